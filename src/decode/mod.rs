@@ -1,0 +1,1 @@
+//! Bytes as a source has them → buffers of whole records of one table.

@@ -1,0 +1,10 @@
+//! Weir: AWS logs in, ranked findings and a Parquet archive out. Modules stand in reading order, and each uses
+//! only those above it.
+
+pub mod time;
+pub mod position;
+pub mod table;
+pub mod rule;
+pub mod finding;
+pub mod decode;
+pub mod logs;

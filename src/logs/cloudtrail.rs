@@ -1,0 +1,182 @@
+//! The `cloudtrail` table: one row per CloudTrail record of any category, from AWS's record contents reference.
+
+use crate::table::{Column, Kind, Names, Table};
+
+/// Field names are AWS's own; a value that does not fit its column is kept in `unmapped`.
+pub static CLOUDTRAIL: Table = Table {
+    name: "cloudtrail",
+    about: "API calls, console sign-ins, service events and Insights recorded by AWS CloudTrail",
+    time: "eventtime",
+    id: Some("eventid"),
+    names: Names {
+        actor: "coalesce(useridentity.sessioncontext.sessionissuer.arn, useridentity.arn, useridentity.invokedby, useridentity.principalid)",
+        source_ip: "sourceipaddress",
+        resource: "resources[1].arn",
+    },
+    own: "useridentity.type = 'AWSService' OR eventtype = 'AwsServiceEvent' OR strpos(useridentity.sessioncontext.sessionissuer.arn, ':role/aws-service-role/') > 0",
+    lookups: &[
+        "eventid",
+        "sourceipaddress",
+        "useridentity.arn",
+        "useridentity.principalid",
+        "useridentity.accesskeyid",
+    ],
+    columns: COLUMNS,
+};
+
+const COLUMNS: &[Column] = &[
+    Column::new("eventversion", "eventVersion", Kind::Symbol, "version of the record format, two numbers around a dot"),
+    Column::new("useridentity", "userIdentity", Kind::Struct(USER_IDENTITY), "who made the call"),
+    Column::new("eventtime", "eventTime", Kind::Time, "when the service finished the call"),
+    Column::new("eventsource", "eventSource", Kind::Symbol, "service called, such as `iam.amazonaws.com`"),
+    Column::new("eventname", "eventName", Kind::Symbol, "API action, sign-in or service event"),
+    Column::new("awsregion", "awsRegion", Kind::Symbol, "Region the call was made to"),
+    Column::new(
+        "sourceipaddress",
+        "sourceIPAddress",
+        Kind::Text,
+        "caller's IP address, or the DNS name of an AWS service",
+    ),
+    Column::new("useragent", "userAgent", Kind::Text, "client that made the call"),
+    Column::new("errorcode", "errorCode", Kind::Symbol, "error of a failed call; null when it succeeded"),
+    Column::new("errormessage", "errorMessage", Kind::Text, "description of the error"),
+    Column::new("requestparameters", "requestParameters", Kind::Json, "parameters of the call, whole"),
+    Column::new("responseelements", "responseElements", Kind::Json, "answer of a call that changes something, whole"),
+    Column::new(
+        "additionaleventdata",
+        "additionalEventData",
+        Kind::Json,
+        "further facts about the call, such as `MFAUsed`",
+    ),
+    Column::new("requestid", "requestID", Kind::Text, "id of the request, made by the service"),
+    Column::new("eventid", "eventID", Kind::Text, "id of the record, made by CloudTrail"),
+    Column::new(
+        "eventtype",
+        "eventType",
+        Kind::Symbol,
+        "AwsApiCall, AwsServiceEvent, AwsConsoleAction, AwsConsoleSignIn, AwsCloudTrailInsight or AwsVpceEvent",
+    ),
+    Column::new("apiversion", "apiVersion", Kind::Symbol, "version of the API called"),
+    Column::new("managementevent", "managementEvent", Kind::Bool, "true for management events"),
+    Column::new("readonly", "readOnly", Kind::Bool, "true when the call changes nothing"),
+    Column::new("resources", "resources", Kind::List(RESOURCES), "resources touched"),
+    Column::new("recipientaccountid", "recipientAccountId", Kind::Symbol, "account that received the record"),
+    Column::new("serviceeventdetails", "serviceEventDetails", Kind::Json, "facts of a service event, whole"),
+    Column::new(
+        "sharedeventid",
+        "sharedEventID",
+        Kind::Text,
+        "id shared by the records that several accounts got of one action",
+    ),
+    Column::new("vpcendpointid", "vpcEndpointId", Kind::Symbol, "VPC endpoint the call came through"),
+    Column::new("vpcendpointaccountid", "vpcEndpointAccountId", Kind::Symbol, "account that owns the VPC endpoint"),
+    Column::new("eventcategory", "eventCategory", Kind::Symbol, "Management, Data, Insight or NetworkActivity"),
+    Column::new("addendum", "addendum", Kind::Json, "why the record came late or was corrected"),
+    Column::new(
+        "sessioncredentialfromconsole",
+        "sessionCredentialFromConsole",
+        Kind::Bool,
+        "true when the credentials came from a console session",
+    ),
+    Column::new("edgedevicedetails", "edgeDeviceDetails", Kind::Json, "edge devices that were the target"),
+    Column::new("tlsdetails", "tlsDetails", Kind::Struct(TLS_DETAILS), "TLS version, cipher and host name of the call"),
+    Column::new("insightdetails", "insightDetails", Kind::Json, "facts of an Insights event, whole"),
+    Column::new("eventcontext", "eventContext", Kind::Json, "request and tag context of an enriched event"),
+    Column::new(
+        "unmapped",
+        "",
+        Kind::Json,
+        "fields without a column, or whose value does not fit theirs, as one JSON object",
+    ),
+];
+
+const USER_IDENTITY: &[Column] = &[
+    Column::new(
+        "type",
+        "type",
+        Kind::Symbol,
+        "Root, IAMUser, AssumedRole, Role, FederatedUser, AWSAccount, AWSService, IdentityCenterUser, SAMLUser, WebIdentityUser, Directory or Unknown",
+    ),
+    Column::new(
+        "principalid",
+        "principalId",
+        Kind::Text,
+        "unique id of the caller; `ROLEID:session` for an assumed role",
+    ),
+    Column::new("arn", "arn", Kind::Text, "ARN of the caller"),
+    Column::new("accountid", "accountId", Kind::Symbol, "account of the caller"),
+    Column::new(
+        "accesskeyid",
+        "accessKeyId",
+        Kind::Text,
+        "access key used: AKIA for long-lived keys, ASIA for sessions",
+    ),
+    Column::new("username", "userName", Kind::Text, "name of the user"),
+    Column::new("invokedby", "invokedBy", Kind::Symbol, "AWS service that made the call"),
+    Column::new("sessioncontext", "sessionContext", Kind::Struct(SESSION_CONTEXT), "session of temporary credentials"),
+    Column::new("inscopeof", "inScopeOf", Kind::Json, "what the credentials were issued to"),
+    Column::new("onbehalfof", "onBehalfOf", Kind::Struct(ON_BEHALF_OF), "IAM Identity Center user behind the call"),
+    Column::new("identityprovider", "identityProvider", Kind::Text, "external identity provider"),
+    Column::new("credentialid", "credentialId", Kind::Text, "id of a bearer credential"),
+];
+
+const SESSION_CONTEXT: &[Column] = &[
+    Column::new("attributes", "attributes", Kind::Struct(SESSION_ATTRIBUTES), "attributes of the session"),
+    Column::new(
+        "sessionissuer",
+        "sessionIssuer",
+        Kind::Struct(SESSION_ISSUER),
+        "role or user the session was issued for",
+    ),
+    Column::new(
+        "webidfederationdata",
+        "webIdFederationData",
+        Kind::Struct(WEB_ID_FEDERATION),
+        "web identity federation",
+    ),
+    Column::new("sourceidentity", "sourceIdentity", Kind::Text, "source identity set when the role was assumed"),
+    Column::new(
+        "ec2roledelivery",
+        "ec2RoleDelivery",
+        Kind::Symbol,
+        "version of the instance metadata service that gave the credentials",
+    ),
+    Column::new("ec2issuedinvpc", "ec2IssuedInVpc", Kind::Symbol, "VPC in which instance credentials were issued"),
+    Column::new("assumedroot", "assumedRoot", Kind::Symbol, "`true` for a central root session"),
+];
+
+const SESSION_ATTRIBUTES: &[Column] = &[
+    Column::new("creationdate", "creationDate", Kind::Text, "when the session began"),
+    Column::new("mfaauthenticated", "mfaAuthenticated", Kind::Symbol, "`true` or `false`, as text"),
+];
+
+const SESSION_ISSUER: &[Column] = &[
+    Column::new("type", "type", Kind::Symbol, "Root, IAMUser or Role"),
+    Column::new("principalid", "principalId", Kind::Text, "unique id of the issuer"),
+    Column::new("arn", "arn", Kind::Text, "ARN of the issuer"),
+    Column::new("accountid", "accountId", Kind::Symbol, "account of the issuer"),
+    Column::new("username", "userName", Kind::Text, "name of the role or user"),
+];
+
+const WEB_ID_FEDERATION: &[Column] = &[
+    Column::new("federatedprovider", "federatedProvider", Kind::Text, "identity provider"),
+    Column::new("attributes", "attributes", Kind::Json, "attributes the provider gave"),
+];
+
+const ON_BEHALF_OF: &[Column] = &[
+    Column::new("userid", "userId", Kind::Text, "IAM Identity Center user id"),
+    Column::new("identitystorearn", "identityStoreArn", Kind::Text, "ARN of the identity store"),
+];
+
+const RESOURCES: &[Column] = &[
+    Column::new("arn", "ARN", Kind::Text, "ARN of the resource"),
+    Column::new("accountid", "accountId", Kind::Symbol, "account that owns it"),
+    Column::new("type", "type", Kind::Symbol, "resource type, such as `AWS::S3::Object`"),
+    Column::new("arnprefix", "ARNPrefix", Kind::Text, "prefix of the ARNs touched"),
+];
+
+const TLS_DETAILS: &[Column] = &[
+    Column::new("tlsversion", "tlsVersion", Kind::Symbol, "TLS version"),
+    Column::new("ciphersuite", "cipherSuite", Kind::Symbol, "cipher suite"),
+    Column::new("clientprovidedhostheader", "clientProvidedHostHeader", Kind::Symbol, "host name the client asked for"),
+];

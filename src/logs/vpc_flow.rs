@@ -1,0 +1,81 @@
+//! The `vpc_flow` table: one row per VPC flow log record, from AWS's flow log record reference (versions 2 to 10).
+
+use crate::table::{Column, Kind, Names, Table};
+
+/// Column names are those of the table that AWS documents for Athena: field names with underscores.
+/// `region` of version 4 is the partition column.
+pub static VPC_FLOW: Table = Table {
+    name: "vpc_flow",
+    about: "IP traffic of network interfaces, one row per flow and aggregation interval",
+    time: "start",
+    id: None,
+    names: Names { actor: "srcaddr", source_ip: "srcaddr", resource: "interface_id" },
+    own: "",
+    lookups: &["srcaddr", "dstaddr", "pkt_srcaddr", "pkt_dstaddr", "interface_id"],
+    columns: COLUMNS,
+};
+
+const COLUMNS: &[Column] = &[
+    Column::new("version", "version", Kind::Int, "highest version among the fields chosen"),
+    Column::new("account_id", "account-id", Kind::Symbol, "account that owns the interface; may be `unknown`"),
+    Column::new("interface_id", "interface-id", Kind::Symbol, "network interface"),
+    Column::new("srcaddr", "srcaddr", Kind::Text, "source address"),
+    Column::new("dstaddr", "dstaddr", Kind::Text, "destination address"),
+    Column::new("srcport", "srcport", Kind::Int, "source port; 0 for ICMP"),
+    Column::new("dstport", "dstport", Kind::Int, "destination port; 0 for ICMP"),
+    Column::new("protocol", "protocol", Kind::Int, "IANA protocol number: 6 TCP, 17 UDP, 1 ICMP"),
+    Column::new("packets", "packets", Kind::Int, "packets in the interval"),
+    Column::new("bytes", "bytes", Kind::Int, "bytes in the interval"),
+    Column::new("start", "start", Kind::Int, "first packet of the interval, epoch seconds"),
+    Column::new("end", "end", Kind::Int, "last packet of the interval, epoch seconds"),
+    Column::new("action", "action", Kind::Symbol, "ACCEPT or REJECT"),
+    Column::new("log_status", "log-status", Kind::Symbol, "OK, NODATA (no traffic) or SKIPDATA (records were lost)"),
+    Column::new("vpc_id", "vpc-id", Kind::Symbol, "VPC of the interface"),
+    Column::new("subnet_id", "subnet-id", Kind::Symbol, "subnet of the interface"),
+    Column::new("instance_id", "instance-id", Kind::Symbol, "instance of the interface"),
+    Column::new("tcp_flags", "tcp-flags", Kind::Int, "TCP flags seen: FIN 1, SYN 2, RST 4, SYN-ACK 18, added up"),
+    Column::new("type", "type", Kind::Symbol, "IPv4, IPv6 or EFA"),
+    Column::new("pkt_srcaddr", "pkt-srcaddr", Kind::Text, "source address in the packet"),
+    Column::new("pkt_dstaddr", "pkt-dstaddr", Kind::Text, "destination address in the packet"),
+    Column::new("az_id", "az-id", Kind::Symbol, "Availability Zone id"),
+    Column::new("sublocation_type", "sublocation-type", Kind::Symbol, "wavelength, outpost or localzone"),
+    Column::new("sublocation_id", "sublocation-id", Kind::Symbol, "id of the sublocation"),
+    Column::new(
+        "pkt_src_aws_service",
+        "pkt-src-aws-service",
+        Kind::Symbol,
+        "AWS service of the packet's source address",
+    ),
+    Column::new(
+        "pkt_dst_aws_service",
+        "pkt-dst-aws-service",
+        Kind::Symbol,
+        "AWS service of the packet's destination address",
+    ),
+    Column::new("flow_direction", "flow-direction", Kind::Symbol, "ingress or egress"),
+    Column::new("traffic_path", "traffic-path", Kind::Int, "path that egress traffic took, 1 to 8"),
+    Column::new("ecs_cluster_arn", "ecs-cluster-arn", Kind::Symbol, "ECS cluster"),
+    Column::new("ecs_cluster_name", "ecs-cluster-name", Kind::Symbol, "name of the ECS cluster"),
+    Column::new("ecs_container_instance_arn", "ecs-container-instance-arn", Kind::Symbol, "ECS container instance"),
+    Column::new(
+        "ecs_container_instance_id",
+        "ecs-container-instance-id",
+        Kind::Symbol,
+        "id of the ECS container instance",
+    ),
+    Column::new("ecs_container_id", "ecs-container-id", Kind::Symbol, "runtime id of the first container"),
+    Column::new(
+        "ecs_second_container_id",
+        "ecs-second-container-id",
+        Kind::Symbol,
+        "runtime id of the second container",
+    ),
+    Column::new("ecs_service_name", "ecs-service-name", Kind::Symbol, "ECS service"),
+    Column::new("ecs_task_definition_arn", "ecs-task-definition-arn", Kind::Symbol, "ECS task definition"),
+    Column::new("ecs_task_arn", "ecs-task-arn", Kind::Symbol, "ECS task"),
+    Column::new("ecs_task_id", "ecs-task-id", Kind::Symbol, "id of the ECS task"),
+    Column::new("reject_reason", "reject-reason", Kind::Symbol, "why traffic was rejected: BPA or EC"),
+    Column::new("resource_id", "resource-id", Kind::Symbol, "regional NAT gateway"),
+    Column::new("encryption_status", "encryption-status", Kind::Int, "0 none, 1 nitro, 2 application, 3 both"),
+    Column::new("unmapped", "", Kind::Json, "fields without a column, as one JSON object"),
+];

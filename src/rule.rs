@@ -1,0 +1,86 @@
+//! A rule: the SQL that says what is wrong, and a header that says what it means. `queries/README.md` is the reference.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// How bad it is, in Security Hub's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    Informational,
+    Low,
+    Medium,
+    High,
+    Critical,
+}
+
+impl Severity {
+    pub const ALL: [Severity; 5] =
+        [Severity::Informational, Severity::Low, Severity::Medium, Severity::High, Severity::Critical];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Severity::Informational => "informational",
+            Severity::Low => "low",
+            Severity::Medium => "medium",
+            Severity::High => "high",
+            Severity::Critical => "critical",
+        }
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for Severity {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Severity, String> {
+        Severity::ALL
+            .into_iter()
+            .find(|severity| severity.as_str().eq_ignore_ascii_case(text))
+            .ok_or_else(|| format!("`{text}` is not a severity: use informational, low, medium, high or critical"))
+    }
+}
+
+/// How often a match of the rule is what its title says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Confidence {
+    Low,
+    Medium,
+    High,
+}
+
+/// What makes a rule fire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fires {
+    /// Each row that the query selects is a match.
+    PerRow,
+}
+
+/// One SQL file: `queries/<table>/<name>.sql` has the id `<table>/<name>`.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    pub id: String,
+    pub title: String,
+    pub severity: Severity,
+    pub confidence: Confidence,
+    /// Table the query reads, from its FROM clause.
+    pub table: String,
+    pub fires: Fires,
+    /// The whole file, header included.
+    pub text: String,
+    /// SQL expressions; empty means account and actor.
+    pub key: Vec<String>,
+    /// Length of the periods, in microseconds of event time, in which matches of one key are one finding.
+    pub dedupe_micros: i64,
+    pub tags: Vec<String>,
+    pub remedy: String,
+    pub false_positives: String,
+    /// True when the rule also judges what AWS services do on their own behalf.
+    pub aws_services: bool,
+    /// File the rule was read from, as shown to people: a path, or `queries/...` for a built-in rule.
+    pub file: String,
+}

@@ -1,0 +1,191 @@
+//! What a table is: its columns with AWS's names, their kinds, and which of them say when, who, where and on what.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
+
+/// One kind of row we observe. A table is data: its schema, its Parquet layout, `weir tables` and
+/// `queries/TABLES.md` all come from this value.
+pub struct Table {
+    /// SQL name, also the name of its folders under `queries/` and `tests/data/`.
+    pub name: &'static str,
+    /// One sentence for people.
+    pub about: &'static str,
+    /// Column that says when: [`Kind::Time`], or [`Kind::Int`] holding epoch seconds (VPC flow `start`).
+    pub time: &'static str,
+    /// Column whose equal values mean the same record delivered twice; rows without a value are all kept.
+    pub id: Option<&'static str>,
+    /// SQL expressions over the columns that fill a finding where a rule does not.
+    pub names: Names,
+    /// SQL condition of rows that AWS services cause on their own behalf: rules skip them unless their
+    /// header says `aws_services = true`. Empty where there are none.
+    pub own: &'static str,
+    /// Columns that get a bloom filter in the archive, dotted paths allowed.
+    pub lookups: &'static [&'static str],
+    /// The table's own columns. Every batch also has the columns of [`PARTITIONS`] in front.
+    pub columns: &'static [Column],
+}
+
+/// Columns in front of every table: the account and Region a row belongs to, which are also the folders of the archive.
+pub const PARTITIONS: &[Column] = &[
+    Column::new("account", "", Kind::Symbol, "AWS account the row belongs to; `unknown` when nothing names it"),
+    Column::new("region", "", Kind::Symbol, "AWS Region the row belongs to; `unknown` when nothing names it"),
+];
+
+/// SQL expressions, over a table's columns, for who did it, from where, and on what. Empty when the table has no such thing.
+pub struct Names {
+    pub actor: &'static str,
+    pub source_ip: &'static str,
+    pub resource: &'static str,
+}
+
+/// A column, or a field of a struct column.
+#[derive(Debug)]
+pub struct Column {
+    /// AWS's own name folded to lower case.
+    pub name: &'static str,
+    /// The key in AWS's JSON, as AWS spells it (`userIdentity`), relative to the enclosing struct; or the
+    /// field name of a text log. Empty when the value is derived.
+    pub path: &'static str,
+    pub kind: Kind,
+    /// One sentence for people.
+    pub about: &'static str,
+}
+
+impl Column {
+    pub const fn new(name: &'static str, path: &'static str, kind: Kind, about: &'static str) -> Column {
+        Column { name, path, kind, about }
+    }
+}
+
+/// What a column holds.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    /// Any text: `Utf8View`.
+    Text,
+    /// Text that repeats: `Dictionary(Int32, Utf8)`.
+    Symbol,
+    /// `Int64`
+    Int,
+    /// `Float64`
+    Float,
+    /// `Boolean`
+    Bool,
+    /// `Timestamp(Microsecond, "UTC")`
+    Time,
+    /// A free-form value kept whole as JSON text: `Utf8View`.
+    Json,
+    /// Fields nested as AWS nests them.
+    Struct(&'static [Column]),
+    /// A list of structs.
+    List(&'static [Column]),
+}
+
+impl Kind {
+    pub fn data_type(self) -> DataType {
+        match self {
+            Kind::Text | Kind::Json => DataType::Utf8View,
+            Kind::Symbol => DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8)),
+            Kind::Int => DataType::Int64,
+            Kind::Float => DataType::Float64,
+            Kind::Bool => DataType::Boolean,
+            Kind::Time => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+            Kind::Struct(columns) => DataType::Struct(fields(columns)),
+            Kind::List(columns) => {
+                DataType::List(Arc::new(Field::new("item", DataType::Struct(fields(columns)), true)))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    /// The type as `weir tables` shows it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Kind::Text => "text",
+            Kind::Symbol => "symbol",
+            Kind::Int => "int",
+            Kind::Float => "float",
+            Kind::Bool => "bool",
+            Kind::Time => "time",
+            Kind::Json => "json",
+            Kind::Struct(_) => "struct",
+            Kind::List(_) => "list",
+        })
+    }
+}
+
+fn fields(columns: &[Column]) -> Fields {
+    columns.iter().map(|column| Field::new(column.name, column.kind.data_type(), true)).collect()
+}
+
+impl Table {
+    /// The schema of this table's batches: [`PARTITIONS`], then the columns. Every field is nullable.
+    pub fn schema(&self) -> SchemaRef {
+        let own = fields(self.columns);
+        let all: Fields = fields(PARTITIONS).iter().chain(own.iter()).cloned().collect();
+        Arc::new(Schema::new(all))
+    }
+}
+
+impl fmt::Debug for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+/// Rows of one table, in the schema of [`Table::schema`].
+#[derive(Clone, Debug)]
+pub struct Batch {
+    pub table: &'static Table,
+    pub rows: RecordBatch,
+}
+
+/// Where bytes came from, as far as their name tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// Path, URL or `-`, as shown to people.
+    pub name: String,
+    /// Account and Region read off an AWS delivery path (`AWSLogs/ACCOUNT/.../REGION/`), used where a record names none.
+    pub account: Option<String>,
+    pub region: Option<String>,
+}
+
+/// A record that could not be read. It becomes a row of the `reject` table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reject {
+    pub origin: Arc<Origin>,
+    /// Byte offset in the inflated input.
+    pub offset: u64,
+    /// Table the record was taken for, or empty.
+    pub table: &'static str,
+    /// What is wrong, in words.
+    pub reason: String,
+    /// The record's bytes, at most [`Reject::BYTES_MAX`] of them.
+    pub bytes: Vec<u8>,
+    /// How many bytes the record had.
+    pub length: u64,
+}
+
+impl Reject {
+    pub const BYTES_MAX: usize = 4096;
+
+    pub fn new(
+        origin: &Arc<Origin>,
+        offset: u64,
+        table: &'static str,
+        reason: impl Into<String>,
+        bytes: &[u8],
+    ) -> Reject {
+        Reject {
+            origin: origin.clone(),
+            offset,
+            table,
+            reason: reason.into(),
+            bytes: bytes[..bytes.len().min(Reject::BYTES_MAX)].to_vec(),
+            length: bytes.len() as u64,
+        }
+    }
+}
