@@ -1,5 +1,6 @@
 //! What we conclude: one row a person or a service should look at.
 
+use std::cmp::Reverse;
 use std::fmt;
 
 use crate::rule::{Confidence, Severity};
@@ -67,13 +68,15 @@ pub struct Finding {
     pub region: String,
     pub actor: Option<String>,
     pub source_ip: Option<String>,
-    /// At most [`Finding::RESOURCES_MAX`], first seen first.
+    /// At most [`Finding::RESOURCES_MAX`], distinct, in the order of their text: an order of arrival would make the
+    /// finding depend on how its matches were read.
     pub resources: Vec<Resource>,
     pub first_seen: Timestamp,
     pub last_seen: Timestamp,
     /// Matches folded into this finding.
     pub count: u64,
-    /// The earliest matches' record ids, at most [`Finding::EVENT_IDS_MAX`], in (time, id) order.
+    /// The earliest matches' record ids, at most [`Finding::EVENT_IDS_MAX`], distinct, in (time, id) order; none is
+    /// before `first_seen`.
     pub event_ids: Vec<(Timestamp, String)>,
     pub tags: Vec<String>,
     pub remedy: String,
@@ -86,11 +89,188 @@ pub struct Finding {
 impl Finding {
     pub const RESOURCES_MAX: usize = 20;
     pub const EVENT_IDS_MAX: usize = 10;
+
+    /// Adds the matches of `other`, which has the same id. Any order and any grouping of folds gives the same finding:
+    /// what describes a single match (title, region, actor, source address, evidence, ...) comes from the earliest one,
+    /// severity is the highest, counts add, and the lists keep their smallest members. `priority` and `terms` are
+    /// cleared: triage computes them from the whole.
+    pub fn fold(&mut self, mut other: Finding) {
+        assert_eq!(self.id, other.id, "only matches of one finding fold");
+        if other.lead() < self.lead() {
+            std::mem::swap(self, &mut other);
+        }
+        self.severity = self.severity.max(other.severity);
+        self.last_seen = self.last_seen.max(other.last_seen);
+        self.count = self.count.saturating_add(other.count);
+        self.event_ids.append(&mut other.event_ids);
+        self.resources.append(&mut other.resources);
+        self.settle_lists();
+        self.priority = 0;
+        self.terms.clear();
+    }
+
+    /// Puts the lists of a finding fresh from a rule in the order and within the limits that [`Finding::fold`] keeps.
+    pub fn settle_lists(&mut self) {
+        keep_smallest(&mut self.event_ids, Finding::EVENT_IDS_MAX);
+        keep_smallest(&mut self.resources, Finding::RESOURCES_MAX);
+    }
+
+    /// Orders findings of one id by their earliest match. It looks at every field that `fold` takes from that match, so
+    /// two that compare equal are the same. An id at `first_seen` goes before none: the folded finding then has the id of
+    /// the match that describes it.
+    fn lead(&self) -> impl Ord + '_ {
+        let id = self.event_ids.iter().filter(|(time, _)| *time == self.first_seen).map(|(_, id)| id).min();
+        (
+            (self.first_seen, id.is_none(), id, &self.evidence, &self.title),
+            (&self.account, &self.region, &self.actor, &self.source_ip),
+            (&self.rule, Reverse(self.confidence as u8), &self.tags, &self.remedy),
+        )
+    }
+
+    /// The actor as people say it: `role/name`, `user/name`, `root`, or whatever the log calls it; an assumed role's
+    /// session name is left out.
+    pub fn who(&self) -> &str {
+        self.actor.as_deref().map_or("", short_actor)
+    }
+}
+
+fn keep_smallest<T: Ord>(list: &mut Vec<T>, max: usize) {
+    list.sort_unstable();
+    list.dedup();
+    list.truncate(max);
+}
+
+fn short_actor(actor: &str) -> &str {
+    let Some(("arn", rest)) = actor.split_once(':') else { return actor };
+    // partition, service, region, account, then what is named
+    let name = rest.splitn(5, ':').nth(4).unwrap_or(actor);
+    match name.strip_prefix("assumed-") {
+        Some(role) => match role.match_indices('/').nth(1) {
+            Some((session, _)) => &role[..session],
+            None => role,
+        },
+        None => name,
+    }
+}
+
+impl Resource {
+    /// What the ARN names within its service and account, with the service for those whose ARNs say no kind:
+    /// `user/eve`, `s3:bucket/key`, `sns:topic`. Anything else is shown as it is.
+    pub fn short(&self) -> String {
+        let mut parts = self.0.splitn(6, ':');
+        let (Some("arn"), Some(_), Some(service), Some(_), Some(_), Some(name)) =
+            (parts.next(), parts.next(), parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return self.0.clone();
+        };
+        match service {
+            "s3" | "sns" | "sqs" => format!("{service}:{name}"),
+            _ => name.to_owned(),
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// A finding of one match, for tests here and in the modules below: account 111122223333, `evidence` names the event.
+    pub(crate) fn one_match(rule: &str, actor: &str, time: Timestamp, event: &str) -> Finding {
+        Finding {
+            id: FindingId::new(rule, &[Some(actor.to_owned())], time.0.div_euclid(crate::time::MICROS_PER_DAY)),
+            rule: rule.to_owned(),
+            title: "Something was changed".into(),
+            severity: Severity::Medium,
+            confidence: Confidence::Medium,
+            priority: 0,
+            account: "111122223333".into(),
+            region: "us-east-1".into(),
+            actor: Some(actor.to_owned()),
+            source_ip: Some("192.0.2.7".into()),
+            resources: vec![Resource("arn:aws:iam::111122223333:user/eve".into())],
+            first_seen: time,
+            last_seen: time,
+            count: 1,
+            event_ids: vec![(time, event.to_owned())],
+            tags: vec!["attack.persistence".into()],
+            remedy: "Ask the owner.".into(),
+            evidence: vec![("eventid".into(), event.to_owned())],
+            terms: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_earliest_match_describes_the_finding_and_the_worst_grades_it() {
+        let at = |second| Timestamp::from_seconds(second);
+        let mut later = one_match("cloudtrail/x", "a", at(20), "e2");
+        later.severity = Severity::High;
+        later.resources = vec![Resource("b".into()), Resource("a".into())];
+        let earlier = one_match("cloudtrail/x", "a", at(10), "e9");
+        later.fold(earlier);
+        assert_eq!(later.evidence, [("eventid".to_owned(), "e9".to_owned())]);
+        assert_eq!((later.severity, later.count), (Severity::High, 2));
+        assert_eq!((later.first_seen, later.last_seen), (at(10), at(20)));
+        assert_eq!(later.event_ids, [(at(10), "e9".to_owned()), (at(20), "e2".to_owned())]);
+        let names: Vec<_> = later.resources.iter().map(|resource| resource.0.as_str()).collect();
+        assert_eq!(names, ["a", "arn:aws:iam::111122223333:user/eve", "b"]);
+    }
+
+    fn matches() -> impl Strategy<Value = Vec<Finding>> {
+        // few values, so that ties in time, id and evidence are common, and more matches than the lists hold
+        let one =
+            (0i64..4, prop::option::of(0u8..20), 0u8..3, 0u8..30, 0usize..5).prop_map(|(t, id, text, on, severity)| {
+                let mut found = one_match("cloudtrail/x", "a", Timestamp::from_seconds(t), "");
+                found.event_ids = id.map(|id| (found.first_seen, format!("e{id}"))).into_iter().collect();
+                found.evidence = vec![("text".into(), format!("{text}"))];
+                found.source_ip = (on % 3 > 0).then(|| format!("192.0.2.{on}"));
+                found.resources = vec![Resource(format!("r{on}"))];
+                found.severity = Severity::ALL[severity];
+                found
+            });
+        prop::collection::vec(one, 1..40)
+    }
+
+    proptest! {
+        #[test]
+        fn any_order_and_grouping_of_folds_gives_one_finding(
+            (found, shuffled) in matches().prop_flat_map(|m| (Just(m.clone()), Just(m).prop_shuffle())),
+            cuts in prop::collection::vec(1usize..6, 40),
+        ) {
+            let fold_all = |found: Vec<Finding>| {
+                found.into_iter().reduce(|mut whole, next| { whole.fold(next); whole }).unwrap()
+            };
+            let mut groups = Vec::new();
+            let mut left = shuffled;
+            for cut in cuts {
+                let rest = left.split_off(cut.min(left.len()));
+                groups.extend((!left.is_empty()).then(|| fold_all(left)));
+                left = rest;
+            }
+            groups.extend((!left.is_empty()).then(|| fold_all(left)));
+            groups.reverse();
+            let total = found.len() as u64;
+            let whole = fold_all(found);
+            prop_assert_eq!(whole.count, total);
+            prop_assert!(whole.event_ids.len() <= Finding::EVENT_IDS_MAX && whole.resources.len() <= Finding::RESOURCES_MAX);
+            prop_assert_eq!(fold_all(groups), whole);
+        }
+    }
+
+    #[test]
+    fn actors_and_resources_are_shown_by_the_name_people_use() {
+        let who = |actor| short_actor(actor).to_owned();
+        assert_eq!(who("arn:aws:iam::111122223333:role/admin"), "role/admin");
+        assert_eq!(who("arn:aws:sts::111122223333:assumed-role/admin/session"), "role/admin");
+        assert_eq!(who("arn:aws-cn:iam::111122223333:root"), "root");
+        assert_eq!(who("AIDAEXAMPLE:eve"), "AIDAEXAMPLE:eve");
+        assert_eq!(who("arn:odd"), "arn:odd");
+        let on = |text: &str| Resource(text.to_owned()).short();
+        assert_eq!(on("arn:aws:s3:::logs/a:b"), "s3:logs/a:b");
+        assert_eq!(on("arn:aws:iam::111122223333:user/eve"), "user/eve");
+        assert_eq!(on("i-0123"), "i-0123");
+    }
 
     #[test]
     fn a_missing_key_value_is_not_an_empty_one() {
