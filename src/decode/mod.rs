@@ -1,1 +1,188 @@
-//! Bytes as a source has them → buffers of whole records of one table.
+//! Bytes as a source has them → buffers of whole records, each marked with the table its records belong to.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::table::{Origin, Table};
+use crate::time::Timestamp;
+
+/// Readable bytes behind the content of every [`Text`], so that vector loads may run over its end.
+pub const PADDING: usize = 64;
+
+/// What one object of a source is read from.
+pub enum Input {
+    /// A whole object in memory.
+    Bytes(Bytes),
+    Stream(Box<dyn Read + Send>),
+    /// A file that can be sought, as Parquet needs.
+    File(File),
+}
+
+/// How to read an object.
+#[derive(Clone)]
+pub struct Options {
+    /// Table that every record is forced into; recognized from content when `None`.
+    pub table: Option<&'static Table>,
+    /// Fields of VPC flow records that come without a header line: `version account-id ...` or
+    /// `${version} ${account-id} ...`. The default format of AWS when `None`.
+    pub vpc_flow_format: Option<String>,
+    /// An object is cut off after this many inflated bytes.
+    pub inflated_bytes_max: u64,
+    /// An object is cut off when it inflates to more than this many times its compressed size.
+    pub inflated_ratio_max: u64,
+    /// Which table text and objects belong to; `logs::RECOGNIZE`.
+    pub recognize: Recognize,
+}
+
+/// How the tables know their records. `decode` stands above `logs`, so it is told.
+#[derive(Clone, Copy)]
+pub struct Recognize {
+    /// Table of a JSON object, from its keys; a key's value is asked for by its exact name.
+    pub object: fn(&dyn Keys) -> Option<&'static Table>,
+    /// What the beginning of a text (at least its first line, when it has one) says.
+    pub text: fn(&[u8], &Options) -> Option<Shape>,
+}
+
+/// The keys of one JSON object.
+pub trait Keys {
+    /// True when the object has this key, in any ASCII case.
+    fn has(&self, key: &str) -> bool;
+    /// The text of this key's value when it is a string without escapes.
+    fn text(&self, key: &str) -> Option<&str>;
+}
+
+/// How a text is made of records.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    pub table: &'static Table,
+    /// The first line names the fields and is no record; it becomes [`Body::Lines`]'s `format`.
+    pub header: bool,
+    /// Whether a line begins a record; one that does not belongs to the record before it.
+    pub begins: fn(&[u8]) -> bool,
+}
+
+/// A buffer of whole records of one table.
+pub struct Records {
+    pub table: &'static Table,
+    pub origin: Arc<Origin>,
+    /// Place of the buffer's first byte in the inflated input.
+    pub offset: u64,
+    pub body: Body,
+    /// The envelope the records came in.
+    pub context: Option<Arc<Context>>,
+}
+
+/// What the envelope around records says about all of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Context {
+    pub account: Option<String>,
+    pub region: Option<String>,
+    /// Used where a record has no time of its own.
+    pub time: Option<Timestamp>,
+    /// CloudWatch Logs.
+    pub log_group: Option<String>,
+    pub log_stream: Option<String>,
+    /// What reported the record: `eventbridge`, `get_job_runs`, `step_functions`.
+    pub reported_by: Option<&'static str>,
+}
+
+pub enum Body {
+    /// JSON values of the same table, with nothing but white space and commas between them.
+    Json(Text),
+    Lines(Lines),
+    Parquet(Parquet),
+}
+
+/// A whole Parquet file.
+pub enum Parquet {
+    File(File),
+    Bytes(Bytes),
+}
+
+/// Bytes with [`PADDING`] zero bytes behind them.
+pub struct Text {
+    /// The content, then the padding.
+    bytes: Vec<u8>,
+}
+
+impl Text {
+    /// Adds the padding.
+    pub fn new(mut bytes: Vec<u8>) -> Text {
+        bytes.resize(bytes.len() + PADDING, 0);
+        Text { bytes }
+    }
+
+    pub fn as_slice(&self) -> &[u8] {
+        &self.bytes[..self.len()]
+    }
+
+    pub fn len(&self) -> usize {
+        self.bytes.len() - PADDING
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The content and the padding behind it.
+    pub fn into_padded(self) -> Vec<u8> {
+        self.bytes
+    }
+}
+
+/// Text records, not yet checked to be UTF-8.
+pub struct Lines {
+    pub text: Text,
+    /// The header line of the object, else the format declared in [`Options`]. Without its line end.
+    pub format: Option<Arc<str>>,
+    /// Where each record stands, when an envelope said so; empty when the records are the lines of `text`,
+    /// taken together as [`Shape::begins`] says.
+    pub entries: Vec<Entry>,
+}
+
+/// One record inside [`Lines::text`].
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    pub start: usize,
+    pub end: usize,
+    /// Time of the CloudWatch Logs event around it.
+    pub time: Option<Timestamp>,
+}
+
+/// What became of the records of each table. `records == rows + rejects + set_aside`, always; duplicates are
+/// taken out of the rows later, by the pipeline.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts(pub BTreeMap<&'static str, Tally>);
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Counted where a record is found, before anything is known of its fate.
+    pub records: u64,
+    /// Counted off the batches made.
+    pub rows: u64,
+    /// One for each [`crate::table::Reject`].
+    pub rejects: u64,
+    /// Things that are no log records and are known not to be: digest files, control messages.
+    pub set_aside: u64,
+}
+
+impl Counts {
+    /// The tally of a table; `""` is for records of which no table was recognized.
+    pub fn of(&mut self, table: &'static str) -> &mut Tally {
+        self.0.entry(table).or_default()
+    }
+
+    pub fn add(&mut self, other: &Counts) {
+        for (&table, more) in &other.0 {
+            let tally = self.of(table);
+            tally.records += more.records;
+            tally.rows += more.rows;
+            tally.rejects += more.rejects;
+            tally.set_aside += more.set_aside;
+        }
+    }
+}

@@ -1,5 +1,11 @@
 //! Records → batches: the log tables, and the parsers that fill them.
+//!
+//! JSON tables are filled from their column list by `json`. A text table's module has two functions:
+//! `recognize(head: &[u8], options: &Options) -> Option<Shape>`, and
+//! `batches(records: Vec<Records>, rejects: &mut Vec<Reject>, counts: &mut Counts) -> Vec<Batch>` for bodies that are
+//! lines or Parquet.
 
+pub mod build;
 pub mod cloudtrail;
 pub mod glue_job_run;
 pub mod glue_log;

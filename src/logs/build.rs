@@ -1,0 +1,462 @@
+//! Values, row by row and in any order of columns → Arrow arrays. A column that is given no value for a row is null there.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, BooleanArray, DictionaryArray, Float64Array, Int32Array, Int64Array, StringArray, StringViewArray,
+    TimestampMicrosecondArray,
+};
+use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow::datatypes::Int32Type;
+
+/// The bytes that text columns of one batch point into: whole input buffers, kept as they are, and a side
+/// buffer for text that does not stand in the input as it must stand in the column.
+#[derive(Default)]
+pub struct Arena {
+    side: Vec<u8>,
+    inputs: Vec<Buffer>,
+    bytes: usize,
+}
+
+/// Where a text stands: a buffer of the [`Arena`] and the place in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub buffer: u32,
+    pub start: u32,
+    pub length: u32,
+}
+
+impl Arena {
+    /// Number of the side buffer in a [`Place`].
+    pub const SIDE: u32 = 0;
+
+    /// Number that the next [`Arena::keep`] will give its buffer.
+    pub fn next(&self) -> u32 {
+        self.inputs.len() as u32 + 1
+    }
+
+    /// Takes an input buffer whose texts were placed under the number [`Arena::next`].
+    pub fn keep(&mut self, input: impl Into<Buffer>) {
+        let input = input.into();
+        self.bytes += input.len();
+        self.inputs.push(input);
+    }
+
+    /// The side buffer, to append a text to; [`Arena::side_place`] makes its place.
+    pub fn side(&mut self) -> &mut Vec<u8> {
+        &mut self.side
+    }
+
+    /// The text from `start` to the end of the side buffer.
+    pub fn side_place(&self, start: usize) -> Place {
+        Place { buffer: Arena::SIDE, start: start as u32, length: (self.side.len() - start) as u32 }
+    }
+
+    /// Bytes held, the side buffer included.
+    pub fn bytes(&self) -> usize {
+        self.bytes + self.side.len()
+    }
+
+    /// The buffers in the order of their numbers.
+    pub fn finish(self) -> Arc<[Buffer]> {
+        std::iter::once(Buffer::from_vec(self.side)).chain(self.inputs).collect()
+    }
+}
+
+/// Which rows have a value.
+#[derive(Default)]
+pub struct Valid {
+    words: Vec<u64>,
+}
+
+impl Valid {
+    #[inline]
+    pub fn set(&mut self, row: usize) {
+        let word = row / 64;
+        if word >= self.words.len() {
+            self.words.resize(word + 1, 0);
+        }
+        self.words[word] |= 1 << (row % 64);
+    }
+
+    pub fn is_set(&self, row: usize) -> bool {
+        self.words.get(row / 64).is_some_and(|word| word >> (row % 64) & 1 == 1)
+    }
+
+    pub fn clear(&mut self, row: usize) {
+        if let Some(word) = self.words.get_mut(row / 64) {
+            *word &= !(1 << (row % 64));
+        }
+    }
+
+    /// Forgets the values of `rows` and after.
+    pub fn truncate(&mut self, rows: usize) {
+        self.words.truncate(rows.div_ceil(64));
+        if rows % 64 != 0 && self.words.len() * 64 > rows {
+            self.words[rows / 64] &= (1 << (rows % 64)) - 1;
+        }
+    }
+
+    fn bits(mut self, rows: usize) -> BooleanBuffer {
+        self.truncate(rows);
+        self.words.resize(rows.div_ceil(64), 0);
+        BooleanBuffer::new(Buffer::from_vec(self.words), 0, rows)
+    }
+
+    pub fn finish(self, rows: usize) -> Option<NullBuffer> {
+        let nulls = NullBuffer::new(self.bits(rows));
+        (nulls.null_count() > 0).then_some(nulls)
+    }
+}
+
+/// A `Utf8View` column whose texts stay where the parser found them.
+#[derive(Default)]
+pub struct Views {
+    views: Vec<u128>,
+    valid: Valid,
+}
+
+impl Views {
+    /// `bytes` is the whole buffer that `place` speaks of. Past the text it should have 16 more bytes: then a short
+    /// text is copied with one load.
+    #[inline]
+    pub fn set(&mut self, row: usize, bytes: &[u8], place: Place) {
+        let start = place.start as usize;
+        let length = place.length;
+        let view = if length > 12 {
+            let prefix = u32::from_le_bytes(bytes[start..start + 4].try_into().expect("four bytes"));
+            u128::from(length)
+                | u128::from(prefix) << 32
+                | u128::from(place.buffer) << 64
+                | u128::from(place.start) << 96
+        } else {
+            let text = match bytes.get(start..start + 16) {
+                Some(bytes) => u128::from_le_bytes(bytes.try_into().expect("sixteen bytes")),
+                None => {
+                    let mut short = [0; 16];
+                    short[..length as usize].copy_from_slice(&bytes[start..start + length as usize]);
+                    u128::from_le_bytes(short)
+                }
+            };
+            u128::from(length) | (text & ((1 << (8 * length)) - 1)) << 32
+        };
+        if row == self.views.len() {
+            self.views.push(view);
+        } else {
+            if row > self.views.len() {
+                self.views.resize(row + 1, 0);
+            }
+            self.views[row] = view;
+        }
+        self.valid.set(row);
+    }
+
+    pub fn truncate(&mut self, rows: usize) {
+        self.views.truncate(rows);
+        self.valid.truncate(rows);
+    }
+
+    /// # Safety
+    /// Every text given to [`Views::set`] was valid UTF-8 and stands at its place in `buffers`.
+    pub unsafe fn finish(mut self, rows: usize, buffers: &Arc<[Buffer]>) -> ArrayRef {
+        self.views.resize(rows, 0);
+        // SAFETY: the caller's promise; rows without a text have an empty view
+        Arc::new(unsafe {
+            StringViewArray::new_unchecked(ScalarBuffer::from(self.views), buffers.clone(), self.valid.finish(rows))
+        })
+    }
+}
+
+/// A dictionary column: each distinct text is kept once per batch.
+pub struct Symbols {
+    codes: Vec<i32>,
+    valid: Valid,
+    /// Open addressing, a power of two: high half the hash, low half the code plus one; 0 is free.
+    slots: Vec<u64>,
+    ends: Vec<i32>,
+    texts: Vec<u8>,
+}
+
+impl Default for Symbols {
+    fn default() -> Symbols {
+        Symbols { codes: Vec::new(), valid: Valid::default(), slots: vec![0; 64], ends: vec![0], texts: Vec::new() }
+    }
+}
+
+impl Symbols {
+    #[inline]
+    pub fn set(&mut self, row: usize, text: &[u8]) {
+        let code = self.code(text);
+        if row == self.codes.len() {
+            self.codes.push(code);
+        } else {
+            if row > self.codes.len() {
+                self.codes.resize(row + 1, 0);
+            }
+            self.codes[row] = code;
+        }
+        self.valid.set(row);
+    }
+
+    /// The code of a text, which need not become the value of a row.
+    #[inline]
+    pub fn code(&mut self, text: &[u8]) -> i32 {
+        let hash = hash(text);
+        let mask = self.slots.len() - 1;
+        let mut slot = hash as usize & mask;
+        loop {
+            let found = self.slots[slot];
+            if found == 0 {
+                return self.add(text, hash);
+            }
+            if found >> 32 == u64::from(hash) {
+                let code = (found as u32 - 1) as usize;
+                if &self.texts[self.ends[code] as usize..self.ends[code + 1] as usize] == text {
+                    return code as i32;
+                }
+            }
+            slot = (slot + 1) & mask;
+        }
+    }
+
+    #[cold]
+    fn add(&mut self, text: &[u8], hash: u32) -> i32 {
+        let code = self.ends.len() - 1;
+        if code * 2 >= self.slots.len() {
+            let old = std::mem::take(&mut self.slots);
+            self.slots = vec![0; old.len() * 4];
+            for found in old {
+                if found != 0 {
+                    self.place(found);
+                }
+            }
+        }
+        self.texts.extend_from_slice(text);
+        // a batch is cut long before 2 GiB of distinct text
+        self.ends.push(self.texts.len() as i32);
+        self.place(u64::from(hash) << 32 | (code as u64 + 1));
+        code as i32
+    }
+
+    fn place(&mut self, found: u64) {
+        let mask = self.slots.len() - 1;
+        let mut slot = (found >> 32) as usize & mask;
+        while self.slots[slot] != 0 {
+            slot = (slot + 1) & mask;
+        }
+        self.slots[slot] = found;
+    }
+
+    pub fn is_set(&self, row: usize) -> bool {
+        self.valid.is_set(row)
+    }
+
+    /// The text of a row.
+    pub fn get(&self, row: usize) -> Option<&[u8]> {
+        self.valid.is_set(row).then(|| {
+            let code = self.codes[row] as usize;
+            &self.texts[self.ends[code] as usize..self.ends[code + 1] as usize]
+        })
+    }
+
+    pub fn truncate(&mut self, rows: usize) {
+        self.codes.truncate(rows);
+        self.valid.truncate(rows);
+    }
+
+    /// # Safety
+    /// Every text given to [`Symbols::set`] and [`Symbols::code`] was valid UTF-8.
+    pub unsafe fn finish(mut self, rows: usize) -> ArrayRef {
+        self.codes.resize(rows, 0);
+        if self.ends.len() == 1 {
+            // null rows need a code too
+            self.ends.push(0);
+        }
+        let codes = Int32Array::new(ScalarBuffer::from(self.codes), self.valid.finish(rows));
+        // SAFETY: the caller's promise; ends rise from 0 to the length of the texts, codes are below their number
+        Arc::new(unsafe {
+            let offsets = OffsetBuffer::new_unchecked(ScalarBuffer::from(self.ends));
+            let texts = StringArray::new_unchecked(offsets, Buffer::from_vec(self.texts), None);
+            DictionaryArray::<Int32Type>::new_unchecked(codes, Arc::new(texts))
+        })
+    }
+}
+
+/// Mixes eight bytes at a time; short texts of few distinct values are what it is for.
+#[inline]
+fn hash(text: &[u8]) -> u32 {
+    const K: u64 = 0x9e37_79b9_7f4a_7c15;
+    let load = |at: usize| u64::from_le_bytes(text[at..at + 8].try_into().expect("eight bytes"));
+    let length = text.len();
+    let mut state = (length as u64).wrapping_mul(K);
+    if length >= 8 {
+        let mut at = 0;
+        while at + 8 < length {
+            state = (state ^ load(at)).wrapping_mul(K);
+            state ^= state >> 29;
+            at += 8;
+        }
+        state = (state ^ load(length - 8)).wrapping_mul(K);
+    } else if length >= 4 {
+        let head = u32::from_le_bytes(text[..4].try_into().expect("four bytes"));
+        let tail = u32::from_le_bytes(text[length - 4..].try_into().expect("four bytes"));
+        state = (state ^ (u64::from(head) << 32 | u64::from(tail))).wrapping_mul(K);
+    } else if length > 0 {
+        let word = u64::from(text[0]) | u64::from(text[length / 2]) << 8 | u64::from(text[length - 1]) << 16;
+        state = (state ^ word).wrapping_mul(K);
+    }
+    (state ^ state >> 32).wrapping_mul(K).rotate_left(32) as u32
+}
+
+/// A column of numbers: `Int64`, `Float64`, or timestamps in microseconds.
+#[derive(Default)]
+pub struct Numbers<T> {
+    values: Vec<T>,
+    valid: Valid,
+}
+
+impl<T: Copy + Default> Numbers<T> {
+    #[inline]
+    pub fn set(&mut self, row: usize, value: T) {
+        if row == self.values.len() {
+            self.values.push(value);
+        } else {
+            if row > self.values.len() {
+                self.values.resize(row + 1, T::default());
+            }
+            self.values[row] = value;
+        }
+        self.valid.set(row);
+    }
+
+    pub fn is_set(&self, row: usize) -> bool {
+        self.valid.is_set(row)
+    }
+
+    pub fn truncate(&mut self, rows: usize) {
+        self.values.truncate(rows);
+        self.valid.truncate(rows);
+    }
+
+    fn parts(mut self, rows: usize) -> (Vec<T>, Option<NullBuffer>) {
+        self.values.resize(rows, T::default());
+        (self.values, self.valid.finish(rows))
+    }
+}
+
+impl Numbers<i64> {
+    pub fn finish(self, rows: usize) -> ArrayRef {
+        let (values, nulls) = self.parts(rows);
+        Arc::new(Int64Array::new(values.into(), nulls))
+    }
+
+    /// The numbers are microseconds since the epoch.
+    pub fn finish_times(self, rows: usize) -> ArrayRef {
+        let (values, nulls) = self.parts(rows);
+        Arc::new(TimestampMicrosecondArray::new(values.into(), nulls).with_timezone("UTC"))
+    }
+}
+
+impl Numbers<f64> {
+    pub fn finish(self, rows: usize) -> ArrayRef {
+        let (values, nulls) = self.parts(rows);
+        Arc::new(Float64Array::new(values.into(), nulls))
+    }
+}
+
+/// A column of booleans.
+#[derive(Default)]
+pub struct Flags {
+    values: Valid,
+    valid: Valid,
+}
+
+impl Flags {
+    #[inline]
+    pub fn set(&mut self, row: usize, value: bool) {
+        if value {
+            self.values.set(row)
+        } else {
+            self.values.clear(row)
+        }
+        self.valid.set(row);
+    }
+
+    pub fn truncate(&mut self, rows: usize) {
+        self.values.truncate(rows);
+        self.valid.truncate(rows);
+    }
+
+    pub fn finish(self, rows: usize) -> ArrayRef {
+        Arc::new(BooleanArray::new(self.values.bits(rows), self.valid.finish(rows)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{Array, AsArray};
+
+    use super::*;
+
+    #[test]
+    fn rows_without_a_value_are_null() {
+        let mut numbers = Numbers::<i64>::default();
+        numbers.set(1, 7);
+        let array = numbers.finish(3);
+        let array = array.as_primitive::<arrow::datatypes::Int64Type>();
+        assert_eq!(array.iter().collect::<Vec<_>>(), [None, Some(7), None]);
+    }
+
+    #[test]
+    fn a_text_of_twelve_bytes_is_inside_its_view_and_one_of_thirteen_is_not() {
+        let mut views = Views::default();
+        let input = b"abcdefghijklmnopqrstuvwxyz".to_vec();
+        let mut arena = Arena::default();
+        let buffer = arena.next();
+        for (row, (start, length)) in [(0, 12), (1, 13), (26, 0), (23, 3)].into_iter().enumerate() {
+            views.set(row, &input, Place { buffer, start, length });
+        }
+        arena.keep(input);
+        // SAFETY: ASCII, placed in the buffer that was kept
+        let array = unsafe { views.finish(5, &arena.finish()) };
+        array.to_data().validate_full().unwrap();
+        assert_eq!(
+            array.as_string_view().iter().collect::<Vec<_>>(),
+            [Some("abcdefghijkl"), Some("bcdefghijklmn"), Some(""), Some("xyz"), None]
+        );
+    }
+
+    #[test]
+    fn ten_thousand_symbols_keep_their_texts() {
+        let mut symbols = Symbols::default();
+        for row in 0..10_000 {
+            symbols.set(row, format!("symbol {row}").as_bytes());
+        }
+        for row in 10_000..20_000 {
+            symbols.set(row, format!("symbol {}", row - 10_000).as_bytes());
+        }
+        symbols.truncate(19_999);
+        // SAFETY: ASCII
+        let array = unsafe { symbols.finish(20_000) };
+        array.to_data().validate_full().unwrap();
+        let dictionary = array.as_dictionary::<Int32Type>();
+        assert_eq!(dictionary.values().len(), 10_000);
+        let texts = dictionary.downcast_dict::<StringArray>().unwrap();
+        let text =
+            |row| (!dictionary.is_null(row)).then(|| texts.values().value(dictionary.keys().value(row) as usize));
+        assert_eq!(text(9_999), Some("symbol 9999"));
+        assert_eq!(text(19_998), Some("symbol 9998"));
+        assert_eq!(text(19_999), None);
+    }
+
+    #[test]
+    fn forgotten_rows_are_null_again() {
+        let mut flags = Flags::default();
+        flags.set(0, true);
+        flags.set(70, true);
+        flags.truncate(70);
+        let array = flags.finish(72);
+        assert_eq!(array.null_count(), 71);
+        assert!(array.as_boolean().value(0));
+    }
+}
