@@ -1,0 +1,13 @@
+-- title           = "Call was made with a tool of attackers or auditors"
+-- severity        = "high"
+-- tags            = ["attack.execution", "attack.discovery", "attack.t1588.002", "attack.t1580"]
+-- remedy          = "Ask your testers and auditors whether it was them. If not: disable the credentials and read everything they did."
+-- confidence      = "high"
+-- false_positives = "Ordered penetration tests and posture scans."
+SELECT eventTime, eventSource, eventName, userAgent, sourceIPAddress, errorCode,
+       coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn) AS resource,
+       CASE WHEN regexp_like(userAgent, '(?i)scoutsuite|prowler|steampipe|cloudsploit|cloudmapper') THEN 'low' ELSE 'high' END AS severity,
+       CASE WHEN regexp_like(userAgent, '(?i)scoutsuite|prowler|steampipe|cloudsploit|cloudmapper') THEN 'Call was made with a tool of auditors'
+            ELSE 'Call was made with a tool of attackers' END AS title
+FROM cloudtrail
+WHERE regexp_like(userAgent, '(?i)stratus-red-team|\bpacu|\bkali([0-9]|\b)|\bparrot|\bpentoo|cloudfox|weirdaal|trufflehog|enumerate-iam|scoutsuite|prowler|steampipe|cloudsploit|cloudmapper')

@@ -1,0 +1,11 @@
+-- title           = "Credential report of the account was read"
+-- severity        = "informational"
+-- tags            = ["attack.discovery", "attack.t1087.004"]
+-- remedy          = "Check that the principal is a tool of yours for audit; the report names every user, key age and missing MFA device."
+-- false_positives = "Monthly audits."
+SELECT eventTime, sourceIPAddress, userAgent,
+       account AS resource
+FROM cloudtrail
+WHERE eventSource = 'iam.amazonaws.com'
+  AND eventName = 'GetCredentialReport'
+  AND errorCode IS NULL

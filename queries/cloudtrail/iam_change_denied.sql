@@ -1,0 +1,21 @@
+-- title           = "Change of rights or credentials in IAM was refused"
+-- severity        = "low"
+-- tags            = ["attack.privilege_escalation", "attack.persistence", "attack.t1098"]
+-- remedy          = "Ask the principal what it was for. One refusal is a missing right; several different ones from a user are somebody trying doors: disable the key."
+-- false_positives = "New pipelines and people who click through the console."
+SELECT eventTime, eventName, errorMessage,
+       coalesce(requestParameters ->> 'userName', requestParameters ->> 'roleName', requestParameters ->> 'groupName', requestParameters ->> 'policyArn') AS target,
+       sourceIPAddress, userAgent,
+       coalesce(CASE WHEN json_contains(requestParameters, 'userName') THEN 'user/' || (requestParameters ->> 'userName')
+                     WHEN json_contains(requestParameters, 'roleName') THEN 'role/' || (requestParameters ->> 'roleName')
+                     WHEN json_contains(requestParameters, 'groupName') THEN 'group/' || (requestParameters ->> 'groupName') END,
+                requestParameters ->> 'policyArn', userIdentity.arn) AS resource,
+       CASE WHEN userIdentity.type = 'IAMUser' OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL THEN 'medium' ELSE 'low' END AS severity
+FROM cloudtrail
+WHERE eventSource = 'iam.amazonaws.com'
+  AND eventName IN ('AddUserToGroup', 'AttachGroupPolicy', 'AttachRolePolicy', 'AttachUserPolicy', 'CreateAccessKey', 'CreateLoginProfile',
+                    'CreateOpenIDConnectProvider', 'CreatePolicyVersion', 'CreateRole', 'CreateSAMLProvider', 'CreateServiceSpecificCredential', 'CreateUser',
+                    'DeactivateMFADevice', 'DeleteAccountPasswordPolicy', 'DeleteRolePermissionsBoundary', 'DeleteUserPermissionsBoundary',
+                    'PutGroupPolicy', 'PutRolePolicy', 'PutUserPolicy', 'SetDefaultPolicyVersion', 'UpdateAccessKey', 'UpdateAssumeRolePolicy',
+                    'UpdateLoginProfile', 'UpdateSAMLProvider')
+  AND errorCode IN ('AccessDenied', 'AccessDeniedException', 'Client.UnauthorizedOperation')

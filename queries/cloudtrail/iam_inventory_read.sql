@@ -1,0 +1,11 @@
+-- title           = "Whole IAM configuration of the account was read"
+-- severity        = "low"
+-- tags            = ["attack.discovery", "attack.t1087.004", "attack.t1069.003", "attack.t1580"]
+-- remedy          = "Check that the principal is a tool of yours for inventory or audit; the answer lists every user, role, policy and trust."
+-- false_positives = "Inventory, posture and audit tools."
+SELECT eventTime, sourceIPAddress, userAgent, errorCode,
+       account AS resource,
+       CASE WHEN errorCode IS NULL THEN 'low' ELSE 'informational' END AS severity
+FROM cloudtrail
+WHERE eventSource = 'iam.amazonaws.com'
+  AND eventName = 'GetAccountAuthorizationDetails'

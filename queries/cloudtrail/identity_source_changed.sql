@@ -1,0 +1,14 @@
+-- title    = "Identity source of IAM Identity Center was changed"
+-- severity = "high"
+-- tags     = ["attack.persistence", "attack.defense_evasion", "attack.t1556.007", "attack.t1484.002"]
+-- remedy   = "Confirm with the owner of single sign-on at once: whoever controls the identity source can sign in as anyone in every account. Change it back if unknown."
+SELECT eventTime, eventSource, eventName,
+       requestParameters ->> 'directoryId' AS directory,
+       sourceIPAddress, userAgent,
+       coalesce(requestParameters ->> 'directoryId', requestParameters ->> 'identityStoreId', account) AS resource
+FROM cloudtrail
+WHERE eventSource IN ('sso.amazonaws.com', 'sso-directory.amazonaws.com')
+  AND eventName IN ('AssociateDirectory', 'DisassociateDirectory', 'CreateExternalIdPConfigurationForDirectory',
+                    'UpdateExternalIdPConfigurationForDirectory', 'EnableExternalIdPConfigurationForDirectory',
+                    'DisableExternalIdPConfigurationForDirectory', 'ImportExternalIdPCertificateForDirectory')
+  AND errorCode IS NULL

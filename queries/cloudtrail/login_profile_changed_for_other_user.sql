@@ -1,0 +1,16 @@
+-- title    = "Console password of another IAM user was changed"
+-- severity = "high"
+-- tags     = ["attack.privilege_escalation", "attack.persistence", "attack.t1098", "attack.t1078.004"]
+-- remedy   = "Ask the user whether they wanted a new password. If not: reset it again, revoke the sessions of the user, and look for sign-ins since."
+SELECT eventTime,
+       requestParameters ->> 'userName' AS for_user,
+       requestParameters ->> 'passwordResetRequired' AS reset_required,
+       sourceIPAddress, userAgent,
+       'user/' || (requestParameters ->> 'userName') AS resource,
+       CASE WHEN requestParameters ->> 'passwordResetRequired' = 'true' THEN 'medium' ELSE 'high' END AS severity
+FROM cloudtrail
+WHERE eventSource = 'iam.amazonaws.com'
+  AND eventName = 'UpdateLoginProfile'
+  AND requestParameters ->> 'userName' IS NOT NULL
+  AND (requestParameters ->> 'userName' IS DISTINCT FROM userIdentity.userName)
+  AND errorCode IS NULL

@@ -1,0 +1,18 @@
+-- title    = "Organization policy was detached, deleted or switched off"
+-- severity = "medium"
+-- tags     = ["attack.defense_evasion", "attack.privilege_escalation", "attack.t1666", "attack.t1562"]
+-- remedy   = "Attach the policy again if the change is unknown, and look at what the accounts below it did without the guard rail."
+SELECT eventTime, eventName,
+       coalesce(requestParameters ->> 'policyId', requestParameters ->> 'policyType') AS policy,
+       coalesce(requestParameters ->> 'targetId', requestParameters ->> 'rootId') AS target,
+       sourceIPAddress, userAgent,
+       coalesce(requestParameters ->> 'policyId', requestParameters ->> 'rootId') AS resource,
+       CASE WHEN eventName = 'DisablePolicyType' OR requestParameters ->> 'targetId' LIKE 'r-%' THEN 'high' ELSE 'medium' END AS severity,
+       CASE eventName WHEN 'DisablePolicyType' THEN 'All policies of a type were switched off in the organization'
+                      WHEN 'DeletePolicy' THEN 'Organization policy was deleted'
+                      ELSE 'Organization policy was detached' END AS title
+FROM cloudtrail
+WHERE eventSource = 'organizations.amazonaws.com'
+  AND eventName IN ('DetachPolicy', 'DeletePolicy', 'DisablePolicyType')
+  AND coalesce(requestParameters ->> 'policyId', '') NOT IN ('p-FullAWSAccess', 'p-RCPFullAWSAccess')
+  AND errorCode IS NULL

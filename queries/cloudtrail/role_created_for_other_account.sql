@@ -1,0 +1,23 @@
+-- title    = "Role that another account can assume was created"
+-- severity = "medium"
+-- tags     = ["attack.persistence", "attack.t1136.003", "attack.t1098.003", "attack.t1078.004"]
+-- remedy   = "Find out whose account it is. Delete the role if it is neither yours nor of a vendor you know; ask vendors for an external id."
+SELECT eventTime,
+       requestParameters ->> 'roleName' AS role,
+       requestParameters ->> 'assumeRolePolicyDocument' AS trust_policy,
+       sourceIPAddress, userAgent,
+       coalesce(json_get_str(responseElements, 'role', 'arn'), 'role/' || (requestParameters ->> 'roleName')) AS resource,
+       -- statements under a condition are taken out too: whom does the rest let in?
+       CASE WHEN regexp_like(regexp_replace(requestParameters ->> 'assumeRolePolicyDocument', '[{]([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*("Effect"\s*:\s*"Deny"|"Condition"\s*:)([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*[}]', '', 'g'), '"(AWS|Principal)"\s*:\s*(\[[^\]]*)?"\*"') THEN 'critical'
+            WHEN regexp_like(regexp_replace(replace(requestParameters ->> 'assumeRolePolicyDocument', account, 'own'), '[{]([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*("Effect"\s*:\s*"Deny"|"Condition"\s*:)([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*[}]', '', 'g'), '"AWS"\s*:\s*(\[[^\]]*)?"(arn:[a-z-]+:(iam|sts)::)?[0-9]{12}') THEN 'medium'
+            ELSE 'low' END AS severity,
+       CASE WHEN regexp_like(regexp_replace(requestParameters ->> 'assumeRolePolicyDocument', '[{]([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*"Effect"\s*:\s*"Deny"([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*[}]', '', 'g'), '"(AWS|Principal)"\s*:\s*(\[[^\]]*)?"\*"') THEN 'Role that every AWS account can assume was created'
+            ELSE 'Role that another account can assume was created' END AS title
+FROM cloudtrail
+WHERE eventSource = 'iam.amazonaws.com'
+  AND eventName = 'CreateRole'
+  AND errorCode IS NULL
+  -- the own account and statements that deny are taken out; whom does the rest name?
+  AND regexp_like(
+        regexp_replace(replace(requestParameters ->> 'assumeRolePolicyDocument', account, 'own'), '[{]([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*"Effect"\s*:\s*"Deny"([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*[}]', '', 'g'),
+        '"AWS"\s*:\s*(\[[^\]]*)?"(arn:[a-z-]+:(iam|sts)::)?[0-9]{12}|"(AWS|Principal)"\s*:\s*(\[[^\]]*)?"\*"')
