@@ -2,7 +2,7 @@
 -- severity = "low"
 -- tags     = ["attack.persistence", "attack.privilege_escalation", "attack.t1098.003", "attack.t1098"]
 -- remedy   = "Check that the user or group should have this permission set in this account."
--- key      = ["account", "useridentity.arn", "requestParameters ->> 'targetId'"]
+-- key      = ["account", "userIdentity.arn", "requestParameters ->> 'targetId'"]
 SELECT eventTime,
        requestParameters ->> 'principalType' AS principal_type,
        requestParameters ->> 'principalId' AS principal,

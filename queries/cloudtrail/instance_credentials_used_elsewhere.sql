@@ -22,7 +22,7 @@ WHERE userIdentity.type = 'AssumedRole'
   AND regexp_like(userIdentity.principalId, ':i-[0-9A-Fa-f]{8,17}$')
   AND regexp_like(sourceIPAddress, '^[0-9a-fA-F:.]+$')
   AND NOT ip_is_private(sourceIPAddress)
-  AND (regexp_like(userAgent, '(?i)stratus-red-team|pacu|kali|parrot|pentoo|cloudfox|darwin|macos|mac os x|^mozilla/')
+  AND (regexp_like(userAgent, '(?i)stratus-red-team|pacu|kali|parrot|pentoo|cloudfox')
        -- the blocks that AWS holds most of, rather too wide than too narrow
        OR NOT cidr_match(sourceIPAddress,
             '3.0.0.0/8', '13.0.0.0/8', '15.0.0.0/8', '16.0.0.0/8', '18.0.0.0/8', '23.20.0.0/14', '34.192.0.0/10', '35.0.0.0/8',
