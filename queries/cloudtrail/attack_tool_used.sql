@@ -1,6 +1,6 @@
 -- title           = "Call was made with a tool of attackers or auditors"
 -- severity        = "high"
--- tags            = ["attack.execution", "attack.discovery", "attack.t1588.002", "attack.t1580"]
+-- tags            = ["attack.resource_development", "attack.discovery", "attack.t1588.002", "attack.t1580"]
 -- remedy          = "Ask your testers and auditors whether it was them. If not: disable the credentials and read everything they did."
 -- confidence      = "high"
 -- false_positives = "Ordered penetration tests and posture scans."

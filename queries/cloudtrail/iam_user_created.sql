@@ -1,6 +1,6 @@
 -- title    = "IAM user was created"
 -- severity = "low"
--- tags     = ["attack.persistence", "attack.t1136.003", "cis.1.20"]
+-- tags     = ["attack.persistence", "attack.t1136.003", "cis.1.21"]
 -- remedy   = "Check that the user belongs to a change you know; people should come through IAM Identity Center and machines through roles."
 SELECT eventTime,
        requestParameters ->> 'userName' AS new_user,
