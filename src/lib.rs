@@ -2,9 +2,14 @@
 //! only those above it.
 
 pub mod time;
+pub mod metrics;
 pub mod position;
 pub mod table;
 pub mod rule;
 pub mod finding;
 pub mod decode;
 pub mod logs;
+pub mod catalog;
+pub mod archive;
+pub mod triage;
+pub mod sink;

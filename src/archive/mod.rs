@@ -1,0 +1,165 @@
+//! Batches → a Parquet archive on disk, committed round by round.
+//!
+//! Rows gather in memory; [`Archive::write`] sorts them into files under `_weir/pending`, a commit names the files, and
+//! [`Archive::publish`] moves them into place. A file in a table's folder is therefore always a committed one.
+
+pub mod layout;
+pub mod write;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::catalog;
+use crate::table::{Batch, Table};
+use layout::PRIVATE;
+
+/// The `[archive]` section of the configuration.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Folder of the archive; `none` keeps nothing.
+    pub dir: String,
+    /// Bytes of logs that gather in memory before they are written: more make larger files.
+    pub buffer_bytes: usize,
+    /// Level of zstd, 1 to 19.
+    pub zstd_level: i32,
+    /// Rows of a row group.
+    pub row_group_rows: usize,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config { dir: "weir-archive".into(), buffer_bytes: 96 << 20, zstd_level: 1, row_group_rows: 65_536 }
+    }
+}
+
+/// A file of the archive.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Object {
+    pub table: String,
+    /// Relative to the archive.
+    pub path: String,
+    pub rows: u64,
+    pub bytes: u64,
+}
+
+impl Object {
+    /// Where it waits, relative to the archive, until a commit names it.
+    fn pending(&self) -> String {
+        format!("{PRIVATE}/pending/{}", self.path.replace('/', "%2F"))
+    }
+}
+
+/// The archive of one folder.
+pub struct Archive {
+    dir: PathBuf,
+    config: Config,
+    buffered: BTreeMap<&'static str, Vec<Batch>>,
+    buffered_bytes: usize,
+}
+
+impl Archive {
+    /// Opens the archive in `dir`, which is made when it is not there.
+    ///
+    /// # Errors
+    /// When the folder cannot be made or written.
+    pub fn open(dir: &Path, config: &Config) -> anyhow::Result<Archive> {
+        let pending = dir.join(PRIVATE).join("pending");
+        fs::create_dir_all(&pending).with_context(|| format!("making the archive's folder {}", pending.display()))?;
+        let probe = pending.join("probe");
+        fs::write(&probe, b"weir")
+            .and_then(|()| fs::remove_file(&probe))
+            .with_context(|| format!("writing to the archive {}", dir.display()))?;
+        Ok(Archive { dir: dir.to_owned(), config: config.clone(), buffered: BTreeMap::new(), buffered_bytes: 0 })
+    }
+
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Takes rows in; `bytes` is what they keep in memory.
+    pub fn add(&mut self, batches: Vec<Batch>, bytes: usize) {
+        for batch in batches {
+            if batch.rows.num_rows() > 0 {
+                self.buffered.entry(batch.table.name).or_default().push(batch);
+            }
+        }
+        self.buffered_bytes += bytes;
+    }
+
+    /// True when the buffer should be written.
+    pub fn is_full(&self) -> bool {
+        self.buffered_bytes >= self.config.buffer_bytes
+    }
+
+    /// Writes what has gathered to files that wait for their commit, and empties the buffer.
+    ///
+    /// # Errors
+    /// When a file cannot be written; the error names it.
+    pub fn write(&mut self, round: u64) -> anyhow::Result<Vec<Object>> {
+        self.buffered_bytes = 0;
+        let mut objects = Vec::new();
+        for (name, batches) in std::mem::take(&mut self.buffered) {
+            let table: &'static Table = catalog::table(name).expect("batches are of tables of the catalog");
+            let sorted = write::Sorted::new(table, batches);
+            let written: Vec<anyhow::Result<Object>> = sorted
+                .partitions
+                .par_iter()
+                .map(|(partition, rows)| {
+                    let folder = partition.folder(table);
+                    let file = format!("{}-{round:08}.parquet", sorted.stamp(rows));
+                    let mut object = Object {
+                        table: name.to_owned(),
+                        path: folder.join(file).display().to_string(),
+                        rows: rows.len() as u64,
+                        bytes: 0,
+                    };
+                    let path = self.dir.join(object.pending());
+                    object.bytes = sorted
+                        .write(rows, &path, &self.config)
+                        .with_context(|| format!("writing {}", path.display()))?;
+                    Ok(object)
+                })
+                .collect();
+            for object in written {
+                objects.push(object?);
+            }
+        }
+        Ok(objects)
+    }
+
+    /// Moves committed files into place; those that are there already stay.
+    ///
+    /// # Errors
+    /// When a file can be found neither where it waits nor where it belongs, or cannot be moved.
+    pub fn publish(&self, objects: &[Object]) -> anyhow::Result<()> {
+        for object in objects {
+            let (from, to) = (self.dir.join(object.pending()), self.dir.join(&object.path));
+            if !from.exists() && to.exists() {
+                continue;
+            }
+            let folder = to.parent().expect("an object lies in a folder");
+            fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+            fs::rename(&from, &to).with_context(|| format!("moving {} to {}", from.display(), to.display()))?;
+        }
+        Ok(())
+    }
+
+    /// Removes files that no commit names.
+    ///
+    /// # Errors
+    /// When the folder cannot be read or a file in it not be removed.
+    pub fn sweep(&self) -> anyhow::Result<()> {
+        let pending = self.dir.join(PRIVATE).join("pending");
+        for entry in fs::read_dir(&pending).with_context(|| format!("reading {}", pending.display()))? {
+            let path = entry.with_context(|| format!("reading {}", pending.display()))?.path();
+            fs::remove_file(&path).with_context(|| format!("removing {}", path.display()))?;
+        }
+        Ok(())
+    }
+}

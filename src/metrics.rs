@@ -1,0 +1,111 @@
+//! Every Prometheus metric there is, in one place: names end in a unit, labels are bounded.
+
+use std::sync::LazyLock;
+
+use prometheus::{
+    CounterVec, Encoder, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
+};
+
+/// Counts since the process started; one set for the whole process.
+pub struct Metrics {
+    registry: Registry,
+    /// Records read, by table. `records = rows + rejects + duplicates + set aside`.
+    pub records: IntCounterVec,
+    /// Rows kept, by table.
+    pub rows: IntCounterVec,
+    /// Records that could not be read, by the table they were taken for (`unknown` when nothing tells).
+    pub rejects: IntCounterVec,
+    /// Records dropped because their id had been seen, by table.
+    pub duplicates: IntCounterVec,
+    /// Records of no table that were recognized and left out: digest files, control messages.
+    pub set_aside: IntCounterVec,
+    /// Bytes read, `stage="read"` as stored and `stage="inflated"` as parsed.
+    pub bytes: IntCounterVec,
+    /// Bytes of the archive's objects, by table.
+    pub archived_bytes: IntCounterVec,
+    /// New findings, by severity.
+    pub findings: IntCounterVec,
+    /// Matches hidden by the configuration's suppressions.
+    pub suppressed: IntCounterVec,
+    /// Seconds of work, by stage.
+    pub stage_seconds: CounterVec,
+    /// Seconds of work and matches, by rule.
+    pub rule_seconds: CounterVec,
+    pub rule_hits: IntCounterVec,
+    pub rule_errors: IntCounterVec,
+    /// What waits in each queue, in bytes, and how much may.
+    pub queue_bytes: IntGaugeVec,
+    pub queue_bytes_max: IntGaugeVec,
+    /// Rounds made permanent.
+    pub commits: IntCounterVec,
+    /// Event time of the newest row, in epoch seconds.
+    pub newest_event_seconds: IntGauge,
+}
+
+/// The process's metrics.
+pub static METRICS: LazyLock<Metrics> = LazyLock::new(Metrics::new);
+
+impl Metrics {
+    fn new() -> Metrics {
+        let registry = Registry::new();
+        let ints = |name: &str, help: &str, labels: &[&str]| {
+            register(&registry, IntCounterVec::new(Opts::new(name, help), labels))
+        };
+        let floats = |name: &str, help: &str, labels: &[&str]| {
+            register(&registry, CounterVec::new(Opts::new(name, help), labels))
+        };
+        let gauges = |name: &str, help: &str, labels: &[&str]| {
+            register(&registry, IntGaugeVec::new(Opts::new(name, help), labels))
+        };
+        Metrics {
+            records: ints("weir_records_total", "records read", &["table"]),
+            rows: ints("weir_rows_total", "rows kept", &["table"]),
+            rejects: ints("weir_rejects_total", "records that could not be read", &["table"]),
+            duplicates: ints("weir_duplicates_total", "records whose id had been seen", &["table"]),
+            set_aside: ints("weir_set_aside_total", "digest files and control messages left out", &["table"]),
+            bytes: ints("weir_bytes_total", "bytes of input", &["stage"]),
+            archived_bytes: ints("weir_archived_bytes_total", "bytes written to the archive", &["table"]),
+            findings: ints("weir_findings_total", "new findings", &["severity"]),
+            suppressed: ints("weir_suppressed_total", "findings hidden by a suppression", &["rule"]),
+            stage_seconds: floats("weir_stage_seconds_total", "seconds of work", &["stage"]),
+            rule_seconds: floats("weir_rule_seconds_total", "seconds of work", &["rule"]),
+            rule_hits: ints("weir_rule_hits_total", "rows that matched", &["rule"]),
+            rule_errors: ints("weir_rule_errors_total", "batches a rule could not judge", &["rule"]),
+            queue_bytes: gauges("weir_queue_bytes", "bytes waiting", &["queue"]),
+            queue_bytes_max: gauges("weir_queue_max_bytes", "bytes that may wait", &["queue"]),
+            commits: ints("weir_commits_total", "rounds made permanent", &[]),
+            newest_event_seconds: register(
+                &registry,
+                IntGauge::new("weir_newest_event_seconds", "event time of the newest row, epoch seconds"),
+            ),
+            registry,
+        }
+    }
+
+    /// Everything in Prometheus' text format.
+    pub fn text(&self) -> String {
+        let mut out = Vec::new();
+        TextEncoder::new()
+            .encode(&self.registry.gather(), &mut out)
+            .expect("writing to memory cannot fail and our names are valid");
+        String::from_utf8(out).expect("the text format is UTF-8")
+    }
+}
+
+fn register<C: Collector + Clone + 'static>(registry: &Registry, metric: prometheus::Result<C>) -> C {
+    let metric = metric.expect("metric names and labels are valid");
+    registry.register(Box::new(metric.clone())).expect("metric names are declared once");
+    metric
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_counter_is_shown_under_its_name_and_label() {
+        let metrics = Metrics::new();
+        metrics.rows.with_label_values(&["cloudtrail"]).inc_by(3);
+        assert!(metrics.text().contains("weir_rows_total{table=\"cloudtrail\"} 3"), "{}", metrics.text());
+    }
+}

@@ -1,0 +1,136 @@
+//! What makes a round permanent: one redb transaction with the positions, the archived objects and the stages' state.
+
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use redb::{Database, DatabaseError, ReadableDatabase, TableDefinition};
+use serde::{Deserialize, Serialize};
+
+use crate::archive::Object;
+use crate::position::Checkpoint;
+
+/// Everything that one round makes permanent.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Commit {
+    pub round: u64,
+    pub checkpoint: Checkpoint,
+    /// Files of this round, which are moved into place after the commit.
+    pub objects: Vec<Object>,
+    pub detector: Vec<u8>,
+    pub triage: Vec<u8>,
+    /// Length of the file that findings are appended to, so that what a crash left behind it can be cut off.
+    pub journal_bytes: u64,
+}
+
+/// The committed state of an archive; one process at a time holds it.
+pub struct State {
+    database: Database,
+}
+
+const STATE: TableDefinition<&str, &[u8]> = TableDefinition::new("state");
+/// Layout of the values; another one is refused rather than guessed at.
+const VERSION: u32 = 1;
+
+#[derive(Serialize, Deserialize)]
+struct Manifest {
+    version: u32,
+    round: u64,
+    checkpoint: Checkpoint,
+    objects: Vec<Object>,
+    journal_bytes: u64,
+}
+
+impl State {
+    /// Opens or makes the state in a file.
+    ///
+    /// # Errors
+    /// When another process has it, or it cannot be read or made.
+    pub fn open(path: &Path) -> anyhow::Result<State> {
+        match Database::create(path) {
+            Ok(database) => Ok(State { database }),
+            Err(DatabaseError::DatabaseAlreadyOpen) => {
+                bail!("another weir run is writing to this archive ({} is locked)", path.display())
+            }
+            Err(error) => Err(error).with_context(|| format!("opening {}", path.display())),
+        }
+    }
+
+    /// The last commit, if there is one.
+    ///
+    /// # Errors
+    /// When the state cannot be read, or was written by a newer Weir.
+    pub fn load(&self) -> anyhow::Result<Option<Commit>> {
+        let read = self.database.begin_read().context("reading the archive's state")?;
+        let table = match read.open_table(STATE) {
+            Ok(table) => table,
+            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
+            Err(error) => return Err(error).context("reading the archive's state"),
+        };
+        let value = |key: &str| -> anyhow::Result<Option<Vec<u8>>> {
+            let value = table.get(key).context("reading the archive's state")?;
+            Ok(value.map(|value| value.value().to_vec()))
+        };
+        let Some(manifest) = value("manifest")? else {
+            return Ok(None);
+        };
+        let manifest: Manifest = serde_json::from_slice(&manifest).context("reading the archive's state")?;
+        if manifest.version != VERSION {
+            bail!("the archive's state has version {}, and this weir knows version {VERSION}", manifest.version);
+        }
+        Ok(Some(Commit {
+            round: manifest.round,
+            checkpoint: manifest.checkpoint,
+            objects: manifest.objects,
+            journal_bytes: manifest.journal_bytes,
+            detector: value("detector")?.unwrap_or_default(),
+            triage: value("triage")?.unwrap_or_default(),
+        }))
+    }
+
+    /// Makes a commit permanent, or nothing of it.
+    ///
+    /// # Errors
+    /// When it cannot be written; the last commit then stands.
+    pub fn commit(&self, commit: &Commit) -> anyhow::Result<()> {
+        let manifest = Manifest {
+            version: VERSION,
+            round: commit.round,
+            checkpoint: commit.checkpoint.clone(),
+            objects: commit.objects.clone(),
+            journal_bytes: commit.journal_bytes,
+        };
+        let manifest = serde_json::to_vec(&manifest).context("writing the archive's state")?;
+        let write = self.database.begin_write().context("writing the archive's state")?;
+        {
+            let mut table = write.open_table(STATE).context("writing the archive's state")?;
+            for (key, value) in [("manifest", &manifest), ("detector", &commit.detector), ("triage", &commit.triage)] {
+                table.insert(key, value.as_slice()).context("writing the archive's state")?;
+            }
+        }
+        write.commit().context("writing the archive's state")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::position::{Offset, Position};
+
+    #[test]
+    fn what_was_committed_is_loaded_and_only_one_process_has_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state.redb");
+        let mut commit = Commit { round: 3, triage: b"t".to_vec(), journal_bytes: 9, ..Commit::default() };
+        commit.checkpoint.advance(Position { partition: "a".into(), offset: Offset::at(5) });
+        commit.objects = vec![Object { table: "cloudtrail".into(), path: "x".into(), rows: 1, bytes: 2 }];
+        {
+            let state = State::open(&path).unwrap();
+            assert_eq!(state.load().unwrap(), None);
+            state.commit(&commit).unwrap();
+            assert_eq!(state.load().unwrap().as_ref(), Some(&commit));
+            let second = State::open(&path).err().expect("the state is held").to_string();
+            assert!(second.contains("another weir run"), "{second}");
+        }
+        assert_eq!(State::open(&path).unwrap().load().unwrap(), Some(commit));
+    }
+}

@@ -1,0 +1,153 @@
+//! Batches → the same batches without the rows whose id was seen before.
+
+use std::hash::{BuildHasherDefault, Hasher};
+
+use arrow::array::{Array, AsArray, BooleanArray};
+use arrow::compute::filter_record_batch;
+
+use crate::table::Batch;
+
+/// The ids of a run's latest rows, as 64-bit fingerprints in two generations: when the newer one is full the older is
+/// forgotten, so between one and two times [`Seen::GENERATION_MAX`] ids are remembered in at most 38 MB.
+///
+/// Two different ids share a fingerprint with a chance of 2e-13 for each new row.
+#[derive(Default)]
+pub struct Seen {
+    newer: Ids,
+    older: Ids,
+}
+
+type Ids = hashbrown::HashSet<u64, BuildHasherDefault<Same>>;
+
+/// A fingerprint is a hash already.
+#[derive(Default)]
+struct Same(u64);
+
+impl Hasher for Same {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("only fingerprints are hashed")
+    }
+    fn write_u64(&mut self, fingerprint: u64) {
+        self.0 = fingerprint;
+    }
+}
+
+impl Seen {
+    /// Ids a generation holds: seven eighths of a table of 2^21.
+    pub const GENERATION_MAX: usize = 1_835_008;
+
+    /// Takes out the rows whose id was seen before, and says how many they were. Rows without an id all stay.
+    ///
+    /// An id counts within one account: CloudTrail gives the copies of one action that several accounts receive
+    /// different ids, but nothing promises that.
+    pub fn take_new(&mut self, batch: Batch) -> (Batch, u64) {
+        let Some(ids) = batch.table.id.and_then(|id| batch.rows.column_by_name(id)) else {
+            return (batch, 0);
+        };
+        let ids = ids.as_string_view();
+        let account = batch.rows.column(0).as_dictionary::<arrow::datatypes::Int32Type>();
+        let seeds: Vec<u64> = account.values().as_string::<i32>().iter().map(|name| fingerprint(0, name)).collect();
+        let mut doubled = Vec::new();
+        for row in 0..ids.len() {
+            if ids.is_valid(row) && !ids.value(row).is_empty() {
+                let seed = account.key(row).map_or(0, |code| seeds[code]);
+                if !self.is_new(fingerprint(seed, Some(ids.value(row)))) {
+                    doubled.push(row);
+                }
+            }
+        }
+        if doubled.is_empty() {
+            return (batch, 0);
+        }
+        let mut keep = vec![true; ids.len()];
+        doubled.iter().for_each(|&row| keep[row] = false);
+        let rows = filter_record_batch(&batch.rows, &BooleanArray::from(keep))
+            .expect("the mask has one value for each row");
+        (Batch { table: batch.table, rows }, doubled.len() as u64)
+    }
+
+    fn is_new(&mut self, fingerprint: u64) -> bool {
+        if self.older.contains(&fingerprint) || !self.newer.insert(fingerprint) {
+            return false;
+        }
+        if self.newer.len() >= Seen::GENERATION_MAX {
+            self.older = std::mem::take(&mut self.newer);
+        }
+        true
+    }
+}
+
+/// A 64-bit hash with a fixed seed, by folded multiplication (as foldhash and wyhash do).
+fn fingerprint(seed: u64, text: Option<&str>) -> u64 {
+    const A: u64 = 0x2d35_8dcc_aa6c_78a5;
+    const B: u64 = 0x8bb8_4b93_962e_acc9;
+    let fold = |a: u64, b: u64| {
+        let product = u128::from(a) * u128::from(b);
+        (product as u64) ^ ((product >> 64) as u64)
+    };
+    let bytes = text.unwrap_or_default().as_bytes();
+    let mut hash = fold(seed ^ A, bytes.len() as u64 ^ B);
+    for chunk in bytes.chunks(16) {
+        let mut words = [0; 16];
+        words[..chunk.len()].copy_from_slice(chunk);
+        let (low, high) = words.split_at(8);
+        let low = u64::from_le_bytes(low.try_into().expect("eight bytes"));
+        let high = u64::from_le_bytes(high.try_into().expect("eight bytes"));
+        hash = fold(hash ^ low ^ A, high ^ B) ^ fold(low ^ B, hash ^ high);
+    }
+    fold(hash ^ A, B)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, DictionaryArray, RecordBatch, StringViewArray, new_null_array};
+
+    use super::*;
+    use crate::logs::cloudtrail::CLOUDTRAIL;
+
+    fn batch(rows: &[(&str, Option<&str>)]) -> Batch {
+        let schema = CLOUDTRAIL.schema();
+        let columns: Vec<ArrayRef> = schema
+            .fields()
+            .iter()
+            .map(|field| match field.name().as_str() {
+                "account" => {
+                    Arc::new(rows.iter().map(|row| Some(row.0)).collect::<DictionaryArray<_>>()) as ArrayRef
+                }
+                "eventid" => Arc::new(rows.iter().map(|row| row.1).collect::<StringViewArray>()),
+                _ => new_null_array(field.data_type(), rows.len()),
+            })
+            .collect();
+        Batch { table: &CLOUDTRAIL, rows: RecordBatch::try_new(schema, columns).unwrap() }
+    }
+
+    #[test]
+    fn a_row_is_kept_once_for_each_account_and_always_without_an_id() {
+        let mut seen = Seen::default();
+        let (kept, doubled) = seen.take_new(batch(&[
+            ("1", Some("a")),
+            ("1", Some("b")),
+            ("1", Some("a")),
+            ("2", Some("a")),
+            ("1", None),
+            ("1", None),
+        ]));
+        assert_eq!((kept.rows.num_rows(), doubled), (5, 1));
+        let (kept, doubled) = seen.take_new(batch(&[("2", Some("a")), ("1", Some("c"))]));
+        assert_eq!((kept.rows.num_rows(), doubled), (1, 1));
+    }
+
+    #[test]
+    fn the_older_generation_is_forgotten() {
+        let mut seen = Seen::default();
+        let total = 2 * Seen::GENERATION_MAX as u64 + 1;
+        assert!((0..total).all(|n| seen.is_new(fingerprint(n, None))));
+        assert!(seen.is_new(fingerprint(0, None)), "the first id has been forgotten");
+        assert!(!seen.is_new(fingerprint(total - 1, None)), "the latest has not");
+    }
+}

@@ -1,0 +1,183 @@
+//! Which findings the configuration hides, why, and until when.
+
+use std::cell::Cell;
+
+use anyhow::{Context, bail};
+use glob::{MatchOptions, Pattern};
+use ipnet::IpNet;
+use serde::Deserialize;
+
+use crate::finding::Finding;
+use crate::time::Timestamp;
+
+/// A `[[suppress]]` entry: every condition that is given must hold. Patterns know `*`, `?` and `[..]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// Rule ids.
+    pub rule: String,
+    pub account: Option<String>,
+    pub region: Option<String>,
+    pub actor: Option<String>,
+    /// An address or a CIDR block.
+    pub source_ip: Option<String>,
+    /// Every resource of the finding must match.
+    pub resource: Option<String>,
+    /// Why this is harmless.
+    pub reason: String,
+    pub owner: Option<String>,
+    /// Day (`2027-03-31`) or instant from which the entry does nothing.
+    pub expires: String,
+}
+
+/// The entries, ready to use, with what each has hidden.
+#[derive(Default)]
+pub struct Suppressions(Vec<Suppression>);
+
+struct Suppression {
+    entry: Entry,
+    rule: Pattern,
+    account: Option<Pattern>,
+    region: Option<Pattern>,
+    actor: Option<Pattern>,
+    source_ip: Option<IpNet>,
+    resource: Option<Pattern>,
+    expires: Timestamp,
+    hidden: Cell<u64>,
+}
+
+impl Suppressions {
+    /// # Errors
+    /// When an entry's pattern, address or day cannot be read, or its reason is empty.
+    pub fn new(entries: Vec<Entry>) -> anyhow::Result<Suppressions> {
+        entries
+            .into_iter()
+            .enumerate()
+            .map(|(index, entry)| {
+                let which = format!("[[suppress]] entry {} (rule {:?})", index + 1, entry.rule);
+                Suppression::new(entry).context(which)
+            })
+            .collect::<anyhow::Result<_>>()
+            .map(Suppressions)
+    }
+
+    /// True when an entry in force covers the finding; the matches are counted for the entry.
+    pub fn hides(&self, finding: &Finding, now: Timestamp) -> bool {
+        match self.0.iter().find(|suppression| now < suppression.expires && suppression.covers(finding)) {
+            Some(suppression) => {
+                suppression.hidden.set(suppression.hidden.get() + finding.count);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Entries that hid something: rule pattern, reason, matches hidden.
+    pub fn hidden(&self) -> impl Iterator<Item = (&str, &str, u64)> {
+        self.0
+            .iter()
+            .filter(|suppression| suppression.hidden.get() > 0)
+            .map(|suppression| (&*suppression.entry.rule, &*suppression.entry.reason, suppression.hidden.get()))
+    }
+
+    /// Entries that have expired: rule pattern and day.
+    pub fn expired(&self, now: Timestamp) -> impl Iterator<Item = (&str, &str)> {
+        let expired = move |suppression: &&Suppression| suppression.expires <= now;
+        self.0.iter().filter(expired).map(|suppression| (&*suppression.entry.rule, &*suppression.entry.expires))
+    }
+}
+
+impl Suppression {
+    fn new(entry: Entry) -> anyhow::Result<Suppression> {
+        let pattern = |text: &str| Pattern::new(text).with_context(|| format!("`{text}` is not a pattern"));
+        let optional = |text: &Option<String>| text.as_deref().map(pattern).transpose();
+        if entry.reason.trim().is_empty() {
+            bail!("`reason` is empty: say why this is harmless");
+        }
+        let source_ip = match &entry.source_ip {
+            Some(text) => Some(
+                text.parse::<IpNet>()
+                    .or_else(|_| text.parse().map(|address: std::net::IpAddr| IpNet::from(address)))
+                    .with_context(|| format!("`{text}` is neither an address nor a CIDR block"))?,
+            ),
+            None => None,
+        };
+        Ok(Suppression {
+            rule: pattern(&entry.rule)?,
+            account: optional(&entry.account)?,
+            region: optional(&entry.region)?,
+            actor: optional(&entry.actor)?,
+            resource: optional(&entry.resource)?,
+            source_ip,
+            expires: Timestamp::parse(&entry.expires)
+                .with_context(|| format!("`expires` is {:?}, not a day such as 2027-03-31", entry.expires))?,
+            hidden: Cell::new(0),
+            entry,
+        })
+    }
+
+    fn covers(&self, finding: &Finding) -> bool {
+        let matches = |pattern: &Pattern, text: &str| pattern.matches_with(text, MatchOptions::new());
+        let holds = |pattern: &Option<Pattern>, text: Option<&str>| match pattern {
+            Some(pattern) => text.is_some_and(|text| matches(pattern, text)),
+            None => true,
+        };
+        let from = match (&self.source_ip, finding.source_ip.as_deref().map(str::parse::<std::net::IpAddr>)) {
+            (None, _) => true,
+            (Some(block), Some(Ok(address))) => block.contains(&address),
+            (Some(_), _) => false,
+        };
+        let on = self.resource.as_ref().is_none_or(|pattern| {
+            !finding.resources.is_empty() && finding.resources.iter().all(|resource| matches(pattern, &resource.0))
+        });
+        matches(&self.rule, &finding.rule)
+            && holds(&self.account, Some(&finding.account))
+            && holds(&self.region, Some(&finding.region))
+            && holds(&self.actor, finding.actor.as_deref())
+            && from
+            && on
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::tests::one_match;
+
+    fn suppressions(toml: &str) -> anyhow::Result<Suppressions> {
+        Suppressions::new(vec![toml::from_str(toml)?])
+    }
+
+    fn hides(conditions: &str) -> bool {
+        let entry = format!("rule = 'cloudtrail/*'\nreason = 'known'\nexpires = '2027-01-01'\n{conditions}");
+        let found = one_match("cloudtrail/x", "arn:aws:iam::111122223333:role/ci", Timestamp(0), "e");
+        suppressions(&entry).unwrap().hides(&found, Timestamp::parse("2026-12-31").unwrap())
+    }
+
+    #[test]
+    fn every_condition_must_hold() {
+        assert!(hides(""));
+        assert!(hides("actor = '*:role/ci'\nsource_ip = '192.0.2.0/24'\nresource = '*user/eve'"));
+        assert!(!hides("actor = '*:role/other'"));
+        assert!(!hides("source_ip = '198.51.100.1'"));
+        assert!(!hides("account = '444455556666'"));
+    }
+
+    #[test]
+    fn an_expired_entry_hides_nothing() {
+        let entry = suppressions("rule = '*'\nreason = 'known'\nexpires = '2026-01-01'").unwrap();
+        let now = Timestamp::parse("2026-01-01").unwrap();
+        assert!(!entry.hides(&one_match("a/b", "eve", Timestamp(0), "e"), now));
+        assert_eq!(entry.expired(now).count(), 1);
+    }
+
+    #[test]
+    fn reason_and_expiry_are_mandatory() {
+        let error = |toml: &str| format!("{:#}", suppressions(toml).err().unwrap());
+        assert!(error("rule = '*'\nexpires = '2027-01-01'").contains("reason"));
+        assert!(error("rule = '*'\nreason = 'x'").contains("expires"));
+        assert!(error("rule = '*'\nreason = ' '\nexpires = '2027-01-01'").contains("say why"));
+        assert!(error("rule = '*'\nreason = 'x'\nexpires = 'soon'").contains("not a day"));
+        assert!(error("rule = '*'\nreason = 'x'\nexpires = '2027-01-01'\nwho = 'y'").contains("who"));
+    }
+}
