@@ -47,7 +47,8 @@ pub struct Column {
     /// AWS's own name folded to lower case.
     pub name: &'static str,
     /// The key in AWS's JSON, as AWS spells it (`userIdentity`), relative to the enclosing struct; or the
-    /// field name of a text log. Empty when the value is derived.
+    /// field name of a text log. Names that differ between sources stand one after the other with `|`
+    /// between. Empty when the value is derived.
     pub path: &'static str,
     pub kind: Kind,
     /// One sentence for people.

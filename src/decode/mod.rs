@@ -1,5 +1,12 @@
 //! Bytes as a source has them → buffers of whole records, each marked with the table its records belong to.
 
+pub mod cut;
+pub mod index;
+pub mod inflate;
+pub mod reader;
+
+pub use self::reader::{Reader, open};
+
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
@@ -34,25 +41,20 @@ pub struct Options {
     pub inflated_bytes_max: u64,
     /// An object is cut off when it inflates to more than this many times its compressed size.
     pub inflated_ratio_max: u64,
-    /// Which table text and objects belong to; `logs::RECOGNIZE`.
+    /// How the tables know their records; `logs::RECOGNIZE`. `decode` stands above `logs`, so it is told.
     pub recognize: Recognize,
 }
 
-/// How the tables know their records. `decode` stands above `logs`, so it is told.
 #[derive(Clone, Copy)]
 pub struct Recognize {
-    /// Table of a JSON object, from its keys; a key's value is asked for by its exact name.
-    pub object: fn(&dyn Keys) -> Option<&'static Table>,
-    /// What the beginning of a text (at least its first line, when it has one) says.
+    /// What the beginning of a text, at least its first line, says; `None` when no table knows it.
     pub text: fn(&[u8], &Options) -> Option<Shape>,
-}
-
-/// The keys of one JSON object.
-pub trait Keys {
-    /// True when the object has this key, in any ASCII case.
-    fn has(&self, key: &str) -> bool;
-    /// The text of this key's value when it is a string without escapes.
-    fn text(&self, key: &str) -> Option<&str>;
+    /// Where the next JSON record begins, at the given place or later, in a text that is damaged before it.
+    pub resume: fn(&[u8], usize) -> Option<usize>,
+    /// Table of JSON, until its records say otherwise.
+    pub json: &'static Table,
+    /// Table of Parquet files.
+    pub parquet: &'static Table,
 }
 
 /// How a text is made of records.
@@ -91,8 +93,8 @@ pub struct Context {
 }
 
 pub enum Body {
-    /// JSON values of the same table, with nothing but white space and commas between them.
-    Json(Text),
+    /// `table` is only a guess: the records say for themselves what they are.
+    Json(Json),
     Lines(Lines),
     Parquet(Parquet),
 }
@@ -101,6 +103,24 @@ pub enum Body {
 pub enum Parquet {
     File(File),
     Bytes(Bytes),
+}
+
+/// JSON values with nothing but white space and commas between them.
+pub struct Json {
+    pub text: Text,
+    pub open: Open,
+}
+
+/// Containers that were opened in an earlier piece of the text, and whose inside is a sequence of values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Open {
+    #[default]
+    Nothing,
+    Array,
+    /// `{"Records":[`
+    Records,
+    /// The same after its `]`.
+    Wrapper,
 }
 
 /// Bytes with [`PADDING`] zero bytes behind them.

@@ -151,6 +151,11 @@ impl Views {
         self.valid.set(row);
     }
 
+    #[inline]
+    pub fn is_set(&self, row: usize) -> bool {
+        self.valid.is_set(row)
+    }
+
     pub fn truncate(&mut self, rows: usize) {
         self.views.truncate(rows);
         self.valid.truncate(rows);
@@ -187,15 +192,7 @@ impl Symbols {
     #[inline]
     pub fn set(&mut self, row: usize, text: &[u8]) {
         let code = self.code(text);
-        if row == self.codes.len() {
-            self.codes.push(code);
-        } else {
-            if row > self.codes.len() {
-                self.codes.resize(row + 1, 0);
-            }
-            self.codes[row] = code;
-        }
-        self.valid.set(row);
+        self.set_code(row, code);
     }
 
     /// The code of a text, which need not become the value of a row.
@@ -247,6 +244,26 @@ impl Symbols {
         self.slots[slot] = found;
     }
 
+    /// Gives a row the text of a code that [`Symbols::code`] made.
+    #[inline]
+    pub fn set_code(&mut self, row: usize, code: i32) {
+        if row == self.codes.len() {
+            self.codes.push(code);
+        } else {
+            if row > self.codes.len() {
+                self.codes.resize(row + 1, 0);
+            }
+            self.codes[row] = code;
+        }
+        self.valid.set(row);
+    }
+
+    #[inline]
+    pub fn code_of(&self, row: usize) -> Option<i32> {
+        self.valid.is_set(row).then(|| self.codes[row])
+    }
+
+    #[inline]
     pub fn is_set(&self, row: usize) -> bool {
         self.valid.is_set(row)
     }
@@ -380,6 +397,10 @@ impl Flags {
             self.values.clear(row)
         }
         self.valid.set(row);
+    }
+
+    pub fn is_set(&self, row: usize) -> bool {
+        self.valid.is_set(row)
     }
 
     pub fn truncate(&mut self, rows: usize) {

@@ -15,7 +15,7 @@ pub static GLUE_JOB_RUN: Table = Table {
 };
 
 const COLUMNS: &[Column] = &[
-    Column::new("id", "Id", Kind::Text, "run id, `jr_` and 64 hex digits; retries add `_attempt_N`"),
+    Column::new("id", "Id|jobRunId", Kind::Text, "run id, `jr_` and 64 hex digits; retries add `_attempt_N`"),
     Column::new("attempt", "Attempt", Kind::Int, "number of the attempt, from 0"),
     Column::new("previousrunid", "PreviousRunId", Kind::Text, "run that this one retries"),
     Column::new("triggername", "TriggerName", Kind::Symbol, "trigger that started the run"),
@@ -26,7 +26,7 @@ const COLUMNS: &[Column] = &[
     Column::new("completedon", "CompletedOn", Kind::Time, "when the run ended"),
     Column::new(
         "jobrunstate",
-        "JobRunState",
+        "JobRunState|state",
         Kind::Symbol,
         "STARTING, RUNNING, STOPPING, STOPPED, SUCCEEDED, FAILED, TIMEOUT, ERROR, WAITING or EXPIRED",
     ),

@@ -1,0 +1,212 @@
+//! Synthetic logs for the benches: the same seed gives the same bytes on every machine.
+
+#![allow(dead_code)]
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+/// SplitMix64.
+pub struct Dice(pub u64);
+
+impl Dice {
+    pub fn roll(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ z >> 31
+    }
+
+    pub fn below(&mut self, n: u64) -> u64 {
+        self.roll() % n
+    }
+
+    /// Small numbers more often: what logs look like.
+    fn skewed(&mut self, n: u64) -> u64 {
+        let top = self.below(n) + 1;
+        self.below(top)
+    }
+
+    fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
+        &items[self.below(items.len() as u64) as usize]
+    }
+
+    fn guid(&mut self) -> String {
+        let (a, b) = (self.roll(), self.roll());
+        format!(
+            "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+            a >> 32,
+            a >> 16 & 0xffff,
+            a & 0xffff,
+            b >> 48,
+            b & 0xffff_ffff_ffff
+        )
+    }
+
+    /// Capital letters and digits.
+    fn id(&mut self, length: usize) -> String {
+        (0..length).map(|_| b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[self.below(32) as usize] as char).collect()
+    }
+
+    fn hex(&mut self, length: usize) -> String {
+        (0..length).map(|_| b"0123456789abcdef"[self.below(16) as usize] as char).collect()
+    }
+}
+
+const REGIONS: &[&str] = &["us-east-1", "eu-west-1", "eu-central-1", "us-west-2", "ap-southeast-2"];
+
+const AGENTS: &[&str] = &[
+    "Boto3/1.34.108 md/Botocore#1.34.108 ua/2.0 os/linux#5.10.215-203.850.amzn2.x86_64 md/arch#x86_64 lang/python#3.8.19 md/pyimpl#CPython exec-env/AWS_ECS_FARGATE cfg/retry-mode#standard Botocore/1.34.108",
+    "aws-cli/2.15.30 Python/3.11.8 Linux/6.1.84-99.169.amzn2023.x86_64 exe/x86_64.amzn.2023 prompt/off command/s3api.get-object",
+    "aws-sdk-go/1.44.298 (go1.20.6; linux; amd64) amazon-ssm-agent/",
+    "APN/1.0 HashiCorp/1.0 Terraform/1.5.7 (+https://www.terraform.io) terraform-provider-aws/5.31.0 (+https://registry.terraform.io/providers/hashicorp/aws) aws-sdk-go-v2/1.23.5 os/linux lang/go#1.20.12",
+    "[Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/114.0.0.0 Safari/537.36]",
+    "cloudformation.amazonaws.com",
+];
+
+/// Service, name, read-only, and the parameters and answer, where `#` stands for a number, `@` for an id.
+const CALLS: &[(&str, &str, bool, &str, &str)] = &[
+    ("s3", "GetObject", true, r#"{"bucketName":"prod-data-lake-#","Host":"prod-data-lake-#.s3.eu-west-1.amazonaws.com","key":"curated/orders/year=2024/month=08/part-#-@.snappy.parquet","x-amz-checksum-mode":"ENABLED"}"#, "null"),
+    ("s3", "PutObject", false, r#"{"bucketName":"prod-data-lake-#","Host":"prod-data-lake-#.s3.eu-west-1.amazonaws.com","key":"raw/events/@.json.gz","x-amz-server-side-encryption":"aws:kms"}"#, r#"{"x-amz-server-side-encryption":"aws:kms","x-amz-server-side-encryption-aws-kms-key-id":"arn:aws:kms:eu-west-1:111122223333:key/8f2d-#","x-amz-server-side-encryption-bucket-key-enabled":"true"}"#),
+    ("s3", "ListObjects", true, r#"{"list-type":"2","bucketName":"prod-artifacts-#","encoding-type":"url","max-keys":"1000","prefix":"builds/#/","delimiter":"/","Host":"prod-artifacts.s3.amazonaws.com"}"#, "null"),
+    ("sts", "AssumeRole", true, r#"{"roleArn":"arn:aws:iam::111122223333:role/service-role-#","roleSessionName":"session-@","durationSeconds":3600,"externalId":"@","tags":[{"key":"team","value":"data"},{"key":"env","value":"prod"}]}"#, r#"{"credentials":{"accessKeyId":"ASIA@","sessionToken":"IQoJb3JpZ2luX2VjE#@","expiration":"Aug 1, 2024, 12:30:23 PM"},"assumedRoleUser":{"assumedRoleId":"AROA@:session-@","arn":"arn:aws:sts::111122223333:assumed-role/service-role-#/session"}}"#),
+    ("sts", "GetCallerIdentity", true, "null", "null"),
+    ("ec2", "DescribeInstances", true, r#"{"maxResults":1000,"instancesSet":{},"filterSet":{"items":[{"name":"tag:Environment","valueSet":{"items":[{"value":"prod"}]}},{"name":"instance-state-name","valueSet":{"items":[{"value":"running"},{"value":"pending"}]}}]}}"#, "null"),
+    ("ec2", "DescribeSecurityGroups", true, r#"{"securityGroupSet":{},"securityGroupIdSet":{"items":[{"groupId":"sg-0#"},{"groupId":"sg-1#"}]},"filterSet":{}}"#, "null"),
+    ("ec2", "RunInstances", false, r#"{"instancesSet":{"items":[{"imageId":"ami-0#","minCount":1,"maxCount":2,"keyName":"ops"}]},"instanceType":"m5.large","blockDeviceMapping":{"items":[{"deviceName":"/dev/xvda","ebs":{"volumeSize":100,"deleteOnTermination":true,"volumeType":"gp3","encrypted":true}}]},"monitoring":{"enabled":false},"disableApiTermination":false,"clientToken":"@","tagSpecificationSet":{"items":[{"resourceType":"instance","tags":[{"key":"Name","value":"worker-#"},{"key":"CostCenter","value":"4711"}]}]}}"#, r#"{"requestId":"@","reservationId":"r-0#","ownerId":"111122223333","groupSet":{},"instancesSet":{"items":[{"instanceId":"i-0#","imageId":"ami-0#","currentState":{"code":0,"name":"pending"},"privateDnsName":"ip-10-0-1-23.eu-west-1.compute.internal","amiLaunchIndex":0,"productCodes":{},"instanceType":"m5.large","launchTime":1722511823000,"placement":{"availabilityZone":"eu-west-1a","tenancy":"default"},"monitoring":{"state":"disabled"},"subnetId":"subnet-0#","vpcId":"vpc-0#","privateIpAddress":"10.0.1.23","stateReason":{"code":"pending","message":"pending"},"architecture":"x86_64","rootDeviceType":"ebs"}]}}"#),
+    ("ec2", "AuthorizeSecurityGroupIngress", false, r#"{"groupId":"sg-0#","ipPermissions":{"items":[{"ipProtocol":"tcp","fromPort":443,"toPort":443,"groups":{},"ipRanges":{"items":[{"cidrIp":"10.0.0.0/8","description":"internal"}]},"ipv6Ranges":{},"prefixListIds":{}}]}}"#, r#"{"requestId":"@","_return":true}"#),
+    ("ec2", "CreateTags", false, r#"{"resourcesSet":{"items":[{"resourceId":"vol-0#"}]},"tagSet":{"items":[{"key":"backup","value":"daily"},{"key":"owner","value":"team-#"}]}}"#, r#"{"requestId":"@","_return":true}"#),
+    ("kms", "Decrypt", true, r#"{"encryptionContext":{"aws:s3:arn":"arn:aws:s3:::prod-data-lake-#"},"encryptionAlgorithm":"SYMMETRIC_DEFAULT"}"#, "null"),
+    ("kms", "GenerateDataKey", true, r#"{"keySpec":"AES_256","encryptionContext":{"aws:s3:arn":"arn:aws:s3:::prod-data-lake-#/raw/@"},"keyId":"arn:aws:kms:eu-west-1:111122223333:key/8f2d-#"}"#, "null"),
+    ("iam", "GetRole", true, r#"{"roleName":"service-role-#"}"#, "null"),
+    ("iam", "ListRoles", true, r#"{"maxItems":100}"#, "null"),
+    ("iam", "PutRolePolicy", false, r#"{"roleName":"service-role-#","policyName":"inline-#","policyDocument":"{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Action\":[\"s3:GetObject\",\"s3:PutObject\"],\"Resource\":\"arn:aws:s3:::prod-data-lake-#/*\"}]}"}"#, "null"),
+    ("iam", "CreateAccessKey", false, r#"{"userName":"user-#"}"#, r#"{"accessKey":{"userName":"user-#","accessKeyId":"AKIA@","status":"Active","createDate":"Aug 1, 2024, 11:30:23 AM"}}"#),
+    ("logs", "CreateLogStream", false, r#"{"logGroupName":"/aws/lambda/ingest-#","logStreamName":"2024/08/01/[$LATEST]@"}"#, "null"),
+    ("logs", "PutLogEvents", false, r#"{"logGroupName":"/aws/ecs/api-#","logStreamName":"api/api/@"}"#, "null"),
+    ("lambda", "Invoke", false, r#"{"functionName":"arn:aws:lambda:eu-west-1:111122223333:function:ingest-#","invocationType":"RequestResponse","clientContext":"@"}"#, "null"),
+    ("lambda", "ListFunctions20150331", true, r#"{"maxItems":50}"#, "null"),
+    ("lambda", "UpdateFunctionCode20150331v2", false, r#"{"functionName":"ingest-#","s3Bucket":"prod-artifacts","s3Key":"builds/#/@.zip","publish":true,"dryRun":false}"#, r#"{"functionName":"ingest-#","functionArn":"arn:aws:lambda:eu-west-1:111122223333:function:ingest-#","runtime":"python3.12","role":"arn:aws:iam::111122223333:role/service-role-#","handler":"app.handler","codeSize":1048576,"timeout":60,"memorySize":512,"lastModified":"2024-08-01T11:30:23.000+0000","version":"#","vpcConfig":{"subnetIds":[],"securityGroupIds":[],"vpcId":""},"environment":{},"tracingConfig":{"mode":"PassThrough"},"state":"Active"}"#),
+    ("dynamodb", "DescribeTable", true, r#"{"tableName":"sessions-#"}"#, "null"),
+    ("dynamodb", "PutItem", false, r#"{"tableName":"sessions-#","key":{"pk":"@"},"items":["pk","sk"],"returnConsumedCapacity":"NONE"}"#, "null"),
+    ("glue", "GetTable", true, r#"{"databaseName":"lake","name":"orders_#"}"#, "null"),
+    ("glue", "GetPartitions", true, r#"{"databaseName":"lake","tableName":"orders_#","expression":"day >= '2024-07-#'","maxResults":1000,"segment":{"segmentNumber":3,"totalSegments":10}}"#, "null"),
+    ("glue", "StartJobRun", false, r#"{"jobName":"nightly-#","arguments":{"--enable-metrics":"true","--day":"2024-08-01","--job-bookmark-option":"job-bookmark-enable"},"workerType":"G.1X","numberOfWorkers":10}"#, r#"{"jobRunId":"jr_@"}"#),
+    ("secretsmanager", "GetSecretValue", true, r#"{"secretId":"prod/db/orders-#","versionStage":"AWSCURRENT"}"#, "null"),
+    ("ssm", "GetParameter", true, r#"{"name":"/prod/api/config-#","withDecryption":true}"#, "null"),
+    ("ssm", "UpdateInstanceInformation", false, r#"{"instanceId":"i-0#","agentVersion":"3.3.131.0","agentStatus":"Active","platformType":"Linux","platformName":"Amazon Linux","platformVersion":"2","iPAddress":"10.0.1.#","computerName":"ip-10-0-1-#.eu-west-1.compute.internal","agentName":"amazon-ssm-agent"}"#, "null"),
+    ("monitoring", "PutMetricAlarm", false, r#"{"alarmName":"cpu-#","metricName":"CPUUtilization","namespace":"AWS/EC2","statistic":"Average","period":300,"evaluationPeriods":3,"threshold":80.0,"comparisonOperator":"GreaterThanThreshold","dimensions":[{"name":"InstanceId","value":"i-0#"}],"actionsEnabled":true}"#, "null"),
+];
+
+fn fill(template: &str, dice: &mut Dice, out: &mut String) {
+    for part in template.chars() {
+        match part {
+            '#' => {
+                let number = dice.skewed(400);
+                write!(out, "{number}").expect("a string takes all");
+            }
+            '@' => out.push_str(&dice.id(16)),
+            other => out.push(other),
+        }
+    }
+}
+
+/// One CloudTrail event, 1 to 2 KB on average, at `second` of the first of August 2024.
+pub fn cloudtrail_event(dice: &mut Dice, second: u64, out: &mut String) {
+    let (service, name, read_only, request, response) = *dice.pick(CALLS);
+    let account = 111_122_223_333 + dice.skewed(4) * 1_000_000;
+    let region = REGIONS[dice.skewed(REGIONS.len() as u64) as usize];
+    let role = dice.skewed(60);
+    let time = format!("2024-08-01T{:02}:{:02}:{:02}Z", second / 3600 % 24, second / 60 % 60, second % 60);
+    let agent = AGENTS[dice.skewed(AGENTS.len() as u64) as usize];
+    let address = format!("10.{}.{}.{}", dice.skewed(8), dice.skewed(64), dice.below(255));
+    out.push_str(r#"{"eventVersion":"1.09","userIdentity":{"#);
+    let identity = dice.below(20);
+    match identity {
+        0..14 => {
+            let id = 0x5a5a + role;
+            write!(out, r#""type":"AssumedRole","principalId":"AROA3XFRBF535PLBIF{id}:i-0a1b2c3d4e5f{role:04}","arn":"arn:aws:sts::{account}:assumed-role/service-role-{role}/i-0a1b2c3d4e5f{role:04}","accountId":"{account}","accessKeyId":"ASIA{}","sessionContext":{{"sessionIssuer":{{"type":"Role","principalId":"AROA3XFRBF535PLBIF{id}","arn":"arn:aws:iam::{account}:role/service-role-{role}","accountId":"{account}","userName":"service-role-{role}"}},"webIdFederationData":{{}},"attributes":{{"creationDate":"2024-08-01T{:02}:00:00Z","mfaAuthenticated":"false"}},"ec2RoleDelivery":"2.0"}}"#, dice.id(16), second / 3600 % 24)
+        }
+        14..17 => write!(out, r#""type":"IAMUser","principalId":"AIDA3XFRBF535PLBIF{role}","arn":"arn:aws:iam::{account}:user/user-{role}","accountId":"{account}","accessKeyId":"AKIA3XFRBF53{role:08}","userName":"user-{role}""#),
+        17..19 => write!(out, r#""type":"AWSService","invokedBy":"{service}.amazonaws.com""#),
+        _ => write!(out, r#""type":"AWSAccount","principalId":"AROA3XFRBF535PLBIF{role}:x","accountId":"{account}""#),
+    }
+    .expect("a string takes all");
+    write!(out, r#"}},"eventTime":"{time}","eventSource":"{service}.amazonaws.com","eventName":"{name}","awsRegion":"{region}","sourceIPAddress":"{address}","userAgent":"{agent}","#).expect("a string takes all");
+    let failed = dice.below(25) == 0;
+    if failed {
+        write!(out, r#""errorCode":"AccessDenied","errorMessage":"User: arn:aws:sts::{account}:assumed-role/service-role-{role}/i-0a1b is not authorized to perform: {service}:{name} because no identity-based policy allows the {service}:{name} action","#).expect("a string takes all");
+    }
+    out.push_str(r#""requestParameters":"#);
+    fill(request, dice, out);
+    out.push_str(r#","responseElements":"#);
+    fill(if failed { "null" } else { response }, dice, out);
+    if service == "s3" {
+        write!(out, r#","additionalEventData":{{"SignatureVersion":"SigV4","CipherSuite":"TLS_AES_128_GCM_SHA256","bytesTransferredIn":0,"AuthenticationMethod":"AuthHeader","x-amz-id-2":"{}=","bytesTransferredOut":{}}}"#, dice.id(40), dice.below(100_000)).expect("a string takes all");
+    }
+    write!(out, r#","requestID":"{}","eventID":"{}","readOnly":{read_only}"#, dice.guid(), dice.guid()).expect("a string takes all");
+    if matches!(service, "s3" | "kms" | "sts") {
+        write!(out, r#","resources":[{{"accountId":"{account}","type":"AWS::{}::Thing","ARN":"arn:aws:{service}:::thing-{role}"}}]"#, service.to_uppercase()).expect("a string takes all");
+    }
+    let data = matches!(name, "GetObject" | "PutObject" | "Invoke" | "PutItem");
+    write!(out, r#","eventType":"AwsApiCall","managementEvent":{},"recipientAccountId":"{account}","eventCategory":"{}","tlsDetails":{{"tlsVersion":"TLSv1.3","cipherSuite":"TLS_AES_128_GCM_SHA256","clientProvidedHostHeader":"{service}.{region}.amazonaws.com"}}}}"#, !data, if data { "Data" } else { "Management" }).expect("a string takes all");
+}
+
+/// A file as CloudTrail delivers it, not compressed: `{"Records":[...]}` on one line.
+pub fn cloudtrail_file(seed: u64, events: usize) -> Vec<u8> {
+    let mut dice = Dice(seed);
+    let mut out = String::from(r#"{"Records":["#);
+    let start = dice.below(86_000);
+    for n in 0..events {
+        if n > 0 {
+            out.push(',');
+        }
+        let late = dice.below(300);
+        cloudtrail_event(&mut dice, start + late, &mut out);
+    }
+    out.push_str("]}");
+    out.into_bytes()
+}
+
+/// A flow log file of the default format, header line first.
+pub fn vpc_flow_file(seed: u64, flows: usize) -> Vec<u8> {
+    let mut dice = Dice(seed);
+    let mut out = String::from(
+        "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status\n",
+    );
+    for n in 0..flows as u64 {
+        let start = 1_722_470_400 + n / 50;
+        let eni = dice.skewed(40);
+        if dice.below(200) == 0 {
+            writeln!(out, "2 111122223333 eni-0a1b2c3d4e5f{eni:05} - - - - - - - {start} {} - NODATA", start + 60)
+                .expect("a string takes all");
+            continue;
+        }
+        let packets = dice.skewed(2000) + 1;
+        let ports = [443, 80, 22, 5432, 53, 3306, 6379, 8080];
+        writeln!(
+            out,
+            "2 111122223333 eni-0a1b2c3d4e5f{eni:05} 10.{}.{}.{} 10.{}.{}.{} {} {} {} {packets} {} {start} {} {} OK",
+            dice.skewed(4),
+            dice.skewed(32),
+            dice.below(255),
+            dice.skewed(4),
+            dice.skewed(32),
+            dice.skewed(255),
+            32_768 + dice.below(28_000),
+            ports[dice.skewed(8) as usize],
+            if dice.below(5) == 0 { 17 } else { 6 },
+            packets * (40 + dice.skewed(1400)),
+            start + dice.below(60),
+            if dice.below(20) == 0 { "REJECT" } else { "ACCEPT" },
+        )
+        .expect("a string takes all");
+    }
+    out.into_bytes()
+}
+
+pub fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(6));
+    encoder.write_all(bytes).expect("a vector takes all");
+    encoder.finish().expect("a vector takes all")
+}

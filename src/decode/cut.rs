@@ -1,0 +1,196 @@
+//! A long JSON text, piece by piece → places between records where it can be cut.
+
+use super::Open;
+use super::PADDING;
+use super::index::Indexer;
+
+/// Follows the brackets of a text from piece to piece.
+#[derive(Default)]
+pub struct Cutter {
+    indexer: Indexer,
+    /// Containers around the beginning of the current piece, and around the one after it.
+    open: Open,
+    next: Open,
+}
+
+/// Deeper nesting is damage; `logs::json` says the same.
+const DEPTH_MAX: u32 = 128;
+
+impl Cutter {
+    /// Where the padded text can be cut: behind its last whole record. `None` when there is none. `resume` finds a
+    /// place to go on at after damage.
+    pub fn cut(&mut self, padded: &mut [u8], resume: fn(&[u8], usize) -> Option<usize>) -> Option<usize> {
+        let end = padded.len() - PADDING;
+        let mut open = self.open;
+        let mut from = 0;
+        let mut best = None;
+        while from < end {
+            // the index cannot begin at a quote, and a piece begins with one only when it is damaged
+            let scan = if padded[from] == b'"' && from == 0 { None } else { Some(()) };
+            let walked = scan.map(|()| {
+                self.indexer.index(padded, from, end);
+                walk(padded, from.saturating_sub(1), end, self.indexer.places(), open)
+            });
+            let Some(walk) = walked else {
+                from = resume(&padded[..end], from + 1).unwrap_or(end);
+                continue;
+            };
+            if walk.cut > from {
+                best = Some((walk.cut, walk.open));
+            }
+            if !walk.damaged {
+                break;
+            }
+            open = walk.open;
+            let Some(next) = resume(&padded[..end], walk.cut.max(from) + 1) else { break };
+            // what comes before is damage, which belongs to this piece
+            best = Some((next, open));
+            from = next;
+        }
+        let (cut, open) = best?;
+        self.next = open;
+        Some(cut)
+    }
+
+    /// The containers around the piece that is taken now.
+    pub fn piece(&mut self) -> Open {
+        std::mem::replace(&mut self.open, self.next)
+    }
+}
+
+struct Walk {
+    /// Behind the last record.
+    cut: usize,
+    /// The containers there.
+    open: Open,
+    damaged: bool,
+}
+
+/// Which token may follow which, as a first check that the text is what it seems: a missing quote turns everything
+/// behind it inside out.
+fn may_follow(before: u8, byte: u8) -> bool {
+    match before {
+        b'{' => matches!(byte, b'"' | b'}'),
+        b'[' => !matches!(byte, b'}' | b',' | b':'),
+        b',' | b':' => !matches!(byte, b'}' | b']' | b',' | b':'),
+        b'"' => matches!(byte, b',' | b':' | b'}' | b']'),
+        // brackets that close, and scalars
+        _ => matches!(byte, b',' | b'}' | b']'),
+    }
+}
+
+fn walk(bytes: &[u8], base: usize, end: usize, places: &[u32], mut open: Open) -> Walk {
+    let mut walk = Walk { cut: 0, open, damaged: false };
+    // brackets inside `open`, one bit each: 1 for an object
+    let mut kinds = 0u128;
+    let mut depth = 0;
+    let mut before = 0;
+    let mut tokens = places.iter().map(|&place| base + place as usize).take_while(|&at| at < end).peekable();
+    let mut seen = [0usize; 3];
+    while let Some(at) = tokens.next() {
+        let byte = bytes[at];
+        seen = [seen[1], seen[2], at];
+        if depth == 0 {
+            // between records
+            match (open, byte) {
+                (Open::Nothing, b'[') => open = Open::Array,
+                (Open::Array, b']') => open = Open::Nothing,
+                (Open::Records, b']') => open = Open::Wrapper,
+                (Open::Wrapper, b'}') => open = Open::Nothing,
+                (_, b'{' | b'[') => {
+                    depth = 1;
+                    kinds = u128::from(byte == b'{');
+                    before = byte;
+                    continue;
+                }
+                (_, b',' | 0) | (Open::Nothing, 0xef) => {}
+                (Open::Wrapper, _) => continue,
+                _ => {
+                    walk.damaged = true;
+                    return walk;
+                }
+            }
+            walk.cut = at + 1;
+            walk.open = open;
+            continue;
+        }
+        if !may_follow(before, byte) {
+            walk.damaged = true;
+            return walk;
+        }
+        before = byte;
+        match byte {
+            b'{' | b'[' => {
+                if depth == DEPTH_MAX {
+                    walk.damaged = true;
+                    return walk;
+                }
+                if byte == b'[' && depth == 1 && open == Open::Nothing && is_records(bytes, seen[0]) {
+                    // what is inside are the records
+                    open = Open::Records;
+                    depth = 0;
+                    walk.cut = at + 1;
+                    walk.open = open;
+                    continue;
+                }
+                depth += 1;
+                kinds = kinds << 1 | u128::from(byte == b'{');
+            }
+            b'}' | b']' => {
+                if (byte == b'}') != (kinds & 1 == 1) {
+                    walk.damaged = true;
+                    return walk;
+                }
+                depth -= 1;
+                kinds >>= 1;
+                if depth == 0 && open != Open::Wrapper {
+                    walk.cut = at + 1;
+                    walk.open = open;
+                }
+            }
+            _ => {}
+        }
+    }
+    walk
+}
+
+fn is_records(bytes: &[u8], key: usize) -> bool {
+    bytes[key..].starts_with(b"\"Records\"") || bytes[key..].starts_with(b"\"records\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cuts(text: &str, open: Open) -> Option<(usize, Open)> {
+        // the index is sure of what is 64 bytes before an open string's end
+        let mut padded = format!("{text}{}", "x".repeat(200)).into_bytes();
+        padded.resize(padded.len() + PADDING, 0);
+        let mut cutter = Cutter { open, ..Cutter::default() };
+        let resume = |bytes: &[u8], from: usize| memchr::memmem::find(&bytes[from..], b"{\"e").map(|at| from + at);
+        let cut = cutter.cut(&mut padded, resume)?;
+        Some((cut, cutter.next))
+    }
+
+    #[test]
+    fn cuts_stand_behind_whole_records() {
+        assert_eq!(cuts(r#"{"Records":[{"e":1},{"e":2},{"e"#, Open::Nothing), Some((28, Open::Records)));
+        assert_eq!(cuts(r#"{"e":1}{"e":[{}]}  {"e":"#, Open::Nothing), Some((17, Open::Nothing)));
+        assert_eq!(cuts(r#"[{"e":1},{"e":"#, Open::Nothing), Some((9, Open::Array)));
+        assert_eq!(cuts(r#"{"e":1},{"e":"x"#, Open::Records), Some((8, Open::Records)));
+        assert_eq!(cuts(r#"{"e":1}]}{"e":"x"#, Open::Records), Some((9, Open::Nothing)));
+        assert_eq!(cuts(r#"{"e":1"#, Open::Nothing), None);
+    }
+
+    #[test]
+    fn keys_around_records_do_not_matter() {
+        assert_eq!(cuts(r#"{"a":{"b":[]},"Records":[{"e":1},"#, Open::Nothing), Some((33, Open::Records)));
+        assert_eq!(cuts(r#"{"e":1}],"a":[{"b":1}]"#, Open::Records), Some((9, Open::Wrapper)));
+    }
+
+    #[test]
+    fn after_a_missing_quote_the_next_record_is_found() {
+        let text = r#"{"e":"x},{"e":2},{"e":3},{"e"#;
+        assert_eq!(cuts(text, Open::Array), Some((25, Open::Array)));
+    }
+}

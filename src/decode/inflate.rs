@@ -1,0 +1,221 @@
+//! Compressed bytes → inflated bytes, whole or as a stream. The compression is told by its magic bytes.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use super::PADDING;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compression {
+    Gzip,
+    Zstd,
+    None,
+}
+
+impl Compression {
+    pub fn of(head: &[u8]) -> Compression {
+        match head {
+            [0x1f, 0x8b, ..] => Compression::Gzip,
+            // a frame, or one that decoders skip
+            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Compression::Zstd,
+            _ => Compression::None,
+        }
+    }
+}
+
+/// Inflates a gzip file of one sound member in one go, to at most `max` bytes, with [`PADDING`] zero bytes behind
+/// them. `None` for every other file: a stream says what is wrong with it.
+pub fn whole(gzip: &[u8], max: usize) -> Option<Vec<u8>> {
+    let size = *gzip.last_chunk::<4>()?;
+    // what the file says about itself is only a hint: a lie makes libdeflate fail
+    let length = u32::from_le_bytes(size) as usize;
+    if length > max || length / 1100 > gzip.len() {
+        return None;
+    }
+    // libdeflate stops after the first member without a word. Were there a second, the first member's size would
+    // stand before its magic bytes.
+    let [a, b, c, d] = size;
+    if memchr::memmem::find(gzip, &[a, b, c, d, 0x1f, 0x8b, 8]).is_some() {
+        return None;
+    }
+    let mut bytes = Vec::with_capacity(length + PADDING);
+    // SAFETY: u8 has no invalid values and libdeflate writes before it reads; what it leaves unwritten is cut off
+    // below. Zeroing first costs a tenth of the whole way from gzip to columns.
+    #[allow(clippy::uninit_vec)]
+    unsafe {
+        bytes.set_len(length);
+    }
+    let done = libdeflater::Decompressor::new().gzip_decompress(gzip, &mut bytes);
+    if done != Ok(length) {
+        return None;
+    }
+    bytes.resize(length + PADDING, 0);
+    Some(bytes)
+}
+
+/// A stream of inflated bytes that knows how much it was made from.
+pub struct Stream {
+    inner: Box<dyn Read + Send>,
+    taken: Arc<Taken>,
+    given: u64,
+    limits: Limits,
+}
+
+#[derive(Clone, Copy)]
+pub struct Limits {
+    pub bytes: u64,
+    pub ratio: u64,
+}
+
+/// What a decoder read from its source.
+#[derive(Default)]
+struct Taken {
+    bytes: AtomicU64,
+    failed: AtomicBool,
+}
+
+struct Counted<R> {
+    inner: R,
+    taken: Arc<Taken>,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let result = self.inner.read(buffer);
+        match &result {
+            Ok(count) => {
+                self.taken.bytes.fetch_add(*count as u64, Ordering::Relaxed);
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => self.taken.failed.store(true, Ordering::Relaxed),
+        }
+        result
+    }
+}
+
+/// How reading a [`Stream`] went.
+#[derive(Debug)]
+pub enum Filled {
+    More,
+    End,
+    /// The rest cannot be inflated; why.
+    Broken(String),
+}
+
+/// Ratios are not judged before this many bytes: a short file of zeros is no bomb.
+const RATIO_FROM: u64 = 64 << 20;
+
+impl Stream {
+    pub fn new(source: Box<dyn Read + Send>, compression: Compression, limits: Limits) -> io::Result<Stream> {
+        let taken = Arc::new(Taken::default());
+        let source = Counted { inner: source, taken: taken.clone() };
+        let inner: Box<dyn Read + Send> = match compression {
+            Compression::Gzip => Box::new(flate2::read::MultiGzDecoder::new(source)),
+            Compression::Zstd => Box::new(zstd::stream::read::Decoder::new(source)?),
+            Compression::None => Box::new(source),
+        };
+        Ok(Stream { inner, taken, given: 0, limits })
+    }
+
+    /// Appends about `count` bytes to `out`.
+    ///
+    /// # Errors
+    /// Only those of the source; bytes that cannot be inflated are [`Filled::Broken`].
+    pub fn fill(&mut self, out: &mut Vec<u8>, count: usize) -> io::Result<Filled> {
+        let before = out.len();
+        let room = (self.limits.bytes - self.given).saturating_add(1).min(count as u64);
+        let result = (&mut self.inner).take(room).read_to_end(out);
+        self.given += (out.len() - before) as u64;
+        if self.given > self.limits.bytes {
+            let over = (self.given - self.limits.bytes) as usize;
+            out.truncate(out.len() - over);
+            self.given = self.limits.bytes;
+            return Ok(Filled::Broken(format!("cut off: it inflates to more than {} bytes", self.limits.bytes)));
+        }
+        let taken = self.taken.bytes.load(Ordering::Relaxed);
+        if self.given > RATIO_FROM && self.given / taken.max(1) > self.limits.ratio {
+            return Ok(Filled::Broken(format!(
+                "cut off: it inflates to more than {} times its size",
+                self.limits.ratio
+            )));
+        }
+        match result {
+            Ok(read) if (read as u64) < room => Ok(Filled::End),
+            Ok(_) => Ok(Filled::More),
+            Err(error) if self.taken.failed.load(Ordering::Relaxed) => Err(error),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                Ok(Filled::Broken("the compressed data is cut off at its end".to_owned()))
+            }
+            Err(error) => Ok(Filled::Broken(format!("the compressed data is damaged: {error}"))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn stream(bytes: Vec<u8>, limits: Limits) -> (Vec<u8>, String) {
+        let compression = Compression::of(&bytes);
+        let mut stream = Stream::new(Box::new(io::Cursor::new(bytes)), compression, limits).unwrap();
+        let mut out = Vec::new();
+        loop {
+            match stream.fill(&mut out, 1000).unwrap() {
+                Filled::More => {}
+                Filled::End => return (out, String::new()),
+                Filled::Broken(why) => return (out, why),
+            }
+        }
+    }
+
+    const WIDE: Limits = Limits { bytes: 1 << 40, ratio: 1 << 40 };
+
+    #[test]
+    fn one_member_is_inflated_whole_and_two_are_not() {
+        let one = gzip(b"hello");
+        assert_eq!(whole(&one, 100).unwrap(), [&b"hello"[..], &[0; PADDING]].concat());
+        assert_eq!(whole(&one, 4), None);
+        assert_eq!(whole(&one[..one.len() - 1], 100), None);
+        let twice = [one.clone(), one.clone()].concat();
+        assert_eq!(whole(&twice, 100), None);
+        assert_eq!(stream(twice, WIDE), (b"hellohello".to_vec(), String::new()));
+        assert_eq!(whole(&[one, b"rubbish".to_vec()].concat(), 1 << 30), None);
+    }
+
+    #[test]
+    fn what_came_before_the_damage_is_kept() {
+        let text: Vec<u8> = (0..20_000u32).flat_map(|n| n.to_string().into_bytes()).collect();
+        let whole = gzip(&text);
+        let (out, why) = stream(whole[..whole.len() / 2].to_vec(), WIDE);
+        assert!(out.len() > 1000 && text.starts_with(&out));
+        assert_eq!(why, "the compressed data is cut off at its end");
+        let (out, why) = stream([&whole[..], b"rubbish behind the end"].concat(), WIDE);
+        assert_eq!(out, text);
+        assert!(why.starts_with("the compressed data is damaged"), "{why}");
+    }
+
+    #[test]
+    fn a_bomb_is_cut_off() {
+        let bomb = gzip(&vec![b'0'; 100 << 20]);
+        let (out, why) = stream(bomb.clone(), Limits { bytes: 1234, ratio: 1 << 40 });
+        assert_eq!((out.len(), why.as_str()), (1234, "cut off: it inflates to more than 1234 bytes"));
+        let (out, why) = stream(bomb, Limits { bytes: 1 << 40, ratio: 100 });
+        assert_eq!(why, "cut off: it inflates to more than 100 times its size");
+        assert!(out.len() < 65 << 20);
+    }
+
+    #[test]
+    fn zstd_frames_follow_each_other() {
+        let frame = zstd::encode_all(&b"abc"[..], 1).unwrap();
+        assert_eq!(stream([frame.clone(), frame].concat(), WIDE), (b"abcabc".to_vec(), String::new()));
+    }
+}

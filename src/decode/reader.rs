@@ -1,0 +1,267 @@
+//! One object of a source → buffers of whole records, in bounded memory.
+
+use std::fs::File;
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
+use std::mem;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::cut::Cutter;
+use super::inflate::{self, Compression, Filled, Limits, Stream};
+use super::{Body, Counts, Input, Json, Lines, Options, PADDING, Parquet, Records, Shape, Text};
+use crate::table::{Origin, Reject, Table};
+
+/// Objects up to this size, as they are stored, are taken whole; CloudTrail's are 1 to 200 KB.
+const WHOLE_MAX: usize = 4 << 20;
+/// ... unless they inflate to more than this.
+const INFLATED_MAX: usize = 32 << 20;
+/// Bytes of one piece of a stream.
+const PIECE: usize = 2 << 20;
+/// A record that is longer does not stay whole.
+const RECORD_MAX: usize = 16 << 20;
+
+/// Cuts one object into buffers of whole records.
+pub struct Reader {
+    state: State,
+    origin: Arc<Origin>,
+    options: Options,
+    /// Place of the next piece in the inflated input.
+    offset: u64,
+}
+
+enum State {
+    Unopened(Input),
+    /// What a stream gave that is not yet handed on, and the rest of it.
+    Streaming {
+        stream: Option<Stream>,
+        buffer: Vec<u8>,
+        kind: Option<Kind>,
+    },
+    Done,
+}
+
+/// What the text of an object is made of.
+enum Kind {
+    Json(Cutter),
+    Lines { shape: Shape, format: Option<Arc<str>> },
+}
+
+/// Begins to read an object. Nothing is read before the first [`Reader::next`].
+pub fn open(input: Input, origin: Arc<Origin>, options: &Options) -> Reader {
+    Reader { state: State::Unopened(input), origin, options: options.clone(), offset: 0 }
+}
+
+impl Reader {
+    /// The next piece: 1 to 4 MiB of a large object, a small one whole (at most 32 MiB when inflated). What cannot be
+    /// read is rejected and counted; everything before it is handed on.
+    ///
+    /// # Errors
+    /// Only those of the input itself.
+    pub fn next(&mut self, rejects: &mut Vec<Reject>, counts: &mut Counts) -> io::Result<Option<Records>> {
+        loop {
+            match mem::replace(&mut self.state, State::Done) {
+                State::Done => return Ok(None),
+                State::Unopened(input) => {
+                    if let Some(records) = self.begin(input)? {
+                        return Ok(Some(records));
+                    }
+                }
+                State::Streaming { stream, buffer, kind } => {
+                    if let Some(records) = self.piece(stream, buffer, kind, rejects, counts)? {
+                        return Ok(Some(records));
+                    }
+                }
+            }
+        }
+    }
+
+    fn begin(&mut self, input: Input) -> io::Result<Option<Records>> {
+        let (bytes, rest): (Bytes, Option<Box<dyn Read + Send>>) = match input {
+            Input::Bytes(bytes) => (bytes, None),
+            Input::Stream(stream) => head(stream)?,
+            Input::File(mut file) => {
+                let mut magic = [0; 4];
+                file.seek(SeekFrom::Start(0))?;
+                let parquet = file.read_exact(&mut magic).is_ok() && magic == *b"PAR1";
+                file.seek(SeekFrom::Start(0))?;
+                if parquet {
+                    return Ok(Some(self.parquet(Parquet::File(file))));
+                }
+                whole_or_head(file)?
+            }
+        };
+        if bytes.starts_with(b"PAR1") && rest.is_none() {
+            return Ok(Some(self.parquet(Parquet::Bytes(bytes))));
+        }
+        let compression = Compression::of(&bytes);
+        let max = (INFLATED_MAX as u64).min(self.options.inflated_bytes_max) as usize;
+        if rest.is_none()
+            && compression == Compression::Gzip
+            && let Some(padded) = inflate::whole(&bytes, max)
+        {
+            self.state = State::Streaming { stream: None, buffer: padded, kind: None };
+            return Ok(None);
+        }
+        let limits = Limits { bytes: self.options.inflated_bytes_max, ratio: self.options.inflated_ratio_max };
+        let source: Box<dyn Read + Send> = match rest {
+            Some(rest) => Box::new(Cursor::new(bytes).chain(rest)),
+            None => Box::new(Cursor::new(bytes)),
+        };
+        let stream = Stream::new(source, compression, limits)?;
+        self.state = State::Streaming { stream: Some(stream), buffer: vec![0; PADDING], kind: None };
+        Ok(None)
+    }
+
+    fn parquet(&mut self, parquet: Parquet) -> Records {
+        let table = self.options.table.unwrap_or(self.options.recognize.parquet);
+        self.records(table, Body::Parquet(parquet))
+    }
+
+    fn records(&self, table: &'static Table, body: Body) -> Records {
+        Records { table, origin: self.origin.clone(), offset: self.offset, body, context: None }
+    }
+
+    /// The next piece of a stream. `buffer` has padding behind it.
+    fn piece(
+        &mut self,
+        mut stream: Option<Stream>,
+        mut buffer: Vec<u8>,
+        mut kind: Option<Kind>,
+        rejects: &mut Vec<Reject>,
+        counts: &mut Counts,
+    ) -> io::Result<Option<Records>> {
+        let mut broken = None;
+        let mut wanted = PIECE;
+        loop {
+            while let Some(source) = &mut stream
+                && buffer.len() - PADDING < wanted
+            {
+                buffer.truncate(buffer.len() - PADDING);
+                let missing = wanted - buffer.len();
+                buffer.reserve(missing + PADDING);
+                let filled = source.fill(&mut buffer, missing);
+                buffer.resize(buffer.len() + PADDING, 0);
+                match filled? {
+                    Filled::More => {}
+                    Filled::End => stream = None,
+                    Filled::Broken(why) => {
+                        broken = Some(why);
+                        stream = None;
+                    }
+                }
+            }
+            let length = buffer.len() - PADDING;
+            if kind.is_none() && length > 0 {
+                kind = self.kind(&mut buffer, rejects, counts);
+                if kind.is_none() {
+                    // nothing we know: what follows in the same input is no better
+                    stream = None;
+                    buffer.clear();
+                    buffer.resize(PADDING, 0);
+                }
+                continue;
+            }
+            let last = stream.is_none();
+            let cut = match &mut kind {
+                _ if last => Some(length),
+                None => None,
+                Some(Kind::Json(cutter)) => cutter.cut(&mut buffer, self.options.recognize.resume),
+                Some(Kind::Lines { shape, .. }) => last_line(&buffer[..length], shape),
+            };
+            let cut = match cut {
+                None if length < RECORD_MAX => {
+                    wanted = length + PIECE;
+                    continue;
+                }
+                None => length,
+                Some(cut) => cut,
+            };
+            let records = (cut > 0).then(|| self.take(&mut buffer, cut, &mut kind));
+            if let Some(why) = broken {
+                rejects.push(Reject::new(&self.origin, self.offset, "", why, &[]));
+                let tally = counts.of("");
+                tally.records += 1;
+                tally.rejects += 1;
+            }
+            if !last {
+                self.state = State::Streaming { stream, buffer, kind };
+            }
+            return Ok(records);
+        }
+    }
+
+    /// Takes the first `cut` bytes of the buffer as records.
+    fn take(&mut self, buffer: &mut Vec<u8>, cut: usize, kind: &mut Option<Kind>) -> Records {
+        let rest = buffer[cut..].to_vec();
+        let mut piece = mem::replace(buffer, rest);
+        piece.truncate(cut);
+        let text = Text::new(piece);
+        let (table, body) = match kind.as_mut().expect("a piece is taken once its kind is known") {
+            Kind::Json(cutter) => {
+                let open = cutter.piece();
+                (self.options.table.unwrap_or(self.options.recognize.json), Body::Json(Json { text, open }))
+            }
+            Kind::Lines { shape, format } => {
+                (shape.table, Body::Lines(Lines { text, format: format.clone(), entries: Vec::new() }))
+            }
+        };
+        let records = self.records(table, body);
+        self.offset += cut as u64;
+        records
+    }
+
+    /// What the beginning of a text says it is; rejects it when it says nothing.
+    fn kind(&mut self, buffer: &mut Vec<u8>, rejects: &mut Vec<Reject>, counts: &mut Counts) -> Option<Kind> {
+        let text = &buffer[..buffer.len() - PADDING];
+        let bom = if text.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+        let blank = text[bom..].iter().take_while(|byte| byte.is_ascii_whitespace() || **byte == 0).count();
+        let head = &text[bom + blank..];
+        match head.first() {
+            None => return Some(Kind::Json(Cutter::default())),
+            Some(b'{' | b'[') => return Some(Kind::Json(Cutter::default())),
+            Some(_) => {}
+        }
+        let Some(shape) = (self.options.recognize.text)(head, &self.options) else {
+            let reason = "neither JSON nor a text log that a table knows";
+            rejects.push(Reject::new(&self.origin, self.offset, "", reason, text));
+            let tally = counts.of("");
+            tally.records += 1;
+            tally.rejects += 1;
+            return None;
+        };
+        let mut format = self.options.vpc_flow_format.as_deref().map(Arc::from);
+        let mut start = bom + blank;
+        if shape.header {
+            let line = head.iter().position(|&byte| byte == b'\n').unwrap_or(head.len());
+            format = Some(String::from_utf8_lossy(head[..line].trim_ascii()).into());
+            start = text.len().min(start + line + 1);
+        }
+        buffer.drain(..start);
+        self.offset += start as u64;
+        Some(Kind::Lines { shape, format })
+    }
+}
+
+type Head = (Bytes, Option<Box<dyn Read + Send>>);
+
+/// The first bytes of a stream, and the rest when that is not all.
+fn head(mut stream: Box<dyn Read + Send>) -> io::Result<Head> {
+    let mut bytes = Vec::new();
+    (&mut stream).take(WHOLE_MAX as u64 + 1).read_to_end(&mut bytes)?;
+    let rest = (bytes.len() > WHOLE_MAX).then_some(stream);
+    Ok((bytes.into(), rest))
+}
+
+fn whole_or_head(file: File) -> io::Result<Head> {
+    head(Box::new(file))
+}
+
+/// Behind the last line that is followed by the beginning of another record.
+fn last_line(text: &[u8], shape: &Shape) -> Option<usize> {
+    memchr::memrchr_iter(b'\n', text).map(|end| end + 1).find(|&start| {
+        let line = &text[start..];
+        // the last line may be a part of one
+        memchr::memchr(b'\n', line).is_some_and(|end| (shape.begins)(&line[..end]))
+    })
+}

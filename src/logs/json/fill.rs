@@ -1,0 +1,558 @@
+//! One JSON record at a time, walked along the structural index → the columns of its table.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, ListArray, RecordBatch, StructArray};
+use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
+use arrow::datatypes::DataType;
+
+use super::plan::{Action, Field, Key, Plan};
+use super::scalar::{self, Clockwork};
+use super::walk::{Cursor, Stop};
+use crate::logs::build::{Arena, Flags, Numbers, Place, Symbols, Valid, Views};
+use crate::table::Batch;
+
+/// The open batch of one table.
+pub struct Fill {
+    pub plan: &'static Plan,
+    pub rows: usize,
+    pub arena: Arena,
+    texts: Vec<Views>,
+    symbols: Vec<Symbols>,
+    ints: Vec<Numbers<i64>>,
+    floats: Vec<Numbers<f64>>,
+    flags: Vec<Flags>,
+    times: Vec<Numbers<i64>>,
+    structs: Vec<Valid>,
+    lists: Vec<Items>,
+    /// For each node and key (0 for the beginning of the object): the key that came next last time. AWS writes
+    /// the keys of a record in one order, so the guess is nearly always right.
+    next: Vec<Vec<u16>>,
+    clock: Clockwork,
+    /// Members of the row's `unmapped` object, with commas between.
+    unmapped: Vec<u8>,
+    homes: [Home; 2],
+}
+
+#[derive(Default)]
+struct Items {
+    /// Rows that have a list.
+    valid: Valid,
+    /// Items that are objects.
+    items: Valid,
+    /// Number of items before each row, and so far.
+    ends: Vec<i32>,
+    count: usize,
+}
+
+impl Items {
+    fn before(&self, row: usize) -> usize {
+        if row < self.ends.len() { self.ends[row] as usize } else { self.count }
+    }
+
+    /// Makes `row` the row that items are added to.
+    fn open(&mut self, row: usize) {
+        self.ends.resize(row + 1, self.count as i32);
+        self.valid.set(row);
+    }
+}
+
+/// Account or Region of the rows: codes of its own dictionary for the codes of the columns that name it.
+struct Home {
+    symbol: usize,
+    sources: Vec<usize>,
+    codes: Vec<Vec<i32>>,
+}
+
+/// What stands for a missing account, Region, time.
+pub struct Fallback<'a> {
+    pub account: &'a str,
+    pub region: &'a str,
+    pub time: Option<i64>,
+    pub reported_by: Option<&'static str>,
+}
+
+impl Fill {
+    pub fn new(plan: &'static Plan) -> Fill {
+        fn many<T: Default>(count: usize) -> Vec<T> {
+            std::iter::repeat_with(T::default).take(count).collect()
+        }
+        let sizes = &plan.sizes;
+        let home = |field: usize, sources: &[usize]| Home {
+            symbol: match plan.fields[field].action {
+                Action::Symbol(symbol) => symbol,
+                other => unreachable!("partitions are symbols, not {other:?}"),
+            },
+            sources: sources.to_vec(),
+            codes: vec![Vec::new(); sources.len()],
+        };
+        Fill {
+            plan,
+            rows: 0,
+            arena: Arena::default(),
+            texts: many(sizes.texts),
+            symbols: many(sizes.symbols),
+            ints: many(sizes.ints),
+            floats: many(sizes.floats),
+            flags: many(sizes.flags),
+            times: many(sizes.times),
+            structs: many(sizes.structs),
+            lists: many(sizes.lists),
+            next: plan.nodes.iter().map(|node| (0..=node.keys.len() as u16).collect()).collect(),
+            clock: Clockwork::default(),
+            unmapped: Vec::new(),
+            homes: [home(0, &plan.accounts), home(1, &plan.regions)],
+        }
+    }
+
+    /// Reads the object at the cursor into a new row, which stands once [`Fill::keep`] is called.
+    pub fn record(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Stop> {
+        self.unmapped.clear();
+        self.object(cursor, 0, self.rows)
+    }
+
+    /// True when the row being read has a value in this column.
+    pub fn has(&self, action: Action) -> bool {
+        let row = self.rows;
+        match action {
+            Action::Text(builder) | Action::Json(builder) => self.texts[builder].is_set(row),
+            Action::Symbol(builder) => self.symbols[builder].is_set(row),
+            Action::Int(builder) => self.ints[builder].is_set(row),
+            Action::Float(builder) => self.floats[builder].is_set(row),
+            Action::Flag(builder) => self.flags[builder].is_set(row),
+            Action::Time(builder) => self.times[builder].is_set(row),
+            Action::Struct { builder, .. } => self.structs[builder].is_set(row),
+            Action::List { builder, .. } => self.lists[builder].valid.is_set(row),
+            Action::Unknown => false,
+        }
+    }
+
+    /// The text of a symbol in the row being read.
+    pub fn symbol(&self, action: Action) -> Option<&[u8]> {
+        match action {
+            Action::Symbol(builder) => self.symbols[builder].get(self.rows),
+            _ => None,
+        }
+    }
+
+    /// Completes the row that was read.
+    #[inline]
+    pub fn keep(&mut self, fallback: &Fallback<'_>) {
+        let row = self.rows;
+        for (home, text) in self.homes.iter_mut().zip([fallback.account, fallback.region]) {
+            home.fill(&mut self.symbols, row, text);
+        }
+        if let (Some((builder, seconds)), Some(micros)) = (self.plan.time, fallback.time) {
+            let (column, value) = if seconds {
+                (&mut self.ints[builder], micros.div_euclid(1_000_000))
+            } else {
+                (&mut self.times[builder], micros)
+            };
+            if !column.is_set(row) {
+                column.set(row, value);
+            }
+        }
+        if let (Some(builder), Some(text)) = (self.plan.reported_by, fallback.reported_by) {
+            self.symbols[builder].set(row, text.as_bytes());
+        }
+        if let (Some(builder), false) = (self.plan.unmapped, self.unmapped.is_empty()) {
+            let side = self.arena.side();
+            let start = side.len();
+            side.push(b'{');
+            side.extend_from_slice(&self.unmapped);
+            side.push(b'}');
+            let place = self.arena.side_place(start);
+            self.texts[builder].set(row, self.arena.side(), place);
+        }
+        self.rows += 1;
+    }
+
+    /// Forgets the row that was being read.
+    pub fn forget(&mut self) {
+        let rows = self.rows;
+        let sizes = &self.plan.sizes;
+        let items: Vec<usize> = self.lists.iter().map(|list| list.before(rows)).collect();
+        let keep = |list: &Option<usize>| list.map_or(rows, |list| items[list]);
+        self.texts.iter_mut().zip(&sizes.text_lists).for_each(|(column, list)| column.truncate(keep(list)));
+        self.symbols.iter_mut().zip(&sizes.symbol_lists).for_each(|(column, list)| column.truncate(keep(list)));
+        self.ints.iter_mut().zip(&sizes.int_lists).for_each(|(column, list)| column.truncate(keep(list)));
+        self.floats.iter_mut().zip(&sizes.float_lists).for_each(|(column, list)| column.truncate(keep(list)));
+        self.flags.iter_mut().zip(&sizes.flag_lists).for_each(|(column, list)| column.truncate(keep(list)));
+        self.times.iter_mut().zip(&sizes.time_lists).for_each(|(column, list)| column.truncate(keep(list)));
+        self.structs.iter_mut().zip(&sizes.struct_lists).for_each(|(column, list)| column.truncate(keep(list)));
+        for (list, count) in self.lists.iter_mut().zip(items) {
+            list.ends.truncate(rows);
+            list.valid.truncate(rows);
+            list.items.truncate(count);
+            list.count = count;
+        }
+    }
+
+    fn object(&mut self, cursor: &mut Cursor<'_>, node: usize, row: usize) -> Result<(), Stop> {
+        let plan = self.plan;
+        let keys = &plan.nodes[node].keys;
+        let mut last = 0;
+        if !cursor.enter()? {
+            return Ok(());
+        }
+        loop {
+            let start = cursor.key_start()?;
+            // the key that came next last time, then the others in turn
+            let guess = usize::from(self.next[node][last]);
+            let slot = match keys.get(guess) {
+                Some(key) if cursor.key_is(start, key) => guess,
+                _ => match find(cursor, start, keys, guess) {
+                    Some(slot) => {
+                        self.next[node][last] = slot as u16;
+                        slot
+                    }
+                    None => {
+                        self.unknown(cursor, node, row)?;
+                        if !cursor.more_members()? {
+                            return Ok(());
+                        }
+                        continue;
+                    }
+                },
+            };
+            last = slot + 1;
+            cursor.to_value()?;
+            let value = cursor.here()?;
+            if !self.value(cursor, keys[slot].action, row)? {
+                self.keep_unmapped(cursor, node, &keys[slot].name, value);
+            }
+            if !cursor.more_members()? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// A key that is not found as it stands: written with escapes, in another case, or of no column.
+    #[cold]
+    fn unknown(&mut self, cursor: &mut Cursor<'_>, node: usize, row: usize) -> Result<(), Stop> {
+        let key = cursor.string()?;
+        let text = key.unescaped(cursor)?;
+        let name: &[u8] = &text;
+        let raw = &cursor.bytes()[key.start..key.end];
+        let keys = &self.plan.nodes[node].keys;
+        let known = keys
+            .iter()
+            .find(|key| *key.name == *name)
+            .or_else(|| keys.iter().find(|key| key.name.eq_ignore_ascii_case(name)));
+        let action = known.map_or(Action::Unknown, |key| key.action);
+        cursor.colon()?;
+        let value = cursor.here()?;
+        if !self.value(cursor, action, row)? {
+            self.keep_unmapped(cursor, node, raw, value);
+        }
+        Ok(())
+    }
+
+    /// Adds a member whose value began at `start` and ended before the cursor to the row's `unmapped` object.
+    /// `name` is as it stands in JSON.
+    #[cold]
+    fn keep_unmapped(&mut self, cursor: &Cursor<'_>, node: usize, name: &[u8], start: usize) {
+        let value = &cursor.bytes()[start..cursor.ended()];
+        if value == b"null" {
+            return;
+        }
+        let out = &mut self.unmapped;
+        if !out.is_empty() {
+            out.push(b',');
+        }
+        let quoted = [b"\"", self.plan.nodes[node].path.as_bytes(), name, b"\":", value];
+        if cursor.unclean() {
+            scalar::escape_controls(&quoted.concat(), out);
+        } else {
+            quoted.into_iter().for_each(|part| out.extend_from_slice(part));
+        }
+    }
+
+    /// Reads the value at the cursor into its column. False when it does not fit there; the cursor is behind the
+    /// value in any case.
+    #[inline]
+    fn value(&mut self, cursor: &mut Cursor<'_>, action: Action, row: usize) -> Result<bool, Stop> {
+        match action {
+            Action::Text(builder) => {
+                if cursor.byte()? == b'"' {
+                    let string = cursor.string()?;
+                    if !string.escaped {
+                        self.text(cursor, builder, row, string.start, string.end);
+                    } else {
+                        self.side_text(builder, row, &string.unescaped(cursor)?);
+                    }
+                    return Ok(true);
+                }
+                let (start, end) = cursor.skip()?;
+                if !cursor.is_null(start, end) {
+                    self.raw(cursor, builder, row, start, end);
+                }
+                Ok(true)
+            }
+            Action::Symbol(builder) => {
+                if cursor.byte()? == b'"' {
+                    let string = cursor.string()?;
+                    if !string.escaped {
+                        self.symbols[builder].set(row, &cursor.bytes()[string.start..string.end]);
+                    } else {
+                        let text = string.unescaped(cursor)?;
+                        self.symbols[builder].set(row, &text);
+                    }
+                    return Ok(true);
+                }
+                let (start, end) = cursor.skip()?;
+                if !cursor.is_null(start, end) {
+                    self.symbols[builder].set(row, &cursor.bytes()[start..end]);
+                }
+                Ok(true)
+            }
+            Action::Json(builder) => {
+                if cursor.byte()? == b'"' {
+                    return self.json_in_text(cursor, builder, row);
+                }
+                let (start, end) = cursor.skip()?;
+                if !cursor.is_null(start, end) {
+                    self.raw(cursor, builder, row, start, end);
+                }
+                Ok(true)
+            }
+            Action::Struct { builder, node } => {
+                if cursor.byte()? == b'{' {
+                    self.structs[builder].set(row);
+                    self.object(cursor, node, row)?;
+                    return Ok(true);
+                }
+                let (start, end) = cursor.skip()?;
+                Ok(cursor.is_null(start, end))
+            }
+            Action::List { builder, node } => self.list(cursor, builder, node, row),
+            Action::Flag(builder) => self.scalar(cursor, |fill, text| match scalar::flag(text) {
+                Some(flag) => {
+                    fill.flags[builder].set(row, flag);
+                    true
+                }
+                None => false,
+            }),
+            Action::Time(builder) => self.scalar(cursor, |fill, text| match fill.clock.read(text) {
+                Some(micros) => {
+                    fill.times[builder].set(row, micros);
+                    true
+                }
+                None => false,
+            }),
+            Action::Int(builder) => self.scalar(cursor, |fill, text| match scalar::int(text) {
+                Some(number) => {
+                    fill.ints[builder].set(row, number);
+                    true
+                }
+                None => false,
+            }),
+            Action::Float(builder) => self.scalar(cursor, |fill, text| match scalar::float(text) {
+                Some(number) => {
+                    fill.floats[builder].set(row, number);
+                    true
+                }
+                None => false,
+            }),
+            Action::Unknown => {
+                cursor.skip()?;
+                Ok(false)
+            }
+        }
+    }
+
+    /// A number, boolean or time, or one in quotes. An empty string and the dash of flow logs are null.
+    #[inline]
+    fn scalar(&mut self, cursor: &mut Cursor<'_>, set: impl Fn(&mut Fill, &[u8]) -> bool) -> Result<bool, Stop> {
+        if cursor.byte()? == b'"' {
+            let string = cursor.string()?;
+            let text = &cursor.bytes()[string.start..string.end];
+            return Ok(matches!(text, b"" | b"-") || set(self, text));
+        }
+        let (start, end) = cursor.skip()?;
+        Ok(cursor.is_null(start, end) || set(self, &cursor.bytes()[start..end]))
+    }
+
+    fn list(&mut self, cursor: &mut Cursor<'_>, builder: usize, node: usize, row: usize) -> Result<bool, Stop> {
+        if cursor.byte()? != b'[' {
+            let (start, end) = cursor.skip()?;
+            return Ok(cursor.is_null(start, end));
+        }
+        if self.lists[builder].valid.is_set(row) {
+            // the key stands twice in the record: the first list stays, the other is kept beside it
+            cursor.skip()?;
+            return Ok(false);
+        }
+        let mut fits = true;
+        self.lists[builder].open(row);
+        if cursor.enter()? {
+            loop {
+                let item = self.lists[builder].count;
+                if cursor.byte()? == b'{' {
+                    self.object(cursor, node, item)?;
+                    self.lists[builder].items.set(item);
+                } else {
+                    let (start, end) = cursor.skip()?;
+                    fits &= cursor.is_null(start, end);
+                }
+                self.lists[builder].count += 1;
+                if !cursor.more_items()? {
+                    break;
+                }
+            }
+        }
+        Ok(fits)
+    }
+
+    /// A JSON string in a free-form column. When it holds an object or array as text, that is what is kept:
+    /// `->>` then reaches into it; else the string with its quotes.
+    #[cold]
+    fn json_in_text(&mut self, cursor: &mut Cursor<'_>, builder: usize, row: usize) -> Result<bool, Stop> {
+        let string = cursor.string()?;
+        let text = string.unescaped(cursor)?;
+        let nested = matches!(text.trim_ascii_start().first(), Some(b'{' | b'['))
+            && serde_json::from_slice::<serde::de::IgnoredAny>(&text).is_ok();
+        if nested {
+            self.side_text(builder, row, &text);
+        } else {
+            self.raw(cursor, builder, row, string.start - 1, string.end + 1);
+        }
+        Ok(true)
+    }
+
+    /// Text as it stands in the input.
+    #[inline]
+    fn text(&mut self, cursor: &Cursor<'_>, builder: usize, row: usize, start: usize, end: usize) {
+        let place = Place { buffer: self.arena.next(), start: start as u32, length: (end - start) as u32 };
+        self.texts[builder].set(row, cursor.bytes(), place);
+    }
+
+    #[cold]
+    fn side_text(&mut self, builder: usize, row: usize, text: &[u8]) {
+        let side = self.arena.side();
+        let start = side.len();
+        side.extend_from_slice(text);
+        let place = self.arena.side_place(start);
+        self.texts[builder].set(row, self.arena.side(), place);
+    }
+
+    /// JSON text as it stands in the input.
+    #[inline]
+    fn raw(&mut self, cursor: &Cursor<'_>, builder: usize, row: usize, start: usize, end: usize) {
+        if !cursor.unclean() {
+            return self.text(cursor, builder, row, start, end);
+        }
+        let mut clean = Vec::new();
+        scalar::escape_controls(&cursor.bytes()[start..end], &mut clean);
+        self.side_text(builder, row, &clean);
+    }
+
+    /// The batch of the rows kept; `None` when there are none.
+    pub fn finish(mut self) -> Option<Batch> {
+        if self.rows == 0 {
+            return None;
+        }
+        self.forget();
+        let rows = self.rows;
+        let table = self.plan.table;
+        let mut parts = Parts {
+            buffers: self.arena.finish(),
+            texts: self.texts.into_iter().map(Some).collect(),
+            symbols: self.symbols.into_iter().map(Some).collect(),
+            ints: self.ints.into_iter().map(Some).collect(),
+            floats: self.floats.into_iter().map(Some).collect(),
+            flags: self.flags.into_iter().map(Some).collect(),
+            times: self.times.into_iter().map(Some).collect(),
+            structs: self.structs.into_iter().map(Some).collect(),
+            lists: self.lists.into_iter().map(Some).collect(),
+        };
+        let columns = self.plan.fields.iter().map(|field| parts.array(field, rows)).collect();
+        let rows = RecordBatch::try_new(table.schema(), columns).expect("the plan has the columns of the schema");
+        Some(Batch { table, rows })
+    }
+}
+
+/// Builders, taken one by one.
+struct Parts {
+    buffers: Arc<[Buffer]>,
+    texts: Vec<Option<Views>>,
+    symbols: Vec<Option<Symbols>>,
+    ints: Vec<Option<Numbers<i64>>>,
+    floats: Vec<Option<Numbers<f64>>>,
+    flags: Vec<Option<Flags>>,
+    times: Vec<Option<Numbers<i64>>>,
+    structs: Vec<Option<Valid>>,
+    lists: Vec<Option<Items>>,
+}
+
+impl Parts {
+    fn array(&mut self, field: &Field, rows: usize) -> ArrayRef {
+        const ONCE: &str = "a builder belongs to one field";
+        match field.action {
+            // SAFETY: the index was made by a stage that validates UTF-8, texts begin and end at ASCII characters,
+            // and unescaping makes UTF-8 of UTF-8; places are in the text that the arena keeps under their number
+            Action::Text(builder) | Action::Json(builder) => unsafe {
+                self.texts[builder].take().expect(ONCE).finish(rows, &self.buffers)
+            },
+            // SAFETY: as above
+            Action::Symbol(builder) => unsafe { self.symbols[builder].take().expect(ONCE).finish(rows) },
+            Action::Int(builder) => self.ints[builder].take().expect(ONCE).finish(rows),
+            Action::Float(builder) => self.floats[builder].take().expect(ONCE).finish(rows),
+            Action::Flag(builder) => self.flags[builder].take().expect(ONCE).finish(rows),
+            Action::Time(builder) => self.times[builder].take().expect(ONCE).finish_times(rows),
+            Action::Struct { builder, .. } => {
+                let valid = self.structs[builder].take().expect(ONCE).finish(rows);
+                let arrays = field.fields.iter().map(|field| self.array(field, rows)).collect();
+                let DataType::Struct(fields) = field.column.kind.data_type() else { unreachable!("a struct column") };
+                Arc::new(StructArray::new(fields, arrays, valid))
+            }
+            Action::List { builder, .. } => {
+                let mut list = self.lists[builder].take().expect(ONCE);
+                let count = list.count;
+                list.ends.resize(rows, count as i32);
+                list.ends.push(count as i32);
+                let arrays: Vec<ArrayRef> = field.fields.iter().map(|field| self.array(field, count)).collect();
+                let DataType::List(item) = field.column.kind.data_type() else { unreachable!("a list column") };
+                let DataType::Struct(fields) = item.data_type() else { unreachable!("a list of structs") };
+                let items = StructArray::new(fields.clone(), arrays, list.items.finish(count));
+                let offsets = OffsetBuffer::new(ScalarBuffer::from(list.ends));
+                Arc::new(ListArray::new(item, offsets, Arc::new(items), list.valid.finish(rows)))
+            }
+            Action::Unknown => unreachable!("no column has an unknown action"),
+        }
+    }
+}
+
+impl Home {
+    #[inline]
+    fn fill(&mut self, symbols: &mut [Symbols], row: usize, fallback: &str) {
+        for (source, codes) in self.sources.iter().zip(&mut self.codes) {
+            let Some(code) = symbols[*source].code_of(row) else { continue };
+            let code = code as usize;
+            if code >= codes.len() {
+                codes.resize(code + 1, Home::UNSEEN);
+            }
+            if codes[code] == Home::UNSEEN {
+                let text = symbols[*source].get(row).unwrap_or_default().to_vec();
+                codes[code] = if text.is_empty() { Home::EMPTY } else { symbols[self.symbol].code(&text) };
+            }
+            if codes[code] != Home::EMPTY {
+                return symbols[self.symbol].set_code(row, codes[code]);
+            }
+        }
+        // a table may read its Region straight into the partition column
+        if !symbols[self.symbol].is_set(row) {
+            symbols[self.symbol].set(row, fallback.as_bytes());
+        }
+    }
+
+    const UNSEEN: i32 = -1;
+    const EMPTY: i32 = -2;
+}
+
+/// The key that begins at `start` among `keys`, looked for from `guess` on and around.
+#[inline]
+fn find(cursor: &Cursor<'_>, start: usize, keys: &[Key], guess: usize) -> Option<usize> {
+    let guess = guess.min(keys.len());
+    (guess..keys.len()).chain(0..guess).find(|&slot| cursor.key_is(start, &keys[slot]))
+}

@@ -1,0 +1,435 @@
+//! JSON texts → batches of the tables their records belong to.
+//!
+//! A text is any sequence of JSON values with white space or commas between: `{"Records":[...]}` documents, lines,
+//! arrays, or a stretch of an array that was cut between two items. Each value is first tried as a record of the
+//! table that the record before it had, and only when it is none, [`peel`] looks at what it is.
+
+mod fill;
+mod peel;
+mod plan;
+mod scalar;
+#[cfg(test)]
+mod tests;
+mod walk;
+
+use std::sync::{Arc, LazyLock};
+
+use arrow::buffer::Buffer;
+
+use self::fill::{Fallback, Fill};
+pub use self::peel::resume;
+use self::plan::Plan;
+use self::walk::{Cursor, Stop};
+use super::TABLES;
+use crate::decode::index::Indexer;
+use crate::decode::{Context, Counts, Json, Open as OpenBefore, Options, PADDING, Records, Text};
+use crate::table::{Batch, Origin, Reject, Table};
+use crate::time::Timestamp;
+
+/// Bytes indexed at a time: index and text stay in the second-level cache until they are walked.
+const WINDOW: usize = 256 << 10;
+/// Window after damage. It doubles with every window that is read to its end, so that a text of nothing but
+/// damage is not indexed over and over.
+const WINDOW_MIN: usize = 8 << 10;
+/// A record longer than this is damaged.
+const RECORD_MAX: usize = 16 << 20;
+/// A batch is cut at the end of the text in which it reaches one of these.
+const ROWS_MAX: usize = 32 << 10;
+const BYTES_MAX: usize = 16 << 20;
+/// Texts inside texts (an event as a string inside an envelope) are read this deep.
+const NESTED_MAX: u8 = 4;
+
+static PLANS: LazyLock<Vec<Plan>> = LazyLock::new(|| TABLES.iter().map(|table| Plan::new(table)).collect());
+
+/// Reads texts one after the other into open batches.
+pub struct Parser<'a> {
+    options: &'a Options,
+    rejects: &'a mut Vec<Reject>,
+    counts: &'a mut Counts,
+    indexer: Indexer,
+    fills: Vec<Open>,
+    /// Which of `fills` took the last record that was one at its top level.
+    last: Option<usize>,
+    done: Vec<Batch>,
+    /// Text records found inside JSON envelopes.
+    lines: Vec<Records>,
+    nested: Vec<Nested>,
+}
+
+struct Open {
+    fill: Fill,
+    /// It has texts in the input buffer being read.
+    used: bool,
+}
+
+/// A JSON text that stood as a string inside another.
+struct Nested {
+    text: Text,
+    context: Arc<Context>,
+    depth: u8,
+}
+
+/// What is the same for all records of a text.
+struct Around<'a> {
+    origin: &'a Arc<Origin>,
+    offset: u64,
+    context: Option<&'a Arc<Context>>,
+    depth: u8,
+}
+
+/// A container whose inside is a sequence of values.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Frame {
+    Array,
+    /// An object around `Records`.
+    Wrapper,
+}
+
+impl<'a> Parser<'a> {
+    pub fn new(options: &'a Options, rejects: &'a mut Vec<Reject>, counts: &'a mut Counts) -> Parser<'a> {
+        Parser {
+            options,
+            rejects,
+            counts,
+            indexer: Indexer::default(),
+            fills: Vec::new(),
+            last: None,
+            done: Vec::new(),
+            lines: Vec::new(),
+            nested: Vec::new(),
+        }
+    }
+
+    /// Reads a text; `offset` is its place in the inflated input of `origin`.
+    pub fn read(&mut self, json: Json, origin: &Arc<Origin>, offset: u64, context: Option<&Arc<Context>>) {
+        self.text(json.text, json.open, &Around { origin, offset, context, depth: 0 });
+        while let Some(Nested { text, context, depth }) = self.nested.pop() {
+            self.text(text, OpenBefore::Nothing, &Around { origin, offset, context: Some(&context), depth });
+        }
+    }
+
+    /// The batches, and text records that were found inside JSON.
+    pub fn finish(mut self) -> (Vec<Batch>, Vec<Records>) {
+        for open in self.fills {
+            finish(open.fill, &mut self.done, self.counts);
+        }
+        (self.done, self.lines)
+    }
+
+    fn text(&mut self, text: Text, open: OpenBefore, around: &Around<'_>) {
+        let mut indexer = std::mem::take(&mut self.indexer);
+        let mut padded = text.into_padded();
+        if padded[0] == b'"' {
+            // the index cannot begin at a quote
+            padded.insert(0, b' ');
+        }
+        let mut end = padded.len() - PADDING;
+        let mut at = if padded.starts_with("\u{feff}".as_bytes()) { 3 } else { 0 };
+        let mut size = WINDOW;
+        let mut frames = match open {
+            OpenBefore::Nothing => vec![],
+            OpenBefore::Array => vec![Frame::Array],
+            OpenBefore::Records => vec![Frame::Wrapper, Frame::Array],
+            OpenBefore::Wrapper => vec![Frame::Wrapper],
+        };
+        let mut damaged = false;
+        loop {
+            while at < end && matches!(padded[at], b' ' | b'\n' | b'\r' | b'\t' | b',' | 0) {
+                at += 1;
+            }
+            if at == end {
+                break;
+            }
+            let stop = end.min(at + size);
+            let mut window = indexer.index(&mut padded, at, stop);
+            if window.invalid {
+                let lossy = String::from_utf8_lossy(&padded[at..end]).into_owned();
+                padded.truncate(at);
+                padded.extend_from_slice(lossy.as_bytes());
+                end = padded.len();
+                padded.resize(end + PADDING, 0);
+                continue;
+            }
+            let last = window.end == end;
+            if window.unclean && last && ends_inside_string(&padded[at..end]) {
+                // close the string, so that the index has the last block too
+                padded.push(0);
+                padded[end] = b'"';
+                window = indexer.index(&mut padded, at, end + 1);
+                window.unclean = true;
+                padded[end] = 0;
+            }
+            let mut cursor = Cursor::new(&padded, window.start, indexer.places(), window.unclean);
+            match self.window(&mut cursor, end, &mut frames, damaged, around) {
+                // a window that ends inside a string may lack the beginning of the record around it
+                Next::All(behind) if window.unclean && !last => {
+                    size = if behind > at { WINDOW.min(size * 2) } else { size * 2 };
+                    at = behind.max(at);
+                }
+                Next::All(_) => {
+                    at = window.end.min(end);
+                    size = WINDOW.min(size * 2);
+                }
+                Next::Short(here) if last => {
+                    let resume =
+                        self.damage(&padded, here, end, "the record is cut off at the end of the input", around);
+                    (at, damaged, size) = (resume, true, WINDOW_MIN);
+                }
+                Next::Short(here) if here == at && window.end - at >= RECORD_MAX => {
+                    let resume = self.damage(&padded, here, end, "the record is longer than 16 MiB", around);
+                    (at, damaged, size) = (resume, true, WINDOW_MIN);
+                }
+                Next::Short(here) => {
+                    if here == at {
+                        size *= 2;
+                    }
+                    at = here;
+                }
+                Next::Damaged(here, reason) => {
+                    let resume = self.damage(&padded, here, end, reason, around);
+                    (at, damaged, size) = (resume, true, WINDOW_MIN);
+                }
+            }
+        }
+        padded.truncate(end + PADDING);
+        self.keep(padded);
+        self.indexer = indexer;
+    }
+
+    /// Reads the values of a window, as far as they are whole.
+    fn window(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        end: usize,
+        frames: &mut Vec<Frame>,
+        damaged: bool,
+        around: &Around<'_>,
+    ) -> Next {
+        let bytes = cursor.bytes();
+        let mut behind = 0;
+        loop {
+            let Ok(here) = cursor.here() else { return Next::All(behind) };
+            if here >= end {
+                return Next::All(behind);
+            }
+            let at = cursor.at();
+            let step = match bytes[here] {
+                b'{' if self.enter_wrapper(cursor) => {
+                    frames.extend([Frame::Wrapper, Frame::Array]);
+                    Ok(())
+                }
+                b'{' => self.record(cursor, around),
+                b',' => {
+                    cursor.go(at + 1);
+                    Ok(())
+                }
+                b'[' => {
+                    frames.push(Frame::Array);
+                    cursor.go(at + 1);
+                    Ok(())
+                }
+                // brackets of containers that damage hid, or that were opened in an earlier text
+                b']' | b'}' if frames.last() == Some(&closes(bytes[here])) || damaged => {
+                    if frames.last() == Some(&closes(bytes[here])) {
+                        frames.pop();
+                    }
+                    cursor.go(at + 1);
+                    Ok(())
+                }
+                b'"' if frames.last() == Some(&Frame::Wrapper) => skip_member(cursor),
+                0 => {
+                    cursor.go(at + 1);
+                    match bytes[here..end].iter().find(|&&byte| byte != 0) {
+                        None | Some(b'{' | b'[' | b'}' | b']' | b',' | b' ' | b'\n' | b'\r' | b'\t') => Ok(()),
+                        Some(_) => Err(Stop::Damaged("not JSON")),
+                    }
+                }
+                _ => Err(Stop::Damaged("not JSON")),
+            };
+            match step {
+                Ok(()) => behind = cursor.behind(),
+                // keys before `Records`: its records are read one by one, however long the document
+                Err(Stop::Short) if bytes[here] == b'{' && enter_records(cursor, at) => {
+                    frames.extend([Frame::Wrapper, Frame::Array]);
+                    behind = cursor.behind();
+                }
+                Err(Stop::Short) => return Next::Short(here),
+                Err(Stop::Damaged(reason)) => return Next::Damaged(here, reason),
+            }
+        }
+    }
+
+    /// Steps into `{"Records":[`, the document that CloudTrail delivers.
+    fn enter_wrapper(&mut self, cursor: &mut Cursor<'_>) -> bool {
+        let at = cursor.at();
+        let bytes = cursor.bytes();
+        let entered = (|| {
+            cursor.go(at + 1);
+            let key = cursor.key_start()?;
+            let named = bytes[key..].starts_with(b"Records\"") || bytes[key..].starts_with(b"records\"");
+            cursor.to_value()?;
+            Ok::<bool, Stop>(named && cursor.byte()? == b'[')
+        })();
+        if entered == Ok(true) {
+            cursor.go(cursor.at() + 1);
+            return true;
+        }
+        cursor.go(at);
+        false
+    }
+
+    /// Reads the object at the cursor.
+    #[inline]
+    fn record(&mut self, cursor: &mut Cursor<'_>, around: &Around<'_>) -> Result<(), Stop> {
+        let at = cursor.at();
+        if let Some(open) = self.last {
+            let fill = &mut self.fills[open].fill;
+            if let Err(stop) = fill.record(cursor) {
+                fill.forget();
+                return Err(stop);
+            }
+            if peel::is_record(fill) {
+                self.take(open, around);
+                return Ok(());
+            }
+            fill.forget();
+            cursor.go(at);
+        }
+        self.peel(cursor, around)
+    }
+
+    /// Keeps the row that was read into `open`.
+    #[inline]
+    fn take(&mut self, open: usize, around: &Around<'_>) {
+        let Open { fill, used } = &mut self.fills[open];
+        let context = around.context.map(|context| &**context);
+        let account = around.origin.account.as_deref().or(context.and_then(|context| context.account.as_deref()));
+        let region = around.origin.region.as_deref().or(context.and_then(|context| context.region.as_deref()));
+        fill.keep(&Fallback {
+            account: account.unwrap_or("unknown"),
+            region: region.unwrap_or("unknown"),
+            time: context.and_then(|context| context.time).map(|Timestamp(micros)| micros),
+            reported_by: context.and_then(|context| context.reported_by),
+        });
+        *used = true;
+        self.counts.of(fill.plan.table.name).records += 1;
+    }
+
+    /// The open batch of a table.
+    fn open(&mut self, table: &'static Table) -> usize {
+        if let Some(open) = self.fills.iter().position(|open| open.fill.plan.table.name == table.name) {
+            return open;
+        }
+        let plan = plan(table);
+        self.fills.push(Open { fill: Fill::new(plan), used: false });
+        self.fills.len() - 1
+    }
+
+    /// Rejects what begins at `here`; where reading goes on.
+    #[cold]
+    fn damage(&mut self, bytes: &[u8], here: usize, end: usize, reason: &str, around: &Around<'_>) -> usize {
+        let table = self.last.map_or("", |open| self.fills[open].fill.plan.table.name);
+        let resume = peel::resume(&bytes[..end], here + 1).unwrap_or(end);
+        let mut record = &bytes[here..resume];
+        while let [rest @ .., b' ' | b'\n' | b'\r' | b'\t' | b',' | 0] = record {
+            record = rest;
+        }
+        self.reject(table, here, reason, record, around);
+        resume
+    }
+
+    fn reject(&mut self, table: &'static str, here: usize, reason: &str, record: &[u8], around: &Around<'_>) {
+        // a text inside a text has no offsets of its own
+        let offset = if around.depth == 0 { around.offset + here as u64 } else { around.offset };
+        self.rejects.push(Reject::new(around.origin, offset, table, reason, record));
+        let tally = self.counts.of(table);
+        tally.records += 1;
+        tally.rejects += 1;
+    }
+
+    /// Gives the input buffer to the batches that point into it, and cuts the batches that are full.
+    fn keep(&mut self, padded: Vec<u8>) {
+        if !self.fills.iter().any(|open| open.used) {
+            return;
+        }
+        let buffer = Buffer::from_vec(padded);
+        for open in &mut self.fills {
+            if std::mem::take(&mut open.used) {
+                open.fill.arena.keep(buffer.clone());
+                if open.fill.rows >= ROWS_MAX || open.fill.arena.bytes() >= BYTES_MAX {
+                    let plan = open.fill.plan;
+                    let fill = std::mem::replace(&mut open.fill, Fill::new(plan));
+                    finish(fill, &mut self.done, self.counts);
+                }
+            }
+        }
+    }
+}
+
+/// How far a window was read.
+enum Next {
+    /// To its end; everything before the given position was read.
+    All(usize),
+    /// To a value that begins here and is not whole.
+    Short(usize),
+    /// To a value that begins here and is no record.
+    Damaged(usize, &'static str),
+}
+
+fn finish(fill: Fill, done: &mut Vec<Batch>, counts: &mut Counts) {
+    if let Some(batch) = fill.finish() {
+        counts.of(batch.table.name).rows += batch.rows.num_rows() as u64;
+        done.push(batch);
+    }
+}
+
+fn plan(table: &'static Table) -> &'static Plan {
+    PLANS.iter().find(|plan| plan.table.name == table.name).expect("records are of the tables in logs::TABLES")
+}
+
+fn closes(bracket: u8) -> Frame {
+    if bracket == b']' { Frame::Array } else { Frame::Wrapper }
+}
+
+/// Steps into the `Records` of an object that begins at place `at` and is not whole, when it has them.
+#[cold]
+fn enter_records(cursor: &mut Cursor<'_>, at: usize) -> bool {
+    cursor.go(at);
+    let mut enter = || {
+        let mut more = cursor.enter()?;
+        while more {
+            let key = cursor.key_start()?;
+            let named = cursor.bytes()[key..].starts_with(b"Records\"");
+            cursor.to_value()?;
+            if named && cursor.byte()? == b'[' {
+                cursor.go(cursor.at() + 1);
+                return Ok::<bool, Stop>(true);
+            }
+            cursor.skip()?;
+            more = cursor.more_members()?;
+        }
+        Ok(false)
+    };
+    enter() == Ok(true)
+}
+
+/// Over a member of the object around `Records`, its comma not included.
+fn skip_member(cursor: &mut Cursor<'_>) -> Result<(), Stop> {
+    let at = cursor.at();
+    let member = cursor.to_value().and_then(|()| cursor.skip());
+    if member.is_err() {
+        cursor.go(at);
+    }
+    member.map(|_| ())
+}
+
+/// Whether the bytes, which begin outside strings, end inside one.
+fn ends_inside_string(bytes: &[u8]) -> bool {
+    let mut inside = false;
+    let mut escaped = false;
+    for &byte in bytes {
+        inside ^= byte == b'"' && !escaped;
+        escaped = byte == b'\\' && !escaped;
+    }
+    inside
+}

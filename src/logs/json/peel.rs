@@ -1,0 +1,406 @@
+//! What a JSON object is: a record of some table, an envelope around records, or nothing we know.
+
+use std::sync::Arc;
+
+use super::fill::Fill;
+use super::plan::{Action, Plan};
+use super::walk::{Cursor, Stop};
+use super::{Around, NESTED_MAX, Nested, Parser, plan, scalar};
+use crate::decode::{Body, Context, Entry, Lines, Records, Text};
+use crate::logs::TABLES;
+use crate::table::Table;
+use crate::time::Timestamp;
+
+/// Objects around records are searched this deep.
+const DEPTH_MAX: u8 = 4;
+
+/// Columns that make an object a record of their table: all of one line, and the value is no null.
+fn evidence(table: &Table) -> &'static [&'static [&'static str]] {
+    match table.name {
+        "cloudtrail" => &[
+            &["eventname", "eventsource"],
+            &["eventname", "eventversion"],
+            &["insightdetails", "eventtype"],
+            &["eventversion", "eventid"],
+            &["eventversion", "useridentity"],
+            &["eventid", "eventtime"],
+        ],
+        "vpc_flow" => &[
+            &["srcaddr", "dstaddr", "action"],
+            &["srcaddr", "dstaddr", "protocol"],
+            &["srcaddr", "dstaddr", "start"],
+            &["interface_id", "log_status"],
+            &["interface_id", "start", "end"],
+        ],
+        "glue_job_run" => &[&["id", "jobname", "jobrunstate"], &["id", "jobrunstate", "startedon"]],
+        "glue_log" => {
+            &[&["level", "message", "logger"], &["level", "message", "thread"], &["level", "message", "timestamp"]]
+        }
+        _ => &[],
+    }
+}
+
+fn is_evident(plan: &Plan, has: impl Fn(Action) -> bool) -> bool {
+    evidence(plan.table).iter().any(|columns| columns.iter().all(|column| plan.find(column).is_some_and(&has)))
+}
+
+/// True when the row being read is a record of its table.
+#[inline]
+pub fn is_record(fill: &Fill) -> bool {
+    if let Some([name, source]) = fill.plan.common {
+        // what nearly every record has, looked at first
+        if fill.has(name) && fill.has(source) {
+            return fill.symbol(source) != Some(b"aws:s3");
+        }
+    }
+    is_evident(fill.plan, |action| fill.has(action))
+}
+
+/// The members of an object, by their places in the index.
+struct Members<'a> {
+    members: Vec<Member<'a>>,
+}
+
+struct Member<'a> {
+    /// As it stands in JSON.
+    name: &'a [u8],
+    value: &'a [u8],
+    /// Place of the value.
+    at: usize,
+    /// Position of the value.
+    start: usize,
+}
+
+impl<'a> Members<'a> {
+    /// The object at the cursor; the cursor is behind it then.
+    fn read(cursor: &mut Cursor<'a>) -> Result<Members<'a>, Stop> {
+        let bytes = cursor.bytes();
+        let mut members = Vec::new();
+        if cursor.enter()? {
+            loop {
+                cursor.key_start()?;
+                let key = cursor.string()?;
+                cursor.colon()?;
+                let at = cursor.at();
+                let (start, end) = cursor.skip()?;
+                members.push(Member { name: &bytes[key.start..key.end], value: &bytes[start..end], at, start });
+                if !cursor.more_members()? {
+                    break;
+                }
+            }
+        }
+        Ok(Members { members })
+    }
+
+    fn get(&self, name: &str) -> Option<&Member<'a>> {
+        self.members.iter().find(|member| member.name.eq_ignore_ascii_case(name.as_bytes()))
+    }
+
+    /// A string without escapes, or a number's text.
+    fn text(&self, name: &str) -> Option<&'a str> {
+        let value = self.get(name)?.value;
+        let inside = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).unwrap_or(value);
+        let text = std::str::from_utf8(inside).ok()?;
+        (!text.is_empty() && !text.contains('\\') && value != b"null").then_some(text)
+    }
+
+    fn is(&self, table: &'static Table) -> bool {
+        let plan = plan(table);
+        let has = |action: Action| {
+            let keys = plan.nodes[0].keys.iter().filter(|key| key.action == action);
+            keys.into_iter().any(|key| {
+                let found =
+                    |member: &Member<'_>| member.name.eq_ignore_ascii_case(&key.name) && member.value != b"null";
+                self.members.iter().any(found)
+            })
+        };
+        // an S3 event notification has names of CloudTrail's
+        is_evident(plan, has) && !(table.name == "cloudtrail" && self.text("eventSource") == Some("aws:s3"))
+    }
+}
+
+impl Parser<'_> {
+    /// Finds the records in the object at the cursor, which is behind it then.
+    pub(super) fn peel(&mut self, cursor: &mut Cursor<'_>, around: &Around<'_>) -> Result<(), Stop> {
+        let start = cursor.here()?;
+        let at = cursor.at();
+        if self.object(cursor, around, 0)? {
+            return Ok(());
+        }
+        if let Some(table) = self.options.table {
+            cursor.go(at);
+            return self.leaf(table, cursor, around);
+        }
+        let record = &cursor.bytes()[start..cursor.ended()];
+        self.reject("", start, "no table is known for this object", record, around);
+        Ok(())
+    }
+
+    /// True when the object at the cursor was understood.
+    fn object(&mut self, cursor: &mut Cursor<'_>, around: &Around<'_>, depth: u8) -> Result<bool, Stop> {
+        let at = cursor.at();
+        let object = Members::read(cursor)?;
+        let (behind, ended) = (cursor.at(), cursor.ended());
+        let forced = self.options.table;
+        let tables = TABLES.iter().copied().filter(|table| forced.is_none_or(|forced| forced.name == table.name));
+        for table in tables {
+            if object.is(table) {
+                cursor.go(at);
+                if depth == 0 {
+                    self.last = Some(self.open(table));
+                }
+                self.leaf(table, cursor, around)?;
+                return Ok(true);
+            }
+        }
+        if depth == 0 {
+            self.last = None;
+        }
+        if object.get("digestStartTime").is_some() && object.get("logFiles").is_some() {
+            self.set_aside("cloudtrail");
+            return Ok(true);
+        }
+        if let (Some(kind), Some(events)) = (object.text("messageType"), object.get("logEvents")) {
+            if kind == "CONTROL_MESSAGE" {
+                self.set_aside("");
+                return Ok(true);
+            }
+            self.cloudwatch(cursor, &object, events, around)?;
+            cursor.settle(behind, ended);
+            return Ok(true);
+        }
+        let context = context(&object, around);
+        let inner = Around { context: Some(&context), ..*around };
+        let mut understood = false;
+        if depth < DEPTH_MAX {
+            for member in &object.members {
+                understood |= self.member(cursor, member, &inner, depth)?;
+            }
+        }
+        cursor.settle(behind, ended);
+        Ok(understood)
+    }
+
+    fn member(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        member: &Member<'_>,
+        around: &Around<'_>,
+        depth: u8,
+    ) -> Result<bool, Stop> {
+        let reported_by = match member.name {
+            b"JobRuns" | b"JobRun" => Some("get_job_runs"),
+            b"output" | b"cause" => Some("step_functions"),
+            _ => None,
+        };
+        let named = reported_by.map(|reported_by| {
+            let context = around.context.map(|context| (**context).clone()).unwrap_or_default();
+            Arc::new(Context { reported_by: Some(reported_by), ..context })
+        });
+        let around = &Around { context: named.as_ref().or(around.context), ..*around };
+        cursor.go(member.at);
+        match member.value.first() {
+            Some(b'{') => self.object(cursor, around, depth + 1),
+            Some(b'[') => {
+                let whole = matches!(member.name, b"Records" | b"records" | b"JobRuns");
+                self.array(cursor, around, depth + 1, whole)
+            }
+            Some(b'"') if NAMES_OF_TEXT.contains(&member.name) && around.depth < NESTED_MAX => {
+                let mut text = Vec::new();
+                let inside = &member.value[1..member.value.len() - 1];
+                if scalar::unescape(inside, &mut text).is_none() || text.trim_ascii_start().first() != Some(&b'{') {
+                    return Ok(false);
+                }
+                let context = around.context.cloned().unwrap_or_default();
+                self.nested.push(Nested { text: Text::new(text), context, depth: around.depth + 1 });
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// True when the array at the cursor holds records, or is `whole`: one that should hold nothing else.
+    fn array(&mut self, cursor: &mut Cursor<'_>, around: &Around<'_>, depth: u8, whole: bool) -> Result<bool, Stop> {
+        let mut others = Vec::new();
+        let mut understood = whole;
+        if cursor.enter()? {
+            loop {
+                let start = cursor.here()?;
+                let known = if cursor.byte()? == b'{' {
+                    self.object(cursor, around, depth)?
+                } else {
+                    cursor.skip()?;
+                    false
+                };
+                understood |= known;
+                if !known {
+                    others.push((start, cursor.ended()));
+                }
+                if !cursor.more_items()? {
+                    break;
+                }
+            }
+        }
+        if understood {
+            for (start, end) in others {
+                let record = &cursor.bytes()[start..end];
+                self.reject("", start, "no table is known for this item of an array of records", record, around);
+            }
+        }
+        Ok(understood)
+    }
+
+    fn leaf(&mut self, table: &'static Table, cursor: &mut Cursor<'_>, around: &Around<'_>) -> Result<(), Stop> {
+        let at = cursor.at();
+        let start = cursor.here()?;
+        let open = self.open(table);
+        let fill = &mut self.fills[open].fill;
+        match fill.record(cursor) {
+            Ok(()) => self.take(open, around),
+            Err(Stop::Short) => unreachable!("the whole object was walked before"),
+            Err(Stop::Damaged(reason)) => {
+                // the grammar is sound, or we were not here: only this record is lost
+                fill.forget();
+                cursor.go(at);
+                let (_, end) = cursor.skip()?;
+                self.reject(table.name, start, reason, &cursor.bytes()[start..end], around);
+            }
+        }
+        Ok(())
+    }
+
+    fn set_aside(&mut self, table: &'static str) {
+        let tally = self.counts.of(table);
+        tally.records += 1;
+        tally.set_aside += 1;
+    }
+
+    /// A CloudWatch Logs subscription envelope: every log event is a record as text, JSON or not.
+    fn cloudwatch(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        envelope: &Members<'_>,
+        events: &Member<'_>,
+        around: &Around<'_>,
+    ) -> Result<(), Stop> {
+        let mut json = Vec::new();
+        let mut lines = Vec::new();
+        let mut entries = Vec::new();
+        let mut first = None;
+        cursor.go(events.at);
+        if cursor.byte()? == b'[' && cursor.enter()? {
+            loop {
+                let start = cursor.here()?;
+                let mut message = Vec::new();
+                let mut time = None;
+                let mut found = false;
+                if cursor.byte()? == b'{' {
+                    let event = Members::read(cursor)?;
+                    time = event.text("timestamp").and_then(|text| scalar::Clockwork::default().read(text.as_bytes()));
+                    if let Some(Member { value: [b'"', inside @ .., b'"'], .. }) = event.get("message") {
+                        found = scalar::unescape(inside, &mut message).is_some();
+                    }
+                } else {
+                    cursor.skip()?;
+                }
+                let time = time.map(Timestamp);
+                first = first.or(time);
+                if !found {
+                    let record = &cursor.bytes()[start..cursor.ended()];
+                    self.reject("", start, "a log event without a message", record, around);
+                } else if message.trim_ascii_start().first() == Some(&b'{') && around.depth < NESTED_MAX {
+                    json.extend_from_slice(&message);
+                    json.push(b'\n');
+                } else {
+                    let begin = lines.len();
+                    lines.extend_from_slice(&message);
+                    entries.push(Entry { start: begin, end: lines.len(), time });
+                    lines.push(b'\n');
+                }
+                if !cursor.more_items()? {
+                    break;
+                }
+            }
+        }
+        let text = |name| envelope.text(name).map(str::to_owned);
+        let context = Arc::new(Context {
+            account: text("owner"),
+            region: around.context.and_then(|context| context.region.clone()),
+            time: first,
+            log_group: text("logGroup"),
+            log_stream: text("logStream"),
+            reported_by: None,
+        });
+        if !json.is_empty() {
+            self.nested.push(Nested { text: Text::new(json), context: context.clone(), depth: around.depth + 1 });
+        }
+        if !entries.is_empty() {
+            match (self.options.recognize.text)(&lines, self.options) {
+                Some(shape) => self.lines.push(Records {
+                    table: shape.table,
+                    origin: around.origin.clone(),
+                    offset: around.offset + events.start as u64,
+                    body: Body::Lines(Lines {
+                        text: Text::new(lines),
+                        format: self.options.vpc_flow_format.as_deref().map(Arc::from),
+                        entries,
+                    }),
+                    context: Some(context),
+                }),
+                None => {
+                    for entry in entries {
+                        let line = &lines[entry.start..entry.end];
+                        self.reject("", events.start, "no table is known for this log event", line, around);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Members whose text may be a JSON document: LookupEvents, SNS, SQS, Step Functions, shippers.
+const NAMES_OF_TEXT: &[&[u8]] =
+    &[b"CloudTrailEvent", b"Message", b"message", b"body", b"Body", b"output", b"cause", b"event", b"log"];
+
+/// What an object says about the records inside it: the EventBridge envelope's account, Region and time.
+fn context(object: &Members<'_>, around: &Around<'_>) -> Arc<Context> {
+    let before = around.context.map(|context| (**context).clone()).unwrap_or_default();
+    if object.get("detail").is_none() {
+        return Arc::new(before);
+    }
+    let time = object.text("time").and_then(|text| scalar::Clockwork::default().read(text.as_bytes()));
+    Arc::new(Context {
+        account: object.text("account").map(str::to_owned).or(before.account),
+        region: object.text("region").map(str::to_owned).or(before.region),
+        time: time.map(Timestamp).or(before.time),
+        log_group: before.log_group,
+        log_stream: before.log_stream,
+        reported_by: Some("eventbridge"),
+    })
+}
+
+/// Where reading can go on after damage, at `from` or later: at an object that begins a line, or one whose first
+/// key is a first-level key of some table or envelope. Outside damage no string can hold such bytes, because a
+/// quote inside a string has a backslash before it.
+pub fn resume(bytes: &[u8], from: usize) -> Option<usize> {
+    memchr::memchr_iter(b'{', bytes.get(from..)?).map(|at| from + at).find(|&at| {
+        let Some(rest) = bytes[at + 1..].trim_ascii_start().strip_prefix(b"\"") else { return false };
+        let Some(length) = rest.iter().take(64).position(|&byte| byte == b'"') else { return false };
+        if !rest[length + 1..].trim_ascii_start().starts_with(b":") {
+            return false;
+        }
+        let name = &rest[..length];
+        bytes[at - 1] == b'\n' || NAMES_OF_ENVELOPES.contains(&name) || begins_record(name)
+    })
+}
+
+const NAMES_OF_ENVELOPES: &[&[u8]] =
+    &[b"Records", b"version", b"detail-type", b"messageType", b"JobRuns", b"JobRun", b"EventId", b"awsAccountId"];
+
+fn begins_record(name: &[u8]) -> bool {
+    // `version` and such words of flow records are keys of many things; there lines are the mark
+    [&crate::logs::cloudtrail::CLOUDTRAIL, &crate::logs::glue_job_run::GLUE_JOB_RUN]
+        .iter()
+        .any(|table| plan(table).nodes[0].keys.iter().any(|key| *key.name == *name))
+}

@@ -1,0 +1,252 @@
+//! A table's column list → what to do at each key of its records.
+
+use crate::table::{Column, Kind, PARTITIONS, Table};
+
+/// Compiled once per table and process.
+pub struct Plan {
+    pub table: &'static Table,
+    /// Node 0 is the record itself.
+    pub nodes: Vec<Node>,
+    /// Columns of the schema in order, partitions included.
+    pub fields: Vec<Field>,
+    /// How many of each kind of builder the fields need.
+    pub sizes: Sizes,
+    /// Time column, an index of `times` or, when `.1`, of `ints` in seconds.
+    pub time: Option<(usize, bool)>,
+    pub unmapped: Option<usize>,
+    /// Symbols that name the row's account and Region, best first.
+    pub accounts: Vec<usize>,
+    pub regions: Vec<usize>,
+    /// Two columns that nearly every record has and that make it one.
+    pub common: Option<[Action; 2]>,
+    /// Symbol that takes `Context::reported_by`.
+    pub reported_by: Option<usize>,
+}
+
+#[derive(Default)]
+pub struct Sizes {
+    pub texts: usize,
+    pub symbols: usize,
+    pub ints: usize,
+    pub floats: usize,
+    pub flags: usize,
+    pub times: usize,
+    pub structs: usize,
+    pub lists: usize,
+    /// For each builder of the kind: the list whose items are its rows.
+    pub text_lists: Vec<Option<usize>>,
+    pub symbol_lists: Vec<Option<usize>>,
+    pub int_lists: Vec<Option<usize>>,
+    pub float_lists: Vec<Option<usize>>,
+    pub flag_lists: Vec<Option<usize>>,
+    pub time_lists: Vec<Option<usize>>,
+    pub struct_lists: Vec<Option<usize>>,
+}
+
+/// An object whose keys are known.
+pub struct Node {
+    pub keys: Vec<Key>,
+    /// Dotted path with a dot at its end, for `unmapped`; empty for the record.
+    pub path: String,
+}
+
+pub struct Key {
+    pub name: Box<[u8]>,
+    /// The first 16 bytes of the key and its closing quote, and which of them count.
+    pub want: u128,
+    pub mask: u128,
+    pub action: Action,
+}
+
+/// What to do with the value of a key; numbers are indices of builders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    Text(usize),
+    Json(usize),
+    Symbol(usize),
+    Int(usize),
+    Float(usize),
+    Flag(usize),
+    Time(usize),
+    Struct { builder: usize, node: usize },
+    List { builder: usize, node: usize },
+    Unknown,
+}
+
+/// A column of the schema: its builder, and its fields when it has some.
+pub struct Field {
+    pub action: Action,
+    pub column: &'static Column,
+    pub fields: Vec<Field>,
+}
+
+/// Where a table finds the account and the Region of a row: columns, dotted, best first.
+fn homes(table: &Table) -> (&'static [&'static str], &'static [&'static str]) {
+    match table.name {
+        "cloudtrail" => (&["recipientaccountid", "useridentity.accountid"], &["awsregion"]),
+        "vpc_flow" => (&["account_id"], &[]),
+        _ => (&[], &[]),
+    }
+}
+
+impl Plan {
+    pub fn new(table: &'static Table) -> Plan {
+        let mut plan = Plan {
+            table,
+            nodes: vec![Node { keys: Vec::new(), path: String::new() }],
+            fields: Vec::new(),
+            sizes: Sizes::default(),
+            time: None,
+            unmapped: None,
+            accounts: Vec::new(),
+            regions: Vec::new(),
+            common: None,
+            reported_by: None,
+        };
+        let partitions = plan.fields(PARTITIONS, 0, None);
+        let columns = plan.fields(table.columns, 0, None);
+        plan.fields = partitions.into_iter().chain(columns).collect();
+        // version 4 flow records name their Region, which is a partition column
+        if table.name == "vpc_flow" {
+            let action = plan.fields[1].action;
+            plan.nodes[0].keys.push(Key::new("region", action));
+        }
+        let (accounts, regions) = homes(table);
+        let symbol = |path: &&str| match plan.find(path) {
+            Some(Action::Symbol(builder)) => Some(builder),
+            _ => None,
+        };
+        let accounts = accounts.iter().filter_map(symbol).collect();
+        let regions = regions.iter().filter_map(symbol).collect();
+        let reported_by = symbol(&"reportedby");
+        (plan.accounts, plan.regions, plan.reported_by) = (accounts, regions, reported_by);
+        plan.time = match plan.find(table.time) {
+            Some(Action::Time(builder)) => Some((builder, false)),
+            Some(Action::Int(builder)) => Some((builder, true)),
+            _ => None,
+        };
+        plan.common = plan.find("eventname").zip(plan.find("eventsource")).map(|(name, source)| [name, source]);
+        plan.unmapped = match plan.find("unmapped") {
+            Some(Action::Json(builder)) => Some(builder),
+            _ => None,
+        };
+        plan
+    }
+
+    /// What is done with a column, by its dotted name.
+    pub fn find(&self, path: &str) -> Option<Action> {
+        let mut fields = &self.fields;
+        let mut found = None;
+        for name in path.split('.') {
+            let field = fields.iter().find(|field| field.column.name == name)?;
+            found = Some(field.action);
+            fields = &field.fields;
+        }
+        found
+    }
+
+    fn fields(&mut self, columns: &'static [Column], node: usize, list: Option<usize>) -> Vec<Field> {
+        columns.iter().map(|column| self.field(column, node, list)).collect()
+    }
+
+    fn field(&mut self, column: &'static Column, node: usize, list: Option<usize>) -> Field {
+        fn take(size: &mut usize) -> usize {
+            *size += 1;
+            *size - 1
+        }
+        let sizes = &mut self.sizes;
+        let mut fields = Vec::new();
+        let action = match column.kind {
+            Kind::Text | Kind::Json => {
+                sizes.text_lists.push(list);
+                let builder = take(&mut sizes.texts);
+                if matches!(column.kind, Kind::Text) { Action::Text(builder) } else { Action::Json(builder) }
+            }
+            Kind::Symbol => {
+                sizes.symbol_lists.push(list);
+                Action::Symbol(take(&mut sizes.symbols))
+            }
+            Kind::Int => {
+                sizes.int_lists.push(list);
+                Action::Int(take(&mut sizes.ints))
+            }
+            Kind::Float => {
+                sizes.float_lists.push(list);
+                Action::Float(take(&mut sizes.floats))
+            }
+            Kind::Bool => {
+                sizes.flag_lists.push(list);
+                Action::Flag(take(&mut sizes.flags))
+            }
+            Kind::Time => {
+                sizes.time_lists.push(list);
+                Action::Time(take(&mut sizes.times))
+            }
+            Kind::Struct(columns) => {
+                sizes.struct_lists.push(list);
+                let builder = take(&mut sizes.structs);
+                let child = self.node(node, column);
+                fields = self.fields(columns, child, list);
+                Action::Struct { builder, node: child }
+            }
+            Kind::List(columns) => {
+                assert!(list.is_none(), "no table has a list inside a list");
+                let builder = take(&mut sizes.lists);
+                let child = self.node(node, column);
+                fields = self.fields(columns, child, Some(builder));
+                Action::List { builder, node: child }
+            }
+        };
+        for name in column.path.split('|').filter(|name| !name.is_empty()) {
+            self.nodes[node].keys.push(Key::new(name, action));
+            // Parquet flow logs and JSON made from them write underscores
+            if name.contains('-') {
+                self.nodes[node].keys.push(Key::new(&name.replace('-', "_"), action));
+            }
+        }
+        Field { action, column, fields }
+    }
+
+    fn node(&mut self, parent: usize, column: &Column) -> usize {
+        let path = format!("{}{}.", self.nodes[parent].path, column.path);
+        self.nodes.push(Node { keys: Vec::new(), path });
+        self.nodes.len() - 1
+    }
+}
+
+impl Key {
+    fn new(name: &str, action: Action) -> Key {
+        let mut head = [0; 16];
+        let mut mask = [0; 16];
+        for (at, &byte) in name.as_bytes().iter().chain(b"\"").take(16).enumerate() {
+            head[at] = byte;
+            mask[at] = 0xff;
+        }
+        Key { name: name.as_bytes().into(), want: u128::from_le_bytes(head), mask: u128::from_le_bytes(mask), action }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::logs;
+
+    #[test]
+    fn every_table_has_a_plan_with_its_time() {
+        for table in logs::TABLES {
+            let plan = Plan::new(table);
+            assert_eq!(plan.fields.len(), table.columns.len() + PARTITIONS.len(), "{}", table.name);
+            assert!(plan.time.is_some() && plan.unmapped.is_some(), "{}", table.name);
+        }
+    }
+
+    #[test]
+    fn nested_columns_are_found_by_their_dotted_name() {
+        let plan = Plan::new(&logs::cloudtrail::CLOUDTRAIL);
+        assert_eq!((plan.accounts.len(), plan.regions.len()), (2, 1));
+        assert!(matches!(plan.find("useridentity.sessioncontext.sessionissuer.arn"), Some(Action::Text(_))));
+        assert_eq!(plan.find("useridentity.nothing"), None);
+        let Some(Action::Struct { node, .. }) = plan.find("useridentity.sessioncontext") else { panic!() };
+        assert_eq!(plan.nodes[node].path, "userIdentity.sessionContext.");
+    }
+}

@@ -1,0 +1,241 @@
+//! JSON scalars and string contents → the values of columns.
+
+use crate::time::{MICROS_PER_DAY, MICROS_PER_SECOND, Timestamp};
+
+/// Reads timestamps; remembers the last day, which in a log is nearly always the next one too.
+#[derive(Default)]
+pub struct Clockwork {
+    date: [u8; 10],
+    micros: i64,
+}
+
+impl Clockwork {
+    /// Microseconds since the epoch of ISO 8601 text, or of a number of seconds or milliseconds.
+    #[inline]
+    pub fn read(&mut self, text: &[u8]) -> Option<i64> {
+        if let Ok(&[ref head @ .., b'T', h1, h0, b':', m1, m0, b':', s1, s0, b'Z']) = <&[u8; 20]>::try_from(text)
+            && *head == self.date
+        {
+            let pair = |tens: u8, ones: u8| {
+                let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
+                (tens < 10 && ones < 10).then(|| i64::from(tens * 10 + ones))
+            };
+            let (hours, minutes, seconds) = (pair(h1, h0)?, pair(m1, m0)?, pair(s1, s0)?);
+            if hours < 24 && minutes < 60 && seconds < 60 {
+                return Some(self.micros + ((hours * 60 + minutes) * 60 + seconds) * MICROS_PER_SECOND);
+            }
+        }
+        self.parse(text)
+    }
+
+    #[cold]
+    fn parse(&mut self, text: &[u8]) -> Option<i64> {
+        let text = std::str::from_utf8(text).ok()?.trim();
+        if let Some(time) = Timestamp::parse(text) {
+            if text.len() == 20 {
+                self.date.copy_from_slice(&text.as_bytes()[..10]);
+                self.micros = time.0.div_euclid(MICROS_PER_DAY) * MICROS_PER_DAY;
+            }
+            return Some(time.0);
+        }
+        if let Ok(time) = chrono::NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f") {
+            return Some(time.and_utc().timestamp_micros());
+        }
+        if let Ok(time) = chrono::DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%z") {
+            return Some(time.timestamp_micros());
+        }
+        epoch(text)
+    }
+}
+
+/// A number of seconds since the epoch, or of milliseconds when it is too large for seconds (past the year 5138).
+fn epoch(text: &str) -> Option<i64> {
+    if !text.as_bytes().first().is_some_and(|byte| byte.is_ascii_digit() || *byte == b'-') {
+        return None;
+    }
+    let number: f64 = text.parse().ok()?;
+    let seconds = if number.abs() >= 1e11 { number / 1e3 } else { number };
+    let micros = (seconds * 1e6).round();
+    (micros.abs() < 9.2e18).then_some(micros as i64)
+}
+
+/// A whole number, also one written as `3.0` or `3e2`.
+pub fn int(text: &[u8]) -> Option<i64> {
+    let text = std::str::from_utf8(text).ok()?;
+    if let Ok(number) = text.parse::<i64>() {
+        return Some(number);
+    }
+    let number: f64 = text.parse().ok()?;
+    (number.fract() == 0.0 && number.abs() < 9e15).then_some(number as i64)
+}
+
+pub fn float(text: &[u8]) -> Option<f64> {
+    let number: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;
+    number.is_finite().then_some(number)
+}
+
+pub fn flag(text: &[u8]) -> Option<bool> {
+    if text.eq_ignore_ascii_case(b"true") {
+        Some(true)
+    } else if text.eq_ignore_ascii_case(b"false") {
+        Some(false)
+    } else {
+        None
+    }
+}
+
+/// True for `true`, `false`, `null` and numbers as RFC 8259 writes them.
+pub fn is_scalar(text: &[u8]) -> bool {
+    if matches!(text, b"true" | b"false" | b"null") {
+        return true;
+    }
+    let digits = |text: &[u8]| text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let mut rest = text.strip_prefix(b"-").unwrap_or(text);
+    let whole = digits(rest);
+    if whole == 0 || whole > 1 && rest[0] == b'0' {
+        return false;
+    }
+    rest = &rest[whole..];
+    if let Some(fraction) = rest.strip_prefix(b".") {
+        let count = digits(fraction);
+        if count == 0 {
+            return false;
+        }
+        rest = &fraction[count..];
+    }
+    if let [b'e' | b'E', exponent @ ..] = rest {
+        let exponent = exponent.strip_prefix(b"+").or_else(|| exponent.strip_prefix(b"-")).unwrap_or(exponent);
+        let count = digits(exponent);
+        return count > 0 && count == exponent.len();
+    }
+    rest.is_empty()
+}
+
+/// Appends the text that the inside of a JSON string stands for. Half a surrogate pair becomes U+FFFD, because
+/// AWS passes on what clients send as user agent. An escape that JSON does not know is `None`.
+pub fn unescape(inside: &[u8], out: &mut Vec<u8>) -> Option<()> {
+    let mut rest = inside;
+    while let Some(at) = memchr::memchr(b'\\', rest) {
+        out.extend_from_slice(&rest[..at]);
+        let (plain, length) = match *rest.get(at + 1)? {
+            c @ (b'"' | b'\\' | b'/') => (c as char, 2),
+            b'b' => ('\u{8}', 2),
+            b'f' => ('\u{c}', 2),
+            b'n' => ('\n', 2),
+            b'r' => ('\r', 2),
+            b't' => ('\t', 2),
+            b'u' => {
+                let first = hex(rest.get(at + 2..at + 6)?)?;
+                let second = match rest.get(at + 6..at + 12) {
+                    Some([b'\\', b'u', digits @ ..]) => hex(digits),
+                    _ => None,
+                };
+                match (first, second) {
+                    (0xd800..0xdc00, Some(low @ 0xdc00..0xe000)) => {
+                        let code = 0x10000 + ((first - 0xd800) << 10) + (low - 0xdc00);
+                        (char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER), 12)
+                    }
+                    _ => (char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER), 6),
+                }
+            }
+            _ => return None,
+        };
+        out.extend_from_slice(plain.encode_utf8(&mut [0; 4]).as_bytes());
+        rest = &rest[at + length..];
+    }
+    out.extend_from_slice(rest);
+    Some(())
+}
+
+fn hex(digits: &[u8]) -> Option<u32> {
+    digits.iter().try_fold(0, |code, &digit| Some(code << 4 | (digit as char).to_digit(16)?))
+}
+
+/// Appends JSON text in which raw control characters inside strings, which JSON forbids, are written as escapes.
+pub fn escape_controls(json: &[u8], out: &mut Vec<u8>) {
+    let mut inside = false;
+    let mut escaped = false;
+    for &byte in json {
+        if byte < 0x20 && inside {
+            if escaped {
+                // a backslash before a control character escapes nothing
+                out.push(b'\\');
+            }
+            out.extend_from_slice(format!("\\u{byte:04x}").as_bytes());
+            escaped = false;
+            continue;
+        }
+        if byte == b'"' && !escaped {
+            inside = !inside;
+        }
+        escaped = inside && byte == b'\\' && !escaped;
+        out.push(byte);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_in_every_notation() {
+        let mut clock = Clockwork::default();
+        for _ in 0..2 {
+            assert_eq!(clock.read(b"2024-08-01T11:30:23Z"), Some(1_722_511_823_000_000));
+        }
+        assert_eq!(clock.read(b"2024-08-01T24:00:00Z"), None);
+        assert_eq!(clock.read(b"2024-08-01T11:30:2xZ"), None);
+        assert_eq!(clock.read(b"2024-08-01T11:30:23.5Z"), Some(1_722_511_823_500_000));
+        assert_eq!(clock.read(b"2024-08-01T13:30:23+0200"), Some(1_722_511_823_000_000));
+        assert_eq!(clock.read(b"1722511823"), Some(1_722_511_823_000_000));
+        assert_eq!(clock.read(b"1722511823.25"), Some(1_722_511_823_250_000));
+        assert_eq!(clock.read(b"1722511823250"), Some(1_722_511_823_250_000));
+        assert_eq!(clock.read(b"yesterday"), None);
+        assert_eq!(clock.read(b"inf"), None);
+    }
+
+    #[test]
+    fn scalars_are_those_of_the_standard() {
+        for yes in ["0", "-0", "10", "1.5", "-1.5e+10", "2E3", "true", "false", "null"] {
+            assert!(is_scalar(yes.as_bytes()), "{yes}");
+        }
+        for no in ["", "-", "01", "1.", ".5", "1e", "1e+", "0x1", "True", "nul", "1 2", "NaN"] {
+            assert!(!is_scalar(no.as_bytes()), "{no}");
+        }
+    }
+
+    #[test]
+    fn escapes_and_half_surrogates() {
+        let check = |inside: &str, expected: Option<&str>| {
+            let mut out = Vec::new();
+            let done = unescape(inside.as_bytes(), &mut out).map(|()| String::from_utf8(out).unwrap());
+            assert_eq!(done.as_deref(), expected, "{inside}");
+        };
+        check(r#"a\"b\\c\/\n\u00e9"#, Some("a\"b\\c/\né"));
+        check(r"\ud83d\ude00", Some("😀"));
+        check(r"\ud800x", Some("\u{fffd}x"));
+        check(r"\ud800\ud83d\ude00", Some("\u{fffd}😀"));
+        check(r"\udc00", Some("\u{fffd}"));
+        check(r"\x", None);
+        check(r"\u12", None);
+        check("\\", None);
+    }
+
+    #[test]
+    fn whole_numbers_from_text() {
+        assert_eq!(int(b"9223372036854775807"), Some(i64::MAX));
+        assert_eq!(int(b"3.0"), Some(3));
+        assert_eq!(int(b"3.5"), None);
+        assert_eq!(int(b""), None);
+        assert_eq!(float(b"1e400"), None);
+        assert_eq!(flag(b"True"), Some(true));
+        assert_eq!(flag(b"1"), None);
+    }
+
+    #[test]
+    fn controls_are_escaped_inside_strings_only() {
+        let mut out = Vec::new();
+        escape_controls(b"{\n\"a\":\"x\ty\\\"\x01\"}", &mut out);
+        assert_eq!(out, b"{\n\"a\":\"x\\u0009y\\\"\\u0001\"}");
+    }
+}

@@ -1,0 +1,487 @@
+//! Bytes in, rows and rejects out, over decode and this module together.
+
+use std::io::Read;
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, TimestampMicrosecondType};
+use bytes::Bytes;
+use proptest::prelude::*;
+
+use crate::decode::{self, Counts, Input, Options};
+use crate::logs;
+use crate::table::{Batch, Origin, Reject};
+
+struct Outcome {
+    batches: Vec<Batch>,
+    rejects: Vec<Reject>,
+    counts: Counts,
+}
+
+/// Reads an object the way the pipeline does, and checks what holds for every input.
+fn read(input: Input, options: &Options) -> Outcome {
+    let origin = Arc::new(Origin::default());
+    let mut read = Outcome { batches: Vec::new(), rejects: Vec::new(), counts: Counts::default() };
+    let mut reader = decode::open(input, origin, options);
+    while let Some(records) = reader.next(&mut read.rejects, &mut read.counts).unwrap() {
+        read.batches.extend(logs::batches(vec![records], options, &mut read.rejects, &mut read.counts));
+    }
+    for (table, tally) in &read.counts.0 {
+        assert_eq!(tally.records, tally.rows + tally.rejects + tally.set_aside, "{table}");
+        let rows: usize =
+            read.batches.iter().filter(|batch| batch.table.name == *table).map(|batch| batch.rows.num_rows()).sum();
+        assert_eq!(tally.rows, rows as u64);
+        let rejects = read.rejects.iter().filter(|reject| reject.table == *table).count();
+        assert_eq!(tally.rejects, rejects as u64);
+    }
+    for batch in &read.batches {
+        assert_eq!(batch.rows.schema(), batch.table.schema());
+        for column in batch.rows.columns() {
+            column.to_data().validate_full().unwrap();
+        }
+    }
+    read
+}
+
+fn read_text(text: impl AsRef<[u8]>) -> Outcome {
+    read(Input::Bytes(Bytes::copy_from_slice(text.as_ref())), &Options::default())
+}
+
+/// The values of a column, by its dotted name, as text.
+fn column(read: &Outcome, table: &str, path: &str) -> Vec<Option<String>> {
+    let mut values = Vec::new();
+    for batch in read.batches.iter().filter(|batch| batch.table.name == table) {
+        values.extend(texts(&batch.rows, path));
+    }
+    values
+}
+
+fn texts(rows: &RecordBatch, path: &str) -> Vec<Option<String>> {
+    let mut names = path.split('.');
+    let mut array = rows.column_by_name(names.next().unwrap()).unwrap().clone();
+    for name in names {
+        array = array.as_struct().column_by_name(name).unwrap().clone();
+    }
+    let texts = cast(&array, &DataType::Utf8).unwrap();
+    texts.as_string::<i32>().iter().map(|text| text.map(str::to_owned)).collect()
+}
+
+fn event(n: usize) -> String {
+    format!(
+        r#"{{"eventVersion":"1.08","userIdentity":{{"type":"IAMUser","accountId":"111122223333"}},"eventTime":"2024-08-01T11:30:23Z","eventSource":"iam.amazonaws.com","eventName":"CreateUser","awsRegion":"us-east-1","requestParameters":{{"userName":"u{n}"}},"eventID":"id-{n}"}}"#
+    )
+}
+
+fn ids(read: &Outcome) -> Vec<String> {
+    column(read, "cloudtrail", "eventid").into_iter().map(Option::unwrap_or_default).collect()
+}
+
+fn reasons(read: &Outcome) -> Vec<&str> {
+    read.rejects.iter().map(|reject| reject.reason.as_str()).collect()
+}
+
+#[test]
+fn every_shape_around_records_is_taken_off() {
+    let [a, b] = [event(1), event(2)];
+    let quoted = |text: &str| serde_json::to_string(text).unwrap();
+    let pretty =
+        |text: &str| serde_json::to_string_pretty(&serde_json::from_str::<serde_json::Value>(text).unwrap()).unwrap();
+    let shapes = [
+        format!(r#"{{"Records":[{a},{b}]}}"#),
+        format!("\u{feff} {{ \"Records\" : [ {a} ,\n {b} ] }} \n"),
+        format!(r#"{{"Records":[{a}],"other":{{"x":[1]}}}}{{"Records":[{b}]}}"#),
+        format!(r#"{{"first":"x","Records":[{a},{b}]}}"#),
+        format!("[{a},{b}]"),
+        format!("{a}\n{b}\n"),
+        format!("{a}\r\n\r\n{b}"),
+        format!("{a}{b}"),
+        format!("{}\n{}", pretty(&a), pretty(&b)),
+        format!("{a}\0\0\n{b}\0"),
+        format!(r#"{{"detail-type":"AWS API Call via CloudTrail","detail":{a}}} {{"detail-type":"x","detail":{b}}}"#),
+        format!(r#"[{{"data":{{"Records":[{a}]}},"log":"x"}},{{"data":{{"detail":{b}}}}}]"#),
+        format!(r#"[{{"aws":{{"cloudtrail":{a}}}}},{{"aws":{{"cloudtrail":{b}}}}}]"#),
+        format!(
+            r#"{{"messageType":"DATA_MESSAGE","owner":"1","logEvents":[{{"timestamp":1,"message":{}}},{{"timestamp":1,"message":{}}}]}}"#,
+            quoted(&a),
+            quoted(&b)
+        ),
+        format!(r#"{{"Events":[{{"EventId":"1","CloudTrailEvent":{}}}]}}"#, quoted(&format!("{a}{b}"))),
+    ];
+    for shape in shapes {
+        let read = read_text(&shape);
+        assert_eq!(reasons(&read), [""; 0], "{shape}");
+        assert_eq!(ids(&read), ["id-1", "id-2"], "{shape}");
+        let users: Vec<_> = column(&read, "cloudtrail", "requestparameters")
+            .into_iter()
+            .map(|json| serde_json::from_str::<serde_json::Value>(&json.unwrap()).unwrap()["userName"].clone())
+            .collect();
+        assert_eq!(users, ["u1", "u2"], "{shape}");
+        assert_eq!(some(&["111122223333"; 2]), column(&read, "cloudtrail", "account"), "{shape}");
+    }
+}
+
+fn some(texts: &[&str]) -> Vec<Option<String>> {
+    texts.iter().map(|text| Some((*text).to_owned())).collect()
+}
+
+fn sample(path: &str) -> Vec<u8> {
+    std::fs::read(format!("{}/tests/data/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
+/// Counts objects that look like CloudTrail records, wherever they are.
+fn oracle(value: &serde_json::Value) -> usize {
+    match value {
+        serde_json::Value::Object(object) => {
+            let is = object.contains_key("eventVersion") || object.contains_key("insightDetails");
+            if is { 1 } else { object.values().map(oracle).sum() }
+        }
+        serde_json::Value::Array(items) => items.iter().map(oracle).sum(),
+        _ => 0,
+    }
+}
+
+#[test]
+fn every_event_of_the_samples_is_a_row() {
+    let mut events = 0;
+    for folder in ["account", "eventbridge", "ordinary", "stratus", "streamalert"] {
+        let folder = format!("{}/tests/data/cloudtrail/{folder}", env!("CARGO_MANIFEST_DIR"));
+        for file in std::fs::read_dir(folder).unwrap() {
+            let path = file.unwrap().path();
+            if path.ends_with("manifest.jsonl") {
+                continue;
+            }
+            let bytes = std::fs::read(&path).unwrap();
+            let mut text = Vec::new();
+            if path.extension().unwrap() == "gz" {
+                flate2::read::GzDecoder::new(&bytes[..]).read_to_end(&mut text).unwrap();
+            } else {
+                text = bytes.clone();
+            }
+            let expected = oracle(&serde_json::from_slice(&text).unwrap());
+            let read = read(Input::Bytes(bytes.into()), &Options::default());
+            assert_eq!(reasons(&read), [""; 0], "{path:?}");
+            assert_eq!(ids(&read).len(), expected, "{path:?}");
+            events += expected;
+        }
+    }
+    assert!(events > 300, "{events}");
+}
+
+#[test]
+fn glue_job_runs_in_three_notations() {
+    let read = read(Input::Bytes(sample("glue_job_run/get-job-runs.json").into()), &Options::default());
+    assert_eq!(reasons(&read), [""; 0]);
+    assert_eq!(column(&read, "glue_job_run", "jobrunstate"), some(&["SUCCEEDED", "FAILED", "FAILED"]));
+    assert_eq!(column(&read, "glue_job_run", "reportedby"), some(&["get_job_runs"; 3]));
+    assert_eq!(column(&read, "glue_job_run", "startedon")[0].as_deref(), Some("2020-10-16T18:45:31.255Z"));
+
+    let step = r#"{"type":"TaskSucceeded","details":{"output":"{\"Id\":\"jr_1\",\"JobName\":\"j\",\"JobRunState\":\"SUCCEEDED\",\"StartedOn\":1602873931255}"}}"#;
+    let bridge = r#"{"detail-type":"Glue Job State Change","source":"aws.glue","account":"111122223333","time":"2020-10-16T18:45:31Z","region":"eu-west-1","detail":{"jobName":"j","severity":"ERROR","state":"FAILED","jobRunId":"jr_2","message":"boom"}}"#;
+    let read = read_text(format!("{bridge}\n{step}"));
+    assert_eq!(reasons(&read), [""; 0]);
+    assert_eq!(column(&read, "glue_job_run", "id"), some(&["jr_2", "jr_1"]));
+    assert_eq!(column(&read, "glue_job_run", "reportedby"), some(&["eventbridge", "step_functions"]));
+    assert_eq!(column(&read, "glue_job_run", "region"), some(&["eu-west-1", "unknown"]));
+    assert_eq!(column(&read, "glue_job_run", "lastmodifiedon")[0].as_deref(), Some("2020-10-16T18:45:31Z"));
+    assert_eq!(column(&read, "glue_job_run", "startedon")[1].as_deref(), Some("2020-10-16T18:45:31.255Z"));
+}
+
+#[test]
+fn what_is_no_log_record_is_set_aside() {
+    let digest = r#"{"awsAccountId":"1","digestStartTime":"2024-08-01T11:00:00Z","logFiles":[{"s3Bucket":"b"}]}"#;
+    let control = r#"{"messageType":"CONTROL_MESSAGE","logEvents":[{"message":"CWL CONTROL MESSAGE"}]}"#;
+    let mut read = read_text(format!("{digest}\n{control}"));
+    assert_eq!((read.counts.of("cloudtrail").set_aside, read.counts.of("").set_aside), (1, 1));
+    assert_eq!(read.rejects.len(), 0);
+    assert_eq!(read_text(r#"{"Records":[]}"#).rejects.len(), 0);
+    assert_eq!(read_text("").rejects.len(), 0);
+}
+
+#[test]
+fn values_of_another_type_are_kept() {
+    let read = read_text(
+        r#"{"eventVersion":1.08,"eventID":"a","EVENTNAME":"X","eventSource":"y","readOnly":"true","apiVersion":20120419,"userIdentity":"me","resources":[{"arn":"r","accountId":1},null,"odd"],"requestParameters":"{\"a\":[1]}","responseElements":"plain","new":{"k":[1]},"sharedEventId":"s","tlsDetails":{"tlsVersion":"1","extra":2},"managementEvent":"perhaps","additionalEventData":null,"eventTime":"2024-08-01T11:30:23Z","sourceIPAddress":null,"userAgent":"a\"\ud800","errorMessage":["x"],"eventType":{"a": 1}}"#,
+    );
+    let value = |path| column(&read, "cloudtrail", path)[0].clone();
+    let expected = [
+        ("eventversion", "1.08"),
+        ("eventname", "X"),
+        ("readonly", "true"),
+        ("apiversion", "20120419"),
+        ("requestparameters", r#"{"a":[1]}"#),
+        ("responseelements", r#""plain""#),
+        ("sharedeventid", "s"),
+        ("tlsdetails.tlsversion", "1"),
+        ("eventtime", "2024-08-01T11:30:23Z"),
+        ("useragent", "a\"\u{fffd}"),
+        ("errormessage", r#"["x"]"#),
+        ("eventtype", r#"{"a": 1}"#),
+        (
+            "unmapped",
+            r#"{"userIdentity":"me","resources":[{"arn":"r","accountId":1},null,"odd"],"new":{"k":[1]},"tlsDetails.extra":2,"managementEvent":"perhaps"}"#,
+        ),
+        ("account", "unknown"),
+    ];
+    for (path, expected) in expected {
+        assert_eq!(value(path).as_deref(), Some(expected), "{path}");
+    }
+    for path in ["managementevent", "additionaleventdata", "sourceipaddress", "useridentity.arn"] {
+        assert_eq!(value(path), None, "{path}");
+    }
+    let resources = read.batches[0].rows.column_by_name("resources").unwrap().as_list::<i32>().value(0);
+    let arns = cast(resources.as_struct().column_by_name("arn").unwrap(), &DataType::Utf8).unwrap();
+    assert_eq!(arns.as_string::<i32>().iter().collect::<Vec<_>>(), [Some("r"), None, None]);
+    assert_eq!((resources.is_null(0), resources.is_null(1), resources.is_null(2)), (false, true, true));
+}
+
+#[test]
+fn damage_costs_the_damaged_record_only() {
+    let check = |text: String, kept: &[&str], why: &[&str]| {
+        let read = read_text(&text);
+        assert_eq!(ids(&read), kept, "{text}");
+        assert_eq!(reasons(&read), why, "{text}");
+    };
+    let [a, b, c] = [event(1), event(2), event(3)];
+    let wrap = |middle: &str| format!(r#"{{"Records":[{a},{middle},{c}]}}"#);
+    let quote = b.replacen(r#""CreateUser""#, r#""CreateUser"#, 1);
+    check(wrap(&quote), &["id-1", "id-3"], &["a member of an object is followed by neither comma nor brace"]);
+    let brace = b.replacen("}", "", 1);
+    check(wrap(&brace), &["id-1", "id-3"], &["a key of an object is no string"]);
+    let word = b.replacen(r#""CreateUser""#, "CreateUser", 1);
+    check(wrap(&word), &["id-1", "id-3"], &["a value is no JSON"]);
+    check(wrap("42"), &["id-1", "id-3"], &["not JSON"]);
+    check(
+        wrap(&format!(r#"{{"a":{}1{}}}"#, "[".repeat(200), "]".repeat(200))),
+        &["id-1", "id-3"],
+        &["nested too deeply"],
+    );
+    check(wrap(r#"{"who":"knows"}"#), &["id-1", "id-3"], &["no table is known for this object"]);
+    check(
+        wrap(r#"{"eventName":"ObjectCreated:Put","eventSource":"aws:s3"}"#),
+        &["id-1", "id-3"],
+        &["no table is known for this object"],
+    );
+    check(format!("{a}\nhello\n{c}"), &["id-1", "id-3"], &["not JSON"]);
+    check(
+        format!("{a}\n{}\n{c}", &b[..b.len() / 2]),
+        &["id-1", "id-3"],
+        &["a key of an object is not followed by a colon"],
+    );
+    let half = &c[..c.len() - 20];
+    check(format!("{a}\n{b}\n{half}"), &["id-1", "id-2"], &["the record is cut off at the end of the input"]);
+    check(
+        format!(r#"{{"Records":[{a},{b},{half}"#),
+        &["id-1", "id-2"],
+        &["the record is cut off at the end of the input"],
+    );
+}
+
+#[test]
+fn a_reject_says_where_and_what() {
+    let bad = r#"{"eventName":oops,"eventSource":"x"}"#;
+    let text = format!("{}\n{bad}\n{}", event(1), event(2));
+    let read = read_text(&text);
+    let reject = &read.rejects[0];
+    assert_eq!(reject.offset as usize, event(1).len() + 1);
+    assert_eq!((reject.bytes.as_slice(), reject.length as usize), (bad.as_bytes(), bad.len()));
+    assert_eq!(reject.table, "cloudtrail");
+}
+
+#[test]
+fn bad_bytes_and_raw_controls_do_no_harm() {
+    let mut text = event(1).into_bytes();
+    let at = memchr::memmem::find(&text, b"CreateUser").unwrap();
+    text[at] = 0xff;
+    text.extend_from_slice(event(2).replace("u2", "a\tb\u{1}").as_bytes());
+    let read = read_text(&text);
+    assert_eq!(reasons(&read), [""; 0]);
+    assert_eq!(column(&read, "cloudtrail", "eventname"), some(&["\u{fffd}reateUser", "CreateUser"]));
+    let parameters = column(&read, "cloudtrail", "requestparameters")[1].clone().unwrap();
+    assert_eq!(parameters, r#"{"userName":"a\u0009b\u0001"}"#);
+}
+
+#[test]
+fn account_and_region_fall_back_to_the_path_and_then_the_envelope() {
+    let bare = r#"{"eventName":"X","eventSource":"y","userIdentity":{"accountId":""}}"#;
+    let enveloped = format!(r#"{{"account":"2","region":"eu-north-1","detail-type":"z","detail":{bare}}}"#);
+    let homes = |origin: Origin| {
+        let (mut rejects, mut counts) = (Vec::new(), Counts::default());
+        let options = Options::default();
+        let mut reader = decode::open(Input::Bytes(enveloped.clone().into()), Arc::new(origin), &options);
+        let records = reader.next(&mut rejects, &mut counts).unwrap().unwrap();
+        let batches = logs::batches(vec![records], &options, &mut rejects, &mut counts);
+        (texts(&batches[0].rows, "account").remove(0).unwrap(), texts(&batches[0].rows, "region").remove(0).unwrap())
+    };
+    assert_eq!(homes(Origin::default()), ("2".to_owned(), "eu-north-1".to_owned()));
+    let path = Origin { account: Some("3".to_owned()), ..Origin::default() };
+    assert_eq!(homes(path), ("3".to_owned(), "eu-north-1".to_owned()));
+}
+
+#[test]
+fn one_batch_spans_many_small_files() {
+    let options = Options::default();
+    let (mut rejects, mut counts, mut records) = (Vec::new(), Counts::default(), Vec::new());
+    for n in 0..50 {
+        let origin = Arc::new(Origin::default());
+        let mut reader = decode::open(Input::Bytes(event(n).into()), origin, &options);
+        while let Some(piece) = reader.next(&mut rejects, &mut counts).unwrap() {
+            records.push(piece);
+        }
+    }
+    let batches = logs::batches(records, &options, &mut rejects, &mut counts);
+    assert_eq!(batches.len(), 1);
+    let expected: Vec<_> = (0..50).map(|n| Some(format!("id-{n}"))).collect();
+    assert_eq!(texts(&batches[0].rows, "eventid"), expected);
+}
+
+#[test]
+fn a_long_stream_gives_the_same_rows_as_a_short_text() {
+    let events: Vec<String> = (0..9_000).map(event).collect();
+    let expected: Vec<String> = (0..9_000).map(|n| format!("id-{n}")).collect();
+    for text in [
+        format!(r#"{{"Records":[{}]}}"#, events.join(",")),
+        format!(r#"{{"a":[1],"Records":[{}],"b":{{"c":[]}}}}"#, events.join(",")),
+        format!("[{}]", events.join(",\n")),
+        events.join("\n"),
+    ] {
+        let read = read(Input::Stream(Box::new(std::io::Cursor::new(text.into_bytes()))), &Options::default());
+        assert_eq!(reasons(&read), [""; 0]);
+        assert!(read.batches.len() > 1);
+        assert_eq!(ids(&read), expected);
+    }
+}
+
+#[test]
+fn a_long_stream_loses_only_damaged_records() {
+    let mut expected = Vec::new();
+    let events: Vec<String> = (0..9_000)
+        .map(|n| {
+            let event = event(n);
+            if n % 1000 == 500 {
+                return event.replacen(r#""CreateUser""#, r#""CreateUser"#, 1);
+            }
+            expected.push(format!("id-{n}"));
+            event
+        })
+        .collect();
+    let text = format!(r#"{{"Records":[{}]}}"#, events.join(","));
+    let read = read(Input::Stream(Box::new(std::io::Cursor::new(text.into_bytes()))), &Options::default());
+    assert_eq!(ids(&read), expected);
+    assert_eq!(reasons(&read), ["a member of an object is followed by neither comma nor brace"; 9]);
+}
+
+#[test]
+fn times_are_instants() {
+    let read = read_text(event(1));
+    let times = read.batches[0].rows.column_by_name("eventtime").unwrap();
+    assert_eq!(times.as_primitive::<TimestampMicrosecondType>().value(0), 1_722_511_823_000_000);
+}
+
+/// Any JSON value, not too deep.
+fn value() -> impl Strategy<Value = serde_json::Value> {
+    let leaf = prop_oneof![
+        Just(serde_json::Value::Null),
+        any::<bool>().prop_map(serde_json::Value::from),
+        any::<i64>().prop_map(serde_json::Value::from),
+        "\\PC*|[a-z\"\\\\\n{}\\[\\],:]{0,20}".prop_map(serde_json::Value::from),
+    ];
+    leaf.prop_recursive(4, 24, 5, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..5).prop_map(serde_json::Value::from),
+            prop::collection::vec(("[a-z\"\\\\]{0,6}", inner), 0..5)
+                .prop_map(|members| serde_json::Value::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+/// A record with any values in some columns.
+fn record() -> impl Strategy<Value = serde_json::Value> {
+    let names = ["userAgent", "errorMessage", "requestParameters", "responseElements", "eventType", "other"];
+    prop::collection::vec(value(), names.len()).prop_map(move |values| {
+        let mut record = serde_json::Map::new();
+        record.insert("eventName".to_owned(), "N".into());
+        record.insert("eventSource".to_owned(), "S".into());
+        for (name, value) in names.into_iter().zip(values) {
+            record.insert(name.to_owned(), value);
+        }
+        serde_json::Value::Object(record)
+    })
+}
+
+fn json(text: &Option<String>) -> serde_json::Value {
+    text.as_ref().map_or(serde_json::Value::Null, |text| serde_json::from_str(text).unwrap())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_record_has_the_values_that_serde_json_reads(records in prop::collection::vec(record(), 1..8), pretty: bool) {
+        let text: String = records
+            .iter()
+            .map(|record| if pretty { serde_json::to_string_pretty(record) } else { serde_json::to_string(record) }.unwrap() + "\n")
+            .collect();
+        let read = read_text(text);
+        prop_assert_eq!(reasons(&read), vec![""; 0]);
+        for name in ["useragent", "errormessage", "eventtype"] {
+            for (text, record) in column(&read, "cloudtrail", name).into_iter().zip(&records) {
+                let key = match name { "useragent" => "userAgent", "errormessage" => "errorMessage", _ => "eventType" };
+                match &record[key] {
+                    serde_json::Value::Null => prop_assert_eq!(text, None),
+                    serde_json::Value::String(expected) => prop_assert_eq!(text.as_ref(), Some(expected)),
+                    other => prop_assert_eq!(&json(&text), other),
+                }
+            }
+        }
+        for (text, record) in column(&read, "cloudtrail", "requestparameters").iter().zip(&records) {
+            let expected = &record["requestParameters"];
+            let inner = expected.as_str().and_then(|text| serde_json::from_str(text).ok());
+            match inner {
+                Some(inner @ (serde_json::Value::Object(_) | serde_json::Value::Array(_))) => prop_assert_eq!(json(text), inner),
+                _ => prop_assert_eq!(&json(text), expected),
+            }
+        }
+        for (text, record) in column(&read, "cloudtrail", "unmapped").iter().zip(&records) {
+            prop_assert_eq!(&json(text)["other"], &record["other"]);
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_counted_and_do_not_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        read_text(&bytes);
+        read_text([b"{\"Records\":[", &bytes[..]].concat());
+    }
+
+    #[test]
+    fn any_json_like_bytes_do_not_panic(text in "[{}\\[\\]\",:\\\\ntrue0-9 \n]{0,200}") {
+        read_text(&text);
+        read_text(format!("{}{text}{}", event(1), event(2)));
+    }
+
+    #[test]
+    fn a_corrupt_byte_costs_its_record_only(at in 0usize..10_000, byte: u8, lines: bool) {
+        let events: Vec<String> = (0..20).map(event).collect();
+        let mut text = if lines { events.join("\n") } else { format!(r#"{{"Records":[{}]}}"#, events.join(",")) }.into_bytes();
+        let at = at % text.len();
+        text[at] = byte;
+        let read = read_text(&text);
+        let kept = ids(&read);
+        let lost = (0..20).filter(|n| !kept.contains(&format!("id-{n}"))).count();
+        // a bracket or comma between two records belongs to both
+        prop_assert!(lost <= 2, "{} lost by {:?} at {}: {:?}", lost, byte as char, at, reasons(&read));
+        let known = (0..20).filter(|n| kept.contains(&format!("id-{n}"))).count();
+        prop_assert!(kept.len() <= known + 1, "{:?}", kept);
+    }
+
+    #[test]
+    fn pieces_do_not_change_the_rows(seed in 0usize..1000, window in 1usize..4) {
+        // records of many sizes, so that windows end everywhere in them
+        let events: Vec<String> = (0..300)
+            .map(|n| event(n).replace("CreateUser", &"x".repeat((n * 7919 * window + seed * 31) % 5000)))
+            .collect();
+        let read = read_text(format!(r#"{{"Records":[{}]}}"#, events.join(",")));
+        prop_assert_eq!(reasons(&read), vec![""; 0]);
+        prop_assert_eq!(ids(&read), (0..300).map(|n| format!("id-{n}")).collect::<Vec<_>>());
+    }
+}
