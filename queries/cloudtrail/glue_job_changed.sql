@@ -1,0 +1,17 @@
+-- title           = "Script or role of a Glue job was changed"
+-- severity        = "low"
+-- confidence      = "medium"
+-- tags            = ["attack.persistence", "attack.t1554", "attack.execution", "attack.t1648"]
+-- remedy          = "Compare the script and role with the last reviewed ones; a changed job runs its code with the rights of its role at the next trigger."
+-- false_positives = "Deployments by scripts or Terraform."
+SELECT requestParameters ->> 'jobName' AS resource,
+       requestParameters -> 'jobUpdate' ->> 'role' AS role,
+       requestParameters -> 'jobUpdate' -> 'command' ->> 'scriptLocation' AS script,
+       userAgent,
+       CASE WHEN userIdentity.type IN ('IAMUser', 'Root') OR strpos(userIdentity.sessionContext.sessionIssuer.arn, '/AWSReservedSSO_') > 0 THEN 'medium' ELSE 'low' END AS severity
+FROM cloudtrail
+WHERE eventSource = 'glue.amazonaws.com'
+  AND eventName = 'UpdateJob'
+  AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL
+  AND (json_contains(requestParameters, 'jobUpdate', 'role') OR json_contains(requestParameters, 'jobUpdate', 'command'))

@@ -1,0 +1,13 @@
+-- title           = "Person opened an interactive Glue session"
+-- severity        = "low"
+-- confidence      = "medium"
+-- tags            = ["attack.execution", "attack.t1648"]
+-- remedy          = "Ask the person; a session runs any code with the rights of its role. Limit glue:CreateSession and iam:PassRole to data engineers."
+-- false_positives = "Data engineers working in notebooks."
+SELECT requestParameters ->> 'id' AS resource, requestParameters ->> 'role' AS role, userAgent
+FROM cloudtrail
+WHERE eventSource = 'glue.amazonaws.com'
+  AND eventName = 'CreateSession'
+  AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL
+  AND (userIdentity.type IN ('IAMUser', 'Root') OR strpos(userIdentity.sessionContext.sessionIssuer.arn, '/AWSReservedSSO_') > 0)

@@ -1,0 +1,13 @@
+-- title           = "State machine was given another role"
+-- severity        = "medium"
+-- confidence      = "medium"
+-- tags            = ["attack.privilege_escalation", "attack.t1098", "attack.t1648"]
+-- remedy          = "Compare the role with the reviewed one, and its definition too: whoever starts the machine acts with that role."
+-- false_positives = "The console and Terraform send the role with every update, also when it stays the same."
+SELECT requestParameters ->> 'stateMachineArn' AS resource, requestParameters ->> 'roleArn' AS role, userAgent
+FROM cloudtrail
+WHERE eventSource = 'states.amazonaws.com'
+  AND eventName = 'UpdateStateMachine'
+  AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL
+  AND json_contains(requestParameters, 'roleArn')

@@ -1,0 +1,10 @@
+-- title      = "Glue job run ran out of memory"
+-- severity   = "informational"
+-- confidence = "high"
+-- key        = ["account", "jobname"]
+-- tags       = ["attack.t1499"]
+-- remedy     = "Look for skew or a collect() on the driver before taking a larger worker type."
+SELECT id, jobName AS resource, workerType, numberOfWorkers, coalesce(errorMessage, message) AS error
+FROM glue_job_run
+WHERE jobRunState IN ('FAILED', 'ERROR')
+  AND regexp_like(coalesce(errorMessage, message), 'out ?of ?memory|exceeding memory limits|Java heap space|exit code 137', 'i')

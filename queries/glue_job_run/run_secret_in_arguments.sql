@@ -1,0 +1,12 @@
+-- title           = "Glue job ran with a secret in its arguments"
+-- severity        = "high"
+-- confidence      = "medium"
+-- key             = ["account", "jobname"]
+-- tags            = ["attack.credential_access", "attack.t1552"]
+-- remedy          = "Rotate the secret and read it from Secrets Manager in the script: arguments are shown by GetJob, GetJobRun and the console."
+-- false_positives = "An argument named after a password that holds the name of a secret."
+SELECT id, jobName AS resource
+FROM glue_job_run
+WHERE arguments IS NOT NULL
+  AND (regexp_like(arguments, '(^|[^A-Z0-9])AKIA[A-Z2-7]{16}([^A-Z0-9]|$)')
+    OR regexp_like(regexp_replace(arguments, '"(arn:|s3:|\{\{)[^"]*"', '""', 'g'), '"--?[a-z0-9_.-]*(password|passwd|pwd|secret_?(access_?)?key|api_?key|private_?key|access_?token|auth_?token)"\s*:\s*"[^"]{3,}"', 'i'))

@@ -1,0 +1,12 @@
+-- title      = "Glue job printed a credential to its log"
+-- severity   = "high"
+-- confidence = "medium"
+-- key        = ["account", "jobrunid"]
+-- tags       = ["attack.credential_access", "attack.t1552.001"]
+-- remedy     = "Rotate the credential, then delete the log stream or limit who may read it; take the line out of the script."
+SELECT logger, source, jobrunid AS resource
+FROM glue_log
+WHERE regexp_like(message, '(^|[^A-Z0-9])AKIA[A-Z2-7]{16}([^A-Z0-9]|$)')
+   OR regexp_like(message, 'aws_?secret_?(access_?)?key["'']?\s*[=:]\s*["'']?[A-Za-z0-9/+]{40}', 'i')
+   OR regexp_like(message, '(password|passwd|pwd)["'']?\s*[=:]\s*["'']?[^\s"''*<{$&]{6,}', 'i')
+   OR regexp_like(message, '-----BEGIN ([A-Z]+ )?PRIVATE KEY-----')

@@ -1,0 +1,9 @@
+-- title      = "Glue script ran a shell command that attackers use"
+-- severity   = "high"
+-- confidence = "medium"
+-- key        = ["account", "jobrunid"]
+-- tags       = ["attack.execution", "attack.t1059.004", "attack.command_and_control", "attack.t1105"]
+-- remedy     = "Stop the run, read the script and where it came from, revoke the sessions of the role."
+SELECT logger, source, jobrunid AS resource, substr(message, 1, 300) AS message
+FROM glue_log
+WHERE regexp_like(message, '/dev/tcp/[0-9a-z]|bash -i >|(curl|wget) [^|;]*\|\s*(ba|da|z)?sh(\s|$)|\bnc (-[a-z]+ )*-e |base64 (-d|--decode)\s*\|\s*(ba)?sh')

@@ -1,0 +1,17 @@
+-- title           = "Data store without login by default accepted a connection from the internet"
+-- severity        = "high"
+-- confidence      = "medium"
+-- key             = ["interface_id", "srcaddr"]
+-- tags            = ["attack.initial_access", "attack.t1190", "attack.t1213"]
+-- remedy          = "Close the port to the internet, then look for written keys, cron jobs and dumps: Redis, Elasticsearch and Memcached are taken over within hours."
+-- false_positives = "A cluster that asks for a password and is public on purpose."
+SELECT srcaddr, dstaddr, dstport, packets, bytes,
+       CASE WHEN packets < 4 THEN 'medium' ELSE 'high' END AS severity
+FROM vpc_flow
+WHERE action = 'ACCEPT'
+  AND dstport IN (2181, 5601, 5984, 6379, 9092, 9200, 9300, 11211)
+  AND protocol IN (6, 17)
+  AND NOT ip_is_private(srcaddr)
+  AND (flow_direction = 'ingress' OR flow_direction IS NULL AND ip_is_private(dstaddr))
+  AND srcport >= 1024
+  AND coalesce(tcp_flags & 18, 0) <> 18
