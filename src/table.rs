@@ -154,6 +154,46 @@ pub struct Origin {
     pub region: Option<String>,
 }
 
+impl Origin {
+    /// Reads account and Region off an AWS delivery path, wherever it begins in the name:
+    /// `AWSLogs/[o-ORG/]ACCOUNT/CloudTrail/REGION/2024/...`, or with Hive's names
+    /// `AWSLogs/aws-account-id=ACCOUNT/aws-service=vpcflowlogs/aws-region=REGION/year=2024/...`.
+    /// Where there is no such path, a file name as AWS makes it: `ACCOUNT_CloudTrail_REGION_...`.
+    pub fn from_name(name: &str) -> Origin {
+        let is_account = |part: &&str| part.len() == 12 && part.bytes().all(|byte| byte.is_ascii_digit());
+        let is_region = |part: &&str| {
+            let mut words = part.split('-');
+            words
+                .next()
+                .is_some_and(|area| (2..=6).contains(&area.len()) && area.bytes().all(|b| b.is_ascii_lowercase()))
+                && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+                && words.count() >= 2
+                && part.ends_with(|last: char| last.is_ascii_digit())
+        };
+        let mut parts: Vec<&str> = name.split(['/', '\\']).collect();
+        let file = parts.pop().unwrap_or_default();
+        let folders = match parts.iter().rposition(|part| *part == "AWSLogs") {
+            Some(at) => &parts[at + 1..],
+            None => &[],
+        };
+        let value = |key: &str| folders.iter().find_map(|part| part.strip_prefix(key));
+        let (account, region) = if let Some(account) = value("aws-account-id=") {
+            (Some(account), value("aws-region="))
+        } else if let Some(at) = folders.iter().position(|part| is_account(&part)) {
+            // the service stands between them
+            (Some(folders[at]), folders.get(at + 2).copied().filter(is_region))
+        } else {
+            let words: Vec<&str> = file.split('_').collect();
+            match words[..] {
+                [account, _, region, ..] if is_account(&account) && is_region(&region) => (Some(account), Some(region)),
+                _ => (None, None),
+            }
+        };
+        let owned = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
+        Origin { name: name.to_owned(), account: owned(account), region: owned(region) }
+    }
+}
+
 /// A record that could not be read. It becomes a row of the `reject` table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reject {
@@ -188,5 +228,32 @@ impl Reject {
             bytes: bytes[..bytes.len().min(Reject::BYTES_MAX)].to_vec(),
             length: bytes.len() as u64,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn account_and_region_come_off_delivery_paths() {
+        let check = |name: &str, account: Option<&str>, region: Option<&str>| {
+            let origin = Origin::from_name(name);
+            assert_eq!((origin.account.as_deref(), origin.region.as_deref()), (account, region), "{name}");
+            assert_eq!(origin.name, name);
+        };
+        let both = (Some("111122223333"), Some("us-gov-west-1"));
+        check("s3://b/p/AWSLogs/111122223333/CloudTrail/us-gov-west-1/2024/08/01/x.json.gz", both.0, both.1);
+        check("AWSLogs/o-abc123/111122223333/CloudTrail-Insight/us-gov-west-1/2024/08/01/x", both.0, both.1);
+        check(
+            "AWSLogs/aws-account-id=111122223333/aws-service=vpcflowlogs/aws-region=us-gov-west-1/year=2024/x",
+            both.0,
+            both.1,
+        );
+        check("d/111122223333_CloudTrail_us-gov-west-1_20240801T1130Z_abc.json.gz", both.0, both.1);
+        check("111122223333_vpcflowlogs_us-gov-west-1_fl-1_20240801T1130Z_abc.log.gz", both.0, both.1);
+        check("AWSLogs/111122223333/Config/ConfigWritabilityCheckFile", both.0, None);
+        check("logs/111122223333/CloudTrail/us-east-1/x", None, None);
+        check("-", None, None);
     }
 }
