@@ -78,6 +78,22 @@ pub struct Records {
     pub context: Option<Arc<Context>>,
 }
 
+impl Records {
+    /// Bytes of the text; of a Parquet file nothing is in memory yet.
+    pub fn bytes_len(&self) -> usize {
+        match &self.body {
+            Body::Json(json) => json.text.len(),
+            Body::Lines(lines) => lines.text.len(),
+            Body::Parquet(_) => 0,
+        }
+    }
+
+    /// Place behind the buffer's last byte in the inflated input.
+    pub fn end(&self) -> u64 {
+        self.offset + self.bytes_len() as u64
+    }
+}
+
 /// What the envelope around records says about all of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Context {
@@ -194,6 +210,11 @@ impl Counts {
     /// The tally of a table; `""` is for records of which no table was recognized.
     pub fn of(&mut self, table: &'static str) -> &mut Tally {
         self.0.entry(table).or_default()
+    }
+
+    /// Records, rows and rejects of a table.
+    pub fn of_table(&self, table: &str) -> (u64, u64, u64) {
+        self.0.get(table).map_or((0, 0, 0), |tally| (tally.records, tally.rows, tally.rejects))
     }
 
     pub fn add(&mut self, other: &Counts) {

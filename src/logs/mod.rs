@@ -10,10 +10,12 @@ pub mod cloudtrail;
 pub mod glue_job_run;
 pub mod glue_log;
 pub mod json;
+pub mod text;
 pub mod vpc_flow;
 
 use crate::decode::{Body, Counts, Options, Recognize, Records, Shape};
 use crate::table::{Batch, Reject, Table};
+use vpc_flow::VPC_FLOW;
 
 /// Every table filled from logs, in the order `weir tables` shows them.
 pub static TABLES: &[&Table] =
@@ -31,14 +33,17 @@ pub fn batches(records: Vec<Records>, options: &Options, rejects: &mut Vec<Rejec
             Body::Lines(_) | Body::Parquet(_) => lines.push(records),
         }
     }
-    let (done, found) = json.finish();
+    let (mut done, found) = json.finish();
     lines.extend(found);
+    let (flows, logs): (Vec<_>, Vec<_>) = lines.into_iter().partition(|records| records.table.name == VPC_FLOW.name);
+    done.extend(vpc_flow::batches(flows, rejects, counts));
+    done.extend(glue_log::batches(logs, rejects, counts));
     done
 }
 
 /// How [`crate::decode`] knows the records of these tables.
 pub const RECOGNIZE: Recognize =
-    Recognize { text, resume: json::resume, json: &cloudtrail::CLOUDTRAIL, parquet: &vpc_flow::VPC_FLOW };
+    Recognize { text: text_shape, resume: json::resume, json: &cloudtrail::CLOUDTRAIL, parquet: &VPC_FLOW };
 
 impl Default for Options {
     /// Everything recognized from content; objects inflate to at most 64 GiB and 1,000 times their size.
@@ -53,6 +58,11 @@ impl Default for Options {
     }
 }
 
-fn text(_head: &[u8], _options: &Options) -> Option<Shape> {
-    None
+fn text_shape(head: &[u8], options: &Options) -> Option<Shape> {
+    match options.table {
+        Some(table) if table.name == glue_log::GLUE_LOG.name => glue_log::recognize(head, options),
+        Some(table) if table.name == VPC_FLOW.name => vpc_flow::recognize(head, options),
+        Some(_) => None,
+        None => vpc_flow::recognize(head, options).or_else(|| glue_log::recognize(head, options)),
+    }
 }

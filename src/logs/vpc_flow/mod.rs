@@ -1,6 +1,10 @@
 //! The `vpc_flow` table: one row per VPC flow log record, from AWS's flow log record reference (versions 2 to 10).
 
-use crate::table::{Column, Kind, Names, Table};
+mod lines;
+mod parquet;
+
+use crate::decode::{Body, Counts, Options, Records, Shape};
+use crate::table::{Batch, Column, Kind, Names, Reject, Table};
 
 /// Column names are those of the table that AWS documents for Athena: field names with underscores.
 /// `region` of version 4 is the partition column.
@@ -14,6 +18,35 @@ pub static VPC_FLOW: Table = Table {
     lookups: &["srcaddr", "dstaddr", "pkt_srcaddr", "pkt_dstaddr", "interface_id"],
     columns: COLUMNS,
 };
+
+/// Knows a text by its header line, by the declared format, or by the shape of AWS's default format.
+pub fn recognize(head: &[u8], options: &Options) -> Option<Shape> {
+    let line = &head[..memchr::memchr(b'\n', head).unwrap_or(head.len())];
+    let header = lines::is_header(line);
+    let forced = options.table.is_some_and(|table| table.name == VPC_FLOW.name);
+    let known = forced || header || options.vpc_flow_format.is_some() || lines::looks_like_a_flow(line);
+    known.then_some(Shape { table: &VPC_FLOW, header, begins: |_| true })
+}
+
+/// Flow records as text lines or Parquet → batches.
+pub fn batches(records: Vec<Records>, rejects: &mut Vec<Reject>, counts: &mut Counts) -> Vec<Batch> {
+    let mut done = Vec::new();
+    let mut open = lines::Parser::default();
+    for records in records {
+        match records.body {
+            Body::Lines(body) => {
+                open.read(body, &records.origin, records.offset, records.context.as_deref(), rejects, counts);
+                if open.is_full() {
+                    done.extend(std::mem::take(&mut open).finish(counts));
+                }
+            }
+            Body::Parquet(file) => done.extend(parquet::batches(file, &records.origin, rejects, counts)),
+            Body::Json(_) => unreachable!("JSON goes to the JSON parser"),
+        }
+    }
+    done.extend(open.finish(counts));
+    done
+}
 
 const COLUMNS: &[Column] = &[
     Column::new("version", "version", Kind::Int, "highest version among the fields chosen"),

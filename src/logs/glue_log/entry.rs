@@ -1,0 +1,296 @@
+//! One log entry: does a line begin it, and what does its prefix say? The patterns are those of Spark's log4j, Glue's
+//! launcher and continuous logging, and Python's `logging`.
+
+use crate::time::Timestamp;
+
+/// What stands in front of an entry's message.
+#[derive(Debug, Default, PartialEq)]
+pub struct Prefix<'a> {
+    /// Microseconds since the epoch; times without a zone are UTC.
+    pub time: Option<i64>,
+    pub level: Option<&'static str>,
+    pub thread: Option<&'a str>,
+    pub logger: Option<&'a str>,
+    /// Where the message begins in the line.
+    pub message: usize,
+}
+
+const LEVELS: [&str; 9] = ["TRACE", "DEBUG", "INFO", "WARNING", "WARN", "ERROR", "CRITICAL", "FATAL", "NOTICE"];
+
+/// The level that a text begins with, in log4j's words, and how long it is written.
+fn level(text: &str) -> Option<(&'static str, usize)> {
+    let found = LEVELS.into_iter().find(|level| {
+        text.strip_prefix(level)
+            .is_some_and(|rest| !rest.starts_with(|next: char| next.is_ascii_alphanumeric() || next == '_'))
+    })?;
+    let name = match found {
+        "WARNING" => "WARN",
+        "CRITICAL" => "FATAL",
+        "NOTICE" => "INFO",
+        other => other,
+    };
+    Some((name, found.len()))
+}
+
+/// The time a line begins with, and how long it is: `24/05/01 12:00:01`, `2024-05-01 12:00:01,123`, `2024-05-01T12:00:01.123Z`.
+fn time(line: &str) -> Option<(i64, usize)> {
+    let bytes = line.as_bytes();
+    let digits = |places: &[usize]| places.iter().all(|&place| bytes.get(place).is_some_and(u8::is_ascii_digit));
+    let clock = |at: usize| {
+        digits(&[at, at + 1, at + 3, at + 4, at + 6, at + 7]) && bytes[at + 2] == b':' && bytes[at + 5] == b':'
+    };
+    let (day, mut end) = if digits(&[0, 1, 3, 4, 6, 7]) && bytes[2] == b'/' && bytes[5] == b'/' && clock(9) {
+        (format!("20{}-{}-{}", &line[..2], &line[3..5], &line[6..8]), 17)
+    } else if digits(&[0, 1, 2, 3, 5, 6, 8, 9])
+        && bytes[4] == b'-'
+        && bytes[7] == b'-'
+        && matches!(bytes.get(10), Some(b' ' | b'T'))
+        && clock(11)
+    {
+        (line[..10].to_owned(), 19)
+    } else {
+        return None;
+    };
+    let clock = &line[end - 8..end];
+    let mut fraction = String::new();
+    if matches!(bytes.get(end), Some(b'.' | b','))
+        && let count @ 1..=9 = bytes[end + 1..].iter().take_while(|byte| byte.is_ascii_digit()).count()
+    {
+        fraction = format!(".{}", &line[end + 1..end + 1 + count]);
+        end += 1 + count;
+    }
+    let mut zone = "Z".to_owned();
+    if bytes.get(end) == Some(&b'Z') {
+        end += 1;
+    } else if matches!(bytes.get(end), Some(b'+' | b'-')) && digits(&[end + 1, end + 2]) {
+        let colon = usize::from(bytes.get(end + 3) == Some(&b':'));
+        if digits(&[end + 3 + colon, end + 4 + colon]) {
+            zone = format!("{}:{}", &line[end..end + 3], &line[end + 3 + colon..end + 5 + colon]);
+            end += 5 + colon;
+        }
+    }
+    let time = Timestamp::parse(&format!("{day}T{clock}{fraction}{zone}"))?;
+    Some((time.0, end))
+}
+
+/// Reads the prefix of an entry; `None` when the line begins none.
+pub fn prefix(line: &str) -> Option<Prefix<'_>> {
+    if line.starts_with("[Stage ") && line.contains('/') {
+        return Some(Prefix::default());
+    }
+    let Some((time, length)) = time(line) else {
+        return python_root(line);
+    };
+    let skip = |at: usize| at + line[at..].len() - line[at..].trim_start_matches([' ', '-', '|']).len();
+    let mut at = skip(length);
+    let mut found = Prefix { time: Some(time), ..Prefix::default() };
+    // what stands before the level is a thread (in brackets or bare) or, in Python's order, the logger
+    let mut before = None;
+    if let Some(rest) = line[at..].strip_prefix('[')
+        && level(rest).is_some_and(|(_, length)| rest[length..].starts_with(']'))
+    {
+        at += 1;
+    }
+    let (name, length) = match level(&line[at..]) {
+        Some(level) => level,
+        None => {
+            let most = line[at..].char_indices().map(|(place, _)| at + place).nth(160).unwrap_or(line.len());
+            let window = &line[at..most];
+            let (place, level) = window.match_indices(' ').find_map(|(place, _)| {
+                level(window[place + 1..].trim_start_matches('[')).map(|level| (place, level))
+            })?;
+            before = Some(line[at..at + place].trim_matches([' ', '-', '|', '[', ']']));
+            at += place + 1 + usize::from(window[place + 1..].starts_with('['));
+            level
+        }
+    };
+    found.level = Some(name);
+    at += length;
+    at += usize::from(line[at..].starts_with(']'));
+    let python = line[at..].starts_with(" - ") || line[at..].starts_with(" | ");
+    at = skip(at);
+    if line[at..].starts_with('[')
+        && let Some(close) = line[at..].find(']')
+    {
+        found.thread = Some(&line[at + 1..at + close]);
+        at = skip(at + close + 1);
+    }
+    // Class: message, or class (File.scala:method(25)): message
+    let class = line[at..].find([' ', ':']).unwrap_or(line.len() - at);
+    let word = &line[at..at + class];
+    let is_class = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._$-".contains(&byte));
+    if is_class && !(python && before.is_some()) {
+        let rest = &line[at + class..];
+        if let Some(message) = rest.strip_prefix(':') {
+            found.logger = Some(word);
+            at = line.len() - message.trim_start().len();
+        } else if rest.starts_with(" (")
+            && let Some(close) = rest.find("): ")
+        {
+            found.logger = Some(word);
+            at += class + close + 3;
+        }
+    }
+    match before {
+        Some(before) if !before.is_empty() && found.logger.is_none() => found.logger = Some(before),
+        Some(before) if !before.is_empty() => found.thread = found.thread.or(Some(before)),
+        _ => {}
+    }
+    found.message = at;
+    Some(found)
+}
+
+/// `ERROR:root:message`
+fn python_root(line: &str) -> Option<Prefix<'_>> {
+    let (level, length) = level(line)?;
+    let (logger, message) = line[length..].strip_prefix(':')?.split_once(':')?;
+    let plain = !logger.is_empty() && !logger.contains(' ');
+    plain.then(|| Prefix {
+        level: Some(level),
+        logger: Some(logger),
+        message: line.len() - message.len(),
+        ..Prefix::default()
+    })
+}
+
+/// Whether a line begins an entry by its prefix.
+pub fn begins(line: &[u8]) -> bool {
+    let start = &line[..line.len().min(400)];
+    let valid = start.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+    prefix(valid.trim_end()).is_some()
+}
+
+pub fn is_traceback(text: &[u8]) -> bool {
+    text.starts_with(b"Traceback (most recent call last):")
+}
+
+/// Whether `line` belongs to the entry that `before` is so far.
+pub fn continues(before: &[u8], line: &[u8]) -> bool {
+    if begins(line) {
+        return false;
+    }
+    // a traceback belongs to an entry that announced it, and stands alone behind a finished one
+    !(is_traceback(line) && is_traceback(before))
+}
+
+/// The first exception that an entry names: a word that ends in `Exception`, `Error` or `Throwable`, and stands at the
+/// beginning of a line or before a colon.
+pub fn exception(text: &str) -> Option<&str> {
+    text.lines().find_map(|line| {
+        let mut at = 0;
+        for word in line.split([' ', '\t', '(', ')', '[', ']', '"', '\'', ',']) {
+            let name = word.trim_end_matches([':', '.', ';']).split(':').next().unwrap_or_default();
+            let begins_line = line[..at].trim().is_empty();
+            let behind = line[at + name.len()..].chars().next();
+            let named =
+                ["Exception", "Error", "Throwable"].iter().any(|end| name.len() > end.len() && name.ends_with(end));
+            let class = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._$".contains(&byte))
+                && name
+                    .rsplit('.')
+                    .next()
+                    .is_some_and(|last| last.starts_with(|first: char| first.is_ascii_uppercase()));
+            if named && class && (behind == Some(':') || name.contains('.') || (begins_line && behind.is_none())) {
+                return Some(name);
+            }
+            at += word.len() + 1;
+        }
+        None
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(line: &str, level: &str, thread: Option<&str>, logger: Option<&str>, message: &str) {
+        let found = prefix(line).unwrap_or_else(|| panic!("{line} begins an entry"));
+        assert_eq!(
+            (found.level, found.thread, found.logger, &line[found.message..]),
+            (Some(level), thread, logger, message),
+            "{line}"
+        );
+    }
+
+    #[test]
+    fn the_patterns_that_occur() {
+        check(
+            "24/05/01 12:00:01 INFO TaskSetManager: Finished task 3.0",
+            "INFO",
+            None,
+            Some("TaskSetManager"),
+            "Finished task 3.0",
+        );
+        check(
+            "23/11/07 10:59:24.335 main INFO DriverLogger: Added: x",
+            "INFO",
+            Some("main"),
+            Some("DriverLogger"),
+            "Added: x",
+        );
+        check(
+            "23/11/07 10:59:24.335 Executor task launch worker for task 0.0 WARN Executor: x",
+            "WARN",
+            Some("Executor task launch worker for task 0.0"),
+            Some("Executor"),
+            "x",
+        );
+        check(
+            "2024-05-01 12:00:01,123 INFO [main] glue.ProcessLauncher (Logging.scala:logInfo(25)): postprocessing",
+            "INFO",
+            Some("main"),
+            Some("glue.ProcessLauncher"),
+            "postprocessing",
+        );
+        check("2024-05-01T12:00:01.5Z ERROR a.b.C: boom", "ERROR", None, Some("a.b.C"), "boom");
+        check(
+            "2024-05-01 12:00:01,123 - my_job - ERROR - it broke: badly",
+            "ERROR",
+            None,
+            Some("my_job"),
+            "it broke: badly",
+        );
+        check("2024-05-01 12:00:01 [WARNING] careful now", "WARN", None, None, "careful now");
+        check("INFO:root:hello", "INFO", None, Some("root"), "hello");
+    }
+
+    #[test]
+    fn other_lines_begin_nothing() {
+        for line in [
+            "\tat a.B.c(B.java:1)",
+            "Caused by: x",
+            "  File \"x\", line 1",
+            "INFO is a word",
+            "2024-05-01 12:00:01 hello",
+            "24/05/01",
+            "",
+            "ERROR: no logger",
+        ] {
+            assert_eq!(prefix(line), None, "{line}");
+        }
+        assert!(begins(b"[Stage 2:=====>  (10 + 4) / 20]"));
+    }
+
+    #[test]
+    fn zones_and_fractions_are_read() {
+        let at = |line| prefix(line).unwrap().time.map(Timestamp).unwrap().to_string();
+        assert_eq!(at("2024-05-01T12:00:01.25+02:00 INFO A: x"), "2024-05-01T10:00:01.250Z");
+        assert_eq!(at("2024-05-01 12:00:01,007 INFO A: x"), "2024-05-01T12:00:01.007Z");
+        assert_eq!(at("24/02/29 23:59:59 INFO A: x"), "2024-02-29T23:59:59Z");
+        assert_eq!(prefix("24/13/45 99:99:99 INFO A: x"), None);
+    }
+
+    #[test]
+    fn the_first_exception_is_named() {
+        assert_eq!(
+            exception("x\njava.lang.OutOfMemoryError: heap\nCaused by: java.io.IOException"),
+            Some("java.lang.OutOfMemoryError")
+        );
+        assert_eq!(
+            exception("An error occurred while calling o122.pyWriteDynamicFrame.\npy4j.protocol.Py4JJavaError: y"),
+            Some("py4j.protocol.Py4JJavaError")
+        );
+        assert_eq!(exception("AnalysisException: no table"), Some("AnalysisException"));
+        assert_eq!(exception("there was an Error in it"), None);
+        assert_eq!(exception("KeyboardInterruptError"), Some("KeyboardInterruptError"));
+    }
+}

@@ -1,0 +1,294 @@
+//! The `glue_log` table: one row per log entry of a Glue job's driver, executors or output, stack traces kept whole.
+
+mod entry;
+mod place;
+
+use std::sync::Arc;
+
+use self::entry::Prefix;
+use self::place::Place;
+use super::text::{self, Columns};
+use crate::decode::{Body, Counts, Lines, Options, Records, Shape};
+use crate::table::{Batch, Column, Kind, Names, Origin, Reject, Table};
+
+pub static GLUE_LOG: Table = Table {
+    name: "glue_log",
+    about: "log entries of AWS Glue jobs: driver, executors, output and progress",
+    time: "timestamp",
+    id: None,
+    names: Names { actor: "jobrunid", source_ip: "", resource: "jobrunid" },
+    own: "",
+    lookups: &["jobrunid"],
+    columns: COLUMNS,
+};
+
+const COLUMNS: &[Column] = &[
+    Column::new("timestamp", "timestamp", Kind::Time, "time in the entry, else of the CloudWatch log event; UTC"),
+    Column::new("level", "level", Kind::Symbol, "TRACE, DEBUG, INFO, WARN, ERROR or FATAL"),
+    Column::new("logger", "logger", Kind::Symbol, "class that wrote the entry"),
+    Column::new("thread", "thread", Kind::Symbol, "thread that wrote the entry"),
+    Column::new("message", "message", Kind::Text, "text of the entry, continuation lines included"),
+    Column::new("exception", "exception", Kind::Symbol, "class of the first exception in the entry, Java or Python"),
+    Column::new(
+        "source",
+        "",
+        Kind::Symbol,
+        "driver, executor, output, progress or insights, from the log group and stream; null when nothing tells",
+    ),
+    Column::new("executor", "", Kind::Symbol, "executor id of an executor's entry"),
+    Column::new("jobrunid", "", Kind::Text, "run id, from the log stream, path or entry"),
+    Column::new("loggroup", "logGroup", Kind::Symbol, "CloudWatch log group"),
+    Column::new("logstream", "logStream", Kind::Symbol, "CloudWatch log stream"),
+    Column::new("unmapped", "", Kind::Json, "fields of a JSON entry without a column, as one JSON object"),
+];
+
+/// An entry longer than this is cut, and the rest is a reject.
+const ENTRY_MAX: usize = 1 << 20;
+
+/// Knows a text by the prefix of an entry among its first lines.
+pub fn recognize(head: &[u8], options: &Options) -> Option<Shape> {
+    let forced = options.table.is_some_and(|table| table.name == GLUE_LOG.name);
+    let known = forced || {
+        let mut lines = text::lines(head).take(20).map(|(start, end)| &head[start..end]);
+        let first = lines.next()?;
+        entry::begins(first) || (entry::is_traceback(first) && lines.any(|line| line.starts_with(b"  File \"")))
+    };
+    known.then_some(Shape { table: &GLUE_LOG, header: false, begins: entry::begins })
+}
+
+/// Log lines → batches; lines that begin no entry belong to the one before.
+pub fn batches(records: Vec<Records>, rejects: &mut Vec<Reject>, counts: &mut Counts) -> Vec<Batch> {
+    let mut done = Vec::new();
+    let mut columns = Columns::new(&GLUE_LOG);
+    for records in records {
+        let Body::Lines(body) = records.body else {
+            unreachable!("JSON goes to the JSON parser, and no Parquet file is a Glue log")
+        };
+        let context = records.context.as_deref();
+        let place = Place::of(&records.origin.name, context);
+        let mut reader = Reader { columns: &mut columns, place, origin: &records.origin, offset: records.offset };
+        reader.read(body, context, rejects, counts);
+        if columns.is_full() {
+            done.extend(finish(std::mem::replace(&mut columns, Columns::new(&GLUE_LOG)), counts));
+        }
+    }
+    done.extend(finish(columns, counts));
+    done
+}
+
+fn finish(columns: Columns, counts: &mut Counts) -> Option<Batch> {
+    counts.of(GLUE_LOG.name).rows += columns.rows as u64;
+    // SAFETY: `Reader::read` makes the text UTF-8 before it places any of it
+    unsafe { columns.finish() }
+}
+
+struct Reader<'a> {
+    columns: &'a mut Columns,
+    place: Place,
+    origin: &'a Arc<Origin>,
+    offset: u64,
+}
+
+impl Reader<'_> {
+    fn read(
+        &mut self,
+        body: Lines,
+        context: Option<&crate::decode::Context>,
+        rejects: &mut Vec<Reject>,
+        counts: &mut Counts,
+    ) {
+        let entries = text::entries(&body);
+        let length = body.text.len();
+        let mut bytes = body.text.into_padded();
+        if !text::is_utf8(&bytes[..length]) {
+            // a byte that is not UTF-8 becomes `?`, so that places stay
+            let mut at = 0;
+            while let Err(error) = std::str::from_utf8(&bytes[at..length]) {
+                at += error.valid_up_to();
+                bytes[at] = b'?';
+            }
+        }
+        let lines: Vec<(usize, usize, Option<i64>)> = match entries.is_empty() {
+            true => text::lines(&bytes[..length]).map(|(start, end)| (start, end, None)).collect(),
+            false => entries,
+        };
+        let mut lines =
+            lines.into_iter().filter(|&(start, end, _)| !bytes[start..end].trim_ascii().is_empty()).peekable();
+        let mut records = 0;
+        while let Some((start, mut end, time)) = lines.next() {
+            while let Some(&(begin, until, _)) = lines.peek()
+                && entry::continues(&bytes[start..end], &bytes[begin..until])
+            {
+                end = until;
+                lines.next();
+            }
+            records += 1;
+            let mut cut = end;
+            if end - start > ENTRY_MAX {
+                cut = start + ENTRY_MAX;
+                while bytes[cut] & 0xc0 == 0x80 {
+                    cut -= 1;
+                }
+                let reason = "an entry longer than 1 MiB: the row has its beginning";
+                rejects.push(Reject::new(
+                    self.origin,
+                    self.offset + cut as u64,
+                    GLUE_LOG.name,
+                    reason,
+                    &bytes[cut..end],
+                ));
+                let tally = counts.of(GLUE_LOG.name);
+                tally.records += 1;
+                tally.rejects += 1;
+            }
+            self.row(&bytes, start, cut, time, context);
+        }
+        counts.of(GLUE_LOG.name).records += records;
+        self.columns.arena.keep(bytes);
+    }
+
+    fn row(
+        &mut self,
+        bytes: &[u8],
+        start: usize,
+        end: usize,
+        time: Option<i64>,
+        context: Option<&crate::decode::Context>,
+    ) {
+        let at = |name| text::column(&GLUE_LOG, name);
+        let text =
+            std::str::from_utf8(&bytes[start..end]).expect("the text was made UTF-8, and is cut between characters");
+        let prefix = entry::prefix(text.lines().next().unwrap_or_default()).unwrap_or_default();
+        let Prefix { time: own, level, thread, logger, message } = prefix;
+        if let Some(time) = own.or(time) {
+            self.columns.set_number(at("timestamp"), time);
+        }
+        let traceback = entry::is_traceback(text.as_bytes());
+        let level = level.or(traceback.then_some("ERROR"));
+        let named = [("level", level), ("thread", thread), ("logger", logger), ("exception", entry::exception(text))];
+        for (name, value) in named {
+            if let Some(value) = value {
+                self.columns.set_new_text(at(name), value);
+            }
+        }
+        let begin = start + message;
+        let trimmed = bytes[begin..end].trim_ascii_end().len();
+        self.columns.set_text(at("message"), bytes, begin, begin + trimmed);
+        let source = if text.starts_with("[Stage ") { Some("progress") } else { self.place.source };
+        let around = [
+            ("source", source),
+            ("executor", self.place.executor.as_deref()),
+            ("jobrunid", self.place.run.as_deref()),
+            ("loggroup", context.and_then(|context| context.log_group.as_deref())),
+            ("logstream", context.and_then(|context| context.log_stream.as_deref())),
+        ];
+        for (name, value) in around {
+            if let Some(value) = value {
+                self.columns.set_new_text(at(name), value);
+            }
+        }
+        self.columns.set_partition(None, None, self.origin, context);
+        self.columns.rows += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{AsArray, RecordBatch};
+    use arrow::compute::cast;
+    use arrow::datatypes::DataType;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::decode::{Context, Entry, Text};
+    use crate::time::Timestamp;
+
+    fn read(text: &str, context: Option<Context>, entries: Vec<Entry>) -> (RecordBatch, Counts) {
+        let records = Records {
+            table: &GLUE_LOG,
+            origin: Arc::new(Origin::default()),
+            offset: 0,
+            body: Body::Lines(Lines { text: Text::new(text.into()), format: None, entries }),
+            context: context.map(Arc::new),
+        };
+        let mut counts = Counts::default();
+        let batches = batches(vec![records], &mut Vec::new(), &mut counts);
+        (batches[0].rows.clone(), counts)
+    }
+
+    fn texts(rows: &RecordBatch, name: &str) -> Vec<Option<String>> {
+        let column = cast(rows.column_by_name(name).unwrap(), &DataType::Utf8).unwrap();
+        column.as_string::<i32>().iter().map(|value| value.map(str::to_owned)).collect()
+    }
+
+    #[test]
+    fn a_stack_trace_is_one_row_with_its_entry() {
+        let text = "24/05/01 12:00:01 ERROR Executor: Exception in task 0.0\njava.lang.OutOfMemoryError: Java heap space\n\tat a.B.c(B.java:1)\nCaused by: java.io.IOException: x\n\t... 12 more\n24/05/01 12:00:02 INFO TaskSetManager: Finished task 3.0 in stage 7.0 (TID 41)\n";
+        let (rows, counts) = read(text, None, Vec::new());
+        assert_eq!(counts.of_table("glue_log"), (2, 2, 0));
+        assert_eq!(texts(&rows, "level"), [Some("ERROR".into()), Some("INFO".into())]);
+        assert_eq!(texts(&rows, "logger"), [Some("Executor".into()), Some("TaskSetManager".into())]);
+        assert_eq!(texts(&rows, "exception"), [Some("java.lang.OutOfMemoryError".into()), None]);
+        assert_eq!(texts(&rows, "timestamp")[0].as_deref(), Some("2024-05-01T12:00:01Z"));
+        let message = texts(&rows, "message")[0].clone().unwrap();
+        assert!(message.starts_with("Exception in task") && message.ends_with("... 12 more"), "{message}");
+    }
+
+    #[test]
+    fn a_traceback_alone_is_one_row_and_an_envelope_tells_the_run() {
+        let run = format!("jr_{}", "0a".repeat(32));
+        let lines = [
+            "Traceback (most recent call last):",
+            "  File \"/tmp/job.py\", line 3, in <module>",
+            "    x = 1/0",
+            "ZeroDivisionError: division by zero",
+        ];
+        let mut text = String::new();
+        let entries = lines.iter().map(|line| {
+            let start = text.len();
+            text.push_str(line);
+            text.push('\n');
+            Entry { start, end: start + line.len(), time: Some(Timestamp(7)) }
+        });
+        let entries = entries.collect();
+        let context = Context {
+            account: Some("111122223333".into()),
+            log_group: Some("/aws-glue/jobs/error".into()),
+            log_stream: Some(format!("{run}_g-42")),
+            ..Context::default()
+        };
+        let (rows, counts) = read(&text, Some(context), entries);
+        assert_eq!(counts.of_table("glue_log"), (1, 1, 0));
+        let one = |name: &str| texts(&rows, name)[0].clone();
+        assert_eq!(one("exception").as_deref(), Some("ZeroDivisionError"));
+        assert_eq!(one("jobrunid"), Some(run));
+        assert_eq!(one("source").as_deref(), Some("executor"));
+        assert_eq!(one("executor").as_deref(), Some("g-42"));
+        assert_eq!(one("account").as_deref(), Some("111122223333"));
+        assert_eq!(one("level").as_deref(), Some("ERROR"));
+    }
+
+    #[test]
+    fn a_real_driver_log_is_recognized_and_each_line_is_a_row() {
+        let text = include_str!("../../../tests/data/glue_log/spark-driver.log");
+        assert!(recognize(text.as_bytes(), &Options::default()).is_some());
+        let (rows, counts) = read(text, None, Vec::new());
+        // grep -cE '^23/11/07 ' spark-driver.log
+        let begins = text.lines().filter(|line| line.starts_with("23/11/07 ")).count();
+        assert_eq!(rows.num_rows(), begins);
+        assert_eq!(counts.of_table("glue_log").0, begins as u64);
+        assert!(texts(&rows, "level").iter().all(Option::is_some));
+        assert_eq!(texts(&rows, "thread")[0].as_deref(), Some("main"));
+        assert_eq!(texts(&rows, "logger")[0].as_deref(), Some("DriverLogger"));
+        assert!(recognize(b"Dear diary,\ntoday I did nothing\n", &Options::default()).is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_rows(text in "(24/05/01 12:00:01 INFO A: b\n|\tat x\n|Traceback \\(most recent call last\\):\n|[ -~]{0,30}\n|é\n){1,40}") {
+            prop_assume!(!text.trim().is_empty());
+            let (rows, counts) = read(&text, None, Vec::new());
+            prop_assert_eq!(counts.of_table("glue_log"), (rows.num_rows() as u64, rows.num_rows() as u64, 0));
+        }
+    }
+}
