@@ -11,5 +11,6 @@ pub mod decode;
 pub mod logs;
 pub mod catalog;
 pub mod archive;
+pub mod detect;
 pub mod triage;
 pub mod sink;

@@ -1,7 +1,13 @@
 //! A rule: the SQL that says what is wrong, and a header that says what it means. `queries/README.md` is the reference.
 
+pub mod dialect;
+mod parse;
+pub mod shape;
+
 use std::fmt;
 use std::str::FromStr;
+
+pub use parse::{header_place, parse};
 
 /// How bad it is, in Security Hub's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,6 +57,37 @@ pub enum Confidence {
     Low,
     Medium,
     High,
+}
+
+impl Confidence {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Confidence::Low => "low",
+            Confidence::Medium => "medium",
+            Confidence::High => "high",
+        }
+    }
+}
+
+impl FromStr for Confidence {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Confidence, String> {
+        [Confidence::Low, Confidence::Medium, Confidence::High]
+            .into_iter()
+            .find(|confidence| confidence.as_str() == text)
+            .ok_or_else(|| format!("`{text}` is not a confidence: use low, medium or high"))
+    }
+}
+
+/// Why a rule cannot be used, and where: lines and columns count from 1, as editors show them.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{file}:{line}:{column}: {message}")]
+pub struct RuleError {
+    pub file: String,
+    pub line: usize,
+    pub column: usize,
+    pub message: String,
 }
 
 /// What makes a rule fire.

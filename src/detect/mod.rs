@@ -1,0 +1,4 @@
+//! Batches × rules → findings. Opens no file and reads no clock but the one that prices its rules.
+
+pub mod functions;
+pub mod session;

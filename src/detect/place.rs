@@ -1,0 +1,239 @@
+//! A rule's query and the planner's complaint → the place in the file, and the column that was probably meant.
+
+use std::ops::ControlFlow;
+
+use arrow::datatypes::{DataType, FieldRef, Fields};
+use datafusion::error::DataFusionError;
+use datafusion::sql::parser::Statement;
+use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, Ident, SelectItem, SetExpr, Spanned, visit_expressions};
+
+use crate::rule::dialect::{find_word, line_and_column};
+use crate::rule::shape::query;
+use crate::table::{Kind, Table};
+
+/// Line and column of what is wrong, with words for it.
+pub type Complaint = ((usize, usize), String);
+
+/// The first column of the query that the table does not have.
+pub fn unknown_column(statement: &Statement, table: &Table) -> Option<Complaint> {
+    let query = query(statement)?;
+    let mut skipped: Vec<Ident> = alias(statement).into_iter().collect();
+    let mut fields_of_values = Vec::new();
+    let found = visit_expressions(query, |expr| {
+        let complaint = match expr {
+            Expr::Lambda(lambda) => {
+                skipped.extend(lambda.params.iter().map(|param| param.name.clone()));
+                None
+            }
+            Expr::CompoundFieldAccess { access_chain, .. } => {
+                let place = |access: &AccessExpr| match access {
+                    AccessExpr::Dot(name) => Some(name.span().start),
+                    AccessExpr::Subscript(_) => None,
+                };
+                fields_of_values.extend(access_chain.iter().filter_map(place));
+                None
+            }
+            Expr::Identifier(name) if fields_of_values.contains(&name.span.start) => None,
+            Expr::Identifier(name) => missing(std::slice::from_ref(name), table, &skipped),
+            Expr::CompoundIdentifier(names) => missing(names, table, &skipped),
+            _ => None,
+        };
+        complaint.map_or(ControlFlow::Continue(()), ControlFlow::Break)
+    });
+    found.break_value()
+}
+
+fn alias(statement: &Statement) -> Option<Ident> {
+    let SetExpr::Select(select) = query(statement)?.body.as_ref() else { return None };
+    match &select.from.first()?.relation {
+        datafusion::sql::sqlparser::ast::TableFactor::Table { alias: Some(alias), .. } => Some(alias.name.clone()),
+        _ => None,
+    }
+}
+
+fn missing(names: &[Ident], table: &Table, skipped: &[Ident]) -> Option<Complaint> {
+    let schema = table.schema();
+    let (mut fields, mut above) = (schema.fields().clone(), String::new());
+    let qualified = names.len() > 1
+        && (folded(&names[0]) == table.name || skipped.iter().any(|skip| skip.value.eq_ignore_ascii_case(&names[0].value)));
+    for (index, name) in names.iter().enumerate().skip(usize::from(qualified)) {
+        let folded = folded(name);
+        let Some((_, field)) = fields.find(&folded) else {
+            if index == 0 && skipped.iter().any(|skip| skip.value.eq_ignore_ascii_case(&name.value)) {
+                return None;
+            }
+            let owner = if above.is_empty() { format!("table {}", table.name) } else { format!("`{above}`") };
+            let meant = suggest(&folded, &above, &fields, &schema.fields().clone());
+            let meant = meant.map_or(String::new(), |meant| format!("; did you mean `{meant}`?"));
+            return Some((line_and_column(name.span.start), format!("{owner} has no column `{folded}`{meant}")));
+        };
+        above = if above.is_empty() { folded } else { format!("{above}.{folded}") };
+        match (names.get(index + 1), field.data_type()) {
+            (None, _) => {}
+            (Some(_), DataType::Struct(inner)) => fields = inner.clone(),
+            (Some(next), data_type) => {
+                let message = match data_type {
+                    DataType::List(_) => format!("`{above}` is a list: write `{above}[1].{}`", next.value),
+                    _ if is_json(table, &above) => format!("`{above}` is JSON text: write `{above} ->> '{}'`", next.value),
+                    _ => format!("`{above}` has no fields"),
+                };
+                return Some((line_and_column(next.span.start), message));
+            }
+        }
+    }
+    None
+}
+
+fn folded(name: &Ident) -> String {
+    if name.quote_style.is_some() { name.value.clone() } else { name.value.to_lowercase() }
+}
+
+fn is_json(table: &Table, path: &str) -> bool {
+    let mut columns = table.columns;
+    let mut names = path.split('.').peekable();
+    while let Some(column) = names.next().and_then(|name| columns.iter().find(|column| column.name == name)) {
+        match (names.peek(), column.kind) {
+            (None, Kind::Json) => return true,
+            (Some(_), Kind::Struct(inner)) => columns = inner,
+            _ => return false,
+        }
+    }
+    false
+}
+
+/// The column of the same struct with the nearest name, else any column that ends in that very name.
+fn suggest(name: &str, above: &str, near: &Fields, all: &Fields) -> Option<String> {
+    let closest = near.iter().map(|field| (distance(name, field.name()), field.name())).min();
+    if let Some((edits, found)) = closest
+        && edits <= 1 + name.len() / 5
+    {
+        return Some(if above.is_empty() { found.clone() } else { format!("{above}.{found}") });
+    }
+    let mut paths = Vec::new();
+    collect_paths("", all, &mut paths);
+    paths.into_iter().find(|path| path.rsplit('.').next() == Some(name))
+}
+
+fn collect_paths(above: &str, fields: &Fields, paths: &mut Vec<String>) {
+    let path = |field: &FieldRef| if above.is_empty() { field.name().clone() } else { format!("{above}.{}", field.name()) };
+    paths.extend(fields.iter().map(path));
+    for field in fields {
+        if let DataType::Struct(inner) = field.data_type() {
+            collect_paths(&path(field), inner, paths);
+        }
+    }
+}
+
+/// Letters to insert, remove or change to make one word of the other.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, y) in b.iter().enumerate() {
+            let change = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = change.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+/// Where the planner's complaint points: its own span, else a word it quotes, else the first part of the query that
+/// does not plan when it stands alone, else the query.
+pub fn planner_error(
+    error: &DataFusionError,
+    text: &str,
+    statement: &Statement,
+    plans: impl Fn(Statement) -> bool,
+) -> Complaint {
+    let span = error.diagnostic().and_then(|diagnostic| diagnostic.span).map(|span| (span.start.line as usize, span.start.column as usize));
+    let message = error.find_root().strip_backtrace();
+    let message = ["Error during planning: ", "Schema error: ", "Execution error: "]
+        .iter()
+        .fold(message.as_str(), |text, prefix| text.strip_prefix(prefix).unwrap_or(text))
+        .lines()
+        .collect::<Vec<_>>()
+        .join(" ");
+    let quoted = || message.split(['\'', '`', '"']).skip(1).step_by(2).find_map(|word| find_word(text, word, 0));
+    let part = || parts(statement).into_iter().find(|(_, part)| !plans(part.clone())).map(|(place, _)| place);
+    let place = span.or_else(quoted).or_else(part).or_else(|| find_word(text, "SELECT", 0)).unwrap_or((1, 1));
+    (place, message)
+}
+
+/// The query with only one selected column and no condition, or with only one condition, for each of them.
+fn parts(statement: &Statement) -> Vec<((usize, usize), Statement)> {
+    let Some((items, conditions)) = items_and_conditions(statement) else { return Vec::new() };
+    let start = |spanned: &dyn Fn() -> datafusion::sql::sqlparser::tokenizer::Span| line_and_column(spanned().start);
+    let items = items.into_iter().map(|item| (start(&|| item.span()), with(statement, Some(item.clone()), None)));
+    let conditions = conditions.into_iter().map(|one| (start(&|| one.span()), with(statement, None, Some(one.clone()))));
+    items.chain(conditions).collect()
+}
+
+/// Each condition of the WHERE, as SQL, and the query that has only that one.
+pub fn conditions(statement: &Statement) -> Vec<(String, Statement)> {
+    let conditions = items_and_conditions(statement).map_or(Vec::new(), |(_, conditions)| conditions);
+    conditions.into_iter().map(|one| (one.to_string(), with(statement, None, Some(one.clone())))).collect()
+}
+
+fn items_and_conditions(statement: &Statement) -> Option<(Vec<SelectItem>, Vec<Expr>)> {
+    let SetExpr::Select(select) = query(statement)?.body.as_ref() else { return None };
+    let mut conditions = Vec::new();
+    split(select.selection.as_ref()?, &mut conditions);
+    Some((select.projection.clone(), conditions))
+}
+
+fn split(condition: &Expr, into: &mut Vec<Expr>) {
+    use datafusion::sql::sqlparser::ast::BinaryOperator::And;
+    match condition {
+        Expr::BinaryOp { left, op: And, right } => {
+            split(left, into);
+            split(right, into);
+        }
+        Expr::Nested(inner) if matches!(inner.as_ref(), Expr::BinaryOp { op: And, .. }) => split(inner, into),
+        other => into.push(other.clone()),
+    }
+}
+
+fn with(statement: &Statement, item: Option<SelectItem>, condition: Option<Expr>) -> Statement {
+    use datafusion::sql::sqlparser::ast::{Statement as SqlStatement, Value};
+    let truth = || Expr::Value(Value::Boolean(true).into());
+    let mut query = query(statement).expect("a rule is a query").clone();
+    if let SetExpr::Select(select) = query.body.as_mut() {
+        select.projection = vec![item.unwrap_or_else(|| SelectItem::UnnamedExpr(truth()))];
+        select.selection = Some(condition.unwrap_or_else(truth));
+    }
+    Statement::Statement(Box::new(SqlStatement::Query(Box::new(query))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::logs::cloudtrail::CLOUDTRAIL;
+    use crate::rule::dialect::parse;
+
+    fn complaint(condition: &str) -> String {
+        let sql = format!("SELECT eventTime\nFROM cloudtrail AS c\nWHERE {condition}");
+        let ((line, column), message) = unknown_column(&parse(&sql).unwrap()[0], &CLOUDTRAIL).unwrap_or_default();
+        format!("{line}:{column} {message}")
+    }
+
+    #[test]
+    fn an_unknown_column_has_a_place_and_a_guess() {
+        assert_eq!(complaint("evntName = 'x'"), "3:7 table cloudtrail has no column `evntname`; did you mean `eventname`?");
+        assert_eq!(
+            complaint("userIdentity.tpye = 'x'"),
+            "3:20 `useridentity` has no column `tpye`; did you mean `useridentity.type`?"
+        );
+        assert_eq!(complaint("accessKeyId = 'x'"), "3:7 table cloudtrail has no column `accesskeyid`; did you mean `useridentity.accesskeyid`?");
+        assert_eq!(complaint("requestParameters.roleName = 'x'"), "3:25 `requestparameters` is JSON text: write `requestparameters ->> 'roleName'`");
+        assert_eq!(complaint("resources.arn = 'x'"), "3:17 `resources` is a list: write `resources[1].arn`");
+    }
+
+    #[test]
+    fn known_columns_and_names_of_lambdas_pass() {
+        let fine = "c.eventName = 'x' AND cloudtrail.userIdentity.type = 'y' AND resources[1].arn = 'z' \
+                    AND array_any_match(resources, r -> r.arn = 'a')";
+        assert_eq!(complaint(fine), "0:0 ");
+    }
+}

@@ -1,0 +1,170 @@
+//! Logical expressions over a table → programs that run on the rows of a batch, reading only the columns they need.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions, UInt32Array};
+use arrow::compute::take;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{Column, DFSchema, Result};
+use datafusion::execution::context::ExecutionProps;
+use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::{Expr, ExprSchemable};
+use datafusion::physical_expr::{PhysicalExpr, PhysicalPlanningContext, create_physical_expr};
+
+use crate::table::{Batch, Table};
+
+/// A column that some rule reads: of the table, or of a struct in it.
+pub struct Leaf {
+    /// Names from the table down, joined by dots: `useridentity.type`.
+    pub path: String,
+    /// The same as positions.
+    steps: Vec<usize>,
+    pub data_type: DataType,
+}
+
+/// The columns of one table that its rules read.
+pub struct Leaves {
+    schema: SchemaRef,
+    pub all: Vec<Leaf>,
+}
+
+impl Leaves {
+    pub fn new(table: &Table) -> Leaves {
+        Leaves { schema: table.schema(), all: Vec::new() }
+    }
+
+    /// Rewrites an expression so that each field of a struct is a column of its own, named by its path.
+    pub fn flatten(&self, expr: Expr) -> Result<Expr> {
+        let flat = expr.transform_up(|expr| {
+            Ok(match expr {
+                Expr::Column(column) => Transformed::yes(Expr::Column(Column::new_unqualified(column.name))),
+                Expr::Alias(alias) => Transformed::yes(*alias.expr),
+                Expr::ScalarFunction(call) => match self.field_path(&call) {
+                    Some(path) => Transformed::yes(Expr::Column(Column::new_unqualified(path))),
+                    None => Transformed::no(Expr::ScalarFunction(call)),
+                },
+                other => Transformed::no(other),
+            })
+        })?;
+        Ok(flat.data)
+    }
+
+    /// The path that a `get_field` call reads, when all of it leads through structs.
+    fn field_path(&self, call: &ScalarFunction) -> Option<String> {
+        let (Expr::Column(base), names) = (call.args.first()?, &call.args[1..]) else { return None };
+        if call.func.name() != "get_field" {
+            return None;
+        }
+        let mut path = base.name.clone();
+        for name in names {
+            let Expr::Literal(name, _) = name else { return None };
+            path.push('.');
+            path.push_str(name.try_as_str().flatten()?);
+        }
+        self.resolve(&path).map(|_| path)
+    }
+
+    fn resolve(&self, path: &str) -> Option<(Vec<usize>, DataType)> {
+        let mut fields = self.schema.fields();
+        let mut steps = Vec::new();
+        let mut names = path.split('.').peekable();
+        loop {
+            let (step, field) = fields.find(names.next()?)?;
+            steps.push(step);
+            match (names.peek(), field.data_type()) {
+                (None, data_type) => return Some((steps, data_type.clone())),
+                (Some(_), DataType::Struct(inner)) => fields = inner,
+                (Some(_), _) => return None,
+            }
+        }
+    }
+
+    /// Positions, in `all`, of the columns that flattened expressions read, in rising order.
+    fn read_by(&mut self, exprs: &[Expr]) -> Vec<usize> {
+        let mut read: Vec<usize> = Vec::new();
+        for column in exprs.iter().flat_map(Expr::column_refs) {
+            let known = self.all.iter().position(|leaf| leaf.path == column.name);
+            read.push(known.unwrap_or_else(|| {
+                let (steps, data_type) = self.resolve(&column.name).expect("the planner resolved this column");
+                self.all.push(Leaf { path: column.name.clone(), steps, data_type });
+                self.all.len() - 1
+            }));
+        }
+        read.sort_unstable();
+        read.dedup();
+        read
+    }
+
+    /// The columns of a batch, in the order of `all`.
+    pub fn arrays(&self, batch: &Batch) -> Vec<ArrayRef> {
+        let descend = |steps: &[usize]| {
+            let top = batch.rows.column(steps[0]).clone();
+            // a struct that is null has null fields: the builders of `logs` see to it, as SQL's get_field expects
+            steps[1..].iter().fold(top, |array, step| array.as_struct().column(*step).clone())
+        };
+        self.all.iter().map(|leaf| descend(&leaf.steps)).collect()
+    }
+}
+
+/// Which rows to compute.
+#[derive(Clone, Copy)]
+pub enum Rows<'a> {
+    All(usize),
+    These(&'a [u32]),
+}
+
+impl Rows<'_> {
+    pub fn len(&self) -> usize {
+        match self {
+            Rows::All(count) => *count,
+            Rows::These(rows) => rows.len(),
+        }
+    }
+}
+
+/// Physical expressions over the few columns that they read.
+pub struct Program {
+    /// Positions in [`Leaves::all`].
+    pub reads: Vec<usize>,
+    schema: SchemaRef,
+    exprs: Vec<Arc<dyn PhysicalExpr>>,
+}
+
+impl Program {
+    /// `exprs` are flattened.
+    pub fn new(leaves: &mut Leaves, exprs: &[Expr]) -> Result<Program> {
+        let reads = leaves.read_by(exprs);
+        let field = |leaf: &usize| Field::new(&leaves.all[*leaf].path, leaves.all[*leaf].data_type.clone(), true);
+        let schema = Arc::new(Schema::new(reads.iter().map(field).collect::<Vec<_>>()));
+        let names = DFSchema::try_from(schema.clone())?;
+        let (props, context) = (ExecutionProps::new(), PhysicalPlanningContext::default());
+        let exprs = exprs.iter().map(|expr| create_physical_expr(expr, &names, &props, &context));
+        Ok(Program { reads, exprs: exprs.collect::<Result<_>>()?, schema })
+    }
+
+    /// One array for each expression, with a value for each of `rows`, in their order.
+    pub fn run(&self, arrays: &[ArrayRef], rows: Rows) -> Result<Vec<ArrayRef>> {
+        let columns = match rows {
+            Rows::All(_) => self.reads.iter().map(|leaf| arrays[*leaf].clone()).collect(),
+            Rows::These(rows) => {
+                let rows = UInt32Array::from(rows.to_vec());
+                self.reads.iter().map(|leaf| Ok(take(&arrays[*leaf], &rows, None)?)).collect::<Result<Vec<_>>>()?
+            }
+        };
+        self.run_on(columns, rows.len())
+    }
+
+    /// The same over the very columns that the program reads.
+    pub fn run_on(&self, columns: Vec<ArrayRef>, rows: usize) -> Result<Vec<ArrayRef>> {
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        let batch = RecordBatch::try_new_with_options(self.schema.clone(), columns, &options)?;
+        self.exprs.iter().map(|expr| expr.evaluate(&batch)?.into_array(rows)).collect()
+    }
+}
+
+/// The type that a flattened expression has.
+pub fn type_of(leaves: &mut Leaves, expr: &Expr) -> Result<DataType> {
+    let program = Program::new(leaves, std::slice::from_ref(expr))?;
+    expr.get_type(&DFSchema::try_from(program.schema)?)
+}

@@ -1,0 +1,78 @@
+//! Tables → the one SQL session that rules and analysts share: dialect, JSON functions, address functions, name folding.
+
+use std::sync::Arc;
+
+use datafusion::catalog::TableProvider;
+use datafusion::datasource::empty::EmptyTable;
+use datafusion::error::DataFusionError;
+use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder};
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::optimizer::simplify_expressions::SimplifyExpressions;
+use datafusion::prelude::{SessionConfig, SessionContext};
+use datafusion::sql::parser::Statement;
+use futures::FutureExt;
+
+use super::functions;
+pub use crate::rule::dialect::{SqlError, parse};
+use crate::table::Table;
+
+/// A session without tables. Statements for it come from [`parse`]: `SessionContext::sql` would read another dialect.
+pub fn session(config: SessionConfig) -> SessionContext {
+    let mut state = SessionStateBuilder::new().with_config(settings(config)).with_default_features().build();
+    register(&mut state);
+    SessionContext::new_with_state(state)
+}
+
+/// Rules are planned against empty tables, with expressions simplified and nothing moved: the plan keeps the query's shape.
+pub(super) fn planner(tables: &[&'static Table]) -> SessionState {
+    let mut state = SessionStateBuilder::new()
+        .with_config(settings(SessionConfig::new()))
+        .with_default_features()
+        .with_optimizer_rules(vec![Arc::new(SimplifyExpressions::new())])
+        .build();
+    register(&mut state);
+    let schema = state.schema_for_ref("t").expect("a new session has its default schema");
+    for table in tables {
+        let provider: Arc<dyn TableProvider> = Arc::new(EmptyTable::new(table.schema()));
+        schema.register_table(table.name.to_owned(), provider).expect("table names differ");
+    }
+    state
+}
+
+/// Plans a statement over tables that are in memory, so that nothing is waited for.
+pub(super) fn plan(state: &SessionState, statement: Statement) -> Result<LogicalPlan, DataFusionError> {
+    state.statement_to_plan(statement).now_or_never().expect("tables in memory are found without waiting")
+}
+
+fn settings(config: SessionConfig) -> SessionConfig {
+    config.set_bool("datafusion.sql_parser.enable_ident_normalization", true)
+        .set_bool("datafusion.sql_parser.collect_spans", true)
+        .set_str("datafusion.sql_parser.dialect", "postgresql")
+}
+
+fn register(state: &mut SessionState) {
+    datafusion_functions_json::register_all(state).expect("JSON functions register in a new session");
+    for function in functions::all() {
+        state.register_udf(function).expect("functions register in a new session");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn value(expression: &str) -> String {
+        let session = session(SessionConfig::new());
+        let statement = parse(&format!("SELECT {expression}")).unwrap().pop_front().unwrap();
+        let plan = session.state().statement_to_plan(statement).await.unwrap();
+        let rows = session.execute_logical_plan(plan).await.unwrap().collect().await.unwrap();
+        arrow::util::display::array_value_to_string(rows[0].column(0), 0).unwrap()
+    }
+
+    #[tokio::test]
+    async fn json_arrows_and_lambdas_work_in_one_dialect() {
+        assert_eq!(value("'{\"a\": {\"b\": [1, \"x\"]}}' -> 'a' -> 'b' ->> 1 = 'x'").await, "true");
+        assert_eq!(value("array_any_match([1, 2], x -> x > 1)").await, "true");
+        assert_eq!(value("cidr_match('10.1.2.3', '192.0.2.0/24', '10.0.0.0/8')").await, "true");
+    }
+}

@@ -1,0 +1,209 @@
+//! SQL text → statements, in the one dialect that rules, `weir sql` and every other entry point speak.
+
+use std::any::TypeId;
+use std::collections::VecDeque;
+
+use datafusion::error::DataFusionError;
+use datafusion::sql::parser::{DFParserBuilder, Statement};
+use datafusion::sql::sqlparser::ast::Expr;
+use datafusion::sql::sqlparser::dialect::{Dialect, PostgreSqlDialect, Precedence};
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::parser::{Parser, ParserError};
+use datafusion::sql::sqlparser::tokenizer::{Location, Token, Tokenizer};
+
+/// PostgreSQL, whose `->` and `->>` bind tighter than comparison, with lambdas (`x -> x > 1`) added.
+///
+/// `name -> 'key'` and `name -> 0` are JSON access; after any other right side an arrow behind a bare name makes a lambda.
+#[derive(Debug)]
+pub struct WeirDialect;
+
+const POSTGRES: PostgreSqlDialect = PostgreSqlDialect {};
+
+impl Dialect for WeirDialect {
+    /// The parser asks some questions by dialect and not by method; those get PostgreSQL's answer.
+    fn dialect(&self) -> TypeId {
+        POSTGRES.dialect()
+    }
+
+    fn parse_prefix(&self, parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
+        let Token::Word(name) = parser.peek_nth_token_ref(0).token.clone() else { return None };
+        let key = &parser.peek_nth_token_ref(2).token;
+        let json = parser.peek_nth_token_ref(1).token == Token::Arrow
+            && matches!(key, Token::SingleQuotedString(_) | Token::Number(..) | Token::Minus);
+        json.then(|| Ok(Expr::Identifier(name.into_ident(parser.next_token().span))))
+    }
+
+    fn supports_lambda_functions(&self) -> bool {
+        true
+    }
+
+    fn get_next_precedence(&self, parser: &Parser) -> Option<Result<u8, ParserError>> {
+        POSTGRES.get_next_precedence(parser)
+    }
+
+    fn prec_value(&self, precedence: Precedence) -> u8 {
+        POSTGRES.prec_value(precedence)
+    }
+
+    fn is_identifier_start(&self, ch: char) -> bool {
+        POSTGRES.is_identifier_start(ch)
+    }
+
+    fn is_identifier_part(&self, ch: char) -> bool {
+        POSTGRES.is_identifier_part(ch)
+    }
+
+    fn is_delimited_identifier_start(&self, ch: char) -> bool {
+        POSTGRES.is_delimited_identifier_start(ch)
+    }
+
+    fn identifier_quote_style(&self, identifier: &str) -> Option<char> {
+        POSTGRES.identifier_quote_style(identifier)
+    }
+
+    fn is_reserved_for_identifier(&self, keyword: Keyword) -> bool {
+        POSTGRES.is_reserved_for_identifier(keyword)
+    }
+
+    fn is_custom_operator_part(&self, ch: char) -> bool {
+        POSTGRES.is_custom_operator_part(ch)
+    }
+
+    fn supports_string_escape_constant(&self) -> bool {
+        true
+    }
+
+    fn supports_unicode_string_literal(&self) -> bool {
+        true
+    }
+
+    fn supports_numeric_literal_underscores(&self) -> bool {
+        true
+    }
+
+    fn supports_filter_during_aggregation(&self) -> bool {
+        true
+    }
+
+    fn supports_group_by_expr(&self) -> bool {
+        true
+    }
+
+    fn supports_array_typedef_with_brackets(&self) -> bool {
+        true
+    }
+
+    fn allow_extract_custom(&self) -> bool {
+        true
+    }
+
+    fn allow_extract_single_quotes(&self) -> bool {
+        true
+    }
+
+    fn supports_nested_comments(&self) -> bool {
+        true
+    }
+
+    fn supports_notnull_operator(&self) -> bool {
+        true
+    }
+
+    fn supports_interval_options(&self) -> bool {
+        true
+    }
+
+    fn supports_select_wildcard_exclude(&self) -> bool {
+        true
+    }
+
+    fn supports_explain_with_utility_options(&self) -> bool {
+        true
+    }
+}
+
+/// What is wrong with SQL text, and where in it; lines and columns count from 1.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}, column {column}: {message}")]
+pub struct SqlError {
+    pub line: usize,
+    pub column: usize,
+    pub message: String,
+}
+
+/// Parses any number of statements.
+pub fn parse(sql: &str) -> Result<VecDeque<Statement>, SqlError> {
+    let parse = || DFParserBuilder::new(sql).with_dialect(&WeirDialect).build()?.parse_statements();
+    parse().map_err(|error| locate(&error))
+}
+
+/// The parser says where only in its text: `... at Line: 3, Column: 8`.
+fn locate(error: &DataFusionError) -> SqlError {
+    let text = match error.find_root() {
+        DataFusionError::SQL(error, _) => match error.as_ref() {
+            ParserError::TokenizerError(text) | ParserError::ParserError(text) => text.clone(),
+            ParserError::RecursionLimitExceeded => "nested too deeply".to_owned(),
+        },
+        other => other.strip_backtrace(),
+    };
+    let place = text.rsplit_once(" at Line: ").and_then(|(message, place)| {
+        let (line, column) = place.split_once(", Column: ")?;
+        Some(SqlError { line: line.parse().ok()?, column: column.trim().parse().ok()?, message: message.to_owned() })
+    });
+    place.unwrap_or(SqlError { line: 1, column: 1, message: text })
+}
+
+/// Line and column of the `which`-th time (from 0) that a word stands in SQL text outside of comments and quotes.
+pub fn find_word(sql: &str, word: &str, which: usize) -> Option<(usize, usize)> {
+    let tokens = Tokenizer::new(&WeirDialect, sql).tokenize_with_location().ok()?;
+    let is_word = |token: &Token| matches!(token, Token::Word(found) if found.value.eq_ignore_ascii_case(word));
+    tokens.iter().filter(|token| is_word(&token.token)).nth(which).map(|token| line_and_column(token.span.start))
+}
+
+pub fn line_and_column(place: Location) -> (usize, usize) {
+    // a file with more lines than usize holds cannot be in memory
+    (place.line as usize, place.column as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(condition: &str) -> String {
+        let statement = parse(&format!("SELECT 1 FROM t WHERE {condition}")).unwrap().pop_front().unwrap();
+        statement.to_string().split_once("WHERE ").unwrap().1.to_owned()
+    }
+
+    fn same(a: &str, b: &str) {
+        let strip = |text: String| text.replace(['(', ')'], "");
+        assert_eq!(strip(shown(a)), strip(shown(b)), "the parentheses only");
+        let Statement::Statement(a) = parse(&format!("SELECT {a}")).unwrap().pop_front().unwrap() else { panic!() };
+        let Statement::Statement(b) = parse(&format!("SELECT {b}")).unwrap().pop_front().unwrap() else { panic!() };
+        let shape = |text: String| text.matches("left: BinaryOp").count();
+        assert_eq!(shape(format!("{a:?}")), shape(format!("{b:?}").replace("Nested(BinaryOp", "BinaryOp")));
+    }
+
+    #[test]
+    fn arrows_bind_tighter_than_comparison() {
+        same("a ->> 'k' = 'v'", "(a ->> 'k') = 'v'");
+        same("a -> 'k' -> 0 ->> 'v' LIKE 'x%'", "(((a -> 'k') -> 0) ->> 'v') LIKE 'x%'");
+    }
+
+    #[test]
+    fn arrows_after_a_bare_name_are_json_access_or_a_lambda() {
+        assert_eq!(shown("requestParameters -> 'tags' ->> 'k' = 'v'"), "requestParameters -> 'tags' ->> 'k' = 'v'");
+        let Statement::Statement(statement) =
+            parse("SELECT array_any_match(resources, x -> x.arn = 'a')").unwrap().pop_front().unwrap()
+        else {
+            panic!()
+        };
+        assert!(format!("{statement:?}").contains("Lambda"));
+    }
+
+    #[test]
+    fn a_mistake_has_a_place() {
+        let error = parse("SELECT a\nFROM t WHERE a = = 1").unwrap_err();
+        assert_eq!((error.line, error.column), (2, 18));
+        assert!(error.message.starts_with("Expected"), "{}", error.message);
+    }
+}

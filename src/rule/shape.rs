@@ -1,0 +1,100 @@
+//! Statement → the table it reads, or what in it is not `SELECT ... FROM <table> WHERE ...`.
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::parser::Statement as AnyStatement;
+use datafusion::sql::sqlparser::ast::{Distinct, Expr, GroupByExpr, Query, Select, SetExpr, Statement, TableFactor, visit_expressions};
+
+use super::dialect::find_word;
+
+/// A part of SQL that rules cannot have, named by the words it starts with.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Misfit(&'static str);
+
+impl Misfit {
+    pub fn message(&self) -> String {
+        match self.0 {
+            "" => "a rule is SELECT ... FROM <table> WHERE ...".to_owned(),
+            "WHERE" => "a rule needs a WHERE: without one every row is a finding".to_owned(),
+            words => format!("not supported yet: {words}; a rule is SELECT ... FROM <table> WHERE ..."),
+        }
+    }
+
+    /// Line and column of those words.
+    pub fn place(&self, text: &str) -> Option<(usize, usize)> {
+        // a subquery is the second SELECT of the file
+        let which = usize::from(self == &Misfit("SELECT within SELECT"));
+        find_word(text, self.0.split(' ').next()?, which)
+    }
+}
+
+/// Name of the one table that the statement reads, in lower case.
+pub fn table(statement: &AnyStatement) -> Result<String, Misfit> {
+    let query = query(statement).ok_or(Misfit(""))?;
+    let select = select(query)?;
+    let [from] = select.from.as_slice() else { return Err(Misfit("")) };
+    check(!from.joins.is_empty(), "JOIN")?;
+    check(select.selection.is_none(), "WHERE")?;
+    let subquery = visit_expressions(select, |expr| match expr {
+        Expr::Subquery(_) | Expr::InSubquery { .. } | Expr::Exists { .. } => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    });
+    check(subquery.is_break(), "SELECT within SELECT")?;
+    match &from.relation {
+        TableFactor::Table { name, args: None, .. } => Ok(name.to_string().to_lowercase()),
+        TableFactor::Derived { .. } => Err(Misfit("SELECT within SELECT")),
+        _ => Err(Misfit("FROM something other than a table")),
+    }
+}
+
+/// The query of a statement that is one.
+pub fn query(statement: &AnyStatement) -> Option<&Query> {
+    match statement {
+        AnyStatement::Statement(statement) => match statement.as_ref() {
+            Statement::Query(query) => Some(query),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn select(query: &Query) -> Result<&Select, Misfit> {
+    check(query.with.is_some(), "WITH")?;
+    check(query.order_by.is_some(), "ORDER BY")?;
+    check(query.limit_clause.is_some(), "LIMIT")?;
+    check(query.fetch.is_some(), "FETCH")?;
+    let select = match query.body.as_ref() {
+        SetExpr::Select(select) => select,
+        SetExpr::SetOperation { .. } => return Err(Misfit("UNION, EXCEPT or INTERSECT")),
+        _ => return Err(Misfit("")),
+    };
+    check(matches!(&select.distinct, Some(Distinct::Distinct | Distinct::On(_))), "DISTINCT")?;
+    check(!matches!(&select.group_by, GroupByExpr::Expressions(by, more) if by.is_empty() && more.is_empty()), "GROUP BY")?;
+    check(select.having.is_some(), "HAVING")?;
+    check(select.qualify.is_some(), "QUALIFY")?;
+    Ok(select)
+}
+
+fn check(present: bool, words: &'static str) -> Result<(), Misfit> {
+    if present { Err(Misfit(words)) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rule::dialect;
+
+    #[test]
+    fn what_a_rule_cannot_have_is_named_and_found() {
+        let refused = |sql: &str| {
+            let misfit = table(&dialect::parse(sql).unwrap()[0]).unwrap_err();
+            (misfit.0, misfit.place(sql))
+        };
+        assert_eq!(refused("SELECT a FROM t JOIN u ON t.a = u.a WHERE a"), ("JOIN", Some((1, 17))));
+        assert_eq!(refused("SELECT a FROM t"), ("WHERE", None));
+        assert_eq!(refused("SELECT a FROM t WHERE a IN (SELECT b FROM u)"), ("SELECT within SELECT", Some((1, 29))));
+        assert_eq!(refused("SELECT a FROM t WHERE a\nORDER BY a"), ("ORDER BY", Some((2, 1))));
+        assert_eq!(refused("SELECT DISTINCT a FROM t WHERE a"), ("DISTINCT", Some((1, 8))));
+        assert_eq!(refused("SELECT a FROM t WHERE a UNION SELECT b FROM t WHERE b").0, "UNION, EXCEPT or INTERSECT");
+    }
+}
