@@ -2,3 +2,11 @@
 
 pub mod functions;
 pub mod session;
+mod program;
+mod place;
+mod compile;
+mod scan;
+mod emit;
+pub mod engine;
+
+pub use engine::{Detector, RuleCost};

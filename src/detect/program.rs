@@ -10,7 +10,8 @@ use datafusion::common::{Column, DFSchema, Result};
 use datafusion::execution::context::ExecutionProps;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{Expr, ExprSchemable};
-use datafusion::physical_expr::{PhysicalExpr, PhysicalPlanningContext, create_physical_expr};
+use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
+use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 
 use crate::table::{Batch, Table};
 
@@ -63,6 +64,11 @@ impl Leaves {
             path.push_str(name.try_as_str().flatten()?);
         }
         self.resolve(&path).map(|_| path)
+    }
+
+    /// Whether the column at a path is a dictionary.
+    pub fn is_dictionary(&self, path: &str) -> bool {
+        self.resolve(path).is_some_and(|(_, data_type)| matches!(data_type, DataType::Dictionary(..)))
     }
 
     fn resolve(&self, path: &str) -> Option<(Vec<usize>, DataType)> {

@@ -1,0 +1,396 @@
+//! Rules → per table, the conditions they share and the programs that make findings of their matches.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::datatypes::DataType;
+use datafusion::common::ScalarValue;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::utils::{disjunction, split_conjunction_owned};
+use datafusion::logical_expr::{BinaryExpr, Expr, LogicalPlan, Operator, Volatility};
+use datafusion::sql::parser::Statement;
+
+use super::program::{Leaves, Program, type_of};
+use super::{place, session};
+use crate::rule::dialect::{find_word, parse};
+use crate::rule::{Rule, RuleError, header_place};
+use crate::table::Table;
+
+/// The rules of one table.
+pub struct TableRules {
+    pub table: &'static Table,
+    pub leaves: Leaves,
+    pub conditions: Vec<Condition>,
+    pub rules: Vec<CompiledRule>,
+    known: HashMap<Expr, usize>,
+    names: Names,
+}
+
+/// One conjunct, shared by every rule that has it.
+pub struct Condition {
+    /// Of one expression.
+    pub program: Program,
+    /// True when it reads one dictionary column only: it is then decided for each distinct value.
+    pub by_code: bool,
+    /// Conditions are tried in this order: those without text before those on text before those that call functions.
+    cost: u8,
+}
+
+pub struct CompiledRule {
+    pub rule: Arc<Rule>,
+    /// Positions in [`TableRules::conditions`], all by code; each is necessary, and together with `rest` they suffice.
+    pub gate: Vec<usize>,
+    /// Positions of the other conditions, cheapest first.
+    pub rest: Vec<usize>,
+    pub emit: Emit,
+}
+
+/// What becomes of a match.
+pub struct Emit {
+    /// Computed for each match: time, id, resource, severity, then the key's values.
+    pub every: Program,
+    /// Computed for the match that describes a finding: account, region, actor, source address, title, then evidence.
+    pub first: Program,
+    /// Names of the evidence.
+    pub evidence: Vec<String>,
+}
+
+/// Number of columns of [`Emit::every`] in front of the key, and of [`Emit::first`] in front of the evidence.
+pub const BEFORE_KEY: usize = 4;
+pub const BEFORE_EVIDENCE: usize = 5;
+
+/// The table's own expressions.
+struct Names {
+    actor: Expr,
+    source_ip: Expr,
+    resource: Expr,
+    own: Vec<Expr>,
+}
+
+/// A query taken apart, its expressions flattened.
+struct Query {
+    items: Vec<(String, Expr)>,
+    condition: Expr,
+}
+
+/// Plans rules against the tables it was made with.
+pub struct Compiler {
+    state: SessionState,
+    tables: Vec<TableRules>,
+}
+
+impl Compiler {
+    pub fn new(tables: &[&'static Table]) -> Compiler {
+        let state = session::planner(tables);
+        let tables = tables.iter().map(|table| TableRules::new(&state, table)).collect();
+        Compiler { state, tables }
+    }
+
+    pub fn add(&mut self, rule: Arc<Rule>) -> std::result::Result<(), RuleError> {
+        let fail = |((line, column), message): place::Complaint| RuleError { file: rule.file.clone(), line, column, message };
+        let statement = only_statement(&rule.text);
+        let Some(index) = self.tables.iter().position(|rules| rules.table.name == rule.table) else {
+            let names = self.tables.iter().map(|rules| rules.table.name).collect::<Vec<_>>().join(", ");
+            let at = find_word(&rule.text, &rule.table, 0).unwrap_or((1, 1));
+            return Err(fail((at, format!("there is no table `{}`; there are {names}", rule.table))));
+        };
+        let rules = &mut self.tables[index];
+        if let Some(complaint) = place::unknown_column(&statement, rules.table) {
+            return Err(fail(complaint));
+        }
+        let complain = |error: &DataFusionError| {
+            let plans = |part| take_apart(&self.state, &Leaves::new(rules.table), part).is_ok();
+            fail(place::planner_error(error, &rule.text, &statement, plans))
+        };
+        let query = take_apart(&self.state, &rules.leaves, statement.clone()).map_err(|error| complain(&error))?;
+        let key = key_exprs(&self.state, rules, &rule)
+            .map_err(|error| fail((header_place(&rule.text, "key"), error.strip_backtrace())))?;
+        if matches!(&query.condition, Expr::Literal(value, _) if value != &ScalarValue::Boolean(Some(true))) {
+            let at = find_word(&rule.text, "WHERE", 0).unwrap_or((1, 1));
+            return Err(fail((at, "the condition is never true".into())));
+        }
+        let compiled = rules.compile(rule.clone(), query, key);
+        let compiled = compiled.map_err(|error| fail(place::planner_error(&error, &rule.text, &statement, |_| true)))?;
+        rules.rules.push(compiled);
+        Ok(())
+    }
+
+    pub fn finish(self) -> Vec<TableRules> {
+        self.tables.into_iter().filter(|rules| !rules.rules.is_empty()).collect()
+    }
+
+    /// Each condition of a rule that compiles, as people wrote it, then the table's own one; each as a program of one
+    /// expression over `leaves`.
+    pub fn conditions(&self, rule: &Rule) -> Result<(Leaves, Vec<(String, Program)>)> {
+        let rules = self.tables.iter().find(|rules| rules.table.name == rule.table).expect("the rule compiles");
+        let mut leaves = Leaves::new(rules.table);
+        let mut programs = Vec::new();
+        for (text, statement) in place::conditions(&only_statement(&rule.text)) {
+            let query = take_apart(&self.state, &leaves, statement)?;
+            programs.push((text, Program::new(&mut leaves, &[query.condition])?));
+        }
+        if !rule.aws_services && !rules.names.own.is_empty() {
+            let own = disjunction(rules.names.own.iter().cloned()).expect("there is at least one");
+            programs.push((
+                format!("NOT an AWS service's own call: {}", rules.table.own),
+                Program::new(&mut leaves, &[Expr::IsNotTrue(Box::new(own))])?,
+            ));
+        }
+        Ok((leaves, programs))
+    }
+}
+
+fn only_statement(text: &str) -> Statement {
+    parse(text).ok().and_then(|mut all| all.pop_front()).expect("a Rule's text was parsed when it was made")
+}
+
+impl TableRules {
+    fn new(state: &SessionState, table: &'static Table) -> TableRules {
+        let leaves = Leaves::new(table);
+        let or = |sql: &'static str, none: &'static str| if sql.is_empty() { none } else { sql };
+        let sql = format!(
+            "SELECT {} AS a, {} AS s, {} AS r FROM {} WHERE {}",
+            or(table.names.actor, "NULL"),
+            or(table.names.source_ip, "NULL"),
+            or(table.names.resource, "NULL"),
+            table.name,
+            or(table.own, "false"),
+        );
+        let query = take_apart(state, &leaves, only_statement(&sql));
+        let query = query.unwrap_or_else(|error| panic!("the names of table {table:?} do not plan: {error}"));
+        let mut items = query.items.into_iter().map(|(_, expr)| expr);
+        let mut next = || items.next().expect("three were selected");
+        let names = Names {
+            actor: next(),
+            source_ip: next(),
+            resource: next(),
+            own: if table.own.is_empty() { Vec::new() } else { split_or(query.condition) },
+        };
+        TableRules { table, leaves, conditions: Vec::new(), rules: Vec::new(), known: HashMap::new(), names }
+    }
+
+    fn compile(&mut self, rule: Arc<Rule>, query: Query, key: Vec<Expr>) -> Result<CompiledRule> {
+        let mut conjuncts: Vec<Expr> = split_conjunction_owned(query.condition);
+        if !rule.aws_services {
+            // `NOT (a OR b)` with null as false is `a IS NOT TRUE AND b IS NOT TRUE`: pieces that can be decided by code
+            conjuncts.extend(self.names.own.iter().map(|own| Expr::IsNotTrue(Box::new(own.clone()))));
+        }
+        let (mut gate, mut rest) = (Vec::new(), Vec::new());
+        for conjunct in conjuncts {
+            if conjunct == Expr::Literal(ScalarValue::Boolean(Some(true)), None) {
+                continue;
+            }
+            let implied = implied(&conjunct, &self.leaves);
+            let id = self.condition(conjunct)?;
+            if self.conditions[id].by_code {
+                gate.push(id);
+            } else {
+                rest.push(id);
+                for weaker in implied {
+                    let weaker = self.condition(weaker)?;
+                    gate.extend(self.conditions[weaker].by_code.then_some(weaker));
+                }
+            }
+        }
+        rest.sort_by_key(|id| self.conditions[*id].cost);
+        let emit = self.emit(&query.items, key)?;
+        Ok(CompiledRule { rule, gate, rest, emit })
+    }
+
+    fn condition(&mut self, expr: Expr) -> Result<usize> {
+        if let Some(known) = self.known.get(&expr) {
+            return Ok(*known);
+        }
+        let program = Program::new(&mut self.leaves, std::slice::from_ref(&expr))?;
+        let kind = |leaf: &usize| &self.leaves.all[*leaf].data_type;
+        let by_code = matches!(program.reads.as_slice(), [leaf] if matches!(kind(leaf), DataType::Dictionary(..)));
+        let calls = expr.exists(|expr| Ok(matches!(expr, Expr::ScalarFunction(_))))?;
+        let text = program.reads.iter().any(|leaf| matches!(kind(leaf), DataType::Utf8View));
+        self.conditions.push(Condition { program, by_code, cost: if calls { 2 } else { u8::from(text) } });
+        self.known.insert(expr, self.conditions.len() - 1);
+        Ok(self.conditions.len() - 1)
+    }
+
+    fn emit(&mut self, items: &[(String, Expr)], key: Vec<Expr>) -> Result<Emit> {
+        let own = |name: &str| items.iter().find(|(item, _)| item == name).map(|(_, expr)| expr.clone());
+        let null = || Expr::Literal(ScalarValue::Utf8(None), None);
+        let column = |name: &str| Expr::Column(datafusion::common::Column::new_unqualified(name));
+        let actor = own("actor").unwrap_or_else(|| self.names.actor.clone());
+        let mut every = vec![
+            column(self.table.time),
+            self.table.id.map_or_else(null, column),
+            own("resource").unwrap_or_else(|| self.names.resource.clone()),
+            own("severity").unwrap_or_else(null),
+        ];
+        every.extend(if key.is_empty() { vec![column("account"), actor.clone()] } else { key });
+        let mut first = vec![
+            column("account"),
+            column("region"),
+            actor,
+            own("source_ip").unwrap_or_else(|| self.names.source_ip.clone()),
+            own("title").unwrap_or_else(null),
+        ];
+        let evidence = items.iter().filter(|(name, _)| !OVERRIDES.contains(&name.as_str()));
+        first.extend(evidence.clone().map(|(_, expr)| expr.clone()));
+        Ok(Emit {
+            every: self.texts(every)?,
+            first: self.texts(first)?,
+            evidence: evidence.map(|(name, _)| name.clone()).collect(),
+        })
+    }
+
+    /// JSON values of `->` are a union in Arrow; people read them as text.
+    fn texts(&mut self, exprs: Vec<Expr>) -> Result<Program> {
+        let mut texts = Vec::with_capacity(exprs.len());
+        for expr in exprs {
+            texts.push(match type_of(&mut self.leaves, &expr)? {
+                DataType::Union(..) => {
+                    let to_text = datafusion_functions_json::udfs::json_union_to_text_udf();
+                    Expr::ScalarFunction(ScalarFunction::new_udf(to_text, vec![expr]))
+                }
+                _ => expr,
+            });
+        }
+        Program::new(&mut self.leaves, &texts)
+    }
+}
+
+/// Selected names that fill a field of the finding and are not evidence.
+const OVERRIDES: [&str; 5] = ["title", "severity", "actor", "source_ip", "resource"];
+
+fn key_exprs(state: &SessionState, rules: &TableRules, rule: &Rule) -> Result<Vec<Expr>> {
+    let mut exprs = Vec::new();
+    for key in &rule.key {
+        let sql = format!("SELECT {key} AS k FROM {} WHERE true", rules.table.name);
+        let plan = |message: String| DataFusionError::Plan(message);
+        let statement = match parse(&sql) {
+            Ok(mut statements) if statements.len() == 1 => statements.pop_front().expect("there is one"),
+            Ok(_) => return Err(plan(format!("key `{key}` is not one SQL expression"))),
+            Err(error) => return Err(plan(format!("key `{key}`: {}", error.message))),
+        };
+        if let Some((_, message)) = place::unknown_column(&statement, rules.table) {
+            return Err(plan(format!("key `{key}`: {message}")));
+        }
+        exprs.extend(take_apart(state, &rules.leaves, statement)?.items.into_iter().map(|(_, expr)| expr));
+    }
+    Ok(exprs)
+}
+
+fn take_apart(state: &SessionState, leaves: &Leaves, statement: Statement) -> Result<Query> {
+    let plan = session::plan(state, statement)?;
+    refuse_unstable(&plan)?;
+    let names = match &plan {
+        LogicalPlan::Projection(projection) => item_names(&projection.expr),
+        other => return Err(unsupported(other)),
+    };
+    let LogicalPlan::Projection(projection) = state.optimize(&plan)? else { return Err(unsupported(&plan)) };
+    let LogicalPlan::Filter(filter) = projection.input.as_ref() else { return Err(unsupported(&projection.input)) };
+    let scan = match filter.input.as_ref() {
+        LogicalPlan::SubqueryAlias(alias) => alias.input.as_ref(),
+        other => other,
+    };
+    let LogicalPlan::TableScan(_) = scan else { return Err(unsupported(scan)) };
+    let items = projection.expr.iter().map(|expr| leaves.flatten(expr.clone())).collect::<Result<Vec<_>>>()?;
+    Ok(Query { items: names.into_iter().zip(items).collect(), condition: leaves.flatten(filter.predicate.clone())? })
+}
+
+fn unsupported(plan: &LogicalPlan) -> DataFusionError {
+    let (what, whole) = match plan {
+        LogicalPlan::Aggregate(aggregate) => {
+            let call = aggregate.aggr_expr.first().map(ToString::to_string).unwrap_or_default();
+            ("aggregates", call)
+        }
+        LogicalPlan::Window(window) => {
+            ("window functions", window.window_expr.first().map(ToString::to_string).unwrap_or_default())
+        }
+        LogicalPlan::Projection(projection) => return unsupported(&projection.input),
+        other => ("this query", other.display().to_string()),
+    };
+    let name = whole.split('(').next().unwrap_or_default();
+    DataFusionError::Plan(format!("not supported yet: {what} (`{name}`); a rule is SELECT ... FROM <table> WHERE ..."))
+}
+
+/// A rule's answer depends on its rows alone, or a replay would give another one.
+fn refuse_unstable(plan: &LogicalPlan) -> Result<()> {
+    plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|expr| {
+            expr.apply(|expr| match expr {
+                Expr::ScalarFunction(call) if call.func.signature().volatility != Volatility::Immutable => {
+                    let name = call.func.name();
+                    Err(DataFusionError::Plan(format!("`{name}` gives another answer at another time: a rule may use only its rows")))
+                }
+                _ => Ok(TreeNodeRecursion::Continue),
+            })
+        })
+    })?;
+    Ok(())
+}
+
+/// A column's own name, or its path where two have the same; an alias as given; anything else as SQL.
+fn item_names(exprs: &[Expr]) -> Vec<String> {
+    let path = |expr: &Expr| match expr {
+        Expr::Column(column) => Some(column.name.clone()),
+        Expr::ScalarFunction(call) if call.func.name() == "get_field" => field_name(call),
+        _ => None,
+    };
+    let whole = |expr: &Expr| match expr {
+        Expr::Alias(alias) => alias.name.clone(),
+        expr => path(expr).unwrap_or_else(|| expr.human_display().to_string()),
+    };
+    let short = |expr: &Expr| path(expr).and_then(|path| path.rsplit('.').next().map(str::to_owned)).unwrap_or_else(|| whole(expr));
+    let shorts: Vec<String> = exprs.iter().map(short).collect();
+    let unique = |name: &String| shorts.iter().filter(|other| *other == name).count() == 1;
+    exprs.iter().zip(&shorts).map(|(expr, name)| if unique(name) { name.clone() } else { whole(expr) }).collect()
+}
+
+fn field_name(call: &ScalarFunction) -> Option<String> {
+    let mut path = match call.args.first()? {
+        Expr::Column(column) => column.name.clone(),
+        Expr::ScalarFunction(inner) if inner.func.name() == "get_field" => field_name(inner)?,
+        other => other.human_display().to_string(),
+    };
+    for name in &call.args[1..] {
+        let Expr::Literal(name, _) = name else { return None };
+        path.push('.');
+        path.push_str(name.try_as_str().flatten()?);
+    }
+    Some(path)
+}
+
+fn split_or(expr: Expr) -> Vec<Expr> {
+    match expr {
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or, right }) => {
+            let mut all = split_or(*left);
+            all.extend(split_or(*right));
+            all
+        }
+        other => vec![other],
+    }
+}
+
+/// Conditions on one dictionary column each that hold wherever `conjunct` holds. `(a = 1 AND b = 2) OR (a = 3 AND c = 4)`
+/// needs `a = 1 OR a = 3`: such a rule is gated although no conjunct of it reads one column.
+fn implied(conjunct: &Expr, leaves: &Leaves) -> Vec<Expr> {
+    let arms: Vec<Vec<Expr>> = split_or(conjunct.clone()).into_iter().map(split_conjunction_owned).collect();
+    if arms.len() < 2 {
+        return Vec::new();
+    }
+    let only_column = |expr: &Expr| {
+        let columns = expr.column_refs();
+        let mut columns = columns.iter().map(|column| column.name.clone());
+        match (columns.next(), columns.next()) {
+            (Some(name), None) if leaves.is_dictionary(&name) => Some(name),
+            _ => None,
+        }
+    };
+    let mut columns: Vec<String> = arms[0].iter().filter_map(only_column).collect();
+    columns.dedup();
+    let weaker = |column: &String| {
+        let on_column = |arm: &Vec<Expr>| arm.iter().find(|expr| only_column(expr).as_ref() == Some(column)).cloned();
+        disjunction(arms.iter().map(on_column).collect::<Option<Vec<_>>>()?)
+    };
+    columns.iter().filter_map(weaker).collect()
+}

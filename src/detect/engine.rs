@@ -1,0 +1,144 @@
+//! Batches → findings, by every rule at once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use datafusion::common::Result;
+use rayon::prelude::*;
+
+use super::compile::{CompiledRule, Compiler, TableRules};
+use super::emit;
+use super::scan::Scan;
+use crate::finding::{Finding, FindingId};
+use crate::rule::{Rule, RuleError};
+use crate::table::{Batch, Table};
+use crate::time::Timestamp;
+
+/// Judges batches by rules. The answer depends neither on how rows were cut into batches nor on their order.
+pub struct Detector {
+    tables: Vec<TableRules>,
+    costs: BTreeMap<String, RuleCost>,
+}
+
+/// What one rule has taken and given since the detector was made.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RuleCost {
+    pub seconds: f64,
+    /// Rows that matched.
+    pub hits: u64,
+    /// Rows that may have matched but could not be judged, because the rule failed on their batch.
+    pub failed: u64,
+    /// Why, the first time.
+    pub error: Option<String>,
+}
+
+/// Layout of [`Detector::snapshot`]: rules that judge row by row remember nothing, so the version is all there is.
+const SNAPSHOT_VERSION: u8 = 1;
+
+impl Detector {
+    /// Compiles the rules. Those that cannot be used are returned with their places; the others run.
+    pub fn new(tables: &[&'static Table], rules: impl IntoIterator<Item = Rule>) -> (Detector, Vec<RuleError>) {
+        let mut compiler = Compiler::new(tables);
+        let mut costs = BTreeMap::new();
+        let mut refused = Vec::new();
+        for rule in rules {
+            let rule = Arc::new(rule);
+            match compiler.add(rule.clone()) {
+                Ok(()) => {
+                    costs.insert(rule.id.clone(), RuleCost::default());
+                }
+                Err(error) => refused.push(error),
+            }
+        }
+        (Detector { tables: compiler.finish(), costs }, refused)
+    }
+
+    /// The rules that run.
+    pub fn rules(&self) -> impl Iterator<Item = &Rule> {
+        self.tables.iter().flat_map(|table| &table.rules).map(|rule| rule.rule.as_ref())
+    }
+
+    /// Cost of each rule that runs, by id.
+    pub fn costs(&self) -> &BTreeMap<String, RuleCost> {
+        &self.costs
+    }
+
+    /// Findings of these batches, one for each id, in the order of their ids. `_now` will move the windows of rules
+    /// that have some; a rule that judges row by row goes by the rows' own time alone.
+    pub fn observe(&mut self, batches: &[Batch], _now: Timestamp) -> Vec<Finding> {
+        let seen: Vec<(Vec<Finding>, Vec<(&str, RuleCost)>)> = batches.par_iter().map(|batch| self.judge(batch)).collect();
+        let mut found: BTreeMap<FindingId, Finding> = BTreeMap::new();
+        for finding in seen.iter().flat_map(|(found, _)| found) {
+            match found.get_mut(&finding.id) {
+                Some(known) => known.fold(finding.clone()),
+                None => {
+                    found.insert(finding.id, finding.clone());
+                }
+            }
+        }
+        let spent: Vec<(String, RuleCost)> =
+            seen.into_iter().flat_map(|(_, costs)| costs).map(|(id, cost)| (id.to_owned(), cost)).collect();
+        for (id, cost) in spent {
+            let total = self.costs.entry(id).or_default();
+            total.seconds += cost.seconds;
+            total.hits += cost.hits;
+            total.failed += cost.failed;
+            total.error = total.error.take().or(cost.error);
+        }
+        found.into_values().collect()
+    }
+
+    fn judge(&self, batch: &Batch) -> (Vec<Finding>, Vec<(&str, RuleCost)>) {
+        let (mut found, mut costs) = (Vec::new(), Vec::new());
+        let Some(rules) = self.tables.iter().find(|rules| std::ptr::eq(rules.table, batch.table)) else { return (found, costs) };
+        let scan = Scan::new(rules, batch);
+        for rule in &rules.rules {
+            let start = Instant::now();
+            let candidates = scan.candidates(rule);
+            if matches!(&candidates, Ok(Some(rows)) if rows.is_empty()) {
+                continue;
+            }
+            let count = match &candidates {
+                Ok(Some(rows)) => rows.len(),
+                Ok(None) | Err(_) => batch.rows.num_rows(),
+            };
+            let mut cost = RuleCost::default();
+            match candidates.and_then(|candidates| matches(rule, &scan, candidates)) {
+                Ok((hits, findings)) => {
+                    cost.hits = hits;
+                    found.extend(findings);
+                }
+                Err(error) => {
+                    cost.failed = count as u64;
+                    cost.error = Some(error.strip_backtrace());
+                }
+            }
+            cost.seconds = start.elapsed().as_secs_f64();
+            costs.push((rule.rule.id.as_str(), cost));
+        }
+        (found, costs)
+    }
+
+    /// State to restore after a restart.
+    pub fn snapshot(&self) -> Vec<u8> {
+        vec![SNAPSHOT_VERSION]
+    }
+
+    /// Takes up the state of [`Detector::snapshot`]; refuses one of another version.
+    pub fn restore(&mut self, snapshot: &[u8]) -> std::result::Result<(), String> {
+        match snapshot {
+            [SNAPSHOT_VERSION] => Ok(()),
+            [] => Err("the detector's state is empty".into()),
+            [version, ..] => Err(format!("the detector's state has version {version}, this program reads {SNAPSHOT_VERSION}")),
+        }
+    }
+}
+
+fn matches(rule: &CompiledRule, scan: &Scan, candidates: Option<Vec<u32>>) -> Result<(u64, Vec<Finding>)> {
+    let rows = scan.select(rule, candidates)?;
+    if rows.is_empty() {
+        return Ok((0, Vec::new()));
+    }
+    Ok((rows.len() as u64, emit::findings(rule, &scan.arrays, &rows)?))
+}
