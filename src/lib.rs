@@ -14,3 +14,4 @@ pub mod archive;
 pub mod detect;
 pub mod triage;
 pub mod sink;
+pub mod cli;

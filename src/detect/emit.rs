@@ -110,7 +110,7 @@ fn times(array: &ArrayRef) -> Vec<Timestamp> {
 }
 
 /// Values as people read them: text as it is, times as RFC 3339, structs and lists as JSON.
-fn texts(array: &ArrayRef) -> Result<Vec<Option<String>>> {
+pub fn texts(array: &ArrayRef) -> Result<Vec<Option<String>>> {
     Ok(match array.data_type() {
         DataType::Utf8 => array.as_string::<i32>().iter().map(|text| text.map(str::to_owned)).collect(),
         DataType::Utf8View => array.as_string_view().iter().map(|text| text.map(str::to_owned)).collect(),

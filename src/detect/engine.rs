@@ -1,6 +1,7 @@
 //! Batches → findings, by every rule at once.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -67,33 +68,40 @@ impl Detector {
     /// Findings of these batches, one for each id, in the order of their ids. `_now` will move the windows of rules
     /// that have some; a rule that judges row by row goes by the rows' own time alone.
     pub fn observe(&mut self, batches: &[Batch], _now: Timestamp) -> Vec<Finding> {
-        let seen: Vec<(Vec<Finding>, Vec<(&str, RuleCost)>)> = batches.par_iter().map(|batch| self.judge(batch)).collect();
-        let mut found: BTreeMap<FindingId, Finding> = BTreeMap::new();
-        for finding in seen.iter().flat_map(|(found, _)| found) {
-            match found.get_mut(&finding.id) {
-                Some(known) => known.fold(finding.clone()),
-                None => {
-                    found.insert(finding.id, finding.clone());
-                }
-            }
+        let seen: Vec<_> = batches.par_iter().map(|batch| self.judge(batch, None)).collect();
+        let (mut found, mut spent) = (Vec::new(), Vec::new());
+        for (more, costs) in seen {
+            found.extend(more);
+            spent.extend(costs);
         }
-        let spent: Vec<(String, RuleCost)> =
-            seen.into_iter().flat_map(|(_, costs)| costs).map(|(id, cost)| (id.to_owned(), cost)).collect();
-        for (id, cost) in spent {
-            let total = self.costs.entry(id).or_default();
+        for (rule, cost) in spent {
+            let total = self.costs.entry(rule.id.clone()).or_default();
             total.seconds += cost.seconds;
             total.hits += cost.hits;
             total.failed += cost.failed;
             total.error = total.error.take().or(cost.error);
         }
-        found.into_values().collect()
+        fold(found)
     }
 
-    fn judge(&self, batch: &Batch) -> (Vec<Finding>, Vec<(&str, RuleCost)>) {
+    /// Findings of one rule, or why it failed. Costs nobody anything.
+    pub fn observe_one(&self, rule: &str, batches: &[Batch]) -> std::result::Result<Vec<Finding>, String> {
+        let mut found = Vec::new();
+        for batch in batches {
+            let (more, costs) = self.judge(batch, Some(rule));
+            if let Some(error) = costs.into_iter().find_map(|(_, cost)| cost.error) {
+                return Err(error);
+            }
+            found.extend(more);
+        }
+        Ok(fold(found))
+    }
+
+    fn judge(&self, batch: &Batch, only: Option<&str>) -> (Vec<Finding>, Vec<(Arc<Rule>, RuleCost)>) {
         let (mut found, mut costs) = (Vec::new(), Vec::new());
         let Some(rules) = self.tables.iter().find(|rules| std::ptr::eq(rules.table, batch.table)) else { return (found, costs) };
         let scan = Scan::new(rules, batch);
-        for rule in &rules.rules {
+        for rule in rules.rules.iter().filter(|rule| only.is_none_or(|only| rule.rule.id == only)) {
             let start = Instant::now();
             let candidates = scan.candidates(rule);
             if matches!(&candidates, Ok(Some(rows)) if rows.is_empty()) {
@@ -115,7 +123,7 @@ impl Detector {
                 }
             }
             cost.seconds = start.elapsed().as_secs_f64();
-            costs.push((rule.rule.id.as_str(), cost));
+            costs.push((rule.rule.clone(), cost));
         }
         (found, costs)
     }
@@ -133,6 +141,20 @@ impl Detector {
             [version, ..] => Err(format!("the detector's state has version {version}, this program reads {SNAPSHOT_VERSION}")),
         }
     }
+}
+
+/// Findings of one id become one; in the order of ids.
+fn fold(all: Vec<Finding>) -> Vec<Finding> {
+    let mut found: BTreeMap<FindingId, Finding> = BTreeMap::new();
+    for finding in all {
+        match found.entry(finding.id) {
+            Entry::Occupied(mut known) => known.get_mut().fold(finding),
+            Entry::Vacant(place) => {
+                place.insert(finding);
+            }
+        }
+    }
+    found.into_values().collect()
 }
 
 fn matches(rule: &CompiledRule, scan: &Scan, candidates: Option<Vec<u32>>) -> Result<(u64, Vec<Finding>)> {

@@ -8,5 +8,7 @@ mod compile;
 mod scan;
 mod emit;
 pub mod engine;
+pub mod library;
+pub mod cases;
 
 pub use engine::{Detector, RuleCost};

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use arrow::datatypes::{DataType, FieldRef, Fields};
 use datafusion::error::DataFusionError;
 use datafusion::sql::parser::Statement;
-use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, Ident, SelectItem, SetExpr, Spanned, visit_expressions};
+use datafusion::sql::sqlparser::ast::{Expr, Ident, SelectItem, SetExpr, Spanned, visit_expressions};
 
 use crate::rule::dialect::{find_word, line_and_column};
 use crate::rule::shape::query;
@@ -18,22 +18,12 @@ pub type Complaint = ((usize, usize), String);
 pub fn unknown_column(statement: &Statement, table: &Table) -> Option<Complaint> {
     let query = query(statement)?;
     let mut skipped: Vec<Ident> = alias(statement).into_iter().collect();
-    let mut fields_of_values = Vec::new();
     let found = visit_expressions(query, |expr| {
         let complaint = match expr {
             Expr::Lambda(lambda) => {
                 skipped.extend(lambda.params.iter().map(|param| param.name.clone()));
                 None
             }
-            Expr::CompoundFieldAccess { access_chain, .. } => {
-                let place = |access: &AccessExpr| match access {
-                    AccessExpr::Dot(name) => Some(name.span().start),
-                    AccessExpr::Subscript(_) => None,
-                };
-                fields_of_values.extend(access_chain.iter().filter_map(place));
-                None
-            }
-            Expr::Identifier(name) if fields_of_values.contains(&name.span.start) => None,
             Expr::Identifier(name) => missing(std::slice::from_ref(name), table, &skipped),
             Expr::CompoundIdentifier(names) => missing(names, table, &skipped),
             _ => None,

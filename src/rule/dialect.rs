@@ -2,10 +2,11 @@
 
 use std::any::TypeId;
 use std::collections::VecDeque;
+use std::ops::ControlFlow;
 
 use datafusion::error::DataFusionError;
 use datafusion::sql::parser::{DFParserBuilder, Statement};
-use datafusion::sql::sqlparser::ast::Expr;
+use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, Value, VisitMut, visit_expressions_mut};
 use datafusion::sql::sqlparser::dialect::{Dialect, PostgreSqlDialect, Precedence};
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
@@ -134,7 +135,28 @@ pub struct SqlError {
 /// Parses any number of statements.
 pub fn parse(sql: &str) -> Result<VecDeque<Statement>, SqlError> {
     let parse = || DFParserBuilder::new(sql).with_dialect(&WeirDialect).build()?.parse_statements();
-    parse().map_err(|error| locate(&error))
+    let mut statements = parse().map_err(|error| locate(&error))?;
+    for statement in &mut statements {
+        if let Statement::Statement(statement) = statement {
+            name_fields(statement);
+        }
+    }
+    Ok(statements)
+}
+
+/// In `list[1].name` the planner takes the name only as a string.
+fn name_fields(statement: &mut impl VisitMut) {
+    let _ = visit_expressions_mut(statement, |expr| {
+        let Expr::CompoundFieldAccess { access_chain, .. } = expr else { return ControlFlow::<()>::Continue(()) };
+        for access in access_chain {
+            if let AccessExpr::Dot(Expr::Identifier(name)) = access {
+                let folded = if name.quote_style.is_some() { name.value.clone() } else { name.value.to_lowercase() };
+                let text = Value::SingleQuotedString(folded).with_span(name.span);
+                *access = AccessExpr::Dot(Expr::Value(text));
+            }
+        }
+        ControlFlow::Continue(())
+    }); // the closure never breaks
 }
 
 /// The parser says where only in its text: `... at Line: 3, Column: 8`.

@@ -1,0 +1,61 @@
+//! Query files, built in or given → rules.
+
+use std::collections::BTreeMap;
+
+use crate::rule::{Rule, RuleError, parse};
+
+/// A query file and the cases beside it, not yet read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// `<table>/<name>`
+    pub id: String,
+    /// As shown to people.
+    pub file: String,
+    pub text: String,
+    /// Text of the `.cases.jsonl` file.
+    pub cases: Option<String>,
+}
+
+static BUILT_IN: &[(&str, &str, Option<&str>)] = &include!(concat!(env!("OUT_DIR"), "/queries.rs"));
+
+/// The rules inside this program, by id.
+pub fn built_in() -> Vec<Source> {
+    let source = |(file, text, cases): &(&str, &str, Option<&str>)| Source {
+        id: file.trim_start_matches("queries/").trim_end_matches(".sql").to_owned(),
+        file: (*file).to_owned(),
+        text: (*text).to_owned(),
+        cases: cases.map(str::to_owned),
+    };
+    BUILT_IN.iter().map(source).collect()
+}
+
+/// Adds sources; one with the id of an earlier one takes its place.
+pub fn merge(base: Vec<Source>, more: Vec<Source>) -> Vec<Source> {
+    let by_id: BTreeMap<String, Source> = base.into_iter().chain(more).map(|source| (source.id.clone(), source)).collect();
+    by_id.into_values().collect()
+}
+
+/// Reads all headers; what cannot be read is returned with its place.
+pub fn rules(sources: &[Source]) -> (Vec<Rule>, Vec<RuleError>) {
+    let (mut rules, mut refused) = (Vec::new(), Vec::new());
+    for source in sources {
+        match parse(&source.id, &source.file, &source.text) {
+            Ok(rule) => rules.push(rule),
+            Err(error) => refused.push(error),
+        }
+    }
+    (rules, refused)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_later_rule_takes_the_place_of_its_namesake() {
+        let source = |id: &str, text: &str| Source { id: id.into(), file: id.into(), text: text.into(), cases: None };
+        let merged = merge(vec![source("t/b", "old"), source("t/c", "c")], vec![source("t/a", "a"), source("t/b", "new")]);
+        let texts: Vec<&str> = merged.iter().map(|source| source.text.as_str()).collect();
+        assert_eq!(texts, ["a", "new", "c"]);
+    }
+}
