@@ -41,7 +41,9 @@ pub fn run(command: &Rules) -> Result<ExitCode> {
     };
     match done {
         // the reader, such as `head`, has seen enough
-        Err(error) if error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe) => {
+        Err(error)
+            if error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe) =>
+        {
             Ok(ExitCode::SUCCESS)
         }
         done => done,
@@ -72,7 +74,10 @@ fn id(path: &Path) -> Result<String> {
     let whole = path.canonicalize().with_context(|| format!("finding {}", path.display()))?;
     let table = whole.parent().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
     let name = whole.file_stem().map(|name| name.to_string_lossy().into_owned());
-    table.zip(name).map(|(table, name)| format!("{table}/{name}")).ok_or_else(|| anyhow!("{} is in no folder", path.display()))
+    table
+        .zip(name)
+        .map(|(table, name)| format!("{table}/{name}"))
+        .ok_or_else(|| anyhow!("{} is in no folder", path.display()))
 }
 
 fn sources(dir: Option<&Path>) -> Result<Vec<Source>> {

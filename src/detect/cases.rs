@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::sync::Arc;
 
 use datafusion::common::Result;
 use serde::Deserialize;
@@ -12,9 +13,12 @@ use super::emit::texts;
 use super::engine::Detector;
 use super::library::{self, Source};
 use super::program::Rows;
+use crate::decode::reader::open;
+use crate::decode::{Counts, Input, Options};
 use crate::finding::Finding;
+use crate::logs;
 use crate::rule::{Rule, RuleError};
-use crate::table::{Batch, Table};
+use crate::table::{Batch, Origin, Table};
 
 /// What came of testing rules.
 #[derive(Debug, Default)]
@@ -53,7 +57,7 @@ struct Case {
     why: String,
     /// The record as AWS writes it; for text logs a string with the lines of a file.
     event: Value,
-    /// Fields of the finding to check.
+    /// Fields of the finding to check; a name that is no field is evidence.
     #[serde(default)]
     finding: BTreeMap<String, String>,
 }
@@ -77,13 +81,18 @@ pub fn test(tables: &[&'static Table], sources: &[Source]) -> Report {
         let Some(rule) = detector.rules().find(|rule| rule.id == source.id) else { continue };
         let file = format!("{}.cases.jsonl", source.file.trim_end_matches(".sql"));
         let mut fail = |line: usize, why: &str, difference: String| {
-            report.failures.push(Failure { rule: rule.id.clone(), file: file.clone(), line, why: why.to_owned(), difference });
+            report.failures.push(Failure {
+                rule: rule.id.clone(),
+                file: file.clone(),
+                line,
+                why: why.to_owned(),
+                difference,
+            });
         };
         let Some(text) = &source.cases else {
             fail(1, "", "the rule has no cases".into());
             continue;
         };
-        let table = tables.iter().find(|table| table.name == rule.table).expect("the rule compiled");
         let (mut firing, mut silent) = (0, 0);
         for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
             report.cases += 1;
@@ -95,8 +104,7 @@ pub fn test(tables: &[&'static Table], sources: &[Source]) -> Report {
                 }
             };
             *(if case.fires { &mut firing } else { &mut silent }) += 1;
-            let batches = read(table, &case.event);
-            let judged = judge(&detector, &compiler, rule, &case, &batches);
+            let judged = read(&case.event).and_then(|batches| judge(&detector, &compiler, rule, &case, &batches));
             if let Err(difference) = judged {
                 fail(index + 1, &case.why, difference);
             }
@@ -111,7 +119,13 @@ pub fn test(tables: &[&'static Table], sources: &[Source]) -> Report {
     report
 }
 
-fn judge(detector: &Detector, compiler: &Compiler, rule: &Rule, case: &Case, batches: &[Batch]) -> std::result::Result<(), String> {
+fn judge(
+    detector: &Detector,
+    compiler: &Compiler,
+    rule: &Rule,
+    case: &Case,
+    batches: &[Batch],
+) -> std::result::Result<(), String> {
     let batches: Vec<Batch> = batches.iter().filter(|batch| batch.table.name == rule.table).cloned().collect();
     if batches.iter().all(|batch| batch.rows.num_rows() == 0) {
         return Err(format!("the event gives no row of table {}: is it complete?", rule.table));
@@ -120,7 +134,10 @@ fn judge(detector: &Detector, compiler: &Compiler, rule: &Rule, case: &Case, bat
     match (case.fires, found.first()) {
         (true, Some(_)) => compare(&case.finding, &found),
         (false, None) => Ok(()),
-        (true, None) => Err(format!("expected a finding, got none\n{}", explain(compiler, rule, &batches).unwrap_or_else(|e| e.to_string()))),
+        (true, None) => Err(format!(
+            "expected a finding, got none\n{}",
+            explain(compiler, rule, &batches).unwrap_or_else(|e| e.to_string())
+        )),
         (false, Some(finding)) => Err(format!("expected no finding, got `{}`\n{}", finding.title, evidence(finding))),
     }
 }
@@ -136,24 +153,26 @@ fn evidence(finding: &Finding) -> String {
 fn compare(expected: &BTreeMap<String, String>, found: &[Finding]) -> std::result::Result<(), String> {
     let mut difference = String::new();
     for (field, expected) in expected {
-        let got = |finding: &Finding| -> Option<Vec<String>> {
-            Some(match field.as_str() {
-                "title" => vec![finding.title.clone()],
-                "severity" => vec![finding.severity.to_string()],
-                "account" => vec![finding.account.clone()],
-                "region" => vec![finding.region.clone()],
-                "actor" => finding.actor.iter().cloned().collect(),
-                "source_ip" => finding.source_ip.iter().cloned().collect(),
-                "resource" => finding.resources.iter().map(|resource| resource.0.clone()).collect(),
-                _ => return None,
-            })
+        let got = |finding: &Finding| match field.as_str() {
+            "title" => vec![finding.title.clone()],
+            "severity" => vec![finding.severity.to_string()],
+            "account" => vec![finding.account.clone()],
+            "region" => vec![finding.region.clone()],
+            "actor" => finding.actor.iter().cloned().collect(),
+            "source_ip" => finding.source_ip.iter().cloned().collect(),
+            "resource" => finding.resources.iter().map(|resource| resource.0.clone()).collect(),
+            name => finding
+                .evidence
+                .iter()
+                .filter(|(evidence, _)| evidence == name)
+                .map(|(_, value)| value.clone())
+                .collect(),
         };
-        let all: Option<Vec<String>> = found.iter().map(got).collect::<Option<Vec<_>>>().map(|all| all.concat());
-        let _ = match all {
-            None => writeln!(difference, "a finding has no `{field}` to compare"),
-            Some(all) if all.contains(expected) => Ok(()),
-            Some(all) => writeln!(difference, "{field}: expected `{expected}`, got `{}`", all.join("`, `")),
-        }; // writing to a String cannot fail
+        let all: Vec<String> = found.iter().flat_map(got).collect();
+        if !all.contains(expected) {
+            let all = if all.is_empty() { "nothing".to_owned() } else { format!("`{}`", all.join("`, `")) };
+            let _ = writeln!(difference, "{field}: expected `{expected}`, got {all}"); // writing to a String cannot fail
+        }
     }
     if difference.is_empty() { Ok(()) } else { Err(difference) }
 }
@@ -176,48 +195,26 @@ fn explain(compiler: &Compiler, rule: &Rule, batches: &[Batch]) -> Result<String
             }
         }
         if met < rows {
-            let of = if rows > 1 { format!(" in {} of {rows} rows, the first being", rows - met) } else { String::new() };
+            let of =
+                if rows > 1 { format!(" in {} of {rows} rows, the first being", rows - met) } else { String::new() };
             let _ = writeln!(told, "  not true: {text}\n   {of}{}", values.trim_end_matches(';'));
         }
     }
     Ok(if told.is_empty() { "  each condition is true by itself".into() } else { told })
 }
 
-/// The rows of a case's event. Reads JSON objects and VPC flow lines by the tables' column lists.
-fn read(table: &'static Table, event: &Value) -> Vec<Batch> {
-    let objects: Vec<Value> = match event {
-        Value::String(text) => {
-            let mut lines = text.lines().map(|line| line.split_whitespace());
-            let header: Vec<&str> = lines.next().into_iter().flatten().collect();
-            lines.map(|line| header.iter().zip(line).filter(|(_, v)| *v != "-").map(|(k, v)| ((*k).to_owned(), Value::from(v))).collect::<serde_json::Map<_, _>>().into()).collect()
-        }
-        object => vec![object.clone()],
-    };
-    let mut decoder = arrow::json::ReaderBuilder::new(table.schema()).with_coerce_primitive(true).build_decoder().expect("every type is known");
-    for object in &objects {
-        let mut row = columns(table.columns, object);
-        let text = |name: &str| object.get(name).and_then(Value::as_str).map(str::to_owned);
-        row.insert("account".into(), text("recipientAccountId").or(text("account-id")).unwrap_or("unknown".into()).into());
-        row.insert("region".into(), text("awsRegion").unwrap_or("unknown".into()).into());
-        decoder.decode(Value::from(row).to_string().as_bytes()).expect("the event is readable");
+/// The rows of a case's event, read as a log file of that content is.
+fn read(event: &Value) -> std::result::Result<Vec<Batch>, String> {
+    let bytes = event.as_str().map_or_else(|| event.to_string(), str::to_owned);
+    let (options, mut rejects, mut counts) = (Options::default(), Vec::new(), Counts::default());
+    let mut reader = open(Input::Bytes(bytes.into()), Arc::new(Origin::default()), &options);
+    let mut records = Vec::new();
+    while let Some(more) = reader.next(&mut rejects, &mut counts).map_err(|error| error.to_string())? {
+        records.push(more);
     }
-    let rows = decoder.flush().expect("the event is readable");
-    rows.map(|rows| Batch { table, rows }).into_iter().collect()
-}
-
-fn columns(columns_: &[crate::table::Column], object: &Value) -> serde_json::Map<String, Value> {
-    use crate::table::Kind;
-    let mut row = serde_json::Map::new();
-    for column in columns_.iter().filter(|column| !column.path.is_empty()) {
-        let Some(value) = object.get(column.path).filter(|value| !value.is_null()) else { continue };
-        row.insert(column.name.to_owned(), match column.kind {
-            Kind::Struct(inner) => columns(inner, value).into(),
-            Kind::List(inner) => value.as_array().into_iter().flatten().map(|item| Value::from(columns(inner, item))).collect(),
-            Kind::Json => value.to_string().into(),
-            Kind::Time if value.is_number() => crate::time::Timestamp::from_seconds(value.as_f64().unwrap_or(0.0) as i64).to_string().into(),
-            Kind::Text | Kind::Symbol if !value.is_string() => value.to_string().into(),
-            _ => value.clone(),
-        });
+    let batches = logs::batches(records, &options, &mut rejects, &mut counts);
+    match rejects.first() {
+        Some(reject) => Err(format!("the event cannot be read: {}", reject.reason)),
+        None => Ok(batches),
     }
-    row
 }

@@ -90,7 +90,8 @@ impl Compiler {
     }
 
     pub fn add(&mut self, rule: Arc<Rule>) -> std::result::Result<(), RuleError> {
-        let fail = |((line, column), message): place::Complaint| RuleError { file: rule.file.clone(), line, column, message };
+        let fail =
+            |((line, column), message): place::Complaint| RuleError { file: rule.file.clone(), line, column, message };
         let statement = only_statement(&rule.text);
         let Some(index) = self.tables.iter().position(|rules| rules.table.name == rule.table) else {
             let names = self.tables.iter().map(|rules| rules.table.name).collect::<Vec<_>>().join(", ");
@@ -113,7 +114,8 @@ impl Compiler {
             return Err(fail((at, "the condition is never true".into())));
         }
         let compiled = rules.compile(rule.clone(), query, key);
-        let compiled = compiled.map_err(|error| fail(place::planner_error(&error, &rule.text, &statement, |_| true)))?;
+        let compiled =
+            compiled.map_err(|error| fail(place::planner_error(&error, &rule.text, &statement, |_| true)))?;
         rules.rules.push(compiled);
         Ok(())
     }
@@ -320,7 +322,9 @@ fn refuse_unstable(plan: &LogicalPlan) -> Result<()> {
             expr.apply(|expr| match expr {
                 Expr::ScalarFunction(call) if call.func.signature().volatility != Volatility::Immutable => {
                     let name = call.func.name();
-                    Err(DataFusionError::Plan(format!("`{name}` gives another answer at another time: a rule may use only its rows")))
+                    Err(DataFusionError::Plan(format!(
+                        "`{name}` gives another answer at another time: a rule may use only its rows"
+                    )))
                 }
                 _ => Ok(TreeNodeRecursion::Continue),
             })
@@ -340,7 +344,9 @@ fn item_names(exprs: &[Expr]) -> Vec<String> {
         Expr::Alias(alias) => alias.name.clone(),
         expr => path(expr).unwrap_or_else(|| expr.human_display().to_string()),
     };
-    let short = |expr: &Expr| path(expr).and_then(|path| path.rsplit('.').next().map(str::to_owned)).unwrap_or_else(|| whole(expr));
+    let short = |expr: &Expr| {
+        path(expr).and_then(|path| path.rsplit('.').next().map(str::to_owned)).unwrap_or_else(|| whole(expr))
+    };
     let shorts: Vec<String> = exprs.iter().map(short).collect();
     let unique = |name: &String| shorts.iter().filter(|other| *other == name).count() == 1;
     exprs.iter().zip(&shorts).map(|(expr, name)| if unique(name) { name.clone() } else { whole(expr) }).collect()

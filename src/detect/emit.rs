@@ -42,14 +42,26 @@ pub fn findings(rule: &CompiledRule, arrays: &[ArrayRef], rows: &[u32]) -> Resul
         let lead = |index: &usize| (times[*index], ids[*index].is_none(), ids[*index].as_deref());
         let first = matches.iter().map(lead).min().expect("a group has a match");
         let leaders: Vec<usize> = matches.iter().copied().filter(|index| lead(index) == first).collect();
-        let described = describe(rule, arrays, id, &leaders.iter().map(|index| rows[*index]).collect::<Vec<_>>(), first.0)?;
-        let mut finding = described.into_iter().reduce(|mut a, b| { a.fold(b); a }).expect("a leader is described");
+        let described =
+            describe(rule, arrays, id, &leaders.iter().map(|index| rows[*index]).collect::<Vec<_>>(), first.0)?;
+        let mut finding = described
+            .into_iter()
+            .reduce(|mut a, b| {
+                a.fold(b);
+                a
+            })
+            .expect("a leader is described");
 
         finding.count = matches.len() as u64;
         finding.last_seen = matches.iter().map(|index| times[*index]).max().unwrap_or(first.0);
         let severity = |index: &usize| severities[*index].as_deref().and_then(|text| text.parse::<Severity>().ok());
-        finding.severity = matches.iter().map(|index| severity(index).unwrap_or(rule.rule.severity)).max().unwrap_or(rule.rule.severity);
-        finding.resources = matches.iter().flat_map(|index| resources.of_row(*index)).map(|text| Resource(text.to_owned())).collect();
+        finding.severity = matches
+            .iter()
+            .map(|index| severity(index).unwrap_or(rule.rule.severity))
+            .max()
+            .unwrap_or(rule.rule.severity);
+        finding.resources =
+            matches.iter().flat_map(|index| resources.of_row(*index)).map(|text| Resource(text.to_owned())).collect();
         matches.retain(|index| ids[*index].is_some());
         finding.event_ids = matches.iter().filter_map(|index| Some((times[*index], ids[*index].clone()?))).collect();
         finding.settle_lists();
@@ -60,7 +72,13 @@ pub fn findings(rule: &CompiledRule, arrays: &[ArrayRef], rows: &[u32]) -> Resul
 }
 
 /// One finding for each of `rows`, which all happened at `time`, without ids and resources.
-fn describe(rule: &CompiledRule, arrays: &[ArrayRef], id: FindingId, rows: &[u32], time: Timestamp) -> Result<Vec<Finding>> {
+fn describe(
+    rule: &CompiledRule,
+    arrays: &[ArrayRef],
+    id: FindingId,
+    rows: &[u32],
+    time: Timestamp,
+) -> Result<Vec<Finding>> {
     let columns = rule.emit.first.run(arrays, Rows::These(rows))?.iter().map(texts).collect::<Result<Vec<_>>>()?;
     let from = &rule.rule;
     let one = |row: usize| {
@@ -84,7 +102,9 @@ fn describe(rule: &CompiledRule, arrays: &[ArrayRef], id: FindingId, rows: &[u32
             event_ids: Vec::new(),
             tags: from.tags.clone(),
             remedy: from.remedy.clone(),
-            evidence: evidence.filter_map(|(name, values)| Some((name.clone(), cut(values[row].as_deref()?)))).collect(),
+            evidence: evidence
+                .filter_map(|(name, values)| Some((name.clone(), cut(values[row].as_deref()?))))
+                .collect(),
             terms: Vec::new(),
         }
     };
@@ -116,11 +136,17 @@ pub fn texts(array: &ArrayRef) -> Result<Vec<Option<String>>> {
         DataType::Utf8View => array.as_string_view().iter().map(|text| text.map(str::to_owned)).collect(),
         DataType::Timestamp(..) => {
             let micros = cast(array, &DataType::Timestamp(TimeUnit::Microsecond, None))?;
-            micros.as_primitive::<TimestampMicrosecondType>().iter().map(|time| time.map(|time| Timestamp(time).to_string())).collect()
+            micros
+                .as_primitive::<TimestampMicrosecondType>()
+                .iter()
+                .map(|time| time.map(|time| Timestamp(time).to_string()))
+                .collect()
         }
-        DataType::Struct(_) | DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..) | DataType::Map(..) => {
-            (0..array.len()).map(|row| json(array, row)).collect::<Result<_>>()?
-        }
+        DataType::Struct(_)
+        | DataType::List(_)
+        | DataType::LargeList(_)
+        | DataType::FixedSizeList(..)
+        | DataType::Map(..) => (0..array.len()).map(|row| json(array, row)).collect::<Result<_>>()?,
         _ => cast(array, &DataType::Utf8)?.as_string::<i32>().iter().map(|text| text.map(str::to_owned)).collect(),
     })
 }
@@ -150,7 +176,9 @@ impl Lists {
     fn of(array: &ArrayRef) -> Result<Lists> {
         Ok(match array.data_type() {
             DataType::List(_) => {
-                let list = |row: Option<ArrayRef>| Ok(row.map_or(Ok(Vec::new()), |row| texts(&row))?.into_iter().flatten().collect());
+                let list = |row: Option<ArrayRef>| {
+                    Ok(row.map_or(Ok(Vec::new()), |row| texts(&row))?.into_iter().flatten().collect())
+                };
                 Lists::Many(array.as_list::<i32>().iter().map(list).collect::<Result<_>>()?)
             }
             _ => Lists::One(texts(array)?),

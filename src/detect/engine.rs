@@ -99,7 +99,9 @@ impl Detector {
 
     fn judge(&self, batch: &Batch, only: Option<&str>) -> (Vec<Finding>, Vec<(Arc<Rule>, RuleCost)>) {
         let (mut found, mut costs) = (Vec::new(), Vec::new());
-        let Some(rules) = self.tables.iter().find(|rules| std::ptr::eq(rules.table, batch.table)) else { return (found, costs) };
+        let Some(rules) = self.tables.iter().find(|rules| std::ptr::eq(rules.table, batch.table)) else {
+            return (found, costs);
+        };
         let scan = Scan::new(rules, batch);
         for rule in rules.rules.iter().filter(|rule| only.is_none_or(|only| rule.rule.id == only)) {
             let start = Instant::now();
@@ -138,7 +140,9 @@ impl Detector {
         match snapshot {
             [SNAPSHOT_VERSION] => Ok(()),
             [] => Err("the detector's state is empty".into()),
-            [version, ..] => Err(format!("the detector's state has version {version}, this program reads {SNAPSHOT_VERSION}")),
+            [version, ..] => {
+                Err(format!("the detector's state has version {version}, this program reads {SNAPSHOT_VERSION}"))
+            }
         }
     }
 }

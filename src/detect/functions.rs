@@ -43,7 +43,9 @@ impl ScalarUDFImpl for CidrMatch {
 
     /// Networks are read here too, so that a rule with a bad one is refused when it is loaded.
     fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
-        let [address, networks @ ..] = args.arg_fields else { return plan_err!("cidr_match needs an address and networks") };
+        let [address, networks @ ..] = args.arg_fields else {
+            return plan_err!("cidr_match needs an address and networks");
+        };
         check_text(self.name(), address)?;
         if networks.is_empty() {
             return plan_err!("cidr_match needs at least one network behind the address");
@@ -98,14 +100,27 @@ impl ScalarUDFImpl for IpIsPrivate {
 /// This host, private use, shared, loopback, link-local, multicast and broadcast.
 static PRIVATE: LazyLock<Vec<IpNet>> = LazyLock::new(|| {
     let networks = [
-        "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
-        "192.168.0.0/16", "224.0.0.0/4", "255.255.255.255/32", "::/128", "::1/128", "fc00::/7", "fe80::/10", "ff00::/8",
+        "0.0.0.0/8",
+        "10.0.0.0/8",
+        "100.64.0.0/10",
+        "127.0.0.0/8",
+        "169.254.0.0/16",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "224.0.0.0/4",
+        "255.255.255.255/32",
+        "::/128",
+        "::1/128",
+        "fc00::/7",
+        "fe80::/10",
+        "ff00::/8",
     ];
     networks.map(|network| network.parse().expect("a network written here")).into()
 });
 
 fn check_text(function: &str, field: &Field) -> Result<()> {
-    let text = |kind: &DataType| matches!(kind, DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8 | DataType::Null);
+    let text =
+        |kind: &DataType| matches!(kind, DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8 | DataType::Null);
     match field.data_type() {
         DataType::Dictionary(_, values) if text(values) => Ok(()),
         kind if text(kind) => Ok(()),
@@ -122,7 +137,9 @@ fn read_network(text: &ScalarValue) -> Result<IpNet> {
 fn judge(addresses: &ColumnarValue, test: impl Fn(IpAddr) -> bool) -> Result<ColumnarValue> {
     let test = |text: Option<&str>| text.and_then(read_address).is_some_and(&test);
     Ok(match addresses {
-        ColumnarValue::Scalar(text) => ColumnarValue::Scalar(ScalarValue::Boolean(Some(test(text.try_as_str().flatten())))),
+        ColumnarValue::Scalar(text) => {
+            ColumnarValue::Scalar(ScalarValue::Boolean(Some(test(text.try_as_str().flatten()))))
+        }
         ColumnarValue::Array(array) => ColumnarValue::Array(judge_array(array, &test)?),
     })
 }
@@ -159,8 +176,14 @@ mod tests {
 
     use super::*;
 
-    const ADDRESSES: [Option<&str>; 6] =
-        [Some("10.1.2.3"), Some("192.0.2.7"), Some("::ffff:10.0.0.1"), Some("fe80::1"), Some("iam.amazonaws.com"), None];
+    const ADDRESSES: [Option<&str>; 6] = [
+        Some("10.1.2.3"),
+        Some("192.0.2.7"),
+        Some("::ffff:10.0.0.1"),
+        Some("fe80::1"),
+        Some("iam.amazonaws.com"),
+        None,
+    ];
 
     #[test]
     fn every_text_type_gets_the_same_answer() {

@@ -31,7 +31,8 @@ pub fn built_in() -> Vec<Source> {
 
 /// Adds sources; one with the id of an earlier one takes its place.
 pub fn merge(base: Vec<Source>, more: Vec<Source>) -> Vec<Source> {
-    let by_id: BTreeMap<String, Source> = base.into_iter().chain(more).map(|source| (source.id.clone(), source)).collect();
+    let by_id: BTreeMap<String, Source> =
+        base.into_iter().chain(more).map(|source| (source.id.clone(), source)).collect();
     by_id.into_values().collect()
 }
 
@@ -54,7 +55,8 @@ mod tests {
     #[test]
     fn a_later_rule_takes_the_place_of_its_namesake() {
         let source = |id: &str, text: &str| Source { id: id.into(), file: id.into(), text: text.into(), cases: None };
-        let merged = merge(vec![source("t/b", "old"), source("t/c", "c")], vec![source("t/a", "a"), source("t/b", "new")]);
+        let merged =
+            merge(vec![source("t/b", "old"), source("t/c", "c")], vec![source("t/a", "a"), source("t/b", "new")]);
         let texts: Vec<&str> = merged.iter().map(|source| source.text.as_str()).collect();
         assert_eq!(texts, ["a", "new", "c"]);
     }

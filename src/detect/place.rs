@@ -45,7 +45,8 @@ fn missing(names: &[Ident], table: &Table, skipped: &[Ident]) -> Option<Complain
     let schema = table.schema();
     let (mut fields, mut above) = (schema.fields().clone(), String::new());
     let qualified = names.len() > 1
-        && (folded(&names[0]) == table.name || skipped.iter().any(|skip| skip.value.eq_ignore_ascii_case(&names[0].value)));
+        && (folded(&names[0]) == table.name
+            || skipped.iter().any(|skip| skip.value.eq_ignore_ascii_case(&names[0].value)));
     for (index, name) in names.iter().enumerate().skip(usize::from(qualified)) {
         let folded = folded(name);
         let Some((_, field)) = fields.find(&folded) else {
@@ -64,7 +65,9 @@ fn missing(names: &[Ident], table: &Table, skipped: &[Ident]) -> Option<Complain
             (Some(next), data_type) => {
                 let message = match data_type {
                     DataType::List(_) => format!("`{above}` is a list: write `{above}[1].{}`", next.value),
-                    _ if is_json(table, &above) => format!("`{above}` is JSON text: write `{above} ->> '{}'`", next.value),
+                    _ if is_json(table, &above) => {
+                        format!("`{above}` is JSON text: write `{above} ->> '{}'`", next.value)
+                    }
                     _ => format!("`{above}` has no fields"),
                 };
                 return Some((line_and_column(next.span.start), message));
@@ -105,7 +108,8 @@ fn suggest(name: &str, above: &str, near: &Fields, all: &Fields) -> Option<Strin
 }
 
 fn collect_paths(above: &str, fields: &Fields, paths: &mut Vec<String>) {
-    let path = |field: &FieldRef| if above.is_empty() { field.name().clone() } else { format!("{above}.{}", field.name()) };
+    let path =
+        |field: &FieldRef| if above.is_empty() { field.name().clone() } else { format!("{above}.{}", field.name()) };
     paths.extend(fields.iter().map(path));
     for field in fields {
         if let DataType::Struct(inner) = field.data_type() {
@@ -137,7 +141,10 @@ pub fn planner_error(
     statement: &Statement,
     plans: impl Fn(Statement) -> bool,
 ) -> Complaint {
-    let span = error.diagnostic().and_then(|diagnostic| diagnostic.span).map(|span| (span.start.line as usize, span.start.column as usize));
+    let span = error
+        .diagnostic()
+        .and_then(|diagnostic| diagnostic.span)
+        .map(|span| (span.start.line as usize, span.start.column as usize));
     let message = error.find_root().strip_backtrace();
     let message = ["Error during planning: ", "Schema error: ", "Execution error: "]
         .iter()
@@ -156,7 +163,8 @@ fn parts(statement: &Statement) -> Vec<((usize, usize), Statement)> {
     let Some((items, conditions)) = items_and_conditions(statement) else { return Vec::new() };
     let start = |spanned: &dyn Fn() -> datafusion::sql::sqlparser::tokenizer::Span| line_and_column(spanned().start);
     let items = items.into_iter().map(|item| (start(&|| item.span()), with(statement, Some(item.clone()), None)));
-    let conditions = conditions.into_iter().map(|one| (start(&|| one.span()), with(statement, None, Some(one.clone()))));
+    let conditions =
+        conditions.into_iter().map(|one| (start(&|| one.span()), with(statement, None, Some(one.clone()))));
     items.chain(conditions).collect()
 }
 
@@ -210,13 +218,22 @@ mod tests {
 
     #[test]
     fn an_unknown_column_has_a_place_and_a_guess() {
-        assert_eq!(complaint("evntName = 'x'"), "3:7 table cloudtrail has no column `evntname`; did you mean `eventname`?");
+        assert_eq!(
+            complaint("evntName = 'x'"),
+            "3:7 table cloudtrail has no column `evntname`; did you mean `eventname`?"
+        );
         assert_eq!(
             complaint("userIdentity.tpye = 'x'"),
             "3:20 `useridentity` has no column `tpye`; did you mean `useridentity.type`?"
         );
-        assert_eq!(complaint("accessKeyId = 'x'"), "3:7 table cloudtrail has no column `accesskeyid`; did you mean `useridentity.accesskeyid`?");
-        assert_eq!(complaint("requestParameters.roleName = 'x'"), "3:25 `requestparameters` is JSON text: write `requestparameters ->> 'roleName'`");
+        assert_eq!(
+            complaint("accessKeyId = 'x'"),
+            "3:7 table cloudtrail has no column `accesskeyid`; did you mean `useridentity.accesskeyid`?"
+        );
+        assert_eq!(
+            complaint("requestParameters.roleName = 'x'"),
+            "3:25 `requestparameters` is JSON text: write `requestparameters ->> 'roleName'`"
+        );
         assert_eq!(complaint("resources.arn = 'x'"), "3:17 `resources` is a list: write `resources[1].arn`");
     }
 

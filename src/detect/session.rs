@@ -45,7 +45,8 @@ pub(super) fn plan(state: &SessionState, statement: Statement) -> Result<Logical
 }
 
 fn settings(config: SessionConfig) -> SessionConfig {
-    config.set_bool("datafusion.sql_parser.enable_ident_normalization", true)
+    config
+        .set_bool("datafusion.sql_parser.enable_ident_normalization", true)
         .set_bool("datafusion.sql_parser.collect_spans", true)
         .set_str("datafusion.sql_parser.dialect", "postgresql")
 }

@@ -15,11 +15,13 @@ pub const TITLE_MAX: usize = 120;
 ///
 /// Whether the columns and functions it names exist is known when it is compiled (`detect`).
 pub fn parse(id: &str, file: &str, text: &str) -> Result<Rule, RuleError> {
-    let fail = |(line, column): (usize, usize), message: String| RuleError { file: file.to_owned(), line, column, message };
+    let fail =
+        |(line, column): (usize, usize), message: String| RuleError { file: file.to_owned(), line, column, message };
     let comments = header_lines(text);
     let toml = comments.iter().map(|(_, line)| *line).collect::<Vec<_>>().join("\n");
-    let header: Header = toml::from_str(&toml)
-        .map_err(|error| fail(place(&comments, error.span()), error.message().lines().next().unwrap_or("bad TOML").to_owned()))?;
+    let header: Header = toml::from_str(&toml).map_err(|error| {
+        fail(place(&comments, error.span()), error.message().lines().next().unwrap_or("bad TOML").to_owned())
+    })?;
     header.check().map_err(|(key, message)| fail(line_of(&comments, key), message))?;
 
     let statements = dialect::parse(text).map_err(|error| fail((error.line, error.column), error.message))?;
@@ -29,7 +31,8 @@ pub fn parse(id: &str, file: &str, text: &str) -> Result<Rule, RuleError> {
         (0, _) => return Err(fail(after, "there is no query behind the header".into())),
         (count, _) => return Err(fail(after, format!("a rule is one query, here are {count}"))),
     };
-    let table = shape::table(&statement).map_err(|misfit| fail(misfit.place(text).unwrap_or(after), misfit.message()))?;
+    let table =
+        shape::table(&statement).map_err(|misfit| fail(misfit.place(text).unwrap_or(after), misfit.message()))?;
 
     Ok(Rule {
         id: id.to_owned(),
@@ -81,7 +84,9 @@ impl Header {
         let tag = |tag: &&String| tag.is_empty() || tag.chars().any(|c| c.is_uppercase() || c.is_whitespace());
         match self.tags.iter().find(tag) {
             _ if self.tags.is_empty() => Err(("tags", "tags are empty: name a tactic and a technique".into())),
-            Some(tag) => Err(("tags", format!("tag `{tag}` is not lower case without spaces, such as `attack.t1078.004`"))),
+            Some(tag) => {
+                Err(("tags", format!("tag `{tag}` is not lower case without spaces, such as `attack.t1078.004`")))
+            }
             None => Ok(()),
         }
     }
@@ -156,7 +161,8 @@ pub fn header_place(text: &str, key: &str) -> (usize, usize) {
 }
 
 fn line_of(comments: &[(usize, &str)], key: &str) -> (usize, usize) {
-    let is_key = |line: &str| line.trim_start().strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with('='));
+    let is_key =
+        |line: &str| line.trim_start().strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with('='));
     let index = comments.iter().position(|(_, line)| is_key(line));
     index.map_or((1, 1), |index| (index + 1, comments[index].0 + 1))
 }
@@ -199,7 +205,11 @@ WHERE eventName = 'ConsoleLogin'
     #[test]
     fn a_mistake_in_the_header_has_a_place() {
         let with = |line: &str| refused(&format!("{line}\n{GOOD}"));
-        assert!(with("-- titel = \"x\"").starts_with("x.sql:1:4: unknown field `titel`"), "{}", with("-- titel = \"x\""));
+        assert!(
+            with("-- titel = \"x\"").starts_with("x.sql:1:4: unknown field `titel`"),
+            "{}",
+            with("-- titel = \"x\"")
+        );
         let severity = refused(&GOOD.replace("\"high\"", "\"hihg\""));
         assert!(severity.starts_with("x.sql:2:15: `hihg` is not a severity"), "{severity}");
         let missing = refused(&GOOD.replace("-- remedy   = \"Ask.\"\n", ""));

@@ -3,7 +3,9 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::parser::Statement as AnyStatement;
-use datafusion::sql::sqlparser::ast::{Distinct, Expr, GroupByExpr, Query, Select, SetExpr, Statement, TableFactor, visit_expressions};
+use datafusion::sql::sqlparser::ast::{
+    Distinct, Expr, GroupByExpr, Query, Select, SetExpr, Statement, TableFactor, visit_expressions,
+};
 
 use super::dialect::find_word;
 
@@ -69,7 +71,10 @@ fn select(query: &Query) -> Result<&Select, Misfit> {
         _ => return Err(Misfit("")),
     };
     check(matches!(&select.distinct, Some(Distinct::Distinct | Distinct::On(_))), "DISTINCT")?;
-    check(!matches!(&select.group_by, GroupByExpr::Expressions(by, more) if by.is_empty() && more.is_empty()), "GROUP BY")?;
+    check(
+        !matches!(&select.group_by, GroupByExpr::Expressions(by, more) if by.is_empty() && more.is_empty()),
+        "GROUP BY",
+    )?;
     check(select.having.is_some(), "HAVING")?;
     check(select.qualify.is_some(), "QUALIFY")?;
     Ok(select)
