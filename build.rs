@@ -1,4 +1,4 @@
-//! `queries/` → a list of every rule in it, so that rules ship inside the binary.
+//! `queries/` and the demo's logs → lists of their files, so that both ship inside the binary.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -6,10 +6,12 @@ use std::{env, fs};
 
 fn main() {
     println!("cargo::rerun-if-changed=queries");
+    println!("cargo::rerun-if-changed=tests/data/demo");
     println!("cargo::rerun-if-changed=build.rs");
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR").expect("cargo names the package's folder"));
     let mut files = Vec::new();
     collect(&root.join("queries"), &mut files);
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "sql"));
     files.sort();
 
     let mut list = String::from("[\n");
@@ -22,14 +24,27 @@ fn main() {
     list.push(']');
     let out = PathBuf::from(env::var("OUT_DIR").expect("cargo names the build's folder"));
     fs::write(out.join("queries.rs"), list).expect("the build's folder can be written");
+
+    let demo = root.join("tests/data/demo");
+    let mut files = Vec::new();
+    collect(&demo, &mut files);
+    files.retain(|path| !path.ends_with("make.py") && !path.ends_with("manifest.json"));
+    files.sort();
+    let mut list = String::from("[\n");
+    for path in files {
+        let name = path.strip_prefix(&demo).expect("it was found there").to_string_lossy().replace('\\', "/");
+        writeln!(list, "    ({name:?}, include_bytes!({path:?})),").expect("a string takes any text");
+    }
+    list.push(']');
+    fs::write(out.join("demo.rs"), list).expect("the build's folder can be written");
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).expect("queries/ can be read") {
-        let path = entry.expect("queries/ can be read").path();
+    for entry in fs::read_dir(folder).expect("the folder can be read") {
+        let path = entry.expect("the folder can be read").path();
         if path.is_dir() {
             collect(&path, files);
-        } else if path.extension().is_some_and(|extension| extension == "sql") {
+        } else {
             files.push(path);
         }
     }

@@ -14,4 +14,8 @@ pub mod archive;
 pub mod detect;
 pub mod triage;
 pub mod sink;
+pub mod source;
+pub mod pipeline;
+pub mod sql;
+pub mod config;
 pub mod cli;

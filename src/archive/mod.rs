@@ -5,6 +5,9 @@
 
 pub mod layout;
 pub mod write;
+pub mod read;
+#[cfg(test)]
+pub(crate) mod fixture;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -44,16 +44,10 @@ impl Sorted {
             for (row, &time) in times[index].iter().enumerate() {
                 groups.entry((account.key(row), region.key(row), day_of(time))).or_default().push((index, row));
             }
-            let named = |values: &ArrayRef, key: Option<usize>| match key {
-                Some(key) => values.as_string::<i32>().value(key).to_owned(),
-                None => "unknown".to_owned(),
-            };
-            for ((account_key, region_key, day), rows) in groups {
-                let partition = Partition {
-                    account: named(account.values(), account_key),
-                    region: named(region.values(), region_key),
-                    day,
-                };
+            let (accounts, regions) = (account.values().as_string::<i32>(), region.values().as_string::<i32>());
+            for ((account, region, day), rows) in groups {
+                let account = account.map(|key| accounts.value(key));
+                let partition = Partition::new(account, region.map(|key| regions.value(key)), day);
                 partitions.entry(partition).or_default().extend(rows);
             }
         }

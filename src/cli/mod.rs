@@ -1,33 +1,129 @@
 //! Arguments → one subcommand → an exit code.
+//!
+//! Exit codes: 0 done; 1 a finding at or above `--fail-on`; 2 wrong flags or configuration, or rules that fail their
+//! check or tests; 3 an input could not be read; 4 something could not be written.
 
+mod demo;
+mod output;
 mod rules;
+mod run;
+mod sql;
+mod tables;
 
+use std::io::Write;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
-/// Log and event stream processor for AWS security.
+use output::{Failure, OrFail};
+
+/// AWS logs in, ranked findings and a Parquet archive out.
 #[derive(Parser)]
-#[command(name = "weir", version)]
+#[command(
+    name = "weir",
+    version,
+    after_help = "Examples:\n  weir demo\n  weir run --from logs/ --archive archive\n  weir sql \"SELECT eventName, count(*) FROM cloudtrail GROUP BY 1\" --archive archive\n\nExit codes: 0 done, 1 finding at or above --fail-on, 2 usage or configuration, 3 input unreadable, 4 output unwritable"
+)]
 struct Weir {
+    /// Form of the messages on standard error
+    #[arg(long, global = true, value_enum, default_value = "text")]
+    log_format: LogFormat,
+    /// What is logged: error, warn, info, debug, trace, or a filter such as weir=debug
+    #[arg(long, global = true, value_name = "FILTER", default_value = "warn", env = "WEIR_LOG")]
+    log: String,
     #[command(subcommand)]
     command: Command,
 }
 
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
 #[derive(Subcommand)]
 enum Command {
+    /// Run the worker over the sample logs inside this program
+    #[command(after_help = "Example:\n  weir demo --dir /tmp/weir-demo")]
+    Demo(demo::Demo),
+    /// Read logs, judge them by the rules, and keep them in a Parquet archive
+    #[command(
+        after_help = "Examples:\n  weir run --from logs/ --archive archive\n  weir run --from 'logs/**/*.gz' --archive none --format sarif --findings weir.sarif --fail-on high\n  zcat flow.log.gz | weir run --from - --table vpc_flow\n  weir run -c weir.toml --follow --findings findings.ndjson --metrics 127.0.0.1:9090"
+    )]
+    Run(Box<run::Run>),
+    /// Ask an archive one question in SQL
+    #[command(
+        after_help = "Example:\n  weir sql \"SELECT eventTime, userIdentity.arn, json_get_str(requestParameters, 'bucketName') FROM cloudtrail WHERE eventName = 'PutBucketPolicy'\" --archive archive"
+    )]
+    Sql(sql::Sql),
     /// List, show, check and test detection rules
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  weir rules list\n  weir rules show cloudtrail/root_console_login\n  weir rules test my-rules/"
+    )]
     Rules(rules::Rules),
+    /// Show every table, and its columns with types
+    #[command(after_help = "Example:\n  weir tables cloudtrail")]
+    Tables(tables::Tables),
+    /// Print a completion script for a shell
+    #[command(after_help = "Example:\n  weir completions bash > /etc/bash_completion.d/weir")]
+    Completions { shell: clap_complete::Shell },
+    /// Print the man page
+    #[command(after_help = "Example:\n  weir man | man -l -")]
+    Man,
 }
 
 /// Runs the program on this process's arguments.
 pub fn main() -> ExitCode {
-    let done = match Weir::parse().command {
-        Command::Rules(rules) => rules::run(&rules),
+    let weir = Weir::parse();
+    let done = log(&weir).and_then(|()| match weir.command {
+        Command::Demo(flags) => demo::run(&flags),
+        Command::Run(flags) => run::run(*flags),
+        Command::Sql(flags) => sql::run(&flags),
+        Command::Rules(command) => rules::run(&command).or_usage(),
+        Command::Tables(flags) => tables::run(&flags),
+        Command::Completions { shell } => completions(shell),
+        Command::Man => man(),
+    });
+    let (error, code) = match done {
+        Ok(code) => return code,
+        Err(Failure::Usage(error)) => (error, 2),
+        Err(Failure::Output(error)) => (error, 4),
     };
-    done.unwrap_or_else(|error| {
-        eprintln!("weir: {error:#}");
-        ExitCode::from(2)
-    })
+    if output::is_closed_pipe(&error) {
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("weir: {error:#}");
+    ExitCode::from(code)
+}
+
+fn log(weir: &Weir) -> Result<(), Failure> {
+    let filter = tracing_subscriber::EnvFilter::try_new(&weir.log).or_usage()?;
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let set = match weir.log_format {
+        LogFormat::Text => subscriber.with_ansi(false).try_init(),
+        LogFormat::Json => subscriber.json().try_init(),
+    };
+    set.map_err(|error| Failure::Usage(anyhow::anyhow!(error)))
+}
+
+fn completions(shell: clap_complete::Shell) -> Result<ExitCode, Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Weir::command(), "weir", &mut script);
+    print(&script)
+}
+
+fn man() -> Result<ExitCode, Failure> {
+    let mut page = Vec::new();
+    clap_mangen::Man::new(Weir::command()).render(&mut page).or_output()?;
+    for command in Weir::command().get_subcommands() {
+        clap_mangen::Man::new(command.clone()).render(&mut page).or_output()?;
+    }
+    print(&page)
+}
+
+fn print(bytes: &[u8]) -> Result<ExitCode, Failure> {
+    let mut out = output::open("-").or_output()?;
+    out.write_all(bytes).and_then(|()| out.flush()).or_output()?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -64,8 +64,8 @@ impl Seen {
         }
         let mut keep = vec![true; ids.len()];
         doubled.iter().for_each(|&row| keep[row] = false);
-        let rows = filter_record_batch(&batch.rows, &BooleanArray::from(keep))
-            .expect("the mask has one value for each row");
+        let rows =
+            filter_record_batch(&batch.rows, &BooleanArray::from(keep)).expect("the mask has one value for each row");
         (Batch { table: batch.table, rows }, doubled.len() as u64)
     }
 
@@ -116,9 +116,9 @@ mod tests {
             .fields()
             .iter()
             .map(|field| match field.name().as_str() {
-                "account" => {
-                    Arc::new(rows.iter().map(|row| Some(row.0)).collect::<DictionaryArray<_>>()) as ArrayRef
-                }
+                "account" => Arc::new(
+                    rows.iter().map(|row| Some(row.0)).collect::<DictionaryArray<arrow::datatypes::Int32Type>>(),
+                ) as ArrayRef,
                 "eventid" => Arc::new(rows.iter().map(|row| row.1).collect::<StringViewArray>()),
                 _ => new_null_array(field.data_type(), rows.len()),
             })

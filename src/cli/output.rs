@@ -1,0 +1,65 @@
+//! Where commands write, how terminals look, and how failures become exit codes.
+
+use std::fs::File;
+use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
+use std::path::Path;
+
+use anyhow::Context;
+
+use crate::sink::Look;
+
+/// Why a command failed, which says its exit code.
+pub enum Failure {
+    /// The flags or the configuration are wrong: 2.
+    Usage(anyhow::Error),
+    /// Something could not be written: 4.
+    Output(anyhow::Error),
+}
+
+pub trait OrFail<T> {
+    /// # Errors
+    /// An error as one of usage or configuration.
+    fn or_usage(self) -> Result<T, Failure>;
+    /// # Errors
+    /// An error as one of output.
+    fn or_output(self) -> Result<T, Failure>;
+}
+
+impl<T, E: Into<anyhow::Error>> OrFail<T> for Result<T, E> {
+    fn or_usage(self) -> Result<T, Failure> {
+        self.map_err(|error| Failure::Usage(error.into()))
+    }
+
+    fn or_output(self) -> Result<T, Failure> {
+        self.map_err(|error| Failure::Output(error.into()))
+    }
+}
+
+/// Opens `-` as standard output and anything else as a new file.
+///
+/// # Errors
+/// When the file cannot be made.
+pub fn open(name: &str) -> anyhow::Result<Box<dyn Write>> {
+    if name == "-" {
+        return Ok(Box::new(BufWriter::new(anstream::AutoStream::auto(io::stdout()))));
+    }
+    let file = File::create(Path::new(name)).with_context(|| format!("writing {name}"))?;
+    Ok(Box::new(BufWriter::new(file)))
+}
+
+/// Width and color of standard output, when a table goes there.
+pub fn look(name: &str) -> Look {
+    if name != "-" || !io::stdout().is_terminal() {
+        return Look::default();
+    }
+    let width = comfy_table::Table::new().width();
+    let color = anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never;
+    Look { width, color }
+}
+
+/// True when the reader of our output, such as `head`, has gone: that is no failure.
+pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe))
+}

@@ -1,0 +1,289 @@
+//! `weir run`: the worker, from the command line.
+
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow, bail};
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio_util::sync::CancellationToken;
+
+use super::output::{self, Failure, OrFail};
+use super::rules;
+use crate::archive::Archive;
+use crate::archive::layout::PRIVATE;
+use crate::catalog;
+use crate::config::Config;
+use crate::decode;
+use crate::detect::Detector;
+use crate::detect::library;
+use crate::finding::Finding;
+use crate::logs;
+use crate::metrics::METRICS;
+use crate::pipeline::commit::State;
+use crate::pipeline::summary::{bytes, grouped};
+use crate::pipeline::{self, Outcome, Progress, Stages};
+use crate::rule::Severity;
+use crate::sink::{self, Format, Journal};
+use crate::source::file;
+use crate::time::Timestamp;
+use crate::triage::Triage;
+use crate::triage::suppress::Suppressions;
+
+#[derive(Args, Default)]
+pub struct Run {
+    /// Configuration file; flags override it (deploy/example.toml shows every key)
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// What to read: files, folders, globs, or - for standard input; repeat it for more
+    #[arg(long, value_name = "PATH|GLOB|-", num_args = 1..)]
+    from: Vec<String>,
+    /// Folder of the Parquet archive, or none [default: weir-archive]
+    #[arg(long, value_name = "DIR|none")]
+    archive: Option<String>,
+    /// Folder of rules that add to the built-in ones or replace them by id, or none for no rules
+    #[arg(long, value_name = "DIR|none")]
+    rules: Option<String>,
+    /// Where findings go
+    #[arg(long, value_name = "FILE|-", default_value = "-")]
+    findings: String,
+    /// Form of the findings [default: table to a terminal or pipe, ndjson to a file or when following]
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// Write what the run did as JSON
+    #[arg(long, value_name = "FILE|-")]
+    summary: Option<String>,
+    /// End when the input ends (the default)
+    #[arg(long, conflicts_with = "follow")]
+    once: bool,
+    /// Go on, and read files as they appear, until told to stop
+    #[arg(long)]
+    follow: bool,
+    /// Exit with 1 when there is a finding of this severity or above
+    #[arg(long, value_name = "SEVERITY", value_parser = clap::builder::ValueParser::new(|text: &str| text.parse::<Severity>()))]
+    fail_on: Option<Severity>,
+    /// Show everything about one finding: its id or the beginning of it
+    #[arg(long, value_name = "ID", conflicts_with_all = ["follow", "format"])]
+    explain: Option<String>,
+    /// Force all records into one table instead of recognizing them
+    #[arg(long, value_name = "TABLE")]
+    table: Option<String>,
+    /// Fields of VPC flow records that come without a header line: "version account-id ..."
+    #[arg(long, value_name = "FIELDS")]
+    vpc_flow_format: Option<String>,
+    /// Serve Prometheus metrics on this address
+    #[arg(long, value_name = "ADDR")]
+    metrics: Option<String>,
+}
+
+pub fn run(flags: Run) -> Result<ExitCode, Failure> {
+    let mut config = match &flags.config {
+        Some(path) => Config::read(path).or_usage()?,
+        None => Config::default(),
+    };
+    if !flags.from.is_empty() {
+        config.from = flags.from.clone();
+    }
+    config.archive.dir = flags.archive.clone().unwrap_or(config.archive.dir);
+    config.rules = flags.rules.clone().or(config.rules);
+    config.table = flags.table.clone().or(config.table);
+    config.vpc_flow_format = flags.vpc_flow_format.clone().or(config.vpc_flow_format);
+    config.metrics.listen = flags.metrics.clone().or(config.metrics.listen);
+    if config.from.is_empty() {
+        return Err(Failure::Usage(anyhow!(
+            "nothing to read: name files or folders with --from, or `from` in the configuration"
+        )));
+    }
+    if config.from.iter().filter(|from| *from == "-").count() > 1 {
+        return Err(Failure::Usage(anyhow!("standard input can be read once")));
+    }
+    let format = flags.format.unwrap_or(match (&*flags.findings, flags.follow) {
+        ("-", false) => Format::Table,
+        _ => Format::Ndjson,
+    });
+    if flags.follow && format != Format::Ndjson {
+        return Err(Failure::Usage(anyhow!("--follow writes findings as they come, which only --format ndjson can")));
+    }
+    let outcome = work(&config, flags.follow, flags.follow.then_some(flags.findings.as_str()))?;
+    if !flags.follow {
+        match &flags.explain {
+            Some(id) => explain(&outcome.findings, id)?,
+            None => write_findings(&flags.findings, format, &outcome.findings).or_output()?,
+        }
+    }
+    if let Some(name) = &flags.summary {
+        let mut out = output::open(name).or_output()?;
+        serde_json::to_writer_pretty(&mut out, &outcome.summary).or_output()?;
+        writeln!(out).and_then(|()| out.flush()).or_output()?;
+    }
+    if flags.summary.as_deref() != Some("-") {
+        let mut out = anstream::stderr().lock();
+        writeln!(out).and_then(|()| outcome.summary.show(&mut out)).or_output()?;
+    }
+    Ok(verdict(&outcome, flags.fail_on))
+}
+
+/// 3 when an input could not be read (the answer is then incomplete), else 1 when a finding is severe enough, else 0.
+fn verdict(outcome: &Outcome, fail_on: Option<Severity>) -> ExitCode {
+    let severe = fail_on.is_some_and(|least| outcome.findings.iter().any(|finding| finding.severity >= least));
+    match (outcome.summary.unreadable.is_empty(), severe) {
+        (false, _) => ExitCode::from(3),
+        (true, true) => ExitCode::from(1),
+        (true, false) => ExitCode::SUCCESS,
+    }
+}
+
+fn write_findings(name: &str, format: Format, findings: &[Finding]) -> anyhow::Result<()> {
+    let mut out = output::open(name)?;
+    sink::write(format, findings, output::look(name), &mut out)
+        .and_then(|()| out.flush())
+        .with_context(|| format!("writing findings to {name}"))
+}
+
+fn explain(findings: &[Finding], id: &str) -> Result<(), Failure> {
+    let matching: Vec<_> = findings.iter().filter(|finding| finding.id.to_string().starts_with(id)).collect();
+    match matching[..] {
+        [finding] => {
+            let mut out = output::open("-").or_output()?;
+            sink::table::explain(finding, &mut out).and_then(|()| out.flush()).or_output()
+        }
+        [] => Err(Failure::Usage(anyhow!("no finding has an id that begins with {id}"))),
+        _ => Err(Failure::Usage(anyhow!("{} findings have an id that begins with {id}", matching.len()))),
+    }
+}
+
+/// Builds the stages a configuration asks for and runs them. `journal` names where findings go as they come.
+pub fn work(config: &Config, follow: bool, journal: Option<&str>) -> Result<Outcome, Failure> {
+    let decode = decode::Options {
+        table: match &config.table {
+            Some(name) => Some(table(name).or_usage()?),
+            None => None,
+        },
+        vpc_flow_format: config.vpc_flow_format.clone(),
+        inflated_bytes_max: config.limits.inflated_bytes,
+        inflated_ratio_max: config.limits.inflated_ratio,
+        ..decode::Options::default()
+    };
+    let suppressions = Suppressions::new(config.suppress.clone()).or_usage()?;
+    for (rule, day) in suppressions.expired(Timestamp::now()) {
+        tracing::warn!(rule, expired = day, "a suppression has expired and hides nothing");
+    }
+    let detector = detector(config.rules.as_deref())?;
+    let archive = match &*config.archive.dir {
+        "none" => None,
+        dir => {
+            let archive = Archive::open(Path::new(dir), &config.archive).or_output()?;
+            let state = State::open(&Path::new(dir).join(PRIVATE).join("state.redb")).or_output()?;
+            Some((archive, state))
+        }
+    };
+    let journal = match journal {
+        None => None,
+        Some("-") => Some(Journal::Stdout),
+        Some(name) => {
+            let committed = match &archive {
+                Some((_, state)) => state.load().or_output()?.map(|commit| commit.journal_bytes),
+                None => None,
+            };
+            Some(Journal::file(Path::new(name), committed).with_context(|| format!("opening {name}")).or_output()?)
+        }
+    };
+    let exclude = archive.as_ref().map(|(archive, _)| archive.dir().to_owned());
+    let stages = Stages { detector, triage: Triage::new(suppressions, config.assets.clone()), archive, journal };
+    let readers = std::thread::available_parallelism().map_or(1, usize::from);
+    let pipeline = pipeline::Config {
+        source: file::Config { from: config.from.clone(), exclude, follow, readers, decode },
+        commit_every: Duration::from_secs(config.limits.commit_seconds),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().or_output()?;
+    runtime.block_on(async {
+        let stop = CancellationToken::new();
+        tokio::spawn(stop_on_signal(stop.clone()));
+        if let Some(address) = &config.metrics.listen {
+            let listener = tokio::net::TcpListener::bind(address).await;
+            let listener = listener.with_context(|| format!("serving metrics on {address}")).or_usage()?;
+            tracing::info!(%address, "serving metrics");
+            tokio::spawn(serve_metrics(listener));
+        }
+        let bar = progress_bar(follow);
+        let shown = bar.clone();
+        let outcome = pipeline::run(pipeline, stages, stop, move |progress: Progress| {
+            shown.set_message(format!(
+                "{} files, {} read, {} records, {} findings",
+                grouped(progress.files),
+                bytes(progress.bytes_read),
+                grouped(progress.records),
+                grouped(progress.findings)
+            ));
+            shown.tick();
+        })
+        .await;
+        bar.finish_and_clear();
+        outcome.or_output()
+    })
+}
+
+/// The detector with the built-in rules and those of a folder. A rule that is wrong is named and left out.
+fn detector(rules: Option<&str>) -> Result<Detector, Failure> {
+    let sources = match rules {
+        Some("none") => Vec::new(),
+        Some(dir) => library::merge(library::built_in(), rules::read(Path::new(dir)).or_usage()?),
+        None => library::built_in(),
+    };
+    let (parsed, mut refused) = library::rules(&sources);
+    let (detector, uncompiled) = Detector::new(logs::TABLES, parsed);
+    refused.extend(uncompiled);
+    for error in refused {
+        eprintln!("weir: rule left out: {error}");
+    }
+    Ok(detector)
+}
+
+fn table(name: &str) -> anyhow::Result<&'static crate::table::Table> {
+    match catalog::table(name).filter(|table| logs::TABLES.iter().any(|log| log.name == table.name)) {
+        Some(table) => Ok(table),
+        None => {
+            let names: Vec<_> = logs::TABLES.iter().map(|table| table.name).collect();
+            bail!("no table is called {name}: there are {}", names.join(", "))
+        }
+    }
+}
+
+/// The first signal ends the run after what has been read is committed; the second ends it at once.
+async fn stop_on_signal(stop: CancellationToken) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return;
+    };
+    let mut next = async || {
+        tokio::select! {
+            _ = interrupt.recv() => 130,
+            _ = terminate.recv() => 143,
+        }
+    };
+    next().await;
+    eprintln!("\nweir: stopping after what has been read; again to stop at once");
+    stop.cancel();
+    let code = next().await;
+    std::process::exit(code);
+}
+
+async fn serve_metrics(listener: tokio::net::TcpListener) {
+    let router = axum::Router::new().route("/metrics", axum::routing::get(|| async { METRICS.text() }));
+    if let Err(error) = axum::serve(listener, router).await {
+        tracing::error!(%error, "metrics are no longer served");
+    }
+}
+
+/// A spinner on standard error, when that is a terminal.
+fn progress_bar(follow: bool) -> ProgressBar {
+    if follow || !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new_spinner();
+    bar.set_style(ProgressStyle::with_template("{spinner} {elapsed} {msg}").expect("the template is valid"));
+    bar
+}

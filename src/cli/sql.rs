@@ -1,0 +1,116 @@
+//! `weir sql`: one query over an archive.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use clap::{Args, ValueEnum};
+use futures::{Stream, StreamExt};
+use parquet::arrow::ArrowWriter;
+
+use super::output::{self, Failure, OrFail};
+use crate::sql;
+
+#[derive(Args)]
+pub struct Sql {
+    /// The query; column names are AWS's, in any case
+    query: String,
+    /// Folder of the archive
+    #[arg(long, value_name = "DIR", default_value = "weir-archive")]
+    archive: PathBuf,
+    /// Form of the answer
+    #[arg(long, value_enum, default_value = "table")]
+    format: Form,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Form {
+    /// For people
+    Table,
+    /// Comma-separated values, nested ones as text
+    Csv,
+    /// One JSON object a line
+    Ndjson,
+    /// A Parquet file on standard output
+    Parquet,
+}
+
+pub fn run(flags: &Sql) -> Result<ExitCode, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().or_output()?;
+    runtime.block_on(async {
+        let session = sql::session(Path::new(&flags.archive)).or_usage()?;
+        let answer = sql::query(&session, &flags.query).await.or_usage()?;
+        let schema = answer.schema();
+        let answer = answer.map(|rows| rows.map_err(sql::readable));
+        write(flags.format, &schema, answer).await
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn write(
+    form: Form,
+    schema: &SchemaRef,
+    mut answer: impl Stream<Item = anyhow::Result<RecordBatch>> + Unpin,
+) -> Result<(), Failure> {
+    let mut out = output::open("-").or_output()?;
+    match form {
+        Form::Table => {
+            let mut rows = Vec::new();
+            while let Some(batch) = answer.next().await {
+                rows.push(batch.or_usage()?);
+            }
+            let count: usize = rows.iter().map(RecordBatch::num_rows).sum();
+            if rows.is_empty() {
+                rows.push(RecordBatch::new_empty(schema.clone()));
+            }
+            let table = arrow::util::pretty::pretty_format_batches(&rows).or_output()?;
+            writeln!(out, "{table}\n{count} {}", if count == 1 { "row" } else { "rows" }).or_output()?;
+        }
+        Form::Csv => {
+            let mut csv = arrow::csv::WriterBuilder::new().with_header(true).build(&mut out);
+            csv.write(&flat(&RecordBatch::new_empty(schema.clone())).or_output()?).or_output()?;
+            while let Some(batch) = answer.next().await {
+                csv.write(&flat(&batch.or_usage()?).or_output()?).or_output()?;
+            }
+        }
+        Form::Ndjson => {
+            let mut json = arrow::json::LineDelimitedWriter::new(&mut out);
+            while let Some(batch) = answer.next().await {
+                json.write(&batch.or_usage()?).or_output()?;
+            }
+            json.finish().or_output()?;
+        }
+        Form::Parquet => {
+            let mut bytes = Vec::new();
+            let mut file = ArrowWriter::try_new(&mut bytes, schema.clone(), None).or_output()?;
+            while let Some(batch) = answer.next().await {
+                file.write(&batch.or_usage()?).or_output()?;
+            }
+            file.close().or_output()?;
+            std::io::stdout().lock().write_all(&bytes).or_output()?;
+        }
+    }
+    out.flush().or_output()
+}
+
+/// Nested columns as text: CSV has none.
+fn flat(batch: &RecordBatch) -> anyhow::Result<RecordBatch> {
+    let mut fields = Vec::new();
+    let mut columns: Vec<ArrayRef> = Vec::new();
+    for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
+        if !field.data_type().is_nested() {
+            fields.push(field.clone());
+            columns.push(column.clone());
+            continue;
+        }
+        let shown = ArrayFormatter::try_new(column, &FormatOptions::default())?;
+        let texts = (0..column.len()).map(|row| column.is_valid(row).then(|| shown.value(row).to_string()));
+        fields.push(Arc::new(Field::new(field.name(), DataType::Utf8, true)));
+        columns.push(Arc::new(texts.collect::<StringArray>()));
+    }
+    Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
+}

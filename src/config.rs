@@ -1,0 +1,84 @@
+//! `weir.toml`: what to process and how. Flags override it, and without it everything has a default.
+
+use std::path::Path;
+
+use anyhow::Context;
+use serde::Deserialize;
+
+use crate::archive;
+use crate::triage::prioritize::Asset;
+use crate::triage::suppress;
+
+/// The whole file. `deploy/example.toml` shows every key with its default.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Paths, globs or `-`.
+    pub from: Vec<String>,
+    /// Table that all records are forced into.
+    pub table: Option<String>,
+    /// Fields of VPC flow records that come without a header line.
+    pub vpc_flow_format: Option<String>,
+    /// Folder of rules that add to the built-in ones or replace them by id; `none` for no rules at all.
+    pub rules: Option<String>,
+    pub limits: Limits,
+    pub archive: archive::Config,
+    pub metrics: Metrics,
+    pub suppress: Vec<suppress::Entry>,
+    pub assets: Vec<Asset>,
+}
+
+/// The `[limits]` section.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// An object is cut off after this many inflated bytes.
+    pub inflated_bytes: u64,
+    /// An object is cut off when it inflates to more than this many times its size.
+    pub inflated_ratio: u64,
+    /// Seconds after which `--follow` commits what it has read.
+    pub commit_seconds: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { inflated_bytes: 64 << 30, inflated_ratio: 1000, commit_seconds: 30 }
+    }
+}
+
+/// The `[metrics]` section.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Metrics {
+    /// Address to serve Prometheus metrics on, such as `127.0.0.1:9090`.
+    pub listen: Option<String>,
+}
+
+impl Config {
+    /// # Errors
+    /// When the file cannot be read, or a key in it is unknown or has a wrong value; the error names file and line.
+    pub fn read(path: &Path) -> anyhow::Result<Config> {
+        let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+        toml::from_str(&text).with_context(|| format!("in {}", path.display()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_says_the_defaults() {
+        let example: Config = toml::from_str(include_str!("../deploy/example.toml")).unwrap();
+        let default = Config::default();
+        assert_eq!(format!("{:?}", example.limits), format!("{:?}", default.limits));
+        assert_eq!(format!("{:?}", example.archive), format!("{:?}", default.archive));
+        assert_eq!((example.suppress.len(), example.assets.len()), (1, 1));
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_line() {
+        let error = toml::from_str::<Config>("from = []\n[archive]\ndri = 'x'\n").unwrap_err().to_string();
+        assert!(error.contains("line 3") && error.contains("dri"), "{error}");
+    }
+}

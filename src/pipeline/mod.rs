@@ -1,0 +1,383 @@
+//! The spine: pieces of input → rows, findings and archive, one turn at a time; the only code that knows every stage.
+
+pub mod commit;
+pub mod duplicates;
+pub mod summary;
+
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use rayon::prelude::*;
+use tokio::sync::mpsc;
+use tokio::time::timeout_at;
+use tokio_util::sync::CancellationToken;
+
+use crate::archive::Archive;
+use crate::catalog;
+use crate::decode::{self, Counts, Records};
+use crate::detect::Detector;
+use crate::finding::Finding;
+use crate::logs;
+use crate::metrics::METRICS;
+use crate::position::{Checkpoint, Offset};
+use crate::sink::Journal;
+use crate::source::file::{self, Event, Piece};
+use crate::table::{Batch, Reject};
+use crate::time::Timestamp;
+use crate::triage::Triage;
+use commit::{Commit, State};
+use duplicates::Seen;
+use summary::{Summary, Unreadable};
+
+/// A round is cut at this many inflated bytes,
+const ROUND_BYTES_MAX: usize = 24 << 20;
+/// or this long after its first piece came, whichever is first.
+const ROUND_WAIT: Duration = Duration::from_secs(1);
+/// Records are parsed in groups of about this size: small enough to share among threads.
+const GROUP_BYTES: usize = 4 << 20;
+
+/// How the pipeline runs.
+pub struct Config {
+    pub source: file::Config,
+    /// Following, a commit is made at least this often while rows wait for one.
+    pub commit_every: Duration,
+}
+
+/// The stages, and what they know.
+pub struct Stages {
+    pub detector: Detector,
+    pub triage: Triage,
+    /// Archive and committed state; `None` keeps neither.
+    pub archive: Option<(Archive, State)>,
+    /// Where findings go as they come; `None` when they are written at the end.
+    pub journal: Option<Journal>,
+}
+
+/// Where a run stands, for a progress bar.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Progress {
+    pub files: u64,
+    pub bytes_read: u64,
+    pub records: u64,
+    pub findings: u64,
+}
+
+/// What a run leaves.
+pub struct Outcome {
+    pub summary: Summary,
+    /// Every finding of what has been read into the archive so far, most urgent first.
+    pub findings: Vec<Finding>,
+}
+
+/// Runs until the input ends or `stop` is cancelled, and commits what was read.
+///
+/// # Errors
+/// Fails when the archive, the state or the journal cannot be written; what was committed before stays whole, and
+/// the next run goes on from there. Input that cannot be read is no error: the summary names it.
+pub async fn run(
+    config: Config,
+    stages: Stages,
+    stop: CancellationToken,
+    report: impl Fn(Progress) + Send + 'static,
+) -> anyhow::Result<Outcome> {
+    let started = Instant::now();
+    let follow = config.source.follow;
+    let worker = Worker::new(stages, &config, Box::new(report))?;
+    let mut events = file::read(config.source, worker.done.clone(), stop.clone());
+    METRICS.queue_bytes_max.with_label_values(&["round"]).set(ROUND_BYTES_MAX as i64);
+    let mut working = tokio::task::spawn_blocking(move || anyhow::Ok(worker));
+    loop {
+        // while one round is worked on, the next is gathered: never more than two are in memory
+        let (round, ended) = gather(&mut events, follow).await;
+        let mut worker = working.await.context("a turn panicked")??;
+        working = tokio::task::spawn_blocking(move || worker.turn(round).map(|()| worker));
+        if ended {
+            break;
+        }
+    }
+    let mut worker = working.await.context("a turn panicked")??;
+    worker.summary.stopped = stop.is_cancelled();
+    tokio::task::spawn_blocking(move || worker.finish(started)).await.context("finishing the run panicked")?
+}
+
+/// The pieces of one turn.
+#[derive(Default)]
+struct Round {
+    pieces: Vec<Piece>,
+    unreadable: Vec<Unreadable>,
+    already_read: u64,
+    bytes: usize,
+}
+
+impl Round {
+    fn add(&mut self, event: Event) {
+        match event {
+            Event::Piece(piece) => {
+                self.bytes += piece.records.as_ref().map_or(0, Records::bytes_len);
+                self.pieces.push(piece);
+            }
+            Event::Unreadable { name, why } => self.unreadable.push(Unreadable { name, why }),
+            Event::AlreadyRead => self.already_read += 1,
+        }
+        METRICS.queue_bytes.with_label_values(&["round"]).set(self.bytes as i64);
+    }
+}
+
+/// Takes what comes until the round is full, has waited long enough, or the input ends (then also `true`).
+///
+/// Following, it also ends after [`ROUND_WAIT`] with nothing, so that rows already read do not wait for new ones.
+async fn gather(events: &mut mpsc::Receiver<Event>, follow: bool) -> (Round, bool) {
+    let mut round = Round::default();
+    let mut cut = tokio::time::Instant::now() + ROUND_WAIT;
+    while round.bytes < ROUND_BYTES_MAX {
+        let waiting = follow || !round.pieces.is_empty();
+        let event = match waiting {
+            true => match timeout_at(cut, events.recv()).await {
+                Ok(event) => event,
+                Err(_) => return (round, false),
+            },
+            false => events.recv().await,
+        };
+        match event {
+            None => return (round, true),
+            Some(event) => {
+                if round.pieces.is_empty() {
+                    cut = tokio::time::Instant::now() + ROUND_WAIT;
+                }
+                round.add(event);
+            }
+        }
+    }
+    (round, false)
+}
+
+type Report = Box<dyn Fn(Progress) + Send>;
+
+/// The stages at work, and what they have done since the last commit.
+struct Worker {
+    stages: Stages,
+    options: decode::Options,
+    seen: Seen,
+    summary: Summary,
+    /// What the last commit has, and what the next one will.
+    done: Checkpoint,
+    reached: Checkpoint,
+    round: u64,
+    commit_every: Option<Duration>,
+    /// When the oldest turn that is not committed was taken.
+    waiting_since: Option<Instant>,
+    report: Report,
+}
+
+impl Worker {
+    /// Takes up the stages where the last commit left them.
+    fn new(mut stages: Stages, config: &Config, report: Report) -> anyhow::Result<Worker> {
+        let mut summary = Summary::default();
+        let mut saved = Commit::default();
+        if let Some((archive, state)) = &mut stages.archive {
+            saved = state.load()?.unwrap_or_default();
+            archive.publish(&saved.objects).context("finishing the last commit")?;
+            archive.sweep()?;
+            summary.archive = Some(archive.dir().display().to_string());
+        }
+        stages.detector.restore(&saved.detector).map_err(anyhow::Error::msg).context("restoring the detector")?;
+        stages.triage.restore(&saved.triage).context("restoring the findings")?;
+        Ok(Worker {
+            stages,
+            options: config.source.decode.clone(),
+            seen: Seen::default(),
+            summary,
+            reached: saved.checkpoint.clone(),
+            done: saved.checkpoint,
+            round: saved.round,
+            commit_every: config.source.follow.then_some(config.commit_every),
+            waiting_since: None,
+            report,
+        })
+    }
+
+    /// Takes a round all the way: records to rows, rows to findings and to the archive, and a commit when it is due.
+    fn turn(&mut self, round: Round) -> anyhow::Result<()> {
+        let now = Timestamp::now();
+        let bytes = round.bytes;
+        let (records, mut rejects) = self.take_apart(round);
+        let start = Instant::now();
+        let batches = self.parse(records, &mut rejects);
+        METRICS.queue_bytes.with_label_values(&["source"]).sub(bytes as i64);
+        let start = self.spent("parse", start);
+        let batches = self.drop_duplicates(batches);
+        let start = self.spent("duplicates", start);
+        let found = self.stages.detector.observe(&batches, now);
+        let start = self.spent("detect", start);
+        let changed = self.stages.triage.settle(found, now);
+        let start = self.spent("triage", start);
+        if let Some(journal) = &mut self.stages.journal {
+            journal.append(&changed).context("writing findings")?;
+        }
+        let start = self.spent("deliver", start);
+        if let Some((archive, _)) = &mut self.stages.archive {
+            archive.add(batches, bytes);
+            let kept = rejects.iter().map(|reject| reject.bytes.len()).sum();
+            archive.add(catalog::rejects_batch(&rejects, now).into_iter().collect(), kept);
+            let waited = self.waiting_since.map(|since| since.elapsed());
+            if archive.is_full() || waited.zip(self.commit_every).is_some_and(|(waited, most)| waited >= most) {
+                self.commit()?;
+            }
+        }
+        self.spent("archive", start);
+        (self.report)(Progress {
+            files: self.summary.files_read + self.summary.files_already_read,
+            bytes_read: self.summary.bytes_read,
+            records: self.summary.total(|counts| counts.records),
+            findings: self.stages.triage.len() as u64,
+        });
+        Ok(())
+    }
+
+    /// Adds the seconds since `start` to a stage, and starts the next.
+    fn spent(&mut self, stage: &str, start: Instant) -> Instant {
+        let now = Instant::now();
+        let seconds = (now - start).as_secs_f64();
+        *self.summary.stage_seconds.entry(stage.to_owned()).or_default() += seconds;
+        METRICS.stage_seconds.with_label_values(&[stage]).inc_by(seconds);
+        now
+    }
+
+    /// Notes what the sources said, and gives the records and rejects of the round.
+    fn take_apart(&mut self, round: Round) -> (Vec<Records>, Vec<Reject>) {
+        self.summary.unreadable.extend(round.unreadable);
+        self.summary.files_already_read += round.already_read;
+        self.summary.bytes_inflated += round.bytes as u64;
+        METRICS.bytes.with_label_values(&["inflated"]).inc_by(round.bytes as u64);
+        let (mut records, mut rejects) = (Vec::new(), Vec::new());
+        for piece in round.pieces {
+            self.summary.bytes_read += piece.read_bytes;
+            METRICS.bytes.with_label_values(&["read"]).inc_by(piece.read_bytes);
+            self.waiting_since.get_or_insert_with(Instant::now);
+            self.summary.files_read += u64::from(piece.position.offset == Offset::End);
+            if &*piece.position.partition != "-" {
+                self.reached.advance(piece.position);
+            }
+            self.count(&piece.counts);
+            rejects.extend(piece.rejects);
+            records.extend(piece.records);
+        }
+        (records, rejects)
+    }
+
+    /// Records to rows, on all cores.
+    fn parse(&mut self, records: Vec<Records>, rejects: &mut Vec<Reject>) -> Vec<Batch> {
+        let mut groups: Vec<Vec<Records>> = Vec::new();
+        let mut room = 0;
+        for records in records {
+            if room == 0 {
+                groups.push(Vec::new());
+                room = GROUP_BYTES;
+            }
+            room = room.saturating_sub(records.bytes_len().max(1));
+            groups.last_mut().expect("a group was just pushed").push(records);
+        }
+        let options = &self.options;
+        let parsed: Vec<_> = groups
+            .into_par_iter()
+            .with_max_len(1)
+            .map(|group| {
+                let (mut rejects, mut counts) = (Vec::new(), Counts::default());
+                (logs::batches(group, options, &mut rejects, &mut counts), rejects, counts)
+            })
+            .collect();
+        let mut batches = Vec::new();
+        for (found, rejected, counts) in parsed {
+            self.count(&counts);
+            rejects.extend(rejected);
+            batches.extend(found);
+        }
+        batches
+    }
+
+    fn count(&mut self, counts: &Counts) {
+        for (&name, tally) in &counts.0 {
+            let label = if name.is_empty() { "unknown" } else { name };
+            let table = self.summary.table(label);
+            table.records += tally.records;
+            table.rows += tally.rows;
+            table.rejects += tally.rejects;
+            table.set_aside += tally.set_aside;
+            METRICS.records.with_label_values(&[label]).inc_by(tally.records);
+            METRICS.rows.with_label_values(&[label]).inc_by(tally.rows);
+            METRICS.rejects.with_label_values(&[label]).inc_by(tally.rejects);
+            METRICS.set_aside.with_label_values(&[label]).inc_by(tally.set_aside);
+        }
+    }
+
+    fn drop_duplicates(&mut self, batches: Vec<Batch>) -> Vec<Batch> {
+        let mut kept = Vec::with_capacity(batches.len());
+        for batch in batches {
+            let name = batch.table.name;
+            let (batch, doubled) = self.seen.take_new(batch);
+            if doubled > 0 {
+                let table = self.summary.table(name);
+                table.rows -= doubled;
+                table.duplicates += doubled;
+                METRICS.duplicates.with_label_values(&[name]).inc_by(doubled);
+            }
+            kept.push(batch);
+        }
+        kept
+    }
+
+    /// Makes everything since the last commit permanent: files first, then the one transaction that names them, then
+    /// their move into place. A crash between any two of these loses nothing and doubles nothing.
+    fn commit(&mut self) -> anyhow::Result<()> {
+        let Some((archive, state)) = &mut self.stages.archive else {
+            return Ok(());
+        };
+        if self.reached == self.done && self.waiting_since.is_none() {
+            return Ok(());
+        }
+        self.round += 1;
+        let objects = archive.write(self.round).context("writing the archive")?;
+        let journal_bytes = match &mut self.stages.journal {
+            Some(journal) => journal.sync().context("writing findings")?,
+            None => 0,
+        };
+        let commit = Commit {
+            round: self.round,
+            checkpoint: self.reached.clone(),
+            objects,
+            detector: self.stages.detector.snapshot(),
+            triage: self.stages.triage.snapshot(),
+            journal_bytes,
+        };
+        state.commit(&commit)?;
+        archive.publish(&commit.objects).context("moving committed files into place")?;
+        self.done = self.reached.clone();
+        self.waiting_since = None;
+        METRICS.commits.with_label_values(&[] as &[&str]).inc();
+        for object in &commit.objects {
+            let table = self.summary.table(&object.table);
+            table.archived_files += 1;
+            table.archived_bytes += object.bytes;
+            METRICS.archived_bytes.with_label_values(&[&object.table]).inc_by(object.bytes);
+        }
+        Ok(())
+    }
+
+    fn finish(mut self, started: Instant) -> anyhow::Result<Outcome> {
+        let start = Instant::now();
+        self.commit()?;
+        self.spent("archive", start);
+        let findings = self.stages.triage.findings();
+        for finding in &findings {
+            *self.summary.findings.entry(finding.severity.to_string()).or_default() += 1;
+        }
+        for (rule, cost) in self.stages.detector.costs() {
+            METRICS.rule_seconds.with_label_values(&[rule]).inc_by(cost.seconds);
+            METRICS.rule_hits.with_label_values(&[rule]).inc_by(cost.hits);
+            METRICS.rule_errors.with_label_values(&[rule]).inc_by(cost.failed);
+        }
+        self.summary.suppressed = self.stages.triage.suppressions().hidden().map(|(_, _, count)| count).sum();
+        self.summary.seconds = started.elapsed().as_secs_f64();
+        Ok(Outcome { summary: self.summary, findings })
+    }
+}

@@ -1,0 +1,359 @@
+//! Paths, globs and standard input → pieces of whole records, each with the position it brings its file to.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fs;
+use std::io::{self, Seek};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, UNIX_EPOCH};
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::decode::{self, Counts, Input, Records};
+use crate::metrics::METRICS;
+use crate::position::{Checkpoint, Offset, Position};
+use crate::table::{Origin, Reject};
+
+/// Files up to this size are read whole, so that gzip can be inflated in one shot; larger ones are streamed.
+const WHOLE_BYTES_MAX: u64 = 4 << 20;
+/// How often `--follow` looks for new files.
+const POLL: Duration = Duration::from_secs(1);
+/// Pieces that may wait between the readers and the pipeline; each is a few MiB at most.
+const PIECES_WAITING_MAX: usize = 8;
+
+/// What one read brought. Pieces of one file come in order; those of different files interleave.
+pub struct Piece {
+    pub records: Option<Records>,
+    pub rejects: Vec<Reject>,
+    /// The rejects, counted.
+    pub counts: Counts,
+    /// Where the file stands once this piece is done.
+    pub position: Position,
+    /// Stored bytes read since the file's last piece.
+    pub read_bytes: u64,
+}
+
+/// What the readers send.
+pub enum Event {
+    Piece(Piece),
+    /// A file that could not be opened or read to its end, and why.
+    Unreadable {
+        name: String,
+        why: String,
+    },
+    /// A file that an earlier run had read to its end.
+    AlreadyRead,
+}
+
+/// One file to read.
+#[derive(Clone, Debug)]
+struct File {
+    /// As shown to people; `-` is standard input.
+    name: String,
+    path: PathBuf,
+    bytes: u64,
+    /// Names the file's version: a file that changes is another partition and is read again.
+    partition: Arc<str>,
+}
+
+/// What to read and how.
+#[derive(Clone)]
+pub struct Config {
+    /// Paths of files or folders, globs, or `-`.
+    pub from: Vec<String>,
+    /// Folder never to read from: the archive.
+    pub exclude: Option<PathBuf>,
+    /// Keep looking for new files.
+    pub follow: bool,
+    pub readers: usize,
+    pub decode: decode::Options,
+}
+
+/// Starts reading; the channel ends when the input does, or soon after `stop`.
+///
+/// Files that `resume` has as done are passed over, and one that was left in the middle is read again from its start
+/// but only what lies behind its offset is sent.
+pub fn read(config: Config, resume: Checkpoint, stop: CancellationToken) -> mpsc::Receiver<Event> {
+    let (feed, events) = mpsc::channel(PIECES_WAITING_MAX);
+    let queue = Arc::new(Queue::default());
+    let config = Arc::new(config);
+    for _ in 0..config.readers.max(1) {
+        let (config, queue, feed, stop) = (config.clone(), queue.clone(), feed.clone(), stop.clone());
+        let resume = resume.clone();
+        thread::spawn(move || {
+            while let Some(file) = queue.take() {
+                if stop.is_cancelled() || read_file(&config, &file, &resume, &feed, &stop).is_err() {
+                    return;
+                }
+            }
+        });
+    }
+    thread::spawn(move || list(&config, &queue, &feed, &stop));
+    events
+}
+
+/// Files waiting to be read.
+#[derive(Default)]
+struct Queue {
+    files: Mutex<(VecDeque<File>, bool)>,
+    changed: std::sync::Condvar,
+}
+
+impl Queue {
+    fn put(&self, files: impl IntoIterator<Item = File>) {
+        self.files.lock().expect("no reader panics while holding the queue").0.extend(files);
+        self.changed.notify_all();
+    }
+
+    fn close(&self) {
+        self.files.lock().expect("no reader panics while holding the queue").1 = true;
+        self.changed.notify_all();
+    }
+
+    fn take(&self) -> Option<File> {
+        let mut files = self.files.lock().expect("no reader panics while holding the queue");
+        loop {
+            match files.0.pop_front() {
+                Some(file) => return Some(file),
+                None if files.1 => return None,
+                None => files = self.changed.wait(files).expect("no reader panics while holding the queue"),
+            }
+        }
+    }
+}
+
+/// Finds the files once, or again and again when following.
+///
+/// When following, a file is taken once its size and time of change have stayed the same between two looks.
+fn list(config: &Config, queue: &Queue, feed: &mpsc::Sender<Event>, stop: &CancellationToken) {
+    let mut taken = BTreeSet::new();
+    let mut complained = BTreeSet::new();
+    let mut before: BTreeMap<PathBuf, Arc<str>> = BTreeMap::new();
+    loop {
+        let mut found = Vec::new();
+        let mut now = BTreeMap::new();
+        for spec in &config.from {
+            expand(spec, config.exclude.as_deref(), &mut |result| match result {
+                Ok(file) => {
+                    let settled = !config.follow || before.get(&file.path) == Some(&file.partition);
+                    now.insert(file.path.clone(), file.partition.clone());
+                    if settled && taken.insert(file.partition.clone()) {
+                        found.push(file);
+                    }
+                }
+                Err((name, why)) => {
+                    // when following, what is not there yet may still come
+                    if !(config.follow && why == NOTHING_THERE) && complained.insert(name.clone()) {
+                        let _ = feed.blocking_send(Event::Unreadable { name, why });
+                    }
+                }
+            });
+        }
+        before = now;
+        queue.put(found);
+        if !config.follow || stop.is_cancelled() {
+            break;
+        }
+        thread::sleep(POLL);
+        if stop.is_cancelled() {
+            break;
+        }
+    }
+    queue.close();
+}
+
+const NOTHING_THERE: &str = "no such file or folder";
+
+type Found<'a> = dyn FnMut(Result<File, (String, String)>) + 'a;
+
+/// Names every file that a path, folder or glob stands for, in the order of their names.
+fn expand(spec: &str, exclude: Option<&Path>, found: &mut Found<'_>) {
+    if spec == "-" {
+        return found(Ok(File { name: "-".into(), path: "-".into(), bytes: u64::MAX, partition: "-".into() }));
+    }
+    let path = Path::new(spec);
+    if path.exists() {
+        return walk(path, exclude, found);
+    }
+    match glob::glob(spec) {
+        Ok(paths) if spec.contains(['*', '?', '[']) => {
+            let mut any = false;
+            for path in paths {
+                any = true;
+                match path {
+                    Ok(path) => walk(&path, exclude, found),
+                    Err(error) => found(Err((error.path().display().to_string(), error.error().to_string()))),
+                }
+            }
+            if !any {
+                found(Err((spec.to_owned(), "no file matches".to_owned())));
+            }
+        }
+        _ => found(Err((spec.to_owned(), NOTHING_THERE.to_owned()))),
+    }
+}
+
+/// A file itself, or every file below a folder; names that begin with a dot, and archives of ours, are passed over.
+fn walk(path: &Path, exclude: Option<&Path>, found: &mut Found<'_>) {
+    let entries =
+        walkdir::WalkDir::new(path).follow_links(true).sort_by_file_name().into_iter().filter_entry(|entry| {
+            let hidden = entry.depth() > 0 && entry.file_name().to_string_lossy().starts_with('.');
+            let archive = entry.file_type().is_dir()
+                && (entry.path().join("_weir").is_dir() || exclude.is_some_and(|exclude| same(entry.path(), exclude)));
+            !hidden && !archive
+        });
+    for entry in entries {
+        let described = entry.map_err(|error| {
+            let name = error.path().unwrap_or(path).display().to_string();
+            (name, error.io_error().map_or_else(|| error.to_string(), io::Error::to_string))
+        });
+        match described {
+            Ok(entry) if entry.file_type().is_dir() => {}
+            Ok(entry) => found(describe(entry.path())),
+            Err(error) => found(Err(error)),
+        }
+    }
+}
+
+fn same(a: &Path, b: &Path) -> bool {
+    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
+}
+
+fn describe(path: &Path) -> Result<File, (String, String)> {
+    let name = path.display().to_string();
+    let meta = fs::metadata(path).map_err(|error| (name.clone(), error.to_string()))?;
+    let changed =
+        meta.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).map_or(0, |since| since.as_nanos());
+    let whole = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    Ok(File {
+        partition: format!("file:{}|{}|{changed}", whole.display(), meta.len()).into(),
+        path: path.to_owned(),
+        bytes: if meta.is_file() { meta.len() } else { u64::MAX },
+        name,
+    })
+}
+
+/// The pipeline has gone: nobody takes pieces any more.
+struct Gone;
+
+/// Reads one file to its end, or to the first error.
+fn read_file(
+    config: &Config,
+    file: &File,
+    resume: &Checkpoint,
+    feed: &mpsc::Sender<Event>,
+    stop: &CancellationToken,
+) -> Result<(), Gone> {
+    let send = |event| feed.blocking_send(event).map_err(|_| Gone);
+    let persistent = &*file.partition != "-";
+    if persistent && resume.is_done(&file.partition) {
+        return send(Event::AlreadyRead);
+    }
+    let done: u64 = match resume.0.get(&file.partition) {
+        Some(Offset::At(digits)) if persistent => digits.parse().unwrap_or(0),
+        _ => 0,
+    };
+    let unreadable = |error: io::Error| Event::Unreadable { name: file.name.clone(), why: error.to_string() };
+    let (input, mut watched) = match open(file) {
+        Ok(opened) => opened,
+        Err(error) => return send(unreadable(error)),
+    };
+    let origin = Arc::new(Origin::from_name(&file.name));
+    let mut reader = decode::open(input, origin, &config.decode);
+    let mut read_before = 0;
+    let mut inflated = 0;
+    loop {
+        if stop.is_cancelled() {
+            return Ok(());
+        }
+        let (mut rejects, mut counts) = (Vec::new(), Counts::default());
+        let next = match reader.next(&mut rejects, &mut counts) {
+            Ok(next) => next,
+            Err(error) => return send(unreadable(error)),
+        };
+        let end = next.is_none();
+        inflated += next.as_ref().map_or(0, |records| records.bytes_len() as u64);
+        let read = match &mut watched {
+            // Parquet is not read from front to back
+            Some(handle) => handle.stream_position().unwrap_or(0).min(file.bytes).max(read_before),
+            None if file.name == "-" => inflated,
+            None => file.bytes,
+        };
+        let offset = match &next {
+            Some(records) => Offset::at(records.end()),
+            None => Offset::End,
+        };
+        let skip = !end && offset <= Offset::at(done);
+        if !skip {
+            let bytes = next.as_ref().map_or(0, |records| records.bytes_len() as i64);
+            METRICS.queue_bytes.with_label_values(&["source"]).add(bytes);
+            send(Event::Piece(Piece {
+                records: next,
+                rejects,
+                counts,
+                position: Position { partition: file.partition.clone(), offset },
+                read_bytes: read - read_before,
+            }))?;
+            read_before = read;
+        }
+        if end {
+            return Ok(());
+        }
+    }
+}
+
+/// The input, and for a large file a second handle that tells how far it has been read.
+fn open(file: &File) -> io::Result<(Input, Option<fs::File>)> {
+    if file.name == "-" {
+        return Ok((Input::Stream(Box::new(io::stdin())), None));
+    }
+    if file.bytes <= WHOLE_BYTES_MAX {
+        return Ok((Input::Bytes(Bytes::from(fs::read(&file.path)?)), None));
+    }
+    let handle = fs::File::open(&file.path)?;
+    let watched = handle.try_clone()?;
+    Ok((Input::File(handle), Some(watched)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(spec: &str, exclude: Option<&Path>) -> (Vec<String>, Vec<String>) {
+        let (mut files, mut errors) = (Vec::new(), Vec::new());
+        expand(spec, exclude, &mut |result| match result {
+            Ok(file) => files.push(Path::new(&file.name).file_name().unwrap().to_string_lossy().into_owned()),
+            Err((_, why)) => errors.push(why),
+        });
+        (files, errors)
+    }
+
+    #[test]
+    fn a_folder_gives_its_files_but_neither_hidden_ones_nor_an_archive() {
+        let dir = tempfile::tempdir().unwrap();
+        for file in ["b.gz", "a.json", ".hidden", "sub/c.log", "out/_weir/state", "out/x.parquet", "kept/y.parquet"] {
+            let path = dir.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "x").unwrap();
+        }
+        let all = dir.path().to_string_lossy().into_owned();
+        assert_eq!(names(&all, None).0, ["a.json", "b.gz", "y.parquet", "c.log"]);
+        assert_eq!(names(&all, Some(&dir.path().join("kept"))).0, ["a.json", "b.gz", "c.log"]);
+        assert_eq!(names(&format!("{all}/*.json"), None).0, ["a.json"]);
+        assert_eq!(names(&format!("{all}/*.none"), None).1, ["no file matches"]);
+        assert_eq!(names(&format!("{all}/nothing"), None).1, [NOTHING_THERE]);
+    }
+
+    #[test]
+    fn a_file_that_changed_is_another_partition() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        fs::write(&path, "x").unwrap();
+        let before = describe(&path).unwrap().partition;
+        fs::write(&path, "xy").unwrap();
+        assert_ne!(before, describe(&path).unwrap().partition);
+    }
+}

@@ -1,0 +1,137 @@
+//! SQL text → rows of the archive: the analyst's session over every table of the catalog.
+
+mod table;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow, bail};
+use arrow::array::RecordBatch;
+use arrow::datatypes::{Field, Schema, SchemaRef};
+use datafusion::error::DataFusionError;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::context::SQLOptions;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::prelude::{SessionConfig, SessionContext};
+use datafusion::sql::parser::Statement;
+use futures::StreamExt;
+
+use crate::archive::layout::PRIVATE;
+use crate::archive::read::{self, Reading};
+use crate::catalog;
+use crate::detect;
+use table::ArchivedTable;
+
+/// A session over the archive as it is now: files committed later are not seen. Tables without rows are there, empty.
+/// While the session or a stream of it lives, the archive's files stay where they are, so compaction waits.
+///
+/// # Errors
+/// When there is no archive in `dir`, or it cannot be read.
+pub fn session(dir: &Path) -> anyhow::Result<SessionContext> {
+    let dir = dir.canonicalize().with_context(|| format!("opening the archive {}", dir.display()))?;
+    let has_table = catalog::tables().any(|table| dir.join(table.name).is_dir());
+    if !has_table && !dir.join(PRIVATE).is_dir() {
+        bail!("{} is not an archive: `weir run --archive {0}` makes one", dir.display());
+    }
+    let config = SessionConfig::new()
+        .with_information_schema(true)
+        .with_parquet_bloom_filter_pruning(true)
+        .with_parquet_page_index_pruning(true)
+        .set_bool("datafusion.execution.parquet.pushdown_filters", true)
+        .set_bool("datafusion.execution.parquet.reorder_filters", true)
+        .with_extension(Arc::new(Reading::start(&dir)?));
+    let session = detect::session::session(config);
+    for table in catalog::tables() {
+        let provider = ArchivedTable::new(table, read::files(&dir, table)?)?;
+        session.register_table(table.name, Arc::new(provider))?;
+    }
+    Ok(session)
+}
+
+/// Runs one query: SELECT, WITH, VALUES, EXPLAIN, SHOW or DESCRIBE. A field of a struct that has no alias is shown by
+/// its last name where that is unique: `userIdentity.arn` as `arn`.
+///
+/// # Errors
+/// When the text is not one such query, or names what is not there; the message is written for the person who typed it.
+pub async fn query(session: &SessionContext, sql: &str) -> anyhow::Result<SendableRecordBatchStream> {
+    let statement = parse(sql)?;
+    let plan = session.state().statement_to_plan(statement).await.map_err(readable)?;
+    let queries_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+    if queries_only.verify_plan(&plan).is_err() {
+        bail!("only queries are allowed here: SELECT, WITH, EXPLAIN, SHOW or DESCRIBE");
+    }
+    let rows = session.execute_logical_plan(plan).await.map_err(readable)?;
+    let stream = rows.execute_stream().await.map_err(readable)?;
+    Ok(named_shortly(stream))
+}
+
+fn parse(sql: &str) -> anyhow::Result<Statement> {
+    let mut statements = detect::session::parse(sql)?;
+    match (statements.pop_front(), statements.is_empty()) {
+        (Some(statement), true) => Ok(statement),
+        (Some(_), false) => bail!("one query at a time: there are {} statements", statements.len() + 1),
+        (None, _) => bail!("there is no query in `{}`", sql.trim()),
+    }
+}
+
+/// DataFusion's error in words for the person who typed the query.
+pub fn readable(error: DataFusionError) -> anyhow::Error {
+    let text = error.strip_backtrace();
+    if let Some((_, rest)) = text.split_once("table 'datafusion.public.")
+        && let Some((name, _)) = rest.split_once("' not found")
+    {
+        let names: Vec<_> = catalog::tables().map(|table| table.name).collect();
+        return anyhow!("there is no table `{name}`; the tables are {}", names.join(", "));
+    }
+    const PREFIXES: [&str; 8] = [
+        "Error during planning: ",
+        "Schema error: ",
+        "SQL error: ",
+        "Execution error: ",
+        "External error: ",
+        "Arrow error: ",
+        "Parquet error: ",
+        "type_coercion\ncaused by\n",
+    ];
+    let mut text = text.as_str();
+    while let Some(rest) = PREFIXES.iter().find_map(|prefix| text.strip_prefix(prefix)) {
+        text = rest;
+    }
+    let parser = text.strip_prefix("ParserError(\"").or_else(|| text.strip_prefix("TokenizerError(\""));
+    let text = parser.and_then(|text| text.strip_suffix("\")")).unwrap_or(text);
+    // a list of a hundred valid names helps nobody; the nearest one stands in front of it
+    let text = text.split("\nValid fields are ").next().unwrap_or(text);
+    anyhow!("{}", text.replace("datafusion.public.", "").replace("\\\"", "\""))
+}
+
+/// The same rows with `t.a[b][c]` shown as `c` where no other column is.
+fn named_shortly(stream: SendableRecordBatchStream) -> SendableRecordBatchStream {
+    let schema = short_names(&stream.schema());
+    let shown = schema.clone();
+    let rows = stream.map(move |rows| Ok(RecordBatch::try_new(shown.clone(), rows?.columns().to_vec())?));
+    Box::pin(RecordBatchStreamAdapter::new(schema, rows))
+}
+
+fn short_names(schema: &SchemaRef) -> SchemaRef {
+    let names: Vec<&str> = schema.fields().iter().map(|field| last_name(field.name())).collect();
+    let mut counts: HashMap<&str, usize> = HashMap::new();
+    names.iter().for_each(|name| *counts.entry(name).or_default() += 1);
+    let fields = schema.fields().iter().zip(&names).map(|(field, name)| match counts[name] {
+        1 => field.as_ref().clone().with_name(*name),
+        _ => field.as_ref().clone(),
+    });
+    Arc::new(Schema::new_with_metadata(fields.collect::<Vec<Field>>(), schema.metadata().clone()))
+}
+
+/// `arn` of `cloudtrail.useridentity[arn]`; other expressions keep their whole text.
+fn last_name(name: &str) -> &str {
+    let inner = name.strip_suffix(']').and_then(|name| name.rsplit_once('['));
+    match inner {
+        Some((owner, last)) if !owner.contains(' ') && last.starts_with(|c: char| c.is_ascii_alphabetic()) => last,
+        _ => name,
+    }
+}
+
+#[cfg(test)]
+mod tests;

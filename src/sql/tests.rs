@@ -1,0 +1,154 @@
+use arrow::util::pretty::pretty_format_batches;
+use futures::TryStreamExt;
+
+use super::*;
+use crate::archive::{Archive, Config, fixture};
+use crate::logs::cloudtrail::CLOUDTRAIL;
+use crate::logs::vpc_flow::VPC_FLOW;
+
+/// Two days, two accounts, one of them hostile.
+fn archive() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let mut archive = Archive::open(dir.path(), &Config::default()).unwrap();
+    let lines = [
+        r#"{"account":"111122223333","region":"us-east-1","eventtime":"2024-08-01T10:00:00Z","eventname":"GetUser","eventid":"a","useridentity":{"type":"Root","arn":"arn:aws:iam::111122223333:root"}}"#,
+        r#"{"account":"111122223333","region":"us-east-1","eventtime":"2024-08-02T10:00:00Z","eventname":"PutObject","eventid":"b","requestparameters":"{\"bucketName\":\"x\"}","resources":[{"arn":"arn:aws:s3:::x"}]}"#,
+        r#"{"account":"../é","region":null,"eventname":"GetUser","eventid":"c","readonly":true}"#,
+    ];
+    archive.add(vec![fixture::batch(&CLOUDTRAIL, &lines)], 0);
+    archive.add(vec![fixture::batch(&VPC_FLOW, &[r#"{"account":"111122223333","start":1722511823}"#])], 0);
+    let objects = archive.write(1).unwrap();
+    archive.publish(&objects).unwrap();
+    dir
+}
+
+async fn run(dir: &Path, sql: &str) -> anyhow::Result<String> {
+    let session = session(dir)?;
+    let rows: Vec<_> = query(&session, sql).await?.try_collect().await?;
+    let text = pretty_format_batches(&rows)?.to_string();
+    let lines = text.lines().filter(|line| line.starts_with('|'));
+    Ok(lines.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>().join("\n"))
+}
+
+async fn check(sql: &str, expected: &str) {
+    assert_eq!(run(archive().path(), sql).await.unwrap(), expected, "{sql}");
+}
+
+#[tokio::test]
+async fn columns_of_files_and_folders_are_queried_alike() {
+    check(
+        "SELECT account, region, day, eventName FROM cloudtrail ORDER BY eventid",
+        "| account | region | day | eventname |\n\
+         | 111122223333 | us-east-1 | 2024-08-01 | GetUser |\n\
+         | 111122223333 | us-east-1 | 2024-08-02 | PutObject |\n\
+         | ../é | unknown | | GetUser |",
+    )
+    .await;
+    check("SELECT eventid FROM cloudtrail WHERE day = '2024-08-02'", "| eventid |\n| b |").await;
+    check("SELECT eventid FROM cloudtrail WHERE day IS NULL AND readonly", "| eventid |\n| c |").await;
+    check(
+        "SELECT eventid FROM cloudtrail WHERE account = '../é' OR eventid = 'a' ORDER BY 1",
+        "| eventid |\n| a |\n| c |",
+    )
+    .await;
+    check("SELECT count(*) AS n FROM cloudtrail WHERE region = 'us-east-1' LIMIT 1", "| n |\n| 2 |").await;
+    check("SELECT start, account FROM vpc_flow", "| start | account |\n| 1722511823 | 111122223333 |").await;
+}
+
+#[tokio::test]
+async fn a_limit_counts_rows_that_match() {
+    check("SELECT eventid FROM cloudtrail WHERE eventname = 'PutObject' LIMIT 1", "| eventid |\n| b |").await;
+}
+
+#[tokio::test]
+async fn nested_fields_are_shown_by_their_last_name_where_it_is_unique() {
+    check(
+        "SELECT userIdentity.arn FROM cloudtrail WHERE userIdentity.type = 'Root'",
+        "| arn |\n| arn:aws:iam::111122223333:root |",
+    )
+    .await;
+    check("SELECT resources[1].arn FROM cloudtrail WHERE eventid = 'b'", "| arn |\n| arn:aws:s3:::x |").await;
+    let both = run(archive().path(), "SELECT userIdentity.arn, resources[1].arn FROM cloudtrail").await.unwrap();
+    assert!(both.starts_with("| cloudtrail.useridentity[arn] |"), "{both}");
+    assert_eq!(last_name("concat(a[x], b[y]) || c[z]"), "concat(a[x], b[y]) || c[z]");
+}
+
+#[tokio::test]
+async fn json_text_is_read_with_arrows_and_functions() {
+    check(
+        "SELECT json_get_str(requestParameters, 'bucketName') AS f FROM cloudtrail \
+         WHERE requestParameters ->> 'bucketName' = 'x'",
+        "| f |\n| x |",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_table_without_rows_is_empty_and_an_unknown_one_is_an_error_that_names_the_others() {
+    check("SELECT count(*) AS n FROM reject", "| n |\n| 0 |").await;
+    let error = run(archive().path(), "SELECT * FROM cloudtrial").await.unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "there is no table `cloudtrial`; the tables are cloudtrail, vpc_flow, glue_job_run, glue_log, reject"
+    );
+    let error = run(archive().path(), "SELECT eventnam FROM cloudtrail").await.unwrap_err().to_string();
+    assert_eq!(error, "No field named eventnam. Did you mean 'cloudtrail.eventname'?");
+}
+
+#[tokio::test]
+async fn only_queries_run() {
+    let dir = archive();
+    let file = dir.path().join("out.csv");
+    for sql in [
+        format!("COPY cloudtrail TO '{}'", file.display()),
+        format!("EXPLAIN ANALYZE COPY cloudtrail TO '{}'", file.display()),
+        "CREATE TABLE t AS SELECT 1".into(),
+        format!("CREATE EXTERNAL TABLE t STORED AS CSV LOCATION '{}'", file.display()),
+        "INSERT INTO cloudtrail SELECT * FROM cloudtrail".into(),
+        "DROP TABLE cloudtrail".into(),
+        "SET datafusion.execution.batch_size = 1".into(),
+    ] {
+        assert!(run(dir.path(), &sql).await.is_err(), "{sql}");
+    }
+    assert!(!file.exists());
+    assert!(run(dir.path(), "SELECT 1; SELECT 2").await.unwrap_err().to_string().contains("one query at a time"));
+    for sql in ["DESCRIBE cloudtrail", "SHOW TABLES", "EXPLAIN SELECT 1", "WITH a AS (SELECT 1) SELECT * FROM a"] {
+        run(dir.path(), sql).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_folder_without_an_archive_is_an_error_that_names_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let error = session(dir.path()).err().unwrap().to_string();
+    assert!(error.contains(" is not an archive"), "{error}");
+}
+
+#[tokio::test]
+async fn folders_that_cannot_match_are_not_opened() {
+    let dir = archive();
+    let explained = run(dir.path(), "EXPLAIN SELECT eventid FROM cloudtrail WHERE day = '2024-08-02'").await.unwrap();
+    assert!(explained.contains("day=2024-08-02"), "{explained}");
+    assert!(!explained.contains("day=2024-08-01"), "{explained}");
+}
+
+#[tokio::test]
+async fn files_of_an_older_weir_lack_columns_and_fields() {
+    use arrow::array::{ArrayRef, StringArray, StructArray};
+    use parquet::arrow::ArrowWriter;
+    let dir = archive();
+    let folder = dir.path().join("cloudtrail/account=111122223333/region=us-east-1/day=2024-08-01");
+    let text = |value: &str| Arc::new(StringArray::from(vec![value])) as ArrayRef;
+    let identity =
+        StructArray::from(vec![(Arc::new(Field::new("type", arrow::datatypes::DataType::Utf8, true)), text("Root"))]);
+    let rows =
+        RecordBatch::try_from_iter([("eventid", text("old")), ("useridentity", Arc::new(identity) as _)]).unwrap();
+    let file = std::fs::File::create(folder.join("0.parquet")).unwrap();
+    let mut writer = ArrowWriter::try_new(file, rows.schema(), None).unwrap();
+    writer.write(&rows).unwrap();
+    writer.close().unwrap();
+    let sql = "SELECT eventid, eventname, userIdentity.arn, userIdentity.type FROM cloudtrail WHERE eventid = 'old'";
+    assert_eq!(run(dir.path(), sql).await.unwrap(), "| eventid | eventname | arn | type |\n| old | | | Root |");
+    let sql = "SELECT eventid FROM cloudtrail WHERE userIdentity.type = 'Root' AND userIdentity.arn IS NULL";
+    assert_eq!(run(dir.path(), sql).await.unwrap(), "| eventid |\n| old |");
+}

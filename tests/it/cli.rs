@@ -1,0 +1,134 @@
+//! What a user types, and what comes back: exit codes, help, wrong flags, empty and broken input.
+
+use std::fs;
+use std::io::Read;
+use std::process::{Command, Stdio};
+
+use crate::support::{code, lines, path, repository, text, weir};
+
+#[test]
+fn every_command_has_help_with_an_example() {
+    let folder = tempfile::tempdir().unwrap();
+    for command in [
+        &["--help"][..],
+        &["run", "--help"],
+        &["demo", "--help"],
+        &["sql", "--help"],
+        &["rules", "--help"],
+        &["tables", "--help"],
+    ] {
+        let output = weir(command, folder.path());
+        let help = text(&output.stdout);
+        assert_eq!(code(&output), 0, "{command:?}");
+        assert!(help.contains("Example"), "{command:?}: {help}");
+    }
+    let output = weir(&["--version"], folder.path());
+    assert_eq!(text(&output.stdout), format!("weir {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn usage_errors_exit_with_2_and_say_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let sample = path(&repository("tests/data/cloudtrail/ordinary"));
+    for (arguments, says) in [
+        (&["run"][..], "--from"),
+        (&["run", "--from", "x", "--no-such-flag"], "--no-such-flag"),
+        (&["run", "--from", &sample, "--table", "cloudtrial"], "cloudtrail"),
+        (&["run", "--from", &sample, "--follow", "--format", "csv"], "ndjson"),
+        (&["run", "--from", &sample, "-c", "none.toml"], "none.toml"),
+        (&["run", "--from", &sample, "--rules", "no-such-folder"], "no-such-folder"),
+        (&["tables", "x"], "cloudtrail"),
+        (&["sql", "SELECT 1", "--archive", "no-such-archive"], "no-such-archive"),
+    ] {
+        let output = weir(arguments, folder.path());
+        assert_eq!(code(&output), 2, "{arguments:?}: {}", text(&output.stderr));
+        assert!(text(&output.stderr).contains(says), "{arguments:?}: {}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn a_wrong_key_in_the_configuration_is_named_with_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("weir.toml"), "from = ['x']\n\n[archive]\ndri = 'x'\n").unwrap();
+    let output = weir(&["run", "-c", "weir.toml"], folder.path());
+    assert_eq!(code(&output), 2);
+    let says = text(&output.stderr);
+    assert!(says.contains("weir.toml") && says.contains("line 4") && says.contains("dri"), "{says}");
+}
+
+#[test]
+fn findings_of_a_severity_exit_with_1() {
+    let folder = tempfile::tempdir().unwrap();
+    let attack = path(&repository("tests/data/cloudtrail/stratus/aws.persistence.iam-create-admin-user.json.gz"));
+    let run = |least: &str| weir(&["run", "--from", &attack, "--archive", "none", "--fail-on", least], folder.path());
+    assert_eq!(code(&run("medium")), 1);
+    assert_eq!(code(&run("critical")), 0);
+}
+
+#[test]
+fn input_that_cannot_be_read_exits_with_3_and_the_rest_is_judged() {
+    let folder = tempfile::tempdir().unwrap();
+    let attack = path(&repository("tests/data/cloudtrail/stratus/aws.persistence.iam-create-admin-user.json.gz"));
+    let output =
+        weir(&["run", "--from", &attack, "missing.json", "--archive", "none", "--format", "ndjson"], folder.path());
+    assert_eq!(code(&output), 3);
+    assert!(text(&output.stderr).contains("could not read missing.json: no such file or folder"));
+    assert!(!lines(&output.stdout).is_empty());
+}
+
+#[test]
+fn an_empty_folder_gives_no_findings() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("logs")).unwrap();
+    let output = weir(&["run", "--from", "logs", "--archive", "none"], folder.path());
+    assert_eq!((code(&output), text(&output.stdout)), (0, "no findings\n".to_owned()));
+}
+
+#[test]
+fn a_pipe_closed_early_is_no_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_weir"))
+        .args(["tables", "--markdown"])
+        .current_dir(folder.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let mut says = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut says).unwrap();
+    assert!(child.wait().unwrap().success());
+    assert_eq!(says, "");
+}
+
+#[test]
+fn standard_input_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let sample =
+        fs::File::open(repository("tests/data/cloudtrail/stratus/aws.persistence.iam-create-admin-user.json.gz"));
+    let output = Command::new(env!("CARGO_BIN_EXE_weir"))
+        .args(["run", "--from", "-", "--archive", "none", "--format", "json"])
+        .current_dir(folder.path())
+        .stdin(sample.unwrap())
+        .output()
+        .unwrap();
+    let findings: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(findings.iter().any(|finding| finding["rule"] == "cloudtrail/admin_policy_attached"), "{findings:#?}");
+}
+
+#[test]
+fn an_archive_that_cannot_be_written_exits_with_4_and_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("taken"), "a file").unwrap();
+    let sample = path(&repository("tests/data/cloudtrail/ordinary"));
+    let output = weir(&["run", "--from", &sample, "--archive", "taken"], folder.path());
+    assert_eq!(code(&output), 4);
+    assert!(text(&output.stderr).contains("taken"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn completions_and_the_man_page_come_from_the_same_definitions() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(text(&weir(&["completions", "bash"], folder.path()).stdout).contains("--fail-on"));
+    assert!(text(&weir(&["man"], folder.path()).stdout).contains(".TH"));
+}

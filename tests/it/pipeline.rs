@@ -1,0 +1,234 @@
+//! The whole worker over real logs: nothing lost, nothing doubled, the same answer however it is cut or stopped.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::support::{assert_nothing_is_lost, code, judge, lines, path, repository, text, weir};
+
+#[test]
+fn every_sample_is_accounted_for() {
+    let (_, summary) = judge(&repository("tests/data/cloudtrail"));
+    assert_nothing_is_lost(&summary);
+    let table = &summary["tables"]["cloudtrail"];
+    assert!(table["rows"].as_u64().unwrap() > 300, "{summary}");
+    assert_eq!(table["rejects"], 0, "{summary}");
+}
+
+/// What names each recorded technique of tests/data/cloudtrail/stratus.
+const TECHNIQUES: &[(&str, &[&str])] = &[
+    ("aws.credential-access.ec2-steal-instance-credentials", &["instance_credentials_used_elsewhere"]),
+    ("aws.credential-access.ssm-retrieve-securestring-parameters", &["ssm_parameters_decrypted"]),
+    ("aws.defense-evasion.organizations-leave", &["organization_left"]),
+    ("aws.discovery.ec2-download-user-data", &["instance_user_data_read"]),
+    ("aws.execution.ec2-launch-unusual-instances", &["unusual_instance_launched"]),
+    ("aws.execution.ssm-start-session", &["ssm_session_started"]),
+    ("aws.exfiltration.ec2-security-group-open-port-22-ingress", &["security_group_opened"]),
+    ("aws.exfiltration.ec2-share-ebs-snapshot", &["snapshot_shared_outside"]),
+    ("aws.impact.bedrock-invoke-model", &["bedrock_model_access_enabled"]),
+    ("aws.initial-access.console-login-without-mfa", &["console_login_without_mfa"]),
+    ("aws.lateral-movement.ec2-serial-console-send-ssh-public-key", &["serial_console_key_sent"]),
+    ("aws.persistence.iam-backdoor-role", &["role_trust_opened"]),
+    ("aws.persistence.iam-backdoor-user", &["access_key_created_for_other_user"]),
+    ("aws.persistence.iam-create-admin-user", &["admin_policy_attached"]),
+    ("aws.persistence.iam-create-backdoor-role", &["role_created_for_other_account"]),
+    ("aws.persistence.lambda-layer-extension", &["lambda_layer_added"]),
+    ("aws.persistence.rolesanywhere-create-trust-anchor", &["roles_anywhere_trust_anchor_created"]),
+    ("aws.privilege-escalation.iam-update-user-login-profile", &["login_profile_changed_for_other_user"]),
+];
+
+#[test]
+fn each_recorded_technique_is_named() {
+    let mut missed = Vec::new();
+    for (technique, rules) in TECHNIQUES {
+        let (findings, summary) = judge(&repository(&format!("tests/data/cloudtrail/stratus/{technique}.json.gz")));
+        assert_nothing_is_lost(&summary);
+        let fired: BTreeSet<&str> = findings.iter().map(|finding| finding["rule"].as_str().unwrap()).collect();
+        for rule in *rules {
+            if !fired.contains(format!("cloudtrail/{rule}").as_str()) {
+                missed.push(format!("{technique}: {rule} is silent, of {fired:?}"));
+            }
+        }
+    }
+    assert!(missed.is_empty(), "{missed:#?}");
+}
+
+#[test]
+fn ordinary_traffic_raises_nothing_high() {
+    for folder in ["account", "ordinary"] {
+        let (findings, _) = judge(&repository(&format!("tests/data/cloudtrail/{folder}")));
+        let loud: Vec<_> = findings
+            .iter()
+            .filter(|finding| ["high", "critical"].contains(&finding["severity"].as_str().unwrap()))
+            .map(|finding| format!("{}: {}", finding["rule"], finding["explanation"]))
+            .collect();
+        assert!(loud.is_empty(), "{folder}: {loud:#?}");
+    }
+}
+
+/// Many small files of ordinary and attack events, in a folder of their own.
+fn many_files(folder: &Path, copies: usize) {
+    fs::create_dir_all(folder).unwrap();
+    let sample = fs::read_to_string(repository(
+        "tests/data/cloudtrail/account/218007301253_CloudTrail_us-east-1_20230710T1145Z_s7dpHbl38neqZbm2.json",
+    ))
+    .unwrap();
+    let sample: serde_json::Value = serde_json::from_str(&sample).unwrap();
+    for copy in 0..copies {
+        let mut records = sample["Records"].as_array().unwrap().clone();
+        for (place, record) in records.iter_mut().enumerate() {
+            record["eventID"] = format!("{copy:06}-{place:06}").into();
+        }
+        let file = serde_json::json!({ "Records": records });
+        fs::write(folder.join(format!("{copy:06}.json")), file.to_string()).unwrap();
+    }
+}
+
+fn count(archive: &str, folder: &Path) -> (u64, u64) {
+    let output = weir(
+        &[
+            "sql",
+            "SELECT count(*) AS rows, count(DISTINCT eventID) AS ids FROM cloudtrail",
+            "--archive",
+            archive,
+            "--format",
+            "ndjson",
+        ],
+        folder,
+    );
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let row = &lines(&output.stdout)[0];
+    (row["rows"].as_u64().unwrap(), row["ids"].as_u64().unwrap())
+}
+
+#[test]
+fn a_second_run_reads_nothing_again_and_says_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    many_files(&folder.path().join("logs"), 3);
+    let run = || {
+        let output = weir(
+            &["run", "--from", "logs", "--archive", "archive", "--format", "ndjson", "--summary", "s.json"],
+            folder.path(),
+        );
+        assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+        let summary: serde_json::Value =
+            serde_json::from_slice(&fs::read(folder.path().join("s.json")).unwrap()).unwrap();
+        (text(&output.stdout), summary["files_already_read"].as_u64().unwrap())
+    };
+    let (first, already) = run();
+    let rows = count("archive", folder.path());
+    assert_eq!(already, 0);
+    let (second, already) = run();
+    assert_eq!(already, 3);
+    assert_eq!(first, second);
+    assert_eq!(count("archive", folder.path()), rows);
+    assert_eq!(rows.0, rows.1);
+}
+
+#[test]
+fn a_run_killed_anywhere_and_started_again_loses_and_doubles_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    many_files(&folder.path().join("logs"), 120);
+    // small rounds, so that there are many commits to be killed between
+    fs::write(folder.path().join("weir.toml"), "[archive]\nbuffer_bytes = 300000\n").unwrap();
+    let arguments = |archive: &'static str| {
+        [
+            "run",
+            "-c",
+            "weir.toml",
+            "--from",
+            "logs",
+            "--archive",
+            archive,
+            "--format",
+            "ndjson",
+            "--findings",
+            "f.ndjson",
+        ]
+    };
+    let whole = weir(&arguments("whole"), folder.path());
+    assert_eq!(code(&whole), 0, "{}", text(&whole.stderr));
+    let expected = fs::read_to_string(folder.path().join("f.ndjson")).unwrap();
+    let mut killed = 0;
+    for wait_ms in (20..).step_by(60).take(40) {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_weir"))
+            .args(arguments("killed"))
+            .current_dir(folder.path())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(wait_ms));
+        if child.try_wait().unwrap().is_some() {
+            break;
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        killed += 1;
+    }
+    let last = weir(&arguments("killed"), folder.path());
+    assert_eq!(code(&last), 0, "{}", text(&last.stderr));
+    assert!(killed > 0, "the run was over before it could be killed");
+    assert_eq!(fs::read_to_string(folder.path().join("f.ndjson")).unwrap(), expected);
+    assert_eq!(count("killed", folder.path()), count("whole", folder.path()));
+}
+
+#[test]
+fn a_second_process_on_the_same_archive_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    many_files(&folder.path().join("logs"), 1);
+    let mut first = Command::new(env!("CARGO_BIN_EXE_weir"))
+        .args(["run", "--from", "logs", "--archive", "a", "--follow", "--findings", "f.ndjson"])
+        .current_dir(folder.path())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    while !folder.path().join("a/_weir/state.redb").exists() || !folder.path().join("f.ndjson").exists() {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let second = weir(&["run", "--from", "logs", "--archive", "a"], folder.path());
+    first.kill().unwrap();
+    first.wait().unwrap();
+    assert_eq!(code(&second), 4);
+    assert!(text(&second.stderr).contains("another weir run"), "{}", text(&second.stderr));
+}
+
+#[test]
+fn following_takes_new_files_and_a_signal_commits_them() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("logs")).unwrap();
+    let child = Command::new(env!("CARGO_BIN_EXE_weir"))
+        .args(["run", "--from", "logs", "--archive", "a", "--follow", "--findings", "f.ndjson"])
+        .current_dir(folder.path())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let sample = "tests/data/cloudtrail/stratus/aws.persistence.iam-create-admin-user.json.gz";
+    fs::copy(repository(sample), folder.path().join("logs/new")).unwrap();
+    let found = || fs::read_to_string(folder.path().join("f.ndjson")).unwrap_or_default();
+    while !found().contains("admin_policy_attached") {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let pid = rustix::process::Pid::from_raw(child.id() as i32).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert!(child.wait_with_output().unwrap().status.success());
+    assert_eq!(count("a", folder.path()).0, 3);
+}
+
+#[test]
+fn another_engine_reads_the_same_rows() {
+    let Ok(python) = std::env::var("WEIR_TEST_PYTHON") else {
+        println!("left out: WEIR_TEST_PYTHON names no Python with duckdb and pyarrow (tests/run installs one)");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    many_files(&folder.path().join("logs"), 2);
+    let output = weir(&["run", "--from", "logs", "--archive", "archive", "--format", "ndjson"], folder.path());
+    assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+    let checked = Command::new(python)
+        .arg(repository("tests/it/read_archive.py"))
+        .args([path(&folder.path().join("logs")), path(&folder.path().join("archive"))])
+        .output()
+        .unwrap();
+    assert!(checked.status.success(), "{}{}", text(&checked.stdout), text(&checked.stderr));
+}

@@ -1,0 +1,33 @@
+//! Every built-in rule compiles, its cases hold, and it has both kinds of case.
+
+use weir::detect::{cases, library};
+use weir::logs;
+
+#[test]
+fn every_case_holds() {
+    let report = cases::test(logs::TABLES, &library::built_in());
+    assert!(report.refused.is_empty(), "{:#?}", report.refused);
+    let failures: Vec<_> = report
+        .failures
+        .iter()
+        .map(|failure| format!("{} line {}: {} {}", failure.rule, failure.line, failure.why, failure.difference))
+        .collect();
+    assert!(failures.is_empty(), "{failures:#?}");
+}
+
+#[test]
+fn every_rule_has_cases_that_fire_and_cases_that_do_not() {
+    let mut poor = Vec::new();
+    for source in library::built_in() {
+        let cases = source.cases.unwrap_or_default();
+        let count = |fires: bool| {
+            let of =
+                |line: &&str| serde_json::from_str::<serde_json::Value>(line).is_ok_and(|case| case["fires"] == fires);
+            cases.lines().filter(of).count()
+        };
+        if count(true) == 0 || count(false) < 2 {
+            poor.push(format!("{}: {} fire, {} do not", source.id, count(true), count(false)));
+        }
+    }
+    assert!(poor.is_empty(), "{poor:#?}");
+}

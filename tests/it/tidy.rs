@@ -1,0 +1,94 @@
+//! The rules of the house that a search can check.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use crate::support::repository;
+
+fn sources() -> Vec<(PathBuf, String)> {
+    walkdir::WalkDir::new(repository("src"))
+        .sort_by_file_name()
+        .into_iter()
+        .map(|entry| entry.unwrap().into_path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+        .map(|path| (path.strip_prefix(repository("src")).unwrap().to_owned(), fs::read_to_string(&path).unwrap()))
+        .collect()
+}
+
+/// The top-level modules in reading order.
+fn modules() -> Vec<String> {
+    let lib = fs::read_to_string(repository("src/lib.rs")).unwrap();
+    lib.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';').map(str::to_owned)).collect()
+}
+
+#[test]
+fn a_module_uses_only_modules_above_it() {
+    let order: BTreeMap<String, usize> = modules().into_iter().enumerate().map(|(place, name)| (name, place)).collect();
+    let mut wrong = Vec::new();
+    for (path, text) in sources() {
+        let first = path.components().next().unwrap().as_os_str().to_string_lossy().into_owned();
+        let module = first.trim_end_matches(".rs");
+        let Some(own) = order.get(module) else { continue };
+        // tests may look down
+        let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+        for used in code.split("crate::").skip(1) {
+            let name: String = used.chars().take_while(|next| next.is_alphanumeric() || *next == '_').collect();
+            if order.get(&name).is_some_and(|place| place > own) {
+                wrong.push(format!("{} uses {name}, which stands below {module}", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn pure_stages_open_nothing_and_read_no_clock() {
+    let mut wrong = Vec::new();
+    for (path, text) in sources() {
+        let name = path.display().to_string();
+        if !["decode/", "logs/", "detect/", "triage/", "rule", "finding"].iter().any(|pure| name.starts_with(pure)) {
+            continue;
+        }
+        let code = text.split("#[cfg(test)]").next().unwrap();
+        for forbidden in [
+            "std::net",
+            "tokio::",
+            "fs::read",
+            "fs::write",
+            "File::open",
+            "File::create",
+            "Timestamp::now",
+            "SystemTime",
+        ] {
+            if code.contains(forbidden) {
+                wrong.push(format!("{name}: {forbidden}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn every_file_says_what_it_is_and_nothing_is_left_open() {
+    let mut wrong = Vec::new();
+    for (path, text) in sources() {
+        let name = path.display().to_string();
+        if !text.starts_with("//! ") && name != "main.rs" && !name.ends_with("tests.rs") {
+            wrong.push(format!("{name} does not open with //!"));
+        }
+        for open in ["todo!(", "unimplemented!(", "FIXME", "dbg!("] {
+            if text.contains(open) {
+                wrong.push(format!("{name}: {open}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn a_table_has_its_folder_of_rules() {
+    for table in weir::logs::TABLES {
+        assert!(repository("queries").join(table.name).is_dir(), "queries/{} is missing", table.name);
+    }
+}
