@@ -3,7 +3,7 @@
 -- confidence = "high"
 -- tags       = ["attack.persistence", "attack.privilege_escalation", "attack.t1098.004"]
 -- remedy     = "Remove the key, revoke the sessions of the endpoint's role, and see what the role did since."
-SELECT requestParameters ->> 'endpointName' AS resource, requestParameters -> 'addPublicKeys' AS added, userAgent
+SELECT requestParameters ->> 'endpointName' AS resource, requestParameters ->> 'addPublicKeys' AS added, userAgent
 FROM cloudtrail
 WHERE eventSource = 'glue.amazonaws.com'
   AND eventName = 'UpdateDevEndpoint'

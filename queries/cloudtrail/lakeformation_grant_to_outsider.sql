@@ -5,8 +5,8 @@
 -- remedy          = "Revoke the grant (lakeformation:RevokePermissions) and list what the outsider read since."
 -- false_positives = "Data shared with partners by contract."
 SELECT requestParameters -> 'principal' ->> 'dataLakePrincipalIdentifier' AS principal,
-       requestParameters -> 'resource' AS resource,
-       requestParameters -> 'permissions' AS permissions,
+       requestParameters ->> 'resource' AS resource,
+       requestParameters ->> 'permissions' AS permissions,
        CASE WHEN requestParameters -> 'principal' ->> 'dataLakePrincipalIdentifier' LIKE 'arn:aws%:organizations:%' THEN 'medium' ELSE 'high' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'lakeformation.amazonaws.com'
