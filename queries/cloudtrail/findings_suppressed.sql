@@ -1,0 +1,17 @@
+-- title           = "Security findings were suppressed or archived"
+-- severity        = "low"
+-- tags            = ["attack.defense_evasion", "attack.t1562.001"]
+-- remedy          = "Read the suppressed findings and the note that came with them; put back those without a reason."
+-- false_positives = "Analysts closing findings."
+SELECT eventTime,
+       eventSource,
+       eventName,
+       requestParameters -> 'Note' ->> 'Text' AS note,
+       sourceIPAddress,
+       userAgent,
+       coalesce(requestParameters ->> 'ruleName', requestParameters ->> 'detectorId', split_part(eventSource, '.', 1)) AS resource
+FROM cloudtrail
+WHERE eventSource IN ('securityhub.amazonaws.com', 'guardduty.amazonaws.com', 'access-analyzer.amazonaws.com')
+  AND eventName IN ('BatchUpdateFindings', 'ArchiveFindings', 'CreateArchiveRule')
+  AND errorCode IS NULL
+  AND (eventName != 'BatchUpdateFindings' OR requestParameters -> 'Workflow' ->> 'Status' = 'SUPPRESSED')

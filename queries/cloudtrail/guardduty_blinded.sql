@@ -1,0 +1,20 @@
+-- title           = "GuardDuty was told to trust addresses, archive findings or stop exporting them"
+-- severity        = "medium"
+-- tags            = ["attack.defense_evasion", "attack.t1562.001"]
+-- remedy          = "Read the list, filter or destination that was changed; remove it when nobody can say which addresses or findings it is for, and look at what it has hidden (ListFindings with service.archived)."
+-- false_positives = "The security team's own suppression filters and trusted lists."
+SELECT eventTime,
+       eventName,
+       requestParameters ->> 'name' AS name,
+       requestParameters ->> 'location' AS location,
+       requestParameters ->> 'findingCriteria' AS criteria,
+       sourceIPAddress,
+       userAgent,
+       coalesce(requestParameters ->> 'ipSetId', requestParameters ->> 'filterName', requestParameters ->> 'destinationId', requestParameters ->> 'name', requestParameters ->> 'detectorId') AS resource
+FROM cloudtrail
+WHERE eventSource = 'guardduty.amazonaws.com'
+  AND eventName IN ('CreateIPSet', 'UpdateIPSet', 'CreateFilter', 'UpdateFilter', 'DeletePublishingDestination')
+  AND errorCode IS NULL
+  AND (eventName = 'DeletePublishingDestination'
+       OR (eventName IN ('CreateIPSet', 'UpdateIPSet') AND (requestParameters ->> 'activate' = 'true' OR json_contains(requestParameters, 'location')))
+       OR (eventName IN ('CreateFilter', 'UpdateFilter') AND requestParameters ->> 'action' = 'ARCHIVE'))

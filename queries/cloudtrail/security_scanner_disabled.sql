@@ -1,0 +1,18 @@
+-- title    = "Macie, Inspector, Detective or Access Analyzer was disabled"
+-- severity = "medium"
+-- tags     = ["attack.defense_evasion", "attack.t1562.001"]
+-- remedy   = "Enable the service again from its administrator account and ask the principal why it was turned off."
+SELECT eventTime,
+       eventSource,
+       eventName,
+       errorCode,
+       sourceIPAddress,
+       userAgent,
+       coalesce(requestParameters ->> 'analyzerName', requestParameters ->> 'GraphArn', split_part(eventSource, '.', 1)) AS resource,
+       CASE WHEN errorCode IS NULL THEN 'medium' ELSE 'low' END AS severity,
+       CASE WHEN errorCode IS NULL THEN 'Macie, Inspector, Detective or Access Analyzer was disabled'
+            ELSE 'Somebody tried to disable Macie, Inspector, Detective or Access Analyzer' END AS title
+FROM cloudtrail
+WHERE eventSource IN ('macie2.amazonaws.com', 'inspector2.amazonaws.com', 'detective.amazonaws.com', 'access-analyzer.amazonaws.com')
+  AND eventName IN ('DisableMacie', 'DisassociateFromAdministratorAccount', 'Disable', 'DeleteGraph', 'DeleteAnalyzer')
+  AND (errorCode IS NULL OR errorCode LIKE '%AccessDenied%' OR errorCode LIKE '%Unauthorized%')

@@ -1,0 +1,17 @@
+-- title    = "WAF web ACL was deleted or taken off what it protects"
+-- severity = "medium"
+-- tags     = ["attack.defense_evasion", "attack.t1562.007"]
+-- remedy   = "Associate the web ACL with the resource again; read the access logs of the time without it."
+SELECT eventTime,
+       eventName,
+       errorCode,
+       sourceIPAddress,
+       userAgent,
+       coalesce(requestParameters ->> 'resourceArn', requestParameters ->> 'name', requestParameters ->> 'webACLId') AS resource,
+       CASE WHEN errorCode IS NULL THEN 'medium' ELSE 'low' END AS severity,
+       CASE WHEN errorCode IS NULL THEN 'WAF web ACL was deleted or taken off what it protects'
+            ELSE 'Somebody tried to delete a WAF web ACL or take it off' END AS title
+FROM cloudtrail
+WHERE eventSource IN ('wafv2.amazonaws.com', 'waf.amazonaws.com', 'waf-regional.amazonaws.com')
+  AND eventName IN ('DeleteWebACL', 'DisassociateWebACL', 'DeleteLoggingConfiguration')
+  AND (errorCode IS NULL OR errorCode LIKE '%AccessDenied%' OR errorCode LIKE '%Unauthorized%')
