@@ -1,0 +1,18 @@
+-- title    = "S3 bucket was made public by its ACL"
+-- severity = "high"
+-- tags     = ["attack.exfiltration", "attack.t1530"]
+-- remedy   = "Set the ACL to private (or object ownership to bucket owner enforced) and turn on the public access block; then read the access logs."
+SELECT eventTime,
+       eventName,
+       requestParameters ->> 'x-amz-acl' AS canned_acl,
+       requestParameters ->> 'AccessControlPolicy' AS grants,
+       sourceIPAddress,
+       userAgent,
+       coalesce(resources[1].arn, concat('arn:aws:s3:::', requestParameters ->> 'bucketName')) AS resource
+FROM cloudtrail
+WHERE eventSource = 's3.amazonaws.com'
+  AND eventName IN ('PutBucketAcl', 'CreateBucket')
+  AND errorCode IS NULL
+  AND (regexp_like(requestParameters ->> 'x-amz-acl', 'public-read|authenticated-read')
+       OR requestParameters ->> 'AccessControlPolicy' LIKE '%acs.amazonaws.com/groups/global/A%'
+       OR regexp_like(coalesce(requestParameters ->> 'x-amz-grant-read', requestParameters ->> 'x-amz-grant-full-control', requestParameters ->> 'x-amz-grant-write'), 'groups/global/A'))

@@ -1,0 +1,19 @@
+-- title           = "S3 bucket was opened to another account"
+-- severity        = "medium"
+-- tags            = ["attack.exfiltration", "attack.t1537", "attack.t1530", "cis.4.8"]
+-- remedy          = "Put the earlier policy back or turn on the bucket's public access block; then read the data events or access logs for who has read it."
+-- false_positives = "Static web sites, and log buckets shared with load balancers, whose policies name accounts of AWS."
+SELECT eventTime,
+       eventName,
+       requestParameters ->> 'bucketPolicy' AS policy,
+       sourceIPAddress,
+       userAgent,
+       coalesce(resources[1].arn, concat('arn:aws:s3:::', requestParameters ->> 'bucketName')) AS resource
+FROM cloudtrail
+WHERE eventSource = 's3.amazonaws.com'
+  AND eventName = 'PutBucketPolicy'
+  AND errorCode IS NULL
+  AND array_any_match(
+        coalesce(json_get_array(replace(requestParameters ->> 'bucketPolicy', account, ''), 'Statement'),
+                 make_array(json_get_json(replace(requestParameters ->> 'bucketPolicy', account, ''), 'Statement'))),
+        s -> s ->> 'Effect' = 'Allow' AND regexp_like(s ->> 'Principal', '(::|")[0-9]{12}[:"]'))

@@ -1,0 +1,25 @@
+-- title           = "Database snapshot was shared with another account"
+-- severity        = "high"
+-- tags            = ["attack.exfiltration", "attack.t1537"]
+-- remedy          = "Take the permission back with valuesToRemove, find out whose account it is, and rotate the passwords and keys that the database held."
+-- false_positives = "Refreshes of a test account of your own."
+SELECT eventTime,
+       errorCode,
+       requestParameters ->> 'valuesToAdd' AS shared_with,
+       requestParameters ->> 'accountWithRestoreAccess' AS restore_account,
+       sourceIPAddress,
+       userAgent,
+       coalesce(requestParameters ->> 'dBSnapshotIdentifier', requestParameters ->> 'dBClusterSnapshotIdentifier', requestParameters ->> 'snapshotIdentifier') AS resource,
+       CASE WHEN errorCode IS NOT NULL THEN 'medium'
+            WHEN requestParameters ->> 'valuesToAdd' LIKE '%"all"%' THEN 'critical'
+            ELSE 'high' END AS severity,
+       CASE WHEN errorCode IS NOT NULL THEN 'Somebody tried to share a database snapshot outside the account'
+            WHEN requestParameters ->> 'valuesToAdd' LIKE '%"all"%' THEN 'Database snapshot was made public'
+            ELSE 'Database snapshot was shared with another account' END AS title
+FROM cloudtrail
+WHERE eventSource IN ('rds.amazonaws.com', 'redshift.amazonaws.com')
+  AND eventName IN ('ModifyDBSnapshotAttribute', 'ModifyDBClusterSnapshotAttribute', 'AuthorizeSnapshotAccess')
+  AND (errorCode IS NULL OR errorCode LIKE '%AccessDenied%' OR errorCode LIKE '%Unauthorized%')
+  AND (requestParameters ->> 'valuesToAdd' LIKE '%"all"%'
+       OR regexp_like(replace(requestParameters ->> 'valuesToAdd', account, ''), '[0-9]{12}')
+       OR requestParameters ->> 'accountWithRestoreAccess' != account)

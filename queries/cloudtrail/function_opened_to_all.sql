@@ -1,0 +1,19 @@
+-- title           = "Lambda function was opened to everybody"
+-- severity        = "high"
+-- tags            = ["attack.persistence", "attack.t1098", "attack.privilege_escalation", "attack.t1648"]
+-- remedy          = "Remove the statement with RemovePermission unless its owner names the caller; look at the function's role: that is what the caller now borrows."
+-- false_positives = "Functions with a public URL on purpose."
+SELECT eventTime,
+       requestParameters ->> 'principal' AS principal,
+       requestParameters ->> 'action' AS action,
+       requestParameters ->> 'functionUrlAuthType' AS url_auth,
+       coalesce(requestParameters ->> 'sourceArn', requestParameters ->> 'sourceAccount') AS source,
+       sourceIPAddress,
+       userAgent,
+       coalesce(resources[1].arn, requestParameters ->> 'functionName') AS resource
+FROM cloudtrail
+WHERE eventSource = 'lambda.amazonaws.com'
+  AND eventName LIKE 'AddPermission%'
+  AND errorCode IS NULL
+  AND requestParameters ->> 'principal' = '*'
+  AND coalesce(requestParameters ->> 'principalOrgID', requestParameters ->> 'sourceArn', requestParameters ->> 'sourceAccount') IS NULL

@@ -1,0 +1,23 @@
+-- title           = "AMI was shared with another account"
+-- severity        = "medium"
+-- tags            = ["attack.exfiltration", "attack.t1537"]
+-- remedy          = "Take the permission back with ModifyImageAttribute (remove), find out whose account it is, and assume that what the image held, keys included, is known there."
+-- false_positives = "Backup or image pipelines that hand copies to an account of your own."
+SELECT eventTime,
+       errorCode,
+       requestParameters -> 'launchPermission' ->> 'add' AS shared_with,
+       sourceIPAddress,
+       userAgent,
+       requestParameters ->> 'imageId' AS resource,
+       CASE WHEN errorCode IS NOT NULL THEN 'medium'
+            WHEN array_any_match(json_get_array(requestParameters, 'launchPermission', 'add', 'items'), g -> g ->> 'group' = 'all') THEN 'high'
+            ELSE 'medium' END AS severity,
+       CASE WHEN errorCode IS NOT NULL THEN 'Somebody tried to share an AMI outside the account'
+            WHEN array_any_match(json_get_array(requestParameters, 'launchPermission', 'add', 'items'), g -> g ->> 'group' = 'all') THEN 'AMI was made public'
+            ELSE 'AMI was shared with another account' END AS title
+FROM cloudtrail
+WHERE eventSource = 'ec2.amazonaws.com'
+  AND eventName = 'ModifyImageAttribute'
+  AND (errorCode IS NULL OR errorCode LIKE '%AccessDenied%' OR errorCode LIKE '%Unauthorized%')
+  AND (array_any_match(json_get_array(requestParameters, 'launchPermission', 'add', 'items'), g -> g ->> 'group' = 'all')
+       OR regexp_like(replace(requestParameters -> 'launchPermission' -> 'add' ->> 'items', account, ''), '[0-9]{12}'))

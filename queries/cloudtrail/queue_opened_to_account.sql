@@ -1,0 +1,19 @@
+-- title           = "SQS queue was opened to another account"
+-- severity        = "low"
+-- tags            = ["attack.exfiltration", "attack.t1537"]
+-- remedy          = "Put the earlier queue policy back; check what has been sent to or read from the queue by other accounts."
+-- false_positives = "Sharing on purpose with an account of your own or of a partner."
+SELECT eventTime,
+       eventName,
+       coalesce(requestParameters -> 'attributes' ->> 'Policy', requestParameters -> 'attribute' ->> 'Policy') AS policy,
+       sourceIPAddress,
+       userAgent,
+       coalesce(requestParameters ->> 'queueUrl', requestParameters ->> 'queueName') AS resource
+FROM cloudtrail
+WHERE eventSource = 'sqs.amazonaws.com'
+  AND eventName IN ('SetQueueAttributes', 'CreateQueue')
+  AND errorCode IS NULL
+  AND array_any_match(
+        coalesce(json_get_array(replace(coalesce(requestParameters -> 'attributes' ->> 'Policy', requestParameters -> 'attribute' ->> 'Policy'), account, ''), 'Statement'),
+                 make_array(json_get_json(replace(coalesce(requestParameters -> 'attributes' ->> 'Policy', requestParameters -> 'attribute' ->> 'Policy'), account, ''), 'Statement'))),
+        s -> s ->> 'Effect' = 'Allow' AND regexp_like(s ->> 'Principal', '(::|")[0-9]{12}[:"]'))

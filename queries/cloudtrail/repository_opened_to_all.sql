@@ -1,0 +1,21 @@
+-- title    = "ECR repository was opened to everybody"
+-- severity = "high"
+-- tags     = ["attack.exfiltration", "attack.t1537", "attack.persistence", "attack.t1525"]
+-- remedy   = "Put the earlier repository policy back; if push was granted, compare the image digests with your builds before the next deployment."
+SELECT eventTime,
+       eventName,
+       requestParameters ->> 'policyText' AS policy,
+       sourceIPAddress,
+       userAgent,
+       coalesce(resources[1].arn, requestParameters ->> 'repositoryName') AS resource
+FROM cloudtrail
+WHERE eventSource = 'ecr.amazonaws.com'
+  AND eventName = 'SetRepositoryPolicy'
+  AND errorCode IS NULL
+  AND array_any_match(
+        coalesce(json_get_array(requestParameters ->> 'policyText', 'Statement'),
+                 make_array(json_get_json(requestParameters ->> 'policyText', 'Statement'))),
+        s -> s ->> 'Effect' = 'Allow'
+             AND (regexp_like(s ->> 'Principal', '^[*]$|"(AWS|[*])"\s*:\s*(\[[^\]]*)?"[*]"') OR json_contains(s, 'NotPrincipal'))
+             AND (NOT regexp_like(coalesce(s ->> 'Condition', ''), '(?i)aws:(Source|Principal)|kms:CallerAccount')
+                  OR regexp_like(s ->> 'Condition', '(?i)"[a-z:]*Not(Equals|Like|IpAddress)|"(0\.0\.0\.0|::)/0"')))

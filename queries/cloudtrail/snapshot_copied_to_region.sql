@@ -1,0 +1,18 @@
+-- title           = "Snapshot was copied to another Region or out of encryption"
+-- severity        = "low"
+-- tags            = ["attack.exfiltration", "attack.t1537", "attack.defense_evasion", "attack.t1535"]
+-- remedy          = "Compare with the backup plan; delete the copy if its Region is not one you use."
+-- false_positives = "Disaster recovery copies."
+SELECT eventTime,
+       eventName,
+       coalesce(requestParameters ->> 'sourceRegion', split_part(requestParameters ->> 'sourceDBSnapshotIdentifier', ':', 4)) AS from_region,
+       awsRegion AS to_region,
+       sourceIPAddress,
+       userAgent,
+       coalesce(requestParameters ->> 'sourceSnapshotId', requestParameters ->> 'sourceImageId', requestParameters ->> 'sourceDBSnapshotIdentifier') AS resource
+FROM cloudtrail
+WHERE eventSource IN ('ec2.amazonaws.com', 'rds.amazonaws.com')
+  AND eventName IN ('CopySnapshot', 'CopyImage', 'CopyDBSnapshot')
+  AND errorCode IS NULL
+  AND (requestParameters ->> 'sourceRegion' != awsRegion
+       OR split_part(requestParameters ->> 'sourceDBSnapshotIdentifier', ':', 4) NOT IN ('', awsRegion))

@@ -1,0 +1,23 @@
+-- title           = "EBS snapshot was shared with another account"
+-- severity        = "high"
+-- tags            = ["attack.exfiltration", "attack.t1537"]
+-- remedy          = "Take the permission back with ModifySnapshotAttribute (remove), find out whose account it is, and assume that what the volume held, keys included, is known there."
+-- false_positives = "Backup or image pipelines that hand copies to an account of your own."
+SELECT eventTime,
+       errorCode,
+       requestParameters -> 'createVolumePermission' ->> 'add' AS shared_with,
+       sourceIPAddress,
+       userAgent,
+       requestParameters ->> 'snapshotId' AS resource,
+       CASE WHEN errorCode IS NOT NULL THEN 'medium'
+            WHEN array_any_match(json_get_array(requestParameters, 'createVolumePermission', 'add', 'items'), g -> g ->> 'group' = 'all') THEN 'critical'
+            ELSE 'high' END AS severity,
+       CASE WHEN errorCode IS NOT NULL THEN 'Somebody tried to share an EBS snapshot outside the account'
+            WHEN array_any_match(json_get_array(requestParameters, 'createVolumePermission', 'add', 'items'), g -> g ->> 'group' = 'all') THEN 'EBS snapshot was made public'
+            ELSE 'EBS snapshot was shared with another account' END AS title
+FROM cloudtrail
+WHERE eventSource = 'ec2.amazonaws.com'
+  AND eventName = 'ModifySnapshotAttribute'
+  AND (errorCode IS NULL OR errorCode LIKE '%AccessDenied%' OR errorCode LIKE '%Unauthorized%')
+  AND (array_any_match(json_get_array(requestParameters, 'createVolumePermission', 'add', 'items'), g -> g ->> 'group' = 'all')
+       OR regexp_like(replace(requestParameters -> 'createVolumePermission' -> 'add' ->> 'items', account, ''), '[0-9]{12}'))

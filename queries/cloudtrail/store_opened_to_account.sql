@@ -1,0 +1,19 @@
+-- title           = "Backup vault, archive vault, file system or table was opened to another account"
+-- severity        = "medium"
+-- tags            = ["attack.exfiltration", "attack.t1537"]
+-- remedy          = "Put the earlier policy back; look for copies, restores, mounts or reads by other accounts since."
+-- false_positives = "Sharing on purpose with an account of your own or of a partner."
+SELECT eventTime,
+       eventName,
+       coalesce(requestParameters -> 'policy' ->> 'policy', requestParameters ->> 'policy') AS policy,
+       sourceIPAddress,
+       userAgent,
+       coalesce(resources[1].arn, requestParameters ->> 'resourceArn', requestParameters ->> 'vaultName', requestParameters ->> 'backupVaultName', requestParameters ->> 'fileSystemId') AS resource
+FROM cloudtrail
+WHERE eventSource IN ('backup.amazonaws.com', 'glacier.amazonaws.com', 'elasticfilesystem.amazonaws.com', 'dynamodb.amazonaws.com')
+  AND eventName IN ('PutBackupVaultAccessPolicy', 'SetVaultAccessPolicy', 'PutFileSystemPolicy', 'PutResourcePolicy')
+  AND errorCode IS NULL
+  AND array_any_match(
+        coalesce(json_get_array(replace(coalesce(requestParameters -> 'policy' ->> 'policy', requestParameters ->> 'policy'), account, ''), 'Statement'),
+                 make_array(json_get_json(replace(coalesce(requestParameters -> 'policy' ->> 'policy', requestParameters ->> 'policy'), account, ''), 'Statement'))),
+        s -> s ->> 'Effect' = 'Allow' AND regexp_like(s ->> 'Principal', '(::|")[0-9]{12}[:"]'))

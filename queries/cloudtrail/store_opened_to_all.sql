@@ -1,0 +1,21 @@
+-- title    = "Backup vault, archive vault, file system or table was opened to everybody"
+-- severity = "high"
+-- tags     = ["attack.exfiltration", "attack.t1537"]
+-- remedy   = "Put the earlier policy back; look for copies, restores, mounts or reads by other accounts since."
+SELECT eventTime,
+       eventName,
+       coalesce(requestParameters -> 'policy' ->> 'policy', requestParameters ->> 'policy') AS policy,
+       sourceIPAddress,
+       userAgent,
+       coalesce(resources[1].arn, requestParameters ->> 'resourceArn', requestParameters ->> 'vaultName', requestParameters ->> 'backupVaultName', requestParameters ->> 'fileSystemId') AS resource
+FROM cloudtrail
+WHERE eventSource IN ('backup.amazonaws.com', 'glacier.amazonaws.com', 'elasticfilesystem.amazonaws.com', 'dynamodb.amazonaws.com')
+  AND eventName IN ('PutBackupVaultAccessPolicy', 'SetVaultAccessPolicy', 'PutFileSystemPolicy', 'PutResourcePolicy')
+  AND errorCode IS NULL
+  AND array_any_match(
+        coalesce(json_get_array(coalesce(requestParameters -> 'policy' ->> 'policy', requestParameters ->> 'policy'), 'Statement'),
+                 make_array(json_get_json(coalesce(requestParameters -> 'policy' ->> 'policy', requestParameters ->> 'policy'), 'Statement'))),
+        s -> s ->> 'Effect' = 'Allow'
+             AND (regexp_like(s ->> 'Principal', '^[*]$|"(AWS|[*])"\s*:\s*(\[[^\]]*)?"[*]"') OR json_contains(s, 'NotPrincipal'))
+             AND (NOT regexp_like(coalesce(s ->> 'Condition', ''), '(?i)aws:(Source|Principal)|kms:CallerAccount')
+                  OR regexp_like(s ->> 'Condition', '(?i)"[a-z:]*Not(Equals|Like|IpAddress)|"(0\.0\.0\.0|::)/0"')))
