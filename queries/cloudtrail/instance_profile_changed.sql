@@ -1,0 +1,18 @@
+-- title    = "Instance profile of a running EC2 instance was set or replaced"
+-- severity = "medium"
+-- tags     = ["attack.privilege_escalation", "attack.t1098.003", "attack.persistence"]
+-- remedy   = "Compare what the new role may do with what the instance needs; put the earlier profile back and look at what the role did since."
+SELECT eventTime,
+       eventName,
+       errorCode,
+       coalesce(requestParameters -> 'AssociateIamInstanceProfileRequest' -> 'IamInstanceProfile' ->> 'Arn', requestParameters -> 'AssociateIamInstanceProfileRequest' -> 'IamInstanceProfile' ->> 'Name', requestParameters -> 'ReplaceIamInstanceProfileAssociationRequest' -> 'IamInstanceProfile' ->> 'Arn', requestParameters -> 'ReplaceIamInstanceProfileAssociationRequest' -> 'IamInstanceProfile' ->> 'Name') AS profile,
+       sourceIPAddress,
+       userAgent,
+       coalesce(requestParameters -> 'AssociateIamInstanceProfileRequest' ->> 'InstanceId', requestParameters -> 'ReplaceIamInstanceProfileAssociationRequest' ->> 'AssociationId') AS resource,
+       CASE WHEN errorCode IS NULL THEN 'medium' ELSE 'low' END AS severity,
+       CASE WHEN errorCode IS NULL THEN 'Instance profile of a running EC2 instance was set or replaced'
+            ELSE 'Somebody tried to set or replace the instance profile of an EC2 instance' END AS title
+FROM cloudtrail
+WHERE eventSource = 'ec2.amazonaws.com'
+  AND eventName IN ('AssociateIamInstanceProfile', 'ReplaceIamInstanceProfileAssociation')
+  AND (errorCode IS NULL OR errorCode LIKE '%AccessDenied%' OR errorCode LIKE '%Unauthorized%')

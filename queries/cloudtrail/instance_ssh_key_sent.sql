@@ -1,0 +1,16 @@
+-- title           = "SSH key was sent to an instance through EC2 Instance Connect"
+-- severity        = "low"
+-- tags            = ["attack.lateral_movement", "attack.t1021.004"]
+-- remedy          = "Ask the principal what was done on the instance; where nobody uses Instance Connect, deny ec2-instance-connect:SendSSHPublicKey."
+-- false_positives = "Operators."
+SELECT eventTime,
+       errorCode,
+       requestParameters ->> 'instanceOSUser' AS os_user,
+       requestParameters ->> 'sSHPublicKey' AS public_key,
+       sourceIPAddress,
+       userAgent,
+       requestParameters ->> 'instanceId' AS resource
+FROM cloudtrail
+WHERE eventSource = 'ec2-instance-connect.amazonaws.com'
+  AND eventName = 'SendSSHPublicKey'
+  AND (errorCode IS NULL OR errorCode LIKE '%AccessDenied%' OR errorCode LIKE '%Unauthorized%')

@@ -1,0 +1,15 @@
+-- title           = "EC2 key pair was imported or created"
+-- severity        = "low"
+-- tags            = ["attack.persistence", "attack.t1098.004"]
+-- remedy          = "See which instances were launched with it; delete the key pair if nobody claims it."
+-- false_positives = "Operators and Terraform."
+SELECT eventTime,
+       eventName,
+       responseElements ->> 'keyFingerprint' AS fingerprint,
+       sourceIPAddress,
+       userAgent,
+       requestParameters ->> 'keyName' AS resource
+FROM cloudtrail
+WHERE eventSource = 'ec2.amazonaws.com'
+  AND eventName IN ('ImportKeyPair', 'CreateKeyPair')
+  AND errorCode IS NULL

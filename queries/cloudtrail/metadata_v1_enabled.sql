@@ -1,0 +1,14 @@
+-- title    = "EC2 instance was allowed to hand out credentials without a session token (IMDSv1)"
+-- severity = "medium"
+-- tags     = ["attack.credential_access", "attack.t1552.005", "cis.5.6"]
+-- remedy   = "Set HttpTokens to required again; check whether what runs on the instance can be made to fetch URLs, and whether its role was used from elsewhere."
+SELECT eventTime,
+       eventName,
+       sourceIPAddress,
+       userAgent,
+       coalesce(requestParameters -> 'ModifyInstanceMetadataOptionsRequest' ->> 'InstanceId', requestParameters ->> 'instanceId', account) AS resource
+FROM cloudtrail
+WHERE eventSource = 'ec2.amazonaws.com'
+  AND eventName IN ('ModifyInstanceMetadataOptions', 'ModifyInstanceMetadataDefaults')
+  AND errorCode IS NULL
+  AND coalesce(requestParameters -> 'ModifyInstanceMetadataOptionsRequest' ->> 'HttpTokens', requestParameters -> 'ModifyInstanceMetadataDefaultsRequest' ->> 'HttpTokens', requestParameters ->> 'httpTokens') = 'optional'

@@ -1,0 +1,17 @@
+-- title           = "Route to the whole internet was added or replaced"
+-- severity        = "low"
+-- tags            = ["attack.defense_evasion", "attack.t1562.007", "attack.exfiltration", "cis.4.13"]
+-- remedy          = "Compare the route table with its definition in code; a default route to an instance or interface may be a tap on the traffic."
+-- false_positives = "New VPCs."
+SELECT eventTime,
+       eventName,
+       coalesce(requestParameters ->> 'gatewayId', requestParameters ->> 'natGatewayId', requestParameters ->> 'networkInterfaceId', requestParameters ->> 'instanceId', requestParameters ->> 'vpcPeeringConnectionId', requestParameters ->> 'transitGatewayId') AS via,
+       sourceIPAddress,
+       userAgent,
+       requestParameters ->> 'routeTableId' AS resource,
+       CASE WHEN coalesce(requestParameters ->> 'networkInterfaceId', requestParameters ->> 'instanceId') IS NOT NULL THEN 'medium' ELSE 'low' END AS severity
+FROM cloudtrail
+WHERE eventSource = 'ec2.amazonaws.com'
+  AND eventName IN ('CreateRoute', 'ReplaceRoute')
+  AND errorCode IS NULL
+  AND coalesce(requestParameters ->> 'destinationCidrBlock', requestParameters ->> 'destinationIpv6CidrBlock') IN ('0.0.0.0/0', '::/0')

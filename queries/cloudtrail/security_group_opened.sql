@@ -1,0 +1,26 @@
+-- title    = "Security group was opened to the internet on an administrative or database port"
+-- severity = "high"
+-- tags     = ["attack.defense_evasion", "attack.t1562.007", "attack.initial_access", "attack.t1133", "cis.4.10", "cis.5.2", "cis.5.3"]
+-- remedy   = "Revoke the rule (RevokeSecurityGroupIngress); look in VPC flow logs for who has connected since; use Session Manager or a VPN instead."
+SELECT eventTime,
+       errorCode,
+       requestParameters ->> 'ipPermissions' AS permissions,
+       requestParameters ->> 'cidrIp' AS cidr,
+       requestParameters ->> 'fromPort' AS from_port,
+       requestParameters ->> 'toPort' AS to_port,
+       sourceIPAddress,
+       userAgent,
+       coalesce(requestParameters ->> 'groupId', requestParameters ->> 'groupName') AS resource,
+       CASE WHEN errorCode IS NULL THEN 'high' ELSE 'medium' END AS severity,
+       CASE WHEN errorCode IS NULL THEN 'Security group was opened to the internet on an administrative or database port'
+            ELSE 'Somebody tried to open an administrative or database port to the internet' END AS title
+FROM cloudtrail
+WHERE eventSource = 'ec2.amazonaws.com'
+  AND eventName = 'AuthorizeSecurityGroupIngress'
+  AND (errorCode IS NULL OR errorCode LIKE '%AccessDenied%' OR errorCode LIKE '%Unauthorized%')
+  AND array_any_match(
+        coalesce(json_get_array(requestParameters, 'ipPermissions', 'items'), make_array(requestParameters)),
+        p -> (regexp_like(coalesce(p ->> 'ipRanges', p ->> 'cidrIp'), '/[0-7]("|$)') OR regexp_like(p ->> 'ipv6Ranges', '/[0-3]"'))
+             AND (p ->> 'ipProtocol' = '-1'
+                  OR array_any_match(make_array(22, 23, 135, 139, 445, 1433, 1521, 2375, 2376, 3306, 3389, 5432, 5900, 5985, 5986, 6379, 9200, 11211, 27017),
+                                  port -> port BETWEEN json_get_int(p, 'fromPort') AND json_get_int(p, 'toPort'))))
