@@ -1,0 +1,18 @@
+-- title    = "Backup vault, its lock or a recovery point was deleted"
+-- severity = "medium"
+-- tags     = ["attack.impact", "attack.t1490"]
+-- remedy   = "Stop further deletion (deny backup:Delete* for the principal), verify the remaining recovery points, and copy them to a locked vault in another account."
+SELECT eventTime,
+       eventName,
+       requestParameters ->> 'recoveryPointArn' AS recovery_point,
+       errorCode,
+       sourceIPAddress,
+       userAgent,
+       coalesce(requestParameters ->> 'recoveryPointArn', requestParameters ->> 'backupVaultName') AS resource,
+       CASE WHEN errorCode IS NULL THEN 'medium' ELSE 'low' END AS severity,
+       CASE WHEN errorCode IS NULL THEN 'Backup vault, its lock or a recovery point was deleted'
+            ELSE 'Somebody tried to delete a backup vault, its lock or a recovery point' END AS title
+FROM cloudtrail
+WHERE eventSource = 'backup.amazonaws.com'
+  AND eventName IN ('DeleteBackupVault', 'DeleteRecoveryPoint', 'DeleteBackupVaultLockConfiguration')
+  AND (errorCode IS NULL OR errorCode LIKE '%AccessDenied%' OR errorCode LIKE '%Unauthorized%')

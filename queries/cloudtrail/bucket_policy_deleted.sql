@@ -1,0 +1,13 @@
+-- title           = "S3 bucket policy was deleted"
+-- severity        = "low"
+-- tags            = ["attack.defense_evasion", "attack.t1562"]
+-- remedy          = "Put the policy back if it denied something: deletion also removes what it forbade."
+-- false_positives = "Stacks that are taken down."
+SELECT eventTime,
+       sourceIPAddress,
+       userAgent,
+       coalesce(resources[1].arn, concat('arn:aws:s3:::', requestParameters ->> 'bucketName')) AS resource
+FROM cloudtrail
+WHERE eventSource = 's3.amazonaws.com'
+  AND eventName = 'DeleteBucketPolicy'
+  AND errorCode IS NULL

@@ -1,0 +1,14 @@
+-- title           = "File was moved out of or into CloudShell"
+-- severity        = "low"
+-- tags            = ["attack.exfiltration", "attack.t1567", "attack.execution", "attack.t1059.009"]
+-- remedy          = "Ask what was moved; CloudShell goes past network controls of the office."
+-- false_positives = "Operators."
+SELECT eventTime,
+       eventName,
+       sourceIPAddress,
+       userAgent,
+       requestParameters ->> 'EnvironmentId' AS resource
+FROM cloudtrail
+WHERE eventSource = 'cloudshell.amazonaws.com'
+  AND eventName IN ('GetFileDownloadUrls', 'GetFileUploadUrls')
+  AND errorCode IS NULL

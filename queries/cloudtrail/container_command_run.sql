@@ -1,0 +1,15 @@
+-- title           = "Command was run inside an ECS container"
+-- severity        = "low"
+-- tags            = ["attack.execution", "attack.t1609"]
+-- remedy          = "Ask the operator; read the session's log if ECS Exec logging is on."
+-- false_positives = "Operators."
+SELECT eventTime,
+       requestParameters ->> 'command' AS command,
+       requestParameters ->> 'container' AS container,
+       sourceIPAddress,
+       userAgent,
+       requestParameters ->> 'task' AS resource
+FROM cloudtrail
+WHERE eventSource = 'ecs.amazonaws.com'
+  AND eventName = 'ExecuteCommand'
+  AND errorCode IS NULL

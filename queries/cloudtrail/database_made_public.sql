@@ -1,0 +1,15 @@
+-- title    = "Database was made reachable from the internet"
+-- severity = "medium"
+-- tags     = ["attack.exfiltration", "attack.initial_access", "attack.t1190", "cis.2.3.3"]
+-- remedy   = "Set PubliclyAccessible to false, check the security group, and look in flow logs for who has connected."
+SELECT eventTime,
+       eventName,
+       sourceIPAddress,
+       userAgent,
+       coalesce(responseElements ->> 'dBInstanceArn', responseElements ->> 'dBClusterArn', requestParameters ->> 'dBInstanceIdentifier', requestParameters ->> 'dBClusterIdentifier') AS resource,
+       CASE WHEN eventName LIKE 'Restore%' THEN 'high' ELSE 'medium' END AS severity
+FROM cloudtrail
+WHERE eventSource = 'rds.amazonaws.com'
+  AND eventName IN ('ModifyDBInstance', 'CreateDBInstance', 'CreateDBCluster', 'RestoreDBInstanceFromDBSnapshot', 'RestoreDBInstanceToPointInTime', 'RestoreDBClusterFromSnapshot')
+  AND errorCode IS NULL
+  AND requestParameters ->> 'publiclyAccessible' = 'true'

@@ -1,0 +1,19 @@
+-- title           = "Master password of a database was changed"
+-- severity        = "medium"
+-- tags            = ["attack.credential_access", "attack.persistence", "attack.t1098"]
+-- remedy          = "Ask the principal; change the password again, from the secret's owner, if the answer does not fit, and end open connections."
+-- false_positives = "Rotation that goes by ModifyDBInstance."
+SELECT eventTime,
+       eventName,
+       errorCode,
+       sourceIPAddress,
+       userAgent,
+       coalesce(responseElements ->> 'dBInstanceArn', responseElements ->> 'dBClusterArn', requestParameters ->> 'dBInstanceIdentifier', requestParameters ->> 'dBClusterIdentifier') AS resource,
+       CASE WHEN errorCode IS NULL THEN 'medium' ELSE 'low' END AS severity,
+       CASE WHEN errorCode IS NULL THEN 'Master password of a database was changed'
+            ELSE 'Somebody tried to change the master password of a database' END AS title
+FROM cloudtrail
+WHERE eventSource IN ('rds.amazonaws.com', 'redshift.amazonaws.com')
+  AND eventName IN ('ModifyDBInstance', 'ModifyDBCluster', 'ModifyCluster')
+  AND (errorCode IS NULL OR errorCode LIKE '%AccessDenied%' OR errorCode LIKE '%Unauthorized%')
+  AND json_contains(requestParameters, 'masterUserPassword')

@@ -1,0 +1,14 @@
+-- title           = "Database snapshot or retained backup was deleted"
+-- severity        = "low"
+-- tags            = ["attack.impact", "attack.t1490"]
+-- remedy          = "Check that other copies exist; many deletions in a row by one person are sabotage."
+-- false_positives = "Clean-up of old snapshots."
+SELECT eventTime,
+       eventName,
+       sourceIPAddress,
+       userAgent,
+       coalesce(requestParameters ->> 'dBSnapshotIdentifier', requestParameters ->> 'dBClusterSnapshotIdentifier', requestParameters ->> 'dbiResourceId') AS resource
+FROM cloudtrail
+WHERE eventSource = 'rds.amazonaws.com'
+  AND eventName IN ('DeleteDBSnapshot', 'DeleteDBClusterSnapshot', 'DeleteDBInstanceAutomatedBackup')
+  AND errorCode IS NULL

@@ -1,0 +1,24 @@
+-- title           = "Account was prepared to send e-mail"
+-- severity        = "low"
+-- tags            = ["attack.resource_development", "attack.t1585.002", "attack.impact", "attack.t1496.004"]
+-- remedy          = "Ask who sends mail from this account; delete identities nobody knows and pause sending (UpdateAccountSendingEnabled) until it is clear."
+-- false_positives = "Teams that send mail."
+SELECT eventTime,
+       eventName,
+       coalesce(requestParameters ->> 'emailIdentity', requestParameters ->> 'emailAddress', requestParameters ->> 'domain') AS identity,
+       requestParameters ->> 'websiteURL' AS website,
+       errorCode,
+       sourceIPAddress,
+       userAgent,
+       coalesce(requestParameters ->> 'emailIdentity', requestParameters ->> 'emailAddress', requestParameters ->> 'domain', account) AS resource,
+       CASE WHEN eventName IN ('PutAccountDetails', 'UpdateAccountSendingEnabled', 'PutAccountSendingAttributes') AND errorCode IS NULL THEN 'medium'
+            ELSE 'low' END AS severity,
+       CASE WHEN errorCode IS NOT NULL THEN 'Somebody tried to prepare the account to send e-mail'
+            WHEN eventName = 'PutAccountDetails' THEN 'Account asked to leave the e-mail sandbox'
+            WHEN eventName IN ('UpdateAccountSendingEnabled', 'PutAccountSendingAttributes') THEN 'Sending of e-mail was enabled for the account'
+            ELSE 'E-mail identity was added' END AS title
+FROM cloudtrail
+WHERE eventSource = 'ses.amazonaws.com'
+  AND eventName IN ('PutAccountDetails', 'UpdateAccountSendingEnabled', 'PutAccountSendingAttributes', 'VerifyEmailIdentity', 'VerifyDomainIdentity', 'CreateEmailIdentity')
+  AND (errorCode IS NULL OR errorCode LIKE '%AccessDenied%' OR errorCode LIKE '%Unauthorized%')
+  AND coalesce(requestParameters ->> 'enabled', requestParameters ->> 'sendingEnabled', 'true') = 'true'

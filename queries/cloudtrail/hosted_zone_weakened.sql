@@ -1,0 +1,14 @@
+-- title           = "DNS zone was deleted, lost DNSSEC or was opened to a VPC of another account"
+-- severity        = "medium"
+-- tags            = ["attack.impact", "attack.t1584.002", "attack.defense_evasion"]
+-- remedy          = "Compare the zone with its definition in code; put DNSSEC and records back, and check the delegation at the registrar."
+-- false_positives = "Stacks that are taken down."
+SELECT eventTime,
+       eventName,
+       sourceIPAddress,
+       userAgent,
+       coalesce(requestParameters ->> 'id', requestParameters ->> 'hostedZoneId') AS resource
+FROM cloudtrail
+WHERE eventSource = 'route53.amazonaws.com'
+  AND eventName IN ('DeleteHostedZone', 'DisableHostedZoneDNSSEC', 'CreateVPCAssociationAuthorization')
+  AND errorCode IS NULL

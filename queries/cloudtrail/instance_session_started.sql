@@ -1,0 +1,20 @@
+-- title           = "Session on an instance was started through Systems Manager"
+-- severity        = "low"
+-- tags            = ["attack.execution", "attack.lateral_movement", "attack.t1021.008"]
+-- remedy          = "Compare with the on-call list; read the session's log in S3 or CloudWatch if session logging is on, and turn it on if it is not."
+-- false_positives = "Operators."
+SELECT eventTime,
+       requestParameters ->> 'documentName' AS document,
+       responseElements ->> 'sessionId' AS session,
+       errorCode,
+       sourceIPAddress,
+       userAgent,
+       requestParameters ->> 'target' AS resource,
+       CASE WHEN errorCode IS NULL AND requestParameters ->> 'documentName' = 'AWS-StartPortForwardingSessionToRemoteHost' THEN 'medium' ELSE 'low' END AS severity,
+       CASE WHEN errorCode IS NOT NULL THEN 'Somebody tried to start a session on an instance through Systems Manager'
+            WHEN requestParameters ->> 'documentName' = 'AWS-StartPortForwardingSessionToRemoteHost' THEN 'Tunnel through an instance to another host was started'
+            ELSE 'Session on an instance was started through Systems Manager' END AS title
+FROM cloudtrail
+WHERE eventSource = 'ssm.amazonaws.com'
+  AND eventName = 'StartSession'
+  AND (errorCode IS NULL OR errorCode LIKE '%AccessDenied%' OR errorCode LIKE '%Unauthorized%')

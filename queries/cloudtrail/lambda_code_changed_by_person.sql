@@ -1,0 +1,18 @@
+-- title           = "Person replaced the code of a Lambda function"
+-- severity        = "medium"
+-- tags            = ["attack.persistence", "attack.t1648", "attack.execution", "attack.t1525"]
+-- remedy          = "Compare codeSha256 with your last build; deploy that build again if they differ, and rotate what the function's role could reach."
+-- false_positives = "Development accounts."
+SELECT eventTime,
+       responseElements ->> 'codeSha256' AS code_sha256,
+       responseElements ->> 'role' AS function_role,
+       sourceIPAddress,
+       userAgent,
+       coalesce(responseElements ->> 'functionArn', requestParameters ->> 'functionName') AS resource
+FROM cloudtrail
+WHERE eventSource = 'lambda.amazonaws.com'
+  AND eventName LIKE 'UpdateFunctionCode%'
+  AND errorCode IS NULL
+  AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
+       OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
+       OR sessionCredentialFromConsole)

@@ -1,0 +1,14 @@
+-- title           = "Event source was mapped to a Lambda function"
+-- severity        = "low"
+-- tags            = ["attack.persistence", "attack.t1546", "attack.collection"]
+-- remedy          = "Check that the function is meant to read this stream, queue or table; delete the mapping if not."
+-- false_positives = "Deployments."
+SELECT eventTime,
+       requestParameters ->> 'eventSourceArn' AS event_source,
+       sourceIPAddress,
+       userAgent,
+       coalesce(responseElements ->> 'functionArn', requestParameters ->> 'functionName') AS resource
+FROM cloudtrail
+WHERE eventSource = 'lambda.amazonaws.com'
+  AND eventName LIKE 'CreateEventSourceMapping%'
+  AND errorCode IS NULL

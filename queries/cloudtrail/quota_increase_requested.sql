@@ -1,0 +1,17 @@
+-- title           = "Increase of a compute or e-mail quota was asked for"
+-- severity        = "low"
+-- tags            = ["attack.impact", "attack.t1496"]
+-- remedy          = "Ask who needs it; miners and spammers raise quotas first."
+-- false_positives = "Growth."
+SELECT eventTime,
+       requestParameters ->> 'serviceCode' AS service,
+       requestParameters ->> 'quotaCode' AS quota,
+       requestParameters ->> 'desiredValue' AS wanted,
+       sourceIPAddress,
+       userAgent,
+       requestParameters ->> 'quotaCode' AS resource
+FROM cloudtrail
+WHERE eventSource = 'servicequotas.amazonaws.com'
+  AND eventName = 'RequestServiceQuotaIncrease'
+  AND errorCode IS NULL
+  AND requestParameters ->> 'serviceCode' IN ('ec2', 'fargate', 'ses', 'sagemaker', 'bedrock', 'lightsail', 'batch', 'ecs')
