@@ -2,6 +2,7 @@
 -- severity   = "informational"
 -- confidence = "high"
 -- key        = ["account", "jobname"]
+-- dedupe     = "30d"
 -- tags       = ["attack.initial_access", "attack.t1190"]
 -- remedy     = "Move the job to Glue 4.0 or later: old versions get no security fixes for Python and Spark."
 SELECT id, jobName AS resource, glueVersion

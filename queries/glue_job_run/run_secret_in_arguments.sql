@@ -2,6 +2,7 @@
 -- severity        = "high"
 -- confidence      = "medium"
 -- key             = ["account", "jobname"]
+-- dedupe          = "30d"
 -- tags            = ["attack.credential_access", "attack.t1552"]
 -- remedy          = "Rotate the secret and read it from Secrets Manager in the script: arguments are shown by GetJob, GetJobRun and the console."
 -- false_positives = "An argument named after a password that holds the name of a secret."

@@ -2,6 +2,7 @@
 -- severity        = "informational"
 -- confidence      = "high"
 -- key             = ["account", "jobname"]
+-- dedupe          = "30d"
 -- tags            = ["attack.collection", "attack.t1530"]
 -- remedy          = "Give the job a security configuration with KMS keys for output, logs and bookmarks."
 -- false_positives = "Buckets and log groups that encrypt by default with a key of their own."

@@ -1,7 +1,7 @@
 -- title           = "Remote administration port accepted a connection from the internet"
 -- severity        = "medium"
 -- confidence      = "medium"
--- key             = ["interface_id", "srcaddr"]
+-- key             = ["account", "interface_id", "dstport"]
 -- tags            = ["attack.initial_access", "attack.t1133", "attack.t1021", "cis.5.2"]
 -- remedy          = "Close the port in the security group and use Session Manager or a VPN; check the logins of the host since first_seen."
 -- false_positives = "A bastion host that is meant to be reached from anywhere."

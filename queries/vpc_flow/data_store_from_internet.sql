@@ -1,7 +1,7 @@
 -- title           = "Data store without login by default accepted a connection from the internet"
 -- severity        = "high"
 -- confidence      = "medium"
--- key             = ["interface_id", "srcaddr"]
+-- key             = ["account", "interface_id", "dstport"]
 -- tags            = ["attack.initial_access", "attack.t1190", "attack.t1213"]
 -- remedy          = "Close the port to the internet, then look for written keys, cron jobs and dumps: Redis, Elasticsearch and Memcached are taken over within hours."
 -- false_positives = "A cluster that asks for a password and is public on purpose."

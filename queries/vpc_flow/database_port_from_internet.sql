@@ -1,7 +1,7 @@
 -- title           = "Database port accepted a connection from the internet"
 -- severity        = "high"
 -- confidence      = "medium"
--- key             = ["interface_id", "srcaddr"]
+-- key             = ["account", "interface_id", "dstport"]
 -- tags            = ["attack.initial_access", "attack.t1190"]
 -- remedy          = "Take the database off public subnets or limit its security group to known clients; review its login log since first_seen."
 -- false_positives = "A managed database opened on purpose for partners with fixed addresses."

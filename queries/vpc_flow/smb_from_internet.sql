@@ -1,7 +1,7 @@
 -- title           = "Windows file sharing or RPC port accepted a connection from the internet"
 -- severity        = "high"
 -- confidence      = "medium"
--- key             = ["interface_id", "srcaddr"]
+-- key             = ["account", "interface_id", "dstport"]
 -- tags            = ["attack.initial_access", "attack.t1190", "attack.t1021.002"]
 -- remedy          = "Close 135, 139 and 445 to the internet; check the host for new services, shares and accounts."
 -- false_positives = "None that should stay."

@@ -1,7 +1,7 @@
 -- title           = "Telnet port accepted a connection from the internet"
 -- severity        = "medium"
 -- confidence      = "medium"
--- key             = ["interface_id", "srcaddr"]
+-- key             = ["account", "interface_id", "dstport"]
 -- tags            = ["attack.initial_access", "attack.t1133", "attack.t1040"]
 -- remedy          = "Close the port and replace telnet by SSH or Session Manager; passwords sent over it are to be treated as known."
 -- false_positives = "A honeypot."

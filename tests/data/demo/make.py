@@ -429,6 +429,7 @@ def exchange(rng, account, version, start):
         return [line(f"192.0.2.{rng.randrange(1, 255)}", here, port, target, 1, 40, "REJECT", flags=2)]
     if kind == "ssh":
         # the bastion takes SSH from everywhere, and knocks come through with the rest
+        here, eni, host = "10.0.1.20", "eni-0a1b2c3d4e5f60700", 0
         return [line(f"192.0.2.{rng.randrange(1, 8)}", here, port, 22, 1, 40, flags=2)]
     status = "NODATA" if kind == "quiet" else "SKIPDATA"
     text = f"{version} {account} {eni} - - - - - - - {start} {end} - {status}"
@@ -460,7 +461,7 @@ def glue():
                 # somebody in a hurry: a password in plain text, which every reader of the job can see
                 run["Arguments"]["--source-password"] = "example-Passw0rd"
             runs.append(run)
-        write(f"glue/job-runs/{job}.json.gz", compact({"JobRuns": runs[::-1]}), "glue_job_run", len(runs))
+        write(f"AWSLogs/{LAKE}/GlueJobRuns/us-east-1/{DAY:%Y/%m/%d}/{job}.json.gz", compact({"JobRuns": runs[::-1]}), "glue_job_run", len(runs))
 
     for number in range(6):
         run_id = "jr_" + f"{rng.getrandbits(256):064x}"
