@@ -1,5 +1,6 @@
 //! Values, row by row and in any order of columns → Arrow arrays. A column that is given no value for a row is null there.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -79,6 +80,17 @@ impl Valid {
         self.words[word] |= 1 << (row % 64);
     }
 
+    /// Rows that follow each other, from the first that nothing was said of.
+    fn set_all(&mut self, rows: Range<usize>) {
+        self.words.resize(self.words.len().max(rows.end.div_ceil(64)), 0);
+        let mut row = rows.start;
+        while row < rows.end {
+            let count = (64 - row % 64).min(rows.end - row);
+            self.words[row / 64] |= (u64::MAX >> (64 - count)) << (row % 64);
+            row += count;
+        }
+    }
+
     pub fn is_set(&self, row: usize) -> bool {
         self.words.get(row / 64).is_some_and(|word| word >> (row % 64) & 1 == 1)
     }
@@ -109,6 +121,27 @@ impl Valid {
     }
 }
 
+/// How a text stands in a `Utf8View` column. `bytes` is as for [`Views::set`].
+#[inline]
+pub fn view(bytes: &[u8], place: Place) -> u128 {
+    let start = place.start as usize;
+    let length = place.length;
+    if length > 12 {
+        let prefix = u32::from_le_bytes(bytes[start..start + 4].try_into().expect("four bytes"));
+        u128::from(length) | u128::from(prefix) << 32 | u128::from(place.buffer) << 64 | u128::from(place.start) << 96
+    } else {
+        let text = match bytes.get(start..start + 16) {
+            Some(bytes) => u128::from_le_bytes(bytes.try_into().expect("sixteen bytes")),
+            None => {
+                let mut short = [0; 16];
+                short[..length as usize].copy_from_slice(&bytes[start..start + length as usize]);
+                u128::from_le_bytes(short)
+            }
+        };
+        u128::from(length) | (text & ((1 << (8 * length)) - 1)) << 32
+    }
+}
+
 /// A `Utf8View` column whose texts stay where the parser found them.
 #[derive(Default)]
 pub struct Views {
@@ -121,25 +154,7 @@ impl Views {
     /// text is copied with one load.
     #[inline]
     pub fn set(&mut self, row: usize, bytes: &[u8], place: Place) {
-        let start = place.start as usize;
-        let length = place.length;
-        let view = if length > 12 {
-            let prefix = u32::from_le_bytes(bytes[start..start + 4].try_into().expect("four bytes"));
-            u128::from(length)
-                | u128::from(prefix) << 32
-                | u128::from(place.buffer) << 64
-                | u128::from(place.start) << 96
-        } else {
-            let text = match bytes.get(start..start + 16) {
-                Some(bytes) => u128::from_le_bytes(bytes.try_into().expect("sixteen bytes")),
-                None => {
-                    let mut short = [0; 16];
-                    short[..length as usize].copy_from_slice(&bytes[start..start + length as usize]);
-                    u128::from_le_bytes(short)
-                }
-            };
-            u128::from(length) | (text & ((1 << (8 * length)) - 1)) << 32
-        };
+        let view = view(bytes, place);
         if row == self.views.len() {
             self.views.push(view);
         } else {
@@ -154,6 +169,14 @@ impl Views {
     #[inline]
     pub fn is_set(&self, row: usize) -> bool {
         self.valid.is_set(row)
+    }
+
+    /// Room for the views of rows that follow each other, which [`view`] makes, and which of them have one: all,
+    /// until the caller clears some.
+    pub fn many(&mut self, rows: Range<usize>) -> (&mut [u128], &mut Valid) {
+        self.views.resize(rows.end, 0);
+        self.valid.set_all(rows.clone());
+        (&mut self.views[rows], &mut self.valid)
     }
 
     pub fn truncate(&mut self, rows: usize) {
@@ -173,28 +196,28 @@ impl Views {
 }
 
 /// A dictionary column: each distinct text is kept once per batch.
+#[derive(Default)]
 pub struct Symbols {
     codes: Vec<i32>,
     valid: Valid,
+    dictionary: Dictionary,
+}
+
+/// The distinct texts of a column.
+pub struct Dictionary {
     /// Open addressing, a power of two: high half the hash, low half the code plus one; 0 is free.
     slots: Vec<u64>,
     ends: Vec<i32>,
     texts: Vec<u8>,
 }
 
-impl Default for Symbols {
-    fn default() -> Symbols {
-        Symbols { codes: Vec::new(), valid: Valid::default(), slots: vec![0; 64], ends: vec![0], texts: Vec::new() }
+impl Default for Dictionary {
+    fn default() -> Dictionary {
+        Dictionary { slots: vec![0; 64], ends: vec![0], texts: Vec::new() }
     }
 }
 
-impl Symbols {
-    #[inline]
-    pub fn set(&mut self, row: usize, text: &[u8]) {
-        let code = self.code(text);
-        self.set_code(row, code);
-    }
-
+impl Dictionary {
     /// The code of a text, which need not become the value of a row.
     #[inline]
     pub fn code(&mut self, text: &[u8]) -> i32 {
@@ -207,18 +230,34 @@ impl Symbols {
                 return self.add(text, hash);
             }
             if found >> 32 == u64::from(hash) {
-                let code = (found as u32 - 1) as usize;
-                if &self.texts[self.ends[code] as usize..self.ends[code + 1] as usize] == text {
-                    return code as i32;
+                let code = found as u32 as i32 - 1;
+                if self.text(code) == text {
+                    return code;
                 }
             }
             slot = (slot + 1) & mask;
         }
     }
 
+    /// The text of a code.
+    #[inline]
+    pub fn text(&self, code: i32) -> &[u8] {
+        let code = code as usize;
+        &self.texts[self.ends[code] as usize..self.ends[code + 1] as usize]
+    }
+
+    /// Number of codes.
+    pub fn len(&self) -> usize {
+        self.ends.len() - 1
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     #[cold]
     fn add(&mut self, text: &[u8], hash: u32) -> i32 {
-        let code = self.ends.len() - 1;
+        let code = self.len();
         if code * 2 >= self.slots.len() {
             let old = std::mem::take(&mut self.slots);
             self.slots = vec![0; old.len() * 4];
@@ -243,6 +282,20 @@ impl Symbols {
         }
         self.slots[slot] = found;
     }
+}
+
+impl Symbols {
+    #[inline]
+    pub fn set(&mut self, row: usize, text: &[u8]) {
+        let code = self.code(text);
+        self.set_code(row, code);
+    }
+
+    /// The code of a text, which need not become the value of a row.
+    #[inline]
+    pub fn code(&mut self, text: &[u8]) -> i32 {
+        self.dictionary.code(text)
+    }
 
     /// Gives a row the text of a code that [`Symbols::code`] made.
     #[inline]
@@ -258,9 +311,21 @@ impl Symbols {
         self.valid.set(row);
     }
 
+    /// Room for the codes of rows that follow each other, which of them have one (all, until the caller clears
+    /// some), and the texts of the codes.
+    pub fn many(&mut self, rows: Range<usize>) -> (&mut [i32], &mut Valid, &mut Dictionary) {
+        self.codes.resize(rows.end, 0);
+        self.valid.set_all(rows.clone());
+        (&mut self.codes[rows], &mut self.valid, &mut self.dictionary)
+    }
+
     #[inline]
     pub fn code_of(&self, row: usize) -> Option<i32> {
         self.valid.is_set(row).then(|| self.codes[row])
+    }
+
+    pub fn dictionary(&self) -> &Dictionary {
+        &self.dictionary
     }
 
     #[inline]
@@ -270,10 +335,7 @@ impl Symbols {
 
     /// The text of a row.
     pub fn get(&self, row: usize) -> Option<&[u8]> {
-        self.valid.is_set(row).then(|| {
-            let code = self.codes[row] as usize;
-            &self.texts[self.ends[code] as usize..self.ends[code + 1] as usize]
-        })
+        self.code_of(row).map(|code| self.dictionary.text(code))
     }
 
     pub fn truncate(&mut self, rows: usize) {
@@ -283,17 +345,18 @@ impl Symbols {
 
     /// # Safety
     /// Every text given to [`Symbols::set`] and [`Symbols::code`] was valid UTF-8.
-    pub unsafe fn finish(mut self, rows: usize) -> ArrayRef {
-        self.codes.resize(rows, 0);
-        if self.ends.len() == 1 {
+    pub unsafe fn finish(self, rows: usize) -> ArrayRef {
+        let (mut codes, Dictionary { mut ends, texts, .. }) = (self.codes, self.dictionary);
+        codes.resize(rows, 0);
+        if ends.len() == 1 {
             // null rows need a code too
-            self.ends.push(0);
+            ends.push(0);
         }
-        let codes = Int32Array::new(ScalarBuffer::from(self.codes), self.valid.finish(rows));
+        let codes = Int32Array::new(ScalarBuffer::from(codes), self.valid.finish(rows));
         // SAFETY: the caller's promise; ends rise from 0 to the length of the texts, codes are below their number
         Arc::new(unsafe {
-            let offsets = OffsetBuffer::new_unchecked(ScalarBuffer::from(self.ends));
-            let texts = StringArray::new_unchecked(offsets, Buffer::from_vec(self.texts), None);
+            let offsets = OffsetBuffer::new_unchecked(ScalarBuffer::from(ends));
+            let texts = StringArray::new_unchecked(offsets, Buffer::from_vec(texts), None);
             DictionaryArray::<Int32Type>::new_unchecked(codes, Arc::new(texts))
         })
     }
@@ -344,6 +407,14 @@ impl<T: Copy + Default> Numbers<T> {
             self.values[row] = value;
         }
         self.valid.set(row);
+    }
+
+    /// Room for the values of rows that follow each other, and which of them have one: all, until the caller
+    /// clears some.
+    pub fn many(&mut self, rows: Range<usize>) -> (&mut [T], &mut Valid) {
+        self.values.resize(rows.end, T::default());
+        self.valid.set_all(rows.clone());
+        (&mut self.values[rows], &mut self.valid)
     }
 
     pub fn is_set(&self, row: usize) -> bool {

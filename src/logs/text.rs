@@ -1,5 +1,6 @@
 //! Columns of a text table, filled row by row by its parser, and what all line parsers share.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch};
@@ -76,21 +77,63 @@ impl Columns {
         }
     }
 
-    /// Sets account and Region of the row being filled: from the record, else from where it came.
-    pub fn set_partition(
-        &mut self,
-        account: Option<&[u8]>,
-        region: Option<&[u8]>,
-        origin: &Origin,
-        context: Option<&Context>,
-    ) {
-        let around = |own: Option<&[u8]>, context: Option<&String>, origin: Option<&String>, symbol: &mut Symbol| {
-            let named = own.or(context.map(String::as_bytes)).or(origin.map(String::as_bytes));
-            symbol.set(self.rows, named.unwrap_or(b"unknown"));
-        };
-        let enveloped = |of: fn(&Context) -> Option<&String>| context.and_then(of);
-        around(account, enveloped(|context| context.account.as_ref()), origin.account.as_ref(), &mut self.account);
-        around(region, enveloped(|context| context.region.as_ref()), origin.region.as_ref(), &mut self.region);
+    /// Sets account and Region of the row being filled from where it came.
+    pub fn set_partition(&mut self, source: &Source<'_>) {
+        self.account.set(self.rows, source.account().as_bytes());
+        self.region.set(self.rows, source.region().as_bytes());
+    }
+
+    /// The same for rows that follow each other: their accounts are those that column `accounts` has, their Regions
+    /// those that [`Columns::regions`] was given, where they are.
+    pub fn set_partitions(&mut self, rows: Range<usize>, accounts: Option<usize>, source: &Source<'_>) {
+        let fallback = self.account.symbols.code(source.account().as_bytes());
+        match accounts.map(|column| &self.slots[column]) {
+            Some(Slot::Symbol(from)) => {
+                let mut codes = vec![None; from.symbols.dictionary().len()];
+                for row in rows.clone() {
+                    let code = from.symbols.code_of(row).map_or(fallback, |code| {
+                        *codes[code as usize].get_or_insert_with(|| match from.symbols.dictionary().text(code) {
+                            b"unknown" => fallback,
+                            name => self.account.symbols.code(name),
+                        })
+                    });
+                    self.account.symbols.set_code(row, code);
+                }
+            }
+            _ => self.account.symbols.many(rows.clone()).0.fill(fallback),
+        }
+        let fallback = self.region.symbols.code(source.region().as_bytes());
+        for row in rows {
+            if !self.region.symbols.is_set(row) {
+                self.region.symbols.set_code(row, fallback);
+            }
+        }
+    }
+
+    /// The Regions that records name.
+    pub fn regions(&mut self) -> &mut Symbols {
+        &mut self.region.symbols
+    }
+
+    pub fn texts(&mut self, column: usize) -> &mut Views {
+        match &mut self.slots[column] {
+            Slot::Text(views) => views,
+            Slot::Symbol(_) | Slot::Int(_) | Slot::Time(_) => unreachable!("not a column of texts"),
+        }
+    }
+
+    pub fn symbols(&mut self, column: usize) -> &mut Symbols {
+        match &mut self.slots[column] {
+            Slot::Symbol(symbol) => &mut symbol.symbols,
+            Slot::Text(_) | Slot::Int(_) | Slot::Time(_) => unreachable!("not a column of symbols"),
+        }
+    }
+
+    pub fn numbers(&mut self, column: usize) -> &mut Numbers<i64> {
+        match &mut self.slots[column] {
+            Slot::Int(numbers) | Slot::Time(numbers) => numbers,
+            Slot::Text(_) | Slot::Symbol(_) => unreachable!("not a column of numbers"),
+        }
     }
 
     /// Sets a text to a stretch of `bytes`, the input buffer that will be kept next.
@@ -127,8 +170,8 @@ impl Columns {
         }
     }
 
-    /// Forgets what was set of the row being filled.
-    pub fn drop_row(&mut self) {
+    /// Forgets what was set of the row being filled, and of rows after it.
+    pub fn drop_rows(&mut self) {
         let rows = self.rows;
         self.account.symbols.truncate(rows);
         self.region.symbols.truncate(rows);
@@ -208,4 +251,18 @@ pub struct Source<'a> {
     pub origin: &'a Arc<Origin>,
     pub offset: u64,
     pub context: Option<&'a Context>,
+}
+
+impl Source<'_> {
+    /// The account of records that name none: the envelope's, else the path's.
+    pub fn account(&self) -> &str {
+        let enveloped = self.context.and_then(|context| context.account.as_deref());
+        enveloped.or(self.origin.account.as_deref()).unwrap_or("unknown")
+    }
+
+    /// The Region of records that name none.
+    pub fn region(&self) -> &str {
+        let enveloped = self.context.and_then(|context| context.region.as_deref());
+        enveloped.or(self.origin.region.as_deref()).unwrap_or("unknown")
+    }
 }

@@ -187,7 +187,7 @@ impl Reader<'_> {
                 self.columns.set_new_text(at(name), value);
             }
         }
-        self.columns.set_partition(None, None, self.origin, context);
+        self.columns.set_partition(&text::Source { origin: self.origin, offset: self.offset, context });
         self.columns.rows += 1;
     }
 }

@@ -1,8 +1,13 @@
 //! The `vpc_flow` table: one row per VPC flow log record, from AWS's flow log record reference (versions 2 to 10).
 
+mod format;
 mod lines;
 mod parquet;
+mod words;
 
+use self::format::Format;
+
+use super::text;
 use crate::decode::{Body, Counts, Options, Records, Shape};
 use crate::table::{Batch, Column, Kind, Names, Reject, Table};
 
@@ -19,12 +24,18 @@ pub static VPC_FLOW: Table = Table {
     columns: COLUMNS,
 };
 
-/// Knows a text by its header line, by the declared format, or by the shape of AWS's default format.
+/// Lines at the beginning of a text that may tell what it is.
+const LINES_MAX: usize = 20;
+
+/// Knows a text by its header line, by lines that fit the declared format or AWS's default one, or by words that
+/// flow records have in any format: those are then rejected, with what to do.
 pub fn recognize(head: &[u8], options: &Options) -> Option<Shape> {
-    let line = &head[..memchr::memchr(b'\n', head).unwrap_or(head.len())];
-    let header = lines::is_header(line);
+    let lines = || text::lines(head).take(LINES_MAX).map(|(start, end)| &head[start..end]);
+    let first = lines().find(|line| !line.trim_ascii().is_empty())?;
+    let header = format::is_header(first);
+    let format = options.vpc_flow_format.as_deref().map_or_else(Format::assumed, Format::parse);
     let forced = options.table.is_some_and(|table| table.name == VPC_FLOW.name);
-    let known = forced || header || options.vpc_flow_format.is_some() || lines::looks_like_a_flow(line);
+    let known = forced || header || lines().any(|line| format.fits(line) || format::looks_like_a_flow(line));
     known.then_some(Shape { table: &VPC_FLOW, header, begins: |_| true })
 }
 

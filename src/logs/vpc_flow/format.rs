@@ -1,0 +1,195 @@
+//! The names in a header line or a declared format → what to do with each field of a flow record.
+
+use super::VPC_FLOW;
+use crate::table::Kind;
+
+/// The fields of version 2, in the order AWS writes them when no format is chosen.
+pub const DEFAULT: &str = "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status";
+
+/// The fields of a line, in order.
+#[derive(Debug)]
+pub struct Format {
+    pub fields: Vec<Field>,
+    /// Nothing said what the fields are, so lines must have the shape of the default format.
+    pub assumed: bool,
+}
+
+/// What to do with a field. Columns are places in the table's list.
+#[derive(Debug, PartialEq)]
+pub enum Field {
+    Number(usize),
+    Text(usize),
+    Symbol(usize),
+    Account(usize),
+    Region,
+    /// A field that has no column.
+    Other(String),
+}
+
+impl Format {
+    /// Reads `version account-id ...` or `${version} ${account-id} ...`.
+    pub fn parse(text: &str) -> Format {
+        let fields = text.split_ascii_whitespace().map(|word| {
+            let name = field_name(word);
+            match VPC_FLOW.columns.iter().position(|column| !column.path.is_empty() && column.path == name) {
+                Some(place) if name == "account-id" => Field::Account(place),
+                Some(place) => match VPC_FLOW.columns[place].kind {
+                    Kind::Int => Field::Number(place),
+                    Kind::Symbol => Field::Symbol(place),
+                    _ => Field::Text(place),
+                },
+                None if name == "region" => Field::Region,
+                None => Field::Other(name),
+            }
+        });
+        Format { fields: fields.collect(), assumed: false }
+    }
+
+    /// The default format, of lines that come without a header.
+    pub fn assumed() -> Format {
+        Format { assumed: true, ..Format::parse(DEFAULT) }
+    }
+
+    /// The name of a field, as AWS writes it.
+    pub fn name(&self, field: usize) -> &str {
+        match &self.fields[field] {
+            Field::Number(column) | Field::Text(column) | Field::Symbol(column) | Field::Account(column) => {
+                VPC_FLOW.columns[*column].path
+            }
+            Field::Region => "region",
+            Field::Other(name) => name,
+        }
+    }
+
+    /// Whether a line could be a record of this format.
+    pub fn fits(&self, line: &[u8]) -> bool {
+        let words: Vec<&[u8]> = words(line).collect();
+        let number = |word: &[u8]| word == b"-" || word.iter().all(u8::is_ascii_digit);
+        words.len() == self.fields.len()
+            && (!self.assumed || is_default(|field| words[field]))
+            && self.fields.iter().zip(&words).all(|(field, word)| !matches!(field, Field::Number(_)) || number(word))
+    }
+}
+
+fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    line.split(|byte| *byte <= b' ').filter(|word| !word.is_empty())
+}
+
+/// `${account-id}` and Parquet's `account_id` are `account-id`.
+fn field_name(word: &str) -> String {
+    let bare = word.strip_prefix("${").and_then(|word| word.strip_suffix('}')).unwrap_or(word);
+    bare.replace('_', "-")
+}
+
+/// The shape of the default format: a version, an account, an interface, and at the end a status.
+#[inline]
+pub fn is_default<'a>(word: impl Fn(usize) -> &'a [u8]) -> bool {
+    let (version, account, interface) = (word(0), word(1), word(2));
+    version.len() <= 2
+        && version.iter().all(u8::is_ascii_digit)
+        && matches!(word(13), b"OK" | b"NODATA" | b"SKIPDATA")
+        && (interface.starts_with(b"eni-") || interface == b"-")
+        && (account.len() == 12 && account.iter().all(u8::is_ascii_digit) || matches!(account, b"unknown" | b"-"))
+}
+
+/// A line that names fields: words of small letters, digits and hyphens, at least half of them fields we know, also
+/// in `${}`.
+pub fn is_header(line: &[u8]) -> bool {
+    let (mut count, mut known) = (0, 0);
+    for word in words(line) {
+        let Ok(word) = std::str::from_utf8(word) else { return false };
+        let name = field_name(word);
+        let plain = name.starts_with(|first: char| first.is_ascii_lowercase())
+            && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+        if !plain {
+            return false;
+        }
+        count += 1;
+        known += usize::from(
+            name == "region" || VPC_FLOW.columns.iter().any(|column| !column.path.is_empty() && column.path == name),
+        );
+    }
+    known > 0 && known * 2 >= count
+}
+
+/// A line with words that flow records have in any format, three kinds of them at least.
+pub fn looks_like_a_flow(line: &[u8]) -> bool {
+    let plain = |word: &[u8]| {
+        word.len() < 200 && word.iter().all(|byte| byte.is_ascii_alphanumeric() || b".:/_-".contains(byte))
+    };
+    if !words(line).all(|word| plain(word) && !word.ends_with(b":")) {
+        return false;
+    }
+    let has = |kind: fn(&[u8]) -> bool| usize::from(words(line).any(kind));
+    let prefixed =
+        |word: &[u8]| [&b"vpc-"[..], b"subnet-", b"tgw-", b"az-", b"i-0"].iter().any(|prefix| word.starts_with(prefix));
+    let address = |word: &[u8]| std::str::from_utf8(word).is_ok_and(|word| word.parse::<std::net::IpAddr>().is_ok());
+    has(|word| matches!(word, b"ACCEPT" | b"REJECT"))
+        + has(|word| matches!(word, b"OK" | b"NODATA" | b"SKIPDATA"))
+        + has(|word| word.starts_with(b"eni-"))
+        + has(|word| word.len() == 12 && word.iter().all(u8::is_ascii_digit))
+        + has(prefixed)
+        + has(address)
+        >= 3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINE: &str =
+        "2 111122223333 eni-0e250409d410e1290 198.51.100.7 10.0.0.200 38471 22 6 1 44 1674898496 1674898507 ACCEPT OK";
+
+    #[test]
+    fn a_header_is_known_by_its_names() {
+        assert!(is_header(DEFAULT.as_bytes()));
+        assert!(is_header(b"account_id srcaddr new-thing dstaddr\r"));
+        assert!(is_header(b"${version} ${vpc-id}"));
+        assert!(!is_header(LINE.as_bytes()));
+        assert!(!is_header(b"eni-0e250409d410e1290 vpc-0a"));
+        assert!(!is_header(b"the quick brown fox"));
+        assert!(!is_header(b""));
+    }
+
+    #[test]
+    fn fourteen_words_do_not_make_a_default_line() {
+        let format = Format::assumed();
+        assert!(format.fits(LINE.as_bytes()));
+        assert!(format.fits(b"2 unknown eni-1 - - - - - - - 1431280876 1431280934 - NODATA\r"));
+        for other in [
+            LINE.replace("OK", "FINE"),
+            LINE.replace("111122223333", "11112222"),
+            LINE.replace("eni-", "if-"),
+            LINE.replace(" 22 ", " ssh "),
+            LINE.replace(" 22 ", " "),
+        ] {
+            assert!(!format.fits(other.as_bytes()), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_flow_in_an_unknown_format_is_known_from_prose() {
+        assert!(looks_like_a_flow(LINE.as_bytes()));
+        assert!(looks_like_a_flow(b"vpc-0a 10.0.0.1 10.0.0.2 ACCEPT 5"));
+        assert!(!looks_like_a_flow(b"a b c"));
+        assert!(!looks_like_a_flow(b"24/05/01 12:00:01 INFO Net: eni-1 10.0.0.1 OK ACCEPT"));
+    }
+
+    #[test]
+    fn names_become_fields() {
+        let format = Format::parse("${region} srcport pkt_srcaddr account-id new-thing action");
+        let column = |name| VPC_FLOW.columns.iter().position(|column| column.name == name).unwrap();
+        assert_eq!(
+            format.fields,
+            [
+                Field::Region,
+                Field::Number(column("srcport")),
+                Field::Text(column("pkt_srcaddr")),
+                Field::Account(column("account_id")),
+                Field::Other("new-thing".into()),
+                Field::Symbol(column("action")),
+            ]
+        );
+        assert_eq!(format.name(2), "pkt-srcaddr");
+    }
+}
