@@ -3,68 +3,93 @@
 pub mod prioritize;
 pub mod suppress;
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 
 use crate::finding::{Finding, FindingId, Resource};
 use crate::rule::{Confidence, Severity};
+use crate::table::Batch;
 use crate::time::Timestamp;
-use prioritize::{Asset, History};
+use prioritize::{Asset, History, Watched};
 use suppress::Suppressions;
 
-/// The open findings, and what was told of them. Order and grouping of what comes in do not change what goes out.
+/// The open findings, and what was told of them. The same matches give the same findings, in whatever order and groups
+/// they come, until [`Triage::OPEN_MAX`] is reached; which of them are told on the way depends on the groups.
 pub struct Triage {
     suppressions: Suppressions,
     assets: Vec<Asset>,
+    watched: Watched,
     open: BTreeMap<FindingId, Open>,
     forgotten: u64,
 }
 
 struct Open {
     finding: Finding,
-    /// Count and severity when it was last given out by [`Triage::settle`].
+    /// Count and severity when it was last given out.
     told: Option<(u64, Severity)>,
 }
 
 impl Triage {
-    /// Findings held at most. Past it the one whose last match is the oldest leaves, and is counted.
+    /// Findings held at most. Past it those whose last match is the oldest leave, after they were told, and are counted.
+    /// A later match of one that left opens it anew under the same id, counting from one.
     pub const OPEN_MAX: usize = 100_000;
 
     pub fn new(suppressions: Suppressions, assets: Vec<Asset>) -> Triage {
-        Triage { suppressions, assets, open: BTreeMap::new(), forgotten: 0 }
+        Triage { suppressions, assets, watched: Watched::default(), open: BTreeMap::new(), forgotten: 0 }
+    }
+
+    /// Notes the hours that the rows are from: a rule that fired once in a month of logs is rarer than one that fired
+    /// once in an hour of them.
+    pub fn watch(&mut self, batches: &[Batch]) {
+        batches.iter().for_each(|batch| self.watched.note(batch));
     }
 
     /// Takes matches in; gives the findings that are new, twice as large as when last given, or more severe.
     pub fn settle(&mut self, found: Vec<Finding>, now: Timestamp) -> Vec<Finding> {
-        let mut touched = std::collections::BTreeSet::new();
-        for finding in found {
+        let mut touched = BTreeSet::new();
+        for mut finding in found {
             if self.suppressions.hides(&finding, now) {
                 continue;
             }
             touched.insert(finding.id);
             match self.open.entry(finding.id) {
-                std::collections::btree_map::Entry::Occupied(mut open) => open.get_mut().finding.fold(finding),
-                std::collections::btree_map::Entry::Vacant(open) => {
-                    open.insert(Open { finding, told: None });
+                Entry::Occupied(mut open) => open.get_mut().finding.fold(finding),
+                Entry::Vacant(place) => {
+                    finding.settle_lists();
+                    place.insert(Open { finding, told: None });
                 }
             }
         }
+        touched.retain(|id| self.open[id].is_worth_telling());
+        let told = self.tell(&touched);
         self.forget();
-        let history = self.history();
-        let mut changed = Vec::new();
-        for id in touched {
-            let Some(open) = self.open.get_mut(&id) else { continue };
-            let (count, severity) = (open.finding.count, open.finding.severity);
-            let worth = open.told.is_none_or(|(told, before)| count >= told.saturating_mul(2) || severity > before);
-            if worth {
-                open.told = Some((count, severity));
-                changed.push(prioritize::ranked(&open.finding, &history, &self.assets));
-            }
+        told
+    }
+
+    /// The findings that have changed since they were last given, however little: for the end of a run, so that what was
+    /// told last is what [`Triage::findings`] says.
+    pub fn untold(&mut self) -> Vec<Finding> {
+        let changed =
+            self.open.values().filter(|open| open.told != Some(open.now())).map(|open| open.finding.id).collect();
+        self.tell(&changed)
+    }
+
+    fn tell(&mut self, ids: &BTreeSet<FindingId>) -> Vec<Finding> {
+        if ids.is_empty() {
+            return Vec::new();
         }
-        rank(&mut changed);
-        changed
+        let history = self.history();
+        let mut told: Vec<_> =
+            ids.iter().map(|id| prioritize::ranked(&self.open[id].finding, &history, &self.assets)).collect();
+        rank(&mut told);
+        for finding in &told {
+            let open = self.open.get_mut(&finding.id).expect("only open findings are told");
+            open.told = Some(open.now());
+        }
+        told
     }
 
     /// All open findings, most urgent first.
@@ -93,8 +118,8 @@ impl Triage {
         &self.suppressions
     }
 
-    fn history(&self) -> History {
-        History::of(self.open.values().map(|open| &open.finding))
+    fn history(&self) -> History<'_> {
+        History::of(&self.watched, self.open.values().map(|open| &open.finding))
     }
 
     fn forget(&mut self) {
@@ -115,6 +140,8 @@ impl Triage {
         let saved = Saved {
             version: VERSION,
             forgotten: self.forgotten,
+            hidden: self.suppressions.counts(),
+            watched: self.watched.0.iter().copied().collect(),
             open: self.open.values().map(SavedFinding::from).collect(),
         };
         serde_json::to_vec(&saved).expect("plain data has a JSON form")
@@ -133,6 +160,8 @@ impl Triage {
             bail!("the saved findings have version {}, and this weir knows version {VERSION}", saved.version);
         }
         self.forgotten = saved.forgotten;
+        self.suppressions.restore(&saved.hidden);
+        self.watched = Watched(saved.watched.into_iter().collect());
         self.open = saved
             .open
             .into_iter()
@@ -140,6 +169,17 @@ impl Triage {
             .map(|open| open.map(|open| (open.finding.id, open)))
             .collect::<anyhow::Result<_>>()?;
         Ok(())
+    }
+}
+
+impl Open {
+    fn now(&self) -> (u64, Severity) {
+        (self.finding.count, self.finding.severity)
+    }
+
+    fn is_worth_telling(&self) -> bool {
+        let (count, severity) = self.now();
+        self.told.is_none_or(|(told, before)| count >= told.saturating_mul(2) || severity > before)
     }
 }
 
@@ -157,6 +197,10 @@ const VERSION: u32 = 1;
 struct Saved {
     version: u32,
     forgotten: u64,
+    /// Matches hidden, by the text of the entry.
+    hidden: BTreeMap<String, u64>,
+    /// Hours since 1970 that had rows.
+    watched: Vec<i64>,
     open: Vec<SavedFinding>,
 }
 
@@ -250,32 +294,70 @@ impl TryFrom<SavedFinding> for Open {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::finding::tests::one_match;
 
     const HOUR: i64 = crate::time::MICROS_PER_HOUR;
 
     fn triage() -> Triage {
-        Triage::new(Suppressions::default(), Vec::new())
+        let entry = "rule = '*'\nactor = 'ci'\nreason = 'known'\nexpires = 2027-01-01";
+        Triage::new(Suppressions::new(vec![toml::from_str(entry).unwrap()]).unwrap(), Vec::new())
     }
 
     fn matches(count: i64) -> Vec<Finding> {
         (0..count).map(|n| one_match("cloudtrail/x", "eve", Timestamp(n * HOUR / 4), &format!("e{n:03}"))).collect()
     }
 
-    #[test]
-    fn any_grouping_and_a_restart_give_the_same_findings() {
-        let mut whole = triage();
-        whole.settle(matches(40), Timestamp(0));
-        let mut parts = triage();
-        for found in matches(40).rchunks(7) {
-            parts.settle(found.to_vec(), Timestamp(0));
-            let bytes = parts.snapshot();
-            parts = triage();
-            parts.restore(&bytes).unwrap();
+    proptest! {
+        #[test]
+        fn any_order_and_grouping_and_a_restart_anywhere_give_the_same_findings(
+            order in Just((0..60).collect::<Vec<usize>>()).prop_shuffle(),
+            group in 1usize..20,
+        ) {
+            let actors = ["eve", "mallory", "ci"];
+            let all: Vec<_> = (0..60)
+                .map(|n| {
+                    let time = Timestamp(n * 7 % 60 * HOUR);
+                    one_match("cloudtrail/x", actors[n as usize % 3], time, &format!("e{n:03}"))
+                })
+                .collect();
+            let mut whole = triage();
+            whole.settle(all.clone(), Timestamp(0));
+            let mut parts = triage();
+            for group in order.chunks(group) {
+                parts.settle(group.iter().map(|&n| all[n].clone()).collect(), Timestamp(0));
+                let bytes = parts.snapshot();
+                parts = triage();
+                parts.restore(&bytes).unwrap();
+            }
+            prop_assert_eq!(whole.findings(), parts.findings());
+            prop_assert_eq!(whole.findings().iter().map(|finding| finding.count).sum::<u64>(), 40);
+            prop_assert_eq!(parts.suppressions().hidden().collect::<Vec<_>>(), [("*", "known", 20)]);
+            parts.untold();
+            whole.untold();
+            prop_assert_eq!(whole.snapshot(), parts.snapshot());
         }
-        assert_eq!(whole.findings(), parts.findings());
-        assert_eq!(whole.findings()[0].count, 40);
+    }
+
+    #[test]
+    fn past_the_limit_the_oldest_leave_after_they_were_told() {
+        let mut triage = triage();
+        let one = |n: i64| one_match("cloudtrail/x", &format!("a{n}"), Timestamp(n), "e");
+        let most = Triage::OPEN_MAX as i64;
+        assert_eq!(triage.settle((10..most + 10).map(one).collect(), Timestamp(0)).len(), Triage::OPEN_MAX);
+        assert_eq!(triage.settle(vec![one(1)], Timestamp(0)).len(), 1, "told, though it is the oldest of all");
+        assert_eq!((triage.len(), triage.forgotten()), (Triage::OPEN_MAX, 1));
+        assert_eq!(triage.settle(vec![one(10)], Timestamp(0))[0].count, 2, "the next oldest is still known");
+    }
+
+    #[test]
+    fn what_was_not_told_on_the_way_is_told_at_the_end() {
+        let mut triage = triage();
+        matches(7).into_iter().for_each(|found| drop(triage.settle(vec![found], Timestamp(0))));
+        assert_eq!(triage.untold(), triage.findings());
+        assert!(triage.untold().is_empty());
     }
 
     #[test]

@@ -1,12 +1,15 @@
 //! How urgent a finding is: terms in bits (log2 odds), added up, each with the words that explain it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
+use arrow::array::AsArray;
+use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use glob::Pattern;
 use serde::Deserialize;
 
 use crate::finding::{Finding, Term};
 use crate::rule::{Confidence, Severity};
+use crate::table::Batch;
 use crate::time::MICROS_PER_HOUR;
 
 /// What an asset is worth.
@@ -32,37 +35,67 @@ fn pattern<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Pattern, D::Erro
     Pattern::new(&text).map_err(|error| serde::de::Error::custom(format!("`{text}` is not a pattern: {error}")))
 }
 
-/// How long we have been looking, and how often each rule fired on each actor.
-#[derive(Default)]
-pub struct History {
-    hours_observed: u64,
-    fired: HashMap<(String, String, String), u64>,
+/// The hours of event time in which there were rows at all, as hours since 1970. Hours rather than a span: one record
+/// with a clock years ahead adds an hour, not years.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Watched(pub(super) BTreeSet<i64>);
+
+impl Watched {
+    /// Hours remembered at most, 22 years; later ones are then not counted.
+    pub const HOURS_MAX: usize = 200_000;
+
+    /// Notes the rows' times. A column that says no time is left out.
+    pub fn note(&mut self, batch: &Batch) {
+        let Some(times) = batch.rows.column_by_name(batch.table.time) else { return };
+        let mut last = None;
+        let mut hour = |hour: i64| {
+            if last != Some(hour) && self.0.len() < Watched::HOURS_MAX {
+                self.0.insert(hour);
+            }
+            last = Some(hour);
+        };
+        if let Some(times) = times.as_primitive_opt::<TimestampMicrosecondType>() {
+            times.iter().flatten().for_each(|micros| hour(micros.div_euclid(MICROS_PER_HOUR)));
+        } else if let Some(times) = times.as_primitive_opt::<Int64Type>() {
+            times.iter().flatten().for_each(|seconds| hour(seconds.div_euclid(3600)));
+        }
+    }
 }
 
-impl History {
-    /// From the findings themselves: observed are the hours from the first match of any rule to the last one. A finding
-    /// counts for as many hours as it has matches, but no more than lie between its first and last.
-    pub fn of<'a>(findings: impl Iterator<Item = &'a Finding>) -> History {
-        let (mut first, mut last) = (i64::MAX, i64::MIN);
+/// How long we have been looking, and how often each rule fired on each actor.
+#[derive(Default)]
+pub struct History<'a> {
+    hours_observed: u64,
+    fired: HashMap<Who<'a>, u64>,
+}
+
+/// Rule, account and actor: names alone mean different people in different accounts.
+type Who<'a> = (&'a str, &'a str, &'a str);
+
+impl<'a> History<'a> {
+    /// Observed are the hours that had rows, and those in which the findings begin and end. A finding counts for as many
+    /// hours as it has matches, but no more than lie between its first and last: which of them had one is not kept.
+    pub fn of(watched: &Watched, findings: impl Iterator<Item = &'a Finding>) -> History<'a> {
         let mut history = History::default();
+        let mut beyond = BTreeSet::new();
         for finding in findings {
             let from = finding.first_seen.0.div_euclid(MICROS_PER_HOUR);
             let to = finding.last_seen.0.div_euclid(MICROS_PER_HOUR);
-            (first, last) = (first.min(from), last.max(to));
+            beyond.extend([from, to].into_iter().filter(|hour| !watched.0.contains(hour)));
             let hours = finding.count.min((to - from).unsigned_abs() + 1);
             *history.fired.entry(who(finding)).or_default() += hours;
         }
-        history.hours_observed = if first > last { 0 } else { (last - first).unsigned_abs() + 1 };
+        history.hours_observed = (watched.0.len() + beyond.len()) as u64;
         history
     }
 }
 
-fn who(finding: &Finding) -> (String, String, String) {
-    (finding.rule.clone(), finding.account.clone(), finding.actor.clone().unwrap_or_default())
+fn who(finding: &Finding) -> Who<'_> {
+    (&finding.rule, &finding.account, finding.actor.as_deref().unwrap_or_default())
 }
 
 /// The finding with its terms and its priority.
-pub fn ranked(finding: &Finding, history: &History, assets: &[Asset]) -> Finding {
+pub fn ranked(finding: &Finding, history: &History<'_>, assets: &[Asset]) -> Finding {
     let mut ranked = finding.clone();
     ranked.terms = vec![severity(finding), precision(finding), rarity(finding, history)];
     ranked.terms.extend(asset(finding, assets));
@@ -109,7 +142,7 @@ fn precision(finding: &Finding) -> Term {
     }
 }
 
-fn rarity(finding: &Finding, history: &History) -> Term {
+fn rarity(finding: &Finding, history: &History<'_>) -> Term {
     let observed = history.hours_observed;
     let fired = history.fired.get(&who(finding)).copied().unwrap_or(0).clamp(1, observed.max(1));
     let bits = ((observed as f64 + 4.0) / fired as f64).log2().clamp(-3.0, 12.0);
@@ -151,6 +184,9 @@ pub fn explanation(finding: &Finding) -> String {
     text.push_str(&format!(" in account {}, {}", finding.account, finding.region));
     match finding.count {
         1 => text.push_str(&format!(", at {}.", finding.first_seen)),
+        count if finding.first_seen == finding.last_seen => {
+            text.push_str(&format!(", {count} times at {}.", finding.first_seen))
+        }
         count => text.push_str(&format!(", {count} times between {} and {}.", finding.first_seen, finding.last_seen)),
     }
     let terms: Vec<_> =
@@ -161,8 +197,13 @@ pub fn explanation(finding: &Finding) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, RecordBatch, TimestampMicrosecondArray};
+
     use super::*;
     use crate::finding::tests::one_match;
+    use crate::logs::cloudtrail::CLOUDTRAIL;
     use crate::time::Timestamp;
 
     fn finding(actor: &str, hour: i64) -> Finding {
@@ -172,7 +213,7 @@ mod tests {
     #[test]
     fn what_an_actor_rarely_does_ranks_above_what_it_does_daily() {
         let all: Vec<_> = (0..100).map(|day| finding("ci", day * 24)).chain([finding("eve", 50)]).collect();
-        let history = History::of(all.iter());
+        let history = History::of(&Watched((0..2377).collect()), all.iter());
         let [eve, ci] = [&all[100], &all[0]].map(|finding| ranked(finding, &history, &[]));
         // 99 * 24 + 1 = 2377 hours: log2(2381) and log2(23.81)
         assert_eq!((eve.terms[2].bits * 10.0).round(), 112.0);
@@ -181,8 +222,22 @@ mod tests {
     }
 
     #[test]
+    fn hours_are_counted_once_and_a_wrong_clock_adds_one() {
+        let rows = |times: Vec<i64>| {
+            let times: ArrayRef = Arc::new(TimestampMicrosecondArray::from(times).with_timezone("UTC"));
+            let rows = RecordBatch::try_from_iter([(CLOUDTRAIL.time, times)]).unwrap();
+            Batch { table: &CLOUDTRAIL, rows }
+        };
+        let mut watched = Watched::default();
+        watched.note(&rows(vec![0, 1, MICROS_PER_HOUR, MICROS_PER_HOUR - 1, 900_000 * MICROS_PER_HOUR]));
+        watched.note(&rows(vec![5]));
+        assert_eq!(watched.0.into_iter().collect::<Vec<_>>(), [0, 1, 900_000]);
+    }
+
+    #[test]
     fn the_terms_add_up_to_the_priority() {
-        let history = History::of([finding("eve", 0)].iter());
+        let all = [finding("eve", 0)];
+        let history = History::of(&Watched::default(), all.iter());
         let jewel = Asset { pattern: Pattern::new("*user/eve").unwrap(), worth: Worth::CrownJewel };
         let found = ranked(&finding("eve", 0), &history, &[jewel]);
         // 3 (medium) - 2 (1 to 4) + log2(5) + 3 = 6.32 bits; (6.32 + 5.2) / 28.2 * 99 = 40.4
@@ -193,7 +248,8 @@ mod tests {
 
     #[test]
     fn an_explanation_names_actor_place_and_next_step() {
-        let history = History::of([finding("eve", 0)].iter());
+        let all = [finding("eve", 0)];
+        let history = History::of(&Watched::default(), all.iter());
         let text = explanation(&ranked(&finding("eve", 0), &history, &[]));
         assert!(
             text.starts_with("Something was changed: by eve from 192.0.2.7 on user/eve in account 111122223333"),

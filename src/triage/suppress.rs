@@ -1,17 +1,17 @@
 //! Which findings the configuration hides, why, and until when.
 
-use std::cell::Cell;
+use std::collections::BTreeMap;
 
 use anyhow::{Context, bail};
 use glob::{MatchOptions, Pattern};
 use ipnet::IpNet;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::finding::Finding;
 use crate::time::Timestamp;
 
 /// A `[[suppress]]` entry: every condition that is given must hold. Patterns know `*`, `?` and `[..]`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
     /// Rule ids.
@@ -26,8 +26,28 @@ pub struct Entry {
     /// Why this is harmless.
     pub reason: String,
     pub owner: Option<String>,
-    /// Day (`2027-03-31`) or instant from which the entry does nothing.
+    /// Day (`2027-03-31`, a TOML date or text) or instant from which the entry does nothing.
+    #[serde(deserialize_with = "day")]
     pub expires: String,
+}
+
+fn day<'de, D: serde::Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "`expires` needs a day such as 2027-03-31")]
+    enum Day {
+        Date(toml::value::Datetime),
+        Text(String),
+    }
+    Ok(match Day::deserialize(from)? {
+        Day::Date(date) => date.to_string(),
+        Day::Text(text) => text,
+    })
+}
+
+impl Entry {
+    fn text(&self) -> String {
+        serde_json::to_string(self).expect("an entry is plain data")
+    }
 }
 
 /// The entries, ready to use, with what each has hidden.
@@ -43,7 +63,7 @@ struct Suppression {
     source_ip: Option<IpNet>,
     resource: Option<Pattern>,
     expires: Timestamp,
-    hidden: Cell<u64>,
+    hidden: u64,
 }
 
 impl Suppressions {
@@ -61,11 +81,12 @@ impl Suppressions {
             .map(Suppressions)
     }
 
-    /// True when an entry in force covers the finding; the matches are counted for the entry.
-    pub fn hides(&self, finding: &Finding, now: Timestamp) -> bool {
-        match self.0.iter().find(|suppression| now < suppression.expires && suppression.covers(finding)) {
+    /// True when an entry in force covers the finding; its matches are counted for the first such entry.
+    pub fn hides(&mut self, finding: &Finding, now: Timestamp) -> bool {
+        let in_force = |suppression: &&mut Suppression| now < suppression.expires && suppression.covers(finding);
+        match self.0.iter_mut().find(in_force) {
             Some(suppression) => {
-                suppression.hidden.set(suppression.hidden.get() + finding.count);
+                suppression.hidden = suppression.hidden.saturating_add(finding.count);
                 true
             }
             None => false,
@@ -76,8 +97,20 @@ impl Suppressions {
     pub fn hidden(&self) -> impl Iterator<Item = (&str, &str, u64)> {
         self.0
             .iter()
-            .filter(|suppression| suppression.hidden.get() > 0)
-            .map(|suppression| (&*suppression.entry.rule, &*suppression.entry.reason, suppression.hidden.get()))
+            .filter(|suppression| suppression.hidden > 0)
+            .map(|suppression| (&*suppression.entry.rule, &*suppression.entry.reason, suppression.hidden))
+    }
+
+    /// What each entry has hidden, by the entry's text, for a snapshot.
+    pub(super) fn counts(&self) -> BTreeMap<String, u64> {
+        self.0.iter().filter(|suppression| suppression.hidden > 0).map(|s| (s.entry.text(), s.hidden)).collect()
+    }
+
+    /// Takes back [`Suppressions::counts`]. An entry that the configuration no longer has is let go.
+    pub(super) fn restore(&mut self, counts: &BTreeMap<String, u64>) {
+        for suppression in &mut self.0 {
+            suppression.hidden = counts.get(&suppression.entry.text()).copied().unwrap_or(0);
+        }
     }
 
     /// Entries that have expired: rule pattern and day.
@@ -111,7 +144,7 @@ impl Suppression {
             source_ip,
             expires: Timestamp::parse(&entry.expires)
                 .with_context(|| format!("`expires` is {:?}, not a day such as 2027-03-31", entry.expires))?,
-            hidden: Cell::new(0),
+            hidden: 0,
             entry,
         })
     }
@@ -165,10 +198,19 @@ mod tests {
 
     #[test]
     fn an_expired_entry_hides_nothing() {
-        let entry = suppressions("rule = '*'\nreason = 'known'\nexpires = '2026-01-01'").unwrap();
+        let mut entry = suppressions("rule = '*'\nreason = 'known'\nexpires = '2026-01-01'").unwrap();
         let now = Timestamp::parse("2026-01-01").unwrap();
         assert!(!entry.hides(&one_match("a/b", "eve", Timestamp(0), "e"), now));
         assert_eq!(entry.expired(now).count(), 1);
+    }
+
+    #[test]
+    fn a_day_may_be_a_toml_date() {
+        let mut entry = suppressions("rule = '*'\nreason = 'known'\nexpires = 2026-01-02").unwrap();
+        let found = one_match("a/b", "eve", Timestamp(0), "e");
+        assert!(entry.hides(&found, Timestamp::parse("2026-01-01T23:59:59Z").unwrap()));
+        assert!(!entry.hides(&found, Timestamp::parse("2026-01-02").unwrap()));
+        assert_eq!(entry.hidden().collect::<Vec<_>>(), [("*", "known", 1)]);
     }
 
     #[test]
