@@ -8,7 +8,7 @@ use crate::sink::json::Shown;
 /// # Errors
 /// When `out` cannot be written.
 pub fn write(findings: &[Finding], out: &mut dyn Write) -> io::Result<()> {
-    let mut csv = csv::Writer::from_writer(out);
+    let mut csv = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out);
     csv.write_record(COLUMNS)?;
     for finding in findings {
         let row = serde_json::to_value(Shown::from(finding))?;
@@ -40,6 +40,7 @@ const COLUMNS: &[&str] = &[
     "tags",
     "evidence",
     "explanation",
+    "terms",
     "confidence",
     "remedy",
 ];

@@ -72,10 +72,12 @@ fn result(finding: &Finding, rule: usize) -> Value {
             "severity": shown.severity,
             "account": shown.account,
             "region": shown.region,
+            "actor": shown.actor,
             "source_ip": shown.source_ip,
             "first_seen": shown.first_seen,
             "last_seen": shown.last_seen,
             "event_ids": shown.event_ids,
+            "terms": shown.terms,
             "evidence": finding.evidence.iter().cloned().collect::<BTreeMap<_, _>>(),
         },
     })

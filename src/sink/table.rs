@@ -8,61 +8,129 @@ use comfy_table::{Attribute, Cell, Color, ColumnConstraint, ContentArrangement, 
 use crate::finding::Finding;
 use crate::rule::Severity;
 use crate::sink::Look;
+use crate::time::{MICROS_PER_SECOND, Timestamp};
 use crate::triage::prioritize::explanation;
 
+/// One row a finding: titles wrap, and names too long for their column lose their middle (`role/te…-prod`), since what
+/// tells two of them apart stands at either end.
+///
 /// # Errors
 /// When `out` cannot be written.
 pub fn write(findings: &[Finding], look: Look, out: &mut dyn Write) -> io::Result<()> {
     if findings.is_empty() {
         return writeln!(out, "no findings");
     }
+    let width = usize::from(look.width.unwrap_or(160).max(60));
     let accounts: BTreeSet<&str> = findings.iter().map(|finding| finding.account.as_str()).collect();
-    let mut header = vec!["PRI", "SEVERITY", "TITLE", "WHO", "FROM", "ON", "WHEN", "COUNT"];
+    let narrow = width < 120;
+    let mut header =
+        vec![if narrow { "PRI" } else { "PRIORITY" }, "SEVERITY", "TITLE", "WHO", "FROM", "ON", "WHEN", "COUNT"];
+    let mut rows: Vec<Vec<String>> = findings.iter().map(row).collect();
     if accounts.len() > 1 {
-        header.insert(3, "ACCOUNT");
+        header.push("ACCOUNT");
+        rows.iter_mut().zip(findings).for_each(|(row, finding)| row.push(plain(&finding.account)));
     }
+    let natural = |column: usize| {
+        rows.iter().map(|row| row[column].chars().count()).chain([header[column].len()]).max().unwrap_or(0)
+    };
+    let mut widths: Vec<usize> = (0..header.len()).map(natural).collect();
+    if narrow {
+        // the date above the time
+        widths[WHEN] = 10;
+    }
+    let taken: usize = widths.iter().sum::<usize>() + GAP * (header.len() - 1)
+        - SHARED.map(|column| widths[column]).iter().sum::<usize>();
+    share(&mut widths, width.saturating_sub(taken));
+    let lines = if narrow { 3 } else { 2 };
+
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_width(look.width.unwrap_or(160).max(60)).set_header(header);
-    if look.color {
-        table.enforce_styling();
-    } else {
-        table.force_no_tty();
+    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_width(width as u16);
+    table.set_header(header);
+    match look.color {
+        true => table.enforce_styling(),
+        false => table.force_no_tty(),
+    };
+    for (row, finding) in rows.iter().zip(findings) {
+        table.add_row(row.iter().enumerate().map(|(column, text)| match column {
+            SEVERITY if look.color => colored(Cell::new(text), finding.severity),
+            WHO | FROM | ON => Cell::new(shortened(text, widths[column] * lines)),
+            _ => Cell::new(text),
+        }));
     }
-    for finding in findings {
-        let mut severity = Cell::new(finding.severity.as_str());
-        if look.color {
-            severity = match finding.severity {
-                Severity::Critical => severity.fg(Color::Red).add_attribute(Attribute::Bold),
-                Severity::High => severity.fg(Color::Red),
-                Severity::Medium => severity.fg(Color::Yellow),
-                Severity::Low | Severity::Informational => severity,
-            };
-        }
-        let mut row = vec![
-            Cell::new(finding.priority),
-            severity,
-            Cell::new(plain(&finding.title)),
-            Cell::new(plain(finding.who())),
-            Cell::new(plain(finding.source_ip.as_deref().unwrap_or("-"))),
-            Cell::new(on(finding)),
-            Cell::new(finding.first_seen.to_string().replace('T', " ").trim_end_matches('Z')),
-            Cell::new(finding.count),
-        ];
-        if accounts.len() > 1 {
-            row.insert(3, Cell::new(plain(&finding.account)));
-        }
-        table.add_row(row);
-    }
-    for (index, most) in [(0, 4), (1, 13)] {
-        if let Some(column) = table.column_mut(index) {
-            column.set_constraint(ColumnConstraint::UpperBoundary(Width::Fixed(most + 2)));
-        }
+    for (index, &room) in widths.iter().enumerate() {
+        let gap = if index + 1 == widths.len() { 0 } else { GAP };
+        let column = table.column_mut(index).expect("every column has a header");
+        column
+            .set_padding((0, gap as u16))
+            .set_constraint(ColumnConstraint::Absolute(Width::Fixed((room + gap) as u16)));
     }
     for line in table.lines() {
         writeln!(out, "{}", line.trim_end())?;
     }
     Ok(())
+}
+
+const SEVERITY: usize = 1;
+const TITLE: usize = 2;
+const WHO: usize = 3;
+const FROM: usize = 4;
+const ON: usize = 5;
+const WHEN: usize = 6;
+/// Columns that share what the others leave, those served first in front.
+const SHARED: [usize; 4] = [FROM, WHO, ON, TITLE];
+/// Spaces between columns.
+const GAP: usize = 2;
+
+fn row(finding: &Finding) -> Vec<String> {
+    let or_dash = |text: &str| if text.is_empty() { "-".to_owned() } else { plain(text) };
+    vec![
+        finding.priority.to_string(),
+        finding.severity.to_string(),
+        plain(&finding.title),
+        or_dash(finding.who()),
+        or_dash(finding.source_ip.as_deref().unwrap_or_default()),
+        on(finding),
+        Timestamp::from_seconds(finding.first_seen.0.div_euclid(MICROS_PER_SECOND))
+            .to_string()
+            .replace('T', " ")
+            .replace('Z', ""),
+        finding.count.to_string(),
+    ]
+}
+
+fn colored(cell: Cell, severity: Severity) -> Cell {
+    match severity {
+        Severity::Critical => cell.fg(Color::Red).add_attribute(Attribute::Bold),
+        Severity::High => cell.fg(Color::Red),
+        Severity::Medium => cell.fg(Color::Yellow),
+        Severity::Low | Severity::Informational => cell,
+    }
+}
+
+/// Gives each shared column its natural width where there is room, and else equal parts of what is left; what a column
+/// does not need goes to those after it. An IPv4 address is never broken.
+fn share(widths: &mut [usize], room: usize) {
+    let mut room = room;
+    for (place, &column) in SHARED.iter().enumerate() {
+        let others: Vec<usize> = SHARED[place + 1..].iter().map(|&other| widths[other]).collect();
+        let part = room / (others.len() + 1);
+        let spare: usize = others.iter().map(|&other| part.saturating_sub(other)).sum();
+        let least = if column == FROM { "255.255.255.255".len() } else { 1 };
+        widths[column] = widths[column].min((part + spare).max(least)).max(1);
+        room = room.saturating_sub(widths[column]);
+    }
+    debug_assert_eq!(SHARED[3], TITLE, "the title takes what is left");
+}
+
+/// At most `most` characters, the middle left out.
+fn shortened(text: &str, most: usize) -> String {
+    let length = text.chars().count();
+    if length <= most {
+        return text.to_owned();
+    }
+    let head = most.saturating_sub(1).div_ceil(2);
+    let tail = most.saturating_sub(1) - head;
+    text.chars().take(head).chain(['…']).chain(text.chars().skip(length - tail)).collect()
 }
 
 fn on(finding: &Finding) -> String {
@@ -93,11 +161,11 @@ pub fn explain(finding: &Finding, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "\ntags: {}\nnext: {}", finding.tags.join(" "), finding.remedy)
 }
 
-/// Text that cannot steer a terminal: control and direction characters become `\u{..}`.
+/// Text that cannot steer a terminal: control, direction and invisible characters become `\u{..}`.
 fn plain(text: &str) -> String {
     let steers = |character: char| {
         character.is_control()
-            || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+            || matches!(character, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     if !text.contains(steers) {
         return text.to_owned();
@@ -116,7 +184,6 @@ fn plain(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::finding::tests::one_match;
-    use crate::time::Timestamp;
 
     fn shown(findings: &[Finding], look: Look) -> String {
         let mut out = Vec::new();
@@ -145,6 +212,22 @@ mod tests {
         let found = one_match("a/b", &"very-long-actor-name ".repeat(20), Timestamp(0), "e");
         let text = shown(&[found], Look { width: Some(80), color: false });
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    }
+
+    #[test]
+    fn a_name_loses_its_middle_and_an_address_is_never_broken() {
+        assert_eq!(shortened("role/abcdefgh", 13), "role/abcdefgh");
+        assert_eq!(shortened("role/abcdefghi", 13), "role/a…defghi");
+        let mut found = one_match(
+            "a/b",
+            "arn:aws:iam::111122223333:role/a-role-with-quite-a-long-name-0123456789",
+            Timestamp(0),
+            "e",
+        );
+        found.source_ip = Some("203.0.113.111".into());
+        found.title = "Somebody did something that takes a while to say".into();
+        let text = shown(&[found], Look { width: Some(80), color: false });
+        assert!(text.contains("203.0.113.111") && text.contains('…'), "{text}");
     }
 
     #[test]

@@ -81,7 +81,8 @@ impl Suppressions {
             .map(Suppressions)
     }
 
-    /// True when an entry in force covers the finding; its matches are counted for the first such entry.
+    /// True when an entry in force covers the finding; its matches are counted for the first such entry. Where matches
+    /// came folded, account, region, actor and source address are those of the earliest one.
     pub fn hides(&mut self, finding: &Finding, now: Timestamp) -> bool {
         let in_force = |suppression: &&mut Suppression| now < suppression.expires && suppression.covers(finding);
         match self.0.iter_mut().find(in_force) {
