@@ -19,3 +19,4 @@ WHERE eventSource = 'ec2.amazonaws.com'
   AND eventName = 'RunInstances'
   AND (errorCode IS NULL OR errorCode LIKE '%AccessDenied%' OR errorCode LIKE '%Unauthorized%')
   AND regexp_like(requestParameters ->> 'instanceType', '^(p[0-9]|g[0-9]|gr[0-9]|trn|inf|dl|vt|f[0-9]|u-|u7|x[0-9])|[.](metal|(1[2-9]|[2-9][0-9]|[0-9]{3})xlarge)')
+  AND requestParameters ->> 'instanceType' NOT LIKE 'mac%'

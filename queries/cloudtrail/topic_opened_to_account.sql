@@ -5,8 +5,7 @@
 -- false_positives = "Sharing on purpose with an account of your own or of a partner."
 SELECT eventTime,
        eventName,
-       CASE WHEN eventName = 'CreateTopic' THEN requestParameters -> 'attributes' ->> 'Policy'
-                             WHEN requestParameters ->> 'attributeName' = 'Policy' THEN requestParameters ->> 'attributeValue' END AS policy,
+       coalesce(requestParameters -> 'attributes' ->> 'Policy', requestParameters ->> 'attributeValue') AS policy,
        sourceIPAddress,
        userAgent,
        coalesce(requestParameters ->> 'topicArn', responseElements ->> 'topicArn', requestParameters ->> 'name') AS resource
@@ -15,8 +14,6 @@ WHERE eventSource = 'sns.amazonaws.com'
   AND eventName IN ('SetTopicAttributes', 'CreateTopic')
   AND errorCode IS NULL
   AND array_any_match(
-        coalesce(json_get_array(replace(CASE WHEN eventName = 'CreateTopic' THEN requestParameters -> 'attributes' ->> 'Policy'
-                             WHEN requestParameters ->> 'attributeName' = 'Policy' THEN requestParameters ->> 'attributeValue' END, account, ''), 'Statement'),
-                 make_array(json_get_json(replace(CASE WHEN eventName = 'CreateTopic' THEN requestParameters -> 'attributes' ->> 'Policy'
-                             WHEN requestParameters ->> 'attributeName' = 'Policy' THEN requestParameters ->> 'attributeValue' END, account, ''), 'Statement'))),
+        coalesce(json_get_array(replace(coalesce(requestParameters -> 'attributes' ->> 'Policy', requestParameters ->> 'attributeValue'), account, ''), 'Statement'),
+                 make_array(json_get_json(replace(coalesce(requestParameters -> 'attributes' ->> 'Policy', requestParameters ->> 'attributeValue'), account, ''), 'Statement'))),
         s -> s ->> 'Effect' = 'Allow' AND regexp_like(s ->> 'Principal', '(::|")[0-9]{12}[:"]'))

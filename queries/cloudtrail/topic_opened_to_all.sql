@@ -4,8 +4,7 @@
 -- remedy   = "Put the earlier topic policy back; list the subscriptions and unsubscribe endpoints you do not know."
 SELECT eventTime,
        eventName,
-       CASE WHEN eventName = 'CreateTopic' THEN requestParameters -> 'attributes' ->> 'Policy'
-                             WHEN requestParameters ->> 'attributeName' = 'Policy' THEN requestParameters ->> 'attributeValue' END AS policy,
+       coalesce(requestParameters -> 'attributes' ->> 'Policy', requestParameters ->> 'attributeValue') AS policy,
        sourceIPAddress,
        userAgent,
        coalesce(requestParameters ->> 'topicArn', responseElements ->> 'topicArn', requestParameters ->> 'name') AS resource
@@ -14,10 +13,8 @@ WHERE eventSource = 'sns.amazonaws.com'
   AND eventName IN ('SetTopicAttributes', 'CreateTopic')
   AND errorCode IS NULL
   AND array_any_match(
-        coalesce(json_get_array(CASE WHEN eventName = 'CreateTopic' THEN requestParameters -> 'attributes' ->> 'Policy'
-                             WHEN requestParameters ->> 'attributeName' = 'Policy' THEN requestParameters ->> 'attributeValue' END, 'Statement'),
-                 make_array(json_get_json(CASE WHEN eventName = 'CreateTopic' THEN requestParameters -> 'attributes' ->> 'Policy'
-                             WHEN requestParameters ->> 'attributeName' = 'Policy' THEN requestParameters ->> 'attributeValue' END, 'Statement'))),
+        coalesce(json_get_array(coalesce(requestParameters -> 'attributes' ->> 'Policy', requestParameters ->> 'attributeValue'), 'Statement'),
+                 make_array(json_get_json(coalesce(requestParameters -> 'attributes' ->> 'Policy', requestParameters ->> 'attributeValue'), 'Statement'))),
         s -> s ->> 'Effect' = 'Allow'
              AND (regexp_like(s ->> 'Principal', '^[*]$|"(AWS|[*])"\s*:\s*(\[[^\]]*)?"[*]"') OR json_contains(s, 'NotPrincipal'))
              AND (NOT regexp_like(coalesce(s ->> 'Condition', ''), '(?i)aws:(Source|Principal)|kms:CallerAccount')
