@@ -12,7 +12,8 @@ use crate::table::{Batch, Table};
 pub fn batch(table: &'static Table, lines: &[&str]) -> Batch {
     let schema = table.schema();
     let plain = Schema::new(schema.fields().iter().map(plain).collect::<Fields>());
-    let mut decoder = arrow::json::ReaderBuilder::new(Arc::new(plain)).build_decoder().unwrap();
+    let mut decoder =
+        arrow::json::ReaderBuilder::new(Arc::new(plain)).with_batch_size(lines.len()).build_decoder().unwrap();
     let text = lines.join("\n");
     assert_eq!(decoder.decode(text.as_bytes()).unwrap(), text.len());
     let rows = decoder.flush().unwrap().unwrap();

@@ -2,14 +2,17 @@
 //!
 //! Rows gather in memory; [`Archive::write`] sorts them into files under `_weir/pending`, a commit names the files, and
 //! [`Archive::publish`] moves them into place. A file in a table's folder is therefore always a committed one.
+//! [`Archive::compact`] merges small ones.
 
 pub mod layout;
+pub mod encode;
 pub mod write;
 pub mod read;
+pub mod compact;
 #[cfg(test)]
 pub(crate) mod fixture;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -33,11 +36,19 @@ pub struct Config {
     pub zstd_level: i32,
     /// Rows of a row group.
     pub row_group_rows: usize,
+    /// Size that files grow to when small ones are merged. Those under a quarter of it are small.
+    pub file_bytes: u64,
 }
 
 impl Default for Config {
     fn default() -> Config {
-        Config { dir: "weir-archive".into(), buffer_bytes: 96 << 20, zstd_level: 1, row_group_rows: 65_536 }
+        Config {
+            dir: "weir-archive".into(),
+            buffer_bytes: 96 << 20,
+            zstd_level: 1,
+            row_group_rows: 65_536,
+            file_bytes: 32 << 20,
+        }
     }
 }
 
@@ -54,7 +65,8 @@ pub struct Object {
 impl Object {
     /// Where it waits, relative to the archive, until a commit names it.
     fn pending(&self) -> String {
-        format!("{PRIVATE}/pending/{}", self.path.replace('/', "%2F"))
+        // the path itself may be longer than a file's name can be
+        format!("{PRIVATE}/pending/{}.parquet", blake3::hash(self.path.as_bytes()).to_hex())
     }
 }
 
@@ -78,6 +90,12 @@ impl Archive {
         fs::write(&probe, b"weir")
             .and_then(|()| fs::remove_file(&probe))
             .with_context(|| format!("writing to the archive {}", dir.display()))?;
+        let lock = dir.join(PRIVATE).join(read::LOCK);
+        fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&lock)
+            .with_context(|| format!("making {}", lock.display()))?;
         Ok(Archive { dir: dir.to_owned(), config: config.clone(), buffered: BTreeMap::new(), buffered_bytes: 0 })
     }
 
@@ -115,7 +133,7 @@ impl Archive {
                 .par_iter()
                 .map(|(partition, rows)| {
                     let folder = partition.folder(table);
-                    let file = format!("{}-{round:08}.parquet", sorted.stamp(rows));
+                    let file = format!("{}-{round:08}.parquet", write::stamp(sorted.first(rows)));
                     let mut object = Object {
                         table: name.to_owned(),
                         path: folder.join(file).display().to_string(),
@@ -141,6 +159,7 @@ impl Archive {
     /// # Errors
     /// When a file can be found neither where it waits nor where it belongs, or cannot be moved.
     pub fn publish(&self, objects: &[Object]) -> anyhow::Result<()> {
+        let mut folders = BTreeSet::new();
         for object in objects {
             let (from, to) = (self.dir.join(object.pending()), self.dir.join(&object.path));
             if !from.exists() && to.exists() {
@@ -149,11 +168,13 @@ impl Archive {
             let folder = to.parent().expect("an object lies in a folder");
             fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
             fs::rename(&from, &to).with_context(|| format!("moving {} to {}", from.display(), to.display()))?;
+            folders.insert(folder.to_owned());
         }
-        Ok(())
+        // the next commit forgets these files, so the disk must have their names before it
+        folders.iter().try_for_each(|folder| compact::sync_folder(folder))
     }
 
-    /// Removes files that no commit names.
+    /// Removes files that no commit names, and ends an exchange of files that a crash broke off.
     ///
     /// # Errors
     /// When the folder cannot be read or a file in it not be removed.
@@ -163,6 +184,9 @@ impl Archive {
             let path = entry.with_context(|| format!("reading {}", pending.display()))?.path();
             fs::remove_file(&path).with_context(|| format!("removing {}", path.display()))?;
         }
-        Ok(())
+        self.end_exchange()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,8 +20,8 @@ use datafusion::object_store::{ObjectMeta, path::Path as ObjectPath};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 
+use crate::archive::encode::file_schema;
 use crate::archive::read::Found;
-use crate::archive::write::file_schema;
 use crate::table::{PARTITIONS, Table};
 
 /// Columns that the folders name, in front of the file's own.

@@ -1,0 +1,270 @@
+//! Many small files of one partition → one file with the same rows, in the order of event time.
+//!
+//! The exchange of files survives a crash at any point, and a reader that holds [`Reading`](super::read::Reading) sees
+//! every row once:
+//!
+//! 1. The merged file is written under `_weir/pending`, where nobody looks.
+//! 2. Under the exclusive lock, which is taken only when nobody reads, `_weir/hidden` names the merged file.
+//! 3. The merged file moves to its partition.
+//! 4. `_weir/hidden` is replaced, in one rename, by the list of the small files. From here the merged file counts.
+//! 5. The small files are removed, then `_weir/hidden`.
+//!
+//! Readers pass over what `_weir/hidden` names, and after a crash that is what [`Archive::sweep`](super::Archive::sweep)
+//! removes. Other engines read the folders without the lock: between steps 3 and 5, some milliseconds, they may see
+//! rows twice.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashSet};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use arrow::array::RecordBatch;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+
+use super::encode::{Encoder, Place, file_schema};
+use super::layout::PRIVATE;
+use super::read::{HIDDEN, LOCK, hidden};
+use super::write::{stamp, times};
+use super::{Archive, Config, Object};
+use crate::catalog;
+use crate::table::Table;
+use crate::time::Timestamp;
+
+/// A partition is compacted when it has this many files smaller than a quarter of [`Config::file_bytes`].
+pub const FILES_MIN: usize = 8;
+/// At most this many files are merged at once: each keeps a page of every column in memory.
+const FILES_MAX: usize = 16;
+/// Rows read from a file at a time.
+const READ_ROWS: usize = 1024;
+
+impl Archive {
+    /// Merges small files in the partitions that `committed` files went to; those themselves stay, because they are
+    /// moved into place again if the run dies before the next commit. Waits for nobody: while somebody reads the
+    /// archive, it does nothing. Gives the number of files that went away.
+    ///
+    /// # Errors
+    /// When a file cannot be read or written. The archive has the same rows as before.
+    pub fn compact(&self, committed: &[Object]) -> anyhow::Result<usize> {
+        let recent: HashSet<PathBuf> = committed.iter().map(|object| self.dir.join(&object.path)).collect();
+        let mut partitions: Vec<(&str, PathBuf)> = committed
+            .iter()
+            .filter_map(|object| Some((object.table.as_str(), self.dir.join(&object.path).parent()?.to_owned())))
+            .collect();
+        partitions.sort_unstable();
+        partitions.dedup();
+        self.end_exchange()?;
+        if !hidden(&self.dir)?.is_empty() {
+            return Ok(0);
+        }
+        let mut gone = 0;
+        for (name, folder) in partitions {
+            let Some(table) = catalog::table(name) else { continue };
+            while let Some(files) = small_files(&folder, &recent, table, &self.config)? {
+                let exchanged = self
+                    .compact_files(table, &folder, &files)
+                    .with_context(|| format!("compacting {}", folder.display()))?;
+                if !exchanged {
+                    return Ok(gone);
+                }
+                gone += files.len() - 1;
+            }
+        }
+        Ok(gone)
+    }
+
+    /// False when somebody reads the archive.
+    fn compact_files(&self, table: &Table, folder: &Path, files: &[PathBuf]) -> anyhow::Result<bool> {
+        if self.lock()?.is_none() {
+            return Ok(false);
+        }
+        let mut names = blake3::Hasher::new();
+        files.iter().for_each(|file| {
+            names.update(file.as_os_str().as_encoded_bytes());
+        });
+        let names = names.finalize().to_hex();
+        let pending = self.dir.join(PRIVATE).join("pending").join(format!("compacted-{names}.parquet"));
+        let first = merge(table, files, &pending, &self.config)?;
+        let merged = folder.join(format!("{}-{}.parquet", stamp(first), &names[..16]));
+        let exchanged = match self.lock()? {
+            None => false,
+            Some(_lock) => {
+                self.hide(&[&merged])?;
+                fs::rename(&pending, &merged).with_context(|| format!("making {}", merged.display()))?;
+                sync_folder(folder)?;
+                self.hide(&files.iter().map(PathBuf::as_path).collect::<Vec<_>>())?;
+                self.remove_hidden()?;
+                true
+            }
+        };
+        if !exchanged {
+            fs::remove_file(&pending).with_context(|| format!("removing {}", pending.display()))?;
+        }
+        Ok(exchanged)
+    }
+
+    /// Ends an exchange that a crash broke off; see the order of steps above.
+    pub(super) fn end_exchange(&self) -> anyhow::Result<()> {
+        match hidden(&self.dir)?.is_empty() {
+            true => Ok(()),
+            // while somebody reads, the hidden files stay hidden
+            false => match self.lock()? {
+                None => Ok(()),
+                Some(_lock) => self.remove_hidden(),
+            },
+        }
+    }
+
+    /// The exclusive lock; `None` while somebody reads.
+    fn lock(&self) -> anyhow::Result<Option<File>> {
+        let path = self.dir.join(PRIVATE).join(LOCK);
+        let lock = OpenOptions::new().create(true).append(true).open(&path);
+        let lock = lock.with_context(|| format!("opening {}", path.display()))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Some(lock)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("locking {}", path.display())),
+        }
+    }
+
+    /// Replaces the list of hidden files.
+    fn hide(&self, files: &[&Path]) -> anyhow::Result<()> {
+        let private = self.dir.join(PRIVATE);
+        let (path, new) = (private.join(HIDDEN), private.join("hidden.new"));
+        let lines = files.iter().map(|file| {
+            let relative = file.strip_prefix(&self.dir).expect("a file of the archive lies in it");
+            format!("{}\n", relative.to_str().expect("the archive names its files in ASCII"))
+        });
+        let write = || -> io::Result<()> {
+            let mut file = File::create(&new)?;
+            file.write_all(lines.collect::<String>().as_bytes())?;
+            file.sync_all()?;
+            fs::rename(&new, &path)
+        };
+        write().with_context(|| format!("writing {}", path.display()))?;
+        sync_folder(&private)
+    }
+
+    fn remove_hidden(&self) -> anyhow::Result<()> {
+        for file in hidden(&self.dir)? {
+            let path = self.dir.join(file);
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(error).with_context(|| format!("removing {}", path.display()));
+                }
+                Ok(()) | Err(_) => {}
+            }
+        }
+        let path = self.dir.join(PRIVATE).join(HIDDEN);
+        fs::remove_file(&path).with_context(|| format!("removing {}", path.display()))
+    }
+}
+
+/// Waits until the disk has the names in a folder.
+pub(super) fn sync_folder(folder: &Path) -> anyhow::Result<()> {
+    File::open(folder).and_then(|folder| folder.sync_all()).with_context(|| format!("syncing {}", folder.display()))
+}
+
+/// The files of a partition to merge into one, earliest first: enough of them, small, and of the table's schema as it
+/// is now. `None` when the partition is well as it is.
+fn small_files(
+    folder: &Path,
+    recent: &HashSet<PathBuf>,
+    table: &Table,
+    config: &Config,
+) -> anyhow::Result<Option<Vec<PathBuf>>> {
+    let reading = || format!("reading {}", folder.display());
+    let mut small = Vec::new();
+    for entry in fs::read_dir(folder).with_context(reading)? {
+        let entry = entry.with_context(reading)?;
+        let (path, bytes) = (entry.path(), entry.metadata().with_context(reading)?.len());
+        let is_parquet = path.extension().is_some_and(|extension| extension == "parquet");
+        if is_parquet && !recent.contains(&path) && bytes < config.file_bytes / 4 {
+            small.push((path, bytes));
+        }
+    }
+    small.sort_unstable();
+    if small.len() < FILES_MIN {
+        return Ok(None);
+    }
+    let (mut files, mut bytes) = (Vec::new(), 0);
+    for (path, size) in small {
+        let same = open(&path)?.schema().fields() == file_schema(table).fields();
+        if same && files.len() < FILES_MAX && bytes + size <= config.file_bytes {
+            bytes += size;
+            files.push(path);
+        }
+    }
+    Ok((files.len() >= FILES_MIN).then_some(files))
+}
+
+fn open(path: &Path) -> anyhow::Result<ParquetRecordBatchReaderBuilder<File>> {
+    File::open(path)
+        .map_err(anyhow::Error::from)
+        .and_then(|file| Ok(ParquetRecordBatchReaderBuilder::try_new(file)?))
+        .with_context(|| format!("reading {}", path.display()))
+}
+
+/// Merges sorted files into one, and gives the first time in it. In memory are some rows of each file.
+fn merge(table: &Table, files: &[PathBuf], target: &Path, config: &Config) -> anyhow::Result<Option<Timestamp>> {
+    let mut rows = 0;
+    let mut runs = Vec::new();
+    for path in files {
+        let file = open(path)?;
+        rows += usize::try_from(file.metadata().file_metadata().num_rows()).unwrap_or(0);
+        let reader = file.with_batch_size(READ_ROWS).build().with_context(|| format!("reading {}", path.display()))?;
+        runs.push(Run { path, reader, times: Vec::new(), row: 0 });
+    }
+    let mut encoder =
+        Encoder::create(target, table, config, rows).with_context(|| format!("writing {}", target.display()))?;
+    // the rows that places name: at first one batch of each run, then those that follow them
+    let mut batches = Vec::new();
+    let mut current = vec![0; runs.len()];
+    let mut next = BinaryHeap::new();
+    for (index, run) in runs.iter_mut().enumerate() {
+        if let Some(batch) = run.next_batch(table)? {
+            current[index] = batches.len();
+            batches.push(batch);
+            next.push(Reverse((run.times[0], index)));
+        }
+    }
+    let first = next.peek().and_then(|Reverse((time, _))| *time);
+    let mut places: Vec<Place> = Vec::new();
+    while let Some(Reverse((_, index))) = next.pop() {
+        let run = &mut runs[index];
+        places.push((current[index], run.row));
+        run.row += 1;
+        if run.row < run.times.len() {
+            next.push(Reverse((run.times[run.row], index)));
+            continue;
+        }
+        // what is merged so far goes out with the batch it needs, so that each run has one batch in memory
+        encoder.append(&batches, &places).with_context(|| format!("writing {}", target.display()))?;
+        places.clear();
+        if let Some(batch) = run.next_batch(table)? {
+            batches[current[index]] = batch;
+            next.push(Reverse((run.times[0], index)));
+        }
+    }
+    encoder.finish().with_context(|| format!("writing {}", target.display()))?;
+    Ok(first)
+}
+
+/// A sorted file being read.
+struct Run<'a> {
+    path: &'a Path,
+    reader: ParquetRecordBatchReader,
+    /// Of the batch read last, and the row of it that is next.
+    times: Vec<Option<Timestamp>>,
+    row: usize,
+}
+
+impl Run<'_> {
+    fn next_batch(&mut self, table: &Table) -> anyhow::Result<Option<RecordBatch>> {
+        let Some(batch) = self.reader.next() else { return Ok(None) };
+        let batch = batch.with_context(|| format!("reading {}", self.path.display()))?;
+        (self.times, self.row) = (times(table, &batch), 0);
+        Ok(Some(batch))
+    }
+}
