@@ -42,7 +42,12 @@ fn show(dir: &Path, outcome: &crate::pipeline::Outcome) -> anyhow::Result<()> {
     sink::write(Format::Table, &outcome.findings, output::look("-"), &mut out)?;
     writeln!(out)?;
     outcome.summary.show(&mut out)?;
-    writeln!(out, "sample logs: {} (SOURCE.md there says where each came from)", dir.join("logs").display())?;
+    writeln!(
+        out,
+        "sample logs: {} (where each came from: {})",
+        dir.join("logs").display(),
+        dir.join("SOURCE.md").display()
+    )?;
     let archive = dir.join("archive").display().to_string();
     let logs = dir.join("logs").display().to_string();
     let first = outcome.findings.first().map(|finding| finding.id.to_string()).unwrap_or_default();
@@ -78,7 +83,8 @@ fn unpack(dir: &Path) -> anyhow::Result<()> {
     fs::write(&mark, "made by weir demo, which empties this folder when it runs again\n")
         .with_context(|| format!("writing {}: {elsewhere}", mark.display()))?;
     for (name, bytes) in FILES {
-        let path = dir.join("logs").join(name);
+        // the page about the logs is no log
+        let path = if *name == "SOURCE.md" { dir.join(name) } else { dir.join("logs").join(name) };
         let folder = path.parent().expect("a file lies in a folder");
         fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
         fs::write(&path, bytes).with_context(|| format!("writing {}", path.display()))?;

@@ -39,6 +39,9 @@ impl Seen {
     /// Ids a generation holds: seven eighths of a table of 2^21.
     pub const GENERATION_MAX: usize = 1_835_008;
 
+    /// A shorter text is a placeholder such as `...`, not an id: AWS's are UUIDs.
+    pub const ID_BYTES_MIN: usize = 8;
+
     /// Takes out the rows whose id was seen before, and says how many they were. Rows without an id all stay.
     ///
     /// An id counts within one account: CloudTrail gives the copies of one action that several accounts receive
@@ -52,7 +55,7 @@ impl Seen {
         let seeds: Vec<u64> = account.values().as_string::<i32>().iter().map(|name| fingerprint(0, name)).collect();
         let mut doubled = Vec::new();
         for row in 0..ids.len() {
-            if ids.is_valid(row) && !ids.value(row).is_empty() {
+            if ids.is_valid(row) && ids.value(row).len() >= Seen::ID_BYTES_MIN {
                 let seed = account.key(row).map_or(0, |code| seeds[code]);
                 if !self.is_new(fingerprint(seed, Some(ids.value(row)))) {
                     doubled.push(row);
@@ -130,15 +133,17 @@ mod tests {
     fn a_row_is_kept_once_for_each_account_and_always_without_an_id() {
         let mut seen = Seen::default();
         let (kept, doubled) = seen.take_new(batch(&[
-            ("1", Some("a")),
-            ("1", Some("b")),
-            ("1", Some("a")),
-            ("2", Some("a")),
+            ("1", Some("id-0000a")),
+            ("1", Some("id-0000b")),
+            ("1", Some("id-0000a")),
+            ("2", Some("id-0000a")),
+            ("1", Some("...")),
+            ("1", Some("...")),
             ("1", None),
             ("1", None),
         ]));
-        assert_eq!((kept.rows.num_rows(), doubled), (5, 1));
-        let (kept, doubled) = seen.take_new(batch(&[("2", Some("a")), ("1", Some("c"))]));
+        assert_eq!((kept.rows.num_rows(), doubled), (7, 1));
+        let (kept, doubled) = seen.take_new(batch(&[("2", Some("id-0000a")), ("1", Some("id-0000c"))]));
         assert_eq!((kept.rows.num_rows(), doubled), (1, 1));
     }
 

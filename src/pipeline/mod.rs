@@ -180,7 +180,9 @@ impl Worker {
             archive.sweep()?;
             summary.archive = Some(archive.dir().display().to_string());
         }
-        stages.detector.restore(&saved.detector).map_err(anyhow::Error::msg).context("restoring the detector")?;
+        if !saved.detector.is_empty() {
+            stages.detector.restore(&saved.detector).map_err(anyhow::Error::msg).context("restoring the detector")?;
+        }
         stages.triage.restore(&saved.triage).context("restoring the findings")?;
         Ok(Worker {
             stages,

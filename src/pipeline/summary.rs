@@ -72,7 +72,8 @@ impl Summary {
             "{:<14} {:>10} {:>10} {:>8} {:>10} {:>9} {:>12} {:>11}",
             "TABLE", "RECORDS", "ROWS", "REJECTS", "DUPLICATES", "SET ASIDE", "ARCHIVED", "BYTES/EVENT"
         )?;
-        for (name, counts) in &self.tables {
+        let touched = |counts: &&TableCounts| counts.records > 0 || counts.archived_bytes > 0;
+        for (name, counts) in self.tables.iter().filter(|(_, counts)| touched(counts)) {
             let per_event = match counts.rows {
                 0 => "-".to_owned(),
                 _ if counts.archived_bytes == 0 => "-".to_owned(),

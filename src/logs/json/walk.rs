@@ -25,7 +25,8 @@ pub struct Cursor<'a> {
     at: usize,
     /// Behind the value that was read last.
     ended: usize,
-    /// First backslash that is not before the last string; found when it is needed.
+    /// There is no backslash from `clear` up to `backslash`: known from the searches that strings needed.
+    clear: usize,
     backslash: usize,
     /// Strings may hold raw control characters.
     unclean: bool,
@@ -55,7 +56,7 @@ impl Str {
 impl<'a> Cursor<'a> {
     /// `places` count from `base`.
     pub fn new(bytes: &'a [u8], base: usize, places: &'a [u32], unclean: bool) -> Cursor<'a> {
-        Cursor { bytes, base, places, at: 0, ended: base, backslash: 0, unclean }
+        Cursor { bytes, base, places, at: 0, ended: base, clear: 0, backslash: 0, unclean }
     }
 
     pub fn bytes(&self) -> &'a [u8] {
@@ -73,8 +74,6 @@ impl<'a> Cursor<'a> {
 
     pub fn go(&mut self, at: usize) {
         self.at = at;
-        // strings before the last one may be read again
-        self.backslash = 0;
     }
 
     /// Stands at place `at` again, behind a value that ended at `ended`.
@@ -212,8 +211,15 @@ impl<'a> Cursor<'a> {
         }
         self.at += 1;
         self.ended = end + 1;
-        if self.backslash < start {
+        if start < self.clear {
+            // strings before the last one are read again: only what was not searched is
+            if let Some(found) = memchr::memchr(b'\\', &self.bytes[start..self.clear]) {
+                self.backslash = start + found;
+            }
+            self.clear = start;
+        } else if self.backslash < start {
             self.backslash = memchr::memchr(b'\\', &self.bytes[start..]).map_or(usize::MAX, |found| start + found);
+            self.clear = start;
         }
         Ok(Str { start, end, escaped: self.backslash < end })
     }
