@@ -179,7 +179,7 @@ impl Origin {
         let value = |key: &str| folders.iter().find_map(|part| part.strip_prefix(key));
         let (account, region) = if let Some(account) = value("aws-account-id=") {
             (Some(account), value("aws-region="))
-        } else if let Some(at) = folders.iter().position(|part| is_account(&part)) {
+        } else if let Some(at) = folders.iter().position(&is_account) {
             // the service stands between them
             (Some(folders[at]), folders.get(at + 2).copied().filter(is_region))
         } else {

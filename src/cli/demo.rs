@@ -29,8 +29,7 @@ pub struct Demo {
 pub fn run(flags: &Demo) -> Result<ExitCode, Failure> {
     let dir = &flags.dir;
     unpack(dir).or_output()?;
-    let mut config = Config::default();
-    config.from = vec![dir.join("logs").display().to_string()];
+    let mut config = Config { from: vec![dir.join("logs").display().to_string()], ..Config::default() };
     config.archive.dir = dir.join("archive").display().to_string();
     let outcome = run::work(&config, false, None)?;
     show(dir, &outcome).or_output()?;

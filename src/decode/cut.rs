@@ -87,7 +87,7 @@ fn walk(bytes: &[u8], base: usize, end: usize, places: &[u32], mut open: Open) -
     let mut before = 0;
     let mut tokens = places.iter().map(|&place| base + place as usize).take_while(|&at| at < end).peekable();
     let mut seen = [0usize; 3];
-    while let Some(at) = tokens.next() {
+    for at in tokens.by_ref() {
         let byte = bytes[at];
         seen = [seen[1], seen[2], at];
         if depth == 0 {

@@ -104,7 +104,7 @@ impl Valid {
     /// Forgets the values of `rows` and after.
     pub fn truncate(&mut self, rows: usize) {
         self.words.truncate(rows.div_ceil(64));
-        if rows % 64 != 0 && self.words.len() * 64 > rows {
+        if !rows.is_multiple_of(64) && self.words.len() * 64 > rows {
             self.words[rows / 64] &= (1 << (rows % 64)) - 1;
         }
     }

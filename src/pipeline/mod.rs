@@ -211,6 +211,7 @@ impl Worker {
         let start = self.spent("duplicates", start);
         let found = self.stages.detector.observe(&batches, now);
         let start = self.spent("detect", start);
+        self.stages.triage.watch(&batches);
         let changed = self.stages.triage.settle(found, now);
         let start = self.spent("triage", start);
         if let Some(journal) = &mut self.stages.journal {
@@ -353,6 +354,7 @@ impl Worker {
         };
         state.commit(&commit)?;
         archive.publish(&commit.objects).context("moving committed files into place")?;
+        archive.compact(&commit.objects).context("merging small files of the archive")?;
         self.done = self.reached.clone();
         self.waiting_since = None;
         METRICS.commits.with_label_values(&[] as &[&str]).inc();
@@ -367,6 +369,9 @@ impl Worker {
 
     fn finish(mut self, started: Instant) -> anyhow::Result<Outcome> {
         let start = Instant::now();
+        if let Some(journal) = &mut self.stages.journal {
+            journal.append(&self.stages.triage.untold()).context("writing findings")?;
+        }
         self.commit()?;
         self.spent("archive", start);
         let findings = self.stages.triage.findings();

@@ -47,11 +47,11 @@ fn every_sample_is_accounted_for() {
 /// What names each recorded technique of tests/data/cloudtrail/stratus.
 const TECHNIQUES: &[(&str, &[&str])] = &[
     ("aws.credential-access.ec2-steal-instance-credentials", &["instance_credentials_used_elsewhere"]),
-    ("aws.credential-access.ssm-retrieve-securestring-parameters", &["ssm_parameters_decrypted"]),
+    ("aws.credential-access.ssm-retrieve-securestring-parameters", &["parameters_decrypted"]),
     ("aws.defense-evasion.organizations-leave", &["organization_left"]),
-    ("aws.discovery.ec2-download-user-data", &["instance_user_data_read"]),
-    ("aws.execution.ec2-launch-unusual-instances", &["unusual_instance_launched"]),
-    ("aws.execution.ssm-start-session", &["ssm_session_started"]),
+    ("aws.discovery.ec2-download-user-data", &["user_data_read"]),
+    ("aws.execution.ec2-launch-unusual-instances", &["instances_unusual_launched"]),
+    ("aws.execution.ssm-start-session", &["instance_session_started"]),
     ("aws.exfiltration.ec2-security-group-open-port-22-ingress", &["security_group_opened"]),
     ("aws.exfiltration.ec2-share-ebs-snapshot", &["snapshot_shared_outside"]),
     ("aws.impact.bedrock-invoke-model", &["bedrock_model_access_enabled"]),

@@ -216,7 +216,7 @@ impl Fill {
                 },
             };
             last = slot + 1;
-            cursor.to_value()?;
+            cursor.go_to_value()?;
             let value = cursor.here()?;
             if !self.value(cursor, keys[slot].action, row)? {
                 self.keep_unmapped(cursor, node, &keys[slot].name, value);

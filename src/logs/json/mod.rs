@@ -267,7 +267,7 @@ impl<'a> Parser<'a> {
             cursor.go(at + 1);
             let key = cursor.key_start()?;
             let named = bytes[key..].starts_with(b"Records\"") || bytes[key..].starts_with(b"records\"");
-            cursor.to_value()?;
+            cursor.go_to_value()?;
             Ok::<bool, Stop>(named && cursor.byte()? == b'[')
         })();
         if entered == Ok(true) {
@@ -400,7 +400,7 @@ fn enter_records(cursor: &mut Cursor<'_>, at: usize) -> bool {
         while more {
             let key = cursor.key_start()?;
             let named = cursor.bytes()[key..].starts_with(b"Records\"");
-            cursor.to_value()?;
+            cursor.go_to_value()?;
             if named && cursor.byte()? == b'[' {
                 cursor.go(cursor.at() + 1);
                 return Ok::<bool, Stop>(true);
@@ -416,7 +416,7 @@ fn enter_records(cursor: &mut Cursor<'_>, at: usize) -> bool {
 /// Over a member of the object around `Records`, its comma not included.
 fn skip_member(cursor: &mut Cursor<'_>) -> Result<(), Stop> {
     let at = cursor.at();
-    let member = cursor.to_value().and_then(|()| cursor.skip());
+    let member = cursor.go_to_value().and_then(|()| cursor.skip());
     if member.is_err() {
         cursor.go(at);
     }

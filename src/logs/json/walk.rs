@@ -184,7 +184,7 @@ impl<'a> Cursor<'a> {
 
     /// From a key to its value.
     #[inline]
-    pub fn to_value(&mut self) -> Result<(), Stop> {
+    pub fn go_to_value(&mut self) -> Result<(), Stop> {
         self.at += 1;
         self.colon()
     }
@@ -274,7 +274,7 @@ impl<'a> Cursor<'a> {
                         kinds = kinds << 1 | u128::from(byte == b'{');
                         if byte == b'{' {
                             self.key_start()?;
-                            self.to_value()?;
+                            self.go_to_value()?;
                         }
                         continue;
                     }
@@ -294,7 +294,7 @@ impl<'a> Cursor<'a> {
                 if if object { self.more_members()? } else { self.more_items()? } {
                     if object {
                         self.key_start()?;
-                        self.to_value()?;
+                        self.go_to_value()?;
                     }
                     break;
                 }
