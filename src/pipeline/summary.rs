@@ -173,7 +173,7 @@ mod tests {
         let mut summary = Summary::default();
         *summary.table("cloudtrail") =
             TableCounts { records: 1200, rows: 1190, rejects: 3, duplicates: 7, ..TableCounts::default() };
-        summary.table("").rejects = 1;
+        *summary.table("") = TableCounts { records: 1, rejects: 1, ..TableCounts::default() };
         summary.findings.insert("high".into(), 2);
         let mut out = Vec::new();
         summary.show(&mut out).unwrap();
