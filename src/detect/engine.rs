@@ -60,6 +60,12 @@ impl Detector {
         self.tables.iter().flat_map(|table| &table.rules).map(|rule| rule.rule.as_ref())
     }
 
+    /// The rules that look at every row of their table: no condition of theirs is on one symbol column.
+    pub fn ungated(&self) -> impl Iterator<Item = &Rule> {
+        let open = |rule: &&CompiledRule| rule.gate.is_empty();
+        self.tables.iter().flat_map(|table| &table.rules).filter(open).map(|rule| rule.rule.as_ref())
+    }
+
     /// Cost of each rule that runs, by id.
     pub fn costs(&self) -> &BTreeMap<String, RuleCost> {
         &self.costs

@@ -12,3 +12,6 @@ pub mod library;
 pub mod cases;
 
 pub use engine::{Detector, RuleCost};
+
+#[cfg(test)]
+mod tests;

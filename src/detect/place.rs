@@ -152,6 +152,10 @@ pub fn planner_error(
         .lines()
         .collect::<Vec<_>>()
         .join(" ");
+    // what `->` gives is a union in Arrow, and the planner spells it out
+    let json = message.contains("Union(0: (\"null\"");
+    let message =
+        if json { "JSON stands where text is needed: use `->>` in place of `->`".to_owned() } else { message };
     let quoted = || message.split(['\'', '`', '"']).skip(1).step_by(2).find_map(|word| find_word(text, word, 0));
     let part = || parts(statement).into_iter().find(|(_, part)| !plans(part.clone())).map(|(place, _)| place);
     let place = span.or_else(quoted).or_else(part).or_else(|| find_word(text, "SELECT", 0)).unwrap_or((1, 1));

@@ -1,0 +1,383 @@
+//! Rules over events: what findings say, and that they are what DataFusion alone would select.
+
+use std::sync::Arc;
+
+use datafusion::datasource::MemTable;
+use datafusion::prelude::SessionConfig;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::decode::reader::open;
+use crate::decode::{Counts, Input, Options};
+use crate::finding::Finding;
+use crate::logs;
+use crate::logs::cloudtrail::CLOUDTRAIL;
+use crate::rule::{Rule, Severity};
+use crate::table::{Batch, Origin};
+use crate::time::Timestamp;
+
+fn batch(events: &[Value]) -> Batch {
+    let bytes = json!({ "Records": events }).to_string();
+    let (options, mut rejects, mut counts) = (Options::default(), Vec::new(), Counts::default());
+    let mut reader = open(Input::Bytes(bytes.into()), Arc::new(Origin::default()), &options);
+    let mut records = Vec::new();
+    while let Some(more) = reader.next(&mut rejects, &mut counts).unwrap() {
+        records.push(more);
+    }
+    let mut batches = logs::batches(records, &options, &mut rejects, &mut counts);
+    assert_eq!((rejects.len(), batches.len()), (0, 1));
+    batches.remove(0)
+}
+
+fn event(name: &str, id: &str) -> Value {
+    json!({
+        "eventVersion": "1.08", "eventTime": "2024-08-01T11:30:23Z", "eventSource": "iam.amazonaws.com",
+        "eventName": name, "eventID": id, "awsRegion": "us-east-1", "recipientAccountId": "111122223333",
+        "sourceIPAddress": "192.0.2.7", "eventType": "AwsApiCall",
+        "userIdentity": { "type": "IAMUser", "arn": "arn:aws:iam::111122223333:user/eve", "principalId": "AIDA1" },
+    })
+}
+
+fn changed(mut event: Value, changes: Value) -> Value {
+    for (key, value) in changes.as_object().unwrap() {
+        event[key] = value.clone();
+    }
+    event
+}
+
+fn rule(header: &str, sql: &str) -> Rule {
+    let fixed = "-- title = \"t\"\n-- severity = \"low\"\n-- tags = [\"a\"]\n-- remedy = \"r\"\n";
+    crate::rule::parse("cloudtrail/x", "x.sql", &format!("{fixed}{header}{sql}")).unwrap()
+}
+
+fn detector(rules: impl IntoIterator<Item = Rule>) -> Detector {
+    let (detector, refused) = Detector::new(logs::TABLES, rules);
+    assert_eq!(refused, []);
+    detector
+}
+
+fn found(rule: Rule, batches: &[Batch]) -> Vec<Finding> {
+    detector([rule]).observe(batches, Timestamp(0))
+}
+
+fn refused(sql: &str) -> String {
+    let (_, refused) = Detector::new(logs::TABLES, [rule("", sql)]);
+    refused[0].to_string()
+}
+
+#[test]
+fn a_finding_tells_who_where_and_on_what() {
+    let event = changed(
+        event("CreateUser", "e1"),
+        json!({ "requestParameters": { "userName": "bob", "tags": [{ "key": "k" }] }, "resources": [{ "ARN": "arn:aws:iam::111122223333:user/bob" }] }),
+    );
+    let sql = "SELECT eventTime, userIdentity.type, requestParameters ->> 'userName' AS made, \
+               requestParameters -> 'tags' AS tags, errorCode, resources FROM cloudtrail WHERE eventName = 'CreateUser'";
+    let finding = found(rule("", sql), &[batch(&[event])]).remove(0);
+    assert_eq!((finding.title.as_str(), finding.severity, finding.count), ("t", Severity::Low, 1));
+    assert_eq!((finding.account.as_str(), finding.region.as_str()), ("111122223333", "us-east-1"));
+    assert_eq!(finding.actor.as_deref(), Some("arn:aws:iam::111122223333:user/eve"));
+    assert_eq!(finding.source_ip.as_deref(), Some("192.0.2.7"));
+    assert_eq!(finding.resources[0].0, "arn:aws:iam::111122223333:user/bob");
+    let time = Timestamp::parse("2024-08-01T11:30:23Z").unwrap();
+    assert_eq!((finding.first_seen, finding.last_seen), (time, time));
+    assert_eq!(finding.event_ids, [(time, "e1".to_owned())]);
+    let evidence: Vec<(&str, &str)> =
+        finding.evidence.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    assert_eq!(
+        evidence,
+        [
+            ("eventtime", "2024-08-01T11:30:23Z"),
+            ("type", "IAMUser"),
+            ("made", "bob"),
+            ("tags", "[{\"key\":\"k\"}]"),
+            ("resources", "[{\"arn\":\"arn:aws:iam::111122223333:user/bob\"}]"),
+        ],
+        "a column without a value is no evidence"
+    );
+}
+
+#[test]
+fn selected_names_fill_the_finding_instead() {
+    let sql = "SELECT 'Made ' || eventName AS title, CASE WHEN eventID = 'e2' THEN 'critical' ELSE 'medium' END AS severity, \
+               'me' AS actor, '198.51.100.1' AS source_ip, ['b', 'a'] AS resource FROM cloudtrail WHERE eventName = 'CreateUser'";
+    let finding = found(rule("", sql), &[batch(&[event("CreateUser", "e1"), event("CreateUser", "e2")])]).remove(0);
+    assert_eq!((finding.title.as_str(), finding.severity, finding.count), ("Made CreateUser", Severity::Critical, 2));
+    assert_eq!((finding.actor.as_deref(), finding.source_ip.as_deref()), (Some("me"), Some("198.51.100.1")));
+    let resources: Vec<&str> = finding.resources.iter().map(|resource| resource.0.as_str()).collect();
+    assert_eq!(resources, ["a", "b"]);
+    assert_eq!(finding.evidence, []);
+}
+
+#[test]
+fn one_key_and_period_is_one_finding() {
+    let at = |time: &str, id: &str| changed(event("CreateUser", id), json!({ "eventTime": time }));
+    let events = [at("2024-08-01T23:59:59Z", "e3"), at("2024-08-01T00:00:00Z", "e2"), at("2024-08-02T00:00:00Z", "e1")];
+    let sql = "SELECT eventID FROM cloudtrail WHERE eventName = 'CreateUser'";
+    let counts = |header: &str| {
+        let mut counts: Vec<u64> =
+            found(rule(header, sql), &[batch(&events)]).iter().map(|finding| finding.count).collect();
+        counts.sort_unstable();
+        counts
+    };
+    assert_eq!(counts(""), [1, 2]);
+    assert_eq!(counts("-- dedupe = \"1s\"\n"), [1, 1, 1]);
+    assert_eq!(counts("-- dedupe = \"365d\"\n"), [3]);
+    assert_eq!(counts("-- dedupe = \"365d\"\n-- key = [\"substr(eventID, 2) = '1'\"]\n"), [1, 2]);
+    let mut two_days = found(rule("", sql), &[batch(&events)]);
+    two_days.sort_by_key(|finding| finding.first_seen);
+    assert_eq!(two_days[0].evidence, [("eventid".to_owned(), "e2".to_owned())], "of the earliest match");
+}
+
+#[test]
+fn what_aws_services_do_is_judged_only_on_request() {
+    let role = "arn:aws:iam::111122223333:role/aws-service-role/guardduty.amazonaws.com/R";
+    let by = |identity: Value| changed(event("CreateUser", "e1"), json!({ "userIdentity": identity }));
+    let events = [
+        by(json!({ "type": "AWSService", "invokedBy": "ec2.amazonaws.com" })),
+        by(json!({ "type": "AssumedRole", "sessionContext": { "sessionIssuer": { "arn": role } } })),
+        changed(event("CreateUser", "e1"), json!({ "eventType": "AwsServiceEvent" })),
+        by(json!({ "type": "IAMUser" })),
+        by(Value::Null),
+    ];
+    let sql = "SELECT eventID FROM cloudtrail WHERE eventName = 'CreateUser'";
+    let count =
+        |header: &str| found(rule(header, sql), &[batch(&events)]).iter().map(|finding| finding.count).sum::<u64>();
+    assert_eq!((count(""), count("-- aws_services = true\n")), (2, 5));
+}
+
+#[test]
+fn an_event_without_time_counts_as_1970() {
+    let event = changed(event("CreateUser", "e1"), json!({ "eventTime": null }));
+    let finding =
+        found(rule("", "SELECT eventID FROM cloudtrail WHERE eventName = 'CreateUser'"), &[batch(&[event])]).remove(0);
+    assert_eq!((finding.first_seen, finding.count), (Timestamp(0), 1));
+}
+
+#[test]
+fn a_rule_that_fails_on_a_batch_stops_no_other() {
+    let events = [changed(event("CreateUser", "e1"), json!({ "requestParameters": { "n": "many" } }))];
+    let failing = "SELECT eventID FROM cloudtrail WHERE eventName = 'CreateUser' AND CAST(requestParameters ->> 'n' AS BIGINT) > 1";
+    let mut failing = rule("", failing);
+    failing.id = "cloudtrail/failing".into();
+    let mut detector = detector([failing, rule("", "SELECT eventID FROM cloudtrail WHERE eventName = 'CreateUser'")]);
+    let found = detector.observe(&[batch(&events)], Timestamp(0));
+    assert_eq!(found.len(), 1);
+    let cost = &detector.costs()["cloudtrail/failing"];
+    assert_eq!((cost.failed, cost.hits), (1, 0));
+    assert!(cost.error.as_deref().unwrap().contains("many"));
+    assert_eq!(detector.costs()["cloudtrail/x"].hits, 1);
+}
+
+#[test]
+fn a_rule_that_cannot_work_is_refused_with_its_place() {
+    // the header has four lines
+    let where_ = |condition: &str| {
+        refused(&format!("SELECT eventID\nFROM cloudtrail\nWHERE eventName = 'x'\n  AND {condition}"))
+    };
+    assert_eq!(
+        where_("eventNmae = 'y'"),
+        "x.sql:8:7: table cloudtrail has no column `eventnmae`; did you mean `eventname`?"
+    );
+    let check = |got: String, start: &str| assert!(got.starts_with(start), "{got}");
+    check(where_("eventTime < now()"), "x.sql:8:19: `now` gives another answer");
+    check(where_("random() < 0.5"), "x.sql:8:7: `random` gives another answer");
+    check(where_("starts_wiht(eventName, 'y')"), "x.sql:8:7: Invalid function 'starts_wiht'");
+    check(where_("cidr_match(sourceIPAddress, '10.0.0/8')"), "x.sql:8:7: `10.0.0/8` is not a network");
+    check(where_("regexp_like(requestParameters -> 'a', 'b')"), "x.sql:8:7: JSON stands where text is needed");
+    check(where_("count(*) > 1"), "x.sql:8:7: ");
+    check(
+        refused("SELECT count(*)\nFROM cloudtrail WHERE eventName = 'x'"),
+        "x.sql:5:8: not supported yet: aggregates",
+    );
+    check(
+        refused("SELECT row_number() OVER ()\nFROM cloudtrail WHERE eventName = 'x'"),
+        "x.sql:5:8: not supported yet: window",
+    );
+    check(
+        refused("SELECT 1 FROM cloud_trail WHERE true"),
+        "x.sql:5:15: there is no table `cloud_trail`; there are cloudtrail, vpc_flow",
+    );
+    check(refused("SELECT 1 FROM cloudtrail WHERE 1 = 2"), "x.sql:5:26: the condition is never true");
+    let (_, refused) = Detector::new(
+        logs::TABLES,
+        [rule("-- key = [\"acount\"]\n", "SELECT 1 FROM cloudtrail WHERE eventName = 'x'")],
+    );
+    assert_eq!(
+        refused[0].to_string(),
+        "x.sql:5:4: key `acount`: table cloudtrail has no column `acount`; did you mean `account`?"
+    );
+}
+
+#[test]
+fn alternatives_over_two_columns_are_gated_too() {
+    let sql = "SELECT eventID FROM cloudtrail WHERE (eventSource = 'iam.amazonaws.com' AND eventName = 'CreateUser') \
+               OR (eventSource = 's3.amazonaws.com' AND eventName LIKE 'Put%')";
+    let gated = rule("", sql);
+    let open = rule("", "SELECT eventID FROM cloudtrail WHERE sourceIPAddress = '192.0.2.7'");
+    assert_eq!(detector([gated.clone()]).ungated().count(), 0);
+    assert_eq!(detector([open]).ungated().count(), 1);
+    let events = [event("CreateUser", "e1"), event("PutObject", "e2")];
+    let found = found(gated, &[batch(&events)]);
+    assert_eq!(found[0].event_ids[0].1, "e1");
+    assert_eq!(found[0].count, 1);
+}
+
+#[test]
+fn state_of_another_version_is_refused() {
+    let mut detector = detector([]);
+    let state = detector.snapshot();
+    assert_eq!(detector.restore(&state), Ok(()));
+    assert!(detector.restore(&[99]).unwrap_err().contains("version 99"));
+    assert!(detector.restore(&[]).is_err());
+}
+
+fn some_event() -> impl Strategy<Value = Value> {
+    let text = |values: &'static [Option<&'static str>]| prop::sample::select(values);
+    (
+        text(&[Some("CreateUser"), Some("PutObject"), Some("a%b_c"), Some("Étage"), Some(""), None]),
+        text(&[Some("iam.amazonaws.com"), Some("s3.amazonaws.com"), None]),
+        text(&[Some("AccessDenied"), Some("Client.Unauthorized"), None, None]),
+        text(&[Some("IAMUser"), Some("Root"), Some("AWSService"), None]),
+        text(&[Some("192.0.2.7"), Some("10.0.0.1"), Some("iam.amazonaws.com"), None]),
+        prop::option::of(any::<bool>()),
+        text(&[Some("{\"a\": \"x\", \"n\": 3}"), Some("{\"a\": null}"), Some("{\"a\": [\"x\"]}"), Some("{}"), None]),
+        0i64..4,
+    )
+        .prop_map(|(name, source, error, kind, address, read_only, parameters, hour)| {
+            let parameters: Value = parameters.map_or(Value::Null, |text| serde_json::from_str(text).unwrap());
+            let mut event = event("", "");
+            event["eventTime"] = json!(Timestamp(1_722_500_000_000_000 + hour * 10 * 3_600_000_000).to_string());
+            event["userIdentity"] = kind.map_or(Value::Null, |kind| json!({ "type": kind, "arn": kind }));
+            changed(
+                event,
+                json!({ "eventName": name, "eventSource": source, "errorCode": error, "sourceIPAddress": address,
+                        "readOnly": read_only, "requestParameters": parameters }),
+            )
+        })
+}
+
+fn some_events() -> impl Strategy<Value = Vec<Value>> {
+    prop::collection::vec(some_event(), 1..40).prop_map(|mut events| {
+        for (index, event) in events.iter_mut().enumerate() {
+            event["eventID"] = json!(format!("e{index:02}"));
+        }
+        events
+    })
+}
+
+fn some_condition() -> impl Strategy<Value = String> {
+    let leaf = prop::sample::select(&[
+        "eventName = 'CreateUser'",
+        "eventName <> 'PutObject'",
+        "eventName IN ('CreateUser', 'Étage', 'none')",
+        "eventName NOT IN ('CreateUser', 'PutObject')",
+        "eventName LIKE 'a\\%b%'",
+        "eventName LIKE '%e%'",
+        "eventName ILIKE 'é%'",
+        "eventName > 'D'",
+        "eventName IS NULL",
+        "eventName = ''",
+        "length(eventName) > 6",
+        "eventSource = 'iam.amazonaws.com'",
+        "eventSource = eventName",
+        "errorCode IS NULL",
+        "errorCode IS NOT NULL",
+        "errorCode ~ '^Client'",
+        "coalesce(errorCode, 'none') = 'none'",
+        "userIdentity.type = 'Root'",
+        "userIdentity.type IN ('Root', 'IAMUser')",
+        "userIdentity.arn LIKE 'R%'",
+        "userIdentity IS NULL",
+        "readOnly",
+        "readOnly IS NOT TRUE",
+        "sourceIPAddress LIKE '%.amazonaws.com'",
+        "ip_is_private(sourceIPAddress)",
+        "cidr_match(sourceIPAddress, '192.0.2.0/24')",
+        "requestParameters ->> 'a' = 'x'",
+        "requestParameters ->> 'a' IS NULL",
+        "requestParameters -> 'a' ->> 0 = 'x'",
+        "json_get_int(requestParameters, 'n') = 3",
+        "json_contains(requestParameters, 'a')",
+        "requestParameters LIKE '%\"x\"%'",
+        "CASE WHEN eventName = 'CreateUser' THEN readOnly ELSE errorCode IS NULL END",
+        "true",
+    ] as &[&str]);
+    leaf.prop_map(str::to_owned).prop_recursive(3, 12, 3, |inner| {
+        prop_oneof![
+            inner.clone().prop_map(|one| format!("NOT ({one})")),
+            prop::collection::vec(inner.clone(), 2..4).prop_map(|all| format!("({})", all.join(" AND "))),
+            prop::collection::vec(inner.clone(), 2..4).prop_map(|all| format!("({})", all.join(" OR "))),
+            inner.prop_map(|one| format!("({one}) IS NOT TRUE")),
+        ]
+    })
+}
+
+/// Ids of the rows that DataFusion selects with all of its optimizer, given the query as it is.
+fn selected(condition: &str, batch: &Batch) -> Vec<String> {
+    let session = session::session(SessionConfig::new());
+    session
+        .register_table(
+            "cloudtrail",
+            Arc::new(MemTable::try_new(CLOUDTRAIL.schema(), vec![vec![batch.rows.clone()]]).unwrap()),
+        )
+        .unwrap();
+    let sql =
+        format!("SELECT eventID FROM cloudtrail WHERE ({condition}) AND NOT coalesce(({}), false)", CLOUDTRAIL.own);
+    let statement = session::parse(&sql).unwrap().pop_front().unwrap();
+    let rows = tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+        let plan = session.state().statement_to_plan(statement).await.unwrap();
+        session.execute_logical_plan(plan).await.unwrap().collect().await.unwrap()
+    });
+    let mut ids: Vec<String> = rows.iter().flat_map(|rows| emit::texts(rows.column(0)).unwrap()).flatten().collect();
+    ids.sort();
+    ids
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn the_engine_selects_what_datafusion_selects(
+        events in some_events(),
+        conditions in prop::collection::vec(some_condition(), 1..5),
+    ) {
+        let batch = batch(&events);
+        let rules = conditions.iter().enumerate().map(|(index, condition)| {
+            let sql = format!("SELECT eventName FROM cloudtrail WHERE {condition}");
+            Rule { id: format!("cloudtrail/{index}"), ..rule("-- key = [\"eventID\"]\n", &sql) }
+        });
+        // a condition may turn out never true: DataFusion then selects nothing, and the rule is refused
+        let (mut detector, refused) = Detector::new(logs::TABLES, rules);
+        prop_assert!(refused.iter().all(|error| error.message == "the condition is never true"), "{:?}", refused);
+        let found = detector.observe(std::slice::from_ref(&batch), Timestamp(0));
+        for (index, condition) in conditions.iter().enumerate() {
+            let of_rule = found.iter().filter(|finding| finding.rule == format!("cloudtrail/{index}"));
+            let mut ids: Vec<String> = of_rule.map(|finding| finding.event_ids[0].1.clone()).collect();
+            ids.sort();
+            prop_assert_eq!(ids, selected(condition, &batch), "{}", condition);
+        }
+    }
+
+    #[test]
+    fn any_split_into_batches_gives_the_same_findings(
+        events in some_events(),
+        condition in some_condition(),
+        mut cuts in prop::collection::vec(0usize..40, 0..6),
+    ) {
+        let sql = format!("SELECT eventName, errorCode, requestParameters, errorCode AS resource FROM cloudtrail WHERE {condition}");
+        let (mut detector, _) = Detector::new(logs::TABLES, [rule("", &sql)]);
+        let batch = batch(&events);
+        let whole = detector.observe(std::slice::from_ref(&batch), Timestamp(0));
+        let rows = batch.rows.num_rows();
+        cuts.extend([0, rows]);
+        cuts.iter_mut().for_each(|cut| *cut = (*cut).min(rows));
+        cuts.sort_unstable();
+        let piece = |pair: &[usize]| Batch { table: batch.table, rows: batch.rows.slice(pair[0], pair[1] - pair[0]) };
+        let mut pieces: Vec<Batch> = cuts.windows(2).map(piece).collect();
+        prop_assert_eq!(&detector.observe(&pieces, Timestamp(0)), &whole);
+        pieces.reverse();
+        prop_assert_eq!(&detector.observe(&pieces, Timestamp(0)), &whole);
+    }
+}
