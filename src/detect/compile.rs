@@ -43,6 +43,8 @@ pub struct CompiledRule {
     pub rule: Arc<Rule>,
     /// Positions in [`TableRules::conditions`], all by code; each is necessary, and together with `rest` they suffice.
     pub gate: Vec<usize>,
+    /// Whether one of the gate is the rule's own, and not the table's about AWS services.
+    pub gated: bool,
     /// Positions of the other conditions, cheapest first.
     pub rest: Vec<usize>,
     pub emit: Emit,
@@ -108,7 +110,7 @@ impl Compiler {
         };
         let query = take_apart(&self.state, &rules.leaves, statement.clone()).map_err(|error| complain(&error))?;
         let key = key_exprs(&self.state, rules, &rule)
-            .map_err(|error| fail((header_place(&rule.text, "key"), error.strip_backtrace())))?;
+            .map_err(|error| fail((header_place(&rule.text, "key"), place::words(&error))))?;
         if matches!(&query.condition, Expr::Literal(value, _) if value != &ScalarValue::Boolean(Some(true))) {
             let at = find_word(&rule.text, "WHERE", 0).unwrap_or((1, 1));
             return Err(fail((at, "the condition is never true".into())));
@@ -175,31 +177,37 @@ impl TableRules {
     }
 
     fn compile(&mut self, rule: Arc<Rule>, query: Query, key: Vec<Expr>) -> Result<CompiledRule> {
-        let mut conjuncts: Vec<Expr> = split_conjunction_owned(query.condition);
+        let (mut gate, mut rest) = (Vec::new(), Vec::new());
+        for conjunct in split_conjunction_owned(query.condition) {
+            if conjunct != Expr::Literal(ScalarValue::Boolean(Some(true)), None) {
+                self.require(conjunct, &mut gate, &mut rest)?;
+            }
+        }
+        let gated = !gate.is_empty();
         if !rule.aws_services {
             // `NOT (a OR b)` with null as false is `a IS NOT TRUE AND b IS NOT TRUE`: pieces that can be decided by code
-            conjuncts.extend(self.names.own.iter().map(|own| Expr::IsNotTrue(Box::new(own.clone()))));
-        }
-        let (mut gate, mut rest) = (Vec::new(), Vec::new());
-        for conjunct in conjuncts {
-            if conjunct == Expr::Literal(ScalarValue::Boolean(Some(true)), None) {
-                continue;
-            }
-            let implied = implied(&conjunct, &self.leaves);
-            let id = self.condition(conjunct)?;
-            if self.conditions[id].by_code {
-                gate.push(id);
-            } else {
-                rest.push(id);
-                for weaker in implied {
-                    let weaker = self.condition(weaker)?;
-                    gate.extend(self.conditions[weaker].by_code.then_some(weaker));
-                }
+            for own in self.names.own.clone() {
+                self.require(Expr::IsNotTrue(Box::new(own)), &mut gate, &mut rest)?;
             }
         }
         rest.sort_by_key(|id| self.conditions[*id].cost);
         let emit = self.emit(&query.items, key)?;
-        Ok(CompiledRule { rule, gate, rest, emit })
+        Ok(CompiledRule { rule, gate, gated, rest, emit })
+    }
+
+    fn require(&mut self, conjunct: Expr, gate: &mut Vec<usize>, rest: &mut Vec<usize>) -> Result<()> {
+        let implied = implied(&conjunct, &self.leaves);
+        let id = self.condition(conjunct)?;
+        if self.conditions[id].by_code {
+            gate.push(id);
+            return Ok(());
+        }
+        rest.push(id);
+        for weaker in implied {
+            let weaker = self.condition(weaker)?;
+            gate.extend(self.conditions[weaker].by_code.then_some(weaker));
+        }
+        Ok(())
     }
 
     fn condition(&mut self, expr: Expr) -> Result<usize> {

@@ -62,7 +62,7 @@ impl Detector {
 
     /// The rules that look at every row of their table: no condition of theirs is on one symbol column.
     pub fn ungated(&self) -> impl Iterator<Item = &Rule> {
-        let open = |rule: &&CompiledRule| rule.gate.is_empty();
+        let open = |rule: &&CompiledRule| !rule.gated;
         self.tables.iter().flat_map(|table| &table.rules).filter(open).map(|rule| rule.rule.as_ref())
     }
 

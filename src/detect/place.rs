@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use arrow::datatypes::{DataType, FieldRef, Fields};
 use datafusion::error::DataFusionError;
 use datafusion::sql::parser::Statement;
-use datafusion::sql::sqlparser::ast::{Expr, Ident, SelectItem, SetExpr, Spanned, visit_expressions};
+use datafusion::sql::sqlparser::ast::{Expr, Ident, SelectItem, SetExpr, Spanned, TableFactor, visit_expressions};
 
 use crate::rule::dialect::{find_word, line_and_column};
 use crate::rule::shape::query;
@@ -17,17 +17,25 @@ pub type Complaint = ((usize, usize), String);
 /// The first column of the query that the table does not have.
 pub fn unknown_column(statement: &Statement, table: &Table) -> Option<Complaint> {
     let query = query(statement)?;
-    let mut skipped: Vec<Ident> = alias(statement).into_iter().collect();
+    let alias = alias(statement);
+    let mut parameters: Vec<Ident> = Vec::new();
     let found = visit_expressions(query, |expr| {
-        let complaint = match expr {
+        let names = match expr {
             Expr::Lambda(lambda) => {
-                skipped.extend(lambda.params.iter().map(|param| param.name.clone()));
-                None
+                parameters.extend(lambda.params.iter().map(|parameter| parameter.name.clone()));
+                return ControlFlow::Continue(());
             }
-            Expr::Identifier(name) => missing(std::slice::from_ref(name), table, &skipped),
-            Expr::CompoundIdentifier(names) => missing(names, table, &skipped),
-            _ => None,
+            Expr::Identifier(name) => std::slice::from_ref(name),
+            Expr::CompoundIdentifier(names) => names,
+            _ => return ControlFlow::Continue(()),
         };
+        let (first, rest) = names.split_first().expect("a name has a part");
+        if parameters.iter().any(|parameter| folded(parameter) == folded(first)) {
+            return ControlFlow::Continue(());
+        }
+        let of_table =
+            folded(first) == table.name || alias.as_ref().is_some_and(|alias| folded(alias) == folded(first));
+        let complaint = missing(if of_table && !rest.is_empty() { rest } else { names }, table);
         complaint.map_or(ControlFlow::Continue(()), ControlFlow::Break)
     });
     found.break_value()
@@ -36,32 +44,26 @@ pub fn unknown_column(statement: &Statement, table: &Table) -> Option<Complaint>
 fn alias(statement: &Statement) -> Option<Ident> {
     let SetExpr::Select(select) = query(statement)?.body.as_ref() else { return None };
     match &select.from.first()?.relation {
-        datafusion::sql::sqlparser::ast::TableFactor::Table { alias: Some(alias), .. } => Some(alias.name.clone()),
+        TableFactor::Table { alias: Some(alias), .. } => Some(alias.name.clone()),
         _ => None,
     }
 }
 
-fn missing(names: &[Ident], table: &Table, skipped: &[Ident]) -> Option<Complaint> {
+fn missing(names: &[Ident], table: &Table) -> Option<Complaint> {
     let schema = table.schema();
-    let (mut fields, mut above) = (schema.fields().clone(), String::new());
-    let qualified = names.len() > 1
-        && (folded(&names[0]) == table.name
-            || skipped.iter().any(|skip| skip.value.eq_ignore_ascii_case(&names[0].value)));
-    for (index, name) in names.iter().enumerate().skip(usize::from(qualified)) {
+    let (mut fields, mut above) = (schema.fields(), String::new());
+    for (index, name) in names.iter().enumerate() {
         let folded = folded(name);
         let Some((_, field)) = fields.find(&folded) else {
-            if index == 0 && skipped.iter().any(|skip| skip.value.eq_ignore_ascii_case(&name.value)) {
-                return None;
-            }
             let owner = if above.is_empty() { format!("table {}", table.name) } else { format!("`{above}`") };
-            let meant = suggest(&folded, &above, &fields, &schema.fields().clone());
+            let meant = suggest(&folded, &above, fields, schema.fields());
             let meant = meant.map_or(String::new(), |meant| format!("; did you mean `{meant}`?"));
             return Some((line_and_column(name.span.start), format!("{owner} has no column `{folded}`{meant}")));
         };
         above = if above.is_empty() { folded } else { format!("{above}.{folded}") };
         match (names.get(index + 1), field.data_type()) {
             (None, _) => {}
-            (Some(_), DataType::Struct(inner)) => fields = inner.clone(),
+            (Some(_), DataType::Struct(inner)) => fields = inner,
             (Some(next), data_type) => {
                 let message = match data_type {
                     DataType::List(_) => format!("`{above}` is a list: write `{above}[1].{}`", next.value),
@@ -145,13 +147,7 @@ pub fn planner_error(
         .diagnostic()
         .and_then(|diagnostic| diagnostic.span)
         .map(|span| (span.start.line as usize, span.start.column as usize));
-    let message = error.find_root().strip_backtrace();
-    let message = ["Error during planning: ", "Schema error: ", "Execution error: "]
-        .iter()
-        .fold(message.as_str(), |text, prefix| text.strip_prefix(prefix).unwrap_or(text))
-        .lines()
-        .collect::<Vec<_>>()
-        .join(" ");
+    let message = words(error);
     // what `->` gives is a union in Arrow, and the planner spells it out
     let json = message.contains("Union(0: (\"null\"");
     let message =
@@ -160,6 +156,14 @@ pub fn planner_error(
     let part = || parts(statement).into_iter().find(|(_, part)| !plans(part.clone())).map(|(place, _)| place);
     let place = span.or_else(quoted).or_else(part).or_else(|| find_word(text, "SELECT", 0)).unwrap_or((1, 1));
     (place, message)
+}
+
+/// What an error says, on one line, without saying what kind of error it is.
+pub fn words(error: &DataFusionError) -> String {
+    let message = error.find_root().strip_backtrace();
+    let kinds = ["Error during planning: ", "Schema error: ", "Execution error: "];
+    let words = kinds.iter().fold(message.as_str(), |text, kind| text.strip_prefix(kind).unwrap_or(text));
+    words.lines().collect::<Vec<_>>().join(" ")
 }
 
 /// The query with only one selected column and no condition, or with only one condition, for each of them.
