@@ -100,7 +100,7 @@ fn is_json(table: &Table, path: &str) -> bool {
 fn suggest(name: &str, above: &str, near: &Fields, all: &Fields) -> Option<String> {
     let closest = near.iter().map(|field| (distance(name, field.name()), field.name())).min();
     if let Some((edits, found)) = closest
-        && edits <= 1 + name.len() / 5
+        && edits <= 1 + name.len() / 4
     {
         return Some(if above.is_empty() { found.clone() } else { format!("{above}.{found}") });
     }
