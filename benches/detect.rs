@@ -3,7 +3,6 @@
 //! `cargo bench --bench detect [-- EVENTS]`: medians of CPU time over 9 rounds, decoding and judging in turns, then the
 //! rules that cost most. The corpus is that of the `decode` bench.
 
-#[allow(dead_code, reason = "the other benches use the rest of it")]
 mod corpus;
 
 use std::sync::Arc;
