@@ -11,7 +11,7 @@ demo:
 # the benches; they print ratios to other ways of doing the same work
 bench:
     cargo bench --bench decode
-    benches/end_to_end.sh
+    cargo bench --bench detect
 
 # regenerate queries/TABLES.md and queries/RULES.md
 docs:
