@@ -15,8 +15,8 @@ use datafusion::sql::parser::Statement;
 
 use super::program::{Leaves, Program, type_of};
 use super::{place, session};
-use crate::rule::dialect::{find_word, parse};
-use crate::rule::{Rule, RuleError, header_place};
+use crate::rule::dialect::{find_text, find_word, parse};
+use crate::rule::{Rule, RuleError, Severity, header_place};
 use crate::table::Table;
 
 /// The rules of one table.
@@ -52,17 +52,16 @@ pub struct CompiledRule {
 
 /// What becomes of a match.
 pub struct Emit {
-    /// Computed for each match: time, id, resource, severity, then the key's values.
+    /// Computed for each match: time, resources, id, severity; account, region, actor, source address; then what
+    /// else the key needs.
     pub every: Program,
-    /// Computed for the match that describes a finding: account, region, actor, source address, title, then evidence.
+    /// Positions of the key's values in `every`, counted from the account.
+    pub key: Vec<usize>,
+    /// Computed for the match that describes a finding: title, then evidence.
     pub first: Program,
     /// Names of the evidence.
     pub evidence: Vec<String>,
 }
-
-/// Number of columns of [`Emit::every`] in front of the key, and of [`Emit::first`] in front of the evidence.
-pub const BEFORE_KEY: usize = 4;
-pub const BEFORE_EVIDENCE: usize = 5;
 
 /// The table's own expressions.
 struct Names {
@@ -114,6 +113,9 @@ impl Compiler {
         if matches!(&query.condition, Expr::Literal(value, _) if value != &ScalarValue::Boolean(Some(true))) {
             let at = find_word(&rule.text, "WHERE", 0).unwrap_or((1, 1));
             return Err(fail((at, "the condition is never true".into())));
+        }
+        if let Some((word, message)) = query.items.iter().find_map(wrong_severity) {
+            return Err(fail((find_text(&rule.text, &word).unwrap_or((1, 1)), message)));
         }
         let compiled = rules.compile(rule.clone(), query, key);
         let compiled =
@@ -229,24 +231,33 @@ impl TableRules {
         let null = || Expr::Literal(ScalarValue::Utf8(None), None);
         let column = |name: &str| Expr::Column(datafusion::common::Column::new_unqualified(name));
         let actor = own("actor").unwrap_or_else(|| self.names.actor.clone());
-        let mut every = vec![
-            column(self.table.time),
-            self.table.id.map_or_else(null, column),
-            own("resource").unwrap_or_else(|| self.names.resource.clone()),
-            own("severity").unwrap_or_else(null),
-        ];
-        every.extend(if key.is_empty() { vec![column("account"), actor.clone()] } else { key });
-        let mut first = vec![
+        let mut names = vec![
             column("account"),
             column("region"),
-            actor,
+            actor.clone(),
             own("source_ip").unwrap_or_else(|| self.names.source_ip.clone()),
-            own("title").unwrap_or_else(null),
         ];
+        let mut place = |expr: Expr| {
+            names.iter().position(|known| *known == expr).unwrap_or_else(|| {
+                names.push(expr);
+                names.len() - 1
+            })
+        };
+        let key = if key.is_empty() { vec![column("account"), actor] } else { key };
+        let key = key.into_iter().map(&mut place).collect();
+        let mut every = vec![
+            column(self.table.time),
+            own("resource").unwrap_or_else(|| self.names.resource.clone()),
+            self.table.id.map_or_else(null, column),
+            own("severity").unwrap_or_else(null),
+        ];
+        every.append(&mut names);
+        let mut first = vec![own("title").unwrap_or_else(null)];
         let evidence = items.iter().filter(|(name, _)| !OVERRIDES.contains(&name.as_str()));
         first.extend(evidence.clone().map(|(_, expr)| expr.clone()));
         Ok(Emit {
             every: self.texts(every)?,
+            key,
             first: self.texts(first)?,
             evidence: evidence.map(|(name, _)| name.clone()).collect(),
         })
@@ -265,6 +276,31 @@ impl TableRules {
             });
         }
         Program::new(&mut self.leaves, &texts)
+    }
+}
+
+/// A word that the selected severity may be and that is no severity, with what to say of it.
+fn wrong_severity((name, expr): &(String, Expr)) -> Option<(String, String)> {
+    let mut words = Vec::new();
+    if name == "severity" {
+        constants(expr, &mut words);
+    }
+    words.into_iter().find_map(|word| Some((word.to_owned(), word.parse::<Severity>().err()?)))
+}
+
+/// The constants that an expression may have for its value, as far as CASE and coalesce choose between them.
+fn constants<'a>(expr: &'a Expr, into: &mut Vec<&'a str>) {
+    match expr {
+        Expr::Literal(value, _) => into.extend(value.try_as_str().flatten()),
+        Expr::Cast(cast) => constants(&cast.expr, into),
+        Expr::Case(case) => {
+            let values = case.when_then_expr.iter().map(|(_, then)| then).chain(&case.else_expr);
+            values.for_each(|value| constants(value, into));
+        }
+        Expr::ScalarFunction(call) if call.func.name() == "coalesce" => {
+            call.args.iter().for_each(|value| constants(value, into));
+        }
+        _ => {}
     }
 }
 

@@ -8,7 +8,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, TimeUnit, TimestampMicrosecondType};
 use datafusion::common::Result;
 
-use super::compile::{BEFORE_EVIDENCE, BEFORE_KEY, CompiledRule};
+use super::compile::CompiledRule;
 use super::program::Rows;
 use crate::finding::{Finding, FindingId, Resource};
 use crate::rule::Severity;
@@ -17,96 +17,105 @@ use crate::time::Timestamp;
 /// Longest piece of evidence, in bytes; what is longer ends in `…`.
 pub const EVIDENCE_BYTES_MAX: usize = 1024;
 
-/// Findings of the rows, one for each id. A row without a time counts as 1970-01-01T00:00:00Z: any other choice would
-/// depend on when the row was read, and a replay would give another id.
-pub fn findings(rule: &CompiledRule, arrays: &[ArrayRef], rows: &[u32]) -> Result<Vec<Finding>> {
+/// What the configuration may suppress a match by, and the id: matches that are alike in all of it are one finding.
+type Alike<'a> = (FindingId, [Option<&'a str>; 4], Vec<&'a str>);
+
+/// Findings of the rows, one for all that have the same id, account, region, actor, source address and resources, and
+/// the number of rows whose `severity` is no severity. A row without a time counts as 1970-01-01T00:00:00Z: any other
+/// choice would depend on when the row was read, and a replay would give another id.
+pub fn findings(rule: &CompiledRule, arrays: &[ArrayRef], rows: &[u32]) -> Result<(Vec<Finding>, u64)> {
     let every = rule.emit.every.run(arrays, Rows::These(rows))?;
     let times = times(&every[0]);
-    let ids = texts(&every[1])?;
-    let resources = Lists::of(&every[2])?;
-    let severities = texts(&every[3])?;
-    let keys = every[BEFORE_KEY..].iter().map(texts).collect::<Result<Vec<_>>>()?;
+    let resources = Lists::of(&every[1])?;
+    let columns = every[2..].iter().map(texts).collect::<Result<Vec<_>>>()?;
+    let [ids, severities, names @ ..] = columns.as_slice() else { unreachable!("an emit program begins with these") };
+    let (severities, ungraded) = grade(rule.rule.severity, severities);
 
-    let mut groups: HashMap<FindingId, Vec<usize>> = HashMap::new();
-    let mut key = Vec::with_capacity(keys.len());
+    let mut groups: HashMap<Alike, Vec<usize>> = HashMap::new();
+    let mut key = Vec::with_capacity(rule.emit.key.len());
     for (index, time) in times.iter().enumerate() {
         key.clear();
-        key.extend(keys.iter().map(|values| values[index].clone()));
-        let period = time.0.div_euclid(rule.rule.dedupe_micros);
-        groups.entry(FindingId::new(&rule.rule.id, &key, period)).or_default().push(index);
+        key.extend(rule.emit.key.iter().map(|name| names[*name][index].clone()));
+        let id = FindingId::new(&rule.rule.id, &key, time.0.div_euclid(rule.rule.dedupe_micros));
+        let mut on: Vec<&str> = resources.of_row(index).iter().map(String::as_str).collect();
+        on.sort_unstable();
+        on.dedup();
+        let who = std::array::from_fn(|name| names[name][index].as_deref());
+        groups.entry((id, who, on)).or_default().push(index);
     }
+
+    // the order of `Finding::fold`: of equal times, a match with an id leads
+    let lead = |index: &usize| (times[*index], ids[*index].is_none(), ids[*index].as_deref());
+    let leaders = |matches: &[usize]| -> Vec<usize> {
+        let first = matches.iter().map(lead).min();
+        matches.iter().copied().filter(|index| Some(lead(index)) == first).collect()
+    };
+    let groups: Vec<_> = groups.into_iter().map(|(alike, matches)| (alike, leaders(&matches), matches)).collect();
+    let described: Vec<u32> = groups.iter().flat_map(|(_, leaders, _)| leaders).map(|index| rows[*index]).collect();
+    let mut descriptions = describe(rule, arrays, &described)?.into_iter();
 
     let mut found = Vec::with_capacity(groups.len());
-    for (id, mut matches) in groups {
-        // the order of `Finding::fold`: of equal times, a match with an id leads
-        let lead = |index: &usize| (times[*index], ids[*index].is_none(), ids[*index].as_deref());
-        let first = matches.iter().map(lead).min().expect("a group has a match");
-        let leaders: Vec<usize> = matches.iter().copied().filter(|index| lead(index) == first).collect();
-        let described =
-            describe(rule, arrays, id, &leaders.iter().map(|index| rows[*index]).collect::<Vec<_>>(), first.0)?;
-        let mut finding = described
-            .into_iter()
-            .reduce(|mut a, b| {
-                a.fold(b);
-                a
-            })
-            .expect("a leader is described");
-
-        finding.count = matches.len() as u64;
-        finding.last_seen = matches.iter().map(|index| times[*index]).max().unwrap_or(first.0);
-        let severity = |index: &usize| severities[*index].as_deref().and_then(|text| text.parse::<Severity>().ok());
-        finding.severity = matches
-            .iter()
-            .map(|index| severity(index).unwrap_or(rule.rule.severity))
-            .max()
-            .unwrap_or(rule.rule.severity);
-        finding.resources =
-            matches.iter().flat_map(|index| resources.of_row(*index)).map(|text| Resource(text.to_owned())).collect();
-        matches.retain(|index| ids[*index].is_some());
-        finding.event_ids = matches.iter().filter_map(|index| Some((times[*index], ids[*index].clone()?))).collect();
-        finding.settle_lists();
-        found.push(finding);
-    }
-    found.sort_unstable_by_key(|finding| finding.id);
-    Ok(found)
-}
-
-/// One finding for each of `rows`, which all happened at `time`, without ids and resources.
-fn describe(
-    rule: &CompiledRule,
-    arrays: &[ArrayRef],
-    id: FindingId,
-    rows: &[u32],
-    time: Timestamp,
-) -> Result<Vec<Finding>> {
-    let columns = rule.emit.first.run(arrays, Rows::These(rows))?.iter().map(texts).collect::<Result<Vec<_>>>()?;
-    let from = &rule.rule;
-    let one = |row: usize| {
-        let text = |column: usize| columns[column][row].clone();
-        let evidence = rule.emit.evidence.iter().zip(&columns[BEFORE_EVIDENCE..]);
-        Finding {
+    for ((id, [account, region, actor, source_ip], on), leaders, matches) in groups {
+        let one = |(title, evidence)| Finding {
             id,
-            rule: from.id.clone(),
-            title: text(4).filter(|title| !title.is_empty()).unwrap_or_else(|| from.title.clone()),
-            severity: from.severity,
-            confidence: from.confidence,
+            rule: rule.rule.id.clone(),
+            title,
+            severity: rule.rule.severity,
+            confidence: rule.rule.confidence,
             priority: 0,
-            account: text(0).unwrap_or_else(|| "unknown".into()),
-            region: text(1).unwrap_or_else(|| "unknown".into()),
-            actor: text(2),
-            source_ip: text(3),
+            account: account.unwrap_or("unknown").to_owned(),
+            region: region.unwrap_or("unknown").to_owned(),
+            actor: actor.map(str::to_owned),
+            source_ip: source_ip.map(str::to_owned),
             resources: Vec::new(),
-            first_seen: time,
-            last_seen: time,
+            first_seen: times[leaders[0]],
+            last_seen: times[leaders[0]],
             count: 1,
             event_ids: Vec::new(),
-            tags: from.tags.clone(),
-            remedy: from.remedy.clone(),
-            evidence: evidence
-                .filter_map(|(name, values)| Some((name.clone(), cut(values[row].as_deref()?))))
-                .collect(),
+            tags: rule.rule.tags.clone(),
+            remedy: rule.rule.remedy.clone(),
+            evidence,
             terms: Vec::new(),
-        }
+        };
+        let finding = descriptions.by_ref().take(leaders.len()).map(one).reduce(|mut a, b| {
+            a.fold(b);
+            a
+        });
+        let mut finding = finding.expect("a group has a leader");
+        finding.count = matches.len() as u64;
+        finding.last_seen = matches.iter().map(|index| times[*index]).max().expect("a group has a match");
+        finding.severity = matches.iter().map(|index| severities[*index]).max().expect("a group has a match");
+        finding.event_ids = matches.iter().filter_map(|index| Some((times[*index], ids[*index].clone()?))).collect();
+        finding.settle_lists();
+        // all of them, past the limit too: triage asks whether every one is suppressed
+        finding.resources = on.into_iter().map(|text| Resource(text.to_owned())).collect();
+        found.push(finding);
+    }
+    Ok((found, ungraded))
+}
+
+/// The severity of each match, and how many of those that the query gave are not one. Null leaves the rule's.
+fn grade(default: Severity, given: &[Option<String>]) -> (Vec<Severity>, u64) {
+    let mut ungraded = 0;
+    let mut one = |text: &str| {
+        text.parse().unwrap_or_else(|_| {
+            ungraded += 1;
+            default
+        })
+    };
+    let severities = given.iter().map(|text| text.as_deref().map_or(default, &mut one)).collect();
+    (severities, ungraded)
+}
+
+/// Title and evidence of each of `rows`.
+fn describe(rule: &CompiledRule, arrays: &[ArrayRef], rows: &[u32]) -> Result<Vec<(String, Vec<(String, String)>)>> {
+    let columns = rule.emit.first.run(arrays, Rows::These(rows))?.iter().map(texts).collect::<Result<Vec<_>>>()?;
+    let (titles, evidence) = columns.split_first().expect("an emit program gives the title");
+    let one = |row: usize| {
+        let title = titles[row].clone().filter(|title| !title.is_empty()).unwrap_or_else(|| rule.rule.title.clone());
+        let evidence = rule.emit.evidence.iter().zip(evidence);
+        let evidence = evidence.filter_map(|(name, values)| Some((name.clone(), cut(values[row].as_deref()?))));
+        (title, evidence.collect())
     };
     Ok((0..rows.len()).map(one).collect())
 }

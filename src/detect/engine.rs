@@ -1,7 +1,6 @@
 //! Batches → findings, by every rule at once.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -11,7 +10,7 @@ use rayon::prelude::*;
 use super::compile::{CompiledRule, Compiler, TableRules};
 use super::emit;
 use super::scan::Scan;
-use crate::finding::{Finding, FindingId};
+use crate::finding::Finding;
 use crate::rule::{Rule, RuleError};
 use crate::table::{Batch, Table};
 use crate::time::Timestamp;
@@ -28,6 +27,10 @@ pub struct RuleCost {
     pub seconds: f64,
     /// Rows that matched.
     pub hits: u64,
+    /// Rows that it looked at one by one, because no gate told that they cannot match.
+    pub rows: u64,
+    /// Rows whose `severity` is not a severity, so that the rule's own stands.
+    pub ungraded: u64,
     /// Rows that may have matched but could not be judged, because the rule failed on their batch.
     pub failed: u64,
     /// Why, the first time.
@@ -71,7 +74,8 @@ impl Detector {
         &self.costs
     }
 
-    /// Findings of these batches, one for each id, in the order of their ids. `_now` will move the windows of rules
+    /// Findings of these batches, in the order of their ids: several of one id where they differ in what a suppression
+    /// can name (account, region, actor, source address, resources, of which none is left out). `_now` will move the windows of rules
     /// that have some; a rule that judges row by row goes by the rows' own time alone.
     pub fn observe(&mut self, batches: &[Batch], _now: Timestamp) -> Vec<Finding> {
         let seen: Vec<_> = batches.par_iter().map(|batch| self.judge(batch, None)).collect();
@@ -84,6 +88,8 @@ impl Detector {
             let total = self.costs.entry(rule.id.clone()).or_default();
             total.seconds += cost.seconds;
             total.hits += cost.hits;
+            total.rows += cost.rows;
+            total.ungraded += cost.ungraded;
             total.failed += cost.failed;
             total.error = total.error.take().or(cost.error);
         }
@@ -119,10 +125,14 @@ impl Detector {
                 Ok(Some(rows)) => rows.len(),
                 Ok(None) | Err(_) => batch.rows.num_rows(),
             };
-            let mut cost = RuleCost::default();
+            let mut cost = RuleCost { rows: count as u64, ..RuleCost::default() };
             match candidates.and_then(|candidates| matches(rule, &scan, candidates)) {
-                Ok((hits, findings)) => {
+                Ok((hits, findings, ungraded)) => {
                     cost.hits = hits;
+                    cost.ungraded = ungraded;
+                    if ungraded > 0 {
+                        cost.error = Some("its `severity` is not a severity: the one in its header stands".into());
+                    }
                     found.extend(findings);
                 }
                 Err(error) => {
@@ -153,24 +163,34 @@ impl Detector {
     }
 }
 
-/// Findings of one id become one; in the order of ids.
-fn fold(all: Vec<Finding>) -> Vec<Finding> {
-    let mut found: BTreeMap<FindingId, Finding> = BTreeMap::new();
-    for finding in all {
-        match found.entry(finding.id) {
-            Entry::Occupied(mut known) => known.get_mut().fold(finding),
-            Entry::Vacant(place) => {
-                place.insert(finding);
+/// Findings that are alike in all that a suppression can name become one; in the order of ids. Which of them are
+/// suppressed is then as if each match had been asked, and those of one id can be folded later.
+fn fold(mut all: Vec<Finding>) -> Vec<Finding> {
+    fn alike(finding: &Finding) -> impl Ord + '_ {
+        (finding.id, &finding.account, &finding.region, &finding.actor, &finding.source_ip, &finding.resources)
+    }
+    all.sort_by(|a, b| alike(a).cmp(&alike(b)));
+    let mut found: Vec<Finding> = Vec::with_capacity(all.len());
+    for mut finding in all {
+        match found.last_mut() {
+            Some(known) if alike(known) == alike(&finding) => {
+                // they are the same, and folding would cut them to what a finding shows
+                let resources = std::mem::take(&mut finding.resources);
+                known.resources.clear();
+                known.fold(finding);
+                known.resources = resources;
             }
+            _ => found.push(finding),
         }
     }
-    found.into_values().collect()
+    found
 }
 
-fn matches(rule: &CompiledRule, scan: &Scan, candidates: Option<Vec<u32>>) -> Result<(u64, Vec<Finding>)> {
+fn matches(rule: &CompiledRule, scan: &Scan, candidates: Option<Vec<u32>>) -> Result<(u64, Vec<Finding>, u64)> {
     let rows = scan.select(rule, candidates)?;
     if rows.is_empty() {
-        return Ok((0, Vec::new()));
+        return Ok((0, Vec::new(), 0));
     }
-    Ok((rows.len() as u64, emit::findings(rule, &scan.arrays, &rows)?))
+    let (found, ungraded) = emit::findings(rule, &scan.arrays, &rows)?;
+    Ok((rows.len() as u64, found, ungraded))
 }

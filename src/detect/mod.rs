@@ -14,4 +14,4 @@ pub mod cases;
 pub use engine::{Detector, RuleCost};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -17,7 +17,7 @@ use crate::rule::{Rule, Severity};
 use crate::table::{Batch, Origin};
 use crate::time::Timestamp;
 
-fn batch(events: &[Value]) -> Batch {
+pub(crate) fn batch(events: &[Value]) -> Batch {
     let bytes = json!({ "Records": events }).to_string();
     let (options, mut rejects, mut counts) = (Options::default(), Vec::new(), Counts::default());
     let mut reader = open(Input::Bytes(bytes.into()), Arc::new(Origin::default()), &options);
@@ -30,7 +30,7 @@ fn batch(events: &[Value]) -> Batch {
     batches.remove(0)
 }
 
-fn event(name: &str, id: &str) -> Value {
+pub(crate) fn event(name: &str, id: &str) -> Value {
     json!({
         "eventVersion": "1.08", "eventTime": "2024-08-01T11:30:23Z", "eventSource": "iam.amazonaws.com",
         "eventName": name, "eventID": id, "awsRegion": "us-east-1", "recipientAccountId": "111122223333",
@@ -39,19 +39,19 @@ fn event(name: &str, id: &str) -> Value {
     })
 }
 
-fn changed(mut event: Value, changes: Value) -> Value {
+pub(crate) fn changed(mut event: Value, changes: Value) -> Value {
     for (key, value) in changes.as_object().unwrap() {
         event[key] = value.clone();
     }
     event
 }
 
-fn rule(header: &str, sql: &str) -> Rule {
+pub(crate) fn rule(header: &str, sql: &str) -> Rule {
     let fixed = "-- title = \"t\"\n-- severity = \"low\"\n-- tags = [\"a\"]\n-- remedy = \"r\"\n";
     crate::rule::parse("cloudtrail/x", "x.sql", &format!("{fixed}{header}{sql}")).unwrap()
 }
 
-fn detector(rules: impl IntoIterator<Item = Rule>) -> Detector {
+pub(crate) fn detector(rules: impl IntoIterator<Item = Rule>) -> Detector {
     let (detector, refused) = Detector::new(logs::TABLES, rules);
     assert_eq!(refused, []);
     detector
@@ -233,6 +233,28 @@ fn state_of_another_version_is_refused() {
     assert!(detector.restore(&[]).is_err());
 }
 
+#[test]
+fn a_severity_that_is_none_is_refused_or_counted() {
+    let refused = refused(
+        "SELECT CASE WHEN errorCode IS NULL THEN 'low' ELSE 'urgent' END AS severity\nFROM cloudtrail WHERE eventName = 'x'",
+    );
+    assert!(refused.starts_with("x.sql:5:52: `urgent` is not a severity"), "{refused}");
+    let sql = "SELECT requestParameters ->> 'grade' AS severity FROM cloudtrail WHERE eventName = 'CreateUser'";
+    let mut detector = detector([rule("", sql)]);
+    let graded =
+        |grade: Value, id: &str| changed(event("CreateUser", id), json!({ "requestParameters": { "grade": grade } }));
+    let events = [graded(json!("urgent"), "e1"), graded(json!("High"), "e2"), graded(Value::Null, "e3")];
+    let found: Vec<Severity> = events
+        .iter()
+        .flat_map(|event| detector.observe(&[batch(std::slice::from_ref(event))], Timestamp(0)))
+        .map(|f| f.severity)
+        .collect();
+    assert_eq!(found, [Severity::Low, Severity::High, Severity::Low]);
+    let cost = &detector.costs()["cloudtrail/x"];
+    assert_eq!((cost.hits, cost.ungraded), (3, 1));
+    assert!(cost.error.as_deref().unwrap().contains("not a severity"));
+}
+
 fn some_event() -> impl Strategy<Value = Value> {
     let text = |values: &'static [Option<&'static str>]| prop::sample::select(values);
     (
@@ -258,7 +280,7 @@ fn some_event() -> impl Strategy<Value = Value> {
         })
 }
 
-fn some_events() -> impl Strategy<Value = Vec<Value>> {
+pub(crate) fn some_events() -> impl Strategy<Value = Vec<Value>> {
     prop::collection::vec(some_event(), 1..40).prop_map(|mut events| {
         for (index, event) in events.iter_mut().enumerate() {
             event["eventID"] = json!(format!("e{index:02}"));
@@ -267,7 +289,7 @@ fn some_events() -> impl Strategy<Value = Vec<Value>> {
     })
 }
 
-fn some_condition() -> impl Strategy<Value = String> {
+pub(crate) fn some_condition() -> impl Strategy<Value = String> {
     let leaf = prop::sample::select(&[
         "eventName = 'CreateUser'",
         "eventName <> 'PutObject'",

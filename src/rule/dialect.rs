@@ -182,6 +182,13 @@ pub fn find_word(sql: &str, word: &str, which: usize) -> Option<(usize, usize)> 
     tokens.iter().filter(|token| is_word(&token.token)).nth(which).map(|token| line_and_column(token.span.start))
 }
 
+/// Line and column of the first constant of SQL text, outside of comments, that is this text.
+pub fn find_text(sql: &str, text: &str) -> Option<(usize, usize)> {
+    let tokens = Tokenizer::new(&WeirDialect, sql).tokenize_with_location().ok()?;
+    let is_text = |token: &Token| matches!(token, Token::SingleQuotedString(found) if found == text);
+    tokens.iter().find(|token| is_text(&token.token)).map(|token| line_and_column(token.span.start))
+}
+
 pub fn line_and_column(place: Location) -> (usize, usize) {
     // a file with more lines than usize holds cannot be in memory
     (place.line as usize, place.column as usize)

@@ -366,4 +366,82 @@ mod tests {
         let told: Vec<_> = matches(8).into_iter().map(|found| triage.settle(vec![found], Timestamp(0)).len()).collect();
         assert_eq!(told, [1, 1, 0, 1, 0, 0, 0, 1]);
     }
+
+    fn suppressing(conditions: &str) -> Triage {
+        let entry = format!("rule = 'cloudtrail/*'\nreason = 'known'\nexpires = 2027-01-01\n{conditions}");
+        Triage::new(Suppressions::new(vec![toml::from_str(&entry).unwrap()]).unwrap(), Vec::new())
+    }
+
+    #[test]
+    fn an_entry_hides_the_matches_it_covers_and_no_other() {
+        use crate::detect::tests::{batch, changed, detector, event, rule};
+        let events = [
+            event("CreateUser", "e1"),
+            changed(event("CreateUser", "e2"), serde_json::json!({ "sourceIPAddress": "198.51.100.9" })),
+            changed(event("CreateUser", "e3"), serde_json::json!({ "awsRegion": "eu-west-1" })),
+        ];
+        let check = |conditions: &str, left: &[&str]| {
+            let rule = rule("", "SELECT eventID FROM cloudtrail WHERE eventName = 'CreateUser'");
+            let mut triage = suppressing(conditions);
+            triage.settle(detector([rule]).observe(&[batch(&events)], Timestamp(0)), Timestamp(0));
+            let ids = |finding: Finding| finding.event_ids.into_iter().map(|(_, id)| id);
+            assert_eq!(triage.findings().into_iter().flat_map(ids).collect::<Vec<_>>(), left, "{conditions}");
+            assert_eq!(triage.len(), 1, "{conditions}");
+            let hidden: u64 = triage.suppressions().hidden().map(|(_, _, count)| count).sum();
+            assert_eq!(hidden, 3 - left.len() as u64, "{conditions}");
+        };
+        check("source_ip = '192.0.2.0/24'", &["e2"]);
+        check("source_ip = '198.51.100.9'", &["e1", "e3"]);
+        check("region = 'us-*'", &["e3"]);
+        check("region = 'ap-*'", &["e1", "e2", "e3"]);
+    }
+
+    #[test]
+    fn every_resource_of_a_match_is_asked_beyond_what_a_finding_shows() {
+        use crate::detect::tests::{batch, detector, event, rule};
+        let names: Vec<_> = (10..10 + Finding::RESOURCES_MAX).map(|n| format!("'a{n}'")).collect();
+        let sql =
+            format!("SELECT [{}, 'z'] AS resource FROM cloudtrail WHERE eventName = 'CreateUser'", names.join(", "));
+        let mut triage = suppressing("resource = 'a*'");
+        let events = [event("CreateUser", "e1"), event("CreateUser", "e2")];
+        let batches = events.map(|event| batch(&[event]));
+        triage.settle(detector([rule("", &sql)]).observe(&batches, Timestamp(0)), Timestamp(0));
+        let found = triage.findings();
+        assert_eq!((found[0].count, found[0].resources.len()), (2, Finding::RESOURCES_MAX));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn any_cut_into_batches_and_turns_gives_the_same_findings_and_hides_the_same(
+            events in crate::detect::tests::some_events(),
+            conditions in prop::sample::select(&[
+                "source_ip = '192.0.2.0/24'", "actor = 'R*'", "resource = 'Access*'", "region = 'us-east-1'",
+                "actor = '*M*'\nsource_ip = '10.0.0.1'",
+            ] as &[&str]),
+            size in 1usize..9,
+        ) {
+            use crate::detect::tests::{batch, detector, rule};
+            let sql = "SELECT eventName, errorCode AS resource FROM cloudtrail WHERE eventSource IS NOT NULL";
+            let settled = |batches: &[Batch], each: usize| {
+                let mut detector = detector([rule("-- key = [\"account\"]\n", sql)]);
+                let mut triage = suppressing(conditions);
+                for batches in batches.chunks(each) {
+                    triage.settle(detector.observe(batches, Timestamp(0)), Timestamp(0));
+                }
+                let hidden: u64 = triage.suppressions().hidden().map(|(_, _, count)| count).sum();
+                (triage.findings(), hidden)
+            };
+            let whole = batch(&events);
+            let pieces = |size: usize| -> Vec<Batch> {
+                let starts = (0..whole.rows.num_rows()).step_by(size);
+                let piece = |start: usize| whole.rows.slice(start, size.min(whole.rows.num_rows() - start));
+                starts.map(|start| Batch { table: whole.table, rows: piece(start) }).collect()
+            };
+            let one_by_one = settled(&pieces(1), 1);
+            prop_assert_eq!(&settled(std::slice::from_ref(&whole), 1), &one_by_one);
+            prop_assert_eq!(&settled(&pieces(size), 2), &one_by_one);
+        }
+    }
 }

@@ -81,8 +81,8 @@ impl Suppressions {
             .map(Suppressions)
     }
 
-    /// True when an entry in force covers the finding; its matches are counted for the first such entry. Where matches
-    /// came folded, account, region, actor and source address are those of the earliest one.
+    /// True when an entry in force covers the finding; its matches are counted for the first such entry. All
+    /// matches of the finding are alike in what an entry can name: see `Detector::observe`.
     pub fn hides(&mut self, finding: &Finding, now: Timestamp) -> bool {
         let in_force = |suppression: &&mut Suppression| now < suppression.expires && suppression.covers(finding);
         match self.0.iter_mut().find(in_force) {
