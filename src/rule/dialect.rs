@@ -144,10 +144,23 @@ pub fn parse(sql: &str) -> Result<VecDeque<Statement>, SqlError> {
     Ok(statements)
 }
 
-/// In `list[1].name` the planner takes the name only as a string.
+/// In `list[1].name` the planner takes the name only as a string, and in `alias.list[1]` it takes `alias` for a column
+/// unless `alias.list` is one name.
 fn name_fields(statement: &mut impl VisitMut) {
     let _ = visit_expressions_mut(statement, |expr| {
-        let Expr::CompoundFieldAccess { access_chain, .. } = expr else { return ControlFlow::<()>::Continue(()) };
+        let Expr::CompoundFieldAccess { root, access_chain } = expr else { return ControlFlow::<()>::Continue(()) };
+        let is_name = |access: &&AccessExpr| matches!(access, AccessExpr::Dot(Expr::Identifier(_)));
+        let names = access_chain.iter().take_while(is_name).count();
+        if let Expr::Identifier(first) = root.as_ref()
+            && (1..access_chain.len()).contains(&names)
+        {
+            let mut path = vec![first.clone()];
+            path.extend(access_chain.drain(..names).filter_map(|access| match access {
+                AccessExpr::Dot(Expr::Identifier(name)) => Some(name),
+                _ => None,
+            }));
+            **root = Expr::CompoundIdentifier(path);
+        }
         for access in access_chain {
             if let AccessExpr::Dot(Expr::Identifier(name)) = access {
                 let folded = if name.quote_style.is_some() { name.value.clone() } else { name.value.to_lowercase() };
