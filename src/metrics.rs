@@ -25,20 +25,21 @@ pub struct Metrics {
     pub archived_bytes: IntCounterVec,
     /// New findings, by severity.
     pub findings: IntCounterVec,
-    /// Matches hidden by the configuration's suppressions.
+    /// Matches hidden by the configuration's suppressions, by their rule pattern.
     pub suppressed: IntCounterVec,
     /// Seconds of work, by stage.
     pub stage_seconds: CounterVec,
     /// Seconds of work and matches, by rule.
     pub rule_seconds: CounterVec,
     pub rule_hits: IntCounterVec,
+    /// Rows that a rule could not judge, or gave a severity that is none.
     pub rule_errors: IntCounterVec,
     /// What waits in each queue, in bytes, and how much may.
     pub queue_bytes: IntGaugeVec,
     pub queue_bytes_max: IntGaugeVec,
     /// Rounds made permanent.
     pub commits: IntCounterVec,
-    /// Event time of the newest row, in epoch seconds.
+    /// Event time of the newest row, in epoch seconds; times in the future are left out.
     pub newest_event_seconds: IntGauge,
 }
 
@@ -66,11 +67,11 @@ impl Metrics {
             bytes: ints("weir_bytes_total", "bytes of input", &["stage"]),
             archived_bytes: ints("weir_archived_bytes_total", "bytes written to the archive", &["table"]),
             findings: ints("weir_findings_total", "new findings", &["severity"]),
-            suppressed: ints("weir_suppressed_total", "findings hidden by a suppression", &["rule"]),
+            suppressed: ints("weir_suppressed_total", "matches hidden by a suppression", &["rule"]),
             stage_seconds: floats("weir_stage_seconds_total", "seconds of work", &["stage"]),
             rule_seconds: floats("weir_rule_seconds_total", "seconds of work", &["rule"]),
             rule_hits: ints("weir_rule_hits_total", "rows that matched", &["rule"]),
-            rule_errors: ints("weir_rule_errors_total", "batches a rule could not judge", &["rule"]),
+            rule_errors: ints("weir_rule_errors_total", "rows a rule could not judge", &["rule"]),
             queue_bytes: gauges("weir_queue_bytes", "bytes waiting", &["queue"]),
             queue_bytes_max: gauges("weir_queue_max_bytes", "bytes that may wait", &["queue"]),
             commits: ints("weir_commits_total", "rounds made permanent", &[]),

@@ -3,6 +3,7 @@
 pub mod commit;
 pub mod duplicates;
 pub mod summary;
+mod tell;
 
 use std::time::{Duration, Instant};
 
@@ -27,14 +28,15 @@ use crate::time::Timestamp;
 use crate::triage::Triage;
 use commit::{Commit, State};
 use duplicates::Seen;
-use summary::{Summary, Unreadable};
+use summary::{Summary, Suppressed, Unreadable};
+use tell::Told;
 
 /// A round is cut at this many inflated bytes,
 const ROUND_BYTES_MAX: usize = 24 << 20;
 /// or this long after its first piece came, whichever is first.
 const ROUND_WAIT: Duration = Duration::from_secs(1);
 /// Records are parsed in groups of about this size: small enough to share among threads.
-const GROUP_BYTES: usize = 4 << 20;
+pub const GROUP_BYTES: usize = 4 << 20;
 
 /// How the pipeline runs.
 pub struct Config {
@@ -166,6 +168,7 @@ struct Worker {
     commit_every: Option<Duration>,
     /// When the oldest turn that is not committed was taken.
     waiting_since: Option<Instant>,
+    told: Told,
     report: Report,
 }
 
@@ -185,6 +188,7 @@ impl Worker {
         }
         stages.triage.restore(&saved.triage).context("restoring the findings")?;
         Ok(Worker {
+            told: Told::new(&stages),
             stages,
             options: config.source.decode.clone(),
             seen: Seen::default(),
@@ -213,6 +217,8 @@ impl Worker {
         let start = self.spent("detect", start);
         self.stages.triage.watch(&batches);
         let changed = self.stages.triage.settle(found, now);
+        self.told.tell(&self.stages);
+        tell::newest(&batches, now);
         let start = self.spent("triage", start);
         if let Some(journal) = &mut self.stages.journal {
             journal.append(&changed).context("writing findings")?;
@@ -378,12 +384,8 @@ impl Worker {
         for finding in &findings {
             *self.summary.findings.entry(finding.severity.to_string()).or_default() += 1;
         }
-        for (rule, cost) in self.stages.detector.costs() {
-            METRICS.rule_seconds.with_label_values(&[rule]).inc_by(cost.seconds);
-            METRICS.rule_hits.with_label_values(&[rule]).inc_by(cost.hits);
-            METRICS.rule_errors.with_label_values(&[rule]).inc_by(cost.failed);
-        }
-        self.summary.suppressed = self.stages.triage.suppressions().hidden().map(|(_, _, count)| count).sum();
+        self.summary.suppressions = self.stages.triage.suppressions().hidden().map(Suppressed::from).collect();
+        self.summary.suppressed = self.summary.suppressions.iter().map(|entry| entry.matches).sum();
         self.summary.seconds = started.elapsed().as_secs_f64();
         Ok(Outcome { summary: self.summary, findings })
     }

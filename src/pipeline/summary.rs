@@ -27,6 +27,21 @@ pub struct Unreadable {
     pub why: String,
 }
 
+/// An entry of the configuration that hides findings, and the matches it hid.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suppressed {
+    /// Pattern of rule ids.
+    pub rule: String,
+    pub reason: String,
+    pub matches: u64,
+}
+
+impl From<(&str, &str, u64)> for Suppressed {
+    fn from((rule, reason, matches): (&str, &str, u64)) -> Suppressed {
+        Suppressed { rule: rule.to_owned(), reason: reason.to_owned(), matches }
+    }
+}
+
 /// What one run did. Its fields are the keys of `--summary`'s JSON.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
@@ -34,7 +49,9 @@ pub struct Summary {
     pub tables: BTreeMap<String, TableCounts>,
     /// Findings by severity, of everything read into the archive so far.
     pub findings: BTreeMap<String, u64>,
+    /// Matches hidden by suppressions, of everything read into the archive so far: all of them, and by entry.
     pub suppressed: u64,
+    pub suppressions: Vec<Suppressed>,
     pub files_read: u64,
     /// Files that an earlier run into the same archive had read.
     pub files_already_read: u64,
@@ -101,7 +118,10 @@ impl Summary {
             write!(out, ": {}", severities.join(", "))?;
         }
         if self.suppressed > 0 {
-            write!(out, "; {} suppressed", grouped(self.suppressed))?;
+            write!(out, "; {} matches suppressed", grouped(self.suppressed))?;
+        }
+        for entry in &self.suppressions {
+            write!(out, "\n  suppressed: {} of {} ({})", grouped(entry.matches), entry.rule, entry.reason)?;
         }
         let records = self.total(|counts| counts.records);
         let seconds = self.seconds.max(1e-6);
@@ -175,11 +195,14 @@ mod tests {
             TableCounts { records: 1200, rows: 1190, rejects: 3, duplicates: 7, ..TableCounts::default() };
         *summary.table("") = TableCounts { records: 1, rejects: 1, ..TableCounts::default() };
         summary.findings.insert("high".into(), 2);
+        summary.suppressed = 1234;
+        summary.suppressions = vec![("cloudtrail/*", "our pipeline", 1234).into()];
         let mut out = Vec::new();
         summary.show(&mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
         assert!(text.contains("cloudtrail          1,200      1,190        3          7"), "{text}");
         assert!(text.contains("unknown "), "{text}");
-        assert!(text.contains("2 findings: 2 high"), "{text}");
+        assert!(text.contains("2 findings: 2 high; 1,234 matches suppressed\n"), "{text}");
+        assert!(text.contains("\n  suppressed: 1,234 of cloudtrail/* (our pipeline)\n"), "{text}");
     }
 }

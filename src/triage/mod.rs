@@ -24,6 +24,7 @@ pub struct Triage {
     watched: Watched,
     open: BTreeMap<FindingId, Open>,
     forgotten: u64,
+    opened: BTreeMap<Severity, u64>,
 }
 
 struct Open {
@@ -38,7 +39,8 @@ impl Triage {
     pub const OPEN_MAX: usize = 100_000;
 
     pub fn new(suppressions: Suppressions, assets: Vec<Asset>) -> Triage {
-        Triage { suppressions, assets, watched: Watched::default(), open: BTreeMap::new(), forgotten: 0 }
+        let (watched, open, opened) = (Watched::default(), BTreeMap::new(), BTreeMap::new());
+        Triage { suppressions, assets, watched, open, forgotten: 0, opened }
     }
 
     /// Notes the hours that the rows are from: a rule that fired once in a month of logs is rarer than one that fired
@@ -87,6 +89,9 @@ impl Triage {
         rank(&mut told);
         for finding in &told {
             let open = self.open.get_mut(&finding.id).expect("only open findings are told");
+            if open.told.is_none() {
+                *self.opened.entry(finding.severity).or_default() += 1;
+            }
             open.told = Some(open.now());
         }
         told
@@ -112,6 +117,11 @@ impl Triage {
     /// Findings that left because there were more than [`Triage::OPEN_MAX`].
     pub fn forgotten(&self) -> u64 {
         self.forgotten
+    }
+
+    /// Findings told for the first time since this value was made, by the severity they had then.
+    pub fn opened(&self) -> &BTreeMap<Severity, u64> {
+        &self.opened
     }
 
     pub fn suppressions(&self) -> &Suppressions {

@@ -244,6 +244,75 @@ fn following_takes_new_files_and_a_signal_commits_them() {
     assert_eq!(count("a", folder.path()).0, 3);
 }
 
+/// What Prometheus would read.
+fn metrics(address: &str) -> std::io::Result<String> {
+    use std::io::{Read, Write};
+    let mut connection = std::net::TcpStream::connect(address)?;
+    write!(connection, "GET /metrics HTTP/1.0\r\n\r\n")?;
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+#[test]
+fn following_shows_findings_rules_and_suppressions_in_its_metrics_while_it_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let logs = folder.path().join("logs");
+    fs::create_dir(&logs).unwrap();
+    let stratus = repository("tests/data/cloudtrail/stratus");
+    for name in ["aws.persistence.iam-create-admin-user", "aws.defense-evasion.organizations-leave"] {
+        fs::copy(stratus.join(format!("{name}.json.gz")), logs.join(name)).unwrap();
+    }
+    let entry = "[[suppress]]\nrule = 'cloudtrail/attack_tool*'\nreason = 'red team'\nexpires = 2999-01-01\n";
+    fs::write(folder.path().join("weir.toml"), entry).unwrap();
+    // a port that was free a moment ago
+    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let child = Command::new(env!("CARGO_BIN_EXE_weir"))
+        .args(["run", "-c", "weir.toml", "--from", "logs", "--archive", "none", "--follow", "--findings", "f.ndjson"])
+        .args(["--metrics", &address, "--summary", "s.json"])
+        .current_dir(folder.path())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let value = |shown: &str, metric: &str| -> f64 {
+        let line = shown.lines().find_map(|line| line.strip_prefix(metric));
+        line.map_or(0.0, |value| value.trim().parse().unwrap())
+    };
+    let admin = "{rule=\"cloudtrail/admin_policy_attached\"}";
+    let hits = format!("weir_rule_hits_total{admin}");
+    let mut shown = String::new();
+    for _ in 0..600 {
+        shown = metrics(&address).unwrap_or_default();
+        if value(&shown, &hits) > 0.0 && value(&shown, "weir_newest_event_seconds") > 0.0 {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    assert_eq!(value(&shown, &hits), 1.0, "{shown}");
+    assert!(value(&shown, &format!("weir_rule_seconds_total{admin}")) > 0.0, "{shown}");
+    assert!(value(&shown, "weir_findings_total{severity=\"high\"}") >= 1.0, "{shown}");
+    // August 2024, when the attacks were recorded
+    let newest = value(&shown, "weir_newest_event_seconds");
+    assert!((1_722_470_400.0..1_725_148_800.0).contains(&newest), "{newest}");
+    let suppressed = value(&shown, "weir_suppressed_total{rule=\"cloudtrail/attack_tool*\"}");
+    assert!(suppressed > 0.0, "{shown}");
+
+    let pid = rustix::process::Pid::from_raw(child.id() as i32).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    let ended = child.wait_with_output().unwrap();
+    assert!(ended.status.success());
+    let summary: serde_json::Value = serde_json::from_slice(&fs::read(folder.path().join("s.json")).unwrap()).unwrap();
+    let entry = &summary["suppressions"][0];
+    assert_eq!(
+        (&entry["rule"], &entry["reason"]),
+        (&"cloudtrail/attack_tool*".into(), &"red team".into()),
+        "{summary}"
+    );
+    assert_eq!((entry["matches"].as_f64(), summary["suppressed"].as_f64()), (Some(suppressed), Some(suppressed)));
+    let told = text(&ended.stderr);
+    assert!(told.contains("of cloudtrail/attack_tool* (red team)"), "{told}");
+}
+
 #[test]
 fn another_engine_reads_the_same_rows() {
     let Ok(python) = std::env::var("WEIR_TEST_PYTHON") else {

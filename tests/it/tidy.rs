@@ -94,3 +94,27 @@ fn a_table_has_its_folder_of_rules() {
         assert!(repository("queries").join(table.name).is_dir(), "queries/{} is missing", table.name);
     }
 }
+
+#[test]
+fn every_metric_that_is_declared_is_set() {
+    let metrics = fs::read_to_string(repository("src/metrics.rs")).unwrap();
+    let declared = metrics.lines().filter_map(|line| {
+        let (name, kind) = line.trim().strip_prefix("pub ")?.split_once(": ")?;
+        (kind.contains("Counter") || kind.contains("Gauge")).then_some(name)
+    });
+    let declared: Vec<&str> = declared.collect();
+    assert!(declared.contains(&"rows") && declared.contains(&"newest_event_seconds"), "{declared:?}");
+    let code: String =
+        sources().into_iter().filter(|(path, _)| !path.ends_with("metrics.rs")).map(|(_, text)| text).collect();
+    let code: String = code.split_whitespace().collect();
+    let is_set = |name: &&str| {
+        let uses = format!("METRICS.{name}.");
+        let sets = |used: &str| {
+            let call = used.split(';').next().unwrap();
+            ["inc", "set(", "add(", "sub("].iter().any(|set| call.starts_with(set) || call.contains(&format!(".{set}")))
+        };
+        code.split(&uses).skip(1).any(sets)
+    };
+    let unset: Vec<_> = declared.into_iter().filter(|name| !is_set(name)).collect();
+    assert!(unset.is_empty(), "declared and never set: {unset:?}");
+}

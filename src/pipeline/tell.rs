@@ -1,0 +1,83 @@
+//! What detector and triage have done since the last turn → the process's metrics, so that a long run shows them live.
+
+use std::collections::BTreeMap;
+
+use arrow::array::AsArray;
+use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
+
+use super::Stages;
+use crate::detect::RuleCost;
+use crate::metrics::METRICS;
+use crate::rule::Severity;
+use crate::table::Batch;
+use crate::time::Timestamp;
+
+/// What the metrics have been told. Stages count from their own beginning, metrics from the process's.
+pub struct Told {
+    costs: BTreeMap<String, RuleCost>,
+    opened: BTreeMap<Severity, u64>,
+    hidden: BTreeMap<String, u64>,
+}
+
+impl Told {
+    /// Begins with stages that have been restored: what an earlier run hid is not counted again.
+    pub fn new(stages: &Stages) -> Told {
+        Told { costs: BTreeMap::new(), opened: BTreeMap::new(), hidden: hidden(stages) }
+    }
+
+    /// Tells what is new since the last time. A rule's first error is logged too.
+    pub fn tell(&mut self, stages: &Stages) {
+        for (rule, cost) in stages.detector.costs() {
+            let before = self.costs.entry(rule.clone()).or_default();
+            if cost == before {
+                continue;
+            }
+            METRICS.rule_seconds.with_label_values(&[rule]).inc_by((cost.seconds - before.seconds).max(0.0));
+            METRICS.rule_hits.with_label_values(&[rule]).inc_by(cost.hits - before.hits);
+            let wrong = |cost: &RuleCost| cost.failed + cost.ungraded;
+            METRICS.rule_errors.with_label_values(&[rule]).inc_by(wrong(cost) - wrong(before));
+            if let (Some(error), None) = (&cost.error, &before.error) {
+                tracing::warn!(rule, error, "a rule could not judge rows");
+            }
+            *before = cost.clone();
+        }
+        for (severity, count) in stages.triage.opened() {
+            let before = self.opened.insert(*severity, *count).unwrap_or(0);
+            METRICS.findings.with_label_values(&[severity.as_str()]).inc_by(count - before);
+        }
+        for (rule, count) in hidden(stages) {
+            let before = self.hidden.get(&rule).copied().unwrap_or(0);
+            METRICS.suppressed.with_label_values(&[&rule]).inc_by(count - before);
+            self.hidden.insert(rule, count);
+        }
+    }
+}
+
+/// Matches hidden, by the rule pattern of the entries.
+fn hidden(stages: &Stages) -> BTreeMap<String, u64> {
+    let mut hidden = BTreeMap::new();
+    for (rule, _, count) in stages.triage.suppressions().hidden() {
+        *hidden.entry(rule.to_owned()).or_default() += count;
+    }
+    hidden
+}
+
+/// Raises the metric to the newest event time of the rows. What lies after `now` is left out: one clock that is ahead
+/// would hide that logs have stopped to come.
+pub fn newest(batches: &[Batch], now: Timestamp) {
+    let mut newest = METRICS.newest_event_seconds.get();
+    let mut see = |seconds: i64| {
+        if seconds > newest && Timestamp::from_seconds(seconds) <= now {
+            newest = seconds;
+        }
+    };
+    for batch in batches {
+        let Some(times) = batch.rows.column_by_name(batch.table.time) else { continue };
+        if let Some(times) = times.as_primitive_opt::<TimestampMicrosecondType>() {
+            times.iter().flatten().for_each(|micros| see(micros.div_euclid(1_000_000)));
+        } else if let Some(times) = times.as_primitive_opt::<Int64Type>() {
+            times.iter().flatten().for_each(&mut see);
+        }
+    }
+    METRICS.newest_event_seconds.set(newest);
+}
