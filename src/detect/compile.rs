@@ -14,6 +14,8 @@ use datafusion::logical_expr::{BinaryExpr, Expr, LogicalPlan, Operator, Volatili
 use datafusion::sql::parser::Statement;
 
 use super::program::{Leaves, Program, type_of};
+use super::route::Router;
+use super::verdicts::Verdicts;
 use super::{place, session};
 use crate::rule::dialect::{find_text, find_word, parse};
 use crate::rule::{Rule, RuleError, Severity, header_place};
@@ -25,6 +27,7 @@ pub struct TableRules {
     pub leaves: Leaves,
     pub conditions: Vec<Condition>,
     pub rules: Vec<CompiledRule>,
+    pub router: Router,
     known: HashMap<Expr, usize>,
     names: Names,
 }
@@ -33,8 +36,10 @@ pub struct TableRules {
 pub struct Condition {
     /// Of one expression.
     pub program: Program,
-    /// True when it reads one dictionary column only: it is then decided for each distinct value.
+    /// True when it reads one dictionary column only: it then gates.
     pub by_code: bool,
+    /// Where it reads one text column only: verdicts on the values seen.
+    pub verdicts: Option<Verdicts>,
     /// Conditions are tried in this order: those without text before those on text before those that call functions.
     cost: u8,
 }
@@ -125,7 +130,11 @@ impl Compiler {
     }
 
     pub fn finish(self) -> Vec<TableRules> {
-        self.tables.into_iter().filter(|rules| !rules.rules.is_empty()).collect()
+        let routed = |mut rules: TableRules| {
+            rules.router = Router::new(&rules.rules, &rules.conditions);
+            rules
+        };
+        self.tables.into_iter().filter(|rules| !rules.rules.is_empty()).map(routed).collect()
     }
 
     /// Each condition of a rule that compiles, as people wrote it, then the table's own one; each as a program of one
@@ -175,7 +184,8 @@ impl TableRules {
             resource: next(),
             own: if table.own.is_empty() { Vec::new() } else { split_or(query.condition) },
         };
-        TableRules { table, leaves, conditions: Vec::new(), rules: Vec::new(), known: HashMap::new(), names }
+        let router = Router::new(&[], &[]);
+        TableRules { table, leaves, conditions: Vec::new(), rules: Vec::new(), router, known: HashMap::new(), names }
     }
 
     fn compile(&mut self, rule: Arc<Rule>, query: Query, key: Vec<Expr>) -> Result<CompiledRule> {
@@ -221,7 +231,13 @@ impl TableRules {
         let by_code = matches!(program.reads.as_slice(), [leaf] if matches!(kind(leaf), DataType::Dictionary(..)));
         let calls = expr.exists(|expr| Ok(matches!(expr, Expr::ScalarFunction(_))))?;
         let text = program.reads.iter().any(|leaf| matches!(kind(leaf), DataType::Utf8View));
-        self.conditions.push(Condition { program, by_code, cost: if calls { 2 } else { u8::from(text) } });
+        // free-form JSON is another text in each row
+        let repeats = |leaf: &usize| !place::is_json(self.table, &self.leaves.all[*leaf].path);
+        let one_text =
+            matches!(program.reads.as_slice(), [leaf] if matches!(kind(leaf), DataType::Utf8View) && repeats(leaf));
+        let verdicts = one_text.then(Verdicts::default);
+        let cost = if calls { 2 } else { u8::from(text) };
+        self.conditions.push(Condition { program, by_code, verdicts, cost });
         self.known.insert(expr, self.conditions.len() - 1);
         Ok(self.conditions.len() - 1)
     }

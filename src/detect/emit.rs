@@ -107,8 +107,11 @@ fn grade(default: Severity, given: &[Option<String>]) -> (Vec<Severity>, u64) {
     (severities, ungraded)
 }
 
-/// Title and evidence of each of `rows`.
-fn describe(rule: &CompiledRule, arrays: &[ArrayRef], rows: &[u32]) -> Result<Vec<(String, Vec<(String, String)>)>> {
+/// Title and evidence.
+type Description = (String, Vec<(String, String)>);
+
+/// What describes each of `rows`.
+fn describe(rule: &CompiledRule, arrays: &[ArrayRef], rows: &[u32]) -> Result<Vec<Description>> {
     let columns = rule.emit.first.run(arrays, Rows::These(rows))?.iter().map(texts).collect::<Result<Vec<_>>>()?;
     let (titles, evidence) = columns.split_first().expect("an emit program gives the title");
     let one = |row: usize| {

@@ -114,19 +114,16 @@ impl Detector {
         let Some(rules) = self.tables.iter().find(|rules| std::ptr::eq(rules.table, batch.table)) else {
             return (found, costs);
         };
-        let scan = Scan::new(rules, batch);
-        for rule in rules.rules.iter().filter(|rule| only.is_none_or(|only| rule.rule.id == only)) {
-            let start = Instant::now();
-            let candidates = scan.candidates(rule);
-            if matches!(&candidates, Ok(Some(rows)) if rows.is_empty()) {
+        let (scan, routes) = Scan::new(rules, batch);
+        let routed = rules.rules.iter().zip(routes).filter(|(rule, _)| only.is_none_or(|only| rule.rule.id == only));
+        for (rule, candidates) in routed {
+            let count = candidates.as_ref().map_or(batch.rows.num_rows(), Vec::len);
+            if count == 0 {
                 continue;
             }
-            let count = match &candidates {
-                Ok(Some(rows)) => rows.len(),
-                Ok(None) | Err(_) => batch.rows.num_rows(),
-            };
+            let start = Instant::now();
             let mut cost = RuleCost { rows: count as u64, ..RuleCost::default() };
-            match candidates.and_then(|candidates| matches(rule, &scan, candidates)) {
+            match matches(rule, &scan, candidates) {
                 Ok((hits, findings, ungraded)) => {
                     cost.hits = hits;
                     cost.ungraded = ungraded;

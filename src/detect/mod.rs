@@ -2,9 +2,12 @@
 
 pub mod functions;
 pub mod session;
+mod regex;
 mod program;
 mod place;
 mod compile;
+mod verdicts;
+mod route;
 mod scan;
 mod emit;
 pub mod engine;

@@ -83,7 +83,8 @@ fn folded(name: &Ident) -> String {
     if name.quote_style.is_some() { name.value.clone() } else { name.value.to_lowercase() }
 }
 
-fn is_json(table: &Table, path: &str) -> bool {
+/// Whether the column at a path, dots between its names, is free-form JSON.
+pub fn is_json(table: &Table, path: &str) -> bool {
     let mut columns = table.columns;
     let mut names = path.split('.').peekable();
     while let Some(column) = names.next().and_then(|name| columns.iter().find(|column| column.name == name)) {
@@ -242,12 +243,17 @@ mod tests {
             complaint("requestParameters.roleName = 'x'"),
             "3:25 `requestparameters` is JSON text: write `requestparameters ->> 'roleName'`"
         );
+        assert_eq!(
+            complaint("c.resuorces[1].arn = 'x'"),
+            "3:9 table cloudtrail has no column `resuorces`; did you mean `resources`?"
+        );
         assert_eq!(complaint("resources.arn = 'x'"), "3:17 `resources` is a list: write `resources[1].arn`");
     }
 
     #[test]
     fn known_columns_and_names_of_lambdas_pass() {
         let fine = "c.eventName = 'x' AND cloudtrail.userIdentity.type = 'y' AND resources[1].arn = 'z' \
+                    AND c.resources[1].arn = 'z' \
                     AND array_any_match(resources, r -> r.arn = 'a')";
         assert_eq!(complaint(fine), "0:0 ");
     }

@@ -13,6 +13,7 @@ use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext
 use datafusion::logical_expr::{Expr, ExprSchemable};
 use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 
+use super::regex::compile_once;
 use crate::table::{Batch, Table};
 
 /// A column that some rule reads: of the table, or of a struct in it.
@@ -35,7 +36,8 @@ impl Leaves {
         Leaves { schema: table.schema(), all: Vec::new() }
     }
 
-    /// Rewrites an expression so that each field of a struct is a column of its own, named by its path.
+    /// Rewrites an expression so that each field of a struct is a column of its own, named by its path, and that regular
+    /// expressions are compiled.
     pub fn flatten(&self, expr: Expr) -> Result<Expr> {
         let flat = expr.transform_up(|expr| {
             Ok(match expr {
@@ -43,9 +45,9 @@ impl Leaves {
                 Expr::Alias(alias) => Transformed::yes(*alias.expr),
                 Expr::ScalarFunction(call) => match self.field_path(&call) {
                     Some(path) => Transformed::yes(Expr::Column(Column::new_unqualified(path))),
-                    None => Transformed::no(Expr::ScalarFunction(call)),
+                    None => Transformed::yes(compile_once(Expr::ScalarFunction(call))),
                 },
-                other => Transformed::no(other),
+                other => Transformed::yes(compile_once(other)),
             })
         })?;
         Ok(flat.data)

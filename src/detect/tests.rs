@@ -111,6 +111,22 @@ fn selected_names_fill_the_finding_instead() {
 }
 
 #[test]
+fn a_field_behind_a_list_is_read_through_the_alias_of_the_table() {
+    let event = changed(event("CreateUser", "e1"), json!({ "resources": [{ "ARN": "a" }, { "ARN": "b" }] }));
+    let events = [event, super::tests::event("CreateUser", "e2")];
+    let sql =
+        "SELECT c.resources[2].arn AS second, c.userIdentity.type FROM cloudtrail AS c WHERE c.resources[1].arn = 'a'";
+    let found = found(rule("", sql), &[batch(&events)]);
+    assert_eq!(found[0].count, 1);
+    assert_eq!(found[0].evidence, [("second", "b"), ("type", "IAMUser")].map(|(a, b)| (a.to_owned(), b.to_owned())));
+    let other = rule(
+        "",
+        "SELECT cloudtrail.resources[1].arn AS first FROM cloudtrail WHERE cloudtrail.eventName = 'CreateUser'",
+    );
+    assert_eq!(super::tests::found(other, &[batch(&events[..1])])[0].evidence, [("first".to_owned(), "a".to_owned())]);
+}
+
+#[test]
 fn one_key_and_period_is_one_finding() {
     let at = |time: &str, id: &str| changed(event("CreateUser", id), json!({ "eventTime": time }));
     let events = [at("2024-08-01T23:59:59Z", "e3"), at("2024-08-01T00:00:00Z", "e2"), at("2024-08-02T00:00:00Z", "e1")];
@@ -168,6 +184,21 @@ fn a_rule_that_fails_on_a_batch_stops_no_other() {
     assert_eq!((cost.failed, cost.hits), (1, 0));
     assert!(cost.error.as_deref().unwrap().contains("many"));
     assert_eq!(detector.costs()["cloudtrail/x"].hits, 1);
+}
+
+#[test]
+fn a_condition_that_fails_on_a_value_fails_the_batches_that_have_it() {
+    let named = |name: &str, source: &str, id: &str| changed(event(name, id), json!({ "eventSource": source }));
+    let sql = "SELECT eventID FROM cloudtrail WHERE eventSource = 's3.amazonaws.com' AND CAST(eventName AS BIGINT) > 1";
+    let mut detector = detector([rule("-- key = [\"eventID\"]\n", sql)]);
+    let mut hits = |events: &[Value]| detector.observe(&[batch(events)], Timestamp(0)).len();
+    assert_eq!(hits(&[named("7", "s3.amazonaws.com", "e1"), named("2", "iam.amazonaws.com", "e2")]), 1);
+    assert_eq!(hits(&[named("8", "s3.amazonaws.com", "e3"), named("x", "s3.amazonaws.com", "e4")]), 0);
+    assert_eq!(hits(&[named("x", "iam.amazonaws.com", "e5")]), 0, "no row of the gate is left to fail on");
+    assert_eq!(hits(&[named("1", "s3.amazonaws.com", "e6"), named("9", "s3.amazonaws.com", "e7")]), 1);
+    let cost = &detector.costs()["cloudtrail/x"];
+    assert_eq!((cost.hits, cost.failed), (2, 2));
+    assert!(cost.error.as_deref().unwrap().contains("'x'"), "{:?}", cost.error);
 }
 
 #[test]
@@ -266,8 +297,9 @@ fn some_event() -> impl Strategy<Value = Value> {
         prop::option::of(any::<bool>()),
         text(&[Some("{\"a\": \"x\", \"n\": 3}"), Some("{\"a\": null}"), Some("{\"a\": [\"x\"]}"), Some("{}"), None]),
         0i64..4,
+        text(&[Some("aws-cli/2.15"), Some("Boto3/1.26 pacu"), Some("12"), Some(""), None]),
     )
-        .prop_map(|(name, source, error, kind, address, read_only, parameters, hour)| {
+        .prop_map(|(name, source, error, kind, address, read_only, parameters, hour, agent)| {
             let parameters: Value = parameters.map_or(Value::Null, |text| serde_json::from_str(text).unwrap());
             let mut event = event("", "");
             event["eventTime"] = json!(Timestamp(1_722_500_000_000_000 + hour * 10 * 3_600_000_000).to_string());
@@ -275,7 +307,7 @@ fn some_event() -> impl Strategy<Value = Value> {
             changed(
                 event,
                 json!({ "eventName": name, "eventSource": source, "errorCode": error, "sourceIPAddress": address,
-                        "readOnly": read_only, "requestParameters": parameters }),
+                        "readOnly": read_only, "requestParameters": parameters, "userAgent": agent }),
             )
         })
 }
@@ -317,6 +349,15 @@ pub(crate) fn some_condition() -> impl Strategy<Value = String> {
         "sourceIPAddress LIKE '%.amazonaws.com'",
         "ip_is_private(sourceIPAddress)",
         "cidr_match(sourceIPAddress, '192.0.2.0/24')",
+        "regexp_like(userAgent, '(?i)PACU|kali')",
+        "userAgent ~* 'BOTO|^$'",
+        "userAgent !~ '^[0-9]*$'",
+        "sourceIPAddress !~* 'AMAZON'",
+        "regexp_like(requestParameters ->> 'a', '')",
+        "regexp_like(eventName, 'e', 'i')",
+        "userAgent NOT LIKE 'aws-cli/%'",
+        "length(userAgent) < 5 AND userAgent <> ''",
+        "userAgent IS NULL",
         "requestParameters ->> 'a' = 'x'",
         "requestParameters ->> 'a' IS NULL",
         "requestParameters -> 'a' ->> 0 = 'x'",
@@ -374,6 +415,8 @@ proptest! {
         let (mut detector, refused) = Detector::new(logs::TABLES, rules);
         prop_assert!(refused.iter().all(|error| error.message == "the condition is never true"), "{:?}", refused);
         let found = detector.observe(std::slice::from_ref(&batch), Timestamp(0));
+        // what the first batch taught changes nothing
+        prop_assert_eq!(&detector.observe(std::slice::from_ref(&batch), Timestamp(0)), &found);
         for (index, condition) in conditions.iter().enumerate() {
             let of_rule = found.iter().filter(|finding| finding.rule == format!("cloudtrail/{index}"));
             let mut ids: Vec<String> = of_rule.map(|finding| finding.event_ids[0].1.clone()).collect();
