@@ -1,10 +1,12 @@
 //! A condition on one text column → its verdict on each value, found once and remembered for the batches to come.
 
+use std::hash::BuildHasher;
 use std::sync::{PoisonError, RwLock};
 
 use arrow::array::{Array, BooleanArray, StringViewArray};
 use datafusion::common::Result;
-use hashbrown::HashMap;
+
+use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
 /// What one condition says of the values it has met. Columns of logs repeat: thousands of rows have a dozen user agents,
 /// and to look a value up costs a fiftieth of a regular expression.
@@ -13,7 +15,8 @@ pub struct Verdicts(RwLock<Known>);
 
 #[derive(Default)]
 struct Known {
-    values: HashMap<Box<str>, bool>,
+    values: HashTable<(Box<str>, bool)>,
+    hasher: DefaultHashBuilder,
     null: Option<bool>,
     bytes: usize,
 }
@@ -45,10 +48,18 @@ impl Verdicts {
         let mut verdicts = Vec::with_capacity(rows.len());
         {
             let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-            for (seen, row) in rows.iter().enumerate() {
-                let row = *row as usize;
-                let value = column.is_valid(row).then(|| column.value(row));
-                verdicts.push(match value.map_or(known.null, |value| known.values.get(value).copied()) {
+            // the texts lie far apart: in a loop of their own, several are fetched at a time
+            let values: Vec<Option<(&str, u64)>> = rows
+                .iter()
+                .map(|row| {
+                    let value = column.is_valid(*row as usize).then(|| column.value(*row as usize))?;
+                    Some((value, known.hasher.hash_one(value)))
+                })
+                .collect();
+            for (seen, value) in values.into_iter().enumerate() {
+                let verdict = value.map_or(known.null, |(value, hash)| known.verdict(value, hash));
+                let value = value.map(|(value, _)| value);
+                verdicts.push(match verdict {
                     Some(verdict) => Verdict::Known(verdict),
                     None => {
                         let next = new.len();
@@ -79,6 +90,10 @@ impl Verdicts {
 }
 
 impl Known {
+    fn verdict(&self, value: &str, hash: u64) -> Option<bool> {
+        self.values.find(hash, |(known, _)| **known == *value).map(|(_, verdict)| *verdict)
+    }
+
     fn learn(&mut self, value: Option<&str>, verdict: bool) {
         let Some(value) = value else {
             self.null = Some(verdict);
@@ -90,9 +105,13 @@ impl Known {
             return;
         }
         if self.bytes + bytes > Verdicts::BYTES_MAX {
-            (self.values, self.bytes) = (HashMap::new(), 0);
+            (self.values, self.bytes) = (HashTable::new(), 0);
         }
-        if self.values.insert(value.into(), verdict).is_none() {
+        let hash = self.hasher.hash_one(value);
+        // another thread may have learned it meanwhile
+        if self.verdict(value, hash).is_none() {
+            let hasher = &self.hasher;
+            self.values.insert_unique(hash, (value.into(), verdict), |(known, _)| hasher.hash_one(&**known));
             self.bytes += bytes;
         }
     }
