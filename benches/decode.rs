@@ -1,9 +1,10 @@
 //! Gzipped CloudTrail to Arrow on one core, beside what it cannot do without and what others do.
 //!
-//! `cargo bench --bench decode [-- --events N --files N --rounds N --seed N]`. All contestants run in each round, one
+//! `cargo bench --bench decode [-- cloudtrail|vpc_flow --events N --files N --rounds N --seed N]`. All contestants run in each round, one
 //! after the other, on one thread; the numbers are medians of CPU time, because machines drift and ratios do not.
 
 mod corpus;
+mod vpc_flow;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -120,6 +121,16 @@ fn gunzip(decompressor: &mut libdeflater::Decompressor, gzip: &[u8], out: &mut V
 
 fn main() {
     let options = arguments();
+    let asked = |section: &str| std::env::args().any(|word| word == section);
+    if !asked("cloudtrail") {
+        vpc_flow::run(&options);
+    }
+    if !asked("vpc_flow") {
+        cloudtrail(&options);
+    }
+}
+
+fn cloudtrail(options: &BTreeMap<&'static str, u64>) {
     let (files, events, rounds, seed) =
         (options["files"], options["events"], options["rounds"].max(7), options["seed"]);
     let texts: Vec<Vec<u8>> = (0..files).map(|file| corpus::cloudtrail_file(seed + file, events as usize)).collect();

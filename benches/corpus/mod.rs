@@ -338,6 +338,59 @@ pub fn vpc_flow_file(seed: u64, flows: usize) -> Vec<u8> {
     out.into_bytes()
 }
 
+/// A flow log file of a custom format with the fields of versions 2 to 8, header line first.
+pub fn vpc_flow_wide_file(seed: u64, flows: usize) -> Vec<u8> {
+    let mut dice = Dice(seed);
+    let mut out = String::from(
+        "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status \
+         vpc-id subnet-id instance-id tcp-flags type pkt-srcaddr pkt-dstaddr region az-id sublocation-type sublocation-id \
+         pkt-src-aws-service pkt-dst-aws-service flow-direction traffic-path ecs-cluster-arn ecs-cluster-name \
+         ecs-container-instance-arn ecs-container-instance-id ecs-container-id ecs-second-container-id ecs-service-name \
+         ecs-task-definition-arn ecs-task-arn ecs-task-id reject-reason\n",
+    );
+    let ports = [443, 80, 22, 5432, 53, 3306, 6379, 8080];
+    for n in 0..flows as u64 {
+        let start = 1_722_470_400 + n / 50;
+        let eni = dice.skewed(40);
+        let (from, to) = (dice.skewed(4_000), dice.skewed(4_000));
+        let address = |host: u64| format!("10.{}.{}.{}", host % 4, host / 4 % 32, host / 128);
+        let (source, target) = (address(from), address(to));
+        let packets = dice.skewed(2000) + 1;
+        let egress = dice.below(2) == 0;
+        let service = *dice.pick(&["-", "-", "-", "S3", "AMAZON", "EC2"]);
+        let task = if dice.below(3) == 0 {
+            let task = dice.skewed(12);
+            let arn = "arn:aws:ecs:eu-west-1:111122223333";
+            format!(
+                "{arn}:cluster/prod prod {arn}:container-instance/prod/7d2a{task:04} 7d2a{task:04} c0ffee{task:06} - api {arn}:task-definition/api:{task} {arn}:task/prod/0f1e{task:04} 0f1e{task:04}"
+            )
+        } else {
+            "- - - - - - - - - -".to_owned()
+        };
+        let refused = dice.below(20) == 0;
+        writeln!(
+            out,
+            "8 111122223333 eni-0a1b2c3d4e5f{eni:05} {source} {target} {} {} {} {packets} {} {start} {} {} OK vpc-0a1b2c3d4e5f60718 subnet-0a1b2c3d4e5f{:05} i-0a1b2c3d4e5f{eni:05} {} IPv4 {source} {target} eu-west-1 euw1-az{} - - {} {} {} {} {task} {}",
+            32_768 + dice.below(28_000),
+            ports[dice.skewed(8) as usize],
+            if dice.below(5) == 0 { 17 } else { 6 },
+            packets * (40 + dice.skewed(1400)),
+            start + dice.below(60),
+            if refused { "REJECT" } else { "ACCEPT" },
+            eni % 6,
+            [0, 2, 3, 18, 19][dice.below(5) as usize],
+            1 + eni % 3,
+            if egress { "-" } else { service },
+            if egress { service } else { "-" },
+            if egress { "egress" } else { "ingress" },
+            if egress { "1" } else { "-" },
+            if refused && dice.below(4) == 0 { "BPA" } else { "-" },
+        )
+        .expect("a string takes all");
+    }
+    out.into_bytes()
+}
+
 pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(6));
     encoder.write_all(bytes).expect("a vector takes all");

@@ -171,6 +171,11 @@ impl Views {
         self.valid.is_set(row)
     }
 
+    /// Makes room for so many more rows at once.
+    pub fn reserve(&mut self, rows: usize) {
+        self.views.reserve(rows);
+    }
+
     /// Room for the views of rows that follow each other, which [`view`] makes, and which of them have one: all,
     /// until the caller clears some.
     pub fn many(&mut self, rows: Range<usize>) -> (&mut [u128], &mut Valid) {
@@ -311,6 +316,11 @@ impl Symbols {
         self.valid.set(row);
     }
 
+    /// Makes room for so many more rows at once.
+    pub fn reserve(&mut self, rows: usize) {
+        self.codes.reserve(rows);
+    }
+
     /// Room for the codes of rows that follow each other, which of them have one (all, until the caller clears
     /// some), and the texts of the codes.
     pub fn many(&mut self, rows: Range<usize>) -> (&mut [i32], &mut Valid, &mut Dictionary) {
@@ -407,6 +417,11 @@ impl<T: Copy + Default> Numbers<T> {
             self.values[row] = value;
         }
         self.valid.set(row);
+    }
+
+    /// Makes room for so many more rows at once.
+    pub fn reserve(&mut self, rows: usize) {
+        self.values.reserve(rows);
     }
 
     /// Room for the values of rows that follow each other, and which of them have one: all, until the caller

@@ -1,5 +1,6 @@
 //! The `vpc_flow` table: one row per VPC flow log record, from AWS's flow log record reference (versions 2 to 10).
 
+mod column;
 mod format;
 mod lines;
 mod parquet;

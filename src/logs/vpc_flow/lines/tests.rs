@@ -1,0 +1,192 @@
+//! Lines in, rows and rejects out.
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{Int32Type, Int64Type};
+use proptest::prelude::*;
+
+use super::*;
+use crate::decode::Text;
+
+fn read(text: &str, format: Option<&str>) -> (Option<RecordBatch>, Vec<Reject>, Counts) {
+    let (mut rejects, mut counts) = (Vec::new(), Counts::default());
+    let mut parser = Parser::default();
+    let lines = Lines { text: Text::new(text.into()), format: format.map(Arc::from), entries: Vec::new() };
+    let origin = Arc::new(Origin { account: Some("999900001111".into()), ..Origin::default() });
+    parser.read(lines, &origin, 0, None, &mut rejects, &mut counts);
+    (parser.finish(&mut counts).map(|batch| batch.rows), rejects, counts)
+}
+
+fn symbol(rows: &RecordBatch, name: &str, row: usize) -> Option<String> {
+    let column = rows.column_by_name(name).unwrap().as_dictionary::<Int32Type>();
+    column.key(row).map(|key| column.values().as_string::<i32>().value(key).to_owned())
+}
+
+fn number(rows: &RecordBatch, name: &str, row: usize) -> Option<i64> {
+    let column = rows.column_by_name(name).unwrap().as_primitive::<Int64Type>();
+    column.is_valid(row).then(|| column.value(row))
+}
+
+const LINE: &str =
+    "2 111122223333 eni-0e250409d410e1290 198.51.100.7 10.0.0.200 38471 22 6 1 44 1674898496 1674898507 ACCEPT OK";
+
+#[test]
+fn a_default_line_fills_its_columns() {
+    let (rows, rejects, _) = read(LINE, None);
+    let rows = rows.unwrap();
+    assert!(rejects.is_empty());
+    assert_eq!(symbol(&rows, "account", 0).as_deref(), Some("111122223333"));
+    assert_eq!(symbol(&rows, "action", 0).as_deref(), Some("ACCEPT"));
+    assert_eq!(rows.column_by_name("srcaddr").unwrap().as_string_view().value(0), "198.51.100.7");
+    assert_eq!([number(&rows, "dstport", 0), number(&rows, "end", 0)], [Some(22), Some(1674898507)]);
+}
+
+#[test]
+fn a_dash_is_null_in_nodata_and_skipdata() {
+    let text =
+        "2 unknown eni-1 - - - - - - - 1431280876 1431280934 - NODATA\r\n2 - eni-1 - - - - - - - 1 2 - SKIPDATA\n\n";
+    let (rows, rejects, counts) = read(text, None);
+    let rows = rows.unwrap();
+    assert!(rejects.is_empty());
+    assert_eq!(counts.of_table("vpc_flow"), (2, 2, 0));
+    assert_eq!(symbol(&rows, "log_status", 0).as_deref(), Some("NODATA"));
+    assert_eq!(symbol(&rows, "account", 0).as_deref(), Some("999900001111"), "the path names it");
+    assert_eq!([number(&rows, "bytes", 0), number(&rows, "start", 1)], [None, Some(1)]);
+    assert!(rows.column_by_name("srcaddr").unwrap().is_null(0));
+}
+
+#[test]
+fn a_custom_format_goes_by_its_names_and_keeps_what_it_does_not_know() {
+    let format = "${dstaddr} ${srcaddr} ${region} ${tcp-flags} ${new-field} ${flow-direction}";
+    let (rows, rejects, _) = read("2001:db8::1 10.0.0.1 eu-west-1 18 x\"y egress", Some(format));
+    let rows = rows.unwrap();
+    assert!(rejects.is_empty());
+    assert_eq!(rows.column_by_name("dstaddr").unwrap().as_string_view().value(0), "2001:db8::1");
+    assert_eq!(symbol(&rows, "region", 0).as_deref(), Some("eu-west-1"));
+    assert_eq!(number(&rows, "tcp_flags", 0), Some(18));
+    assert_eq!(rows.column_by_name("unmapped").unwrap().as_string_view().value(0), r#"{"new-field":"x\"y"}"#);
+}
+
+#[test]
+fn a_header_in_the_middle_changes_the_format() {
+    let text = format!("{LINE}\nsrcaddr dstport\n10.0.0.9 443\n");
+    let (rows, rejects, counts) = read(&text, None);
+    assert!(rejects.is_empty());
+    assert_eq!(counts.of_table("vpc_flow"), (2, 2, 0));
+    assert_eq!(number(&rows.unwrap(), "dstport", 1), Some(443));
+}
+
+#[test]
+fn a_line_of_another_shape_is_a_reject_that_says_what_to_do() {
+    let text = format!("{LINE} extra\n{LINE}\n2 eni-1 10.0.0.1 ACCEPT\n{}", LINE.replace("OK", "FINE"));
+    let (rows, rejects, counts) = read(&text, None);
+    assert_eq!(rows.unwrap().num_rows(), 1);
+    assert_eq!(counts.of_table("vpc_flow"), (4, 1, 3));
+    assert!(rejects.iter().all(|reject| reject.reason.contains("--vpc-flow-format")), "{rejects:?}");
+    assert_eq!(rejects[1].offset, 2 * LINE.len() as u64 + 8);
+    let (_, rejects, _) = read("10.0.0.1 x", Some("srcaddr dstport"));
+    assert_eq!(rejects[0].reason, "field 2 (dstport) is not a number: x");
+    let (_, rejects, _) = read("10.0.0.1", Some("srcaddr dstport"));
+    assert_eq!(rejects[0].reason, "1 fields where the format has 2");
+    let (_, rejects, _) = read(&LINE.replace(" 22 ", " ssh "), None);
+    assert_eq!(rejects[0].reason, "field 7 (dstport) is not a number: ssh");
+}
+
+#[test]
+fn blanks_may_be_tabs_and_many_but_not_missing() {
+    let text = format!("{}\n  {}  \r\n{LINE}", LINE.replace(' ', "\t"), LINE.replace(' ', "  "));
+    let (rows, rejects, _) = read(&text, None);
+    assert!(rejects.is_empty(), "{rejects:?}");
+    let rows = rows.unwrap();
+    let ports: Vec<_> = (0..3).map(|row| number(&rows, "dstport", row)).collect();
+    assert_eq!(ports, [Some(22); 3]);
+    let (_, rejects, _) = read("1  3\n1 2 3\n", Some("srcport dstport bytes"));
+    assert_eq!(rejects[0].reason, "2 fields where the format has 3");
+    assert_eq!(rejects.len(), 1);
+}
+
+#[test]
+fn numbers_of_every_length() {
+    let format = Some("bytes");
+    for text in
+        ["0", "7", "42", "00012345", "123456789", "1234567890123456", "12345678901234567", "9223372036854775807"]
+    {
+        let (rows, rejects, _) = read(&format!("{text}\n{text}\n{text}"), format);
+        assert!(rejects.is_empty(), "{rejects:?}");
+        assert_eq!(number(&rows.unwrap(), "bytes", 2), Some(text.parse().unwrap()), "{text}");
+    }
+    for text in ["9223372036854775808", "-1", "+1", "1.5", "12345678:", "/2345678", "\u{3}1x", "1234567890123é", "0x10"]
+    {
+        let (rows, rejects, _) = read(&format!("12345678\n12345678\n{text}"), format);
+        assert_eq!((rows.unwrap().num_rows(), rejects.len()), (2, 1), "{text}");
+    }
+}
+
+#[test]
+fn captured_lines_are_rows_whatever_their_version_says() {
+    let text = include_str!("../../../tests/data/vpc_flow/v2-default.log");
+    let (rows, rejects, counts) = read(text, None);
+    let rows = rows.unwrap();
+    assert!(rejects.is_empty());
+    assert_eq!(counts.of_table("vpc_flow"), (8, 8, 0));
+    let versions: Vec<_> = (0..8).map(|row| number(&rows, "version", row).unwrap()).collect();
+    assert_eq!(versions, [2, 2, 2, 3, 4, 2, 2, 2]);
+    assert_eq!(symbol(&rows, "account", 2).as_deref(), Some("481665107626"));
+}
+
+#[test]
+fn a_line_that_is_not_utf8_costs_only_itself() {
+    let text = [LINE.as_bytes(), b"\n2 \xff\n", LINE.as_bytes()].concat();
+    let (mut rejects, mut counts) = (Vec::new(), Counts::default());
+    let mut parser = Parser::default();
+    let lines = Lines { text: Text::new(text), format: None, entries: Vec::new() };
+    parser.read(lines, &Arc::default(), 100, None, &mut rejects, &mut counts);
+    assert_eq!((rejects[0].reason.as_str(), rejects[0].offset), ("not UTF-8", 101 + LINE.len() as u64));
+    assert_eq!(counts.of_table("vpc_flow").2, 1);
+    assert_eq!(parser.finish(&mut counts).unwrap().rows.num_rows(), 2);
+}
+
+#[test]
+fn lines_longer_than_a_stretch_and_many_of_them() {
+    let text = format!("{LINE}\n").repeat(3 * STRETCH / LINE.len()) + &"x".repeat(2 * STRETCH) + "\n" + LINE;
+    let (rows, rejects, _) = read(&text, None);
+    let rows = rows.unwrap();
+    assert_eq!((rows.num_rows(), rejects.len()), (3 * STRETCH / LINE.len() + 1, 1));
+    rows.columns().iter().for_each(|column| column.to_data().validate_full().unwrap());
+    assert!((0..rows.num_rows()).all(|row| number(&rows, "start", row) == Some(1674898496)));
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_rows_or_rejects(text in "[0-9a-zA-Z .:\\-\n\r\t]{0,400}", header in any::<bool>()) {
+        let (rows, rejects, counts) = read(&text, header.then_some("srcaddr bytes"));
+        let (records, kept, rejected) = counts.of_table("vpc_flow");
+        prop_assert_eq!(records, kept + rejected);
+        prop_assert_eq!(rejects.len() as u64, rejected);
+        prop_assert_eq!(rows.map_or(0, |rows| rows.num_rows()) as u64, kept);
+    }
+
+    #[test]
+    fn where_a_text_is_cut_changes_nothing(lines in prop::collection::vec(0..4u8, 1..30), cut in 0..30usize) {
+        let line = |kind: u8| match kind {
+            0 => LINE.to_owned(),
+            1 => LINE.replace("111122223333", "444455556666").replace("ACCEPT", "REJECT"),
+            2 => "2 111122223333 eni-1 - - - - - - - 1 2 - NODATA".to_owned(),
+            _ => "broken".to_owned(),
+        };
+        let texts: Vec<String> = lines.iter().map(|&kind| line(kind) + "\n").collect();
+        let (whole, _, _) = read(&texts.concat(), None);
+        let cut = cut.min(texts.len());
+        let mut rows = 0;
+        for part in [&texts[..cut], &texts[cut..]] {
+            if let (Some(part), _, _) = read(&part.concat(), None) {
+                let whole = whole.as_ref().unwrap();
+                for row in 0..part.num_rows() {
+                    prop_assert_eq!(symbol(&part, "account", row), symbol(whole, "account", rows + row));
+                    prop_assert_eq!(number(&part, "start", row), number(whole, "start", rows + row));
+                }
+                rows += part.num_rows();
+            }
+        }
+        prop_assert_eq!(rows, whole.map_or(0, |whole| whole.num_rows()));
+    }
+}
