@@ -20,7 +20,7 @@ use crate::decode;
 use crate::detect::Detector;
 use crate::detect::library;
 use crate::finding::Finding;
-use crate::logs;
+use crate::logs::{self, vpc_flow};
 use crate::metrics::METRICS;
 use crate::pipeline::commit::State;
 use crate::pipeline::summary::{bytes, grouped};
@@ -166,6 +166,9 @@ pub fn work(config: &Config, follow: bool, journal: Option<&str>) -> Result<Outc
         inflated_ratio_max: config.limits.inflated_ratio,
         ..decode::Options::default()
     };
+    if let Some(format) = &config.vpc_flow_format {
+        vpc_flow::check_format(format).map_err(|why| Failure::Usage(anyhow!("vpc_flow_format: {why}")))?;
+    }
     let suppressions = Suppressions::new(config.suppress.clone()).or_usage()?;
     for (rule, day) in suppressions.expired(Timestamp::now()) {
         tracing::warn!(rule, expired = day, "a suppression has expired and hides nothing");

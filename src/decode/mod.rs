@@ -12,6 +12,7 @@ use std::fs::File;
 use std::io::Read;
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use bytes::Bytes;
 
 use crate::table::{Origin, Table};
@@ -65,6 +66,8 @@ pub struct Shape {
     pub header: bool,
     /// Whether a line begins a record; one that does not belongs to the record before it.
     pub begins: fn(&[u8]) -> bool,
+    /// The last line of a text that names fields: what follows has those.
+    pub last_header: fn(&[u8]) -> Option<&[u8]>,
 }
 
 /// A buffer of whole records of one table.
@@ -79,18 +82,21 @@ pub struct Records {
 }
 
 impl Records {
-    /// Bytes of the text; of a Parquet file nothing is in memory yet.
+    /// Bytes in memory.
     pub fn bytes_len(&self) -> usize {
         match &self.body {
             Body::Json(json) => json.text.len(),
             Body::Lines(lines) => lines.text.len(),
-            Body::Parquet(_) => 0,
+            Body::Parquet(rows) => rows.get_array_memory_size(),
         }
     }
 
-    /// Place behind the buffer's last byte in the inflated input.
+    /// Place behind the buffer's last byte in the inflated input; in Parquet, behind its last row.
     pub fn end(&self) -> u64 {
-        self.offset + self.bytes_len() as u64
+        match &self.body {
+            Body::Parquet(rows) => self.offset + rows.num_rows() as u64,
+            Body::Json(_) | Body::Lines(_) => self.offset + self.bytes_len() as u64,
+        }
     }
 }
 
@@ -112,13 +118,8 @@ pub enum Body {
     /// `table` is only a guess: the records say for themselves what they are.
     Json(Json),
     Lines(Lines),
-    Parquet(Parquet),
-}
-
-/// A whole Parquet file.
-pub enum Parquet {
-    File(File),
-    Bytes(Bytes),
+    /// Some rows of a Parquet file, in the file's own schema.
+    Parquet(RecordBatch),
 }
 
 /// JSON values with nothing but white space and commas between them.

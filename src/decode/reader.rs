@@ -6,10 +6,13 @@ use std::mem;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::errors::ParquetError;
+use parquet::file::reader::ChunkReader;
 
 use super::cut::Cutter;
 use super::inflate::{self, Compression, Filled, Limits, Stream};
-use super::{Body, Counts, Input, Json, Lines, Options, PADDING, Parquet, Records, Shape, Text};
+use super::{Body, Counts, Input, Json, Lines, Options, PADDING, Records, Shape, Text};
 use crate::table::{Origin, Reject, Table};
 
 /// Objects up to this size, as they are stored, are taken whole; CloudTrail's are 1 to 200 KB.
@@ -18,6 +21,8 @@ const WHOLE_MAX: usize = 4 << 20;
 const INFLATED_MAX: usize = 32 << 20;
 /// Bytes of one piece of a stream.
 const PIECE: usize = 2 << 20;
+/// Rows of one piece of a Parquet file.
+const PARQUET_ROWS: usize = 8 << 10;
 /// A record that is longer does not stay whole.
 const RECORD_MAX: usize = 16 << 20;
 
@@ -38,6 +43,7 @@ enum State {
         buffer: Vec<u8>,
         kind: Option<Kind>,
     },
+    Parquet(Box<ParquetRecordBatchReader>),
     Done,
 }
 
@@ -63,10 +69,21 @@ impl Reader {
             match mem::replace(&mut self.state, State::Done) {
                 State::Done => return Ok(None),
                 State::Unopened(input) => {
-                    if let Some(records) = self.begin(input)? {
-                        return Ok(Some(records));
+                    if let Err(error) = self.begin(input)? {
+                        self.damaged_parquet(&error, rejects, counts);
                     }
                 }
+                State::Parquet(mut reader) => match reader.next() {
+                    None => return Ok(None),
+                    Some(Ok(rows)) => {
+                        let table = self.options.table.unwrap_or(self.options.recognize.parquet);
+                        let records = self.records(table, Body::Parquet(rows));
+                        self.offset = records.end();
+                        self.state = State::Parquet(reader);
+                        return Ok(Some(records));
+                    }
+                    Some(Err(error)) => self.damaged_parquet(&error.into(), rejects, counts),
+                },
                 State::Streaming { stream, buffer, kind } => {
                     if let Some(records) = self.piece(stream, buffer, kind, rejects, counts)? {
                         return Ok(Some(records));
@@ -76,7 +93,8 @@ impl Reader {
         }
     }
 
-    fn begin(&mut self, input: Input) -> io::Result<Option<Records>> {
+    /// Opens the input; the inner error is that of a Parquet file which cannot be read.
+    fn begin(&mut self, input: Input) -> io::Result<Result<(), ParquetError>> {
         let (bytes, rest): (Bytes, Option<Box<dyn Read + Send>>) = match input {
             Input::Bytes(bytes) => (bytes, None),
             Input::Stream(stream) => head(stream)?,
@@ -86,13 +104,13 @@ impl Reader {
                 let parquet = file.read_exact(&mut magic).is_ok() && magic == *b"PAR1";
                 file.seek(SeekFrom::Start(0))?;
                 if parquet {
-                    return Ok(Some(self.parquet(Parquet::File(file))));
+                    return Ok(self.parquet(ParquetRecordBatchReaderBuilder::try_new(file)));
                 }
                 whole_or_head(file)?
             }
         };
         if bytes.starts_with(b"PAR1") && rest.is_none() {
-            return Ok(Some(self.parquet(Parquet::Bytes(bytes))));
+            return Ok(self.parquet(ParquetRecordBatchReaderBuilder::try_new(bytes)));
         }
         let compression = Compression::of(&bytes);
         let max = (INFLATED_MAX as u64).min(self.options.inflated_bytes_max) as usize;
@@ -101,7 +119,7 @@ impl Reader {
             && let Some(padded) = inflate::whole(&bytes, max)
         {
             self.state = State::Streaming { stream: None, buffer: padded, kind: None };
-            return Ok(None);
+            return Ok(Ok(()));
         }
         let limits = Limits { bytes: self.options.inflated_bytes_max, ratio: self.options.inflated_ratio_max };
         let source: Box<dyn Read + Send> = match rest {
@@ -110,12 +128,26 @@ impl Reader {
         };
         let stream = Stream::new(source, compression, limits)?;
         self.state = State::Streaming { stream: Some(stream), buffer: vec![0; PADDING], kind: None };
-        Ok(None)
+        Ok(Ok(()))
     }
 
-    fn parquet(&mut self, parquet: Parquet) -> Records {
-        let table = self.options.table.unwrap_or(self.options.recognize.parquet);
-        self.records(table, Body::Parquet(parquet))
+    /// Pages are read as rows are asked for, so a file of any size takes little memory.
+    fn parquet<T: ChunkReader + 'static>(
+        &mut self,
+        opened: Result<ParquetRecordBatchReaderBuilder<T>, ParquetError>,
+    ) -> Result<(), ParquetError> {
+        self.state = State::Parquet(Box::new(opened?.with_batch_size(PARQUET_ROWS).build()?));
+        Ok(())
+    }
+
+    /// One reject; rows read before the damage are kept.
+    fn damaged_parquet(&mut self, error: &ParquetError, rejects: &mut Vec<Reject>, counts: &mut Counts) {
+        let table = self.options.table.unwrap_or(self.options.recognize.parquet).name;
+        let reason = format!("not a readable Parquet file: {error}");
+        rejects.push(Reject::new(&self.origin, self.offset, table, reason, b"PAR1"));
+        let tally = counts.of(table);
+        tally.records += 1;
+        tally.rejects += 1;
     }
 
     fn records(&self, table: &'static Table, body: Body) -> Records {
@@ -194,6 +226,7 @@ impl Reader {
     /// Takes the first `cut` bytes of the buffer as records.
     fn take(&mut self, buffer: &mut Vec<u8>, cut: usize, kind: &mut Option<Kind>) -> Records {
         let rest = buffer[cut..].to_vec();
+        let more = rest.len() > PADDING;
         let mut piece = mem::replace(buffer, rest);
         piece.truncate(cut);
         let text = Text::new(piece);
@@ -203,7 +236,11 @@ impl Reader {
                 (self.options.table.unwrap_or(self.options.recognize.json), Body::Json(Json { text, open }))
             }
             Kind::Lines { shape, format } => {
-                (shape.table, Body::Lines(Lines { text, format: format.clone(), entries: Vec::new() }))
+                let now = format.clone();
+                if more && let Some(header) = (shape.last_header)(text.as_slice()) {
+                    *format = Some(String::from_utf8_lossy(header).into());
+                }
+                (shape.table, Body::Lines(Lines { text, format: now, entries: Vec::new() }))
             }
         };
         let records = self.records(table, body);

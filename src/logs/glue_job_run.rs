@@ -1,6 +1,10 @@
 //! The `glue_job_run` table: one row per state of a Glue job run, as GetJobRuns, EventBridge or Step Functions tell it.
 
-use crate::table::{Column, Kind, Names, Table};
+use arrow::array::RecordBatch;
+use arrow::compute::is_not_null;
+use arrow::compute::kernels::zip::zip;
+
+use crate::table::{Batch, Column, Kind, Names, Table};
 
 /// Column names are those of the Glue API's JobRun, folded to lower case.
 pub static GLUE_JOB_RUN: Table = Table {
@@ -13,6 +17,22 @@ pub static GLUE_JOB_RUN: Table = Table {
     lookups: &["id"],
     columns: COLUMNS,
 };
+
+/// Runs that do not say when their state was reported have the next best time: of their end, else of their start.
+pub fn settled(batch: Batch) -> Batch {
+    let rows = &batch.rows;
+    let (place, _) = rows.schema_ref().column_with_name(GLUE_JOB_RUN.time).expect("the table has its time column");
+    let mut time = rows.column(place).clone();
+    for name in ["completedon", "startedon"] {
+        let other = rows.column_by_name(name).expect("a column of the table");
+        let known = is_not_null(&time).expect("every column can be asked");
+        time = zip(&known, &time, other).expect("both are times");
+    }
+    let mut columns = rows.columns().to_vec();
+    columns[place] = time;
+    let rows = RecordBatch::try_new(rows.schema(), columns).expect("the columns keep their kinds");
+    Batch { rows, ..batch }
+}
 
 const COLUMNS: &[Column] = &[
     Column::new("id", "Id|jobRunId", Kind::Text, "run id, `jr_` and 64 hex digits; retries add `_attempt_N`"),
@@ -61,3 +81,38 @@ const COLUMNS: &[Column] = &[
     Column::new("reportedby", "", Kind::Symbol, "get_job_runs, eventbridge or step_functions"),
     Column::new("unmapped", "", Kind::Json, "fields without a column, as one JSON object"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::AsArray;
+    use arrow::compute::cast;
+    use arrow::datatypes::DataType;
+
+    use crate::decode::{self, Counts, Input, Options};
+    use crate::logs;
+
+    fn time(run: &str) -> String {
+        let (mut rejects, mut counts, options) = (Vec::new(), Counts::default(), Options::default());
+        let mut reader = decode::open(Input::Bytes(run.to_owned().into()), Default::default(), &options);
+        let records = reader.next(&mut rejects, &mut counts).unwrap().unwrap();
+        let batches = logs::batches(vec![records], &options, &mut rejects, &mut counts);
+        let time = batches[0].rows.column_by_name("lastmodifiedon").unwrap();
+        cast(time, &DataType::Utf8).unwrap().as_string::<i32>().value(0).to_owned()
+    }
+
+    #[test]
+    fn a_run_has_the_best_time_that_is_known() {
+        let run = |times: &str| {
+            time(&format!(r#"{{"JobRuns":[{{"Id":"jr_1","JobName":"j","JobRunState":"FAILED"{times}}}]}}"#))
+        };
+        let (started, completed, modified) = (
+            r#","StartedOn":1714564801.5"#,
+            r#","CompletedOn":"2024-05-01T14:00:02+02:00""#,
+            r#","LastModifiedOn":1714564803000"#,
+        );
+        assert_eq!(run(started), "2024-05-01T12:00:01.500Z");
+        assert_eq!(run(&format!("{started}{completed}")), "2024-05-01T12:00:02Z");
+        assert_eq!(run(completed), "2024-05-01T12:00:02Z");
+        assert_eq!(run(&format!("{started}{completed}{modified}")), "2024-05-01T12:00:03Z");
+    }
+}

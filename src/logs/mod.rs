@@ -33,12 +33,23 @@ pub fn batches(records: Vec<Records>, options: &Options, rejects: &mut Vec<Rejec
             Body::Lines(_) | Body::Parquet(_) => lines.push(records),
         }
     }
-    let (mut done, found) = json.finish();
+    let (done, found) = json.finish();
+    let mut done: Vec<Batch> = done.into_iter().map(settled).collect();
     lines.extend(found);
     let (flows, logs): (Vec<_>, Vec<_>) = lines.into_iter().partition(|records| records.table.name == VPC_FLOW.name);
     done.extend(vpc_flow::batches(flows, rejects, counts));
     done.extend(glue_log::batches(logs, rejects, counts));
     done
+}
+
+/// Rows from JSON as the table's own parser would have made them.
+fn settled(batch: Batch) -> Batch {
+    match batch.table.name {
+        "glue_job_run" => glue_job_run::settled(batch),
+        "glue_log" => glue_log::settled(batch),
+        "vpc_flow" => vpc_flow::settled(batch),
+        _ => batch,
+    }
 }
 
 /// How [`crate::decode`] knows the records of these tables.

@@ -18,7 +18,7 @@ pub struct Prefix<'a> {
 const LEVELS: [&str; 9] = ["TRACE", "DEBUG", "INFO", "WARNING", "WARN", "ERROR", "CRITICAL", "FATAL", "NOTICE"];
 
 /// The level that a text begins with, in log4j's words, and how long it is written.
-fn level(text: &str) -> Option<(&'static str, usize)> {
+pub fn level(text: &str) -> Option<(&'static str, usize)> {
     let found = LEVELS.into_iter().find(|level| {
         text.strip_prefix(level)
             .is_some_and(|rest| !rest.starts_with(|next: char| next.is_ascii_alphanumeric() || next == '_'))
@@ -33,7 +33,7 @@ fn level(text: &str) -> Option<(&'static str, usize)> {
 }
 
 /// The time a line begins with, and how long it is: `24/05/01 12:00:01`, `2024-05-01 12:00:01,123`, `2024-05-01T12:00:01.123Z`.
-fn time(line: &str) -> Option<(i64, usize)> {
+pub fn time(line: &str) -> Option<(i64, usize)> {
     let bytes = line.as_bytes();
     let digits = |places: &[usize]| places.iter().all(|&place| bytes.get(place).is_some_and(u8::is_ascii_digit));
     let clock = |at: usize| {
@@ -75,15 +75,23 @@ fn time(line: &str) -> Option<(i64, usize)> {
 
 /// Reads the prefix of an entry; `None` when the line begins none.
 pub fn prefix(line: &str) -> Option<Prefix<'_>> {
-    if line.starts_with("[Stage ") && line.contains('/') {
+    if is_progress(line) {
         return Some(Prefix::default());
     }
-    let Some((time, length)) = time(line) else {
+    let Some((first, length)) = time(line) else {
         return python_root(line);
     };
     let skip = |at: usize| at + line[at..].len() - line[at..].trim_start_matches([' ', '-', '|']).len();
     let mut at = skip(length);
-    let mut found = Prefix { time: Some(time), ..Prefix::default() };
+    let mut found = Prefix { time: Some(first), ..Prefix::default() };
+    // an export of CloudWatch puts the log event's time before the entry's own
+    if let Some((own, length)) = time(&line[at..]) {
+        found.time = Some(own);
+        at = skip(at + length);
+    }
+    if is_progress(&line[at..]) {
+        return Some(Prefix { message: at, ..found });
+    }
     // what stands before the level is a thread (in brackets or bare) or, in Python's order, the logger
     let mut before = None;
     if let Some(rest) = line[at..].strip_prefix('[')
@@ -138,6 +146,11 @@ pub fn prefix(line: &str) -> Option<Prefix<'_>> {
     }
     found.message = at;
     Some(found)
+}
+
+/// Spark's progress bar.
+pub fn is_progress(line: &str) -> bool {
+    line.starts_with("[Stage ") && line.contains('/')
 }
 
 /// `ERROR:root:message`
@@ -251,6 +264,24 @@ mod tests {
         );
         check("2024-05-01 12:00:01 [WARNING] careful now", "WARN", None, None, "careful now");
         check("INFO:root:hello", "INFO", None, Some("root"), "hello");
+    }
+
+    #[test]
+    fn an_export_has_a_time_before_each_line() {
+        check("2024-05-01T12:00:02.118Z 24/05/01 12:00:01 INFO A: x", "INFO", None, Some("A"), "x");
+        let found = prefix("2024-05-01T12:00:02.118Z 24/05/01 12:00:01 INFO A: x").unwrap();
+        assert_eq!(found.time.map(Timestamp).unwrap().to_string(), "2024-05-01T12:00:01Z");
+        let line = "2024-05-01T12:00:02Z [Stage 3:>   (0 + 4) / 10]";
+        let bar = prefix(line).unwrap();
+        assert_eq!((bar.level, &line[bar.message..]), (None, "[Stage 3:>   (0 + 4) / 10]"));
+        assert!(bar.time.is_some());
+        check(
+            "2024-05-01 12:00:01,123 INFO  [dispatcher-event-loop-1] scheduler.TaskSetManager (Logging.scala:logInfo(57)): Starting",
+            "INFO",
+            Some("dispatcher-event-loop-1"),
+            Some("scheduler.TaskSetManager"),
+            "Starting",
+        );
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! The `glue_log` table: one row per log entry of a Glue job's driver, executors or output, stack traces kept whole.
 
 mod entry;
+mod json;
 mod place;
+
+pub use self::json::settled;
 
 use std::sync::Arc;
 
@@ -23,12 +26,27 @@ pub static GLUE_LOG: Table = Table {
 };
 
 const COLUMNS: &[Column] = &[
-    Column::new("timestamp", "timestamp", Kind::Time, "time in the entry, else of the CloudWatch log event; UTC"),
-    Column::new("level", "level", Kind::Symbol, "TRACE, DEBUG, INFO, WARN, ERROR or FATAL"),
-    Column::new("logger", "logger", Kind::Symbol, "class that wrote the entry"),
-    Column::new("thread", "thread", Kind::Symbol, "thread that wrote the entry"),
-    Column::new("message", "message", Kind::Text, "text of the entry, continuation lines included"),
-    Column::new("exception", "exception", Kind::Symbol, "class of the first exception in the entry, Java or Python"),
+    Column::new(
+        "timestamp",
+        "timestamp|@timestamp|time|timeMillis|ts|asctime",
+        Kind::Time,
+        "time in the entry, else of the CloudWatch log event; UTC",
+    ),
+    Column::new(
+        "level",
+        "level|levelname|log_level|severity",
+        Kind::Symbol,
+        "TRACE, DEBUG, INFO, WARN, ERROR or FATAL",
+    ),
+    Column::new("logger", "logger|loggerName|logger_name|name", Kind::Symbol, "class that wrote the entry"),
+    Column::new("thread", "thread|threadName|thread_name", Kind::Symbol, "thread that wrote the entry"),
+    Column::new("message", "message|msg", Kind::Text, "text of the entry, continuation lines included"),
+    Column::new(
+        "exception",
+        "exception|thrown|exc_info|stack_trace",
+        Kind::Symbol,
+        "class of the first exception in the entry, Java or Python",
+    ),
     Column::new(
         "source",
         "",
@@ -53,7 +71,7 @@ pub fn recognize(head: &[u8], options: &Options) -> Option<Shape> {
         let first = lines.next()?;
         entry::begins(first) || (entry::is_traceback(first) && lines.any(|line| line.starts_with(b"  File \"")))
     };
-    known.then_some(Shape { table: &GLUE_LOG, header: false, begins: entry::begins })
+    known.then_some(Shape { table: &GLUE_LOG, header: false, begins: entry::begins, last_header: |_| None })
 }
 
 /// Log lines → batches; lines that begin no entry belong to the one before.
@@ -174,7 +192,7 @@ impl Reader<'_> {
         let begin = start + message;
         let trimmed = bytes[begin..end].trim_ascii_end().len();
         self.columns.set_text(at("message"), bytes, begin, begin + trimmed);
-        let source = if text.starts_with("[Stage ") { Some("progress") } else { self.place.source };
+        let source = if entry::is_progress(&text[message..]) { Some("progress") } else { self.place.source };
         let around = [
             ("source", source),
             ("executor", self.place.executor.as_deref()),

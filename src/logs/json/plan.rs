@@ -202,6 +202,12 @@ impl Plan {
             // Parquet flow logs and JSON made from them write underscores
             if name.contains('-') {
                 self.nodes[node].keys.push(Key::new(&name.replace('-', "_"), action));
+                // camel case, since case does not count
+                self.nodes[node].keys.push(Key::new(&name.replace('-', ""), action));
+            }
+            if let "srcaddr" | "dstaddr" | "srcport" | "dstport" = name {
+                self.nodes[node].keys.push(Key::new(&format!("{}-{}", &name[..3], &name[3..]), action));
+                self.nodes[node].keys.push(Key::new(&format!("{}_{}", &name[..3], &name[3..]), action));
             }
         }
         Field { action, column, fields }

@@ -112,6 +112,44 @@ pub fn is_header(line: &[u8]) -> bool {
     known > 0 && known * 2 >= count
 }
 
+/// The last header line of a text of whole lines.
+pub fn last_header(text: &[u8]) -> Option<&[u8]> {
+    let mut end = text.len();
+    let starts = memchr::memrchr_iter(b'\n', text).map(|place| place + 1).chain([0]);
+    for start in starts {
+        let line = &text[start..end.max(start)];
+        if matches!(line.first(), Some(b'a'..=b'z' | b'$')) && is_header(line) {
+            return Some(line.trim_ascii_end());
+        }
+        end = start.saturating_sub(1);
+    }
+    None
+}
+
+/// Checks a format that somebody declared.
+///
+/// # Errors
+/// Says which field is unknown, or that one is named twice, or that there is none.
+pub fn check(text: &str) -> Result<(), String> {
+    let format = Format::parse(text);
+    if format.fields.is_empty() {
+        return Err("a format of VPC flow logs names at least one field".to_owned());
+    }
+    for (place, field) in format.fields.iter().enumerate() {
+        let name = format.name(place);
+        if let Field::Other(name) = field {
+            return Err(format!(
+                "field {} of the format, `{name}`, is no field of VPC flow logs (versions 2 to 10): `{DEFAULT}` is the default format",
+                place + 1
+            ));
+        }
+        if (0..place).any(|before| format.name(before) == name) {
+            return Err(format!("field {} of the format, `{name}`, stands there twice", place + 1));
+        }
+    }
+    Ok(())
+}
+
 /// A line with words that flow records have in any format, three kinds of them at least.
 pub fn looks_like_a_flow(line: &[u8]) -> bool {
     let plain = |word: &[u8]| {
@@ -173,6 +211,24 @@ mod tests {
         assert!(looks_like_a_flow(b"vpc-0a 10.0.0.1 10.0.0.2 ACCEPT 5"));
         assert!(!looks_like_a_flow(b"a b c"));
         assert!(!looks_like_a_flow(b"24/05/01 12:00:01 INFO Net: eni-1 10.0.0.1 OK ACCEPT"));
+    }
+
+    #[test]
+    fn a_declared_format_is_checked() {
+        assert_eq!(check(DEFAULT), Ok(()));
+        assert_eq!(check("${version} ${region} ${pkt-src-aws-service}"), Ok(()));
+        assert!(check("version srcadr").unwrap_err().starts_with("field 2 of the format, `srcadr`, is no field"));
+        assert!(check("srcaddr ${srcaddr}").unwrap_err().contains("twice"));
+        assert!(check(" ").unwrap_err().contains("at least one"));
+    }
+
+    #[test]
+    fn the_last_header_of_a_text_is_found() {
+        let text = |text: &str| last_header(text.as_bytes()).map(|line| String::from_utf8_lossy(line).into_owned());
+        assert_eq!(text(&format!("{LINE}\nsrcaddr dstport\r\n10.0.0.1 4\n")).as_deref(), Some("srcaddr dstport"));
+        assert_eq!(text("srcaddr bytes\n1 2\ndstaddr\n").as_deref(), Some("dstaddr"));
+        assert_eq!(text("srcaddr bytes").as_deref(), Some("srcaddr bytes"));
+        assert_eq!((text(LINE), text("")), (None, None));
     }
 
     #[test]

@@ -6,7 +6,11 @@ mod lines;
 mod parquet;
 mod words;
 
+pub use self::format::check as check_format;
+
 use self::format::Format;
+
+use arrow::array::RecordBatch;
 
 use super::text;
 use crate::decode::{Body, Counts, Options, Records, Shape};
@@ -37,7 +41,14 @@ pub fn recognize(head: &[u8], options: &Options) -> Option<Shape> {
     let format = options.vpc_flow_format.as_deref().map_or_else(Format::assumed, Format::parse);
     let forced = options.table.is_some_and(|table| table.name == VPC_FLOW.name);
     let known = forced || header || lines().any(|line| format.fits(line) || format::looks_like_a_flow(line));
-    known.then_some(Shape { table: &VPC_FLOW, header, begins: |_| true })
+    known.then_some(Shape { table: &VPC_FLOW, header, begins: |_| true, last_header: format::last_header })
+}
+
+/// Flow records that were JSON, with null for `-`.
+pub fn settled(batch: Batch) -> Batch {
+    let columns = batch.rows.columns().iter().map(|column| parquet::without_dashes(column)).collect();
+    let rows = RecordBatch::try_new(batch.rows.schema(), columns).expect("only nulls were added to nullable columns");
+    Batch { rows, ..batch }
 }
 
 /// Flow records as text lines or Parquet → batches.
@@ -52,7 +63,9 @@ pub fn batches(records: Vec<Records>, rejects: &mut Vec<Reject>, counts: &mut Co
                     done.extend(std::mem::take(&mut open).finish(counts));
                 }
             }
-            Body::Parquet(file) => done.extend(parquet::batches(file, &records.origin, rejects, counts)),
+            Body::Parquet(rows) => {
+                done.extend(parquet::batch(&rows, &records.origin, records.offset, rejects, counts));
+            }
             Body::Json(_) => unreachable!("JSON goes to the JSON parser"),
         }
     }

@@ -6,40 +6,34 @@ use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, Scalar, StringArray, S
 use arrow::compute::{cast, kernels::cmp, nullif};
 use arrow::datatypes::{DataType, Int32Type};
 use arrow::error::ArrowError;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use parquet::errors::ParquetError;
 
 use super::VPC_FLOW;
-use crate::decode::{Counts, Parquet};
-use crate::logs::text::ROWS_MAX;
+use crate::decode::Counts;
 use crate::table::{Batch, Origin, PARTITIONS, Reject};
 
-/// A file that cannot be read is one reject; rows read before the damage are kept.
-pub fn batches(file: Parquet, origin: &Arc<Origin>, rejects: &mut Vec<Reject>, counts: &mut Counts) -> Vec<Batch> {
-    let mut done = Vec::new();
-    if let Err(error) = read(file, origin, &mut done) {
-        let tally = counts.of(VPC_FLOW.name);
-        tally.records += 1;
-        tally.rejects += 1;
-        rejects.push(Reject::new(origin, 0, VPC_FLOW.name, format!("not a readable Parquet file: {error}"), b"PAR1"));
-    }
-    let rows: usize = done.iter().map(|batch| batch.rows.num_rows()).sum();
+/// Some rows of a file; when they are none of a flow log they are one reject. `offset` is the first row's number.
+pub fn batch(
+    rows: &RecordBatch,
+    origin: &Arc<Origin>,
+    offset: u64,
+    rejects: &mut Vec<Reject>,
+    counts: &mut Counts,
+) -> Option<Batch> {
     let tally = counts.of(VPC_FLOW.name);
-    tally.records += rows as u64;
-    tally.rows += rows as u64;
-    done
-}
-
-fn read(file: Parquet, origin: &Origin, done: &mut Vec<Batch>) -> Result<(), ParquetError> {
-    let reader = match file {
-        Parquet::File(file) => ParquetRecordBatchReaderBuilder::try_new(file)?.with_batch_size(ROWS_MAX).build()?,
-        Parquet::Bytes(bytes) => ParquetRecordBatchReaderBuilder::try_new(bytes)?.with_batch_size(ROWS_MAX).build()?,
-    };
-    for rows in reader {
-        let rows = fitted(&rows?, origin)?;
-        done.push(Batch { table: &VPC_FLOW, rows });
+    match fitted(rows, origin) {
+        Ok(rows) => {
+            tally.records += rows.num_rows() as u64;
+            tally.rows += rows.num_rows() as u64;
+            Some(Batch { table: &VPC_FLOW, rows })
+        }
+        Err(error) => {
+            tally.records += 1;
+            tally.rejects += 1;
+            let reason = format!("not a Parquet file of flow logs: {error}");
+            rejects.push(Reject::new(origin, offset, VPC_FLOW.name, reason, b"PAR1"));
+            None
+        }
     }
-    Ok(())
 }
 
 /// The rows in the table's schema; fails when no column is one of a flow log.
@@ -67,6 +61,17 @@ fn fitted(rows: &RecordBatch, origin: &Origin) -> Result<RecordBatch, ArrowError
         });
     }
     RecordBatch::try_new(schema, columns)
+}
+
+/// A text column of the table, or one of its dictionaries, with null for `-`.
+pub fn without_dashes(column: &ArrayRef) -> ArrayRef {
+    let dash = match column.data_type() {
+        DataType::Utf8View => cmp::eq(column, &Scalar::new(StringViewArray::from(vec!["-"]))),
+        DataType::Dictionary(..) => cmp::eq(column, &Scalar::new(StringArray::from(vec!["-"]))),
+        _ => return column.clone(),
+    };
+    let dash = dash.expect("texts compare with texts");
+    if dash.true_count() == 0 { column.clone() } else { nullif(column, &dash).expect("as long as the column") }
 }
 
 fn dash_is_null(column: &ArrayRef) -> Result<ArrayRef, ArrowError> {
@@ -115,17 +120,44 @@ fn unmapped(rows: &RecordBatch, names: &[String]) -> Result<ArrayRef, ArrowError
 mod tests {
     use arrow::array::Int32Array;
     use arrow::datatypes::Int64Type;
+    use bytes::Bytes;
     use parquet::arrow::ArrowWriter;
 
     use super::*;
+    use crate::decode::{self, Input, Options};
+    use crate::logs;
 
-    fn file(columns: Vec<(&str, ArrayRef)>) -> Parquet {
+    fn file(columns: Vec<(&str, ArrayRef)>) -> Bytes {
         let rows = RecordBatch::try_from_iter(columns).unwrap();
         let mut bytes = Vec::new();
         let mut writer = ArrowWriter::try_new(&mut bytes, rows.schema(), None).unwrap();
         writer.write(&rows).unwrap();
         writer.close().unwrap();
-        Parquet::Bytes(bytes.into())
+        bytes.into()
+    }
+
+    /// Reads a file, and how many pieces it came in.
+    fn read(file: Bytes, origin: Origin) -> (Vec<Batch>, Vec<Reject>, Counts, usize) {
+        let (mut done, mut rejects, mut counts, mut pieces) = (Vec::new(), Vec::new(), Counts::default(), 0);
+        let options = Options::default();
+        let mut reader = decode::open(Input::Bytes(file), Arc::new(origin), &options);
+        let mut end = 0;
+        while let Some(records) = reader.next(&mut rejects, &mut counts).unwrap() {
+            assert!(records.end() > end, "a piece ends behind the one before it");
+            (end, pieces) = (records.end(), pieces + 1);
+            done.extend(logs::batches(vec![records], &options, &mut rejects, &mut counts));
+        }
+        (done, rejects, counts, pieces)
+    }
+
+    #[test]
+    fn a_large_file_comes_in_pieces() {
+        let file = file(vec![("srcport", Arc::new(Int32Array::from_iter_values(0..50_000)))]);
+        let (batches, rejects, counts, pieces) = read(file, Origin::default());
+        assert_eq!((rejects.len(), counts.of_table("vpc_flow")), (0, (50_000, 50_000, 0)));
+        assert_eq!(pieces, 7);
+        let last = batches.last().unwrap().rows.column_by_name("srcport").unwrap().clone();
+        assert_eq!(last.as_primitive::<Int64Type>().values().last(), Some(&49_999));
     }
 
     #[test]
@@ -137,9 +169,8 @@ mod tests {
             ("dstport", Arc::new(Int32Array::from(vec![Some(22), None]))),
             ("brand_new", texts(vec!["x", "-"])),
         ]);
-        let origin = Arc::new(Origin { region: Some("eu-west-1".into()), ..Origin::default() });
-        let (mut rejects, mut counts) = (Vec::new(), Counts::default());
-        let batches = batches(file, &origin, &mut rejects, &mut counts);
+        let origin = Origin { region: Some("eu-west-1".into()), ..Origin::default() };
+        let (batches, rejects, counts, _) = read(file, origin);
         let rows = &batches[0].rows;
         assert_eq!((rejects.len(), counts.of_table("vpc_flow")), (0, (2, 2, 0)));
         let text = |name: &str| cast(rows.column_by_name(name).unwrap(), &DataType::Utf8).unwrap();
@@ -152,12 +183,9 @@ mod tests {
 
     #[test]
     fn a_file_that_is_none_of_ours_is_a_reject() {
-        let origin = Arc::new(Origin::default());
-        for broken in
-            [Parquet::Bytes("PAR1 and no more".into()), file(vec![("x", Arc::new(Int32Array::from(vec![1])))])]
-        {
-            let (mut rejects, mut counts) = (Vec::new(), Counts::default());
-            assert!(batches(broken, &origin, &mut rejects, &mut counts).is_empty());
+        for broken in ["PAR1 and no more".into(), file(vec![("x", Arc::new(Int32Array::from(vec![1])))])] {
+            let (batches, rejects, counts, _) = read(broken, Origin::default());
+            assert!(batches.is_empty());
             assert_eq!((rejects.len(), counts.of_table("vpc_flow")), (1, (1, 0, 1)));
         }
     }

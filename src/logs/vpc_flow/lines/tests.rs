@@ -5,7 +5,8 @@ use arrow::datatypes::{Int32Type, Int64Type};
 use proptest::prelude::*;
 
 use super::*;
-use crate::decode::Text;
+use crate::decode::{self, Text};
+use crate::logs;
 
 fn read(text: &str, format: Option<&str>) -> (Option<RecordBatch>, Vec<Reject>, Counts) {
     let (mut rejects, mut counts) = (Vec::new(), Counts::default());
@@ -123,7 +124,7 @@ fn numbers_of_every_length() {
 
 #[test]
 fn captured_lines_are_rows_whatever_their_version_says() {
-    let text = include_str!("../../../tests/data/vpc_flow/v2-default.log");
+    let text = include_str!("../../../../tests/data/vpc_flow/v2-default.log");
     let (rows, rejects, counts) = read(text, None);
     let rows = rows.unwrap();
     assert!(rejects.is_empty());
@@ -153,6 +154,51 @@ fn lines_longer_than_a_stretch_and_many_of_them() {
     assert_eq!((rows.num_rows(), rejects.len()), (3 * STRETCH / LINE.len() + 1, 1));
     rows.columns().iter().for_each(|column| column.to_data().validate_full().unwrap());
     assert!((0..rows.num_rows()).all(|row| number(&rows, "start", row) == Some(1674898496)));
+}
+
+/// Reads an object the way the pipeline does.
+fn read_object(text: String) -> (Vec<RecordBatch>, Vec<Reject>, usize) {
+    let (mut rejects, mut counts, mut pieces, mut done) = (Vec::new(), Counts::default(), 0, Vec::new());
+    let options = decode::Options::default();
+    let mut reader = decode::open(decode::Input::Bytes(text.into()), Arc::default(), &options);
+    while let Some(records) = reader.next(&mut rejects, &mut counts).unwrap() {
+        pieces += 1;
+        done.extend(logs::batches(vec![records], &options, &mut rejects, &mut counts));
+    }
+    (done.into_iter().map(|batch| batch.rows).collect(), rejects, pieces)
+}
+
+#[test]
+fn a_header_in_the_middle_holds_in_the_pieces_after_it() {
+    let header = "srcaddr dstport new-thing";
+    let text = format!("{}\n{LINE}\n{header}\n{}", format::DEFAULT, "10.0.0.9 443 x\n".repeat(400_000));
+    let (rows, rejects, pieces) = read_object(text);
+    assert!(rejects.is_empty(), "{}", rejects[0].reason);
+    assert!(pieces > 2);
+    assert_eq!(rows.iter().map(RecordBatch::num_rows).sum::<usize>(), 400_001);
+    let last = rows.last().unwrap();
+    assert_eq!(number(last, "dstport", last.num_rows() - 1), Some(443));
+    assert_eq!(last.column_by_name("unmapped").unwrap().as_string_view().value(0), r#"{"new-thing":"x"}"#);
+}
+
+#[test]
+fn json_flows_in_every_spelling() {
+    for line in [
+        r#"{"version":2,"account-id":"111122223333","interface-id":"eni-1","srcaddr":"10.0.0.1","dstaddr":"10.0.0.2","srcport":1,"dstport":22,"protocol":6,"start":1674898496,"end":1674898507,"action":"ACCEPT","log-status":"OK","pkt-srcaddr":"-"}"#,
+        r#"{"version":"2","account_id":"111122223333","interface_id":"eni-1","src_addr":"10.0.0.1","dst_addr":"10.0.0.2","src_port":"1","dst_port":"22","protocol":"6","start":"1674898496","end":"1674898507","action":"ACCEPT","log_status":"OK"}"#,
+        r#"{"version":2,"accountId":"111122223333","interfaceId":"eni-1","srcAddr":"10.0.0.1","dstAddr":"10.0.0.2","srcPort":1,"dstPort":22,"protocol":6,"start":1674898496,"end":1674898507,"action":"ACCEPT","logStatus":"OK"}"#,
+        r#"{"version":2,"account-id":"111122223333","interface-id":"eni-1","src-addr":"10.0.0.1","dst-addr":"10.0.0.2","src-port":1,"dst-port":22,"protocol":6,"start":1674898496,"end":1674898507,"action":"ACCEPT","log-status":"OK"}"#,
+    ] {
+        let (batches, rejects, _) = read_object(line.to_owned());
+        assert!(rejects.is_empty(), "{line}");
+        let rows = &batches[0];
+        assert_eq!(rows.column_by_name("srcaddr").unwrap().as_string_view().value(0), "10.0.0.1", "{line}");
+        assert_eq!([number(rows, "dstport", 0), number(rows, "start", 0)], [Some(22), Some(1674898496)], "{line}");
+        assert_eq!(symbol(rows, "account", 0).as_deref(), Some("111122223333"), "{line}");
+        assert_eq!(symbol(rows, "log_status", 0).as_deref(), Some("OK"), "{line}");
+        assert!(rows.column_by_name("pkt_srcaddr").unwrap().is_null(0), "{line}");
+        assert!(rows.column_by_name("unmapped").unwrap().is_null(0), "{line}");
+    }
 }
 
 proptest! {
