@@ -29,7 +29,7 @@ impl Cutter {
             let scan = if padded[from] == b'"' && from == 0 { None } else { Some(()) };
             let walked = scan.map(|()| {
                 self.indexer.index(padded, from, end);
-                walk(padded, from.saturating_sub(1), end, self.indexer.places(), open)
+                walk(padded, end, self.indexer.places(), open)
             });
             let Some(walk) = walked else {
                 from = resume(&padded[..end], from + 1).unwrap_or(end);
@@ -79,13 +79,13 @@ fn may_follow(before: u8, byte: u8) -> bool {
     }
 }
 
-fn walk(bytes: &[u8], base: usize, end: usize, places: &[u32], mut open: Open) -> Walk {
+fn walk(bytes: &[u8], end: usize, places: &[u32], mut open: Open) -> Walk {
     let mut walk = Walk { cut: 0, open, damaged: false };
     // brackets inside `open`, one bit each: 1 for an object
     let mut kinds = 0u128;
     let mut depth = 0;
     let mut before = 0;
-    let mut tokens = places.iter().map(|&place| base + place as usize).take_while(|&at| at < end).peekable();
+    let mut tokens = places.iter().map(|&place| place as usize).take_while(|&at| at < end).peekable();
     let mut seen = [0usize; 3];
     for at in tokens.by_ref() {
         let byte = bytes[at];

@@ -1,5 +1,6 @@
 //! Compressed bytes → inflated bytes, whole or as a stream. The compression is told by its magic bytes.
 
+use std::cell::RefCell;
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -24,6 +25,11 @@ impl Compression {
     }
 }
 
+thread_local! {
+    /// Its tables are as large as a small object.
+    static DECOMPRESSOR: RefCell<libdeflater::Decompressor> = RefCell::new(libdeflater::Decompressor::new());
+}
+
 /// Inflates a gzip file of one sound member in one go, to at most `max` bytes, with [`PADDING`] zero bytes behind
 /// them. `None` for every other file: a stream says what is wrong with it.
 pub fn whole(gzip: &[u8], max: usize) -> Option<Vec<u8>> {
@@ -46,7 +52,7 @@ pub fn whole(gzip: &[u8], max: usize) -> Option<Vec<u8>> {
     unsafe {
         bytes.set_len(length);
     }
-    let done = libdeflater::Decompressor::new().gzip_decompress(gzip, &mut bytes);
+    let done = DECOMPRESSOR.with_borrow_mut(|decompressor| decompressor.gzip_decompress(gzip, &mut bytes));
     if done != Ok(length) {
         return None;
     }

@@ -95,7 +95,7 @@ impl Reader {
 
     /// Opens the input; the inner error is that of a Parquet file which cannot be read.
     fn begin(&mut self, input: Input) -> io::Result<Result<(), ParquetError>> {
-        let (bytes, rest): (Bytes, Option<Box<dyn Read + Send>>) = match input {
+        let (mut bytes, rest): (Bytes, Option<Box<dyn Read + Send>>) = match input {
             Input::Bytes(bytes) => (bytes, None),
             Input::Stream(stream) => head(stream)?,
             Input::File(mut file) => {
@@ -114,11 +114,26 @@ impl Reader {
         }
         let compression = Compression::of(&bytes);
         let max = (INFLATED_MAX as u64).min(self.options.inflated_bytes_max) as usize;
-        if rest.is_none()
-            && compression == Compression::Gzip
-            && let Some(padded) = inflate::whole(&bytes, max)
-        {
-            self.state = State::Streaming { stream: None, buffer: padded, kind: None };
+        let whole = match compression {
+            Compression::Gzip if rest.is_none() => inflate::whole(&bytes, max),
+            Compression::None if rest.is_none() && bytes.len() <= max.min(WHOLE_MAX) => {
+                // a source that gave its only copy, with room behind it, is not copied
+                let length = bytes.len();
+                let mut padded = match bytes.is_unique() {
+                    true => Vec::from(mem::take(&mut bytes)),
+                    false => {
+                        let mut copy = Vec::with_capacity(length + PADDING);
+                        copy.extend_from_slice(&bytes);
+                        copy
+                    }
+                };
+                padded.resize(length + PADDING, 0);
+                Some(padded)
+            }
+            Compression::Gzip | Compression::Zstd | Compression::None => None,
+        };
+        if let Some(buffer) = whole {
+            self.state = State::Streaming { stream: None, buffer, kind: None };
             return Ok(Ok(()));
         }
         let limits = Limits { bytes: self.options.inflated_bytes_max, ratio: self.options.inflated_ratio_max };

@@ -1,13 +1,13 @@
 //! Values, row by row and in any order of columns → Arrow arrays. A column that is given no value for a row is null there.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arrow::array::{
     ArrayRef, BooleanArray, DictionaryArray, Float64Array, Int32Array, Int64Array, StringArray, StringViewArray,
     TimestampMicrosecondArray,
 };
-use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow::buffer::{BooleanBuffer, Buffer, MutableBuffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::Int32Type;
 
 /// The bytes that text columns of one batch point into: whole input buffers, kept as they are, and a side
@@ -192,6 +192,13 @@ impl Views {
     /// # Safety
     /// Every text given to [`Views::set`] was valid UTF-8 and stands at its place in `buffers`.
     pub unsafe fn finish(mut self, rows: usize, buffers: &Arc<[Buffer]>) -> ArrayRef {
+        if self.views.is_empty() {
+            let (views, nulls) = (zeros(rows * size_of::<u128>()), NullBuffer::new_null(rows));
+            // SAFETY: views of nothing
+            return Arc::new(unsafe {
+                StringViewArray::new_unchecked(views.into(), Arc::<[Buffer]>::from([]), Some(nulls))
+            });
+        }
         self.views.resize(rows, 0);
         // SAFETY: the caller's promise; rows without a text have an empty view
         Arc::new(unsafe {
@@ -210,35 +217,120 @@ pub struct Symbols {
 
 /// The distinct texts of a column.
 pub struct Dictionary {
-    /// Open addressing, a power of two: high half the hash, low half the code plus one; 0 is free.
-    slots: Vec<u64>,
+    /// Open addressing, a power of two: a code plus one; 0 is free.
+    slots: Vec<u32>,
+    words: Vec<Words>,
     ends: Vec<i32>,
     texts: Vec<u8>,
 }
 
 impl Default for Dictionary {
     fn default() -> Dictionary {
-        Dictionary { slots: vec![0; 64], ends: vec![0], texts: Vec::new() }
+        Dictionary { slots: vec![0; 128], words: Vec::new(), ends: vec![0], texts: Vec::new() }
     }
 }
+
+/// A text's length and its first bytes, which are all there are up to [`Words::WHOLE`] of them: most texts are hashed
+/// and compared by these alone, without a branch on their length.
+#[derive(Clone, Copy)]
+struct Words {
+    length: usize,
+    words: [u64; 4],
+}
+
+impl Words {
+    const WHOLE: usize = 32;
+
+    fn of(text: &[u8]) -> Words {
+        let mut padded = [0; Words::WHOLE];
+        let length = text.len().min(Words::WHOLE);
+        padded[..length].copy_from_slice(&text[..length]);
+        Words::masked(&padded, text.len())
+    }
+
+    /// `head` is the text, or its beginning, with anything behind it.
+    #[inline(always)]
+    fn masked(head: &[u8; Words::WHOLE], length: usize) -> Words {
+        let mask = &MASKS[length.min(Words::WHOLE)];
+        let word = |at: usize| u64::from_le_bytes(head[at * 8..][..8].try_into().expect("eight bytes")) & mask[at];
+        Words { length, words: [word(0), word(1), word(2), word(3)] }
+    }
+
+    /// Compared word by word, in registers: as arrays they would go through memory, which stalls.
+    #[inline(always)]
+    fn same(&self, other: &Words) -> bool {
+        let differ = |at: usize| self.words[at] ^ other.words[at];
+        self.length == other.length && differ(0) | differ(1) | differ(2) | differ(3) == 0
+    }
+
+    /// `text` is what the words are of.
+    #[inline(always)]
+    fn hash(&self, text: &[u8]) -> u64 {
+        let mix = |a: u64, b: u64| {
+            let product = u128::from(a) * u128::from(b);
+            product as u64 ^ (product >> 64) as u64
+        };
+        let [a, b, c, d] = self.words;
+        let (left, right) = (a ^ 0x9e37_79b9_7f4a_7c15, b ^ 0xc2b2_ae3d_27d4_eb4f);
+        let hash = mix(left, right ^ self.length as u64) ^ mix(c ^ 0x1656_67b1_9e37_79f9, d ^ 0x27d4_eb2f_1656_67c5);
+        if self.length > Words::WHOLE { Words::hash_rest(hash, &text[Words::WHOLE..]) } else { hash }
+    }
+
+    #[cold]
+    fn hash_rest(hash: u64, rest: &[u8]) -> u64 {
+        rest.chunks(8).fold(hash, |hash, chunk| {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            (hash.rotate_left(23) ^ u64::from_le_bytes(word)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        })
+    }
+}
+
+/// By length: which bytes of four words belong to the text.
+static MASKS: [[u64; 4]; Words::WHOLE + 1] = {
+    let mut masks = [[0; 4]; Words::WHOLE + 1];
+    let mut length = 0;
+    while length <= Words::WHOLE {
+        let mut byte = 0;
+        while byte < length {
+            masks[length][byte / 8] |= 0xff << (byte % 8 * 8);
+            byte += 1;
+        }
+        length += 1;
+    }
+    masks
+};
 
 impl Dictionary {
     /// The code of a text, which need not become the value of a row.
     #[inline]
     pub fn code(&mut self, text: &[u8]) -> i32 {
-        let hash = hash(text);
+        self.find(text, Words::of(text))
+    }
+
+    /// The same for a text inside a buffer, which is quicker where 32 bytes can be read from its beginning.
+    #[inline]
+    pub fn code_padded(&mut self, bytes: &[u8], start: usize, length: usize) -> i32 {
+        let text = &bytes[start..start + length];
+        match bytes[start..].first_chunk() {
+            Some(head) => self.find(text, Words::masked(head, length)),
+            None => self.code(text),
+        }
+    }
+
+    #[inline(always)]
+    fn find(&mut self, text: &[u8], words: Words) -> i32 {
+        let hash = words.hash(text);
         let mask = self.slots.len() - 1;
         let mut slot = hash as usize & mask;
         loop {
             let found = self.slots[slot];
             if found == 0 {
-                return self.add(text, hash);
+                return self.add(text, words, slot);
             }
-            if found >> 32 == u64::from(hash) {
-                let code = found as u32 as i32 - 1;
-                if self.text(code) == text {
-                    return code;
-                }
+            let code = found as usize - 1;
+            if self.words[code].same(&words) && (words.length <= Words::WHOLE || self.text(code as i32) == text) {
+                return code as i32;
             }
             slot = (slot + 1) & mask;
         }
@@ -253,7 +345,7 @@ impl Dictionary {
 
     /// Number of codes.
     pub fn len(&self) -> usize {
-        self.ends.len() - 1
+        self.words.len()
     }
 
     pub fn is_empty(&self) -> bool {
@@ -261,31 +353,31 @@ impl Dictionary {
     }
 
     #[cold]
-    fn add(&mut self, text: &[u8], hash: u32) -> i32 {
+    fn add(&mut self, text: &[u8], words: Words, slot: usize) -> i32 {
         let code = self.len();
-        if code * 2 >= self.slots.len() {
-            let old = std::mem::take(&mut self.slots);
-            self.slots = vec![0; old.len() * 4];
-            for found in old {
-                if found != 0 {
-                    self.place(found);
-                }
-            }
-        }
+        self.slots[slot] = code as u32 + 1;
+        self.words.push(words);
         self.texts.extend_from_slice(text);
         // a batch is cut long before 2 GiB of distinct text
         self.ends.push(self.texts.len() as i32);
-        self.place(u64::from(hash) << 32 | (code as u64 + 1));
+        if self.len() * 2 > self.slots.len() {
+            self.grow();
+        }
         code as i32
     }
 
-    fn place(&mut self, found: u64) {
-        let mask = self.slots.len() - 1;
-        let mut slot = (found >> 32) as usize & mask;
-        while self.slots[slot] != 0 {
-            slot = (slot + 1) & mask;
+    fn grow(&mut self) {
+        let mask = self.slots.len() * 4 - 1;
+        let mut slots = vec![0; mask + 1];
+        for code in 0..self.len() {
+            let hash = self.words[code].hash(self.text(code as i32));
+            let mut slot = hash as usize & mask;
+            while slots[slot] != 0 {
+                slot = (slot + 1) & mask;
+            }
+            slots[slot] = code as u32 + 1;
         }
-        self.slots[slot] = found;
+        self.slots = slots;
     }
 }
 
@@ -300,6 +392,13 @@ impl Symbols {
     #[inline]
     pub fn code(&mut self, text: &[u8]) -> i32 {
         self.dictionary.code(text)
+    }
+
+    /// The same as [`Symbols::set`], by [`Dictionary::code_padded`].
+    #[inline]
+    pub fn set_padded(&mut self, row: usize, bytes: &[u8], start: usize, length: usize) {
+        let code = self.dictionary.code_padded(bytes, start, length);
+        self.set_code(row, code);
     }
 
     /// Gives a row the text of a code that [`Symbols::code`] made.
@@ -372,30 +471,10 @@ impl Symbols {
     }
 }
 
-/// Mixes eight bytes at a time; short texts of few distinct values are what it is for.
-#[inline]
-fn hash(text: &[u8]) -> u32 {
-    const K: u64 = 0x9e37_79b9_7f4a_7c15;
-    let load = |at: usize| u64::from_le_bytes(text[at..at + 8].try_into().expect("eight bytes"));
-    let length = text.len();
-    let mut state = (length as u64).wrapping_mul(K);
-    if length >= 8 {
-        let mut at = 0;
-        while at + 8 < length {
-            state = (state ^ load(at)).wrapping_mul(K);
-            state ^= state >> 29;
-            at += 8;
-        }
-        state = (state ^ load(length - 8)).wrapping_mul(K);
-    } else if length >= 4 {
-        let head = u32::from_le_bytes(text[..4].try_into().expect("four bytes"));
-        let tail = u32::from_le_bytes(text[length - 4..].try_into().expect("four bytes"));
-        state = (state ^ (u64::from(head) << 32 | u64::from(tail))).wrapping_mul(K);
-    } else if length > 0 {
-        let word = u64::from(text[0]) | u64::from(text[length / 2]) << 8 | u64::from(text[length - 1]) << 16;
-        state = (state ^ word).wrapping_mul(K);
-    }
-    (state ^ state >> 32).wrapping_mul(K).rotate_left(32) as u32
+/// Zeros, shared by all columns of a batch that have no value: many tables have columns that most logs leave out.
+fn zeros(bytes: usize) -> Buffer {
+    static ZEROS: LazyLock<Buffer> = LazyLock::new(|| MutableBuffer::from_len_zeroed(1 << 20).into());
+    if bytes <= ZEROS.len() { ZEROS.slice_with_length(0, bytes) } else { MutableBuffer::from_len_zeroed(bytes).into() }
 }
 
 /// A column of numbers: `Int64`, `Float64`, or timestamps in microseconds.

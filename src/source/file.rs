@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
-use std::io::{self, Seek};
+use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -311,7 +311,10 @@ fn open(file: &File) -> io::Result<(Input, Option<fs::File>)> {
         return Ok((Input::Stream(Box::new(io::stdin())), None));
     }
     if file.bytes <= WHOLE_BYTES_MAX {
-        return Ok((Input::Bytes(Bytes::from(fs::read(&file.path)?)), None));
+        // with room for the padding, so that a file that is not compressed is parsed where it was read to
+        let mut bytes = Vec::with_capacity(file.bytes as usize + decode::PADDING + 1);
+        fs::File::open(&file.path)?.read_to_end(&mut bytes)?;
+        return Ok((Input::Bytes(Bytes::from(bytes)), None));
     }
     let handle = fs::File::open(&file.path)?;
     let watched = handle.try_clone()?;

@@ -6,9 +6,9 @@ use arrow::array::{ArrayRef, ListArray, RecordBatch, StructArray};
 use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::DataType;
 
-use super::plan::{Action, Field, Key, Plan};
+use super::plan::{Action, Field, Key, Node, Plan};
 use super::scalar::{self, Clockwork};
-use super::walk::{Cursor, Stop};
+use super::walk::{Cursor, NO_COLON, NO_KEY, Stop};
 use crate::logs::build::{Arena, Flags, Numbers, Place, Symbols, Valid, Views};
 use crate::table::Batch;
 
@@ -25,9 +25,9 @@ pub struct Fill {
     times: Vec<Numbers<i64>>,
     structs: Vec<Valid>,
     lists: Vec<Items>,
-    /// For each node and key (0 for the beginning of the object): the key that came next last time. AWS writes
-    /// the keys of a record in one order, so the guess is nearly always right.
-    next: Vec<Vec<u16>>,
+    /// For each node and key (0 for the beginning of the object), from [`Node::first`] on: the key that came next last
+    /// time. AWS writes the keys of a record in one order, so the guess is nearly always right.
+    next: Vec<u16>,
     clock: Clockwork,
     /// Members of the row's `unmapped` object, with commas between.
     unmapped: Vec<u8>,
@@ -98,7 +98,7 @@ impl Fill {
             times: many(sizes.times),
             structs: many(sizes.structs),
             lists: many(sizes.lists),
-            next: plan.nodes.iter().map(|node| (0..=node.keys.len() as u16).collect()).collect(),
+            next: plan.nodes.iter().flat_map(|node| 0..=node.keys.len() as u16).collect(),
             clock: Clockwork::default(),
             unmapped: Vec::new(),
             homes: [home(0, &plan.accounts), home(1, &plan.regions)],
@@ -189,21 +189,25 @@ impl Fill {
     }
 
     fn object(&mut self, cursor: &mut Cursor<'_>, node: usize, row: usize) -> Result<(), Stop> {
-        let plan = self.plan;
-        let keys = &plan.nodes[node].keys;
-        let mut last = 0;
+        let plan: &'static Plan = self.plan;
+        let Node { keys, first, .. } = &plan.nodes[node];
+        let mut last = *first;
         if !cursor.enter()? {
             return Ok(());
         }
+        let bytes = cursor.bytes();
         loop {
-            let start = cursor.key_start()?;
+            let [key, colon, value, behind] = cursor.member()?;
+            if bytes[key] != b'"' {
+                return Err(Stop::Damaged(NO_KEY));
+            }
             // the key that came next last time, then the others in turn
-            let guess = usize::from(self.next[node][last]);
+            let guess = usize::from(self.next[last]);
             let slot = match keys.get(guess) {
-                Some(key) if cursor.key_is(start, key) => guess,
-                _ => match find(cursor, start, keys, guess) {
+                Some(known) if cursor.key_is(key + 1, known) => guess,
+                _ => match find(cursor, key + 1, keys, guess) {
                     Some(slot) => {
-                        self.next[node][last] = slot as u16;
+                        self.next[last] = slot as u16;
                         slot
                     }
                     None => {
@@ -215,10 +219,28 @@ impl Fill {
                     }
                 },
             };
-            last = slot + 1;
-            cursor.go_to_value()?;
-            let value = cursor.here()?;
-            if !self.value(cursor, keys[slot].action, row)? {
+            last = first + slot + 1;
+            if bytes[colon] != b':' {
+                return Err(Stop::Damaged(NO_COLON));
+            }
+            let (start, end) = (value + 1, behind - 1);
+            // nearly all values are strings, and have no white space behind them
+            let string = bytes[value] == b'"' && bytes[end] == b'"' && start <= end;
+            cursor.go(cursor.at() + 2);
+            let fits = match keys[slot].action {
+                Action::Text(builder) if string && !cursor.has_backslash(start, end) => {
+                    self.text(cursor, builder, row, start, end);
+                    cursor.settle(cursor.at() + 1, behind);
+                    true
+                }
+                Action::Symbol(builder) if string && !cursor.has_backslash(start, end) => {
+                    self.symbols[builder].set_padded(row, bytes, start, end - start);
+                    cursor.settle(cursor.at() + 1, behind);
+                    true
+                }
+                action => self.value(cursor, action, row)?,
+            };
+            if !fits {
                 self.keep_unmapped(cursor, node, &keys[slot].name, value);
             }
             if !cursor.more_members()? {
@@ -270,7 +292,6 @@ impl Fill {
 
     /// Reads the value at the cursor into its column. False when it does not fit there; the cursor is behind the
     /// value in any case.
-    #[inline]
     fn value(&mut self, cursor: &mut Cursor<'_>, action: Action, row: usize) -> Result<bool, Stop> {
         match action {
             Action::Text(builder) => {
@@ -291,13 +312,8 @@ impl Fill {
             }
             Action::Symbol(builder) => {
                 if cursor.byte()? == b'"' {
-                    let string = cursor.string()?;
-                    if !string.escaped {
-                        self.symbols[builder].set(row, &cursor.bytes()[string.start..string.end]);
-                    } else {
-                        let text = string.unescaped(cursor)?;
-                        self.symbols[builder].set(row, &text);
-                    }
+                    let text = cursor.string()?.unescaped(cursor)?;
+                    self.symbols[builder].set(row, &text);
                     return Ok(true);
                 }
                 let (start, end) = cursor.skip()?;
@@ -421,7 +437,7 @@ impl Fill {
     }
 
     /// Text as it stands in the input.
-    #[inline]
+    #[inline(always)]
     fn text(&mut self, cursor: &Cursor<'_>, builder: usize, row: usize, start: usize, end: usize) {
         let place = Place { buffer: self.arena.next(), start: start as u32, length: (end - start) as u32 };
         self.texts[builder].set(row, cursor.bytes(), place);

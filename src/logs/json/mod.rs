@@ -58,8 +58,8 @@ pub struct Parser<'a> {
 
 struct Open {
     fill: Fill,
-    /// It has texts in the input buffer being read.
-    used: bool,
+    /// Rows that were taken from the input buffer being read, which then has their texts.
+    taken: u64,
 }
 
 /// A JSON text that stood as a string inside another.
@@ -151,18 +151,17 @@ impl<'a> Parser<'a> {
                 continue;
             }
             let last = window.end == end;
-            if window.unclean && last && ends_inside_string(&padded[at..end]) {
+            if window.short && last && ends_inside_string(&padded[at..end]) {
                 // close the string, so that the index has the last block too
                 padded.push(0);
                 padded[end] = b'"';
                 window = indexer.index(&mut padded, at, end + 1);
-                window.unclean = true;
                 padded[end] = 0;
             }
-            let mut cursor = Cursor::new(&padded, window.start, indexer.places(), window.unclean);
+            let mut cursor = Cursor::new(&padded, indexer.places(), window.unclean);
             match self.window(&mut cursor, end, &mut frames, damaged, around) {
                 // a window that ends inside a string may lack the beginning of the record around it
-                Next::All(behind) if window.unclean && !last => {
+                Next::All(behind) if window.short && !last => {
                     size = if behind > at { WINDOW.min(size * 2) } else { size * 2 };
                     at = behind.max(at);
                 }
@@ -214,7 +213,7 @@ impl<'a> Parser<'a> {
             }
             let at = cursor.at();
             let step = match bytes[here] {
-                b'{' if self.enter_wrapper(cursor) => {
+                b'{' if may_be_wrapper(bytes, here) && self.enter_wrapper(cursor) => {
                     frames.extend([Frame::Wrapper, Frame::Array]);
                     Ok(())
                 }
@@ -301,7 +300,7 @@ impl<'a> Parser<'a> {
     /// Keeps the row that was read into `open`.
     #[inline]
     fn take(&mut self, open: usize, around: &Around<'_>) {
-        let Open { fill, used } = &mut self.fills[open];
+        let Open { fill, taken } = &mut self.fills[open];
         let context = around.context.map(|context| &**context);
         let account = around.origin.account.as_deref().or(context.and_then(|context| context.account.as_deref()));
         let region = around.origin.region.as_deref().or(context.and_then(|context| context.region.as_deref()));
@@ -311,8 +310,7 @@ impl<'a> Parser<'a> {
             time: context.and_then(|context| context.time).map(|Timestamp(micros)| micros),
             reported_by: context.and_then(|context| context.reported_by),
         });
-        *used = true;
-        self.counts.of(fill.plan.table.name).records += 1;
+        *taken += 1;
     }
 
     /// The open batch of a table.
@@ -321,7 +319,7 @@ impl<'a> Parser<'a> {
             return open;
         }
         let plan = plan(table);
-        self.fills.push(Open { fill: Fill::new(plan), used: false });
+        self.fills.push(Open { fill: Fill::new(plan), taken: 0 });
         self.fills.len() - 1
     }
 
@@ -349,12 +347,14 @@ impl<'a> Parser<'a> {
 
     /// Gives the input buffer to the batches that point into it, and cuts the batches that are full.
     fn keep(&mut self, padded: Vec<u8>) {
-        if !self.fills.iter().any(|open| open.used) {
+        if self.fills.iter().all(|open| open.taken == 0) {
             return;
         }
         let buffer = Buffer::from_vec(padded);
         for open in &mut self.fills {
-            if std::mem::take(&mut open.used) {
+            let taken = std::mem::take(&mut open.taken);
+            if taken > 0 {
+                self.counts.of(open.fill.plan.table.name).records += taken;
                 open.fill.arena.keep(buffer.clone());
                 if open.fill.rows >= ROWS_MAX || open.fill.arena.bytes() >= BYTES_MAX {
                     let plan = open.fill.plan;
@@ -421,6 +421,11 @@ fn skip_member(cursor: &mut Cursor<'_>) -> Result<(), Stop> {
         cursor.go(at);
     }
     member.map(|_| ())
+}
+
+/// Whether the object may begin with `Records`, by a look at the first letter of its first key.
+fn may_be_wrapper(bytes: &[u8], object: usize) -> bool {
+    !matches!(bytes.get(object + 1..object + 3), Some([b'"', letter]) if !matches!(letter, b'R' | b'r'))
 }
 
 /// Whether the bytes, which begin outside strings, end inside one.

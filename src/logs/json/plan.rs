@@ -46,15 +46,17 @@ pub struct Sizes {
 /// An object whose keys are known.
 pub struct Node {
     pub keys: Vec<Key>,
+    /// Keys of the nodes before it, and one more for each of these nodes.
+    pub first: usize,
     /// Dotted path with a dot at its end, for `unmapped`; empty for the record.
     pub path: String,
 }
 
 pub struct Key {
     pub name: Box<[u8]>,
-    /// The first 16 bytes of the key and its closing quote, and which of them count.
-    pub want: u128,
-    pub mask: u128,
+    /// The first 32 bytes of the key and its closing quote, and which of them count.
+    pub want: [u128; 2],
+    pub mask: [u128; 2],
     pub action: Action,
 }
 
@@ -93,7 +95,7 @@ impl Plan {
     pub fn new(table: &'static Table) -> Plan {
         let mut plan = Plan {
             table,
-            nodes: vec![Node { keys: Vec::new(), path: String::new() }],
+            nodes: vec![Node { keys: Vec::new(), first: 0, path: String::new() }],
             fields: Vec::new(),
             sizes: Sizes::default(),
             time: None,
@@ -126,6 +128,11 @@ impl Plan {
             _ => None,
         };
         plan.common = plan.find("eventname").zip(plan.find("eventsource")).map(|(name, source)| [name, source]);
+        let mut first = 0;
+        for node in &mut plan.nodes {
+            node.first = first;
+            first += node.keys.len() + 1;
+        }
         plan.unmapped = match plan.find("unmapped") {
             Some(Action::Json(builder)) => Some(builder),
             _ => None,
@@ -215,20 +222,24 @@ impl Plan {
 
     fn node(&mut self, parent: usize, column: &Column) -> usize {
         let path = format!("{}{}.", self.nodes[parent].path, column.path);
-        self.nodes.push(Node { keys: Vec::new(), path });
+        self.nodes.push(Node { keys: Vec::new(), first: 0, path });
         self.nodes.len() - 1
     }
 }
 
 impl Key {
     fn new(name: &str, action: Action) -> Key {
-        let mut head = [0; 16];
-        let mut mask = [0; 16];
-        for (at, &byte) in name.as_bytes().iter().chain(b"\"").take(16).enumerate() {
+        let mut head = [0; 32];
+        let mut mask = [0; 32];
+        for (at, &byte) in name.as_bytes().iter().chain(b"\"").take(32).enumerate() {
             head[at] = byte;
             mask[at] = 0xff;
         }
-        Key { name: name.as_bytes().into(), want: u128::from_le_bytes(head), mask: u128::from_le_bytes(mask), action }
+        let halves = |bytes: [u8; 32]| {
+            let half = |at: usize| u128::from_le_bytes(bytes[at..at + 16].try_into().expect("sixteen bytes"));
+            [half(0), half(16)]
+        };
+        Key { name: name.as_bytes().into(), want: halves(head), mask: halves(mask), action }
     }
 }
 

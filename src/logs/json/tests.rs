@@ -337,8 +337,8 @@ fn one_batch_spans_many_small_files() {
 
 #[test]
 fn a_long_stream_gives_the_same_rows_as_a_short_text() {
-    let events: Vec<String> = (0..9_000).map(event).collect();
-    let expected: Vec<String> = (0..9_000).map(|n| format!("id-{n}")).collect();
+    let events: Vec<String> = (0..16_000).map(event).collect();
+    let expected: Vec<String> = (0..16_000).map(|n| format!("id-{n}")).collect();
     for text in [
         format!(r#"{{"Records":[{}]}}"#, events.join(",")),
         format!(r#"{{"a":[1],"Records":[{}],"b":{{"c":[]}}}}"#, events.join(",")),

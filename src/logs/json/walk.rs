@@ -8,6 +8,11 @@ use super::scalar;
 /// Objects and arrays nested deeper than this make a record damaged.
 pub const DEPTH_MAX: u32 = 128;
 
+const AFTER_MEMBER: &str = "a member of an object is followed by neither comma nor brace";
+const AFTER_ITEM: &str = "an item of an array is followed by neither comma nor bracket";
+pub const NO_KEY: &str = "a key of an object is no string";
+pub const NO_COLON: &str = "a key of an object is not followed by a colon";
+
 /// Why a walk ended before its value did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
@@ -20,7 +25,6 @@ pub enum Stop {
 /// Stands on a place of the index. Positions are those of `bytes`, the whole text.
 pub struct Cursor<'a> {
     bytes: &'a [u8],
-    base: usize,
     places: &'a [u32],
     at: usize,
     /// Behind the value that was read last.
@@ -54,9 +58,8 @@ impl Str {
 }
 
 impl<'a> Cursor<'a> {
-    /// `places` count from `base`.
-    pub fn new(bytes: &'a [u8], base: usize, places: &'a [u32], unclean: bool) -> Cursor<'a> {
-        Cursor { bytes, base, places, at: 0, ended: base, clear: 0, backslash: 0, unclean }
+    pub fn new(bytes: &'a [u8], places: &'a [u32], unclean: bool) -> Cursor<'a> {
+        Cursor { bytes, places, at: 0, ended: 0, clear: 0, backslash: 0, unclean }
     }
 
     pub fn bytes(&self) -> &'a [u8] {
@@ -85,7 +88,17 @@ impl<'a> Cursor<'a> {
     #[inline]
     fn position(&self, at: usize) -> Result<usize, Stop> {
         match self.places.get(at) {
-            Some(&place) => Ok(self.base + place as usize),
+            Some(&place) => Ok(place as usize),
+            None => Err(Stop::Short),
+        }
+    }
+
+    /// Positions of the place the cursor is on and the three after it: what a member has at least, which are its
+    /// key, its colon, the beginning of its value, and what follows it.
+    #[inline(always)]
+    pub fn member(&self) -> Result<[usize; 4], Stop> {
+        match self.places.get(self.at..).and_then(|places| places.first_chunk()) {
+            Some(places) => Ok(places.map(|place| place as usize)),
             None => Err(Stop::Short),
         }
     }
@@ -108,7 +121,7 @@ impl<'a> Cursor<'a> {
 
     /// Position behind all that was read.
     pub fn behind(&self) -> usize {
-        let place = self.at.checked_sub(1).map_or(0, |at| self.base + self.places[at] as usize + 1);
+        let place = self.at.checked_sub(1).map_or(0, |at| self.places[at] as usize + 1);
         place.max(self.ended)
     }
 
@@ -137,16 +150,16 @@ impl<'a> Cursor<'a> {
     /// Behind a member: to the next key, or out of the object.
     #[inline]
     pub fn more_members(&mut self) -> Result<bool, Stop> {
-        self.more(b'}', "a member of an object is followed by neither comma nor brace")
+        self.more(b'}', AFTER_MEMBER)
     }
 
     /// Behind an item: to the next item, or out of the array.
     #[inline]
     pub fn more_items(&mut self) -> Result<bool, Stop> {
-        self.more(b']', "an item of an array is followed by neither comma nor bracket")
+        self.more(b']', AFTER_ITEM)
     }
 
-    #[inline]
+    #[inline(always)]
     fn more(&mut self, close: u8, otherwise: &'static str) -> Result<bool, Stop> {
         let here = self.here()?;
         self.at += 1;
@@ -165,21 +178,23 @@ impl<'a> Cursor<'a> {
     #[inline]
     pub fn key_start(&self) -> Result<usize, Stop> {
         let here = self.here()?;
-        if self.bytes[here] == b'"' { Ok(here + 1) } else { Err(Stop::Damaged("a key of an object is no string")) }
+        if self.bytes[here] == b'"' { Ok(here + 1) } else { Err(Stop::Damaged(NO_KEY)) }
     }
 
     /// True when the key that begins at `start` is written exactly as `key`.
-    #[inline]
+    #[inline(always)]
     pub fn key_is(&self, start: usize, key: &Key) -> bool {
-        let Some(head) = self.bytes.get(start..start + 16) else { return false };
-        let head = u128::from_le_bytes(head.try_into().expect("sixteen bytes"));
-        if head & key.mask != key.want {
+        let Some(head) = self.bytes.get(start..start + 32) else { return false };
+        let half = |at: usize| u128::from_le_bytes(head[at..at + 16].try_into().expect("sixteen bytes"));
+        if half(0) & key.mask[0] != key.want[0] {
             return false;
         }
         let length = key.name.len();
         length < 16
-            || (self.bytes.get(start + 16..start + length) == Some(&key.name[16..])
-                && self.bytes.get(start + length) == Some(&b'"'))
+            || half(16) & key.mask[1] == key.want[1]
+                && (length < 32
+                    || (self.bytes.get(start + 32..start + length) == Some(&key.name[32..])
+                        && self.bytes.get(start + length) == Some(&b'"')))
     }
 
     /// From a key to its value.
@@ -191,37 +206,52 @@ impl<'a> Cursor<'a> {
 
     #[inline]
     pub fn colon(&mut self) -> Result<(), Stop> {
-        if self.take()? == b':' { Ok(()) } else { Err(Stop::Damaged("a key of an object is not followed by a colon")) }
+        if self.take()? == b':' { Ok(()) } else { Err(Stop::Damaged(NO_COLON)) }
     }
 
     /// Over the string at the cursor.
-    #[inline]
+    #[inline(always)]
     pub fn string(&mut self) -> Result<Str, Stop> {
         let start = self.here()? + 1;
         // the index has no closing quotes: it is the last byte before the next place that is no white space
         let mut end = self.position(self.at + 1)? - 1;
-        while self.bytes[end] != b'"' {
-            if end <= start || !matches!(self.bytes[end], b' ' | b'\n' | b'\r' | b'\t') {
-                return Err(Stop::Damaged("a string is not closed"));
-            }
-            end -= 1;
-        }
-        if end < start {
-            return Err(Stop::Damaged("a string is not closed"));
+        if self.bytes[end] != b'"' || end < start {
+            end = self.closing_quote(start, end)?;
         }
         self.at += 1;
         self.ended = end + 1;
+        Ok(Str { start, end, escaped: self.has_backslash(start, end) })
+    }
+
+    /// Whether there is a backslash between two positions; the one asked for last is seldom far away.
+    #[inline(always)]
+    pub fn has_backslash(&mut self, start: usize, end: usize) -> bool {
+        if start < self.clear || self.backslash < start {
+            self.find_backslash(start);
+        }
+        self.backslash < end
+    }
+
+    #[cold]
+    fn closing_quote(&self, start: usize, mut end: usize) -> Result<usize, Stop> {
+        while end > start && matches!(self.bytes[end], b' ' | b'\n' | b'\r' | b'\t') {
+            end -= 1;
+        }
+        if end >= start && self.bytes[end] == b'"' { Ok(end) } else { Err(Stop::Damaged("a string is not closed")) }
+    }
+
+    /// Finds the first backslash at `start` or later.
+    #[inline(never)]
+    fn find_backslash(&mut self, start: usize) {
         if start < self.clear {
             // strings before the last one are read again: only what was not searched is
             if let Some(found) = memchr::memchr(b'\\', &self.bytes[start..self.clear]) {
                 self.backslash = start + found;
             }
-            self.clear = start;
-        } else if self.backslash < start {
+        } else {
             self.backslash = memchr::memchr(b'\\', &self.bytes[start..]).map_or(usize::MAX, |found| start + found);
-            self.clear = start;
         }
-        Ok(Str { start, end, escaped: self.backslash < end })
+        self.clear = start;
     }
 
     /// Over the value at the cursor, whatever it is: where it stands.
@@ -257,51 +287,80 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// Over the object or array at the cursor. Most tokens of a log are read here, so it goes along the index by itself.
     fn skip_nested(&mut self) -> Result<(), Stop> {
-        // one bit for each open bracket: 1 for an object
+        let (bytes, places) = (self.bytes, self.places);
+        let mut at = self.at;
+        let byte_at = |at: usize| match places.get(at) {
+            Some(&place) => Ok(bytes[place as usize]),
+            None => Err(Stop::Short),
+        };
+        // one bit for each open bracket, the last one lowest: 1 for an object
         let mut kinds = 0u128;
         let mut depth = 0;
-        loop {
-            let here = self.here()?;
-            let byte = self.bytes[here];
+        'value: loop {
+            let byte = byte_at(at)?;
             match byte {
+                b'"' => at += 1,
                 b'{' | b'[' => {
                     if depth == DEPTH_MAX {
                         return Err(Stop::Damaged("nested too deeply"));
                     }
-                    if self.enter()? {
-                        depth += 1;
-                        kinds = kinds << 1 | u128::from(byte == b'{');
+                    at += 1;
+                    depth += 1;
+                    kinds = kinds << 1 | u128::from(byte == b'{');
+                    let first = byte_at(at)?;
+                    // in ASCII the closing bracket is two after the opening one, for both kinds
+                    if first == byte + 2 {
+                        at += 1;
+                        depth -= 1;
+                        kinds >>= 1;
+                    } else {
                         if byte == b'{' {
-                            self.key_start()?;
-                            self.go_to_value()?;
+                            at = Self::behind_key(at, &byte_at)?;
                         }
-                        continue;
+                        continue 'value;
                     }
                 }
-                b'"' => self.at += 1,
                 _ => {
-                    self.scalar_end(here)?;
-                    self.at += 1;
+                    self.at = at;
+                    self.scalar_end(places[at] as usize)?;
+                    at += 1;
                 }
             }
             // behind a value
-            loop {
-                if depth == 0 {
-                    return Ok(());
-                }
+            while depth > 0 {
+                let byte = byte_at(at)?;
+                at += 1;
                 let object = kinds & 1 == 1;
-                if if object { self.more_members()? } else { self.more_items()? } {
+                if byte == b',' {
                     if object {
-                        self.key_start()?;
-                        self.go_to_value()?;
+                        at = Self::behind_key(at, &byte_at)?;
                     }
-                    break;
+                    continue 'value;
+                }
+                if byte != if object { b'}' } else { b']' } {
+                    return Err(Stop::Damaged(if object { AFTER_MEMBER } else { AFTER_ITEM }));
                 }
                 depth -= 1;
                 kinds >>= 1;
             }
+            self.at = at;
+            self.ended = places[at - 1] as usize + 1;
+            return Ok(());
         }
+    }
+
+    /// The place behind a key and its colon.
+    #[inline(always)]
+    fn behind_key(at: usize, byte_at: &impl Fn(usize) -> Result<u8, Stop>) -> Result<usize, Stop> {
+        if byte_at(at)? != b'"' {
+            return Err(Stop::Damaged(NO_KEY));
+        }
+        if byte_at(at + 1)? != b':' {
+            return Err(Stop::Damaged(NO_COLON));
+        }
+        Ok(at + 2)
     }
 
     #[inline]

@@ -69,7 +69,7 @@ impl<'a> Column<'a> {
                     let head = Sixteen::of(bytes, start, length);
                     let same = head == known && (length <= 16 || bytes[start..end] == bytes[last.0..last.1]);
                     if !same {
-                        last_code = dictionary.code(&bytes[start..end]);
+                        last_code = dictionary.code_padded(bytes, start, length);
                         (last, known) = ((start, end), head);
                     }
                     *code = last_code;
