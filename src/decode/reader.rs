@@ -49,7 +49,7 @@ enum State {
 
 /// What the text of an object is made of.
 enum Kind {
-    Json(Cutter),
+    Json(Box<Cutter>),
     Lines { shape: Shape, format: Option<Arc<str>> },
 }
 
@@ -270,8 +270,8 @@ impl Reader {
         let blank = text[bom..].iter().take_while(|byte| byte.is_ascii_whitespace() || **byte == 0).count();
         let head = &text[bom + blank..];
         match head.first() {
-            None => return Some(Kind::Json(Cutter::default())),
-            Some(b'{' | b'[') => return Some(Kind::Json(Cutter::default())),
+            None => return Some(Kind::Json(Box::default())),
+            Some(b'{' | b'[') => return Some(Kind::Json(Box::default())),
             Some(_) => {}
         }
         let Some(shape) = (self.options.recognize.text)(head, &self.options) else {
