@@ -21,3 +21,9 @@ docs:
 # licences and advisories of the dependencies (needs cargo-deny)
 deny:
     cargo deny check licenses bans sources
+
+# fuzz everything that reads bytes, five minutes for each target (needs cargo-fuzz; tests/fuzz/README.md)
+fuzz:
+    tests/fuzz/seeds.sh
+    for target in decode cloudtrail_json glue_job_run vpc_flow glue_log inflate; do \
+      RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir tests/fuzz --sanitizer none $target -- -max_len=8192 -max_total_time=300 || exit 1; done

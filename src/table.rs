@@ -233,6 +233,8 @@ impl Reject {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -255,5 +257,32 @@ mod tests {
         check("AWSLogs/111122223333/Config/ConfigWritabilityCheckFile", both.0, None);
         check("logs/111122223333/CloudTrail/us-east-1/x", None, None);
         check("-", None, None);
+    }
+
+    proptest! {
+        #[test]
+        fn what_a_name_says_stands_in_it(name in "([a-z0-9./\\\\=_-]|AWSLogs/|aws-account-id=|aws-region=|[0-9]{12}|us-east-1|é){0,12}") {
+            let origin = Origin::from_name(&name);
+            prop_assert_eq!(&origin.name, &name);
+            for said in [&origin.account, &origin.region].into_iter().flatten() {
+                prop_assert!(!said.is_empty() && name.contains(said.as_str()), "{}", said);
+            }
+            // nothing but a delivery path or a file's own name says where it came from
+            let hive = name.contains("aws-account-id=");
+            prop_assert!(hive || origin.account.is_none_or(|account| account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit())));
+        }
+
+        #[test]
+        fn a_delivery_path_is_read_wherever_it_stands(
+            before in "([a-z0-9-]{1,9}/){0,3}",
+            organization in prop::option::of("o-[a-z0-9]{10}"),
+            account in "[0-9]{12}",
+            region in "(us|eu|ap|cn)-(gov-)?(east|west)-[1-9]",
+        ) {
+            let organization = organization.map_or_else(String::new, |id| format!("{id}/"));
+            let name = format!("{before}AWSLogs/{organization}{account}/vpcflowlogs/{region}/2024/08/01/x.log.gz");
+            let origin = Origin::from_name(&name);
+            prop_assert_eq!((origin.account, origin.region), (Some(account), Some(region)));
+        }
     }
 }

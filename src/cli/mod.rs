@@ -93,7 +93,7 @@ pub fn main() -> ExitCode {
     if output::is_closed_pipe(&error) {
         return ExitCode::SUCCESS;
     }
-    eprintln!("weir: {error:#}");
+    output::say(format_args!("weir: {error:#}"));
     ExitCode::from(code)
 }
 

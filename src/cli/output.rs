@@ -57,6 +57,22 @@ pub fn look(name: &str) -> Look {
     Look { width, color }
 }
 
+/// A message on standard error. When nobody reads it, there is nobody to tell.
+pub fn say(message: impl std::fmt::Display) {
+    let _ = writeln!(io::stderr(), "{message}");
+}
+
+/// A result in which it is no failure that the reader of our output has gone.
+///
+/// # Errors
+/// All others.
+pub fn unless_closed(result: anyhow::Result<()>) -> anyhow::Result<()> {
+    match result {
+        Err(error) if is_closed_pipe(&error) => Ok(()),
+        result => result,
+    }
+}
+
 /// True when the reader of our output, such as `head`, has gone: that is no failure.
 pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error

@@ -110,7 +110,10 @@ pub fn run(flags: Run) -> Result<ExitCode, Failure> {
     if !flags.follow {
         match &flags.explain {
             Some(id) => explain(&outcome.findings, id)?,
-            None => write_findings(&flags.findings, format, &outcome.findings).or_output()?,
+            // when nobody reads the findings, the summary and the exit code still tell
+            None => {
+                output::unless_closed(write_findings(&flags.findings, format, &outcome.findings)).or_output()?;
+            }
         }
     }
     if let Some(name) = &flags.summary {
@@ -120,7 +123,8 @@ pub fn run(flags: Run) -> Result<ExitCode, Failure> {
     }
     if flags.summary.as_deref() != Some("-") {
         let mut out = anstream::stderr().lock();
-        writeln!(out).and_then(|()| outcome.summary.show(&mut out)).or_output()?;
+        let shown = writeln!(out).and_then(|()| outcome.summary.show(&mut out));
+        output::unless_closed(shown.map_err(Into::into)).or_output()?;
     }
     Ok(verdict(&outcome, flags.fail_on))
 }
@@ -239,7 +243,7 @@ fn detector(rules: Option<&str>) -> Result<Detector, Failure> {
     let (detector, uncompiled) = Detector::new(logs::TABLES, parsed);
     refused.extend(uncompiled);
     for error in refused {
-        eprintln!("weir: rule left out: {error}");
+        output::say(format_args!("weir: rule left out: {error}"));
     }
     Ok(detector)
 }
@@ -268,7 +272,7 @@ async fn stop_on_signal(stop: CancellationToken) {
         }
     };
     next().await;
-    eprintln!("\nweir: stopping after what has been read; again to stop at once");
+    output::say("\nweir: stopping after what has been read; again to stop at once");
     stop.cancel();
     let code = next().await;
     std::process::exit(code);

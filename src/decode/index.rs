@@ -9,7 +9,7 @@
 //! as fast as simd-json's, which has none for them, and knows at the end of a window whether a string is open. All
 //! others run simd-json's. It has no call for the first stage alone, but keeps the index when the second stage
 //! fails, so we make that fail at once, on a comma in front of the first value. Where both can run they find the
-//! same places (`the_places_are_those_of_simd_json`, and the fuzz target `index`).
+//! same places (`the_places_are_those_of_simd_json`).
 
 use simd_json::{Buffers, ErrorType, Tape};
 

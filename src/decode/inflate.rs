@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::PADDING;
+use super::gzip::Gzip;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compression {
@@ -117,7 +118,7 @@ impl Stream {
         let taken = Arc::new(Taken::default());
         let source = Counted { inner: source, taken: taken.clone() };
         let inner: Box<dyn Read + Send> = match compression {
-            Compression::Gzip => Box::new(flate2::read::MultiGzDecoder::new(source)),
+            Compression::Gzip => Box::new(Gzip::new(source)),
             Compression::Zstd => Box::new(zstd::stream::read::Decoder::new(source)?),
             Compression::None => Box::new(source),
         };
@@ -207,6 +208,29 @@ mod tests {
         let (out, why) = stream([&whole[..], b"rubbish behind the end"].concat(), WIDE);
         assert_eq!(out, text);
         assert!(why.starts_with("the compressed data is damaged"), "{why}");
+    }
+
+    #[test]
+    fn damage_in_the_middle_keeps_what_came_before_it_however_much_is_asked_for() {
+        let text: Vec<u8> =
+            (0..200_000u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_string().into_bytes()).collect();
+        let mut damaged = gzip(&text);
+        let middle = damaged.len() / 2;
+        damaged[middle..middle + 40].fill(0xff);
+        let ask = |count: usize| {
+            let mut stream = Stream::new(Box::new(io::Cursor::new(damaged.clone())), Compression::Gzip, WIDE).unwrap();
+            let mut out = Vec::new();
+            loop {
+                match stream.fill(&mut out, count).unwrap() {
+                    Filled::More => {}
+                    Filled::End => panic!("it is damaged"),
+                    Filled::Broken(_) => return out,
+                }
+            }
+        };
+        let by_one = ask(1);
+        assert!(by_one.len() > text.len() * 2 / 5, "{} of {}", by_one.len(), text.len());
+        assert_eq!(ask(2 << 20).len(), by_one.len());
     }
 
     #[test]

@@ -2,8 +2,11 @@
 
 pub mod cut;
 pub mod index;
+mod gzip;
 pub mod inflate;
 pub mod reader;
+#[cfg(test)]
+mod tests;
 
 pub use self::reader::{Reader, open};
 

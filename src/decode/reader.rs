@@ -151,6 +151,11 @@ impl Reader {
         &mut self,
         opened: Result<ParquetRecordBatchReaderBuilder<T>, ParquetError>,
     ) -> Result<(), ParquetError> {
+        if let Some(table) = self.options.table
+            && table.name != self.options.recognize.parquet.name
+        {
+            return Err(ParquetError::General(format!("{} is not delivered as Parquet", table.name)));
+        }
         self.state = State::Parquet(Box::new(opened?.with_batch_size(PARQUET_ROWS).build()?));
         Ok(())
     }

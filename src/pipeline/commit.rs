@@ -1,6 +1,6 @@
 //! What makes a round permanent: one redb transaction with the positions, the archived objects and the stages' state.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use redb::{Database, DatabaseError, ReadableDatabase, TableDefinition};
@@ -25,6 +25,7 @@ pub struct Commit {
 /// The committed state of an archive; one process at a time holds it.
 pub struct State {
     database: Database,
+    path: PathBuf,
 }
 
 const STATE: TableDefinition<&str, &[u8]> = TableDefinition::new("state");
@@ -47,7 +48,7 @@ impl State {
     /// When another process has it, or it cannot be read or made.
     pub fn open(path: &Path) -> anyhow::Result<State> {
         match Database::create(path) {
-            Ok(database) => Ok(State { database }),
+            Ok(database) => Ok(State { database, path: path.to_owned() }),
             Err(DatabaseError::DatabaseAlreadyOpen) => {
                 bail!("another weir run is writing to this archive ({} is locked)", path.display())
             }
@@ -99,15 +100,19 @@ impl State {
             objects: commit.objects.clone(),
             journal_bytes: commit.journal_bytes,
         };
-        let manifest = serde_json::to_vec(&manifest).context("writing the archive's state")?;
-        let write = self.database.begin_write().context("writing the archive's state")?;
-        {
-            let mut table = write.open_table(STATE).context("writing the archive's state")?;
-            for (key, value) in [("manifest", &manifest), ("detector", &commit.detector), ("triage", &commit.triage)] {
-                table.insert(key, value.as_slice()).context("writing the archive's state")?;
+        let write = || -> anyhow::Result<()> {
+            let manifest = serde_json::to_vec(&manifest)?;
+            let write = self.database.begin_write()?;
+            {
+                let mut table = write.open_table(STATE)?;
+                let values = [("manifest", &manifest), ("detector", &commit.detector), ("triage", &commit.triage)];
+                for (key, value) in values {
+                    table.insert(key, value.as_slice())?;
+                }
             }
-        }
-        write.commit().context("writing the archive's state")
+            Ok(write.commit()?)
+        };
+        write().with_context(|| format!("writing the archive's state {}", self.path.display()))
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use rayon::prelude::*;
 use tokio::sync::mpsc;
-use tokio::time::timeout_at;
+use tokio::time::{sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::archive::Archive;
@@ -35,6 +35,9 @@ use tell::Told;
 const ROUND_BYTES_MAX: usize = 24 << 20;
 /// or this long after its first piece came, whichever is first.
 const ROUND_WAIT: Duration = Duration::from_secs(1);
+/// Once told to stop, readers get this long for the piece they are at. One that waits for standard input, or for a disk
+/// that does not answer, is left behind: what it has not given is not committed.
+const STOP_WAIT: Duration = Duration::from_secs(2);
 /// Records are parsed in groups of about this size: small enough to share among threads.
 pub const GROUP_BYTES: usize = 4 << 20;
 
@@ -90,7 +93,7 @@ pub async fn run(
     let mut working = tokio::task::spawn_blocking(move || anyhow::Ok(worker));
     loop {
         // while one round is worked on, the next is gathered: never more than two are in memory
-        let (round, ended) = gather(&mut events, follow).await;
+        let (round, ended) = gather(&mut events, follow, &stop).await;
         let mut worker = working.await.context("a turn panicked")??;
         working = tokio::task::spawn_blocking(move || worker.turn(round).map(|()| worker));
         if ended {
@@ -128,17 +131,19 @@ impl Round {
 /// Takes what comes until the round is full, has waited long enough, or the input ends (then also `true`).
 ///
 /// Following, it also ends after [`ROUND_WAIT`] with nothing, so that rows already read do not wait for new ones.
-async fn gather(events: &mut mpsc::Receiver<Event>, follow: bool) -> (Round, bool) {
+async fn gather(events: &mut mpsc::Receiver<Event>, follow: bool, stop: &CancellationToken) -> (Round, bool) {
     let mut round = Round::default();
     let mut cut = tokio::time::Instant::now() + ROUND_WAIT;
     while round.bytes < ROUND_BYTES_MAX {
         let waiting = follow || !round.pieces.is_empty();
-        let event = match waiting {
-            true => match timeout_at(cut, events.recv()).await {
-                Ok(event) => event,
-                Err(_) => return (round, false),
-            },
-            false => events.recv().await,
+        let event = tokio::select! {
+            biased;
+            event = events.recv() => event,
+            () = sleep_until(cut), if waiting => return (round, false),
+            () = async {
+                stop.cancelled().await;
+                sleep(STOP_WAIT).await;
+            } => return (round, true),
         };
         match event {
             None => return (round, true),

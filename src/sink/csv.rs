@@ -9,17 +9,26 @@ use crate::sink::json::Shown;
 /// When `out` cannot be written.
 pub fn write(findings: &[Finding], out: &mut dyn Write) -> io::Result<()> {
     let mut csv = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out);
-    csv.write_record(COLUMNS)?;
+    csv.write_record(COLUMNS).map_err(plain)?;
     for finding in findings {
-        let row = serde_json::to_value(Shown::from(finding))?;
-        csv.write_record(COLUMNS.iter().map(|&column| match &row[column] {
+        let shown = serde_json::to_value(Shown::from(finding))?;
+        let row = csv.write_record(COLUMNS.iter().map(|&column| match &shown[column] {
             serde_json::Value::Null => String::new(),
             serde_json::Value::String(text) => neutralized(text),
             serde_json::Value::Number(number) => number.to_string(),
             nested => neutralized(&nested.to_string()),
-        }))?;
+        }));
+        row.map_err(plain)?;
     }
     csv.flush()
+}
+
+/// The error of the output itself, by which a closed pipe is known.
+fn plain(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    }
 }
 
 const COLUMNS: &[&str] = &[

@@ -97,7 +97,7 @@ fn ordinary_traffic_raises_nothing_high() {
 }
 
 /// Many small files of ordinary and attack events, in a folder of their own.
-fn many_files(folder: &Path, copies: usize) {
+pub fn many_files(folder: &Path, copies: usize) {
     fs::create_dir_all(folder).unwrap();
     let sample = fs::read_to_string(repository(
         "tests/data/cloudtrail/account/218007301253_CloudTrail_us-east-1_20230710T1145Z_s7dpHbl38neqZbm2.json",
@@ -114,7 +114,8 @@ fn many_files(folder: &Path, copies: usize) {
     }
 }
 
-fn count(archive: &str, folder: &Path) -> (u64, u64) {
+/// Rows of `cloudtrail` in an archive, and how many different ids they have.
+pub fn count(archive: &str, folder: &Path) -> (u64, u64) {
     let output = weir(
         &[
             "sql",

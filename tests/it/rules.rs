@@ -1,4 +1,4 @@
-//! Every built-in rule compiles, its cases hold, and it has both kinds of case.
+//! Every built-in rule compiles, its cases hold, and it has enough of both kinds.
 
 use weir::detect::{cases, library};
 use weir::logs;
@@ -15,6 +15,9 @@ fn every_case_holds() {
     assert!(failures.is_empty(), "{failures:#?}");
 }
 
+/// Cases of a rule that stay silent: one that does not match, and the closest innocent look-alike.
+const SILENT_MIN: usize = 2;
+
 #[test]
 fn every_rule_has_cases_that_fire_and_cases_that_do_not() {
     let mut poor = Vec::new();
@@ -25,7 +28,7 @@ fn every_rule_has_cases_that_fire_and_cases_that_do_not() {
                 |line: &&str| serde_json::from_str::<serde_json::Value>(line).is_ok_and(|case| case["fires"] == fires);
             cases.lines().filter(of).count()
         };
-        if count(true) == 0 || count(false) == 0 {
+        if count(true) == 0 || count(false) < SILENT_MIN {
             poor.push(format!("{}: {} fire, {} do not", source.id, count(true), count(false)));
         }
     }

@@ -1,7 +1,11 @@
 //! What the tests share: running the program, and reading what it says.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
 
 pub fn weir(arguments: &[&str], folder: &Path) -> Output {
     Command::new(env!("CARGO_BIN_EXE_weir"))
@@ -10,6 +14,41 @@ pub fn weir(arguments: &[&str], folder: &Path) -> Output {
         .env("NO_COLOR", "1")
         .output()
         .expect("the program starts")
+}
+
+/// The program, still running. What it prints waits in pipes.
+pub fn start(arguments: &[&str], folder: &Path) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_weir"))
+        .args(arguments)
+        .current_dir(folder)
+        .env("NO_COLOR", "1")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts")
+}
+
+pub fn signal(child: &Child, signal: Signal) {
+    kill_process(pid(child), signal).expect("the program is there, at least as a zombie");
+}
+
+fn pid(child: &Child) -> Pid {
+    Pid::from_raw(child.id() as i32).expect("a process id is no zero")
+}
+
+/// What a program leaves that should end within `most`; it is killed and the test fails when it does not.
+pub fn ended(child: Child, most: Duration) -> Output {
+    let pid = pid(&child);
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || tell.send(child.wait_with_output()));
+    match told.recv_timeout(most) {
+        Ok(output) => output.expect("the program was waited for"),
+        Err(_) => {
+            kill_process(pid, Signal::KILL).ok();
+            panic!("the program still ran after {most:?}");
+        }
+    }
 }
 
 pub fn text(bytes: &[u8]) -> String {

@@ -308,5 +308,27 @@ mod tests {
             let (rows, counts) = read(&text, None, Vec::new());
             prop_assert_eq!(counts.of_table("glue_log"), (rows.num_rows() as u64, rows.num_rows() as u64, 0));
         }
+
+        #[test]
+        fn any_bytes_are_rows_and_keep_their_text(bytes in prop::collection::vec(any::<u8>(), 0..300), lines in "(INFO:a:b\n|[\\[\\]A-Z0-9:/ .-]{0,40}\n){0,6}") {
+            let first = b"24/05/01 12:00:01 INFO A: begins\n";
+            let text = [&first[..], lines.as_bytes(), &bytes].concat();
+            let records = Records {
+                table: &GLUE_LOG,
+                origin: Arc::new(Origin::default()),
+                offset: 0,
+                body: Body::Lines(Lines { text: Text::new(text.clone()), format: None, entries: Vec::new() }),
+                context: None,
+            };
+            let (mut rejects, mut counts) = (Vec::new(), Counts::default());
+            let batches = batches(vec![records], &mut rejects, &mut counts);
+            let rows = &batches[0].rows;
+            prop_assert_eq!(counts.of_table("glue_log"), (rows.num_rows() as u64, rows.num_rows() as u64, 0));
+            rows.columns().iter().for_each(|column| column.to_data().validate_full().unwrap());
+            // what is not UTF-8 stands there as `?`, and no character that is gets lost but those of prefixes
+            let messages: String = texts(rows, "message").into_iter().flatten().collect();
+            let kept = messages.bytes().filter(u8::is_ascii_lowercase).count();
+            prop_assert!(kept >= bytes.iter().filter(|byte| byte.is_ascii_lowercase()).count().saturating_sub(60), "{:?}", messages);
+        }
     }
 }

@@ -175,6 +175,8 @@ pub fn escape_controls(json: &[u8], out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -237,5 +239,46 @@ mod tests {
         let mut out = Vec::new();
         escape_controls(b"{\n\"a\":\"x\ty\\\"\x01\"}", &mut out);
         assert_eq!(out, b"{\n\"a\":\"x\\u0009y\\\"\\u0001\"}");
+    }
+
+    proptest! {
+        #[test]
+        fn any_string_means_what_serde_json_says(inside in r#"([a-z0é😀/]|\\[\\"/bfnrtx]|\\u[0-9a-fA-F]{4}|\\ud83d\\ude0[0-9]|\\u12){0,12}\\?"#) {
+            let mut out = Vec::new();
+            let done = unescape(inside.as_bytes(), &mut out).map(|()| String::from_utf8(out).unwrap());
+            match serde_json::from_str::<String>(&format!("\"{inside}\"")) {
+                Ok(expected) => prop_assert_eq!(done, Some(expected)),
+                // the one thing that we take and JSON does not
+                Err(error) if ["surrogate", "unexpected end of hex"].iter().any(|half| error.to_string().contains(half)) => {
+                    prop_assert!(done.is_none_or(|text| text.contains(char::REPLACEMENT_CHARACTER)))
+                }
+                // an open escape at the end takes the quote with it
+                Err(_) => prop_assert!(done.is_none(), "{:?}", done),
+            }
+        }
+
+        #[test]
+        fn any_text_comes_back(text: String) {
+            let quoted = serde_json::to_string(&text).unwrap();
+            let mut out = Vec::new();
+            prop_assert_eq!(unescape(&quoted.as_bytes()[1..quoted.len() - 1], &mut out), Some(()));
+            prop_assert_eq!(String::from_utf8(out), Ok(text));
+        }
+
+        #[test]
+        fn any_scalar_is_one_to_serde_json_too(text in "[-+0-9.eE]{0,8}|true|false|null|nul|True|NaN") {
+            let expected = serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok();
+            prop_assert_eq!(is_scalar(text.as_bytes()), expected);
+        }
+
+        #[test]
+        fn escaped_controls_make_json_of_any_sound_text(inside in "([a-z{}, \t\n\r\u{1}]|\\\\[\\\\\"n]){0,12}") {
+            let mut out = Vec::new();
+            escape_controls(format!("{{\"a\":\"{inside}\"}}").as_bytes(), &mut out);
+            let value: serde_json::Value = serde_json::from_slice(&out).unwrap();
+            let text = value["a"].as_str().unwrap();
+            let controls = |text: &str| text.chars().filter(|next| next.is_control()).count();
+            prop_assert!(controls(text) >= controls(&inside));
+        }
     }
 }

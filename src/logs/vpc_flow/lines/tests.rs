@@ -201,7 +201,51 @@ fn json_flows_in_every_spelling() {
     }
 }
 
+/// The plainest reader there is: words between blanks, for the format `srcaddr dstport action`.
+fn plainly(line: &[u8]) -> Option<[Option<String>; 3]> {
+    let line = std::str::from_utf8(line).ok()?;
+    let words: Vec<&str> = line.split(|next: char| next <= ' ').filter(|word| !word.is_empty()).collect();
+    let [source, port, action] = words[..] else { return None };
+    let text = |word: &str| (word != "-").then(|| word.to_owned());
+    let port = match text(port) {
+        Some(port) if port.bytes().all(|byte| byte.is_ascii_digit()) => Some(port.parse::<i64>().ok()?.to_string()),
+        Some(_) => return None,
+        None => None,
+    };
+    Some([text(source), port, text(action)])
+}
+
 proptest! {
+    #[test]
+    fn any_lines_are_what_a_plain_reader_sees(
+        lines in prop::collection::vec(
+            prop_oneof![
+                prop::collection::vec(any::<u8>(), 0..40),
+                r"[ \t]{0,2}[A-Z0-9.:-]{1,20}[ \t]{1,2}[0-9]{1,20}[ \t]{1,2}[A-Z-]{1,9}[ \t]{0,2}\r?".prop_map(String::into_bytes),
+            ],
+            0..20,
+        )
+    ) {
+        // lines that begin like a header may be one, and a line holds no line end
+        let is_plain = |line: &Vec<u8>| !matches!(line.first(), Some(b'a'..=b'z' | b'$')) && !line.contains(&b'\n');
+        let lines: Vec<Vec<u8>> = lines.into_iter().filter(is_plain).collect();
+        let rows: Vec<_> = lines.iter().filter_map(|line| plainly(line)).collect();
+        let written = lines.iter().filter(|line| line.iter().any(|byte| *byte > b' ')).count();
+        let (mut rejects, mut counts, mut parser) = (Vec::new(), Counts::default(), Parser::default());
+        let body = Lines { text: Text::new(lines.join(&b'\n')), format: Some("srcaddr dstport action".into()), entries: Vec::new() };
+        parser.read(body, &Arc::default(), 0, None, &mut rejects, &mut counts);
+        prop_assert_eq!(counts.of_table("vpc_flow"), (written as u64, 0, (written - rows.len()) as u64));
+        let found = parser.finish(&mut counts).map(|batch| batch.rows);
+        prop_assert_eq!(found.as_ref().map_or(0, RecordBatch::num_rows), rows.len());
+        for (row, [source, port, action]) in rows.iter().enumerate() {
+            let found = found.as_ref().unwrap();
+            let sources = found.column_by_name("srcaddr").unwrap().as_string_view();
+            prop_assert_eq!(sources.is_valid(row).then(|| sources.value(row)), source.as_deref());
+            prop_assert_eq!(number(found, "dstport", row).map(|port| port.to_string()), port.clone());
+            prop_assert_eq!(symbol(found, "action", row), action.clone());
+        }
+    }
+
     #[test]
     fn any_bytes_are_rows_or_rejects(text in "[0-9a-zA-Z .:\\-\n\r\t]{0,400}", header in any::<bool>()) {
         let (rows, rejects, counts) = read(&text, header.then_some("srcaddr bytes"));

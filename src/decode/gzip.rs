@@ -1,0 +1,66 @@
+//! A gzip stream of one member or many → its bytes. What was inflated before damage is handed out before the error is.
+
+use std::io::{self, BufRead, BufReader, Read};
+
+use flate2::{Decompress, FlushDecompress, Status};
+
+/// Bytes taken from the source at a time.
+const INPUT: usize = 32 << 10;
+/// The largest window that gzip allows, in bits.
+const WINDOW_BITS: u8 = 15;
+
+/// Inflates as it is read. flate2's own reader throws away what one call had inflated when that call meets the damage,
+/// which is as many whole records as were asked for.
+pub struct Gzip<R> {
+    source: BufReader<R>,
+    inflate: Decompress,
+    /// Behind a member, where the input may end.
+    between: bool,
+    /// The rest cannot be inflated. zlib's reason is left out: it depends on where the calls before ended.
+    damaged: bool,
+}
+
+impl<R: Read> Gzip<R> {
+    pub fn new(source: R) -> Gzip<R> {
+        let inflate = Decompress::new_gzip(WINDOW_BITS);
+        Gzip { source: BufReader::with_capacity(INPUT, source), inflate, between: false, damaged: false }
+    }
+}
+
+impl<R: Read> Read for Gzip<R> {
+    /// # Errors
+    /// Those of the source; `UnexpectedEof` when it ends inside a member, `InvalidData` when that is damaged.
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        while !out.is_empty() {
+            if self.damaged {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "not a gzip member"));
+            }
+            let input = self.source.fill_buf()?;
+            if input.is_empty() && self.between {
+                break;
+            }
+            let flush = if input.is_empty() { FlushDecompress::Finish } else { FlushDecompress::None };
+            let (taken, given) = (self.inflate.total_in(), self.inflate.total_out());
+            let status = self.inflate.decompress(input, out, flush);
+            let taken = (self.inflate.total_in() - taken) as usize;
+            let given = (self.inflate.total_out() - given) as usize;
+            self.source.consume(taken);
+            self.between = false;
+            match status {
+                Ok(Status::StreamEnd) => {
+                    self.inflate.reset(true);
+                    self.between = true;
+                }
+                Ok(Status::Ok | Status::BufError) if taken == 0 && given == 0 => {
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
+                Ok(Status::Ok | Status::BufError) => {}
+                Err(_) => self.damaged = true,
+            }
+            if given > 0 {
+                return Ok(given);
+            }
+        }
+        Ok(0)
+    }
+}

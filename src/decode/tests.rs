@@ -1,0 +1,343 @@
+//! Any bytes, and any way to cut them: the same rows, and never a panic.
+
+use std::io::{self, Cursor, Read, Write};
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
+use arrow::compute::concat_batches;
+use bytes::Bytes;
+use parquet::arrow::ArrowWriter;
+use proptest::prelude::*;
+
+use super::cut::Cutter;
+use super::inflate::{self, Compression, Filled, Limits, Stream};
+use super::{Body, Counts, Input, Json, Options, PADDING, Records, Text, open};
+use crate::logs;
+use crate::logs::cloudtrail::CLOUDTRAIL;
+use crate::table::{Batch, Reject};
+
+/// Gives as many bytes at a time as the sizes say, in turn: a pipe, a socket, or a file on a slow disk.
+struct Trickle {
+    bytes: Bytes,
+    sizes: Vec<usize>,
+    reads: usize,
+}
+
+impl Read for Trickle {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let size = self.sizes[self.reads % self.sizes.len()];
+        self.reads += 1;
+        if size == 0 {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        let count = size.min(buffer.len()).min(self.bytes.len());
+        buffer[..count].copy_from_slice(&self.bytes.split_to(count));
+        Ok(count)
+    }
+}
+
+fn trickle(bytes: &[u8], sizes: &[usize]) -> Box<dyn Read + Send> {
+    Box::new(Trickle { bytes: Bytes::copy_from_slice(bytes), sizes: sizes.to_vec(), reads: 0 })
+}
+
+/// Sizes of reads; never only interruptions.
+fn sizes(most: usize) -> impl Strategy<Value = Vec<usize>> {
+    prop::collection::vec(0..most, 0..5).prop_map(move |mut sizes| {
+        sizes.push(most);
+        sizes
+    })
+}
+
+#[derive(Default)]
+struct Outcome {
+    batches: Vec<Batch>,
+    rejects: Vec<Reject>,
+    counts: Counts,
+    pieces: usize,
+}
+
+impl Outcome {
+    /// Rows of all batches as one, or nothing where there are none.
+    fn rows(&self) -> Option<RecordBatch> {
+        let first = self.batches.first()?;
+        assert!(self.batches.iter().all(|batch| batch.table.name == first.table.name));
+        let rows = self.batches.iter().map(|batch| &batch.rows);
+        Some(concat_batches(&first.table.schema(), rows).unwrap())
+    }
+
+    fn ids(&self) -> Vec<String> {
+        let texts = |batch: &Batch| {
+            let column = batch.rows.column_by_name("eventid").unwrap().as_string_view().clone();
+            column.iter().map(|id| id.unwrap_or_default().to_owned()).collect::<Vec<_>>()
+        };
+        self.batches.iter().filter(|batch| batch.table.name == "cloudtrail").flat_map(texts).collect()
+    }
+
+    fn take(&mut self, records: Records, options: &Options) {
+        self.pieces += 1;
+        self.batches.extend(logs::batches(vec![records], options, &mut self.rejects, &mut self.counts));
+    }
+
+    fn assert_counted(&self) {
+        let (mut rows, mut rejects) = (0, 0);
+        for (table, tally) in &self.counts.0 {
+            assert_eq!(tally.records, tally.rows + tally.rejects + tally.set_aside, "{table}");
+            (rows, rejects) = (rows + tally.rows, rejects + tally.rejects);
+        }
+        assert_eq!(rows, self.batches.iter().map(|batch| batch.rows.num_rows() as u64).sum::<u64>());
+        assert_eq!(rejects, self.rejects.len() as u64);
+    }
+}
+
+fn read(input: Input, options: &Options) -> Outcome {
+    let mut outcome = Outcome::default();
+    let mut reader = open(input, Arc::default(), options);
+    while let Some(records) = reader.next(&mut outcome.rejects, &mut outcome.counts).unwrap() {
+        outcome.take(records, options);
+    }
+    outcome.assert_counted();
+    outcome
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// A record with a filling of any size.
+fn event(number: usize, filling: &str) -> String {
+    let filling = serde_json::to_string(filling).unwrap();
+    format!(
+        r#"{{"eventVersion":"1.08","eventSource":"iam.amazonaws.com","eventName":"CreateUser","userAgent":{filling},"eventID":"id-{number}"}}"#
+    )
+}
+
+fn texts() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "[a-z {}\\[\\]\",:\\\\\n\té😀]{0,80}",
+        (0usize..3000).prop_map(|length| "x".repeat(length)),
+        Just(String::new())
+    ]
+}
+
+/// The pieces of a text that comes `step` bytes at a time, cut as the reader cuts it.
+fn cut_up(text: &[u8], step: usize) -> Vec<Json> {
+    let (mut cutter, mut buffer, mut pieces) = (Cutter::default(), Vec::new(), Vec::new());
+    for more in text.chunks(step) {
+        buffer.extend_from_slice(more);
+        let mut padded = [&buffer[..], &[0; PADDING]].concat();
+        if let Some(cut) = cutter.cut(&mut padded, logs::json::resume) {
+            assert_eq!(padded[..buffer.len()], buffer, "looking for a place changes nothing");
+            assert!(0 < cut && cut <= buffer.len());
+            pieces.push(Json { open: cutter.piece(), text: Text::new(buffer.drain(..cut).collect()) });
+        }
+    }
+    if !buffer.is_empty() {
+        pieces.push(Json { open: cutter.piece(), text: Text::new(buffer) });
+    }
+    pieces
+}
+
+fn read_pieces(pieces: Vec<Json>) -> Outcome {
+    let (mut outcome, mut offset) = (Outcome::default(), 0);
+    for piece in pieces {
+        let records =
+            Records { table: &CLOUDTRAIL, origin: Arc::default(), offset, body: Body::Json(piece), context: None };
+        offset = records.end();
+        outcome.take(records, &Options::default());
+    }
+    outcome.assert_counted();
+    outcome
+}
+
+const WIDE: Limits = Limits { bytes: 1 << 24, ratio: 1 << 40 };
+
+fn inflated(source: Box<dyn Read + Send>, compression: Compression, count: usize) -> (Vec<u8>, Option<String>) {
+    let mut stream = match Stream::new(source, compression, WIDE) {
+        Ok(stream) => stream,
+        Err(error) => panic!("memory can be read: {error}"),
+    };
+    let mut out = Vec::new();
+    loop {
+        match stream.fill(&mut out, count).unwrap() {
+            Filled::More => {}
+            Filled::End => return (out, None),
+            Filled::Broken(why) => return (out, Some(why)),
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_inflate_to_the_same_however_they_come(
+        mut bytes in prop::collection::vec(any::<u8>(), 0..400),
+        magic in 0..4usize,
+        sizes in sizes(50),
+        count in 1..300usize,
+    ) {
+        let magics: [&[u8]; 4] = [b"", b"\x1f\x8b\x08\0", b"\x28\xb5\x2f\xfd", b"\x50\x2a\x4d\x18\x02\0\0\0"];
+        bytes.splice(0..0, magics[magic].iter().copied());
+        let compression = Compression::of(&bytes);
+        let whole = inflated(Box::new(Cursor::new(bytes.clone())), compression, 1 << 16);
+        prop_assert_eq!(&inflated(trickle(&bytes, &sizes), compression, count), &whole);
+        if let Some(padded) = inflate::whole(&bytes, 1 << 20) {
+            prop_assert_eq!(&padded[..padded.len() - PADDING], &whole.0[..]);
+        }
+    }
+
+    #[test]
+    fn members_and_frames_come_back_and_damage_keeps_a_beginning(
+        parts in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..300), 1..4),
+        zstd: bool,
+        sizes in sizes(50),
+        damage in 0usize..1000,
+        byte: u8,
+    ) {
+        let compress = |part: &Vec<u8>| if zstd { zstd::encode_all(&part[..], 1).unwrap() } else { gzip(part) };
+        let mut bytes: Vec<u8> = parts.iter().flat_map(compress).collect();
+        let text = parts.concat();
+        let compression = Compression::of(&bytes);
+        prop_assert_eq!(inflated(trickle(&bytes, &sizes), compression, 100), (text.clone(), None));
+        let cut = damage % bytes.len();
+        let (kept, _) = inflated(trickle(&bytes[..cut], &sizes), compression, 100);
+        prop_assert!(text.starts_with(&kept));
+        bytes[cut] = byte;
+        let (_, why) = inflated(trickle(&bytes, &sizes), compression, 100);
+        prop_assert!(why.is_none_or(|why| why.starts_with("the compressed data is")));
+    }
+
+    #[test]
+    fn a_text_cut_anywhere_gives_the_rows_of_the_whole(
+        fillings in prop::collection::vec(texts(), 1..12),
+        step in 1..900usize,
+        wrapper in 0..5usize,
+    ) {
+        let events: Vec<String> = fillings.iter().enumerate().map(|(number, filling)| event(number, filling)).collect();
+        let text = match wrapper {
+            0 => format!(r#"{{"Records":[{}]}}"#, events.join(",")),
+            1 => format!("[{}]", events.join(" ,\n")),
+            2 => events.join("\n"),
+            3 => events.concat(),
+            _ => format!(r#"{{"a":{{"b":[]}},"Records":[{}],"c":[1]}} {}"#, events.join(","), event(99, "")),
+        };
+        let whole = read(Input::Bytes(text.clone().into()), &Options::default());
+        prop_assert_eq!((whole.rejects.len(), whole.ids().len()), (0, events.len() + usize::from(wrapper == 4)));
+        let pieces = read_pieces(cut_up(text.as_bytes(), step));
+        prop_assert_eq!(pieces.rejects.iter().map(|reject| &reject.reason).collect::<Vec<_>>(), Vec::<&String>::new());
+        prop_assert_eq!(pieces.rows(), whole.rows());
+    }
+
+    #[test]
+    fn a_damaged_text_cut_anywhere_loses_two_records_at_most(
+        fillings in prop::collection::vec("[a-z {},]{0,60}", 10),
+        step in 1..900usize,
+        at in 0usize..10_000,
+        byte: u8,
+    ) {
+        let events: Vec<String> = fillings.iter().enumerate().map(|(number, filling)| event(number, filling)).collect();
+        let mut text = format!(r#"{{"Records":[{}]}}"#, events.join(",")).into_bytes();
+        let at = 12 + at % (text.len() - 14);
+        text[at] = byte;
+        let kept = read_pieces(cut_up(&text, step)).ids();
+        let lost: Vec<usize> = (0..10).filter(|number| !kept.contains(&format!("id-{number}"))).collect();
+        prop_assert!(lost.len() <= 2, "{:?} at {}: {:?}", byte as char, at, lost);
+    }
+
+    #[test]
+    fn any_bytes_are_cut_into_the_same_bytes(bytes in prop::collection::vec(any::<u8>(), 0..500), step in 1..200usize) {
+        for text in [bytes.clone(), [b"{\"Records\":[", &bytes[..]].concat()] {
+            let pieces = cut_up(&text, step);
+            prop_assert_eq!(pieces.iter().flat_map(|piece| piece.text.as_slice()).copied().collect::<Vec<_>>(), text);
+            read_pieces(pieces);
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_accounted_for_however_they_are_read(
+        bytes in prop::collection::vec(any::<u8>(), 0..300),
+        table in 0..6usize,
+        sizes in sizes(20),
+        compressed: bool,
+    ) {
+        let bytes = if compressed { gzip(&bytes) } else { bytes };
+        let options = Options { table: logs::TABLES.get(table).copied(), ..Options::default() };
+        let whole = read(Input::Bytes(bytes.clone().into()), &options);
+        prop_assert_eq!(read(Input::Stream(trickle(&bytes, &sizes)), &options).counts, whole.counts);
+    }
+
+    #[test]
+    fn a_damaged_parquet_file_is_rows_and_a_reject(
+        rows in 1..200i64,
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+        cut in prop::option::of(any::<prop::sample::Index>()),
+        table in 0..6usize,
+    ) {
+        let address: ArrayRef = Arc::new((0..rows).map(|row| Some(format!("10.0.0.{}", row % 9))).collect::<StringArray>());
+        let start: ArrayRef = Arc::new(Int64Array::from_iter_values(0..rows));
+        let batch = RecordBatch::try_from_iter([("srcaddr", address), ("start", start)]).unwrap();
+        let mut bytes = Vec::new();
+        let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), None).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        for (place, byte) in damage {
+            let at = place.index(bytes.len() - 4) + 4;
+            bytes[at] = byte;
+        }
+        if let Some(cut) = cut {
+            bytes.truncate(cut.index(bytes.len()));
+        }
+        let options = Options { table: logs::TABLES.get(table).copied(), ..Options::default() };
+        let outcome = read(Input::Bytes(bytes.into()), &options);
+        prop_assert!(outcome.rows().is_none_or(|found| found.num_rows() as i64 <= rows));
+    }
+}
+
+proptest! {
+    // a few, since only what is longer than 4 MiB comes in several pieces
+    #![proptest_config(ProptestConfig { cases: 6, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_long_object_gives_the_same_rows_however_it_comes(seed in 0usize..1000, sizes in sizes(100_000), lines in 0..3usize) {
+        let filling = |number: usize| "x".repeat((number * 7919 + seed * 31) % 9000);
+        let text = match lines {
+            0 => {
+                let events: Vec<String> = (0..1500).map(|number| event(number, &filling(number))).collect();
+                format!(r#"{{"Records":[{}]}}"#, events.join(",\n"))
+            }
+            1 => (0..2700).map(|number| {
+                let trace = format!("\tat {}\n", filling(number));
+                format!("24/05/01 12:00:01 ERROR A: {number}\n{}", if number % 3 == 0 { &trace } else { "" }.repeat(3))
+            }).collect(),
+            _ => {
+                let line = |number: usize| format!("2 111122223333 eni-{number} 10.0.0.1 - 1 2 6 1 {number} 1 2 ACCEPT OK\n");
+                (0..90_000).map(|number| line(number + seed)).collect()
+            }
+        };
+        let options = Options::default();
+        // in pieces of another size than those of a stream: each of them whole
+        let whole = read(Input::Bytes(gzip(text.as_bytes()).into()), &options);
+        let stream = read(Input::Stream(trickle(text.as_bytes(), &sizes)), &options);
+        prop_assert_eq!((whole.rejects.len(), stream.rejects.len()), (0, 0));
+        prop_assert!(stream.pieces > whole.pieces, "{} pieces", stream.pieces);
+        prop_assert_eq!(stream.rows(), whole.rows());
+        let frame = zstd::encode_all(text.as_bytes(), 1).unwrap();
+        prop_assert_eq!(read(Input::Stream(trickle(&frame, &sizes)), &options).rows(), whole.rows());
+    }
+}
+
+#[test]
+fn a_parquet_file_forced_into_a_table_that_has_none_is_a_reject() {
+    let column: ArrayRef = Arc::new(Int64Array::from(vec![1, 2]));
+    let rows = RecordBatch::try_from_iter([("start", column)]).unwrap();
+    let mut bytes = Vec::new();
+    let mut writer = ArrowWriter::try_new(&mut bytes, rows.schema(), None).unwrap();
+    writer.write(&rows).unwrap();
+    writer.close().unwrap();
+    for table in logs::TABLES {
+        let options = Options { table: Some(table), ..Options::default() };
+        let outcome = read(Input::Bytes(bytes.clone().into()), &options);
+        let expected = if table.name == "vpc_flow" { (2, 2, 0) } else { (1, 0, 1) };
+        assert_eq!(outcome.counts.of_table(table.name), expected, "{}: {:?}", table.name, outcome.rejects);
+    }
+}

@@ -1,0 +1,134 @@
+//! Ctrl-C: what was read is kept, and the next run goes on from there.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use crate::pipeline::{count, many_files};
+use crate::support::{code, ended, repository, signal, start, text, weir};
+
+/// A run that is told to stop ends within this time, however long its input is.
+const SOON: Duration = Duration::from_secs(20);
+
+/// Waits until something holds; the child must go on running meanwhile.
+fn wait_for(child: &mut Child, what: &str, holds: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(child.try_wait().unwrap().is_none(), "the program ended before {what}");
+        assert!(begun.elapsed() < Duration::from_secs(120), "{what} did not come");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn summary(folder: &Path) -> serde_json::Value {
+    serde_json::from_slice(&fs::read(folder.join("s.json")).unwrap()).unwrap()
+}
+
+#[test]
+fn ctrl_c_ends_a_long_run_soon_and_the_next_one_completes_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = 3000;
+    many_files(&folder.path().join("logs"), files);
+    fs::write(folder.path().join("weir.toml"), "[archive]\nbuffer_bytes = 1000000\n").unwrap();
+    let arguments =
+        ["run", "-c", "weir.toml", "--from", "logs", "--archive", "a", "--format", "ndjson", "--summary", "s.json"];
+    let mut child = start(&arguments, folder.path());
+    let committed = || folder.path().join("a/cloudtrail").exists();
+    wait_for(&mut child, "the first commit", committed);
+    signal(&child, Signal::INT);
+    let stopped = ended(child, SOON);
+    assert_eq!(code(&stopped), 0, "{}", text(&stopped.stderr));
+    assert!(text(&stopped.stderr).contains("stopping after what has been read"), "{}", text(&stopped.stderr));
+    let first = summary(folder.path());
+    assert_eq!(first["stopped"], true);
+    let read = first["files_read"].as_u64().unwrap();
+    assert!(0 < read && read < files as u64, "{read} of {files} files were read");
+    // what was read is committed: all of it, and nothing else
+    let rows = first["tables"]["cloudtrail"]["rows"].as_u64().unwrap();
+    assert_eq!(count("a", folder.path()), (rows, rows));
+
+    let resumed = weir(&arguments, folder.path());
+    assert_eq!(code(&resumed), 0, "{}", text(&resumed.stderr));
+    let second = summary(folder.path());
+    assert_eq!(second["stopped"], false);
+    assert_eq!(second["files_already_read"].as_u64().unwrap() + second["files_read"].as_u64().unwrap(), files as u64);
+    let whole = weir(&["run", "--from", "logs", "--archive", "none", "--format", "ndjson"], folder.path());
+    assert_eq!(text(&resumed.stdout), text(&whole.stdout));
+    let expected = rows + second["tables"]["cloudtrail"]["rows"].as_u64().unwrap();
+    assert_eq!(count("a", folder.path()), (expected, expected));
+    assert_eq!(expected, first_file_rows(folder.path()) * files as u64);
+}
+
+fn first_file_rows(folder: &Path) -> u64 {
+    let file: serde_json::Value = serde_json::from_slice(&fs::read(folder.join("logs/000000.json")).unwrap()).unwrap();
+    file["Records"].as_array().unwrap().len() as u64
+}
+
+#[test]
+fn ctrl_c_ends_following_soon_and_nothing_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    many_files(&folder.path().join("logs"), 5);
+    let arguments =
+        ["run", "--from", "logs", "--archive", "a", "--follow", "--findings", "f.ndjson", "--summary", "s.json"];
+    let mut child = start(&arguments, folder.path());
+    let found = || fs::read_to_string(folder.path().join("f.ndjson")).is_ok_and(|text| !text.is_empty());
+    let sample = "tests/data/cloudtrail/stratus/aws.persistence.iam-create-admin-user.json.gz";
+    fs::copy(repository(sample), folder.path().join("logs/attack.json.gz")).unwrap();
+    wait_for(&mut child, "the first finding", found);
+    signal(&child, Signal::INT);
+    let stopped = ended(child, SOON);
+    assert_eq!(code(&stopped), 0, "{}", text(&stopped.stderr));
+    let rows = summary(folder.path())["tables"]["cloudtrail"]["rows"].as_u64().unwrap();
+    assert_eq!(count("a", folder.path()).0, rows);
+    let once = ["run", "--from", "logs", "--archive", "a", "--format", "ndjson", "--summary", "s.json"];
+    assert_eq!(code(&weir(&once, folder.path())), 0);
+    let expected = 5 * first_file_rows(folder.path()) + 3;
+    assert_eq!(count("a", folder.path()), (expected, expected));
+}
+
+#[test]
+fn ctrl_c_ends_a_run_that_waits_for_standard_input() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_weir"))
+        .args(["run", "--from", "-", "--archive", "none", "--rules", "none", "--format", "ndjson"])
+        .current_dir(folder.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(b"{\"Records\":[").unwrap();
+    // the pipe stays open: nothing more comes, and no end; without rules the program is soon at it
+    thread::sleep(Duration::from_secs(3));
+    signal(&child, Signal::INT);
+    let stopped = ended(child, SOON);
+    assert_eq!(code(&stopped), 0, "{}", text(&stopped.stderr));
+    drop(input);
+}
+
+#[test]
+fn a_second_ctrl_c_ends_it_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    many_files(&folder.path().join("logs"), 3000);
+    let arguments = ["run", "--from", "logs", "--archive", "a", "--format", "ndjson"];
+    let mut child = start(&arguments, folder.path());
+    wait_for(&mut child, "the state", || folder.path().join("a/_weir/state.redb").exists());
+    thread::sleep(Duration::from_millis(300));
+    signal(&child, Signal::INT);
+    // the second one counts once the first was heard
+    let mut says = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    assert!(says.any(|line| line.contains("again to stop at once")));
+    signal(&child, Signal::INT);
+    let stopped = ended(child, Duration::from_secs(5));
+    // 0 when it was just about to end
+    assert!([0, 130].contains(&code(&stopped)), "{}", code(&stopped));
+    assert_eq!(code(&weir(&arguments, folder.path())), 0, "and the next run is well");
+    let expected = 3000 * first_file_rows(folder.path());
+    assert_eq!(count("a", folder.path()), (expected, expected));
+}
