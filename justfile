@@ -12,6 +12,7 @@ demo:
 bench:
     cargo bench --bench decode
     cargo bench --bench detect
+    cargo bench --bench end_to_end
 
 # regenerate queries/TABLES.md and queries/RULES.md
 docs:

@@ -287,18 +287,31 @@ pub fn cloudtrail_event(dice: &mut Dice, second: u64, out: &mut String) {
 
 /// A file as CloudTrail delivers it, not compressed: `{"Records":[...]}` on one line.
 pub fn cloudtrail_file(seed: u64, events: usize) -> Vec<u8> {
-    let mut dice = Dice(seed);
     let mut out = String::from(r#"{"Records":["#);
+    cloudtrail_events(seed, events, ',', &mut out);
+    out.push_str("]}");
+    out.into_bytes()
+}
+
+/// The events of [`cloudtrail_file`], each on a line of its own.
+pub fn cloudtrail_lines(seed: u64, events: usize) -> Vec<u8> {
+    let mut out = String::new();
+    cloudtrail_events(seed, events, '\n', &mut out);
+    out.push('\n');
+    out.into_bytes()
+}
+
+/// Events of five minutes, with `between` between them.
+pub fn cloudtrail_events(seed: u64, events: usize, between: char, out: &mut String) {
+    let mut dice = Dice(seed);
     let start = dice.below(86_000);
     for n in 0..events {
         if n > 0 {
-            out.push(',');
+            out.push(between);
         }
         let late = dice.below(300);
-        cloudtrail_event(&mut dice, start + late, &mut out);
+        cloudtrail_event(&mut dice, start + late, out);
     }
-    out.push_str("]}");
-    out.into_bytes()
 }
 
 /// A flow log file of the default format, header line first.
