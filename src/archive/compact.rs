@@ -217,7 +217,7 @@ fn merge(table: &Table, files: &[PathBuf], target: &Path, config: &Config) -> an
         runs.push(Run { path, reader, times: Vec::new(), row: 0 });
     }
     let mut encoder =
-        Encoder::create(target, table, config, rows).with_context(|| format!("writing {}", target.display()))?;
+        Encoder::create(target, table, config, rows, &[]).with_context(|| format!("writing {}", target.display()))?;
     // the rows that places name: at first one batch of each run, then those that follow them
     let mut batches = Vec::new();
     let mut current = vec![0; runs.len()];

@@ -1,11 +1,13 @@
 //! Sorted rows of one table → a Parquet file, its columns encoded side by side on all cores.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StructArray, new_null_array};
+use arrow::buffer::NullBuffer;
 use arrow::compute::interleave;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use parquet::arrow::ArrowSchemaConverter;
@@ -45,13 +47,24 @@ struct Leaves {
 }
 
 impl Encoder {
-    /// `rows` is how many there will be; `batches` are of [`file_schema`] and are looked at to choose encodings.
+    /// `rows` is how many there will be, at places in `batches`, which are of [`file_schema`].
     ///
     /// # Errors
     /// When the file cannot be made.
-    pub fn create(path: &Path, table: &Table, config: &Config, rows: usize) -> anyhow::Result<Encoder> {
+    pub fn create(
+        path: &Path,
+        table: &Table,
+        config: &Config,
+        rows: usize,
+        batches: &[RecordBatch],
+    ) -> anyhow::Result<Encoder> {
         let schema = file_schema(table);
-        let properties = properties(table, rows, config)?;
+        let mut properties = properties(table, rows, config)?;
+        for column in empty_columns(batches) {
+            // a compressor of zstd is large, and there is nothing to compress
+            properties = properties.set_column_compression(column, Compression::UNCOMPRESSED);
+        }
+        let properties = properties.build();
         let file = BufWriter::new(File::create(path)?);
         let writer = ArrowWriter::try_new(file, schema.clone(), Some(properties))?;
         let (file, groups) = writer.into_serialized_writer()?;
@@ -130,14 +143,55 @@ impl Leaves {
     }
 }
 
-/// The values at the places: a slice where they lie in a row, which is the rule for logs that came sorted.
+/// The values at the places: a slice where they lie in a row, which is the rule for logs that came sorted. Columns that
+/// nobody fills, of which a table has many, are not looked at row by row.
 fn gather(arrays: &[&ArrayRef], places: &[Place]) -> anyhow::Result<ArrayRef> {
     let (batch, row) = places[0];
     if places.iter().enumerate().all(|(index, &place)| place == (batch, row + index)) {
         return Ok(arrays[batch].slice(row, places.len()));
     }
+    if arrays.iter().all(|array| is_empty(array)) {
+        return Ok(new_null_array(arrays[batch].data_type(), places.len()));
+    }
+    if let DataType::Struct(fields) = arrays[batch].data_type() {
+        let structs: Vec<&StructArray> = arrays.iter().map(|array| array.as_struct()).collect();
+        let child = |field: usize| {
+            let arrays: Vec<&ArrayRef> = structs.iter().map(|array| array.column(field)).collect();
+            gather(&arrays, places)
+        };
+        let children = (0..fields.len()).map(child).collect::<anyhow::Result<_>>()?;
+        let nulls: NullBuffer = places.iter().map(|&(batch, row)| structs[batch].is_valid(row)).collect();
+        return Ok(Arc::new(StructArray::new(fields.clone(), children, Some(nulls))));
+    }
     let arrays: Vec<&dyn Array> = arrays.iter().map(|array| array.as_ref()).collect();
     Ok(interleave(&arrays, places)?)
+}
+
+/// No row has a value.
+fn is_empty(array: &dyn Array) -> bool {
+    array.null_count() == array.len()
+}
+
+/// Paths of the columns in which no row of any batch has a value.
+fn empty_columns(batches: &[RecordBatch]) -> HashSet<ColumnPath> {
+    fn walk(path: &[String], arrays: &[&ArrayRef], found: &mut HashSet<ColumnPath>) {
+        if let DataType::Struct(fields) = arrays[0].data_type() {
+            for (place, field) in fields.iter().enumerate() {
+                let path = [path, std::slice::from_ref(field.name())].concat();
+                let arrays: Vec<&ArrayRef> = arrays.iter().map(|array| array.as_struct().column(place)).collect();
+                walk(&path, &arrays, found);
+            }
+        } else if arrays.iter().all(|array| is_empty(array)) {
+            found.insert(ColumnPath::new(path.to_vec()));
+        }
+    }
+    let mut found = HashSet::new();
+    let Some(first) = batches.first() else { return found };
+    for (place, field) in first.schema().fields().iter().enumerate() {
+        let arrays: Vec<&ArrayRef> = batches.iter().map(|batch| batch.column(place)).collect();
+        walk(std::slice::from_ref(field.name()), &arrays, &mut found);
+    }
+    found
 }
 
 /// The schema of a table's files: its columns, without the partition columns that the folders name.
@@ -156,7 +210,7 @@ fn leaf_count(kind: &DataType) -> usize {
 
 /// zstd and statistics everywhere; dictionaries for what repeats; page indexes, but not of long free text, whose pages'
 /// bounds help no query; bloom filters on what people look up.
-fn properties(table: &Table, rows: usize, config: &Config) -> anyhow::Result<WriterProperties> {
+fn properties(table: &Table, rows: usize, config: &Config) -> anyhow::Result<WriterPropertiesBuilder> {
     let mut builder = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(config.zstd_level)?))
         .set_max_row_group_row_count(Some(config.row_group_rows.max(1)))
@@ -171,7 +225,7 @@ fn properties(table: &Table, rows: usize, config: &Config) -> anyhow::Result<Wri
     for column in table.columns {
         builder = column_properties(builder, vec![column.name.to_owned()], column, table, rows);
     }
-    Ok(builder.build())
+    Ok(builder)
 }
 
 fn column_properties(
@@ -204,7 +258,14 @@ fn column_properties(
         }),
         Kind::Text => {
             let unique = table.id == Some(column.name) || column.name == "requestid";
-            builder.set_column_dictionary_enabled(leaf, !unique)
+            if unique {
+                // the bounds of random ids tell nothing, and the bloom filter finds one
+                builder
+                    .set_column_dictionary_enabled(leaf.clone(), false)
+                    .set_column_statistics_enabled(leaf, EnabledStatistics::None)
+            } else {
+                builder
+            }
         }
         Kind::Json => builder
             .set_column_dictionary_enabled(leaf.clone(), false)

@@ -59,7 +59,7 @@ impl Sorted {
     /// # Errors
     /// When the file cannot be written.
     pub fn write(&self, rows: &[Place], path: &Path, config: &Config) -> anyhow::Result<u64> {
-        let mut encoder = Encoder::create(path, self.table, config, rows.len())?;
+        let mut encoder = Encoder::create(path, self.table, config, rows.len(), &self.batches)?;
         encoder.append(&self.batches, rows)?;
         encoder.finish()
     }
