@@ -70,14 +70,43 @@ pub struct Valid {
     words: Vec<u64>,
 }
 
-impl Valid {
-    #[inline]
-    pub fn set(&mut self, row: usize) {
-        let word = row / 64;
-        if word >= self.words.len() {
-            self.words.resize(word + 1, 0);
+/// Rows that a column has room for when it gets its first value, so that it does not grow in many small steps.
+const ROWS: usize = 1024;
+
+/// Makes a value that of a row; rows between the last and this one have none.
+#[inline(always)]
+fn put<T: Copy + Default>(values: &mut Vec<T>, row: usize, value: T) {
+    if row == values.len() && row < values.capacity() {
+        values.push(value);
+    } else {
+        put_far(values, row, value);
+    }
+}
+
+#[inline(never)]
+fn put_far<T: Copy + Default>(values: &mut Vec<T>, row: usize, value: T) {
+    if row >= values.len() {
+        if row >= values.capacity() {
+            values.reserve((row + 1).next_power_of_two().max(ROWS) - values.len());
         }
-        self.words[word] |= 1 << (row % 64);
+        values.resize(row + 1, T::default());
+    }
+    values[row] = value;
+}
+
+impl Valid {
+    #[inline(always)]
+    pub fn set(&mut self, row: usize) {
+        match self.words.get_mut(row / 64) {
+            Some(word) => *word |= 1 << (row % 64),
+            None => self.set_far(row),
+        }
+    }
+
+    #[cold]
+    fn set_far(&mut self, row: usize) {
+        self.words.resize((row / 64 + 1).next_power_of_two().max(ROWS / 64), 0);
+        self.words[row / 64] |= 1 << (row % 64);
     }
 
     /// Rows that follow each other, from the first that nothing was said of.
@@ -152,17 +181,9 @@ pub struct Views {
 impl Views {
     /// `bytes` is the whole buffer that `place` speaks of. Past the text it should have 16 more bytes: then a short
     /// text is copied with one load.
-    #[inline]
+    #[inline(always)]
     pub fn set(&mut self, row: usize, bytes: &[u8], place: Place) {
-        let view = view(bytes, place);
-        if row == self.views.len() {
-            self.views.push(view);
-        } else {
-            if row > self.views.len() {
-                self.views.resize(row + 1, 0);
-            }
-            self.views[row] = view;
-        }
+        put(&mut self.views, row, view(bytes, place));
         self.valid.set(row);
     }
 
@@ -220,13 +241,15 @@ pub struct Dictionary {
     /// Open addressing, a power of two: a code plus one; 0 is free.
     slots: Vec<u32>,
     words: Vec<Words>,
+    /// The code that was given last.
+    last: usize,
     ends: Vec<i32>,
     texts: Vec<u8>,
 }
 
 impl Default for Dictionary {
     fn default() -> Dictionary {
-        Dictionary { slots: vec![0; 128], words: Vec::new(), ends: vec![0], texts: Vec::new() }
+        Dictionary { slots: vec![0; 128], words: Vec::new(), last: 0, ends: vec![0], texts: Vec::new() }
     }
 }
 
@@ -266,13 +289,11 @@ impl Words {
     /// `text` is what the words are of.
     #[inline(always)]
     fn hash(&self, text: &[u8]) -> u64 {
-        let mix = |a: u64, b: u64| {
-            let product = u128::from(a) * u128::from(b);
-            product as u64 ^ (product >> 64) as u64
-        };
         let [a, b, c, d] = self.words;
-        let (left, right) = (a ^ 0x9e37_79b9_7f4a_7c15, b ^ 0xc2b2_ae3d_27d4_eb4f);
-        let hash = mix(left, right ^ self.length as u64) ^ mix(c ^ 0x1656_67b1_9e37_79f9, d ^ 0x27d4_eb2f_1656_67c5);
+        let left = a.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ b.wrapping_mul(0xc2b2_ae3d_27d4_eb4f).rotate_left(32);
+        let right = c.wrapping_mul(0x1656_67b1_9e37_79f9) ^ d.wrapping_mul(0x27d4_eb2f_1656_67c5).rotate_left(32);
+        let hash = (left ^ right.rotate_left(16) ^ self.length as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let hash = hash ^ hash >> 32;
         if self.length > Words::WHOLE { Words::hash_rest(hash, &text[Words::WHOLE..]) } else { hash }
     }
 
@@ -320,6 +341,17 @@ impl Dictionary {
 
     #[inline(always)]
     fn find(&mut self, text: &[u8], words: Words) -> i32 {
+        // the files of a trail are of one account and Region, and neighbours often agree
+        if words.length <= Words::WHOLE && self.words.get(self.last).is_some_and(|last| last.same(&words)) {
+            return self.last as i32;
+        }
+        let code = self.look_up(text, words);
+        self.last = code as usize;
+        code
+    }
+
+    #[inline(always)]
+    fn look_up(&mut self, text: &[u8], words: Words) -> i32 {
         let hash = words.hash(text);
         let mask = self.slots.len() - 1;
         let mut slot = hash as usize & mask;
@@ -360,7 +392,8 @@ impl Dictionary {
         self.texts.extend_from_slice(text);
         // a batch is cut long before 2 GiB of distinct text
         self.ends.push(self.texts.len() as i32);
-        if self.len() * 2 > self.slots.len() {
+        // three of four stay free: whether a slot is taken by another text is a branch that cannot be foreseen
+        if self.len() * 4 > self.slots.len() {
             self.grow();
         }
         code as i32
@@ -402,16 +435,9 @@ impl Symbols {
     }
 
     /// Gives a row the text of a code that [`Symbols::code`] made.
-    #[inline]
+    #[inline(always)]
     pub fn set_code(&mut self, row: usize, code: i32) {
-        if row == self.codes.len() {
-            self.codes.push(code);
-        } else {
-            if row > self.codes.len() {
-                self.codes.resize(row + 1, 0);
-            }
-            self.codes[row] = code;
-        }
+        put(&mut self.codes, row, code);
         self.valid.set(row);
     }
 
@@ -487,14 +513,7 @@ pub struct Numbers<T> {
 impl<T: Copy + Default> Numbers<T> {
     #[inline]
     pub fn set(&mut self, row: usize, value: T) {
-        if row == self.values.len() {
-            self.values.push(value);
-        } else {
-            if row > self.values.len() {
-                self.values.resize(row + 1, T::default());
-            }
-            self.values[row] = value;
-        }
+        put(&mut self.values, row, value);
         self.valid.set(row);
     }
 
