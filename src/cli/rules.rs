@@ -61,7 +61,7 @@ pub fn read(dir: &Path) -> Result<Vec<Source>> {
             Err(error) if error.kind() == ErrorKind::NotFound => None,
             Err(error) => return Err(error).with_context(|| format!("reading {}", cases.display())),
         };
-        sources.push(Source { id: id(&path)?, file: path.display().to_string(), text, cases });
+        sources.push(Source { id: id(&path)?, file: path.display().to_string(), text, cases, sigma: None });
     }
     Ok(sources)
 }
