@@ -51,11 +51,12 @@ pub fn resolve(table: &Table, name: &str) -> Result<Field, String> {
     if let Some(field) = in_columns(table, table.columns, "", &parts) {
         return Ok(field);
     }
-    let partition = PARTITIONS.iter().find(|column| column.name.eq_ignore_ascii_case(&name));
-    match (unmapped(table), partition) {
-        (Some(unmapped), _) => Ok(in_json(&unmapped, &parts)),
-        (None, Some(column)) => Ok(Field::One { sql: column.name.to_owned(), kind: One::Text }),
-        (None, None) => Err(format!("table {} has no field `{name}`: see `weir tables {}`", table.name, table.name)),
+    if let Some(column) = PARTITIONS.iter().find(|column| column.name.eq_ignore_ascii_case(&name)) {
+        return Ok(Field::One { sql: column.name.to_owned(), kind: One::Text });
+    }
+    match unmapped(table) {
+        Some(unmapped) => Ok(in_json(&unmapped, &parts)),
+        None => Err(format!("table {} has no field `{name}`: see `weir tables {}`", table.name, table.name)),
     }
 }
 
@@ -159,6 +160,7 @@ pub fn quoted(text: &str, quote: char) -> String {
 mod tests {
     use super::*;
     use crate::logs::cloudtrail::CLOUDTRAIL;
+    use crate::logs::glue_job_run::GLUE_JOB_RUN;
     use crate::logs::vpc_flow::VPC_FLOW;
 
     fn one(table: &Table, name: &str) -> (String, One) {
@@ -199,8 +201,8 @@ mod tests {
         assert_eq!(texts("status.text").0, "json_texts(unmapped, 'status', 'text')");
         assert_eq!(texts("userIdentity.it's.x").0, "json_texts(unmapped, 'userIdentity.it''s', 'x')");
         assert_eq!(texts("eventName.x").0, "json_texts(unmapped, 'eventName', 'x')");
-        let refused = resolve(&VPC_FLOW, "eventName").unwrap_err();
-        assert_eq!(refused, "table vpc_flow has no field `eventName`: see `weir tables vpc_flow`");
+        let refused = resolve(&GLUE_JOB_RUN, "jobb").unwrap_err();
+        assert_eq!(refused, "table glue_job_run has no field `jobb`: see `weir tables glue_job_run`");
         assert_eq!(resolve(&CLOUDTRAIL, "a..b").unwrap_err(), "`a..b` is not a field name");
     }
 
