@@ -280,6 +280,10 @@ impl Reader {
             Some(_) => {}
         }
         let Some(shape) = (self.options.recognize.text)(head, &self.options) else {
+            if (self.options.recognize.resume)(head, 0).is_some() {
+                // JSON that is damaged at its beginning
+                return Some(Kind::Json(Box::default()));
+            }
             let reason = "neither JSON nor a text log that a table knows";
             rejects.push(Reject::new(&self.origin, self.offset, "", reason, text));
             let tally = counts.of("");

@@ -305,7 +305,7 @@ proptest! {
                 let events: Vec<String> = (0..1500).map(|number| event(number, &filling(number))).collect();
                 format!(r#"{{"Records":[{}]}}"#, events.join(",\n"))
             }
-            1 => (0..2700).map(|number| {
+            1 => (0..1500).map(|number| {
                 let trace = format!("\tat {}\n", filling(number));
                 format!("24/05/01 12:00:01 ERROR A: {number}\n{}", if number % 3 == 0 { &trace } else { "" }.repeat(3))
             }).collect(),
