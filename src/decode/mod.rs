@@ -4,6 +4,7 @@ pub mod cut;
 pub mod index;
 mod gzip;
 pub mod inflate;
+pub mod kpl;
 pub mod reader;
 #[cfg(test)]
 mod tests;
