@@ -19,9 +19,12 @@
 use bytes::Bytes;
 use md5::{Digest, Md5};
 
-const MAGIC: [u8; 4] = [0xf3, 0x89, 0x9a, 0xc2];
+/// What an aggregated record begins with.
+pub const MAGIC: [u8; 4] = [0xf3, 0x89, 0x9a, 0xc2];
 const DIGEST_BYTES: usize = 16;
-/// The largest record, 10 MiB, holds so many of 40 bytes each, and logs are longer.
+/// The largest record that a stream takes, once its limit of 1 MiB has been raised.
+pub const BYTES_MAX: usize = 10 << 20;
+/// The largest record holds so many of 40 bytes each, and logs are longer.
 const ENTRIES_MAX: usize = 1 << 18;
 
 /// One record as its producer put it.

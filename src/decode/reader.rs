@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::mem;
 use std::sync::Arc;
+use std::vec;
 
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
@@ -12,6 +13,7 @@ use parquet::file::reader::ChunkReader;
 
 use super::cut::Cutter;
 use super::inflate::{self, Compression, Filled, Limits, Stream};
+use super::kpl;
 use super::{Body, Counts, Input, Json, Lines, Options, PADDING, Records, Shape, Text};
 use crate::table::{Origin, Reject, Table};
 
@@ -33,6 +35,9 @@ pub struct Reader {
     options: Options,
     /// Place of the next piece in the inflated input.
     offset: u64,
+    /// What an aggregated record of Kinesis holds, and is not yet read. Each part is read like an object of its own, but
+    /// for its place: parts are inflated one behind the other.
+    parts: Option<vec::IntoIter<Bytes>>,
 }
 
 enum State {
@@ -55,26 +60,30 @@ enum Kind {
 
 /// Begins to read an object. Nothing is read before the first [`Reader::next`].
 pub fn open(input: Input, origin: Arc<Origin>, options: &Options) -> Reader {
-    Reader { state: State::Unopened(input), origin, options: options.clone(), offset: 0 }
+    Reader { state: State::Unopened(input), origin, options: options.clone(), offset: 0, parts: None }
 }
 
 impl Reader {
-    /// The next piece: 1 to 4 MiB of a large object, a small one whole (at most 32 MiB when inflated). What cannot be
-    /// read is rejected and counted; everything before it is handed on.
+    /// The next piece: 1 to 4 MiB of a large object, a small one whole (at most 32 MiB when inflated), and of an aggregated
+    /// record of Kinesis one user record, or a piece of it. What cannot be read is rejected and counted; everything before
+    /// it is handed on.
     ///
     /// # Errors
     /// Only those of the input itself.
     pub fn next(&mut self, rejects: &mut Vec<Reject>, counts: &mut Counts) -> io::Result<Option<Records>> {
         loop {
             match mem::replace(&mut self.state, State::Done) {
-                State::Done => return Ok(None),
+                State::Done => match self.parts.as_mut().and_then(Iterator::next) {
+                    None => return Ok(None),
+                    Some(part) => self.state = State::Unopened(Input::Bytes(part)),
+                },
                 State::Unopened(input) => {
                     if let Err(error) = self.begin(input)? {
                         self.damaged_parquet(&error, rejects, counts);
                     }
                 }
                 State::Parquet(mut reader) => match reader.next() {
-                    None => return Ok(None),
+                    None => {}
                     Some(Ok(rows)) => {
                         let table = self.options.table.unwrap_or(self.options.recognize.parquet);
                         let records = self.records(table, Body::Parquet(rows));
@@ -95,9 +104,9 @@ impl Reader {
 
     /// Opens the input; the inner error is that of a Parquet file which cannot be read.
     fn begin(&mut self, input: Input) -> io::Result<Result<(), ParquetError>> {
-        let (mut bytes, rest): (Bytes, Option<Box<dyn Read + Send>>) = match input {
+        let (mut bytes, mut rest): (Bytes, Option<Box<dyn Read + Send>>) = match input {
             Input::Bytes(bytes) => (bytes, None),
-            Input::Stream(stream) => head(stream)?,
+            Input::Stream(stream) => head(Vec::new(), stream, WHOLE_MAX)?,
             Input::File(mut file) => {
                 let mut magic = [0; 4];
                 file.seek(SeekFrom::Start(0))?;
@@ -106,14 +115,27 @@ impl Reader {
                 if parquet {
                     return Ok(self.parquet(ParquetRecordBatchReaderBuilder::try_new(file)));
                 }
-                whole_or_head(file)?
+                head(Vec::new(), Box::new(file), WHOLE_MAX)?
             }
         };
+        // not again inside of one: Kinesis knows no such thing, and it would have no end
+        if self.parts.is_none() && bytes.starts_with(&kpl::MAGIC) {
+            if let Some(more) = rest.take() {
+                (bytes, rest) = head(bytes.into(), more, kpl::BYTES_MAX)?;
+            }
+            if rest.is_none()
+                && let Some(records) = kpl::unpack(&bytes)
+            {
+                let parts: Vec<Bytes> = records.into_iter().map(|record| record.data).collect();
+                self.parts = Some(parts.into_iter());
+                return Ok(Ok(()));
+            }
+        }
         if bytes.starts_with(b"PAR1") && rest.is_none() {
             return Ok(self.parquet(ParquetRecordBatchReaderBuilder::try_new(bytes)));
         }
         let compression = Compression::of(&bytes);
-        let max = (INFLATED_MAX as u64).min(self.options.inflated_bytes_max) as usize;
+        let max = (INFLATED_MAX as u64).min(self.options.inflated_bytes_max.saturating_sub(self.offset)) as usize;
         let whole = match compression {
             Compression::Gzip if rest.is_none() => inflate::whole(&bytes, max),
             Compression::None if rest.is_none() && bytes.len() <= max.min(WHOLE_MAX) => {
@@ -141,7 +163,7 @@ impl Reader {
             Some(rest) => Box::new(Cursor::new(bytes).chain(rest)),
             None => Box::new(Cursor::new(bytes)),
         };
-        let stream = Stream::new(source, compression, limits)?;
+        let stream = Stream::new(source, compression, limits)?.behind(self.offset);
         self.state = State::Streaming { stream: Some(stream), buffer: vec![0; PADDING], kind: None };
         Ok(Ok(()))
     }
@@ -209,6 +231,7 @@ impl Reader {
                 if kind.is_none() {
                     // nothing we know: what follows in the same input is no better
                     stream = None;
+                    self.offset += length as u64;
                     buffer.clear();
                     buffer.resize(PADDING, 0);
                 }
@@ -235,6 +258,10 @@ impl Reader {
                 let tally = counts.of("");
                 tally.records += 1;
                 tally.rejects += 1;
+                if self.offset >= self.options.inflated_bytes_max {
+                    // the object is cut off, and this reject stands for the rest of it
+                    self.parts = None;
+                }
             }
             if !last {
                 self.state = State::Streaming { stream, buffer, kind };
@@ -302,16 +329,11 @@ impl Reader {
 
 type Head = (Bytes, Option<Box<dyn Read + Send>>);
 
-/// The first bytes of a stream, and the rest when that is not all.
-fn head(mut stream: Box<dyn Read + Send>) -> io::Result<Head> {
-    let mut bytes = Vec::new();
-    (&mut stream).take(WHOLE_MAX as u64 + 1).read_to_end(&mut bytes)?;
-    let rest = (bytes.len() > WHOLE_MAX).then_some(stream);
+/// A stream whose first bytes have been taken: up to `max` of them and one more, and the rest when that is not all.
+fn head(mut bytes: Vec<u8>, mut stream: Box<dyn Read + Send>, max: usize) -> io::Result<Head> {
+    (&mut stream).take((max + 1 - bytes.len()) as u64).read_to_end(&mut bytes)?;
+    let rest = (bytes.len() > max).then_some(stream);
     Ok((bytes.into(), rest))
-}
-
-fn whole_or_head(file: File) -> io::Result<Head> {
-    head(Box::new(file))
 }
 
 /// Behind the last line that is followed by the beginning of another record.

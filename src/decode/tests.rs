@@ -49,10 +49,10 @@ fn sizes(most: usize) -> impl Strategy<Value = Vec<usize>> {
 }
 
 #[derive(Default)]
-struct Outcome {
-    batches: Vec<Batch>,
-    rejects: Vec<Reject>,
-    counts: Counts,
+pub(super) struct Outcome {
+    pub(super) batches: Vec<Batch>,
+    pub(super) rejects: Vec<Reject>,
+    pub(super) counts: Counts,
     pieces: usize,
 }
 
@@ -89,7 +89,7 @@ impl Outcome {
     }
 }
 
-fn read(input: Input, options: &Options) -> Outcome {
+pub(super) fn read(input: Input, options: &Options) -> Outcome {
     let mut outcome = Outcome::default();
     let mut reader = open(input, Arc::default(), options);
     while let Some(records) = reader.next(&mut outcome.rejects, &mut outcome.counts).unwrap() {
@@ -99,7 +99,7 @@ fn read(input: Input, options: &Options) -> Outcome {
     outcome
 }
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()

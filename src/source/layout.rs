@@ -25,10 +25,11 @@ pub struct Range {
     pub until: Option<Timestamp>,
 }
 
-/// A file is named for the time its delivery ended or, in flow logs, was begun: its events may be a little younger,
+/// A file is named for the time that its delivery ended (CloudTrail) or that it was begun (flow logs, which are closed
+/// every five minutes): its events may be younger by less than this.
 const EARLY_MICROS: i64 = MICROS_PER_HOUR / 4;
-/// and older by the 5 to 15 minutes that deliveries usually take. AWS promises no time; a file that comes later than
-/// this is not found.
+/// Events are usually 5 to 15 minutes older than the name of their file. AWS promises no time; what is delivered later
+/// than this is not found.
 const LATE_MICROS: i64 = 6 * MICROS_PER_HOUR;
 
 impl Range {

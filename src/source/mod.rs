@@ -1,7 +1,7 @@
 //! Where bytes come from.
 
-pub mod file;
 pub mod layout;
+pub mod file;
 pub mod plan;
 pub mod notice;
 pub mod shards;

@@ -1,7 +1,8 @@
 //! What a queue holds about objects of S3 → the objects to read.
 //!
 //! The same news comes in many shapes: from S3 itself, from S3 through EventBridge, from CloudTrail, and each of them
-//! also through SNS, wrapped or raw. Only S3's own events have their keys encoded as in a URL.
+//! also through SNS, wrapped or raw. Only S3's own events have their keys encoded as in a URL. The S3 source reads each
+//! message of its queue with this.
 
 use serde_json::{Map, Value};
 

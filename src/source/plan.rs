@@ -1,5 +1,6 @@
 //! A prefix of a bucket and what is wanted of it → the few listings that find the folders of days, and those folders,
-//! in order of time. The bucket is never listed whole. The planner asks and is told; it opens nothing itself.
+//! in order of time. The bucket is never listed whole. The planner asks and is told; it opens nothing itself: the S3
+//! source makes the listings.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,7 +1,8 @@
 //! The shards of a Kinesis stream, and how far each is done → which to read now, and from where.
 //!
 //! Records with one partition key stay in order when every shard is read to its end before its children are begun: a
-//! split makes two children of a shard, a merge one of two. Nothing here asks Kinesis or reads a clock.
+//! split makes two children of a shard, a merge one of two. Nothing here asks Kinesis or reads a clock: the Kinesis
+//! source lists the shards, reads those that are due, and tells what it found.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -54,8 +55,8 @@ pub struct Due {
     pub from: ReadFrom,
 }
 
-/// The part of a stream that one of several workers reads, each with a state of its own: the shards whose first hash key
-/// lies in its part of all hash keys.
+/// The part of a stream that one of several workers reads, each with a state of its own: the shards whose middle hash
+/// key lies in its part of all hash keys.
 ///
 /// By hash keys rather than by a hash of the shard's name, so that a shard and its children are mostly one worker's. Where a
 /// reshard crosses the border between two, the child is not made to wait for the other's shard: its keys may be out of
@@ -100,6 +101,8 @@ pub struct Shards {
 struct Known {
     shard: Shard,
     state: State,
+    /// A listing has had it, and with it every parent that there still was.
+    listed: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -113,8 +116,8 @@ enum State {
 }
 
 impl Shards {
-    /// `stream` names the stream in partitions, `kinesis:STREAM/SHARD`. Shard ids begin anew when a stream is deleted and
-    /// made again, so it should have the time of creation in it.
+    /// `stream` names the stream in partitions, `kinesis:STREAM/SHARD`, and has no `/`. Shard ids begin anew when a stream
+    /// is deleted and made again, so it should have the time of creation in it.
     ///
     /// Where `committed` has something of the stream, that counts and not `start`.
     pub fn new(stream: &str, start: Start, share: Share, committed: &Checkpoint) -> Shards {
@@ -152,7 +155,9 @@ impl Shards {
                 let offset = if over { Offset::End } else { Offset::at(0) };
                 marks.push(Position { partition: self.partition(&shard.id), offset });
             }
+            let id = shard.id.clone();
             self.add(shard, if over { State::Done } else { State::Waiting(from.clone()) });
+            self.known.entry(id).and_modify(|known| known.listed = true);
         }
         for mark in &marks {
             self.resume.insert(mark.partition.clone(), mark.offset.clone());
@@ -160,10 +165,20 @@ impl Shards {
         marks
     }
 
+    /// Whether a listing is needed before the stream can go on: a merged shard waits whose other parent nothing has told of
+    /// yet, as happens when both were born after the last listing.
+    pub fn wants_listing(&self) -> bool {
+        self.known.values().any(|one| matches!(self.readiness(one), Readiness::UnknownParent))
+    }
+
     /// Shards to begin now; each is given once.
     pub fn due(&mut self) -> Vec<Due> {
-        let ready: Vec<Arc<str>> =
-            self.known.iter().filter(|(_, one)| self.is_ready(one)).map(|(id, _)| id.clone()).collect();
+        let ready: Vec<Arc<str>> = self
+            .known
+            .iter()
+            .filter(|(_, one)| self.readiness(one) == Readiness::Due)
+            .map(|(id, _)| id.clone())
+            .collect();
         let begin = |id: Arc<str>| {
             let partition = self.partition(&id);
             let known = self.known.get_mut(&id)?;
@@ -232,7 +247,7 @@ impl Shards {
             Some(Offset::End) => State::Done,
             Some(offset) => State::Waiting(self.after(offset)),
         };
-        self.known.insert(shard.id.clone(), Known { shard, state });
+        self.known.insert(shard.id.clone(), Known { shard, state, listed: false });
     }
 
     fn after(&self, offset: &Offset) -> ReadFrom {
@@ -254,25 +269,37 @@ impl Shards {
         }
     }
 
-    /// Whether a shard waits and need not any more. A parent that is no longer listed has aged out and counts as
-    /// finished; one that another worker reads is not waited for, but its own parents are.
-    fn is_ready(&self, one: &Known) -> bool {
+    /// A shard is due once it waits and need not any more. A parent that is not known although its child was listed has
+    /// aged out and counts as finished; one that another worker reads is not waited for, but its own parents are.
+    fn readiness(&self, one: &Known) -> Readiness {
         if !matches!(one.state, State::Waiting(_)) {
-            return false;
+            return Readiness::Begun;
         }
-        let mut before: Vec<&Arc<str>> = one.shard.parents.iter().collect();
-        let mut seen = BTreeSet::new();
-        while let Some(id) = before.pop() {
-            let Some(parent) = self.known.get(id) else { continue };
-            match parent.state {
-                State::Waiting(_) | State::Reading => return false,
-                State::Done => {}
-                State::Foreign if seen.insert(id) => before.extend(&parent.shard.parents),
-                State::Foreign => {}
+        let (mut unknown, mut children, mut seen) = (false, vec![one], BTreeSet::new());
+        while let Some(child) = children.pop() {
+            for id in &child.shard.parents {
+                match self.known.get(id) {
+                    None => unknown |= !child.listed,
+                    Some(parent) => match parent.state {
+                        State::Waiting(_) | State::Reading => return Readiness::Parent,
+                        State::Foreign if seen.insert(id) => children.push(parent),
+                        State::Done | State::Foreign => {}
+                    },
+                }
             }
         }
-        true
+        if unknown { Readiness::UnknownParent } else { Readiness::Due }
     }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Readiness {
+    Due,
+    /// A parent must be read to its end first.
+    Parent,
+    /// Whether a parent is still to be read, the next listing will tell.
+    UnknownParent,
+    Begun,
 }
 
 #[cfg(test)]

@@ -1,8 +1,14 @@
 use std::fs;
+use std::io::Cursor;
+use std::sync::Arc;
 
+use arrow::array::AsArray;
+use arrow::datatypes::DataType;
 use proptest::prelude::*;
 
 use super::*;
+use crate::decode::tests::{Outcome, gzip, read as read_input};
+use crate::decode::{Counts, Input, Options, open};
 
 fn vector(name: &str) -> Bytes {
     fs::read(format!("{}/tests/data/kpl/{name}.bin", env!("CARGO_MANIFEST_DIR"))).unwrap().into()
@@ -155,6 +161,145 @@ fn a_range_is_two_decimal_numbers_in_order() {
     }
 }
 
+/// What the reader of objects makes of a record that comes whole.
+fn reads(record: Bytes) -> Outcome {
+    read_input(Input::Bytes(record), &Options::default())
+}
+
+/// Records with these data, packed under one key.
+fn aggregate(parts: &[&[u8]]) -> Bytes {
+    pack(&parts.iter().map(|part| (0, None, part.to_vec())).collect::<Vec<_>>())
+}
+
+fn texts(outcome: &Outcome, table: &str, column: &str) -> Vec<String> {
+    let batches = outcome.batches.iter().filter(|batch| batch.table.name == table);
+    let texts = batches.flat_map(|batch| {
+        let column = arrow::compute::cast(batch.rows.column_by_name(column).unwrap(), &DataType::Utf8).unwrap();
+        column.as_string::<i32>().iter().map(|text| text.unwrap_or("-").to_owned()).collect::<Vec<_>>()
+    });
+    texts.collect()
+}
+
+#[test]
+fn the_flows_in_a_record_are_rows() {
+    for input in [
+        Input::Bytes(vector("node-130-flows")),
+        Input::Stream(Box::new(Cursor::new(vector("node-130-flows")))),
+        Input::File(
+            fs::File::open(format!("{}/tests/data/kpl/node-130-flows.bin", env!("CARGO_MANIFEST_DIR"))).unwrap(),
+        ),
+    ] {
+        let outcome = read_input(input, &Options::default());
+        assert_eq!(outcome.counts.of_table("vpc_flow"), (130, 130, 0));
+        assert_eq!((outcome.counts.0.len(), outcome.rejects.len()), (1, 0));
+        let interfaces = texts(&outcome, "vpc_flow", "interface_id");
+        assert_eq!((&*interfaces[0], &*interfaces[129]), ("eni-0", "eni-129"));
+    }
+}
+
+#[test]
+fn the_events_in_a_record_are_rows() {
+    // the fourth record is empty: there is nothing in it
+    let outcome = reads(vector("node-keys"));
+    assert_eq!(outcome.counts.of_table("cloudtrail"), (3, 3, 0));
+    assert_eq!(texts(&outcome, "cloudtrail", "eventname"), ["ConsoleLogin", "StopLogging", "DeleteTrail"]);
+}
+
+#[test]
+fn one_record_that_cannot_be_read_costs_the_others_nothing() {
+    // the third begins like gzip, and is none
+    let outcome = reads(vector("python-hash-keys"));
+    assert_eq!(texts(&outcome, "cloudtrail", "eventname"), ["GetObject", "PutObject"]);
+    assert_eq!((outcome.counts.of_table("cloudtrail"), outcome.counts.of_table("")), ((2, 2, 0), (1, 0, 1)));
+    let event = r#"{"eventVersion":"1.08","eventName":"CreateUser"}"#;
+    let outcome = reads(aggregate(&[event.as_bytes(), b"no log", br#"{"eventVersion":"#, event.as_bytes()]));
+    assert_eq!(outcome.counts.of_table("cloudtrail"), (3, 2, 1));
+    let rejects: Vec<_> = outcome.rejects.iter().map(|reject| (reject.offset, reject.table)).collect();
+    let length = event.len() as u64;
+    assert_eq!(rejects, [(length, ""), (length + 6, "cloudtrail")]);
+}
+
+#[test]
+fn what_a_record_holds_comes_in_every_shape() {
+    let envelope = br#"{"messageType":"DATA_MESSAGE","owner":"111122223333","logGroup":"g","logStream":"s","subscriptionFilters":["f"],"logEvents":[{"id":"1","timestamp":1722511800000,"message":"2 111122223333 eni-1 10.0.0.1 10.0.0.2 443 1153 6 1 40 1722511800 1722511860 ACCEPT OK"}]}"#;
+    let control = br#"{"messageType":"CONTROL_MESSAGE","owner":"CloudwatchLogs","logGroup":"","logStream":"","subscriptionFilters":[],"logEvents":[{"id":"","timestamp":1722511800000,"message":"CWL CONTROL MESSAGE: Checking health of destination Kinesis stream."}]}"#;
+    let file = br#"{"Records":[{"eventVersion":"1.08","eventName":"A"},{"eventVersion":"1.08","eventName":"B"}]}"#;
+    let lines = b"{\"eventVersion\":\"1.08\",\"eventName\":\"C\"}\n{\"eventVersion\":\"1.08\",\"eventName\":\"D\"}\n";
+    let flows = b"interface-id start\neni-2 1722511800\neni-3 1722511800\n";
+    let outcome = reads(aggregate(&[
+        &gzip(envelope),
+        &gzip(control),
+        &gzip(file),
+        lines,
+        flows,
+        &zstd::encode_all(&flows[..], 1).unwrap(),
+        // without a header, and so in the default format
+        b"2 111122223333 eni-4 10.0.0.1 10.0.0.2 443 1153 6 1 40 1722511800 1722511860 ACCEPT OK",
+    ]));
+    assert_eq!(outcome.rejects.iter().map(|reject| &reject.reason).collect::<Vec<_>>(), Vec::<&String>::new());
+    let mut interfaces = texts(&outcome, "vpc_flow", "interface_id");
+    interfaces.sort();
+    assert_eq!(interfaces, ["eni-1", "eni-2", "eni-2", "eni-3", "eni-3", "eni-4"]);
+    assert_eq!(texts(&outcome, "cloudtrail", "eventname"), ["A", "B", "C", "D"]);
+    assert_eq!(outcome.counts.0.values().map(|tally| tally.set_aside).sum::<u64>(), 1);
+}
+
+#[test]
+fn places_go_on_from_one_record_to_the_next() {
+    let (first, second) = (br#"{"eventVersion":"1.08"}"#, br#"{"eventVersion":"1.09","eventName":"A"}"#);
+    let mut reader = open(Input::Bytes(aggregate(&[first, &gzip(second), first])), Arc::default(), &Options::default());
+    let mut places = Vec::new();
+    while let Some(records) = reader.next(&mut Vec::new(), &mut Counts::default()).unwrap() {
+        places.push((records.offset, records.end()));
+    }
+    assert_eq!(places, [(0, 23), (23, 62), (62, 85)]);
+}
+
+#[test]
+fn a_wrong_checksum_makes_it_no_aggregated_record() {
+    let mut record = vector("node-130-flows").to_vec();
+    *record.last_mut().unwrap() ^= 1;
+    let outcome = reads(record.into());
+    assert_eq!((outcome.batches.len(), outcome.counts.of_table("")), (0, (1, 0, 1)));
+    assert_eq!(outcome.rejects[0].reason, "neither JSON nor a text log that a table knows");
+}
+
+#[test]
+fn a_record_in_a_record_is_not_unpacked() {
+    let inner = vector("node-130-flows");
+    let outcome = reads(aggregate(&[&inner]));
+    assert_eq!((outcome.batches.len(), outcome.counts.of_table("")), (0, (1, 0, 1)));
+}
+
+#[test]
+fn the_largest_record_is_unpacked_and_a_larger_file_is_not() {
+    let line = b"2 111122223333 eni-1 10.0.0.1 10.0.0.2 443 1153 6 1 40 1722511800 1722511860 ACCEPT OK\n";
+    let count = BYTES_MAX / line.len() - 1;
+    let lines = line.repeat(count);
+    let stream =
+        |record: &Bytes| read_input(Input::Stream(Box::new(Cursor::new(record.clone()))), &Options::default()).counts;
+    let record = aggregate(&[&lines]);
+    assert!((4 << 20..=BYTES_MAX).contains(&record.len()));
+    assert_eq!(stream(&record).of_table("vpc_flow"), (count as u64, count as u64, 0));
+    let record = aggregate(&[&lines, &line.repeat(2)]);
+    assert!(record.len() > BYTES_MAX);
+    assert_eq!(stream(&record).of_table(""), (1, 0, 1));
+}
+
+#[test]
+fn the_limit_of_an_object_holds_for_all_its_records_together() {
+    let event = br#"{"eventVersion":"1.08","eventName":"A"}"#;
+    for event in [event.to_vec(), gzip(event)] {
+        let options = Options { inflated_bytes_max: 2 * 39 + 5, ..Options::default() };
+        let outcome = read_input(Input::Bytes(aggregate(&[&event[..]; 5])), &options);
+        assert_eq!(texts(&outcome, "cloudtrail", "eventname"), ["A", "A"]);
+        let reasons: Vec<_> = outcome.rejects.iter().map(|reject| &*reject.reason).collect();
+        assert!(reasons.contains(&"cut off: it inflates to more than 83 bytes"), "{reasons:?}");
+        // that, and what was left of the third
+        assert_eq!(reasons.len(), 2, "{reasons:?}");
+    }
+}
+
 type Packed = (u8, Option<u128>, Vec<u8>);
 
 /// Packs as the KPL does: each key once, in the order of first use.
@@ -200,6 +345,22 @@ fn packed() -> impl Strategy<Value = Vec<Packed>> {
     prop::collection::vec((any::<u8>(), prop::option::of(any::<u128>()), data), 1..200)
 }
 
+/// What a user record may hold, and what it may not.
+fn part() -> impl Strategy<Value = Vec<u8>> {
+    let text = prop_oneof![
+        Just(br#"{"eventVersion":"1.08","eventName":"A"}"#.to_vec()),
+        Just(br#"{"Records":[{"eventVersion":"1.08"},{"eventVersion":"1.09"}]}"#.to_vec()),
+        Just(br#"{"eventVersion":"#.to_vec()),
+        Just(b"2 111122223333 eni-1 10.0.0.1 - 1 2 6 1 40 1 2 ACCEPT OK\n".to_vec()),
+        Just(b"interface-id start\neni-2 1722511800\nx\n".to_vec()),
+        prop::collection::vec(any::<u8>(), 0..60),
+    ];
+    (text, 0..3).prop_map(|(text, packed)| match packed {
+        0 => gzip(&text),
+        _ => text,
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
@@ -215,6 +376,22 @@ proptest! {
             prop_assert_eq!(&one.data[..], &data[..]);
             prop_assert_eq!(one.sub_sequence, place as u64);
         }
+    }
+
+    #[test]
+    fn whatever_is_packed_is_accounted_for_and_how_it_comes_changes_nothing(
+        parts in prop::collection::vec(part(), 1..12), alone in any::<prop::sample::Index>()
+    ) {
+        let record = aggregate(&parts.iter().map(|part| &part[..]).collect::<Vec<_>>());
+        let whole = reads(record.clone());
+        let stream = read_input(Input::Stream(Box::new(Cursor::new(record))), &Options::default());
+        prop_assert_eq!(&whole.counts, &stream.counts);
+        // the same as each on its own
+        let mut counts = Counts::default();
+        parts.iter().for_each(|part| counts.add(&reads(Bytes::from(part.clone())).counts));
+        prop_assert_eq!(&whole.counts, &counts);
+        let one = &parts[alone.index(parts.len())];
+        prop_assert_eq!(reads(aggregate(&[one])).counts, reads(Bytes::from(one.clone())).counts);
     }
 
     #[test]

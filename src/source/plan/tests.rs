@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use proptest::prelude::*;
 use regex::Regex;
@@ -306,17 +307,19 @@ fn key() -> impl Strategy<Value = String> {
     )
 }
 
+static PLAIN: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"^((?:[^/]+/){0,2})AWSLogs/(?:o-[a-z0-9]+/)*(\d{12})/(CloudTrail|CloudTrail-Insight|vpcflowlogs)/([a-z0-9]+-[a-z0-9-]+)/(\d{4})/(\d\d)/(\d\d)/(?:.*/)?([^/]+)$").unwrap()
+});
+static HIVE_NAMES: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"^((?:[^/]+/){0,2})AWSLogs/(?:o-[a-z0-9]+/)*aws-account-id=(\d{12})/aws-service=(vpcflowlogs)/aws-region=([a-z0-9]+-[a-z0-9-]+)/year=(\d{4})/month=(\d\d)/day=(\d\d)/(?:.*/)?([^/]+)$").unwrap()
+});
+
 /// What the documents of AWS say, and nothing of the planner's.
 fn is_wanted(key: &str, prefix: &str, wanted: &Wanted) -> bool {
-    let plain = r"^((?:[^/]+/){0,2})AWSLogs/(?:o-[a-z0-9]+/)*(\d{12})/(CloudTrail|CloudTrail-Insight|vpcflowlogs)/([a-z0-9]+-[a-z0-9-]+)/(\d{4})/(\d\d)/(\d\d)/(?:.*/)?([^/]+)$";
-    let hive = r"^((?:[^/]+/){0,2})AWSLogs/(?:o-[a-z0-9]+/)*aws-account-id=(\d{12})/aws-service=(vpcflowlogs)/aws-region=([a-z0-9]+-[a-z0-9-]+)/year=(\d{4})/month=(\d\d)/day=(\d\d)/(?:.*/)?([^/]+)$";
     let Some(rest) = key.strip_prefix(prefix) else { return false };
     // named in full, the tree may stand deeper
     let key = if prefix.contains("AWSLogs/") { &key[key.find("AWSLogs/").unwrap()..] } else { rest };
-    let Some(found) = Regex::new(plain).unwrap().captures(key).or_else(|| Regex::new(hive).unwrap().captures(key))
-    else {
-        return false;
-    };
+    let Some(found) = PLAIN.captures(key).or_else(|| HIVE_NAMES.captures(key)) else { return false };
     let midnight = Timestamp::parse(&format!("{}-{}-{}", &found[5], &found[6], &found[7]));
     let Some(Timestamp(midnight)) = midnight else { return false };
     let hour = found[8].split('_').find_map(|word| Timestamp::parse(&format!("{}00Z", word.strip_suffix('Z')?)));

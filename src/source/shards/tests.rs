@@ -72,6 +72,32 @@ fn children_are_known_from_the_last_answer_of_their_parent() {
 }
 
 #[test]
+fn a_merged_child_waits_for_a_parent_that_nothing_has_told_of_yet() {
+    let (mut shards, _) = begun(Start::TrimHorizon, vec![shard("a", &[], 0, 127), shard("b", &[], 128, 255)]);
+    assert_eq!(due(&mut shards).len(), 2);
+    // after the listing `a` was split, and its upper half merged with `b`
+    let merged = || shard("e", &["d", "b"], 64, 255);
+    let halves = || vec![shard("c", &["a"], 0, 63), closed(shard("d", &["a"], 64, 127))];
+    assert!(!shards.wants_listing());
+    shards.ended("b", vec![merged()]);
+    assert_eq!((due(&mut shards), shards.wants_listing()), (vec![], true));
+    // a listing tells of the other parent
+    shards.listed([vec![shard("a", &[], 0, 127), merged()], halves()].concat(), NOW);
+    assert_eq!((due(&mut shards), shards.wants_listing()), (vec![], false));
+    shards.ended("a", halves());
+    assert_eq!(due(&mut shards), [("c".into(), ReadFrom::TrimHorizon), ("d".into(), ReadFrom::TrimHorizon)]);
+    shards.ended("d", vec![merged()]);
+    assert_eq!(due(&mut shards), [("e".into(), ReadFrom::TrimHorizon)]);
+    // or that it has aged out
+    let (mut shards, _) = begun(Start::TrimHorizon, vec![shard("b", &[], 128, 255)]);
+    assert_eq!(due(&mut shards).len(), 1);
+    shards.ended("b", vec![merged()]);
+    assert_eq!((due(&mut shards), shards.wants_listing()), (vec![], true));
+    shards.listed(vec![closed(shard("b", &[], 128, 255)), merged()], NOW);
+    assert_eq!(due(&mut shards), [("e".into(), ReadFrom::TrimHorizon)]);
+}
+
+#[test]
 fn begun_at_the_end_closed_shards_are_over_and_later_born_ones_are_read_whole() {
     let old = closed(shard("a", &[], 0, 255));
     let (mut shards, committed) = begun(Start::Latest, vec![old.clone(), shard("b", &["a"], 0, 255)]);
@@ -129,7 +155,7 @@ fn begun_at_a_time_a_restart_begins_there_too() {
 #[test]
 fn another_stream_is_another_checkpoint() {
     let (_, committed) = begun(Start::Latest, vec![shard("a", &[], 0, 255)]);
-    for stream in ["s@2", "s", "s@1/a"] {
+    for stream in ["s@2", "s", "s@11", "s@1-a"] {
         let mut other = Shards::new(stream, Start::TrimHorizon, Share::ALL, &committed);
         assert_eq!(other.listed(vec![shard("a", &[], 0, 255)], NOW).len(), 2, "{stream}");
         assert_eq!(due(&mut other), [("a".into(), ReadFrom::TrimHorizon)], "{stream}");
@@ -155,10 +181,20 @@ fn workers_share_the_hash_keys() {
     let of = |worker, of| Share::new(worker, of).unwrap();
     assert_eq!(Share::new(2, 2), None);
     assert_eq!(Share::new(0, 0), None);
-    let border = 1 << 127;
-    for (first, expected) in [(0, 0), (border - 1, 0), (border, 1), (u128::MAX, 1)] {
-        let range = HashRange { first, last: u128::MAX };
-        assert_eq!([of(0, 2).has(range), of(1, 2).has(range)], [expected == 0, expected == 1], "{first}");
+    let (border, most) = (1 << 127, u128::MAX);
+    for (first, last, expected) in [
+        (0, 0, 0),
+        (0, border - 1, 0),
+        (border, most, 1),
+        (most, most, 1),
+        // over the border, the middle decides
+        (0, most, 0),
+        (1, most, 1),
+        (border - 3, border + 1, 0),
+        (border - 1, border + 1, 1),
+    ] {
+        let range = HashRange { first, last };
+        assert_eq!([of(0, 2).has(range), of(1, 2).has(range)], [expected == 0, expected == 1], "{first} {last}");
     }
     let third = HashRange { first: u128::MAX / 3 * 2 + 2, last: u128::MAX };
     assert_eq!([0, 1, 2].map(|worker| of(worker, 3).has(third)), [false, false, true]);
@@ -425,6 +461,9 @@ fn simulate(steps: &[Step], count: u32, start: Start) -> (Vec<Vec<(u8, u32)>>, B
     for worker in &mut workers {
         worker.list(&stream);
         for _ in 0..=2 * stream.born {
+            if worker.shards.wants_listing() {
+                worker.list(&stream);
+            }
             (0..worker.reading.len()).rev().for_each(|shard| worker.read(&stream, shard, usize::MAX / 2));
         }
     }
