@@ -23,6 +23,7 @@ pub fn run(command: &mut Command) -> (Cost, String) {
     let errors = complaints.try_clone().expect("a handle can be copied");
     let start = Instant::now();
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(errors).spawn();
+    #[expect(clippy::zombie_processes, reason = "`wait` below waits for it, and learns its usage too")]
     let mut child = child.unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let mut said = String::new();
     child.stdout.take().expect("it is piped").read_to_string(&mut said).expect("a pipe can be read");

@@ -23,7 +23,8 @@ use anyhow::Context;
 use arrow::array::RecordBatch;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
-use super::encode::{Encoder, Place, file_schema};
+use super::encode::{Encoder, file_schema};
+use super::gather::{Place, Rows};
 use super::layout::PRIVATE;
 use super::read::{HIDDEN, LOCK, hidden};
 use super::write::{stamp, times};
@@ -216,8 +217,8 @@ fn merge(table: &Table, files: &[PathBuf], target: &Path, config: &Config) -> an
         let reader = file.with_batch_size(READ_ROWS).build().with_context(|| format!("reading {}", path.display()))?;
         runs.push(Run { path, reader, times: Vec::new(), row: 0 });
     }
-    let mut encoder =
-        Encoder::create(target, table, config, rows, &[]).with_context(|| format!("writing {}", target.display()))?;
+    let mut encoder = Encoder::create(target, table, config, rows, &HashSet::new())
+        .with_context(|| format!("writing {}", target.display()))?;
     // the rows that places name: at first one batch of each run, then those that follow them
     let mut batches = Vec::new();
     let mut current = vec![0; runs.len()];
@@ -240,7 +241,7 @@ fn merge(table: &Table, files: &[PathBuf], target: &Path, config: &Config) -> an
             continue;
         }
         // what is merged so far goes out with the batch it needs, so that each run has one batch in memory
-        encoder.append(&batches, &places).with_context(|| format!("writing {}", target.display()))?;
+        encoder.append(&Rows::new(&batches), &places).with_context(|| format!("writing {}", target.display()))?;
         places.clear();
         if let Some(batch) = run.next_batch(table)? {
             batches[current[index]] = batch;

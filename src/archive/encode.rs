@@ -6,9 +6,7 @@ use std::io::BufWriter;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StructArray, new_null_array};
-use arrow::buffer::NullBuffer;
-use arrow::compute::interleave;
+use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::arrow_writer::{
@@ -22,10 +20,8 @@ use parquet::schema::types::ColumnPath;
 use rayon::prelude::*;
 
 use super::Config;
+use super::gather::{Place, Rows};
 use crate::table::{Column, Kind, PARTITIONS, Table};
-
-/// Where a row lies: batch, row.
-pub type Place = (usize, usize);
 
 /// Rows are gathered in pieces of this many: 128 KiB of string views, which stay in the cache until they are encoded.
 const PIECE_ROWS: usize = 8192;
@@ -47,7 +43,7 @@ struct Leaves {
 }
 
 impl Encoder {
-    /// `rows` is how many there will be, at places in `batches`, which are of [`file_schema`].
+    /// `rows` is how many there will be, and `empty` the columns in which none has a value, as far as is known.
     ///
     /// # Errors
     /// When the file cannot be made.
@@ -56,13 +52,13 @@ impl Encoder {
         table: &Table,
         config: &Config,
         rows: usize,
-        batches: &[RecordBatch],
+        empty: &HashSet<ColumnPath>,
     ) -> anyhow::Result<Encoder> {
         let schema = file_schema(table);
         let mut properties = properties(table, rows, config)?;
-        for column in empty_columns(batches) {
+        for column in empty {
             // a compressor of zstd is large, and there is nothing to compress
-            properties = properties.set_column_compression(column, Compression::UNCOMPRESSED);
+            properties = properties.set_column_compression(column.clone(), Compression::UNCOMPRESSED);
         }
         let properties = properties.build();
         let file = BufWriter::new(File::create(path)?);
@@ -72,19 +68,18 @@ impl Encoder {
         Ok(Encoder { file, groups, schema, group_rows_max, group: Vec::new(), group_rows: 0 })
     }
 
-    /// Adds rows, in the order of their places in batches of [`file_schema`].
+    /// Adds rows, in the order of their places in `from`, which is of [`file_schema`].
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn append(&mut self, batches: &[RecordBatch], mut places: &[Place]) -> anyhow::Result<()> {
+    pub fn append(&mut self, from: &Rows, mut places: &[Place]) -> anyhow::Result<()> {
         while !places.is_empty() {
             if self.group.is_empty() {
                 self.open_group()?;
             }
             let (now, later) = places.split_at(places.len().min(self.group_rows_max - self.group_rows));
             self.group.par_iter_mut().enumerate().with_max_len(1).try_for_each(|(column, leaves)| {
-                let arrays: Vec<&ArrayRef> = batches.iter().map(|batch| batch.column(column)).collect();
-                now.chunks(PIECE_ROWS).try_for_each(|places| leaves.append(&arrays, places))
+                now.chunks(PIECE_ROWS).try_for_each(|places| leaves.append(&from.column(column).gather(places)?))
             })?;
             self.group_rows += now.len();
             if self.group_rows == self.group_rows_max {
@@ -135,63 +130,11 @@ impl Encoder {
 }
 
 impl Leaves {
-    fn append(&mut self, arrays: &[&ArrayRef], places: &[Place]) -> anyhow::Result<()> {
-        let column = gather(arrays, places)?;
-        let leaves = compute_leaves(&self.field, &column)?;
+    fn append(&mut self, column: &ArrayRef) -> anyhow::Result<()> {
+        let leaves = compute_leaves(&self.field, column)?;
         let pairs = leaves.par_iter().zip(&mut self.writers).with_max_len(1);
         Ok(pairs.try_for_each(|(leaf, writer)| writer.write(leaf))?)
     }
-}
-
-/// The values at the places: a slice where they lie in a row, which is the rule for logs that came sorted. Columns that
-/// nobody fills, of which a table has many, are not looked at row by row.
-fn gather(arrays: &[&ArrayRef], places: &[Place]) -> anyhow::Result<ArrayRef> {
-    let (batch, row) = places[0];
-    if places.iter().enumerate().all(|(index, &place)| place == (batch, row + index)) {
-        return Ok(arrays[batch].slice(row, places.len()));
-    }
-    if arrays.iter().all(|array| is_empty(array)) {
-        return Ok(new_null_array(arrays[batch].data_type(), places.len()));
-    }
-    if let DataType::Struct(fields) = arrays[batch].data_type() {
-        let structs: Vec<&StructArray> = arrays.iter().map(|array| array.as_struct()).collect();
-        let child = |field: usize| {
-            let arrays: Vec<&ArrayRef> = structs.iter().map(|array| array.column(field)).collect();
-            gather(&arrays, places)
-        };
-        let children = (0..fields.len()).map(child).collect::<anyhow::Result<_>>()?;
-        let nulls: NullBuffer = places.iter().map(|&(batch, row)| structs[batch].is_valid(row)).collect();
-        return Ok(Arc::new(StructArray::new(fields.clone(), children, Some(nulls))));
-    }
-    let arrays: Vec<&dyn Array> = arrays.iter().map(|array| array.as_ref()).collect();
-    Ok(interleave(&arrays, places)?)
-}
-
-/// No row has a value.
-fn is_empty(array: &dyn Array) -> bool {
-    array.null_count() == array.len()
-}
-
-/// Paths of the columns in which no row of any batch has a value.
-fn empty_columns(batches: &[RecordBatch]) -> HashSet<ColumnPath> {
-    fn walk(path: &[String], arrays: &[&ArrayRef], found: &mut HashSet<ColumnPath>) {
-        if let DataType::Struct(fields) = arrays[0].data_type() {
-            for (place, field) in fields.iter().enumerate() {
-                let path = [path, std::slice::from_ref(field.name())].concat();
-                let arrays: Vec<&ArrayRef> = arrays.iter().map(|array| array.as_struct().column(place)).collect();
-                walk(&path, &arrays, found);
-            }
-        } else if arrays.iter().all(|array| is_empty(array)) {
-            found.insert(ColumnPath::new(path.to_vec()));
-        }
-    }
-    let mut found = HashSet::new();
-    let Some(first) = batches.first() else { return found };
-    for (place, field) in first.schema().fields().iter().enumerate() {
-        let arrays: Vec<&ArrayRef> = batches.iter().map(|batch| batch.column(place)).collect();
-        walk(std::slice::from_ref(field.name()), &arrays, &mut found);
-    }
-    found
 }
 
 /// The schema of a table's files: its columns, without the partition columns that the folders name.

@@ -5,6 +5,7 @@
 //! [`Archive::compact`] merges small ones.
 
 pub mod layout;
+pub mod gather;
 pub mod encode;
 pub mod write;
 pub mod read;

@@ -8,7 +8,8 @@ use arrow::datatypes::{DataType, Int32Type, Int64Type, TimestampMicrosecondType}
 use rayon::prelude::*;
 
 use super::Config;
-use super::encode::{Encoder, Place};
+use super::encode::Encoder;
+use super::gather::{Place, Rows};
 use super::layout::{Partition, day_of};
 use crate::table::{Batch, PARTITIONS, Table};
 use crate::time::Timestamp;
@@ -17,7 +18,7 @@ use crate::time::Timestamp;
 pub struct Sorted {
     table: &'static Table,
     /// Without the partition columns.
-    batches: Vec<RecordBatch>,
+    rows: Rows,
     times: Vec<Vec<Option<Timestamp>>>,
     pub partitions: BTreeMap<Partition, Vec<Place>>,
 }
@@ -45,8 +46,8 @@ impl Sorted {
         partitions.par_iter_mut().for_each(|(_, rows)| {
             rows.sort_by_key(|&(batch, row)| (times[batch][row], batch, row));
         });
-        let batches = batches.into_iter().map(|batch| without_partitions(&batch.rows)).collect();
-        Sorted { table, batches, times, partitions }
+        let batches: Vec<RecordBatch> = batches.into_iter().map(|batch| without_partitions(&batch.rows)).collect();
+        Sorted { table, rows: Rows::new(&batches), times, partitions }
     }
 
     /// The first event time that sorted rows have.
@@ -59,8 +60,8 @@ impl Sorted {
     /// # Errors
     /// When the file cannot be written.
     pub fn write(&self, rows: &[Place], path: &Path, config: &Config) -> anyhow::Result<u64> {
-        let mut encoder = Encoder::create(path, self.table, config, rows.len(), &self.batches)?;
-        encoder.append(&self.batches, rows)?;
+        let mut encoder = Encoder::create(path, self.table, config, rows.len(), &self.rows.empty)?;
+        encoder.append(&self.rows, rows)?;
         encoder.finish()
     }
 }

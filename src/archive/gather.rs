@@ -1,0 +1,249 @@
+//! The batches of a commit → any of their rows, in any order, as columns.
+//!
+//! A commit takes rows from all its batches for each of its files. What is the same for all files is done once: dictionaries
+//! are made one, and so are the lists of the buffers that texts lie in. arrow's `interleave` would do both for every stretch
+//! of rows.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanBufferBuilder, DictionaryArray, Int32Array, RecordBatch, StringArray,
+    StringViewArray, StructArray, new_null_array,
+};
+use arrow::buffer::{Buffer, NullBuffer, ScalarBuffer};
+use arrow::compute::interleave;
+use arrow::datatypes::{DataType, Fields, Int32Type};
+use hashbrown::HashMap;
+use parquet::schema::types::ColumnPath;
+
+/// Where a row lies: batch, row.
+pub type Place = (usize, usize);
+
+/// Batches of one schema.
+pub struct Rows {
+    columns: Vec<Column>,
+    /// Columns in which no row has a value.
+    pub empty: HashSet<ColumnPath>,
+}
+
+/// One column of all batches.
+pub struct Column {
+    arrays: Vec<ArrayRef>,
+    kind: Kind,
+}
+
+enum Kind {
+    /// No row has a value.
+    Empty,
+    /// For each batch, the place of its first buffer among those of all.
+    Views {
+        firsts: Vec<u128>,
+        buffers: Arc<[Buffer]>,
+    },
+    /// For each batch, the codes of its rows among the texts of all.
+    Dictionary {
+        codes: Vec<Vec<i32>>,
+        values: ArrayRef,
+    },
+    Struct {
+        fields: Fields,
+        columns: Vec<Column>,
+    },
+    Other,
+}
+
+impl Rows {
+    pub fn new(batches: &[RecordBatch]) -> Rows {
+        let mut empty = HashSet::new();
+        let columns = match batches.first() {
+            None => Vec::new(),
+            Some(first) => (0..first.num_columns())
+                .map(|place| {
+                    let name = first.schema().field(place).name().clone();
+                    let arrays = batches.iter().map(|batch| batch.column(place).clone()).collect();
+                    Column::new(arrays, &[name], &mut empty)
+                })
+                .collect(),
+        };
+        Rows { columns, empty }
+    }
+
+    pub fn column(&self, place: usize) -> &Column {
+        &self.columns[place]
+    }
+}
+
+impl Column {
+    fn new(arrays: Vec<ArrayRef>, path: &[String], empty: &mut HashSet<ColumnPath>) -> Column {
+        let kind = match arrays[0].data_type() {
+            DataType::Struct(fields) => {
+                let child = |(place, name): (usize, &String)| {
+                    let arrays = arrays.iter().map(|array| array.as_struct().column(place).clone()).collect();
+                    Column::new(arrays, &[path, std::slice::from_ref(name)].concat(), empty)
+                };
+                let columns = fields.iter().map(|field| field.name()).enumerate().map(child).collect();
+                Kind::Struct { fields: fields.clone(), columns }
+            }
+            _ if arrays.iter().all(|array| array.null_count() == array.len()) => {
+                empty.insert(ColumnPath::new(path.to_vec()));
+                Kind::Empty
+            }
+            DataType::Utf8View => {
+                let (mut firsts, mut buffers) = (Vec::new(), Vec::new());
+                for array in &arrays {
+                    firsts.push(buffers.len() as u128);
+                    buffers.extend(array.as_string_view().data_buffers().iter().cloned());
+                }
+                Kind::Views { firsts, buffers: buffers.into() }
+            }
+            DataType::Dictionary(key, value) if (&**key, &**value) == (&DataType::Int32, &DataType::Utf8) => {
+                merged(&arrays)
+            }
+            _ => Kind::Other,
+        };
+        Column { arrays, kind }
+    }
+
+    /// The values at the places, of which there is one at least: a slice where they lie in a row, which is the rule for
+    /// logs that came sorted.
+    ///
+    /// # Errors
+    /// Those of arrow, for kinds of columns that are left to it.
+    pub fn gather(&self, places: &[Place]) -> anyhow::Result<ArrayRef> {
+        let (batch, row) = places[0];
+        if places.iter().enumerate().all(|(index, &place)| place == (batch, row + index)) {
+            return Ok(self.arrays[batch].slice(row, places.len()));
+        }
+        Ok(match &self.kind {
+            Kind::Empty => new_null_array(self.arrays[0].data_type(), places.len()),
+            Kind::Views { firsts, buffers } => {
+                let views: Vec<&[u128]> = self.arrays.iter().map(|array| &array.as_string_view().views()[..]).collect();
+                let view = |&(batch, row): &Place| {
+                    let view = views[batch][row];
+                    // up to twelve bytes stand in the view itself
+                    if view as u32 > 12 { view + (firsts[batch] << 64) } else { view }
+                };
+                let views = ScalarBuffer::from(places.iter().map(view).collect::<Vec<_>>());
+                // SAFETY: a view is of its batch's buffers, which stand in `buffers` from the batch's first on
+                Arc::new(unsafe { StringViewArray::new_unchecked(views, buffers.clone(), self.nulls(places)) })
+            }
+            Kind::Dictionary { codes, values } => {
+                let codes = places.iter().map(|&(batch, row)| codes[batch][row]).collect::<Vec<_>>();
+                let codes = Int32Array::new(codes.into(), self.nulls(places));
+                // SAFETY: the codes are places in `values`
+                Arc::new(unsafe { DictionaryArray::<Int32Type>::new_unchecked(codes, values.clone()) })
+            }
+            Kind::Struct { fields, columns } => {
+                let columns = columns.iter().map(|column| column.gather(places)).collect::<Result<_, _>>()?;
+                Arc::new(StructArray::new(fields.clone(), columns, self.nulls(places)))
+            }
+            Kind::Other => {
+                let arrays: Vec<&dyn Array> = self.arrays.iter().map(|array| array.as_ref()).collect();
+                interleave(&arrays, places)?
+            }
+        })
+    }
+
+    fn nulls(&self, places: &[Place]) -> Option<NullBuffer> {
+        let nulls: Vec<Option<&NullBuffer>> = self.arrays.iter().map(|array| array.nulls()).collect();
+        if nulls.iter().all(Option::is_none) {
+            return None;
+        }
+        let mut bits = BooleanBufferBuilder::new(places.len());
+        for &(batch, row) in places {
+            bits.append(nulls[batch].is_none_or(|nulls| nulls.is_valid(row)));
+        }
+        Some(NullBuffer::new(bits.finish())).filter(|nulls| nulls.null_count() > 0)
+    }
+}
+
+/// The texts of all dictionaries, each once, and codes of the rows among them. A row without a text has the first one's.
+fn merged(arrays: &[ArrayRef]) -> Kind {
+    let mut known: HashMap<&str, i32> = HashMap::new();
+    let mut texts: Vec<&str> = Vec::new();
+    let mut codes = Vec::with_capacity(arrays.len());
+    for array in arrays {
+        let array = array.as_dictionary::<Int32Type>();
+        let values = array.values().as_string::<i32>();
+        let mut code = |text| {
+            *known.entry(text).or_insert_with(|| {
+                texts.push(text);
+                texts.len() as i32 - 1
+            })
+        };
+        let news: Vec<i32> = (0..values.len()).map(|value| code(values.value(value))).collect();
+        let keys = array.keys().values().iter();
+        codes.push(keys.map(|&key| news.get(key as usize).copied().unwrap_or(0)).collect());
+    }
+    let values = Arc::new(StringArray::from_iter_values(&texts));
+    Kind::Dictionary { codes, values }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{Int64Array, StringDictionaryBuilder};
+    use arrow::datatypes::{Field, Schema};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    type Value = Option<String>;
+
+    fn batch(values: &[(Value, Value, Option<i64>)]) -> RecordBatch {
+        let mut symbols = StringDictionaryBuilder::<Int32Type>::new();
+        values.iter().for_each(|(_, symbol, _)| symbols.append_option(symbol.as_deref()));
+        let texts: ArrayRef = Arc::new(values.iter().map(|(text, _, _)| text.as_deref()).collect::<StringViewArray>());
+        let numbers: ArrayRef = Arc::new(values.iter().map(|(_, _, number)| *number).collect::<Int64Array>());
+        let symbols: ArrayRef = Arc::new(symbols.finish());
+        let nothing = new_null_array(&DataType::Utf8View, values.len());
+        let fields = vec![
+            Field::new("text", texts.data_type().clone(), true),
+            Field::new("symbol", symbols.data_type().clone(), true),
+            Field::new("nothing", DataType::Utf8View, true),
+        ];
+        let nulls: NullBuffer = values.iter().map(|(_, _, number)| number.is_some()).collect();
+        let nested =
+            StructArray::new(fields.clone().into(), vec![texts.clone(), symbols.clone(), nothing], Some(nulls));
+        let schema = Schema::new(vec![
+            fields[0].clone(),
+            fields[1].clone(),
+            Field::new("nested", nested.data_type().clone(), true),
+            Field::new("number", DataType::Int64, true),
+        ]);
+        RecordBatch::try_new(Arc::new(schema), vec![texts, symbols, Arc::new(nested), numbers]).unwrap()
+    }
+
+    /// Each row as JSON.
+    fn shown(column: &dyn Array) -> Vec<String> {
+        let options = arrow::util::display::FormatOptions::default().with_null("-");
+        let format = arrow::util::display::ArrayFormatter::try_new(column, &options).unwrap();
+        (0..column.len()).map(|row| format.value(row).to_string()).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn rows_are_those_that_arrow_interleaves(
+            batches in prop::collection::vec(
+                prop::collection::vec(
+                    (prop::option::of("[a-c]{0,20}"), prop::option::of("[a-c]{0,2}"), prop::option::of(0..9i64)), 1..20),
+                1..4),
+            picks in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>()), 1..60),
+        ) {
+            let made: Vec<RecordBatch> = batches.iter().map(|values| batch(values)).collect();
+            let places: Vec<Place> = picks.iter().map(|(batch, row)| {
+                let batch = batch.index(made.len());
+                (batch, row.index(made[batch].num_rows()))
+            }).collect();
+            let rows = Rows::new(&made);
+            prop_assert!(rows.empty.contains(&ColumnPath::new(vec!["nested".into(), "nothing".into()])));
+            for column in 0..4 {
+                let arrays: Vec<&dyn Array> = made.iter().map(|batch| batch.column(column).as_ref()).collect();
+                let expected = interleave(&arrays, &places).unwrap();
+                let found = rows.column(column).gather(&places).unwrap();
+                found.to_data().validate_full().unwrap();
+                prop_assert_eq!(shown(&found), shown(&expected));
+            }
+        }
+    }
+}
