@@ -1,6 +1,5 @@
 //! One object of a source → buffers of whole records, in bounded memory.
 
-use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::mem;
 use std::sync::Arc;

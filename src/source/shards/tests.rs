@@ -471,7 +471,7 @@ fn simulate(steps: &[Step], count: u32, start: Start) -> (Vec<Vec<(u8, u32)>>, B
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
     fn every_record_is_read_once_and_those_of_a_key_in_order(
