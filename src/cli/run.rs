@@ -27,7 +27,7 @@ use crate::pipeline::summary::{bytes, grouped};
 use crate::pipeline::{self, Outcome, Progress, Stages};
 use crate::rule::Severity;
 use crate::sink::{self, Format, Journal};
-use crate::source::file;
+use crate::source::{Source, file};
 use crate::time::Timestamp;
 use crate::triage::Triage;
 use crate::triage::suppress::Suppressions;
@@ -201,7 +201,9 @@ pub fn work(config: &Config, follow: bool, journal: Option<&str>) -> Result<Outc
     let stages = Stages { detector, triage: Triage::new(suppressions, config.assets.clone()), archive, journal };
     let readers = std::thread::available_parallelism().map_or(1, usize::from);
     let pipeline = pipeline::Config {
-        source: file::Config { from: config.from.clone(), exclude, follow, readers, decode },
+        sources: vec![Source::File(file::Config { from: config.from.clone(), exclude, follow, readers })],
+        decode,
+        follow,
         commit_every: Duration::from_secs(config.limits.commit_seconds),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().or_output()?;

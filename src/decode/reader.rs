@@ -2,11 +2,12 @@
 
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::mem;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::vec;
 
 use bytes::Bytes;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::errors::ParquetError;
 use parquet::file::reader::ChunkReader;
 
@@ -81,16 +82,16 @@ impl Reader {
                         self.damaged_parquet(&error, rejects, counts);
                     }
                 }
-                State::Parquet(mut reader) => match reader.next() {
-                    None => {}
-                    Some(Ok(rows)) => {
+                State::Parquet(mut reader) => match caught(|| reader.next().transpose().map_err(ParquetError::from)) {
+                    Ok(None) => {}
+                    Ok(Some(rows)) => {
                         let table = self.options.table.unwrap_or(self.options.recognize.parquet);
                         let records = self.records(table, Body::Parquet(rows));
                         self.offset = records.end();
                         self.state = State::Parquet(reader);
                         return Ok(Some(records));
                     }
-                    Some(Err(error)) => self.damaged_parquet(&error.into(), rejects, counts),
+                    Err(error) => self.damaged_parquet(&error, rejects, counts),
                 },
                 State::Streaming { stream, buffer, kind } => {
                     if let Some(records) = self.piece(stream, buffer, kind, rejects, counts)? {
@@ -112,7 +113,7 @@ impl Reader {
                 let parquet = file.read_exact(&mut magic).is_ok() && magic == *b"PAR1";
                 file.seek(SeekFrom::Start(0))?;
                 if parquet {
-                    return Ok(self.parquet(ParquetRecordBatchReaderBuilder::try_new(file)));
+                    return Ok(self.parquet(file));
                 }
                 head(Vec::new(), Box::new(file), WHOLE_MAX)?
             }
@@ -131,7 +132,7 @@ impl Reader {
             }
         }
         if bytes.starts_with(b"PAR1") && rest.is_none() {
-            return Ok(self.parquet(ParquetRecordBatchReaderBuilder::try_new(bytes)));
+            return Ok(self.parquet(bytes));
         }
         let compression = Compression::of(&bytes);
         let max = (INFLATED_MAX as u64).min(self.options.inflated_bytes_max.saturating_sub(self.offset)) as usize;
@@ -168,16 +169,18 @@ impl Reader {
     }
 
     /// Pages are read as rows are asked for, so a file of any size takes little memory.
-    fn parquet<T: ChunkReader + 'static>(
-        &mut self,
-        opened: Result<ParquetRecordBatchReaderBuilder<T>, ParquetError>,
-    ) -> Result<(), ParquetError> {
+    fn parquet<T: ChunkReader + 'static>(&mut self, file: T) -> Result<(), ParquetError> {
         if let Some(table) = self.options.table
             && table.name != self.options.recognize.parquet.name
         {
             return Err(ParquetError::General(format!("{} is not delivered as Parquet", table.name)));
         }
-        self.state = State::Parquet(Box::new(opened?.with_batch_size(PARQUET_ROWS).build()?));
+        // without the Arrow schema that some writers put into the footer: of a file from outside it is no use
+        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+        let open = || {
+            ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)?.with_batch_size(PARQUET_ROWS).build()
+        };
+        self.state = State::Parquet(Box::new(caught(open)?));
         Ok(())
     }
 
@@ -324,6 +327,13 @@ impl Reader {
         self.offset += start as u64;
         Some(Kind::Lines { shape, format })
     }
+}
+
+/// What reading Parquet gives: where a file is damaged, parquet 59.3 panics rather than fails, as for a column chunk of
+/// negative length (`file/metadata/mod.rs`).
+fn caught<T>(read: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, ParquetError> {
+    panic::catch_unwind(AssertUnwindSafe(read))
+        .unwrap_or_else(|_| Err(ParquetError::General("it is damaged".to_owned())))
 }
 
 type Head = (Bytes, Option<Box<dyn Read + Send>>);

@@ -5,11 +5,12 @@ pub mod duplicates;
 pub mod summary;
 mod tell;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use rayon::prelude::*;
-use tokio::sync::mpsc;
+use tokio::sync::watch;
 use tokio::time::{sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -20,9 +21,9 @@ use crate::detect::Detector;
 use crate::finding::Finding;
 use crate::logs;
 use crate::metrics::METRICS;
-use crate::position::{Checkpoint, Offset};
+use crate::position::Checkpoint;
 use crate::sink::Journal;
-use crate::source::file::{self, Event, Piece};
+use crate::source::{self, Event, Events, Piece, Source};
 use crate::table::{Batch, Reject};
 use crate::time::Timestamp;
 use crate::triage::Triage;
@@ -43,7 +44,10 @@ pub const GROUP_BYTES: usize = 4 << 20;
 
 /// How the pipeline runs.
 pub struct Config {
-    pub source: file::Config,
+    pub sources: Vec<Source>,
+    pub decode: decode::Options,
+    /// The sources do not end by themselves.
+    pub follow: bool,
     /// Following, a commit is made at least this often while rows wait for one.
     pub commit_every: Duration,
 }
@@ -86,14 +90,15 @@ pub async fn run(
     report: impl Fn(Progress) + Send + 'static,
 ) -> anyhow::Result<Outcome> {
     let started = Instant::now();
-    let follow = config.source.follow;
     let worker = Worker::new(stages, &config, Box::new(report))?;
-    let mut events = file::read(config.source, worker.done.clone(), stop.clone());
+    let committed = worker.committed.subscribe();
+    let resume = committed.borrow().clone();
+    let mut events = source::start(config.sources, &config.decode, resume, committed, stop.clone());
     METRICS.queue_bytes_max.with_label_values(&["round"]).set(ROUND_BYTES_MAX as i64);
     let mut working = tokio::task::spawn_blocking(move || anyhow::Ok(worker));
     loop {
         // while one round is worked on, the next is gathered: never more than two are in memory
-        let (round, ended) = gather(&mut events, follow, &stop).await;
+        let (round, ended) = gather(&mut events, config.follow, &stop).await;
         let mut worker = working.await.context("a turn panicked")??;
         working = tokio::task::spawn_blocking(move || worker.turn(round).map(|()| worker));
         if ended {
@@ -118,7 +123,7 @@ impl Round {
     fn add(&mut self, event: Event) {
         match event {
             Event::Piece(piece) => {
-                self.bytes += piece.records.as_ref().map_or(0, Records::bytes_len);
+                self.bytes += piece.bytes_len();
                 self.pieces.push(piece);
             }
             Event::Unreadable { name, why } => self.unreadable.push(Unreadable { name, why }),
@@ -131,14 +136,14 @@ impl Round {
 /// Takes what comes until the round is full, has waited long enough, or the input ends (then also `true`).
 ///
 /// Following, it also ends after [`ROUND_WAIT`] with nothing, so that rows already read do not wait for new ones.
-async fn gather(events: &mut mpsc::Receiver<Event>, follow: bool, stop: &CancellationToken) -> (Round, bool) {
+async fn gather(events: &mut Events, follow: bool, stop: &CancellationToken) -> (Round, bool) {
     let mut round = Round::default();
     let mut cut = tokio::time::Instant::now() + ROUND_WAIT;
     while round.bytes < ROUND_BYTES_MAX {
         let waiting = follow || !round.pieces.is_empty();
         let event = tokio::select! {
             biased;
-            event = events.recv() => event,
+            event = events.next() => event,
             () = sleep_until(cut), if waiting => return (round, false),
             () = async {
                 stop.cancelled().await;
@@ -167,7 +172,7 @@ struct Worker {
     seen: Seen,
     summary: Summary,
     /// What the last commit has, and what the next one will.
-    done: Checkpoint,
+    committed: watch::Sender<Arc<Checkpoint>>,
     reached: Checkpoint,
     round: u64,
     commit_every: Option<Duration>,
@@ -195,13 +200,13 @@ impl Worker {
         Ok(Worker {
             told: Told::new(&stages),
             stages,
-            options: config.source.decode.clone(),
+            options: config.decode.clone(),
             seen: Seen::default(),
             summary,
             reached: saved.checkpoint.clone(),
-            done: saved.checkpoint,
+            committed: watch::Sender::new(Arc::new(saved.checkpoint)),
             round: saved.round,
-            commit_every: config.source.follow.then_some(config.commit_every),
+            commit_every: config.follow.then_some(config.commit_every),
             waiting_since: None,
             report,
         })
@@ -214,7 +219,6 @@ impl Worker {
         let (records, mut rejects) = self.take_apart(round);
         let start = Instant::now();
         let batches = self.parse(records, &mut rejects);
-        METRICS.queue_bytes.with_label_values(&["source"]).sub(bytes as i64);
         let start = self.spent("parse", start);
         let batches = self.drop_duplicates(batches);
         let start = self.spent("duplicates", start);
@@ -233,10 +237,11 @@ impl Worker {
             archive.add(batches, bytes);
             let kept = rejects.iter().map(|reject| reject.bytes.len()).sum();
             archive.add(catalog::rejects_batch(&rejects, now).into_iter().collect(), kept);
-            let waited = self.waiting_since.map(|since| since.elapsed());
-            if archive.is_full() || waited.zip(self.commit_every).is_some_and(|(waited, most)| waited >= most) {
-                self.commit()?;
-            }
+        }
+        let full = self.stages.archive.as_ref().is_some_and(|(archive, _)| archive.is_full());
+        let waited = self.waiting_since.map(|since| since.elapsed());
+        if full || waited.zip(self.commit_every).is_some_and(|(waited, most)| waited >= most) {
+            self.commit()?;
         }
         self.spent("archive", start);
         (self.report)(Progress {
@@ -268,9 +273,9 @@ impl Worker {
             self.summary.bytes_read += piece.read_bytes;
             METRICS.bytes.with_label_values(&["read"]).inc_by(piece.read_bytes);
             self.waiting_since.get_or_insert_with(Instant::now);
-            self.summary.files_read += u64::from(piece.position.offset == Offset::End);
-            if &*piece.position.partition != "-" {
-                self.reached.advance(piece.position);
+            self.summary.files_read += u64::from(piece.ended);
+            if let Some(position) = piece.position {
+                self.reached.advance(position);
             }
             self.count(&piece.counts);
             rejects.extend(piece.rejects);
@@ -341,40 +346,40 @@ impl Worker {
     }
 
     /// Makes everything since the last commit permanent: files first, then the one transaction that names them, then
-    /// their move into place. A crash between any two of these loses nothing and doubles nothing.
+    /// their move into place. A crash between any two of these loses nothing and doubles nothing. Without an archive
+    /// only the findings are kept, and what was read is done with when they are on the disk.
     fn commit(&mut self) -> anyhow::Result<()> {
-        let Some((archive, state)) = &mut self.stages.archive else {
-            return Ok(());
-        };
-        if self.reached == self.done && self.waiting_since.is_none() {
+        if self.waiting_since.is_none() && self.reached == **self.committed.borrow() {
             return Ok(());
         }
-        self.round += 1;
-        let objects = archive.write(self.round).context("writing the archive")?;
         let journal_bytes = match &mut self.stages.journal {
             Some(journal) => journal.sync().context("writing findings")?,
             None => 0,
         };
-        let commit = Commit {
-            round: self.round,
-            checkpoint: self.reached.clone(),
-            objects,
-            detector: self.stages.detector.snapshot(),
-            triage: self.stages.triage.snapshot(),
-            journal_bytes,
-        };
-        state.commit(&commit)?;
-        archive.publish(&commit.objects).context("moving committed files into place")?;
-        archive.compact(&commit.objects).context("merging small files of the archive")?;
-        self.done = self.reached.clone();
+        if let Some((archive, state)) = &mut self.stages.archive {
+            self.round += 1;
+            let objects = archive.write(self.round).context("writing the archive")?;
+            let commit = Commit {
+                round: self.round,
+                checkpoint: self.reached.clone(),
+                objects,
+                detector: self.stages.detector.snapshot(),
+                triage: self.stages.triage.snapshot(),
+                journal_bytes,
+            };
+            state.commit(&commit)?;
+            archive.publish(&commit.objects).context("moving committed files into place")?;
+            archive.compact(&commit.objects).context("merging small files of the archive")?;
+            for object in &commit.objects {
+                let table = self.summary.table(&object.table);
+                table.archived_files += 1;
+                table.archived_bytes += object.bytes;
+                METRICS.archived_bytes.with_label_values(&[&object.table]).inc_by(object.bytes);
+            }
+        }
+        self.committed.send_replace(Arc::new(self.reached.clone()));
         self.waiting_since = None;
         METRICS.commits.with_label_values(&[] as &[&str]).inc();
-        for object in &commit.objects {
-            let table = self.summary.table(&object.table);
-            table.archived_files += 1;
-            table.archived_bytes += object.bytes;
-            METRICS.archived_bytes.with_label_values(&[&object.table]).inc_by(object.bytes);
-        }
         Ok(())
     }
 

@@ -9,45 +9,16 @@ use std::thread;
 use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
-use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 
-use crate::decode::{self, Counts, Input, Records};
-use crate::metrics::METRICS;
-use crate::position::{Checkpoint, Offset, Position};
-use crate::table::{Origin, Reject};
+use super::{Event, Feed, Gone, Piece};
+use crate::decode::{self, Counts, Input};
+use crate::position::{Offset, Position};
+use crate::table::Origin;
 
 /// Files up to this size are read whole, so that gzip can be inflated in one shot; larger ones are streamed.
 const WHOLE_BYTES_MAX: u64 = 4 << 20;
 /// How often `--follow` looks for new files.
 const POLL: Duration = Duration::from_secs(1);
-/// Pieces that may wait between the readers and the pipeline; each is a few MiB at most.
-const PIECES_WAITING_MAX: usize = 8;
-
-/// What one read brought. Pieces of one file come in order; those of different files interleave.
-pub struct Piece {
-    pub records: Option<Records>,
-    pub rejects: Vec<Reject>,
-    /// The rejects, counted.
-    pub counts: Counts,
-    /// Where the file stands once this piece is done.
-    pub position: Position,
-    /// Stored bytes read since the file's last piece.
-    pub read_bytes: u64,
-}
-
-/// What the readers send.
-pub enum Event {
-    Piece(Piece),
-    /// A file that could not be opened or read to its end, and why.
-    Unreadable {
-        name: String,
-        why: String,
-    },
-    /// A file that an earlier run had read to its end.
-    AlreadyRead,
-}
-
 /// One file to read.
 #[derive(Clone, Debug)]
 struct File {
@@ -69,30 +40,25 @@ pub struct Config {
     /// Keep looking for new files.
     pub follow: bool,
     pub readers: usize,
-    pub decode: decode::Options,
 }
 
-/// Starts reading; the channel ends when the input does, or soon after `stop`.
+/// Starts reading.
 ///
-/// Files that `resume` has as done are passed over, and one that was left in the middle is read again from its start
-/// but only what lies behind its offset is sent.
-pub fn read(config: Config, resume: Checkpoint, stop: CancellationToken) -> mpsc::Receiver<Event> {
-    let (feed, events) = mpsc::channel(PIECES_WAITING_MAX);
+/// Files that were read to their end before are passed over, and one that was left in the middle is read again from its
+/// start but only what lies behind its offset is sent.
+pub fn read(config: Config, feed: Feed) {
     let queue = Arc::new(Queue::default());
-    let config = Arc::new(config);
     for _ in 0..config.readers.max(1) {
-        let (config, queue, feed, stop) = (config.clone(), queue.clone(), feed.clone(), stop.clone());
-        let resume = resume.clone();
+        let (queue, feed) = (queue.clone(), feed.clone());
         thread::spawn(move || {
             while let Some(file) = queue.take() {
-                if stop.is_cancelled() || read_file(&config, &file, &resume, &feed, &stop).is_err() {
+                if feed.stop.is_cancelled() || read_file(&file, &feed).is_err() {
                     return;
                 }
             }
         });
     }
-    thread::spawn(move || list(&config, &queue, &feed, &stop));
-    events
+    thread::spawn(move || list(&config, &queue, &feed));
 }
 
 /// Files waiting to be read.
@@ -128,7 +94,7 @@ impl Queue {
 /// Finds the files once, or again and again when following.
 ///
 /// When following, a file is taken once its size and time of change have stayed the same between two looks.
-fn list(config: &Config, queue: &Queue, feed: &mpsc::Sender<Event>, stop: &CancellationToken) {
+fn list(config: &Config, queue: &Queue, feed: &Feed) {
     let mut taken = BTreeSet::new();
     let mut complained = BTreeSet::new();
     let mut before: BTreeMap<PathBuf, Arc<str>> = BTreeMap::new();
@@ -154,11 +120,11 @@ fn list(config: &Config, queue: &Queue, feed: &mpsc::Sender<Event>, stop: &Cance
         }
         before = now;
         queue.put(found);
-        if !config.follow || stop.is_cancelled() {
+        if !config.follow || feed.stop.is_cancelled() {
             break;
         }
         thread::sleep(POLL);
-        if stop.is_cancelled() {
+        if feed.stop.is_cancelled() {
             break;
         }
     }
@@ -236,43 +202,33 @@ fn describe(path: &Path) -> Result<File, (String, String)> {
     })
 }
 
-/// The pipeline has gone: nobody takes pieces any more.
-struct Gone;
-
 /// Reads one file to its end, or to the first error.
-fn read_file(
-    config: &Config,
-    file: &File,
-    resume: &Checkpoint,
-    feed: &mpsc::Sender<Event>,
-    stop: &CancellationToken,
-) -> Result<(), Gone> {
-    let send = |event| feed.blocking_send(event).map_err(|_| Gone);
+fn read_file(file: &File, feed: &Feed) -> Result<(), Gone> {
     let persistent = &*file.partition != "-";
-    if persistent && resume.is_done(&file.partition) {
-        return send(Event::AlreadyRead);
+    if persistent && feed.resume.is_done(&file.partition) {
+        return feed.blocking_send(Event::AlreadyRead);
     }
-    let done: u64 = match resume.0.get(&file.partition) {
+    let done: u64 = match feed.resume.0.get(&file.partition) {
         Some(Offset::At(digits)) if persistent => digits.parse().unwrap_or(0),
         _ => 0,
     };
     let unreadable = |error: io::Error| Event::Unreadable { name: file.name.clone(), why: error.to_string() };
     let (input, mut watched) = match open(file) {
         Ok(opened) => opened,
-        Err(error) => return send(unreadable(error)),
+        Err(error) => return feed.blocking_send(unreadable(error)),
     };
     let origin = Arc::new(Origin::from_name(&file.name));
-    let mut reader = decode::open(input, origin, &config.decode);
+    let mut reader = decode::open(input, origin, &feed.decode);
     let mut read_before = 0;
     let mut inflated = 0;
     loop {
-        if stop.is_cancelled() {
+        if feed.stop.is_cancelled() {
             return Ok(());
         }
         let (mut rejects, mut counts) = (Vec::new(), Counts::default());
         let next = match reader.next(&mut rejects, &mut counts) {
             Ok(next) => next,
-            Err(error) => return send(unreadable(error)),
+            Err(error) => return feed.blocking_send(unreadable(error)),
         };
         let end = next.is_none();
         inflated += next.as_ref().map_or(0, |records| records.bytes_len() as u64);
@@ -288,14 +244,14 @@ fn read_file(
         };
         let skip = !end && offset <= Offset::at(done);
         if !skip {
-            let bytes = next.as_ref().map_or(0, |records| records.bytes_len() as i64);
-            METRICS.queue_bytes.with_label_values(&["source"]).add(bytes);
-            send(Event::Piece(Piece {
-                records: next,
+            feed.blocking_send(Event::Piece(Piece {
+                records: next.into_iter().collect(),
                 rejects,
                 counts,
-                position: Position { partition: file.partition.clone(), offset },
+                position: persistent.then(|| Position { partition: file.partition.clone(), offset }),
                 read_bytes: read - read_before,
+                ended: end,
+                ..Piece::default()
             }))?;
             read_before = read;
         }

@@ -1,7 +1,161 @@
-//! Where bytes come from.
+//! Where bytes come from. A source reads, cuts what it read into whole records, and says how far that brings it.
 
-pub mod layout;
 pub mod file;
+pub mod layout;
 pub mod plan;
 pub mod notice;
 pub mod shards;
+
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::decode::{self, Counts, Records};
+use crate::metrics::METRICS;
+use crate::position::{Checkpoint, Position};
+use crate::table::Reject;
+
+/// Bytes that may wait between the sources and the pipeline. A larger piece waits alone.
+const WAITING_BYTES_MAX: usize = 12 << 20;
+/// Pieces that may wait; small ones reach this before they reach the bytes.
+const WAITING_PIECES_MAX: usize = 64;
+
+/// What one read brought. Pieces of one partition come in order; those of different partitions interleave.
+#[derive(Default)]
+pub struct Piece {
+    pub records: Vec<Records>,
+    pub rejects: Vec<Reject>,
+    /// The rejects, counted.
+    pub counts: Counts,
+    /// Where the partition stands once this piece is done; `None` for what cannot be read again, as standard input.
+    pub position: Option<Position>,
+    /// It is the last of its file or object.
+    pub ended: bool,
+    /// Stored bytes read since the partition's last piece.
+    pub read_bytes: u64,
+    /// Its place in the queue.
+    room: Option<OwnedSemaphorePermit>,
+}
+
+impl Piece {
+    /// Bytes in memory.
+    pub fn bytes_len(&self) -> usize {
+        self.records.iter().map(Records::bytes_len).sum()
+    }
+}
+
+/// What a source tells the pipeline.
+pub enum Event {
+    Piece(Piece),
+    /// A file, object or stream that could not be opened or read to its end, and why.
+    Unreadable {
+        name: String,
+        why: String,
+    },
+    /// A file or object that an earlier run had read to its end.
+    AlreadyRead,
+}
+
+/// What a source is given: where to send, where to begin, when to stop.
+#[derive(Clone)]
+pub struct Feed {
+    events: mpsc::Sender<Event>,
+    room: Arc<Semaphore>,
+    runtime: Handle,
+    /// How to read an object.
+    pub decode: decode::Options,
+    /// What earlier runs have committed.
+    pub resume: Arc<Checkpoint>,
+    /// What has been committed by now: a source that acknowledges what it read, does so when it is in here.
+    pub committed: watch::Receiver<Arc<Checkpoint>>,
+    pub stop: CancellationToken,
+}
+
+/// The pipeline has gone: nobody takes pieces any more.
+#[derive(Debug)]
+pub struct Gone;
+
+impl Feed {
+    /// Hands an event over; waits while too much is waiting already.
+    ///
+    /// # Errors
+    /// When the pipeline has gone.
+    pub async fn send(&self, mut event: Event) -> Result<(), Gone> {
+        if let Event::Piece(piece) = &mut event {
+            let bytes = piece.bytes_len();
+            let room = self.room.clone().acquire_many_owned(bytes.clamp(1, WAITING_BYTES_MAX) as u32);
+            piece.room = Some(room.await.map_err(|_| Gone)?);
+            METRICS.queue_bytes.with_label_values(&["source"]).add(bytes as i64);
+        }
+        self.events.send(event).await.map_err(|_| Gone)
+    }
+
+    /// As [`Feed::send`], from a thread outside the runtime.
+    ///
+    /// # Errors
+    /// When the pipeline has gone.
+    pub fn blocking_send(&self, event: Event) -> Result<(), Gone> {
+        self.runtime.block_on(self.send(event))
+    }
+}
+
+/// The end of the queue that the pipeline takes from.
+pub struct Events {
+    events: mpsc::Receiver<Event>,
+    room: Arc<Semaphore>,
+}
+
+impl Drop for Events {
+    fn drop(&mut self) {
+        self.room.close();
+    }
+}
+
+impl Events {
+    /// The next event; `None` when every source has ended.
+    pub async fn next(&mut self) -> Option<Event> {
+        let mut event = self.events.recv().await;
+        if let Some(Event::Piece(piece)) = &mut event {
+            piece.room = None;
+            METRICS.queue_bytes.with_label_values(&["source"]).sub(piece.bytes_len() as i64);
+        }
+        event
+    }
+}
+
+/// The sources there are, each with what it reads.
+#[derive(Clone)]
+pub enum Source {
+    File(file::Config),
+}
+
+/// Starts to read. The events end when every source has, or soon after `stop`; one that fails as a whole is
+/// [`Event::Unreadable`]. Must be called in a runtime.
+pub fn start(
+    sources: Vec<Source>,
+    decode: &decode::Options,
+    resume: Arc<Checkpoint>,
+    committed: watch::Receiver<Arc<Checkpoint>>,
+    stop: CancellationToken,
+) -> Events {
+    let (events, received) = mpsc::channel(WAITING_PIECES_MAX);
+    let room = Arc::new(Semaphore::new(WAITING_BYTES_MAX));
+    let feed = Feed {
+        events,
+        room: room.clone(),
+        runtime: Handle::current(),
+        decode: decode.clone(),
+        resume,
+        committed,
+        stop,
+    };
+    METRICS.queue_bytes_max.with_label_values(&["source"]).set(WAITING_BYTES_MAX as i64);
+    for source in sources {
+        match source {
+            Source::File(config) => file::read(config, feed.clone()),
+        }
+    }
+    Events { events: received, room }
+}

@@ -197,7 +197,10 @@ fn the_flows_in_a_record_are_rows() {
     ] {
         let outcome = read_input(input, &Options::default());
         assert_eq!(outcome.counts.of_table("vpc_flow"), (130, 130, 0));
-        assert_eq!((outcome.counts.0.values().map(|tally| tally.records).sum::<u64>(), outcome.rejects.len()), (130, 0));
+        assert_eq!(
+            (outcome.counts.0.values().map(|tally| tally.records).sum::<u64>(), outcome.rejects.len()),
+            (130, 0)
+        );
         let interfaces = texts(&outcome, "vpc_flow", "interface_id");
         assert_eq!((&*interfaces[0], &*interfaces[129]), ("eni-0", "eni-129"));
     }
@@ -219,10 +222,10 @@ fn one_record_that_cannot_be_read_costs_the_others_nothing() {
     assert_eq!((outcome.counts.of_table("cloudtrail"), outcome.counts.of_table("")), ((2, 2, 0), (1, 0, 1)));
     let event = r#"{"eventVersion":"1.08","eventName":"CreateUser"}"#;
     let outcome = reads(aggregate(&[event.as_bytes(), b"no log", br#"{"eventVersion":"#, event.as_bytes()]));
-    assert_eq!(outcome.counts.of_table("cloudtrail"), (3, 2, 1));
+    assert_eq!((outcome.counts.of_table("cloudtrail"), outcome.counts.of_table("")), ((2, 2, 0), (2, 0, 2)));
     let rejects: Vec<_> = outcome.rejects.iter().map(|reject| (reject.offset, reject.table)).collect();
     let length = event.len() as u64;
-    assert_eq!(rejects, [(length, ""), (length + 6, "cloudtrail")]);
+    assert_eq!(rejects, [(length, ""), (length + 6, "")]);
 }
 
 #[test]
@@ -289,7 +292,9 @@ fn the_largest_record_is_unpacked_and_a_larger_file_is_not() {
     assert_eq!(stream(&record).of_table("vpc_flow"), (count as u64, count as u64, 0));
     let record = aggregate(&[&lines, &line.repeat(2)]);
     assert!(record.len() > BYTES_MAX);
-    assert_eq!(format!("{:?}", stream(&record)), "");
+    // a text of flows, but for the bytes around them
+    let (_, rows, rejects) = stream(&record).of_table("vpc_flow");
+    assert!(rows >= count as u64 - 2 && rejects > 0, "{rows} rows, {rejects} rejects");
 }
 
 #[test]

@@ -428,9 +428,12 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// How many records each key has.
+type Put = BTreeMap<u8, u32>;
+
 /// Runs the steps, reads all that is left, and gives what each worker took, and what there was of each key when the
 /// stream was first read.
-fn simulate(steps: &[Step], count: u32, start: Start) -> (Vec<Vec<(u8, u32)>>, BTreeMap<u8, u32>, BTreeMap<u8, u32>) {
+fn simulate(steps: &[Step], count: u32, start: Start) -> (Vec<Vec<(u8, u32)>>, Put, Put) {
     let mut stream = Stream::default();
     stream.born(&[], HashRange { first: 0, last: u128::MAX });
     let (before, after) = steps.split_at(steps.len() / 4);
