@@ -20,7 +20,7 @@ use crate::table::{Origin, Reject, Table};
 /// Objects up to this size, as they are stored, are taken whole; CloudTrail's are 1 to 200 KB.
 const WHOLE_MAX: usize = 4 << 20;
 /// ... unless they inflate to more than this.
-const INFLATED_MAX: usize = 32 << 20;
+const INFLATED_MAX: usize = 8 << 20;
 /// Bytes of one piece of a stream.
 const PIECE: usize = 2 << 20;
 /// Rows of one piece of a Parquet file.
@@ -64,7 +64,7 @@ pub fn open(input: Input, origin: Arc<Origin>, options: &Options) -> Reader {
 }
 
 impl Reader {
-    /// The next piece: 1 to 4 MiB of a large object, a small one whole (at most 32 MiB when inflated), and of an aggregated
+    /// The next piece: 1 to 4 MiB of a large object, a small one whole (at most 8 MiB when inflated), and of an aggregated
     /// record of Kinesis one user record, or a piece of it. What cannot be read is rejected and counted; everything before
     /// it is handed on.
     ///
