@@ -37,7 +37,7 @@ pub struct Config {
     pub zstd_level: i32,
     /// Rows of a row group.
     pub row_group_rows: usize,
-    /// Size that files grow to when small ones are merged. Those under a quarter of it are small.
+    /// Size that files grow to when small ones are merged. Those under a sixteenth of it are small.
     pub file_bytes: u64,
 }
 
@@ -45,7 +45,7 @@ impl Default for Config {
     fn default() -> Config {
         Config {
             dir: "weir-archive".into(),
-            buffer_bytes: 96 << 20,
+            buffer_bytes: 64 << 20,
             zstd_level: 1,
             row_group_rows: 65_536,
             file_bytes: 32 << 20,

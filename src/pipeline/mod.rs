@@ -33,7 +33,7 @@ use summary::{Summary, Suppressed, Unreadable};
 use tell::Told;
 
 /// A round is cut at this many inflated bytes,
-const ROUND_BYTES_MAX: usize = 16 << 20;
+const ROUND_BYTES_MAX: usize = 8 << 20;
 /// or this long after its first piece came, whichever is first.
 const ROUND_WAIT: Duration = Duration::from_secs(1);
 /// Once told to stop, readers get this long for the piece they are at. One that waits for standard input, or for a disk

@@ -18,7 +18,7 @@ use crate::position::{Checkpoint, Position};
 use crate::table::Reject;
 
 /// Bytes that may wait between the sources and the pipeline. A larger piece waits alone.
-const WAITING_BYTES_MAX: usize = 12 << 20;
+const WAITING_BYTES_MAX: usize = 8 << 20;
 /// Pieces that may wait; small ones reach this before they reach the bytes.
 const WAITING_PIECES_MAX: usize = 64;
 
