@@ -31,7 +31,7 @@ use layout::PRIVATE;
 pub struct Config {
     /// Folder of the archive; `none` keeps nothing.
     pub dir: String,
-    /// Bytes of logs that gather in memory before they are written: more make larger files.
+    /// Bytes of rows that gather in memory before they are written: more make larger files.
     pub buffer_bytes: usize,
     /// Level of zstd, 1 to 19.
     pub zstd_level: i32,
@@ -104,14 +104,14 @@ impl Archive {
         &self.dir
     }
 
-    /// Takes rows in; `bytes` is what they keep in memory.
-    pub fn add(&mut self, batches: Vec<Batch>, bytes: usize) {
+    /// Takes rows in.
+    pub fn add(&mut self, batches: Vec<Batch>) {
         for batch in batches {
             if batch.rows.num_rows() > 0 {
+                self.buffered_bytes += batch.bytes_len();
                 self.buffered.entry(batch.table.name).or_default().push(batch);
             }
         }
-        self.buffered_bytes += bytes;
     }
 
     /// True when the buffer should be written.

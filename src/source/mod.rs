@@ -1,6 +1,10 @@
 //! Where bytes come from. A source reads, cuts what it read into whole records, and says how far that brings it.
 
 pub mod file;
+pub mod layout;
+pub mod plan;
+pub mod notice;
+pub mod shards;
 
 use std::sync::Arc;
 
