@@ -117,7 +117,7 @@ fn main() {
         let batches = timed(&mut parsing, || read(&objects, &options));
         let found = timed(&mut judging, || detector.observe(&batches, Timestamp(0)));
         let written = timed(&mut archiving, || {
-            archive.add(batches, 0);
+            archive.add(batches);
             archive.write(round).expect("the folder can be written")
         });
         assert_eq!(written.iter().map(|object| object.rows).sum::<u64>() as f64, total, "every event is archived");

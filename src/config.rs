@@ -6,6 +6,7 @@ use anyhow::Context;
 use serde::Deserialize;
 
 use crate::archive;
+use crate::aws;
 use crate::triage::prioritize::Asset;
 use crate::triage::suppress;
 
@@ -24,6 +25,7 @@ pub struct Config {
     pub limits: Limits,
     pub archive: archive::Config,
     pub metrics: Metrics,
+    pub aws: aws::Config,
     pub suppress: Vec<suppress::Entry>,
     pub assets: Vec<Asset>,
 }
@@ -73,6 +75,7 @@ mod tests {
         let default = Config::default();
         assert_eq!(format!("{:?}", example.limits), format!("{:?}", default.limits));
         assert_eq!(format!("{:?}", example.archive), format!("{:?}", default.archive));
+        assert_eq!(example.aws, default.aws);
         assert_eq!((example.suppress.len(), example.assets.len()), (1, 1));
     }
 

@@ -7,6 +7,7 @@ pub mod position;
 pub mod table;
 pub mod rule;
 pub mod finding;
+pub mod aws;
 pub mod decode;
 pub mod logs;
 pub mod catalog;

@@ -1,12 +1,15 @@
 //! How far we have read: an offset within a partition, and the set of offsets a commit makes permanent.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// How far one partition is done. Ordered: `At` by number, then `End`.
 ///
-/// The digits are a byte count for a file and a sequence number for a stream; both are decimal and may be
-/// longer than any machine integer, so they are compared as decimal text without leading zeros.
+/// The digits are a byte count for a file, and for a stream the sequence number of the last record that is done; both
+/// are decimal and may be longer than any machine integer, so they are compared as decimal text without leading
+/// zeros. A record that holds many (the Kinesis Producer Library packs them) can be done in part: `SEQUENCE.SUB`
+/// says up to which one, and stands before `SEQUENCE` alone, which says that all of it is done.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Offset {
     At(Box<str>),
@@ -17,21 +20,65 @@ impl Offset {
     pub fn at(number: u64) -> Offset {
         Offset::At(number.to_string().into())
     }
+
+    /// The record of a stream with this sequence number is done: all of it, or up to and with the record inside it that
+    /// has this number. `None` when the sequence number is not decimal.
+    pub fn of_record(sequence: &str, sub_sequence: Option<u64>) -> Option<Offset> {
+        if sequence.is_empty() || !sequence.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        let digits = match sequence.trim_start_matches('0') {
+            "" => "0",
+            digits => digits,
+        };
+        Some(match sub_sequence {
+            Some(sub) => Offset::At(format!("{digits}.{sub}").into()),
+            None => Offset::At(digits.into()),
+        })
+    }
+
+    /// The sequence number and the number inside the record, as they were given to [`Offset::of_record`]; `None` at
+    /// the end.
+    pub fn record(&self) -> Option<(&str, Option<u64>)> {
+        match self {
+            Offset::At(text) => {
+                let (sequence, sub) = parts(text);
+                Some((sequence, sub.and_then(|sub| sub.parse().ok())))
+            }
+            Offset::End => None,
+        }
+    }
+}
+
+fn parts(text: &str) -> (&str, Option<&str>) {
+    text.split_once('.').map_or((text, None), |(sequence, sub)| (sequence, Some(sub)))
+}
+
+/// Compares decimal numbers without leading zeros.
+fn by_number(a: &str, b: &str) -> Ordering {
+    a.len().cmp(&b.len()).then_with(|| a.cmp(b))
 }
 
 impl Ord for Offset {
-    fn cmp(&self, other: &Offset) -> std::cmp::Ordering {
+    fn cmp(&self, other: &Offset) -> Ordering {
         match (self, other) {
-            (Offset::At(a), Offset::At(b)) => a.len().cmp(&b.len()).then_with(|| a.cmp(b)),
-            (Offset::At(_), Offset::End) => std::cmp::Ordering::Less,
-            (Offset::End, Offset::At(_)) => std::cmp::Ordering::Greater,
-            (Offset::End, Offset::End) => std::cmp::Ordering::Equal,
+            (Offset::At(a), Offset::At(b)) => {
+                let ((a, a_sub), (b, b_sub)) = (parts(a), parts(b));
+                by_number(a, b).then_with(|| match (a_sub, b_sub) {
+                    (Some(a), Some(b)) => by_number(a, b),
+                    // a part of the record comes before the whole of it
+                    (None, _) | (_, None) => a_sub.is_none().cmp(&b_sub.is_none()),
+                })
+            }
+            (Offset::At(_), Offset::End) => Ordering::Less,
+            (Offset::End, Offset::At(_)) => Ordering::Greater,
+            (Offset::End, Offset::End) => Ordering::Equal,
         }
     }
 }
 
 impl PartialOrd for Offset {
-    fn partial_cmp(&self, other: &Offset) -> Option<std::cmp::Ordering> {
+    fn partial_cmp(&self, other: &Offset) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
@@ -74,6 +121,42 @@ mod tests {
                 > Offset::At("18446744073709551616".into())
         );
         assert!(Offset::At("9".into()) < Offset::End);
+    }
+
+    #[test]
+    fn a_part_of_a_record_comes_before_the_whole_of_it() {
+        let long = "49590338271490256608559692538361571095921575989136588898";
+        let next = "49590338271490256608559692538361571095921575989136588899";
+        let at = |sequence, sub| Offset::of_record(sequence, sub).unwrap();
+        let rising = [
+            at("0", None),
+            at("9", Some(0)),
+            at("9", Some(9)),
+            at("9", Some(10)),
+            at("9", None),
+            at("10", Some(0)),
+            at(long, Some(u64::MAX)),
+            at(long, None),
+            at(next, Some(0)),
+            Offset::End,
+        ];
+        for (i, a) in rising.iter().enumerate() {
+            for (j, b) in rising.iter().enumerate() {
+                assert_eq!(a.cmp(b), i.cmp(&j), "{a:?} {b:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_record_is_named_by_decimal_numbers() {
+        assert_eq!(Offset::of_record("0049", Some(3)), Some(Offset::At("49.3".into())));
+        assert_eq!(Offset::At("49.3".into()).record(), Some(("49", Some(3))));
+        assert_eq!(Offset::of_record("00", None), Some(Offset::at(0)));
+        assert_eq!(Offset::at(49).record(), Some(("49", None)));
+        assert_eq!(Offset::End.record(), None);
+        for wrong in ["", "TRIM_HORIZON", "-1", "4.9"] {
+            assert_eq!(Offset::of_record(wrong, None), None, "{wrong}");
+        }
     }
 
     #[test]

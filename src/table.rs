@@ -1,9 +1,11 @@
 //! What a table is: its columns with AWS's names, their kinds, and which of them say when, who, where and on what.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{Array, ArrayData, RecordBatch};
+use arrow::buffer::Buffer;
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 
 /// One kind of row we observe. A table is data: its schema, its Parquet layout, `weir tables` and
@@ -142,6 +144,20 @@ impl fmt::Debug for Table {
 pub struct Batch {
     pub table: &'static Table,
     pub rows: RecordBatch,
+}
+
+impl Batch {
+    /// Bytes in memory. Buffers that columns share count once.
+    pub fn bytes_len(&self) -> usize {
+        fn add(data: &ArrayData, seen: &mut HashSet<*const u8>) -> usize {
+            let nulls = data.nulls().map(|nulls| nulls.buffer());
+            let buffers = data.buffers().iter().chain(nulls);
+            let own: usize = buffers.filter(|buffer| seen.insert(buffer.as_ptr())).map(Buffer::len).sum();
+            data.child_data().iter().fold(own, |sum, child| sum + add(child, seen))
+        }
+        let mut seen = HashSet::new();
+        self.rows.columns().iter().map(|column| add(&column.to_data(), &mut seen)).sum()
+    }
 }
 
 /// Where bytes came from, as far as their name tells.

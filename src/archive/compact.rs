@@ -33,7 +33,7 @@ use crate::catalog;
 use crate::table::Table;
 use crate::time::Timestamp;
 
-/// A partition is compacted when it has this many files smaller than a quarter of [`Config::file_bytes`].
+/// A partition is compacted when it has this many files smaller than a sixteenth of [`Config::file_bytes`].
 pub const FILES_MIN: usize = 8;
 /// At most this many files are merged at once: each keeps a page of every column in memory.
 const FILES_MAX: usize = 16;
@@ -181,7 +181,7 @@ fn small_files(
         let entry = entry.with_context(reading)?;
         let (path, bytes) = (entry.path(), entry.metadata().with_context(reading)?.len());
         let is_parquet = path.extension().is_some_and(|extension| extension == "parquet");
-        if is_parquet && !recent.contains(&path) && bytes < config.file_bytes / 4 {
+        if is_parquet && !recent.contains(&path) && bytes < config.file_bytes / 16 {
             small.push((path, bytes));
         }
     }

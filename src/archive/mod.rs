@@ -31,13 +31,13 @@ use layout::PRIVATE;
 pub struct Config {
     /// Folder of the archive; `none` keeps nothing.
     pub dir: String,
-    /// Bytes of logs that gather in memory before they are written: more make larger files.
+    /// Bytes of rows that gather in memory before they are written: more make larger files.
     pub buffer_bytes: usize,
     /// Level of zstd, 1 to 19.
     pub zstd_level: i32,
     /// Rows of a row group.
     pub row_group_rows: usize,
-    /// Size that files grow to when small ones are merged. Those under a quarter of it are small.
+    /// Size that files grow to when small ones are merged. Those under a sixteenth of it are small.
     pub file_bytes: u64,
 }
 
@@ -45,7 +45,7 @@ impl Default for Config {
     fn default() -> Config {
         Config {
             dir: "weir-archive".into(),
-            buffer_bytes: 96 << 20,
+            buffer_bytes: 64 << 20,
             zstd_level: 1,
             row_group_rows: 65_536,
             file_bytes: 32 << 20,
@@ -104,14 +104,14 @@ impl Archive {
         &self.dir
     }
 
-    /// Takes rows in; `bytes` is what they keep in memory.
-    pub fn add(&mut self, batches: Vec<Batch>, bytes: usize) {
+    /// Takes rows in.
+    pub fn add(&mut self, batches: Vec<Batch>) {
         for batch in batches {
             if batch.rows.num_rows() > 0 {
+                self.buffered_bytes += batch.bytes_len();
                 self.buffered.entry(batch.table.name).or_default().push(batch);
             }
         }
-        self.buffered_bytes += bytes;
     }
 
     /// True when the buffer should be written.

@@ -53,7 +53,7 @@ fn events(rows: &[(&str, &str)]) -> Batch {
 }
 
 fn commit(archive: &mut Archive, round: u64, batches: Vec<Batch>) -> Vec<Object> {
-    archive.add(batches, 0);
+    archive.add(batches);
     let objects = archive.write(round).unwrap();
     archive.publish(&objects).unwrap();
     objects
@@ -169,7 +169,7 @@ fn long_and_hostile_values_have_folders_of_their_own() {
 #[test]
 fn a_crash_before_the_commit_leaves_nothing_and_one_after_it_everything() {
     let (dir, mut archive) = opened();
-    archive.add(vec![events(&[("08:00", "a")])], 0);
+    archive.add(vec![events(&[("08:00", "a")])]);
     let lost = archive.write(1).unwrap();
     drop(archive);
     let mut archive = Archive::open(dir.path(), &Config::default()).unwrap();
@@ -178,8 +178,8 @@ fn a_crash_before_the_commit_leaves_nothing_and_one_after_it_everything() {
     assert!(ids(dir.path()).is_empty());
     assert!(archive.publish(&lost).is_err(), "a file that is nowhere is not passed over");
 
-    archive.add(vec![events(&[("08:00", "a")])], 0);
-    archive.add(vec![fixture::batch(&CLOUDTRAIL, &[r#"{"account":"2","eventid":"b"}"#])], 0);
+    archive.add(vec![events(&[("08:00", "a")])]);
+    archive.add(vec![fixture::batch(&CLOUDTRAIL, &[r#"{"account":"2","eventid":"b"}"#])]);
     let committed = archive.write(1).unwrap();
     archive.publish(&committed[..1]).unwrap();
     drop(archive);

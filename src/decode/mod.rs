@@ -1,9 +1,11 @@
-//! Bytes as a source has them → buffers of whole records, each marked with the table its records belong to.
+//! Bytes as a source has them → buffers of whole records, each marked with the table its records belong to. What is
+//! wrapped around them comes off by its magic bytes: gzip, zstd, and the aggregated records of Kinesis (`kpl`).
 
 pub mod cut;
 pub mod index;
 mod gzip;
 pub mod inflate;
+pub mod kpl;
 pub mod reader;
 #[cfg(test)]
 mod tests;

@@ -1,24 +1,26 @@
 //! One object of a source → buffers of whole records, in bounded memory.
 
-use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::mem;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
+use std::vec;
 
 use bytes::Bytes;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::errors::ParquetError;
 use parquet::file::reader::ChunkReader;
 
 use super::cut::Cutter;
 use super::inflate::{self, Compression, Filled, Limits, Stream};
+use super::kpl;
 use super::{Body, Counts, Input, Json, Lines, Options, PADDING, Records, Shape, Text};
 use crate::table::{Origin, Reject, Table};
 
 /// Objects up to this size, as they are stored, are taken whole; CloudTrail's are 1 to 200 KB.
 const WHOLE_MAX: usize = 4 << 20;
 /// ... unless they inflate to more than this.
-const INFLATED_MAX: usize = 32 << 20;
+const INFLATED_MAX: usize = 8 << 20;
 /// Bytes of one piece of a stream.
 const PIECE: usize = 2 << 20;
 /// Rows of one piece of a Parquet file.
@@ -33,6 +35,9 @@ pub struct Reader {
     options: Options,
     /// Place of the next piece in the inflated input.
     offset: u64,
+    /// What an aggregated record of Kinesis holds, and is not yet read. Each part is read like an object of its own, but
+    /// for its place: parts are inflated one behind the other.
+    parts: Option<vec::IntoIter<Bytes>>,
 }
 
 enum State {
@@ -55,34 +60,38 @@ enum Kind {
 
 /// Begins to read an object. Nothing is read before the first [`Reader::next`].
 pub fn open(input: Input, origin: Arc<Origin>, options: &Options) -> Reader {
-    Reader { state: State::Unopened(input), origin, options: options.clone(), offset: 0 }
+    Reader { state: State::Unopened(input), origin, options: options.clone(), offset: 0, parts: None }
 }
 
 impl Reader {
-    /// The next piece: 1 to 4 MiB of a large object, a small one whole (at most 32 MiB when inflated). What cannot be
-    /// read is rejected and counted; everything before it is handed on.
+    /// The next piece: 1 to 4 MiB of a large object, a small one whole (at most 8 MiB when inflated), and of an aggregated
+    /// record of Kinesis one user record, or a piece of it. What cannot be read is rejected and counted; everything before
+    /// it is handed on.
     ///
     /// # Errors
     /// Only those of the input itself.
     pub fn next(&mut self, rejects: &mut Vec<Reject>, counts: &mut Counts) -> io::Result<Option<Records>> {
         loop {
             match mem::replace(&mut self.state, State::Done) {
-                State::Done => return Ok(None),
+                State::Done => match self.parts.as_mut().and_then(Iterator::next) {
+                    None => return Ok(None),
+                    Some(part) => self.state = State::Unopened(Input::Bytes(part)),
+                },
                 State::Unopened(input) => {
                     if let Err(error) = self.begin(input)? {
                         self.damaged_parquet(&error, rejects, counts);
                     }
                 }
-                State::Parquet(mut reader) => match reader.next() {
-                    None => return Ok(None),
-                    Some(Ok(rows)) => {
+                State::Parquet(mut reader) => match caught(|| reader.next().transpose().map_err(ParquetError::from)) {
+                    Ok(None) => {}
+                    Ok(Some(rows)) => {
                         let table = self.options.table.unwrap_or(self.options.recognize.parquet);
                         let records = self.records(table, Body::Parquet(rows));
                         self.offset = records.end();
                         self.state = State::Parquet(reader);
                         return Ok(Some(records));
                     }
-                    Some(Err(error)) => self.damaged_parquet(&error.into(), rejects, counts),
+                    Err(error) => self.damaged_parquet(&error, rejects, counts),
                 },
                 State::Streaming { stream, buffer, kind } => {
                     if let Some(records) = self.piece(stream, buffer, kind, rejects, counts)? {
@@ -95,25 +104,38 @@ impl Reader {
 
     /// Opens the input; the inner error is that of a Parquet file which cannot be read.
     fn begin(&mut self, input: Input) -> io::Result<Result<(), ParquetError>> {
-        let (mut bytes, rest): (Bytes, Option<Box<dyn Read + Send>>) = match input {
+        let (mut bytes, mut rest): (Bytes, Option<Box<dyn Read + Send>>) = match input {
             Input::Bytes(bytes) => (bytes, None),
-            Input::Stream(stream) => head(stream)?,
+            Input::Stream(stream) => head(Vec::new(), stream, WHOLE_MAX)?,
             Input::File(mut file) => {
                 let mut magic = [0; 4];
                 file.seek(SeekFrom::Start(0))?;
                 let parquet = file.read_exact(&mut magic).is_ok() && magic == *b"PAR1";
                 file.seek(SeekFrom::Start(0))?;
                 if parquet {
-                    return Ok(self.parquet(ParquetRecordBatchReaderBuilder::try_new(file)));
+                    return Ok(self.parquet(file));
                 }
-                whole_or_head(file)?
+                head(Vec::new(), Box::new(file), WHOLE_MAX)?
             }
         };
+        // not again inside of one: Kinesis knows no such thing, and it would have no end
+        if self.parts.is_none() && bytes.starts_with(&kpl::MAGIC) {
+            if let Some(more) = rest.take() {
+                (bytes, rest) = head(bytes.into(), more, kpl::BYTES_MAX)?;
+            }
+            if rest.is_none()
+                && let Some(records) = kpl::unpack(&bytes)
+            {
+                let parts: Vec<Bytes> = records.into_iter().map(|record| record.data).collect();
+                self.parts = Some(parts.into_iter());
+                return Ok(Ok(()));
+            }
+        }
         if bytes.starts_with(b"PAR1") && rest.is_none() {
-            return Ok(self.parquet(ParquetRecordBatchReaderBuilder::try_new(bytes)));
+            return Ok(self.parquet(bytes));
         }
         let compression = Compression::of(&bytes);
-        let max = (INFLATED_MAX as u64).min(self.options.inflated_bytes_max) as usize;
+        let max = (INFLATED_MAX as u64).min(self.options.inflated_bytes_max.saturating_sub(self.offset)) as usize;
         let whole = match compression {
             Compression::Gzip if rest.is_none() => inflate::whole(&bytes, max),
             Compression::None if rest.is_none() && bytes.len() <= max.min(WHOLE_MAX) => {
@@ -141,22 +163,24 @@ impl Reader {
             Some(rest) => Box::new(Cursor::new(bytes).chain(rest)),
             None => Box::new(Cursor::new(bytes)),
         };
-        let stream = Stream::new(source, compression, limits)?;
+        let stream = Stream::new(source, compression, limits)?.behind(self.offset);
         self.state = State::Streaming { stream: Some(stream), buffer: vec![0; PADDING], kind: None };
         Ok(Ok(()))
     }
 
     /// Pages are read as rows are asked for, so a file of any size takes little memory.
-    fn parquet<T: ChunkReader + 'static>(
-        &mut self,
-        opened: Result<ParquetRecordBatchReaderBuilder<T>, ParquetError>,
-    ) -> Result<(), ParquetError> {
+    fn parquet<T: ChunkReader + 'static>(&mut self, file: T) -> Result<(), ParquetError> {
         if let Some(table) = self.options.table
             && table.name != self.options.recognize.parquet.name
         {
             return Err(ParquetError::General(format!("{} is not delivered as Parquet", table.name)));
         }
-        self.state = State::Parquet(Box::new(opened?.with_batch_size(PARQUET_ROWS).build()?));
+        // without the Arrow schema that some writers put into the footer: of a file from outside it is no use
+        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+        let open = || {
+            ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)?.with_batch_size(PARQUET_ROWS).build()
+        };
+        self.state = State::Parquet(Box::new(caught(open)?));
         Ok(())
     }
 
@@ -209,6 +233,7 @@ impl Reader {
                 if kind.is_none() {
                     // nothing we know: what follows in the same input is no better
                     stream = None;
+                    self.offset += length as u64;
                     buffer.clear();
                     buffer.resize(PADDING, 0);
                 }
@@ -235,6 +260,10 @@ impl Reader {
                 let tally = counts.of("");
                 tally.records += 1;
                 tally.rejects += 1;
+                if self.offset >= self.options.inflated_bytes_max {
+                    // the object is cut off, and this reject stands for the rest of it
+                    self.parts = None;
+                }
             }
             if !last {
                 self.state = State::Streaming { stream, buffer, kind };
@@ -280,6 +309,10 @@ impl Reader {
             Some(_) => {}
         }
         let Some(shape) = (self.options.recognize.text)(head, &self.options) else {
+            if (self.options.recognize.resume)(head, 0).is_some() {
+                // JSON that is damaged at its beginning
+                return Some(Kind::Json(Box::default()));
+            }
             let reason = "neither JSON nor a text log that a table knows";
             rejects.push(Reject::new(&self.origin, self.offset, "", reason, text));
             let tally = counts.of("");
@@ -300,18 +333,20 @@ impl Reader {
     }
 }
 
-type Head = (Bytes, Option<Box<dyn Read + Send>>);
-
-/// The first bytes of a stream, and the rest when that is not all.
-fn head(mut stream: Box<dyn Read + Send>) -> io::Result<Head> {
-    let mut bytes = Vec::new();
-    (&mut stream).take(WHOLE_MAX as u64 + 1).read_to_end(&mut bytes)?;
-    let rest = (bytes.len() > WHOLE_MAX).then_some(stream);
-    Ok((bytes.into(), rest))
+/// What reading Parquet gives: where a file is damaged, parquet 59.3 panics rather than fails, as for a column chunk of
+/// negative length (`file/metadata/mod.rs`).
+fn caught<T>(read: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, ParquetError> {
+    panic::catch_unwind(AssertUnwindSafe(read))
+        .unwrap_or_else(|_| Err(ParquetError::General("it is damaged".to_owned())))
 }
 
-fn whole_or_head(file: File) -> io::Result<Head> {
-    head(Box::new(file))
+type Head = (Bytes, Option<Box<dyn Read + Send>>);
+
+/// A stream whose first bytes have been taken: up to `max` of them and one more, and the rest when that is not all.
+fn head(mut bytes: Vec<u8>, mut stream: Box<dyn Read + Send>, max: usize) -> io::Result<Head> {
+    (&mut stream).take((max + 1 - bytes.len()) as u64).read_to_end(&mut bytes)?;
+    let rest = (bytes.len() > max).then_some(stream);
+    Ok((bytes.into(), rest))
 }
 
 /// Behind the last line that is followed by the beginning of another record.

@@ -8,7 +8,7 @@ use arrow::array::{
     TimestampMicrosecondArray,
 };
 use arrow::buffer::{BooleanBuffer, Buffer, MutableBuffer, NullBuffer, OffsetBuffer, ScalarBuffer};
-use arrow::datatypes::Int32Type;
+use arrow::datatypes::{ArrowNativeType, Int32Type};
 
 /// The bytes that text columns of one batch point into: whole input buffers, kept as they are, and a side
 /// buffer for text that does not stand in the input as it must stand in the column.
@@ -212,18 +212,11 @@ impl Views {
 
     /// # Safety
     /// Every text given to [`Views::set`] was valid UTF-8 and stands at its place in `buffers`.
-    pub unsafe fn finish(mut self, rows: usize, buffers: &Arc<[Buffer]>) -> ArrayRef {
-        if self.views.is_empty() {
-            let (views, nulls) = (zeros(rows * size_of::<u128>()), NullBuffer::new_null(rows));
-            // SAFETY: views of nothing
-            return Arc::new(unsafe {
-                StringViewArray::new_unchecked(views.into(), Arc::<[Buffer]>::from([]), Some(nulls))
-            });
-        }
-        self.views.resize(rows, 0);
+    pub unsafe fn finish(self, rows: usize, buffers: &Arc<[Buffer]>) -> ArrayRef {
+        let buffers = if self.views.is_empty() { Arc::from([]) } else { buffers.clone() };
         // SAFETY: the caller's promise; rows without a text have an empty view
         Arc::new(unsafe {
-            StringViewArray::new_unchecked(ScalarBuffer::from(self.views), buffers.clone(), self.valid.finish(rows))
+            StringViewArray::new_unchecked(values_of(self.views, rows), buffers, self.valid.finish(rows))
         })
     }
 }
@@ -481,13 +474,12 @@ impl Symbols {
     /// # Safety
     /// Every text given to [`Symbols::set`] and [`Symbols::code`] was valid UTF-8.
     pub unsafe fn finish(self, rows: usize) -> ArrayRef {
-        let (mut codes, Dictionary { mut ends, texts, .. }) = (self.codes, self.dictionary);
-        codes.resize(rows, 0);
+        let Dictionary { mut ends, texts, .. } = self.dictionary;
         if ends.len() == 1 {
             // null rows need a code too
             ends.push(0);
         }
-        let codes = Int32Array::new(ScalarBuffer::from(codes), self.valid.finish(rows));
+        let codes = Int32Array::new(values_of(self.codes, rows), self.valid.finish(rows));
         // SAFETY: the caller's promise; ends rise from 0 to the length of the texts, codes are below their number
         Arc::new(unsafe {
             let offsets = OffsetBuffer::new_unchecked(ScalarBuffer::from(ends));
@@ -501,6 +493,15 @@ impl Symbols {
 fn zeros(bytes: usize) -> Buffer {
     static ZEROS: LazyLock<Buffer> = LazyLock::new(|| MutableBuffer::from_len_zeroed(1 << 20).into());
     if bytes <= ZEROS.len() { ZEROS.slice_with_length(0, bytes) } else { MutableBuffer::from_len_zeroed(bytes).into() }
+}
+
+/// The values of all rows; those behind the last one that was set are zero.
+fn values_of<T: ArrowNativeType + Default>(mut values: Vec<T>, rows: usize) -> ScalarBuffer<T> {
+    if values.is_empty() {
+        return zeros(rows * size_of::<T>()).into();
+    }
+    values.resize(rows, T::default());
+    values.into()
 }
 
 /// A column of numbers: `Int64`, `Float64`, or timestamps in microseconds.
@@ -539,29 +540,31 @@ impl<T: Copy + Default> Numbers<T> {
         self.valid.truncate(rows);
     }
 
-    fn parts(mut self, rows: usize) -> (Vec<T>, Option<NullBuffer>) {
-        self.values.resize(rows, T::default());
-        (self.values, self.valid.finish(rows))
+    fn parts(self, rows: usize) -> (ScalarBuffer<T>, Option<NullBuffer>)
+    where
+        T: ArrowNativeType,
+    {
+        (values_of(self.values, rows), self.valid.finish(rows))
     }
 }
 
 impl Numbers<i64> {
     pub fn finish(self, rows: usize) -> ArrayRef {
         let (values, nulls) = self.parts(rows);
-        Arc::new(Int64Array::new(values.into(), nulls))
+        Arc::new(Int64Array::new(values, nulls))
     }
 
     /// The numbers are microseconds since the epoch.
     pub fn finish_times(self, rows: usize) -> ArrayRef {
         let (values, nulls) = self.parts(rows);
-        Arc::new(TimestampMicrosecondArray::new(values.into(), nulls).with_timezone("UTC"))
+        Arc::new(TimestampMicrosecondArray::new(values, nulls).with_timezone("UTC"))
     }
 }
 
 impl Numbers<f64> {
     pub fn finish(self, rows: usize) -> ArrayRef {
         let (values, nulls) = self.parts(rows);
-        Arc::new(Float64Array::new(values.into(), nulls))
+        Arc::new(Float64Array::new(values, nulls))
     }
 }
 

@@ -33,7 +33,7 @@ use summary::{Summary, Suppressed, Unreadable};
 use tell::Told;
 
 /// A round is cut at this many inflated bytes,
-const ROUND_BYTES_MAX: usize = 24 << 20;
+const ROUND_BYTES_MAX: usize = 8 << 20;
 /// or this long after its first piece came, whichever is first.
 const ROUND_WAIT: Duration = Duration::from_secs(1);
 /// Once told to stop, readers get this long for the piece they are at. One that waits for standard input, or for a disk
@@ -215,7 +215,6 @@ impl Worker {
     /// Takes a round all the way: records to rows, rows to findings and to the archive, and a commit when it is due.
     fn turn(&mut self, round: Round) -> anyhow::Result<()> {
         let now = Timestamp::now();
-        let bytes = round.bytes;
         let (records, mut rejects) = self.take_apart(round);
         let start = Instant::now();
         let batches = self.parse(records, &mut rejects);
@@ -234,9 +233,8 @@ impl Worker {
         }
         let start = self.spent("deliver", start);
         if let Some((archive, _)) = &mut self.stages.archive {
-            archive.add(batches, bytes);
-            let kept = rejects.iter().map(|reject| reject.bytes.len()).sum();
-            archive.add(catalog::rejects_batch(&rejects, now).into_iter().collect(), kept);
+            archive.add(batches);
+            archive.add(catalog::rejects_batch(&rejects, now).into_iter().collect());
         }
         let full = self.stages.archive.as_ref().is_some_and(|(archive, _)| archive.is_full());
         let waited = self.waiting_since.map(|since| since.elapsed());

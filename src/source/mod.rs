@@ -1,6 +1,10 @@
 //! Where bytes come from. A source reads, cuts what it read into whole records, and says how far that brings it.
 
 pub mod file;
+pub mod layout;
+pub mod plan;
+pub mod notice;
+pub mod shards;
 
 use std::sync::Arc;
 
@@ -14,7 +18,7 @@ use crate::position::{Checkpoint, Position};
 use crate::table::Reject;
 
 /// Bytes that may wait between the sources and the pipeline. A larger piece waits alone.
-const WAITING_BYTES_MAX: usize = 12 << 20;
+const WAITING_BYTES_MAX: usize = 8 << 20;
 /// Pieces that may wait; small ones reach this before they reach the bytes.
 const WAITING_PIECES_MAX: usize = 64;
 

@@ -15,8 +15,8 @@ fn archive() -> tempfile::TempDir {
         r#"{"account":"111122223333","region":"us-east-1","eventtime":"2024-08-02T10:00:00Z","eventname":"PutObject","eventid":"b","requestparameters":"{\"bucketName\":\"x\"}","resources":[{"arn":"arn:aws:s3:::x"}]}"#,
         r#"{"account":"../é","region":null,"eventname":"GetUser","eventid":"c","readonly":true}"#,
     ];
-    archive.add(vec![fixture::batch(&CLOUDTRAIL, &lines)], 0);
-    archive.add(vec![fixture::batch(&VPC_FLOW, &[r#"{"account":"111122223333","start":1722511823}"#])], 0);
+    archive.add(vec![fixture::batch(&CLOUDTRAIL, &lines)]);
+    archive.add(vec![fixture::batch(&VPC_FLOW, &[r#"{"account":"111122223333","start":1722511823}"#])]);
     let objects = archive.write(1).unwrap();
     archive.publish(&objects).unwrap();
     dir

@@ -254,7 +254,7 @@ fn the_priority_is_explained(finding: &Finding) {
 fn the_rows_are_archived(folder: &Path, batches: &[Batch], positions: &[Position], triage: &Triage) {
     let mut archive = Archive::open(folder, &archive::Config::default()).unwrap();
     let state = State::open(&folder.join("_weir/state.redb")).unwrap();
-    archive.add(batches.to_vec(), 3178);
+    archive.add(batches.to_vec());
     let objects = archive.write(1).unwrap();
     assert_eq!((objects.len(), objects[0].rows, objects[0].table.as_str()), (1, 3, "cloudtrail"));
     let place =

@@ -391,7 +391,7 @@ pub fn resume(bytes: &[u8], from: usize) -> Option<usize> {
             return false;
         }
         let name = &rest[..length];
-        bytes[at - 1] == b'\n' || NAMES_OF_ENVELOPES.contains(&name) || begins_record(name)
+        at == 0 || bytes[at - 1] == b'\n' || NAMES_OF_ENVELOPES.contains(&name) || begins_record(name)
     })
 }
 

@@ -475,6 +475,16 @@ proptest! {
     }
 
     #[test]
+    fn a_corrupt_first_byte_costs_little(byte: u8, more in prop::collection::vec(any::<u8>(), 0..9)) {
+        let events: Vec<String> = (0..20).map(event).collect();
+        let mut text = format!(r#"{{"Records":[{}]}}"#, events.join(",")).into_bytes();
+        text[0] = byte;
+        prop_assert!(ids(&read_text(&text)).len() >= 19, "{byte}");
+        text.splice(..1, more.iter().copied());
+        prop_assert!(ids(&read_text(&text)).len() >= 18, "{more:?}");
+    }
+
+    #[test]
     fn pieces_do_not_change_the_rows(seed in 0usize..1000, window in 1usize..4) {
         // records of many sizes, so that windows end everywhere in them
         let events: Vec<String> = (0..300)

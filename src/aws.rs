@@ -1,0 +1,391 @@
+//! The `[aws]` section → clients of AWS's services, and what goes wrong with a call → one line that says what to mend.
+//!
+//! Nothing is looked up before the first client is asked for: a run over local files needs no credentials, no Region
+//! and no network.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::sts::AssumeRoleProvider;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_s3::config::http::HttpResponse;
+use aws_sdk_s3::config::{SharedCredentialsProvider, SharedHttpClient};
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_http_client::{Connector, proxy::ProxyConfig, tls};
+use serde::Deserialize;
+use tokio::sync::OnceCell;
+
+const CONNECT_WAIT: Duration = Duration::from_secs(2);
+/// From a request to the first byte of its answer. SQS answers a long poll within 20 seconds.
+const READ_WAIT: Duration = Duration::from_secs(30);
+/// One try, from resolving the name to the end of the answer's head (its end, where it is no stream).
+const TRY_WAIT: Duration = Duration::from_secs(45);
+/// All tries of a call with the waits between them.
+const CALL_WAIT: Duration = Duration::from_secs(150);
+/// A call is tried this often: throttling, 500s and broken connections are tried again, a second or more apart.
+const TRIES_MAX: u32 = 4;
+/// Longest text of AWS's that is quoted.
+const QUOTED_CHARS_MAX: usize = 300;
+
+/// The `[aws]` section. Without it everything comes from where AWS's own tools take it: the environment, the profile,
+/// the role of the container or machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Profile in `~/.aws/config`.
+    pub profile: Option<String>,
+    pub region: Option<String>,
+    /// One address for every service, for a server that is not AWS.
+    pub endpoint_url: Option<String>,
+    /// Use the endpoints with FIPS 140 cryptography.
+    pub use_fips: bool,
+    /// Taken on for every call, unless a source or sink names its own.
+    pub assume_role: Option<Role>,
+    pub s3: S3,
+}
+
+/// The `[aws.s3]` section.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct S3 {
+    /// Put the bucket into the path, not into the name of the host; servers that are not AWS want it.
+    pub force_path_style: bool,
+    /// Account that every bucket must belong to; reading from another's is refused by S3.
+    pub expected_bucket_owner: Option<String>,
+}
+
+/// A role to take on.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Role {
+    pub arn: String,
+    /// What the role's owner has agreed on with us.
+    pub external_id: Option<String>,
+}
+
+/// Where clients come from. Cheap to clone; clones share their credentials and connections.
+#[derive(Clone, Debug)]
+pub struct Aws {
+    config: Arc<Config>,
+    chain: Arc<OnceCell<SdkConfig>>,
+    /// The role that is taken on, and the credentials that come of it.
+    role: Option<(Role, Arc<OnceCell<SdkConfig>>)>,
+}
+
+impl Aws {
+    /// Looks nothing up yet.
+    pub fn new(config: Config) -> Aws {
+        let role = config.assume_role.clone().map(|role| (role, Arc::default()));
+        Aws { config: Arc::new(config), chain: Arc::default(), role }
+    }
+
+    /// The same with the role that a source or sink names, in place of the one of `[aws]`.
+    #[must_use]
+    pub fn assuming(&self, role: Option<&Role>) -> Aws {
+        match role {
+            Some(role) => Aws { role: Some((role.clone(), Arc::default())), ..self.clone() },
+            None => self.clone(),
+        }
+    }
+
+    /// Account that buckets must belong to.
+    pub fn expected_bucket_owner(&self) -> Option<&str> {
+        self.config.s3.expected_bucket_owner.as_deref()
+    }
+
+    /// # Errors
+    /// When no Region is set.
+    pub async fn s3(&self) -> Result<aws_sdk_s3::Client, Trouble> {
+        let sdk = self.sdk(None).await?;
+        let config = aws_sdk_s3::config::Builder::from(&sdk).force_path_style(self.config.s3.force_path_style);
+        Ok(aws_sdk_s3::Client::from_conf(config.build()))
+    }
+
+    /// `region` is that of the queue, when its URL says it.
+    ///
+    /// # Errors
+    /// When no Region is set.
+    pub async fn sqs(&self, region: Option<&str>) -> Result<aws_sdk_sqs::Client, Trouble> {
+        Ok(aws_sdk_sqs::Client::new(&self.sdk(region).await?))
+    }
+
+    /// `region` is that of the stream, when its ARN says it.
+    ///
+    /// # Errors
+    /// When no Region is set.
+    pub async fn kinesis(&self, region: Option<&str>) -> Result<aws_sdk_kinesis::Client, Trouble> {
+        Ok(aws_sdk_kinesis::Client::new(&self.sdk(region).await?))
+    }
+
+    /// What every client is made of, for one Region.
+    async fn sdk(&self, region: Option<&str>) -> Result<SdkConfig, Trouble> {
+        let chain = self.chain.get_or_init(|| load(&self.config)).await;
+        let mut sdk = match &self.role {
+            Some((role, assumed)) => assumed.get_or_init(|| assume(chain, role)).await.clone(),
+            None => chain.clone(),
+        };
+        if let Some(region) = region {
+            sdk = sdk.into_builder().region(Region::new(region.to_owned())).build();
+        }
+        match sdk.region() {
+            Some(_) => Ok(sdk),
+            None => Err(Trouble::new(Kind::Region, NO_REGION)),
+        }
+    }
+}
+
+const NO_REGION: &str =
+    "no AWS Region is set: set AWS_REGION, `region` of the profile, or `region` in [aws] of the configuration";
+
+/// Settings as AWS's own tools have them, with ours over them. Credentials are looked up with the first call.
+async fn load(config: &Config) -> SdkConfig {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_WAIT)
+        .read_timeout(READ_WAIT)
+        .operation_attempt_timeout(TRY_WAIT)
+        .operation_timeout(CALL_WAIT)
+        .build();
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(http_client())
+        .app_name(AppName::new("weir").expect("the name has only letters"))
+        .timeout_config(timeouts)
+        .retry_config(RetryConfig::standard().with_max_attempts(TRIES_MAX));
+    if let Some(profile) = &config.profile {
+        loader = loader.profile_name(profile);
+    }
+    if let Some(region) = &config.region {
+        loader = loader.region(Region::new(region.clone()));
+    }
+    if let Some(url) = &config.endpoint_url {
+        loader = loader.endpoint_url(url);
+    }
+    if config.use_fips {
+        // not set otherwise: the environment and the profile may ask for it too
+        loader = loader.use_fips(true);
+    }
+    loader.load().await
+}
+
+/// Connections for all clients: TLS by rustls with ring, and the proxy that the environment names.
+fn http_client() -> SharedHttpClient {
+    // others in this program that use TLS must find the same provider; they may have set it already
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    aws_smithy_http_client::Builder::new().build_with_connector_fn(|settings, runtime| {
+        let mut connector = Connector::builder().proxy_config(ProxyConfig::from_env());
+        connector.set_connector_settings(settings.cloned());
+        connector.set_sleep_impl(runtime.and_then(|runtime| runtime.sleep_impl()));
+        connector.tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build()
+    })
+}
+
+async fn assume(chain: &SdkConfig, role: &Role) -> SdkConfig {
+    let mut provider = AssumeRoleProvider::builder(&role.arn).session_name("weir").configure(chain);
+    if let Some(id) = &role.external_id {
+        provider = provider.external_id(id);
+    }
+    // `build` looks for credentials in the chain by itself, and would not see the profile
+    let provider = match chain.credentials_provider() {
+        Some(credentials) => provider.build_from_provider(credentials).await,
+        None => provider.build().await,
+    };
+    chain.to_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build()
+}
+
+/// Why a call has failed, as far as it matters to who made it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// There are no credentials, or AWS does not take them.
+    Credentials,
+    /// No Region is set, or it is the wrong one.
+    Region,
+    Denied,
+    /// There is no such bucket, object, queue or stream.
+    Missing,
+    Throttled,
+    /// AWS failed (5xx).
+    Server,
+    /// No connection, or no answer in time.
+    Unreachable,
+    Other,
+}
+
+/// A call that failed, in one line that says what to mend and holds no secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    pub kind: Kind,
+    /// AWS's word for it, such as `NoSuchKey`.
+    pub code: Option<String>,
+    why: String,
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)
+    }
+}
+
+impl Error for Trouble {}
+
+impl Trouble {
+    fn new(kind: Kind, why: impl Into<String>) -> Trouble {
+        Trouble { kind, code: None, why: why.into() }
+    }
+
+    /// What a failed call says. `action` is the permission that the call needs, such as `s3:GetObject`.
+    pub fn of<E>(action: &str, error: &SdkError<E, HttpResponse>) -> Trouble
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        if let Some(answer) = error.as_service_error() {
+            let status = error.raw_response().map_or(0, |response| response.status().as_u16());
+            return answered(action, status, answer.code(), answer.message());
+        }
+        match error {
+            SdkError::TimeoutError(_) => {
+                Trouble::new(Kind::Unreachable, "no answer in time: check the network, proxies and VPC endpoints")
+            }
+            _ => unanswered(error),
+        }
+    }
+
+    /// True for what time may mend without us.
+    pub fn may_pass(&self) -> bool {
+        matches!(self.kind, Kind::Throttled | Kind::Server | Kind::Unreachable)
+    }
+}
+
+/// What the answer of a service says.
+fn answered(action: &str, status: u16, code: Option<&str>, message: Option<&str>) -> Trouble {
+    let said = code.unwrap_or_default();
+    let quote = message.map(quoted).filter(|text| !text.is_empty());
+    let told = match (&quote, code) {
+        (Some(text), _) => text.clone(),
+        (None, Some(code)) => code.to_owned(),
+        (None, None) => format!("HTTP status {status}"),
+    };
+    let (kind, why) = match (said, status) {
+        // what AWS says about keys and signatures is not quoted: the text can hold the session token
+        ("ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | "TokenRefreshRequired", _) => {
+            (Kind::Credentials, "the AWS credentials have expired: renew them, as with `aws sso login`".to_owned())
+        }
+        ("RequestTimeTooSkewed" | "RequestInTheFuture", _) => {
+            (Kind::Credentials, "AWS refuses the time of the request: set the clock of this machine".to_owned())
+        }
+        ("SignatureDoesNotMatch" | "InvalidSignatureException" | "IncompleteSignature", _) => {
+            (Kind::Credentials, "AWS refuses the signature: check the secret access key and the clock".to_owned())
+        }
+        (
+            "InvalidAccessKeyId"
+            | "InvalidClientTokenId"
+            | "UnrecognizedClientException"
+            | "InvalidToken"
+            | "InvalidSecurity"
+            | "AuthFailure"
+            | "MissingAuthenticationToken",
+            _,
+        ) => (
+            Kind::Credentials,
+            "AWS does not know the credentials: check the access key, the session token, and that the key is active"
+                .to_owned(),
+        ),
+        ("PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException", _) | (_, 301) => {
+            (Kind::Region, format!("it is in another Region than the one that is set: {told}"))
+        }
+        _ if is_throttling(said) || status == 429 => (Kind::Throttled, format!("AWS asks to slow down: {told}")),
+        (
+            "NoSuchBucket"
+            | "NoSuchKey"
+            | "NoSuchVersion"
+            | "NotFound"
+            | "ResourceNotFoundException"
+            | "QueueDoesNotExist"
+            | "AWS.SimpleQueueService.NonExistentQueue",
+            _,
+        )
+        | ("", 404) => (Kind::Missing, format!("there is no such thing, or it is gone: {told}")),
+        _ if said.contains("AccessDenied") || ["UnauthorizedOperation", "AllAccessDisabled"].contains(&said) => {
+            (Kind::Denied, denied(action, quote.as_deref()))
+        }
+        ("", 401 | 403) => (Kind::Denied, denied(action, None)),
+        (_, 500..) => (Kind::Server, format!("AWS failed with {status}: {told}")),
+        ("", _) => (Kind::Other, told),
+        _ => (Kind::Other, if quote.is_some() { format!("{said}: {told}") } else { told }),
+    };
+    Trouble { kind, code: code.map(str::to_owned), why }
+}
+
+fn denied(action: &str, quote: Option<&str>) -> String {
+    match quote.filter(|text| text.contains("not authorized to perform")) {
+        Some(text) => format!("access denied: {text}"),
+        None => {
+            format!("access denied: allow {action} to the role Weir runs as, and look at the policy of the resource")
+        }
+    }
+}
+
+fn is_throttling(code: &str) -> bool {
+    code.contains("Throttl")
+        || [
+            "SlowDown",
+            "RequestLimitExceeded",
+            "ProvisionedThroughputExceededException",
+            "TooManyRequestsException",
+            "LimitExceededException",
+            "PriorRequestNotComplete",
+            "BandwidthLimitExceeded",
+        ]
+        .contains(&code)
+}
+
+/// What no service has answered: there are no credentials, there is no way, or the answer was broken off.
+fn unanswered<E>(error: &SdkError<E, HttpResponse>) -> Trouble
+where
+    E: Error + 'static,
+{
+    let mut root: &(dyn Error + 'static) = error;
+    let mut credentials = None;
+    while let Some(cause) = root.source() {
+        credentials = credentials.or(cause.downcast_ref::<CredentialsError>());
+        root = cause;
+    }
+    let root = quoted(&root.to_string());
+    let (kind, why) = match (credentials, error) {
+        (Some(CredentialsError::CredentialsNotLoaded(_)), _) => (
+            Kind::Credentials,
+            "no AWS credentials were found: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the \
+             machine or container a role"
+                .to_owned(),
+        ),
+        (Some(CredentialsError::ProviderTimedOut(_)), _) => (
+            Kind::Credentials,
+            "no AWS credentials in time: check the profile, and the way to STS or to the metadata service".to_owned(),
+        ),
+        (Some(_), _) => (Kind::Credentials, format!("getting AWS credentials failed: {root}")),
+        (None, SdkError::DispatchFailure(failure)) if failure.is_timeout() || failure.is_io() => (
+            Kind::Unreachable,
+            format!("cannot connect: {root}: check the network, proxies, VPC endpoints and `endpoint_url`"),
+        ),
+        (None, SdkError::ResponseError(_)) => (Kind::Server, format!("a broken answer: {root}")),
+        (None, _) if root.contains("egion") && root.contains("issing") => (Kind::Region, NO_REGION.to_owned()),
+        (None, _) => (Kind::Other, root),
+    };
+    Trouble::new(kind, why)
+}
+
+/// A text of another's in one line of bounded length.
+fn quoted(text: &str) -> String {
+    let line: Vec<&str> = text.split_whitespace().collect();
+    let line = line.join(" ");
+    match line.char_indices().nth(QUOTED_CHARS_MAX) {
+        Some((end, _)) => format!("{}...", &line[..end]),
+        None => line.trim_end_matches('.').to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

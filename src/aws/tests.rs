@@ -1,0 +1,114 @@
+use super::*;
+
+fn said(status: u16, code: &str, message: &str) -> (Kind, String) {
+    let trouble = answered(
+        "s3:GetObject",
+        status,
+        Some(code).filter(|code| !code.is_empty()),
+        Some(message).filter(|message| !message.is_empty()),
+    );
+    (trouble.kind, trouble.to_string())
+}
+
+#[test]
+fn a_denied_call_names_the_permission_it_needs() {
+    let who = "User: arn:aws:sts::111122223333:assumed-role/weir/i-1 is not authorized to perform: kms:Decrypt on resource: arn:aws:kms:us-east-1:111122223333:key/1";
+    assert_eq!(said(403, "AccessDenied", who), (Kind::Denied, format!("access denied: {who}")));
+    let short = "access denied: allow s3:GetObject to the role Weir runs as, and look at the policy of the resource";
+    assert_eq!(said(403, "AccessDenied", "Access Denied"), (Kind::Denied, short.to_owned()));
+    assert_eq!(said(403, "", ""), (Kind::Denied, short.to_owned()));
+}
+
+#[test]
+fn what_is_missing_throttled_or_broken_is_told_apart() {
+    assert_eq!(
+        said(404, "NoSuchKey", "The specified key does not exist."),
+        (Kind::Missing, "there is no such thing, or it is gone: The specified key does not exist".to_owned())
+    );
+    assert_eq!(said(404, "", "").0, Kind::Missing);
+    assert_eq!(
+        said(503, "SlowDown", "Please reduce your request rate."),
+        (Kind::Throttled, "AWS asks to slow down: Please reduce your request rate".to_owned())
+    );
+    assert_eq!(said(400, "ThrottlingException", "Rate exceeded").0, Kind::Throttled);
+    assert_eq!(said(400, "ProvisionedThroughputExceededException", "").0, Kind::Throttled);
+    assert_eq!(said(500, "", ""), (Kind::Server, "AWS failed with 500: HTTP status 500".to_owned()));
+    assert_eq!(said(400, "InvalidArgument", "no"), (Kind::Other, "InvalidArgument: no".to_owned()));
+    assert_eq!(said(301, "PermanentRedirect", "use another endpoint").0, Kind::Region);
+}
+
+#[test]
+fn what_aws_says_about_a_signature_is_not_shown() {
+    let message = "The Canonical String for this request should have been\n'GET\nx-amz-security-token:CANARY'";
+    for code in ["SignatureDoesNotMatch", "InvalidClientTokenId", "ExpiredToken", "RequestTimeTooSkewed"] {
+        let (kind, why) = said(403, code, message);
+        assert_eq!(kind, Kind::Credentials, "{code}");
+        assert!(!why.contains("CANARY"), "{why}");
+    }
+}
+
+#[test]
+fn a_quoted_text_is_one_short_line() {
+    assert_eq!(quoted(" a\n  b. "), "a b");
+    assert_eq!(quoted(&"ä".repeat(400)), format!("{}...", "ä".repeat(300)));
+}
+
+#[test]
+fn the_section_is_strict_and_empty_by_default() {
+    let config: Config = toml::from_str(
+        "profile = 'a'\nassume_role = { arn = 'arn:aws:iam::1:role/r', external_id = 'x' }\n[s3]\nforce_path_style = true",
+    )
+    .unwrap();
+    assert_eq!(config.assume_role.as_ref().and_then(|role| role.external_id.as_deref()), Some("x"));
+    assert!(config.s3.force_path_style);
+    assert!(toml::from_str::<Config>("secret = 'x'").is_err());
+    assert_eq!(toml::from_str::<Config>("").unwrap(), Config::default());
+}
+
+/// A client that has everything it needs but a server: nothing listens on port 1.
+fn nowhere() -> Aws {
+    Aws::new(Config {
+        region: Some("eu-central-1".to_owned()),
+        endpoint_url: Some("http://127.0.0.1:1".to_owned()),
+        ..Config::default()
+    })
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_named_so() {
+    let client = nowhere().s3().await.unwrap();
+    let config = client
+        .config()
+        .to_builder()
+        .retry_config(RetryConfig::disabled())
+        .credentials_provider(aws_sdk_s3::config::Credentials::new("AKIA", "secret", None, None, "test"));
+    let client = aws_sdk_s3::Client::from_conf(config.build());
+    let error = client.get_object().bucket("bucket").key("key").send().await.unwrap_err();
+    let trouble = Trouble::of("s3:GetObject", &error);
+    assert_eq!(trouble.kind, Kind::Unreachable, "{trouble}");
+    assert!(trouble.may_pass());
+    assert!(trouble.to_string().starts_with("cannot connect: "), "{trouble}");
+}
+
+#[tokio::test]
+async fn missing_credentials_are_named_so() {
+    let client = nowhere().s3().await.unwrap();
+    let none = aws_sdk_s3::config::SharedCredentialsProvider::new(NoCredentials);
+    let client = aws_sdk_s3::Client::from_conf(client.config().to_builder().credentials_provider(none).build());
+    let error = client.get_object().bucket("bucket").key("key").send().await.unwrap_err();
+    let trouble = Trouble::of("s3:GetObject", &error);
+    assert_eq!(trouble.kind, Kind::Credentials, "{trouble}");
+    assert!(trouble.to_string().starts_with("no AWS credentials were found: set AWS_PROFILE"), "{trouble}");
+}
+
+#[derive(Debug)]
+struct NoCredentials;
+
+impl aws_sdk_s3::config::ProvideCredentials for NoCredentials {
+    fn provide_credentials<'a>(&'a self) -> aws_credential_types::provider::future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        aws_credential_types::provider::future::ProvideCredentials::ready(Err(CredentialsError::not_loaded("nothing")))
+    }
+}

@@ -1,0 +1,306 @@
+//! The shards of a Kinesis stream, and how far each is done → which to read now, and from where.
+//!
+//! Records with one partition key stay in order when every shard is read to its end before its children are begun: a
+//! split makes two children of a shard, a merge one of two. Nothing here asks Kinesis or reads a clock: the Kinesis
+//! source lists the shards, reads those that are due, and tells what it found.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::decode::kpl::HashRange;
+use crate::position::{Checkpoint, Offset, Position};
+use crate::time::Timestamp;
+
+/// A shard as ListShards describes it, or, without `closed`, as GetRecords names the children of one that has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shard {
+    pub id: Arc<str>,
+    /// `ParentShardId`, and after a merge `AdjacentParentShardId`.
+    pub parents: Vec<Arc<str>>,
+    pub range: HashRange,
+    /// Its `SequenceNumberRange` has an end: nothing more will be written to it.
+    pub closed: bool,
+}
+
+/// Where a stream is begun that has never been read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// The oldest record that there is.
+    TrimHorizon,
+    /// What comes from now on. Shards that are closed by then count as finished.
+    Latest,
+    /// What came at this time or later.
+    At(Timestamp),
+}
+
+/// The iterator to read a shard with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReadFrom {
+    TrimHorizon,
+    Latest,
+    Time(Timestamp),
+    /// `AFTER_SEQUENCE_NUMBER` this one.
+    After(Box<str>),
+    /// `AT_SEQUENCE_NUMBER` this one, which is aggregated, and pass over its records up to and with this number.
+    Within(Box<str>, u64),
+}
+
+/// A shard to begin with now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Due {
+    pub shard: Arc<str>,
+    pub range: HashRange,
+    /// Where its positions are kept.
+    pub partition: Arc<str>,
+    pub from: ReadFrom,
+}
+
+/// The part of a stream that one of several workers reads, each with a state of its own: the shards whose middle hash
+/// key lies in its part of all hash keys.
+///
+/// By hash keys rather than by a hash of the shard's name, so that a shard and its children are mostly one worker's. Where a
+/// reshard crosses the border between two, the child is not made to wait for the other's shard: its keys may be out of
+/// order for as long as that one lags. When the number of workers changes, shards move, and the new owner reads them
+/// from the oldest record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    worker: u32,
+    of: u32,
+}
+
+impl Share {
+    pub const ALL: Share = Share { worker: 0, of: 1 };
+
+    /// Workers count from 0; `None` when there is no such worker among `of`.
+    pub fn new(worker: u32, of: u32) -> Option<Share> {
+        (worker < of).then_some(Share { worker, of })
+    }
+
+    fn has(self, range: HashRange) -> bool {
+        // the first keys of equal shards lie on the borders of equal parts, where rounding decides; the middle does not
+        let middle = range.first + (range.last - range.first) / 2;
+        ((middle >> 64) * u128::from(self.of)) >> 64 == u128::from(self.worker)
+    }
+}
+
+/// What is known of a stream's shards.
+#[derive(Debug)]
+pub struct Shards {
+    /// Partition of the stream itself; those of shards have `/` and the shard's id behind it.
+    stream: Arc<str>,
+    start: Start,
+    share: Share,
+    /// Committed positions of this stream when the program started.
+    resume: BTreeMap<Arc<str>, Offset>,
+    known: BTreeMap<Arc<str>, Known>,
+    /// Shards of the last listing.
+    listed: BTreeSet<Arc<str>>,
+}
+
+#[derive(Debug)]
+struct Known {
+    shard: Shard,
+    state: State,
+    /// A listing has had it, and with it every parent that there still was.
+    listed: bool,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum State {
+    /// For its parents.
+    Waiting(ReadFrom),
+    Reading,
+    Done,
+    /// Another worker reads it.
+    Foreign,
+}
+
+impl Shards {
+    /// `stream` names the stream in partitions, `kinesis:STREAM/SHARD`, and has no `/`. Shard ids begin anew when a stream
+    /// is deleted and made again, so it should have the time of creation in it.
+    ///
+    /// Where `committed` has something of the stream, that counts and not `start`.
+    pub fn new(stream: &str, start: Start, share: Share, committed: &Checkpoint) -> Shards {
+        let stream: Arc<str> = format!("kinesis:{stream}").into();
+        let own = committed.0.range(stream.clone()..).take_while(|(partition, _)| partition.starts_with(&*stream));
+        let resume = own.map(|(partition, offset)| (partition.clone(), offset.clone())).collect();
+        Shards { stream, start, share, resume, known: BTreeMap::new(), listed: BTreeSet::new() }
+    }
+
+    /// Takes a whole answer of ListShards, unfiltered and with all its pages: at the start, and whenever shards may have
+    /// come.
+    ///
+    /// The first time that a stream is read, this gives positions that must be committed before or with the first
+    /// records: they tell the shards that were there from those that are born later, of which every record is read
+    /// even when the stream was begun at its end. `now` is kept with them, for shards from which nothing has come yet
+    /// at a restart.
+    pub fn listed(&mut self, shards: Vec<Shard>, now: Timestamp) -> Vec<Position> {
+        self.forget_unlisted(&shards);
+        let first = !self.resume.contains_key(&self.stream);
+        let mut marks = Vec::new();
+        let (since, from) = match self.start {
+            Start::TrimHorizon => (0, ReadFrom::TrimHorizon),
+            Start::Latest => (now.0, ReadFrom::Latest),
+            Start::At(time) => (time.0, ReadFrom::Time(time)),
+        };
+        let from = if first { from } else { ReadFrom::TrimHorizon };
+        if first {
+            // a moment before 1970 is the trim horizon too
+            let offset = Offset::at(u64::try_from(since).unwrap_or(0));
+            marks.push(Position { partition: self.stream.clone(), offset });
+        }
+        for shard in shards {
+            let over = first && self.start == Start::Latest && shard.closed;
+            if first && self.share.has(shard.range) {
+                let offset = if over { Offset::End } else { Offset::at(0) };
+                marks.push(Position { partition: self.partition(&shard.id), offset });
+            }
+            let id = shard.id.clone();
+            self.add(shard, if over { State::Done } else { State::Waiting(from.clone()) });
+            self.known.entry(id).and_modify(|known| known.listed = true);
+        }
+        for mark in &marks {
+            self.resume.insert(mark.partition.clone(), mark.offset.clone());
+        }
+        marks
+    }
+
+    /// Whether a listing is needed before the stream can go on: a merged shard waits whose other parent nothing has told of
+    /// yet, as happens when both were born after the last listing.
+    pub fn wants_listing(&self) -> bool {
+        self.known.values().any(|one| matches!(self.readiness(one), Readiness::UnknownParent))
+    }
+
+    /// Shards to begin now; each is given once.
+    pub fn due(&mut self) -> Vec<Due> {
+        let ready: Vec<Arc<str>> = self
+            .known
+            .iter()
+            .filter(|(_, one)| self.readiness(one) == Readiness::Due)
+            .map(|(id, _)| id.clone())
+            .collect();
+        let begin = |id: Arc<str>| {
+            let partition = self.partition(&id);
+            let known = self.known.get_mut(&id)?;
+            match std::mem::replace(&mut known.state, State::Reading) {
+                State::Waiting(from) => Some(Due { shard: id, range: known.shard.range, partition, from }),
+                State::Reading | State::Done | State::Foreign => None,
+            }
+        };
+        ready.into_iter().filter_map(begin).collect()
+    }
+
+    /// The shard has been read to its end, and everything of it was handed on; `children` are those that its last answer
+    /// named. Its position is then [`Offset::End`].
+    ///
+    /// Also for a shard that Kinesis no longer has.
+    pub fn ended(&mut self, shard: &str, children: Vec<Shard>) {
+        if let Some(known) = self.known.get_mut(shard) {
+            known.state = State::Done;
+            self.resume.insert(self.partition(shard), Offset::End);
+        }
+        for child in children {
+            self.add(child, State::Waiting(ReadFrom::TrimHorizon));
+        }
+    }
+
+    /// Partitions of shards that were read to their end and that the last listing no longer had: the checkpoint may
+    /// forget them, or it grows with every reshard.
+    pub fn forgettable(&self, committed: &Checkpoint) -> Vec<Arc<str>> {
+        let within: Arc<str> = format!("{}/", self.stream).into();
+        let own = committed.0.range(within.clone()..).take_while(|(partition, _)| partition.starts_with(&*within));
+        own.filter(|(partition, offset)| **offset == Offset::End && !self.has(&partition[within.len()..]))
+            .map(|(partition, _)| partition.clone())
+            .collect()
+    }
+
+    /// Where the positions of a shard are kept.
+    pub fn partition(&self, shard: &str) -> Arc<str> {
+        format!("{}/{shard}", self.stream).into()
+    }
+
+    fn has(&self, shard: &str) -> bool {
+        self.listed.is_empty() || self.listed.contains(shard) || self.known.contains_key(shard)
+    }
+
+    /// A shard that was listed and is no more has aged out for good. One that has never been listed is younger than the
+    /// listing.
+    fn forget_unlisted(&mut self, shards: &[Shard]) {
+        let now: BTreeSet<Arc<str>> = shards.iter().map(|shard| shard.id.clone()).collect();
+        for gone in std::mem::replace(&mut self.listed, now).difference(&self.listed) {
+            // a reader may still be at its last records
+            if self.known.get(gone).is_some_and(|known| matches!(known.state, State::Done | State::Foreign)) {
+                self.known.remove(gone);
+                self.resume.remove(&*self.partition(gone));
+            }
+        }
+    }
+
+    /// Adds a shard that is new; where it has been read before, it goes on there instead.
+    fn add(&mut self, shard: Shard, new: State) {
+        if self.known.contains_key(&shard.id) {
+            return;
+        }
+        let state = match self.resume.get(&self.partition(&shard.id)) {
+            _ if !self.share.has(shard.range) => State::Foreign,
+            None => new,
+            Some(Offset::End) => State::Done,
+            Some(offset) => State::Waiting(self.after(offset)),
+        };
+        self.known.insert(shard.id.clone(), Known { shard, state, listed: false });
+    }
+
+    fn after(&self, offset: &Offset) -> ReadFrom {
+        match offset.record() {
+            // there when the stream was first read, and nothing has come from it since
+            Some(("0", None)) | None => self.since_first(),
+            Some((sequence, None)) => ReadFrom::After(sequence.into()),
+            Some((sequence, Some(sub))) => ReadFrom::Within(sequence.into(), sub),
+        }
+    }
+
+    fn since_first(&self) -> ReadFrom {
+        match self.resume.get(&self.stream).and_then(Offset::record) {
+            Some((micros, None)) if micros != "0" => match micros.parse() {
+                Ok(micros) => ReadFrom::Time(Timestamp(micros)),
+                Err(_) => ReadFrom::TrimHorizon,
+            },
+            _ => ReadFrom::TrimHorizon,
+        }
+    }
+
+    /// A shard is due once it waits and need not any more. A parent that is not known although its child was listed has
+    /// aged out and counts as finished; one that another worker reads is not waited for, but its own parents are.
+    fn readiness(&self, one: &Known) -> Readiness {
+        if !matches!(one.state, State::Waiting(_)) {
+            return Readiness::Begun;
+        }
+        let (mut unknown, mut children, mut seen) = (false, vec![one], BTreeSet::new());
+        while let Some(child) = children.pop() {
+            for id in &child.shard.parents {
+                match self.known.get(id) {
+                    None => unknown |= !child.listed,
+                    Some(parent) => match parent.state {
+                        State::Waiting(_) | State::Reading => return Readiness::Parent,
+                        State::Foreign if seen.insert(id) => children.push(parent),
+                        State::Done | State::Foreign => {}
+                    },
+                }
+            }
+        }
+        if unknown { Readiness::UnknownParent } else { Readiness::Due }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Readiness {
+    Due,
+    /// A parent must be read to its end first.
+    Parent,
+    /// Whether a parent is still to be read, the next listing will tell.
+    UnknownParent,
+    Begun,
+}
+
+#[cfg(test)]
+mod tests;
