@@ -20,3 +20,5 @@ pub use engine::{Detector, RuleCost};
 
 #[cfg(test)]
 pub(crate) mod tests;
+#[cfg(test)]
+mod sigma_tests;

@@ -160,7 +160,7 @@ pub fn quoted(text: &str, quote: char) -> String {
 mod tests {
     use super::*;
     use crate::logs::cloudtrail::CLOUDTRAIL;
-    use crate::logs::glue_job_run::GLUE_JOB_RUN;
+    use crate::catalog::REJECT;
     use crate::logs::vpc_flow::VPC_FLOW;
 
     fn one(table: &Table, name: &str) -> (String, One) {
@@ -201,8 +201,8 @@ mod tests {
         assert_eq!(texts("status.text").0, "json_texts(unmapped, 'status', 'text')");
         assert_eq!(texts("userIdentity.it's.x").0, "json_texts(unmapped, 'userIdentity.it''s', 'x')");
         assert_eq!(texts("eventName.x").0, "json_texts(unmapped, 'eventName', 'x')");
-        let refused = resolve(&GLUE_JOB_RUN, "jobb").unwrap_err();
-        assert_eq!(refused, "table glue_job_run has no field `jobb`: see `weir tables glue_job_run`");
+        let refused = resolve(&REJECT, "jobb").unwrap_err();
+        assert_eq!(refused, "table reject has no field `jobb`: see `weir tables reject`");
         assert_eq!(resolve(&CLOUDTRAIL, "a..b").unwrap_err(), "`a..b` is not a field name");
     }
 

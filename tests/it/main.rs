@@ -7,6 +7,7 @@ mod docs;
 mod pipeline;
 mod pipes;
 mod rules;
+mod sigma;
 mod stop;
 mod support;
 mod tidy;
