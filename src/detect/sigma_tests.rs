@@ -305,8 +305,12 @@ fn check(rules: &[(Value, Value)], events: &[Value]) -> Result<(), TestCaseError
     Ok(())
 }
 
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").map_or(40, |cases| cases.parse().expect("PROPTEST_CASES is a number"))
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Eight rules on sixteen events a case. More of them: `PROPTEST_CASES=10000 cargo test --lib sigma_tests`.
     #[test]

@@ -84,8 +84,8 @@ fn in_columns(table: &Table, columns: &[Column], above: &str, path: &[&str]) -> 
             let Some(column) = inner.iter().find(|column| is_called(column, rest[0])) else {
                 return Some(in_json(&unmapped(table)?, &[&[&*join(&sql, rest[0].to_owned())], &rest[1..]].concat()));
             };
-            let values = format!("array_transform({sql}, element -> element.{})", column.name);
-            let exists = format!("array_any_match({sql}, element -> element.{} IS NOT NULL)", column.name);
+            let values = format!("array_transform({sql}, element -> get_field(element, '{}'))", column.name);
+            let exists = format!("array_any_match({sql}, element -> get_field(element, '{}') IS NOT NULL)", column.name);
             Some(many(vec![values], format!("{exists} IS TRUE")))
         }
         // a value with fields does not fit such a column, and is kept with what has none
@@ -210,6 +210,6 @@ mod tests {
     fn structs_and_lists_are_all_their_values() {
         assert!(texts("tlsDetails").0.starts_with("texts(tlsDetails.tlsVersion, tlsDetails.cipherSuite, "));
         assert!(texts("userIdentity").0.contains(", json_texts(userIdentity.inScopeOf), "));
-        assert_eq!(texts("resources.ARN").0, "texts(array_transform(resources, element -> element.arn))");
+        assert_eq!(texts("resources.ARN").0, "texts(array_transform(resources, element -> get_field(element, 'arn')))");
     }
 }
