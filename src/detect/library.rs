@@ -80,7 +80,13 @@ mod tests {
 
     #[test]
     fn a_later_rule_takes_the_place_of_its_namesake() {
-        let source = |id: &str, text: &str| Source { id: id.into(), file: id.into(), text: text.into(), cases: None, sigma: None };
+        let source = |id: &str, text: &str| Source {
+            id: id.into(),
+            file: id.into(),
+            text: text.into(),
+            cases: None,
+            sigma: None,
+        };
         let merged =
             merge(vec![source("t/b", "old"), source("t/c", "c")], vec![source("t/a", "a"), source("t/b", "new")]);
         let texts: Vec<&str> = merged.iter().map(|source| source.text.as_str()).collect();

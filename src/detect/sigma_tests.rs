@@ -85,7 +85,8 @@ const TEXTS: [&str; 9] = [
 ];
 
 /// Fields that hold texts and numbers, in lists too.
-const LISTS: [&str; 4] = ["requestParameters.items.x", "requestParameters.list", "responseElements.a.b.c", "resources.ARN"];
+const LISTS: [&str; 4] =
+    ["requestParameters.items.x", "requestParameters.list", "responseElements.a.b.c", "resources.ARN"];
 
 fn any_field() -> impl Strategy<Value = &'static str> {
     prop_oneof![3 => select(&TEXTS[..]), 2 => select(&LISTS[..])]
@@ -139,23 +140,46 @@ fn special() -> impl Strategy<Value = Item> {
     prop_oneof![
         (any_field(), select(&["re", "re|i", "re|m", "re|s", "re|i|m|s"][..]), subsequence(regexes.to_vec(), 1..3))
             .prop_map(|(field, re, values)| same(format!("{field}|{re}"), json!(values))),
-        (select(&["requestParameters.lines"][..]), select(&["re", "re|i", "re|m", "re|s"][..]), select(regexes.to_vec()))
+        (
+            select(&["requestParameters.lines"][..]),
+            select(&["re", "re|i", "re|m", "re|s"][..]),
+            select(regexes.to_vec())
+        )
             .prop_map(|(field, re, value)| same(format!("{field}|{re}"), value)),
-        (any_field(), subsequence(networks.to_vec(), 1..3)).prop_map(|(field, values)| same(format!("{field}|cidr"), json!(values))),
-        (prop_oneof![any_field(), Just("requestParameters"), Just("userIdentity.sessionContext"), Just("resources"), Just("readOnly")], any::<bool>())
+        (any_field(), subsequence(networks.to_vec(), 1..3))
+            .prop_map(|(field, values)| same(format!("{field}|cidr"), json!(values))),
+        (
+            prop_oneof![
+                any_field(),
+                Just("requestParameters"),
+                Just("userIdentity.sessionContext"),
+                Just("resources"),
+                Just("readOnly")
+            ],
+            any::<bool>()
+        )
             .prop_map(|(field, there)| same(format!("{field}|exists"), there)),
         (any_field(), order, -6..12i64).prop_map(|(field, order, number)| same(format!("{field}|{order}"), number)),
         (any_field(), select(&[5.0, 5.5, 10.0, -3.0, 0.0][..]))
             .prop_map(|(field, number)| same(field, if number == 5.5 { json!(5.5) } else { json!(number as i64) })),
         any_field().prop_map(|field| same(field, Value::Null)),
-        (select(&["readOnly", "requestParameters.flag"][..]), any::<bool>()).prop_map(|(field, truth)| same(field, truth)),
+        (select(&["readOnly", "requestParameters.flag"][..]), any::<bool>())
+            .prop_map(|(field, truth)| same(field, truth)),
         (select(&["readOnly", "requestParameters.flag"][..]), select(&["true", "False", "t*", "*s?"][..]))
             .prop_map(|(field, value)| same(field, value)),
-        (select(&TEXTS[..]), operator.clone(), any::<bool>(), select(&TEXTS[..])).prop_map(|(field, operator, cased, other)| {
-            let cased = if cased { "|cased" } else { "" };
-            same(format!("{field}|fieldref{operator}{cased}"), other)
-        }),
-        (any_field(), select(&["base64", "wide|base64", "utf16be|base64", "utf16|base64"][..]), operator.clone(), plain(), any::<bool>())
+        (select(&TEXTS[..]), operator.clone(), any::<bool>(), select(&TEXTS[..])).prop_map(
+            |(field, operator, cased, other)| {
+                let cased = if cased { "|cased" } else { "" };
+                same(format!("{field}|fieldref{operator}{cased}"), other)
+            }
+        ),
+        (
+            any_field(),
+            select(&["base64", "wide|base64", "utf16be|base64", "utf16|base64"][..]),
+            operator.clone(),
+            plain(),
+            any::<bool>()
+        )
             .prop_map(|(field, base64, operator, value, cased)| {
                 let cased = if cased { "|cased" } else { "" };
                 same(format!("{field}|{base64}{operator}{cased}"), written(&value))
@@ -226,7 +250,8 @@ fn one_event() -> impl Strategy<Value = Value> {
     let name = (text(), optional(), optional(), optional(), optional());
     let more = (optional(), optional(), optional(), prop::option::of(text()));
     let lists = (prop::option::of(prop::collection::vec(prop::option::of(scalar()), 0..3)), prop::option::of(list()));
-    let deep = (prop::option::of(prop::collection::vec(list(), 0..3)), prop::option::of(prop::collection::vec(text(), 0..3)));
+    let deep =
+        (prop::option::of(prop::collection::vec(list(), 0..3)), prop::option::of(prop::collection::vec(text(), 0..3)));
     let flags = (prop::option::of(any::<bool>()), select(&["true", "false", "yes", "other"][..]), any::<bool>());
     let lines = select(&["first\nsecond", "FIRST\nsecond", "first", "second\nfirst"][..]);
     (name, more, lists, deep, flags, lines).prop_map(|(name, more, lists, deep, flags, lines)| {
@@ -287,7 +312,8 @@ fn converted(rule: &Value) -> Rule {
     let file = File { name: "x.yml".into(), stem: "x".into(), text: rule.to_string() };
     let (converted, refused) = convert(&[file], &Config { placeholders });
     assert_eq!(refused, [], "{rule}");
-    parse(&converted[0].id, "x.yml", &converted[0].text).unwrap_or_else(|error| panic!("{error}\n{}", converted[0].text))
+    parse(&converted[0].id, "x.yml", &converted[0].text)
+        .unwrap_or_else(|error| panic!("{error}\n{}", converted[0].text))
 }
 
 fn check(rules: &[(Value, Value)], events: &[Value]) -> Result<(), TestCaseError> {
@@ -349,7 +375,10 @@ fn null_may_be_one_of_several_values() {
 
 #[test]
 fn a_star_passes_line_breaks() {
-    assert!(fires(json!({"requestParameters.a": "first*second"}), json!({"requestParameters": {"a": "first\nsecond"}})));
+    assert!(fires(
+        json!({"requestParameters.a": "first*second"}),
+        json!({"requestParameters": {"a": "first\nsecond"}})
+    ));
     assert!(fires(json!({"userAgent": "a?b"}), json!({"userAgent": "a\nb"})));
 }
 

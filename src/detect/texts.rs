@@ -59,7 +59,8 @@ impl ScalarUDFImpl for JsonTexts {
         let (json, keys) = json_and_keys(&args)?;
         let mut lists = ListBuilder::new(StringViewBuilder::new());
         for row in 0..json.len() {
-            let any = json.is_valid(row) && texts(json.value(row), &keys, &mut |text| lists.values().append_value(text));
+            let any =
+                json.is_valid(row) && texts(json.value(row), &keys, &mut |text| lists.values().append_value(text));
             lists.append(any);
         }
         Ok(ColumnarValue::Array(Arc::new(lists.finish())))

@@ -71,7 +71,9 @@ pub fn item(context: &Context, item: &DetectionItem) -> Result<Condition, Compla
 pub fn keywords(context: &Context, modifiers: &Modifiers, list: &[SigmaValue]) -> Result<Condition, Complaint> {
     let modifiers = match modifiers.operator {
         Operator::Equal => Modifiers { operator: Operator::Contains, ..modifiers.clone() },
-        Operator::Exists | Operator::Field(_) => return Err("values without a field are searched for as text".to_owned().into()),
+        Operator::Exists | Operator::Field(_) => {
+            return Err("values without a field are searched for as text".to_owned().into());
+        }
         _ => modifiers.clone(),
     };
     if list.contains(&SigmaValue::Null) {
@@ -163,7 +165,9 @@ fn tests(context: &Context, modifiers: &Modifiers, value: &SigmaValue) -> Result
         SigmaValue::Bool(truth) if compared == Text::Equal => return Ok(vec![Test::Bool(*truth)]),
         SigmaValue::Integer(number) if compared == Text::Equal => return Ok(vec![Test::Number(*number as f64)]),
         SigmaValue::Float(number) if compared == Text::Equal => return Ok(vec![Test::Number(*number)]),
-        SigmaValue::Bool(_) | SigmaValue::Integer(_) | SigmaValue::Float(_) => SigmaString::from_raw(&value.to_string()),
+        SigmaValue::Bool(_) | SigmaValue::Integer(_) | SigmaValue::Float(_) => {
+            SigmaString::from_raw(&value.to_string())
+        }
         SigmaValue::String(text) => text.clone(),
     };
     let texts = if modifiers.expand {
@@ -177,10 +181,12 @@ fn tests(context: &Context, modifiers: &Modifiers, value: &SigmaValue) -> Result
         match modifiers.base64 {
             None => tests.push(Test::Pattern(Pattern::new(&text, compared, modifiers.cased, modifiers.windash))),
             Some(base64) => {
-                let plain = text.as_plain().ok_or("a text with wildcards has no base64: write `\\*` for an asterisk")?;
+                let plain =
+                    text.as_plain().ok_or("a text with wildcards has no base64: write `\\*` for an asterisk")?;
                 let compared = if base64 == modifiers::Base64::Offset { Text::Contains } else { compared };
                 let encoded = pattern::encoded(&plain, modifiers.wide, base64);
-                let pattern = |text: &String| Pattern::new(&SigmaString::from_raw(text), compared, modifiers.cased, false);
+                let pattern =
+                    |text: &String| Pattern::new(&SigmaString::from_raw(text), compared, modifiers.cased, false);
                 tests.extend(encoded.iter().map(pattern).map(Test::Pattern));
             }
         }

@@ -6,7 +6,10 @@ pub enum Condition {
     /// SQL of one comparison, binding at least as tightly as `=`; it may be null.
     Is(String),
     /// SQL of two comparisons that are each other's opposite; neither is ever null.
-    Either { holds: String, fails: String },
+    Either {
+        holds: String,
+        fails: String,
+    },
     All(Vec<Condition>),
     Any(Vec<Condition>),
     Not(Box<Condition>),
@@ -84,7 +87,11 @@ impl Condition {
                     parts.push(sql);
                 }
             }
-            if parts.len() == 1 || within == inner || within == Within::Nothing { parts.join(word) } else { format!("({})", parts.join(word)) }
+            if parts.len() == 1 || within == inner || within == Within::Nothing {
+                parts.join(word)
+            } else {
+                format!("({})", parts.join(word))
+            }
         };
         match self {
             Condition::Is(sql) | Condition::Either { holds: sql, .. } => sql.clone(),
@@ -132,15 +139,13 @@ mod tests {
     fn a_negated_choice_is_one_condition_for_each() {
         let filter = Condition::any(vec![is("b"), Condition::all(vec![is("c"), not(is("d"))])]);
         let rule = Condition::all(vec![is("a"), not(filter)]);
-        assert_eq!(
-            rule.conjuncts(),
-            ["a = 1", "(b = 1) IS NOT TRUE", "((c = 1) IS NOT TRUE OR d = 1)"]
-        );
+        assert_eq!(rule.conjuncts(), ["a = 1", "(b = 1) IS NOT TRUE", "((c = 1) IS NOT TRUE OR d = 1)"]);
     }
 
     #[test]
     fn parentheses_stand_where_they_are_needed() {
-        let choice = Condition::any(vec![Condition::all(vec![is("a"), is("b")]), Condition::any(vec![is("c"), is("d")])]);
+        let choice =
+            Condition::any(vec![Condition::all(vec![is("a"), is("b")]), Condition::any(vec![is("c"), is("d")])]);
         assert_eq!(choice.conjuncts(), ["((a = 1 AND b = 1) OR c = 1 OR d = 1)"]);
         assert_eq!(not(not(is("a"))).conjuncts(), ["a = 1"]);
         assert_eq!(Condition::all(vec![is("a"), is("a")]).conjuncts(), ["a = 1"]);

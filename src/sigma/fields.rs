@@ -85,7 +85,8 @@ fn in_columns(table: &Table, columns: &[Column], above: &str, path: &[&str]) -> 
                 return Some(in_json(&unmapped(table)?, &[&[&*join(&sql, rest[0].to_owned())], &rest[1..]].concat()));
             };
             let values = format!("array_transform({sql}, element -> get_field(element, '{}'))", column.name);
-            let exists = format!("array_any_match({sql}, element -> get_field(element, '{}') IS NOT NULL)", column.name);
+            let exists =
+                format!("array_any_match({sql}, element -> get_field(element, '{}') IS NOT NULL)", column.name);
             Some(many(vec![values], format!("{exists} IS TRUE")))
         }
         // a value with fields does not fit such a column, and is kept with what has none
@@ -159,8 +160,8 @@ pub fn quoted(text: &str, quote: char) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::logs::cloudtrail::CLOUDTRAIL;
     use crate::catalog::REJECT;
+    use crate::logs::cloudtrail::CLOUDTRAIL;
     use crate::logs::vpc_flow::VPC_FLOW;
 
     fn one(table: &Table, name: &str) -> (String, One) {

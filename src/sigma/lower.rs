@@ -12,12 +12,7 @@ use super::place::Lines;
 ///
 /// # Errors
 /// With the place of what cannot be used.
-pub fn condition(
-    context: &Context,
-    detections: &Detections,
-    section: &str,
-    lines: &Lines,
-) -> Result<Condition, Wrong> {
+pub fn condition(context: &Context, detections: &Detections, section: &str, lines: &Lines) -> Result<Condition, Wrong> {
     if detections.timeframe.is_some() {
         let message = "`timeframe` needs windows, which this weir does not run yet".to_owned();
         return Err((lines.key(&[section, "timeframe"]), message));
@@ -103,8 +98,13 @@ impl Scope<'_> {
             }
             Detection::ArrayMatch { quantifier, .. } => {
                 let place = self.lines.value(&[self.section, name], &format!("[{quantifier}]"));
-                Err((place, format!("`[{quantifier}]` is a proposal for Sigma 3 and not supported: \
-                     a path through a list already means any of its elements")))
+                Err((
+                    place,
+                    format!(
+                        "`[{quantifier}]` is a proposal for Sigma 3 and not supported: \
+                     a path through a list already means any of its elements"
+                    ),
+                ))
             }
             Detection::Conditional { .. } => Err(here("conditions within array blocks are not supported")),
         }

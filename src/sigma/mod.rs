@@ -127,7 +127,8 @@ impl Set<'_> {
         let names = |reference: &String| is_called(rule, reference);
         let user = self.correlations.iter().find(|(.., user)| !user.generate && user.rules.iter().any(names));
         if let Some((.., user)) = user {
-            let message = format!("the rule is for the correlation `{}`, which does not run yet, and not by itself", user.title);
+            let message =
+                format!("the rule is for the correlation `{}`, which does not run yet, and not by itself", user.title);
             return Err((lines.start(), message));
         }
         let table = table(&rule.logsource, lines)?;

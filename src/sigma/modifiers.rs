@@ -70,7 +70,10 @@ pub fn read(list: &[Modifier]) -> Result<Modifiers, String> {
     let has = |modifier: Modifier| list.contains(&modifier);
     let one_of = |choices: &[Modifier]| {
         let mut found = list.iter().copied().filter(|modifier| choices.contains(modifier));
-        match (found.next(), found.find(|other| *other != *list.iter().find(|one| choices.contains(one)).unwrap_or(other))) {
+        match (
+            found.next(),
+            found.find(|other| *other != *list.iter().find(|one| choices.contains(one)).unwrap_or(other)),
+        ) {
             (Some(first), Some(second)) => {
                 Err(format!("modifiers `{}` and `{}` do not go together", name(first), name(second)))
             }
@@ -113,10 +116,12 @@ pub fn read(list: &[Modifier]) -> Result<Modifiers, String> {
         return Err(format!("modifier `{wide}` needs base64 or base64offset behind it: logs are UTF-8"));
     }
     if has(Modifier::WindAsh) && base64.is_some() {
-        return Err(format!("modifiers `windash` and `{}` do not go together", name(base64.unwrap_or(Modifier::Base64))));
+        return Err(format!(
+            "modifiers `windash` and `{}` do not go together",
+            name(base64.unwrap_or(Modifier::Base64))
+        ));
     }
-    let flags: Vec<(Modifier, char)> =
-        FLAGS.into_iter().filter(|(flag, _)| has(*flag)).collect();
+    let flags: Vec<(Modifier, char)> = FLAGS.into_iter().filter(|(flag, _)| has(*flag)).collect();
     if let (Some((flag, _)), false) = (flags.first(), has(Modifier::Re)) {
         return Err(format!("modifier `{}` is a flag of `re`, which is not there", name(*flag)));
     }
@@ -139,8 +144,7 @@ pub fn read(list: &[Modifier]) -> Result<Modifiers, String> {
 
 const TEXTS: [Modifier; 3] = [Modifier::Contains, Modifier::StartsWith, Modifier::EndsWith];
 
-const FLAGS: [(Modifier, char); 3] =
-    [(Modifier::IgnoreCase, 'i'), (Modifier::Multiline, 'm'), (Modifier::DotAll, 's')];
+const FLAGS: [(Modifier, char); 3] = [(Modifier::IgnoreCase, 'i'), (Modifier::Multiline, 'm'), (Modifier::DotAll, 's')];
 
 const OPERATORS: [Modifier; 14] = [
     Modifier::Re,

@@ -111,7 +111,8 @@ fn explain(error: &str, lines: &Lines) -> Wrong {
     if let Some((key, value)) = error.strip_prefix("invalid ").and_then(|rest| rest.split_once(": ")) {
         return (lines.key(&[key]), format!("`{}` is not a {key} of Sigma", value.trim_matches('\'')));
     }
-    let key = error.split(['\'', '[', ' ']).find(|word| ["related", "detection", "correlation", "filter"].contains(word));
+    let key =
+        error.split(['\'', '[', ' ']).find(|word| ["related", "detection", "correlation", "filter"].contains(word));
     (key.map_or(lines.start(), |key| lines.key(&[key])), error.to_owned())
 }
 

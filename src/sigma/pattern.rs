@@ -145,7 +145,8 @@ fn base64_of(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut out = String::new();
     for group in bytes.chunks(3) {
-        let bits = group.iter().enumerate().fold(0u32, |bits, (place, byte)| bits | u32::from(*byte) << (16 - 8 * place));
+        let bits =
+            group.iter().enumerate().fold(0u32, |bits, (place, byte)| bits | u32::from(*byte) << (16 - 8 * place));
         for letter in 0..=group.len() {
             out.push(char::from(LETTERS[(bits >> (18 - 6 * letter)) as usize & 63]));
         }
@@ -174,7 +175,9 @@ pub fn expanded(
         };
         let values = placeholders.get(*name).filter(|values| !values.is_empty());
         let Some(values) = values else {
-            return Err(format!("placeholder `%{name}%` has no values: list them in weir.toml under [sigma.placeholders]"));
+            return Err(format!(
+                "placeholder `%{name}%` has no values: list them in weir.toml under [sigma.placeholders]"
+            ));
         };
         let with = |text: &String| values.iter().map(|value| format!("{text}{value}{behind}")).collect::<Vec<_>>();
         done = done.iter().flat_map(with).collect();

@@ -46,7 +46,8 @@ impl Lines {
         for (below, line) in self.text.lines().enumerate().skip(index) {
             let indent = line.len() - line.trim_start().len();
             // a list may stand as far to the left as its key
-            let ends = below > index && indent <= own_indent && !line.trim_start().starts_with('-') && !line.trim().is_empty();
+            let ends =
+                below > index && indent <= own_indent && !line.trim_start().starts_with('-') && !line.trim().is_empty();
             if ends {
                 break;
             }
@@ -60,9 +61,10 @@ impl Lines {
 
     /// The first line with this text.
     pub fn text(&self, text: &str) -> Option<Place> {
-        self.text.lines().enumerate().find_map(|(index, line)| {
-            Some((self.first + index, line[..line.find(text)?].chars().count() + 1))
-        })
+        self.text
+            .lines()
+            .enumerate()
+            .find_map(|(index, line)| Some((self.first + index, line[..line.find(text)?].chars().count() + 1)))
     }
 
     /// Index of a line, and the column of the key in it.

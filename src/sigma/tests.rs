@@ -40,7 +40,10 @@ fn texts_are_compared_without_case() {
     assert_eq!(conditions("  eventName: [A, B]"), "lower(eventName) IN ('a', 'b')");
     assert_eq!(conditions("  eventName|cased: A"), "eventName = 'A'");
     assert_eq!(conditions("  eventName|startswith: Put"), "lower(eventName) LIKE 'put%'");
-    assert_eq!(conditions("  eventName|contains|all: [a, b]"), "lower(eventName) LIKE '%a%' & lower(eventName) LIKE '%b%'");
+    assert_eq!(
+        conditions("  eventName|contains|all: [a, b]"),
+        "lower(eventName) LIKE '%a%' & lower(eventName) LIKE '%b%'"
+    );
     assert_eq!(conditions("  sourceIPAddress|startswith: '10.'"), "sourceIPAddress LIKE '10.%'");
     assert_eq!(
         conditions("  userAgent: ['*x', exact, '']"),
@@ -94,7 +97,8 @@ fn a_negated_choice_gates_by_each_of_its_parts() {
         "    f1:\n        eventSource: a\n    f2:\n        errorCode: null\n    condition: s and not 1 of f*",
     );
     let text = convert_one(&yaml, &Config::default()).unwrap().text;
-    let expected = "WHERE lower(eventName) = 'x'\n  AND (lower(eventSource) = 'a') IS NOT TRUE\n  AND errorCode IS NOT NULL\n";
+    let expected =
+        "WHERE lower(eventName) = 'x'\n  AND (lower(eventSource) = 'a') IS NOT TRUE\n  AND errorCode IS NOT NULL\n";
     assert!(text.ends_with(expected), "{text}");
 }
 
@@ -151,12 +155,24 @@ WHERE lower(eventName) = 'stoplogging'
 #[test]
 fn what_cannot_be_used_is_named_with_its_place() {
     assert_eq!(refused("  eventName|contains|re: x"), "x.yml:7:7: modifiers `contains` and `re` do not go together");
-    assert_eq!(refused("  eventName|re: 'a(?=b)'"), "x.yml:7:22: regular expression `a(?=b)`: look-around, including look-ahead and look-behind, is not supported");
-    assert_eq!(refused("  sourceIPAddress|cidr: 10.0.0/8"), "x.yml:7:29: `10.0.0/8` is not a network such as 10.0.0.0/8");
+    assert_eq!(
+        refused("  eventName|re: 'a(?=b)'"),
+        "x.yml:7:22: regular expression `a(?=b)`: look-around, including look-ahead and look-behind, is not supported"
+    );
+    assert_eq!(
+        refused("  sourceIPAddress|cidr: 10.0.0/8"),
+        "x.yml:7:29: `10.0.0/8` is not a network such as 10.0.0.0/8"
+    );
     assert_eq!(refused("  eventTime|gt: 5"), "x.yml:7:21: `eventTime` is a time, not a number");
     assert_eq!(refused("  eventName|gt: five"), "x.yml:7:21: `five` is not a number");
-    assert_eq!(refused("  userAgent|expand: '%who%'"), "x.yml:7:26: placeholder `%who%` has no values: list them in weir.toml under [sigma.placeholders]");
-    assert_eq!(refused("  userAgent|base64: 'a*'"), "x.yml:7:26: a text with wildcards has no base64: write `\\*` for an asterisk");
+    assert_eq!(
+        refused("  userAgent|expand: '%who%'"),
+        "x.yml:7:26: placeholder `%who%` has no values: list them in weir.toml under [sigma.placeholders]"
+    );
+    assert_eq!(
+        refused("  userAgent|base64: 'a*'"),
+        "x.yml:7:26: a text with wildcards has no base64: write `\\*` for an asterisk"
+    );
     assert_eq!(refused("  userAgent|exists: maybe"), "x.yml:7:7: `exists` takes true or false");
     let other = rule("  a: b").replace("cloudtrail", "okta");
     assert_eq!(
@@ -173,7 +189,10 @@ fn what_cannot_be_used_is_named_with_its_place() {
         "x.yml:8:5: `timeframe` needs windows, which this weir does not run yet"
     );
     let flow = rule("  dstport: ssh").replace("cloudtrail", "vpcflow");
-    assert_eq!(convert_one(&flow, &Config::default()).unwrap_err(), "x.yml:7:16: `dstport` is a number, and `ssh` is none");
+    assert_eq!(
+        convert_one(&flow, &Config::default()).unwrap_err(),
+        "x.yml:7:16: `dstport` is a number, and `ssh` is none"
+    );
     let array = format!("sigma-version: 3\n{}", rule("  requestParameters.items[any]:\n    a: b"));
     assert!(convert_one(&array, &Config::default()).unwrap_err().starts_with("x.yml:8:30: `[any]` is a proposal"));
 }
@@ -200,7 +219,9 @@ correlation:
     let part = "x.yml:1:1: the rule is for the correlation `Many`, which does not run yet, and not by itself";
     assert_eq!(say(correlation), (0, vec![no_windows.to_owned(), part.to_owned()]));
     assert_eq!(say(&correlation.replace("    type", "    generate: true\n    type")).0, 1);
-    for kind in ["value_count", "temporal", "temporal_ordered", "value_sum", "value_avg", "value_percentile", "value_median"] {
+    for kind in
+        ["value_count", "temporal", "temporal_ordered", "value_sum", "value_avg", "value_percentile", "value_median"]
+    {
         let condition = if kind.starts_with("value") { "{gte: 10, field: sourceIPAddress}" } else { "{gte: 1}" };
         let text = correlation.replace("event_count", kind).replace("{gte: 10}", condition);
         assert_eq!(say(&text).1[0], no_windows.replace("event_count", kind));
