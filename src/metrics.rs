@@ -37,6 +37,10 @@ pub struct Metrics {
     /// What waits in each queue, in bytes, and how much may.
     pub queue_bytes: IntGaugeVec,
     pub queue_bytes_max: IntGaugeVec,
+    /// Findings that wait in each outbox.
+    pub queue_findings: IntGaugeVec,
+    /// Findings that went out, by sink, with what was said: `accepted`, `again` (to be sent again) or `refused` (for ever).
+    pub sent: IntCounterVec,
     /// Rounds made permanent.
     pub commits: IntCounterVec,
     /// Event time of the newest row, in epoch seconds; times in the future are left out.
@@ -74,6 +78,8 @@ impl Metrics {
             rule_errors: ints("weir_rule_errors_total", "rows a rule could not judge", &["rule"]),
             queue_bytes: gauges("weir_queue_bytes", "bytes waiting", &["queue"]),
             queue_bytes_max: gauges("weir_queue_max_bytes", "bytes that may wait", &["queue"]),
+            queue_findings: gauges("weir_queue_findings", "findings waiting", &["queue"]),
+            sent: ints("weir_sent_total", "findings that went out", &["sink", "outcome"]),
             commits: ints("weir_commits_total", "rounds made permanent", &[]),
             newest_event_seconds: register(
                 &registry,

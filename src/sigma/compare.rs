@@ -36,10 +36,13 @@ enum Test {
     Number(f64),
     Bool(bool),
     Null,
-    /// SQL with `{}` where the text stands.
-    Text(String),
-    /// SQL with `{}` where the number stands.
-    Numeric(String),
+    /// A regular expression, flags included.
+    Regex(String),
+    Network(String),
+    /// By this operator of SQL.
+    Order(&'static str, f64),
+    /// The part of a time that has this number.
+    TimePart(&'static str, f64),
 }
 
 /// # Errors
@@ -152,12 +155,8 @@ fn tests(context: &Context, modifiers: &Modifiers, value: &SigmaValue) -> Result
         Operator::EndsWith => Text::EndsWith,
         Operator::Regex => return Ok(vec![regex(modifiers, value)?]),
         Operator::Cidr => return Ok(vec![cidr(value)?]),
-        Operator::Order(sign) => {
-            return Ok(vec![Test::Numeric(format!("{{}} {sign} {}", number_of(value)?))]);
-        }
-        Operator::TimePart(part) => {
-            return Ok(vec![Test::Numeric(format!("date_part('{part}', {{}}) = {}", number_of(value)?))]);
-        }
+        Operator::Order(sign) => return Ok(vec![Test::Order(sign, number_of(value)?)]),
+        Operator::TimePart(part) => return Ok(vec![Test::TimePart(part, number_of(value)?)]),
         Operator::Exists | Operator::Field(_) => unreachable!("these are not comparisons with a value"),
     };
     let text = match value {
@@ -200,7 +199,7 @@ fn regex(modifiers: &Modifiers, value: &SigmaValue) -> Result<Test, String> {
     let flags = if flags.is_empty() { String::new() } else { format!("(?{flags})") };
     let whole = format!("{flags}{}", pattern.original);
     match regex::Regex::new(&whole) {
-        Ok(_) => Ok(Test::Text(format!("{{}} ~ {}", quoted(&whole, '\'')))),
+        Ok(_) => Ok(Test::Regex(whole)),
         Err(regex::Error::Syntax(why)) => {
             let why = why.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
             Err(format!("regular expression `{}`: {why}", pattern.original))
@@ -215,7 +214,7 @@ fn cidr(value: &SigmaValue) -> Result<Test, String> {
     if !known {
         return Err(format!("`{network}` is not a network such as 10.0.0.0/8"));
     }
-    Ok(Test::Text(format!("cidr_match({{}}, {})", quoted(&network, '\''))))
+    Ok(Test::Network(network))
 }
 
 fn number_of(value: &SigmaValue) -> Result<f64, String> {
@@ -231,7 +230,7 @@ fn number_of(value: &SigmaValue) -> Result<f64, String> {
 /// Any of these comparisons, with a column of one value.
 fn of_one(name: &str, sql: &str, kind: One, tests: Vec<Test>) -> Result<Condition, String> {
     let mut parts = Vec::new();
-    let (mut exact, mut folded, mut numbers) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut exact, mut folded, mut numbers, mut networks) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for test in tests {
         match (test, kind) {
             (Test::Null, _) => {
@@ -241,18 +240,17 @@ fn of_one(name: &str, sql: &str, kind: One, tests: Vec<Test>) -> Result<Conditio
             (Test::Bool(truth), One::Text) => parts.push(Condition::Is(in_list(&lower(sql), &words(truth)))),
             (Test::Number(number), One::Number) => numbers.push(number.to_string()),
             (Test::Number(number), One::Text) => parts.push(Condition::Is(format!("{} = {number}", as_number(sql)))),
-            (Test::Numeric(test), One::Number) if test.starts_with("date_part") => {
-                parts.push(Condition::Is(test.replacen("{}", &format!("to_timestamp({sql})"), 1)));
+            (Test::Order(sign, number), One::Number) => parts.push(Condition::Is(format!("{sql} {sign} {number}"))),
+            (Test::Order(sign, number), One::Text) => {
+                parts.push(Condition::Is(format!("{} {sign} {number}", as_number(sql))));
             }
-            (Test::Numeric(test), One::Time) if test.starts_with("date_part") => {
-                parts.push(Condition::Is(test.replacen("{}", sql, 1)));
+            (Test::TimePart(part, number), One::Time | One::Number | One::Text) => {
+                parts.push(Condition::Is(format!("date_part('{part}', {}) = {number}", as_time(sql, kind))));
             }
-            (Test::Numeric(test), One::Number) => parts.push(Condition::Is(test.replacen("{}", sql, 1))),
-            (Test::Numeric(test), One::Text) => parts.push(Condition::Is(numeric(&test, sql))),
-            (Test::Text(test), One::Text) => parts.push(Condition::Is(test.replacen("{}", sql, 1))),
-            (Test::Text(test), _) if !test.starts_with("cidr_match") => {
-                parts.push(Condition::Is(test.replacen("{}", &as_text(sql, kind), 1)));
+            (Test::Regex(regex), _) => {
+                parts.push(Condition::Is(format!("{} ~ {}", as_text(sql, kind), quoted(&regex, '\''))));
             }
+            (Test::Network(network), One::Text) => networks.push(quoted(&network, '\'')),
             (Test::Pattern(pattern), kind) => match (pattern.plain(), kind) {
                 (Some(plain), One::Bool) if plain == "true" || plain == "false" => {
                     parts.push(is_true(sql, plain == "true"));
@@ -271,8 +269,9 @@ fn of_one(name: &str, sql: &str, kind: One, tests: Vec<Test>) -> Result<Conditio
             },
             (Test::Bool(truth), _) => return Err(format!("`{name}` is {}, and {truth} is none", an(kind))),
             (Test::Number(number), _) => return Err(format!("`{name}` is {}, and {number} is none", an(kind))),
-            (Test::Numeric(_), _) => return Err(format!("`{name}` is {}, not a number", an(kind))),
-            (Test::Text(_), _) => return Err(format!("`{name}` is {}, not an address", an(kind))),
+            (Test::Order(..), _) => return Err(format!("`{name}` is {}, not a number", an(kind))),
+            (Test::TimePart(..), _) => return Err(format!("`{name}` is {}, not a time", an(kind))),
+            (Test::Network(_), _) => return Err(format!("`{name}` is {}, not an address", an(kind))),
         }
     }
     let mut lists = Vec::new();
@@ -284,6 +283,9 @@ fn of_one(name: &str, sql: &str, kind: One, tests: Vec<Test>) -> Result<Conditio
     }
     if !numbers.is_empty() {
         lists.push(Condition::Is(listed(sql, &numbers)));
+    }
+    if !networks.is_empty() {
+        lists.push(Condition::Is(format!("cidr_match({sql}, {})", networks.join(", "))));
     }
     lists.extend(parts);
     Ok(Condition::any(lists))
@@ -365,9 +367,13 @@ fn as_number(text: &str) -> String {
     format!("try_cast({text} AS DOUBLE)")
 }
 
-fn numeric(test: &str, text: &str) -> String {
-    let value = if test.starts_with("date_part") { format!("try_cast({text} AS TIMESTAMP)") } else { as_number(text) };
-    test.replacen("{}", &value, 1)
+/// Numbers are seconds since the epoch, as flow logs write them.
+fn as_time(sql: &str, kind: One) -> String {
+    match kind {
+        One::Time => sql.to_owned(),
+        One::Number => format!("to_timestamp({sql})"),
+        One::Text | One::Bool => format!("try_cast({sql} AS TIMESTAMP)"),
+    }
 }
 
 /// The value as its log wrote it.

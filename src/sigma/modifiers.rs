@@ -68,58 +68,48 @@ pub struct Modifiers {
 /// Names those that contradict each other or do nothing together.
 pub fn read(list: &[Modifier]) -> Result<Modifiers, String> {
     let has = |modifier: Modifier| list.contains(&modifier);
+    let together =
+        |one: Modifier, other: Modifier| format!("modifiers `{}` and `{}` do not go together", name(one), name(other));
     let one_of = |choices: &[Modifier]| {
         let mut found = list.iter().copied().filter(|modifier| choices.contains(modifier));
-        match (
-            found.next(),
-            found.find(|other| *other != *list.iter().find(|one| choices.contains(one)).unwrap_or(other)),
-        ) {
-            (Some(first), Some(second)) => {
-                Err(format!("modifiers `{}` and `{}` do not go together", name(first), name(second)))
-            }
-            (found, _) => Ok(found),
+        let first = found.next();
+        match (first, found.find(|other| Some(*other) != first)) {
+            (Some(first), Some(other)) => Err(together(first, other)),
+            (first, _) => Ok(first),
         }
     };
-    let text = one_of(&[Modifier::Contains, Modifier::StartsWith, Modifier::EndsWith])?;
+    let compared = one_of(&[Modifier::Contains, Modifier::StartsWith, Modifier::EndsWith])?;
     let other = one_of(&OPERATORS)?;
     let wide = one_of(&[Modifier::Wide, Modifier::Utf16, Modifier::Utf16be])?;
     let base64 = one_of(&[Modifier::Base64, Modifier::Base64Offset])?;
-    let text = text.map_or(Text::Equal, |modifier| match modifier {
-        Modifier::Contains => Text::Contains,
-        Modifier::StartsWith => Text::StartsWith,
-        _ => Text::EndsWith,
-    });
-    let operator = match other {
-        None => match text {
+    let windash = one_of(&[Modifier::WindAsh])?;
+    let expand = one_of(&[Modifier::Expand])?;
+    let text = match compared {
+        Some(Modifier::Contains) => Text::Contains,
+        Some(Modifier::StartsWith) => Text::StartsWith,
+        Some(_) => Text::EndsWith,
+        None => Text::Equal,
+    };
+    let operator = match (other, compared) {
+        (Some(Modifier::FieldRef), _) => Operator::Field(text),
+        (Some(modifier), Some(compared)) => return Err(together(compared, modifier)),
+        (Some(modifier), None) => operator(modifier),
+        (None, _) => match text {
             Text::Equal => Operator::Equal,
             Text::Contains => Operator::Contains,
             Text::StartsWith => Operator::StartsWith,
             Text::EndsWith => Operator::EndsWith,
         },
-        Some(Modifier::FieldRef) => Operator::Field(text),
-        Some(modifier) if text != Text::Equal => {
-            let text = list.iter().find(|one| TEXTS.contains(one)).copied().unwrap_or(modifier);
-            return Err(format!("modifiers `{}` and `{}` do not go together", name(text), name(modifier)));
-        }
-        Some(modifier) => operator(modifier),
     };
-    let transforms = [Modifier::Base64, Modifier::Base64Offset, Modifier::WindAsh, Modifier::Expand]
-        .into_iter()
-        .chain([Modifier::Wide, Modifier::Utf16, Modifier::Utf16be]);
-    for transform in transforms.filter(|transform| has(*transform)) {
-        if let Some(other) = other {
-            return Err(format!("modifiers `{}` and `{}` do not go together", name(transform), name(other)));
-        }
+    if let (Some(transform), Some(other)) = (wide.or(base64).or(windash).or(expand), other) {
+        return Err(together(transform, other));
     }
-    if wide.is_some() && base64.is_none() {
-        let wide = name(wide.unwrap_or(Modifier::Wide));
+    if let (Some(windash), Some(base64)) = (windash, base64) {
+        return Err(together(windash, base64));
+    }
+    if let (Some(wide), None) = (wide, base64) {
+        let wide = name(wide);
         return Err(format!("modifier `{wide}` needs base64 or base64offset behind it: logs are UTF-8"));
-    }
-    if has(Modifier::WindAsh) && base64.is_some() {
-        return Err(format!(
-            "modifiers `windash` and `{}` do not go together",
-            name(base64.unwrap_or(Modifier::Base64))
-        ));
     }
     let flags: Vec<(Modifier, char)> = FLAGS.into_iter().filter(|(flag, _)| has(*flag)).collect();
     if let (Some((flag, _)), false) = (flags.first(), has(Modifier::Re)) {
@@ -130,8 +120,8 @@ pub fn read(list: &[Modifier]) -> Result<Modifiers, String> {
         all: has(Modifier::All),
         cased: has(Modifier::Cased),
         neq: has(Modifier::Neq),
-        windash: has(Modifier::WindAsh),
-        expand: has(Modifier::Expand),
+        windash: windash.is_some(),
+        expand: expand.is_some(),
         wide: wide.map(|wide| match wide {
             Modifier::Utf16 => Wide::Marked,
             Modifier::Utf16be => Wide::BigEndian,
@@ -141,8 +131,6 @@ pub fn read(list: &[Modifier]) -> Result<Modifiers, String> {
         flags: flags.into_iter().map(|(_, letter)| letter).collect(),
     })
 }
-
-const TEXTS: [Modifier; 3] = [Modifier::Contains, Modifier::StartsWith, Modifier::EndsWith];
 
 const FLAGS: [(Modifier, char); 3] = [(Modifier::IgnoreCase, 'i'), (Modifier::Multiline, 'm'), (Modifier::DotAll, 's')];
 

@@ -93,7 +93,7 @@ impl Lines {
     fn lines(&self) -> impl Iterator<Item = Option<Line<'_>>> {
         self.text.lines().map(|line| {
             // `- ` in front of a key is indentation
-            let key = line.trim_start_matches(|c: char| c == ' ' || c == '-');
+            let key = line.trim_start_matches([' ', '-']);
             let content = line.trim_start();
             let indent = line.len() - key.len();
             (!content.is_empty() && !content.starts_with('#')).then_some(Line { indent, key })

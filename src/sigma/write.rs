@@ -27,7 +27,8 @@ pub fn query_file(context: &Context, rule: &SigmaRule, condition: &Condition) ->
         line("references", list(&rule.references));
     }
     if let Some(author) = &rule.author {
-        line("author", text(&one_line(author)));
+        let license = rule.license.as_ref().map_or(String::new(), |license| format!(" (licence: {license})"));
+        line("author", text(&one_line(&format!("{author}{license}"))));
     }
     // Sigma rules say themselves whom they leave out
     line("aws_services", "true".into());
