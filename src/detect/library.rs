@@ -92,4 +92,14 @@ mod tests {
         let texts: Vec<&str> = merged.iter().map(|source| source.text.as_str()).collect();
         assert_eq!(texts, ["a", "new", "c"]);
     }
+
+    #[test]
+    fn an_error_in_made_text_is_at_what_it_was_made_from() {
+        let sigma = Some(Sigma { yaml: "title: t".into(), place: (7, 1) });
+        let text = "-- titel = 't'".into();
+        let source = Source { id: "t/x".into(), file: "x.yml".into(), text, cases: None, sigma };
+        assert_eq!(source.written(), "title: t");
+        let error = rules(&[source]).1.remove(0).to_string();
+        assert!(error.starts_with("x.yml:7:1: unknown field `titel`") && error.ends_with("(its SQL, 1:4)"), "{error}");
+    }
 }

@@ -237,6 +237,25 @@ fn sigma_rules_stand_beside_the_others() {
     assert_eq!(text(&check.stdout), format!("{refused}\n2 rules: 1 refused, 0 failures\n"));
     assert_eq!(check.status.code(), Some(2));
 
+    let case = |fires: bool, kind: &str| {
+        let event = json!({
+            "eventVersion": "1.08", "eventTime": "2024-08-01T11:30:23Z", "eventSource": "iam.amazonaws.com",
+            "eventName": "GetUser", "eventID": "e", "awsRegion": "us-east-1", "recipientAccountId": "111122223333",
+            "eventType": "AwsApiCall", "userIdentity": {"type": kind},
+        });
+        json!({"fires": fires, "why": kind, "event": event}).to_string()
+    };
+    fs::write(path("rules/root.cases.jsonl"), [case(true, "Root"), case(false, "IAMUser")].join("\n")).unwrap();
+    let cases = done(weir(&["rules", "test", "rules/root.yml"], folder.path()));
+    assert_eq!(cases, "1 rules, 2 cases: 0 refused, 0 failures\n");
+    fs::write(path("rules/root.cases.jsonl"), [case(true, "IAMUser"), case(false, "Root")].join("\n")).unwrap();
+    let cases = weir(&["rules", "test", "rules/root.yml"], folder.path());
+    assert!(
+        text(&cases.stdout).starts_with("rules/root.cases.jsonl:1: cloudtrail/root IAMUser\n"),
+        "{}",
+        text(&cases.stdout)
+    );
+
     let convert = weir(&["rules", "convert", "rules/root.yml"], folder.path());
     assert!(text(&convert.stdout).starts_with("-- title "), "{}", text(&convert.stdout));
     assert!(text(&convert.stdout).ends_with(
