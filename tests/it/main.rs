@@ -4,6 +4,7 @@ mod cli;
 mod demo;
 mod disk;
 mod docs;
+mod kinesis;
 mod pipeline;
 mod pipes;
 mod rules;
