@@ -10,6 +10,7 @@ mod pipeline;
 mod pipes;
 mod rules;
 mod security_hub;
+mod sigma;
 mod stop;
 mod support;
 mod tidy;
