@@ -7,9 +7,9 @@ use serde::Deserialize;
 
 use crate::archive;
 use crate::aws;
+use crate::sigma;
 use crate::sink::security_hub;
 use crate::source::kinesis;
-use crate::sigma;
 use crate::triage::prioritize::Asset;
 use crate::triage::suppress;
 
