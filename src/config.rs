@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::archive;
 use crate::aws;
+use crate::sink::security_hub;
 use crate::source::kinesis;
 use crate::triage::prioritize::Asset;
 use crate::triage::suppress;
@@ -28,6 +29,7 @@ pub struct Config {
     pub archive: archive::Config,
     pub metrics: Metrics,
     pub aws: aws::Config,
+    pub sink: Sinks,
     pub suppress: Vec<suppress::Entry>,
     pub assets: Vec<Asset>,
 }
@@ -65,6 +67,13 @@ pub struct Metrics {
     pub listen: Option<String>,
 }
 
+/// The `[sink]` sections: where findings go besides the file.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sinks {
+    pub security_hub: Option<security_hub::Config>,
+}
+
 impl Config {
     /// # Errors
     /// When the file cannot be read, or a key in it is unknown or has a wrong value; the error names file and line.
@@ -87,6 +96,9 @@ mod tests {
         assert_eq!(example.aws, default.aws);
         assert_eq!(example.source, default.source);
         assert_eq!((example.suppress.len(), example.assets.len()), (1, 1));
+        let hub = example.sink.security_hub.unwrap();
+        let home = security_hub::Config::of_hub(&format!("{}/{}", hub.account, hub.region)).unwrap();
+        assert_eq!((hub.drain_seconds, hub.regions.len(), hub.roles.len()), (home.drain_seconds, 1, 1));
     }
 
     #[test]

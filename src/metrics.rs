@@ -51,6 +51,10 @@ pub struct Metrics {
     pub kinesis_behind_seconds: GaugeVec,
     /// Time from a record's arrival at Kinesis to its reading, by stream: of the first of the last answer.
     pub kinesis_age_seconds: GaugeVec,
+    /// Findings that wait in each outbox.
+    pub queue_findings: IntGaugeVec,
+    /// Findings that went out, by sink, with what was said: `accepted`, `again` (to be sent again) or `refused` (for ever).
+    pub sent: IntCounterVec,
     /// Rounds made permanent.
     pub commits: IntCounterVec,
     /// Event time of the newest row, in epoch seconds; times in the future are left out.
@@ -97,6 +101,8 @@ impl Metrics {
             kinesis_shards: gauges("weir_kinesis_shards", "shards being read", &["stream"]),
             kinesis_behind_seconds: seconds("weir_kinesis_behind_seconds", "how far reading is behind", &["stream"]),
             kinesis_age_seconds: seconds("weir_kinesis_age_seconds", "from arrival to reading", &["stream"]),
+            queue_findings: gauges("weir_queue_findings", "findings waiting", &["queue"]),
+            sent: ints("weir_sent_total", "findings that went out", &["sink", "outcome"]),
             commits: ints("weir_commits_total", "rounds made permanent", &[]),
             newest_event_seconds: register(
                 &registry,

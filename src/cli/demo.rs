@@ -12,6 +12,7 @@ use super::output::{self, Failure, OrFail};
 use super::run;
 use crate::config::Config;
 use crate::sink::{self, Format};
+use crate::time::Timestamp;
 
 /// The files of `tests/data/demo`, by path.
 static FILES: &[(&str, &[u8])] = &include!(concat!(env!("OUT_DIR"), "/demo.rs"));
@@ -38,7 +39,7 @@ pub fn run(flags: &Demo) -> Result<ExitCode, Failure> {
 
 fn show(dir: &Path, outcome: &crate::pipeline::Outcome) -> anyhow::Result<()> {
     let mut out = output::open("-")?;
-    sink::write(Format::Table, &outcome.findings, output::look("-"), &mut out)?;
+    sink::write(Format::Table, &outcome.findings, output::look("-"), Timestamp::now(), &mut out)?;
     writeln!(out)?;
     outcome.summary.show(&mut out)?;
     writeln!(

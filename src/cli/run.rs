@@ -27,7 +27,11 @@ use crate::pipeline::commit::State;
 use crate::pipeline::summary::{bytes, grouped};
 use crate::pipeline::{self, Outcome, Progress, Stages};
 use crate::rule::Severity;
-use crate::sink::{self, Format, Journal};
+use crate::sink::security_hub;
+use crate::sink::security_hub::config::Routes;
+use crate::sink::security_hub::post::Post;
+use crate::sink::security_hub::sender::{Clients, Sender};
+use crate::sink::{self, Format, Journal, Refused};
 use crate::source::kinesis::{self, Stream};
 use crate::source::{Source, file};
 use crate::time::Timestamp;
@@ -75,6 +79,9 @@ pub struct Run {
     /// Fields of VPC flow records that come without a header line: "version account-id ..."
     #[arg(long, value_name = "FIELDS")]
     vpc_flow_format: Option<String>,
+    /// Send findings to the Security Hub of this account and Region, with the process's AWS credentials
+    #[arg(long, value_name = "ACCOUNT/REGION")]
+    security_hub: Option<String>,
     /// Serve Prometheus metrics on this address
     #[arg(long, value_name = "ADDR")]
     metrics: Option<String>,
@@ -93,6 +100,18 @@ pub fn run(flags: Run) -> Result<ExitCode, Failure> {
     config.table = flags.table.clone().or(config.table);
     config.vpc_flow_format = flags.vpc_flow_format.clone().or(config.vpc_flow_format);
     config.metrics.listen = flags.metrics.clone().or(config.metrics.listen);
+    if let Some(hub) = &flags.security_hub {
+        let home = security_hub::Config::of_hub(hub).or_usage()?;
+        config.sink.security_hub = Some(match config.sink.security_hub {
+            Some(more) => security_hub::Config { account: home.account, region: home.region, ..more },
+            None => home,
+        });
+    }
+    if config.sink.security_hub.is_some() && config.archive.dir == "none" {
+        return Err(Failure::Usage(anyhow!(
+            "findings for Security Hub need an archive, which keeps those that are not accepted yet"
+        )));
+    }
     if config.from.is_empty() {
         return Err(Failure::Usage(anyhow!(
             "nothing to read: name files or folders with --from, or `from` in the configuration"
@@ -114,15 +133,14 @@ pub fn run(flags: Run) -> Result<ExitCode, Failure> {
         return Err(Failure::Usage(anyhow!("findings are written as they come, which only --format ndjson can")));
     }
     let outcome = work(&config, flags.follow, follow.then_some(flags.findings.as_str()))?;
+    let mut refused = Vec::new();
     if !follow {
         match &flags.explain {
             Some(id) => explain(&outcome.findings, id)?,
-            // when nobody reads the findings, the summary and the exit code still tell
-            None => {
-                output::unless_closed(write_findings(&flags.findings, format, &outcome.findings)).or_output()?;
-            }
+            None => refused = write_findings(&flags.findings, format, &outcome.findings).or_output()?,
         }
     }
+    tell(&refused, outcome.findings.len());
     if let Some(name) = &flags.summary {
         let mut out = output::open(name).or_output()?;
         serde_json::to_writer_pretty(&mut out, &outcome.summary).or_output()?;
@@ -133,24 +151,41 @@ pub fn run(flags: Run) -> Result<ExitCode, Failure> {
         let shown = writeln!(out).and_then(|()| outcome.summary.show(&mut out));
         output::unless_closed(shown.map_err(Into::into)).or_output()?;
     }
-    Ok(verdict(&outcome, flags.fail_on))
+    Ok(verdict(&outcome, &refused, flags.fail_on))
 }
 
-/// 3 when an input could not be read (the answer is then incomplete), else 1 when a finding is severe enough, else 0.
-fn verdict(outcome: &Outcome, fail_on: Option<Severity>) -> ExitCode {
+/// 3 when an input could not be read, or a finding was not written or not accepted (the answer is then incomplete), else 1
+/// when a finding is severe enough, else 0.
+fn verdict(outcome: &Outcome, refused: &[Refused], fail_on: Option<Severity>) -> ExitCode {
     let severe = fail_on.is_some_and(|least| outcome.findings.iter().any(|finding| finding.severity >= least));
-    match (outcome.summary.unreadable.is_empty(), severe) {
+    let sent = outcome.summary.security_hub.as_ref().is_none_or(|sent| sent.refused == 0 && sent.waiting == 0);
+    match (outcome.summary.unreadable.is_empty() && refused.is_empty() && sent, severe) {
         (false, _) => ExitCode::from(3),
         (true, true) => ExitCode::from(1),
         (true, false) => ExitCode::SUCCESS,
     }
 }
 
-fn write_findings(name: &str, format: Format, findings: &[Finding]) -> anyhow::Result<()> {
+/// Gives the findings that the format has no place for. When nobody reads the others, the summary and the exit code still
+/// tell.
+fn write_findings(name: &str, format: Format, findings: &[Finding]) -> anyhow::Result<Vec<Refused>> {
     let mut out = output::open(name)?;
-    sink::write(format, findings, output::look(name), &mut out)
-        .and_then(|()| out.flush())
-        .with_context(|| format!("writing findings to {name}"))
+    let mut refused = Vec::new();
+    let written = sink::write(format, findings, output::look(name), Timestamp::now(), &mut out).and_then(|left_out| {
+        refused = left_out;
+        out.flush()
+    });
+    output::unless_closed(written.with_context(|| format!("writing findings to {name}")))?;
+    Ok(refused)
+}
+
+fn tell(refused: &[Refused], findings: usize) {
+    for Refused { id, rule, why } in refused {
+        output::say(format_args!("weir: finding {id} of {rule} left out: {why}"));
+    }
+    if !refused.is_empty() {
+        output::say(format_args!("weir: {} of {findings} findings left out", refused.len()));
+    }
 }
 
 fn explain(findings: &[Finding], id: &str) -> Result<(), Failure> {
@@ -228,7 +263,13 @@ pub fn work(config: &Config, follow: bool, journal: Option<&str>) -> Result<Outc
         }
     };
     let exclude = archive.as_ref().map(|(archive, _)| archive.dir().to_owned());
-    let stages = Stages { detector, triage: Triage::new(suppressions, config.assets.clone()), archive, journal };
+    let stop = CancellationToken::new();
+    let hub = config.sink.security_hub.as_ref();
+    let routes = hub.map(Routes::new).transpose().or_usage()?;
+    let drain = Duration::from_secs(hub.map_or(0, |hub| hub.drain_seconds));
+    let post = routes.clone().map(|routes| Post::new(routes, drain, stop.clone()));
+    let shared = post.as_ref().map(Post::shared);
+    let stages = Stages { detector, triage: Triage::new(suppressions, config.assets.clone()), archive, journal, post };
     let sources = sources(config, follow, exclude).or_usage()?;
     let follow = follow || sources.iter().any(|source| matches!(source, Source::Kinesis(_)));
     let pipeline = pipeline::Config {
@@ -240,8 +281,12 @@ pub fn work(config: &Config, follow: bool, journal: Option<&str>) -> Result<Outc
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().or_output()?;
     runtime.block_on(async {
-        let stop = CancellationToken::new();
         tokio::spawn(stop_on_signal(stop.clone()));
+        if let Some((routes, shared)) = routes.zip(shared) {
+            let clients = Clients::new(routes, config.aws.clone());
+            // it ends with the runtime; before that, the end of the run waits for what it sends
+            tokio::spawn(Sender::new(shared, clients, Timestamp::now).run());
+        }
         if let Some(address) = &config.metrics.listen {
             let listener = tokio::net::TcpListener::bind(address).await;
             let listener = listener.with_context(|| format!("serving metrics on {address}")).or_usage()?;

@@ -104,7 +104,7 @@ fn one_event_from_byte_to_finding() {
     // 11. shown
     let show = |format| {
         let mut out = Vec::new();
-        sink::write(format, std::slice::from_ref(&finding), Look::default(), &mut out).unwrap();
+        sink::write(format, std::slice::from_ref(&finding), Look::default(), now, &mut out).unwrap();
         String::from_utf8(out).unwrap()
     };
     golden("finding.ndjson", &show(Format::Ndjson));
