@@ -9,6 +9,7 @@ use crate::archive;
 use crate::aws;
 use crate::sigma;
 use crate::sink::security_hub;
+use crate::source::kinesis;
 use crate::triage::prioritize::Asset;
 use crate::triage::suppress;
 
@@ -16,7 +17,7 @@ use crate::triage::suppress;
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Paths, globs or `-`.
+    /// Paths, globs, `-`, `kinesis://STREAM` or the ARN of a stream.
     pub from: Vec<String>,
     /// Table that all records are forced into.
     pub table: Option<String>,
@@ -25,6 +26,7 @@ pub struct Config {
     /// Folder of rules, query files and Sigma's, that add to the built-in ones or replace them by id; `none` for no rules at all.
     pub rules: Option<String>,
     pub limits: Limits,
+    pub source: Source,
     pub archive: archive::Config,
     pub metrics: Metrics,
     pub sigma: sigma::Config,
@@ -50,6 +52,13 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits { inflated_bytes: 64 << 30, inflated_ratio: 1000, commit_seconds: 30 }
     }
+}
+
+/// The `[source.*]` sections: how what `from` names is read, one for each kind.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Source {
+    pub kinesis: kinesis::Settings,
 }
 
 /// The `[metrics]` section.
@@ -87,6 +96,7 @@ mod tests {
         assert_eq!(format!("{:?}", example.limits), format!("{:?}", default.limits));
         assert_eq!(format!("{:?}", example.archive), format!("{:?}", default.archive));
         assert_eq!(example.aws, default.aws);
+        assert_eq!(example.source, default.source);
         assert_eq!((example.suppress.len(), example.assets.len()), (1, 1));
         let hub = example.sink.security_hub.unwrap();
         let home = security_hub::Config::of_hub(&format!("{}/{}", hub.account, hub.region)).unwrap();

@@ -41,7 +41,7 @@ const FILES_MAX: usize = 8;
 /// Rows read from a file at a time,
 const READ_ROWS: usize = 512;
 /// and written.
-const MERGE_ROWS: usize = 8192;
+const MERGE_ROWS: usize = 4096;
 
 impl Archive {
     /// Merges small files in the partitions that `committed` files went to; those themselves stay, because they are

@@ -14,6 +14,7 @@ use super::output::{self, Failure, OrFail};
 use super::rules;
 use crate::archive::Archive;
 use crate::archive::layout::PRIVATE;
+use crate::aws::Aws;
 use crate::catalog;
 use crate::config::Config;
 use crate::decode;
@@ -32,6 +33,7 @@ use crate::sink::security_hub::config::Routes;
 use crate::sink::security_hub::post::Post;
 use crate::sink::security_hub::sender::{Clients, Sender};
 use crate::sink::{self, Format, Journal, Refused};
+use crate::source::kinesis::{self, Stream};
 use crate::source::{Source, file};
 use crate::time::Timestamp;
 use crate::triage::Triage;
@@ -42,8 +44,8 @@ pub struct Run {
     /// Configuration file; flags override it (deploy/example.toml shows every key)
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// What to read: files, folders, globs, or - for standard input; repeat it for more
-    #[arg(long, value_name = "PATH|GLOB|-", num_args = 1..)]
+    /// What to read: files, folders, globs, - for standard input, kinesis://STREAM or the ARN of a stream; repeat it for more
+    #[arg(long, value_name = "PATH|GLOB|STREAM|-", num_args = 1..)]
     from: Vec<String>,
     /// Folder of the Parquet archive, or none [default: weir-archive]
     #[arg(long, value_name = "DIR|none")]
@@ -63,7 +65,7 @@ pub struct Run {
     /// End when the input ends (the default)
     #[arg(long, conflicts_with = "follow")]
     once: bool,
-    /// Go on, and read files as they appear, until told to stop
+    /// Go on, and read files as they appear, until told to stop; always so with a stream
     #[arg(long)]
     follow: bool,
     /// Exit with 1 when there is a finding of this severity or above
@@ -119,16 +121,21 @@ pub fn run(flags: Run) -> Result<ExitCode, Failure> {
     if config.from.iter().filter(|from| *from == "-").count() > 1 {
         return Err(Failure::Usage(anyhow!("standard input can be read once")));
     }
-    let format = flags.format.unwrap_or(match (&*flags.findings, flags.follow) {
+    let streams = config.from.iter().any(|from| is_stream(from));
+    if streams && (flags.once || flags.explain.is_some()) {
+        return Err(Failure::Usage(anyhow!("a stream has no end: --once and --explain are for files")));
+    }
+    let follow = flags.follow || streams;
+    let format = flags.format.unwrap_or(match (&*flags.findings, follow) {
         ("-", false) => Format::Table,
         _ => Format::Ndjson,
     });
-    if flags.follow && format != Format::Ndjson {
-        return Err(Failure::Usage(anyhow!("--follow writes findings as they come, which only --format ndjson can")));
+    if follow && format != Format::Ndjson {
+        return Err(Failure::Usage(anyhow!("findings are written as they come, which only --format ndjson can")));
     }
-    let outcome = work(&config, flags.follow, flags.follow.then_some(flags.findings.as_str()))?;
+    let outcome = work(&config, flags.follow, follow.then_some(flags.findings.as_str()))?;
     let mut refused = Vec::new();
-    if !flags.follow {
+    if !follow {
         match &flags.explain {
             Some(id) => explain(&outcome.findings, id)?,
             None => refused = write_findings(&flags.findings, format, &outcome.findings).or_output()?,
@@ -194,7 +201,30 @@ fn explain(findings: &[Finding], id: &str) -> Result<(), Failure> {
     }
 }
 
-/// Builds the stages a configuration asks for and runs them. `journal` names where findings go as they come.
+/// What is no path.
+fn is_stream(from: &str) -> bool {
+    from.starts_with("kinesis:") || from.starts_with("arn:")
+}
+
+/// The files, as one source, and each stream.
+fn sources(config: &Config, follow: bool, exclude: Option<PathBuf>) -> anyhow::Result<Vec<Source>> {
+    let (streams, paths): (Vec<String>, Vec<String>) = config.from.iter().cloned().partition(|from| is_stream(from));
+    let mut sources = Vec::new();
+    for from in &streams {
+        let Some(stream) = Stream::parse(from) else {
+            bail!("`{from}` is no stream: kinesis://NAME, or arn:aws:kinesis:REGION:ACCOUNT:stream/NAME");
+        };
+        sources.push(Source::Kinesis(kinesis::Config { stream, settings: config.source.kinesis.clone() }));
+    }
+    if !paths.is_empty() {
+        let readers = std::thread::available_parallelism().map_or(1, usize::from);
+        sources.push(Source::File(file::Config { from: paths, exclude, follow, readers }));
+    }
+    Ok(sources)
+}
+
+/// Builds the stages a configuration asks for and runs them. With `follow`, files are read as they appear; `journal` names
+/// where findings go as they come.
 pub fn work(config: &Config, follow: bool, journal: Option<&str>) -> Result<Outcome, Failure> {
     let decode = decode::Options {
         table: match &config.table {
@@ -241,9 +271,11 @@ pub fn work(config: &Config, follow: bool, journal: Option<&str>) -> Result<Outc
     let post = routes.clone().map(|routes| Post::new(routes, drain, stop.clone()));
     let shared = post.as_ref().map(Post::shared);
     let stages = Stages { detector, triage: Triage::new(suppressions, config.assets.clone()), archive, journal, post };
-    let readers = std::thread::available_parallelism().map_or(1, usize::from);
+    let sources = sources(config, follow, exclude).or_usage()?;
+    let follow = follow || sources.iter().any(|source| matches!(source, Source::Kinesis(_)));
     let pipeline = pipeline::Config {
-        sources: vec![Source::File(file::Config { from: config.from.clone(), exclude, follow, readers })],
+        sources,
+        aws: Aws::new(config.aws.clone()),
         decode,
         follow,
         commit_every: Duration::from_secs(config.limits.commit_seconds),

@@ -15,6 +15,7 @@ use tokio::time::{sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::archive::Archive;
+use crate::aws::Aws;
 use crate::catalog;
 use crate::decode::{self, Counts, Records};
 use crate::detect::Detector;
@@ -48,6 +49,7 @@ pub const GROUP_BYTES: usize = 4 << 20;
 /// How the pipeline runs.
 pub struct Config {
     pub sources: Vec<Source>,
+    pub aws: Aws,
     pub decode: decode::Options,
     /// The sources do not end by themselves.
     pub follow: bool,
@@ -100,7 +102,7 @@ pub async fn run(
     let worker = worker.await.context("restoring the state panicked")??;
     let committed = worker.committed.subscribe();
     let resume = committed.borrow().clone();
-    let mut events = source::start(config.sources, &config.decode, resume, committed, stop.clone());
+    let mut events = source::start(config.sources, &config.aws, &config.decode, resume, committed, stop.clone());
     METRICS.queue_bytes_max.with_label_values(&["round"]).set(ROUND_BYTES_MAX as i64);
     let mut working = tokio::task::spawn_blocking(move || anyhow::Ok(worker));
     loop {

@@ -5,6 +5,7 @@ pub mod layout;
 pub mod plan;
 pub mod notice;
 pub mod shards;
+pub mod kinesis;
 
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::aws::Aws;
 use crate::decode::{self, Counts, Records};
 use crate::metrics::METRICS;
 use crate::position::{Checkpoint, Position};
@@ -129,12 +131,14 @@ impl Events {
 #[derive(Clone)]
 pub enum Source {
     File(file::Config),
+    Kinesis(kinesis::Config),
 }
 
 /// Starts to read. The events end when every source has, or soon after `stop`; one that fails as a whole is
 /// [`Event::Unreadable`]. Must be called in a runtime.
 pub fn start(
     sources: Vec<Source>,
+    aws: &Aws,
     decode: &decode::Options,
     resume: Arc<Checkpoint>,
     committed: watch::Receiver<Arc<Checkpoint>>,
@@ -155,6 +159,16 @@ pub fn start(
     for source in sources {
         match source {
             Source::File(config) => file::read(config, feed.clone()),
+            Source::Kinesis(config) => {
+                let (aws, feed) = (aws.clone(), feed.clone());
+                tokio::spawn(async move {
+                    let name = config.stream.to_string();
+                    if let Err(error) = kinesis::run(config, &aws, feed.clone()).await {
+                        // when the pipeline has gone, nobody wants to know
+                        let _ = feed.send(Event::Unreadable { name, why: format!("{error:#}") }).await;
+                    }
+                });
+            }
         }
     }
     Events { events: received, room }

@@ -5,6 +5,7 @@ mod demo;
 mod disk;
 mod docs;
 mod hub;
+mod kinesis;
 mod pipeline;
 mod pipes;
 mod rules;
