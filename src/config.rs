@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::archive;
 use crate::aws;
+use crate::source;
 use crate::triage::prioritize::Asset;
 use crate::triage::suppress;
 
@@ -26,6 +27,7 @@ pub struct Config {
     pub archive: archive::Config,
     pub metrics: Metrics,
     pub aws: aws::Config,
+    pub source: source::Settings,
     pub suppress: Vec<suppress::Entry>,
     pub assets: Vec<Asset>,
 }
@@ -75,7 +77,7 @@ mod tests {
         let default = Config::default();
         assert_eq!(format!("{:?}", example.limits), format!("{:?}", default.limits));
         assert_eq!(format!("{:?}", example.archive), format!("{:?}", default.archive));
-        assert_eq!(example.aws, default.aws);
+        assert_eq!((example.aws, example.source), (default.aws, default.source));
         assert_eq!((example.suppress.len(), example.assets.len()), (1, 1));
     }
 

@@ -37,6 +37,11 @@ pub struct Metrics {
     /// What waits in each queue, in bytes, and how much may.
     pub queue_bytes: IntGaugeVec,
     pub queue_bytes_max: IntGaugeVec,
+    /// Notices of new objects: `received`, then `deleted` once their objects are committed, `returned` to the queue for
+    /// another try, or `poison`, left to the queue's redrive policy.
+    pub notices: IntCounterVec,
+    /// Notices that are worked on or wait for a commit.
+    pub notices_held: IntGauge,
     /// Rounds made permanent.
     pub commits: IntCounterVec,
     /// Event time of the newest row, in epoch seconds; times in the future are left out.
@@ -74,6 +79,11 @@ impl Metrics {
             rule_errors: ints("weir_rule_errors_total", "rows a rule could not judge", &["rule"]),
             queue_bytes: gauges("weir_queue_bytes", "bytes waiting", &["queue"]),
             queue_bytes_max: gauges("weir_queue_max_bytes", "bytes that may wait", &["queue"]),
+            notices: ints("weir_notices_total", "notices of new objects", &["outcome"]),
+            notices_held: register(
+                &registry,
+                IntGauge::new("weir_notices_held", "notices worked on or waiting for a commit"),
+            ),
             commits: ints("weir_commits_total", "rounds made permanent", &[]),
             newest_event_seconds: register(
                 &registry,

@@ -1,19 +1,21 @@
 //! `weir run`: the worker, from the command line.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use tokio_util::sync::CancellationToken;
 
 use super::output::{self, Failure, OrFail};
+use super::progress::Shown;
 use super::rules;
 use crate::archive::Archive;
 use crate::archive::layout::PRIVATE;
+use crate::aws::Aws;
 use crate::catalog;
 use crate::config::Config;
 use crate::decode;
@@ -23,23 +25,22 @@ use crate::finding::Finding;
 use crate::logs::{self, vpc_flow};
 use crate::metrics::METRICS;
 use crate::pipeline::commit::State;
-use crate::pipeline::summary::{bytes, grouped};
-use crate::pipeline::{self, Outcome, Progress, Stages};
+use crate::pipeline::{self, Outcome, Stages};
 use crate::rule::Severity;
 use crate::sink::{self, Format, Journal};
-use crate::source::{Source, file};
+use crate::source::layout::Wanted;
+use crate::source::s3::{backfill, notices};
+use crate::source::{Source, file, plan};
 use crate::time::Timestamp;
 use crate::triage::Triage;
 use crate::triage::suppress::Suppressions;
 
-#[derive(Args, Default)]
-pub struct Run {
+/// The flags of every command that reads logs.
+#[derive(Args)]
+pub struct Common {
     /// Configuration file; flags override it (deploy/example.toml shows every key)
     #[arg(short, long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// What to read: files, folders, globs, or - for standard input; repeat it for more
-    #[arg(long, value_name = "PATH|GLOB|-", num_args = 1..)]
-    from: Vec<String>,
+    pub config: Option<PathBuf>,
     /// Folder of the Parquet archive, or none [default: weir-archive]
     #[arg(long, value_name = "DIR|none")]
     archive: Option<String>,
@@ -55,18 +56,9 @@ pub struct Run {
     /// Write what the run did as JSON
     #[arg(long, value_name = "FILE|-")]
     summary: Option<String>,
-    /// End when the input ends (the default)
-    #[arg(long, conflicts_with = "follow")]
-    once: bool,
-    /// Go on, and read files as they appear, until told to stop
-    #[arg(long)]
-    follow: bool,
     /// Exit with 1 when there is a finding of this severity or above
     #[arg(long, value_name = "SEVERITY", value_parser = clap::builder::ValueParser::new(|text: &str| text.parse::<Severity>()))]
     fail_on: Option<Severity>,
-    /// Show everything about one finding: its id or the beginning of it
-    #[arg(long, value_name = "ID", conflicts_with_all = ["follow", "format"])]
-    explain: Option<String>,
     /// Force all records into one table instead of recognizing them
     #[arg(long, value_name = "TABLE")]
     table: Option<String>,
@@ -78,55 +70,121 @@ pub struct Run {
     metrics: Option<String>,
 }
 
-pub fn run(flags: Run) -> Result<ExitCode, Failure> {
-    let mut config = match &flags.config {
-        Some(path) => Config::read(path).or_usage()?,
-        None => Config::default(),
-    };
-    if !flags.from.is_empty() {
-        config.from = flags.from.clone();
+#[derive(Args)]
+pub struct Run {
+    #[command(flatten)]
+    common: Common,
+    /// What to read: files, folders, globs, - for standard input, s3://BUCKET/PREFIX, or sqs://QUEUE (name or URL) that
+    /// tells of new objects; repeat it for more
+    #[arg(long, value_name = "PATH|GLOB|-|URL", num_args = 1..)]
+    from: Vec<String>,
+    /// End when the input ends (the default); a queue ends when it is empty
+    #[arg(long, conflicts_with = "follow")]
+    once: bool,
+    /// Go on, and read files as they appear and objects as a queue tells of them, until told to stop
+    #[arg(long)]
+    follow: bool,
+    /// Show everything about one finding: its id or the beginning of it
+    #[arg(long, value_name = "ID", conflicts_with_all = ["follow", "format"])]
+    explain: Option<String>,
+}
+
+impl Common {
+    /// The configuration file with these flags over it.
+    pub fn configuration(&self) -> Result<Config, Failure> {
+        let mut config = match &self.config {
+            Some(path) => Config::read(path).or_usage()?,
+            None => Config::default(),
+        };
+        config.archive.dir = self.archive.clone().unwrap_or(config.archive.dir);
+        config.rules = self.rules.clone().or(config.rules);
+        config.table = self.table.clone().or(config.table);
+        config.vpc_flow_format = self.vpc_flow_format.clone().or(config.vpc_flow_format);
+        config.metrics.listen = self.metrics.clone().or(config.metrics.listen);
+        Ok(config)
     }
-    config.archive.dir = flags.archive.clone().unwrap_or(config.archive.dir);
-    config.rules = flags.rules.clone().or(config.rules);
-    config.table = flags.table.clone().or(config.table);
-    config.vpc_flow_format = flags.vpc_flow_format.clone().or(config.vpc_flow_format);
-    config.metrics.listen = flags.metrics.clone().or(config.metrics.listen);
+
+    /// Writes the findings of a run that has ended: those of `explain`, or all.
+    pub fn show(&self, outcome: &Outcome, explain: Option<&str>) -> Result<(), Failure> {
+        match explain {
+            Some(id) => self::explain(&outcome.findings, id),
+            // when nobody reads the findings, the summary and the exit code still tell
+            None => {
+                let format = self.format.unwrap_or(if self.findings == "-" { Format::Table } else { Format::Ndjson });
+                output::unless_closed(write_findings(&self.findings, format, &outcome.findings)).or_output()
+            }
+        }
+    }
+
+    /// Writes what a run did, and gives its exit code.
+    pub fn conclude(&self, outcome: &Outcome) -> Result<ExitCode, Failure> {
+        if let Some(name) = &self.summary {
+            let mut out = output::open(name).or_output()?;
+            serde_json::to_writer_pretty(&mut out, &outcome.summary).or_output()?;
+            writeln!(out).and_then(|()| out.flush()).or_output()?;
+        }
+        if self.summary.as_deref() != Some("-") {
+            let mut out = anstream::stderr().lock();
+            let shown = writeln!(out).and_then(|()| outcome.summary.show(&mut out));
+            output::unless_closed(shown.map_err(Into::into)).or_output()?;
+        }
+        Ok(verdict(outcome, self.fail_on))
+    }
+}
+
+pub fn run(flags: &Run) -> Result<ExitCode, Failure> {
+    let mut config = flags.common.configuration()?;
+    if !flags.from.is_empty() {
+        config.from.clone_from(&flags.from);
+    }
     if config.from.is_empty() {
         return Err(Failure::Usage(anyhow!(
-            "nothing to read: name files or folders with --from, or `from` in the configuration"
+            "nothing to read: name files, folders, buckets or queues with --from, or `from` in the configuration"
         )));
     }
     if config.from.iter().filter(|from| *from == "-").count() > 1 {
         return Err(Failure::Usage(anyhow!("standard input can be read once")));
     }
-    let format = flags.format.unwrap_or(match (&*flags.findings, flags.follow) {
-        ("-", false) => Format::Table,
-        _ => Format::Ndjson,
-    });
-    if flags.follow && format != Format::Ndjson {
+    if !flags.follow {
+        let outcome = work(&config, sources(&config, false)?, false, None, &Shown::default())?;
+        flags.common.show(&outcome, flags.explain.as_deref())?;
+        return flags.common.conclude(&outcome);
+    }
+    if flags.common.format.is_some_and(|format| format != Format::Ndjson) {
         return Err(Failure::Usage(anyhow!("--follow writes findings as they come, which only --format ndjson can")));
     }
-    let outcome = work(&config, flags.follow, flags.follow.then_some(flags.findings.as_str()))?;
-    if !flags.follow {
-        match &flags.explain {
-            Some(id) => explain(&outcome.findings, id)?,
-            // when nobody reads the findings, the summary and the exit code still tell
-            None => {
-                output::unless_closed(write_findings(&flags.findings, format, &outcome.findings)).or_output()?;
-            }
+    let outcome = work(&config, sources(&config, true)?, true, Some(&flags.common.findings), &Shown::Nothing)?;
+    flags.common.conclude(&outcome)
+}
+
+/// What `from` names: by the scheme of each, and files where there is none.
+pub fn sources(config: &Config, follow: bool) -> Result<Vec<Source>, Failure> {
+    let mut files = Vec::new();
+    let mut sources = Vec::new();
+    for from in &config.from {
+        let wrong = |why| Failure::Usage(anyhow!("--from: {why}"));
+        let settings = config.source.s3.clone();
+        match from.split_once("://") {
+            Some(("s3", _)) => sources.push(Source::Backfill(backfill::Config {
+                address: plan::Address::parse(from).map_err(wrong)?,
+                wanted: Wanted::default(),
+                settings,
+                progress: Arc::default(),
+            })),
+            Some(("sqs", _)) => sources.push(Source::Notices(notices::Config {
+                queue: notices::Address::parse(from).map_err(wrong)?,
+                settings,
+                until_empty: !follow,
+            })),
+            _ => files.push(from.clone()),
         }
     }
-    if let Some(name) = &flags.summary {
-        let mut out = output::open(name).or_output()?;
-        serde_json::to_writer_pretty(&mut out, &outcome.summary).or_output()?;
-        writeln!(out).and_then(|()| out.flush()).or_output()?;
+    if !files.is_empty() {
+        let readers = std::thread::available_parallelism().map_or(1, usize::from);
+        let exclude = (config.archive.dir != "none").then(|| PathBuf::from(&config.archive.dir));
+        sources.push(Source::File(file::Config { from: files, exclude, follow, readers }));
     }
-    if flags.summary.as_deref() != Some("-") {
-        let mut out = anstream::stderr().lock();
-        let shown = writeln!(out).and_then(|()| outcome.summary.show(&mut out));
-        output::unless_closed(shown.map_err(Into::into)).or_output()?;
-    }
-    Ok(verdict(&outcome, flags.fail_on))
+    Ok(sources)
 }
 
 /// 3 when an input could not be read (the answer is then incomplete), else 1 when a finding is severe enough, else 0.
@@ -159,7 +217,13 @@ fn explain(findings: &[Finding], id: &str) -> Result<(), Failure> {
 }
 
 /// Builds the stages a configuration asks for and runs them. `journal` names where findings go as they come.
-pub fn work(config: &Config, follow: bool, journal: Option<&str>) -> Result<Outcome, Failure> {
+pub fn work(
+    config: &Config,
+    sources: Vec<Source>,
+    follow: bool,
+    journal: Option<&str>,
+    shown: &Shown,
+) -> Result<Outcome, Failure> {
     let decode = decode::Options {
         table: match &config.table {
             Some(name) => Some(table(name).or_usage()?),
@@ -197,11 +261,12 @@ pub fn work(config: &Config, follow: bool, journal: Option<&str>) -> Result<Outc
             Some(Journal::file(Path::new(name), committed).with_context(|| format!("opening {name}")).or_output()?)
         }
     };
-    let exclude = archive.as_ref().map(|(archive, _)| archive.dir().to_owned());
     let stages = Stages { detector, triage: Triage::new(suppressions, config.assets.clone()), archive, journal };
-    let readers = std::thread::available_parallelism().map_or(1, usize::from);
+    // notices wait for a commit, and new ones for those
+    let follow = follow || sources.iter().any(|source| matches!(source, Source::Notices(_)));
     let pipeline = pipeline::Config {
-        sources: vec![Source::File(file::Config { from: config.from.clone(), exclude, follow, readers })],
+        sources,
+        aws: Aws::new(config.aws.clone()),
         decode,
         follow,
         commit_every: Duration::from_secs(config.limits.commit_seconds),
@@ -216,19 +281,9 @@ pub fn work(config: &Config, follow: bool, journal: Option<&str>) -> Result<Outc
             tracing::info!(%address, "serving metrics");
             tokio::spawn(serve_metrics(listener));
         }
-        let bar = progress_bar(follow);
-        let shown = bar.clone();
-        let outcome = pipeline::run(pipeline, stages, stop, move |progress: Progress| {
-            shown.set_message(format!(
-                "{} files, {} read, {} records, {} findings",
-                grouped(progress.files),
-                bytes(progress.bytes_read),
-                grouped(progress.records),
-                grouped(progress.findings)
-            ));
-            shown.tick();
-        })
-        .await;
+        let bar = shown.bar();
+        let (shown, moved) = (shown.clone(), bar.clone());
+        let outcome = pipeline::run(pipeline, stages, stop, move |progress| shown.at(&moved, progress)).await;
         bar.finish_and_clear();
         outcome.or_output()
     })
@@ -285,14 +340,4 @@ async fn serve_metrics(listener: tokio::net::TcpListener) {
     if let Err(error) = axum::serve(listener, router).await {
         tracing::error!(%error, "metrics are no longer served");
     }
-}
-
-/// A spinner on standard error, when that is a terminal.
-fn progress_bar(follow: bool) -> ProgressBar {
-    if follow || !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::new_spinner();
-    bar.set_style(ProgressStyle::with_template("{spinner} {elapsed} {msg}").expect("the template is valid"));
-    bar
 }

@@ -15,6 +15,7 @@ use tokio::time::{sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::archive::Archive;
+use crate::aws::Aws;
 use crate::catalog;
 use crate::decode::{self, Counts, Records};
 use crate::detect::Detector;
@@ -39,12 +40,15 @@ const ROUND_WAIT: Duration = Duration::from_secs(1);
 /// Once told to stop, readers get this long for the piece they are at. One that waits for standard input, or for a disk
 /// that does not answer, is left behind: what it has not given is not committed.
 const STOP_WAIT: Duration = Duration::from_secs(2);
+/// After the last commit, sources get this long to tell their queues.
+const ACKNOWLEDGE_WAIT: Duration = Duration::from_secs(10);
 /// Records are parsed in groups of about this size: small enough to share among threads.
 pub const GROUP_BYTES: usize = 4 << 20;
 
 /// How the pipeline runs.
 pub struct Config {
     pub sources: Vec<Source>,
+    pub aws: Aws,
     pub decode: decode::Options,
     /// The sources do not end by themselves.
     pub follow: bool,
@@ -93,7 +97,7 @@ pub async fn run(
     let worker = Worker::new(stages, &config, Box::new(report))?;
     let committed = worker.committed.subscribe();
     let resume = committed.borrow().clone();
-    let mut events = source::start(config.sources, &config.decode, resume, committed, stop.clone());
+    let mut events = source::start(config.sources, &config.aws, &config.decode, resume, committed, stop.clone());
     METRICS.queue_bytes_max.with_label_values(&["round"]).set(ROUND_BYTES_MAX as i64);
     let mut working = tokio::task::spawn_blocking(move || anyhow::Ok(worker));
     loop {
@@ -107,7 +111,11 @@ pub async fn run(
     }
     let mut worker = working.await.context("a turn panicked")??;
     worker.summary.stopped = stop.is_cancelled();
-    tokio::task::spawn_blocking(move || worker.finish(started)).await.context("finishing the run panicked")?
+    events.close();
+    let finished = tokio::task::spawn_blocking(move || worker.finish(started));
+    let outcome = finished.await.context("finishing the run panicked")??;
+    events.acknowledged(ACKNOWLEDGE_WAIT).await;
+    Ok(outcome)
 }
 
 /// The pieces of one turn.
@@ -274,6 +282,9 @@ impl Worker {
             self.summary.files_read += u64::from(piece.ended);
             if let Some(position) = piece.position {
                 self.reached.advance(position);
+            }
+            for name in &piece.forget {
+                self.reached.forget(name);
             }
             self.count(&piece.counts);
             rejects.extend(piece.rejects);

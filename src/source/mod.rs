@@ -5,13 +5,19 @@ pub mod layout;
 pub mod plan;
 pub mod notice;
 pub mod shards;
+pub mod s3;
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use serde::Deserialize;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use crate::aws::Aws;
 use crate::decode::{self, Counts, Records};
 use crate::metrics::METRICS;
 use crate::position::{Checkpoint, Position};
@@ -33,6 +39,8 @@ pub struct Piece {
     pub position: Option<Position>,
     /// It is the last of its file or object.
     pub ended: bool,
+    /// Partitions of which nothing need be known any more, as [`Checkpoint::forget`] takes them.
+    pub forget: Vec<Arc<str>>,
     /// Stored bytes read since the partition's last piece.
     pub read_bytes: u64,
     /// Its place in the queue.
@@ -105,11 +113,13 @@ impl Feed {
 pub struct Events {
     events: mpsc::Receiver<Event>,
     room: Arc<Semaphore>,
+    /// The sources that acknowledge what they read; stopped when this is dropped.
+    sources: JoinSet<()>,
 }
 
 impl Drop for Events {
     fn drop(&mut self) {
-        self.room.close();
+        self.close();
     }
 }
 
@@ -123,18 +133,42 @@ impl Events {
         }
         event
     }
+
+    /// Takes nothing more: who still sends is told that the pipeline has gone.
+    pub fn close(&mut self) {
+        self.room.close();
+        self.events.close();
+    }
+
+    /// Gives the sources some time to acknowledge the last commit, once its sender has been dropped.
+    pub async fn acknowledged(&mut self, within: Duration) {
+        let ended = async { while self.sources.join_next().await.is_some() {} };
+        if timeout(within, ended).await.is_err() {
+            tracing::warn!("a source did not acknowledge all that was read: it comes again, and is then passed over");
+        }
+    }
+}
+
+/// The `[source]` section: how what `from` names is read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    pub s3: s3::Settings,
 }
 
 /// The sources there are, each with what it reads.
 #[derive(Clone)]
 pub enum Source {
     File(file::Config),
+    Backfill(s3::backfill::Config),
+    Notices(s3::notices::Config),
 }
 
 /// Starts to read. The events end when every source has, or soon after `stop`; one that fails as a whole is
 /// [`Event::Unreadable`]. Must be called in a runtime.
 pub fn start(
     sources: Vec<Source>,
+    aws: &Aws,
     decode: &decode::Options,
     resume: Arc<Checkpoint>,
     committed: watch::Receiver<Arc<Checkpoint>>,
@@ -152,10 +186,17 @@ pub fn start(
         stop,
     };
     METRICS.queue_bytes_max.with_label_values(&["source"]).set(WAITING_BYTES_MAX as i64);
+    let mut running = JoinSet::new();
     for source in sources {
         match source {
             Source::File(config) => file::read(config, feed.clone()),
+            Source::Backfill(config) => {
+                running.spawn(s3::backfill::run(config, aws.clone(), feed.clone()));
+            }
+            Source::Notices(config) => {
+                running.spawn(s3::notices::run(config, aws.clone(), feed.clone()));
+            }
         }
     }
-    Events { events: received, room }
+    Events { events: received, room, sources: running }
 }

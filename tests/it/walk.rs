@@ -11,6 +11,7 @@ use arrow::datatypes::{Int32Type, TimestampMicrosecondType};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use weir::archive::{self, Archive};
+use weir::aws::{self, Aws};
 use weir::decode::cut::Cutter;
 use weir::decode::index::Indexer;
 use weir::decode::inflate::{self, Compression};
@@ -116,7 +117,8 @@ fn read(path: &Path) -> Vec<Piece> {
     let config = file::Config { from: vec![path.display().to_string()], exclude: None, follow: false, readers: 1 };
     let (_, committed) = watch::channel(Arc::default());
     let stop = CancellationToken::new();
-    let mut events = source::start(vec![Source::File(config)], &Options::default(), Arc::default(), committed, stop);
+    let (aws, options) = (Aws::new(aws::Config::default()), Options::default());
+    let mut events = source::start(vec![Source::File(config)], &aws, &options, Arc::default(), committed, stop);
     let mut pieces = Vec::new();
     while let Some(event) = runtime.block_on(events.next()) {
         match event {
