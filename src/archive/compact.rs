@@ -17,6 +17,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashSet};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
+use std::mem::replace;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -37,8 +38,10 @@ use crate::time::Timestamp;
 pub const FILES_MIN: usize = 8;
 /// At most this many files are merged at once: each keeps a page of every column in memory.
 const FILES_MAX: usize = 16;
-/// Rows read from a file at a time.
+/// Rows read from a file at a time,
 const READ_ROWS: usize = 1024;
+/// and written.
+const MERGE_ROWS: usize = 8192;
 
 impl Archive {
     /// Merges small files in the partitions that `committed` files went to; those themselves stay, because they are
@@ -209,24 +212,21 @@ fn open(path: &Path) -> anyhow::Result<ParquetRecordBatchReaderBuilder<File>> {
 
 /// Merges sorted files into one, and gives the first time in it. In memory are some rows of each file.
 fn merge(table: &Table, files: &[PathBuf], target: &Path, config: &Config) -> anyhow::Result<Option<Timestamp>> {
+    let writing = || format!("writing {}", target.display());
     let mut rows = 0;
     let mut runs = Vec::new();
     for path in files {
         let file = open(path)?;
         rows += usize::try_from(file.metadata().file_metadata().num_rows()).unwrap_or(0);
         let reader = file.with_batch_size(READ_ROWS).build().with_context(|| format!("reading {}", path.display()))?;
-        runs.push(Run { path, reader, times: Vec::new(), row: 0 });
+        runs.push(Run { path, reader, times: Vec::new(), row: 0, batch: 0 });
     }
-    let mut encoder = Encoder::create(target, table, config, rows, &HashSet::new())
-        .with_context(|| format!("writing {}", target.display()))?;
-    // the rows that places name: at first one batch of each run, then those that follow them
+    let mut encoder = Encoder::create(target, table, config, rows, &HashSet::new()).with_context(writing)?;
+    // the rows that places name, and those that each run has not come to
     let mut batches = Vec::new();
-    let mut current = vec![0; runs.len()];
     let mut next = BinaryHeap::new();
     for (index, run) in runs.iter_mut().enumerate() {
-        if let Some(batch) = run.next_batch(table)? {
-            current[index] = batches.len();
-            batches.push(batch);
+        if run.load(table, &mut batches)? {
             next.push(Reverse((run.times[0], index)));
         }
     }
@@ -234,38 +234,57 @@ fn merge(table: &Table, files: &[PathBuf], target: &Path, config: &Config) -> an
     let mut places: Vec<Place> = Vec::new();
     while let Some(Reverse((_, index))) = next.pop() {
         let run = &mut runs[index];
-        places.push((current[index], run.row));
+        places.push((run.batch, run.row));
         run.row += 1;
-        if run.row < run.times.len() {
+        if run.row < run.times.len() || run.load(table, &mut batches)? {
             next.push(Reverse((run.times[run.row], index)));
-            continue;
         }
-        // what is merged so far goes out with the batch it needs, so that each run has one batch in memory
-        encoder.append(&Rows::new(&batches), &places).with_context(|| format!("writing {}", target.display()))?;
-        places.clear();
-        if let Some(batch) = run.next_batch(table)? {
-            batches[current[index]] = batch;
-            next.push(Reverse((run.times[0], index)));
+        if places.len() == MERGE_ROWS {
+            append(&mut encoder, &batches, &mut places).with_context(writing)?;
+            batches = runs
+                .iter_mut()
+                .enumerate()
+                .map(|(index, run)| batches[replace(&mut run.batch, index)].clone())
+                .collect();
         }
     }
-    encoder.finish().with_context(|| format!("writing {}", target.display()))?;
+    append(&mut encoder, &batches, &mut places).with_context(writing)?;
+    encoder.finish().with_context(writing)?;
     Ok(first)
+}
+
+/// Writes the rows at the places, and empties the list. Batches that no place names cost nothing.
+fn append(encoder: &mut Encoder, batches: &[RecordBatch], places: &mut Vec<Place>) -> anyhow::Result<()> {
+    let mut named = vec![None; batches.len()];
+    let mut rows = Vec::new();
+    for (batch, _) in places.iter_mut() {
+        *batch = *named[*batch].get_or_insert_with(|| {
+            rows.push(batches[*batch].clone());
+            rows.len() - 1
+        });
+    }
+    encoder.append(&Rows::new(&rows), places)?;
+    places.clear();
+    Ok(())
 }
 
 /// A sorted file being read.
 struct Run<'a> {
     path: &'a Path,
     reader: ParquetRecordBatchReader,
-    /// Of the batch read last, and the row of it that is next.
+    /// Of the batch read last: its times, the row of it that is next, and its place among the batches in memory.
     times: Vec<Option<Timestamp>>,
     row: usize,
+    batch: usize,
 }
 
 impl Run<'_> {
-    fn next_batch(&mut self, table: &Table) -> anyhow::Result<Option<RecordBatch>> {
-        let Some(batch) = self.reader.next() else { return Ok(None) };
+    /// Reads the next batch into memory; false at the end.
+    fn load(&mut self, table: &Table, batches: &mut Vec<RecordBatch>) -> anyhow::Result<bool> {
+        let Some(batch) = self.reader.next() else { return Ok(false) };
         let batch = batch.with_context(|| format!("reading {}", self.path.display()))?;
-        (self.times, self.row) = (times(table, &batch), 0);
-        Ok(Some(batch))
+        (self.times, self.row, self.batch) = (times(table, &batch), 0, batches.len());
+        batches.push(batch);
+        Ok(true)
     }
 }

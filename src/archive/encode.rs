@@ -26,6 +26,9 @@ use crate::table::{Column, Kind, PARTITIONS, Table};
 /// Rows are gathered in pieces of this many: 128 KiB of string views, which stay in the cache until they are encoded.
 const PIECE_ROWS: usize = 8192;
 
+/// Bytes of a page before compression: whoever reads or merges files holds one of each column in memory.
+const PAGE_BYTES: usize = 256 << 10;
+
 /// A file being written. It holds one row group, encoded, in memory.
 pub struct Encoder {
     file: SerializedFileWriter<BufWriter<File>>,
@@ -157,6 +160,7 @@ fn properties(table: &Table, rows: usize, config: &Config) -> anyhow::Result<Wri
     let mut builder = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(config.zstd_level)?))
         .set_max_row_group_row_count(Some(config.row_group_rows.max(1)))
+        .set_data_page_size_limit(PAGE_BYTES)
         .set_statistics_truncate_length(Some(64))
         .set_column_index_truncate_length(Some(64))
         .set_created_by(concat!("weir ", env!("CARGO_PKG_VERSION")).to_owned());
