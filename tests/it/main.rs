@@ -4,9 +4,14 @@ mod cli;
 mod demo;
 mod disk;
 mod docs;
+mod moto;
 mod pipeline;
 mod pipes;
 mod rules;
+mod s3;
+// the unit tests of the S3 sources use the rest of it
+#[allow(dead_code)]
+mod s3_fake;
 mod stop;
 mod support;
 mod tidy;

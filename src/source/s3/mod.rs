@@ -9,6 +9,7 @@ pub mod notices;
 mod object;
 mod queue;
 #[cfg(test)]
+#[path = "../../../tests/it/s3_fake.rs"]
 mod fake;
 #[cfg(test)]
 mod tests;

@@ -15,7 +15,7 @@ use super::body::{Body, Patience};
 use super::bucket::Buckets;
 use super::fake::{Fake, Fault};
 use super::{Settings, backfill, notices};
-use crate::aws::Trouble;
+use crate::aws::{Aws, Trouble};
 use crate::decode::Options;
 use crate::position::{Checkpoint, Offset};
 use crate::source::layout::{Range, Wanted};
@@ -27,7 +27,7 @@ const PATIENCE: Patience = Patience { stall: Duration::from_millis(300), tries_m
 const SOON: Duration = Duration::from_secs(20);
 
 async fn open(fake: &Fake, key: &str) -> Result<Body, Trouble> {
-    let buckets = Buckets::new(&fake.aws()).await.unwrap();
+    let buckets = Buckets::new(&Aws::of_server(&fake.url)).await.unwrap();
     Body::open(&buckets, "bucket", key, PATIENCE).await
 }
 
@@ -142,7 +142,7 @@ async fn a_bucket_in_another_region_is_asked_there() {
     let fake = Fake::start().await;
     fake.put("bucket", "key", "x");
     fake.fault("bucket/key", vec![Fault::Elsewhere("eu-west-1"); 3]);
-    let buckets = Buckets::new(&fake.aws()).await.unwrap();
+    let buckets = Buckets::new(&Aws::of_server(&fake.url)).await.unwrap();
     for _ in 0..2 {
         let body = Body::open(&buckets, "bucket", "key", PATIENCE).await.unwrap();
         assert_eq!(body.whole(0).await.unwrap(), "x");
@@ -176,7 +176,7 @@ impl Run {
         let options = Options::default();
         let events = source::start(
             vec![source],
-            &fake.aws(),
+            &Aws::of_server(&fake.url),
             &options,
             Arc::new(resume.clone()),
             committed.subscribe(),

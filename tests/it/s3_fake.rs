@@ -1,4 +1,5 @@
 //! A server in this process that answers as S3 and SQS do, as far as the sources ask, with the faults that a test orders.
+//! The unit tests of the S3 sources use it too.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -13,11 +14,9 @@ use bytes::Bytes;
 use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 
-use crate::aws::Aws;
-
 /// What goes wrong with one answer.
 #[derive(Clone, Debug)]
-pub(super) enum Fault {
+pub enum Fault {
     /// The connection breaks after so many bytes of the body.
     Cut(usize),
     /// Nothing more comes after so many bytes.
@@ -29,7 +28,7 @@ pub(super) enum Fault {
 }
 
 #[derive(Default)]
-pub(super) struct World {
+pub struct World {
     /// Content and ETag, by `BUCKET/KEY`.
     pub objects: BTreeMap<String, (Bytes, String)>,
     /// For the next requests for an object, or for all when its list has one that is to stay.
@@ -45,7 +44,7 @@ pub(super) struct World {
 }
 
 #[derive(Clone)]
-pub(super) struct Fake {
+pub struct Fake {
     world: Arc<Mutex<World>>,
     pub url: String,
 }
@@ -57,10 +56,6 @@ impl Fake {
         let router = Router::new().fallback(answer).with_state(fake.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         fake
-    }
-
-    pub fn aws(&self) -> Aws {
-        Aws::of_server(&self.url)
     }
 
     pub fn world(&self) -> MutexGuard<'_, World> {
