@@ -179,6 +179,13 @@ pub fn sources(config: &Config, follow: bool) -> Result<Vec<Source>, Failure> {
             _ => files.push(from.clone()),
         }
     }
+    let has = |kind: fn(&Source) -> bool| sources.iter().any(kind);
+    if has(|source| matches!(source, Source::Notices(_))) && has(|source| matches!(source, Source::Backfill(_))) {
+        return Err(Failure::Usage(anyhow!(
+            "--from: an object of s3:// may be told of by sqs:// too, and would be read twice: read s3:// first, with \
+             `weir backfill` into the same archive, then sqs://"
+        )));
+    }
     if !files.is_empty() {
         let readers = std::thread::available_parallelism().map_or(1, usize::from);
         let exclude = (config.archive.dir != "none").then(|| PathBuf::from(&config.archive.dir));

@@ -287,7 +287,7 @@ async fn a_bucket_says_what_its_files_say() {
         "2024-08-02",
     ];
     assert_eq!(code(&run(&part, folder.path())), 0);
-    assert_eq!(summary(folder.path())["files_read"], 4);
+    assert_eq!(summary(folder.path())["files_read"], 2);
     let nothing = run(&["backfill", "s3://no-such-bucket", "--archive", "none"], folder.path());
     assert_eq!(code(&nothing), 3);
     let why =
@@ -347,7 +347,7 @@ async fn a_queue_is_shared_and_a_killed_worker_loses_nothing() {
     first.wait().unwrap();
     let again = begin(&worker("a"), folder.path());
     // what the killed one had comes back after four seconds
-    while clients.messages(&url).await != (0, 1) {
+    while clients.messages(&url).await != (0, 0) {
         assert!(begun.elapsed() < Duration::from_secs(60), "{:?} messages are left", clients.messages(&url).await);
         tokio::time::sleep(Duration::from_millis(200)).await;
     }

@@ -2,7 +2,7 @@
 //! where single objects would be millions.
 //!
 //! The entry's partition is `s3://BUCKET/FOLDER/|days from 2024-08-01`, the folder being that of a Region, and its offset
-//! the day, since 1970-01-01, before which all are done.
+//! the day, since 1970-01-01, before which all are done. What is put into the folder of a day after that is not read.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,6 +28,35 @@ pub(super) fn folder_of_day(leaf: &Leaf) -> Option<(&str, i32)> {
     let hive = format!("year={year}/month={month}/day={date}/");
     let root = leaf.prefix.strip_suffix(&format!("{year}/{month}/{date}/")).or(leaf.prefix.strip_suffix(&hive))?;
     Some((root, day))
+}
+
+/// Whether an object is done, by itself or with the day in whose folder it stands.
+pub(super) fn is_done(done: &Checkpoint, partition: &str) -> bool {
+    done.is_done(partition) || is_folded(done, partition).unwrap_or(false)
+}
+
+fn is_folded(done: &Checkpoint, partition: &str) -> Option<bool> {
+    let (name, _etag) = partition.rsplit_once('|')?;
+    let folders: Vec<&str> = name.split('/').collect();
+    let (folders, _file) = folders.split_at(folders.len() - 1);
+    // the last three folders in a row that are a date: an hour's may stand behind them
+    let (at, day) = folders.windows(3).enumerate().rev().find_map(|(at, parts)| Some((at, date(parts)?)))?;
+    let run = format!("{}/{FROM}", folders[..at].join("/"));
+    let mut runs = done.from(&run).take_while(|(name, _)| name.starts_with(&run));
+    Some(runs.any(|(partition, behind)| {
+        let first = Timestamp::parse(&partition[run.len()..]).map(Timestamp::day);
+        first.is_some_and(|first| first <= day) && *behind > Offset::at(day as u64)
+    }))
+}
+
+/// The day that folders stand for, named as AWS or Hive does.
+fn date(folders: &[&str]) -> Option<i32> {
+    let number = |place: usize, key: &str, digits: usize| {
+        let value = folders[place].strip_prefix(key).unwrap_or(folders[place]);
+        (value.len() == digits && value.bytes().all(|byte| byte.is_ascii_digit())).then_some(value)
+    };
+    let text = format!("{}-{}-{}", number(0, "year=", 4)?, number(1, "month=", 2)?, number(2, "day=", 2)?);
+    Timestamp::parse(&text).map(Timestamp::day)
 }
 
 /// The days of one bucket that are done.
@@ -115,6 +144,27 @@ mod tests {
         assert_eq!(has, [19_936, 19_937, 19_938, 19_940]);
         assert!(!again.has("other/", 19_936));
         assert!(!Days::of("bucke", &done).has(ROOT, 19_936));
+    }
+
+    #[test]
+    fn an_object_is_done_with_its_day() {
+        let mut done = Checkpoint::default();
+        let mut days = Days::of("bucket", &done);
+        // 2024-08-01 and the day behind it
+        for root in [ROOT, "hive/aws-region=eu-west-1/"] {
+            done.advance(days.add(root, 19_936));
+            done.advance(days.add(root, 19_937));
+        }
+        done.advance(Position { partition: "s3://bucket/alone|e".into(), offset: Offset::End });
+        let is_done = |key: &str| is_done(&done, &format!("s3://bucket/{key}|e"));
+        for key in ["2024/08/01/x.json.gz", "2024/08/02/13/x.gz"] {
+            assert!(is_done(&format!("{ROOT}{key}")), "{key}");
+        }
+        assert!(is_done("hive/aws-region=eu-west-1/year=2024/month=08/day=02/x.gz") && is_done("alone"));
+        for key in ["2024/07/31/x.gz", "2024/08/03/x.gz", "x.gz", "2024/08/x.gz"] {
+            assert!(!is_done(&format!("{ROOT}{key}")), "{key}");
+        }
+        assert!(!is_done("AWSLogs/444455556666/CloudTrail/eu-west-1/2024/08/01/x.gz") && !is_done("other"));
     }
 
     #[test]

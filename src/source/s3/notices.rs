@@ -12,6 +12,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep};
 
 use super::bucket::Buckets;
+use super::days::is_done;
 use super::object::{Object, Outcome, Reader};
 pub use super::queue::Address;
 use super::queue::{Message, POLL, Queue};
@@ -82,6 +83,14 @@ struct Held {
     stopped: bool,
 }
 
+impl Held {
+    /// All that it names is committed.
+    fn is_settled(&self, done: &Checkpoint) -> bool {
+        let all_read = self.left == 0 && self.failed.is_none() && !self.stopped;
+        all_read && self.read.iter().all(|object| is_done(done, object))
+    }
+}
+
 /// A notice that waits for an object, and the ETag it has for it.
 type Waiting = (u64, Option<String>);
 
@@ -101,6 +110,8 @@ struct Notices {
     reading: JoinSet<(Object, Outcome)>,
     receiving: Option<JoinHandle<Result<Vec<Message>, Trouble>>>,
     troubles: u32,
+    /// The queue had nothing more, and that is the end.
+    drained: bool,
     remembered: VecDeque<Arc<str>>,
     reported: HashSet<String>,
 }
@@ -123,6 +134,7 @@ impl Notices {
             reading: JoinSet::new(),
             receiving: None,
             troubles: 0,
+            drained: false,
             remembered: remembered(&feed.resume),
             reported: HashSet::new(),
             feed,
@@ -133,7 +145,7 @@ impl Notices {
         let stop = self.feed.stop.clone();
         let mut committed = self.feed.committed.clone();
         let mut tick = tokio::time::interval(self.hidden / 4);
-        loop {
+        while !self.drained {
             self.receive();
             tokio::select! {
                 () = stop.cancelled() => break,
@@ -188,9 +200,7 @@ impl Notices {
             }
         };
         self.troubles = 0;
-        if messages.is_empty() && self.until_empty && self.reading.is_empty() {
-            return Err(Gone);
-        }
+        self.drained = messages.is_empty() && self.until_empty && self.reading.is_empty();
         let hidden_until = Instant::now() + self.hidden;
         let mut settled = Vec::new();
         for message in messages {
@@ -314,13 +324,8 @@ impl Notices {
 
     /// Deletes the notices of which all objects are committed.
     async fn settle(&mut self, done: &Checkpoint) -> Result<(), Gone> {
-        let is_settled = |held: &Held| {
-            held.left == 0
-                && held.failed.is_none()
-                && !held.stopped
-                && held.read.iter().all(|object| done.is_done(object))
-        };
-        let settled: Vec<Held> = self.held.extract_if(.., |_, held| is_settled(held)).map(|(_, held)| held).collect();
+        let settled = self.held.extract_if(.., |_, held| held.is_settled(done));
+        let settled: Vec<Held> = settled.map(|(_, held)| held).collect();
         METRICS.notices_held.set(self.held.len() as i64);
         self.reader.settle(done);
         let (handles, objects): (Vec<_>, Vec<_>) =
@@ -372,14 +377,8 @@ impl Notices {
         drop((reader, feed));
         while committed.changed().await.is_ok() {}
         let done = committed.borrow().clone();
-        let is_done = |held: &Held| {
-            held.left == 0
-                && held.failed.is_none()
-                && !held.stopped
-                && held.read.iter().all(|object| done.is_done(object))
-        };
-        let settled: Vec<String> =
-            held.extract_if(.., |_, held| is_done(held)).map(|(_, held)| held.message.handle).collect();
+        let settled = held.extract_if(.., |_, held| held.is_settled(&done));
+        let settled: Vec<String> = settled.map(|(_, held)| held.message.handle).collect();
         let kept = queue.delete(&settled).await;
         count("deleted", settled.len() - kept);
         let rest: Vec<_> = held.into_values().map(|held| (held.message.handle, Duration::ZERO)).collect();

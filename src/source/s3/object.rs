@@ -12,6 +12,7 @@ use tokio::task::spawn_blocking;
 
 use super::body::{Body, Patience, Stream};
 use super::bucket::Buckets;
+use super::days::is_done;
 use crate::aws::{Kind, Trouble};
 use crate::decode::{self, Counts, Input};
 use crate::position::{Checkpoint, Offset, Position};
@@ -97,21 +98,18 @@ impl Reader {
     /// What is committed is known from there.
     pub fn settle(&self, committed: &Checkpoint) {
         if let Some(finished) = &self.finished {
-            lock(finished).retain(|partition| !committed.is_done(partition));
+            lock(finished).retain(|partition| !is_done(committed, partition));
         }
     }
 
-    /// Reads one object to its end.
+    /// Reads one object to its end. Told to stop, it finishes a small one, whose records and end would else be parted.
     pub async fn read(&self, object: &Object) -> Outcome {
-        tokio::select! {
-            outcome = self.read_on(object) => outcome,
-            () = self.feed.stop.cancelled() => Outcome::Stopped,
-        }
-    }
-
-    async fn read_on(&self, object: &Object) -> Outcome {
-        let room = self.room(object.size.unwrap_or(WHOLE_BYTES_MAX)).await;
-        let body = match Body::open(&self.buckets, &object.bucket, &object.key, self.patience).await {
+        let open = async {
+            let room = self.room(object.size.unwrap_or(WHOLE_BYTES_MAX)).await;
+            (room, Body::open(&self.buckets, &object.bucket, &object.key, self.patience).await)
+        };
+        let Some((room, opened)) = self.feed.stop.run_until_cancelled(open).await else { return Outcome::Stopped };
+        let body = match opened {
             Ok(body) => body,
             Err(trouble) => return Outcome::Failed(trouble),
         };
@@ -135,9 +133,9 @@ impl Reader {
     }
 
     fn was_read(&self, partition: &Arc<str>) -> bool {
-        self.feed.resume.is_done(partition)
+        is_done(&self.feed.resume, partition)
             || self.finished.as_ref().is_some_and(|finished| {
-                lock(finished).contains(partition) || self.feed.committed.borrow().is_done(partition)
+                lock(finished).contains(partition) || is_done(&self.feed.committed.borrow(), partition)
             })
     }
 
@@ -165,7 +163,8 @@ impl Reader {
         let slot = async || self.decoding.clone().acquire_owned().await.expect("the semaphore is never closed");
         let (pumped, done) = if body.length <= WHOLE_BYTES_MAX {
             work.read.store(body.length, Ordering::Relaxed);
-            let bytes = body.whole(decode::PADDING).await.map_err(Halt::Failed)?;
+            let whole = self.feed.stop.run_until_cancelled(body.whole(decode::PADDING)).await;
+            let bytes = whole.ok_or(Halt::Gone)?.map_err(Halt::Failed)?;
             let slot = slot().await;
             let decoding = spawn_blocking(move || {
                 let done = work.decode(Input::Bytes(bytes));
@@ -182,11 +181,14 @@ impl Reader {
                 drop((slot, room));
                 done
             });
+            // told to stop, the pump ends, and the decoder with it
+            let pump = async { self.feed.stop.run_until_cancelled(pump).await.unwrap_or(Ok(())) };
             tokio::join!(pump, decoding)
         };
         let (reached, ended) = done.unwrap_or_else(|panic| (None, Err(Stop::Broken(io::Error::other(panic)))));
         let ended = match (pumped, ended) {
             (_, Err(Stop::Gone)) => Err(Halt::Gone),
+            (Ok(()), Err(Stop::Broken(_))) if self.feed.stop.is_cancelled() => Err(Halt::Gone),
             (Err(trouble), Err(Stop::Broken(_))) => Err(Halt::Failed(trouble)),
             (_, Err(Stop::Broken(error))) => Err(Halt::Failed(Trouble::new(Kind::Other, error.to_string()))),
             (_, Ok(())) => Ok(()),
@@ -248,9 +250,6 @@ impl Work {
         let mut reached = self.skip.clone();
         let mut read_before = 0;
         loop {
-            if self.feed.stop.is_cancelled() {
-                return (reached, Err(Stop::Gone));
-            }
             let (mut rejects, mut counts) = (Vec::new(), Counts::default());
             let next = match reader.next(&mut rejects, &mut counts) {
                 Ok(next) => next,

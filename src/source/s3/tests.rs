@@ -380,6 +380,22 @@ async fn a_notice_is_deleted_when_all_it_names_is_committed_and_not_before() {
     assert_eq!(seen.texts["s3://logs/a"].matches("eventName").count(), 1, "read once");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_notice_of_what_is_committed_is_deleted_at_once() {
+    let fake = Fake::start().await;
+    let old = trail("2024/08/01", "a");
+    for key in ["a", &old] {
+        fake.put("logs", key, record(key));
+    }
+    fake.send("1", notice(&["a", &old]));
+    let etag = fake.world().objects["logs/a"].1.clone();
+    let folded = format!("s3://logs/{ACCOUNT}/|days from 2024-07-30");
+    let done = [(format!("s3://logs/a|{etag}").into(), Offset::End), (folded.into(), Offset::at(19_937))];
+    let (seen, _) = Run::start(&fake, queue(true), Checkpoint(done.into())).all().await;
+    assert_eq!(seen, Seen { already: 2, ..Seen::default() });
+    assert_eq!(fake.world().deleted, ["1#1"]);
+}
+
 async fn until(mut holds: impl FnMut() -> bool) {
     let waited = async {
         while !holds() {
