@@ -141,7 +141,10 @@ impl Aws {
     }
 
     /// What every client is made of, for one Region.
-    async fn sdk(&self, region: Option<&str>) -> Result<SdkConfig, Trouble> {
+    ///
+    /// # Errors
+    /// When no Region is set.
+    pub async fn sdk(&self, region: Option<&str>) -> Result<SdkConfig, Trouble> {
         let chain = self.chain.get_or_init(|| load(&self.config)).await;
         let mut sdk = match &self.role {
             Some((role, assumed)) => assumed.get_or_init(|| assume(chain, role)).await.clone(),

@@ -7,7 +7,8 @@ use serde::Deserialize;
 
 use crate::archive;
 use crate::aws;
-use crate::source;
+use crate::sink::security_hub;
+use crate::source::{kinesis, s3};
 use crate::triage::prioritize::Asset;
 use crate::triage::suppress;
 
@@ -15,7 +16,7 @@ use crate::triage::suppress;
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Paths, globs or `-`.
+    /// Paths, globs, `-`, `s3://BUCKET/PREFIX`, `sqs://QUEUE`, `kinesis://STREAM` or the ARN of a stream.
     pub from: Vec<String>,
     /// Table that all records are forced into.
     pub table: Option<String>,
@@ -24,10 +25,11 @@ pub struct Config {
     /// Folder of rules that add to the built-in ones or replace them by id; `none` for no rules at all.
     pub rules: Option<String>,
     pub limits: Limits,
+    pub source: Source,
     pub archive: archive::Config,
     pub metrics: Metrics,
     pub aws: aws::Config,
-    pub source: source::Settings,
+    pub sink: Sinks,
     pub suppress: Vec<suppress::Entry>,
     pub assets: Vec<Asset>,
 }
@@ -50,12 +52,27 @@ impl Default for Limits {
     }
 }
 
+/// The `[source.*]` sections: how what `from` names is read, one for each kind.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Source {
+    pub kinesis: kinesis::Settings,
+    pub s3: s3::Settings,
+}
+
 /// The `[metrics]` section.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Metrics {
     /// Address to serve Prometheus metrics on, such as `127.0.0.1:9090`.
     pub listen: Option<String>,
+}
+
+/// The `[sink]` sections: where findings go besides the file.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sinks {
+    pub security_hub: Option<security_hub::Config>,
 }
 
 impl Config {
@@ -77,8 +94,12 @@ mod tests {
         let default = Config::default();
         assert_eq!(format!("{:?}", example.limits), format!("{:?}", default.limits));
         assert_eq!(format!("{:?}", example.archive), format!("{:?}", default.archive));
-        assert_eq!((example.aws, example.source), (default.aws, default.source));
+        assert_eq!(example.aws, default.aws);
+        assert_eq!(example.source, default.source);
         assert_eq!((example.suppress.len(), example.assets.len()), (1, 1));
+        let hub = example.sink.security_hub.unwrap();
+        let home = security_hub::Config::of_hub(&format!("{}/{}", hub.account, hub.region)).unwrap();
+        assert_eq!((hub.drain_seconds, hub.regions.len(), hub.roles.len()), (home.drain_seconds, 1, 1));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use prometheus::{
-    CounterVec, Encoder, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
+    CounterVec, Encoder, GaugeVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
 };
 
 /// Counts since the process started; one set for the whole process.
@@ -42,6 +42,24 @@ pub struct Metrics {
     pub notices: IntCounterVec,
     /// Notices that are worked on or wait for a commit.
     pub notices_held: IntGauge,
+    /// Findings that wait in each outbox.
+    pub queue_findings: IntGaugeVec,
+    /// Findings that went out, by sink, with what was said: `accepted`, `again` (to be sent again) or `refused` (for ever).
+    pub sent: IntCounterVec,
+    /// Answers of Kinesis when asked for records: `records`, `empty`, `throttled`, `expired` or `failed`.
+    pub kinesis_answers: IntCounterVec,
+    /// Records of Kinesis, an aggregated one counted as one.
+    pub kinesis_records: IntCounterVec,
+    /// User records passed over because their producer sends them again to the shard that they belong to.
+    pub kinesis_resent: IntCounterVec,
+    /// Shards of which records had left the stream before they were read.
+    pub kinesis_trimmed: IntCounterVec,
+    /// Shards that are being read, by stream.
+    pub kinesis_shards: IntGaugeVec,
+    /// How far the shard is behind that is most, by stream: `MillisBehindLatest` in seconds.
+    pub kinesis_behind_seconds: GaugeVec,
+    /// Time from a record's arrival at Kinesis to its reading, by stream: of the first of the last answer.
+    pub kinesis_age_seconds: GaugeVec,
     /// Rounds made permanent.
     pub commits: IntCounterVec,
     /// Event time of the newest row, in epoch seconds; times in the future are left out.
@@ -63,6 +81,8 @@ impl Metrics {
         let gauges = |name: &str, help: &str, labels: &[&str]| {
             register(&registry, IntGaugeVec::new(Opts::new(name, help), labels))
         };
+        let seconds =
+            |name: &str, help: &str, labels: &[&str]| register(&registry, GaugeVec::new(Opts::new(name, help), labels));
         Metrics {
             records: ints("weir_records_total", "records read", &["table"]),
             rows: ints("weir_rows_total", "rows kept", &["table"]),
@@ -84,6 +104,15 @@ impl Metrics {
                 &registry,
                 IntGauge::new("weir_notices_held", "notices worked on or waiting for a commit"),
             ),
+            queue_findings: gauges("weir_queue_findings", "findings waiting", &["queue"]),
+            sent: ints("weir_sent_total", "findings that went out", &["sink", "outcome"]),
+            kinesis_answers: ints("weir_kinesis_answers_total", "answers when asked for records", &["answer"]),
+            kinesis_records: ints("weir_kinesis_records_total", "records of Kinesis", &[]),
+            kinesis_resent: ints("weir_kinesis_resent_total", "records left to another shard, sent there again", &[]),
+            kinesis_trimmed: ints("weir_kinesis_trimmed_total", "shards that records may be lost of", &[]),
+            kinesis_shards: gauges("weir_kinesis_shards", "shards being read", &["stream"]),
+            kinesis_behind_seconds: seconds("weir_kinesis_behind_seconds", "how far reading is behind", &["stream"]),
+            kinesis_age_seconds: seconds("weir_kinesis_age_seconds", "from arrival to reading", &["stream"]),
             commits: ints("weir_commits_total", "rounds made permanent", &[]),
             newest_event_seconds: register(
                 &registry,

@@ -9,8 +9,7 @@ use std::sync::Arc;
 ///
 /// The digits are a byte count for a file, and for a stream the sequence number of the last record that is done; both
 /// are decimal and may be longer than any machine integer, so they are compared as decimal text without leading
-/// zeros. A record that holds many (the Kinesis Producer Library packs them) can be done in part: `SEQUENCE.SUB`
-/// says up to which one, and stands before `SEQUENCE` alone, which says that all of it is done.
+/// zeros. A record can be done in part, and such an offset stands before that of the whole: see [`Within`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Offset {
     At(Box<str>),
@@ -22,9 +21,9 @@ impl Offset {
         Offset::At(number.to_string().into())
     }
 
-    /// The record of a stream with this sequence number is done: all of it, or up to and with the record inside it that
-    /// has this number. `None` when the sequence number is not decimal.
-    pub fn of_record(sequence: &str, sub_sequence: Option<u64>) -> Option<Offset> {
+    /// The record of a stream with this sequence number is done: all of it, or a part. `None` when the sequence number is
+    /// not decimal.
+    pub fn of_record(sequence: &str, within: Option<Within>) -> Option<Offset> {
         if sequence.is_empty() || !sequence.bytes().all(|byte| byte.is_ascii_digit()) {
             return None;
         }
@@ -32,27 +31,30 @@ impl Offset {
             "" => "0",
             digits => digits,
         };
-        Some(match sub_sequence {
-            Some(sub) => Offset::At(format!("{digits}.{sub}").into()),
-            None => Offset::At(digits.into()),
-        })
+        Some(Offset::At(match within {
+            None => digits.into(),
+            Some(Within { sub_sequence, bytes: None }) => format!("{digits}.{sub_sequence}").into(),
+            Some(Within { sub_sequence, bytes: Some(bytes) }) => format!("{digits}.{sub_sequence}.{bytes}").into(),
+        }))
     }
 
-    /// The sequence number and the number inside the record, as they were given to [`Offset::of_record`]; `None` at
-    /// the end.
-    pub fn record(&self) -> Option<(&str, Option<u64>)> {
-        match self {
-            Offset::At(text) => {
-                let (sequence, sub) = parts(text);
-                Some((sequence, sub.and_then(|sub| sub.parse().ok())))
-            }
-            Offset::End => None,
-        }
+    /// The sequence number and the part, as they were given to [`Offset::of_record`]; `None` at the end.
+    pub fn record(&self) -> Option<(&str, Option<Within>)> {
+        let Offset::At(text) = self else { return None };
+        let mut numbers = text.split('.');
+        let sequence = numbers.next()?;
+        let mut number = || numbers.next().and_then(|number| number.parse().ok());
+        Some((sequence, number().map(|sub_sequence| Within { sub_sequence, bytes: number() })))
     }
 }
 
-fn parts(text: &str) -> (&str, Option<&str>) {
-    text.split_once('.').map_or((text, None), |(sequence, sub)| (sequence, Some(sub)))
+/// How far a record of a stream is done that holds many (the Kinesis Producer Library packs them), or much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Within {
+    /// Number, from 0, of the record inside of it that is done, and with it all before; 0 in one that is not packed.
+    pub sub_sequence: u64,
+    /// Only so many inflated bytes of it are done.
+    pub bytes: Option<u64>,
 }
 
 /// Compares decimal numbers without leading zeros.
@@ -60,17 +62,25 @@ fn by_number(a: &str, b: &str) -> Ordering {
     a.len().cmp(&b.len()).then_with(|| a.cmp(b))
 }
 
+/// Compares numbers with dots between them; a part comes before the whole of it.
+fn by_parts(a: &str, b: &str) -> Ordering {
+    let (mut a, mut b) = (a.split('.'), b.split('.'));
+    loop {
+        let order = match (a.next(), b.next()) {
+            (Some(a), Some(b)) => by_number(a, b),
+            (None, None) => return Ordering::Equal,
+            (a, b) => return a.is_none().cmp(&b.is_none()),
+        };
+        if order.is_ne() {
+            return order;
+        }
+    }
+}
+
 impl Ord for Offset {
     fn cmp(&self, other: &Offset) -> Ordering {
         match (self, other) {
-            (Offset::At(a), Offset::At(b)) => {
-                let ((a, a_sub), (b, b_sub)) = (parts(a), parts(b));
-                by_number(a, b).then_with(|| match (a_sub, b_sub) {
-                    (Some(a), Some(b)) => by_number(a, b),
-                    // a part of the record comes before the whole of it
-                    (None, _) | (_, None) => a_sub.is_none().cmp(&b_sub.is_none()),
-                })
-            }
+            (Offset::At(a), Offset::At(b)) => by_parts(a, b),
             (Offset::At(_), Offset::End) => Ordering::Less,
             (Offset::End, Offset::At(_)) => Ordering::Greater,
             (Offset::End, Offset::End) => Ordering::Equal,
@@ -146,17 +156,21 @@ mod tests {
     fn a_part_of_a_record_comes_before_the_whole_of_it() {
         let long = "49590338271490256608559692538361571095921575989136588898";
         let next = "49590338271490256608559692538361571095921575989136588899";
-        let at = |sequence, sub| Offset::of_record(sequence, sub).unwrap();
+        let at = |sequence, within| Offset::of_record(sequence, within).unwrap();
+        let part = |sub_sequence, bytes| Some(Within { sub_sequence, bytes });
         let rising = [
             at("0", None),
-            at("9", Some(0)),
-            at("9", Some(9)),
-            at("9", Some(10)),
+            at("9", part(0, Some(9))),
+            at("9", part(0, Some(10))),
+            at("9", part(0, None)),
+            at("9", part(9, None)),
+            at("9", part(10, Some(0))),
+            at("9", part(10, None)),
             at("9", None),
-            at("10", Some(0)),
-            at(long, Some(u64::MAX)),
+            at("10", part(0, Some(5))),
+            at(long, part(u64::MAX, Some(u64::MAX))),
             at(long, None),
-            at(next, Some(0)),
+            at(next, part(0, None)),
             Offset::End,
         ];
         for (i, a) in rising.iter().enumerate() {
@@ -168,10 +182,18 @@ mod tests {
 
     #[test]
     fn a_record_is_named_by_decimal_numbers() {
-        assert_eq!(Offset::of_record("0049", Some(3)), Some(Offset::At("49.3".into())));
-        assert_eq!(Offset::At("49.3".into()).record(), Some(("49", Some(3))));
+        for (within, text) in [
+            (Some(Within { sub_sequence: 3, bytes: None }), "49.3"),
+            (Some(Within { sub_sequence: 3, bytes: Some(70) }), "49.3.70"),
+            (None, "49"),
+        ] {
+            let offset = Offset::At(text.into());
+            assert_eq!(
+                (Offset::of_record("0049", within), offset.record()),
+                (Some(offset.clone()), Some(("49", within)))
+            );
+        }
         assert_eq!(Offset::of_record("00", None), Some(Offset::at(0)));
-        assert_eq!(Offset::at(49).record(), Some(("49", None)));
         assert_eq!(Offset::End.record(), None);
         for wrong in ["", "TRIM_HORIZON", "-1", "4.9"] {
             assert_eq!(Offset::of_record(wrong, None), None, "{wrong}");

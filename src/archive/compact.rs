@@ -37,11 +37,11 @@ use crate::time::Timestamp;
 /// A partition is compacted when it has this many files smaller than a sixteenth of [`Config::file_bytes`].
 pub const FILES_MIN: usize = 8;
 /// At most this many files are merged at once: each keeps a page of every column in memory.
-const FILES_MAX: usize = 16;
+const FILES_MAX: usize = 8;
 /// Rows read from a file at a time,
-const READ_ROWS: usize = 1024;
+const READ_ROWS: usize = 512;
 /// and written.
-const MERGE_ROWS: usize = 8192;
+const MERGE_ROWS: usize = 4096;
 
 impl Archive {
     /// Merges small files in the partitions that `committed` files went to; those themselves stay, because they are

@@ -45,7 +45,7 @@ impl Default for Config {
     fn default() -> Config {
         Config {
             dir: "weir-archive".into(),
-            buffer_bytes: 64 << 20,
+            buffer_bytes: 48 << 20,
             zstd_level: 1,
             row_group_rows: 65_536,
             file_bytes: 32 << 20,

@@ -56,6 +56,6 @@ pub fn run(flags: &Backfill) -> Result<ExitCode, Failure> {
         progress: Arc::clone(&progress),
     });
     let outcome = work(&config, vec![source], false, None, &Shown::Backfill(progress))?;
-    flags.common.show(&outcome, None)?;
-    flags.common.conclude(&outcome)
+    let refused = flags.common.show(&outcome)?;
+    flags.common.conclude(&outcome, &refused)
 }

@@ -13,6 +13,7 @@ use super::progress::Shown;
 use super::run;
 use crate::config::Config;
 use crate::sink::{self, Format};
+use crate::time::Timestamp;
 
 /// The files of `tests/data/demo`, by path.
 static FILES: &[(&str, &[u8])] = &include!(concat!(env!("OUT_DIR"), "/demo.rs"));
@@ -32,7 +33,7 @@ pub fn run(flags: &Demo) -> Result<ExitCode, Failure> {
     unpack(dir).or_output()?;
     let mut config = Config { from: vec![dir.join("logs").display().to_string()], ..Config::default() };
     config.archive.dir = dir.join("archive").display().to_string();
-    let sources = run::sources(&config, false)?;
+    let sources = run::sources(&config, false).or_usage()?;
     let outcome = run::work(&config, sources, false, None, &Shown::Spinner)?;
     show(dir, &outcome).or_output()?;
     Ok(ExitCode::SUCCESS)
@@ -40,7 +41,7 @@ pub fn run(flags: &Demo) -> Result<ExitCode, Failure> {
 
 fn show(dir: &Path, outcome: &crate::pipeline::Outcome) -> anyhow::Result<()> {
     let mut out = output::open("-")?;
-    sink::write(Format::Table, &outcome.findings, output::look("-"), &mut out)?;
+    sink::write(Format::Table, &outcome.findings, output::look("-"), Timestamp::now(), &mut out)?;
     writeln!(out)?;
     outcome.summary.show(&mut out)?;
     writeln!(

@@ -27,7 +27,12 @@ use crate::metrics::METRICS;
 use crate::pipeline::commit::State;
 use crate::pipeline::{self, Outcome, Stages};
 use crate::rule::Severity;
-use crate::sink::{self, Format, Journal};
+use crate::sink::security_hub;
+use crate::sink::security_hub::config::Routes;
+use crate::sink::security_hub::post::Post;
+use crate::sink::security_hub::sender::{Clients, Sender};
+use crate::sink::{self, Format, Journal, Refused};
+use crate::source::kinesis::{self, Stream};
 use crate::source::layout::Wanted;
 use crate::source::s3::{backfill, notices};
 use crate::source::{Source, file, plan};
@@ -40,7 +45,7 @@ use crate::triage::suppress::Suppressions;
 pub struct Common {
     /// Configuration file; flags override it (deploy/example.toml shows every key)
     #[arg(short, long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
+    config: Option<PathBuf>,
     /// Folder of the Parquet archive, or none [default: weir-archive]
     #[arg(long, value_name = "DIR|none")]
     archive: Option<String>,
@@ -65,6 +70,9 @@ pub struct Common {
     /// Fields of VPC flow records that come without a header line: "version account-id ..."
     #[arg(long, value_name = "FIELDS")]
     vpc_flow_format: Option<String>,
+    /// Send findings to the Security Hub of this account and Region, with the process's AWS credentials
+    #[arg(long, value_name = "ACCOUNT/REGION")]
+    security_hub: Option<String>,
     /// Serve Prometheus metrics on this address
     #[arg(long, value_name = "ADDR")]
     metrics: Option<String>,
@@ -74,14 +82,15 @@ pub struct Common {
 pub struct Run {
     #[command(flatten)]
     common: Common,
-    /// What to read: files, folders, globs, - for standard input, s3://BUCKET/PREFIX, or sqs://QUEUE (name or URL) that
-    /// tells of new objects; repeat it for more
-    #[arg(long, value_name = "PATH|GLOB|-|URL", num_args = 1..)]
+    /// What to read: files, folders, globs, - for standard input, s3://BUCKET/PREFIX, sqs://QUEUE (its name or URL) that
+    /// tells of new objects, kinesis://STREAM or the ARN of a stream; repeat it for more
+    #[arg(long, value_name = "PATH|GLOB|URL|-", num_args = 1..)]
     from: Vec<String>,
     /// End when the input ends (the default); a queue ends when it is empty
     #[arg(long, conflicts_with = "follow")]
     once: bool,
-    /// Go on, and read files as they appear and objects as a queue tells of them, until told to stop
+    /// Go on, and read files as they appear and objects as a queue tells of them, until told to stop; always so with a
+    /// stream
     #[arg(long)]
     follow: bool,
     /// Show everything about one finding: its id or the beginning of it
@@ -101,23 +110,30 @@ impl Common {
         config.table = self.table.clone().or(config.table);
         config.vpc_flow_format = self.vpc_flow_format.clone().or(config.vpc_flow_format);
         config.metrics.listen = self.metrics.clone().or(config.metrics.listen);
+        if let Some(hub) = &self.security_hub {
+            let home = security_hub::Config::of_hub(hub).or_usage()?;
+            config.sink.security_hub = Some(match config.sink.security_hub {
+                Some(more) => security_hub::Config { account: home.account, region: home.region, ..more },
+                None => home,
+            });
+        }
+        if config.sink.security_hub.is_some() && config.archive.dir == "none" {
+            return Err(Failure::Usage(anyhow!(
+                "findings for Security Hub need an archive, which keeps those that are not accepted yet"
+            )));
+        }
         Ok(config)
     }
 
-    /// Writes the findings of a run that has ended: those of `explain`, or all.
-    pub fn show(&self, outcome: &Outcome, explain: Option<&str>) -> Result<(), Failure> {
-        match explain {
-            Some(id) => self::explain(&outcome.findings, id),
-            // when nobody reads the findings, the summary and the exit code still tell
-            None => {
-                let format = self.format.unwrap_or(if self.findings == "-" { Format::Table } else { Format::Ndjson });
-                output::unless_closed(write_findings(&self.findings, format, &outcome.findings)).or_output()
-            }
-        }
+    /// Writes the findings of a run that has ended; gives those that the format has no place for.
+    pub fn show(&self, outcome: &Outcome) -> Result<Vec<Refused>, Failure> {
+        let format = self.format.unwrap_or(if self.findings == "-" { Format::Table } else { Format::Ndjson });
+        write_findings(&self.findings, format, &outcome.findings).or_output()
     }
 
     /// Writes what a run did, and gives its exit code.
-    pub fn conclude(&self, outcome: &Outcome) -> Result<ExitCode, Failure> {
+    pub fn conclude(&self, outcome: &Outcome, refused: &[Refused]) -> Result<ExitCode, Failure> {
+        tell(refused, outcome.findings.len());
         if let Some(name) = &self.summary {
             let mut out = output::open(name).or_output()?;
             serde_json::to_writer_pretty(&mut out, &outcome.summary).or_output()?;
@@ -128,7 +144,7 @@ impl Common {
             let shown = writeln!(out).and_then(|()| outcome.summary.show(&mut out));
             output::unless_closed(shown.map_err(Into::into)).or_output()?;
         }
-        Ok(verdict(outcome, self.fail_on))
+        Ok(verdict(outcome, refused, self.fail_on))
     }
 }
 
@@ -139,52 +155,59 @@ pub fn run(flags: &Run) -> Result<ExitCode, Failure> {
     }
     if config.from.is_empty() {
         return Err(Failure::Usage(anyhow!(
-            "nothing to read: name files, folders, buckets or queues with --from, or `from` in the configuration"
+            "nothing to read: name files, folders, buckets, queues or streams with --from, or `from` in the configuration"
         )));
     }
     if config.from.iter().filter(|from| *from == "-").count() > 1 {
         return Err(Failure::Usage(anyhow!("standard input can be read once")));
     }
-    if !flags.follow {
-        let outcome = work(&config, sources(&config, false)?, false, None, &Shown::default())?;
-        flags.common.show(&outcome, flags.explain.as_deref())?;
-        return flags.common.conclude(&outcome);
+    let sources = sources(&config, flags.follow).or_usage()?;
+    let streams = sources.iter().any(|source| matches!(source, Source::Kinesis(_)));
+    if streams && (flags.once || flags.explain.is_some()) {
+        return Err(Failure::Usage(anyhow!("a stream has no end: --once and --explain are for files")));
     }
-    if flags.common.format.is_some_and(|format| format != Format::Ndjson) {
-        return Err(Failure::Usage(anyhow!("--follow writes findings as they come, which only --format ndjson can")));
+    if flags.follow || streams {
+        if flags.common.format.is_some_and(|format| format != Format::Ndjson) {
+            return Err(Failure::Usage(anyhow!("findings are written as they come, which only --format ndjson can")));
+        }
+        let outcome = work(&config, sources, true, Some(&flags.common.findings), &Shown::Nothing)?;
+        return flags.common.conclude(&outcome, &[]);
     }
-    let outcome = work(&config, sources(&config, true)?, true, Some(&flags.common.findings), &Shown::Nothing)?;
-    flags.common.conclude(&outcome)
+    let outcome = work(&config, sources, false, None, &Shown::Spinner)?;
+    let refused = match &flags.explain {
+        Some(id) => explain(&outcome.findings, id).map(|()| Vec::new())?,
+        None => flags.common.show(&outcome)?,
+    };
+    flags.common.conclude(&outcome, &refused)
 }
 
-/// What `from` names: by the scheme of each, and files where there is none.
-pub fn sources(config: &Config, follow: bool) -> Result<Vec<Source>, Failure> {
-    let mut files = Vec::new();
-    let mut sources = Vec::new();
+/// What `from` names: by the scheme of each, and files where there is none. With `follow`, files and queues have no end.
+pub fn sources(config: &Config, follow: bool) -> anyhow::Result<Vec<Source>> {
+    let (mut sources, mut files) = (Vec::new(), Vec::new());
     for from in &config.from {
-        let wrong = |why| Failure::Usage(anyhow!("--from: {why}"));
         let settings = config.source.s3.clone();
-        match from.split_once("://") {
-            Some(("s3", _)) => sources.push(Source::Backfill(backfill::Config {
-                address: plan::Address::parse(from).map_err(wrong)?,
-                wanted: Wanted::default(),
-                settings,
-                progress: Arc::default(),
-            })),
-            Some(("sqs", _)) => sources.push(Source::Notices(notices::Config {
-                queue: notices::Address::parse(from).map_err(wrong)?,
-                settings,
-                until_empty: !follow,
-            })),
-            _ => files.push(from.clone()),
+        if from.starts_with("s3://") {
+            let address = plan::Address::parse(from).map_err(anyhow::Error::msg)?;
+            let (wanted, progress) = (Wanted::default(), Arc::default());
+            sources.push(Source::Backfill(backfill::Config { address, wanted, settings, progress }));
+        } else if from.starts_with("sqs://") {
+            let queue = notices::Address::parse(from).map_err(anyhow::Error::msg)?;
+            sources.push(Source::Notices(notices::Config { queue, settings, until_empty: !follow }));
+        } else if from.starts_with("kinesis:") || from.starts_with("arn:") {
+            let Some(stream) = Stream::parse(from) else {
+                bail!("`{from}` is no stream: kinesis://NAME, or arn:aws:kinesis:REGION:ACCOUNT:stream/NAME");
+            };
+            sources.push(Source::Kinesis(kinesis::Config { stream, settings: config.source.kinesis.clone() }));
+        } else {
+            files.push(from.clone());
         }
     }
     let has = |kind: fn(&Source) -> bool| sources.iter().any(kind);
     if has(|source| matches!(source, Source::Notices(_))) && has(|source| matches!(source, Source::Backfill(_))) {
-        return Err(Failure::Usage(anyhow!(
-            "--from: an object of s3:// may be told of by sqs:// too, and would be read twice: read s3:// first, with \
+        bail!(
+            "an object of s3:// may be told of by sqs:// too, and would be read twice: read s3:// first, with \
              `weir backfill` into the same archive, then sqs://"
-        )));
+        );
     }
     if !files.is_empty() {
         let readers = std::thread::available_parallelism().map_or(1, usize::from);
@@ -194,21 +217,38 @@ pub fn sources(config: &Config, follow: bool) -> Result<Vec<Source>, Failure> {
     Ok(sources)
 }
 
-/// 3 when an input could not be read (the answer is then incomplete), else 1 when a finding is severe enough, else 0.
-fn verdict(outcome: &Outcome, fail_on: Option<Severity>) -> ExitCode {
+/// 3 when an input could not be read, or a finding was not written or not accepted (the answer is then incomplete), else 1
+/// when a finding is severe enough, else 0.
+fn verdict(outcome: &Outcome, refused: &[Refused], fail_on: Option<Severity>) -> ExitCode {
     let severe = fail_on.is_some_and(|least| outcome.findings.iter().any(|finding| finding.severity >= least));
-    match (outcome.summary.unreadable.is_empty(), severe) {
+    let sent = outcome.summary.security_hub.as_ref().is_none_or(|sent| sent.refused == 0 && sent.waiting == 0);
+    match (outcome.summary.unreadable.is_empty() && refused.is_empty() && sent, severe) {
         (false, _) => ExitCode::from(3),
         (true, true) => ExitCode::from(1),
         (true, false) => ExitCode::SUCCESS,
     }
 }
 
-fn write_findings(name: &str, format: Format, findings: &[Finding]) -> anyhow::Result<()> {
+/// Gives the findings that the format has no place for. When nobody reads the others, the summary and the exit code still
+/// tell.
+fn write_findings(name: &str, format: Format, findings: &[Finding]) -> anyhow::Result<Vec<Refused>> {
     let mut out = output::open(name)?;
-    sink::write(format, findings, output::look(name), &mut out)
-        .and_then(|()| out.flush())
-        .with_context(|| format!("writing findings to {name}"))
+    let mut refused = Vec::new();
+    let written = sink::write(format, findings, output::look(name), Timestamp::now(), &mut out).and_then(|left_out| {
+        refused = left_out;
+        out.flush()
+    });
+    output::unless_closed(written.with_context(|| format!("writing findings to {name}")))?;
+    Ok(refused)
+}
+
+fn tell(refused: &[Refused], findings: usize) {
+    for Refused { id, rule, why } in refused {
+        output::say(format_args!("weir: finding {id} of {rule} left out: {why}"));
+    }
+    if !refused.is_empty() {
+        output::say(format_args!("weir: {} of {findings} findings left out", refused.len()));
+    }
 }
 
 fn explain(findings: &[Finding], id: &str) -> Result<(), Failure> {
@@ -223,7 +263,8 @@ fn explain(findings: &[Finding], id: &str) -> Result<(), Failure> {
     }
 }
 
-/// Builds the stages a configuration asks for and runs them. `journal` names where findings go as they come.
+/// Builds the stages a configuration asks for and runs them. `follow` says that the sources do not end by themselves;
+/// `journal` names where findings go as they come.
 pub fn work(
     config: &Config,
     sources: Vec<Source>,
@@ -268,8 +309,14 @@ pub fn work(
             Some(Journal::file(Path::new(name), committed).with_context(|| format!("opening {name}")).or_output()?)
         }
     };
-    let stages = Stages { detector, triage: Triage::new(suppressions, config.assets.clone()), archive, journal };
-    // notices wait for a commit, and new ones for those
+    let stop = CancellationToken::new();
+    let hub = config.sink.security_hub.as_ref();
+    let routes = hub.map(Routes::new).transpose().or_usage()?;
+    let drain = Duration::from_secs(hub.map_or(0, |hub| hub.drain_seconds));
+    let post = routes.clone().map(|routes| Post::new(routes, drain, stop.clone()));
+    let shared = post.as_ref().map(Post::shared);
+    let stages = Stages { detector, triage: Triage::new(suppressions, config.assets.clone()), archive, journal, post };
+    // notices are held until they are committed, and too many are not
     let follow = follow || sources.iter().any(|source| matches!(source, Source::Notices(_)));
     let pipeline = pipeline::Config {
         sources,
@@ -280,8 +327,12 @@ pub fn work(
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().or_output()?;
     runtime.block_on(async {
-        let stop = CancellationToken::new();
         tokio::spawn(stop_on_signal(stop.clone()));
+        if let Some((routes, shared)) = routes.zip(shared) {
+            let clients = Clients::new(routes, config.aws.clone());
+            // it ends with the runtime; before that, the end of the run waits for what it sends
+            tokio::spawn(Sender::new(shared, clients, Timestamp::now).run());
+        }
         if let Some(address) = &config.metrics.listen {
             let listener = tokio::net::TcpListener::bind(address).await;
             let listener = listener.with_context(|| format!("serving metrics on {address}")).or_usage()?;

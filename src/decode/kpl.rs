@@ -177,15 +177,6 @@ impl UserRecord<'_> {
             None => Some(u128::from_be_bytes(Md5::digest(self.partition_key).into())),
         }
     }
-
-    /// Whether the record belongs to a shard with this range; also `true` when it does not say where it belongs.
-    ///
-    /// After a reshard the KPL sends records again that landed, within an aggregate, in a shard that is not theirs, and
-    /// the KCL passes over them there. Other producers pack whatever comes under the key of the first record and send
-    /// nothing again: over their streams this filter loses most records.
-    pub fn is_within(&self, range: HashRange) -> bool {
-        self.hash_key().is_none_or(|key| range.contains(key))
-    }
 }
 
 /// Hash keys of a shard, both ends included.
@@ -213,4 +204,4 @@ fn hash_key(decimal: &str) -> Option<u128> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -18,6 +18,8 @@ pub struct Commit {
     pub objects: Vec<Object>,
     pub detector: Vec<u8>,
     pub triage: Vec<u8>,
+    /// Findings that Security Hub has not accepted yet.
+    pub outbox: Vec<u8>,
     /// Length of the file that findings are appended to, so that what a crash left behind it can be cut off.
     pub journal_bytes: u64,
 }
@@ -85,6 +87,7 @@ impl State {
             journal_bytes: manifest.journal_bytes,
             detector: value("detector")?.unwrap_or_default(),
             triage: value("triage")?.unwrap_or_default(),
+            outbox: value("outbox")?.unwrap_or_default(),
         }))
     }
 
@@ -105,7 +108,12 @@ impl State {
             let write = self.database.begin_write()?;
             {
                 let mut table = write.open_table(STATE)?;
-                let values = [("manifest", &manifest), ("detector", &commit.detector), ("triage", &commit.triage)];
+                let values = [
+                    ("manifest", &manifest),
+                    ("detector", &commit.detector),
+                    ("triage", &commit.triage),
+                    ("outbox", &commit.outbox),
+                ];
                 for (key, value) in values {
                     table.insert(key, value.as_slice())?;
                 }
@@ -125,7 +133,8 @@ mod tests {
     fn what_was_committed_is_loaded_and_only_one_process_has_it() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("state.redb");
-        let mut commit = Commit { round: 3, triage: b"t".to_vec(), journal_bytes: 9, ..Commit::default() };
+        let mut commit = Commit { round: 3, triage: b"t".to_vec(), outbox: b"o".to_vec(), ..Commit::default() };
+        commit.journal_bytes = 9;
         commit.checkpoint.advance(Position { partition: "a".into(), offset: Offset::at(5) });
         commit.objects = vec![Object { table: "cloudtrail".into(), path: "x".into(), rows: 1, bytes: 2 }];
         {

@@ -24,6 +24,7 @@ use crate::logs;
 use crate::metrics::METRICS;
 use crate::position::Checkpoint;
 use crate::sink::Journal;
+use crate::sink::security_hub::post::Post;
 use crate::source::{self, Event, Events, Piece, Source};
 use crate::table::{Batch, Reject};
 use crate::time::Timestamp;
@@ -42,6 +43,8 @@ const ROUND_WAIT: Duration = Duration::from_secs(1);
 const STOP_WAIT: Duration = Duration::from_secs(2);
 /// After the last commit, sources get this long to tell their queues.
 const ACKNOWLEDGE_WAIT: Duration = Duration::from_secs(10);
+/// Following, findings wait at most this long for the commit that sends them to Security Hub.
+const SEND_WAIT: Duration = Duration::from_secs(1);
 /// Records are parsed in groups of about this size: small enough to share among threads.
 pub const GROUP_BYTES: usize = 4 << 20;
 
@@ -64,6 +67,8 @@ pub struct Stages {
     pub archive: Option<(Archive, State)>,
     /// Where findings go as they come; `None` when they are written at the end.
     pub journal: Option<Journal>,
+    /// The way to Security Hub. It needs an archive, whose state keeps what is not accepted yet.
+    pub post: Option<Post>,
 }
 
 /// Where a run stands, for a progress bar.
@@ -94,7 +99,9 @@ pub async fn run(
     report: impl Fn(Progress) + Send + 'static,
 ) -> anyhow::Result<Outcome> {
     let started = Instant::now();
-    let worker = Worker::new(stages, &config, Box::new(report))?;
+    let (options, every) = (config.decode.clone(), config.follow.then_some(config.commit_every));
+    let worker = tokio::task::spawn_blocking(move || Worker::new(stages, options, every, Box::new(report)));
+    let worker = worker.await.context("restoring the state panicked")??;
     let committed = worker.committed.subscribe();
     let resume = committed.borrow().clone();
     let mut events = source::start(config.sources, &config.aws, &config.decode, resume, committed, stop.clone());
@@ -186,13 +193,21 @@ struct Worker {
     commit_every: Option<Duration>,
     /// When the oldest turn that is not committed was taken.
     waiting_since: Option<Instant>,
+    committed_at: Instant,
+    /// What an earlier run left for Security Hub, where this run has no way there.
+    outbox: Vec<u8>,
     told: Told,
     report: Report,
 }
 
 impl Worker {
     /// Takes up the stages where the last commit left them.
-    fn new(mut stages: Stages, config: &Config, report: Report) -> anyhow::Result<Worker> {
+    fn new(
+        mut stages: Stages,
+        options: decode::Options,
+        commit_every: Option<Duration>,
+        report: Report,
+    ) -> anyhow::Result<Worker> {
         let mut summary = Summary::default();
         let mut saved = Commit::default();
         if let Some((archive, state)) = &mut stages.archive {
@@ -205,17 +220,26 @@ impl Worker {
             stages.detector.restore(&saved.detector).map_err(anyhow::Error::msg).context("restoring the detector")?;
         }
         stages.triage.restore(&saved.triage).context("restoring the findings")?;
+        if let Some(post) = &mut stages.post {
+            post.restore(&saved.outbox).context("restoring the findings for Security Hub")?;
+            if saved.outbox.is_empty() {
+                // what was found before there was a way
+                post.stage(&stages.triage.findings(), Timestamp::now());
+            }
+        }
         Ok(Worker {
             told: Told::new(&stages),
             stages,
-            options: config.decode.clone(),
+            options,
             seen: Seen::default(),
             summary,
             reached: saved.checkpoint.clone(),
             committed: watch::Sender::new(Arc::new(saved.checkpoint)),
             round: saved.round,
-            commit_every: config.follow.then_some(config.commit_every),
+            commit_every,
             waiting_since: None,
+            committed_at: Instant::now(),
+            outbox: saved.outbox,
             report,
         })
     }
@@ -239,14 +263,17 @@ impl Worker {
         if let Some(journal) = &mut self.stages.journal {
             journal.append(&changed).context("writing findings")?;
         }
+        if let Some(post) = &mut self.stages.post {
+            post.stage(&changed, now);
+        }
         let start = self.spent("deliver", start);
         if let Some((archive, _)) = &mut self.stages.archive {
             archive.add(batches);
             archive.add(catalog::rejects_batch(&rejects, now).into_iter().collect());
         }
-        let full = self.stages.archive.as_ref().is_some_and(|(archive, _)| archive.is_full());
-        let waited = self.waiting_since.map(|since| since.elapsed());
-        if full || waited.zip(self.commit_every).is_some_and(|(waited, most)| waited >= most) {
+        let full = self.stages.archive.as_ref().is_some_and(|(archive, _)| archive.is_full())
+            || self.stages.post.as_ref().is_some_and(Post::is_full);
+        if full || self.is_commit_due() {
             self.commit()?;
         }
         self.spent("archive", start);
@@ -257,6 +284,16 @@ impl Worker {
             findings: self.stages.triage.len() as u64,
         });
         Ok(())
+    }
+
+    /// Following: whether rows have waited long enough, or findings for Security Hub, or what it accepted for its removal.
+    fn is_commit_due(&self) -> bool {
+        let Some(every) = self.commit_every else { return false };
+        let waited = self.committed_at.elapsed();
+        let post = self.stages.post.as_ref();
+        self.waiting_since.is_some_and(|since| since.elapsed() >= every)
+            || post.is_some_and(|post| post.has_staged() && waited >= SEND_WAIT)
+            || post.is_some_and(|post| waited >= every && post.is_changed())
     }
 
     /// Adds the seconds since `start` to a stage, and starts the next.
@@ -358,7 +395,8 @@ impl Worker {
     /// their move into place. A crash between any two of these loses nothing and doubles nothing. Without an archive
     /// only the findings are kept, and what was read is done with when they are on the disk.
     fn commit(&mut self) -> anyhow::Result<()> {
-        if self.waiting_since.is_none() && self.reached == **self.committed.borrow() {
+        let for_post = self.stages.post.as_ref().is_some_and(Post::is_changed);
+        if self.waiting_since.is_none() && self.reached == **self.committed.borrow() && !for_post {
             return Ok(());
         }
         let journal_bytes = match &mut self.stages.journal {
@@ -368,15 +406,26 @@ impl Worker {
         if let Some((archive, state)) = &mut self.stages.archive {
             self.round += 1;
             let objects = archive.write(self.round).context("writing the archive")?;
-            let commit = Commit {
+            let mut commit = Commit {
                 round: self.round,
                 checkpoint: self.reached.clone(),
                 objects,
                 detector: self.stages.detector.snapshot(),
                 triage: self.stages.triage.snapshot(),
+                outbox: std::mem::take(&mut self.outbox),
                 journal_bytes,
             };
-            state.commit(&commit)?;
+            match &mut self.stages.post {
+                // nothing is sent that no commit has
+                Some(post) => post.commit(|outbox| {
+                    commit.outbox = outbox;
+                    state.commit(&commit)
+                })?,
+                None => {
+                    state.commit(&commit)?;
+                    self.outbox = std::mem::take(&mut commit.outbox);
+                }
+            }
             archive.publish(&commit.objects).context("moving committed files into place")?;
             archive.compact(&commit.objects).context("merging small files of the archive")?;
             for object in &commit.objects {
@@ -388,17 +437,29 @@ impl Worker {
         }
         self.committed.send_replace(Arc::new(self.reached.clone()));
         self.waiting_since = None;
+        self.committed_at = Instant::now();
         METRICS.commits.with_label_values(&[] as &[&str]).inc();
         Ok(())
     }
 
     fn finish(mut self, started: Instant) -> anyhow::Result<Outcome> {
         let start = Instant::now();
+        let changed = self.stages.triage.untold();
         if let Some(journal) = &mut self.stages.journal {
-            journal.append(&self.stages.triage.untold()).context("writing findings")?;
+            journal.append(&changed).context("writing findings")?;
+        }
+        if let Some(post) = &mut self.stages.post {
+            post.stage(&changed, Timestamp::now());
         }
         self.commit()?;
-        self.spent("archive", start);
+        let start = self.spent("archive", start);
+        if let Some(post) = &self.stages.post {
+            post.drain();
+        }
+        // what was accepted leaves the outbox
+        self.commit()?;
+        self.summary.security_hub = self.stages.post.as_ref().map(Post::sent);
+        self.spent("send", start);
         let findings = self.stages.triage.findings();
         for finding in &findings {
             *self.summary.findings.entry(finding.severity.to_string()).or_default() += 1;

@@ -6,6 +6,7 @@ use std::io;
 use serde::{Deserialize, Serialize};
 
 use crate::rule::Severity;
+use crate::sink::security_hub::post::Sent;
 
 /// Records of one table: `records = rows + rejects + duplicates + set_aside`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +62,9 @@ pub struct Summary {
     pub bytes_inflated: u64,
     /// Folder of the archive, if there is one.
     pub archive: Option<String>,
+    /// What became of the findings for Security Hub, when there is a way to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub security_hub: Option<Sent>,
     pub seconds: f64,
     /// Seconds by stage: work of several threads adds up, so their sum may exceed `seconds`.
     pub stage_seconds: BTreeMap<String, f64>,
@@ -137,6 +141,16 @@ impl Summary {
         )?;
         if self.files_already_read > 0 {
             writeln!(out, "{} files had been read by an earlier run", grouped(self.files_already_read))?;
+        }
+        if let Some(sent) = &self.security_hub {
+            write!(out, "security hub: {} accepted, {} refused", grouped(sent.accepted), grouped(sent.refused))?;
+            if sent.waiting > 0 {
+                write!(out, ", {} wait for the next run", grouped(sent.waiting))?;
+            }
+            match &sent.why {
+                Some(why) => writeln!(out, " ({why})")?,
+                None => writeln!(out)?,
+            }
         }
         for unreadable in &self.unreadable {
             writeln!(out, "could not read {}: {}", unreadable.name, unreadable.why)?;

@@ -1,15 +1,17 @@
-//! Findings out: as a table for people, as NDJSON, JSON, CSV or SARIF for programs.
+//! Findings out: as a table for people, as NDJSON, JSON, CSV or SARIF for programs, as ASFF for Security Hub.
 
 pub mod csv;
 pub mod json;
 pub mod sarif;
+pub mod security_hub;
 pub mod table;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use crate::finding::Finding;
+use crate::finding::{Finding, FindingId};
+use crate::time::Timestamp;
 
 /// The forms findings can take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -24,6 +26,16 @@ pub enum Format {
     Csv,
     /// SARIF 2.1.0, for code scanning tools
     Sarif,
+    /// AWS Security Finding Format: each line is the body of one BatchImportFindings call
+    Asff,
+}
+
+/// A finding that could not be put in the form asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    pub id: FindingId,
+    pub rule: String,
+    pub why: String,
 }
 
 /// How a table is shown.
@@ -34,18 +46,27 @@ pub struct Look {
     pub color: bool,
 }
 
-/// Writes findings, in the order given, as a whole document.
+/// Writes findings, in the order given, as a whole document; gives those that the form has no place for. `now` is when
+/// they are written, which only ASFF says.
 ///
 /// # Errors
 /// When `out` cannot be written.
-pub fn write(format: Format, findings: &[Finding], look: Look, out: &mut dyn Write) -> io::Result<()> {
+pub fn write(
+    format: Format,
+    findings: &[Finding],
+    look: Look,
+    now: Timestamp,
+    out: &mut dyn Write,
+) -> io::Result<Vec<Refused>> {
     match format {
-        Format::Table => table::write(findings, look, out),
-        Format::Ndjson => json::lines(findings, out),
-        Format::Json => json::array(findings, out),
-        Format::Csv => csv::write(findings, out),
-        Format::Sarif => sarif::write(findings, out),
+        Format::Table => table::write(findings, look, out)?,
+        Format::Ndjson => json::lines(findings, out)?,
+        Format::Json => json::array(findings, out)?,
+        Format::Csv => csv::write(findings, out)?,
+        Format::Sarif => sarif::write(findings, out)?,
+        Format::Asff => return security_hub::requests::write(findings, now, out),
     }
+    Ok(Vec::new())
 }
 
 /// Where findings go as they come, one JSON object a line: a file that is appended to, or standard output.
@@ -110,7 +131,6 @@ impl Journal {
 mod tests {
     use super::*;
     use crate::finding::tests::one_match;
-    use crate::time::Timestamp;
 
     #[test]
     fn lines_behind_the_last_commit_are_cut_off() {

@@ -6,11 +6,11 @@ pub mod plan;
 pub mod notice;
 pub mod shards;
 pub mod s3;
+pub mod kinesis;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Deserialize;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
@@ -113,7 +113,7 @@ impl Feed {
 pub struct Events {
     events: mpsc::Receiver<Event>,
     room: Arc<Semaphore>,
-    /// The sources that acknowledge what they read; stopped when this is dropped.
+    /// Those that are tasks; stopped when this is dropped.
     sources: JoinSet<()>,
 }
 
@@ -149,19 +149,13 @@ impl Events {
     }
 }
 
-/// The `[source]` section: how what `from` names is read.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Settings {
-    pub s3: s3::Settings,
-}
-
 /// The sources there are, each with what it reads.
 #[derive(Clone)]
 pub enum Source {
     File(file::Config),
     Backfill(s3::backfill::Config),
     Notices(s3::notices::Config),
+    Kinesis(kinesis::Config),
 }
 
 /// Starts to read. The events end when every source has, or soon after `stop`; one that fails as a whole is
@@ -195,6 +189,16 @@ pub fn start(
             }
             Source::Notices(config) => {
                 running.spawn(s3::notices::run(config, aws.clone(), feed.clone()));
+            }
+            Source::Kinesis(config) => {
+                let (aws, feed) = (aws.clone(), feed.clone());
+                running.spawn(async move {
+                    let name = config.stream.to_string();
+                    if let Err(error) = kinesis::run(config, &aws, feed.clone()).await {
+                        // when the pipeline has gone, nobody wants to know
+                        let _ = feed.send(Event::Unreadable { name, why: format!("{error:#}") }).await;
+                    }
+                });
             }
         }
     }

@@ -7,8 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use serde::Deserialize;
+
 use crate::decode::kpl::HashRange;
-use crate::position::{Checkpoint, Offset, Position};
+use crate::position::{Checkpoint, Offset, Position, Within};
 use crate::time::Timestamp;
 
 /// A shard as ListShards describes it, or, without `closed`, as GetRecords names the children of one that has ended.
@@ -23,7 +25,8 @@ pub struct Shard {
 }
 
 /// Where a stream is begun that has never been read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
 pub enum Start {
     /// The oldest record that there is.
     TrimHorizon,
@@ -31,6 +34,20 @@ pub enum Start {
     Latest,
     /// What came at this time or later.
     At(Timestamp),
+}
+
+impl TryFrom<String> for Start {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Start, String> {
+        match &*text {
+            "trim_horizon" => Ok(Start::TrimHorizon),
+            "latest" => Ok(Start::Latest),
+            time => Timestamp::parse(time).map(Start::At).ok_or_else(|| {
+                format!("`{time}` is neither trim_horizon nor latest nor a time like 2024-08-01T11:30:00Z")
+            }),
+        }
+    }
 }
 
 /// The iterator to read a shard with.
@@ -41,8 +58,8 @@ pub enum ReadFrom {
     Time(Timestamp),
     /// `AFTER_SEQUENCE_NUMBER` this one.
     After(Box<str>),
-    /// `AT_SEQUENCE_NUMBER` this one, which is aggregated, and pass over its records up to and with this number.
-    Within(Box<str>, u64),
+    /// `AT_SEQUENCE_NUMBER` this one, and pass over the part of it that is done.
+    Inside(Box<str>, Within),
 }
 
 /// A shard to begin with now.
@@ -50,6 +67,8 @@ pub enum ReadFrom {
 pub struct Due {
     pub shard: Arc<str>,
     pub range: HashRange,
+    /// Ranges of the shards that it was born of, and they of, as far as there still are any.
+    pub ancestors: Vec<HashRange>,
     /// Where its positions are kept.
     pub partition: Arc<str>,
     pub from: ReadFrom,
@@ -62,7 +81,8 @@ pub struct Due {
 /// reshard crosses the border between two, the child is not made to wait for the other's shard: its keys may be out of
 /// order for as long as that one lags. When the number of workers changes, shards move, and the new owner reads them
 /// from the oldest record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Share {
     worker: u32,
     of: u32,
@@ -80,6 +100,18 @@ impl Share {
         // the first keys of equal shards lie on the borders of equal parts, where rounding decides; the middle does not
         let middle = range.first + (range.last - range.first) / 2;
         ((middle >> 64) * u128::from(self.of)) >> 64 == u128::from(self.worker)
+    }
+}
+
+impl TryFrom<String> for Share {
+    type Error = String;
+
+    /// `0/4` is the first of four workers.
+    fn try_from(text: String) -> Result<Share, String> {
+        let numbers = text.split_once('/').and_then(|(worker, of)| Some((worker.parse().ok()?, of.parse().ok()?)));
+        numbers
+            .and_then(|(worker, of)| Share::new(worker, of))
+            .ok_or_else(|| format!("`{text}` is no share: with four workers they are 0/4, 1/4, 2/4 and 3/4"))
     }
 }
 
@@ -180,10 +212,10 @@ impl Shards {
             .map(|(id, _)| id.clone())
             .collect();
         let begin = |id: Arc<str>| {
-            let partition = self.partition(&id);
+            let (partition, ancestors) = (self.partition(&id), self.ancestors(&id));
             let known = self.known.get_mut(&id)?;
             match std::mem::replace(&mut known.state, State::Reading) {
-                State::Waiting(from) => Some(Due { shard: id, range: known.shard.range, partition, from }),
+                State::Waiting(from) => Some(Due { shard: id, range: known.shard.range, ancestors, partition, from }),
                 State::Reading | State::Done | State::Foreign => None,
             }
         };
@@ -204,23 +236,22 @@ impl Shards {
         }
     }
 
-    /// Partitions of shards that were read to their end and that the last listing no longer had: the checkpoint may
-    /// forget them, or it grows with every reshard.
-    pub fn forgettable(&self, committed: &Checkpoint) -> Vec<Arc<str>> {
-        let within: Arc<str> = format!("{}/", self.stream).into();
-        let own = committed.0.range(within.clone()..).take_while(|(partition, _)| partition.starts_with(&*within));
-        own.filter(|(partition, offset)| **offset == Offset::End && !self.has(&partition[within.len()..]))
-            .map(|(partition, _)| partition.clone())
-            .collect()
+    fn ancestors(&self, shard: &str) -> Vec<HashRange> {
+        let (mut ranges, mut young, mut seen) = (Vec::new(), vec![shard], BTreeSet::new());
+        while let Some(known) = young.pop().and_then(|id| self.known.get(id)) {
+            for parent in &known.shard.parents {
+                if let Some(known) = self.known.get(parent).filter(|_| seen.insert(parent)) {
+                    ranges.push(known.shard.range);
+                    young.push(parent);
+                }
+            }
+        }
+        ranges
     }
 
     /// Where the positions of a shard are kept.
     pub fn partition(&self, shard: &str) -> Arc<str> {
         format!("{}/{shard}", self.stream).into()
-    }
-
-    fn has(&self, shard: &str) -> bool {
-        self.listed.is_empty() || self.listed.contains(shard) || self.known.contains_key(shard)
     }
 
     /// A shard that was listed and is no more has aged out for good. One that has never been listed is younger than the
@@ -255,7 +286,7 @@ impl Shards {
             // there when the stream was first read, and nothing has come from it since
             Some(("0", None)) | None => self.since_first(),
             Some((sequence, None)) => ReadFrom::After(sequence.into()),
-            Some((sequence, Some(sub))) => ReadFrom::Within(sequence.into(), sub),
+            Some((sequence, Some(within))) => ReadFrom::Inside(sequence.into(), within),
         }
     }
 

@@ -1,8 +1,11 @@
 //! What a user types, and what comes back: exit codes, help, wrong flags, empty and broken input.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read;
 use std::process::{Command, Stdio};
+
+use weir::sink::security_hub::validate::call_violations;
 
 use crate::support::{code, lines, path, repository, text, weir};
 
@@ -74,6 +77,50 @@ fn input_that_cannot_be_read_exits_with_3_and_the_rest_is_judged() {
     assert_eq!(code(&output), 3);
     assert!(text(&output.stderr).contains("could not read missing.json: no such file or folder"));
     assert!(!lines(&output.stdout).is_empty());
+}
+
+const RECORDED: &str = "tests/data/cloudtrail/stratus/aws.persistence.iam-create-admin-user.json.gz";
+
+#[test]
+fn asff_is_a_valid_call_for_each_account_and_region() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = String::new();
+    flate2::read::MultiGzDecoder::new(fs::File::open(repository(RECORDED)).unwrap()).read_to_string(&mut log).unwrap();
+    // the recording was made anonymous: its Region is none that there is
+    fs::write(folder.path().join("log.json"), log.replace("ap-isob-central-3r", "eu-west-1")).unwrap();
+    let run = |format: &str, name: &str| {
+        let to = ["--format", format, "--findings", name];
+        let output = weir(&[&["run", "--from", "log.json", "--archive", "none"], &to[..]].concat(), folder.path());
+        assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+        let written = fs::read_to_string(folder.path().join(name)).unwrap();
+        written.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<serde_json::Value>>()
+    };
+    let (calls, findings) = (run("asff", "calls.ndjson"), run("ndjson", "findings.ndjson"));
+    assert_eq!((calls.len(), call_violations(&calls[0])), (1, vec![]));
+    let sent: BTreeSet<_> = calls[0]["Findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["Id"].as_str().unwrap().trim_start_matches("weir/").to_owned())
+        .collect();
+    assert!(sent.len() > 1);
+    assert_eq!(sent, findings.iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect());
+    assert_eq!(
+        calls[0]["Findings"][0]["ProductArn"],
+        "arn:aws:securityhub:eu-west-1:229654561268:product/229654561268/default"
+    );
+}
+
+#[test]
+fn a_finding_without_an_asff_form_is_named_and_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let recorded = path(&repository(RECORDED));
+    let output = weir(&["run", "--from", &recorded, "--archive", "none", "--format", "asff"], folder.path());
+    assert_eq!((code(&output), text(&output.stdout)), (3, String::new()));
+    let says = text(&output.stderr);
+    let why = "left out: its log names no hub: account `229654561268`, Region `ap-isob-central-3r`";
+    let named = says.lines().filter(|line| line.starts_with("weir: finding ") && line.ends_with(why)).count();
+    assert!(named > 0 && says.contains(&format!("weir: {named} of {named} findings left out")), "{says}");
 }
 
 #[test]

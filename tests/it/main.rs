@@ -4,6 +4,8 @@ mod cli;
 mod demo;
 mod disk;
 mod docs;
+mod hub;
+mod kinesis;
 mod moto;
 mod pipeline;
 mod pipes;
@@ -12,6 +14,7 @@ mod s3;
 // the unit tests of the S3 sources use the rest of it
 #[allow(dead_code)]
 mod s3_fake;
+mod security_hub;
 mod stop;
 mod support;
 mod tidy;

@@ -104,7 +104,7 @@ fn one_event_from_byte_to_finding() {
     // 11. shown
     let show = |format| {
         let mut out = Vec::new();
-        sink::write(format, std::slice::from_ref(&finding), Look::default(), &mut out).unwrap();
+        sink::write(format, std::slice::from_ref(&finding), Look::default(), now, &mut out).unwrap();
         String::from_utf8(out).unwrap()
     };
     golden("finding.ndjson", &show(Format::Ndjson));
@@ -117,8 +117,14 @@ fn read(path: &Path) -> Vec<Piece> {
     let config = file::Config { from: vec![path.display().to_string()], exclude: None, follow: false, readers: 1 };
     let (_, committed) = watch::channel(Arc::default());
     let stop = CancellationToken::new();
-    let (aws, options) = (Aws::new(aws::Config::default()), Options::default());
-    let mut events = source::start(vec![Source::File(config)], &aws, &options, Arc::default(), committed, stop);
+    let mut events = source::start(
+        vec![Source::File(config)],
+        &Aws::new(aws::Config::default()),
+        &Options::default(),
+        Arc::default(),
+        committed,
+        stop,
+    );
     let mut pieces = Vec::new();
     while let Some(event) = runtime.block_on(events.next()) {
         match event {

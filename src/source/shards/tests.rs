@@ -132,13 +132,14 @@ fn a_restart_goes_on_behind_the_last_record() {
     let (shards, mut committed) = begun(Start::TrimHorizon, listing.clone());
     let at =
         |shard, sub| Position { partition: shards.partition(shard), offset: Offset::of_record(SEQUENCE, sub).unwrap() };
+    let within = Within { sub_sequence: 7, bytes: None };
     committed.advance(at("a", None));
-    committed.advance(at("b", Some(7)));
+    committed.advance(at("b", Some(within)));
     // where a stream has been read before, the start it is given now does not count
     let mut shards = restarted(Start::Latest, &committed, listing);
     assert_eq!(
         due(&mut shards),
-        [("a".into(), ReadFrom::After(SEQUENCE.into())), ("b".into(), ReadFrom::Within(SEQUENCE.into(), 7)),]
+        [("a".into(), ReadFrom::After(SEQUENCE.into())), ("b".into(), ReadFrom::Inside(SEQUENCE.into(), within)),]
     );
 }
 
@@ -163,17 +164,44 @@ fn another_stream_is_another_checkpoint() {
 }
 
 #[test]
-fn finished_shards_that_are_no_longer_listed_can_be_forgotten() {
-    let listing = vec![closed(shard("a", &[], 0, 255)), shard("b", &["a"], 0, 255)];
-    let (mut shards, mut committed) = begun(Start::Latest, listing.clone());
+fn a_shard_knows_the_ranges_that_it_was_born_of() {
+    // a was split into b and c, and c merged with d
+    let listing = vec![
+        closed(shard("a", &[], 0, 127)),
+        shard("b", &["a"], 0, 63),
+        closed(shard("c", &["a"], 64, 127)),
+        closed(shard("d", &["gone"], 128, 255)),
+        shard("e", &["c", "d"], 64, 255),
+    ];
+    let range = |id: &str| listing.iter().find(|one| *one.id == *id).unwrap().range;
+    let (mut shards, _) = begun(Start::TrimHorizon, listing.clone());
+    let ancestors = |shards: &mut Shards| -> BTreeMap<String, Vec<HashRange>> {
+        shards.due().into_iter().map(|due| (due.shard.to_string(), due.ancestors)).collect()
+    };
+    assert_eq!(ancestors(&mut shards), BTreeMap::from([("a".into(), vec![]), ("d".into(), vec![])]));
+    ["a", "d"].into_iter().for_each(|id| shards.ended(id, Vec::new()));
     assert_eq!(
-        Shards::new("s@1", Start::Latest, Share::ALL, &committed).forgettable(&committed),
-        Vec::<Arc<str>>::new()
+        ancestors(&mut shards),
+        BTreeMap::from([("b".into(), vec![range("a")]), ("c".into(), vec![range("a")])])
     );
-    assert_eq!(shards.forgettable(&committed), Vec::<Arc<str>>::new());
-    shards.listed(listing[1..].to_vec(), NOW);
-    committed.advance(Position { partition: "kinesis:s@10/a".into(), offset: Offset::End });
-    assert_eq!(shards.forgettable(&committed), ["kinesis:s@1/a".into()]);
+    shards.ended("c", Vec::new());
+    let mut found = ancestors(&mut shards).remove("e").unwrap();
+    found.sort_by_key(|range| (range.first, range.last));
+    assert_eq!(found, [range("a"), range("c"), range("d")]);
+}
+
+#[test]
+fn starts_and_shares_are_written_in_words() {
+    let start = |text: &str| Start::try_from(text.to_owned());
+    assert_eq!(start("latest"), Ok(Start::Latest));
+    assert_eq!(start("trim_horizon"), Ok(Start::TrimHorizon));
+    assert_eq!(start("2024-08-01T11:30:00Z"), Ok(Start::At(NOW)));
+    assert!(start("LATEST").unwrap_err().contains("`LATEST` is neither"));
+    let share = |text: &str| Share::try_from(text.to_owned());
+    assert_eq!(share("1/4"), Ok(Share { worker: 1, of: 4 }));
+    for wrong in ["4/4", "0/0", "1", "-1/4", "a/b", ""] {
+        assert!(share(wrong).unwrap_err().contains("is no share"), "{wrong}");
+    }
 }
 
 #[test]
@@ -359,7 +387,7 @@ impl Worker {
                 ReadFrom::Latest => records.len(),
                 ReadFrom::Time(time) => records.partition_point(|record| record.time < time.0),
                 ReadFrom::After(sequence) => records.iter().position(|one| *one.sequence == *sequence).unwrap() + 1,
-                ReadFrom::Within(..) => unreachable!("nothing is aggregated here"),
+                ReadFrom::Inside(..) => unreachable!("nothing is aggregated here"),
             };
             assert!(self.reading.insert(due.shard, next).is_none(), "a shard is given once");
         }
@@ -387,9 +415,6 @@ impl Worker {
     }
 
     fn commit(&mut self) {
-        for partition in self.shards.forgettable(&self.reached) {
-            self.reached.0.remove(&partition);
-        }
         self.committed = self.reached.clone();
         self.kept = self.taken.len();
     }

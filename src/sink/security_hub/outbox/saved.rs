@@ -1,0 +1,178 @@
+//! An outbox as bytes, for a commit, and back.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::io::BufReader;
+
+use anyhow::{Context, bail};
+use serde::{Deserialize, Serialize};
+
+use super::{Outbox, Poison};
+use crate::sink::security_hub::call::Outgoing;
+use crate::sink::security_hub::hub::Hub;
+use crate::sink::security_hub::queue::{Queue, State, Trouble};
+use crate::sink::security_hub::rate::Rate;
+use crate::time::Timestamp;
+
+impl Outbox {
+    /// Everything as bytes, for a commit. Calls that are out are not answered after a restart, so their findings wait
+    /// again: an import of what was imported already changes nothing.
+    pub fn snapshot(&self) -> Vec<u8> {
+        let saved = Saved {
+            version: VERSION,
+            queues: self.queues.iter().map(|(hub, queue)| SavedQueue::of(hub, queue)).collect(),
+            poison: self.poison.iter().map(SavedPoison::of).collect(),
+        };
+        let mut bytes = zstd::Encoder::new(Vec::new(), LEVEL).expect("the level is valid");
+        serde_json::to_writer(&mut bytes, &saved).expect("plain data has a JSON form, and memory takes it");
+        bytes.finish().expect("memory takes it")
+    }
+
+    /// Takes back what [`Outbox::snapshot`] gave; no bytes mean an empty start.
+    ///
+    /// # Errors
+    /// When the bytes are not a snapshot of this version.
+    pub fn restore(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let plain = zstd::Decoder::new(bytes).context("the saved outbox cannot be read")?;
+        let saved: Saved = serde_json::from_reader(BufReader::new(plain)).context("the saved outbox cannot be read")?;
+        if saved.version != VERSION {
+            bail!("the saved outbox has version {}, and this weir knows version {VERSION}", saved.version);
+        }
+        self.queues = saved.queues.into_iter().map(SavedQueue::queue).collect::<anyhow::Result<_>>()?;
+        self.poison = saved.poison.into_iter().map(SavedPoison::poison).collect::<anyhow::Result<_>>()?;
+        Ok(())
+    }
+}
+
+const VERSION: u32 = 1;
+/// Of zstd. Findings are much alike: a full outbox becomes a few megabytes.
+const LEVEL: i32 = 1;
+
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    version: u32,
+    queues: Vec<SavedQueue>,
+    poison: Vec<SavedPoison>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedQueue {
+    account: String,
+    region: String,
+    full_at: i64,
+    trouble: Option<Trouble>,
+    /// In the order of their turns.
+    held: Vec<SavedHeld>,
+    /// Parts of refused calls, as places in `held`.
+    suspects: Vec<Vec<usize>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedHeld {
+    finding: SavedOutgoing,
+    attempts: u32,
+    resting_until: Option<i64>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedOutgoing {
+    id: String,
+    critical: bool,
+    priority: u8,
+    updated_at: i64,
+    json: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedPoison {
+    account: String,
+    region: String,
+    finding: SavedOutgoing,
+    code: String,
+    message: String,
+}
+
+impl SavedQueue {
+    fn of(hub: &Hub, queue: &Queue) -> SavedQueue {
+        let places: BTreeMap<u64, usize> = queue.held.keys().enumerate().map(|(place, turn)| (*turn, place)).collect();
+        let held = queue.held.values().map(|held| SavedHeld {
+            // an import of the newer one makes that of the older one needless
+            finding: SavedOutgoing::of(held.newer.as_ref().unwrap_or(&held.outgoing)),
+            attempts: held.attempts,
+            resting_until: match held.state {
+                State::Resting(until) => Some(until.0),
+                State::Ready | State::Suspect | State::Out => None,
+            },
+        });
+        SavedQueue {
+            account: hub.account().to_owned(),
+            region: hub.region().to_owned(),
+            full_at: queue.rate.full_at.0,
+            trouble: queue.trouble().cloned(),
+            held: held.collect(),
+            suspects: queue.suspects.iter().map(|part| part.iter().map(|turn| places[turn]).collect()).collect(),
+        }
+    }
+
+    fn queue(self) -> anyhow::Result<(Hub, Queue)> {
+        let hub = hub(&self.account, &self.region)?;
+        let mut queue = Queue::default();
+        queue.rate = Rate { full_at: Timestamp(self.full_at) };
+        queue.trouble = self.trouble;
+        let suspects: BTreeSet<usize> = self.suspects.iter().flatten().copied().collect();
+        let mut turns = Vec::with_capacity(self.held.len());
+        for (place, held) in self.held.into_iter().enumerate() {
+            let state = match held.resting_until {
+                Some(until) => State::Resting(Timestamp(until)),
+                None if suspects.contains(&place) => State::Suspect,
+                None => State::Ready,
+            };
+            turns.push(queue.insert(held.finding.outgoing(), held.attempts, state));
+        }
+        let turn = |place: &usize| turns.get(*place).copied().context("the saved outbox names a finding it has not");
+        let parts = self.suspects.iter().map(|part| part.iter().map(turn).collect::<anyhow::Result<Vec<u64>>>());
+        queue.suspects = parts.collect::<anyhow::Result<VecDeque<_>>>()?;
+        Ok((hub, queue))
+    }
+}
+
+impl SavedOutgoing {
+    fn of(outgoing: &Outgoing) -> SavedOutgoing {
+        let Outgoing { id, critical, priority, updated_at, json } = outgoing;
+        SavedOutgoing {
+            id: id.clone(),
+            critical: *critical,
+            priority: *priority,
+            updated_at: updated_at.0,
+            json: json.to_string(),
+        }
+    }
+
+    fn outgoing(self) -> Outgoing {
+        let SavedOutgoing { id, critical, priority, updated_at, json } = self;
+        Outgoing { id, critical, priority, updated_at: Timestamp(updated_at), json: json.into() }
+    }
+}
+
+impl SavedPoison {
+    fn of(poison: &Poison) -> SavedPoison {
+        SavedPoison {
+            account: poison.hub.account().to_owned(),
+            region: poison.hub.region().to_owned(),
+            finding: SavedOutgoing::of(&poison.outgoing),
+            code: poison.code.clone(),
+            message: poison.message.clone(),
+        }
+    }
+
+    fn poison(self) -> anyhow::Result<Poison> {
+        let hub = hub(&self.account, &self.region)?;
+        Ok(Poison { hub, outgoing: self.finding.outgoing(), code: self.code, message: self.message })
+    }
+}
+
+fn hub(account: &str, region: &str) -> anyhow::Result<Hub> {
+    Hub::new(account, region).with_context(|| format!("the saved outbox names no hub: {account} in {region}"))
+}

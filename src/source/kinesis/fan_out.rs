@@ -1,0 +1,122 @@
+//! One shard, read by SubscribeToShard (enhanced fan-out) → its records handed on, and how it ended.
+
+use std::time::Duration;
+
+use aws_sdk_kinesis::types::{StartingPosition, SubscribeToShardEvent, SubscribeToShardEventStream};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::page::Taken;
+use super::trouble::{Backoff, Trouble};
+use super::{Ended, Shared, stream};
+use crate::metrics::METRICS;
+use crate::source::shards::Due;
+use crate::time::Timestamp;
+
+/// In polls, which are a second: a second subscription within five seconds is refused; later it takes over from the first.
+const SUBSCRIBE_EVERY: u32 = 5;
+/// Kinesis sends an event every few seconds, with records or without: a connection that is silent for so long is dead.
+const SILENCE_MAX: Duration = Duration::from_secs(60);
+
+/// Reads the shard to its end, or until told to stop. A subscription lasts five minutes; then, or when it is cut, the next
+/// one goes on from there.
+pub(super) async fn read(shared: &Shared, consumer: String, due: Due) -> Ended {
+    let shard = due.shard.clone();
+    let mut subscriber = Subscriber { shared, consumer, taken: shared.taken(due) };
+    let mut backoff = Backoff::new(&shard);
+    let mut next = Instant::now();
+    loop {
+        tokio::select! {
+            biased;
+            () = shared.feed.stop.cancelled() => return Ended::Stopped,
+            () = sleep_until(next) => {}
+        }
+        next = Instant::now() + SUBSCRIBE_EVERY * Duration::from_millis(shared.settings.poll_ms);
+        let trouble = match subscriber.subscribe(&mut backoff).await {
+            Ok(Some(ended)) => return ended,
+            Ok(None) => continue,
+            Err(trouble) => trouble,
+        };
+        METRICS.kinesis_answers.with_label_values(&[trouble.label()]).inc();
+        if matches!(trouble, Trouble::Invalid(_)) && subscriber.taken.move_on() {
+            continue;
+        }
+        if trouble == Trouble::NotFound {
+            if let Some(ended) = shared.lost(&subscriber.taken).await {
+                return ended;
+            }
+            subscriber.register().await;
+        }
+        next = next.max(Instant::now() + backoff.next());
+        if backoff.is_news() {
+            tracing::warn!(stream = shared.name, %shard, ?trouble, "subscribing to a shard: trying again");
+        }
+    }
+}
+
+struct Subscriber<'a> {
+    shared: &'a Shared,
+    consumer: String,
+    taken: Taken,
+}
+
+impl Subscriber<'_> {
+    /// The consumer is gone: makes it again, under another ARN.
+    async fn register(&mut self) {
+        let name = self.shared.settings.fan_out.as_deref().unwrap_or_default();
+        match stream::consumer(&self.shared.client, &self.shared.arn, name).await {
+            Ok(arn) => self.consumer = arn,
+            Err(error) => tracing::warn!(stream = self.shared.name, error = format!("{error:#}"), "no consumer"),
+        }
+    }
+
+    /// One subscription, from its beginning until it is over; how the shard ended, when it did.
+    async fn subscribe(&mut self, backoff: &mut Backoff) -> Result<Option<Ended>, Trouble> {
+        let (kind, sequence, time) = self.taken.place();
+        let from = StartingPosition::builder().r#type(kind).set_sequence_number(sequence).set_timestamp(time);
+        let from = from.build().expect("the position has a type");
+        let ask = self.shared.polling.subscribe_to_shard().consumer_arn(&self.consumer);
+        let answer = ask.shard_id(self.taken.shard()).starting_position(from).send().await;
+        let mut events = answer.map_err(|error| Trouble::of("kinesis:SubscribeToShard", &error))?.event_stream;
+        self.taken.begun(Timestamp::now());
+        loop {
+            let event = tokio::select! {
+                biased;
+                () = self.shared.feed.stop.cancelled() => return Ok(Some(Ended::Stopped)),
+                event = timeout(SILENCE_MAX, events.recv()) => event,
+            };
+            match event {
+                Err(_) => return Err(Trouble::Other("the subscription has gone silent".to_owned())),
+                Ok(Err(error)) => return Err(Trouble::of_cut(&error)),
+                Ok(Ok(None)) => return Ok(None),
+                Ok(Ok(Some(SubscribeToShardEventStream::SubscribeToShardEvent(event)))) => {
+                    backoff.reset();
+                    if let Some(ended) = self.take(event).await {
+                        return Ok(Some(ended));
+                    }
+                }
+                // kinds of events that came after this was written
+                Ok(Ok(Some(_))) => {}
+            }
+        }
+    }
+
+    async fn take(&mut self, event: SubscribeToShardEvent) -> Option<Ended> {
+        let SubscribeToShardEvent { records, continuation_sequence_number, millis_behind_latest, child_shards, .. } =
+            event;
+        METRICS.kinesis_answers.with_label_values(&[if records.is_empty() { "empty" } else { "records" }]).inc();
+        // other shards wait while what this one brought is taken apart
+        let _answer = self.shared.answers.acquire().await.expect("the semaphore is never closed");
+        if self.shared.hand_on(&mut self.taken, records, Some(millis_behind_latest)).is_err() {
+            return Some(Ended::Stopped);
+        }
+        if !continuation_sequence_number.is_empty() {
+            self.taken.behind(&continuation_sequence_number);
+        }
+        match child_shards {
+            Some(named) if !named.is_empty() => {
+                Some(self.shared.whole(&self.taken, stream::children(Some(named))).await)
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! A Kinesis stream → pieces of whole records, each with the position it brings its shard to.
+//!
+//! `shards` says which shards are to be read and from where, one task reads each of them (`poll`, or `fan_out`), and
+//! `page` makes pieces of what they got. A stream has no end: reading stops when it is told to.
+
+mod fan_out;
+mod page;
+mod poll;
+mod stream;
+mod trouble;
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anyhow::Context;
+use aws_sdk_kinesis::Client;
+use aws_sdk_kinesis::config::StalledStreamProtectionConfig;
+use aws_sdk_kinesis::config::retry::RetryConfig;
+use aws_sdk_kinesis::types::Record;
+use serde::Deserialize;
+use tokio::sync::Semaphore;
+use tokio::task::{JoinSet, block_in_place};
+use tokio::time::{Instant, sleep_until};
+
+use self::page::Taken;
+pub use self::stream::Stream;
+use super::shards::{Due, Shard, Shards, Share, Start};
+use super::{Event, Feed, Gone, Piece};
+use crate::aws::{self, Aws};
+use crate::metrics::METRICS;
+use crate::time::Timestamp;
+
+/// Answers of GetRecords that are in memory at a time, of at most 10 MiB each (13 in JSON), whatever the number of shards.
+const ANSWERS_MAX: usize = 4;
+/// Shards are listed again this often, and sooner when one has ended.
+const LIST_EVERY: Duration = Duration::from_secs(60);
+/// ... but not more often than this.
+const LIST_PAUSE: Duration = Duration::from_secs(1);
+
+/// The `[source.kinesis]` section: how every stream that `from` names is read.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Where a stream is begun that has never been read.
+    pub start: Start,
+    /// Name of a consumer for enhanced fan-out, registered when there is none; without it the shards are polled.
+    pub fan_out: Option<String>,
+    /// Milliseconds between two GetRecords of one shard: all its consumers together may make five a second. Between two
+    /// subscriptions of enhanced fan-out it is five times as long. 0 does not wait, and is for servers that are not AWS.
+    pub poll_ms: u64,
+    /// Which part of the shards this worker reads: `0/4` is the first of four.
+    pub share: Share,
+    /// Role to take on, in place of that of `[aws]`.
+    pub assume_role: Option<aws::Role>,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings { start: Start::TrimHorizon, fan_out: None, poll_ms: 1000, share: Share::ALL, assume_role: None }
+    }
+}
+
+/// Which stream to read, and how.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub stream: Stream,
+    pub settings: Settings,
+}
+
+/// Reads the stream until it is told to stop.
+///
+/// # Errors
+/// When there is no Region, or the stream cannot be described or its shards be listed: it is not there, or access is denied. What goes wrong
+/// later is tried again, for ever, and told.
+pub async fn run(config: Config, aws: &Aws, feed: Feed) -> anyhow::Result<()> {
+    let aws = aws.assuming(config.settings.assume_role.as_ref());
+    let client = aws.kinesis(config.stream.region()).await.with_context(|| format!("reading {}", config.stream))?;
+    run_with(config, client, feed).await
+}
+
+async fn run_with(config: Config, client: Client, feed: Feed) -> anyhow::Result<()> {
+    let stop = feed.stop.clone();
+    tokio::select! {
+        result = read(config, client, feed) => result,
+        // readers stop at the next piece; what they have not handed on is read again
+        () = stop.cancelled() => Ok(()),
+    }
+}
+
+async fn read(config: Config, client: Client, feed: Feed) -> anyhow::Result<()> {
+    let name = config.stream.to_string();
+    let told = stream::describe(&client, &config.stream).await.with_context(|| format!("describing {name}"))?;
+    let mut shards = Shards::new(&told.partition, config.settings.start, config.settings.share, &feed.resume);
+    let mut readers = Readers::new(config, client, feed, told).await?;
+    let mut begun = false;
+    loop {
+        let listing = readers.shared.list().await;
+        let listed = Instant::now();
+        match listing {
+            Ok(listing) => {
+                begun = true;
+                for position in shards.listed(listing, Timestamp::now()) {
+                    let mark = Piece { position: Some(position), ..Piece::default() };
+                    if readers.shared.feed.send(Event::Piece(mark)).await.is_err() {
+                        return Ok(());
+                    }
+                }
+            }
+            Err(error) if !begun || stream::is_gone(&error) => return Err(error),
+            Err(error) => tracing::warn!(stream = name, error = format!("{error:#}"), "listing shards: trying again"),
+        }
+        readers.work(&mut shards, listed).await?;
+    }
+}
+
+/// What the readers of the shards have in common.
+struct Shared {
+    client: Client,
+    /// For the calls that are made again and again: it does not try them again by itself, since that would be too soon,
+    /// and would use up the tries of all other shards.
+    polling: Client,
+    stream: Stream,
+    /// `kinesis://STREAM`, for people and metrics.
+    name: String,
+    arn: String,
+    settings: Settings,
+    feed: Feed,
+    answers: Semaphore,
+    behind: Mutex<BTreeMap<Arc<str>, i64>>,
+}
+
+struct Readers {
+    shared: Arc<Shared>,
+    tasks: JoinSet<(Arc<str>, Ended)>,
+    /// ARN of the consumer, with enhanced fan-out.
+    consumer: Option<String>,
+}
+
+/// Why a shard is read no more.
+enum Ended {
+    /// It has been read to its end, and these are its children, as far as Kinesis told.
+    Whole(Vec<Shard>),
+    /// Kinesis no longer has it.
+    Lost,
+    Stopped,
+}
+
+impl Readers {
+    async fn new(config: Config, client: Client, feed: Feed, told: stream::Told) -> anyhow::Result<Readers> {
+        let consumer = match &config.settings.fan_out {
+            Some(name) => Some(stream::consumer(&client, &told.arn, name).await?),
+            None => None,
+        };
+        let polling = client.config().to_builder().retry_config(RetryConfig::disabled());
+        // a subscription without records is no stalled one
+        let polling = polling.stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+        let shared = Shared {
+            polling: Client::from_conf(polling.build()),
+            client,
+            name: config.stream.to_string(),
+            stream: config.stream,
+            arn: told.arn,
+            settings: config.settings,
+            feed,
+            answers: Semaphore::new(ANSWERS_MAX),
+            behind: Mutex::default(),
+        };
+        Ok(Readers { shared: Arc::new(shared), tasks: JoinSet::new(), consumer })
+    }
+
+    /// Reads the shards that are due, until a new listing is needed.
+    async fn work(&mut self, shards: &mut Shards, listed: Instant) -> anyhow::Result<()> {
+        let mut next_listing = listed + LIST_EVERY;
+        loop {
+            for due in shards.due() {
+                self.begin(due);
+            }
+            METRICS.kinesis_shards.with_label_values(&[&self.shared.name]).set(self.tasks.len() as i64);
+            if shards.wants_listing() {
+                next_listing = next_listing.min(listed + LIST_PAUSE);
+            }
+            tokio::select! {
+                () = sleep_until(next_listing) => return Ok(()),
+                Some(ended) = self.tasks.join_next() => match ended.context("the reader of a shard panicked")? {
+                    (shard, Ended::Whole(children)) => {
+                        // not every server names the children
+                        if children.is_empty() {
+                            next_listing = next_listing.min(listed + LIST_PAUSE);
+                        }
+                        self.over(&shard);
+                        shards.ended(&shard, children);
+                    }
+                    (shard, Ended::Lost) => {
+                        METRICS.kinesis_trimmed.with_label_values(&[] as &[&str]).inc();
+                        tracing::error!(stream = self.shared.name, %shard, "records may be lost: the stream no longer has the shard");
+                        self.over(&shard);
+                        shards.ended(&shard, Vec::new());
+                        next_listing = next_listing.min(listed + LIST_PAUSE);
+                    }
+                    (_, Ended::Stopped) => {}
+                },
+            }
+        }
+    }
+
+    fn begin(&mut self, due: Due) {
+        tracing::info!(stream = self.shared.name, shard = %due.shard, from = ?due.from, "reading a shard");
+        let (shared, consumer) = (self.shared.clone(), self.consumer.clone());
+        self.tasks.spawn(async move {
+            let shard = due.shard.clone();
+            let ended = match consumer {
+                Some(consumer) => fan_out::read(&shared, consumer, due).await,
+                None => poll::read(&shared, due).await,
+            };
+            (shard, ended)
+        });
+    }
+
+    fn over(&self, shard: &str) {
+        tracing::info!(stream = self.shared.name, shard, "read a shard to its end");
+        self.shared.behind_by(shard, None);
+    }
+}
+
+impl Shared {
+    /// The shards, all of them.
+    async fn list(&self) -> anyhow::Result<Vec<Shard>> {
+        stream::list(&self.client, &self.stream).await.with_context(|| format!("listing the shards of {}", self.name))
+    }
+
+    fn taken(&self, due: Due) -> Taken {
+        let name = format!("{}/{}", self.name, due.shard);
+        Taken::new(due, name, self.feed.decode.clone())
+    }
+
+    /// Makes pieces of records and hands them on; waits for room meanwhile. This is work for the processor: the runtime's
+    /// other tasks go on elsewhere.
+    fn hand_on(&self, taken: &mut Taken, records: Vec<Record>, behind_millis: Option<i64>) -> Result<(), Gone> {
+        let behind_millis = behind_millis.unwrap_or(0);
+        self.behind_by(taken.shard(), Some(behind_millis));
+        if let Some(arrived) = records.first().and_then(|record| record.approximate_arrival_timestamp) {
+            let age = Timestamp::now().0 as f64 / 1e6 - arrived.as_secs_f64();
+            METRICS.kinesis_age_seconds.with_label_values(&[&self.name]).set(age);
+        } else if behind_millis == 0 {
+            taken.at_the_end();
+        }
+        let mut send = |piece| match self.feed.stop.is_cancelled() {
+            true => Err(Gone),
+            false => self.feed.blocking_send(Event::Piece(piece)),
+        };
+        block_in_place(|| taken.hand_on(records, &mut send))
+    }
+
+    /// The shard is all read: says so to the pipeline, and to who waits for its children.
+    async fn whole(&self, taken: &Taken, children: Vec<Shard>) -> Ended {
+        match self.feed.send(Event::Piece(taken.ended())).await {
+            Ok(()) => Ended::Whole(children),
+            Err(Gone) => Ended::Stopped,
+        }
+    }
+
+    /// Kinesis has said that it does not have the shard: so it is, when it no longer lists it. Else it was something else
+    /// that it did not find.
+    async fn lost(&self, taken: &Taken) -> Option<Ended> {
+        let listing = self.list().await.ok()?;
+        if listing.iter().any(|shard| *shard.id == *taken.shard()) {
+            return None;
+        }
+        match self.feed.send(Event::Piece(taken.ended())).await {
+            Ok(()) => Some(Ended::Lost),
+            Err(Gone) => Some(Ended::Stopped),
+        }
+    }
+
+    /// Notes how far a shard is behind, in milliseconds; `None` when it is read no more.
+    fn behind_by(&self, shard: &str, millis: Option<i64>) {
+        let mut behind = self.behind.lock().expect("nobody panics while holding it");
+        match millis {
+            Some(millis) => behind.insert(shard.into(), millis),
+            None => behind.remove(shard),
+        };
+        let most = behind.values().copied().max().unwrap_or(0);
+        METRICS.kinesis_behind_seconds.with_label_values(&[&self.name]).set(most as f64 / 1000.0);
+    }
+}

@@ -1,0 +1,251 @@
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use super::fake::Fake;
+use super::*;
+use crate::decode::{self, Body};
+use crate::position::{Checkpoint, Offset};
+use crate::source::{Events, WAITING_BYTES_MAX};
+
+/// A source at work, and what has come of it.
+struct Work {
+    events: Events,
+    stop: CancellationToken,
+    source: JoinHandle<anyhow::Result<()>>,
+    /// Names of the events.
+    names: Vec<String>,
+    reached: Checkpoint,
+}
+
+fn start(fake: &Fake, settings: Settings, resume: &Checkpoint) -> Work {
+    start_at(fake, "kinesis://there", settings, resume)
+}
+
+fn start_at(fake: &Fake, stream: &str, settings: Settings, resume: &Checkpoint) -> Work {
+    let (events, received) = mpsc::channel(16);
+    let room = Arc::new(Semaphore::new(WAITING_BYTES_MAX));
+    let stop = CancellationToken::new();
+    let feed = Feed {
+        events,
+        room: room.clone(),
+        runtime: tokio::runtime::Handle::current(),
+        decode: decode::Options::default(),
+        resume: Arc::new(resume.clone()),
+        committed: watch::channel(Arc::default()).1,
+        stop: stop.clone(),
+    };
+    let config = Config { stream: Stream::parse(stream).unwrap(), settings };
+    let source = tokio::spawn(run_with(config, fake.client.clone(), feed));
+    Work { events: Events { events: received, room, sources: JoinSet::new() }, stop, source, names: Vec::new(), reached: resume.clone() }
+}
+
+fn quick() -> Settings {
+    Settings { poll_ms: 0, ..Settings::default() }
+}
+
+impl Work {
+    /// Takes pieces until so many events have come.
+    async fn take(&mut self, count: usize) -> Vec<String> {
+        while self.names.len() < count {
+            self.piece().await;
+        }
+        assert_eq!(self.names.len(), count, "{:?}", self.names);
+        self.names.clone()
+    }
+
+    async fn until(&mut self, partition: &str, offset: Offset) {
+        while self.reached.0.get(partition) != Some(&offset) {
+            self.piece().await;
+        }
+    }
+
+    async fn piece(&mut self) {
+        let event = tokio::time::timeout(Duration::from_secs(30), self.events.next()).await;
+        let Some(Event::Piece(piece)) = event.expect("something comes in time") else { panic!("the source ended") };
+        for records in piece.records {
+            let Body::Json(json) = records.body else { panic!("the events are JSON") };
+            let event: serde_json::Value = serde_json::from_slice(json.text.as_slice()).unwrap();
+            self.names.push(event["eventName"].as_str().unwrap().to_owned());
+        }
+        self.reached.advance(piece.position.unwrap());
+    }
+
+    /// Nothing more comes.
+    async fn quiet(&mut self) {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert!(self.events.events.try_recv().is_err(), "something came");
+    }
+
+    async fn end(self) {
+        self.stop.cancel();
+        tokio::time::timeout(Duration::from_secs(5), self.source).await.expect("it stops soon").unwrap().unwrap();
+    }
+}
+
+fn names(range: std::ops::Range<u32>) -> Vec<String> {
+    range.map(|number| number.to_string()).collect()
+}
+
+fn put(fake: &Fake, shard: &str, range: std::ops::Range<u32>) {
+    fake.put(shard, &names(range).iter().map(String::as_str).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_record_comes_once_and_in_order_whatever_goes_wrong() {
+    let fake = Fake::start().await;
+    put(&fake, "shardId-0", 0..10);
+    fake.stream().empty_pages = 3;
+    fake.fault("GetRecords", &["ProvisionedThroughputExceededException", "InternalFailure"]);
+    fake.fault("GetShardIterator", &["ProvisionedThroughputExceededException"]);
+    let mut work = start(&fake, quick(), &Checkpoint::default());
+    assert_eq!(work.take(10).await, names(0..10));
+    // the iterators there are expire, at the end of the shard
+    fake.stream().expired = 100;
+    fake.stream().calls.clear();
+    while !fake.stream().calls.iter().any(|call| call.starts_with("GetShardIterator")) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    fake.stream().expired = 0;
+    put(&fake, "shardId-0", 10..13);
+    assert_eq!(work.take(13).await, names(0..13));
+    assert!(fake.stream().calls.contains(&"GetShardIterator AFTER_SEQUENCE_NUMBER 000010".to_owned()));
+    work.quiet().await;
+    work.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parents_come_before_children_through_a_split_and_a_merge() {
+    for fan_out in [None, Some("weir".to_owned())] {
+        let fake = Fake::start().await;
+        let half = u128::MAX / 2;
+        put(&fake, "shardId-0", 0..2);
+        fake.fault("SubscribeToShard", &["ResourceInUseException"]);
+        let settings = Settings { fan_out, ..quick() };
+        let mut work = start(&fake, settings.clone(), &Checkpoint::default());
+        assert_eq!(work.take(2).await, names(0..2));
+        put(&fake, "shardId-0", 2..4);
+        fake.born("shardId-1", &["shardId-0"], (0, half));
+        fake.born("shardId-2", &["shardId-0"], (half + 1, u128::MAX));
+        put(&fake, "shardId-1", 4..10);
+        fake.born("shardId-3", &["shardId-1", "shardId-2"], (0, u128::MAX));
+        put(&fake, "shardId-3", 10..12);
+        assert_eq!(work.take(12).await, names(0..12), "{settings:?}");
+        let done: Vec<_> = work.reached.0.iter().filter(|(_, offset)| **offset == Offset::End).collect();
+        assert_eq!(done.len(), 3, "{done:?}");
+        work.end().await;
+        let calls = fake.stream().calls.clone();
+        let polled = calls.iter().any(|call| call.starts_with("GetRecords"));
+        assert_eq!(polled, settings.fan_out.is_none(), "{calls:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_goes_on_where_it_stopped() {
+    let fake = Fake::start().await;
+    put(&fake, "shardId-0", 0..6);
+    let mut work = start(&fake, quick(), &Checkpoint::default());
+    work.take(4).await;
+    let reached = work.reached.clone();
+    work.end().await;
+    fake.stream().calls.clear();
+    let mut work = start(&fake, quick(), &reached);
+    assert_eq!(work.take(2).await, names(4..6));
+    work.quiet().await;
+    work.end().await;
+    assert!(fake.stream().calls.contains(&"GetShardIterator AT_SEQUENCE_NUMBER 000004".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn begun_at_the_end_only_what_is_new_comes_and_of_new_shards_all() {
+    let fake = Fake::start().await;
+    put(&fake, "shardId-0", 0..3);
+    let mut work = start(&fake, Settings { start: Start::Latest, ..quick() }, &Checkpoint::default());
+    while !fake.stream().calls.iter().any(|call| call.starts_with("GetRecords")) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    put(&fake, "shardId-0", 3..5);
+    work.take(2).await;
+    fake.born("shardId-1", &["shardId-0"], (0, u128::MAX));
+    put(&fake, "shardId-1", 5..8);
+    assert_eq!(work.take(5).await, names(3..8));
+    work.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shard_that_is_gone_is_told_and_its_child_is_read() {
+    let fake = Fake::start().await;
+    fake.born("shardId-1", &["shardId-0"], (0, u128::MAX));
+    fake.fault("GetShardIterator", &["ResourceNotFoundException"]);
+    put(&fake, "shardId-1", 0..2);
+    let trimmed = METRICS.kinesis_trimmed.with_label_values(&[] as &[&str]).get();
+    let mut work = start(&fake, quick(), &Checkpoint::default());
+    work.until("kinesis:there@1500/shardId-0", Offset::End).await;
+    assert_eq!(work.take(2).await, names(0..2));
+    assert!(METRICS.kinesis_trimmed.with_label_values(&[] as &[&str]).get() > trimmed);
+    work.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consumer_that_is_gone_is_registered_again_and_no_shard_is_given_up() {
+    let fake = Fake::start().await;
+    put(&fake, "shardId-0", 0..2);
+    fake.fault("SubscribeToShard", &["ResourceNotFoundException"]);
+    // the first is asked for at the start
+    fake.fault("DescribeStreamConsumer", &["", "ResourceNotFoundException"]);
+    let mut work = start(&fake, Settings { fan_out: Some("weir".to_owned()), ..quick() }, &Checkpoint::default());
+    assert_eq!(work.take(2).await, names(0..2));
+    assert!(fake.stream().calls.contains(&"RegisterStreamConsumer ".to_owned()));
+    work.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_is_not_there_is_an_error() {
+    let fake = Fake::start().await;
+    let work = start_at(&fake, "kinesis://none", quick(), &Checkpoint::default());
+    let error = work.source.await.unwrap().unwrap_err();
+    assert!(format!("{error:#}").starts_with("describing kinesis://none: "), "{error:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_workers_share_the_shards_and_a_consumer_is_registered_once() {
+    let fake = Fake::start().await;
+    let half = u128::MAX / 2;
+    fake.stream().shards.clear();
+    fake.born("shardId-1", &[], (0, half));
+    fake.born("shardId-2", &[], (half + 1, u128::MAX));
+    put(&fake, "shardId-1", 0..3);
+    put(&fake, "shardId-2", 3..6);
+    fake.fault("DescribeStreamConsumer", &["ResourceNotFoundException"]);
+    for (share, expected) in [("0/2", 0..3), ("1/2", 3..6)] {
+        let share = Share::try_from(share.to_owned()).unwrap();
+        let settings = Settings { share, fan_out: Some("weir".to_owned()), ..quick() };
+        let mut work = start(&fake, settings, &Checkpoint::default());
+        assert_eq!(work.take(3).await, names(expected));
+        work.quiet().await;
+        work.end().await;
+    }
+    let registered = fake.stream().calls.iter().filter(|call| call.starts_with("RegisterStreamConsumer")).count();
+    assert_eq!(registered, 1);
+}
+
+#[test]
+fn a_stream_is_named_or_is_an_arn() {
+    let arn = "arn:aws-cn:kinesis:cn-north-1:111122223333:stream/a.b-c_1";
+    assert_eq!(Stream::parse("kinesis://a.b-c_1"), Some(Stream::Name("a.b-c_1".into())));
+    let parsed = Stream::parse(arn).unwrap();
+    assert_eq!((parsed.to_string().as_str(), parsed.region()), (arn, Some("cn-north-1")));
+    assert_eq!(Stream::parse("kinesis://a").unwrap().region(), None);
+    for wrong in [
+        "kinesis://",
+        "kinesis://a/b",
+        "a",
+        "arn:aws:kinesis:us-east-1:111122223333:stream/",
+        "arn:aws:sqs:us-east-1:111122223333:a",
+        "arn:aws:kinesis:us-east-1:111122223333:stream/a/consumer/c:1",
+    ] {
+        assert_eq!(Stream::parse(wrong), None, "{wrong}");
+    }
+}

@@ -1,0 +1,249 @@
+//! A strict Security Hub on a port of this machine: it checks signatures, callers, the contract of findings and of calls,
+//! and the rate; it fails as it is told to. STS is there too, and gives each role credentials of its own.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime};
+
+use aws_credential_types::Credentials;
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::sign::v4;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::post;
+use serde_json::{Value, json};
+use weir::sink::security_hub::validate::{call_violations, not_ours};
+
+/// Account of the credentials that the tests give to the program, and those credentials.
+pub const HOME: &str = "111122223333";
+pub const ACCESS_KEY: &str = "AKIAHOMEHOMEHOMEHOME";
+pub const SECRET: &str = "a secret of the tests";
+
+/// What the hub does with a call instead of importing it.
+#[derive(Clone, Debug)]
+pub enum Trouble {
+    Throttle,
+    Down,
+    /// Imports the findings, and breaks the connection before it answers.
+    Lost,
+    /// The hub is not enabled there.
+    Denied,
+}
+
+/// A version of a finding that was imported.
+#[derive(Clone, Debug)]
+pub struct Version {
+    pub updated_at: String,
+    /// How often it came.
+    pub times: usize,
+    pub finding: Value,
+}
+
+#[derive(Default)]
+pub struct Seen {
+    /// By account, Region and id: every version that was imported, in order.
+    pub stored: BTreeMap<(String, String, String), Vec<Version>>,
+    /// Ids of the findings of every call, accepted or refused.
+    pub calls: Vec<Vec<String>>,
+    /// What the caller got wrong.
+    pub wrong: Vec<String>,
+    /// What the next calls come to, one each.
+    pub troubles: VecDeque<Trouble>,
+    /// Titles of findings that are refused for ever, and of those that fail with an internal error at first.
+    pub poison: BTreeSet<String>,
+    pub flaky: BTreeSet<String>,
+    failed_once: BTreeSet<String>,
+    buckets: BTreeMap<(String, String), (f64, Option<Instant>)>,
+}
+
+#[derive(Clone)]
+pub struct Hub {
+    pub url: String,
+    pub seen: Arc<Mutex<Seen>>,
+}
+
+impl Hub {
+    /// Starts it, for as long as the test runs.
+    pub fn start() -> Hub {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let hub = Hub { url: format!("http://{}", listener.local_addr().unwrap()), seen: Arc::default() };
+        let router = axum::Router::new()
+            .route("/findings/import", post(import))
+            .route("/", post(assume_role))
+            .layer(axum::extract::DefaultBodyLimit::max(20_000_000))
+            .with_state(hub.clone());
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+                axum::serve(listener, router).await.unwrap();
+            });
+        });
+        hub
+    }
+
+    pub fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap()
+    }
+
+    /// Waits until something holds.
+    pub fn wait_for(&self, what: &str, holds: impl Fn(&Seen) -> bool) {
+        let begun = Instant::now();
+        while !holds(&self.seen()) {
+            assert!(begun.elapsed() < Duration::from_secs(120), "{what} did not come");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+/// The account that credentials are of: those of a role have its account's number in their key.
+fn account(access_key: &str) -> Option<String> {
+    match access_key {
+        ACCESS_KEY => Some(HOME.to_owned()),
+        role => role.strip_prefix("ASIA").map(str::to_owned),
+    }
+}
+
+type Reply = (StatusCode, HeaderMap, String);
+
+fn refuse(status: u16, code: &str) -> Reply {
+    let mut headers = HeaderMap::new();
+    headers.insert("x-amzn-errortype", format!("{code}:http://internal.amazon.com/coral/").parse().unwrap());
+    (StatusCode::from_u16(status).unwrap(), headers, json!({ "Message": format!("{code} of the test") }).to_string())
+}
+
+async fn assume_role(State(_): State<Hub>, body: String) -> Reply {
+    let role = body.split('&').find_map(|pair| pair.strip_prefix("RoleArn=")).unwrap_or_default();
+    let account = role.split("%3A").nth(4).unwrap_or_default();
+    if !body.contains("ExternalId=weir") {
+        return refuse(403, "AccessDenied");
+    }
+    let answer = format!(
+        "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult><Credentials>\
+         <AccessKeyId>ASIA{account}</AccessKeyId><SecretAccessKey>{SECRET}</SecretAccessKey>\
+         <SessionToken>token</SessionToken><Expiration>2100-01-01T00:00:00Z</Expiration></Credentials>\
+         <AssumedRoleUser><AssumedRoleId>AROA:weir</AssumedRoleId><Arn>arn:aws:sts::{account}:assumed-role/x/weir</Arn>\
+         </AssumedRoleUser></AssumeRoleResult></AssumeRoleResponse>"
+    );
+    (StatusCode::OK, HeaderMap::new(), answer)
+}
+
+async fn import(State(hub): State<Hub>, headers: HeaderMap, body: Bytes) -> Reply {
+    let reply = answer(&mut hub.seen(), &hub.url, &headers, &body);
+    match reply {
+        Some(reply) => reply,
+        // the connection is broken by a panic of its task
+        None => std::panic::resume_unwind(Box::new("the answer is lost")),
+    }
+}
+
+fn answer(seen: &mut Seen, url: &str, headers: &HeaderMap, body: &[u8]) -> Option<Reply> {
+    let Some((access_key, region)) = signed(url, headers, body) else {
+        seen.wrong.push("a signature is wrong".to_owned());
+        return Some(refuse(403, "InvalidSignatureException"));
+    };
+    let Some(account) = account(&access_key) else { return Some(refuse(403, "UnrecognizedClientException")) };
+    let call: Value = serde_json::from_slice(body).unwrap_or_default();
+    let findings = call["Findings"].as_array().cloned().unwrap_or_default();
+    let ids = findings.iter().map(|one| one["Id"].as_str().unwrap_or_default().to_owned()).collect();
+    seen.calls.push(ids);
+    if !seen.take_token(&account, &region) {
+        seen.wrong.push("the rate is exceeded".to_owned());
+        return Some(refuse(429, "TooManyRequestsException"));
+    }
+    let trouble = seen.troubles.pop_front();
+    match trouble {
+        Some(Trouble::Throttle) => return Some(refuse(429, "TooManyRequestsException")),
+        Some(Trouble::Down) => return Some(refuse(503, "InternalException")),
+        Some(Trouble::Denied) => return Some(refuse(401, "InvalidAccessException")),
+        Some(Trouble::Lost) | None => {}
+    }
+    let mut wrong: Vec<String> = call_violations(&call).iter().map(ToString::to_string).collect();
+    wrong.extend(findings.iter().flat_map(not_ours).map(|violation| violation.to_string()));
+    let foreign = |one: &&Value| {
+        let arn = format!("arn:aws:securityhub:{region}:{account}:product/{account}/default");
+        one["AwsAccountId"] != account.as_str() || one["ProductArn"] != arn.as_str()
+    };
+    wrong.extend(
+        findings.iter().find(foreign).map(|one| format!("{} is not of {account} in {region}", one["ProductArn"])),
+    );
+    if !wrong.is_empty() {
+        seen.wrong.append(&mut wrong);
+        return Some(refuse(400, "InvalidInputException"));
+    }
+    let (mut failed, count) = (Vec::new(), findings.len());
+    for finding in findings {
+        let id = finding["Id"].as_str().unwrap_or_default().to_owned();
+        match seen.import(&account, &region, id.clone(), finding) {
+            Ok(()) => {}
+            Err(code) => failed.push(json!({ "Id": id, "ErrorCode": code, "ErrorMessage": "of the test" })),
+        }
+    }
+    failed.reverse();
+    let answer = json!({ "FailedCount": failed.len(), "SuccessCount": count - failed.len(), "FailedFindings": failed });
+    match trouble {
+        Some(Trouble::Lost) => None,
+        _ => Some((StatusCode::OK, HeaderMap::new(), answer.to_string())),
+    }
+}
+
+impl Seen {
+    fn import(&mut self, account: &str, region: &str, id: String, finding: Value) -> Result<(), &'static str> {
+        let title = finding["Title"].as_str().unwrap_or_default().to_owned();
+        if self.poison.contains(&title) {
+            return Err("InvalidInput");
+        }
+        if self.flaky.contains(&title) && self.failed_once.insert(id.clone()) {
+            return Err("InternalFailure");
+        }
+        let updated_at = finding["UpdatedAt"].as_str().unwrap_or_default().to_owned();
+        let versions = self.stored.entry((account.to_owned(), region.to_owned(), id)).or_default();
+        match versions.iter_mut().find(|version| version.updated_at == updated_at) {
+            Some(version) => version.times += 1,
+            None => versions.push(Version { updated_at, times: 1, finding }),
+        }
+        Ok(())
+    }
+
+    /// Ten calls a second and thirty at once; two more for those that the network brings together.
+    fn take_token(&mut self, account: &str, region: &str) -> bool {
+        let now = Instant::now();
+        let (tokens, last) = self.buckets.entry((account.to_owned(), region.to_owned())).or_insert((32.0, None));
+        let passed = last.map_or(0.0, |last| (now - last).as_secs_f64());
+        *tokens = (*tokens + passed * 10.0).min(32.0) - 1.0;
+        *last = Some(now);
+        *tokens >= 0.0
+    }
+}
+
+/// Access key and Region of a request whose signature is that of its own body.
+fn signed(url: &str, headers: &HeaderMap, body: &[u8]) -> Option<(String, String)> {
+    let authorization = headers.get("authorization")?.to_str().ok()?;
+    let scope = authorization.strip_prefix("AWS4-HMAC-SHA256 Credential=")?.split(',').next()?;
+    let ["securityhub", region, day, access_key] =
+        scope.strip_suffix("/aws4_request")?.rsplit('/').collect::<Vec<_>>()[..]
+    else {
+        return None;
+    };
+    let date = headers.get("x-amz-date")?.to_str().ok()?;
+    let token = headers.get("x-amz-security-token").and_then(|token| token.to_str().ok()).map(str::to_owned);
+    let seconds = weir::time::Timestamp::parse(date)?.0 / 1_000_000;
+    let identity = Credentials::new(access_key, SECRET, token, None, "tests").into();
+    let params = v4::SigningParams::builder()
+        .identity(&identity)
+        .region(region)
+        .name("securityhub")
+        .time(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds as u64))
+        .settings(SigningSettings::default())
+        .build()
+        .ok()?
+        .into();
+    let content_type = ("content-type", headers.get("content-type")?.to_str().ok()?);
+    let url = format!("{url}/findings/import");
+    let request = SignableRequest::new("POST", url, [content_type].into_iter(), SignableBody::Bytes(body)).ok()?;
+    let (_, signature) = sign(request, &params).ok()?.into_parts();
+    let fits = authorization.ends_with(&format!("Signature={signature}")) && date.starts_with(day);
+    fits.then(|| (access_key.to_owned(), region.to_owned()))
+}
