@@ -362,7 +362,8 @@ async fn a_queue_is_shared_and_a_killed_worker_loses_nothing() {
     let bad = clients.sqs.send_message().queue_url(&url).message_body("no notice");
     bad.send().await.unwrap();
     clients.put("shared-trail", "attack.json.gz", fs::read(repository(ATTACK)).unwrap()).await;
-    while clients.messages(&url).await != (0, 1) {
+    // moto may give the bad one to the poll that the stopped worker had open: it then comes four seconds later
+    while clients.messages(&url).await != (0, 1) || !folder.path().join("a/reject").exists() {
         assert!(begun.elapsed() < Duration::from_secs(90), "{:?} messages are left", clients.messages(&url).await);
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
@@ -370,10 +371,10 @@ async fn a_queue_is_shared_and_a_killed_worker_loses_nothing() {
     let (a, b) = (count("a", folder.path()), count("b", folder.path()));
     println!("{} rows and {} rows of {expected}", a.0, b.0);
     assert!(a.0 > 0 && b.0 > 0);
-    // each worker has every row it has once
+    // none has a row twice
     assert_eq!((a.0, b.0), (a.1, b.1));
+    // what the killed one had committed and not yet deleted may have gone to the other, too
     assert!(a.0 + b.0 >= expected, "{} and {} of {expected}", a.0, b.0);
-    // what the killed one had read but not committed went to either; what it had committed came back to it or the other
     let summaries = ["a.json", "b.json"]
         .map(|name| serde_json::from_slice::<serde_json::Value>(&fs::read(folder.path().join(name)).unwrap()).unwrap());
     let rejects: u64 = summaries.iter().filter_map(|summary| summary["tables"]["unknown"]["rejects"].as_u64()).sum();
