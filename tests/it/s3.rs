@@ -111,6 +111,27 @@ async fn a_backfill_killed_anywhere_and_started_again_loses_and_doubles_nothing(
     assert_eq!(count("a", folder.path()), (expected, expected));
 }
 
+#[test]
+fn what_is_wrong_with_an_address_is_said_before_anything_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    for (arguments, why) in [
+        (&["backfill", "my-trail"][..], "`my-trail` does not begin with s3://"),
+        (
+            &["backfill", "s3://trail", "--since", "2024-08-02", "--until", "2024-08-01"],
+            "nothing lies between 2024-08-02 and 2024-08-01",
+        ),
+        (&["backfill", "s3://trail", "--account", "1111"], "--account: `1111` is not twelve digits"),
+        (&["run", "--from", "sqs://a b"], "`a b` is no name of a queue"),
+        (&["run", "--from", "s3://trail", "sqs://notices"], "would be read twice"),
+    ] {
+        let mut arguments = arguments.to_vec();
+        arguments.extend(["--archive", "none"]);
+        let output = weir(&arguments, folder.path());
+        assert_eq!(code(&output), 2, "{arguments:?}: {}", text(&output.stderr));
+        assert!(text(&output.stderr).contains(why), "{arguments:?}: {}", text(&output.stderr));
+    }
+}
+
 /// The most memory a child had, in MB; asked until it ends.
 fn peak_memory(child: &mut Child) -> u64 {
     let mut peak = 0;
