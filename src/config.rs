@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::archive;
 use crate::aws;
+use crate::sigma;
 use crate::sink::security_hub;
 use crate::source::{kinesis, s3};
 use crate::triage::prioritize::Asset;
@@ -22,12 +23,13 @@ pub struct Config {
     pub table: Option<String>,
     /// Fields of VPC flow records that come without a header line.
     pub vpc_flow_format: Option<String>,
-    /// Folder of rules that add to the built-in ones or replace them by id; `none` for no rules at all.
+    /// Folder of rules, query files and Sigma's, that add to the built-in ones or replace them by id; `none` for no rules at all.
     pub rules: Option<String>,
     pub limits: Limits,
     pub source: Source,
     pub archive: archive::Config,
     pub metrics: Metrics,
+    pub sigma: sigma::Config,
     pub aws: aws::Config,
     pub sink: Sinks,
     pub suppress: Vec<suppress::Entry>,

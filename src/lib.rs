@@ -12,6 +12,7 @@ pub mod decode;
 pub mod logs;
 pub mod catalog;
 pub mod archive;
+pub mod sigma;
 pub mod detect;
 pub mod triage;
 pub mod sink;

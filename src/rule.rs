@@ -7,7 +7,7 @@ pub mod shape;
 use std::fmt;
 use std::str::FromStr;
 
-pub use parse::{header_place, parse};
+pub use parse::{TITLE_MAX, header_place, parse};
 
 /// How bad it is, in Security Hub's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -90,6 +90,15 @@ pub struct RuleError {
     pub message: String,
 }
 
+impl RuleError {
+    /// The same, of a text that was made from what stands at a place.
+    pub fn made_from(self, place: Option<(usize, usize)>) -> RuleError {
+        let Some((line, column)) = place else { return self };
+        let message = format!("{} (its SQL, {}:{})", self.message, self.line, self.column);
+        RuleError { line, column, message, ..self }
+    }
+}
+
 /// What makes a rule fire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fires {
@@ -116,8 +125,21 @@ pub struct Rule {
     pub tags: Vec<String>,
     pub remedy: String,
     pub false_positives: String,
+    /// What the rule is about, who wrote it and where to read more: for people who read the rule.
+    pub description: String,
+    pub author: String,
+    pub references: Vec<String>,
     /// True when the rule also judges what AWS services do on their own behalf.
     pub aws_services: bool,
     /// File the rule was read from, as shown to people: a path, or `queries/...` for a built-in rule.
     pub file: String,
+    /// Where the rule stands in `file` when its `text` was made from what stands there: a Sigma rule's detection.
+    pub made_from: Option<(usize, usize)>,
+}
+
+impl Rule {
+    /// An error at a place of the rule's text.
+    pub fn error(&self, (line, column): (usize, usize), message: String) -> RuleError {
+        RuleError { file: self.file.clone(), line, column, message }.made_from(self.made_from)
+    }
 }

@@ -66,10 +66,10 @@ enum Command {
         after_help = "Example:\n  weir sql \"SELECT eventTime, userIdentity.arn, json_get_str(requestParameters, 'bucketName') FROM cloudtrail WHERE eventName = 'PutBucketPolicy'\" --archive archive"
     )]
     Sql(sql::Sql),
-    /// List, show, check and test detection rules
+    /// List, show, check, test and convert detection rules
     #[command(
         subcommand,
-        after_help = "Examples:\n  weir rules list\n  weir rules show cloudtrail/root_console_login\n  weir rules test my-rules/"
+        after_help = "Examples:\n  weir rules list\n  weir rules show cloudtrail/root_console_login\n  weir rules test my-rules/\n  weir rules convert sigma/ --to my-rules"
     )]
     Rules(rules::Rules),
     /// Show every table, and its columns with types

@@ -6,64 +6,165 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, anyhow};
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use walkdir::WalkDir;
 
+use super::output;
+use crate::config::Config;
 use crate::detect::cases::{self, Report};
 use crate::detect::library::{self, Source};
 use crate::logs;
+use crate::rule::RuleError;
+use crate::sigma;
 
 #[derive(Subcommand)]
 pub enum Rules {
-    /// List the built-in rules: id, severity and title
+    /// List the rules: id, severity and title
     List {
         /// Print the list as queries/RULES.md has it
         #[arg(long)]
         markdown: bool,
+        #[command(flatten)]
+        more: More,
     },
     /// Print a rule as it is written
-    Show { id: String },
+    Show {
+        id: String,
+        #[command(flatten)]
+        more: More,
+    },
     /// Compile rules, and name file, line and column of what is wrong
     Check {
-        /// Folder of query files; the built-in rules when there is none
+        /// Folder of query files and Sigma rules, or one of them; the built-in rules when there is none
         dir: Option<PathBuf>,
+        #[command(flatten)]
+        settings: Settings,
     },
     /// Run the cases of rules, and print what does not hold
     Test {
-        /// Folder of query files; the built-in rules when there is none
+        /// Folder of query files and Sigma rules, or one of them; the built-in rules when there is none
         dir: Option<PathBuf>,
+        #[command(flatten)]
+        settings: Settings,
     },
+    /// Print Sigma rules as query files: header and SQL
+    #[command(
+        after_help = "Examples:\n  weir rules convert sigma/aws_root_account_usage.yml\n  weir rules convert sigma/ --to my-rules"
+    )]
+    Convert {
+        /// Sigma rule, or folder of them
+        path: PathBuf,
+        /// Write DIR/TABLE/NAME.sql for each rule instead of printing it
+        #[arg(long, value_name = "DIR")]
+        to: Option<PathBuf>,
+        #[command(flatten)]
+        settings: Settings,
+    },
+}
+
+/// Rules beside those inside the program.
+#[derive(Args)]
+pub struct More {
+    /// Folder of rules that add to the built-in ones or replace them by id
+    #[arg(long, value_name = "DIR")]
+    rules: Option<PathBuf>,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[derive(Args)]
+pub struct Settings {
+    /// Configuration file, for the placeholders of Sigma rules
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl Settings {
+    fn sigma(&self) -> Result<sigma::Config> {
+        Ok(self.config.as_deref().map(Config::read).transpose()?.unwrap_or_default().sigma)
+    }
 }
 
 pub fn run(command: &Rules) -> Result<ExitCode> {
     let mut out = std::io::stdout().lock();
     match command {
-        Rules::List { markdown: true } => markdown(&mut out),
-        Rules::List { markdown: false } => list(&mut out),
-        Rules::Show { id } => show(&mut out, id),
-        Rules::Check { dir } => tell(&mut out, &cases::check(logs::TABLES, &sources(dir.as_deref())?)),
-        Rules::Test { dir } => tell(&mut out, &cases::test(logs::TABLES, &sources(dir.as_deref())?)),
+        Rules::List { markdown: true, more } => markdown(&mut out, &merged(more)?),
+        Rules::List { markdown: false, more } => list(&mut out, &merged(more)?),
+        Rules::Show { id, more } => show(&mut out, id, &merged(more)?),
+        Rules::Check { dir, settings } => {
+            let found = sources(dir.as_deref(), settings)?;
+            tell(&mut out, found.added_to(cases::check(logs::TABLES, &found.sources)))
+        }
+        Rules::Test { dir, settings } => {
+            let found = sources(dir.as_deref(), settings)?;
+            tell(&mut out, found.added_to(cases::test(logs::TABLES, &found.sources)))
+        }
+        Rules::Convert { path, to, settings } => convert(&mut out, path, to.as_deref(), &settings.sigma()?),
     }
 }
 
-/// Query files below a folder. A rule's id is its folder's name and its own.
-pub fn read(dir: &Path) -> Result<Vec<Source>> {
-    let mut sources = Vec::new();
+/// The rules below a folder.
+pub struct Found {
+    pub sources: Vec<Source>,
+    /// Sigma rules that cannot be used.
+    pub refused: Vec<RuleError>,
+}
+
+impl Found {
+    fn added_to(&self, mut report: Report) -> Report {
+        report.rules += self.refused.len();
+        report.refused.splice(0..0, self.refused.iter().cloned());
+        report
+    }
+}
+
+/// Query files and Sigma rules below a folder. The id of a query file is its folder's name and its own, that of a
+/// Sigma rule its table's name and its own.
+///
+/// # Errors
+/// When a folder or file cannot be read.
+pub fn read(dir: &Path, config: &sigma::Config) -> Result<Found> {
+    let (mut sources, mut sigma) = (Vec::new(), Vec::new());
     for entry in WalkDir::new(dir).sort_by_file_name() {
         let path = entry.with_context(|| format!("reading rules in {}", dir.display()))?.into_path();
-        if path.extension().is_none_or(|extension| extension != "sql") {
+        let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+        if !["sql", "yml", "yaml"].contains(&extension) || path.is_dir() {
             continue;
         }
         let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-        let cases = path.with_extension("cases.jsonl");
-        let cases = match fs::read_to_string(&cases) {
-            Ok(text) => Some(text),
-            Err(error) if error.kind() == ErrorKind::NotFound => None,
-            Err(error) => return Err(error).with_context(|| format!("reading {}", cases.display())),
-        };
-        sources.push(Source { id: id(&path)?, file: path.display().to_string(), text, cases });
+        let name = path.display().to_string();
+        if extension == "sql" {
+            sources.push(Source { id: id(&path)?, file: name, text, cases: cases_of(&path)?, sigma: None });
+        } else {
+            let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+            sigma.push(sigma::File { name, stem, text });
+        }
     }
-    Ok(sources)
+    let (converted, mut refused) = sigma::convert(&sigma, config);
+    for rule in converted {
+        if let Some(same) = sources.iter().find(|source| source.id == rule.id) {
+            let message = format!("{} gives the rule {} already", same.file, rule.id);
+            let (line, column) = rule.place;
+            refused.push(RuleError { file: rule.file, line, column, message });
+            continue;
+        }
+        let path = PathBuf::from(&rule.file);
+        // of several rules in one file, the cases beside it are those of the first
+        let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        let cases = if rule.id.ends_with(&format!("/{stem}")) { cases_of(&path)? } else { None };
+        sources.push(Source::sigma(rule, cases));
+    }
+    Ok(Found { sources, refused })
+}
+
+/// The cases beside a rule, when there are any.
+fn cases_of(rule: &Path) -> Result<Option<String>> {
+    let path = rule.with_extension("cases.jsonl");
+    match fs::read_to_string(&path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
+    }
 }
 
 fn id(path: &Path) -> Result<String> {
@@ -76,20 +177,54 @@ fn id(path: &Path) -> Result<String> {
         .ok_or_else(|| anyhow!("{} is in no folder", path.display()))
 }
 
-fn sources(dir: Option<&Path>) -> Result<Vec<Source>> {
-    dir.map_or_else(|| Ok(library::built_in()), read)
+fn sources(dir: Option<&Path>, settings: &Settings) -> Result<Found> {
+    let config = settings.sigma()?;
+    dir.map_or_else(|| Ok(Found { sources: library::built_in(), refused: Vec::new() }), |dir| read(dir, &config))
 }
 
-fn list(out: &mut impl Write) -> Result<ExitCode> {
-    let (rules, _) = library::rules(&library::built_in());
+/// The built-in rules and those of a folder; what cannot be used is said and left out.
+fn merged(more: &More) -> Result<Vec<Source>> {
+    let Some(dir) = &more.rules else { return Ok(library::built_in()) };
+    let found = read(dir, &more.settings.sigma()?)?;
+    found.refused.iter().for_each(|error| output::say(format_args!("weir: rule left out: {error}")));
+    Ok(library::merge(library::built_in(), found.sources))
+}
+
+fn convert(out: &mut impl Write, path: &Path, to: Option<&Path>, config: &sigma::Config) -> Result<ExitCode> {
+    let Found { sources, refused } = read(path, config)?;
+    let rules: Vec<&Source> = sources.iter().filter(|source| source.sigma.is_some()).collect();
+    for (place, rule) in rules.iter().enumerate() {
+        let Some(dir) = to else {
+            let between = if place > 0 { "\n" } else { "" };
+            write!(out, "{between}{}", rule.text)?;
+            continue;
+        };
+        let file = dir.join(format!("{}.sql", rule.id));
+        let folder = file.parent().unwrap_or(dir);
+        fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+        fs::write(&file, &rule.text).with_context(|| format!("writing {}", file.display()))?;
+        if let Some(cases) = &rule.cases {
+            let file = file.with_extension("cases.jsonl");
+            fs::write(&file, cases).with_context(|| format!("writing {}", file.display()))?;
+        }
+    }
+    refused.iter().for_each(|error| output::say(format_args!("weir: not converted: {error}")));
+    if rules.is_empty() && refused.is_empty() {
+        return Err(anyhow!("{} has no Sigma rule in it: their names end in .yml or .yaml", path.display()));
+    }
+    Ok(if refused.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) })
+}
+
+fn list(out: &mut impl Write, sources: &[Source]) -> Result<ExitCode> {
+    let (rules, _) = library::rules(sources);
     for rule in rules {
         writeln!(out, "{:<60} {:<13} {}", rule.id, rule.severity, rule.title)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn markdown(out: &mut impl Write) -> Result<ExitCode> {
-    let (rules, _) = library::rules(&library::built_in());
+fn markdown(out: &mut impl Write, sources: &[Source]) -> Result<ExitCode> {
+    let (rules, _) = library::rules(sources);
     writeln!(out, "# Rules\n\nGenerated by `weir rules list --markdown`: {} rules.", rules.len())?;
     let mut table = "";
     for rule in &rules {
@@ -105,14 +240,13 @@ fn markdown(out: &mut impl Write) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn show(out: &mut impl Write, id: &str) -> Result<ExitCode> {
-    let all = library::built_in();
-    let rule = all.iter().find(|source| source.id == id);
-    write!(out, "{}", rule.with_context(|| format!("there is no rule `{id}`: see `weir rules list`"))?.text)?;
+fn show(out: &mut impl Write, id: &str, sources: &[Source]) -> Result<ExitCode> {
+    let rule = sources.iter().find(|source| source.id == id);
+    write!(out, "{}", rule.with_context(|| format!("there is no rule `{id}`: see `weir rules list`"))?.written())?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn tell(out: &mut impl Write, report: &Report) -> Result<ExitCode> {
+fn tell(out: &mut impl Write, report: Report) -> Result<ExitCode> {
     for error in &report.refused {
         writeln!(out, "{error}")?;
     }

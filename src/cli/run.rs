@@ -27,6 +27,7 @@ use crate::metrics::METRICS;
 use crate::pipeline::commit::State;
 use crate::pipeline::{self, Outcome, Stages};
 use crate::rule::Severity;
+use crate::sigma;
 use crate::sink::security_hub;
 use crate::sink::security_hub::config::Routes;
 use crate::sink::security_hub::post::Post;
@@ -49,7 +50,7 @@ pub struct Common {
     /// Folder of the Parquet archive, or none [default: weir-archive]
     #[arg(long, value_name = "DIR|none")]
     archive: Option<String>,
-    /// Folder of rules that add to the built-in ones or replace them by id, or none for no rules
+    /// Folder of rules (.sql, and Sigma's .yml) that add to the built-in ones or replace them by id, or none for no rules
     #[arg(long, value_name = "DIR|none")]
     rules: Option<String>,
     /// Where findings go
@@ -289,7 +290,7 @@ pub fn work(
     for (rule, day) in suppressions.expired(Timestamp::now()) {
         tracing::warn!(rule, expired = day, "a suppression has expired and hides nothing");
     }
-    let detector = detector(config.rules.as_deref())?;
+    let detector = detector(config.rules.as_deref(), &config.sigma)?;
     let archive = match &*config.archive.dir {
         "none" => None,
         dir => {
@@ -348,13 +349,19 @@ pub fn work(
 }
 
 /// The detector with the built-in rules and those of a folder. A rule that is wrong is named and left out.
-fn detector(rules: Option<&str>) -> Result<Detector, Failure> {
+fn detector(rules: Option<&str>, sigma: &sigma::Config) -> Result<Detector, Failure> {
+    let mut refused = Vec::new();
     let sources = match rules {
         Some("none") => Vec::new(),
-        Some(dir) => library::merge(library::built_in(), rules::read(Path::new(dir)).or_usage()?),
+        Some(dir) => {
+            let found = rules::read(Path::new(dir), sigma).or_usage()?;
+            refused = found.refused;
+            library::merge(library::built_in(), found.sources)
+        }
         None => library::built_in(),
     };
-    let (parsed, mut refused) = library::rules(&sources);
+    let (parsed, unread) = library::rules(&sources);
+    refused.extend(unread);
     let (detector, uncompiled) = Detector::new(logs::TABLES, parsed);
     refused.extend(uncompiled);
     for error in refused {

@@ -96,8 +96,7 @@ impl Compiler {
     }
 
     pub fn add(&mut self, rule: Arc<Rule>) -> std::result::Result<(), RuleError> {
-        let fail =
-            |((line, column), message): place::Complaint| RuleError { file: rule.file.clone(), line, column, message };
+        let fail = |(place, message): place::Complaint| rule.error(place, message);
         let statement = only_statement(&rule.text);
         let Some(index) = self.tables.iter().position(|rules| rules.table.name == rule.table) else {
             let names = self.tables.iter().map(|rules| rules.table.name).collect::<Vec<_>>().join(", ");

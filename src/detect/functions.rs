@@ -11,15 +11,16 @@ use datafusion::logical_expr::{
 };
 use ipnet::IpNet;
 
+use super::texts;
+
 /// Every function of ours.
 pub fn all() -> Vec<Arc<ScalarUDF>> {
     let signature = Signature::variadic_any(Volatility::Immutable);
-    [
+    let addresses = [
         ScalarUDF::new_from_impl(CidrMatch { signature: signature.clone() }),
         ScalarUDF::new_from_impl(IpIsPrivate { signature }),
-    ]
-    .map(Arc::new)
-    .into()
+    ];
+    addresses.map(Arc::new).into_iter().chain(texts::all()).collect()
 }
 
 /// True when the address lies in one of the networks; false when it does not, is null, or is not an address.

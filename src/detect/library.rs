@@ -1,8 +1,9 @@
-//! Query files, built in or given → rules.
+//! Query files and Sigma rules, built in or given → rules.
 
 use std::collections::BTreeMap;
 
 use crate::rule::{Rule, RuleError, parse};
+use crate::sigma::Converted;
 
 /// A query file and the cases beside it, not yet read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +15,29 @@ pub struct Source {
     pub text: String,
     /// Text of the `.cases.jsonl` file.
     pub cases: Option<String>,
+    /// Of a Sigma rule, whose `text` was made from it.
+    pub sigma: Option<Sigma>,
+}
+
+/// A Sigma rule as it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sigma {
+    pub yaml: String,
+    /// Line and column of its detection in the file.
+    pub place: (usize, usize),
+}
+
+impl Source {
+    /// A Sigma rule, and the cases beside its file.
+    pub fn sigma(rule: Converted, cases: Option<String>) -> Source {
+        let sigma = Some(Sigma { yaml: rule.yaml, place: rule.place });
+        Source { id: rule.id, file: rule.file, text: rule.text, cases, sigma }
+    }
+
+    /// The rule as it is written.
+    pub fn written(&self) -> &str {
+        self.sigma.as_ref().map_or(&self.text, |sigma| &sigma.yaml)
+    }
 }
 
 static BUILT_IN: &[(&str, &str, Option<&str>)] = &include!(concat!(env!("OUT_DIR"), "/queries.rs"));
@@ -25,6 +49,7 @@ pub fn built_in() -> Vec<Source> {
         file: (*file).to_owned(),
         text: (*text).to_owned(),
         cases: cases.map(str::to_owned),
+        sigma: None,
     };
     BUILT_IN.iter().map(source).collect()
 }
@@ -40,9 +65,10 @@ pub fn merge(base: Vec<Source>, more: Vec<Source>) -> Vec<Source> {
 pub fn rules(sources: &[Source]) -> (Vec<Rule>, Vec<RuleError>) {
     let (mut rules, mut refused) = (Vec::new(), Vec::new());
     for source in sources {
+        let made_from = source.sigma.as_ref().map(|sigma| sigma.place);
         match parse(&source.id, &source.file, &source.text) {
-            Ok(rule) => rules.push(rule),
-            Err(error) => refused.push(error),
+            Ok(rule) => rules.push(Rule { made_from, ..rule }),
+            Err(error) => refused.push(error.made_from(made_from)),
         }
     }
     (rules, refused)
@@ -54,7 +80,13 @@ mod tests {
 
     #[test]
     fn a_later_rule_takes_the_place_of_its_namesake() {
-        let source = |id: &str, text: &str| Source { id: id.into(), file: id.into(), text: text.into(), cases: None };
+        let source = |id: &str, text: &str| Source {
+            id: id.into(),
+            file: id.into(),
+            text: text.into(),
+            cases: None,
+            sigma: None,
+        };
         let merged =
             merge(vec![source("t/b", "old"), source("t/c", "c")], vec![source("t/a", "a"), source("t/b", "new")]);
         let texts: Vec<&str> = merged.iter().map(|source| source.text.as_str()).collect();

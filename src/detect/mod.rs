@@ -1,6 +1,8 @@
 //! Batches × rules → findings. Opens no file and reads no clock but the one that prices its rules.
 
 pub mod functions;
+mod json_walk;
+mod texts;
 pub mod session;
 mod regex;
 mod program;
@@ -18,3 +20,5 @@ pub use engine::{Detector, RuleCost};
 
 #[cfg(test)]
 pub(crate) mod tests;
+#[cfg(test)]
+mod sigma_tests;

@@ -47,8 +47,12 @@ pub fn parse(id: &str, file: &str, text: &str) -> Result<Rule, RuleError> {
         tags: header.tags,
         remedy: header.remedy,
         false_positives: header.false_positives,
+        description: header.description,
+        author: header.author,
+        references: header.references,
         aws_services: header.aws_services,
         file: file.to_owned(),
+        made_from: None,
     })
 }
 
@@ -69,6 +73,12 @@ struct Header {
     aws_services: bool,
     #[serde(default)]
     false_positives: String,
+    #[serde(default)]
+    description: String,
+    #[serde(default)]
+    author: String,
+    #[serde(default)]
+    references: Vec<String>,
 }
 
 impl Header {

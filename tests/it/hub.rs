@@ -44,8 +44,8 @@ pub struct Version {
 pub struct Seen {
     /// By account, Region and id: every version that was imported, in order.
     pub stored: BTreeMap<(String, String, String), Vec<Version>>,
-    /// Ids of the findings of every call, accepted or refused.
-    pub calls: Vec<Vec<String>>,
+    /// When each call came, accepted or refused, and the ids of its findings.
+    pub calls: Vec<(Instant, Vec<String>)>,
     /// What the caller got wrong.
     pub wrong: Vec<String>,
     /// What the next calls come to, one each.
@@ -148,7 +148,7 @@ fn answer(seen: &mut Seen, url: &str, headers: &HeaderMap, body: &[u8]) -> Optio
     let call: Value = serde_json::from_slice(body).unwrap_or_default();
     let findings = call["Findings"].as_array().cloned().unwrap_or_default();
     let ids = findings.iter().map(|one| one["Id"].as_str().unwrap_or_default().to_owned()).collect();
-    seen.calls.push(ids);
+    seen.calls.push((Instant::now(), ids));
     if !seen.take_token(&account, &region) {
         seen.wrong.push("the rate is exceeded".to_owned());
         return Some(refuse(429, "TooManyRequestsException"));

@@ -15,6 +15,7 @@ mod s3;
 #[allow(dead_code)]
 mod s3_fake;
 mod security_hub;
+mod sigma;
 mod stop;
 mod support;
 mod tidy;

@@ -101,7 +101,8 @@ impl Answer {
     pub fn of_error(code: &str, message: &str) -> Answer {
         let (kind, code, message) = (code.to_ascii_lowercase(), code.to_owned(), message.to_owned());
         let begins = |words: &[&str]| words.iter().any(|word| kind.starts_with(word));
-        if begins(&["invalidinput", "validation"]) {
+        // tried again as it is, a call that is read as wrong would hold up its hub for ever
+        if begins(&["invalidinput", "invalidparameter", "invalidrequest", "validation", "serialization", "malformed"]) {
             Answer::Invalid { code, message }
         } else if begins(&["invalidaccess", "accessdenied", "unrecognizedclient", "invalidclienttoken"]) {
             Answer::Denied { code, message }

@@ -26,6 +26,8 @@ pub struct Stream {
     pub empty_pages: usize,
     /// Iterators that were made before this many had been are expired.
     pub expired: usize,
+    /// The answer to the next subscription breaks off in the middle of its last event.
+    pub cut: bool,
     iterators: usize,
     empties: usize,
     sequence: u64,
@@ -112,7 +114,7 @@ async fn answer(State(stream): State<Arc<Mutex<Stream>>>, headers: HeaderMap, bo
     }
     let result = match (fault, operation) {
         (Some(code), _) => Err(code),
-        (None, "SubscribeToShard") => return subscribed(&stream, &ask),
+        (None, "SubscribeToShard") => return subscribed(&mut stream, &ask),
         (None, "DescribeStreamSummary") => described(&ask),
         (None, "DescribeStreamConsumer") => Ok(json!({ "ConsumerDescription": {
             "ConsumerName": "weir", "ConsumerARN": "arn:consumer", "ConsumerStatus": "ACTIVE",
@@ -248,7 +250,8 @@ fn children(stream: &Stream, id: &str) -> Vec<Value> {
 }
 
 /// Everything there is, one page an event; then the subscription is over.
-fn subscribed(stream: &Stream, ask: &Value) -> Response {
+fn subscribed(stream: &mut Stream, ask: &Value) -> Response {
+    let cut = std::mem::take(&mut stream.cut);
     let id = ask["ShardId"].as_str().unwrap();
     let shard = &stream.shards[id];
     let mut place = place(shard, &ask["StartingPosition"]);
@@ -281,6 +284,9 @@ fn subscribed(stream: &Stream, ask: &Value) -> Response {
                 "ChildShards": children(stream, id),
             }),
         );
+    }
+    if cut {
+        body.truncate(body.len() - 20);
     }
     ([("content-type", "application/vnd.amazon.eventstream")], body).into_response()
 }

@@ -36,7 +36,7 @@ pub(super) async fn read(shared: &Shared, due: Due) -> Ended {
                 next = begun + time;
             }
             Ok(Step::Ended(ended)) => return ended,
-            Err(trouble) if poll.recover(&trouble) => {}
+            Err(trouble) if poll.recover(&trouble) => next = begun + pace(shared.settings.poll_ms, 0),
             Err(trouble) => {
                 if trouble == Trouble::NotFound
                     && let Some(ended) = shared.lost(&poll.taken).await
@@ -101,8 +101,7 @@ impl Poll<'_> {
         if self.iterator.is_none() {
             return Ok(Step::Ended(self.shared.whole(&self.taken, stream::children(child_shards)).await));
         }
-        let pace = Duration::from_millis(self.shared.settings.poll_ms);
-        Ok(Step::Wait(pace.mul_f64((bytes as f64 / BYTES_A_SECOND).max(1.0))))
+        Ok(Step::Wait(pace(self.shared.settings.poll_ms, bytes)))
     }
 
     /// Whether another iterator is all that it takes.
@@ -123,6 +122,24 @@ impl Poll<'_> {
     }
 }
 
+/// From one call to the next, when this one has brought so many bytes.
+fn pace(poll_ms: u64, bytes: usize) -> Duration {
+    Duration::from_millis(poll_ms).mul_f64((bytes as f64 / BYTES_A_SECOND).max(1.0))
+}
+
 fn count(answer: &str) {
     METRICS.kinesis_answers.with_label_values(&[answer]).inc();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_got_much_waits_longer() {
+        assert_eq!(pace(1000, 0), Duration::from_secs(1));
+        assert_eq!(pace(1000, 2 << 20), Duration::from_secs(1));
+        assert_eq!(pace(1000, 10 << 20), Duration::from_secs(5));
+        assert_eq!(pace(0, 10 << 20), Duration::ZERO);
+    }
 }

@@ -195,6 +195,20 @@ async fn a_shard_that_is_gone_is_told_and_its_child_is_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_subscription_that_is_cut_goes_on_behind_its_last_event() {
+    let fake = Fake::start().await;
+    put(&fake, "shardId-0", 0..10);
+    fake.stream().cut = true;
+    let mut work = start(&fake, Settings { fan_out: Some("weir".to_owned()), ..quick() }, &Checkpoint::default());
+    assert_eq!(work.take(10).await, names(0..10));
+    work.quiet().await;
+    work.end().await;
+    // two events of four came whole, the third did not
+    let calls = fake.stream().calls.clone();
+    assert!(calls.contains(&"SubscribeToShard AFTER_SEQUENCE_NUMBER 000008".to_owned()), "{calls:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_consumer_that_is_gone_is_registered_again_and_no_shard_is_given_up() {
     let fake = Fake::start().await;
     put(&fake, "shardId-0", 0..2);

@@ -144,6 +144,7 @@ fn errors_of_calls_mean_one_of_three_things() {
     let of = |code: &str| Answer::of_error(code, "m");
     assert!(matches!(of("InvalidInputException"), Answer::Invalid { .. }));
     assert!(matches!(of("ValidationException"), Answer::Invalid { .. }));
+    assert!(matches!(of("SerializationException"), Answer::Invalid { .. }));
     assert!(matches!(of("InvalidAccessException"), Answer::Denied { .. }));
     assert!(matches!(of("AccessDeniedException"), Answer::Denied { .. }));
     for code in [
@@ -152,6 +153,7 @@ fn errors_of_calls_mean_one_of_three_things() {
         "TooManyRequestsException",
         "ThrottlingException",
         "ExpiredTokenException",
+        "InvalidSignatureException",
         "timeout",
     ] {
         assert!(matches!(of(code), Answer::Unavailable { .. }), "{code}");

@@ -1,0 +1,185 @@
+//! Text of a YAML file → its Sigma documents, each with its place in the file, and what in them is not Sigma.
+
+use rsigma_parser::{SigmaCollection, SigmaDocument, parse_sigma_yaml};
+
+use super::place::{Lines, Place};
+
+/// A rule, a correlation or a filter.
+#[derive(Debug)]
+pub struct Document {
+    pub parsed: SigmaDocument,
+    pub lines: Lines,
+}
+
+/// What is wrong, and where.
+pub type Wrong = (Place, String);
+
+/// Reads every document of a file. One that is wrong does not keep the others from being read, as far as YAML lets them.
+pub fn parse(text: &str) -> (Vec<Document>, Vec<Wrong>) {
+    let (mut documents, mut wrong) = (Vec::new(), Vec::new());
+    let all = Lines::documents(text);
+    if all.is_empty() {
+        wrong.push(((1, 1), "the file has no rule in it".to_owned()));
+    }
+    // an action makes a document depend on those before it
+    let dependent = all.iter().any(|lines| lines.text.lines().any(|line| line.starts_with("action:")));
+    let mut before = String::new();
+    let mut read = Read::default();
+    for lines in all {
+        let whole = if dependent { format!("{before}---\n{}", lines.text) } else { lines.text.clone() };
+        let next = parse_sigma_yaml(&whole);
+        if dependent {
+            before = whole;
+        } else {
+            read = Read::default();
+        }
+        match next {
+            Ok(collection) => {
+                let (new, errors) = read.new_in(collection);
+                match (errors.first(), new) {
+                    (Some(error), _) => wrong.push(explain(error, &lines)),
+                    (None, Some(parsed)) => documents.push(Document { parsed, lines }),
+                    // an action, which is no document by itself
+                    (None, None) => {}
+                }
+            }
+            Err(error) => wrong.push(explain(&error.to_string(), &lines)),
+        }
+    }
+    (documents, wrong)
+}
+
+/// How much of a growing text has been read.
+#[derive(Default)]
+struct Read {
+    rules: usize,
+    correlations: usize,
+    filters: usize,
+    errors: usize,
+}
+
+impl Read {
+    /// What its last document is, and what is wrong with it.
+    fn new_in(&mut self, all: SigmaCollection) -> (Option<SigmaDocument>, Vec<String>) {
+        let before = std::mem::replace(
+            self,
+            Read {
+                rules: all.rules.len(),
+                correlations: all.correlations.len(),
+                filters: all.filters.len(),
+                errors: all.errors.len(),
+            },
+        );
+        let rule = all.rules.into_iter().nth(before.rules).map(|rule| SigmaDocument::Rule(Box::new(rule)));
+        let correlation = all.correlations.into_iter().nth(before.correlations).map(SigmaDocument::Correlation);
+        let filter = all.filters.into_iter().nth(before.filters).map(SigmaDocument::Filter);
+        (rule.or(correlation).or(filter), all.errors.into_iter().skip(before.errors).collect())
+    }
+}
+
+/// The parser says what is wrong in words only; the words say where to look.
+fn explain(error: &str, lines: &Lines) -> Wrong {
+    let quoted = || error.split('\'').nth(1).unwrap_or_default();
+    if let Some(yaml) = error.strip_prefix("YAML parse error: ") {
+        let (words, place) = yaml.rsplit_once(" at line ").unwrap_or((yaml, ""));
+        let place = place.split_once(" column ").and_then(|(line, column)| {
+            let column = column.split(|c: char| !c.is_ascii_digit()).next()?;
+            Some((lines.first + line.parse::<usize>().ok()?.checked_sub(1)?, column.parse().ok()?))
+        });
+        return (place.unwrap_or(lines.start()), format!("not YAML: {words}"));
+    }
+    if error.starts_with("Condition") {
+        let place = lines.key(&[if lines.text("filter:").is_some() { "filter" } else { "detection" }, "condition"]);
+        if lines.value(&["detection", "condition"], "|") != place && lines.text("condition:").is_some() {
+            let message = "aggregations behind `|` are no longer Sigma: write a correlation".to_owned();
+            return (lines.value(&["detection", "condition"], "|"), message);
+        }
+        let reason = error.lines().last().unwrap_or(error).trim_start_matches([' ', '=']).trim();
+        return (place, format!("the condition cannot be read: {reason}"));
+    }
+    if error.starts_with("Unknown modifier") {
+        let place = lines.text(&format!("|{}", quoted())).map(|(line, column)| (line, column + 1));
+        return (place.unwrap_or(lines.start()), format!("there is no modifier `{}`", quoted()));
+    }
+    if error.starts_with("`not` is not a value modifier") {
+        let place = lines.text("|not").map(|(line, column)| (line, column + 1));
+        return (place.unwrap_or(lines.start()), "`not` is not a modifier: write it in the condition".to_owned());
+    }
+    if error.starts_with("Missing required field") {
+        return (lines.start(), format!("`{}` is missing", quoted()));
+    }
+    if let Some((key, value)) = error.strip_prefix("invalid ").and_then(|rest| rest.split_once(": ")) {
+        return (lines.key(&[key]), format!("`{}` is not a {key} of Sigma", value.trim_matches('\'')));
+    }
+    let key =
+        error.split(['\'', '[', ' ']).find(|word| ["related", "detection", "correlation", "filter"].contains(word));
+    (key.map_or(lines.start(), |key| lines.key(&[key])), error.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "\
+title: T
+logsource: {product: aws, service: cloudtrail}
+detection:
+    selection:
+        eventName: x
+    condition: selection
+";
+
+    fn wrong(text: &str) -> Vec<String> {
+        let (_, wrong) = parse(text);
+        wrong.into_iter().map(|((line, column), message)| format!("{line}:{column} {message}")).collect()
+    }
+
+    fn titles(text: &str) -> Vec<(String, usize)> {
+        let (documents, wrong) = parse(text);
+        assert_eq!(wrong, []);
+        let title = |document: Document| match document.parsed {
+            SigmaDocument::Rule(rule) => (rule.title, document.lines.first),
+            SigmaDocument::Correlation(rule) => (rule.title, document.lines.first),
+            SigmaDocument::Filter(filter) => (filter.title, document.lines.first),
+        };
+        documents.into_iter().map(title).collect()
+    }
+
+    #[test]
+    fn a_file_may_hold_several_documents() {
+        let two = format!("{GOOD}---\n{}", GOOD.replace("T\n", "U\n"));
+        assert_eq!(titles(&two), [("T".into(), 1), ("U".into(), 8)]);
+    }
+
+    #[test]
+    fn a_global_document_is_part_of_those_behind_it() {
+        let global = "action: global\ntitle: G\nlogsource: {product: aws, service: cloudtrail}\n";
+        let each = "detection:\n    selection:\n        eventName: x\n    condition: selection\n";
+        let file = format!("{global}---\n{each}---\ntitle: Own\n{each}---\naction: reset\n---\n{GOOD}");
+        assert_eq!(titles(&file), [("G".into(), 5), ("Own".into(), 10), ("T".into(), 18)]);
+        let repeat = format!("{GOOD}---\naction: repeat\ntitle: Again\n");
+        assert_eq!(titles(&repeat), [("T".into(), 1), ("Again".into(), 8)]);
+    }
+
+    #[test]
+    fn what_is_wrong_has_a_place() {
+        assert_eq!(wrong(&GOOD.replace("eventName:", "eventName|contians:")), ["5:19 there is no modifier `contians`"]);
+        assert_eq!(wrong(&GOOD.replace("title: T\n", "")), ["1:1 `title` is missing"]);
+        assert_eq!(wrong(&format!("{GOOD}level: hihg\n")), ["7:1 `hihg` is not a level of Sigma"]);
+        let tab = wrong(&GOOD.replace("    selection:", "\tselection:"));
+        assert!(tab[0].starts_with("4:1 not YAML: "), "{tab:?}");
+        let condition = wrong(&GOOD.replace("condition: selection", "condition: selection and"));
+        assert!(condition[0].starts_with("6:5 the condition cannot be read: expected"), "{condition:?}");
+        let count = wrong(&GOOD.replace("condition: selection", "condition: selection | count() > 5"));
+        assert_eq!(count, ["6:26 aggregations behind `|` are no longer Sigma: write a correlation"]);
+        assert_eq!(wrong("- a\n"), ["1:1 Document is not a YAML mapping"]);
+        assert_eq!(wrong("\n"), ["1:1 the file has no rule in it"]);
+    }
+
+    #[test]
+    fn one_document_that_is_wrong_leaves_the_others() {
+        let (documents, wrong) = parse(&format!("title: none\n---\n{GOOD}"));
+        assert_eq!((documents.len(), wrong.len()), (1, 1));
+        assert_eq!(wrong[0], ((1, 1), "`detection` is missing".to_owned()));
+    }
+}
