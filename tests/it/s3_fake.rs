@@ -31,7 +31,7 @@ pub enum Fault {
 pub struct World {
     /// Content and ETag, by `BUCKET/KEY`.
     pub objects: BTreeMap<String, (Bytes, String)>,
-    /// For the next requests for an object, or for all when its list has one that is to stay.
+    /// For the next requests for an object (`BUCKET/KEY`), a listing (`LIST BUCKET/PREFIX`) or an operation of SQS.
     pub faults: HashMap<String, VecDeque<Fault>>,
     /// The requests: `GET bucket/key RANGE`, `LIST bucket/prefix`, `DeleteMessageBatch 1`, ...
     pub log: Vec<String>,
@@ -187,6 +187,12 @@ async fn sqs(fake: &Fake, operation: &str, input: &Value) -> Response {
     let output = {
         let mut world = fake.world();
         world.log.push(format!("{operation} {}", entries.len()));
+        if let Some(Fault::Refuse(status, code, message)) =
+            world.faults.get_mut(operation).and_then(VecDeque::pop_front)
+        {
+            let body = json!({ "__type": code, "message": message }).to_string();
+            return (StatusCode::from_u16(status).unwrap(), body).into_response();
+        }
         match operation {
             "GetQueueUrl" => json!({ "QueueUrl": format!("{}/1/{}", fake.url, input["QueueName"].as_str().unwrap()) }),
             "GetQueueAttributes" => json!({ "Attributes": { "RedrivePolicy": "{}" } }),

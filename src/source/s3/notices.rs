@@ -30,7 +30,8 @@ use crate::table::{Origin, Reject};
 const HELD_MAX: usize = 5000;
 /// Objects waiting for one that is fetched to be done, for each of those: enough to go on with while SQS is asked for more.
 const WAITING_PER_SLOT: usize = 2;
-/// Tries of one object in a row without progress; more are made when the notice comes back.
+/// Tries in a row without progress: of one object, of which more are made when the notice comes back, and of receiving when
+/// the run is to end.
 const TRIES_MAX: u32 = 4;
 /// A notice that could not be read comes back after this time, twice as long each time,
 const RETURN_MIN: Duration = Duration::from_secs(30);
@@ -110,7 +111,9 @@ struct Notices {
     reading: JoinSet<(Object, Outcome)>,
     receiving: Option<JoinHandle<Result<Vec<Message>, Trouble>>>,
     troubles: u32,
-    /// The queue had nothing more, and that is the end.
+    /// The queue let us receive once: what is wrong later may be mended while we wait.
+    answered: bool,
+    /// The queue has nothing more for us, and that is the end.
     drained: bool,
     remembered: VecDeque<Arc<str>>,
     reported: HashSet<String>,
@@ -134,6 +137,7 @@ impl Notices {
             reading: JoinSet::new(),
             receiving: None,
             troubles: 0,
+            answered: false,
             drained: false,
             remembered: remembered(&feed.resume),
             reported: HashSet::new(),
@@ -193,6 +197,12 @@ impl Notices {
             Ok(messages) => messages,
             Err(trouble) => {
                 self.troubles += 1;
+                let hopeless = !self.answered && !trouble.may_pass();
+                if hopeless || (self.until_empty && self.troubles >= TRIES_MAX) {
+                    let event = Event::Unreadable { name: self.name.clone(), why: format!("receiving: {trouble}") };
+                    self.drained = true;
+                    return self.feed.send(event).await;
+                }
                 if self.troubles.is_power_of_two() {
                     tracing::warn!("receiving from {}: {trouble}; trying again", self.name);
                 }
@@ -200,6 +210,7 @@ impl Notices {
             }
         };
         self.troubles = 0;
+        self.answered = true;
         self.drained = messages.is_empty() && self.until_empty && self.reading.is_empty();
         let hidden_until = Instant::now() + self.hidden;
         let mut settled = Vec::new();

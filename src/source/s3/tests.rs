@@ -465,6 +465,15 @@ async fn until_hidden(fake: &Fake, run: &mut Run, seen: &mut Seen, count: usize)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_queue_that_may_not_be_received_from_ends_the_source() {
+    let fake = Fake::start().await;
+    fake.fault("ReceiveMessage", [Fault::Refuse(403, "AccessDeniedException", "")]);
+    let (seen, _) = Run::start(&fake, queue(false), Checkpoint::default()).all().await;
+    let why = "receiving: access denied: allow sqs:ReceiveMessage to the role Weir runs as, and look at the policy of the resource";
+    assert_eq!(seen.unreadable, [format!("sqs://trail: {why}")]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_queue_that_is_empty_ends_a_run_that_does_not_follow() {
     let fake = Fake::start().await;
     for number in 0..25 {
