@@ -84,6 +84,24 @@ impl Aws {
         Aws { config: Arc::new(config), chain: Arc::default(), role }
     }
 
+    /// A server of a test, with credentials that are none and tries that follow one another at once.
+    #[cfg(test)]
+    pub fn of_server(url: &str) -> Aws {
+        use aws_credential_types::Credentials;
+        let sdk = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .endpoint_url(url)
+            .http_client(http_client())
+            .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
+                "AKIA", "secret", None, None, "test",
+            )))
+            .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(5)))
+            .build();
+        let config = Config { s3: S3 { force_path_style: true, ..S3::default() }, ..Config::default() };
+        Aws { config: Arc::new(config), chain: Arc::new(OnceCell::new_with(Some(sdk))), role: None }
+    }
+
     /// The same with the role that a source or sink names, in place of the one of `[aws]`.
     #[must_use]
     pub fn assuming(&self, role: Option<&Role>) -> Aws {
@@ -235,8 +253,15 @@ impl fmt::Display for Trouble {
 impl Error for Trouble {}
 
 impl Trouble {
-    fn new(kind: Kind, why: impl Into<String>) -> Trouble {
+    /// A trouble that no answer of AWS says.
+    pub fn new(kind: Kind, why: impl Into<String>) -> Trouble {
         Trouble { kind, code: None, why: why.into() }
+    }
+
+    /// The same in other words, for a caller who knows more about it.
+    #[must_use]
+    pub fn told(self, why: String) -> Trouble {
+        Trouble { why, ..self }
     }
 
     /// What a failed call says. `action` is the permission that the call needs, such as `s3:GetObject`.

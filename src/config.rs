@@ -9,7 +9,7 @@ use crate::archive;
 use crate::aws;
 use crate::sigma;
 use crate::sink::security_hub;
-use crate::source::kinesis;
+use crate::source::{kinesis, s3};
 use crate::triage::prioritize::Asset;
 use crate::triage::suppress;
 
@@ -17,7 +17,7 @@ use crate::triage::suppress;
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Paths, globs, `-`, `kinesis://STREAM` or the ARN of a stream.
+    /// Paths, globs, `-`, `s3://BUCKET/PREFIX`, `sqs://QUEUE`, `kinesis://STREAM` or the ARN of a stream.
     pub from: Vec<String>,
     /// Table that all records are forced into.
     pub table: Option<String>,
@@ -59,6 +59,7 @@ impl Default for Limits {
 #[serde(deny_unknown_fields, default)]
 pub struct Source {
     pub kinesis: kinesis::Settings,
+    pub s3: s3::Settings,
 }
 
 /// The `[metrics]` section.

@@ -37,6 +37,11 @@ pub struct Metrics {
     /// What waits in each queue, in bytes, and how much may.
     pub queue_bytes: IntGaugeVec,
     pub queue_bytes_max: IntGaugeVec,
+    /// Notices of new objects: `received`, then `deleted` once their objects are committed, `returned` to the queue for
+    /// another try, or `poison`, left to the queue's redrive policy.
+    pub notices: IntCounterVec,
+    /// Notices that are worked on or wait for a commit.
+    pub notices_held: IntGauge,
     /// Findings that wait in each outbox.
     pub queue_findings: IntGaugeVec,
     /// Findings that went out, by sink, with what was said: `accepted`, `again` (to be sent again) or `refused` (for ever).
@@ -94,6 +99,11 @@ impl Metrics {
             rule_errors: ints("weir_rule_errors_total", "rows a rule could not judge", &["rule"]),
             queue_bytes: gauges("weir_queue_bytes", "bytes waiting", &["queue"]),
             queue_bytes_max: gauges("weir_queue_max_bytes", "bytes that may wait", &["queue"]),
+            notices: ints("weir_notices_total", "notices of new objects", &["outcome"]),
+            notices_held: register(
+                &registry,
+                IntGauge::new("weir_notices_held", "notices worked on or waiting for a commit"),
+            ),
             queue_findings: gauges("weir_queue_findings", "findings waiting", &["queue"]),
             sent: ints("weir_sent_total", "findings that went out", &["sink", "outcome"]),
             kinesis_answers: ints("weir_kinesis_answers_total", "answers when asked for records", &["answer"]),

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::Arc;
 
 /// How far one partition is done. Ordered: `At` by number, then `End`.
@@ -113,6 +114,24 @@ impl Checkpoint {
         }
     }
 
+    /// The partitions whose names are this or come behind it.
+    pub fn from(&self, name: &str) -> impl Iterator<Item = (&Arc<str>, &Offset)> {
+        self.0.range::<str, _>((Bound::Included(name), Bound::Unbounded))
+    }
+
+    /// Drops what need not be known any more: a partition, or all whose names begin so when `name` ends with `/`.
+    pub fn forget(&mut self, name: &str) {
+        if !name.ends_with('/') {
+            self.0.remove(name);
+            return;
+        }
+        let below = self.from(name).take_while(|(partition, _)| partition.starts_with(name));
+        let below: Vec<Arc<str>> = below.map(|(partition, _)| partition.clone()).collect();
+        for partition in below {
+            self.0.remove(&partition);
+        }
+    }
+
     /// True when the whole partition has been read.
     pub fn is_done(&self, partition: &str) -> bool {
         self.0.get(partition) == Some(&Offset::End)
@@ -179,6 +198,16 @@ mod tests {
         for wrong in ["", "TRIM_HORIZON", "-1", "4.9"] {
             assert_eq!(Offset::of_record(wrong, None), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_folder_is_forgotten_with_all_that_is_in_it_and_nothing_else() {
+        let names = ["s3://b/a/1|x", "s3://b/a/b/2|x", "s3://b/a|x", "s3://b/ab/3|x"];
+        let mut done = Checkpoint(names.map(|name| (name.into(), Offset::End)).into());
+        done.forget("s3://b/a/");
+        assert_eq!(done.0.keys().map(|name| &**name).collect::<Vec<_>>(), ["s3://b/ab/3|x", "s3://b/a|x"]);
+        done.forget("s3://b/a|x");
+        assert_eq!(done.0.keys().map(|name| &**name).collect::<Vec<_>>(), ["s3://b/ab/3|x"]);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use anyhow::{Context, anyhow};
 use clap::Args;
 
 use super::output::{self, Failure, OrFail};
+use super::progress::Shown;
 use super::run;
 use crate::config::Config;
 use crate::sink::{self, Format};
@@ -32,7 +33,8 @@ pub fn run(flags: &Demo) -> Result<ExitCode, Failure> {
     unpack(dir).or_output()?;
     let mut config = Config { from: vec![dir.join("logs").display().to_string()], ..Config::default() };
     config.archive.dir = dir.join("archive").display().to_string();
-    let outcome = run::work(&config, false, None)?;
+    let sources = run::sources(&config, false).or_usage()?;
+    let outcome = run::work(&config, sources, false, None, &Shown::Spinner)?;
     show(dir, &outcome).or_output()?;
     Ok(ExitCode::SUCCESS)
 }

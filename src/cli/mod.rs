@@ -3,8 +3,10 @@
 //! Exit codes: 0 done; 1 a finding at or above `--fail-on`; 2 wrong flags or configuration, or rules that fail their
 //! check or tests; 3 an input could not be read; 4 something could not be written.
 
+mod backfill;
 mod demo;
 mod output;
+mod progress;
 mod rules;
 mod run;
 mod sql;
@@ -48,9 +50,17 @@ enum Command {
     Demo(demo::Demo),
     /// Read logs, judge them by the rules, and keep them in a Parquet archive
     #[command(
-        after_help = "Examples:\n  weir run --from logs/ --archive archive\n  weir run --from 'logs/**/*.gz' --archive none --format sarif --findings weir.sarif --fail-on high\n  zcat flow.log.gz | weir run --from - --table vpc_flow\n  weir run -c weir.toml --follow --findings findings.ndjson --metrics 127.0.0.1:9090"
+        after_help = "Examples:\n  weir run --from logs/ --archive archive\n  weir run --from 'logs/**/*.gz' --archive none --format sarif --findings weir.sarif --fail-on high\n  zcat flow.log.gz | weir run --from - --table vpc_flow\n  weir run -c weir.toml --follow --findings findings.ndjson --metrics 127.0.0.1:9090\n  weir run --from sqs://trail-notices --follow --findings findings.ndjson"
     )]
     Run(Box<run::Run>),
+    /// Read what is already in a bucket: the days, accounts and Regions that are wanted
+    ///
+    /// CloudTrail's and VPC flow logs' folders are listed by day, never the bucket as a whole. Given again, the command
+    /// goes on where it was stopped, and reads only what is new.
+    #[command(
+        after_help = "Examples:\n  weir backfill s3://my-trail --since 2024-08-01 --until 2024-08-31 --archive archive\n  weir backfill s3://my-trail/AWSLogs/o-abc123/ --account 111122223333 --region eu-west-1 --fail-on high\n  weir backfill s3://my-flows/AWSLogs/111122223333/vpcflowlogs/ --since 2024-08-01 --format sarif --findings weir.sarif\n\nNeeds s3:ListBucket on the bucket and s3:GetObject on its objects (and kms:Decrypt on their key)"
+    )]
+    Backfill(Box<backfill::Backfill>),
     /// Ask an archive one question in SQL
     #[command(
         after_help = "Example:\n  weir sql \"SELECT eventTime, userIdentity.arn, json_get_str(requestParameters, 'bucketName') FROM cloudtrail WHERE eventName = 'PutBucketPolicy'\" --archive archive"
@@ -78,7 +88,8 @@ pub fn main() -> ExitCode {
     let weir = Weir::parse();
     let done = log(&weir).and_then(|()| match weir.command {
         Command::Demo(flags) => demo::run(&flags),
-        Command::Run(flags) => run::run(*flags),
+        Command::Run(flags) => run::run(&flags),
+        Command::Backfill(flags) => backfill::run(&flags),
         Command::Sql(flags) => sql::run(&flags),
         Command::Rules(command) => rules::run(&command).or_usage(),
         Command::Tables(flags) => tables::run(&flags),

@@ -1,16 +1,17 @@
 //! `weir run`: the worker, from the command line.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use tokio_util::sync::CancellationToken;
 
 use super::output::{self, Failure, OrFail};
+use super::progress::Shown;
 use super::rules;
 use crate::archive::Archive;
 use crate::archive::layout::PRIVATE;
@@ -24,8 +25,7 @@ use crate::finding::Finding;
 use crate::logs::{self, vpc_flow};
 use crate::metrics::METRICS;
 use crate::pipeline::commit::State;
-use crate::pipeline::summary::{bytes, grouped};
-use crate::pipeline::{self, Outcome, Progress, Stages};
+use crate::pipeline::{self, Outcome, Stages};
 use crate::rule::Severity;
 use crate::sigma;
 use crate::sink::security_hub;
@@ -34,19 +34,19 @@ use crate::sink::security_hub::post::Post;
 use crate::sink::security_hub::sender::{Clients, Sender};
 use crate::sink::{self, Format, Journal, Refused};
 use crate::source::kinesis::{self, Stream};
-use crate::source::{Source, file};
+use crate::source::layout::Wanted;
+use crate::source::s3::{backfill, notices};
+use crate::source::{Source, file, plan};
 use crate::time::Timestamp;
 use crate::triage::Triage;
 use crate::triage::suppress::Suppressions;
 
-#[derive(Args, Default)]
-pub struct Run {
+/// The flags of every command that reads logs.
+#[derive(Args)]
+pub struct Common {
     /// Configuration file; flags override it (deploy/example.toml shows every key)
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// What to read: files, folders, globs, - for standard input, kinesis://STREAM or the ARN of a stream; repeat it for more
-    #[arg(long, value_name = "PATH|GLOB|STREAM|-", num_args = 1..)]
-    from: Vec<String>,
     /// Folder of the Parquet archive, or none [default: weir-archive]
     #[arg(long, value_name = "DIR|none")]
     archive: Option<String>,
@@ -62,18 +62,9 @@ pub struct Run {
     /// Write what the run did as JSON
     #[arg(long, value_name = "FILE|-")]
     summary: Option<String>,
-    /// End when the input ends (the default)
-    #[arg(long, conflicts_with = "follow")]
-    once: bool,
-    /// Go on, and read files as they appear, until told to stop; always so with a stream
-    #[arg(long)]
-    follow: bool,
     /// Exit with 1 when there is a finding of this severity or above
     #[arg(long, value_name = "SEVERITY", value_parser = clap::builder::ValueParser::new(|text: &str| text.parse::<Severity>()))]
     fail_on: Option<Severity>,
-    /// Show everything about one finding: its id or the beginning of it
-    #[arg(long, value_name = "ID", conflicts_with_all = ["follow", "format"])]
-    explain: Option<String>,
     /// Force all records into one table instead of recognizing them
     #[arg(long, value_name = "TABLE")]
     table: Option<String>,
@@ -88,71 +79,143 @@ pub struct Run {
     metrics: Option<String>,
 }
 
-pub fn run(flags: Run) -> Result<ExitCode, Failure> {
-    let mut config = match &flags.config {
-        Some(path) => Config::read(path).or_usage()?,
-        None => Config::default(),
-    };
+#[derive(Args)]
+pub struct Run {
+    #[command(flatten)]
+    common: Common,
+    /// What to read: files, folders, globs, - for standard input, s3://BUCKET/PREFIX, sqs://QUEUE (its name or URL) that
+    /// tells of new objects, kinesis://STREAM or the ARN of a stream; repeat it for more
+    #[arg(long, value_name = "PATH|GLOB|URL|-", num_args = 1..)]
+    from: Vec<String>,
+    /// End when the input ends (the default); a queue ends when it is empty
+    #[arg(long, conflicts_with = "follow")]
+    once: bool,
+    /// Go on, and read files as they appear and objects as a queue tells of them, until told to stop; always so with a
+    /// stream
+    #[arg(long)]
+    follow: bool,
+    /// Show everything about one finding: its id or the beginning of it
+    #[arg(long, value_name = "ID", conflicts_with_all = ["follow", "format"])]
+    explain: Option<String>,
+}
+
+impl Common {
+    /// The configuration file with these flags over it.
+    pub fn configuration(&self) -> Result<Config, Failure> {
+        let mut config = match &self.config {
+            Some(path) => Config::read(path).or_usage()?,
+            None => Config::default(),
+        };
+        config.archive.dir = self.archive.clone().unwrap_or(config.archive.dir);
+        config.rules = self.rules.clone().or(config.rules);
+        config.table = self.table.clone().or(config.table);
+        config.vpc_flow_format = self.vpc_flow_format.clone().or(config.vpc_flow_format);
+        config.metrics.listen = self.metrics.clone().or(config.metrics.listen);
+        if let Some(hub) = &self.security_hub {
+            let home = security_hub::Config::of_hub(hub).or_usage()?;
+            config.sink.security_hub = Some(match config.sink.security_hub {
+                Some(more) => security_hub::Config { account: home.account, region: home.region, ..more },
+                None => home,
+            });
+        }
+        if config.sink.security_hub.is_some() && config.archive.dir == "none" {
+            return Err(Failure::Usage(anyhow!(
+                "findings for Security Hub need an archive, which keeps those that are not accepted yet"
+            )));
+        }
+        Ok(config)
+    }
+
+    /// Writes the findings of a run that has ended; gives those that the format has no place for.
+    pub fn show(&self, outcome: &Outcome) -> Result<Vec<Refused>, Failure> {
+        let format = self.format.unwrap_or(if self.findings == "-" { Format::Table } else { Format::Ndjson });
+        write_findings(&self.findings, format, &outcome.findings).or_output()
+    }
+
+    /// Writes what a run did, and gives its exit code.
+    pub fn conclude(&self, outcome: &Outcome, refused: &[Refused]) -> Result<ExitCode, Failure> {
+        tell(refused, outcome.findings.len());
+        if let Some(name) = &self.summary {
+            let mut out = output::open(name).or_output()?;
+            serde_json::to_writer_pretty(&mut out, &outcome.summary).or_output()?;
+            writeln!(out).and_then(|()| out.flush()).or_output()?;
+        }
+        if self.summary.as_deref() != Some("-") {
+            let mut out = anstream::stderr().lock();
+            let shown = writeln!(out).and_then(|()| outcome.summary.show(&mut out));
+            output::unless_closed(shown.map_err(Into::into)).or_output()?;
+        }
+        Ok(verdict(outcome, refused, self.fail_on))
+    }
+}
+
+pub fn run(flags: &Run) -> Result<ExitCode, Failure> {
+    let mut config = flags.common.configuration()?;
     if !flags.from.is_empty() {
-        config.from = flags.from.clone();
-    }
-    config.archive.dir = flags.archive.clone().unwrap_or(config.archive.dir);
-    config.rules = flags.rules.clone().or(config.rules);
-    config.table = flags.table.clone().or(config.table);
-    config.vpc_flow_format = flags.vpc_flow_format.clone().or(config.vpc_flow_format);
-    config.metrics.listen = flags.metrics.clone().or(config.metrics.listen);
-    if let Some(hub) = &flags.security_hub {
-        let home = security_hub::Config::of_hub(hub).or_usage()?;
-        config.sink.security_hub = Some(match config.sink.security_hub {
-            Some(more) => security_hub::Config { account: home.account, region: home.region, ..more },
-            None => home,
-        });
-    }
-    if config.sink.security_hub.is_some() && config.archive.dir == "none" {
-        return Err(Failure::Usage(anyhow!(
-            "findings for Security Hub need an archive, which keeps those that are not accepted yet"
-        )));
+        config.from.clone_from(&flags.from);
     }
     if config.from.is_empty() {
         return Err(Failure::Usage(anyhow!(
-            "nothing to read: name files or folders with --from, or `from` in the configuration"
+            "nothing to read: name files, folders, buckets, queues or streams with --from, or `from` in the configuration"
         )));
     }
     if config.from.iter().filter(|from| *from == "-").count() > 1 {
         return Err(Failure::Usage(anyhow!("standard input can be read once")));
     }
-    let streams = config.from.iter().any(|from| is_stream(from));
+    let sources = sources(&config, flags.follow).or_usage()?;
+    let streams = sources.iter().any(|source| matches!(source, Source::Kinesis(_)));
     if streams && (flags.once || flags.explain.is_some()) {
         return Err(Failure::Usage(anyhow!("a stream has no end: --once and --explain are for files")));
     }
-    let follow = flags.follow || streams;
-    let format = flags.format.unwrap_or(match (&*flags.findings, follow) {
-        ("-", false) => Format::Table,
-        _ => Format::Ndjson,
-    });
-    if follow && format != Format::Ndjson {
-        return Err(Failure::Usage(anyhow!("findings are written as they come, which only --format ndjson can")));
+    if flags.follow || streams {
+        if flags.common.format.is_some_and(|format| format != Format::Ndjson) {
+            return Err(Failure::Usage(anyhow!("findings are written as they come, which only --format ndjson can")));
+        }
+        let outcome = work(&config, sources, true, Some(&flags.common.findings), &Shown::Nothing)?;
+        return flags.common.conclude(&outcome, &[]);
     }
-    let outcome = work(&config, flags.follow, follow.then_some(flags.findings.as_str()))?;
-    let mut refused = Vec::new();
-    if !follow {
-        match &flags.explain {
-            Some(id) => explain(&outcome.findings, id)?,
-            None => refused = write_findings(&flags.findings, format, &outcome.findings).or_output()?,
+    let outcome = work(&config, sources, false, None, &Shown::Spinner)?;
+    let refused = match &flags.explain {
+        Some(id) => explain(&outcome.findings, id).map(|()| Vec::new())?,
+        None => flags.common.show(&outcome)?,
+    };
+    flags.common.conclude(&outcome, &refused)
+}
+
+/// What `from` names: by the scheme of each, and files where there is none. With `follow`, files and queues have no end.
+pub fn sources(config: &Config, follow: bool) -> anyhow::Result<Vec<Source>> {
+    let (mut sources, mut files) = (Vec::new(), Vec::new());
+    for from in &config.from {
+        let settings = config.source.s3.clone();
+        if from.starts_with("s3://") {
+            let address = plan::Address::parse(from).map_err(anyhow::Error::msg)?;
+            let (wanted, progress) = (Wanted::default(), Arc::default());
+            sources.push(Source::Backfill(backfill::Config { address, wanted, settings, progress }));
+        } else if from.starts_with("sqs://") {
+            let queue = notices::Address::parse(from).map_err(anyhow::Error::msg)?;
+            sources.push(Source::Notices(notices::Config { queue, settings, until_empty: !follow }));
+        } else if from.starts_with("kinesis:") || from.starts_with("arn:") {
+            let Some(stream) = Stream::parse(from) else {
+                bail!("`{from}` is no stream: kinesis://NAME, or arn:aws:kinesis:REGION:ACCOUNT:stream/NAME");
+            };
+            sources.push(Source::Kinesis(kinesis::Config { stream, settings: config.source.kinesis.clone() }));
+        } else {
+            files.push(from.clone());
         }
     }
-    tell(&refused, outcome.findings.len());
-    if let Some(name) = &flags.summary {
-        let mut out = output::open(name).or_output()?;
-        serde_json::to_writer_pretty(&mut out, &outcome.summary).or_output()?;
-        writeln!(out).and_then(|()| out.flush()).or_output()?;
+    let has = |kind: fn(&Source) -> bool| sources.iter().any(kind);
+    if has(|source| matches!(source, Source::Notices(_))) && has(|source| matches!(source, Source::Backfill(_))) {
+        bail!(
+            "an object of s3:// may be told of by sqs:// too, and would be read twice: read s3:// first, with \
+             `weir backfill` into the same archive, then sqs://"
+        );
     }
-    if flags.summary.as_deref() != Some("-") {
-        let mut out = anstream::stderr().lock();
-        let shown = writeln!(out).and_then(|()| outcome.summary.show(&mut out));
-        output::unless_closed(shown.map_err(Into::into)).or_output()?;
+    if !files.is_empty() {
+        let readers = std::thread::available_parallelism().map_or(1, usize::from);
+        let exclude = (config.archive.dir != "none").then(|| PathBuf::from(&config.archive.dir));
+        sources.push(Source::File(file::Config { from: files, exclude, follow, readers }));
     }
-    Ok(verdict(&outcome, &refused, flags.fail_on))
+    Ok(sources)
 }
 
 /// 3 when an input could not be read, or a finding was not written or not accepted (the answer is then incomplete), else 1
@@ -201,31 +264,15 @@ fn explain(findings: &[Finding], id: &str) -> Result<(), Failure> {
     }
 }
 
-/// What is no path.
-fn is_stream(from: &str) -> bool {
-    from.starts_with("kinesis:") || from.starts_with("arn:")
-}
-
-/// The files, as one source, and each stream.
-fn sources(config: &Config, follow: bool, exclude: Option<PathBuf>) -> anyhow::Result<Vec<Source>> {
-    let (streams, paths): (Vec<String>, Vec<String>) = config.from.iter().cloned().partition(|from| is_stream(from));
-    let mut sources = Vec::new();
-    for from in &streams {
-        let Some(stream) = Stream::parse(from) else {
-            bail!("`{from}` is no stream: kinesis://NAME, or arn:aws:kinesis:REGION:ACCOUNT:stream/NAME");
-        };
-        sources.push(Source::Kinesis(kinesis::Config { stream, settings: config.source.kinesis.clone() }));
-    }
-    if !paths.is_empty() {
-        let readers = std::thread::available_parallelism().map_or(1, usize::from);
-        sources.push(Source::File(file::Config { from: paths, exclude, follow, readers }));
-    }
-    Ok(sources)
-}
-
-/// Builds the stages a configuration asks for and runs them. With `follow`, files are read as they appear; `journal` names
-/// where findings go as they come.
-pub fn work(config: &Config, follow: bool, journal: Option<&str>) -> Result<Outcome, Failure> {
+/// Builds the stages a configuration asks for and runs them. `follow` says that the sources do not end by themselves;
+/// `journal` names where findings go as they come.
+pub fn work(
+    config: &Config,
+    sources: Vec<Source>,
+    follow: bool,
+    journal: Option<&str>,
+    shown: &Shown,
+) -> Result<Outcome, Failure> {
     let decode = decode::Options {
         table: match &config.table {
             Some(name) => Some(table(name).or_usage()?),
@@ -263,7 +310,6 @@ pub fn work(config: &Config, follow: bool, journal: Option<&str>) -> Result<Outc
             Some(Journal::file(Path::new(name), committed).with_context(|| format!("opening {name}")).or_output()?)
         }
     };
-    let exclude = archive.as_ref().map(|(archive, _)| archive.dir().to_owned());
     let stop = CancellationToken::new();
     let hub = config.sink.security_hub.as_ref();
     let routes = hub.map(Routes::new).transpose().or_usage()?;
@@ -271,8 +317,8 @@ pub fn work(config: &Config, follow: bool, journal: Option<&str>) -> Result<Outc
     let post = routes.clone().map(|routes| Post::new(routes, drain, stop.clone()));
     let shared = post.as_ref().map(Post::shared);
     let stages = Stages { detector, triage: Triage::new(suppressions, config.assets.clone()), archive, journal, post };
-    let sources = sources(config, follow, exclude).or_usage()?;
-    let follow = follow || sources.iter().any(|source| matches!(source, Source::Kinesis(_)));
+    // notices are held until they are committed, and too many are not
+    let follow = follow || sources.iter().any(|source| matches!(source, Source::Notices(_)));
     let pipeline = pipeline::Config {
         sources,
         aws: Aws::new(config.aws.clone()),
@@ -294,19 +340,9 @@ pub fn work(config: &Config, follow: bool, journal: Option<&str>) -> Result<Outc
             tracing::info!(%address, "serving metrics");
             tokio::spawn(serve_metrics(listener));
         }
-        let bar = progress_bar(follow);
-        let shown = bar.clone();
-        let outcome = pipeline::run(pipeline, stages, stop, move |progress: Progress| {
-            shown.set_message(format!(
-                "{} files, {} read, {} records, {} findings",
-                grouped(progress.files),
-                bytes(progress.bytes_read),
-                grouped(progress.records),
-                grouped(progress.findings)
-            ));
-            shown.tick();
-        })
-        .await;
+        let bar = shown.bar();
+        let (shown, moved) = (shown.clone(), bar.clone());
+        let outcome = pipeline::run(pipeline, stages, stop, move |progress| shown.at(&moved, progress)).await;
         bar.finish_and_clear();
         outcome.or_output()
     })
@@ -369,14 +405,4 @@ async fn serve_metrics(listener: tokio::net::TcpListener) {
     if let Err(error) = axum::serve(listener, router).await {
         tracing::error!(%error, "metrics are no longer served");
     }
-}
-
-/// A spinner on standard error, when that is a terminal.
-fn progress_bar(follow: bool) -> ProgressBar {
-    if follow || !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::new_spinner();
-    bar.set_style(ProgressStyle::with_template("{spinner} {elapsed} {msg}").expect("the template is valid"));
-    bar
 }

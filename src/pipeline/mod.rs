@@ -41,6 +41,8 @@ const ROUND_WAIT: Duration = Duration::from_secs(1);
 /// Once told to stop, readers get this long for the piece they are at. One that waits for standard input, or for a disk
 /// that does not answer, is left behind: what it has not given is not committed.
 const STOP_WAIT: Duration = Duration::from_secs(2);
+/// After the last commit, sources get this long to tell their queues.
+const ACKNOWLEDGE_WAIT: Duration = Duration::from_secs(10);
 /// Following, findings wait at most this long for the commit that sends them to Security Hub.
 const SEND_WAIT: Duration = Duration::from_secs(1);
 /// Records are parsed in groups of about this size: small enough to share among threads.
@@ -116,7 +118,11 @@ pub async fn run(
     }
     let mut worker = working.await.context("a turn panicked")??;
     worker.summary.stopped = stop.is_cancelled();
-    tokio::task::spawn_blocking(move || worker.finish(started)).await.context("finishing the run panicked")?
+    events.close();
+    let finished = tokio::task::spawn_blocking(move || worker.finish(started));
+    let outcome = finished.await.context("finishing the run panicked")??;
+    events.acknowledged(ACKNOWLEDGE_WAIT).await;
+    Ok(outcome)
 }
 
 /// The pieces of one turn.
@@ -313,6 +319,9 @@ impl Worker {
             self.summary.files_read += u64::from(piece.ended);
             if let Some(position) = piece.position {
                 self.reached.advance(position);
+            }
+            for name in &piece.forget {
+                self.reached.forget(name);
             }
             self.count(&piece.counts);
             rejects.extend(piece.rejects);

@@ -5,12 +5,16 @@ pub mod layout;
 pub mod plan;
 pub mod notice;
 pub mod shards;
+pub mod s3;
 pub mod kinesis;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::aws::Aws;
@@ -35,6 +39,8 @@ pub struct Piece {
     pub position: Option<Position>,
     /// It is the last of its file or object.
     pub ended: bool,
+    /// Partitions of which nothing need be known any more, as [`Checkpoint::forget`] takes them.
+    pub forget: Vec<Arc<str>>,
     /// Stored bytes read since the partition's last piece.
     pub read_bytes: u64,
     /// Its place in the queue.
@@ -107,11 +113,13 @@ impl Feed {
 pub struct Events {
     events: mpsc::Receiver<Event>,
     room: Arc<Semaphore>,
+    /// Those that are tasks; stopped when this is dropped.
+    sources: JoinSet<()>,
 }
 
 impl Drop for Events {
     fn drop(&mut self) {
-        self.room.close();
+        self.close();
     }
 }
 
@@ -125,12 +133,28 @@ impl Events {
         }
         event
     }
+
+    /// Takes nothing more: who still sends is told that the pipeline has gone.
+    pub fn close(&mut self) {
+        self.room.close();
+        self.events.close();
+    }
+
+    /// Gives the sources some time to acknowledge the last commit, once its sender has been dropped.
+    pub async fn acknowledged(&mut self, within: Duration) {
+        let ended = async { while self.sources.join_next().await.is_some() {} };
+        if timeout(within, ended).await.is_err() {
+            tracing::warn!("a source did not acknowledge all that was read: it comes again, and is then passed over");
+        }
+    }
 }
 
 /// The sources there are, each with what it reads.
 #[derive(Clone)]
 pub enum Source {
     File(file::Config),
+    Backfill(s3::backfill::Config),
+    Notices(s3::notices::Config),
     Kinesis(kinesis::Config),
 }
 
@@ -156,12 +180,19 @@ pub fn start(
         stop,
     };
     METRICS.queue_bytes_max.with_label_values(&["source"]).set(WAITING_BYTES_MAX as i64);
+    let mut running = JoinSet::new();
     for source in sources {
         match source {
             Source::File(config) => file::read(config, feed.clone()),
+            Source::Backfill(config) => {
+                running.spawn(s3::backfill::run(config, aws.clone(), feed.clone()));
+            }
+            Source::Notices(config) => {
+                running.spawn(s3::notices::run(config, aws.clone(), feed.clone()));
+            }
             Source::Kinesis(config) => {
                 let (aws, feed) = (aws.clone(), feed.clone());
-                tokio::spawn(async move {
+                running.spawn(async move {
                     let name = config.stream.to_string();
                     if let Err(error) = kinesis::run(config, &aws, feed.clone()).await {
                         // when the pipeline has gone, nobody wants to know
@@ -171,5 +202,5 @@ pub fn start(
             }
         }
     }
-    Events { events: received, room }
+    Events { events: received, room, sources: running }
 }

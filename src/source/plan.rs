@@ -34,6 +34,12 @@ impl Address {
     }
 }
 
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "s3://{}/{}", self.bucket, self.prefix)
+    }
+}
+
 /// Whether S3 could have a bucket of this name. Old ones of us-east-1 may have capitals and be as long as 255.
 pub fn is_bucket_name(name: &str) -> bool {
     (3..=255).contains(&name.len())

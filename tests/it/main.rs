@@ -6,9 +6,14 @@ mod disk;
 mod docs;
 mod hub;
 mod kinesis;
+mod moto;
 mod pipeline;
 mod pipes;
 mod rules;
+mod s3;
+// the unit tests of the S3 sources use the rest of it
+#[allow(dead_code)]
+mod s3_fake;
 mod security_hub;
 mod sigma;
 mod stop;

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::fake::Fake;
@@ -39,7 +39,13 @@ fn start_at(fake: &Fake, stream: &str, settings: Settings, resume: &Checkpoint) 
     };
     let config = Config { stream: Stream::parse(stream).unwrap(), settings };
     let source = tokio::spawn(run_with(config, fake.client.clone(), feed));
-    Work { events: Events { events: received, room }, stop, source, names: Vec::new(), reached: resume.clone() }
+    Work {
+        events: Events { events: received, room, sources: JoinSet::new() },
+        stop,
+        source,
+        names: Vec::new(),
+        reached: resume.clone(),
+    }
 }
 
 fn quick() -> Settings {

@@ -1,0 +1,61 @@
+//! `weir backfill`: what is already in a bucket, by day.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::anyhow;
+use clap::Args;
+
+use super::output::Failure;
+use super::progress::Shown;
+use super::run::{Common, work};
+use crate::source::Source;
+use crate::source::layout::{Range, Wanted};
+use crate::source::plan::Address;
+use crate::source::s3::backfill::Config;
+
+#[derive(Args)]
+pub struct Backfill {
+    /// s3://BUCKET/PREFIX: a bucket, a folder above or inside AWSLogs/, a plain folder of logs, or one object
+    #[arg(value_name = "URL")]
+    address: String,
+    /// Only events from this day or time on (UTC): 2024-08-01 or 2024-08-01T12:00:00Z
+    #[arg(long, value_name = "DAY|TIME")]
+    since: Option<String>,
+    /// Only events up to this day (and with it) or time (and without it)
+    #[arg(long, value_name = "DAY|TIME")]
+    until: Option<String>,
+    /// Only this account; repeat it for more
+    #[arg(long, value_name = "ID")]
+    account: Vec<String>,
+    /// Only this Region; repeat it for more
+    #[arg(long, value_name = "REGION")]
+    region: Vec<String>,
+    #[command(flatten)]
+    common: Common,
+}
+
+pub fn run(flags: &Backfill) -> Result<ExitCode, Failure> {
+    let config = flags.common.configuration()?;
+    let wrong = |why: String| Failure::Usage(anyhow!(why));
+    if let Some(account) =
+        flags.account.iter().find(|id| id.len() != 12 || !id.bytes().all(|byte| byte.is_ascii_digit()))
+    {
+        return Err(wrong(format!("--account: `{account}` is not twelve digits")));
+    }
+    let wanted = Wanted {
+        range: Range::parse(flags.since.as_deref(), flags.until.as_deref()).map_err(wrong)?,
+        accounts: flags.account.clone(),
+        regions: flags.region.clone(),
+    };
+    let progress = Arc::default();
+    let source = Source::Backfill(Config {
+        address: Address::parse(&flags.address).map_err(wrong)?,
+        wanted,
+        settings: config.source.s3.clone(),
+        progress: Arc::clone(&progress),
+    });
+    let outcome = work(&config, vec![source], false, None, &Shown::Backfill(progress))?;
+    let refused = flags.common.show(&outcome)?;
+    flags.common.conclude(&outcome, &refused)
+}

@@ -1,0 +1,271 @@
+//! A prefix of a bucket → the objects of the days that are wanted, each read once: now, or when the command is given again.
+//!
+//! A bucket is never listed whole: `plan` finds the folders of days, and only those are listed. What has been read is in
+//! the checkpoint, object by object; a day that nothing more comes into is folded into one entry (`days`), so that the
+//! checkpoint of years of an organization's logs stays small. A folder that is not laid out by days keeps an entry for
+//! each of its objects, about 200 bytes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use anyhow::{Context, bail};
+use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
+use futures::{StreamExt, stream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use super::bucket::Buckets;
+use super::days::{Days, folder_of_day, is_settled};
+use super::object::{Object, Outcome, Reader};
+use super::{Settings, pause};
+use crate::aws::{Aws, Kind, Trouble};
+use crate::position::Position;
+use crate::source::layout::{Verdict, Wanted};
+use crate::source::plan::{Address, Leaf, ListStep, Listing, Pages, Plan, Planner};
+use crate::source::{Event, Feed, Piece};
+use crate::time::Timestamp;
+
+/// Listings that are made at the same time; S3 takes 5,500 a second of one prefix.
+const LISTINGS_AT_ONCE: usize = 16;
+/// Days that are listed and read at the same time, so that there are objects enough to fetch when days are small.
+const LEAVES_AT_ONCE: usize = 8;
+/// Tries in a row without progress: with the waits between them about four minutes.
+const TRIES_MAX: u32 = 12;
+/// After so many objects that cannot be read, something is wrong with more than the objects.
+const FAILED_MAX: u64 = 1000;
+
+/// What to read.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub address: Address,
+    pub wanted: Wanted,
+    pub settings: Settings,
+    /// Where the reading stands, for who shows it.
+    pub progress: Arc<Progress>,
+}
+
+/// How far a backfill is. Folders are those of days, each of one account and Region; how many objects are in them is only
+/// known as they are listed.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// 0 until the plan is made.
+    pub folders: AtomicU64,
+    pub folders_done: AtomicU64,
+    pub objects_done: AtomicU64,
+    /// Bytes as stored.
+    pub bytes_done: AtomicU64,
+}
+
+/// Reads what is wanted, or stops when it is told to. What cannot be read is told as [`Event::Unreadable`].
+pub async fn run(config: Config, aws: Aws, feed: Feed) {
+    let name = config.address.to_string();
+    let work = async {
+        let buckets = Buckets::new(&aws.assuming(config.settings.assume_role.as_ref())).await?;
+        let backfill = Backfill {
+            slots: Arc::new(Semaphore::new(config.settings.objects_at_once.max(1) as usize)),
+            reader: Arc::new(Reader::new(buckets, feed.clone(), TRIES_MAX)),
+            bucket: config.address.bucket.as_str().into(),
+            failed: AtomicU64::new(0),
+            feed: feed.clone(),
+            config,
+        };
+        backfill.read().await
+    };
+    let result = tokio::select! {
+        result = work => result,
+        () = feed.stop.cancelled() => Ok(()),
+    };
+    if let Err(error) = result {
+        // when the pipeline has gone, nobody is there to be told
+        let _ = feed.send(Event::Unreadable { name, why: format!("{error:#}") }).await;
+    }
+}
+
+struct Backfill {
+    config: Config,
+    feed: Feed,
+    reader: Arc<Reader>,
+    bucket: Arc<str>,
+    /// A permit for each object that is fetched.
+    slots: Arc<Semaphore>,
+    failed: AtomicU64,
+}
+
+impl Backfill {
+    async fn read(&self) -> anyhow::Result<()> {
+        let plan = self.plan().await?;
+        for note in &plan.notes {
+            tracing::warn!("s3://{}: {note}", self.bucket);
+        }
+        self.config.progress.folders.store(plan.leaves().len() as u64, Ordering::Relaxed);
+        let mut days = Days::of(&self.bucket, &self.feed.resume);
+        let (known, new): (Vec<Leaf>, Vec<Leaf>) =
+            plan.leaves().partition(|leaf| folder_of_day(leaf).is_some_and(|(root, day)| days.has(root, day)));
+        self.config.progress.folders_done.store(known.len() as u64, Ordering::Relaxed);
+        if !known.is_empty() {
+            tracing::info!(folders = known.len(), "read before: passed over without listing them");
+        }
+        drop(known);
+        // in the order of the plan, so that days in a row are done in a row
+        let mut leaves = stream::iter(new).map(|leaf| self.leaf(leaf)).buffered(LEAVES_AT_ONCE);
+        while let Some(done) = leaves.next().await {
+            let (leaf, whole) = done?;
+            if self.feed.stop.is_cancelled() {
+                return Ok(());
+            }
+            self.config.progress.folders_done.fetch_add(1, Ordering::Relaxed);
+            if whole && let Some((root, day)) = folder_of_day(&leaf) {
+                self.fold(&leaf, days.add(root, day)).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts one entry into the checkpoint in place of those of the day's objects.
+    async fn fold(&self, leaf: &Leaf, position: Position) {
+        let objects = format!("s3://{}/{}", self.bucket, leaf.prefix);
+        let mark = Piece { position: Some(position), forget: vec![objects.into()], ..Piece::default() };
+        // when the pipeline has gone, there is no checkpoint to keep small
+        let _ = self.feed.send(Event::Piece(mark)).await;
+    }
+
+    /// Finds the folders to read.
+    async fn plan(&self) -> anyhow::Result<Plan> {
+        let mut planner = Planner::new(&self.config.address.prefix, self.config.wanted.clone());
+        let at_once = Arc::new(Semaphore::new(LISTINGS_AT_ONCE));
+        let mut out = JoinSet::new();
+        loop {
+            for step in planner.steps() {
+                let (buckets, bucket, at_once) = (self.reader.buckets.clone(), self.bucket.clone(), at_once.clone());
+                out.spawn(async move {
+                    let _one = at_once.acquire().await;
+                    let listing = folders(&buckets, &bucket, &step).await;
+                    (step, listing)
+                });
+            }
+            match out.join_next().await {
+                Some(answer) => {
+                    let (step, listing) = answer.context("listing folders")?;
+                    let listing = listing.with_context(|| format!("listing s3://{}/{}", self.bucket, step.prefix))?;
+                    planner.answer(&step, &listing);
+                }
+                None => return Ok(planner.finish()),
+            }
+        }
+    }
+
+    /// Reads everything wanted in a folder; true when all that is in it was read, and nothing more will come.
+    async fn leaf(&self, leaf: Leaf) -> anyhow::Result<(Leaf, bool)> {
+        let mut whole = leaf.day.is_some_and(|day| is_settled(day, Timestamp::now()));
+        let mut reading = JoinSet::new();
+        let mut token = None;
+        loop {
+            let page = list(&self.reader.buckets, &self.bucket, &leaf.prefix, None, token).await;
+            let page = page.with_context(|| format!("listing s3://{}/{}", self.bucket, leaf.prefix))?;
+            for object in page.contents() {
+                whole &= self.take(object, &mut reading).await?;
+                while let Some(read) = reading.try_join_next() {
+                    whole &= self.took(read.context("reading an object")?).await?;
+                }
+            }
+            match page.next_continuation_token {
+                Some(next) => token = Some(next),
+                None => break,
+            }
+        }
+        while let Some(read) = reading.join_next().await {
+            whole &= self.took(read.context("reading an object")?).await?;
+        }
+        Ok((leaf, whole))
+    }
+
+    /// Begins to read a listed object, once there is room; false when it is left out though it is a log.
+    async fn take(
+        &self,
+        listed: &aws_sdk_s3::types::Object,
+        reading: &mut JoinSet<(Object, Outcome)>,
+    ) -> anyhow::Result<bool> {
+        let (Some(key), Some(etag)) = (listed.key(), listed.e_tag()) else {
+            bail!("S3 lists an object without key or ETag")
+        };
+        match self.config.wanted.judge(key) {
+            Verdict::Read => {}
+            Verdict::SetAside(_) => return Ok(true),
+            Verdict::Unwanted => return Ok(false),
+        }
+        let size = listed.size().and_then(|size| size.try_into().ok());
+        let object = Object { bucket: self.bucket.clone(), key: key.to_owned(), size };
+        if self.feed.resume.is_done(&object.partition(etag.trim_matches('"'))) {
+            // when the pipeline has gone, the next read finds out
+            let _ = self.feed.send(Event::AlreadyRead).await;
+            return Ok(true);
+        }
+        let slot = self.slots.clone().acquire_owned().await.context("waiting for room")?;
+        let reader = self.reader.clone();
+        reading.spawn(async move {
+            let outcome = reader.read(&object).await;
+            drop(slot);
+            (object, outcome)
+        });
+        Ok(true)
+    }
+
+    /// Notes what became of an object; false when it is not done.
+    async fn took(&self, (object, outcome): (Object, Outcome)) -> anyhow::Result<bool> {
+        match outcome {
+            Outcome::Read(_) => {
+                self.config.progress.objects_done.fetch_add(1, Ordering::Relaxed);
+                self.config.progress.bytes_done.fetch_add(object.size.unwrap_or(0), Ordering::Relaxed);
+                Ok(true)
+            }
+            Outcome::Stopped => Ok(false),
+            Outcome::Failed(trouble) if matches!(trouble.kind, Kind::Credentials | Kind::Region) => {
+                Err(trouble).with_context(|| format!("reading {}", object.name()))
+            }
+            Outcome::Failed(trouble) => {
+                let event = Event::Unreadable { name: object.name(), why: trouble.to_string() };
+                // when the pipeline has gone, nobody is there to be told
+                let _ = self.feed.send(event).await;
+                if self.failed.fetch_add(1, Ordering::Relaxed) + 1 == FAILED_MAX {
+                    bail!("{FAILED_MAX} objects could not be read: given up");
+                }
+                Ok(false)
+            }
+        }
+    }
+}
+
+/// Makes one step of the plan.
+async fn folders(buckets: &Buckets, bucket: &str, step: &ListStep) -> Result<Listing, Trouble> {
+    let mut listing = Listing::default();
+    let mut token = None;
+    loop {
+        let page = list(buckets, bucket, &step.prefix, Some("/"), token).await?;
+        listing.folders.extend(page.common_prefixes().iter().filter_map(|folder| folder.prefix().map(str::to_owned)));
+        let objects = page.contents().iter().filter(|object| object.key() != Some(&step.prefix));
+        listing.objects += objects.count() as u64;
+        match page.next_continuation_token {
+            Some(next) if step.pages == Pages::All => token = Some(next),
+            _ => return Ok(listing),
+        }
+    }
+}
+
+/// One page, tried again as long as that may help.
+async fn list(
+    buckets: &Buckets,
+    bucket: &str,
+    prefix: &str,
+    delimiter: Option<&str>,
+    token: Option<String>,
+) -> Result<ListObjectsV2Output, Trouble> {
+    let mut tries = 0;
+    loop {
+        match buckets.list(bucket, prefix, delimiter, token.clone()).await {
+            Err(trouble) if trouble.may_pass() && tries + 1 < TRIES_MAX => sleep(pause(tries)).await,
+            answer => return answer,
+        }
+        tries += 1;
+    }
+}

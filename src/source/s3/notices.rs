@@ -1,0 +1,447 @@
+//! A queue that tells of new objects → those objects, each read once; a notice is deleted when what it names is committed.
+//!
+//! Several workers on one queue share its notices. A notice is hidden from the others while its objects are read and wait
+//! for the commit; when a worker dies, it comes to another once that time is over.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{Instant, sleep};
+
+use super::bucket::Buckets;
+use super::days::is_done;
+use super::object::{Object, Outcome, Reader};
+pub use super::queue::Address;
+use super::queue::{Message, POLL, Queue};
+use super::{Settings, pause};
+use crate::aws::{Aws, Kind, Trouble};
+use crate::decode::Counts;
+use crate::metrics::METRICS;
+use crate::position::Checkpoint;
+use crate::source::layout::key_time;
+use crate::source::notice::{self, ObjectRef, Told};
+use crate::source::{Event, Feed, Gone, Piece};
+use crate::table::{Origin, Reject};
+
+/// Notices that may be in our hands; beyond, none is received until some are committed.
+const HELD_MAX: usize = 5000;
+/// Objects waiting for one that is fetched to be done, for each of those: enough to go on with while SQS is asked for more.
+const WAITING_PER_SLOT: usize = 2;
+/// Tries in a row without progress: of one object, of which more are made when the notice comes back, and of receiving when
+/// the run is to end.
+const TRIES_MAX: u32 = 4;
+/// A notice that could not be read comes back after this time, twice as long each time,
+const RETURN_MIN: Duration = Duration::from_secs(30);
+/// but at most this.
+const RETURN_MAX: Duration = Duration::from_secs(900);
+/// Objects that stay in the checkpoint, in case that SQS delivers a notice twice or somebody backfills the same days. The
+/// oldest are forgotten first, by the time in their names.
+const REMEMBERED_MAX: usize = 50_000;
+/// Notices of which we remember that their reason is in the archive, so that it is there once.
+const REPORTED_MAX: usize = 10_000;
+/// Failed objects that are named in the summary of the run.
+const NAMED_MAX: usize = 1000;
+
+/// What to read.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub queue: Address,
+    pub settings: Settings,
+    /// End when the queue has nothing more.
+    pub until_empty: bool,
+}
+
+/// Reads what the queue tells of until told to stop. What cannot be read is told as [`Event::Unreadable`].
+pub async fn run(config: Config, aws: Aws, feed: Feed) {
+    let aws = aws.assuming(config.settings.assume_role.as_ref());
+    let opened = async { Ok((Queue::open(&aws, &config.queue).await?, Buckets::new(&aws).await?)) };
+    let opened: Result<_, Trouble> = tokio::select! {
+        opened = opened => opened,
+        () = feed.stop.cancelled() => return,
+    };
+    match opened {
+        Ok((queue, buckets)) => Notices::new(config, queue, buckets, feed).run().await,
+        Err(trouble) => {
+            let event = Event::Unreadable { name: config.queue.to_string(), why: trouble.to_string() };
+            // when the pipeline has gone, nobody is there to be told
+            let _ = feed.send(event).await;
+        }
+    }
+}
+
+/// A notice in our hands.
+struct Held {
+    message: Message,
+    hidden_until: Instant,
+    /// Objects that are not read yet.
+    left: usize,
+    /// Those that are, by partition: to be seen in the checkpoint.
+    read: Vec<Arc<str>>,
+    failed: Option<(String, Trouble)>,
+    stopped: bool,
+}
+
+impl Held {
+    /// All that it names is committed.
+    fn is_settled(&self, done: &Checkpoint) -> bool {
+        let all_read = self.left == 0 && self.failed.is_none() && !self.stopped;
+        all_read && self.read.iter().all(|object| is_done(done, object))
+    }
+}
+
+/// A notice that waits for an object, and the ETag it has for it.
+type Waiting = (u64, Option<String>);
+
+struct Notices {
+    queue: Queue,
+    name: String,
+    reader: Arc<Reader>,
+    feed: Feed,
+    until_empty: bool,
+    hidden: Duration,
+    slots: Arc<Semaphore>,
+    waiting_max: usize,
+    held: BTreeMap<u64, Held>,
+    next: u64,
+    /// Objects that are read now, and the notices that wait for them; the first began it.
+    waiting: HashMap<String, Vec<Waiting>>,
+    reading: JoinSet<(Object, Outcome)>,
+    receiving: Option<JoinHandle<Result<Vec<Message>, Trouble>>>,
+    troubles: u32,
+    /// The queue let us receive once: what is wrong later may be mended while we wait.
+    answered: bool,
+    /// The queue has nothing more for us, and that is the end.
+    drained: bool,
+    remembered: VecDeque<Arc<str>>,
+    reported: HashSet<String>,
+}
+
+impl Notices {
+    fn new(config: Config, queue: Queue, buckets: Buckets, feed: Feed) -> Notices {
+        let at_once = config.settings.objects_at_once.max(1) as usize;
+        Notices {
+            queue,
+            name: config.queue.to_string(),
+            reader: Arc::new(Reader::new(buckets, feed.clone(), TRIES_MAX).remembering()),
+            until_empty: config.until_empty,
+            // SQS hides nothing for longer than 12 hours
+            hidden: Duration::from_secs(config.settings.visibility_seconds.clamp(2, 43_200) as u64),
+            slots: Arc::new(Semaphore::new(at_once)),
+            waiting_max: at_once * WAITING_PER_SLOT,
+            held: BTreeMap::new(),
+            next: 0,
+            waiting: HashMap::new(),
+            reading: JoinSet::new(),
+            receiving: None,
+            troubles: 0,
+            answered: false,
+            drained: false,
+            remembered: remembered(&feed.resume),
+            reported: HashSet::new(),
+            feed,
+        }
+    }
+
+    async fn run(mut self) {
+        let stop = self.feed.stop.clone();
+        let mut committed = self.feed.committed.clone();
+        let mut tick = tokio::time::interval(self.hidden / 4);
+        while !self.drained {
+            self.receive();
+            tokio::select! {
+                () = stop.cancelled() => break,
+                Some(received) = joined(&mut self.receiving) => {
+                    self.receiving = None;
+                    if self.received(received).await.is_err() {
+                        break;
+                    }
+                }
+                Some(read) = self.reading.join_next() => {
+                    if self.read(read).await.is_err() {
+                        break;
+                    }
+                }
+                Ok(()) = committed.changed() => {
+                    let done = committed.borrow_and_update().clone();
+                    if self.settle(&done).await.is_err() {
+                        break;
+                    }
+                }
+                _ = tick.tick() => self.hide_longer().await,
+                else => break,
+            }
+        }
+        self.finish().await;
+    }
+
+    /// Asks for more notices, unless there is enough to do.
+    fn receive(&mut self) {
+        let room = self.held.len() < HELD_MAX && self.reading.len() < self.waiting_max;
+        if self.receiving.is_none() && room {
+            let (queue, hidden, pause) = (self.queue.clone(), self.hidden, self.troubles.checked_sub(1).map(pause));
+            let wait = if self.until_empty { Duration::from_secs(1) } else { POLL };
+            self.receiving = Some(tokio::spawn(async move {
+                if let Some(pause) = pause {
+                    sleep(pause).await;
+                }
+                queue.receive(wait, hidden).await
+            }));
+        }
+    }
+
+    async fn received(&mut self, received: Result<Vec<Message>, Trouble>) -> Result<(), Gone> {
+        let messages = match received {
+            Ok(messages) => messages,
+            Err(trouble) => {
+                self.troubles += 1;
+                let hopeless = !self.answered && !trouble.may_pass();
+                if hopeless || (self.until_empty && self.troubles >= TRIES_MAX) {
+                    let event = Event::Unreadable { name: self.name.clone(), why: format!("receiving: {trouble}") };
+                    self.drained = true;
+                    return self.feed.send(event).await;
+                }
+                if self.troubles.is_power_of_two() {
+                    tracing::warn!("receiving from {}: {trouble}; trying again", self.name);
+                }
+                return Ok(());
+            }
+        };
+        self.troubles = 0;
+        self.answered = true;
+        self.drained = messages.is_empty() && self.until_empty && self.reading.is_empty();
+        let hidden_until = Instant::now() + self.hidden;
+        let mut settled = Vec::new();
+        for message in messages {
+            count("received", 1);
+            match notice::read(&message.body) {
+                Ok(Told::Notice(notice)) if !notice.objects.is_empty() => {
+                    self.hold(message, notice.objects, hidden_until);
+                }
+                Ok(Told::Notice(_)) => settled.push(message.handle),
+                Ok(Told::TestEvent) => {
+                    tracing::info!("{}: a test notice arrived", self.name);
+                    settled.push(message.handle);
+                }
+                Ok(Told::NotForUs { why }) => {
+                    tracing::debug!(why, "a notice with nothing to read");
+                    settled.push(message.handle);
+                }
+                Err(poison) => self.give_up(&message, &poison.to_string()).await?,
+            }
+        }
+        // those with nothing to read wait for no commit
+        self.delete(settled).await;
+        Ok(())
+    }
+
+    /// Begins to read the objects that a notice names.
+    fn hold(&mut self, message: Message, objects: Vec<ObjectRef>, hidden_until: Instant) {
+        let number = self.next;
+        self.next += 1;
+        let held = Held { message, hidden_until, left: objects.len(), read: Vec::new(), failed: None, stopped: false };
+        self.held.insert(number, held);
+        METRICS.notices_held.set(self.held.len() as i64);
+        for object in objects {
+            let ObjectRef { bucket, key, size, etag, .. } = object;
+            self.begin(Object { bucket: bucket.into(), key, size }, (number, etag));
+        }
+    }
+
+    /// Reads an object for a notice; with another that is read already for a notice before, waits for that.
+    fn begin(&mut self, object: Object, waiting: Waiting) {
+        let others = self.waiting.entry(object.name()).or_default();
+        others.push(waiting);
+        if others.len() > 1 {
+            return;
+        }
+        let (reader, slots) = (self.reader.clone(), self.slots.clone());
+        self.reading.spawn(async move {
+            let _slot = slots.acquire().await;
+            let outcome = reader.read(&object).await;
+            (object, outcome)
+        });
+    }
+
+    /// Notes what became of an object, for every notice that waited for it.
+    async fn read(&mut self, read: Result<(Object, Outcome), tokio::task::JoinError>) -> Result<(), Gone> {
+        let (object, outcome) = read.expect("reading an object does not panic");
+        let waiting = self.waiting.remove(&object.name()).unwrap_or_default();
+        for (place, (number, etag)) in waiting.into_iter().enumerate() {
+            // who only waited, and was told of another version, has it read again
+            if place > 0
+                && let (Outcome::Read(partition), Some(etag)) = (&outcome, &etag)
+                && **partition != *object.partition(etag)
+            {
+                self.begin(object.clone(), (number, Some(etag.clone())));
+                continue;
+            }
+            let held = self.held.get_mut(&number).expect("a notice is held until its objects are read");
+            held.left -= 1;
+            match &outcome {
+                Outcome::Read(partition) => held.read.push(partition.clone()),
+                Outcome::Failed(trouble) => held.failed = Some((object.name(), trouble.clone())),
+                Outcome::Stopped => held.stopped = true,
+            }
+            if held.left == 0 && !held.stopped && held.failed.is_some() {
+                self.failed(number).await?;
+            }
+        }
+        // what an earlier run committed needs no commit of this one
+        let done = self.feed.committed.borrow().clone();
+        self.settle(&done).await
+    }
+
+    /// Gives a notice back, of which an object could not be read: for another try, or in the end to the queue's redrive.
+    async fn failed(&mut self, number: u64) -> Result<(), Gone> {
+        let held = self.held.remove(&number).expect("the caller has just seen it");
+        METRICS.notices_held.set(self.held.len() as i64);
+        let (name, trouble) = held.failed.expect("the caller has just seen it");
+        if trouble.may_pass() || matches!(trouble.kind, Kind::Credentials | Kind::Region) {
+            count("returned", 1);
+            tracing::warn!("{name}: {trouble}; its notice will come back");
+            self.queue.hide(&[(held.message.handle, back_after(held.message.receives))]).await;
+            return Ok(());
+        }
+        let is_news = !self.reported.contains(&held.message.id);
+        self.give_up(&held.message, &format!("{name}: {trouble}")).await?;
+        if is_news && self.reported.len() <= NAMED_MAX {
+            self.feed.send(Event::Unreadable { name, why: trouble.to_string() }).await?;
+        }
+        Ok(())
+    }
+
+    /// Leaves a notice that cannot be read to the queue's redrive, and its reason to the archive.
+    async fn give_up(&mut self, message: &Message, reason: &str) -> Result<(), Gone> {
+        count("poison", 1);
+        self.queue.hide(&[(message.handle.clone(), back_after(message.receives))]).await;
+        if self.reported.len() >= REPORTED_MAX {
+            self.reported.clear();
+        }
+        if !self.reported.insert(message.id.clone()) {
+            return Ok(());
+        }
+        tracing::warn!("{}: notice {} is left to the queue's redrive policy: {reason}", self.name, message.id);
+        let origin = Arc::new(Origin::from_name(&format!("{}#{}", self.name, message.id)));
+        let mut counts = Counts::default();
+        let tally = counts.of("");
+        tally.records += 1;
+        tally.rejects += 1;
+        let reject = Reject::new(&origin, 0, "", reason, message.body.as_bytes());
+        self.feed.send(Event::Piece(Piece { rejects: vec![reject], counts, ..Piece::default() })).await
+    }
+
+    /// Deletes the notices of which all objects are committed.
+    async fn settle(&mut self, done: &Checkpoint) -> Result<(), Gone> {
+        let settled = self.held.extract_if(.., |_, held| held.is_settled(done));
+        let settled: Vec<Held> = settled.map(|(_, held)| held).collect();
+        METRICS.notices_held.set(self.held.len() as i64);
+        self.reader.settle(done);
+        let (handles, objects): (Vec<_>, Vec<_>) =
+            settled.into_iter().map(|held| (held.message.handle, held.read)).unzip();
+        self.delete(handles).await;
+        self.remembered.extend(objects.into_iter().flatten());
+        let many = self.remembered.len().saturating_sub(REMEMBERED_MAX);
+        if many > 0 {
+            let forget = self.remembered.drain(..many).collect();
+            self.feed.send(Event::Piece(Piece { forget, ..Piece::default() })).await?;
+        }
+        Ok(())
+    }
+
+    async fn delete(&self, handles: Vec<String>) {
+        if !handles.is_empty() {
+            let kept = self.queue.delete(&handles).await;
+            count("deleted", handles.len() - kept);
+        }
+    }
+
+    /// Hides what is still in our hands for longer, before its time is over.
+    async fn hide_longer(&mut self) {
+        let now = Instant::now();
+        let soon = |held: &&mut Held| held.hidden_until < now + self.hidden / 2;
+        let mut messages = Vec::new();
+        for held in self.held.values_mut().filter(soon) {
+            held.hidden_until = now + self.hidden;
+            messages.push((held.message.handle.clone(), self.hidden));
+        }
+        self.queue.hide(&messages).await;
+    }
+
+    /// Waits for the last commit, deletes what is in it, and gives the rest back to the others.
+    async fn finish(mut self) {
+        if let Some(receiving) = self.receiving.take() {
+            receiving.abort();
+        }
+        while let Some(read) = self.reading.join_next().await {
+            if self.read(read).await.is_err() {
+                break;
+            }
+        }
+        self.reading.abort_all();
+        while self.reading.join_next().await.is_some() {}
+        let Notices { reader, feed, mut held, queue, .. } = self;
+        let mut committed = feed.committed.clone();
+        // the last commit comes when every source has let go of its feed
+        drop((reader, feed));
+        while committed.changed().await.is_ok() {}
+        let done = committed.borrow().clone();
+        let settled = held.extract_if(.., |_, held| held.is_settled(&done));
+        let settled: Vec<String> = settled.map(|(_, held)| held.message.handle).collect();
+        let kept = queue.delete(&settled).await;
+        count("deleted", settled.len() - kept);
+        let rest: Vec<_> = held.into_values().map(|held| (held.message.handle, Duration::ZERO)).collect();
+        count("returned", rest.len());
+        queue.hide(&rest).await;
+    }
+}
+
+/// Objects of earlier runs, by the time in their names; those without one are not ours to forget.
+fn remembered(resume: &Checkpoint) -> VecDeque<Arc<str>> {
+    let objects = resume.0.keys().filter(|partition| partition.starts_with("s3://"));
+    let mut timed: Vec<_> =
+        objects.filter_map(|partition| Some((key_time(partition.rsplit_once('|')?.0)?, partition.clone()))).collect();
+    timed.sort();
+    timed.into_iter().map(|(_, partition)| partition).collect()
+}
+
+/// How long a notice stays away that could not be read.
+fn back_after(receives: u32) -> Duration {
+    let doublings = receives.saturating_sub(1).min(10);
+    (RETURN_MIN * (1 << doublings)).min(RETURN_MAX)
+}
+
+fn count(outcome: &str, notices: usize) {
+    METRICS.notices.with_label_values(&[outcome]).inc_by(notices as u64);
+}
+
+/// What a task that was begun came to; `None` when there is none, or it was aborted.
+async fn joined<T>(task: &mut Option<JoinHandle<T>>) -> Option<T> {
+    match task {
+        Some(task) => task.await.ok(),
+        None => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::position::Offset;
+
+    #[test]
+    fn a_notice_stays_away_longer_each_time() {
+        let seconds = |receives| back_after(receives).as_secs();
+        assert_eq!([0, 1, 2, 3, 6, 1000].map(seconds), [30, 30, 60, 120, 900, 900]);
+    }
+
+    #[test]
+    fn the_oldest_objects_are_forgotten_first() {
+        let names =
+            ["s3://b/1_CloudTrail_x_20240802T1130Z_y.json.gz|e", "s3://b/2_CloudTrail_x_20240801T1130Z_y.json.gz|e"];
+        let others = ["s3://b/plain|e", "s3://b/f/|days from 2024-08-01", "file:x|1|2"];
+        let all = names.iter().chain(&others).map(|name| (Arc::from(*name), Offset::End));
+        assert_eq!(remembered(&Checkpoint(all.collect())), [names[1].into(), names[0].into()]);
+    }
+}

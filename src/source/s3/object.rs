@@ -1,0 +1,283 @@
+//! One object → its pieces, on the feed.
+
+use std::collections::{BTreeSet, HashMap};
+use std::io::{self, Cursor, Read, Seek};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::spawn_blocking;
+
+use super::body::{Body, Patience, Stream};
+use super::bucket::Buckets;
+use super::days::is_done;
+use crate::aws::{Kind, Trouble};
+use crate::decode::{self, Counts, Input};
+use crate::position::{Checkpoint, Offset, Position};
+use crate::source::{Event, Feed, Gone, Piece};
+use crate::table::Origin;
+
+/// Objects up to this size are read whole, so that gzip can be inflated in one shot; larger ones are streamed.
+const WHOLE_BYTES_MAX: u64 = 4 << 20;
+/// Bytes of objects as stored that are in memory at the same time.
+const LOADING_BYTES_MAX: u64 = 64 << 20;
+/// One permit of that: objects smaller than this count as this large.
+const LOADING_UNIT: u64 = 64 << 10;
+/// Longest wait for a connection that gives nothing.
+const STALL: Duration = Duration::from_secs(20);
+
+/// Where an object is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Object {
+    pub bucket: Arc<str>,
+    pub key: String,
+    /// Bytes as stored, when a listing or notice said so.
+    pub size: Option<u64>,
+}
+
+impl Object {
+    /// `s3://BUCKET/KEY`.
+    pub fn name(&self) -> String {
+        format!("s3://{}/{}", self.bucket, self.key)
+    }
+
+    /// Names the object's version: one that was replaced is another partition.
+    pub fn partition(&self, etag: &str) -> Arc<str> {
+        format!("s3://{}/{}|{etag}", self.bucket, self.key).into()
+    }
+}
+
+/// What reading an object came to.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// All of it is on the feed, or was read before: it is done once the checkpoint has this partition's end.
+    Read(Arc<str>),
+    Failed(Trouble),
+    /// Told to stop, or the pipeline has gone.
+    Stopped,
+}
+
+/// Reads objects, several at once.
+pub(super) struct Reader {
+    pub buckets: Buckets,
+    feed: Feed,
+    patience: Patience,
+    /// Room in memory, in units.
+    loading: Arc<Semaphore>,
+    /// Objects that are decoded at the same time: each may take 32 MiB when inflated.
+    decoding: Arc<Semaphore>,
+    /// How far this run got with objects that it could not read to their end.
+    left: Mutex<HashMap<Arc<str>, Offset>>,
+    /// Objects that were read to their end and are not committed, where the same may be asked for again.
+    finished: Option<Mutex<BTreeSet<Arc<str>>>>,
+}
+
+impl Reader {
+    /// `tries_max` is for what time may mend, in a row without progress.
+    pub fn new(buckets: Buckets, feed: Feed, tries_max: u32) -> Reader {
+        let decoders = 2 * thread::available_parallelism().map_or(1, usize::from);
+        Reader {
+            buckets,
+            feed,
+            patience: Patience { stall: STALL, tries_max },
+            loading: Arc::new(Semaphore::new((LOADING_BYTES_MAX / LOADING_UNIT) as usize)),
+            decoding: Arc::new(Semaphore::new(decoders)),
+            left: Mutex::default(),
+            finished: None,
+        }
+    }
+
+    /// The same for who may ask for an object again in this run: what was read is not read twice. It must then be told of
+    /// commits with [`Reader::settle`].
+    pub fn remembering(self) -> Reader {
+        Reader { finished: Some(Mutex::default()), ..self }
+    }
+
+    /// What is committed is known from there.
+    pub fn settle(&self, committed: &Checkpoint) {
+        if let Some(finished) = &self.finished {
+            lock(finished).retain(|partition| !is_done(committed, partition));
+        }
+    }
+
+    /// Reads one object to its end. Told to stop, it finishes a small one, whose records and end would else be parted.
+    pub async fn read(&self, object: &Object) -> Outcome {
+        let open = async {
+            let room = self.room(object.size.unwrap_or(WHOLE_BYTES_MAX)).await;
+            (room, Body::open(&self.buckets, &object.bucket, &object.key, self.patience).await)
+        };
+        let Some((room, opened)) = self.feed.stop.run_until_cancelled(open).await else { return Outcome::Stopped };
+        let body = match opened {
+            Ok(body) => body,
+            Err(trouble) => return Outcome::Failed(trouble),
+        };
+        let partition = object.partition(body.etag());
+        if self.was_read(&partition) {
+            return match self.feed.send(Event::AlreadyRead).await {
+                Ok(()) => Outcome::Read(partition),
+                Err(Gone) => Outcome::Stopped,
+            };
+        }
+        match self.decode(object, &partition, body, room).await {
+            Ok(()) => {
+                if let Some(finished) = &self.finished {
+                    lock(finished).insert(partition.clone());
+                }
+                Outcome::Read(partition)
+            }
+            Err(Halt::Gone) => Outcome::Stopped,
+            Err(Halt::Failed(trouble)) => Outcome::Failed(trouble),
+        }
+    }
+
+    fn was_read(&self, partition: &Arc<str>) -> bool {
+        is_done(&self.feed.resume, partition)
+            || self.finished.as_ref().is_some_and(|finished| {
+                lock(finished).contains(partition) || is_done(&self.feed.committed.borrow(), partition)
+            })
+    }
+
+    async fn room(&self, size: u64) -> OwnedSemaphorePermit {
+        let units = size.min(WHOLE_BYTES_MAX).div_ceil(LOADING_UNIT).max(1) as u32;
+        let room = self.loading.clone().acquire_many_owned(units).await;
+        room.expect("the semaphore is never closed")
+    }
+
+    async fn decode(
+        &self,
+        object: &Object,
+        partition: &Arc<str>,
+        body: Body,
+        room: OwnedSemaphorePermit,
+    ) -> Result<(), Halt> {
+        let before = [self.feed.resume.0.get(partition).cloned(), lock(&self.left).get(partition).cloned()];
+        let work = Work {
+            origin: Arc::new(Origin::from_name(&object.name())),
+            partition: partition.clone(),
+            skip: before.into_iter().flatten().max(),
+            feed: self.feed.clone(),
+            read: Arc::new(AtomicU64::new(0)),
+        };
+        let slot = async || self.decoding.clone().acquire_owned().await.expect("the semaphore is never closed");
+        let (pumped, done) = if body.length <= WHOLE_BYTES_MAX {
+            work.read.store(body.length, Ordering::Relaxed);
+            let whole = self.feed.stop.run_until_cancelled(body.whole(decode::PADDING)).await;
+            let bytes = whole.ok_or(Halt::Gone)?.map_err(Halt::Failed)?;
+            let slot = slot().await;
+            let decoding = spawn_blocking(move || {
+                let done = work.decode(Input::Bytes(bytes));
+                drop((slot, room));
+                done
+            });
+            (Ok(()), decoding.await)
+        } else {
+            let slot = slot().await;
+            let (pump, stream) = body.stream(work.read.clone());
+            let decoding = spawn_blocking(move || {
+                let done =
+                    spooled(stream).map_or_else(|error| (None, Err(Stop::Broken(error))), |input| work.decode(input));
+                drop((slot, room));
+                done
+            });
+            // told to stop, the pump ends, and the decoder with it
+            let pump = async { self.feed.stop.run_until_cancelled(pump).await.unwrap_or(Ok(())) };
+            tokio::join!(pump, decoding)
+        };
+        let (reached, ended) = done.unwrap_or_else(|panic| (None, Err(Stop::Broken(io::Error::other(panic)))));
+        let ended = match (pumped, ended) {
+            (_, Err(Stop::Gone)) => Err(Halt::Gone),
+            (Ok(()), Err(Stop::Broken(_))) if self.feed.stop.is_cancelled() => Err(Halt::Gone),
+            (Err(trouble), Err(Stop::Broken(_))) => Err(Halt::Failed(trouble)),
+            (_, Err(Stop::Broken(error))) => Err(Halt::Failed(Trouble::new(Kind::Other, error.to_string()))),
+            (_, Ok(())) => Ok(()),
+        };
+        match reached {
+            Some(offset) if ended.is_err() => lock(&self.left).insert(partition.clone(), offset),
+            _ => lock(&self.left).remove(partition),
+        };
+        ended
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Why an object was not read to its end.
+enum Halt {
+    Gone,
+    Failed(Trouble),
+}
+
+/// The same, as the decoding thread knows it.
+enum Stop {
+    Gone,
+    Broken(io::Error),
+}
+
+/// Parquet is not read from front to back: from a stream it goes through a file without a name in the folder for
+/// temporary ones.
+fn spooled(mut stream: Stream) -> io::Result<Input> {
+    let mut magic = Vec::with_capacity(4);
+    (&mut stream).take(4).read_to_end(&mut magic)?;
+    let mut whole = Cursor::new(magic.clone()).chain(stream);
+    if magic != b"PAR1" {
+        return Ok(Input::Stream(Box::new(whole)));
+    }
+    let mut file = tempfile::tempfile()?;
+    io::copy(&mut whole, &mut file)?;
+    file.rewind()?;
+    Ok(Input::File(file))
+}
+
+/// What the decoding thread needs.
+struct Work {
+    origin: Arc<Origin>,
+    partition: Arc<str>,
+    /// What of it went onto the feed before, in this run or an earlier one.
+    skip: Option<Offset>,
+    feed: Feed,
+    /// Stored bytes that have come.
+    read: Arc<AtomicU64>,
+}
+
+impl Work {
+    /// Sends every piece behind `skip`; gives how far it got, and why it went no further.
+    fn decode(self, input: Input) -> (Option<Offset>, Result<(), Stop>) {
+        let mut reader = decode::open(input, self.origin.clone(), &self.feed.decode);
+        let mut reached = self.skip.clone();
+        let mut read_before = 0;
+        loop {
+            let (mut rejects, mut counts) = (Vec::new(), Counts::default());
+            let next = match reader.next(&mut rejects, &mut counts) {
+                Ok(next) => next,
+                Err(error) => return (reached, Err(Stop::Broken(error))),
+            };
+            let ended = next.is_none();
+            let offset = next.as_ref().map_or(Offset::End, |records| Offset::at(records.end()));
+            if self.skip.as_ref().is_none_or(|skip| offset > *skip) {
+                let read = self.read.load(Ordering::Relaxed);
+                let position = Position { partition: self.partition.clone(), offset: offset.clone() };
+                let piece = Piece {
+                    records: next.into_iter().collect(),
+                    rejects,
+                    counts,
+                    position: Some(position),
+                    ended,
+                    read_bytes: read - read_before,
+                    ..Piece::default()
+                };
+                if self.feed.blocking_send(Event::Piece(piece)).is_err() {
+                    return (reached, Err(Stop::Gone));
+                }
+                read_before = read;
+                reached = Some(offset);
+            }
+            if ended {
+                return (reached, Ok(()));
+            }
+        }
+    }
+}

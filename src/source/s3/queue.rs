@@ -1,0 +1,211 @@
+//! Calls to SQS: messages in tens, deleted and hidden in tens.
+
+use std::fmt;
+use std::time::Duration;
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::{
+    ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry, MessageSystemAttributeName,
+    QueueAttributeName,
+};
+use futures::{StreamExt, stream};
+
+use crate::aws::{Aws, Trouble};
+
+/// SQS takes and gives so many messages in one call.
+const BATCH: usize = 10;
+/// Calls that are made at the same time when many messages are deleted or hidden.
+const CALLS_AT_ONCE: usize = 8;
+/// The longest that SQS waits for a message.
+pub(super) const POLL: Duration = Duration::from_secs(20);
+
+/// `sqs://NAME`, or `sqs://` and the queue's URL with or without its `https://`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    Name(String),
+    Url(String),
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Address::Name(name) | Address::Url(name)) = self;
+        write!(f, "sqs://{name}")
+    }
+}
+
+impl Address {
+    /// # Errors
+    /// Says what about the address is wrong.
+    pub fn parse(text: &str) -> Result<Address, String> {
+        let queue = text.strip_prefix("sqs://").ok_or_else(|| format!("`{text}` does not begin with sqs://"))?;
+        let is_name = |name: &str| {
+            let name = name.strip_suffix(".fifo").unwrap_or(name);
+            (1..=80).contains(&name.len())
+                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+        };
+        let last = queue.rsplit('/').next().unwrap_or(queue);
+        if !is_name(last) {
+            return Err(format!("`{last}` is no name of a queue"));
+        }
+        Ok(match queue {
+            name if name == last => Address::Name(name.to_owned()),
+            url if url.contains("://") => Address::Url(url.to_owned()),
+            url => Address::Url(format!("https://{url}")),
+        })
+    }
+
+    /// The Region in the URL of one of AWS's own.
+    fn region(&self) -> Option<&str> {
+        let Address::Url(url) = self else { return None };
+        let host = url.split_once("://")?.1.split('/').next()?;
+        let mut names = host.split('.');
+        match (names.next()?, names.next()?, names.next()?) {
+            ("sqs" | "sqs-fips", region, "amazonaws" | "api") => Some(region),
+            (region, "queue", "amazonaws") => Some(region),
+            _ => None,
+        }
+    }
+}
+
+/// One message, received.
+#[derive(Clone, Debug)]
+pub(super) struct Message {
+    pub id: String,
+    /// What it is deleted and hidden by; another each time it is received.
+    pub handle: String,
+    pub body: String,
+    /// How often it has been received, this time included.
+    pub receives: u32,
+}
+
+#[derive(Clone)]
+pub(super) struct Queue {
+    client: Client,
+    url: String,
+}
+
+impl Queue {
+    /// Finds the queue, and warns when nothing takes the messages that cannot be read away from it.
+    pub async fn open(aws: &Aws, address: &Address) -> Result<Queue, Trouble> {
+        let client = aws.sqs(address.region()).await?;
+        let url = match address {
+            Address::Url(url) => url.clone(),
+            Address::Name(name) => {
+                let found = client.get_queue_url().queue_name(name).send().await;
+                let found = found.map_err(|error| Trouble::of("sqs:GetQueueUrl", &error))?;
+                found.queue_url.unwrap_or_default()
+            }
+        };
+        let asked = client.get_queue_attributes().queue_url(&url).attribute_names(QueueAttributeName::RedrivePolicy);
+        match asked.send().await {
+            Ok(answer)
+                if answer.attributes().is_none_or(|found| !found.contains_key(&QueueAttributeName::RedrivePolicy)) =>
+            {
+                tracing::warn!(
+                    "{address} has no redrive policy: notices that cannot be read come back until they expire"
+                );
+            }
+            Ok(_) => {}
+            // not needed to read
+            Err(error) => {
+                tracing::debug!("{address}: {}", Trouble::of("sqs:GetQueueAttributes", &error));
+            }
+        }
+        Ok(Queue { client, url })
+    }
+
+    /// Up to ten messages, which are then hidden for `hidden`; waits up to `wait` (20 s at most) for the first.
+    pub async fn receive(&self, wait: Duration, hidden: Duration) -> Result<Vec<Message>, Trouble> {
+        let call = self.client.receive_message().queue_url(&self.url).max_number_of_messages(BATCH as i32);
+        let call = call.wait_time_seconds(wait.as_secs() as i32).visibility_timeout(hidden.as_secs() as i32);
+        let call = call.message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount);
+        let answer = call.send().await.map_err(|error| Trouble::of("sqs:ReceiveMessage", &error))?;
+        let message = |message: aws_sdk_sqs::types::Message| {
+            let receives = message
+                .attributes()
+                .and_then(|found| found.get(&MessageSystemAttributeName::ApproximateReceiveCount)?.parse().ok());
+            Message {
+                id: message.message_id.unwrap_or_default(),
+                handle: message.receipt_handle.unwrap_or_default(),
+                body: message.body.unwrap_or_default(),
+                receives: receives.unwrap_or(1),
+            }
+        };
+        Ok(answer.messages.unwrap_or_default().into_iter().map(message).collect())
+    }
+
+    /// Deletes messages; gives how many SQS did not delete. Those come back, and are then known as read.
+    pub async fn delete(&self, handles: &[String]) -> usize {
+        let call = async |batch: &[String]| {
+            let entries = numbered(batch).map(|(id, handle)| {
+                DeleteMessageBatchRequestEntry::builder().id(id).receipt_handle(handle).build().expect(COMPLETE)
+            });
+            let call = self.client.delete_message_batch().queue_url(&self.url).set_entries(Some(entries.collect()));
+            match call.send().await {
+                Ok(answer) => answer.failed.len(),
+                Err(error) => {
+                    tracing::warn!("deleting notices: {}", Trouble::of("sqs:DeleteMessage", &error));
+                    batch.len()
+                }
+            }
+        };
+        stream::iter(handles.chunks(BATCH)).map(call).buffer_unordered(CALLS_AT_ONCE).fold(0, async |a, b| a + b).await
+    }
+
+    /// Hides messages for so long from now; those of 0 seconds are there for everybody at once. What fails is told, and the
+    /// message comes back when its time is over.
+    pub async fn hide(&self, messages: &[(String, Duration)]) {
+        let call = async |batch: &[(String, Duration)]| {
+            let entries = numbered(batch).map(|(id, (handle, hidden))| {
+                let entry = ChangeMessageVisibilityBatchRequestEntry::builder().id(id).receipt_handle(handle);
+                entry.visibility_timeout(hidden.as_secs() as i32).build().expect(COMPLETE)
+            });
+            let call = self.client.change_message_visibility_batch().queue_url(&self.url);
+            match call.set_entries(Some(entries.collect())).send().await {
+                Ok(answer) if answer.failed.is_empty() => {}
+                Ok(answer) => tracing::debug!(failed = answer.failed.len(), "notices are no longer ours to hide"),
+                Err(error) => {
+                    tracing::warn!("hiding notices: {}", Trouble::of("sqs:ChangeMessageVisibility", &error));
+                }
+            }
+        };
+        stream::iter(messages.chunks(BATCH)).map(call).buffer_unordered(CALLS_AT_ONCE).collect::<()>().await;
+    }
+}
+
+const COMPLETE: &str = "id and handle are set";
+
+/// Each entry of a batch needs a name that is the only one in it.
+fn numbered<T>(batch: &[T]) -> impl Iterator<Item = (String, &T)> {
+    batch.iter().enumerate().map(|(number, entry)| (number.to_string(), entry))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_is_named_by_its_name_or_its_url() {
+        let url = "https://sqs.eu-west-1.amazonaws.com/111122223333/trail";
+        for (text, expected, region) in [
+            ("sqs://trail", Address::Name("trail".into()), None),
+            ("sqs://trail.fifo", Address::Name("trail.fifo".into()), None),
+            (
+                "sqs://https://sqs.eu-west-1.amazonaws.com/111122223333/trail",
+                Address::Url(url.into()),
+                Some("eu-west-1"),
+            ),
+            ("sqs://sqs.eu-west-1.amazonaws.com/111122223333/trail", Address::Url(url.into()), Some("eu-west-1")),
+            (
+                "sqs://http://127.0.0.1:5001/123456789012/q",
+                Address::Url("http://127.0.0.1:5001/123456789012/q".into()),
+                None,
+            ),
+        ] {
+            let address = Address::parse(text).unwrap();
+            assert_eq!((&address, address.region()), (&expected, region), "{text}");
+        }
+        assert_eq!(Address::parse("sqs://").unwrap_err(), "`` is no name of a queue");
+        assert_eq!(Address::parse("sqs://a b").unwrap_err(), "`a b` is no name of a queue");
+    }
+}

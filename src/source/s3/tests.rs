@@ -1,0 +1,491 @@
+//! The sources of S3 against a server in this process, and what it was asked.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::body::{Body, Patience};
+use super::bucket::Buckets;
+use super::fake::{Fake, Fault};
+use super::{Settings, backfill, notices};
+use crate::aws::{Aws, Trouble};
+use crate::decode::Options;
+use crate::position::{Checkpoint, Offset};
+use crate::source::layout::{Range, Wanted};
+use crate::source::plan;
+use crate::source::{self, Event, Events, Source};
+
+const PATIENCE: Patience = Patience { stall: Duration::from_millis(300), tries_max: 4 };
+/// Long enough for everything here on a busy machine.
+const SOON: Duration = Duration::from_secs(20);
+
+async fn open(fake: &Fake, key: &str) -> Result<Body, Trouble> {
+    let buckets = Buckets::new(&Aws::of_server(&fake.url)).await.unwrap();
+    Body::open(&buckets, "bucket", key, PATIENCE).await
+}
+
+/// Content in which every place differs.
+fn content(bytes: usize) -> Vec<u8> {
+    (0..bytes as u32 / 4 + 1).flat_map(u32::to_le_bytes).take(bytes).collect()
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_again_and_again_comes_whole_and_once() {
+    let fake = Fake::start().await;
+    let all = content(100_000);
+    fake.put("bucket", "key", all.clone());
+    fake.fault(
+        "bucket/key",
+        [Fault::Cut(10_000), Fault::Stall(5_000), Fault::Refuse(503, "SlowDown", "slow"), Fault::Cut(0)],
+    );
+    let body = timeout(SOON, open(&fake, "key")).await.unwrap().unwrap();
+    assert_eq!(body.length, 100_000);
+    assert_eq!(timeout(SOON, body.whole(0)).await.unwrap().unwrap(), all);
+    let behind = ["", " bytes=10000-", " bytes=15000-", " bytes=15000-", " bytes=15000-"];
+    assert_eq!(fake.asked("GET"), behind.map(|range| format!("GET bucket/key{range}")));
+}
+
+#[tokio::test]
+async fn a_body_is_given_up_after_tries_without_progress() {
+    let fake = Fake::start().await;
+    fake.put("bucket", "key", content(1000));
+    fake.fault("bucket/key", vec![Fault::Cut(0); 9]);
+    let body = open(&fake, "key").await.unwrap();
+    let trouble = timeout(SOON, body.whole(0)).await.unwrap().unwrap_err();
+    assert!(trouble.to_string().starts_with("the connection broke"), "{trouble}");
+    assert!(trouble.may_pass());
+    assert_eq!(fake.asked("GET").len(), 4);
+}
+
+#[tokio::test]
+async fn an_object_that_is_replaced_while_it_is_read_is_not_glued_together() {
+    let fake = Fake::start().await;
+    fake.put("bucket", "key", content(100_000));
+    fake.fault("bucket/key", [Fault::Cut(10_000)]);
+    let mut body = open(&fake, "key").await.unwrap();
+    let first = body.next().await.unwrap().unwrap();
+    fake.put("bucket", "key", content(90_000));
+    let error = loop {
+        match body.next().await {
+            Ok(chunk) => assert!(chunk.is_some(), "it ended behind {}", first.len()),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.to_string(), "it was replaced while it was read");
+}
+
+#[tokio::test]
+async fn a_slow_reader_is_no_broken_connection() {
+    let fake = Fake::start().await;
+    let all = content(8 << 20);
+    fake.put("bucket", "key", all.clone());
+    let read = Arc::new(AtomicU64::new(0));
+    let (pump, mut stream) = open(&fake, "key").await.unwrap().stream(read.clone());
+    let reading = tokio::task::spawn_blocking(move || {
+        let mut got = vec![0; 1 << 20];
+        stream.read_exact(&mut got).unwrap();
+        // more than twice what a silent connection gets, and more than waits in sockets
+        std::thread::sleep(PATIENCE.stall * 3);
+        stream.read_to_end(&mut got).unwrap();
+        got
+    });
+    let (pumped, got) = timeout(SOON, async { tokio::join!(pump, reading) }).await.unwrap();
+    pumped.unwrap();
+    assert!(got.unwrap() == all);
+    assert_eq!(read.load(Ordering::Relaxed), 8 << 20);
+    assert_eq!(fake.asked("GET"), ["GET bucket/key"]);
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_an_object_is_said_and_what_to_do() {
+    let fake = Fake::start().await;
+    let kms = "User: arn:aws:sts::1:assumed-role/weir/w is not authorized to perform: kms:Decrypt on resource: arn:aws:kms:eu-west-1:1:key/k";
+    for (fault, expected) in [
+        (
+            Fault::Refuse(403, "AccessDenied", kms),
+            "it is encrypted with a KMS key that cannot be used: access denied: User: arn:aws:sts::1:assumed-role/weir/w is not authorized to perform: kms:Decrypt on resource: arn:aws:kms:eu-west-1:1:key/k; allow kms:Decrypt on the key, in its policy too",
+        ),
+        (
+            Fault::Refuse(400, "KMS.DisabledException", "arn:aws:kms:eu-west-1:1:key/k is disabled."),
+            "it is encrypted with a KMS key that cannot be used: KMS.DisabledException: arn:aws:kms:eu-west-1:1:key/k is disabled; allow kms:Decrypt on the key, in its policy too",
+        ),
+        (
+            Fault::Refuse(403, "InvalidObjectState", "The operation is not valid for the object's storage class"),
+            "it is archived (Glacier, Deep Archive or an archive tier): restore it, then read it again",
+        ),
+        (
+            Fault::Refuse(404, "NoSuchKey", "The specified key does not exist."),
+            "there is no such object: it was deleted, or never there",
+        ),
+        (Fault::Refuse(404, "NoSuchBucket", "The specified bucket does not exist"), "there is no such bucket"),
+        (
+            Fault::Refuse(403, "AccessDenied", "Access Denied"),
+            "access denied: allow s3:GetObject to the role Weir runs as, and look at the policy of the resource; without s3:ListBucket, S3 says the same of an object that is not there",
+        ),
+    ] {
+        fake.fault("bucket/key", [fault]);
+        let Err(trouble) = open(&fake, "key").await else { panic!("{expected}") };
+        assert_eq!(trouble.to_string(), expected);
+        assert!(!trouble.may_pass(), "{trouble}");
+    }
+}
+
+#[tokio::test]
+async fn a_bucket_in_another_region_is_asked_there() {
+    let fake = Fake::start().await;
+    fake.put("bucket", "key", "x");
+    fake.fault("bucket/key", vec![Fault::Elsewhere("eu-west-1"); 3]);
+    let buckets = Buckets::new(&Aws::of_server(&fake.url)).await.unwrap();
+    for _ in 0..2 {
+        let body = Body::open(&buckets, "bucket", "key", PATIENCE).await.unwrap();
+        assert_eq!(body.whole(0).await.unwrap(), "x");
+    }
+    // refused once
+    assert_eq!(fake.asked("GET").len(), 3);
+}
+
+/// A source at work, and what is committed of it.
+struct Run {
+    events: Events,
+    committed: watch::Sender<Arc<Checkpoint>>,
+    stop: CancellationToken,
+    reached: Checkpoint,
+}
+
+/// What came until the end, or until nothing more came for a while.
+#[derive(Debug, Default, PartialEq)]
+struct Seen {
+    /// Text of the records, by partition.
+    texts: BTreeMap<String, String>,
+    rejects: Vec<String>,
+    unreadable: Vec<String>,
+    already: usize,
+}
+
+impl Run {
+    fn start(fake: &Fake, source: Source, resume: Checkpoint) -> Run {
+        let committed = watch::Sender::new(Arc::new(resume.clone()));
+        let stop = CancellationToken::new();
+        let options = Options::default();
+        let events = source::start(
+            vec![source],
+            &Aws::of_server(&fake.url),
+            &options,
+            Arc::new(resume.clone()),
+            committed.subscribe(),
+            stop.clone(),
+        );
+        Run { events, committed, stop, reached: resume }
+    }
+
+    /// Takes events as the pipeline does; `true` when there are no more.
+    async fn take(&mut self, seen: &mut Seen, wait: Duration) -> bool {
+        loop {
+            let Ok(event) = timeout(wait, self.events.next()).await else { return false };
+            match event {
+                None => return true,
+                Some(Event::AlreadyRead) => seen.already += 1,
+                Some(Event::Unreadable { name, why }) => seen.unreadable.push(format!("{name}: {why}")),
+                Some(Event::Piece(piece)) => {
+                    seen.rejects.extend(piece.rejects.iter().map(|reject| reject.reason.clone()));
+                    for records in &piece.records {
+                        let partition = piece.position.as_ref().unwrap().partition.rsplit_once('|').unwrap().0;
+                        let text = match &records.body {
+                            crate::decode::Body::Json(json) => json.text.as_slice(),
+                            _ => panic!("the objects here are JSON"),
+                        };
+                        *seen.texts.entry(partition.to_owned()).or_default() += &String::from_utf8_lossy(text);
+                    }
+                    if let Some(position) = piece.position {
+                        self.reached.advance(position);
+                    }
+                    for name in &piece.forget {
+                        self.reached.forget(name);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn all(mut self) -> (Seen, Checkpoint) {
+        let mut seen = Seen::default();
+        assert!(self.take(&mut seen, SOON).await, "it did not end: {seen:?}");
+        (seen, self.reached)
+    }
+}
+
+fn record(id: &str) -> String {
+    json!({ "Records": [{ "eventVersion": "1.08", "eventName": id }] }).to_string()
+}
+
+const ACCOUNT: &str = "AWSLogs/111122223333/CloudTrail/eu-west-1";
+
+fn trail(day: &str, name: &str) -> String {
+    let date = day.replace('/', "");
+    format!("{ACCOUNT}/{day}/111122223333_CloudTrail_eu-west-1_{date}T1130Z_{name}.json")
+}
+
+fn backfill(prefix: &str, since: Option<&str>, until: Option<&str>) -> Source {
+    let wanted = Wanted { range: Range::parse(since, until).unwrap(), ..Wanted::default() };
+    let address = plan::Address::parse(&format!("s3://logs/{prefix}")).unwrap();
+    Source::Backfill(backfill::Config { address, wanted, settings: Settings::default(), progress: Arc::default() })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backfill_lists_only_the_days_it_wants_and_folds_them() {
+    let fake = Fake::start().await;
+    for day in ["2024/07/30", "2024/07/31", "2024/08/01", "2024/08/02", "2024/08/03"] {
+        fake.put("logs", &trail(day, "a"), record(day));
+    }
+    fake.put("logs", "AWSLogs/111122223333/CloudTrail-Digest/eu-west-1/2024/08/01/x.json.gz", "digest");
+    let (seen, done) =
+        Run::start(&fake, backfill("", Some("2024-07-31"), Some("2024-08-01")), Checkpoint::default()).all().await;
+    let days: Vec<String> =
+        seen.texts.values().map(|text| text[text.find("2024").unwrap()..][..10].to_owned()).collect();
+    // the files of 2024-08-02 at 11:30 are too late to hold anything of 08-01; its folder is looked into all the same
+    assert_eq!(days, ["2024/07/31", "2024/08/01"]);
+    let listed: Vec<String> = fake.asked("LIST").into_iter().filter(|line| line.contains("/2024/")).collect();
+    let mut expected = ["07/30", "07/31", "08/01", "08/02"].map(|day| format!("LIST logs/{ACCOUNT}/2024/{day}/"));
+    expected.sort();
+    let mut sorted = listed.clone();
+    sorted.sort();
+    assert_eq!(sorted, expected);
+    // days of which something was left out are not done
+    let folded = format!("s3://logs/{ACCOUNT}/|days from 2024-07-31");
+    assert_eq!(done.0, BTreeMap::from([(folded.into(), Offset::at(19_937))]));
+
+    // again, with an object that came late, and a day more: what is folded is not even listed
+    fake.put("logs", &trail("2024/08/02", "b"), record("2024/08/02 late"));
+    fake.world().log.clear();
+    let (seen, done) = Run::start(&fake, backfill("", Some("2024-07-31"), Some("2024-08-02")), done).all().await;
+    assert_eq!(seen.texts.len(), 2);
+    assert_eq!(
+        fake.asked("LIST logs/").iter().filter(|line| line.ends_with("07/31/") || line.ends_with("08/01/")).count(),
+        0
+    );
+    assert_eq!(done.0.values().next(), Some(&Offset::at(19_938)));
+    assert_eq!(done.0.len(), 1, "{done:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backfill_that_was_stopped_goes_on_behind_what_is_committed() {
+    let fake = Fake::start().await;
+    let names: Vec<String> = (0..20).map(|number| format!("plain/{number:02}.json")).collect();
+    for name in &names {
+        fake.put("logs", name, record(name));
+    }
+    let mut first = Run::start(&fake, backfill("plain/", None, None), Checkpoint::default());
+    let mut seen = Seen::default();
+    while seen.texts.len() < 3 {
+        first.take(&mut seen, Duration::from_millis(1)).await;
+    }
+    let (done, reached) = (first.reached.clone(), seen.texts.len());
+    drop(first);
+    let (seen, done) = Run::start(&fake, backfill("plain/", None, None), done).all().await;
+    assert!(
+        seen.already >= reached - 1 && seen.already + seen.texts.len() == 20,
+        "{} {}",
+        seen.already,
+        seen.texts.len()
+    );
+    assert_eq!(done.0.len(), 20);
+    assert!(done.0.values().all(|offset| *offset == Offset::End));
+
+    // one that was replaced is another
+    fake.put("logs", "plain/07.json", record("new"));
+    let (seen, _) = Run::start(&fake, backfill("plain/", None, None), done).all().await;
+    assert_eq!((seen.already, seen.texts.len()), (19, 1));
+    assert!(seen.texts["s3://logs/plain/07.json"].contains("new"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_object_that_cannot_be_read_costs_nothing_but_itself() {
+    let fake = Fake::start().await;
+    for name in ["a", "b"] {
+        fake.put("logs", &trail("2024/08/01", name), record(name));
+    }
+    fake.fault(&format!("logs/{}", trail("2024/08/01", "a")), [Fault::Refuse(403, "InvalidObjectState", "archived")]);
+    let source = || backfill(&format!("{ACCOUNT}/"), None, None);
+    let (seen, done) = Run::start(&fake, source(), Checkpoint::default()).all().await;
+    let name = format!("s3://logs/{}", trail("2024/08/01", "a"));
+    let why = "it is archived (Glacier, Deep Archive or an archive tier): restore it, then read it again";
+    assert_eq!(seen.unreadable, [format!("{name}: {why}")]);
+    assert_eq!(seen.texts.len(), 1);
+    // the day is not folded, and what is missing is read the next time
+    assert!(done.0.keys().all(|partition| !partition.contains("|days from ")), "{done:?}");
+    let (seen, done) = Run::start(&fake, source(), done).all().await;
+    assert_eq!((seen.already, seen.texts.len()), (1, 1));
+    assert_eq!(done.0.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bucket_that_may_not_be_listed_is_said_with_the_permission() {
+    let fake = Fake::start().await;
+    fake.fault("LIST logs/AWSLogs/", [Fault::Refuse(403, "AccessDenied", "Access Denied")]);
+    let (seen, _) = Run::start(&fake, backfill("AWSLogs/", None, None), Checkpoint::default()).all().await;
+    assert_eq!(
+        seen.unreadable,
+        [
+            "s3://logs/AWSLogs/: listing s3://logs/AWSLogs/: access denied: allow s3:ListBucket to the role Weir runs as, and look at the policy of the resource"
+        ]
+    );
+}
+
+fn notice(keys: &[&str]) -> String {
+    let record = |key: &&str| json!({ "eventName": "ObjectCreated:Put", "s3": { "bucket": { "name": "logs" }, "object": { "key": key } } });
+    json!({ "Records": keys.iter().map(record).collect::<Vec<_>>() }).to_string()
+}
+
+fn queue(until_empty: bool) -> Source {
+    let queue = notices::Address::parse("sqs://trail").unwrap();
+    Source::Notices(notices::Config { queue, settings: Settings::default(), until_empty })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_notice_is_deleted_when_all_it_names_is_committed_and_not_before() {
+    let fake = Fake::start().await;
+    for name in ["a", "b", "c"] {
+        fake.put("logs", name, record(name));
+    }
+    fake.send("1", notice(&["a", "b"]));
+    fake.send("2", notice(&["c"]));
+    fake.send("test", json!({ "Service": "Amazon S3", "Event": "s3:TestEvent" }).to_string());
+    // told twice
+    fake.send("3", notice(&["a"]));
+    let mut run = Run::start(&fake, queue(false), Checkpoint::default());
+    let mut seen = Seen::default();
+    while run.reached.0.len() < 3 {
+        assert!(!run.take(&mut seen, Duration::from_millis(50)).await);
+    }
+    assert_eq!(fake.world().deleted, ["test#3"]);
+    // a commit with some of them
+    let mut some = run.reached.clone();
+    some.0.retain(|partition, _| !partition.starts_with("s3://logs/b|"));
+    run.committed.send_replace(Arc::new(some));
+    until(|| fake.world().deleted.len() == 3).await;
+    let mut deleted = fake.world().deleted.clone();
+    deleted.sort();
+    assert_eq!(deleted, ["2#2", "3#4", "test#3"]);
+    run.committed.send_replace(Arc::new(run.reached.clone()));
+    until(|| fake.world().deleted.len() == 4).await;
+    assert!(fake.world().hidden.is_empty());
+    assert_eq!(seen.texts.len(), 3);
+    assert_eq!(seen.texts["s3://logs/a"].matches("eventName").count(), 1, "read once");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_notice_of_what_is_committed_is_deleted_at_once() {
+    let fake = Fake::start().await;
+    let old = trail("2024/08/01", "a");
+    for key in ["a", &old] {
+        fake.put("logs", key, record(key));
+    }
+    fake.send("1", notice(&["a", &old]));
+    let etag = fake.world().objects["logs/a"].1.clone();
+    let folded = format!("s3://logs/{ACCOUNT}/|days from 2024-07-30");
+    let done = [(format!("s3://logs/a|{etag}").into(), Offset::End), (folded.into(), Offset::at(19_937))];
+    let (seen, _) = Run::start(&fake, queue(true), Checkpoint(done.into())).all().await;
+    assert_eq!(seen, Seen { already: 2, ..Seen::default() });
+    assert_eq!(fake.world().deleted, ["1#1"]);
+}
+
+async fn until(mut holds: impl FnMut() -> bool) {
+    let waited = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(SOON, waited).await.expect("it comes soon");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn told_to_stop_the_last_commit_is_acknowledged_and_the_rest_given_back() {
+    let fake = Fake::start().await;
+    for name in ["a", "b"] {
+        fake.put("logs", name, record(name));
+    }
+    fake.fault("logs/b", [Fault::Stall(0)]);
+    fake.send("1", notice(&["a"]));
+    fake.send("2", notice(&["b"]));
+    let mut run = Run::start(&fake, queue(false), Checkpoint::default());
+    let mut seen = Seen::default();
+    while run.reached.0.is_empty() || fake.asked("GET logs/b").is_empty() {
+        assert!(!run.take(&mut seen, Duration::from_millis(50)).await);
+    }
+    run.stop.cancel();
+    assert!(run.take(&mut seen, SOON).await, "the events end");
+    assert!(fake.world().deleted.is_empty());
+    run.committed.send_replace(Arc::new(run.reached.clone()));
+    drop(run.committed);
+    run.events.acknowledged(SOON).await;
+    assert_eq!(fake.world().deleted, ["1#1"]);
+    assert_eq!(fake.world().hidden, BTreeMap::from([("2#2".to_owned(), 0)]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_read_is_left_to_the_redrive_with_its_reason() {
+    let fake = Fake::start().await;
+    fake.put("logs", "late", record("late"));
+    fake.fault("logs/late", vec![Fault::Refuse(503, "SlowDown", "Please reduce your request rate."); 99]);
+    fake.send("1", "no notice");
+    fake.send("2", notice(&["gone"]));
+    fake.send("2", notice(&["gone"]));
+    let mut run = Run::start(&fake, queue(false), Checkpoint::default());
+    let mut seen = Seen::default();
+    until_hidden(&fake, &mut run, &mut seen, 3).await;
+    let gone = "s3://logs/gone: there is no such object: it was deleted, or never there";
+    seen.rejects.sort();
+    assert_eq!(seen.rejects.len(), 2, "each once: {:?}", seen.rejects);
+    assert!(seen.rejects[0].starts_with("not JSON: "), "{:?}", seen.rejects);
+    assert_eq!(seen.rejects[1], gone);
+    assert_eq!(seen.unreadable, [gone]);
+    assert!(fake.world().deleted.is_empty());
+    // what may pass is no poison: it comes back, and nothing is told
+    fake.send("4", notice(&["late"]));
+    until_hidden(&fake, &mut run, &mut seen, 4).await;
+    assert_eq!((seen.rejects.len(), seen.unreadable.len()), (2, 1));
+}
+
+/// Until so many messages were given back for half a minute.
+async fn until_hidden(fake: &Fake, run: &mut Run, seen: &mut Seen, count: usize) {
+    for _ in 0..1000 {
+        run.take(seen, Duration::from_millis(20)).await;
+        if fake.world().hidden.values().filter(|seconds| **seconds == 30).count() == count {
+            return;
+        }
+    }
+    panic!("{:?}", fake.world().hidden);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_queue_that_may_not_be_received_from_ends_the_source() {
+    let fake = Fake::start().await;
+    fake.fault("ReceiveMessage", [Fault::Refuse(403, "AccessDeniedException", "")]);
+    let (seen, _) = Run::start(&fake, queue(false), Checkpoint::default()).all().await;
+    let why = "receiving: access denied: allow sqs:ReceiveMessage to the role Weir runs as, and look at the policy of the resource";
+    assert_eq!(seen.unreadable, [format!("sqs://trail: {why}")]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_queue_that_is_empty_ends_a_run_that_does_not_follow() {
+    let fake = Fake::start().await;
+    for number in 0..25 {
+        fake.put("logs", &format!("{number}"), record(&format!("r{number}")));
+        fake.send(&format!("{number}"), notice(&[&format!("{number}")]));
+    }
+    let mut run = Run::start(&fake, queue(true), Checkpoint::default());
+    let mut seen = Seen::default();
+    assert!(run.take(&mut seen, SOON).await);
+    assert_eq!(seen.texts.len(), 25);
+    run.committed.send_replace(Arc::new(run.reached.clone()));
+    drop(run.committed);
+    run.events.acknowledged(SOON).await;
+    assert_eq!(fake.world().deleted.len(), 25);
+}

@@ -1,0 +1,65 @@
+//! moto_server, which stands in for S3 and SQS: one process for all tests that run at the same time.
+
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, Weak};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Ends when the tests do, however they end: its standard input is then closed.
+const PROGRAM: &str = "
+import os, sys, threading
+def wait():
+    sys.stdin.read()
+    os._exit(0)
+threading.Thread(target=wait, daemon=True).start()
+from moto.server import main
+main(['-H', '127.0.0.1', '-p', sys.argv[1]])
+";
+
+pub struct Moto {
+    server: Child,
+    pub url: String,
+}
+
+impl Drop for Moto {
+    fn drop(&mut self) {
+        self.server.kill().expect("the server still runs");
+        self.server.wait().expect("it is our child");
+    }
+}
+
+static RUNNING: Mutex<Weak<Moto>> = Mutex::new(Weak::new());
+
+/// The server, started when it does not run; `None`, with the reason printed, where there is no Python for it.
+pub fn moto() -> Option<Arc<Moto>> {
+    let Ok(python) = std::env::var("WEIR_TEST_PYTHON") else {
+        println!("left out: WEIR_TEST_PYTHON names no Python with moto (tests/run installs one)");
+        return None;
+    };
+    let there = Command::new(&python).args(["-c", "import moto.server"]).stderr(Stdio::null()).status();
+    if !there.is_ok_and(|status| status.success()) {
+        println!("left out: {python} has no moto (tests/run installs one that has)");
+        return None;
+    }
+    let mut running = RUNNING.lock().unwrap();
+    if let Some(moto) = running.upgrade() {
+        return Some(moto);
+    }
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let server = Command::new(&python)
+        .args(["-c", PROGRAM, &port.to_string()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let moto = Arc::new(Moto { server, url: format!("http://127.0.0.1:{port}") });
+    let begun = Instant::now();
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "moto does not answer");
+        thread::sleep(Duration::from_millis(50));
+    }
+    *running = Arc::downgrade(&moto);
+    Some(moto)
+}

@@ -1,0 +1,232 @@
+//! A server in this process that answers as S3 and SQS do, as far as the sources ask, with the faults that a test orders.
+//! The unit tests of the S3 sources use it too.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures::{StreamExt, stream};
+use serde_json::{Value, json};
+
+/// What goes wrong with one answer.
+#[derive(Clone, Debug)]
+pub enum Fault {
+    /// The connection breaks after so many bytes of the body.
+    Cut(usize),
+    /// Nothing more comes after so many bytes.
+    Stall(usize),
+    /// An answer with this status, code and message.
+    Refuse(u16, &'static str, &'static str),
+    /// The bucket is in this Region.
+    Elsewhere(&'static str),
+}
+
+#[derive(Default)]
+pub struct World {
+    /// Content and ETag, by `BUCKET/KEY`.
+    pub objects: BTreeMap<String, (Bytes, String)>,
+    /// For the next requests for an object (`BUCKET/KEY`), a listing (`LIST BUCKET/PREFIX`) or an operation of SQS.
+    pub faults: HashMap<String, VecDeque<Fault>>,
+    /// The requests: `GET bucket/key RANGE`, `LIST bucket/prefix`, `DeleteMessageBatch 1`, ...
+    pub log: Vec<String>,
+    /// Messages that can be received.
+    pub messages: VecDeque<(String, String)>,
+    /// Handles of those that were, and how long they were hidden last.
+    pub hidden: BTreeMap<String, i64>,
+    pub deleted: Vec<String>,
+    received: u64,
+}
+
+#[derive(Clone)]
+pub struct Fake {
+    world: Arc<Mutex<World>>,
+    pub url: String,
+}
+
+impl Fake {
+    pub async fn start() -> Fake {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let fake = Fake { world: Arc::default(), url: format!("http://{}", listener.local_addr().unwrap()) };
+        let router = Router::new().fallback(answer).with_state(fake.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        fake
+    }
+
+    pub fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap()
+    }
+
+    pub fn put(&self, bucket: &str, key: &str, content: impl Into<Bytes>) {
+        let content = content.into();
+        let etag = blake3::hash(&content).to_hex()[..32].to_owned();
+        self.world().objects.insert(format!("{bucket}/{key}"), (content, etag));
+    }
+
+    pub fn fault(&self, object: &str, faults: impl IntoIterator<Item = Fault>) {
+        self.world().faults.insert(object.to_owned(), faults.into_iter().collect());
+    }
+
+    pub fn send(&self, id: &str, body: impl Into<String>) {
+        self.world().messages.push_back((id.to_owned(), body.into()));
+    }
+
+    /// The requests whose log begins so.
+    pub fn asked(&self, start: &str) -> Vec<String> {
+        self.world().log.iter().filter(|line| line.starts_with(start)).cloned().collect()
+    }
+}
+
+async fn answer(State(fake): State<Fake>, request: Request) -> Response {
+    let path = request.uri().path().trim_start_matches('/').to_owned();
+    let query = request.uri().query().unwrap_or_default().to_owned();
+    let headers = request.headers().clone();
+    if let Some(target) = headers.get("x-amz-target") {
+        let operation = target.to_str().unwrap().trim_start_matches("AmazonSQS.").to_owned();
+        let body = axum::body::to_bytes(request.into_body(), 1 << 20).await.unwrap();
+        return sqs(&fake, &operation, &serde_json::from_slice(&body).unwrap()).await;
+    }
+    if query.contains("list-type=2") {
+        list(&fake, path.trim_end_matches('/'), &query)
+    } else {
+        get(&fake, &path, &headers)
+    }
+}
+
+fn refuse(status: u16, code: &str, message: &str) -> Response {
+    let body = format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>{message}</Message></Error>");
+    (StatusCode::from_u16(status).unwrap(), body).into_response()
+}
+
+fn get(fake: &Fake, path: &str, headers: &HeaderMap) -> Response {
+    let path = percent_encoding::percent_decode_str(path).decode_utf8().unwrap().into_owned();
+    let header = |name: &str| headers.get(name).map(|value| value.to_str().unwrap());
+    let mut world = fake.world();
+    let range = header("range").unwrap_or_default();
+    world.log.push(format!("GET {path} {range}").trim_end().to_owned());
+    let fault = world.faults.get_mut(&path).and_then(VecDeque::pop_front);
+    if let Some(Fault::Elsewhere(region)) = fault
+        && !header("authorization").unwrap().contains(&format!("/{region}/s3/"))
+    {
+        let mut answer = refuse(301, "PermanentRedirect", "use another endpoint");
+        answer.headers_mut().insert("x-amz-bucket-region", region.parse().unwrap());
+        return answer;
+    }
+    if let Some(Fault::Refuse(status, code, message)) = fault {
+        return refuse(status, code, message);
+    }
+    let Some((content, etag)) = world.objects.get(&path) else {
+        return refuse(404, "NoSuchKey", "The specified key does not exist.");
+    };
+    let etag = format!("\"{etag}\"");
+    if header("if-match").is_some_and(|wanted| wanted != etag) {
+        return refuse(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold");
+    }
+    let start: usize = range.trim_start_matches("bytes=").trim_end_matches('-').parse().unwrap_or(0);
+    let rest = content.slice(start..);
+    let length = rest.len();
+    let first = |count: usize| Ok::<_, std::io::Error>(rest.slice(..count.min(length)));
+    let body = match fault {
+        Some(Fault::Cut(count)) => {
+            // what came before an error is sent first when there is a moment between them
+            let error = stream::once(async {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                Err(std::io::Error::other("cut"))
+            });
+            Body::from_stream(stream::iter([first(count)]).chain(error))
+        }
+        Some(Fault::Stall(count)) => Body::from_stream(stream::iter([first(count)]).chain(stream::pending())),
+        Some(Fault::Refuse(..) | Fault::Elsewhere(_)) | None => Body::from(rest.clone()),
+    };
+    let status = if start > 0 { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
+    (status, [("etag", etag), ("content-length", length.to_string())], body).into_response()
+}
+
+fn list(fake: &Fake, bucket: &str, query: &str) -> Response {
+    let value = |name: &str| {
+        let found = query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+        found.map(|value| percent_encoding::percent_decode_str(value).decode_utf8().unwrap().into_owned())
+    };
+    let prefix = value("prefix").unwrap_or_default();
+    let mut world = fake.world();
+    world.log.push(format!("LIST {bucket}/{prefix}"));
+    if let Some(Fault::Refuse(status, code, message)) =
+        world.faults.get_mut(&format!("LIST {bucket}/{prefix}")).and_then(VecDeque::pop_front)
+    {
+        return refuse(status, code, message);
+    }
+    let (mut keys, mut folders) = (String::new(), Vec::new());
+    for (name, (content, etag)) in &world.objects {
+        let Some(key) = name.strip_prefix(&format!("{bucket}/")).filter(|key| key.starts_with(&prefix)) else {
+            continue;
+        };
+        match key[prefix.len()..].split_once('/').filter(|_| value("delimiter").is_some()) {
+            Some((folder, _)) => folders.push(format!("{prefix}{folder}/")),
+            None => {
+                let size = content.len();
+                keys += &format!("<Contents><Key>{key}</Key><ETag>\"{etag}\"</ETag><Size>{size}</Size></Contents>");
+            }
+        }
+    }
+    folders.dedup();
+    let folders: String =
+        folders.iter().map(|folder| format!("<CommonPrefixes><Prefix>{folder}</Prefix></CommonPrefixes>")).collect();
+    let body = format!("<?xml version=\"1.0\"?><ListBucketResult>{keys}{folders}</ListBucketResult>");
+    (StatusCode::OK, body).into_response()
+}
+
+async fn sqs(fake: &Fake, operation: &str, input: &Value) -> Response {
+    let entries = input["Entries"].as_array().cloned().unwrap_or_default();
+    let handle = |entry: &Value| entry["ReceiptHandle"].as_str().unwrap().to_owned();
+    let all = || entries.iter().map(|entry| json!({ "Id": entry["Id"] })).collect::<Vec<_>>();
+    let output = {
+        let mut world = fake.world();
+        world.log.push(format!("{operation} {}", entries.len()));
+        if let Some(Fault::Refuse(status, code, message)) =
+            world.faults.get_mut(operation).and_then(VecDeque::pop_front)
+        {
+            let body = json!({ "__type": code, "message": message }).to_string();
+            return (StatusCode::from_u16(status).unwrap(), body).into_response();
+        }
+        match operation {
+            "GetQueueUrl" => json!({ "QueueUrl": format!("{}/1/{}", fake.url, input["QueueName"].as_str().unwrap()) }),
+            "GetQueueAttributes" => json!({ "Attributes": { "RedrivePolicy": "{}" } }),
+            "ReceiveMessage" => {
+                let count = world.messages.len().min(10);
+                let taken: Vec<_> = world.messages.drain(..count).collect();
+                let messages = taken.into_iter().map(|(id, body)| {
+                    world.received += 1;
+                    let handle = format!("{id}#{}", world.received);
+                    world.hidden.insert(handle.clone(), input["VisibilityTimeout"].as_i64().unwrap());
+                    json!({ "MessageId": id, "ReceiptHandle": handle, "Body": body,
+                            "Attributes": { "ApproximateReceiveCount": "1" } })
+                });
+                let messages: Vec<_> = messages.collect();
+                json!({ "Messages": messages })
+            }
+            "DeleteMessageBatch" => {
+                for entry in &entries {
+                    world.hidden.remove(&handle(entry));
+                    world.deleted.push(handle(entry));
+                }
+                json!({ "Successful": all(), "Failed": [] })
+            }
+            "ChangeMessageVisibilityBatch" => {
+                for entry in &entries {
+                    world.hidden.insert(handle(entry), entry["VisibilityTimeout"].as_i64().unwrap());
+                }
+                json!({ "Successful": all(), "Failed": [] })
+            }
+            other => panic!("SQS was asked for {other}"),
+        }
+    };
+    if operation == "ReceiveMessage" && output["Messages"].as_array().unwrap().is_empty() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    ([("content-type", "application/x-amz-json-1.0")], output.to_string()).into_response()
+}
