@@ -8,6 +8,7 @@
 //! - `*` and line breaks: its `*` stops at them;
 //! - `expand`: it fills placeholders from the event; here they come from the configuration, so it is given the values;
 //! - comparing an object: it never matches; here each value inside is compared;
+//! - numbers in text: it takes none with white space around;
 //! - true and false compared with the numbers 1 and 0 in JSON, and fields without a value under `neq` that are null.
 
 use proptest::prelude::*;
@@ -48,7 +49,7 @@ fn is_plain(pattern: &Pattern) -> bool {
 }
 
 /// What texts of events are made of, and those of rules with it: each has something that SQL or Sigma treats specially.
-const PIECES: [&str; 16] = ["a", "A", "ab", "x", "-", "%", "_", "\\", "*", "?", "'", "é", "É", "1", ".", " "];
+const PIECES: [&str; 16] = ["a", "A", "ab", "x", "-", "%", "_", "\\", "*", "?", "'", "é", "É", "1", ".", "x y"];
 
 fn text() -> impl Strategy<Value = String> {
     prop_oneof![
@@ -380,6 +381,13 @@ fn a_star_passes_line_breaks() {
         json!({"requestParameters": {"a": "first\nsecond"}})
     ));
     assert!(fires(json!({"userAgent": "a?b"}), json!({"userAgent": "a\nb"})));
+}
+
+#[test]
+fn a_regular_expression_that_is_a_backslash_finds_one() {
+    let found = |regex: &str, text: &str| fires(json!({"userAgent|re": regex}), json!({"userAgent": text}));
+    assert!(found(r"\\", r"a\b") && !found(r"\\", "%") && !found(r"\\", "a"));
+    assert!(found(r"^a\\|x$", r"a\b") && !found(r"^a\\|x$", "a%"));
 }
 
 #[test]

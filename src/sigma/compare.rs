@@ -199,6 +199,8 @@ fn regex(modifiers: &Modifiers, value: &SigmaValue) -> Result<Test, String> {
     let flags = if flags.is_empty() { String::new() } else { format!("(?{flags})") };
     let whole = format!("{flags}{}", pattern.original);
     match regex::Regex::new(&whole) {
+        // DataFusion makes a LIKE of an expression for plain text, in which a backslash then escapes; of a group it makes none
+        Ok(_) if whole.contains('\\') => Ok(Test::Regex(format!("({whole})"))),
         Ok(_) => Ok(Test::Regex(whole)),
         Err(regex::Error::Syntax(why)) => {
             let why = why.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();

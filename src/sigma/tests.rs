@@ -59,6 +59,7 @@ fn each_kind_of_value_has_its_comparison() {
     assert_eq!(conditions("  readOnly: 'false'"), "readOnly IS FALSE");
     assert_eq!(conditions("  userIdentity.accountId: 7"), "try_cast(userIdentity.accountId AS DOUBLE) = 7");
     assert_eq!(conditions("  userAgent|re|i: ^aws"), "userAgent ~ '(?i)^aws'");
+    assert_eq!(conditions(r"  userAgent|re: 'a\\b'"), r"userAgent ~ '(a\\b)'");
     assert_eq!(conditions("  sourceIPAddress|cidr: 10.0.0.0/8"), "cidr_match(sourceIPAddress, '10.0.0.0/8')");
     assert_eq!(conditions("  eventTime|hour: 3"), "date_part('hour', eventTime) = 3");
     assert_eq!(conditions("  eventTime|startswith: '2024-'"), "to_char(eventTime, '%Y-%m-%dT%H:%M:%SZ') LIKE '2024-%'");
