@@ -263,7 +263,10 @@ async fn list(
     let mut tries = 0;
     loop {
         match buckets.list(bucket, prefix, delimiter, token.clone()).await {
-            Err(trouble) if trouble.may_pass() && tries + 1 < TRIES_MAX => sleep(pause(tries)).await,
+            Err(trouble) if trouble.may_pass() && tries + 1 < TRIES_MAX => {
+                tracing::warn!(bucket, prefix, %trouble, "listing failed, and is tried again");
+                sleep(pause(tries)).await;
+            }
             answer => return answer,
         }
         tries += 1;
