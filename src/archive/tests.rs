@@ -1,9 +1,10 @@
 use std::fs::File;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, StringViewArray, StructArray};
+use arrow::buffer::{Buffer, ScalarBuffer};
 use arrow::compute::{cast, concat_batches};
-use arrow::datatypes::{DataType, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, Field, TimestampMicrosecondType};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::properties::ReaderProperties;
 use parquet::file::reader::FileReader;
@@ -238,6 +239,46 @@ fn small_files_become_one_with_the_same_rows_in_order() {
     archive.sweep().unwrap();
     assert_eq!(contents(dir.path()), found);
     assert_eq!(fs::read_dir(dir.path().join("_weir/pending")).unwrap().count(), 0);
+}
+
+#[test]
+fn merging_keeps_every_row_of_files_that_overlap() {
+    let (dir, mut archive) = opened();
+    // each file has every minute of the day, so that rows of all files follow each other; the last one is never merged
+    let minute = |n: usize| format!("{:02}:{:02}", n / 60, n % 60);
+    let (files, rows) = (compact::FILES_MIN, 1440);
+    let mut objects = Vec::new();
+    for file in 0..=files {
+        let made: Vec<_> = (0..rows).map(|n| (minute(n), format!("{:05}", n * files + file))).collect();
+        let made: Vec<(&str, &str)> = made.iter().map(|(time, id)| (time.as_str(), id.as_str())).collect();
+        let made = if file < files { &made[..] } else { &made[..1] };
+        objects = commit(&mut archive, file as u64 + 1, vec![events(made)]);
+    }
+    assert_eq!(archive.compact(&objects).unwrap(), files - 1);
+    let found = contents(dir.path());
+    let merged = found.iter().find(|(_, ids)| ids.len() > 1).unwrap();
+    assert_eq!(merged.1, (0..files * rows).map(|n| format!("{n:05}")).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_buffer_that_columns_share_counts_once() {
+    let text = Buffer::from_vec(vec![b'x'; 1000]);
+    let column = || -> ArrayRef {
+        // one text, of the first 20 bytes of the buffer
+        let views = ScalarBuffer::from(vec![20_u128 | 0x7878_7878 << 32]);
+        Arc::new(StringViewArray::new(views, vec![text.clone()], None))
+    };
+    let inner = Arc::new(Field::new("inner", DataType::Utf8View, true));
+    let nested: ArrayRef = Arc::new(StructArray::from(vec![(inner, column())]));
+    let rows = RecordBatch::try_from_iter([("a", column()), ("b", column()), ("c", nested)]).unwrap();
+    let batch = Batch { table: &CLOUDTRAIL, rows };
+    assert_eq!(batch.bytes_len(), 1000 + 3 * 16);
+    let (_dir, mut archive) = opened();
+    archive.config.buffer_bytes = 2 * batch.bytes_len();
+    archive.add(vec![batch.clone()]);
+    assert!(!archive.is_full());
+    archive.add(vec![batch]);
+    assert!(archive.is_full());
 }
 
 #[test]

@@ -120,13 +120,10 @@ static PRIVATE: LazyLock<Vec<IpNet>> = LazyLock::new(|| {
 });
 
 fn check_text(function: &str, field: &Field) -> Result<()> {
-    let text =
-        |kind: &DataType| matches!(kind, DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8 | DataType::Null);
-    match field.data_type() {
-        DataType::Dictionary(_, values) if text(values) => Ok(()),
-        kind if text(kind) => Ok(()),
-        kind => plan_err!("the address of {function} is text, not {kind}"),
+    if texts::is_text(field.data_type()) {
+        return Ok(());
     }
+    plan_err!("the address of {function} is text, not {}", field.data_type())
 }
 
 fn read_network(text: &ScalarValue) -> Result<IpNet> {

@@ -111,7 +111,8 @@ fn check_path(function: &str, args: &ReturnFieldArgs) -> Result<()> {
     plan_err!("the keys of {function} are text constants such as 'userName'")
 }
 
-fn is_text(kind: &DataType) -> bool {
+/// Whether values of this type are text, dictionaries of it and columns without values included.
+pub(super) fn is_text(kind: &DataType) -> bool {
     match kind {
         DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8 | DataType::Null => true,
         DataType::Dictionary(_, values) => is_text(values),

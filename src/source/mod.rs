@@ -168,31 +168,19 @@ pub fn start(
     committed: watch::Receiver<Arc<Checkpoint>>,
     stop: CancellationToken,
 ) -> Events {
-    let (events, received) = mpsc::channel(WAITING_PIECES_MAX);
-    let room = Arc::new(Semaphore::new(WAITING_BYTES_MAX));
-    let feed = Feed {
-        events,
-        room: room.clone(),
-        runtime: Handle::current(),
-        decode: decode.clone(),
-        resume,
-        committed,
-        stop,
-    };
-    METRICS.queue_bytes_max.with_label_values(&["source"]).set(WAITING_BYTES_MAX as i64);
-    let mut running = JoinSet::new();
+    let (feed, mut events) = queue(decode.clone(), resume, committed, stop);
     for source in sources {
         match source {
             Source::File(config) => file::read(config, feed.clone()),
             Source::Backfill(config) => {
-                running.spawn(s3::backfill::run(config, aws.clone(), feed.clone()));
+                events.sources.spawn(s3::backfill::run(config, aws.clone(), feed.clone()));
             }
             Source::Notices(config) => {
-                running.spawn(s3::notices::run(config, aws.clone(), feed.clone()));
+                events.sources.spawn(s3::notices::run(config, aws.clone(), feed.clone()));
             }
             Source::Kinesis(config) => {
                 let (aws, feed) = (aws.clone(), feed.clone());
-                running.spawn(async move {
+                events.sources.spawn(async move {
                     let name = config.stream.to_string();
                     if let Err(error) = kinesis::run(config, &aws, feed.clone()).await {
                         // when the pipeline has gone, nobody wants to know
@@ -202,5 +190,55 @@ pub fn start(
             }
         }
     }
-    Events { events: received, room, sources: running }
+    events
+}
+
+/// The two ends of a queue. Must be called in a runtime.
+fn queue(
+    decode: decode::Options,
+    resume: Arc<Checkpoint>,
+    committed: watch::Receiver<Arc<Checkpoint>>,
+    stop: CancellationToken,
+) -> (Feed, Events) {
+    let (sender, receiver) = mpsc::channel(WAITING_PIECES_MAX);
+    let room = Arc::new(Semaphore::new(WAITING_BYTES_MAX));
+    METRICS.queue_bytes_max.with_label_values(&["source"]).set(WAITING_BYTES_MAX as i64);
+    let runtime = Handle::current();
+    let feed = Feed { events: sender, room: room.clone(), runtime, decode, resume, committed, stop };
+    (feed, Events { events: receiver, room, sources: JoinSet::new() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::{Body, Lines, Text};
+    use crate::logs::vpc_flow::VPC_FLOW;
+
+    fn piece(bytes: usize) -> Event {
+        let lines = Lines { text: Text::new(vec![b'x'; bytes]), format: None, entries: Vec::new() };
+        let records =
+            Records { table: &VPC_FLOW, origin: Arc::default(), offset: 0, body: Body::Lines(lines), context: None };
+        Event::Piece(Piece { records: vec![records], ..Piece::default() })
+    }
+
+    #[tokio::test]
+    async fn what_waits_is_bounded_in_bytes() {
+        let none = watch::channel(Arc::default()).1;
+        let (feed, mut events) = queue(decode::Options::default(), Arc::default(), none, CancellationToken::new());
+        let soon = Duration::from_millis(50);
+        let half = WAITING_BYTES_MAX / 2;
+        for _ in 0..2 {
+            timeout(soon, feed.send(piece(half))).await.unwrap().unwrap();
+        }
+        assert!(timeout(soon, feed.send(piece(1))).await.is_err(), "there is no room");
+        events.next().await.unwrap();
+        timeout(soon, feed.send(piece(1))).await.unwrap().unwrap();
+        assert!(timeout(soon, feed.send(piece(2 * WAITING_BYTES_MAX))).await.is_err(), "a large piece waits alone");
+        events.next().await.unwrap();
+        events.next().await.unwrap();
+        timeout(soon, feed.send(piece(2 * WAITING_BYTES_MAX))).await.unwrap().unwrap();
+        let waiting = feed.send(piece(1));
+        drop(events);
+        assert!(timeout(soon, waiting).await.unwrap().is_err(), "the pipeline has gone");
+    }
 }

@@ -1,14 +1,14 @@
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::fake::Fake;
 use super::*;
 use crate::decode::{self, Body};
 use crate::position::{Checkpoint, Offset};
-use crate::source::{Events, WAITING_BYTES_MAX};
+use crate::source::{Events, queue};
 
 /// A source at work, and what has come of it.
 struct Work {
@@ -25,27 +25,12 @@ fn start(fake: &Fake, settings: Settings, resume: &Checkpoint) -> Work {
 }
 
 fn start_at(fake: &Fake, stream: &str, settings: Settings, resume: &Checkpoint) -> Work {
-    let (events, received) = mpsc::channel(16);
-    let room = Arc::new(Semaphore::new(WAITING_BYTES_MAX));
     let stop = CancellationToken::new();
-    let feed = Feed {
-        events,
-        room: room.clone(),
-        runtime: tokio::runtime::Handle::current(),
-        decode: decode::Options::default(),
-        resume: Arc::new(resume.clone()),
-        committed: watch::channel(Arc::default()).1,
-        stop: stop.clone(),
-    };
+    let committed = watch::channel(Arc::default()).1;
+    let (feed, events) = queue(decode::Options::default(), Arc::new(resume.clone()), committed, stop.clone());
     let config = Config { stream: Stream::parse(stream).unwrap(), settings };
     let source = tokio::spawn(run_with(config, fake.client.clone(), feed));
-    Work {
-        events: Events { events: received, room, sources: JoinSet::new() },
-        stop,
-        source,
-        names: Vec::new(),
-        reached: resume.clone(),
-    }
+    Work { events, stop, source, names: Vec::new(), reached: resume.clone() }
 }
 
 fn quick() -> Settings {
