@@ -75,6 +75,8 @@ pub struct Finding {
     pub last_seen: Timestamp,
     /// Matches folded into this finding.
     pub count: u64,
+    /// Of a rule over windows: the window, start and end, whose rows these are; `count` is their number.
+    pub window: Option<(Timestamp, Timestamp)>,
     /// The earliest matches' record ids, at most [`Finding::EVENT_IDS_MAX`], distinct, in (time, id) order; none is
     /// before `first_seen`.
     pub event_ids: Vec<(Timestamp, String)>,
@@ -94,8 +96,19 @@ impl Finding {
     /// what describes a single match (title, region, actor, source address, evidence, ...) comes from the earliest one,
     /// severity is the highest, counts add, and the lists keep their smallest members. `priority` and `terms` are
     /// cleared: triage computes them from the whole.
+    ///
+    /// Findings of windows are whole already: the one with more rows stays, of equal ones the earlier window's. A window
+    /// that is told again with more rows thus replaces what was known of it, and telling one twice changes nothing.
     pub fn fold(&mut self, mut other: Finding) {
         assert_eq!(self.id, other.id, "only matches of one finding fold");
+        if self.window.is_some() || other.window.is_some() {
+            if (other.count, Reverse(other.window)) > (self.count, Reverse(self.window)) {
+                *self = other;
+            }
+            self.priority = 0;
+            self.terms.clear();
+            return;
+        }
         if other.lead() < self.lead() {
             std::mem::swap(self, &mut other);
         }
@@ -193,6 +206,7 @@ pub(crate) mod tests {
             first_seen: time,
             last_seen: time,
             count: 1,
+            window: None,
             event_ids: vec![(time, event.to_owned())],
             tags: vec!["attack.persistence".into()],
             remedy: "Ask the owner.".into(),

@@ -104,6 +104,8 @@ impl RuleError {
 pub enum Fires {
     /// Each row that the query selects is a match.
     PerRow,
+    /// Each window of a group that the query selects is a match: its GROUP BY has `tumble` or `hop`.
+    PerWindow,
 }
 
 /// One SQL file: `queries/<table>/<name>.sql` has the id `<table>/<name>`.
@@ -122,6 +124,9 @@ pub struct Rule {
     pub key: Vec<String>,
     /// Length of the periods, in microseconds of event time, in which matches of one key are one finding.
     pub dedupe_micros: i64,
+    /// How long after the end of its window, and after the last row came into it, a row may still come, in microseconds
+    /// of the process's clock; `None` leaves it to what the rule needs.
+    pub lateness_micros: Option<i64>,
     pub tags: Vec<String>,
     pub remedy: String,
     pub false_positives: String,

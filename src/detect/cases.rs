@@ -19,6 +19,7 @@ use crate::finding::Finding;
 use crate::logs;
 use crate::rule::{Rule, RuleError};
 use crate::table::{Batch, Origin, Table};
+use crate::time::{MICROS_PER_SECOND, Timestamp};
 
 /// What came of testing rules.
 #[derive(Debug, Default)]
@@ -55,11 +56,103 @@ pub struct Failure {
 struct Case {
     fires: bool,
     why: String,
-    /// The record as AWS writes it; for text logs a string with the lines of a file.
-    event: Value,
+    /// One record, as in [`Repeated`].
+    event: Option<Value>,
+    #[serde(default = "once")]
+    times: u32,
+    /// Or several.
+    #[serde(default)]
+    events: Vec<Repeated>,
     /// Fields of the finding to check; a name that is no field is evidence.
     #[serde(default)]
     finding: BTreeMap<String, String>,
+}
+
+/// One record, once or several times.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Repeated {
+    /// The record as AWS writes it; for text logs a string with the lines of a file.
+    event: Value,
+    /// How often; `{n}`, `{100+2n}` and `{2024-08-01T12:00:00Z+30n}` in its texts become what they are the n-th time,
+    /// counting from 0 (of a time, n is of seconds).
+    #[serde(default = "once")]
+    times: u32,
+}
+
+fn once() -> u32 {
+    1
+}
+
+/// Most records of a case.
+const EVENTS_MAX: u32 = 10_000;
+
+impl Case {
+    /// The records, each as a file's content.
+    fn records(&self) -> std::result::Result<Vec<String>, String> {
+        let one = self.event.clone().map(|event| Repeated { event, times: self.times });
+        if one.is_some() != self.events.is_empty() {
+            return Err("a case has either an `event` or `events`".into());
+        }
+        let mut records = Vec::new();
+        for Repeated { event, times } in one.iter().chain(&self.events) {
+            if *times > EVENTS_MAX {
+                return Err(format!("{times} times are too many: a case has at most {EVENTS_MAX} of a record"));
+            }
+            for number in 0..i64::from(*times) {
+                let event = if *times > 1 { numbered(event, number) } else { event.clone() };
+                records.push(event.as_str().map_or_else(|| event.to_string(), str::to_owned));
+            }
+        }
+        Ok(records)
+    }
+}
+
+/// The same with the places of a number filled in.
+fn numbered(event: &Value, number: i64) -> Value {
+    match event {
+        Value::String(text) => Value::String(fill(text, number)),
+        Value::Array(values) => values.iter().map(|value| numbered(value, number)).collect(),
+        Value::Object(values) => values
+            .iter()
+            .map(|(name, value)| (name.clone(), numbered(value, number)))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
+        other => other.clone(),
+    }
+}
+
+fn fill(text: &str, number: i64) -> String {
+    let mut filled = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, behind)) = rest.split_once('{') {
+        filled.push_str(before);
+        let place = behind.split_once('}').and_then(|(place, after)| Some((value(place, number)?, after)));
+        rest = match place {
+            Some((value, after)) => {
+                filled.push_str(&value);
+                after
+            }
+            None => {
+                filled.push('{');
+                behind
+            }
+        };
+    }
+    filled + rest
+}
+
+/// What `n`, `100+2n` or `2024-08-01T12:00:00Z+30n` is for a number.
+fn value(place: &str, number: i64) -> Option<String> {
+    if place == "n" {
+        return Some(number.to_string());
+    }
+    let (base, step) = place.strip_suffix('n')?.rsplit_once('+')?;
+    let more = step.parse::<i64>().ok()?.checked_mul(number)?;
+    match base.parse::<i64>() {
+        Ok(base) => base.checked_add(more).map(|value| value.to_string()),
+        Err(_) => Some(Timestamp(Timestamp::parse(base)?.0 + more * MICROS_PER_SECOND).to_string()),
+    }
 }
 
 /// Compiles the rules and says which cannot be used.
@@ -108,7 +201,7 @@ pub fn test(tables: &[&'static Table], sources: &[Source]) -> Report {
                 }
             };
             *(if case.fires { &mut firing } else { &mut silent }) += 1;
-            let judged = read(&case.event).and_then(|batches| judge(&detector, &compiler, rule, &case, &batches));
+            let judged = read(&case).and_then(|batches| judge(&detector, &compiler, rule, &case, &batches));
             if let Err(difference) = judged {
                 fail(index + 1, &case.why, difference);
             }
@@ -138,10 +231,7 @@ fn judge(
     match (case.fires, found.first()) {
         (true, Some(_)) => compare(&case.finding, &found),
         (false, None) => Ok(()),
-        (true, None) => Err(format!(
-            "expected a finding, got none\n{}",
-            explain(compiler, rule, &batches).unwrap_or_else(|e| e.to_string())
-        )),
+        (true, None) => Err(format!("expected a finding, got none\n{}", explain(detector, compiler, rule, &batches))),
         (false, Some(finding)) => Err(format!("expected no finding, got `{}`\n{}", finding.title, evidence(finding))),
     }
 }
@@ -181,8 +271,19 @@ fn compare(expected: &BTreeMap<String, String>, found: &[Finding]) -> std::resul
     if difference.is_empty() { Ok(()) } else { Err(difference) }
 }
 
-/// Every condition that no row meets, with the values it looked at.
-fn explain(compiler: &Compiler, rule: &Rule, batches: &[Batch]) -> Result<String> {
+/// Every condition that no row meets, with the values it looked at; and the windows there are.
+fn explain(detector: &Detector, compiler: &Compiler, rule: &Rule, batches: &[Batch]) -> String {
+    let windows = match detector.windows_of(&rule.id, batches) {
+        Ok(windows) => windows,
+        Err(error) => return error,
+    };
+    if !windows.is_empty() {
+        return windows.into_iter().map(|window| format!("  HAVING does not hold: {window}\n")).collect();
+    }
+    unmet(compiler, rule, batches).unwrap_or_else(|error| error.to_string())
+}
+
+fn unmet(compiler: &Compiler, rule: &Rule, batches: &[Batch]) -> Result<String> {
     let (leaves, conditions) = compiler.conditions(rule)?;
     let mut told = String::new();
     for (text, program) in conditions {
@@ -207,18 +308,35 @@ fn explain(compiler: &Compiler, rule: &Rule, batches: &[Batch]) -> Result<String
     Ok(if told.is_empty() { "  each condition is true by itself".into() } else { told })
 }
 
-/// The rows of a case's event, read as a log file of that content is.
-fn read(event: &Value) -> std::result::Result<Vec<Batch>, String> {
-    let bytes = event.as_str().map_or_else(|| event.to_string(), str::to_owned);
+/// The rows of a case, each record read as a log file of that content is.
+fn read(case: &Case) -> std::result::Result<Vec<Batch>, String> {
     let (options, mut rejects, mut counts) = (Options::default(), Vec::new(), Counts::default());
-    let mut reader = open(Input::Bytes(bytes.into()), Arc::new(Origin::default()), &options);
     let mut records = Vec::new();
-    while let Some(more) = reader.next(&mut rejects, &mut counts).map_err(|error| error.to_string())? {
-        records.push(more);
+    for bytes in case.records()? {
+        let mut reader = open(Input::Bytes(bytes.into()), Arc::new(Origin::default()), &options);
+        while let Some(more) = reader.next(&mut rejects, &mut counts).map_err(|error| error.to_string())? {
+            records.push(more);
+        }
     }
     let batches = logs::batches(records, &options, &mut rejects, &mut counts);
     match rejects.first() {
         Some(reject) => Err(format!("the event cannot be read: {}", reject.reason)),
         None => Ok(batches),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_of_a_number_are_filled_in_and_nothing_else_is() {
+        let text = "{n} {5+10n} {2024-08-01T23:59:50Z+10n} {x} {\"a\":{n}} {";
+        assert_eq!(fill(text, 2), "2 25 2024-08-02T00:00:10Z {x} {\"a\":2} {");
+        let case: Case = serde_json::from_str(
+            r#"{"fires": true, "why": "w", "events": [{"times": 2, "event": {"id": ["e{n}"], "n": 1}}, {"event": "l {n}"}]}"#,
+        )
+        .unwrap();
+        assert_eq!(case.records().unwrap(), [r#"{"id":["e0"],"n":1}"#, r#"{"id":["e1"],"n":1}"#, "l {n}"]);
     }
 }

@@ -10,12 +10,13 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::utils::{disjunction, split_conjunction_owned};
-use datafusion::logical_expr::{BinaryExpr, Expr, LogicalPlan, Operator, Volatility};
+use datafusion::logical_expr::{BinaryExpr, Expr, Filter, LogicalPlan, Operator, Volatility};
 use datafusion::sql::parser::Statement;
 
 use super::program::{Leaves, Program, type_of};
 use super::route::Router;
 use super::verdicts::Verdicts;
+use super::window::plan::{Grouped, Windowed};
 use super::{place, session};
 use crate::rule::dialect::{find_text, find_word, parse};
 use crate::rule::{Rule, RuleError, Severity, header_place};
@@ -52,7 +53,15 @@ pub struct CompiledRule {
     pub gated: bool,
     /// Positions of the other conditions, cheapest first.
     pub rest: Vec<usize>,
-    pub emit: Emit,
+    pub then: Then,
+}
+
+/// What becomes of the rows that a rule selects.
+pub enum Then {
+    /// Each is a match.
+    Emit(Emit),
+    /// They are added up; the names are those of the selected columns.
+    Window(Box<Windowed>, Vec<String>),
 }
 
 /// What becomes of a match.
@@ -78,8 +87,10 @@ struct Names {
 
 /// A query taken apart, its expressions flattened.
 struct Query {
+    /// The selected columns with their names; of a query that groups only the names count.
     items: Vec<(String, Expr)>,
     condition: Expr,
+    grouped: Option<Grouped>,
 }
 
 /// Plans rules against the tables it was made with.
@@ -202,8 +213,28 @@ impl TableRules {
             }
         }
         rest.sort_by_key(|id| self.conditions[*id].cost);
-        let emit = self.emit(&query.items, key)?;
-        Ok(CompiledRule { rule, gate, gated, rest, emit })
+        let then = match query.grouped {
+            None => Then::Emit(self.emit(&query.items, key)?),
+            Some(grouped) => {
+                let names = query.items.into_iter().map(|(name, _)| name).collect();
+                Then::Window(Box::new(self.window(grouped)?), names)
+            }
+        };
+        Ok(CompiledRule { rule, gate, gated, rest, then })
+    }
+
+    fn window(&mut self, grouped: Grouped) -> Result<Windowed> {
+        let column = |name: &str| Expr::Column(datafusion::common::Column::new_unqualified(name));
+        let names = vec![
+            column(self.table.time),
+            self.table.id.map_or_else(|| Expr::Literal(ScalarValue::Utf8(None), None), column),
+            column("account"),
+            column("region"),
+            self.names.actor.clone(),
+            self.names.source_ip.clone(),
+            self.names.resource.clone(),
+        ];
+        Windowed::new(&mut self.leaves, grouped, names)
     }
 
     fn require(&mut self, conjunct: Expr, gate: &mut Vec<usize>, rest: &mut Vec<usize>) -> Result<()> {
@@ -320,7 +351,7 @@ fn constants<'a>(expr: &'a Expr, into: &mut Vec<&'a str>) {
 }
 
 /// Selected names that fill a field of the finding and are not evidence.
-const OVERRIDES: [&str; 5] = ["title", "severity", "actor", "source_ip", "resource"];
+pub const OVERRIDES: [&str; 5] = ["title", "severity", "actor", "source_ip", "resource"];
 
 fn key_exprs(state: &SessionState, rules: &TableRules, rule: &Rule) -> Result<Vec<Expr>> {
     let mut exprs = Vec::new();
@@ -349,13 +380,29 @@ fn take_apart(state: &SessionState, leaves: &Leaves, statement: Statement) -> Re
     };
     let LogicalPlan::Projection(projection) = state.optimize(&plan)? else { return Err(unsupported(&plan)) };
     let LogicalPlan::Filter(filter) = projection.input.as_ref() else { return Err(unsupported(&projection.input)) };
+    if let LogicalPlan::Aggregate(aggregate) = filter.input.as_ref() {
+        let LogicalPlan::Filter(rows) = aggregate.input.as_ref() else { return Err(unsupported(&aggregate.input)) };
+        read_table(rows)?;
+        let items = projection.expr.clone();
+        return Ok(Query {
+            items: names.into_iter().zip(items.iter().cloned()).collect(),
+            condition: leaves.flatten(rows.predicate.clone())?,
+            grouped: Some(Grouped { aggregate: aggregate.clone(), having: filter.predicate.clone(), items }),
+        });
+    }
+    read_table(filter)?;
+    let items = projection.expr.iter().map(|expr| leaves.flatten(expr.clone())).collect::<Result<Vec<_>>>()?;
+    let condition = leaves.flatten(filter.predicate.clone())?;
+    Ok(Query { items: names.into_iter().zip(items).collect(), condition, grouped: None })
+}
+
+/// Whether what is filtered is a table.
+fn read_table(filter: &Filter) -> Result<()> {
     let scan = match filter.input.as_ref() {
         LogicalPlan::SubqueryAlias(alias) => alias.input.as_ref(),
         other => other,
     };
-    let LogicalPlan::TableScan(_) = scan else { return Err(unsupported(scan)) };
-    let items = projection.expr.iter().map(|expr| leaves.flatten(expr.clone())).collect::<Result<Vec<_>>>()?;
-    Ok(Query { items: names.into_iter().zip(items).collect(), condition: leaves.flatten(filter.predicate.clone())? })
+    if matches!(scan, LogicalPlan::TableScan(_)) { Ok(()) } else { Err(unsupported(scan)) }
 }
 
 fn unsupported(plan: &LogicalPlan) -> DataFusionError {

@@ -8,7 +8,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, TimeUnit, TimestampMicrosecondType};
 use datafusion::common::Result;
 
-use super::compile::CompiledRule;
+use super::compile::{CompiledRule, Emit};
 use super::program::Rows;
 use crate::finding::{Finding, FindingId, Resource};
 use crate::rule::Severity;
@@ -23,8 +23,8 @@ type Alike<'a> = (FindingId, [Option<&'a str>; 4], Vec<&'a str>);
 /// Findings of the rows, one for all that have the same id, account, region, actor, source address and resources, and
 /// the number of rows whose `severity` is no severity. A row without a time counts as 1970-01-01T00:00:00Z: any other
 /// choice would depend on when the row was read, and a replay would give another id.
-pub fn findings(rule: &CompiledRule, arrays: &[ArrayRef], rows: &[u32]) -> Result<(Vec<Finding>, u64)> {
-    let every = rule.emit.every.run(arrays, Rows::These(rows))?;
+pub fn findings(rule: &CompiledRule, emit: &Emit, arrays: &[ArrayRef], rows: &[u32]) -> Result<(Vec<Finding>, u64)> {
+    let every = emit.every.run(arrays, Rows::These(rows))?;
     let times = times(&every[0]);
     let resources = Lists::of(&every[1])?;
     let columns = every[2..].iter().map(texts).collect::<Result<Vec<_>>>()?;
@@ -32,10 +32,10 @@ pub fn findings(rule: &CompiledRule, arrays: &[ArrayRef], rows: &[u32]) -> Resul
     let (severities, ungraded) = grade(rule.rule.severity, severities);
 
     let mut groups: HashMap<Alike, Vec<usize>> = HashMap::new();
-    let mut key = Vec::with_capacity(rule.emit.key.len());
+    let mut key = Vec::with_capacity(emit.key.len());
     for (index, time) in times.iter().enumerate() {
         key.clear();
-        key.extend(rule.emit.key.iter().map(|name| names[*name][index].clone()));
+        key.extend(emit.key.iter().map(|name| names[*name][index].clone()));
         let id = FindingId::new(&rule.rule.id, &key, time.0.div_euclid(rule.rule.dedupe_micros));
         let mut on: Vec<&str> = resources.of_row(index).iter().map(String::as_str).collect();
         on.sort_unstable();
@@ -52,7 +52,7 @@ pub fn findings(rule: &CompiledRule, arrays: &[ArrayRef], rows: &[u32]) -> Resul
     };
     let groups: Vec<_> = groups.into_iter().map(|(alike, matches)| (alike, leaders(&matches), matches)).collect();
     let described: Vec<u32> = groups.iter().flat_map(|(_, leaders, _)| leaders).map(|index| rows[*index]).collect();
-    let mut descriptions = describe(rule, arrays, &described)?.into_iter();
+    let mut descriptions = describe(rule, emit, arrays, &described)?.into_iter();
 
     let mut found = Vec::with_capacity(groups.len());
     for ((id, [account, region, actor, source_ip], on), leaders, matches) in groups {
@@ -71,6 +71,7 @@ pub fn findings(rule: &CompiledRule, arrays: &[ArrayRef], rows: &[u32]) -> Resul
             first_seen: times[leaders[0]],
             last_seen: times[leaders[0]],
             count: 1,
+            window: None,
             event_ids: Vec::new(),
             tags: rule.rule.tags.clone(),
             remedy: rule.rule.remedy.clone(),
@@ -111,19 +112,19 @@ fn grade(default: Severity, given: &[Option<String>]) -> (Vec<Severity>, u64) {
 type Description = (String, Vec<(String, String)>);
 
 /// What describes each of `rows`.
-fn describe(rule: &CompiledRule, arrays: &[ArrayRef], rows: &[u32]) -> Result<Vec<Description>> {
-    let columns = rule.emit.first.run(arrays, Rows::These(rows))?.iter().map(texts).collect::<Result<Vec<_>>>()?;
+fn describe(rule: &CompiledRule, emit: &Emit, arrays: &[ArrayRef], rows: &[u32]) -> Result<Vec<Description>> {
+    let columns = emit.first.run(arrays, Rows::These(rows))?.iter().map(texts).collect::<Result<Vec<_>>>()?;
     let (titles, evidence) = columns.split_first().expect("an emit program gives the title");
     let one = |row: usize| {
         let title = titles[row].clone().filter(|title| !title.is_empty()).unwrap_or_else(|| rule.rule.title.clone());
-        let evidence = rule.emit.evidence.iter().zip(evidence);
+        let evidence = emit.evidence.iter().zip(evidence);
         let evidence = evidence.filter_map(|(name, values)| Some((name.clone(), cut(values[row].as_deref()?))));
         (title, evidence.collect())
     };
     Ok((0..rows.len()).map(one).collect())
 }
 
-fn cut(text: &str) -> String {
+pub fn cut(text: &str) -> String {
     if text.len() <= EVIDENCE_BYTES_MAX {
         return text.to_owned();
     }
@@ -132,7 +133,7 @@ fn cut(text: &str) -> String {
 }
 
 /// The time column of a table: microseconds, or whole seconds in an integer.
-fn times(array: &ArrayRef) -> Vec<Timestamp> {
+pub fn times(array: &ArrayRef) -> Vec<Timestamp> {
     match array.data_type() {
         DataType::Timestamp(..) => {
             array.as_primitive::<TimestampMicrosecondType>().iter().map(|time| Timestamp(time.unwrap_or(0))).collect()
@@ -179,13 +180,13 @@ fn json(array: &ArrayRef, row: usize) -> Result<Option<String>> {
 }
 
 /// A column of one text or a list of texts a row.
-enum Lists {
+pub enum Lists {
     One(Vec<Option<String>>),
     Many(Vec<Vec<String>>),
 }
 
 impl Lists {
-    fn of(array: &ArrayRef) -> Result<Lists> {
+    pub fn of(array: &ArrayRef) -> Result<Lists> {
         Ok(match array.data_type() {
             DataType::List(_) => {
                 let list = |row: Option<ArrayRef>| {
@@ -197,7 +198,7 @@ impl Lists {
         })
     }
 
-    fn of_row(&self, row: usize) -> &[String] {
+    pub fn of_row(&self, row: usize) -> &[String] {
         match self {
             Lists::One(texts) => texts[row].as_slice(),
             Lists::Many(lists) => &lists[row],

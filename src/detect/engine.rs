@@ -1,25 +1,44 @@
 //! Batches → findings, by every rule at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
 use datafusion::common::Result;
 use rayon::prelude::*;
 
-use super::compile::{CompiledRule, Compiler, TableRules};
+use super::compile::{CompiledRule, Compiler, OVERRIDES, TableRules, Then};
 use super::emit;
 use super::scan::Scan;
+use super::window::bytes::{Reader, Writer};
+use super::window::fire::{self, Items};
+use super::window::plan::Windowed;
+use super::window::state::{Groups, Key, Window, Windows, gather};
 use crate::finding::Finding;
 use crate::rule::{Rule, RuleError};
 use crate::table::{Batch, Table};
-use crate::time::Timestamp;
+use crate::time::{MICROS_PER_DAY, MICROS_PER_SECOND, Timestamp};
 
 /// Judges batches by rules. The answer depends neither on how rows were cut into batches nor on their order.
 pub struct Detector {
     tables: Vec<TableRules>,
     costs: BTreeMap<String, RuleCost>,
+    /// What the rules over windows remember.
+    windows: BTreeMap<Place, Windows>,
+    follows: bool,
 }
+
+/// Of a rule: position of its table, and its own among that table's.
+type Place = (usize, usize);
+
+/// What the windows of all rules may take, in bytes. Past it the rule that takes most lets go of some, see
+/// [`Windows::shed`], and its [`RuleCost::shed`] says so.
+pub const WINDOW_BYTES_MAX: usize = 64 << 20;
+
+/// How long rows may come late where a rule does not say: one that fires early loses nothing by waiting long, one that
+/// fires only when a window is over makes people wait. CloudTrail delivers within 15 minutes, mostly.
+const LATENESS_EARLY: i64 = MICROS_PER_DAY;
+const LATENESS: i64 = 20 * 60 * MICROS_PER_SECOND;
 
 /// What one rule has taken and given since the detector was made.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -33,12 +52,32 @@ pub struct RuleCost {
     pub ungraded: u64,
     /// Rows that may have matched but could not be judged, because the rule failed on their batch.
     pub failed: u64,
+    /// Rows that came after their window had left.
+    pub late: u64,
+    /// Groups of windows that left before their time, because the windows of all rules took more than
+    /// [`WINDOW_BYTES_MAX`].
+    pub shed: u64,
     /// Why, the first time.
     pub error: Option<String>,
 }
 
-/// Layout of [`Detector::snapshot`]: rules that judge row by row remember nothing, so the version is all there is.
-const SNAPSHOT_VERSION: u8 = 1;
+impl RuleCost {
+    fn add(&mut self, other: RuleCost) {
+        self.seconds += other.seconds;
+        self.hits += other.hits;
+        self.rows += other.rows;
+        self.ungraded += other.ungraded;
+        self.failed += other.failed;
+        self.late += other.late;
+        self.shed += other.shed;
+        self.error = self.error.take().or(other.error);
+    }
+}
+
+/// Layout of [`Detector::snapshot`]. Version 1, of programs whose rules remembered nothing, is the version alone.
+const SNAPSHOT_VERSION: u8 = 2;
+/// Keys and values in windows have the bytes that this library gives them.
+const SORT_KEYS: &str = "arrow-row 59";
 
 impl Detector {
     /// Compiles the rules. Those that cannot be used are returned with their places; the others run.
@@ -55,7 +94,23 @@ impl Detector {
                 Err(error) => refused.push(error),
             }
         }
-        (Detector { tables: compiler.finish(), costs }, refused)
+        let tables = compiler.finish();
+        let mut windows = BTreeMap::new();
+        for (table, rules) in tables.iter().enumerate() {
+            for (place, rule) in rules.rules.iter().enumerate() {
+                if matches!(rule.then, Then::Window(..)) {
+                    windows.insert((table, place), Windows::default());
+                }
+            }
+        }
+        (Detector { tables, costs, windows, follows: false }, refused)
+    }
+
+    /// Whether the input goes on for ever. Windows then leave when they are over by the clock that
+    /// [`Detector::observe`] is told; of input that ends, where old and new may come in any order, none is over before
+    /// [`Detector::finish`].
+    pub fn follow(&mut self, follows: bool) {
+        self.follows = follows;
     }
 
     /// The rules that run.
@@ -75,48 +130,183 @@ impl Detector {
     }
 
     /// Findings of these batches, in the order of their ids: several of one id where they differ in what a suppression
-    /// can name (account, region, actor, source address, resources, of which none is left out). `_now` will move the windows of rules
-    /// that have some; a rule that judges row by row goes by the rows' own time alone.
-    pub fn observe(&mut self, batches: &[Batch], _now: Timestamp) -> Vec<Finding> {
+    /// can name (account, region, actor, source address, resources, of which none is left out). `now` is the clock that
+    /// windows leave by; a rule that judges row by row goes by the rows' own time alone.
+    pub fn observe(&mut self, batches: &[Batch], now: Timestamp) -> Vec<Finding> {
         let seen: Vec<_> = batches.par_iter().map(|batch| self.judge(batch, None)).collect();
-        let (mut found, mut spent) = (Vec::new(), Vec::new());
-        for (more, costs) in seen {
-            found.extend(more);
-            spent.extend(costs);
+        let (mut found, mut groups) = (Vec::new(), Vec::new());
+        for judged in seen {
+            found.extend(judged.found);
+            groups.extend(judged.groups);
+            judged.costs.into_iter().for_each(|(rule, cost)| self.spend(&rule, cost));
         }
-        for (rule, cost) in spent {
-            let total = self.costs.entry(rule.id.clone()).or_default();
-            total.seconds += cost.seconds;
-            total.hits += cost.hits;
-            total.rows += cost.rows;
-            total.ungraded += cost.ungraded;
-            total.failed += cost.failed;
-            total.error = total.error.take().or(cost.error);
+        let mut found = fold(found);
+        found.extend(self.add_up(groups, now));
+        if self.follows {
+            found.extend(self.leave(now));
         }
-        fold(found)
+        self.shed();
+        found.sort_by_key(|finding| finding.id);
+        found
+    }
+
+    /// Findings of the windows that are over because no more input comes.
+    pub fn finish(&mut self) -> Vec<Finding> {
+        let waiting: Vec<Place> = self.windows.keys().copied().filter(|place| !self.windowed(*place).0.early).collect();
+        waiting.into_iter().flat_map(|place| self.fire(place, &self.windows[&place].all())).collect()
+    }
+
+    fn spend(&mut self, rule: &Rule, cost: RuleCost) {
+        self.costs.entry(rule.id.clone()).or_default().add(cost);
+    }
+
+    /// Puts groups into their windows, and gives the findings of those that need not be waited for.
+    fn add_up(&mut self, groups: Vec<(Place, Groups)>, now: Timestamp) -> Vec<Finding> {
+        let mut changed: BTreeMap<Place, BTreeSet<(Key, i64)>> = BTreeMap::new();
+        for (place, groups) in groups {
+            let (more, late) = self.windows.get_mut(&place).expect("the rule has windows").add(groups, now);
+            changed.entry(place).or_default().extend(more);
+            if late > 0 {
+                self.spend(&self.rule(place).rule.clone(), RuleCost { late, ..RuleCost::default() });
+            }
+        }
+        changed.retain(|place, _| self.windowed(*place).0.early);
+        changed.into_iter().flat_map(|(place, changed)| self.fire(place, &changed)).collect()
+    }
+
+    /// Lets go of the windows that are over, and gives the findings of those that waited for it.
+    fn leave(&mut self, now: Timestamp) -> Vec<Finding> {
+        let mut found = Vec::new();
+        let places: Vec<Place> = self.windows.keys().copied().collect();
+        for place in places {
+            let (plan, _) = self.windowed(place);
+            let (span, early) = (plan.span, plan.early);
+            let lateness =
+                self.rule(place).rule.lateness_micros.unwrap_or(if early { LATENESS_EARLY } else { LATENESS });
+            while let Some(pane) = self.windows[&place].over(span, lateness, now) {
+                if !early {
+                    found.extend(self.fire(place, &self.windows[&place].of_pane(pane)));
+                }
+                self.windows.get_mut(&place).expect("the rule has windows").drop_through(pane);
+            }
+        }
+        found
+    }
+
+    fn shed(&mut self) {
+        while self.windows.values().map(Windows::bytes_len).sum::<usize>() > WINDOW_BYTES_MAX {
+            let largest = self.windows.iter().max_by_key(|(_, windows)| windows.bytes_len()).map(|(place, _)| *place);
+            let place = largest.expect("something takes the bytes");
+            let span = self.windowed(place).0.span;
+            let shed = self.windows.get_mut(&place).expect("the rule has windows").shed(span);
+            self.spend(&self.rule(place).rule.clone(), RuleCost { shed, ..RuleCost::default() });
+        }
+    }
+
+    /// Findings of the windows that hold these groups.
+    fn fire(&mut self, place: Place, groups: &BTreeSet<(Key, i64)>) -> Vec<Finding> {
+        let start = Instant::now();
+        let (plan, _) = self.windowed(place);
+        let windows = self.windows[&place].windows(plan.span, groups);
+        let (found, mut cost) = match self.judge_windows(place, &windows) {
+            Ok((found, ungraded)) => (found, RuleCost { ungraded, ..RuleCost::default() }),
+            Err(error) => {
+                let failed = windows.iter().map(|window| window.group.rows).sum();
+                (Vec::new(), RuleCost { failed, error: Some(error.strip_backtrace()), ..RuleCost::default() })
+            }
+        };
+        cost.seconds = start.elapsed().as_secs_f64();
+        self.spend(&self.rule(place).rule.clone(), cost);
+        found
+    }
+
+    fn judge_windows(&self, place: Place, windows: &[Window]) -> Result<(Vec<Finding>, u64)> {
+        let (plan, names) = self.windowed(place);
+        fire::findings(&self.rule(place).rule, plan, &Items { names, overrides: &OVERRIDES }, windows)
+    }
+
+    fn rule(&self, (table, place): Place) -> &CompiledRule {
+        &self.tables[table].rules[place]
+    }
+
+    fn windowed(&self, place: Place) -> (&Windowed, &[String]) {
+        match &self.rule(place).then {
+            Then::Window(plan, names) => (plan, names),
+            Then::Emit(_) => unreachable!("only rules over windows have windows"),
+        }
     }
 
     /// Findings of one rule, or why it failed. Costs nobody anything.
     pub fn observe_one(&self, rule: &str, batches: &[Batch]) -> std::result::Result<Vec<Finding>, String> {
-        let mut found = Vec::new();
-        for batch in batches {
-            let (more, costs) = self.judge(batch, Some(rule));
-            if let Some(error) = costs.into_iter().find_map(|(_, cost)| cost.error) {
-                return Err(error);
-            }
-            found.extend(more);
+        let (mut found, mut windows) = (Vec::new(), BTreeMap::new());
+        self.judge_one(rule, batches, &mut found, &mut windows)?;
+        let mut found = fold(found);
+        for (place, windows) in windows {
+            let windows = windows.windows(self.windowed(place).0.span, &windows.all());
+            found.extend(self.judge_windows(place, &windows).map_err(|error| error.strip_backtrace())?.0);
         }
-        Ok(fold(found))
+        Ok(found)
     }
 
-    fn judge(&self, batch: &Batch, only: Option<&str>) -> (Vec<Finding>, Vec<(Arc<Rule>, RuleCost)>) {
-        let (mut found, mut costs) = (Vec::new(), Vec::new());
-        let Some(rules) = self.tables.iter().find(|rules| std::ptr::eq(rules.table, batch.table)) else {
-            return (found, costs);
+    /// The windows that one rule makes of batches, with what it selects of each, whether or not its condition holds; for
+    /// people. Nothing for a rule without windows.
+    pub fn windows_of(&self, rule: &str, batches: &[Batch]) -> std::result::Result<Vec<String>, String> {
+        let (mut told, mut windows) = (Vec::new(), BTreeMap::new());
+        self.judge_one(rule, batches, &mut Vec::new(), &mut windows)?;
+        for (place, windows) in windows {
+            let (plan, names) = self.windowed(place);
+            let windows = windows.windows(plan.span, &windows.all());
+            let groups: Vec<_> = windows.iter().map(|window| (&*window.key, window.start, &window.group)).collect();
+            let columns =
+                plan.shown(&groups).and_then(|columns| columns.iter().map(emit::texts).collect::<Result<Vec<_>>>());
+            let columns = columns.map_err(|error| error.strip_backtrace())?;
+            for (row, window) in windows.iter().enumerate() {
+                let value = |(name, column): (&String, &Vec<Option<String>>)| {
+                    format!("{name} = {}", column[row].as_deref().unwrap_or("null"))
+                };
+                let values: Vec<String> = names.iter().zip(&columns).map(value).collect();
+                told.push(format!(
+                    "{} rows from {}: {}",
+                    window.group.rows,
+                    Timestamp(window.start),
+                    values.join(", ")
+                ));
+            }
+        }
+        Ok(told)
+    }
+
+    fn judge_one(
+        &self,
+        rule: &str,
+        batches: &[Batch],
+        found: &mut Vec<Finding>,
+        windows: &mut BTreeMap<Place, Windows>,
+    ) -> std::result::Result<(), String> {
+        for batch in batches {
+            let judged = self.judge(batch, Some(rule));
+            if let Some(error) = judged.costs.into_iter().find_map(|(_, cost)| cost.error) {
+                return Err(error);
+            }
+            found.extend(judged.found);
+            for (place, groups) in judged.groups {
+                windows.entry(place).or_default().add(groups, Timestamp(0));
+            }
+        }
+        Ok(())
+    }
+
+    fn judge(&self, batch: &Batch, only: Option<&str>) -> Judged {
+        let mut judged = Judged::default();
+        let Some(table) = self.tables.iter().position(|rules| std::ptr::eq(rules.table, batch.table)) else {
+            return judged;
         };
+        let rules = &self.tables[table];
         let (scan, routes) = Scan::new(rules, batch);
-        let routed = rules.rules.iter().zip(routes).filter(|(rule, _)| only.is_none_or(|only| rule.rule.id == only));
-        for (rule, candidates) in routed {
+        for (place, (rule, candidates)) in rules.rules.iter().zip(routes).enumerate() {
+            if only.is_some_and(|only| rule.rule.id != only) {
+                continue;
+            }
             let count = candidates.as_ref().map_or(batch.rows.num_rows(), Vec::len);
             if count == 0 {
                 continue;
@@ -124,13 +314,19 @@ impl Detector {
             let start = Instant::now();
             let mut cost = RuleCost { rows: count as u64, ..RuleCost::default() };
             match matches(rule, &scan, candidates) {
-                Ok((hits, findings, ungraded)) => {
+                Ok((hits, made)) => {
                     cost.hits = hits;
-                    cost.ungraded = ungraded;
-                    if ungraded > 0 {
-                        cost.error = Some("its `severity` is not a severity: the one in its header stands".into());
+                    match made {
+                        Made::Findings(findings, ungraded) => {
+                            cost.ungraded = ungraded;
+                            if ungraded > 0 {
+                                cost.error = Some(NO_SEVERITY.into());
+                            }
+                            judged.found.extend(findings);
+                        }
+                        Made::Groups(groups) => judged.groups.push(((table, place), groups)),
+                        Made::Nothing => {}
                     }
-                    found.extend(findings);
                 }
                 Err(error) => {
                     cost.failed = count as u64;
@@ -138,26 +334,89 @@ impl Detector {
                 }
             }
             cost.seconds = start.elapsed().as_secs_f64();
-            costs.push((rule.rule.clone(), cost));
+            judged.costs.push((rule.rule.clone(), cost));
         }
-        (found, costs)
+        judged
     }
 
     /// State to restore after a restart.
     pub fn snapshot(&self) -> Vec<u8> {
-        vec![SNAPSHOT_VERSION]
+        let mut to = Writer(vec![SNAPSHOT_VERSION]);
+        to.number(self.windows.len() as u64);
+        for (place, windows) in &self.windows {
+            let rule = &self.rule(*place).rule;
+            to.bytes(rule.id.as_bytes());
+            to.fixed(&state_hash(rule));
+            let mut state = Writer::default();
+            windows.write(&mut state);
+            to.bytes(&state.0);
+        }
+        to.0
     }
 
-    /// Takes up the state of [`Detector::snapshot`]; refuses one of another version.
-    pub fn restore(&mut self, snapshot: &[u8]) -> std::result::Result<(), String> {
-        match snapshot {
-            [SNAPSHOT_VERSION] => Ok(()),
-            [] => Err("the detector's state is empty".into()),
+    /// Takes up the state of [`Detector::snapshot`]. Gives the ids of the rules that begin anew because their text is
+    /// another one now; those that are gone are forgotten.
+    ///
+    /// # Errors
+    /// When the bytes are not a snapshot of this version.
+    pub fn restore(&mut self, snapshot: &[u8]) -> std::result::Result<Vec<String>, String> {
+        let state = match snapshot {
+            [1] => return Ok(Vec::new()),
+            [SNAPSHOT_VERSION, state @ ..] => state,
+            [] => return Err("the detector's state is empty".into()),
             [version, ..] => {
-                Err(format!("the detector's state has version {version}, this program reads {SNAPSHOT_VERSION}"))
+                return Err(format!(
+                    "the detector's state has version {version}, this program reads {SNAPSHOT_VERSION}"
+                ));
+            }
+        };
+        self.take_up(state).ok_or_else(|| "the detector's state is damaged".to_owned())
+    }
+
+    fn take_up(&mut self, state: &[u8]) -> Option<Vec<String>> {
+        let (mut from, mut anew) = (Reader(state), Vec::new());
+        for _ in 0..from.number()? {
+            let (id, hash, windows) = (from.text()?, from.fixed::<16>()?, from.bytes()?);
+            let Some(place) = self.windows.keys().copied().find(|place| self.rule(*place).rule.id == id) else {
+                continue;
+            };
+            if hash == state_hash(&self.rule(place).rule) {
+                let windows = Windows::read(&mut Reader(windows), self.windowed(place).0)?;
+                self.windows.insert(place, windows);
+            } else {
+                anew.push(id);
             }
         }
+        Some(anew)
     }
+}
+
+/// Names what a rule remembers: one whose text differs remembers something else.
+fn state_hash(rule: &Rule) -> [u8; 16] {
+    let mut hash = blake3::Hasher::new();
+    hash.update(SORT_KEYS.as_bytes());
+    hash.update(rule.text.as_bytes());
+    let mut name = [0; 16];
+    name.copy_from_slice(&hash.finalize().as_bytes()[..16]);
+    name
+}
+
+const NO_SEVERITY: &str = "its `severity` is not a severity: the one in its header stands";
+
+/// What the rules of a batch's table make of it.
+#[derive(Default)]
+struct Judged {
+    found: Vec<Finding>,
+    groups: Vec<(Place, Groups)>,
+    costs: Vec<(Arc<Rule>, RuleCost)>,
+}
+
+/// What a rule makes of the rows that it selects.
+enum Made {
+    Nothing,
+    /// And the number of rows whose severity is none.
+    Findings(Vec<Finding>, u64),
+    Groups(Groups),
 }
 
 /// Findings that are alike in all that a suppression can name become one; in the order of ids. Which of them are
@@ -183,11 +442,17 @@ fn fold(mut all: Vec<Finding>) -> Vec<Finding> {
     found
 }
 
-fn matches(rule: &CompiledRule, scan: &Scan, candidates: Option<Vec<u32>>) -> Result<(u64, Vec<Finding>, u64)> {
+fn matches(rule: &CompiledRule, scan: &Scan, candidates: Option<Vec<u32>>) -> Result<(u64, Made)> {
     let rows = scan.select(rule, candidates)?;
     if rows.is_empty() {
-        return Ok((0, Vec::new(), 0));
+        return Ok((0, Made::Nothing));
     }
-    let (found, ungraded) = emit::findings(rule, &scan.arrays, &rows)?;
-    Ok((rows.len() as u64, found, ungraded))
+    let made = match &rule.then {
+        Then::Emit(emit) => {
+            let (found, ungraded) = emit::findings(rule, emit, &scan.arrays, &rows)?;
+            Made::Findings(found, ungraded)
+        }
+        Then::Window(plan, _) => Made::Groups(gather(plan, &scan.arrays, &rows)?),
+    };
+    Ok((rows.len() as u64, made))
 }

@@ -3,6 +3,7 @@
 pub mod functions;
 mod json_walk;
 mod texts;
+mod spans;
 pub mod session;
 mod regex;
 mod program;
@@ -12,6 +13,7 @@ mod verdicts;
 mod route;
 mod scan;
 mod emit;
+mod window;
 pub mod engine;
 pub mod library;
 pub mod cases;

@@ -12,7 +12,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement;
 use futures::FutureExt;
 
-use super::functions;
+use super::{functions, spans};
 pub use crate::rule::dialect::{SqlError, parse};
 use crate::table::Table;
 
@@ -55,6 +55,9 @@ fn register(state: &mut SessionState) {
     datafusion_functions_json::register_all(state).expect("JSON functions register in a new session");
     for function in functions::all() {
         state.register_udf(function).expect("functions register in a new session");
+    }
+    for function in spans::aggregates() {
+        state.register_udaf(function).expect("aggregates register in a new session");
     }
 }
 

@@ -217,8 +217,12 @@ impl Worker {
             summary.archive = Some(archive.dir().display().to_string());
         }
         if !saved.detector.is_empty() {
-            stages.detector.restore(&saved.detector).map_err(anyhow::Error::msg).context("restoring the detector")?;
+            let anew = stages.detector.restore(&saved.detector);
+            for rule in anew.map_err(anyhow::Error::msg).context("restoring the detector")? {
+                tracing::info!(rule, "the rule has changed, and its windows begin anew");
+            }
         }
+        stages.detector.follow(commit_every.is_some());
         stages.triage.restore(&saved.triage).context("restoring the findings")?;
         if let Some(post) = &mut stages.post {
             post.restore(&saved.outbox).context("restoring the findings for Security Hub")?;
@@ -444,6 +448,11 @@ impl Worker {
 
     fn finish(mut self, started: Instant) -> anyhow::Result<Outcome> {
         let start = Instant::now();
+        if self.commit_every.is_none() && !self.summary.stopped {
+            let found = self.stages.detector.finish();
+            self.stages.triage.settle(found, Timestamp::now());
+            self.told.tell(&self.stages);
+        }
         let changed = self.stages.triage.untold();
         if let Some(journal) = &mut self.stages.journal {
             journal.append(&changed).context("writing findings")?;

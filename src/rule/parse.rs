@@ -31,8 +31,15 @@ pub fn parse(id: &str, file: &str, text: &str) -> Result<Rule, RuleError> {
         (0, _) => return Err(fail(after, "there is no query behind the header".into())),
         (count, _) => return Err(fail(after, format!("a rule is one query, here are {count}"))),
     };
-    let table =
+    let (table, fires) =
         shape::table(&statement).map_err(|misfit| fail(misfit.place(text).unwrap_or(after), misfit.message()))?;
+    if fires == Fires::PerWindow && !header.key.is_empty() {
+        return Err(fail(line_of(&comments, "key"), "the key of a rule that groups is what it groups by".into()));
+    }
+    if fires == Fires::PerRow && header.lateness.is_some() {
+        let message = "`lateness` is for rules that group by a window".into();
+        return Err(fail(line_of(&comments, "lateness"), message));
+    }
 
     Ok(Rule {
         id: id.to_owned(),
@@ -40,10 +47,11 @@ pub fn parse(id: &str, file: &str, text: &str) -> Result<Rule, RuleError> {
         severity: header.severity.0,
         confidence: header.confidence.0,
         table,
-        fires: Fires::PerRow,
+        fires,
         text: text.to_owned(),
         key: header.key,
         dedupe_micros: header.dedupe.0,
+        lateness_micros: header.lateness.map(|period| period.0),
         tags: header.tags,
         remedy: header.remedy,
         false_positives: header.false_positives,
@@ -67,6 +75,8 @@ struct Header {
     key: Vec<String>,
     #[serde(default = "a_day")]
     dedupe: Period,
+    #[serde(default)]
+    lateness: Option<Period>,
     #[serde(default = "medium")]
     confidence: Word<Confidence>,
     #[serde(default)]
@@ -237,6 +247,14 @@ WHERE eventName = 'ConsoleLogin'
         assert!(comma.starts_with("x.sql:5:18: "), "{comma}");
         assert_eq!(refused(&format!("{GOOD};SELECT 1")), "x.sql:5:1: a rule is one query, here are 2");
         let grouped = refused(&format!("{GOOD}GROUP BY eventTime"));
-        assert_eq!(grouped, "x.sql:8:1: not supported yet: GROUP BY; a rule is SELECT ... FROM <table> WHERE ...");
+        assert_eq!(grouped, "x.sql:8:1: a rule that groups needs a HAVING: without one every group is a finding");
+        let having = refused(&format!("{GOOD}HAVING count(*) > 1"));
+        assert!(having.starts_with("x.sql:8:1: HAVING needs a GROUP BY with a window"), "{having}");
+        let grouping = format!("{GOOD}GROUP BY tumble(eventTime, INTERVAL '1 hour') HAVING count(*) > 1");
+        let key = refused(&format!("-- key = [\"account\"]\n{grouping}"));
+        assert_eq!(key, "x.sql:1:4: the key of a rule that groups is what it groups by");
+        assert_eq!(parse("cloudtrail/x", "x.sql", &grouping).unwrap().fires, Fires::PerWindow);
+        let late = refused(&format!("-- lateness = \"1h\"\n{GOOD}"));
+        assert_eq!(late, "x.sql:1:4: `lateness` is for rules that group by a window");
     }
 }

@@ -1,4 +1,4 @@
-//! Statement → the table it reads, or what in it is not `SELECT ... FROM <table> WHERE ...`.
+//! Statement → the table it reads and how it fires, or what in it is not `SELECT ... FROM <table> WHERE ...`.
 
 use std::ops::ControlFlow;
 
@@ -7,6 +7,7 @@ use datafusion::sql::sqlparser::ast::{
     Distinct, Expr, GroupByExpr, Query, Select, SetExpr, Statement, TableFactor, visit_expressions,
 };
 
+use super::Fires;
 use super::dialect::find_word;
 
 /// A part of SQL that rules cannot have, named by the words it starts with.
@@ -18,6 +19,10 @@ impl Misfit {
         match self.0 {
             "" => "a rule is SELECT ... FROM <table> WHERE ...".to_owned(),
             "WHERE" => "a rule needs a WHERE: without one every row is a finding".to_owned(),
+            "GROUP BY" => "a rule that groups needs a HAVING: without one every group is a finding".to_owned(),
+            "HAVING" => {
+                "HAVING needs a GROUP BY with a window: GROUP BY ..., tumble(<time>, INTERVAL '10 minutes')".to_owned()
+            }
             words => format!("not supported yet: {words}; a rule is SELECT ... FROM <table> WHERE ..."),
         }
     }
@@ -30,10 +35,10 @@ impl Misfit {
     }
 }
 
-/// Name of the one table that the statement reads, in lower case.
-pub fn table(statement: &AnyStatement) -> Result<String, Misfit> {
+/// Name of the one table that the statement reads, in lower case, and what makes it fire.
+pub fn table(statement: &AnyStatement) -> Result<(String, Fires), Misfit> {
     let query = query(statement).ok_or(Misfit(""))?;
-    let select = select(query)?;
+    let (select, fires) = select(query)?;
     let [from] = select.from.as_slice() else { return Err(Misfit("")) };
     check(!from.joins.is_empty(), "JOIN")?;
     check(select.selection.is_none(), "WHERE")?;
@@ -43,7 +48,7 @@ pub fn table(statement: &AnyStatement) -> Result<String, Misfit> {
     });
     check(subquery.is_break(), "SELECT within SELECT")?;
     match &from.relation {
-        TableFactor::Table { name, args: None, .. } => Ok(name.to_string().to_lowercase()),
+        TableFactor::Table { name, args: None, .. } => Ok((name.to_string().to_lowercase(), fires)),
         TableFactor::Derived { .. } => Err(Misfit("SELECT within SELECT")),
         _ => Err(Misfit("FROM something other than a table")),
     }
@@ -60,7 +65,7 @@ pub fn query(statement: &AnyStatement) -> Option<&Query> {
     }
 }
 
-fn select(query: &Query) -> Result<&Select, Misfit> {
+fn select(query: &Query) -> Result<(&Select, Fires), Misfit> {
     check(query.with.is_some(), "WITH")?;
     check(query.order_by.is_some(), "ORDER BY")?;
     check(query.limit_clause.is_some(), "LIMIT")?;
@@ -71,13 +76,12 @@ fn select(query: &Query) -> Result<&Select, Misfit> {
         _ => return Err(Misfit("")),
     };
     check(matches!(&select.distinct, Some(Distinct::Distinct | Distinct::On(_))), "DISTINCT")?;
-    check(
-        !matches!(&select.group_by, GroupByExpr::Expressions(by, more) if by.is_empty() && more.is_empty()),
-        "GROUP BY",
-    )?;
-    check(select.having.is_some(), "HAVING")?;
     check(select.qualify.is_some(), "QUALIFY")?;
-    Ok(select)
+    let GroupByExpr::Expressions(by, more) = &select.group_by else { return Err(Misfit("GROUP BY ALL")) };
+    check(!more.is_empty(), "GROUP BY with modifiers")?;
+    check(!by.is_empty() && select.having.is_none(), "GROUP BY")?;
+    check(by.is_empty() && select.having.is_some(), "HAVING")?;
+    Ok((select, if by.is_empty() { Fires::PerRow } else { Fires::PerWindow }))
 }
 
 fn check(present: bool, words: &'static str) -> Result<(), Misfit> {

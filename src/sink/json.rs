@@ -25,6 +25,9 @@ pub struct Shown<'a> {
     pub first_seen: String,
     pub last_seen: String,
     pub count: u64,
+    /// Of a rule over windows: start and end of the window whose rows these are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window: Option<[String; 2]>,
     pub event_ids: Vec<&'a str>,
     pub tags: &'a [String],
     #[serde(serialize_with = "object")]
@@ -63,6 +66,7 @@ impl<'a> From<&'a Finding> for Shown<'a> {
             first_seen: finding.first_seen.to_string(),
             last_seen: finding.last_seen.to_string(),
             count: finding.count,
+            window: finding.window.map(|(start, end)| [start.to_string(), end.to_string()]),
             event_ids: finding.event_ids.iter().map(|(_, id)| id.as_str()).collect(),
             tags: &finding.tags,
             evidence: &finding.evidence,

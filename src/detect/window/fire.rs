@@ -1,0 +1,103 @@
+//! Windows whose condition holds → findings.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use arrow::array::ArrayRef;
+use datafusion::common::Result;
+
+use super::plan::Windowed;
+use super::state::Window;
+use crate::detect::emit::{Lists, cut, texts};
+use crate::finding::{Finding, FindingId, Resource};
+use crate::rule::Rule;
+use crate::time::Timestamp;
+
+/// Names of the selected columns, in their order.
+pub struct Items<'a> {
+    pub names: &'a [String],
+    /// Those that fill a field of the finding and are not evidence.
+    pub overrides: &'a [&'a str],
+}
+
+/// A finding for each id of which a window's condition holds: of several windows the one that [`Finding::fold`] keeps.
+/// Also the number of windows whose `severity` is no severity.
+pub fn findings(rule: &Rule, plan: &Windowed, items: &Items, windows: &[Window]) -> Result<(Vec<Finding>, u64)> {
+    let groups: Vec<_> = windows.iter().map(|window| (&*window.key, window.start, &window.group)).collect();
+    let (holding, columns) = plan.judge(&groups)?;
+    if holding.is_empty() {
+        return Ok((Vec::new(), 0));
+    }
+    let keys: Vec<&[u8]> = holding.iter().map(|place| &*windows[*place].key).collect();
+    let keys = plan.key_columns(&keys)?.iter().map(texts).collect::<Result<Vec<_>>>()?;
+    let column = |name: &str| items.names.iter().position(|item| item == name).map(|place| &columns[place]);
+    let text = |name: &str| column(name).map(texts).transpose();
+    let (titles, severities) = (text("title")?, text("severity")?);
+    let (actors, addresses) = (text("actor")?, text("source_ip")?);
+    let resources = column("resource").map(Lists::of).transpose()?;
+    let evidence = evidence(items, &columns)?;
+    let (mut found, mut ungraded) = (BTreeMap::<FindingId, Finding>::new(), 0);
+    for (row, place) in holding.iter().enumerate() {
+        let Window { start, group, .. } = &windows[*place];
+        let end = start.saturating_add(plan.span.size);
+        let key: Vec<Option<String>> = keys.iter().map(|column| column[row].clone()).collect();
+        let given = |column: &Option<Vec<Option<String>>>| column.as_ref().and_then(|column| column[row].clone());
+        let severity = match given(&severities).map(|text| text.parse()) {
+            Some(Ok(severity)) => severity,
+            Some(Err(_)) => {
+                ungraded += 1;
+                rule.severity
+            }
+            None => rule.severity,
+        };
+        let resources: Vec<String> = match &resources {
+            Some(lists) => lists.of_row(row).to_vec(),
+            None => group.resources.iter().cloned().collect(),
+        };
+        let mut finding = Finding {
+            // the window's end is in the next period when it is a period's
+            id: FindingId::new(&rule.id, &key, (end - 1).div_euclid(rule.dedupe_micros)),
+            rule: rule.id.clone(),
+            title: given(&titles).filter(|title| !title.is_empty()).unwrap_or_else(|| rule.title.clone()),
+            severity,
+            confidence: rule.confidence,
+            priority: 0,
+            account: group.account.least().unwrap_or("unknown").to_owned(),
+            region: group.region.least().unwrap_or("unknown").to_owned(),
+            actor: given(&actors).or_else(|| group.actor.one().map(str::to_owned)),
+            source_ip: given(&addresses).or_else(|| group.source_ip.one().map(str::to_owned)),
+            resources: resources.into_iter().map(Resource).collect(),
+            first_seen: Timestamp(group.first),
+            last_seen: Timestamp(group.last),
+            count: group.rows,
+            window: Some((Timestamp(*start), Timestamp(end))),
+            event_ids: group.event_ids.iter().map(|(time, id)| (Timestamp(*time), id.clone())).collect(),
+            tags: rule.tags.clone(),
+            remedy: rule.remedy.clone(),
+            evidence: evidence
+                .iter()
+                .filter_map(|(name, values)| Some(((*name).to_owned(), values[row].clone()?)))
+                .collect(),
+            terms: Vec::new(),
+        };
+        finding.settle_lists();
+        match found.entry(finding.id) {
+            Entry::Occupied(mut known) => known.get_mut().fold(finding),
+            Entry::Vacant(place) => {
+                place.insert(finding);
+            }
+        }
+    }
+    Ok((found.into_values().collect(), ungraded))
+}
+
+/// Name and values of each selected column that is evidence.
+fn evidence<'a>(items: &Items<'a>, columns: &[ArrayRef]) -> Result<Vec<(&'a str, Vec<Option<String>>)>> {
+    let named = items.names.iter().zip(columns).filter(|(name, _)| !items.overrides.contains(&name.as_str()));
+    named
+        .map(|(name, column)| {
+            let values = texts(column)?.into_iter().map(|value| value.map(|value| cut(&value)));
+            Ok((name.as_str(), values.collect()))
+        })
+        .collect()
+}

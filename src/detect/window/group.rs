@@ -1,0 +1,186 @@
+//! What is known of the rows of one key in one pane, and, merged over panes, in a window.
+
+use std::collections::BTreeSet;
+
+use super::bytes::{Reader, Writer};
+use super::part::{Part, add_smallest};
+use crate::finding::Finding;
+
+/// The rows of one key within a stretch of time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    pub rows: u64,
+    /// Earliest and latest event time, in microseconds since 1970.
+    pub first: i64,
+    pub last: i64,
+    pub account: Shared,
+    pub region: Shared,
+    pub actor: Shared,
+    pub source_ip: Shared,
+    /// The smallest texts, at most [`Finding::RESOURCES_MAX`].
+    pub resources: BTreeSet<String>,
+    /// The earliest, at most [`Finding::EVENT_IDS_MAX`].
+    pub event_ids: BTreeSet<(i64, String)>,
+    pub parts: Vec<Part>,
+}
+
+/// A text that all rows may share.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Shared {
+    /// No row has one.
+    #[default]
+    None,
+    /// All rows that have one have this.
+    One(String),
+    /// They differ; this is the smallest.
+    Several(String),
+}
+
+impl Shared {
+    pub fn add(&mut self, text: Option<&str>) {
+        let Some(text) = text else { return };
+        match self {
+            Shared::None => *self = Shared::One(text.to_owned()),
+            Shared::One(known) | Shared::Several(known) if known == text => {}
+            Shared::One(known) | Shared::Several(known) => {
+                let least = if text < known.as_str() { text.to_owned() } else { std::mem::take(known) };
+                *self = Shared::Several(least);
+            }
+        }
+    }
+
+    fn merge(&mut self, other: &Shared) {
+        match other {
+            Shared::None => {}
+            Shared::One(text) => self.add(Some(text)),
+            Shared::Several(text) => {
+                self.add(Some(text));
+                if let Shared::One(known) = self {
+                    *self = Shared::Several(std::mem::take(known));
+                }
+            }
+        }
+    }
+
+    /// The text that all rows share.
+    pub fn one(&self) -> Option<&str> {
+        match self {
+            Shared::One(text) => Some(text),
+            Shared::None | Shared::Several(_) => None,
+        }
+    }
+
+    /// The smallest text.
+    pub fn least(&self) -> Option<&str> {
+        match self {
+            Shared::One(text) | Shared::Several(text) => Some(text),
+            Shared::None => None,
+        }
+    }
+
+    fn bytes_len(&self) -> usize {
+        self.least().map_or(0, str::len)
+    }
+
+    fn write(&self, to: &mut Writer) {
+        to.byte(match self {
+            Shared::None => 0,
+            Shared::One(_) => 1,
+            Shared::Several(_) => 2,
+        });
+        if let Some(text) = self.least() {
+            to.bytes(text.as_bytes());
+        }
+    }
+
+    fn read(from: &mut Reader) -> Option<Shared> {
+        Some(match from.byte()? {
+            0 => Shared::None,
+            1 => Shared::One(from.text()?),
+            2 => Shared::Several(from.text()?),
+            _ => return None,
+        })
+    }
+}
+
+impl Group {
+    /// A group without rows.
+    pub fn new(parts: Vec<Part>) -> Group {
+        Group {
+            rows: 0,
+            first: i64::MAX,
+            last: i64::MIN,
+            account: Shared::None,
+            region: Shared::None,
+            actor: Shared::None,
+            source_ip: Shared::None,
+            resources: BTreeSet::new(),
+            event_ids: BTreeSet::new(),
+            parts,
+        }
+    }
+
+    /// Adds the rows of another group of the same key.
+    pub fn merge(&mut self, other: &Group) {
+        self.rows += other.rows;
+        self.first = self.first.min(other.first);
+        self.last = self.last.max(other.last);
+        self.account.merge(&other.account);
+        self.region.merge(&other.region);
+        self.actor.merge(&other.actor);
+        self.source_ip.merge(&other.source_ip);
+        for resource in &other.resources {
+            add_smallest(&mut self.resources, resource.clone(), Finding::RESOURCES_MAX);
+        }
+        for id in &other.event_ids {
+            add_smallest(&mut self.event_ids, id.clone(), Finding::EVENT_IDS_MAX);
+        }
+        self.parts.iter_mut().zip(&other.parts).for_each(|(part, other)| part.merge(other));
+    }
+
+    /// About what it takes, in bytes.
+    pub fn bytes_len(&self) -> usize {
+        let names = [&self.account, &self.region, &self.actor, &self.source_ip];
+        std::mem::size_of::<Group>()
+            + names.iter().map(|name| name.bytes_len()).sum::<usize>()
+            + self.resources.iter().map(|text| text.len() + 40).sum::<usize>()
+            + self.event_ids.iter().map(|(_, id)| id.len() + 48).sum::<usize>()
+            + self.parts.iter().map(Part::bytes_len).sum::<usize>()
+    }
+
+    pub fn write(&self, to: &mut Writer) {
+        to.number(self.rows);
+        to.signed(self.first);
+        to.signed(self.last);
+        [&self.account, &self.region, &self.actor, &self.source_ip].into_iter().for_each(|name| name.write(to));
+        to.number(self.resources.len() as u64);
+        self.resources.iter().for_each(|text| to.bytes(text.as_bytes()));
+        to.number(self.event_ids.len() as u64);
+        for (time, id) in &self.event_ids {
+            to.signed(*time);
+            to.bytes(id.as_bytes());
+        }
+        self.parts.iter().for_each(|part| part.write(to));
+    }
+
+    /// What [`Group::write`] wrote, of a rule with that many aggregates; `None` when it did not.
+    pub fn read(from: &mut Reader, parts: usize) -> Option<Group> {
+        let mut group = Group::new(Vec::with_capacity(parts));
+        group.rows = from.number()?;
+        group.first = from.signed()?;
+        group.last = from.signed()?;
+        for name in [&mut group.account, &mut group.region, &mut group.actor, &mut group.source_ip] {
+            *name = Shared::read(from)?;
+        }
+        for _ in 0..from.number()? {
+            group.resources.insert(from.text()?);
+        }
+        for _ in 0..from.number()? {
+            group.event_ids.insert((from.signed()?, from.text()?));
+        }
+        for _ in 0..parts {
+            group.parts.push(Part::read(from)?);
+        }
+        Some(group)
+    }
+}

@@ -1,0 +1,17 @@
+//! Rules over windows: rows are added up by key and pane, and a finding is made of each window whose condition holds.
+//!
+//! A *pane* is a stretch of time as long as the distance between windows; a window is one or more panes. What a group
+//! knows can be added up in any order, so a finding depends neither on how rows were cut into batches nor on their order,
+//! as long as none comes after its pane has left. A rule whose condition more rows cannot make false fires at once and
+//! again with every row; any other fires when its windows are over.
+
+pub mod bytes;
+pub mod part;
+mod group;
+mod rising;
+pub mod plan;
+pub mod state;
+pub mod fire;
+
+#[cfg(test)]
+mod tests;

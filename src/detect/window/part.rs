@@ -1,0 +1,163 @@
+//! Aggregates in pieces: rows → a part, parts of one group → one part. Any order and grouping gives the same.
+
+use std::collections::BTreeSet;
+
+use super::bytes::{Reader, Writer};
+
+/// Distinct values counted in one group; a group that has more counts as having this many.
+pub const DISTINCT_MAX: usize = 10_000;
+/// Values that `sample` keeps: the smallest.
+pub const SAMPLE_MAX: usize = 10;
+
+/// A value in a form whose bytes order as the values do (`arrow::row`).
+pub type Sortable = Box<[u8]>;
+
+/// What one aggregate knows of the rows of a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// `count(*)`, `count(x)`
+    Count(u64),
+    /// `sum(x)` of integers, wrapping as DataFusion's does
+    Sum(Option<i64>),
+    /// `avg(x)` of integers
+    Mean { sum: i128, count: u64 },
+    /// `min(x)`
+    Least(Option<Sortable>),
+    /// `max(x)`
+    Greatest(Option<Sortable>),
+    /// `count(DISTINCT x)`: hashes of the values, the smallest [`DISTINCT_MAX`]
+    Distinct(BTreeSet<u64>),
+    /// `sample(x)`: the smallest distinct values
+    Sample(BTreeSet<Sortable>),
+}
+
+impl Part {
+    pub fn count(&mut self) {
+        if let Part::Count(count) = self {
+            *count += 1;
+        }
+    }
+
+    pub fn number(&mut self, value: i64) {
+        match self {
+            Part::Sum(sum) => *sum = Some(sum.unwrap_or(0).wrapping_add(value)),
+            Part::Mean { sum, count } => {
+                *sum += i128::from(value);
+                *count += 1;
+            }
+            _ => {}
+        }
+    }
+
+    pub fn value(&mut self, value: &[u8]) {
+        match self {
+            Part::Least(least) if least.as_ref().is_none_or(|least| value < &**least) => *least = Some(value.into()),
+            Part::Greatest(most) if most.as_ref().is_none_or(|most| value > &**most) => *most = Some(value.into()),
+            Part::Distinct(hashes) => {
+                let hash = blake3::hash(value);
+                let (first, _) = hash.as_bytes().split_first_chunk().expect("a hash has 32 bytes");
+                add_smallest(hashes, u64::from_le_bytes(*first), DISTINCT_MAX);
+            }
+            Part::Sample(values) if !values.contains(value) => add_smallest(values, value.into(), SAMPLE_MAX),
+            _ => {}
+        }
+    }
+
+    /// Adds the rows of another part of the same aggregate.
+    pub fn merge(&mut self, other: &Part) {
+        match (self, other) {
+            (Part::Count(a), Part::Count(b)) => *a += b,
+            (Part::Sum(a), Part::Sum(Some(b))) => *a = Some(a.unwrap_or(0).wrapping_add(*b)),
+            (Part::Mean { sum, count }, Part::Mean { sum: more, count: rows }) => {
+                *sum += more;
+                *count += rows;
+            }
+            (a @ (Part::Least(_) | Part::Greatest(_)), Part::Least(Some(b)) | Part::Greatest(Some(b))) => a.value(b),
+            (Part::Distinct(a), Part::Distinct(b)) => b.iter().for_each(|hash| add_smallest(a, *hash, DISTINCT_MAX)),
+            (Part::Sample(a), Part::Sample(b)) => b.iter().for_each(|value| add_smallest(a, value.clone(), SAMPLE_MAX)),
+            _ => {}
+        }
+    }
+
+    /// About what it takes, in bytes.
+    pub fn bytes_len(&self) -> usize {
+        let more = match self {
+            Part::Count(_) | Part::Sum(_) | Part::Mean { .. } => 0,
+            Part::Least(value) | Part::Greatest(value) => value.as_ref().map_or(0, |value| value.len() + 16),
+            // a B-tree is about two thirds full
+            Part::Distinct(hashes) => hashes.len() * 12,
+            Part::Sample(values) => values.iter().map(|value| value.len() + 40).sum(),
+        };
+        std::mem::size_of::<Part>() + more
+    }
+
+    pub fn write(&self, to: &mut Writer) {
+        match self {
+            Part::Count(count) => {
+                to.byte(0);
+                to.number(*count);
+            }
+            Part::Sum(sum) => {
+                to.byte(1);
+                to.optional(sum.map(i64::to_le_bytes).as_ref().map(|bytes| &bytes[..]));
+            }
+            Part::Mean { sum, count } => {
+                to.byte(2);
+                to.bytes(&sum.to_le_bytes());
+                to.number(*count);
+            }
+            Part::Least(value) => {
+                to.byte(3);
+                to.optional(value.as_deref());
+            }
+            Part::Greatest(value) => {
+                to.byte(4);
+                to.optional(value.as_deref());
+            }
+            Part::Distinct(hashes) => {
+                to.byte(5);
+                to.number(hashes.len() as u64);
+                hashes.iter().for_each(|hash| to.fixed(&hash.to_le_bytes()));
+            }
+            Part::Sample(values) => {
+                to.byte(6);
+                to.number(values.len() as u64);
+                values.iter().for_each(|value| to.bytes(value));
+            }
+        }
+    }
+
+    /// What [`Part::write`] wrote; `None` when it did not.
+    pub fn read(from: &mut Reader) -> Option<Part> {
+        Some(match from.byte()? {
+            0 => Part::Count(from.number()?),
+            1 => Part::Sum(match from.optional()? {
+                Some(bytes) => Some(i64::from_le_bytes(bytes.try_into().ok()?)),
+                None => None,
+            }),
+            2 => Part::Mean { sum: i128::from_le_bytes(from.bytes()?.try_into().ok()?), count: from.number()? },
+            3 => Part::Least(from.optional()?.map(Into::into)),
+            4 => Part::Greatest(from.optional()?.map(Into::into)),
+            5 => {
+                let count = from.number()?;
+                Part::Distinct((0..count).map(|_| from.fixed().map(u64::from_le_bytes)).collect::<Option<_>>()?)
+            }
+            6 => {
+                let count = from.number()?;
+                Part::Sample((0..count).map(|_| from.bytes().map(Into::into)).collect::<Option<_>>()?)
+            }
+            _ => return None,
+        })
+    }
+}
+
+/// Adds to a set that keeps its smallest members: which ones stay depends on all that were ever added, not on their order.
+pub fn add_smallest<T: Ord>(set: &mut BTreeSet<T>, value: T, max: usize) {
+    if set.len() >= max && set.last().is_some_and(|last| value >= *last) {
+        return;
+    }
+    set.insert(value);
+    if set.len() > max {
+        set.pop_last();
+    }
+}

@@ -1,0 +1,415 @@
+//! A grouping query taken apart: what to compute of each row, and what of each group.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, RecordBatch, RecordBatchOptions,
+    TimestampMicrosecondArray,
+};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Int64Type, SchemaRef};
+use arrow::row::{RowConverter, SortField};
+use datafusion::common::{DFSchema, Result, ScalarValue, plan_err};
+use datafusion::execution::context::ExecutionProps;
+use datafusion::logical_expr::expr::{AggregateFunction, ScalarFunction};
+use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
+use datafusion::logical_expr::{Aggregate, Expr};
+use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
+
+use super::group::Group;
+use super::part::Part;
+use super::rising::never_falls;
+use crate::detect::program::{Leaves, Program, Rows, type_of};
+use crate::detect::spans::{micros, plain, sample_list};
+
+/// Windows of equal length that begin at the multiples of `slide` since 1970, in microseconds. `size` is a multiple of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    pub slide: i64,
+    pub size: i64,
+}
+
+/// A rule that judges windows.
+pub struct Windowed {
+    pub span: Span,
+    /// Once a window's condition holds, more rows cannot change that: it need not be waited for.
+    pub early: bool,
+    /// What to compute of each row: the table's names, then keys, arguments and filters of the aggregates.
+    pub rows: Program,
+    keys: Keys,
+    aggregates: Vec<AggregatePlan>,
+    after: After,
+}
+
+/// Columns of [`Windowed::rows`] in front of the keys: time, id, account, region, actor, source address, resource.
+pub const NAMES: usize = 7;
+
+/// The keys' columns, and the bytes that stand for a row of them.
+struct Keys {
+    /// Positions in [`Windowed::rows`].
+    columns: std::ops::Range<usize>,
+    types: Vec<DataType>,
+}
+
+struct AggregatePlan {
+    empty: Part,
+    /// Positions in [`Windowed::rows`].
+    argument: Option<usize>,
+    filter: Option<usize>,
+    /// Of the argument, without a dictionary.
+    item: DataType,
+}
+
+/// What is computed of groups.
+struct After {
+    schema: SchemaRef,
+    /// Where each column of `schema` comes from.
+    columns: Vec<Origin>,
+    having: Arc<dyn PhysicalExpr>,
+    items: Vec<Arc<dyn PhysicalExpr>>,
+}
+
+enum Origin {
+    Window,
+    Key(usize),
+    Aggregate(usize),
+}
+
+/// A query's parts behind its WHERE.
+pub struct Grouped {
+    pub aggregate: Aggregate,
+    pub having: Expr,
+    pub items: Vec<Expr>,
+}
+
+impl Windowed {
+    /// `names` are the [`NAMES`] expressions of the table, flattened.
+    pub fn new(leaves: &mut Leaves, grouped: Grouped, names: Vec<Expr>) -> Result<Windowed> {
+        assert_eq!(names.len(), NAMES);
+        let Grouped { aggregate, having, items } = grouped;
+        let schema = aggregate.schema.clone();
+        let mut exprs = names;
+        let (mut columns, mut span, mut keys) = (Vec::new(), None, Vec::new());
+        for expr in &aggregate.group_expr {
+            if let Some((found, time)) = span_of(expr) {
+                if span.replace(found).is_some() {
+                    return plan_err!("a rule has one window: tumble or hop stands once in GROUP BY");
+                }
+                if leaves.flatten(time)? != exprs[0] {
+                    return plan_err!("a rule's windows go by the time of its table: `{}`", exprs[0]);
+                }
+                columns.push(Origin::Window);
+                continue;
+            }
+            let expr = leaves.flatten(expr.clone())?;
+            keys.push(plain(&type_of(leaves, &expr)?).clone());
+            columns.push(Origin::Key(keys.len() - 1));
+            exprs.push(expr);
+        }
+        let Some(span) = span else {
+            return plan_err!("a rule that groups needs a window: GROUP BY ..., tumble(<time>, INTERVAL '10 minutes')");
+        };
+        if !keys.iter().all(has_order) {
+            return plan_err!("a rule groups by text, numbers or times: use `->>` in place of `->`");
+        }
+        let keys = Keys { columns: NAMES..exprs.len(), types: keys };
+        let mut aggregates = Vec::new();
+        for expr in &aggregate.aggr_expr {
+            let Expr::AggregateFunction(call) = expr.clone().unalias() else {
+                return plan_err!("not supported yet: `{expr}`");
+            };
+            columns.push(Origin::Aggregate(aggregates.len()));
+            aggregates.push(AggregatePlan::new(leaves, call, &mut exprs)?);
+        }
+        let early = never_falls(&having, &schema, &aggregate);
+        Ok(Windowed {
+            span,
+            early,
+            rows: Program::new(leaves, &exprs)?,
+            keys,
+            aggregates,
+            after: After::new(&schema, columns, &having, &items)?,
+        })
+    }
+
+    /// A group without rows.
+    pub fn empty(&self) -> Group {
+        Group::new(self.aggregates.iter().map(|aggregate| aggregate.empty.clone()).collect())
+    }
+
+    /// Columns that say what each of `rows` adds to its group.
+    pub fn inputs(&self, arrays: &[ArrayRef], rows: &[u32]) -> Result<Inputs> {
+        let columns = self.rows.run(arrays, Rows::These(rows))?;
+        let keys = columns[self.keys.columns.clone()].iter().zip(&self.keys.types);
+        let keys: Vec<ArrayRef> = keys.map(|(column, kind)| Ok(cast(column, kind)?)).collect::<Result<_>>()?;
+        let keys = sort_keys(&self.keys.types, &keys, rows.len())?;
+        let mut inputs = Vec::new();
+        for aggregate in &self.aggregates {
+            let filter = aggregate.filter.map(|place| columns[place].as_boolean().clone());
+            let argument = match aggregate.argument {
+                None => Argument::Nothing,
+                Some(place) => {
+                    let column = cast(&columns[place], &aggregate.item)?;
+                    match aggregate.empty {
+                        Part::Count(_) => Argument::Presence(column),
+                        Part::Sum(_) | Part::Mean { .. } => {
+                            Argument::Numbers(cast(&column, &DataType::Int64)?.as_primitive::<Int64Type>().clone())
+                        }
+                        _ => {
+                            let kinds = std::slice::from_ref(&aggregate.item);
+                            let texts = sort_keys(kinds, std::slice::from_ref(&column), rows.len())?;
+                            Argument::Values(column, texts)
+                        }
+                    }
+                }
+            };
+            inputs.push(Input { filter, argument });
+        }
+        Ok(Inputs { names: columns[..NAMES].to_vec(), keys, inputs })
+    }
+
+    /// The groups that the condition holds for, and the selected columns of those, a row each.
+    pub fn judge(&self, groups: &[(&[u8], i64, &Group)]) -> Result<(Vec<usize>, Vec<ArrayRef>)> {
+        let table = self.table(groups)?;
+        let holds = self.after.having.evaluate(&table)?.into_array(groups.len())?;
+        let holds = holds.as_boolean();
+        let found: Vec<usize> = (0..groups.len()).filter(|row| holds.is_valid(*row) && holds.value(*row)).collect();
+        if found.is_empty() {
+            return Ok((found, Vec::new()));
+        }
+        let rows = arrow::array::UInt32Array::from(found.iter().map(|row| *row as u32).collect::<Vec<_>>());
+        let table = arrow::compute::take_record_batch(&table, &rows)?;
+        let items = self.after.items.iter().map(|item| item.evaluate(&table)?.into_array(found.len()));
+        let items = items.collect::<Result<_>>()?;
+        Ok((found, items))
+    }
+
+    /// The selected columns of all groups, whether or not the condition holds.
+    pub fn shown(&self, groups: &[(&[u8], i64, &Group)]) -> Result<Vec<ArrayRef>> {
+        let table = self.table(groups)?;
+        self.after.items.iter().map(|item| item.evaluate(&table)?.into_array(groups.len())).collect()
+    }
+
+    /// The columns of the keys of groups.
+    pub fn key_columns(&self, keys: &[&[u8]]) -> Result<Vec<ArrayRef>> {
+        if self.keys.types.is_empty() {
+            return Ok(Vec::new());
+        }
+        let converter = RowConverter::new(fields(&self.keys.types))?;
+        let parser = converter.parser();
+        Ok(converter.convert_rows(keys.iter().map(|key| parser.parse(key)))?)
+    }
+
+    fn table(&self, groups: &[(&[u8], i64, &Group)]) -> Result<RecordBatch> {
+        let keys = self.key_columns(&groups.iter().map(|(key, ..)| *key).collect::<Vec<_>>())?;
+        let mut columns = Vec::new();
+        for (origin, field) in self.after.columns.iter().zip(self.after.schema.fields()) {
+            let column: ArrayRef = match origin {
+                Origin::Window => {
+                    let starts: TimestampMicrosecondArray = groups.iter().map(|(_, start, _)| Some(*start)).collect();
+                    Arc::new(starts.with_timezone("UTC"))
+                }
+                Origin::Key(place) => keys[*place].clone(),
+                Origin::Aggregate(place) => {
+                    let parts: Vec<&Part> = groups.iter().map(|(.., group)| &group.parts[*place]).collect();
+                    self.aggregates[*place].column(&parts)?
+                }
+            };
+            columns.push(cast(&column, field.data_type())?);
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(groups.len()));
+        Ok(RecordBatch::try_new_with_options(self.after.schema.clone(), columns, &options)?)
+    }
+}
+
+/// What rows add to groups, column by column.
+pub struct Inputs {
+    pub names: Vec<ArrayRef>,
+    /// Sort keys of the rows' keys, joined.
+    pub keys: Vec<Box<[u8]>>,
+    inputs: Vec<Input>,
+}
+
+struct Input {
+    filter: Option<BooleanArray>,
+    argument: Argument,
+}
+
+enum Argument {
+    /// Every row counts.
+    Nothing,
+    /// Rows that have a value count.
+    Presence(ArrayRef),
+    Numbers(Int64Array),
+    Values(ArrayRef, Vec<Box<[u8]>>),
+}
+
+impl Inputs {
+    /// Adds what a row says to the parts of its group.
+    pub fn add(&self, row: usize, parts: &mut [Part]) {
+        for (input, part) in self.inputs.iter().zip(parts) {
+            if input.filter.as_ref().is_some_and(|filter| filter.is_null(row) || !filter.value(row)) {
+                continue;
+            }
+            match &input.argument {
+                Argument::Nothing => part.count(),
+                Argument::Presence(values) if values.is_valid(row) => part.count(),
+                Argument::Numbers(values) if values.is_valid(row) => part.number(values.value(row)),
+                Argument::Values(values, keys) if values.is_valid(row) => part.value(&keys[row]),
+                Argument::Presence(_) | Argument::Numbers(_) | Argument::Values(..) => {}
+            }
+        }
+    }
+}
+
+/// Whether values of a type are plain ones with an order.
+fn has_order(item: &DataType) -> bool {
+    !item.is_nested() && RowConverter::supports_fields(&fields(std::slice::from_ref(item)))
+}
+
+fn fields(types: &[DataType]) -> Vec<SortField> {
+    types.iter().cloned().map(SortField::new).collect()
+}
+
+/// Bytes for each row that order as the rows do; without columns all rows are alike.
+pub(in crate::detect) fn sort_keys(types: &[DataType], columns: &[ArrayRef], rows: usize) -> Result<Vec<Box<[u8]>>> {
+    if types.is_empty() {
+        return Ok(vec![Box::default(); rows]);
+    }
+    let converted = RowConverter::new(fields(types))?.convert_columns(columns)?;
+    Ok(converted.iter().map(|row| row.as_ref().into()).collect())
+}
+
+/// The windows that a grouping expression makes, and of which time, when it makes some.
+fn span_of(expr: &Expr) -> Option<(Span, Expr)> {
+    let Expr::ScalarFunction(ScalarFunction { func, args }) = expr.clone().unalias() else { return None };
+    let length = |place: usize| match args.get(place) {
+        Some(Expr::Literal(value, _)) => micros(value),
+        _ => None,
+    };
+    let span = match func.name() {
+        "tumble" => length(1).map(|size| Span { slide: size, size }),
+        "hop" => length(1).zip(length(2)).map(|(slide, size)| Span { slide, size }),
+        _ => None,
+    };
+    Some((span?, args.first()?.clone()))
+}
+
+impl AggregatePlan {
+    /// Puts argument and filter behind `exprs`.
+    fn new(leaves: &mut Leaves, call: AggregateFunction, exprs: &mut Vec<Expr>) -> Result<AggregatePlan> {
+        let name = call.func.name().to_owned();
+        let params = call.params;
+        if !params.order_by.is_empty() || params.null_treatment.is_some() {
+            return plan_err!("not supported yet: ORDER BY or IGNORE NULLS within `{name}`");
+        }
+        let [argument] = <[Expr; 1]>::try_from(params.args)
+            .or_else(|_| plan_err!("not supported yet: `{name}` of several columns"))?;
+        let argument = leaves.flatten(argument)?;
+        // avg of a whole number is planned over floats, whose sum depends on their order
+        let argument = match argument {
+            Expr::Cast(cast) if name == "avg" && type_of(leaves, &cast.expr)?.is_integer() => *cast.expr,
+            other => other,
+        };
+        let item = plain(&type_of(leaves, &argument)?).clone();
+        let empty = match (name.as_str(), params.distinct) {
+            ("count", true) => Part::Distinct(Default::default()),
+            ("count", false) => Part::Count(0),
+            ("min", _) => Part::Least(None),
+            ("max", _) => Part::Greatest(None),
+            ("sample", _) => Part::Sample(Default::default()),
+            ("sum", false) if item.is_integer() => Part::Sum(None),
+            ("avg", false) if item.is_integer() => Part::Mean { sum: 0, count: 0 },
+            ("sum" | "avg", _) => {
+                return plan_err!("{name} in a rule is of whole numbers, which add up the same in any order");
+            }
+            _ => {
+                return plan_err!(
+                    "not supported yet: the aggregate `{name}`; there are count, sum, avg, min, max and sample"
+                );
+            }
+        };
+        let bytes = !matches!(empty, Part::Count(_) | Part::Sum(_) | Part::Mean { .. });
+        if bytes && !has_order(&item) {
+            return plan_err!("{name} in a rule is of text, numbers or times: use `->>` in place of `->`");
+        }
+        let constant = matches!(&argument, Expr::Literal(value, _) if !value.is_null());
+        let mut place = |expr: Expr| {
+            exprs.push(expr);
+            exprs.len() - 1
+        };
+        let argument = (!(constant && empty == Part::Count(0))).then(|| place(argument));
+        let filter = params.filter.map(|filter| leaves.flatten(*filter)).transpose()?.map(place);
+        Ok(AggregatePlan { empty, argument, filter, item })
+    }
+
+    /// A value for each part.
+    fn column(&self, parts: &[&Part]) -> Result<ArrayRef> {
+        Ok(match &self.empty {
+            Part::Count(_) | Part::Distinct(_) => Arc::new(
+                parts
+                    .iter()
+                    .map(|part| match part {
+                        Part::Count(count) => Some(*count as i64),
+                        Part::Distinct(hashes) => Some(hashes.len() as i64),
+                        _ => None,
+                    })
+                    .collect::<Int64Array>(),
+            ),
+            Part::Sum(_) => {
+                let sum = |part: &&Part| if let Part::Sum(sum) = part { *sum } else { None };
+                Arc::new(parts.iter().map(sum).collect::<Int64Array>())
+            }
+            Part::Mean { .. } => {
+                let mean = |part: &&Part| match part {
+                    Part::Mean { sum, count } if *count > 0 => Some(*sum as f64 / *count as f64),
+                    _ => None,
+                };
+                Arc::new(parts.iter().map(mean).collect::<Float64Array>())
+            }
+            Part::Least(_) | Part::Greatest(_) => {
+                let values = parts.iter().map(|part| match part {
+                    Part::Least(Some(value)) | Part::Greatest(Some(value)) => ScalarBytes::Some(value),
+                    _ => ScalarBytes::None,
+                });
+                values_of(&self.item, values)?
+            }
+            Part::Sample(_) => {
+                let none = Default::default();
+                let sets = parts.iter().map(|part| if let Part::Sample(values) = part { values } else { &none });
+                Arc::new(sample_list(&self.item, sets)?)
+            }
+        })
+    }
+}
+
+enum ScalarBytes<'a> {
+    None,
+    Some(&'a [u8]),
+}
+
+/// The values that sort keys were made from.
+fn values_of<'a>(item: &DataType, keys: impl Iterator<Item = ScalarBytes<'a>>) -> Result<ArrayRef> {
+    let converter = RowConverter::new(fields(std::slice::from_ref(item)))?;
+    let none = ScalarValue::try_from(item)?.to_array_of_size(1)?;
+    let none = converter.convert_columns(&[none])?;
+    let parser = converter.parser();
+    let rows = keys.map(|key| match key {
+        ScalarBytes::None => none.row(0),
+        ScalarBytes::Some(key) => parser.parse(key),
+    });
+    Ok(converter.convert_rows(rows)?.remove(0))
+}
+
+impl After {
+    fn new(schema: &DFSchema, columns: Vec<Origin>, having: &Expr, items: &[Expr]) -> Result<After> {
+        let (props, context) = (ExecutionProps::new(), PhysicalPlanningContext::default());
+        let physical = |expr: &Expr| create_physical_expr(expr, schema, &props, &context);
+        Ok(After {
+            schema: Arc::new(schema.as_arrow().clone()),
+            columns,
+            having: physical(having)?,
+            items: items.iter().map(physical).collect::<Result<_>>()?,
+        })
+    }
+}

@@ -1,0 +1,101 @@
+//! Conditions on groups → whether more rows can make one false again.
+
+use datafusion::common::DFSchema;
+use datafusion::logical_expr::{Aggregate, BinaryExpr, Expr, Operator};
+
+/// Columns of our tables that hold sizes and counts, so that their sums only grow.
+const NEVER_NEGATIVE: [&str; 2] = ["bytes", "packets"];
+
+/// True when the condition, once it holds for a group, holds for every larger one.
+pub fn never_falls(having: &Expr, schema: &DFSchema, aggregate: &Aggregate) -> bool {
+    let of = Of { schema, aggregate };
+    match having {
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::And | Operator::Or, right }) => {
+            never_falls(left, schema, aggregate) && never_falls(right, schema, aggregate)
+        }
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Gt | Operator::GtEq, right }) => {
+            of.way(left).may_grow() && of.way(right).may_shrink()
+        }
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Lt | Operator::LtEq, right }) => {
+            of.way(left).may_shrink() && of.way(right).may_grow()
+        }
+        Expr::IsNotNull(inner) => of.way(inner) != Way::Either,
+        other => of.way(other) == Way::Still,
+    }
+}
+
+/// Where a value goes as rows are added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Still,
+    Up,
+    Down,
+    Either,
+}
+
+impl Way {
+    fn may_grow(self) -> bool {
+        matches!(self, Way::Still | Way::Up)
+    }
+
+    fn may_shrink(self) -> bool {
+        matches!(self, Way::Still | Way::Down)
+    }
+
+    fn with(self, other: Way) -> Way {
+        match (self, other) {
+            (Way::Still, way) | (way, Way::Still) => way,
+            (a, b) if a == b => a,
+            _ => Way::Either,
+        }
+    }
+
+    fn turned(self) -> Way {
+        match self {
+            Way::Up => Way::Down,
+            Way::Down => Way::Up,
+            way => way,
+        }
+    }
+}
+
+struct Of<'a> {
+    schema: &'a DFSchema,
+    aggregate: &'a Aggregate,
+}
+
+impl Of<'_> {
+    fn way(&self, expr: &Expr) -> Way {
+        match expr {
+            Expr::Literal(..) => Way::Still,
+            Expr::Alias(alias) => self.way(&alias.expr),
+            Expr::Cast(cast) => self.way(&cast.expr),
+            Expr::BinaryExpr(BinaryExpr { left, op: Operator::Plus, right }) => self.way(left).with(self.way(right)),
+            Expr::BinaryExpr(BinaryExpr { left, op: Operator::Minus, right }) => {
+                self.way(left).with(self.way(right).turned())
+            }
+            Expr::Column(column) => match self.schema.maybe_index_of_column(column) {
+                Some(place) if place < self.aggregate.group_expr.len() => Way::Still,
+                Some(place) => aggregate_way(&self.aggregate.aggr_expr[place - self.aggregate.group_expr.len()]),
+                None => Way::Either,
+            },
+            // of columns that do not move nothing else moves either
+            other => {
+                let columns = other.column_refs();
+                let still = columns.iter().all(|column| self.way(&Expr::Column((*column).clone())) == Way::Still);
+                if still { Way::Still } else { Way::Either }
+            }
+        }
+    }
+}
+
+fn aggregate_way(expr: &Expr) -> Way {
+    let Expr::AggregateFunction(call) = expr.clone().unalias() else { return Way::Either };
+    let sizes = |argument: Option<&Expr>| matches!(argument, Some(Expr::Column(column)) if NEVER_NEGATIVE.contains(&column.name.as_str()));
+    match call.func.name() {
+        "count" | "max" => Way::Up,
+        "min" => Way::Down,
+        "sum" if sizes(call.params.args.first()) => Way::Up,
+        _ => Way::Either,
+    }
+}

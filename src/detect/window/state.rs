@@ -1,0 +1,243 @@
+//! Groups of one rule, by pane and key: rows go in, windows whose condition holds come out, and old panes leave.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use datafusion::common::Result;
+
+use super::bytes::{Reader, Writer};
+use super::group::Group;
+use super::plan::{Span, Windowed};
+use crate::time::Timestamp;
+
+/// Sort key of a group's key.
+pub type Key = Box<[u8]>;
+
+/// Groups that a batch's rows make, by pane (its number since 1970) and key.
+pub type Groups = HashMap<(i64, Key), Group>;
+
+/// What a rule with windows remembers.
+#[derive(Debug, Default, PartialEq)]
+pub struct Windows {
+    panes: BTreeMap<i64, Pane>,
+    /// Panes before this one have left.
+    floor: Option<i64>,
+    /// About what the groups take, in bytes.
+    bytes: usize,
+}
+
+#[derive(Debug, PartialEq)]
+struct Pane {
+    groups: HashMap<Key, Group>,
+    /// When a row last came into it.
+    touched: Timestamp,
+    bytes: usize,
+}
+
+/// A window of one key, whole.
+pub struct Window {
+    pub key: Key,
+    /// In microseconds since 1970.
+    pub start: i64,
+    pub group: Group,
+}
+
+/// About what a key and its place take besides the group.
+const PLACE_BYTES: usize = 48;
+
+impl Windows {
+    pub fn bytes_len(&self) -> usize {
+        self.bytes
+    }
+
+    /// Takes in what a batch made; gives the groups that changed, and the number of rows whose pane had left.
+    pub fn add(&mut self, groups: Groups, now: Timestamp) -> (BTreeSet<(Key, i64)>, u64) {
+        let (mut changed, mut late) = (BTreeSet::new(), 0);
+        for ((number, key), group) in groups {
+            if self.floor.is_some_and(|floor| number < floor) {
+                late += group.rows;
+                continue;
+            }
+            let pane = self.panes.entry(number).or_insert_with(|| Pane::new(now));
+            pane.touched = pane.touched.max(now);
+            let before = pane.bytes;
+            pane.add(key.clone(), group);
+            self.bytes = self.bytes + pane.bytes - before;
+            changed.insert((key, number));
+        }
+        (changed, late)
+    }
+
+    /// The windows that hold one of these groups and that no pane has left from.
+    pub fn windows(&self, span: Span, changed: &BTreeSet<(Key, i64)>) -> Vec<Window> {
+        let panes = span.size / span.slide;
+        let mut windows = Vec::new();
+        let mut changed = changed.iter().peekable();
+        while let Some((key, first)) = changed.next() {
+            // the windows of a key begin in stretches of panes; where stretches meet, a window is made once
+            let mut starts = vec![(first - panes + 1, *first)];
+            while let Some((_, number)) = changed.next_if(|(next, _)| next == key) {
+                match starts.last_mut() {
+                    Some((_, last)) if number - panes < *last + 1 => *last = *number,
+                    _ => starts.push((number - panes + 1, *number)),
+                }
+            }
+            for (from, to) in starts {
+                let from = self.floor.map_or(from, |floor| from.max(floor));
+                windows.extend((from..=to).filter_map(|start| self.window(span, key, start)));
+            }
+        }
+        windows
+    }
+
+    fn window(&self, span: Span, key: &Key, start: i64) -> Option<Window> {
+        let panes = self.panes.range(start..start + span.size / span.slide);
+        let mut groups = panes.filter_map(|(_, pane)| pane.groups.get(key));
+        let mut group = groups.next()?.clone();
+        groups.for_each(|more| group.merge(more));
+        Some(Window { key: key.clone(), start: start * span.slide, group })
+    }
+
+    /// Every group there is.
+    pub fn all(&self) -> BTreeSet<(Key, i64)> {
+        self.panes.iter().flat_map(|(number, pane)| pane.groups.keys().map(|key| (key.clone(), *number))).collect()
+    }
+
+    /// The oldest pane that is over: no row has come for `lateness` into it or any that shares a window with it, and the
+    /// last of these windows ended that long ago.
+    pub fn over(&self, span: Span, lateness: i64, now: Timestamp) -> Option<i64> {
+        let (number, _) = self.panes.first_key_value()?;
+        let panes = span.size / span.slide;
+        let mut touched = self.panes.range(*number..number + panes).map(|(_, pane)| pane.touched.0);
+        let ended = (number + panes).saturating_mul(span.slide);
+        let quiet = |time: i64| time.saturating_add(lateness) <= now.0;
+        (quiet(ended) && touched.all(quiet)).then_some(*number)
+    }
+
+    /// The groups of one pane.
+    pub fn of_pane(&self, number: i64) -> BTreeSet<(Key, i64)> {
+        let pane = self.panes.get(&number);
+        pane.into_iter().flat_map(|pane| pane.groups.keys().map(|key| (key.clone(), number))).collect()
+    }
+
+    /// Forgets a pane and all before it.
+    pub fn drop_through(&mut self, number: i64) {
+        let kept = self.panes.split_off(&(number + 1));
+        self.bytes -= self.panes.values().map(|pane| pane.bytes).sum::<usize>();
+        self.panes = kept;
+        self.floor = Some(self.floor.map_or(number + 1, |floor| floor.max(number + 1)));
+    }
+
+    /// Makes room by what costs least: the oldest pane leaves while a whole window stays behind it; else the keys with the
+    /// fewest rows leave the largest pane, half of them. Gives the number of groups that left.
+    pub fn shed(&mut self, span: Span) -> u64 {
+        let Some((oldest, newest)) = self.panes.keys().next().copied().zip(self.panes.keys().next_back().copied())
+        else {
+            return 0;
+        };
+        if newest - oldest >= span.size / span.slide {
+            let groups = self.panes[&oldest].groups.len() as u64;
+            self.drop_through(oldest);
+            return groups;
+        }
+        let largest = self.panes.iter().max_by_key(|(number, pane)| (pane.bytes, *number)).map(|(number, _)| *number);
+        let pane = self.panes.get_mut(&largest.expect("there is a pane")).expect("it was just found");
+        let mut sizes: Vec<(u64, &Key)> = pane.groups.iter().map(|(key, group)| (group.rows, key)).collect();
+        sizes.sort_unstable();
+        let leaving: Vec<Key> = sizes[..sizes.len().div_ceil(2)].iter().map(|(_, key)| (*key).clone()).collect();
+        for key in &leaving {
+            let group = pane.groups.remove(key).expect("its key was just listed");
+            let bytes = group.bytes_len() + key.len() + PLACE_BYTES;
+            pane.bytes -= bytes;
+            self.bytes -= bytes;
+        }
+        leaving.len() as u64
+    }
+
+    pub fn write(&self, to: &mut Writer) {
+        to.byte(u8::from(self.floor.is_some()));
+        to.signed(self.floor.unwrap_or(0));
+        to.number(self.panes.len() as u64);
+        for (number, pane) in &self.panes {
+            to.signed(*number);
+            to.signed(pane.touched.0);
+            to.number(pane.groups.len() as u64);
+            for (key, group) in &pane.groups {
+                to.bytes(key);
+                group.write(to);
+            }
+        }
+    }
+
+    /// What [`Windows::write`] wrote for the same rule; `None` when it did not.
+    pub fn read(from: &mut Reader, rule: &Windowed) -> Option<Windows> {
+        let mut windows = Windows::default();
+        let parts = rule.empty().parts.len();
+        let has_floor = from.byte()? == 1;
+        let floor = from.signed()?;
+        windows.floor = has_floor.then_some(floor);
+        for _ in 0..from.number()? {
+            let number = from.signed()?;
+            let mut pane = Pane::new(Timestamp(from.signed()?));
+            for _ in 0..from.number()? {
+                let key = from.bytes()?.into();
+                pane.add(key, Group::read(from, parts)?);
+            }
+            windows.bytes += pane.bytes;
+            windows.panes.insert(number, pane);
+        }
+        Some(windows)
+    }
+}
+
+impl Pane {
+    fn new(touched: Timestamp) -> Pane {
+        Pane { groups: HashMap::new(), touched, bytes: 0 }
+    }
+
+    fn add(&mut self, key: Key, group: Group) {
+        match self.groups.get_mut(&key) {
+            Some(known) => {
+                self.bytes -= known.bytes_len();
+                known.merge(&group);
+                self.bytes += known.bytes_len();
+            }
+            None => {
+                self.bytes += group.bytes_len() + key.len() + PLACE_BYTES;
+                self.groups.insert(key, group);
+            }
+        }
+    }
+}
+
+/// The groups that selected rows make.
+pub fn gather(rule: &Windowed, arrays: &[arrow::array::ArrayRef], rows: &[u32]) -> Result<Groups> {
+    use crate::detect::emit::{Lists, texts, times};
+    use crate::finding::Finding;
+
+    let inputs = rule.inputs(arrays, rows)?;
+    let times = times(&inputs.names[0]);
+    let texts = inputs.names[1..6].iter().map(texts).collect::<Result<Vec<_>>>()?;
+    let [ids, accounts, regions, actors, addresses] = texts.as_slice() else { unreachable!("five were asked for") };
+    let resources = Lists::of(&inputs.names[6])?;
+    let mut groups = Groups::new();
+    for (row, key) in inputs.keys.iter().enumerate() {
+        let time = times[row].0;
+        let number = time.div_euclid(rule.span.slide);
+        let group = groups.entry((number, key.clone())).or_insert_with(|| rule.empty());
+        group.rows += 1;
+        group.first = group.first.min(time);
+        group.last = group.last.max(time);
+        group.account.add(accounts[row].as_deref());
+        group.region.add(regions[row].as_deref());
+        group.actor.add(actors[row].as_deref());
+        group.source_ip.add(addresses[row].as_deref());
+        for resource in resources.of_row(row) {
+            super::part::add_smallest(&mut group.resources, resource.clone(), Finding::RESOURCES_MAX);
+        }
+        if let Some(id) = &ids[row] {
+            super::part::add_smallest(&mut group.event_ids, (time, id.clone()), Finding::EVENT_IDS_MAX);
+        }
+        inputs.add(row, &mut group.parts);
+    }
+    Ok(groups)
+}

@@ -1,0 +1,377 @@
+//! Rules over windows: what they say, and that it is what DataFusion says of all rows at once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use datafusion::datasource::MemTable;
+use datafusion::prelude::SessionConfig;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use crate::detect::engine::WINDOW_BYTES_MAX;
+use crate::detect::tests::{batch, changed, detector, event, rule};
+use crate::detect::{Detector, emit, session};
+use crate::finding::{Finding, FindingId};
+use crate::logs;
+use crate::logs::cloudtrail::CLOUDTRAIL;
+use crate::rule::{Rule, Severity};
+use crate::table::Batch;
+use crate::time::{MICROS_PER_HOUR, MICROS_PER_SECOND, Timestamp};
+
+const MINUTE: i64 = 60 * MICROS_PER_SECOND;
+/// 2024-08-01T12:00:00Z
+const NOON: Timestamp = Timestamp(1_722_513_600 * MICROS_PER_SECOND);
+
+/// A call at that many minutes after noon.
+fn call(minute: i64, id: &str, changes: Value) -> Value {
+    let time = Timestamp(NOON.0 + minute * MINUTE).to_string();
+    changed(changed(event("GetSecretValue", id), json!({ "eventTime": time })), changes)
+}
+
+fn burst() -> Rule {
+    rule(
+        "",
+        "SELECT userIdentity.arn AS who, count(*) AS calls, count(DISTINCT sourceIPAddress) AS addresses, \
+           sample(eventName) AS what \
+         FROM cloudtrail WHERE eventSource = 'iam.amazonaws.com' \
+         GROUP BY userIdentity.arn, tumble(eventTime, INTERVAL '10 minutes') HAVING count(*) >= 3",
+    )
+}
+
+fn refused(sql: &str) -> String {
+    let (_, refused) = Detector::new(logs::TABLES, [rule("", sql)]);
+    refused[0].to_string()
+}
+
+#[test]
+fn a_window_is_told_as_soon_as_it_holds_and_again_as_it_grows() {
+    let mut detector = detector([burst()]);
+    let mut calls = |events: &[Value]| detector.observe(&[batch(events)], NOON);
+    assert_eq!(calls(&[call(0, "e1", json!({})), call(1, "e2", json!({}))]), []);
+    // another window, another actor
+    assert_eq!(calls(&[call(10, "e3", json!({})), call(2, "e4", json!({ "userIdentity": { "arn": "a" } }))]), []);
+    let other = json!({ "eventName": "ListUsers", "sourceIPAddress": "192.0.2.8", "awsRegion": "eu-west-1" });
+    let found = calls(&[call(9, "e5", other)]).remove(0);
+    assert_eq!((found.count, found.severity, found.title.as_str()), (3, Severity::Low, "t"));
+    assert_eq!(found.window, Some((NOON, Timestamp(NOON.0 + 10 * MINUTE))));
+    let at = |minute: i64| Timestamp(NOON.0 + minute * MINUTE);
+    assert_eq!((found.first_seen, found.last_seen), (at(0), at(9)));
+    assert_eq!(found.actor.as_deref(), Some("arn:aws:iam::111122223333:user/eve"));
+    assert_eq!((found.account.as_str(), found.region.as_str()), ("111122223333", "eu-west-1"));
+    assert_eq!(found.source_ip, None, "they came from two");
+    assert_eq!(found.event_ids, [(at(0), "e1".into()), (at(1), "e2".into()), (at(9), "e5".into())]);
+    let evidence = [
+        ("who", "arn:aws:iam::111122223333:user/eve"),
+        ("calls", "3"),
+        ("addresses", "2"),
+        ("what", r#"["GetSecretValue","ListUsers"]"#),
+    ];
+    assert_eq!(found.evidence, evidence.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    // what was told is told whole, so that nothing is counted twice
+    let again = calls(&[call(3, "e6", json!({}))]).remove(0);
+    assert_eq!((again.id, again.count), (found.id, 4));
+    let (mut one, mut other) = (found.clone(), again.clone());
+    one.fold(again.clone());
+    other.fold(found);
+    assert_eq!((&one, &other), (&again, &again));
+}
+
+#[test]
+fn what_a_rule_cannot_group_by_is_said() {
+    let grouped =
+        |by: &str| refused(&format!("SELECT count(*) FROM cloudtrail WHERE true GROUP BY {by} HAVING count(*) > 1"));
+    assert!(
+        grouped("eventName")
+            .ends_with("a rule that groups needs a window: GROUP BY ..., tumble(<time>, INTERVAL '10 minutes')")
+    );
+    assert!(grouped("tumble(eventTime, INTERVAL '1 month')").contains("takes constant intervals of days"));
+    assert!(grouped("hop(eventTime, INTERVAL '7 minutes', INTERVAL '1 hour')").contains("a multiple of the distance"));
+    assert!(
+        grouped("tumble(eventTime + INTERVAL '1 hour', INTERVAL '1 hour')").contains("go by the time of its table")
+    );
+    assert!(
+        grouped("requestParameters -> 'a', tumble(eventTime, INTERVAL '1 hour')")
+            .contains("use `->>` in place of `->`")
+    );
+    let having = |having: &str| {
+        refused(&format!(
+            "SELECT 1 FROM cloudtrail WHERE true GROUP BY tumble(eventTime, INTERVAL '1 hour') HAVING {having}"
+        ))
+    };
+    assert!(having("stddev(json_get_int(requestParameters, 'n')) > 1").contains("the aggregate `stddev"));
+    assert!(having("sum(json_get_float(requestParameters, 'n')) > 1").contains("of whole numbers"));
+}
+
+#[test]
+fn a_condition_that_may_become_false_waits_until_its_window_is_over() {
+    let sql = "SELECT count(*) AS n FROM cloudtrail WHERE eventSource = 'iam.amazonaws.com' \
+               GROUP BY userIdentity.arn, tumble(eventTime, INTERVAL '10 minutes') \
+               HAVING count(*) FILTER (WHERE eventName = 'DeleteTrail') > 0 AND count(*) FILTER (WHERE eventName = 'CreateTrail') = 0";
+    let delete = call(1, "e1", json!({ "eventName": "DeleteTrail" }));
+    let create = call(2, "e2", json!({ "eventName": "CreateTrail" }));
+    let at = |minute: i64| Timestamp(NOON.0 + minute * MINUTE);
+    let run = |events: &[Value]| {
+        let mut detector = detector([rule("-- lateness = \"15m\"\n", sql)]);
+        detector.follow(true);
+        let mut found = detector.observe(&[batch(events)], at(5));
+        assert_eq!(found, []);
+        // its window ends at 12:10, and rows may be 15 minutes late
+        assert_eq!(detector.observe(&[], at(24)), []);
+        found.extend(detector.observe(&[], at(25)));
+        let late = detector.observe(&[batch(&[call(3, "e3", json!({ "eventName": "DeleteTrail" }))])], at(26));
+        assert_eq!((late, detector.costs()["cloudtrail/x"].late), (vec![], 1));
+        found
+    };
+    assert_eq!(run(&[delete.clone()]).len(), 1);
+    assert_eq!(run(&[delete.clone(), create.clone()]), []);
+    // of input that ends, windows are over when it does
+    let mut detector = detector([rule("", sql)]);
+    assert_eq!(detector.observe(&[batch(&[delete])], at(9999)), []);
+    assert_eq!(detector.finish().len(), 1);
+    assert_eq!(detector.observe(&[batch(&[create])], at(9999)), []);
+    assert_eq!(detector.finish(), []);
+}
+
+#[test]
+fn a_changed_rule_begins_anew_and_others_go_on() {
+    let mut first = detector([burst()]);
+    first.observe(&[batch(&[call(0, "e1", json!({})), call(1, "e2", json!({}))])], NOON);
+    let state = first.snapshot();
+    let third = || batch(&[call(2, "e3", json!({}))]);
+    let mut same = detector([burst()]);
+    assert_eq!(same.restore(&state), Ok(vec![]));
+    assert_eq!(same.observe(&[third()], NOON).len(), 1);
+    let text = burst().text.replace(">= 3", ">= 2");
+    let mut other = detector([Rule { text, ..burst() }]);
+    assert_eq!(other.restore(&state), Ok(vec!["cloudtrail/x".to_owned()]));
+    assert_eq!(other.observe(&[third()], NOON), []);
+    assert_eq!(same.restore(&[1]), Ok(vec![]), "of a program whose rules remembered nothing");
+    assert!(same.restore(&state[..state.len() - 1]).unwrap_err().contains("damaged"));
+}
+
+#[test]
+fn a_flood_of_keys_stays_within_its_bytes_and_is_counted() {
+    let mut detector = detector([burst()]);
+    let busy: Vec<Value> = (0..2).map(|n| call(0, &format!("busy{n}"), json!({}))).collect();
+    detector.observe(&[batch(&busy)], NOON);
+    for round in 0..12 {
+        let flood = (0..10_000).map(|n| {
+            let arn = format!("arn:aws:iam::111122223333:user/{round}-{n}-{}", "x".repeat(100));
+            call(0, &format!("{round}-{n}"), json!({ "userIdentity": { "arn": arn } }))
+        });
+        detector.observe(&[batch(&flood.collect::<Vec<_>>())], NOON);
+    }
+    let cost = &detector.costs()["cloudtrail/x"];
+    assert!(cost.shed > 0 && cost.shed < 120_000, "{cost:?}");
+    assert!(detector.snapshot().len() < WINDOW_BYTES_MAX);
+    // the key with the most rows is still there
+    assert_eq!(detector.observe(&[batch(&[call(0, "busy2", json!({}))])], NOON).len(), 1);
+}
+
+/// A grouping query in the parts that rule and oracle share.
+#[derive(Clone, Debug)]
+struct Query {
+    keys: Vec<&'static str>,
+    /// In minutes.
+    slide: i64,
+    size: i64,
+    condition: &'static str,
+    having: String,
+}
+
+const SHOWN: &str = "count(*) AS n, count(errorCode) AS errors, count(DISTINCT eventName) AS names, \
+    min(eventTime) AS first, max(sourceIPAddress) AS most, sum(json_get_int(requestParameters, 'n')) AS total, \
+    avg(json_get_int(requestParameters, 'n')) AS mean, sample(eventName) AS what, \
+    count(*) FILTER (WHERE errorCode IS NULL) > 1 AS good";
+
+impl Query {
+    fn keys(&self) -> String {
+        self.keys.iter().map(|key| format!("{key}, ")).collect()
+    }
+
+    fn named(&self) -> String {
+        self.keys.iter().enumerate().map(|(place, key)| format!("{key} AS k{place}, ")).collect()
+    }
+
+    fn rule(&self) -> Rule {
+        let Query { slide, size, condition, having, .. } = self;
+        let window = match slide == size {
+            true => format!("tumble(eventTime, INTERVAL '{size} minutes')"),
+            false => format!("hop(eventTime, INTERVAL '{slide} minutes', INTERVAL '{size} minutes')"),
+        };
+        let (keys, named) = (self.keys(), self.named());
+        let sql = format!(
+            "SELECT {named}{window} AS at, {SHOWN} FROM cloudtrail WHERE {condition} GROUP BY {keys}{window} HAVING {having}"
+        );
+        // a period as long as the slide: each window has an id of its own
+        rule(&format!("-- dedupe = \"{slide}m\"\n-- aws_services = true\n"), &sql)
+    }
+
+    /// The windows that DataFusion finds, by key and start, as texts.
+    fn oracle(&self, batch: &Batch) -> Vec<Vec<Option<String>>> {
+        let Query { slide, size, condition, having, .. } = self;
+        let (keys, named) = (self.keys(), self.named());
+        let back = |n: i64| format!("(INTERVAL '{} minutes')", n * slide);
+        let offsets = (0..size / slide).map(back).collect::<Vec<_>>().join(", ");
+        let window = format!("tumble(eventTime, INTERVAL '{slide} minutes') - k");
+        let sql = format!(
+            "SELECT {named}{window} AS at, {SHOWN} FROM cloudtrail CROSS JOIN (VALUES {offsets}) AS o (k) \
+             WHERE {condition} GROUP BY {keys}{window} HAVING {having}"
+        );
+        let session = session::session(SessionConfig::new());
+        let table = MemTable::try_new(CLOUDTRAIL.schema(), vec![vec![batch.rows.clone()]]).unwrap();
+        session.register_table("cloudtrail", Arc::new(table)).unwrap();
+        let statement = session::parse(&sql).unwrap().pop_front().unwrap();
+        let rows = tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+            let plan = session.state().statement_to_plan(statement).await.unwrap();
+            session.execute_logical_plan(plan).await.unwrap().collect().await.unwrap()
+        });
+        let mut found = Vec::new();
+        for rows in rows {
+            let columns: Vec<_> = rows.columns().iter().map(|column| emit::texts(column).unwrap()).collect();
+            found.extend((0..rows.num_rows()).map(|row| columns.iter().map(|column| column[row].clone()).collect()));
+        }
+        found.sort();
+        found
+    }
+}
+
+fn some_query() -> impl Strategy<Value = Query> {
+    let keys = prop::sample::subsequence(
+        vec!["userIdentity.arn", "awsRegion", "sourceIPAddress", "readOnly", "requestParameters ->> 'n'"],
+        0..3,
+    );
+    let windows = prop::sample::select(vec![(10, 10), (60, 60), (10, 30), (5, 60)]);
+    let condition = prop::sample::select(vec!["true", "eventName <> 'A'", "errorCode IS NULL OR readOnly"]);
+    let having = prop::sample::select(vec![
+        "count(*) >= 3",
+        "count(*) > 1 AND count(DISTINCT eventName) > 1",
+        "count(DISTINCT sourceIPAddress) >= 2 OR count(errorCode) > 2",
+        "count(*) = 2",
+        "count(*) FILTER (WHERE eventName = 'A') > 0 AND count(*) FILTER (WHERE eventName = 'B') = 0",
+        "min(eventTime) FILTER (WHERE eventName = 'A') < max(eventTime) FILTER (WHERE eventName = 'B')",
+        "max(eventTime) - min(eventTime) > INTERVAL '7 minutes'",
+        "sum(json_get_int(requestParameters, 'n')) > 3",
+        "avg(json_get_int(requestParameters, 'n')) >= 1.5",
+        "max(eventName) IS NOT NULL",
+        "count(*) - count(errorCode) < 2",
+    ]);
+    (keys, windows, condition, prop::collection::vec(having, 1..3)).prop_map(
+        |(keys, (slide, size), condition, having)| Query { keys, slide, size, condition, having: having.join(" AND ") },
+    )
+}
+
+fn some_calls() -> impl Strategy<Value = Vec<Value>> {
+    let one = (0i64..200, 0usize..3, 0usize..3, 0usize..4, 0i64..4, prop::option::of(any::<bool>()));
+    prop::collection::vec(one, 1..50).prop_map(|all| {
+        let call = |(index, (minute, name, who, error, number, read_only))| {
+            let parameters = if number == 3 { Value::Null } else { json!({ "n": number }) };
+            let error = [None, None, Some("AccessDenied"), Some("Other")][error];
+            let identities = [Value::Null, json!({ "type": "Root", "arn": "r" }), json!({ "type": "IAMUser", "arn": "u" })];
+            let region = ["us-east-1", "eu-west-1"][name % 2];
+            let changes = json!({
+                "eventName": (["A", "B", "C"][name]), "errorCode": error, "userIdentity": identities[who], "awsRegion": region,
+                "sourceIPAddress": format!("192.0.2.{number}"), "readOnly": read_only, "requestParameters": parameters,
+            });
+            call(minute, &format!("event-{index:04}"), changes)
+        };
+        all.into_iter().enumerate().map(call).collect()
+    })
+}
+
+/// What came of a run: findings as triage would fold them.
+fn folded(into: &mut BTreeMap<FindingId, Finding>, found: Vec<Finding>) {
+    for finding in found {
+        match into.get_mut(&finding.id) {
+            Some(known) => known.fold(finding),
+            None => {
+                into.insert(finding.id, finding);
+            }
+        }
+    }
+}
+
+/// Cases of each property; `WEIR_TEST_CASES=10000` runs more.
+fn cases() -> ProptestConfig {
+    let cases = std::env::var("WEIR_TEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    ProptestConfig::with_cases(cases.unwrap_or(256))
+}
+
+proptest! {
+    #![proptest_config(cases())]
+
+    #[test]
+    fn stream_equals_batch(
+        query in some_query(),
+        (calls, order) in some_calls().prop_flat_map(|calls| {
+            let order: Vec<usize> = (0..calls.len()).collect();
+            (Just(calls), Just(order).prop_shuffle())
+        }),
+        cuts in prop::collection::vec((1usize..12, any::<bool>()), 50),
+    ) {
+        let whole = batch(&calls);
+        let expected = query.oracle(&whole);
+        let mut stream = detector([query.rule()]);
+        let mut found = BTreeMap::new();
+        let mut left = order.as_slice();
+        for (size, restart) in cuts {
+            if left.is_empty() {
+                break;
+            }
+            let (these, rest) = left.split_at(size.min(left.len()));
+            left = rest;
+            let events: Vec<Value> = these.iter().map(|index| calls[*index].clone()).collect();
+            folded(&mut found, stream.observe(&[batch(&events)], NOON));
+            if restart {
+                let state = stream.snapshot();
+                stream = detector([query.rule()]);
+                prop_assert_eq!(stream.restore(&state), Ok(vec![]));
+            }
+        }
+        folded(&mut found, stream.finish());
+        let mut told: Vec<Vec<Option<String>>> = Vec::new();
+        for finding in found.values() {
+            let shown: BTreeMap<&str, &str> =
+                finding.evidence.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            prop_assert_eq!(shown["n"], finding.count.to_string());
+            let keys = (0..query.keys.len()).map(|place| format!("k{place}"));
+            let columns = ["at", "n", "errors", "names", "first", "most", "total", "mean", "what", "good"];
+            let columns = keys.chain(columns.map(str::to_owned));
+            let values = columns.map(|name| shown.get(name.as_str()).map(|value| (*value).to_owned())).collect();
+            told.push(values);
+        }
+        told.sort();
+        prop_assert_eq!(told, expected, "{:?}", query);
+    }
+
+    #[test]
+    fn snapshots_are_the_same_whatever_the_order(
+        (calls, shuffled) in some_calls().prop_flat_map(|calls| (Just(calls.clone()), Just(calls).prop_shuffle())),
+        query in some_query(),
+    ) {
+        let run = |calls: &[Value]| {
+            let mut detector = detector([query.rule()]);
+            calls.chunks(7).for_each(|calls| { detector.observe(&[batch(calls)], NOON); });
+            let found = detector.finish();
+            let mut copy = self::detector([query.rule()]);
+            copy.restore(&detector.snapshot()).unwrap();
+            assert_eq!(copy.finish(), found);
+            found
+        };
+        prop_assert_eq!(run(&calls), run(&shuffled));
+    }
+}
+
+#[test]
+fn old_windows_leave_a_stream_that_goes_on() {
+    let mut detector = detector([burst()]);
+    detector.follow(true);
+    let mut state = Vec::new();
+    for hour in 0..48 {
+        let now = Timestamp(NOON.0 + hour * MICROS_PER_HOUR);
+        detector.observe(&[batch(&[call(hour * 60, &format!("e{hour}"), json!({}))])], now);
+        state.push(detector.snapshot().len());
+    }
+    // a day of panes, and the day that rows may be late
+    assert!(state[10] > state[5] && state[47] == state[40], "{state:?}");
+}
