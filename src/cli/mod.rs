@@ -4,6 +4,7 @@
 //! check or tests; 3 an input could not be read; 4 something could not be written.
 
 mod backfill;
+mod backtest;
 mod demo;
 mod output;
 mod progress;
@@ -61,6 +62,13 @@ enum Command {
         after_help = "Examples:\n  weir backfill s3://my-trail --since 2024-08-01 --until 2024-08-31 --archive archive\n  weir backfill s3://my-trail/AWSLogs/o-abc123/ --account 111122223333 --region eu-west-1 --fail-on high\n  weir backfill s3://my-flows/AWSLogs/111122223333/vpcflowlogs/ --since 2024-08-01 --format sarif --findings weir.sarif\n\nNeeds s3:ListBucket on the bucket and s3:GetObject on its objects (and kms:Decrypt on their key)"
     )]
     Backfill(Box<backfill::Backfill>),
+    /// Try rules over the archive before they ship: what they would have found, on which days, of whom
+    ///
+    /// Of a rule that is built in and reads otherwise here, also what it gains and loses. Nothing is written.
+    #[command(
+        after_help = "Examples:\n  weir backtest cloudtrail/root_console_login --archive archive\n  weir backtest my-rules/ --since 2024-08-01 --until 2024-08-31\n  weir backtest my-rules/cloudtrail/attack_tool_used.sql --format ndjson"
+    )]
+    Backtest(backtest::Backtest),
     /// Ask an archive one question in SQL
     #[command(
         after_help = "Example:\n  weir sql \"SELECT eventTime, userIdentity.arn, json_get_str(requestParameters, 'bucketName') FROM cloudtrail WHERE eventName = 'PutBucketPolicy'\" --archive archive"
@@ -90,6 +98,7 @@ pub fn main() -> ExitCode {
         Command::Demo(flags) => demo::run(&flags),
         Command::Run(flags) => run::run(&flags),
         Command::Backfill(flags) => backfill::run(&flags),
+        Command::Backtest(flags) => backtest::run(&flags),
         Command::Sql(flags) => sql::run(&flags),
         Command::Rules(command) => rules::run(&command).or_usage(),
         Command::Tables(flags) => tables::run(&flags),
