@@ -8,6 +8,7 @@ pub mod session;
 mod regex;
 mod program;
 mod place;
+mod query;
 mod compile;
 mod verdicts;
 mod route;

@@ -91,8 +91,11 @@ pub fn findings(rule: &Rule, plan: &Windowed, items: &Items, windows: &[Window])
     Ok((found.into_values().collect(), ungraded))
 }
 
-/// Name and values of each selected column that is evidence.
-fn evidence<'a>(items: &Items<'a>, columns: &[ArrayRef]) -> Result<Vec<(&'a str, Vec<Option<String>>)>> {
+/// Name and values of a selected column.
+type Shown<'a> = (&'a str, Vec<Option<String>>);
+
+/// The selected columns that are evidence.
+fn evidence<'a>(items: &Items<'a>, columns: &[ArrayRef]) -> Result<Vec<Shown<'a>>> {
     let named = items.names.iter().zip(columns).filter(|(name, _)| !items.overrides.contains(&name.as_str()));
     named
         .map(|(name, column)| {

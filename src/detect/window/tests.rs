@@ -122,7 +122,7 @@ fn a_condition_that_may_become_false_waits_until_its_window_is_over() {
         assert_eq!((late, detector.costs()["cloudtrail/x"].late), (vec![], 1));
         found
     };
-    assert_eq!(run(&[delete.clone()]).len(), 1);
+    assert_eq!(run(std::slice::from_ref(&delete)).len(), 1);
     assert_eq!(run(&[delete.clone(), create.clone()]), []);
     // of input that ends, windows are over when it does
     let mut detector = detector([rule("", sql)]);
