@@ -28,11 +28,10 @@ use crate::pipeline::commit::State;
 use crate::pipeline::{self, Outcome, Stages};
 use crate::rule::Severity;
 use crate::sigma;
-use crate::sink::security_hub;
-use crate::sink::security_hub::config::Routes;
-use crate::sink::security_hub::post::Post;
-use crate::sink::security_hub::sender::{Clients, Sender};
-use crate::sink::{self, Format, Journal, Refused};
+use crate::sink::post::Post;
+use crate::sink::sender::Sender;
+use crate::sink::way::Way;
+use crate::sink::{self, Format, Journal, Refused, security_hub, wire};
 use crate::source::kinesis::{self, Stream};
 use crate::source::layout::Wanted;
 use crate::source::s3::{backfill, notices};
@@ -118,9 +117,9 @@ impl Common {
                 None => home,
             });
         }
-        if config.sink.security_hub.is_some() && config.archive.dir == "none" {
+        if !config.sink.is_empty() && config.archive.dir == "none" {
             return Err(Failure::Usage(anyhow!(
-                "findings for Security Hub need an archive, which keeps those that are not accepted yet"
+                "findings for services need an archive, which keeps those that are not accepted yet"
             )));
         }
         Ok(config)
@@ -222,7 +221,7 @@ pub fn sources(config: &Config, follow: bool) -> anyhow::Result<Vec<Source>> {
 /// when a finding is severe enough, else 0.
 fn verdict(outcome: &Outcome, refused: &[Refused], fail_on: Option<Severity>) -> ExitCode {
     let severe = fail_on.is_some_and(|least| outcome.findings.iter().any(|finding| finding.severity >= least));
-    let sent = outcome.summary.security_hub.as_ref().is_none_or(|sent| sent.refused == 0 && sent.waiting == 0);
+    let sent = outcome.summary.sent.values().all(|sent| sent.refused == 0 && sent.waiting == 0);
     match (outcome.summary.unreadable.is_empty() && refused.is_empty() && sent, severe) {
         (false, _) => ExitCode::from(3),
         (true, true) => ExitCode::from(1),
@@ -290,6 +289,7 @@ pub fn work(
     for (rule, day) in suppressions.expired(Timestamp::now()) {
         tracing::warn!(rule, expired = day, "a suppression has expired and hides nothing");
     }
+    let ways = ways(config).or_usage()?;
     let detector = detector(config.rules.as_deref(), &config.sigma)?;
     let archive = match &*config.archive.dir {
         "none" => None,
@@ -311,12 +311,9 @@ pub fn work(
         }
     };
     let stop = CancellationToken::new();
-    let hub = config.sink.security_hub.as_ref();
-    let routes = hub.map(Routes::new).transpose().or_usage()?;
-    let drain = Duration::from_secs(hub.map_or(0, |hub| hub.drain_seconds));
-    let post = routes.clone().map(|routes| Post::new(routes, drain, stop.clone()));
-    let shared = post.as_ref().map(Post::shared);
-    let stages = Stages { detector, triage: Triage::new(suppressions, config.assets.clone()), archive, journal, post };
+    let posts: Vec<Post> = ways.into_iter().map(|way| Post::new(way, stop.clone())).collect();
+    let shared: Vec<_> = posts.iter().map(Post::shared).collect();
+    let stages = Stages { detector, triage: Triage::new(suppressions, config.assets.clone()), archive, journal, posts };
     // notices are held until they are committed, and too many are not
     let follow = follow || sources.iter().any(|source| matches!(source, Source::Notices(_)));
     let pipeline = pipeline::Config {
@@ -329,10 +326,9 @@ pub fn work(
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().or_output()?;
     runtime.block_on(async {
         tokio::spawn(stop_on_signal(stop.clone()));
-        if let Some((routes, shared)) = routes.zip(shared) {
-            let clients = Clients::new(routes, config.aws.clone());
+        for shared in shared {
             // it ends with the runtime; before that, the end of the run waits for what it sends
-            tokio::spawn(Sender::new(shared, clients, Timestamp::now).run());
+            tokio::spawn(Sender::new(shared, Timestamp::now).run());
         }
         if let Some(address) = &config.metrics.listen {
             let listener = tokio::net::TcpListener::bind(address).await;
@@ -346,6 +342,19 @@ pub fn work(
         bar.finish_and_clear();
         outcome.or_output()
     })
+}
+
+/// The services that findings are sent to.
+fn ways(config: &Config) -> anyhow::Result<Vec<Way>> {
+    let (sinks, aws, http) = (&config.sink, &config.aws, wire::connector());
+    let ways = [
+        sinks.security_hub.as_ref().map(|sink| Way::security_hub(sink, aws.clone(), http.clone())),
+        sinks.event_bridge.as_ref().map(|sink| Way::event_bridge(sink, aws.clone(), http.clone())),
+        sinks.sns.as_ref().map(|sink| Way::sns(sink, aws.clone(), http.clone())),
+        sinks.webhook.as_ref().map(|sink| Way::webhook(sink, http.clone())),
+        sinks.s3.as_ref().map(|sink| Way::s3(sink, aws.clone())),
+    ];
+    ways.into_iter().flatten().collect()
 }
 
 /// The detector with the built-in rules and those of a folder. A rule that is wrong is named and left out.
