@@ -66,8 +66,10 @@ pub struct Source {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Metrics {
-    /// Address to serve Prometheus metrics on, such as `127.0.0.1:9090`.
+    /// Address to serve `/metrics`, `/healthz` and `/readyz` on, such as `127.0.0.1:9090`.
     pub listen: Option<String>,
+    /// Print a line of CloudWatch's embedded metric format every minute to standard output, when following.
+    pub emf: bool,
 }
 
 /// The `[sink]` sections: where findings go besides the file.

@@ -7,9 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::routing::get;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
+use super::emf;
 use super::output::{self, Failure, OrFail};
 use super::progress::Shown;
 use super::rules;
@@ -22,11 +26,12 @@ use crate::decode;
 use crate::detect::Detector;
 use crate::detect::library;
 use crate::finding::Finding;
+use crate::health::{self, HEALTH, Phase};
 use crate::logs::{self, vpc_flow};
 use crate::metrics::METRICS;
 use crate::pipeline::commit::State;
 use crate::pipeline::{self, Outcome, Stages};
-use crate::rule::Severity;
+use crate::rule::{RuleError, Severity};
 use crate::sigma;
 use crate::sink::post::Post;
 use crate::sink::sender::Sender;
@@ -73,7 +78,7 @@ pub struct Common {
     /// Send findings to the Security Hub of this account and Region, with the process's AWS credentials
     #[arg(long, value_name = "ACCOUNT/REGION")]
     security_hub: Option<String>,
-    /// Serve Prometheus metrics on this address
+    /// Serve Prometheus metrics on this address, with /healthz and /readyz
     #[arg(long, value_name = "ADDR")]
     metrics: Option<String>,
 }
@@ -110,18 +115,7 @@ impl Common {
         config.table = self.table.clone().or(config.table);
         config.vpc_flow_format = self.vpc_flow_format.clone().or(config.vpc_flow_format);
         config.metrics.listen = self.metrics.clone().or(config.metrics.listen);
-        if let Some(hub) = &self.security_hub {
-            let home = security_hub::Config::of_hub(hub).or_usage()?;
-            config.sink.security_hub = Some(match config.sink.security_hub {
-                Some(more) => security_hub::Config { account: home.account, region: home.region, ..more },
-                None => home,
-            });
-        }
-        if !config.sink.is_empty() && config.archive.dir == "none" {
-            return Err(Failure::Usage(anyhow!(
-                "findings for services need an archive, which keeps those that are not accepted yet"
-            )));
-        }
+        send_to(&mut config, self.security_hub.as_deref()).or_usage()?;
         Ok(config)
     }
 
@@ -146,6 +140,21 @@ impl Common {
         }
         Ok(verdict(outcome, refused, self.fail_on))
     }
+}
+
+/// Has findings go to a hub that was named as `ACCOUNT/REGION`, too.
+pub fn send_to(config: &mut Config, hub: Option<&str>) -> anyhow::Result<()> {
+    if let Some(hub) = hub {
+        let home = security_hub::Config::of_hub(hub)?;
+        config.sink.security_hub = Some(match config.sink.security_hub.take() {
+            Some(more) => security_hub::Config { account: home.account, region: home.region, ..more },
+            None => home,
+        });
+    }
+    if !config.sink.is_empty() && config.archive.dir == "none" {
+        bail!("findings for services need an archive, which keeps those that are not accepted yet");
+    }
+    Ok(())
 }
 
 pub fn run(flags: &Run) -> Result<ExitCode, Failure> {
@@ -272,6 +281,10 @@ pub fn work(
     journal: Option<&str>,
     shown: &Shown,
 ) -> Result<Outcome, Failure> {
+    let prints_metrics = config.metrics.emf && journal.is_some();
+    if prints_metrics && journal == Some("-") {
+        return Err(Failure::Usage(anyhow!("metrics.emf wants standard output for itself: give --findings FILE")));
+    }
     let decode = decode::Options {
         table: match &config.table {
             Some(name) => Some(table(name).or_usage()?),
@@ -336,16 +349,18 @@ pub fn work(
             tracing::info!(%address, "serving metrics");
             tokio::spawn(serve_metrics(listener));
         }
+        let metrics = prints_metrics.then(emf::Printer::new);
         let bar = shown.bar();
         let (shown, moved) = (shown.clone(), bar.clone());
-        let outcome = pipeline::run(pipeline, stages, stop, move |progress| shown.at(&moved, progress)).await;
+        let running = pipeline::run(pipeline, stages, stop, move |progress| shown.at(&moved, progress));
+        let outcome = emf::beside(metrics, running).await;
         bar.finish_and_clear();
         outcome.or_output()
     })
 }
 
 /// The services that findings are sent to.
-fn ways(config: &Config) -> anyhow::Result<Vec<Way>> {
+pub fn ways(config: &Config) -> anyhow::Result<Vec<Way>> {
     let (sinks, aws, http) = (&config.sink, &config.aws, wire::connector());
     let ways = [
         sinks.security_hub.as_ref().map(|sink| Way::security_hub(sink, aws.clone(), http.clone())),
@@ -359,11 +374,20 @@ fn ways(config: &Config) -> anyhow::Result<Vec<Way>> {
 
 /// The detector with the built-in rules and those of a folder. A rule that is wrong is named and left out.
 fn detector(rules: Option<&str>, sigma: &sigma::Config) -> Result<Detector, Failure> {
+    let (detector, refused) = compile(rules, sigma).or_usage()?;
+    for error in refused {
+        output::say(format_args!("weir: rule left out: {error}"));
+    }
+    Ok(detector)
+}
+
+/// The same, with what is wrong with those left out.
+pub fn compile(rules: Option<&str>, sigma: &sigma::Config) -> anyhow::Result<(Detector, Vec<RuleError>)> {
     let mut refused = Vec::new();
     let sources = match rules {
         Some("none") => Vec::new(),
         Some(dir) => {
-            let found = rules::read(Path::new(dir), sigma).or_usage()?;
+            let found = rules::read(Path::new(dir), sigma)?;
             refused = found.refused;
             library::merge(library::built_in(), found.sources)
         }
@@ -373,13 +397,11 @@ fn detector(rules: Option<&str>, sigma: &sigma::Config) -> Result<Detector, Fail
     refused.extend(unread);
     let (detector, uncompiled) = Detector::new(logs::TABLES, parsed);
     refused.extend(uncompiled);
-    for error in refused {
-        output::say(format_args!("weir: rule left out: {error}"));
-    }
-    Ok(detector)
+    Ok((detector, refused))
 }
 
-fn table(name: &str) -> anyhow::Result<&'static crate::table::Table> {
+/// The table of logs that has this name.
+pub fn table(name: &str) -> anyhow::Result<&'static crate::table::Table> {
     match catalog::table(name).filter(|table| logs::TABLES.iter().any(|log| log.name == table.name)) {
         Some(table) => Ok(table),
         None => {
@@ -404,13 +426,23 @@ async fn stop_on_signal(stop: CancellationToken) {
     };
     next().await;
     output::say("\nweir: stopping after what has been read; again to stop at once");
+    HEALTH.enter(Phase::Stopping);
     stop.cancel();
     let code = next().await;
     std::process::exit(code);
 }
 
+/// `/metrics` for Prometheus; `/healthz` and `/readyz` for whoever starts and stops processes, 200 or 503 with a report.
 async fn serve_metrics(listener: tokio::net::TcpListener) {
-    let router = axum::Router::new().route("/metrics", axum::routing::get(|| async { METRICS.text() }));
+    let told = |(well, report): (bool, health::Report)| {
+        let status = if well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        let body = serde_json::to_string(&report).expect("words and numbers are JSON");
+        (status, [(CONTENT_TYPE, "application/json")], body)
+    };
+    let router = axum::Router::new()
+        .route("/metrics", get(async || METRICS.text()))
+        .route("/healthz", get(async move || told(HEALTH.alive())))
+        .route("/readyz", get(async move || told(HEALTH.ready())));
     if let Err(error) = axum::serve(listener, router).await {
         tracing::error!(%error, "metrics are no longer served");
     }

@@ -21,6 +21,7 @@ use crate::catalog;
 use crate::decode::{self, Counts, Records};
 use crate::detect::Detector;
 use crate::finding::Finding;
+use crate::health::{HEALTH, Phase};
 use crate::logs;
 use crate::metrics::METRICS;
 use crate::position::Checkpoint;
@@ -106,14 +107,16 @@ pub async fn run(
     let committed = worker.committed.subscribe();
     let resume = committed.borrow().clone();
     let mut events = source::start(config.sources, &config.aws, &config.decode, resume, committed, stop.clone());
+    HEALTH.enter(Phase::Running);
     METRICS.queue_bytes_max.with_label_values(&["round"]).set(ROUND_BYTES_MAX as i64);
     let mut working = tokio::task::spawn_blocking(move || anyhow::Ok(worker));
     loop {
         // while one round is worked on, the next is gathered: never more than two are in memory
         let (round, ended) = gather(&mut events, config.follow, &stop).await;
         let mut worker = working.await.context("a turn panicked")??;
-        working = tokio::task::spawn_blocking(move || worker.turn(round).map(|()| worker));
+        working = tokio::task::spawn_blocking(move || HEALTH.during(|| worker.turn(round)).map(|()| worker));
         if ended {
+            HEALTH.enter(Phase::Stopping);
             break;
         }
     }

@@ -101,6 +101,11 @@ impl Bus {
         Ok(Bus { config: config.clone(), region, aws, http, line: OnceCell::new() })
     }
 
+    /// As the configuration has it.
+    pub fn name(&self) -> &str {
+        &self.config.bus
+    }
+
     pub fn worth(&self) -> Worth {
         Worth { min_severity: self.config.min_severity, repeat_hours: self.config.repeat_hours }
     }

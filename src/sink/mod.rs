@@ -17,6 +17,7 @@ pub mod s3;
 pub mod way;
 pub mod post;
 pub mod sender;
+pub mod probe;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};

@@ -191,6 +191,7 @@ impl Post {
             if has_room {
                 return;
             }
+            crate::health::HEALTH.waits();
             std::thread::sleep(LOOK);
         }
     }

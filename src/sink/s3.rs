@@ -96,6 +96,11 @@ impl Bucket {
         Ok(Bucket { config: config.clone(), aws, client: OnceCell::new() })
     }
 
+    /// Where its objects are.
+    pub fn name(&self) -> String {
+        format!("s3://{}/{}", self.config.bucket, self.config.prefix.trim_matches('/'))
+    }
+
     /// The objects that hold the lines of a commit's findings, in the order given.
     pub fn objects(&self, lines: Vec<Outgoing>, round: u64, now: Timestamp) -> Vec<Outgoing> {
         let mut objects = Vec::new();

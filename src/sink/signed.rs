@@ -171,7 +171,12 @@ pub fn refusal(reply: &Reply) -> Answer {
 
 /// The same where code and message have been read; either may be missing.
 pub fn refused(reply: &Reply, code: &str, message: String) -> Answer {
-    let message = if message.is_empty() { reply.told() } else { message };
+    let message = match message {
+        // AWS's text has what should have been signed, and with it the session token
+        _ if code.contains("Signature") => "check the secret access key and the clock".to_owned(),
+        message if message.is_empty() => reply.told(),
+        message => message,
+    };
     match (code, reply.status) {
         ("", 413) => Answer::of_error("InvalidInput", &message),
         ("", 401 | 403) => Answer::of_error("AccessDenied", &message),
@@ -212,6 +217,11 @@ mod tests {
         assert_eq!(
             said(429, Some("TooManyRequestsException"), "{}"),
             "unavailable TooManyRequestsException: status 429: {}"
+        );
+        let told = r#"{"__type":"InvalidSignatureException","message":"x-amz-security-token:IQoJ"}"#;
+        assert_eq!(
+            said(403, None, told),
+            "unavailable InvalidSignatureException: check the secret access key and the clock"
         );
         assert_eq!(said(403, None, "Forbidden"), "denied AccessDenied: status 403: Forbidden");
         assert_eq!(said(413, None, ""), "invalid InvalidInput: status 413: ");

@@ -108,6 +108,11 @@ impl Topic {
         Ok(Topic { config: config.clone(), region: region.to_owned(), aws, http, line: OnceCell::new() })
     }
 
+    /// Its ARN.
+    pub fn name(&self) -> &str {
+        &self.config.topic
+    }
+
     pub fn worth(&self) -> Worth {
         Worth { min_severity: self.config.min_severity, repeat_hours: self.config.repeat_hours }
     }

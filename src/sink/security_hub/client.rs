@@ -37,6 +37,11 @@ impl Hubs {
         Hubs { aws: Aws::new(aws), routes, http, lines: Mutex::default() }
     }
 
+    /// Every hub that findings can go to.
+    pub fn all(&self) -> Vec<Hub> {
+        self.routes.hubs()
+    }
+
     /// The hub that a finding goes to, and its form there.
     ///
     /// # Errors
