@@ -34,6 +34,9 @@ pub struct Metrics {
     pub rule_hits: IntCounterVec,
     /// Rows that a rule could not judge, or gave a severity that is none.
     pub rule_errors: IntCounterVec,
+    /// Rows that came after their window had left, and groups of windows that left early for want of room.
+    pub rule_late_rows: IntCounterVec,
+    pub rule_shed_groups: IntCounterVec,
     /// What waits in each queue, in bytes, and how much may.
     pub queue_bytes: IntGaugeVec,
     pub queue_bytes_max: IntGaugeVec,
@@ -97,6 +100,12 @@ impl Metrics {
             rule_seconds: floats("weir_rule_seconds_total", "seconds of work", &["rule"]),
             rule_hits: ints("weir_rule_hits_total", "rows that matched", &["rule"]),
             rule_errors: ints("weir_rule_errors_total", "rows a rule could not judge", &["rule"]),
+            rule_late_rows: ints("weir_rule_late_rows_total", "rows that came after their window had left", &["rule"]),
+            rule_shed_groups: ints(
+                "weir_rule_shed_groups_total",
+                "groups of windows that left for want of room",
+                &["rule"],
+            ),
             queue_bytes: gauges("weir_queue_bytes", "bytes waiting", &["queue"]),
             queue_bytes_max: gauges("weir_queue_max_bytes", "bytes that may wait", &["queue"]),
             notices: ints("weir_notices_total", "notices of new objects", &["outcome"]),

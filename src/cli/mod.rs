@@ -5,6 +5,7 @@
 
 mod alive;
 mod backfill;
+mod backtest;
 mod demo;
 mod doctor;
 mod emf;
@@ -68,6 +69,13 @@ enum Command {
         after_help = "Examples:\n  weir backfill s3://my-trail --since 2024-08-01 --until 2024-08-31 --archive archive\n  weir backfill s3://my-trail/AWSLogs/o-abc123/ --account 111122223333 --region eu-west-1 --fail-on high\n  weir backfill s3://my-flows/AWSLogs/111122223333/vpcflowlogs/ --since 2024-08-01 --format sarif --findings weir.sarif\n\nNeeds s3:ListBucket on the bucket and s3:GetObject on its objects (and kms:Decrypt on their key)"
     )]
     Backfill(Box<backfill::Backfill>),
+    /// Try rules over the archive before they ship: what they would have found, on which days, of whom
+    ///
+    /// Of a rule that is built in and reads otherwise here, also what it gains and loses. Nothing is written.
+    #[command(
+        after_help = "Examples:\n  weir backtest cloudtrail/root_console_login --archive archive\n  weir backtest my-rules/ --since 2024-08-01 --until 2024-08-31\n  weir backtest my-rules/cloudtrail/attack_tool_used.sql --format ndjson"
+    )]
+    Backtest(backtest::Backtest),
     /// Check the configuration, the archive, credentials and permissions, and say what to mend
     ///
     /// Nothing is changed and no notice or record is taken from anyone. Each check is one line: ok, warning, failed, or untried
@@ -113,6 +121,7 @@ pub fn main() -> ExitCode {
         Command::Demo(flags) => demo::run(&flags),
         Command::Run(flags) => run::run(&flags),
         Command::Backfill(flags) => backfill::run(&flags),
+        Command::Backtest(flags) => backtest::run(&flags),
         Command::Alive(flags) => alive::run(&flags),
         Command::Doctor(flags) => doctor::run(&flags),
         Command::Sql(flags) => sql::run(&flags),

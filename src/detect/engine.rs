@@ -124,6 +124,13 @@ impl Detector {
         self.tables.iter().flat_map(|table| &table.rules).filter(open).map(|rule| rule.rule.as_ref())
     }
 
+    /// The columns of a table that its rules read, by their top-level names.
+    pub fn columns(&self, table: &Table) -> BTreeSet<String> {
+        let rules = self.tables.iter().filter(|rules| std::ptr::eq(rules.table, table));
+        let top = |path: &str| path.split('.').next().unwrap_or(path).to_owned();
+        rules.flat_map(|rules| &rules.leaves.all).map(|leaf| top(&leaf.path)).collect()
+    }
+
     /// Cost of each rule that runs, by id.
     pub fn costs(&self) -> &BTreeMap<String, RuleCost> {
         &self.costs

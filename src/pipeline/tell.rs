@@ -36,6 +36,22 @@ impl Told {
             METRICS.rule_hits.with_label_values(&[rule]).inc_by(cost.hits - before.hits);
             let wrong = |cost: &RuleCost| cost.failed + cost.ungraded;
             METRICS.rule_errors.with_label_values(&[rule]).inc_by(wrong(cost) - wrong(before));
+            METRICS.rule_late_rows.with_label_values(&[rule]).inc_by(cost.late - before.late);
+            METRICS.rule_shed_groups.with_label_values(&[rule]).inc_by(cost.shed - before.shed);
+            if cost.late > 0 && before.late == 0 {
+                tracing::warn!(
+                    rule,
+                    rows = cost.late,
+                    "rows came after their window had left: weir backtest judges them too"
+                );
+            }
+            if cost.shed > 0 && before.shed == 0 {
+                tracing::warn!(
+                    rule,
+                    groups = cost.shed,
+                    "windows left early for want of room: weir backtest judges them too"
+                );
+            }
             if let (Some(error), None) = (&cost.error, &before.error) {
                 tracing::warn!(rule, error, "a rule could not judge rows");
             }

@@ -1,5 +1,6 @@
 //! SQL text → rows of the archive: the analyst's session over every table of the catalog.
 
+pub mod replay;
 mod table;
 
 use std::collections::HashMap;

@@ -1,0 +1,228 @@
+//! `weir backtest`: what rules would have found in the archive.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Context, anyhow, bail};
+use clap::{Args, ValueEnum};
+use futures::StreamExt;
+
+use super::output::{self, Failure, OrFail};
+use super::rules;
+use crate::config::Config;
+use crate::detect::{Detector, library};
+use crate::finding::{Finding, FindingId};
+use crate::logs;
+use crate::rule::Rule;
+use crate::sink::{self, Format};
+use crate::sql::{self, replay};
+use crate::time::{Timestamp, day_text};
+use crate::triage::Triage;
+use crate::triage::suppress::Suppressions;
+
+#[derive(Args)]
+pub struct Backtest {
+    /// Id of a built-in rule, a rule's file (.sql, .yml), or a folder of them; without it every built-in rule
+    #[arg(value_name = "RULE|PATH")]
+    what: Option<String>,
+    /// Folder of the archive
+    #[arg(long, value_name = "DIR", default_value = "weir-archive")]
+    archive: PathBuf,
+    /// Only events from this day on (UTC): 2024-08-01
+    #[arg(long, value_name = "DAY")]
+    since: Option<String>,
+    /// Only events up to this day, and with it
+    #[arg(long, value_name = "DAY")]
+    until: Option<String>,
+    /// Form of the answer
+    #[arg(long, value_enum, default_value = "table")]
+    format: Form,
+    /// Findings shown at most of each rule, in the table
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    samples: usize,
+    /// Configuration file, for the placeholders of Sigma rules
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Form {
+    /// For people
+    Table,
+    /// The findings, one JSON object a line
+    Ndjson,
+}
+
+pub fn run(flags: &Backtest) -> Result<ExitCode, Failure> {
+    let days = (day(flags.since.as_deref()).or_usage()?, day(flags.until.as_deref()).or_usage()?);
+    let chosen = chosen(flags).or_usage()?;
+    // rules that are built in and read otherwise here: what they gain and lose
+    let (built_in, _) = library::rules(&library::built_in());
+    let edited = |rule: &Rule| chosen.iter().any(|new| new.id == rule.id && new.text != rule.text);
+    let before: Vec<Rule> = built_in.into_iter().filter(edited).collect();
+
+    let mut tried = Tried::new(chosen)?;
+    let mut in_force = Tried::new(before)?;
+    let started = Instant::now();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().or_output()?;
+    let rows = runtime.block_on(replay(&flags.archive, days, &mut tried, &mut in_force)).or_usage()?;
+    tried.finish();
+    in_force.finish();
+
+    let mut out = output::open("-").or_output()?;
+    match flags.format {
+        Form::Ndjson => sink::json::lines(&tried.triage.findings(), &mut out).or_output()?,
+        Form::Table => {
+            let seconds = started.elapsed().as_secs_f64();
+            writeln!(out, "{rows} rows of {} in {seconds:.1} s", tried.tables().join(", ")).or_output()?;
+            tried.tell(&in_force, flags.samples, &mut out).or_output()?;
+        }
+    }
+    out.flush().or_output()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn day(text: Option<&str>) -> anyhow::Result<Option<i32>> {
+    let Some(text) = text else { return Ok(None) };
+    let day = Timestamp::parse(text).filter(|_| text.len() == "2024-08-01".len());
+    day.map(|time| Some(time.day())).ok_or_else(|| anyhow!("`{text}` is not a day such as 2024-08-01"))
+}
+
+/// The rules to try.
+fn chosen(flags: &Backtest) -> anyhow::Result<Vec<Rule>> {
+    let built_in = library::built_in();
+    let (sources, refused) = match flags.what.as_deref() {
+        None => (built_in, Vec::new()),
+        Some(path) if Path::new(path).exists() => {
+            let sigma = flags.config.as_deref().map(Config::read).transpose()?.unwrap_or_default().sigma;
+            let found = rules::read(Path::new(path), &sigma)?;
+            (found.sources, found.refused)
+        }
+        Some(id) => (built_in.into_iter().filter(|source| source.id == id).collect(), Vec::new()),
+    };
+    let (rules, unread) = library::rules(&sources);
+    for error in refused.iter().chain(&unread) {
+        output::say(format_args!("weir: rule left out: {error}"));
+    }
+    if rules.is_empty() {
+        let what = flags.what.as_deref().unwrap_or_default();
+        bail!("there is no rule `{what}`, and no such file or folder with rules: see `weir rules list`");
+    }
+    Ok(rules)
+}
+
+/// Puts the archive's rows through both; gives how many they were.
+async fn replay(archive: &Path, days: replay::Days, tried: &mut Tried, in_force: &mut Tried) -> anyhow::Result<u64> {
+    let session = sql::session(archive)?;
+    let mut count = 0;
+    for table in logs::TABLES {
+        let mut columns: BTreeSet<String> = tried.detector.columns(table);
+        if columns.is_empty() {
+            continue;
+        }
+        columns.extend(in_force.detector.columns(table));
+        let mut batches = std::pin::pin!(replay::batches(&session, table, &columns, days).await?);
+        while let Some(batch) = batches.next().await {
+            let batch = batch.with_context(|| format!("reading the archived {}", table.name))?;
+            count += batch.rows.num_rows() as u64;
+            let batch = [batch];
+            tried.observe(&batch);
+            in_force.observe(&batch);
+        }
+    }
+    Ok(count)
+}
+
+/// Rules, and what they have found.
+struct Tried {
+    detector: Detector,
+    triage: Triage,
+}
+
+impl Tried {
+    fn new(rules: Vec<Rule>) -> Result<Tried, Failure> {
+        let (detector, refused) = Detector::new(logs::TABLES, rules);
+        refused.iter().for_each(|error| output::say(format_args!("weir: rule left out: {error}")));
+        let suppressions = Suppressions::new(Vec::new()).or_usage()?;
+        Ok(Tried { detector, triage: Triage::new(suppressions, Vec::new()) })
+    }
+
+    fn observe(&mut self, batches: &[crate::table::Batch]) {
+        let found = self.detector.observe(batches, Timestamp(0));
+        self.triage.settle(found, Timestamp(0));
+    }
+
+    fn finish(&mut self) {
+        let found = self.detector.finish();
+        self.triage.settle(found, Timestamp(0));
+    }
+
+    fn tables(&self) -> Vec<&'static str> {
+        let read = |table: &&&crate::table::Table| !self.detector.columns(table).is_empty();
+        logs::TABLES.iter().filter(read).map(|table| table.name).collect()
+    }
+
+    fn tell(&self, in_force: &Tried, samples: usize, out: &mut dyn Write) -> anyhow::Result<()> {
+        let all = self.triage.findings();
+        let before = in_force.triage.findings();
+        let rules: Vec<&Rule> = self.detector.rules().collect();
+        let quiet = rules.iter().filter(|rule| all.iter().all(|finding| finding.rule != rule.id)).count();
+        writeln!(out, "{} findings of {} rules; {quiet} rules found nothing", all.len(), rules.len())?;
+        for rule in rules {
+            let found: Vec<&Finding> = all.iter().filter(|finding| finding.rule == rule.id).collect();
+            let old: BTreeSet<FindingId> =
+                before.iter().filter(|finding| finding.rule == rule.id).map(|finding| finding.id).collect();
+            let is_edited = in_force.detector.rules().any(|old| old.id == rule.id);
+            if !found.is_empty() || is_edited {
+                writeln!(out, "\n{} ({}): {}", rule.id, rule.severity, rule.title)?;
+                one(&found, out)?;
+            }
+            if is_edited {
+                let new: BTreeSet<FindingId> = found.iter().map(|finding| finding.id).collect();
+                let (gained, lost) = (new.difference(&old).count(), old.difference(&new).count());
+                writeln!(
+                    out,
+                    "  against the built-in rule: {gained} gained, {lost} lost, {} kept",
+                    new.intersection(&old).count()
+                )?;
+                let lost = before.iter().filter(|finding| old.contains(&finding.id) && !new.contains(&finding.id));
+                let lost: Vec<Finding> = lost.take(samples).cloned().collect();
+                if !lost.is_empty() {
+                    writeln!(out, "  lost:")?;
+                    sink::write(Format::Table, &lost, output::look("-"), Timestamp(0), out)?;
+                }
+            }
+            let shown: Vec<Finding> = found.into_iter().take(samples).cloned().collect();
+            if !shown.is_empty() {
+                sink::write(Format::Table, &shown, output::look("-"), Timestamp(0), out)?;
+            }
+        }
+        let failing = self.detector.costs().iter().filter_map(|(rule, cost)| Some((rule, cost.error.as_ref()?)));
+        failing.for_each(|(rule, error)| output::say(format_args!("weir: {rule} could not judge rows: {error}")));
+        Ok(())
+    }
+}
+
+/// Findings per day, and who has most of them.
+fn one(found: &[&Finding], out: &mut dyn Write) -> anyhow::Result<()> {
+    let (mut days, mut actors) = (BTreeMap::<i32, u64>::new(), BTreeMap::<&str, u64>::new());
+    for finding in found {
+        *days.entry(finding.first_seen.day()).or_default() += 1;
+        *actors.entry(finding.actor.as_deref().unwrap_or("unknown")).or_default() += 1;
+    }
+    let events: u64 = found.iter().map(|finding| finding.count).sum();
+    writeln!(out, "  {} findings of {events} events", found.len())?;
+    for (day, count) in &days {
+        writeln!(out, "  {} {count:>6} {}", day_text(*day), "#".repeat(60.min(*count as usize)))?;
+    }
+    let mut most: Vec<(u64, &str)> = actors.into_iter().map(|(actor, count)| (count, actor)).collect();
+    most.sort_by(|a, b| b.cmp(a));
+    let most: Vec<String> = most.iter().take(5).map(|(count, actor)| format!("{actor} ({count})")).collect();
+    if !most.is_empty() {
+        writeln!(out, "  most: {}", most.join(", "))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,93 @@
+//! `weir backtest`: rules over the archive find what they found in the stream, and what an edit gains and loses is said.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+use crate::support::{code, lines, repository, text, weir};
+
+const RULE: &str = r#"-- title    = "Many calls were made in ten minutes"
+-- severity = "low"
+-- tags     = ["attack.discovery", "attack.t1580"]
+-- remedy   = "Ask who made them."
+-- dedupe   = "10m"
+SELECT userIdentity.arn AS who, count(*) AS calls, count(DISTINCT eventName) AS names, sample(eventName) AS some
+FROM cloudtrail
+WHERE readOnly
+GROUP BY userIdentity.arn, tumble(eventTime, INTERVAL '10 minutes')
+HAVING count(*) >= 20 AND count(DISTINCT eventName) >= 2
+"#;
+
+/// Ordinary traffic and recorded attacks.
+fn logs() -> [String; 2] {
+    ["tests/data/demo/AWSLogs", "tests/data/cloudtrail/stratus"].map(|path| repository(path).display().to_string())
+}
+
+/// A folder with an archive of the demo's logs and one more rule, and what the run found.
+fn archived() -> (tempfile::TempDir, Output) {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir_all(folder.path().join("rules/cloudtrail")).unwrap();
+    fs::write(folder.path().join("rules/cloudtrail/many_calls.sql"), RULE).unwrap();
+    let [ordinary, attacks] = logs();
+    let run = ["run", "--from", &ordinary, &attacks, "--archive", "a", "--rules", "rules", "--format", "ndjson"];
+    let output = weir(&run, folder.path());
+    assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+    (folder, output)
+}
+
+/// Id, count and evidence of each finding; of one rule, or of all.
+fn found(output: &Output, rule: Option<&str>) -> BTreeSet<String> {
+    let lines = lines(&output.stdout).into_iter().filter(|finding| rule.is_none_or(|rule| finding["rule"] == rule));
+    lines.map(|finding| format!("{} {} {}", finding["id"], finding["count"], finding["evidence"])).collect()
+}
+
+fn backtest(arguments: &[&str], folder: &Path) -> Output {
+    let output = weir(&[&["backtest", "--archive", "a"], arguments].concat(), folder);
+    assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+    output
+}
+
+#[test]
+fn the_archive_says_what_the_stream_said() {
+    let (folder, run) = archived();
+    let windows = found(&run, Some("cloudtrail/many_calls"));
+    assert!(windows.len() > 3, "{windows:?}");
+    let mut all = found(&backtest(&["--format", "ndjson"], folder.path()), None);
+    assert!(all.len() > 40, "{}", all.len());
+    let again = found(&backtest(&["rules", "--format", "ndjson"], folder.path()), None);
+    assert_eq!(again, windows);
+    all.extend(again);
+    assert_eq!(all, found(&run, None));
+    // a day of it, and for people
+    let days = ["rules", "--since", "2024-08-01", "--until", "2024-08-01"];
+    let said = text(&backtest(&days, folder.path()).stdout);
+    assert!(said.contains("cloudtrail/many_calls (low)") && said.contains("  2024-08-01 "), "{said}");
+    assert!(!said.contains("  2024-08-02 "), "{said}");
+}
+
+#[test]
+fn an_edit_of_a_built_in_rule_shows_what_it_gains_and_loses() {
+    let (folder, run) = archived();
+    let id = "cloudtrail/admin_policy_attached";
+    assert_eq!(found(&run, Some(id)).len(), 2, "a user and a role were given rights");
+    let shown = weir(&["rules", "show", id], folder.path());
+    let edited = text(&shown.stdout).replace("IN ('AttachUserPolicy', ", "IN (");
+    let path = folder.path().join("rules/cloudtrail/admin_policy_attached.sql");
+    fs::write(&path, edited).unwrap();
+    let said = text(&backtest(&[&path.display().to_string()], folder.path()).stdout);
+    assert!(said.contains("against the built-in rule: 0 gained, 1 lost, 1 kept\n  lost:\n"), "{said}");
+}
+
+#[test]
+fn what_is_not_there_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let failed = |arguments: &[&str], why: &str| {
+        let output = weir(&[&["backtest"], arguments].concat(), folder.path());
+        assert_eq!(code(&output), 2);
+        assert!(text(&output.stderr).contains(why), "{}", text(&output.stderr));
+    };
+    failed(&["cloudtrail/none"], "there is no rule `cloudtrail/none`");
+    failed(&["--since", "yesterday"], "`yesterday` is not a day such as 2024-08-01");
+    failed(&[], "weir-archive");
+}
