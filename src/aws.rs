@@ -3,6 +3,10 @@
 //! Nothing is looked up before the first client is asked for: a run over local files needs no credentials, no Region
 //! and no network.
 
+pub mod calls;
+pub mod identity;
+pub mod tried;
+
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
@@ -109,6 +113,11 @@ impl Aws {
             Some(role) => Aws { role: Some((role.clone(), Arc::default())), ..self.clone() },
             None => self.clone(),
         }
+    }
+
+    /// ARN of the role that is taken on.
+    pub fn role(&self) -> Option<&str> {
+        self.role.as_ref().map(|(role, _)| role.arn.as_str())
     }
 
     /// Account that buckets must belong to.

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::archive;
 use crate::aws;
 use crate::sigma;
-use crate::sink::security_hub;
+use crate::sink::{self, event_bridge, security_hub, sns, webhook};
 use crate::source::{kinesis, s3};
 use crate::triage::prioritize::Asset;
 use crate::triage::suppress;
@@ -66,8 +66,10 @@ pub struct Source {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Metrics {
-    /// Address to serve Prometheus metrics on, such as `127.0.0.1:9090`.
+    /// Address to serve `/metrics`, `/healthz` and `/readyz` on, such as `127.0.0.1:9090`.
     pub listen: Option<String>,
+    /// Print a line of CloudWatch's embedded metric format every minute to standard output, when following.
+    pub emf: bool,
 }
 
 /// The `[sink]` sections: where findings go besides the file.
@@ -75,6 +77,18 @@ pub struct Metrics {
 #[serde(deny_unknown_fields, default)]
 pub struct Sinks {
     pub security_hub: Option<security_hub::Config>,
+    pub event_bridge: Option<event_bridge::Config>,
+    pub sns: Option<sns::Config>,
+    pub webhook: Option<webhook::Config>,
+    pub s3: Option<sink::s3::Config>,
+}
+
+impl Sinks {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        let Sinks { security_hub, event_bridge, sns, webhook, s3 } = self;
+        security_hub.is_none() && event_bridge.is_none() && sns.is_none() && webhook.is_none() && s3.is_none()
+    }
 }
 
 impl Config {
@@ -102,6 +116,13 @@ mod tests {
         let hub = example.sink.security_hub.unwrap();
         let home = security_hub::Config::of_hub(&format!("{}/{}", hub.account, hub.region)).unwrap();
         assert_eq!((hub.drain_seconds, hub.regions.len(), hub.roles.len()), (home.drain_seconds, 1, 1));
+        assert_eq!(example.sink.event_bridge.unwrap(), event_bridge::Config::default());
+        let topic = example.sink.sns.unwrap();
+        assert_eq!(topic, sns::Config::of_topic(&topic.topic));
+        let hook = example.sink.webhook.unwrap();
+        assert_eq!(hook, webhook::Config::of_variable(&hook.url_env));
+        let bucket = example.sink.s3.unwrap();
+        assert_eq!(bucket, sink::s3::Config::of_bucket(&bucket.bucket));
     }
 
     #[test]

@@ -7,6 +7,8 @@ pub mod shape;
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Deserializer};
+
 pub use parse::{TITLE_MAX, header_place, parse};
 
 /// How bad it is, in Security Hub's words.
@@ -48,6 +50,12 @@ impl FromStr for Severity {
             .into_iter()
             .find(|severity| severity.as_str().eq_ignore_ascii_case(text))
             .ok_or_else(|| format!("`{text}` is not a severity: use informational, low, medium, high or critical"))
+    }
+}
+
+impl<'de> Deserialize<'de> for Severity {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Severity, D::Error> {
+        String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
     }
 }
 

@@ -1,15 +1,19 @@
 //! Arguments → one subcommand → an exit code.
 //!
 //! Exit codes: 0 done; 1 a finding at or above `--fail-on`; 2 wrong flags or configuration, or rules that fail their
-//! check or tests; 3 an input could not be read; 4 something could not be written.
+//! check or tests, or a check of `weir doctor` that failed; 3 an input could not be read; 4 something could not be written.
 
+mod alive;
 mod backfill;
 mod backtest;
 mod demo;
+mod doctor;
+mod emf;
 mod output;
 mod progress;
 mod rules;
 mod run;
+mod schema;
 mod sql;
 mod tables;
 
@@ -17,6 +21,9 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use output::{Failure, OrFail};
 
@@ -31,7 +38,7 @@ struct Weir {
     /// Form of the messages on standard error
     #[arg(long, global = true, value_enum, default_value = "text")]
     log_format: LogFormat,
-    /// What is logged: error, warn, info, debug, trace, or a filter such as weir=debug
+    /// What is logged: error, warn, info, debug, trace, or a filter such as weir=debug; of AWS's clients never more than info
     #[arg(long, global = true, value_name = "FILTER", default_value = "warn", env = "WEIR_LOG")]
     log: String,
     #[command(subcommand)]
@@ -69,6 +76,19 @@ enum Command {
         after_help = "Examples:\n  weir backtest cloudtrail/root_console_login --archive archive\n  weir backtest my-rules/ --since 2024-08-01 --until 2024-08-31\n  weir backtest my-rules/cloudtrail/attack_tool_used.sql --format ndjson"
     )]
     Backtest(backtest::Backtest),
+    /// Check the configuration, the archive, credentials and permissions, and say what to mend
+    ///
+    /// Nothing is changed and no notice or record is taken from anyone. Each check is one line: ok, warning, failed, or untried
+    /// for what cannot be tried without doing it.
+    #[command(
+        after_help = "Examples:\n  weir doctor -c weir.toml\n  weir doctor --from sqs://trail-notices s3://my-trail --security-hub 111122223333/eu-west-1\n  weir doctor -c weir.toml --format json\n\nExit codes: 0 when nothing failed, warnings or not, else 2"
+    )]
+    Doctor(doctor::Doctor),
+    /// Ask a run that serves metrics whether it is well
+    #[command(
+        after_help = "Example, the health check of a container:\n  weir alive 127.0.0.1:9090\n\nExit codes: 0 when it is well, else 1"
+    )]
+    Alive(alive::Alive),
     /// Ask an archive one question in SQL
     #[command(
         after_help = "Example:\n  weir sql \"SELECT eventTime, userIdentity.arn, json_get_str(requestParameters, 'bucketName') FROM cloudtrail WHERE eventName = 'PutBucketPolicy'\" --archive archive"
@@ -83,6 +103,9 @@ enum Command {
     /// Show every table, and its columns with types
     #[command(after_help = "Example:\n  weir tables cloudtrail")]
     Tables(tables::Tables),
+    /// Print what the configuration file may hold
+    #[command(subcommand, after_help = "Example:\n  weir config schema > weir.schema.json")]
+    Config(schema::Config),
     /// Print a completion script for a shell
     #[command(after_help = "Example:\n  weir completions bash > /etc/bash_completion.d/weir")]
     Completions { shell: clap_complete::Shell },
@@ -99,9 +122,12 @@ pub fn main() -> ExitCode {
         Command::Run(flags) => run::run(&flags),
         Command::Backfill(flags) => backfill::run(&flags),
         Command::Backtest(flags) => backtest::run(&flags),
+        Command::Alive(flags) => alive::run(&flags),
+        Command::Doctor(flags) => doctor::run(&flags),
         Command::Sql(flags) => sql::run(&flags),
         Command::Rules(command) => rules::run(&command).or_usage(),
         Command::Tables(flags) => tables::run(&flags),
+        Command::Config(command) => schema::run(&command),
         Command::Completions { shell } => completions(shell),
         Command::Man => man(),
     });
@@ -117,12 +143,19 @@ pub fn main() -> ExitCode {
     ExitCode::from(code)
 }
 
+/// Clients of AWS and of HTTP log below the level `info` what they are answered, and a refused signature is answered with what
+/// should have been signed: it has the session token in it.
+fn is_told(about: &tracing::Metadata<'_>) -> bool {
+    let is_client = ["aws_", "hyper", "h2"].iter().any(|begin| about.target().starts_with(begin));
+    !is_client || *about.level() <= tracing::Level::INFO
+}
+
 fn log(weir: &Weir) -> Result<(), Failure> {
     let filter = tracing_subscriber::EnvFilter::try_new(&weir.log).or_usage()?;
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let set = match weir.log_format {
-        LogFormat::Text => subscriber.with_ansi(false).try_init(),
-        LogFormat::Json => subscriber.json().try_init(),
+        LogFormat::Text => subscriber.with_ansi(false).finish().with(filter_fn(is_told)).try_init(),
+        LogFormat::Json => subscriber.json().finish().with(filter_fn(is_told)).try_init(),
     };
     set.map_err(|error| Failure::Usage(anyhow::anyhow!(error)))
 }

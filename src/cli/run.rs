@@ -7,9 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::routing::get;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
+use super::emf;
 use super::output::{self, Failure, OrFail};
 use super::progress::Shown;
 use super::rules;
@@ -22,17 +26,17 @@ use crate::decode;
 use crate::detect::Detector;
 use crate::detect::library;
 use crate::finding::Finding;
+use crate::health::{self, HEALTH, Phase};
 use crate::logs::{self, vpc_flow};
 use crate::metrics::METRICS;
 use crate::pipeline::commit::State;
 use crate::pipeline::{self, Outcome, Stages};
-use crate::rule::Severity;
+use crate::rule::{RuleError, Severity};
 use crate::sigma;
-use crate::sink::security_hub;
-use crate::sink::security_hub::config::Routes;
-use crate::sink::security_hub::post::Post;
-use crate::sink::security_hub::sender::{Clients, Sender};
-use crate::sink::{self, Format, Journal, Refused};
+use crate::sink::post::Post;
+use crate::sink::sender::Sender;
+use crate::sink::way::Way;
+use crate::sink::{self, Format, Journal, Refused, security_hub, wire};
 use crate::source::kinesis::{self, Stream};
 use crate::source::layout::Wanted;
 use crate::source::s3::{backfill, notices};
@@ -74,7 +78,7 @@ pub struct Common {
     /// Send findings to the Security Hub of this account and Region, with the process's AWS credentials
     #[arg(long, value_name = "ACCOUNT/REGION")]
     security_hub: Option<String>,
-    /// Serve Prometheus metrics on this address
+    /// Serve Prometheus metrics on this address, with /healthz and /readyz
     #[arg(long, value_name = "ADDR")]
     metrics: Option<String>,
 }
@@ -111,18 +115,7 @@ impl Common {
         config.table = self.table.clone().or(config.table);
         config.vpc_flow_format = self.vpc_flow_format.clone().or(config.vpc_flow_format);
         config.metrics.listen = self.metrics.clone().or(config.metrics.listen);
-        if let Some(hub) = &self.security_hub {
-            let home = security_hub::Config::of_hub(hub).or_usage()?;
-            config.sink.security_hub = Some(match config.sink.security_hub {
-                Some(more) => security_hub::Config { account: home.account, region: home.region, ..more },
-                None => home,
-            });
-        }
-        if config.sink.security_hub.is_some() && config.archive.dir == "none" {
-            return Err(Failure::Usage(anyhow!(
-                "findings for Security Hub need an archive, which keeps those that are not accepted yet"
-            )));
-        }
+        send_to(&mut config, self.security_hub.as_deref()).or_usage()?;
         Ok(config)
     }
 
@@ -147,6 +140,21 @@ impl Common {
         }
         Ok(verdict(outcome, refused, self.fail_on))
     }
+}
+
+/// Has findings go to a hub that was named as `ACCOUNT/REGION`, too.
+pub fn send_to(config: &mut Config, hub: Option<&str>) -> anyhow::Result<()> {
+    if let Some(hub) = hub {
+        let home = security_hub::Config::of_hub(hub)?;
+        config.sink.security_hub = Some(match config.sink.security_hub.take() {
+            Some(more) => security_hub::Config { account: home.account, region: home.region, ..more },
+            None => home,
+        });
+    }
+    if !config.sink.is_empty() && config.archive.dir == "none" {
+        bail!("findings for services need an archive, which keeps those that are not accepted yet");
+    }
+    Ok(())
 }
 
 pub fn run(flags: &Run) -> Result<ExitCode, Failure> {
@@ -222,7 +230,7 @@ pub fn sources(config: &Config, follow: bool) -> anyhow::Result<Vec<Source>> {
 /// when a finding is severe enough, else 0.
 fn verdict(outcome: &Outcome, refused: &[Refused], fail_on: Option<Severity>) -> ExitCode {
     let severe = fail_on.is_some_and(|least| outcome.findings.iter().any(|finding| finding.severity >= least));
-    let sent = outcome.summary.security_hub.as_ref().is_none_or(|sent| sent.refused == 0 && sent.waiting == 0);
+    let sent = outcome.summary.sent.values().all(|sent| sent.refused == 0 && sent.waiting == 0);
     match (outcome.summary.unreadable.is_empty() && refused.is_empty() && sent, severe) {
         (false, _) => ExitCode::from(3),
         (true, true) => ExitCode::from(1),
@@ -273,6 +281,10 @@ pub fn work(
     journal: Option<&str>,
     shown: &Shown,
 ) -> Result<Outcome, Failure> {
+    let prints_metrics = config.metrics.emf && journal.is_some();
+    if prints_metrics && journal == Some("-") {
+        return Err(Failure::Usage(anyhow!("metrics.emf wants standard output for itself: give --findings FILE")));
+    }
     let decode = decode::Options {
         table: match &config.table {
             Some(name) => Some(table(name).or_usage()?),
@@ -290,6 +302,7 @@ pub fn work(
     for (rule, day) in suppressions.expired(Timestamp::now()) {
         tracing::warn!(rule, expired = day, "a suppression has expired and hides nothing");
     }
+    let ways = ways(config).or_usage()?;
     let detector = detector(config.rules.as_deref(), &config.sigma)?;
     let archive = match &*config.archive.dir {
         "none" => None,
@@ -311,12 +324,9 @@ pub fn work(
         }
     };
     let stop = CancellationToken::new();
-    let hub = config.sink.security_hub.as_ref();
-    let routes = hub.map(Routes::new).transpose().or_usage()?;
-    let drain = Duration::from_secs(hub.map_or(0, |hub| hub.drain_seconds));
-    let post = routes.clone().map(|routes| Post::new(routes, drain, stop.clone()));
-    let shared = post.as_ref().map(Post::shared);
-    let stages = Stages { detector, triage: Triage::new(suppressions, config.assets.clone()), archive, journal, post };
+    let posts: Vec<Post> = ways.into_iter().map(|way| Post::new(way, stop.clone())).collect();
+    let shared: Vec<_> = posts.iter().map(Post::shared).collect();
+    let stages = Stages { detector, triage: Triage::new(suppressions, config.assets.clone()), archive, journal, posts };
     // notices are held until they are committed, and too many are not
     let follow = follow || sources.iter().any(|source| matches!(source, Source::Notices(_)));
     let pipeline = pipeline::Config {
@@ -329,10 +339,9 @@ pub fn work(
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().or_output()?;
     runtime.block_on(async {
         tokio::spawn(stop_on_signal(stop.clone()));
-        if let Some((routes, shared)) = routes.zip(shared) {
-            let clients = Clients::new(routes, config.aws.clone());
+        for shared in shared {
             // it ends with the runtime; before that, the end of the run waits for what it sends
-            tokio::spawn(Sender::new(shared, clients, Timestamp::now).run());
+            tokio::spawn(Sender::new(shared, Timestamp::now).run());
         }
         if let Some(address) = &config.metrics.listen {
             let listener = tokio::net::TcpListener::bind(address).await;
@@ -340,21 +349,45 @@ pub fn work(
             tracing::info!(%address, "serving metrics");
             tokio::spawn(serve_metrics(listener));
         }
+        let metrics = prints_metrics.then(emf::Printer::new);
         let bar = shown.bar();
         let (shown, moved) = (shown.clone(), bar.clone());
-        let outcome = pipeline::run(pipeline, stages, stop, move |progress| shown.at(&moved, progress)).await;
+        let running = pipeline::run(pipeline, stages, stop, move |progress| shown.at(&moved, progress));
+        let outcome = emf::beside(metrics, running).await;
         bar.finish_and_clear();
         outcome.or_output()
     })
 }
 
+/// The services that findings are sent to.
+pub fn ways(config: &Config) -> anyhow::Result<Vec<Way>> {
+    let (sinks, aws, http) = (&config.sink, &config.aws, wire::connector());
+    let ways = [
+        sinks.security_hub.as_ref().map(|sink| Way::security_hub(sink, aws.clone(), http.clone())),
+        sinks.event_bridge.as_ref().map(|sink| Way::event_bridge(sink, aws.clone(), http.clone())),
+        sinks.sns.as_ref().map(|sink| Way::sns(sink, aws.clone(), http.clone())),
+        sinks.webhook.as_ref().map(|sink| Way::webhook(sink, http.clone())),
+        sinks.s3.as_ref().map(|sink| Way::s3(sink, aws.clone())),
+    ];
+    ways.into_iter().flatten().collect()
+}
+
 /// The detector with the built-in rules and those of a folder. A rule that is wrong is named and left out.
 fn detector(rules: Option<&str>, sigma: &sigma::Config) -> Result<Detector, Failure> {
+    let (detector, refused) = compile(rules, sigma).or_usage()?;
+    for error in refused {
+        output::say(format_args!("weir: rule left out: {error}"));
+    }
+    Ok(detector)
+}
+
+/// The same, with what is wrong with those left out.
+pub fn compile(rules: Option<&str>, sigma: &sigma::Config) -> anyhow::Result<(Detector, Vec<RuleError>)> {
     let mut refused = Vec::new();
     let sources = match rules {
         Some("none") => Vec::new(),
         Some(dir) => {
-            let found = rules::read(Path::new(dir), sigma).or_usage()?;
+            let found = rules::read(Path::new(dir), sigma)?;
             refused = found.refused;
             library::merge(library::built_in(), found.sources)
         }
@@ -364,13 +397,11 @@ fn detector(rules: Option<&str>, sigma: &sigma::Config) -> Result<Detector, Fail
     refused.extend(unread);
     let (detector, uncompiled) = Detector::new(logs::TABLES, parsed);
     refused.extend(uncompiled);
-    for error in refused {
-        output::say(format_args!("weir: rule left out: {error}"));
-    }
-    Ok(detector)
+    Ok((detector, refused))
 }
 
-fn table(name: &str) -> anyhow::Result<&'static crate::table::Table> {
+/// The table of logs that has this name.
+pub fn table(name: &str) -> anyhow::Result<&'static crate::table::Table> {
     match catalog::table(name).filter(|table| logs::TABLES.iter().any(|log| log.name == table.name)) {
         Some(table) => Ok(table),
         None => {
@@ -395,13 +426,23 @@ async fn stop_on_signal(stop: CancellationToken) {
     };
     next().await;
     output::say("\nweir: stopping after what has been read; again to stop at once");
+    HEALTH.enter(Phase::Stopping);
     stop.cancel();
     let code = next().await;
     std::process::exit(code);
 }
 
+/// `/metrics` for Prometheus; `/healthz` and `/readyz` for whoever starts and stops processes, 200 or 503 with a report.
 async fn serve_metrics(listener: tokio::net::TcpListener) {
-    let router = axum::Router::new().route("/metrics", axum::routing::get(|| async { METRICS.text() }));
+    let told = |(well, report): (bool, health::Report)| {
+        let status = if well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        let body = serde_json::to_string(&report).expect("words and numbers are JSON");
+        (status, [(CONTENT_TYPE, "application/json")], body)
+    };
+    let router = axum::Router::new()
+        .route("/metrics", get(async || METRICS.text()))
+        .route("/healthz", get(async move || told(HEALTH.alive())))
+        .route("/readyz", get(async move || told(HEALTH.ready())));
     if let Err(error) = axum::serve(listener, router).await {
         tracing::error!(%error, "metrics are no longer served");
     }

@@ -1,5 +1,6 @@
 //! What makes a round permanent: one redb transaction with the positions, the archived objects and the stages' state.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -18,8 +19,9 @@ pub struct Commit {
     pub objects: Vec<Object>,
     pub detector: Vec<u8>,
     pub triage: Vec<u8>,
-    /// Findings that Security Hub has not accepted yet.
-    pub outbox: Vec<u8>,
+    /// Findings that were not accepted yet, by the name of the way that they wait for. A commit leaves those of ways that it
+    /// does not name as they are.
+    pub outboxes: BTreeMap<String, Vec<u8>>,
     /// Length of the file that findings are appended to, so that what a crash left behind it can be cut off.
     pub journal_bytes: u64,
 }
@@ -31,6 +33,9 @@ pub struct State {
 }
 
 const STATE: TableDefinition<&str, &[u8]> = TableDefinition::new("state");
+/// What the key of an outbox begins with. Security Hub's was once under [`OUTBOX_BEFORE`], with no name.
+const OUTBOX: &str = "outbox/";
+const OUTBOX_BEFORE: (&str, &str) = ("outbox", "security_hub");
 /// Layout of the values; another one is refused rather than guessed at.
 const VERSION: u32 = 1;
 
@@ -80,6 +85,17 @@ impl State {
         if manifest.version != VERSION {
             bail!("the archive's state has version {}, and this weir knows version {VERSION}", manifest.version);
         }
+        let mut outboxes = BTreeMap::new();
+        // no bytes: there was no way
+        if let Some(before) = value(OUTBOX_BEFORE.0)?.filter(|before| !before.is_empty()) {
+            outboxes.insert(OUTBOX_BEFORE.1.to_owned(), before);
+        }
+        // what follows `outbox/` in the order of keys
+        for entry in table.range(OUTBOX..).context("reading the archive's state")? {
+            let (key, value) = entry.context("reading the archive's state")?;
+            let Some(name) = key.value().strip_prefix(OUTBOX) else { break };
+            outboxes.insert(name.to_owned(), value.value().to_vec());
+        }
         Ok(Some(Commit {
             round: manifest.round,
             checkpoint: manifest.checkpoint,
@@ -87,7 +103,7 @@ impl State {
             journal_bytes: manifest.journal_bytes,
             detector: value("detector")?.unwrap_or_default(),
             triage: value("triage")?.unwrap_or_default(),
-            outbox: value("outbox")?.unwrap_or_default(),
+            outboxes,
         }))
     }
 
@@ -108,14 +124,15 @@ impl State {
             let write = self.database.begin_write()?;
             {
                 let mut table = write.open_table(STATE)?;
-                let values = [
-                    ("manifest", &manifest),
-                    ("detector", &commit.detector),
-                    ("triage", &commit.triage),
-                    ("outbox", &commit.outbox),
-                ];
+                let values = [("manifest", &manifest), ("detector", &commit.detector), ("triage", &commit.triage)];
                 for (key, value) in values {
                     table.insert(key, value.as_slice())?;
+                }
+                for (name, outbox) in &commit.outboxes {
+                    table.insert(format!("{OUTBOX}{name}").as_str(), outbox.as_slice())?;
+                }
+                if commit.outboxes.contains_key(OUTBOX_BEFORE.1) {
+                    table.remove(OUTBOX_BEFORE.0)?;
                 }
             }
             Ok(write.commit()?)
@@ -133,7 +150,8 @@ mod tests {
     fn what_was_committed_is_loaded_and_only_one_process_has_it() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("state.redb");
-        let mut commit = Commit { round: 3, triage: b"t".to_vec(), outbox: b"o".to_vec(), ..Commit::default() };
+        let mut commit = Commit { round: 3, triage: b"t".to_vec(), ..Commit::default() };
+        commit.outboxes = BTreeMap::from([("sns".into(), b"o".to_vec())]);
         commit.journal_bytes = 9;
         commit.checkpoint.advance(Position { partition: "a".into(), offset: Offset::at(5) });
         commit.objects = vec![Object { table: "cloudtrail".into(), path: "x".into(), rows: 1, bytes: 2 }];
@@ -146,5 +164,25 @@ mod tests {
             assert!(second.contains("another weir run"), "{second}");
         }
         assert_eq!(State::open(&path).unwrap().load().unwrap(), Some(commit));
+    }
+
+    #[test]
+    fn outboxes_are_kept_by_name_and_the_one_without_is_security_hubs() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = State::open(&dir.path().join("state.redb")).unwrap();
+        let with = |outboxes: &[(&str, &str)]| {
+            let outboxes = outboxes.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()));
+            Commit { outboxes: outboxes.collect(), ..Commit::default() }
+        };
+        state.commit(&with(&[])).unwrap();
+        let write = state.database.begin_write().unwrap();
+        write.open_table(STATE).unwrap().insert("outbox", b"old".as_slice()).unwrap();
+        write.commit().unwrap();
+        state.commit(&with(&[("sns", "a")])).unwrap();
+        assert_eq!(state.load().unwrap(), Some(with(&[("security_hub", "old"), ("sns", "a")])));
+        state.commit(&with(&[("security_hub", "new")])).unwrap();
+        assert_eq!(state.load().unwrap(), Some(with(&[("security_hub", "new"), ("sns", "a")])));
+        state.commit(&with(&[("sns", "b")])).unwrap();
+        assert_eq!(state.load().unwrap(), Some(with(&[("security_hub", "new"), ("sns", "b")])));
     }
 }

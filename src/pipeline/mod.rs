@@ -5,6 +5,7 @@ pub mod duplicates;
 pub mod summary;
 mod tell;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,11 +21,12 @@ use crate::catalog;
 use crate::decode::{self, Counts, Records};
 use crate::detect::Detector;
 use crate::finding::Finding;
+use crate::health::{HEALTH, Phase};
 use crate::logs;
 use crate::metrics::METRICS;
 use crate::position::Checkpoint;
 use crate::sink::Journal;
-use crate::sink::security_hub::post::Post;
+use crate::sink::post::{self, Post};
 use crate::source::{self, Event, Events, Piece, Source};
 use crate::table::{Batch, Reject};
 use crate::time::Timestamp;
@@ -43,7 +45,7 @@ const ROUND_WAIT: Duration = Duration::from_secs(1);
 const STOP_WAIT: Duration = Duration::from_secs(2);
 /// After the last commit, sources get this long to tell their queues.
 const ACKNOWLEDGE_WAIT: Duration = Duration::from_secs(10);
-/// Following, findings wait at most this long for the commit that sends them to Security Hub.
+/// Following, findings wait at most this long for the commit that lets them out.
 const SEND_WAIT: Duration = Duration::from_secs(1);
 /// Records are parsed in groups of about this size: small enough to share among threads.
 pub const GROUP_BYTES: usize = 4 << 20;
@@ -67,8 +69,8 @@ pub struct Stages {
     pub archive: Option<(Archive, State)>,
     /// Where findings go as they come; `None` when they are written at the end.
     pub journal: Option<Journal>,
-    /// The way to Security Hub. It needs an archive, whose state keeps what is not accepted yet.
-    pub post: Option<Post>,
+    /// The ways out to services. They need an archive, whose state keeps what is not accepted yet.
+    pub posts: Vec<Post>,
 }
 
 /// Where a run stands, for a progress bar.
@@ -105,14 +107,16 @@ pub async fn run(
     let committed = worker.committed.subscribe();
     let resume = committed.borrow().clone();
     let mut events = source::start(config.sources, &config.aws, &config.decode, resume, committed, stop.clone());
+    HEALTH.enter(Phase::Running);
     METRICS.queue_bytes_max.with_label_values(&["round"]).set(ROUND_BYTES_MAX as i64);
     let mut working = tokio::task::spawn_blocking(move || anyhow::Ok(worker));
     loop {
         // while one round is worked on, the next is gathered: never more than two are in memory
         let (round, ended) = gather(&mut events, config.follow, &stop).await;
         let mut worker = working.await.context("a turn panicked")??;
-        working = tokio::task::spawn_blocking(move || worker.turn(round).map(|()| worker));
+        working = tokio::task::spawn_blocking(move || HEALTH.during(|| worker.turn(round)).map(|()| worker));
         if ended {
+            HEALTH.enter(Phase::Stopping);
             break;
         }
     }
@@ -194,8 +198,6 @@ struct Worker {
     /// When the oldest turn that is not committed was taken.
     waiting_since: Option<Instant>,
     committed_at: Instant,
-    /// What an earlier run left for Security Hub, where this run has no way there.
-    outbox: Vec<u8>,
     told: Told,
     report: Report,
 }
@@ -224,11 +226,12 @@ impl Worker {
         }
         stages.detector.follow(commit_every.is_some());
         stages.triage.restore(&saved.triage).context("restoring the findings")?;
-        if let Some(post) = &mut stages.post {
-            post.restore(&saved.outbox).context("restoring the findings for Security Hub")?;
-            if saved.outbox.is_empty() {
+        for post in &mut stages.posts {
+            let name = post.way().name();
+            match saved.outboxes.get(name) {
+                Some(outbox) => post.restore(outbox).with_context(|| format!("restoring the findings for {name}"))?,
                 // what was found before there was a way
-                post.stage(&stages.triage.findings(), Timestamp::now());
+                None => post.stage(&stages.triage.findings(), Timestamp::now()),
             }
         }
         Ok(Worker {
@@ -243,7 +246,6 @@ impl Worker {
             commit_every,
             waiting_since: None,
             committed_at: Instant::now(),
-            outbox: saved.outbox,
             report,
         })
     }
@@ -267,16 +269,14 @@ impl Worker {
         if let Some(journal) = &mut self.stages.journal {
             journal.append(&changed).context("writing findings")?;
         }
-        if let Some(post) = &mut self.stages.post {
-            post.stage(&changed, now);
-        }
+        self.stages.posts.iter_mut().for_each(|post| post.stage(&changed, now));
         let start = self.spent("deliver", start);
         if let Some((archive, _)) = &mut self.stages.archive {
             archive.add(batches);
             archive.add(catalog::rejects_batch(&rejects, now).into_iter().collect());
         }
         let full = self.stages.archive.as_ref().is_some_and(|(archive, _)| archive.is_full())
-            || self.stages.post.as_ref().is_some_and(Post::is_full);
+            || self.stages.posts.iter().any(Post::is_full);
         if full || self.is_commit_due() {
             self.commit()?;
         }
@@ -290,14 +290,16 @@ impl Worker {
         Ok(())
     }
 
-    /// Following: whether rows have waited long enough, or findings for Security Hub, or what it accepted for its removal.
+    /// Following: whether rows have waited long enough, or findings on their way out, or what was accepted for its removal: soon
+    /// where it would come twice if the program were killed.
     fn is_commit_due(&self) -> bool {
         let Some(every) = self.commit_every else { return false };
         let waited = self.committed_at.elapsed();
-        let post = self.stages.post.as_ref();
-        self.waiting_since.is_some_and(|since| since.elapsed() >= every)
-            || post.is_some_and(|post| post.has_staged() && waited >= SEND_WAIT)
-            || post.is_some_and(|post| waited >= every && post.is_changed())
+        let is_due = |post: &Post| {
+            let removal = if post.way().worth().is_some() { SEND_WAIT.min(every) } else { every };
+            (post.has_staged() && waited >= SEND_WAIT) || (waited >= removal && post.is_changed())
+        };
+        self.waiting_since.is_some_and(|since| since.elapsed() >= every) || self.stages.posts.iter().any(is_due)
     }
 
     /// Adds the seconds since `start` to a stage, and starts the next.
@@ -399,7 +401,7 @@ impl Worker {
     /// their move into place. A crash between any two of these loses nothing and doubles nothing. Without an archive
     /// only the findings are kept, and what was read is done with when they are on the disk.
     fn commit(&mut self) -> anyhow::Result<()> {
-        let for_post = self.stages.post.as_ref().is_some_and(Post::is_changed);
+        let for_post = self.stages.posts.iter().any(Post::is_changed);
         if self.waiting_since.is_none() && self.reached == **self.committed.borrow() && !for_post {
             return Ok(());
         }
@@ -416,20 +418,14 @@ impl Worker {
                 objects,
                 detector: self.stages.detector.snapshot(),
                 triage: self.stages.triage.snapshot(),
-                outbox: std::mem::take(&mut self.outbox),
+                outboxes: BTreeMap::new(),
                 journal_bytes,
             };
-            match &mut self.stages.post {
-                // nothing is sent that no commit has
-                Some(post) => post.commit(|outbox| {
-                    commit.outbox = outbox;
-                    state.commit(&commit)
-                })?,
-                None => {
-                    state.commit(&commit)?;
-                    self.outbox = std::mem::take(&mut commit.outbox);
-                }
-            }
+            // nothing is sent that no commit has
+            post::commit(&mut self.stages.posts, self.round, Timestamp::now(), |outboxes| {
+                commit.outboxes = outboxes;
+                state.commit(&commit)
+            })?;
             archive.publish(&commit.objects).context("moving committed files into place")?;
             archive.compact(&commit.objects).context("merging small files of the archive")?;
             for object in &commit.objects {
@@ -457,17 +453,15 @@ impl Worker {
         if let Some(journal) = &mut self.stages.journal {
             journal.append(&changed).context("writing findings")?;
         }
-        if let Some(post) = &mut self.stages.post {
-            post.stage(&changed, Timestamp::now());
-        }
+        let now = Timestamp::now();
+        self.stages.posts.iter_mut().for_each(|post| post.stage(&changed, now));
         self.commit()?;
         let start = self.spent("archive", start);
-        if let Some(post) = &self.stages.post {
-            post.drain();
-        }
+        post::drain(&self.stages.posts);
         // what was accepted leaves the outbox
         self.commit()?;
-        self.summary.security_hub = self.stages.post.as_ref().map(Post::sent);
+        let sent = self.stages.posts.iter().map(|post| (post.way().name().to_owned(), post.sent()));
+        self.summary.sent = sent.collect();
         self.spent("send", start);
         let findings = self.stages.triage.findings();
         for finding in &findings {

@@ -6,7 +6,7 @@ use std::io;
 use serde::{Deserialize, Serialize};
 
 use crate::rule::Severity;
-use crate::sink::security_hub::post::Sent;
+use crate::sink::post::Sent;
 
 /// Records of one table: `records = rows + rejects + duplicates + set_aside`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,9 +62,10 @@ pub struct Summary {
     pub bytes_inflated: u64,
     /// Folder of the archive, if there is one.
     pub archive: Option<String>,
-    /// What became of the findings for Security Hub, when there is a way to it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub security_hub: Option<Sent>,
+    /// What became of the findings for each way out that there is: keys `security_hub`, `event_bridge`, `sns`,
+    /// `webhook` and `s3`.
+    #[serde(flatten)]
+    pub sent: BTreeMap<String, Sent>,
     pub seconds: f64,
     /// Seconds by stage: work of several threads adds up, so their sum may exceed `seconds`.
     pub stage_seconds: BTreeMap<String, f64>,
@@ -142,8 +143,9 @@ impl Summary {
         if self.files_already_read > 0 {
             writeln!(out, "{} files had been read by an earlier run", grouped(self.files_already_read))?;
         }
-        if let Some(sent) = &self.security_hub {
-            write!(out, "security hub: {} accepted, {} refused", grouped(sent.accepted), grouped(sent.refused))?;
+        for (way, sent) in &self.sent {
+            let way = way.replace('_', " ");
+            write!(out, "{way}: {} accepted, {} refused", grouped(sent.accepted), grouped(sent.refused))?;
             if sent.waiting > 0 {
                 write!(out, ", {} wait for the next run", grouped(sent.waiting))?;
             }

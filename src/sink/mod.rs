@@ -1,10 +1,23 @@
-//! Findings out: as a table for people, as NDJSON, JSON, CSV or SARIF for programs, as ASFF for Security Hub.
+//! Findings out: as a table for people, as NDJSON, JSON, CSV or SARIF for programs, as ASFF for Security Hub; and, through an
+//! outbox that each commit has, to services.
 
 pub mod csv;
 pub mod json;
 pub mod sarif;
-pub mod security_hub;
 pub mod table;
+pub mod outbox;
+pub mod wire;
+pub mod signed;
+pub mod detail;
+pub mod security_hub;
+pub mod event_bridge;
+pub mod sns;
+pub mod webhook;
+pub mod s3;
+pub mod way;
+pub mod post;
+pub mod sender;
+pub mod probe;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};

@@ -6,9 +6,11 @@ use crate::support::{repository, text, weir};
 
 #[test]
 fn generated_pages_are_fresh() {
-    for (file, arguments) in
-        [("queries/TABLES.md", &["tables", "--markdown"][..]), ("queries/RULES.md", &["rules", "list", "--markdown"])]
-    {
+    for (file, arguments) in [
+        ("queries/TABLES.md", &["tables", "--markdown"][..]),
+        ("queries/RULES.md", &["rules", "list", "--markdown"]),
+        ("deploy/weir.schema.json", &["config", "schema"]),
+    ] {
         let output = weir(arguments, &repository("."));
         let page = fs::read_to_string(repository(file)).unwrap_or_default();
         assert!(page == text(&output.stdout), "{file} is stale: run `just docs`");

@@ -99,22 +99,23 @@ impl Hub {
 }
 
 /// The account that credentials are of: those of a role have its account's number in their key.
-fn account(access_key: &str) -> Option<String> {
+pub fn account(access_key: &str) -> Option<String> {
     match access_key {
         ACCESS_KEY => Some(HOME.to_owned()),
         role => role.strip_prefix("ASIA").map(str::to_owned),
     }
 }
 
-type Reply = (StatusCode, HeaderMap, String);
+pub type Reply = (StatusCode, HeaderMap, String);
 
-fn refuse(status: u16, code: &str) -> Reply {
+pub fn refuse(status: u16, code: &str) -> Reply {
     let mut headers = HeaderMap::new();
     headers.insert("x-amzn-errortype", format!("{code}:http://internal.amazon.com/coral/").parse().unwrap());
     (StatusCode::from_u16(status).unwrap(), headers, json!({ "Message": format!("{code} of the test") }).to_string())
 }
 
-async fn assume_role(State(_): State<Hub>, body: String) -> Reply {
+/// STS, for roles that are taken on with the external id `weir`.
+pub async fn assume_role(body: String) -> Reply {
     let role = body.split('&').find_map(|pair| pair.strip_prefix("RoleArn=")).unwrap_or_default();
     let account = role.split("%3A").nth(4).unwrap_or_default();
     if !body.contains("ExternalId=weir") {
@@ -140,7 +141,8 @@ async fn import(State(hub): State<Hub>, headers: HeaderMap, body: Bytes) -> Repl
 }
 
 fn answer(seen: &mut Seen, url: &str, headers: &HeaderMap, body: &[u8]) -> Option<Reply> {
-    let Some((access_key, region)) = signed(url, headers, body) else {
+    let url = format!("{url}/findings/import");
+    let Some((access_key, region)) = signed("securityhub", &url, &["content-type"], headers, body) else {
         seen.wrong.push("a signature is wrong".to_owned());
         return Some(refuse(403, "InvalidSignatureException"));
     };
@@ -218,13 +220,17 @@ impl Seen {
     }
 }
 
-/// Access key and Region of a request whose signature is that of its own body.
-fn signed(url: &str, headers: &HeaderMap, body: &[u8]) -> Option<(String, String)> {
+/// Access key and Region of a request whose signature is that of its own body and of these headers.
+pub fn signed(
+    service: &str,
+    url: &str,
+    names: &[&'static str],
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Option<(String, String)> {
     let authorization = headers.get("authorization")?.to_str().ok()?;
     let scope = authorization.strip_prefix("AWS4-HMAC-SHA256 Credential=")?.split(',').next()?;
-    let ["securityhub", region, day, access_key] =
-        scope.strip_suffix("/aws4_request")?.rsplit('/').collect::<Vec<_>>()[..]
-    else {
+    let [of, region, day, access_key] = scope.strip_suffix("/aws4_request")?.rsplit('/').collect::<Vec<_>>()[..] else {
         return None;
     };
     let date = headers.get("x-amz-date")?.to_str().ok()?;
@@ -234,16 +240,18 @@ fn signed(url: &str, headers: &HeaderMap, body: &[u8]) -> Option<(String, String
     let params = v4::SigningParams::builder()
         .identity(&identity)
         .region(region)
-        .name("securityhub")
+        .name(service)
         .time(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds as u64))
         .settings(SigningSettings::default())
         .build()
         .ok()?
         .into();
-    let content_type = ("content-type", headers.get("content-type")?.to_str().ok()?);
-    let url = format!("{url}/findings/import");
-    let request = SignableRequest::new("POST", url, [content_type].into_iter(), SignableBody::Bytes(body)).ok()?;
+    let mut pairs = Vec::new();
+    for name in names {
+        pairs.push((*name, headers.get(*name)?.to_str().ok()?));
+    }
+    let request = SignableRequest::new("POST", url, pairs.into_iter(), SignableBody::Bytes(body)).ok()?;
     let (_, signature) = sign(request, &params).ok()?.into_parts();
-    let fits = authorization.ends_with(&format!("Signature={signature}")) && date.starts_with(day);
+    let fits = of == service && authorization.ends_with(&format!("Signature={signature}")) && date.starts_with(day);
     fits.then(|| (access_key.to_owned(), region.to_owned()))
 }

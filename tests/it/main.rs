@@ -2,22 +2,33 @@
 
 mod backtest;
 mod cli;
+mod config;
+mod cost;
 mod demo;
+mod deploy;
 mod disk;
 mod docs;
+mod doctor;
+mod emf;
+mod health;
 mod hub;
 mod kinesis;
 mod moto;
+mod out_fake;
+mod permissions;
 mod pipeline;
 mod pipes;
+mod recorder;
 mod rules;
 mod s3;
 // the unit tests of the S3 sources use the rest of it
 #[allow(dead_code)]
 mod s3_fake;
+mod secrets;
 mod security_hub;
 mod sigma;
 mod stop;
 mod support;
 mod tidy;
 mod walk;
+mod ways_out;

@@ -6,6 +6,10 @@ use std::sync::{Arc, Mutex, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+
 /// Ends when the tests do, however they end: its standard input is then closed.
 const PROGRAM: &str = "
 import os, sys, threading
@@ -62,4 +66,16 @@ pub fn moto() -> Option<Arc<Moto>> {
     }
     *running = Arc::downgrade(&moto);
     Some(moto)
+}
+
+/// What clients of the tests are made of.
+pub fn sdk(url: &str) -> SdkConfig {
+    let key = Credentials::new("test", "test", None, None, "test");
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .endpoint_url(url)
+        .credentials_provider(SharedCredentialsProvider::new(key))
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .build()
 }

@@ -17,7 +17,7 @@ use crate::support::{code, ended, repository, signal, text, weir};
 const OTHER: &str = "444455556666";
 
 /// A call that makes one finding of `cloudtrail/iam_user_created`.
-fn create_user(n: usize, account: &str, region: &str) -> Value {
+pub fn create_user(n: usize, account: &str, region: &str) -> Value {
     let recorded = "tests/data/cloudtrail/stratus/aws.persistence.iam-create-admin-user.json.gz";
     let mut log = String::new();
     flate2::read::MultiGzDecoder::new(fs::File::open(repository(recorded)).unwrap()).read_to_string(&mut log).unwrap();
@@ -34,7 +34,8 @@ fn create_user(n: usize, account: &str, region: &str) -> Value {
     record
 }
 
-fn write_log(folder: &Path, name: &str, records: &[Value]) {
+/// Puts a log into the folder that is read.
+pub fn write_log(folder: &Path, name: &str, records: &[Value]) {
     fs::create_dir_all(folder.join("logs")).unwrap();
     // following, a file that is seen is read: it comes whole
     fs::write(folder.join("new"), json!({ "Records": records }).to_string()).unwrap();

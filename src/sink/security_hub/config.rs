@@ -88,6 +88,17 @@ impl Routes {
         &self.home
     }
 
+    /// Every hub that findings can go to.
+    pub fn hubs(&self) -> Vec<Hub> {
+        let accounts = std::iter::once(self.home.account()).chain(self.roles.keys().map(String::as_str));
+        let of_regions = |account| {
+            let regions = std::iter::once(self.home.region()).chain(self.regions.iter().map(String::as_str));
+            regions.filter_map(move |region| Hub::new(account, region))
+        };
+        let hubs: BTreeSet<Hub> = accounts.flat_map(of_regions).collect();
+        hubs.into_iter().collect()
+    }
+
     /// The hub of the finding's account and Region, or what stands in for either of them.
     pub fn hub(&self, finding: &Finding) -> Hub {
         let account = match self.roles.contains_key(&finding.account) {

@@ -25,6 +25,12 @@ impl Hub {
         Hub::new(&finding.account, &finding.region)
     }
 
+    /// The hub that is shown as this text.
+    pub fn parse(text: &str) -> Option<Hub> {
+        let (account, region) = text.split_once(" in ")?;
+        Hub::new(account, region)
+    }
+
     pub fn account(&self) -> &str {
         &self.account
     }

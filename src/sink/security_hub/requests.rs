@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use super::asff::{About, RecordState};
-use super::call::{Outgoing, body, fits};
+use super::call::{LIMITS, body, outgoing};
 use super::hub::Hub;
 use crate::finding::Finding;
 use crate::sink::Refused;
@@ -41,7 +41,7 @@ fn prepared(finding: &Finding, now: Timestamp) -> Result<(Hub, Arc<str>), String
     let hub =
         Hub::of(finding).ok_or_else(|| format!("its log names no hub: account `{account}`, Region `{region}`"))?;
     let about = About { hub: &hub, first_sent: now, now, state: RecordState::Active };
-    let outgoing = Outgoing::new(finding, &about)?;
+    let outgoing = outgoing(finding, &about)?;
     Ok((hub, outgoing.json))
 }
 
@@ -49,8 +49,8 @@ fn prepared(finding: &Finding, now: Timestamp) -> Result<(Hub, Arc<str>), String
 fn fitting(findings: &[Arc<str>]) -> usize {
     let mut bytes = 0;
     let fitting = findings.iter().enumerate().take_while(|(index, json)| {
-        bytes += json.len();
-        fits(index + 1, bytes)
+        bytes += json.len() + 1;
+        LIMITS.fits(index + 1, bytes)
     });
     fitting.count()
 }

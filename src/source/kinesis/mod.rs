@@ -6,6 +6,7 @@
 mod fan_out;
 mod page;
 mod poll;
+pub mod probe;
 mod stream;
 mod trouble;
 #[cfg(test)]

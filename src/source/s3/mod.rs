@@ -7,6 +7,7 @@ mod bucket;
 mod days;
 pub mod notices;
 mod object;
+pub mod probe;
 mod queue;
 #[cfg(test)]
 #[path = "../../../tests/it/s3_fake.rs"]

@@ -78,6 +78,14 @@ pub(super) struct Message {
     pub receives: u32,
 }
 
+/// What a queue says of itself.
+pub(super) struct Attributes {
+    /// Messages that were received too often go to another queue.
+    pub redrives: bool,
+    /// Messages there to be received, about.
+    pub waiting: u64,
+}
+
 #[derive(Clone)]
 pub(super) struct Queue {
     client: Client,
@@ -87,6 +95,22 @@ pub(super) struct Queue {
 impl Queue {
     /// Finds the queue, and warns when nothing takes the messages that cannot be read away from it.
     pub async fn open(aws: &Aws, address: &Address) -> Result<Queue, Trouble> {
+        let queue = Queue::find(aws, address).await?;
+        match queue.attributes().await {
+            Ok(Attributes { redrives: false, .. }) => {
+                tracing::warn!(
+                    "{address} has no redrive policy: notices that cannot be read come back until they expire"
+                );
+            }
+            Ok(Attributes { redrives: true, .. }) => {}
+            // not needed to read
+            Err(trouble) => tracing::debug!("{address}: {trouble}"),
+        }
+        Ok(queue)
+    }
+
+    /// Finds the queue.
+    pub async fn find(aws: &Aws, address: &Address) -> Result<Queue, Trouble> {
         let client = aws.sqs(address.region()).await?;
         let url = match address {
             Address::Url(url) => url.clone(),
@@ -96,22 +120,36 @@ impl Queue {
                 found.queue_url.unwrap_or_default()
             }
         };
-        let asked = client.get_queue_attributes().queue_url(&url).attribute_names(QueueAttributeName::RedrivePolicy);
-        match asked.send().await {
-            Ok(answer)
-                if answer.attributes().is_none_or(|found| !found.contains_key(&QueueAttributeName::RedrivePolicy)) =>
-            {
-                tracing::warn!(
-                    "{address} has no redrive policy: notices that cannot be read come back until they expire"
-                );
-            }
-            Ok(_) => {}
-            // not needed to read
-            Err(error) => {
-                tracing::debug!("{address}: {}", Trouble::of("sqs:GetQueueAttributes", &error));
-            }
-        }
         Ok(Queue { client, url })
+    }
+
+    /// What the queue says of itself.
+    pub async fn attributes(&self) -> Result<Attributes, Trouble> {
+        let (redrive, waiting) = (QueueAttributeName::RedrivePolicy, QueueAttributeName::ApproximateNumberOfMessages);
+        let asked = self.client.get_queue_attributes().queue_url(&self.url);
+        let answer = asked.attribute_names(redrive.clone()).attribute_names(waiting.clone()).send().await;
+        let answer = answer.map_err(|error| Trouble::of("sqs:GetQueueAttributes", &error))?;
+        let found = answer.attributes.unwrap_or_default();
+        Ok(Attributes {
+            redrives: found.contains_key(&redrive),
+            waiting: found.get(&waiting).and_then(|count| count.parse().ok()).unwrap_or(0),
+        })
+    }
+
+    /// Has SQS delete a message that there is none of: it is the permission that is judged.
+    pub async fn delete_nothing(&self) -> Result<(), Trouble> {
+        let entry =
+            DeleteMessageBatchRequestEntry::builder().id("0").receipt_handle(NO_HANDLE).build().expect(COMPLETE);
+        let answer = self.client.delete_message_batch().queue_url(&self.url).entries(entry).send().await;
+        refused(answer.map_err(|error| Trouble::of("sqs:DeleteMessage", &error)))
+    }
+
+    /// As [`Queue::delete_nothing`], for hiding.
+    pub async fn hide_nothing(&self) -> Result<(), Trouble> {
+        let entry = ChangeMessageVisibilityBatchRequestEntry::builder().id("0").receipt_handle(NO_HANDLE);
+        let entry = entry.visibility_timeout(0).build().expect(COMPLETE);
+        let answer = self.client.change_message_visibility_batch().queue_url(&self.url).entries(entry).send().await;
+        refused(answer.map_err(|error| Trouble::of("sqs:ChangeMessageVisibility", &error)))
     }
 
     /// Up to ten messages, which are then hidden for `hidden`; waits up to `wait` (20 s at most) for the first.
@@ -174,6 +212,18 @@ impl Queue {
 }
 
 const COMPLETE: &str = "id and handle are set";
+
+const NO_HANDLE: &str = "weir-doctor";
+
+/// An answer to what names no message: that it does not is no trouble.
+fn refused<T>(answer: Result<T, Trouble>) -> Result<(), Trouble> {
+    match answer {
+        Err(trouble) if trouble.code.as_deref().is_none_or(|code| !code.contains("ReceiptHandleIsInvalid")) => {
+            Err(trouble)
+        }
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
 
 /// Each entry of a batch needs a name that is the only one in it.
 fn numbered<T>(batch: &[T]) -> impl Iterator<Item = (String, &T)> {

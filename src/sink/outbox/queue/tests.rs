@@ -1,12 +1,21 @@
 use super::*;
+use crate::sink::security_hub::LIMITS;
 
 fn outgoing(id: &str, priority: u8, updated_at: i64) -> Outgoing {
-    let json = format!("{{\"Id\":\"{id}\",\"UpdatedAt\":{updated_at}}}").into();
-    Outgoing { id: id.to_owned(), critical: false, priority, updated_at: Timestamp(updated_at), json }
+    let json = format!("{{\"Id\":\"{id}\",\"UpdatedAt\":{updated_at}}}");
+    let call_bytes = json.len() + 1;
+    Outgoing {
+        id: id.to_owned(),
+        critical: false,
+        priority,
+        updated_at: Timestamp(updated_at),
+        json: json.into(),
+        call_bytes,
+    }
 }
 
 fn queue(findings: impl IntoIterator<Item = Outgoing>) -> Queue {
-    let mut queue = Queue::default();
+    let mut queue = Queue::new(LIMITS);
     for one in findings {
         queue.put(one);
     }
@@ -21,7 +30,7 @@ fn call(queue: &mut Queue, number: u64, now: i64) -> Vec<String> {
 
 fn imported(success_count: usize, failed: &[(&str, &str)]) -> Answer {
     let one = |(id, code): &(&str, &str)| Failed { id: (*id).into(), code: (*code).into(), message: "m".into() };
-    Answer::Imported { success_count, failed: failed.iter().map(one).collect() }
+    Answer::Taken { success_count, failed: failed.iter().map(one).collect() }
 }
 
 #[test]
@@ -41,7 +50,7 @@ fn the_most_urgent_go_first_and_every_tenth_is_the_oldest() {
 fn a_call_ends_before_its_bytes_do() {
     let large = |n: usize| {
         let json = format!("\"{}\"", "x".repeat(239_998)).into();
-        Outgoing { json, ..outgoing(&format!("f{n}"), 5, 0) }
+        Outgoing { json, call_bytes: 240_001, ..outgoing(&format!("f{n}"), 5, 0) }
     };
     let mut queue = queue((0..30).map(large));
     let Next::Call(call) = queue.next(Timestamp(0), 0) else { panic!() };

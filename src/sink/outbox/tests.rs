@@ -2,20 +2,32 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
+use super::call::{Call, Failed, Gather};
+use super::rate::Pace;
 use super::*;
-use crate::sink::security_hub::call::{Call, Failed};
-use crate::sink::security_hub::rate::{CALLS_BURST, CALLS_PER_SECOND};
+use crate::sink::security_hub::LIMITS;
+
+/// The contract of Security Hub.
+const CALLS_PER_SECOND: i64 = 10;
+const CALLS_BURST: i64 = 30;
 
 const SECOND: i64 = 1_000_000;
 
-fn hub() -> Hub {
-    Hub::new("111122223333", "eu-west-1").unwrap()
+fn hub() -> &'static str {
+    "111122223333 in eu-west-1"
 }
 
 fn outgoing(id: &str, priority: u8, version: i64, bytes: usize) -> Outgoing {
     let json = format!("{{\"Id\":\"{id}\",\"Version\":\"{version}\",\"Pad\":\"{}\"}}", "x".repeat(bytes));
     let critical = priority > 95;
-    Outgoing { id: id.to_owned(), critical, priority, updated_at: Timestamp(version), json: json.into() }
+    Outgoing {
+        id: id.to_owned(),
+        critical,
+        priority,
+        updated_at: Timestamp(version),
+        call_bytes: json.len() + 1,
+        json: json.into(),
+    }
 }
 
 /// Id and version of a finding that is sent.
@@ -64,7 +76,7 @@ impl Service {
             }
         }
         failed.reverse();
-        Answer::Imported { success_count: findings.len() - failed.len(), failed }
+        Answer::Taken { success_count: findings.len() - failed.len(), failed }
     }
 
     /// No time had more calls than the contract's rate and burst allow.
@@ -81,10 +93,10 @@ impl Service {
 /// Calls until nothing waits; gives the time of the last call.
 fn drain(outbox: &mut Outbox, service: &mut Service, mut now: i64) -> i64 {
     loop {
-        match outbox.next(&hub(), Timestamp(now)) {
+        match outbox.next(hub(), Timestamp(now)) {
             Next::Call(call) => {
                 let answer = service.import(&call.findings, now);
-                outbox.answer(&hub(), call.number, answer, Timestamp(now), 0.5);
+                outbox.answer(hub(), call.number, answer, Timestamp(now), 0.5);
             }
             Next::At(time) => now = time.0,
             Next::AfterAnswer => panic!("every call is answered"),
@@ -95,18 +107,18 @@ fn drain(outbox: &mut Outbox, service: &mut Service, mut now: i64) -> i64 {
 
 #[test]
 fn ten_thousand_go_in_the_time_that_the_rate_allows_and_criticals_first() {
-    let (mut outbox, mut service) = (Outbox::new(), Service::default());
+    let (mut outbox, mut service) = (Outbox::new(LIMITS), Service::default());
     for n in 0..10_000 {
         // 150 of them critical, spread over all
         let priority = if n % 67 == 3 { 96 } else { (n % 90) as u8 };
-        assert_eq!(outbox.put(&hub(), outgoing(&format!("good-{n}"), priority, 1, 500)), Put::Waits);
+        assert_eq!(outbox.put(hub(), outgoing(&format!("good-{n}"), priority, 1, 500)), Put::Waits);
     }
     let mut first = BTreeSet::new();
     for _ in 0..2 {
-        let Next::Call(call) = outbox.next(&hub(), Timestamp(0)) else { panic!() };
+        let Next::Call(call) = outbox.next(hub(), Timestamp(0)) else { panic!() };
         first.extend(call.findings.iter().map(|json| read(json).0));
         let answer = service.import(&call.findings, 0);
-        outbox.answer(&hub(), call.number, answer, Timestamp(0), 0.5);
+        outbox.answer(hub(), call.number, answer, Timestamp(0), 0.5);
     }
     let criticals: BTreeSet<_> = (0..10_000).filter(|n| n % 67 == 3).map(|n| format!("good-{n}")).collect();
     assert_eq!(criticals.len(), 150);
@@ -122,18 +134,18 @@ fn ten_thousand_go_in_the_time_that_the_rate_allows_and_criticals_first() {
 
 #[test]
 fn an_outage_of_an_hour_loses_nothing_and_is_over_soon() {
-    let (mut outbox, mut service) = (Outbox::new(), Service::default());
+    let (mut outbox, mut service) = (Outbox::new(LIMITS), Service::default());
     let (mut put, mut refused, mut now) = (0, 0, 0);
     while now < 3600 * SECOND {
         while put < 5_000 && put * 3600 * SECOND / 5_000 <= now {
-            outbox.put(&hub(), outgoing(&format!("good-{put}"), (put % 100) as u8, 1, 500));
+            outbox.put(hub(), outgoing(&format!("good-{put}"), (put % 100) as u8, 1, 500));
             put += 1;
         }
-        now = match outbox.next(&hub(), Timestamp(now)) {
+        now = match outbox.next(hub(), Timestamp(now)) {
             Next::Call(call) => {
                 refused += 1;
                 let answer = Answer::of_error("InternalException", "later");
-                outbox.answer(&hub(), call.number, answer, Timestamp(now), 0.9);
+                outbox.answer(hub(), call.number, answer, Timestamp(now), 0.9);
                 now
             }
             Next::At(time) => time.0,
@@ -142,7 +154,7 @@ fn an_outage_of_an_hour_loses_nothing_and_is_over_soon() {
     }
     assert!((100..300).contains(&refused), "{refused} calls in an hour of refusals");
     while put < 5_000 {
-        outbox.put(&hub(), outgoing(&format!("good-{put}"), (put % 100) as u8, 1, 500));
+        outbox.put(hub(), outgoing(&format!("good-{put}"), (put % 100) as u8, 1, 500));
         put += 1;
     }
     let last = drain(&mut outbox, &mut service, now);
@@ -153,14 +165,14 @@ fn an_outage_of_an_hour_loses_nothing_and_is_over_soon() {
 
 #[test]
 fn there_is_room_up_to_the_limit_and_for_anything_in_an_empty_outbox() {
-    let mut outbox = Outbox::with_limits(2, 1_000);
+    let mut outbox = Outbox::new(Limits { waiting_max: 2, waiting_bytes_max: 1_000, ..LIMITS });
     assert!(outbox.has_room(3, 2_000));
-    outbox.put(&hub(), outgoing("a", 5, 1, 10));
+    outbox.put(hub(), outgoing("a", 5, 1, 10));
     let used = outgoing("a", 5, 1, 10).json.len();
     assert!(outbox.has_room(1, 1_000 - used));
     assert!(!outbox.has_room(1, 1_001 - used) && !outbox.has_room(2, 10));
-    assert_eq!(outbox.put(&hub(), outgoing("a", 5, 1, 10)), Put::Stale);
-    assert_eq!(outbox.put(&hub(), outgoing("a", 5, 2, 10)), Put::Replaces);
+    assert_eq!(outbox.put(hub(), outgoing("a", 5, 1, 10)), Put::Stale);
+    assert_eq!(outbox.put(hub(), outgoing("a", 5, 2, 10)), Put::Replaces);
     assert_eq!(outbox.len(), 1);
     drain(&mut outbox, &mut Service::default(), 0);
     assert_eq!((outbox.is_empty(), outbox.bytes()), (true, 0));
@@ -168,15 +180,15 @@ fn there_is_room_up_to_the_limit_and_for_anything_in_an_empty_outbox() {
 
 #[test]
 fn a_hub_that_denies_access_does_not_stop_the_others() {
-    let denied = Hub::new("444455556666", "eu-west-1").unwrap();
-    let mut outbox = Outbox::with_limits(3, 1_000_000);
+    let denied = "444455556666 in eu-west-1";
+    let mut outbox = Outbox::new(Limits { waiting_max: 3, waiting_bytes_max: 1_000_000, ..LIMITS });
     for (id, priority) in [("a", 50), ("b", 5), ("c", 5)] {
-        outbox.put(&denied, outgoing(id, priority, 1, 10));
+        outbox.put(denied, outgoing(id, priority, 1, 10));
     }
-    let Next::Call(call) = outbox.next(&denied, Timestamp(0)) else { panic!() };
-    outbox.answer(&denied, call.number, Answer::of_error("InvalidAccessException", "not enabled"), Timestamp(0), 1.0);
+    let Next::Call(call) = outbox.next(denied, Timestamp(0)) else { panic!() };
+    outbox.answer(denied, call.number, Answer::of_error("InvalidAccessException", "not enabled"), Timestamp(0), 1.0);
     assert!(outbox.has_room(1, 10));
-    assert_eq!(outbox.put(&hub(), outgoing("d", 5, 1, 10)), Put::Waits);
+    assert_eq!(outbox.put(hub(), outgoing("d", 5, 1, 10)), Put::Waits);
     // the newest of the least urgent
     let poison = outbox.take_poison();
     assert_eq!((poison.len(), poison[0].outgoing.id.as_str(), poison[0].code.as_str()), (1, "c", "OutboxFull"));
@@ -184,15 +196,14 @@ fn a_hub_that_denies_access_does_not_stop_the_others() {
         poison[0].message,
         "no room, and 444455556666 in eu-west-1 denies access: InvalidAccessException: not enabled"
     );
-    let waiting: Vec<_> =
-        outbox.hubs().map(|(hub, count, trouble)| (hub.account(), count, trouble.is_some())).collect();
-    assert_eq!(waiting, [("111122223333", 1, false), ("444455556666", 2, true)]);
+    let waiting: Vec<_> = outbox.places().map(|(place, count, trouble)| (place, count, trouble.is_some())).collect();
+    assert_eq!(waiting, [(hub(), 1, false), (denied, 2, true)]);
 }
 
 #[test]
 fn what_is_too_large_is_poison_at_once() {
-    let mut outbox = Outbox::new();
-    assert_eq!(outbox.put(&hub(), outgoing("a", 5, 1, 240_000)), Put::Poison);
+    let mut outbox = Outbox::new(LIMITS);
+    assert_eq!(outbox.put(hub(), outgoing("a", 5, 1, 240_000)), Put::Poison);
     let poison = outbox.take_poison();
     assert_eq!((poison[0].code.as_str(), outbox.len()), ("TooLarge", 0));
     assert!(outbox.take_poison().is_empty());
@@ -201,16 +212,91 @@ fn what_is_too_large_is_poison_at_once() {
 #[test]
 fn what_is_no_snapshot_is_an_error() {
     let error = |bytes: &[u8]| {
-        assert_eq!(Outbox::new().restore(bytes).unwrap_err().to_string(), "the saved outbox cannot be read");
-        Outbox::new().restore(&zstd::encode_all(bytes, 1).unwrap()).unwrap_err().to_string()
+        assert_eq!(Outbox::new(LIMITS).restore(bytes).unwrap_err().to_string(), "the saved outbox cannot be read");
+        Outbox::new(LIMITS).restore(&zstd::encode_all(bytes, 1).unwrap()).unwrap_err().to_string()
     };
     assert_eq!(error(b"{"), "the saved outbox cannot be read");
-    let newer = br#"{"version":2,"queues":[],"poison":[]}"#;
-    assert_eq!(error(newer), "the saved outbox has version 2, and this weir knows version 1");
-    let nowhere =
-        br#"{"version":1,"queues":[{"account":"1","region":"x","full_at":0,"trouble":null,"held":[],"suspects":[]}],"poison":[]}"#;
-    assert_eq!(error(nowhere), "the saved outbox names no hub: 1 in x");
-    assert!(Outbox::new().restore(b"").is_ok());
+    let newer = br#"{"version":3,"queues":[],"poison":[]}"#;
+    assert_eq!(error(newer), "the saved outbox has version 3, and this weir knows version 2");
+    let nowhere = br#"{"version":2,"queues":[{"full_at":0,"trouble":null,"held":[],"suspects":[]}],"poison":[]}"#;
+    assert_eq!(error(nowhere), "the saved outbox names no place");
+    assert!(Outbox::new(LIMITS).restore(b"").is_ok());
+}
+
+#[test]
+fn what_an_earlier_weir_left_for_security_hub_is_read() {
+    let saved = br#"{"version":1,"queues":[{"account":"111122223333","region":"eu-west-1","full_at":0,"trouble":null,
+        "held":[{"finding":{"id":"a","critical":false,"priority":5,"updated_at":7,"json":"{}"},"attempts":1,
+        "resting_until":null}],"suspects":[]}],"poison":[]}"#;
+    let mut outbox = Outbox::new(LIMITS);
+    outbox.restore(&zstd::encode_all(saved.as_slice(), 1).unwrap()).unwrap();
+    let Next::Call(call) = outbox.next(hub(), Timestamp(0)) else { panic!() };
+    assert_eq!((call.ids, call.findings), (vec!["a".to_owned()], vec!["{}".into()]));
+}
+
+#[test]
+fn past_the_rate_one_call_takes_all_that_wait() {
+    // two at once, one more in ten seconds
+    let pace = Pace { burst: 2, micros_per_call: 10 * SECOND };
+    let mut outbox = Outbox::new(Limits { pace, gather: Gather::WhenLate, calls_out_max: 1, ..LIMITS });
+    for n in 0..30 {
+        outbox.put("address", outgoing(&format!("f{n:02}"), if n == 29 { 99 } else { 5 }, 1, 10));
+    }
+    let mut calls = Vec::new();
+    let mut now = 0;
+    let mut next = |outbox: &mut Outbox, now: &mut i64| match outbox.next("address", Timestamp(*now)) {
+        Next::Call(call) => {
+            calls.push((*now, call.ids.len(), call.ids[0].clone()));
+            outbox.answer("address", call.number, Answer::all(&call), Timestamp(*now), 0.5);
+        }
+        Next::At(time) => *now = time.0,
+        other => panic!("{other:?}"),
+    };
+    next(&mut outbox, &mut now);
+    next(&mut outbox, &mut now);
+    assert!(outbox.is_empty());
+    for n in 30..33 {
+        outbox.put("address", outgoing(&format!("f{n:02}"), 5, 1, 10));
+    }
+    next(&mut outbox, &mut now);
+    next(&mut outbox, &mut now);
+    let call = |at, count, first: &str| (at, count, first.to_owned());
+    assert_eq!(calls, [call(0, 1, "f29"), call(0, 29, "f00"), call(10 * SECOND, 3, "f30")]);
+}
+
+#[test]
+fn the_oldest_is_not_starved_where_a_call_has_one_finding() {
+    let mut outbox =
+        Outbox::new(Limits { call_findings_max: 1, pace: Pace { burst: 100, micros_per_call: 1 }, ..LIMITS });
+    outbox.put("topic", outgoing("old", 5, 1, 10));
+    let mut sent = Vec::new();
+    for n in 0..12 {
+        outbox.put("topic", outgoing(&format!("new{n}"), 90, 1, 10));
+        let Next::Call(call) = outbox.next("topic", Timestamp(0)) else { panic!() };
+        outbox.answer("topic", call.number, Answer::all(&call), Timestamp(0), 0.5);
+        sent.extend(call.ids);
+    }
+    assert_eq!(sent.iter().position(|id| id == "old"), Some(9));
+}
+
+#[test]
+fn a_pause_that_is_asked_for_is_kept() {
+    let mut outbox = Outbox::new(LIMITS);
+    outbox.put("address", outgoing("a", 5, 1, 10));
+    for (seconds, waits) in [(30, 30), (1_000_000, 300)] {
+        let now = 1_000_000 * SECOND;
+        let Next::Call(call) = outbox.next("address", Timestamp(now)) else { panic!() };
+        let pause = Some(seconds * SECOND);
+        let answer = Answer::Unavailable { code: "status 429".into(), message: "m".into(), pause };
+        outbox.answer("address", call.number, answer, Timestamp(now), 0.5);
+        assert_eq!(outbox.next("address", Timestamp(now)), Next::At(Timestamp(now + waits * SECOND)));
+        // the next of the two comes after the pause
+        let mut later = Outbox::new(LIMITS);
+        later.restore(&outbox.snapshot()).unwrap();
+        assert_eq!(later.next("address", Timestamp(now)), Next::At(Timestamp(now + waits * SECOND)));
+        outbox = Outbox::new(LIMITS);
+        outbox.put("address", outgoing("a", 5, 1, 10));
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -261,7 +347,7 @@ proptest! {
         steps in prop::collection::vec(step(), 1..250),
         random in 0.0f64..=1.0,
     ) {
-        let (mut outbox, mut service) = (Outbox::new(), Service::default());
+        let (mut outbox, mut service) = (Outbox::new(LIMITS), Service::default());
         let mut out: Vec<Call> = Vec::new();
         let mut newest: BTreeMap<String, i64> = BTreeMap::new();
         let mut poison: BTreeMap<String, i64> = BTreeMap::new();
@@ -271,11 +357,11 @@ proptest! {
             match step {
                 Step::Put(kind, n, priority, size) => {
                     let id = format!("{kind}-{n}");
-                    prop_assert!(!matches!(outbox.put(&hub(), outgoing(&id, priority, now, size)), Put::Stale));
+                    prop_assert!(!matches!(outbox.put(hub(), outgoing(&id, priority, now, size)), Put::Stale));
                     newest.insert(id, now);
                 }
                 Step::Call(most) => for _ in 0..most {
-                    if let Next::Call(call) = outbox.next(&hub(), Timestamp(now)) {
+                    if let Next::Call(call) = outbox.next(hub(), Timestamp(now)) {
                         out.push(call);
                     }
                 }
@@ -292,13 +378,13 @@ proptest! {
                         }
                     };
                     let count = call.findings.len();
-                    let done = outbox.answer(&hub(), call.number, answer, Timestamp(now), random);
+                    let done = outbox.answer(hub(), call.number, answer, Timestamp(now), random);
                     prop_assert_eq!(done.accepted + done.again + done.poisoned, count);
                 }
                 Step::Answer(..) => {}
                 Step::Restart => {
                     let bytes = outbox.snapshot();
-                    outbox = Outbox::new();
+                    outbox = Outbox::new(LIMITS);
                     outbox.restore(&bytes).unwrap();
                     prop_assert_eq!(outbox.snapshot(), bytes);
                     is_sure &= out.is_empty();
@@ -310,7 +396,7 @@ proptest! {
         }
         for call in out {
             let answer = service.import(&call.findings, now);
-            outbox.answer(&hub(), call.number, answer, Timestamp(now), random);
+            outbox.answer(hub(), call.number, answer, Timestamp(now), random);
         }
         if !outbox.is_empty() {
             drain(&mut outbox, &mut service, now);
@@ -332,19 +418,19 @@ proptest! {
 
     #[test]
     fn no_pattern_of_calls_exceeds_the_rate(waits in prop::collection::vec(0i64..400_000, 1..200)) {
-        let (mut outbox, mut service) = (Outbox::new(), Service::default());
+        let (mut outbox, mut service) = (Outbox::new(LIMITS), Service::default());
         let mut now = 0;
         for (n, wait) in waits.into_iter().enumerate() {
             now += wait;
-            outbox.put(&hub(), outgoing(&format!("good-{n}"), 5, 1, 10));
+            outbox.put(hub(), outgoing(&format!("good-{n}"), 5, 1, 10));
             if n % 17 == 0 {
                 let bytes = outbox.snapshot();
-                outbox = Outbox::new();
+                outbox = Outbox::new(LIMITS);
                 outbox.restore(&bytes).unwrap();
             }
-            if let Next::Call(call) = outbox.next(&hub(), Timestamp(now)) {
+            if let Next::Call(call) = outbox.next(hub(), Timestamp(now)) {
                 let answer = service.import(&call.findings, now);
-                outbox.answer(&hub(), call.number, answer, Timestamp(now), 0.5);
+                outbox.answer(hub(), call.number, answer, Timestamp(now), 0.5);
             }
         }
         service.assert_rate();

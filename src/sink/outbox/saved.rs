@@ -6,21 +6,21 @@ use std::io::BufReader;
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 
+use super::call::{Limits, Outgoing};
+use super::queue::{Queue, State, Trouble};
+use super::told::{SavedTold, Told};
 use super::{Outbox, Poison};
-use crate::sink::security_hub::call::Outgoing;
-use crate::sink::security_hub::hub::Hub;
-use crate::sink::security_hub::queue::{Queue, State, Trouble};
-use crate::sink::security_hub::rate::Rate;
 use crate::time::Timestamp;
 
 impl Outbox {
     /// Everything as bytes, for a commit. Calls that are out are not answered after a restart, so their findings wait
-    /// again: an import of what was imported already changes nothing.
+    /// again: what had been accepted is sent twice.
     pub fn snapshot(&self) -> Vec<u8> {
         let saved = Saved {
             version: VERSION,
-            queues: self.queues.iter().map(|(hub, queue)| SavedQueue::of(hub, queue)).collect(),
+            queues: self.queues.iter().map(|(place, queue)| SavedQueue::of(place, queue)).collect(),
             poison: self.poison.iter().map(SavedPoison::of).collect(),
+            told: self.told.saved(),
         };
         let mut bytes = zstd::Encoder::new(Vec::new(), LEVEL).expect("the level is valid");
         serde_json::to_writer(&mut bytes, &saved).expect("plain data has a JSON form, and memory takes it");
@@ -30,23 +30,26 @@ impl Outbox {
     /// Takes back what [`Outbox::snapshot`] gave; no bytes mean an empty start.
     ///
     /// # Errors
-    /// When the bytes are not a snapshot of this version.
+    /// When the bytes are not a snapshot of this version or the one before.
     pub fn restore(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
         if bytes.is_empty() {
             return Ok(());
         }
         let plain = zstd::Decoder::new(bytes).context("the saved outbox cannot be read")?;
         let saved: Saved = serde_json::from_reader(BufReader::new(plain)).context("the saved outbox cannot be read")?;
-        if saved.version != VERSION {
+        if !(1..=VERSION).contains(&saved.version) {
             bail!("the saved outbox has version {}, and this weir knows version {VERSION}", saved.version);
         }
-        self.queues = saved.queues.into_iter().map(SavedQueue::queue).collect::<anyhow::Result<_>>()?;
+        let limits = self.limits;
+        self.queues = saved.queues.into_iter().map(|queue| queue.queue(limits)).collect::<anyhow::Result<_>>()?;
         self.poison = saved.poison.into_iter().map(SavedPoison::poison).collect::<anyhow::Result<_>>()?;
+        self.told = Told::restored(saved.told).context("the saved outbox cannot be read")?;
         Ok(())
     }
 }
 
-const VERSION: u32 = 1;
+/// Version 1 named a place by the account and Region of its hub.
+const VERSION: u32 = 2;
 /// Of zstd. Findings are much alike: a full outbox becomes a few megabytes.
 const LEVEL: i32 = 1;
 
@@ -55,12 +58,17 @@ struct Saved {
     version: u32,
     queues: Vec<SavedQueue>,
     poison: Vec<SavedPoison>,
+    #[serde(default)]
+    told: Vec<SavedTold>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct SavedQueue {
-    account: String,
-    region: String,
+    place: Option<String>,
+    #[serde(skip_serializing)]
+    account: Option<String>,
+    #[serde(skip_serializing)]
+    region: Option<String>,
     full_at: i64,
     trouble: Option<Trouble>,
     /// In the order of their turns.
@@ -83,22 +91,28 @@ struct SavedOutgoing {
     priority: u8,
     updated_at: i64,
     json: String,
+    /// None where it is one more than the JSON is long.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    call_bytes: Option<usize>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct SavedPoison {
-    account: String,
-    region: String,
+    place: Option<String>,
+    #[serde(skip_serializing)]
+    account: Option<String>,
+    #[serde(skip_serializing)]
+    region: Option<String>,
     finding: SavedOutgoing,
     code: String,
     message: String,
 }
 
 impl SavedQueue {
-    fn of(hub: &Hub, queue: &Queue) -> SavedQueue {
+    fn of(place: &str, queue: &Queue) -> SavedQueue {
         let places: BTreeMap<u64, usize> = queue.held.keys().enumerate().map(|(place, turn)| (*turn, place)).collect();
         let held = queue.held.values().map(|held| SavedHeld {
-            // an import of the newer one makes that of the older one needless
+            // that of the newer one makes the sending of the older one needless
             finding: SavedOutgoing::of(held.newer.as_ref().unwrap_or(&held.outgoing)),
             attempts: held.attempts,
             resting_until: match held.state {
@@ -107,8 +121,9 @@ impl SavedQueue {
             },
         });
         SavedQueue {
-            account: hub.account().to_owned(),
-            region: hub.region().to_owned(),
+            place: Some(place.to_owned()),
+            account: None,
+            region: None,
             full_at: queue.rate.full_at.0,
             trouble: queue.trouble().cloned(),
             held: held.collect(),
@@ -116,10 +131,10 @@ impl SavedQueue {
         }
     }
 
-    fn queue(self) -> anyhow::Result<(Hub, Queue)> {
-        let hub = hub(&self.account, &self.region)?;
-        let mut queue = Queue::default();
-        queue.rate = Rate { full_at: Timestamp(self.full_at) };
+    fn queue(self, limits: Limits) -> anyhow::Result<(String, Queue)> {
+        let place = place(self.place, self.account, self.region)?;
+        let mut queue = Queue::new(limits);
+        queue.rate.full_at = Timestamp(self.full_at);
         queue.trouble = self.trouble;
         let suspects: BTreeSet<usize> = self.suspects.iter().flatten().copied().collect();
         let mut turns = Vec::with_capacity(self.held.len());
@@ -134,33 +149,36 @@ impl SavedQueue {
         let turn = |place: &usize| turns.get(*place).copied().context("the saved outbox names a finding it has not");
         let parts = self.suspects.iter().map(|part| part.iter().map(turn).collect::<anyhow::Result<Vec<u64>>>());
         queue.suspects = parts.collect::<anyhow::Result<VecDeque<_>>>()?;
-        Ok((hub, queue))
+        Ok((place, queue))
     }
 }
 
 impl SavedOutgoing {
     fn of(outgoing: &Outgoing) -> SavedOutgoing {
-        let Outgoing { id, critical, priority, updated_at, json } = outgoing;
+        let Outgoing { id, critical, priority, updated_at, json, call_bytes } = outgoing;
         SavedOutgoing {
             id: id.clone(),
             critical: *critical,
             priority: *priority,
             updated_at: updated_at.0,
             json: json.to_string(),
+            call_bytes: (*call_bytes != json.len() + 1).then_some(*call_bytes),
         }
     }
 
     fn outgoing(self) -> Outgoing {
-        let SavedOutgoing { id, critical, priority, updated_at, json } = self;
-        Outgoing { id, critical, priority, updated_at: Timestamp(updated_at), json: json.into() }
+        let SavedOutgoing { id, critical, priority, updated_at, json, call_bytes } = self;
+        let call_bytes = call_bytes.unwrap_or(json.len() + 1);
+        Outgoing { id, critical, priority, updated_at: Timestamp(updated_at), json: json.into(), call_bytes }
     }
 }
 
 impl SavedPoison {
     fn of(poison: &Poison) -> SavedPoison {
         SavedPoison {
-            account: poison.hub.account().to_owned(),
-            region: poison.hub.region().to_owned(),
+            place: Some(poison.place.clone()),
+            account: None,
+            region: None,
             finding: SavedOutgoing::of(&poison.outgoing),
             code: poison.code.clone(),
             message: poison.message.clone(),
@@ -168,11 +186,15 @@ impl SavedPoison {
     }
 
     fn poison(self) -> anyhow::Result<Poison> {
-        let hub = hub(&self.account, &self.region)?;
-        Ok(Poison { hub, outgoing: self.finding.outgoing(), code: self.code, message: self.message })
+        let place = place(self.place, self.account, self.region)?;
+        Ok(Poison { place, outgoing: self.finding.outgoing(), code: self.code, message: self.message })
     }
 }
 
-fn hub(account: &str, region: &str) -> anyhow::Result<Hub> {
-    Hub::new(account, region).with_context(|| format!("the saved outbox names no hub: {account} in {region}"))
+fn place(place: Option<String>, account: Option<String>, region: Option<String>) -> anyhow::Result<String> {
+    match (place, account, region) {
+        (Some(place), ..) => Ok(place),
+        (None, Some(account), Some(region)) => Ok(format!("{account} in {region}")),
+        (None, ..) => bail!("the saved outbox names no place"),
+    }
 }

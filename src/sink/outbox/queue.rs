@@ -1,20 +1,22 @@
-//! What waits for one hub: which findings the next call takes, and what the answer to a call does to them.
+//! What waits for one place: which findings the next call takes, and what the answer to a call does to them.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
-use super::call::{Answer, Call, Failed, Outcome, Outgoing, fits};
+use super::call::{Answer, Call, Failed, Gather, Limits, Outcome, Outgoing};
 use super::rate::{Rate, back_off};
 use crate::time::Timestamp;
 
-/// Of so many findings of a call, one is the oldest that waits.
+/// Of so many findings that are sent, one is the oldest that waits.
 pub const OLDEST_EVERY: usize = 10;
 
 /// Longest wait after a refusal, and after one that a person has to put right.
 const WAIT_MICROS_MAX: i64 = 30_000_000;
 const DENIED_WAIT_MICROS_MAX: i64 = 300_000_000;
+/// Longest pause that a service may ask for.
+const PAUSE_MICROS_MAX: i64 = 300_000_000;
 
 /// What [`Queue::next`] has.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,10 +31,11 @@ pub enum Next {
     Nothing,
 }
 
-/// The findings that wait for one hub, and the calls that are out. Every finding has a turn, a number that grows with the
+/// The findings that wait for one place, and the calls that are out. Every finding has a turn, a number that grows with the
 /// order in which they came.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Queue {
+    limits: Limits,
     pub(super) held: BTreeMap<u64, Held>,
     turns: HashMap<String, u64>,
     /// Ready to go, most urgent first: critical, priority, turn.
@@ -43,6 +46,8 @@ pub struct Queue {
     /// Parts of calls that were refused as a whole: each part is called alone until the culprit is.
     pub(super) suspects: VecDeque<Vec<u64>>,
     suspects_were_last: bool,
+    /// Findings that were chosen for calls, up to the next that is the oldest.
+    chosen: usize,
     out: BTreeMap<u64, Out>,
     pub(super) rate: Rate,
     pub(super) trouble: Option<Trouble>,
@@ -80,9 +85,9 @@ pub struct Trouble {
     pub attempts: u32,
     /// Microseconds since 1970 at which the last of them came. Calls that were out then tell nothing new.
     pub since: i64,
-    /// Microseconds since 1970 before which the hub is left alone.
+    /// Microseconds since 1970 before which the place is left alone.
     pub until: i64,
-    /// Whether it takes a person to put it right: the hub is not enabled, or the role may not import.
+    /// Whether it takes a person to put it right: nobody may send there, or there is nothing there.
     pub denied: bool,
     /// Code and message of the last.
     pub why: String,
@@ -97,6 +102,25 @@ pub enum Taken {
 }
 
 impl Queue {
+    pub fn new(limits: Limits) -> Queue {
+        Queue {
+            limits,
+            held: BTreeMap::new(),
+            turns: HashMap::new(),
+            urgent: BTreeSet::new(),
+            oldest: BTreeSet::new(),
+            resting: BTreeSet::new(),
+            suspects: VecDeque::new(),
+            suspects_were_last: false,
+            chosen: 0,
+            out: BTreeMap::new(),
+            rate: Rate::new(limits.pace),
+            trouble: None,
+            next_turn: 0,
+            bytes: 0,
+        }
+    }
+
     /// Findings that wait or are out.
     pub fn len(&self) -> usize {
         self.held.len()
@@ -111,7 +135,7 @@ impl Queue {
         self.bytes
     }
 
-    /// Why the hub takes nothing at present; none while it does.
+    /// Why the place takes nothing at present; none while it does.
     pub fn trouble(&self) -> Option<&Trouble> {
         self.trouble.as_ref()
     }
@@ -189,16 +213,17 @@ impl Queue {
         self.suspects_were_last = !self.suspects.is_empty() && (!self.suspects_were_last || self.urgent.is_empty());
         let turns = match self.suspects_were_last {
             true => self.next_suspects(),
-            false => self.choose(),
+            false => self.choose(now),
         };
         for turn in &turns {
             self.unlist(*turn);
             self.held.get_mut(turn).expect("chosen from those held").state = State::Out;
         }
         self.rate.call(now);
+        let ids = turns.iter().map(|turn| self.held[turn].outgoing.id.clone()).collect();
         let findings = turns.iter().map(|turn| self.held[turn].outgoing.json.clone()).collect();
         self.out.insert(number, Out { turns, at: now });
-        Next::Call(Call { number, findings })
+        Next::Call(Call { number, ids, findings })
     }
 
     /// The first part of a refused call. Updates may have made it too large for one call.
@@ -207,8 +232,8 @@ impl Queue {
         let (mut count, mut bytes) = (0, 0);
         let fitting = part.iter().take_while(|turn| {
             count += 1;
-            bytes += self.held[turn].outgoing.json.len();
-            fits(count, bytes)
+            bytes += self.held[turn].outgoing.call_bytes;
+            self.limits.fits(count, bytes)
         });
         let fitting = fitting.count().max(1);
         let rest = part.split_off(fitting);
@@ -218,25 +243,30 @@ impl Queue {
         part
     }
 
-    fn choose(&self) -> Vec<u64> {
+    fn choose(&mut self, now: Timestamp) -> Vec<u64> {
+        let most = match self.limits.gather {
+            Gather::WhenLate if !self.rate.is_last(now) => 1,
+            Gather::WhenLate | Gather::Full => usize::MAX,
+        };
         let (mut urgent, mut oldest) = (self.urgent.iter().map(|(_, turn)| *turn), self.oldest.iter().copied());
         let mut chosen = Vec::new();
         let mut taken = BTreeSet::new();
         let mut bytes = 0;
-        loop {
+        while chosen.len() < most {
             let is_new = |turn: &u64| !taken.contains(turn);
-            let turn = match chosen.len() % OLDEST_EVERY == OLDEST_EVERY - 1 {
+            let turn = match (self.chosen + chosen.len()) % OLDEST_EVERY == OLDEST_EVERY - 1 {
                 true => oldest.find(is_new),
                 false => urgent.find(is_new),
             };
             let Some(turn) = turn else { break };
-            bytes += self.held[&turn].outgoing.json.len();
-            if !fits(chosen.len() + 1, bytes) {
+            bytes += self.held[&turn].outgoing.call_bytes;
+            if !chosen.is_empty() && !self.limits.fits(chosen.len() + 1, bytes) {
                 break;
             }
             taken.insert(turn);
             chosen.push(turn);
         }
+        self.chosen = (self.chosen + chosen.len()) % OLDEST_EVERY;
         chosen
     }
 
@@ -248,27 +278,27 @@ impl Queue {
         let out = self.out.remove(&number).expect("only calls that are out are answered");
         let mut outcome = Outcome::default();
         match answer {
-            Answer::Imported { success_count, failed } => {
+            Answer::Taken { success_count, failed } => {
                 self.trouble = None;
-                self.imported(&out.turns, success_count, failed, now, random, &mut outcome);
+                self.taken(&out.turns, success_count, failed, now, random, &mut outcome);
             }
             Answer::Invalid { code, message } => {
                 self.trouble = None;
                 self.bisect(out.turns, code, message, &mut outcome);
             }
             Answer::Denied { code, message } => {
-                self.refused(&out, true, format!("{code}: {message}"), now, random);
+                self.refused(&out, Refused::Denied, format!("{code}: {message}"), now, random);
                 out.turns.iter().for_each(|turn| self.back(*turn, State::Ready, &mut outcome));
             }
-            Answer::Unavailable { code, message } => {
-                self.refused(&out, false, format!("{code}: {message}"), now, random);
+            Answer::Unavailable { code, message, pause } => {
+                self.refused(&out, Refused::Unavailable { pause }, format!("{code}: {message}"), now, random);
                 out.turns.iter().for_each(|turn| self.back(*turn, State::Ready, &mut outcome));
             }
         }
         outcome
     }
 
-    fn imported(
+    fn taken(
         &mut self,
         turns: &[u64],
         success_count: usize,
@@ -315,14 +345,19 @@ impl Queue {
         self.suspects.push_front(first.to_vec());
     }
 
-    fn refused(&mut self, out: &Out, denied: bool, why: String, now: Timestamp, random: f64) {
+    fn refused(&mut self, out: &Out, refused: Refused, why: String, now: Timestamp, random: f64) {
         let attempts = match &self.trouble {
             Some(trouble) if out.at.0 < trouble.since => return,
             Some(trouble) => trouble.attempts.saturating_add(1),
             None => 1,
         };
-        let micros_max = if denied { DENIED_WAIT_MICROS_MAX } else { WAIT_MICROS_MAX };
-        let until = now.0.saturating_add(back_off(attempts, micros_max, random));
+        let (denied, wait) = match refused {
+            Refused::Denied => (true, back_off(attempts, DENIED_WAIT_MICROS_MAX, random)),
+            Refused::Unavailable { pause } => {
+                (false, back_off(attempts, WAIT_MICROS_MAX, random).max(pause.unwrap_or(0)).min(PAUSE_MICROS_MAX))
+            }
+        };
+        let until = now.0.saturating_add(wait);
         self.trouble = Some(Trouble { attempts, since: now.0, until, denied, why });
     }
 
@@ -396,6 +431,12 @@ impl Queue {
             State::Suspect | State::Out => {}
         }
     }
+}
+
+#[derive(Clone, Copy)]
+enum Refused {
+    Denied,
+    Unavailable { pause: Option<i64> },
 }
 
 /// Whether a wait is over. One that is longer than waits are was set by a clock that has been set back since.

@@ -1,51 +1,59 @@
-//! When a hub may be called again: the contract's rate with its burst, and the wait after a refusal.
+//! When a place may be called again: the service's rate with its burst, and the wait after a refusal.
 
 use crate::time::Timestamp;
 
-/// Calls of BatchImportFindings per second that a hub takes, and how many at once after a pause.
-pub const CALLS_PER_SECOND: i64 = 10;
-pub const CALLS_BURST: i64 = 30;
+/// How often a place may be called: so many calls at once after a pause, then one in so many microseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    pub burst: i64,
+    pub micros_per_call: i64,
+}
 
-const MICROS_PER_CALL: i64 = 1_000_000 / CALLS_PER_SECOND;
-const BURST_MICROS: i64 = CALLS_BURST * MICROS_PER_CALL;
+impl Pace {
+    fn burst_micros(self) -> i64 {
+        self.burst * self.micros_per_call
+    }
+}
 
-/// A token bucket: full at [`CALLS_BURST`] calls, a call every tenth of a second after that.
+/// A token bucket of a pace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
+    pace: Pace,
     /// When the bucket is full again, if no call is made.
     pub(super) full_at: Timestamp,
 }
 
 impl Rate {
-    pub fn new() -> Rate {
-        Rate { full_at: Timestamp(i64::MIN) }
+    pub fn new(pace: Pace) -> Rate {
+        Rate { pace, full_at: Timestamp(i64::MIN) }
     }
 
     /// When the next call may be made: `now`, or later.
     pub fn next_call(&self, now: Timestamp) -> Timestamp {
-        let first_with_a_token = self.full_at(now).0 - (BURST_MICROS - MICROS_PER_CALL);
+        let first_with_a_token = self.full_at(now).0 - (self.pace.burst_micros() - self.pace.micros_per_call);
         Timestamp(first_with_a_token.max(now.0))
     }
 
     /// Takes a token for a call made at `now`, which [`Rate::next_call`] allowed.
     pub fn call(&mut self, now: Timestamp) {
-        self.full_at = Timestamp(self.full_at(now).0 + MICROS_PER_CALL);
+        self.full_at = Timestamp(self.full_at(now).0 + self.pace.micros_per_call);
     }
 
-    /// A bucket that takes longer to fill than an empty one does was left by a clock that has been set back since: it
-    /// then has one token.
+    /// Whether a call made at `now` has to be the only one for a while.
+    pub fn is_last(&self, now: Timestamp) -> bool {
+        let mut after = *self;
+        after.call(now);
+        after.next_call(now) > now
+    }
+
+    /// A bucket that takes longer to fill than an empty one does was left by a clock that has been set back since, or by
+    /// another pace: it then has one token.
     fn full_at(&self, now: Timestamp) -> Timestamp {
-        let emptiest = now.0.saturating_add(BURST_MICROS);
+        let emptiest = now.0.saturating_add(self.pace.burst_micros());
         match self.full_at.0 {
-            full_at if full_at > emptiest => Timestamp(emptiest - MICROS_PER_CALL),
+            full_at if full_at > emptiest => Timestamp(emptiest - self.pace.micros_per_call),
             full_at => Timestamp(full_at.max(now.0)),
         }
-    }
-}
-
-impl Default for Rate {
-    fn default() -> Rate {
-        Rate::new()
     }
 }
 
@@ -61,9 +69,11 @@ pub fn back_off(attempt: u32, micros_max: i64, random: f64) -> i64 {
 mod tests {
     use super::*;
 
+    const PACE: Pace = Pace { burst: 30, micros_per_call: 100_000 };
+
     #[test]
     fn thirty_calls_at_once_then_ten_a_second() {
-        let mut rate = Rate::new();
+        let mut rate = Rate::new(PACE);
         let mut now = Timestamp(1_000_000);
         let mut made = Vec::new();
         for _ in 0..50 {
@@ -86,7 +96,7 @@ mod tests {
 
     #[test]
     fn a_clock_set_back_by_a_day_does_not_stop_the_calls() {
-        let mut rate = Rate::new();
+        let mut rate = Rate::new(PACE);
         let now = Timestamp(100 * 86_400_000_000);
         (0..30).for_each(|_| rate.call(now));
         let mut now = Timestamp(99 * 86_400_000_000);
@@ -98,6 +108,20 @@ mod tests {
             rate.call(now);
         }
         assert_eq!(made, [0, 100_000, 200_000, 300_000]);
+    }
+
+    #[test]
+    fn the_last_call_for_a_while_is_known() {
+        let mut rate = Rate::new(Pace { burst: 3, micros_per_call: 100_000 });
+        let last: Vec<bool> = [0, 0, 0, 100_000, 500_000, 500_000, 500_000]
+            .map(Timestamp)
+            .map(|now| {
+                let last = rate.is_last(now);
+                rate.call(now);
+                last
+            })
+            .into();
+        assert_eq!(last, [false, false, true, true, false, false, true]);
     }
 
     #[test]

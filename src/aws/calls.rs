@@ -1,0 +1,62 @@
+//! Every call that Weir can make of AWS, and the permission that it needs. `tests/it/permissions.rs` records the calls that
+//! are made, and compares them with this table and with the policies of `deploy/iam/`.
+
+/// An operation of a service.
+#[derive(Debug)]
+pub struct Call {
+    /// As signatures name it.
+    pub service: &'static str,
+    pub operation: &'static str,
+    /// The permission that it needs; `None` when it needs none.
+    pub action: Option<&'static str>,
+    /// Files of `deploy/iam/` that allow it.
+    pub policies: &'static [&'static str],
+}
+
+const fn call(
+    service: &'static str,
+    operation: &'static str,
+    action: &'static str,
+    policies: &'static [&'static str],
+) -> Call {
+    Call { service, operation, action: Some(action), policies }
+}
+
+const KINESIS: &[&str] = &["kinesis.json", "kinesis-fan-out.json"];
+const QUEUE: &[&str] = &["s3-queue.json"];
+
+/// All of them.
+pub const CALLS: &[Call] = &[
+    Call { service: "sts", operation: "GetCallerIdentity", action: None, policies: &[] },
+    call("sts", "AssumeRole", "sts:AssumeRole", &["assume-role.json"]),
+    call("s3", "ListObjectsV2", "s3:ListBucket", &["s3-backfill.json"]),
+    call("s3", "GetObject", "s3:GetObject", &["s3-backfill.json", "s3-queue.json"]),
+    call("sqs", "GetQueueUrl", "sqs:GetQueueUrl", QUEUE),
+    call("sqs", "GetQueueAttributes", "sqs:GetQueueAttributes", QUEUE),
+    call("sqs", "ReceiveMessage", "sqs:ReceiveMessage", QUEUE),
+    call("sqs", "DeleteMessageBatch", "sqs:DeleteMessage", QUEUE),
+    call("sqs", "ChangeMessageVisibilityBatch", "sqs:ChangeMessageVisibility", QUEUE),
+    call("kinesis", "DescribeStreamSummary", "kinesis:DescribeStreamSummary", KINESIS),
+    call("kinesis", "ListShards", "kinesis:ListShards", KINESIS),
+    call("kinesis", "GetShardIterator", "kinesis:GetShardIterator", &["kinesis.json"]),
+    call("kinesis", "GetRecords", "kinesis:GetRecords", &["kinesis.json"]),
+    call("kinesis", "DescribeStreamConsumer", "kinesis:DescribeStreamConsumer", &["kinesis-fan-out.json"]),
+    call("kinesis", "RegisterStreamConsumer", "kinesis:RegisterStreamConsumer", &["kinesis-fan-out.json"]),
+    call("kinesis", "SubscribeToShard", "kinesis:SubscribeToShard", &["kinesis-fan-out.json"]),
+    call("securityhub", "BatchImportFindings", "securityhub:BatchImportFindings", &["security-hub.json"]),
+    call("s3", "PutObject", "s3:PutObject", &["s3-findings.json"]),
+    call("events", "PutEvents", "events:PutEvents", &["event-bridge.json"]),
+    call("sns", "Publish", "sns:Publish", &["sns.json"]),
+];
+
+/// Permissions that services use in our name, so that no call of ours shows them: S3, SQS and Kinesis decrypt with it what is
+/// encrypted with a KMS key, and SNS and S3 make keys for what they are to encrypt.
+pub const IMPLIED: &[(&str, &[&str])] = &[
+    ("kms:Decrypt", &["s3-backfill.json", "s3-queue.json", "kinesis.json", "kinesis-fan-out.json", "sns.json"]),
+    ("kms:GenerateDataKey", &["sns.json", "s3-findings.json"]),
+];
+
+/// The files of `deploy/iam/` that allow an action.
+pub fn policies(action: &str) -> impl Iterator<Item = &'static str> {
+    CALLS.iter().filter(move |call| call.action == Some(action)).flat_map(|call| call.policies.iter().copied())
+}

@@ -1,0 +1,175 @@
+//! What can be checked without AWS: the configuration, the rules, the disk, the files to read, the address of the metrics.
+
+use std::fs::File;
+use std::net::TcpListener;
+use std::path::Path;
+
+use super::check::{Check, Status};
+use crate::cli::run::{compile, sources, table, ways};
+use crate::config::Config;
+use crate::logs::vpc_flow;
+use crate::time::Timestamp;
+use crate::triage::suppress::Suppressions;
+
+/// With less free, a full disk is near: a busy day of CloudTrail takes about that much.
+const FREE_WANTED: u64 = 1 << 30;
+
+/// `file` is where the configuration was read.
+pub fn checks(config: &Config, file: Option<&Path>) -> Vec<Check> {
+    let mut checks = configuration(config, file);
+    checks.push(rules(config));
+    checks.extend(archive(config));
+    checks.extend(config.from.iter().filter_map(|from| input(from)));
+    checks.extend(config.metrics.listen.as_deref().map(listener));
+    checks
+}
+
+/// What parses and still makes no sense.
+fn configuration(config: &Config, file: Option<&Path>) -> Vec<Check> {
+    let mut wrong: Vec<String> = Vec::new();
+    let mut note = |key: &str, result: anyhow::Result<()>| {
+        if let Err(error) = result {
+            wrong.push(format!("{key}: {error:#}"));
+        }
+    };
+    for from in &config.from {
+        let alone = Config { from: vec![from.clone()], ..config.clone() };
+        note("from", sources(&alone, true).map(|_| ()));
+    }
+    note("table", config.table.as_deref().map_or(Ok(()), |name| table(name).map(|_| ())));
+    let format = config.vpc_flow_format.as_deref().map_or(Ok(()), vpc_flow::check_format);
+    note("vpc_flow_format", format.map_err(anyhow::Error::msg));
+    note("sink", ways(config).map(|_| ()));
+    let suppressions = Suppressions::new(config.suppress.clone());
+    let expired: Vec<Check> = match &suppressions {
+        Err(_) => Vec::new(),
+        Ok(known) => known.expired(Timestamp::now()).map(|(rule, day)| expired(rule, day)).collect(),
+    };
+    note("suppress", suppressions.map(|_| ()));
+    let mut checks: Vec<Check> = wrong.into_iter().map(|why| Check::failed("config", why)).collect();
+    if checks.is_empty() {
+        let name = file.map_or("the flags".to_owned(), |path| path.display().to_string());
+        checks.push(match config.from.len() {
+            0 => Check::new("config", Status::Warning, "nothing to read: set `from`, or give --from"),
+            1 => Check::ok("config", format!("{name}: one source")),
+            count => Check::ok("config", format!("{name}: {count} sources")),
+        });
+    }
+    checks.extend(expired);
+    checks
+}
+
+fn expired(rule: &str, day: &str) -> Check {
+    let says = format!("that of {rule} expired on {day} and hides nothing: remove it, or give it another day");
+    Check::new("suppress", Status::Warning, says)
+}
+
+fn rules(config: &Config) -> Check {
+    match compile(config.rules.as_deref(), &config.sigma) {
+        Err(error) => Check::failed("rules", format!("{error:#}")),
+        Ok((detector, refused)) => match &refused[..] {
+            [] => Check::ok("rules", format!("{} rules compile", detector.rules().count())),
+            [first, rest @ ..] => {
+                let more = if rest.is_empty() { String::new() } else { format!(", and {} more", rest.len()) };
+                Check::failed("rules", format!("left out: {first}{more}: `weir rules check` names all"))
+            }
+        },
+    }
+}
+
+/// Whether the archive can be written, and how much room it has.
+fn archive(config: &Config) -> Vec<Check> {
+    let dir = Path::new(&config.archive.dir);
+    if config.archive.dir == "none" {
+        return vec![Check::ok("archive", "none is kept")];
+    }
+    // what is not there yet is made by the run, below what is there
+    let Some(there) = dir
+        .ancestors()
+        .map(|path| if path == Path::new("") { Path::new(".") } else { path })
+        .find(|path| path.exists())
+    else {
+        return vec![Check::failed("archive", format!("there is no folder above {}", dir.display()))];
+    };
+    let written = match tempfile::tempfile_in(there) {
+        Ok(_) if there == dir => Check::ok("archive", format!("{} can be written", dir.display())),
+        Ok(_) => Check::ok("archive", format!("{} can be made", dir.display())),
+        Err(error) => {
+            let why =
+                format!("{} cannot be written: {error}: give the user that Weir runs as the right to", there.display());
+            Check::failed("archive", why)
+        }
+    };
+    let room = match rustix::fs::statvfs(there) {
+        Err(error) => Check::new("disk", Status::Warning, format!("{}: {error}", there.display())),
+        Ok(found) => {
+            let least = config.archive.buffer_bytes as u64;
+            free(found.f_bavail.saturating_mul(found.f_frsize), least, there)
+        }
+    };
+    vec![written, room]
+}
+
+/// `least` is what one commit may write.
+fn free(bytes: u64, least: u64, dir: &Path) -> Check {
+    let says = format!("{:.1} GB are free at {}", bytes as f64 / 1e9, dir.display());
+    match bytes {
+        _ if bytes < least.saturating_mul(2) => {
+            Check::failed("disk", format!("{says}: too little for a commit: make room"))
+        }
+        _ if bytes < FREE_WANTED => Check::new("disk", Status::Warning, format!("{says}: make room")),
+        _ => Check::ok("disk", says),
+    }
+}
+
+/// A file, folder or glob; `None` for what is not on this machine.
+fn input(from: &str) -> Option<Check> {
+    if from == "-" || from.contains("://") || from.starts_with("arn:") || from.starts_with("kinesis:") {
+        return None;
+    }
+    let name = format!("reading {from}");
+    if Path::new(from).exists() {
+        let opened =
+            if Path::new(from).is_dir() { std::fs::read_dir(from).map(|_| ()) } else { File::open(from).map(|_| ()) };
+        return Some(match opened {
+            Ok(()) => Check::ok(name, "it can be read"),
+            Err(error) => Check::failed(name, format!("{error}: give the user that Weir runs as the right to")),
+        });
+    }
+    if !from.contains(['*', '?', '[']) {
+        return Some(Check::failed(name, "there is no such file or folder"));
+    }
+    Some(match glob::glob(from) {
+        Err(error) => Check::failed(name, error.to_string()),
+        Ok(mut found) => match found.next() {
+            None => Check::new(name, Status::Warning, "nothing matches yet"),
+            Some(_) => Check::ok(name, "something matches"),
+        },
+    })
+}
+
+fn listener(address: &str) -> Check {
+    match TcpListener::bind(address) {
+        Ok(_) => Check::ok("metrics", format!("{address} can be listened on")),
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+            Check::new("metrics", Status::Warning, format!("{address} is in use, by a Weir that runs or by another"))
+        }
+        Err(error) => {
+            Check::failed("metrics", format!("{address}: {error}: give an address of this machine and a free port"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_that_fills_up_is_told_in_time() {
+        let of = |bytes| free(bytes, 48 << 20, Path::new("/a")).status;
+        assert_eq!(of(96 << 20), Status::Warning);
+        assert_eq!(of((96 << 20) - 1), Status::Failed);
+        assert_eq!(of((1 << 30) - 1), Status::Warning);
+        assert_eq!(of(1 << 30), Status::Ok);
+    }
+}

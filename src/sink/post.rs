@@ -1,0 +1,281 @@
+//! The pipeline's end of a way out: what a round found is staged, and enters the outbox in the commit of that round; the
+//! sender has it only then.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Mutex, MutexGuard, Notify};
+use tokio_util::sync::CancellationToken;
+
+use super::outbox::call::{Limits, Outgoing};
+use super::outbox::told::Told;
+use super::outbox::{Outbox, Poison, Put};
+use super::way::Way;
+use crate::finding::Finding;
+use crate::metrics::METRICS;
+use crate::time::Timestamp;
+
+/// A commit is due when this much is staged: less memory, and the first findings are sent while the last are sought.
+const STAGED_BYTES_MAX: usize = 16 << 20;
+/// How often a wait for the sender looks again.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// What became of the findings of a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sent {
+    /// Findings that the service accepted, new ones and updates; for S3 the objects, each with those of a commit.
+    pub accepted: u64,
+    /// Those it will never take. Each was named in the log with its reason.
+    pub refused: u64,
+    /// Those that wait in the archive's state for the next run,
+    pub waiting: u64,
+    /// and why, where the service said so.
+    pub why: Option<String>,
+}
+
+/// What pipeline and sender share. Whoever has the lock may wait for a disk, so it is one that tasks can wait for.
+#[derive(Clone)]
+pub struct Shared {
+    pub(super) way: Arc<Way>,
+    pub(super) desk: Arc<Mutex<Desk>>,
+    /// There is more to send.
+    pub(super) filled: Arc<Notify>,
+}
+
+pub(super) struct Desk {
+    pub outbox: Outbox,
+    pub sent: Sent,
+    /// Something was accepted or refused that the last commit still has.
+    pub changed: bool,
+}
+
+impl Desk {
+    fn new(limits: Limits) -> Desk {
+        Desk { outbox: Outbox::new(limits), sent: Sent::default(), changed: false }
+    }
+
+    /// Names and counts what will never be taken.
+    pub fn refuse(&mut self, way: &Way) {
+        for Poison { place, outgoing, code, message } in self.outbox.take_poison() {
+            refused(way, &outgoing.id, &place, &code, &message);
+            self.sent.refused += 1;
+            self.changed = true;
+        }
+    }
+
+    /// Shows how full the outbox is.
+    pub fn gauge(&self, way: &Way) {
+        METRICS.queue_bytes.with_label_values(&[way.name()]).set(self.outbox.bytes() as i64);
+        METRICS.queue_findings.with_label_values(&[way.name()]).set(self.outbox.len() as i64);
+    }
+}
+
+fn refused(way: &Way, id: &str, place: &str, code: &str, why: &str) {
+    tracing::warn!(id, place, code, why, "{} will not take a finding", way.said());
+    METRICS.sent.with_label_values(&[way.name(), "refused"]).inc();
+}
+
+/// Findings on their way into the outbox of one way.
+pub struct Post {
+    shared: Shared,
+    /// By place and id: a later form of a finding takes the place of an earlier one.
+    staged: BTreeMap<(String, String), Outgoing>,
+    staged_bytes: usize,
+    /// When the newest finding that was staged was updated: an older one would change nothing.
+    newest: Timestamp,
+    stop: CancellationToken,
+}
+
+impl Post {
+    /// Once `stop` is cancelled, a commit no longer waits for room.
+    pub fn new(way: Way, stop: CancellationToken) -> Post {
+        let limits = way.limits();
+        METRICS.queue_bytes_max.with_label_values(&[way.name()]).set(limits.waiting_bytes_max as i64);
+        let desk = Arc::new(Mutex::new(Desk::new(limits)));
+        Post {
+            shared: Shared { way: Arc::new(way), desk, filled: Arc::default() },
+            staged: BTreeMap::new(),
+            staged_bytes: 0,
+            newest: Timestamp(0),
+            stop,
+        }
+    }
+
+    pub fn way(&self) -> &Way {
+        &self.shared.way
+    }
+
+    /// Takes up the outbox where the last commit left it; no bytes mean an empty start.
+    ///
+    /// # Errors
+    /// When the bytes are no saved outbox.
+    ///
+    /// # Panics
+    /// On a thread that runs tasks.
+    pub fn restore(&mut self, saved: &[u8]) -> anyhow::Result<()> {
+        let mut desk = self.shared.desk.blocking_lock();
+        desk.outbox.restore(saved)?;
+        desk.gauge(&self.shared.way);
+        self.newest = desk.outbox.newest_of_all();
+        drop(desk);
+        self.shared.filled.notify_one();
+        Ok(())
+    }
+
+    /// What the sender needs.
+    pub fn shared(&self) -> Shared {
+        self.shared.clone()
+    }
+
+    /// Makes findings ready for the next commit. One that has no valid form is named and counted.
+    ///
+    /// # Panics
+    /// On a thread that runs tasks.
+    pub fn stage(&mut self, findings: &[Finding], now: Timestamp) {
+        let way = self.shared.way.clone();
+        let due: Vec<&Finding> = match way.worth() {
+            None => findings.iter().filter(|finding| finding.severity >= way.min_severity()).collect(),
+            Some(worth) => {
+                let mut desk = self.shared.desk.blocking_lock();
+                findings.iter().filter(|finding| desk.outbox.told.take(finding, worth, now)).collect()
+            }
+        };
+        if due.is_empty() {
+            return;
+        }
+        // a clock that was set back must not make an update look old
+        self.newest = now.max(Timestamp(self.newest.0.saturating_add(1)));
+        let made: Vec<_> = due.par_iter().map(|finding| way.form(finding, self.newest)).collect();
+        for ((place, made), finding) in made.into_iter().zip(due) {
+            match made {
+                Ok(outgoing) => {
+                    self.staged_bytes += outgoing.json.len();
+                    let before = self.staged.insert((place, outgoing.id.clone()), outgoing);
+                    self.staged_bytes -= before.map_or(0, |before| before.json.len());
+                }
+                Err(why) => {
+                    refused(&way, &finding.id.to_string(), &place, "Invalid", &why);
+                    let mut desk = self.shared.desk.blocking_lock();
+                    desk.sent.refused += 1;
+                    desk.changed = true;
+                }
+            }
+        }
+    }
+
+    /// Whether so much waits for the next commit that it should be made now.
+    pub fn is_full(&self) -> bool {
+        self.staged_bytes >= STAGED_BYTES_MAX
+    }
+
+    /// Whether findings wait for the next commit.
+    pub fn has_staged(&self) -> bool {
+        !self.staged.is_empty()
+    }
+
+    /// Whether the last commit no longer says what waits.
+    ///
+    /// # Panics
+    /// On a thread that runs tasks.
+    pub fn is_changed(&self) -> bool {
+        self.has_staged() || self.shared.desk.blocking_lock().changed
+    }
+
+    /// Waits until the outbox has room for what is staged.
+    fn wait_for_room(&self) {
+        while !self.stop.is_cancelled() {
+            let has_room = self.shared.desk.blocking_lock().outbox.has_room(self.staged.len(), self.staged_bytes);
+            if has_room {
+                return;
+            }
+            crate::health::HEALTH.waits();
+            std::thread::sleep(LOOK);
+        }
+    }
+
+    /// Puts what is staged into the outbox, and gives its bytes if they are others than the last commit's. Until the guard
+    /// is dropped the sender has nothing of it.
+    fn pack(&mut self, round: u64, now: Timestamp) -> (MutexGuard<'_, Desk>, Option<Vec<u8>>) {
+        let mut desk = self.shared.desk.blocking_lock();
+        self.staged_bytes = 0;
+        let staged = std::mem::take(&mut self.staged).into_iter().map(|((place, _), outgoing)| (place, outgoing));
+        for (place, outgoing) in self.shared.way.pack(staged, round, now) {
+            desk.changed = true;
+            match desk.outbox.put(&place, outgoing) {
+                Put::Waits | Put::Replaces | Put::Poison => {}
+                Put::Stale => unreachable!("what is staged is newer than all that was"),
+            }
+        }
+        desk.refuse(&self.shared.way);
+        desk.outbox.told.trim(Told::MAX);
+        let saved = desk.changed.then(|| desk.outbox.snapshot());
+        (desk, saved)
+    }
+
+    /// Whether nothing waits any more, or all that does waits for places that deny access.
+    fn is_idle(&self) -> bool {
+        let desk = self.shared.desk.blocking_lock();
+        desk.outbox.places().all(|(_, _, trouble)| trouble.is_some_and(|trouble| trouble.denied))
+    }
+
+    /// What has become of the findings so far.
+    ///
+    /// # Panics
+    /// On a thread that runs tasks.
+    pub fn sent(&self) -> Sent {
+        let desk = self.shared.desk.blocking_lock();
+        let why = desk.outbox.places().find_map(|(place, _, trouble)| Some(format!("{place}: {}", trouble?.why)));
+        Sent { waiting: desk.outbox.len() as u64, why, ..desk.sent.clone() }
+    }
+}
+
+/// Puts what is staged for the commit of a round into the outboxes and has `write` make those permanent that have changed, by
+/// the names of their ways; only then may the senders have it. Waits first until there is room.
+///
+/// # Errors
+/// That of `write`. The run has to end then: what was staged would be sent though no commit has it.
+///
+/// # Panics
+/// On a thread that runs tasks.
+pub fn commit(
+    posts: &mut [Post],
+    round: u64,
+    now: Timestamp,
+    write: impl FnOnce(BTreeMap<String, Vec<u8>>) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    posts.iter().for_each(Post::wait_for_room);
+    let mut outboxes = BTreeMap::new();
+    let mut desks = Vec::with_capacity(posts.len());
+    for post in posts.iter_mut() {
+        let shared = post.shared.clone();
+        let (desk, saved) = post.pack(round, now);
+        outboxes.extend(saved.map(|saved| (shared.way.name().to_owned(), saved)));
+        desks.push((desk, shared));
+    }
+    write(outboxes)?;
+    for (mut desk, shared) in desks {
+        desk.changed = false;
+        desk.gauge(&shared.way);
+        shared.filled.notify_one();
+    }
+    Ok(())
+}
+
+/// Waits until nothing waits any more, for each way no longer than its configuration says, and not for places that deny
+/// access.
+///
+/// # Panics
+/// On a thread that runs tasks.
+pub fn drain(posts: &[Post]) {
+    let start = Instant::now();
+    let waits = |post: &Post| start.elapsed() < post.way().drain() && !post.is_idle();
+    while posts.iter().any(waits) {
+        std::thread::sleep(LOOK);
+    }
+}
+
+#[cfg(test)]
+mod tests;

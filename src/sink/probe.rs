@@ -1,0 +1,82 @@
+//! A way out of a configuration → whether it may be called, found with a call that holds no finding and so sends nothing.
+
+use super::outbox::call::{Answer, Call};
+use super::way::Way;
+use crate::aws::tried::{NOT_WITHOUT_DOING_IT, Outcome, Tried};
+use crate::aws::{Kind, Trouble};
+
+/// Calls every place of the way where that is harmless.
+pub async fn way(way: &Way) -> Vec<Tried> {
+    let untried = || Outcome::Untried(NOT_WITHOUT_DOING_IT);
+    match way {
+        Way::SecurityHub { hubs, .. } => {
+            let hubs = hubs.all();
+            let one = async |hub: &super::security_hub::Hub| {
+                let action = "securityhub:BatchImportFindings";
+                let answer = way.send(&hub.to_string(), &nothing()).await;
+                let enable = format!("enable Security Hub in {}, and use credentials of its account", hub.region());
+                Tried::new(format!("the hub of {hub}"), action, read(action, answer, &enable))
+            };
+            futures::future::join_all(hubs.iter().map(one)).await
+        }
+        Way::EventBridge(bus) => {
+            let action = "events:PutEvents";
+            let answer = way.send("bus", &nothing()).await;
+            let is_there = "look whether there is such a bus in this account and Region";
+            vec![Tried::new(format!("the bus {}", bus.name()), action, read(action, answer, is_there))]
+        }
+        Way::Sns(topic) => vec![Tried::new(topic.name(), "sns:Publish", untried())],
+        Way::S3(bucket) => vec![Tried::new(bucket.name(), "s3:PutObject", untried())],
+        Way::Webhook(_) => vec![Tried::new("the webhook", "a message", untried())],
+    }
+}
+
+fn nothing() -> Call {
+    Call { number: 0, ids: Vec::new(), findings: Vec::new() }
+}
+
+/// `mend` is for what a person has to put right at the service itself.
+fn read(action: &str, answer: Answer, mend: &str) -> Outcome {
+    let trouble = |kind, why: String| Outcome::Fails(Trouble::new(kind, why));
+    match answer {
+        // AWS says this of an empty call
+        Answer::Invalid { .. } | Answer::Taken { .. } => {
+            Outcome::Works("an empty call came as far as the check of what is in it".to_owned())
+        }
+        Answer::Denied { code, message } if code.to_ascii_lowercase().starts_with("accessdenied") => {
+            trouble(Kind::Denied, format!("{message}: allow {action} to the role that Weir has there"))
+        }
+        Answer::Denied { code, message }
+            if ["UnrecognizedClient", "InvalidClientToken"].iter().any(|known| code.starts_with(known)) =>
+        {
+            trouble(Kind::Credentials, format!("{code}: {message}: check the credentials"))
+        }
+        Answer::Denied { code, message } => trouble(Kind::Missing, format!("{code}: {message}: {mend}")),
+        Answer::Unavailable { code, message, .. } => trouble(
+            Kind::Unreachable,
+            format!("{code}: {message}: check the credentials, the network and the address of the service"),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_says_what_to_mend() {
+        let of = |code| match read("events:PutEvents", Answer::of_error(code, "m"), "make it") {
+            Outcome::Works(seen) | Outcome::Doubtful(seen) => format!("works: {seen}"),
+            Outcome::Fails(trouble) => trouble.to_string(),
+            Outcome::Untried(why) => why.to_owned(),
+        };
+        assert_eq!(of("ValidationException"), "works: an empty call came as far as the check of what is in it");
+        assert_eq!(of("InvalidAccessException"), "InvalidAccessException: m: make it");
+        assert_eq!(of("AccessDeniedException"), "m: allow events:PutEvents to the role that Weir has there");
+        assert_eq!(of("UnrecognizedClientException"), "UnrecognizedClientException: m: check the credentials");
+        assert_eq!(
+            of("unreachable"),
+            "unreachable: m: check the credentials, the network and the address of the service"
+        );
+    }
+}

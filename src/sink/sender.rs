@@ -1,0 +1,104 @@
+//! The task that empties an outbox: calls as rate and troubles of each place allow, answers back into the outbox.
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use super::outbox::Outbox;
+use super::outbox::call::{Answer, Call};
+use super::outbox::queue::Next;
+use super::post::Shared;
+use super::way::Way;
+use crate::metrics::METRICS;
+use crate::time::{MICROS_PER_SECOND, Timestamp};
+
+/// Sends what enters the outbox for as long as its task lives. Calls that are out when it ends are given up: their findings
+/// wait in the outbox still, and are sent again by the next run.
+pub struct Sender {
+    shared: Shared,
+    clock: fn() -> Timestamp,
+    out: JoinSet<(String, u64, Answer)>,
+    out_by_place: BTreeMap<String, usize>,
+}
+
+impl Sender {
+    pub fn new(shared: Shared, clock: fn() -> Timestamp) -> Sender {
+        Sender { shared, clock, out: JoinSet::new(), out_by_place: BTreeMap::new() }
+    }
+
+    pub async fn run(mut self) {
+        loop {
+            let wait = self.start_calls().await;
+            tokio::select! {
+                Some(done) = self.out.join_next() => {
+                    let (place, number, answer) = done.expect("a call gives an answer, whatever happens");
+                    self.read(&place, number, answer).await;
+                }
+                () = self.shared.filled.notified() => {}
+                () = tokio::time::sleep(wait.unwrap_or_default()), if wait.is_some() => {}
+            }
+        }
+    }
+
+    /// Starts every call that may be made now; gives the wait until the next, where only time is missing.
+    async fn start_calls(&mut self) -> Option<Duration> {
+        let mut desk = self.shared.desk.lock().await;
+        let now = (self.clock)();
+        let calls_out_max = self.shared.way.limits().calls_out_max;
+        let places: Vec<String> = desk.outbox.places().map(|(place, ..)| place.to_owned()).collect();
+        let mut due: Option<Timestamp> = None;
+        for place in places {
+            while self.out_by_place.get(&place).copied().unwrap_or_default() < calls_out_max {
+                match desk.outbox.next(&place, now) {
+                    Next::Call(call) => {
+                        *self.out_by_place.entry(place.clone()).or_default() += 1;
+                        self.out.spawn(send(self.shared.way.clone(), place.clone(), call));
+                    }
+                    Next::At(time) => {
+                        due = Some(due.map_or(time, |due| due.min(time)));
+                        break;
+                    }
+                    Next::AfterAnswer | Next::Nothing => break,
+                }
+            }
+        }
+        due.map(|due| Duration::from_micros(due.0.saturating_sub(now.0).clamp(0, MICROS_PER_SECOND) as u64))
+    }
+
+    async fn read(&mut self, place: &str, number: u64, answer: Answer) {
+        let way = self.shared.way.clone();
+        let out = self.out_by_place.get_mut(place).expect("a call was counted");
+        *out -= 1;
+        let mut desk = self.shared.desk.lock().await;
+        let was_well = trouble(&desk.outbox, place).is_none();
+        let done = desk.outbox.answer(place, number, answer, (self.clock)(), random());
+        match (was_well, trouble(&desk.outbox, place)) {
+            (true, Some(why)) => tracing::warn!(place, why, "{} takes nothing; findings wait", way.said()),
+            (false, None) => tracing::info!(place, "{} takes findings again", way.said()),
+            (true, None) | (false, Some(_)) => {}
+        }
+        desk.sent.accepted += done.accepted as u64;
+        desk.changed |= done.accepted > 0;
+        desk.refuse(&way);
+        desk.gauge(&way);
+        METRICS.sent.with_label_values(&[way.name(), "accepted"]).inc_by(done.accepted as u64);
+        METRICS.sent.with_label_values(&[way.name(), "again"]).inc_by(done.again as u64);
+    }
+}
+
+async fn send(way: Arc<Way>, place: String, call: Call) -> (String, u64, Answer) {
+    let answer = way.send(&place, &call).await;
+    (place, call.number, answer)
+}
+
+fn trouble(outbox: &Outbox, place: &str) -> Option<String> {
+    outbox.places().find(|(known, ..)| *known == place)?.2.map(|trouble| trouble.why.clone())
+}
+
+/// Between 0 and 1. It spreads retries, so that of the standard library's hasher is good enough.
+fn random() -> f64 {
+    RandomState::new().hash_one(0) as f64 / u64::MAX as f64
+}

@@ -1,0 +1,80 @@
+//! An HTTP request → its answer: within a time, no longer than it may be, and over connections that all sinks share.
+
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use aws_smithy_http_client::Connector;
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorSettings, SharedHttpConnector};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_types::byte_stream::ByteStream;
+
+use super::outbox::call::Answer;
+
+const CONNECT_WAIT: Duration = Duration::from_secs(5);
+/// From the first byte sent to the last one read. Security Hub answers a full call within a few seconds.
+const CALL_WAIT: Duration = Duration::from_secs(30);
+/// Longest answer that is read; one of Security Hub that names a hundred failures is far below it.
+const ANSWER_BYTES_MAX: usize = 4 << 20;
+
+/// What all clients share: connections with TLS by rustls and ring, through the proxy that the environment names.
+pub fn connector() -> SharedHttpConnector {
+    let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT_WAIT).build();
+    let connector = Connector::builder()
+        .connector_settings(settings)
+        .proxy_config(ProxyConfig::from_env())
+        .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
+        .build();
+    SharedHttpConnector::new(connector)
+}
+
+/// An answer, whatever it says.
+#[derive(Debug, Default)]
+pub struct Reply {
+    pub status: u16,
+    /// The header `x-amzn-errortype`.
+    pub kind: Option<String>,
+    pub retry_after: Option<String>,
+    pub body: Vec<u8>,
+}
+
+impl Reply {
+    /// The beginning of the body, with the status, where nothing better says what went wrong.
+    pub fn told(&self) -> String {
+        let begin: String = String::from_utf8_lossy(&self.body).chars().take(200).collect();
+        format!("status {}: {begin}", self.status)
+    }
+}
+
+/// Sends a request. Redirects are not followed.
+///
+/// # Errors
+/// When there is no connection, or the answer breaks off or is longer than 4 MiB.
+pub async fn exchange(http: &SharedHttpConnector, request: HttpRequest) -> anyhow::Result<Reply> {
+    let response = http.call(request).await?;
+    let header = |name: &str| response.headers().get(name).map(str::to_owned);
+    let mut reply = Reply {
+        status: response.status().as_u16(),
+        kind: header("x-amzn-errortype"),
+        retry_after: header("retry-after"),
+        body: Vec::new(),
+    };
+    let mut body = ByteStream::new(response.into_body());
+    while let Some(bytes) = body.next().await {
+        reply.body.extend_from_slice(&bytes.context("reading the answer")?);
+        if reply.body.len() > ANSWER_BYTES_MAX {
+            bail!("the answer is longer than {ANSWER_BYTES_MAX} bytes");
+        }
+    }
+    Ok(reply)
+}
+
+/// Waits for an answer as long as one may take. Every way to fail is an answer.
+pub async fn within(call: impl Future<Output = anyhow::Result<Answer>>) -> Answer {
+    match tokio::time::timeout(CALL_WAIT, call).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(error)) => Answer::of_error("unreachable", &format!("{error:#}")),
+        Err(_) => Answer::of_error("timeout", &format!("no answer within {} s", CALL_WAIT.as_secs())),
+    }
+}

@@ -1,0 +1,107 @@
+//! The tables of `deploy/COST.md` follow from its prices and assumptions.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use crate::support::repository;
+
+/// Events a day, and cores and GB of the task for it. The README's demo takes 100,000 events a second on two cores; a tenth of
+/// the share of a core is more than five times the average.
+const SIZES: [(f64, f64, f64); 3] = [(1e6, 0.25, 1.0), (1e7, 0.5, 1.0), (1e8, 1.0, 2.0)];
+const FREE_FINDINGS: f64 = 10_000.0;
+const UNIT_BYTES: f64 = 25_000.0;
+
+/// Numbers of a section's table, by their names.
+fn numbers(page: &str, section: &str) -> BTreeMap<String, f64> {
+    let section = page.split(&format!("## {section}\n")).nth(1).unwrap().split("\n## ").next().unwrap();
+    let rows = section.lines().filter_map(|line| {
+        let mut cells = line.strip_prefix("| ")?.split(" | ");
+        Some((cells.next()?.to_owned(), cells.next()?.parse().ok()?))
+    });
+    rows.collect()
+}
+
+struct Page {
+    prices: BTreeMap<String, f64>,
+    assumptions: BTreeMap<String, f64>,
+}
+
+impl Page {
+    fn price(&self, name: &str) -> f64 {
+        *self.prices.get(name).unwrap_or_else(|| panic!("{name} has no price"))
+    }
+
+    fn of(&self, name: &str) -> f64 {
+        *self.assumptions.get(name).unwrap_or_else(|| panic!("{name} is not assumed"))
+    }
+
+    fn task(&self, kind: &str, cores: f64, memory: f64) -> f64 {
+        let hour = cores * self.price(&format!("{kind} core")) + memory * self.price(&format!("{kind} memory"));
+        hour * self.of("hours")
+    }
+
+    /// GB that a day of a million events adds to the archive.
+    fn archived_gb(&self) -> f64 {
+        1e6 * self.of("archived bytes an event") / 1e9
+    }
+
+    /// A line of the table, and what all comes to, on ARM.
+    fn line(&self, (events, cores, memory): (f64, f64, f64)) -> (String, f64) {
+        let objects = events * self.of("days") / self.of("events an object");
+        let fargate = self.task("ARM", cores, memory);
+        let day = self.archived_gb() * events / 1e6;
+        let (fresh, kept) = (self.of("days on disk"), self.of("days kept"));
+        let disk = day * (fresh * self.price("disk") + (kept - fresh) * self.price("old disk"));
+        let requests = objects * self.of("SQS requests a notice") + self.of("idle SQS requests");
+        let sqs = requests / 1e6 * self.price("SQS");
+        let (get, kms) = (objects / 1e6 * self.price("S3 GET"), objects / 1e6 * self.price("KMS"));
+        let findings = events * self.of("days") / self.of("events a finding");
+        let hub = (findings - FREE_FINDINGS).max(0.0) * self.price("finding");
+        let watch = self.of("MB logged") / 1e3 * self.price("log") + self.of("alarms") * self.price("alarm");
+        let address = self.of("hours") * self.price("address");
+        let together = fargate + disk + sqs + get + kms + hub + watch + address;
+        let x86 = together - fargate + self.task("x86", cores, memory);
+        let bytes = events * self.of("bytes an event");
+        let shards = (bytes / 86_400.0 * self.of("peak") / self.of("bytes a shard")).ceil();
+        let units = bytes * self.of("days") / UNIT_BYTES / 1e6 * self.price("PUT unit");
+        let kinesis = together - sqs - get - kms + shards * self.of("hours") * self.price("shard") + units;
+        let dollars: Vec<String> = [fargate, disk, sqs, get, kms, hub, watch, address, together, x86, kinesis]
+            .map(|sum| format!("{sum:.2}"))
+            .into();
+        let events = format!("{} million", events / 1e6);
+        let kb = memory * 1024.0;
+        (format!("| {events} | {cores} vCPU, {kb} MiB | {} |", dollars.join(" | ")), together)
+    }
+}
+
+#[test]
+fn the_tables_follow_from_prices_and_assumptions() {
+    let text = fs::read_to_string(repository("deploy/COST.md")).unwrap();
+    let page = Page { prices: numbers(&text, "Prices"), assumptions: numbers(&text, "Assumptions") };
+    let lines: Vec<_> = SIZES.into_iter().map(|size| page.line(size)).collect();
+    let table: Vec<&str> = lines.iter().map(|(line, _)| line.as_str()).collect();
+    let table = table.join("\n");
+    assert!(text.contains(&table), "deploy/COST.md should have\n{table}");
+    assert!(lines.iter().all(|(_, together)| *together < 60.0), "not all is below $60 any more");
+    let further = page.archived_gb() * page.of("days") * page.price("old disk");
+    let further = format!("month of it costs {:.1} cents a month", further * 100.0);
+    assert!(text.contains(&further), "deploy/COST.md should have: {further}");
+}
+
+/// By hand, so that the formulas themselves are held to something.
+#[test]
+fn ten_million_events_a_day_by_hand() {
+    let text = fs::read_to_string(repository("deploy/COST.md")).unwrap();
+    let page = Page { prices: numbers(&text, "Prices"), assumptions: numbers(&text, "Assumptions") };
+    // (0.5 * 0.03238 + 1 * 0.00356) * 730
+    assert_eq!(format!("{:.4}", page.task("ARM", 0.5, 1.0)), "14.4175");
+    let (line, _) = page.line((1e7, 0.5, 1.0));
+    let cells: Vec<&str> = line.split(" | ").collect();
+    // 0.43 GB a day: 7 days at 0.30 and 23 at 0.025
+    assert_eq!(cells[3], "1.15");
+    // 300,000 objects: 660,000 requests and 130,000 more
+    assert_eq!(cells[4], "0.32");
+    // 3,000 findings are free
+    assert_eq!(cells[7], "0.00");
+    assert_eq!(cells[9], "3.65");
+}

@@ -1,0 +1,230 @@
+//! `weir doctor` says what is wrong before a run does, and says nothing is when nothing is.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use axum::http::{HeaderMap, StatusCode};
+use serde_json::Value;
+
+use crate::hub::{ACCESS_KEY, Hub, SECRET};
+use crate::moto::{moto, sdk};
+use crate::support::{code, text};
+
+fn doctor(arguments: &[&str], folder: &Path, more: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_weir"));
+    command.arg("doctor").args(arguments).current_dir(folder).env("NO_COLOR", "1").stdin(Stdio::null());
+    for name in ["AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_SESSION_TOKEN", "AWS_ACCESS_KEY_ID"] {
+        command.env_remove(name);
+    }
+    command.env("AWS_EC2_METADATA_DISABLED", "true");
+    command.env("AWS_CONFIG_FILE", "/dev/null").env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
+    command.envs(more.iter().copied());
+    command.output().unwrap()
+}
+
+const KEYS: [(&str, &str); 3] =
+    [("AWS_ACCESS_KEY_ID", ACCESS_KEY), ("AWS_SECRET_ACCESS_KEY", SECRET), ("AWS_REGION", "us-east-1")];
+
+fn said(output: &Output) -> Vec<String> {
+    text(&output.stdout).lines().map(str::to_owned).collect()
+}
+
+fn assert_says(output: &Output, line: &str) {
+    let told = said(output);
+    assert!(told.iter().any(|told| told.contains(line)), "`{line}` is not in {told:#?}, {}", text(&output.stderr));
+}
+
+#[test]
+fn over_files_all_is_well_without_aws() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("logs")).unwrap();
+    fs::write(folder.path().join("weir.toml"), "from = ['logs']\n[metrics]\nlisten = '127.0.0.1:0'\n").unwrap();
+    let output = doctor(&["-c", "weir.toml"], folder.path(), &[]);
+    assert_eq!(code(&output), 0, "{}", text(&output.stdout));
+    let told = said(&output);
+    assert_eq!(told[0], "ok       config: weir.toml: one source");
+    assert!(told[1].starts_with("ok       rules: ") && told[1].ends_with(" rules compile"), "{told:#?}");
+    assert_eq!(told[2], "ok       archive: weir-archive can be made");
+    assert!(told[3].contains(" disk: "), "{told:#?}");
+    assert_eq!(told[4], "ok       reading logs: it can be read");
+    assert_eq!(told[5], "ok       metrics: 127.0.0.1:0 can be listened on");
+    assert_eq!(told[6], "ok       credentials: none are needed: nothing of AWS is read or sent to");
+    assert!(told[8].ends_with("0 failed, 0 untried"), "{told:#?}");
+    // it leaves nothing behind
+    assert!(!folder.path().join("weir-archive").exists());
+}
+
+#[test]
+fn each_thing_that_is_wrong_is_a_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, content: &str| {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    };
+    write("weir.toml", "from = []\n[archive]\ndri = 'x'\n");
+    let output = doctor(&["-c", "weir.toml"], folder.path(), &[]);
+    assert_eq!(code(&output), 2);
+    let told = text(&output.stdout);
+    assert!(
+        told.contains("failed   config: in weir.toml:") && told.contains("line 3") && told.contains("dri"),
+        "{told}"
+    );
+
+    write(
+        "weir.toml",
+        "from = ['no-such-folder', 'logs/*.gz', 's3://x']\ntable = 'no_such_table'\nrules = 'rules'\n\
+         [[suppress]]\nrule = 'cloudtrail/x'\nreason = 'r'\nowner = 'o'\nexpires = '2020-01-01'\n",
+    );
+    write("rules/cloudtrail/broken.sql", "-- title = \"t\"\n-- severity = \"high\"\nSELECT nothing FROM cloudtrail\n");
+    let output = doctor(&["-c", "weir.toml", "--archive", "/proc/weir"], folder.path(), &KEYS);
+    assert_eq!(code(&output), 2);
+    assert_says(&output, "failed   config: from: `x` is no name of a bucket");
+    assert_says(&output, "failed   config: table: no table is called no_such_table");
+    assert_says(&output, "warning  suppress: that of cloudtrail/x expired on 2020-01-01 and hides nothing");
+    assert_says(&output, "failed   rules: left out: rules/cloudtrail/broken.sql");
+    assert_says(&output, "failed   archive: /proc cannot be written");
+    assert_says(&output, "failed   reading no-such-folder: there is no such file or folder");
+    assert_says(&output, "warning  reading logs/*.gz: nothing matches yet");
+    assert_says(&output, "6 failed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bucket_a_queue_a_stream_and_a_hub_that_are_there_are_well() {
+    let Some(moto) = moto() else { return };
+    let hub = Hub::start();
+    let folder = tempfile::tempdir().unwrap();
+    make(&moto.url).await;
+    let config = format!(
+        "from = ['kinesis://doctor', 'sqs://doctor-notices']\n[aws]\nendpoint_url = '{}'\n[aws.s3]\nforce_path_style = true\n\
+         [sink.security_hub]\naccount = '111122223333'\nregion = 'eu-west-1'\nregions = ['us-east-1']\n",
+        moto.url
+    );
+    fs::write(folder.path().join("weir.toml"), &config).unwrap();
+    let more = [&KEYS[..], &[("AWS_ENDPOINT_URL_SECURITYHUB", hub.url.as_str())]].concat();
+    let output = doctor(&["-c", "weir.toml", "--format", "json"], folder.path(), &more);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let of = |name: &str| {
+        let found = report["checks"].as_array().unwrap().iter().find(|check| check["check"] == name);
+        let found = found.unwrap_or_else(|| panic!("no check is called {name}: {report:#}"));
+        (found["status"].as_str().unwrap(), found["says"].as_str().unwrap())
+    };
+    assert_eq!(code(&output), 0, "{report:#}");
+    assert_eq!(of("credentials").0, "ok");
+    assert!(of("credentials").1.starts_with("arn:aws:"), "{report:#}");
+    assert_eq!(of("clock").0, "ok");
+    assert_eq!(of("kinesis:ListShards on kinesis://doctor"), ("ok", "2 shards"));
+    assert_eq!(of("kinesis:GetRecords on kinesis://doctor").0, "ok");
+    assert_eq!(of("sqs:GetQueueAttributes on sqs://doctor-notices").0, "warning");
+    assert_eq!(of("sqs:DeleteMessage on sqs://doctor-notices").0, "ok");
+    assert_eq!(of("sqs:ChangeMessageVisibility on sqs://doctor-notices").0, "ok");
+    let untried = ("untried", "cannot be tried without doing it");
+    assert_eq!(of("sqs:ReceiveMessage on sqs://doctor-notices"), untried);
+    for region in ["eu-west-1", "us-east-1"] {
+        let name = format!("securityhub:BatchImportFindings on the hub of 111122223333 in {region}");
+        assert_eq!(of(&name).0, "ok");
+    }
+    assert_eq!((report["failed"].as_u64(), report["untried"].as_u64()), (Some(0), Some(2)));
+    assert!(hub.seen().stored.is_empty(), "nothing is imported");
+
+    // the bucket too, which a run may not read beside the queue, and a consumer
+    fs::write(folder.path().join("weir.toml"), config + "[source.kinesis]\nfan_out = 'weir'\n").unwrap();
+    let from = ["-c", "weir.toml", "--from", "s3://doctor-trail", "s3://doctor-trail/none/", "kinesis://doctor"];
+    let output = doctor(&from, folder.path(), &more);
+    assert_eq!(code(&output), 0, "{}", text(&output.stdout));
+    assert_says(&output, "ok       s3:ListBucket on s3://doctor-trail/: one object");
+    assert_says(&output, "ok       s3:GetObject on s3://doctor-trail/: the first object can be read");
+    assert_says(&output, "warning  s3:ListBucket on s3://doctor-trail/none/: there is no object under this prefix");
+    assert_says(&output, "ok       kinesis:DescribeStreamConsumer on kinesis://doctor: there is no consumer weir yet");
+    assert_says(&output, "untried  kinesis:SubscribeToShard on kinesis://doctor: cannot be tried without doing it");
+
+    let from = ["-c", "weir.toml", "--from", "s3://no-such-bucket", "sqs://no-such-queue", "kinesis://no-such-stream"];
+    let output = doctor(&from, folder.path(), &more);
+    assert_eq!(code(&output), 2);
+    for name in [
+        "s3:ListBucket on s3://no-such-bucket/",
+        "sqs:GetQueueUrl on sqs://no-such-queue",
+        "kinesis:DescribeStreamSummary on kinesis://no-such-stream",
+    ] {
+        assert_says(&output, &format!("failed   {name}: there is no such thing, or it is gone"));
+    }
+}
+
+/// A bucket with one object, a queue without a redrive policy, a stream of two shards.
+async fn make(url: &str) {
+    let sdk = sdk(url);
+    let s3 = aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(&sdk).force_path_style(true).build());
+    s3.create_bucket().bucket("doctor-trail").send().await.unwrap();
+    s3.put_object().bucket("doctor-trail").key("a/b.json").body(b"{}".to_vec().into()).send().await.unwrap();
+    aws_sdk_sqs::Client::new(&sdk).create_queue().queue_name("doctor-notices").send().await.unwrap();
+    aws_sdk_kinesis::Client::new(&sdk).create_stream().stream_name("doctor").shard_count(2).send().await.unwrap();
+}
+
+/// A server that denies everything, and whose clock is ten minutes behind.
+fn denying() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let deny = async |headers: HeaderMap| {
+        let theirs = std::time::SystemTime::now() - std::time::Duration::from_secs(600);
+        let date = aws_smithy_types::DateTime::from(theirs).fmt(aws_smithy_types::date_time::Format::HttpDate).unwrap();
+        let kind = headers.get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        let body = match kind.contains("json") {
+            true => r#"{"__type":"AccessDeniedException","message":"no"}"#,
+            false => "<ErrorResponse><Error><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>",
+        };
+        (StatusCode::FORBIDDEN, [("date", date)], body)
+    };
+    let router = axum::Router::new().fallback(deny);
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            axum::serve(listener, router).await.unwrap();
+        });
+    });
+    url
+}
+
+#[test]
+fn what_is_denied_is_named_with_its_policy_and_a_wrong_clock_is_seen() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = denying();
+    let role = "assume_role = { arn = 'arn:aws:iam::444455556666:role/reader' }";
+    let config = format!(
+        "from = ['kinesis://logs', 'sqs://notices']\n[aws]\nendpoint_url = '{url}'\n[source.kinesis]\n{role}\n\
+         [sink.security_hub]\naccount = '111122223333'\nregion = 'eu-west-1'\n"
+    );
+    fs::write(folder.path().join("weir.toml"), config).unwrap();
+    let output = doctor(&["-c", "weir.toml"], folder.path(), &KEYS);
+    assert_eq!(code(&output), 2);
+    assert_says(&output, "failed   clock: 600 s ahead of AWS's, which refuses calls that are off by 300: set it");
+    assert_says(&output, "failed   credentials: access denied");
+    assert_says(&output, "failed   credentials of arn:aws:iam::444455556666:role/reader: ");
+    assert_says(&output, "the role's trust policy must name us and the external id");
+    assert_says(
+        &output,
+        "failed   sqs:GetQueueUrl on sqs://notices: access denied: allow sqs:GetQueueUrl to the role Weir runs as, and look \
+         at the policy of the resource; deploy/iam/s3-queue.json allows it",
+    );
+    assert_says(&output, "failed   securityhub:BatchImportFindings on the hub of 111122223333 in eu-west-1: no: allow");
+    assert!(!text(&output.stdout).contains(SECRET) && !text(&output.stderr).contains(SECRET));
+}
+
+#[test]
+fn without_credentials_or_a_way_to_aws_it_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = doctor(&["--from", "kinesis://logs"], folder.path(), &[("AWS_REGION", "us-east-1")]);
+    assert_eq!(code(&output), 2);
+    assert_says(&output, "failed   credentials: no AWS credentials were found: set AWS_PROFILE");
+    assert_says(&output, "untried  clock: nobody at AWS has told the time");
+    let output = doctor(&["--from", "s3://my-trail"], folder.path(), &KEYS[..2]);
+    assert_says(&output, "failed   credentials: no AWS Region is set");
+    // nobody listens there
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let endpoint = format!("http://{closed}");
+    let more = [&KEYS[..], &[("AWS_ENDPOINT_URL", endpoint.as_str())]].concat();
+    let output = doctor(&["--from", "kinesis://logs"], folder.path(), &more);
+    assert_says(&output, "failed   kinesis:DescribeStreamSummary on kinesis://logs: cannot connect");
+}
