@@ -14,6 +14,7 @@ mod s3;
 // the unit tests of the S3 sources use the rest of it
 #[allow(dead_code)]
 mod s3_fake;
+mod score;
 mod security_hub;
 mod sigma;
 mod stop;
