@@ -86,13 +86,11 @@ impl Model {
     fn best(&self, forecasts: [f64; 5]) -> f64 {
         let [day, week] = self.season.known();
         let known = [true, true, day, week, true];
-        let mut best = 0;
-        for forecaster in 1..forecasts.len() {
-            if known[forecaster] && self.errors[forecaster] < self.errors[best] {
-                best = forecaster;
-            }
-        }
-        forecasts[best]
+        let told = forecasts.into_iter().zip(self.errors).zip(known);
+        told.filter_map(|(told, known)| known.then_some(told))
+            .reduce(|best, next| if next.1 < best.1 { next } else { best })
+            .expect("the quick mean is always known")
+            .0
     }
 
     fn loudness(&mut self, deviation: f64, floor: f64, points: f64) -> f64 {

@@ -7,8 +7,8 @@ const LOWEST_OCTAVE: f64 = -8.0;
 /// Values beyond this share of the past are the tail, if they are [`TAIL_MIN`] or more.
 const TAIL: f64 = 0.02;
 const TAIL_MIN: f64 = 10.0;
-/// Past this weight the past counts half, so that counts stay exact and old habits fade.
-const WEIGHT_MAX: f64 = 1_048_576.0;
+/// Past this weight the past counts half, so that old habits fade: 57 days of points every five minutes.
+const WEIGHT_MAX: f64 = 16_384.0;
 const CHANCE_MIN: f64 = 1e-14;
 
 /// A histogram of the logarithms of what was seen.

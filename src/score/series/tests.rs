@@ -8,6 +8,8 @@ fn time(step: usize) -> Timestamp {
     Timestamp(MONDAY + step as i64 * FIVE_MINUTES)
 }
 
+const NONE: [usize; 0] = [];
+
 /// Scores of values five minutes apart.
 fn scores(values: impl IntoIterator<Item = f64>) -> Vec<f64> {
     let mut scorer = Scorer::new();
@@ -48,7 +50,7 @@ fn above(scores: &[f64], least: f64) -> Vec<usize> {
 #[test]
 fn a_flat_line_that_jumps_is_told_at_the_jump_and_held_from_then_on() {
     let scores = scores((0..1_000).map(|step| if step < 600 { 5.0 } else { 9.0 }));
-    assert_eq!(above(&scores[..600], 0.5), []);
+    assert_eq!(above(&scores[..600], 0.5), NONE);
     assert!(scores[600] > 0.999_999, "{}", scores[600]);
     // the third point that is as odd makes it 10,000 times less likely once more; after that nothing is news
     assert_eq!(above(&scores, 0.999), [600, 602]);
@@ -63,7 +65,7 @@ fn a_peak_in_noise_is_told_when_it_comes_and_not_again_while_it_lasts() {
     let told = above(&scores, 0.999_9);
     assert!(told.first().is_some_and(|first| (2_000..2_003).contains(first)), "{told:?}");
     assert!(told.len() <= 2 && told.iter().all(|step| *step < 2_005), "{told:?}");
-    assert_eq!(above(&scores[2_005..2_040], 0.95), []);
+    assert_eq!(above(&scores[2_005..2_040], 0.95), NONE);
 }
 
 #[test]
@@ -172,6 +174,6 @@ fn scores_are_between_0_and_1_whatever_comes() {
 
 #[test]
 fn a_metric_that_is_always_the_same_is_never_odd() {
-    assert_eq!(above(&scores(vec![42.0; 2_000]), 0.5), []);
-    assert_eq!(above(&scores(vec![0.0; 2_000]), 0.5), []);
+    assert_eq!(above(&scores(vec![42.0; 2_000]), 0.5), NONE);
+    assert_eq!(above(&scores(vec![0.0; 2_000]), 0.5), NONE);
 }
