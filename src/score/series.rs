@@ -47,7 +47,7 @@ const POINTS_MAX: f64 = 20_000.0;
 /// Points of an episode that is held count this much in the past, so that an episode does not become the rule at once.
 const HELD_WEIGHT: f64 = 0.1;
 
-/// The state of one metric: 20 KiB, whatever the length of its past.
+/// The state of one metric: 11 KiB, whatever the length of its past.
 pub struct Scorer {
     points: u64,
     model: Model,

@@ -171,7 +171,8 @@ fn rows<R: io::Read>(
             counts.bad_rows += 1;
             0.0
         });
-        writeln!(out, "{},{score}", row.timestamp)?;
+        let mark = if row.timestamp.contains(',') { "\"" } else { "" };
+        writeln!(out, "{mark}{}{mark},{score}", row.timestamp)?;
     }
     out.flush()
 }

@@ -82,7 +82,8 @@ fn plain(text: &[u8]) -> Option<Timestamp> {
     let marks = text[4] == b'-' && text[7] == b'-' && matches!(text[10], b' ' | b'T') && text[13] == b':';
     let (year, month, day) = (two(text, 0)? * 100 + two(text, 2)?, two(text, 5)?, two(text, 8)?);
     let (hours, minutes) = (two(text, 11)?, two(text, 14)?);
-    let real = (1..=12).contains(&month) && (1..=31).contains(&day) && hours < 24 && minutes < 60 && seconds < 60;
+    let in_month = day >= 1 && (day <= 28 || days(year, month, day) < days(year, month + 1, 1));
+    let real = (1..=12).contains(&month) && in_month && hours < 24 && minutes < 60 && seconds < 60;
     let micros = (hours * 3600 + minutes * 60 + seconds) * MICROS_PER_SECOND;
     (marks && real).then(|| Timestamp(days(year, month, day) * MICROS_PER_DAY + micros))
 }
@@ -93,7 +94,8 @@ fn two(text: &[u8], at: usize) -> Option<i64> {
 }
 
 /// Days since 1970-01-01 in the Gregorian calendar, by years that begin in March, so that the leap day ends them
-/// (H. Hinnant, "chrono-Compatible Low-Level Date Algorithms", `days_from_civil`). For years from 0 on.
+/// (H. Hinnant, "chrono-Compatible Low-Level Date Algorithms", `days_from_civil`). For years from 0 on; month 13 is the
+/// January after.
 fn days(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
@@ -129,11 +131,25 @@ mod tests {
         ] {
             assert_eq!(time(text), Some(VALENTINE), "{text}");
         }
-        for text in
-            ["", "yesterday", "2014-13-14 14:30:00", "2014-02-14 24:30:00", "2014-02-14 14:30:0x", "NaN", "14:30"]
-        {
+        for text in [
+            "",
+            "yesterday",
+            "2014-13-14 14:30:00",
+            "2014-02-29 14:30:00",
+            "2014-12-32 14:30:00",
+            "2014-02-14 24:30:00",
+            "2014-02-14 14:30:0x",
+            "NaN",
+            "14:30",
+        ] {
             assert_eq!(time(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn the_last_days_of_a_month_are_read() {
+        assert_eq!(time("2016-02-29 00:00:00"), Some(Timestamp(1_456_704_000_000_000)));
+        assert_eq!(time("2014-12-31 00:00"), Some(Timestamp(1_419_984_000_000_000)));
     }
 
     #[test]
