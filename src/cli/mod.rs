@@ -14,6 +14,7 @@ mod progress;
 mod rules;
 mod run;
 mod schema;
+mod score;
 mod sql;
 mod tables;
 
@@ -100,6 +101,12 @@ enum Command {
         after_help = "Examples:\n  weir rules list\n  weir rules show cloudtrail/root_console_login\n  weir rules test my-rules/\n  weir rules convert sigma/ --to my-rules"
     )]
     Rules(rules::Rules),
+    /// Score streams of plain numbers by how odd they are
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  weir score series cpu.csv\n  weir score series metrics/ --output scores/"
+    )]
+    Score(score::Score),
     /// Show every table, and its columns with types
     #[command(after_help = "Example:\n  weir tables cloudtrail")]
     Tables(tables::Tables),
@@ -126,6 +133,7 @@ pub fn main() -> ExitCode {
         Command::Doctor(flags) => doctor::run(&flags),
         Command::Sql(flags) => sql::run(&flags),
         Command::Rules(command) => rules::run(&command).or_usage(),
+        Command::Score(command) => score::run(&command),
         Command::Tables(flags) => tables::run(&flags),
         Command::Config(command) => schema::run(&command),
         Command::Completions { shell } => completions(shell),

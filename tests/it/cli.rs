@@ -18,6 +18,8 @@ fn every_command_has_help_with_an_example() {
         &["demo", "--help"],
         &["sql", "--help"],
         &["rules", "--help"],
+        &["score", "--help"],
+        &["score", "series", "--help"],
         &["tables", "--help"],
     ] {
         let output = weir(command, folder.path());

@@ -24,6 +24,7 @@ mod s3;
 // the unit tests of the S3 sources use the rest of it
 #[allow(dead_code)]
 mod s3_fake;
+mod score;
 mod secrets;
 mod security_hub;
 mod sigma;

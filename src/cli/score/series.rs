@@ -1,0 +1,178 @@
+//! `weir score series`: a CSV file, a folder of them or standard input → scores, a line for a line.
+
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, anyhow};
+use clap::Args;
+use walkdir::WalkDir;
+
+use crate::cli::output::{self, Failure, OrFail};
+use crate::score::series::{Columns, Scorer};
+
+#[derive(Args)]
+pub struct Series {
+    /// File, folder of .csv files with folders in it, or `-` for standard input
+    #[arg(default_value = "-")]
+    input: PathBuf,
+    /// File of the scores, or their folder when the input is one; `-` for standard output
+    #[arg(short, long, value_name = "PATH", default_value = "-")]
+    output: PathBuf,
+}
+
+/// What was read, and what of it could not be.
+#[derive(Default)]
+struct Counts {
+    rows: u64,
+    bad_rows: u64,
+    unread_files: u64,
+}
+
+pub fn run(flags: &Series) -> Result<ExitCode, Failure> {
+    let mut counts = Counts::default();
+    let standard = Path::new("-");
+    if is_same(&flags.input, &flags.output) {
+        return Err(Failure::Usage(anyhow!("{} is read: the scores need another place", flags.input.display())));
+    }
+    if flags.input != standard && flags.input.is_dir() {
+        if flags.output == standard || flags.output.is_file() {
+            let input = flags.input.display();
+            return Err(Failure::Usage(anyhow!("{input} is a folder: --output must name a folder for the scores")));
+        }
+        folder(&flags.input, &flags.output, &mut counts)?;
+    } else {
+        one(&flags.input, &flags.output, &mut counts)?;
+    }
+    if counts.bad_rows > 0 {
+        output::say(format_args!("weir: {} of {} rows could not be read and score 0", counts.bad_rows, counts.rows));
+    }
+    Ok(if counts.unread_files > 0 { ExitCode::from(3) } else { ExitCode::SUCCESS })
+}
+
+/// Every `.csv` file below a folder, in the order of their names; scores get the same names below the other.
+fn folder(input: &Path, output: &Path, counts: &mut Counts) -> Result<(), Failure> {
+    let files = csv_files(input, output, counts);
+    if files.is_empty() {
+        output::say(format_args!("weir: no .csv file below {}", input.display()));
+    }
+    for path in files {
+        let to = output.join(path.strip_prefix(input).expect("a folder's entries begin with its path"));
+        let parent = to.parent().expect("a file below a folder has a parent");
+        fs::create_dir_all(parent).with_context(|| format!("writing {}", parent.display())).or_output()?;
+        one(&path, &to, counts)?;
+    }
+    Ok(())
+}
+
+/// All of them before the first is scored: the folder of the scores may lie in that of the metrics, and is left out.
+fn csv_files(input: &Path, output: &Path, counts: &mut Counts) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in
+        WalkDir::new(input).sort_by_file_name().into_iter().filter_entry(|entry| !is_same(entry.path(), output))
+    {
+        match entry {
+            Ok(entry) if entry.file_type().is_dir() => {}
+            Ok(entry) => files.push(entry.into_path()),
+            Err(error) => unread(counts, &anyhow!(error)),
+        }
+    }
+    files.retain(|path| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv")));
+    files
+}
+
+/// Two names of one file or folder that is there.
+fn is_same(one: &Path, other: &Path) -> bool {
+    fs::canonicalize(one).is_ok_and(|one| fs::canonicalize(other).is_ok_and(|other| one == other))
+}
+
+fn unread(counts: &mut Counts, error: &anyhow::Error) {
+    output::say(format_args!("weir: {error:#}"));
+    counts.unread_files += 1;
+}
+
+fn one(input: &Path, output: &Path, counts: &mut Counts) -> Result<(), Failure> {
+    let name = input.display().to_string();
+    let standard = Path::new("-");
+    let reader: Result<Box<dyn io::Read>, _> =
+        if input == standard { Ok(Box::new(io::stdin())) } else { File::open(input).map(|file| Box::new(file) as _) };
+    let mut reader = match reader.with_context(|| format!("could not read {name}")) {
+        Ok(reader) => BufReader::with_capacity(1 << 16, reader),
+        Err(error) => {
+            unread(counts, &error);
+            return Ok(());
+        }
+    };
+    let columns = match header(&mut reader, &name) {
+        Ok(columns) => columns,
+        Err(error) => {
+            unread(counts, &error);
+            return Ok(());
+        }
+    };
+    let out: Box<dyn Write> = if output == standard {
+        Box::new(io::stdout().lock())
+    } else {
+        Box::new(File::create(output).with_context(|| format!("writing {}", output.display())).or_output()?)
+    };
+    let mut out = BufWriter::with_capacity(1 << 16, out);
+    rows(&mut reader, &name, columns, &mut out, counts)
+        .with_context(|| format!("writing {}", output.display()))
+        .or_output()
+}
+
+/// # Errors
+/// When the first line cannot be read or names no `timestamp` and `value`.
+fn header(reader: &mut impl BufRead, name: &str) -> anyhow::Result<Columns> {
+    let mut line = Vec::new();
+    reader.read_until(b'\n', &mut line).with_context(|| format!("could not read {name}"))?;
+    let text = String::from_utf8_lossy(&line);
+    Columns::of(text.trim_end())
+        .ok_or_else(|| anyhow!("could not read {name}: line 1 is no header with `timestamp` and `value`"))
+}
+
+/// Scores the lines after the header. What was scored is passed on whenever the next line is not there yet.
+///
+/// # Errors
+/// When the scores cannot be written.
+fn rows<R: io::Read>(
+    reader: &mut BufReader<R>,
+    name: &str,
+    columns: Columns,
+    out: &mut impl Write,
+    counts: &mut Counts,
+) -> io::Result<()> {
+    let mut scorer = Scorer::new();
+    let mut line = Vec::new();
+    writeln!(out, "timestamp,anomaly_score")?;
+    for number in 2u64.. {
+        if !reader.buffer().contains(&b'\n') {
+            out.flush()?;
+        }
+        line.clear();
+        match reader.read_until(b'\n', &mut line) {
+            Ok(0) => break,
+            Ok(_) => {}
+            Err(error) => {
+                unread(counts, &anyhow!(error).context(format!("could not read {name} after line {}", number - 1)));
+                break;
+            }
+        }
+        let text = String::from_utf8_lossy(&line);
+        let text = text.trim_end();
+        if text.is_empty() {
+            continue;
+        }
+        let row = columns.read(text);
+        counts.rows += 1;
+        let score = row.point.map(|(time, value)| scorer.score(time, value)).unwrap_or_else(|why| {
+            output::say(format_args!("weir: {name}:{number}: {why}"));
+            counts.bad_rows += 1;
+            0.0
+        });
+        let mark = if row.timestamp.contains(',') { "\"" } else { "" };
+        writeln!(out, "{mark}{}{mark},{score}", row.timestamp)?;
+    }
+    out.flush()
+}
