@@ -15,6 +15,7 @@ pub mod archive;
 pub mod sigma;
 pub mod detect;
 pub mod triage;
+pub mod score;
 pub mod sink;
 pub mod source;
 pub mod pipeline;
