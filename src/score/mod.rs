@@ -1,3 +1,8 @@
-//! Streams of plain numbers → how odd each of them is, in one pass: what `weir score` measures part by part.
+//! Streams that are no AWS log → how odd each line of them is, in one pass: what `weir score` measures part by part.
 
+pub mod tail;
+mod hash;
+mod table;
 pub mod series;
+pub mod edges;
+pub mod alerts;

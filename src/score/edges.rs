@@ -1,0 +1,279 @@
+//! Edges of a graph in time order, `src,dst,tick` → a score for each: how odd it is after all before it.
+
+mod calibrate;
+mod line;
+mod rate;
+#[cfg(test)]
+mod tests;
+
+pub use line::{Line, LineError, is_header, parse_line};
+
+use super::hash::{hash, joined};
+use super::table::{Cell, Table};
+use calibrate::Calibrated;
+use rate::{Rate, Spans, kept};
+
+/// What is asked of each edge. Spans are half-lives of 1, 16 and 512 ticks.
+///
+/// Bursts are counts against the rate since the stream began, of the edge and of both nodes (after MIDAS, Bhatia and others,
+/// 2020, with the deviance in place of chi-squared); fans are distinct partners within a tick, and partners never seen before
+/// within a span. The last is the surprise of the destination given the source, smoothed by how readily the source
+/// takes new partners and by how many partners the destination has (Kneser and Ney, 1995).
+pub const TERMS: [&str; 16] = [
+    "edge, burst",
+    "edge, 16 ticks",
+    "edge, 512 ticks",
+    "source, burst",
+    "source, 16 ticks",
+    "source, 512 ticks",
+    "destination, burst",
+    "destination, 16 ticks",
+    "destination, 512 ticks",
+    "fan-out, burst",
+    "new destinations, 16 ticks",
+    "new destinations, 512 ticks",
+    "fan-in, burst",
+    "new sources, 16 ticks",
+    "new sources, 512 ticks",
+    "rarity",
+];
+
+/// What the terms other than the strongest count for. They depend on each other, so their sum is no evidence; none of
+/// them is to be lost either. 0.1 to 0.3 rank alike, 0.6 ranks worse.
+const OTHERS: f32 = 0.2;
+/// Bits of the strongest term past which an edge teaches the calibration little, or a long attack would become usual: with a
+/// tenth, streams that are mostly attacks rank worse.
+const USUAL_MAX: f32 = 8.0;
+const UNUSUAL_WEIGHT: f32 = 0.03;
+/// Evidence past which an edge is news where neither of its nodes made any, and what that adds at most. About one ordinary
+/// edge in a hundred gets there. A flood has a million edges alike: this puts the first of every kind above the rest.
+const NEWS_MIN: f32 = 28.0;
+const NEWS_MAX: f32 = 25.0;
+/// Bits of chance past which an edge teaches the calibration of the whole a tenth.
+const CHANCE_USUAL_MAX: f32 = 13.3;
+
+/// Scores edges one after another, in one pass. The same edges give the same scores.
+///
+/// Memory is at most 64 MiB, however many nodes there are: 131,072 sources, as many destinations and 524,288 edges
+/// are remembered. Past that the ones forgotten first are those active in the fewest ticks and longest ago.
+pub struct Scorer {
+    sources: Table<Node>,
+    destinations: Table<Node>,
+    pairs: Table<Pair>,
+    begun: Option<u64>,
+    now: u64,
+    /// Of the present tick.
+    spans: Spans,
+    /// Distinct edges, and those of them that were the first of their destination.
+    distinct: f32,
+    births: f32,
+    usual: [Calibrated; TERMS.len()],
+    usual_whole: Calibrated,
+    terms: [f32; TERMS.len()],
+    chance_bits: f32,
+}
+
+/// A source or a destination.
+#[derive(Default)]
+struct Node {
+    last: u64,
+    /// Ticks with an edge.
+    ticks: f32,
+    edges: Rate<3>,
+    partners: Rate<1>,
+    new_partners: Rate<2>,
+    /// Distinct partners, and ticks with an edge summed over them.
+    distinct: f32,
+    pair_ticks: f32,
+    /// Edges in the present tick.
+    current: f32,
+    /// Edges that were news, with a half-life of 512 ticks.
+    told: f32,
+}
+
+#[derive(Default)]
+struct Pair {
+    last: u64,
+    ticks: f32,
+    edges: Rate<3>,
+}
+
+impl Cell for Node {
+    fn worth(&self, now: u64) -> f32 {
+        self.ticks / (1 + now - self.last) as f32
+    }
+}
+
+impl Cell for Pair {
+    fn worth(&self, now: u64) -> f32 {
+        self.ticks / (1 + now - self.last) as f32
+    }
+}
+
+impl Default for Scorer {
+    fn default() -> Scorer {
+        Scorer::new()
+    }
+}
+
+impl Scorer {
+    pub fn new() -> Scorer {
+        Scorer {
+            sources: Table::new(14),
+            destinations: Table::new(14),
+            pairs: Table::new(16),
+            begun: None,
+            now: 0,
+            spans: Spans::new(1.0),
+            distinct: 1.0,
+            births: 1.0,
+            usual: std::array::from_fn(|_| Calibrated::new()),
+            usual_whole: Calibrated::new(),
+            terms: [0.0; TERMS.len()],
+            chance_bits: 0.0,
+        }
+    }
+
+    /// How odd this edge is: the bits of its strongest term and a fifth of those of the others, and up to 25 more where it is
+    /// the first odd one of its nodes; from 0, about one ordinary edge in a hundred is above 28. Ticks do not fall; one that
+    /// does is taken for the latest. How long a tick is, a second or a minute, is open: there are spans for either.
+    pub fn score(&mut self, src: &[u8], dst: &[u8], tick: u64) -> f32 {
+        self.advance(tick);
+        let now = self.now;
+        let (src, dst) = (hash(src), hash(dst));
+        let source = self.sources.cell(src, now);
+        let destination = self.destinations.cell(dst, now);
+        let pair = self.pairs.cell(joined(src, dst), now);
+        let (is_new, is_first) = (pair.ticks == 0.0, pair.ticks == 0.0 || pair.last != now);
+        let is_birth = destination.ticks == 0.0;
+
+        source.turn(now, &self.spans);
+        destination.turn(now, &self.spans);
+        if is_first {
+            pair.turn(now, &self.spans);
+        }
+        let popularity = if is_birth { self.births } else { destination.distinct } / self.distinct;
+        let rarity = source.surprise(pair, popularity);
+
+        pair.edges.add(1.0);
+        source.add(is_first, is_new);
+        destination.add(is_first, is_new);
+        pair.ticks += f32::from(u8::from(is_first));
+        self.distinct += f32::from(u8::from(is_new));
+        self.births += f32::from(u8::from(is_birth));
+
+        let [e1, e2, e3] = pair.edges.deviations(&self.spans.shares);
+        let [s1, s2, s3, o1, o2, o3] = source.deviations(&self.spans);
+        let [d1, d2, d3, i1, i2, i3] = destination.deviations(&self.spans);
+        let statistics = [e1, e2, e3, s1, s2, s3, d1, d2, d3, o1, o2, o3, i1, i2, i3, rarity];
+        // a node counts for its root, or a busy one would be all there is
+        let weight = 1.0 / source.current.max(destination.current).sqrt();
+        let (strongest, sum) = calibrated(&mut self.usual, &statistics, weight, &mut self.terms);
+        let evidence = strongest + OTHERS * (sum - strongest);
+
+        // bins are for what spans decades: this makes them 3/4 of a bit of evidence wide
+        let spread = (evidence / 6.0).exp2() - 1.0;
+        self.chance_bits = self.usual_whole.bits(spread);
+        self.usual_whole.learn(spread, if self.chance_bits > CHANCE_USUAL_MAX { 0.1 } else { 1.0 });
+        evidence + news(evidence, source, destination)
+    }
+
+    /// The chance of a score like the latest one or above it among those before it, every edge counted once, before
+    /// what news adds.
+    pub fn chance(&self) -> f32 {
+        (-self.chance_bits).exp2()
+    }
+
+    /// What each of [`TERMS`] gave the latest score: `-log2` of the chance of that much among what is usual.
+    pub fn terms(&self) -> &[f32; TERMS.len()] {
+        &self.terms
+    }
+
+    fn advance(&mut self, tick: u64) {
+        let begun = *self.begun.get_or_insert(tick);
+        if tick > self.now || self.now == 0 {
+            self.now = tick.max(begun);
+            self.spans = Spans::new((self.now - begun + 1) as f32);
+        }
+    }
+}
+
+/// Puts the bits of each statistic into `terms`, and learns them; gives the most and the sum.
+fn calibrated(
+    usual: &mut [Calibrated; TERMS.len()],
+    statistics: &[f32; TERMS.len()],
+    weight: f32,
+    terms: &mut [f32; TERMS.len()],
+) -> (f32, f32) {
+    for ((term, usual), &statistic) in terms.iter_mut().zip(&*usual).zip(statistics) {
+        *term = usual.bits(statistic);
+    }
+    let (strongest, sum) = terms.iter().fold((0.0f32, 0.0), |(most, sum), &term| (most.max(term), sum + term));
+    let weight = if strongest > USUAL_MAX { UNUSUAL_WEIGHT * weight } else { weight };
+    usual.iter_mut().zip(statistics).for_each(|(usual, &statistic)| usual.learn(statistic, weight));
+    (strongest, sum)
+}
+
+fn news(evidence: f32, source: &mut Node, destination: &mut Node) -> f32 {
+    if evidence <= NEWS_MIN {
+        return 0.0;
+    }
+    let told = source.told.max(destination.told);
+    source.told += 1.0;
+    destination.told += 1.0;
+    NEWS_MAX / (1.0 + told)
+}
+
+impl Node {
+    /// Begins tick `now`, unless it has begun.
+    fn turn(&mut self, now: u64, spans: &Spans) {
+        if self.ticks > 0.0 && self.last == now {
+            return;
+        }
+        if self.ticks > 0.0 {
+            let kept = kept(now - self.last);
+            self.edges.turn(spans, &spans.shares, &kept);
+            self.partners.turn(spans, &spans.shares[..1], &kept[..1]);
+            self.new_partners.turn(spans, &spans.shares[1..], &kept[1..]);
+            self.told *= kept[2];
+        }
+        self.ticks += 1.0;
+        self.last = now;
+        self.current = 0.0;
+    }
+
+    fn add(&mut self, is_first: bool, is_new: bool) {
+        let (first, new) = (f32::from(u8::from(is_first)), f32::from(u8::from(is_new)));
+        self.current += 1.0;
+        self.edges.add(1.0);
+        self.partners.add(first);
+        self.new_partners.add(new);
+        self.pair_ticks += first;
+        self.distinct += new;
+    }
+
+    /// Of the edges, then of the partners.
+    fn deviations(&self, spans: &Spans) -> [f32; 6] {
+        let [a, b, c] = self.edges.deviations(&spans.shares);
+        let [d] = self.partners.deviations(&spans.shares[..1]);
+        let [e, f] = self.new_partners.deviations(&spans.shares[1..]);
+        [a, b, c, d, e, f]
+    }
+
+    /// `-log2` of the chance that a partner of this node is that of `pair`, whose share of all distinct edges is
+    /// `popularity`. Ticks count, not edges: a loop of ten thousand would make all else look rare.
+    fn surprise(&self, pair: &Pair, popularity: f32) -> f32 {
+        let explores = self.distinct.max(1.0);
+        let chance = (pair.ticks + explores * popularity) / (self.pair_ticks + explores);
+        -chance.min(1.0).log2()
+    }
+}
+
+impl Pair {
+    fn turn(&mut self, now: u64, spans: &Spans) {
+        if self.ticks > 0.0 {
+            self.edges.turn(spans, &spans.shares, &kept(now - self.last));
+        }
+        self.last = now;
+    }
+}

@@ -1,0 +1,116 @@
+//! One line of `src,dst,tick` → its three fields.
+
+use std::fmt;
+
+/// An edge as its line has it. Source and destination are any text, without the quotes around it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Line<'a> {
+    pub src: &'a [u8],
+    pub dst: &'a [u8],
+    pub tick: u64,
+}
+
+/// Why a line is no edge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LineError {
+    /// Fewer than the three fields `src,dst,tick`.
+    TooFewFields,
+    /// The third field is not a whole number from 0 to 2^64 - 1.
+    NoTick,
+    /// A quoted field does not end.
+    OpenQuote,
+}
+
+impl fmt::Display for LineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            LineError::TooFewFields => "fewer than the three fields src,dst,tick",
+            LineError::NoTick => "the third field, tick, is not a whole number",
+            LineError::OpenQuote => "a quoted field does not end",
+        })
+    }
+}
+
+impl std::error::Error for LineError {}
+
+/// Reads a line, with or without its line end. Fields after the third are passed over. A tick may end in a fraction, which
+/// is cut off.
+///
+/// # Errors
+/// See [`LineError`].
+pub fn parse_line(line: &[u8]) -> Result<Line<'_>, LineError> {
+    let (src, rest) = field(line)?;
+    let (dst, rest) = field(rest.ok_or(LineError::TooFewFields)?)?;
+    let (tick, _) = field(rest.ok_or(LineError::TooFewFields)?)?;
+    Ok(Line { src, dst, tick: whole(tick).ok_or(LineError::NoTick)? })
+}
+
+/// True for a first line that names columns: its third field has no digit.
+pub fn is_header(line: &[u8]) -> bool {
+    line.split(|&byte| byte == b',').nth(2).is_some_and(|tick| !tick.is_empty() && !tick.iter().any(u8::is_ascii_digit))
+}
+
+/// The first field, and what follows its comma.
+fn field(line: &[u8]) -> Result<(&[u8], Option<&[u8]>), LineError> {
+    let quoted = line.first() == Some(&b'"');
+    let from = if quoted { end_of_quoted(line)? } else { 0 };
+    let comma = line[from..].iter().position(|&byte| byte == b',').map(|at| from + at);
+    let text = line[..comma.unwrap_or(line.len())].trim_ascii();
+    let text = if quoted { &text[1..from - 1] } else { text };
+    Ok((text, comma.map(|at| &line[at + 1..])))
+}
+
+/// One past the closing quote; a doubled quote is part of the text, and stays doubled in it.
+fn end_of_quoted(line: &[u8]) -> Result<usize, LineError> {
+    let mut at = 1;
+    loop {
+        at += 1 + line[at..].iter().position(|&byte| byte == b'"').ok_or(LineError::OpenQuote)?;
+        match line.get(at) {
+            Some(b'"') => at += 1,
+            _ => return Ok(at),
+        }
+    }
+}
+
+fn whole(text: &[u8]) -> Option<u64> {
+    let digits = text.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
+    let fraction = &text[digits..];
+    let is_fraction = fraction.is_empty() || fraction[0] == b'.' && fraction[1..].iter().all(u8::is_ascii_digit);
+    if digits == 0 || !is_fraction {
+        return None;
+    }
+    text[..digits].iter().try_fold(0u64, |whole, digit| whole.checked_mul(10)?.checked_add(u64::from(digit - b'0')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn edge(src: &'static str, dst: &'static str, tick: u64) -> Result<Line<'static>, LineError> {
+        Ok(Line { src: src.as_bytes(), dst: dst.as_bytes(), tick })
+    }
+
+    #[test]
+    fn fields_are_any_text_and_a_number() {
+        assert_eq!(parse_line(b"10.0.0.1,10.0.0.2,17"), edge("10.0.0.1", "10.0.0.2", 17));
+        assert_eq!(parse_line(b" web 1 , db,18446744073709551615\r\n"), edge("web 1", "db", u64::MAX));
+        assert_eq!(parse_line(b",b,3.75,more"), edge("", "b", 3));
+        assert_eq!(parse_line(b"\"a,\"\"b\",\"c\",0"), edge("a,\"\"b", "c", 0));
+    }
+
+    #[test]
+    fn what_is_no_edge_says_why() {
+        assert_eq!(parse_line(b""), Err(LineError::TooFewFields));
+        assert_eq!(parse_line(b"a,b"), Err(LineError::TooFewFields));
+        assert_eq!(parse_line(b"\"a,b,1"), Err(LineError::OpenQuote));
+        for tick in ["", "x", "-1", "1e3", "1.x", "18446744073709551616"] {
+            assert_eq!(parse_line(format!("a,b,{tick}").as_bytes()), Err(LineError::NoTick), "{tick}");
+        }
+    }
+
+    #[test]
+    fn a_header_has_no_digit_where_the_tick_would_be() {
+        assert!(is_header(b"src,dst,tick") && is_header(b"source,destination,minute\r\n"));
+        assert!(!is_header(b"a,b,1") && !is_header(b"a,b") && !is_header(b"a,b,"));
+    }
+}
