@@ -7,7 +7,7 @@
 SELECT userIdentity.arn AS who,
        count(*) AS calls,
        count(DISTINCT coalesce(requestParameters ->> 'name', requestParameters ->> 'names', requestParameters ->> 'path')) AS different,
-       sample(coalesce(requestParameters ->> 'name', requestParameters ->> 'names', requestParameters ->> 'path')) AS resource,
+       sample(coalesce(requestParameters ->> 'name', requestParameters -> 'names' ->> 0, requestParameters ->> 'path')) AS resource,
        sample(userAgent) AS user_agents,
        sample(sourceIPAddress) AS addresses
 FROM cloudtrail
