@@ -1,7 +1,7 @@
 -- title           = "Code of many Lambda functions was changed by a person or an instance"
 -- severity        = "medium"
 -- confidence      = "medium"
--- tags            = ["attack.persistence", "attack.execution", "attack.t1525", "attack.t1648"]
+-- tags            = ["attack.persistence", "attack.execution", "attack.t1554", "attack.t1648"]
 -- remedy          = "Compare the code with what the pipeline built; put the last good versions back and revoke the sessions of the principal if nobody released by hand."
 -- false_positives = "A release by hand of a service with many functions."
 SELECT userIdentity.arn AS who,

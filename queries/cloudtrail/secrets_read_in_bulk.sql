@@ -2,7 +2,7 @@
 -- severity        = "medium"
 -- tags            = ["attack.credential_access", "attack.t1555.006"]
 -- remedy          = "Ask the principal what it needed them for. If it cannot say: revoke its sessions, then rotate every secret in the list, production databases first."
--- false_positives = "Migrations; operators of secret synchronization who run it by hand."
+-- false_positives = "Migrations; controllers that copy secrets into a cluster or a vault (medium): put their roles in the suppress list."
 SELECT userIdentity.arn AS who,
        count(DISTINCT requestParameters ->> 'secretId') AS secrets,
        count(DISTINCT awsRegion) AS regions,
