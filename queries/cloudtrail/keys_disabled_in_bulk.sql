@@ -9,7 +9,9 @@ SELECT userIdentity.arn AS who,
        sample(requestParameters ->> 'keyId') AS resource,
        sample(userAgent) AS user_agents,
        sample(sourceIPAddress) AS addresses,
-       CASE WHEN count(DISTINCT requestParameters ->> 'keyId') >= 10 OR count(*) FILTER (WHERE userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser') OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%' OR sessionCredentialFromConsole) > 0 THEN 'high' ELSE 'medium' END AS severity
+       CASE WHEN count(DISTINCT requestParameters ->> 'keyId') >= 10 OR count(*) FILTER (WHERE userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
+                                 OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
+                                 OR sessionCredentialFromConsole) > 0 THEN 'high' ELSE 'medium' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'kms.amazonaws.com'
   AND eventName IN ('DisableKey', 'ScheduleKeyDeletion', 'DeleteImportedKeyMaterial')

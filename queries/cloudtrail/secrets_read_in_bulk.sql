@@ -9,7 +9,9 @@ SELECT userIdentity.arn AS who,
        sample(requestParameters ->> 'secretId') AS resource,
        sample(userAgent) AS user_agents,
        sample(sourceIPAddress) AS addresses,
-       CASE WHEN count(DISTINCT requestParameters ->> 'secretId') FILTER (WHERE userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser') OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%' OR sessionCredentialFromConsole) >= 10 THEN 'high'
+       CASE WHEN count(DISTINCT requestParameters ->> 'secretId') FILTER (WHERE userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
+                                 OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
+                                 OR sessionCredentialFromConsole) >= 10 THEN 'high'
             ELSE 'medium' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'secretsmanager.amazonaws.com'
@@ -18,4 +20,7 @@ WHERE eventSource = 'secretsmanager.amazonaws.com'
   AND userIdentity.invokedBy IS NULL
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '10 minutes')
 HAVING count(DISTINCT requestParameters ->> 'secretId') >= 40
-    OR count(DISTINCT requestParameters ->> 'secretId') FILTER (WHERE userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser') OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%' OR sessionCredentialFromConsole OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL) >= 10
+    OR count(DISTINCT requestParameters ->> 'secretId') FILTER (WHERE userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
+                                 OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
+                                 OR sessionCredentialFromConsole
+                                 OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL) >= 10
