@@ -1,0 +1,32 @@
+-- title           = "Many snapshots, images or recovery points were deleted by one principal"
+-- severity        = "high"
+-- confidence      = "medium"
+-- tags            = ["attack.impact", "attack.t1490", "attack.t1485"]
+-- remedy          = "Deny deletion to the principal at once, list what is left, copy it to a locked vault in another account; take out of the recycle bin what it holds."
+-- false_positives = "Clean-up of old snapshots by a person or a script; it should have a role of its own, named in the suppress list."
+SELECT userIdentity.arn AS who,
+       count(DISTINCT coalesce(requestParameters ->> 'snapshotId', requestParameters ->> 'imageId', requestParameters ->> 'dBSnapshotIdentifier', requestParameters ->> 'dBClusterSnapshotIdentifier',
+                      requestParameters ->> 'recoveryPointArn', requestParameters ->> 'snapshotIdentifier')) AS deleted,
+       sample(eventName) AS calls,
+       sample(coalesce(requestParameters ->> 'snapshotId', requestParameters ->> 'imageId', requestParameters ->> 'dBSnapshotIdentifier', requestParameters ->> 'dBClusterSnapshotIdentifier',
+                requestParameters ->> 'recoveryPointArn', requestParameters ->> 'snapshotIdentifier')) AS resource,
+       sample(userAgent) AS user_agents,
+       sample(sourceIPAddress) AS addresses,
+       CASE WHEN count(*) FILTER (WHERE userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
+                                 OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
+                                 OR sessionCredentialFromConsole
+                                 OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL) > 0 THEN 'high' ELSE 'medium' END AS severity
+FROM cloudtrail
+WHERE eventName IN ('DeleteSnapshot', 'DeregisterImage', 'DeleteDBSnapshot', 'DeleteDBClusterSnapshot', 'DeleteClusterSnapshot', 'DeleteRecoveryPoint')
+  AND eventSource IN ('ec2.amazonaws.com', 'rds.amazonaws.com', 'redshift.amazonaws.com', 'backup.amazonaws.com')
+  AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL
+GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '10 minutes', INTERVAL '30 minutes')
+HAVING count(DISTINCT coalesce(requestParameters ->> 'snapshotId', requestParameters ->> 'imageId', requestParameters ->> 'dBSnapshotIdentifier', requestParameters ->> 'dBClusterSnapshotIdentifier',
+                requestParameters ->> 'recoveryPointArn', requestParameters ->> 'snapshotIdentifier')) >= 100
+    OR count(DISTINCT coalesce(requestParameters ->> 'snapshotId', requestParameters ->> 'imageId', requestParameters ->> 'dBSnapshotIdentifier', requestParameters ->> 'dBClusterSnapshotIdentifier',
+                requestParameters ->> 'recoveryPointArn', requestParameters ->> 'snapshotIdentifier'))
+         FILTER (WHERE userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
+                                 OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
+                                 OR sessionCredentialFromConsole
+                                 OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL) >= 15

@@ -1,0 +1,25 @@
+-- title           = "Very many objects were downloaded from S3 by a person or from outside"
+-- severity        = "medium"
+-- confidence      = "medium"
+-- tags            = ["attack.collection", "attack.exfiltration", "attack.t1530", "attack.t1567.002"]
+-- remedy          = "Ask the principal where the copy is and what for. If nobody can say: revoke its sessions, and treat what the buckets hold as known to others."
+-- false_positives = "A developer who syncs a bucket to look at it; partners who fetch their files every night."
+SELECT coalesce(userIdentity.arn, userIdentity.principalId) AS who,
+       count(DISTINCT requestParameters ->> 'key') AS objects,
+       sum(json_get_int(additionalEventData, 'bytesTransferredOut')) AS bytes_sent,
+       sample(requestParameters ->> 'bucketName') AS buckets,
+       sample('arn:aws:s3:::' || (requestParameters ->> 'bucketName')) AS resource,
+       sample(requestParameters ->> 'key') AS some_objects,
+       sample(userAgent) AS user_agents,
+       sample(sourceIPAddress) AS addresses
+FROM cloudtrail
+WHERE eventSource = 's3.amazonaws.com'
+  AND eventName = 'GetObject'
+  AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL
+  AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
+       OR userIdentity.type = 'AWSAccount' AND userIdentity.accountId <> account
+       OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
+       OR sessionCredentialFromConsole)
+GROUP BY coalesce(userIdentity.arn, userIdentity.principalId), account, hop(eventTime, INTERVAL '10 minutes', INTERVAL '30 minutes')
+HAVING count(DISTINCT requestParameters ->> 'key') >= 1000

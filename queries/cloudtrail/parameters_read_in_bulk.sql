@@ -1,0 +1,31 @@
+-- title           = "Many parameters were decrypted by one principal in a short time"
+-- severity        = "medium"
+-- confidence      = "medium"
+-- tags            = ["attack.credential_access", "attack.t1555.006"]
+-- remedy          = "Ask the principal what it needed them for. If it cannot say: revoke its sessions and rotate what the parameters hold."
+-- false_positives = "Developers who export the settings of their service."
+SELECT userIdentity.arn AS who,
+       count(*) AS calls,
+       count(DISTINCT coalesce(requestParameters ->> 'name', requestParameters ->> 'names', requestParameters ->> 'path')) AS different,
+       sample(coalesce(requestParameters ->> 'name', requestParameters -> 'names' ->> 0, requestParameters ->> 'path')) AS resource,
+       sample(userAgent) AS user_agents,
+       sample(sourceIPAddress) AS addresses
+FROM cloudtrail
+WHERE eventSource = 'ssm.amazonaws.com'
+  AND eventName IN ('GetParameter', 'GetParameters', 'GetParametersByPath')
+  AND errorCode IS NULL
+  AND requestParameters ->> 'withDecryption' = 'true'
+  AND userIdentity.invokedBy IS NULL
+GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '10 minutes')
+HAVING count(DISTINCT coalesce(requestParameters ->> 'name', requestParameters ->> 'names', requestParameters ->> 'path')) >= 80
+    OR count(DISTINCT coalesce(requestParameters ->> 'name', requestParameters ->> 'names', requestParameters ->> 'path'))
+         FILTER (WHERE userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
+                                 OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
+                                 OR sessionCredentialFromConsole
+                                 OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL) >= 15
+    OR count(*) FILTER (WHERE json_length(requestParameters, 'names') >= 5 AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
+                                 OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
+                                 OR sessionCredentialFromConsole)) >= 4
+    OR count(*) FILTER (WHERE eventName = 'GetParametersByPath' AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
+                                 OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
+                                 OR sessionCredentialFromConsole)) >= 20

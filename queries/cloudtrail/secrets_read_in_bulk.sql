@@ -1,0 +1,26 @@
+-- title           = "Many secrets were read by one principal in a short time"
+-- severity        = "medium"
+-- tags            = ["attack.credential_access", "attack.t1555.006"]
+-- remedy          = "Ask the principal what it needed them for. If it cannot say: revoke its sessions, then rotate every secret in the list, production databases first."
+-- false_positives = "Migrations; controllers that copy secrets into a cluster or a vault (medium): put their roles in the suppress list."
+SELECT userIdentity.arn AS who,
+       count(DISTINCT requestParameters ->> 'secretId') AS secrets,
+       count(DISTINCT awsRegion) AS regions,
+       sample(requestParameters ->> 'secretId') AS resource,
+       sample(userAgent) AS user_agents,
+       sample(sourceIPAddress) AS addresses,
+       CASE WHEN count(DISTINCT requestParameters ->> 'secretId') FILTER (WHERE userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
+                                 OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
+                                 OR sessionCredentialFromConsole) >= 10 THEN 'high'
+            ELSE 'medium' END AS severity
+FROM cloudtrail
+WHERE eventSource = 'secretsmanager.amazonaws.com'
+  AND eventName = 'GetSecretValue'
+  AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL
+GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '10 minutes')
+HAVING count(DISTINCT requestParameters ->> 'secretId') >= 40
+    OR count(DISTINCT requestParameters ->> 'secretId') FILTER (WHERE userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
+                                 OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
+                                 OR sessionCredentialFromConsole
+                                 OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL) >= 10

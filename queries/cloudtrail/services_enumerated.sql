@@ -1,0 +1,25 @@
+-- title           = "One principal listed what many services hold"
+-- severity        = "low"
+-- tags            = ["attack.discovery", "attack.t1526", "attack.t1580", "attack.t1619"]
+-- remedy          = "Ask the principal which tool it ran. For a key of a user or the role of an instance that nobody can explain: disable it, and look at what was read next."
+-- false_positives = "Inventory and posture tools; put their roles in the suppress list."
+SELECT userIdentity.arn AS who,
+       count(DISTINCT eventSource) AS services,
+       count(DISTINCT eventName) AS apis,
+       sample(eventName) AS some_apis,
+       count(*) FILTER (WHERE errorCode IS NOT NULL) AS refused,
+       sample(userAgent) AS user_agents,
+       sample(sourceIPAddress) AS addresses,
+       sample(userIdentity.arn) AS resource,
+       CASE WHEN count(*) FILTER (WHERE userIdentity.accessKeyId LIKE 'AKIA%' OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL) > 0 THEN 'medium'
+            ELSE 'low' END AS severity
+FROM cloudtrail
+WHERE eventName IN ('DescribeDBClusters', 'DescribeDBInstances', 'DescribeFileSystems', 'DescribeInstances', 'DescribeOrganization', 'DescribeParameters',
+                    'DescribeRepositories', 'DescribeSecurityGroups', 'DescribeSnapshots', 'DescribeStacks', 'DescribeTrails', 'DescribeVpcs',
+                    'GetAccountAuthorizationDetails', 'GetAccountSummary', 'GetDatabases', 'GetSendQuota', 'ListAccessKeys', 'ListAccounts', 'ListBuckets',
+                    'ListClusters', 'ListDetectors', 'ListDomainNames', 'ListFoundationModels', 'ListFunctions20150331', 'ListHostedZones',
+                    'ListHostedZones20130401', 'ListIdentities', 'ListInstanceProfiles', 'ListJobs', 'ListKeys', 'ListNotebookInstances', 'ListProjects',
+                    'ListQueues', 'ListRepositories', 'ListRoles', 'ListSecrets', 'ListStacks', 'ListStateMachines', 'ListTables', 'ListTopics', 'ListUsers')
+  AND userIdentity.invokedBy IS NULL
+GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '10 minutes')
+HAVING count(DISTINCT eventSource) >= 12

@@ -1,0 +1,27 @@
+-- title           = "Shell commands were sent to many instances by one principal"
+-- severity        = "high"
+-- confidence      = "medium"
+-- tags            = ["attack.execution", "attack.lateral_movement", "attack.t1651", "attack.t1059"]
+-- remedy          = "Read the commands with GetCommandInvocation (CloudTrail hides them); if the principal cannot explain them, isolate the instances and revoke the sessions of their roles."
+-- false_positives = "An operator who patches by hand, one instance after the other."
+SELECT userIdentity.arn AS who,
+       count(*) AS calls,
+       count(DISTINCT coalesce(requestParameters ->> 'instanceIds', requestParameters ->> 'targets')) AS different_targets,
+       max(json_length(requestParameters, 'instanceIds')) AS most_at_once,
+       sample(requestParameters -> 'instanceIds' ->> 0) AS resource,
+       sample(requestParameters ->> 'documentName') AS documents,
+       sample(userAgent) AS user_agents,
+       sample(sourceIPAddress) AS addresses
+FROM cloudtrail
+WHERE eventSource = 'ssm.amazonaws.com'
+  AND eventName = 'SendCommand'
+  AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL
+  AND regexp_like(requestParameters ->> 'documentName', '(^|/)AWS-Run(ShellScript|PowerShellScript|RemoteScript|Document)$')
+  AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
+                                 OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
+                                 OR sessionCredentialFromConsole
+       OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
+GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '15 minutes')
+HAVING count(DISTINCT coalesce(requestParameters ->> 'instanceIds', requestParameters ->> 'targets')) >= 8
+    OR max(json_length(requestParameters, 'instanceIds')) >= 20

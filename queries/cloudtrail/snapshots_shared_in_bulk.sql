@@ -1,0 +1,26 @@
+-- title           = "Many snapshots or images were shared by one principal"
+-- severity        = "high"
+-- confidence      = "medium"
+-- tags            = ["attack.exfiltration", "attack.t1537"]
+-- remedy          = "Take the permissions back, find out whose accounts they went to, and rotate every password and key on those disks and in those databases."
+-- false_positives = "Backup to an account of your own; image pipelines."
+SELECT userIdentity.arn AS who,
+       count(DISTINCT coalesce(requestParameters ->> 'snapshotId', requestParameters ->> 'imageId', requestParameters ->> 'dBSnapshotIdentifier', requestParameters ->> 'dBClusterSnapshotIdentifier')) AS shared,
+       sample(coalesce(requestParameters -> 'createVolumePermission' ->> 'add', requestParameters -> 'launchPermission' ->> 'add', requestParameters ->> 'valuesToAdd')) AS shared_with,
+       sample(eventName) AS calls,
+       sample(coalesce(requestParameters ->> 'snapshotId', requestParameters ->> 'imageId', requestParameters ->> 'dBSnapshotIdentifier', requestParameters ->> 'dBClusterSnapshotIdentifier')) AS resource,
+       sample(userAgent) AS user_agents,
+       sample(sourceIPAddress) AS addresses,
+       CASE WHEN count(*) FILTER (WHERE userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
+                                 OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
+                                 OR sessionCredentialFromConsole
+                                 OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL) > 0 THEN 'high' ELSE 'medium' END AS severity
+FROM cloudtrail
+WHERE eventName IN ('ModifySnapshotAttribute', 'ModifyImageAttribute', 'ModifyDBSnapshotAttribute', 'ModifyDBClusterSnapshotAttribute')
+  AND eventSource IN ('ec2.amazonaws.com', 'rds.amazonaws.com')
+  AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL
+  AND regexp_like(replace(coalesce(requestParameters -> 'createVolumePermission' ->> 'add', requestParameters -> 'launchPermission' ->> 'add', requestParameters ->> 'valuesToAdd'), account, ''),
+                  '[0-9]{12}|"all"')
+GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '10 minutes', INTERVAL '30 minutes')
+HAVING count(DISTINCT coalesce(requestParameters ->> 'snapshotId', requestParameters ->> 'imageId', requestParameters ->> 'dBSnapshotIdentifier', requestParameters ->> 'dBClusterSnapshotIdentifier')) >= 5

@@ -1,0 +1,19 @@
+-- title           = "Internal host tried one port on many hosts and was rejected"
+-- severity        = "medium"
+-- confidence      = "medium"
+-- tags            = ["attack.discovery", "attack.t1046", "attack.t1018"]
+-- remedy          = "Find the process on the source; if nobody runs a scan on purpose, isolate the host and look at how it was entered."
+-- false_positives = "Vulnerability scanners and monitoring that find hosts by knocking; put their addresses in the suppress list."
+SELECT srcaddr, dstport,
+       count(DISTINCT dstaddr) AS hosts,
+       sample(dstaddr) AS some_hosts,
+       count(*) AS flows,
+       CASE WHEN count(DISTINCT dstaddr) >= 200 THEN 'high' ELSE 'medium' END AS severity
+FROM vpc_flow
+WHERE action = 'REJECT'
+  AND protocol = 6
+  AND ip_is_private(srcaddr)
+  AND srcport >= 1024
+  AND coalesce(tcp_flags & 18, 0) <> 18
+GROUP BY srcaddr, dstport, account, hop("start", INTERVAL '5 minutes', INTERVAL '15 minutes')
+HAVING count(DISTINCT dstaddr) >= 30
