@@ -1,12 +1,18 @@
 //! `weir score`: what is odd in streams of numbers, edges and alerts, each part measured alone.
 
+mod alerts;
+mod edges;
 mod series;
 
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::Subcommand;
+use anyhow::{Context, anyhow};
+use clap::{Args, Subcommand};
 
-use super::output::Failure;
+use super::output::{self, Failure, OrFail};
 
 #[derive(Subcommand)]
 pub enum Score {
@@ -20,10 +26,92 @@ pub enum Score {
         after_help = "Examples:\n  weir score series cpu.csv\n  weir score series metrics/ --output scores/\n  tail -f cpu.csv | weir score series -\n\n  $ printf 'timestamp,value\\n2024-08-01 00:00:00,12.5\\n2024-08-01 00:05:00,12.7\\n' | weir score series\n  timestamp,anomaly_score\n  2024-08-01 00:00:00,0\n  2024-08-01 00:05:00,0\n\nExit codes: 0 done, 2 usage, 3 a file could not be read, 4 output unwritable"
     )]
     Series(series::Series),
+    /// Score each edge of a graph by how odd it is, given the edges before it
+    ///
+    /// In: `src,dst,tick` lines in the order of their ticks, which are minutes or seconds; a header is passed over. Out: a
+    /// score for each line, higher the odder, from bursts, fan-out, fan-in and rarity of the edge and its nodes. A line
+    /// that cannot be read is named on standard error and scores 0. Memory is at most 64 MiB.
+    #[command(
+        after_help = "Examples:\n  weir score edges flows.csv --output scores.txt\n  printf '10.0.0.1,10.0.0.2,1\\n10.0.0.1,10.0.0.3,1\\n' | weir score edges\n\nExit codes: 0 done, 2 usage, 3 the input could not be read, 4 output unwritable"
+    )]
+    Edges(InOut),
+    /// Join alerts of other systems into incidents, and rank those
+    ///
+    /// In: CSV with a header that names `id`, `time` (seconds since 1970 or RFC 3339) and `name`, and `ip`, `host` and `short` where
+    /// there are such; alerts in the order of their time. Out: `id,incident,priority`, a line for each alert in the same order;
+    /// the priority is that of the incident after the alert, in bits: about 10 for one thing never seen before, 25 and
+    /// more for several stages of an attack. Memory is at most 70 MiB.
+    #[command(
+        after_help = "Examples:\n  weir score alerts alerts.csv --output incidents.csv\n  printf 'id,time,name,ip,host,short\\n1,1722513600,Port scan,192.0.2.7,web-1,scan\\n' | weir score alerts\n\nExit codes: 0 done, 2 usage, 3 the input could not be read, 4 output unwritable"
+    )]
+    Alerts(InOut),
+}
+
+/// One stream in, one out.
+#[derive(Args)]
+pub struct InOut {
+    /// File, or `-` for standard input
+    #[arg(default_value = "-")]
+    input: PathBuf,
+    /// File of the answers, `-` for standard output
+    #[arg(short, long, value_name = "FILE", default_value = "-")]
+    output: PathBuf,
+}
+
+impl InOut {
+    /// Whether somebody may be waiting for each line of the answer.
+    fn is_live(&self) -> bool {
+        self.input == Path::new("-")
+    }
+
+    /// # Errors
+    /// When the file cannot be opened.
+    fn read(&self) -> anyhow::Result<BufReader<Box<dyn Read>>> {
+        let reader: Box<dyn Read> = match self.is_live() {
+            true => Box::new(io::stdin()),
+            false => {
+                let name = || format!("could not read {}", self.input.display());
+                if self.input.is_dir() {
+                    return Err(anyhow!("it is a folder")).with_context(name);
+                }
+                Box::new(File::open(&self.input).with_context(name)?)
+            }
+        };
+        Ok(BufReader::with_capacity(1 << 16, reader))
+    }
+
+    /// # Errors
+    /// When the file is the one that is read, or cannot be made.
+    fn write(&self) -> Result<BufWriter<Box<dyn Write>>, Failure> {
+        if is_same(&self.input, &self.output) {
+            return Err(Failure::Usage(anyhow!("{} is read: the answers need another place", self.input.display())));
+        }
+        let out: Box<dyn Write> = match self.output == Path::new("-") {
+            true => Box::new(io::stdout().lock()),
+            false => {
+                let writing = || format!("writing {}", self.output.display());
+                Box::new(File::create(&self.output).with_context(writing).or_output()?)
+            }
+        };
+        Ok(BufWriter::with_capacity(1 << 16, out))
+    }
+}
+
+/// Two names of one file or folder that is there.
+fn is_same(one: &Path, other: &Path) -> bool {
+    std::fs::canonicalize(one).is_ok_and(|one| std::fs::canonicalize(other).is_ok_and(|other| one == other))
+}
+
+/// Says what could not be read; the exit code for it.
+fn unread(error: &anyhow::Error) -> ExitCode {
+    output::say(format_args!("weir: {error:#}"));
+    ExitCode::from(3)
 }
 
 pub fn run(command: &Score) -> Result<ExitCode, Failure> {
     match command {
         Score::Series(flags) => series::run(flags),
+        Score::Edges(flags) => edges::run(flags),
+        Score::Alerts(flags) => alerts::run(flags),
     }
 }

@@ -161,3 +161,67 @@ fn standard_input_gets_a_line_for_a_line_at_once() {
     let output = ended(child, Duration::from_secs(20));
     assert_eq!((code(&output), text(&output.stderr)), (0, String::new()));
 }
+
+#[test]
+fn each_edge_has_a_score_and_what_is_no_edge_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut edges = String::from("src,dst,tick\n");
+    for tick in 0..200 {
+        edges += &format!("10.0.0.{},10.0.1.1,{tick}\n", tick % 5);
+    }
+    edges += "10.0.0.1,10.0.1.1,later\n";
+    // one source reaches out to many at once
+    (0..50).for_each(|n| edges += &format!("10.0.9.9,10.0.1.{n},200\n"));
+    fs::write(folder.path().join("edges.csv"), edges).unwrap();
+    let output = weir(&["score", "edges", "edges.csv"], folder.path());
+    assert_eq!(code(&output), 0);
+    let said = text(&output.stderr);
+    assert!(said.contains("weir: edges.csv:202: the third field, tick, is not a whole number"), "{said}");
+    assert!(said.contains("1 of 251 edges could not be read and score 0"), "{said}");
+    let scores: Vec<f32> = text(&output.stdout).lines().map(|line| line.parse().unwrap()).collect();
+    assert_eq!((scores.len(), scores[200]), (251, 0.0));
+    let usual = scores[100..200].iter().copied().fold(0.0, f32::max);
+    assert!(scores[240] > usual + 10.0, "{} after {usual}", scores[240]);
+    let missing = weir(&["score", "edges", "none.csv"], folder.path());
+    assert_eq!(code(&missing), 3);
+    assert!(text(&missing.stderr).contains("could not read none.csv"));
+    let same = weir(&["score", "edges", "edges.csv", "--output", "edges.csv"], folder.path());
+    assert_eq!(code(&same), 2);
+}
+
+#[test]
+fn alerts_of_one_attack_are_one_incident_above_the_noise() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut alerts = String::from("time,id,name,ip,host,short,more\n");
+    let mut id = 0;
+    let mut alert = |time: i64, name: &str, ip: &str, host: &str| {
+        id += 1;
+        alerts += &format!("{time},{id},\"{name}\",{ip},{host},,x\n");
+    };
+    for hour in 0..48 {
+        alert(hour * 3600, "Session opened, by cron", "", "web-1");
+        alert(hour * 3600 + 5, "Update of a package", "", "db-1");
+    }
+    let attack = 48 * 3600;
+    alert(attack, "Port scan detected", "192.0.2.66", "web-1");
+    alert(attack + 300, "Brute force: many login failures", "192.0.2.66", "web-1");
+    alert(attack + 600, "Web shell uploaded", "192.0.2.66", "web-1");
+    alert(attack + 900, "Privilege escalation by sudo", "", "web-1");
+    alerts += "soon,last,What,,,\n";
+    fs::write(folder.path().join("alerts.csv"), alerts).unwrap();
+    let output = weir(&["score", "alerts", "alerts.csv", "--output", "incidents.csv"], folder.path());
+    assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("alerts.csv:102: \"soon\" is no time"), "{}", text(&output.stderr));
+    let answers = fs::read_to_string(folder.path().join("incidents.csv")).unwrap();
+    let rows: Vec<Vec<&str>> = answers.lines().skip(1).map(|line| line.split(',').collect()).collect();
+    assert_eq!(rows.len(), 101);
+    let priority = |row: &[&str]| row[2].parse::<f64>().unwrap();
+    let noise = rows[10..96].iter().map(|row| priority(row)).fold(0.0, f64::max);
+    let [scan, .., last] = &rows[96..100] else { panic!("four alerts") };
+    assert_eq!(scan[1], last[1], "one incident");
+    assert!(priority(last) > noise + 10.0, "{last:?} over {noise}");
+    assert_eq!(rows[100], ["last", "0", "0"]);
+    let headless = weir(&["score", "alerts", "incidents.csv"], folder.path());
+    assert_eq!(code(&headless), 3);
+    assert!(text(&headless.stderr).contains("line 1: the header has no column time"), "{}", text(&headless.stderr));
+}

@@ -9,6 +9,7 @@ use anyhow::{Context, anyhow};
 use clap::Args;
 use walkdir::WalkDir;
 
+use super::is_same;
 use crate::cli::output::{self, Failure, OrFail};
 use crate::score::series::{Columns, Scorer};
 
@@ -80,11 +81,6 @@ fn csv_files(input: &Path, output: &Path, counts: &mut Counts) -> Vec<PathBuf> {
     }
     files.retain(|path| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv")));
     files
-}
-
-/// Two names of one file or folder that is there.
-fn is_same(one: &Path, other: &Path) -> bool {
-    fs::canonicalize(one).is_ok_and(|one| fs::canonicalize(other).is_ok_and(|other| one == other))
 }
 
 fn unread(counts: &mut Counts, error: &anyhow::Error) {

@@ -55,6 +55,11 @@ impl Columns {
         Ok(Columns { id, time, name, ip: place("ip"), host: place("host"), short: place("short") })
     }
 
+    /// The id of a line; empty when it has none.
+    pub fn id<'a>(&self, field: impl Fn(usize) -> Option<&'a str>) -> &'a str {
+        field(self.id).unwrap_or("")
+    }
+
     /// The id and the alert of a line whose fields `field` gives by their number.
     ///
     /// # Errors
