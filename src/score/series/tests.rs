@@ -106,7 +106,7 @@ fn an_outage_of_counts_is_told() {
 /// The share of scores above 0.99 and above 0.999, as multiples of what they say.
 fn shares(noise: &mut Noise, one: impl Fn(&mut Noise) -> f64) -> (f64, f64) {
     let (mut all, mut hundredth, mut thousandth) = (0.0, 0.0, 0.0);
-    for _ in 0..40 {
+    for _ in 0..20 {
         let mut scorer = Scorer::new();
         for step in 0..4_000 {
             let score = scorer.score(time(step), one(noise));
