@@ -152,10 +152,12 @@ pub fn main() -> ExitCode {
 }
 
 /// Clients of AWS and of HTTP log below the level `info` what they are answered, and a refused signature is answered with what
-/// should have been signed: it has the session token in it.
+/// should have been signed: it has the session token in it. What the instance metadata does not answer is not told at all.
 fn is_told(about: &tracing::Metadata<'_>) -> bool {
     let is_client = ["aws_", "hyper", "h2"].iter().any(|begin| about.target().starts_with(begin));
-    !is_client || *about.level() <= tracing::Level::INFO
+    // outside of EC2 there is no such service, and what then has no Region is told by its own error
+    let is_metadata = about.target().starts_with("aws_config::imds");
+    !is_metadata && (!is_client || *about.level() <= tracing::Level::INFO)
 }
 
 fn log(weir: &Weir) -> Result<(), Failure> {
