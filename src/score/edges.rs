@@ -100,13 +100,13 @@ struct Pair {
 
 impl Cell for Node {
     fn worth(&self, now: u64) -> f32 {
-        self.ticks / (1 + now - self.last) as f32
+        self.ticks / (1.0 + (now - self.last) as f32)
     }
 }
 
 impl Cell for Pair {
     fn worth(&self, now: u64) -> f32 {
-        self.ticks / (1 + now - self.last) as f32
+        self.ticks / (1.0 + (now - self.last) as f32)
     }
 }
 
@@ -193,7 +193,7 @@ impl Scorer {
         let begun = *self.begun.get_or_insert(tick);
         if tick > self.now || self.now == 0 {
             self.now = tick.max(begun);
-            self.spans = Spans::new((self.now - begun + 1) as f32);
+            self.spans = Spans::new((self.now - begun) as f32 + 1.0);
         }
     }
 }
