@@ -8,7 +8,7 @@ use arrow::array::{
 };
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type, SchemaRef};
-use arrow::row::{RowConverter, SortField};
+use arrow::row::{RowConverter, Rows as SortKeys, SortField};
 use datafusion::common::{DFSchema, Result, ScalarValue, plan_err};
 use datafusion::execution::context::ExecutionProps;
 use datafusion::logical_expr::expr::{AggregateFunction, ScalarFunction};
@@ -142,7 +142,10 @@ impl Windowed {
         let columns = self.rows.run(arrays, Rows::These(rows))?;
         let keys = columns[self.keys.columns.clone()].iter().zip(&self.keys.types);
         let keys: Vec<ArrayRef> = keys.map(|(column, kind)| Ok(cast(column, kind)?)).collect::<Result<_>>()?;
-        let keys = sort_keys(&self.keys.types, &keys, rows.len())?;
+        let keys = match keys.is_empty() {
+            true => None,
+            false => Some(sort_keys(&self.keys.types, &keys)?),
+        };
         let mut inputs = Vec::new();
         for aggregate in &self.aggregates {
             let filter = aggregate.filter.map(|place| columns[place].as_boolean().clone());
@@ -157,8 +160,8 @@ impl Windowed {
                         }
                         _ => {
                             let kinds = std::slice::from_ref(&aggregate.item);
-                            let texts = sort_keys(kinds, std::slice::from_ref(&column), rows.len())?;
-                            Argument::Values(column, texts)
+                            let keys = sort_keys(kinds, std::slice::from_ref(&column))?;
+                            Argument::Values(column, keys)
                         }
                     }
                 }
@@ -225,8 +228,8 @@ impl Windowed {
 /// What rows add to groups, column by column.
 pub struct Inputs {
     pub names: Vec<ArrayRef>,
-    /// Sort keys of the rows' keys, joined.
-    pub keys: Vec<Box<[u8]>>,
+    /// Of the rows' keys; `None` when all rows are alike.
+    keys: Option<SortKeys>,
     inputs: Vec<Input>,
 }
 
@@ -241,10 +244,15 @@ enum Argument {
     /// Rows that have a value count.
     Presence(ArrayRef),
     Numbers(Int64Array),
-    Values(ArrayRef, Vec<Box<[u8]>>),
+    Values(ArrayRef, SortKeys),
 }
 
 impl Inputs {
+    /// Bytes that stand for a row's key.
+    pub fn key(&self, row: usize) -> &[u8] {
+        self.keys.as_ref().map_or(&[], |keys| keys.row(row).data())
+    }
+
     /// Adds what a row says to the parts of its group.
     pub fn add(&self, row: usize, parts: &mut [Part]) {
         for (input, part) in self.inputs.iter().zip(parts) {
@@ -255,7 +263,7 @@ impl Inputs {
                 Argument::Nothing => part.count(),
                 Argument::Presence(values) if values.is_valid(row) => part.count(),
                 Argument::Numbers(values) if values.is_valid(row) => part.number(values.value(row)),
-                Argument::Values(values, keys) if values.is_valid(row) => part.value(&keys[row]),
+                Argument::Values(values, keys) if values.is_valid(row) => part.value(keys.row(row).data()),
                 Argument::Presence(_) | Argument::Numbers(_) | Argument::Values(..) => {}
             }
         }
@@ -271,13 +279,9 @@ fn fields(types: &[DataType]) -> Vec<SortField> {
     types.iter().cloned().map(SortField::new).collect()
 }
 
-/// Bytes for each row that order as the rows do; without columns all rows are alike.
-pub(in crate::detect) fn sort_keys(types: &[DataType], columns: &[ArrayRef], rows: usize) -> Result<Vec<Box<[u8]>>> {
-    if types.is_empty() {
-        return Ok(vec![Box::default(); rows]);
-    }
-    let converted = RowConverter::new(fields(types))?.convert_columns(columns)?;
-    Ok(converted.iter().map(|row| row.as_ref().into()).collect())
+/// Bytes for each row that order as the rows do.
+fn sort_keys(types: &[DataType], columns: &[ArrayRef]) -> Result<SortKeys> {
+    Ok(RowConverter::new(fields(types))?.convert_columns(columns)?)
 }
 
 /// The windows that a grouping expression makes, and of which time, when it makes some.

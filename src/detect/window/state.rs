@@ -2,18 +2,25 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::compute::cast;
+use arrow::datatypes::DataType;
 use datafusion::common::Result;
 
 use super::bytes::{Reader, Writer};
 use super::group::Group;
+use super::part::add_smallest;
 use super::plan::{Span, Windowed};
+use crate::detect::emit::{Lists, times};
+use crate::detect::spans::plain;
+use crate::finding::Finding;
 use crate::time::Timestamp;
 
 /// Sort key of a group's key.
 pub type Key = Box<[u8]>;
 
-/// Groups that a batch's rows make, by pane (its number since 1970) and key.
-pub type Groups = HashMap<(i64, Key), Group>;
+/// Groups that a batch's rows make, by key and pane (its number since 1970).
+pub type Groups = HashMap<Key, BTreeMap<i64, Group>>;
 
 /// What a rule with windows remembers.
 #[derive(Debug, Default, PartialEq)]
@@ -52,7 +59,8 @@ impl Windows {
     /// Takes in what a batch made; gives the groups that changed, and the number of rows whose pane had left.
     pub fn add(&mut self, groups: Groups, now: Timestamp) -> (BTreeSet<(Key, i64)>, u64) {
         let (mut changed, mut late) = (BTreeSet::new(), 0);
-        for ((number, key), group) in groups {
+        let groups = groups.into_iter().flat_map(|(key, panes)| panes.into_iter().map(move |pane| (key.clone(), pane)));
+        for (key, (number, group)) in groups {
             if self.floor.is_some_and(|floor| number < floor) {
                 late += group.rows;
                 continue;
@@ -210,34 +218,72 @@ impl Pane {
 }
 
 /// The groups that selected rows make.
-pub fn gather(rule: &Windowed, arrays: &[arrow::array::ArrayRef], rows: &[u32]) -> Result<Groups> {
-    use crate::detect::emit::{Lists, texts, times};
-    use crate::finding::Finding;
-
+///
+/// # Errors
+/// When an expression of the rule fails on these rows.
+pub fn gather(rule: &Windowed, arrays: &[ArrayRef], rows: &[u32]) -> Result<Groups> {
     let inputs = rule.inputs(arrays, rows)?;
     let times = times(&inputs.names[0]);
-    let texts = inputs.names[1..6].iter().map(texts).collect::<Result<Vec<_>>>()?;
-    let [ids, accounts, regions, actors, addresses] = texts.as_slice() else { unreachable!("five were asked for") };
-    let resources = Lists::of(&inputs.names[6])?;
+    let texts = inputs.names[1..6].iter().map(|column| Ok(cast(column, &DataType::Utf8View)?));
+    let texts: Vec<ArrayRef> = texts.collect::<Result<_>>()?;
+    let text = |column: usize, row: usize| {
+        let column = texts[column].as_string_view();
+        column.is_valid(row).then(|| column.value(row))
+    };
+    let resources = Resources::of(&inputs.names[6])?;
     let mut groups = Groups::new();
-    for (row, key) in inputs.keys.iter().enumerate() {
-        let time = times[row].0;
+    for (row, time) in times.iter().enumerate() {
+        let (time, key) = (time.0, inputs.key(row));
         let number = time.div_euclid(rule.span.slide);
-        let group = groups.entry((number, key.clone())).or_insert_with(|| rule.empty());
+        // a key is copied only when it is new
+        let panes = match groups.get_mut(key) {
+            Some(panes) => panes,
+            None => groups.entry(key.into()).or_default(),
+        };
+        let group = panes.entry(number).or_insert_with(|| rule.empty());
         group.rows += 1;
         group.first = group.first.min(time);
         group.last = group.last.max(time);
-        group.account.add(accounts[row].as_deref());
-        group.region.add(regions[row].as_deref());
-        group.actor.add(actors[row].as_deref());
-        group.source_ip.add(addresses[row].as_deref());
-        for resource in resources.of_row(row) {
-            super::part::add_smallest(&mut group.resources, resource.clone(), Finding::RESOURCES_MAX);
-        }
-        if let Some(id) = &ids[row] {
-            super::part::add_smallest(&mut group.event_ids, (time, id.clone()), Finding::EVENT_IDS_MAX);
+        group.account.add(text(1, row));
+        group.region.add(text(2, row));
+        group.actor.add(text(3, row));
+        group.source_ip.add(text(4, row));
+        resources.add(row, &mut group.resources);
+        let has_room = |ids: &BTreeSet<(i64, String)>| {
+            ids.len() < Finding::EVENT_IDS_MAX || ids.last().is_some_and(|(latest, _)| time <= *latest)
+        };
+        if let Some(id) = text(0, row).filter(|_| has_room(&group.event_ids)) {
+            add_smallest(&mut group.event_ids, (time, id.to_owned()), Finding::EVENT_IDS_MAX);
         }
         inputs.add(row, &mut group.parts);
     }
     Ok(groups)
+}
+
+/// What rows are on: one text each, or a list of them.
+enum Resources {
+    One(ArrayRef),
+    Many(Lists),
+}
+
+impl Resources {
+    fn of(column: &ArrayRef) -> Result<Resources> {
+        Ok(match plain(column.data_type()) {
+            DataType::Utf8 | DataType::Utf8View | DataType::Null => Resources::One(cast(column, &DataType::Utf8View)?),
+            _ => Resources::Many(Lists::of(column)?),
+        })
+    }
+
+    fn add(&self, row: usize, to: &mut BTreeSet<String>) {
+        let mut add = |text: &str| {
+            if !to.contains(text) {
+                add_smallest(to, text.to_owned(), Finding::RESOURCES_MAX);
+            }
+        };
+        match self {
+            Resources::One(texts) if texts.is_valid(row) => add(texts.as_string_view().value(row)),
+            Resources::One(_) => {}
+            Resources::Many(lists) => lists.of_row(row).iter().for_each(|text| add(text)),
+        }
+    }
 }
