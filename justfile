@@ -14,10 +14,11 @@ bench:
     cargo bench --bench detect
     cargo bench --bench end_to_end
 
-# regenerate queries/TABLES.md, queries/RULES.md and deploy/weir.schema.json
+# regenerate queries/TABLES.md, queries/RULES.md, queries/COVERAGE.md and deploy/weir.schema.json
 docs:
     cargo run -- tables --markdown > queries/TABLES.md
     cargo run -- rules list --markdown > queries/RULES.md
+    cargo run -- rules coverage > queries/COVERAGE.md
     cargo run -- config schema > deploy/weir.schema.json
 
 # licences and advisories of the dependencies (needs cargo-deny)

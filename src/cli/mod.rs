@@ -6,6 +6,7 @@
 mod alive;
 mod backfill;
 mod backtest;
+mod coverage;
 mod demo;
 mod doctor;
 mod emf;

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, anyhow};
 use clap::{Args, Subcommand};
 use walkdir::WalkDir;
 
-use super::output;
+use super::{coverage, output};
 use crate::config::Config;
 use crate::detect::cases::{self, Report};
 use crate::detect::library::{self, Source};
@@ -24,6 +24,11 @@ pub enum Rules {
         /// Print the list as queries/RULES.md has it
         #[arg(long)]
         markdown: bool,
+        #[command(flatten)]
+        more: More,
+    },
+    /// Which techniques of MITRE ATT&CK's cloud matrix the rules name, and which none does, as a page
+    Coverage {
         #[command(flatten)]
         more: More,
     },
@@ -90,6 +95,10 @@ pub fn run(command: &Rules) -> Result<ExitCode> {
     match command {
         Rules::List { markdown: true, more } => markdown(&mut out, &merged(more)?),
         Rules::List { markdown: false, more } => list(&mut out, &merged(more)?),
+        Rules::Coverage { more } => {
+            coverage::markdown(&library::rules(&merged(more)?).0, &mut out)?;
+            Ok(ExitCode::SUCCESS)
+        }
         Rules::Show { id, more } => show(&mut out, id, &merged(more)?),
         Rules::Check { dir, settings } => {
             let found = sources(dir.as_deref(), settings)?;

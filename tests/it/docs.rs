@@ -9,6 +9,7 @@ fn generated_pages_are_fresh() {
     for (file, arguments) in [
         ("queries/TABLES.md", &["tables", "--markdown"][..]),
         ("queries/RULES.md", &["rules", "list", "--markdown"]),
+        ("queries/COVERAGE.md", &["rules", "coverage"]),
         ("deploy/weir.schema.json", &["config", "schema"]),
     ] {
         let output = weir(arguments, &repository("."));
