@@ -30,6 +30,8 @@ pub struct TableRules {
     pub conditions: Vec<Condition>,
     pub rules: Vec<CompiledRule>,
     pub router: Router,
+    /// Who and where, for rules over windows; `None` while there is none.
+    pub shared: Option<Program>,
     known: HashMap<Expr, usize>,
     names: Names,
 }
@@ -188,7 +190,16 @@ impl TableRules {
             own: if table.own.is_empty() { Vec::new() } else { split_or(query.condition) },
         };
         let router = Router::new(&[], &[]);
-        TableRules { table, leaves, conditions: Vec::new(), rules: Vec::new(), router, known: HashMap::new(), names }
+        TableRules {
+            table,
+            leaves,
+            conditions: Vec::new(),
+            rules: Vec::new(),
+            router,
+            shared: None,
+            known: HashMap::new(),
+            names,
+        }
     }
 
     fn compile(&mut self, rule: Arc<Rule>, query: Query, key: Vec<Expr>) -> Result<CompiledRule> {
@@ -217,6 +228,15 @@ impl TableRules {
     }
 
     fn window(&mut self, grouped: Grouped) -> Result<Windowed> {
+        let time = Expr::Column(datafusion::common::Column::new_unqualified(self.table.time));
+        if self.shared.is_none() {
+            self.shared = Some(self.shared_names()?);
+        }
+        Windowed::new(&mut self.leaves, grouped, &time)
+    }
+
+    /// Time, id, account, region, actor, source address and resource of a row.
+    fn shared_names(&mut self) -> Result<Program> {
         let column = |name: &str| Expr::Column(datafusion::common::Column::new_unqualified(name));
         let names = vec![
             column(self.table.time),
@@ -227,7 +247,7 @@ impl TableRules {
             self.names.source_ip.clone(),
             self.names.resource.clone(),
         ];
-        Windowed::new(&mut self.leaves, grouped, names)
+        self.texts(names)
     }
 
     fn require(&mut self, conjunct: Expr, gate: &mut Vec<usize>, rest: &mut Vec<usize>) -> Result<()> {

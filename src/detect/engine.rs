@@ -214,7 +214,7 @@ impl Detector {
     fn fire(&mut self, place: Place, groups: &BTreeSet<(Key, i64)>) -> Vec<Finding> {
         let start = Instant::now();
         let (plan, _) = self.windowed(place);
-        let windows = self.windows[&place].windows(plan.span, groups);
+        let windows = self.windows[&place].windows(plan.span, plan.rows_min, groups);
         let (found, mut cost) = match self.judge_windows(place, &windows) {
             Ok((found, ungraded)) => (found, RuleCost { ungraded, ..RuleCost::default() }),
             Err(error) => {
@@ -249,7 +249,7 @@ impl Detector {
         self.judge_one(rule, batches, &mut found, &mut windows)?;
         let mut found = fold(found);
         for (place, windows) in windows {
-            let windows = windows.windows(self.windowed(place).0.span, &windows.all());
+            let windows = windows.windows(self.windowed(place).0.span, 0, &windows.all());
             found.extend(self.judge_windows(place, &windows).map_err(|error| error.strip_backtrace())?.0);
         }
         Ok(found)
@@ -262,7 +262,7 @@ impl Detector {
         self.judge_one(rule, batches, &mut Vec::new(), &mut windows)?;
         for (place, windows) in windows {
             let (plan, names) = self.windowed(place);
-            let windows = windows.windows(plan.span, &windows.all());
+            let windows = windows.windows(plan.span, 0, &windows.all());
             let groups: Vec<_> = windows.iter().map(|window| (&*window.key, window.start, &window.group)).collect();
             let columns =
                 plan.shown(&groups).and_then(|columns| columns.iter().map(emit::texts).collect::<Result<Vec<_>>>());
@@ -459,7 +459,7 @@ fn matches(rule: &CompiledRule, scan: &Scan, candidates: Option<Vec<u32>>) -> Re
             let (found, ungraded) = emit::findings(rule, emit, &scan.arrays, &rows)?;
             Made::Findings(found, ungraded)
         }
-        Then::Window(plan, _) => Made::Groups(gather(plan, &scan.arrays, &rows)?),
+        Then::Window(plan, _) => Made::Groups(gather(plan, scan.names()?, &scan.arrays, &rows)?),
     };
     Ok((rows.len() as u64, made))
 }

@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringViewArray};
-use datafusion::common::Result;
+use datafusion::common::{DataFusionError, Result};
 
 use super::compile::{CompiledRule, TableRules};
 use super::program::Rows;
 use super::route::Routes;
 use super::verdicts::is_true;
+use super::window::state::Names;
 use crate::table::Batch;
 
 /// A batch while its rules look at it. Whatever two rules need is computed when the first asks.
@@ -21,6 +22,7 @@ pub struct Scan<'a> {
     /// By condition; `None` where it failed.
     by_row: Vec<OnceCell<Option<BooleanArray>>>,
     unsure: BTreeSet<usize>,
+    names: OnceCell<Result<Names>>,
 }
 
 /// Fewer rows than this are asked at once: to look up their values costs more than it saves.
@@ -33,7 +35,19 @@ impl<'a> Scan<'a> {
         let count = batch.rows.num_rows();
         let Routes { rows, unsure } = rules.router.route(&rules.conditions, &arrays, count);
         let by_row = std::iter::repeat_with(OnceCell::new).take(rules.conditions.len()).collect();
-        (Scan { arrays, rows: count, by_row, unsure, rules }, rows)
+        (Scan { arrays, rows: count, by_row, unsure, rules, names: OnceCell::new() }, rows)
+    }
+
+    /// Who and where, for each row.
+    ///
+    /// # Errors
+    /// When the table's own expressions fail on these rows.
+    pub fn names(&self) -> Result<&Names> {
+        let columns = || {
+            let program = self.rules.shared.as_ref().expect("a table with a rule over windows has them");
+            Names::new(&program.run(&self.arrays, Rows::All(self.rows))?)
+        };
+        self.names.get_or_init(columns).as_ref().map_err(|error| DataFusionError::Execution(error.to_string()))
     }
 
     /// The rows among the candidates that match.

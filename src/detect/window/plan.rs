@@ -18,7 +18,7 @@ use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 
 use super::group::Group;
 use super::part::Part;
-use super::rising::never_falls;
+use super::rising::{never_falls, rows_needed};
 use crate::detect::program::{Leaves, Program, Rows, type_of};
 use crate::detect::spans::{micros, plain, sample_list};
 
@@ -34,15 +34,14 @@ pub struct Windowed {
     pub span: Span,
     /// Once a window's condition holds, more rows cannot change that: it need not be waited for.
     pub early: bool,
-    /// What to compute of each row: the table's names, then keys, arguments and filters of the aggregates.
-    pub rows: Program,
+    /// A group with fewer rows does not hold.
+    pub rows_min: u64,
+    /// What to compute of each row: keys, arguments and filters of the aggregates.
+    rows: Program,
     keys: Keys,
     aggregates: Vec<AggregatePlan>,
     after: After,
 }
-
-/// Columns of [`Windowed::rows`] in front of the keys: time, id, account, region, actor, source address, resource.
-pub const NAMES: usize = 7;
 
 /// The keys' columns, and the bytes that stand for a row of them.
 struct Keys {
@@ -83,20 +82,19 @@ pub struct Grouped {
 }
 
 impl Windowed {
-    /// `names` are the [`NAMES`] expressions of the table, flattened.
-    pub fn new(leaves: &mut Leaves, grouped: Grouped, names: Vec<Expr>) -> Result<Windowed> {
-        assert_eq!(names.len(), NAMES);
+    /// `time` is the table's column of that.
+    pub fn new(leaves: &mut Leaves, grouped: Grouped, time: &Expr) -> Result<Windowed> {
         let Grouped { aggregate, having, items } = grouped;
         let schema = aggregate.schema.clone();
-        let mut exprs = names;
+        let mut exprs = Vec::new();
         let (mut columns, mut span, mut keys) = (Vec::new(), None, Vec::new());
         for expr in &aggregate.group_expr {
-            if let Some((found, time)) = span_of(expr) {
+            if let Some((found, of)) = span_of(expr) {
                 if span.replace(found).is_some() {
                     return plan_err!("a rule has one window: tumble or hop stands once in GROUP BY");
                 }
-                if leaves.flatten(time)? != exprs[0] {
-                    return plan_err!("a rule's windows go by the time of its table: `{}`", exprs[0]);
+                if leaves.flatten(of)? != *time {
+                    return plan_err!("a rule's windows go by the time of its table: `{time}`");
                 }
                 columns.push(Origin::Window);
                 continue;
@@ -112,7 +110,7 @@ impl Windowed {
         if !keys.iter().all(has_order) {
             return plan_err!("a rule groups by text, numbers or times: use `->>` in place of `->`");
         }
-        let keys = Keys { columns: NAMES..exprs.len(), types: keys };
+        let keys = Keys { columns: 0..exprs.len(), types: keys };
         let mut aggregates = Vec::new();
         for expr in &aggregate.aggr_expr {
             let Expr::AggregateFunction(call) = expr.clone().unalias() else {
@@ -121,10 +119,10 @@ impl Windowed {
             columns.push(Origin::Aggregate(aggregates.len()));
             aggregates.push(AggregatePlan::new(leaves, call, &mut exprs)?);
         }
-        let early = never_falls(&having, &schema, &aggregate);
         Ok(Windowed {
             span,
-            early,
+            early: never_falls(&having, &schema, &aggregate),
+            rows_min: rows_needed(&having, &schema, &aggregate),
             rows: Program::new(leaves, &exprs)?,
             keys,
             aggregates,
@@ -168,7 +166,7 @@ impl Windowed {
             };
             inputs.push(Input { filter, argument });
         }
-        Ok(Inputs { names: columns[..NAMES].to_vec(), keys, inputs })
+        Ok(Inputs { keys, inputs })
     }
 
     /// The groups that the condition holds for, and the selected columns of those, a row each.
@@ -227,7 +225,6 @@ impl Windowed {
 
 /// What rows add to groups, column by column.
 pub struct Inputs {
-    pub names: Vec<ArrayRef>,
     /// Of the rows' keys; `None` when all rows are alike.
     keys: Option<SortKeys>,
     inputs: Vec<Input>,

@@ -1,6 +1,6 @@
 //! Conditions on groups → whether more rows can make one false again.
 
-use datafusion::common::DFSchema;
+use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::logical_expr::{Aggregate, BinaryExpr, Expr, Operator};
 
 /// Columns of our tables that hold sizes and counts, so that their sums only grow.
@@ -22,6 +22,35 @@ pub fn never_falls(having: &Expr, schema: &DFSchema, aggregate: &Aggregate) -> b
         Expr::IsNotNull(inner) => of.way(inner) != Way::Either,
         other => of.way(other) == Way::Still,
     }
+}
+
+/// Rows that a group needs at least for the condition to hold, as far as counts in it tell.
+pub fn rows_needed(having: &Expr, schema: &DFSchema, aggregate: &Aggregate) -> u64 {
+    let needed = |part: &Expr| rows_needed(part, schema, aggregate);
+    let counted = |expr: &Expr| match expr {
+        Expr::Column(column) => schema
+            .maybe_index_of_column(column)
+            .and_then(|place| place.checked_sub(aggregate.group_expr.len()))
+            .is_some_and(|place| is_count(&aggregate.aggr_expr[place])),
+        _ => false,
+    };
+    let number = |expr: &Expr| match expr {
+        Expr::Literal(ScalarValue::Int64(Some(number)), _) => u64::try_from(*number).ok(),
+        _ => None,
+    };
+    match having {
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::And, right }) => needed(left).max(needed(right)),
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or, right }) => needed(left).min(needed(right)),
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::GtEq, right }) if counted(left) => number(right).unwrap_or(1),
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Gt, right }) if counted(left) => {
+            number(right).map_or(1, |number| number.saturating_add(1))
+        }
+        _ => 1,
+    }
+}
+
+fn is_count(expr: &Expr) -> bool {
+    matches!(expr.clone().unalias(), Expr::AggregateFunction(call) if call.func.name() == "count")
 }
 
 /// Where a value goes as rows are added.

@@ -75,8 +75,8 @@ impl Windows {
         (changed, late)
     }
 
-    /// The windows that hold one of these groups and that no pane has left from.
-    pub fn windows(&self, span: Span, changed: &BTreeSet<(Key, i64)>) -> Vec<Window> {
+    /// The windows with at least so many rows that hold one of these groups and that no pane has left from.
+    pub fn windows(&self, span: Span, rows_min: u64, changed: &BTreeSet<(Key, i64)>) -> Vec<Window> {
         let panes = span.size / span.slide;
         let mut windows = Vec::new();
         let mut changed = changed.iter().peekable();
@@ -91,15 +91,18 @@ impl Windows {
             }
             for (from, to) in starts {
                 let from = self.floor.map_or(from, |floor| from.max(floor));
-                windows.extend((from..=to).filter_map(|start| self.window(span, key, start)));
+                windows.extend((from..=to).filter_map(|start| self.window(span, rows_min, key, start)));
             }
         }
         windows
     }
 
-    fn window(&self, span: Span, key: &Key, start: i64) -> Option<Window> {
+    fn window(&self, span: Span, rows_min: u64, key: &Key, start: i64) -> Option<Window> {
         let panes = self.panes.range(start..start + span.size / span.slide);
         let mut groups = panes.filter_map(|(_, pane)| pane.groups.get(key));
+        if groups.clone().map(|group| group.rows).sum::<u64>() < rows_min {
+            return None;
+        }
         let mut group = groups.next()?.clone();
         groups.for_each(|more| group.merge(more));
         Some(Window { key: key.clone(), start: start * span.slide, group })
@@ -221,19 +224,12 @@ impl Pane {
 ///
 /// # Errors
 /// When an expression of the rule fails on these rows.
-pub fn gather(rule: &Windowed, arrays: &[ArrayRef], rows: &[u32]) -> Result<Groups> {
+pub fn gather(rule: &Windowed, names: &Names, arrays: &[ArrayRef], rows: &[u32]) -> Result<Groups> {
     let inputs = rule.inputs(arrays, rows)?;
-    let times = times(&inputs.names[0]);
-    let texts = inputs.names[1..6].iter().map(|column| Ok(cast(column, &DataType::Utf8View)?));
-    let texts: Vec<ArrayRef> = texts.collect::<Result<_>>()?;
-    let text = |column: usize, row: usize| {
-        let column = texts[column].as_string_view();
-        column.is_valid(row).then(|| column.value(row))
-    };
-    let resources = Resources::of(&inputs.names[6])?;
     let mut groups = Groups::new();
-    for (row, time) in times.iter().enumerate() {
-        let (time, key) = (time.0, inputs.key(row));
+    for (place, row) in rows.iter().enumerate() {
+        let (row, key) = (*row as usize, inputs.key(place));
+        let time = names.times[row].0;
         let number = time.div_euclid(rule.span.slide);
         // a key is copied only when it is new
         let panes = match groups.get_mut(key) {
@@ -244,20 +240,48 @@ pub fn gather(rule: &Windowed, arrays: &[ArrayRef], rows: &[u32]) -> Result<Grou
         group.rows += 1;
         group.first = group.first.min(time);
         group.last = group.last.max(time);
-        group.account.add(text(1, row));
-        group.region.add(text(2, row));
-        group.actor.add(text(3, row));
-        group.source_ip.add(text(4, row));
-        resources.add(row, &mut group.resources);
+        group.account.add(names.text(1, row));
+        group.region.add(names.text(2, row));
+        group.actor.add(names.text(3, row));
+        group.source_ip.add(names.text(4, row));
+        names.resources.add(row, &mut group.resources);
         let has_room = |ids: &BTreeSet<(i64, String)>| {
             ids.len() < Finding::EVENT_IDS_MAX || ids.last().is_some_and(|(latest, _)| time <= *latest)
         };
-        if let Some(id) = text(0, row).filter(|_| has_room(&group.event_ids)) {
+        if let Some(id) = names.text(0, row).filter(|_| has_room(&group.event_ids)) {
             add_smallest(&mut group.event_ids, (time, id.to_owned()), Finding::EVENT_IDS_MAX);
         }
-        inputs.add(row, &mut group.parts);
+        inputs.add(place, &mut group.parts);
     }
     Ok(groups)
+}
+
+/// Who and where, for each row of a batch: what every rule over windows wants to know.
+pub struct Names {
+    times: Vec<Timestamp>,
+    /// Id, account, region, actor, source address.
+    texts: Vec<ArrayRef>,
+    resources: Resources,
+}
+
+impl Names {
+    /// Of the columns for time, id, account, region, actor, source address and resource.
+    ///
+    /// # Errors
+    /// When one of them is not what it should be.
+    pub fn new(columns: &[ArrayRef]) -> Result<Names> {
+        let texts = columns[1..6].iter().map(|column| Ok(cast(column, &DataType::Utf8View)?));
+        Ok(Names {
+            times: times(&columns[0]),
+            texts: texts.collect::<Result<_>>()?,
+            resources: Resources::of(&columns[6])?,
+        })
+    }
+
+    fn text(&self, column: usize, row: usize) -> Option<&str> {
+        let column = self.texts[column].as_string_view();
+        column.is_valid(row).then(|| column.value(row))
+    }
 }
 
 /// What rows are on: one text each, or a list of them.
