@@ -6,18 +6,18 @@
 -- description     = "Five hundred objects in half an hour by a person, from a bucket with another name; from three buckets or more it is medium. Needs S3 data events."
 SELECT userIdentity.arn AS who,
        count(DISTINCT requestParameters ->> 'key') AS objects,
-       count(DISTINCT split_part(ltrim(requestParameters ->> 'x-amz-copy-source', '/'), '/', 1)) AS sources,
-       sample(split_part(ltrim(requestParameters ->> 'x-amz-copy-source', '/'), '/', 1)) AS some_sources,
+       count(DISTINCT split_part(ltrim(replace(requestParameters ->> 'x-amz-copy-source', '%2F', '/'), '/'), '/', 1)) AS sources,
+       sample(split_part(ltrim(replace(requestParameters ->> 'x-amz-copy-source', '%2F', '/'), '/'), '/', 1)) AS some_sources,
        'arn:aws:s3:::' || (requestParameters ->> 'bucketName') AS resource,
        sample(userAgent) AS user_agents,
        sample(sourceIPAddress) AS addresses,
-       CASE WHEN count(DISTINCT split_part(ltrim(requestParameters ->> 'x-amz-copy-source', '/'), '/', 1)) >= 3 THEN 'medium' ELSE 'low' END AS severity
+       CASE WHEN count(DISTINCT split_part(ltrim(replace(requestParameters ->> 'x-amz-copy-source', '%2F', '/'), '/'), '/', 1)) >= 3 THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 's3.amazonaws.com'
   AND eventName = 'CopyObject'
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-  AND split_part(ltrim(requestParameters ->> 'x-amz-copy-source', '/'), '/', 1) <> requestParameters ->> 'bucketName'
+  AND split_part(ltrim(replace(requestParameters ->> 'x-amz-copy-source', '%2F', '/'), '/'), '/', 1) <> requestParameters ->> 'bucketName'
   AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
        OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
        OR sessionCredentialFromConsole)
