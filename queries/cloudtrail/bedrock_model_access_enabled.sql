@@ -1,6 +1,6 @@
 -- title           = "Access to a Bedrock foundation model was enabled"
 -- severity        = "medium"
--- tags            = ["attack.impact", "attack.t1496", "attack.resource_development"]
+-- tags            = ["attack.impact", "attack.t1496", "attack.resource_development", "attack.t1496.004"]
 -- remedy          = "Ask who needs the model; if nobody does, contain the principal, delete the agreement (DeleteFoundationModelAgreement), and watch InvokeModel and the bill."
 -- false_positives = "The team that runs generative AI."
 SELECT eventTime,

@@ -1,7 +1,7 @@
 -- title           = "EC2 instances were launched in many Regions by one principal"
 -- severity        = "high"
 -- confidence      = "medium"
--- tags            = ["attack.impact", "attack.t1496", "attack.defense_evasion", "attack.t1535"]
+-- tags            = ["attack.impact", "attack.t1496", "attack.defense_evasion", "attack.t1535", "attack.t1496.001", "attack.t1578.002"]
 -- remedy          = "Disable the key or revoke the sessions, terminate the instances in all Regions, and look for key pairs, roles and users made beside them."
 -- false_positives = "A roll-out by hand to the Regions you work in; put its role in the suppress list."
 SELECT userIdentity.arn AS who,

@@ -1,6 +1,6 @@
 -- title           = "Many EC2 instances were launched by one call"
 -- severity        = "low"
--- tags            = ["attack.impact", "attack.t1496"]
+-- tags            = ["attack.impact", "attack.t1496", "attack.t1496.001"]
 -- remedy          = "Ask who needs them; if nobody does, terminate them and look for the same in other Regions."
 -- false_positives = "Load tests, batch clusters."
 SELECT eventTime,

@@ -1,6 +1,6 @@
 -- title           = "Accelerated or very large EC2 instances were launched"
 -- severity        = "medium"
--- tags            = ["attack.impact", "attack.t1496"]
+-- tags            = ["attack.impact", "attack.t1496", "attack.t1496.001"]
 -- remedy          = "Ask who needs them; if nobody does, terminate them in every Region, deny ec2:RunInstances for these types by a service control policy, and contain the principal."
 -- false_positives = "Machine learning and batch teams."
 SELECT eventTime,

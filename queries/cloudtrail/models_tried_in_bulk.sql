@@ -1,6 +1,6 @@
 -- title           = "One principal tried many Bedrock models or Regions and was refused"
 -- severity        = "medium"
--- tags            = ["attack.discovery", "attack.impact", "attack.t1526", "attack.t1496"]
+-- tags            = ["attack.discovery", "attack.impact", "attack.t1526", "attack.t1496", "attack.t1496.004"]
 -- remedy          = "Disable the key or revoke the sessions if nobody knows the caller: stolen keys are checked like this before they are sold. Look for calls that were not refused."
 -- false_positives = "A developer who looks for a model that the account has access to."
 SELECT userIdentity.arn AS who,

@@ -1,7 +1,7 @@
 -- title           = "Very many objects were downloaded from S3 by a person or from outside"
 -- severity        = "medium"
 -- confidence      = "medium"
--- tags            = ["attack.collection", "attack.exfiltration", "attack.t1530", "attack.t1567.002"]
+-- tags            = ["attack.collection", "attack.exfiltration", "attack.t1530", "attack.t1567.002", "attack.t1119"]
 -- remedy          = "Ask the principal where the copy is and what for. If nobody can say: revoke its sessions, and treat what the buckets hold as known to others."
 -- false_positives = "A developer who syncs a bucket to look at it; partners who fetch their files every night."
 SELECT coalesce(userIdentity.arn, userIdentity.principalId) AS who,

@@ -1,6 +1,6 @@
 -- title           = "Increase of a compute or e-mail quota was asked for"
 -- severity        = "low"
--- tags            = ["attack.impact", "attack.t1496"]
+-- tags            = ["attack.impact", "attack.t1496", "attack.t1496.001", "attack.defense_evasion", "attack.t1578.005"]
 -- remedy          = "Ask who needs it; miners and spammers raise quotas first."
 -- false_positives = "Growth."
 SELECT eventTime,

@@ -1,6 +1,6 @@
 -- title           = "Root user signed in to the console"
 -- severity        = "high"
--- tags            = ["attack.initial_access", "attack.persistence", "attack.t1078.004", "cis.1.7"]
+-- tags            = ["attack.initial_access", "attack.persistence", "attack.t1078.004", "attack.t1078.001", "cis.1.7"]
 -- remedy          = "Ask the owner of the account whether they signed in. If not: reset the root password, replace its MFA device, delete root access keys, and review every root call since."
 -- false_positives = "The few tasks that only root can do, and break-glass drills announced beforehand."
 SELECT eventTime, sourceIPAddress, userAgent,

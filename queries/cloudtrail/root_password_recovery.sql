@@ -1,6 +1,6 @@
 -- title    = "Recovery of the root password was requested"
 -- severity = "medium"
--- tags     = ["attack.credential_access", "attack.persistence", "attack.t1098", "attack.t1078.004", "cis.1.7"]
+-- tags     = ["attack.credential_access", "attack.persistence", "attack.t1098", "attack.t1078.004", "attack.t1078.001", "cis.1.7"]
 -- remedy   = "Ask the owner of the account whether they asked for it. If not, secure the mailbox of the root e-mail address first, then reset the password and the MFA device."
 SELECT eventTime, sourceIPAddress, userAgent, eventName,
        userIdentity.arn AS resource,

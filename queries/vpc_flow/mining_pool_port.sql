@@ -2,7 +2,7 @@
 -- severity        = "low"
 -- confidence      = "low"
 -- key             = ["interface_id", "dstaddr"]
--- tags            = ["attack.impact", "attack.t1496"]
+-- tags            = ["attack.impact", "attack.t1496", "attack.t1496.001"]
 -- remedy          = "Look up the destination; look at the host for unknown processes with high CPU use, and at how they came in."
 -- false_positives = "The port alone is weak evidence: any service may use these numbers, 4444 and 5555 above all."
 SELECT srcaddr, dstaddr, dstport, packets, bytes
