@@ -33,7 +33,7 @@ type Place = (usize, usize);
 
 /// What the windows of all rules may take, in bytes. Past it the rule that takes most lets go of some, see
 /// [`Windows::shed`], and its [`RuleCost::shed`] says so.
-pub const WINDOW_BYTES_MAX: usize = 64 << 20;
+pub const WINDOW_BYTES_MAX: usize = 16 << 20;
 
 /// How long rows may come late where a rule does not say: one that fires early loses nothing by waiting long, one that
 /// fires only when a window is over makes people wait. CloudTrail delivers within 15 minutes, mostly.
@@ -214,7 +214,7 @@ impl Detector {
     fn fire(&mut self, place: Place, groups: &BTreeSet<(Key, i64)>) -> Vec<Finding> {
         let start = Instant::now();
         let (plan, _) = self.windowed(place);
-        let windows = self.windows[&place].windows(plan.span, plan.rows_min, groups);
+        let windows = self.windows[&place].windows(plan.span, |group| plan.may_hold(group), groups);
         let (found, mut cost) = match self.judge_windows(place, &windows) {
             Ok((found, ungraded)) => (found, RuleCost { ungraded, ..RuleCost::default() }),
             Err(error) => {
@@ -249,7 +249,7 @@ impl Detector {
         self.judge_one(rule, batches, &mut found, &mut windows)?;
         let mut found = fold(found);
         for (place, windows) in windows {
-            let windows = windows.windows(self.windowed(place).0.span, 0, &windows.all());
+            let windows = windows.windows(self.windowed(place).0.span, |_| true, &windows.all());
             found.extend(self.judge_windows(place, &windows).map_err(|error| error.strip_backtrace())?.0);
         }
         Ok(found)
@@ -262,7 +262,7 @@ impl Detector {
         self.judge_one(rule, batches, &mut Vec::new(), &mut windows)?;
         for (place, windows) in windows {
             let (plan, names) = self.windowed(place);
-            let windows = windows.windows(plan.span, 0, &windows.all());
+            let windows = windows.windows(plan.span, |_| true, &windows.all());
             let groups: Vec<_> = windows.iter().map(|window| (&*window.key, window.start, &window.group)).collect();
             let columns =
                 plan.shown(&groups).and_then(|columns| columns.iter().map(emit::texts).collect::<Result<Vec<_>>>());

@@ -143,8 +143,11 @@ impl Group {
         let names = [&self.account, &self.region, &self.actor, &self.source_ip];
         std::mem::size_of::<Group>()
             + names.iter().map(|name| name.bytes_len()).sum::<usize>()
-            + self.resources.iter().map(|text| text.len() + 40).sum::<usize>()
-            + self.event_ids.iter().map(|(_, id)| id.len() + 48).sum::<usize>()
+            // a node of a B-tree has room for eleven
+            + usize::from(!self.resources.is_empty()) * 280
+            + self.resources.iter().map(|text| text.len() + 8).sum::<usize>()
+            + usize::from(!self.event_ids.is_empty()) * 368
+            + self.event_ids.iter().map(|(_, id)| id.len() + 8).sum::<usize>()
             + self.parts.iter().map(Part::bytes_len).sum::<usize>()
     }
 

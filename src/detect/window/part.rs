@@ -79,14 +79,28 @@ impl Part {
         }
     }
 
+    /// Whether a count is at least so much; of any other aggregate, whether it has a value where 1 or more is asked for.
+    pub fn is_at_least(&self, least: u64) -> bool {
+        match self {
+            Part::Count(count) => *count >= least,
+            Part::Distinct(hashes) => hashes.len() as u64 >= least.min(DISTINCT_MAX as u64),
+            Part::Sum(sum) => least == 0 || sum.is_some(),
+            Part::Mean { count, .. } => least == 0 || *count > 0,
+            Part::Least(value) | Part::Greatest(value) => least == 0 || value.is_some(),
+            Part::Sample(_) => true,
+        }
+    }
+
     /// About what it takes, in bytes.
     pub fn bytes_len(&self) -> usize {
         let more = match self {
             Part::Count(_) | Part::Sum(_) | Part::Mean { .. } => 0,
             Part::Least(value) | Part::Greatest(value) => value.as_ref().map_or(0, |value| value.len() + 16),
             // a B-tree is about two thirds full
-            Part::Distinct(hashes) => hashes.len() * 12,
-            Part::Sample(values) => values.iter().map(|value| value.len() + 40).sum(),
+            Part::Distinct(hashes) if hashes.is_empty() => 0,
+            Part::Distinct(hashes) => 100 + hashes.len() * 12,
+            Part::Sample(values) if values.is_empty() => 0,
+            Part::Sample(values) => 192 + values.iter().map(|value| value.len() + 8).sum::<usize>(),
         };
         std::mem::size_of::<Part>() + more
     }

@@ -18,7 +18,7 @@ use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 
 use super::group::Group;
 use super::part::Part;
-use super::rising::{never_falls, rows_needed};
+use super::rising::{needed, never_falls};
 use crate::detect::program::{Leaves, Program, Rows, type_of};
 use crate::detect::spans::{micros, plain, sample_list};
 
@@ -34,8 +34,8 @@ pub struct Windowed {
     pub span: Span,
     /// Once a window's condition holds, more rows cannot change that: it need not be waited for.
     pub early: bool,
-    /// A group with fewer rows does not hold.
-    pub rows_min: u64,
+    /// What its condition needs at least, see [`needed`].
+    needed: Vec<(usize, u64)>,
     /// What to compute of each row: keys, arguments and filters of the aggregates.
     rows: Program,
     keys: Keys,
@@ -122,12 +122,17 @@ impl Windowed {
         Ok(Windowed {
             span,
             early: never_falls(&having, &schema, &aggregate),
-            rows_min: rows_needed(&having, &schema, &aggregate),
+            needed: needed(&having, &schema, &aggregate),
             rows: Program::new(leaves, &exprs)?,
             keys,
             aggregates,
             after: After::new(&schema, columns, &having, &items)?,
         })
+    }
+
+    /// False for a group whose condition certainly does not hold: most are, and to compute nothing for them is cheap.
+    pub fn may_hold(&self, group: &Group) -> bool {
+        self.needed.iter().all(|(place, least)| group.parts[*place].is_at_least(*least))
     }
 
     /// A group without rows.

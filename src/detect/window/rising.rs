@@ -24,28 +24,38 @@ pub fn never_falls(having: &Expr, schema: &DFSchema, aggregate: &Aggregate) -> b
     }
 }
 
-/// Rows that a group needs at least for the condition to hold, as far as counts in it tell.
-pub fn rows_needed(having: &Expr, schema: &DFSchema, aggregate: &Aggregate) -> u64 {
-    let needed = |part: &Expr| rows_needed(part, schema, aggregate);
-    let counted = |expr: &Expr| match expr {
-        Expr::Column(column) => schema
-            .maybe_index_of_column(column)
-            .and_then(|place| place.checked_sub(aggregate.group_expr.len()))
-            .is_some_and(|place| is_count(&aggregate.aggr_expr[place])),
-        _ => false,
+/// Aggregates, by their place, and what each is at least wherever the condition holds: a count, or 1 for any value at all.
+/// They are necessary, not sufficient, and quick to look at.
+pub fn needed(having: &Expr, schema: &DFSchema, aggregate: &Aggregate) -> Vec<(usize, u64)> {
+    let place = |expr: &Expr| match expr {
+        Expr::Column(column) => schema.maybe_index_of_column(column)?.checked_sub(aggregate.group_expr.len()),
+        _ => None,
     };
     let number = |expr: &Expr| match expr {
         Expr::Literal(ScalarValue::Int64(Some(number)), _) => u64::try_from(*number).ok(),
         _ => None,
     };
-    match having {
-        Expr::BinaryExpr(BinaryExpr { left, op: Operator::And, right }) => needed(left).max(needed(right)),
-        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or, right }) => needed(left).min(needed(right)),
-        Expr::BinaryExpr(BinaryExpr { left, op: Operator::GtEq, right }) if counted(left) => number(right).unwrap_or(1),
-        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Gt, right }) if counted(left) => {
-            number(right).map_or(1, |number| number.saturating_add(1))
+    let Expr::BinaryExpr(BinaryExpr { left, op, right }) = having else { return Vec::new() };
+    match op {
+        Operator::And => [needed(left, schema, aggregate), needed(right, schema, aggregate)].concat(),
+        Operator::GtEq | Operator::Gt | Operator::Lt | Operator::LtEq | Operator::Eq => {
+            let least = |count: &Expr| match (number(right), op) {
+                (Some(number), Operator::GtEq) if is_count(count) => number,
+                (Some(number), Operator::Gt) if is_count(count) => number.saturating_add(1),
+                _ => 0,
+            };
+            // a comparison with null does not hold, and an aggregate that is no count is null without values
+            let side = |expr: &Expr| {
+                let place = place(expr)?;
+                let call = &aggregate.aggr_expr[place];
+                Some((place, if is_count(call) { least(call) } else { 1 }))
+            };
+            side(left)
+                .into_iter()
+                .chain(side(right).filter(|(place, _)| !is_count(&aggregate.aggr_expr[*place])))
+                .collect()
         }
-        _ => 1,
+        _ => Vec::new(),
     }
 }
 

@@ -75,8 +75,13 @@ impl Windows {
         (changed, late)
     }
 
-    /// The windows with at least so many rows that hold one of these groups and that no pane has left from.
-    pub fn windows(&self, span: Span, rows_min: u64, changed: &BTreeSet<(Key, i64)>) -> Vec<Window> {
+    /// The windows that hold one of these groups and that no pane has left from; without those that `is_wanted` is false for.
+    pub fn windows(
+        &self,
+        span: Span,
+        is_wanted: impl Fn(&Group) -> bool,
+        changed: &BTreeSet<(Key, i64)>,
+    ) -> Vec<Window> {
         let panes = span.size / span.slide;
         let mut windows = Vec::new();
         let mut changed = changed.iter().peekable();
@@ -91,21 +96,27 @@ impl Windows {
             }
             for (from, to) in starts {
                 let from = self.floor.map_or(from, |floor| from.max(floor));
-                windows.extend((from..=to).filter_map(|start| self.window(span, rows_min, key, start)));
+                windows.extend((from..=to).filter_map(|start| self.window(span, &is_wanted, key, start)));
             }
         }
         windows
     }
 
-    fn window(&self, span: Span, rows_min: u64, key: &Key, start: i64) -> Option<Window> {
+    fn window(&self, span: Span, is_wanted: impl Fn(&Group) -> bool, key: &Key, start: i64) -> Option<Window> {
         let panes = self.panes.range(start..start + span.size / span.slide);
         let mut groups = panes.filter_map(|(_, pane)| pane.groups.get(key));
-        if groups.clone().map(|group| group.rows).sum::<u64>() < rows_min {
-            return None;
-        }
-        let mut group = groups.next()?.clone();
+        let first = groups.next()?;
+        let Some(second) = groups.next() else {
+            return is_wanted(first).then(|| Window {
+                key: key.clone(),
+                start: start * span.slide,
+                group: first.clone(),
+            });
+        };
+        let mut group = first.clone();
+        group.merge(second);
         groups.for_each(|more| group.merge(more));
-        Some(Window { key: key.clone(), start: start * span.slide, group })
+        is_wanted(&group).then(|| Window { key: key.clone(), start: start * span.slide, group })
     }
 
     /// Every group there is.
