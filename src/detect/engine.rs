@@ -76,6 +76,8 @@ impl RuleCost {
 
 /// Layout of [`Detector::snapshot`]. Version 1, of programs whose rules remembered nothing, is the version alone.
 const SNAPSHOT_VERSION: u8 = 2;
+/// Bytes of a snapshot, unpacked, that is believed to be one.
+const SNAPSHOT_BYTES_MAX: usize = 4 * WINDOW_BYTES_MAX;
 /// Keys and values in windows have the bytes that this library gives them.
 const SORT_KEYS: &str = "arrow-row 59";
 
@@ -348,7 +350,7 @@ impl Detector {
 
     /// State to restore after a restart.
     pub fn snapshot(&self) -> Vec<u8> {
-        let mut to = Writer(vec![SNAPSHOT_VERSION]);
+        let mut to = Writer::default();
         to.number(self.windows.len() as u64);
         for (place, windows) in &self.windows {
             let rule = &self.rule(*place).rule;
@@ -358,7 +360,8 @@ impl Detector {
             windows.write(&mut state);
             to.bytes(&state.0);
         }
-        to.0
+        let packed = zstd::bulk::compress(&to.0, 1).expect("a buffer in memory takes what is written to it");
+        [&[SNAPSHOT_VERSION], packed.as_slice()].concat()
     }
 
     /// Takes up the state of [`Detector::snapshot`]. Gives the ids of the rules that begin anew because their text is
@@ -381,7 +384,8 @@ impl Detector {
     }
 
     fn take_up(&mut self, state: &[u8]) -> Option<Vec<String>> {
-        let (mut from, mut anew) = (Reader(state), Vec::new());
+        let state = zstd::bulk::decompress(state, SNAPSHOT_BYTES_MAX).ok()?;
+        let (mut from, mut anew) = (Reader(&state), Vec::new());
         for _ in 0..from.number()? {
             let (id, hash, windows) = (from.text()?, from.fixed::<16>()?, from.bytes()?);
             let Some(place) = self.windows.keys().copied().find(|place| self.rule(*place).rule.id == id) else {

@@ -36,6 +36,8 @@ const STATE: TableDefinition<&str, &[u8]> = TableDefinition::new("state");
 /// What the key of an outbox begins with. Security Hub's was once under [`OUTBOX_BEFORE`], with no name.
 const OUTBOX: &str = "outbox/";
 const OUTBOX_BEFORE: (&str, &str) = ("outbox", "security_hub");
+/// What the database keeps of its file in memory; without it, up to 1 GiB.
+const CACHE_BYTES: usize = 8 << 20;
 /// Layout of the values; another one is refused rather than guessed at.
 const VERSION: u32 = 1;
 
@@ -54,7 +56,7 @@ impl State {
     /// # Errors
     /// When another process has it, or it cannot be read or made.
     pub fn open(path: &Path) -> anyhow::Result<State> {
-        match Database::create(path) {
+        match Database::builder().set_cache_size(CACHE_BYTES).create(path) {
             Ok(database) => Ok(State { database, path: path.to_owned() }),
             Err(DatabaseError::DatabaseAlreadyOpen) => {
                 bail!("another weir run is writing to this archive ({} is locked)", path.display())

@@ -373,5 +373,5 @@ fn old_windows_leave_a_stream_that_goes_on() {
         state.push(detector.snapshot().len());
     }
     // a day of panes, and the day that rows may be late
-    assert!(state[10] > state[5] && state[47] == state[40], "{state:?}");
+    assert!(state[10] > state[5] && state[47] < state[25] + 50, "{state:?}");
 }
