@@ -13,7 +13,7 @@ use super::scan::Scan;
 use super::window::bytes::{Reader, Writer};
 use super::window::fire::{self, Items};
 use super::window::plan::Windowed;
-use super::window::state::{Groups, Key, Window, Windows, gather};
+use super::window::state::{Key, Selected, Window, Windows, gather};
 use crate::finding::Finding;
 use crate::rule::{Rule, RuleError};
 use crate::table::{Batch, Table};
@@ -143,14 +143,14 @@ impl Detector {
     /// windows leave by; a rule that judges row by row goes by the rows' own time alone.
     pub fn observe(&mut self, batches: &[Batch], now: Timestamp) -> Vec<Finding> {
         let seen: Vec<_> = batches.par_iter().map(|batch| self.judge(batch, None)).collect();
-        let (mut found, mut groups) = (Vec::new(), Vec::new());
+        let (mut found, mut selected) = (Vec::new(), Vec::new());
         for judged in seen {
             found.extend(judged.found);
-            groups.extend(judged.groups);
+            selected.extend(judged.selected);
             judged.costs.into_iter().for_each(|(rule, cost)| self.spend(&rule, cost));
         }
         let mut found = fold(found);
-        found.extend(self.add_up(groups, now));
+        found.extend(self.add_up(selected, now));
         if self.follows {
             found.extend(self.leave(now));
         }
@@ -169,17 +169,22 @@ impl Detector {
         self.costs.entry(rule.id.clone()).or_default().add(cost);
     }
 
-    /// Puts groups into their windows, and gives the findings of those that need not be waited for.
-    fn add_up(&mut self, groups: Vec<(Place, Groups)>, now: Timestamp) -> Vec<Finding> {
+    /// Puts rows into their windows, and gives the findings of those that need not be waited for.
+    fn add_up(&mut self, selected: Vec<(Place, Selected)>, now: Timestamp) -> Vec<Finding> {
         let mut changed: BTreeMap<Place, BTreeSet<(Key, i64)>> = BTreeMap::new();
-        for (place, groups) in groups {
-            let (more, late) = self.windows.get_mut(&place).expect("the rule has windows").add(groups, now);
-            changed.entry(place).or_default().extend(more);
-            if late > 0 {
-                self.spend(&self.rule(place).rule.clone(), RuleCost { late, ..RuleCost::default() });
-            }
+        for ((table, rule), selected) in selected {
+            let start = Instant::now();
+            let CompiledRule { rule: text, then: Then::Window(plan, _), .. } = &self.tables[table].rules[rule] else {
+                unreachable!("only rules over windows select rows for windows");
+            };
+            let windows = self.windows.get_mut(&(table, rule)).expect("the rule has windows");
+            let (more, late) = windows.add(plan, &selected, now);
+            let text = text.clone();
+            changed.entry((table, rule)).or_default().extend(more);
+            let seconds = start.elapsed().as_secs_f64();
+            self.spend(&text, RuleCost { seconds, late, ..RuleCost::default() });
         }
-        changed.retain(|place, _| self.windowed(*place).0.early);
+        changed.retain(|_, changed| !changed.is_empty());
         changed.into_iter().flat_map(|(place, changed)| self.fire(place, &changed)).collect()
     }
 
@@ -298,8 +303,8 @@ impl Detector {
                 return Err(error);
             }
             found.extend(judged.found);
-            for (place, groups) in judged.groups {
-                windows.entry(place).or_default().add(groups, Timestamp(0));
+            for (place, selected) in judged.selected {
+                windows.entry(place).or_default().add(self.windowed(place).0, &selected, Timestamp(0));
             }
         }
         Ok(())
@@ -333,7 +338,7 @@ impl Detector {
                             }
                             judged.found.extend(findings);
                         }
-                        Made::Groups(groups) => judged.groups.push(((table, place), groups)),
+                        Made::Selected(selected) => judged.selected.push(((table, place), selected)),
                         Made::Nothing => {}
                     }
                 }
@@ -418,7 +423,7 @@ const NO_SEVERITY: &str = "its `severity` is not a severity: the one in its head
 #[derive(Default)]
 struct Judged {
     found: Vec<Finding>,
-    groups: Vec<(Place, Groups)>,
+    selected: Vec<(Place, Selected)>,
     costs: Vec<(Arc<Rule>, RuleCost)>,
 }
 
@@ -427,7 +432,7 @@ enum Made {
     Nothing,
     /// And the number of rows whose severity is none.
     Findings(Vec<Finding>, u64),
-    Groups(Groups),
+    Selected(Selected),
 }
 
 /// Findings that are alike in all that a suppression can name become one; in the order of ids. Which of them are
@@ -458,12 +463,13 @@ fn matches(rule: &CompiledRule, scan: &Scan, candidates: Option<Vec<u32>>) -> Re
     if rows.is_empty() {
         return Ok((0, Made::Nothing));
     }
+    let hits = rows.len() as u64;
     let made = match &rule.then {
         Then::Emit(emit) => {
             let (found, ungraded) = emit::findings(rule, emit, &scan.arrays, &rows)?;
             Made::Findings(found, ungraded)
         }
-        Then::Window(plan, _) => Made::Groups(gather(plan, scan.names()?, &scan.arrays, &rows)?),
+        Then::Window(plan, _) => Made::Selected(gather(plan, scan.names()?, &scan.arrays, rows)?),
     };
-    Ok((rows.len() as u64, made))
+    Ok((hits, made))
 }

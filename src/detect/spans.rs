@@ -1,6 +1,5 @@
 //! Time → windows: `tumble(time, interval)` and `hop(time, slide, size)`, and `sample(x)`, which shows what is in a window.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, TimestampMicrosecondArray};
@@ -13,7 +12,8 @@ use datafusion::logical_expr::{
     ScalarUDFImpl, Signature, Volatility,
 };
 
-use super::window::part::{SAMPLE_MAX, add_smallest};
+use super::window::part::SAMPLE_MAX;
+use super::window::smallest::Smallest;
 use crate::time::{MICROS_PER_DAY, MICROS_PER_SECOND};
 
 /// Most windows that one moment may lie in.
@@ -187,7 +187,7 @@ impl AggregateUDFImpl for Sample {
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
         let item = plain(args.expr_fields[0].data_type()).clone();
-        Ok(Box::new(Sampled { item, values: BTreeSet::new() }))
+        Ok(Box::new(Sampled { item, values: Smallest::default() }))
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
@@ -199,7 +199,7 @@ impl AggregateUDFImpl for Sample {
 #[derive(Debug)]
 struct Sampled {
     item: DataType,
-    values: BTreeSet<Box<[u8]>>,
+    values: Smallest<Box<[u8]>>,
 }
 
 impl Sampled {
@@ -212,7 +212,7 @@ impl Sampled {
         let rows = self.converter()?.convert_columns(std::slice::from_ref(&values))?;
         for (place, row) in rows.iter().enumerate() {
             if values.is_valid(place) {
-                add_smallest(&mut self.values, row.as_ref().into(), SAMPLE_MAX);
+                self.values.add(row.as_ref().into(), SAMPLE_MAX);
             }
         }
         Ok(())
@@ -229,7 +229,7 @@ impl Accumulator for Sampled {
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
-        Ok(ScalarValue::List(Arc::new(sample_list(&self.item, [&self.values])?)))
+        Ok(ScalarValue::List(Arc::new(sample_list(&self.item, [self.values.as_slice()])?)))
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
@@ -237,14 +237,14 @@ impl Accumulator for Sampled {
     }
 
     fn size(&self) -> usize {
-        std::mem::size_of_val(self) + self.values.iter().map(|value| value.len() + 40).sum::<usize>()
+        std::mem::size_of_val(self) + self.values.as_slice().iter().map(|value| value.len() + 40).sum::<usize>()
     }
 }
 
 /// Sets of sort keys as lists of the values they were made from, one list a set.
 pub fn sample_list<'a>(
     item: &DataType,
-    sets: impl IntoIterator<Item = &'a BTreeSet<Box<[u8]>>>,
+    sets: impl IntoIterator<Item = &'a [Box<[u8]>]>,
 ) -> Result<arrow::array::ListArray> {
     let converter = arrow::row::RowConverter::new(vec![arrow::row::SortField::new(item.clone())])?;
     let parser = converter.parser();

@@ -469,6 +469,9 @@ impl Worker {
         }
         self.summary.suppressions = self.stages.triage.suppressions().hidden().map(Suppressed::from).collect();
         self.summary.suppressed = self.summary.suppressions.iter().map(|entry| entry.matches).sum();
+        let costs = || self.stages.detector.costs().values();
+        self.summary.shed_groups = costs().map(|cost| cost.shed).sum();
+        self.summary.late_rows = costs().map(|cost| cost.late).sum();
         self.summary.seconds = started.elapsed().as_secs_f64();
         Ok(Outcome { summary: self.summary, findings })
     }

@@ -53,6 +53,9 @@ pub struct Summary {
     /// Matches hidden by suppressions, of everything read into the archive so far: all of them, and by entry.
     pub suppressed: u64,
     pub suppressions: Vec<Suppressed>,
+    /// Windows of this run that left early for want of room, and rows that came after their window had left.
+    pub shed_groups: u64,
+    pub late_rows: u64,
     pub files_read: u64,
     /// Files that an earlier run into the same archive had read.
     pub files_already_read: u64,
@@ -127,6 +130,14 @@ impl Summary {
         }
         for entry in &self.suppressions {
             write!(out, "\n  suppressed: {} of {} ({})", grouped(entry.matches), entry.rule, entry.reason)?;
+        }
+        if self.shed_groups + self.late_rows > 0 {
+            write!(
+                out,
+                "\n{} windows left early for want of room, {} rows came after theirs: weir backtest judges these too",
+                grouped(self.shed_groups),
+                grouped(self.late_rows)
+            )?;
         }
         let records = self.total(|counts| counts.records);
         let seconds = self.seconds.max(1e-6);

@@ -52,7 +52,7 @@ pub fn findings(rule: &Rule, plan: &Windowed, items: &Items, windows: &[Window])
         };
         let resources: Vec<String> = match &resources {
             Some(lists) => lists.of_row(row).to_vec(),
-            None => group.resources.iter().cloned().collect(),
+            None => group.resources.as_slice().iter().cloned().collect(),
         };
         let mut finding = Finding {
             // the window's end is in the next period when it is a period's
@@ -71,7 +71,7 @@ pub fn findings(rule: &Rule, plan: &Windowed, items: &Items, windows: &[Window])
             last_seen: Timestamp(group.last),
             count: group.rows,
             window: Some((Timestamp(*start), Timestamp(end))),
-            event_ids: group.event_ids.iter().map(|(time, id)| (Timestamp(*time), id.clone())).collect(),
+            event_ids: group.event_ids.as_slice().iter().map(|(time, id)| (Timestamp(*time), id.clone())).collect(),
             tags: rule.tags.clone(),
             remedy: rule.remedy.clone(),
             evidence: evidence

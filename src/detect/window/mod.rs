@@ -6,6 +6,7 @@
 //! again with every row; any other fires when its windows are over.
 
 pub mod bytes;
+pub mod smallest;
 pub mod part;
 mod group;
 mod rising;

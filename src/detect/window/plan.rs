@@ -357,7 +357,7 @@ impl AggregatePlan {
                     .iter()
                     .map(|part| match part {
                         Part::Count(count) => Some(*count as i64),
-                        Part::Distinct(hashes) => Some(hashes.len() as i64),
+                        Part::Distinct(hashes) => Some(hashes.as_slice().len() as i64),
                         _ => None,
                     })
                     .collect::<Int64Array>(),
@@ -381,8 +381,8 @@ impl AggregatePlan {
                 values_of(&self.item, values)?
             }
             Part::Sample(_) => {
-                let none = Default::default();
-                let sets = parts.iter().map(|part| if let Part::Sample(values) = part { values } else { &none });
+                let sets =
+                    parts.iter().map(|part| if let Part::Sample(values) = part { values.as_slice() } else { &[] });
                 Arc::new(sample_list(&self.item, sets)?)
             }
         })

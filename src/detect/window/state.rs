@@ -1,16 +1,19 @@
 //! Groups of one rule, by pane and key: rows go in, windows whose condition holds come out, and old panes leave.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use datafusion::common::Result;
+use hashbrown::HashMap;
+use hashbrown::hash_map::EntryRef;
 
 use super::bytes::{Reader, Writer};
 use super::group::Group;
-use super::part::add_smallest;
-use super::plan::{Span, Windowed};
+use super::plan::{Inputs, Span, Windowed};
+use super::smallest::Smallest;
 use crate::detect::emit::{Lists, times};
 use crate::detect::spans::plain;
 use crate::finding::Finding;
@@ -19,8 +22,13 @@ use crate::time::Timestamp;
 /// Sort key of a group's key.
 pub type Key = Box<[u8]>;
 
-/// Groups that a batch's rows make, by key and pane (its number since 1970).
-pub type Groups = HashMap<Key, BTreeMap<i64, Group>>;
+/// Rows that a rule selected of a batch, and what each adds to its group.
+pub struct Selected {
+    /// Of the whole batch.
+    names: Arc<Names>,
+    rows: Vec<u32>,
+    inputs: Inputs,
+}
 
 /// What a rule with windows remembers.
 #[derive(Debug, Default, PartialEq)]
@@ -56,23 +64,35 @@ impl Windows {
         self.bytes
     }
 
-    /// Takes in what a batch made; gives the groups that changed, and the number of rows whose pane had left.
-    pub fn add(&mut self, groups: Groups, now: Timestamp) -> (BTreeSet<(Key, i64)>, u64) {
-        let (mut changed, mut late) = (BTreeSet::new(), 0);
-        let groups = groups.into_iter().flat_map(|(key, panes)| panes.into_iter().map(move |pane| (key.clone(), pane)));
-        for (key, (number, group)) in groups {
+    /// Takes in what a rule selected of a batch; gives the groups that changed and may make a window fire now, and the
+    /// number of rows whose pane had left.
+    pub fn add(&mut self, rule: &Windowed, selected: &Selected, now: Timestamp) -> (BTreeSet<(Key, i64)>, u64) {
+        let Selected { names, rows, inputs } = selected;
+        let (mut changed, mut late) = (Vec::new(), 0);
+        for (place, row) in rows.iter().enumerate() {
+            let (row, key) = (*row as usize, inputs.key(place));
+            let time = names.times[row].0;
+            let number = time.div_euclid(rule.span.slide);
             if self.floor.is_some_and(|floor| number < floor) {
-                late += group.rows;
+                late += 1;
                 continue;
             }
             let pane = self.panes.entry(number).or_insert_with(|| Pane::new(now));
             pane.touched = pane.touched.max(now);
-            let before = pane.bytes;
-            pane.add(key.clone(), group);
-            self.bytes = self.bytes + pane.bytes - before;
-            changed.insert((key, number));
+            let (group, before) = pane.group(key, || rule.empty());
+            names.add(row, group);
+            inputs.add(place, &mut group.parts);
+            let after = bytes_of(key, group);
+            // a group of several panes is asked when it is merged
+            if rule.early && (rule.span.size > rule.span.slide || rule.may_hold(group)) {
+                changed.push((key, number));
+            }
+            pane.bytes = pane.bytes + after - before;
+            self.bytes = self.bytes + after - before;
         }
-        (changed, late)
+        changed.sort_unstable();
+        changed.dedup();
+        (changed.into_iter().map(|(key, number)| (key.into(), number)).collect(), late)
     }
 
     /// The windows that hold one of these groups and that no pane has left from; without those that `is_wanted` is false for.
@@ -168,7 +188,7 @@ impl Windows {
         let leaving: Vec<Key> = sizes[..sizes.len().div_ceil(2)].iter().map(|(_, key)| (*key).clone()).collect();
         for key in &leaving {
             let group = pane.groups.remove(key).expect("its key was just listed");
-            let bytes = group.bytes_len() + key.len() + PLACE_BYTES;
+            let bytes = bytes_of(key, &group);
             pane.bytes -= bytes;
             self.bytes -= bytes;
         }
@@ -201,8 +221,9 @@ impl Windows {
             let number = from.signed()?;
             let mut pane = Pane::new(Timestamp(from.signed()?));
             for _ in 0..from.number()? {
-                let key = from.bytes()?.into();
-                pane.add(key, Group::read(from, parts)?);
+                let (key, group) = (from.bytes()?, Group::read(from, parts)?);
+                pane.bytes += bytes_of(key, &group);
+                pane.groups.insert(key.into(), group);
             }
             windows.bytes += pane.bytes;
             windows.panes.insert(number, pane);
@@ -216,55 +237,30 @@ impl Pane {
         Pane { groups: HashMap::new(), touched, bytes: 0 }
     }
 
-    fn add(&mut self, key: Key, group: Group) {
-        match self.groups.get_mut(&key) {
-            Some(known) => {
-                self.bytes -= known.bytes_len();
-                known.merge(&group);
-                self.bytes += known.bytes_len();
+    /// The group of a key, made where there is none, and the bytes that it is known to take.
+    fn group(&mut self, key: &[u8], empty: impl FnOnce() -> Group) -> (&mut Group, usize) {
+        match self.groups.entry_ref(key) {
+            EntryRef::Occupied(known) => {
+                let bytes = bytes_of(key, known.get());
+                (known.into_mut(), bytes)
             }
-            None => {
-                self.bytes += group.bytes_len() + key.len() + PLACE_BYTES;
-                self.groups.insert(key, group);
-            }
+            EntryRef::Vacant(place) => (place.insert(empty()), 0),
         }
     }
 }
 
-/// The groups that selected rows make.
+/// About what a group takes with its key, in bytes.
+fn bytes_of(key: &[u8], group: &Group) -> usize {
+    group.bytes_len() + key.len() + PLACE_BYTES
+}
+
+/// What each of `rows` adds to its group.
 ///
 /// # Errors
 /// When an expression of the rule fails on these rows.
-pub fn gather(rule: &Windowed, names: &Names, arrays: &[ArrayRef], rows: &[u32]) -> Result<Groups> {
-    let inputs = rule.inputs(arrays, rows)?;
-    let mut groups = Groups::new();
-    for (place, row) in rows.iter().enumerate() {
-        let (row, key) = (*row as usize, inputs.key(place));
-        let time = names.times[row].0;
-        let number = time.div_euclid(rule.span.slide);
-        // a key is copied only when it is new
-        let panes = match groups.get_mut(key) {
-            Some(panes) => panes,
-            None => groups.entry(key.into()).or_default(),
-        };
-        let group = panes.entry(number).or_insert_with(|| rule.empty());
-        group.rows += 1;
-        group.first = group.first.min(time);
-        group.last = group.last.max(time);
-        group.account.add(names.text(1, row));
-        group.region.add(names.text(2, row));
-        group.actor.add(names.text(3, row));
-        group.source_ip.add(names.text(4, row));
-        names.resources.add(row, &mut group.resources);
-        let has_room = |ids: &BTreeSet<(i64, String)>| {
-            ids.len() < Finding::EVENT_IDS_MAX || ids.last().is_some_and(|(latest, _)| time <= *latest)
-        };
-        if let Some(id) = names.text(0, row).filter(|_| has_room(&group.event_ids)) {
-            add_smallest(&mut group.event_ids, (time, id.to_owned()), Finding::EVENT_IDS_MAX);
-        }
-        inputs.add(place, &mut group.parts);
-    }
-    Ok(groups)
+pub fn gather(rule: &Windowed, names: Arc<Names>, arrays: &[ArrayRef], rows: Vec<u32>) -> Result<Selected> {
+    let inputs = rule.inputs(arrays, &rows)?;
+    Ok(Selected { names, rows, inputs })
 }
 
 /// Who and where, for each row of a batch: what every rule over windows wants to know.
@@ -289,6 +285,23 @@ impl Names {
         })
     }
 
+    /// Adds who and where of a row to its group, and counts it.
+    fn add(&self, row: usize, group: &mut Group) {
+        let time = self.times[row].0;
+        group.rows += 1;
+        group.first = group.first.min(time);
+        group.last = group.last.max(time);
+        group.account.add(self.text(1, row));
+        group.region.add(self.text(2, row));
+        group.actor.add(self.text(3, row));
+        group.source_ip.add(self.text(4, row));
+        self.resources.add(row, &mut group.resources);
+        if let Some(id) = self.text(0, row) {
+            let order = |(earlier, known): &(i64, String)| (*earlier, known.as_str()).cmp(&(time, id));
+            group.event_ids.add_with(Finding::EVENT_IDS_MAX, order, || (time, id.to_owned()));
+        }
+    }
+
     fn text(&self, column: usize, row: usize) -> Option<&str> {
         let column = self.texts[column].as_string_view();
         column.is_valid(row).then(|| column.value(row))
@@ -309,12 +322,9 @@ impl Resources {
         })
     }
 
-    fn add(&self, row: usize, to: &mut BTreeSet<String>) {
-        let mut add = |text: &str| {
-            if !to.contains(text) {
-                add_smallest(to, text.to_owned(), Finding::RESOURCES_MAX);
-            }
-        };
+    fn add(&self, row: usize, to: &mut Smallest<String>) {
+        let mut add =
+            |text: &str| to.add_with(Finding::RESOURCES_MAX, |known| known.as_str().cmp(text), || text.to_owned());
         match self {
             Resources::One(texts) if texts.is_valid(row) => add(texts.as_string_view().value(row)),
             Resources::One(_) => {}
