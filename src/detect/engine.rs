@@ -12,8 +12,8 @@ use super::emit;
 use super::scan::Scan;
 use super::window::bytes::{Reader, Writer};
 use super::window::fire::{self, Items};
-use super::window::plan::Windowed;
-use super::window::state::{Key, Selected, Window, Windows, gather};
+use super::window::plan::{Window, Windowed};
+use super::window::state::{Key, Selected, Windows, gather};
 use crate::finding::Finding;
 use crate::rule::{Rule, RuleError};
 use crate::table::{Batch, Table};
@@ -34,6 +34,10 @@ type Place = (usize, usize);
 /// What the windows of all rules may take, in bytes. Past it the rule that takes most lets go of some, see
 /// [`Windows::shed`], and its [`RuleCost::shed`] says so.
 pub const WINDOW_BYTES_MAX: usize = 16 << 20;
+
+/// What rules that ask what is new may keep of what they have seen, in bytes: about 250,000 keys. Past it the rule that
+/// takes most forgets what was seen longest ago, which counts as shed too.
+pub const SEEN_BYTES_MAX: usize = 16 << 20;
 
 /// How long rows may come late where a rule does not say: one that fires early loses nothing by waiting long, one that
 /// fires only when a window is over makes people wait. CloudTrail delivers within 15 minutes, mostly.
@@ -74,10 +78,11 @@ impl RuleCost {
     }
 }
 
-/// Layout of [`Detector::snapshot`]. Version 1, of programs whose rules remembered nothing, is the version alone.
-const SNAPSHOT_VERSION: u8 = 2;
+/// Layout of [`Detector::snapshot`]. Version 1, of programs whose rules remembered nothing, is the version alone; of version 2, without what
+/// was seen, nothing is taken up.
+const SNAPSHOT_VERSION: u8 = 3;
 /// Bytes of a snapshot, unpacked, that is believed to be one.
-const SNAPSHOT_BYTES_MAX: usize = 4 * WINDOW_BYTES_MAX;
+const SNAPSHOT_BYTES_MAX: usize = 4 * (WINDOW_BYTES_MAX + SEEN_BYTES_MAX);
 /// Keys and values in windows have the bytes that this library gives them.
 const SORT_KEYS: &str = "arrow-row 59";
 
@@ -161,8 +166,15 @@ impl Detector {
 
     /// Findings of the windows that are over because no more input comes.
     pub fn finish(&mut self) -> Vec<Finding> {
-        let waiting: Vec<Place> = self.windows.keys().copied().filter(|place| !self.windowed(*place).0.early).collect();
+        let waits = |place: &Place| !self.fires_at_once(self.windowed(*place).0);
+        let waiting: Vec<Place> = self.windows.keys().copied().filter(waits).collect();
         waiting.into_iter().flat_map(|place| self.fire(place, &self.windows[&place].all())).collect()
+    }
+
+    /// Whether a window's condition need not be waited for. Of input that ends, what is new is known at its end: old and new
+    /// may come in any order.
+    fn fires_at_once(&self, plan: &Windowed) -> bool {
+        plan.early && (plan.first.is_none() || self.follows)
     }
 
     fn spend(&mut self, rule: &Rule, cost: RuleCost) {
@@ -177,8 +189,9 @@ impl Detector {
             let CompiledRule { rule: text, then: Then::Window(plan, _), .. } = &self.tables[table].rules[rule] else {
                 unreachable!("only rules over windows select rows for windows");
             };
+            let at_once = self.fires_at_once(plan);
             let windows = self.windows.get_mut(&(table, rule)).expect("the rule has windows");
-            let (more, late) = windows.add(plan, &selected, now);
+            let (more, late) = windows.add(plan, &selected, at_once, now);
             let text = text.clone();
             changed.entry((table, rule)).or_default().extend(more);
             let seconds = start.elapsed().as_secs_f64();
@@ -194,14 +207,16 @@ impl Detector {
         let places: Vec<Place> = self.windows.keys().copied().collect();
         for place in places {
             let (plan, _) = self.windowed(place);
-            let (span, early) = (plan.span, plan.early);
+            let (span, first, early) = (plan.span, plan.first, self.fires_at_once(plan));
             let lateness =
                 self.rule(place).rule.lateness_micros.unwrap_or(if early { LATENESS_EARLY } else { LATENESS });
             while let Some(pane) = self.windows[&place].over(span, lateness, now) {
                 if !early {
                     found.extend(self.fire(place, &self.windows[&place].of_pane(pane)));
                 }
-                self.windows.get_mut(&place).expect("the rule has windows").drop_through(pane);
+                let windows = self.windows.get_mut(&place).expect("the rule has windows");
+                windows.drop_through(pane);
+                first.into_iter().for_each(|first| windows.forget_seen(first));
             }
         }
         found
@@ -215,13 +230,19 @@ impl Detector {
             let shed = self.windows.get_mut(&place).expect("the rule has windows").shed(span);
             self.spend(&self.rule(place).rule.clone(), RuleCost { shed, ..RuleCost::default() });
         }
+        while self.windows.values().map(|windows| windows.seen.bytes_len()).sum::<usize>() > SEEN_BYTES_MAX {
+            let largest = self.windows.iter().max_by_key(|(_, windows)| windows.seen.bytes_len());
+            let place = *largest.expect("something takes the bytes").0;
+            let shed = self.windows.get_mut(&place).expect("the rule has windows").seen.shed();
+            self.spend(&self.rule(place).rule.clone(), RuleCost { shed, ..RuleCost::default() });
+        }
     }
 
     /// Findings of the windows that hold these groups.
     fn fire(&mut self, place: Place, groups: &BTreeSet<(Key, i64)>) -> Vec<Finding> {
         let start = Instant::now();
         let (plan, _) = self.windowed(place);
-        let windows = self.windows[&place].windows(plan.span, |group| plan.may_hold(group), groups);
+        let windows = self.windows[&place].windows(plan, |group| plan.may_hold(group), groups);
         let (found, mut cost) = match self.judge_windows(place, &windows) {
             Ok((found, ungraded)) => (found, RuleCost { ungraded, ..RuleCost::default() }),
             Err(error) => {
@@ -256,7 +277,7 @@ impl Detector {
         self.judge_one(rule, batches, &mut found, &mut windows)?;
         let mut found = fold(found);
         for (place, windows) in windows {
-            let windows = windows.windows(self.windowed(place).0.span, |_| true, &windows.all());
+            let windows = windows.windows(self.windowed(place).0, |_| true, &windows.all());
             found.extend(self.judge_windows(place, &windows).map_err(|error| error.strip_backtrace())?.0);
         }
         Ok(found)
@@ -269,10 +290,9 @@ impl Detector {
         self.judge_one(rule, batches, &mut Vec::new(), &mut windows)?;
         for (place, windows) in windows {
             let (plan, names) = self.windowed(place);
-            let windows = windows.windows(plan.span, |_| true, &windows.all());
-            let groups: Vec<_> = windows.iter().map(|window| (&*window.key, window.start, &window.group)).collect();
+            let windows = windows.windows(plan, |_| true, &windows.all());
             let columns =
-                plan.shown(&groups).and_then(|columns| columns.iter().map(emit::texts).collect::<Result<Vec<_>>>());
+                plan.shown(&windows).and_then(|columns| columns.iter().map(emit::texts).collect::<Result<Vec<_>>>());
             let columns = columns.map_err(|error| error.strip_backtrace())?;
             for (row, window) in windows.iter().enumerate() {
                 let value = |(name, column): (&String, &Vec<Option<String>>)| {
@@ -304,7 +324,7 @@ impl Detector {
             }
             found.extend(judged.found);
             for (place, selected) in judged.selected {
-                windows.entry(place).or_default().add(self.windowed(place).0, &selected, Timestamp(0));
+                windows.entry(place).or_default().add(self.windowed(place).0, &selected, false, Timestamp(0));
             }
         }
         Ok(())
@@ -377,6 +397,7 @@ impl Detector {
     pub fn restore(&mut self, snapshot: &[u8]) -> std::result::Result<Vec<String>, String> {
         let state = match snapshot {
             [1] => return Ok(Vec::new()),
+            [2, ..] => return Ok(self.windows.keys().map(|place| self.rule(*place).rule.id.clone()).collect()),
             [SNAPSHOT_VERSION, state @ ..] => state,
             [] => return Err("the detector's state is empty".into()),
             [version, ..] => {

@@ -1,4 +1,5 @@
-//! Time → windows: `tumble(time, interval)` and `hop(time, slide, size)`, and `sample(x)`, which shows what is in a window.
+//! Time → windows: `tumble(time, interval)` and `hop(time, slide, size)`; `sample(x)`, which shows what is in a window, and
+//! `first_seen(x, interval)`, which asks what was before it.
 
 use std::sync::Arc;
 
@@ -19,6 +20,9 @@ use crate::time::{MICROS_PER_DAY, MICROS_PER_SECOND};
 /// Most windows that one moment may lie in.
 pub const WINDOWS_MAX: i64 = 240;
 
+/// Name of the aggregate.
+pub const FIRST_SEEN: &str = "first_seen";
+
 pub fn all() -> Vec<Arc<ScalarUDF>> {
     let signature = Signature::variadic_any(Volatility::Immutable);
     vec![
@@ -28,7 +32,10 @@ pub fn all() -> Vec<Arc<ScalarUDF>> {
 }
 
 pub fn aggregates() -> Vec<Arc<AggregateUDF>> {
-    vec![Arc::new(AggregateUDF::new_from_impl(Sample { signature: Signature::any(1, Volatility::Immutable) }))]
+    vec![
+        Arc::new(AggregateUDF::new_from_impl(Sample { signature: Signature::any(1, Volatility::Immutable) })),
+        Arc::new(AggregateUDF::new_from_impl(FirstSeen { signature: Signature::any(2, Volatility::Immutable) })),
+    ]
 }
 
 /// Length of an interval in microseconds, when it is positive and whole, without months, whose lengths differ.
@@ -192,6 +199,31 @@ impl AggregateUDFImpl for Sample {
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
         Ok(vec![Arc::new(Field::new(args.name, list_of(args.input_fields[0].data_type()), true))])
+    }
+}
+
+/// Whether the key of a window, whose last part is `x`, had no rows for an interval before it. Only a rule knows what was
+/// before a window, so this is planned and never computed.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct FirstSeen {
+    signature: Signature,
+}
+
+impl AggregateUDFImpl for FirstSeen {
+    fn name(&self) -> &str {
+        FIRST_SEEN
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Boolean)
+    }
+
+    fn accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
+        exec_err!("first_seen looks at what was before a window, which only a rule can: see `weir backtest`")
     }
 }
 

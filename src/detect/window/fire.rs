@@ -6,8 +6,7 @@ use std::collections::btree_map::Entry;
 use arrow::array::ArrayRef;
 use datafusion::common::Result;
 
-use super::plan::Windowed;
-use super::state::Window;
+use super::plan::{Window, Windowed};
 use crate::detect::emit::{Lists, cut, texts};
 use crate::finding::{Finding, FindingId, Resource};
 use crate::rule::Rule;
@@ -23,8 +22,7 @@ pub struct Items<'a> {
 /// A finding for each id of which a window's condition holds: of several windows the one that [`Finding::fold`] keeps.
 /// Also the number of windows whose `severity` is no severity.
 pub fn findings(rule: &Rule, plan: &Windowed, items: &Items, windows: &[Window]) -> Result<(Vec<Finding>, u64)> {
-    let groups: Vec<_> = windows.iter().map(|window| (&*window.key, window.start, &window.group)).collect();
-    let (holding, columns) = plan.judge(&groups)?;
+    let (holding, columns) = plan.judge(windows)?;
     if holding.is_empty() {
         return Ok((Vec::new(), 0));
     }

@@ -3,6 +3,8 @@
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::logical_expr::{Aggregate, BinaryExpr, Expr, Operator};
 
+use crate::detect::spans::FIRST_SEEN;
+
 /// Columns of our tables that hold sizes and counts, so that their sums only grow.
 const NEVER_NEGATIVE: [&str; 2] = ["bytes", "packets"];
 
@@ -132,6 +134,8 @@ fn aggregate_way(expr: &Expr) -> Way {
     let Expr::AggregateFunction(call) = expr.clone().unalias() else { return Way::Either };
     let sizes = |argument: Option<&Expr>| matches!(argument, Some(Expr::Column(column)) if NEVER_NEGATIVE.contains(&column.name.as_str()));
     match call.func.name() {
+        // rows of its window change nothing about what was before it
+        FIRST_SEEN => Way::Still,
         "count" | "max" => Way::Up,
         "min" => Way::Down,
         "sum" if sizes(call.params.args.first()) => Way::Up,

@@ -12,7 +12,8 @@ use hashbrown::hash_map::EntryRef;
 
 use super::bytes::{Reader, Writer};
 use super::group::Group;
-use super::plan::{Inputs, Span, Windowed};
+use super::plan::{FirstSeen, Inputs, Span, Window, Windowed};
+use super::seen::Seen;
 use super::smallest::Smallest;
 use crate::detect::emit::{Lists, times};
 use crate::detect::spans::plain;
@@ -36,6 +37,8 @@ pub struct Windows {
     panes: BTreeMap<i64, Pane>,
     /// Panes before this one have left.
     floor: Option<i64>,
+    /// Of a rule that asks what is new.
+    pub seen: Seen,
     /// About what the groups take, in bytes.
     bytes: usize,
 }
@@ -48,14 +51,6 @@ struct Pane {
     bytes: usize,
 }
 
-/// A window of one key, whole.
-pub struct Window {
-    pub key: Key,
-    /// In microseconds since 1970.
-    pub start: i64,
-    pub group: Group,
-}
-
 /// About what a key and its place take besides the group.
 const PLACE_BYTES: usize = 48;
 
@@ -64,15 +59,26 @@ impl Windows {
         self.bytes
     }
 
-    /// Takes in what a rule selected of a batch; gives the groups that changed and may make a window fire now, and the
-    /// number of rows whose pane had left.
-    pub fn add(&mut self, rule: &Windowed, selected: &Selected, now: Timestamp) -> (BTreeSet<(Key, i64)>, u64) {
+    /// Takes in what a rule selected of a batch; gives the groups that changed and may make a window fire, when the rule
+    /// fires at once, and the number of rows whose pane had left.
+    pub fn add(
+        &mut self,
+        rule: &Windowed,
+        selected: &Selected,
+        at_once: bool,
+        now: Timestamp,
+    ) -> (BTreeSet<(Key, i64)>, u64) {
         let Selected { names, rows, inputs } = selected;
         let (mut changed, mut late) = (Vec::new(), 0);
         for (place, row) in rows.iter().enumerate() {
             let (row, key) = (*row as usize, inputs.key(place));
             let time = names.times[row].0;
             let number = time.div_euclid(rule.span.slide);
+            if let Some(first) = rule.first
+                && !self.seen.note(key, inputs.owner(place), number, first)
+            {
+                continue;
+            }
             if self.floor.is_some_and(|floor| number < floor) {
                 late += 1;
                 continue;
@@ -84,7 +90,7 @@ impl Windows {
             inputs.add(place, &mut group.parts);
             let after = bytes_of(key, group);
             // a group of several panes is asked when it is merged
-            if rule.early && (rule.span.size > rule.span.slide || rule.may_hold(group)) {
+            if at_once && (rule.span.size > rule.span.slide || rule.may_hold(group)) {
                 changed.push((key, number));
             }
             pane.bytes = pane.bytes + after - before;
@@ -98,11 +104,11 @@ impl Windows {
     /// The windows that hold one of these groups and that no pane has left from; without those that `is_wanted` is false for.
     pub fn windows(
         &self,
-        span: Span,
+        rule: &Windowed,
         is_wanted: impl Fn(&Group) -> bool,
         changed: &BTreeSet<(Key, i64)>,
     ) -> Vec<Window> {
-        let panes = span.size / span.slide;
+        let panes = rule.span.size / rule.span.slide;
         let mut windows = Vec::new();
         let mut changed = changed.iter().peekable();
         while let Some((key, first)) = changed.next() {
@@ -116,27 +122,25 @@ impl Windows {
             }
             for (from, to) in starts {
                 let from = self.floor.map_or(from, |floor| from.max(floor));
-                windows.extend((from..=to).filter_map(|start| self.window(span, &is_wanted, key, start)));
+                windows.extend((from..=to).filter_map(|start| self.window(rule, &is_wanted, key, start)));
             }
         }
         windows
     }
 
-    fn window(&self, span: Span, is_wanted: impl Fn(&Group) -> bool, key: &Key, start: i64) -> Option<Window> {
-        let panes = self.panes.range(start..start + span.size / span.slide);
+    fn window(&self, rule: &Windowed, is_wanted: impl Fn(&Group) -> bool, key: &Key, start: i64) -> Option<Window> {
+        let panes = self.panes.range(start..start + rule.span.size / rule.span.slide);
         let mut groups = panes.filter_map(|(_, pane)| pane.groups.get(key));
         let first = groups.next()?;
+        let first_seen = rule.first.is_some_and(|asked| self.seen.is_first(key, start, asked));
+        let whole = |group| Window { key: key.clone(), start: start * rule.span.slide, group, first_seen };
         let Some(second) = groups.next() else {
-            return is_wanted(first).then(|| Window {
-                key: key.clone(),
-                start: start * span.slide,
-                group: first.clone(),
-            });
+            return is_wanted(first).then(|| whole(first.clone()));
         };
         let mut group = first.clone();
         group.merge(second);
         groups.for_each(|more| group.merge(more));
-        is_wanted(&group).then(|| Window { key: key.clone(), start: start * span.slide, group })
+        is_wanted(&group).then(|| whole(group))
     }
 
     /// Every group there is.
@@ -169,6 +173,13 @@ impl Windows {
         self.floor = Some(self.floor.map_or(number + 1, |floor| floor.max(number + 1)));
     }
 
+    /// Forgets what was seen before the history of the panes that are left.
+    pub fn forget_seen(&mut self, first: FirstSeen) {
+        if let Some(floor) = self.floor {
+            self.seen.forget_before(floor - first.panes);
+        }
+    }
+
     /// Makes room by what costs least: the oldest pane leaves while a whole window stays behind it; else the keys with the
     /// fewest rows leave the largest pane, half of them. Gives the number of groups that left.
     pub fn shed(&mut self, span: Span) -> u64 {
@@ -198,6 +209,7 @@ impl Windows {
     pub fn write(&self, to: &mut Writer) {
         to.byte(u8::from(self.floor.is_some()));
         to.signed(self.floor.unwrap_or(0));
+        self.seen.write(to);
         to.number(self.panes.len() as u64);
         for (number, pane) in &self.panes {
             to.signed(*number);
@@ -217,6 +229,7 @@ impl Windows {
         let has_floor = from.byte()? == 1;
         let floor = from.signed()?;
         windows.floor = has_floor.then_some(floor);
+        windows.seen = Seen::read(from)?;
         for _ in 0..from.number()? {
             let number = from.signed()?;
             let mut pane = Pane::new(Timestamp(from.signed()?));
