@@ -81,7 +81,7 @@ impl RuleCost {
 /// Layout of [`Detector::snapshot`]. Version 1, of programs whose rules remembered nothing, is the version alone; of version 2, without what
 /// was seen, nothing is taken up.
 const SNAPSHOT_VERSION: u8 = 3;
-/// Bytes of a snapshot, unpacked, that is believed to be one.
+/// Bytes of one rule's state, unpacked, that are believed to be it.
 const SNAPSHOT_BYTES_MAX: usize = 4 * (WINDOW_BYTES_MAX + SEEN_BYTES_MAX);
 /// Keys and values in windows have the bytes that this library gives them.
 const SORT_KEYS: &str = "arrow-row 59";
@@ -375,18 +375,18 @@ impl Detector {
 
     /// State to restore after a restart.
     pub fn snapshot(&self) -> Vec<u8> {
-        let mut to = Writer::default();
+        let mut to = Writer(vec![SNAPSHOT_VERSION]);
         to.number(self.windows.len() as u64);
         for (place, windows) in &self.windows {
             let rule = &self.rule(*place).rule;
             to.bytes(rule.id.as_bytes());
             to.fixed(&state_hash(rule));
+            // packed rule by rule, so that all of it is never there twice
             let mut state = Writer::default();
             windows.write(&mut state);
-            to.bytes(&state.0);
+            to.bytes(&zstd::bulk::compress(&state.0, 1).expect("a buffer in memory takes what is written to it"));
         }
-        let packed = zstd::bulk::compress(&to.0, 1).expect("a buffer in memory takes what is written to it");
-        [&[SNAPSHOT_VERSION], packed.as_slice()].concat()
+        to.0
     }
 
     /// Takes up the state of [`Detector::snapshot`]. Gives the ids of the rules that begin anew because their text is
@@ -410,15 +410,15 @@ impl Detector {
     }
 
     fn take_up(&mut self, state: &[u8]) -> Option<Vec<String>> {
-        let state = zstd::bulk::decompress(state, SNAPSHOT_BYTES_MAX).ok()?;
-        let (mut from, mut anew) = (Reader(&state), Vec::new());
+        let (mut from, mut anew) = (Reader(state), Vec::new());
         for _ in 0..from.number()? {
             let (id, hash, windows) = (from.text()?, from.fixed::<16>()?, from.bytes()?);
             let Some(place) = self.windows.keys().copied().find(|place| self.rule(*place).rule.id == id) else {
                 continue;
             };
             if hash == state_hash(&self.rule(place).rule) {
-                let windows = Windows::read(&mut Reader(windows), self.windowed(place).0)?;
+                let windows = zstd::bulk::decompress(windows, SNAPSHOT_BYTES_MAX).ok()?;
+                let windows = Windows::read(&mut Reader(&windows), self.windowed(place).0)?;
                 self.windows.insert(place, windows);
             } else {
                 anew.push(id);
