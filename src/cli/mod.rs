@@ -12,6 +12,7 @@ mod doctor;
 mod emf;
 mod output;
 mod progress;
+mod reference;
 mod rules;
 mod run;
 mod schema;

@@ -9,10 +9,11 @@ use anyhow::{Context, Result, anyhow};
 use clap::{Args, Subcommand};
 use walkdir::WalkDir;
 
-use super::{coverage, output};
+use super::{coverage, output, reference};
 use crate::config::Config;
 use crate::detect::cases::{self, Report};
 use crate::detect::library::{self, Source};
+use crate::detect::reference::References;
 use crate::logs;
 use crate::rule::RuleError;
 use crate::sigma;
@@ -79,14 +80,22 @@ pub struct More {
 
 #[derive(Args)]
 pub struct Settings {
-    /// Configuration file, for the placeholders of Sigma rules
+    /// Configuration file, for the placeholders of Sigma rules and the lists that rules ask
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
 
 impl Settings {
+    fn read(&self) -> Result<Config> {
+        Ok(self.config.as_deref().map(Config::read).transpose()?.unwrap_or_default())
+    }
+
     fn sigma(&self) -> Result<sigma::Config> {
-        Ok(self.config.as_deref().map(Config::read).transpose()?.unwrap_or_default().sigma)
+        Ok(self.read()?.sigma)
+    }
+
+    fn references(&self) -> Result<References> {
+        reference::read(&self.read()?.reference)
     }
 }
 
@@ -102,11 +111,11 @@ pub fn run(command: &Rules) -> Result<ExitCode> {
         Rules::Show { id, more } => show(&mut out, id, &merged(more)?),
         Rules::Check { dir, settings } => {
             let found = sources(dir.as_deref(), settings)?;
-            tell(&mut out, found.added_to(cases::check(logs::TABLES, &found.sources)))
+            tell(&mut out, found.added_to(cases::check(logs::TABLES, &settings.references()?, &found.sources)))
         }
         Rules::Test { dir, settings } => {
             let found = sources(dir.as_deref(), settings)?;
-            tell(&mut out, found.added_to(cases::test(logs::TABLES, &found.sources)))
+            tell(&mut out, found.added_to(cases::test(logs::TABLES, &settings.references()?, &found.sources)))
         }
         Rules::Convert { path, to, settings } => convert(&mut out, path, to.as_deref(), &settings.sigma()?),
     }

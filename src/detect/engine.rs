@@ -9,6 +9,7 @@ use rayon::prelude::*;
 
 use super::compile::{CompiledRule, Compiler, OVERRIDES, TableRules, Then};
 use super::emit;
+use super::reference::References;
 use super::scan::Scan;
 use super::window::bytes::{Reader, Writer};
 use super::window::fire::{self, Items};
@@ -89,7 +90,16 @@ const SORT_KEYS: &str = "arrow-row 59";
 impl Detector {
     /// Compiles the rules. Those that cannot be used are returned with their places; the others run.
     pub fn new(tables: &[&'static Table], rules: impl IntoIterator<Item = Rule>) -> (Detector, Vec<RuleError>) {
-        let mut compiler = Compiler::new(tables);
+        Detector::with_references(tables, &References::default(), rules)
+    }
+
+    /// The same with lists that rules may ask.
+    pub fn with_references(
+        tables: &[&'static Table],
+        references: &References,
+        rules: impl IntoIterator<Item = Rule>,
+    ) -> (Detector, Vec<RuleError>) {
+        let mut compiler = Compiler::new(tables, references);
         let mut costs = BTreeMap::new();
         let mut refused = Vec::new();
         for rule in rules {

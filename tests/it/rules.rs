@@ -1,11 +1,12 @@
 //! Every built-in rule compiles, its cases hold, and it has enough of both kinds.
 
+use weir::detect::reference::References;
 use weir::detect::{cases, library};
 use weir::logs;
 
 #[test]
 fn every_case_holds() {
-    let report = cases::test(logs::TABLES, &library::built_in());
+    let report = cases::test(logs::TABLES, &References::default(), &library::built_in());
     assert!(report.refused.is_empty(), "{:#?}", report.refused);
     let failures: Vec<_> = report
         .failures
