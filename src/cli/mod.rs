@@ -10,6 +10,7 @@ mod coverage;
 mod demo;
 mod doctor;
 mod emf;
+mod incidents;
 mod output;
 mod progress;
 mod reference;
@@ -79,6 +80,14 @@ enum Command {
         after_help = "Examples:\n  weir backtest cloudtrail/root_console_login --archive archive\n  weir backtest my-rules/ --since 2024-08-01 --until 2024-08-31\n  weir backtest my-rules/cloudtrail/attack_tool_used.sql --format ndjson"
     )]
     Backtest(backtest::Backtest),
+    /// Join findings into incidents, and tell each as one story
+    ///
+    /// What happened, why now, how unusual, the timeline, what is touched, what would make it benign, what to do next, and
+    /// the events. Nothing is written, and a run that writes to the archive is not disturbed.
+    #[command(
+        after_help = "Examples:\n  weir incidents --archive weir-archive\n  weir incidents findings.ndjson --story all\n  weir incidents findings.ndjson --format markdown --limit 1 > ticket.md\n  weir run --from logs/ --format ndjson | weir incidents - --fail-on critical"
+    )]
+    Incidents(incidents::Incidents),
     /// Check the configuration, the archive, credentials and permissions, and say what to mend
     ///
     /// Nothing is changed and no notice or record is taken from anyone. Each check is one line: ok, warning, failed, or untried
@@ -132,6 +141,7 @@ pub fn main() -> ExitCode {
         Command::Backfill(flags) => backfill::run(&flags),
         Command::Backtest(flags) => backtest::run(&flags),
         Command::Alive(flags) => alive::run(&flags),
+        Command::Incidents(flags) => incidents::run(&flags),
         Command::Doctor(flags) => doctor::run(&flags),
         Command::Sql(flags) => sql::run(&flags),
         Command::Rules(command) => rules::run(&command).or_usage(),

@@ -162,7 +162,7 @@ pub fn explain(finding: &Finding, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// Text that cannot steer a terminal: control, direction and invisible characters become `\u{..}`.
-fn plain(text: &str) -> String {
+pub fn plain(text: &str) -> String {
     let steers = |character: char| {
         character.is_control()
             || matches!(character, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

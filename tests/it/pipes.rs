@@ -65,7 +65,13 @@ fn an_answer_nobody_reads_to_its_end_is_no_error() {
             into_a_closed_pipe(&["sql", "SELECT * FROM cloudtrail", "--archive", "a", "--format", form], folder.path());
         assert_eq!((code(&output), text(&output.stderr).as_str()), (0, ""), "{form}");
     }
-    for list in [&["rules", "list"][..], &["rules", "list", "--markdown"], &["tables", "cloudtrail"], &["man"]] {
+    for list in [
+        &["incidents", "--archive", "a"][..],
+        &["rules", "list"],
+        &["rules", "list", "--markdown"],
+        &["tables", "cloudtrail"],
+        &["man"],
+    ] {
         let output = into_a_closed_pipe(list, folder.path());
         assert_eq!((code(&output), text(&output.stderr).as_str()), (0, ""), "{list:?}");
     }
