@@ -25,3 +25,5 @@ pub use engine::{Detector, RuleCost};
 pub(crate) mod tests;
 #[cfg(test)]
 mod sigma_tests;
+#[cfg(test)]
+mod correlation_tests;
