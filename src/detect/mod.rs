@@ -4,6 +4,7 @@ pub mod functions;
 mod json_walk;
 mod texts;
 mod spans;
+mod in_order;
 pub mod session;
 mod regex;
 mod program;

@@ -28,7 +28,10 @@ pub fn all() -> Vec<Arc<ScalarUDF>> {
 }
 
 pub fn aggregates() -> Vec<Arc<AggregateUDF>> {
-    vec![Arc::new(AggregateUDF::new_from_impl(Sample { signature: Signature::any(1, Volatility::Immutable) }))]
+    vec![
+        Arc::new(super::in_order::function()),
+        Arc::new(AggregateUDF::new_from_impl(Sample { signature: Signature::any(1, Volatility::Immutable) })),
+    ]
 }
 
 /// Length of an interval in microseconds, when it is positive and whole, without months, whose lengths differ.
@@ -69,7 +72,7 @@ fn check_time(function: &str, field: &Field) -> Result<()> {
 }
 
 /// Microseconds since 1970 of a time, or of whole seconds.
-fn times(array: &ArrayRef) -> Result<TimestampMicrosecondArray> {
+pub fn times(array: &ArrayRef) -> Result<TimestampMicrosecondArray> {
     Ok(match array.data_type() {
         DataType::Int64 => {
             let seconds = array.as_primitive::<arrow::datatypes::Int64Type>();

@@ -223,10 +223,9 @@ impl Lowering<'_> {
                 first.condition.alone(),
                 second.condition.alone()
             ),
-            _ => {
-                let message =
-                    "windows put two rules in order, not more: write `temporal`, or a correlation for two of them";
-                return Err((self.lines.key(&["correlation", "rules"]), message.to_owned()));
+            steps => {
+                let steps = steps.iter().map(|step| format!(",\n                {}", step.condition.alone()));
+                format!("in_order({time}{})", steps.collect::<String>())
             }
         };
         let grows = !more.as_ref().is_some_and(|(_, has_not)| *has_not);

@@ -188,7 +188,7 @@ HAVING count(*) FILTER (WHERE {BASE}) > 0
 }
 
 #[test]
-fn two_rules_come_in_order() {
+fn rules_come_in_order() {
     let having = |condition: &str| {
         let groups = groups("temporal_ordered", &format!("rules: [base, other]\n{condition}"));
         groups.split_once("\nHAVING ").map(|(group, having)| (group.contains("hop"), having.to_owned())).unwrap()
@@ -196,6 +196,14 @@ fn two_rules_come_in_order() {
     let order = format!("min(eventTime) FILTER (WHERE {BASE}) <= max(eventTime) FILTER (WHERE {OTHER})\n");
     assert_eq!(having(""), (true, order.clone()));
     assert_eq!(having("condition: {gte: 2}"), (true, order));
+    let third = rule("  eventName: C").replace("title: T", "title: V\nname: third");
+    let many =
+        "title: Many\ncorrelation:\n    type: temporal_ordered\n    rules: [third, base, other]\n    timespan: 5m\n";
+    let text = &converted(&format!("{}---\n{third}---\n{many}", rules())).unwrap()[0].text;
+    let order = format!(
+        "HAVING in_order(eventTime,\n                lower(eventName) = 'c',\n                {BASE},\n                {OTHER})\n"
+    );
+    assert!(text.ends_with(&order), "{text}");
 }
 
 #[test]

@@ -7,6 +7,7 @@
 
 pub mod bytes;
 pub mod part;
+pub mod chain;
 mod group;
 mod rising;
 pub mod plan;

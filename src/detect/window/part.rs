@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::bytes::{Reader, Writer};
+use super::chain::Chain;
 
 /// Distinct values counted in one group; a group that has more counts as having this many.
 pub const DISTINCT_MAX: usize = 10_000;
@@ -29,6 +30,8 @@ pub enum Part {
     Distinct(BTreeSet<u64>),
     /// `sample(x)`: the smallest distinct values
     Sample(BTreeSet<Sortable>),
+    /// `in_order(time, a, b, ...)`
+    InOrder(Chain),
 }
 
 impl Part {
@@ -63,6 +66,13 @@ impl Part {
         }
     }
 
+    /// A row of a step of `in_order`.
+    pub fn step(&mut self, step: usize, time: i64) {
+        if let Part::InOrder(chain) = self {
+            chain.add(step, time);
+        }
+    }
+
     /// Adds the rows of another part of the same aggregate.
     pub fn merge(&mut self, other: &Part) {
         match (self, other) {
@@ -75,11 +85,12 @@ impl Part {
             (a @ (Part::Least(_) | Part::Greatest(_)), Part::Least(Some(b)) | Part::Greatest(Some(b))) => a.value(b),
             (Part::Distinct(a), Part::Distinct(b)) => b.iter().for_each(|hash| add_smallest(a, *hash, DISTINCT_MAX)),
             (Part::Sample(a), Part::Sample(b)) => b.iter().for_each(|value| add_smallest(a, value.clone(), SAMPLE_MAX)),
+            (Part::InOrder(a), Part::InOrder(b)) => a.merge(b),
             _ => {}
         }
     }
 
-    /// Whether a count is at least so much; of any other aggregate, whether it has a value where 1 or more is asked for.
+    /// Whether a count is at least so much; whether steps are in order; of any other aggregate, whether it has a value where 1 or more is asked for.
     pub fn is_at_least(&self, least: u64) -> bool {
         match self {
             Part::Count(count) => *count >= least,
@@ -88,6 +99,7 @@ impl Part {
             Part::Mean { count, .. } => least == 0 || *count > 0,
             Part::Least(value) | Part::Greatest(value) => least == 0 || value.is_some(),
             Part::Sample(_) => true,
+            Part::InOrder(chain) => least == 0 || chain.holds(),
         }
     }
 
@@ -101,6 +113,7 @@ impl Part {
             Part::Distinct(hashes) => 100 + hashes.len() * 12,
             Part::Sample(values) if values.is_empty() => 0,
             Part::Sample(values) => 192 + values.iter().map(|value| value.len() + 8).sum::<usize>(),
+            Part::InOrder(chain) => chain.bytes_len(),
         };
         std::mem::size_of::<Part>() + more
     }
@@ -138,6 +151,10 @@ impl Part {
                 to.number(values.len() as u64);
                 values.iter().for_each(|value| to.bytes(value));
             }
+            Part::InOrder(chain) => {
+                to.byte(7);
+                chain.write(to);
+            }
         }
     }
 
@@ -160,6 +177,7 @@ impl Part {
                 let count = from.number()?;
                 Part::Sample((0..count).map(|_| from.bytes().map(Into::into)).collect::<Option<_>>()?)
             }
+            7 => Part::InOrder(Chain::read(from)?),
             _ => return None,
         })
     }
