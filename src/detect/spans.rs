@@ -33,6 +33,7 @@ pub fn all() -> Vec<Arc<ScalarUDF>> {
 
 pub fn aggregates() -> Vec<Arc<AggregateUDF>> {
     vec![
+        Arc::new(super::in_order::function()),
         Arc::new(AggregateUDF::new_from_impl(Sample { signature: Signature::any(1, Volatility::Immutable) })),
         Arc::new(AggregateUDF::new_from_impl(FirstSeen { signature: Signature::any(2, Volatility::Immutable) })),
     ]
@@ -76,7 +77,7 @@ fn check_time(function: &str, field: &Field) -> Result<()> {
 }
 
 /// Microseconds since 1970 of a time, or of whole seconds.
-fn times(array: &ArrayRef) -> Result<TimestampMicrosecondArray> {
+pub fn times(array: &ArrayRef) -> Result<TimestampMicrosecondArray> {
     Ok(match array.data_type() {
         DataType::Int64 => {
             let seconds = array.as_primitive::<arrow::datatypes::Int64Type>();

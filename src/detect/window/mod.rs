@@ -9,6 +9,7 @@
 pub mod bytes;
 pub mod smallest;
 pub mod part;
+pub mod chain;
 mod group;
 mod rising;
 pub mod plan;

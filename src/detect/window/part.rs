@@ -1,6 +1,7 @@
 //! Aggregates in pieces: rows → a part, parts of one group → one part. Any order and grouping gives the same.
 
 use super::bytes::{Reader, Writer};
+use super::chain::Chain;
 use super::smallest::Smallest;
 
 /// Distinct values counted in one group; a group that has more counts as having this many.
@@ -28,6 +29,8 @@ pub enum Part {
     Distinct(Smallest<u64>),
     /// `sample(x)`: the smallest distinct values
     Sample(Smallest<Sortable>),
+    /// `in_order(time, a, b, ...)`
+    InOrder(Chain),
 }
 
 impl Part {
@@ -62,6 +65,13 @@ impl Part {
         }
     }
 
+    /// A row of a step of `in_order`.
+    pub fn step(&mut self, step: usize, time: i64) {
+        if let Part::InOrder(chain) = self {
+            chain.add(step, time);
+        }
+    }
+
     /// Adds the rows of another part of the same aggregate.
     pub fn merge(&mut self, other: &Part) {
         match (self, other) {
@@ -74,11 +84,12 @@ impl Part {
             (a @ (Part::Least(_) | Part::Greatest(_)), Part::Least(Some(b)) | Part::Greatest(Some(b))) => a.value(b),
             (Part::Distinct(a), Part::Distinct(b)) => a.merge(b, DISTINCT_MAX),
             (Part::Sample(a), Part::Sample(b)) => a.merge(b, SAMPLE_MAX),
+            (Part::InOrder(a), Part::InOrder(b)) => a.merge(b),
             _ => {}
         }
     }
 
-    /// Whether a count is at least so much; of any other aggregate, whether it has a value where 1 or more is asked for.
+    /// Whether a count is at least so much; whether steps are in order; of any other aggregate, whether it has a value where 1 or more is asked for.
     pub fn is_at_least(&self, least: u64) -> bool {
         match self {
             Part::Count(count) => *count >= least,
@@ -87,6 +98,7 @@ impl Part {
             Part::Mean { count, .. } => least == 0 || *count > 0,
             Part::Least(value) | Part::Greatest(value) => least == 0 || value.is_some(),
             Part::Sample(_) => true,
+            Part::InOrder(chain) => least == 0 || chain.holds(),
         }
     }
 
@@ -98,6 +110,7 @@ impl Part {
             // a list that grew is about three quarters full
             Part::Distinct(hashes) => hashes.as_slice().len() * 12,
             Part::Sample(values) => values.as_slice().iter().map(|value| value.len() + 32).sum(),
+            Part::InOrder(chain) => chain.bytes_len(),
         };
         std::mem::size_of::<Part>() + more
     }
@@ -135,6 +148,10 @@ impl Part {
                 to.number(values.as_slice().len() as u64);
                 values.as_slice().iter().for_each(|value| to.bytes(value));
             }
+            Part::InOrder(chain) => {
+                to.byte(7);
+                chain.write(to);
+            }
         }
     }
 
@@ -157,6 +174,7 @@ impl Part {
                 let count = from.number()?;
                 Part::Sample((0..count).map(|_| from.bytes().map(Into::into)).collect::<Option<_>>()?)
             }
+            7 => Part::InOrder(Chain::read(from)?),
             _ => return None,
         })
     }

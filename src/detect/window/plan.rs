@@ -16,11 +16,13 @@ use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext
 use datafusion::logical_expr::{Aggregate, Expr};
 use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 
+use super::chain::Chain;
 use super::group::Group;
 use super::part::Part;
 use super::rising::{needed, never_falls};
 use crate::detect::program::{Leaves, Program, Rows, type_of};
-use crate::detect::spans::{FIRST_SEEN, micros, plain, sample_list};
+use crate::detect::spans::{FIRST_SEEN, micros, plain, sample_list, times};
+use crate::detect::verdicts::is_true;
 
 /// Windows of equal length that begin at the multiples of `slide` since 1970, in microseconds. `size` is a multiple of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +66,8 @@ struct AggregatePlan {
     empty: Part,
     /// Positions in [`Windowed::rows`].
     argument: Option<usize>,
+    /// Of `in_order`, whose argument is the time.
+    steps: Vec<usize>,
     filter: Option<usize>,
     /// Of the argument, without a dictionary.
     item: DataType,
@@ -202,6 +206,10 @@ impl Windowed {
                     let column = cast(&columns[place], &aggregate.item)?;
                     match aggregate.empty {
                         Part::Count(_) => Argument::Presence(column),
+                        Part::InOrder(_) => {
+                            let steps = aggregate.steps.iter().map(|place| columns[*place].as_boolean().clone());
+                            Argument::Steps(times(&column)?, steps.collect())
+                        }
                         Part::Sum(_) | Part::Mean { .. } => {
                             Argument::Numbers(cast(&column, &DataType::Int64)?.as_primitive::<Int64Type>().clone())
                         }
@@ -296,6 +304,8 @@ enum Argument {
     Presence(ArrayRef),
     Numbers(Int64Array),
     Values(ArrayRef, SortKeys),
+    /// The time of each row, and which steps it is one of.
+    Steps(TimestampMicrosecondArray, Vec<BooleanArray>),
 }
 
 impl Inputs {
@@ -320,7 +330,11 @@ impl Inputs {
                 Argument::Presence(values) if values.is_valid(row) => part.count(),
                 Argument::Numbers(values) if values.is_valid(row) => part.number(values.value(row)),
                 Argument::Values(values, keys) if values.is_valid(row) => part.value(keys.row(row).data()),
-                Argument::Presence(_) | Argument::Numbers(_) | Argument::Values(..) => {}
+                Argument::Steps(times, steps) if times.is_valid(row) => {
+                    let own = steps.iter().enumerate().filter(|(_, step)| is_true(step, row));
+                    own.for_each(|(step, _)| part.step(step, times.value(row)));
+                }
+                Argument::Presence(_) | Argument::Numbers(_) | Argument::Values(..) | Argument::Steps(..) => {}
             }
         }
     }
@@ -386,10 +400,11 @@ impl AggregatePlan {
     /// Puts argument and filter behind `exprs`.
     fn new(leaves: &mut Leaves, call: AggregateFunction, exprs: &mut Vec<Expr>) -> Result<AggregatePlan> {
         let name = call.func.name().to_owned();
-        let params = call.params;
+        let mut params = call.params;
         if !params.order_by.is_empty() || params.null_treatment.is_some() {
             return plan_err!("not supported yet: ORDER BY or IGNORE NULLS within `{name}`");
         }
+        let steps = if name == "in_order" { params.args.split_off(1) } else { Vec::new() };
         let [argument] = <[Expr; 1]>::try_from(params.args)
             .or_else(|_| plan_err!("not supported yet: `{name}` of several columns"))?;
         let argument = leaves.flatten(argument)?;
@@ -405,6 +420,7 @@ impl AggregatePlan {
             ("min", _) => Part::Least(None),
             ("max", _) => Part::Greatest(None),
             ("sample", _) => Part::Sample(Default::default()),
+            ("in_order", _) => Part::InOrder(Chain::new(steps.len())),
             ("sum", false) if item.is_integer() => Part::Sum(None),
             ("avg", false) if item.is_integer() => Part::Mean { sum: 0, count: 0 },
             ("sum" | "avg", _) => {
@@ -412,7 +428,7 @@ impl AggregatePlan {
             }
             _ => {
                 return plan_err!(
-                    "not supported yet: the aggregate `{name}`; there are count, sum, avg, min, max and sample"
+                    "not supported yet: the aggregate `{name}`; there are count, sum, avg, min, max, sample and in_order"
                 );
             }
         };
@@ -426,8 +442,9 @@ impl AggregatePlan {
             exprs.len() - 1
         };
         let argument = (!(constant && empty == Part::Count(0))).then(|| place(argument));
+        let steps = steps.into_iter().map(|step| Ok(place(leaves.flatten(step)?))).collect::<Result<_>>()?;
         let filter = params.filter.map(|filter| leaves.flatten(*filter)).transpose()?.map(place);
-        Ok(AggregatePlan { empty, argument, filter, item })
+        Ok(AggregatePlan { empty, argument, steps, filter, item })
     }
 
     /// A value for each part.
@@ -460,6 +477,10 @@ impl AggregatePlan {
                     _ => ScalarBytes::None,
                 });
                 values_of(&self.item, values)?
+            }
+            Part::InOrder(_) => {
+                let holds = |part: &&Part| Some(matches!(part, Part::InOrder(chain) if chain.holds()));
+                Arc::new(parts.iter().map(holds).collect::<BooleanArray>())
             }
             Part::Sample(_) => {
                 let sets =

@@ -183,7 +183,8 @@ struct Query {
 const SHOWN: &str = "count(*) AS n, count(errorCode) AS errors, count(DISTINCT eventName) AS names, \
     min(eventTime) AS first, max(sourceIPAddress) AS most, sum(json_get_int(requestParameters, 'n')) AS total, \
     avg(json_get_int(requestParameters, 'n')) AS mean, sample(eventName) AS what, \
-    count(*) FILTER (WHERE errorCode IS NULL) > 1 AS good";
+    count(*) FILTER (WHERE errorCode IS NULL) > 1 AS good, \
+    in_order(eventTime, eventName = 'B', errorCode IS NULL, eventName = 'C') AS chain";
 
 impl Query {
     fn keys(&self) -> String {
@@ -251,6 +252,8 @@ fn some_query() -> impl Strategy<Value = Query> {
         "count(*) = 2",
         "count(*) FILTER (WHERE eventName = 'A') > 0 AND count(*) FILTER (WHERE eventName = 'B') = 0",
         "min(eventTime) FILTER (WHERE eventName = 'A') < max(eventTime) FILTER (WHERE eventName = 'B')",
+        "in_order(eventTime, eventName = 'A', eventName = 'B', eventName = 'A', eventName = 'C')",
+        "in_order(eventTime, eventName = 'A', readOnly, eventName = 'C') FILTER (WHERE errorCode IS NULL)",
         "max(eventTime) - min(eventTime) > INTERVAL '7 minutes'",
         "sum(json_get_int(requestParameters, 'n')) > 3",
         "avg(json_get_int(requestParameters, 'n')) >= 1.5",
@@ -484,7 +487,7 @@ proptest! {
                 finding.evidence.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
             prop_assert_eq!(shown["n"], finding.count.to_string());
             let keys = (0..query.keys.len()).map(|place| format!("k{place}"));
-            let columns = ["at", "n", "errors", "names", "first", "most", "total", "mean", "what", "good"];
+            let columns = ["at", "n", "errors", "names", "first", "most", "total", "mean", "what", "good", "chain"];
             let columns = keys.chain(columns.map(str::to_owned));
             let values = columns.map(|name| shown.get(name.as_str()).map(|value| (*value).to_owned())).collect();
             told.push(values);
