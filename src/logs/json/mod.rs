@@ -265,7 +265,8 @@ impl<'a> Parser<'a> {
         let entered = (|| {
             cursor.go(at + 1);
             let key = cursor.key_start()?;
-            let named = [&b"Records\""[..], b"records\"", b"Events\""].iter().any(|name| bytes[key..].starts_with(name));
+            let named =
+                [&b"Records\""[..], b"records\"", b"Events\""].iter().any(|name| bytes[key..].starts_with(name));
             cursor.go_to_value()?;
             Ok::<bool, Stop>(named && cursor.byte()? == b'[')
         })();
