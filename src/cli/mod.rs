@@ -174,7 +174,9 @@ fn is_told(about: &tracing::Metadata<'_>) -> bool {
 
 fn log(weir: &Weir) -> Result<(), Failure> {
     let filter = tracing_subscriber::EnvFilter::try_new(&weir.log).or_usage()?;
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // what cannot be logged would be told on the standard error that nobody reads, and that panics
+    let subscriber = tracing_subscriber::fmt().with_writer(std::io::stderr).log_internal_errors(false);
+    let subscriber = subscriber.with_env_filter(filter);
     let set = match weir.log_format {
         LogFormat::Text => subscriber.with_ansi(false).finish().with(filter_fn(is_told)).try_init(),
         LogFormat::Json => subscriber.json().finish().with(filter_fn(is_told)).try_init(),

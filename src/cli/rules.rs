@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::string::FromUtf8Error;
 
 use anyhow::{Context, Result, anyhow};
 use clap::{Args, Subcommand};
@@ -124,7 +125,7 @@ pub fn run(command: &Rules) -> Result<ExitCode> {
 /// The rules below a folder.
 pub struct Found {
     pub sources: Vec<Source>,
-    /// Sigma rules that cannot be used.
+    /// Sigma rules that cannot be used, and files that are no text.
     pub refused: Vec<RuleError>,
 }
 
@@ -142,15 +143,22 @@ impl Found {
 /// # Errors
 /// When a folder or file cannot be read.
 pub fn read(dir: &Path, config: &sigma::Config) -> Result<Found> {
-    let (mut sources, mut sigma) = (Vec::new(), Vec::new());
+    let (mut sources, mut sigma, mut refused) = (Vec::new(), Vec::new(), Vec::new());
     for entry in WalkDir::new(dir).sort_by_file_name() {
-        let path = entry.with_context(|| format!("reading rules in {}", dir.display()))?.into_path();
+        let path = entry.map_err(|error| unreadable(dir, error))?.into_path();
         let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-        if !["sql", "yml", "yaml"].contains(&extension) || path.is_dir() {
+        let extension = extension.to_ascii_lowercase();
+        if !["sql", "yml", "yaml"].contains(&&*extension) || path.is_dir() {
             continue;
         }
-        let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
         let name = path.display().to_string();
+        let text = match String::from_utf8(fs::read(&path).with_context(|| format!("reading {name}"))?) {
+            Ok(text) => text,
+            Err(error) => {
+                refused.push(not_utf8(name, &error));
+                continue;
+            }
+        };
         if extension == "sql" {
             sources.push(Source { id: id(&path)?, file: name, text, cases: cases_of(&path)?, sigma: None });
         } else {
@@ -158,7 +166,11 @@ pub fn read(dir: &Path, config: &sigma::Config) -> Result<Found> {
             sigma.push(sigma::File { name, stem, text });
         }
     }
-    let (converted, mut refused) = sigma::convert(&sigma, config);
+    if sources.is_empty() && sigma.is_empty() && refused.is_empty() {
+        tracing::warn!(folder = %dir.display(), "no .sql, .yml or .yaml file is in a folder of rules");
+    }
+    let (converted, unconverted) = sigma::convert(&sigma, config);
+    refused.extend(unconverted);
     for rule in converted {
         if let Some(same) = sources.iter().find(|source| source.id == rule.id) {
             let message = format!("{} gives the rule {} already", same.file, rule.id);
@@ -173,6 +185,20 @@ pub fn read(dir: &Path, config: &sigma::Config) -> Result<Found> {
         sources.push(Source::sigma(rule, cases));
     }
     Ok(Found { sources, refused })
+}
+
+/// What is wrong with a folder of rules, or one below it. The error of `walkdir` says it twice.
+fn unreadable(dir: &Path, error: walkdir::Error) -> anyhow::Error {
+    let place = error.path().unwrap_or(dir).display().to_string();
+    let why = error.io_error().map_or_else(|| error.to_string(), ToString::to_string);
+    anyhow!("reading rules in {place}: {why}")
+}
+
+fn not_utf8(file: String, error: &FromUtf8Error) -> RuleError {
+    let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+    let line = before.split(|byte| *byte == b'\n').count();
+    let column = before.rsplit(|byte| *byte == b'\n').next().map_or(0, <[u8]>::len) + 1;
+    RuleError { file, line, column, message: "this is not UTF-8".to_owned() }
 }
 
 /// The cases beside a rule, when there are any.

@@ -90,6 +90,12 @@ fn hidden(stages: &Stages) -> BTreeMap<String, u64> {
     hidden
 }
 
+/// Rows without a time.
+pub fn untimed(batches: &[Batch]) -> u64 {
+    let nulls = |batch: &Batch| batch.rows.column_by_name(batch.table.time).map_or(0, |times| times.null_count());
+    batches.iter().map(|batch| nulls(batch) as u64).sum()
+}
+
 /// Raises the metric to the newest event time of the rows. What lies after `now` is left out: one clock that is ahead
 /// would hide that logs have stopped to come.
 pub fn newest(batches: &[Batch], now: Timestamp) {
