@@ -302,7 +302,7 @@ pub fn work(
         tracing::warn!(rule, expired = day, "a suppression has expired and hides nothing");
     }
     let ways = ways(config).or_usage()?;
-    let detector = detector(config.rules.as_deref(), &config)?;
+    let detector = detector(config.rules.as_deref(), config)?;
     let archive = match &*config.archive.dir {
         "none" => None,
         dir => {

@@ -50,7 +50,7 @@ pub fn findings(rule: &Rule, plan: &Windowed, items: &Items, windows: &[Window])
         };
         let resources: Vec<String> = match &resources {
             Some(lists) => lists.of_row(row).to_vec(),
-            None => group.resources.as_slice().iter().cloned().collect(),
+            None => group.resources.as_slice().to_vec(),
         };
         let mut finding = Finding {
             // the window's end is in the next period when it is a period's
