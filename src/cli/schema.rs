@@ -77,10 +77,11 @@ fn schema(example: &str) -> anyhow::Result<Value> {
         }
         about.clear();
     }
-    let named = &mut root["properties"][NAMED];
-    let examples = named["properties"].take();
-    named["additionalProperties"] = examples.as_object().and_then(|tables| tables.values().next()).cloned().into();
-    named["properties"] = json!({});
+    if let Some(named) = root["properties"].get_mut(NAMED) {
+        let examples = named["properties"].take();
+        named["additionalProperties"] = examples.as_object().and_then(|tables| tables.values().next()).cloned().into();
+        named["properties"] = json!({});
+    }
     Ok(root)
 }
 
@@ -141,7 +142,7 @@ mod tests {
     #[test]
     fn keys_have_types_meanings_and_defaults() {
         let example = "# what to read\nfrom = []\n# never set\n# table = \"x\"\n\n[limits]\n# seconds\n# of waiting\nwait = 3\n\
-                       [[suppress]]\n# why\nreason = \"r\"\n";
+                       [[suppress]]\n# why\nreason = \"r\"\n[reference.bad]\n# a file\npath = \"p\"\n";
         let schema = schema(example).unwrap();
         let properties = json!({
             "from": { "type": "array", "items": { "type": "string" }, "default": [], "description": "what to read" },
@@ -156,6 +157,15 @@ mod tests {
                 "items": {
                     "type": "object",
                     "properties": { "reason": { "type": "string", "description": "why" } },
+                    "additionalProperties": false,
+                },
+            },
+            "reference": {
+                "type": "object",
+                "properties": {},
+                "additionalProperties": {
+                    "type": "object",
+                    "properties": { "path": { "type": "string", "description": "a file" } },
                     "additionalProperties": false,
                 },
             },
