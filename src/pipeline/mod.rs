@@ -33,7 +33,7 @@ use crate::time::Timestamp;
 use crate::triage::Triage;
 use commit::{Commit, State};
 use duplicates::Seen;
-use summary::{Summary, Suppressed, Unreadable};
+use summary::{RuleTook, Summary, Suppressed, Unreadable};
 use tell::Told;
 
 /// A round is cut at this many inflated bytes,
@@ -469,6 +469,7 @@ impl Worker {
         }
         self.summary.suppressions = self.stages.triage.suppressions().hidden().map(Suppressed::from).collect();
         self.summary.suppressed = self.summary.suppressions.iter().map(|entry| entry.matches).sum();
+        self.summary.rules = RuleTook::by_rule(&self.stages.detector);
         self.summary.seconds = started.elapsed().as_secs_f64();
         Ok(Outcome { summary: self.summary, findings })
     }
