@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 fn main() {
+    println!("cargo::rerun-if-env-changed=CARGO_MANIFEST_DIR");
     println!("cargo::rerun-if-changed=queries");
     println!("cargo::rerun-if-changed=tests/data/demo");
     println!("cargo::rerun-if-changed=build.rs");

@@ -1,12 +1,14 @@
 //! `weir.toml`: what to process and how. Flags override it, and without it everything has a default.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use serde::Deserialize;
 
 use crate::archive;
 use crate::aws;
+use crate::detect::reference;
 use crate::sigma;
 use crate::sink::{self, event_bridge, security_hub, sns, webhook};
 use crate::source::{kinesis, s3};
@@ -30,6 +32,8 @@ pub struct Config {
     pub archive: archive::Config,
     pub metrics: Metrics,
     pub sigma: sigma::Config,
+    /// Lists that rules ask with `in_reference(value, 'NAME')`, by name.
+    pub reference: BTreeMap<String, Reference>,
     pub aws: aws::Config,
     pub sink: Sinks,
     pub suppress: Vec<suppress::Entry>,
@@ -60,6 +64,18 @@ impl Default for Limits {
 pub struct Source {
     pub kinesis: kinesis::Settings,
     pub s3: s3::Settings,
+}
+
+/// A `[reference.NAME]` section: a file of values, read when the program starts.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reference {
+    /// `.csv`, `.ndjson` or `.jsonl`, `.parquet`; any other has one value on a line, `#` begins a comment.
+    pub path: PathBuf,
+    /// Which column has the values; of CSV the first when there is none. JSON and Parquet need one.
+    pub column: Option<String>,
+    #[serde(default)]
+    pub kind: reference::Kind,
 }
 
 /// The `[metrics]` section.

@@ -71,6 +71,7 @@ pub struct Finding {
     /// At most [`Finding::RESOURCES_MAX`], distinct, in the order of their text: an order of arrival would make the
     /// finding depend on how its matches were read.
     pub resources: Vec<Resource>,
+    /// 1970-01-01T00:00:00Z where the log gives no time that can be read: so it is in every format but the table.
     pub first_seen: Timestamp,
     pub last_seen: Timestamp,
     /// Matches folded into this finding.

@@ -3,7 +3,7 @@
 -- confidence = "high"
 -- tags       = ["attack.defense_evasion", "attack.t1562", "attack.t1600"]
 -- remedy     = "Set the catalog encryption and the connection password encryption back to their KMS keys."
-SELECT 'arn:aws:glue:' || awsRegion || ':' || recipientAccountId || ':catalog' AS resource,
+SELECT 'arn:aws:glue:' || awsRegion || ':' || account || ':catalog' AS resource,
        requestParameters -> 'dataCatalogEncryptionSettings' -> 'encryptionAtRest' ->> 'catalogEncryptionMode' AS mode,
        requestParameters -> 'dataCatalogEncryptionSettings' -> 'connectionPasswordEncryption' ->> 'returnConnectionPasswordEncrypted' AS passwords_encrypted
 FROM cloudtrail

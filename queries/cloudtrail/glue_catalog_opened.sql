@@ -4,13 +4,29 @@
 -- tags            = ["attack.exfiltration", "attack.t1537", "attack.collection", "attack.t1213"]
 -- remedy          = "Restore the former resource policy (glue:PutResourcePolicy), then list who read the catalog and its tables since."
 -- false_positives = "A data mesh that shares its catalog with known accounts."
-SELECT 'arn:aws:glue:' || awsRegion || ':' || recipientAccountId || ':catalog' AS resource,
+SELECT 'arn:aws:glue:' || awsRegion || ':' || account || ':catalog' AS resource,
        requestParameters ->> 'policyInJson' AS policy,
-       CASE WHEN requestParameters ->> 'policyInJson' LIKE '%aws:PrincipalOrg%' THEN 'medium' ELSE 'high' END AS severity
+       -- statements for the organization alone aside, is there one that lets in anybody, or another account?
+       CASE WHEN regexp_like(requestParameters ->> 'policyInJson', '(?i)aws:PrincipalOrg') AND NOT array_any_match(
+                coalesce(json_get_array(replace(requestParameters ->> 'policyInJson', account, 'own'), 'Statement'),
+                         make_array(json_get_json(replace(requestParameters ->> 'policyInJson', account, 'own'), 'Statement'))),
+                s -> s ->> 'Effect' = 'Allow'
+                     AND regexp_like(s ->> 'Principal', '^[*]$|"(AWS|[*])"\s*:\s*(\[[^\]]*)?"[*]"|"[0-9]{12}"|:(iam|sts)::[0-9]{12}:')
+                     AND (NOT regexp_like(coalesce(s ->> 'Condition', ''), '(?i)aws:PrincipalOrg')
+                          OR regexp_like(s ->> 'Condition', '(?i)"[a-z:]*Not(Equals|Like)'))) THEN 'low'
+            ELSE 'high' END AS severity,
+       CASE WHEN regexp_like(requestParameters ->> 'policyInJson', '(?i)aws:PrincipalOrg') AND NOT array_any_match(
+                coalesce(json_get_array(replace(requestParameters ->> 'policyInJson', account, 'own'), 'Statement'),
+                         make_array(json_get_json(replace(requestParameters ->> 'policyInJson', account, 'own'), 'Statement'))),
+                s -> s ->> 'Effect' = 'Allow'
+                     AND regexp_like(s ->> 'Principal', '^[*]$|"(AWS|[*])"\s*:\s*(\[[^\]]*)?"[*]"|"[0-9]{12}"|:(iam|sts)::[0-9]{12}:')
+                     AND (NOT regexp_like(coalesce(s ->> 'Condition', ''), '(?i)aws:PrincipalOrg')
+                          OR regexp_like(s ->> 'Condition', '(?i)"[a-z:]*Not(Equals|Like)'))) THEN 'Glue data catalog was opened to the whole organization'
+            ELSE 'Glue data catalog was opened to principals outside the account' END AS title
 FROM cloudtrail
 WHERE eventSource = 'glue.amazonaws.com'
   AND eventName = 'PutResourcePolicy'
   AND errorCode IS NULL
   AND requestParameters ->> 'policyInJson' LIKE '%"Allow"%'
   AND (regexp_like(requestParameters ->> 'policyInJson', '"Principal"\s*:\s*(\{\s*"AWS"\s*:\s*)?\[?\s*"\*"')
-    OR regexp_like(replace(requestParameters ->> 'policyInJson', recipientAccountId, ''), '"[0-9]{12}"|:(iam|sts)::[0-9]{12}:'))
+    OR regexp_like(replace(requestParameters ->> 'policyInJson', account, ''), '"[0-9]{12}"|:(iam|sts)::[0-9]{12}:'))

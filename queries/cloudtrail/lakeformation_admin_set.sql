@@ -3,7 +3,7 @@
 -- confidence = "medium"
 -- tags       = ["attack.privilege_escalation", "attack.persistence", "attack.t1098"]
 -- remedy     = "Compare the list with the last one: an administrator can grant any permission on the lake, also to outsiders."
-SELECT 'arn:aws:lakeformation:' || awsRegion || ':' || recipientAccountId || ':catalog' AS resource,
+SELECT 'arn:aws:lakeformation:' || awsRegion || ':' || account || ':catalog' AS resource,
        requestParameters -> 'dataLakeSettings' ->> 'dataLakeAdmins' AS administrators
 FROM cloudtrail
 WHERE eventSource = 'lakeformation.amazonaws.com'

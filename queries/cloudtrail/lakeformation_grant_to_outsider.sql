@@ -13,4 +13,4 @@ WHERE eventSource = 'lakeformation.amazonaws.com'
   AND eventName = 'GrantPermissions'
   AND errorCode IS NULL
   AND (requestParameters -> 'principal' ->> 'dataLakePrincipalIdentifier' = 'EVERYONE'
-    OR regexp_like(replace(requestParameters -> 'principal' ->> 'dataLakePrincipalIdentifier', recipientAccountId, ''), '^[0-9]{12}$|:[0-9]{12}:'))
+    OR regexp_like(replace(requestParameters -> 'principal' ->> 'dataLakePrincipalIdentifier', account, ''), '^[0-9]{12}$|:[0-9]{12}:'))

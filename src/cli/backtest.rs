@@ -11,8 +11,9 @@ use clap::{Args, ValueEnum};
 use futures::StreamExt;
 
 use super::output::{self, Failure, OrFail};
-use super::rules;
+use super::{reference, rules};
 use crate::config::Config;
+use crate::detect::reference::References;
 use crate::detect::{Detector, library};
 use crate::finding::{Finding, FindingId};
 use crate::logs;
@@ -43,7 +44,7 @@ pub struct Backtest {
     /// Findings shown at most of each rule, in the table
     #[arg(long, value_name = "N", default_value_t = 5)]
     samples: usize,
-    /// Configuration file, for the placeholders of Sigma rules
+    /// Configuration file, for the placeholders of Sigma rules and the lists that rules ask
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -58,14 +59,16 @@ enum Form {
 
 pub fn run(flags: &Backtest) -> Result<ExitCode, Failure> {
     let days = (day(flags.since.as_deref()).or_usage()?, day(flags.until.as_deref()).or_usage()?);
-    let chosen = chosen(flags).or_usage()?;
+    let config = flags.config.as_deref().map(Config::read).transpose().or_usage()?.unwrap_or_default();
+    let chosen = chosen(flags, &config).or_usage()?;
     // rules that are built in and read otherwise here: what they gain and lose
     let (built_in, _) = library::rules(&library::built_in());
     let edited = |rule: &Rule| chosen.iter().any(|new| new.id == rule.id && new.text != rule.text);
     let before: Vec<Rule> = built_in.into_iter().filter(edited).collect();
 
-    let mut tried = Tried::new(chosen)?;
-    let mut in_force = Tried::new(before)?;
+    let references = reference::read(&config.reference).or_usage()?;
+    let mut tried = Tried::new(chosen, &references)?;
+    let mut in_force = Tried::new(before, &references)?;
     let started = Instant::now();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().or_output()?;
     let rows = runtime.block_on(replay(&flags.archive, days, &mut tried, &mut in_force)).or_usage()?;
@@ -92,13 +95,12 @@ fn day(text: Option<&str>) -> anyhow::Result<Option<i32>> {
 }
 
 /// The rules to try.
-fn chosen(flags: &Backtest) -> anyhow::Result<Vec<Rule>> {
+fn chosen(flags: &Backtest, config: &Config) -> anyhow::Result<Vec<Rule>> {
     let built_in = library::built_in();
     let (sources, refused) = match flags.what.as_deref() {
         None => (built_in, Vec::new()),
         Some(path) if Path::new(path).exists() => {
-            let sigma = flags.config.as_deref().map(Config::read).transpose()?.unwrap_or_default().sigma;
-            let found = rules::read(Path::new(path), &sigma)?;
+            let found = rules::read(Path::new(path), &config.sigma)?;
             (found.sources, found.refused)
         }
         Some(id) => (built_in.into_iter().filter(|source| source.id == id).collect(), Vec::new()),
@@ -143,8 +145,8 @@ struct Tried {
 }
 
 impl Tried {
-    fn new(rules: Vec<Rule>) -> Result<Tried, Failure> {
-        let (detector, refused) = Detector::new(logs::TABLES, rules);
+    fn new(rules: Vec<Rule>, references: &References) -> Result<Tried, Failure> {
+        let (detector, refused) = Detector::with_references(logs::TABLES, references, rules);
         refused.iter().for_each(|error| output::say(format_args!("weir: rule left out: {error}")));
         let suppressions = Suppressions::new(Vec::new()).or_usage()?;
         Ok(Tried { detector, triage: Triage::new(suppressions, Vec::new()) })

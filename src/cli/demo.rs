@@ -12,8 +12,10 @@ use super::output::{self, Failure, OrFail};
 use super::progress::Shown;
 use super::run;
 use crate::config::Config;
+use crate::sink::table::plain;
 use crate::sink::{self, Format};
 use crate::time::Timestamp;
+use crate::triage::incident::incidents;
 
 /// The files of `tests/data/demo`, by path.
 static FILES: &[(&str, &[u8])] = &include!(concat!(env!("OUT_DIR"), "/demo.rs"));
@@ -43,6 +45,12 @@ fn show(dir: &Path, outcome: &crate::pipeline::Outcome) -> anyhow::Result<()> {
     let mut out = output::open("-")?;
     sink::write(Format::Table, &outcome.findings, output::look("-"), Timestamp::now(), &mut out)?;
     writeln!(out)?;
+    let incidents = incidents(&outcome.findings);
+    if let Some(first) = incidents.first() {
+        let (who, title) = (first.who().join(" and "), &first.lead().title);
+        let first = format!("{who}: {title} ({} findings, {:.1} bits)", first.size, first.score);
+        writeln!(out, "{} incidents; the first: {}\n", incidents.len(), plain(&first))?;
+    }
     outcome.summary.show(&mut out)?;
     writeln!(
         out,
@@ -54,6 +62,7 @@ fn show(dir: &Path, outcome: &crate::pipeline::Outcome) -> anyhow::Result<()> {
     let logs = dir.join("logs").display().to_string();
     let first = outcome.findings.first().map(|finding| finding.id.to_string()).unwrap_or_default();
     writeln!(out, "\nTry next:")?;
+    writeln!(out, "  weir incidents --archive {archive}")?;
     writeln!(out, "  weir run --from {logs} --archive {archive} --explain {}", first.get(..8).unwrap_or_default())?;
     writeln!(
         out,

@@ -48,7 +48,7 @@ pub fn run(out: &mut impl Write, flags: &Explain) -> Result<ExitCode> {
             return Ok(ExitCode::from(3));
         }
     };
-    let explained = explain(logs::TABLES, &rule, &batches)?;
+    let explained = explain(logs::TABLES, &flags.more.settings.references()?, &rule, &batches)?;
     match flags.format {
         Form::Json => writeln!(out, "{}", serde_json::to_string(&explained)?)?,
         Form::Text => {

@@ -11,8 +11,10 @@ mod demo;
 mod doctor;
 mod emf;
 mod explain;
+mod incidents;
 mod output;
 mod progress;
+mod reference;
 mod rules;
 mod run;
 mod schema;
@@ -81,6 +83,14 @@ enum Command {
         after_help = "Examples:\n  weir backtest cloudtrail/root_console_login --archive archive\n  weir backtest my-rules/ --since 2024-08-01 --until 2024-08-31\n  weir backtest my-rules/cloudtrail/attack_tool_used.sql --format ndjson"
     )]
     Backtest(backtest::Backtest),
+    /// Join findings into incidents, and tell each as one story
+    ///
+    /// What happened, why now, how unusual, the timeline, what is touched, what would make it benign, what to do next, and
+    /// the events. Nothing is written, and a run that writes to the archive is not disturbed.
+    #[command(
+        after_help = "Examples:\n  weir incidents --archive weir-archive\n  weir incidents findings.ndjson --story all\n  weir incidents findings.ndjson --format markdown --limit 1 > ticket.md\n  weir run --from logs/ --format ndjson | weir incidents - --fail-on critical"
+    )]
+    Incidents(incidents::Incidents),
     /// Check the configuration, the archive, credentials and permissions, and say what to mend
     ///
     /// Nothing is changed and no notice or record is taken from anyone. Each check is one line: ok, warning, failed, or untried
@@ -134,6 +144,7 @@ pub fn main() -> ExitCode {
         Command::Backfill(flags) => backfill::run(&flags),
         Command::Backtest(flags) => backtest::run(&flags),
         Command::Alive(flags) => alive::run(&flags),
+        Command::Incidents(flags) => incidents::run(&flags),
         Command::Doctor(flags) => doctor::run(&flags),
         Command::Sql(flags) => sql::run(&flags),
         Command::Rules(command) => rules::run(&command).or_usage(),
@@ -166,7 +177,9 @@ fn is_told(about: &tracing::Metadata<'_>) -> bool {
 
 fn log(weir: &Weir) -> Result<(), Failure> {
     let filter = tracing_subscriber::EnvFilter::try_new(&weir.log).or_usage()?;
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // what cannot be logged would be told on the standard error that nobody reads, and that panics
+    let subscriber = tracing_subscriber::fmt().with_writer(std::io::stderr).log_internal_errors(false);
+    let subscriber = subscriber.with_env_filter(filter);
     let set = match weir.log_format {
         LogFormat::Text => subscriber.with_ansi(false).finish().with(filter_fn(is_told)).try_init(),
         LogFormat::Json => subscriber.json().finish().with(filter_fn(is_told)).try_init(),

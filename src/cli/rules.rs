@@ -4,16 +4,18 @@ use std::fs;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::string::FromUtf8Error;
 
 use anyhow::{Context, Result, anyhow};
 use clap::{Args, Subcommand};
 use walkdir::WalkDir;
 
-use super::{coverage, explain, output, skeleton, took};
+use super::{coverage, explain, output, reference, skeleton, took};
 use crate::config::Config;
 use crate::detect::cases::{self, Report};
 use crate::detect::library::{self, Source};
 use crate::detect::mutate::{self, Mutation};
+use crate::detect::reference::References;
 use crate::logs;
 use crate::rule::RuleError;
 use crate::sigma;
@@ -98,19 +100,27 @@ pub struct More {
     #[arg(long, value_name = "DIR")]
     rules: Option<PathBuf>,
     #[command(flatten)]
-    settings: Settings,
+    pub settings: Settings,
 }
 
 #[derive(Args)]
 pub struct Settings {
-    /// Configuration file, for the placeholders of Sigma rules
+    /// Configuration file, for the placeholders of Sigma rules and the lists that rules ask
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
 
 impl Settings {
+    fn read(&self) -> Result<Config> {
+        Ok(self.config.as_deref().map(Config::read).transpose()?.unwrap_or_default())
+    }
+
     fn sigma(&self) -> Result<sigma::Config> {
-        Ok(self.config.as_deref().map(Config::read).transpose()?.unwrap_or_default().sigma)
+        Ok(self.read()?.sigma)
+    }
+
+    pub fn references(&self) -> Result<References> {
+        reference::read(&self.read()?.reference)
     }
 }
 
@@ -129,15 +139,16 @@ pub fn run(command: &Rules) -> Result<ExitCode> {
         Rules::New(flags) => skeleton::run(&mut out, flags),
         Rules::Check { dir, settings } => {
             let found = sources(dir.as_deref(), settings)?;
-            tell(&mut out, found.added_to(cases::check(logs::TABLES, &found.sources)))
+            tell(&mut out, found.added_to(cases::check(logs::TABLES, &settings.references()?, &found.sources)))
         }
         Rules::Test { dir, mutate: changes, settings } => {
             let found = sources(dir.as_deref(), settings)?;
-            let tested = tell(&mut out, found.added_to(cases::test(logs::TABLES, &found.sources)))?;
+            let references = settings.references()?;
+            let tested = tell(&mut out, found.added_to(cases::test(logs::TABLES, &references, &found.sources)))?;
             if !changes {
                 return Ok(tested);
             }
-            let changed = tell_mutation(&mut out, &mutate::mutate(logs::TABLES, &found.sources))?;
+            let changed = tell_mutation(&mut out, &mutate::mutate(logs::TABLES, &references, &found.sources))?;
             Ok(if tested == ExitCode::SUCCESS { changed } else { tested })
         }
         Rules::Convert { path, to, settings } => convert(&mut out, path, to.as_deref(), &settings.sigma()?),
@@ -147,7 +158,7 @@ pub fn run(command: &Rules) -> Result<ExitCode> {
 /// The rules below a folder.
 pub struct Found {
     pub sources: Vec<Source>,
-    /// Sigma rules that cannot be used.
+    /// Sigma rules that cannot be used, and files that are no text.
     pub refused: Vec<RuleError>,
 }
 
@@ -165,15 +176,22 @@ impl Found {
 /// # Errors
 /// When a folder or file cannot be read.
 pub fn read(dir: &Path, config: &sigma::Config) -> Result<Found> {
-    let (mut sources, mut sigma) = (Vec::new(), Vec::new());
+    let (mut sources, mut sigma, mut refused) = (Vec::new(), Vec::new(), Vec::new());
     for entry in WalkDir::new(dir).sort_by_file_name() {
-        let path = entry.with_context(|| format!("reading rules in {}", dir.display()))?.into_path();
+        let path = entry.map_err(|error| unreadable(dir, error))?.into_path();
         let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-        if !["sql", "yml", "yaml"].contains(&extension) || path.is_dir() {
+        let extension = extension.to_ascii_lowercase();
+        if !["sql", "yml", "yaml"].contains(&&*extension) || path.is_dir() {
             continue;
         }
-        let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
         let name = path.display().to_string();
+        let text = match String::from_utf8(fs::read(&path).with_context(|| format!("reading {name}"))?) {
+            Ok(text) => text,
+            Err(error) => {
+                refused.push(not_utf8(name, &error));
+                continue;
+            }
+        };
         if extension == "sql" {
             sources.push(Source { id: id(&path)?, file: name, text, cases: cases_of(&path)?, sigma: None });
         } else {
@@ -181,7 +199,11 @@ pub fn read(dir: &Path, config: &sigma::Config) -> Result<Found> {
             sigma.push(sigma::File { name, stem, text });
         }
     }
-    let (converted, mut refused) = sigma::convert(&sigma, config);
+    if sources.is_empty() && sigma.is_empty() && refused.is_empty() {
+        tracing::warn!(folder = %dir.display(), "no .sql, .yml or .yaml file is in a folder of rules");
+    }
+    let (converted, unconverted) = sigma::convert(&sigma, config);
+    refused.extend(unconverted);
     for rule in converted {
         if let Some(same) = sources.iter().find(|source| source.id == rule.id) {
             let message = format!("{} gives the rule {} already", same.file, rule.id);
@@ -196,6 +218,20 @@ pub fn read(dir: &Path, config: &sigma::Config) -> Result<Found> {
         sources.push(Source::sigma(rule, cases));
     }
     Ok(Found { sources, refused })
+}
+
+/// What is wrong with a folder of rules, or one below it. The error of `walkdir` says it twice.
+fn unreadable(dir: &Path, error: walkdir::Error) -> anyhow::Error {
+    let place = error.path().unwrap_or(dir).display().to_string();
+    let why = error.io_error().map_or_else(|| error.to_string(), ToString::to_string);
+    anyhow!("reading rules in {place}: {why}")
+}
+
+fn not_utf8(file: String, error: &FromUtf8Error) -> RuleError {
+    let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+    let line = before.split(|byte| *byte == b'\n').count();
+    let column = before.rsplit(|byte| *byte == b'\n').next().map_or(0, <[u8]>::len) + 1;
+    RuleError { file, line, column, message: "this is not UTF-8".to_owned() }
 }
 
 /// The cases beside a rule, when there are any.

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::emf;
 use super::output::{self, Failure, OrFail};
 use super::progress::Shown;
-use super::rules;
+use super::{reference, rules};
 use crate::archive::Archive;
 use crate::archive::layout::PRIVATE;
 use crate::aws::Aws;
@@ -32,7 +32,6 @@ use crate::metrics::METRICS;
 use crate::pipeline::commit::State;
 use crate::pipeline::{self, Outcome, Stages};
 use crate::rule::{RuleError, Severity};
-use crate::sigma;
 use crate::sink::post::Post;
 use crate::sink::sender::Sender;
 use crate::sink::way::Way;
@@ -303,7 +302,7 @@ pub fn work(
         tracing::warn!(rule, expired = day, "a suppression has expired and hides nothing");
     }
     let ways = ways(config).or_usage()?;
-    let detector = detector(config.rules.as_deref(), &config.sigma)?;
+    let detector = detector(config.rules.as_deref(), &config)?;
     let archive = match &*config.archive.dir {
         "none" => None,
         dir => {
@@ -373,8 +372,8 @@ pub fn ways(config: &Config) -> anyhow::Result<Vec<Way>> {
 }
 
 /// The detector with the built-in rules and those of a folder. A rule that is wrong is named and left out.
-fn detector(rules: Option<&str>, sigma: &sigma::Config) -> Result<Detector, Failure> {
-    let (detector, refused) = compile(rules, sigma).or_usage()?;
+fn detector(rules: Option<&str>, config: &Config) -> Result<Detector, Failure> {
+    let (detector, refused) = compile(rules, config).or_usage()?;
     for error in refused {
         output::say(format_args!("weir: rule left out: {error}"));
     }
@@ -382,12 +381,12 @@ fn detector(rules: Option<&str>, sigma: &sigma::Config) -> Result<Detector, Fail
 }
 
 /// The same, with what is wrong with those left out.
-pub fn compile(rules: Option<&str>, sigma: &sigma::Config) -> anyhow::Result<(Detector, Vec<RuleError>)> {
+pub fn compile(rules: Option<&str>, config: &Config) -> anyhow::Result<(Detector, Vec<RuleError>)> {
     let mut refused = Vec::new();
     let sources = match rules {
         Some("none") => Vec::new(),
         Some(dir) => {
-            let found = rules::read(Path::new(dir), sigma)?;
+            let found = rules::read(Path::new(dir), &config.sigma)?;
             refused = found.refused;
             library::merge(library::built_in(), found.sources)
         }
@@ -395,7 +394,8 @@ pub fn compile(rules: Option<&str>, sigma: &sigma::Config) -> anyhow::Result<(De
     };
     let (parsed, unread) = library::rules(&sources);
     refused.extend(unread);
-    let (detector, uncompiled) = Detector::new(logs::TABLES, parsed);
+    let references = reference::read(&config.reference)?;
+    let (detector, uncompiled) = Detector::with_references(logs::TABLES, &references, parsed);
     refused.extend(uncompiled);
     Ok((detector, refused))
 }

@@ -13,6 +13,9 @@ use super::print;
 /// A table whose keys are the user's own, each with a list of texts.
 const FREE: [&str; 2] = ["sigma", "placeholders"];
 
+/// A table of tables whose names are the user's own: what one of them has holds for all.
+const NAMED: &str = "reference";
+
 const EXAMPLE: &str = include_str!("../../deploy/example.toml");
 
 #[derive(Subcommand)]
@@ -74,6 +77,10 @@ fn schema(example: &str) -> anyhow::Result<Value> {
         }
         about.clear();
     }
+    let named = &mut root["properties"][NAMED];
+    let examples = named["properties"].take();
+    named["additionalProperties"] = examples.as_object().and_then(|tables| tables.values().next()).cloned().into();
+    named["properties"] = json!({});
     Ok(root)
 }
 
@@ -83,9 +90,9 @@ fn is_setting(text: &str) -> bool {
     key.is_some_and(|key| !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'))
 }
 
-/// A sink has no defaults for where it is.
+/// A sink has no defaults for where it is, and a list none for where it comes from.
 fn is_required(path: &[String]) -> bool {
-    path.first().is_some_and(|first| first == "sink")
+    path.first().is_some_and(|first| first == "sink" || first == NAMED)
 }
 
 /// The schema of the table at a path, which is made when it is new.

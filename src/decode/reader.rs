@@ -300,6 +300,10 @@ impl Reader {
     /// What the beginning of a text says it is; rejects it when it says nothing.
     fn kind(&mut self, buffer: &mut Vec<u8>, rejects: &mut Vec<Reject>, counts: &mut Counts) -> Option<Kind> {
         let text = &buffer[..buffer.len() - PADDING];
+        if is_utf16(text) {
+            self.unknown("UTF-16: convert to UTF-8", text, rejects, counts);
+            return None;
+        }
         let bom = if text.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
         let blank = text[bom..].iter().take_while(|byte| byte.is_ascii_whitespace() || **byte == 0).count();
         let head = &text[bom + blank..];
@@ -313,11 +317,7 @@ impl Reader {
                 // JSON that is damaged at its beginning
                 return Some(Kind::Json(Box::default()));
             }
-            let reason = "neither JSON nor a text log that a table knows";
-            rejects.push(Reject::new(&self.origin, self.offset, "", reason, text));
-            let tally = counts.of("");
-            tally.records += 1;
-            tally.rejects += 1;
+            self.unknown("neither JSON nor a text log that a table knows", text, rejects, counts);
             return None;
         };
         let mut format = self.options.vpc_flow_format.as_deref().map(Arc::from);
@@ -331,6 +331,24 @@ impl Reader {
         self.offset += start as u64;
         Some(Kind::Lines { shape, format })
     }
+
+    /// Rejects a text that is of no table.
+    fn unknown(&self, reason: &str, text: &[u8], rejects: &mut Vec<Reject>, counts: &mut Counts) {
+        rejects.push(Reject::new(&self.origin, self.offset, "", reason, text));
+        let tally = counts.of("");
+        tally.records += 1;
+        tally.rejects += 1;
+    }
+}
+
+/// Whether a text is UTF-16, as Windows tools write it: by its mark, or as one byte of each two is zero and the other is
+/// not for as far as we look.
+fn is_utf16(text: &[u8]) -> bool {
+    const LOOK: usize = 64;
+    const LEAST: usize = 8;
+    let head = &text[..text.len().min(LOOK) / 2 * 2];
+    let all = |zero: usize| head.chunks_exact(2).all(|pair| pair[zero] == 0 && pair[1 - zero] != 0);
+    matches!(head, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) || (head.len() >= LEAST && (all(0) || all(1)))
 }
 
 /// What reading Parquet gives: where a file is damaged, parquet 59.3 panics rather than fails, as for a column chunk of

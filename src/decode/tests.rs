@@ -341,3 +341,20 @@ fn a_parquet_file_forced_into_a_table_that_has_none_is_a_reject() {
         assert_eq!(outcome.counts.of_table(table.name), expected, "{}: {:?}", table.name, outcome.rejects);
     }
 }
+
+#[test]
+fn utf_16_is_rejected_whole_and_says_what_to_do() {
+    let text = event(1, "x");
+    let little: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let big: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    for bytes in [[b"\xff\xfe", &little[..]].concat(), [b"\xfe\xff", &big[..]].concat(), little, big] {
+        for input in [Input::Bytes(bytes.clone().into()), Input::Bytes(gzip(&bytes).into())] {
+            let outcome = read(input, &Options::default());
+            let reasons: Vec<_> = outcome.rejects.iter().map(|reject| reject.reason.as_str()).collect();
+            assert_eq!((reasons, outcome.counts.of_table("")), (vec!["UTF-16: convert to UTF-8"], (1, 0, 1)));
+        }
+    }
+    // UTF-8 with zeros behind a record is none
+    let padded = format!("{text}{}", "\0".repeat(64));
+    assert_eq!(read(Input::Bytes(padded.into()), &Options::default()).rejects.len(), 0);
+}

@@ -13,6 +13,7 @@ use super::emit::texts;
 use super::engine::{Detector, Seen};
 use super::library::{self, Source};
 use super::program::Rows;
+use super::reference::References;
 use crate::decode::reader::open;
 use crate::decode::{Counts, Input, Options};
 use crate::finding::Finding;
@@ -156,20 +157,20 @@ fn value(place: &str, number: i64) -> Option<String> {
 }
 
 /// Compiles the rules and says which cannot be used.
-pub fn check(tables: &[&'static Table], sources: &[Source]) -> Report {
+pub fn check(tables: &[&'static Table], references: &References, sources: &[Source]) -> Report {
     let (rules, mut refused) = library::rules(sources);
-    let (_, not_compiled) = Detector::new(tables, rules);
+    let (_, not_compiled) = Detector::with_references(tables, references, rules);
     refused.extend(not_compiled);
     Report { rules: sources.len(), refused, ..Report::default() }
 }
 
 /// Runs every case of every rule.
-pub fn test(tables: &[&'static Table], sources: &[Source]) -> Report {
+pub fn test(tables: &[&'static Table], references: &References, sources: &[Source]) -> Report {
     let (rules, mut refused) = library::rules(sources);
-    let (detector, not_compiled) = Detector::new(tables, rules);
+    let (detector, not_compiled) = Detector::with_references(tables, references, rules);
     refused.extend(not_compiled);
     let mut report = Report { rules: sources.len(), refused, ..Report::default() };
-    let compiler = Compiler::new(tables);
+    let compiler = Compiler::new(tables, references);
     for source in sources {
         let Some(rule) = detector.rules().find(|rule| rule.id == source.id) else { continue };
         let stem = source.file.rsplit_once('.').map_or(&*source.file, |(stem, _)| stem);

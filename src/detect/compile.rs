@@ -15,6 +15,7 @@ use datafusion::sql::parser::Statement;
 
 use super::program::{Leaves, Program, type_of};
 use super::query::{Query, take_apart};
+use super::reference::References;
 use super::route::Router;
 use super::verdicts::Verdicts;
 use super::window::plan::{Grouped, Windowed};
@@ -95,8 +96,8 @@ pub struct Compiler {
 }
 
 impl Compiler {
-    pub fn new(tables: &[&'static Table]) -> Compiler {
-        let state = session::planner(tables);
+    pub fn new(tables: &[&'static Table], references: &References) -> Compiler {
+        let state = session::planner(tables, references);
         let tables = tables.iter().map(|table| TableRules::new(&state, table)).collect();
         Compiler { state, tables }
     }

@@ -9,11 +9,12 @@ use rayon::prelude::*;
 
 use super::compile::{CompiledRule, Compiler, OVERRIDES, TableRules, Then};
 use super::emit;
+use super::reference::References;
 use super::scan::Scan;
 use super::window::bytes::{Reader, Writer};
 use super::window::fire::{self, Items};
-use super::window::plan::Windowed;
-use super::window::state::{Groups, Key, Window, Windows, gather};
+use super::window::plan::{Window, Windowed};
+use super::window::state::{Key, Selected, Windows, gather};
 use crate::finding::Finding;
 use crate::rule::{Rule, RuleError};
 use crate::table::{Batch, Table};
@@ -34,6 +35,10 @@ type Place = (usize, usize);
 /// What the windows of all rules may take, in bytes. Past it the rule that takes most lets go of some, see
 /// [`Windows::shed`], and its [`RuleCost::shed`] says so.
 pub const WINDOW_BYTES_MAX: usize = 16 << 20;
+
+/// What rules that ask what is new may keep of what they have seen, in bytes: about 250,000 keys. Past it the rule that
+/// takes most forgets what was seen longest ago, which counts as shed too.
+pub const SEEN_BYTES_MAX: usize = 16 << 20;
 
 /// How long rows may come late where a rule does not say: one that fires early loses nothing by waiting long, one that
 /// fires only when a window is over makes people wait. CloudTrail delivers within 15 minutes, mostly.
@@ -74,17 +79,27 @@ impl RuleCost {
     }
 }
 
-/// Layout of [`Detector::snapshot`]. Version 1, of programs whose rules remembered nothing, is the version alone.
-const SNAPSHOT_VERSION: u8 = 2;
-/// Bytes of a snapshot, unpacked, that is believed to be one.
-const SNAPSHOT_BYTES_MAX: usize = 4 * WINDOW_BYTES_MAX;
+/// Layout of [`Detector::snapshot`]. Version 1, of programs whose rules remembered nothing, is the version alone; of version 2, without what
+/// was seen, nothing is taken up.
+const SNAPSHOT_VERSION: u8 = 3;
+/// Bytes of one rule's state, unpacked, that are believed to be it.
+const SNAPSHOT_BYTES_MAX: usize = 4 * (WINDOW_BYTES_MAX + SEEN_BYTES_MAX);
 /// Keys and values in windows have the bytes that this library gives them.
 const SORT_KEYS: &str = "arrow-row 59";
 
 impl Detector {
     /// Compiles the rules. Those that cannot be used are returned with their places; the others run.
     pub fn new(tables: &[&'static Table], rules: impl IntoIterator<Item = Rule>) -> (Detector, Vec<RuleError>) {
-        let mut compiler = Compiler::new(tables);
+        Detector::with_references(tables, &References::default(), rules)
+    }
+
+    /// The same with lists that rules may ask.
+    pub fn with_references(
+        tables: &[&'static Table],
+        references: &References,
+        rules: impl IntoIterator<Item = Rule>,
+    ) -> (Detector, Vec<RuleError>) {
+        let mut compiler = Compiler::new(tables, references);
         let refused = rules.into_iter().filter_map(|rule| compiler.add(Arc::new(rule)).err()).collect();
         (Detector::of(compiler), refused)
     }
@@ -144,14 +159,14 @@ impl Detector {
     /// windows leave by; a rule that judges row by row goes by the rows' own time alone.
     pub fn observe(&mut self, batches: &[Batch], now: Timestamp) -> Vec<Finding> {
         let seen: Vec<_> = batches.par_iter().map(|batch| self.judge(batch, &|_| true)).collect();
-        let (mut found, mut groups) = (Vec::new(), Vec::new());
+        let (mut found, mut selected) = (Vec::new(), Vec::new());
         for judged in seen {
             found.extend(judged.found);
-            groups.extend(judged.groups);
+            selected.extend(judged.selected);
             judged.costs.into_iter().for_each(|(rule, cost)| self.spend(&rule, cost));
         }
         let mut found = fold(found);
-        found.extend(self.add_up(groups, now));
+        found.extend(self.add_up(selected, now));
         if self.follows {
             found.extend(self.leave(now));
         }
@@ -162,25 +177,38 @@ impl Detector {
 
     /// Findings of the windows that are over because no more input comes.
     pub fn finish(&mut self) -> Vec<Finding> {
-        let waiting: Vec<Place> = self.windows.keys().copied().filter(|place| !self.windowed(*place).0.early).collect();
+        let waits = |place: &Place| !self.fires_at_once(self.windowed(*place).0);
+        let waiting: Vec<Place> = self.windows.keys().copied().filter(waits).collect();
         waiting.into_iter().flat_map(|place| self.fire(place, &self.windows[&place].all())).collect()
+    }
+
+    /// Whether a window's condition need not be waited for. Of input that ends, what is new is known at its end: old and new
+    /// may come in any order.
+    fn fires_at_once(&self, plan: &Windowed) -> bool {
+        plan.early && (plan.first.is_none() || self.follows)
     }
 
     fn spend(&mut self, rule: &Rule, cost: RuleCost) {
         self.costs.entry(rule.id.clone()).or_default().add(cost);
     }
 
-    /// Puts groups into their windows, and gives the findings of those that need not be waited for.
-    fn add_up(&mut self, groups: Vec<(Place, Groups)>, now: Timestamp) -> Vec<Finding> {
+    /// Puts rows into their windows, and gives the findings of those that need not be waited for.
+    fn add_up(&mut self, selected: Vec<(Place, Selected)>, now: Timestamp) -> Vec<Finding> {
         let mut changed: BTreeMap<Place, BTreeSet<(Key, i64)>> = BTreeMap::new();
-        for (place, groups) in groups {
-            let (more, late) = self.windows.get_mut(&place).expect("the rule has windows").add(groups, now);
-            changed.entry(place).or_default().extend(more);
-            if late > 0 {
-                self.spend(&self.rule(place).rule.clone(), RuleCost { late, ..RuleCost::default() });
-            }
+        for ((table, rule), selected) in selected {
+            let start = Instant::now();
+            let CompiledRule { rule: text, then: Then::Window(plan, _), .. } = &self.tables[table].rules[rule] else {
+                unreachable!("only rules over windows select rows for windows");
+            };
+            let at_once = self.fires_at_once(plan);
+            let windows = self.windows.get_mut(&(table, rule)).expect("the rule has windows");
+            let (more, late) = windows.add(plan, &selected, at_once, now);
+            let text = text.clone();
+            changed.entry((table, rule)).or_default().extend(more);
+            let seconds = start.elapsed().as_secs_f64();
+            self.spend(&text, RuleCost { seconds, late, ..RuleCost::default() });
         }
-        changed.retain(|place, _| self.windowed(*place).0.early);
+        changed.retain(|_, changed| !changed.is_empty());
         changed.into_iter().flat_map(|(place, changed)| self.fire(place, &changed)).collect()
     }
 
@@ -190,14 +218,16 @@ impl Detector {
         let places: Vec<Place> = self.windows.keys().copied().collect();
         for place in places {
             let (plan, _) = self.windowed(place);
-            let (span, early) = (plan.span, plan.early);
+            let (span, first, early) = (plan.span, plan.first, self.fires_at_once(plan));
             let lateness =
                 self.rule(place).rule.lateness_micros.unwrap_or(if early { LATENESS_EARLY } else { LATENESS });
             while let Some(pane) = self.windows[&place].over(span, lateness, now) {
                 if !early {
                     found.extend(self.fire(place, &self.windows[&place].of_pane(pane)));
                 }
-                self.windows.get_mut(&place).expect("the rule has windows").drop_through(pane);
+                let windows = self.windows.get_mut(&place).expect("the rule has windows");
+                windows.drop_through(pane);
+                first.into_iter().for_each(|first| windows.forget_seen(first));
             }
         }
         found
@@ -211,13 +241,19 @@ impl Detector {
             let shed = self.windows.get_mut(&place).expect("the rule has windows").shed(span);
             self.spend(&self.rule(place).rule.clone(), RuleCost { shed, ..RuleCost::default() });
         }
+        while self.windows.values().map(|windows| windows.seen.bytes_len()).sum::<usize>() > SEEN_BYTES_MAX {
+            let largest = self.windows.iter().max_by_key(|(_, windows)| windows.seen.bytes_len());
+            let place = *largest.expect("something takes the bytes").0;
+            let shed = self.windows.get_mut(&place).expect("the rule has windows").seen.shed();
+            self.spend(&self.rule(place).rule.clone(), RuleCost { shed, ..RuleCost::default() });
+        }
     }
 
     /// Findings of the windows that hold these groups.
     fn fire(&mut self, place: Place, groups: &BTreeSet<(Key, i64)>) -> Vec<Finding> {
         let start = Instant::now();
         let (plan, _) = self.windowed(place);
-        let windows = self.windows[&place].windows(plan.span, |group| plan.may_hold(group), groups);
+        let windows = self.windows[&place].windows(plan, |group| plan.may_hold(group), groups);
         let (found, mut cost) = match self.judge_windows(place, &windows) {
             Ok((found, ungraded)) => (found, RuleCost { ungraded, ..RuleCost::default() }),
             Err(error) => {
@@ -261,8 +297,8 @@ impl Detector {
         let (mut each, mut windows) = (BTreeMap::new(), BTreeMap::<Place, Windows>::new());
         for judged in batches.iter().map(|batch| self.judge(batch, wanted)) {
             judged.found.into_iter().for_each(|finding| put(&mut each, finding));
-            for (place, groups) in judged.groups {
-                windows.entry(place).or_default().add(groups, Timestamp(0));
+            for (place, selected) in judged.selected {
+                windows.entry(place).or_default().add(self.windowed(place).0, &selected, false, Timestamp(0));
             }
             for (rule, cost) in judged.costs {
                 if let Some(error) = cost.error {
@@ -272,7 +308,7 @@ impl Detector {
         }
         let mut each: BTreeMap<_, _> = each.into_iter().map(|(id, found)| (id, found.map(fold))).collect();
         for (place, windows) in windows {
-            let windows = windows.windows(self.windowed(place).0.span, |_| true, &windows.all());
+            let windows = windows.windows(self.windowed(place).0, |_| true, &windows.all());
             match self.judge_windows(place, &windows) {
                 Ok((found, _)) => found.into_iter().for_each(|finding| put(&mut each, finding)),
                 Err(error) => {
@@ -291,16 +327,15 @@ impl Detector {
             if let Some(error) = judged.costs.into_iter().find_map(|(_, cost)| cost.error) {
                 return Err(error);
             }
-            for (place, groups) in judged.groups {
-                windows.entry(place).or_default().add(groups, Timestamp(0));
+            for (place, selected) in judged.selected {
+                windows.entry(place).or_default().add(self.windowed(place).0, &selected, false, Timestamp(0));
             }
         }
         for (place, windows) in windows {
             let (plan, names) = self.windowed(place);
-            let windows = windows.windows(plan.span, |_| true, &windows.all());
-            let groups: Vec<_> = windows.iter().map(|window| (&*window.key, window.start, &window.group)).collect();
+            let windows = windows.windows(plan, |_| true, &windows.all());
             let columns =
-                plan.shown(&groups).and_then(|columns| columns.iter().map(emit::texts).collect::<Result<Vec<_>>>());
+                plan.shown(&windows).and_then(|columns| columns.iter().map(emit::texts).collect::<Result<Vec<_>>>());
             let columns = columns.map_err(|error| error.strip_backtrace())?;
             for (row, window) in windows.iter().enumerate() {
                 let value = |(name, column): (&String, &Vec<Option<String>>)| (name.clone(), column[row].clone());
@@ -343,7 +378,7 @@ impl Detector {
                             }
                             judged.found.extend(findings);
                         }
-                        Made::Groups(groups) => judged.groups.push(((table, place), groups)),
+                        Made::Selected(selected) => judged.selected.push(((table, place), selected)),
                         Made::Nothing => {}
                     }
                 }
@@ -360,18 +395,18 @@ impl Detector {
 
     /// State to restore after a restart.
     pub fn snapshot(&self) -> Vec<u8> {
-        let mut to = Writer::default();
+        let mut to = Writer(vec![SNAPSHOT_VERSION]);
         to.number(self.windows.len() as u64);
         for (place, windows) in &self.windows {
             let rule = &self.rule(*place).rule;
             to.bytes(rule.id.as_bytes());
             to.fixed(&state_hash(rule));
+            // packed rule by rule, so that all of it is never there twice
             let mut state = Writer::default();
             windows.write(&mut state);
-            to.bytes(&state.0);
+            to.bytes(&zstd::bulk::compress(&state.0, 1).expect("a buffer in memory takes what is written to it"));
         }
-        let packed = zstd::bulk::compress(&to.0, 1).expect("a buffer in memory takes what is written to it");
-        [&[SNAPSHOT_VERSION], packed.as_slice()].concat()
+        to.0
     }
 
     /// Takes up the state of [`Detector::snapshot`]. Gives the ids of the rules that begin anew because their text is
@@ -382,6 +417,7 @@ impl Detector {
     pub fn restore(&mut self, snapshot: &[u8]) -> std::result::Result<Vec<String>, String> {
         let state = match snapshot {
             [1] => return Ok(Vec::new()),
+            [2, ..] => return Ok(self.windows.keys().map(|place| self.rule(*place).rule.id.clone()).collect()),
             [SNAPSHOT_VERSION, state @ ..] => state,
             [] => return Err("the detector's state is empty".into()),
             [version, ..] => {
@@ -394,15 +430,15 @@ impl Detector {
     }
 
     fn take_up(&mut self, state: &[u8]) -> Option<Vec<String>> {
-        let state = zstd::bulk::decompress(state, SNAPSHOT_BYTES_MAX).ok()?;
-        let (mut from, mut anew) = (Reader(&state), Vec::new());
+        let (mut from, mut anew) = (Reader(state), Vec::new());
         for _ in 0..from.number()? {
             let (id, hash, windows) = (from.text()?, from.fixed::<16>()?, from.bytes()?);
             let Some(place) = self.windows.keys().copied().find(|place| self.rule(*place).rule.id == id) else {
                 continue;
             };
             if hash == state_hash(&self.rule(place).rule) {
-                let windows = Windows::read(&mut Reader(windows), self.windowed(place).0)?;
+                let windows = zstd::bulk::decompress(windows, SNAPSHOT_BYTES_MAX).ok()?;
+                let windows = Windows::read(&mut Reader(&windows), self.windowed(place).0)?;
                 self.windows.insert(place, windows);
             } else {
                 anew.push(id);
@@ -445,7 +481,7 @@ const NO_SEVERITY: &str = "its `severity` is not a severity: the one in its head
 #[derive(Default)]
 struct Judged {
     found: Vec<Finding>,
-    groups: Vec<(Place, Groups)>,
+    selected: Vec<(Place, Selected)>,
     costs: Vec<(Arc<Rule>, RuleCost)>,
 }
 
@@ -454,7 +490,7 @@ enum Made {
     Nothing,
     /// And the number of rows whose severity is none.
     Findings(Vec<Finding>, u64),
-    Groups(Groups),
+    Selected(Selected),
 }
 
 /// Findings that are alike in all that a suppression can name become one; in the order of ids. Which of them are
@@ -485,12 +521,13 @@ fn matches(rule: &CompiledRule, scan: &Scan, candidates: Option<Vec<u32>>) -> Re
     if rows.is_empty() {
         return Ok((0, Made::Nothing));
     }
+    let hits = rows.len() as u64;
     let made = match &rule.then {
         Then::Emit(emit) => {
             let (found, ungraded) = emit::findings(rule, emit, &scan.arrays, &rows)?;
             Made::Findings(found, ungraded)
         }
-        Then::Window(plan, _) => Made::Groups(gather(plan, scan.names()?, &scan.arrays, &rows)?),
+        Then::Window(plan, _) => Made::Selected(gather(plan, scan.names()?, &scan.arrays, rows)?),
     };
-    Ok((rows.len() as u64, made))
+    Ok((hits, made))
 }

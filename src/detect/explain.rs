@@ -16,6 +16,7 @@ use super::emit::{cut, texts};
 use super::engine::Detector;
 use super::place;
 use super::program::{Leaves, Program, Rows};
+use super::reference::References;
 use crate::rule::{Fires, Rule, RuleError};
 use crate::table::{Batch, Table};
 
@@ -83,10 +84,11 @@ impl Condition {
 /// When the rule does not compile.
 pub fn explain(
     tables: &[&'static Table],
+    references: &References,
     rule: &Rule,
     batches: &[Batch],
 ) -> std::result::Result<Explanation, RuleError> {
-    let mut compiler = Compiler::new(tables);
+    let mut compiler = Compiler::new(tables, references);
     compiler.add(Arc::new(rule.clone()))?;
     let statement = only_statement(&rule.text);
     let (own, others): (Vec<Batch>, Vec<Batch>) = batches
@@ -99,7 +101,7 @@ pub fn explain(
     let conditions = asked.conditions(rule).map_err(|error| failed(error.strip_backtrace()))?;
     let windows = match rule.fires {
         Fires::PerRow => Vec::new(),
-        Fires::PerWindow => windows(tables, rule, &statement, &own)?,
+        Fires::PerWindow => windows(tables, references, rule, &statement, &own)?,
     };
     let found = Detector::of(compiler).observe_one(&rule.id, &own).map_err(failed)?;
     Ok(Explanation {
@@ -178,6 +180,7 @@ impl Asked<'_> {
 /// Has the rule select, in place of what its author wants to see, each condition of its HAVING and what that reads.
 fn windows(
     tables: &[&'static Table],
+    references: &References,
     rule: &Rule,
     statement: &Statement,
     batches: &[Batch],
@@ -193,7 +196,7 @@ fn windows(
         |(place, expr): (usize, Expr)| SelectItem::ExprWithAlias { expr, alias: Ident::new(format!("c{place}")) };
     place::select_mut(&mut asking).expect("it was a SELECT").projection =
         items.into_iter().enumerate().map(named).collect();
-    let mut compiler = Compiler::new(tables);
+    let mut compiler = Compiler::new(tables, references);
     compiler.add_statement(Arc::new(rule.clone()), asking)?;
     let seen = Detector::of(compiler).windows_of(&rule.id, batches);
     let seen = seen.map_err(|error| rule.error((1, 1), format!("it fails on this event: {error}")))?;
@@ -335,7 +338,8 @@ mod tests {
             event("DeleteUser", "e2"),
             json!({ "sourceIPAddress": "ec2.amazonaws.com", "userIdentity": { "type": "AWSService", "invokedBy": "ec2.amazonaws.com" } }),
         );
-        let explained = explain(logs::TABLES, &rule("", sql), &[batch(&[made, service])]).unwrap();
+        let explained =
+            explain(logs::TABLES, &References::default(), &rule("", sql), &[batch(&[made, service])]).unwrap();
         assert_eq!((explained.rows, explained.fires, explained.conditions.len()), (2, false, 3));
         assert_eq!(
             told(&explained.conditions[..2]),
@@ -358,7 +362,7 @@ mod tests {
                    GROUP BY userIdentity.arn, tumble(eventTime, INTERVAL '1 hour') \
                    HAVING count(*) >= 3 AND (min(eventID) = 'e1' OR count(DISTINCT eventID) > 5)";
         let events = [event("CreateUser", "e1"), event("CreateUser", "e2"), event("DeleteUser", "e3")];
-        let explained = explain(logs::TABLES, &rule("", sql), &[batch(&events)]).unwrap();
+        let explained = explain(logs::TABLES, &References::default(), &rule("", sql), &[batch(&events)]).unwrap();
         assert_eq!((explained.windows.len(), explained.fires), (1, false));
         let window = &explained.windows[0];
         assert_eq!((&*window.start, &*window.end, window.rows), ("2024-08-01T11:00:00Z", "2024-08-01T12:00:00Z", 2));
@@ -378,7 +382,9 @@ mod tests {
     #[test]
     fn rows_of_another_table_are_not_looked_at() {
         let sql = "SELECT start FROM vpc_flow WHERE action = 'ACCEPT'";
-        let explained = explain(logs::TABLES, &rule("", sql), &[batch(&[event("CreateUser", "e1")])]).unwrap();
+        let explained =
+            explain(logs::TABLES, &References::default(), &rule("", sql), &[batch(&[event("CreateUser", "e1")])])
+                .unwrap();
         assert_eq!((explained.rows, explained.fires, explained.conditions.len()), (0, false, 0));
         assert_eq!(explained.others, [("cloudtrail".to_owned(), 1)]);
     }

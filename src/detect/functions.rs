@@ -119,11 +119,12 @@ static PRIVATE: LazyLock<Vec<IpNet>> = LazyLock::new(|| {
     networks.map(|network| network.parse().expect("a network written here")).into()
 });
 
-fn check_text(function: &str, field: &Field) -> Result<()> {
+/// Refuses what is no text.
+pub fn check_text(function: &str, field: &Field) -> Result<()> {
     if texts::is_text(field.data_type()) {
         return Ok(());
     }
-    plan_err!("the address of {function} is text, not {}", field.data_type())
+    plan_err!("what {function} looks at is text, not {}", field.data_type())
 }
 
 fn read_network(text: &ScalarValue) -> Result<IpNet> {
@@ -133,12 +134,16 @@ fn read_network(text: &ScalarValue) -> Result<IpNet> {
 }
 
 fn judge(addresses: &ColumnarValue, test: impl Fn(IpAddr) -> bool) -> Result<ColumnarValue> {
-    let test = |text: Option<&str>| text.and_then(read_address).is_some_and(&test);
-    Ok(match addresses {
+    judge_texts(addresses, &|text| text.and_then(read_address).is_some_and(&test))
+}
+
+/// The answer of a test for each text, asked once for each value of a dictionary.
+pub fn judge_texts(texts: &ColumnarValue, test: &dyn Fn(Option<&str>) -> bool) -> Result<ColumnarValue> {
+    Ok(match texts {
         ColumnarValue::Scalar(text) => {
             ColumnarValue::Scalar(ScalarValue::Boolean(Some(test(text.try_as_str().flatten()))))
         }
-        ColumnarValue::Array(array) => ColumnarValue::Array(judge_array(array, &test)?),
+        ColumnarValue::Array(array) => ColumnarValue::Array(judge_array(array, test)?),
     })
 }
 
@@ -162,7 +167,7 @@ fn judge_array(array: &ArrayRef, test: &dyn Fn(Option<&str>) -> bool) -> Result<
 }
 
 /// An IPv4 address in IPv6 clothes (`::ffff:10.0.0.1`) is that IPv4 address.
-fn read_address(text: &str) -> Option<IpAddr> {
+pub fn read_address(text: &str) -> Option<IpAddr> {
     let address: IpAddr = text.parse().ok()?;
     Some(address.to_canonical())
 }

@@ -4,6 +4,8 @@ pub mod functions;
 mod json_walk;
 mod texts;
 mod spans;
+pub mod reference;
+mod in_order;
 pub mod session;
 mod regex;
 mod program;
@@ -28,3 +30,5 @@ pub use engine::{Detector, RuleCost};
 pub(crate) mod tests;
 #[cfg(test)]
 mod sigma_tests;
+#[cfg(test)]
+mod correlation_tests;

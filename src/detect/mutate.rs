@@ -9,6 +9,7 @@ use super::compile::{Compiler, only_statement};
 use super::engine::Detector;
 use super::library::{self, Source};
 use super::mutants::mutants;
+use super::reference::References;
 use crate::rule::Rule;
 use crate::table::Table;
 
@@ -65,17 +66,17 @@ pub const ACCEPTED: &str = "-- equivalent:";
 
 /// Changes each rule in every way there is, and runs its cases. Rules that do not compile are left to
 /// [`super::cases::check`].
-pub fn mutate(tables: &[&'static Table], sources: &[Source]) -> Mutation {
+pub fn mutate(tables: &[&'static Table], references: &References, sources: &[Source]) -> Mutation {
     let (rules, _) = library::rules(sources);
     let source = |rule: &Rule| sources.iter().find(|source| source.id == rule.id).expect("it was made from one");
-    let each: Vec<Mutation> = rules.par_iter().map(|rule| of_rule(tables, rule, source(rule))).collect();
+    let each: Vec<Mutation> = rules.par_iter().map(|rule| of_rule(tables, references, rule, source(rule))).collect();
     each.into_iter().fold(Mutation::default(), Mutation::add)
 }
 
-fn of_rule(tables: &[&'static Table], rule: &Rule, source: &Source) -> Mutation {
+fn of_rule(tables: &[&'static Table], references: &References, rule: &Rule, source: &Source) -> Mutation {
     let left_out = || Mutation { left_out: vec![rule.id.clone()], ..Mutation::default() };
     let Some(table) = tables.iter().find(|table| table.name == rule.table) else { return Mutation::default() };
-    let mut compiler = Compiler::new(&[*table]);
+    let mut compiler = Compiler::new(&[*table], references);
     let statement = only_statement(&rule.text);
     if compiler.add(Arc::new(rule.clone())).is_err() {
         return Mutation::default();
@@ -131,7 +132,7 @@ mod tests {
         };
         let cases = cases.iter().map(line).collect::<String>();
         let source = Source { id: rule.id, file: "x.sql".into(), text: rule.text, cases: Some(cases), sigma: None };
-        mutate(logs::TABLES, &[source])
+        mutate(logs::TABLES, &References::default(), &[source])
     }
 
     fn survivors(mutation: &Mutation) -> Vec<(usize, &str)> {

@@ -39,9 +39,32 @@ pub fn unknown_column(statement: &Statement, table: &Table) -> Option<Complaint>
         let of_table =
             folded(first) == table.name || alias.as_ref().is_some_and(|alias| folded(alias) == folded(first));
         let complaint = missing(if of_table && !rest.is_empty() { rest } else { names }, table);
+        let complaint =
+            complaint.map(|complaint| if rest.is_empty() { of_name(first, statement, complaint) } else { complaint });
         complaint.map_or(ControlFlow::Continue(()), ControlFlow::Break)
     });
     found.break_value()
+}
+
+/// What is said of a name that is no column: also when it is one given in SELECT, or text in the quotes of names.
+fn of_name(name: &Ident, statement: &Statement, (place, message): Complaint) -> Complaint {
+    if name.quote_style == Some('"') {
+        return (place, format!("{message}; text is written in single quotes: '{}'", name.value.replace('\'', "''")));
+    }
+    let Some(SetExpr::Select(select)) = query(statement).map(|query| query.body.as_ref()) else {
+        return (place, message);
+    };
+    let is_it =
+        |item: &SelectItem| matches!(item, SelectItem::ExprWithAlias { alias, .. } if folded(alias) == folded(name));
+    if !select.projection.iter().any(is_it) {
+        return (place, message);
+    }
+    let having = select.having.as_ref().map(|having| line_and_column(having.span().start));
+    let instead = match having.is_some_and(|start| place >= start) {
+        true => "in HAVING write the aggregate again",
+        false => "write the expression again",
+    };
+    (place, format!("`{}` is a name given in SELECT: {instead}", folded(name)))
 }
 
 fn alias(statement: &Statement) -> Option<Ident> {
@@ -277,6 +300,27 @@ mod tests {
             "3:9 table cloudtrail has no column `resuorces`; did you mean `resources`?"
         );
         assert_eq!(complaint("resources.arn = 'x'"), "3:17 `resources` is a list: write `resources[1].arn`");
+    }
+
+    #[test]
+    fn a_name_given_in_select_and_text_in_double_quotes_are_told_as_such() {
+        assert_eq!(
+            complaint("eventName = \"ConsoleLogin\""),
+            "3:19 table cloudtrail has no column `ConsoleLogin`; text is written in single quotes: 'ConsoleLogin'"
+        );
+        let of = |rest: &str| {
+            let sql = format!("SELECT count(DISTINCT awsRegion) AS regions\nFROM cloudtrail\n{rest}");
+            let ((line, column), message) = unknown_column(&parse(&sql).unwrap()[0], &CLOUDTRAIL).unwrap();
+            format!("{line}:{column} {message}")
+        };
+        assert_eq!(
+            of("WHERE true GROUP BY account\nHAVING regions >= 2"),
+            "4:8 `regions` is a name given in SELECT: in HAVING write the aggregate again"
+        );
+        assert_eq!(
+            of("WHERE regions > 2\nGROUP BY account\nHAVING count(*) > 2"),
+            "3:7 `regions` is a name given in SELECT: write the expression again"
+        );
     }
 
     #[test]

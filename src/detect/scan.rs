@@ -22,7 +22,7 @@ pub struct Scan<'a> {
     /// By condition; `None` where it failed.
     by_row: Vec<OnceCell<Option<BooleanArray>>>,
     unsure: BTreeSet<usize>,
-    names: OnceCell<Result<Names>>,
+    names: OnceCell<Result<Arc<Names>>>,
 }
 
 /// Fewer rows than this are asked at once: to look up their values costs more than it saves.
@@ -42,12 +42,16 @@ impl<'a> Scan<'a> {
     ///
     /// # Errors
     /// When the table's own expressions fail on these rows.
-    pub fn names(&self) -> Result<&Names> {
+    pub fn names(&self) -> Result<Arc<Names>> {
         let columns = || {
             let program = self.rules.shared.as_ref().expect("a table with a rule over windows has them");
-            Names::new(&program.run(&self.arrays, Rows::All(self.rows))?)
+            Ok(Arc::new(Names::new(&program.run(&self.arrays, Rows::All(self.rows))?)?))
         };
-        self.names.get_or_init(columns).as_ref().map_err(|error| DataFusionError::Execution(error.to_string()))
+        self.names
+            .get_or_init(columns)
+            .as_ref()
+            .map(Arc::clone)
+            .map_err(|error| DataFusionError::Execution(error.to_string()))
     }
 
     /// The rows among the candidates that match.

@@ -12,6 +12,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement;
 use futures::FutureExt;
 
+use super::reference::{self, References};
 use super::{functions, spans};
 pub use crate::rule::dialect::{SqlError, parse};
 use crate::table::Table;
@@ -23,14 +24,15 @@ pub fn session(config: SessionConfig) -> SessionContext {
     SessionContext::new_with_state(state)
 }
 
-/// Rules are planned against empty tables, with expressions simplified and nothing moved: the plan keeps the query's shape.
-pub(super) fn planner(tables: &[&'static Table]) -> SessionState {
+/// Rules are planned against empty tables and the user's lists, with expressions simplified and nothing moved: the plan keeps the query's shape.
+pub(super) fn planner(tables: &[&'static Table], references: &References) -> SessionState {
     let mut state = SessionStateBuilder::new()
         .with_config(settings(SessionConfig::new()))
         .with_default_features()
         .with_optimizer_rules(vec![Arc::new(SimplifyExpressions::new())])
         .build();
     register(&mut state);
+    state.register_udf(reference::function(references)).expect("functions register in a new session");
     let schema = state.schema_for_ref("t").expect("a new session has its default schema");
     for table in tables {
         let provider: Arc<dyn TableProvider> = Arc::new(EmptyTable::new(table.schema()));

@@ -19,6 +19,7 @@ use rsigma_eval::event::JsonEvent;
 use serde_json::{Map, Value, json};
 
 use super::compile::Compiler;
+use super::reference::References;
 use super::scan::Scan;
 use super::tests::{batch, changed, event};
 use crate::logs;
@@ -289,7 +290,7 @@ fn one_event() -> impl Strategy<Value = Value> {
 
 /// Rows of each rule.
 fn selected(rules: &[Rule], events: &[Value]) -> Vec<Vec<u32>> {
-    let mut compiler = Compiler::new(logs::TABLES);
+    let mut compiler = Compiler::new(logs::TABLES, &References::default());
     let mut known = Vec::new();
     for rule in rules {
         match compiler.add(rule.clone().into()) {

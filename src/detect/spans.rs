@@ -1,6 +1,6 @@
-//! Time → windows: `tumble(time, interval)` and `hop(time, slide, size)`, and `sample(x)`, which shows what is in a window.
+//! Time → windows: `tumble(time, interval)` and `hop(time, slide, size)`; `sample(x)`, which shows what is in a window, and
+//! `first_seen(x, interval)`, which asks what was before it.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, TimestampMicrosecondArray};
@@ -13,11 +13,15 @@ use datafusion::logical_expr::{
     ScalarUDFImpl, Signature, Volatility,
 };
 
-use super::window::part::{SAMPLE_MAX, add_smallest};
+use super::window::part::SAMPLE_MAX;
+use super::window::smallest::Smallest;
 use crate::time::{MICROS_PER_DAY, MICROS_PER_SECOND};
 
 /// Most windows that one moment may lie in.
 pub const WINDOWS_MAX: i64 = 240;
+
+/// Name of the aggregate.
+pub const FIRST_SEEN: &str = "first_seen";
 
 pub fn all() -> Vec<Arc<ScalarUDF>> {
     let signature = Signature::variadic_any(Volatility::Immutable);
@@ -28,7 +32,11 @@ pub fn all() -> Vec<Arc<ScalarUDF>> {
 }
 
 pub fn aggregates() -> Vec<Arc<AggregateUDF>> {
-    vec![Arc::new(AggregateUDF::new_from_impl(Sample { signature: Signature::any(1, Volatility::Immutable) }))]
+    vec![
+        Arc::new(super::in_order::function()),
+        Arc::new(AggregateUDF::new_from_impl(Sample { signature: Signature::any(1, Volatility::Immutable) })),
+        Arc::new(AggregateUDF::new_from_impl(FirstSeen { signature: Signature::any(2, Volatility::Immutable) })),
+    ]
 }
 
 /// Length of an interval in microseconds, when it is positive and whole, without months, whose lengths differ.
@@ -69,7 +77,7 @@ fn check_time(function: &str, field: &Field) -> Result<()> {
 }
 
 /// Microseconds since 1970 of a time, or of whole seconds.
-fn times(array: &ArrayRef) -> Result<TimestampMicrosecondArray> {
+pub fn times(array: &ArrayRef) -> Result<TimestampMicrosecondArray> {
     Ok(match array.data_type() {
         DataType::Int64 => {
             let seconds = array.as_primitive::<arrow::datatypes::Int64Type>();
@@ -187,7 +195,7 @@ impl AggregateUDFImpl for Sample {
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
         let item = plain(args.expr_fields[0].data_type()).clone();
-        Ok(Box::new(Sampled { item, values: BTreeSet::new() }))
+        Ok(Box::new(Sampled { item, values: Smallest::default() }))
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
@@ -195,11 +203,36 @@ impl AggregateUDFImpl for Sample {
     }
 }
 
+/// Whether the key of a window, whose last part is `x`, had no rows for an interval before it. Only a rule knows what was
+/// before a window, so this is planned and never computed.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct FirstSeen {
+    signature: Signature,
+}
+
+impl AggregateUDFImpl for FirstSeen {
+    fn name(&self) -> &str {
+        FIRST_SEEN
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Boolean)
+    }
+
+    fn accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
+        exec_err!("first_seen looks at what was before a window, which only a rule can: see `weir backtest`")
+    }
+}
+
 /// Ordered as sort keys are, the way a rule's windows keep them.
 #[derive(Debug)]
 struct Sampled {
     item: DataType,
-    values: BTreeSet<Box<[u8]>>,
+    values: Smallest<Box<[u8]>>,
 }
 
 impl Sampled {
@@ -212,7 +245,7 @@ impl Sampled {
         let rows = self.converter()?.convert_columns(std::slice::from_ref(&values))?;
         for (place, row) in rows.iter().enumerate() {
             if values.is_valid(place) {
-                add_smallest(&mut self.values, row.as_ref().into(), SAMPLE_MAX);
+                self.values.add(row.as_ref().into(), SAMPLE_MAX);
             }
         }
         Ok(())
@@ -229,7 +262,7 @@ impl Accumulator for Sampled {
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
-        Ok(ScalarValue::List(Arc::new(sample_list(&self.item, [&self.values])?)))
+        Ok(ScalarValue::List(Arc::new(sample_list(&self.item, [self.values.as_slice()])?)))
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
@@ -237,14 +270,14 @@ impl Accumulator for Sampled {
     }
 
     fn size(&self) -> usize {
-        std::mem::size_of_val(self) + self.values.iter().map(|value| value.len() + 40).sum::<usize>()
+        std::mem::size_of_val(self) + self.values.as_slice().iter().map(|value| value.len() + 40).sum::<usize>()
     }
 }
 
 /// Sets of sort keys as lists of the values they were made from, one list a set.
 pub fn sample_list<'a>(
     item: &DataType,
-    sets: impl IntoIterator<Item = &'a BTreeSet<Box<[u8]>>>,
+    sets: impl IntoIterator<Item = &'a [Box<[u8]>]>,
 ) -> Result<arrow::array::ListArray> {
     let converter = arrow::row::RowConverter::new(vec![arrow::row::SortField::new(item.clone())])?;
     let parser = converter.parser();

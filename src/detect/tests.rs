@@ -303,6 +303,8 @@ fn some_event() -> impl Strategy<Value = Value> {
             let parameters: Value = parameters.map_or(Value::Null, |text| serde_json::from_str(text).unwrap());
             let mut event = event("", "");
             event["eventTime"] = json!(Timestamp(1_722_500_000_000_000 + hour * 10 * 3_600_000_000).to_string());
+            // what names neither is no record
+            let source = source.or(name.is_none().then_some("sts.amazonaws.com"));
             event["userIdentity"] = kind.map_or(Value::Null, |kind| json!({ "type": kind, "arn": kind }));
             changed(
                 event,

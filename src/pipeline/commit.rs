@@ -1,10 +1,13 @@
 //! What makes a round permanent: one redb transaction with the positions, the archived objects and the stages' state.
 
 use std::collections::BTreeMap;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
-use redb::{Database, DatabaseError, ReadableDatabase, TableDefinition};
+use redb::backends::InMemoryBackend;
+use redb::{Database, DatabaseError, ReadableDatabase, StorageBackend, TableDefinition};
 use serde::{Deserialize, Serialize};
 
 use crate::archive::Object;
@@ -50,6 +53,11 @@ struct Manifest {
     journal_bytes: u64,
 }
 
+/// Copies of a state that is being written to that are taken at most, and the time between two. A commit writes for
+/// milliseconds, and comes about once a second.
+const COPIES: u32 = 20;
+const COPY_AGAIN: Duration = Duration::from_millis(50);
+
 impl State {
     /// Opens or makes the state in a file.
     ///
@@ -62,6 +70,28 @@ impl State {
                 bail!("another weir run is writing to this archive ({} is locked)", path.display())
             }
             Err(error) => Err(error).with_context(|| format!("opening {}", path.display())),
+        }
+    }
+
+    /// The last commit of a state that another process may be writing to: a copy of the file is read, in memory, so that
+    /// neither the lock nor the file is touched. A copy that was taken in the middle of a commit does not match its
+    /// checksums and is taken again.
+    ///
+    /// # Errors
+    /// When there is no such file, or no copy of it is whole.
+    pub fn peek(path: &Path) -> anyhow::Result<Option<Commit>> {
+        let mut tries = 0;
+        loop {
+            let copy = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
+            tries += 1;
+            match whole(copy).map(|database| State { database, path: path.to_owned() }) {
+                Ok(state) => return state.load(),
+                Err(_) if tries < COPIES => std::thread::sleep(COPY_AGAIN),
+                Err(error) => {
+                    let busy = "it is damaged, or a run is writing to it without pause";
+                    return Err(error).with_context(|| format!("reading a copy of {}: {busy}", path.display()));
+                }
+            }
         }
     }
 
@@ -143,6 +173,22 @@ impl State {
     }
 }
 
+/// The database in a copy of its file, when all of it is there.
+fn whole(copy: Vec<u8>) -> anyhow::Result<Database> {
+    let memory = InMemoryBackend::new();
+    memory.set_len(copy.len() as u64)?;
+    memory.write(0, &copy)?;
+    drop(copy);
+    let open = || -> anyhow::Result<Database> {
+        let mut database = Database::builder().set_cache_size(CACHE_BYTES).create_with_backend(memory)?;
+        // a file that was closed well is opened unchecked, and may have been opened by another since
+        database.check_integrity()?;
+        Ok(database)
+    };
+    // pages of different commits are nothing redb expects to see
+    panic::catch_unwind(AssertUnwindSafe(open)).unwrap_or_else(|_| bail!("its pages do not fit together"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -166,6 +212,40 @@ mod tests {
             assert!(second.contains("another weir run"), "{second}");
         }
         assert_eq!(State::open(&path).unwrap().load().unwrap(), Some(commit));
+    }
+
+    #[test]
+    fn a_state_is_read_while_another_holds_it_and_writes() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state.redb");
+        assert!(format!("{:#}", State::peek(&path).unwrap_err()).starts_with("reading "));
+        let state = State::open(&path).unwrap();
+        assert_eq!(State::peek(&path).unwrap(), None);
+        // larger with each round, so that pages are freed and used again; all of a commit says which round it is of
+        let commit = |round: u64| {
+            let filled = |times: usize| vec![round as u8; times * 1000];
+            Commit { round, triage: filled(round as usize), detector: filled(50), ..Commit::default() }
+        };
+        state.commit(&commit(0)).unwrap();
+        std::thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                for round in 1..=100 {
+                    state.commit(&commit(round)).unwrap();
+                    // as a run does, it rests between commits, if for less long
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+            });
+            let mut seen = 0;
+            while !writer.is_finished() {
+                let copy = State::peek(&path).unwrap().unwrap();
+                assert_eq!(copy, commit(copy.round));
+                assert!(copy.round >= seen);
+                seen = copy.round;
+            }
+            writer.join().unwrap();
+        });
+        assert_eq!(State::peek(&path).unwrap(), Some(commit(100)));
+        state.commit(&commit(101)).unwrap();
     }
 
     #[test]

@@ -210,7 +210,7 @@ impl Worker {
         commit_every: Option<Duration>,
         report: Report,
     ) -> anyhow::Result<Worker> {
-        let mut summary = Summary::default();
+        let mut summary = Summary { followed: commit_every.is_some(), ..Summary::default() };
         let mut saved = Commit::default();
         if let Some((archive, state)) = &mut stages.archive {
             saved = state.load()?.unwrap_or_default();
@@ -256,8 +256,10 @@ impl Worker {
         let (records, mut rejects) = self.take_apart(round);
         let start = Instant::now();
         let batches = self.parse(records, &mut rejects);
+        self.note(&rejects);
         let start = self.spent("parse", start);
         let batches = self.drop_duplicates(batches);
+        self.summary.rows_without_time += tell::untimed(&batches);
         let start = self.spent("duplicates", start);
         let found = self.stages.detector.observe(&batches, now);
         let start = self.spent("detect", start);
@@ -313,6 +315,9 @@ impl Worker {
 
     /// Notes what the sources said, and gives the records and rejects of the round.
     fn take_apart(&mut self, round: Round) -> (Vec<Records>, Vec<Reject>) {
+        for Unreadable { name, why } in &round.unreadable {
+            tracing::warn!(name, why, "an input could not be read");
+        }
         self.summary.unreadable.extend(round.unreadable);
         self.summary.files_already_read += round.already_read;
         self.summary.bytes_inflated += round.bytes as u64;
@@ -364,6 +369,16 @@ impl Worker {
             batches.extend(found);
         }
         batches
+    }
+
+    /// Following, a run has no end at which its summary would tell.
+    fn note(&mut self, rejects: &[Reject]) {
+        for reject in rejects {
+            if self.summary.reject(reject) && self.summary.followed {
+                let (name, offset) = (&reject.origin.name, reject.offset);
+                tracing::warn!(name, offset, reason = reject.reason, "a record was rejected");
+            }
+        }
     }
 
     fn count(&mut self, counts: &Counts) {
@@ -470,6 +485,9 @@ impl Worker {
         self.summary.suppressions = self.stages.triage.suppressions().hidden().map(Suppressed::from).collect();
         self.summary.suppressed = self.summary.suppressions.iter().map(|entry| entry.matches).sum();
         self.summary.rules = RuleTook::by_rule(&self.stages.detector);
+        let costs = || self.stages.detector.costs().values();
+        self.summary.shed_groups = costs().map(|cost| cost.shed).sum();
+        self.summary.late_rows = costs().map(|cost| cost.late).sum();
         self.summary.seconds = started.elapsed().as_secs_f64();
         Ok(Outcome { summary: self.summary, findings })
     }

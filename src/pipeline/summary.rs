@@ -1,5 +1,6 @@
 //! What a run did, for people and, as JSON, for `--summary`.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::io;
 
@@ -8,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::detect::Detector;
 use crate::rule::Severity;
 use crate::sink::post::Sent;
+use crate::sink::table::plain;
+use crate::table::Reject;
 
 /// Records of one table: `records = rows + rejects + duplicates + set_aside`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +30,24 @@ pub struct TableCounts {
 pub struct Unreadable {
     pub name: String,
     pub why: String,
+}
+
+/// Records of one input that were rejected for one reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rejected {
+    pub name: String,
+    pub reason: String,
+    pub records: u64,
+    /// Place of the first of them in the inflated input.
+    pub first: u64,
+}
+
+impl Rejected {
+    /// Inputs and reasons that are counted one by one, and those of them that people are shown.
+    const KEPT_MAX: usize = 100;
+    const SHOWN_MAX: usize = 5;
+    /// Characters of a reason that people are shown: some quote the record.
+    const REASON_CHARS_MAX: usize = 200;
 }
 
 /// An entry of the configuration that hides findings, and the matches it hid.
@@ -83,10 +104,17 @@ pub struct Summary {
     /// Matches hidden by suppressions, of everything read into the archive so far: all of them, and by entry.
     pub suppressed: u64,
     pub suppressions: Vec<Suppressed>,
+    /// Windows of this run that left early for want of room, and rows that came after their window had left.
+    pub shed_groups: u64,
+    pub late_rows: u64,
     pub files_read: u64,
     /// Files that an earlier run into the same archive had read.
     pub files_already_read: u64,
     pub unreadable: Vec<Unreadable>,
+    /// Rejects by input and reason, the first hundred of such pairs; `tables` counts all.
+    pub rejected: Vec<Rejected>,
+    /// Rows without a time that can be read. Rules judge them; their findings are dated 1970-01-01T00:00:00Z.
+    pub rows_without_time: u64,
     /// Bytes as stored, and inflated.
     pub bytes_read: u64,
     pub bytes_inflated: u64,
@@ -104,12 +132,31 @@ pub struct Summary {
     pub rules: BTreeMap<String, RuleTook>,
     /// True when the run was told to stop before the input ended.
     pub stopped: bool,
+    /// True when it read inputs that have no end, so that being told to stop is how it ends.
+    pub followed: bool,
 }
 
 impl Summary {
     pub fn table(&mut self, name: &str) -> &mut TableCounts {
         let name = if name.is_empty() { "unknown" } else { name };
         self.tables.entry(name.to_owned()).or_default()
+    }
+
+    /// Counts a reject. True when it is the first of its input and reason, and there is room to count these by themselves.
+    pub fn reject(&mut self, reject: &Reject) -> bool {
+        let name = &reject.origin.name;
+        let known = self.rejected.iter_mut().find(|known| known.reason == reject.reason && known.name == *name);
+        if let Some(known) = known {
+            known.records += 1;
+            known.first = known.first.min(reject.offset);
+            return false;
+        }
+        let room = self.rejected.len() < Rejected::KEPT_MAX;
+        if room {
+            let (name, reason) = (name.clone(), reject.reason.clone());
+            self.rejected.push(Rejected { name, reason, records: 1, first: reject.offset });
+        }
+        room
     }
 
     pub fn stage(&mut self, name: &str, seconds: f64) {
@@ -122,12 +169,17 @@ impl Summary {
 
     /// Writes the summary as people read it.
     pub fn show(&self, out: &mut dyn io::Write) -> io::Result<()> {
-        writeln!(
-            out,
-            "{:<14} {:>10} {:>10} {:>8} {:>10} {:>9} {:>12} {:>11}",
-            "TABLE", "RECORDS", "ROWS", "REJECTS", "DUPLICATES", "SET ASIDE", "ARCHIVED", "BYTES/EVENT"
-        )?;
-        let touched = |counts: &&TableCounts| counts.records > 0 || counts.archived_bytes > 0;
+        if self.files_already_read > 0 {
+            writeln!(out, "{} files had been read by an earlier run", grouped(self.files_already_read))?;
+        }
+        let touched = |counts: &TableCounts| counts.records > 0 || counts.archived_bytes > 0;
+        if self.files_already_read == 0 || self.tables.values().any(touched) {
+            writeln!(
+                out,
+                "{:<14} {:>10} {:>10} {:>8} {:>10} {:>9} {:>12} {:>11}",
+                "TABLE", "RECORDS", "ROWS", "REJECTS", "DUPLICATES", "SET ASIDE", "ARCHIVED", "BYTES/EVENT"
+            )?;
+        }
         for (name, counts) in self.tables.iter().filter(|(_, counts)| touched(counts)) {
             let per_event = match counts.rows {
                 0 => "-".to_owned(),
@@ -161,6 +213,14 @@ impl Summary {
         for entry in &self.suppressions {
             write!(out, "\n  suppressed: {} of {} ({})", grouped(entry.matches), entry.rule, entry.reason)?;
         }
+        if self.shed_groups + self.late_rows > 0 {
+            write!(
+                out,
+                "\n{} windows left early for want of room, {} rows came after theirs: weir backtest judges these too",
+                grouped(self.shed_groups),
+                grouped(self.late_rows)
+            )?;
+        }
         let records = self.total(|counts| counts.records);
         let seconds = self.seconds.max(1e-6);
         writeln!(
@@ -173,9 +233,6 @@ impl Summary {
             grouped((records as f64 / seconds) as u64),
             bytes((self.bytes_inflated as f64 / seconds) as u64),
         )?;
-        if self.files_already_read > 0 {
-            writeln!(out, "{} files had been read by an earlier run", grouped(self.files_already_read))?;
-        }
         for (way, sent) in &self.sent {
             let way = way.replace('_', " ");
             write!(out, "{way}: {} accepted, {} refused", grouped(sent.accepted), grouped(sent.refused))?;
@@ -190,14 +247,49 @@ impl Summary {
         for unreadable in &self.unreadable {
             writeln!(out, "could not read {}: {}", unreadable.name, unreadable.why)?;
         }
+        self.show_rejected(out)?;
+        if self.rows_without_time > 0 {
+            writeln!(out, "{} rows have no time that can be read", grouped(self.rows_without_time))?;
+        }
         match &self.archive {
             Some(dir) => writeln!(
                 out,
                 "archive: {dir} ({} in {} files)",
                 bytes(self.total(|counts| counts.archived_bytes)),
                 grouped(self.total(|counts| counts.archived_files)),
-            ),
-            None => writeln!(out, "archive: none"),
+            )?,
+            None => writeln!(out, "archive: none")?,
+        }
+        match (&self.archive, self.stopped && !self.followed) {
+            (_, false) => Ok(()),
+            (Some(_), true) => {
+                writeln!(out, "stopped before the end of the input: the same command goes on where it stopped")
+            }
+            (None, true) => writeln!(out, "stopped before the end of the input: the same command begins anew"),
+        }
+    }
+
+    /// Where rejects come from and why, those with the most records first.
+    fn show_rejected(&self, out: &mut dyn io::Write) -> io::Result<()> {
+        let mut most: Vec<&Rejected> = self.rejected.iter().collect();
+        most.sort_by_key(|rejected| Reverse(rejected.records));
+        most.truncate(Rejected::SHOWN_MAX);
+        for Rejected { name, reason, records, first } in &most {
+            let what = if *records == 1 { "record" } else { "records" };
+            let reason: String = plain(reason).chars().take(Rejected::REASON_CHARS_MAX).collect();
+            let (name, records, first) = (plain(name), grouped(*records), grouped(*first));
+            writeln!(out, "{name}: {records} {what} rejected: {reason} (first at byte {first})")?;
+        }
+        let shown: u64 = most.iter().map(|rejected| rejected.records).sum();
+        let more = self.total(|counts| counts.rejects).saturating_sub(shown);
+        if more > 0 {
+            writeln!(out, "{} more rejected, of other files or for other reasons", grouped(more))?;
+        }
+        match &self.archive {
+            Some(dir) if shown > 0 => {
+                writeln!(out, "rejected records: weir sql \"SELECT origin, reason FROM reject\" --archive {dir}")
+            }
+            Some(_) | None => Ok(()),
         }
     }
 }
@@ -229,7 +321,10 @@ pub fn bytes(number: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::table::Origin;
 
     #[test]
     fn numbers_are_grouped_by_threes() {
@@ -253,5 +348,55 @@ mod tests {
         assert!(text.contains("unknown "), "{text}");
         assert!(text.contains("2 findings: 2 high; 1,234 matches suppressed\n"), "{text}");
         assert!(text.contains("\n  suppressed: 1,234 of cloudtrail/* (our pipeline)\n"), "{text}");
+    }
+
+    fn shown(summary: &Summary) -> String {
+        let mut out = Vec::new();
+        summary.show(&mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn rejects_are_told_by_file_and_reason() {
+        let origin = |name: &str| Arc::new(Origin { name: name.into(), ..Origin::default() });
+        let mut summary = Summary { archive: Some("kept".into()), ..Summary::default() };
+        for (name, reason, first) in [("a", "not JSON", 1700), ("a", "not JSON", 9), ("b", "not\u{1b}[2J JSON", 0)] {
+            summary.reject(&Reject::new(&origin(name), first, "", reason, b""));
+        }
+        for number in 0..1000 {
+            summary.reject(&Reject::new(&origin("c"), 0, "", format!("number {number}"), b""));
+        }
+        summary.table("").rejects = 1003;
+        assert_eq!(summary.rejected.len(), 100);
+        let text = shown(&summary);
+        let expected = "\na: 2 records rejected: not JSON (first at byte 9)\n\
+            b: 1 record rejected: not\\u{1b}[2J JSON (first at byte 0)\n\
+            c: 1 record rejected: number 0 (first at byte 0)\n\
+            c: 1 record rejected: number 1 (first at byte 0)\n\
+            c: 1 record rejected: number 2 (first at byte 0)\n\
+            997 more rejected, of other files or for other reasons\n\
+            rejected records: weir sql \"SELECT origin, reason FROM reject\" --archive kept\n";
+        assert!(text.contains(expected), "{text}");
+        summary.archive = None;
+        assert!(!shown(&summary).contains("weir sql"));
+    }
+
+    #[test]
+    fn a_run_that_was_stopped_says_what_the_next_one_does() {
+        let mut summary = Summary { stopped: true, ..Summary::default() };
+        assert!(shown(&summary).ends_with("stopped before the end of the input: the same command begins anew\n"));
+        summary.archive = Some("kept".into());
+        assert!(shown(&summary).ends_with("end of the input: the same command goes on where it stopped\n"));
+        summary.followed = true;
+        assert!(shown(&summary).ends_with("archive: kept (0 B in 0 files)\n"));
+    }
+
+    #[test]
+    fn a_run_with_nothing_new_has_no_empty_table() {
+        let mut summary = Summary { files_already_read: 129, ..Summary::default() };
+        let text = shown(&summary);
+        assert!(text.starts_with("129 files had been read by an earlier run\n\n0 findings\n0 files"), "{text}");
+        summary.files_already_read = 0;
+        assert!(shown(&summary).starts_with("TABLE "));
     }
 }

@@ -17,12 +17,15 @@ pub struct Told {
     costs: BTreeMap<String, RuleCost>,
     opened: BTreeMap<Severity, u64>,
     hidden: BTreeMap<String, u64>,
+    /// Whether it was said already that windows left early, and that rows came late.
+    shed: bool,
+    late: bool,
 }
 
 impl Told {
     /// Begins with stages that have been restored: what an earlier run hid is not counted again.
     pub fn new(stages: &Stages) -> Told {
-        Told { costs: BTreeMap::new(), opened: BTreeMap::new(), hidden: hidden(stages) }
+        Told { costs: BTreeMap::new(), opened: BTreeMap::new(), hidden: hidden(stages), shed: false, late: false }
     }
 
     /// Tells what is new since the last time. A rule's first error is logged too.
@@ -38,25 +41,12 @@ impl Told {
             METRICS.rule_errors.with_label_values(&[rule]).inc_by(wrong(cost) - wrong(before));
             METRICS.rule_late_rows.with_label_values(&[rule]).inc_by(cost.late - before.late);
             METRICS.rule_shed_groups.with_label_values(&[rule]).inc_by(cost.shed - before.shed);
-            if cost.late > 0 && before.late == 0 {
-                tracing::warn!(
-                    rule,
-                    rows = cost.late,
-                    "rows came after their window had left: weir backtest judges them too"
-                );
-            }
-            if cost.shed > 0 && before.shed == 0 {
-                tracing::warn!(
-                    rule,
-                    groups = cost.shed,
-                    "windows left early for want of room: weir backtest judges them too"
-                );
-            }
             if let (Some(error), None) = (&cost.error, &before.error) {
                 tracing::warn!(rule, error, "a rule could not judge rows");
             }
             *before = cost.clone();
         }
+        self.tell_of_windows();
         for (severity, count) in stages.triage.opened() {
             let before = self.opened.insert(*severity, *count).unwrap_or(0);
             METRICS.findings.with_label_values(&[severity.as_str()]).inc_by(count - before);
@@ -67,6 +57,28 @@ impl Told {
             self.hidden.insert(rule, count);
         }
     }
+
+    /// Said once, since where one rule loses windows most do; the metrics and the summary have the counts.
+    fn tell_of_windows(&mut self) {
+        if let (Some((rule, groups)), false) = (most(&self.costs, |cost| cost.shed), self.shed) {
+            self.shed = true;
+            tracing::warn!(
+                rule,
+                groups,
+                "windows leave early for want of room, of this rule most: weir backtest judges them too"
+            );
+        }
+        if let (Some((rule, rows)), false) = (most(&self.costs, |cost| cost.late), self.late) {
+            self.late = true;
+            tracing::warn!(rule, rows, "rows come after their window has left: weir backtest judges them too");
+        }
+    }
+}
+
+/// The rule for which a count is highest, and that count, where any is above zero.
+fn most(costs: &BTreeMap<String, RuleCost>, count: impl Fn(&RuleCost) -> u64) -> Option<(&str, u64)> {
+    let counts = costs.iter().map(|(rule, cost)| (rule.as_str(), count(cost)));
+    counts.max_by_key(|(_, count)| *count).filter(|(_, count)| *count > 0)
 }
 
 /// Matches hidden, by the rule pattern of the entries.
@@ -76,6 +88,12 @@ fn hidden(stages: &Stages) -> BTreeMap<String, u64> {
         *hidden.entry(rule.to_owned()).or_default() += count;
     }
     hidden
+}
+
+/// Rows without a time.
+pub fn untimed(batches: &[Batch]) -> u64 {
+    let nulls = |batch: &Batch| batch.rows.column_by_name(batch.table.time).map_or(0, |times| times.null_count());
+    batches.iter().map(|batch| nulls(batch) as u64).sum()
 }
 
 /// Raises the metric to the newest event time of the rows. What lies after `now` is left out: one clock that is ahead

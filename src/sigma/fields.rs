@@ -15,6 +15,8 @@ pub enum Field {
         texts: String,
         /// SQL condition, never null, that there is one other than null.
         exists: String,
+        /// Of a path into JSON, SQL of the text at its end, lists not seen through; null where there is none.
+        single: Option<String>,
     },
 }
 
@@ -110,11 +112,15 @@ fn in_json(sql: &str, path: &[&str]) -> Field {
         let _ = write!(keys, ", {}", quoted(key, '\'')); // writing to a String cannot fail
         keys
     });
-    Field::Many { texts: format!("json_texts({sql}{keys})"), exists: format!("json_exists({sql}{keys})") }
+    let single = path.split_last().map(|(last, above)| {
+        let above = above.iter().fold(sql.to_owned(), |above, key| format!("{above} -> {}", quoted(key, '\'')));
+        format!("{above} ->> {}", quoted(last, '\''))
+    });
+    Field::Many { texts: format!("json_texts({sql}{keys})"), exists: format!("json_exists({sql}{keys})"), single }
 }
 
 fn many(values: Vec<String>, exists: String) -> Field {
-    Field::Many { texts: format!("texts({})", values.join(", ")), exists }
+    Field::Many { texts: format!("texts({})", values.join(", ")), exists, single: None }
 }
 
 /// SQL of every value in these columns.
@@ -173,7 +179,7 @@ mod tests {
 
     fn texts(name: &str) -> (String, String) {
         match resolve(&CLOUDTRAIL, name).unwrap() {
-            Field::Many { texts, exists } => (texts, exists),
+            Field::Many { texts, exists, .. } => (texts, exists),
             one => panic!("{one:?}"),
         }
     }

@@ -14,7 +14,7 @@ use super::place::Lines;
 /// With the place of what cannot be used.
 pub fn condition(context: &Context, detections: &Detections, section: &str, lines: &Lines) -> Result<Condition, Wrong> {
     if detections.timeframe.is_some() {
-        let message = "`timeframe` needs windows, which this weir does not run yet".to_owned();
+        let message = "`timeframe` belongs to a correlation: write one that names this rule".to_owned();
         return Err((lines.key(&[section, "timeframe"]), message));
     }
     let scope = Scope { context, detections, section, lines };

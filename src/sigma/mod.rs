@@ -1,7 +1,8 @@
-//! Sigma YAML → rules as every other: each detection becomes the text of a query file.
+//! Sigma YAML → rules as every other: each detection and each correlation becomes the text of a query file.
 //!
 //! A rule's condition is lowered to SQL comparisons joined by AND, so that it is gated by them as written rules are.
-//! What cannot be lowered is refused with file, line and column, and the other rules run.
+//! A correlation becomes a rule over windows of the rows that its rules select; those are then no rules by themselves,
+//! unless it says `generate: true`. What cannot be lowered is refused with file, line and column, and the other rules run.
 
 mod place;
 mod parse;
@@ -12,6 +13,8 @@ mod condition;
 mod compare;
 mod lower;
 mod write;
+mod timespan;
+mod correlation;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,6 +23,7 @@ use serde::Deserialize;
 
 use self::compare::Context;
 use self::condition::Condition;
+use self::correlation::Step;
 use self::parse::{Wrong, parse};
 use self::place::{Lines, Place};
 use crate::catalog;
@@ -51,7 +55,7 @@ pub struct Converted {
     pub id: String,
     /// The YAML file.
     pub file: String,
-    /// Where in it the rule's detection stands.
+    /// Where in it the rule's detection stands, or the correlation.
     pub place: Place,
     /// The document as it is written.
     pub yaml: String,
@@ -59,37 +63,53 @@ pub struct Converted {
     pub text: String,
 }
 
-/// Converts the rules of files that belong together: a filter in one may be about a rule in another.
+/// Converts the rules of files that belong together: a filter or a correlation in one may be about a rule in another.
 pub fn convert(files: &[File], config: &Config) -> (Vec<Converted>, Vec<RuleError>) {
     let mut refused = Vec::new();
-    let mut set = Set::default();
+    let mut set = Set { config, order: Vec::new(), rules: Vec::new(), correlations: Vec::new(), filters: Vec::new() };
     for file in files {
         let (documents, wrong) = parse(&file.text);
         refused.extend(wrong.into_iter().map(|wrong| error(file, wrong)));
         for document in documents {
             let lines = document.lines;
             match document.parsed {
-                SigmaDocument::Rule(rule) => set.rules.push((file, lines, *rule)),
-                SigmaDocument::Correlation(rule) => set.correlations.push((file, lines, rule)),
+                SigmaDocument::Rule(rule) => {
+                    set.order.push(Turn::Rule(set.rules.len()));
+                    set.rules.push((file, lines, *rule));
+                }
+                SigmaDocument::Correlation(rule) => {
+                    set.order.push(Turn::Correlation(set.correlations.len()));
+                    set.correlations.push((file, lines, rule));
+                }
                 SigmaDocument::Filter(filter) => set.filters.push((file, lines, filter)),
             }
         }
     }
-    for (file, lines, rule) in &set.correlations {
-        let kind = rule.correlation_type.as_str();
-        let message = format!("correlations need windows, which this weir does not run yet: `{kind}`");
-        refused.push(error(file, (lines.key(&["correlation"]), message)));
-    }
     for (file, lines, filter) in &set.filters {
-        if let Err(wrong) = set.check_filter(filter, lines, config) {
+        if let Err(wrong) = set.check_filter(filter, lines) {
             refused.push(error(file, wrong));
         }
     }
+    let correlations: Vec<_> = set.correlations.iter().map(|(_, lines, rule)| set.correlate(rule, lines)).collect();
     let (mut converted, mut ids, mut counts) = (Vec::new(), BTreeSet::new(), BTreeMap::<&str, usize>::new());
-    for (file, lines, rule) in &set.rules {
+    for turn in &set.order {
+        let (file, lines, key, made) = match turn {
+            Turn::Rule(place) => {
+                let (file, lines, rule) = &set.rules[*place];
+                match set.convert(rule, lines, &correlations) {
+                    Ok(None) => continue,
+                    Ok(Some(made)) => (file, lines, "detection", Ok(made)),
+                    Err(wrong) => (file, lines, "detection", Err(wrong)),
+                }
+            }
+            Turn::Correlation(place) => {
+                let (file, lines, _) = &set.correlations[*place];
+                (file, lines, "correlation", correlations[*place].clone())
+            }
+        };
         let number = counts.entry(&file.name).and_modify(|count| *count += 1).or_insert(1);
         let name = if *number == 1 { file.stem.clone() } else { format!("{}_{number}", file.stem) };
-        match set.convert(rule, lines, config) {
+        match made {
             Ok((table, text)) => {
                 let id = format!("{}/{name}", table.name);
                 if !ids.insert(id.clone()) {
@@ -97,7 +117,7 @@ pub fn convert(files: &[File], config: &Config) -> (Vec<Converted>, Vec<RuleErro
                     refused.push(error(file, (lines.start(), message)));
                     continue;
                 }
-                let place = lines.key(&["detection"]);
+                let place = lines.key(&[key]);
                 converted.push(Converted { id, file: file.name.clone(), place, yaml: lines.text.clone(), text });
             }
             Err(wrong) => refused.push(error(file, wrong)),
@@ -111,28 +131,98 @@ fn error(file: &File, ((line, column), message): Wrong) -> RuleError {
 }
 
 /// What the files hold.
-#[derive(Default)]
 struct Set<'a> {
+    config: &'a Config,
+    /// Rules and correlations as they stand in the files.
+    order: Vec<Turn>,
     rules: Vec<(&'a File, Lines, SigmaRule)>,
     correlations: Vec<(&'a File, Lines, CorrelationRule)>,
     filters: Vec<(&'a File, Lines, FilterRule)>,
 }
 
+/// A place in [`Set::rules`] or [`Set::correlations`].
+enum Turn {
+    Rule(usize),
+    Correlation(usize),
+}
+
+/// A query file and the table that it reads, or what is wrong.
+type Made = Result<(&'static Table, String), Wrong>;
+
 impl Set<'_> {
-    fn convert(&self, rule: &SigmaRule, lines: &Lines, config: &Config) -> Result<(&'static Table, String), Wrong> {
-        if rule.status == Some(Status::Unsupported) {
-            let message = "the rule's own status says that it cannot be used".to_owned();
-            return Err((lines.key(&["status"]), message));
-        }
+    /// `None` for a rule that is good and only there for a correlation, which is among `correlations`.
+    fn convert(
+        &self,
+        rule: &SigmaRule,
+        lines: &Lines,
+        correlations: &[Made],
+    ) -> Result<Option<(&'static Table, String)>, Wrong> {
+        let (table, condition) = self.rows(rule, lines)?;
         let names = |reference: &String| is_called(rule, reference);
-        let user = self.correlations.iter().find(|(.., user)| !user.generate && user.rules.iter().any(names));
-        if let Some((.., user)) = user {
-            let message =
-                format!("the rule is for the correlation `{}`, which does not run yet, and not by itself", user.title);
-            return Err((lines.start(), message));
+        let users = self.correlations.iter().zip(correlations);
+        let users: Vec<_> = users.filter(|((.., user), _)| user.rules.iter().any(names)).collect();
+        match users.first() {
+            Some(((.., user), _)) if users.iter().all(|((.., user), _)| !user.generate) => {
+                if users.iter().any(|(_, made)| made.is_ok()) {
+                    return Ok(None);
+                }
+                let message =
+                    format!("the rule is for the correlation `{}`, which is refused, and not by itself", user.title);
+                Err((lines.start(), message))
+            }
+            _ => Ok(Some((table, write::query_file(&self.context(table), rule, &condition)))),
+        }
+    }
+
+    fn correlate(&self, correlation: &CorrelationRule, lines: &Lines) -> Made {
+        if correlation.status == Some(Status::Unsupported) {
+            return Err((lines.key(&["status"]), UNSUPPORTED.to_owned()));
+        }
+        let (mut steps, mut of) = (Vec::new(), None::<&'static Table>);
+        for reference in &correlation.rules {
+            let wrong = |message: String| (lines.value(&["correlation", "rules"], reference), message);
+            let (rule_lines, rule) = self.named(reference).map_err(wrong)?;
+            let rows = self.rows(rule, rule_lines);
+            let (table, condition) = rows.map_err(|_| wrong(format!("the rule `{}` is refused", rule.title)))?;
+            if of.is_some_and(|of| of.name != table.name) {
+                return Err(wrong(format!(
+                    "the rules of a correlation read one table; `{}` reads {}",
+                    rule.title, table.name
+                )));
+            }
+            of = Some(table);
+            steps.push(Step { reference, rule, condition });
+        }
+        let Some(table) = of else {
+            return Err((lines.key(&["correlation", "rules"]), "the correlation names no rule".to_owned()));
+        };
+        Ok((table, correlation::query_file(&self.context(table), correlation, &steps, lines)?))
+    }
+
+    /// The rule that has this id, name or title.
+    fn named(&self, reference: &str) -> Result<(&Lines, &SigmaRule), String> {
+        let mut rules = self.rules.iter().filter(|(.., rule)| is_called(rule, reference));
+        match (rules.next(), rules.next()) {
+            (Some((_, lines, rule)), None) => Ok((lines, rule)),
+            (Some(_), Some(_)) => Err(format!("several rules are called `{reference}`")),
+            (None, _)
+                if self.correlations.iter().any(|(.., other)| {
+                    [other.id.as_deref(), other.name.as_deref()].contains(&Some(reference)) || other.title == reference
+                }) =>
+            {
+                Err(format!("`{reference}` is a correlation: correlations of correlations are not supported"))
+            }
+            (None, _) => Err(format!("no rule that is here is called `{reference}`")),
+        }
+    }
+
+    /// What a rule reads, and the condition of its rows, with the filters that are about it.
+    fn rows(&self, rule: &SigmaRule, lines: &Lines) -> Result<(&'static Table, Condition), Wrong> {
+        if rule.status == Some(Status::Unsupported) {
+            return Err((lines.key(&["status"]), UNSUPPORTED.to_owned()));
         }
         let table = table(&rule.logsource, lines)?;
-        let context = Context { table, placeholders: &config.placeholders };
+        let context = self.context(table);
         let mut parts = vec![lower::condition(&context, &rule.detection, "detection", lines)?];
         for (_, lines, filter) in &self.filters {
             if applies(filter, rule) {
@@ -140,22 +230,27 @@ impl Set<'_> {
                 parts.extend(lower::condition(&context, &filter.detection, "filter", lines).ok());
             }
         }
-        Ok((table, write::query_file(&context, rule, &Condition::all(parts))))
+        Ok((table, Condition::all(parts)))
     }
 
-    fn check_filter(&self, filter: &FilterRule, lines: &Lines, config: &Config) -> Result<(), Wrong> {
+    fn context(&self, table: &'static Table) -> Context<'_> {
+        Context { table, placeholders: &self.config.placeholders }
+    }
+
+    fn check_filter(&self, filter: &FilterRule, lines: &Lines) -> Result<(), Wrong> {
         let about: Vec<_> = self.rules.iter().filter(|(.., rule)| applies(filter, rule)).collect();
         if about.is_empty() {
             return Err((lines.key(&["filter", "rules"]), "the filter is about no rule that is here".to_owned()));
         }
         for (_, rule_lines, rule) in about {
             let Ok(table) = table(&rule.logsource, rule_lines) else { continue };
-            let context = Context { table, placeholders: &config.placeholders };
-            lower::condition(&context, &filter.detection, "filter", lines)?;
+            lower::condition(&self.context(table), &filter.detection, "filter", lines)?;
         }
         Ok(())
     }
 }
+
+const UNSUPPORTED: &str = "the rule's own status says that it cannot be used";
 
 fn is_called(rule: &SigmaRule, reference: &str) -> bool {
     [rule.id.as_deref(), rule.name.as_deref()].contains(&Some(reference)) || rule.title == reference
@@ -198,3 +293,5 @@ fn table(source: &LogSource, lines: &Lines) -> Result<&'static Table, Wrong> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod correlation_tests;

@@ -111,6 +111,18 @@ fn explain(error: &str, lines: &Lines) -> Wrong {
     if let Some((key, value)) = error.strip_prefix("invalid ").and_then(|rest| rest.split_once(": ")) {
         return (lines.key(&[key]), format!("`{}` is not a {key} of Sigma", value.trim_matches('\'')));
     }
+    if let Some(kind) = error.strip_prefix("Invalid correlation rule: Unknown correlation type: ") {
+        return (lines.key(&["correlation", "type"]), format!("there is no correlation `{kind}`"));
+    }
+    if error.starts_with("Invalid correlation rule: correlation condition operator") {
+        let message = "the condition compares a whole number, as in `gte: 10`".to_owned();
+        return (lines.key(&["correlation", "condition"]), message);
+    }
+    if error.starts_with("Invalid timespan") {
+        let place = ["timespan", "timeframe"].map(|key| lines.value(&["correlation", key], quoted()));
+        let found = place.into_iter().find(|place| Some(*place) == lines.text(quoted()));
+        return (found.unwrap_or(lines.key(&["correlation"])), format!("`{}` is no timespan such as 15m", quoted()));
+    }
     let key =
         error.split(['\'', '[', ' ']).find(|word| ["related", "detection", "correlation", "filter"].contains(word));
     (key.map_or(lines.start(), |key| lines.key(&[key])), error.to_owned())

@@ -39,6 +39,12 @@ impl Lines {
         self.find(path).map_or(self.start(), |(index, column)| (self.first + index, column))
     }
 
+    /// Whether there is such a key.
+    pub fn has(&self, path: &[&str]) -> bool {
+        let (Some(found), Some((_, above))) = (self.find(path), path.split_last()) else { return false };
+        self.find(above) != Some(found)
+    }
+
     /// A value below a key, else the key.
     pub fn value(&self, path: &[&str], value: &str) -> Place {
         let Some((index, column)) = self.find(path) else { return self.start() };

@@ -187,7 +187,7 @@ fn what_cannot_be_used_is_named_with_its_place() {
     let window = rule("  a: b").replace("    condition", "    timeframe: 5m\n    condition");
     assert_eq!(
         convert_one(&window, &Config::default()).unwrap_err(),
-        "x.yml:8:5: `timeframe` needs windows, which this weir does not run yet"
+        "x.yml:8:5: `timeframe` belongs to a correlation: write one that names this rule"
     );
     let flow = rule("  dstport: ssh").replace("cloudtrail", "vpcflow");
     assert_eq!(
@@ -196,37 +196,6 @@ fn what_cannot_be_used_is_named_with_its_place() {
     );
     let array = format!("sigma-version: 3\n{}", rule("  requestParameters.items[any]:\n    a: b"));
     assert!(convert_one(&array, &Config::default()).unwrap_err().starts_with("x.yml:8:30: `[any]` is a proposal"));
-}
-
-#[test]
-fn a_correlation_is_refused_with_the_rules_that_are_only_for_it() {
-    let correlation = "\
-title: Many
-correlation:
-    type: event_count
-    rules: [base]
-    group-by: [userIdentity.arn]
-    timespan: 5m
-    condition: {gte: 10}
-";
-    let base = rule("  eventName: x").replace("title: T", "title: T\nname: base");
-    let say = |correlation: &str| {
-        let text = format!("{base}---\n{correlation}");
-        let file = File { name: "x.yml".into(), stem: "x".into(), text };
-        let (converted, refused) = convert(&[file], &Config::default());
-        (converted.len(), refused.iter().map(ToString::to_string).collect::<Vec<_>>())
-    };
-    let no_windows = "x.yml:12:1: correlations need windows, which this weir does not run yet: `event_count`";
-    let part = "x.yml:1:1: the rule is for the correlation `Many`, which does not run yet, and not by itself";
-    assert_eq!(say(correlation), (0, vec![no_windows.to_owned(), part.to_owned()]));
-    assert_eq!(say(&correlation.replace("    type", "    generate: true\n    type")).0, 1);
-    for kind in
-        ["value_count", "temporal", "temporal_ordered", "value_sum", "value_avg", "value_percentile", "value_median"]
-    {
-        let condition = if kind.starts_with("value") { "{gte: 10, field: sourceIPAddress}" } else { "{gte: 1}" };
-        let text = correlation.replace("event_count", kind).replace("{gte: 10}", condition);
-        assert_eq!(say(&text).1[0], no_windows.replace("event_count", kind));
-    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What a Sigma rule says of itself, and the condition of its rows → the text of a query file: header and SQL.
 
-use rsigma_parser::{Level, SigmaRule, Status};
+use rsigma_parser::{CorrelationRule, Level, SigmaRule, Status};
 
 use super::compare::Context;
 use super::condition::Condition;
@@ -8,34 +8,95 @@ use super::fields;
 use super::lower;
 use crate::rule::{Confidence, Severity, TITLE_MAX};
 
+/// What rules and correlations say of themselves.
+pub struct About<'a> {
+    title: &'a str,
+    id: Option<&'a str>,
+    status: Option<Status>,
+    level: Option<Level>,
+    tags: &'a [String],
+    description: Option<&'a str>,
+    false_positives: &'a [String],
+    references: &'a [String],
+    author: Option<&'a str>,
+    license: Option<&'a str>,
+}
+
+impl<'a> From<&'a SigmaRule> for About<'a> {
+    fn from(rule: &'a SigmaRule) -> About<'a> {
+        About {
+            title: &rule.title,
+            id: rule.id.as_deref(),
+            status: rule.status,
+            level: rule.level,
+            tags: &rule.tags,
+            description: rule.description.as_deref(),
+            false_positives: &rule.falsepositives,
+            references: &rule.references,
+            author: rule.author.as_deref(),
+            license: rule.license.as_deref(),
+        }
+    }
+}
+
+impl<'a> From<&'a CorrelationRule> for About<'a> {
+    fn from(rule: &'a CorrelationRule) -> About<'a> {
+        About {
+            title: &rule.title,
+            id: rule.id.as_deref(),
+            status: rule.status,
+            level: rule.level,
+            tags: &rule.tags,
+            description: rule.description.as_deref(),
+            false_positives: &rule.falsepositives,
+            references: &rule.references,
+            author: rule.author.as_deref(),
+            license: rule.license.as_deref(),
+        }
+    }
+}
+
 /// The whole file, as `weir rules check` takes it.
 pub fn query_file(context: &Context, rule: &SigmaRule, condition: &Condition) -> String {
-    let mut file = String::new();
-    let mut line = |key: &str, value: String| file.push_str(&format!("-- {key:<15} = {value}\n"));
-    line("title", text(&shortened(&rule.title)));
-    line("severity", text(severity(rule.level).as_str()));
-    line("confidence", text(confidence(rule.status).as_str()));
-    line("tags", list(&tags(rule)));
-    line("remedy", text(&remedy(rule)));
-    if let Some(description) = &rule.description {
-        line("description", text(&one_line(description)));
-    }
-    if !rule.falsepositives.is_empty() {
-        line("false_positives", text(&one_line(&rule.falsepositives.join("; "))));
-    }
-    if !rule.references.is_empty() {
-        line("references", list(&rule.references));
-    }
-    if let Some(author) = &rule.author {
-        let license = rule.license.as_ref().map_or(String::new(), |license| format!(" (licence: {license})"));
-        line("author", text(&one_line(&format!("{author}{license}"))));
-    }
-    // Sigma rules say themselves whom they leave out
-    line("aws_services", "true".into());
+    let mut file = header(&rule.into());
     file.push_str(&format!("SELECT {}\n", evidence(context, rule).join(",\n       ")));
     file.push_str(&format!("FROM {}\n", context.table.name));
     file.push_str(&format!("WHERE {}\n", condition.conjuncts().join("\n  AND ")));
     file
+}
+
+/// The lines in front of the SQL.
+pub fn header(about: &About) -> String {
+    let mut file = String::new();
+    let mut line = |key: &str, value: String| file.push_str(&format!("-- {key:<15} = {value}\n"));
+    line("title", text(&shortened(about.title)));
+    line("severity", text(severity(about.level).as_str()));
+    line("confidence", text(confidence(about.status).as_str()));
+    line("tags", list(&tags(about.tags)));
+    line("remedy", text(&remedy(about.references)));
+    if let Some(description) = about.description {
+        line("description", text(&one_line(description)));
+    }
+    if !about.false_positives.is_empty() {
+        line("false_positives", text(&one_line(&about.false_positives.join("; "))));
+    }
+    if !about.references.is_empty() {
+        line("references", list(about.references));
+    }
+    if let Some(author) = about.author {
+        let license = about.license.map_or(String::new(), |license| format!(" (licence: {license})"));
+        line("author", text(&one_line(&format!("{author}{license}"))));
+    }
+    // Sigma rules say themselves whom they leave out
+    line("aws_services", "true".into());
+    file
+}
+
+/// A column that says whose rule it is: the licence of SigmaHQ's rules asks that their matches say so.
+pub fn whose(about: &About) -> String {
+    let id = about.id.unwrap_or(about.title);
+    let whose = about.author.map_or(id.to_owned(), |author| format!("{id} by {author}"));
+    format!("{} AS sigma_rule", fields::quoted(&one_line(&whose), '\''))
 }
 
 fn severity(level: Option<Level>) -> Severity {
@@ -58,25 +119,24 @@ fn confidence(status: Option<Status>) -> Confidence {
 }
 
 /// ATT&CK tactics with the underscores that the other rules write.
-fn tags(rule: &SigmaRule) -> Vec<String> {
+fn tags(tags: &[String]) -> Vec<String> {
     let tag = |tag: &String| {
         let tag = tag.to_lowercase().split_whitespace().collect::<Vec<_>>().join("_");
         if tag.starts_with("attack.") { tag.replace('-', "_") } else { tag }
     };
-    let tags: Vec<String> = rule.tags.iter().map(tag).filter(|tag| !tag.is_empty()).collect();
+    let tags: Vec<String> = tags.iter().map(tag).filter(|tag| !tag.is_empty()).collect();
     if tags.is_empty() { vec!["sigma".to_owned()] } else { tags }
 }
 
-fn remedy(rule: &SigmaRule) -> String {
+fn remedy(references: &[String]) -> String {
     let ask = "Ask the actor whether this was meant";
-    match rule.references.first() {
+    match references.first() {
         Some(reference) => format!("{ask}; what the rule looks for is told at {}.", one_line(reference)),
         None => format!("{ask}."),
     }
 }
 
-/// Columns to show: those that tell what happened, those that the rule names, and whose rule it is: the licence of
-/// SigmaHQ's rules asks that their matches say so.
+/// Columns to show: those that tell what happened, those that the rule names, and whose rule it is.
 fn evidence(context: &Context, rule: &SigmaRule) -> Vec<String> {
     let usual: &[&str] = match context.table.name {
         "cloudtrail" => &["eventTime", "eventSource", "eventName", "sourceIPAddress", "userAgent", "errorCode"],
@@ -93,9 +153,7 @@ fn evidence(context: &Context, rule: &SigmaRule) -> Vec<String> {
             columns.push(column);
         }
     }
-    let id = rule.id.as_deref().unwrap_or(&rule.title);
-    let whose = rule.author.as_ref().map_or(id.to_owned(), |author| format!("{id} by {author}"));
-    columns.push(format!("{} AS sigma_rule", fields::quoted(&one_line(&whose), '\'')));
+    columns.push(whose(&rule.into()));
     columns
 }
 

@@ -5,6 +5,8 @@ pub mod csv;
 pub mod json;
 pub mod sarif;
 pub mod table;
+pub mod read_back;
+pub mod incidents;
 pub mod outbox;
 pub mod wire;
 pub mod signed;

@@ -90,12 +90,17 @@ fn row(finding: &Finding) -> Vec<String> {
         or_dash(finding.who()),
         or_dash(finding.source_ip.as_deref().unwrap_or_default()),
         on(finding),
-        Timestamp::from_seconds(finding.first_seen.0.div_euclid(MICROS_PER_SECOND))
-            .to_string()
-            .replace('T', " ")
-            .replace('Z', ""),
+        when(finding.first_seen),
         finding.count.to_string(),
     ]
+}
+
+/// The second; a dash for what has no time.
+fn when(time: Timestamp) -> String {
+    if time == Timestamp(0) {
+        return "-".to_owned();
+    }
+    Timestamp::from_seconds(time.0.div_euclid(MICROS_PER_SECOND)).to_string().replace('T', " ").replace('Z', "")
 }
 
 fn colored(cell: Cell, severity: Severity) -> Cell {
@@ -162,7 +167,7 @@ pub fn explain(finding: &Finding, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// Text that cannot steer a terminal: control, direction and invisible characters become `\u{..}`.
-fn plain(text: &str) -> String {
+pub fn plain(text: &str) -> String {
     let steers = |character: char| {
         character.is_control()
             || matches!(character, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -193,12 +198,19 @@ mod tests {
 
     #[test]
     fn a_row_names_who_from_where_on_what_and_when() {
-        let text = shown(&[one_match("a/b", "arn:aws:iam::111122223333:user/bob", Timestamp(0), "e")], Look::default());
-        for part in ["medium", "Something was changed", "user/bob", "192.0.2.7", "user/eve", "1970-01-01 00:00:00"] {
+        let found = one_match("a/b", "arn:aws:iam::111122223333:user/bob", Timestamp::from_seconds(86_399), "e");
+        let text = shown(&[found], Look::default());
+        for part in ["medium", "Something was changed", "user/bob", "192.0.2.7", "user/eve", "1970-01-01 23:59:59"] {
             assert!(text.contains(part), "{part} in {text}");
         }
         assert!(!text.contains("ACCOUNT") && text.lines().all(|line| line == line.trim_end()), "{text}");
         assert_eq!(shown(&[], Look::default()), "no findings\n");
+    }
+
+    #[test]
+    fn what_has_no_time_shows_none() {
+        let text = shown(&[one_match("a/b", "bob", Timestamp(0), "e")], Look::default());
+        assert!(text.contains("  -  ") && !text.contains("1970"), "{text}");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
 
+use super::half_written::is_half_written;
 use super::{Event, Feed, Gone, Piece};
 use crate::decode::{self, Counts, Input};
 use crate::position::{Offset, Position};
@@ -19,6 +20,9 @@ use crate::table::Origin;
 const WHOLE_BYTES_MAX: u64 = 4 << 20;
 /// How often `--follow` looks for new files.
 const POLL: Duration = Duration::from_secs(1);
+/// Looks for which `--follow` leaves a file alone that ends within a record and does not change.
+const HALF_WRITTEN_LOOKS: u32 = 60;
+
 /// One file to read.
 #[derive(Clone, Debug)]
 struct File {
@@ -93,30 +97,41 @@ impl Queue {
 
 /// Finds the files once, or again and again when following.
 ///
-/// When following, a file is taken once its size and time of change have stayed the same between two looks.
+/// When following, a file is taken once its size and time of change have stayed the same between two looks; one that
+/// ends within a record may still be written to, and is taken a minute later.
 fn list(config: &Config, queue: &Queue, feed: &Feed) {
     let mut taken = BTreeSet::new();
     let mut complained = BTreeSet::new();
     let mut before: BTreeMap<PathBuf, Arc<str>> = BTreeMap::new();
+    let mut looks: BTreeMap<PathBuf, (Arc<str>, u32)> = BTreeMap::new();
     loop {
         let mut found = Vec::new();
         let mut now = BTreeMap::new();
         for spec in &config.from {
-            expand(spec, config.exclude.as_deref(), &mut |result| match result {
-                Ok(file) => {
-                    let settled = !config.follow || before.get(&file.path) == Some(&file.partition);
-                    now.insert(file.path.clone(), file.partition.clone());
-                    if settled && taken.insert(file.partition.clone()) {
-                        found.push(file);
+            let mut any = false;
+            expand(spec, config.exclude.as_deref(), &mut |result| {
+                any = true;
+                match result {
+                    Ok(file) => {
+                        let settled = !config.follow
+                            || before.get(&file.path) == Some(&file.partition)
+                                && (taken.contains(&file.partition) || !is_begun(&file, &mut looks));
+                        now.insert(file.path.clone(), file.partition.clone());
+                        if settled && taken.insert(file.partition.clone()) {
+                            found.push(file);
+                        }
                     }
-                }
-                Err((name, why)) => {
-                    // when following, what is not there yet may still come
-                    if !(config.follow && why == NOTHING_THERE) && complained.insert(name.clone()) {
-                        let _ = feed.blocking_send(Event::Unreadable { name, why });
+                    Err((name, why)) => {
+                        // when following, what is not there yet may still come
+                        if !(config.follow && why == NOTHING_THERE) && complained.insert(name.clone()) {
+                            let _ = feed.blocking_send(Event::Unreadable { name, why });
+                        }
                     }
                 }
             });
+            if !any && !config.follow {
+                tracing::warn!(folder = spec, "there is nothing to read in a folder");
+            }
         }
         before = now;
         queue.put(found);
@@ -129,6 +144,23 @@ fn list(config: &Config, queue: &Queue, feed: &Feed) {
         }
     }
     queue.close();
+}
+
+/// Whether a file ends within a record, for as long as it is worth to wait for the rest; `looks` has how often that was
+/// asked of its last version.
+fn is_begun(file: &File, looks: &mut BTreeMap<PathBuf, (Arc<str>, u32)>) -> bool {
+    let is_regular = file.bytes < u64::MAX;
+    // a file that cannot be read is told of when it is read
+    if !is_regular || !is_half_written(&file.path).unwrap_or(false) {
+        looks.remove(&file.path);
+        return false;
+    }
+    let (partition, count) = looks.entry(file.path.clone()).or_insert_with(|| (file.partition.clone(), 0));
+    if *partition != file.partition {
+        (*partition, *count) = (file.partition.clone(), 0);
+    }
+    *count += 1;
+    *count <= HALF_WRITTEN_LOOKS
 }
 
 const NOTHING_THERE: &str = "no such file or folder";
@@ -304,6 +336,23 @@ mod tests {
         assert_eq!(names(&format!("{all}/*.json"), None).0, ["a.json"]);
         assert_eq!(names(&format!("{all}/*.none"), None).1, ["no file matches"]);
         assert_eq!(names(&format!("{all}/nothing"), None).1, [NOTHING_THERE]);
+    }
+
+    #[test]
+    fn for_the_rest_of_a_record_it_waits_a_minute() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        let mut looks = BTreeMap::new();
+        let mut is_begun = |text: &str| {
+            fs::write(&path, text).unwrap();
+            super::is_begun(&describe(&path).unwrap(), &mut looks)
+        };
+        assert!(is_begun("{\"a\":"));
+        assert!(!is_begun("{\"a\":1}"));
+        fs::write(&path, "{\"a\":").unwrap();
+        let file = describe(&path).unwrap();
+        let waited = (0..100).take_while(|_| super::is_begun(&file, &mut looks)).count();
+        assert_eq!(waited, 60);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Where bytes come from. A source reads, cuts what it read into whole records, and says how far that brings it.
 
+mod half_written;
 pub mod file;
 pub mod layout;
 pub mod plan;

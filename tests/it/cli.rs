@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use weir::sink::security_hub::validate::call_violations;
@@ -77,7 +78,10 @@ fn input_that_cannot_be_read_exits_with_3_and_the_rest_is_judged() {
     let output =
         weir(&["run", "--from", &attack, "missing.json", "--archive", "none", "--format", "ndjson"], folder.path());
     assert_eq!(code(&output), 3);
-    assert!(text(&output.stderr).contains("could not read missing.json: no such file or folder"));
+    let says = text(&output.stderr);
+    assert!(says.contains("could not read missing.json: no such file or folder"), "{says}");
+    let told = says.find("an input could not be read name=\"missing.json\" why=\"no such file or folder\"");
+    assert!(told < says.find("TABLE"), "{says}");
     assert!(!lines(&output.stdout).is_empty());
 }
 
@@ -120,7 +124,7 @@ fn a_finding_without_an_asff_form_is_named_and_counted() {
     let output = weir(&["run", "--from", &recorded, "--archive", "none", "--format", "asff"], folder.path());
     assert_eq!((code(&output), text(&output.stdout)), (3, String::new()));
     let says = text(&output.stderr);
-    let why = "left out: its log names no hub: account `229654561268`, Region `ap-isob-central-3r`";
+    let why = "left out: its log names no hub: Region `ap-isob-central-3r` is none of AWS's";
     let named = says.lines().filter(|line| line.starts_with("weir: finding ") && line.ends_with(why)).count();
     assert!(named > 0 && says.contains(&format!("weir: {named} of {named} findings left out")), "{says}");
 }
@@ -131,6 +135,60 @@ fn an_empty_folder_gives_no_findings() {
     fs::create_dir(folder.path().join("logs")).unwrap();
     let output = weir(&["run", "--from", "logs", "--archive", "none"], folder.path());
     assert_eq!((code(&output), text(&output.stdout)), (0, "no findings\n".to_owned()));
+    let says = text(&output.stderr);
+    assert!(says.contains("there is nothing to read in a folder folder=\"logs\""), "{says}");
+}
+
+#[test]
+fn a_folder_of_rules_is_read_past_what_is_no_rule() {
+    let folder = tempfile::tempdir().unwrap();
+    let rules = folder.path().join("cloudtrail");
+    fs::create_dir(&rules).unwrap();
+    let check = |folder: &Path| {
+        let output = weir(&["rules", "check", "cloudtrail"], folder);
+        (code(&output), text(&output.stdout), text(&output.stderr))
+    };
+    let (exit, _, says) = check(folder.path());
+    assert!(
+        exit == 0 && says.contains("no .sql, .yml or .yaml file is in a folder of rules folder=cloudtrail"),
+        "{says}"
+    );
+    fs::write(rules.join("bin.sql"), b"-- title = 'x'\n-- \xff").unwrap();
+    fs::write(
+        rules.join("FINE.SQL"),
+        "-- title = 'x'\n-- severity = 'low'\n-- tags = ['attack.persistence', 'attack.t1078']\n-- remedy = 'x'\nSELECT eventName FROM cloudtrail WHERE eventName = 'x'\n",
+    )
+    .unwrap();
+    let (exit, checked, _) = check(folder.path());
+    assert_eq!(exit, 2);
+    assert_eq!(checked, "cloudtrail/bin.sql:2:4: this is not UTF-8\n2 rules: 1 refused, 0 failures\n");
+    let missing = weir(&["rules", "check", "nosuch"], folder.path());
+    assert_eq!(text(&missing.stderr), "weir: reading rules in nosuch: No such file or directory (os error 2)\n");
+}
+
+#[test]
+fn what_was_rejected_is_told_by_file_and_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let cut = fs::read(repository(RECORDED)).unwrap();
+    fs::write(folder.path().join("cut.json.gz"), &cut[..cut.len() / 2]).unwrap();
+    let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
+    fs::write(folder.path().join("windows.json"), utf16("\u{feff}{\"Records\":[]}")).unwrap();
+    fs::write(folder.path().join("photo"), b"\x89PNG\r\n\x1a\n").unwrap();
+    let inputs = ["run", "--from", "cut.json.gz", "windows.json", "photo", "--archive"];
+    let output = weir(&[&inputs[..], &["none"]].concat(), folder.path());
+    assert_eq!(code(&output), 0);
+    let says = text(&output.stderr);
+    for line in [
+        "\nwindows.json: 1 record rejected: UTF-16: convert to UTF-8 (first at byte 0)\n",
+        "\nphoto: 1 record rejected: neither JSON nor a text log that a table knows (first at byte 0)\n",
+        "\ncut.json.gz: 1 record rejected: ",
+    ] {
+        assert!(says.contains(line), "{line} in {says}");
+    }
+    assert!(!says.contains("weir sql"), "{says}");
+    let kept = weir(&[&inputs[..], &["a"]].concat(), folder.path());
+    let says = text(&kept.stderr);
+    assert!(says.contains("weir sql \"SELECT origin, reason FROM reject\" --archive a\n"), "{says}");
 }
 
 #[test]

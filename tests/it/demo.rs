@@ -44,12 +44,19 @@ fn in_an_empty_folder_it_makes_its_own_and_says_what_to_try() {
     let made: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(made, ["weir-demo"], "all that it makes is in one folder");
     assert_whole("weir-demo/archive", folder.path());
-    // the first thing it says to try is true
-    let explain = says.lines().find(|line| line.contains("--explain")).unwrap().trim();
-    let arguments: Vec<&str> = explain.split_whitespace().skip(1).collect();
-    let output = weir(&arguments, folder.path());
-    assert_eq!(code(&output), 0, "{explain}: {}", text(&output.stderr));
-    assert!(text(&output.stdout).contains("Priority"), "{}", text(&output.stdout));
+    // the first things it says to try are true
+    for (mark, shown) in [("--explain", "Priority"), ("weir incidents", "What happened")] {
+        let line = says.lines().find(|line| line.contains(mark)).unwrap().trim();
+        let arguments: Vec<&str> = line.split_whitespace().skip(1).collect();
+        let output = weir(&arguments, folder.path());
+        assert_eq!(code(&output), 0, "{line}: {}", text(&output.stderr));
+        assert!(text(&output.stdout).contains(shown), "{}", text(&output.stdout));
+    }
+    // what it counts is what the archive says
+    let output = weir(&["incidents", "--archive", "weir-demo/archive", "--story", "none"], folder.path());
+    let counted = says.lines().find(|line| line.contains(" incidents; the first: ")).unwrap();
+    let number = counted.split(' ').next().unwrap();
+    assert!(text(&output.stdout).contains(&format!("\n{number} incidents in ")), "{counted}: {}", text(&output.stdout));
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod doctor;
 mod emf;
 mod health;
 mod hub;
+mod incidents;
 mod kinesis;
 mod moto;
 mod out_fake;

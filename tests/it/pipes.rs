@@ -65,7 +65,13 @@ fn an_answer_nobody_reads_to_its_end_is_no_error() {
             into_a_closed_pipe(&["sql", "SELECT * FROM cloudtrail", "--archive", "a", "--format", form], folder.path());
         assert_eq!((code(&output), text(&output.stderr).as_str()), (0, ""), "{form}");
     }
-    for list in [&["rules", "list"][..], &["rules", "list", "--markdown"], &["tables", "cloudtrail"], &["man"]] {
+    for list in [
+        &["incidents", "--archive", "a"][..],
+        &["rules", "list"],
+        &["rules", "list", "--markdown"],
+        &["tables", "cloudtrail"],
+        &["man"],
+    ] {
         let output = into_a_closed_pipe(list, folder.path());
         assert_eq!((code(&output), text(&output.stderr).as_str()), (0, ""), "{list:?}");
     }
@@ -94,7 +100,7 @@ fn a_run_whose_findings_nobody_reads_still_sums_up_and_judges() {
 #[test]
 fn following_ends_when_nobody_reads_its_findings() {
     let folder = tempfile::tempdir().unwrap();
-    let logs = path(&crate::support::repository("tests/data/cloudtrail/stratus"));
+    let logs = path(&crate::support::repository("tests/data/cloudtrail/stratus/*.gz"));
     let output = into_a_closed_pipe(&["run", "--from", &logs, "--archive", "none", "--follow"], folder.path());
     assert_eq!((code(&output), text(&output.stderr).as_str()), (0, ""));
 }

@@ -1,11 +1,12 @@
 //! Every built-in rule compiles, its cases hold, and it has enough of both kinds.
 
+use weir::detect::reference::References;
 use weir::detect::{cases, library, mutate};
 use weir::logs;
 
 #[test]
 fn every_case_holds() {
-    let report = cases::test(logs::TABLES, &library::built_in());
+    let report = cases::test(logs::TABLES, &References::default(), &library::built_in());
     assert!(report.refused.is_empty(), "{:#?}", report.refused);
     let failures: Vec<_> = report
         .failures
@@ -40,7 +41,7 @@ const SURVIVORS_MAX: usize = 233;
 
 #[test]
 fn cases_notice_small_changes_of_their_rules() {
-    let mutation = mutate::mutate(logs::TABLES, &library::built_in());
+    let mutation = mutate::mutate(logs::TABLES, &References::default(), &library::built_in());
     assert_eq!((mutation.left_out, mutation.idle), (vec![], vec![]));
     assert!(mutation.mutants > 4_000, "{} changes were tried", mutation.mutants);
     let told = |survivor: &mutate::Survivor| format!("{}:{}: {}", survivor.file, survivor.line, survivor.change);

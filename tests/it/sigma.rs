@@ -282,3 +282,67 @@ fn placeholders_come_from_the_configuration() {
     let with = done(weir(&["rules", "convert", "x.yml", "-c", "weir.toml"], folder.path()));
     assert!(with.ends_with("WHERE (lower(userAgent) = 'a x' OR lower(userAgent) LIKE 'a y%')\n"), "{with}");
 }
+
+#[test]
+fn a_correlation_runs_beside_the_rules_of_other_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    fs::create_dir(path("rules")).unwrap();
+    let base = "title: Secret read\nname: read\nlogsource: {product: aws, service: cloudtrail}\ndetection:\n    s:\n        eventName: GetSecretValue\n    condition: s\n";
+    let many = "title: Many secrets read\ncorrelation:\n    type: event_count\n    rules: [read]\n    group-by: [userIdentity.arn]\n    timespan: 5m\n    condition: {gte: 3}\nlevel: high\n";
+    fs::write(path("rules/base.yml"), base).unwrap();
+    fs::write(path("rules/many.yml"), many).unwrap();
+    let event = |time: &str, user: &str| {
+        json!({
+            "eventVersion": "1.08", "eventTime": time, "eventSource": "secretsmanager.amazonaws.com",
+            "eventName": "GetSecretValue", "eventID": format!("{time} {user}"), "awsRegion": "us-east-1",
+            "recipientAccountId": "111122223333", "eventType": "AwsApiCall",
+            "userIdentity": {"type": "IAMUser", "arn": format!("arn:aws:iam::111122223333:user/{user}")},
+        })
+    };
+    let case = |fires: bool, seconds: u32| {
+        let event = event(&format!("{{2024-08-01T12:04:00Z+{seconds}n}}"), "bob");
+        let event = event.to_string().replace("\"eventID\":\"", "\"eventID\":\"{n} ");
+        let event: Value = serde_json::from_str(&event).unwrap();
+        json!({"fires": fires, "why": format!("{seconds} seconds"), "events": [{"times": 3, "event": event}]})
+            .to_string()
+    };
+    fs::write(path("rules/many.cases.jsonl"), [case(true, 150), case(false, 200)].join("\n")).unwrap();
+    assert_eq!(done(weir(&["rules", "check", "rules"], folder.path())), "1 rules: 0 refused, 0 failures\n");
+    assert_eq!(done(weir(&["rules", "test", "rules"], folder.path())), "1 rules, 2 cases: 0 refused, 0 failures\n");
+
+    let convert = done(weir(&["rules", "convert", "rules"], folder.path()));
+    let sql = "WHERE lower(eventName) = 'getsecretvalue'\n\
+               GROUP BY userIdentity.arn, hop(eventTime, INTERVAL '25 seconds', INTERVAL '325 seconds')\n\
+               HAVING count(*) >= 3\n";
+    assert!(convert.starts_with("-- title           = \"Many secrets read\"\n") && convert.ends_with(sql), "{convert}");
+    done(weir(&["rules", "convert", "rules", "--to", "sql"], folder.path()));
+
+    fs::create_dir(path("logs")).unwrap();
+    let records: Vec<Value> = ["12:04:00", "12:05:00", "12:06:00"]
+        .iter()
+        .flat_map(|time| ["bob", "eve"].map(|user| event(&format!("2024-08-01T{time}Z"), user)))
+        .chain([event("2024-08-01T12:07:00Z", "eve"), event("2024-08-01T18:00:00Z", "eve")])
+        .collect();
+    fs::write(path("logs/x.json"), json!({ "Records": records }).to_string()).unwrap();
+    let found = |rules: &str| {
+        let arguments = ["run", "--from", "logs", "--archive", "none", "--rules", rules, "--format", "ndjson"];
+        let output = done(weir(&arguments, folder.path()));
+        let findings = output.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let ours = findings.filter(|finding| finding["rule"] == "cloudtrail/many");
+        let shown =
+            |finding: Value| (finding["evidence"]["userIdentity.arn"].to_string(), finding["count"].to_string());
+        let mut found: Vec<_> = ours.map(shown).collect();
+        found.sort();
+        found
+    };
+    let expected = [("bob", "3"), ("eve", "4")]
+        .map(|(user, count)| (format!("\"arn:aws:iam::111122223333:user/{user}\""), count.to_owned()));
+    assert_eq!(found("rules"), expected);
+    assert_eq!(found("sql"), expected);
+
+    // without the rule that it names
+    let alone = weir(&["rules", "check", "rules/many.yml"], folder.path());
+    let refused = "rules/many.yml:4:13: no rule that is here is called `read`\n1 rules: 1 refused, 0 failures\n";
+    assert_eq!((text(&alone.stdout), alone.status.code()), (refused.to_owned(), Some(2)));
+}

@@ -44,6 +44,8 @@ fn ctrl_c_ends_a_long_run_soon_and_the_next_one_completes_it() {
     let stopped = ended(child, SOON);
     assert_eq!(code(&stopped), 0, "{}", text(&stopped.stderr));
     assert!(text(&stopped.stderr).contains("stopping after what has been read"), "{}", text(&stopped.stderr));
+    let says = text(&stopped.stderr);
+    assert!(says.ends_with("end of the input: the same command goes on where it stopped\n"), "{says}");
     let first = summary(folder.path());
     assert_eq!(first["stopped"], true);
     let read = first["files_read"].as_u64().unwrap();
@@ -89,6 +91,29 @@ fn ctrl_c_ends_following_soon_and_nothing_is_lost() {
     assert_eq!(code(&weir(&once, folder.path())), 0);
     let expected = 5 * first_file_rows(folder.path()) + 3;
     assert_eq!(count("a", folder.path()), (expected, expected));
+}
+
+#[test]
+fn a_line_that_is_being_written_is_no_reject() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("logs")).unwrap();
+    let log = folder.path().join("logs/flows.log");
+    let line = "2 111122223333 eni-1 10.0.0.1 10.0.0.2 1 22 6 1 44 1674898496 1674898507 ACCEPT OK\n";
+    let (begun, rest) = line.split_at(60);
+    fs::write(&log, format!("{line}{begun}")).unwrap();
+    let arguments =
+        ["run", "--from", "logs", "--archive", "a", "--follow", "--findings", "f.ndjson", "--summary", "s.json"];
+    let mut child = start(&arguments, folder.path());
+    let file_there = || folder.path().join("f.ndjson").exists();
+    wait_for(&mut child, "the journal", file_there);
+    // three looks at it as it is
+    thread::sleep(Duration::from_secs(3));
+    fs::OpenOptions::new().append(true).open(&log).unwrap().write_all(rest.as_bytes()).unwrap();
+    thread::sleep(Duration::from_secs(4));
+    signal(&child, Signal::INT);
+    assert_eq!(code(&ended(child, SOON)), 0);
+    let flows = &summary(folder.path())["tables"]["vpc_flow"];
+    assert_eq!((&flows["rows"], &flows["rejects"]), (&2.into(), &0.into()), "{flows}");
 }
 
 #[test]

@@ -65,7 +65,7 @@ fn expired(rule: &str, day: &str) -> Check {
 }
 
 fn rules(config: &Config) -> Check {
-    match compile(config.rules.as_deref(), &config.sigma) {
+    match compile(config.rules.as_deref(), config) {
         Err(error) => Check::failed("rules", format!("{error:#}")),
         Ok((detector, refused)) => match &refused[..] {
             [] => Check::ok("rules", format!("{} rules compile", detector.rules().count())),

@@ -6,8 +6,7 @@ use std::collections::btree_map::Entry;
 use arrow::array::ArrayRef;
 use datafusion::common::Result;
 
-use super::plan::Windowed;
-use super::state::Window;
+use super::plan::{Window, Windowed};
 use crate::detect::emit::{Lists, cut, texts};
 use crate::finding::{Finding, FindingId, Resource};
 use crate::rule::Rule;
@@ -23,8 +22,7 @@ pub struct Items<'a> {
 /// A finding for each id of which a window's condition holds: of several windows the one that [`Finding::fold`] keeps.
 /// Also the number of windows whose `severity` is no severity.
 pub fn findings(rule: &Rule, plan: &Windowed, items: &Items, windows: &[Window]) -> Result<(Vec<Finding>, u64)> {
-    let groups: Vec<_> = windows.iter().map(|window| (&*window.key, window.start, &window.group)).collect();
-    let (holding, columns) = plan.judge(&groups)?;
+    let (holding, columns) = plan.judge(windows)?;
     if holding.is_empty() {
         return Ok((Vec::new(), 0));
     }
@@ -52,7 +50,7 @@ pub fn findings(rule: &Rule, plan: &Windowed, items: &Items, windows: &[Window])
         };
         let resources: Vec<String> = match &resources {
             Some(lists) => lists.of_row(row).to_vec(),
-            None => group.resources.iter().cloned().collect(),
+            None => group.resources.as_slice().iter().cloned().collect(),
         };
         let mut finding = Finding {
             // the window's end is in the next period when it is a period's
@@ -71,7 +69,7 @@ pub fn findings(rule: &Rule, plan: &Windowed, items: &Items, windows: &[Window])
             last_seen: Timestamp(group.last),
             count: group.rows,
             window: Some((Timestamp(*start), Timestamp(end))),
-            event_ids: group.event_ids.iter().map(|(time, id)| (Timestamp(*time), id.clone())).collect(),
+            event_ids: group.event_ids.as_slice().iter().map(|(time, id)| (Timestamp(*time), id.clone())).collect(),
             tags: rule.tags.clone(),
             remedy: rule.remedy.clone(),
             evidence: evidence

@@ -1,9 +1,8 @@
 //! What is known of the rows of one key in one pane, and, merged over panes, in a window.
 
-use std::collections::BTreeSet;
-
 use super::bytes::{Reader, Writer};
-use super::part::{Part, add_smallest};
+use super::part::Part;
+use super::smallest::Smallest;
 use crate::finding::Finding;
 
 /// The rows of one key within a stretch of time.
@@ -18,9 +17,9 @@ pub struct Group {
     pub actor: Shared,
     pub source_ip: Shared,
     /// The smallest texts, at most [`Finding::RESOURCES_MAX`].
-    pub resources: BTreeSet<String>,
+    pub resources: Smallest<String>,
     /// The earliest, at most [`Finding::EVENT_IDS_MAX`].
-    pub event_ids: BTreeSet<(i64, String)>,
+    pub event_ids: Smallest<(i64, String)>,
     pub parts: Vec<Part>,
 }
 
@@ -114,8 +113,8 @@ impl Group {
             region: Shared::None,
             actor: Shared::None,
             source_ip: Shared::None,
-            resources: BTreeSet::new(),
-            event_ids: BTreeSet::new(),
+            resources: Smallest::default(),
+            event_ids: Smallest::default(),
             parts,
         }
     }
@@ -129,12 +128,8 @@ impl Group {
         self.region.merge(&other.region);
         self.actor.merge(&other.actor);
         self.source_ip.merge(&other.source_ip);
-        for resource in &other.resources {
-            add_smallest(&mut self.resources, resource.clone(), Finding::RESOURCES_MAX);
-        }
-        for id in &other.event_ids {
-            add_smallest(&mut self.event_ids, id.clone(), Finding::EVENT_IDS_MAX);
-        }
+        self.resources.merge(&other.resources, Finding::RESOURCES_MAX);
+        self.event_ids.merge(&other.event_ids, Finding::EVENT_IDS_MAX);
         self.parts.iter_mut().zip(&other.parts).for_each(|(part, other)| part.merge(other));
     }
 
@@ -143,11 +138,9 @@ impl Group {
         let names = [&self.account, &self.region, &self.actor, &self.source_ip];
         std::mem::size_of::<Group>()
             + names.iter().map(|name| name.bytes_len()).sum::<usize>()
-            // a node of a B-tree has room for eleven
-            + usize::from(!self.resources.is_empty()) * 280
-            + self.resources.iter().map(|text| text.len() + 8).sum::<usize>()
-            + usize::from(!self.event_ids.is_empty()) * 368
-            + self.event_ids.iter().map(|(_, id)| id.len() + 8).sum::<usize>()
+            // a list that grew is about three quarters full, and a text has a place of its own
+            + self.resources.as_slice().iter().map(|text| text.len() + 40).sum::<usize>()
+            + self.event_ids.as_slice().iter().map(|(_, id)| id.len() + 50).sum::<usize>()
             + self.parts.iter().map(Part::bytes_len).sum::<usize>()
     }
 
@@ -156,10 +149,10 @@ impl Group {
         to.signed(self.first);
         to.signed(self.last);
         [&self.account, &self.region, &self.actor, &self.source_ip].into_iter().for_each(|name| name.write(to));
-        to.number(self.resources.len() as u64);
-        self.resources.iter().for_each(|text| to.bytes(text.as_bytes()));
-        to.number(self.event_ids.len() as u64);
-        for (time, id) in &self.event_ids {
+        to.number(self.resources.as_slice().len() as u64);
+        self.resources.as_slice().iter().for_each(|text| to.bytes(text.as_bytes()));
+        to.number(self.event_ids.as_slice().len() as u64);
+        for (time, id) in self.event_ids.as_slice() {
             to.signed(*time);
             to.bytes(id.as_bytes());
         }
@@ -175,12 +168,8 @@ impl Group {
         for name in [&mut group.account, &mut group.region, &mut group.actor, &mut group.source_ip] {
             *name = Shared::read(from)?;
         }
-        for _ in 0..from.number()? {
-            group.resources.insert(from.text()?);
-        }
-        for _ in 0..from.number()? {
-            group.event_ids.insert((from.signed()?, from.text()?));
-        }
+        group.resources = (0..from.number()?).map(|_| from.text()).collect::<Option<_>>()?;
+        group.event_ids = (0..from.number()?).map(|_| Some((from.signed()?, from.text()?))).collect::<Option<_>>()?;
         for _ in 0..parts {
             group.parts.push(Part::read(from)?);
         }

@@ -1,8 +1,8 @@
 //! Aggregates in pieces: rows → a part, parts of one group → one part. Any order and grouping gives the same.
 
-use std::collections::BTreeSet;
-
 use super::bytes::{Reader, Writer};
+use super::chain::Chain;
+use super::smallest::Smallest;
 
 /// Distinct values counted in one group; a group that has more counts as having this many.
 pub const DISTINCT_MAX: usize = 10_000;
@@ -26,9 +26,11 @@ pub enum Part {
     /// `max(x)`
     Greatest(Option<Sortable>),
     /// `count(DISTINCT x)`: hashes of the values, the smallest [`DISTINCT_MAX`]
-    Distinct(BTreeSet<u64>),
+    Distinct(Smallest<u64>),
     /// `sample(x)`: the smallest distinct values
-    Sample(BTreeSet<Sortable>),
+    Sample(Smallest<Sortable>),
+    /// `in_order(time, a, b, ...)`
+    InOrder(Chain),
 }
 
 impl Part {
@@ -56,10 +58,17 @@ impl Part {
             Part::Distinct(hashes) => {
                 let hash = blake3::hash(value);
                 let (first, _) = hash.as_bytes().split_first_chunk().expect("a hash has 32 bytes");
-                add_smallest(hashes, u64::from_le_bytes(*first), DISTINCT_MAX);
+                hashes.add(u64::from_le_bytes(*first), DISTINCT_MAX);
             }
-            Part::Sample(values) if !values.contains(value) => add_smallest(values, value.into(), SAMPLE_MAX),
+            Part::Sample(values) => values.add_with(SAMPLE_MAX, |known| (**known).cmp(value), || value.into()),
             _ => {}
+        }
+    }
+
+    /// A row of a step of `in_order`.
+    pub fn step(&mut self, step: usize, time: i64) {
+        if let Part::InOrder(chain) = self {
+            chain.add(step, time);
         }
     }
 
@@ -73,21 +82,23 @@ impl Part {
                 *count += rows;
             }
             (a @ (Part::Least(_) | Part::Greatest(_)), Part::Least(Some(b)) | Part::Greatest(Some(b))) => a.value(b),
-            (Part::Distinct(a), Part::Distinct(b)) => b.iter().for_each(|hash| add_smallest(a, *hash, DISTINCT_MAX)),
-            (Part::Sample(a), Part::Sample(b)) => b.iter().for_each(|value| add_smallest(a, value.clone(), SAMPLE_MAX)),
+            (Part::Distinct(a), Part::Distinct(b)) => a.merge(b, DISTINCT_MAX),
+            (Part::Sample(a), Part::Sample(b)) => a.merge(b, SAMPLE_MAX),
+            (Part::InOrder(a), Part::InOrder(b)) => a.merge(b),
             _ => {}
         }
     }
 
-    /// Whether a count is at least so much; of any other aggregate, whether it has a value where 1 or more is asked for.
+    /// Whether a count is at least so much; whether steps are in order; of any other aggregate, whether it has a value where 1 or more is asked for.
     pub fn is_at_least(&self, least: u64) -> bool {
         match self {
             Part::Count(count) => *count >= least,
-            Part::Distinct(hashes) => hashes.len() as u64 >= least.min(DISTINCT_MAX as u64),
+            Part::Distinct(hashes) => hashes.as_slice().len() as u64 >= least.min(DISTINCT_MAX as u64),
             Part::Sum(sum) => least == 0 || sum.is_some(),
             Part::Mean { count, .. } => least == 0 || *count > 0,
             Part::Least(value) | Part::Greatest(value) => least == 0 || value.is_some(),
             Part::Sample(_) => true,
+            Part::InOrder(chain) => least == 0 || chain.holds(),
         }
     }
 
@@ -96,11 +107,10 @@ impl Part {
         let more = match self {
             Part::Count(_) | Part::Sum(_) | Part::Mean { .. } => 0,
             Part::Least(value) | Part::Greatest(value) => value.as_ref().map_or(0, |value| value.len() + 16),
-            // a B-tree is about two thirds full
-            Part::Distinct(hashes) if hashes.is_empty() => 0,
-            Part::Distinct(hashes) => 100 + hashes.len() * 12,
-            Part::Sample(values) if values.is_empty() => 0,
-            Part::Sample(values) => 192 + values.iter().map(|value| value.len() + 8).sum::<usize>(),
+            // a list that grew is about three quarters full
+            Part::Distinct(hashes) => hashes.as_slice().len() * 12,
+            Part::Sample(values) => values.as_slice().iter().map(|value| value.len() + 32).sum(),
+            Part::InOrder(chain) => chain.bytes_len(),
         };
         std::mem::size_of::<Part>() + more
     }
@@ -130,13 +140,17 @@ impl Part {
             }
             Part::Distinct(hashes) => {
                 to.byte(5);
-                to.number(hashes.len() as u64);
-                hashes.iter().for_each(|hash| to.fixed(&hash.to_le_bytes()));
+                to.number(hashes.as_slice().len() as u64);
+                hashes.as_slice().iter().for_each(|hash| to.fixed(&hash.to_le_bytes()));
             }
             Part::Sample(values) => {
                 to.byte(6);
-                to.number(values.len() as u64);
-                values.iter().for_each(|value| to.bytes(value));
+                to.number(values.as_slice().len() as u64);
+                values.as_slice().iter().for_each(|value| to.bytes(value));
+            }
+            Part::InOrder(chain) => {
+                to.byte(7);
+                chain.write(to);
             }
         }
     }
@@ -160,18 +174,8 @@ impl Part {
                 let count = from.number()?;
                 Part::Sample((0..count).map(|_| from.bytes().map(Into::into)).collect::<Option<_>>()?)
             }
+            7 => Part::InOrder(Chain::read(from)?),
             _ => return None,
         })
-    }
-}
-
-/// Adds to a set that keeps its smallest members: which ones stay depends on all that were ever added, not on their order.
-pub fn add_smallest<T: Ord>(set: &mut BTreeSet<T>, value: T, max: usize) {
-    if set.len() >= max && set.last().is_some_and(|last| value >= *last) {
-        return;
-    }
-    set.insert(value);
-    if set.len() > max {
-        set.pop_last();
     }
 }

@@ -16,11 +16,13 @@ use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext
 use datafusion::logical_expr::{Aggregate, Expr};
 use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 
+use super::chain::Chain;
 use super::group::Group;
 use super::part::Part;
 use super::rising::{needed, never_falls};
 use crate::detect::program::{Leaves, Program, Rows, type_of};
-use crate::detect::spans::{micros, plain, sample_list};
+use crate::detect::spans::{FIRST_SEEN, micros, plain, sample_list, times};
+use crate::detect::verdicts::is_true;
 
 /// Windows of equal length that begin at the multiples of `slide` since 1970, in microseconds. `size` is a multiple of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,10 +31,20 @@ pub struct Span {
     pub size: i64,
 }
 
+/// A question for what was before a window: whether its key had no rows in so many panes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FirstSeen {
+    pub panes: i64,
+    /// Which column of the key is new; the others say whose it is.
+    pub value: usize,
+}
+
 /// A rule that judges windows.
 pub struct Windowed {
     pub span: Span,
-    /// Once a window's condition holds, more rows cannot change that: it need not be waited for.
+    pub first: Option<FirstSeen>,
+    /// Once a window's condition holds, more rows cannot change that: it need not be waited for. With `first` that is so
+    /// for rows of the window itself, and not for those that come late from before it.
     pub early: bool,
     /// What its condition needs at least, see [`needed`].
     needed: Vec<(usize, u64)>,
@@ -54,6 +66,8 @@ struct AggregatePlan {
     empty: Part,
     /// Positions in [`Windowed::rows`].
     argument: Option<usize>,
+    /// Of `in_order`, whose argument is the time.
+    steps: Vec<usize>,
     filter: Option<usize>,
     /// Of the argument, without a dictionary.
     item: DataType,
@@ -72,6 +86,17 @@ enum Origin {
     Window,
     Key(usize),
     Aggregate(usize),
+    FirstSeen,
+}
+
+/// A window of one key, whole.
+pub struct Window {
+    pub key: Box<[u8]>,
+    /// In microseconds since 1970.
+    pub start: i64,
+    pub group: Group,
+    /// What `first_seen` says of it.
+    pub first_seen: bool,
 }
 
 /// A query's parts behind its WHERE.
@@ -87,7 +112,7 @@ impl Windowed {
         let Grouped { aggregate, having, items } = grouped;
         let schema = aggregate.schema.clone();
         let mut exprs = Vec::new();
-        let (mut columns, mut span, mut keys) = (Vec::new(), None, Vec::new());
+        let (mut columns, mut span, mut keys, mut first) = (Vec::new(), None, Vec::new(), None);
         for expr in &aggregate.group_expr {
             if let Some((found, of)) = span_of(expr) {
                 if span.replace(found).is_some() {
@@ -116,13 +141,27 @@ impl Windowed {
             let Expr::AggregateFunction(call) = expr.clone().unalias() else {
                 return plan_err!("not supported yet: `{expr}`");
             };
+            if call.func.name() == FIRST_SEEN {
+                columns.push(Origin::FirstSeen);
+                let found = first_seen(leaves, &call, &exprs[keys.columns.clone()], span)?;
+                if first.replace(found).is_some() {
+                    return plan_err!("a rule asks once what is new: first_seen stands once in HAVING");
+                }
+                continue;
+            }
             columns.push(Origin::Aggregate(aggregates.len()));
             aggregates.push(AggregatePlan::new(leaves, call, &mut exprs)?);
         }
+        // aggregates have parts, but for first_seen
+        let part = |(place, least): (usize, u64)| match columns[aggregate.group_expr.len() + place] {
+            Origin::Aggregate(part) => Some((part, least)),
+            _ => None,
+        };
         Ok(Windowed {
             span,
+            first,
             early: never_falls(&having, &schema, &aggregate),
-            needed: needed(&having, &schema, &aggregate),
+            needed: needed(&having, &schema, &aggregate).into_iter().filter_map(part).collect(),
             rows: Program::new(leaves, &exprs)?,
             keys,
             aggregates,
@@ -145,6 +184,15 @@ impl Windowed {
         let columns = self.rows.run(arrays, Rows::These(rows))?;
         let keys = columns[self.keys.columns.clone()].iter().zip(&self.keys.types);
         let keys: Vec<ArrayRef> = keys.map(|(column, kind)| Ok(cast(column, kind)?)).collect::<Result<_>>()?;
+        let owners = match self.first {
+            Some(FirstSeen { value, .. }) if keys.len() > 1 => {
+                let rest = |place: &usize| *place != value;
+                let types: Vec<_> = (0..keys.len()).filter(rest).map(|place| self.keys.types[place].clone()).collect();
+                let keys: Vec<_> = (0..keys.len()).filter(rest).map(|place| keys[place].clone()).collect();
+                Some(sort_keys(&types, &keys)?)
+            }
+            _ => None,
+        };
         let keys = match keys.is_empty() {
             true => None,
             false => Some(sort_keys(&self.keys.types, &keys)?),
@@ -158,6 +206,10 @@ impl Windowed {
                     let column = cast(&columns[place], &aggregate.item)?;
                     match aggregate.empty {
                         Part::Count(_) => Argument::Presence(column),
+                        Part::InOrder(_) => {
+                            let steps = aggregate.steps.iter().map(|place| columns[*place].as_boolean().clone());
+                            Argument::Steps(times(&column)?, steps.collect())
+                        }
                         Part::Sum(_) | Part::Mean { .. } => {
                             Argument::Numbers(cast(&column, &DataType::Int64)?.as_primitive::<Int64Type>().clone())
                         }
@@ -171,15 +223,15 @@ impl Windowed {
             };
             inputs.push(Input { filter, argument });
         }
-        Ok(Inputs { keys, inputs })
+        Ok(Inputs { keys, owners, inputs })
     }
 
     /// The groups that the condition holds for, and the selected columns of those, a row each.
-    pub fn judge(&self, groups: &[(&[u8], i64, &Group)]) -> Result<(Vec<usize>, Vec<ArrayRef>)> {
-        let table = self.table(groups)?;
-        let holds = self.after.having.evaluate(&table)?.into_array(groups.len())?;
+    pub fn judge(&self, windows: &[Window]) -> Result<(Vec<usize>, Vec<ArrayRef>)> {
+        let table = self.table(windows)?;
+        let holds = self.after.having.evaluate(&table)?.into_array(windows.len())?;
         let holds = holds.as_boolean();
-        let found: Vec<usize> = (0..groups.len()).filter(|row| holds.is_valid(*row) && holds.value(*row)).collect();
+        let found: Vec<usize> = (0..windows.len()).filter(|row| holds.is_valid(*row) && holds.value(*row)).collect();
         if found.is_empty() {
             return Ok((found, Vec::new()));
         }
@@ -191,12 +243,12 @@ impl Windowed {
     }
 
     /// The selected columns of all groups, whether or not the condition holds.
-    pub fn shown(&self, groups: &[(&[u8], i64, &Group)]) -> Result<Vec<ArrayRef>> {
-        let table = self.table(groups)?;
-        self.after.items.iter().map(|item| item.evaluate(&table)?.into_array(groups.len())).collect()
+    pub fn shown(&self, windows: &[Window]) -> Result<Vec<ArrayRef>> {
+        let table = self.table(windows)?;
+        self.after.items.iter().map(|item| item.evaluate(&table)?.into_array(windows.len())).collect()
     }
 
-    /// The columns of the keys of groups.
+    /// The columns of the keys of windows.
     pub fn key_columns(&self, keys: &[&[u8]]) -> Result<Vec<ArrayRef>> {
         if self.keys.types.is_empty() {
             return Ok(Vec::new());
@@ -206,24 +258,27 @@ impl Windowed {
         Ok(converter.convert_rows(keys.iter().map(|key| parser.parse(key)))?)
     }
 
-    fn table(&self, groups: &[(&[u8], i64, &Group)]) -> Result<RecordBatch> {
-        let keys = self.key_columns(&groups.iter().map(|(key, ..)| *key).collect::<Vec<_>>())?;
+    fn table(&self, windows: &[Window]) -> Result<RecordBatch> {
+        let keys = self.key_columns(&windows.iter().map(|window| &*window.key).collect::<Vec<_>>())?;
         let mut columns = Vec::new();
         for (origin, field) in self.after.columns.iter().zip(self.after.schema.fields()) {
             let column: ArrayRef = match origin {
                 Origin::Window => {
-                    let starts: TimestampMicrosecondArray = groups.iter().map(|(_, start, _)| Some(*start)).collect();
+                    let starts: TimestampMicrosecondArray = windows.iter().map(|window| Some(window.start)).collect();
                     Arc::new(starts.with_timezone("UTC"))
                 }
                 Origin::Key(place) => keys[*place].clone(),
                 Origin::Aggregate(place) => {
-                    let parts: Vec<&Part> = groups.iter().map(|(.., group)| &group.parts[*place]).collect();
+                    let parts: Vec<&Part> = windows.iter().map(|window| &window.group.parts[*place]).collect();
                     self.aggregates[*place].column(&parts)?
+                }
+                Origin::FirstSeen => {
+                    Arc::new(windows.iter().map(|window| Some(window.first_seen)).collect::<BooleanArray>())
                 }
             };
             columns.push(cast(&column, field.data_type())?);
         }
-        let options = RecordBatchOptions::new().with_row_count(Some(groups.len()));
+        let options = RecordBatchOptions::new().with_row_count(Some(windows.len()));
         Ok(RecordBatch::try_new_with_options(self.after.schema.clone(), columns, &options)?)
     }
 }
@@ -232,6 +287,8 @@ impl Windowed {
 pub struct Inputs {
     /// Of the rows' keys; `None` when all rows are alike.
     keys: Option<SortKeys>,
+    /// Of the keys without the column that may be new.
+    owners: Option<SortKeys>,
     inputs: Vec<Input>,
 }
 
@@ -247,12 +304,19 @@ enum Argument {
     Presence(ArrayRef),
     Numbers(Int64Array),
     Values(ArrayRef, SortKeys),
+    /// The time of each row, and which steps it is one of.
+    Steps(TimestampMicrosecondArray, Vec<BooleanArray>),
 }
 
 impl Inputs {
     /// Bytes that stand for a row's key.
     pub fn key(&self, row: usize) -> &[u8] {
         self.keys.as_ref().map_or(&[], |keys| keys.row(row).data())
+    }
+
+    /// Bytes that stand for whose a row's key is.
+    pub fn owner(&self, row: usize) -> &[u8] {
+        self.owners.as_ref().map_or(&[], |owners| owners.row(row).data())
     }
 
     /// Adds what a row says to the parts of its group.
@@ -266,7 +330,11 @@ impl Inputs {
                 Argument::Presence(values) if values.is_valid(row) => part.count(),
                 Argument::Numbers(values) if values.is_valid(row) => part.number(values.value(row)),
                 Argument::Values(values, keys) if values.is_valid(row) => part.value(keys.row(row).data()),
-                Argument::Presence(_) | Argument::Numbers(_) | Argument::Values(..) => {}
+                Argument::Steps(times, steps) if times.is_valid(row) => {
+                    let own = steps.iter().enumerate().filter(|(_, step)| is_true(step, row));
+                    own.for_each(|(step, _)| part.step(step, times.value(row)));
+                }
+                Argument::Presence(_) | Argument::Numbers(_) | Argument::Values(..) | Argument::Steps(..) => {}
             }
         }
     }
@@ -284,6 +352,33 @@ fn fields(types: &[DataType]) -> Vec<SortField> {
 /// Bytes for each row that order as the rows do.
 fn sort_keys(types: &[DataType], columns: &[ArrayRef]) -> Result<SortKeys> {
     Ok(RowConverter::new(fields(types))?.convert_columns(columns)?)
+}
+
+/// Panes of history that `first_seen` may ask for.
+const HISTORY_MAX: i64 = 400;
+
+/// What `first_seen(value, interval)` asks, where the group's keys are `keys`.
+fn first_seen(leaves: &Leaves, call: &AggregateFunction, keys: &[Expr], span: Span) -> Result<FirstSeen> {
+    let [value, Expr::Literal(history, _)] = call.params.args.as_slice() else {
+        return plan_err!("first_seen takes a column of GROUP BY and how far back it looks: INTERVAL '30 days'");
+    };
+    if call.params.filter.is_some() || call.params.distinct {
+        return plan_err!("first_seen takes no FILTER and no DISTINCT: put conditions into WHERE");
+    }
+    if span.size != span.slide {
+        return plan_err!("first_seen goes with tumble: what is new in one of windows that overlap is not in the next");
+    }
+    let value = leaves.flatten(value.clone())?;
+    let Some(value) = keys.iter().position(|key| *key == value) else {
+        return plan_err!("first_seen asks for a column of GROUP BY, and `{value}` is none");
+    };
+    let panes = micros(history).filter(|history| history % span.size == 0).map(|history| history / span.size);
+    match panes {
+        Some(panes @ 1..=HISTORY_MAX) => Ok(FirstSeen { panes, value }),
+        _ => plan_err!(
+            "first_seen looks back a whole number of windows, 1 to {HISTORY_MAX}: INTERVAL '30 days' with windows of a day"
+        ),
+    }
 }
 
 /// The windows that a grouping expression makes, and of which time, when it makes some.
@@ -305,10 +400,11 @@ impl AggregatePlan {
     /// Puts argument and filter behind `exprs`.
     fn new(leaves: &mut Leaves, call: AggregateFunction, exprs: &mut Vec<Expr>) -> Result<AggregatePlan> {
         let name = call.func.name().to_owned();
-        let params = call.params;
+        let mut params = call.params;
         if !params.order_by.is_empty() || params.null_treatment.is_some() {
             return plan_err!("not supported yet: ORDER BY or IGNORE NULLS within `{name}`");
         }
+        let steps = if name == "in_order" { params.args.split_off(1) } else { Vec::new() };
         let [argument] = <[Expr; 1]>::try_from(params.args)
             .or_else(|_| plan_err!("not supported yet: `{name}` of several columns"))?;
         let argument = leaves.flatten(argument)?;
@@ -324,6 +420,7 @@ impl AggregatePlan {
             ("min", _) => Part::Least(None),
             ("max", _) => Part::Greatest(None),
             ("sample", _) => Part::Sample(Default::default()),
+            ("in_order", _) => Part::InOrder(Chain::new(steps.len())),
             ("sum", false) if item.is_integer() => Part::Sum(None),
             ("avg", false) if item.is_integer() => Part::Mean { sum: 0, count: 0 },
             ("sum" | "avg", _) => {
@@ -331,7 +428,7 @@ impl AggregatePlan {
             }
             _ => {
                 return plan_err!(
-                    "not supported yet: the aggregate `{name}`; there are count, sum, avg, min, max and sample"
+                    "not supported yet: the aggregate `{name}`; there are count, sum, avg, min, max, sample and in_order"
                 );
             }
         };
@@ -345,8 +442,9 @@ impl AggregatePlan {
             exprs.len() - 1
         };
         let argument = (!(constant && empty == Part::Count(0))).then(|| place(argument));
+        let steps = steps.into_iter().map(|step| Ok(place(leaves.flatten(step)?))).collect::<Result<_>>()?;
         let filter = params.filter.map(|filter| leaves.flatten(*filter)).transpose()?.map(place);
-        Ok(AggregatePlan { empty, argument, filter, item })
+        Ok(AggregatePlan { empty, argument, steps, filter, item })
     }
 
     /// A value for each part.
@@ -357,7 +455,7 @@ impl AggregatePlan {
                     .iter()
                     .map(|part| match part {
                         Part::Count(count) => Some(*count as i64),
-                        Part::Distinct(hashes) => Some(hashes.len() as i64),
+                        Part::Distinct(hashes) => Some(hashes.as_slice().len() as i64),
                         _ => None,
                     })
                     .collect::<Int64Array>(),
@@ -380,9 +478,13 @@ impl AggregatePlan {
                 });
                 values_of(&self.item, values)?
             }
+            Part::InOrder(_) => {
+                let holds = |part: &&Part| Some(matches!(part, Part::InOrder(chain) if chain.holds()));
+                Arc::new(parts.iter().map(holds).collect::<BooleanArray>())
+            }
             Part::Sample(_) => {
-                let none = Default::default();
-                let sets = parts.iter().map(|part| if let Part::Sample(values) = part { values } else { &none });
+                let sets =
+                    parts.iter().map(|part| if let Part::Sample(values) = part { values.as_slice() } else { &[] });
                 Arc::new(sample_list(&self.item, sets)?)
             }
         })

@@ -3,6 +3,8 @@
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::logical_expr::{Aggregate, BinaryExpr, Expr, Operator};
 
+use crate::detect::spans::FIRST_SEEN;
+
 /// Columns of our tables that hold sizes and counts, so that their sums only grow.
 const NEVER_NEGATIVE: [&str; 2] = ["bytes", "packets"];
 
@@ -20,6 +22,8 @@ pub fn never_falls(having: &Expr, schema: &DFSchema, aggregate: &Aggregate) -> b
             of.way(left).may_shrink() && of.way(right).may_grow()
         }
         Expr::IsNotNull(inner) => of.way(inner) != Way::Either,
+        // steps that are in order stay so
+        Expr::Column(_) if of.is_in_order(having) => true,
         other => of.way(other) == Way::Still,
     }
 }
@@ -35,6 +39,9 @@ pub fn needed(having: &Expr, schema: &DFSchema, aggregate: &Aggregate) -> Vec<(u
         Expr::Literal(ScalarValue::Int64(Some(number)), _) => u64::try_from(*number).ok(),
         _ => None,
     };
+    if (Of { schema, aggregate }).is_in_order(having) {
+        return place(having).map(|place| (place, 1)).into_iter().collect();
+    }
     let Expr::BinaryExpr(BinaryExpr { left, op, right }) = having else { return Vec::new() };
     match op {
         Operator::And => [needed(left, schema, aggregate), needed(right, schema, aggregate)].concat(),
@@ -104,6 +111,15 @@ struct Of<'a> {
 }
 
 impl Of<'_> {
+    /// Whether this is the column of `in_order`.
+    fn is_in_order(&self, expr: &Expr) -> bool {
+        let Expr::Column(column) = expr else { return false };
+        let place = self.schema.maybe_index_of_column(column);
+        let place = place.and_then(|place| place.checked_sub(self.aggregate.group_expr.len()));
+        let call = place.map(|place| self.aggregate.aggr_expr[place].clone().unalias());
+        matches!(call, Some(Expr::AggregateFunction(call)) if call.func.name() == "in_order")
+    }
+
     fn way(&self, expr: &Expr) -> Way {
         match expr {
             Expr::Literal(..) => Way::Still,
@@ -132,6 +148,8 @@ fn aggregate_way(expr: &Expr) -> Way {
     let Expr::AggregateFunction(call) = expr.clone().unalias() else { return Way::Either };
     let sizes = |argument: Option<&Expr>| matches!(argument, Some(Expr::Column(column)) if NEVER_NEGATIVE.contains(&column.name.as_str()));
     match call.func.name() {
+        // rows of its window change nothing about what was before it
+        FIRST_SEEN => Way::Still,
         "count" | "max" => Way::Up,
         "min" => Way::Down,
         "sum" if sizes(call.params.args.first()) => Way::Up,

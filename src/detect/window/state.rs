@@ -1,16 +1,20 @@
 //! Groups of one rule, by pane and key: rows go in, windows whose condition holds come out, and old panes leave.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use datafusion::common::Result;
+use hashbrown::HashMap;
+use hashbrown::hash_map::EntryRef;
 
 use super::bytes::{Reader, Writer};
 use super::group::Group;
-use super::part::add_smallest;
-use super::plan::{Span, Windowed};
+use super::plan::{FirstSeen, Inputs, Span, Window, Windowed};
+use super::seen::Seen;
+use super::smallest::Smallest;
 use crate::detect::emit::{Lists, times};
 use crate::detect::spans::plain;
 use crate::finding::Finding;
@@ -19,8 +23,13 @@ use crate::time::Timestamp;
 /// Sort key of a group's key.
 pub type Key = Box<[u8]>;
 
-/// Groups that a batch's rows make, by key and pane (its number since 1970).
-pub type Groups = HashMap<Key, BTreeMap<i64, Group>>;
+/// Rows that a rule selected of a batch, and what each adds to its group.
+pub struct Selected {
+    /// Of the whole batch.
+    names: Arc<Names>,
+    rows: Vec<u32>,
+    inputs: Inputs,
+}
 
 /// What a rule with windows remembers.
 #[derive(Debug, Default, PartialEq)]
@@ -28,6 +37,8 @@ pub struct Windows {
     panes: BTreeMap<i64, Pane>,
     /// Panes before this one have left.
     floor: Option<i64>,
+    /// Of a rule that asks what is new.
+    pub seen: Seen,
     /// About what the groups take, in bytes.
     bytes: usize,
 }
@@ -40,14 +51,6 @@ struct Pane {
     bytes: usize,
 }
 
-/// A window of one key, whole.
-pub struct Window {
-    pub key: Key,
-    /// In microseconds since 1970.
-    pub start: i64,
-    pub group: Group,
-}
-
 /// About what a key and its place take besides the group.
 const PLACE_BYTES: usize = 48;
 
@@ -56,33 +59,56 @@ impl Windows {
         self.bytes
     }
 
-    /// Takes in what a batch made; gives the groups that changed, and the number of rows whose pane had left.
-    pub fn add(&mut self, groups: Groups, now: Timestamp) -> (BTreeSet<(Key, i64)>, u64) {
-        let (mut changed, mut late) = (BTreeSet::new(), 0);
-        let groups = groups.into_iter().flat_map(|(key, panes)| panes.into_iter().map(move |pane| (key.clone(), pane)));
-        for (key, (number, group)) in groups {
+    /// Takes in what a rule selected of a batch; gives the groups that changed and may make a window fire, when the rule
+    /// fires at once, and the number of rows whose pane had left.
+    pub fn add(
+        &mut self,
+        rule: &Windowed,
+        selected: &Selected,
+        at_once: bool,
+        now: Timestamp,
+    ) -> (BTreeSet<(Key, i64)>, u64) {
+        let Selected { names, rows, inputs } = selected;
+        let (mut changed, mut late) = (Vec::new(), 0);
+        for (place, row) in rows.iter().enumerate() {
+            let (row, key) = (*row as usize, inputs.key(place));
+            let time = names.times[row].0;
+            let number = time.div_euclid(rule.span.slide);
+            if let Some(first) = rule.first
+                && !self.seen.note(key, inputs.owner(place), number, first)
+            {
+                continue;
+            }
             if self.floor.is_some_and(|floor| number < floor) {
-                late += group.rows;
+                late += 1;
                 continue;
             }
             let pane = self.panes.entry(number).or_insert_with(|| Pane::new(now));
             pane.touched = pane.touched.max(now);
-            let before = pane.bytes;
-            pane.add(key.clone(), group);
-            self.bytes = self.bytes + pane.bytes - before;
-            changed.insert((key, number));
+            let (group, before) = pane.group(key, || rule.empty());
+            names.add(row, group);
+            inputs.add(place, &mut group.parts);
+            let after = bytes_of(key, group);
+            // a group of several panes is asked when it is merged
+            if at_once && (rule.span.size > rule.span.slide || rule.may_hold(group)) {
+                changed.push((key, number));
+            }
+            pane.bytes = pane.bytes + after - before;
+            self.bytes = self.bytes + after - before;
         }
-        (changed, late)
+        changed.sort_unstable();
+        changed.dedup();
+        (changed.into_iter().map(|(key, number)| (key.into(), number)).collect(), late)
     }
 
     /// The windows that hold one of these groups and that no pane has left from; without those that `is_wanted` is false for.
     pub fn windows(
         &self,
-        span: Span,
+        rule: &Windowed,
         is_wanted: impl Fn(&Group) -> bool,
         changed: &BTreeSet<(Key, i64)>,
     ) -> Vec<Window> {
-        let panes = span.size / span.slide;
+        let panes = rule.span.size / rule.span.slide;
         let mut windows = Vec::new();
         let mut changed = changed.iter().peekable();
         while let Some((key, first)) = changed.next() {
@@ -96,27 +122,25 @@ impl Windows {
             }
             for (from, to) in starts {
                 let from = self.floor.map_or(from, |floor| from.max(floor));
-                windows.extend((from..=to).filter_map(|start| self.window(span, &is_wanted, key, start)));
+                windows.extend((from..=to).filter_map(|start| self.window(rule, &is_wanted, key, start)));
             }
         }
         windows
     }
 
-    fn window(&self, span: Span, is_wanted: impl Fn(&Group) -> bool, key: &Key, start: i64) -> Option<Window> {
-        let panes = self.panes.range(start..start + span.size / span.slide);
+    fn window(&self, rule: &Windowed, is_wanted: impl Fn(&Group) -> bool, key: &Key, start: i64) -> Option<Window> {
+        let panes = self.panes.range(start..start + rule.span.size / rule.span.slide);
         let mut groups = panes.filter_map(|(_, pane)| pane.groups.get(key));
         let first = groups.next()?;
+        let first_seen = rule.first.is_some_and(|asked| self.seen.is_first(key, start, asked));
+        let whole = |group| Window { key: key.clone(), start: start * rule.span.slide, group, first_seen };
         let Some(second) = groups.next() else {
-            return is_wanted(first).then(|| Window {
-                key: key.clone(),
-                start: start * span.slide,
-                group: first.clone(),
-            });
+            return is_wanted(first).then(|| whole(first.clone()));
         };
         let mut group = first.clone();
         group.merge(second);
         groups.for_each(|more| group.merge(more));
-        is_wanted(&group).then(|| Window { key: key.clone(), start: start * span.slide, group })
+        is_wanted(&group).then(|| whole(group))
     }
 
     /// Every group there is.
@@ -149,6 +173,13 @@ impl Windows {
         self.floor = Some(self.floor.map_or(number + 1, |floor| floor.max(number + 1)));
     }
 
+    /// Forgets what was seen before the history of the panes that are left.
+    pub fn forget_seen(&mut self, first: FirstSeen) {
+        if let Some(floor) = self.floor {
+            self.seen.forget_before(floor - first.panes);
+        }
+    }
+
     /// Makes room by what costs least: the oldest pane leaves while a whole window stays behind it; else the keys with the
     /// fewest rows leave the largest pane, half of them. Gives the number of groups that left.
     pub fn shed(&mut self, span: Span) -> u64 {
@@ -168,7 +199,7 @@ impl Windows {
         let leaving: Vec<Key> = sizes[..sizes.len().div_ceil(2)].iter().map(|(_, key)| (*key).clone()).collect();
         for key in &leaving {
             let group = pane.groups.remove(key).expect("its key was just listed");
-            let bytes = group.bytes_len() + key.len() + PLACE_BYTES;
+            let bytes = bytes_of(key, &group);
             pane.bytes -= bytes;
             self.bytes -= bytes;
         }
@@ -178,6 +209,7 @@ impl Windows {
     pub fn write(&self, to: &mut Writer) {
         to.byte(u8::from(self.floor.is_some()));
         to.signed(self.floor.unwrap_or(0));
+        self.seen.write(to);
         to.number(self.panes.len() as u64);
         for (number, pane) in &self.panes {
             to.signed(*number);
@@ -197,12 +229,14 @@ impl Windows {
         let has_floor = from.byte()? == 1;
         let floor = from.signed()?;
         windows.floor = has_floor.then_some(floor);
+        windows.seen = Seen::read(from)?;
         for _ in 0..from.number()? {
             let number = from.signed()?;
             let mut pane = Pane::new(Timestamp(from.signed()?));
             for _ in 0..from.number()? {
-                let key = from.bytes()?.into();
-                pane.add(key, Group::read(from, parts)?);
+                let (key, group) = (from.bytes()?, Group::read(from, parts)?);
+                pane.bytes += bytes_of(key, &group);
+                pane.groups.insert(key.into(), group);
             }
             windows.bytes += pane.bytes;
             windows.panes.insert(number, pane);
@@ -216,55 +250,30 @@ impl Pane {
         Pane { groups: HashMap::new(), touched, bytes: 0 }
     }
 
-    fn add(&mut self, key: Key, group: Group) {
-        match self.groups.get_mut(&key) {
-            Some(known) => {
-                self.bytes -= known.bytes_len();
-                known.merge(&group);
-                self.bytes += known.bytes_len();
+    /// The group of a key, made where there is none, and the bytes that it is known to take.
+    fn group(&mut self, key: &[u8], empty: impl FnOnce() -> Group) -> (&mut Group, usize) {
+        match self.groups.entry_ref(key) {
+            EntryRef::Occupied(known) => {
+                let bytes = bytes_of(key, known.get());
+                (known.into_mut(), bytes)
             }
-            None => {
-                self.bytes += group.bytes_len() + key.len() + PLACE_BYTES;
-                self.groups.insert(key, group);
-            }
+            EntryRef::Vacant(place) => (place.insert(empty()), 0),
         }
     }
 }
 
-/// The groups that selected rows make.
+/// About what a group takes with its key, in bytes.
+fn bytes_of(key: &[u8], group: &Group) -> usize {
+    group.bytes_len() + key.len() + PLACE_BYTES
+}
+
+/// What each of `rows` adds to its group.
 ///
 /// # Errors
 /// When an expression of the rule fails on these rows.
-pub fn gather(rule: &Windowed, names: &Names, arrays: &[ArrayRef], rows: &[u32]) -> Result<Groups> {
-    let inputs = rule.inputs(arrays, rows)?;
-    let mut groups = Groups::new();
-    for (place, row) in rows.iter().enumerate() {
-        let (row, key) = (*row as usize, inputs.key(place));
-        let time = names.times[row].0;
-        let number = time.div_euclid(rule.span.slide);
-        // a key is copied only when it is new
-        let panes = match groups.get_mut(key) {
-            Some(panes) => panes,
-            None => groups.entry(key.into()).or_default(),
-        };
-        let group = panes.entry(number).or_insert_with(|| rule.empty());
-        group.rows += 1;
-        group.first = group.first.min(time);
-        group.last = group.last.max(time);
-        group.account.add(names.text(1, row));
-        group.region.add(names.text(2, row));
-        group.actor.add(names.text(3, row));
-        group.source_ip.add(names.text(4, row));
-        names.resources.add(row, &mut group.resources);
-        let has_room = |ids: &BTreeSet<(i64, String)>| {
-            ids.len() < Finding::EVENT_IDS_MAX || ids.last().is_some_and(|(latest, _)| time <= *latest)
-        };
-        if let Some(id) = names.text(0, row).filter(|_| has_room(&group.event_ids)) {
-            add_smallest(&mut group.event_ids, (time, id.to_owned()), Finding::EVENT_IDS_MAX);
-        }
-        inputs.add(place, &mut group.parts);
-    }
-    Ok(groups)
+pub fn gather(rule: &Windowed, names: Arc<Names>, arrays: &[ArrayRef], rows: Vec<u32>) -> Result<Selected> {
+    let inputs = rule.inputs(arrays, &rows)?;
+    Ok(Selected { names, rows, inputs })
 }
 
 /// Who and where, for each row of a batch: what every rule over windows wants to know.
@@ -289,6 +298,23 @@ impl Names {
         })
     }
 
+    /// Adds who and where of a row to its group, and counts it.
+    fn add(&self, row: usize, group: &mut Group) {
+        let time = self.times[row].0;
+        group.rows += 1;
+        group.first = group.first.min(time);
+        group.last = group.last.max(time);
+        group.account.add(self.text(1, row));
+        group.region.add(self.text(2, row));
+        group.actor.add(self.text(3, row));
+        group.source_ip.add(self.text(4, row));
+        self.resources.add(row, &mut group.resources);
+        if let Some(id) = self.text(0, row) {
+            let order = |(earlier, known): &(i64, String)| (*earlier, known.as_str()).cmp(&(time, id));
+            group.event_ids.add_with(Finding::EVENT_IDS_MAX, order, || (time, id.to_owned()));
+        }
+    }
+
     fn text(&self, column: usize, row: usize) -> Option<&str> {
         let column = self.texts[column].as_string_view();
         column.is_valid(row).then(|| column.value(row))
@@ -309,12 +335,9 @@ impl Resources {
         })
     }
 
-    fn add(&self, row: usize, to: &mut BTreeSet<String>) {
-        let mut add = |text: &str| {
-            if !to.contains(text) {
-                add_smallest(to, text.to_owned(), Finding::RESOURCES_MAX);
-            }
-        };
+    fn add(&self, row: usize, to: &mut Smallest<String>) {
+        let mut add =
+            |text: &str| to.add_with(Finding::RESOURCES_MAX, |known| known.as_str().cmp(text), || text.to_owned());
         match self {
             Resources::One(texts) if texts.is_valid(row) => add(texts.as_string_view().value(row)),
             Resources::One(_) => {}

@@ -1,6 +1,6 @@
 //! Rules over windows: what they say, and that it is what DataFusion says of all rows at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use datafusion::datasource::MemTable;
@@ -8,7 +8,7 @@ use datafusion::prelude::SessionConfig;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::detect::engine::WINDOW_BYTES_MAX;
+use crate::detect::engine::{SEEN_BYTES_MAX, WINDOW_BYTES_MAX};
 use crate::detect::tests::{batch, changed, detector, event, rule};
 use crate::detect::{Detector, emit, session};
 use crate::finding::{Finding, FindingId};
@@ -146,6 +146,7 @@ fn a_changed_rule_begins_anew_and_others_go_on() {
     assert_eq!(other.restore(&state), Ok(vec!["cloudtrail/x".to_owned()]));
     assert_eq!(other.observe(&[third()], NOON), []);
     assert_eq!(same.restore(&[1]), Ok(vec![]), "of a program whose rules remembered nothing");
+    assert_eq!(same.restore(&[2, 0]), Ok(vec!["cloudtrail/x".to_owned()]), "of one that kept nothing of what was seen");
     assert!(same.restore(&state[..state.len() - 1]).unwrap_err().contains("damaged"));
 }
 
@@ -182,7 +183,8 @@ struct Query {
 const SHOWN: &str = "count(*) AS n, count(errorCode) AS errors, count(DISTINCT eventName) AS names, \
     min(eventTime) AS first, max(sourceIPAddress) AS most, sum(json_get_int(requestParameters, 'n')) AS total, \
     avg(json_get_int(requestParameters, 'n')) AS mean, sample(eventName) AS what, \
-    count(*) FILTER (WHERE errorCode IS NULL) > 1 AS good";
+    count(*) FILTER (WHERE errorCode IS NULL) > 1 AS good, \
+    in_order(eventTime, eventName = 'B', errorCode IS NULL, eventName = 'C') AS chain";
 
 impl Query {
     fn keys(&self) -> String {
@@ -250,6 +252,8 @@ fn some_query() -> impl Strategy<Value = Query> {
         "count(*) = 2",
         "count(*) FILTER (WHERE eventName = 'A') > 0 AND count(*) FILTER (WHERE eventName = 'B') = 0",
         "min(eventTime) FILTER (WHERE eventName = 'A') < max(eventTime) FILTER (WHERE eventName = 'B')",
+        "in_order(eventTime, eventName = 'A', eventName = 'B', eventName = 'A', eventName = 'C')",
+        "in_order(eventTime, eventName = 'A', readOnly, eventName = 'C') FILTER (WHERE errorCode IS NULL)",
         "max(eventTime) - min(eventTime) > INTERVAL '7 minutes'",
         "sum(json_get_int(requestParameters, 'n')) > 3",
         "avg(json_get_int(requestParameters, 'n')) >= 1.5",
@@ -297,8 +301,156 @@ fn cases() -> ProptestConfig {
     ProptestConfig::with_cases(cases.unwrap_or(256))
 }
 
+/// What a principal does for the first time in five days.
+fn new_calls() -> Rule {
+    rule(
+        "",
+        "SELECT userIdentity.arn AS who, eventName AS what, count(*) AS n \
+         FROM cloudtrail WHERE eventSource = 'iam.amazonaws.com' \
+         GROUP BY userIdentity.arn, eventName, tumble(eventTime, INTERVAL '1 day') \
+         HAVING first_seen(eventName, INTERVAL '5 days')",
+    )
+}
+
+/// A call of one of several principals: day, who, what.
+fn day_call(place: usize, (day, who, what): (i64, u8, u8)) -> Value {
+    let who = json!({ "arn": format!("u{who}") });
+    call(day * 24 * 60, &format!("e{place}"), json!({ "userIdentity": who, "eventName": format!("N{what}") }))
+}
+
+/// The same by its definition: of each day that has such calls, whether the five days before had none, and three days of
+/// others by the same principal.
+fn new_by_definition(calls: &[(i64, u8, u8)]) -> BTreeMap<(i64, u8, u8), u64> {
+    let mut counts: BTreeMap<(i64, u8, u8), u64> = BTreeMap::new();
+    calls.iter().for_each(|call| *counts.entry(*call).or_default() += 1);
+    let is_new = |(day, who, what): &(i64, u8, u8)| {
+        let before = calls.iter().filter(|(then, principal, _)| principal == who && (day - 5..*day).contains(then));
+        let known: BTreeSet<i64> = before.clone().map(|(then, ..)| *then).collect();
+        known.len() >= 3 && before.clone().all(|(.., name)| name != what)
+    };
+    counts.retain(|call, _| is_new(call));
+    counts
+}
+
+/// Day, who, what and how often, of findings of [`new_calls`].
+fn new_as_told<'a>(found: impl Iterator<Item = &'a Finding>) -> BTreeMap<(i64, u8, u8), u64> {
+    let of = |finding: &Finding| {
+        let digit = |place: usize| finding.evidence[place].1[1..].parse().unwrap();
+        let day = (finding.first_seen.0 - NOON.0) / (24 * MICROS_PER_HOUR);
+        assert_eq!(finding.evidence[2].1, finding.count.to_string());
+        ((day, digit(0), digit(1)), finding.count)
+    };
+    found.map(of).collect()
+}
+
+#[test]
+fn what_is_new_is_told_at_once_of_a_stream_and_at_its_end_of_input_that_ends() {
+    let calls = [(0, 1, 1), (1, 1, 1), (2, 1, 1), (3, 1, 1), (3, 1, 2), (4, 1, 2), (4, 2, 2)];
+    let events: Vec<Value> = calls.iter().enumerate().map(|(place, call)| day_call(place, *call)).collect();
+    let at = |day: i64| Timestamp(NOON.0 + day * 24 * MICROS_PER_HOUR);
+    let mut stream = detector([new_calls()]);
+    stream.follow(true);
+    let told: Vec<usize> = (0..7).map(|n| stream.observe(&[batch(&events[n..=n])], at(calls[n].0)).len()).collect();
+    assert_eq!(told, [0, 0, 0, 0, 1, 0, 0]);
+    // a stream forgets what no window can ask for any more
+    let full = stream.snapshot().len();
+    stream.observe(&[batch(&[day_call(9, (30, 3, 3))])], at(30));
+    stream.observe(&[], at(40));
+    assert!(stream.snapshot().len() < full, "{full}");
+    let mut ends = detector([new_calls()]);
+    assert_eq!(ends.observe(&[batch(&events)], at(9)), []);
+    assert_eq!(new_as_told(ends.finish().iter()), BTreeMap::from([((3, 1, 2), 1)]));
+    // a call of the day before that comes late: then it was new on that day
+    ends.observe(&[batch(&[day_call(9, (2, 1, 2))])], at(9));
+    assert_eq!(ends.finish(), [], "two days of others are too few");
+}
+
+#[test]
+fn what_first_seen_cannot_ask_is_said() {
+    let asks = |group: &str, having: &str| {
+        refused(&format!("SELECT count(*) AS n FROM cloudtrail WHERE eventName = 'x' GROUP BY {group} HAVING {having}"))
+    };
+    let day = "eventName, tumble(eventTime, INTERVAL '1 day')";
+    for (group, having, expected) in [
+        (day, "first_seen(awsRegion, INTERVAL '9 days')", "first_seen asks for a column of GROUP BY"),
+        (day, "first_seen(eventName, INTERVAL '36 hours')", "a whole number of windows, 1 to 400"),
+        (day, "first_seen(eventName, 9)", "a whole number of windows, 1 to 400"),
+        (day, "first_seen(eventName, INTERVAL '9 days') FILTER (WHERE eventName = 'x')", "no FILTER"),
+        (
+            day,
+            "first_seen(eventName, INTERVAL '9 days') AND first_seen(eventName, INTERVAL '8 days')",
+            "stands once in HAVING",
+        ),
+        (
+            "eventName, hop(eventTime, INTERVAL '1 hour', INTERVAL '2 hours')",
+            "first_seen(eventName, INTERVAL '9 days')",
+            "first_seen goes with tumble",
+        ),
+    ] {
+        let said = asks(group, having);
+        assert!(said.contains(expected), "{having}: {said}");
+    }
+}
+
+#[test]
+fn a_flood_of_new_keys_stays_within_its_bytes_and_is_counted() {
+    let mut detector = detector([new_calls()]);
+    let calls = |from: usize| -> Vec<Value> {
+        (from..from + 20_000)
+            .map(|n| call((n / 50_000) as i64 * 24 * 60, "", json!({ "eventName": format!("N{n}") })))
+            .collect()
+    };
+    // the names take sixteen bytes each of a snapshot, and more in memory
+    let mut largest = 0;
+    for round in 0..12 {
+        detector.observe(&[batch(&calls(round * 20_000))], NOON);
+        largest = largest.max(detector.snapshot().len());
+    }
+    assert!(detector.costs()["cloudtrail/x"].shed > 0);
+    assert!(largest < SEEN_BYTES_MAX / 2, "{largest}");
+}
+
 proptest! {
     #![proptest_config(cases())]
+
+    #[test]
+    fn first_seen_is_what_it_says_in_any_order(
+        (calls, order) in prop::collection::vec((0i64..14, 0u8..2, 0u8..3), 1..60).prop_flat_map(|calls| {
+            let order: Vec<usize> = (0..calls.len()).collect();
+            (Just(calls), Just(order).prop_shuffle())
+        }),
+        cuts in prop::collection::vec((1usize..12, any::<bool>()), 60),
+    ) {
+        let mut ends = detector([new_calls()]);
+        let (mut found, mut left) = (BTreeMap::new(), order.as_slice());
+        for (size, restart) in cuts {
+            if left.is_empty() {
+                break;
+            }
+            let (these, rest) = left.split_at(size.min(left.len()));
+            left = rest;
+            let events: Vec<Value> = these.iter().map(|place| day_call(*place, calls[*place])).collect();
+            folded(&mut found, ends.observe(&[batch(&events)], NOON));
+            if restart {
+                let state = ends.snapshot();
+                ends = detector([new_calls()]);
+                prop_assert_eq!(ends.restore(&state), Ok(vec![]));
+            }
+        }
+        folded(&mut found, ends.finish());
+        prop_assert_eq!(new_as_told(found.values()), new_by_definition(&calls));
+        // in order, day by day, a stream tells the same at once
+        let mut stream = detector([new_calls()]);
+        stream.follow(true);
+        let mut told = BTreeMap::new();
+        for day in 0..14 {
+            let today = calls.iter().enumerate().filter(|(_, call)| call.0 == day);
+            let events: Vec<Value> = today.map(|(place, call)| day_call(place, *call)).collect();
+            let batches: Vec<Batch> = (!events.is_empty()).then(|| batch(&events)).into_iter().collect();
+            folded(&mut told, stream.observe(&batches, Timestamp(NOON.0 + day * 24 * MICROS_PER_HOUR)));
+        }
+        prop_assert_eq!(told, found);
+    }
 
     #[test]
     fn stream_equals_batch(
@@ -335,7 +487,7 @@ proptest! {
                 finding.evidence.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
             prop_assert_eq!(shown["n"], finding.count.to_string());
             let keys = (0..query.keys.len()).map(|place| format!("k{place}"));
-            let columns = ["at", "n", "errors", "names", "first", "most", "total", "mean", "what", "good"];
+            let columns = ["at", "n", "errors", "names", "first", "most", "total", "mean", "what", "good", "chain"];
             let columns = keys.chain(columns.map(str::to_owned));
             let values = columns.map(|name| shown.get(name.as_str()).map(|value| (*value).to_owned())).collect();
             told.push(values);

@@ -135,6 +135,12 @@ impl Fill {
         }
     }
 
+    /// True when the row being read has a member of this name that no column takes, or has it somewhere inside of one.
+    #[inline]
+    pub fn has_unmapped(&self, name: &[u8]) -> bool {
+        !self.unmapped.is_empty() && memchr::memmem::find(&self.unmapped, name).is_some()
+    }
+
     /// Completes the row that was read.
     #[inline]
     pub fn keep(&mut self, fallback: &Fallback<'_>) {

@@ -81,7 +81,7 @@ struct Around<'a> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Frame {
     Array,
-    /// An object around `Records`.
+    /// An object around `Records`, or `Events`.
     Wrapper,
 }
 
@@ -258,14 +258,15 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Steps into `{"Records":[`, the document that CloudTrail delivers.
+    /// Steps into `{"Records":[`, the document that CloudTrail delivers, or `{"Events":[`, what LookupEvents answers.
     fn enter_wrapper(&mut self, cursor: &mut Cursor<'_>) -> bool {
         let at = cursor.at();
         let bytes = cursor.bytes();
         let entered = (|| {
             cursor.go(at + 1);
             let key = cursor.key_start()?;
-            let named = bytes[key..].starts_with(b"Records\"") || bytes[key..].starts_with(b"records\"");
+            let named =
+                [&b"Records\""[..], b"records\"", b"Events\""].iter().any(|name| bytes[key..].starts_with(name));
             cursor.go_to_value()?;
             Ok::<bool, Stop>(named && cursor.byte()? == b'[')
         })();
@@ -423,9 +424,9 @@ fn skip_member(cursor: &mut Cursor<'_>) -> Result<(), Stop> {
     member.map(|_| ())
 }
 
-/// Whether the object may begin with `Records`, by a look at the first letter of its first key.
+/// Whether the object may begin with `Records` or `Events`, by a look at the first letter of its first key.
 fn may_be_wrapper(bytes: &[u8], object: usize) -> bool {
-    !matches!(bytes.get(object + 1..object + 3), Some([b'"', letter]) if !matches!(letter, b'R' | b'r'))
+    !matches!(bytes.get(object + 1..object + 3), Some([b'"', letter]) if !matches!(letter, b'R' | b'r' | b'E'))
 }
 
 /// Whether the bytes, which begin outside strings, end inside one.

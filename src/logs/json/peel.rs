@@ -20,10 +20,11 @@ fn evidence(table: &Table) -> &'static [&'static [&'static str]] {
         "cloudtrail" => &[
             &["eventname", "eventsource"],
             &["eventname", "eventversion"],
+            &["eventname", "eventid"],
+            &["eventname", "useridentity"],
+            &["eventsource", "eventversion"],
+            &["eventsource", "eventid"],
             &["insightdetails", "eventtype"],
-            &["eventversion", "eventid"],
-            &["eventversion", "useridentity"],
-            &["eventid", "eventtime"],
         ],
         "vpc_flow" => &[
             &["srcaddr", "dstaddr", "action"],
@@ -47,14 +48,17 @@ fn is_evident(plan: &Plan, has: impl Fn(Action) -> bool) -> bool {
 /// True when the row being read is a record of its table.
 #[inline]
 pub fn is_record(fill: &Fill) -> bool {
-    if let Some([name, source]) = fill.plan.common {
+    let evident = match fill.plan.common {
         // what nearly every record has, looked at first
-        if fill.has(name) && fill.has(source) {
-            return fill.symbol(source) != Some(b"aws:s3");
-        }
-    }
-    is_evident(fill.plan, |action| fill.has(action))
+        Some([name, source]) if fill.has(name) && fill.has(source) => fill.symbol(source) != Some(b"aws:s3"),
+        Some(_) | None => is_evident(fill.plan, |action| fill.has(action)),
+    };
+    evident && !fill.has_unmapped(LOOKED_UP)
 }
+
+/// The member of an event of LookupEvents whose text is the record; those beside it repeat parts of the record, under
+/// names that differ from its own in case only.
+const LOOKED_UP: &[u8] = b"CloudTrailEvent";
 
 /// The members of an object, by their places in the index.
 struct Members<'a> {
@@ -142,6 +146,17 @@ impl Parser<'_> {
         let object = Members::read(cursor)?;
         let (behind, ended) = (cursor.at(), cursor.ended());
         let forced = self.options.table;
+        if let Some(record) = object.members.iter().find(|member| member.name == LOOKED_UP)
+            && forced.is_none_or(|table| table.name == "cloudtrail")
+            && depth < DEPTH_MAX
+        {
+            if !self.member(cursor, record, around, depth)? {
+                let reason = "its CloudTrailEvent is no JSON object";
+                self.reject("cloudtrail", record.start, reason, record.value, around);
+            }
+            cursor.settle(behind, ended);
+            return Ok(true);
+        }
         let tables = TABLES.iter().copied().filter(|table| forced.is_none_or(|forced| forced.name == table.name));
         for table in tables {
             if object.is(table) {

@@ -121,6 +121,55 @@ fn every_shape_around_records_is_taken_off() {
     }
 }
 
+/// What `aws cloudtrail lookup-events` prints of a record, with its own names for parts of it.
+fn looked_up(record: &str) -> String {
+    format!(
+        r#"{{"EventId":"id-1","EventName":"CreateUser","ReadOnly":"false","EventTime":"2024-08-01T13:30:23+02:00","EventSource":"iam.amazonaws.com","Username":"eve","Resources":[],"CloudTrailEvent":{record}}}"#
+    )
+}
+
+#[test]
+fn the_record_of_a_looked_up_event_is_the_text_inside() {
+    let quoted = |text: &str| serde_json::to_string(text).unwrap();
+    let [a, b] = [event(1), event(2)].map(|event| looked_up(&quoted(&event)));
+    for shape in [
+        format!(r#"{{"Events":[{a},{b}],"NextToken":"x"}}"#),
+        format!("{{\n  \"Events\": [{a},{b}]}}"),
+        format!("[{a},{b}]"),
+        format!("{a}\n{b}\n"),
+        // a record before them, whose table the next is tried as
+        format!("{}\n{a}\n{b}", event(0)),
+        looked_up(&event(1)) + &b,
+    ] {
+        let read = read_text(&shape);
+        assert_eq!(reasons(&read), [""; 0], "{shape}");
+        let mut ids = ids(&read);
+        ids.sort();
+        assert!(ids.ends_with(&["id-1".to_owned(), "id-2".to_owned()]), "{ids:?} of {shape}");
+        let types = column(&read, "cloudtrail", "useridentity.type");
+        assert!(types.iter().all(|text| text.as_deref() == Some("IAMUser")), "{types:?} of {shape}");
+        assert!(column(&read, "cloudtrail", "unmapped").iter().all(Option::is_none), "{shape}");
+    }
+}
+
+#[test]
+fn a_looked_up_event_without_a_record_says_why() {
+    for (record, reason) in [
+        (r#""no JSON""#, "its CloudTrailEvent is no JSON object"),
+        ("null", "its CloudTrailEvent is no JSON object"),
+        (r#""{\"eventVersion\":\"1.08\",""#, "the record is cut off at the end of the input"),
+    ] {
+        let read = read_text(format!(r#"{{"Events":[{}]}}"#, looked_up(record)));
+        assert_eq!((reasons(&read), ids(&read).len()), (vec![reason], 0), "{record}");
+    }
+}
+
+#[test]
+fn what_names_neither_event_nor_source_is_no_record() {
+    let read = read_text(r#"{"Records":[{"eventVersion":"1.08","eventTime":"2024-08-01T11:30:23Z","eventID":"1"}]}"#);
+    assert_eq!((reasons(&read), ids(&read).len()), (vec!["no table is known for this object"], 0));
+}
+
 fn some(texts: &[&str]) -> Vec<Option<String>> {
     texts.iter().map(|text| Some((*text).to_owned())).collect()
 }

@@ -30,14 +30,15 @@ impl<'a> Column<'a> {
             .map(|(start, end)| (*start as usize, *end as usize))
     }
 
-    pub fn numbers(&self, column: &mut Numbers<i64>, bad: &mut Vec<(usize, usize)>) {
+    /// Numbers up to `most`.
+    pub fn numbers(&self, column: &mut Numbers<i64>, most: i64, bad: &mut Vec<(usize, usize)>) {
         let bytes = self.bytes;
         let (values, valid) = column.many(self.rows.clone());
         for (row, ((start, end), value)) in self.words().zip(values).enumerate() {
             match number(bytes, start, end) {
-                Some(number) => *value = number,
+                Some(number) if number <= most => *value = number,
                 None if &bytes[start..end] == b"-" => valid.clear(self.rows.start + row),
-                None => bad.push((row, self.field)),
+                Some(_) | None => bad.push((row, self.field)),
             }
         }
     }

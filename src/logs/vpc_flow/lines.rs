@@ -279,7 +279,12 @@ impl Reading<'_> {
             }
             let place = words.start + field;
             let word = String::from_utf8_lossy(&bytes[pending.starts[place] as usize..pending.ends[place] as usize]);
-            format!("field {} ({}) is not a number: {word}", field + 1, reading.format.name(field))
+            let name = reading.format.name(field);
+            let what = match word.bytes().all(|byte| byte.is_ascii_digit()) {
+                true => "more than there can be",
+                false => "not a number",
+            };
+            format!("field {} ({name}) is {what}: {word}", field + 1)
         });
     }
 
@@ -323,7 +328,10 @@ impl Reading<'_> {
             let column =
                 Column { bytes: self.bytes, starts, ends, field, fields: self.format.fields.len(), rows: rows.clone() };
             match action {
-                Field::Number(place) => column.numbers(self.columns.numbers(*place), bad),
+                Field::Number(place) => {
+                    let most = format::most(VPC_FLOW.columns[*place].name);
+                    column.numbers(self.columns.numbers(*place), most, bad);
+                }
                 Field::Text(place) => column.texts(self.columns.texts(*place), buffer, bad),
                 Field::Symbol(place) | Field::Account(place) => column.symbols(self.columns.symbols(*place), bad),
                 Field::Region => column.symbols(self.columns.regions(), bad),

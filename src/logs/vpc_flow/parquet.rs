@@ -19,6 +19,13 @@ pub fn batch(
     rejects: &mut Vec<Reject>,
     counts: &mut Counts,
 ) -> Option<Batch> {
+    if !has_flows(rows) {
+        let tally = counts.of("");
+        tally.records += 1;
+        tally.rejects += 1;
+        rejects.push(Reject::new(origin, offset, "", "Parquet is read for flow logs only", b"PAR1"));
+        return None;
+    }
     let tally = counts.of(VPC_FLOW.name);
     match fitted(rows, origin) {
         Ok(rows) => {
@@ -36,18 +43,24 @@ pub fn batch(
     }
 }
 
-/// The rows in the table's schema; fails when no column is one of a flow log.
+/// Names of the file's columns as the table would have them.
+fn names(rows: &RecordBatch) -> Vec<String> {
+    rows.schema().fields().iter().map(|field| field.name().to_ascii_lowercase().replace('-', "_")).collect()
+}
+
+/// Whether a column is one of a flow log.
+fn has_flows(rows: &RecordBatch) -> bool {
+    names(rows).iter().any(|name| VPC_FLOW.columns.iter().any(|known| known.name == name))
+}
+
+/// The rows in the table's schema.
 fn fitted(rows: &RecordBatch, origin: &Origin) -> Result<RecordBatch, ArrowError> {
-    let names: Vec<String> =
-        rows.schema().fields().iter().map(|field| field.name().to_ascii_lowercase().replace('-', "_")).collect();
+    let names = names(rows);
     let found = |name: &str| names.iter().position(|have| have == name);
     let column = |name: &str, kind: &DataType| match found(name) {
         Some(place) => cast(&dash_is_null(rows.column(place))?, kind),
         None => Ok(new_null_array(kind, rows.num_rows())),
     };
-    if !VPC_FLOW.columns.iter().any(|known| found(known.name).is_some()) {
-        return Err(ArrowError::SchemaError("it has no column of a flow log".to_owned()));
-    }
     let schema = VPC_FLOW.schema();
     let mut columns = Vec::new();
     for (field, from, around) in [("account", "account_id", &origin.account), ("region", "region", &origin.region)] {
@@ -183,10 +196,13 @@ mod tests {
 
     #[test]
     fn a_file_that_is_none_of_ours_is_a_reject() {
-        for broken in ["PAR1 and no more".into(), file(vec![("x", Arc::new(Int32Array::from(vec![1])))])] {
-            let (batches, rejects, counts, _) = read(broken, Origin::default());
-            assert!(batches.is_empty());
-            assert_eq!((rejects.len(), counts.of_table("vpc_flow")), (1, (1, 0, 1)));
-        }
+        let (batches, rejects, counts, _) = read("PAR1 and no more".into(), Origin::default());
+        assert!(batches.is_empty());
+        assert_eq!((rejects.len(), counts.of_table("vpc_flow")), (1, (1, 0, 1)));
+        let other = file(vec![("eventname", Arc::new(StringArray::from(vec!["CreateUser"])))]);
+        let (batches, rejects, counts, _) = read(other, Origin::default());
+        assert!(batches.is_empty());
+        assert_eq!((rejects.len(), counts.of_table("")), (1, (1, 0, 1)));
+        assert_eq!(rejects[0].reason, "Parquet is read for flow logs only");
     }
 }

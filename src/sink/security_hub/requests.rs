@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::asff::{About, RecordState};
 use super::call::{LIMITS, body, outgoing};
-use super::hub::Hub;
+use super::hub::{Hub, is_account, is_region};
 use crate::finding::Finding;
 use crate::sink::Refused;
 use crate::time::Timestamp;
@@ -37,12 +37,17 @@ pub fn write(findings: &[Finding], now: Timestamp, out: &mut dyn Write) -> io::R
 }
 
 fn prepared(finding: &Finding, now: Timestamp) -> Result<(Hub, Arc<str>), String> {
-    let Finding { account, region, .. } = finding;
-    let hub =
-        Hub::of(finding).ok_or_else(|| format!("its log names no hub: account `{account}`, Region `{region}`"))?;
+    let hub = Hub::of(finding).ok_or_else(|| format!("its log names no hub: {}", what_is_wrong(finding)))?;
     let about = About { hub: &hub, first_sent: now, now, state: RecordState::Active };
     let outgoing = outgoing(finding, &about)?;
     Ok((hub, outgoing.json))
+}
+
+/// Which of account and Region is none that there can be.
+fn what_is_wrong(Finding { account, region, .. }: &Finding) -> String {
+    let account = (!is_account(account)).then(|| format!("`{account}` is no account id"));
+    let region = (!is_region(region)).then(|| format!("Region `{region}` is none of AWS's"));
+    account.into_iter().chain(region).collect::<Vec<_>>().join(", ")
 }
 
 /// How many of the findings go into one call, at least one: no finding is as long as a call.
@@ -84,9 +89,12 @@ mod tests {
         }
         assert_eq!(calls[0]["Findings"][0]["Id"], format!("weir/{}", findings[7].id));
         assert_eq!(calls[2]["Findings"][98]["Id"], format!("weir/{}", findings[200].id));
-        let why = "its log names no hub: account `111122223333`, Region `unknown`";
+        let why = "its log names no hub: Region `unknown` is none of AWS's";
         assert_eq!(refused, [Refused { id: findings[8].id, rule: "cloudtrail/x".into(), why: why.into() }]);
         assert!(written(&[]).0.is_empty());
+        findings[8].account = "1234".into();
+        let why = "its log names no hub: `1234` is no account id, Region `unknown` is none of AWS's";
+        assert_eq!(written(&findings[8..9]).1[0].why, why);
     }
 
     #[test]

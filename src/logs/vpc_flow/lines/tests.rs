@@ -93,6 +93,29 @@ fn a_line_of_another_shape_is_a_reject_that_says_what_to_do() {
 }
 
 #[test]
+fn what_no_port_protocol_or_time_can_be_is_a_reject() {
+    let format = Some("srcport dstport protocol start bytes");
+    let (rows, rejects, _) = read("65535 0 255 253402300799 9223372036854775807", format);
+    assert_eq!((rows.unwrap().num_rows(), rejects.len()), (1, 0));
+    let above =
+        "65536 1 6 1 1\n1 99999999 6 1 1\n1 1 256 1 1\n1 1 6 17225000040000 1\n1 1 6 1 9223372036854775808\n1 2 6 1 3";
+    let (rows, rejects, counts) = read(above, format);
+    assert_eq!(counts.of_table("vpc_flow"), (6, 1, 5));
+    assert_eq!(number(&rows.unwrap(), "dstport", 0), Some(2));
+    let reasons: Vec<_> = rejects.iter().map(|reject| reject.reason.as_str()).collect();
+    assert_eq!(
+        reasons,
+        [
+            "field 1 (srcport) is more than there can be: 65536",
+            "field 2 (dstport) is more than there can be: 99999999",
+            "field 3 (protocol) is more than there can be: 256",
+            "field 4 (start) is more than there can be: 17225000040000",
+            "field 5 (bytes) is more than there can be: 9223372036854775808",
+        ]
+    );
+}
+
+#[test]
 fn blanks_may_be_tabs_and_many_but_not_missing() {
     let text = format!("{}\n  {}  \r\n{LINE}", LINE.replace(' ', "\t"), LINE.replace(' ', "  "));
     let (rows, rejects, _) = read(&text, None);
@@ -201,7 +224,7 @@ fn json_flows_in_every_spelling() {
     }
 }
 
-/// The plainest reader there is: words between blanks, for the format `srcaddr dstport action`.
+/// The plainest reader there is: words between blanks, for the format `srcaddr bytes action`.
 fn plainly(line: &[u8]) -> Option<[Option<String>; 3]> {
     let line = std::str::from_utf8(line).ok()?;
     let words: Vec<&str> = line.split(|next: char| next <= ' ').filter(|word| !word.is_empty()).collect();
@@ -232,7 +255,7 @@ proptest! {
         let rows: Vec<_> = lines.iter().filter_map(|line| plainly(line)).collect();
         let written = lines.iter().filter(|line| line.iter().any(|byte| *byte > b' ')).count();
         let (mut rejects, mut counts, mut parser) = (Vec::new(), Counts::default(), Parser::default());
-        let body = Lines { text: Text::new(lines.join(&b'\n')), format: Some("srcaddr dstport action".into()), entries: Vec::new() };
+        let body = Lines { text: Text::new(lines.join(&b'\n')), format: Some("srcaddr bytes action".into()), entries: Vec::new() };
         parser.read(body, &Arc::default(), 0, None, &mut rejects, &mut counts);
         prop_assert_eq!(counts.of_table("vpc_flow"), (written as u64, 0, (written - rows.len()) as u64));
         let found = parser.finish(&mut counts).map(|batch| batch.rows);
@@ -241,7 +264,7 @@ proptest! {
             let found = found.as_ref().unwrap();
             let sources = found.column_by_name("srcaddr").unwrap().as_string_view();
             prop_assert_eq!(sources.is_valid(row).then(|| sources.value(row)), source.as_deref());
-            prop_assert_eq!(number(found, "dstport", row).map(|port| port.to_string()), port.clone());
+            prop_assert_eq!(number(found, "bytes", row).map(|port| port.to_string()), port.clone());
             prop_assert_eq!(symbol(found, "action", row), action.clone());
         }
     }

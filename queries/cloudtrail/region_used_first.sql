@@ -1,0 +1,16 @@
+-- title           = "Resources were created in a Region that the account had not used for a month"
+-- severity        = "medium"
+-- tags            = ["attack.defense_evasion", "attack.t1535"]
+-- remedy          = "Ask who made them. If nobody did: delete them, revoke the sessions of the principal, and deny the Region with a service control policy."
+-- false_positives = "A new deployment to a Region that was planned; disaster recovery tests."
+SELECT account,
+       awsRegion,
+       sample(eventName) AS calls,
+       sample(coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn)) AS principals,
+       count(*) AS times
+FROM cloudtrail
+WHERE eventName IN ('RunInstances', 'RequestSpotInstances', 'CreateFunction20150331', 'CreateCluster', 'CreateNotebookInstance', 'CreateTrainingJob', 'CreateEndpoint', 'RunTask', 'CreateService', 'CreateStack', 'RunJobFlow', 'CreateJob', 'CreateDevEndpoint')
+  AND eventSource IN ('ec2.amazonaws.com', 'lambda.amazonaws.com', 'ecs.amazonaws.com', 'eks.amazonaws.com', 'sagemaker.amazonaws.com', 'cloudformation.amazonaws.com', 'elasticmapreduce.amazonaws.com', 'glue.amazonaws.com')
+  AND errorCode IS NULL
+GROUP BY account, awsRegion, tumble(eventTime, INTERVAL '1 day')
+HAVING first_seen(awsRegion, INTERVAL '30 days')

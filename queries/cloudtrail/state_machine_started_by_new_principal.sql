@@ -1,0 +1,16 @@
+-- title           = "State machine was started by a principal that had not started it for a month"
+-- severity        = "low"
+-- tags            = ["attack.execution", "attack.t1648"]
+-- remedy          = "Ask the principal why, and look at the input that it gave: an execution has the rights of the state machine's role."
+-- false_positives = "A person who starts an execution again by hand; a new trigger."
+SELECT coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn) AS actor,
+       requestParameters ->> 'stateMachineArn' AS resource,
+       count(*) AS times
+FROM cloudtrail
+WHERE eventSource = 'states.amazonaws.com'
+  AND eventName IN ('StartExecution', 'StartSyncExecution', 'RedriveExecution')
+  AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL
+  AND requestParameters ->> 'stateMachineArn' IS NOT NULL
+GROUP BY requestParameters ->> 'stateMachineArn', coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn), tumble(eventTime, INTERVAL '1 day')
+HAVING first_seen(coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn), INTERVAL '30 days')

@@ -1,0 +1,190 @@
+//! `weir incidents`: the findings of files, or of an archive → the incidents they make.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::{self, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, anyhow, bail};
+use clap::{Args, ValueEnum};
+
+use super::output::{self, Failure, OrFail};
+use super::rules;
+use crate::archive::layout::PRIVATE;
+use crate::config::Config;
+use crate::detect::library;
+use crate::finding::Finding;
+use crate::pipeline::commit::State;
+use crate::rule::Severity;
+use crate::sink::incidents::{Told, json, markdown, text};
+use crate::sink::read_back;
+use crate::triage::Triage;
+use crate::triage::incident::story::Story;
+use crate::triage::incident::{Incident, incidents};
+use crate::triage::suppress::Suppressions;
+
+#[derive(Args)]
+pub struct Incidents {
+    /// Findings that `weir run --format ndjson` wrote, - for standard input; of lines with one id the last counts
+    #[arg(value_name = "FILE|-", conflicts_with = "archive")]
+    files: Vec<String>,
+    /// Take the findings of this archive, where no files are named; a run may be writing to it [default: weir-archive]
+    #[arg(long, value_name = "DIR")]
+    archive: Option<PathBuf>,
+    /// Form of the incidents
+    #[arg(long, value_enum, default_value = "text")]
+    format: Form,
+    /// Incidents shown at most
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    limit: usize,
+    /// Whose story is told below the table, of the text form: the first one's when it is not given, all, none, or an id or
+    /// the beginning of it
+    #[arg(long, value_name = "ID|all|none")]
+    story: Option<String>,
+    /// Exit with 1 when there is an incident of this severity or above
+    #[arg(long, value_name = "SEVERITY", value_parser = clap::builder::ValueParser::new(|text: &str| text.parse::<Severity>()))]
+    fail_on: Option<Severity>,
+    /// Folder of rules that the findings are of, beside the built-in ones: what they are known to be wrong about
+    #[arg(long, value_name = "DIR")]
+    rules: Option<PathBuf>,
+    /// Configuration file, for the archive, its assets, and the rules
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Form {
+    /// A table and a story, for people
+    Text,
+    /// One JSON object a line
+    Ndjson,
+    /// One JSON array
+    Json,
+    /// For tickets: a table and every story
+    Markdown,
+}
+
+pub fn run(flags: &Incidents) -> Result<ExitCode, Failure> {
+    let config = flags.config.as_deref().map(Config::read).transpose().or_usage()?.unwrap_or_default();
+    let (findings, is_whole) = match &flags.files[..] {
+        [] => (archived(flags, &config).or_usage()?, true),
+        files => read(files),
+    };
+    let mut incidents = incidents(&findings);
+    let severe = flags.fail_on.is_some_and(|least| incidents.iter().any(|incident| incident.severity >= least));
+    let all = incidents.len();
+    if let Some(id) = asked_for(flags) {
+        let is_it = |incident: &Incident| incident.id.to_string().starts_with(id);
+        match incidents.iter().filter(|incident| is_it(incident)).count() {
+            1 => incidents.retain(is_it),
+            0 => return Err(Failure::Usage(anyhow!("no incident has an id that begins with {id}"))),
+            many => return Err(Failure::Usage(anyhow!("{many} incidents have an id that begins with {id}"))),
+        }
+    }
+    incidents.truncate(flags.limit);
+    let benign = benign(flags, &config).or_usage()?;
+    let tell = |incident: Incident| {
+        let story = Story::of(&incident, |rule| benign.get(rule).map(String::as_str));
+        Told { incident, story }
+    };
+    let told: Vec<Told> = incidents.into_iter().map(tell).collect();
+    output::unless_closed(write(flags, &told, all, findings.len())).or_output()?;
+    Ok(match (is_whole, severe) {
+        (false, _) => ExitCode::from(3),
+        (true, true) => ExitCode::from(1),
+        (true, false) => ExitCode::SUCCESS,
+    })
+}
+
+/// The id of the one incident that is wanted.
+fn asked_for(flags: &Incidents) -> Option<&str> {
+    flags.story.as_deref().filter(|word| !["all", "none"].contains(word))
+}
+
+/// The findings of files, and whether all of them could be read; what could not is named, and the rest goes on.
+fn read(files: &[String]) -> (Vec<Finding>, bool) {
+    let (mut findings, mut is_whole) = (BTreeMap::new(), true);
+    for name in files {
+        let wrong = match name.as_str() {
+            "-" => read_back::read(io::stdin().lock(), &mut findings),
+            name => File::open(name).and_then(|file| read_back::read(BufReader::new(file), &mut findings)),
+        };
+        match wrong {
+            Ok(wrong) => {
+                is_whole &= wrong.is_empty();
+                wrong.iter().for_each(|(line, why)| output::say(format_args!("weir: {name}:{line}: {why}")));
+            }
+            Err(error) => {
+                is_whole = false;
+                output::say(format_args!("weir: could not read {name}: {error}"));
+            }
+        }
+    }
+    (findings.into_values().collect(), is_whole)
+}
+
+/// The open findings of an archive's last commit.
+fn archived(flags: &Incidents, config: &Config) -> anyhow::Result<Vec<Finding>> {
+    let dir = flags.archive.as_deref().unwrap_or(Path::new(&config.archive.dir));
+    let state = dir.join(PRIVATE).join("state.redb");
+    if !state.exists() {
+        bail!(
+            "{} is no archive that a run has written to: name files of findings, or another with --archive",
+            dir.display()
+        );
+    }
+    let mut triage = Triage::new(Suppressions::default(), config.assets.clone());
+    if let Some(commit) = State::peek(&state)? {
+        triage.restore(&commit.triage).with_context(|| format!("reading {}", state.display()))?;
+    }
+    Ok(triage.findings())
+}
+
+/// What rules are known to be wrong about, by their ids.
+fn benign(flags: &Incidents, config: &Config) -> anyhow::Result<HashMap<String, String>> {
+    let dir = flags.rules.as_deref().or(config.rules.as_deref().map(Path::new)).filter(|dir| *dir != Path::new("none"));
+    let mut sources = library::built_in();
+    if let Some(dir) = dir {
+        sources = library::merge(sources, rules::read(dir, &config.sigma)?.sources);
+    }
+    let (rules, _) = library::rules(&sources);
+    Ok(rules.into_iter().map(|rule| (rule.id, rule.false_positives)).collect())
+}
+
+fn write(flags: &Incidents, told: &[Told], all: usize, findings: usize) -> anyhow::Result<()> {
+    let mut out = output::open("-")?;
+    match flags.format {
+        Form::Ndjson => json::lines(told, &mut out)?,
+        Form::Json => json::array(told, &mut out)?,
+        Form::Markdown => markdown::write(told, &mut out)?,
+        Form::Text => people(flags, told, all, findings, &mut out)?,
+    }
+    out.flush()?;
+    Ok(())
+}
+
+fn people(flags: &Incidents, told: &[Told], all: usize, findings: usize, out: &mut dyn Write) -> io::Result<()> {
+    let look = output::look("-");
+    if all == 0 {
+        return writeln!(out, "no incidents in {findings} findings");
+    }
+    if asked_for(flags).is_none() {
+        let shown: Vec<Incident> = told.iter().map(|told| told.incident.clone()).collect();
+        text::table(&shown, look, out)?;
+        let of_all = if shown.len() < all { format!(", {} of them shown", shown.len()) } else { String::new() };
+        writeln!(out, "\n{all} incidents in {findings} findings{of_all}")?;
+    }
+    let stories = match flags.story.as_deref() {
+        Some("none") => 0,
+        Some("all") => told.len(),
+        Some(_) | None => 1.min(told.len()),
+    };
+    for (place, told) in told[..stories].iter().enumerate() {
+        if place > 0 || asked_for(flags).is_none() {
+            writeln!(out)?;
+        }
+        text::story(told, look, out)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,231 @@
+//! Lists of a user's own that rules look values up in: `in_reference(value, 'name')`.
+
+use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::common::{Result, exec_err, plan_err};
+use datafusion::logical_expr::{
+    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
+use hashbrown::HashSet;
+use ipnet::IpNet;
+use serde::Deserialize;
+
+use super::functions::{check_text, judge_texts, read_address};
+
+/// What the values of a list are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A value is in the list when it is the same text, in the same case.
+    #[default]
+    Text,
+    /// An address is in the list when it lies in one of its networks. A network is an address or CIDR.
+    Network,
+}
+
+/// The lists, by name. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct References(Arc<BTreeMap<String, List>>);
+
+#[derive(Debug)]
+pub enum List {
+    Texts(HashSet<Box<str>>),
+    /// First and last address of stretches that do not touch, in rising order; IPv4 as IPv6 writes it.
+    Networks(Vec<(u128, u128)>),
+}
+
+impl References {
+    pub fn new(lists: BTreeMap<String, List>) -> References {
+        References(Arc::new(lists))
+    }
+}
+
+impl List {
+    /// # Errors
+    /// The place of the first value that is no network, and what is wrong with it.
+    pub fn new<'a>(
+        kind: Kind,
+        values: impl IntoIterator<Item = &'a str>,
+    ) -> std::result::Result<List, (usize, String)> {
+        if kind == Kind::Text {
+            return Ok(List::Texts(values.into_iter().map(Into::into).collect()));
+        }
+        let mut stretches = Vec::new();
+        for (place, text) in values.into_iter().enumerate() {
+            let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+            let network = network.map_err(|_| (place, format!("`{text}` is neither an address nor a network")))?;
+            stretches.push((number(network.network()), number(network.broadcast())));
+        }
+        stretches.sort_unstable();
+        let mut merged: Vec<(u128, u128)> = Vec::new();
+        for (first, last) in stretches {
+            match merged.last_mut() {
+                Some((_, end)) if first <= end.saturating_add(1) => *end = last.max(*end),
+                _ => merged.push((first, last)),
+            }
+        }
+        Ok(List::Networks(merged))
+    }
+
+    fn contains(&self, text: &str) -> bool {
+        match self {
+            List::Texts(texts) => texts.contains(text),
+            List::Networks(stretches) => read_address(text).is_some_and(|address| {
+                let address = number(address);
+                let after = stretches.partition_point(|(first, _)| *first <= address);
+                after > 0 && address <= stretches[after - 1].1
+            }),
+        }
+    }
+}
+
+fn number(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(address) => address.to_bits(),
+    }
+}
+
+/// The function over these lists.
+pub fn function(references: &References) -> Arc<ScalarUDF> {
+    let signature = Signature::any(2, Volatility::Immutable);
+    Arc::new(ScalarUDF::new_from_impl(InReference { signature, references: references.clone() }))
+}
+
+/// True when a value is in the list; false when it is not, or is null.
+#[derive(Debug)]
+struct InReference {
+    signature: Signature,
+    references: References,
+}
+
+impl PartialEq for InReference {
+    fn eq(&self, other: &InReference) -> bool {
+        Arc::ptr_eq(&self.references.0, &other.references.0)
+    }
+}
+
+impl Eq for InReference {}
+
+impl Hash for InReference {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Arc::as_ptr(&self.references.0).hash(state);
+    }
+}
+
+impl InReference {
+    fn list(&self, name: &str) -> Result<&List> {
+        match self.references.0.get(name) {
+            Some(list) => Ok(list),
+            None => {
+                let names: Vec<_> = self.references.0.keys().map(String::as_str).collect();
+                let there = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+                plan_err!("the configuration has no [reference.{name}]; there are: {there}")
+            }
+        }
+    }
+}
+
+impl ScalarUDFImpl for InReference {
+    fn name(&self) -> &str {
+        "in_reference"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Boolean)
+    }
+
+    /// The list is looked for here too, so that a rule that names none of them is refused when it is loaded.
+    fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
+        let [value, _] = args.arg_fields else { return plan_err!("in_reference takes a value and the name of a list") };
+        check_text(self.name(), value)?;
+        let Some(name) = args.scalar_arguments[1].and_then(|name| name.try_as_str().flatten()) else {
+            return plan_err!(
+                "the list of in_reference is a constant text: in_reference(sourceIPAddress, 'bad_addresses')"
+            );
+        };
+        self.list(name)?;
+        Ok(Arc::new(Field::new(self.name(), DataType::Boolean, false)))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let ColumnarValue::Scalar(name) = &args.args[1] else {
+            return exec_err!("the list of in_reference is constant");
+        };
+        let Some(name) = name.try_as_str().flatten() else { return exec_err!("the list of in_reference is a text") };
+        let list = self.list(name)?;
+        judge_texts(&args.args[0], &|text| text.is_some_and(|text| list.contains(text)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::detect::Detector;
+    use crate::detect::tests::{batch, changed, event, rule};
+    use crate::logs;
+
+    fn networks(texts: &[&str]) -> List {
+        List::new(Kind::Network, texts.iter().copied()).unwrap()
+    }
+
+    #[test]
+    fn networks_are_looked_up_whatever_their_order_and_overlap() {
+        let list = networks(&["203.0.113.0/25", "192.0.2.7", "203.0.113.64/26", "2001:db8::/32", "203.0.113.128/25"]);
+        let List::Networks(stretches) = &list else { unreachable!() };
+        assert_eq!(stretches.len(), 3, "neighbours are one");
+        for text in ["203.0.113.0", "203.0.113.255", "192.0.2.7", "::ffff:192.0.2.7", "2001:db8:ffff::1"] {
+            assert!(list.contains(text), "{text}");
+        }
+        for text in ["203.0.112.255", "203.0.114.0", "192.0.2.6", "2001:db9::", "s3.amazonaws.com", ""] {
+            assert!(!list.contains(text), "{text}");
+        }
+        assert!(!networks(&[]).contains("192.0.2.7"));
+        let (place, why) = List::new(Kind::Network, ["192.0.2.0/24", "192.0.2.0/33"]).unwrap_err();
+        assert_eq!((place, why.as_str()), (1, "`192.0.2.0/33` is neither an address nor a network"));
+    }
+
+    #[test]
+    fn a_rule_asks_a_list_by_name() {
+        let lists = [
+            ("bad".to_owned(), networks(&["192.0.2.0/24"])),
+            ("users".to_owned(), List::new(Kind::Text, ["arn:aws:iam::111122223333:user/eve"]).unwrap()),
+        ];
+        let references = References::new(lists.into());
+        let rules = |sql: &str| Detector::with_references(logs::TABLES, &references, [rule("", sql)]);
+        let sql = "SELECT eventTime FROM cloudtrail WHERE in_reference(sourceIPAddress, 'bad') \
+                   AND NOT in_reference(userIdentity.arn, 'users')";
+        let (mut detector, refused) = rules(sql);
+        assert_eq!(refused.len(), 0);
+        let mallory = json!({ "userIdentity": { "arn": "arn:aws:iam::111122223333:user/mallory" } });
+        let events = [
+            event("GetUser", "e1"),
+            changed(event("GetUser", "e2"), mallory.clone()),
+            changed(changed(event("GetUser", "e3"), mallory), json!({ "sourceIPAddress": "198.51.100.1" })),
+        ];
+        let found = detector.observe(&[batch(&events)], crate::time::Timestamp(0));
+        let ids: Vec<_> = found.iter().flat_map(|finding| &finding.event_ids).map(|(_, id)| id.as_str()).collect();
+        assert_eq!(ids, ["e2"]);
+        for (sql, expected) in [
+            (
+                "SELECT eventTime FROM cloudtrail WHERE in_reference(sourceIPAddress, 'worse')",
+                "the configuration has no [reference.worse]; there are: bad, users",
+            ),
+            ("SELECT eventTime FROM cloudtrail WHERE in_reference(sourceIPAddress, eventName)", "a constant text"),
+            ("SELECT eventTime FROM cloudtrail WHERE in_reference(eventTime, 'bad')", "is text"),
+        ] {
+            let (_, refused) = rules(sql);
+            assert!(refused[0].to_string().contains(expected), "{}", refused[0]);
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! A set that keeps its smallest members.
+
+/// Distinct values in rising order. Which of them stay depends on all that were ever added, not on their order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Smallest<T>(Vec<T>);
+
+impl<T> Default for Smallest<T> {
+    fn default() -> Smallest<T> {
+        Smallest(Vec::new())
+    }
+}
+
+impl<T: Ord> Smallest<T> {
+    /// Adds `make()`, where it is among the `max` smallest and not yet there; `order` says how a member compares with it.
+    pub fn add_with(&mut self, max: usize, order: impl FnMut(&T) -> std::cmp::Ordering, make: impl FnOnce() -> T) {
+        let Err(place) = self.0.binary_search_by(order) else { return };
+        if place >= max {
+            return;
+        }
+        if self.0.len() >= max {
+            self.0.pop();
+        }
+        self.0.insert(place, make());
+    }
+
+    /// Adds a value.
+    pub fn add(&mut self, value: T, max: usize) {
+        match self.0.binary_search(&value) {
+            Err(place) if place < max => {
+                if self.0.len() >= max {
+                    self.0.pop();
+                }
+                self.0.insert(place, value);
+            }
+            _ => {}
+        }
+    }
+
+    /// Adds all of another set.
+    pub fn merge(&mut self, other: &Smallest<T>, max: usize)
+    where
+        T: Clone,
+    {
+        if other.0.len() <= 8 {
+            other.0.iter().for_each(|value| self.add_with(max, |known| known.cmp(value), || value.clone()));
+            return;
+        }
+        let mut own = std::mem::take(&mut self.0).into_iter().peekable();
+        let mut more = other.0.iter().peekable();
+        while self.0.len() < max {
+            let value = match (own.peek(), more.peek()) {
+                (Some(mine), Some(its)) if mine >= its => {
+                    if mine == *its {
+                        own.next();
+                    }
+                    more.next().cloned()
+                }
+                (Some(_), _) => own.next(),
+                (None, _) => more.next().cloned(),
+            };
+            let Some(value) = value else { break };
+            self.0.push(value);
+        }
+    }
+
+    pub fn as_slice(&self) -> &[T] {
+        &self.0
+    }
+}
+
+impl<T: Ord> FromIterator<T> for Smallest<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(values: I) -> Smallest<T> {
+        let mut values: Vec<T> = values.into_iter().collect();
+        values.sort();
+        values.dedup();
+        Smallest(values)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_smallest_stay_in_whatever_order_they_come(values: Vec<u8>, cut in 0usize..64, max in 1usize..20) {
+            let cut = cut.min(values.len());
+            let (mut one, mut other) = (Smallest::default(), Smallest::default());
+            values[..cut].iter().for_each(|value| one.add(*value, max));
+            values[cut..].iter().for_each(|value| other.add_with(max, |known: &u8| known.cmp(value), || *value));
+            one.merge(&other, max);
+            let expected: Vec<u8> = values.iter().copied().collect::<BTreeSet<u8>>().into_iter().take(max).collect();
+            prop_assert_eq!(one.as_slice(), &expected);
+        }
+    }
+}

@@ -1,0 +1,382 @@
+//! A correlation and the rules that it names → the text of a query file: a rule over windows of the rows of those.
+
+use rsigma_parser::{
+    ConditionExpr, ConditionOperator, CorrelationCondition, CorrelationRule, CorrelationType, SigmaRule, WindowMode,
+};
+
+use super::compare::Context;
+use super::condition::Condition;
+use super::fields::{self, Field, One, quoted};
+use super::parse::Wrong;
+use super::place::Lines;
+use super::{is_called, timespan, write};
+
+/// A rule that a correlation names.
+pub struct Step<'a> {
+    /// As the correlation names it.
+    pub reference: &'a str,
+    pub rule: &'a SigmaRule,
+    /// Of its rows.
+    pub condition: Condition,
+}
+
+impl Step<'_> {
+    fn is(&self, name: &str) -> bool {
+        self.reference == name || is_called(self.rule, name)
+    }
+
+    /// SQL of the number of its rows in a window.
+    fn count(&self) -> String {
+        format!("count(*) FILTER (WHERE {})", self.condition.alone())
+    }
+
+    /// That there are any, and that there are none.
+    fn is_there(&self) -> Condition {
+        let count = self.count();
+        Condition::Either { holds: format!("{count} > 0"), fails: format!("{count} = 0") }
+    }
+}
+
+/// What a correlation asks of a window.
+struct Judged {
+    having: Vec<String>,
+    /// Columns to show.
+    shown: Vec<String>,
+    /// Whether more rows cannot make the condition false.
+    grows: bool,
+}
+
+/// The whole file. The rows are those of any step; a row of several is taken once, and where they group by different fields
+/// as the first one's.
+///
+/// # Errors
+/// With the place of what cannot be used.
+pub fn query_file(
+    context: &Context,
+    correlation: &CorrelationRule,
+    steps: &[Step],
+    lines: &Lines,
+) -> Result<String, Wrong> {
+    let lowering = Lowering { context, correlation, steps, lines };
+    let keys = lowering.keys()?;
+    let judged = lowering.judged()?;
+    let window = lowering.window(judged.grows)?;
+    let groups: Vec<&str> = keys.iter().map(|(_, sql)| &**sql).chain([&*window]).collect();
+    let mut columns: Vec<String> = keys.iter().map(|(name, sql)| format!("{sql} AS {}", quoted(name, '"'))).collect();
+    columns.push("count(*) AS events".to_owned());
+    columns.extend(judged.shown);
+    let usual: &[(&str, &str)] = match context.table.name {
+        "cloudtrail" => &[("eventName", "event_names"), ("sourceIPAddress", "addresses"), ("userAgent", "user_agents")],
+        "vpc_flow" => &[("srcaddr", "sources"), ("dstaddr", "destinations"), ("dstport", "ports")],
+        _ => &[],
+    };
+    columns.extend(usual.iter().map(|(sql, name)| format!("sample({sql}) AS {name}")));
+    columns.push(write::whose(&correlation.into()));
+    let rows = Condition::any(steps.iter().map(|step| step.condition.clone()).collect());
+    let mut file = write::header(&correlation.into());
+    file.push_str(&format!("SELECT {}\n", columns.join(",\n       ")));
+    file.push_str(&format!("FROM {}\n", context.table.name));
+    file.push_str(&format!("WHERE {}\n", rows.conjuncts().join("\n  AND ")));
+    file.push_str(&format!("GROUP BY {}\n", groups.join(", ")));
+    file.push_str(&format!("HAVING {}\n", judged.having.join("\n   AND ")));
+    Ok(file)
+}
+
+struct Lowering<'a> {
+    context: &'a Context<'a>,
+    correlation: &'a CorrelationRule,
+    steps: &'a [Step<'a>],
+    lines: &'a Lines,
+}
+
+impl Lowering<'_> {
+    /// Names and SQL of what is grouped by.
+    fn keys(&self) -> Result<Vec<(&str, String)>, Wrong> {
+        for alias in &self.correlation.aliases {
+            if let Some(lost) = alias.mapping.keys().filter(|name| !self.steps.iter().any(|step| step.is(name))).min() {
+                let place = self.lines.value(&["correlation", "aliases", &alias.alias], lost);
+                return Err((place, format!("the correlation names no rule `{lost}`")));
+            }
+        }
+        let mut keys: Vec<(&str, String)> = Vec::new();
+        for name in &self.correlation.group_by {
+            let wrong = |message| (self.lines.value(&["correlation", "group-by"], name), message);
+            let (sql, _) = self.value(name).map_err(wrong)?;
+            if !keys.iter().any(|(_, known)| *known == sql) {
+                keys.push((name, sql));
+            }
+        }
+        Ok(keys)
+    }
+
+    /// SQL of the one value that a row has for a field, or for an alias of one.
+    fn value(&self, name: &str) -> Result<(String, One), String> {
+        let alias = self.correlation.aliases.iter().find(|alias| alias.alias == name);
+        let Some(alias) = alias else { return single(self.context, name) };
+        let mut of_steps = Vec::new();
+        for step in self.steps {
+            let own = alias.mapping.iter().find(|(rule, _)| step.is(rule));
+            let field = own.map_or(name, |(_, field)| field);
+            of_steps
+                .push(single(self.context, field).map_err(|message| format!("{message} (for `{}`)", step.reference))?);
+        }
+        let (last, rest) = of_steps.split_last().expect("a correlation has a step");
+        if rest.iter().all(|other| other == last) {
+            return Ok(last.clone());
+        }
+        let alike = rest.iter().all(|(_, kind)| *kind == last.1);
+        let text = |sql: &str| if alike { sql.to_owned() } else { format!("CAST({sql} AS VARCHAR)") };
+        let cases = self
+            .steps
+            .iter()
+            .zip(rest)
+            .map(|(step, (sql, _))| format!("WHEN {} THEN {}", step.condition.alone(), text(sql)));
+        let sql = format!("CASE {} ELSE {} END", cases.collect::<Vec<_>>().join(" "), text(&last.0));
+        Ok((sql, if alike { last.1 } else { One::Text }))
+    }
+
+    fn judged(&self) -> Result<Judged, Wrong> {
+        match (self.correlation.correlation_type, &self.correlation.condition) {
+            (CorrelationType::EventCount, CorrelationCondition::Threshold { predicates, .. }) => {
+                Ok(compared("count(*)", predicates, Vec::new()))
+            }
+            (CorrelationType::ValueCount, CorrelationCondition::Threshold { predicates, field, .. }) => {
+                let value = self.distinct(field.as_deref().unwrap_or_default())?;
+                let count = format!("count(DISTINCT {value})");
+                let shown = vec![format!("{count} AS distinct_values"), format!("sample({value}) AS some_values")];
+                Ok(compared(&count, predicates, shown))
+            }
+            (CorrelationType::ValueSum, CorrelationCondition::Threshold { predicates, field, .. }) => {
+                let sum = format!("sum({})", self.number(field.as_deref().unwrap_or_default())?);
+                let shown = vec![format!("{sum} AS total")];
+                Ok(compared(&sum, predicates, shown))
+            }
+            (CorrelationType::ValueAvg, CorrelationCondition::Threshold { predicates, field, .. }) => {
+                let mean = format!("avg({})", self.number(field.as_deref().unwrap_or_default())?);
+                let shown = vec![format!("{mean} AS average")];
+                // a row more may move it either way
+                Ok(Judged { grows: false, ..compared(&mean, predicates, shown) })
+            }
+            (CorrelationType::Temporal, condition) => self.together(condition),
+            (CorrelationType::TemporalOrdered, condition) => self.in_order(condition),
+            (kind @ (CorrelationType::ValuePercentile | CorrelationType::ValueMedian), _) => {
+                let message = format!("`{}` needs every value of a window, which windows do not keep", kind.as_str());
+                Err((self.lines.key(&["correlation", "type"]), message))
+            }
+            (kind, CorrelationCondition::Extended(_)) => {
+                let message = format!("the condition of `{}` compares a number, as in `gte: 10`", kind.as_str());
+                Err((self.lines.key(&["correlation", "condition"]), message))
+            }
+        }
+    }
+
+    /// All rules, or as many or such as the condition asks for.
+    fn together(&self, condition: &CorrelationCondition) -> Result<Judged, Wrong> {
+        let shown = self.counts();
+        let all = Condition::all(self.steps.iter().map(Step::is_there).collect());
+        match condition {
+            CorrelationCondition::Threshold { .. } if !self.has_condition() => {
+                Ok(Judged { having: all.conjuncts(), shown, grows: true })
+            }
+            CorrelationCondition::Threshold { predicates, .. } => {
+                let of_all = self.steps.len() as u64;
+                if predicates.as_slice() == [(ConditionOperator::Gte, of_all)] {
+                    return Ok(Judged { having: all.conjuncts(), shown, grows: true });
+                }
+                let each = self.steps.iter().map(|step| format!("CASE WHEN {} > 0 THEN 1 ELSE 0 END", step.count()));
+                let count = each.collect::<Vec<_>>().join(" + ");
+                Ok(compared(&count, predicates, shown))
+            }
+            CorrelationCondition::Extended(expr) => {
+                let having = self.expression(expr)?.conjuncts();
+                Ok(Judged { having, shown, grows: !has_not(expr) })
+            }
+        }
+    }
+
+    /// The parser writes `gte: 1` where there is none.
+    fn has_condition(&self) -> bool {
+        let in_braces = || !self.lines.has(&["correlation", "type"]) && self.lines.text("condition").is_some();
+        self.lines.has(&["correlation", "condition"]) || in_braces()
+    }
+
+    /// Each rule no earlier than the one before it. Times in whole seconds do not tell which of two in one second was first.
+    fn in_order(&self, condition: &CorrelationCondition) -> Result<Judged, Wrong> {
+        let place = || self.lines.key(&["correlation", "condition"]);
+        let more = match condition {
+            CorrelationCondition::Extended(expr) => Some((self.expression(expr)?, has_not(expr))),
+            CorrelationCondition::Threshold { predicates, .. } => {
+                let holds = |rules: u64| predicates.iter().all(|(operator, number)| holds(*operator, rules, *number));
+                if !holds(self.steps.len() as u64) || holds(0) {
+                    let message = "the condition of `temporal_ordered` is that all of its rules match, one after the \
+                                   other: leave it out";
+                    return Err((place(), message.to_owned()));
+                }
+                None
+            }
+        };
+        let time = self.time();
+        let having = match self.steps {
+            [only] => format!("{} > 0", only.count()),
+            [first, second] => format!(
+                "min({time}) FILTER (WHERE {}) <= max({time}) FILTER (WHERE {})",
+                first.condition.alone(),
+                second.condition.alone()
+            ),
+            steps => {
+                let steps = steps.iter().map(|step| format!(",\n                {}", step.condition.alone()));
+                format!("in_order({time}{})", steps.collect::<String>())
+            }
+        };
+        let grows = !more.as_ref().is_some_and(|(_, has_not)| *has_not);
+        let having = [having].into_iter().chain(more.into_iter().flat_map(|(more, _)| more.conjuncts()));
+        Ok(Judged { having: having.collect(), shown: self.counts(), grows })
+    }
+
+    fn counts(&self) -> Vec<String> {
+        let column = |step: &Step| {
+            let name = step.rule.name.as_deref().unwrap_or(&step.rule.title);
+            format!("{} AS {}", step.count(), quoted(&format!("matches of {name}"), '"'))
+        };
+        self.steps.iter().map(column).collect()
+    }
+
+    /// A condition over names of rules.
+    fn expression(&self, expr: &ConditionExpr) -> Result<Condition, Wrong> {
+        let each = |parts: &[ConditionExpr]| parts.iter().map(|part| self.expression(part)).collect::<Result<_, _>>();
+        let wrong = |what: &str, message: String| Err((self.lines.value(&["correlation", "condition"], what), message));
+        Ok(match expr {
+            ConditionExpr::And(parts) => Condition::all(each(parts)?),
+            ConditionExpr::Or(parts) => Condition::any(each(parts)?),
+            ConditionExpr::Not(inner) => Condition::Not(Box::new(self.expression(inner)?)),
+            ConditionExpr::Identifier(name) => match self.steps.iter().find(|step| step.is(name)) {
+                Some(step) => step.is_there(),
+                None => return wrong(name, format!("the correlation names no rule `{name}`")),
+            },
+            ConditionExpr::Selector { pattern, .. } => {
+                let pattern = pattern.to_string();
+                return wrong(&pattern, format!("write the names of the rules in place of `{pattern}`"));
+            }
+        })
+    }
+
+    /// SQL of what distinct values are counted of; null where a field has none.
+    fn distinct(&self, names: &[String]) -> Result<String, Wrong> {
+        let values = names.iter().map(|name| self.value(name).map_err(|message| (self.of_field(name), message)));
+        let values = values.collect::<Result<Vec<_>, _>>()?;
+        match values.as_slice() {
+            [] => Err(self.no_field()),
+            [(only, _)] => Ok(only.clone()),
+            // no value of a log has this character in it
+            _ => Ok(values
+                .iter()
+                .map(|(sql, _)| format!("CAST({sql} AS VARCHAR)"))
+                .collect::<Vec<_>>()
+                .join(" || chr(31) || ")),
+        }
+    }
+
+    /// SQL of the whole number that is added up.
+    fn number(&self, names: &[String]) -> Result<String, Wrong> {
+        let name = match names {
+            [] => return Err(self.no_field()),
+            [name] => name,
+            [_, second, ..] => {
+                let message = format!("`{}` is of one field", self.correlation.correlation_type.as_str());
+                return Err((self.of_field(second), message));
+            }
+        };
+        match self.value(name).map_err(|message| (self.of_field(name), message))? {
+            (sql, One::Number) => Ok(sql),
+            (sql, One::Text) => Ok(format!("try_cast({sql} AS BIGINT)")),
+            (_, One::Bool | One::Time) => Err((self.of_field(name), format!("`{name}` is no number"))),
+        }
+    }
+
+    fn of_field(&self, name: &str) -> (usize, usize) {
+        self.lines.value(&["correlation", "condition", "field"], name)
+    }
+
+    fn no_field(&self) -> Wrong {
+        let message = format!("`{}` needs a `field`", self.correlation.correlation_type.as_str());
+        (self.lines.key(&["correlation", "condition"]), message)
+    }
+
+    fn window(&self, grows: bool) -> Result<String, Wrong> {
+        let seconds = i64::try_from(self.correlation.timespan.seconds)
+            .ok()
+            .filter(|seconds| (1..=DAYS_MAX * 86_400).contains(seconds));
+        let Some(seconds) = seconds else {
+            let key = if self.lines.has(&["correlation", "timeframe"]) { "timeframe" } else { "timespan" };
+            let message = format!("a timespan is between a second and {DAYS_MAX} days");
+            return Err((self.lines.key(&["correlation", key]), message));
+        };
+        match self.correlation.window {
+            WindowMode::Sliding if grows => Ok(timespan::sliding(&self.time(), seconds)),
+            WindowMode::Sliding | WindowMode::Tumbling => Ok(timespan::periods(&self.time(), seconds)),
+            WindowMode::Session => {
+                let place = self.lines.text("session").unwrap_or_else(|| self.lines.key(&["correlation"]));
+                Err((
+                    place,
+                    "windows of sessions are not supported: leave `window` out, or write `tumbling`".to_owned(),
+                ))
+            }
+        }
+    }
+
+    fn time(&self) -> String {
+        match fields::resolve(self.context.table, self.context.table.time) {
+            Ok(Field::One { sql, .. }) => sql,
+            other => panic!("the time of a table is one of its columns, not {other:?}"),
+        }
+    }
+}
+
+/// Longest timespan: rows are remembered as long.
+const DAYS_MAX: i64 = 366;
+
+/// A field of one value.
+fn single(context: &Context, name: &str) -> Result<(String, One), String> {
+    match fields::resolve(context.table, name)? {
+        Field::One { sql, kind } => Ok((sql, kind)),
+        Field::Many { single: Some(sql), .. } => Ok((sql, One::Text)),
+        Field::Many { single: None, .. } => Err(format!("`{name}` is no single value")),
+    }
+}
+
+fn compared(aggregate: &str, predicates: &[(ConditionOperator, u64)], shown: Vec<String>) -> Judged {
+    let having = predicates.iter().map(|(operator, number)| {
+        let operator = match operator {
+            ConditionOperator::Lt => "<",
+            ConditionOperator::Lte => "<=",
+            ConditionOperator::Gt => ">",
+            ConditionOperator::Gte => ">=",
+            ConditionOperator::Eq => "=",
+            ConditionOperator::Neq => "<>",
+        };
+        // the parser keeps a negative number in its two's complement
+        format!("{aggregate} {operator} {}", number.cast_signed())
+    });
+    let rises = |operator: &ConditionOperator| matches!(operator, ConditionOperator::Gt | ConditionOperator::Gte);
+    let grows = predicates.iter().all(|(operator, _)| rises(operator));
+    Judged { having: having.collect(), shown, grows }
+}
+
+fn holds(operator: ConditionOperator, value: u64, number: u64) -> bool {
+    match operator {
+        ConditionOperator::Lt => value < number,
+        ConditionOperator::Lte => value <= number,
+        ConditionOperator::Gt => value > number,
+        ConditionOperator::Gte => value >= number,
+        ConditionOperator::Eq => value == number,
+        ConditionOperator::Neq => value != number,
+    }
+}
+
+fn has_not(expr: &ConditionExpr) -> bool {
+    match expr {
+        ConditionExpr::Not(_) => true,
+        ConditionExpr::And(parts) | ConditionExpr::Or(parts) => parts.iter().any(has_not),
+        ConditionExpr::Identifier(_) | ConditionExpr::Selector { .. } => false,
+    }
+}

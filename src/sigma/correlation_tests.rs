@@ -1,0 +1,329 @@
+//! Correlations → the query files that they become, and what is said of those that cannot be used.
+
+use super::tests::rule;
+use super::*;
+
+/// Two rules, `base` and `other`, that are not by themselves.
+fn rules() -> String {
+    let base = rule("  eventSource: iam.amazonaws.com\n  eventName: A").replace("title: T", "title: T\nname: base");
+    let other =
+        rule("  eventName: B").replace("title: T", "title: U\nid: 0c1e7f1a-0b1c-4d2e-8f3a-000000000001\nname: other");
+    format!("{base}---\n{other}")
+}
+
+/// Behind [`rules`]: line 23 is its first.
+fn correlation(kind: &str, rest: &str) -> String {
+    let rest: String = rest.lines().map(|line| format!("    {line}\n")).collect();
+    format!("{}---\ntitle: Many\ncorrelation:\n    type: {kind}\n    timespan: 5m\n{rest}", rules())
+}
+
+fn converted(text: &str) -> Result<Vec<Converted>, Vec<String>> {
+    let file = File { name: "x.yml".into(), stem: "x".into(), text: text.into() };
+    let (converted, refused) = convert(&[file], &Config::default());
+    if refused.is_empty() { Ok(converted) } else { Err(refused.iter().map(ToString::to_string).collect()) }
+}
+
+fn sql(kind: &str, rest: &str) -> String {
+    let mut converted = converted(&correlation(kind, rest)).unwrap_or_else(|refused| panic!("{refused:?}"));
+    let text = converted.pop().unwrap().text;
+    text[text.find("SELECT").unwrap()..].to_owned()
+}
+
+/// From the GROUP BY on.
+fn groups(kind: &str, rest: &str) -> String {
+    let sql = sql(kind, rest);
+    sql[sql.find("GROUP BY").unwrap()..].to_owned()
+}
+
+/// What is said first of a correlation.
+fn refused(kind: &str, rest: &str) -> String {
+    let refused = converted(&correlation(kind, rest)).unwrap_err();
+    refused.into_iter().find(|line| !line.contains("the rule is for the correlation `Many`, which is refused")).unwrap()
+}
+
+#[test]
+fn a_count_becomes_a_query_file() {
+    let yaml = format!(
+        "{}---\n{}",
+        rules(),
+        "\
+title: Many calls
+id: 4db60cc0-36fb-42b7-9b58-a5b53019fb75
+status: test
+description: Somebody calls often.
+references: ['https://example.com/b']
+author: Jo
+tags: [attack.discovery]
+correlation:
+    type: event_count
+    rules: [base]
+    group-by:
+        - userIdentity.arn
+        - requestParameters.roleName
+    timespan: 1h
+    condition:
+        gte: 10
+falsepositives: [Audits]
+level: high
+"
+    )
+    .replace("name: other", "name: lone");
+    let all = converted(&yaml).unwrap();
+    let ids: Vec<&str> = all.iter().map(|rule| rule.id.as_str()).collect();
+    assert_eq!(ids, ["cloudtrail/x", "cloudtrail/x_2"], "`base` is only for the correlation");
+    assert_eq!(all[1].place, (30, 1));
+    let expected = r#"-- title           = "Many calls"
+-- severity        = "high"
+-- confidence      = "medium"
+-- tags            = ["attack.discovery"]
+-- remedy          = "Ask the actor whether this was meant; what the rule looks for is told at https://example.com/b."
+-- description     = "Somebody calls often."
+-- false_positives = "Audits"
+-- references      = ["https://example.com/b"]
+-- author          = "Jo"
+-- aws_services    = true
+SELECT userIdentity.arn AS "userIdentity.arn",
+       requestParameters ->> 'roleName' AS "requestParameters.roleName",
+       count(*) AS events,
+       sample(eventName) AS event_names,
+       sample(sourceIPAddress) AS addresses,
+       sample(userAgent) AS user_agents,
+       '4db60cc0-36fb-42b7-9b58-a5b53019fb75 by Jo' AS sigma_rule
+FROM cloudtrail
+WHERE lower(eventSource) = 'iam.amazonaws.com'
+  AND lower(eventName) = 'a'
+GROUP BY userIdentity.arn, requestParameters ->> 'roleName', hop(eventTime, INTERVAL '5 minutes', INTERVAL '65 minutes')
+HAVING count(*) >= 10
+"#;
+    assert_eq!(all[1].text, expected);
+}
+
+#[test]
+fn a_count_has_bounds() {
+    let group = |condition: &str| groups("event_count", &format!("rules: [base]\ncondition: {condition}"));
+    let sliding = "GROUP BY hop(eventTime, INTERVAL '25 seconds', INTERVAL '325 seconds')\nHAVING";
+    let periods = "GROUP BY tumble(eventTime, INTERVAL '5 minutes')\nHAVING";
+    assert_eq!(group("{gt: 3}"), format!("{sliding} count(*) > 3\n"));
+    assert_eq!(group("{lt: 3}"), format!("{periods} count(*) < 3\n"));
+    assert_eq!(group("{lte: 3}"), format!("{periods} count(*) <= 3\n"));
+    assert_eq!(group("{eq: 3}"), format!("{periods} count(*) = 3\n"));
+    assert_eq!(group("{neq: 3}"), format!("{periods} count(*) <> 3\n"));
+    assert_eq!(group("{lt: 9, gte: 3}"), format!("{periods} count(*) < 9\n   AND count(*) >= 3\n"));
+    let tumbling = groups("event_count", "rules: [base]\nwindow: tumbling\ncondition: {gt: 3}");
+    assert_eq!(tumbling, format!("{periods} count(*) > 3\n"));
+}
+
+#[test]
+fn values_are_counted_and_added_up() {
+    let of = |kind: &str, condition: &str| {
+        sql(kind, &format!("rules: [base]\ngroup-by: [sourceIPAddress]\ncondition: {condition}"))
+    };
+    let count = of("value_count", "{gte: 4, field: requestParameters.a.b}");
+    assert!(count.contains(
+        "       count(DISTINCT requestParameters -> 'a' ->> 'b') AS distinct_values,\n       \
+                sample(requestParameters -> 'a' ->> 'b') AS some_values,\n"
+    ));
+    assert!(count.ends_with("HAVING count(DISTINCT requestParameters -> 'a' ->> 'b') >= 4\n"));
+    let two = of("value_count", "{gte: 4, field: [userAgent, readOnly]}");
+    assert!(
+        two.ends_with(
+            "HAVING count(DISTINCT CAST(userAgent AS VARCHAR) || chr(31) || CAST(readOnly AS VARCHAR)) >= 4\n"
+        )
+    );
+    let sum = of("value_sum", "{gt: 100, field: requestParameters.n}");
+    assert!(
+        sum.ends_with("INTERVAL '325 seconds')\nHAVING sum(try_cast(requestParameters ->> 'n' AS BIGINT)) > 100\n")
+    );
+    let mean = of("value_avg", "{gt: 100, field: requestParameters.n}");
+    assert!(mean.ends_with(
+        "tumble(eventTime, INTERVAL '5 minutes')\nHAVING avg(try_cast(requestParameters ->> 'n' AS BIGINT)) > 100\n"
+    ));
+    let flows = correlation("value_sum", "rules: [base]\ngroup-by: [srcaddr]\ncondition: {gte: 5000, field: bytes}")
+        .replace("cloudtrail", "vpcflow")
+        .replace("eventSource: iam.amazonaws.com", "action: ACCEPT")
+        .replace("eventName: A", "dstport: 22")
+        .replace("eventName: B", "dstport: 23");
+    assert!(converted(&flows).unwrap()[1].text.ends_with("HAVING sum(bytes) >= 5000\n"));
+}
+
+const BASE: &str = "lower(eventSource) = 'iam.amazonaws.com' AND lower(eventName) = 'a'";
+const OTHER: &str = "lower(eventName) = 'b'";
+
+#[test]
+fn rules_that_come_together_are_each_counted() {
+    let whole = sql("temporal", "rules: [base, other]\ngroup-by: [userIdentity.arn]");
+    let expected = format!(
+        r#"SELECT userIdentity.arn AS "userIdentity.arn",
+       count(*) AS events,
+       count(*) FILTER (WHERE {BASE}) AS "matches of base",
+       count(*) FILTER (WHERE {OTHER}) AS "matches of other",
+       sample(eventName) AS event_names,
+       sample(sourceIPAddress) AS addresses,
+       sample(userAgent) AS user_agents,
+       'Many' AS sigma_rule
+FROM cloudtrail
+WHERE (({BASE}) OR {OTHER})
+GROUP BY userIdentity.arn, hop(eventTime, INTERVAL '25 seconds', INTERVAL '325 seconds')
+HAVING count(*) FILTER (WHERE {BASE}) > 0
+   AND count(*) FILTER (WHERE {OTHER}) > 0
+"#
+    );
+    assert_eq!(whole, expected);
+    let having = |condition: &str| {
+        let groups = groups("temporal", &format!("rules: [base, other]\ncondition: {condition}"));
+        groups.split_once("\nHAVING ").map(|(group, having)| (group.contains("hop"), having.to_owned())).unwrap()
+    };
+    let both = format!("count(*) FILTER (WHERE {BASE}) > 0\n   AND count(*) FILTER (WHERE {OTHER}) > 0\n");
+    assert_eq!(having("base and other"), (true, both.clone()));
+    assert_eq!(having("{gte: 2}"), (true, both.clone()));
+    let one = format!(
+        "CASE WHEN count(*) FILTER (WHERE {BASE}) > 0 THEN 1 ELSE 0 END + \
+         CASE WHEN count(*) FILTER (WHERE {OTHER}) > 0 THEN 1 ELSE 0 END >= 1\n"
+    );
+    assert_eq!(having("{gte: 1}"), (true, one));
+    assert_eq!(having("base and not other"), (false, both.replacen("'b') > 0", "'b') = 0", 1)));
+    let in_braces =
+        format!("{}---\ntitle: Many\ncorrelation: {{type: temporal, timespan: 5m, rules: [base, other]}}\n", rules());
+    assert!(converted(&in_braces).unwrap()[0].text.ends_with(&both));
+}
+
+#[test]
+fn rules_come_in_order() {
+    let having = |condition: &str| {
+        let groups = groups("temporal_ordered", &format!("rules: [base, other]\n{condition}"));
+        groups.split_once("\nHAVING ").map(|(group, having)| (group.contains("hop"), having.to_owned())).unwrap()
+    };
+    let order = format!("min(eventTime) FILTER (WHERE {BASE}) <= max(eventTime) FILTER (WHERE {OTHER})\n");
+    assert_eq!(having(""), (true, order.clone()));
+    assert_eq!(having("condition: {gte: 2}"), (true, order));
+    let third = rule("  eventName: C").replace("title: T", "title: V\nname: third");
+    let many =
+        "title: Many\ncorrelation:\n    type: temporal_ordered\n    rules: [third, base, other]\n    timespan: 5m\n";
+    let text = &converted(&format!("{}---\n{third}---\n{many}", rules())).unwrap()[0].text;
+    let order = format!(
+        "HAVING in_order(eventTime,\n                lower(eventName) = 'c',\n                {BASE},\n                {OTHER})\n"
+    );
+    assert!(text.ends_with(&order), "{text}");
+}
+
+#[test]
+fn an_alias_is_another_field_in_each_rule() {
+    let aliases =
+        "aliases:\n    user:\n        base: requestParameters.userName\n        other: userIdentity.userName\n";
+    let sql = sql("temporal", &format!("rules: [base, other]\ngroup-by: [user, sourceIPAddress]\n{aliases}"));
+    let user = format!("CASE WHEN {BASE} THEN requestParameters ->> 'userName' ELSE userIdentity.userName END");
+    assert!(
+        sql.starts_with(&format!("SELECT {user} AS \"user\",\n       sourceIPAddress AS \"sourceIPAddress\",\n")),
+        "{sql}"
+    );
+    assert!(sql.contains(&format!("\nGROUP BY {user}, sourceIPAddress, hop(")), "{sql}");
+    // where all agree it is a field
+    let aliases = "aliases:\n    user:\n        base: userIdentity.arn\n        0c1e7f1a-0b1c-4d2e-8f3a-000000000001: userIdentity.arn\n";
+    let groups = groups("temporal", &format!("rules: [base, other]\ngroup-by: [user]\n{aliases}"));
+    assert!(groups.starts_with("GROUP BY userIdentity.arn, hop("), "{groups}");
+    // numbers and texts are compared as texts
+    let aliases = "aliases:\n    user:\n        base: eventTime\n        other: userIdentity.userName\n";
+    let groups = self::groups("temporal", &format!("rules: [base, other]\ngroup-by: [user]\n{aliases}"));
+    let user =
+        format!("CASE WHEN {BASE} THEN CAST(eventTime AS VARCHAR) ELSE CAST(userIdentity.userName AS VARCHAR) END");
+    assert!(groups.starts_with(&format!("GROUP BY {user}, hop(")), "{groups}");
+}
+
+#[test]
+fn rules_and_filters_of_other_files_are_found() {
+    let file = |stem: &str, text: String| File { name: format!("{stem}.yml"), stem: stem.into(), text };
+    let many =
+        "title: Many\ncorrelation:\n    type: event_count\n    rules: [U]\n    timespan: 1m\n    condition: {gte: 2}\n";
+    let filter = "title: F\nlogsource: {product: aws}\nfilter:\n    rules: [other]\n    s:\n        awsRegion: a\n    condition: not s\n";
+    let files = [file("a", many.into()), file("b", rules()), file("c", filter.into())];
+    let (converted, refused) = convert(&files, &Config::default());
+    let ids: Vec<&str> = converted.iter().map(|rule| rule.id.as_str()).collect();
+    assert_eq!((ids, refused), (vec!["cloudtrail/a", "cloudtrail/b"], vec![]));
+    assert!(
+        converted[0]
+            .text
+            .contains("WHERE lower(eventName) = 'b'\n  AND (lower(awsRegion) = 'a') IS NOT TRUE\nGROUP BY hop(")
+    );
+    assert_eq!(
+        converted[1].text.lines().next().unwrap(),
+        "-- title           = \"T\"",
+        "`other` is only for the correlation"
+    );
+}
+
+#[test]
+fn a_rule_is_one_by_itself_too_when_a_correlation_generates() {
+    let titles = |text: &str| {
+        let title = |rule: &Converted| rule.text.lines().next().unwrap().split('"').nth(1).unwrap().to_owned();
+        converted(text).unwrap().iter().map(title).collect::<Vec<_>>()
+    };
+    let one = correlation("event_count", "rules: [base, other]\ncondition: {gte: 2}");
+    assert_eq!(titles(&one), ["Many"]);
+    assert_eq!(titles(&one.replace("title: Many", "title: Many\ngenerate: true")), ["T", "U", "Many"]);
+    let again = "---\ntitle: Again\ngenerate: true\ncorrelation:\n    type: event_count\n    rules: [base]\n    timespan: 1m\n    condition: {gt: 1}\n";
+    assert_eq!(titles(&format!("{one}{again}")), ["T", "Many", "Again"]);
+}
+
+#[test]
+fn what_cannot_be_used_is_named_with_its_place() {
+    let count = |rest: &str| refused("event_count", &format!("{rest}\ncondition: {{gte: 2}}"));
+    assert_eq!(count("rules: [base, lost]"), "x.yml:27:19: no rule that is here is called `lost`");
+    assert_eq!(count("group-by: [a]"), "x.yml:24:1: the correlation names no rule");
+    assert_eq!(count("rules: [base]\ngroup-by: [resources.ARN]"), "x.yml:28:16: `resources.ARN` is no single value");
+    assert_eq!(
+        count("rules: [base]\naliases:\n    user:\n        lost: awsRegion"),
+        "x.yml:30:13: the correlation names no rule `lost`"
+    );
+    assert_eq!(
+        count("rules: [base]\nwindow: session\ngap: 1m"),
+        "x.yml:28:13: windows of sessions are not supported: leave `window` out, or write `tumbling`"
+    );
+    let span =
+        |span: &str| converted(&correlation("event_count", "rules: [base]\ncondition: {gte: 2}").replace("5m", span));
+    assert_eq!(
+        span("0s").unwrap_err()[0],
+        "x.yml:1:1: the rule is for the correlation `Many`, which is refused, and not by itself"
+    );
+    assert_eq!(span("0s").unwrap_err()[1], "x.yml:26:5: a timespan is between a second and 366 days");
+    assert_eq!(span("2y").unwrap_err()[1], "x.yml:26:5: a timespan is between a second and 366 days");
+    assert_eq!(span("5q").unwrap_err(), ["x.yml:26:15: `5q` is no timespan such as 15m"]);
+
+    let of = |kind: &str, condition: &str| refused(kind, &format!("rules: [base, other]\ncondition: {condition}"));
+    assert_eq!(of("value_count", "{gte: 2}"), "x.yml:28:5: `value_count` needs a `field`");
+    assert_eq!(of("value_sum", "{gte: 2, field: readOnly}"), "x.yml:28:32: `readOnly` is no number");
+    assert_eq!(of("value_sum", "{gte: 2, field: [a, b]}"), "x.yml:28:36: `value_sum` is of one field");
+    let every = "needs every value of a window, which windows do not keep";
+    assert_eq!(of("value_median", "{gte: 2, field: a}"), format!("x.yml:25:5: `value_median` {every}"));
+    assert_eq!(of("value_percentile", "{gte: 2, field: a}"), format!("x.yml:25:5: `value_percentile` {every}"));
+    assert_eq!(
+        of("event_count", "base and other"),
+        "x.yml:28:5: the condition of `event_count` compares a number, as in `gte: 10`"
+    );
+    assert_eq!(of("temporal", "base and lost"), "x.yml:28:25: the correlation names no rule `lost`");
+    assert_eq!(of("temporal", "1 of b*"), "x.yml:28:21: write the names of the rules in place of `b*`");
+    assert_eq!(of("event_count", "{gte: many}"), "x.yml:28:5: the condition compares a whole number, as in `gte: 10`");
+    assert_eq!(of("frequency", "{gte: 1}"), "x.yml:25:5: there is no correlation `frequency`");
+    assert_eq!(
+        of("temporal_ordered", "{gte: 3}"),
+        "x.yml:28:5: the condition of `temporal_ordered` is that all of its rules match, one after the other: leave it out"
+    );
+}
+
+#[test]
+fn a_correlation_needs_rules_that_can_be_used() {
+    let text = correlation("event_count", "rules: [base, other]\ncondition: {gte: 2}");
+    let flows = text
+        .replacen("cloudtrail", "vpcflow", 1)
+        .replace("eventSource: iam.amazonaws.com", "action: ACCEPT")
+        .replacen("eventName: A", "dstport: 22", 1);
+    let mixed = converted(&flows).unwrap_err();
+    assert_eq!(mixed[2], "x.yml:27:19: the rules of a correlation read one table; `U` reads cloudtrail");
+    let bad = converted(&text.replacen("eventName: A", "eventName|re: '('", 1)).unwrap_err();
+    assert!(bad[0].starts_with("x.yml:9:"), "{bad:?}");
+    assert_eq!(bad[2], "x.yml:27:13: the rule `T` is refused");
+    let twice = converted(&text.replace("name: other", "name: base")).unwrap_err();
+    assert_eq!(twice[2], "x.yml:27:13: several rules are called `base`");
+    let above = "---\ntitle: Above\ncorrelation:\n    type: temporal\n    rules: [Many]\n    timespan: 1h\n";
+    let above = converted(&format!("{text}{above}")).unwrap_err();
+    assert_eq!(above, ["x.yml:33:13: `Many` is a correlation: correlations of correlations are not supported"]);
+}

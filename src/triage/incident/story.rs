@@ -1,0 +1,304 @@
+//! An incident → what an analyst reads of it, in the order in which it is asked.
+
+use std::collections::BTreeSet;
+
+use super::Incident;
+use super::risk::is_evidence;
+use super::tactic::Tactic;
+use crate::finding::Finding;
+use crate::time::Timestamp;
+
+/// The parts of a story. Each list has at most [`Story::LINES_MAX`] lines and then says how many more there are.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Story {
+    /// Who did what to what, in one sentence.
+    pub what_happened: String,
+    /// The largest parts of the score, and what the rest of it is.
+    pub why_now: Vec<(f64, String)>,
+    /// How often the actors did such things before.
+    pub how_unusual: Vec<String>,
+    pub timeline: Vec<Step>,
+    /// Steps past the last that the timeline shows.
+    pub steps_left_out: usize,
+    /// What was acted on, and who is at risk.
+    pub touched: Vec<String>,
+    /// What its rules are known to be wrong about.
+    pub benign: Vec<String>,
+    /// What to do, in the order of what happened.
+    pub next: Vec<String>,
+    /// Ids of the events, each once, in order of time. A finding knows those of its first ten matches.
+    pub events: Vec<String>,
+}
+
+/// What one actor did that one rule has a name for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    pub time: Timestamp,
+    pub tactic: Option<Tactic>,
+    pub title: String,
+    pub who: String,
+    /// `user/eve`, `user/eve +2`, or nothing.
+    pub on: String,
+    pub count: u64,
+    /// True of what happens all the time, and counts for nothing.
+    pub is_noise: bool,
+}
+
+impl Story {
+    pub const LINES_MAX: usize = 25;
+    const REASONS: usize = 3;
+
+    /// Whether the timeline has to say who did what.
+    pub fn has_several_actors(&self) -> bool {
+        self.timeline.windows(2).any(|pair| pair[0].who != pair[1].who)
+    }
+
+    /// The story of an incident. `false_positives` is what a rule, by its id, is known to be wrong about.
+    pub fn of<'a>(incident: &Incident, false_positives: impl Fn(&str) -> Option<&'a str>) -> Story {
+        let rules = one_of_each_rule(incident);
+        let benign = rules.iter().filter_map(|finding| {
+            let text = false_positives(&finding.rule).filter(|text| !text.is_empty())?;
+            Some(format!("{}: {text}", finding.title))
+        });
+        let mut timeline = steps(incident);
+        let steps_left_out = timeline.len().saturating_sub(Story::LINES_MAX);
+        timeline.truncate(Story::LINES_MAX);
+        Story {
+            what_happened: what_happened(incident),
+            why_now: why_now(incident),
+            how_unusual: capped(how_unusual(&rules)),
+            timeline,
+            steps_left_out,
+            touched: capped(touched(incident)),
+            benign: capped(distinct(benign)),
+            next: capped(distinct(rules.iter().map(|finding| finding.remedy.clone()))),
+            events: distinct(
+                incident.findings.iter().flat_map(|found| found.event_ids.iter().map(|(_, id)| id.clone())),
+            ),
+        }
+    }
+}
+
+/// The first finding of each rule with evidence, in order of time.
+fn one_of_each_rule(incident: &Incident) -> Vec<&Finding> {
+    let mut seen = BTreeSet::new();
+    incident.findings.iter().filter(|finding| is_evidence(finding) && seen.insert(&finding.rule)).collect()
+}
+
+fn what_happened(incident: &Incident) -> String {
+    let lead = incident.lead();
+    let (who, others) = match incident.who()[..] {
+        [] => ("an unnamed actor".to_owned(), Vec::new()),
+        [who, ref others @ ..] => (who.to_owned(), others.to_vec()),
+    };
+    let mut text = who;
+    if !others.is_empty() {
+        text.push_str(&format!(", with {}", listed(&others, 3)));
+    }
+    let addresses = distinct(incident.findings.iter().filter_map(|finding| finding.source_ip.clone()));
+    if !addresses.is_empty() {
+        text.push_str(&format!(", from {}", listed(&addresses, 3)));
+    }
+    let accounts = distinct(incident.findings.iter().map(|finding| finding.account.clone()));
+    text.push_str(&format!(", in account {}: {}", listed(&accounts, 3), lead.title.trim_end_matches('.')));
+    if !lead.resources.is_empty() {
+        text.push_str(&format!(" ({})", on([lead])));
+    }
+    text.push_str(&match incident.size {
+        1 => "; one finding".to_owned(),
+        size => format!("; {size} findings in all"),
+    });
+    let tactics: Vec<_> = incident.tactics.iter().map(|tactic| tactic.as_str()).collect();
+    if !tactics.is_empty() {
+        text.push_str(&format!(", for {}", listed(&tactics, tactics.len())));
+    }
+    if incident.first_seen == incident.last_seen {
+        text.push_str(&format!(", at {}.", incident.first_seen));
+    } else {
+        text.push_str(&format!(", from {} to {}.", incident.first_seen, incident.last_seen));
+    }
+    text
+}
+
+fn why_now(incident: &Incident) -> Vec<(f64, String)> {
+    let (largest, rest) = incident.reasons.split_at(incident.reasons.len().min(Story::REASONS));
+    let mut lines: Vec<_> =
+        largest.iter().map(|reason| (reason.bits, format!("{}: {}", reason.what, reason.why))).collect();
+    if !rest.is_empty() {
+        let names: Vec<_> = rest.iter().map(|reason| reason.what.as_str()).collect();
+        lines.push((rest.iter().map(|reason| reason.bits).sum(), format!("the rest: {}", names.join("; "))));
+    }
+    lines
+}
+
+/// The words of the findings' rarity, with the titles they are true of.
+fn how_unusual(rules: &[&Finding]) -> Vec<String> {
+    let mut words: Vec<(f64, &str, Vec<&str>)> = Vec::new();
+    for finding in rules {
+        let Some(rarity) = finding.terms.iter().find(|term| term.name == "rarity") else { continue };
+        match words.iter_mut().find(|(_, why, _)| *why == rarity.why) {
+            Some((_, _, titles)) => titles.push(&finding.title),
+            None => words.push((rarity.bits, &rarity.why, vec![&finding.title])),
+        }
+    }
+    // what was never seen before comes first
+    words.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let line = |(bits, why, titles): (f64, &str, Vec<&str>)| format!("{why} ({bits:+.1} bits): {}", titles.join("; "));
+    words.into_iter().map(line).collect()
+}
+
+fn steps(incident: &Incident) -> Vec<Step> {
+    let mut steps: Vec<(&str, bool, Vec<&Finding>)> = Vec::new();
+    for finding in &incident.findings {
+        let noise = !is_evidence(finding);
+        let same = |(rule, is_noise, of): &&mut (&str, bool, Vec<&Finding>)| {
+            *rule == finding.rule && *is_noise == noise && of[0].who() == finding.who()
+        };
+        match steps.iter_mut().find(same) {
+            Some((_, _, of)) => of.push(finding),
+            None => steps.push((&finding.rule, noise, vec![finding])),
+        }
+    }
+    let step = |(_, is_noise, of): (&str, bool, Vec<&Finding>)| Step {
+        time: of[0].first_seen,
+        tactic: Tactic::of(&of[0].tags),
+        title: of[0].title.clone(),
+        who: of[0].who().to_owned(),
+        on: on(of.iter().copied()),
+        count: of.iter().fold(0, |count, finding| count.saturating_add(finding.count)),
+        is_noise,
+    };
+    let mut steps: Vec<Step> = steps.into_iter().map(step).collect();
+    // what was found of one instant is told in the order of an attack
+    steps.sort_by(|a, b| {
+        let key = |step: &Step| (step.time, step.tactic.is_none(), step.tactic);
+        key(a).cmp(&key(b)).then_with(|| a.title.cmp(&b.title))
+    });
+    steps
+}
+
+fn on<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> String {
+    let all = findings.into_iter().flat_map(|finding| &finding.resources).map(|resource| resource.short());
+    match &distinct(all)[..] {
+        [] => String::new(),
+        [only] => only.clone(),
+        [first, rest @ ..] => format!("{first} +{}", rest.len()),
+    }
+}
+
+/// What was acted on, by account and Region, and then the entities at most risk.
+fn touched(incident: &Incident) -> Vec<String> {
+    let place = |finding: &Finding| format!("account {}, {}", finding.account, finding.region);
+    let mut lines = Vec::new();
+    for name in distinct(incident.findings.iter().map(place)) {
+        let here = incident.findings.iter().filter(|finding| place(finding) == name);
+        let things = distinct(here.flat_map(|finding| &finding.resources).map(|resource| resource.short()));
+        lines.push(match things.is_empty() {
+            true => name,
+            false => format!("{name}: {}", listed(&things, 10)),
+        });
+    }
+    let risk = |risk: &super::risk::Risk| format!("{} ({:.1})", risk.entity, risk.bits);
+    let risks: Vec<_> = incident.entities.iter().take(3).map(risk).collect();
+    if !risks.is_empty() {
+        lines.push(format!("most at risk, in bits: {}", risks.join(", ")));
+    }
+    lines
+}
+
+fn capped(mut lines: Vec<String>) -> Vec<String> {
+    let more = lines.len().saturating_sub(Story::LINES_MAX);
+    if more > 0 {
+        lines.truncate(Story::LINES_MAX);
+        lines.push(format!("and {more} more"));
+    }
+    lines
+}
+
+fn distinct(all: impl IntoIterator<Item = String>) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    all.into_iter().filter(|text| seen.insert(text.clone())).collect()
+}
+
+/// `a, b and c`, or `a, b and 7 more`.
+fn listed<T: AsRef<str>>(all: &[T], most: usize) -> String {
+    let names: Vec<&str> = all.iter().map(AsRef::as_ref).collect();
+    match &names[..] {
+        [] => String::new(),
+        [only] => (*only).to_owned(),
+        [first @ .., last] if names.len() <= most => format!("{} and {last}", first.join(", ")),
+        _ => format!("{} and {} more", names[..most].join(", "), names.len() - most),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::Resource;
+    use crate::finding::Term;
+    use crate::triage::incident::incidents;
+    use crate::triage::incident::tests::{at_hour, finding};
+
+    fn attack() -> Incident {
+        let mut found =
+            [finding("a/key", "high", 0.0, 9.0), finding("a/user", "low", 1.0, 4.0), finding("a/n", "low", 1.5, -1.0)];
+        for (finding, tactic) in found.iter_mut().zip(["persistence", "impact", "impact"]) {
+            finding.tags = vec![format!("attack.{tactic}")];
+            finding.source_ip = Some("198.51.100.7".into());
+        }
+        found[0].resources = ["user/eve", "user/tom"].map(|name| Resource(name.into())).to_vec();
+        found[1].count = 4;
+        found[1].terms.push(Term { name: "rarity", bits: 2.0, why: "in 1 of 9 hours".into() });
+        found[1].remedy = "Call them.".into();
+        incidents(&found).remove(0)
+    }
+
+    #[test]
+    fn it_is_told_in_order() {
+        let story = Story::of(&attack(), |rule| (rule == "a/user").then_some("Terraform."));
+        assert_eq!(
+            story.what_happened,
+            "user/bob, from 198.51.100.7, in account 111122223333: a/key happened (user/eve +1); 3 findings in all, for \
+             persistence and impact, from 1970-01-01T00:00:00Z to 1970-01-01T01:00:00Z."
+        );
+        // nine bits an hour ago are 9 * 2^(-1/6)
+        let why: Vec<_> = story.why_now.iter().map(|(bits, why)| format!("{bits:.2} {why}")).collect();
+        let expected = [
+            "8.02 a/key happened: severity +9.0, faded over 1 h",
+            "6.50 a/user happened: severity +4.0, rarity +2.0, 4 matches +0.5",
+            "5.00 2 tactics of an attack: persistence, then impact",
+        ];
+        assert_eq!(why, expected);
+        assert_eq!(story.how_unusual, ["in 1 of 9 hours (+2.0 bits): a/user happened"]);
+        assert_eq!(story.benign, ["a/user happened: Terraform."]);
+        assert_eq!(story.next, ["Ask the owner.", "Call them."]);
+        assert_eq!(story.events, ["e"]);
+        assert_eq!(story.touched[0], "account 111122223333, us-east-1: user/eve and user/tom");
+    }
+
+    #[test]
+    fn the_timeline_has_a_step_for_each_actor_and_rule() {
+        let mut again = finding("a/key", "high", 1.0, 9.0);
+        again.resources = vec![Resource("user/kim".into())];
+        let mut found = attack().findings;
+        found.push(again);
+        let story = Story::of(&incidents(&found)[0], |_| None);
+        let step = |step: &Step| format!("{} {} {} x{} {}", step.time, step.title, step.on, step.count, step.is_noise);
+        let expected = [
+            "1970-01-01T00:00:00Z a/key happened user/eve +2 x2 false",
+            "1970-01-01T01:00:00Z a/user happened  x4 false",
+            "1970-01-01T01:30:00Z a/n happened  x1 true",
+        ];
+        assert_eq!(story.timeline.iter().map(step).collect::<Vec<_>>(), expected);
+        assert_eq!(story.timeline[1].time, at_hour(1.0));
+        assert_eq!(story.timeline[1].tactic, Some(Tactic::Impact));
+    }
+
+    #[test]
+    fn what_is_too_much_is_counted() {
+        assert_eq!(listed(&["a", "b", "c"], 3), "a, b and c");
+        assert_eq!(listed(&["a", "b", "c", "d"], 2), "a, b and 2 more");
+        assert_eq!(capped(vec!["x".into(); 26]).last().unwrap(), "and 1 more");
+        assert_eq!(capped(vec!["x".into(); 25]).len(), 25);
+    }
+}

@@ -1,0 +1,168 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::finding::tests::one_match;
+use crate::finding::{FindingId, Resource, Term};
+use crate::time::MICROS_PER_HOUR;
+
+pub(super) fn at_hour(hour: f64) -> Timestamp {
+    Timestamp((hour * MICROS_PER_HOUR as f64) as i64)
+}
+
+/// A finding of `user/bob` with no address, on nothing, worth so many bits.
+pub(super) fn finding(rule: &str, severity: &str, hour: f64, bits: f64) -> Finding {
+    let mut found = one_match(rule, "arn:aws:iam::111122223333:user/bob", at_hour(hour), "e");
+    found.id = FindingId::new(rule, &[], found.first_seen.0);
+    found.title = format!("{rule} happened");
+    found.severity = severity.parse().unwrap();
+    found.source_ip = None;
+    found.resources = Vec::new();
+    found.tags = Vec::new();
+    found.terms = vec![Term { name: "severity", bits, why: "by hand".into() }];
+    found
+}
+
+fn by(actor: &str, found: Finding) -> Finding {
+    let id = FindingId::new(&found.rule, &[Some(actor.to_owned())], found.first_seen.0);
+    Finding { id, actor: Some(format!("arn:aws:iam::111122223333:{actor}")), ..found }
+}
+
+fn on(resource: &str, mut found: Finding) -> Finding {
+    found.resources.push(Resource(resource.into()));
+    found
+}
+
+fn tagged(tag: &str, found: Finding) -> Finding {
+    Finding { tags: vec![format!("attack.{tag}")], ..found }
+}
+
+#[test]
+fn the_score_is_the_strongest_entity_half_the_others_and_the_chain() {
+    let found = [
+        tagged("execution", on("i-1", finding("a", "medium", 0.0, 12.0))),
+        tagged("persistence", on("i-1", finding("b", "medium", 6.0, 5.0))),
+        tagged("impact", on("i-1", by("user/eve", finding("c", "medium", 6.0, 4.0)))),
+    ];
+    // i-1 is open from 0 on only if something happens meanwhile
+    let mut found = found.to_vec();
+    found[0].last_seen = at_hour(4.0);
+    let [one] = &incidents(&found)[..] else { panic!("one incident") };
+    // at hour 6 the 12 bits of hour 4 are 12 * 2^(-2/6) = 9.5244; all three are on i-1, the strongest; three tactics are
+    // 6 bits, of which execution to persistence is a step forward, while persistence and impact come in one instant
+    assert_eq!((one.score * 1e4).round(), 265_244.0, "9.5244 + 5 + 4 + 6 + 2 = 26.5244");
+    let bits: Vec<_> = one.reasons.iter().map(|reason| (reason.bits * 10.0).round() / 10.0).collect();
+    assert_eq!(bits, [9.5, 8.0, 5.0, 4.0]);
+    assert_eq!(one.reasons[1].why, "execution, then persistence, then impact");
+    assert_eq!(one.severity, Severity::High);
+    let risk = |risk: &Risk| (risk.entity.to_string(), (risk.bits * 10.0).round() / 10.0, risk.findings);
+    let risks: Vec<_> = one.entities.iter().map(risk).collect();
+    let expected = [
+        ("i-1".to_owned(), 26.5, 3),
+        // 9.5 + 5 + 3 + 2
+        ("user/bob of 111122223333".to_owned(), 19.5, 2),
+        ("user/eve of 111122223333".to_owned(), 4.0, 1),
+    ];
+    assert_eq!(risks, expected);
+}
+
+#[test]
+fn what_only_others_have_counts_half() {
+    let found = [
+        on("i-1", finding("a", "high", 0.0, 9.0)),
+        finding("b", "high", 0.0, 5.0),
+        on("i-1", by("user/eve", finding("c", "high", 0.0, 6.0))),
+    ];
+    let [one] = &incidents(&found)[..] else { panic!("one incident") };
+    // i-1 has 9 + 6, bob 9 + 5: i-1 is the strongest, and of bob's only b is new
+    assert_eq!(one.score, 15.0 + 5.0 / 2.0);
+    assert_eq!(one.reasons[2].why, "severity +5.0, by half, being on user/bob of 111122223333");
+}
+
+#[test]
+fn one_finding_is_an_incident_when_it_is_severe_or_weighs_enough() {
+    let is_one = |severity, bits| !incidents(&[finding("a", severity, 0.0, bits)]).is_empty();
+    assert!(is_one("high", 0.1));
+    assert!(is_one("low", 15.0));
+    assert!(!is_one("medium", 14.9));
+    assert!(!is_one("high", 0.0), "noise");
+}
+
+#[test]
+fn who_assumed_a_role_answers_for_its_sessions() {
+    let assumed = by("user/eve", on("arn:aws:iam::111122223333:role/ops/admin", finding("a", "low", 0.0, 9.0)));
+    let mut acted = by("", on("vol-1", finding("b", "low", 20.0, 19.0)));
+    acted.actor = Some("arn:aws:sts::111122223333:assumed-role/admin/eve-laptop".into());
+    let of_others = by("role/other", finding("c", "high", 20.0, 9.0));
+    let all = incidents(&[acted, of_others, assumed]);
+    let who: Vec<_> = all.iter().map(Incident::who).collect();
+    assert_eq!(who, [vec!["role/admin", "user/eve"], vec!["role/other"]]);
+    assert_eq!(all[0].findings.iter().map(|found| found.rule.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+}
+
+#[test]
+fn noise_is_shown_and_adds_nothing() {
+    let found =
+        [tagged("execution", finding("a", "high", 0.0, 9.0)), tagged("impact", finding("n", "high", 1.0, -1.0))];
+    let [one] = &incidents(&found)[..] else { panic!("one incident") };
+    assert_eq!((one.score, one.size, one.last_seen), (9.0, 2, at_hour(0.0)));
+    assert_eq!(one.tactics, [Tactic::Execution]);
+}
+
+#[test]
+fn the_earliest_evidence_names_the_incident() {
+    let [a, b, noise] =
+        [finding("a", "high", 1.0, 9.0), finding("b", "high", 2.0, 9.0), finding("n", "high", 0.0, -1.0)];
+    let id = |found: &[Finding]| incidents(found)[0].id.to_string();
+    let alone = id(std::slice::from_ref(&a));
+    assert_eq!(alone.len(), 16);
+    assert_eq!(id(&[a.clone(), b.clone(), noise]), alone, "it grows, and noise may come before");
+    assert_ne!(id(&[b]), alone);
+}
+
+#[test]
+fn past_five_hundred_those_with_the_most_bits_are_kept() {
+    let many: Vec<_> = (0..501)
+        .map(|n| {
+            let mut found = finding("a", "high", n as f64 / 1000.0, 5.0);
+            found.terms[0].bits = if n == 7 { 1.0 } else { 5.0 };
+            found
+        })
+        .collect();
+    let [one] = &incidents(&many)[..] else { panic!("one incident") };
+    assert_eq!((one.size, one.findings.len()), (501, 500));
+    assert!(one.findings.iter().all(|found| found.first_seen != at_hour(0.007)));
+    assert!(one.findings.is_sorted_by_key(|found| found.first_seen));
+    let [one] = &incidents(&many[..500])[..] else { panic!("one incident") };
+    assert_eq!((one.size, one.findings.len()), (500, 500));
+}
+
+proptest! {
+    #[test]
+    fn any_order_gives_the_same_incidents(
+        (found, shuffled) in prop::collection::vec((0..6u8, 0..4u8, 0..5u8, 0..40u8, 0..5u8, -2..14i8), 1..40)
+            .prop_map(|all| {
+                let one = |(number, (rule, actor, thing, hour, tactic, bits)): (usize, (u8, u8, u8, u8, u8, i8))| {
+                    let tactics = ["execution", "persistence", "impact", "discovery", "t1098"];
+                    let found = finding(&format!("r{rule}"), ["low", "high"][rule as usize % 2], hour.into(), bits.into());
+                    let on_what = if thing == 0 { format!("user/u{rule}") } else { format!("i-{thing}") };
+                    let mut found = tagged(tactics[tactic as usize], on(&on_what, by(&format!("user/u{actor}"), found)));
+                    found.id = FindingId([number as u8; 16]);
+                    found
+                };
+                all.into_iter().enumerate().map(one).collect::<Vec<_>>()
+            })
+            .prop_flat_map(|found| (Just(found.clone()), Just(found).prop_shuffle()))
+    ) {
+        let all = incidents(&found);
+        prop_assert_eq!(&all, &incidents(&shuffled));
+        for one in &all {
+            let sum: f64 = one.reasons.iter().map(|reason| reason.bits).sum();
+            prop_assert_eq!(sum, one.score);
+        }
+        let mut ids: Vec<_> = all.iter().flat_map(|one| &one.findings).map(|found| found.id).collect();
+        ids.sort_unstable();
+        let count = ids.len();
+        ids.dedup();
+        prop_assert_eq!(ids.len(), count, "a finding is in one incident at most");
+    }
+}
