@@ -10,6 +10,7 @@ mod coverage;
 mod demo;
 mod doctor;
 mod emf;
+mod explain;
 mod incidents;
 mod output;
 mod progress;
@@ -18,8 +19,10 @@ mod rules;
 mod run;
 mod schema;
 mod score;
+mod skeleton;
 mod sql;
 mod tables;
+mod took;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -106,10 +109,10 @@ enum Command {
         after_help = "Example:\n  weir sql \"SELECT eventTime, userIdentity.arn, json_get_str(requestParameters, 'bucketName') FROM cloudtrail WHERE eventName = 'PutBucketPolicy'\" --archive archive"
     )]
     Sql(sql::Sql),
-    /// List, show, check, test and convert detection rules
+    /// Write, list, show, explain, check, test, price and convert detection rules
     #[command(
         subcommand,
-        after_help = "Examples:\n  weir rules list\n  weir rules show cloudtrail/root_console_login\n  weir rules test my-rules/\n  weir rules convert sigma/ --to my-rules"
+        after_help = "Examples:\n  weir rules list\n  weir rules show cloudtrail/root_console_login\n  weir rules explain cloudtrail/root_console_login event.json\n  weir rules test my-rules/\n  weir rules convert sigma/ --to my-rules"
     )]
     Rules(rules::Rules),
     /// Score streams of plain numbers by how odd they are

@@ -10,10 +10,11 @@ use anyhow::{Context, Result, anyhow};
 use clap::{Args, Subcommand};
 use walkdir::WalkDir;
 
-use super::{coverage, output, reference};
+use super::{coverage, explain, output, reference, skeleton, took};
 use crate::config::Config;
 use crate::detect::cases::{self, Report};
 use crate::detect::library::{self, Source};
+use crate::detect::mutate::{self, Mutation};
 use crate::detect::reference::References;
 use crate::logs;
 use crate::rule::RuleError;
@@ -40,6 +41,13 @@ pub enum Rules {
         #[command(flatten)]
         more: More,
     },
+    /// Say, condition by condition, why a rule did or did not fire on an event
+    ///
+    /// Of a rule over windows, also what its aggregates come to in each window of the events.
+    #[command(
+        after_help = "Examples:\n  weir rules explain cloudtrail/root_console_login event.json\n  weir rules explain vpc_flow/my_rule flows.log --rules my-rules\n  jq .event case.json | weir rules explain cloudtrail/root_console_login - --format json\n\nExit codes: 0 explained, whether or not it fires; 2 no such rule; 3 what was given is no event"
+    )]
+    Explain(explain::Explain),
     /// Compile rules, and name file, line and column of what is wrong
     Check {
         /// Folder of query files and Sigma rules, or one of them; the built-in rules when there is none
@@ -48,12 +56,28 @@ pub enum Rules {
         settings: Settings,
     },
     /// Run the cases of rules, and print what does not hold
+    #[command(
+        after_help = "Examples:\n  weir rules test my-rules/\n  weir rules test my-rules/ --mutate\n\nExit codes: 0 all hold; 2 a case does not, or a change that no case notices survives"
+    )]
     Test {
         /// Folder of query files and Sigma rules, or one of them; the built-in rules when there is none
         dir: Option<PathBuf>,
+        /// Also change each rule in small ways, and print the changes that no case of it notices
+        #[arg(long)]
+        mutate: bool,
         #[command(flatten)]
         settings: Settings,
     },
+    /// Show what each rule took in a run, the most expensive first: seconds, rows it looked at, matches, bytes it remembers
+    #[command(
+        after_help = "Examples:\n  weir run --from logs/ --archive none --findings findings.txt --summary s.json\n  weir rules cost s.json\n  weir rules cost s.json --top 5\n\nWith --rules DIR given to the run, rules of the folder are among them"
+    )]
+    Cost(took::Cost),
+    /// Write a rule to begin with, and cases that hold; what is there is never overwritten
+    #[command(
+        after_help = "Example:\n  weir rules new cloudtrail/key_made --dir my-rules\n  weir rules test my-rules --mutate"
+    )]
+    New(skeleton::New),
     /// Print Sigma rules as query files: header and SQL
     #[command(
         after_help = "Examples:\n  weir rules convert sigma/aws_root_account_usage.yml\n  weir rules convert sigma/ --to my-rules"
@@ -76,7 +100,7 @@ pub struct More {
     #[arg(long, value_name = "DIR")]
     rules: Option<PathBuf>,
     #[command(flatten)]
-    settings: Settings,
+    pub settings: Settings,
 }
 
 #[derive(Args)]
@@ -95,7 +119,7 @@ impl Settings {
         Ok(self.read()?.sigma)
     }
 
-    fn references(&self) -> Result<References> {
+    pub fn references(&self) -> Result<References> {
         reference::read(&self.read()?.reference)
     }
 }
@@ -110,13 +134,22 @@ pub fn run(command: &Rules) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Rules::Show { id, more } => show(&mut out, id, &merged(more)?),
+        Rules::Explain(flags) => explain::run(&mut out, flags),
+        Rules::Cost(flags) => took::run(&mut out, flags),
+        Rules::New(flags) => skeleton::run(&mut out, flags),
         Rules::Check { dir, settings } => {
             let found = sources(dir.as_deref(), settings)?;
             tell(&mut out, found.added_to(cases::check(logs::TABLES, &settings.references()?, &found.sources)))
         }
-        Rules::Test { dir, settings } => {
+        Rules::Test { dir, mutate: changes, settings } => {
             let found = sources(dir.as_deref(), settings)?;
-            tell(&mut out, found.added_to(cases::test(logs::TABLES, &settings.references()?, &found.sources)))
+            let references = settings.references()?;
+            let tested = tell(&mut out, found.added_to(cases::test(logs::TABLES, &references, &found.sources)))?;
+            if !changes {
+                return Ok(tested);
+            }
+            let changed = tell_mutation(&mut out, &mutate::mutate(logs::TABLES, &references, &found.sources))?;
+            Ok(if tested == ExitCode::SUCCESS { changed } else { tested })
         }
         Rules::Convert { path, to, settings } => convert(&mut out, path, to.as_deref(), &settings.sigma()?),
     }
@@ -227,7 +260,7 @@ fn sources(dir: Option<&Path>, settings: &Settings) -> Result<Found> {
 }
 
 /// The built-in rules and those of a folder; what cannot be used is said and left out.
-fn merged(more: &More) -> Result<Vec<Source>> {
+pub fn merged(more: &More) -> Result<Vec<Source>> {
     let Some(dir) = &more.rules else { return Ok(library::built_in()) };
     let found = read(dir, &more.settings.sigma()?)?;
     found.refused.iter().for_each(|error| output::say(format_args!("weir: rule left out: {error}")));
@@ -285,8 +318,8 @@ fn markdown(out: &mut impl Write, sources: &[Source]) -> Result<ExitCode> {
 }
 
 fn show(out: &mut impl Write, id: &str, sources: &[Source]) -> Result<ExitCode> {
-    let rule = sources.iter().find(|source| source.id == id);
-    write!(out, "{}", rule.with_context(|| format!("there is no rule `{id}`: see `weir rules list`"))?.written())?;
+    let rule = sources.iter().find(|source| source.id == id).ok_or_else(|| explain::unknown(id, sources))?;
+    write!(out, "{}", rule.written())?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -302,4 +335,20 @@ fn tell(out: &mut impl Write, report: Report) -> Result<ExitCode> {
     let (refused, failed) = (report.refused.len(), report.failures.len());
     writeln!(out, "{} rules{cases}: {refused} refused, {failed} failures", report.rules)?;
     Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::from(2) })
+}
+
+fn tell_mutation(out: &mut impl Write, mutation: &Mutation) -> Result<ExitCode> {
+    for survivor in &mutation.survivors {
+        writeln!(out, "{}:{}: {} survives: {}", survivor.file, survivor.line, survivor.rule, survivor.change)?;
+    }
+    for idle in &mutation.idle {
+        writeln!(out, "{}:{}: {} accepts {}: remove the comment", idle.file, idle.line, idle.rule, idle.change)?;
+    }
+    for rule in &mutation.left_out {
+        writeln!(out, "{rule} was not changed: its cases do not hold as it is")?;
+    }
+    let accepted = if mutation.accepted > 0 { format!(", {} accepted", mutation.accepted) } else { String::new() };
+    let (killed, survived) = (mutation.killed(), mutation.survivors.len());
+    writeln!(out, "{} mutants, {killed} killed{accepted}, {survived} survived", mutation.mutants)?;
+    Ok(if mutation.is_good() { ExitCode::SUCCESS } else { ExitCode::from(2) })
 }

@@ -1,6 +1,6 @@
 //! Rules and the cases beside them → which cases do not hold, and why not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::compile::Compiler;
 use super::emit::texts;
-use super::engine::Detector;
+use super::engine::{Detector, Seen};
 use super::library::{self, Source};
 use super::program::Rows;
 use super::reference::References;
@@ -19,7 +19,7 @@ use crate::decode::{Counts, Input, Options};
 use crate::finding::Finding;
 use crate::logs;
 use crate::rule::{Rule, RuleError};
-use crate::table::{Batch, Origin, Table};
+use crate::table::{Batch, Origin, Reject, Table};
 use crate::time::{MICROS_PER_SECOND, Timestamp};
 
 /// What came of testing rules.
@@ -237,11 +237,58 @@ fn judge(
     }
 }
 
+/// Whether a case holds of what a rule found in its events.
+fn holds(case: &Case, found: &[Finding]) -> bool {
+    if case.fires { !found.is_empty() && compare(&case.finding, found).is_ok() } else { found.is_empty() }
+}
+
 fn evidence(finding: &Finding) -> String {
     finding.evidence.iter().fold(String::new(), |mut text, (name, value)| {
         let _ = writeln!(text, "  {name} = {value}"); // writing to a String cannot fail
         text
     })
+}
+
+/// The cases of one rule, their events read once, for many rules to be held against.
+pub struct Ready {
+    table: String,
+    cases: Vec<(Case, Vec<Batch>)>,
+}
+
+impl Ready {
+    /// `None` when a case cannot be read.
+    pub fn new(rule: &Rule, cases: &str) -> Option<Ready> {
+        let case = |line: &str| {
+            let case: Case = serde_json::from_str(line).ok()?;
+            let batches = read(&case).ok()?;
+            Some((case, batches.into_iter().filter(|batch| batch.table.name == rule.table).collect()))
+        };
+        let cases = cases.lines().filter(|line| !line.trim().is_empty()).map(case).collect::<Option<Vec<_>>>()?;
+        Some(Ready { table: rule.table.clone(), cases })
+    }
+
+    pub fn len(&self) -> usize {
+        self.cases.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.cases.is_empty()
+    }
+
+    /// Of the rules of a detector, by id, those for which every case holds.
+    pub fn passed_by(&self, detector: &Detector) -> BTreeSet<String> {
+        let of_table = detector.rules().filter(|rule| rule.table == self.table);
+        let mut passing: BTreeSet<String> = of_table.map(|rule| rule.id.clone()).collect();
+        for (case, batches) in &self.cases {
+            let each = detector.observe_each(&|id| passing.contains(id), batches);
+            passing.retain(|id| match each.get(id) {
+                Some(Ok(found)) => holds(case, found),
+                Some(Err(_)) => false,
+                None => holds(case, &[]),
+            });
+        }
+        passing
+    }
 }
 
 /// The fields that no finding has as the case says.
@@ -279,9 +326,15 @@ fn explain(detector: &Detector, compiler: &Compiler, rule: &Rule, batches: &[Bat
         Err(error) => return error,
     };
     if !windows.is_empty() {
-        return windows.into_iter().map(|window| format!("  HAVING does not hold: {window}\n")).collect();
+        return windows.iter().map(|window| format!("  HAVING does not hold: {}\n", told(window))).collect();
     }
     unmet(compiler, rule, batches).unwrap_or_else(|error| error.to_string())
+}
+
+fn told(window: &Seen) -> String {
+    let value = |(name, value): &(String, Option<String>)| format!("{name} = {}", value.as_deref().unwrap_or("null"));
+    let values: Vec<String> = window.selected.iter().map(value).collect();
+    format!("{} rows from {}: {}", window.rows, window.start, values.join(", "))
 }
 
 fn unmet(compiler: &Compiler, rule: &Rule, batches: &[Batch]) -> Result<String> {
@@ -311,19 +364,27 @@ fn unmet(compiler: &Compiler, rule: &Rule, batches: &[Batch]) -> Result<String> 
 
 /// The rows of a case, each record read as a log file of that content is.
 fn read(case: &Case) -> std::result::Result<Vec<Batch>, String> {
+    let (batches, rejects) = rows(case.records()?.into_iter().map(String::into_bytes))?;
+    match rejects.first() {
+        Some(reject) => Err(format!("the event cannot be read: {}", reject.reason)),
+        None => Ok(batches),
+    }
+}
+
+/// The rows of log files in memory, in any form that a run reads, and what in them is none.
+///
+/// # Errors
+/// When what is packed does not unpack.
+pub fn rows(files: impl IntoIterator<Item = Vec<u8>>) -> std::result::Result<(Vec<Batch>, Vec<Reject>), String> {
     let (options, mut rejects, mut counts) = (Options::default(), Vec::new(), Counts::default());
     let mut records = Vec::new();
-    for bytes in case.records()? {
+    for bytes in files {
         let mut reader = open(Input::Bytes(bytes.into()), Arc::new(Origin::default()), &options);
         while let Some(more) = reader.next(&mut rejects, &mut counts).map_err(|error| error.to_string())? {
             records.push(more);
         }
     }
-    let batches = logs::batches(records, &options, &mut rejects, &mut counts);
-    match rejects.first() {
-        Some(reject) => Err(format!("the event cannot be read: {}", reject.reason)),
-        None => Ok(batches),
-    }
+    Ok((logs::batches(records, &options, &mut rejects, &mut counts), rejects))
 }
 
 #[cfg(test)]

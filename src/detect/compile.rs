@@ -103,8 +103,13 @@ impl Compiler {
     }
 
     pub fn add(&mut self, rule: Arc<Rule>) -> std::result::Result<(), RuleError> {
-        let fail = |(place, message): place::Complaint| rule.error(place, message);
         let statement = only_statement(&rule.text);
+        self.add_statement(rule, statement)
+    }
+
+    /// The same with another statement in place of the rule's own.
+    pub fn add_statement(&mut self, rule: Arc<Rule>, statement: Statement) -> std::result::Result<(), RuleError> {
+        let fail = |(place, message): place::Complaint| rule.error(place, message);
         let Some(index) = self.tables.iter().position(|rules| rules.table.name == rule.table) else {
             let names = self.tables.iter().map(|rules| rules.table.name).collect::<Vec<_>>().join(", ");
             let at = find_word(&rule.text, &rule.table, 0).unwrap_or((1, 1));
@@ -153,18 +158,30 @@ impl Compiler {
             let query = take_apart(&self.state, &leaves, statement)?;
             programs.push((text, Program::new(&mut leaves, &[query.condition])?));
         }
-        if !rule.aws_services && !rules.names.own.is_empty() {
-            let own = disjunction(rules.names.own.iter().cloned()).expect("there is at least one");
-            programs.push((
-                format!("NOT an AWS service's own call: {}", rules.table.own),
-                Program::new(&mut leaves, &[Expr::IsNotTrue(Box::new(own))])?,
-            ));
+        if let Some((text, own)) = self.not_own(rule) {
+            programs.push((text, Program::new(&mut leaves, &[own])?));
         }
         Ok((leaves, programs))
     }
+
+    /// The condition that a rule has although its author did not write it: that the row is no call that an AWS service
+    /// makes on its own behalf; for people, and as it is asked.
+    pub fn not_own(&self, rule: &Rule) -> Option<(String, Expr)> {
+        let rules = self.tables.iter().find(|rules| rules.table.name == rule.table)?;
+        let own = disjunction(rules.names.own.iter().cloned()).filter(|_| !rule.aws_services)?;
+        Some((format!("NOT an AWS service's own call: {}", rules.table.own), Expr::IsNotTrue(Box::new(own))))
+    }
+
+    /// What a query over one table selects first, JSON as text, as a program over `leaves`.
+    pub fn first_item(&self, leaves: &mut Leaves, statement: Statement) -> Result<Program> {
+        let item = take_apart(&self.state, leaves, statement)?.items.swap_remove(0).1;
+        let item = as_text(leaves, item)?;
+        Program::new(leaves, &[item])
+    }
 }
 
-fn only_statement(text: &str) -> Statement {
+/// The statement of a rule.
+pub fn only_statement(text: &str) -> Statement {
     parse(text).ok().and_then(|mut all| all.pop_front()).expect("a Rule's text was parsed when it was made")
 }
 
@@ -323,20 +340,21 @@ impl TableRules {
         })
     }
 
-    /// JSON values of `->` are a union in Arrow; people read them as text.
     fn texts(&mut self, exprs: Vec<Expr>) -> Result<Program> {
-        let mut texts = Vec::with_capacity(exprs.len());
-        for expr in exprs {
-            texts.push(match type_of(&mut self.leaves, &expr)? {
-                DataType::Union(..) => {
-                    let to_text = datafusion_functions_json::udfs::json_union_to_text_udf();
-                    Expr::ScalarFunction(ScalarFunction::new_udf(to_text, vec![expr]))
-                }
-                _ => expr,
-            });
-        }
+        let texts = exprs.into_iter().map(|expr| as_text(&mut self.leaves, expr)).collect::<Result<Vec<_>>>()?;
         Program::new(&mut self.leaves, &texts)
     }
+}
+
+/// JSON values of `->` are a union in Arrow; people read them as text.
+fn as_text(leaves: &mut Leaves, expr: Expr) -> Result<Expr> {
+    Ok(match type_of(leaves, &expr)? {
+        DataType::Union(..) => {
+            let to_text = datafusion_functions_json::udfs::json_union_to_text_udf();
+            Expr::ScalarFunction(ScalarFunction::new_udf(to_text, vec![expr]))
+        }
+        _ => expr,
+    })
 }
 
 /// A word that the selected severity may be and that is no severity, with what to say of it.

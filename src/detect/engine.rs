@@ -100,27 +100,23 @@ impl Detector {
         rules: impl IntoIterator<Item = Rule>,
     ) -> (Detector, Vec<RuleError>) {
         let mut compiler = Compiler::new(tables, references);
-        let mut costs = BTreeMap::new();
-        let mut refused = Vec::new();
-        for rule in rules {
-            let rule = Arc::new(rule);
-            match compiler.add(rule.clone()) {
-                Ok(()) => {
-                    costs.insert(rule.id.clone(), RuleCost::default());
-                }
-                Err(error) => refused.push(error),
-            }
-        }
+        let refused = rules.into_iter().filter_map(|rule| compiler.add(Arc::new(rule)).err()).collect();
+        (Detector::of(compiler), refused)
+    }
+
+    /// Of the rules that were added to a compiler.
+    pub(super) fn of(compiler: Compiler) -> Detector {
         let tables = compiler.finish();
-        let mut windows = BTreeMap::new();
+        let (mut costs, mut windows) = (BTreeMap::new(), BTreeMap::new());
         for (table, rules) in tables.iter().enumerate() {
             for (place, rule) in rules.rules.iter().enumerate() {
+                costs.insert(rule.rule.id.clone(), RuleCost::default());
                 if matches!(rule.then, Then::Window(..)) {
                     windows.insert((table, place), Windows::default());
                 }
             }
         }
-        (Detector { tables, costs, windows, follows: false }, refused)
+        Detector { tables, costs, windows, follows: false }
     }
 
     /// Whether the input goes on for ever. Windows then leave when they are over by the clock that
@@ -153,11 +149,16 @@ impl Detector {
         &self.costs
     }
 
+    /// Bytes of the windows that each rule over windows remembers, by id.
+    pub fn window_bytes(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.windows.iter().map(|(place, windows)| (self.rule(*place).rule.id.as_str(), windows.bytes_len()))
+    }
+
     /// Findings of these batches, in the order of their ids: several of one id where they differ in what a suppression
     /// can name (account, region, actor, source address, resources, of which none is left out). `now` is the clock that
     /// windows leave by; a rule that judges row by row goes by the rows' own time alone.
     pub fn observe(&mut self, batches: &[Batch], now: Timestamp) -> Vec<Finding> {
-        let seen: Vec<_> = batches.par_iter().map(|batch| self.judge(batch, None)).collect();
+        let seen: Vec<_> = batches.par_iter().map(|batch| self.judge(batch, &|_| true)).collect();
         let (mut found, mut selected) = (Vec::new(), Vec::new());
         for judged in seen {
             found.extend(judged.found);
@@ -283,21 +284,53 @@ impl Detector {
 
     /// Findings of one rule, or why it failed. Costs nobody anything.
     pub fn observe_one(&self, rule: &str, batches: &[Batch]) -> std::result::Result<Vec<Finding>, String> {
-        let (mut found, mut windows) = (Vec::new(), BTreeMap::new());
-        self.judge_one(rule, batches, &mut found, &mut windows)?;
-        let mut found = fold(found);
-        for (place, windows) in windows {
-            let windows = windows.windows(self.windowed(place).0, |_| true, &windows.all());
-            found.extend(self.judge_windows(place, &windows).map_err(|error| error.strip_backtrace())?.0);
-        }
-        Ok(found)
+        self.observe_each(&|id| id == rule, batches).remove(rule).unwrap_or(Ok(Vec::new()))
     }
 
-    /// The windows that one rule makes of batches, with what it selects of each, whether or not its condition holds; for
-    /// people. Nothing for a rule without windows.
-    pub fn windows_of(&self, rule: &str, batches: &[Batch]) -> std::result::Result<Vec<String>, String> {
-        let (mut told, mut windows) = (Vec::new(), BTreeMap::new());
-        self.judge_one(rule, batches, &mut Vec::new(), &mut windows)?;
+    /// Findings of each of the wanted rules, by id, or why it failed; nothing of those that found nothing. Costs nobody
+    /// anything.
+    pub fn observe_each(
+        &self,
+        wanted: &dyn Fn(&str) -> bool,
+        batches: &[Batch],
+    ) -> BTreeMap<String, std::result::Result<Vec<Finding>, String>> {
+        let (mut each, mut windows) = (BTreeMap::new(), BTreeMap::<Place, Windows>::new());
+        for judged in batches.iter().map(|batch| self.judge(batch, wanted)) {
+            judged.found.into_iter().for_each(|finding| put(&mut each, finding));
+            for (place, selected) in judged.selected {
+                windows.entry(place).or_default().add(self.windowed(place).0, &selected, false, Timestamp(0));
+            }
+            for (rule, cost) in judged.costs {
+                if let Some(error) = cost.error {
+                    each.insert(rule.id.clone(), Err(error));
+                }
+            }
+        }
+        let mut each: BTreeMap<_, _> = each.into_iter().map(|(id, found)| (id, found.map(fold))).collect();
+        for (place, windows) in windows {
+            let windows = windows.windows(self.windowed(place).0, |_| true, &windows.all());
+            match self.judge_windows(place, &windows) {
+                Ok((found, _)) => found.into_iter().for_each(|finding| put(&mut each, finding)),
+                Err(error) => {
+                    each.insert(self.rule(place).rule.id.clone(), Err(error.strip_backtrace()));
+                }
+            }
+        }
+        each
+    }
+
+    /// The windows that one rule makes of batches, by key and time, with what it selects of each, whether or not its
+    /// condition holds; for people. Nothing for a rule without windows.
+    pub fn windows_of(&self, rule: &str, batches: &[Batch]) -> std::result::Result<Vec<Seen>, String> {
+        let (mut seen, mut windows) = (Vec::new(), BTreeMap::<Place, Windows>::new());
+        for judged in batches.iter().map(|batch| self.judge(batch, &|id| id == rule)) {
+            if let Some(error) = judged.costs.into_iter().find_map(|(_, cost)| cost.error) {
+                return Err(error);
+            }
+            for (place, selected) in judged.selected {
+                windows.entry(place).or_default().add(self.windowed(place).0, &selected, false, Timestamp(0));
+            }
+        }
         for (place, windows) in windows {
             let (plan, names) = self.windowed(place);
             let windows = windows.windows(plan, |_| true, &windows.all());
@@ -305,42 +338,19 @@ impl Detector {
                 plan.shown(&windows).and_then(|columns| columns.iter().map(emit::texts).collect::<Result<Vec<_>>>());
             let columns = columns.map_err(|error| error.strip_backtrace())?;
             for (row, window) in windows.iter().enumerate() {
-                let value = |(name, column): (&String, &Vec<Option<String>>)| {
-                    format!("{name} = {}", column[row].as_deref().unwrap_or("null"))
-                };
-                let values: Vec<String> = names.iter().zip(&columns).map(value).collect();
-                told.push(format!(
-                    "{} rows from {}: {}",
-                    window.group.rows,
-                    Timestamp(window.start),
-                    values.join(", ")
-                ));
+                let value = |(name, column): (&String, &Vec<Option<String>>)| (name.clone(), column[row].clone());
+                seen.push(Seen {
+                    start: Timestamp(window.start),
+                    end: Timestamp(window.start + plan.span.size),
+                    rows: window.group.rows,
+                    selected: names.iter().zip(&columns).map(value).collect(),
+                });
             }
         }
-        Ok(told)
+        Ok(seen)
     }
 
-    fn judge_one(
-        &self,
-        rule: &str,
-        batches: &[Batch],
-        found: &mut Vec<Finding>,
-        windows: &mut BTreeMap<Place, Windows>,
-    ) -> std::result::Result<(), String> {
-        for batch in batches {
-            let judged = self.judge(batch, Some(rule));
-            if let Some(error) = judged.costs.into_iter().find_map(|(_, cost)| cost.error) {
-                return Err(error);
-            }
-            found.extend(judged.found);
-            for (place, selected) in judged.selected {
-                windows.entry(place).or_default().add(self.windowed(place).0, &selected, false, Timestamp(0));
-            }
-        }
-        Ok(())
-    }
-
-    fn judge(&self, batch: &Batch, only: Option<&str>) -> Judged {
+    fn judge(&self, batch: &Batch, wanted: &dyn Fn(&str) -> bool) -> Judged {
         let mut judged = Judged::default();
         let Some(table) = self.tables.iter().position(|rules| std::ptr::eq(rules.table, batch.table)) else {
             return judged;
@@ -348,7 +358,7 @@ impl Detector {
         let rules = &self.tables[table];
         let (scan, routes) = Scan::new(rules, batch);
         for (place, (rule, candidates)) in rules.rules.iter().zip(routes).enumerate() {
-            if only.is_some_and(|only| rule.rule.id != only) {
+            if !wanted(&rule.rule.id) {
                 continue;
             }
             let count = candidates.as_ref().map_or(batch.rows.num_rows(), Vec::len);
@@ -436,6 +446,23 @@ impl Detector {
         }
         Some(anew)
     }
+}
+
+fn put(each: &mut BTreeMap<String, std::result::Result<Vec<Finding>, String>>, finding: Finding) {
+    if let Ok(found) = each.entry(finding.rule.clone()).or_insert_with(|| Ok(Vec::new())) {
+        found.push(finding);
+    }
+}
+
+/// A window, as people are told of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    pub start: Timestamp,
+    /// The first moment behind it.
+    pub end: Timestamp,
+    pub rows: u64,
+    /// What the rule selects of it, by name.
+    pub selected: Vec<(String, Option<String>)>,
 }
 
 /// Names what a rule remembers: one whose text differs remembers something else.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::place::distance;
 use crate::rule::{Rule, RuleError, parse};
 use crate::sigma::Converted;
 
@@ -74,6 +75,21 @@ pub fn rules(sources: &[Source]) -> (Vec<Rule>, Vec<RuleError>) {
     (rules, refused)
 }
 
+/// Ids like one that there is not, the likeliest first, three at most.
+pub fn near<'a>(id: &str, sources: &'a [Source]) -> Vec<&'a str> {
+    let name = |id: &str| id.rsplit('/').next().unwrap_or(id).to_lowercase();
+    let wanted = name(id);
+    let edits = |source: &'a Source| {
+        let known = name(&source.id);
+        let part = !wanted.is_empty() && (known.contains(&wanted) || wanted.contains(&known));
+        let edits = if part { 0 } else { distance(&wanted, &known) };
+        (edits <= 1 + wanted.len() / 4).then_some((edits, source.id.as_str()))
+    };
+    let mut near: Vec<(usize, &str)> = sources.iter().filter_map(edits).collect();
+    near.sort_unstable();
+    near.into_iter().map(|(_, id)| id).take(3).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,6 +107,15 @@ mod tests {
             merge(vec![source("t/b", "old"), source("t/c", "c")], vec![source("t/a", "a"), source("t/b", "new")]);
         let texts: Vec<&str> = merged.iter().map(|source| source.text.as_str()).collect();
         assert_eq!(texts, ["a", "new", "c"]);
+    }
+
+    #[test]
+    fn an_id_that_there_is_not_has_near_ones() {
+        let sources = built_in();
+        assert_eq!(near("cloudtrail/root_console_logn", &sources), ["cloudtrail/root_console_login"]);
+        let both = ["cloudtrail/root_console_login", "cloudtrail/root_console_login_failed"];
+        assert_eq!(near("root_console_login", &sources), both);
+        assert_eq!(near("cloudtrail/xylophone_was_tuned", &sources), [""; 0]);
     }
 
     #[test]

@@ -19,7 +19,10 @@ mod emit;
 mod window;
 pub mod engine;
 pub mod library;
+pub mod explain;
 pub mod cases;
+mod mutants;
+pub mod mutate;
 
 pub use engine::{Detector, RuleCost};
 

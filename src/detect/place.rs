@@ -5,7 +5,10 @@ use std::ops::ControlFlow;
 use arrow::datatypes::{DataType, FieldRef, Fields};
 use datafusion::error::DataFusionError;
 use datafusion::sql::parser::Statement;
-use datafusion::sql::sqlparser::ast::{Expr, Ident, SelectItem, SetExpr, Spanned, TableFactor, visit_expressions};
+use datafusion::sql::sqlparser::ast::{
+    Expr, GroupByExpr, Ident, Select, SelectItem, SetExpr, Spanned, Statement as SqlStatement, TableFactor, Value,
+    visit_expressions,
+};
 
 use crate::rule::dialect::{find_word, line_and_column};
 use crate::rule::shape::query;
@@ -145,7 +148,7 @@ fn collect_paths(above: &str, fields: &Fields, paths: &mut Vec<String>) {
 }
 
 /// Letters to insert, remove or change to make one word of the other.
-fn distance(a: &str, b: &str) -> usize {
+pub fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.chars().enumerate() {
@@ -206,6 +209,33 @@ pub fn conditions(statement: &Statement) -> Vec<(String, Statement)> {
     conditions.into_iter().map(|one| (one.to_string(), with(statement, None, Some(one.clone())))).collect()
 }
 
+/// The query over the same table that selects one expression of every row.
+pub fn alone(statement: &Statement, expr: &Expr) -> Statement {
+    let item = SelectItem::ExprWithAlias { expr: expr.clone(), alias: Ident::new("asked") };
+    let mut alone = with(statement, Some(item), None);
+    if let Some(select) = select_mut(&mut alone) {
+        select.group_by = GroupByExpr::Expressions(Vec::new(), Vec::new());
+        select.having = None;
+    }
+    alone
+}
+
+/// The SELECT of a rule's statement.
+pub fn select(statement: &Statement) -> &Select {
+    match query(statement).map(|query| query.body.as_ref()) {
+        Some(SetExpr::Select(select)) => select,
+        _ => panic!("a rule is SELECT ... FROM ...: {statement}"),
+    }
+}
+
+/// The same, to change it.
+pub fn select_mut(statement: &mut Statement) -> Option<&mut Select> {
+    let Statement::Statement(statement) = statement else { return None };
+    let SqlStatement::Query(query) = statement.as_mut() else { return None };
+    let SetExpr::Select(select) = query.body.as_mut() else { return None };
+    Some(select)
+}
+
 fn items_and_conditions(statement: &Statement) -> Option<(Vec<SelectItem>, Vec<Expr>)> {
     let SetExpr::Select(select) = query(statement)?.body.as_ref() else { return None };
     let mut conditions = Vec::new();
@@ -226,7 +256,6 @@ fn split(condition: &Expr, into: &mut Vec<Expr>) {
 }
 
 fn with(statement: &Statement, item: Option<SelectItem>, condition: Option<Expr>) -> Statement {
-    use datafusion::sql::sqlparser::ast::{Statement as SqlStatement, Value};
     let truth = || Expr::Value(Value::Boolean(true).into());
     let mut query = query(statement).expect("a rule is a query").clone();
     if let SetExpr::Select(select) = query.body.as_mut() {

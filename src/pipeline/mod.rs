@@ -33,7 +33,7 @@ use crate::time::Timestamp;
 use crate::triage::Triage;
 use commit::{Commit, State};
 use duplicates::Seen;
-use summary::{Summary, Suppressed, Unreadable};
+use summary::{RuleTook, Summary, Suppressed, Unreadable};
 use tell::Told;
 
 /// A round is cut at this many inflated bytes,
@@ -484,6 +484,7 @@ impl Worker {
         }
         self.summary.suppressions = self.stages.triage.suppressions().hidden().map(Suppressed::from).collect();
         self.summary.suppressed = self.summary.suppressions.iter().map(|entry| entry.matches).sum();
+        self.summary.rules = RuleTook::by_rule(&self.stages.detector);
         let costs = || self.stages.detector.costs().values();
         self.summary.shed_groups = costs().map(|cost| cost.shed).sum();
         self.summary.late_rows = costs().map(|cost| cost.late).sum();

@@ -6,6 +6,7 @@ use std::io;
 
 use serde::{Deserialize, Serialize};
 
+use crate::detect::Detector;
 use crate::rule::Severity;
 use crate::sink::post::Sent;
 use crate::sink::table::plain;
@@ -64,6 +65,35 @@ impl From<(&str, &str, u64)> for Suppressed {
     }
 }
 
+/// What a rule took, and gave.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RuleTook {
+    /// Of the threads that judged by it. What several rules ask of a row is asked once, by the first of them.
+    pub seconds: f64,
+    /// Rows that it looked at one by one, because no value of a symbol column told that they cannot match.
+    pub rows: u64,
+    /// Of them, those that its WHERE holds for.
+    pub matches: u64,
+    /// Of the windows that it remembers at the end, and that the next run begins with.
+    pub state_bytes: u64,
+}
+
+impl RuleTook {
+    /// Of each rule of a detector that looked at a row or remembers some, by id.
+    pub fn by_rule(detector: &Detector) -> BTreeMap<String, RuleTook> {
+        let mut all: BTreeMap<String, RuleTook> = BTreeMap::new();
+        for (rule, cost) in detector.costs() {
+            let took = RuleTook { seconds: cost.seconds, rows: cost.rows, matches: cost.hits, state_bytes: 0 };
+            all.insert(rule.clone(), took);
+        }
+        for (rule, bytes) in detector.window_bytes() {
+            all.entry(rule.to_owned()).or_default().state_bytes = bytes as u64;
+        }
+        all.retain(|_, took| took.rows > 0 || took.state_bytes > 0);
+        all
+    }
+}
+
 /// What one run did. Its fields are the keys of `--summary`'s JSON.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
@@ -97,6 +127,9 @@ pub struct Summary {
     pub seconds: f64,
     /// Seconds by stage: work of several threads adds up, so their sum may exceed `seconds`.
     pub stage_seconds: BTreeMap<String, f64>,
+    /// By id, the rules that looked at a row or remember some. `weir rules cost` shows them.
+    #[serde(default)]
+    pub rules: BTreeMap<String, RuleTook>,
     /// True when the run was told to stop before the input ended.
     pub stopped: bool,
     /// True when it read inputs that have no end, so that being told to stop is how it ends.

@@ -1,5 +1,6 @@
 //! The integration tests: one binary, so that everything is linked once.
 
+mod authors;
 mod backtest;
 mod cli;
 mod config;
