@@ -19,6 +19,10 @@ SELECT title,
        service.count AS times_seen,
        service.eventFirstSeen AS seen_first,
        service.eventLastSeen AS seen_last,
+       texts(json_texts(service.detection, 'sequence', 'resources', 'uid'),
+             json_texts(service.detection, 'Sequence', 'Resources', 'Uid'),
+             json_texts(service.detection, 'sequence', 'actors', 'user', 'credentialUid'),
+             json_texts(service.detection, 'Sequence', 'Actors', 'User', 'CredentialUid')) AS resource,
        service.detection AS sequence,
        arn AS guardduty_finding
 FROM guardduty_finding

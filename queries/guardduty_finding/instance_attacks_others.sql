@@ -24,7 +24,8 @@ SELECT title,
        resource.instanceDetails.iamInstanceProfile.arn AS instance_profile,
        arn AS guardduty_finding
 FROM guardduty_finding
-WHERE (regexp_like(type, '^(Backdoor:EC2/(DenialOfService|Spambot)|Impact:EC2/(PortSweep|WinRMBruteForce)|Recon:EC2/Portscan|Behavior:EC2/)')
+WHERE (regexp_like(type, '^(Backdoor:EC2/(DenialOfService|Spambot)|Impact:EC2/|Recon:EC2/|Behavior:EC2/)')
        OR regexp_like(type, '^UnauthorizedAccess:EC2/(SSH|RDP)BruteForce') AND service.resourceRole = 'ACTOR')
+  AND NOT regexp_like(type, '/(PortProbe|[A-Za-z]+DomainRequest)')
   AND sample IS NOT TRUE
   AND service.archived IS NOT TRUE

@@ -24,6 +24,6 @@ SELECT title,
        arn AS guardduty_finding
 FROM guardduty_finding
 WHERE regexp_like(type, '^(Recon:EC2/PortProbe|UnauthorizedAccess:EC2/(SSH|RDP)BruteForce)')
-  AND service.resourceRole IS DISTINCT FROM 'ACTOR'
+  AND (service.resourceRole = 'ACTOR') IS NOT TRUE
   AND sample IS NOT TRUE
   AND service.archived IS NOT TRUE

@@ -24,7 +24,7 @@ SELECT title,
        resource.instanceDetails.iamInstanceProfile.arn AS instance_profile,
        arn AS guardduty_finding
 FROM guardduty_finding
-WHERE regexp_like(type, '^(Backdoor:[A-Za-z0-9]+/C&CActivity|Trojan:|UnauthorizedAccess:(EC2|Lambda|Runtime)/(Tor|MaliciousIPCaller)|Impact:(EC2|Runtime)/(Abused|Malicious|Suspicious)DomainRequest)')
-  AND type NOT LIKE '%/DNSDataExfiltration%'
+WHERE regexp_like(type, '^((Backdoor|Trojan):|UnauthorizedAccess:(EC2|ECS|Lambda|Runtime)/|Impact:[A-Za-z0-9]+/[A-Za-z]+DomainRequest)')
+  AND NOT regexp_like(type, '/(DenialOfService|Spambot|SSHBruteForce|RDPBruteForce|MetadataDNSRebind|DNSDataExfiltration|BitcoinDomainRequest)')
   AND sample IS NOT TRUE
   AND service.archived IS NOT TRUE

@@ -96,7 +96,8 @@ fn samples(rows: &RecordBatch) -> ArrayRef {
 /// Whether JSON text has a member `sample` that is true, in a text inside it too.
 fn says_sample(json: &str) -> bool {
     let is_true = |(at, name): (usize, &str)| {
-        let value = json[at + name.len()..].trim_start_matches('\\').strip_prefix('"')?.trim_start().strip_prefix(':')?;
+        let value =
+            json[at + name.len()..].trim_start_matches('\\').strip_prefix('"')?.trim_start().strip_prefix(':')?;
         Some(value.trim_start_matches(['\\', '"', ' ', '\t', '\n', '\r']).starts_with("true"))
     };
     json.match_indices("\"sample").any(|found| is_true(found) == Some(true))
@@ -222,12 +223,7 @@ const BUCKETS: &[Column] = &[
     Column::new("createdat", "createdAt", Kind::Time, "when the bucket was made"),
     Column::new("owner", "owner", Kind::Json, "owner, whole"),
     Column::new("tags", "tags", Kind::Json, "tags, whole"),
-    Column::new(
-        "defaultserversideencryption",
-        "defaultServerSideEncryption",
-        Kind::Json,
-        "default encryption, whole",
-    ),
+    Column::new("defaultserversideencryption", "defaultServerSideEncryption", Kind::Json, "default encryption, whole"),
     Column::new("publicaccess", "publicAccess", Kind::Struct(PUBLIC_ACCESS), "how public the bucket is"),
     Column::new("s3objectdetails", "s3ObjectDetails", Kind::Json, "objects that were scanned, whole"),
 ];
@@ -248,7 +244,12 @@ const EKS_CLUSTER: &[Column] = &[
 
 const KUBERNETES: &[Column] = &[
     Column::new("kubernetesuserdetails", "kubernetesUserDetails", Kind::Struct(KUBERNETES_USER), "user"),
-    Column::new("kubernetesworkloaddetails", "kubernetesWorkloadDetails", Kind::Struct(KUBERNETES_WORKLOAD), "workload"),
+    Column::new(
+        "kubernetesworkloaddetails",
+        "kubernetesWorkloadDetails",
+        Kind::Struct(KUBERNETES_WORKLOAD),
+        "workload",
+    ),
 ];
 
 const KUBERNETES_USER: &[Column] = &[

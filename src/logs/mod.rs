@@ -19,8 +19,7 @@ use crate::table::{Batch, Reject, Table};
 use vpc_flow::VPC_FLOW;
 
 /// Every table filled from logs, in the order `weir tables` shows them.
-pub static TABLES: &[&Table] =
-    &[
+pub static TABLES: &[&Table] = &[
     &cloudtrail::CLOUDTRAIL,
     &vpc_flow::VPC_FLOW,
     &glue_job_run::GLUE_JOB_RUN,

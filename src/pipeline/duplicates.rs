@@ -157,14 +157,15 @@ mod tests {
     #[test]
     fn a_finding_told_again_is_new_when_its_time_is() {
         let finding = |time: &str| {
-            format!(r#"{{"schemaVersion":"2.0","accountId":"1","id":"id-0000a","type":"t","resource":{{}},"updatedAt":"{time}"}}"#)
+            format!(
+                r#"{{"schemaVersion":"2.0","accountId":"1","id":"id-0000a","type":"t","resource":{{}},"updatedAt":"{time}"}}"#
+            )
         };
         let (early, late) = ("2024-08-01T12:00:00.001Z", "2024-08-01T12:00:00.002Z");
         let lines = [early, late, early, late, early].map(finding).join("\n");
         let options = crate::decode::Options::default();
         let (mut rejects, mut counts) = (Vec::new(), crate::decode::Counts::default());
-        let mut reader =
-            crate::decode::open(crate::decode::Input::Bytes(lines.into()), Default::default(), &options);
+        let mut reader = crate::decode::open(crate::decode::Input::Bytes(lines.into()), Default::default(), &options);
         let records = reader.next(&mut rejects, &mut counts).unwrap().unwrap();
         let batch = crate::logs::batches(vec![records], &options, &mut rejects, &mut counts).remove(0);
         let (kept, doubled) = Seen::default().take_new(batch);

@@ -232,7 +232,10 @@ fn every_shape_around_findings_is_taken_off() {
         let buckets = read.batches[0].rows.column_by_name("resource").unwrap().as_struct();
         let buckets = buckets.column_by_name("s3bucketdetails").unwrap().as_list::<i32>().value(0);
         let arns = cast(buckets.as_struct().column_by_name("arn").unwrap(), &DataType::Utf8).unwrap();
-        assert_eq!(arns.as_string::<i32>().iter().collect::<Vec<_>>(), [Some("arn:aws:s3:::one"), Some("arn:aws:s3:::two")]);
+        assert_eq!(
+            arns.as_string::<i32>().iter().collect::<Vec<_>>(),
+            [Some("arn:aws:s3:::one"), Some("arn:aws:s3:::two")]
+        );
     }
 }
 

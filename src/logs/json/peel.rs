@@ -402,8 +402,7 @@ pub fn resume(bytes: &[u8], from: usize) -> Option<usize> {
     })
 }
 
-const NAMES_OF_ENVELOPES: &[&[u8]] =
-    &[
+const NAMES_OF_ENVELOPES: &[&[u8]] = &[
     b"Records",
     b"version",
     b"detail-type",
