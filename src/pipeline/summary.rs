@@ -89,13 +89,15 @@ impl Summary {
 
     /// Writes the summary as people read it.
     pub fn show(&self, out: &mut dyn io::Write) -> io::Result<()> {
+        let touched = |counts: &&TableCounts| counts.records > 0 || counts.archived_bytes > 0;
+        let tables: Vec<_> = self.tables.iter().filter(|(_, counts)| touched(counts)).collect();
+        let width = tables.iter().map(|(name, _)| name.len()).max().unwrap_or(0).max(14);
         writeln!(
             out,
-            "{:<14} {:>10} {:>10} {:>8} {:>10} {:>9} {:>12} {:>11}",
+            "{:<width$} {:>10} {:>10} {:>8} {:>10} {:>9} {:>12} {:>11}",
             "TABLE", "RECORDS", "ROWS", "REJECTS", "DUPLICATES", "SET ASIDE", "ARCHIVED", "BYTES/EVENT"
         )?;
-        let touched = |counts: &&TableCounts| counts.records > 0 || counts.archived_bytes > 0;
-        for (name, counts) in self.tables.iter().filter(|(_, counts)| touched(counts)) {
+        for (name, counts) in tables {
             let per_event = match counts.rows {
                 0 => "-".to_owned(),
                 _ if counts.archived_bytes == 0 => "-".to_owned(),
@@ -103,7 +105,7 @@ impl Summary {
             };
             writeln!(
                 out,
-                "{name:<14} {:>10} {:>10} {:>8} {:>10} {:>9} {:>12} {per_event:>11}",
+                "{name:<width$} {:>10} {:>10} {:>8} {:>10} {:>9} {:>12} {per_event:>11}",
                 grouped(counts.records),
                 grouped(counts.rows),
                 grouped(counts.rejects),
