@@ -28,5 +28,5 @@ deny:
 # fuzz everything that reads bytes, five minutes for each target (needs cargo-fuzz; tests/fuzz/README.md)
 fuzz:
     tests/fuzz/seeds.sh
-    for target in decode cloudtrail_json glue_job_run vpc_flow glue_log inflate; do \
+    for target in decode cloudtrail_json glue_job_run guardduty_finding vpc_flow glue_log inflate; do \
       RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir tests/fuzz --sanitizer none $target -- -max_len=8192 -max_total_time=300 || exit 1; done

@@ -19,6 +19,8 @@ pub struct Table {
     pub time: &'static str,
     /// Column whose equal values mean the same record delivered twice; rows without a value are all kept.
     pub id: Option<&'static str>,
+    /// True where AWS tells of one id again at a later time: the same record is then one with the same id and time.
+    pub restated: bool,
     /// SQL expressions over the columns that fill a finding where a rule does not.
     pub names: Names,
     /// SQL condition of rows that AWS services cause on their own behalf: rules skip them unless their

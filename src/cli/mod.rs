@@ -70,8 +70,8 @@ enum Command {
     Run(Box<run::Run>),
     /// Read what is already in a bucket: the days, accounts and Regions that are wanted
     ///
-    /// CloudTrail's and VPC flow logs' folders are listed by day, never the bucket as a whole. Given again, the command
-    /// goes on where it was stopped, and reads only what is new.
+    /// The folders of CloudTrail, VPC flow logs and GuardDuty's exports are listed by day, never the bucket as a whole.
+    /// Given again, the command goes on where it was stopped, and reads only what is new.
     #[command(
         after_help = "Examples:\n  weir backfill s3://my-trail --since 2024-08-01 --until 2024-08-31 --archive archive\n  weir backfill s3://my-trail/AWSLogs/o-abc123/ --account 111122223333 --region eu-west-1 --fail-on high\n  weir backfill s3://my-flows/AWSLogs/111122223333/vpcflowlogs/ --since 2024-08-01 --format sarif --findings weir.sarif\n\nNeeds s3:ListBucket on the bucket and s3:GetObject on its objects (and kms:Decrypt on their key)"
     )]

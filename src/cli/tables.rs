@@ -36,7 +36,7 @@ pub fn run(flags: &Tables) -> Result<ExitCode, Failure> {
 
 fn list(out: &mut dyn Write) -> io::Result<()> {
     for table in catalog::tables() {
-        writeln!(out, "{:<14} {}", table.name, table.about)?;
+        writeln!(out, "{:<17} {}", table.name, table.about)?;
     }
     writeln!(out, "\nweir tables NAME shows a table's columns")
 }

@@ -12,6 +12,7 @@ pub static GLUE_JOB_RUN: Table = Table {
     about: "runs of AWS Glue jobs, one row for each state that was reported",
     time: "lastmodifiedon",
     id: None,
+    restated: false,
     names: Names { actor: "jobname", source_ip: "", resource: "jobname" },
     own: "",
     lookups: &["id"],

@@ -9,6 +9,7 @@ pub mod build;
 pub mod cloudtrail;
 pub mod glue_job_run;
 pub mod glue_log;
+pub mod guardduty_finding;
 pub mod json;
 pub mod text;
 pub mod vpc_flow;
@@ -18,8 +19,13 @@ use crate::table::{Batch, Reject, Table};
 use vpc_flow::VPC_FLOW;
 
 /// Every table filled from logs, in the order `weir tables` shows them.
-pub static TABLES: &[&Table] =
-    &[&cloudtrail::CLOUDTRAIL, &vpc_flow::VPC_FLOW, &glue_job_run::GLUE_JOB_RUN, &glue_log::GLUE_LOG];
+pub static TABLES: &[&Table] = &[
+    &cloudtrail::CLOUDTRAIL,
+    &vpc_flow::VPC_FLOW,
+    &glue_job_run::GLUE_JOB_RUN,
+    &glue_log::GLUE_LOG,
+    &guardduty_finding::GUARDDUTY_FINDING,
+];
 
 /// Reads records into batches of their tables, in the schema of [`Table::schema`]. A batch may hold rows of many
 /// small objects; it is cut at about 32 thousand rows or 16 MiB of input, at the end of one of the `records`.
@@ -47,6 +53,7 @@ fn settled(batch: Batch) -> Batch {
     match batch.table.name {
         "glue_job_run" => glue_job_run::settled(batch),
         "glue_log" => glue_log::settled(batch),
+        "guardduty_finding" => guardduty_finding::settled(batch),
         "vpc_flow" => vpc_flow::settled(batch),
         _ => batch,
     }

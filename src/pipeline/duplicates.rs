@@ -4,6 +4,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use arrow::array::{Array, AsArray, BooleanArray};
 use arrow::compute::filter_record_batch;
+use arrow::datatypes::TimestampMicrosecondType;
 
 use crate::table::Batch;
 
@@ -42,7 +43,8 @@ impl Seen {
     /// A shorter text is a placeholder such as `...`, not an id: AWS's are UUIDs.
     pub const ID_BYTES_MIN: usize = 8;
 
-    /// Takes out the rows whose id was seen before, and says how many they were. Rows without an id all stay.
+    /// Takes out the rows whose id was seen before, and says how many they were. Rows without an id all stay. Where a
+    /// table's ids are told of again ([`crate::table::Table::restated`]), the id counts together with the row's time.
     ///
     /// An id counts within one account: CloudTrail gives the copies of one action that several accounts receive
     /// different ids, but nothing promises that.
@@ -53,10 +55,15 @@ impl Seen {
         let ids = ids.as_string_view();
         let account = batch.rows.column(0).as_dictionary::<arrow::datatypes::Int32Type>();
         let seeds: Vec<u64> = account.values().as_string::<i32>().iter().map(|name| fingerprint(0, name)).collect();
+        let times = batch.table.restated.then(|| {
+            let times = batch.rows.column_by_name(batch.table.time).expect("the table has its time column");
+            times.as_primitive::<TimestampMicrosecondType>()
+        });
         let mut doubled = Vec::new();
         for row in 0..ids.len() {
             if ids.is_valid(row) && ids.value(row).len() >= Seen::ID_BYTES_MIN {
                 let seed = account.key(row).map_or(0, |code| seeds[code]);
+                let seed = times.map_or(seed, |times| fingerprint(seed, Some(&times.value(row).to_string())));
                 if !self.is_new(fingerprint(seed, Some(ids.value(row)))) {
                     doubled.push(row);
                 }
@@ -145,6 +152,24 @@ mod tests {
         assert_eq!((kept.rows.num_rows(), doubled), (7, 1));
         let (kept, doubled) = seen.take_new(batch(&[("2", Some("id-0000a")), ("1", Some("id-0000c"))]));
         assert_eq!((kept.rows.num_rows(), doubled), (1, 1));
+    }
+
+    #[test]
+    fn a_finding_told_again_is_new_when_its_time_is() {
+        let finding = |time: &str| {
+            format!(
+                r#"{{"schemaVersion":"2.0","accountId":"1","id":"id-0000a","type":"t","resource":{{}},"updatedAt":"{time}"}}"#
+            )
+        };
+        let (early, late) = ("2024-08-01T12:00:00.001Z", "2024-08-01T12:00:00.002Z");
+        let lines = [early, late, early, late, early].map(finding).join("\n");
+        let options = crate::decode::Options::default();
+        let (mut rejects, mut counts) = (Vec::new(), crate::decode::Counts::default());
+        let mut reader = crate::decode::open(crate::decode::Input::Bytes(lines.into()), Default::default(), &options);
+        let records = reader.next(&mut rejects, &mut counts).unwrap().unwrap();
+        let batch = crate::logs::batches(vec![records], &options, &mut rejects, &mut counts).remove(0);
+        let (kept, doubled) = Seen::default().take_new(batch);
+        assert_eq!((kept.rows.num_rows(), doubled), (2, 3));
     }
 
     #[test]

@@ -172,15 +172,17 @@ impl Summary {
         if self.files_already_read > 0 {
             writeln!(out, "{} files had been read by an earlier run", grouped(self.files_already_read))?;
         }
-        let touched = |counts: &TableCounts| counts.records > 0 || counts.archived_bytes > 0;
-        if self.files_already_read == 0 || self.tables.values().any(touched) {
+        let touched = |counts: &&TableCounts| counts.records > 0 || counts.archived_bytes > 0;
+        let tables: Vec<_> = self.tables.iter().filter(|(_, counts)| touched(counts)).collect();
+        let width = tables.iter().map(|(name, _)| name.len()).max().unwrap_or(0).max(14);
+        if self.files_already_read == 0 || !tables.is_empty() {
             writeln!(
                 out,
-                "{:<14} {:>10} {:>10} {:>8} {:>10} {:>9} {:>12} {:>11}",
+                "{:<width$} {:>10} {:>10} {:>8} {:>10} {:>9} {:>12} {:>11}",
                 "TABLE", "RECORDS", "ROWS", "REJECTS", "DUPLICATES", "SET ASIDE", "ARCHIVED", "BYTES/EVENT"
             )?;
         }
-        for (name, counts) in self.tables.iter().filter(|(_, counts)| touched(counts)) {
+        for (name, counts) in tables {
             let per_event = match counts.rows {
                 0 => "-".to_owned(),
                 _ if counts.archived_bytes == 0 => "-".to_owned(),
@@ -188,7 +190,7 @@ impl Summary {
             };
             writeln!(
                 out,
-                "{name:<14} {:>10} {:>10} {:>8} {:>10} {:>9} {:>12} {per_event:>11}",
+                "{name:<width$} {:>10} {:>10} {:>8} {:>10} {:>9} {:>12} {per_event:>11}",
                 grouped(counts.records),
                 grouped(counts.rows),
                 grouped(counts.rejects),

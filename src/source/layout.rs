@@ -1,7 +1,7 @@
 //! S3 keys → what they say: where AWS puts the logs of an account, a service, a Region and a day, and when a file was
 //! delivered.
 //!
-//! CloudTrail and VPC flow logs stand in
+//! CloudTrail and VPC flow logs, and what GuardDuty exports, stand in
 //! `[PREFIX/]AWSLogs/[o-ORGANIZATION/]ACCOUNT/SERVICE/REGION/YYYY/MM/DD/[HH/]FILE`, flow logs also, with Hive's names, in
 //! `[PREFIX/]AWSLogs/aws-account-id=ACCOUNT/aws-service=vpcflowlogs/aws-region=REGION/year=YYYY/month=MM/day=DD/[hour=HH/]FILE`.
 
@@ -178,7 +178,7 @@ impl Strange {
     pub fn why(self) -> &'static str {
         match self {
             Strange::Digest => "digests of CloudTrail's files, not logs",
-            Strange::Service => "neither CloudTrail's nor VPC flow logs",
+            Strange::Service => "neither CloudTrail's, VPC flow logs nor GuardDuty's findings",
             Strange::Unknown => "not a folder as AWS names those of logs",
         }
     }
@@ -295,7 +295,7 @@ fn is_region(name: &str) -> bool {
 fn service(names: Names, name: &str) -> Child {
     match names.value(name, "aws-service=") {
         Some(DIGEST) => Child::Strange(Strange::Digest),
-        Some("vpcflowlogs" | "CloudTrail") => Child::Into(Place::Service(names)),
+        Some("vpcflowlogs" | "CloudTrail" | "GuardDuty") => Child::Into(Place::Service(names)),
         Some(kind) if kind.starts_with("CloudTrail-") => Child::Into(Place::Service(names)),
         _ => Child::Strange(Strange::Service),
     }

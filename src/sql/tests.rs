@@ -89,7 +89,7 @@ async fn a_table_without_rows_is_empty_and_an_unknown_one_is_an_error_that_names
     let error = run(archive().path(), "SELECT * FROM cloudtrial").await.unwrap_err().to_string();
     assert_eq!(
         error,
-        "there is no table `cloudtrial`; the tables are cloudtrail, vpc_flow, glue_job_run, glue_log, reject"
+        "there is no table `cloudtrial`; the tables are cloudtrail, vpc_flow, glue_job_run, glue_log, guardduty_finding, reject"
     );
     let error = run(archive().path(), "SELECT eventnam FROM cloudtrail").await.unwrap_err().to_string();
     assert_eq!(error, "No field named eventnam. Did you mean 'cloudtrail.eventname'?");

@@ -36,6 +36,7 @@ values() {
 }
 values | seed cloudtrail_json values
 values | seed glue_job_run values
+values | seed guardduty_finding values
 printf '%s\n' '"{\"a\": 1}"' '[[[["x"]]]]' '18446744073709551616' '"\u0000"' '{"a":1,"a":2}' '"' '{' '},{"eventName":1' \
   | seed cloudtrail_json odd
 printf '%s\n' '7' '"7"' '7.0' '9223372036854775808' '{"--job-language":"python"}' '"' '}]}' ']' | seed glue_job_run odd
@@ -45,6 +46,8 @@ for file in $(small -path '*stratus*' -name '*.gz' | head -40); do
 done
 grep -oE '"Arguments": *\{[^{}]*\}' <(tr -d '\n' < "$data/glue_job_run/get-job-runs.json") \
   | sed -E 's/^"Arguments": *//' | head -8 | seed glue_job_run arguments
+
+printf '%s\n' '7' '"8.5"' '"[SAMPLE] a"' '{"sample":true}' '"' '}]}' '},{"schemaVersion":"2.0"' | seed guardduty_finding odd
 
 awk '{ print $4, $7, $13, $3 }' "$data/vpc_flow/v2-default.log" | seed vpc_flow picked
 printf '%s\n' '10.0.0.1 22 ACCEPT x' '- - - -' '  2001:db8::1	65535 REJECT  y  ' 'A 12345678901234567 B C' '1 2 3' '' \

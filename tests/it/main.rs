@@ -11,6 +11,7 @@ mod disk;
 mod docs;
 mod doctor;
 mod emf;
+mod guardduty;
 mod health;
 mod hub;
 mod incidents;

@@ -274,7 +274,11 @@ async fn a_bucket_says_what_its_files_say() {
     let arguments = ["backfill", "s3://demo-trail/all/", "--archive", "a", "--format", "ndjson", "--summary", "s.json"];
     let bucket = run(&arguments, folder.path());
     assert_eq!(code(&bucket), 0, "{}", text(&bucket.stderr));
-    assert!(text(&bucket.stderr).contains("neither CloudTrail's nor VPC flow logs"), "{}", text(&bucket.stderr));
+    assert!(
+        text(&bucket.stderr).contains("neither CloudTrail's, VPC flow logs nor GuardDuty's findings"),
+        "{}",
+        text(&bucket.stderr)
+    );
     let (there, here) = (summary(folder.path()), fs::read(folder.path().join("files.json")).unwrap());
     let here: serde_json::Value = serde_json::from_slice(&here).unwrap();
     assert_nothing_is_lost(&there);

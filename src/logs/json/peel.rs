@@ -37,6 +37,13 @@ fn evidence(table: &Table) -> &'static [&'static [&'static str]] {
         "glue_log" => {
             &[&["level", "message", "logger"], &["level", "message", "thread"], &["level", "message", "timestamp"]]
         }
+        // Macie's and Security Hub's findings have no `resource`, Access Analyzer's no `type`
+        "guardduty_finding" => &[
+            &["type", "resource", "service", "severity"],
+            &["type", "resource", "severity", "updatedat"],
+            &["type", "resource", "schemaversion"],
+            &["type", "service", "severity", "accountid"],
+        ],
         _ => &[],
     }
 }
@@ -217,7 +224,7 @@ impl Parser<'_> {
         match member.value.first() {
             Some(b'{') => self.object(cursor, around, depth + 1),
             Some(b'[') => {
-                let whole = matches!(member.name, b"Records" | b"records" | b"JobRuns");
+                let whole = matches!(member.name, b"Records" | b"records" | b"JobRuns" | b"Findings");
                 self.array(cursor, around, depth + 1, whole)
             }
             Some(b'"') if NAMES_OF_TEXT.contains(&member.name) && around.depth < NESTED_MAX => {
@@ -410,8 +417,20 @@ pub fn resume(bytes: &[u8], from: usize) -> Option<usize> {
     })
 }
 
-const NAMES_OF_ENVELOPES: &[&[u8]] =
-    &[b"Records", b"version", b"detail-type", b"messageType", b"JobRuns", b"JobRun", b"EventId", b"awsAccountId"];
+const NAMES_OF_ENVELOPES: &[&[u8]] = &[
+    b"Records",
+    b"version",
+    b"detail-type",
+    b"messageType",
+    b"JobRuns",
+    b"JobRun",
+    b"EventId",
+    b"awsAccountId",
+    b"Findings",
+    b"schemaVersion",
+    b"SchemaVersion",
+    b"AccountId",
+];
 
 fn begins_record(name: &[u8]) -> bool {
     // `version` and such words of flow records are keys of many things; there lines are the mark

@@ -87,6 +87,7 @@ fn homes(table: &Table) -> (&'static [&'static str], &'static [&'static str]) {
     match table.name {
         "cloudtrail" => (&["recipientaccountid", "useridentity.accountid"], &["awsregion"]),
         "vpc_flow" => (&["account_id"], &[]),
+        "guardduty_finding" => (&["accountid"], &[]),
         _ => (&[], &[]),
     }
 }
@@ -108,8 +109,8 @@ impl Plan {
         let partitions = plan.fields(PARTITIONS, 0, None);
         let columns = plan.fields(table.columns, 0, None);
         plan.fields = partitions.into_iter().chain(columns).collect();
-        // version 4 flow records name their Region, which is a partition column
-        if table.name == "vpc_flow" {
+        // version 4 flow records and GuardDuty's findings name their Region, which is a partition column
+        if matches!(table.name, "vpc_flow" | "guardduty_finding") {
             let action = plan.fields[1].action;
             plan.nodes[0].keys.push(Key::new("region", action));
         }

@@ -100,6 +100,7 @@ fn folders_are_known_by_their_names() {
     check("AWSLogs/111122223333/CloudTrail/us-gov-west-1/2024/08/01", day);
     check("AWSLogs/o-abc123/111122223333/CloudTrail-Insight/us-east-1/2024/08/01", day);
     check("AWSLogs/111122223333/vpcflowlogs/us-east-1/2024/08/01/23", day);
+    check("AWSLogs/111122223333/GuardDuty/us-east-1/2024/08/01", day);
     check(
         "AWSLogs/aws-account-id=111122223333/aws-service=vpcflowlogs/aws-region=us-east-1/year=2024/month=08/day=01/hour=23",
         day,

@@ -112,7 +112,7 @@ fn an_hour_of_one_account_takes_three_listings() {
         notes(&plan),
         [
             "AWSLogs/111122223333/CloudTrail-Digest/: digests of CloudTrail's files, not logs",
-            "AWSLogs/111122223333/Config/: neither CloudTrail's nor VPC flow logs",
+            "AWSLogs/111122223333/Config/: neither CloudTrail's, VPC flow logs nor GuardDuty's findings",
         ]
     );
 }

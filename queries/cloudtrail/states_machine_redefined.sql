@@ -1,0 +1,17 @@
+-- title           = "Definition of a state machine was changed"
+-- severity        = "low"
+-- confidence      = "medium"
+-- tags            = ["attack.persistence", "attack.execution", "attack.t1648", "attack.t1554"]
+-- remedy          = "Compare the definition with the reviewed one (ListStateMachineVersions, DescribeStateMachine): a new state runs with the role of the machine at the next execution."
+-- false_positives = "Deployments by scripts or Terraform, and people at work in Workflow Studio."
+SELECT requestParameters ->> 'stateMachineArn' AS resource,
+       requestParameters ->> 'roleArn' AS role,
+       requestParameters ->> 'publish' AS published,
+       userAgent,
+       CASE WHEN (userIdentity.type IN ('IAMUser', 'Root') OR strpos(userIdentity.sessionContext.sessionIssuer.arn, '/AWSReservedSSO_') > 0) THEN 'medium' ELSE 'low' END AS severity
+FROM cloudtrail
+WHERE eventSource = 'states.amazonaws.com'
+  AND eventName = 'UpdateStateMachine'
+  AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL
+  AND json_contains(requestParameters, 'definition')
