@@ -125,6 +125,9 @@ fn tell(out: &mut impl Write, explained: &Explanation) -> Result<()> {
         let key: Vec<String> = window.key.iter().map(|(sql, value)| format!(", {sql} {}", short(value))).collect();
         writeln!(out, "\nwindow {} to {}{}: {} rows", window.start, window.end, key.concat(), window.rows)?;
         window.conditions.iter().try_for_each(|one| condition(out, one, 0))?;
+        if let Some(unusual) = &window.unusual {
+            writeln!(out, "         {unusual}")?;
+        }
     }
     if windows.len() > SHOWN_MAX {
         writeln!(out, "\nand {} windows with fewer rows", windows.len() - SHOWN_MAX)?;

@@ -1,5 +1,5 @@
 //! Time → windows: `tumble(time, interval)` and `hop(time, slide, size)`; `sample(x)`, which shows what is in a window, and
-//! `first_seen(x, interval)`, which asks what was before it.
+//! `first_seen(x, interval)`, `rare(x, budget)` and `unusual_rate(number, budget)`, which ask what was before it.
 
 use std::sync::Arc;
 
@@ -23,11 +23,16 @@ pub const WINDOWS_MAX: i64 = 240;
 /// Name of the aggregate.
 pub const FIRST_SEEN: &str = "first_seen";
 
+/// Names of the scores: an aggregate, and a function of one.
+pub const RARE: &str = "rare";
+pub const UNUSUAL_RATE: &str = "unusual_rate";
+
 pub fn all() -> Vec<Arc<ScalarUDF>> {
     let signature = Signature::variadic_any(Volatility::Immutable);
     vec![
         Arc::new(ScalarUDF::new_from_impl(Tumble { signature: signature.clone() })),
         Arc::new(ScalarUDF::new_from_impl(Hop { signature })),
+        Arc::new(ScalarUDF::new_from_impl(UnusualRate { signature: Signature::any(2, Volatility::Immutable) })),
     ]
 }
 
@@ -36,6 +41,7 @@ pub fn aggregates() -> Vec<Arc<AggregateUDF>> {
         Arc::new(super::in_order::function()),
         Arc::new(AggregateUDF::new_from_impl(Sample { signature: Signature::any(1, Volatility::Immutable) })),
         Arc::new(AggregateUDF::new_from_impl(FirstSeen { signature: Signature::any(2, Volatility::Immutable) })),
+        Arc::new(AggregateUDF::new_from_impl(Rare { signature: Signature::any(2, Volatility::Immutable) })),
     ]
 }
 
@@ -225,6 +231,59 @@ impl AggregateUDFImpl for FirstSeen {
 
     fn accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
         exec_err!("first_seen looks at what was before a window, which only a rule can: see `weir backtest`")
+    }
+}
+
+/// Whether a column of GROUP BY has a value that the rest of the key has so seldom that telling all that is as rare gives at most so many
+/// false findings a day. Planned and never computed, as [`FirstSeen`] is.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Rare {
+    signature: Signature,
+}
+
+impl AggregateUDFImpl for Rare {
+    fn name(&self) -> &str {
+        RARE
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Boolean)
+    }
+
+    fn accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
+        exec_err!("rare looks at what was before a window, which only a rule can: see `weir backtest`")
+    }
+}
+
+/// Whether a number of a window is so high for its key that telling all that is as high gives at most so many false findings a day.
+/// Planned and never computed, as [`FirstSeen`] is.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct UnusualRate {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for UnusualRate {
+    fn name(&self) -> &str {
+        UNUSUAL_RATE
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
+        match &arguments[0] {
+            number if number.is_numeric() => Ok(DataType::Boolean),
+            other => plan_err!("unusual_rate takes a number, such as count(*), not {other}"),
+        }
+    }
+
+    fn invoke_with_args(&self, _: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        exec_err!("unusual_rate looks at what was before a window, which only a rule can: see `weir backtest`")
     }
 }
 

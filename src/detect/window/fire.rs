@@ -7,6 +7,7 @@ use arrow::array::ArrayRef;
 use datafusion::common::Result;
 
 use super::plan::{Window, Windowed};
+use super::score::words::tiny;
 use crate::detect::emit::{Lists, cut, texts};
 use crate::finding::{Finding, FindingId, Resource};
 use crate::rule::Rule;
@@ -36,7 +37,7 @@ pub fn findings(rule: &Rule, plan: &Windowed, items: &Items, windows: &[Window])
     let evidence = evidence(items, &columns)?;
     let (mut found, mut ungraded) = (BTreeMap::<FindingId, Finding>::new(), 0);
     for (row, place) in holding.iter().enumerate() {
-        let Window { start, group, .. } = &windows[*place];
+        let Window { start, group, score, .. } = &windows[*place];
         let end = start.saturating_add(plan.span.size);
         let key: Vec<Option<String>> = keys.iter().map(|column| column[row].clone()).collect();
         let given = |column: &Option<Vec<Option<String>>>| column.as_ref().and_then(|column| column[row].clone());
@@ -78,6 +79,10 @@ pub fn findings(rule: &Rule, plan: &Windowed, items: &Items, windows: &[Window])
                 .collect(),
             terms: Vec::new(),
         };
+        if let Some(score) = score {
+            let told = [("unusual", score.told(plan.span.size)), ("chance", tiny(score.chance))];
+            finding.evidence.extend(told.map(|(name, value)| (name.to_owned(), value)));
+        }
         finding.settle_lists();
         match found.entry(finding.id) {
             Entry::Occupied(mut known) => known.get_mut().fold(finding),

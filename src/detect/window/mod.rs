@@ -4,7 +4,7 @@
 //! knows can be added up in any order, so a finding depends neither on how rows were cut into batches nor on their order,
 //! as long as none comes after its pane has left. A rule whose condition more rows cannot make false fires at once and
 //! again with every row; any other fires when its windows are over. What a rule with `first_seen` has seen of a key is kept for
-//! longer than its rows, as a bit for each pane.
+//! longer than its rows, as a bit for each pane; what a rule that scores its windows has learnt of them is in [`score`].
 
 pub mod bytes;
 pub mod smallest;
@@ -12,8 +12,10 @@ pub mod part;
 pub mod chain;
 mod group;
 mod rising;
+mod asked;
 pub mod plan;
 pub mod seen;
+pub mod score;
 pub mod state;
 pub mod fire;
 

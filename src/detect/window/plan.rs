@@ -7,7 +7,7 @@ use arrow::array::{
     TimestampMicrosecondArray,
 };
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Int64Type, SchemaRef};
+use arrow::datatypes::{DataType, Float64Type, Int64Type, SchemaRef};
 use arrow::row::{RowConverter, Rows as SortKeys, SortField};
 use datafusion::common::{DFSchema, Result, ScalarValue, plan_err};
 use datafusion::execution::context::ExecutionProps;
@@ -20,8 +20,11 @@ use super::chain::Chain;
 use super::group::Group;
 use super::part::Part;
 use super::rising::{needed, never_falls};
+use super::asked::{first_seen, rare, take_rate};
+use super::score::{Model, Observed, Score, Scored, What};
+use super::seen::name;
 use crate::detect::program::{Leaves, Program, Rows, type_of};
-use crate::detect::spans::{FIRST_SEEN, micros, plain, sample_list, times};
+use crate::detect::spans::{FIRST_SEEN, RARE, micros, plain, sample_list, times};
 use crate::detect::verdicts::is_true;
 
 /// Windows of equal length that begin at the multiples of `slide` since 1970, in microseconds. `size` is a multiple of it.
@@ -43,6 +46,8 @@ pub struct FirstSeen {
 pub struct Windowed {
     pub span: Span,
     pub first: Option<FirstSeen>,
+    /// How unusual its windows must be. They are then judged in the order of time, when they are over.
+    pub scored: Option<Scored>,
     /// Once a window's condition holds, more rows cannot change that: it need not be waited for. With `first` that is so
     /// for rows of the window itself, and not for those that come late from before it.
     pub early: bool,
@@ -80,6 +85,8 @@ struct After {
     columns: Vec<Origin>,
     having: Arc<dyn PhysicalExpr>,
     items: Vec<Arc<dyn PhysicalExpr>>,
+    /// The number that is scored.
+    amount: Option<Arc<dyn PhysicalExpr>>,
 }
 
 enum Origin {
@@ -87,6 +94,7 @@ enum Origin {
     Key(usize),
     Aggregate(usize),
     FirstSeen,
+    Score,
 }
 
 /// A window of one key, whole.
@@ -97,6 +105,8 @@ pub struct Window {
     pub group: Group,
     /// What `first_seen` says of it.
     pub first_seen: bool,
+    /// Of a rule that asks for one, once it was judged.
+    pub score: Option<Score>,
 }
 
 /// A query's parts behind its WHERE.
@@ -109,8 +119,9 @@ pub struct Grouped {
 impl Windowed {
     /// `time` is the table's column of that.
     pub fn new(leaves: &mut Leaves, grouped: Grouped, time: &Expr) -> Result<Windowed> {
-        let Grouped { aggregate, having, items } = grouped;
-        let schema = aggregate.schema.clone();
+        let Grouped { aggregate, mut having, mut items } = grouped;
+        let mut schema = aggregate.schema.as_ref().clone();
+        let mut scored = None;
         let mut exprs = Vec::new();
         let (mut columns, mut span, mut keys, mut first) = (Vec::new(), None, Vec::new(), None);
         for expr in &aggregate.group_expr {
@@ -149,10 +160,30 @@ impl Windowed {
                 }
                 continue;
             }
+            if call.func.name() == RARE {
+                columns.push(Origin::Score);
+                let found = rare(leaves, &call, &exprs[keys.columns.clone()])?;
+                if scored.replace(found).is_some() {
+                    return plan_err!("a rule has one score: rare stands once in HAVING");
+                }
+                continue;
+            }
             columns.push(Origin::Aggregate(aggregates.len()));
             aggregates.push(AggregatePlan::new(leaves, call, &mut exprs)?);
         }
-        // aggregates have parts, but for first_seen
+        let amount = match take_rate(&mut schema, &mut having, &mut items)? {
+            Some(_) if scored.is_some() => return plan_err!("a rule has one score: rare or unusual_rate"),
+            Some((amount, found)) => {
+                columns.push(Origin::Score);
+                scored = Some(found);
+                Some(amount)
+            }
+            None => None,
+        };
+        if scored.is_some() && (first.is_some() || span.size != span.slide) {
+            return plan_err!("a score goes with tumble, whose windows do not overlap, and without first_seen");
+        }
+        // aggregates have parts, but for first_seen and rare; and what is scored teaches, whether or not it is told
         let part = |(place, least): (usize, u64)| match columns[aggregate.group_expr.len() + place] {
             Origin::Aggregate(part) => Some((part, least)),
             _ => None,
@@ -160,12 +191,16 @@ impl Windowed {
         Ok(Windowed {
             span,
             first,
-            early: never_falls(&having, &schema, &aggregate),
-            needed: needed(&having, &schema, &aggregate).into_iter().filter_map(part).collect(),
+            scored,
+            early: scored.is_none() && never_falls(&having, &schema, &aggregate),
+            needed: match scored {
+                Some(_) => Vec::new(),
+                None => needed(&having, &schema, &aggregate).into_iter().filter_map(part).collect(),
+            },
             rows: Program::new(leaves, &exprs)?,
             keys,
             aggregates,
-            after: After::new(&schema, columns, &having, &items)?,
+            after: After::new(&schema, columns, &having, &items, amount.as_ref())?,
         })
     }
 
@@ -242,6 +277,57 @@ impl Windowed {
         Ok((found, items))
     }
 
+    /// Scores the windows of one pane, in the order of their keys, and has the model learn from them.
+    ///
+    /// # Errors
+    /// When the number that is scored cannot be computed.
+    pub fn score(&self, model: &mut Model, windows: &mut [Window]) -> Result<()> {
+        let (Some(scored), Some(first)) = (self.scored, windows.first()) else { return Ok(()) };
+        let start = first.start;
+        let observed = self.observed(scored, windows)?;
+        let scores = model.close(scored, start, &observed);
+        windows.iter_mut().zip(scores).for_each(|(window, score)| window.score = Some(score));
+        Ok(())
+    }
+
+    fn observed(&self, scored: Scored, windows: &[Window]) -> Result<Vec<Observed>> {
+        let of = |window: &Window| Observed { owner: 0, peers: 0, value: 0, amount: 0.0, rows: window.group.rows };
+        let mut all: Vec<Observed> = windows.iter().map(of).collect();
+        match scored.what {
+            What::Rate => {
+                let amount = self.after.amount.as_ref().expect("a rate is of a number");
+                let amounts = amount.evaluate(&self.table(windows)?)?.into_array(windows.len())?;
+                let amounts = cast(&amounts, &DataType::Float64)?;
+                let amounts = amounts.as_primitive::<Float64Type>();
+                for (place, (one, window)) in all.iter_mut().zip(windows).enumerate() {
+                    one.owner = name(&window.key);
+                    // what is null, as the sum of nothing, is nothing
+                    let amount = if amounts.is_valid(place) { amounts.value(place) } else { 0.0 };
+                    one.amount = if amount.is_finite() { amount.max(0.0) } else { 0.0 };
+                }
+            }
+            What::Rare { value } => {
+                let columns = self.key_columns(&windows.iter().map(|window| &*window.key).collect::<Vec<_>>())?;
+                let part = |places: &[usize]| -> Result<Vec<u64>> {
+                    if places.is_empty() {
+                        return Ok(vec![0; windows.len()]);
+                    }
+                    let types: Vec<_> = places.iter().map(|place| self.keys.types[*place].clone()).collect();
+                    let columns: Vec<_> = places.iter().map(|place| columns[*place].clone()).collect();
+                    Ok(sort_keys(&types, &columns)?.iter().map(|row| name(row.data())).collect())
+                };
+                let rest: Vec<usize> = (0..self.keys.types.len()).filter(|place| *place != value).collect();
+                // of one column the owner is his own peer, so that only all others are asked
+                let peers = if rest.len() > 1 { &rest[..1] } else { &[] };
+                let parts = part(&rest)?.into_iter().zip(part(peers)?).zip(part(&[value])?);
+                for (one, ((owner, peers), value)) in all.iter_mut().zip(parts) {
+                    (one.owner, one.peers, one.value) = (owner, peers, value);
+                }
+            }
+        }
+        Ok(all)
+    }
+
     /// The selected columns of all groups, whether or not the condition holds.
     pub fn shown(&self, windows: &[Window]) -> Result<Vec<ArrayRef>> {
         let table = self.table(windows)?;
@@ -274,6 +360,11 @@ impl Windowed {
                 }
                 Origin::FirstSeen => {
                     Arc::new(windows.iter().map(|window| Some(window.first_seen)).collect::<BooleanArray>())
+                }
+                Origin::Score => {
+                    let budget = self.scored.map_or(0.0, |scored| scored.budget);
+                    let is_within = |window: &Window| window.score.is_some_and(|score| score.is_within(budget));
+                    Arc::new(windows.iter().map(|window| Some(is_within(window))).collect::<BooleanArray>())
                 }
             };
             columns.push(cast(&column, field.data_type())?);
@@ -352,33 +443,6 @@ fn fields(types: &[DataType]) -> Vec<SortField> {
 /// Bytes for each row that order as the rows do.
 fn sort_keys(types: &[DataType], columns: &[ArrayRef]) -> Result<SortKeys> {
     Ok(RowConverter::new(fields(types))?.convert_columns(columns)?)
-}
-
-/// Panes of history that `first_seen` may ask for.
-const HISTORY_MAX: i64 = 400;
-
-/// What `first_seen(value, interval)` asks, where the group's keys are `keys`.
-fn first_seen(leaves: &Leaves, call: &AggregateFunction, keys: &[Expr], span: Span) -> Result<FirstSeen> {
-    let [value, Expr::Literal(history, _)] = call.params.args.as_slice() else {
-        return plan_err!("first_seen takes a column of GROUP BY and how far back it looks: INTERVAL '30 days'");
-    };
-    if call.params.filter.is_some() || call.params.distinct {
-        return plan_err!("first_seen takes no FILTER and no DISTINCT: put conditions into WHERE");
-    }
-    if span.size != span.slide {
-        return plan_err!("first_seen goes with tumble: what is new in one of windows that overlap is not in the next");
-    }
-    let value = leaves.flatten(value.clone())?;
-    let Some(value) = keys.iter().position(|key| *key == value) else {
-        return plan_err!("first_seen asks for a column of GROUP BY, and `{value}` is none");
-    };
-    let panes = micros(history).filter(|history| history % span.size == 0).map(|history| history / span.size);
-    match panes {
-        Some(panes @ 1..=HISTORY_MAX) => Ok(FirstSeen { panes, value }),
-        _ => plan_err!(
-            "first_seen looks back a whole number of windows, 1 to {HISTORY_MAX}: INTERVAL '30 days' with windows of a day"
-        ),
-    }
 }
 
 /// The windows that a grouping expression makes, and of which time, when it makes some.
@@ -510,7 +574,13 @@ fn values_of<'a>(item: &DataType, keys: impl Iterator<Item = ScalarBytes<'a>>) -
 }
 
 impl After {
-    fn new(schema: &DFSchema, columns: Vec<Origin>, having: &Expr, items: &[Expr]) -> Result<After> {
+    fn new(
+        schema: &DFSchema,
+        columns: Vec<Origin>,
+        having: &Expr,
+        items: &[Expr],
+        amount: Option<&Expr>,
+    ) -> Result<After> {
         let (props, context) = (ExecutionProps::new(), PhysicalPlanningContext::default());
         let physical = |expr: &Expr| create_physical_expr(expr, schema, &props, &context);
         Ok(After {
@@ -518,6 +588,7 @@ impl After {
             columns,
             having: physical(having)?,
             items: items.iter().map(physical).collect::<Result<_>>()?,
+            amount: amount.map(physical).transpose()?,
         })
     }
 }

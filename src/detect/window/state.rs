@@ -13,6 +13,7 @@ use hashbrown::hash_map::EntryRef;
 use super::bytes::{Reader, Writer};
 use super::group::Group;
 use super::plan::{FirstSeen, Inputs, Span, Window, Windowed};
+use super::score::Model;
 use super::seen::Seen;
 use super::smallest::Smallest;
 use crate::detect::emit::{Lists, times};
@@ -39,6 +40,8 @@ pub struct Windows {
     floor: Option<i64>,
     /// Of a rule that asks what is new.
     pub seen: Seen,
+    /// Of a rule that scores its windows: what those taught that have left.
+    pub model: Model,
     /// About what the groups take, in bytes.
     bytes: usize,
 }
@@ -133,7 +136,7 @@ impl Windows {
         let mut groups = panes.filter_map(|(_, pane)| pane.groups.get(key));
         let first = groups.next()?;
         let first_seen = rule.first.is_some_and(|asked| self.seen.is_first(key, start, asked));
-        let whole = |group| Window { key: key.clone(), start: start * rule.span.slide, group, first_seen };
+        let whole = |group| Window { key: key.clone(), start: start * rule.span.slide, group, first_seen, score: None };
         let Some(second) = groups.next() else {
             return is_wanted(first).then(|| whole(first.clone()));
         };
@@ -141,6 +144,37 @@ impl Windows {
         group.merge(second);
         groups.for_each(|more| group.merge(more));
         is_wanted(&group).then(|| whole(group))
+    }
+
+    /// All windows, scored in the order of time, as if each had left; what was learnt stays as it is.
+    ///
+    /// # Errors
+    /// When the number that is scored cannot be computed.
+    pub fn scored(&self, rule: &Windowed) -> Result<Vec<Window>> {
+        let (mut model, mut all) = (self.model.clone(), Vec::new());
+        for number in self.panes.keys() {
+            let mut windows = self.windows(rule, |_| true, &self.of_pane(*number));
+            rule.score(&mut model, &mut windows)?;
+            all.append(&mut windows);
+        }
+        Ok(all)
+    }
+
+    /// The windows of the oldest pane, scored; they have taught, and the pane leaves.
+    ///
+    /// # Errors
+    /// When the number that is scored cannot be computed; the pane has left then too.
+    pub fn close_oldest(&mut self, rule: &Windowed) -> Result<Vec<Window>> {
+        let Some(number) = self.panes.keys().next().copied() else { return Ok(Vec::new()) };
+        let mut windows = self.windows(rule, |_| true, &self.of_pane(number));
+        self.drop_through(number);
+        rule.score(&mut self.model, &mut windows)?;
+        Ok(windows)
+    }
+
+    /// How many panes there are.
+    pub fn panes_len(&self) -> usize {
+        self.panes.len()
     }
 
     /// Every group there is.
@@ -210,6 +244,7 @@ impl Windows {
         to.byte(u8::from(self.floor.is_some()));
         to.signed(self.floor.unwrap_or(0));
         self.seen.write(to);
+        self.model.write(to);
         to.number(self.panes.len() as u64);
         for (number, pane) in &self.panes {
             to.signed(*number);
@@ -222,14 +257,17 @@ impl Windows {
         }
     }
 
-    /// What [`Windows::write`] wrote for the same rule; `None` when it did not.
-    pub fn read(from: &mut Reader, rule: &Windowed) -> Option<Windows> {
+    /// What [`Windows::write`] wrote for the same rule, or one that knew of no scores; `None` when it did not.
+    pub fn read(from: &mut Reader, rule: &Windowed, knows_scores: bool) -> Option<Windows> {
         let mut windows = Windows::default();
         let parts = rule.empty().parts.len();
         let has_floor = from.byte()? == 1;
         let floor = from.signed()?;
         windows.floor = has_floor.then_some(floor);
         windows.seen = Seen::read(from)?;
+        if knows_scores {
+            windows.model = Model::read(from)?;
+        }
         for _ in 0..from.number()? {
             let number = from.signed()?;
             let mut pane = Pane::new(Timestamp(from.signed()?));
