@@ -334,7 +334,8 @@ fn explain(detector: &Detector, compiler: &Compiler, rule: &Rule, batches: &[Bat
 fn told(window: &Seen) -> String {
     let value = |(name, value): &(String, Option<String>)| format!("{name} = {}", value.as_deref().unwrap_or("null"));
     let values: Vec<String> = window.selected.iter().map(value).collect();
-    format!("{} rows from {}: {}", window.rows, window.start, values.join(", "))
+    let unusual = window.unusual.as_ref().map_or(String::new(), |unusual| format!(" ({unusual})"));
+    format!("{} rows from {}: {}{unusual}", window.rows, window.start, values.join(", "))
 }
 
 fn unmet(compiler: &Compiler, rule: &Rule, batches: &[Batch]) -> Result<String> {

@@ -40,6 +40,10 @@ pub const WINDOW_BYTES_MAX: usize = 16 << 20;
 /// takes most forgets what was seen longest ago, which counts as shed too.
 pub const SEEN_BYTES_MAX: usize = 16 << 20;
 
+/// What rules that score their windows may keep of what they learnt, in bytes: about 150,000 keys or values. Past it the rule that takes
+/// most forgets what was seen longest ago, which counts as shed.
+pub const MODEL_BYTES_MAX: usize = 16 << 20;
+
 /// How long rows may come late where a rule does not say: one that fires early loses nothing by waiting long, one that
 /// fires only when a window is over makes people wait. CloudTrail delivers within 15 minutes, mostly.
 const LATENESS_EARLY: i64 = MICROS_PER_DAY;
@@ -80,10 +84,10 @@ impl RuleCost {
 }
 
 /// Layout of [`Detector::snapshot`]. Version 1, of programs whose rules remembered nothing, is the version alone; of version 2, without what
-/// was seen, nothing is taken up.
-const SNAPSHOT_VERSION: u8 = 3;
+/// was seen, nothing is taken up; version 3 knew of no scores and is read.
+const SNAPSHOT_VERSION: u8 = 4;
 /// Bytes of one rule's state, unpacked, that are believed to be it.
-const SNAPSHOT_BYTES_MAX: usize = 4 * (WINDOW_BYTES_MAX + SEEN_BYTES_MAX);
+const SNAPSHOT_BYTES_MAX: usize = 4 * (WINDOW_BYTES_MAX + SEEN_BYTES_MAX + MODEL_BYTES_MAX);
 /// Keys and values in windows have the bytes that this library gives them.
 const SORT_KEYS: &str = "arrow-row 59";
 
@@ -154,6 +158,13 @@ impl Detector {
         self.windows.iter().map(|(place, windows)| (self.rule(*place).rule.id.as_str(), windows.bytes_len()))
     }
 
+    /// Shares of the scores of each rule that scores that were below 1e-2, 1e-3 and 1e-4, by id: on ordinary traffic each is near
+    /// what it is below.
+    pub fn score_shares(&self) -> impl Iterator<Item = (&str, [f64; 3])> {
+        let shares = |(place, windows): (&Place, &Windows)| Some((self.rule(*place).rule.id.as_str(), windows.model.shares()?.0));
+        self.windows.iter().filter_map(shares)
+    }
+
     /// Findings of these batches, in the order of their ids: several of one id where they differ in what a suppression
     /// can name (account, region, actor, source address, resources, of which none is left out). `now` is the clock that
     /// windows leave by; a rule that judges row by row goes by the rows' own time alone.
@@ -170,7 +181,7 @@ impl Detector {
         if self.follows {
             found.extend(self.leave(now));
         }
-        self.shed();
+        found.extend(self.shed());
         found.sort_by_key(|finding| finding.id);
         found
     }
@@ -179,7 +190,17 @@ impl Detector {
     pub fn finish(&mut self) -> Vec<Finding> {
         let waits = |place: &Place| !self.fires_at_once(self.windowed(*place).0);
         let waiting: Vec<Place> = self.windows.keys().copied().filter(waits).collect();
-        waiting.into_iter().flat_map(|place| self.fire(place, &self.windows[&place].all())).collect()
+        waiting.into_iter().flat_map(|place| self.fire_all(place)).collect()
+    }
+
+    fn fire_all(&mut self, place: Place) -> Vec<Finding> {
+        let plan = self.windowed(place).0;
+        if plan.scored.is_none() {
+            return self.fire(place, &self.windows[&place].all());
+        }
+        let start = Instant::now();
+        let windows = self.windows[&place].scored(plan);
+        self.tell(place, windows, start)
     }
 
     /// Whether a window's condition need not be waited for. Of input that ends, what is new is known at its end: old and new
@@ -219,10 +240,13 @@ impl Detector {
         for place in places {
             let (plan, _) = self.windowed(place);
             let (span, first, early) = (plan.span, plan.first, self.fires_at_once(plan));
+            let scored = plan.scored.is_some();
             let lateness =
                 self.rule(place).rule.lateness_micros.unwrap_or(if early { LATENESS_EARLY } else { LATENESS });
             while let Some(pane) = self.windows[&place].over(span, lateness, now) {
-                if !early {
+                if scored {
+                    found.extend(self.close_oldest(place));
+                } else if !early {
                     found.extend(self.fire(place, &self.windows[&place].of_pane(pane)));
                 }
                 let windows = self.windows.get_mut(&place).expect("the rule has windows");
@@ -233,11 +257,18 @@ impl Detector {
         found
     }
 
-    fn shed(&mut self) {
+    /// Makes room. Windows that are scored leave as if they were over, with their findings.
+    fn shed(&mut self) -> Vec<Finding> {
+        let mut found = Vec::new();
         while self.windows.values().map(Windows::bytes_len).sum::<usize>() > WINDOW_BYTES_MAX {
             let largest = self.windows.iter().max_by_key(|(_, windows)| windows.bytes_len()).map(|(place, _)| *place);
             let place = largest.expect("something takes the bytes");
-            let span = self.windowed(place).0.span;
+            let plan = self.windowed(place).0;
+            if plan.scored.is_some() && self.windows[&place].panes_len() > 1 {
+                found.extend(self.close_oldest(place));
+                continue;
+            }
+            let span = plan.span;
             let shed = self.windows.get_mut(&place).expect("the rule has windows").shed(span);
             self.spend(&self.rule(place).rule.clone(), RuleCost { shed, ..RuleCost::default() });
         }
@@ -247,6 +278,23 @@ impl Detector {
             let shed = self.windows.get_mut(&place).expect("the rule has windows").seen.shed();
             self.spend(&self.rule(place).rule.clone(), RuleCost { shed, ..RuleCost::default() });
         }
+        while self.windows.values().map(|windows| windows.model.bytes_len()).sum::<usize>() > MODEL_BYTES_MAX {
+            let largest = self.windows.iter().max_by_key(|(_, windows)| windows.model.bytes_len());
+            let place = *largest.expect("something takes the bytes").0;
+            let shed = self.windows.get_mut(&place).expect("the rule has windows").model.shed();
+            self.spend(&self.rule(place).rule.clone(), RuleCost { shed, ..RuleCost::default() });
+        }
+        found
+    }
+
+    /// Findings of the oldest pane of a rule that scores; it has taught, and leaves.
+    fn close_oldest(&mut self, place: Place) -> Vec<Finding> {
+        let start = Instant::now();
+        let Then::Window(plan, _) = &self.tables[place.0].rules[place.1].then else {
+            unreachable!("only rules over windows have windows");
+        };
+        let windows = self.windows.get_mut(&place).expect("the rule has windows").close_oldest(plan);
+        self.tell(place, windows, start)
     }
 
     /// Findings of the windows that hold these groups.
@@ -254,11 +302,17 @@ impl Detector {
         let start = Instant::now();
         let (plan, _) = self.windowed(place);
         let windows = self.windows[&place].windows(plan, |group| plan.may_hold(group), groups);
-        let (found, mut cost) = match self.judge_windows(place, &windows) {
+        self.tell(place, Ok(windows), start)
+    }
+
+    /// Findings of windows that were begun to be looked at some time ago.
+    fn tell(&mut self, place: Place, windows: Result<Vec<Window>>, start: Instant) -> Vec<Finding> {
+        let rows = windows.as_ref().map_or(0, |windows| windows.iter().map(|window| window.group.rows).sum());
+        let found = windows.and_then(|windows| self.judge_windows(place, &windows));
+        let (found, mut cost) = match found {
             Ok((found, ungraded)) => (found, RuleCost { ungraded, ..RuleCost::default() }),
             Err(error) => {
-                let failed = windows.iter().map(|window| window.group.rows).sum();
-                (Vec::new(), RuleCost { failed, error: Some(error.strip_backtrace()), ..RuleCost::default() })
+                (Vec::new(), RuleCost { failed: rows, error: Some(error.strip_backtrace()), ..RuleCost::default() })
             }
         };
         cost.seconds = start.elapsed().as_secs_f64();
@@ -308,8 +362,7 @@ impl Detector {
         }
         let mut each: BTreeMap<_, _> = each.into_iter().map(|(id, found)| (id, found.map(fold))).collect();
         for (place, windows) in windows {
-            let windows = windows.windows(self.windowed(place).0, |_| true, &windows.all());
-            match self.judge_windows(place, &windows) {
+            match every(self.windowed(place).0, &windows).and_then(|windows| self.judge_windows(place, &windows)) {
                 Ok((found, _)) => found.into_iter().for_each(|finding| put(&mut each, finding)),
                 Err(error) => {
                     each.insert(self.rule(place).rule.id.clone(), Err(error.strip_backtrace()));
@@ -333,7 +386,7 @@ impl Detector {
         }
         for (place, windows) in windows {
             let (plan, names) = self.windowed(place);
-            let windows = windows.windows(plan, |_| true, &windows.all());
+            let windows = every(plan, &windows).map_err(|error| error.strip_backtrace())?;
             let columns =
                 plan.shown(&windows).and_then(|columns| columns.iter().map(emit::texts).collect::<Result<Vec<_>>>());
             let columns = columns.map_err(|error| error.strip_backtrace())?;
@@ -344,6 +397,7 @@ impl Detector {
                     end: Timestamp(window.start + plan.span.size),
                     rows: window.group.rows,
                     selected: names.iter().zip(&columns).map(value).collect(),
+                    unusual: window.score.map(|score| score.told(plan.span.size)),
                 });
             }
         }
@@ -418,6 +472,7 @@ impl Detector {
         let state = match snapshot {
             [1] => return Ok(Vec::new()),
             [2, ..] => return Ok(self.windows.keys().map(|place| self.rule(*place).rule.id.clone()).collect()),
+            [3, state @ ..] => return self.take_up(state, false).ok_or_else(|| DAMAGED.to_owned()),
             [SNAPSHOT_VERSION, state @ ..] => state,
             [] => return Err("the detector's state is empty".into()),
             [version, ..] => {
@@ -426,10 +481,10 @@ impl Detector {
                 ));
             }
         };
-        self.take_up(state).ok_or_else(|| "the detector's state is damaged".to_owned())
+        self.take_up(state, true).ok_or_else(|| DAMAGED.to_owned())
     }
 
-    fn take_up(&mut self, state: &[u8]) -> Option<Vec<String>> {
+    fn take_up(&mut self, state: &[u8], knows_scores: bool) -> Option<Vec<String>> {
         let (mut from, mut anew) = (Reader(state), Vec::new());
         for _ in 0..from.number()? {
             let (id, hash, windows) = (from.text()?, from.fixed::<16>()?, from.bytes()?);
@@ -438,13 +493,23 @@ impl Detector {
             };
             if hash == state_hash(&self.rule(place).rule) {
                 let windows = zstd::bulk::decompress(windows, SNAPSHOT_BYTES_MAX).ok()?;
-                let windows = Windows::read(&mut Reader(&windows), self.windowed(place).0)?;
+                let windows = Windows::read(&mut Reader(&windows), self.windowed(place).0, knows_scores)?;
                 self.windows.insert(place, windows);
             } else {
                 anew.push(id);
             }
         }
         Some(anew)
+    }
+}
+
+const DAMAGED: &str = "the detector's state is damaged";
+
+/// All windows of a rule, scored where it scores.
+fn every(plan: &Windowed, windows: &Windows) -> Result<Vec<Window>> {
+    match plan.scored {
+        Some(_) => windows.scored(plan),
+        None => Ok(windows.windows(plan, |_| true, &windows.all())),
     }
 }
 
@@ -463,6 +528,8 @@ pub struct Seen {
     pub rows: u64,
     /// What the rule selects of it, by name.
     pub selected: Vec<(String, Option<String>)>,
+    /// How unusual it is, in words, where the rule scores.
+    pub unusual: Option<String>,
 }
 
 /// Names what a rule remembers: one whose text differs remembers something else.

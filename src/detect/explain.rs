@@ -69,6 +69,9 @@ pub struct Window {
     /// What the rule groups by, without the window.
     pub key: Vec<(String, Option<String>)>,
     pub conditions: Vec<Condition>,
+    /// How unusual it is, in words, where the rule scores its windows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unusual: Option<String>,
 }
 
 impl Condition {
@@ -208,6 +211,7 @@ fn windows(
             rows: window.rows,
             key: keys.iter().map(|key| (key.to_string(), values.next().flatten())).collect(),
             conditions: having.iter().map(|one| taken(one, &mut values)).collect(),
+            unusual: window.unusual,
         }
     };
     Ok(seen.into_iter().map(window).collect())

@@ -1,0 +1,202 @@
+//! How rare a value is of its owner: shares of windows, smoothed by those of its peers, and these by those of all.
+
+use hashbrown::HashMap;
+
+use super::ledger::Ledger;
+use super::{
+    LEARNED_DAYS, LEARNED_ROWS, ODD, ODD_DAYS, ODD_WEIGHT, Observed, Score, Why, decay, read_float, write_float,
+};
+use crate::detect::window::bytes::{Reader, Writer};
+use crate::detect::window::seen::{Name, name};
+use crate::time::MICROS_PER_DAY;
+
+/// In days.
+const HALF_LIFE: f64 = 14.0;
+/// What was not seen for so many days is forgotten.
+const FORGET_DAYS: i64 = 112;
+
+/// Windows of owners, of their peers and of all, each by value.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rares {
+    cells: HashMap<Name, Cell>,
+    /// Different values that there were.
+    values: u64,
+}
+
+/// Of an owner, of a value, or of a value of an owner.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Cell {
+    /// Decayed. A window with three values counts once for each.
+    windows: f64,
+    /// Start of the last, in microseconds since 1970.
+    last: i64,
+    days: u32,
+    rows: u64,
+    /// Different values.
+    values: u32,
+}
+
+/// The numbers behind a score.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Basis {
+    /// Days with windows of the owner, and those on which it had the value.
+    pub days: u32,
+    pub value_days: u32,
+    /// Of all owners, decayed: windows that had the value, and windows.
+    pub others: f64,
+    pub all: f64,
+    /// In `-log2`.
+    pub bits: f64,
+}
+
+#[derive(Clone, Copy)]
+struct Names {
+    all: Name,
+    value: Name,
+    peers: Name,
+    peers_value: Name,
+    owner: Name,
+    owner_value: Name,
+}
+
+impl Names {
+    fn of(window: &Observed) -> Names {
+        let of = |kind: u8, first: Name, second: Name| {
+            let mut bytes = [kind; 17];
+            bytes[1..9].copy_from_slice(&first.to_le_bytes());
+            bytes[9..].copy_from_slice(&second.to_le_bytes());
+            name(&bytes)
+        };
+        Names {
+            all: 0,
+            value: of(1, window.value, 0),
+            peers: of(2, window.peers, 0),
+            peers_value: of(3, window.peers, window.value),
+            owner: of(4, window.owner, 0),
+            owner_value: of(5, window.owner, window.value),
+        }
+    }
+}
+
+impl Rares {
+    pub fn close(&mut self, ledger: &mut Ledger, start: i64, windows: &[Observed]) -> Vec<Score> {
+        let worth = ledger.worth();
+        let judged = windows.iter().map(|window| self.judge(&Names::of(window), start)).collect::<Vec<_>>();
+        let mut scores = Vec::with_capacity(windows.len());
+        for (window, why) in windows.iter().zip(judged) {
+            let (mut chance, mut false_a_day) = (1.0, f64::INFINITY);
+            if let Why::Rare(Basis { bits, .. }) = why {
+                (chance, false_a_day) = worth.of(bits);
+                ledger.add(bits, chance);
+            }
+            self.teach(&Names::of(window), start, window.rows, chance);
+            scores.push(Score { chance, false_a_day, why });
+        }
+        scores
+    }
+
+    /// Windows and values of a cell at a time.
+    fn at(&self, cell: Name, start: i64) -> (f64, f64) {
+        let faded = |cell: &Cell| (cell.windows * decay(start - cell.last, HALF_LIFE), f64::from(cell.values));
+        self.cells.get(&cell).map_or((0.0, 0.0), faded)
+    }
+
+    fn judge(&self, names: &Names, start: i64) -> Why {
+        let known = self.cells.get(&names.owner);
+        let (days, rows) = known.map_or((0, 0), |owner| (owner.days, owner.rows));
+        if days < LEARNED_DAYS && rows < LEARNED_ROWS {
+            return Why::Learning { days, rows };
+        }
+        let (all, others) = (self.at(names.all, start).0, self.at(names.value, start).0);
+        let share = (others + 1.0 / (self.values as f64 + 1.0)) / (all + 1.0);
+        // who had many different values is expected to have one more
+        let smoothed = |whole: Name, part: Name, share: f64| {
+            let (windows, values) = self.at(whole, start);
+            let values = values.max(1.0);
+            (self.at(part, start).0 + values * share) / (windows + values)
+        };
+        let share = smoothed(names.peers, names.peers_value, share);
+        let share = smoothed(names.owner, names.owner_value, share);
+        let value_days = self.cells.get(&names.owner_value).map_or(0, |cell| cell.days);
+        Why::Rare(Basis { days, value_days, others, all, bits: (-share.log2()).max(0.0) })
+    }
+
+    fn teach(&mut self, names: &Names, start: i64, rows: u64, chance: f64) {
+        let days = self.cells.get(&names.owner_value).map_or(0, |cell| cell.days);
+        let weight = if chance < ODD && days < u32::from(ODD_DAYS) { ODD_WEIGHT } else { 1.0 };
+        self.values += u64::from(self.touch(names.value, start, rows, weight));
+        self.touch(names.all, start, rows, weight);
+        let pairs = [(names.peers, names.peers_value), (names.owner, names.owner_value)];
+        for (whole, part) in pairs {
+            let is_new = self.touch(part, start, rows, weight);
+            self.touch(whole, start, rows, weight);
+            self.cells.get_mut(&whole).expect("it was just touched").values += u32::from(is_new);
+        }
+    }
+
+    /// Adds a window to a cell; true when it is a new one.
+    fn touch(&mut self, cell: Name, start: i64, rows: u64, weight: f64) -> bool {
+        let cell = self.cells.entry(cell).or_default();
+        let is_new = cell.days == 0;
+        let day = |time: i64| time.div_euclid(MICROS_PER_DAY);
+        if is_new || day(cell.last) != day(start) {
+            cell.days += 1;
+        }
+        if !is_new {
+            cell.windows *= decay(start - cell.last, HALF_LIFE);
+        }
+        cell.windows += weight;
+        cell.rows += rows;
+        cell.last = start;
+        is_new
+    }
+
+    pub fn forget_before(&mut self, start: i64) {
+        self.cells.retain(|_, cell| start - cell.last < FORGET_DAYS * MICROS_PER_DAY);
+    }
+
+    pub fn bytes_len(&self) -> usize {
+        self.cells.len() * (size_of::<(Name, Cell)>() * 8 / 7 + 16)
+    }
+
+    pub fn shed(&mut self) -> u64 {
+        let mut ages: Vec<(i64, Name)> = self.cells.iter().map(|(name, cell)| (cell.last, *name)).collect();
+        ages.sort_unstable();
+        let leaving = &ages[..ages.len().div_ceil(4)];
+        leaving.iter().for_each(|(_, name)| {
+            self.cells.remove(name);
+        });
+        leaving.len() as u64
+    }
+
+    pub fn write(&self, to: &mut Writer) {
+        to.number(self.values);
+        let mut cells: Vec<_> = self.cells.iter().collect();
+        cells.sort_unstable_by_key(|(name, _)| **name);
+        to.number(cells.len() as u64);
+        for (name, cell) in cells {
+            to.fixed(&name.to_le_bytes());
+            write_float(to, cell.windows);
+            to.signed(cell.last);
+            to.number(u64::from(cell.days));
+            to.number(cell.rows);
+            to.number(u64::from(cell.values));
+        }
+    }
+
+    pub fn read(from: &mut Reader) -> Option<Rares> {
+        let mut rares = Rares { values: from.number()?, cells: HashMap::new() };
+        for _ in 0..from.number()? {
+            let name = Name::from_le_bytes(from.fixed()?);
+            let cell = Cell {
+                windows: read_float(from)?,
+                last: from.signed()?,
+                days: u32::try_from(from.number()?).ok()?,
+                rows: from.number()?,
+                values: u32::try_from(from.number()?).ok()?,
+            };
+            rares.cells.insert(name, cell);
+        }
+        Some(rares)
+    }
+}

@@ -1,0 +1,94 @@
+//! A score → the sentence that explains it.
+
+use super::tail::usual;
+use super::{Score, Why, rare, rate};
+use crate::time::{MICROS_PER_DAY, MICROS_PER_HOUR, MICROS_PER_SECOND};
+
+impl Score {
+    /// What was seen in a window of `size` microseconds, what was expected, after how much history, against whom, how likely that is, and how many
+    /// false findings a day come of telling all that is as unlikely.
+    pub fn told(&self, size: i64) -> String {
+        let window = length(size);
+        match self.why {
+            Why::Learning { days, rows } => {
+                format!("nothing is unusual yet: {rows} rows on {days} days are known of this key")
+            }
+            Why::Rate(basis) => format!("{}; {}", rate(&basis, &window), self.odds()),
+            Why::Rare(basis) => format!("{}; {}", rare(&basis, &window), self.odds()),
+        }
+    }
+
+    fn odds(&self) -> String {
+        let chance = format!("chance among all scores {}", tiny(self.chance));
+        format!("{chance}; at most {} false findings a day", tiny(self.false_a_day))
+    }
+}
+
+fn rate(basis: &rate::Basis, window: &str) -> String {
+    let rate::Basis { seen, mean, variance, days, common, bits } = *basis;
+    let (least, most) = usual(mean, variance);
+    let common = match common >= 1.05 {
+        true => format!(" (with all others at {common:.1} times theirs)"),
+        false => String::new(),
+    };
+    format!(
+        "{seen} in {window}; usually {least} to {most} over {days} days{common}; chance under its own history {}",
+        tiny((-bits).exp2())
+    )
+}
+
+fn rare(basis: &rare::Basis, window: &str) -> String {
+    let rare::Basis { days, value_days, others, all, bits } = *basis;
+    let own = match value_days {
+        0 => format!("never on {days} days of its own"),
+        times => format!("on {times} of {days} days of its own"),
+    };
+    format!(
+        "{own}; {others:.0} of {all:.0} times of all in the last weeks, by windows of {window}; expected once in {:.0}",
+        bits.exp2()
+    )
+}
+
+/// A few digits of a number that is mostly small.
+pub fn tiny(number: f64) -> String {
+    match number {
+        number if number < 1e-300 => "below 1e-300".to_owned(),
+        number if number < 0.001 => format!("{number:.0e}"),
+        number => format!("{}", (number * 1000.0).round() / 1000.0),
+    }
+}
+
+fn length(size: i64) -> String {
+    let units = [(MICROS_PER_DAY, "day"), (MICROS_PER_HOUR, "hour"), (60 * MICROS_PER_SECOND, "min")];
+    let (unit, name) = units.into_iter().find(|(unit, _)| size % unit == 0).unwrap_or((MICROS_PER_SECOND, "s"));
+    match size / unit {
+        1 if name == "day" || name == "hour" => format!("one {name}"),
+        count if name == "day" || name == "hour" => format!("{count} {name}s"),
+        count => format!("{count} {name}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_score_says_what_it_is_made_of() {
+        let basis = rate::Basis { seen: 214.0, mean: 1.0, variance: 1.0, days: 41, common: 1.0, bits: 40.0 };
+        let score = Score { chance: 2e-7, false_a_day: 0.0123, why: Why::Rate(basis) };
+        assert_eq!(
+            score.told(600 * MICROS_PER_SECOND),
+            "214 in 10 min; usually 0 to 3 over 41 days; chance under its own history 9e-13; \
+             chance among all scores 2e-7; at most 0.012 false findings a day"
+        );
+        let basis = rare::Basis { days: 41, value_days: 0, others: 2.2, all: 5000.0, bits: 13.0 };
+        let score = Score { chance: 2e-4, false_a_day: 0.1, why: Why::Rare(basis) };
+        assert_eq!(
+            score.told(MICROS_PER_HOUR),
+            "never on 41 days of its own; 2 of 5000 times of all in the last weeks, by windows of one hour; expected \
+             once in 8192; chance among all scores 2e-4; at most 0.1 false findings a day"
+        );
+        let young = Score { chance: 1.0, false_a_day: f64::INFINITY, why: Why::Learning { days: 1, rows: 20 } };
+        assert_eq!(young.told(MICROS_PER_DAY), "nothing is unusual yet: 20 rows on 1 days are known of this key");
+    }
+}
