@@ -21,3 +21,5 @@ pub mod fire;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod scored_tests;

@@ -21,6 +21,8 @@ const SPREAD_PRIOR: f64 = 10.0;
 /// Known owners in one pane from which on it is asked whether all of them do more than usual; the part of them that does most is not asked.
 const COMMON_MIN: usize = 8;
 const COMMON_LEFT_OUT: usize = 4;
+/// How differently owners take part in it: standard deviation, for a mean of 1.
+const COMMON_SPREAD: f64 = 0.5;
 
 /// What is usual, by owner.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -31,6 +33,9 @@ pub struct Rates {
     /// Squares of what was off the expected, and what was expected.
     off: f64,
     expected: f64,
+    /// Of panes with enough known owners: how many, and the sum of what all had together, see [`together`].
+    panes: f64,
+    together: f64,
     last: i64,
 }
 
@@ -87,10 +92,12 @@ impl Rates {
         self.all.fade(kept);
         self.off *= kept;
         self.expected *= kept;
+        self.panes *= kept;
+        self.together *= kept;
         self.last = start;
         let prior = if self.all.windows > 0.0 { self.all.amount / self.all.windows } else { 1.0 };
         let usual: Vec<Option<(f64, f64)>> = windows.iter().map(|window| self.usual(window, start, prior)).collect();
-        let common = common(windows, &usual);
+        let common = self.common(windows, &usual);
         let worth = ledger.worth();
         let mut scores = Vec::with_capacity(windows.len());
         for (window, usual) in windows.iter().zip(usual) {
@@ -101,8 +108,11 @@ impl Rates {
                     Score { chance: 1.0, false_a_day: f64::INFINITY, why: Why::Learning { days, rows } }
                 }
                 Some((mean, spread)) => {
-                    // what is off a Poisson count's spread grows with the mean, as in a gamma mixture
-                    let (mean, variance) = (common * mean, common * mean * (1.0 + (spread - 1.0) * common));
+                    // what is off a Poisson count's spread grows with the mean, as in a gamma mixture; and not all
+                    // have the same part in what all do more
+                    let unequal = COMMON_SPREAD * (common - 1.0) * mean;
+                    let variance = common * mean * (1.0 + (spread - 1.0) * common) + unequal * unequal;
+                    let mean = common * mean;
                     let bits = rate_bits(window.amount, mean, variance);
                     let (chance, false_a_day) = worth.of(bits);
                     ledger.add(bits, chance);
@@ -115,6 +125,16 @@ impl Rates {
             scores.push(score);
         }
         scores
+    }
+
+    /// How many times the usual all owners have in this pane: 1 where few are known, and at least 1. When a whole organisation does ten times
+    /// as much, none of it is unusual.
+    fn common(&mut self, windows: &[Observed], usual: &[Option<(f64, f64)>]) -> f64 {
+        let Some(together) = together(windows, usual) else { return 1.0 };
+        let ordinary = if self.panes > 0.0 { self.together / self.panes } else { 1.0 };
+        self.panes += 1.0;
+        self.together += together;
+        (together / ordinary.clamp(0.1, 1.0)).max(1.0)
     }
 
     /// Mean of an owner's windows, and how many times that their variance is; `None` of one that is not known yet.
@@ -181,7 +201,7 @@ impl Rates {
     }
 
     pub fn write(&self, to: &mut Writer) {
-        [self.all.windows, self.all.amount, self.all.squares, self.off, self.expected]
+        [self.all.windows, self.all.amount, self.all.squares, self.off, self.expected, self.panes, self.together]
             .iter()
             .for_each(|number| write_float(to, *number));
         to.signed(self.last);
@@ -209,6 +229,8 @@ impl Rates {
             all: sums(from)?,
             off: read_float(from)?,
             expected: read_float(from)?,
+            panes: read_float(from)?,
+            together: read_float(from)?,
             last: from.signed()?,
             owners: HashMap::new(),
         };
@@ -228,16 +250,16 @@ impl Rates {
     }
 }
 
-/// How many times the usual the owners of one pane have together, without those that have most of it: 1 where they are few, and at least
-/// 1. When a whole organisation does ten times as much, none of it is unusual.
-fn common(windows: &[Observed], usual: &[Option<(f64, f64)>]) -> f64 {
+/// How many times the usual the owners of one pane have together, without those that have most of it, who may be what is looked for; `None` of
+/// few. On ordinary days it is somewhat below 1.
+fn together(windows: &[Observed], usual: &[Option<(f64, f64)>]) -> Option<f64> {
     let known = windows.iter().zip(usual).filter_map(|(window, usual)| Some((window.amount, usual.as_ref()?.0)));
     let mut known: Vec<(f64, f64)> = known.collect();
     if known.len() < COMMON_MIN {
-        return 1.0;
+        return None;
     }
     known.sort_by(|a, b| (a.0 / a.1).total_cmp(&(b.0 / b.1)).then(a.1.total_cmp(&b.1)));
     known.truncate(known.len() - known.len() / COMMON_LEFT_OUT);
     let (seen, mean) = known.iter().fold((0.0, 0.0), |(seen, mean), one| (seen + one.0, mean + one.1));
-    (seen / mean).max(1.0)
+    Some(seen / mean)
 }

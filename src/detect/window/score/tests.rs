@@ -89,13 +89,102 @@ fn shares_below(scores: &[(i64, u64, Score)], from: i64) -> [f64; 3] {
 }
 
 #[test]
-fn zz_seeds() {
-    for seed in 10..20 {
-        let (scores, _) = ordinary(seed, 28, 28);
-        let r = [0.2, 1.0, 3.0].map(|budget| (budget, findings(3..28, &scores, budget), findings(3..10, &scores, budget)));
-        println!("seed {seed} {:?} {r:?}", shares_below(&scores, 3));
-        let (scores, _) = ordinary(seed, 21, 14);
-        let days: Vec<Vec<f64>> = [0.2, 1.0, 3.0].map(|budget| (13..21).map(|day| findings(day..day + 1, &scores, budget)).collect()).into();
-        println!("  step {days:?}");
+fn ordinary_traffic_scores_as_often_as_it_says_and_stays_within_the_budget() {
+    let (scores, model) = ordinary(10, 28, 28);
+    let shares = shares_below(&scores, 3);
+    for (share, nominal) in shares.iter().zip([1e-2, 1e-3, 1e-4]) {
+        assert!((nominal / 3.0..nominal * 3.0).contains(share), "{shares:?}");
     }
+    for budget in [0.2, 1.0, 3.0] {
+        let found = findings(3..28, &scores, budget);
+        assert!(found <= budget, "{found} a day of {budget}");
+    }
+    let (told, judged) = model.shares().unwrap();
+    assert!(judged > 50_000.0 && (told[0] / 0.01).ln().abs() < 3f64.ln(), "{told:?} of {judged}");
+}
+
+#[test]
+fn ten_times_the_traffic_of_all_is_no_flood() {
+    for seed in 10..13 {
+        let (scores, _) = ordinary(seed, 21, 14);
+        for budget in [1.0, 3.0] {
+            let worst = (14..21).map(|day| findings(day..day + 1, &scores, budget)).fold(0.0, f64::max);
+            assert!(worst <= 3.0 * budget, "{worst} findings on a day of {budget}");
+        }
+        let mean = findings(14..21, &scores, 0.2);
+        assert!(mean <= 0.6, "{mean} a day of 0.2 in the week after");
+    }
+}
+
+/// One principal among the ordinary ones, after two weeks: what it has in each window of each day, and on how many days it is told.
+fn told_of_one(amount: impl Fn(i64) -> f64, days: i64) -> Vec<bool> {
+    let (mut dice, mut model) = (Dice(7), Model::default());
+    let mut told = vec![false; days as usize];
+    for pane in 0..(14 + days) * PER_DAY {
+        let day = pane / PER_DAY - 14;
+        let mut windows = traffic(&mut dice, pane, 60, 1.0);
+        if pane % 6 == 0 {
+            let amount = if day < 0 { dice.count(2.0, None) } else { amount(day) };
+            windows.push(Observed { owner: 99, peers: 0, value: 0, amount, rows: amount as u64 });
+        }
+        let scores = model.close(RATE, pane * PANE, &windows);
+        if day >= 0 && windows.last().unwrap().owner == 99 {
+            told[day as usize] |= scores.last().unwrap().is_within(RATE.budget);
+        }
+    }
+    told
+}
+
+#[test]
+fn a_burst_of_one_is_told_and_a_new_habit_is_learnt_after_three_days() {
+    let told = told_of_one(|_| 60.0, 20);
+    assert_eq!(told[..3], [true; 3]);
+    assert_eq!(told[15..], [false; 5], "{told:?}");
+}
+
+#[test]
+fn who_doubles_daily_is_told() {
+    let told = told_of_one(|day| 2.0 * f64::from(1 << (day + 1)), 7);
+    assert!(told[2..].iter().filter(|told| **told).count() >= 4, "{told:?}");
+}
+
+/// Names of calls by rank, as often as Zipf says, of principals of three kinds.
+#[test]
+fn ordinary_calls_are_rare_as_often_as_they_say() {
+    let (mut dice, mut model, mut judged) = (Dice(3), Model::default(), Vec::new());
+    let rare = Scored { what: What::Rare { value: 1 }, budget: 0.2 };
+    let weights: Vec<f64> = (1..=200).map(|rank| f64::from(rank).powf(-1.5)).collect();
+    let total: f64 = weights.iter().sum();
+    let mut told = BTreeSet::new();
+    for hour in 0..28 * 24 {
+        let mut windows = BTreeSet::new();
+        for owner in 0..60u64 {
+            for _ in 0..3 {
+                let mut left = dice.unit() * total;
+                let rank = weights.iter().position(|weight| {
+                    left -= weight;
+                    left < 0.0
+                });
+                windows.insert((owner, rank.unwrap_or(0) as u64 + owner % 3 * 50));
+            }
+        }
+        let seen = |(owner, value): &(u64, u64)| Observed { owner: *owner, peers: 0, value: *value, amount: 0.0, rows: 1 };
+        let windows: Vec<Observed> = windows.iter().map(seen).collect();
+        for (window, score) in windows.iter().zip(model.close(rare, hour * 6 * PANE, &windows)) {
+            if hour >= 7 * 24 {
+                judged.push(score.chance);
+                if score.is_within(rare.budget) {
+                    told.insert((hour / 24, window.owner));
+                }
+            }
+        }
+    }
+    let shares = [1e-2, 1e-3, 1e-4].map(|bound| {
+        judged.iter().filter(|chance| **chance < bound).count() as f64 / judged.len() as f64
+    });
+    println!("rare: shares {shares:?} of {}, {} findings in 21 days", judged.len(), told.len());
+    for (share, nominal) in shares.iter().zip([1e-2, 1e-3, 1e-4]) {
+        assert!((nominal / 3.0..nominal * 3.0).contains(share), "{shares:?}");
+    }
+    assert!(told.len() as f64 / 21.0 <= rare.budget, "{told:?}");
 }

@@ -1,0 +1,249 @@
+//! Rules that score their windows: what their findings say, and that neither order, cuts nor restarts change it.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::score::{Model, Observed, Scored, What};
+use crate::detect::engine::MODEL_BYTES_MAX;
+use crate::detect::tests::{batch, changed, detector, event, rule};
+use crate::detect::Detector;
+use crate::finding::Finding;
+use crate::logs;
+use crate::rule::Rule;
+use crate::time::{MICROS_PER_DAY, MICROS_PER_HOUR, Timestamp};
+
+/// 2024-08-01T00:00:00Z
+const START: i64 = 1_722_470_400_000_000;
+
+fn at(hour: i64) -> Timestamp {
+    Timestamp(START + hour * MICROS_PER_HOUR)
+}
+
+fn call(hour: i64, id: &str, who: &str, name: &str) -> Value {
+    let changes = json!({ "eventTime": at(hour).to_string(), "userIdentity": { "arn": who }, "eventName": name });
+    changed(event(name, id), changes)
+}
+
+/// With a budget that every window which is judged is within.
+fn rates(budget: &str) -> Rule {
+    rule(
+        "-- dedupe = \"1h\"\n",
+        &format!(
+            "SELECT userIdentity.arn AS who, tumble(eventTime, INTERVAL '1 hour') AS hour, count(*) AS n FROM cloudtrail \
+             WHERE eventSource = 'iam.amazonaws.com' \
+             GROUP BY userIdentity.arn, tumble(eventTime, INTERVAL '1 hour') HAVING unusual_rate(count(*), {budget})"
+        ),
+    )
+}
+
+fn rares(budget: &str) -> Rule {
+    rule(
+        "-- dedupe = \"1h\"\n",
+        &format!(
+            "SELECT userIdentity.arn AS who, eventName AS what, count(*) AS n FROM cloudtrail \
+             WHERE eventSource = 'iam.amazonaws.com' \
+             GROUP BY userIdentity.arn, eventName, tumble(eventTime, INTERVAL '1 hour') HAVING rare(eventName, {budget})"
+        ),
+    )
+}
+
+fn evidence<'a>(finding: &'a Finding, name: &str) -> &'a str {
+    &finding.evidence.iter().find(|(known, _)| known == name).unwrap().1
+}
+
+/// Four days of one call an hour, and a few more in the last hour.
+fn quiet_days(last: usize) -> Vec<Value> {
+    let mut calls: Vec<Value> = (0..96).map(|hour| call(hour, &format!("e{hour}"), "eve", "GetUser")).collect();
+    calls.extend((0..last).map(|n| call(96, &format!("burst{n}"), "eve", "GetUser")));
+    calls
+}
+
+#[test]
+fn a_finding_says_what_was_seen_and_expected_and_how_likely_that_is() {
+    let mut ends = detector([rates("0.2")]);
+    assert_eq!(ends.observe(&[batch(&quiet_days(40))], at(0)), []);
+    let found = ends.finish();
+    assert_eq!(found.len(), 1);
+    assert_eq!((found[0].count, found[0].first_seen), (40, at(96)));
+    let told = evidence(&found[0], "unusual");
+    assert!(told.starts_with("40 in one hour; usually 0 to 3 over 4 days; chance under its own history "), "{told}");
+    assert!(told.ends_with(" false findings a day"), "{told}");
+    assert!(evidence(&found[0], "chance").contains("e-"), "{:?}", found[0].evidence);
+    // four are nothing, and of who is not known nothing is
+    let mut ends = detector([rates("0.2")]);
+    let mut calls = quiet_days(4);
+    calls.extend((0..40).map(|n| call(96, &format!("new{n}"), "bob", "GetUser")));
+    ends.observe(&[batch(&calls)], at(0));
+    assert_eq!(ends.finish(), []);
+}
+
+#[test]
+fn a_stream_tells_when_the_window_is_over_and_only_closed_windows_teach() {
+    let mut stream = detector([rates("0.2")]);
+    stream.follow(true);
+    let calls = quiet_days(40);
+    for (place, call) in calls[..96].iter().enumerate() {
+        assert_eq!(stream.observe(&[batch(std::slice::from_ref(call))], at(place as i64)), []);
+    }
+    assert_eq!(stream.observe(&[batch(&calls[96..])], at(96)), [], "its window goes on until 01:00, and 20 minutes");
+    assert_eq!(stream.observe(&[], Timestamp(at(97).0 + 19 * 60_000_000)), []);
+    let found = stream.observe(&[], Timestamp(at(97).0 + 20 * 60_000_000));
+    let mut ends = detector([rates("0.2")]);
+    ends.observe(&[batch(&calls)], at(0));
+    assert_eq!(found, ends.finish());
+    assert_eq!(found.len(), 1);
+    let shares: Vec<_> = stream.score_shares().collect();
+    assert_eq!(shares[0].0, "cloudtrail/x");
+    // a snapshot of before scores is read, and one of after too
+    let state = stream.snapshot();
+    let mut again = detector([rates("0.2")]);
+    assert_eq!(again.restore(&state), Ok(vec![]));
+    assert_eq!(again.snapshot(), state);
+    assert_eq!(again.restore(&[3, 0]), Ok(vec![]));
+    assert!(again.restore(&[9, 0]).unwrap_err().contains("version 9"));
+}
+
+#[test]
+fn what_a_principal_never_does_is_rare_and_what_all_do_is_not() {
+    let days = |hours: std::ops::Range<i64>, who: &str, name: &str| -> Vec<Value> {
+        hours.map(|hour| call(hour, &format!("{who}{name}{hour}"), who, name)).collect()
+    };
+    let last = |others: Vec<Value>| {
+        let mut ends = detector([rares("0.2")]);
+        let calls = [days(0..96, "eve", "GetUser"), others, vec![call(96, "x", "eve", "CreateAccessKey")]].concat();
+        ends.observe(&[batch(&calls)], at(0));
+        ends.finish()
+    };
+    let found = last(Vec::new());
+    assert_eq!(found.len(), 1);
+    let told = evidence(&found[0], "unusual");
+    assert!(told.starts_with("never on 4 days of its own; 0 of "), "{told}");
+    let common = [days(0..96, "bob", "CreateAccessKey"), days(0..90, "eve", "CreateAccessKey")].concat();
+    assert_eq!(last(common), []);
+}
+
+#[test]
+fn what_a_score_cannot_be_asked_is_said() {
+    for (group, having, expected) in [
+        ("eventName", "unusual_rate(count(*), 0)", "a budget is the number of false findings"),
+        ("eventName", "unusual_rate(count(*), 'x')", "a budget is the number of false findings"),
+        ("eventName", "unusual_rate(max(eventName), 0.2)", "takes a number"),
+        ("eventName", "unusual_rate(count(*), 0.2) AND unusual_rate(count(*), 0.3)", "one score"),
+        ("eventName", "rare(awsRegion, 0.2)", "a column of GROUP BY"),
+        ("eventName", "rare(eventName, 0.2)", "there is no rest"),
+        ("awsRegion, eventName", "rare(eventName, 0.2) AND unusual_rate(count(*), 0.2)", "one score"),
+        ("awsRegion, eventName", "rare(eventName, 0.2) AND first_seen(eventName, INTERVAL '2 days')", "without first_seen"),
+    ] {
+        let sql = format!(
+            "SELECT count(*) AS n FROM cloudtrail WHERE eventName = 'x' \
+             GROUP BY {group}, tumble(eventTime, INTERVAL '1 day') HAVING {having}"
+        );
+        let (_, refused) = Detector::new(logs::TABLES, [rule("", &sql)]);
+        let said = refused.first().map(ToString::to_string).unwrap_or_default();
+        assert!(said.contains(expected), "{having}: {said}");
+    }
+    let hop = "SELECT count(*) AS n FROM cloudtrail WHERE eventName = 'x' GROUP BY awsRegion, \
+               hop(eventTime, INTERVAL '1 hour', INTERVAL '2 hours') HAVING unusual_rate(count(*), 0.2)";
+    let (_, refused) = Detector::new(logs::TABLES, [rule("", hop)]);
+    assert!(refused[0].to_string().contains("goes with tumble"));
+}
+
+#[test]
+fn a_model_that_is_full_forgets_what_is_oldest_and_says_so() {
+    let scored = Scored { what: What::Rate, budget: 0.2 };
+    let mut model = Model::default();
+    let window = |owner: u64| Observed { owner, peers: 0, value: 0, amount: 1.0, rows: 1 };
+    for hour in 0..4 {
+        let windows: Vec<Observed> = (0..1000).map(|n| window(hour * 1000 + n)).collect();
+        model.close(scored, hour as i64 * MICROS_PER_HOUR, &windows);
+    }
+    let full = model.bytes_len();
+    assert!(full < MODEL_BYTES_MAX / 20, "{full}");
+    assert_eq!(model.shed(), 1000);
+    assert_eq!(model.bytes_len(), full * 3 / 4);
+    // after two months without it nothing is left
+    model.close(scored, 60 * MICROS_PER_DAY, &[window(1)]);
+    assert!(model.bytes_len() < full / 1000);
+}
+
+/// The windows of each hour, counted naively, through a model in the order of time: who, hour, number and what is said.
+fn by_definition(calls: &[(i64, u8)]) -> BTreeMap<(i64, u8), (u64, String)> {
+    let mut counts: BTreeMap<i64, BTreeMap<u8, u64>> = BTreeMap::new();
+    calls.iter().for_each(|(hour, who)| *counts.entry(*hour).or_default().entry(*who).or_default() += 1);
+    let (mut model, mut told) = (Model::default(), BTreeMap::new());
+    let scored = Scored { what: What::Rate, budget: 1000.0 };
+    for (hour, by_who) in counts {
+        let window =
+            |(who, n): (&u8, &u64)| Observed { owner: u64::from(*who), peers: 0, value: 0, amount: *n as f64, rows: *n };
+        let scores = model.close(scored, at(hour).0, &by_who.iter().map(window).collect::<Vec<_>>());
+        for ((who, n), score) in by_who.into_iter().zip(scores) {
+            if score.is_within(1000.0) {
+                told.insert((hour, who), (n, score.told(MICROS_PER_HOUR)));
+            }
+        }
+    }
+    told
+}
+
+fn as_told(found: &[Finding]) -> BTreeMap<(i64, u8), (u64, String)> {
+    let of = |finding: &Finding| {
+        let hour = (finding.first_seen.0 - START) / MICROS_PER_HOUR;
+        let who = evidence(finding, "who")[1..].parse().unwrap();
+        ((hour, who), (finding.count, evidence(finding, "unusual").to_owned()))
+    };
+    found.iter().map(of).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn scores_are_what_they_say_in_any_order(
+        (calls, order) in prop::collection::vec((0i64..24, 0u8..3), 1..150).prop_flat_map(|calls| {
+            // six hours of each day
+            let calls: Vec<(i64, u8)> = calls.into_iter().map(|(n, who)| (n / 4 * 24 + n % 4, who)).collect();
+            let order: Vec<usize> = (0..calls.len()).collect();
+            (Just(calls), Just(order).prop_shuffle())
+        }),
+        cuts in prop::collection::vec((1usize..30, any::<bool>()), 150),
+    ) {
+        let event = |place: usize| call(calls[place].0, &format!("e{place}"), &format!("u{}", calls[place].1), "GetUser");
+        let (mut ends, mut left) = (detector([rates("1000")]), order.as_slice());
+        for (size, restart) in cuts {
+            if left.is_empty() {
+                break;
+            }
+            let (these, rest) = left.split_at(size.min(left.len()));
+            left = rest;
+            let events: Vec<Value> = these.iter().map(|place| event(*place)).collect();
+            prop_assert_eq!(ends.observe(&[batch(&events)], at(0)), []);
+            if restart {
+                let state = ends.snapshot();
+                ends = detector([rates("1000")]);
+                prop_assert_eq!(ends.restore(&state), Ok(vec![]));
+            }
+        }
+        let found = ends.finish();
+        prop_assert_eq!(as_told(&found), by_definition(&calls));
+        prop_assert_eq!(&ends.finish(), &found, "asking teaches nothing");
+        // hour by hour, with restarts, a stream tells the same
+        let mut stream = detector([rates("1000")]);
+        stream.follow(true);
+        let mut told = Vec::new();
+        for hour in 0..150 {
+            let now = (0..calls.len()).filter(|place| calls[*place].0 == hour);
+            let events: Vec<Value> = now.map(event).collect();
+            let batches: Vec<_> = (!events.is_empty()).then(|| batch(&events)).into_iter().collect();
+            told.extend(stream.observe(&batches, at(hour)));
+            if hour % 20 == 3 {
+                let state = stream.snapshot();
+                stream = detector([rates("1000")]);
+                stream.follow(true);
+                prop_assert_eq!(stream.restore(&state), Ok(vec![]));
+            }
+        }
+        prop_assert_eq!(as_told(&told), as_told(&found));
+    }
+}
