@@ -71,9 +71,9 @@ fn a_finding_says_what_was_seen_and_expected_and_how_likely_that_is() {
     assert!(told.starts_with("40 in one hour; usually 0 to 3 over 4 days; chance under its own history "), "{told}");
     assert!(told.ends_with(" false findings a day"), "{told}");
     assert!(evidence(&found[0], "chance").contains("e-"), "{:?}", found[0].evidence);
-    // four are nothing, and of who is not known nothing is
+    // two are nothing, and of who is not known nothing is
     let mut ends = detector([rates("0.2")]);
-    let mut calls = quiet_days(4);
+    let mut calls = quiet_days(2);
     calls.extend((0..40).map(|n| call(96, &format!("new{n}"), "bob", "GetUser")));
     ends.observe(&[batch(&calls)], at(0));
     assert_eq!(ends.finish(), []);

@@ -4,7 +4,7 @@
 //! says more, and beyond the last few of these the tail is taken as exponential in bits, with the slope that they have: of a model that is right that
 //! is `2^-bits` again. The histogram is of all owners of a rule, decayed.
 
-use super::{read_float, write_float};
+use super::{ODD, read_float, write_float};
 use crate::detect::window::bytes::{Reader, Writer};
 
 /// Bins of a quarter bit; what is beyond the last is in it.
@@ -88,9 +88,12 @@ impl Ledger {
     }
 
     /// Notes a window that was judged: the bits of its model and the chance that was made of them. What is hardly possible counts too, or
-    /// the far tail would look thinner than it is; how much an attack can thicken it is bounded by [`EXCESS_MAX`].
-    pub fn add(&mut self, bits: f64, chance: f64) {
-        self.bins[bin(bits)] += 1.0;
+    /// the far tail would look thinner than it is, but once a day of one owner, and its part in the slope is bounded by [`EXCESS_MAX`]: an
+    /// attack that goes on must not hide itself.
+    pub fn add(&mut self, bits: f64, chance: f64, was_told_today: bool) {
+        if !was_told_today || chance >= ODD {
+            self.bins[bin(bits)] += 1.0;
+        }
         self.judged += 1.0;
         for (below, bound) in self.below.iter_mut().zip([1e-2, 1e-3, 1e-4]) {
             *below += f64::from(u8::from(chance < bound));
@@ -149,7 +152,7 @@ mod tests {
         let mut ledger = Ledger::default();
         for day in 0..10 {
             ledger.begin(day);
-            (1..=1000).for_each(|n| ledger.add(times * (1000.0 / f64::from(n)).log2(), 1.0));
+            (1..=1000).for_each(|n| ledger.add(times * (1000.0 / f64::from(n)).log2(), 1.0, false));
         }
         ledger
     }
@@ -181,7 +184,7 @@ mod tests {
     fn a_ledger_is_read_as_it_was_written() {
         let mut ledger = Ledger::default();
         ledger.begin(3);
-        ledger.add(7.3, 0.004);
+        ledger.add(7.3, 0.004, false);
         let mut to = Writer::default();
         ledger.write(&mut to);
         assert_eq!(Ledger::read(&mut Reader(&to.0)), Some(ledger));

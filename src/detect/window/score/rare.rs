@@ -87,7 +87,9 @@ impl Rares {
             let (mut chance, mut false_a_day) = (1.0, f64::INFINITY);
             if let Why::Rare(Basis { bits, .. }) = why {
                 (chance, false_a_day) = worth.of(bits);
-                ledger.add(bits, chance);
+                let day = |time: i64| time.div_euclid(MICROS_PER_DAY);
+                let known = self.cells.get(&Names::of(window).owner_value);
+                ledger.add(bits, chance, known.is_some_and(|cell| day(cell.last) == day(start)));
             }
             self.teach(&Names::of(window), start, window.rows, chance);
             scores.push(Score { chance, false_a_day, why });

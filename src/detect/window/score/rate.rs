@@ -23,6 +23,11 @@ const COMMON_MIN: usize = 8;
 const COMMON_LEFT_OUT: usize = 4;
 /// How differently owners take part in it: standard deviation, for a mean of 1.
 const COMMON_SPREAD: f64 = 0.5;
+/// From how many times the usual on all have changed.
+const COMMON_CHANGE: f64 = 2.0;
+/// How far from its mean, in standard deviations, a number is taken for what it is when it teaches: who does twice as much every day would else widen what
+/// is usual as fast.
+const TAUGHT_DEVIATIONS: f64 = 3.0;
 
 /// What is usual, by owner.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -49,6 +54,8 @@ struct Sums {
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Owner {
     sums: Sums,
+    /// Of the day of its last window, which teaches when it is over: else what grows hour by hour would make itself usual.
+    today: Sums,
     /// Start of its last window, in microseconds since 1970.
     last: i64,
     /// Days with windows, and their rows.
@@ -72,11 +79,26 @@ pub struct Basis {
     pub bits: f64,
 }
 
+/// What a window may teach.
+#[derive(Clone, Copy)]
+struct Believed {
+    /// Of its number, as long as it is no habit.
+    most: f64,
+    /// Before its day is over: what all do at once is nobody's creeping.
+    at_once: bool,
+}
+
 impl Sums {
     fn fade(&mut self, kept: f64) {
         self.windows *= kept;
         self.amount *= kept;
         self.squares *= kept;
+    }
+
+    fn join(&mut self, other: Sums) {
+        self.windows += other.windows;
+        self.amount += other.amount;
+        self.squares += other.squares;
     }
 
     fn add(&mut self, amount: f64, weight: f64) {
@@ -99,8 +121,10 @@ impl Rates {
         let usual: Vec<Option<(f64, f64)>> = windows.iter().map(|window| self.usual(window, start, prior)).collect();
         let common = self.common(windows, &usual);
         let worth = ledger.worth();
+        let day = start.div_euclid(MICROS_PER_DAY);
         let mut scores = Vec::with_capacity(windows.len());
         for (window, usual) in windows.iter().zip(usual) {
+            let mut most = f64::INFINITY;
             let score = match usual {
                 None => {
                     let known = self.owners.get(&window.owner);
@@ -115,13 +139,16 @@ impl Rates {
                     let mean = common * mean;
                     let bits = rate_bits(window.amount, mean, variance);
                     let (chance, false_a_day) = worth.of(bits);
-                    ledger.add(bits, chance);
-                    let days = self.owners[&window.owner].days;
+                    let owner = &self.owners[&window.owner];
+                    ledger.add(bits, chance, owner.odd_day == day);
+                    most = mean + TAUGHT_DEVIATIONS * variance.sqrt();
+                    let days = owner.days;
                     let why = Why::Rate(Basis { seen: window.amount, mean, variance, days, common, bits });
                     Score { chance, false_a_day, why }
                 }
             };
-            self.teach(window, start, prior, score.chance);
+            let believed = Believed { most, at_once: common >= COMMON_CHANGE };
+            self.teach(window, start, prior, score.chance, believed);
             scores.push(score);
         }
         scores
@@ -144,6 +171,9 @@ impl Rates {
             return None;
         }
         let mut sums = owner.sums;
+        if owner.last.div_euclid(MICROS_PER_DAY) != start.div_euclid(MICROS_PER_DAY) {
+            sums.join(owner.today);
+        }
         sums.fade(decay(start - owner.last, HALF_LIFE));
         let weight = sums.windows + MEAN_PRIOR;
         let mean = ((sums.amount + MEAN_PRIOR * prior) / weight).max(1e-3);
@@ -154,15 +184,18 @@ impl Rates {
         Some((mean, spread.max(1.0) * (1.0 + 1.0 / weight)))
     }
 
-    fn teach(&mut self, window: &Observed, start: i64, prior: f64, chance: f64) {
+    fn teach(&mut self, window: &Observed, start: i64, prior: f64, chance: f64, believed: Believed) {
         let day = start.div_euclid(MICROS_PER_DAY);
         let owner = self.owners.entry(window.owner).or_default();
         let is_new = owner.rows == 0;
         if !is_new {
-            owner.sums.fade(decay(start - owner.last, HALF_LIFE));
+            let kept = decay(start - owner.last, HALF_LIFE);
+            owner.sums.fade(kept);
+            owner.today.fade(kept);
         }
         if is_new || owner.last.div_euclid(MICROS_PER_DAY) != day {
             owner.days += 1;
+            owner.sums.join(std::mem::take(&mut owner.today));
         }
         owner.last = start;
         owner.rows += window.rows.max(1);
@@ -172,12 +205,16 @@ impl Rates {
             owner.odd_days = if goes_on { owner.odd_days.saturating_add(1) } else { 1 };
             owner.odd_day = day;
         }
-        let weight = if chance < ODD && owner.odd_days < ODD_DAYS { ODD_WEIGHT } else { 1.0 };
+        let is_habit = owner.odd_days >= ODD_DAYS;
+        let weight = if chance < ODD && !is_habit { ODD_WEIGHT } else { 1.0 };
+        let amount = if is_habit { window.amount } else { window.amount.min(believed.most) };
         let mean = (owner.sums.amount + MEAN_PRIOR * prior) / (owner.sums.windows + MEAN_PRIOR);
-        owner.sums.add(window.amount, weight);
-        self.all.add(window.amount, weight);
+        // who is known by few days has not much else to go by
+        let sums = if owner.days <= LEARNED_DAYS || believed.at_once { &mut owner.sums } else { &mut owner.today };
+        sums.add(amount, weight);
+        self.all.add(amount, weight);
         if !is_new {
-            self.off += weight * (window.amount - mean).powi(2);
+            self.off += weight * (amount - mean).powi(2);
             self.expected += weight * mean;
         }
     }
@@ -210,9 +247,9 @@ impl Rates {
         to.number(owners.len() as u64);
         for (name, owner) in owners {
             to.fixed(&name.to_le_bytes());
-            [owner.sums.windows, owner.sums.amount, owner.sums.squares]
-                .iter()
-                .for_each(|number| write_float(to, *number));
+            for sums in [owner.sums, owner.today] {
+                [sums.windows, sums.amount, sums.squares].iter().for_each(|number| write_float(to, *number));
+            }
             to.signed(owner.last);
             to.number(u64::from(owner.days));
             to.number(owner.rows);
@@ -238,6 +275,7 @@ impl Rates {
             let name = Name::from_le_bytes(from.fixed()?);
             let owner = Owner {
                 sums: sums(from)?,
+                today: sums(from)?,
                 last: from.signed()?,
                 days: u32::try_from(from.number()?).ok()?,
                 rows: from.number()?,
