@@ -161,7 +161,9 @@ impl Detector {
     /// Shares of the scores of each rule that scores that were below 1e-2, 1e-3 and 1e-4, by id: on ordinary traffic each is near
     /// what it is below.
     pub fn score_shares(&self) -> impl Iterator<Item = (&str, [f64; 3])> {
-        let shares = |(place, windows): (&Place, &Windows)| Some((self.rule(*place).rule.id.as_str(), windows.model.shares()?.0));
+        let shares = |(place, windows): (&Place, &Windows)| {
+            Some((self.rule(*place).rule.id.as_str(), windows.model.shares()?.0))
+        };
         self.windows.iter().filter_map(shares)
     }
 

@@ -51,7 +51,9 @@ pub fn rare(leaves: &Leaves, call: &AggregateFunction, keys: &[Expr]) -> Result<
         return plan_err!("rare asks for a column of GROUP BY, and `{value}` is none");
     };
     if keys.len() < 2 {
-        return plan_err!("rare asks what the rest of GROUP BY seldom has, and there is no rest: GROUP BY userIdentity.arn, ...");
+        return plan_err!(
+            "rare asks what the rest of GROUP BY seldom has, and there is no rest: GROUP BY userIdentity.arn, ..."
+        );
     }
     Ok(Scored { what: What::Rare { value }, budget: budget_of(budget)? })
 }
@@ -96,6 +98,8 @@ fn budget_of(expr: &Expr) -> Result<f64> {
     };
     match budget {
         Some(budget) if budget > 0.0 && budget <= BUDGET_MAX => Ok(budget),
-        _ => plan_err!("a budget is the number of false findings a day that is accepted, such as 0.2, at most {BUDGET_MAX}"),
+        _ => plan_err!(
+            "a budget is the number of false findings a day that is accepted, such as 0.2, at most {BUDGET_MAX}"
+        ),
     }
 }

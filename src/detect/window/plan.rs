@@ -16,11 +16,11 @@ use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext
 use datafusion::logical_expr::{Aggregate, Expr};
 use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 
+use super::asked::{first_seen, rare, take_rate};
 use super::chain::Chain;
 use super::group::Group;
 use super::part::Part;
 use super::rising::{needed, never_falls};
-use super::asked::{first_seen, rare, take_rate};
 use super::score::{Model, Observed, Score, Scored, What};
 use super::seen::name;
 use crate::detect::program::{Leaves, Program, Rows, type_of};

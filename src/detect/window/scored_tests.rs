@@ -6,9 +6,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::score::{Model, Observed, Scored, What};
+use crate::detect::Detector;
 use crate::detect::engine::MODEL_BYTES_MAX;
 use crate::detect::tests::{batch, changed, detector, event, rule};
-use crate::detect::Detector;
 use crate::finding::Finding;
 use crate::logs;
 use crate::rule::Rule;
@@ -134,7 +134,11 @@ fn what_a_score_cannot_be_asked_is_said() {
         ("eventName", "rare(awsRegion, 0.2)", "a column of GROUP BY"),
         ("eventName", "rare(eventName, 0.2)", "there is no rest"),
         ("awsRegion, eventName", "rare(eventName, 0.2) AND unusual_rate(count(*), 0.2)", "one score"),
-        ("awsRegion, eventName", "rare(eventName, 0.2) AND first_seen(eventName, INTERVAL '2 days')", "without first_seen"),
+        (
+            "awsRegion, eventName",
+            "rare(eventName, 0.2) AND first_seen(eventName, INTERVAL '2 days')",
+            "without first_seen",
+        ),
     ] {
         let sql = format!(
             "SELECT count(*) AS n FROM cloudtrail WHERE eventName = 'x' \
@@ -175,8 +179,13 @@ fn by_definition(calls: &[(i64, u8)]) -> BTreeMap<(i64, u8), (u64, String)> {
     let (mut model, mut told) = (Model::default(), BTreeMap::new());
     let scored = Scored { what: What::Rate, budget: 1000.0 };
     for (hour, by_who) in counts {
-        let window =
-            |(who, n): (&u8, &u64)| Observed { owner: u64::from(*who), peers: 0, value: 0, amount: *n as f64, rows: *n };
+        let window = |(who, n): (&u8, &u64)| Observed {
+            owner: u64::from(*who),
+            peers: 0,
+            value: 0,
+            amount: *n as f64,
+            rows: *n,
+        };
         let scores = model.close(scored, at(hour).0, &by_who.iter().map(window).collect::<Vec<_>>());
         for ((who, n), score) in by_who.into_iter().zip(scores) {
             if score.is_within(1000.0) {

@@ -34,8 +34,9 @@ pub struct Ledger {
 
 /// What scores are worth at one time.
 pub struct Worth {
-    /// Share of the windows in a bin and behind it.
+    /// Share of the windows in a bin and behind it, and what it may be at most where few are.
     shares: Vec<f64>,
+    most: Vec<f64>,
     /// First bin of the tail, and the bits by which it falls to 1/e.
     tail: usize,
     slope: f64,
@@ -64,12 +65,14 @@ impl Ledger {
 
     pub fn worth(&self) -> Worth {
         let total: f64 = self.bins.iter().sum();
-        let (mut behind, mut shares, mut tail) = (0.0, vec![0.0; BINS], 0);
+        let (mut behind, mut shares, mut most, mut tail) = (0.0, vec![0.0; BINS], vec![1.0; BINS], 0);
         let enough = TAIL_MIN.max(TAIL_SHARE * total);
         for (place, bin) in self.bins.iter().enumerate().rev() {
             behind += bin;
             let prior = PRIOR * (-(place as f64) / BINS_PER_BIT).exp2();
             shares[place] = (behind + prior) / (total + PRIOR);
+            // two standard errors of a count, and three for none
+            most[place] = (behind + 2.0 * f64::sqrt(behind) + 3.0) / total.max(1.0);
             if tail == 0 && behind >= enough {
                 tail = place;
             }
@@ -84,7 +87,7 @@ impl Ledger {
         let per_day = self.judged.max(1.0) / self.days.max(1.0);
         // two standard errors flatter than it looks: a budget is kept by what is too careful
         let slope = excess / count * (1.0 + 2.0 / count.sqrt());
-        Worth { shares, tail, slope, per_day }
+        Worth { shares, most, tail, slope, per_day }
     }
 
     /// Notes a window that was judged: the bits of its model and the chance that was made of them. What is hardly possible counts too, or
@@ -136,7 +139,8 @@ impl Worth {
             false => self.shares[place],
             true => {
                 let beyond = bits - self.tail as f64 / BINS_PER_BIT;
-                self.shares[self.tail] * (-beyond / self.slope).exp()
+                // where bits end all at once, as those of values never seen, the tail is no exponential one
+                self.most[place].min(self.shares[self.tail] * (-beyond / self.slope).exp())
             }
         };
         (chance.min(1.0), chance.min(1.0) * self.per_day)

@@ -72,7 +72,10 @@ pub struct Score {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Why {
     /// The owner has had too few windows.
-    Learning { days: u32, rows: u64 },
+    Learning {
+        days: u32,
+        rows: u64,
+    },
     Rate(rate::Basis),
     Rare(rare::Basis),
 }

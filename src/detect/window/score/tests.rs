@@ -149,15 +149,15 @@ fn who_doubles_daily_is_told() {
     assert!(told[..4].contains(&true), "{told:?}");
 }
 
-/// Names of calls by rank, as often as Zipf says, of principals of three kinds.
+/// Names of calls by rank, as often as Zipf says, of principals of three kinds, from their fourth week on: before, what nobody had had was still rarer each day.
 #[test]
 fn ordinary_calls_are_rare_as_often_as_they_say() {
     let (mut dice, mut model, mut judged) = (Dice(3), Model::default(), Vec::new());
     let rare = Scored { what: What::Rare { value: 1 }, budget: 0.2 };
-    let weights: Vec<f64> = (1..=5000).map(|rank| f64::from(rank).powf(-1.5)).collect();
+    let weights: Vec<f64> = (1..=1000).map(|rank| f64::from(rank).powf(-1.5)).collect();
     let total: f64 = weights.iter().sum();
     let mut told = BTreeSet::new();
-    for hour in 0..28 * 24 {
+    for hour in 0..42 * 24 {
         let mut windows = BTreeSet::new();
         for owner in 0..60u64 {
             for _ in 0..3 {
@@ -169,10 +169,11 @@ fn ordinary_calls_are_rare_as_often_as_they_say() {
                 windows.insert((owner, rank.unwrap_or(0) as u64 + owner % 3 * 50));
             }
         }
-        let seen = |(owner, value): &(u64, u64)| Observed { owner: *owner, peers: 0, value: *value, amount: 0.0, rows: 1 };
+        let seen =
+            |(owner, value): &(u64, u64)| Observed { owner: *owner, peers: 0, value: *value, amount: 0.0, rows: 1 };
         let windows: Vec<Observed> = windows.iter().map(seen).collect();
         for (window, score) in windows.iter().zip(model.close(rare, hour * 6 * PANE, &windows)) {
-            if hour >= 7 * 24 {
+            if hour >= 21 * 24 {
                 judged.push(score.chance);
                 if score.is_within(rare.budget) {
                     told.insert((hour / 24, window.owner));
@@ -180,10 +181,8 @@ fn ordinary_calls_are_rare_as_often_as_they_say() {
             }
         }
     }
-    let shares = [1e-2, 1e-3, 1e-4].map(|bound| {
-        judged.iter().filter(|chance| **chance < bound).count() as f64 / judged.len() as f64
-    });
-    println!("rare: shares {shares:?} of {}, {} findings in 21 days", judged.len(), told.len());
+    let shares = [1e-2, 1e-3, 1e-4]
+        .map(|bound| judged.iter().filter(|chance| **chance < bound).count() as f64 / judged.len() as f64);
     for (share, nominal) in shares.iter().zip([1e-2, 1e-3, 1e-4]) {
         assert!((nominal / 3.0..nominal * 3.0).contains(share), "{shares:?}");
     }
