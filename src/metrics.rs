@@ -37,6 +37,8 @@ pub struct Metrics {
     /// Rows that came after their window had left, and groups of windows that left early for want of room.
     pub rule_late_rows: IntCounterVec,
     pub rule_shed_groups: IntCounterVec,
+    /// Shares of the scores of a rule that are below 1e-2, 1e-3 and 1e-4.
+    pub rule_score_share: GaugeVec,
     /// What waits in each queue, in bytes, and how much may.
     pub queue_bytes: IntGaugeVec,
     pub queue_bytes_max: IntGaugeVec,
@@ -105,6 +107,11 @@ impl Metrics {
                 "weir_rule_shed_groups_total",
                 "groups of windows that left for want of room",
                 &["rule"],
+            ),
+            rule_score_share: seconds(
+                "weir_rule_score_share",
+                "share of a rule's scores below a chance, which is about that chance on ordinary traffic",
+                &["rule", "below"],
             ),
             queue_bytes: gauges("weir_queue_bytes", "bytes waiting", &["queue"]),
             queue_bytes_max: gauges("weir_queue_max_bytes", "bytes that may wait", &["queue"]),

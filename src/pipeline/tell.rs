@@ -46,6 +46,11 @@ impl Told {
             }
             *before = cost.clone();
         }
+        for (rule, shares) in stages.detector.score_shares() {
+            for (below, share) in ["0.01", "0.001", "0.0001"].into_iter().zip(shares) {
+                METRICS.rule_score_share.with_label_values(&[rule, below]).set(share);
+            }
+        }
         self.tell_of_windows();
         for (severity, count) in stages.triage.opened() {
             let before = self.opened.insert(*severity, *count).unwrap_or(0);

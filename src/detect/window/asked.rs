@@ -71,7 +71,8 @@ pub fn take_rate(schema: &mut DFSchema, having: &mut Expr, items: &mut [Expr]) -
                 return Ok(Transformed::no(expr));
             }
             let scored = Scored { what: What::Rate, budget: budget_of(&call.args[1])? };
-            let asked = (call.args[0].clone(), scored);
+            // what is selected has other names than what HAVING says
+            let asked = (call.args[0].clone().unalias_nested().data, scored);
             if found.get_or_insert_with(|| asked.clone()) != &asked {
                 return plan_err!("a rule has one score: unusual_rate stands once in HAVING");
             }

@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use super::bytes::{Reader, Writer};
 use super::score::{Model, Observed, Scored, What};
 use crate::detect::Detector;
 use crate::detect::engine::MODEL_BYTES_MAX;
+use crate::detect::explain::explain;
+use crate::detect::reference::References;
 use crate::detect::tests::{batch, changed, detector, event, rule};
 use crate::finding::Finding;
 use crate::logs;
@@ -103,6 +106,38 @@ fn a_stream_tells_when_the_window_is_over_and_only_closed_windows_teach() {
     assert_eq!(again.snapshot(), state);
     assert_eq!(again.restore(&[3, 0]), Ok(vec![]));
     assert!(again.restore(&[9, 0]).unwrap_err().contains("version 9"));
+}
+
+/// Windows of a rule that knew of no scores: the same without what was learnt, which follows the floor and what was seen.
+#[test]
+fn windows_of_before_scores_go_on() {
+    let burst = || {
+        rule(
+            "",
+            "SELECT count(*) AS n FROM cloudtrail WHERE eventSource = 'iam.amazonaws.com' \
+             GROUP BY userIdentity.arn, tumble(eventTime, INTERVAL '1 hour') HAVING count(*) >= 3",
+        )
+    };
+    let calls: Vec<Value> = (0..3).map(|n| call(0, &format!("e{n}"), "eve", "GetUser")).collect();
+    let mut before = detector([burst()]);
+    before.observe(&[batch(&calls[..2])], at(0));
+    let state = before.snapshot();
+    let mut from = Reader(&state[1..]);
+    let (rules, id, hash) = (from.number().unwrap(), from.text().unwrap(), from.fixed::<16>().unwrap());
+    let windows = zstd::bulk::decompress(from.bytes().unwrap(), 1 << 20).unwrap();
+    let mut learnt = Writer::default();
+    Model::default().write(&mut learnt);
+    let (floor_and_seen, rest) = windows.split_at(11);
+    let mut old = Writer(vec![3]);
+    old.number(rules);
+    old.bytes(id.as_bytes());
+    old.fixed(&hash);
+    let windows = [floor_and_seen, &rest[learnt.0.len()..]].concat();
+    old.bytes(&zstd::bulk::compress(&windows, 1).unwrap());
+    let mut after = detector([burst()]);
+    assert_eq!(after.restore(&old.0), Ok(vec![]));
+    assert_eq!(after.snapshot(), state);
+    assert_eq!(after.observe(&[batch(&calls[2..])], at(0))[0].count, 3);
 }
 
 #[test]
@@ -255,4 +290,16 @@ proptest! {
         }
         prop_assert_eq!(as_told(&told), as_told(&found));
     }
+}
+
+#[test]
+fn an_explanation_says_how_unusual_each_window_is() {
+    let explained = explain(logs::TABLES, &References::default(), &rates("0.2"), &[batch(&quiet_days(40))]).unwrap();
+    assert!(explained.fires);
+    let last = explained.windows.iter().find(|window| window.rows == 40).unwrap();
+    assert!(last.conditions[0].is_true(0));
+    assert_eq!(last.conditions[0].reads, [("count(*)".to_owned(), vec![Some("40".to_owned())])]);
+    assert!(last.unusual.as_ref().unwrap().starts_with("40 in one hour; usually 0 to 3 over 4 days"));
+    let first = explained.windows.iter().min_by_key(|window| window.start.clone()).unwrap();
+    assert_eq!(first.unusual.as_deref(), Some("nothing is unusual yet: 0 rows on 0 days are known of this key"));
 }
