@@ -253,7 +253,7 @@ impl Detector {
     fn fire(&mut self, place: Place, groups: &BTreeSet<(Key, i64)>) -> Vec<Finding> {
         let start = Instant::now();
         let (plan, _) = self.windowed(place);
-        let windows = self.windows[&place].windows(plan, |group| plan.may_hold(group), groups);
+        let windows = self.windows[&place].windows(plan, false, groups);
         let (found, mut cost) = match self.judge_windows(place, &windows) {
             Ok((found, ungraded)) => (found, RuleCost { ungraded, ..RuleCost::default() }),
             Err(error) => {
@@ -308,7 +308,7 @@ impl Detector {
         }
         let mut each: BTreeMap<_, _> = each.into_iter().map(|(id, found)| (id, found.map(fold))).collect();
         for (place, windows) in windows {
-            let windows = windows.windows(self.windowed(place).0, |_| true, &windows.all());
+            let windows = windows.windows(self.windowed(place).0, true, &windows.all());
             match self.judge_windows(place, &windows) {
                 Ok((found, _)) => found.into_iter().for_each(|finding| put(&mut each, finding)),
                 Err(error) => {
@@ -333,7 +333,7 @@ impl Detector {
         }
         for (place, windows) in windows {
             let (plan, names) = self.windowed(place);
-            let windows = windows.windows(plan, |_| true, &windows.all());
+            let windows = windows.windows(plan, true, &windows.all());
             let columns =
                 plan.shown(&windows).and_then(|columns| columns.iter().map(emit::texts).collect::<Result<Vec<_>>>());
             let columns = columns.map_err(|error| error.strip_backtrace())?;

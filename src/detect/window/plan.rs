@@ -15,10 +15,11 @@ use datafusion::logical_expr::expr::{AggregateFunction, ScalarFunction};
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{Aggregate, Expr};
 use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
+use hashbrown::HashMap;
 
 use super::chain::Chain;
 use super::group::Group;
-use super::part::Part;
+use super::part::{DISTINCT_MAX, Part, hash};
 use super::rising::{needed, never_falls};
 use crate::detect::program::{Leaves, Program, Rows, type_of};
 use crate::detect::spans::{FIRST_SEEN, micros, plain, sample_list, times};
@@ -174,6 +175,15 @@ impl Windowed {
         self.needed.iter().all(|(place, least)| group.parts[*place].is_at_least(*least))
     }
 
+    /// The same of groups that are merged, without merging them.
+    pub fn may_hold_together(&self, groups: &[&Group]) -> bool {
+        self.needed.iter().all(|(place, least)| {
+            let most =
+                groups.iter().try_fold(0u64, |sum, group| Some(sum.saturating_add(group.parts[*place].at_most()?)));
+            most.is_none_or(|most| most >= (*least).min(DISTINCT_MAX as u64))
+        })
+    }
+
     /// A group without rows.
     pub fn empty(&self) -> Group {
         Group::new(self.aggregates.iter().map(|aggregate| aggregate.empty.clone()).collect())
@@ -216,7 +226,10 @@ impl Windowed {
                         _ => {
                             let kinds = std::slice::from_ref(&aggregate.item);
                             let keys = sort_keys(kinds, std::slice::from_ref(&column))?;
-                            Argument::Values(column, keys)
+                            match aggregate.empty {
+                                Part::Distinct(_) => Argument::Hashes(column, hashes(&keys)),
+                                _ => Argument::Values(column, keys),
+                            }
                         }
                     }
                 }
@@ -304,6 +317,8 @@ enum Argument {
     Presence(ArrayRef),
     Numbers(Int64Array),
     Values(ArrayRef, SortKeys),
+    /// Of values that are only counted.
+    Hashes(ArrayRef, Vec<u64>),
     /// The time of each row, and which steps it is one of.
     Steps(TimestampMicrosecondArray, Vec<BooleanArray>),
 }
@@ -330,11 +345,16 @@ impl Inputs {
                 Argument::Presence(values) if values.is_valid(row) => part.count(),
                 Argument::Numbers(values) if values.is_valid(row) => part.number(values.value(row)),
                 Argument::Values(values, keys) if values.is_valid(row) => part.value(keys.row(row).data()),
+                Argument::Hashes(values, hashes) if values.is_valid(row) => part.hash(hashes[row]),
                 Argument::Steps(times, steps) if times.is_valid(row) => {
                     let own = steps.iter().enumerate().filter(|(_, step)| is_true(step, row));
                     own.for_each(|(step, _)| part.step(step, times.value(row)));
                 }
-                Argument::Presence(_) | Argument::Numbers(_) | Argument::Values(..) | Argument::Steps(..) => {}
+                Argument::Presence(_)
+                | Argument::Numbers(_)
+                | Argument::Values(..)
+                | Argument::Hashes(..)
+                | Argument::Steps(..) => {}
             }
         }
     }
@@ -352,6 +372,12 @@ fn fields(types: &[DataType]) -> Vec<SortField> {
 /// Bytes for each row that order as the rows do.
 fn sort_keys(types: &[DataType], columns: &[ArrayRef]) -> Result<SortKeys> {
     Ok(RowConverter::new(fields(types))?.convert_columns(columns)?)
+}
+
+/// Of each value, and of those that come again only once.
+fn hashes(keys: &SortKeys) -> Vec<u64> {
+    let mut known = HashMap::new();
+    keys.iter().map(|key| *known.entry(key.data()).or_insert_with_key(|key| hash(key))).collect()
 }
 
 /// Panes of history that `first_seen` may ask for.

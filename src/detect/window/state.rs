@@ -70,12 +70,16 @@ impl Windows {
     ) -> (BTreeSet<(Key, i64)>, u64) {
         let Selected { names, rows, inputs } = selected;
         let (mut changed, mut late) = (Vec::new(), 0);
+        // rows of one batch are of few keys
+        let mut noted = HashMap::new();
         for (place, row) in rows.iter().enumerate() {
             let (row, key) = (*row as usize, inputs.key(place));
             let time = names.times[row].0;
             let number = time.div_euclid(rule.span.slide);
             if let Some(first) = rule.first
-                && !self.seen.note(key, inputs.owner(place), number, first)
+                && !*noted
+                    .entry((key, number))
+                    .or_insert_with(|| self.seen.note(key, inputs.owner(place), number, first))
             {
                 continue;
             }
@@ -101,13 +105,8 @@ impl Windows {
         (changed.into_iter().map(|(key, number)| (key.into(), number)).collect(), late)
     }
 
-    /// The windows that hold one of these groups and that no pane has left from; without those that `is_wanted` is false for.
-    pub fn windows(
-        &self,
-        rule: &Windowed,
-        is_wanted: impl Fn(&Group) -> bool,
-        changed: &BTreeSet<(Key, i64)>,
-    ) -> Vec<Window> {
+    /// The windows that hold one of these groups and that no pane has left from: those whose condition may hold, or all.
+    pub fn windows(&self, rule: &Windowed, all: bool, changed: &BTreeSet<(Key, i64)>) -> Vec<Window> {
         let panes = rule.span.size / rule.span.slide;
         let mut windows = Vec::new();
         let mut changed = changed.iter().peekable();
@@ -122,25 +121,29 @@ impl Windows {
             }
             for (from, to) in starts {
                 let from = self.floor.map_or(from, |floor| from.max(floor));
-                windows.extend((from..=to).filter_map(|start| self.window(rule, &is_wanted, key, start)));
+                windows.extend((from..=to).filter_map(|start| self.window(rule, all, key, start)));
             }
         }
         windows
     }
 
-    fn window(&self, rule: &Windowed, is_wanted: impl Fn(&Group) -> bool, key: &Key, start: i64) -> Option<Window> {
+    fn window(&self, rule: &Windowed, all: bool, key: &Key, start: i64) -> Option<Window> {
         let panes = self.panes.range(start..start + rule.span.size / rule.span.slide);
-        let mut groups = panes.filter_map(|(_, pane)| pane.groups.get(key));
-        let first = groups.next()?;
+        let groups: Vec<&Group> = panes.filter_map(|(_, pane)| pane.groups.get(key)).collect();
+        let (first, more) = groups.split_first()?;
+        // most windows hold too little, and need not be added up for that to be known
+        if !all && !rule.may_hold_together(&groups) {
+            return None;
+        }
+        let mut group = (*first).clone();
+        more.iter().for_each(|more| group.merge(more));
         let first_seen = rule.first.is_some_and(|asked| self.seen.is_first(key, start, asked));
-        let whole = |group| Window { key: key.clone(), start: start * rule.span.slide, group, first_seen };
-        let Some(second) = groups.next() else {
-            return is_wanted(first).then(|| whole(first.clone()));
-        };
-        let mut group = first.clone();
-        group.merge(second);
-        groups.for_each(|more| group.merge(more));
-        is_wanted(&group).then(|| whole(group))
+        (all || rule.may_hold(&group)).then(|| Window {
+            key: key.clone(),
+            start: start * rule.span.slide,
+            group,
+            first_seen,
+        })
     }
 
     /// Every group there is.
