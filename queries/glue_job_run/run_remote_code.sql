@@ -7,6 +7,5 @@
 -- false_positives = "A package index of the company."
 SELECT id, jobName AS resource, arguments
 FROM glue_job_run
-WHERE arguments IS NOT NULL
-  AND regexp_like(arguments, '"--(extra-py-files|extra-jars|extra-files|additional-python-modules|python-modules-installer-option|scriptLocation)"\s*:\s*"[^"]*(https?:)')
+WHERE regexp_like(arguments, '"--(extra-py-files|extra-jars|extra-files|additional-python-modules|python-modules-installer-option|scriptLocation)"\s*:\s*"[^"]*(https?:)')
   AND NOT regexp_like(arguments, '"--(extra-py-files|extra-jars|extra-files|additional-python-modules|python-modules-installer-option|scriptLocation)"\s*:\s*"[^"]*https://([a-z0-9.-]+\.amazonaws\.com|pypi\.org|files\.pythonhosted\.org|repo1?\.maven\.apache\.org)/')
