@@ -26,5 +26,5 @@ WHERE eventSource = 'glue.amazonaws.com'
                                  OR sessionCredentialFromConsole
        OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
 GROUP BY userIdentity.arn, account, requestParameters ->> 'jobName', hop(eventTime, INTERVAL '10 minutes', INTERVAL '30 minutes')
-HAVING min(eventTime) FILTER (WHERE eventName = 'UpdateJob' AND (json_contains(requestParameters, 'jobUpdate', 'role') OR json_contains(requestParameters, 'jobUpdate', 'command')))
+HAVING min(eventTime) FILTER (WHERE json_contains(requestParameters, 'jobUpdate', 'role') OR json_contains(requestParameters, 'jobUpdate', 'command'))
      < max(eventTime) FILTER (WHERE eventName = 'StartJobRun')
