@@ -2,7 +2,7 @@
 -- severity        = "high"
 -- confidence      = "medium"
 -- key             = ["account", "jobname"]
--- tags            = ["attack.execution", "attack.t1059.006", "attack.t1195.002"]
+-- tags            = ["attack.execution", "attack.initial_access", "attack.t1059.006", "attack.t1195.002"]
 -- remedy          = "Stop the job, fetch the file and read it; keep libraries in a bucket of your own and pin versions from a trusted index."
 -- false_positives = "A package index of the company."
 SELECT id, jobName AS resource, arguments
