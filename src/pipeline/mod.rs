@@ -2,6 +2,7 @@
 
 pub mod commit;
 pub mod duplicates;
+pub mod feedback;
 pub mod summary;
 mod tell;
 
@@ -33,6 +34,7 @@ use crate::time::Timestamp;
 use crate::triage::Triage;
 use commit::{Commit, State};
 use duplicates::Seen;
+use feedback::Verdicts;
 use summary::{RuleTook, Summary, Suppressed, Unreadable};
 use tell::Told;
 
@@ -199,6 +201,8 @@ struct Worker {
     waiting_since: Option<Instant>,
     committed_at: Instant,
     told: Told,
+    /// What people find out while it runs.
+    verdicts: Option<Verdicts>,
     report: Report,
 }
 
@@ -234,8 +238,10 @@ impl Worker {
                 None => post.stage(&stages.triage.findings(), Timestamp::now()),
             }
         }
-        Ok(Worker {
+        let verdicts = stages.archive.as_ref().map(|(archive, _)| Verdicts::of(archive.dir()));
+        let mut worker = Worker {
             told: Told::new(&stages),
+            verdicts,
             stages,
             options,
             seen: Seen::default(),
@@ -247,11 +253,21 @@ impl Worker {
             waiting_since: None,
             committed_at: Instant::now(),
             report,
-        })
+        };
+        worker.learn();
+        Ok(worker)
+    }
+
+    /// Takes up what was said of findings since it was last asked.
+    fn learn(&mut self) {
+        if let Some(feedback) = self.verdicts.as_mut().and_then(Verdicts::changed) {
+            self.stages.triage.learn(feedback);
+        }
     }
 
     /// Takes a round all the way: records to rows, rows to findings and to the archive, and a commit when it is due.
     fn turn(&mut self, round: Round) -> anyhow::Result<()> {
+        self.learn();
         let now = Timestamp::now();
         let (records, mut rejects) = self.take_apart(round);
         let start = Instant::now();

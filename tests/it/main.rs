@@ -11,6 +11,7 @@ mod disk;
 mod docs;
 mod doctor;
 mod emf;
+mod feedback;
 mod guardduty;
 mod health;
 mod hub;
