@@ -180,7 +180,7 @@ mod tests {
         assert_eq!((tally.confirmed, tally.dismissed), (0, 3));
         // 1 to 4 before; two are 90 days old and count half, one counts whole
         assert_eq!(tally.odds(Confidence::Medium), (1.0, 6.0));
-        assert_eq!(tally.bits(Confidence::High), -0.5849625007211562, "2 to 3");
+        assert_eq!((tally.bits(Confidence::High) * 1000.0).round(), -585.0, "2 to 3");
         assert_eq!(feedback.rules(), [("t/r", "1")]);
         assert!(feedback.tally("t/r", "2", time("2024-03-31T00:00:00Z")).is_empty());
         // a finding from before a verdict gains by all of it
