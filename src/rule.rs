@@ -112,7 +112,7 @@ impl RuleError {
 pub enum Fires {
     /// Each row that the query selects is a match.
     PerRow,
-    /// Each window of a group that the query selects is a match: its GROUP BY has `tumble` or `hop`.
+    /// Each window of a group that the query selects is a match: its GROUP BY has `tumble`, `hop` or `session`.
     PerWindow,
 }
 

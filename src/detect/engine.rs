@@ -222,6 +222,9 @@ impl Detector {
             let lateness =
                 self.rule(place).rule.lateness_micros.unwrap_or(if early { LATENESS_EARLY } else { LATENESS });
             while let Some(pane) = self.windows[&place].over(span, lateness, now) {
+                if span.session {
+                    self.windows.get_mut(&place).expect("the rule has windows").carry(span.slide, pane);
+                }
                 if !early {
                     found.extend(self.fire(place, &self.windows[&place].of_pane(pane)));
                 }
@@ -341,7 +344,7 @@ impl Detector {
                 let value = |(name, column): (&String, &Vec<Option<String>>)| (name.clone(), column[row].clone());
                 seen.push(Seen {
                     start: Timestamp(window.start),
-                    end: Timestamp(window.start + plan.span.size),
+                    end: Timestamp(plan.span.end(window)),
                     rows: window.group.rows,
                     selected: names.iter().zip(&columns).map(value).collect(),
                 });

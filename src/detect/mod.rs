@@ -6,6 +6,7 @@ mod texts;
 mod spans;
 pub mod reference;
 mod in_order;
+mod lowered;
 pub mod session;
 mod regex;
 mod program;

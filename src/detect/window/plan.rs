@@ -30,6 +30,9 @@ use crate::detect::verdicts::is_true;
 pub struct Span {
     pub slide: i64,
     pub size: i64,
+    /// Windows are sessions in place of that: rows of which none is further than `slide` from the next. `size` is twice
+    /// that, which is how far apart the panes of two rows of a session may begin and one still decides about the other.
+    pub session: bool,
 }
 
 /// A question for what was before a window: whether its key had no rows in so many panes.
@@ -117,7 +120,7 @@ impl Windowed {
         for expr in &aggregate.group_expr {
             if let Some((found, of)) = span_of(expr) {
                 if span.replace(found).is_some() {
-                    return plan_err!("a rule has one window: tumble or hop stands once in GROUP BY");
+                    return plan_err!("a rule has one window: tumble, hop or session stands once in GROUP BY");
                 }
                 if leaves.flatten(of)? != *time {
                     return plan_err!("a rule's windows go by the time of its table: `{time}`");
@@ -153,6 +156,11 @@ impl Windowed {
             columns.push(Origin::Aggregate(aggregates.len()));
             aggregates.push(AggregatePlan::new(leaves, call, &mut exprs)?);
         }
+        // the start of a session may change
+        let names_window = |having: &Expr| {
+            let of = |place: Option<usize>| place.is_some_and(|place| matches!(columns[place], Origin::Window));
+            having.column_refs().into_iter().any(|column| of(schema.maybe_index_of_column(column)))
+        };
         // aggregates have parts, but for first_seen
         let part = |(place, least): (usize, u64)| match columns[aggregate.group_expr.len() + place] {
             Origin::Aggregate(part) => Some((part, least)),
@@ -161,7 +169,7 @@ impl Windowed {
         Ok(Windowed {
             span,
             first,
-            early: never_falls(&having, &schema, &aggregate),
+            early: never_falls(&having, &schema, &aggregate) && !(span.session && names_window(&having)),
             needed: needed(&having, &schema, &aggregate).into_iter().filter_map(part).collect(),
             rows: Program::new(leaves, &exprs)?,
             keys,
@@ -415,8 +423,9 @@ fn span_of(expr: &Expr) -> Option<(Span, Expr)> {
         _ => None,
     };
     let span = match func.name() {
-        "tumble" => length(1).map(|size| Span { slide: size, size }),
-        "hop" => length(1).zip(length(2)).map(|(slide, size)| Span { slide, size }),
+        "tumble" => length(1).map(|size| Span { slide: size, size, session: false }),
+        "hop" => length(1).zip(length(2)).map(|(slide, size)| Span { slide, size, session: false }),
+        "session" => length(1).map(|gap| Span { slide: gap, size: gap.saturating_mul(2), session: true }),
         _ => None,
     };
     Some((span?, args.first()?.clone()))

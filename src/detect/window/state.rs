@@ -34,21 +34,21 @@ pub struct Selected {
 /// What a rule with windows remembers.
 #[derive(Debug, Default, PartialEq)]
 pub struct Windows {
-    panes: BTreeMap<i64, Pane>,
+    pub(super) panes: BTreeMap<i64, Pane>,
     /// Panes before this one have left.
     floor: Option<i64>,
     /// Of a rule that asks what is new.
     pub seen: Seen,
     /// About what the groups take, in bytes.
-    bytes: usize,
+    pub(super) bytes: usize,
 }
 
 #[derive(Debug, PartialEq)]
-struct Pane {
-    groups: HashMap<Key, Group>,
+pub(super) struct Pane {
+    pub(super) groups: HashMap<Key, Group>,
     /// When a row last came into it.
     touched: Timestamp,
-    bytes: usize,
+    pub(super) bytes: usize,
 }
 
 /// About what a key and its place take besides the group.
@@ -107,6 +107,9 @@ impl Windows {
 
     /// The windows that hold one of these groups and that no pane has left from: those whose condition may hold, or all.
     pub fn windows(&self, rule: &Windowed, all: bool, changed: &BTreeSet<(Key, i64)>) -> Vec<Window> {
+        if rule.span.session {
+            return self.sessions(rule, all, changed);
+        }
         let panes = rule.span.size / rule.span.slide;
         let mut windows = Vec::new();
         let mut changed = changed.iter().peekable();
@@ -266,7 +269,7 @@ impl Pane {
 }
 
 /// About what a group takes with its key, in bytes.
-fn bytes_of(key: &[u8], group: &Group) -> usize {
+pub(super) fn bytes_of(key: &[u8], group: &Group) -> usize {
     group.bytes_len() + key.len() + PLACE_BYTES
 }
 
