@@ -50,11 +50,13 @@ pub struct Limits {
     pub inflated_ratio: u64,
     /// Seconds after which `--follow` commits what it has read.
     pub commit_seconds: u64,
+    /// Seconds between two looks of `--follow` at the files of rules, lists and the configuration; 0 for none.
+    pub reload_seconds: u64,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { inflated_bytes: 64 << 30, inflated_ratio: 1000, commit_seconds: 30 }
+        Limits { inflated_bytes: 64 << 30, inflated_ratio: 1000, commit_seconds: 30, reload_seconds: 2 }
     }
 }
 
@@ -66,7 +68,7 @@ pub struct Source {
     pub s3: s3::Settings,
 }
 
-/// A `[reference.NAME]` section: a file of values, read when the program starts.
+/// A `[reference.NAME]` section: a file of values, read when the program starts and, following, when it changes.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reference {

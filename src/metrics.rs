@@ -37,6 +37,11 @@ pub struct Metrics {
     /// Rows that came after their window had left, and groups of windows that left early for want of room.
     pub rule_late_rows: IntCounterVec,
     pub rule_shed_groups: IntCounterVec,
+    /// Rules in force, and files or sections that are refused now, whose rules and lists are what they were before.
+    pub rules: IntGauge,
+    pub rules_refused: IntGauge,
+    /// Changes of files that were `taken` up by a run that goes on, and mistakes in them that were `refused`.
+    pub reloads: IntCounterVec,
     /// What waits in each queue, in bytes, and how much may.
     pub queue_bytes: IntGaugeVec,
     pub queue_bytes_max: IntGaugeVec,
@@ -106,6 +111,12 @@ impl Metrics {
                 "groups of windows that left for want of room",
                 &["rule"],
             ),
+            rules: register(&registry, IntGauge::new("weir_rules", "rules in force")),
+            rules_refused: register(
+                &registry,
+                IntGauge::new("weir_rules_refused", "edits of rules, lists and configuration that are refused now"),
+            ),
+            reloads: ints("weir_reloads_total", "changes of rules, lists and configuration", &["outcome"]),
             queue_bytes: gauges("weir_queue_bytes", "bytes waiting", &["queue"]),
             queue_bytes_max: gauges("weir_queue_max_bytes", "bytes that may wait", &["queue"]),
             notices: ints("weir_notices_total", "notices of new objects", &["outcome"]),

@@ -23,6 +23,7 @@ mod skeleton;
 mod sql;
 mod tables;
 mod took;
+mod watch;
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -16,7 +16,7 @@ use super::window::fire::{self, Items};
 use super::window::plan::{Window, Windowed};
 use super::window::state::{Key, Selected, Windows, gather};
 use crate::finding::Finding;
-use crate::rule::{Rule, RuleError};
+use crate::rule::{Rule, RuleError, query_text};
 use crate::table::{Batch, Table};
 use crate::time::{MICROS_PER_DAY, MICROS_PER_SECOND, Timestamp};
 
@@ -119,6 +119,38 @@ impl Detector {
         Detector { tables, costs, windows, follows: false }
     }
 
+    /// Takes the place of another detector whose rules were read earlier: windows go on where a rule asks the same of rows
+    /// as before, and begin anew, or are forgotten, where not. What a rule took is counted on.
+    pub fn take_over(&mut self, mut before: Detector) {
+        self.follows = before.follows;
+        let places: Vec<Place> = self.windows.keys().copied().collect();
+        for place in places {
+            let rule = &self.rule(place).rule;
+            let is_same = |known: &&Place| {
+                let known = &before.rule(**known).rule;
+                known.id == rule.id && state_hash(known) == state_hash(rule)
+            };
+            if let Some(known) = before.windows.keys().find(is_same).copied() {
+                let windows = before.windows.remove(&known).expect("its place was just found");
+                self.windows.insert(place, windows);
+            }
+        }
+        let texts: BTreeMap<&str, &str> = before.rules().map(|rule| (rule.id.as_str(), rule.text.as_str())).collect();
+        let edited: BTreeSet<String> = self
+            .rules()
+            .filter(|rule| texts.get(&*rule.id) != Some(&&*rule.text))
+            .map(|rule| rule.id.clone())
+            .collect();
+        let now = std::mem::replace(&mut self.costs, std::mem::take(&mut before.costs));
+        for rule in now.into_keys() {
+            self.costs.entry(rule).or_default();
+        }
+        // what was wrong with the text before is not wrong with this one
+        for rule in &edited {
+            self.costs.entry(rule.clone()).or_default().error = None;
+        }
+    }
+
     /// Whether the input goes on for ever. Windows then leave when they are over by the clock that
     /// [`Detector::observe`] is told; of input that ends, where old and new may come in any order, none is over before
     /// [`Detector::finish`].
@@ -144,7 +176,7 @@ impl Detector {
         rules.flat_map(|rules| &rules.leaves.all).map(|leaf| top(&leaf.path)).collect()
     }
 
-    /// Cost of each rule that runs, by id.
+    /// Cost of each rule that runs, and of those that ran before [`Detector::take_over`], by id.
     pub fn costs(&self) -> &BTreeMap<String, RuleCost> {
         &self.costs
     }
@@ -465,11 +497,13 @@ pub struct Seen {
     pub selected: Vec<(String, Option<String>)>,
 }
 
-/// Names what a rule remembers: one whose text differs remembers something else.
+/// Names what a rule remembers: one whose query differs remembers something else. Its title, remedy and the like say nothing of
+/// rows.
 fn state_hash(rule: &Rule) -> [u8; 16] {
     let mut hash = blake3::Hasher::new();
     hash.update(SORT_KEYS.as_bytes());
-    hash.update(rule.text.as_bytes());
+    hash.update(&[u8::from(rule.aws_services)]);
+    hash.update(query_text(&rule.text).as_bytes());
     let mut name = [0; 16];
     name.copy_from_slice(&hash.finalize().as_bytes()[..16]);
     name

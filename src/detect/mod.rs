@@ -21,6 +21,7 @@ pub mod engine;
 pub mod library;
 pub mod explain;
 pub mod cases;
+pub mod renew;
 mod mutants;
 pub mod mutate;
 

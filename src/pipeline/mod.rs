@@ -2,11 +2,13 @@
 
 pub mod commit;
 pub mod duplicates;
+pub mod renewal;
 pub mod summary;
 mod tell;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -33,6 +35,7 @@ use crate::time::Timestamp;
 use crate::triage::Triage;
 use commit::{Commit, State};
 use duplicates::Seen;
+use renewal::Renewal;
 use summary::{RuleTook, Summary, Suppressed, Unreadable};
 use tell::Told;
 
@@ -57,6 +60,8 @@ pub struct Config {
     pub decode: decode::Options,
     /// The sources do not end by themselves.
     pub follow: bool,
+    /// What is read again while it runs.
+    pub renewals: Option<Receiver<Renewal>>,
     /// Following, a commit is made at least this often while rows wait for one.
     pub commit_every: Duration,
 }
@@ -103,7 +108,8 @@ pub async fn run(
     let started = Instant::now();
     let (options, every) = (config.decode.clone(), config.follow.then_some(config.commit_every));
     let worker = tokio::task::spawn_blocking(move || Worker::new(stages, options, every, Box::new(report)));
-    let worker = worker.await.context("restoring the state panicked")??;
+    let mut worker = worker.await.context("restoring the state panicked")??;
+    worker.renewals = config.renewals;
     let committed = worker.committed.subscribe();
     let resume = committed.borrow().clone();
     let mut events = source::start(config.sources, &config.aws, &config.decode, resume, committed, stop.clone());
@@ -188,6 +194,7 @@ type Report = Box<dyn Fn(Progress) + Send>;
 struct Worker {
     stages: Stages,
     options: decode::Options,
+    renewals: Option<Receiver<Renewal>>,
     seen: Seen,
     summary: Summary,
     /// What the last commit has, and what the next one will.
@@ -234,7 +241,9 @@ impl Worker {
                 None => post.stage(&stages.triage.findings(), Timestamp::now()),
             }
         }
+        renewal::count_rules(&stages);
         Ok(Worker {
+            renewals: None,
             told: Told::new(&stages),
             stages,
             options,
@@ -253,6 +262,9 @@ impl Worker {
     /// Takes a round all the way: records to rows, rows to findings and to the archive, and a commit when it is due.
     fn turn(&mut self, round: Round) -> anyhow::Result<()> {
         let now = Timestamp::now();
+        if let Some(renewals) = &self.renewals {
+            renewal::take(renewals, &mut self.stages, &mut self.summary);
+        }
         let (records, mut rejects) = self.take_apart(round);
         let start = Instant::now();
         let batches = self.parse(records, &mut rejects);

@@ -130,6 +130,12 @@ pub struct Summary {
     /// By id, the rules that looked at a row or remember some. `weir rules cost` shows them.
     #[serde(default)]
     pub rules: BTreeMap<String, RuleTook>,
+    /// Times that rules, lists or suppressions were read again and taken up.
+    #[serde(default)]
+    pub reloads: u64,
+    /// What was wrong with their files at the end, each with its place: what was in force before stayed so.
+    #[serde(default)]
+    pub refused_edits: Vec<String>,
     /// True when the run was told to stop before the input ended.
     pub stopped: bool,
     /// True when it read inputs that have no end, so that being told to stop is how it ends.
@@ -222,6 +228,12 @@ impl Summary {
                 grouped(self.shed_groups),
                 grouped(self.late_rows)
             )?;
+        }
+        if self.reloads > 0 {
+            write!(out, "\nrules, lists or suppressions were read again {} times", grouped(self.reloads))?;
+        }
+        for why in &self.refused_edits {
+            write!(out, "\nnot in force: {}", plain(why))?;
         }
         let records = self.total(|counts| counts.records);
         let seconds = self.seconds.max(1e-6);

@@ -52,8 +52,9 @@ impl Told {
             METRICS.findings.with_label_values(&[severity.as_str()]).inc_by(count - before);
         }
         for (rule, count) in hidden(stages) {
+            // an entry that the configuration has no longer takes its count along
             let before = self.hidden.get(&rule).copied().unwrap_or(0);
-            METRICS.suppressed.with_label_values(&[&rule]).inc_by(count - before);
+            METRICS.suppressed.with_label_values(&[&rule]).inc_by(count.saturating_sub(before));
             self.hidden.insert(rule, count);
         }
     }
