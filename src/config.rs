@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::archive;
 use crate::aws;
-use crate::detect::reference;
+use crate::detect::{quarantine, reference};
 use crate::sigma;
 use crate::sink::{self, event_bridge, security_hub, sns, webhook};
 use crate::source::{kinesis, s3};
@@ -36,6 +36,7 @@ pub struct Config {
     pub reference: BTreeMap<String, Reference>,
     pub aws: aws::Config,
     pub sink: Sinks,
+    pub quarantine: quarantine::Config,
     pub suppress: Vec<suppress::Entry>,
     pub assets: Vec<Asset>,
 }
@@ -130,6 +131,7 @@ mod tests {
         assert_eq!(format!("{:?}", example.archive), format!("{:?}", default.archive));
         assert_eq!(example.aws, default.aws);
         assert_eq!(example.source, default.source);
+        assert_eq!(example.quarantine, default.quarantine);
         assert_eq!((example.suppress.len(), example.assets.len()), (1, 1));
         let hub = example.sink.security_hub.unwrap();
         let home = security_hub::Config::of_hub(&format!("{}/{}", hub.account, hub.region)).unwrap();

@@ -34,6 +34,8 @@ pub struct Metrics {
     pub rule_hits: IntCounterVec,
     /// Rows that a rule could not judge, or gave a severity that is none.
     pub rule_errors: IntCounterVec,
+    /// Matches put aside because the rule has too many findings.
+    pub rule_aside: IntCounterVec,
     /// Rows that came after their window had left, and groups of windows that left early for want of room.
     pub rule_late_rows: IntCounterVec,
     pub rule_shed_groups: IntCounterVec,
@@ -105,6 +107,7 @@ impl Metrics {
             rule_seconds: floats("weir_rule_seconds_total", "seconds of work", &["rule"]),
             rule_hits: ints("weir_rule_hits_total", "rows that matched", &["rule"]),
             rule_errors: ints("weir_rule_errors_total", "rows a rule could not judge", &["rule"]),
+            rule_aside: ints("weir_rule_aside_total", "matches put aside of a rule that floods", &["rule"]),
             rule_late_rows: ints("weir_rule_late_rows_total", "rows that came after their window had left", &["rule"]),
             rule_shed_groups: ints(
                 "weir_rule_shed_groups_total",

@@ -321,7 +321,8 @@ pub fn work(
     let reload_every = Duration::from_secs(config.limits.reload_seconds);
     let watch =
         following.filter(|_| !reload_every.is_zero()).map(|flags| Watch::new(flags.clone(), config.clone(), &compiled));
-    let detector = compiled.detector;
+    let mut detector = compiled.detector;
+    detector.limit(config.quarantine);
     let archive = match &*config.archive.dir {
         "none" => None,
         dir => {

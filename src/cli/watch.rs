@@ -96,7 +96,7 @@ impl Watch {
             Err(error) => refused.push(one_line(error)),
         }
         let found = found.unwrap_or_else(|_| rules::Found { sources: self.sources.clone(), refused: Vec::new() });
-        let (renewed, references) = self.compile(found, references);
+        let (mut renewed, references) = self.compile(found, references);
         refused.extend(renewed.refused.iter().map(ToString::to_string));
         let is_changed = renewed.sources != self.sources
             || !references.is_same(&self.references)
@@ -105,6 +105,7 @@ impl Watch {
             return None;
         }
         let assets = config.assets.clone();
+        renewed.detector.limit(config.quarantine);
         let taken = is_changed.then(|| Box::new(Taken { detector: renewed.detector, suppressions, assets }));
         (self.sources, self.references, self.config) = (renewed.sources, references, config);
         let unsaid = refused.iter().filter(|why| !self.refused.contains(why)).cloned().collect();
@@ -134,7 +135,7 @@ impl Watch {
 
 /// The sections that a run takes up while it goes on.
 fn in_force(config: &Config) -> String {
-    format!("{:?}", (&config.suppress, &config.assets))
+    format!("{:?}", (&config.quarantine, &config.suppress, &config.assets))
 }
 
 /// What is wrong, with the place that TOML shows over several lines.

@@ -17,6 +17,8 @@ mod route;
 mod scan;
 mod emit;
 mod window;
+pub mod quarantine;
+mod rows;
 pub mod engine;
 pub mod library;
 pub mod explain;

@@ -499,6 +499,7 @@ impl Worker {
         self.summary.rules = RuleTook::by_rule(&self.stages.detector);
         let costs = || self.stages.detector.costs().values();
         self.summary.shed_groups = costs().map(|cost| cost.shed).sum();
+        self.summary.put_aside = costs().map(|cost| cost.aside).sum();
         self.summary.late_rows = costs().map(|cost| cost.late).sum();
         self.summary.seconds = started.elapsed().as_secs_f64();
         Ok(Outcome { summary: self.summary, findings })

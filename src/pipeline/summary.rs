@@ -107,6 +107,9 @@ pub struct Summary {
     /// Windows of this run that left early for want of room, and rows that came after their window had left.
     pub shed_groups: u64,
     pub late_rows: u64,
+    /// Matches of this run that were put aside because their rule has too many findings.
+    #[serde(default)]
+    pub put_aside: u64,
     pub files_read: u64,
     /// Files that an earlier run into the same archive had read.
     pub files_already_read: u64,
@@ -227,6 +230,13 @@ impl Summary {
                 "\n{} windows left early for want of room, {} rows came after theirs: weir backtest judges these too",
                 grouped(self.shed_groups),
                 grouped(self.late_rows)
+            )?;
+        }
+        if self.put_aside > 0 {
+            let many = grouped(self.put_aside);
+            write!(
+                out,
+                "\n{many} matches put aside, of rules with too many findings: weir/rule_quarantined names them"
             )?;
         }
         if self.reloads > 0 {

@@ -39,10 +39,14 @@ impl Told {
             METRICS.rule_hits.with_label_values(&[rule]).inc_by(cost.hits - before.hits);
             let wrong = |cost: &RuleCost| cost.failed + cost.ungraded;
             METRICS.rule_errors.with_label_values(&[rule]).inc_by(wrong(cost) - wrong(before));
+            METRICS.rule_aside.with_label_values(&[rule]).inc_by(cost.aside - before.aside);
             METRICS.rule_late_rows.with_label_values(&[rule]).inc_by(cost.late - before.late);
             METRICS.rule_shed_groups.with_label_values(&[rule]).inc_by(cost.shed - before.shed);
             if let (Some(error), None) = (&cost.error, &before.error) {
                 tracing::warn!(rule, error, "a rule could not judge rows");
+            }
+            if cost.aside > 0 && before.aside == 0 {
+                tracing::warn!(rule, "a rule has too many findings and is put aside");
             }
             *before = cost.clone();
         }

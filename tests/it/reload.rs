@@ -28,10 +28,13 @@ impl Following {
         fs::create_dir_all(folder.path().join("rules/cloudtrail")).unwrap();
         fs::write(folder.path().join("weir.toml"), "").unwrap();
         write(folder.path());
+        Following { child: Following::child(folder.path()), folder, files: 0 }
+    }
+
+    fn child(folder: &Path) -> Child {
         let from = ["run", "-c", "weir.toml", "--from", "logs", "--follow", "--archive", "a", "--rules", "rules"];
         let to = ["--findings", "f.ndjson", "--summary", "s.json"];
-        let child = start(&[&from[..], &to].concat(), folder.path());
-        Following { folder, child, files: 0 }
+        start(&[&from[..], &to].concat(), folder)
     }
 
     fn write(&self, name: &str, text: &str) {
@@ -44,6 +47,7 @@ impl Following {
         let event = json!({
             "eventVersion": "1.08", "eventID": format!("e{}", self.files), "eventTime": now(), "eventSource": "iam.amazonaws.com",
             "eventName": name, "awsRegion": "us-east-1", "sourceIPAddress": "198.51.100.7", "userAgent": "x",
+            "errorMessage": "none",
             "recipientAccountId": "111122223333", "eventType": "AwsApiCall",
             "userIdentity": { "type": "IAMUser", "arn": format!("arn:aws:iam::111122223333:user/{user}"), "accountId": "111122223333" },
         });
@@ -191,4 +195,53 @@ fn lists_and_suppressions_are_taken_up_and_a_broken_file_changes_nothing() {
     assert!(refused[0].starts_with("in weir.toml: TOML parse error at line 1, column 2"), "{refused:?}");
     assert!(refused[1].starts_with("in [reference.users]: users.txt: "), "{refused:?}");
     assert_eq!(summary["suppressed"], 2);
+}
+
+#[test]
+fn a_rule_that_floods_is_put_aside_until_it_is_edited_and_one_that_fails_is_told_of() {
+    let failing = rule("GetUser")
+        .replace("WHERE", "WHERE 10 / CAST(errorMessage AS BIGINT) >= 1 AND")
+        .replace("GetUser", "Divide");
+    let flooding = |more: &str| format!("-- dedupe = \"1h\"\n{}{more}", rule("Flood"));
+    let mut run = Following::start(|folder| {
+        fs::write(folder.join("weir.toml"), "[limits]\nreload_seconds = 1\n[quarantine]\nfindings_per_hour = 2\n")
+            .unwrap();
+        fs::write(folder.join("rules/cloudtrail/flooding.sql"), flooding("")).unwrap();
+        fs::write(folder.join("rules/cloudtrail/failing.sql"), failing.clone()).unwrap();
+        fs::write(folder.join("rules/cloudtrail/mark.sql"), rule("Mark")).unwrap();
+    });
+    for user in ["anne", "bea"] {
+        run.call("Flood", user);
+        run.wait_for("cloudtrail/flooding", user);
+    }
+    run.call("Flood", "carl");
+    run.wait_for("weir/rule_quarantined", "");
+    signal(&run.child, Signal::INT);
+    let (mut run, told) = {
+        let Following { folder, child, files } = run;
+        let output = ended(child, Duration::from_secs(30));
+        assert!(text(&output.stderr).contains("weir/rule_quarantined names them"), "{}", text(&output.stderr));
+        let run = Following { child: Following::child(folder.path()), folder, files };
+        let told = run.found().iter().filter(|(rule, _)| rule == "weir/rule_quarantined").count();
+        (run, told)
+    };
+    assert_eq!(told, 1);
+    run.call("Flood", "dora");
+    // an errorMessage that is no number
+    run.call("Divide", "ed");
+    run.call("Mark", "fay");
+    run.wait_for("cloudtrail/mark", "fay");
+    let found = run.found();
+    assert!(!found.iter().any(|(_, user)| user == "dora" || user == "carl"), "{found:?}");
+    run.write("rules/cloudtrail/flooding.sql", &flooding("-- edited\n"));
+    run.wait_until_fires("cloudtrail/flooding", "Flood");
+    let (output, summary, folder) = run.end();
+    assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+    assert!(summary["put_aside"].as_u64() >= Some(1), "{summary}");
+    let found = lines(&fs::read(folder.path().join("f.ndjson")).unwrap());
+    let fails: Vec<&Value> = found
+        .iter()
+        .filter(|finding| finding["title"] == "Rule cloudtrail/failing could not judge some rows")
+        .collect();
+    assert_eq!((fails.len(), &fails[0]["severity"]), (1, &json!("medium")), "{found:?}");
 }
