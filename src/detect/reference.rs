@@ -62,10 +62,9 @@ impl References {
 
     /// Whether these are the very same lists under the same names.
     pub fn is_same(&self, other: &References) -> bool {
-        let same = |((name, list), (other_name, other)): ((&String, &Arc<List>), (&String, &Arc<List>))| {
-            name == other_name && Arc::ptr_eq(list, other)
-        };
-        self.0.len() == other.0.len() && self.0.iter().zip(other.0.iter()).all(same)
+        let is_there =
+            |(name, list): (&String, &Arc<List>)| other.list(name).is_some_and(|other| Arc::ptr_eq(list, other));
+        self.0.len() == other.0.len() && self.0.iter().all(is_there)
     }
 }
 
