@@ -34,9 +34,16 @@ pub struct Metrics {
     pub rule_hits: IntCounterVec,
     /// Rows that a rule could not judge, or gave a severity that is none.
     pub rule_errors: IntCounterVec,
+    /// Matches put aside because the rule has too many findings.
+    pub rule_aside: IntCounterVec,
     /// Rows that came after their window had left, and groups of windows that left early for want of room.
     pub rule_late_rows: IntCounterVec,
     pub rule_shed_groups: IntCounterVec,
+    /// Rules in force, and files or sections that are refused now, whose rules and lists are what they were before.
+    pub rules: IntGauge,
+    pub rules_refused: IntGauge,
+    /// Changes of files that were `taken` up by a run that goes on, and mistakes in them that were `refused`.
+    pub reloads: IntCounterVec,
     /// What waits in each queue, in bytes, and how much may.
     pub queue_bytes: IntGaugeVec,
     pub queue_bytes_max: IntGaugeVec,
@@ -100,12 +107,19 @@ impl Metrics {
             rule_seconds: floats("weir_rule_seconds_total", "seconds of work", &["rule"]),
             rule_hits: ints("weir_rule_hits_total", "rows that matched", &["rule"]),
             rule_errors: ints("weir_rule_errors_total", "rows a rule could not judge", &["rule"]),
+            rule_aside: ints("weir_rule_aside_total", "matches put aside of a rule that floods", &["rule"]),
             rule_late_rows: ints("weir_rule_late_rows_total", "rows that came after their window had left", &["rule"]),
             rule_shed_groups: ints(
                 "weir_rule_shed_groups_total",
                 "groups of windows that left for want of room",
                 &["rule"],
             ),
+            rules: register(&registry, IntGauge::new("weir_rules", "rules in force")),
+            rules_refused: register(
+                &registry,
+                IntGauge::new("weir_rules_refused", "edits of rules, lists and configuration that are refused now"),
+            ),
+            reloads: ints("weir_reloads_total", "changes of rules, lists and configuration", &["outcome"]),
             queue_bytes: gauges("weir_queue_bytes", "bytes waiting", &["queue"]),
             queue_bytes_max: gauges("weir_queue_max_bytes", "bytes that may wait", &["queue"]),
             notices: ints("weir_notices_total", "notices of new objects", &["outcome"]),

@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer};
 
-pub use parse::{TITLE_MAX, header_place, parse};
+pub use parse::{TITLE_MAX, header_place, parse, query_text};
 
 /// How bad it is, in Security Hub's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -26,6 +26,7 @@ mod sql;
 mod suppress;
 mod tables;
 mod took;
+mod watch;
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -1,5 +1,6 @@
 //! `weir run`: the worker, from the command line.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::emf;
 use super::output::{self, Failure, OrFail};
 use super::progress::Shown;
+use super::watch::Watch;
 use super::{reference, rules};
 use crate::archive::Archive;
 use crate::archive::layout::PRIVATE;
@@ -25,6 +27,7 @@ use crate::config::Config;
 use crate::decode;
 use crate::detect::Detector;
 use crate::detect::library;
+use crate::detect::reference::References;
 use crate::finding::Finding;
 use crate::health::{self, HEALTH, Phase};
 use crate::logs::{self, vpc_flow};
@@ -45,7 +48,7 @@ use crate::triage::Triage;
 use crate::triage::suppress::Suppressions;
 
 /// The flags of every command that reads logs.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub struct Common {
     /// Configuration file; flags override it (deploy/example.toml shows every key)
     #[arg(short, long, value_name = "FILE")]
@@ -118,6 +121,15 @@ impl Common {
         Ok(config)
     }
 
+    /// The same once more, while a run goes on. The flags' own sections stay as they were.
+    pub fn reread(&self) -> anyhow::Result<Config> {
+        self.configuration().map_err(|(Failure::Usage(why) | Failure::Output(why))| why)
+    }
+
+    pub fn config_file(&self) -> Option<&Path> {
+        self.config.as_deref()
+    }
+
     /// Writes the findings of a run that has ended; gives those that the format has no place for.
     pub fn show(&self, outcome: &Outcome) -> Result<Vec<Refused>, Failure> {
         let format = self.format.unwrap_or(if self.findings == "-" { Format::Table } else { Format::Ndjson });
@@ -178,10 +190,10 @@ pub fn run(flags: &Run) -> Result<ExitCode, Failure> {
         if flags.common.format.is_some_and(|format| format != Format::Ndjson) {
             return Err(Failure::Usage(anyhow!("findings are written as they come, which only --format ndjson can")));
         }
-        let outcome = work(&config, sources, true, Some(&flags.common.findings), &Shown::Nothing)?;
+        let outcome = work(&config, sources, Some(&flags.common), &Shown::Nothing)?;
         return flags.common.conclude(&outcome, &[]);
     }
-    let outcome = work(&config, sources, false, None, &Shown::Spinner)?;
+    let outcome = work(&config, sources, None, &Shown::Spinner)?;
     let refused = match &flags.explain {
         Some(id) => explain(&outcome.findings, id).map(|()| Vec::new())?,
         None => flags.common.show(&outcome)?,
@@ -271,15 +283,15 @@ fn explain(findings: &[Finding], id: &str) -> Result<(), Failure> {
     }
 }
 
-/// Builds the stages a configuration asks for and runs them. `follow` says that the sources do not end by themselves;
-/// `journal` names where findings go as they come.
+/// Builds the stages a configuration asks for and runs them. `following` are the flags of a run whose sources do not end by
+/// themselves: findings are written as they come, and rules, lists and configuration are read again as they change.
 pub fn work(
     config: &Config,
     sources: Vec<Source>,
-    follow: bool,
-    journal: Option<&str>,
+    following: Option<&Common>,
     shown: &Shown,
 ) -> Result<Outcome, Failure> {
+    let journal = following.map(|flags| flags.findings.as_str());
     let prints_metrics = config.metrics.emf && journal.is_some();
     if prints_metrics && journal == Some("-") {
         return Err(Failure::Usage(anyhow!("metrics.emf wants standard output for itself: give --findings FILE")));
@@ -302,7 +314,15 @@ pub fn work(
         tracing::warn!(rule, expired = day, "a suppression has expired and hides nothing");
     }
     let ways = ways(config).or_usage()?;
-    let detector = detector(config.rules.as_deref(), config)?;
+    let compiled = compile(config.rules.as_deref(), config).or_usage()?;
+    for error in &compiled.refused {
+        output::say(format_args!("weir: rule left out: {error}"));
+    }
+    let reload_every = Duration::from_secs(config.limits.reload_seconds);
+    let watch =
+        following.filter(|_| !reload_every.is_zero()).map(|flags| Watch::new(flags.clone(), config.clone(), &compiled));
+    let mut detector = compiled.detector;
+    detector.limit(config.quarantine);
     let archive = match &*config.archive.dir {
         "none" => None,
         dir => {
@@ -327,12 +347,13 @@ pub fn work(
     let shared: Vec<_> = posts.iter().map(Post::shared).collect();
     let stages = Stages { detector, triage: Triage::new(suppressions, config.assets.clone()), archive, journal, posts };
     // notices are held until they are committed, and too many are not
-    let follow = follow || sources.iter().any(|source| matches!(source, Source::Notices(_)));
+    let follow = following.is_some() || sources.iter().any(|source| matches!(source, Source::Notices(_)));
     let pipeline = pipeline::Config {
         sources,
         aws: Aws::new(config.aws.clone()),
         decode,
         follow,
+        renewals: watch.map(|watch| watch.start(reload_every, stop.clone())),
         commit_every: Duration::from_secs(config.limits.commit_seconds),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().or_output()?;
@@ -371,33 +392,38 @@ pub fn ways(config: &Config) -> anyhow::Result<Vec<Way>> {
     ways.into_iter().flatten().collect()
 }
 
-/// The detector with the built-in rules and those of a folder. A rule that is wrong is named and left out.
-fn detector(rules: Option<&str>, config: &Config) -> Result<Detector, Failure> {
-    let (detector, refused) = compile(rules, config).or_usage()?;
-    for error in refused {
-        output::say(format_args!("weir: rule left out: {error}"));
-    }
-    Ok(detector)
+/// The rules that run, and what they were made of.
+pub struct Compiled {
+    pub detector: Detector,
+    pub sources: Vec<library::Source>,
+    pub references: References,
+    /// What is wrong with rules that are left out.
+    pub refused: Vec<RuleError>,
 }
 
-/// The same, with what is wrong with those left out.
-pub fn compile(rules: Option<&str>, config: &Config) -> anyhow::Result<(Detector, Vec<RuleError>)> {
-    let mut refused = Vec::new();
-    let sources = match rules {
-        Some("none") => Vec::new(),
-        Some(dir) => {
-            let found = rules::read(Path::new(dir), &config.sigma)?;
-            refused = found.refused;
-            library::merge(library::built_in(), found.sources)
-        }
-        None => library::built_in(),
-    };
+/// The detector with the built-in rules and those of a folder. A rule that is wrong is named and left out.
+pub fn compile(rules: Option<&str>, config: &Config) -> anyhow::Result<Compiled> {
+    let rules::Found { mut sources, mut refused } = found(rules, config)?;
     let (parsed, unread) = library::rules(&sources);
     refused.extend(unread);
     let references = reference::read(&config.reference)?;
     let (detector, uncompiled) = Detector::with_references(logs::TABLES, &references, parsed);
     refused.extend(uncompiled);
-    Ok((detector, refused))
+    let run: BTreeSet<&str> = detector.rules().map(|rule| rule.id.as_str()).collect();
+    sources.retain(|source| run.contains(source.id.as_str()));
+    Ok(Compiled { detector, sources, references, refused })
+}
+
+/// The built-in rules and those of a folder, which take the place of their namesakes, not yet compiled.
+pub fn found(rules: Option<&str>, config: &Config) -> anyhow::Result<rules::Found> {
+    Ok(match rules {
+        Some("none") => rules::Found { sources: Vec::new(), refused: Vec::new() },
+        Some(dir) => {
+            let found = rules::read(Path::new(dir), &config.sigma)?;
+            rules::Found { sources: library::merge(library::built_in(), found.sources), refused: found.refused }
+        }
+        None => rules::Found { sources: library::built_in(), refused: Vec::new() },
+    })
 }
 
 /// The table of logs that has this name.

@@ -18,10 +18,13 @@ mod route;
 mod scan;
 mod emit;
 mod window;
+pub mod quarantine;
+mod rows;
 pub mod engine;
 pub mod library;
 pub mod explain;
 pub mod cases;
+pub mod renew;
 mod mutants;
 pub mod mutate;
 

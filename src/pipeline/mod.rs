@@ -3,11 +3,13 @@
 pub mod commit;
 pub mod duplicates;
 pub mod feedback;
+pub mod renewal;
 pub mod summary;
 mod tell;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -35,6 +37,7 @@ use crate::triage::Triage;
 use commit::{Commit, State};
 use duplicates::Seen;
 use feedback::Verdicts;
+use renewal::Renewal;
 use summary::{RuleTook, Summary, Suppressed, Unreadable};
 use tell::Told;
 
@@ -59,6 +62,8 @@ pub struct Config {
     pub decode: decode::Options,
     /// The sources do not end by themselves.
     pub follow: bool,
+    /// What is read again while it runs.
+    pub renewals: Option<Receiver<Renewal>>,
     /// Following, a commit is made at least this often while rows wait for one.
     pub commit_every: Duration,
 }
@@ -105,7 +110,8 @@ pub async fn run(
     let started = Instant::now();
     let (options, every) = (config.decode.clone(), config.follow.then_some(config.commit_every));
     let worker = tokio::task::spawn_blocking(move || Worker::new(stages, options, every, Box::new(report)));
-    let worker = worker.await.context("restoring the state panicked")??;
+    let mut worker = worker.await.context("restoring the state panicked")??;
+    worker.renewals = config.renewals;
     let committed = worker.committed.subscribe();
     let resume = committed.borrow().clone();
     let mut events = source::start(config.sources, &config.aws, &config.decode, resume, committed, stop.clone());
@@ -190,6 +196,7 @@ type Report = Box<dyn Fn(Progress) + Send>;
 struct Worker {
     stages: Stages,
     options: decode::Options,
+    renewals: Option<Receiver<Renewal>>,
     seen: Seen,
     summary: Summary,
     /// What the last commit has, and what the next one will.
@@ -239,7 +246,9 @@ impl Worker {
             }
         }
         let verdicts = stages.archive.as_ref().map(|(archive, _)| Verdicts::of(archive.dir()));
+        renewal::count_rules(&stages);
         let mut worker = Worker {
+            renewals: None,
             told: Told::new(&stages),
             verdicts,
             stages,
@@ -269,6 +278,9 @@ impl Worker {
     fn turn(&mut self, round: Round) -> anyhow::Result<()> {
         self.learn();
         let now = Timestamp::now();
+        if let Some(renewals) = &self.renewals {
+            renewal::take(renewals, &mut self.stages, &mut self.summary);
+        }
         let (records, mut rejects) = self.take_apart(round);
         let start = Instant::now();
         let batches = self.parse(records, &mut rejects);
@@ -503,6 +515,7 @@ impl Worker {
         self.summary.rules = RuleTook::by_rule(&self.stages.detector);
         let costs = || self.stages.detector.costs().values();
         self.summary.shed_groups = costs().map(|cost| cost.shed).sum();
+        self.summary.put_aside = costs().map(|cost| cost.aside).sum();
         self.summary.late_rows = costs().map(|cost| cost.late).sum();
         self.summary.seconds = started.elapsed().as_secs_f64();
         Ok(Outcome { summary: self.summary, findings })

@@ -56,6 +56,12 @@ impl Triage {
         &self.feedback
     }
 
+    /// Goes on with other suppressions and assets. What an entry that stays has hidden is counted on.
+    pub fn renew(&mut self, mut suppressions: Suppressions, assets: Vec<Asset>) {
+        suppressions.restore(&self.suppressions.counts());
+        (self.suppressions, self.assets) = (suppressions, assets);
+    }
+
     /// Notes the hours that the rows are from: a rule that fired once in a month of logs is rarer than one that fired
     /// once in an hour of them.
     pub fn watch(&mut self, batches: &[Batch]) {

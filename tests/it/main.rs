@@ -23,6 +23,7 @@ mod permissions;
 mod pipeline;
 mod pipes;
 mod recorder;
+mod reload;
 mod rules;
 mod s3;
 // the unit tests of the S3 sources use the rest of it
