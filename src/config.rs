@@ -27,6 +27,8 @@ pub struct Config {
     pub vpc_flow_format: Option<String>,
     /// Folder of rules, query files and Sigma's, that add to the built-in ones or replace them by id; `none` for no rules at all.
     pub rules: Option<String>,
+    /// `s3://BUCKET/PREFIX` where the state is kept; without it, a file beside the archive.
+    pub state: Option<String>,
     pub limits: Limits,
     pub source: Source,
     pub archive: archive::Config,
@@ -130,8 +132,12 @@ mod tests {
         assert_eq!(format!("{:?}", example.limits), format!("{:?}", default.limits));
         assert_eq!(format!("{:?}", example.archive), format!("{:?}", default.archive));
         assert_eq!(example.aws, default.aws);
-        assert_eq!(example.source, default.source);
         assert_eq!(example.quarantine, default.quarantine);
+        let mut source = example.source;
+        let leases = source.kinesis.leases.take().unwrap();
+        let table = format!("table = '{}'", leases.table);
+        assert_eq!(leases, toml::from_str::<kinesis::Leases>(&table).unwrap());
+        assert_eq!(source, default.source);
         assert_eq!((example.suppress.len(), example.assets.len()), (1, 1));
         let hub = example.sink.security_hub.unwrap();
         let home = security_hub::Config::of_hub(&format!("{}/{}", hub.account, hub.region)).unwrap();

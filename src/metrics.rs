@@ -70,6 +70,11 @@ pub struct Metrics {
     pub kinesis_behind_seconds: GaugeVec,
     /// Time from a record's arrival at Kinesis to its reading, by stream: of the first of the last answer.
     pub kinesis_age_seconds: GaugeVec,
+    /// Leases of shards that this worker has, by stream.
+    pub kinesis_leases: IntGaugeVec,
+    /// What became of leases: `taken`, `asked` for, `left` to who asked, `lost` to who waited for no one, or `dropped` with
+    /// what had been read of it.
+    pub kinesis_lease_changes: IntCounterVec,
     /// Rounds made permanent.
     pub commits: IntCounterVec,
     /// Event time of the newest row, in epoch seconds; times in the future are left out.
@@ -136,6 +141,8 @@ impl Metrics {
             kinesis_shards: gauges("weir_kinesis_shards", "shards being read", &["stream"]),
             kinesis_behind_seconds: seconds("weir_kinesis_behind_seconds", "how far reading is behind", &["stream"]),
             kinesis_age_seconds: seconds("weir_kinesis_age_seconds", "from arrival to reading", &["stream"]),
+            kinesis_leases: gauges("weir_kinesis_leases", "leases of shards", &["stream"]),
+            kinesis_lease_changes: ints("weir_kinesis_lease_changes_total", "what became of leases", &["change"]),
             commits: ints("weir_commits_total", "rounds made permanent", &[]),
             newest_event_seconds: register(
                 &registry,

@@ -14,8 +14,11 @@ use crate::triage::suppress::Suppressions;
 /// What the last commit has, and what people found out about it; nothing is suppressed anew.
 ///
 /// # Errors
-/// When no run has written to the folder, or its state cannot be read.
+/// When no run has written to the folder, its state is in a bucket, or it cannot be read.
 pub fn triage(dir: &Path, config: &Config) -> anyhow::Result<Triage> {
+    if let Some(address) = &config.state {
+        bail!("the state is in {address}, which only runs read: give the findings they wrote, or a worker's own archive");
+    }
     let state = dir.join(PRIVATE).join("state.redb");
     if !state.exists() {
         bail!("{} is no archive that a run has written to: name another with --archive", dir.display());

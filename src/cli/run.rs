@@ -32,6 +32,7 @@ use crate::finding::Finding;
 use crate::health::{self, HEALTH, Phase};
 use crate::logs::{self, vpc_flow};
 use crate::metrics::METRICS;
+use crate::pipeline::bucket;
 use crate::pipeline::commit::State;
 use crate::pipeline::{self, Outcome, Stages};
 use crate::rule::{RuleError, Severity};
@@ -39,9 +40,11 @@ use crate::sink::post::Post;
 use crate::sink::sender::Sender;
 use crate::sink::way::Way;
 use crate::sink::{self, Format, Journal, Refused, security_hub, wire};
+use crate::source::claims::Lost;
 use crate::source::kinesis::{self, Stream};
 use crate::source::layout::Wanted;
 use crate::source::s3::{backfill, notices};
+use crate::source::shards::Share;
 use crate::source::{Source, file, plan};
 use crate::time::Timestamp;
 use crate::triage::Triage;
@@ -100,6 +103,9 @@ pub struct Run {
     /// stream
     #[arg(long)]
     follow: bool,
+    /// Which part of a stream's shards this worker reads: 0/4 is the first of four; in place of source.kinesis.share
+    #[arg(long, value_name = "WORKER/OF", value_parser = clap::builder::ValueParser::new(|text: &str| Share::try_from(text.to_owned())))]
+    share: Option<Share>,
     /// Show everything about one finding: its id or the beginning of it
     #[arg(long, value_name = "ID", conflicts_with_all = ["follow", "format"])]
     explain: Option<String>,
@@ -162,8 +168,8 @@ pub fn send_to(config: &mut Config, hub: Option<&str>) -> anyhow::Result<()> {
             None => home,
         });
     }
-    if !config.sink.is_empty() && config.archive.dir == "none" {
-        bail!("findings for services need an archive, which keeps those that are not accepted yet");
+    if !config.sink.is_empty() && config.archive.dir == "none" && config.state.is_none() {
+        bail!("findings for services need an archive or a `state` in S3, which keeps those that are not accepted yet");
     }
     Ok(())
 }
@@ -173,6 +179,7 @@ pub fn run(flags: &Run) -> Result<ExitCode, Failure> {
     if !flags.from.is_empty() {
         config.from.clone_from(&flags.from);
     }
+    config.source.kinesis.share = flags.share.unwrap_or(config.source.kinesis.share);
     if config.from.is_empty() {
         return Err(Failure::Usage(anyhow!(
             "nothing to read: name files, folders, buckets, queues or streams with --from, or `from` in the configuration"
@@ -217,6 +224,12 @@ pub fn sources(config: &Config, follow: bool) -> anyhow::Result<Vec<Source>> {
             let Some(stream) = Stream::parse(from) else {
                 bail!("`{from}` is no stream: kinesis://NAME, or arn:aws:kinesis:REGION:ACCOUNT:stream/NAME");
             };
+            let settings = &config.source.kinesis;
+            if settings.leases.is_some() && settings.share != Share::ALL {
+                bail!(
+                    "[source.kinesis] has `share` and `leases`, each of which says which shards to read: leave one out"
+                );
+            }
             sources.push(Source::Kinesis(kinesis::Config { stream, settings: config.source.kinesis.clone() }));
         } else {
             files.push(from.clone());
@@ -285,7 +298,26 @@ fn explain(findings: &[Finding], id: &str) -> Result<(), Failure> {
 
 /// Builds the stages a configuration asks for and runs them. `following` are the flags of a run whose sources do not end by
 /// themselves: findings are written as they come, and rules, lists and configuration are read again as they change.
+///
+/// Where another worker has taken what was read, all that no commit has is dropped, and the run goes on from the last commit,
+/// as after a crash.
 pub fn work(
+    config: &Config,
+    sources: Vec<Source>,
+    following: Option<&Common>,
+    shown: &Shown,
+) -> Result<Outcome, Failure> {
+    loop {
+        match work_once(config, sources.clone(), following, shown) {
+            Err(Failure::Output(error)) if error.is::<Lost>() && !HEALTH.is_stopping() => {
+                tracing::warn!(error = format!("{error:#}"), "going on from the last commit");
+            }
+            ended => return ended,
+        }
+    }
+}
+
+fn work_once(
     config: &Config,
     sources: Vec<Source>,
     following: Option<&Common>,
@@ -323,29 +355,37 @@ pub fn work(
         following.filter(|_| !reload_every.is_zero()).map(|flags| Watch::new(flags.clone(), config.clone(), &compiled));
     let mut detector = compiled.detector;
     detector.limit(config.quarantine);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().or_output()?;
     let archive = match &*config.archive.dir {
         "none" => None,
-        dir => {
-            let archive = Archive::open(Path::new(dir), &config.archive).or_output()?;
-            let state = State::open(&Path::new(dir).join(PRIVATE).join("state.redb")).or_output()?;
-            Some((archive, state))
+        dir => Some(Archive::open(Path::new(dir), &config.archive).or_output()?),
+    };
+    let state = match (&config.state, &archive) {
+        (Some(address), _) => {
+            bucket::address(address).or_usage()?;
+            Some(State::take(address, &Aws::new(config.aws.clone()), runtime.handle().clone()).or_output()?)
         }
+        (None, Some(archive)) => Some(State::open(&archive.dir().join(PRIVATE).join("state.redb")).or_output()?),
+        (None, None) => None,
     };
     let journal = match journal {
         None => None,
         Some("-") => Some(Journal::Stdout),
         Some(name) => {
-            let committed = match &archive {
-                Some((_, state)) => state.load().or_output()?.map(|commit| commit.journal_bytes),
+            let committed = match &state {
+                Some(state) => state.load().or_output()?.map(|commit| commit.journal_bytes),
                 None => None,
             };
             Some(Journal::file(Path::new(name), committed).with_context(|| format!("opening {name}")).or_output()?)
         }
     };
     let stop = CancellationToken::new();
+    // what was started for this turn of the work ends with it
+    let _ended = stop.clone().drop_guard();
     let posts: Vec<Post> = ways.into_iter().map(|way| Post::new(way, stop.clone())).collect();
     let shared: Vec<_> = posts.iter().map(Post::shared).collect();
-    let stages = Stages { detector, triage: Triage::new(suppressions, config.assets.clone()), archive, journal, posts };
+    let stages =
+        Stages { detector, triage: Triage::new(suppressions, config.assets.clone()), archive, state, journal, posts };
     // notices are held until they are committed, and too many are not
     let follow = following.is_some() || sources.iter().any(|source| matches!(source, Source::Notices(_)));
     let pipeline = pipeline::Config {
@@ -356,7 +396,6 @@ pub fn work(
         renewals: watch.map(|watch| watch.start(reload_every, stop.clone())),
         commit_every: Duration::from_secs(config.limits.commit_seconds),
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().or_output()?;
     runtime.block_on(async {
         tokio::spawn(stop_on_signal(stop.clone()));
         for shared in shared {
