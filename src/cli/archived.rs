@@ -17,7 +17,9 @@ use crate::triage::suppress::Suppressions;
 /// When no run has written to the folder, its state is in a bucket, or it cannot be read.
 pub fn triage(dir: &Path, config: &Config) -> anyhow::Result<Triage> {
     if let Some(address) = &config.state {
-        bail!("the state is in {address}, which only runs read: give the findings they wrote, or a worker's own archive");
+        bail!(
+            "the state is in {address}, which only runs read: give the findings they wrote, or a worker's own archive"
+        );
     }
     let state = dir.join(PRIVATE).join("state.redb");
     if !state.exists() {
