@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::archive;
 use crate::aws;
-use crate::detect::reference;
+use crate::detect::{quarantine, reference};
 use crate::sigma;
 use crate::sink::{self, event_bridge, security_hub, sns, webhook};
 use crate::source::{kinesis, s3};
@@ -27,6 +27,8 @@ pub struct Config {
     pub vpc_flow_format: Option<String>,
     /// Folder of rules, query files and Sigma's, that add to the built-in ones or replace them by id; `none` for no rules at all.
     pub rules: Option<String>,
+    /// `s3://BUCKET/PREFIX` where the state is kept; without it, a file beside the archive.
+    pub state: Option<String>,
     pub limits: Limits,
     pub source: Source,
     pub archive: archive::Config,
@@ -36,6 +38,7 @@ pub struct Config {
     pub reference: BTreeMap<String, Reference>,
     pub aws: aws::Config,
     pub sink: Sinks,
+    pub quarantine: quarantine::Config,
     pub suppress: Vec<suppress::Entry>,
     pub assets: Vec<Asset>,
 }
@@ -50,11 +53,13 @@ pub struct Limits {
     pub inflated_ratio: u64,
     /// Seconds after which `--follow` commits what it has read.
     pub commit_seconds: u64,
+    /// Seconds between two looks of `--follow` at the files of rules, lists and the configuration; 0 for none.
+    pub reload_seconds: u64,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { inflated_bytes: 64 << 30, inflated_ratio: 1000, commit_seconds: 30 }
+        Limits { inflated_bytes: 64 << 30, inflated_ratio: 1000, commit_seconds: 30, reload_seconds: 2 }
     }
 }
 
@@ -66,7 +71,7 @@ pub struct Source {
     pub s3: s3::Settings,
 }
 
-/// A `[reference.NAME]` section: a file of values, read when the program starts.
+/// A `[reference.NAME]` section: a file of values, read when the program starts and, following, when it changes.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reference {
@@ -127,7 +132,12 @@ mod tests {
         assert_eq!(format!("{:?}", example.limits), format!("{:?}", default.limits));
         assert_eq!(format!("{:?}", example.archive), format!("{:?}", default.archive));
         assert_eq!(example.aws, default.aws);
-        assert_eq!(example.source, default.source);
+        assert_eq!(example.quarantine, default.quarantine);
+        let mut source = example.source;
+        let leases = source.kinesis.leases.take().unwrap();
+        let table = format!("table = '{}'", leases.table);
+        assert_eq!(leases, toml::from_str::<kinesis::Leases>(&table).unwrap());
+        assert_eq!(source, default.source);
         assert_eq!((example.suppress.len(), example.assets.len()), (1, 1));
         let hub = example.sink.security_hub.unwrap();
         let home = security_hub::Config::of_hub(&format!("{}/{}", hub.account, hub.region)).unwrap();

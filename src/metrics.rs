@@ -34,11 +34,18 @@ pub struct Metrics {
     pub rule_hits: IntCounterVec,
     /// Rows that a rule could not judge, or gave a severity that is none.
     pub rule_errors: IntCounterVec,
+    /// Matches put aside because the rule has too many findings.
+    pub rule_aside: IntCounterVec,
     /// Rows that came after their window had left, and groups of windows that left early for want of room.
     pub rule_late_rows: IntCounterVec,
     pub rule_shed_groups: IntCounterVec,
     /// Shares of the scores of a rule that are below 1e-2, 1e-3 and 1e-4.
     pub rule_score_share: GaugeVec,
+    /// Rules in force, and files or sections that are refused now, whose rules and lists are what they were before.
+    pub rules: IntGauge,
+    pub rules_refused: IntGauge,
+    /// Changes of files that were `taken` up by a run that goes on, and mistakes in them that were `refused`.
+    pub reloads: IntCounterVec,
     /// What waits in each queue, in bytes, and how much may.
     pub queue_bytes: IntGaugeVec,
     pub queue_bytes_max: IntGaugeVec,
@@ -65,6 +72,11 @@ pub struct Metrics {
     pub kinesis_behind_seconds: GaugeVec,
     /// Time from a record's arrival at Kinesis to its reading, by stream: of the first of the last answer.
     pub kinesis_age_seconds: GaugeVec,
+    /// Leases of shards that this worker has, by stream.
+    pub kinesis_leases: IntGaugeVec,
+    /// What became of leases: `taken`, `asked` for, `left` to who asked, `lost` to who waited for no one, or `dropped` with
+    /// what had been read of it.
+    pub kinesis_lease_changes: IntCounterVec,
     /// Rounds made permanent.
     pub commits: IntCounterVec,
     /// Event time of the newest row, in epoch seconds; times in the future are left out.
@@ -102,6 +114,7 @@ impl Metrics {
             rule_seconds: floats("weir_rule_seconds_total", "seconds of work", &["rule"]),
             rule_hits: ints("weir_rule_hits_total", "rows that matched", &["rule"]),
             rule_errors: ints("weir_rule_errors_total", "rows a rule could not judge", &["rule"]),
+            rule_aside: ints("weir_rule_aside_total", "matches put aside of a rule that floods", &["rule"]),
             rule_late_rows: ints("weir_rule_late_rows_total", "rows that came after their window had left", &["rule"]),
             rule_shed_groups: ints(
                 "weir_rule_shed_groups_total",
@@ -113,6 +126,12 @@ impl Metrics {
                 "share of a rule's scores below a chance, which is about that chance on ordinary traffic",
                 &["rule", "below"],
             ),
+            rules: register(&registry, IntGauge::new("weir_rules", "rules in force")),
+            rules_refused: register(
+                &registry,
+                IntGauge::new("weir_rules_refused", "edits of rules, lists and configuration that are refused now"),
+            ),
+            reloads: ints("weir_reloads_total", "changes of rules, lists and configuration", &["outcome"]),
             queue_bytes: gauges("weir_queue_bytes", "bytes waiting", &["queue"]),
             queue_bytes_max: gauges("weir_queue_max_bytes", "bytes that may wait", &["queue"]),
             notices: ints("weir_notices_total", "notices of new objects", &["outcome"]),
@@ -129,6 +148,8 @@ impl Metrics {
             kinesis_shards: gauges("weir_kinesis_shards", "shards being read", &["stream"]),
             kinesis_behind_seconds: seconds("weir_kinesis_behind_seconds", "how far reading is behind", &["stream"]),
             kinesis_age_seconds: seconds("weir_kinesis_age_seconds", "from arrival to reading", &["stream"]),
+            kinesis_leases: gauges("weir_kinesis_leases", "leases of shards", &["stream"]),
+            kinesis_lease_changes: ints("weir_kinesis_lease_changes_total", "what became of leases", &["change"]),
             commits: ints("weir_commits_total", "rounds made permanent", &[]),
             newest_event_seconds: register(
                 &registry,

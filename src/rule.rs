@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer};
 
-pub use parse::{TITLE_MAX, header_place, parse};
+pub use parse::{TITLE_MAX, header_place, parse, query_text};
 
 /// How bad it is, in Security Hub's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -112,7 +112,7 @@ impl RuleError {
 pub enum Fires {
     /// Each row that the query selects is a match.
     PerRow,
-    /// Each window of a group that the query selects is a match: its GROUP BY has `tumble` or `hop`.
+    /// Each window of a group that the query selects is a match: its GROUP BY has `tumble`, `hop` or `session`.
     PerWindow,
 }
 

@@ -64,9 +64,10 @@ const AGENTS: &[&str] = &[
     "cloudformation.amazonaws.com",
 ];
 
-/// Service, name, read-only, and the parameters and answer, where `#` stands for a number, `@` for an id.
-const CALLS: &[(&str, &str, bool, &str, &str)] = &[
+/// How often among all, service, name, read-only, and the parameters and answer, where `#` stands for a number, `@` for an id.
+const CALLS: &[(u64, &str, &str, bool, &str, &str)] = &[
     (
+        1400,
         "s3",
         "GetObject",
         true,
@@ -74,6 +75,7 @@ const CALLS: &[(&str, &str, bool, &str, &str)] = &[
         "null",
     ),
     (
+        600,
         "s3",
         "PutObject",
         false,
@@ -81,6 +83,7 @@ const CALLS: &[(&str, &str, bool, &str, &str)] = &[
         r##"{"x-amz-server-side-encryption":"aws:kms","x-amz-server-side-encryption-aws-kms-key-id":"arn:aws:kms:eu-west-1:111122223333:key/8f2d-#","x-amz-server-side-encryption-bucket-key-enabled":"true"}"##,
     ),
     (
+        500,
         "s3",
         "ListObjects",
         true,
@@ -88,14 +91,16 @@ const CALLS: &[(&str, &str, bool, &str, &str)] = &[
         "null",
     ),
     (
+        1200,
         "sts",
         "AssumeRole",
         true,
         r##"{"roleArn":"arn:aws:iam::111122223333:role/service-role-#","roleSessionName":"session-@","durationSeconds":3600,"externalId":"@","tags":[{"key":"team","value":"data"},{"key":"env","value":"prod"}]}"##,
         r##"{"credentials":{"accessKeyId":"ASIA@","sessionToken":"IQoJb3JpZ2luX2VjE#@","expiration":"Aug 1, 2024, 12:30:23 PM"},"assumedRoleUser":{"assumedRoleId":"AROA@:session-@","arn":"arn:aws:sts::111122223333:assumed-role/service-role-#/session"}}"##,
     ),
-    ("sts", "GetCallerIdentity", true, "null", "null"),
+    (300, "sts", "GetCallerIdentity", true, "null", "null"),
     (
+        800,
         "ec2",
         "DescribeInstances",
         true,
@@ -103,6 +108,7 @@ const CALLS: &[(&str, &str, bool, &str, &str)] = &[
         "null",
     ),
     (
+        400,
         "ec2",
         "DescribeSecurityGroups",
         true,
@@ -110,6 +116,7 @@ const CALLS: &[(&str, &str, bool, &str, &str)] = &[
         "null",
     ),
     (
+        10,
         "ec2",
         "RunInstances",
         false,
@@ -117,6 +124,7 @@ const CALLS: &[(&str, &str, bool, &str, &str)] = &[
         r##"{"requestId":"@","reservationId":"r-0#","ownerId":"111122223333","groupSet":{},"instancesSet":{"items":[{"instanceId":"i-0#","imageId":"ami-0#","currentState":{"code":0,"name":"pending"},"privateDnsName":"ip-10-0-1-23.eu-west-1.compute.internal","amiLaunchIndex":0,"productCodes":{},"instanceType":"m5.large","launchTime":1722511823000,"placement":{"availabilityZone":"eu-west-1a","tenancy":"default"},"monitoring":{"state":"disabled"},"subnetId":"subnet-0#","vpcId":"vpc-0#","privateIpAddress":"10.0.1.23","stateReason":{"code":"pending","message":"pending"},"architecture":"x86_64","rootDeviceType":"ebs"}]}}"##,
     ),
     (
+        1,
         "ec2",
         "AuthorizeSecurityGroupIngress",
         false,
@@ -124,6 +132,7 @@ const CALLS: &[(&str, &str, bool, &str, &str)] = &[
         r##"{"requestId":"@","_return":true}"##,
     ),
     (
+        40,
         "ec2",
         "CreateTags",
         false,
@@ -131,6 +140,7 @@ const CALLS: &[(&str, &str, bool, &str, &str)] = &[
         r##"{"requestId":"@","_return":true}"##,
     ),
     (
+        1200,
         "kms",
         "Decrypt",
         true,
@@ -138,15 +148,17 @@ const CALLS: &[(&str, &str, bool, &str, &str)] = &[
         "null",
     ),
     (
+        500,
         "kms",
         "GenerateDataKey",
         true,
         r##"{"keySpec":"AES_256","encryptionContext":{"aws:s3:arn":"arn:aws:s3:::prod-data-lake-#/raw/@"},"keyId":"arn:aws:kms:eu-west-1:111122223333:key/8f2d-#"}"##,
         "null",
     ),
-    ("iam", "GetRole", true, r##"{"roleName":"service-role-#"}"##, "null"),
-    ("iam", "ListRoles", true, r##"{"maxItems":100}"##, "null"),
+    (200, "iam", "GetRole", true, r##"{"roleName":"service-role-#"}"##, "null"),
+    (30, "iam", "ListRoles", true, r##"{"maxItems":100}"##, "null"),
     (
+        2,
         "iam",
         "PutRolePolicy",
         false,
@@ -154,6 +166,7 @@ const CALLS: &[(&str, &str, bool, &str, &str)] = &[
         "null",
     ),
     (
+        1,
         "iam",
         "CreateAccessKey",
         false,
@@ -161,38 +174,43 @@ const CALLS: &[(&str, &str, bool, &str, &str)] = &[
         r##"{"accessKey":{"userName":"user-#","accessKeyId":"AKIA@","status":"Active","createDate":"Aug 1, 2024, 11:30:23 AM"}}"##,
     ),
     (
+        400,
         "logs",
         "CreateLogStream",
         false,
         r##"{"logGroupName":"/aws/lambda/ingest-#","logStreamName":"2024/08/01/[$LATEST]@"}"##,
         "null",
     ),
-    ("logs", "PutLogEvents", false, r##"{"logGroupName":"/aws/ecs/api-#","logStreamName":"api/api/@"}"##, "null"),
+    (300, "logs", "PutLogEvents", false, r##"{"logGroupName":"/aws/ecs/api-#","logStreamName":"api/api/@"}"##, "null"),
     (
+        500,
         "lambda",
         "Invoke",
         false,
         r##"{"functionName":"arn:aws:lambda:eu-west-1:111122223333:function:ingest-#","invocationType":"RequestResponse","clientContext":"@"}"##,
         "null",
     ),
-    ("lambda", "ListFunctions20150331", true, r##"{"maxItems":50}"##, "null"),
+    (50, "lambda", "ListFunctions20150331", true, r##"{"maxItems":50}"##, "null"),
     (
+        4,
         "lambda",
         "UpdateFunctionCode20150331v2",
         false,
         r##"{"functionName":"ingest-#","s3Bucket":"prod-artifacts","s3Key":"builds/#/@.zip","publish":true,"dryRun":false}"##,
         r##"{"functionName":"ingest-#","functionArn":"arn:aws:lambda:eu-west-1:111122223333:function:ingest-#","runtime":"python3.12","role":"arn:aws:iam::111122223333:role/service-role-#","handler":"app.handler","codeSize":1048576,"timeout":60,"memorySize":512,"lastModified":"2024-08-01T11:30:23.000+0000","version":"#","vpcConfig":{"subnetIds":[],"securityGroupIds":[],"vpcId":""},"environment":{},"tracingConfig":{"mode":"PassThrough"},"state":"Active"}"##,
     ),
-    ("dynamodb", "DescribeTable", true, r##"{"tableName":"sessions-#"}"##, "null"),
+    (200, "dynamodb", "DescribeTable", true, r##"{"tableName":"sessions-#"}"##, "null"),
     (
+        400,
         "dynamodb",
         "PutItem",
         false,
         r##"{"tableName":"sessions-#","key":{"pk":"@"},"items":["pk","sk"],"returnConsumedCapacity":"NONE"}"##,
         "null",
     ),
-    ("glue", "GetTable", true, r##"{"databaseName":"lake","name":"orders_#"}"##, "null"),
+    (200, "glue", "GetTable", true, r##"{"databaseName":"lake","name":"orders_#"}"##, "null"),
     (
+        100,
         "glue",
         "GetPartitions",
         true,
@@ -200,6 +218,7 @@ const CALLS: &[(&str, &str, bool, &str, &str)] = &[
         "null",
     ),
     (
+        10,
         "glue",
         "StartJobRun",
         false,
@@ -207,14 +226,16 @@ const CALLS: &[(&str, &str, bool, &str, &str)] = &[
         r##"{"jobRunId":"jr_@"}"##,
     ),
     (
+        100,
         "secretsmanager",
         "GetSecretValue",
         true,
         r##"{"secretId":"prod/db/orders-#","versionStage":"AWSCURRENT"}"##,
         "null",
     ),
-    ("ssm", "GetParameter", true, r##"{"name":"/prod/api/config-#","withDecryption":true}"##, "null"),
+    (200, "ssm", "GetParameter", true, r##"{"name":"/prod/api/config-#","withDecryption":true}"##, "null"),
     (
+        300,
         "ssm",
         "UpdateInstanceInformation",
         false,
@@ -222,6 +243,7 @@ const CALLS: &[(&str, &str, bool, &str, &str)] = &[
         "null",
     ),
     (
+        4,
         "monitoring",
         "PutMetricAlarm",
         false,
@@ -243,21 +265,70 @@ fn fill(template: &str, dice: &mut Dice, out: &mut String) {
     }
 }
 
-/// One CloudTrail event, 1 to 2 KB on average, at `second` of the first of August 2024.
-pub fn cloudtrail_event(dice: &mut Dice, second: u64, out: &mut String) {
-    let (service, name, read_only, request, response) = *dice.pick(CALLS);
-    let account = 111_122_223_333 + dice.skewed(4) * 1_000_000;
-    let region = REGIONS[dice.skewed(REGIONS.len() as u64) as usize];
+/// Where and when the events of one file are from: CloudTrail delivers a file for an account, a Region and some five minutes.
+#[derive(Clone, Copy)]
+pub struct Delivery {
+    pub account: u64,
+    pub region: &'static str,
+    /// Seconds after the first of August 2024 began.
+    pub start: u64,
+}
+
+impl Delivery {
+    const SECONDS: u64 = 300;
+
+    /// An hour of one account and Region after the other, then the next hour of all.
+    pub fn of(seed: u64) -> Delivery {
+        let (hour, within) = (seed / 240, seed % 240);
+        let (place, slice) = (within / 12, within % 12);
+        Delivery {
+            account: 111_122_223_333 + place / 5 * 1_000_000,
+            region: REGIONS[place as usize % 5],
+            start: (hour * 12 + slice) * Delivery::SECONDS,
+        }
+    }
+
+    pub fn next(self) -> Delivery {
+        Delivery { start: self.start + Delivery::SECONDS, ..self }
+    }
+
+    /// The folder of CloudTrail's layout that the file lies in.
+    pub fn folder(&self) -> String {
+        format!("AWSLogs/{}/CloudTrail/{}/2024/08/{:02}", self.account, self.region, 1 + self.start / 86_400)
+    }
+}
+
+fn call(dice: &mut Dice) -> &'static (u64, &'static str, &'static str, bool, &'static str, &'static str) {
+    let mut place = dice.below(CALLS.iter().map(|call| call.0).sum());
+    let chosen = CALLS.iter().find(|call| {
+        let found = place < call.0;
+        place = place.saturating_sub(call.0);
+        found
+    });
+    chosen.expect("the place is below the sum of all")
+}
+
+/// One CloudTrail event, 1 to 2 KB on average. A role has one key an hour, and calls from three addresses.
+fn cloudtrail_event(dice: &mut Dice, delivery: &Delivery, out: &mut String) {
+    let &(_, service, name, read_only, request, response) = call(dice);
+    let Delivery { account, region, start } = *delivery;
+    let second = start + dice.below(Delivery::SECONDS);
     let role = dice.skewed(60);
-    let time = format!("2024-08-01T{:02}:{:02}:{:02}Z", second / 3600 % 24, second / 60 % 60, second % 60);
-    let agent = AGENTS[dice.skewed(AGENTS.len() as u64) as usize];
-    let address = format!("10.{}.{}.{}", dice.skewed(8), dice.skewed(64), dice.below(255));
+    let (day, hour) = (1 + second / 86_400, second / 3600 % 24);
+    let time = format!("2024-08-{day:02}T{hour:02}:{:02}:{:02}Z", second / 60 % 60, second % 60);
+    let agent = AGENTS[(role + dice.skewed(2)) as usize % AGENTS.len()];
+    let owner = account ^ role << 40;
+    let address = {
+        let mut dice = Dice(owner ^ dice.skewed(3) << 50);
+        format!("10.{}.{}.{}", dice.skewed(8), dice.skewed(64), dice.below(255))
+    };
+    let key = Dice(owner ^ hour << 50 ^ day << 56).id(16);
     out.push_str(r#"{"eventVersion":"1.09","userIdentity":{"#);
     let identity = dice.below(20);
     match identity {
         0..14 => {
             let id = 0x5a5a + role;
-            write!(out, r#""type":"AssumedRole","principalId":"AROA3XFRBF535PLBIF{id}:i-0a1b2c3d4e5f{role:04}","arn":"arn:aws:sts::{account}:assumed-role/service-role-{role}/i-0a1b2c3d4e5f{role:04}","accountId":"{account}","accessKeyId":"ASIA{}","sessionContext":{{"sessionIssuer":{{"type":"Role","principalId":"AROA3XFRBF535PLBIF{id}","arn":"arn:aws:iam::{account}:role/service-role-{role}","accountId":"{account}","userName":"service-role-{role}"}},"webIdFederationData":{{}},"attributes":{{"creationDate":"2024-08-01T{:02}:00:00Z","mfaAuthenticated":"false"}},"ec2RoleDelivery":"2.0"}}"#, dice.id(16), second / 3600 % 24)
+            write!(out, r#""type":"AssumedRole","principalId":"AROA3XFRBF535PLBIF{id}:i-0a1b2c3d4e5f{role:04}","arn":"arn:aws:sts::{account}:assumed-role/service-role-{role}/i-0a1b2c3d4e5f{role:04}","accountId":"{account}","accessKeyId":"ASIA{key}","sessionContext":{{"sessionIssuer":{{"type":"Role","principalId":"AROA3XFRBF535PLBIF{id}","arn":"arn:aws:iam::{account}:role/service-role-{role}","accountId":"{account}","userName":"service-role-{role}"}},"webIdFederationData":{{}},"attributes":{{"creationDate":"2024-08-{day:02}T{hour:02}:00:00Z","mfaAuthenticated":"false"}},"ec2RoleDelivery":"2.0"}}"#)
         }
         14..17 => write!(out, r#""type":"IAMUser","principalId":"AIDA3XFRBF535PLBIF{role}","arn":"arn:aws:iam::{account}:user/user-{role}","accountId":"{account}","accessKeyId":"AKIA3XFRBF53{role:08}","userName":"user-{role}""#),
         17..19 => write!(out, r#""type":"AWSService","invokedBy":"{service}.amazonaws.com""#),
@@ -288,7 +359,7 @@ pub fn cloudtrail_event(dice: &mut Dice, second: u64, out: &mut String) {
 /// A file as CloudTrail delivers it, not compressed: `{"Records":[...]}` on one line.
 pub fn cloudtrail_file(seed: u64, events: usize) -> Vec<u8> {
     let mut out = String::from(r#"{"Records":["#);
-    cloudtrail_events(seed, events, ',', &mut out);
+    cloudtrail_events(seed, &Delivery::of(seed), events, ',', &mut out);
     out.push_str("]}");
     out.into_bytes()
 }
@@ -296,21 +367,19 @@ pub fn cloudtrail_file(seed: u64, events: usize) -> Vec<u8> {
 /// The events of [`cloudtrail_file`], each on a line of its own.
 pub fn cloudtrail_lines(seed: u64, events: usize) -> Vec<u8> {
     let mut out = String::new();
-    cloudtrail_events(seed, events, '\n', &mut out);
+    cloudtrail_events(seed, &Delivery::of(seed), events, '\n', &mut out);
     out.push('\n');
     out.into_bytes()
 }
 
-/// Events of five minutes, with `between` between them.
-pub fn cloudtrail_events(seed: u64, events: usize, between: char, out: &mut String) {
+/// Events of one delivery, with `between` between them.
+pub fn cloudtrail_events(seed: u64, delivery: &Delivery, events: usize, between: char, out: &mut String) {
     let mut dice = Dice(seed);
-    let start = dice.below(86_000);
     for n in 0..events {
         if n > 0 {
             out.push(between);
         }
-        let late = dice.below(300);
-        cloudtrail_event(&mut dice, start + late, out);
+        cloudtrail_event(&mut dice, delivery, out);
     }
 }
 

@@ -10,7 +10,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use rayon::prelude::*;
 
-use crate::corpus;
+use crate::corpus::{self, Delivery};
 
 /// What a part of the corpus is made of.
 #[derive(Clone, Copy, Debug, Default)]
@@ -45,7 +45,7 @@ pub fn cloudtrail(folder: &Path, seeds: Range<u64>, events: u64) -> Vec<Sizes> {
 
 /// Where [`cloudtrail`] puts the file of a seed.
 pub fn gz(folder: &Path, seed: u64) -> PathBuf {
-    folder.join(format!("{seed:08}.json.gz"))
+    folder.join(Delivery::of(seed).folder()).join(format!("{seed:08}.json.gz"))
 }
 
 /// The same events, not compressed, one a line.
@@ -61,6 +61,7 @@ fn write_all(folder: &Path, seeds: Range<u64>, make: impl Fn(u64) -> (PathBuf, V
     fs::create_dir_all(folder).expect("the folder can be made");
     let written = seeds.into_par_iter().map(|seed| {
         let (path, bytes, sizes) = make(seed);
+        fs::create_dir_all(path.parent().expect("a file lies in a folder")).expect("the folder can be made");
         fs::write(&path, bytes).unwrap_or_else(|error| panic!("writing {}: {error}", path.display()));
         sizes
     });
@@ -75,9 +76,11 @@ pub fn cloudtrail_object(path: &Path, seed: u64, raw: u64) -> Sizes {
     let mut object = Object::create(path);
     object.write(br#"{"Records":["#, 0);
     let mut piece = String::new();
+    let mut delivery = Delivery::of(seed);
     for seed in seed.. {
         piece.clear();
-        corpus::cloudtrail_events(seed, PIECE_EVENTS as usize, ',', &mut piece);
+        corpus::cloudtrail_events(seed, &delivery, PIECE_EVENTS as usize, ',', &mut piece);
+        delivery = delivery.next();
         object.write(piece.as_bytes(), PIECE_EVENTS);
         if object.sizes.raw >= raw {
             break;

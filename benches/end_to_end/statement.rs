@@ -72,7 +72,7 @@ pub fn chdb_records(columns: Columns, from: &Path, to: &Path) -> String {
     let structure = format!("Records {}", clickhouse(Kind::List(columns))).replace('\'', "\\'");
     format!(
         "INSERT INTO FUNCTION file('{}', 'Parquet') SELECT {} FROM (SELECT arrayJoin(Records) AS event FROM \
-         file('{}/*.json.gz', 'JSONEachRow', '{structure}', 'gzip')) SETTINGS \
+         file('{}/**/*.json.gz', 'JSONEachRow', '{structure}', 'gzip')) SETTINGS \
          output_format_parquet_compression_method = 'zstd', output_format_compression_level = 1, \
          input_format_json_read_objects_as_strings = 1, input_format_json_named_tuples_as_objects = 1, \
          input_format_json_ignore_unknown_keys_in_named_tuple = 1, \

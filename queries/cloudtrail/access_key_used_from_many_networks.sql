@@ -1,7 +1,7 @@
 -- title           = "One access key was used from many networks at a time"
 -- severity        = "medium"
 -- confidence      = "medium"
--- tags            = ["attack.initial_access", "attack.defense_evasion", "attack.t1078.004", "attack.t1090.003"]
+-- tags            = ["attack.initial_access", "attack.defense_evasion", "attack.command_and_control", "attack.t1078.004", "attack.t1090.003"]
 -- remedy          = "Disable the key; find out where it was kept (repository, build log, phone app) and what was done with it from the networks you do not know."
 -- false_positives = "Keys in runners that a CI service hosts, or in a product at customers: give both roles in place of keys."
 SELECT userIdentity.accessKeyId AS access_key,

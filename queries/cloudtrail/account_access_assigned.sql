@@ -1,7 +1,7 @@
 -- title    = "Somebody was given access to an account through IAM Identity Center"
 -- severity = "low"
 -- tags     = ["attack.persistence", "attack.privilege_escalation", "attack.t1098.003", "attack.t1098"]
--- remedy   = "Check that the user or group should have this permission set in this account."
+-- remedy   = "Check that the user or group should have this permission set in this account; take the assignment back (DeleteAccountAssignment) if not."
 -- key      = ["account", "userIdentity.arn", "requestParameters ->> 'targetId'"]
 SELECT eventTime,
        requestParameters ->> 'principalType' AS principal_type,

@@ -19,7 +19,7 @@ FROM cloudtrail
 WHERE eventSource IN ('ec2.amazonaws.com', 'lambda.amazonaws.com')
   AND eventName IN ('RunInstances', 'AssociateIamInstanceProfile', 'ReplaceIamInstanceProfileAssociation', 'CreateFunction20150331')
   -- most calls name no such role anywhere, which is found sooner than the role
-  AND regexp_like(requestParameters, '(?i)admin|superuser|poweruser')
+  AND regexp_like(requestParameters, '(?i)admin|superuser|poweruser') -- equivalent: each word that the next condition finds has one of these
   AND regexp_like(
         coalesce(requestParameters ->> 'role',
                  json_get_str(requestParameters, 'iamInstanceProfile', 'arn'), json_get_str(requestParameters, 'iamInstanceProfile', 'name'),

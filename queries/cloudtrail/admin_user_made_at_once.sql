@@ -18,6 +18,6 @@ WHERE eventSource = 'iam.amazonaws.com'
 GROUP BY userIdentity.arn, account, requestParameters ->> 'userName', hop(eventTime, INTERVAL '10 minutes', INTERVAL '30 minutes')
 HAVING count(*) FILTER (WHERE eventName = 'CreateUser') >= 1
    AND count(*) FILTER (WHERE eventName IN ('CreateAccessKey', 'CreateLoginProfile')) >= 1
-   AND count(*) FILTER (WHERE eventName = 'AttachUserPolicy' AND regexp_like(requestParameters ->> 'policyArn', ':aws:policy/(AdministratorAccess|IAMFullAccess|PowerUserAccess)$')
-                           OR eventName = 'AddUserToGroup' AND regexp_like(requestParameters ->> 'groupName', 'admin|root|power|owner', 'i')
-                           OR eventName = 'PutUserPolicy' AND regexp_like(requestParameters ->> 'policyDocument', '"Action"\s*:\s*\[?\s*"(\*|iam:\*)"')) >= 1
+   AND count(*) FILTER (WHERE regexp_like(requestParameters ->> 'policyArn', ':aws:policy/(AdministratorAccess|IAMFullAccess|PowerUserAccess)$')
+                           OR regexp_like(requestParameters ->> 'groupName', 'admin|root|power|owner', 'i')
+                           OR regexp_like(requestParameters ->> 'policyDocument', '"Action"\s*:\s*\[?\s*"(\*|iam:\*)"')) >= 1

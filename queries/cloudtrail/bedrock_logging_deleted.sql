@@ -1,5 +1,5 @@
 -- title    = "Logging of Bedrock model invocations was deleted"
--- severity = "high"
+-- severity = "medium"
 -- tags     = ["attack.defense_evasion", "attack.t1562.008"]
 -- remedy   = "Put the logging configuration back (PutModelInvocationLoggingConfiguration); prompts of the time between are lost, so review InvokeModel calls."
 SELECT eventTime,
@@ -8,7 +8,7 @@ SELECT eventTime,
        sourceIPAddress,
        userAgent,
        account AS resource,
-       CASE WHEN errorCode IS NULL THEN 'high' ELSE 'medium' END AS severity,
+       CASE WHEN errorCode IS NULL THEN 'medium' ELSE 'low' END AS severity,
        CASE WHEN errorCode IS NULL THEN 'Logging of Bedrock model invocations was deleted'
             ELSE 'Somebody tried to delete the logging of Bedrock model invocations' END AS title
 FROM cloudtrail

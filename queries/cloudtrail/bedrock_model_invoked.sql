@@ -1,7 +1,7 @@
 -- title           = "Bedrock model was invoked by a person or from a command line"
 -- severity        = "low"
 -- tags            = ["attack.impact", "attack.t1496", "attack.t1496.004"]
--- remedy          = "See whether the principal has enabled the model itself, and how much it has used; stolen keys are sold for this."
+-- remedy          = "See whether the principal has enabled the model itself, and how much it has used; stolen keys are sold for this. If nobody knows the calls, deactivate the key or revoke the sessions."
 -- false_positives = "Developers trying models."
 SELECT eventTime,
        eventName,

@@ -1,6 +1,6 @@
 -- title    = "S3 bucket was made public by its ACL"
 -- severity = "high"
--- tags     = ["attack.exfiltration", "attack.t1530"]
+-- tags     = ["attack.exfiltration", "attack.collection", "attack.t1530"]
 -- remedy   = "Set the ACL to private (or object ownership to bucket owner enforced) and turn on the public access block; then read the access logs."
 SELECT eventTime,
        eventName,

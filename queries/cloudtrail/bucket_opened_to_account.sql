@@ -1,8 +1,8 @@
 -- title           = "S3 bucket was opened to another account"
 -- severity        = "medium"
--- tags            = ["attack.exfiltration", "attack.t1537", "attack.t1530", "cis.4.8"]
+-- tags            = ["attack.exfiltration", "attack.collection", "attack.t1537", "attack.t1530", "cis.4.8"]
 -- remedy          = "Put the earlier policy back or turn on the bucket's public access block; then read the data events or access logs for who has read it."
--- false_positives = "Static web sites, and log buckets shared with load balancers, whose policies name accounts of AWS."
+-- false_positives = "Buckets shared within a company, and accounts of AWS other than those of load balancers, which are left out."
 SELECT eventTime,
        eventName,
        requestParameters ->> 'bucketPolicy' AS policy,
@@ -16,4 +16,6 @@ WHERE eventSource = 's3.amazonaws.com'
   AND array_any_match(
         coalesce(json_get_array(replace(requestParameters ->> 'bucketPolicy', account, ''), 'Statement'),
                  make_array(json_get_json(replace(requestParameters ->> 'bucketPolicy', account, ''), 'Statement'))),
-        s -> s ->> 'Effect' = 'Allow' AND regexp_like(s ->> 'Principal', '(::|")[0-9]{12}[:"]'))
+        -- less the accounts, one a Region, from which Elastic Load Balancing delivers access logs
+        s -> s ->> 'Effect' = 'Allow'
+             AND regexp_like(regexp_replace(s ->> 'Principal', '127311923021|033677994240|027434742980|797873946194|098369216593|985666609251|054676820928|156460612806|652711504416|635631232127|009996457667|897822967062|754344448648|582318560864|600734575887|383597477331|114774131450|783225319266|589379963580|718504428378|076674570225|507241528517|048591011584|190560391635|638102146993|037604701340', '', 'g'), '(::|")[0-9]{12}[:"]'))

@@ -1,6 +1,6 @@
 -- title           = "S3 bucket was opened to everybody"
 -- severity        = "high"
--- tags            = ["attack.exfiltration", "attack.t1537", "attack.t1530", "cis.4.8"]
+-- tags            = ["attack.exfiltration", "attack.collection", "attack.t1537", "attack.t1530", "cis.4.8"]
 -- remedy          = "Put the earlier policy back or turn on the bucket's public access block; then read the data events or access logs for who has read it."
 -- false_positives = "Static web sites, and log buckets shared with load balancers, whose policies name accounts of AWS."
 SELECT eventTime,

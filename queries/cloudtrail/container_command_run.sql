@@ -1,7 +1,7 @@
 -- title           = "Command was run inside an ECS container"
 -- severity        = "low"
 -- tags            = ["attack.execution", "attack.t1609"]
--- remedy          = "Ask the operator; read the session's log if ECS Exec logging is on."
+-- remedy          = "Ask the operator; read the session's log if ECS Exec logging is on. If nobody ran it: stop the task, revoke the sessions of the principal, and turn off execute command for the service."
 -- false_positives = "Operators."
 SELECT eventTime,
        requestParameters ->> 'command' AS command,

@@ -1,7 +1,7 @@
 -- title           = "Credential report of the account was read"
 -- severity        = "informational"
 -- tags            = ["attack.discovery", "attack.t1087.004"]
--- remedy          = "Check that the principal is a tool of yours for audit; the report names every user, key age and missing MFA device."
+-- remedy          = "Check that the principal is a tool of yours for audit; the report names every user, key age and missing MFA device. If it is not: disable its key or revoke its sessions, and look at what it called next."
 -- false_positives = "Monthly audits."
 SELECT eventTime, sourceIPAddress, userAgent,
        account AS resource

@@ -2,7 +2,7 @@
 -- severity        = "low"
 -- tags            = ["attack.impact", "attack.t1490"]
 -- remedy          = "Check that other copies exist; many deletions in a row by one person are sabotage."
--- false_positives = "Clean-up of old snapshots."
+-- false_positives = "Clean-up of old snapshots by a person or a script; what AWS Backup retires is left out."
 SELECT eventTime,
        eventName,
        sourceIPAddress,
@@ -12,3 +12,4 @@ FROM cloudtrail
 WHERE eventSource = 'rds.amazonaws.com'
   AND eventName IN ('DeleteDBSnapshot', 'DeleteDBClusterSnapshot', 'DeleteDBInstanceAutomatedBackup')
   AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL

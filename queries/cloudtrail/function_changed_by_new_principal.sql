@@ -1,6 +1,6 @@
 -- title           = "Function's code was changed by a principal that had changed none for a month"
 -- severity        = "medium"
--- tags            = ["attack.persistence", "attack.t1648", "attack.t1525"]
+-- tags            = ["attack.persistence", "attack.execution", "attack.t1648", "attack.t1554"]
 -- remedy          = "Compare the code with what your pipeline deploys. If they differ: deploy it again, and revoke the sessions of the principal."
 -- false_positives = "A new pipeline, or a person who helps out."
 SELECT account,

@@ -1,6 +1,6 @@
 -- title           = "Lambda function was opened to another account"
 -- severity        = "medium"
--- tags            = ["attack.persistence", "attack.t1098", "attack.privilege_escalation", "attack.t1648"]
+-- tags            = ["attack.persistence", "attack.execution", "attack.t1098", "attack.privilege_escalation", "attack.t1648"]
 -- remedy          = "Remove the statement with RemovePermission unless its owner names the caller; look at the function's role: that is what the caller now borrows."
 -- false_positives = "Sharing on purpose with an account of your own or of a partner."
 SELECT eventTime,

@@ -1,6 +1,6 @@
 -- title           = "Lambda function was opened to everybody"
 -- severity        = "high"
--- tags            = ["attack.persistence", "attack.t1098", "attack.privilege_escalation", "attack.t1648"]
+-- tags            = ["attack.persistence", "attack.execution", "attack.t1098", "attack.privilege_escalation", "attack.t1648"]
 -- remedy          = "Remove the statement with RemovePermission unless its owner names the caller; look at the function's role: that is what the caller now borrows."
 -- false_positives = "Functions with a public URL on purpose."
 SELECT eventTime,

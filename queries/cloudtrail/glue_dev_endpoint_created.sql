@@ -1,7 +1,7 @@
 -- title      = "Glue development endpoint was created with an SSH key"
 -- severity   = "high"
 -- confidence = "high"
--- tags       = ["attack.privilege_escalation", "attack.persistence", "attack.t1098.004", "attack.t1648"]
+-- tags       = ["attack.privilege_escalation", "attack.persistence", "attack.execution", "attack.t1098.004", "attack.t1648"]
 -- remedy     = "Delete the endpoint, revoke the sessions of its role, and see what the role did since; development endpoints are obsolete, so deny glue:CreateDevEndpoint."
 SELECT requestParameters ->> 'endpointName' AS resource, requestParameters ->> 'roleArn' AS role, userAgent
 FROM cloudtrail

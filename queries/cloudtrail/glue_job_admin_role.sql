@@ -1,7 +1,7 @@
 -- title           = "Glue job was given an administrator role"
--- severity        = "high"
+-- severity        = "medium"
 -- confidence      = "medium"
--- tags            = ["attack.privilege_escalation", "attack.t1098.003", "attack.t1648"]
+-- tags            = ["attack.privilege_escalation", "attack.execution", "attack.t1098.003", "attack.t1648"]
 -- remedy          = "Stop the job and its runs, read the script, and take iam:PassRole for this role from whoever set it."
 -- false_positives = "The name of a role is not its policy: a role named after the administration of one data set may be narrow."
 SELECT coalesce(requestParameters ->> 'name', requestParameters ->> 'jobName') AS resource,

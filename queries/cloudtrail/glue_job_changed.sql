@@ -2,7 +2,7 @@
 -- severity        = "low"
 -- confidence      = "medium"
 -- tags            = ["attack.persistence", "attack.t1554", "attack.execution", "attack.t1648"]
--- remedy          = "Compare the script and role with the last reviewed ones; a changed job runs its code with the rights of its role at the next trigger."
+-- remedy          = "Compare the script and role with the last reviewed ones; a changed job runs its code with the rights of its role at the next trigger. Put them back if they differ, and look at the runs since."
 -- false_positives = "Deployments by scripts or Terraform."
 SELECT requestParameters ->> 'jobName' AS resource,
        requestParameters -> 'jobUpdate' ->> 'role' AS role,

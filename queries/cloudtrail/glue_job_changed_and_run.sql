@@ -1,7 +1,7 @@
 -- title           = "Glue job was changed and run at once by a person or an instance"
 -- severity        = "low"
 -- confidence      = "medium"
--- tags            = ["attack.execution", "attack.privilege_escalation", "attack.t1648", "attack.t1554"]
+-- tags            = ["attack.execution", "attack.privilege_escalation", "attack.persistence", "attack.t1648", "attack.t1554"]
 -- remedy          = "Compare script and role with the last reviewed ones, and read the log of the run: it worked with the rights of the job's role."
 -- false_positives = "Developers at work on their job (low); people who repair a job at night."
 SELECT userIdentity.arn AS who,
@@ -26,5 +26,5 @@ WHERE eventSource = 'glue.amazonaws.com'
                                  OR sessionCredentialFromConsole
        OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
 GROUP BY userIdentity.arn, account, requestParameters ->> 'jobName', hop(eventTime, INTERVAL '10 minutes', INTERVAL '30 minutes')
-HAVING min(eventTime) FILTER (WHERE eventName = 'UpdateJob' AND (json_contains(requestParameters, 'jobUpdate', 'role') OR json_contains(requestParameters, 'jobUpdate', 'command')))
+HAVING min(eventTime) FILTER (WHERE json_contains(requestParameters, 'jobUpdate', 'role') OR json_contains(requestParameters, 'jobUpdate', 'command'))
      < max(eventTime) FILTER (WHERE eventName = 'StartJobRun')

@@ -1,6 +1,6 @@
 -- title           = "Glue job was started by a principal that had not started it for a month"
 -- severity        = "low"
--- tags            = ["attack.execution", "attack.t1648", "attack.t1078.004"]
+-- tags            = ["attack.execution", "attack.t1648"]
 -- remedy          = "Ask the principal why. Look at the job's script and arguments: a job runs with the rights of its role, whoever starts it."
 -- false_positives = "A person who runs a job again by hand; a new scheduler."
 SELECT coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn) AS actor,

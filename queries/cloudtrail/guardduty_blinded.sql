@@ -16,5 +16,5 @@ WHERE eventSource = 'guardduty.amazonaws.com'
   AND eventName IN ('CreateIPSet', 'UpdateIPSet', 'CreateFilter', 'UpdateFilter', 'DeletePublishingDestination')
   AND errorCode IS NULL
   AND (eventName = 'DeletePublishingDestination'
-       OR (eventName IN ('CreateIPSet', 'UpdateIPSet') AND (requestParameters ->> 'activate' = 'true' OR json_contains(requestParameters, 'location')))
-       OR (eventName IN ('CreateFilter', 'UpdateFilter') AND requestParameters ->> 'action' = 'ARCHIVE'))
+       OR requestParameters ->> 'activate' = 'true' OR json_contains(requestParameters, 'location') -- of a list of addresses
+       OR requestParameters ->> 'action' = 'ARCHIVE') -- of a filter

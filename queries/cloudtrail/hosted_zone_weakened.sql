@@ -1,6 +1,6 @@
 -- title           = "DNS zone was deleted, lost DNSSEC or was opened to a VPC of another account"
 -- severity        = "medium"
--- tags            = ["attack.impact", "attack.t1584.002", "attack.defense_evasion"]
+-- tags            = ["attack.impact", "attack.defense_evasion", "attack.t1562", "attack.t1489"]
 -- remedy          = "Compare the zone with its definition in code; put DNSSEC and records back, and check the delegation at the registrar."
 -- false_positives = "Stacks that are taken down."
 SELECT eventTime,

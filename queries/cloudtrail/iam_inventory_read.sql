@@ -1,7 +1,7 @@
 -- title           = "Whole IAM configuration of the account was read"
 -- severity        = "low"
 -- tags            = ["attack.discovery", "attack.t1087.004", "attack.t1069.003", "attack.t1580"]
--- remedy          = "Check that the principal is a tool of yours for inventory or audit; the answer lists every user, role, policy and trust."
+-- remedy          = "Check that the principal is a tool of yours for inventory or audit; the answer lists every user, role, policy and trust. If it is not: disable its key or revoke its sessions, and look at what it called next."
 -- false_positives = "Inventory, posture and audit tools."
 SELECT eventTime, sourceIPAddress, userAgent, errorCode,
        account AS resource,

@@ -15,7 +15,7 @@ FROM cloudtrail
 WHERE eventSource = 'iam.amazonaws.com'
   AND eventName IN ('PutUserPolicy', 'PutRolePolicy', 'PutGroupPolicy')
   AND errorCode IS NULL
-  AND requestParameters ->> 'policyDocument' LIKE '%"*"%'
+  AND requestParameters ->> 'policyDocument' LIKE '%"*"%' -- equivalent: the next condition finds this star, later
   -- statements that deny are taken out; then both stars must stand in one statement
   AND regexp_like(
         regexp_replace(requestParameters ->> 'policyDocument', '[{]([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*"Effect"\s*:\s*"Deny"([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*[}]', '', 'g'),

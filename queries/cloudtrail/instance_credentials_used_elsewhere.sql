@@ -1,6 +1,6 @@
 -- title           = "Credentials of an EC2 instance were used outside of AWS"
 -- severity        = "medium"
--- tags            = ["attack.credential_access", "attack.lateral_movement", "attack.t1552.005", "attack.t1078.004", "attack.t1550.001"]
+-- tags            = ["attack.credential_access", "attack.lateral_movement", "attack.initial_access", "attack.t1552.005", "attack.t1078.004", "attack.t1550.001"]
 -- remedy          = "Revoke the sessions of the role, demand IMDSv2 on the instance, look at what the credentials did from the address, and find the way in (often a server-side request forgery)."
 -- false_positives = "Instances that reach AWS through an egress of your own network or through addresses brought to AWS: put those addresses in the suppress list."
 -- key             = ["account", "userIdentity.principalId"]

@@ -1,6 +1,6 @@
 -- title           = "Accelerated instance was launched of a type that the account had not used for a month"
 -- severity        = "medium"
--- tags            = ["attack.impact", "attack.t1496.001", "attack.t1578.002"]
+-- tags            = ["attack.impact", "attack.defense_evasion", "attack.t1496.001", "attack.t1578.002"]
 -- remedy          = "Ask who needs it. Mining uses the most expensive types: if nobody does, terminate the instances and revoke the sessions of the principal."
 -- false_positives = "A new machine learning or rendering project."
 SELECT account,

@@ -2,7 +2,7 @@
 -- severity        = "medium"
 -- tags            = ["attack.impact", "attack.t1496", "attack.t1496.001"]
 -- remedy          = "Ask who needs them; if nobody does, terminate them in every Region, deny ec2:RunInstances for these types by a service control policy, and contain the principal."
--- false_positives = "Machine learning and batch teams."
+-- false_positives = "Machine learning and batch teams; clusters that EMR or Batch launch for them (low)."
 SELECT eventTime,
        requestParameters ->> 'instanceType' AS instance_type,
        json_get_int(requestParameters, 'instancesSet', 'items', 0, 'maxCount') AS count,
@@ -10,7 +10,8 @@ SELECT eventTime,
        sourceIPAddress,
        userAgent,
        coalesce(json_get_str(responseElements, 'instancesSet', 'items', 0, 'instanceId'), account) AS resource,
-       CASE WHEN errorCode IS NULL AND json_get_int(requestParameters, 'instancesSet', 'items', 0, 'maxCount') >= 4 THEN 'high'
+       CASE WHEN userIdentity.invokedBy IS NOT NULL THEN 'low'
+            WHEN errorCode IS NULL AND json_get_int(requestParameters, 'instancesSet', 'items', 0, 'maxCount') >= 4 THEN 'high'
             ELSE 'medium' END AS severity,
        CASE WHEN errorCode IS NULL THEN 'Accelerated or very large EC2 instances were launched'
             ELSE 'Somebody tried to launch accelerated or very large EC2 instances' END AS title

@@ -1,6 +1,6 @@
 -- title           = "Person replaced the code of a Lambda function"
 -- severity        = "medium"
--- tags            = ["attack.persistence", "attack.t1648", "attack.execution", "attack.t1525"]
+-- tags            = ["attack.persistence", "attack.t1648", "attack.execution", "attack.t1554"]
 -- remedy          = "Compare codeSha256 with your last build; deploy that build again if they differ, and rotate what the function's role could reach."
 -- false_positives = "Development accounts."
 SELECT eventTime,

@@ -1,6 +1,6 @@
 -- title           = "Role of a machine was denied, which had not happened for a month"
 -- severity        = "low"
--- tags            = ["attack.discovery", "attack.t1526", "attack.t1078.004"]
+-- tags            = ["attack.discovery", "attack.t1526"]
 -- remedy          = "Look at what it tried. A program calls what it may; calls that are denied come from a change of the program, or from somebody who has its credentials."
 -- false_positives = "A new version of the program, or a policy that was made smaller."
 SELECT coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn) AS actor,

@@ -1,6 +1,6 @@
 -- title           = "S3 object was made public by its ACL"
 -- severity        = "low"
--- tags            = ["attack.exfiltration", "attack.t1530"]
+-- tags            = ["attack.exfiltration", "attack.collection", "attack.t1530"]
 -- remedy          = "Set the object's ACL to private; find out what else this principal has opened in the bucket."
 -- false_positives = "Public web assets."
 SELECT eventTime,

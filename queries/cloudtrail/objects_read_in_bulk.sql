@@ -18,7 +18,7 @@ WHERE eventSource = 's3.amazonaws.com'
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
-       OR userIdentity.type = 'AWSAccount' AND userIdentity.accountId <> account
+       OR userIdentity.accountId <> account
        OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
        OR sessionCredentialFromConsole)
 GROUP BY coalesce(userIdentity.arn, userIdentity.principalId), account, hop(eventTime, INTERVAL '10 minutes', INTERVAL '30 minutes')

@@ -1,6 +1,6 @@
 -- title    = "OpenID Connect identity provider was created or changed"
 -- severity = "medium"
--- tags     = ["attack.persistence", "attack.t1484.002", "attack.t1556.007"]
+-- tags     = ["attack.persistence", "attack.privilege_escalation", "attack.t1484.002", "attack.t1556.007"]
 -- remedy   = "Check that the issuer is one you use; roles that trust it can be assumed by whoever it vouches for. Delete it if unknown."
 SELECT eventTime, eventName,
        coalesce(requestParameters ->> 'url', requestParameters ->> 'openIDConnectProviderArn') AS issuer,

@@ -11,5 +11,6 @@ SELECT eventTime, eventName,
 FROM cloudtrail
 WHERE eventSource = 'iam.amazonaws.com'
   AND eventName IN ('DeleteAccountPasswordPolicy', 'UpdateAccountPasswordPolicy')
-  AND (eventName = 'DeleteAccountPasswordPolicy' OR coalesce(json_get_int(requestParameters, 'minimumPasswordLength'), 6) < 14)
+  -- without a policy, or a length in it, six characters do
+  AND coalesce(json_get_int(requestParameters, 'minimumPasswordLength'), 6) < 14
   AND errorCode IS NULL

@@ -1,6 +1,6 @@
 -- title    = "Role or user was given a name like those of AWS itself"
 -- severity = "medium"
--- tags     = ["attack.defense_evasion", "attack.persistence", "attack.t1036.005", "attack.t1136.003"]
+-- tags     = ["attack.defense_evasion", "attack.persistence", "attack.t1136.003", "attack.t1036.010"]
 -- remedy   = "Look at its trust policy and its permissions: AWS makes service-linked and Identity Center roles with calls of its own, so somebody wanted this to look like one. Delete it if nobody can explain it."
 SELECT eventTime, eventName,
        coalesce(requestParameters ->> 'roleName', requestParameters ->> 'userName') AS name,

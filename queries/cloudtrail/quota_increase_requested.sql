@@ -1,7 +1,7 @@
 -- title           = "Increase of a compute or e-mail quota was asked for"
 -- severity        = "low"
 -- tags            = ["attack.impact", "attack.t1496", "attack.t1496.001", "attack.defense_evasion", "attack.t1578.005"]
--- remedy          = "Ask who needs it; miners and spammers raise quotas first."
+-- remedy          = "Ask who needs it; miners and spammers raise quotas first. If nobody does: contain the principal, have the request closed by AWS Support, and look for launches and new Regions."
 -- false_positives = "Growth."
 SELECT eventTime,
        requestParameters ->> 'serviceCode' AS service,

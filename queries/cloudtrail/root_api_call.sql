@@ -10,5 +10,4 @@ SELECT eventTime, eventSource, eventName, sourceIPAddress, userAgent, errorCode,
 FROM cloudtrail
 WHERE userIdentity.type = 'Root'
   AND userIdentity.invokedBy IS NULL
-  AND eventType <> 'AwsServiceEvent'
   AND eventSource <> 'signin.amazonaws.com'

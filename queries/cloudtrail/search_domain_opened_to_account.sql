@@ -1,6 +1,6 @@
 -- title           = "OpenSearch domain was opened to another account"
 -- severity        = "medium"
--- tags            = ["attack.exfiltration", "attack.t1530"]
+-- tags            = ["attack.exfiltration", "attack.collection", "attack.t1530"]
 -- remedy          = "See whether the domain is inside a VPC; if it has a public endpoint, narrow the access policy now and read the domain's audit log."
 -- false_positives = "Domains in a VPC or with fine-grained access control, where the policy alone opens nothing."
 SELECT eventTime,

@@ -19,7 +19,7 @@ WHERE eventSource = 'ec2.amazonaws.com'
   AND eventName = 'AuthorizeSecurityGroupIngress'
   AND (errorCode IS NULL OR errorCode LIKE '%AccessDenied%' OR errorCode LIKE '%Unauthorized%')
   -- no wide network anywhere: found sooner than where the ranges are
-  AND regexp_like(requestParameters, '/[0-7]"')
+  AND regexp_like(requestParameters, '/[0-7]"') -- equivalent: a range that the next condition finds ends so
   AND array_any_match(
         coalesce(json_get_array(requestParameters, 'ipPermissions', 'items'), make_array(requestParameters)),
         p -> (regexp_like(coalesce(p ->> 'ipRanges', p ->> 'cidrIp'), '/[0-7]("|$)') OR regexp_like(p ->> 'ipv6Ranges', '/[0-3]"'))

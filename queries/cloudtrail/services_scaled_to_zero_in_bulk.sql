@@ -17,7 +17,7 @@ WHERE eventSource IN ('ecs.amazonaws.com', 'autoscaling.amazonaws.com', 'lambda.
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND (requestParameters ->> 'desiredCount' = '0'
-       OR eventName = 'DeleteService' AND requestParameters ->> 'force' = 'true'
+       OR requestParameters ->> 'force' = 'true' -- of DeleteService
        OR requestParameters ->> 'desiredCapacity' = '0'
        OR requestParameters ->> 'maxSize' = '0'
        OR requestParameters ->> 'reservedConcurrentExecutions' = '0')

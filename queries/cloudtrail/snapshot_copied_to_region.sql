@@ -1,8 +1,8 @@
--- title           = "Snapshot was copied to another Region or out of encryption"
+-- title           = "Snapshot was copied to another Region"
 -- severity        = "low"
 -- tags            = ["attack.exfiltration", "attack.t1537", "attack.defense_evasion", "attack.t1535"]
 -- remedy          = "Compare with the backup plan; delete the copy if its Region is not one you use."
--- false_positives = "Disaster recovery copies."
+-- false_positives = "Disaster recovery copies that a person or a script makes; those of AWS Backup and Data Lifecycle Manager are left out."
 SELECT eventTime,
        eventName,
        coalesce(requestParameters ->> 'sourceRegion', split_part(requestParameters ->> 'sourceDBSnapshotIdentifier', ':', 4)) AS from_region,
@@ -14,5 +14,6 @@ FROM cloudtrail
 WHERE eventSource IN ('ec2.amazonaws.com', 'rds.amazonaws.com')
   AND eventName IN ('CopySnapshot', 'CopyImage', 'CopyDBSnapshot')
   AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL
   AND (requestParameters ->> 'sourceRegion' != awsRegion
        OR split_part(requestParameters ->> 'sourceDBSnapshotIdentifier', ':', 4) NOT IN ('', awsRegion))

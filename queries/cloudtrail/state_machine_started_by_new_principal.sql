@@ -4,13 +4,12 @@
 -- remedy          = "Ask the principal why, and look at the input that it gave: an execution has the rights of the state machine's role."
 -- false_positives = "A person who starts an execution again by hand; a new trigger."
 SELECT coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn) AS actor,
-       requestParameters ->> 'stateMachineArn' AS resource,
+       coalesce(requestParameters ->> 'stateMachineArn', regexp_replace(requestParameters ->> 'executionArn', ':execution:([^:]+):.*$', ':stateMachine:\1')) AS resource,
        count(*) AS times
 FROM cloudtrail
 WHERE eventSource = 'states.amazonaws.com'
   AND eventName IN ('StartExecution', 'StartSyncExecution', 'RedriveExecution')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-  AND requestParameters ->> 'stateMachineArn' IS NOT NULL
-GROUP BY requestParameters ->> 'stateMachineArn', coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn), tumble(eventTime, INTERVAL '1 day')
+GROUP BY coalesce(requestParameters ->> 'stateMachineArn', regexp_replace(requestParameters ->> 'executionArn', ':execution:([^:]+):.*$', ':stateMachine:\1')), coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn), tumble(eventTime, INTERVAL '1 day')
 HAVING first_seen(coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn), INTERVAL '30 days')

@@ -15,7 +15,6 @@ WHERE eventSource = 'states.amazonaws.com'
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND (userIdentity.type IN ('IAMUser', 'Root') OR strpos(userIdentity.sessionContext.sessionIssuer.arn, '/AWSReservedSSO_') > 0)
-  AND json_contains(requestParameters, 'loggingConfiguration')
   AND requestParameters -> 'loggingConfiguration' ->> 'level' <> 'OFF'
   AND (requestParameters -> 'loggingConfiguration' ->> 'level' = 'FATAL'
        OR json_get_bool(requestParameters, 'loggingConfiguration', 'includeExecutionData') IS NOT TRUE

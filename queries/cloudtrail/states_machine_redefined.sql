@@ -2,7 +2,7 @@
 -- severity        = "low"
 -- confidence      = "medium"
 -- tags            = ["attack.persistence", "attack.execution", "attack.t1648", "attack.t1554"]
--- remedy          = "Compare the definition with the reviewed one (ListStateMachineVersions, DescribeStateMachine): a new state runs with the role of the machine at the next execution."
+-- remedy          = "Compare the definition with the reviewed one (ListStateMachineVersions, DescribeStateMachine): a new state runs with the role of the machine at the next execution. Put the reviewed one back if they differ."
 -- false_positives = "Deployments by scripts or Terraform, and people at work in Workflow Studio."
 SELECT requestParameters ->> 'stateMachineArn' AS resource,
        requestParameters ->> 'roleArn' AS role,

@@ -1,8 +1,8 @@
 -- title           = "State machine was given another role"
 -- severity        = "medium"
 -- confidence      = "medium"
--- tags            = ["attack.privilege_escalation", "attack.t1098", "attack.t1648"]
--- remedy          = "Compare the role with the reviewed one, and its definition too: whoever starts the machine acts with that role."
+-- tags            = ["attack.privilege_escalation", "attack.execution", "attack.t1098", "attack.t1648"]
+-- remedy          = "Compare the role with the reviewed one, and its definition too: whoever starts the machine acts with that role. Put the earlier role back if nobody reviewed the new one, and look at the executions since."
 -- false_positives = "The console and Terraform send the role with every update, also when it stays the same."
 SELECT requestParameters ->> 'stateMachineArn' AS resource, requestParameters ->> 'roleArn' AS role, userAgent
 FROM cloudtrail

@@ -19,5 +19,5 @@ WHERE eventSource = 'states.amazonaws.com'
                                  OR sessionCredentialFromConsole
        OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '10 minutes', INTERVAL '30 minutes')
-HAVING count(DISTINCT requestParameters ->> 'stateMachineArn') FILTER (WHERE eventName = 'DeleteStateMachine') >= 3
+HAVING count(DISTINCT requestParameters ->> 'stateMachineArn') >= 3 -- StopExecution names an execution alone
     OR count(*) FILTER (WHERE eventName = 'StopExecution') >= 30

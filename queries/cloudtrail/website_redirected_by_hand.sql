@@ -18,7 +18,6 @@ WHERE eventSource = 's3.amazonaws.com'
   AND eventName = 'PutBucketWebsite'
   AND (errorCode IS NULL OR errorCode LIKE '%AccessDenied%' OR errorCode LIKE '%Unauthorized%')
   AND userIdentity.invokedBy IS NULL
-  AND json_get_str(requestParameters, 'WebsiteConfiguration', 'RedirectAllRequestsTo', 'HostName') IS NOT NULL
   AND right(json_get_str(requestParameters, 'WebsiteConfiguration', 'RedirectAllRequestsTo', 'HostName'), length(regexp_replace(requestParameters ->> 'bucketName', '^www[.]', ''))) <> regexp_replace(requestParameters ->> 'bucketName', '^www[.]', '')
   AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
        OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'

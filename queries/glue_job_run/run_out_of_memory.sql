@@ -2,7 +2,7 @@
 -- severity   = "informational"
 -- confidence = "high"
 -- key        = ["account", "jobname"]
--- tags       = ["attack.t1499"]
+-- tags       = ["attack.impact", "attack.t1499"]
 -- remedy     = "Look for skew or a collect() on the driver before taking a larger worker type."
 SELECT id, jobName AS resource, workerType, numberOfWorkers, coalesce(errorMessage, message) AS error
 FROM glue_job_run

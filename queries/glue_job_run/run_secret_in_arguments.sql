@@ -8,6 +8,5 @@
 -- false_positives = "An argument named after a password that holds the name of a secret."
 SELECT id, jobName AS resource
 FROM glue_job_run
-WHERE arguments IS NOT NULL
-  AND (regexp_like(arguments, '(^|[^A-Z0-9])AKIA[A-Z2-7]{16}([^A-Z0-9]|$)')
-    OR regexp_like(regexp_replace(arguments, '"(arn:|s3:|\{\{)[^"]*"', '""', 'g'), '"--?[a-z0-9_.-]*(password|passwd|pwd|secret_?(access_?)?key|api_?key|private_?key|access_?token|auth_?token)"\s*:\s*"[^"]{3,}"', 'i'))
+WHERE regexp_like(arguments, '(^|[^A-Z0-9])AKIA[A-Z2-7]{16}([^A-Z0-9]|$)')
+   OR regexp_like(regexp_replace(arguments, '"(arn:|s3:|\{\{)[^"]*"', '""', 'g'), '"--?[a-z0-9_.-]*(password|passwd|pwd|secret_?(access_?)?key|api_?key|private_?key|access_?token|auth_?token)"\s*:\s*"[^"]{3,}"', 'i')

@@ -2,7 +2,7 @@
 -- severity   = "informational"
 -- confidence = "high"
 -- key        = ["account", "jobrunid"]
--- tags       = ["attack.t1499"]
+-- tags       = ["attack.impact", "attack.t1499"]
 -- remedy     = "Look for skew or a collect() on the driver before taking a larger worker type."
 SELECT logger, source, executor, jobrunid AS resource
 FROM glue_log

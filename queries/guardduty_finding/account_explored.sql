@@ -4,7 +4,7 @@
 -- key             = ["account", "id"]
 -- dedupe          = "3650d"
 -- tags            = ["attack.discovery", "attack.t1580", "attack.t1087.004"]
--- remedy          = "Ask the owner what they were looking for; what follows in the same session decides how bad it is."
+-- remedy          = "Ask the owner what they were looking for; read what followed in the same session. If the owner knows nothing of it: disable the key or revoke the sessions."
 -- false_positives = "Inventory and security tools that were just set up."
 SELECT title,
        CASE

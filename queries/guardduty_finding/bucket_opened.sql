@@ -3,7 +3,7 @@
 -- confidence      = "high"
 -- key             = ["account", "id"]
 -- dedupe          = "3650d"
--- tags            = ["attack.exfiltration", "attack.defense_evasion", "attack.t1537", "attack.t1562.007"]
+-- tags            = ["attack.exfiltration", "attack.defense_evasion", "attack.t1537", "attack.t1562.001"]
 -- remedy          = "Close the bucket, turn Block Public Access on again, and look in data events for strangers who read meanwhile."
 -- false_positives = "Buckets of public websites."
 SELECT title,

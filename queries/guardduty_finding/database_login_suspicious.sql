@@ -3,7 +3,7 @@
 -- confidence      = "medium"
 -- key             = ["account", "id"]
 -- dedupe          = "3650d"
--- tags            = ["attack.credential_access", "attack.t1110.001", "attack.t1213"]
+-- tags            = ["attack.credential_access", "attack.t1110.001"]
 -- remedy          = "Ask the owner of the database user; change its password, close the database to the internet, and read its audit log."
 -- false_positives = "A new application or office."
 SELECT title,

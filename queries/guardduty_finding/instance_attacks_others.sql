@@ -3,7 +3,7 @@
 -- confidence      = "medium"
 -- key             = ["account", "id"]
 -- dedupe          = "3650d"
--- tags            = ["attack.impact", "attack.lateral_movement", "attack.discovery", "attack.t1498", "attack.t1046", "attack.t1110"]
+-- tags            = ["attack.impact", "attack.lateral_movement", "attack.discovery", "attack.credential_access", "attack.t1498", "attack.t1046", "attack.t1110"]
 -- remedy          = "Isolate the instance, keep its volumes for analysis, and see in flow logs what it reached."
 -- false_positives = "Load tests and scanners of your own."
 SELECT title,

@@ -3,7 +3,7 @@
 -- confidence      = "high"
 -- key             = ["account", "id"]
 -- dedupe          = "3650d"
--- tags            = ["attack.credential_access", "attack.t1552.005", "attack.t1078.004"]
+-- tags            = ["attack.credential_access", "attack.initial_access", "attack.t1552.005", "attack.t1078.004"]
 -- remedy          = "Revoke the role's sessions (a deny on aws:TokenIssueTime), isolate the instance, and read in CloudTrail what the sessions did."
 -- false_positives = "Traffic of the instance that leaves through a network of your own outside of AWS."
 SELECT title,

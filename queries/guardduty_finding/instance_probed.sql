@@ -3,7 +3,7 @@
 -- confidence      = "medium"
 -- key             = ["account", "id"]
 -- dedupe          = "3650d"
--- tags            = ["attack.initial_access", "attack.credential_access", "attack.t1046", "attack.t1110.001"]
+-- tags            = ["attack.credential_access", "attack.reconnaissance", "attack.t1110.001", "attack.t1595"]
 -- remedy          = "Close the port to the internet (Session Manager needs none), and look for a sign-in that succeeded."
 -- false_positives = "Servers that must be open, and scanners of your own."
 SELECT title,

@@ -1,7 +1,7 @@
 -- title           = "Many short connections came to an SSH or RDP port from one internet address"
 -- severity        = "medium"
 -- confidence      = "medium"
--- tags            = ["attack.credential_access", "attack.t1110", "attack.t1133"]
+-- tags            = ["attack.credential_access", "attack.initial_access", "attack.t1110", "attack.t1133"]
 -- remedy          = "Close the port to the internet (Session Manager, a VPN), and look in the host's log for a login from the address that succeeded."
 -- false_positives = "Deployments that open a new SSH connection for each step."
 SELECT srcaddr, dstaddr, dstport,

@@ -2,7 +2,7 @@
 -- severity        = "medium"
 -- confidence      = "medium"
 -- key             = ["account", "interface_id", "dstport"]
--- tags            = ["attack.initial_access", "attack.t1133", "attack.t1021", "cis.5.2"]
+-- tags            = ["attack.initial_access", "attack.t1133", "cis.5.2"]
 -- remedy          = "Close the port in the security group and use Session Manager or a VPN; check the logins of the host since first_seen."
 -- false_positives = "A bastion host that is meant to be reached from anywhere."
 SELECT srcaddr, dstaddr, dstport, packets, bytes,

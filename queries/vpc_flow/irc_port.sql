@@ -3,7 +3,7 @@
 -- confidence      = "medium"
 -- key             = ["interface_id", "dstaddr"]
 -- tags            = ["attack.command_and_control", "attack.t1071"]
--- remedy          = "Find the process behind the connection; bots still take orders over IRC."
+-- remedy          = "Find the process behind the connection; bots still take orders over IRC. If nobody chats from the host: isolate it, and look at how it was entered."
 -- false_positives = "Chat clients of developers."
 SELECT srcaddr, dstaddr, dstport, packets, bytes
 FROM vpc_flow

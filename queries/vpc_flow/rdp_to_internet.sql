@@ -3,7 +3,7 @@
 -- confidence      = "medium"
 -- key             = ["interface_id", "dstaddr"]
 -- tags            = ["attack.lateral_movement", "attack.t1021.001"]
--- remedy          = "Ask the owner of the host; if nobody was at its desktop, treat it as a hop of somebody else."
+-- remedy          = "Ask the owner of the host; if nobody was at its desktop, treat it as a hop of somebody else: isolate it, and look at how it was entered."
 -- false_positives = "Administrators of hosts elsewhere."
 SELECT srcaddr, dstaddr, dstport, packets, bytes
 FROM vpc_flow

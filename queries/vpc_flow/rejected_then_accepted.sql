@@ -12,7 +12,6 @@ SELECT srcaddr, dstaddr, dstport,
 FROM vpc_flow
 WHERE dstport IN (22, 1433, 2375, 2376, 3306, 3389, 5432, 5900, 5985, 5986, 6379, 6443, 9200, 10250, 11211, 27017)
   AND protocol = 6
-  AND action IN ('ACCEPT', 'REJECT')
   AND NOT ip_is_private(srcaddr)
   AND (flow_direction = 'ingress' OR flow_direction IS NULL AND ip_is_private(dstaddr))
   AND srcport >= 1024

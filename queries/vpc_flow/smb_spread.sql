@@ -13,7 +13,6 @@ SELECT srcaddr,
 FROM vpc_flow
 WHERE dstport IN (139, 445)
   AND protocol = 6
-  AND action IN ('ACCEPT', 'REJECT')
   AND ip_is_private(srcaddr)
   AND ip_is_private(dstaddr)
   AND srcport >= 1024

@@ -2,8 +2,8 @@
 -- severity        = "low"
 -- confidence      = "medium"
 -- key             = ["interface_id", "dstaddr"]
--- tags            = ["attack.impact", "attack.t1496.003"]
--- remedy          = "Check that the host is a mail server; otherwise it may be sending spam. Use Amazon SES on port 587."
+-- tags            = ["attack.impact", "attack.t1496"]
+-- remedy          = "Check that the host is a mail server; otherwise it may be sending spam. If it does: block port 25 outbound and find the process. Use Amazon SES on port 587."
 -- false_positives = "A mail server."
 SELECT srcaddr, dstaddr, dstport, packets, bytes
 FROM vpc_flow

@@ -2,7 +2,7 @@
 -- severity        = "medium"
 -- confidence      = "medium"
 -- key             = ["account", "interface_id", "dstport"]
--- tags            = ["attack.initial_access", "attack.t1133", "attack.t1040"]
+-- tags            = ["attack.initial_access", "attack.credential_access", "attack.t1133", "attack.t1040"]
 -- remedy          = "Close the port and replace telnet by SSH or Session Manager; passwords sent over it are to be treated as known."
 -- false_positives = "A honeypot."
 SELECT srcaddr, dstaddr, dstport, packets, bytes,

@@ -3,7 +3,7 @@
 -- confidence      = "medium"
 -- key             = ["interface_id", "dstaddr"]
 -- tags            = ["attack.lateral_movement", "attack.t1021", "attack.discovery", "attack.t1046"]
--- remedy          = "Find the process: servers seldom speak telnet, worms that look for devices do."
+-- remedy          = "Find the process: servers seldom speak telnet, worms that look for devices do. If it is one: isolate the host, and look at how it was entered."
 -- false_positives = "Somebody tests whether a port is open with the telnet program, rarely port 23 itself."
 SELECT srcaddr, dstaddr, dstport, packets, bytes
 FROM vpc_flow

@@ -3,7 +3,7 @@
 -- confidence      = "low"
 -- key             = ["interface_id", "dstaddr"]
 -- tags            = ["attack.command_and_control", "attack.t1090.003"]
--- remedy          = "Compare the destination with the list of Tor relays; find the process behind the connection."
+-- remedy          = "Compare the destination with the list of Tor relays; find the process behind the connection. If nobody put it there: isolate the host, and look at how it was entered."
 -- false_positives = "The port alone is weak evidence: other services use 9001 too."
 SELECT srcaddr, dstaddr, dstport, packets, bytes
 FROM vpc_flow

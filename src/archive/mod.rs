@@ -155,6 +155,11 @@ impl Archive {
         Ok(objects)
     }
 
+    /// Whether a file is there, in its place or waiting for it.
+    pub fn has(&self, object: &Object) -> bool {
+        self.dir.join(object.pending()).exists() || self.dir.join(&object.path).exists()
+    }
+
     /// Moves committed files into place; those that are there already stay.
     ///
     /// # Errors

@@ -23,6 +23,7 @@ const fn call(
 }
 
 const KINESIS: &[&str] = &["kinesis.json", "kinesis-fan-out.json"];
+const LEASES: &[&str] = &["kinesis-leases.json"];
 const QUEUE: &[&str] = &["s3-queue.json"];
 
 /// All of them.
@@ -30,7 +31,7 @@ pub const CALLS: &[Call] = &[
     Call { service: "sts", operation: "GetCallerIdentity", action: None, policies: &[] },
     call("sts", "AssumeRole", "sts:AssumeRole", &["assume-role.json"]),
     call("s3", "ListObjectsV2", "s3:ListBucket", &["s3-backfill.json"]),
-    call("s3", "GetObject", "s3:GetObject", &["s3-backfill.json", "s3-queue.json"]),
+    call("s3", "GetObject", "s3:GetObject", &["s3-backfill.json", "s3-queue.json", "s3-state.json"]),
     call("sqs", "GetQueueUrl", "sqs:GetQueueUrl", QUEUE),
     call("sqs", "GetQueueAttributes", "sqs:GetQueueAttributes", QUEUE),
     call("sqs", "ReceiveMessage", "sqs:ReceiveMessage", QUEUE),
@@ -43,8 +44,11 @@ pub const CALLS: &[Call] = &[
     call("kinesis", "DescribeStreamConsumer", "kinesis:DescribeStreamConsumer", &["kinesis-fan-out.json"]),
     call("kinesis", "RegisterStreamConsumer", "kinesis:RegisterStreamConsumer", &["kinesis-fan-out.json"]),
     call("kinesis", "SubscribeToShard", "kinesis:SubscribeToShard", &["kinesis-fan-out.json"]),
+    call("dynamodb", "Scan", "dynamodb:Scan", LEASES),
+    call("dynamodb", "UpdateItem", "dynamodb:UpdateItem", LEASES),
+    call("dynamodb", "DeleteItem", "dynamodb:DeleteItem", LEASES),
     call("securityhub", "BatchImportFindings", "securityhub:BatchImportFindings", &["security-hub.json"]),
-    call("s3", "PutObject", "s3:PutObject", &["s3-findings.json"]),
+    call("s3", "PutObject", "s3:PutObject", &["s3-findings.json", "s3-state.json"]),
     call("events", "PutEvents", "events:PutEvents", &["event-bridge.json"]),
     call("sns", "Publish", "sns:Publish", &["sns.json"]),
 ];
@@ -52,8 +56,11 @@ pub const CALLS: &[Call] = &[
 /// Permissions that services use in our name, so that no call of ours shows them: S3, SQS and Kinesis decrypt with it what is
 /// encrypted with a KMS key, and SNS and S3 make keys for what they are to encrypt.
 pub const IMPLIED: &[(&str, &[&str])] = &[
-    ("kms:Decrypt", &["s3-backfill.json", "s3-queue.json", "kinesis.json", "kinesis-fan-out.json", "sns.json"]),
-    ("kms:GenerateDataKey", &["sns.json", "s3-findings.json"]),
+    (
+        "kms:Decrypt",
+        &["s3-backfill.json", "s3-queue.json", "kinesis.json", "kinesis-fan-out.json", "sns.json", "s3-state.json"],
+    ),
+    ("kms:GenerateDataKey", &["sns.json", "s3-findings.json", "s3-state.json"]),
 ];
 
 /// The files of `deploy/iam/` that allow an action.

@@ -36,7 +36,7 @@ pub fn run(flags: &Demo) -> Result<ExitCode, Failure> {
     let mut config = Config { from: vec![dir.join("logs").display().to_string()], ..Config::default() };
     config.archive.dir = dir.join("archive").display().to_string();
     let sources = run::sources(&config, false).or_usage()?;
-    let outcome = run::work(&config, sources, false, None, &Shown::Spinner)?;
+    let outcome = run::work(&config, sources, None, &Shown::Spinner)?;
     show(dir, &outcome).or_output()?;
     Ok(ExitCode::SUCCESS)
 }

@@ -6,23 +6,20 @@ use std::io::{self, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::anyhow;
 use clap::{Args, ValueEnum};
 
+use super::archived;
 use super::output::{self, Failure, OrFail};
 use super::rules;
-use crate::archive::layout::PRIVATE;
 use crate::config::Config;
 use crate::detect::library;
 use crate::finding::Finding;
-use crate::pipeline::commit::State;
 use crate::rule::Severity;
 use crate::sink::incidents::{Told, json, markdown, text};
 use crate::sink::read_back;
-use crate::triage::Triage;
 use crate::triage::incident::story::Story;
 use crate::triage::incident::{Incident, incidents};
-use crate::triage::suppress::Suppressions;
 
 #[derive(Args)]
 pub struct Incidents {
@@ -127,18 +124,7 @@ fn read(files: &[String]) -> (Vec<Finding>, bool) {
 /// The open findings of an archive's last commit.
 fn archived(flags: &Incidents, config: &Config) -> anyhow::Result<Vec<Finding>> {
     let dir = flags.archive.as_deref().unwrap_or(Path::new(&config.archive.dir));
-    let state = dir.join(PRIVATE).join("state.redb");
-    if !state.exists() {
-        bail!(
-            "{} is no archive that a run has written to: name files of findings, or another with --archive",
-            dir.display()
-        );
-    }
-    let mut triage = Triage::new(Suppressions::default(), config.assets.clone());
-    if let Some(commit) = State::peek(&state)? {
-        triage.restore(&commit.triage).with_context(|| format!("reading {}", state.display()))?;
-    }
-    Ok(triage.findings())
+    Ok(archived::triage(dir, config)?.findings())
 }
 
 /// What rules are known to be wrong about, by their ids.

@@ -1,9 +1,10 @@
 //! Arguments → one subcommand → an exit code.
 //!
-//! Exit codes: 0 done; 1 a finding at or above `--fail-on`; 2 wrong flags or configuration, or rules that fail their
+//! Exit codes: 0 done; 1 a finding at or above `--fail-on`, or a suppression that would hide a confirmed one; 2 wrong flags or configuration, or rules that fail their
 //! check or tests, or a check of `weir doctor` that failed; 3 an input could not be read; 4 something could not be written.
 
 mod alive;
+mod archived;
 mod backfill;
 mod backtest;
 mod coverage;
@@ -11,6 +12,7 @@ mod demo;
 mod doctor;
 mod emf;
 mod explain;
+mod feedback;
 mod incidents;
 mod output;
 mod progress;
@@ -21,8 +23,10 @@ mod schema;
 mod score;
 mod skeleton;
 mod sql;
+mod suppress;
 mod tables;
 mod took;
+mod watch;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -91,6 +95,21 @@ enum Command {
         after_help = "Examples:\n  weir incidents --archive weir-archive\n  weir incidents findings.ndjson --story all\n  weir incidents findings.ndjson --format markdown --limit 1 > ticket.md\n  weir run --from logs/ --format ndjson | weir incidents - --fail-on critical"
     )]
     Incidents(incidents::Incidents),
+    /// Say what was found out about findings, so that rules are ranked by how often they are right
+    ///
+    /// A verdict counts for the rule's findings in the same account, half after 90 days. It moves their priority by the
+    /// `precision` term, and hides nothing. A run that follows takes it up at once.
+    #[command(
+        after_help = "Examples:\n  weir feedback 5d1f0a2b --dismissed --by alice --note 'the new deploy role'\n  weir feedback 5d1f0a2b 77c0e1 --confirmed\n  weir feedback --archive archive"
+    )]
+    Feedback(feedback::Feedback),
+    /// Show what the [[suppress]] entries of a configuration would hide of an archive's findings
+    ///
+    /// Each entry is tried alone, in force or not yet, and findings that were confirmed are named first. Nothing is written.
+    #[command(
+        after_help = "Example:\n  weir suppress -c weir.toml --archive archive\n\nExit codes: 1 when an entry would hide a finding that was confirmed, else 0"
+    )]
+    Suppress(suppress::Suppress),
     /// Check the configuration, the archive, credentials and permissions, and say what to mend
     ///
     /// Nothing is changed and no notice or record is taken from anyone. Each check is one line: ok, warning, failed, or untried
@@ -145,6 +164,8 @@ pub fn main() -> ExitCode {
         Command::Backtest(flags) => backtest::run(&flags),
         Command::Alive(flags) => alive::run(&flags),
         Command::Incidents(flags) => incidents::run(&flags),
+        Command::Feedback(flags) => feedback::run(&flags),
+        Command::Suppress(flags) => suppress::run(&flags),
         Command::Doctor(flags) => doctor::run(&flags),
         Command::Sql(flags) => sql::run(&flags),
         Command::Rules(command) => rules::run(&command).or_usage(),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail};
 use arrow::array::{Array, AsArray};
@@ -22,6 +23,24 @@ use crate::detect::reference::{List, References};
 pub fn read(sections: &BTreeMap<String, Reference>) -> Result<References> {
     let lists = sections.iter().map(|(name, section)| Ok((name.clone(), list(section).with_context(|| of(name))?)));
     Ok(References::new(lists.collect::<Result<_>>()?))
+}
+
+/// The same while a run goes on: a list whose file cannot be read stays what it was, and so does one that holds the same.
+pub fn read_again(sections: &BTreeMap<String, Reference>, before: &References) -> (References, Vec<anyhow::Error>) {
+    let (mut lists, mut wrong) = (BTreeMap::new(), Vec::new());
+    for (name, section) in sections {
+        let known = before.list(name);
+        match list(section).with_context(|| of(name)) {
+            Ok(list) if known.is_some_and(|known| **known == list) => {}
+            Ok(list) => {
+                lists.insert(name.clone(), Arc::new(list));
+                continue;
+            }
+            Err(error) => wrong.push(error),
+        }
+        lists.extend(known.map(|known| (name.clone(), Arc::clone(known))));
+    }
+    (References::of(lists), wrong)
 }
 
 fn of(name: &str) -> String {

@@ -193,7 +193,11 @@ pub fn read(dir: &Path, config: &sigma::Config) -> Result<Found> {
             }
         };
         if extension == "sql" {
-            sources.push(Source { id: id(&path)?, file: name, text, cases: cases_of(&path)?, sigma: None });
+            let id = id(&path)?;
+            match sources.iter().find(|source: &&Source| source.id == id) {
+                Some(same) => refused.push(doubled(name, (1, 1), same)),
+                None => sources.push(Source { id, file: name, text, cases: cases_of(&path)?, sigma: None }),
+            }
         } else {
             let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
             sigma.push(sigma::File { name, stem, text });
@@ -206,9 +210,7 @@ pub fn read(dir: &Path, config: &sigma::Config) -> Result<Found> {
     refused.extend(unconverted);
     for rule in converted {
         if let Some(same) = sources.iter().find(|source| source.id == rule.id) {
-            let message = format!("{} gives the rule {} already", same.file, rule.id);
-            let (line, column) = rule.place;
-            refused.push(RuleError { file: rule.file, line, column, message });
+            refused.push(doubled(rule.file, rule.place, same));
             continue;
         }
         let path = PathBuf::from(&rule.file);
@@ -218,6 +220,10 @@ pub fn read(dir: &Path, config: &sigma::Config) -> Result<Found> {
         sources.push(Source::sigma(rule, cases));
     }
     Ok(Found { sources, refused })
+}
+
+fn doubled(file: String, (line, column): (usize, usize), same: &Source) -> RuleError {
+    RuleError { file, line, column, message: format!("{} gives the rule {} already", same.file, same.id) }
 }
 
 /// What is wrong with a folder of rules, or one below it. The error of `walkdir` says it twice.

@@ -1,5 +1,6 @@
 //! `weir run`: the worker, from the command line.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::emf;
 use super::output::{self, Failure, OrFail};
 use super::progress::Shown;
+use super::watch::Watch;
 use super::{reference, rules};
 use crate::archive::Archive;
 use crate::archive::layout::PRIVATE;
@@ -25,10 +27,12 @@ use crate::config::Config;
 use crate::decode;
 use crate::detect::Detector;
 use crate::detect::library;
+use crate::detect::reference::References;
 use crate::finding::Finding;
 use crate::health::{self, HEALTH, Phase};
 use crate::logs::{self, vpc_flow};
 use crate::metrics::METRICS;
+use crate::pipeline::bucket;
 use crate::pipeline::commit::State;
 use crate::pipeline::{self, Outcome, Stages};
 use crate::rule::{RuleError, Severity};
@@ -36,16 +40,18 @@ use crate::sink::post::Post;
 use crate::sink::sender::Sender;
 use crate::sink::way::Way;
 use crate::sink::{self, Format, Journal, Refused, security_hub, wire};
+use crate::source::claims::Lost;
 use crate::source::kinesis::{self, Stream};
 use crate::source::layout::Wanted;
 use crate::source::s3::{backfill, notices};
+use crate::source::shards::Share;
 use crate::source::{Source, file, plan};
 use crate::time::Timestamp;
 use crate::triage::Triage;
 use crate::triage::suppress::Suppressions;
 
 /// The flags of every command that reads logs.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub struct Common {
     /// Configuration file; flags override it (deploy/example.toml shows every key)
     #[arg(short, long, value_name = "FILE")]
@@ -97,6 +103,9 @@ pub struct Run {
     /// stream
     #[arg(long)]
     follow: bool,
+    /// Which part of a stream's shards this worker reads: 0/4 is the first of four; in place of source.kinesis.share
+    #[arg(long, value_name = "WORKER/OF", value_parser = clap::builder::ValueParser::new(|text: &str| Share::try_from(text.to_owned())))]
+    share: Option<Share>,
     /// Show everything about one finding: its id or the beginning of it
     #[arg(long, value_name = "ID", conflicts_with_all = ["follow", "format"])]
     explain: Option<String>,
@@ -116,6 +125,15 @@ impl Common {
         config.metrics.listen = self.metrics.clone().or(config.metrics.listen);
         send_to(&mut config, self.security_hub.as_deref()).or_usage()?;
         Ok(config)
+    }
+
+    /// The same once more, while a run goes on. The flags' own sections stay as they were.
+    pub fn reread(&self) -> anyhow::Result<Config> {
+        self.configuration().map_err(|(Failure::Usage(why) | Failure::Output(why))| why)
+    }
+
+    pub fn config_file(&self) -> Option<&Path> {
+        self.config.as_deref()
     }
 
     /// Writes the findings of a run that has ended; gives those that the format has no place for.
@@ -150,8 +168,8 @@ pub fn send_to(config: &mut Config, hub: Option<&str>) -> anyhow::Result<()> {
             None => home,
         });
     }
-    if !config.sink.is_empty() && config.archive.dir == "none" {
-        bail!("findings for services need an archive, which keeps those that are not accepted yet");
+    if !config.sink.is_empty() && config.archive.dir == "none" && config.state.is_none() {
+        bail!("findings for services need an archive or a `state` in S3, which keeps those that are not accepted yet");
     }
     Ok(())
 }
@@ -161,6 +179,7 @@ pub fn run(flags: &Run) -> Result<ExitCode, Failure> {
     if !flags.from.is_empty() {
         config.from.clone_from(&flags.from);
     }
+    config.source.kinesis.share = flags.share.unwrap_or(config.source.kinesis.share);
     if config.from.is_empty() {
         return Err(Failure::Usage(anyhow!(
             "nothing to read: name files, folders, buckets, queues or streams with --from, or `from` in the configuration"
@@ -178,10 +197,10 @@ pub fn run(flags: &Run) -> Result<ExitCode, Failure> {
         if flags.common.format.is_some_and(|format| format != Format::Ndjson) {
             return Err(Failure::Usage(anyhow!("findings are written as they come, which only --format ndjson can")));
         }
-        let outcome = work(&config, sources, true, Some(&flags.common.findings), &Shown::Nothing)?;
+        let outcome = work(&config, sources, Some(&flags.common), &Shown::Nothing)?;
         return flags.common.conclude(&outcome, &[]);
     }
-    let outcome = work(&config, sources, false, None, &Shown::Spinner)?;
+    let outcome = work(&config, sources, None, &Shown::Spinner)?;
     let refused = match &flags.explain {
         Some(id) => explain(&outcome.findings, id).map(|()| Vec::new())?,
         None => flags.common.show(&outcome)?,
@@ -205,6 +224,12 @@ pub fn sources(config: &Config, follow: bool) -> anyhow::Result<Vec<Source>> {
             let Some(stream) = Stream::parse(from) else {
                 bail!("`{from}` is no stream: kinesis://NAME, or arn:aws:kinesis:REGION:ACCOUNT:stream/NAME");
             };
+            let settings = &config.source.kinesis;
+            if settings.leases.is_some() && settings.share != Share::ALL {
+                bail!(
+                    "[source.kinesis] has `share` and `leases`, each of which says which shards to read: leave one out"
+                );
+            }
             sources.push(Source::Kinesis(kinesis::Config { stream, settings: config.source.kinesis.clone() }));
         } else {
             files.push(from.clone());
@@ -271,15 +296,34 @@ fn explain(findings: &[Finding], id: &str) -> Result<(), Failure> {
     }
 }
 
-/// Builds the stages a configuration asks for and runs them. `follow` says that the sources do not end by themselves;
-/// `journal` names where findings go as they come.
+/// Builds the stages a configuration asks for and runs them. `following` are the flags of a run whose sources do not end by
+/// themselves: findings are written as they come, and rules, lists and configuration are read again as they change.
+///
+/// Where another worker has taken what was read, all that no commit has is dropped, and the run goes on from the last commit,
+/// as after a crash.
 pub fn work(
     config: &Config,
     sources: Vec<Source>,
-    follow: bool,
-    journal: Option<&str>,
+    following: Option<&Common>,
     shown: &Shown,
 ) -> Result<Outcome, Failure> {
+    loop {
+        match work_once(config, sources.clone(), following, shown) {
+            Err(Failure::Output(error)) if error.is::<Lost>() && !HEALTH.is_stopping() => {
+                tracing::warn!(error = format!("{error:#}"), "going on from the last commit");
+            }
+            ended => return ended,
+        }
+    }
+}
+
+fn work_once(
+    config: &Config,
+    sources: Vec<Source>,
+    following: Option<&Common>,
+    shown: &Shown,
+) -> Result<Outcome, Failure> {
+    let journal = following.map(|flags| flags.findings.as_str());
     let prints_metrics = config.metrics.emf && journal.is_some();
     if prints_metrics && journal == Some("-") {
         return Err(Failure::Usage(anyhow!("metrics.emf wants standard output for itself: give --findings FILE")));
@@ -302,40 +346,56 @@ pub fn work(
         tracing::warn!(rule, expired = day, "a suppression has expired and hides nothing");
     }
     let ways = ways(config).or_usage()?;
-    let detector = detector(config.rules.as_deref(), config)?;
+    let compiled = compile(config.rules.as_deref(), config).or_usage()?;
+    for error in &compiled.refused {
+        output::say(format_args!("weir: rule left out: {error}"));
+    }
+    let reload_every = Duration::from_secs(config.limits.reload_seconds);
+    let watch =
+        following.filter(|_| !reload_every.is_zero()).map(|flags| Watch::new(flags.clone(), config.clone(), &compiled));
+    let mut detector = compiled.detector;
+    detector.limit(config.quarantine);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().or_output()?;
     let archive = match &*config.archive.dir {
         "none" => None,
-        dir => {
-            let archive = Archive::open(Path::new(dir), &config.archive).or_output()?;
-            let state = State::open(&Path::new(dir).join(PRIVATE).join("state.redb")).or_output()?;
-            Some((archive, state))
+        dir => Some(Archive::open(Path::new(dir), &config.archive).or_output()?),
+    };
+    let state = match (&config.state, &archive) {
+        (Some(address), _) => {
+            bucket::address(address).or_usage()?;
+            Some(State::take(address, &Aws::new(config.aws.clone()), runtime.handle().clone()).or_output()?)
         }
+        (None, Some(archive)) => Some(State::open(&archive.dir().join(PRIVATE).join("state.redb")).or_output()?),
+        (None, None) => None,
     };
     let journal = match journal {
         None => None,
         Some("-") => Some(Journal::Stdout),
         Some(name) => {
-            let committed = match &archive {
-                Some((_, state)) => state.load().or_output()?.map(|commit| commit.journal_bytes),
+            let committed = match &state {
+                Some(state) => state.load().or_output()?.map(|commit| commit.journal_bytes),
                 None => None,
             };
             Some(Journal::file(Path::new(name), committed).with_context(|| format!("opening {name}")).or_output()?)
         }
     };
     let stop = CancellationToken::new();
+    // what was started for this turn of the work ends with it
+    let _ended = stop.clone().drop_guard();
     let posts: Vec<Post> = ways.into_iter().map(|way| Post::new(way, stop.clone())).collect();
     let shared: Vec<_> = posts.iter().map(Post::shared).collect();
-    let stages = Stages { detector, triage: Triage::new(suppressions, config.assets.clone()), archive, journal, posts };
+    let stages =
+        Stages { detector, triage: Triage::new(suppressions, config.assets.clone()), archive, state, journal, posts };
     // notices are held until they are committed, and too many are not
-    let follow = follow || sources.iter().any(|source| matches!(source, Source::Notices(_)));
+    let follow = following.is_some() || sources.iter().any(|source| matches!(source, Source::Notices(_)));
     let pipeline = pipeline::Config {
         sources,
         aws: Aws::new(config.aws.clone()),
         decode,
         follow,
+        renewals: watch.map(|watch| watch.start(reload_every, stop.clone())),
         commit_every: Duration::from_secs(config.limits.commit_seconds),
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().or_output()?;
     runtime.block_on(async {
         tokio::spawn(stop_on_signal(stop.clone()));
         for shared in shared {
@@ -371,33 +431,38 @@ pub fn ways(config: &Config) -> anyhow::Result<Vec<Way>> {
     ways.into_iter().flatten().collect()
 }
 
-/// The detector with the built-in rules and those of a folder. A rule that is wrong is named and left out.
-fn detector(rules: Option<&str>, config: &Config) -> Result<Detector, Failure> {
-    let (detector, refused) = compile(rules, config).or_usage()?;
-    for error in refused {
-        output::say(format_args!("weir: rule left out: {error}"));
-    }
-    Ok(detector)
+/// The rules that run, and what they were made of.
+pub struct Compiled {
+    pub detector: Detector,
+    pub sources: Vec<library::Source>,
+    pub references: References,
+    /// What is wrong with rules that are left out.
+    pub refused: Vec<RuleError>,
 }
 
-/// The same, with what is wrong with those left out.
-pub fn compile(rules: Option<&str>, config: &Config) -> anyhow::Result<(Detector, Vec<RuleError>)> {
-    let mut refused = Vec::new();
-    let sources = match rules {
-        Some("none") => Vec::new(),
-        Some(dir) => {
-            let found = rules::read(Path::new(dir), &config.sigma)?;
-            refused = found.refused;
-            library::merge(library::built_in(), found.sources)
-        }
-        None => library::built_in(),
-    };
+/// The detector with the built-in rules and those of a folder. A rule that is wrong is named and left out.
+pub fn compile(rules: Option<&str>, config: &Config) -> anyhow::Result<Compiled> {
+    let rules::Found { mut sources, mut refused } = found(rules, config)?;
     let (parsed, unread) = library::rules(&sources);
     refused.extend(unread);
     let references = reference::read(&config.reference)?;
     let (detector, uncompiled) = Detector::with_references(logs::TABLES, &references, parsed);
     refused.extend(uncompiled);
-    Ok((detector, refused))
+    let run: BTreeSet<&str> = detector.rules().map(|rule| rule.id.as_str()).collect();
+    sources.retain(|source| run.contains(source.id.as_str()));
+    Ok(Compiled { detector, sources, references, refused })
+}
+
+/// The built-in rules and those of a folder, which take the place of their namesakes, not yet compiled.
+pub fn found(rules: Option<&str>, config: &Config) -> anyhow::Result<rules::Found> {
+    Ok(match rules {
+        Some("none") => rules::Found { sources: Vec::new(), refused: Vec::new() },
+        Some(dir) => {
+            let found = rules::read(Path::new(dir), &config.sigma)?;
+            rules::Found { sources: library::merge(library::built_in(), found.sources), refused: found.refused }
+        }
+        None => rules::Found { sources: library::built_in(), refused: Vec::new() },
+    })
 }
 
 /// The table of logs that has this name.

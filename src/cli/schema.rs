@@ -91,9 +91,10 @@ fn is_setting(text: &str) -> bool {
     key.is_some_and(|key| !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'))
 }
 
-/// A sink has no defaults for where it is, and a list none for where it comes from.
+/// A sink has no defaults for where it is, leases none for their table, and a list none for where it comes from.
 fn is_required(path: &[String]) -> bool {
     path.first().is_some_and(|first| first == "sink" || first == NAMED)
+        || path.last().is_some_and(|last| last == "leases")
 }
 
 /// The schema of the table at a path, which is made when it is new.

@@ -13,11 +13,14 @@ use futures::{Stream, StreamExt};
 use parquet::arrow::ArrowWriter;
 
 use super::output::{self, Failure, OrFail};
+use super::reference;
+use crate::config::Config;
 use crate::sql;
 
 #[derive(Args)]
 pub struct Sql {
-    /// The query; column names are AWS's, in any case
+    /// The query; column names are AWS's, in any case. The text of a rule is one, comments and all
+    #[arg(allow_hyphen_values = true)]
     query: String,
     /// Folder of the archive
     #[arg(long, value_name = "DIR", default_value = "weir-archive")]
@@ -25,6 +28,9 @@ pub struct Sql {
     /// Form of the answer
     #[arg(long, value_enum, default_value = "table")]
     format: Form,
+    /// Configuration file, for the lists that `in_reference` asks
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -41,8 +47,10 @@ enum Form {
 
 pub fn run(flags: &Sql) -> Result<ExitCode, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().or_output()?;
+    let config = flags.config.as_deref().map(Config::read).transpose().or_usage()?.unwrap_or_default();
+    let references = reference::read(&config.reference).or_usage()?;
     runtime.block_on(async {
-        let session = sql::session(Path::new(&flags.archive)).or_usage()?;
+        let session = sql::session_with(Path::new(&flags.archive), &references).or_usage()?;
         let answer = sql::query(&session, &flags.query).await.or_usage()?;
         let schema = answer.schema();
         let answer = answer.map(|rows| rows.map_err(sql::readable));
@@ -113,4 +121,25 @@ fn flat(batch: &RecordBatch) -> anyhow::Result<RecordBatch> {
         columns.push(Arc::new(texts.collect::<StringArray>()));
     }
     Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        sql: Sql,
+    }
+
+    #[test]
+    fn the_text_of_a_rule_is_a_query_although_it_begins_as_a_flag_does() {
+        let text = "-- title = \"t\"\nSELECT 1";
+        let line = Line::try_parse_from(["weir", text, "--archive", "kept"]).unwrap();
+        assert_eq!((line.sql.query.as_str(), line.sql.archive.as_path()), (text, Path::new("kept")));
+        assert!(Line::try_parse_from(["weir", "SELECT 1", "--archives", "kept"]).is_err());
+    }
 }

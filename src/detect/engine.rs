@@ -1,5 +1,6 @@
 //! Batches → findings, by every rule at once.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
@@ -9,14 +10,16 @@ use rayon::prelude::*;
 
 use super::compile::{CompiledRule, Compiler, OVERRIDES, TableRules, Then};
 use super::emit;
+use super::quarantine::{self, Floods, failed, halves};
 use super::reference::References;
+use super::rows::{Made, apart, matches, wrong};
 use super::scan::Scan;
 use super::window::bytes::{Reader, Writer};
 use super::window::fire::{self, Items};
 use super::window::plan::{Window, Windowed};
-use super::window::state::{Key, Selected, Windows, gather};
+use super::window::state::{Key, Selected, Windows};
 use crate::finding::Finding;
-use crate::rule::{Rule, RuleError};
+use crate::rule::{Rule, RuleError, query_text};
 use crate::table::{Batch, Table};
 use crate::time::{MICROS_PER_DAY, MICROS_PER_SECOND, Timestamp};
 
@@ -26,6 +29,7 @@ pub struct Detector {
     costs: BTreeMap<String, RuleCost>,
     /// What the rules over windows remember.
     windows: BTreeMap<Place, Windows>,
+    floods: Floods,
     follows: bool,
 }
 
@@ -66,7 +70,9 @@ pub struct RuleCost {
     /// Groups of windows that left before their time, because the windows of all rules took more than
     /// [`WINDOW_BYTES_MAX`].
     pub shed: u64,
-    /// Why, the first time.
+    /// Matches that were put aside because the rule has too many findings.
+    pub aside: u64,
+    /// Why rows failed, the first time.
     pub error: Option<String>,
 }
 
@@ -79,6 +85,7 @@ impl RuleCost {
         self.failed += other.failed;
         self.late += other.late;
         self.shed += other.shed;
+        self.aside += other.aside;
         self.error = self.error.take().or(other.error);
     }
 }
@@ -120,7 +127,47 @@ impl Detector {
                 }
             }
         }
-        Detector { tables, costs, windows, follows: false }
+        Detector { tables, costs, windows, floods: Floods::default(), follows: false }
+    }
+
+    /// From now on a rule that has more findings is put aside for a time.
+    pub fn limit(&mut self, limits: quarantine::Config) {
+        self.floods.limit(limits);
+    }
+
+    /// Takes the place of another detector whose rules were read earlier: windows go on where a rule asks the same of rows
+    /// as before, and begin anew, or are forgotten, where not. What a rule took is counted on.
+    pub fn take_over(&mut self, mut before: Detector) {
+        self.follows = before.follows;
+        self.floods.take_over(std::mem::take(&mut before.floods));
+        let ids: BTreeSet<&str> = self.costs.keys().map(String::as_str).collect();
+        self.floods.retain(|rule| ids.contains(rule));
+        let places: Vec<Place> = self.windows.keys().copied().collect();
+        for place in places {
+            let rule = &self.rule(place).rule;
+            let is_same = |known: &&Place| {
+                let known = &before.rule(**known).rule;
+                known.id == rule.id && state_hash(known) == state_hash(rule)
+            };
+            if let Some(known) = before.windows.keys().find(is_same).copied() {
+                let windows = before.windows.remove(&known).expect("its place was just found");
+                self.windows.insert(place, windows);
+            }
+        }
+        let texts: BTreeMap<&str, &str> = before.rules().map(|rule| (rule.id.as_str(), rule.text.as_str())).collect();
+        let edited: BTreeSet<String> = self
+            .rules()
+            .filter(|rule| texts.get(&*rule.id) != Some(&&*rule.text))
+            .map(|rule| rule.id.clone())
+            .collect();
+        let now = std::mem::replace(&mut self.costs, std::mem::take(&mut before.costs));
+        for rule in now.into_keys() {
+            self.costs.entry(rule).or_default();
+        }
+        // what was wrong with the text before is not wrong with this one
+        for rule in &edited {
+            self.costs.entry(rule.clone()).or_default().error = None;
+        }
     }
 
     /// Whether the input goes on for ever. Windows then leave when they are over by the clock that
@@ -148,7 +195,7 @@ impl Detector {
         rules.flat_map(|rules| &rules.leaves.all).map(|leaf| top(&leaf.path)).collect()
     }
 
-    /// Cost of each rule that runs, by id.
+    /// Cost of each rule that runs, and of those that ran before [`Detector::take_over`], by id.
     pub fn costs(&self) -> &BTreeMap<String, RuleCost> {
         &self.costs
     }
@@ -172,18 +219,21 @@ impl Detector {
     /// windows leave by; a rule that judges row by row goes by the rows' own time alone.
     pub fn observe(&mut self, batches: &[Batch], now: Timestamp) -> Vec<Finding> {
         let seen: Vec<_> = batches.par_iter().map(|batch| self.judge(batch, &|_| true)).collect();
-        let (mut found, mut selected) = (Vec::new(), Vec::new());
+        let (mut found, mut wrong, mut selected) = (Vec::new(), Vec::new(), Vec::new());
         for judged in seen {
             found.extend(judged.found);
+            wrong.extend(judged.wrong);
             selected.extend(judged.selected);
             judged.costs.into_iter().for_each(|(rule, cost)| self.spend(&rule, cost));
         }
         let mut found = fold(found);
+        found.extend(fold(wrong));
         found.extend(self.add_up(selected, now));
         if self.follows {
             found.extend(self.leave(now));
         }
         found.extend(self.shed());
+        let mut found = self.admit(found);
         found.sort_by_key(|finding| finding.id);
         found
     }
@@ -192,7 +242,8 @@ impl Detector {
     pub fn finish(&mut self) -> Vec<Finding> {
         let waits = |place: &Place| !self.fires_at_once(self.windowed(*place).0);
         let waiting: Vec<Place> = self.windows.keys().copied().filter(waits).collect();
-        waiting.into_iter().flat_map(|place| self.fire_all(place)).collect()
+        let found = waiting.into_iter().flat_map(|place| self.fire_all(place)).collect();
+        self.admit(found)
     }
 
     fn fire_all(&mut self, place: Place) -> Vec<Finding> {
@@ -201,8 +252,31 @@ impl Detector {
             return self.fire(place, &self.windows[&place].all());
         }
         let start = Instant::now();
-        let windows = self.windows[&place].scored(plan);
+        let windows = &self.windows[&place];
+        let windows = windows.scored(plan).map_err(|error| (error.strip_backtrace(), windows.rows()));
         self.tell(place, windows, start)
+    }
+
+    /// Without those of rules that flood, and with what says so.
+    fn admit(&mut self, found: Vec<Finding>) -> Vec<Finding> {
+        let (mut by_rule, mut admitted) = (BTreeMap::<String, Vec<Finding>>::new(), Vec::with_capacity(found.len()));
+        for finding in found {
+            by_rule.entry(finding.rule.clone()).or_default().push(finding);
+        }
+        for (id, found) in by_rule {
+            let rule = self.tables.iter().flat_map(|table| &table.rules).find(|rule| rule.rule.id == id);
+            let Some(rule) = rule.map(|rule| rule.rule.clone()) else {
+                // what Weir says of itself
+                admitted.extend(found);
+                continue;
+            };
+            let (passed, aside) = self.floods.admit(&rule, found);
+            admitted.extend(passed);
+            if aside > 0 {
+                self.spend(&rule, RuleCost { aside, ..RuleCost::default() });
+            }
+        }
+        admitted
     }
 
     /// Whether a window's condition need not be waited for. Of input that ends, what is new is known at its end: old and new
@@ -246,6 +320,9 @@ impl Detector {
             let lateness =
                 self.rule(place).rule.lateness_micros.unwrap_or(if early { LATENESS_EARLY } else { LATENESS });
             while let Some(pane) = self.windows[&place].over(span, lateness, now) {
+                if span.session {
+                    self.windows.get_mut(&place).expect("the rule has windows").carry(span.slide, pane);
+                }
                 if scored {
                     found.extend(self.close_oldest(place));
                 } else if !early {
@@ -295,31 +372,69 @@ impl Detector {
         let Then::Window(plan, _) = &self.tables[place.0].rules[place.1].then else {
             unreachable!("only rules over windows have windows");
         };
-        let windows = self.windows.get_mut(&place).expect("the rule has windows").close_oldest(plan);
-        self.tell(place, windows, start)
+        let windows = self.windows.get_mut(&place).expect("the rule has windows");
+        let before = windows.rows();
+        let closed = windows.close_oldest(plan);
+        let closed = closed.map_err(|error| (error.strip_backtrace(), before - windows.rows()));
+        self.tell(place, closed, start)
     }
 
     /// Findings of the windows that hold these groups.
     fn fire(&mut self, place: Place, groups: &BTreeSet<(Key, i64)>) -> Vec<Finding> {
         let start = Instant::now();
         let (plan, _) = self.windowed(place);
-        let windows = self.windows[&place].windows(plan, |group| plan.may_hold(group), groups);
+        let windows = self.windows[&place].windows(plan, false, groups);
         self.tell(place, Ok(windows), start)
     }
 
-    /// Findings of windows that were begun to be looked at some time ago.
-    fn tell(&mut self, place: Place, windows: Result<Vec<Window>>, start: Instant) -> Vec<Finding> {
-        let rows = windows.as_ref().map_or(0, |windows| windows.iter().map(|window| window.group.rows).sum());
-        let found = windows.and_then(|windows| self.judge_windows(place, &windows));
-        let (found, mut cost) = match found {
-            Ok((found, ungraded)) => (found, RuleCost { ungraded, ..RuleCost::default() }),
-            Err(error) => {
-                (Vec::new(), RuleCost { failed: rows, error: Some(error.strip_backtrace()), ..RuleCost::default() })
-            }
+    /// Findings of windows that were begun to be looked at some time ago; or why they could not be scored, and their rows.
+    fn tell(
+        &mut self,
+        place: Place,
+        windows: std::result::Result<Vec<Window>, (String, u64)>,
+        start: Instant,
+    ) -> Vec<Finding> {
+        let (found, mut cost) = match windows {
+            Ok(windows) => match self.judge_windows(place, &windows) {
+                Ok((found, ungraded)) => (found, RuleCost { ungraded, ..RuleCost::default() }),
+                Err(error) => self.judge_apart(place, &windows, error.strip_backtrace()),
+            },
+            Err((error, failed)) => (Vec::new(), RuleCost { failed, error: Some(error), ..RuleCost::default() }),
         };
         cost.seconds = start.elapsed().as_secs_f64();
         self.spend(&self.rule(place).rule.clone(), cost);
         found
+    }
+
+    /// The same of windows of which some make the rule fail.
+    fn judge_apart(&self, place: Place, windows: &[Window], error: String) -> (Vec<Finding>, RuleCost) {
+        let rule = &self.rule(place).rule;
+        let mut cost = RuleCost { error: Some(error.clone()), ..RuleCost::default() };
+        let (answers, failures) = halves(windows, error, |windows| self.judge_windows(place, windows));
+        let (mut found, mut wrong) = (Vec::new(), Vec::new());
+        for (more, ungraded) in answers {
+            found.extend(more);
+            cost.ungraded += ungraded;
+        }
+        for (windows, error) in failures {
+            for Window { group, .. } in windows {
+                cost.failed += group.rows;
+                let name = |name: Option<&str>| name.unwrap_or("unknown").to_owned();
+                let (account, region) = (name(group.account.least()), name(group.region.least()));
+                let event_id = group.event_ids.as_slice().first().map(|(_, id)| id.clone());
+                let at = quarantine::Place { time: Timestamp(group.first), account, region, event_id };
+                wrong.push(failed(rule, &error, at));
+            }
+        }
+        // several windows of one id, asked apart
+        let mut by_id = BTreeMap::<_, Finding>::new();
+        for finding in found {
+            match by_id.entry(finding.id) {
+                Entry::Occupied(mut known) => known.get_mut().fold(finding),
+                Entry::Vacant(place) => drop(place.insert(finding)),
+            }
+        }
+        (by_id.into_values().chain(fold(wrong)).collect(), cost)
     }
 
     fn judge_windows(&self, place: Place, windows: &[Window]) -> Result<(Vec<Finding>, u64)> {
@@ -396,7 +511,7 @@ impl Detector {
                 let value = |(name, column): (&String, &Vec<Option<String>>)| (name.clone(), column[row].clone());
                 seen.push(Seen {
                     start: Timestamp(window.start),
-                    end: Timestamp(window.start + plan.span.size),
+                    end: Timestamp(plan.span.end(window)),
                     rows: window.group.rows,
                     selected: names.iter().zip(&columns).map(value).collect(),
                     unusual: window.score.map(|score| score.told(plan.span.size)),
@@ -423,25 +538,32 @@ impl Detector {
             }
             let start = Instant::now();
             let mut cost = RuleCost { rows: count as u64, ..RuleCost::default() };
-            match matches(rule, &scan, candidates) {
-                Ok((hits, made)) => {
-                    cost.hits = hits;
-                    match made {
-                        Made::Findings(findings, ungraded) => {
-                            cost.ungraded = ungraded;
-                            if ungraded > 0 {
-                                cost.error = Some(NO_SEVERITY.into());
-                            }
-                            judged.found.extend(findings);
-                        }
-                        Made::Selected(selected) => judged.selected.push(((table, place), selected)),
-                        Made::Nothing => {}
-                    }
-                }
+            let rows = candidates.clone();
+            let (answers, failures) = match matches(rule, &scan, candidates) {
+                Ok(answer) => (vec![answer], Vec::new()),
                 Err(error) => {
-                    cost.failed = count as u64;
-                    cost.error = Some(error.strip_backtrace());
+                    let rows = rows.unwrap_or_else(|| (0..batch.rows.num_rows() as u32).collect());
+                    apart(rule, &scan, &rows, error.strip_backtrace())
                 }
+            };
+            for (hits, made) in answers {
+                cost.hits += hits;
+                match made {
+                    Made::Findings(findings, ungraded) => {
+                        cost.ungraded += ungraded;
+                        if ungraded > 0 {
+                            cost.error = Some(NO_SEVERITY.into());
+                        }
+                        judged.found.extend(findings);
+                    }
+                    Made::Selected(selected) => judged.selected.push(((table, place), selected)),
+                    Made::Nothing => {}
+                }
+            }
+            for (rows, error) in failures {
+                cost.failed += rows.len() as u64;
+                judged.wrong.extend(wrong(&rule.rule, batch, &rows, &error));
+                cost.error = Some(error);
             }
             cost.seconds = start.elapsed().as_secs_f64();
             judged.costs.push((rule.rule.clone(), cost));
@@ -462,6 +584,7 @@ impl Detector {
             windows.write(&mut state);
             to.bytes(&zstd::bulk::compress(&state.0, 1).expect("a buffer in memory takes what is written to it"));
         }
+        self.floods.write(&mut to);
         to.0
     }
 
@@ -501,6 +624,9 @@ impl Detector {
                 anew.push(id);
             }
         }
+        self.floods.read(&mut from)?;
+        let ids: BTreeSet<&str> = self.costs.keys().map(String::as_str).collect();
+        self.floods.retain(|rule| ids.contains(rule));
         Some(anew)
     }
 }
@@ -511,7 +637,7 @@ const DAMAGED: &str = "the detector's state is damaged";
 fn every(plan: &Windowed, windows: &Windows) -> Result<Vec<Window>> {
     match plan.scored {
         Some(_) => windows.scored(plan),
-        None => Ok(windows.windows(plan, |_| true, &windows.all())),
+        None => Ok(windows.windows(plan, true, &windows.all())),
     }
 }
 
@@ -534,11 +660,13 @@ pub struct Seen {
     pub unusual: Option<String>,
 }
 
-/// Names what a rule remembers: one whose text differs remembers something else.
+/// Names what a rule remembers: one whose query differs remembers something else. Its title, remedy and the like say nothing of
+/// rows.
 fn state_hash(rule: &Rule) -> [u8; 16] {
     let mut hash = blake3::Hasher::new();
     hash.update(SORT_KEYS.as_bytes());
-    hash.update(rule.text.as_bytes());
+    hash.update(&[u8::from(rule.aws_services)]);
+    hash.update(query_text(&rule.text).as_bytes());
     let mut name = [0; 16];
     name.copy_from_slice(&hash.finalize().as_bytes()[..16]);
     name
@@ -550,16 +678,10 @@ const NO_SEVERITY: &str = "its `severity` is not a severity: the one in its head
 #[derive(Default)]
 struct Judged {
     found: Vec<Finding>,
+    /// What says that rules failed.
+    wrong: Vec<Finding>,
     selected: Vec<(Place, Selected)>,
     costs: Vec<(Arc<Rule>, RuleCost)>,
-}
-
-/// What a rule makes of the rows that it selects.
-enum Made {
-    Nothing,
-    /// And the number of rows whose severity is none.
-    Findings(Vec<Finding>, u64),
-    Selected(Selected),
 }
 
 /// Findings that are alike in all that a suppression can name become one; in the order of ids. Which of them are
@@ -583,20 +705,4 @@ fn fold(mut all: Vec<Finding>) -> Vec<Finding> {
         }
     }
     found
-}
-
-fn matches(rule: &CompiledRule, scan: &Scan, candidates: Option<Vec<u32>>) -> Result<(u64, Made)> {
-    let rows = scan.select(rule, candidates)?;
-    if rows.is_empty() {
-        return Ok((0, Made::Nothing));
-    }
-    let hits = rows.len() as u64;
-    let made = match &rule.then {
-        Then::Emit(emit) => {
-            let (found, ungraded) = emit::findings(rule, emit, &scan.arrays, &rows)?;
-            Made::Findings(found, ungraded)
-        }
-        Then::Window(plan, _) => Made::Selected(gather(plan, scan.names()?, &scan.arrays, rows)?),
-    };
-    Ok((hits, made))
 }

@@ -191,7 +191,7 @@ fn windows(
     let select = place::select(statement);
     let having = split(select.having.as_ref().expect("a rule that groups has a HAVING"), Joined::And);
     let GroupByExpr::Expressions(by, _) = &select.group_by else { unreachable!("a rule groups by expressions") };
-    let keys: Vec<&Expr> = by.iter().filter(|expr| !is_call(expr, &["tumble", "hop"])).collect();
+    let keys: Vec<&Expr> = by.iter().filter(|expr| !is_call(expr, &["tumble", "hop", "session"])).collect();
     let mut items: Vec<Expr> = keys.iter().map(|key| (*key).clone()).collect();
     having.iter().for_each(|one| list(one, &mut items));
     let mut asking = statement.clone();

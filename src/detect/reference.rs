@@ -29,9 +29,10 @@ pub enum Kind {
 
 /// The lists, by name. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub struct References(Arc<BTreeMap<String, List>>);
+pub struct References(Arc<BTreeMap<String, Arc<List>>>);
 
-#[derive(Debug)]
+/// The values of a list.
+#[derive(Debug, PartialEq, Eq)]
 pub enum List {
     Texts(HashSet<Box<str>>),
     /// First and last address of stretches that do not touch, in rising order; IPv4 as IPv6 writes it.
@@ -40,7 +41,30 @@ pub enum List {
 
 impl References {
     pub fn new(lists: BTreeMap<String, List>) -> References {
+        References::of(lists.into_iter().map(|(name, list)| (name, Arc::new(list))).collect())
+    }
+
+    /// Of lists that others may have too.
+    pub fn of(lists: BTreeMap<String, Arc<List>>) -> References {
         References(Arc::new(lists))
+    }
+
+    pub fn list(&self, name: &str) -> Option<&Arc<List>> {
+        self.0.get(name)
+    }
+
+    /// The same, and the lists of others whose names it does not have.
+    pub fn and_those_of(&self, others: &References) -> References {
+        let mut lists = (*others.0).clone();
+        lists.extend(self.0.iter().map(|(name, list)| (name.clone(), Arc::clone(list))));
+        References::of(lists)
+    }
+
+    /// Whether these are the very same lists under the same names.
+    pub fn is_same(&self, other: &References) -> bool {
+        let is_there =
+            |(name, list): (&String, &Arc<List>)| other.list(name).is_some_and(|other| Arc::ptr_eq(list, other));
+        self.0.len() == other.0.len() && self.0.iter().all(is_there)
     }
 }
 

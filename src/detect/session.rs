@@ -7,19 +7,25 @@ use datafusion::datasource::empty::EmptyTable;
 use datafusion::error::DataFusionError;
 use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder};
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::optimizer::analyzer::{Analyzer, AnalyzerRule};
 use datafusion::optimizer::simplify_expressions::SimplifyExpressions;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement;
 use futures::FutureExt;
 
+use super::lowered::Lowered;
 use super::reference::{self, References};
 use super::{functions, spans};
 pub use crate::rule::dialect::{SqlError, parse};
 use crate::table::Table;
 
-/// A session without tables. Statements for it come from [`parse`]: `SessionContext::sql` would read another dialect.
+/// A session without tables and lists. What a rule asks of windows is computed over all rows at once. Statements for it come from [`parse`]: `SessionContext::sql` would read another dialect.
 pub fn session(config: SessionConfig) -> SessionContext {
-    let mut state = SessionStateBuilder::new().with_config(settings(config)).with_default_features().build();
+    // what types there are to coerce is known only after it
+    let mut rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>> = vec![Arc::new(Lowered)];
+    rules.extend(Analyzer::new().rules);
+    let state = SessionStateBuilder::new().with_config(settings(config)).with_default_features();
+    let mut state = state.with_analyzer_rules(rules).build();
     register(&mut state);
     SessionContext::new_with_state(state)
 }
@@ -55,7 +61,7 @@ fn settings(config: SessionConfig) -> SessionConfig {
 
 fn register(state: &mut SessionState) {
     datafusion_functions_json::register_all(state).expect("JSON functions register in a new session");
-    for function in functions::all() {
+    for function in functions::all().into_iter().chain([reference::function(&References::default())]) {
         state.register_udf(function).expect("functions register in a new session");
     }
     for function in spans::aggregates() {

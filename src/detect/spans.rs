@@ -1,4 +1,4 @@
-//! Time → windows: `tumble(time, interval)` and `hop(time, slide, size)`; `sample(x)`, which shows what is in a window, and
+//! Time → windows: `tumble(time, interval)`, `hop(time, slide, size)` and `session(time, gap)`; `sample(x)`, which shows what is in a window, and
 //! `first_seen(x, interval)`, `rare(x, budget)` and `unusual_rate(number, budget)`, which ask what was before it.
 
 use std::sync::Arc;
@@ -30,10 +30,16 @@ pub const UNUSUAL_RATE: &str = "unusual_rate";
 pub fn all() -> Vec<Arc<ScalarUDF>> {
     let signature = Signature::variadic_any(Volatility::Immutable);
     vec![
-        Arc::new(ScalarUDF::new_from_impl(Tumble { signature: signature.clone() })),
-        Arc::new(ScalarUDF::new_from_impl(Hop { signature })),
+        Arc::new(tumble()),
+        Arc::new(ScalarUDF::new_from_impl(Hop { signature: signature.clone() })),
+        Arc::new(ScalarUDF::new_from_impl(Session { signature })),
         Arc::new(ScalarUDF::new_from_impl(UnusualRate { signature: Signature::any(2, Volatility::Immutable) })),
     ]
+}
+
+/// The function `tumble`.
+pub fn tumble() -> ScalarUDF {
+    ScalarUDF::new_from_impl(Tumble { signature: Signature::variadic_any(Volatility::Immutable) })
 }
 
 pub fn aggregates() -> Vec<Arc<AggregateUDF>> {
@@ -71,7 +77,8 @@ fn interval(function: &str, argument: Option<&ScalarValue>) -> Result<i64> {
     }
 }
 
-fn moment() -> DataType {
+/// The type of the start of a window.
+pub fn moment() -> DataType {
     DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
 }
 
@@ -132,7 +139,7 @@ impl ScalarUDFImpl for Tumble {
 }
 
 /// The start of each window that a time lies in. Windows of length `size` begin at the multiples of `slide`, so one time is
-/// in several of them: this stands only in the GROUP BY of a rule, where a row counts in each.
+/// in several of them: this stands only in GROUP BY, where a row counts in each.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Hop {
     signature: Signature,
@@ -164,7 +171,41 @@ impl ScalarUDFImpl for Hop {
     }
 
     fn invoke_with_args(&self, _: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        exec_err!("hop puts a row into several windows, which only a rule can: see `weir backtest`, or use tumble")
+        exec_err!("hop puts a row into several windows, which only GROUP BY can")
+    }
+}
+
+/// The start of the session that a time lies in: the time of its first row. Rows of one key that are no further apart than
+/// `gap`, one behind the other, are one session. Which that is depends on other rows, so this stands only in GROUP BY.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Session {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for Session {
+    fn name(&self) -> &str {
+        "session"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(moment())
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
+        let ([time, _], [_, gap]) = (args.arg_fields, args.scalar_arguments) else {
+            return plan_err!("session takes a time and the longest gap between its rows");
+        };
+        check_time(self.name(), time)?;
+        interval(self.name(), *gap)?;
+        Ok(Arc::new(Field::new(self.name(), moment(), true)))
+    }
+
+    fn invoke_with_args(&self, _: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        exec_err!("session asks for other rows, which only GROUP BY can")
     }
 }
 
@@ -209,8 +250,8 @@ impl AggregateUDFImpl for Sample {
     }
 }
 
-/// Whether the key of a window, whose last part is `x`, had no rows for an interval before it. Only a rule knows what was
-/// before a window, so this is planned and never computed.
+/// Whether the key of a window, whose last part is `x`, had no rows for an interval before it. What was before a window no
+/// aggregate knows, so this is planned and never computed: see [`super::lowered`].
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct FirstSeen {
     signature: Signature,
@@ -230,7 +271,7 @@ impl AggregateUDFImpl for FirstSeen {
     }
 
     fn accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        exec_err!("first_seen looks at what was before a window, which only a rule can: see `weir backtest`")
+        exec_err!("first_seen looks at what was before a window, which only HAVING can")
     }
 }
 

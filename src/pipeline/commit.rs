@@ -9,8 +9,11 @@ use anyhow::{Context, bail};
 use redb::backends::InMemoryBackend;
 use redb::{Database, DatabaseError, ReadableDatabase, StorageBackend, TableDefinition};
 use serde::{Deserialize, Serialize};
+use tokio::runtime::Handle;
 
+use super::bucket::Bucket;
 use crate::archive::Object;
+use crate::aws::Aws;
 use crate::position::Checkpoint;
 
 /// Everything that one round makes permanent.
@@ -27,10 +30,20 @@ pub struct Commit {
     pub outboxes: BTreeMap<String, Vec<u8>>,
     /// Length of the file that findings are appended to, so that what a crash left behind it can be cut off.
     pub journal_bytes: u64,
+    /// Names this worker among those that share a source.
+    pub worker: String,
 }
 
-/// The committed state of an archive; one process at a time holds it.
-pub struct State {
+/// The committed state; one process at a time holds it.
+pub struct State(Home);
+
+enum Home {
+    /// A file beside the archive.
+    Disk(Disk),
+    Bucket(Box<Bucket>),
+}
+
+struct Disk {
     database: Database,
     path: PathBuf,
 }
@@ -44,13 +57,40 @@ const CACHE_BYTES: usize = 8 << 20;
 /// Layout of the values; another one is refused rather than guessed at.
 const VERSION: u32 = 1;
 
+/// All of a commit but its large values.
 #[derive(Serialize, Deserialize)]
-struct Manifest {
+pub(super) struct Manifest {
     version: u32,
     round: u64,
     checkpoint: Checkpoint,
     objects: Vec<Object>,
     journal_bytes: u64,
+    /// States of before it have none.
+    #[serde(default)]
+    worker: String,
+}
+
+impl Manifest {
+    pub fn of(commit: &Commit) -> Manifest {
+        Manifest {
+            version: VERSION,
+            round: commit.round,
+            checkpoint: commit.checkpoint.clone(),
+            objects: commit.objects.clone(),
+            journal_bytes: commit.journal_bytes,
+            worker: commit.worker.clone(),
+        }
+    }
+
+    /// # Errors
+    /// When a newer Weir has written it.
+    pub fn commit(self) -> anyhow::Result<Commit> {
+        let Manifest { version, round, checkpoint, objects, journal_bytes, worker } = self;
+        if version != VERSION {
+            bail!("the state has version {version}, and this weir knows version {VERSION}");
+        }
+        Ok(Commit { round, checkpoint, objects, journal_bytes, worker, ..Commit::default() })
+    }
 }
 
 /// Copies of a state that is being written to that are taken at most, and the time between two. A commit writes for
@@ -65,12 +105,25 @@ impl State {
     /// When another process has it, or it cannot be read or made.
     pub fn open(path: &Path) -> anyhow::Result<State> {
         match Database::builder().set_cache_size(CACHE_BYTES).create(path) {
-            Ok(database) => Ok(State { database, path: path.to_owned() }),
+            Ok(database) => Ok(State(Home::Disk(Disk { database, path: path.to_owned() }))),
             Err(DatabaseError::DatabaseAlreadyOpen) => {
                 bail!("another weir run is writing to this archive ({} is locked)", path.display())
             }
             Err(error) => Err(error).with_context(|| format!("opening {}", path.display())),
         }
+    }
+
+    /// Takes over the state that an object below `s3://BUCKET/PREFIX` holds, or begins it there. Calls are made in `runtime`.
+    ///
+    /// # Errors
+    /// When it cannot be read or written.
+    pub fn take(address: &str, aws: &Aws, runtime: Handle) -> anyhow::Result<State> {
+        Ok(State(Home::Bucket(Box::new(Bucket::take(address, aws, runtime)?))))
+    }
+
+    /// Whether the state is elsewhere than the archive, which may then be gone while it is there.
+    pub fn is_remote(&self) -> bool {
+        matches!(self.0, Home::Bucket(_))
     }
 
     /// The last commit of a state that another process may be writing to: a copy of the file is read, in memory, so that
@@ -84,8 +137,8 @@ impl State {
         loop {
             let copy = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
             tries += 1;
-            match whole(copy).map(|database| State { database, path: path.to_owned() }) {
-                Ok(state) => return state.load(),
+            match whole(copy).map(|database| Disk { database, path: path.to_owned() }) {
+                Ok(disk) => return disk.load(),
                 Err(_) if tries < COPIES => std::thread::sleep(COPY_AGAIN),
                 Err(error) => {
                     let busy = "it is damaged, or a run is writing to it without pause";
@@ -100,6 +153,26 @@ impl State {
     /// # Errors
     /// When the state cannot be read, or was written by a newer Weir.
     pub fn load(&self) -> anyhow::Result<Option<Commit>> {
+        match &self.0 {
+            Home::Disk(disk) => disk.load(),
+            Home::Bucket(bucket) => Ok(bucket.load()),
+        }
+    }
+
+    /// Makes a commit permanent, or nothing of it.
+    ///
+    /// # Errors
+    /// When it cannot be written, or another worker has taken the state over; the last commit then stands.
+    pub fn commit(&self, commit: &Commit) -> anyhow::Result<()> {
+        match &self.0 {
+            Home::Disk(disk) => disk.commit(commit),
+            Home::Bucket(bucket) => bucket.commit(commit),
+        }
+    }
+}
+
+impl Disk {
+    fn load(&self) -> anyhow::Result<Option<Commit>> {
         let read = self.database.begin_read().context("reading the archive's state")?;
         let table = match read.open_table(STATE) {
             Ok(table) => table,
@@ -114,9 +187,7 @@ impl State {
             return Ok(None);
         };
         let manifest: Manifest = serde_json::from_slice(&manifest).context("reading the archive's state")?;
-        if manifest.version != VERSION {
-            bail!("the archive's state has version {}, and this weir knows version {VERSION}", manifest.version);
-        }
+        let commit = manifest.commit()?;
         let mut outboxes = BTreeMap::new();
         // no bytes: there was no way
         if let Some(before) = value(OUTBOX_BEFORE.0)?.filter(|before| !before.is_empty()) {
@@ -128,29 +199,12 @@ impl State {
             let Some(name) = key.value().strip_prefix(OUTBOX) else { break };
             outboxes.insert(name.to_owned(), value.value().to_vec());
         }
-        Ok(Some(Commit {
-            round: manifest.round,
-            checkpoint: manifest.checkpoint,
-            objects: manifest.objects,
-            journal_bytes: manifest.journal_bytes,
-            detector: value("detector")?.unwrap_or_default(),
-            triage: value("triage")?.unwrap_or_default(),
-            outboxes,
-        }))
+        let (detector, triage) = (value("detector")?.unwrap_or_default(), value("triage")?.unwrap_or_default());
+        Ok(Some(Commit { detector, triage, outboxes, ..commit }))
     }
 
-    /// Makes a commit permanent, or nothing of it.
-    ///
-    /// # Errors
-    /// When it cannot be written; the last commit then stands.
-    pub fn commit(&self, commit: &Commit) -> anyhow::Result<()> {
-        let manifest = Manifest {
-            version: VERSION,
-            round: commit.round,
-            checkpoint: commit.checkpoint.clone(),
-            objects: commit.objects.clone(),
-            journal_bytes: commit.journal_bytes,
-        };
+    fn commit(&self, commit: &Commit) -> anyhow::Result<()> {
+        let manifest = Manifest::of(commit);
         let write = || -> anyhow::Result<()> {
             let manifest = serde_json::to_vec(&manifest)?;
             let write = self.database.begin_write()?;
@@ -257,7 +311,8 @@ mod tests {
             Commit { outboxes: outboxes.collect(), ..Commit::default() }
         };
         state.commit(&with(&[])).unwrap();
-        let write = state.database.begin_write().unwrap();
+        let Home::Disk(disk) = &state.0 else { panic!("it is a file") };
+        let write = disk.database.begin_write().unwrap();
         write.open_table(STATE).unwrap().insert("outbox", b"old".as_slice()).unwrap();
         write.commit().unwrap();
         state.commit(&with(&[("sns", "a")])).unwrap();

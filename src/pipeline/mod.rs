@@ -1,12 +1,17 @@
 //! The spine: pieces of input → rows, findings and archive, one turn at a time; the only code that knows every stage.
 
+pub mod bucket;
 pub mod commit;
 pub mod duplicates;
+pub mod feedback;
+pub mod renewal;
 pub mod summary;
 mod tell;
 
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -24,15 +29,18 @@ use crate::finding::Finding;
 use crate::health::{HEALTH, Phase};
 use crate::logs;
 use crate::metrics::METRICS;
-use crate::position::Checkpoint;
+use crate::position::{Checkpoint, Offset};
 use crate::sink::Journal;
 use crate::sink::post::{self, Post};
+use crate::source::claims::Claims;
 use crate::source::{self, Event, Events, Piece, Source};
 use crate::table::{Batch, Reject};
 use crate::time::Timestamp;
 use crate::triage::Triage;
 use commit::{Commit, State};
 use duplicates::Seen;
+use feedback::Verdicts;
+use renewal::Renewal;
 use summary::{RuleTook, Summary, Suppressed, Unreadable};
 use tell::Told;
 
@@ -47,6 +55,8 @@ const STOP_WAIT: Duration = Duration::from_secs(2);
 const ACKNOWLEDGE_WAIT: Duration = Duration::from_secs(10);
 /// Following, findings wait at most this long for the commit that lets them out.
 const SEND_WAIT: Duration = Duration::from_secs(1);
+/// ... and where each commit is a PUT of S3, this long: at worst 17,280 a day, 9 cents.
+const SEND_WAIT_REMOTE: Duration = Duration::from_secs(5);
 /// Records are parsed in groups of about this size: small enough to share among threads.
 pub const GROUP_BYTES: usize = 4 << 20;
 
@@ -57,6 +67,8 @@ pub struct Config {
     pub decode: decode::Options,
     /// The sources do not end by themselves.
     pub follow: bool,
+    /// What is read again while it runs.
+    pub renewals: Option<Receiver<Renewal>>,
     /// Following, a commit is made at least this often while rows wait for one.
     pub commit_every: Duration,
 }
@@ -65,11 +77,12 @@ pub struct Config {
 pub struct Stages {
     pub detector: Detector,
     pub triage: Triage,
-    /// Archive and committed state; `None` keeps neither.
-    pub archive: Option<(Archive, State)>,
+    pub archive: Option<Archive>,
+    /// What is committed. An archive needs one; without it nothing is kept.
+    pub state: Option<State>,
     /// Where findings go as they come; `None` when they are written at the end.
     pub journal: Option<Journal>,
-    /// The ways out to services. They need an archive, whose state keeps what is not accepted yet.
+    /// The ways out to services. They need a state, which keeps what is not accepted yet.
     pub posts: Vec<Post>,
 }
 
@@ -103,10 +116,13 @@ pub async fn run(
     let started = Instant::now();
     let (options, every) = (config.decode.clone(), config.follow.then_some(config.commit_every));
     let worker = tokio::task::spawn_blocking(move || Worker::new(stages, options, every, Box::new(report)));
-    let worker = worker.await.context("restoring the state panicked")??;
+    let mut worker = worker.await.context("restoring the state panicked")??;
+    worker.renewals = config.renewals;
     let committed = worker.committed.subscribe();
     let resume = committed.borrow().clone();
-    let mut events = source::start(config.sources, &config.aws, &config.decode, resume, committed, stop.clone());
+    let name = worker.name.as_str().into();
+    let mut events = source::start(config.sources, &config.aws, &config.decode, resume, committed, name, stop.clone());
+    let worker = Worker { claims: events.claims.clone(), ..worker };
     HEALTH.enter(Phase::Running);
     METRICS.queue_bytes_max.with_label_values(&["round"]).set(ROUND_BYTES_MAX as i64);
     let mut working = tokio::task::spawn_blocking(move || anyhow::Ok(worker));
@@ -188,17 +204,26 @@ type Report = Box<dyn Fn(Progress) + Send>;
 struct Worker {
     stages: Stages,
     options: decode::Options,
+    renewals: Option<Receiver<Renewal>>,
     seen: Seen,
     summary: Summary,
     /// What the last commit has, and what the next one will.
     committed: watch::Sender<Arc<Checkpoint>>,
     reached: Checkpoint,
+    /// Asked before a commit whether what was read is still ours.
+    claims: Claims,
+    /// Of this worker, among those that share a source.
+    name: String,
     round: u64,
     commit_every: Option<Duration>,
+    /// Following, findings wait at most this long for the commit that lets them out.
+    send_wait: Duration,
     /// When the oldest turn that is not committed was taken.
     waiting_since: Option<Instant>,
     committed_at: Instant,
     told: Told,
+    /// What people find out while it runs.
+    verdicts: Option<Verdicts>,
     report: Report,
 }
 
@@ -212,8 +237,25 @@ impl Worker {
     ) -> anyhow::Result<Worker> {
         let mut summary = Summary { followed: commit_every.is_some(), ..Summary::default() };
         let mut saved = Commit::default();
-        if let Some((archive, state)) = &mut stages.archive {
-            saved = state.load()?.unwrap_or_default();
+        let is_remote = stages.state.as_ref().is_some_and(State::is_remote);
+        if let Some(state) = &mut stages.state {
+            saved = match (state.load()?, &mut stages.journal) {
+                (Some(saved), _) => saved,
+                // what is appended and never committed is cut off, also when not even one commit was made
+                (None, Some(journal)) => {
+                    let journal_bytes = journal.sync().context("writing findings")?;
+                    let first = Commit { journal_bytes, worker: random_name(), ..Commit::default() };
+                    state.commit(&first)?;
+                    first
+                }
+                (None, None) => Commit::default(),
+            };
+        }
+        if let Some(archive) = &mut stages.archive {
+            if is_remote {
+                // they are on the disk of another machine
+                saved.objects.retain(|object| archive.has(object));
+            }
             archive.publish(&saved.objects).context("finishing the last commit")?;
             archive.sweep()?;
             summary.archive = Some(archive.dir().display().to_string());
@@ -234,25 +276,45 @@ impl Worker {
                 None => post.stage(&stages.triage.findings(), Timestamp::now()),
             }
         }
-        Ok(Worker {
+        let verdicts = stages.archive.as_ref().map(|archive| Verdicts::of(archive.dir()));
+        renewal::count_rules(&stages);
+        let mut worker = Worker {
+            renewals: None,
             told: Told::new(&stages),
+            verdicts,
             stages,
             options,
             seen: Seen::default(),
             summary,
             reached: saved.checkpoint.clone(),
+            claims: Claims::default(),
+            name: if saved.worker.is_empty() { random_name() } else { saved.worker },
             committed: watch::Sender::new(Arc::new(saved.checkpoint)),
             round: saved.round,
             commit_every,
+            send_wait: if is_remote { SEND_WAIT_REMOTE } else { SEND_WAIT },
             waiting_since: None,
             committed_at: Instant::now(),
             report,
-        })
+        };
+        worker.learn();
+        Ok(worker)
+    }
+
+    /// Takes up what was said of findings since it was last asked.
+    fn learn(&mut self) {
+        if let Some(feedback) = self.verdicts.as_mut().and_then(Verdicts::changed) {
+            self.stages.triage.learn(feedback);
+        }
     }
 
     /// Takes a round all the way: records to rows, rows to findings and to the archive, and a commit when it is due.
     fn turn(&mut self, round: Round) -> anyhow::Result<()> {
+        self.learn();
         let now = Timestamp::now();
+        if let Some(renewals) = &self.renewals {
+            renewal::take(renewals, &mut self.stages, &mut self.summary);
+        }
         let (records, mut rejects) = self.take_apart(round);
         let start = Instant::now();
         let batches = self.parse(records, &mut rejects);
@@ -273,12 +335,12 @@ impl Worker {
         }
         self.stages.posts.iter_mut().for_each(|post| post.stage(&changed, now));
         let start = self.spent("deliver", start);
-        if let Some((archive, _)) = &mut self.stages.archive {
+        if let Some(archive) = &mut self.stages.archive {
             archive.add(batches);
             archive.add(catalog::rejects_batch(&rejects, now).into_iter().collect());
         }
-        let full = self.stages.archive.as_ref().is_some_and(|(archive, _)| archive.is_full())
-            || self.stages.posts.iter().any(Post::is_full);
+        let full =
+            self.stages.archive.as_ref().is_some_and(Archive::is_full) || self.stages.posts.iter().any(Post::is_full);
         if full || self.is_commit_due() {
             self.commit()?;
         }
@@ -298,10 +360,13 @@ impl Worker {
         let Some(every) = self.commit_every else { return false };
         let waited = self.committed_at.elapsed();
         let is_due = |post: &Post| {
-            let removal = if post.way().worth().is_some() { SEND_WAIT.min(every) } else { every };
-            (post.has_staged() && waited >= SEND_WAIT) || (waited >= removal && post.is_changed())
+            let removal = if post.way().worth().is_some() { self.send_wait.min(every) } else { every };
+            (post.has_staged() && waited >= self.send_wait) || (waited >= removal && post.is_changed())
         };
-        self.waiting_since.is_some_and(|since| since.elapsed() >= every) || self.stages.posts.iter().any(is_due)
+        let is_hurried = self.claims.take_hurry();
+        is_hurried
+            || self.waiting_since.is_some_and(|since| since.elapsed() >= every)
+            || self.stages.posts.iter().any(is_due)
     }
 
     /// Adds the seconds since `start` to a stage, and starts the next.
@@ -424,9 +489,13 @@ impl Worker {
             Some(journal) => journal.sync().context("writing findings")?,
             None => 0,
         };
-        if let Some((archive, state)) = &mut self.stages.archive {
+        let moved = moved(&self.committed.borrow(), &self.reached);
+        if let Some(state) = &mut self.stages.state {
             self.round += 1;
-            let objects = archive.write(self.round).context("writing the archive")?;
+            let objects = match &mut self.stages.archive {
+                Some(archive) => archive.write(self.round).context("writing the archive")?,
+                None => Vec::new(),
+            };
             let mut commit = Commit {
                 round: self.round,
                 checkpoint: self.reached.clone(),
@@ -435,20 +504,26 @@ impl Worker {
                 triage: self.stages.triage.snapshot(),
                 outboxes: BTreeMap::new(),
                 journal_bytes,
+                worker: self.name.clone(),
             };
-            // nothing is sent that no commit has
+            // nothing is sent that no commit has, and nothing committed that is another worker's
             post::commit(&mut self.stages.posts, self.round, Timestamp::now(), |outboxes| {
                 commit.outboxes = outboxes;
+                while self.claims.confirm(&moved)?.is_some_and(|until| until <= Instant::now()) {}
                 state.commit(&commit)
             })?;
-            archive.publish(&commit.objects).context("moving committed files into place")?;
-            archive.compact(&commit.objects).context("merging small files of the archive")?;
+            if let Some(archive) = &mut self.stages.archive {
+                archive.publish(&commit.objects).context("moving committed files into place")?;
+                archive.compact(&commit.objects).context("merging small files of the archive")?;
+            }
             for object in &commit.objects {
                 let table = self.summary.table(&object.table);
                 table.archived_files += 1;
                 table.archived_bytes += object.bytes;
                 METRICS.archived_bytes.with_label_values(&[&object.table]).inc_by(object.bytes);
             }
+        } else {
+            self.claims.confirm(&moved)?;
         }
         self.committed.send_replace(Arc::new(self.reached.clone()));
         self.waiting_since = None;
@@ -487,8 +562,20 @@ impl Worker {
         self.summary.rules = RuleTook::by_rule(&self.stages.detector);
         let costs = || self.stages.detector.costs().values();
         self.summary.shed_groups = costs().map(|cost| cost.shed).sum();
+        self.summary.put_aside = costs().map(|cost| cost.aside).sum();
         self.summary.late_rows = costs().map(|cost| cost.late).sum();
         self.summary.seconds = started.elapsed().as_secs_f64();
         Ok(Outcome { summary: self.summary, findings })
     }
+}
+
+/// Partitions that a commit moves on.
+fn moved(committed: &Checkpoint, reached: &Checkpoint) -> Vec<Arc<str>> {
+    let has_moved = |(partition, offset): &(&Arc<str>, &Offset)| committed.0.get(*partition) != Some(offset);
+    reached.0.iter().filter(has_moved).map(|(partition, _)| partition.clone()).collect()
+}
+
+/// No two workers have the same: the standard library's hasher has random keys.
+fn random_name() -> String {
+    format!("{:016x}", RandomState::new().hash_one(std::process::id()))
 }

@@ -107,6 +107,9 @@ pub struct Summary {
     /// Windows of this run that left early for want of room, and rows that came after their window had left.
     pub shed_groups: u64,
     pub late_rows: u64,
+    /// Matches of this run that were put aside because their rule has too many findings.
+    #[serde(default)]
+    pub put_aside: u64,
     pub files_read: u64,
     /// Files that an earlier run into the same archive had read.
     pub files_already_read: u64,
@@ -130,6 +133,12 @@ pub struct Summary {
     /// By id, the rules that looked at a row or remember some. `weir rules cost` shows them.
     #[serde(default)]
     pub rules: BTreeMap<String, RuleTook>,
+    /// Times that rules, lists or suppressions were read again and taken up.
+    #[serde(default)]
+    pub reloads: u64,
+    /// What was wrong with their files at the end, each with its place: what was in force before stayed so.
+    #[serde(default)]
+    pub refused_edits: Vec<String>,
     /// True when the run was told to stop before the input ended.
     pub stopped: bool,
     /// True when it read inputs that have no end, so that being told to stop is how it ends.
@@ -222,6 +231,19 @@ impl Summary {
                 grouped(self.shed_groups),
                 grouped(self.late_rows)
             )?;
+        }
+        if self.put_aside > 0 {
+            let many = grouped(self.put_aside);
+            write!(
+                out,
+                "\n{many} matches put aside, of rules with too many findings: weir/rule_quarantined names them"
+            )?;
+        }
+        if self.reloads > 0 {
+            write!(out, "\nrules, lists or suppressions were read again {} times", grouped(self.reloads))?;
+        }
+        for why in &self.refused_edits {
+            write!(out, "\nnot in force: {}", plain(why))?;
         }
         let records = self.total(|counts| counts.records);
         let seconds = self.seconds.max(1e-6);

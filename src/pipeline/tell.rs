@@ -39,10 +39,14 @@ impl Told {
             METRICS.rule_hits.with_label_values(&[rule]).inc_by(cost.hits - before.hits);
             let wrong = |cost: &RuleCost| cost.failed + cost.ungraded;
             METRICS.rule_errors.with_label_values(&[rule]).inc_by(wrong(cost) - wrong(before));
+            METRICS.rule_aside.with_label_values(&[rule]).inc_by(cost.aside - before.aside);
             METRICS.rule_late_rows.with_label_values(&[rule]).inc_by(cost.late - before.late);
             METRICS.rule_shed_groups.with_label_values(&[rule]).inc_by(cost.shed - before.shed);
             if let (Some(error), None) = (&cost.error, &before.error) {
                 tracing::warn!(rule, error, "a rule could not judge rows");
+            }
+            if cost.aside > 0 && before.aside == 0 {
+                tracing::warn!(rule, "a rule has too many findings and is put aside");
             }
             *before = cost.clone();
         }
@@ -57,8 +61,9 @@ impl Told {
             METRICS.findings.with_label_values(&[severity.as_str()]).inc_by(count - before);
         }
         for (rule, count) in hidden(stages) {
+            // an entry that the configuration has no longer takes its count along
             let before = self.hidden.get(&rule).copied().unwrap_or(0);
-            METRICS.suppressed.with_label_values(&[&rule]).inc_by(count - before);
+            METRICS.suppressed.with_label_values(&[&rule]).inc_by(count.saturating_sub(before));
             self.hidden.insert(rule, count);
         }
     }

@@ -180,6 +180,12 @@ pub fn header_place(text: &str, key: &str) -> (usize, usize) {
     line_of(&header_lines(text), key)
 }
 
+/// What stands behind the header of a rule's text.
+pub fn query_text(text: &str) -> &str {
+    let header = text.split_inclusive('\n').take_while(|line| line.starts_with("--"));
+    &text[header.map(str::len).sum()..]
+}
+
 fn line_of(comments: &[(usize, &str)], key: &str) -> (usize, usize) {
     let is_key =
         |line: &str| line.trim_start().strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with('='));

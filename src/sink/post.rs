@@ -50,11 +50,13 @@ pub(super) struct Desk {
     pub sent: Sent,
     /// Something was accepted or refused that the last commit still has.
     pub changed: bool,
+    /// A commit has failed: the outbox holds what none has, and nothing more is sent.
+    pub is_closed: bool,
 }
 
 impl Desk {
     fn new(limits: Limits) -> Desk {
-        Desk { outbox: Outbox::new(limits), sent: Sent::default(), changed: false }
+        Desk { outbox: Outbox::new(limits), sent: Sent::default(), changed: false, is_closed: false }
     }
 
     /// Names and counts what will never be taken.
@@ -236,7 +238,7 @@ impl Post {
 /// the names of their ways; only then may the senders have it. Waits first until there is room.
 ///
 /// # Errors
-/// That of `write`. The run has to end then: what was staged would be sent though no commit has it.
+/// That of `write`. Nothing more is sent then, since no commit has it, and the run has to end.
 ///
 /// # Panics
 /// On a thread that runs tasks.
@@ -255,7 +257,10 @@ pub fn commit(
         outboxes.extend(saved.map(|saved| (shared.way.name().to_owned(), saved)));
         desks.push((desk, shared));
     }
-    write(outboxes)?;
+    if let Err(error) = write(outboxes) {
+        desks.iter_mut().for_each(|(desk, _)| desk.is_closed = true);
+        return Err(error);
+    }
     for (mut desk, shared) in desks {
         desk.changed = false;
         desk.gauge(&shared.way);

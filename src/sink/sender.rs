@@ -46,6 +46,9 @@ impl Sender {
     /// Starts every call that may be made now; gives the wait until the next, where only time is missing.
     async fn start_calls(&mut self) -> Option<Duration> {
         let mut desk = self.shared.desk.lock().await;
+        if desk.is_closed {
+            return None;
+        }
         let now = (self.clock)();
         let calls_out_max = self.shared.way.limits().calls_out_max;
         let places: Vec<String> = desk.outbox.places().map(|(place, ..)| place.to_owned()).collect();

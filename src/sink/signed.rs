@@ -83,16 +83,21 @@ impl Line {
         body: String,
         read: impl FnOnce(Reply) -> Answer,
     ) -> Answer {
-        wire::within(async {
-            let request = self.signed(headers, body, self.login.get().await?)?;
-            let reply = wire::exchange(&self.http, request).await.with_context(|| format!("calling {}", self.url))?;
-            if matches!(reply.status, 401 | 403) {
-                // they may have been revoked, or the role been given more rights
-                self.login.renew().await;
-            }
-            Ok(read(reply))
-        })
-        .await
+        wire::within(async { Ok(read(self.call(headers, body).await?)) }).await
+    }
+
+    /// The same for who sends no findings: the answer as it came, whatever it says. It has no time of its own to end in.
+    ///
+    /// # Errors
+    /// When there are no credentials or there is no connection, or the answer breaks off or is longer than 4 MiB.
+    pub async fn call(&self, headers: &[(&'static str, &'static str)], body: String) -> anyhow::Result<Reply> {
+        let request = self.signed(headers, body, self.login.get().await?)?;
+        let reply = wire::exchange(&self.http, request).await.with_context(|| format!("calling {}", self.url))?;
+        if matches!(reply.status, 401 | 403) {
+            // they may have been revoked, or the role been given more rights
+            self.login.renew().await;
+        }
+        Ok(reply)
     }
 
     fn signed(

@@ -6,6 +6,8 @@ pub mod layout;
 pub mod plan;
 pub mod notice;
 pub mod shards;
+pub mod lease;
+pub mod claims;
 pub mod s3;
 pub mod kinesis;
 
@@ -23,6 +25,7 @@ use crate::decode::{self, Counts, Records};
 use crate::metrics::METRICS;
 use crate::position::{Checkpoint, Position};
 use crate::table::Reject;
+use claims::Claims;
 
 /// Bytes that may wait between the sources and the pipeline. A larger piece waits alone.
 const WAITING_BYTES_MAX: usize = 8 << 20;
@@ -79,6 +82,10 @@ pub struct Feed {
     pub resume: Arc<Checkpoint>,
     /// What has been committed by now: a source that acknowledges what it read, does so when it is in here.
     pub committed: watch::Receiver<Arc<Checkpoint>>,
+    /// Names this worker among those that share a source; stays the same for as long as its state does.
+    pub worker: Arc<str>,
+    /// Where a source answers that may lose what it reads to another worker.
+    pub claims: Claims,
     pub stop: CancellationToken,
 }
 
@@ -114,6 +121,8 @@ impl Feed {
 pub struct Events {
     events: mpsc::Receiver<Event>,
     room: Arc<Semaphore>,
+    /// Asked before a commit.
+    pub claims: Claims,
     /// Those that are tasks; stopped when this is dropped.
     sources: JoinSet<()>,
 }
@@ -167,9 +176,11 @@ pub fn start(
     decode: &decode::Options,
     resume: Arc<Checkpoint>,
     committed: watch::Receiver<Arc<Checkpoint>>,
+    worker: Arc<str>,
     stop: CancellationToken,
 ) -> Events {
     let (feed, mut events) = queue(decode.clone(), resume, committed, stop);
+    let feed = Feed { worker, ..feed };
     for source in sources {
         match source {
             Source::File(config) => file::read(config, feed.clone()),
@@ -180,14 +191,7 @@ pub fn start(
                 events.sources.spawn(s3::notices::run(config, aws.clone(), feed.clone()));
             }
             Source::Kinesis(config) => {
-                let (aws, feed) = (aws.clone(), feed.clone());
-                events.sources.spawn(async move {
-                    let name = config.stream.to_string();
-                    if let Err(error) = kinesis::run(config, &aws, feed.clone()).await {
-                        // when the pipeline has gone, nobody wants to know
-                        let _ = feed.send(Event::Unreadable { name, why: format!("{error:#}") }).await;
-                    }
-                });
+                events.sources.spawn(kinesis::run(config, aws.clone(), feed.clone()));
             }
         }
     }
@@ -201,12 +205,24 @@ fn queue(
     committed: watch::Receiver<Arc<Checkpoint>>,
     stop: CancellationToken,
 ) -> (Feed, Events) {
+    let worker: Arc<str> = Arc::default();
     let (sender, receiver) = mpsc::channel(WAITING_PIECES_MAX);
     let room = Arc::new(Semaphore::new(WAITING_BYTES_MAX));
     METRICS.queue_bytes_max.with_label_values(&["source"]).set(WAITING_BYTES_MAX as i64);
     let runtime = Handle::current();
-    let feed = Feed { events: sender, room: room.clone(), runtime, decode, resume, committed, stop };
-    (feed, Events { events: receiver, room, sources: JoinSet::new() })
+    let claims = Claims::default();
+    let feed = Feed {
+        events: sender,
+        room: room.clone(),
+        runtime,
+        decode,
+        resume,
+        committed,
+        worker,
+        claims: claims.clone(),
+        stop,
+    };
+    (feed, Events { events: receiver, room, claims, sources: JoinSet::new() })
 }
 
 #[cfg(test)]

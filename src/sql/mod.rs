@@ -22,6 +22,7 @@ use crate::archive::layout::PRIVATE;
 use crate::archive::read::{self, Reading};
 use crate::catalog;
 use crate::detect;
+use crate::detect::reference::{self, References};
 use table::ArchivedTable;
 
 /// A session over the archive as it is now: files committed later are not seen. Tables without rows are there, empty.
@@ -30,6 +31,14 @@ use table::ArchivedTable;
 /// # Errors
 /// When there is no archive in `dir`, or it cannot be read.
 pub fn session(dir: &Path) -> anyhow::Result<SessionContext> {
+    session_with(dir, &References::default())
+}
+
+/// The same with lists that `in_reference` asks.
+///
+/// # Errors
+/// As [`session`].
+pub fn session_with(dir: &Path, references: &References) -> anyhow::Result<SessionContext> {
     let dir = dir.canonicalize().with_context(|| format!("opening the archive {}", dir.display()))?;
     let has_table = catalog::tables().any(|table| dir.join(table.name).is_dir());
     if !has_table && !dir.join(PRIVATE).is_dir() {
@@ -43,6 +52,7 @@ pub fn session(dir: &Path) -> anyhow::Result<SessionContext> {
         .set_bool("datafusion.execution.parquet.reorder_filters", true)
         .with_extension(Arc::new(Reading::start(&dir)?));
     let session = detect::session::session(config);
+    session.register_udf(reference::function(references).as_ref().clone());
     for table in catalog::tables() {
         let provider = ArchivedTable::new(table, read::files(&dir, table)?)?;
         session.register_table(table.name, Arc::new(provider))?;

@@ -152,3 +152,59 @@ async fn files_of_an_older_weir_lack_columns_and_fields() {
     let sql = "SELECT eventid FROM cloudtrail WHERE userIdentity.type = 'Root' AND userIdentity.arn IS NULL";
     assert_eq!(run(dir.path(), sql).await.unwrap(), "| eventid |\n| old |");
 }
+
+#[tokio::test]
+async fn the_text_of_every_rule_over_windows_is_a_query() {
+    use crate::detect::library;
+    use crate::rule::Fires;
+    let dir = archive();
+    let session = session(dir.path()).unwrap();
+    let (rules, _) = library::rules(&library::built_in());
+    let (mut asked, mut failed) = (0, Vec::new());
+    for rule in rules.iter().filter(|rule| rule.fires == Fires::PerWindow) {
+        asked += 1;
+        let answer = match query(&session, &rule.text).await {
+            Ok(rows) => rows.try_collect::<Vec<_>>().await.map_err(readable),
+            Err(error) => Err(error),
+        };
+        failed.extend(answer.err().map(|error| format!("{}: {error}", rule.id)));
+    }
+    assert_eq!(failed, Vec::<String>::new());
+    assert!(asked > 60, "{asked}");
+}
+
+#[tokio::test]
+async fn hop_counts_a_row_in_each_window_and_session_joins_rows() {
+    check(
+        "SELECT hop(eventTime, INTERVAL '1 day', INTERVAL '2 days') AS at, count(*) AS n FROM cloudtrail \
+         WHERE eventTime IS NOT NULL GROUP BY hop(eventTime, INTERVAL '1 day', INTERVAL '2 days') ORDER BY at",
+        "| at | n |\n| 2024-07-31T00:00:00Z | 1 |\n| 2024-08-01T00:00:00Z | 2 |\n| 2024-08-02T00:00:00Z | 1 |",
+    )
+    .await;
+    for (gap, expected) in [
+        ("24 hours", "| n | at |\n| 2 | 2024-08-01T10:00:00Z |"),
+        ("23 hours", "| n | at |\n| 1 | 2024-08-01T10:00:00Z |\n| 1 | 2024-08-02T10:00:00Z |"),
+    ] {
+        let sql = format!(
+            "SELECT count(*) AS n, session(eventTime, INTERVAL '{gap}') AS at FROM cloudtrail \
+             WHERE eventTime IS NOT NULL GROUP BY session(eventTime, INTERVAL '{gap}') ORDER BY at"
+        );
+        check(&sql, expected).await;
+    }
+    let alone = "SELECT hop(eventTime, INTERVAL '1 day', INTERVAL '2 days') FROM cloudtrail";
+    let error = run(archive().path(), alone).await.unwrap_err();
+    assert!(error.to_string().contains("which only GROUP BY can"));
+}
+
+#[tokio::test]
+async fn a_list_is_asked_by_its_name() {
+    use crate::detect::reference::{Kind, List};
+    let dir = archive();
+    let root = List::new(Kind::Text, ["arn:aws:iam::111122223333:root"]).unwrap();
+    let session = session_with(dir.path(), &References::new([("known".to_owned(), root)].into())).unwrap();
+    let sql = "SELECT eventid FROM cloudtrail WHERE in_reference(userIdentity.arn, 'known')";
+    let rows: Vec<_> = query(&session, sql).await.unwrap().try_collect().await.unwrap();
+    assert_eq!(rows.iter().map(RecordBatch::num_rows).sum::<usize>(), 1);
+    let error = run(dir.path(), sql).await.unwrap_err().to_string();
+    assert_eq!(error, "the configuration has no [reference.known]; there are: none");
+}

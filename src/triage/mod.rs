@@ -1,5 +1,6 @@
 //! Findings as rules make them → fewer, better ones: suppressed, folded by id, and ranked.
 
+pub mod feedback;
 pub mod prioritize;
 pub mod incident;
 pub mod suppress;
@@ -14,6 +15,7 @@ use crate::finding::{Finding, FindingId, Resource};
 use crate::rule::{Confidence, Severity};
 use crate::table::Batch;
 use crate::time::Timestamp;
+use feedback::Feedback;
 use prioritize::{Asset, History, Watched};
 use suppress::Suppressions;
 
@@ -22,6 +24,7 @@ use suppress::Suppressions;
 pub struct Triage {
     suppressions: Suppressions,
     assets: Vec<Asset>,
+    feedback: Feedback,
     watched: Watched,
     open: BTreeMap<FindingId, Open>,
     forgotten: u64,
@@ -41,7 +44,22 @@ impl Triage {
 
     pub fn new(suppressions: Suppressions, assets: Vec<Asset>) -> Triage {
         let (watched, open, opened) = (Watched::default(), BTreeMap::new(), BTreeMap::new());
-        Triage { suppressions, assets, watched, open, forgotten: 0, opened }
+        Triage { suppressions, assets, feedback: Feedback::default(), watched, open, forgotten: 0, opened }
+    }
+
+    /// What was found out about findings, in place of what was known before. It ranks those that are told from now on.
+    pub fn learn(&mut self, feedback: Feedback) {
+        self.feedback = feedback;
+    }
+
+    pub fn feedback(&self) -> &Feedback {
+        &self.feedback
+    }
+
+    /// Goes on with other suppressions and assets. What an entry that stays has hidden is counted on.
+    pub fn renew(&mut self, mut suppressions: Suppressions, assets: Vec<Asset>) {
+        suppressions.restore(&self.suppressions.counts());
+        (self.suppressions, self.assets) = (suppressions, assets);
     }
 
     /// Notes the hours that the rows are from: a rule that fired once in a month of logs is rarer than one that fired
@@ -85,8 +103,10 @@ impl Triage {
             return Vec::new();
         }
         let history = self.history();
-        let mut told: Vec<_> =
-            ids.iter().map(|id| prioritize::ranked(&self.open[id].finding, &history, &self.assets)).collect();
+        let mut told: Vec<_> = ids
+            .iter()
+            .map(|id| prioritize::ranked(&self.open[id].finding, &history, &self.assets, &self.feedback))
+            .collect();
         rank(&mut told);
         for finding in &told {
             let open = self.open.get_mut(&finding.id).expect("only open findings are told");
@@ -101,8 +121,11 @@ impl Triage {
     /// All open findings, most urgent first.
     pub fn findings(&self) -> Vec<Finding> {
         let history = self.history();
-        let mut all: Vec<_> =
-            self.open.values().map(|open| prioritize::ranked(&open.finding, &history, &self.assets)).collect();
+        let mut all: Vec<_> = self
+            .open
+            .values()
+            .map(|open| prioritize::ranked(&open.finding, &history, &self.assets, &self.feedback))
+            .collect();
         rank(&mut all);
         all
     }

@@ -7,6 +7,7 @@ use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use glob::Pattern;
 use serde::Deserialize;
 
+use super::feedback::Feedback;
 use crate::finding::{Finding, Term};
 use crate::rule::{Confidence, Severity};
 use crate::table::Batch;
@@ -95,9 +96,9 @@ fn who(finding: &Finding) -> Who<'_> {
 }
 
 /// The finding with its terms and its priority.
-pub fn ranked(finding: &Finding, history: &History<'_>, assets: &[Asset]) -> Finding {
+pub fn ranked(finding: &Finding, history: &History<'_>, assets: &[Asset], feedback: &Feedback) -> Finding {
     let mut ranked = finding.clone();
-    ranked.terms = vec![severity(finding), precision(finding), rarity(finding, history)];
+    ranked.terms = vec![severity(finding), precision(finding, feedback), rarity(finding, history)];
     ranked.terms.extend(asset(finding, assets));
     ranked.priority = priority(ranked.terms.iter().map(|term| term.bits).sum());
     ranked
@@ -121,25 +122,23 @@ fn severity(finding: &Finding) -> Term {
     Term { name: "severity", bits, why: format!("the rule says {}", finding.severity) }
 }
 
-/// Odds that a match is what the rule's title says: a Beta prior for each confidence that a rule can declare. Analysts'
-/// verdicts will move it.
-fn precision(finding: &Finding) -> Term {
-    let (right, wrong) = match finding.confidence {
-        Confidence::Low => (1.0, 9.0),
-        Confidence::Medium => (1.0, 4.0),
-        Confidence::High => (2.0, 1.0),
-    };
-    let odds: f64 = right / wrong;
+/// Odds that a match is what the rule's title says, by the rule's own word and by what was found out about its findings.
+fn precision(finding: &Finding, feedback: &Feedback) -> Term {
+    let tally = feedback.tally(&finding.rule, &finding.account, finding.last_seen);
+    let (right, wrong) = tally.odds(finding.confidence);
     let name = match finding.confidence {
         Confidence::Low => "low",
         Confidence::Medium => "medium",
         Confidence::High => "high",
     };
-    Term {
-        name: "precision",
-        bits: odds.log2(),
-        why: format!("{name} confidence: odds {right} to {wrong} before feedback"),
-    }
+    let why = match tally.is_empty() {
+        true => format!("{name} confidence: odds {right} to {wrong} before feedback"),
+        false => format!(
+            "{name} confidence, {} confirmed and {} dismissed in this account: odds {right:.1} to {wrong:.1}",
+            tally.confirmed, tally.dismissed
+        ),
+    };
+    Term { name: "precision", bits: tally.bits(finding.confidence), why }
 }
 
 fn rarity(finding: &Finding, history: &History<'_>) -> Term {
@@ -214,7 +213,7 @@ mod tests {
     fn what_an_actor_rarely_does_ranks_above_what_it_does_daily() {
         let all: Vec<_> = (0..100).map(|day| finding("ci", day * 24)).chain([finding("eve", 50)]).collect();
         let history = History::of(&Watched((0..2377).collect()), all.iter());
-        let [eve, ci] = [&all[100], &all[0]].map(|finding| ranked(finding, &history, &[]));
+        let [eve, ci] = [&all[100], &all[0]].map(|finding| ranked(finding, &history, &[], &Feedback::default()));
         // 99 * 24 + 1 = 2377 hours: log2(2381) and log2(23.81)
         assert_eq!((eve.terms[2].bits * 10.0).round(), 112.0);
         assert_eq!((ci.terms[2].bits * 10.0).round(), 46.0);
@@ -239,7 +238,7 @@ mod tests {
         let all = [finding("eve", 0)];
         let history = History::of(&Watched::default(), all.iter());
         let jewel = Asset { pattern: Pattern::new("*user/eve").unwrap(), worth: Worth::CrownJewel };
-        let found = ranked(&finding("eve", 0), &history, &[jewel]);
+        let found = ranked(&finding("eve", 0), &history, &[jewel], &Feedback::default());
         // 3 (medium) - 2 (1 to 4) + log2(5) + 3 = 6.32 bits; (6.32 + 5.2) / 28.2 * 99 = 40.4
         assert_eq!(found.priority, 40);
         assert_eq!(priority(-100.0), 0);
@@ -250,7 +249,7 @@ mod tests {
     fn an_explanation_names_actor_place_and_next_step() {
         let all = [finding("eve", 0)];
         let history = History::of(&Watched::default(), all.iter());
-        let text = explanation(&ranked(&finding("eve", 0), &history, &[]));
+        let text = explanation(&ranked(&finding("eve", 0), &history, &[], &Feedback::default()));
         assert!(
             text.starts_with("Something was changed: by eve from 192.0.2.7 on user/eve in account 111122223333"),
             "{text}"

@@ -18,9 +18,9 @@ use rustix::process::Signal;
 use crate::support::{code, ended, lines, repository, signal, text, weir};
 
 /// The server, which ends with the test.
-struct Kinesalite {
+pub struct Kinesalite {
     child: Child,
-    url: String,
+    pub url: String,
 }
 
 impl Drop for Kinesalite {
@@ -31,7 +31,7 @@ impl Drop for Kinesalite {
 }
 
 /// Starts kinesalite on a free port of the loopback; `None` where it is not installed.
-fn kinesalite() -> Option<Kinesalite> {
+pub fn kinesalite() -> Option<Kinesalite> {
     let modules =
         env::var_os("WEIR_TEST_NODE_MODULES").map_or_else(|| repository(".tools/node/node_modules"), PathBuf::from);
     if !modules.join("kinesalite").is_dir() {
@@ -53,7 +53,7 @@ fn kinesalite() -> Option<Kinesalite> {
 }
 
 impl Kinesalite {
-    fn client(&self) -> Client {
+    pub fn client(&self) -> Client {
         let config = aws_sdk_kinesis::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("us-east-1"))
@@ -92,7 +92,7 @@ fn flows(folder: &Path) -> (u64, u64) {
     }
 }
 
-async fn active(client: &Client) {
+pub async fn active(client: &Client) {
     loop {
         let summary = client.describe_stream_summary().stream_name("logs").send().await.unwrap();
         if summary.stream_description_summary.unwrap().stream_status == StreamStatus::Active {
@@ -116,7 +116,7 @@ async fn put(client: &Client, next: &mut u32, count: u32) {
 }
 
 /// The open shards by their first hash key.
-async fn open(client: &Client) -> BTreeMap<u128, String> {
+pub async fn open(client: &Client) -> BTreeMap<u128, String> {
     let shards = client.list_shards().stream_name("logs").send().await.unwrap().shards.unwrap();
     let open = shards.into_iter().filter(|shard| {
         shard.sequence_number_range.as_ref().is_some_and(|range| range.ending_sequence_number.is_none())
@@ -174,7 +174,7 @@ async fn killed_and_resharded_nothing_is_lost_and_nothing_comes_twice() {
     assert!(!said.contains("canary-of-the-test"));
 }
 
-async fn split(client: &Client, shard: &str, at: u128) {
+pub async fn split(client: &Client, shard: &str, at: u128) {
     let split = client.split_shard().stream_name("logs").shard_to_split(shard).new_starting_hash_key(at.to_string());
     split.send().await.unwrap();
     active(client).await;

@@ -11,6 +11,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use weir::aws::calls::{CALLS, IMPLIED};
 
+use crate::leases;
 use crate::moto::{Moto, moto, sdk};
 use crate::recorder::{Call, Recorder};
 use crate::support::{code, ended, repository, signal, text};
@@ -144,6 +145,12 @@ async fn policies_allow_what_is_called_and_no_more() {
     stage.run_until(&arguments, "SubscribeToShard");
     all.extend(stage.judged(&["kinesis-fan-out.json"]));
 
+    let leases = "from = ['kinesis://permissions']\n[source.kinesis.leases]\ntable = 'permissions-leases'";
+    let stage = Stage::new(&moto, leases);
+    stage.run_until(&arguments, "GetRecords");
+    stage.doctor(&[]);
+    all.extend(stage.judged(&["kinesis.json", "kinesis-leases.json"]));
+
     let role = "from = ['kinesis://permissions']\n[source.kinesis]\n\
                 assume_role = { arn = 'arn:aws:iam::123456789012:role/reader', external_id = 'agreed' }";
     let stage = Stage::new(&moto, role);
@@ -185,6 +192,8 @@ async fn policies_allow_what_is_called_and_no_more() {
     let topic = "[sink.sns]\ntopic = 'arn:aws:sns:us-east-1:123456789012:permissions'\ndrain_seconds = 2";
     send(topic, 3, "sns.json");
 
+    send("state = 's3://permissions-trail/state'", 0, "s3-state.json");
+
     let known = CALLS.iter().map(|call| (call.service.to_owned(), call.operation.to_owned()));
     assert_eq!(all, known.collect(), "left: what was called; right: src/aws/calls.rs");
 }
@@ -208,6 +217,7 @@ async fn make(moto: &Moto) {
     }
     let kinesis = aws_sdk_kinesis::Client::new(&sdk);
     kinesis.create_stream().stream_name("permissions").shard_count(1).send().await.unwrap();
+    leases::make_table(moto, "permissions-leases").await;
 }
 
 #[test]

@@ -36,9 +36,6 @@ fn every_rule_has_cases_that_fire_and_cases_that_do_not() {
     assert!(poor.is_empty(), "{poor:#?}");
 }
 
-/// Small changes of built-in rules that no case of theirs notices. May only go down: a new rule's cases notice them all.
-const SURVIVORS_MAX: usize = 233;
-
 #[test]
 fn cases_notice_small_changes_of_their_rules() {
     let mutation = mutate::mutate(logs::TABLES, &References::default(), &library::built_in());
@@ -46,7 +43,7 @@ fn cases_notice_small_changes_of_their_rules() {
     assert!(mutation.mutants > 4_000, "{} changes were tried", mutation.mutants);
     let told = |survivor: &mutate::Survivor| format!("{}:{}: {}", survivor.file, survivor.line, survivor.change);
     let survivors: Vec<String> = mutation.survivors.iter().map(told).collect();
-    assert!(survivors.len() <= SURVIVORS_MAX, "{} survive: {survivors:#?}", survivors.len());
+    assert!(survivors.is_empty(), "{} survive: {survivors:#?}", survivors.len());
 }
 
 #[test]

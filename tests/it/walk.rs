@@ -123,6 +123,7 @@ fn read(path: &Path) -> Vec<Piece> {
         &Options::default(),
         Arc::default(),
         committed,
+        Arc::default(),
         stop,
     );
     let mut pieces = Vec::new();

@@ -13,6 +13,7 @@ use crate::aws::tried::Tried;
 use crate::aws::{self, Aws, Role};
 use crate::cli::run::{sources, ways};
 use crate::config::Config;
+use crate::pipeline::bucket;
 use crate::sink;
 use crate::source::{Source, kinesis, s3};
 
@@ -51,6 +52,9 @@ pub async fn checks(config: &Config) -> Vec<Check> {
                 probes.push((config.stream.to_string(), Box::pin(kinesis::probe::stream(config, &aws))));
             }
         }
+    }
+    if let Some(state) = &config.state {
+        probes.push((format!("state {state}"), Box::pin(bucket::probe(state, &aws))));
     }
     for way in &ways {
         probes.push((way.said().to_owned(), Box::pin(sink::probe::way(way))));

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::path::Path;
 
 use super::check::{Check, Status};
-use crate::cli::run::{compile, sources, table, ways};
+use crate::cli::run::{Compiled, compile, sources, table, ways};
 use crate::config::Config;
 use crate::logs::vpc_flow;
 use crate::time::Timestamp;
@@ -67,7 +67,7 @@ fn expired(rule: &str, day: &str) -> Check {
 fn rules(config: &Config) -> Check {
     match compile(config.rules.as_deref(), config) {
         Err(error) => Check::failed("rules", format!("{error:#}")),
-        Ok((detector, refused)) => match &refused[..] {
+        Ok(Compiled { detector, refused, .. }) => match &refused[..] {
             [] => Check::ok("rules", format!("{} rules compile", detector.rules().count())),
             [first, rest @ ..] => {
                 let more = if rest.is_empty() { String::new() } else { format!(", and {} more", rest.len()) };

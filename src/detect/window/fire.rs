@@ -37,8 +37,10 @@ pub fn findings(rule: &Rule, plan: &Windowed, items: &Items, windows: &[Window])
     let evidence = evidence(items, &columns)?;
     let (mut found, mut ungraded) = (BTreeMap::<FindingId, Finding>::new(), 0);
     for (row, place) in holding.iter().enumerate() {
-        let Window { start, group, score, .. } = &windows[*place];
-        let end = start.saturating_add(plan.span.size);
+        let window = &windows[*place];
+        let Window { start, group, score, .. } = window;
+        let end = plan.span.end(window);
+        let periods = plan.span.periods(window, rule.dedupe_micros);
         let key: Vec<Option<String>> = keys.iter().map(|column| column[row].clone()).collect();
         let given = |column: &Option<Vec<Option<String>>>| column.as_ref().and_then(|column| column[row].clone());
         let severity = match given(&severities).map(|text| text.parse()) {
@@ -54,8 +56,7 @@ pub fn findings(rule: &Rule, plan: &Windowed, items: &Items, windows: &[Window])
             None => group.resources.as_slice().to_vec(),
         };
         let mut finding = Finding {
-            // the window's end is in the next period when it is a period's
-            id: FindingId::new(&rule.id, &key, (end - 1).div_euclid(rule.dedupe_micros)),
+            id: FindingId::new(&rule.id, &key, *periods.end()),
             rule: rule.id.clone(),
             title: given(&titles).filter(|title| !title.is_empty()).unwrap_or_else(|| rule.title.clone()),
             severity,
@@ -84,14 +85,21 @@ pub fn findings(rule: &Rule, plan: &Windowed, items: &Items, windows: &[Window])
             finding.evidence.extend(told.map(|(name, value)| (name.to_owned(), value)));
         }
         finding.settle_lists();
-        match found.entry(finding.id) {
-            Entry::Occupied(mut known) => known.get_mut().fold(finding),
-            Entry::Vacant(place) => {
-                place.insert(finding);
-            }
+        for period in *periods.start()..*periods.end() {
+            tell(&mut found, Finding { id: FindingId::new(&rule.id, &key, period), ..finding.clone() });
         }
+        tell(&mut found, finding);
     }
     Ok((found.into_values().collect(), ungraded))
+}
+
+fn tell(found: &mut BTreeMap<FindingId, Finding>, finding: Finding) {
+    match found.entry(finding.id) {
+        Entry::Occupied(mut known) => known.get_mut().fold(finding),
+        Entry::Vacant(place) => {
+            place.insert(finding);
+        }
+    }
 }
 
 /// Name and values of a selected column.

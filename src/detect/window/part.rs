@@ -12,6 +12,13 @@ pub const SAMPLE_MAX: usize = 10;
 /// A value in a form whose bytes order as the values do (`arrow::row`).
 pub type Sortable = Box<[u8]>;
 
+/// Stands for a value: the first eight bytes of BLAKE3. A snapshot keeps them.
+pub fn hash(value: &[u8]) -> u64 {
+    let hash = blake3::hash(value);
+    let (first, _) = hash.as_bytes().split_first_chunk().expect("a hash has 32 bytes");
+    u64::from_le_bytes(*first)
+}
+
 /// What one aggregate knows of the rows of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Part {
@@ -55,13 +62,15 @@ impl Part {
         match self {
             Part::Least(least) if least.as_ref().is_none_or(|least| value < &**least) => *least = Some(value.into()),
             Part::Greatest(most) if most.as_ref().is_none_or(|most| value > &**most) => *most = Some(value.into()),
-            Part::Distinct(hashes) => {
-                let hash = blake3::hash(value);
-                let (first, _) = hash.as_bytes().split_first_chunk().expect("a hash has 32 bytes");
-                hashes.add(u64::from_le_bytes(*first), DISTINCT_MAX);
-            }
             Part::Sample(values) => values.add_with(SAMPLE_MAX, |known| (**known).cmp(value), || value.into()),
             _ => {}
+        }
+    }
+
+    /// A value by its [`hash`].
+    pub fn hash(&mut self, hash: u64) {
+        if let Part::Distinct(hashes) = self {
+            hashes.add(hash, DISTINCT_MAX);
         }
     }
 
@@ -99,6 +108,15 @@ impl Part {
             Part::Least(value) | Part::Greatest(value) => least == 0 || value.is_some(),
             Part::Sample(_) => true,
             Part::InOrder(chain) => least == 0 || chain.holds(),
+        }
+    }
+
+    /// What a count is at most once parts are merged, as one term of a sum; `None` of other aggregates.
+    pub fn at_most(&self) -> Option<u64> {
+        match self {
+            Part::Count(count) => Some(*count),
+            Part::Distinct(hashes) => Some(hashes.as_slice().len() as u64),
+            _ => None,
         }
     }
 

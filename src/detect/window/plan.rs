@@ -15,14 +15,14 @@ use datafusion::logical_expr::expr::{AggregateFunction, ScalarFunction};
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{Aggregate, Expr};
 use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
+use hashbrown::HashMap;
 
 use super::asked::{first_seen, rare, take_rate};
 use super::chain::Chain;
 use super::group::Group;
-use super::part::Part;
+use super::part::{DISTINCT_MAX, Part, hash};
 use super::rising::{needed, never_falls};
 use super::score::{Model, Observed, Score, Scored, What};
-use super::seen::name;
 use crate::detect::program::{Leaves, Program, Rows, type_of};
 use crate::detect::spans::{FIRST_SEEN, RARE, micros, plain, sample_list, times};
 use crate::detect::verdicts::is_true;
@@ -32,6 +32,9 @@ use crate::detect::verdicts::is_true;
 pub struct Span {
     pub slide: i64,
     pub size: i64,
+    /// Windows are sessions in place of that: rows of which none is further than `slide` from the next. `size` is twice
+    /// that, which is how far apart the panes of two rows of a session may begin and one still decides about the other.
+    pub session: bool,
 }
 
 /// A question for what was before a window: whether its key had no rows in so many panes.
@@ -127,7 +130,7 @@ impl Windowed {
         for expr in &aggregate.group_expr {
             if let Some((found, of)) = span_of(expr) {
                 if span.replace(found).is_some() {
-                    return plan_err!("a rule has one window: tumble or hop stands once in GROUP BY");
+                    return plan_err!("a rule has one window: tumble, hop or session stands once in GROUP BY");
                 }
                 if leaves.flatten(of)? != *time {
                     return plan_err!("a rule's windows go by the time of its table: `{time}`");
@@ -180,9 +183,14 @@ impl Windowed {
             }
             None => None,
         };
-        if scored.is_some() && (first.is_some() || span.size != span.slide) {
+        if scored.is_some() && (first.is_some() || span.size != span.slide || span.session) {
             return plan_err!("a score goes with tumble, whose windows do not overlap, and without first_seen");
         }
+        // the start of a session may change
+        let names_window = |having: &Expr| {
+            let of = |place: Option<usize>| place.is_some_and(|place| matches!(columns[place], Origin::Window));
+            having.column_refs().into_iter().any(|column| of(schema.maybe_index_of_column(column)))
+        };
         // aggregates have parts, but for first_seen and rare; and what is scored teaches, whether or not it is told
         let part = |(place, least): (usize, u64)| match columns[aggregate.group_expr.len() + place] {
             Origin::Aggregate(part) => Some((part, least)),
@@ -192,7 +200,9 @@ impl Windowed {
             span,
             first,
             scored,
-            early: scored.is_none() && never_falls(&having, &schema, &aggregate),
+            early: scored.is_none()
+                && never_falls(&having, &schema, &aggregate)
+                && !(span.session && names_window(&having)),
             needed: match scored {
                 Some(_) => Vec::new(),
                 None => needed(&having, &schema, &aggregate).into_iter().filter_map(part).collect(),
@@ -207,6 +217,15 @@ impl Windowed {
     /// False for a group whose condition certainly does not hold: most are, and to compute nothing for them is cheap.
     pub fn may_hold(&self, group: &Group) -> bool {
         self.needed.iter().all(|(place, least)| group.parts[*place].is_at_least(*least))
+    }
+
+    /// The same of groups that are merged, without merging them.
+    pub fn may_hold_together(&self, groups: &[&Group]) -> bool {
+        self.needed.iter().all(|(place, least)| {
+            let most =
+                groups.iter().try_fold(0u64, |sum, group| Some(sum.saturating_add(group.parts[*place].at_most()?)));
+            most.is_none_or(|most| most >= (*least).min(DISTINCT_MAX as u64))
+        })
     }
 
     /// A group without rows.
@@ -251,7 +270,10 @@ impl Windowed {
                         _ => {
                             let kinds = std::slice::from_ref(&aggregate.item);
                             let keys = sort_keys(kinds, std::slice::from_ref(&column))?;
-                            Argument::Values(column, keys)
+                            match aggregate.empty {
+                                Part::Distinct(_) => Argument::Hashes(column, hashes(&keys)),
+                                _ => Argument::Values(column, keys),
+                            }
                         }
                     }
                 }
@@ -300,7 +322,7 @@ impl Windowed {
                 let amounts = cast(&amounts, &DataType::Float64)?;
                 let amounts = amounts.as_primitive::<Float64Type>();
                 for (place, (one, window)) in all.iter_mut().zip(windows).enumerate() {
-                    one.owner = name(&window.key);
+                    one.owner = hash(&window.key);
                     // what is null, as the sum of nothing, is nothing
                     let amount = if amounts.is_valid(place) { amounts.value(place) } else { 0.0 };
                     one.amount = if amount.is_finite() { amount.max(0.0) } else { 0.0 };
@@ -314,7 +336,7 @@ impl Windowed {
                     }
                     let types: Vec<_> = places.iter().map(|place| self.keys.types[*place].clone()).collect();
                     let columns: Vec<_> = places.iter().map(|place| columns[*place].clone()).collect();
-                    Ok(sort_keys(&types, &columns)?.iter().map(|row| name(row.data())).collect())
+                    Ok(sort_keys(&types, &columns)?.iter().map(|row| hash(row.data())).collect())
                 };
                 let rest: Vec<usize> = (0..self.keys.types.len()).filter(|place| *place != value).collect();
                 // of one column the owner is his own peer, so that only all others are asked
@@ -395,6 +417,8 @@ enum Argument {
     Presence(ArrayRef),
     Numbers(Int64Array),
     Values(ArrayRef, SortKeys),
+    /// Of values that are only counted.
+    Hashes(ArrayRef, Vec<u64>),
     /// The time of each row, and which steps it is one of.
     Steps(TimestampMicrosecondArray, Vec<BooleanArray>),
 }
@@ -421,11 +445,16 @@ impl Inputs {
                 Argument::Presence(values) if values.is_valid(row) => part.count(),
                 Argument::Numbers(values) if values.is_valid(row) => part.number(values.value(row)),
                 Argument::Values(values, keys) if values.is_valid(row) => part.value(keys.row(row).data()),
+                Argument::Hashes(values, hashes) if values.is_valid(row) => part.hash(hashes[row]),
                 Argument::Steps(times, steps) if times.is_valid(row) => {
                     let own = steps.iter().enumerate().filter(|(_, step)| is_true(step, row));
                     own.for_each(|(step, _)| part.step(step, times.value(row)));
                 }
-                Argument::Presence(_) | Argument::Numbers(_) | Argument::Values(..) | Argument::Steps(..) => {}
+                Argument::Presence(_)
+                | Argument::Numbers(_)
+                | Argument::Values(..)
+                | Argument::Hashes(..)
+                | Argument::Steps(..) => {}
             }
         }
     }
@@ -445,6 +474,12 @@ fn sort_keys(types: &[DataType], columns: &[ArrayRef]) -> Result<SortKeys> {
     Ok(RowConverter::new(fields(types))?.convert_columns(columns)?)
 }
 
+/// Of each value, and of those that come again only once.
+fn hashes(keys: &SortKeys) -> Vec<u64> {
+    let mut known = HashMap::new();
+    keys.iter().map(|key| *known.entry(key.data()).or_insert_with_key(|key| hash(key))).collect()
+}
+
 /// The windows that a grouping expression makes, and of which time, when it makes some.
 fn span_of(expr: &Expr) -> Option<(Span, Expr)> {
     let Expr::ScalarFunction(ScalarFunction { func, args }) = expr.clone().unalias() else { return None };
@@ -453,8 +488,9 @@ fn span_of(expr: &Expr) -> Option<(Span, Expr)> {
         _ => None,
     };
     let span = match func.name() {
-        "tumble" => length(1).map(|size| Span { slide: size, size }),
-        "hop" => length(1).zip(length(2)).map(|(slide, size)| Span { slide, size }),
+        "tumble" => length(1).map(|size| Span { slide: size, size, session: false }),
+        "hop" => length(1).zip(length(2)).map(|(slide, size)| Span { slide, size, session: false }),
+        "session" => length(1).map(|gap| Span { slide: gap, size: gap.saturating_mul(2), session: true }),
         _ => None,
     };
     Some((span?, args.first()?.clone()))

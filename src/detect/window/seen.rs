@@ -3,13 +3,14 @@
 use hashbrown::HashMap;
 
 use super::bytes::{Reader, Writer};
+use super::part::hash;
 use super::plan::FirstSeen;
 
 /// Panes with rows that the keys which share all but the last column (of one principal, say) must have had within the
 /// history, before anything of theirs counts as new: of what is not known yet everything is.
 pub const LEARNED_PANES: usize = 3;
 
-/// Stands for a key, or for what it shares with others: the first eight bytes of BLAKE3. A snapshot keeps them.
+/// Stands for a key, or for what it shares with others, see [`hash`].
 pub type Name = u64;
 
 /// What one rule has seen: of each key its panes, and whose it is.
@@ -33,25 +34,19 @@ struct Panes {
     words: Vec<u64>,
 }
 
-pub fn name(bytes: &[u8]) -> Name {
-    let hash = blake3::hash(bytes);
-    let (first, _) = hash.as_bytes().split_first_chunk().expect("a hash has 32 bytes");
-    Name::from_le_bytes(*first)
-}
-
 impl Seen {
     /// Notes a row of a key; true when the key is new in its pane, as far as is known now.
     pub fn note(&mut self, key: &[u8], owner: &[u8], pane: i64, first: FirstSeen) -> bool {
-        let owner = name(owner);
+        let owner = hash(owner);
         self.owners.entry(owner).or_default().add(pane);
-        let known = self.keys.entry(name(key)).or_insert_with(|| Key { owner, panes: Panes::default() });
+        let known = self.keys.entry(hash(key)).or_insert_with(|| Key { owner, panes: Panes::default() });
         known.panes.add(pane);
         known.panes.count(pane - first.panes, pane) == 0
     }
 
     /// Whether a key has rows in this pane and none in those of the history before it, while what it shares has.
     pub fn is_first(&self, key: &[u8], pane: i64, first: FirstSeen) -> bool {
-        let Some(known) = self.keys.get(&name(key)) else { return false };
+        let Some(known) = self.keys.get(&hash(key)) else { return false };
         let learned = self.owners.get(&known.owner).map_or(0, |owner| owner.count(pane - first.panes, pane));
         known.panes.count(pane - first.panes, pane) == 0 && learned >= LEARNED_PANES
     }
@@ -219,7 +214,7 @@ mod tests {
             seen.note(&[day], b"eve", i64::from(day), first);
         }
         assert_eq!(seen.shed(), 2);
-        assert!(!seen.keys.contains_key(&name(&[1])) && seen.keys.contains_key(&name(&[2])));
+        assert!(!seen.keys.contains_key(&hash(&[1])) && seen.keys.contains_key(&hash(&[2])));
         seen.forget_before(4);
         assert_eq!(seen.keys.len(), 4);
     }

@@ -35,7 +35,7 @@ pub struct Selected {
 /// What a rule with windows remembers.
 #[derive(Debug, Default, PartialEq)]
 pub struct Windows {
-    panes: BTreeMap<i64, Pane>,
+    pub(super) panes: BTreeMap<i64, Pane>,
     /// Panes before this one have left.
     floor: Option<i64>,
     /// Of a rule that asks what is new.
@@ -43,15 +43,15 @@ pub struct Windows {
     /// Of a rule that scores its windows: what those taught that have left.
     pub model: Model,
     /// About what the groups take, in bytes.
-    bytes: usize,
+    pub(super) bytes: usize,
 }
 
 #[derive(Debug, PartialEq)]
-struct Pane {
-    groups: HashMap<Key, Group>,
+pub(super) struct Pane {
+    pub(super) groups: HashMap<Key, Group>,
     /// When a row last came into it.
     touched: Timestamp,
-    bytes: usize,
+    pub(super) bytes: usize,
 }
 
 /// About what a key and its place take besides the group.
@@ -73,12 +73,16 @@ impl Windows {
     ) -> (BTreeSet<(Key, i64)>, u64) {
         let Selected { names, rows, inputs } = selected;
         let (mut changed, mut late) = (Vec::new(), 0);
+        // rows of one batch are of few keys
+        let mut noted = HashMap::new();
         for (place, row) in rows.iter().enumerate() {
             let (row, key) = (*row as usize, inputs.key(place));
             let time = names.times[row].0;
             let number = time.div_euclid(rule.span.slide);
             if let Some(first) = rule.first
-                && !self.seen.note(key, inputs.owner(place), number, first)
+                && !*noted
+                    .entry((key, number))
+                    .or_insert_with(|| self.seen.note(key, inputs.owner(place), number, first))
             {
                 continue;
             }
@@ -104,13 +108,11 @@ impl Windows {
         (changed.into_iter().map(|(key, number)| (key.into(), number)).collect(), late)
     }
 
-    /// The windows that hold one of these groups and that no pane has left from; without those that `is_wanted` is false for.
-    pub fn windows(
-        &self,
-        rule: &Windowed,
-        is_wanted: impl Fn(&Group) -> bool,
-        changed: &BTreeSet<(Key, i64)>,
-    ) -> Vec<Window> {
+    /// The windows that hold one of these groups and that no pane has left from: those whose condition may hold, or all.
+    pub fn windows(&self, rule: &Windowed, all: bool, changed: &BTreeSet<(Key, i64)>) -> Vec<Window> {
+        if rule.span.session {
+            return self.sessions(rule, all, changed);
+        }
         let panes = rule.span.size / rule.span.slide;
         let mut windows = Vec::new();
         let mut changed = changed.iter().peekable();
@@ -125,25 +127,30 @@ impl Windows {
             }
             for (from, to) in starts {
                 let from = self.floor.map_or(from, |floor| from.max(floor));
-                windows.extend((from..=to).filter_map(|start| self.window(rule, &is_wanted, key, start)));
+                windows.extend((from..=to).filter_map(|start| self.window(rule, all, key, start)));
             }
         }
         windows
     }
 
-    fn window(&self, rule: &Windowed, is_wanted: impl Fn(&Group) -> bool, key: &Key, start: i64) -> Option<Window> {
+    fn window(&self, rule: &Windowed, all: bool, key: &Key, start: i64) -> Option<Window> {
         let panes = self.panes.range(start..start + rule.span.size / rule.span.slide);
-        let mut groups = panes.filter_map(|(_, pane)| pane.groups.get(key));
-        let first = groups.next()?;
+        let groups: Vec<&Group> = panes.filter_map(|(_, pane)| pane.groups.get(key)).collect();
+        let (first, more) = groups.split_first()?;
+        // most windows hold too little, and need not be added up for that to be known
+        if !all && !rule.may_hold_together(&groups) {
+            return None;
+        }
+        let mut group = (*first).clone();
+        more.iter().for_each(|more| group.merge(more));
         let first_seen = rule.first.is_some_and(|asked| self.seen.is_first(key, start, asked));
-        let whole = |group| Window { key: key.clone(), start: start * rule.span.slide, group, first_seen, score: None };
-        let Some(second) = groups.next() else {
-            return is_wanted(first).then(|| whole(first.clone()));
-        };
-        let mut group = first.clone();
-        group.merge(second);
-        groups.for_each(|more| group.merge(more));
-        is_wanted(&group).then(|| whole(group))
+        (all || rule.may_hold(&group)).then(|| Window {
+            key: key.clone(),
+            start: start * rule.span.slide,
+            group,
+            first_seen,
+            score: None,
+        })
     }
 
     /// All windows, scored in the order of time, as if each had left; what was learnt stays as it is.
@@ -153,7 +160,7 @@ impl Windows {
     pub fn scored(&self, rule: &Windowed) -> Result<Vec<Window>> {
         let (mut model, mut all) = (self.model.clone(), Vec::new());
         for number in self.panes.keys() {
-            let mut windows = self.windows(rule, |_| true, &self.of_pane(*number));
+            let mut windows = self.windows(rule, true, &self.of_pane(*number));
             rule.score(&mut model, &mut windows)?;
             all.append(&mut windows);
         }
@@ -166,10 +173,15 @@ impl Windows {
     /// When the number that is scored cannot be computed; the pane has left then too.
     pub fn close_oldest(&mut self, rule: &Windowed) -> Result<Vec<Window>> {
         let Some(number) = self.panes.keys().next().copied() else { return Ok(Vec::new()) };
-        let mut windows = self.windows(rule, |_| true, &self.of_pane(number));
+        let mut windows = self.windows(rule, true, &self.of_pane(number));
         self.drop_through(number);
         rule.score(&mut self.model, &mut windows)?;
         Ok(windows)
+    }
+
+    /// Rows of all windows.
+    pub fn rows(&self) -> u64 {
+        self.panes.values().flat_map(|pane| pane.groups.values()).map(|group| group.rows).sum()
     }
 
     /// How many panes there are.
@@ -301,7 +313,7 @@ impl Pane {
 }
 
 /// About what a group takes with its key, in bytes.
-fn bytes_of(key: &[u8], group: &Group) -> usize {
+pub(super) fn bytes_of(key: &[u8], group: &Group) -> usize {
     group.bytes_len() + key.len() + PLACE_BYTES
 }
 

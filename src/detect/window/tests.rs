@@ -173,7 +173,7 @@ fn a_flood_of_keys_stays_within_its_bytes_and_is_counted() {
 #[derive(Clone, Debug)]
 struct Query {
     keys: Vec<&'static str>,
-    /// In minutes.
+    /// In minutes; of a session, whose size is 0, the gap.
     slide: i64,
     size: i64,
     condition: &'static str,
@@ -197,9 +197,10 @@ impl Query {
 
     fn rule(&self) -> Rule {
         let Query { slide, size, condition, having, .. } = self;
-        let window = match slide == size {
-            true => format!("tumble(eventTime, INTERVAL '{size} minutes')"),
-            false => format!("hop(eventTime, INTERVAL '{slide} minutes', INTERVAL '{size} minutes')"),
+        let window = match size {
+            0 => format!("session(eventTime, INTERVAL '{slide} minutes')"),
+            size if size == slide => format!("tumble(eventTime, INTERVAL '{size} minutes')"),
+            _ => format!("hop(eventTime, INTERVAL '{slide} minutes', INTERVAL '{size} minutes')"),
         };
         let (keys, named) = (self.keys(), self.named());
         let sql = format!(
@@ -220,22 +221,43 @@ impl Query {
             "SELECT {named}{window} AS at, {SHOWN} FROM cloudtrail CROSS JOIN (VALUES {offsets}) AS o (k) \
              WHERE {condition} GROUP BY {keys}{window} HAVING {having}"
         );
-        let session = session::session(SessionConfig::new());
-        let table = MemTable::try_new(CLOUDTRAIL.schema(), vec![vec![batch.rows.clone()]]).unwrap();
-        session.register_table("cloudtrail", Arc::new(table)).unwrap();
-        let statement = session::parse(&sql).unwrap().pop_front().unwrap();
-        let rows = tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
-            let plan = session.state().statement_to_plan(statement).await.unwrap();
-            session.execute_logical_plan(plan).await.unwrap().collect().await.unwrap()
-        });
-        let mut found = Vec::new();
-        for rows in rows {
-            let columns: Vec<_> = rows.columns().iter().map(|column| emit::texts(column).unwrap()).collect();
-            found.extend((0..rows.num_rows()).map(|row| columns.iter().map(|column| column[row].clone()).collect()));
-        }
-        found.sort();
-        found
+        analyst(&sql, batch)
     }
+
+    /// Findings of the rule as rows of its oracle.
+    fn told<'a>(&self, found: impl Iterator<Item = &'a Finding>) -> Vec<Vec<Option<String>>> {
+        let mut told = Vec::new();
+        for finding in found {
+            let shown: BTreeMap<&str, &str> =
+                finding.evidence.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            assert_eq!(shown["n"], finding.count.to_string());
+            let keys = (0..self.keys.len()).map(|place| format!("k{place}"));
+            let columns = ["at", "n", "errors", "names", "first", "most", "total", "mean", "what", "good", "chain"];
+            let columns = keys.chain(columns.map(str::to_owned));
+            told.push(columns.map(|name| shown.get(name.as_str()).map(|value| (*value).to_owned())).collect());
+        }
+        told.sort();
+        told
+    }
+}
+
+/// What the analyst's session says of all rows at once, as texts, sorted.
+fn analyst(sql: &str, batch: &Batch) -> Vec<Vec<Option<String>>> {
+    let session = session::session(SessionConfig::new());
+    let table = MemTable::try_new(CLOUDTRAIL.schema(), vec![vec![batch.rows.clone()]]).unwrap();
+    session.register_table("cloudtrail", Arc::new(table)).unwrap();
+    let statement = session::parse(sql).unwrap().pop_front().unwrap();
+    let rows = tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+        let plan = session.state().statement_to_plan(statement).await.unwrap();
+        session.execute_logical_plan(plan).await.unwrap().collect().await.unwrap()
+    });
+    let mut found = Vec::new();
+    for rows in rows {
+        let columns: Vec<_> = rows.columns().iter().map(|column| emit::texts(column).unwrap()).collect();
+        found.extend((0..rows.num_rows()).map(|row| columns.iter().map(|column| column[row].clone()).collect()));
+    }
+    found.sort();
+    found
 }
 
 fn some_query() -> impl Strategy<Value = Query> {
@@ -243,7 +265,7 @@ fn some_query() -> impl Strategy<Value = Query> {
         vec!["userIdentity.arn", "awsRegion", "sourceIPAddress", "readOnly", "requestParameters ->> 'n'"],
         0..3,
     );
-    let windows = prop::sample::select(vec![(10, 10), (60, 60), (10, 30), (5, 60)]);
+    let windows = prop::sample::select(vec![(10, 10), (60, 60), (10, 30), (5, 60), (7, 0), (20, 0)]);
     let condition = prop::sample::select(vec!["true", "eventName <> 'A'", "errorCode IS NULL OR readOnly"]);
     let having = prop::sample::select(vec![
         "count(*) >= 3",
@@ -439,6 +461,14 @@ proptest! {
         }
         folded(&mut found, ends.finish());
         prop_assert_eq!(new_as_told(found.values()), new_by_definition(&calls));
+        let all: Vec<Value> = calls.iter().enumerate().map(|(place, call)| day_call(place, *call)).collect();
+        let text = |text: String| Some(text);
+        let mut rows: Vec<_> = new_by_definition(&calls)
+            .into_iter()
+            .map(|((_, who, what), n)| vec![text(format!("u{who}")), text(format!("N{what}")), text(n.to_string())])
+            .collect();
+        rows.sort();
+        prop_assert_eq!(analyst(&new_calls().text, &batch(&all)), rows);
         // in order, day by day, a stream tells the same at once
         let mut stream = detector([new_calls()]);
         stream.follow(true);
@@ -462,7 +492,11 @@ proptest! {
         cuts in prop::collection::vec((1usize..12, any::<bool>()), 50),
     ) {
         let whole = batch(&calls);
-        let expected = query.oracle(&whole);
+        // the rule as it stands, over all rows at once; of windows that do not depend on rows also in SQL of another form
+        let expected = analyst(&query.rule().text, &whole);
+        if query.size > 0 {
+            prop_assert_eq!(&expected, &query.oracle(&whole), "{:?}", query);
+        }
         let mut stream = detector([query.rule()]);
         let mut found = BTreeMap::new();
         let mut left = order.as_slice();
@@ -481,19 +515,47 @@ proptest! {
             }
         }
         folded(&mut found, stream.finish());
-        let mut told: Vec<Vec<Option<String>>> = Vec::new();
-        for finding in found.values() {
-            let shown: BTreeMap<&str, &str> =
-                finding.evidence.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-            prop_assert_eq!(shown["n"], finding.count.to_string());
-            let keys = (0..query.keys.len()).map(|place| format!("k{place}"));
-            let columns = ["at", "n", "errors", "names", "first", "most", "total", "mean", "what", "good", "chain"];
-            let columns = keys.chain(columns.map(str::to_owned));
-            let values = columns.map(|name| shown.get(name.as_str()).map(|value| (*value).to_owned())).collect();
-            told.push(values);
+        let mut told = query.told(found.values());
+        if query.size == 0 {
+            // a finding for each period that a session has rows in
+            told.dedup();
         }
-        told.sort();
         prop_assert_eq!(told, expected, "{:?}", query);
+    }
+
+    #[test]
+    fn sessions_that_leave_a_stream_are_those_of_all_rows_at_once(
+        query in some_query(),
+        gap in prop::sample::select(vec![7, 20]),
+        calls in some_calls(),
+        delays in prop::collection::vec(0i64..15, 50),
+        restarts in prop::collection::vec(any::<bool>(), 50),
+    ) {
+        let query = Query { slide: gap, size: 0, ..query };
+        let rule = || Rule { lateness_micros: Some(20 * MINUTE), ..query.rule() };
+        let time = |call: &Value| Timestamp::parse(call["eventTime"].as_str().unwrap()).unwrap().0;
+        // each comes some minutes after it happened, fewer than rows may be late
+        let mut arriving: Vec<(i64, &Value)> =
+            calls.iter().zip(&delays).map(|(call, delay)| (time(call) + delay * MINUTE, call)).collect();
+        arriving.sort_by_key(|(at, _)| *at);
+        let mut stream = detector([rule()]);
+        stream.follow(true);
+        let mut found = BTreeMap::new();
+        for ((at, call), restart) in arriving.into_iter().zip(restarts) {
+            folded(&mut found, stream.observe(&[batch(std::slice::from_ref(call))], Timestamp(at)));
+            if restart {
+                let state = stream.snapshot();
+                stream = detector([rule()]);
+                stream.follow(true);
+                prop_assert_eq!(stream.restore(&state), Ok(vec![]));
+            }
+        }
+        folded(&mut found, stream.observe(&[], Timestamp(NOON.0 + 24 * MICROS_PER_HOUR)));
+        prop_assert_eq!(stream.costs()["cloudtrail/x"].late, 0);
+        prop_assert_eq!(stream.window_bytes().map(|(_, bytes)| bytes).sum::<usize>(), 0);
+        let mut told = query.told(found.values());
+        told.dedup();
+        prop_assert_eq!(told, analyst(&query.rule().text, &batch(&calls)), "{:?}", query);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_kinesis::types::{StartingPosition, SubscribeToShardEvent, SubscribeToShardEventStream};
 use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
 
 use super::page::Taken;
 use super::trouble::{Backoff, Trouble};
@@ -19,15 +20,15 @@ const SILENCE_MAX: Duration = Duration::from_secs(60);
 
 /// Reads the shard to its end, or until told to stop. A subscription lasts five minutes; then, or when it is cut, the next
 /// one goes on from there.
-pub(super) async fn read(shared: &Shared, consumer: String, due: Due) -> Ended {
+pub(super) async fn read(shared: &Shared, consumer: String, due: Due, stop: CancellationToken) -> Ended {
     let shard = due.shard.clone();
-    let mut subscriber = Subscriber { shared, consumer, taken: shared.taken(due) };
+    let mut subscriber = Subscriber { shared, consumer, taken: shared.taken(due, stop.clone()) };
     let mut backoff = Backoff::new(&shard);
     let mut next = Instant::now();
     loop {
         tokio::select! {
             biased;
-            () = shared.feed.stop.cancelled() => return Ended::Stopped,
+            () = stop.cancelled() => return Ended::Stopped,
             () = sleep_until(next) => {}
         }
         next = Instant::now() + SUBSCRIBE_EVERY * Duration::from_millis(shared.settings.poll_ms);
@@ -78,10 +79,11 @@ impl Subscriber<'_> {
         let answer = ask.shard_id(self.taken.shard()).starting_position(from).send().await;
         let mut events = answer.map_err(|error| Trouble::of("kinesis:SubscribeToShard", &error))?.event_stream;
         self.taken.begun(Timestamp::now());
+        let stop = self.taken.stop.clone();
         loop {
             let event = tokio::select! {
                 biased;
-                () = self.shared.feed.stop.cancelled() => return Ok(Some(Ended::Stopped)),
+                () = stop.cancelled() => return Ok(Some(Ended::Stopped)),
                 event = timeout(SILENCE_MAX, events.recv()) => event,
             };
             match event {

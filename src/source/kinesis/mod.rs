@@ -4,10 +4,12 @@
 //! `page` makes pieces of what they got. A stream has no end: reading stops when it is told to.
 
 mod fan_out;
+mod leased;
 mod page;
 mod poll;
 pub mod probe;
 mod stream;
+mod table;
 mod trouble;
 #[cfg(test)]
 mod fake;
@@ -27,6 +29,7 @@ use serde::Deserialize;
 use tokio::sync::Semaphore;
 use tokio::task::{JoinSet, block_in_place};
 use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
 
 use self::page::Taken;
 pub use self::stream::Stream;
@@ -34,6 +37,7 @@ use super::shards::{Due, Shard, Shards, Share, Start};
 use super::{Event, Feed, Gone, Piece};
 use crate::aws::{self, Aws};
 use crate::metrics::METRICS;
+use crate::position::{Offset, Position};
 use crate::time::Timestamp;
 
 /// Answers of GetRecords that are in memory at a time, of at most 10 MiB each (13 in JSON), whatever the number of shards.
@@ -56,13 +60,47 @@ pub struct Settings {
     pub poll_ms: u64,
     /// Which part of the shards this worker reads: `0/4` is the first of four.
     pub share: Share,
+    /// Shares the shards with all workers that name the same table, in place of `share`.
+    pub leases: Option<Leases>,
     /// Role to take on, in place of that of `[aws]`.
     pub assume_role: Option<aws::Role>,
 }
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { start: Start::TrimHorizon, fan_out: None, poll_ms: 1000, share: Share::ALL, assume_role: None }
+        Settings {
+            start: Start::TrimHorizon,
+            fan_out: None,
+            poll_ms: 1000,
+            share: Share::ALL,
+            leases: None,
+            assume_role: None,
+        }
+    }
+}
+
+/// The `[source.kinesis.leases]` section: how workers share the shards of a stream.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Leases {
+    /// Table of DynamoDB, in the account and Region of `[aws]`, with the key `leaseKey` of type S.
+    pub table: String,
+    /// A worker that has said nothing for so many seconds is taken for dead, 2 to 300.
+    #[serde(default = "Leases::expiry_seconds", deserialize_with = "Leases::expiry")]
+    pub expiry_seconds: u64,
+}
+
+impl Leases {
+    fn expiry_seconds() -> u64 {
+        10
+    }
+
+    fn expiry<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+        let seconds = u64::deserialize(deserializer)?;
+        match seconds {
+            2..=300 => Ok(seconds),
+            _ => Err(serde::de::Error::custom(format!("expiry_seconds is {seconds}, and must be 2 to 300"))),
+        }
     }
 }
 
@@ -73,15 +111,35 @@ pub struct Config {
     pub settings: Settings,
 }
 
-/// Reads the stream until it is told to stop.
+/// Reads the stream until it is told to stop, and, where it is shared by leases, until the last commit has been made.
 ///
-/// # Errors
-/// When there is no Region, or the stream cannot be described or its shards be listed: it is not there, or access is denied. What goes wrong
-/// later is tried again, for ever, and told.
-pub async fn run(config: Config, aws: &Aws, feed: Feed) -> anyhow::Result<()> {
-    let aws = aws.assuming(config.settings.assume_role.as_ref());
-    let client = aws.kinesis(config.stream.region()).await.with_context(|| format!("reading {}", config.stream))?;
-    run_with(config, client, feed).await
+/// It is unreadable when there is no Region, or the stream cannot be described, its shards be listed or its leases be read: they
+/// are not there, or access is denied. What goes wrong later is tried again, for ever, and told.
+pub async fn run(config: Config, aws: Aws, feed: Feed) {
+    let name = config.stream.to_string();
+    let ended = async {
+        let reader = aws.assuming(config.settings.assume_role.as_ref());
+        let client = reader.kinesis(config.stream.region()).await.with_context(|| format!("reading {name}"))?;
+        match config.settings.leases.clone() {
+            // the table is ours, whosever the stream is
+            Some(leases) => leased::open(config, &leases, &aws, client, feed.clone()).await,
+            None => run_with(config, client, feed.clone()).await.map(|()| None),
+        }
+    };
+    match ended.await {
+        Ok(Some(keeper)) => {
+            // the last commit comes when every source has let go of its feed
+            drop(feed);
+            keeper.run().await;
+        }
+        Ok(None) => {}
+        Err(error) => unreadable(&feed, name, &error).await,
+    }
+}
+
+async fn unreadable(feed: &Feed, name: String, error: &anyhow::Error) {
+    // when the pipeline has gone, nobody wants to know
+    let _ = feed.send(Event::Unreadable { name, why: format!("{error:#}") }).await;
 }
 
 async fn run_with(config: Config, client: Client, feed: Feed) -> anyhow::Result<()> {
@@ -133,6 +191,8 @@ struct Shared {
     feed: Feed,
     answers: Semaphore,
     behind: Mutex<BTreeMap<Arc<str>, i64>>,
+    /// How far each partition has been handed on.
+    handed: Arc<Mutex<BTreeMap<Arc<str>, Offset>>>,
 }
 
 struct Readers {
@@ -170,6 +230,7 @@ impl Readers {
             feed,
             answers: Semaphore::new(ANSWERS_MAX),
             behind: Mutex::default(),
+            handed: Arc::default(),
         };
         Ok(Readers { shared: Arc::new(shared), tasks: JoinSet::new(), consumer })
     }
@@ -179,7 +240,7 @@ impl Readers {
         let mut next_listing = listed + LIST_EVERY;
         loop {
             for due in shards.due() {
-                self.begin(due);
+                self.begin(due, self.shared.feed.stop.clone());
             }
             METRICS.kinesis_shards.with_label_values(&[&self.shared.name]).set(self.tasks.len() as i64);
             if shards.wants_listing() {
@@ -209,14 +270,15 @@ impl Readers {
         }
     }
 
-    fn begin(&mut self, due: Due) {
+    /// Reads a shard until its end, or until told to stop.
+    fn begin(&mut self, due: Due, stop: CancellationToken) {
         tracing::info!(stream = self.shared.name, shard = %due.shard, from = ?due.from, "reading a shard");
         let (shared, consumer) = (self.shared.clone(), self.consumer.clone());
         self.tasks.spawn(async move {
             let shard = due.shard.clone();
             let ended = match consumer {
-                Some(consumer) => fan_out::read(&shared, consumer, due).await,
-                None => poll::read(&shared, due).await,
+                Some(consumer) => fan_out::read(&shared, consumer, due, stop).await,
+                None => poll::read(&shared, due, stop).await,
             };
             (shard, ended)
         });
@@ -234,9 +296,9 @@ impl Shared {
         stream::list(&self.client, &self.stream).await.with_context(|| format!("listing the shards of {}", self.name))
     }
 
-    fn taken(&self, due: Due) -> Taken {
+    fn taken(&self, due: Due, stop: CancellationToken) -> Taken {
         let name = format!("{}/{}", self.name, due.shard);
-        Taken::new(due, name, self.feed.decode.clone())
+        Taken::new(due, name, self.feed.decode.clone(), stop)
     }
 
     /// Makes pieces of records and hands them on; waits for room meanwhile. This is work for the processor: the runtime's
@@ -250,18 +312,38 @@ impl Shared {
         } else if behind_millis == 0 {
             taken.at_the_end();
         }
-        let mut send = |piece| match self.feed.stop.is_cancelled() {
-            true => Err(Gone),
-            false => self.feed.blocking_send(Event::Piece(piece)),
+        let stop = taken.stop.clone();
+        let mut send = |piece: Piece| {
+            if stop.is_cancelled() {
+                return Err(Gone);
+            }
+            self.handing_on(&piece);
+            self.feed.blocking_send(Event::Piece(piece))
         };
         block_in_place(|| taken.hand_on(records, &mut send))
     }
 
     /// The shard is all read: says so to the pipeline, and to who waits for its children.
     async fn whole(&self, taken: &Taken, children: Vec<Shard>) -> Ended {
-        match self.feed.send(Event::Piece(taken.ended())).await {
+        match self.end(taken).await {
             Ok(()) => Ended::Whole(children),
             Err(Gone) => Ended::Stopped,
+        }
+    }
+
+    async fn end(&self, taken: &Taken) -> Result<(), Gone> {
+        if taken.stop.is_cancelled() {
+            return Err(Gone);
+        }
+        let piece = taken.ended();
+        self.handing_on(&piece);
+        self.feed.send(Event::Piece(piece)).await
+    }
+
+    fn handing_on(&self, piece: &Piece) {
+        if let Some(Position { partition, offset }) = &piece.position {
+            let mut handed = self.handed.lock().expect("nobody panics while holding it");
+            handed.insert(partition.clone(), offset.clone());
         }
     }
 
@@ -272,7 +354,7 @@ impl Shared {
         if listing.iter().any(|shard| *shard.id == *taken.shard()) {
             return None;
         }
-        match self.feed.send(Event::Piece(taken.ended())).await {
+        match self.end(taken).await {
             Ok(()) => Some(Ended::Lost),
             Err(Gone) => Some(Ended::Stopped),
         }

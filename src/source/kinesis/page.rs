@@ -6,6 +6,7 @@ use std::sync::Arc;
 use aws_sdk_kinesis::primitives::DateTime;
 use aws_sdk_kinesis::types::{Record, ShardIteratorType};
 use bytes::Bytes;
+use tokio_util::sync::CancellationToken;
 
 use crate::decode::{self, Counts, Input, kpl};
 use crate::metrics::METRICS;
@@ -26,6 +27,8 @@ pub(super) struct Taken {
     /// `kinesis://STREAM/SHARD`, for people.
     name: String,
     options: decode::Options,
+    /// Nothing is handed on any more once it is cancelled.
+    pub stop: CancellationToken,
     /// Everything up to and with this has been handed on, now or before the start.
     done: Offset,
     /// Where to go on.
@@ -42,14 +45,14 @@ struct Filling {
 }
 
 impl Taken {
-    pub fn new(due: Due, name: String, options: decode::Options) -> Taken {
+    pub fn new(due: Due, name: String, options: decode::Options, stop: CancellationToken) -> Taken {
         let done = match &due.from {
             ReadFrom::After(sequence) => Offset::of_record(sequence, None),
             ReadFrom::Inside(sequence, within) => Offset::of_record(sequence, Some(*within)),
             ReadFrom::TrimHorizon | ReadFrom::Latest | ReadFrom::Time(_) => None,
         };
         let from = due.from.clone();
-        Taken { due, name, options, from, resuming: done.is_some(), done: done.unwrap_or(Offset::at(0)) }
+        Taken { due, name, options, stop, from, resuming: done.is_some(), done: done.unwrap_or(Offset::at(0)) }
     }
 
     pub fn shard(&self) -> &str {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_kinesis::operation::get_records::GetRecordsOutput;
 use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
 
 use super::page::Taken;
 use super::trouble::{Backoff, Trouble};
@@ -18,15 +19,15 @@ const BYTES_A_SECOND: f64 = (2 << 20) as f64;
 const RECORDS_MAX: i32 = 10_000;
 
 /// Reads the shard to its end, or until told to stop.
-pub(super) async fn read(shared: &Shared, due: Due) -> Ended {
+pub(super) async fn read(shared: &Shared, due: Due, stop: CancellationToken) -> Ended {
     let shard = due.shard.clone();
-    let mut poll = Poll { shared, taken: shared.taken(due), iterator: None };
+    let mut poll = Poll { shared, taken: shared.taken(due, stop.clone()), iterator: None };
     let mut backoff = Backoff::new(&shard);
     let mut next = Instant::now();
     loop {
         tokio::select! {
             biased;
-            () = shared.feed.stop.cancelled() => return Ended::Stopped,
+            () = stop.cancelled() => return Ended::Stopped,
             () = sleep_until(next) => {}
         }
         let begun = Instant::now();

@@ -5,8 +5,9 @@ use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::error::ProvideErrorMetadata;
 use aws_sdk_kinesis::types::ShardIteratorType;
 
-use super::Config;
 use super::stream::{self, Stream};
+use super::table::Table;
+use super::{Config, Leases};
 use crate::aws::tried::{NOT_WITHOUT_DOING_IT, Outcome, Tried};
 use crate::aws::{Aws, Kind, Trouble};
 
@@ -25,6 +26,9 @@ pub async fn stream(config: &Config, aws: &Aws) -> Vec<Tried> {
     });
     let mut tried = vec![Tried::of(stream, describe, &described, |(_, status)| format!("the stream is {status}"))];
     let Ok((arn, _)) = described else { return tried };
+    if let Some(shared) = &settings.leases {
+        tried.extend(leases(shared, aws, &arn).await);
+    }
     let listed = stream::list(&client, stream).await.map_err(|error| match error.downcast::<Trouble>() {
         Ok(trouble) => trouble,
         Err(error) => Trouble::new(Kind::Other, format!("{error:#}")),
@@ -43,6 +47,20 @@ pub async fn stream(config: &Config, aws: &Aws) -> Vec<Tried> {
         }
     }
     tried
+}
+
+/// Asks for the table of the leases, and for writes in it that a condition keeps from being made.
+async fn leases(shared: &Leases, aws: &Aws, arn: &str) -> Vec<Tried> {
+    let on = format!("table {}", shared.table);
+    let table = match Table::open(aws, &shared.table, arn, 0).await {
+        Ok(table) => table,
+        Err(error) => {
+            let trouble = Trouble::new(Kind::Other, format!("{error:#}"));
+            return vec![Tried::new(on, "dynamodb:Scan", Outcome::Fails(trouble))];
+        }
+    };
+    let seen = |_: &()| "the table takes it".to_owned();
+    table.probe().await.map(|(action, answer)| Tried::of(&on, action, &answer, seen)).into()
 }
 
 /// Reads behind the last record of a shard, where there is nothing.

@@ -78,6 +78,7 @@ pub(super) struct Told {
     /// Names the stream in positions: with the time of its creation, since a stream that is deleted and made again has other
     /// shards of the same names.
     pub partition: String,
+    pub created_millis: i64,
 }
 
 /// Waits while the stream is being created.
@@ -92,7 +93,8 @@ pub(super) async fn describe(client: &Client, stream: &Stream) -> anyhow::Result
             // UPDATING is read on, and so is what may come
             _ => {
                 let created = summary.stream_creation_timestamp.to_millis().context("it was created at no time")?;
-                return Ok(Told { partition: format!("{}@{created}", summary.stream_name), arn: summary.stream_arn });
+                let partition = format!("{}@{created}", summary.stream_name);
+                return Ok(Told { partition, arn: summary.stream_arn, created_millis: created });
             }
         }
     }

@@ -180,6 +180,7 @@ impl Run {
             &options,
             Arc::new(resume.clone()),
             committed.subscribe(),
+            Arc::default(),
             stop.clone(),
         );
         Run { events, committed, stop, reached: resume }

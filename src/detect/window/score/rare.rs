@@ -7,7 +7,8 @@ use super::{
     LEARNED_DAYS, LEARNED_ROWS, ODD, ODD_DAYS, ODD_WEIGHT, Observed, Score, Why, decay, read_float, write_float,
 };
 use crate::detect::window::bytes::{Reader, Writer};
-use crate::detect::window::seen::{Name, name};
+use crate::detect::window::part::hash;
+use crate::detect::window::seen::Name;
 use crate::time::MICROS_PER_DAY;
 
 /// In days.
@@ -65,7 +66,7 @@ impl Names {
             let mut bytes = [kind; 17];
             bytes[1..9].copy_from_slice(&first.to_le_bytes());
             bytes[9..].copy_from_slice(&second.to_le_bytes());
-            name(&bytes)
+            hash(&bytes)
         };
         Names {
             all: 0,

@@ -16,7 +16,7 @@ fn due(from: ReadFrom) -> Due {
 }
 
 fn taken(due: Due) -> Taken {
-    Taken::new(due, "kinesis://a/s-1".into(), decode::Options::default())
+    Taken::new(due, "kinesis://a/s-1".into(), decode::Options::default(), CancellationToken::new())
 }
 
 fn record(sequence: &str, data: impl Into<Vec<u8>>) -> Record {

@@ -1,0 +1,36 @@
+//! The open findings of an archive, for commands that only look: a run may be writing to it.
+
+use std::path::Path;
+
+use anyhow::{Context, bail};
+
+use crate::archive::layout::PRIVATE;
+use crate::config::Config;
+use crate::pipeline::commit::State;
+use crate::pipeline::feedback::Verdicts;
+use crate::triage::Triage;
+use crate::triage::suppress::Suppressions;
+
+/// What the last commit has, and what people found out about it; nothing is suppressed anew.
+///
+/// # Errors
+/// When no run has written to the folder, its state is in a bucket, or it cannot be read.
+pub fn triage(dir: &Path, config: &Config) -> anyhow::Result<Triage> {
+    if let Some(address) = &config.state {
+        bail!(
+            "the state is in {address}, which only runs read: give the findings they wrote, or a worker's own archive"
+        );
+    }
+    let state = dir.join(PRIVATE).join("state.redb");
+    if !state.exists() {
+        bail!("{} is no archive that a run has written to: name another with --archive", dir.display());
+    }
+    let mut triage = Triage::new(Suppressions::default(), config.assets.clone());
+    if let Some(commit) = State::peek(&state)? {
+        triage.restore(&commit.triage).with_context(|| format!("reading {}", state.display()))?;
+    }
+    if let Some(feedback) = Verdicts::of(dir).changed() {
+        triage.learn(feedback);
+    }
+    Ok(triage)
+}

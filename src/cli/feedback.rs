@@ -1,0 +1,159 @@
+//! `weir feedback`: what people found out about findings, written down where the next run takes it up.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, anyhow};
+use clap::Args;
+
+use super::archived;
+use super::output::{self, Failure, OrFail};
+use crate::config::Config;
+use crate::detect::library;
+use crate::finding::Finding;
+use crate::pipeline::feedback;
+use crate::rule::Confidence;
+use crate::time::Timestamp;
+use crate::triage::Triage;
+use crate::triage::feedback::{Judgement, Verdict};
+
+#[derive(Args)]
+pub struct Feedback {
+    /// Findings that a verdict is on: their ids, or the beginning of each; without any, the verdicts so far are shown
+    #[arg(value_name = "ID")]
+    findings: Vec<String>,
+    /// They are what their titles say
+    #[arg(long, conflicts_with_all = ["dismissed", "withdrawn"])]
+    confirmed: bool,
+    /// They were harmless
+    #[arg(long, conflicts_with = "withdrawn")]
+    dismissed: bool,
+    /// Take back what was said of them
+    #[arg(long)]
+    withdrawn: bool,
+    /// Who says so
+    #[arg(long, value_name = "WHO", requires = "findings")]
+    by: Option<String>,
+    /// Why, or a ticket
+    #[arg(long, value_name = "TEXT", requires = "findings")]
+    note: Option<String>,
+    /// The archive whose findings they are; a run may be writing to it [default: weir-archive]
+    #[arg(long, value_name = "DIR")]
+    archive: Option<PathBuf>,
+    /// Configuration file, for the archive
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+pub fn run(flags: &Feedback) -> Result<ExitCode, Failure> {
+    let config = flags.config.as_deref().map(Config::read).transpose().or_usage()?.unwrap_or_default();
+    let dir = flags.archive.as_deref().unwrap_or(Path::new(&config.archive.dir));
+    let verdict = match (flags.confirmed, flags.dismissed, flags.withdrawn) {
+        (true, ..) => Some(Verdict::Confirmed),
+        (_, true, _) => Some(Verdict::Dismissed),
+        (.., true) => Some(Verdict::Withdrawn),
+        _ => None,
+    };
+    let triage = archived::triage(dir, &config).or_usage()?;
+    match (&flags.findings[..], verdict) {
+        ([], None) => show(&triage)?,
+        ([], Some(_)) => return Err(Failure::Usage(anyhow!("name the findings that this is said of by their ids"))),
+        (_, None) => {
+            return Err(Failure::Usage(anyhow!("say what was found out: --confirmed, --dismissed or --withdrawn")));
+        }
+        (ids, Some(verdict)) => {
+            let findings = triage.findings();
+            let judged = ids.iter().map(|id| one(&findings, id)).collect::<anyhow::Result<Vec<_>>>().or_usage()?;
+            write(flags, dir, &judged, verdict).or_output()?;
+            tell(&triage, dir, &config, &judged)?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The finding with an id that begins so.
+fn one<'a>(findings: &'a [Finding], id: &str) -> anyhow::Result<&'a Finding> {
+    let matching: Vec<_> = findings.iter().filter(|finding| finding.id.to_string().starts_with(id)).collect();
+    match matching[..] {
+        [finding] => Ok(finding),
+        [] => Err(anyhow!("no finding of the archive has an id that begins with {id}")),
+        _ => Err(anyhow!("{} findings have an id that begins with {id}", matching.len())),
+    }
+}
+
+/// Adds lines to the file, in one write: a run that reads it meanwhile sees all of them or none.
+fn write(flags: &Feedback, dir: &Path, judged: &[&Finding], verdict: Verdict) -> anyhow::Result<()> {
+    let at = Timestamp::now().to_string();
+    let mut lines = String::new();
+    for finding in judged {
+        let judgement = Judgement {
+            finding: finding.id.to_string(),
+            rule: finding.rule.clone(),
+            account: finding.account.clone(),
+            verdict,
+            at: at.clone(),
+            by: flags.by.clone(),
+            note: flags.note.clone(),
+        };
+        lines += &serde_json::to_string(&judgement)?;
+        lines.push('\n');
+    }
+    let path = feedback::path(dir);
+    let writing = || format!("writing {}", path.display());
+    let mut file = OpenOptions::new().create(true).append(true).open(&path).with_context(writing)?;
+    file.write_all(lines.as_bytes()).and_then(|()| file.sync_all()).with_context(writing)
+}
+
+/// What the verdicts did to the findings' priorities.
+fn tell(before: &Triage, dir: &Path, config: &Config, judged: &[&Finding]) -> Result<(), Failure> {
+    let after = archived::triage(dir, config).or_usage()?.findings();
+    let now = |finding: &Finding| after.iter().find(|found| found.id == finding.id).map_or(0, |found| found.priority);
+    let mut out = output::open("-").or_output()?;
+    let mut write = || -> anyhow::Result<()> {
+        for finding in judged {
+            let id = &finding.id.to_string()[..12];
+            writeln!(out, "{id}  {}: priority {} is now {}", finding.rule, finding.priority, now(finding))?;
+        }
+        let others = before.findings().iter().filter(|finding| finding.priority != now(finding)).count();
+        writeln!(out, "{others} open findings of {} rank otherwise now", after.len())?;
+        Ok(out.flush()?)
+    };
+    output::unless_closed(write()).or_output()
+}
+
+/// The verdicts so far, by rule and account.
+fn show(triage: &Triage) -> Result<(), Failure> {
+    let (rules, _) = library::rules(&library::built_in());
+    let findings = triage.findings();
+    let confidence = |id: &str| {
+        let of_rule = rules.iter().find(|rule| rule.id == id).map(|rule| rule.confidence);
+        let of_finding = || findings.iter().find(|finding| finding.rule == id).map(|finding| finding.confidence);
+        of_rule.or_else(of_finding).unwrap_or(Confidence::Medium)
+    };
+    let (feedback, now) = (triage.feedback(), Timestamp::now());
+    let said = feedback.rules();
+    let mut out = output::open("-").or_output()?;
+    let mut write = || -> anyhow::Result<()> {
+        if said.is_empty() {
+            writeln!(out, "nothing was said of any finding yet: weir feedback ID --confirmed, or --dismissed")?;
+            return Ok(out.flush()?);
+        }
+        let width = said.iter().map(|(rule, _)| rule.len()).max().unwrap_or(0).max(4);
+        writeln!(
+            out,
+            "{:<width$} {:<12} {:>9} {:>9} {:>12} {:>6}",
+            "RULE", "ACCOUNT", "CONFIRMED", "DISMISSED", "ODDS", "BITS"
+        )?;
+        for (rule, account) in &said {
+            let (tally, confidence) = (feedback.tally(rule, account, now), confidence(rule));
+            let (right, wrong) = tally.odds(confidence);
+            let odds = format!("{right:.1} to {wrong:.1}");
+            let (yes, no, bits) = (tally.confirmed, tally.dismissed, tally.bits(confidence));
+            writeln!(out, "{rule:<width$} {account:<12} {yes:>9} {no:>9} {odds:>12} {bits:>+6.1}")?;
+        }
+        Ok(out.flush()?)
+    };
+    output::unless_closed(write()).or_output()
+}

@@ -1,0 +1,105 @@
+//! `weir suppress`: what the `[[suppress]]` entries of a configuration would hide of an archive's findings.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::anyhow;
+use clap::Args;
+
+use super::archived;
+use super::output::{self, Failure, OrFail};
+use crate::config::Config;
+use crate::finding::Finding;
+use crate::time::Timestamp;
+use crate::triage::Triage;
+use crate::triage::feedback::Verdict;
+use crate::triage::suppress::{Entry, Suppressions};
+
+#[derive(Args)]
+pub struct Suppress {
+    /// Configuration file with the entries
+    #[arg(short, long, value_name = "FILE")]
+    config: PathBuf,
+    /// The archive whose open findings are asked; a run may be writing to it [default: the configuration's]
+    #[arg(long, value_name = "DIR")]
+    archive: Option<PathBuf>,
+    /// Findings shown of each entry at most
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    limit: usize,
+}
+
+pub fn run(flags: &Suppress) -> Result<ExitCode, Failure> {
+    let config = Config::read(&flags.config).or_usage()?;
+    if config.suppress.is_empty() {
+        return Err(Failure::Usage(anyhow!("{} has no [[suppress]] entry", flags.config.display())));
+    }
+    // all of them, so that what is wrong is said with its place among them
+    Suppressions::new(config.suppress.clone()).or_usage()?;
+    let dir = flags.archive.as_deref().unwrap_or(Path::new(&config.archive.dir));
+    let triage = archived::triage(dir, &config).or_usage()?;
+    let findings = triage.findings();
+    let mut out = output::open("-").or_output()?;
+    let mut hides_confirmed = false;
+    let mut write = || -> anyhow::Result<()> {
+        for entry in &config.suppress {
+            let hidden = hidden(entry, &findings)?;
+            hides_confirmed |= hidden.iter().any(|finding| triage.feedback().on(finding) == Some(Verdict::Confirmed));
+            tell(entry, &hidden, findings.len(), &triage, flags.limit, &mut out)?;
+        }
+        Ok(out.flush()?)
+    };
+    output::unless_closed(write()).or_output()?;
+    Ok(if hides_confirmed { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+/// The findings that an entry alone would hide, were it in force.
+fn hidden<'a>(entry: &Entry, findings: &'a [Finding]) -> anyhow::Result<Vec<&'a Finding>> {
+    let mut alone = Suppressions::new(vec![entry.clone()])?;
+    // the moment before it expires at the latest
+    let now = Timestamp::parse(&entry.expires).map_or(Timestamp(0), |expires| Timestamp(expires.0 - 1));
+    Ok(findings.iter().filter(|finding| alone.hides(finding, now)).collect())
+}
+
+fn tell(
+    entry: &Entry,
+    hidden: &[&Finding],
+    of: usize,
+    triage: &Triage,
+    limit: usize,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    let mut by_severity: Vec<(String, usize)> = Vec::new();
+    for finding in hidden {
+        let severity = finding.severity.to_string();
+        match by_severity.iter_mut().find(|(known, _)| *known == severity) {
+            Some((_, count)) => *count += 1,
+            None => by_severity.push((severity, 1)),
+        }
+    }
+    let severities: Vec<String> = by_severity.iter().map(|(severity, count)| format!("{count} {severity}")).collect();
+    let expired = Timestamp::parse(&entry.expires).is_some_and(|expires| expires <= Timestamp::now());
+    let until = if expired { "expired" } else { "until" };
+    write!(out, "{} ({}; {until} {}): ", entry.rule, entry.reason, entry.expires)?;
+    match hidden.len() {
+        0 => writeln!(out, "hides none of {of} open findings")?,
+        count => writeln!(out, "hides {count} of {of} open findings: {}", severities.join(", "))?,
+    }
+    // what was confirmed comes first, then the most urgent
+    let said = |finding: &Finding| triage.feedback().on(finding);
+    let mut shown = hidden.to_vec();
+    shown.sort_by_key(|finding| said(finding) != Some(Verdict::Confirmed));
+    for finding in shown.iter().take(limit) {
+        let said = match said(finding) {
+            Some(Verdict::Confirmed) => "  CONFIRMED: this one was real",
+            Some(Verdict::Dismissed) => "  dismissed",
+            Some(Verdict::Withdrawn) | None => "",
+        };
+        let (id, who) = (&finding.id.to_string()[..12], finding.who());
+        writeln!(out, "  {:>2}  {id}  {}: {who}{said}", finding.priority, finding.title)?;
+    }
+    if shown.len() > limit {
+        writeln!(out, "  and {} more", shown.len() - limit)?;
+    }
+    Ok(())
+}

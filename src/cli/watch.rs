@@ -1,0 +1,186 @@
+//! Files of rules, lists and configuration → what a run that goes on takes up when they change.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::{Duration, UNIX_EPOCH};
+
+use tokio_util::sync::CancellationToken;
+use walkdir::WalkDir;
+
+use super::run::{Common, Compiled, found};
+use super::{reference, rules};
+use crate::config::Config;
+use crate::detect::library::Source;
+use crate::detect::reference::References;
+use crate::detect::renew::{Renewed, renew};
+use crate::logs;
+use crate::pipeline::renewal::{Renewal, Taken};
+use crate::triage::suppress::Suppressions;
+
+/// Renewals that wait for a turn at most; then the watcher waits, and sees the last state of the files.
+const WAITING_MAX: usize = 2;
+
+/// What is in force, and the files that it was read from.
+pub struct Watch {
+    flags: Common,
+    config: Config,
+    sources: Vec<Source>,
+    references: References,
+    /// Of the files that `sources`, `references` and `config` were read from.
+    seen: Stamp,
+    /// Of files that have changed, and may be in the middle of it.
+    changing: Option<Stamp>,
+    /// What is wrong now, as it was said.
+    refused: Vec<String>,
+}
+
+type Stamp = blake3::Hash;
+
+impl Watch {
+    pub fn new(flags: Common, config: Config, compiled: &Compiled) -> Watch {
+        let refused = compiled.refused.iter().map(ToString::to_string).collect();
+        let (sources, references) = (compiled.sources.clone(), compiled.references.clone());
+        let seen = stamp(&flags, &config);
+        Watch { flags, config, sources, references, seen, changing: None, refused }
+    }
+
+    /// Looks at the files every so often on a thread of its own, which ends with the run.
+    pub fn start(self, every: Duration, stop: CancellationToken) -> Receiver<Renewal> {
+        let (tell, told) = sync_channel(WAITING_MAX);
+        std::thread::spawn(move || self.run(every, &stop, &tell));
+        told
+    }
+
+    fn run(mut self, every: Duration, stop: &CancellationToken, tell: &SyncSender<Renewal>) {
+        let (refused, unsaid) = (self.refused.clone(), Vec::new());
+        let mut next = Some(Renewal { taken: None, refused, unsaid });
+        while !stop.is_cancelled() {
+            if next.take().is_some_and(|renewal| tell.send(renewal).is_err()) {
+                return;
+            }
+            std::thread::sleep(every);
+            next = self.look();
+        }
+    }
+
+    /// What has changed; files that change between two looks are left to the next one, since they may be half written.
+    fn look(&mut self) -> Option<Renewal> {
+        let now = stamp(&self.flags, &self.config);
+        if now == self.seen {
+            self.changing = None;
+            return None;
+        }
+        if self.changing.replace(now) != Some(now) {
+            return None;
+        }
+        self.renew(now)
+    }
+
+    fn renew(&mut self, now: Stamp) -> Option<Renewal> {
+        let mut refused = Vec::new();
+        let (config, suppressions) = match self.configuration() {
+            Ok(read) => read,
+            Err(error) => {
+                refused.push(one_line(&error));
+                let suppressions = Suppressions::new(self.config.suppress.clone());
+                (self.config.clone(), suppressions.expect("they are in force"))
+            }
+        };
+        let (references, unread) = reference::read_again(&config.reference, &self.references);
+        refused.extend(unread.iter().map(one_line));
+        let found = found(config.rules.as_deref(), &config);
+        match &found {
+            Ok(_) => (self.seen, self.changing) = (now, None),
+            // what cannot be read may be there at the next look
+            Err(error) => refused.push(one_line(error)),
+        }
+        let found = found.unwrap_or_else(|_| rules::Found { sources: self.sources.clone(), refused: Vec::new() });
+        let (mut renewed, references) = self.compile(found, references);
+        refused.extend(renewed.refused.iter().map(ToString::to_string));
+        let is_changed = renewed.sources != self.sources
+            || !references.is_same(&self.references)
+            || in_force(&config) != in_force(&self.config);
+        if !is_changed && refused == self.refused {
+            return None;
+        }
+        let assets = config.assets.clone();
+        renewed.detector.limit(config.quarantine);
+        let taken = is_changed.then(|| Box::new(Taken { detector: renewed.detector, suppressions, assets }));
+        (self.sources, self.references, self.config) = (renewed.sources, references, config);
+        let unsaid = refused.iter().filter(|why| !self.refused.contains(why)).cloned().collect();
+        self.refused.clone_from(&refused);
+        Some(Renewal { taken, refused, unsaid })
+    }
+
+    fn configuration(&self) -> anyhow::Result<(Config, Suppressions)> {
+        let config = self.flags.reread()?;
+        let suppressions = Suppressions::new(config.suppress.clone())?;
+        Ok((config, suppressions))
+    }
+
+    /// The rules with their lists. One in force that asks a list which is gone has it for as long as the run goes on.
+    fn compile(&self, found: rules::Found, references: References) -> (Renewed, References) {
+        let compile = |references: &References| {
+            renew(logs::TABLES, &self.sources, found.sources.clone(), found.refused.clone(), references)
+        };
+        let renewed = compile(&references);
+        if !renewed.lost {
+            return (renewed, references);
+        }
+        let references = references.and_those_of(&self.references);
+        (Renewed { refused: renewed.refused, ..compile(&references) }, references)
+    }
+}
+
+/// The sections that a run takes up while it goes on.
+fn in_force(config: &Config) -> String {
+    format!("{:?}", (&config.quarantine, &config.suppress, &config.assets))
+}
+
+/// What is wrong, with the place that TOML shows over several lines.
+fn one_line(error: &anyhow::Error) -> String {
+    let text = format!("{error:#}");
+    text.lines().map(str::trim).filter(|line| !line.is_empty() && *line != "|").collect::<Vec<_>>().join(" ")
+}
+
+/// Content of the configuration and the rules, and size and time of the lists, which may be large.
+fn stamp(flags: &Common, config: &Config) -> Stamp {
+    let mut hash = blake3::Hasher::new();
+    if let Some(path) = flags.config_file() {
+        content(&mut hash, path);
+    }
+    if let Some(dir) = config.rules.as_deref().filter(|dir| *dir != "none") {
+        for entry in WalkDir::new(dir).sort_by_file_name() {
+            let path: PathBuf = match entry {
+                Ok(entry) if !entry.file_type().is_dir() && is_of_rules(entry.path()) => entry.into_path(),
+                Ok(_) => continue,
+                Err(error) => {
+                    hash.update(error.to_string().as_bytes());
+                    continue;
+                }
+            };
+            content(&mut hash, &path);
+        }
+    }
+    for list in config.reference.values() {
+        hash.update(list.path.as_os_str().as_encoded_bytes());
+        let Ok(meta) = fs::metadata(&list.path) else { continue };
+        let time = meta.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
+        hash.update(&meta.len().to_le_bytes()).update(&time.as_nanos().to_le_bytes());
+    }
+    hash.finalize()
+}
+
+fn content(hash: &mut blake3::Hasher, path: &Path) {
+    hash.update(path.as_os_str().as_encoded_bytes());
+    match fs::read(path) {
+        Ok(bytes) => hash.update(&[1]).update(&(bytes.len() as u64).to_le_bytes()).update(&bytes),
+        Err(_) => hash.update(&[0]),
+    };
+}
+
+fn is_of_rules(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+    [".sql", ".yml", ".yaml", ".cases.jsonl"].iter().any(|end| name.ends_with(end))
+}

@@ -1,0 +1,295 @@
+//! Rules that fail or flood → findings of Weir's own that say so, and, of a rule that floods, only the findings that it may have.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use datafusion::common::Result;
+use serde::Deserialize;
+
+use super::window::bytes::{Reader, Writer};
+use crate::finding::{Finding, FindingId, Resource};
+use crate::rule::{Confidence, Rule, Severity};
+use crate::time::{MICROS_PER_DAY, MICROS_PER_HOUR, Timestamp};
+
+/// Of the findings that say a rule failed or floods.
+pub const RULE_QUARANTINED: &str = "weir/rule_quarantined";
+
+/// The `[quarantine]` section.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Findings that a rule may have in an hour of event time, on average over its dedupe period; 0 for any number.
+    pub findings_per_hour: u64,
+    /// Hours of event time that a rule is put aside for, from the beginning of the period that it flooded.
+    pub hours: u32,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        // 24,000 a day: a quarter of the findings that triage keeps open, and more than anyone reads
+        Config { findings_per_hour: 1000, hours: 24 }
+    }
+}
+
+/// Times that a failing rule is tried on parts of a batch: enough to find some ten rows in 64K. What is left then counts as failed.
+const TRIES_MAX: usize = 256;
+
+/// Asks of all at once, and where that fails of halves, until each failure stands alone: what was answered, and what failed with
+/// why. One row that a rule cannot judge thus hides no other, unless it fails on a value of a symbol column: DataFusion asks of all
+/// values that the batch's dictionary has. Of those that could fail first is `failed`, of the whole.
+pub fn halves<T, R>(
+    all: &[T],
+    failed: String,
+    mut ask: impl FnMut(&[T]) -> Result<R>,
+) -> (Vec<R>, Vec<(&[T], String)>) {
+    let (mut answers, mut failures, mut tries) = (Vec::new(), Vec::new(), 0);
+    let mut waiting = vec![(all, failed)];
+    while let Some((part, failed)) = waiting.pop() {
+        if part.len() < 2 || tries >= TRIES_MAX {
+            failures.push((part, failed));
+            continue;
+        }
+        let (left, right) = part.split_at(part.len() / 2);
+        for half in [right, left] {
+            tries += 1;
+            match ask(half) {
+                Ok(answer) => answers.push(answer),
+                Err(error) => waiting.push((half, error.strip_backtrace())),
+            }
+        }
+    }
+    (answers, failures)
+}
+
+/// Where and when a rule failed or flooded.
+pub struct Place {
+    pub time: Timestamp,
+    pub account: String,
+    pub region: String,
+    pub event_id: Option<String>,
+}
+
+/// A rule could not judge a row: one finding a rule and day of event time, whose count is of rows.
+pub fn failed(rule: &Rule, error: &str, at: Place) -> Finding {
+    let day = at.time.0.div_euclid(MICROS_PER_DAY);
+    let mut finding = quarantined(rule, "fails", day, at);
+    finding.title = format!("Rule {} could not judge some rows", rule.id);
+    finding.evidence.push(("error".into(), super::emit::cut(error)));
+    finding.remedy = format!(
+        "The rule judged all other rows. Read the error beside {}, guard the expression (try_cast, nullif, CASE) and judge these \
+         rows with `weir backtest`; a run with --follow takes the edit up.",
+        rule.file
+    );
+    finding
+}
+
+fn flooded(rule: &Rule, limit: u64, period: (i64, i64), until: i64, at: Place, matches: u64) -> Finding {
+    let mut finding = quarantined(rule, "floods", period.0, at);
+    finding.title = format!("Rule {} has too many findings and was put aside", rule.id);
+    finding.count = matches;
+    finding.evidence.push(("findings_max".into(), limit.to_string()));
+    finding.evidence.push(("put_aside_from".into(), Timestamp(period.1).to_string()));
+    finding.evidence.push(("put_aside_until".into(), Timestamp(until).to_string()));
+    finding.remedy = format!(
+        "Look whether an attack is behind it first (`weir backtest` shows what was put aside). If not, narrow {} or its key, or \
+         suppress what is known: an edit ends it. [quarantine] in the configuration has the limit.",
+        rule.file
+    );
+    finding
+}
+
+fn quarantined(rule: &Rule, why: &str, period: i64, at: Place) -> Finding {
+    Finding {
+        id: FindingId::new(RULE_QUARANTINED, &[Some(rule.id.clone()), Some(why.to_owned())], period),
+        rule: RULE_QUARANTINED.into(),
+        title: String::new(),
+        severity: Severity::Medium,
+        confidence: Confidence::High,
+        priority: 0,
+        account: at.account,
+        region: at.region,
+        actor: None,
+        source_ip: None,
+        resources: vec![Resource(rule.id.clone())],
+        first_seen: at.time,
+        last_seen: at.time,
+        count: 1,
+        window: None,
+        event_ids: at.event_id.map(|id| (at.time, id)).into_iter().collect(),
+        tags: vec!["weir.health".into()],
+        remedy: String::new(),
+        evidence: vec![("rule".into(), rule.id.clone()), ("why".into(), why.into())],
+        terms: Vec::new(),
+    }
+}
+
+/// How many findings each rule has, by dedupe period. Whether a period is flooded depends on the set of its findings alone,
+/// in whatever order they come; which of them pass before that depends on their order of arrival (of input in the order of
+/// events, they are the earliest).
+#[derive(Default)]
+pub struct Floods {
+    config: Option<Config>,
+    rules: BTreeMap<String, Flow>,
+    /// Ids that all of them remember.
+    ids: usize,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Flow {
+    /// Of the rule's text: another text begins anew.
+    text: [u8; 16],
+    /// Ids of findings, shortened, by period, and whether they passed; as many as the limit.
+    seen: BTreeMap<i64, HashMap<u64, bool>>,
+    /// From when until when the rule is put aside, in event time.
+    aside: BTreeSet<(i64, i64)>,
+}
+
+impl Flow {
+    fn len(&self) -> usize {
+        self.seen.values().map(HashMap::len).sum()
+    }
+}
+
+/// Ids of findings that are remembered at most, of all rules. Past it the oldest periods are forgotten: they count from zero.
+const IDS_MAX: usize = 200_000;
+/// Times that a rule was put aside which are remembered.
+const ASIDE_MAX: usize = 100;
+
+impl Floods {
+    /// Without it nothing floods.
+    pub fn limit(&mut self, config: Config) {
+        self.config = (config.findings_per_hour > 0).then_some(config);
+    }
+
+    /// The findings of a rule that it may have, and one that says so where there are more; and the number of matches that were
+    /// put aside.
+    pub fn admit(&mut self, rule: &Rule, mut found: Vec<Finding>) -> (Vec<Finding>, u64) {
+        let Some(config) = self.config else { return (found, 0) };
+        let flow = self.rules.entry(rule.id.clone()).or_default();
+        let text = text_hash(rule);
+        if flow.text != text {
+            self.ids -= flow.len();
+            *flow = Flow { text, ..Flow::default() };
+        }
+        let hours = (rule.dedupe_micros / MICROS_PER_HOUR).max(1) as u64;
+        let limit = config.findings_per_hour.saturating_mul(hours);
+        found.sort_by_key(|finding| (finding.first_seen, finding.id));
+        let (mut passed, mut told, mut aside) = (Vec::new(), BTreeMap::<FindingId, Finding>::new(), 0);
+        for finding in found {
+            let time = finding.window.map_or(finding.first_seen.0, |(_, end)| end.0 - 1);
+            let number = time.div_euclid(rule.dedupe_micros);
+            let start = number * rule.dedupe_micros;
+            let id = u64::from_le_bytes(finding.id.0[..8].try_into().expect("an id has 16 bytes"));
+            let seen = flow.seen.entry(number).or_default();
+            let room = (seen.len() as u64) < limit;
+            let known = seen.get(&id).copied();
+            if known.is_none() && !room {
+                let until = start + rule.dedupe_micros.max(i64::from(config.hours) * MICROS_PER_HOUR);
+                flow.aside.insert((start, until));
+                while flow.aside.len() > ASIDE_MAX {
+                    flow.aside.pop_first();
+                }
+            }
+            let put_aside = flow.aside.iter().rev().find(|(from, until)| (*from..*until).contains(&time)).copied();
+            if known.is_none() && room {
+                seen.insert(id, put_aside.is_none());
+                self.ids += 1;
+            }
+            let passes = known.unwrap_or(put_aside.is_none());
+            let Some((from, until)) = put_aside.filter(|_| !passes) else {
+                passed.push(finding);
+                continue;
+            };
+            aside += finding.count;
+            let at =
+                Place { time: finding.first_seen, account: finding.account, region: finding.region, event_id: None };
+            let period = (from.div_euclid(rule.dedupe_micros), from);
+            let notice = flooded(rule, limit, period, until, at, finding.count);
+            match told.get_mut(&notice.id) {
+                Some(known) => known.fold(notice),
+                None => drop(told.insert(notice.id, notice)),
+            }
+        }
+        passed.extend(told.into_values());
+        self.forget();
+        (passed, aside)
+    }
+
+    fn forget(&mut self) {
+        while self.ids > IDS_MAX {
+            // periods of different lengths are compared by what they hold: the largest rule forgets its oldest
+            let largest = self.rules.values_mut().max_by_key(|flow| flow.len()).expect("something is remembered");
+            self.ids -= largest.seen.pop_first().map_or(0, |(_, ids)| ids.len());
+        }
+    }
+
+    /// Goes on with what others counted, but for rules whose text is another one: [`Floods::admit`] compares.
+    pub fn take_over(&mut self, before: Floods) {
+        (self.rules, self.ids) = (before.rules, before.ids);
+    }
+
+    /// Forgets rules that there are no longer.
+    pub fn retain(&mut self, is_there: impl Fn(&str) -> bool) {
+        self.rules.retain(|rule, _| is_there(rule));
+        self.ids = self.rules.values().map(Flow::len).sum();
+    }
+
+    /// Nothing where nothing was counted.
+    pub fn write(&self, to: &mut Writer) {
+        if self.rules.is_empty() {
+            return;
+        }
+        to.number(self.rules.len() as u64);
+        for (rule, flow) in &self.rules {
+            to.bytes(rule.as_bytes());
+            to.fixed(&flow.text);
+            to.number(flow.aside.len() as u64);
+            for (from, until) in &flow.aside {
+                to.signed(*from);
+                to.signed(*until);
+            }
+            to.number(flow.seen.len() as u64);
+            for (number, ids) in &flow.seen {
+                to.signed(*number);
+                to.number(ids.len() as u64);
+                let ids: BTreeMap<u64, bool> = ids.iter().map(|(id, passed)| (*id, *passed)).collect();
+                for (id, passed) in ids {
+                    to.fixed(&id.to_le_bytes());
+                    to.byte(u8::from(passed));
+                }
+            }
+        }
+    }
+
+    /// What [`Floods::write`] wrote; `None` when it did not.
+    pub fn read(&mut self, from: &mut Reader) -> Option<()> {
+        self.rules.clear();
+        self.ids = 0;
+        if from.0.is_empty() {
+            return Some(());
+        }
+        for _ in 0..from.number()? {
+            let (rule, mut flow) = (from.text()?, Flow { text: from.fixed()?, ..Flow::default() });
+            for _ in 0..from.number()? {
+                flow.aside.insert((from.signed()?, from.signed()?));
+            }
+            for _ in 0..from.number()? {
+                let (number, count) = (from.signed()?, from.number()?);
+                let mut id = || Some((from.fixed().map(u64::from_le_bytes)?, from.byte()? == 1));
+                let ids = (0..count).map(|_| id()).collect::<Option<_>>()?;
+                flow.seen.insert(number, ids);
+            }
+            self.ids += flow.len();
+            self.rules.insert(rule, flow);
+        }
+        Some(())
+    }
+}
+
+fn text_hash(rule: &Rule) -> [u8; 16] {
+    let mut short = [0; 16];
+    short.copy_from_slice(&blake3::hash(rule.text.as_bytes()).as_bytes()[..16]);
+    short
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,339 @@
+//! The state as one object of S3, for workers without a disk that lasts: read once at the start, and written whole with each
+//! commit.
+//!
+//! Every write has a condition on the object that it replaces (`If-Match`, or `If-None-Match: *` where there is none). A
+//! worker that starts writes the state that it found with the next epoch: whoever wrote it before then finds another object
+//! than its own, and cannot commit any more.
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use aws_sdk_s3::Client;
+use aws_sdk_s3::primitives::ByteStream;
+use serde::{Deserialize, Serialize};
+use tokio::runtime::Handle;
+
+use super::commit::{Commit, Manifest};
+use crate::aws::tried::{NOT_WITHOUT_DOING_IT, Outcome, Tried};
+use crate::aws::{Aws, Kind, Trouble};
+use crate::health::HEALTH;
+
+/// The object, below the prefix.
+const NAME: &str = "state.weir";
+/// Level of zstd.
+const LEVEL: i32 = 3;
+/// Layout of the object; another one is refused rather than guessed at.
+const VERSION: u32 = 1;
+/// From one try of a call to the next, while S3 cannot be reached. The client has tried several times by then.
+const PAUSE: Duration = Duration::from_secs(2);
+/// Tries of the first calls, which a person may be waiting for.
+const TRIES_MAX: u32 = 5;
+
+/// A state in a bucket that this worker has taken.
+pub struct Bucket {
+    client: Client,
+    runtime: Handle,
+    bucket: String,
+    key: String,
+    owner: Option<String>,
+    /// Names the writer, so that a write whose answer was lost is known again.
+    writer: String,
+    held: Mutex<Held>,
+}
+
+struct Held {
+    /// Of the object as it stands, as far as we know.
+    etag: String,
+    epoch: u64,
+    last: Option<Commit>,
+}
+
+/// The first line of the inflated object; the values follow it one behind the other.
+#[derive(Serialize, Deserialize)]
+struct Index {
+    version: u32,
+    epoch: u64,
+    writer: String,
+    manifest: Option<Manifest>,
+    values: Vec<(String, usize)>,
+}
+
+/// Bucket and key prefix of `s3://BUCKET/PREFIX`.
+///
+/// # Errors
+/// When it is no such address.
+pub fn address(text: &str) -> anyhow::Result<(String, String)> {
+    let rest = text.strip_prefix("s3://").with_context(|| format!("state is `{text}`, and no s3://BUCKET/PREFIX"))?;
+    let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+    if bucket.is_empty() {
+        bail!("state is `{text}`, and no s3://BUCKET/PREFIX");
+    }
+    let prefix = prefix.trim_matches('/');
+    let slash = if prefix.is_empty() { "" } else { "/" };
+    Ok((bucket.to_owned(), format!("{prefix}{slash}{NAME}")))
+}
+
+impl Bucket {
+    /// Takes the state over, whoever has it, and begins it where there is none. `runtime` runs the calls; it must not be the thread's own.
+    ///
+    /// # Errors
+    /// When it cannot be read or written, or was written by a newer Weir.
+    pub fn take(address_text: &str, aws: &Aws, runtime: Handle) -> anyhow::Result<Bucket> {
+        let (bucket, key) = address(address_text)?;
+        let client = runtime.block_on(aws.s3())?;
+        let mut taken = Bucket {
+            client,
+            runtime,
+            bucket,
+            key,
+            owner: aws.expected_bucket_owner().map(str::to_owned),
+            writer: format!("{:016x}", RandomState::new().hash_one(std::process::id())),
+            held: Mutex::new(Held { etag: String::new(), epoch: 0, last: None }),
+        };
+        let mut denied = None;
+        for _ in 0..TRIES_MAX {
+            let found = match taken.read() {
+                // who may not list a bucket is not told that there is no object
+                Err(error) if denied.is_none() && is_denied(&error) => {
+                    denied = Some(error);
+                    None
+                }
+                found => found?,
+            };
+            let (etag, epoch, last) = match found {
+                None => (None, 1, None),
+                Some((etag, index, _)) if index.writer == taken.writer => {
+                    taken.hold(etag, index.epoch);
+                    return Ok(taken);
+                }
+                Some((etag, index, last)) => (Some(etag), index.epoch + 1, last),
+            };
+            taken.held = Mutex::new(Held { etag: String::new(), epoch, last: last.clone() });
+            if let Put::Done(etag) = taken.put(etag.as_deref(), epoch, last.as_ref())? {
+                taken.hold(etag, epoch);
+                tracing::info!(state = taken.name(), epoch, "took over the state");
+                return Ok(taken);
+            }
+            if let Some(denied) = denied.take() {
+                return Err(denied);
+            }
+        }
+        bail!("taking over the state {}: other workers take it all the time", taken.name())
+    }
+
+    fn hold(&mut self, etag: String, epoch: u64) {
+        let held = self.held.get_mut().expect("nobody panics while holding it");
+        (held.etag, held.epoch) = (etag, epoch);
+    }
+
+    pub fn name(&self) -> String {
+        format!("s3://{}/{}", self.bucket, self.key)
+    }
+
+    /// The last commit, if there is one.
+    pub fn load(&self) -> Option<Commit> {
+        self.held.lock().expect("nobody panics while holding it").last.clone()
+    }
+
+    /// Makes a commit permanent, or nothing of it. While S3 cannot be reached it is tried again, for ever.
+    ///
+    /// # Errors
+    /// When another worker has taken the state over, or S3 does not take the object.
+    pub fn commit(&self, commit: &Commit) -> anyhow::Result<()> {
+        let mut held = self.held.lock().expect("nobody panics while holding it");
+        let mut outboxes = held.last.take().map(|last| last.outboxes).unwrap_or_default();
+        outboxes.extend(commit.outboxes.clone());
+        let whole = Commit { outboxes, ..commit.clone() };
+        let etag = loop {
+            match self.put(Some(&held.etag), held.epoch, Some(&whole)) {
+                Ok(Put::Done(etag)) => break etag,
+                Ok(Put::Otherwise) => match self.read()? {
+                    // the answer to an earlier try was lost
+                    Some((etag, index, last))
+                        if index.writer == self.writer
+                            && last.as_ref().is_some_and(|last| last.round == whole.round) =>
+                    {
+                        break etag;
+                    }
+                    Some((_, index, _)) if index.writer != self.writer => {
+                        bail!("another worker has taken over the state {}, with epoch {}", self.name(), index.epoch)
+                    }
+                    Some(_) => self.wait(),
+                    None => bail!("somebody has removed the state {}", self.name()),
+                },
+                Err(error) if may_pass(&error) => {
+                    tracing::warn!(error = format!("{error:#}"), "writing the state: trying again");
+                    self.wait();
+                }
+                Err(error) => return Err(error),
+            }
+        };
+        held.etag = etag;
+        held.last = Some(whole);
+        Ok(())
+    }
+
+    fn wait(&self) {
+        HEALTH.waits();
+        std::thread::sleep(PAUSE);
+    }
+
+    fn read(&self) -> anyhow::Result<Option<(String, Index, Option<Commit>)>> {
+        let ask = self.client.get_object().bucket(&self.bucket).key(&self.key);
+        let ask = ask.set_expected_bucket_owner(self.owner.clone());
+        let name = self.name();
+        self.runtime.block_on(async {
+            let answer = match ask.send().await.map_err(|error| Trouble::of("s3:GetObject", &error)) {
+                Ok(answer) => answer,
+                Err(trouble) if trouble.code.as_deref() == Some("NoSuchKey") => return Ok(None),
+                Err(trouble) => return Err(trouble).with_context(|| format!("reading the state {name}")),
+            };
+            let etag = answer.e_tag.clone().with_context(|| format!("{name} has no ETag"))?;
+            let body = answer.body.collect().await.with_context(|| format!("reading the state {name}"))?.into_bytes();
+            let (index, commit) = unpack(&body).with_context(|| format!("reading the state {name}"))?;
+            Ok(Some((etag, index, commit)))
+        })
+    }
+
+    /// Writes the object in place of the one that has this ETag; without one, where there is none.
+    fn put(&self, etag: Option<&str>, epoch: u64, commit: Option<&Commit>) -> anyhow::Result<Put> {
+        let body = pack(epoch, &self.writer, commit)?;
+        let put = self.client.put_object().bucket(&self.bucket).key(&self.key).body(ByteStream::from(body));
+        let put = put.set_expected_bucket_owner(self.owner.clone());
+        let put = match etag {
+            Some(etag) => put.if_match(etag),
+            None => put.if_none_match("*"),
+        };
+        match self.runtime.block_on(put.send()) {
+            Ok(answer) => Ok(Put::Done(answer.e_tag.with_context(|| format!("{} has no ETag", self.name()))?)),
+            // 409: another write to the same key was on its way
+            Err(error) if error.raw_response().is_some_and(|reply| matches!(reply.status().as_u16(), 409 | 412)) => {
+                Ok(Put::Otherwise)
+            }
+            Err(error) => {
+                let trouble = Trouble::of("s3:PutObject", &error);
+                // If-Match on a key that is gone
+                if trouble.kind == Kind::Missing && etag.is_some() && trouble.code.as_deref() == Some("NoSuchKey") {
+                    return Ok(Put::Otherwise);
+                }
+                Err(trouble).with_context(|| format!("writing the state {}", self.name()))
+            }
+        }
+    }
+}
+
+enum Put {
+    /// The object has this ETag.
+    Done(String),
+    /// There is another object than the one that was to be replaced.
+    Otherwise,
+}
+
+fn may_pass(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<Trouble>().is_some_and(Trouble::may_pass)
+}
+
+fn is_denied(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<Trouble>().is_some_and(|trouble| trouble.kind == Kind::Denied)
+}
+
+/// Reads the state, and changes nothing.
+pub async fn probe(text: &str, aws: &Aws) -> Vec<Tried> {
+    let (get, put) = ("s3:GetObject", "s3:PutObject");
+    let Ok((bucket, key)) = address(text) else { return Vec::new() };
+    let on = format!("s3://{bucket}/{key}");
+    let client = match aws.s3().await {
+        Ok(client) => client,
+        Err(trouble) => return vec![Tried::new(on, get, Outcome::Fails(trouble))],
+    };
+    let owner = aws.expected_bucket_owner().map(str::to_owned);
+    let ask = client.get_object().bucket(bucket).key(key).set_expected_bucket_owner(owner);
+    let read = match ask.send().await.map_err(|error| Trouble::of(get, &error)) {
+        Ok(_) => Outcome::Works("there is a state".to_owned()),
+        Err(trouble) if trouble.code.as_deref() == Some("NoSuchKey") => {
+            Outcome::Works("there is no state yet: `weir run` begins it".to_owned())
+        }
+        Err(trouble) if trouble.kind == Kind::Denied => Outcome::Doubtful(format!(
+            "{trouble}: so it is too where there is no state yet and s3:ListBucket is not allowed, which it need not be"
+        )),
+        Err(trouble) => Outcome::Fails(trouble),
+    };
+    vec![Tried::new(&on, get, read), Tried::new(&on, put, Outcome::Untried(NOT_WITHOUT_DOING_IT))]
+}
+
+fn pack(epoch: u64, writer: &str, commit: Option<&Commit>) -> anyhow::Result<Vec<u8>> {
+    let mut values: Vec<(String, &[u8])> = Vec::new();
+    if let Some(commit) = commit {
+        values.push(("detector".to_owned(), &commit.detector));
+        values.push(("triage".to_owned(), &commit.triage));
+        values.extend(commit.outboxes.iter().map(|(name, outbox)| (format!("outbox/{name}"), &outbox[..])));
+    }
+    let index = Index {
+        version: VERSION,
+        epoch,
+        writer: writer.to_owned(),
+        manifest: commit.map(Manifest::of),
+        values: values.iter().map(|(name, value)| (name.clone(), value.len())).collect(),
+    };
+    let mut whole = serde_json::to_vec(&index)?;
+    whole.push(b'\n');
+    values.iter().for_each(|(_, value)| whole.extend_from_slice(value));
+    Ok(zstd::encode_all(&whole[..], LEVEL)?)
+}
+
+fn unpack(object: &[u8]) -> anyhow::Result<(Index, Option<Commit>)> {
+    let whole = zstd::decode_all(object).context("it is not compressed with zstd")?;
+    let line = whole.iter().position(|byte| *byte == b'\n').context("it has no first line")?;
+    let mut index: Index = serde_json::from_slice(&whole[..line])?;
+    if index.version != VERSION {
+        bail!("it has version {}, and this weir knows version {VERSION}", index.version);
+    }
+    let mut rest = &whole[line + 1..];
+    let mut values = BTreeMap::new();
+    for (name, length) in &index.values {
+        let (value, behind) = rest.split_at_checked(*length).context("it is cut off")?;
+        values.insert(name.as_str(), value.to_vec());
+        rest = behind;
+    }
+    let Some(manifest) = index.manifest.take() else { return Ok((index, None)) };
+    let mut commit = manifest.commit()?;
+    commit.detector = values.remove("detector").unwrap_or_default();
+    commit.triage = values.remove("triage").unwrap_or_default();
+    let outboxes =
+        values.into_iter().filter_map(|(name, value)| Some((name.strip_prefix("outbox/")?.to_owned(), value)));
+    commit.outboxes = outboxes.collect();
+    Ok((index, Some(commit)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::position::{Offset, Position};
+
+    #[test]
+    fn what_is_packed_is_unpacked() {
+        let mut commit = Commit { round: 3, journal_bytes: 9, worker: "w".into(), ..Commit::default() };
+        commit.detector = vec![b'\n'; 100_000];
+        commit.triage = b"t".to_vec();
+        commit.outboxes = BTreeMap::from([("s3".into(), Vec::new()), ("sns".into(), b"o".to_vec())]);
+        commit.checkpoint.advance(Position { partition: "a".into(), offset: Offset::at(5) });
+        let object = pack(7, "writer", Some(&commit)).unwrap();
+        assert!(object.len() < 1000, "it is compressed");
+        let (index, unpacked) = unpack(&object).unwrap();
+        assert_eq!((index.epoch, &*index.writer, unpacked), (7, "writer", Some(commit)));
+        let (index, none) = unpack(&pack(1, "writer", None).unwrap()).unwrap();
+        assert_eq!((index.epoch, none), (1, None));
+        assert!(unpack(b"PK").is_err() && unpack(&object[..object.len() / 2]).is_err());
+    }
+
+    #[test]
+    fn an_address_names_a_bucket_and_perhaps_a_prefix() {
+        let of = |text| address(text).ok();
+        assert_eq!(of("s3://b/a/c/"), Some(("b".into(), "a/c/state.weir".into())));
+        assert_eq!(of("s3://b"), Some(("b".into(), "state.weir".into())));
+        assert_eq!((of("/tmp/state"), of("s3:///a")), (None, None));
+    }
+}

@@ -1,0 +1,167 @@
+//! `weir feedback` and `weir suppress`: what people found out moves priorities, and suppressions are tried before they ship.
+
+use std::fs;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::support::{code, ended, lines, path, repository, signal, start, text, weir};
+
+/// Judges the recorded attacks into the archive `a`, and gives the findings.
+fn judge(folder: &std::path::Path) -> Vec<Value> {
+    let logs = path(&repository("tests/data/cloudtrail/stratus"));
+    let output = weir(&["run", "--from", &logs, "--archive", "a", "--format", "ndjson"], folder);
+    assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+    lines(&output.stdout)
+}
+
+fn of<'a>(findings: &'a [Value], rule: &str) -> &'a Value {
+    findings.iter().find(|finding| finding["rule"] == rule).unwrap_or_else(|| panic!("no finding of {rule}"))
+}
+
+fn precision(finding: &Value) -> &Value {
+    finding["terms"].as_array().unwrap().iter().find(|term| term["name"] == "precision").unwrap()
+}
+
+const RULE: &str = "cloudtrail/admin_policy_attached";
+
+#[test]
+fn a_verdict_moves_the_priority_of_a_rule_in_its_account_and_can_be_taken_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let before = judge(folder.path());
+    let finding = of(&before, RULE);
+    let id = finding["id"].as_str().unwrap();
+    let output = weir(&["feedback", "--archive", "a"], folder.path());
+    assert!(text(&output.stdout).starts_with("nothing was said of any finding yet"), "{}", text(&output.stdout));
+
+    let dismiss = ["feedback", &id[..16], "--dismissed", "--by", "alice", "--note", "T-1", "--archive", "a"];
+    let output = weir(&dismiss, folder.path());
+    assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+    let said = fs::read_to_string(folder.path().join("a/_weir/feedback.ndjson")).unwrap();
+    let line: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(
+        (&line["finding"], &line["rule"], &line["verdict"]),
+        (&finding["id"], &finding["rule"], &"dismissed".into())
+    );
+    assert_eq!((&line["by"], &line["note"], &line["account"]), (&"alice".into(), &"T-1".into(), &finding["account"]));
+
+    // the same logs are read, and only the ranks have changed
+    let after = judge(folder.path());
+    let again = of(&after, RULE);
+    assert!(again["priority"].as_u64() < finding["priority"].as_u64(), "{again}");
+    // the events are older than the verdict, which therefore counts whole: 2 to 1 becomes 2 to 2, 1 to 4 becomes 1 to 5
+    let why = precision(again)["why"].as_str().unwrap();
+    assert!(why.contains(" confidence, 0 confirmed and 1 dismissed in this account: odds "), "{why}");
+    let others = |all: &[Value]| -> Vec<(String, u64)> {
+        let others = all.iter().filter(|other| other["rule"] != RULE || other["account"] != finding["account"]);
+        others.map(|other| (other["id"].to_string(), other["priority"].as_u64().unwrap())).collect()
+    };
+    let sorted = |mut all: Vec<(String, u64)>| {
+        all.sort();
+        all
+    };
+    assert_eq!(sorted(others(&before)), sorted(others(&after)));
+
+    let output = weir(&["feedback", "--archive", "a"], folder.path());
+    let row = text(&output.stdout).lines().nth(1).unwrap().to_owned();
+    assert!(row.starts_with(RULE) && row.contains(finding["account"].as_str().unwrap()), "{row}");
+    let output = weir(&["feedback", id, "--withdrawn", "--archive", "a"], folder.path());
+    assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+    assert_eq!(of(&judge(folder.path()), RULE)["priority"], finding["priority"]);
+}
+
+#[test]
+fn a_run_that_follows_takes_up_what_is_said_of_its_findings() {
+    let folder = tempfile::tempdir().unwrap();
+    let logs = folder.path().join("logs");
+    fs::create_dir(&logs).unwrap();
+    let sample = |name: &str| repository("tests/data/cloudtrail/stratus").join(name);
+    fs::copy(sample("aws.persistence.iam-create-admin-user.json.gz"), logs.join("1.gz")).unwrap();
+    fs::write(folder.path().join("weir.toml"), "from = ['logs']\n[limits]\ncommit_seconds = 1\n").unwrap();
+    let run = ["run", "-c", "weir.toml", "--archive", "a", "--follow", "--findings", "f.ndjson"];
+    let process = start(&run, folder.path());
+    // whole lines: one may be being written
+    let found = || {
+        let text = fs::read(folder.path().join("f.ndjson")).unwrap_or_default();
+        let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
+        lines(&text[..whole])
+    };
+    let wait = |what: &str, is_there: &dyn Fn() -> bool| {
+        let waited = (0..300).any(|_| {
+            std::thread::sleep(Duration::from_millis(100));
+            is_there()
+        });
+        assert!(waited, "{what}");
+    };
+    let archived = || weir(&["incidents", "--archive", "a", "--format", "ndjson"], folder.path());
+    wait("the first findings are committed", &|| !lines(&archived().stdout).is_empty());
+    let first = found();
+    let finding = of(&first, RULE).clone();
+    let id = finding["id"].as_str().unwrap();
+    let output = weir(&["feedback", id, "--confirmed", "--archive", "a"], folder.path());
+    assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+    // the same act by another user, on another day, is another finding of the rule
+    let zipped = fs::read(sample("aws.persistence.iam-create-admin-user.json.gz")).unwrap();
+    let mut log = String::new();
+    std::io::Read::read_to_string(&mut flate2::read::MultiGzDecoder::new(&zipped[..]), &mut log).unwrap();
+    let day = &finding["first_seen"].as_str().unwrap()[..10];
+    let again = log
+        .replace(day, "2031-05-05")
+        .replace("\"eventID\":\"", "\"eventID\":\"0")
+        .replace("\"eventID\": \"", "\"eventID\": \"0");
+    std::thread::sleep(Duration::from_secs(2));
+    fs::write(logs.join("2.json"), again).unwrap();
+    wait("the later finding comes", &|| found().iter().any(|one| one["rule"] == RULE && one["id"] != finding["id"]));
+    let all = found();
+    let later = all.iter().find(|one| one["rule"] == RULE && one["id"] != finding["id"]).unwrap();
+    let why = precision(later)["why"].as_str().unwrap();
+    assert!(why.contains("1 confirmed and 0 dismissed"), "{why}");
+    signal(&process, Signal::TERM);
+    assert!(ended(process, Duration::from_secs(30)).status.success());
+}
+
+#[test]
+fn a_suppression_that_would_hide_what_was_real_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let findings = judge(folder.path());
+    let real = of(&findings, RULE);
+    let entry = |rule: &str| format!("[[suppress]]\nrule = '{rule}'\nreason = 'noise'\nexpires = 2099-01-01\n");
+    fs::write(folder.path().join("weir.toml"), format!("{}{}", entry(RULE), entry("vpc_flow/*"))).unwrap();
+    let suppress = || weir(&["suppress", "-c", "weir.toml", "--archive", "a"], folder.path());
+    let output = suppress();
+    assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+    let count = findings.iter().filter(|finding| finding["rule"] == RULE).count();
+    let (told, all) = (text(&output.stdout), findings.len());
+    assert!(
+        told.starts_with(&format!("{RULE} (noise; until 2099-01-01): hides {count} of {all} open findings: ")),
+        "{told}"
+    );
+    assert!(
+        told.contains(&format!("vpc_flow/* (noise; until 2099-01-01): hides none of {all} open findings")),
+        "{told}"
+    );
+
+    weir(&["feedback", real["id"].as_str().unwrap(), "--confirmed", "--archive", "a"], folder.path());
+    let output = suppress();
+    assert_eq!(code(&output), 1);
+    let told = text(&output.stdout);
+    assert!(told.lines().nth(1).unwrap().ends_with("CONFIRMED: this one was real"), "{told}");
+}
+
+#[test]
+fn what_is_missing_from_a_verdict_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = |words: &[&str]| {
+        let output = weir(words, folder.path());
+        assert_eq!(code(&output), 2, "{words:?}");
+        text(&output.stderr)
+    };
+    assert!(said(&["feedback", "--archive", "a"]).contains("a is no archive that a run has written to"));
+    judge(folder.path());
+    assert!(said(&["feedback", "abc", "--archive", "a"]).contains("--confirmed, --dismissed or --withdrawn"));
+    assert!(said(&["feedback", "--dismissed", "--archive", "a"]).contains("by their ids"));
+    assert!(said(&["feedback", "zz", "--dismissed", "--archive", "a"]).contains("no finding of the archive"));
+    assert!(said(&["feedback", "", "--dismissed", "--archive", "a"]).contains("findings have an id that begins with"));
+    assert!(!folder.path().join("a/_weir/feedback.ndjson").exists());
+}
