@@ -15,6 +15,8 @@ const HALF_LIFE: f64 = 14.0;
 /// Past windows that the tail's slope is taken from at least, and at least this share of all.
 const TAIL_MIN: f64 = 50.0;
 const TAIL_SHARE: f64 = 0.0005;
+/// Past windows below which the past is short.
+const SHORT: f64 = 2000.0;
 /// Windows of a model that is right, which every history begins with.
 const PRIOR: f64 = 20.0;
 /// Bits behind the tail's begin that count for its slope: one attack must not hide the next.
@@ -41,6 +43,8 @@ pub struct Worth {
     tail: usize,
     slope: f64,
     per_day: f64,
+    /// A short past may hold few kinds of scores, and nothing is then less likely than the model says.
+    is_short: bool,
 }
 
 impl Ledger {
@@ -87,7 +91,7 @@ impl Ledger {
         let per_day = self.judged.max(1.0) / self.days.max(1.0);
         // two standard errors flatter than it looks: a budget is kept by what is too careful
         let slope = excess / count * (1.0 + 2.0 / count.sqrt());
-        Worth { shares, most, tail, slope, per_day }
+        Worth { shares, most, tail, slope, per_day, is_short: total < SHORT }
     }
 
     /// Notes a window that was judged: the bits of its model and the chance that was made of them. What is hardly possible counts too, or
@@ -140,7 +144,9 @@ impl Worth {
             true => {
                 let beyond = bits - self.tail as f64 / BINS_PER_BIT;
                 // where bits end all at once, as those of values never seen, the tail is no exponential one
-                self.most[place].min(self.shares[self.tail] * (-beyond / self.slope).exp())
+                let tail = self.shares[self.tail] * (-beyond / self.slope).exp();
+                let least = if self.is_short { (-bits).exp2() } else { 0.0 };
+                self.most[place].min(tail).max(least)
             }
         };
         (chance.min(1.0), chance.min(1.0) * self.per_day)
