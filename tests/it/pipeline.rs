@@ -284,7 +284,11 @@ fn following_shows_findings_rules_and_suppressions_in_its_metrics_while_it_runs(
     let mut shown = String::new();
     for _ in 0..600 {
         shown = metrics(&address).unwrap_or_default();
-        if value(&shown, &hits) > 0.0 && value(&shown, "weir_newest_event_seconds") > 0.0 {
+        // both files may have come in one round or in two
+        let left = value(&shown, "weir_rule_hits_total{rule=\"cloudtrail/organization_left\"}");
+        let suppressed = value(&shown, "weir_suppressed_total{rule=\"cloudtrail/attack_tool*\"}");
+        let told = [value(&shown, &hits), value(&shown, "weir_findings_total{severity=\"high\"}"), left, suppressed];
+        if told.iter().all(|value| *value > 0.0) && value(&shown, "weir_newest_event_seconds") > 0.0 {
             break;
         }
         std::thread::sleep(std::time::Duration::from_millis(50));
