@@ -34,6 +34,23 @@ fn counts(ndjson: &[u8]) -> Vec<(String, u64)> {
     lines(ndjson).iter().map(row).collect()
 }
 
+/// What README.md shows of the demo is what it prints, but for sizes and times, which differ from run to run.
+fn assert_readme_shows(says: &str) {
+    let readme = fs::read_to_string(repository("README.md")).unwrap();
+    let blocks = readme.split("```text\n").map(|block| block.split("```").next().unwrap());
+    let shown = blocks.into_iter().find(|block| block.starts_with("PRIORITY ")).expect("the README shows the demo");
+    let differs = |line: &&str| ["", "..."].contains(line) || line.contains(" kB") || line.contains(" MB");
+    let stale: Vec<&str> = shown
+        .lines()
+        .filter(|line| !differs(line))
+        .filter(|line| !says.lines().any(|said| said.trim_end() == line.trim_end()))
+        .collect();
+    assert!(stale.is_empty(), "README.md shows what the demo does not say: {stale:#?}\n{says}");
+    let findings = shown.lines().find(|line| line.contains(" findings: ")).expect("the summary counts findings");
+    let few = format!("shortened to a few of its {} findings", findings.split(' ').next().unwrap());
+    assert!(readme.contains(&few), "{few}");
+}
+
 #[test]
 fn in_an_empty_folder_it_makes_its_own_and_says_what_to_try() {
     let folder = tempfile::tempdir().unwrap();
@@ -44,6 +61,7 @@ fn in_an_empty_folder_it_makes_its_own_and_says_what_to_try() {
     let made: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(made, ["weir-demo"], "all that it makes is in one folder");
     assert_whole("weir-demo/archive", folder.path());
+    assert_readme_shows(&says);
     // the first things it says to try are true
     for (mark, shown) in [("--explain", "Priority"), ("weir incidents", "What happened")] {
         let line = says.lines().find(|line| line.contains(mark)).unwrap().trim();

@@ -19,6 +19,9 @@ const TAIL_SHARE: f64 = 0.0005;
 const SHORT: f64 = 2000.0;
 /// Windows of a model that is right, which every history begins with.
 const PRIOR: f64 = 20.0;
+/// Windows a day that are reckoned with at least. Of a rule that is asked less often its budget would else let pass what is not unusual at all:
+/// one window in ten days, whatever it holds, is a tenth of a finding a day.
+const PER_DAY_MIN: f64 = 20.0;
 /// Bits behind the tail's begin that count for its slope: one attack must not hide the next.
 const EXCESS_MAX: f64 = 20.0;
 
@@ -88,7 +91,7 @@ impl Ledger {
             excess += bin * (middle - start).min(EXCESS_MAX);
             count += bin;
         }
-        let per_day = self.judged.max(1.0) / self.days.max(1.0);
+        let per_day = (self.judged / self.days.max(1.0)).max(PER_DAY_MIN);
         // two standard errors flatter than it looks: a budget is kept by what is too careful
         let slope = excess / count * (1.0 + 2.0 / count.sqrt());
         Worth { shares, most, tail, slope, per_day, is_short: total < SHORT }
@@ -188,6 +191,23 @@ mod tests {
         ledger.begin(400);
         let (chance, _) = ledger.worth().of(20.0);
         assert!((1e-6..1e-4).contains(&chance), "{chance}");
+    }
+
+    #[test]
+    fn of_a_rule_that_is_seldom_asked_the_ordinary_is_not_told() {
+        let mut ledger = Ledger::default();
+        for day in 0..30 {
+            ledger.begin(day);
+            if day % 10 == 0 {
+                ledger.add(1.0, 1.0, false);
+            }
+        }
+        let (chance, false_a_day) = ledger.worth().of(1.0);
+        assert!(chance > 0.5, "{chance}");
+        assert_eq!(false_a_day, 20.0 * chance);
+        // a budget of 0.2 is for what one window in a hundred has
+        let (chance, false_a_day) = ledger.worth().of(10.0);
+        assert!(chance < 0.01 && false_a_day < 0.2, "{chance} {false_a_day}");
     }
 
     #[test]
