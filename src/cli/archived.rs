@@ -16,12 +16,10 @@ use crate::triage::suppress::Suppressions;
 /// # Errors
 /// When no run has written to the folder, its state is in a bucket, or it cannot be read.
 pub fn triage(dir: &Path, config: &Config) -> anyhow::Result<Triage> {
-    if let Some(address) = &config.state {
-        bail!(
-            "the state is in {address}, which only runs read: give the findings they wrote, or a worker's own archive"
-        );
-    }
     let state = dir.join(PRIVATE).join("state.redb");
+    if let Some(address) = config.state.as_ref().filter(|_| !state.exists()) {
+        bail!("the state is in {address}, which only runs read: `weir incidents` takes the findings that they wrote");
+    }
     if !state.exists() {
         bail!("{} is no archive that a run has written to: name another with --archive", dir.display());
     }

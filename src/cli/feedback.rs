@@ -1,7 +1,8 @@
 //! `weir feedback`: what people found out about findings, written down where the next run takes it up.
 
+use std::collections::HashMap;
 use std::fs::OpenOptions;
-use std::io::Write;
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -83,7 +84,7 @@ fn one<'a>(findings: &'a [Finding], id: &str) -> anyhow::Result<&'a Finding> {
     }
 }
 
-/// Adds lines to the file, in one write: a run that reads it meanwhile sees all of them or none.
+/// Adds lines to the file, under its lock and behind a line that somebody left without an end.
 fn write(flags: &Feedback, dir: &Path, judged: &[&Finding], verdict: Verdict) -> anyhow::Result<()> {
     let at = Timestamp::now().to_string();
     let mut lines = String::new();
@@ -102,14 +103,24 @@ fn write(flags: &Feedback, dir: &Path, judged: &[&Finding], verdict: Verdict) ->
     }
     let path = feedback::path(dir);
     let writing = || format!("writing {}", path.display());
-    let mut file = OpenOptions::new().create(true).append(true).open(&path).with_context(writing)?;
+    let mut file = OpenOptions::new().create(true).read(true).append(true).open(&path).with_context(writing)?;
+    file.lock().with_context(writing)?;
+    let mut last = [b'\n'];
+    if file.metadata().with_context(writing)?.len() > 0 {
+        file.seek(SeekFrom::End(-1)).and_then(|_| file.read_exact(&mut last)).with_context(writing)?;
+    }
+    if last != [b'\n'] {
+        lines.insert(0, '\n');
+    }
     file.write_all(lines.as_bytes()).and_then(|()| file.sync_all()).with_context(writing)
 }
 
 /// What the verdicts did to the findings' priorities.
 fn tell(before: &Triage, dir: &Path, config: &Config, judged: &[&Finding]) -> Result<(), Failure> {
-    let after = archived::triage(dir, config).or_usage()?.findings();
-    let now = |finding: &Finding| after.iter().find(|found| found.id == finding.id).map_or(0, |found| found.priority);
+    let after = archived::triage(dir, config).context("the verdict was written, but what it did cannot be shown");
+    let after: HashMap<_, _> =
+        after.or_usage()?.findings().iter().map(|finding| (finding.id, finding.priority)).collect();
+    let now = |finding: &Finding| after.get(&finding.id).copied().unwrap_or(0);
     let mut out = output::open("-").or_output()?;
     let mut write = || -> anyhow::Result<()> {
         for finding in judged {

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::emf;
 use super::output::{self, Failure, OrFail};
 use super::progress::Shown;
-use super::watch::Watch;
+use super::watch::{self, Watch};
 use super::{reference, rules};
 use crate::archive::Archive;
 use crate::archive::layout::PRIVATE;
@@ -40,7 +40,7 @@ use crate::sink::post::Post;
 use crate::sink::sender::Sender;
 use crate::sink::way::Way;
 use crate::sink::{self, Format, Journal, Refused, security_hub, wire};
-use crate::source::claims::Lost;
+use crate::source::claims::{Lost, random_name};
 use crate::source::kinesis::{self, Stream};
 use crate::source::layout::Wanted;
 use crate::source::s3::{backfill, notices};
@@ -307,13 +307,49 @@ pub fn work(
     following: Option<&Common>,
     shown: &Shown,
 ) -> Result<Outcome, Failure> {
+    let mut config = config.clone();
+    let mut turn = Turn { stop: CancellationToken::new(), writer: random_name(), again: false };
+    let stop = turn.stop.clone();
+    let signals = tokio::runtime::Builder::new_current_thread().enable_all().build().or_output()?;
+    // one for all turns: between two of them nobody else would hear a signal
+    std::thread::spawn(move || signals.block_on(stop_on_signal(stop)));
     loop {
-        match work_once(config, sources.clone(), following, shown) {
-            Err(Failure::Output(error)) if error.is::<Lost>() && !HEALTH.is_stopping() => {
+        match work_once(&config, sources.clone(), following, shown, &turn) {
+            Err(Failure::Output(error)) if error.is::<Lost>() && !turn.stop.is_cancelled() => {
                 tracing::warn!(error = format!("{error:#}"), "going on from the last commit");
             }
             ended => return ended,
         }
+        HEALTH.enter(Phase::Starting);
+        std::thread::sleep(TURN_WAIT);
+        turn.again = true;
+        if let Some(flags) = following {
+            take_up(&mut config, flags);
+        }
+    }
+}
+
+/// What the turns of one run share.
+struct Turn {
+    stop: CancellationToken,
+    /// Names this process where it takes a state.
+    writer: String,
+    /// Whether it has had the state before.
+    again: bool,
+}
+
+/// Between two turns.
+const TURN_WAIT: Duration = Duration::from_secs(1);
+
+/// The sections that a run takes up while it goes on, as they are now; where they are wrong, those of before stay.
+fn take_up(config: &mut Config, flags: &Common) {
+    let now = flags.reread().and_then(|now| Suppressions::new(now.suppress.clone()).map(|_| now));
+    match now {
+        Ok(now) => {
+            (config.suppress, config.assets, config.quarantine) = (now.suppress, now.assets, now.quarantine);
+            (config.reference, config.sigma) = (now.reference, now.sigma);
+        }
+        Err(error) => tracing::warn!(error = format!("{error:#}"), "the configuration stays as it was"),
     }
 }
 
@@ -322,6 +358,7 @@ fn work_once(
     sources: Vec<Source>,
     following: Option<&Common>,
     shown: &Shown,
+    turn: &Turn,
 ) -> Result<Outcome, Failure> {
     let journal = following.map(|flags| flags.findings.as_str());
     let prints_metrics = config.metrics.emf && journal.is_some();
@@ -346,13 +383,14 @@ fn work_once(
         tracing::warn!(rule, expired = day, "a suppression has expired and hides nothing");
     }
     let ways = ways(config).or_usage()?;
+    let stamped = following.map(|flags| watch::stamp(flags, config));
     let compiled = compile(config.rules.as_deref(), config).or_usage()?;
     for error in &compiled.refused {
         output::say(format_args!("weir: rule left out: {error}"));
     }
     let reload_every = Duration::from_secs(config.limits.reload_seconds);
-    let watch =
-        following.filter(|_| !reload_every.is_zero()).map(|flags| Watch::new(flags.clone(), config.clone(), &compiled));
+    let watch = following.zip(stamped).filter(|_| !reload_every.is_zero());
+    let watch = watch.map(|(flags, stamped)| Watch::new(flags.clone(), config.clone(), &compiled, stamped));
     let mut detector = compiled.detector;
     detector.limit(config.quarantine);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().or_output()?;
@@ -363,7 +401,8 @@ fn work_once(
     let state = match (&config.state, &archive) {
         (Some(address), _) => {
             bucket::address(address).or_usage()?;
-            Some(State::take(address, &Aws::new(config.aws.clone()), runtime.handle().clone()).or_output()?)
+            let (aws, runtime) = (Aws::new(config.aws.clone()), runtime.handle().clone());
+            Some(State::take(address, &turn.writer, turn.again, &aws, runtime).or_output()?)
         }
         (None, Some(archive)) => Some(State::open(&archive.dir().join(PRIVATE).join("state.redb")).or_output()?),
         (None, None) => None,
@@ -379,7 +418,7 @@ fn work_once(
             Some(Journal::file(Path::new(name), committed).with_context(|| format!("opening {name}")).or_output()?)
         }
     };
-    let stop = CancellationToken::new();
+    let stop = turn.stop.child_token();
     // what was started for this turn of the work ends with it
     let _ended = stop.clone().drop_guard();
     let posts: Vec<Post> = ways.into_iter().map(|way| Post::new(way, stop.clone())).collect();
@@ -397,7 +436,6 @@ fn work_once(
         commit_every: Duration::from_secs(config.limits.commit_seconds),
     };
     runtime.block_on(async {
-        tokio::spawn(stop_on_signal(stop.clone()));
         for shared in shared {
             // it ends with the runtime; before that, the end of the run waits for what it sends
             tokio::spawn(Sender::new(shared, Timestamp::now).run());

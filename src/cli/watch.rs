@@ -35,13 +35,13 @@ pub struct Watch {
     refused: Vec<String>,
 }
 
-type Stamp = blake3::Hash;
+pub type Stamp = blake3::Hash;
 
 impl Watch {
-    pub fn new(flags: Common, config: Config, compiled: &Compiled) -> Watch {
+    /// `seen` is the [`stamp`] of before the files were read.
+    pub fn new(flags: Common, config: Config, compiled: &Compiled, seen: Stamp) -> Watch {
         let refused = compiled.refused.iter().map(ToString::to_string).collect();
         let (sources, references) = (compiled.sources.clone(), compiled.references.clone());
-        let seen = stamp(&flags, &config);
         Watch { flags, config, sources, references, seen, changing: None, refused }
     }
 
@@ -145,7 +145,7 @@ fn one_line(error: &anyhow::Error) -> String {
 }
 
 /// Content of the configuration and the rules, and size and time of the lists, which may be large.
-fn stamp(flags: &Common, config: &Config) -> Stamp {
+pub fn stamp(flags: &Common, config: &Config) -> Stamp {
     let mut hash = blake3::Hasher::new();
     if let Some(path) = flags.config_file() {
         content(&mut hash, path);

@@ -6,11 +6,10 @@
 //! than its own, and cannot commit any more.
 
 use std::collections::BTreeMap;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
 use serde::{Deserialize, Serialize};
@@ -20,6 +19,7 @@ use super::commit::{Commit, Manifest};
 use crate::aws::tried::{NOT_WITHOUT_DOING_IT, Outcome, Tried};
 use crate::aws::{Aws, Kind, Trouble};
 use crate::health::HEALTH;
+use crate::source::claims::Lost;
 
 /// The object, below the prefix.
 const NAME: &str = "state.weir";
@@ -77,11 +77,12 @@ pub fn address(text: &str) -> anyhow::Result<(String, String)> {
 }
 
 impl Bucket {
-    /// Takes the state over, whoever has it, and begins it where there is none. `runtime` runs the calls; it must not be the thread's own.
+    /// Takes the state over, whoever has it, and begins it where there is none; `again` where this writer has had it before, and then
+    /// it must still be its own. `writer` names a process. `runtime` runs the calls; it must not be the thread's own.
     ///
     /// # Errors
-    /// When it cannot be read or written, or was written by a newer Weir.
-    pub fn take(address_text: &str, aws: &Aws, runtime: Handle) -> anyhow::Result<Bucket> {
+    /// When it cannot be read or written, was written by a newer Weir, or is no longer its own.
+    pub fn take(address_text: &str, writer: &str, again: bool, aws: &Aws, runtime: Handle) -> anyhow::Result<Bucket> {
         let (bucket, key) = address(address_text)?;
         let client = runtime.block_on(aws.s3())?;
         let mut taken = Bucket {
@@ -90,7 +91,7 @@ impl Bucket {
             bucket,
             key,
             owner: aws.expected_bucket_owner().map(str::to_owned),
-            writer: format!("{:016x}", RandomState::new().hash_one(std::process::id())),
+            writer: writer.to_owned(),
             held: Mutex::new(Held { etag: String::new(), epoch: 0, last: None }),
         };
         let mut denied = None;
@@ -105,10 +106,11 @@ impl Bucket {
             };
             let (etag, epoch, last) = match found {
                 None => (None, 1, None),
-                Some((etag, index, _)) if index.writer == taken.writer => {
-                    taken.hold(etag, index.epoch);
+                Some((etag, index, last)) if index.writer == taken.writer => {
+                    taken.held = Mutex::new(Held { etag, epoch: index.epoch, last });
                     return Ok(taken);
                 }
+                Some((_, index, _)) if again => return Err(taken.taken_over(index.epoch)),
                 Some((etag, index, last)) => (Some(etag), index.epoch + 1, last),
             };
             taken.held = Mutex::new(Held { etag: String::new(), epoch, last: last.clone() });
@@ -129,6 +131,10 @@ impl Bucket {
         (held.etag, held.epoch) = (etag, epoch);
     }
 
+    fn taken_over(&self, epoch: u64) -> anyhow::Error {
+        anyhow!("another worker has taken over the state {}, with epoch {epoch}", self.name())
+    }
+
     pub fn name(&self) -> String {
         format!("s3://{}/{}", self.bucket, self.key)
     }
@@ -138,11 +144,13 @@ impl Bucket {
         self.held.lock().expect("nobody panics while holding it").last.clone()
     }
 
-    /// Makes a commit permanent, or nothing of it. While S3 cannot be reached it is tried again, for ever.
+    /// Makes a commit permanent, or nothing of it. While S3 cannot be reached it is tried again, for as long as `confirm` says that what
+    /// it has may still be committed.
     ///
     /// # Errors
-    /// When another worker has taken the state over, or S3 does not take the object.
-    pub fn commit(&self, commit: &Commit) -> anyhow::Result<()> {
+    /// When another worker has taken the state over or what was read, or S3 does not take the object. Of the last try it is then not
+    /// known whether it was taken, and the state has to be taken again.
+    pub fn commit(&self, commit: &Commit, confirm: &dyn Fn() -> Result<(), Lost>) -> anyhow::Result<()> {
         let mut held = self.held.lock().expect("nobody panics while holding it");
         let mut outboxes = held.last.take().map(|last| last.outboxes).unwrap_or_default();
         outboxes.extend(commit.outboxes.clone());
@@ -159,14 +167,18 @@ impl Bucket {
                         break etag;
                     }
                     Some((_, index, _)) if index.writer != self.writer => {
-                        bail!("another worker has taken over the state {}, with epoch {}", self.name(), index.epoch)
+                        return Err(self.taken_over(index.epoch));
                     }
-                    Some(_) => self.wait(),
+                    Some(_) => {
+                        self.wait();
+                        confirm()?;
+                    }
                     None => bail!("somebody has removed the state {}", self.name()),
                 },
                 Err(error) if may_pass(&error) => {
                     tracing::warn!(error = format!("{error:#}"), "writing the state: trying again");
                     self.wait();
+                    confirm()?;
                 }
                 Err(error) => return Err(error),
             }
@@ -309,31 +321,4 @@ fn unpack(object: &[u8]) -> anyhow::Result<(Index, Option<Commit>)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::position::{Offset, Position};
-
-    #[test]
-    fn what_is_packed_is_unpacked() {
-        let mut commit = Commit { round: 3, journal_bytes: 9, worker: "w".into(), ..Commit::default() };
-        commit.detector = vec![b'\n'; 100_000];
-        commit.triage = b"t".to_vec();
-        commit.outboxes = BTreeMap::from([("s3".into(), Vec::new()), ("sns".into(), b"o".to_vec())]);
-        commit.checkpoint.advance(Position { partition: "a".into(), offset: Offset::at(5) });
-        let object = pack(7, "writer", Some(&commit)).unwrap();
-        assert!(object.len() < 1000, "it is compressed");
-        let (index, unpacked) = unpack(&object).unwrap();
-        assert_eq!((index.epoch, &*index.writer, unpacked), (7, "writer", Some(commit)));
-        let (index, none) = unpack(&pack(1, "writer", None).unwrap()).unwrap();
-        assert_eq!((index.epoch, none), (1, None));
-        assert!(unpack(b"PK").is_err() && unpack(&object[..object.len() / 2]).is_err());
-    }
-
-    #[test]
-    fn an_address_names_a_bucket_and_perhaps_a_prefix() {
-        let of = |text| address(text).ok();
-        assert_eq!(of("s3://b/a/c/"), Some(("b".into(), "a/c/state.weir".into())));
-        assert_eq!(of("s3://b"), Some(("b".into(), "state.weir".into())));
-        assert_eq!((of("/tmp/state"), of("s3:///a")), (None, None));
-    }
-}
+mod tests;

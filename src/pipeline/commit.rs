@@ -15,6 +15,7 @@ use super::bucket::Bucket;
 use crate::archive::Object;
 use crate::aws::Aws;
 use crate::position::Checkpoint;
+use crate::source::claims::Lost;
 
 /// Everything that one round makes permanent.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -113,12 +114,12 @@ impl State {
         }
     }
 
-    /// Takes over the state that an object below `s3://BUCKET/PREFIX` holds, or begins it there. Calls are made in `runtime`.
+    /// Takes over the state that an object below `s3://BUCKET/PREFIX` holds, or begins it there, see [`Bucket::take`].
     ///
     /// # Errors
     /// When it cannot be read or written.
-    pub fn take(address: &str, aws: &Aws, runtime: Handle) -> anyhow::Result<State> {
-        Ok(State(Home::Bucket(Box::new(Bucket::take(address, aws, runtime)?))))
+    pub fn take(address: &str, writer: &str, again: bool, aws: &Aws, runtime: Handle) -> anyhow::Result<State> {
+        Ok(State(Home::Bucket(Box::new(Bucket::take(address, writer, again, aws, runtime)?))))
     }
 
     /// Whether the state is elsewhere than the archive, which may then be gone while it is there.
@@ -164,9 +165,18 @@ impl State {
     /// # Errors
     /// When it cannot be written, or another worker has taken the state over; the last commit then stands.
     pub fn commit(&self, commit: &Commit) -> anyhow::Result<()> {
+        self.commit_while(commit, &|| Ok(()))
+    }
+
+    /// The same for as long as `confirm` says that what it has may be committed; it was asked before this is called, and a disk
+    /// takes too little time to ask again.
+    ///
+    /// # Errors
+    /// Those of [`State::commit`] and of `confirm`.
+    pub fn commit_while(&self, commit: &Commit, confirm: &dyn Fn() -> Result<(), Lost>) -> anyhow::Result<()> {
         match &self.0 {
             Home::Disk(disk) => disk.commit(commit),
-            Home::Bucket(bucket) => bucket.commit(commit),
+            Home::Bucket(bucket) => bucket.commit(commit, confirm),
         }
     }
 }

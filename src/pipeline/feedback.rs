@@ -37,9 +37,9 @@ impl Verdicts {
         if self.seen == Some(stamp) {
             return None;
         }
-        self.seen = Some(stamp);
         match std::fs::read_to_string(&self.path) {
             Ok(text) => {
+                self.seen = Some(stamp);
                 let (feedback, wrong) = Feedback::read(&text);
                 for (line, why) in wrong {
                     tracing::warn!(%file, line, why, "a verdict cannot be read, and does not count");

@@ -9,7 +9,6 @@ pub mod summary;
 mod tell;
 
 use std::collections::BTreeMap;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
@@ -32,7 +31,7 @@ use crate::metrics::METRICS;
 use crate::position::{Checkpoint, Offset};
 use crate::sink::Journal;
 use crate::sink::post::{self, Post};
-use crate::source::claims::Claims;
+use crate::source::claims::{Claims, random_name};
 use crate::source::{self, Event, Events, Piece, Source};
 use crate::table::{Batch, Reject};
 use crate::time::Timestamp;
@@ -268,6 +267,10 @@ impl Worker {
         }
         stages.detector.follow(commit_every.is_some());
         stages.triage.restore(&saved.triage).context("restoring the findings")?;
+        let mut verdicts = stages.archive.as_ref().map(|archive| Verdicts::of(archive.dir()));
+        if let Some(feedback) = verdicts.as_mut().and_then(Verdicts::changed) {
+            stages.triage.learn(feedback);
+        }
         for post in &mut stages.posts {
             let name = post.way().name();
             match saved.outboxes.get(name) {
@@ -276,9 +279,8 @@ impl Worker {
                 None => post.stage(&stages.triage.findings(), Timestamp::now()),
             }
         }
-        let verdicts = stages.archive.as_ref().map(|archive| Verdicts::of(archive.dir()));
         renewal::count_rules(&stages);
-        let mut worker = Worker {
+        Ok(Worker {
             renewals: None,
             told: Told::new(&stages),
             verdicts,
@@ -296,9 +298,7 @@ impl Worker {
             waiting_since: None,
             committed_at: Instant::now(),
             report,
-        };
-        worker.learn();
-        Ok(worker)
+        })
     }
 
     /// Takes up what was said of findings since it was last asked.
@@ -509,8 +509,12 @@ impl Worker {
             // nothing is sent that no commit has, and nothing committed that is another worker's
             post::commit(&mut self.stages.posts, self.round, Timestamp::now(), |outboxes| {
                 commit.outboxes = outboxes;
-                while self.claims.confirm(&moved)?.is_some_and(|until| until <= Instant::now()) {}
-                state.commit(&commit)
+                let confirm = || {
+                    while self.claims.confirm(&moved)?.is_some_and(|until| until <= Instant::now()) {}
+                    Ok(())
+                };
+                confirm()?;
+                state.commit_while(&commit, &confirm)
             })?;
             if let Some(archive) = &mut self.stages.archive {
                 archive.publish(&commit.objects).context("moving committed files into place")?;
@@ -573,9 +577,4 @@ impl Worker {
 fn moved(committed: &Checkpoint, reached: &Checkpoint) -> Vec<Arc<str>> {
     let has_moved = |(partition, offset): &(&Arc<str>, &Offset)| committed.0.get(*partition) != Some(offset);
     reached.0.iter().filter(has_moved).map(|(partition, _)| partition.clone()).collect()
-}
-
-/// No two workers have the same: the standard library's hasher has random keys.
-fn random_name() -> String {
-    format!("{:016x}", RandomState::new().hash_one(std::process::id()))
 }

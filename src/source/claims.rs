@@ -1,6 +1,7 @@
 //! What the pipeline asks before it makes anything permanent: whether those who read it may still do so. Kinesis shards move
 //! between workers; what a worker has read of one that it lost meanwhile is for another to archive and to tell of.
 
+use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -12,6 +13,11 @@ use crate::health::HEALTH;
 
 /// A wait for an answer shows this often that it is one.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// Names a life of a worker; no two have the same: the standard library's hasher has random keys.
+pub fn random_name() -> String {
+    format!("{:016x}", RandomState::new().hash_one(std::process::id()))
+}
 
 /// A question of the pipeline's, and where the answer goes.
 pub struct Ask {

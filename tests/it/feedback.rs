@@ -66,7 +66,11 @@ fn a_verdict_moves_the_priority_of_a_rule_in_its_account_and_can_be_taken_back()
     let output = weir(&["feedback", "--archive", "a"], folder.path());
     let row = text(&output.stdout).lines().nth(1).unwrap().to_owned();
     assert!(row.starts_with(RULE) && row.contains(finding["account"].as_str().unwrap()), "{row}");
+    // a line that somebody left without an end swallows no verdict
+    let file = folder.path().join("a/_weir/feedback.ndjson");
+    fs::write(&file, said.trim_end()).unwrap();
     let output = weir(&["feedback", id, "--withdrawn", "--archive", "a"], folder.path());
+    assert_eq!(lines(&fs::read(&file).unwrap()).len(), 2);
     assert_eq!(code(&output), 0, "{}", text(&output.stderr));
     assert_eq!(of(&judge(folder.path()), RULE)["priority"], finding["priority"]);
 }

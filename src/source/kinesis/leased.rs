@@ -25,7 +25,7 @@ use crate::decode::kpl::HashRange;
 use crate::metrics::METRICS;
 use crate::position::{Checkpoint, Offset};
 use crate::source::Feed;
-use crate::source::claims::{Ask, Claims, Lost};
+use crate::source::claims::{Ask, Claims, Lost, random_name};
 use crate::source::lease::{Lease, Leases, Mark, Take};
 use crate::source::shards::{Due, ReadFrom, Shard, Start};
 use crate::time::Timestamp;
@@ -67,7 +67,7 @@ async fn start(
     let table = Table::open(aws, &leases.table, &told.arn, told.created_millis).await;
     let table = table.with_context(|| format!("sharing {name}"))?;
     let expiry = Duration::from_secs(leases.expiry_seconds);
-    let me: Arc<str> = format!("{}/{:016x}", feed.worker, rand()).into();
+    let me: Arc<str> = format!("{}/{}", feed.worker, random_name()).into();
     let partition = format!("kinesis:{}/", told.partition);
     let mut keeper = Keeper {
         asks: feed.claims.answer_for(partition.clone()),
@@ -525,10 +525,4 @@ impl Keeper {
 /// How the next reader that ends has ended; `None` when there is none.
 async fn next_ended(readers: &mut Option<Readers>) -> Option<Result<(Arc<str>, Ended), JoinError>> {
     readers.as_mut()?.tasks.join_next().await
-}
-
-/// Of the standard library's hasher, whose keys are random: two lives of a worker must not have the same name.
-fn rand() -> u64 {
-    use std::hash::{BuildHasher, RandomState};
-    RandomState::new().hash_one(std::process::id())
 }

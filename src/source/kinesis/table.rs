@@ -83,7 +83,13 @@ impl Table {
             }
             let mut answer = self.call("Scan", &ask).await?.unwrap_or_default();
             let items = answer["Items"].as_array().context("the answer has no items")?;
-            leases.extend(items.iter().filter_map(|item| self.lease(item)));
+            for item in items {
+                // only items of this stream were asked for
+                match self.lease(item) {
+                    Some(lease) => leases.push(lease),
+                    None => bail!("the lease {} of {} cannot be understood", item["leaseKey"]["S"], self.name),
+                }
+            }
             from = answer["LastEvaluatedKey"].take();
             if from.is_null() {
                 return Ok(leases);
