@@ -375,16 +375,16 @@ impl Accumulator for Sampled {
 }
 
 /// Sets of sort keys as lists of the values they were made from, one list a set.
-pub fn sample_list<'a>(
+pub fn sample_list<'a, K: AsRef<[u8]> + 'a>(
     item: &DataType,
-    sets: impl IntoIterator<Item = &'a [Box<[u8]>]>,
+    sets: impl IntoIterator<Item = &'a [K]>,
 ) -> Result<arrow::array::ListArray> {
     let converter = arrow::row::RowConverter::new(vec![arrow::row::SortField::new(item.clone())])?;
     let parser = converter.parser();
     let (mut rows, mut lengths) = (Vec::new(), Vec::new());
     for set in sets {
         lengths.push(set.len());
-        rows.extend(set.iter().map(|value| parser.parse(value)));
+        rows.extend(set.iter().map(|value| parser.parse(value.as_ref())));
     }
     let values = converter.convert_rows(rows)?.remove(0);
     let offsets = arrow::buffer::OffsetBuffer::from_lengths(lengths);

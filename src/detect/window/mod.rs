@@ -8,6 +8,7 @@
 
 pub mod bytes;
 pub mod smallest;
+mod text;
 pub mod part;
 pub mod chain;
 mod group;

@@ -3,14 +3,12 @@
 use super::bytes::{Reader, Writer};
 use super::chain::Chain;
 use super::smallest::Smallest;
+use super::text::{Sortable, add_shared};
 
 /// Distinct values counted in one group; a group that has more counts as having this many.
 pub const DISTINCT_MAX: usize = 10_000;
 /// Values that `sample` keeps: the smallest.
 pub const SAMPLE_MAX: usize = 10;
-
-/// A value in a form whose bytes order as the values do (`arrow::row`).
-pub type Sortable = Box<[u8]>;
 
 /// Stands for a value: the first eight bytes of BLAKE3. A snapshot keeps them.
 pub fn hash(value: &[u8]) -> u64 {
@@ -58,11 +56,12 @@ impl Part {
         }
     }
 
-    pub fn value(&mut self, value: &[u8]) {
+    /// A value in a form whose bytes order as the values do (`arrow::row`).
+    pub fn value(&mut self, value: &Sortable) {
         match self {
-            Part::Least(least) if least.as_ref().is_none_or(|least| value < &**least) => *least = Some(value.into()),
-            Part::Greatest(most) if most.as_ref().is_none_or(|most| value > &**most) => *most = Some(value.into()),
-            Part::Sample(values) => values.add_with(SAMPLE_MAX, |known| (**known).cmp(value), || value.into()),
+            Part::Least(least) if least.as_ref().is_none_or(|least| value < least) => *least = Some(value.clone()),
+            Part::Greatest(most) if most.as_ref().is_none_or(|most| value > most) => *most = Some(value.clone()),
+            Part::Sample(values) => add_shared(values, value, SAMPLE_MAX),
             _ => {}
         }
     }

@@ -23,9 +23,11 @@ use super::group::Group;
 use super::part::{DISTINCT_MAX, Part, hash};
 use super::rising::{needed, never_falls};
 use super::score::{Model, Observed, Score, Scored, What};
+use super::text::Values;
 use crate::detect::program::{Leaves, Program, Rows, type_of};
 use crate::detect::spans::{FIRST_SEEN, RARE, micros, plain, sample_list, times};
 use crate::detect::verdicts::is_true;
+use crate::time::Timestamp;
 
 /// Windows of equal length that begin at the multiples of `slide` since 1970, in microseconds. `size` is a multiple of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +37,13 @@ pub struct Span {
     /// Windows are sessions in place of that: rows of which none is further than `slide` from the next. `size` is twice
     /// that, which is how far apart the panes of two rows of a session may begin and one still decides about the other.
     pub session: bool,
+}
+
+impl Span {
+    /// Number of the pane that a time is in.
+    pub fn pane(self, time: Timestamp) -> i64 {
+        time.0.div_euclid(self.slide)
+    }
 }
 
 /// A question for what was before a window: whether its key had no rows in so many panes.
@@ -272,7 +281,7 @@ impl Windowed {
                             let keys = sort_keys(kinds, std::slice::from_ref(&column))?;
                             match aggregate.empty {
                                 Part::Distinct(_) => Argument::Hashes(column, hashes(&keys)),
-                                _ => Argument::Values(column, keys),
+                                _ => Argument::Values(Values::keys(&column, &keys)),
                             }
                         }
                     }
@@ -416,7 +425,7 @@ enum Argument {
     /// Rows that have a value count.
     Presence(ArrayRef),
     Numbers(Int64Array),
-    Values(ArrayRef, SortKeys),
+    Values(Values<[u8]>),
     /// Of values that are only counted.
     Hashes(ArrayRef, Vec<u64>),
     /// The time of each row, and which steps it is one of.
@@ -444,17 +453,13 @@ impl Inputs {
                 Argument::Nothing => part.count(),
                 Argument::Presence(values) if values.is_valid(row) => part.count(),
                 Argument::Numbers(values) if values.is_valid(row) => part.number(values.value(row)),
-                Argument::Values(values, keys) if values.is_valid(row) => part.value(keys.row(row).data()),
+                Argument::Values(values) => values.get(row).into_iter().for_each(|value| part.value(value)),
                 Argument::Hashes(values, hashes) if values.is_valid(row) => part.hash(hashes[row]),
                 Argument::Steps(times, steps) if times.is_valid(row) => {
                     let own = steps.iter().enumerate().filter(|(_, step)| is_true(step, row));
                     own.for_each(|(step, _)| part.step(step, times.value(row)));
                 }
-                Argument::Presence(_)
-                | Argument::Numbers(_)
-                | Argument::Values(..)
-                | Argument::Hashes(..)
-                | Argument::Steps(..) => {}
+                Argument::Presence(_) | Argument::Numbers(_) | Argument::Hashes(..) | Argument::Steps(..) => {}
             }
         }
     }
