@@ -6,6 +6,7 @@ mod texts;
 mod spans;
 pub mod reference;
 mod in_order;
+mod regularity;
 mod lowered;
 pub mod session;
 mod regex;

@@ -11,6 +11,7 @@ pub mod smallest;
 mod text;
 pub mod part;
 pub mod chain;
+pub mod times;
 mod group;
 mod rising;
 mod asked;

@@ -25,6 +25,7 @@ use super::rising::{needed, never_falls};
 use super::score::{Model, Observed, Score, Scored, What};
 use super::text::Values;
 use crate::detect::program::{Leaves, Program, Rows, type_of};
+use crate::detect::regularity::REGULARITY;
 use crate::detect::spans::{FIRST_SEEN, RARE, micros, plain, sample_list, times};
 use crate::detect::verdicts::is_true;
 use crate::time::Timestamp;
@@ -273,6 +274,7 @@ impl Windowed {
                             let steps = aggregate.steps.iter().map(|place| columns[*place].as_boolean().clone());
                             Argument::Steps(times(&column)?, steps.collect())
                         }
+                        Part::Regular(_) => Argument::Times(times(&column)?),
                         Part::Sum(_) | Part::Mean { .. } => {
                             Argument::Numbers(cast(&column, &DataType::Int64)?.as_primitive::<Int64Type>().clone())
                         }
@@ -428,6 +430,7 @@ enum Argument {
     Values(Values<[u8]>),
     /// Of values that are only counted.
     Hashes(ArrayRef, Vec<u64>),
+    Times(TimestampMicrosecondArray),
     /// The time of each row, and which steps it is one of.
     Steps(TimestampMicrosecondArray, Vec<BooleanArray>),
 }
@@ -455,11 +458,16 @@ impl Inputs {
                 Argument::Numbers(values) if values.is_valid(row) => part.number(values.value(row)),
                 Argument::Values(values) => values.get(row).into_iter().for_each(|value| part.value(value)),
                 Argument::Hashes(values, hashes) if values.is_valid(row) => part.hash(hashes[row]),
+                Argument::Times(times) if times.is_valid(row) => part.time(times.value(row)),
                 Argument::Steps(times, steps) if times.is_valid(row) => {
                     let own = steps.iter().enumerate().filter(|(_, step)| is_true(step, row));
                     own.for_each(|(step, _)| part.step(step, times.value(row)));
                 }
-                Argument::Presence(_) | Argument::Numbers(_) | Argument::Hashes(..) | Argument::Steps(..) => {}
+                Argument::Presence(_)
+                | Argument::Numbers(_)
+                | Argument::Hashes(..)
+                | Argument::Times(_)
+                | Argument::Steps(..) => {}
             }
         }
     }
@@ -526,6 +534,7 @@ impl AggregatePlan {
             ("max", _) => Part::Greatest(None),
             ("sample", _) => Part::Sample(Default::default()),
             ("in_order", _) => Part::InOrder(Chain::new(steps.len())),
+            (REGULARITY, _) => Part::Regular(Default::default()),
             ("sum", false) if item.is_integer() => Part::Sum(None),
             ("avg", false) if item.is_integer() => Part::Mean { sum: 0, count: 0 },
             ("sum" | "avg", _) => {
@@ -533,7 +542,7 @@ impl AggregatePlan {
             }
             _ => {
                 return plan_err!(
-                    "not supported yet: the aggregate `{name}`; there are count, sum, avg, min, max, sample and in_order"
+                    "not supported yet: the aggregate `{name}`; there are count, sum, avg, min, max, sample, in_order and regularity"
                 );
             }
         };
@@ -586,6 +595,10 @@ impl AggregatePlan {
             Part::InOrder(_) => {
                 let holds = |part: &&Part| Some(matches!(part, Part::InOrder(chain) if chain.holds()));
                 Arc::new(parts.iter().map(holds).collect::<BooleanArray>())
+            }
+            Part::Regular(_) => {
+                let regularity = |part: &&Part| if let Part::Regular(times) = part { times.regularity() } else { None };
+                Arc::new(parts.iter().map(regularity).collect::<Float64Array>())
             }
             Part::Sample(_) => {
                 let sets =
