@@ -13,7 +13,7 @@ use crate::sigma;
 use crate::sink::{self, event_bridge, security_hub, sns, webhook};
 use crate::source::{kinesis, s3};
 use crate::triage::prioritize::Asset;
-use crate::triage::suppress;
+use crate::triage::{canary, suppress};
 
 /// The whole file. `deploy/example.toml` shows every key with its default.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -40,6 +40,7 @@ pub struct Config {
     pub sink: Sinks,
     pub quarantine: quarantine::Config,
     pub suppress: Vec<suppress::Entry>,
+    pub canary: Vec<canary::Entry>,
     pub assets: Vec<Asset>,
 }
 
@@ -138,7 +139,7 @@ mod tests {
         let table = format!("table = '{}'", leases.table);
         assert_eq!(leases, toml::from_str::<kinesis::Leases>(&table).unwrap());
         assert_eq!(source, default.source);
-        assert_eq!((example.suppress.len(), example.assets.len()), (1, 1));
+        assert_eq!((example.suppress.len(), example.canary.len(), example.assets.len()), (1, 1, 1));
         let hub = example.sink.security_hub.unwrap();
         let home = security_hub::Config::of_hub(&format!("{}/{}", hub.account, hub.region)).unwrap();
         assert_eq!((hub.drain_seconds, hub.regions.len(), hub.roles.len()), (home.drain_seconds, 1, 1));

@@ -48,6 +48,7 @@ use crate::source::shards::Share;
 use crate::source::{Source, file, plan};
 use crate::time::Timestamp;
 use crate::triage::Triage;
+use crate::triage::canary::Canaries;
 use crate::triage::suppress::Suppressions;
 
 /// The flags of every command that reads logs.
@@ -343,10 +344,15 @@ const TURN_WAIT: Duration = Duration::from_secs(1);
 
 /// The sections that a run takes up while it goes on, as they are now; where they are wrong, those of before stay.
 fn take_up(config: &mut Config, flags: &Common) {
-    let now = flags.reread().and_then(|now| Suppressions::new(now.suppress.clone()).map(|_| now));
+    let now = flags.reread().and_then(|now| {
+        Suppressions::new(now.suppress.clone())?;
+        Canaries::new(now.canary.clone())?;
+        Ok(now)
+    });
     match now {
         Ok(now) => {
-            (config.suppress, config.assets, config.quarantine) = (now.suppress, now.assets, now.quarantine);
+            (config.suppress, config.canary, config.assets) = (now.suppress, now.canary, now.assets);
+            config.quarantine = now.quarantine;
             (config.reference, config.sigma) = (now.reference, now.sigma);
         }
         Err(error) => tracing::warn!(error = format!("{error:#}"), "the configuration stays as it was"),
@@ -382,6 +388,7 @@ fn work_once(
     for (rule, day) in suppressions.expired(Timestamp::now()) {
         tracing::warn!(rule, expired = day, "a suppression has expired and hides nothing");
     }
+    let canaries = Canaries::new(config.canary.clone()).or_usage()?;
     let ways = ways(config).or_usage()?;
     let stamped = following.map(|flags| watch::stamp(flags, config));
     let compiled = compile(config.rules.as_deref(), config).or_usage()?;
@@ -423,8 +430,12 @@ fn work_once(
     let _ended = stop.clone().drop_guard();
     let posts: Vec<Post> = ways.into_iter().map(|way| Post::new(way, stop.clone())).collect();
     let shared: Vec<_> = posts.iter().map(Post::shared).collect();
-    let stages =
-        Stages { detector, triage: Triage::new(suppressions, config.assets.clone()), archive, state, journal, posts };
+    let ids: Vec<&str> = detector.rules().map(|rule| rule.id.as_str()).collect();
+    for (name, rule) in canaries.without_rule(&ids) {
+        tracing::warn!(canary = name, rule, "no rule is one of a canary's: it will be missed");
+    }
+    let triage = Triage::new(suppressions, config.assets.clone()).with_canaries(canaries);
+    let stages = Stages { detector, triage, archive, state, journal, posts };
     // notices are held until they are committed, and too many are not
     let follow = following.is_some() || sources.iter().any(|source| matches!(source, Source::Notices(_)));
     let pipeline = pipeline::Config {

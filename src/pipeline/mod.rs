@@ -40,7 +40,7 @@ use commit::{Commit, State};
 use duplicates::Seen;
 use feedback::Verdicts;
 use renewal::Renewal;
-use summary::{RuleTook, Summary, Suppressed, Unreadable};
+use summary::{Canary, RuleTook, Summary, Suppressed, Unreadable};
 use tell::Told;
 
 /// A round is cut at this many inflated bytes,
@@ -335,9 +335,12 @@ impl Worker {
         let batches = self.drop_duplicates(batches);
         self.summary.rows_without_time += tell::untimed(&batches);
         let start = self.spent("duplicates", start);
-        let found = self.stages.detector.observe(&batches, now);
+        let mut found = self.stages.detector.observe(&batches, now);
         let start = self.spent("detect", start);
         self.stages.triage.watch(&batches);
+        if self.commit_every.is_some() {
+            found.extend(self.stages.triage.silent(now));
+        }
         let changed = self.stages.triage.settle(found, now);
         self.told.tell(&self.stages);
         tell::newest(&batches, now);
@@ -594,6 +597,7 @@ impl Worker {
             *self.summary.findings.entry(finding.severity.to_string()).or_default() += 1;
         }
         self.summary.suppressions = self.stages.triage.suppressions().hidden().map(Suppressed::from).collect();
+        self.summary.canaries = self.stages.triage.canaries().told().map(Canary::from).collect();
         self.summary.suppressed = self.summary.suppressions.iter().map(|entry| entry.matches).sum();
         self.summary.rules = RuleTook::by_rule(&self.stages.detector);
         let costs = || self.stages.detector.costs().values();
