@@ -162,6 +162,15 @@ impl Common {
 
 /// Has findings go to a hub that was named as `ACCOUNT/REGION`, too.
 pub fn send_to(config: &mut Config, hub: Option<&str>) -> anyhow::Result<()> {
+    to_hub(config, hub)?;
+    if !config.sink.is_empty() && config.archive.dir == "none" && config.state.is_none() {
+        bail!("findings for services need an archive or a `state` in S3, which keeps those that are not accepted yet");
+    }
+    Ok(())
+}
+
+/// The same for who needs no state to send.
+pub fn to_hub(config: &mut Config, hub: Option<&str>) -> anyhow::Result<()> {
     if let Some(hub) = hub {
         let home = security_hub::Config::of_hub(hub)?;
         config.sink.security_hub = Some(match config.sink.security_hub.take() {
@@ -169,10 +178,21 @@ pub fn send_to(config: &mut Config, hub: Option<&str>) -> anyhow::Result<()> {
             None => home,
         });
     }
-    if !config.sink.is_empty() && config.archive.dir == "none" && config.state.is_none() {
-        bail!("findings for services need an archive or a `state` in S3, which keeps those that are not accepted yet");
-    }
     Ok(())
+}
+
+/// How a configuration says that logs are read.
+pub fn decode_options(config: &Config) -> anyhow::Result<decode::Options> {
+    if let Some(format) = &config.vpc_flow_format {
+        vpc_flow::check_format(format).map_err(|why| anyhow!("vpc_flow_format: {why}"))?;
+    }
+    Ok(decode::Options {
+        table: config.table.as_deref().map(table).transpose()?,
+        vpc_flow_format: config.vpc_flow_format.clone(),
+        inflated_bytes_max: config.limits.inflated_bytes,
+        inflated_ratio_max: config.limits.inflated_ratio,
+        ..decode::Options::default()
+    })
 }
 
 pub fn run(flags: &Run) -> Result<ExitCode, Failure> {
@@ -371,19 +391,7 @@ fn work_once(
     if prints_metrics && journal == Some("-") {
         return Err(Failure::Usage(anyhow!("metrics.emf wants standard output for itself: give --findings FILE")));
     }
-    let decode = decode::Options {
-        table: match &config.table {
-            Some(name) => Some(table(name).or_usage()?),
-            None => None,
-        },
-        vpc_flow_format: config.vpc_flow_format.clone(),
-        inflated_bytes_max: config.limits.inflated_bytes,
-        inflated_ratio_max: config.limits.inflated_ratio,
-        ..decode::Options::default()
-    };
-    if let Some(format) = &config.vpc_flow_format {
-        vpc_flow::check_format(format).map_err(|why| Failure::Usage(anyhow!("vpc_flow_format: {why}")))?;
-    }
+    let decode = decode_options(config).or_usage()?;
     let suppressions = Suppressions::new(config.suppress.clone()).or_usage()?;
     for (rule, day) in suppressions.expired(Timestamp::now()) {
         tracing::warn!(rule, expired = day, "a suppression has expired and hides nothing");

@@ -558,7 +558,7 @@ impl Detector {
                         }
                         judged.found.extend(findings);
                     }
-                    Made::Selected(selected) => judged.selected.push(((table, place), selected)),
+                    Made::Selected(selected) => judged.selected.push(((table, place), *selected)),
                     Made::Nothing => {}
                 }
             }

@@ -4,6 +4,7 @@ pub mod bucket;
 pub mod commit;
 pub mod duplicates;
 pub mod feedback;
+pub mod function;
 pub mod renewal;
 pub mod summary;
 mod tell;
@@ -201,6 +202,13 @@ async fn gather(events: &mut Events, follow: bool, stop: &CancellationToken) -> 
     (round, false)
 }
 
+/// What a round comes to before triage.
+struct Judged {
+    batches: Vec<Batch>,
+    rejects: Vec<Reject>,
+    found: Vec<Finding>,
+}
+
 type Report = Box<dyn Fn(Progress) + Send>;
 
 /// The stages at work, and what they have done since the last commit.
@@ -327,16 +335,8 @@ impl Worker {
         if let Some(renewals) = &self.renewals {
             renewal::take(renewals, &mut self.stages, &mut self.summary);
         }
-        let (records, mut rejects) = self.take_apart(round);
+        let Judged { batches, rejects, mut found } = self.judge(round, now);
         let start = Instant::now();
-        let batches = self.parse(records, &mut rejects);
-        self.note(&rejects);
-        let start = self.spent("parse", start);
-        let batches = self.drop_duplicates(batches);
-        self.summary.rows_without_time += tell::untimed(&batches);
-        let start = self.spent("duplicates", start);
-        let mut found = self.stages.detector.observe(&batches, now);
-        let start = self.spent("detect", start);
         self.stages.triage.watch(&batches);
         if self.commit_every.is_some() {
             found.extend(self.stages.triage.silent(now));
@@ -368,6 +368,21 @@ impl Worker {
             findings: self.stages.triage.len() as u64,
         });
         Ok(())
+    }
+
+    /// Records to rows, and rows to matches.
+    fn judge(&mut self, round: Round, now: Timestamp) -> Judged {
+        let (records, mut rejects) = self.take_apart(round);
+        let start = Instant::now();
+        let batches = self.parse(records, &mut rejects);
+        self.note(&rejects);
+        let start = self.spent("parse", start);
+        let batches = self.drop_duplicates(batches);
+        self.summary.rows_without_time += tell::untimed(&batches);
+        let start = self.spent("duplicates", start);
+        let found = self.stages.detector.observe(&batches, now);
+        self.spent("detect", start);
+        Judged { batches, rejects, found }
     }
 
     /// Following: whether rows have waited long enough, or findings on their way out, or what was accepted for its removal: soon
