@@ -76,7 +76,8 @@ pub struct Source {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reference {
-    /// `.csv`, `.ndjson` or `.jsonl`, `.parquet`; any other has one value on a line, `#` begins a comment.
+    /// `.csv`, `.ndjson` or `.jsonl`, `.parquet`; `.mmdb` is a database of addresses in MaxMind's format; any other has one value on a
+    /// line, `#` begins a comment.
     pub path: PathBuf,
     /// Which column has the values; of CSV the first when there is none. JSON and Parquet need one.
     pub column: Option<String>,

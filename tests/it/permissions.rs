@@ -180,19 +180,6 @@ async fn policies_allow_what_is_called_and_no_more() {
     let topic = "[sink.sns]\ntopic = 'arn:aws:sns:us-east-1:123456789012:permissions'\ndrain_seconds = 2";
     send(topic, 3, "sns.json");
 
-    let mut send = |config: &str, code: i32, file: &str| {
-        let stage = Stage::new(&moto, config);
-        fs::copy(repository(ATTACK), stage.path().join("attack.json.gz")).unwrap();
-        stage.run(&["run", "--from", "attack.json.gz", "--archive", "a", "--findings", "f.ndjson"], code);
-        stage.doctor(&["attack.json.gz"]);
-        all.extend(stage.judged(&[file]));
-    };
-    send("[sink.event_bridge]", 0, "event-bridge.json");
-    send("[sink.s3]\nbucket = 'permissions-trail'", 0, "s3-findings.json");
-    // there is no such topic
-    let topic = "[sink.sns]\ntopic = 'arn:aws:sns:us-east-1:123456789012:permissions'\ndrain_seconds = 2";
-    send(topic, 3, "sns.json");
-
     send("state = 's3://permissions-trail/state'", 0, "s3-state.json");
 
     // Lambda gives the function its messages
