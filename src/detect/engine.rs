@@ -319,13 +319,19 @@ impl Detector {
             let scored = plan.scored.is_some();
             let lateness =
                 self.rule(place).rule.lateness_micros.unwrap_or(if early { LATENESS_EARLY } else { LATENESS });
+            // what frames wait for is over long before no frame needs its rows any more
+            let waits = span.frame.is_some() && !early;
+            while waits && let Some(pane) = self.windows[&place].closing(span, lateness, now) {
+                found.extend(self.fire(place, &self.windows[&place].of_pane(pane)));
+                self.windows.get_mut(&place).expect("the rule has windows").close(pane);
+            }
             while let Some(pane) = self.windows[&place].over(span, lateness, now) {
                 if span.session {
                     self.windows.get_mut(&place).expect("the rule has windows").carry(span.slide, pane);
                 }
                 if scored {
                     found.extend(self.close_oldest(place));
-                } else if !early {
+                } else if !early && !waits {
                     found.extend(self.fire(place, &self.windows[&place].of_pane(pane)));
                 }
                 let windows = self.windows.get_mut(&place).expect("the rule has windows");
@@ -383,7 +389,11 @@ impl Detector {
     fn fire(&mut self, place: Place, groups: &BTreeSet<(Key, i64)>) -> Vec<Finding> {
         let start = Instant::now();
         let (plan, _) = self.windowed(place);
-        let windows = self.windows[&place].windows(plan, false, groups);
+        let windows = &self.windows[&place];
+        let windows = match plan.span.frame {
+            Some(_) => windows.bursts(plan, self.rule(place).rule.dedupe_micros, groups),
+            None => windows.windows(plan, false, groups),
+        };
         self.tell(place, Ok(windows), start)
     }
 
@@ -581,7 +591,7 @@ impl Detector {
             to.fixed(&state_hash(rule));
             // packed rule by rule, so that all of it is never there twice
             let mut state = Writer::default();
-            windows.write(&mut state);
+            windows.write(&mut state, self.windowed(*place).0);
             to.bytes(&zstd::bulk::compress(&state.0, 1).expect("a buffer in memory takes what is written to it"));
         }
         self.floods.write(&mut to);
