@@ -20,6 +20,7 @@ mod route;
 mod scan;
 mod emit;
 mod window;
+mod horizon;
 pub mod quarantine;
 mod rows;
 pub mod engine;

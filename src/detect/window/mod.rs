@@ -20,6 +20,7 @@ pub mod score;
 pub mod state;
 mod session;
 mod frame;
+mod ending;
 pub mod fire;
 
 #[cfg(test)]
@@ -28,3 +29,5 @@ mod tests;
 mod scored_tests;
 #[cfg(test)]
 mod frame_tests;
+#[cfg(test)]
+mod slow_tests;

@@ -156,7 +156,7 @@ impl Windows {
         windows
     }
 
-    fn window(&self, rule: &Windowed, all: bool, key: &Key, start: i64) -> Option<Window> {
+    pub(super) fn window(&self, rule: &Windowed, all: bool, key: &Key, start: i64) -> Option<Window> {
         let panes = self.panes.range(start..start + rule.span.size / rule.span.slide);
         let groups: Vec<&Group> = panes.filter_map(|(_, pane)| pane.groups.get(key)).collect();
         let (first, more) = groups.split_first()?;
@@ -250,6 +250,15 @@ impl Windows {
         if let Some(floor) = self.floor {
             self.seen.forget_before(floor - first.panes);
         }
+    }
+
+    /// The last pane leaves where it begins at that time or later. Gives the number of groups that left.
+    pub fn shed_from(&mut self, span: Span, time: i64) -> u64 {
+        let is_later = |number: &i64| number.saturating_mul(span.slide) >= time;
+        let Some(last) = self.panes.keys().next_back().copied().filter(is_later) else { return 0 };
+        let pane = self.panes.remove(&last).expect("it was just found");
+        self.bytes -= pane.bytes;
+        pane.groups.len() as u64
     }
 
     /// Makes room by what costs least: the oldest pane leaves while a whole window stays behind it; else the keys with the
