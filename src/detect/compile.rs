@@ -116,10 +116,10 @@ impl Compiler {
             return Err(fail((at, format!("there is no table `{}`; there are {names}", rule.table))));
         };
         let rules = &mut self.tables[index];
-        if let Some(complaint) = place::unknown_column(&statement, rules.table) {
-            return Err(fail(complaint));
-        }
         let complain = |error: &DataFusionError| {
+            if let Some(complaint) = place::unknown_column(&statement, rules.table) {
+                return fail(complaint);
+            }
             let plans = |part| take_apart(&self.state, &Leaves::new(rules.table), part).is_ok();
             fail(place::planner_error(error, &rule.text, &statement, plans))
         };

@@ -95,6 +95,8 @@ impl RuleCost {
 /// Layout of [`Detector::snapshot`]. Version 1, of programs whose rules remembered nothing, is the version alone; of version 2, without what
 /// was seen, nothing is taken up; version 3 knew of no scores, 4 of no partitions, and both are read.
 const SNAPSHOT_VERSION: u8 = 5;
+/// Level of zstd.
+const PACKING: i32 = 1;
 /// Bytes of one rule's state, unpacked, that are believed to be it.
 const SNAPSHOT_BYTES_MAX: usize = 4 * (WINDOW_BYTES_MAX + SEEN_BYTES_MAX + MODEL_BYTES_MAX);
 /// Keys and values in windows have the bytes that this library gives them.
@@ -310,7 +312,7 @@ impl Detector {
             };
             let at_once = self.fires_at_once(plan);
             let windows = self.windows.get_mut(&(table, rule)).expect("the rule has windows");
-            let (more, late) = windows.add(plan, &selected, at_once, now);
+            let (more, late) = windows.add(plan, selected, at_once, now);
             let text = text.clone();
             changed.entry((table, rule)).or_default().extend(more);
             let seconds = start.elapsed().as_secs_f64();
@@ -459,7 +461,7 @@ impl Detector {
                 cost.failed += group.rows;
                 let name = |name: Option<&str>| name.unwrap_or("unknown").to_owned();
                 let (account, region) = (name(group.account.least()), name(group.region.least()));
-                let event_id = group.event_ids.as_slice().first().map(|(_, id)| id.clone());
+                let event_id = group.event_ids.as_slice().first().map(|(_, id)| id.with_text(str::to_owned));
                 let at = quarantine::Place { time: Timestamp(group.first), account, region, event_id };
                 wrong.push(failed(rule, &error, at));
             }
@@ -507,7 +509,7 @@ impl Detector {
         for judged in batches.iter().map(|batch| self.judge(batch, wanted)) {
             judged.found.into_iter().for_each(|finding| put(&mut each, finding));
             for (place, selected) in judged.selected {
-                windows.entry(place).or_default().add(self.windowed(place).0, &selected, false, Timestamp(0));
+                windows.entry(place).or_default().add(self.windowed(place).0, selected, false, Timestamp(0));
             }
             for (rule, cost) in judged.costs {
                 if let Some(error) = cost.error {
@@ -536,7 +538,7 @@ impl Detector {
                 return Err(error);
             }
             for (place, selected) in judged.selected {
-                windows.entry(place).or_default().add(self.windowed(place).0, &selected, false, Timestamp(0));
+                windows.entry(place).or_default().add(self.windowed(place).0, selected, false, Timestamp(0));
             }
         }
         for (place, windows) in windows {
@@ -594,7 +596,7 @@ impl Detector {
                         }
                         judged.found.extend(findings);
                     }
-                    Made::Selected(selected) => judged.selected.push(((table, place), selected)),
+                    Made::Selected(selected) => judged.selected.push(((table, place), *selected)),
                     Made::Nothing => {}
                 }
             }
@@ -613,6 +615,7 @@ impl Detector {
     pub fn snapshot(&self) -> Vec<u8> {
         let mut to = Writer(vec![SNAPSHOT_VERSION]);
         to.number(self.windows.len() as u64);
+        let mut packer = zstd::bulk::Compressor::new(PACKING).expect("there is such a level");
         for (place, windows) in &self.windows {
             let rule = &self.rule(*place).rule;
             to.bytes(rule.id.as_bytes());
@@ -620,7 +623,7 @@ impl Detector {
             // packed rule by rule, so that all of it is never there twice
             let mut state = Writer::default();
             windows.write(&mut state, self.windowed(*place).0);
-            to.bytes(&zstd::bulk::compress(&state.0, 1).expect("a buffer in memory takes what is written to it"));
+            to.bytes(&packer.compress(&state.0).expect("a buffer in memory takes what is written to it"));
         }
         self.horizon.write(&mut to);
         self.floods.write(&mut to);

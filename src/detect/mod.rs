@@ -6,6 +6,7 @@ mod texts;
 mod spans;
 pub mod reference;
 mod in_order;
+mod regularity;
 mod sliding;
 mod lowered;
 pub mod session;

@@ -19,7 +19,7 @@ pub enum Made {
     Nothing,
     /// And the number of rows whose severity is none.
     Findings(Vec<Finding>, u64),
-    Selected(Selected),
+    Selected(Box<Selected>),
 }
 
 /// Rows that a rule fails on, and why.
@@ -63,7 +63,7 @@ pub fn matches(rule: &CompiledRule, scan: &Scan, candidates: Option<Vec<u32>>) -
             let (found, ungraded) = emit::findings(rule, emit, &scan.arrays, &rows)?;
             Made::Findings(found, ungraded)
         }
-        Then::Window(plan, _) => Made::Selected(gather(plan, scan.names()?, &scan.arrays, rows)?),
+        Then::Window(plan, _) => Made::Selected(Box::new(gather(plan, scan.names()?, &scan.arrays, rows)?)),
     };
     Ok((hits, made))
 }

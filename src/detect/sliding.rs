@@ -1,4 +1,4 @@
-//! Rows of a frame that slides → what `sample` and `in_order` say of it, in `weir sql`: rows come in behind and leave in front.
+//! Rows of a frame that slides → what `sample`, `in_order` and `regularity` say of it, in `weir sql`: rows come in behind and leave in front.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -13,6 +13,7 @@ use super::spans::{sample_list, times};
 use super::verdicts::is_true;
 use super::window::chain::Chain;
 use super::window::part::SAMPLE_MAX;
+use super::window::times::Times;
 
 /// `sample` over frames: how often each value is there.
 #[derive(Debug)]
@@ -126,5 +127,50 @@ impl Accumulator for SlidingInOrder {
 
     fn size(&self) -> usize {
         size_of_val(self) + self.rows.len() * 48
+    }
+}
+
+/// `regularity` over frames: how many rows each time has.
+#[derive(Debug, Default)]
+pub struct SlidingRegularity(BTreeMap<i64, u64>);
+
+impl Accumulator for SlidingRegularity {
+    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        times(&values[0])?.iter().flatten().for_each(|time| *self.0.entry(time).or_default() += 1);
+        Ok(())
+    }
+
+    fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        for time in times(&values[0])?.iter().flatten() {
+            if let Some(rows) = self.0.get_mut(&time) {
+                *rows -= 1;
+                if *rows == 0 {
+                    self.0.remove(&time);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn supports_retract_batch(&self) -> bool {
+        true
+    }
+
+    fn evaluate(&mut self) -> Result<ScalarValue> {
+        let mut all = Times::default();
+        self.0.keys().for_each(|time| all.add(*time));
+        Ok(ScalarValue::Float64(all.regularity()))
+    }
+
+    fn merge_batch(&mut self, _: &[ArrayRef]) -> Result<()> {
+        exec_err!("frames are not merged")
+    }
+
+    fn state(&mut self) -> Result<Vec<ScalarValue>> {
+        Ok(vec![self.evaluate()?])
+    }
+
+    fn size(&self) -> usize {
+        size_of_val(self) + self.0.len() * 24
     }
 }

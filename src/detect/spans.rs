@@ -46,6 +46,7 @@ pub fn tumble() -> ScalarUDF {
 pub fn aggregates() -> Vec<Arc<AggregateUDF>> {
     vec![
         Arc::new(super::in_order::function()),
+        Arc::new(super::regularity::function()),
         Arc::new(AggregateUDF::new_from_impl(Sample { signature: Signature::any(1, Volatility::Immutable) })),
         Arc::new(AggregateUDF::new_from_impl(FirstSeen { signature: Signature::any(2, Volatility::Immutable) })),
         Arc::new(AggregateUDF::new_from_impl(Rare { signature: Signature::any(2, Volatility::Immutable) })),
@@ -380,16 +381,16 @@ impl Accumulator for Sampled {
 }
 
 /// Sets of sort keys as lists of the values they were made from, one list a set.
-pub fn sample_list<'a>(
+pub fn sample_list<'a, K: AsRef<[u8]> + 'a>(
     item: &DataType,
-    sets: impl IntoIterator<Item = &'a [Box<[u8]>]>,
+    sets: impl IntoIterator<Item = &'a [K]>,
 ) -> Result<arrow::array::ListArray> {
     let converter = arrow::row::RowConverter::new(vec![arrow::row::SortField::new(item.clone())])?;
     let parser = converter.parser();
     let (mut rows, mut lengths) = (Vec::new(), Vec::new());
     for set in sets {
         lengths.push(set.len());
-        rows.extend(set.iter().map(|value| parser.parse(value)));
+        rows.extend(set.iter().map(|value| parser.parse(value.as_ref())));
     }
     let values = converter.convert_rows(rows)?.remove(0);
     let offsets = arrow::buffer::OffsetBuffer::from_lengths(lengths);

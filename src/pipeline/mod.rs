@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use tokio::time::{sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use crate::archive::Archive;
+use crate::archive::{Archive, Object};
 use crate::aws::Aws;
 use crate::catalog;
 use crate::decode::{self, Counts, Records};
@@ -56,6 +56,10 @@ const ACKNOWLEDGE_WAIT: Duration = Duration::from_secs(10);
 const SEND_WAIT: Duration = Duration::from_secs(1);
 /// ... and where each commit is a PUT of S3, this long: at worst 17,280 a day, 9 cents.
 const SEND_WAIT_REMOTE: Duration = Duration::from_secs(5);
+/// Of input that ends, a commit may cost one part in this many of the time it takes,
+const COMMIT_SHARE: u32 = 20;
+/// unless the archive's buffer was written this many times since the last one: what a crash has read again stays little.
+const FLUSHES_MAX: usize = 8;
 /// Records are parsed in groups of about this size: small enough to share among threads.
 pub const GROUP_BYTES: usize = 4 << 20;
 
@@ -224,6 +228,11 @@ struct Worker {
     /// When the oldest turn that is not committed was taken.
     waiting_since: Option<Instant>,
     committed_at: Instant,
+    /// What the last one took, without what the archive had to do for it.
+    commit_took: Duration,
+    /// What the archive wrote since, and how many times.
+    written: Vec<Object>,
+    flushes: usize,
     told: Told,
     /// What people find out while it runs.
     verdicts: Option<Verdicts>,
@@ -301,6 +310,9 @@ impl Worker {
             send_wait: if is_remote { SEND_WAIT_REMOTE } else { SEND_WAIT },
             waiting_since: None,
             committed_at: Instant::now(),
+            commit_took: Duration::ZERO,
+            written: Vec::new(),
+            flushes: 0,
             report,
         })
     }
@@ -346,10 +358,11 @@ impl Worker {
             archive.add(batches);
             archive.add(catalog::rejects_batch(&rejects, now).into_iter().collect());
         }
-        let full =
-            self.stages.archive.as_ref().is_some_and(Archive::is_full) || self.stages.posts.iter().any(Post::is_full);
-        if full || self.is_commit_due() {
+        let full = self.stages.archive.as_ref().is_some_and(Archive::is_full);
+        if self.stages.posts.iter().any(Post::is_full) || self.is_commit_due() || (full && !self.can_wait()) {
             self.commit()?;
+        } else if full {
+            self.flush()?;
         }
         self.spent("archive", start);
         (self.report)(Progress {
@@ -374,6 +387,24 @@ impl Worker {
         is_hurried
             || self.waiting_since.is_some_and(|since| since.elapsed() >= every)
             || self.stages.posts.iter().any(is_due)
+    }
+
+    /// Whether the commit may be put off though the archive's buffer is full: nobody waits for one while input that ends is read,
+    /// and each packs all that the rules remember.
+    fn can_wait(&self) -> bool {
+        self.commit_every.is_none()
+            && self.flushes < FLUSHES_MAX
+            && self.committed_at.elapsed() < self.commit_took * COMMIT_SHARE
+    }
+
+    /// Has the archive write what it gathered to files that wait for the next commit, and name them by another round.
+    fn flush(&mut self) -> anyhow::Result<()> {
+        self.round += 1;
+        self.flushes += 1;
+        if let Some(archive) = &mut self.stages.archive {
+            self.written.extend(archive.write(self.round).context("writing the archive")?);
+        }
+        Ok(())
     }
 
     /// Adds the seconds since `start` to a stage, and starts the next.
@@ -497,16 +528,15 @@ impl Worker {
             None => 0,
         };
         let moved = moved(&self.committed.borrow(), &self.reached);
+        if self.stages.state.is_some() {
+            self.flush()?;
+        }
         if let Some(state) = &mut self.stages.state {
-            self.round += 1;
-            let objects = match &mut self.stages.archive {
-                Some(archive) => archive.write(self.round).context("writing the archive")?,
-                None => Vec::new(),
-            };
+            let start = Instant::now();
             let mut commit = Commit {
                 round: self.round,
                 checkpoint: self.reached.clone(),
-                objects,
+                objects: std::mem::take(&mut self.written),
                 detector: self.stages.detector.snapshot(),
                 triage: self.stages.triage.snapshot(),
                 outboxes: BTreeMap::new(),
@@ -523,6 +553,8 @@ impl Worker {
                 confirm()?;
                 state.commit_while(&commit, &confirm)
             })?;
+            self.commit_took = start.elapsed();
+            self.flushes = 0;
             if let Some(archive) = &mut self.stages.archive {
                 archive.publish(&commit.objects).context("moving committed files into place")?;
                 archive.compact(&commit.objects).context("merging small files of the archive")?;

@@ -53,7 +53,7 @@ pub fn findings(rule: &Rule, plan: &Windowed, items: &Items, windows: &[Window])
         };
         let resources: Vec<String> = match &resources {
             Some(lists) => lists.of_row(row).to_vec(),
-            None => group.resources.as_slice().to_vec(),
+            None => group.resources.as_slice().iter().map(|text| text.to_string()).collect(),
         };
         let mut finding = Finding {
             id: FindingId::new(&rule.id, &key, *periods.end()),
@@ -71,7 +71,12 @@ pub fn findings(rule: &Rule, plan: &Windowed, items: &Items, windows: &[Window])
             last_seen: Timestamp(group.last),
             count: group.rows,
             window: Some((Timestamp(*start), Timestamp(end))),
-            event_ids: group.event_ids.as_slice().iter().map(|(time, id)| (Timestamp(*time), id.clone())).collect(),
+            event_ids: group
+                .event_ids
+                .as_slice()
+                .iter()
+                .map(|(time, id)| (Timestamp(*time), id.with_text(str::to_owned)))
+                .collect(),
             tags: rule.tags.clone(),
             remedy: rule.remedy.clone(),
             evidence: evidence

@@ -182,7 +182,7 @@ struct Query {
     period: i64,
 }
 
-const AGGREGATES: [&str; 10] = [
+const AGGREGATES: [&str; 11] = [
     "count(*)",
     "count(errorCode)",
     "count(DISTINCT eventName)",
@@ -193,6 +193,7 @@ const AGGREGATES: [&str; 10] = [
     "sample(eventName)",
     "count(*) FILTER (WHERE errorCode IS NULL)",
     "in_order(eventTime, eventName = 'B', errorCode IS NULL, eventName = 'C')",
+    "regularity(eventTime)",
 ];
 
 impl Query {
@@ -266,6 +267,7 @@ fn some_query() -> impl Strategy<Value = Query> {
         "readOnly IS NOT TRUE AND f.a5 > 2",
         "a6 >= 1.5",
         "a9",
+        "a10 >= 0.5",
         "eventTime - a3 > INTERVAL '3 minutes'",
         "a4 <> sourceIPAddress",
         "awsRegion = 'us-east-1' AND a0 > 1",

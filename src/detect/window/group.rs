@@ -1,8 +1,11 @@
 //! What is known of the rows of one key in one pane, and, merged over panes, in a window.
 
+use std::sync::Arc;
+
 use super::bytes::{Reader, Writer};
 use super::part::Part;
 use super::smallest::Smallest;
+use super::text::{EventId, Text};
 use crate::finding::Finding;
 
 /// The rows of one key within a stretch of time.
@@ -17,9 +20,9 @@ pub struct Group {
     pub actor: Shared,
     pub source_ip: Shared,
     /// The smallest texts, at most [`Finding::RESOURCES_MAX`].
-    pub resources: Smallest<String>,
+    pub resources: Smallest<Text>,
     /// The earliest, at most [`Finding::EVENT_IDS_MAX`].
-    pub event_ids: Smallest<(i64, String)>,
+    pub event_ids: Smallest<(i64, EventId)>,
     pub parts: Vec<Part>,
 }
 
@@ -30,20 +33,19 @@ pub enum Shared {
     #[default]
     None,
     /// All rows that have one have this.
-    One(String),
+    One(Text),
     /// They differ; this is the smallest.
-    Several(String),
+    Several(Text),
 }
 
 impl Shared {
-    pub fn add(&mut self, text: Option<&str>) {
+    pub fn add(&mut self, text: Option<&Text>) {
         let Some(text) = text else { return };
         match self {
-            Shared::None => *self = Shared::One(text.to_owned()),
-            Shared::One(known) | Shared::Several(known) if known == text => {}
+            Shared::None => *self = Shared::One(text.clone()),
+            Shared::One(known) | Shared::Several(known) if Arc::ptr_eq(known, text) || known == text => {}
             Shared::One(known) | Shared::Several(known) => {
-                let least = if text < known.as_str() { text.to_owned() } else { std::mem::take(known) };
-                *self = Shared::Several(least);
+                *self = Shared::Several(if text < known { text.clone() } else { known.clone() });
             }
         }
     }
@@ -55,7 +57,7 @@ impl Shared {
             Shared::Several(text) => {
                 self.add(Some(text));
                 if let Shared::One(known) = self {
-                    *self = Shared::Several(std::mem::take(known));
+                    *self = Shared::Several(known.clone());
                 }
             }
         }
@@ -95,8 +97,8 @@ impl Shared {
     fn read(from: &mut Reader) -> Option<Shared> {
         Some(match from.byte()? {
             0 => Shared::None,
-            1 => Shared::One(from.text()?),
-            2 => Shared::Several(from.text()?),
+            1 => Shared::One(from.text()?.into()),
+            2 => Shared::Several(from.text()?.into()),
             _ => return None,
         })
     }
@@ -140,7 +142,7 @@ impl Group {
             + names.iter().map(|name| name.bytes_len()).sum::<usize>()
             // a list that grew is about three quarters full, and a text has a place of its own
             + self.resources.as_slice().iter().map(|text| text.len() + 40).sum::<usize>()
-            + self.event_ids.as_slice().iter().map(|(_, id)| id.len() + 50).sum::<usize>()
+            + self.event_ids.as_slice().iter().map(|(_, id)| id.bytes_len() + 60).sum::<usize>()
             + self.parts.iter().map(Part::bytes_len).sum::<usize>()
     }
 
@@ -154,7 +156,7 @@ impl Group {
         to.number(self.event_ids.as_slice().len() as u64);
         for (time, id) in self.event_ids.as_slice() {
             to.signed(*time);
-            to.bytes(id.as_bytes());
+            id.with_text(|id| to.bytes(id.as_bytes()));
         }
         self.parts.iter().for_each(|part| part.write(to));
     }
@@ -168,8 +170,9 @@ impl Group {
         for name in [&mut group.account, &mut group.region, &mut group.actor, &mut group.source_ip] {
             *name = Shared::read(from)?;
         }
-        group.resources = (0..from.number()?).map(|_| from.text()).collect::<Option<_>>()?;
-        group.event_ids = (0..from.number()?).map(|_| Some((from.signed()?, from.text()?))).collect::<Option<_>>()?;
+        group.resources = (0..from.number()?).map(|_| Some(from.text()?.into())).collect::<Option<_>>()?;
+        let event_id = |from: &mut Reader| Some((from.signed()?, EventId::from(from.text()?.as_str())));
+        group.event_ids = (0..from.number()?).map(|_| event_id(from)).collect::<Option<_>>()?;
         for _ in 0..parts {
             group.parts.push(Part::read(from)?);
         }

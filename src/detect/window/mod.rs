@@ -9,8 +9,10 @@
 
 pub mod bytes;
 pub mod smallest;
+mod text;
 pub mod part;
 pub mod chain;
+pub mod times;
 mod group;
 mod rising;
 mod asked;

@@ -3,14 +3,13 @@
 use super::bytes::{Reader, Writer};
 use super::chain::Chain;
 use super::smallest::Smallest;
+use super::text::{Sortable, add_shared};
+use super::times::Times;
 
 /// Distinct values counted in one group; a group that has more counts as having this many.
 pub const DISTINCT_MAX: usize = 10_000;
 /// Values that `sample` keeps: the smallest.
 pub const SAMPLE_MAX: usize = 10;
-
-/// A value in a form whose bytes order as the values do (`arrow::row`).
-pub type Sortable = Box<[u8]>;
 
 /// Stands for a value: the first eight bytes of BLAKE3. A snapshot keeps them.
 pub fn hash(value: &[u8]) -> u64 {
@@ -38,6 +37,8 @@ pub enum Part {
     Sample(Smallest<Sortable>),
     /// `in_order(time, a, b, ...)`
     InOrder(Chain),
+    /// `regularity(time)`
+    Regular(Times),
 }
 
 impl Part {
@@ -58,11 +59,12 @@ impl Part {
         }
     }
 
-    pub fn value(&mut self, value: &[u8]) {
+    /// A value in a form whose bytes order as the values do (`arrow::row`).
+    pub fn value(&mut self, value: &Sortable) {
         match self {
-            Part::Least(least) if least.as_ref().is_none_or(|least| value < &**least) => *least = Some(value.into()),
-            Part::Greatest(most) if most.as_ref().is_none_or(|most| value > &**most) => *most = Some(value.into()),
-            Part::Sample(values) => values.add_with(SAMPLE_MAX, |known| (**known).cmp(value), || value.into()),
+            Part::Least(least) if least.as_ref().is_none_or(|least| value < least) => *least = Some(value.clone()),
+            Part::Greatest(most) if most.as_ref().is_none_or(|most| value > most) => *most = Some(value.clone()),
+            Part::Sample(values) => add_shared(values, value, SAMPLE_MAX),
             _ => {}
         }
     }
@@ -81,6 +83,13 @@ impl Part {
         }
     }
 
+    /// The time of a row, for `regularity`.
+    pub fn time(&mut self, time: i64) {
+        if let Part::Regular(times) = self {
+            times.add(time);
+        }
+    }
+
     /// Adds the rows of another part of the same aggregate.
     pub fn merge(&mut self, other: &Part) {
         match (self, other) {
@@ -94,6 +103,7 @@ impl Part {
             (Part::Distinct(a), Part::Distinct(b)) => a.merge(b, DISTINCT_MAX),
             (Part::Sample(a), Part::Sample(b)) => a.merge(b, SAMPLE_MAX),
             (Part::InOrder(a), Part::InOrder(b)) => a.merge(b),
+            (Part::Regular(a), Part::Regular(b)) => a.merge(b),
             _ => {}
         }
     }
@@ -108,6 +118,7 @@ impl Part {
             Part::Least(value) | Part::Greatest(value) => least == 0 || value.is_some(),
             Part::Sample(_) => true,
             Part::InOrder(chain) => least == 0 || chain.holds(),
+            Part::Regular(times) => least == 0 || times.regularity().is_some(),
         }
     }
 
@@ -129,6 +140,7 @@ impl Part {
             Part::Distinct(hashes) => hashes.as_slice().len() * 12,
             Part::Sample(values) => values.as_slice().iter().map(|value| value.len() + 32).sum(),
             Part::InOrder(chain) => chain.bytes_len(),
+            Part::Regular(times) => times.bytes_len(),
         };
         std::mem::size_of::<Part>() + more
     }
@@ -170,6 +182,10 @@ impl Part {
                 to.byte(7);
                 chain.write(to);
             }
+            Part::Regular(times) => {
+                to.byte(8);
+                times.write(to);
+            }
         }
     }
 
@@ -193,6 +209,7 @@ impl Part {
                 Part::Sample((0..count).map(|_| from.bytes().map(Into::into)).collect::<Option<_>>()?)
             }
             7 => Part::InOrder(Chain::read(from)?),
+            8 => Part::Regular(Times::read(from)?),
             _ => return None,
         })
     }

@@ -23,10 +23,12 @@ use super::group::Group;
 use super::part::{DISTINCT_MAX, Part, hash};
 use super::rising::{needed, never_falls};
 use super::score::{Model, Observed, Score, Scored, What};
+use super::text::Values;
 use crate::detect::program::{Leaves, Program, Rows, type_of};
+use crate::detect::regularity::REGULARITY;
 use crate::detect::spans::{FIRST_SEEN, RARE, micros, plain, sample_list, times};
 use crate::detect::verdicts::is_true;
-use crate::time::MICROS_PER_SECOND;
+use crate::time::{MICROS_PER_SECOND, Timestamp};
 
 /// Windows of equal length that begin at the multiples of `slide` since 1970, in microseconds. `size` is a multiple of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +50,13 @@ pub struct Framed {
     pub keys: usize,
     /// How far a frame goes back, in microseconds.
     pub size: i64,
+}
+
+impl Span {
+    /// Number of the pane that a time is in.
+    pub fn pane(self, time: Timestamp) -> i64 {
+        time.0.div_euclid(self.slide)
+    }
 }
 
 /// A question for what was before a window: whether its key had no rows in so many panes.
@@ -301,7 +310,7 @@ impl Windowed {
         let asked: Vec<ArrayRef> = asked.map(|(column, kind)| Ok(cast(column, kind)?)).collect::<Result<_>>()?;
         let asked = match asked.is_empty() {
             true => None,
-            false => Some(Box::new(sort_keys(&self.asked.types, &asked)?)),
+            false => Some(sort_keys(&self.asked.types, &asked)?),
         };
         let mut inputs = Vec::new();
         for aggregate in &self.aggregates {
@@ -316,6 +325,7 @@ impl Windowed {
                             let steps = aggregate.steps.iter().map(|place| columns[*place].as_boolean().clone());
                             Argument::Steps(times(&column)?, steps.collect())
                         }
+                        Part::Regular(_) => Argument::Times(times(&column)?),
                         Part::Sum(_) | Part::Mean { .. } => {
                             Argument::Numbers(cast(&column, &DataType::Int64)?.as_primitive::<Int64Type>().clone())
                         }
@@ -324,7 +334,7 @@ impl Windowed {
                             let keys = sort_keys(kinds, std::slice::from_ref(&column))?;
                             match aggregate.empty {
                                 Part::Distinct(_) => Argument::Hashes(column, hashes(&keys)),
-                                _ => Argument::Values(column, keys),
+                                _ => Argument::Values(Values::keys(&column, &keys)),
                             }
                         }
                     }
@@ -463,7 +473,7 @@ pub struct Inputs {
     /// Of the keys without the column that may be new.
     owners: Option<SortKeys>,
     /// What is asked of the row that a frame ends with.
-    asked: Option<Box<SortKeys>>,
+    asked: Option<SortKeys>,
     inputs: Vec<Input>,
 }
 
@@ -478,9 +488,10 @@ enum Argument {
     /// Rows that have a value count.
     Presence(ArrayRef),
     Numbers(Int64Array),
-    Values(ArrayRef, SortKeys),
+    Values(Values<[u8]>),
     /// Of values that are only counted.
     Hashes(ArrayRef, Vec<u64>),
+    Times(TimestampMicrosecondArray),
     /// The time of each row, and which steps it is one of.
     Steps(TimestampMicrosecondArray, Vec<BooleanArray>),
 }
@@ -511,16 +522,17 @@ impl Inputs {
                 Argument::Nothing => part.count(),
                 Argument::Presence(values) if values.is_valid(row) => part.count(),
                 Argument::Numbers(values) if values.is_valid(row) => part.number(values.value(row)),
-                Argument::Values(values, keys) if values.is_valid(row) => part.value(keys.row(row).data()),
+                Argument::Values(values) => values.get(row).into_iter().for_each(|value| part.value(value)),
                 Argument::Hashes(values, hashes) if values.is_valid(row) => part.hash(hashes[row]),
+                Argument::Times(times) if times.is_valid(row) => part.time(times.value(row)),
                 Argument::Steps(times, steps) if times.is_valid(row) => {
                     let own = steps.iter().enumerate().filter(|(_, step)| is_true(step, row));
                     own.for_each(|(step, _)| part.step(step, times.value(row)));
                 }
                 Argument::Presence(_)
                 | Argument::Numbers(_)
-                | Argument::Values(..)
                 | Argument::Hashes(..)
+                | Argument::Times(_)
                 | Argument::Steps(..) => {}
             }
         }
@@ -588,6 +600,7 @@ impl AggregatePlan {
             ("max", _) => Part::Greatest(None),
             ("sample", _) => Part::Sample(Default::default()),
             ("in_order", _) => Part::InOrder(Chain::new(steps.len())),
+            (REGULARITY, _) => Part::Regular(Default::default()),
             ("sum", false) if item.is_integer() => Part::Sum(None),
             ("avg", false) if item.is_integer() => Part::Mean { sum: 0, count: 0 },
             ("sum" | "avg", _) => {
@@ -595,7 +608,7 @@ impl AggregatePlan {
             }
             _ => {
                 return plan_err!(
-                    "not supported yet: the aggregate `{name}`; there are count, sum, avg, min, max, sample and in_order"
+                    "not supported yet: the aggregate `{name}`; there are count, sum, avg, min, max, sample, in_order and regularity"
                 );
             }
         };
@@ -648,6 +661,10 @@ impl AggregatePlan {
             Part::InOrder(_) => {
                 let holds = |part: &&Part| Some(matches!(part, Part::InOrder(chain) if chain.holds()));
                 Arc::new(parts.iter().map(holds).collect::<BooleanArray>())
+            }
+            Part::Regular(_) => {
+                let regularity = |part: &&Part| if let Part::Regular(times) = part { times.regularity() } else { None };
+                Arc::new(parts.iter().map(regularity).collect::<Float64Array>())
             }
             Part::Sample(_) => {
                 let sets =

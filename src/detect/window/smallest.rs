@@ -41,6 +41,9 @@ impl<T: Ord> Smallest<T> {
     where
         T: Clone,
     {
+        if self.0.len() >= max && self.0.last() <= other.0.first() {
+            return;
+        }
         if other.0.len() <= 8 {
             other.0.iter().for_each(|value| self.add_with(max, |known| known.cmp(value), || value.clone()));
             return;

@@ -8,7 +8,7 @@ use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use datafusion::common::Result;
 use hashbrown::HashMap;
-use hashbrown::hash_map::EntryRef;
+use hashbrown::hash_map::{Entry, EntryRef};
 
 use super::bytes::{Reader, Writer};
 use super::frame::Moments;
@@ -17,6 +17,7 @@ use super::plan::{FirstSeen, Inputs, Span, Window, Windowed};
 use super::score::Model;
 use super::seen::Seen;
 use super::smallest::Smallest;
+use super::text::{EventId, Text, Values, add_shared};
 use crate::detect::emit::{Lists, times};
 use crate::detect::spans::plain;
 use crate::finding::Finding;
@@ -25,13 +26,34 @@ use crate::time::Timestamp;
 /// Sort key of a group's key.
 pub type Key = Box<[u8]>;
 
-/// Rows that a rule selected of a batch, and what each adds to its group.
+/// What a rule selected of a batch. Rows of one key and pane are added up already, where these are few: a batch is small
+/// and close at hand, and what a rule remembers is neither.
 pub struct Selected {
+    gathered: Vec<Gathered>,
+    /// Rows that are not among these, by their place.
+    single: Vec<usize>,
+    picked: Picked,
+}
+
+/// The rows, and what each adds to its group.
+struct Picked {
     /// Of the whole batch.
     names: Arc<Names>,
     rows: Vec<u32>,
     inputs: Inputs,
 }
+
+/// Rows of one batch that share key and pane.
+struct Gathered {
+    /// Place of one of them.
+    place: usize,
+    pane: i64,
+    group: Group,
+}
+
+/// Keys and panes of one batch whose rows are added up before they go into the windows; those of others go one by one, so
+/// that a batch in which all differ takes no memory for it.
+const GATHERED_MAX: usize = 512;
 
 /// What a rule with windows remembers.
 #[derive(Debug, Default, PartialEq)]
@@ -72,52 +94,62 @@ impl Windows {
     pub fn add(
         &mut self,
         rule: &Windowed,
-        selected: &Selected,
+        selected: Selected,
         at_once: bool,
         now: Timestamp,
     ) -> (BTreeSet<(Key, i64)>, u64) {
-        let Selected { names, rows, inputs } = selected;
+        let Selected { gathered, single, picked } = selected;
         let (mut changed, mut late) = (Vec::new(), 0);
         // rows of one batch are of few keys
         let mut noted = HashMap::new();
-        for (place, row) in rows.iter().enumerate() {
-            let (row, key) = (*row as usize, inputs.key(place));
-            let time = names.times[row].0;
-            let number = time.div_euclid(rule.span.slide);
+        let together = gathered.into_iter().map(|Gathered { place, pane, group }| (place, pane, Some(group)));
+        let apart = single.into_iter().map(|place| (place, picked.pane(rule, place), None));
+        for (place, number, more) in together.chain(apart) {
+            let key = picked.inputs.key(place);
             if let Some(first) = rule.first
                 && !*noted
                     .entry((key, number))
-                    .or_insert_with(|| self.seen.note(key, inputs.owner(place), number, first))
+                    .or_insert_with(|| self.seen.note(key, picked.inputs.owner(place), number, first))
             {
                 continue;
             }
             if self.floor.is_some_and(|floor| number < floor) {
-                late += 1;
+                late += more.as_ref().map_or(1, |group| group.rows);
                 continue;
             }
+            // rows of frames come one by one
+            let moment = rule.span.frame.map(|_| picked.names.times[picked.rows[place] as usize].0);
             // one that came after the rows before it have left counts for the frames behind it only
-            let whole = rule.span.frame.is_none() || self.is_whole(rule.span, time);
+            let whole = moment.is_none_or(|time| self.is_whole(rule.span, time));
             let pane = self.panes.entry(number).or_insert_with(|| Pane::new(now));
             pane.touched = pane.touched.max(now);
-            let (group, before) = pane.group(key, || rule.empty());
-            names.add(row, group);
-            inputs.add(place, &mut group.parts);
+            let (group, before) = match pane.groups.entry_ref(key) {
+                EntryRef::Occupied(known) => {
+                    let group = known.into_mut();
+                    let before = bytes_of(key, group);
+                    match more {
+                        Some(more) => group.merge(&more),
+                        None => picked.add(place, group),
+                    }
+                    (group, before)
+                }
+                EntryRef::Vacant(new) => {
+                    let one = || {
+                        let mut group = rule.empty();
+                        picked.add(place, &mut group);
+                        group
+                    };
+                    (new.insert(more.unwrap_or_else(one)), 0)
+                }
+            };
             let mut after = bytes_of(key, group);
             // a group of several panes is asked when it is merged
             if at_once && (rule.span.size > rule.span.slide || rule.may_hold(group)) {
-                changed.push((key, if rule.span.frame.is_some() { time } else { number }));
+                changed.push((key, moment.unwrap_or(number)));
             }
-            if rule.span.frame.is_some() {
-                after += pane.moments.add(
-                    key,
-                    time,
-                    inputs.asked(place),
-                    || rule.empty(),
-                    |group| {
-                        names.add(row, group);
-                        inputs.add(place, &mut group.parts);
-                    },
-                );
+            if let Some(time) = moment {
+                let (asked, add) = (picked.inputs.asked(place), |group: &mut Group| picked.add(place, group));
+                after += pane.moments.add(key, time, asked, || rule.empty(), add);
                 late += u64::from(!whole);
             }
             pane.bytes = pane.bytes + after - before;
@@ -352,17 +384,6 @@ impl Pane {
     fn new(touched: Timestamp) -> Pane {
         Pane { groups: HashMap::new(), touched, moments: Moments::default(), bytes: 0 }
     }
-
-    /// The group of a key, made where there is none, and the bytes that it is known to take.
-    fn group(&mut self, key: &[u8], empty: impl FnOnce() -> Group) -> (&mut Group, usize) {
-        match self.groups.entry_ref(key) {
-            EntryRef::Occupied(known) => {
-                let bytes = bytes_of(key, known.get());
-                (known.into_mut(), bytes)
-            }
-            EntryRef::Vacant(place) => (place.insert(empty()), 0),
-        }
-    }
 }
 
 /// About what a group takes with its key, in bytes.
@@ -376,14 +397,50 @@ pub(super) fn bytes_of(key: &[u8], group: &Group) -> usize {
 /// When an expression of the rule fails on these rows.
 pub fn gather(rule: &Windowed, names: Arc<Names>, arrays: &[ArrayRef], rows: Vec<u32>) -> Result<Selected> {
     let inputs = rule.inputs(arrays, &rows)?;
-    Ok(Selected { names, rows, inputs })
+    let picked = Picked { names, rows, inputs };
+    let (mut gathered, mut single) = (Vec::<Gathered>::new(), Vec::new());
+    let mut known = HashMap::<(&[u8], i64), usize>::new();
+    for place in 0..picked.rows.len() {
+        let pane = picked.pane(rule, place);
+        let group = match known.entry((picked.inputs.key(place), pane)) {
+            Entry::Occupied(known) => &mut gathered[*known.get()].group,
+            // of frames also the moment counts
+            Entry::Vacant(_) if gathered.len() == GATHERED_MAX || rule.span.frame.is_some() => {
+                single.push(place);
+                continue;
+            }
+            Entry::Vacant(new) => {
+                new.insert(gathered.len());
+                gathered.push(Gathered { place, pane, group: rule.empty() });
+                &mut gathered.last_mut().expect("one was just put there").group
+            }
+        };
+        picked.add(place, group);
+    }
+    drop(known);
+    Ok(Selected { gathered, single, picked })
+}
+
+impl Picked {
+    fn pane(&self, rule: &Windowed, place: usize) -> i64 {
+        rule.span.pane(self.names.times[self.rows[place] as usize])
+    }
+
+    /// Adds a row to its group.
+    fn add(&self, place: usize, group: &mut Group) {
+        self.names.add(self.rows[place] as usize, group);
+        self.inputs.add(place, &mut group.parts);
+    }
 }
 
 /// Who and where, for each row of a batch: what every rule over windows wants to know.
 pub struct Names {
     times: Vec<Timestamp>,
-    /// Id, account, region, actor, source address.
-    texts: Vec<ArrayRef>,
+    event_ids: Vec<Option<EventId>>,
+    account: Values<str>,
+    region: Values<str>,
+    actor: Values<str>,
+    source_ip: Values<str>,
     resources: Resources,
 }
 
@@ -393,10 +450,14 @@ impl Names {
     /// # Errors
     /// When one of them is not what it should be.
     pub fn new(columns: &[ArrayRef]) -> Result<Names> {
-        let texts = columns[1..6].iter().map(|column| Ok(cast(column, &DataType::Utf8View)?));
+        let ids = cast(&columns[1], &DataType::Utf8View)?;
         Ok(Names {
             times: times(&columns[0]),
-            texts: texts.collect::<Result<_>>()?,
+            event_ids: ids.as_string_view().iter().map(|id| id.map(EventId::from)).collect(),
+            account: Values::texts(&columns[2])?,
+            region: Values::texts(&columns[3])?,
+            actor: Values::texts(&columns[4])?,
+            source_ip: Values::texts(&columns[5])?,
             resources: Resources::of(&columns[6])?,
         })
     }
@@ -407,44 +468,40 @@ impl Names {
         group.rows += 1;
         group.first = group.first.min(time);
         group.last = group.last.max(time);
-        group.account.add(self.text(1, row));
-        group.region.add(self.text(2, row));
-        group.actor.add(self.text(3, row));
-        group.source_ip.add(self.text(4, row));
+        group.account.add(self.account.get(row));
+        group.region.add(self.region.get(row));
+        group.actor.add(self.actor.get(row));
+        group.source_ip.add(self.source_ip.get(row));
         self.resources.add(row, &mut group.resources);
-        if let Some(id) = self.text(0, row) {
-            let order = |(earlier, known): &(i64, String)| (*earlier, known.as_str()).cmp(&(time, id));
-            group.event_ids.add_with(Finding::EVENT_IDS_MAX, order, || (time, id.to_owned()));
+        if let Some(id) = &self.event_ids[row] {
+            let order = |(earlier, known): &(i64, EventId)| earlier.cmp(&time).then_with(|| known.cmp(id));
+            group.event_ids.add_with(Finding::EVENT_IDS_MAX, order, || (time, id.clone()));
         }
-    }
-
-    fn text(&self, column: usize, row: usize) -> Option<&str> {
-        let column = self.texts[column].as_string_view();
-        column.is_valid(row).then(|| column.value(row))
     }
 }
 
 /// What rows are on: one text each, or a list of them.
 enum Resources {
-    One(ArrayRef),
+    One(Values<str>),
     Many(Lists),
 }
 
 impl Resources {
     fn of(column: &ArrayRef) -> Result<Resources> {
         Ok(match plain(column.data_type()) {
-            DataType::Utf8 | DataType::Utf8View | DataType::Null => Resources::One(cast(column, &DataType::Utf8View)?),
+            DataType::Utf8 | DataType::Utf8View | DataType::Null => Resources::One(Values::texts(column)?),
             _ => Resources::Many(Lists::of(column)?),
         })
     }
 
-    fn add(&self, row: usize, to: &mut Smallest<String>) {
-        let mut add =
-            |text: &str| to.add_with(Finding::RESOURCES_MAX, |known| known.as_str().cmp(text), || text.to_owned());
+    fn add(&self, row: usize, to: &mut Smallest<Text>) {
         match self {
-            Resources::One(texts) if texts.is_valid(row) => add(texts.as_string_view().value(row)),
-            Resources::One(_) => {}
-            Resources::Many(lists) => lists.of_row(row).iter().for_each(|text| add(text)),
+            Resources::One(texts) => {
+                texts.get(row).into_iter().for_each(|text| add_shared(to, text, Finding::RESOURCES_MAX));
+            }
+            Resources::Many(lists) => lists.of_row(row).iter().for_each(|text| {
+                to.add_with(Finding::RESOURCES_MAX, |known| known.as_ref().cmp(text.as_str()), || text.as_str().into());
+            }),
         }
     }
 }

@@ -277,6 +277,7 @@ pub fn some_query() -> impl Strategy<Value = Query> {
         "in_order(eventTime, eventName = 'A', eventName = 'B', eventName = 'A', eventName = 'C')",
         "in_order(eventTime, eventName = 'A', readOnly, eventName = 'C') FILTER (WHERE errorCode IS NULL)",
         "max(eventTime) - min(eventTime) > INTERVAL '7 minutes'",
+        "regularity(eventTime) >= 0.5",
         "sum(json_get_int(requestParameters, 'n')) > 3",
         "avg(json_get_int(requestParameters, 'n')) >= 1.5",
         "max(eventName) IS NOT NULL",

@@ -1,0 +1,28 @@
+-- title           = "Host calls an address outside at regular intervals that it did not know"
+-- severity        = "medium"
+-- confidence      = "medium"
+-- tags            = ["attack.command_and_control", "attack.t1071", "attack.t1571"]
+-- remedy          = "Find the process on the host and who owns the address. If nobody knows them: isolate the host, keep its memory, and look at who else calls this address."
+-- false_positives = "Agents and monitoring that were just installed, and services whose addresses change."
+SELECT srcaddr, dstaddr, dstport,
+       count(*) AS flows,
+       regularity("start") AS regularity,
+       (max("start") - min("start")) / (count(DISTINCT "start") - 1) AS seconds_between,
+       sum(bytes) AS bytes,
+       dstaddr AS resource
+FROM vpc_flow
+WHERE action = 'ACCEPT'
+  AND protocol IN (6, 17)
+  AND ip_is_private(srcaddr)
+  AND NOT ip_is_private(dstaddr)
+  AND dstport NOT IN (53, 123)
+  AND dstport < 32768
+  AND srcport >= 1024
+  AND coalesce(tcp_flags & 18, 0) <> 18
+  AND pkt_dst_aws_service IS NULL
+GROUP BY srcaddr, account, dstport, dstaddr, tumble("start", INTERVAL '6 hours')
+HAVING first_seen(dstaddr, INTERVAL '10 days')
+   AND count(DISTINCT "start") >= 20
+   AND regularity("start") >= 0.9
+   -- a connection that stays open has a record in each interval of the log, which is regular too
+   AND sum("end" - "start") * 2 <= max("start") - min("start")
