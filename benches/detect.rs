@@ -3,9 +3,11 @@
 //! `cargo bench --bench detect [-- --files N --events N --rounds N --seed N]`. In each round the three stages run one
 //! after the other on the same events, in batches of the pipeline's size; the numbers are medians of CPU time. Then come
 //! the rules that cost most. The findings are compared with those of every rule run by itself over the same batches
-//! without gates: as one SQL query for each rule, all of DataFusion's optimizer at work.
+//! without gates: as one SQL query for each rule, all of DataFusion's optimizer at work. At the end: what windows of many panes cost.
 
 mod corpus;
+#[path = "detect/windows.rs"]
+mod windows;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,7 +22,7 @@ use weir::detect::{Detector, library, session};
 use weir::logs;
 use weir::logs::cloudtrail::CLOUDTRAIL;
 use weir::pipeline::GROUP_BYTES;
-use weir::rule::Rule;
+use weir::rule::{Fires, Rule};
 use weir::table::{Batch, Origin};
 use weir::time::Timestamp;
 
@@ -130,7 +132,9 @@ fn main() {
 
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime starts");
     let (mut compared, mut left_out) = (0, 0);
-    for rule in detector.rules().filter(|rule| rule.table == CLOUDTRAIL.name) {
+    // a query that groups gives windows, not the rows that it selects
+    let of_rows = |rule: &&Rule| rule.table == CLOUDTRAIL.name && rule.fires == Fires::PerRow;
+    for rule in detector.rules().filter(of_rows) {
         let hits = detector.costs()[&rule.id].hits / (rounds + 1);
         match runtime.block_on(selected(rule, &batches)) {
             Some(rows) => {
@@ -157,6 +161,7 @@ fn main() {
         let (nanos, all) = (each(cost.seconds / (rounds + 1) as f64), rounds + 1);
         println!("  {rule:<52} {nanos:7.1} ns/event  {:6} rows  {:5} hits", cost.rows / all, cost.hits / all);
     }
+    windows::measure(&batches, rounds);
 }
 
 fn arguments() -> BTreeMap<&'static str, u64> {

@@ -10,6 +10,7 @@ use rayon::prelude::*;
 
 use super::compile::{CompiledRule, Compiler, OVERRIDES, TableRules, Then};
 use super::emit;
+use super::horizon::{Horizon, SKEW_MICROS};
 use super::quarantine::{self, Floods, failed, halves};
 use super::reference::References;
 use super::rows::{Made, apart, matches, wrong};
@@ -31,6 +32,7 @@ pub struct Detector {
     windows: BTreeMap<Place, Windows>,
     floods: Floods,
     follows: bool,
+    horizon: Horizon,
 }
 
 /// Of a rule: position of its table, and its own among that table's.
@@ -91,8 +93,8 @@ impl RuleCost {
 }
 
 /// Layout of [`Detector::snapshot`]. Version 1, of programs whose rules remembered nothing, is the version alone; of version 2, without what
-/// was seen, nothing is taken up; version 3 knew of no scores and is read.
-const SNAPSHOT_VERSION: u8 = 4;
+/// was seen, nothing is taken up; version 3 knew of no scores, 4 of no partitions, and both are read.
+const SNAPSHOT_VERSION: u8 = 5;
 /// Level of zstd.
 const PACKING: i32 = 1;
 /// Bytes of one rule's state, unpacked, that are believed to be it.
@@ -129,7 +131,7 @@ impl Detector {
                 }
             }
         }
-        Detector { tables, costs, windows, floods: Floods::default(), follows: false }
+        Detector { tables, costs, windows, floods: Floods::default(), follows: false, horizon: Horizon::default() }
     }
 
     /// From now on a rule that has more findings is put aside for a time.
@@ -141,6 +143,7 @@ impl Detector {
     /// as before, and begin anew, or are forgotten, where not. What a rule took is counted on.
     pub fn take_over(&mut self, mut before: Detector) {
         self.follows = before.follows;
+        self.horizon = std::mem::take(&mut before.horizon);
         self.floods.take_over(std::mem::take(&mut before.floods));
         let ids: BTreeSet<&str> = self.costs.keys().map(String::as_str).collect();
         self.floods.retain(|rule| ids.contains(rule));
@@ -173,10 +176,17 @@ impl Detector {
     }
 
     /// Whether the input goes on for ever. Windows then leave when they are over by the clock that
-    /// [`Detector::observe`] is told; of input that ends, where old and new may come in any order, none is over before
+    /// [`Detector::observe`] is told, or by where the slowest partition is, see [`Detector::reached`]; of input that ends, where old and new may come in any order, none is over before
     /// [`Detector::finish`].
     pub fn follow(&mut self, follows: bool) {
         self.follows = follows;
+    }
+
+    /// Notes that all that came into a partition until then has been read, and that its rows have been observed or will be
+    /// next. Windows of input that goes on then stay until each partition has been read so far that it brings no more rows
+    /// for them; one that is not heard of for ten minutes is not waited for.
+    pub fn reached(&mut self, partition: &str, until: Timestamp, now: Timestamp) {
+        self.horizon.reached(partition, until, now);
     }
 
     /// The rules that run.
@@ -218,8 +228,9 @@ impl Detector {
 
     /// Findings of these batches, in the order of their ids: several of one id where they differ in what a suppression
     /// can name (account, region, actor, source address, resources, of which none is left out). `now` is the clock that
-    /// windows leave by; a rule that judges row by row goes by the rows' own time alone.
+    /// windows leave by, where no partition is slower; a rule that judges row by row goes by the rows' own time alone.
     pub fn observe(&mut self, batches: &[Batch], now: Timestamp) -> Vec<Finding> {
+        let horizon = if self.follows { self.horizon.at(now) } else { now };
         let seen: Vec<_> = batches.par_iter().map(|batch| self.judge(batch, &|_| true)).collect();
         let (mut found, mut wrong, mut selected) = (Vec::new(), Vec::new(), Vec::new());
         for judged in seen {
@@ -230,11 +241,11 @@ impl Detector {
         }
         let mut found = fold(found);
         found.extend(fold(wrong));
-        found.extend(self.add_up(selected, now));
+        found.extend(self.add_up(selected, horizon));
         if self.follows {
-            found.extend(self.leave(now));
+            found.extend(self.leave(horizon));
         }
-        found.extend(self.shed());
+        found.extend(self.shed(now));
         let mut found = self.admit(found);
         found.sort_by_key(|finding| finding.id);
         found
@@ -321,14 +332,20 @@ impl Detector {
             let scored = plan.scored.is_some();
             let lateness =
                 self.rule(place).rule.lateness_micros.unwrap_or(if early { LATENESS_EARLY } else { LATENESS });
+            // what frames wait for is over long before no frame needs its rows any more
+            let waits = span.frame.is_some() && !early;
+            while waits && let Some(pane) = self.windows[&place].closing(span, lateness, now) {
+                found.extend(self.fire(place, &self.windows[&place].of_pane(pane)));
+                self.windows.get_mut(&place).expect("the rule has windows").close(pane);
+            }
             while let Some(pane) = self.windows[&place].over(span, lateness, now) {
                 if span.session {
                     self.windows.get_mut(&place).expect("the rule has windows").carry(span.slide, pane);
                 }
                 if scored {
                     found.extend(self.close_oldest(place));
-                } else if !early {
-                    found.extend(self.fire(place, &self.windows[&place].of_pane(pane)));
+                } else if !early && !waits {
+                    found.extend(self.tell_over(place, pane));
                 }
                 let windows = self.windows.get_mut(&place).expect("the rule has windows");
                 windows.drop_through(pane);
@@ -338,18 +355,28 @@ impl Detector {
         found
     }
 
-    /// Makes room. Windows that are scored leave as if they were over, with their findings.
-    fn shed(&mut self) -> Vec<Finding> {
+    /// Makes room. Windows that are scored leave as if they were over, with their findings; before all others those from
+    /// the future of input that goes on, so that a wrong clock costs nobody else's.
+    fn shed(&mut self, now: Timestamp) -> Vec<Finding> {
         let mut found = Vec::new();
         while self.windows.values().map(Windows::bytes_len).sum::<usize>() > WINDOW_BYTES_MAX {
             let largest = self.windows.iter().max_by_key(|(_, windows)| windows.bytes_len()).map(|(place, _)| *place);
             let place = largest.expect("something takes the bytes");
             let plan = self.windowed(place).0;
+            let span = plan.span;
+            if self.follows {
+                let windows = self.windows.get_mut(&place).expect("the rule has windows");
+                let shed = windows.shed_from(span, now.0.saturating_add(SKEW_MICROS));
+                if shed > 0 {
+                    self.spend(&self.rule(place).rule.clone(), RuleCost { shed, ..RuleCost::default() });
+                    continue;
+                }
+            }
+            let plan = self.windowed(place).0;
             if plan.scored.is_some() && self.windows[&place].panes_len() > 1 {
                 found.extend(self.close_oldest(place));
                 continue;
             }
-            let span = plan.span;
             let shed = self.windows.get_mut(&place).expect("the rule has windows").shed(span);
             self.spend(&self.rule(place).rule.clone(), RuleCost { shed, ..RuleCost::default() });
         }
@@ -381,11 +408,22 @@ impl Detector {
         self.tell(place, closed, start)
     }
 
+    /// Findings of the windows that are over with the oldest pane.
+    fn tell_over(&mut self, place: Place, pane: i64) -> Vec<Finding> {
+        let start = Instant::now();
+        let windows = self.windows[&place].ending(self.windowed(place).0, pane);
+        self.tell(place, Ok(windows), start)
+    }
+
     /// Findings of the windows that hold these groups.
     fn fire(&mut self, place: Place, groups: &BTreeSet<(Key, i64)>) -> Vec<Finding> {
         let start = Instant::now();
         let (plan, _) = self.windowed(place);
-        let windows = self.windows[&place].windows(plan, false, groups);
+        let windows = &self.windows[&place];
+        let windows = match plan.span.frame {
+            Some(_) => windows.bursts(plan, self.rule(place).rule.dedupe_micros, groups),
+            None => windows.windows(plan, false, groups),
+        };
         self.tell(place, Ok(windows), start)
     }
 
@@ -584,9 +622,10 @@ impl Detector {
             to.fixed(&state_hash(rule));
             // packed rule by rule, so that all of it is never there twice
             let mut state = Writer::default();
-            windows.write(&mut state);
+            windows.write(&mut state, self.windowed(*place).0);
             to.bytes(&packer.compress(&state.0).expect("a buffer in memory takes what is written to it"));
         }
+        self.horizon.write(&mut to);
         self.floods.write(&mut to);
         to.0
     }
@@ -597,22 +636,20 @@ impl Detector {
     /// # Errors
     /// When the bytes are not a snapshot of this version.
     pub fn restore(&mut self, snapshot: &[u8]) -> std::result::Result<Vec<String>, String> {
-        let state = match snapshot {
-            [1] => return Ok(Vec::new()),
-            [2, ..] => return Ok(self.windows.keys().map(|place| self.rule(*place).rule.id.clone()).collect()),
-            [3, state @ ..] => return self.take_up(state, false).ok_or_else(|| DAMAGED.to_owned()),
-            [SNAPSHOT_VERSION, state @ ..] => state,
-            [] => return Err("the detector's state is empty".into()),
-            [version, ..] => {
-                return Err(format!(
-                    "the detector's state has version {version}, this program reads {SNAPSHOT_VERSION}"
-                ));
+        match snapshot {
+            [1] => Ok(Vec::new()),
+            [2, ..] => Ok(self.windows.keys().map(|place| self.rule(*place).rule.id.clone()).collect()),
+            [version @ 3..=SNAPSHOT_VERSION, state @ ..] => {
+                self.take_up(state, *version).ok_or_else(|| "the detector's state is damaged".to_owned())
             }
-        };
-        self.take_up(state, true).ok_or_else(|| DAMAGED.to_owned())
+            [] => Err("the detector's state is empty".into()),
+            [version, ..] => {
+                Err(format!("the detector's state has version {version}, this program reads {SNAPSHOT_VERSION}"))
+            }
+        }
     }
 
-    fn take_up(&mut self, state: &[u8], knows_scores: bool) -> Option<Vec<String>> {
+    fn take_up(&mut self, state: &[u8], version: u8) -> Option<Vec<String>> {
         let (mut from, mut anew) = (Reader(state), Vec::new());
         for _ in 0..from.number()? {
             let (id, hash, windows) = (from.text()?, from.fixed::<16>()?, from.bytes()?);
@@ -621,20 +658,19 @@ impl Detector {
             };
             if hash == state_hash(&self.rule(place).rule) {
                 let windows = zstd::bulk::decompress(windows, SNAPSHOT_BYTES_MAX).ok()?;
-                let windows = Windows::read(&mut Reader(&windows), self.windowed(place).0, knows_scores)?;
+                let windows = Windows::read(&mut Reader(&windows), self.windowed(place).0, version >= 4)?;
                 self.windows.insert(place, windows);
             } else {
                 anew.push(id);
             }
         }
+        self.horizon = if version >= 5 { Horizon::read(&mut from)? } else { Horizon::default() };
         self.floods.read(&mut from)?;
         let ids: BTreeSet<&str> = self.costs.keys().map(String::as_str).collect();
         self.floods.retain(|rule| ids.contains(rule));
         Some(anew)
     }
 }
-
-const DAMAGED: &str = "the detector's state is damaged";
 
 /// All windows of a rule, scored where it scores.
 fn every(plan: &Windowed, windows: &Windows) -> Result<Vec<Window>> {

@@ -8,7 +8,7 @@ use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use datafusion::common::Result;
 use datafusion::sql::parser::Statement;
-use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, GroupByExpr, Ident, SelectItem, Visit, Visitor};
+use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Ident, SelectItem, Visit, Visitor};
 use serde::Serialize;
 
 use super::compile::{Compiler, only_statement};
@@ -188,17 +188,30 @@ fn windows(
     statement: &Statement,
     batches: &[Batch],
 ) -> std::result::Result<Vec<Window>, RuleError> {
-    let select = place::select(statement);
-    let having = split(select.having.as_ref().expect("a rule that groups has a HAVING"), Joined::And);
-    let GroupByExpr::Expressions(by, _) = &select.group_by else { unreachable!("a rule groups by expressions") };
+    let having =
+        split(place::asks_windows(statement).expect("a rule over windows has a condition on them"), Joined::And);
+    let by = place::keys(statement);
     let keys: Vec<&Expr> = by.iter().filter(|expr| !is_call(expr, &["tumble", "hop", "session"])).collect();
+    let named = |name: &'static str| {
+        move |(place, expr): (usize, Expr)| SelectItem::ExprWithAlias {
+            expr,
+            alias: Ident::new(format!("{name}{place}")),
+        }
+    };
     let mut items: Vec<Expr> = keys.iter().map(|key| (*key).clone()).collect();
-    having.iter().for_each(|one| list(one, &mut items));
     let mut asking = statement.clone();
-    let named =
-        |(place, expr): (usize, Expr)| SelectItem::ExprWithAlias { expr, alias: Ident::new(format!("c{place}")) };
-    place::select_mut(&mut asking).expect("it was a SELECT").projection =
-        items.into_iter().enumerate().map(named).collect();
+    if place::is_framed(statement) {
+        // what the query within FROM does not show cannot be asked for around it
+        let within = place::select_mut(&mut asking).expect("it was a SELECT");
+        within.projection.extend(items.iter().cloned().enumerate().map(named("key_of_frame_")));
+        items
+            .iter_mut()
+            .enumerate()
+            .for_each(|(place, key)| *key = Expr::Identifier(Ident::new(format!("key_of_frame_{place}"))));
+    }
+    having.iter().for_each(|one| list(one, &mut items));
+    place::outer_mut(&mut asking).expect("it was a SELECT").projection =
+        items.into_iter().enumerate().map(named("c")).collect();
     let mut compiler = Compiler::new(tables, references);
     compiler.add_statement(Arc::new(rule.clone()), asking)?;
     let seen = Detector::of(compiler).windows_of(&rule.id, batches);
@@ -380,6 +393,27 @@ mod tests {
                 "  t min(eventID) = 'e1' min(eventID)=[Some(\"e1\")]",
                 "  f count(DISTINCT eventID) > 5 count(DISTINCT eventID)=[Some(\"2\")]",
             ]
+        );
+    }
+
+    #[test]
+    fn a_frame_has_its_key_and_each_condition_on_it() {
+        let sql = "SELECT n FROM (SELECT eventName AS name, count(*) OVER (PARTITION BY userIdentity.arn ORDER BY eventTime \
+                   RANGE BETWEEN INTERVAL '1 hour' PRECEDING AND CURRENT ROW) AS n FROM cloudtrail WHERE readOnly) AS f \
+                   WHERE f.n >= 3 AND name = 'ListUsers'";
+        let listed =
+            |id: &str, time: &str| changed(event("ListUsers", id), json!({ "eventTime": time, "readOnly": true }));
+        let events = [listed("e1", "2024-08-01T11:00:00Z"), listed("e2", "2024-08-01T12:00:00Z")];
+        let explained = explain(logs::TABLES, &References::default(), &rule("", sql), &[batch(&events)]).unwrap();
+        assert_eq!((explained.windows.len(), explained.fires), (2, false));
+        assert_eq!(told(&explained.conditions[..1]), ["tt readOnly readOnly=[Some(\"true\"), Some(\"true\")]"]);
+        let window = &explained.windows[1];
+        assert_eq!((&*window.start, &*window.end, window.rows), ("2024-08-01T11:00:00Z", "2024-08-01T12:00:00Z", 2));
+        let who = Some("arn:aws:iam::111122223333:user/eve".to_owned());
+        assert_eq!(window.key, [("userIdentity.arn".to_owned(), who)]);
+        assert_eq!(
+            told(&window.conditions),
+            ["f f.n >= 3 f.n=[Some(\"2\")]", "t name = 'ListUsers' name=[Some(\"ListUsers\")]"]
         );
     }
 

@@ -8,6 +8,7 @@ use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Signature, Volatility};
 
+use super::sliding::SlidingInOrder;
 use super::spans::times;
 use super::verdicts::is_true;
 use super::window::chain::Chain;
@@ -47,6 +48,10 @@ impl AggregateUDFImpl for InOrder {
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
         Ok(Box::new(Ordered(Chain::new(args.expr_fields.len() - 1))))
+    }
+
+    fn create_sliding_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
+        Ok(Box::new(SlidingInOrder::new(args.expr_fields.len() - 1)))
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Spanned, UnaryOperator, Value, visit_expressions, visit_expressions_mut,
+    BinaryOperator, Expr, SelectItem, Spanned, UnaryOperator, Value, visit_expressions, visit_expressions_mut,
 };
 
 use super::explain::{Joined, branches};
@@ -26,9 +26,9 @@ const ELEMENTS_MAX: usize = 20;
 /// removed, `>=` in place of `>` and the other way around; in HAVING also each whole number one less and one more, and the same in
 /// what its aggregates filter by.
 pub fn mutants(statement: &Statement) -> Vec<Mutant> {
-    let select = place::select(statement);
+    let (rows, windows) = (place::select(statement).selection.as_ref(), place::asks_windows(statement));
     let mut all = Vec::new();
-    for (part, whole) in [(Part::Where, &select.selection), (Part::Having, &select.having)] {
+    for (part, whole) in [(Part::Where, rows), (Part::Having, windows)] {
         let Some(whole) = whole else { continue };
         let mut edits = edits(whole, part);
         if branches(whole).0.is_none() {
@@ -36,10 +36,35 @@ pub fn mutants(statement: &Statement) -> Vec<Mutant> {
         }
         for edit in edits {
             let mut statement = statement.clone();
-            let select = place::select_mut(&mut statement).expect("it was a SELECT");
+            let framed = place::is_framed(&statement);
+            let select = match part {
+                Part::Where => place::select_mut(&mut statement),
+                Part::Having => place::outer_mut(&mut statement),
+            };
+            let select = select.expect("it was a SELECT");
             match part {
-                Part::Where => select.selection = Some(edit.expr),
-                Part::Having => select.having = Some(edit.expr),
+                Part::Having if !framed => select.having = Some(edit.expr),
+                Part::Where | Part::Having => select.selection = Some(edit.expr),
+            }
+            all.push(Mutant { line: edit.line, change: edit.change, statement });
+        }
+    }
+    if place::is_framed(statement) {
+        all.extend(of_frames(statement));
+    }
+    all
+}
+
+/// The edits of what aggregates over frames filter by, which the query within FROM selects.
+fn of_frames(statement: &Statement) -> Vec<Mutant> {
+    let mut all = Vec::new();
+    for (place, item) in place::select(statement).projection.iter().enumerate() {
+        let SelectItem::ExprWithAlias { expr, .. } = item else { continue };
+        for edit in of_filters(expr) {
+            let mut statement = statement.clone();
+            let select = place::select_mut(&mut statement).expect("it was a SELECT");
+            if let SelectItem::ExprWithAlias { expr, .. } = &mut select.projection[place] {
+                *expr = edit.expr;
             }
             all.push(Mutant { line: edit.line, change: edit.change, statement });
         }
@@ -259,6 +284,12 @@ mod tests {
         ];
         let expected: Vec<_> = expected.map(|(line, a, b)| (line, a.to_owned(), b)).into();
         assert_eq!(of("SELECT 1 FROM t WHERE a GROUP BY b\nHAVING count(*) FILTER (WHERE c) >= 2"), expected);
+        let framed = "SELECT n FROM (SELECT count(*) FILTER (WHERE c) OVER w AS n FROM t WHERE a\nWINDOW w AS (ORDER BY b)) WHERE n > 2";
+        let statement = parse(framed).unwrap().pop_front().unwrap();
+        let changes: Vec<String> = mutants(&statement).into_iter().map(|mutant| mutant.change).collect();
+        let numbers = ["`n > 1` in place of `n > 2`", "`n > 3` in place of `n > 2`"];
+        let expected = ["negated `a`", "dropped `a`", "negated `n > 2`", numbers[0], numbers[1], "dropped `n > 2`"];
+        assert_eq!(changes, [&expected[..], &["negated `c` in a FILTER", "dropped `c` in a FILTER"]].concat());
         let least = of("SELECT 1 FROM t WHERE a GROUP BY b HAVING count(*) >= 1");
         assert!(!least.iter().any(|(_, change, _)| change.contains(">= 0")), "that is the condition dropped");
     }

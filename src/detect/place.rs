@@ -6,12 +6,12 @@ use arrow::datatypes::{DataType, FieldRef, Fields};
 use datafusion::error::DataFusionError;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
-    Expr, GroupByExpr, Ident, Select, SelectItem, SetExpr, Spanned, Statement as SqlStatement, TableFactor, Value,
-    visit_expressions,
+    Expr, GroupByExpr, Ident, NamedWindowDefinition, NamedWindowExpr, Query, Select, SelectItem, SetExpr, Spanned,
+    Statement as SqlStatement, TableFactor, Value, WindowType, visit_expressions,
 };
 
 use crate::rule::dialect::{find_word, line_and_column};
-use crate::rule::shape::query;
+use crate::rule::shape::{of_rows, of_rows_mut, query};
 use crate::table::{Kind, Table};
 
 /// Line and column of what is wrong, with words for it.
@@ -20,8 +20,11 @@ pub type Complaint = ((usize, usize), String);
 /// The first column of the query that the table does not have.
 pub fn unknown_column(statement: &Statement, table: &Table) -> Option<Complaint> {
     let query = query(statement)?;
-    let alias = alias(statement);
+    let aliases = aliases(statement);
     let mut parameters: Vec<Ident> = Vec::new();
+    if !std::ptr::eq(of_rows(query), query) {
+        parameters.extend(given(select(statement)));
+    }
     let found = visit_expressions(query, |expr| {
         let names = match expr {
             Expr::Lambda(lambda) => {
@@ -36,8 +39,10 @@ pub fn unknown_column(statement: &Statement, table: &Table) -> Option<Complaint>
         if parameters.iter().any(|parameter| folded(parameter) == folded(first)) {
             return ControlFlow::Continue(());
         }
-        let of_table =
-            folded(first) == table.name || alias.as_ref().is_some_and(|alias| folded(alias) == folded(first));
+        let of_table = folded(first) == table.name || aliases.iter().any(|alias| folded(alias) == folded(first));
+        if of_table && rest.first().is_some_and(|name| parameters.iter().any(|known| folded(known) == folded(name))) {
+            return ControlFlow::Continue(());
+        }
         let complaint = missing(if of_table && !rest.is_empty() { rest } else { names }, table);
         let complaint =
             complaint.map(|complaint| if rest.is_empty() { of_name(first, statement, complaint) } else { complaint });
@@ -67,12 +72,26 @@ fn of_name(name: &Ident, statement: &Statement, (place, message): Complaint) -> 
     (place, format!("`{}` is a name given in SELECT: {instead}", folded(name)))
 }
 
-fn alias(statement: &Statement) -> Option<Ident> {
-    let SetExpr::Select(select) = query(statement)?.body.as_ref() else { return None };
-    match &select.from.first()?.relation {
-        TableFactor::Table { alias: Some(alias), .. } => Some(alias.name.clone()),
+/// Other names of the table, and of the query within FROM.
+fn aliases(statement: &Statement) -> Vec<Ident> {
+    let Some(query) = query(statement) else { return Vec::new() };
+    let of = |query: &Query| {
+        let SetExpr::Select(select) = query.body.as_ref() else { return None };
+        match &select.from.first()?.relation {
+            TableFactor::Table { alias, .. } | TableFactor::Derived { alias, .. } => alias.as_ref(),
+            _ => None,
+        }
+        .map(|alias| alias.name.clone())
+    };
+    [query, of_rows(query)].into_iter().filter_map(of).collect()
+}
+
+/// The names that a SELECT gives.
+fn given(select: &Select) -> impl Iterator<Item = Ident> {
+    select.projection.iter().filter_map(|item| match item {
+        SelectItem::ExprWithAlias { alias, .. } => Some(alias.clone()),
         _ => None,
-    }
+    })
 }
 
 fn missing(names: &[Ident], table: &Table) -> Option<Complaint> {
@@ -220,9 +239,9 @@ pub fn alone(statement: &Statement, expr: &Expr) -> Statement {
     alone
 }
 
-/// The SELECT of a rule's statement.
+/// The SELECT of a rule's statement that reads the table.
 pub fn select(statement: &Statement) -> &Select {
-    match query(statement).map(|query| query.body.as_ref()) {
+    match query(statement).map(|query| of_rows(query).body.as_ref()) {
         Some(SetExpr::Select(select)) => select,
         _ => panic!("a rule is SELECT ... FROM ...: {statement}"),
     }
@@ -230,14 +249,67 @@ pub fn select(statement: &Statement) -> &Select {
 
 /// The same, to change it.
 pub fn select_mut(statement: &mut Statement) -> Option<&mut Select> {
+    body_mut(of_rows_mut(query_mut(statement)?))
+}
+
+/// The SELECT that a rule's statement is: of a rule over frames the one around the SELECT that reads the table.
+pub fn outer_mut(statement: &mut Statement) -> Option<&mut Select> {
+    body_mut(query_mut(statement)?)
+}
+
+fn query_mut(statement: &mut Statement) -> Option<&mut Query> {
     let Statement::Statement(statement) = statement else { return None };
     let SqlStatement::Query(query) = statement.as_mut() else { return None };
+    Some(query)
+}
+
+fn body_mut(query: &mut Query) -> Option<&mut Select> {
     let SetExpr::Select(select) = query.body.as_mut() else { return None };
     Some(select)
 }
 
+/// Whether a statement is over frames.
+pub fn is_framed(statement: &Statement) -> bool {
+    query(statement).is_some_and(|query| !std::ptr::eq(of_rows(query), query))
+}
+
+/// What a rule over windows asks of them: its HAVING, or the WHERE around its frames.
+pub fn asks_windows(statement: &Statement) -> Option<&Expr> {
+    let SetExpr::Select(outer) = query(statement)?.body.as_ref() else { return None };
+    if is_framed(statement) { outer.selection.as_ref() } else { outer.having.as_ref() }
+}
+
+/// What the keys of a rule's windows are: its GROUP BY, or what its frames are partitioned by.
+pub fn keys(statement: &Statement) -> Vec<Expr> {
+    let select = select(statement);
+    if !is_framed(statement) {
+        return match &select.group_by {
+            GroupByExpr::Expressions(by, _) => by.clone(),
+            GroupByExpr::All(_) => Vec::new(),
+        };
+    }
+    let named = |name: &Ident| {
+        select.named_window.iter().find_map(|NamedWindowDefinition(known, window)| match window {
+            NamedWindowExpr::WindowSpec(spec) if folded(known) == folded(name) => Some(spec.partition_by.clone()),
+            _ => None,
+        })
+    };
+    let found = visit_expressions(&select.projection, |expr| match expr {
+        Expr::Function(call) => match &call.over {
+            Some(WindowType::WindowSpec(spec)) => ControlFlow::Break(Some(spec.partition_by.clone())),
+            Some(WindowType::NamedWindow(name)) => ControlFlow::Break(named(name)),
+            None => ControlFlow::Continue(()),
+        },
+        _ => ControlFlow::Continue(()),
+    });
+    found.break_value().flatten().unwrap_or_default()
+}
+
 fn items_and_conditions(statement: &Statement) -> Option<(Vec<SelectItem>, Vec<Expr>)> {
-    let SetExpr::Select(select) = query(statement)?.body.as_ref() else { return None };
+    let select = match of_rows(query(statement)?).body.as_ref() {
+        SetExpr::Select(select) => select,
+        _ => return None,
+    };
     let mut conditions = Vec::new();
     split(select.selection.as_ref()?, &mut conditions);
     Some((select.projection.clone(), conditions))
@@ -257,7 +329,7 @@ fn split(condition: &Expr, into: &mut Vec<Expr>) {
 
 fn with(statement: &Statement, item: Option<SelectItem>, condition: Option<Expr>) -> Statement {
     let truth = || Expr::Value(Value::Boolean(true).into());
-    let mut query = query(statement).expect("a rule is a query").clone();
+    let mut query = of_rows(query(statement).expect("a rule is a query")).clone();
     if let SetExpr::Select(select) = query.body.as_mut() {
         select.projection = vec![item.unwrap_or_else(|| SelectItem::UnnamedExpr(truth()))];
         select.selection = Some(condition.unwrap_or_else(truth));

@@ -7,6 +7,7 @@ use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{Expr, Filter, LogicalPlan, Volatility};
 use datafusion::sql::parser::Statement;
 
+use super::framed;
 use super::program::Leaves;
 use super::session;
 use super::window::plan::Grouped;
@@ -36,7 +37,20 @@ pub fn take_apart(state: &SessionState, leaves: &Leaves, statement: Statement) -
         return Ok(Query {
             items: names.into_iter().zip(items.iter().cloned()).collect(),
             condition: leaves.flatten(rows.predicate.clone())?,
-            grouped: Some(Grouped { aggregate: aggregate.clone(), having: filter.predicate.clone(), items }),
+            grouped: Some(Grouped {
+                aggregate: aggregate.clone(),
+                having: filter.predicate.clone(),
+                items,
+                frame: None,
+            }),
+        });
+    }
+    if let Some((rows, grouped)) = framed::take_apart(leaves, &projection.expr, &filter.predicate, &filter.input)? {
+        read_table(rows)?;
+        return Ok(Query {
+            items: names.into_iter().zip(projection.expr.iter().cloned()).collect(),
+            condition: leaves.flatten(rows.predicate.clone())?,
+            grouped: Some(grouped),
         });
     }
     read_table(filter)?;

@@ -13,6 +13,7 @@ use datafusion::logical_expr::{
     ScalarUDFImpl, Signature, Volatility,
 };
 
+use super::sliding::SlidingSample;
 use super::window::part::SAMPLE_MAX;
 use super::window::smallest::Smallest;
 use crate::time::{MICROS_PER_DAY, MICROS_PER_SECOND};
@@ -244,6 +245,10 @@ impl AggregateUDFImpl for Sample {
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
         let item = plain(args.expr_fields[0].data_type()).clone();
         Ok(Box::new(Sampled { item, values: Smallest::default() }))
+    }
+
+    fn create_sliding_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
+        Ok(Box::new(SlidingSample::new(plain(args.expr_fields[0].data_type()).clone())))
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {

@@ -155,6 +155,8 @@ struct Round {
     pieces: Vec<Piece>,
     unreadable: Vec<Unreadable>,
     already_read: u64,
+    /// How far partitions have been read, once these pieces have.
+    reached: Vec<(Arc<str>, Timestamp)>,
     bytes: usize,
 }
 
@@ -167,6 +169,7 @@ impl Round {
             }
             Event::Unreadable { name, why } => self.unreadable.push(Unreadable { name, why }),
             Event::AlreadyRead => self.already_read += 1,
+            Event::Reached { partition, until } => self.reached.push((partition, until)),
         }
         METRICS.queue_bytes.with_label_values(&["round"]).set(self.bytes as i64);
     }
@@ -192,7 +195,8 @@ async fn gather(events: &mut Events, follow: bool, stop: &CancellationToken) -> 
         match event {
             None => return (round, true),
             Some(event) => {
-                if round.pieces.is_empty() {
+                // what is told without pieces comes all the time
+                if round.pieces.is_empty() && matches!(event, Event::Piece(_)) {
                     cut = tokio::time::Instant::now() + ROUND_WAIT;
                 }
                 round.add(event);
@@ -334,6 +338,9 @@ impl Worker {
         let now = Timestamp::now();
         if let Some(renewals) = &self.renewals {
             renewal::take(renewals, &mut self.stages, &mut self.summary);
+        }
+        for (partition, until) in &round.reached {
+            self.stages.detector.reached(partition, *until, now);
         }
         let Judged { batches, rejects, mut found } = self.judge(round, now);
         let start = Instant::now();

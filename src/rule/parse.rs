@@ -34,10 +34,13 @@ pub fn parse(id: &str, file: &str, text: &str) -> Result<Rule, RuleError> {
     let (table, fires) =
         shape::table(&statement).map_err(|misfit| fail(misfit.place(text).unwrap_or(after), misfit.message()))?;
     if fires == Fires::PerWindow && !header.key.is_empty() {
-        return Err(fail(line_of(&comments, "key"), "the key of a rule that groups is what it groups by".into()));
+        return Err(fail(
+            line_of(&comments, "key"),
+            "the key of a rule that groups is what it groups or partitions by".into(),
+        ));
     }
     if fires == Fires::PerRow && header.lateness.is_some() {
-        let message = "`lateness` is for rules that group by a window".into();
+        let message = "`lateness` is for rules over windows".into();
         return Err(fail(line_of(&comments, "lateness"), message));
     }
 
@@ -258,9 +261,9 @@ WHERE eventName = 'ConsoleLogin'
         assert!(having.starts_with("x.sql:8:1: HAVING needs a GROUP BY with a window"), "{having}");
         let grouping = format!("{GOOD}GROUP BY tumble(eventTime, INTERVAL '1 hour') HAVING count(*) > 1");
         let key = refused(&format!("-- key = [\"account\"]\n{grouping}"));
-        assert_eq!(key, "x.sql:1:4: the key of a rule that groups is what it groups by");
+        assert_eq!(key, "x.sql:1:4: the key of a rule that groups is what it groups or partitions by");
         assert_eq!(parse("cloudtrail/x", "x.sql", &grouping).unwrap().fires, Fires::PerWindow);
         let late = refused(&format!("-- lateness = \"1h\"\n{GOOD}"));
-        assert_eq!(late, "x.sql:1:4: `lateness` is for rules that group by a window");
+        assert_eq!(late, "x.sql:1:4: `lateness` is for rules over windows");
     }
 }

@@ -49,8 +49,58 @@ pub fn table(statement: &AnyStatement) -> Result<(String, Fires), Misfit> {
     check(subquery.is_break(), "SELECT within SELECT")?;
     match &from.relation {
         TableFactor::Table { name, args: None, .. } => Ok((name.to_string().to_lowercase(), fires)),
+        TableFactor::Derived { subquery, lateral: false, .. } if fires == Fires::PerRow && has_over(subquery) => {
+            rows_of_frames(subquery)
+        }
         TableFactor::Derived { .. } => Err(Misfit("SELECT within SELECT")),
         _ => Err(Misfit("FROM something other than a table")),
+    }
+}
+
+/// The same of the query within FROM of a rule over frames, whose rows those are.
+fn rows_of_frames(query: &Query) -> Result<(String, Fires), Misfit> {
+    let (select, fires) = select(query)?;
+    check(fires == Fires::PerWindow, "GROUP BY within a query over frames")?;
+    let [from] = select.from.as_slice() else { return Err(Misfit("")) };
+    check(!from.joins.is_empty(), "JOIN")?;
+    check(select.selection.is_none(), "WHERE")?;
+    match &from.relation {
+        TableFactor::Table { name, args: None, .. } => Ok((name.to_string().to_lowercase(), Fires::PerWindow)),
+        _ => Err(Misfit("SELECT within SELECT")),
+    }
+}
+
+/// Whether a query computes something over frames.
+pub fn has_over(query: &Query) -> bool {
+    let SetExpr::Select(select) = query.body.as_ref() else { return false };
+    let over = |expr: &Expr| match expr {
+        Expr::Function(call) if call.over.is_some() => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    };
+    visit_expressions(&select.projection, over).is_break()
+}
+
+/// The query that reads the table: the one within FROM of a rule over frames, else the query itself.
+pub fn of_rows(query: &Query) -> &Query {
+    let SetExpr::Select(select) = query.body.as_ref() else { return query };
+    match select.from.first().map(|from| &from.relation) {
+        Some(TableFactor::Derived { subquery, .. }) => subquery,
+        _ => query,
+    }
+}
+
+/// The same, to change it.
+pub fn of_rows_mut(query: &mut Query) -> &mut Query {
+    let is_derived = !std::ptr::eq(of_rows(query), query);
+    if !is_derived {
+        return query;
+    }
+    match query.body.as_mut() {
+        SetExpr::Select(select) => match select.from.first_mut().map(|from| &mut from.relation) {
+            Some(TableFactor::Derived { subquery, .. }) => subquery,
+            _ => unreachable!("it was just found in FROM"),
+        },
+        _ => unreachable!("it was just found in a SELECT"),
     }
 }
 
@@ -102,6 +152,13 @@ mod tests {
         assert_eq!(refused("SELECT a FROM t JOIN u ON t.a = u.a WHERE a"), ("JOIN", Some((1, 17))));
         assert_eq!(refused("SELECT a FROM t"), ("WHERE", None));
         assert_eq!(refused("SELECT a FROM t WHERE a IN (SELECT b FROM u)"), ("SELECT within SELECT", Some((1, 29))));
+        let within = refused("SELECT a FROM (SELECT a FROM t WHERE a) WHERE a");
+        assert_eq!(within, ("SELECT within SELECT", Some((1, 16))));
+        let over = "count(*) OVER (ORDER BY a) AS n";
+        let framed = format!("SELECT n FROM (SELECT {over} FROM t WHERE a) WHERE n > 1");
+        assert_eq!(table(&dialect::parse(&framed).unwrap()[0]), Ok(("t".to_owned(), Fires::PerWindow)));
+        assert_eq!(refused(&format!("SELECT n FROM (SELECT {over} FROM t) WHERE n > 1")).0, "WHERE");
+        assert_eq!(refused(&format!("SELECT n FROM (SELECT {over} FROM t WHERE a)")).0, "WHERE");
         assert_eq!(refused("SELECT a FROM t WHERE a\nORDER BY a"), ("ORDER BY", Some((2, 1))));
         assert_eq!(refused("SELECT DISTINCT a FROM t WHERE a"), ("DISTINCT", Some((1, 8))));
         assert_eq!(refused("SELECT a FROM t WHERE a UNION SELECT b FROM t WHERE b").0, "UNION, EXCEPT or INTERSECT");

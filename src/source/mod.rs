@@ -26,6 +26,7 @@ use crate::decode::{self, Counts, Records};
 use crate::metrics::METRICS;
 use crate::position::{Checkpoint, Position};
 use crate::table::Reject;
+use crate::time::Timestamp;
 use claims::Claims;
 
 /// Bytes that may wait between the sources and the pipeline. A larger piece waits alone.
@@ -78,6 +79,12 @@ pub enum Event {
     },
     /// A file or object that an earlier run had read to its end.
     AlreadyRead,
+    /// All that came into a partition until then has been handed over. Told by sources that know, at least every few
+    /// minutes, also when nothing came.
+    Reached {
+        partition: Arc<str>,
+        until: Timestamp,
+    },
 }
 
 /// What a source is given: where to send, where to begin, when to stop.

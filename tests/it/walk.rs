@@ -132,6 +132,7 @@ fn read(path: &Path) -> Vec<Piece> {
             Event::Piece(piece) => pieces.push(piece),
             Event::Unreadable { name, why } => panic!("{name}: {why}"),
             Event::AlreadyRead => panic!("nothing was read before"),
+            Event::Reached { .. } => panic!("files do not go on"),
         }
     }
     pieces

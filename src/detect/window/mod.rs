@@ -3,7 +3,8 @@
 //! A *pane* is a stretch of time as long as the distance between windows; a window is one or more panes. What a group
 //! knows can be added up in any order, so a finding depends neither on how rows were cut into batches nor on their order,
 //! as long as none comes after its pane has left. A rule whose condition more rows cannot make false fires at once and
-//! again with every row; any other fires when its windows are over. A session is as many panes as it takes. What a rule with `first_seen` has seen of a key is kept for
+//! again with every row; any other fires when its windows are over. A session is as many panes as it takes; a frame that slides with its rows
+//! is panes and moments ([`frame`]). What a rule with `first_seen` has seen of a key is kept for
 //! longer than its rows, as a bit for each pane; what a rule that scores its windows has learnt of them is in [`score`].
 
 pub mod bytes;
@@ -20,9 +21,15 @@ pub mod seen;
 pub mod score;
 pub mod state;
 mod session;
+mod frame;
+mod ending;
 pub mod fire;
 
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod scored_tests;
+#[cfg(test)]
+mod frame_tests;
+#[cfg(test)]
+mod slow_tests;

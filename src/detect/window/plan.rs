@@ -28,7 +28,7 @@ use crate::detect::program::{Leaves, Program, Rows, type_of};
 use crate::detect::regularity::REGULARITY;
 use crate::detect::spans::{FIRST_SEEN, RARE, micros, plain, sample_list, times};
 use crate::detect::verdicts::is_true;
-use crate::time::Timestamp;
+use crate::time::{MICROS_PER_SECOND, Timestamp};
 
 /// Windows of equal length that begin at the multiples of `slide` since 1970, in microseconds. `size` is a multiple of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,18 @@ pub struct Span {
     /// Windows are sessions in place of that: rows of which none is further than `slide` from the next. `size` is twice
     /// that, which is how far apart the panes of two rows of a session may begin and one still decides about the other.
     pub session: bool,
+    /// Windows are frames in place of that: the rows of a key up to each of its rows, that far back. `slide` is then the
+    /// length of a pane, and `size` how far apart two panes may begin of which one has rows of the other's frames, and one more.
+    pub frame: Option<i64>,
+}
+
+/// How a query over frames groups: by the keys, the time of a row, and what it asks of that row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Framed {
+    /// How many keys there are.
+    pub keys: usize,
+    /// How far a frame goes back, in microseconds.
+    pub size: i64,
 }
 
 impl Span {
@@ -69,6 +81,8 @@ pub struct Windowed {
     /// What to compute of each row: keys, arguments and filters of the aggregates.
     rows: Program,
     keys: Keys,
+    /// What is asked of the row that a frame ends with.
+    asked: Keys,
     aggregates: Vec<AggregatePlan>,
     after: After,
 }
@@ -105,6 +119,9 @@ struct After {
 enum Origin {
     Window,
     Key(usize),
+    /// The time of the row that a frame ends with, and what else is asked of it.
+    At,
+    Row(usize),
     Aggregate(usize),
     FirstSeen,
     Score,
@@ -115,6 +132,8 @@ pub struct Window {
     pub key: Box<[u8]>,
     /// In microseconds since 1970.
     pub start: i64,
+    /// What is asked of the row that a frame ends with, as bytes; empty of other windows.
+    pub row: Box<[u8]>,
     pub group: Group,
     /// What `first_seen` says of it.
     pub first_seen: bool,
@@ -127,18 +146,31 @@ pub struct Grouped {
     pub aggregate: Aggregate,
     pub having: Expr,
     pub items: Vec<Expr>,
+    /// Of a query over frames.
+    pub frame: Option<Framed>,
 }
 
 impl Windowed {
     /// `time` is the table's column of that.
     pub fn new(leaves: &mut Leaves, grouped: Grouped, time: &Expr) -> Result<Windowed> {
-        let Grouped { aggregate, mut having, mut items } = grouped;
+        let Grouped { aggregate, mut having, mut items, frame } = grouped;
         let mut schema = aggregate.schema.as_ref().clone();
         let mut scored = None;
         let mut exprs = Vec::new();
-        let (mut columns, mut span, mut keys, mut first) = (Vec::new(), None, Vec::new(), None);
-        for expr in &aggregate.group_expr {
-            if let Some((found, of)) = span_of(expr) {
+        let (mut columns, mut span, mut keys, mut first) = (Vec::new(), frame.map(Span::of_frames), Vec::new(), None);
+        let mut asked = Vec::new();
+        for (place, expr) in aggregate.group_expr.iter().enumerate() {
+            let behind_keys = frame.is_some_and(|frame| place >= frame.keys);
+            if behind_keys && columns.len() == keys.len() {
+                if leaves.flatten(expr.clone())? != *time {
+                    return plan_err!("a rule's frames go by the time of its table: `{time}`");
+                }
+                columns.push(Origin::At);
+                continue;
+            }
+            if frame.is_none()
+                && let Some((found, of)) = span_of(expr)
+            {
                 if span.replace(found).is_some() {
                     return plan_err!("a rule has one window: tumble, hop or session stands once in GROUP BY");
                 }
@@ -149,8 +181,14 @@ impl Windowed {
                 continue;
             }
             let expr = leaves.flatten(expr.clone())?;
-            keys.push(plain(&type_of(leaves, &expr)?).clone());
-            columns.push(Origin::Key(keys.len() - 1));
+            let kind = plain(&type_of(leaves, &expr)?).clone();
+            if behind_keys {
+                columns.push(Origin::Row(asked.len()));
+                asked.push(kind);
+            } else {
+                columns.push(Origin::Key(keys.len()));
+                keys.push(kind);
+            }
             exprs.push(expr);
         }
         let Some(span) = span else {
@@ -159,7 +197,13 @@ impl Windowed {
         if !keys.iter().all(has_order) {
             return plan_err!("a rule groups by text, numbers or times: use `->>` in place of `->`");
         }
-        let keys = Keys { columns: 0..exprs.len(), types: keys };
+        if !asked.iter().all(has_order) {
+            return plan_err!(
+                "what is asked of the row behind a frame is text, a number or a time: use `->>` in place of `->`"
+            );
+        }
+        let asked = Keys { columns: keys.len()..exprs.len(), types: asked };
+        let keys = Keys { columns: 0..keys.len(), types: keys };
         let mut aggregates = Vec::new();
         for expr in &aggregate.aggr_expr {
             let Expr::AggregateFunction(call) = expr.clone().unalias() else {
@@ -219,6 +263,7 @@ impl Windowed {
             },
             rows: Program::new(leaves, &exprs)?,
             keys,
+            asked,
             aggregates,
             after: After::new(&schema, columns, &having, &items, amount.as_ref())?,
         })
@@ -261,6 +306,12 @@ impl Windowed {
             true => None,
             false => Some(sort_keys(&self.keys.types, &keys)?),
         };
+        let asked = columns[self.asked.columns.clone()].iter().zip(&self.asked.types);
+        let asked: Vec<ArrayRef> = asked.map(|(column, kind)| Ok(cast(column, kind)?)).collect::<Result<_>>()?;
+        let asked = match asked.is_empty() {
+            true => None,
+            false => Some(sort_keys(&self.asked.types, &asked)?),
+        };
         let mut inputs = Vec::new();
         for aggregate in &self.aggregates {
             let filter = aggregate.filter.map(|place| columns[place].as_boolean().clone());
@@ -291,15 +342,13 @@ impl Windowed {
             };
             inputs.push(Input { filter, argument });
         }
-        Ok(Inputs { keys, owners, inputs })
+        Ok(Inputs { keys, owners, asked, inputs })
     }
 
     /// The groups that the condition holds for, and the selected columns of those, a row each.
     pub fn judge(&self, windows: &[Window]) -> Result<(Vec<usize>, Vec<ArrayRef>)> {
         let table = self.table(windows)?;
-        let holds = self.after.having.evaluate(&table)?.into_array(windows.len())?;
-        let holds = holds.as_boolean();
-        let found: Vec<usize> = (0..windows.len()).filter(|row| holds.is_valid(*row) && holds.value(*row)).collect();
+        let found = self.holding_of(&table)?;
         if found.is_empty() {
             return Ok((found, Vec::new()));
         }
@@ -308,6 +357,18 @@ impl Windowed {
         let items = self.after.items.iter().map(|item| item.evaluate(&table)?.into_array(found.len()));
         let items = items.collect::<Result<_>>()?;
         Ok((found, items))
+    }
+
+    /// Places of the windows that the condition holds for.
+    pub fn holding(&self, windows: &[Window]) -> Result<Vec<usize>> {
+        self.holding_of(&self.table(windows)?)
+    }
+
+    fn holding_of(&self, table: &RecordBatch) -> Result<Vec<usize>> {
+        let rows = table.num_rows();
+        let holds = self.after.having.evaluate(table)?.into_array(rows)?;
+        let holds = holds.as_boolean();
+        Ok((0..rows).filter(|row| is_true(holds, *row)).collect())
     }
 
     /// Scores the windows of one pane, in the order of their keys, and has the model learn from them.
@@ -369,16 +430,12 @@ impl Windowed {
 
     /// The columns of the keys of windows.
     pub fn key_columns(&self, keys: &[&[u8]]) -> Result<Vec<ArrayRef>> {
-        if self.keys.types.is_empty() {
-            return Ok(Vec::new());
-        }
-        let converter = RowConverter::new(fields(&self.keys.types))?;
-        let parser = converter.parser();
-        Ok(converter.convert_rows(keys.iter().map(|key| parser.parse(key)))?)
+        self.keys.columns_of(keys)
     }
 
     fn table(&self, windows: &[Window]) -> Result<RecordBatch> {
         let keys = self.key_columns(&windows.iter().map(|window| &*window.key).collect::<Vec<_>>())?;
+        let asked = self.asked.columns_of(&windows.iter().map(|window| &*window.row).collect::<Vec<_>>())?;
         let mut columns = Vec::new();
         for (origin, field) in self.after.columns.iter().zip(self.after.schema.fields()) {
             let column: ArrayRef = match origin {
@@ -387,6 +444,8 @@ impl Windowed {
                     Arc::new(starts.with_timezone("UTC"))
                 }
                 Origin::Key(place) => keys[*place].clone(),
+                Origin::At => moments(windows.iter().map(|window| self.span.end(window)), field.data_type()),
+                Origin::Row(place) => asked[*place].clone(),
                 Origin::Aggregate(place) => {
                     let parts: Vec<&Part> = windows.iter().map(|window| &window.group.parts[*place]).collect();
                     self.aggregates[*place].column(&parts)?
@@ -413,6 +472,8 @@ pub struct Inputs {
     keys: Option<SortKeys>,
     /// Of the keys without the column that may be new.
     owners: Option<SortKeys>,
+    /// What is asked of the row that a frame ends with.
+    asked: Option<SortKeys>,
     inputs: Vec<Input>,
 }
 
@@ -444,6 +505,11 @@ impl Inputs {
     /// Bytes that stand for whose a row's key is.
     pub fn owner(&self, row: usize) -> &[u8] {
         self.owners.as_ref().map_or(&[], |owners| owners.row(row).data())
+    }
+
+    /// Bytes that stand for what is asked of a row that a frame ends with.
+    pub fn asked(&self, row: usize) -> &[u8] {
+        self.asked.as_ref().map_or(&[], |asked| asked.row(row).data())
     }
 
     /// Adds what a row says to the parts of its group.
@@ -501,9 +567,9 @@ fn span_of(expr: &Expr) -> Option<(Span, Expr)> {
         _ => None,
     };
     let span = match func.name() {
-        "tumble" => length(1).map(|size| Span { slide: size, size, session: false }),
-        "hop" => length(1).zip(length(2)).map(|(slide, size)| Span { slide, size, session: false }),
-        "session" => length(1).map(|gap| Span { slide: gap, size: gap.saturating_mul(2), session: true }),
+        "tumble" => length(1).map(|size| Span { slide: size, size, session: false, frame: None }),
+        "hop" => length(1).zip(length(2)).map(|(slide, size)| Span { slide, size, session: false, frame: None }),
+        "session" => length(1).map(|gap| Span { slide: gap, size: gap.saturating_mul(2), session: true, frame: None }),
         _ => None,
     };
     Some((span?, args.first()?.clone()))
@@ -606,6 +672,26 @@ impl AggregatePlan {
                 Arc::new(sample_list(&self.item, sets)?)
             }
         })
+    }
+}
+
+impl Keys {
+    /// The columns that bytes stand for.
+    fn columns_of(&self, keys: &[&[u8]]) -> Result<Vec<ArrayRef>> {
+        if self.types.is_empty() {
+            return Ok(Vec::new());
+        }
+        let converter = RowConverter::new(fields(&self.types))?;
+        let parser = converter.parser();
+        Ok(converter.convert_rows(keys.iter().map(|key| parser.parse(key)))?)
+    }
+}
+
+/// Times as a table has them: of microseconds, or of whole seconds since 1970.
+fn moments(times: impl Iterator<Item = i64>, kind: &DataType) -> ArrayRef {
+    match kind {
+        DataType::Int64 => Arc::new(times.map(|time| time.div_euclid(MICROS_PER_SECOND)).collect::<Int64Array>()),
+        _ => Arc::new(times.map(Some).collect::<TimestampMicrosecondArray>().with_timezone("UTC")),
     }
 }
 

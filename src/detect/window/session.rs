@@ -14,11 +14,12 @@ use super::state::{Key, Windows, bytes_of};
 const PERIODS_MAX: i64 = 31;
 
 impl Span {
-    /// The moment behind a window.
+    /// The moment behind a window; of a frame the time of its row, which is still in it.
     pub fn end(self, window: &Window) -> i64 {
-        match self.session {
-            true => window.group.last.saturating_add(self.slide),
-            false => window.start.saturating_add(self.size),
+        match (self.session, self.frame) {
+            (true, _) => window.group.last.saturating_add(self.slide),
+            (false, Some(back)) => window.start.saturating_add(back),
+            (false, None) => window.start.saturating_add(self.size),
         }
     }
 
@@ -26,7 +27,12 @@ impl Span {
     /// gains rows, or is joined with another, gains periods and loses none, so that no id was told in vain.
     pub fn periods(self, window: &Window, period: i64) -> std::ops::RangeInclusive<i64> {
         // the window's end is in the next period when it is a period's
-        let last = if self.session { window.group.last } else { self.end(window) - 1 }.div_euclid(period);
+        let last = match (self.session, self.frame) {
+            (true, _) => window.group.last,
+            (false, Some(_)) => self.end(window),
+            (false, None) => self.end(window) - 1,
+        };
+        let last = last.div_euclid(period);
         match self.session {
             true => window.start.div_euclid(period).max(last + 1 - PERIODS_MAX)..=last,
             false => last..=last,
@@ -56,7 +62,14 @@ impl Windows {
             }
             told = Some((key, last));
             if all || rule.may_hold(&group) {
-                windows.push(Window { key: key.clone(), start: group.first, group, first_seen: false, score: None });
+                windows.push(Window {
+                    key: key.clone(),
+                    start: group.first,
+                    row: Box::default(),
+                    group,
+                    first_seen: false,
+                    score: None,
+                });
             }
         }
         windows

@@ -11,6 +11,7 @@ use hashbrown::HashMap;
 use hashbrown::hash_map::{Entry, EntryRef};
 
 use super::bytes::{Reader, Writer};
+use super::frame::Moments;
 use super::group::Group;
 use super::plan::{FirstSeen, Inputs, Span, Window, Windowed};
 use super::score::Model;
@@ -58,8 +59,10 @@ const GATHERED_MAX: usize = 512;
 #[derive(Debug, Default, PartialEq)]
 pub struct Windows {
     pub(super) panes: BTreeMap<i64, Pane>,
-    /// Panes before this one have left.
-    floor: Option<i64>,
+    /// Rows of panes before this one are late.
+    pub(super) floor: Option<i64>,
+    /// Panes before this one have left; of a rule over frames, some stay for a time after `floor` has passed them.
+    pub(super) left: Option<i64>,
     /// Of a rule that asks what is new.
     pub seen: Seen,
     /// Of a rule that scores its windows: what those taught that have left.
@@ -72,7 +75,9 @@ pub struct Windows {
 pub(super) struct Pane {
     pub(super) groups: HashMap<Key, Group>,
     /// When a row last came into it.
-    touched: Timestamp,
+    pub(super) touched: Timestamp,
+    /// Of a rule over frames.
+    pub(super) moments: Moments,
     pub(super) bytes: usize,
 }
 
@@ -112,6 +117,10 @@ impl Windows {
                 late += more.as_ref().map_or(1, |group| group.rows);
                 continue;
             }
+            // rows of frames come one by one
+            let moment = rule.span.frame.map(|_| picked.names.times[picked.rows[place] as usize].0);
+            // one that came after the rows before it have left counts for the frames behind it only
+            let whole = moment.is_none_or(|time| self.is_whole(rule.span, time));
             let pane = self.panes.entry(number).or_insert_with(|| Pane::new(now));
             pane.touched = pane.touched.max(now);
             let (group, before) = match pane.groups.entry_ref(key) {
@@ -133,10 +142,15 @@ impl Windows {
                     (new.insert(more.unwrap_or_else(one)), 0)
                 }
             };
-            let after = bytes_of(key, group);
+            let mut after = bytes_of(key, group);
             // a group of several panes is asked when it is merged
             if at_once && (rule.span.size > rule.span.slide || rule.may_hold(group)) {
-                changed.push((key, number));
+                changed.push((key, moment.unwrap_or(number)));
+            }
+            if let Some(time) = moment {
+                let (asked, add) = (picked.inputs.asked(place), |group: &mut Group| picked.add(place, group));
+                after += pane.moments.add(key, time, asked, || rule.empty(), add);
+                late += u64::from(!whole);
             }
             pane.bytes = pane.bytes + after - before;
             self.bytes = self.bytes + after - before;
@@ -150,6 +164,9 @@ impl Windows {
     pub fn windows(&self, rule: &Windowed, all: bool, changed: &BTreeSet<(Key, i64)>) -> Vec<Window> {
         if rule.span.session {
             return self.sessions(rule, all, changed);
+        }
+        if rule.span.frame.is_some() {
+            return self.frames(rule, all, changed);
         }
         let panes = rule.span.size / rule.span.slide;
         let mut windows = Vec::new();
@@ -171,7 +188,7 @@ impl Windows {
         windows
     }
 
-    fn window(&self, rule: &Windowed, all: bool, key: &Key, start: i64) -> Option<Window> {
+    pub(super) fn window(&self, rule: &Windowed, all: bool, key: &Key, start: i64) -> Option<Window> {
         let panes = self.panes.range(start..start + rule.span.size / rule.span.slide);
         let groups: Vec<&Group> = panes.filter_map(|(_, pane)| pane.groups.get(key)).collect();
         let (first, more) = groups.split_first()?;
@@ -185,6 +202,7 @@ impl Windows {
         (all || rule.may_hold(&group)).then(|| Window {
             key: key.clone(),
             start: start * rule.span.slide,
+            row: Box::default(),
             group,
             first_seen,
             score: None,
@@ -227,9 +245,9 @@ impl Windows {
         self.panes.len()
     }
 
-    /// Every group there is.
+    /// Every group there is: key and pane, or, of a rule over frames, key and time.
     pub fn all(&self) -> BTreeSet<(Key, i64)> {
-        self.panes.iter().flat_map(|(number, pane)| pane.groups.keys().map(|key| (key.clone(), *number))).collect()
+        self.panes.keys().flat_map(|number| self.of_pane(*number)).collect()
     }
 
     /// The oldest pane that is over: no row has come for `lateness` into it or any that shares a window with it, and the
@@ -245,8 +263,9 @@ impl Windows {
 
     /// The groups of one pane.
     pub fn of_pane(&self, number: i64) -> BTreeSet<(Key, i64)> {
-        let pane = self.panes.get(&number);
-        pane.into_iter().flat_map(|pane| pane.groups.keys().map(|key| (key.clone(), number))).collect()
+        let Some(pane) = self.panes.get(&number) else { return BTreeSet::new() };
+        let groups = pane.groups.keys().filter(|_| pane.moments.is_empty()).map(|key| (key.clone(), number));
+        groups.chain(pane.moments.all()).collect()
     }
 
     /// Forgets a pane and all before it.
@@ -254,7 +273,8 @@ impl Windows {
         let kept = self.panes.split_off(&(number + 1));
         self.bytes -= self.panes.values().map(|pane| pane.bytes).sum::<usize>();
         self.panes = kept;
-        self.floor = Some(self.floor.map_or(number + 1, |floor| floor.max(number + 1)));
+        self.close(number);
+        self.left = Some(self.left.map_or(number + 1, |left| left.max(number + 1)));
     }
 
     /// Forgets what was seen before the history of the panes that are left.
@@ -262,6 +282,15 @@ impl Windows {
         if let Some(floor) = self.floor {
             self.seen.forget_before(floor - first.panes);
         }
+    }
+
+    /// The last pane leaves where it begins at that time or later. Gives the number of groups that left.
+    pub fn shed_from(&mut self, span: Span, time: i64) -> u64 {
+        let is_later = |number: &i64| number.saturating_mul(span.slide) >= time;
+        let Some(last) = self.panes.keys().next_back().copied().filter(is_later) else { return 0 };
+        let pane = self.panes.remove(&last).expect("it was just found");
+        self.bytes -= pane.bytes;
+        pane.groups.len() as u64
     }
 
     /// Makes room by what costs least: the oldest pane leaves while a whole window stays behind it; else the keys with the
@@ -283,14 +312,14 @@ impl Windows {
         let leaving: Vec<Key> = sizes[..sizes.len().div_ceil(2)].iter().map(|(_, key)| (*key).clone()).collect();
         for key in &leaving {
             let group = pane.groups.remove(key).expect("its key was just listed");
-            let bytes = bytes_of(key, &group);
+            let bytes = bytes_of(key, &group) + pane.moments.remove(key);
             pane.bytes -= bytes;
             self.bytes -= bytes;
         }
         leaving.len() as u64
     }
 
-    pub fn write(&self, to: &mut Writer) {
+    pub fn write(&self, to: &mut Writer, rule: &Windowed) {
         to.byte(u8::from(self.floor.is_some()));
         to.signed(self.floor.unwrap_or(0));
         self.seen.write(to);
@@ -304,6 +333,13 @@ impl Windows {
                 to.bytes(key);
                 group.write(to);
             }
+            if rule.span.frame.is_some() {
+                pane.moments.write(to);
+            }
+        }
+        if rule.span.frame.is_some() {
+            to.byte(u8::from(self.left.is_some()));
+            to.signed(self.left.unwrap_or(0));
         }
     }
 
@@ -326,8 +362,19 @@ impl Windows {
                 pane.bytes += bytes_of(key, &group);
                 pane.groups.insert(key.into(), group);
             }
+            if rule.span.frame.is_some() {
+                let (moments, bytes) = Moments::read(from, parts)?;
+                pane.bytes += bytes;
+                pane.moments = moments;
+            }
             windows.bytes += pane.bytes;
             windows.panes.insert(number, pane);
+        }
+        windows.left = windows.floor;
+        if rule.span.frame.is_some() {
+            let has_left = from.byte()? == 1;
+            let left = from.signed()?;
+            windows.left = has_left.then_some(left);
         }
         Some(windows)
     }
@@ -335,7 +382,7 @@ impl Windows {
 
 impl Pane {
     fn new(touched: Timestamp) -> Pane {
-        Pane { groups: HashMap::new(), touched, bytes: 0 }
+        Pane { groups: HashMap::new(), touched, moments: Moments::default(), bytes: 0 }
     }
 }
 
@@ -357,7 +404,8 @@ pub fn gather(rule: &Windowed, names: Arc<Names>, arrays: &[ArrayRef], rows: Vec
         let pane = picked.pane(rule, place);
         let group = match known.entry((picked.inputs.key(place), pane)) {
             Entry::Occupied(known) => &mut gathered[*known.get()].group,
-            Entry::Vacant(_) if gathered.len() == GATHERED_MAX => {
+            // of frames also the moment counts
+            Entry::Vacant(_) if gathered.len() == GATHERED_MAX || rule.span.frame.is_some() => {
                 single.push(place);
                 continue;
             }

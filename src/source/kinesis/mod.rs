@@ -45,6 +45,8 @@ use crate::time::Timestamp;
 const ANSWERS_MAX: usize = 4;
 /// Shards are listed again this often, and sooner when one has ended.
 const LIST_EVERY: Duration = Duration::from_secs(60);
+/// How far a shard has been read is told this often while nothing comes, and with everything that comes.
+const TELL_EVERY: Duration = Duration::from_secs(60);
 /// ... but not more often than this.
 const LIST_PAUSE: Duration = Duration::from_secs(1);
 
@@ -192,6 +194,8 @@ struct Shared {
     feed: Feed,
     answers: Semaphore,
     behind: Mutex<BTreeMap<Arc<str>, i64>>,
+    /// When it was last told how far a partition has been read.
+    told: Mutex<BTreeMap<Arc<str>, Instant>>,
     /// How far each partition has been handed on.
     handed: Arc<Mutex<BTreeMap<Arc<str>, Offset>>>,
 }
@@ -231,6 +235,7 @@ impl Readers {
             feed,
             answers: Semaphore::new(ANSWERS_MAX),
             behind: Mutex::default(),
+            told: Mutex::default(),
             handed: Arc::default(),
         };
         Ok(Readers { shared: Arc::new(shared), tasks: JoinSet::new(), consumer })
@@ -305,6 +310,7 @@ impl Shared {
     /// Makes pieces of records and hands them on; waits for room meanwhile. This is work for the processor: the runtime's
     /// other tasks go on elsewhere.
     fn hand_on(&self, taken: &mut Taken, records: Vec<Record>, behind_millis: Option<i64>) -> Result<(), Gone> {
+        let asked = Timestamp::now();
         let behind_millis = behind_millis.unwrap_or(0);
         self.behind_by(taken.shard(), Some(behind_millis));
         if let Some(arrived) = records.first().and_then(|record| record.approximate_arrival_timestamp) {
@@ -321,7 +327,24 @@ impl Shared {
             self.handing_on(&piece);
             self.feed.blocking_send(Event::Piece(piece))
         };
-        block_in_place(|| taken.hand_on(records, &mut send))
+        let is_due = !records.is_empty() || self.is_telling_due(taken.partition());
+        block_in_place(|| taken.hand_on(records, &mut send))?;
+        if !is_due || taken.stop.is_cancelled() {
+            return Ok(());
+        }
+        // by our clock, as it is our clock that windows go by
+        let until = Timestamp(asked.0.saturating_sub(behind_millis.saturating_mul(1000)));
+        block_in_place(|| self.feed.blocking_send(Event::Reached { partition: taken.partition().clone(), until }))
+    }
+
+    /// Whether to tell again how far a partition has been read, of which nothing new came.
+    fn is_telling_due(&self, partition: &Arc<str>) -> bool {
+        let mut told = self.told.lock().expect("nobody panics while holding it");
+        let is_due = told.get(partition).is_none_or(|last| last.elapsed() >= TELL_EVERY);
+        if is_due {
+            told.insert(partition.clone(), Instant::now());
+        }
+        is_due
     }
 
     /// The shard is all read: says so to the pipeline, and to who waits for its children.

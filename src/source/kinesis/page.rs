@@ -59,6 +59,10 @@ impl Taken {
         &self.due.shard
     }
 
+    pub fn partition(&self) -> &Arc<str> {
+        &self.due.partition
+    }
+
     /// Where to go on: the type of the iterator or starting position, and its number or time.
     pub fn place(&self) -> (ShardIteratorType, Option<String>, Option<DateTime>) {
         match &self.from {

@@ -18,6 +18,8 @@ struct Work {
     /// Names of the events.
     names: Vec<String>,
     reached: Checkpoint,
+    /// Until when all that came into each partition was handed over.
+    read: BTreeMap<Arc<str>, Timestamp>,
 }
 
 fn start(fake: &Fake, settings: Settings, resume: &Checkpoint) -> Work {
@@ -30,7 +32,7 @@ fn start_at(fake: &Fake, stream: &str, settings: Settings, resume: &Checkpoint) 
     let (feed, events) = queue(decode::Options::default(), Arc::new(resume.clone()), committed, stop.clone());
     let config = Config { stream: Stream::parse(stream).unwrap(), settings };
     let source = tokio::spawn(run_with(config, fake.client.clone(), feed));
-    Work { events, stop, source, names: Vec::new(), reached: resume.clone() }
+    Work { events, stop, source, names: Vec::new(), reached: resume.clone(), read: BTreeMap::new() }
 }
 
 fn quick() -> Settings {
@@ -54,8 +56,14 @@ impl Work {
     }
 
     async fn piece(&mut self) {
-        let event = tokio::time::timeout(Duration::from_secs(30), self.events.next()).await;
-        let Some(Event::Piece(piece)) = event.expect("something comes in time") else { panic!("the source ended") };
+        let piece = loop {
+            let event = tokio::time::timeout(Duration::from_secs(30), self.events.next()).await;
+            match event.expect("something comes in time") {
+                Some(Event::Piece(piece)) => break piece,
+                Some(Event::Reached { partition, until }) => drop(self.read.insert(partition, until)),
+                _ => panic!("the source ended"),
+            }
+        };
         for records in piece.records {
             let Body::Json(json) = records.body else { panic!("the events are JSON") };
             let event: serde_json::Value = serde_json::from_slice(json.text.as_slice()).unwrap();
@@ -67,7 +75,10 @@ impl Work {
     /// Nothing more comes.
     async fn quiet(&mut self) {
         tokio::time::sleep(Duration::from_millis(200)).await;
-        assert!(self.events.events.try_recv().is_err(), "something came");
+        while let Ok(event) = self.events.events.try_recv() {
+            let Event::Reached { partition, until } = event else { panic!("something came") };
+            self.read.insert(partition, until);
+        }
     }
 
     async fn end(self) {
@@ -104,6 +115,9 @@ async fn every_record_comes_once_and_in_order_whatever_goes_wrong() {
     assert_eq!(work.take(13).await, names(0..13));
     assert!(fake.stream().calls.contains(&"GetShardIterator AFTER_SEQUENCE_NUMBER 000010".to_owned()));
     work.quiet().await;
+    let read: Vec<_> = work.read.iter().map(|(name, until)| (&**name, Timestamp::now().0 - until.0)).collect();
+    let [(name, age)] = read[..] else { panic!("there is one shard: {read:?}") };
+    assert!(work.reached.0.contains_key(name) && (0..20_000_000).contains(&age), "{name} has nothing more: {age}");
     work.end().await;
 }
 

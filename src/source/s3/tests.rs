@@ -193,6 +193,7 @@ impl Run {
             match event {
                 None => return true,
                 Some(Event::AlreadyRead) => seen.already += 1,
+                Some(Event::Reached { .. }) => panic!("objects come in no order"),
                 Some(Event::Unreadable { name, why }) => seen.unreadable.push(format!("{name}: {why}")),
                 Some(Event::Piece(piece)) => {
                     seen.rejects.extend(piece.rejects.iter().map(|reject| reject.reason.clone()));
