@@ -13,7 +13,7 @@ use crate::sigma;
 use crate::sink::{self, event_bridge, security_hub, sns, webhook};
 use crate::source::{kinesis, s3};
 use crate::triage::prioritize::Asset;
-use crate::triage::suppress;
+use crate::triage::{canary, suppress};
 
 /// The whole file. `deploy/example.toml` shows every key with its default.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -40,6 +40,7 @@ pub struct Config {
     pub sink: Sinks,
     pub quarantine: quarantine::Config,
     pub suppress: Vec<suppress::Entry>,
+    pub canary: Vec<canary::Entry>,
     pub assets: Vec<Asset>,
 }
 
@@ -75,7 +76,8 @@ pub struct Source {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reference {
-    /// `.csv`, `.ndjson` or `.jsonl`, `.parquet`; any other has one value on a line, `#` begins a comment.
+    /// `.csv`, `.ndjson` or `.jsonl`, `.parquet`; `.mmdb` is a database of addresses in MaxMind's format; any other has one value on a
+    /// line, `#` begins a comment.
     pub path: PathBuf,
     /// Which column has the values; of CSV the first when there is none. JSON and Parquet need one.
     pub column: Option<String>,
@@ -138,7 +140,7 @@ mod tests {
         let table = format!("table = '{}'", leases.table);
         assert_eq!(leases, toml::from_str::<kinesis::Leases>(&table).unwrap());
         assert_eq!(source, default.source);
-        assert_eq!((example.suppress.len(), example.assets.len()), (1, 1));
+        assert_eq!((example.suppress.len(), example.canary.len(), example.assets.len()), (1, 1, 1));
         let hub = example.sink.security_hub.unwrap();
         let home = security_hub::Config::of_hub(&format!("{}/{}", hub.account, hub.region)).unwrap();
         assert_eq!((hub.drain_seconds, hub.regions.len(), hub.roles.len()), (home.drain_seconds, 1, 1));

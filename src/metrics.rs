@@ -79,6 +79,8 @@ pub struct Metrics {
     pub kinesis_lease_changes: IntCounterVec,
     /// Rounds made permanent.
     pub commits: IntCounterVec,
+    /// Event time of the newest match of each canary, in epoch seconds.
+    pub canary_event_seconds: IntGaugeVec,
     /// Event time of the newest row, in epoch seconds; times in the future are left out.
     pub newest_event_seconds: IntGauge,
 }
@@ -151,6 +153,11 @@ impl Metrics {
             kinesis_leases: gauges("weir_kinesis_leases", "leases of shards", &["stream"]),
             kinesis_lease_changes: ints("weir_kinesis_lease_changes_total", "what became of leases", &["change"]),
             commits: ints("weir_commits_total", "rounds made permanent", &[]),
+            canary_event_seconds: gauges(
+                "weir_canary_event_seconds",
+                "event time of the newest match of a canary, epoch seconds",
+                &["canary"],
+            ),
             newest_event_seconds: register(
                 &registry,
                 IntGauge::new("weir_newest_event_seconds", "event time of the newest row, epoch seconds"),

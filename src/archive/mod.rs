@@ -10,6 +10,7 @@ pub mod encode;
 pub mod write;
 pub mod read;
 pub mod compact;
+pub mod bucket;
 #[cfg(test)]
 pub(crate) mod fixture;
 
@@ -17,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -29,7 +30,7 @@ use layout::PRIVATE;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Folder of the archive; `none` keeps nothing.
+    /// Folder of the archive; `none` keeps nothing. For `weir lambda`, `s3://BUCKET/PREFIX`.
     pub dir: String,
     /// Bytes of rows that gather in memory before they are written: more make larger files.
     pub buffer_bytes: usize,
@@ -85,6 +86,9 @@ impl Archive {
     /// # Errors
     /// When the folder cannot be made or written.
     pub fn open(dir: &Path, config: &Config) -> anyhow::Result<Archive> {
+        if dir.to_str().is_some_and(|dir| dir.starts_with(bucket::SCHEME)) {
+            bail!("{} is no folder: an archive in S3 is written by `weir lambda`", dir.display());
+        }
         let pending = dir.join(PRIVATE).join("pending");
         fs::create_dir_all(&pending).with_context(|| format!("making the archive's folder {}", pending.display()))?;
         let probe = pending.join("probe");
@@ -124,6 +128,15 @@ impl Archive {
     /// # Errors
     /// When a file cannot be written; the error names it.
     pub fn write(&mut self, round: u64) -> anyhow::Result<Vec<Object>> {
+        self.write_as(&format!("{round:08}"))
+    }
+
+    /// The same with a name of the caller's, in place of the number of a round, which tells the files from others of their
+    /// folders.
+    ///
+    /// # Errors
+    /// When a file cannot be written; the error names it.
+    pub fn write_as(&mut self, unit: &str) -> anyhow::Result<Vec<Object>> {
         self.buffered_bytes = 0;
         let mut objects = Vec::new();
         for (name, batches) in std::mem::take(&mut self.buffered) {
@@ -134,7 +147,7 @@ impl Archive {
                 .par_iter()
                 .map(|(partition, rows)| {
                     let folder = partition.folder(table);
-                    let file = format!("{}-{round:08}.parquet", write::stamp(sorted.first(rows)));
+                    let file = format!("{}-{unit}.parquet", write::stamp(sorted.first(rows)));
                     let mut object = Object {
                         table: name.to_owned(),
                         path: folder.join(file).display().to_string(),

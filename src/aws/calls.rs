@@ -31,7 +31,12 @@ pub const CALLS: &[Call] = &[
     Call { service: "sts", operation: "GetCallerIdentity", action: None, policies: &[] },
     call("sts", "AssumeRole", "sts:AssumeRole", &["assume-role.json"]),
     call("s3", "ListObjectsV2", "s3:ListBucket", &["s3-backfill.json"]),
-    call("s3", "GetObject", "s3:GetObject", &["s3-backfill.json", "s3-queue.json", "s3-state.json"]),
+    call(
+        "s3",
+        "GetObject",
+        "s3:GetObject",
+        &["s3-backfill.json", "s3-queue.json", "s3-state.json", "lambda-queue.json"],
+    ),
     call("sqs", "GetQueueUrl", "sqs:GetQueueUrl", QUEUE),
     call("sqs", "GetQueueAttributes", "sqs:GetQueueAttributes", QUEUE),
     call("sqs", "ReceiveMessage", "sqs:ReceiveMessage", QUEUE),
@@ -48,19 +53,43 @@ pub const CALLS: &[Call] = &[
     call("dynamodb", "UpdateItem", "dynamodb:UpdateItem", LEASES),
     call("dynamodb", "DeleteItem", "dynamodb:DeleteItem", LEASES),
     call("securityhub", "BatchImportFindings", "securityhub:BatchImportFindings", &["security-hub.json"]),
-    call("s3", "PutObject", "s3:PutObject", &["s3-findings.json", "s3-state.json"]),
+    call("s3", "PutObject", "s3:PutObject", &["s3-findings.json", "s3-state.json", "s3-archive.json"]),
     call("events", "PutEvents", "events:PutEvents", &["event-bridge.json"]),
     call("sns", "Publish", "sns:Publish", &["sns.json"]),
 ];
 
+const LAMBDA_STREAM: &[&str] = &["lambda-kinesis.json"];
+const LAMBDA_QUEUE: &[&str] = &["lambda-queue.json"];
+
 /// Permissions that services use in our name, so that no call of ours shows them: S3, SQS and Kinesis decrypt with it what is
-/// encrypted with a KMS key, and SNS and S3 make keys for what they are to encrypt.
+/// encrypted with a KMS key, and SNS and S3 make keys for what they are to encrypt. Lambda reads the stream or the queue, sends
+/// on what has failed too often, and writes the log, all in the function's name.
 pub const IMPLIED: &[(&str, &[&str])] = &[
     (
         "kms:Decrypt",
-        &["s3-backfill.json", "s3-queue.json", "kinesis.json", "kinesis-fan-out.json", "sns.json", "s3-state.json"],
+        &[
+            "s3-backfill.json",
+            "s3-queue.json",
+            "kinesis.json",
+            "kinesis-fan-out.json",
+            "sns.json",
+            "s3-state.json",
+            "lambda-kinesis.json",
+            "lambda-queue.json",
+        ],
     ),
-    ("kms:GenerateDataKey", &["sns.json", "s3-findings.json", "s3-state.json"]),
+    ("kms:GenerateDataKey", &["sns.json", "s3-findings.json", "s3-state.json", "s3-archive.json"]),
+    ("kinesis:DescribeStream", LAMBDA_STREAM),
+    ("kinesis:DescribeStreamSummary", LAMBDA_STREAM),
+    ("kinesis:ListShards", LAMBDA_STREAM),
+    ("kinesis:GetShardIterator", LAMBDA_STREAM),
+    ("kinesis:GetRecords", LAMBDA_STREAM),
+    ("sqs:SendMessage", LAMBDA_STREAM),
+    ("sqs:ReceiveMessage", LAMBDA_QUEUE),
+    ("sqs:DeleteMessage", LAMBDA_QUEUE),
+    ("sqs:GetQueueAttributes", LAMBDA_QUEUE),
+    ("logs:CreateLogStream", &["lambda-logs.json"]),
+    ("logs:PutLogEvents", &["lambda-logs.json"]),
 ];
 
 /// The files of `deploy/iam/` that allow an action.

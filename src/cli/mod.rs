@@ -14,6 +14,7 @@ mod emf;
 mod explain;
 mod feedback;
 mod incidents;
+mod lambda;
 mod output;
 mod progress;
 mod reference;
@@ -123,6 +124,14 @@ enum Command {
         after_help = "Example, the health check of a container:\n  weir alive 127.0.0.1:9090\n\nExit codes: 0 when it is well, else 1"
     )]
     Alive(alive::Alive),
+    /// Run as a function of AWS Lambda; so does a call without arguments where AWS_LAMBDA_RUNTIME_API is set
+    ///
+    /// Event source mappings for Kinesis and for SQS, S3 and EventBridge call it. Rules that judge row by row run; findings are
+    /// sent and rows are in the bucket before a call is answered, and items of which either failed are named in the answer.
+    #[command(
+        after_help = "Example, the environment of the function:\n  WEIR_SECURITY_HUB=111122223333/eu-west-1 WEIR_ARCHIVE=s3://my-archive/weir weir lambda\n\ndeploy/cloudformation/lambda.yaml is a stack of it"
+    )]
+    Lambda(lambda::Lambda),
     /// Ask an archive one question in SQL
     #[command(
         after_help = "Example:\n  weir sql \"SELECT eventTime, userIdentity.arn, json_get_str(requestParameters, 'bucketName') FROM cloudtrail WHERE eventName = 'PutBucketPolicy'\" --archive archive"
@@ -156,7 +165,7 @@ enum Command {
 
 /// Runs the program on this process's arguments.
 pub fn main() -> ExitCode {
-    let weir = Weir::parse();
+    let weir = if lambda::is_called() { Weir::parse_from(["weir", "lambda"]) } else { Weir::parse() };
     let done = log(&weir).and_then(|()| match weir.command {
         Command::Demo(flags) => demo::run(&flags),
         Command::Run(flags) => run::run(&flags),
@@ -167,6 +176,7 @@ pub fn main() -> ExitCode {
         Command::Feedback(flags) => feedback::run(&flags),
         Command::Suppress(flags) => suppress::run(&flags),
         Command::Doctor(flags) => doctor::run(&flags),
+        Command::Lambda(flags) => lambda::run(&flags),
         Command::Sql(flags) => sql::run(&flags),
         Command::Rules(command) => rules::run(&command).or_usage(),
         Command::Score(command) => score::run(&command),

@@ -13,7 +13,8 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
 
 use crate::config::Reference;
-use crate::detect::reference::{List, References};
+use crate::detect::database::Database;
+use crate::detect::reference::{Kind, List, References};
 
 /// Reads every list.
 ///
@@ -49,6 +50,14 @@ fn of(name: &str) -> String {
 
 fn list(section: &Reference) -> Result<List> {
     let path = &section.path;
+    if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("mmdb")) {
+        let name = || path.display().to_string();
+        if section.column.is_some() || section.kind != Kind::default() {
+            bail!("{}: a database of addresses has neither `column` nor `kind`", name());
+        }
+        let database = Database::new(fs::read(path).with_context(name)?);
+        return database.map(List::Database).map_err(|why| anyhow!("{}: {why}", name()));
+    }
     let values = values(path, section.column.as_deref())?;
     List::new(section.kind, values.iter().map(|(_, value)| value.as_str()))
         .map_err(|(place, why)| anyhow!("{}:{}: {why}", path.display(), values[place].0))
@@ -169,6 +178,25 @@ mod tests {
             let error = format!("{:#}", values(path, column).unwrap_err());
             assert!(error.contains(expected) && error.contains(&path.display().to_string()), "{error}");
         }
+    }
+
+    #[test]
+    fn a_database_is_read_and_what_is_none_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let documentation = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/geo/documentation.mmdb");
+        fs::write(dir.path().join("bad.mmdb"), "x").unwrap();
+        let section = |path: &Path, more: &str| {
+            let text = format!("[reference.geo]\npath = {:?}\n{more}", path.display().to_string());
+            let config: crate::config::Config = toml::from_str(&text).unwrap();
+            read(&config.reference)
+        };
+        let first = section(&documentation, "").unwrap();
+        let (again, wrong) = read_again(&BTreeMap::new(), &first);
+        assert!(again.list("geo").is_none() && wrong.is_empty());
+        assert!(matches!(first.named("geo").unwrap(), List::Database(_)));
+        let error = |path: &Path, more: &str| format!("{:#}", section(path, more).unwrap_err());
+        assert!(error(&dir.path().join("bad.mmdb"), "").contains("bad.mmdb: no database in MaxMind's format"));
+        assert!(error(&documentation, "kind = 'network'").contains("neither `column` nor `kind`"));
     }
 
     #[test]

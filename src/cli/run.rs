@@ -48,6 +48,7 @@ use crate::source::shards::Share;
 use crate::source::{Source, file, plan};
 use crate::time::Timestamp;
 use crate::triage::Triage;
+use crate::triage::canary::Canaries;
 use crate::triage::suppress::Suppressions;
 
 /// The flags of every command that reads logs.
@@ -161,6 +162,15 @@ impl Common {
 
 /// Has findings go to a hub that was named as `ACCOUNT/REGION`, too.
 pub fn send_to(config: &mut Config, hub: Option<&str>) -> anyhow::Result<()> {
+    to_hub(config, hub)?;
+    if !config.sink.is_empty() && config.archive.dir == "none" && config.state.is_none() {
+        bail!("findings for services need an archive or a `state` in S3, which keeps those that are not accepted yet");
+    }
+    Ok(())
+}
+
+/// The same for who needs no state to send.
+pub fn to_hub(config: &mut Config, hub: Option<&str>) -> anyhow::Result<()> {
     if let Some(hub) = hub {
         let home = security_hub::Config::of_hub(hub)?;
         config.sink.security_hub = Some(match config.sink.security_hub.take() {
@@ -168,10 +178,21 @@ pub fn send_to(config: &mut Config, hub: Option<&str>) -> anyhow::Result<()> {
             None => home,
         });
     }
-    if !config.sink.is_empty() && config.archive.dir == "none" && config.state.is_none() {
-        bail!("findings for services need an archive or a `state` in S3, which keeps those that are not accepted yet");
-    }
     Ok(())
+}
+
+/// How a configuration says that logs are read.
+pub fn decode_options(config: &Config) -> anyhow::Result<decode::Options> {
+    if let Some(format) = &config.vpc_flow_format {
+        vpc_flow::check_format(format).map_err(|why| anyhow!("vpc_flow_format: {why}"))?;
+    }
+    Ok(decode::Options {
+        table: config.table.as_deref().map(table).transpose()?,
+        vpc_flow_format: config.vpc_flow_format.clone(),
+        inflated_bytes_max: config.limits.inflated_bytes,
+        inflated_ratio_max: config.limits.inflated_ratio,
+        ..decode::Options::default()
+    })
 }
 
 pub fn run(flags: &Run) -> Result<ExitCode, Failure> {
@@ -343,10 +364,15 @@ const TURN_WAIT: Duration = Duration::from_secs(1);
 
 /// The sections that a run takes up while it goes on, as they are now; where they are wrong, those of before stay.
 fn take_up(config: &mut Config, flags: &Common) {
-    let now = flags.reread().and_then(|now| Suppressions::new(now.suppress.clone()).map(|_| now));
+    let now = flags.reread().and_then(|now| {
+        Suppressions::new(now.suppress.clone())?;
+        Canaries::new(now.canary.clone())?;
+        Ok(now)
+    });
     match now {
         Ok(now) => {
-            (config.suppress, config.assets, config.quarantine) = (now.suppress, now.assets, now.quarantine);
+            (config.suppress, config.canary, config.assets) = (now.suppress, now.canary, now.assets);
+            config.quarantine = now.quarantine;
             (config.reference, config.sigma) = (now.reference, now.sigma);
         }
         Err(error) => tracing::warn!(error = format!("{error:#}"), "the configuration stays as it was"),
@@ -365,23 +391,12 @@ fn work_once(
     if prints_metrics && journal == Some("-") {
         return Err(Failure::Usage(anyhow!("metrics.emf wants standard output for itself: give --findings FILE")));
     }
-    let decode = decode::Options {
-        table: match &config.table {
-            Some(name) => Some(table(name).or_usage()?),
-            None => None,
-        },
-        vpc_flow_format: config.vpc_flow_format.clone(),
-        inflated_bytes_max: config.limits.inflated_bytes,
-        inflated_ratio_max: config.limits.inflated_ratio,
-        ..decode::Options::default()
-    };
-    if let Some(format) = &config.vpc_flow_format {
-        vpc_flow::check_format(format).map_err(|why| Failure::Usage(anyhow!("vpc_flow_format: {why}")))?;
-    }
+    let decode = decode_options(config).or_usage()?;
     let suppressions = Suppressions::new(config.suppress.clone()).or_usage()?;
     for (rule, day) in suppressions.expired(Timestamp::now()) {
         tracing::warn!(rule, expired = day, "a suppression has expired and hides nothing");
     }
+    let canaries = Canaries::new(config.canary.clone()).or_usage()?;
     let ways = ways(config).or_usage()?;
     let stamped = following.map(|flags| watch::stamp(flags, config));
     let compiled = compile(config.rules.as_deref(), config).or_usage()?;
@@ -423,8 +438,12 @@ fn work_once(
     let _ended = stop.clone().drop_guard();
     let posts: Vec<Post> = ways.into_iter().map(|way| Post::new(way, stop.clone())).collect();
     let shared: Vec<_> = posts.iter().map(Post::shared).collect();
-    let stages =
-        Stages { detector, triage: Triage::new(suppressions, config.assets.clone()), archive, state, journal, posts };
+    let ids: Vec<&str> = detector.rules().map(|rule| rule.id.as_str()).collect();
+    for (name, rule) in canaries.without_rule(&ids) {
+        tracing::warn!(canary = name, rule, "no rule is one of a canary's: it will be missed");
+    }
+    let triage = Triage::new(suppressions, config.assets.clone()).with_canaries(canaries);
+    let stages = Stages { detector, triage, archive, state, journal, posts };
     // notices are held until they are committed, and too many are not
     let follow = following.is_some() || sources.iter().any(|source| matches!(source, Source::Notices(_)));
     let pipeline = pipeline::Config {

@@ -16,6 +16,7 @@ use crate::detect::reference::References;
 use crate::detect::renew::{Renewed, renew};
 use crate::logs;
 use crate::pipeline::renewal::{Renewal, Taken};
+use crate::triage::canary::Canaries;
 use crate::triage::suppress::Suppressions;
 
 /// Renewals that wait for a turn at most; then the watcher waits, and sees the last state of the files.
@@ -79,12 +80,13 @@ impl Watch {
 
     fn renew(&mut self, now: Stamp) -> Option<Renewal> {
         let mut refused = Vec::new();
-        let (config, suppressions) = match self.configuration() {
+        let (config, suppressions, canaries) = match self.configuration() {
             Ok(read) => read,
             Err(error) => {
                 refused.push(one_line(&error));
-                let suppressions = Suppressions::new(self.config.suppress.clone());
-                (self.config.clone(), suppressions.expect("they are in force"))
+                let suppressions = Suppressions::new(self.config.suppress.clone()).expect("they are in force");
+                let canaries = Canaries::new(self.config.canary.clone()).expect("they are in force");
+                (self.config.clone(), suppressions, canaries)
             }
         };
         let (references, unread) = reference::read_again(&config.reference, &self.references);
@@ -106,17 +108,18 @@ impl Watch {
         }
         let assets = config.assets.clone();
         renewed.detector.limit(config.quarantine);
-        let taken = is_changed.then(|| Box::new(Taken { detector: renewed.detector, suppressions, assets }));
+        let taken = is_changed.then(|| Box::new(Taken { detector: renewed.detector, suppressions, canaries, assets }));
         (self.sources, self.references, self.config) = (renewed.sources, references, config);
         let unsaid = refused.iter().filter(|why| !self.refused.contains(why)).cloned().collect();
         self.refused.clone_from(&refused);
         Some(Renewal { taken, refused, unsaid })
     }
 
-    fn configuration(&self) -> anyhow::Result<(Config, Suppressions)> {
+    fn configuration(&self) -> anyhow::Result<(Config, Suppressions, Canaries)> {
         let config = self.flags.reread()?;
         let suppressions = Suppressions::new(config.suppress.clone())?;
-        Ok((config, suppressions))
+        let canaries = Canaries::new(config.canary.clone())?;
+        Ok((config, suppressions, canaries))
     }
 
     /// The rules with their lists. One in force that asks a list which is gone has it for as long as the run goes on.
@@ -135,7 +138,7 @@ impl Watch {
 
 /// The sections that a run takes up while it goes on.
 fn in_force(config: &Config) -> String {
-    format!("{:?}", (&config.quarantine, &config.suppress, &config.assets))
+    format!("{:?}", (&config.quarantine, &config.suppress, &config.canary, &config.assets))
 }
 
 /// What is wrong, with the place that TOML shows over several lines.

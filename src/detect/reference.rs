@@ -14,6 +14,7 @@ use hashbrown::HashSet;
 use ipnet::IpNet;
 use serde::Deserialize;
 
+use super::database::Database;
 use super::functions::{check_text, judge_texts, read_address};
 
 /// What the values of a list are.
@@ -27,7 +28,7 @@ pub enum Kind {
     Network,
 }
 
-/// The lists, by name. Cheap to clone.
+/// The lists, by name. Cheap to clone; equal where they are the very same.
 #[derive(Clone, Debug, Default)]
 pub struct References(Arc<BTreeMap<String, Arc<List>>>);
 
@@ -37,6 +38,22 @@ pub enum List {
     Texts(HashSet<Box<str>>),
     /// First and last address of stretches that do not touch, in rising order; IPv4 as IPv6 writes it.
     Networks(Vec<(u128, u128)>),
+    /// What is known of addresses.
+    Database(Database),
+}
+
+impl PartialEq for References {
+    fn eq(&self, other: &References) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for References {}
+
+impl Hash for References {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Arc::as_ptr(&self.0).hash(state);
+    }
 }
 
 impl References {
@@ -51,6 +68,21 @@ impl References {
 
     pub fn list(&self, name: &str) -> Option<&Arc<List>> {
         self.0.get(name)
+    }
+
+    /// The list of a name.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn named(&self, name: &str) -> Result<&List> {
+        match self.0.get(name) {
+            Some(list) => Ok(list),
+            None => {
+                let names: Vec<_> = self.0.keys().map(String::as_str).collect();
+                let there = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+                plan_err!("the configuration has no [reference.{name}]; there are: {there}")
+            }
+        }
     }
 
     /// The same, and the lists of others whose names it does not have.
@@ -103,6 +135,7 @@ impl List {
                 let after = stretches.partition_point(|(first, _)| *first <= address);
                 after > 0 && address <= stretches[after - 1].1
             }),
+            List::Database(database) => read_address(text).is_some_and(|address| database.contains(address)),
         }
     }
 }
@@ -121,37 +154,10 @@ pub fn function(references: &References) -> Arc<ScalarUDF> {
 }
 
 /// True when a value is in the list; false when it is not, or is null.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 struct InReference {
     signature: Signature,
     references: References,
-}
-
-impl PartialEq for InReference {
-    fn eq(&self, other: &InReference) -> bool {
-        Arc::ptr_eq(&self.references.0, &other.references.0)
-    }
-}
-
-impl Eq for InReference {}
-
-impl Hash for InReference {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        Arc::as_ptr(&self.references.0).hash(state);
-    }
-}
-
-impl InReference {
-    fn list(&self, name: &str) -> Result<&List> {
-        match self.references.0.get(name) {
-            Some(list) => Ok(list),
-            None => {
-                let names: Vec<_> = self.references.0.keys().map(String::as_str).collect();
-                let there = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-                plan_err!("the configuration has no [reference.{name}]; there are: {there}")
-            }
-        }
-    }
 }
 
 impl ScalarUDFImpl for InReference {
@@ -176,7 +182,7 @@ impl ScalarUDFImpl for InReference {
                 "the list of in_reference is a constant text: in_reference(sourceIPAddress, 'bad_addresses')"
             );
         };
-        self.list(name)?;
+        self.references.named(name)?;
         Ok(Arc::new(Field::new(self.name(), DataType::Boolean, false)))
     }
 
@@ -185,7 +191,7 @@ impl ScalarUDFImpl for InReference {
             return exec_err!("the list of in_reference is constant");
         };
         let Some(name) = name.try_as_str().flatten() else { return exec_err!("the list of in_reference is a text") };
-        let list = self.list(name)?;
+        let list = self.references.named(name)?;
         judge_texts(&args.args[0], &|text| text.is_some_and(|text| list.contains(text)))
     }
 }

@@ -14,8 +14,8 @@ use datafusion::sql::parser::Statement;
 use futures::FutureExt;
 
 use super::lowered::Lowered;
-use super::reference::{self, References};
-use super::{functions, spans};
+use super::reference::References;
+use super::{from_reference, functions, spans};
 pub use crate::rule::dialect::{SqlError, parse};
 use crate::table::Table;
 
@@ -38,7 +38,9 @@ pub(super) fn planner(tables: &[&'static Table], references: &References) -> Ses
         .with_optimizer_rules(vec![Arc::new(SimplifyExpressions::new())])
         .build();
     register(&mut state);
-    state.register_udf(reference::function(references)).expect("functions register in a new session");
+    for function in from_reference::functions(references) {
+        state.register_udf(function).expect("functions register in a new session");
+    }
     let schema = state.schema_for_ref("t").expect("a new session has its default schema");
     for table in tables {
         let provider: Arc<dyn TableProvider> = Arc::new(EmptyTable::new(table.schema()));
@@ -61,7 +63,7 @@ fn settings(config: SessionConfig) -> SessionConfig {
 
 fn register(state: &mut SessionState) {
     datafusion_functions_json::register_all(state).expect("JSON functions register in a new session");
-    for function in functions::all().into_iter().chain([reference::function(&References::default())]) {
+    for function in functions::all().into_iter().chain(from_reference::functions(&References::default())) {
         state.register_udf(function).expect("functions register in a new session");
     }
     for function in spans::aggregates() {

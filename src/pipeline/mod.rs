@@ -4,6 +4,7 @@ pub mod bucket;
 pub mod commit;
 pub mod duplicates;
 pub mod feedback;
+pub mod function;
 pub mod renewal;
 pub mod summary;
 mod tell;
@@ -40,7 +41,7 @@ use commit::{Commit, State};
 use duplicates::Seen;
 use feedback::Verdicts;
 use renewal::Renewal;
-use summary::{RuleTook, Summary, Suppressed, Unreadable};
+use summary::{Canary, RuleTook, Summary, Suppressed, Unreadable};
 use tell::Told;
 
 /// A round is cut at this many inflated bytes,
@@ -205,6 +206,13 @@ async fn gather(events: &mut Events, follow: bool, stop: &CancellationToken) -> 
     (round, false)
 }
 
+/// What a round comes to before triage.
+struct Judged {
+    batches: Vec<Batch>,
+    rejects: Vec<Reject>,
+    found: Vec<Finding>,
+}
+
 type Report = Box<dyn Fn(Progress) + Send>;
 
 /// The stages at work, and what they have done since the last commit.
@@ -331,20 +339,12 @@ impl Worker {
         if let Some(renewals) = &self.renewals {
             renewal::take(renewals, &mut self.stages, &mut self.summary);
         }
-        for (partition, until) in &round.reached {
-            self.stages.detector.reached(partition, *until, now);
-        }
-        let (records, mut rejects) = self.take_apart(round);
+        let Judged { batches, rejects, mut found } = self.judge(round, now);
         let start = Instant::now();
-        let batches = self.parse(records, &mut rejects);
-        self.note(&rejects);
-        let start = self.spent("parse", start);
-        let batches = self.drop_duplicates(batches);
-        self.summary.rows_without_time += tell::untimed(&batches);
-        let start = self.spent("duplicates", start);
-        let found = self.stages.detector.observe(&batches, now);
-        let start = self.spent("detect", start);
         self.stages.triage.watch(&batches);
+        if self.commit_every.is_some() {
+            found.extend(self.stages.triage.silent(now));
+        }
         let changed = self.stages.triage.settle(found, now);
         self.told.tell(&self.stages);
         tell::newest(&batches, now);
@@ -372,6 +372,24 @@ impl Worker {
             findings: self.stages.triage.len() as u64,
         });
         Ok(())
+    }
+
+    /// Records to rows, and rows to matches.
+    fn judge(&mut self, round: Round, now: Timestamp) -> Judged {
+        for (partition, until) in &round.reached {
+            self.stages.detector.reached(partition, *until, now);
+        }
+        let (records, mut rejects) = self.take_apart(round);
+        let start = Instant::now();
+        let batches = self.parse(records, &mut rejects);
+        self.note(&rejects);
+        let start = self.spent("parse", start);
+        let batches = self.drop_duplicates(batches);
+        self.summary.rows_without_time += tell::untimed(&batches);
+        let start = self.spent("duplicates", start);
+        let found = self.stages.detector.observe(&batches, now);
+        self.spent("detect", start);
+        Judged { batches, rejects, found }
     }
 
     /// Following: whether rows have waited long enough, or findings on their way out, or what was accepted for its removal: soon
@@ -601,6 +619,7 @@ impl Worker {
             *self.summary.findings.entry(finding.severity.to_string()).or_default() += 1;
         }
         self.summary.suppressions = self.stages.triage.suppressions().hidden().map(Suppressed::from).collect();
+        self.summary.canaries = self.stages.triage.canaries().told().map(Canary::from).collect();
         self.summary.suppressed = self.summary.suppressions.iter().map(|entry| entry.matches).sum();
         self.summary.rules = RuleTook::by_rule(&self.stages.detector);
         let costs = || self.stages.detector.costs().values();

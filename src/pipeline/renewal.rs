@@ -1,4 +1,4 @@
-//! Rules and suppressions that were read again while a run goes on: made by whoever watches their files, taken between two turns.
+//! Rules, suppressions and canaries that were read again while a run goes on: made by whoever watches their files, taken between two turns.
 
 use std::sync::mpsc::Receiver;
 
@@ -6,6 +6,7 @@ use crate::detect::Detector;
 use crate::metrics::METRICS;
 use crate::pipeline::Stages;
 use crate::pipeline::summary::Summary;
+use crate::triage::canary::Canaries;
 use crate::triage::prioritize::Asset;
 use crate::triage::suppress::Suppressions;
 
@@ -24,6 +25,7 @@ pub struct Taken {
     /// It remembers nothing yet.
     pub detector: Detector,
     pub suppressions: Suppressions,
+    pub canaries: Canaries,
     pub assets: Vec<Asset>,
 }
 
@@ -37,10 +39,10 @@ pub fn take(renewals: &Receiver<Renewal>, stages: &mut Stages, summary: &mut Sum
         METRICS.rules_refused.set(refused.len() as i64);
         summary.refused_edits = refused;
         if let Some(taken) = taken {
-            let Taken { mut detector, suppressions, assets } = *taken;
+            let Taken { mut detector, suppressions, canaries, assets } = *taken;
             detector.take_over(std::mem::replace(&mut stages.detector, Detector::new(&[], []).0));
             stages.detector = detector;
-            stages.triage.renew(suppressions, assets);
+            stages.triage.renew(suppressions, canaries, assets);
             summary.reloads += 1;
             METRICS.reloads.with_label_values(&["taken"]).inc();
             tracing::info!(rules = stages.detector.rules().count(), "rules were read again");

@@ -11,6 +11,7 @@ use crate::rule::Severity;
 use crate::sink::post::Sent;
 use crate::sink::table::plain;
 use crate::table::Reject;
+use crate::triage::canary;
 
 /// Records of one table: `records = rows + rejects + duplicates + set_aside`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +66,21 @@ impl From<(&str, &str, u64)> for Suppressed {
     }
 }
 
+/// A canary of the configuration, and what was seen of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Canary {
+    pub name: String,
+    pub matches: u64,
+    /// Time of the newest event.
+    pub last_event: Option<String>,
+}
+
+impl From<canary::Told<'_>> for Canary {
+    fn from(told: canary::Told) -> Canary {
+        Canary { name: told.name.to_owned(), matches: told.matches, last_event: told.last.map(|last| last.to_string()) }
+    }
+}
+
 /// What a rule took, and gave.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RuleTook {
@@ -104,6 +120,9 @@ pub struct Summary {
     /// Matches hidden by suppressions, of everything read into the archive so far: all of them, and by entry.
     pub suppressed: u64,
     pub suppressions: Vec<Suppressed>,
+    /// What was seen of the canaries, of everything read into the archive so far.
+    #[serde(default)]
+    pub canaries: Vec<Canary>,
     /// Windows of this run that left early for want of room, and rows that came after their window had left.
     pub shed_groups: u64,
     pub late_rows: u64,
@@ -220,6 +239,10 @@ impl Summary {
         }
         if self.suppressed > 0 {
             write!(out, "; {} matches suppressed", grouped(self.suppressed))?;
+        }
+        for canary in &self.canaries {
+            let last = canary.last_event.as_ref().map_or_else(|| "never".to_owned(), |last| format!("last at {last}"));
+            write!(out, "\n  canary {}: {} matches, {last}", canary.name, grouped(canary.matches))?;
         }
         for entry in &self.suppressions {
             write!(out, "\n  suppressed: {} of {} ({})", grouped(entry.matches), entry.rule, entry.reason)?;

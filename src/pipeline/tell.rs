@@ -10,7 +10,7 @@ use crate::detect::RuleCost;
 use crate::metrics::METRICS;
 use crate::rule::Severity;
 use crate::table::Batch;
-use crate::time::Timestamp;
+use crate::time::{MICROS_PER_SECOND, Timestamp};
 
 /// What the metrics have been told. Stages count from their own beginning, metrics from the process's.
 pub struct Told {
@@ -59,6 +59,14 @@ impl Told {
         for (severity, count) in stages.triage.opened() {
             let before = self.opened.insert(*severity, *count).unwrap_or(0);
             METRICS.findings.with_label_values(&[severity.as_str()]).inc_by(count - before);
+        }
+        for canary in stages.triage.canaries().told() {
+            if let Some(last) = canary.last {
+                METRICS
+                    .canary_event_seconds
+                    .with_label_values(&[canary.name])
+                    .set(last.0.div_euclid(MICROS_PER_SECOND));
+            }
         }
         for (rule, count) in hidden(stages) {
             // an entry that the configuration has no longer takes its count along

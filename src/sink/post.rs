@@ -110,6 +110,19 @@ impl Post {
         &self.shared.way
     }
 
+    /// Another end of the same way, with its clients and credentials, on which nothing waits and nothing was told.
+    #[must_use]
+    pub fn anew(&self) -> Post {
+        let desk = Arc::new(Mutex::new(Desk::new(self.way().limits())));
+        Post {
+            shared: Shared { way: self.shared.way.clone(), desk, filled: Arc::default() },
+            staged: BTreeMap::new(),
+            staged_bytes: 0,
+            newest: Timestamp(0),
+            stop: self.stop.clone(),
+        }
+    }
+
     /// Takes up the outbox where the last commit left it; no bytes mean an empty start.
     ///
     /// # Errors
@@ -223,6 +236,14 @@ impl Post {
         desk.outbox.places().all(|(_, _, trouble)| trouble.is_some_and(|trouble| trouble.denied))
     }
 
+    /// The ids, as the way has them, of what is not accepted yet.
+    ///
+    /// # Panics
+    /// On a thread that runs tasks.
+    pub fn waiting(&self) -> Vec<String> {
+        self.shared.desk.blocking_lock().outbox.ids().map(str::to_owned).collect()
+    }
+
     /// What has become of the findings so far.
     ///
     /// # Panics
@@ -231,6 +252,17 @@ impl Post {
         let desk = self.shared.desk.blocking_lock();
         let why = desk.outbox.places().find_map(|(place, _, trouble)| Some(format!("{place}: {}", trouble?.why)));
         Sent { waiting: desk.outbox.len() as u64, why, ..desk.sent.clone() }
+    }
+}
+
+/// Waits until nothing waits any more, but for places that deny access, and no longer than until then, whatever the ways'
+/// configurations say.
+///
+/// # Panics
+/// On a thread that runs tasks.
+pub fn drain_until(posts: &[Post], until: Instant) {
+    while Instant::now() < until && !posts.iter().all(Post::is_idle) {
+        std::thread::sleep(LOOK);
     }
 }
 

@@ -5,6 +5,7 @@ pub mod file;
 pub mod layout;
 pub mod plan;
 pub mod notice;
+pub mod event;
 pub mod shards;
 pub mod lease;
 pub mod claims;
@@ -53,6 +54,15 @@ pub struct Piece {
 }
 
 impl Piece {
+    /// One that says that what a source was given cannot be read at all.
+    pub fn rejected(reject: Reject) -> Piece {
+        let mut counts = Counts::default();
+        let tally = counts.of("");
+        tally.records += 1;
+        tally.rejects += 1;
+        Piece { rejects: vec![reject], counts, ..Piece::default() }
+    }
+
     /// Bytes in memory.
     pub fn bytes_len(&self) -> usize {
         self.records.iter().map(Records::bytes_len).sum()

@@ -22,7 +22,8 @@ use crate::archive::layout::PRIVATE;
 use crate::archive::read::{self, Reading};
 use crate::catalog;
 use crate::detect;
-use crate::detect::reference::{self, References};
+use crate::detect::from_reference;
+use crate::detect::reference::References;
 use table::ArchivedTable;
 
 /// A session over the archive as it is now: files committed later are not seen. Tables without rows are there, empty.
@@ -34,7 +35,7 @@ pub fn session(dir: &Path) -> anyhow::Result<SessionContext> {
     session_with(dir, &References::default())
 }
 
-/// The same with lists that `in_reference` asks.
+/// The same with lists that `in_reference` and `from_reference` ask.
 ///
 /// # Errors
 /// As [`session`].
@@ -52,7 +53,9 @@ pub fn session_with(dir: &Path, references: &References) -> anyhow::Result<Sessi
         .set_bool("datafusion.execution.parquet.reorder_filters", true)
         .with_extension(Arc::new(Reading::start(&dir)?));
     let session = detect::session::session(config);
-    session.register_udf(reference::function(references).as_ref().clone());
+    for function in from_reference::functions(references) {
+        session.register_udf(function.as_ref().clone());
+    }
     for table in catalog::tables() {
         let provider = ArchivedTable::new(table, read::files(&dir, table)?)?;
         session.register_table(table.name, Arc::new(provider))?;

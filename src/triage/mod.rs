@@ -4,6 +4,7 @@ pub mod feedback;
 pub mod prioritize;
 pub mod incident;
 pub mod suppress;
+pub mod canary;
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +16,7 @@ use crate::finding::{Finding, FindingId, Resource};
 use crate::rule::{Confidence, Severity};
 use crate::table::Batch;
 use crate::time::Timestamp;
+use canary::{Canaries, Heard};
 use feedback::Feedback;
 use prioritize::{Asset, History, Watched};
 use suppress::Suppressions;
@@ -23,6 +25,7 @@ use suppress::Suppressions;
 /// they come, until [`Triage::OPEN_MAX`] is reached; which of them are told on the way depends on the groups.
 pub struct Triage {
     suppressions: Suppressions,
+    canaries: Canaries,
     assets: Vec<Asset>,
     feedback: Feedback,
     watched: Watched,
@@ -44,7 +47,24 @@ impl Triage {
 
     pub fn new(suppressions: Suppressions, assets: Vec<Asset>) -> Triage {
         let (watched, open, opened) = (Watched::default(), BTreeMap::new(), BTreeMap::new());
-        Triage { suppressions, assets, feedback: Feedback::default(), watched, open, forgotten: 0, opened }
+        let (canaries, feedback) = (Canaries::default(), Feedback::default());
+        Triage { suppressions, canaries, assets, feedback, watched, open, forgotten: 0, opened }
+    }
+
+    /// The same with canaries.
+    pub fn with_canaries(mut self, canaries: Canaries) -> Triage {
+        self.canaries = canaries;
+        self
+    }
+
+    pub fn canaries(&self) -> &Canaries {
+        &self.canaries
+    }
+
+    /// Findings of the canaries that have fallen silent, to be settled like any others. For input that goes on for ever: of
+    /// logs of last year every canary is silent.
+    pub fn silent(&mut self, now: Timestamp) -> Vec<Finding> {
+        self.canaries.silent(now)
     }
 
     /// What was found out about findings, in place of what was known before. It ranks those that are told from now on.
@@ -56,10 +76,11 @@ impl Triage {
         &self.feedback
     }
 
-    /// Goes on with other suppressions and assets. What an entry that stays has hidden is counted on.
-    pub fn renew(&mut self, mut suppressions: Suppressions, assets: Vec<Asset>) {
+    /// Goes on with other suppressions, canaries and assets. What an entry that stays has hidden or seen is counted on.
+    pub fn renew(&mut self, mut suppressions: Suppressions, mut canaries: Canaries, assets: Vec<Asset>) {
         suppressions.restore(&self.suppressions.counts());
-        (self.suppressions, self.assets) = (suppressions, assets);
+        canaries.restore(&self.canaries.heard());
+        (self.suppressions, self.canaries, self.assets) = (suppressions, canaries, assets);
     }
 
     /// Notes the hours that the rows are from: a rule that fired once in a month of logs is rarer than one that fired
@@ -72,7 +93,7 @@ impl Triage {
     pub fn settle(&mut self, found: Vec<Finding>, now: Timestamp) -> Vec<Finding> {
         let mut touched = BTreeSet::new();
         for mut finding in found {
-            if self.suppressions.hides(&finding, now) {
+            if self.canaries.take(&finding, now) || self.suppressions.hides(&finding, now) {
                 continue;
             }
             touched.insert(finding.id);
@@ -175,6 +196,7 @@ impl Triage {
             version: VERSION,
             forgotten: self.forgotten,
             hidden: self.suppressions.counts(),
+            canaries: self.canaries.heard(),
             watched: self.watched.0.iter().copied().collect(),
             open: self.open.values().map(SavedFinding::from).collect(),
         };
@@ -195,6 +217,7 @@ impl Triage {
         }
         self.forgotten = saved.forgotten;
         self.suppressions.restore(&saved.hidden);
+        self.canaries.restore(&saved.canaries);
         self.watched = Watched(saved.watched.into_iter().collect());
         self.open = saved
             .open
@@ -233,6 +256,9 @@ struct Saved {
     forgotten: u64,
     /// Matches hidden, by the text of the entry.
     hidden: BTreeMap<String, u64>,
+    /// What was seen of canaries, by the text of the entry.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    canaries: BTreeMap<String, Heard>,
     /// Hours since 1970 that had rows.
     watched: Vec<i64>,
     open: Vec<SavedFinding>,

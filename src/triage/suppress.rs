@@ -56,14 +56,29 @@ pub struct Suppressions(Vec<Suppression>);
 
 struct Suppression {
     entry: Entry,
+    cover: Cover,
+    expires: Timestamp,
+    hidden: u64,
+}
+
+/// What an entry asks of a finding, as it is written.
+pub struct Conditions<'a> {
+    pub rule: &'a str,
+    pub account: Option<&'a str>,
+    pub region: Option<&'a str>,
+    pub actor: Option<&'a str>,
+    pub source_ip: Option<&'a str>,
+    pub resource: Option<&'a str>,
+}
+
+/// Which findings an entry is about.
+pub struct Cover {
     rule: Pattern,
     account: Option<Pattern>,
     region: Option<Pattern>,
     actor: Option<Pattern>,
     source_ip: Option<IpNet>,
     resource: Option<Pattern>,
-    expires: Timestamp,
-    hidden: u64,
 }
 
 impl Suppressions {
@@ -84,7 +99,7 @@ impl Suppressions {
     /// True when an entry in force covers the finding; its matches are counted for the first such entry. All
     /// matches of the finding are alike in what an entry can name: see `Detector::observe`.
     pub fn hides(&mut self, finding: &Finding, now: Timestamp) -> bool {
-        let in_force = |suppression: &&mut Suppression| now < suppression.expires && suppression.covers(finding);
+        let in_force = |suppression: &&mut Suppression| now < suppression.expires && suppression.cover.covers(finding);
         match self.0.iter_mut().find(in_force) {
             Some(suppression) => {
                 suppression.hidden = suppression.hidden.saturating_add(finding.count);
@@ -123,12 +138,33 @@ impl Suppressions {
 
 impl Suppression {
     fn new(entry: Entry) -> anyhow::Result<Suppression> {
-        let pattern = |text: &str| Pattern::new(text).with_context(|| format!("`{text}` is not a pattern"));
-        let optional = |text: &Option<String>| text.as_deref().map(pattern).transpose();
         if entry.reason.trim().is_empty() {
             bail!("`reason` is empty: say why this is harmless");
         }
-        let source_ip = match &entry.source_ip {
+        let conditions = Conditions {
+            rule: &entry.rule,
+            account: entry.account.as_deref(),
+            region: entry.region.as_deref(),
+            actor: entry.actor.as_deref(),
+            source_ip: entry.source_ip.as_deref(),
+            resource: entry.resource.as_deref(),
+        };
+        Ok(Suppression {
+            cover: Cover::new(&conditions)?,
+            expires: Timestamp::parse(&entry.expires)
+                .with_context(|| format!("`expires` is {:?}, not a day such as 2027-03-31", entry.expires))?,
+            hidden: 0,
+            entry,
+        })
+    }
+}
+
+impl Cover {
+    /// # Errors
+    /// When a pattern or the address cannot be read.
+    pub fn new(conditions: &Conditions) -> anyhow::Result<Cover> {
+        let pattern = |text: &str| Pattern::new(text).with_context(|| format!("`{text}` is not a pattern"));
+        let source_ip = match conditions.source_ip {
             Some(text) => Some(
                 text.parse::<IpNet>()
                     .or_else(|_| text.parse().map(|address: std::net::IpAddr| IpNet::from(address)))
@@ -136,22 +172,18 @@ impl Suppression {
             ),
             None => None,
         };
-        Ok(Suppression {
-            rule: pattern(&entry.rule)?,
-            account: optional(&entry.account)?,
-            region: optional(&entry.region)?,
-            actor: optional(&entry.actor)?,
-            resource: optional(&entry.resource)?,
+        Ok(Cover {
+            rule: pattern(conditions.rule)?,
+            account: conditions.account.map(pattern).transpose()?,
+            region: conditions.region.map(pattern).transpose()?,
+            actor: conditions.actor.map(pattern).transpose()?,
+            resource: conditions.resource.map(pattern).transpose()?,
             source_ip,
-            expires: Timestamp::parse(&entry.expires)
-                .with_context(|| format!("`expires` is {:?}, not a day such as 2027-03-31", entry.expires))?,
-            hidden: 0,
-            entry,
         })
     }
 
-    fn covers(&self, finding: &Finding) -> bool {
-        let matches = |pattern: &Pattern, text: &str| pattern.matches_with(text, MatchOptions::new());
+    /// Whether every condition holds.
+    pub fn covers(&self, finding: &Finding) -> bool {
         let holds = |pattern: &Option<Pattern>, text: Option<&str>| match pattern {
             Some(pattern) => text.is_some_and(|text| matches(pattern, text)),
             None => true,
@@ -164,13 +196,22 @@ impl Suppression {
         let on = self.resource.as_ref().is_none_or(|pattern| {
             !finding.resources.is_empty() && finding.resources.iter().all(|resource| matches(pattern, &resource.0))
         });
-        matches(&self.rule, &finding.rule)
+        self.is_of_rule(&finding.rule)
             && holds(&self.account, Some(&finding.account))
             && holds(&self.region, Some(&finding.region))
             && holds(&self.actor, finding.actor.as_deref())
             && from
             && on
     }
+
+    /// Whether findings of a rule may be among them.
+    pub fn is_of_rule(&self, rule: &str) -> bool {
+        matches(&self.rule, rule)
+    }
+}
+
+fn matches(pattern: &Pattern, text: &str) -> bool {
+    pattern.matches_with(text, MatchOptions::new())
 }
 
 #[cfg(test)]

@@ -8,6 +8,8 @@ use crate::support::repository;
 /// Events a day, and cores and GB of the task for it. The README's demo takes 100,000 events a second on two cores; a tenth of
 /// the share of a core is more than five times the average.
 const SIZES: [(f64, f64, f64); 3] = [(1e6, 0.25, 1.0), (1e7, 0.5, 1.0), (1e8, 1.0, 2.0)];
+/// Memory of the function.
+const FUNCTION_GB: f64 = 1769.0 / 1024.0;
 const FREE_FINDINGS: f64 = 10_000.0;
 const UNIT_BYTES: f64 = 25_000.0;
 
@@ -72,6 +74,45 @@ impl Page {
         let kb = memory * 1024.0;
         (format!("| {events} | {cores} vCPU, {kb} MiB | {} |", dollars.join(" | ")), together)
     }
+}
+
+impl Page {
+    /// A line of the table for Lambda, and what all comes to.
+    fn function(&self, events: f64) -> (String, f64) {
+        let objects = events * self.of("days") / self.of("events an object");
+        let calls = objects / self.of("objects a call");
+        let judged = events * self.of("days") / self.of("events a second");
+        let seconds = calls * self.of("seconds a call") + judged;
+        let lambda = seconds * FUNCTION_GB * self.price("Lambda second") + calls / 1e6 * self.price("Lambda call");
+        let put = objects / 1e6 * self.price("S3 PUT");
+        let archive = self.archived_gb() * events / 1e6 * self.of("days kept") * self.price("S3 month");
+        let requests = objects * self.of("SQS requests a notice") + self.of("idle SQS requests of Lambda");
+        let sqs = requests / 1e6 * self.price("SQS");
+        let (get, kms) = (objects / 1e6 * self.price("S3 GET"), objects / 1e6 * self.price("KMS"));
+        let findings = events * self.of("days") / self.of("events a finding");
+        let hub = (findings - FREE_FINDINGS).max(0.0) * self.price("finding");
+        let watch = self.of("MB logged") / 1e3 * self.price("log") + self.of("alarms") * self.price("alarm");
+        let together = lambda + put + archive + sqs + get + kms + hub + watch;
+        let dollars: Vec<String> =
+            [lambda, put, archive, sqs, get, kms, hub, watch, together].map(|sum| format!("{sum:.2}")).into();
+        (format!("| {} million | {calls:.0} | {} |", events / 1e6, dollars.join(" | ")), together)
+    }
+}
+
+#[test]
+fn the_table_for_lambda_follows_from_prices_and_assumptions() {
+    let text = fs::read_to_string(repository("deploy/COST.md")).unwrap();
+    let page = Page { prices: numbers(&text, "Prices"), assumptions: numbers(&text, "Assumptions") };
+    let lines: Vec<_> = SIZES.into_iter().map(|(events, ..)| page.function(events)).collect();
+    let table: Vec<&str> = lines.iter().map(|(line, _)| line.as_str()).collect();
+    let table = table.join("\n");
+    assert!(text.contains(&table), "deploy/COST.md should have\n{table}");
+    let is_cheaper = |(size, (_, together)): (_, &(String, f64))| *together < page.line(size).1;
+    assert!(SIZES.into_iter().zip(&lines).all(is_cheaper), "Lambda is not cheaper at all sizes: {table}");
+    // by hand: 300,000 objects of ten million events a day in 60,000 calls of half a second, 30,000 seconds of judging,
+    // 60,000 seconds in all of 1.7275 GB, and 1.2 cents for the calls
+    let (line, _) = page.function(1e7);
+    assert!(line.starts_with("| 10 million | 60000 | 1.39 | 1.50 | 0.30 | 0.52 |"), "{line}");
 }
 
 #[test]

@@ -10,13 +10,15 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::health::free_address;
 use crate::moto::{moto, sdk};
+use crate::runtime_fake::{Answer, Function};
 use crate::support::{code, ended, path, repository, signal, text, weir};
 
 const TEMPLATE: &str = "deploy/cloudformation/weir.yaml";
+const FUNCTION: &str = "deploy/cloudformation/lambda.yaml";
 const ATTACK: &str = "tests/data/cloudtrail/stratus/aws.persistence.iam-create-admin-user.json.gz";
 
 /// The Python that `tests/run` installs, when it has this module.
@@ -37,9 +39,10 @@ pub fn python(module: &str) -> Option<String> {
 const LINT: &str = "import sys; from cfnlint.runner import main; sys.exit(main())";
 
 #[test]
-fn the_template_has_no_fault_that_cfn_lint_knows() {
+fn the_templates_have_no_fault_that_cfn_lint_knows() {
     let Some(python) = python("cfnlint") else { return };
-    let output = Command::new(python).args(["-c", LINT, &path(&repository(TEMPLATE))]).output().unwrap();
+    let templates = [TEMPLATE, FUNCTION].map(|template| path(&repository(template)));
+    let output = Command::new(python).args(["-c", LINT]).args(templates).output().unwrap();
     assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
 }
 
@@ -69,8 +72,6 @@ async fn the_stack_comes_up_and_its_command_finds_what_a_new_object_holds() {
         assert!(stack["resources"][resource].is_string(), "{resource} is missing: {stack:#}");
     }
 
-    let of_file =
-        |file: &str| actions(&serde_json::from_slice(&fs::read(repository("deploy/iam").join(file)).unwrap()).unwrap());
     let expected: BTreeSet<String> = of_file("s3-queue.json").union(&of_file("security-hub.json")).cloned().collect();
     assert_eq!(actions(&stack["policies"]["weir"]), expected, "the task may do what deploy/iam says");
 
@@ -109,6 +110,68 @@ async fn the_stack_comes_up_and_its_command_finds_what_a_new_object_holds() {
     signal(&child, Signal::TERM);
     let output = ended(child, Duration::from_secs(60));
     assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+}
+
+/// What a policy of `deploy/iam/` allows.
+fn of_file(file: &str) -> BTreeSet<String> {
+    actions(&serde_json::from_slice(&fs::read(repository("deploy/iam").join(file)).unwrap()).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_function_comes_up_and_finds_what_its_queue_tells_of() {
+    let (Some(moto), Some(python)) = (moto(), python("boto3")) else { return };
+    let name = "stack-function";
+    let deployed = Command::new(python)
+        .args([path(&repository("tests/it/deploy_lambda.py")), moto.url.clone()])
+        .args([path(&repository(FUNCTION)), name.to_owned()])
+        .output()
+        .unwrap();
+    assert!(deployed.status.success(), "{}", text(&deployed.stderr));
+    let stack: Value = serde_json::from_slice(&deployed.stdout).unwrap();
+    assert_eq!(stack["status"], "CREATE_COMPLETE");
+    let resources = ["NoticeQueue", "DeadQueue", "NewObjects", "LogGroup", "FunctionRole", "Function"];
+    for resource in resources.iter().chain(&["StreamMapping", "QueueMapping"]) {
+        assert!(stack["resources"][resource].is_string(), "{resource} is missing: {stack:#}");
+    }
+    let files =
+        ["lambda-logs.json", "lambda-kinesis.json", "lambda-queue.json", "s3-archive.json", "security-hub.json"];
+    let expected: BTreeSet<String> = files.iter().flat_map(|file| of_file(file)).collect();
+    assert_eq!(actions(&stack["policy"]), expected, "the function may do what deploy/iam says");
+    // without this, one item that fails has Lambda hand over all of them again
+    for mapping in stack["mappings"].as_array().unwrap() {
+        assert_eq!(mapping["FunctionResponseTypes"], json!(["ReportBatchItemFailures"]));
+    }
+
+    let sdk = sdk(&moto.url);
+    let s3 = aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(&sdk).force_path_style(true).build());
+    let key = "AWSLogs/123456789012/CloudTrail/us-east-1/2024/08/01/a b.json.gz";
+    let log = fs::read(repository(ATTACK)).unwrap();
+    s3.put_object().bucket(name).key(key).body(log.into()).send().await.unwrap();
+    // what the mapping would do
+    let sqs = aws_sdk_sqs::Client::new(&sdk);
+    let queue = stack["resources"]["NoticeQueue"].as_str().unwrap();
+    let received = sqs.receive_message().queue_url(queue).wait_time_seconds(5).send().await.unwrap();
+    let message = &received.messages()[0];
+    let event = json!({ "Records": [{
+        "eventSource": "aws:sqs", "messageId": message.message_id().unwrap(), "body": message.body().unwrap()
+    }] });
+
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("weir.toml"), "[aws.s3]\nforce_path_style = true\n").unwrap();
+    let set = stack["function"]["Environment"]["Variables"].as_object().unwrap();
+    let set = set.iter().map(|(name, value)| (name.as_str(), value.as_str().unwrap()));
+    let keys = [("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test"), ("AWS_REGION", "us-east-1")];
+    let variables: Vec<_> = set.chain(keys).chain([("AWS_ENDPOINT_URL", moto.url.as_str())]).collect();
+    let function = Function::start(folder.path(), &variables);
+    assert_eq!(function.call(&event), Answer::Response(json!({ "batchItemFailures": [] })), "{}", function.log());
+
+    let archive = s3.list_objects_v2().bucket(format!("{name}-archive")).prefix("weir/cloudtrail/account=").send();
+    let archive: Vec<String> =
+        archive.await.unwrap().contents().iter().map(|one| one.key().unwrap().to_owned()).collect();
+    assert!(!archive.is_empty() && archive.iter().all(|key| key.ends_with(".parquet")), "{archive:?}");
+    let log = function.log();
+    let told = log.lines().find(|line| line.contains("a call is done")).unwrap();
+    assert!(told.contains("records=3 rows=3 rejects=0") && told.contains("failed=0"), "{told}");
 }
 
 /// The program must know the flags, and miss only the file that the line names.

@@ -17,6 +17,7 @@ mod health;
 mod hub;
 mod incidents;
 mod kinesis;
+mod lambda;
 mod leases;
 mod moto;
 mod out_fake;
@@ -26,6 +27,7 @@ mod pipes;
 mod recorder;
 mod reload;
 mod rules;
+mod runtime_fake;
 mod s3;
 // the unit tests of the S3 sources use the rest of it
 #[allow(dead_code)]

@@ -54,6 +54,8 @@ pub struct Seen {
     /// Titles of findings that are refused for ever, and of events that fail with an internal error at first.
     pub poison: BTreeSet<String>,
     pub flaky: BTreeSet<String>,
+    /// Titles of events that always fail with an internal error.
+    pub broken: BTreeSet<String>,
     failed_once: BTreeSet<String>,
     /// Objects by key, and how often the writing of one that was there was tried.
     pub objects: BTreeMap<String, String>,
@@ -213,7 +215,7 @@ fn put_events(fake: &Fake, headers: &HeaderMap, body: &[u8]) -> Reply {
         let failed = |code: &str| json!({ "ErrorCode": code, "ErrorMessage": "of the test" });
         answers.push(if seen.poison.contains(&title) {
             failed("MalformedDetail")
-        } else if seen.flaky.contains(&title) && seen.failed_once.insert(id) {
+        } else if seen.broken.contains(&title) || (seen.flaky.contains(&title) && seen.failed_once.insert(id)) {
             failed("InternalFailure")
         } else {
             seen.taken.entry(Way::EventBridge).or_default().push(detail);

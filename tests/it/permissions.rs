@@ -14,6 +14,7 @@ use weir::aws::calls::{CALLS, IMPLIED};
 use crate::leases;
 use crate::moto::{Moto, moto, sdk};
 use crate::recorder::{Call, Recorder};
+use crate::runtime_fake::{Answer, Function};
 use crate::support::{code, ended, repository, signal, text};
 
 const ATTACK: &str = "tests/data/cloudtrail/stratus/aws.persistence.iam-create-admin-user.json.gz";
@@ -179,20 +180,22 @@ async fn policies_allow_what_is_called_and_no_more() {
     let topic = "[sink.sns]\ntopic = 'arn:aws:sns:us-east-1:123456789012:permissions'\ndrain_seconds = 2";
     send(topic, 3, "sns.json");
 
-    let mut send = |config: &str, code: i32, file: &str| {
-        let stage = Stage::new(&moto, config);
-        fs::copy(repository(ATTACK), stage.path().join("attack.json.gz")).unwrap();
-        stage.run(&["run", "--from", "attack.json.gz", "--archive", "a", "--findings", "f.ndjson"], code);
-        stage.doctor(&["attack.json.gz"]);
-        all.extend(stage.judged(&[file]));
-    };
-    send("[sink.event_bridge]", 0, "event-bridge.json");
-    send("[sink.s3]\nbucket = 'permissions-trail'", 0, "s3-findings.json");
-    // there is no such topic
-    let topic = "[sink.sns]\ntopic = 'arn:aws:sns:us-east-1:123456789012:permissions'\ndrain_seconds = 2";
-    send(topic, 3, "sns.json");
-
     send("state = 's3://permissions-trail/state'", 0, "s3-state.json");
+
+    // Lambda gives the function its messages
+    let stage = Stage::new(&moto, "archive.dir = 's3://permissions-trail/archive'");
+    let keys = [("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test"), ("AWS_REGION", "us-east-1")];
+    let function = Function::start(stage.path(), &keys);
+    let event = serde_json::json!({ "Records": [{
+        "eventSource": "aws:sqs", "messageId": "m", "body": notice("logs/a.json.gz").to_string()
+    }] });
+    assert_eq!(function.call(&event), Answer::Response(serde_json::json!({ "batchItemFailures": [] })));
+    drop(function);
+    // the rest is Lambda's
+    let used = needed(&stage.recorder.calls());
+    let allowed: BTreeSet<String> = allowed("lambda-queue.json").union(&allowed("s3-archive.json")).cloned().collect();
+    let implied: BTreeSet<String> = implied("lambda-queue.json").union(&implied("s3-archive.json")).cloned().collect();
+    assert_eq!(used, &allowed - &implied, "left: what is used; right: what the policies allow");
 
     let known = CALLS.iter().map(|call| (call.service.to_owned(), call.operation.to_owned()));
     assert_eq!(all, known.collect(), "left: what was called; right: src/aws/calls.rs");
@@ -208,21 +211,27 @@ async fn make(moto: &Moto) {
     let sqs = aws_sdk_sqs::Client::new(&sdk);
     let url = sqs.create_queue().queue_name("permissions-notices").send().await.unwrap().queue_url.unwrap();
     for key in ["logs/a.json.gz", "logs/gone.json.gz"] {
-        let notice = serde_json::json!({ "Records": [{
-            "eventVersion": "2.1", "eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "awsRegion": "us-east-1",
-            "eventTime": "2024-08-01T12:00:00.000Z",
-            "s3": { "bucket": { "name": "permissions-trail" }, "object": { "key": key, "size": 100, "eTag": "e" } }
-        }] });
-        sqs.send_message().queue_url(&url).message_body(notice.to_string()).send().await.unwrap();
+        sqs.send_message().queue_url(&url).message_body(notice(key).to_string()).send().await.unwrap();
     }
     let kinesis = aws_sdk_kinesis::Client::new(&sdk);
     kinesis.create_stream().stream_name("permissions").shard_count(1).send().await.unwrap();
     leases::make_table(moto, "permissions-leases").await;
 }
 
+/// S3's own, of an object that was made.
+fn notice(key: &str) -> Value {
+    serde_json::json!({ "Records": [{
+        "eventVersion": "2.1", "eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "awsRegion": "us-east-1",
+        "eventTime": "2024-08-01T12:00:00.000Z",
+        "s3": { "bucket": { "name": "permissions-trail" }, "object": { "key": key, "size": 100, "eTag": "e" } }
+    }] })
+}
+
 #[test]
 fn the_table_and_the_policies_name_the_same_files() {
-    let named: BTreeSet<String> = CALLS.iter().flat_map(|call| call.policies).map(|file| (*file).to_owned()).collect();
+    let called = CALLS.iter().flat_map(|call| call.policies);
+    let named = called.chain(IMPLIED.iter().flat_map(|(_, files)| *files)).map(|file| (*file).to_owned());
+    let named: BTreeSet<String> = named.collect();
     let there = fs::read_dir(repository("deploy/iam")).unwrap().map(|entry| entry.unwrap().file_name());
     let there: BTreeSet<String> =
         there.map(|name| name.into_string().unwrap()).filter(|name| name.ends_with(".json")).collect();

@@ -245,3 +245,41 @@ fn a_rule_that_floods_is_put_aside_until_it_is_edited_and_one_that_fails_is_told
         .collect();
     assert_eq!((fails.len(), &fails[0]["severity"]), (1, &json!("medium")), "{found:?}");
 }
+
+#[test]
+fn a_canary_is_no_alarm_and_its_silence_is_one() {
+    // four seconds in place of hours
+    let canary = "[[canary]]\nname = 'made on purpose'\nrule = 'cloudtrail/made'\nactor = '*/canary'\nhours = 0.0011\n";
+    let mut run = Following::start(|folder| {
+        fs::write(folder.join("weir.toml"), canary).unwrap();
+        fs::write(folder.join("rules/cloudtrail/made.sql"), rule("CreateUser")).unwrap();
+    });
+    run.call("CreateUser", "canary");
+    run.call("CreateUser", "eve");
+    run.wait_for("cloudtrail/made", "eve");
+    run.wait_for("weir/canary_silent", "");
+    // it is heard again, and falls silent again
+    run.call("CreateUser", "canary");
+    let begun = Instant::now();
+    let silences = |run: &Following| run.found().iter().filter(|(rule, _)| rule == "weir/canary_silent").count();
+    while silences(&run) < 2 {
+        assert!(begun.elapsed() < WAIT, "{:?}", run.found());
+        thread::sleep(Duration::from_millis(50));
+    }
+    let found = run.found();
+    assert!(!found.contains(&("cloudtrail/made".into(), "canary".into())), "{found:?}");
+    let (output, summary, folder) = run.end();
+    assert_eq!((code(&output), silences_in(&folder)), (0, 2), "{}", text(&output.stderr));
+    assert_eq!(
+        (&summary["canaries"][0]["name"], &summary["canaries"][0]["matches"]),
+        (&json!("made on purpose"), &json!(2))
+    );
+    assert!(text(&output.stderr).contains("canary made on purpose: 2 matches, last at "), "{}", text(&output.stderr));
+}
+
+/// Different findings that say a canary is silent.
+fn silences_in(folder: &tempfile::TempDir) -> usize {
+    let found = lines(&fs::read(folder.path().join("f.ndjson")).unwrap());
+    let silent = found.iter().filter(|finding| finding["rule"] == "weir/canary_silent");
+    silent.map(|finding| finding["id"].to_string()).collect::<std::collections::BTreeSet<_>>().len()
+}

@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures::{StreamExt, stream};
@@ -31,9 +31,10 @@ pub enum Fault {
 pub struct World {
     /// Content and ETag, by `BUCKET/KEY`.
     pub objects: BTreeMap<String, (Bytes, String)>,
-    /// For the next requests for an object (`BUCKET/KEY`), a listing (`LIST BUCKET/PREFIX`) or an operation of SQS.
+    /// For the next requests for an object (`BUCKET/KEY`), a listing (`LIST BUCKET/PREFIX`), the writing of any object of a
+    /// bucket (`PUT BUCKET`) or an operation of SQS.
     pub faults: HashMap<String, VecDeque<Fault>>,
-    /// The requests: `GET bucket/key RANGE`, `LIST bucket/prefix`, `DeleteMessageBatch 1`, ...
+    /// The requests: `GET bucket/key RANGE`, `PUT bucket/key`, `LIST bucket/prefix`, `DeleteMessageBatch 1`, ...
     pub log: Vec<String>,
     /// Messages that can be received.
     pub messages: VecDeque<(String, String)>,
@@ -91,6 +92,10 @@ async fn answer(State(fake): State<Fake>, request: Request) -> Response {
         let body = axum::body::to_bytes(request.into_body(), 1 << 20).await.unwrap();
         return sqs(&fake, &operation, &serde_json::from_slice(&body).unwrap()).await;
     }
+    if request.method() == Method::PUT {
+        let body = axum::body::to_bytes(request.into_body(), 64 << 20).await.unwrap();
+        return put(&fake, &path, &headers, body);
+    }
     if query.contains("list-type=2") {
         list(&fake, path.trim_end_matches('/'), &query)
     } else {
@@ -101,6 +106,24 @@ async fn answer(State(fake): State<Fake>, request: Request) -> Response {
 fn refuse(status: u16, code: &str, message: &str) -> Response {
     let body = format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>{message}</Message></Error>");
     (StatusCode::from_u16(status).unwrap(), body).into_response()
+}
+
+fn put(fake: &Fake, path: &str, headers: &HeaderMap, content: Bytes) -> Response {
+    let path = percent_encoding::percent_decode_str(path).decode_utf8().unwrap().into_owned();
+    let (bucket, key) = path.split_once('/').unwrap();
+    let mut world = fake.world();
+    world.log.push(format!("PUT {path}"));
+    if let Some(Fault::Refuse(status, code, message)) =
+        world.faults.get_mut(&format!("PUT {bucket}")).and_then(VecDeque::pop_front)
+    {
+        return refuse(status, code, message);
+    }
+    if headers.contains_key("if-none-match") && world.objects.contains_key(&path) {
+        return refuse(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold");
+    }
+    drop(world);
+    fake.put(bucket, key, content);
+    StatusCode::OK.into_response()
 }
 
 fn get(fake: &Fake, path: &str, headers: &HeaderMap) -> Response {

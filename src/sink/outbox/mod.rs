@@ -74,6 +74,11 @@ impl Outbox {
         self.queues.values().all(Queue::is_empty)
     }
 
+    /// The ids of these, which may be of several places.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.queues.values().flat_map(Queue::ids)
+    }
+
     /// Bytes of JSON of these.
     pub fn bytes(&self) -> usize {
         self.queues.values().map(Queue::bytes).sum()

@@ -130,7 +130,12 @@ impl Queue {
         self.held.is_empty()
     }
 
-    /// JSON of all of them.
+    /// Their ids.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.turns.keys().map(String::as_str)
+    }
+
+    /// Bytes of JSON of all of them.
     pub fn bytes(&self) -> usize {
         self.bytes
     }

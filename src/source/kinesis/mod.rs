@@ -4,6 +4,7 @@
 //! `page` makes pieces of what they got. A stream has no end: reading stops when it is told to.
 
 mod fan_out;
+pub mod handed;
 mod leased;
 mod page;
 mod poll;

@@ -5,6 +5,7 @@ pub mod backfill;
 mod body;
 mod bucket;
 mod days;
+pub mod named;
 pub mod notices;
 mod object;
 pub mod probe;

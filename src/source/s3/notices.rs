@@ -18,7 +18,6 @@ pub use super::queue::Address;
 use super::queue::{Message, POLL, Queue};
 use super::{Settings, pause};
 use crate::aws::{Aws, Kind, Trouble};
-use crate::decode::Counts;
 use crate::metrics::METRICS;
 use crate::position::Checkpoint;
 use crate::source::layout::key_time;
@@ -325,12 +324,8 @@ impl Notices {
         }
         tracing::warn!("{}: notice {} is left to the queue's redrive policy: {reason}", self.name, message.id);
         let origin = Arc::new(Origin::from_name(&format!("{}#{}", self.name, message.id)));
-        let mut counts = Counts::default();
-        let tally = counts.of("");
-        tally.records += 1;
-        tally.rejects += 1;
         let reject = Reject::new(&origin, 0, "", reason, message.body.as_bytes());
-        self.feed.send(Event::Piece(Piece { rejects: vec![reject], counts, ..Piece::default() })).await
+        self.feed.send(Event::Piece(Piece::rejected(reject))).await
     }
 
     /// Deletes the notices of which all objects are committed.

@@ -1,0 +1,215 @@
+//! The event that AWS Lambda hands a function → its items: records of a stream, messages of a queue, or a notice.
+//!
+//! The shapes are those of the event source mappings for Kinesis and SQS, and of the calls that S3, SNS and EventBridge make of
+//! a function ("Using Lambda with ...", Lambda developer guide). A field that is not read may be missing.
+
+use anyhow::{Context, bail};
+use aws_smithy_types::base64;
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::time::Timestamp;
+
+/// What a function is called with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Records of a shard in the order of their numbers: of those that failed, the first is answered.
+    Stream(Vec<StreamRecord>),
+    /// Messages in no order: each that failed is answered.
+    Queue(Vec<Message>),
+    /// A notice about objects, by S3, SNS or EventBridge, without an id. It is done, or the whole call has failed.
+    Notice(Message),
+}
+
+/// A record of Kinesis, not yet unpacked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamRecord {
+    pub stream: String,
+    pub shard: String,
+    /// Decimal digits.
+    pub sequence: String,
+    pub data: Bytes,
+    pub arrived: Timestamp,
+}
+
+/// A message of SQS, or what has come in its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    pub id: String,
+    pub body: String,
+    pub sent: Timestamp,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct FromKinesis {
+    #[serde(rename = "eventID")]
+    event_id: String,
+    #[serde(rename = "eventSourceARN")]
+    source: String,
+    kinesis: Inside,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Inside {
+    sequence_number: String,
+    data: String,
+    /// Seconds since 1970, with milliseconds.
+    approximate_arrival_timestamp: f64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct FromSqs {
+    message_id: String,
+    body: String,
+    #[serde(default)]
+    attributes: Attributes,
+}
+
+#[derive(Default, Deserialize)]
+struct Attributes {
+    /// Milliseconds since 1970, as text.
+    #[serde(default, rename = "SentTimestamp")]
+    sent: Option<String>,
+}
+
+/// Reads an event.
+///
+/// # Errors
+/// When it is none of those that Weir is called with, or a record has no number: no item of it could be answered.
+pub fn read(event: Value) -> anyhow::Result<Event> {
+    // SNS writes it large
+    let source = |record: &Value| {
+        let source = record["eventSource"].as_str().or_else(|| record["EventSource"].as_str());
+        source.unwrap_or_default().to_owned()
+    };
+    let first = match &event["Records"] {
+        Value::Array(records) => records.first().map(source),
+        _ => None,
+    };
+    match first.as_deref() {
+        Some("aws:kinesis") => {
+            let records = records::<FromKinesis>(event).context("reading an event of Kinesis")?;
+            records.into_iter().map(stream_record).collect::<anyhow::Result<_>>().map(Event::Stream)
+        }
+        Some("aws:sqs") => {
+            let records = records::<FromSqs>(event).context("reading an event of SQS")?;
+            Ok(Event::Queue(records.into_iter().map(message).collect()))
+        }
+        Some("aws:s3") => Ok(notice(event.to_string(), &event["Records"][0]["eventTime"])),
+        // there is always one record
+        Some("aws:sns") => {
+            let sns = &event["Records"][0]["Sns"];
+            let message = sns["Message"].as_str().context("an event of SNS without a Message")?;
+            Ok(notice(message.to_owned(), &sns["Timestamp"]))
+        }
+        None if event["detail-type"].is_string() => Ok(notice(event.to_string(), &event["time"])),
+        Some(other) => bail!("an event of `{other}`: Weir reads those of Kinesis, SQS, S3, SNS and EventBridge"),
+        None => bail!("an event without records: Weir reads those of Kinesis, SQS, S3, SNS and EventBridge"),
+    }
+}
+
+fn notice(body: String, time: &Value) -> Event {
+    let sent = time.as_str().and_then(Timestamp::parse).unwrap_or_default();
+    Event::Notice(Message { id: String::new(), body, sent })
+}
+
+fn records<T: for<'a> Deserialize<'a>>(mut event: Value) -> anyhow::Result<Vec<T>> {
+    Ok(serde_json::from_value(event["Records"].take())?)
+}
+
+fn stream_record(record: FromKinesis) -> anyhow::Result<StreamRecord> {
+    let FromKinesis { event_id, source, kinesis } = record;
+    let sequence = kinesis.sequence_number;
+    if sequence.is_empty() || !sequence.bytes().all(|byte| byte.is_ascii_digit()) {
+        bail!("`{sequence}` is no sequence number");
+    }
+    let shard = event_id.rsplit_once(':').map_or("", |(shard, _)| shard);
+    // `arn:...:stream/NAME`, with a consumer of enhanced fan-out `arn:...:stream/NAME/consumer/...`
+    let name = source.split_once(":stream/").map_or("", |(_, name)| name).split('/').next().unwrap_or_default();
+    Ok(StreamRecord {
+        stream: name.to_owned(),
+        shard: shard.to_owned(),
+        sequence,
+        // what is not base64 never came from Kinesis; as it stands it becomes a reject
+        data: base64::decode(&kinesis.data).unwrap_or_else(|_| kinesis.data.into_bytes()).into(),
+        arrived: Timestamp((kinesis.approximate_arrival_timestamp * 1e6) as i64),
+    })
+}
+
+fn message(message: FromSqs) -> Message {
+    let sent = message.attributes.sent.and_then(|text| text.parse::<i64>().ok()).unwrap_or_default();
+    Message { id: message.message_id, body: message.body, sent: Timestamp(sent.saturating_mul(1000)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn kinesis(sequence: &str, data: &str) -> Value {
+        json!({ "Records": [{
+            "kinesis": { "kinesisSchemaVersion": "1.0", "partitionKey": "1", "sequenceNumber": sequence, "data": data,
+                         "approximateArrivalTimestamp": 1722513600.5 },
+            "eventSource": "aws:kinesis", "eventVersion": "1.0", "eventID": format!("shardId-000000000006:{sequence}"),
+            "eventName": "aws:kinesis:record", "invokeIdentityArn": "arn:aws:iam::123456789012:role/lambda-role",
+            "awsRegion": "us-east-2",
+            "eventSourceARN": "arn:aws:kinesis:us-east-2:123456789012:stream/lambda-stream/consumer/weir:1722513600"
+        }] })
+    }
+
+    #[test]
+    fn a_record_of_kinesis_says_where_it_stands() {
+        let number = "49590338271490256608559692538361571095921575989136588898";
+        let record = StreamRecord {
+            stream: "lambda-stream".into(),
+            shard: "shardId-000000000006".into(),
+            sequence: number.into(),
+            data: "Hello, this is a test.".into(),
+            arrived: Timestamp(1_722_513_600_500_000),
+        };
+        let read_one = read(kinesis(number, "SGVsbG8sIHRoaXMgaXMgYSB0ZXN0Lg==")).unwrap();
+        assert_eq!(read_one, Event::Stream(vec![record.clone()]));
+        let raw = read(kinesis(number, "{no base64}")).unwrap();
+        assert_eq!(raw, Event::Stream(vec![StreamRecord { data: "{no base64}".into(), ..record }]));
+        let error = read(kinesis("x1", "")).unwrap_err().to_string();
+        assert_eq!(error, "`x1` is no sequence number");
+    }
+
+    #[test]
+    fn a_message_of_a_queue_has_its_id_and_time() {
+        let event = json!({ "Records": [{
+            "messageId": "059f36b4-87a3-44ab-83d2-661975830a7d", "receiptHandle": "AQEB", "body": "{}",
+            "attributes": { "ApproximateReceiveCount": "1", "SentTimestamp": "1722513600123" },
+            "messageAttributes": {}, "md5OfBody": "", "eventSource": "aws:sqs",
+            "eventSourceARN": "arn:aws:sqs:us-east-2:123456789012:my-queue", "awsRegion": "us-east-2"
+        }] });
+        let id = "059f36b4-87a3-44ab-83d2-661975830a7d".to_owned();
+        let message = Message { id, body: "{}".into(), sent: Timestamp(1_722_513_600_123_000) };
+        assert_eq!(read(event).unwrap(), Event::Queue(vec![message]));
+    }
+
+    #[test]
+    fn what_s3_and_eventbridge_say_is_a_notice_and_all_else_is_refused() {
+        let notice = |event: &Value, sent: i64| {
+            Event::Notice(Message { id: String::new(), body: event.to_string(), sent: Timestamp(sent) })
+        };
+        let s3 = json!({ "Records": [{ "eventSource": "aws:s3", "eventTime": "2024-08-01T12:00:00.000Z" }] });
+        assert_eq!(read(s3.clone()).unwrap(), notice(&s3, 1_722_513_600_000_000));
+        let bridge = json!({ "detail-type": "Object Created", "source": "aws.s3", "time": "2024-08-01T12:00:00Z" });
+        assert_eq!(read(bridge.clone()).unwrap(), notice(&bridge, 1_722_513_600_000_000));
+        let sns = json!({ "Records": [{ "EventVersion": "1.0", "EventSource": "aws:sns", "EventSubscriptionArn": "a",
+            "Sns": { "Type": "Notification", "Message": s3.to_string(), "Timestamp": "2024-08-01T12:00:01.000Z" } }] });
+        assert_eq!(read(sns).unwrap(), notice(&s3, 1_722_513_601_000_000));
+        let untimed = json!({ "detail-type": "Object Created", "detail": {} });
+        assert_eq!(read(untimed.clone()).unwrap(), notice(&untimed, 0));
+        let told = |event| read(event).unwrap_err().to_string();
+        assert!(told(json!({ "Records": [{ "eventSource": "aws:dynamodb" }] })).contains("`aws:dynamodb`"));
+        assert!(told(json!({ "key1": "value1" })).starts_with("an event without records"));
+        assert!(told(json!(["x"])).starts_with("an event without records"));
+    }
+}
