@@ -339,9 +339,6 @@ impl Worker {
         if let Some(renewals) = &self.renewals {
             renewal::take(renewals, &mut self.stages, &mut self.summary);
         }
-        for (partition, until) in &round.reached {
-            self.stages.detector.reached(partition, *until, now);
-        }
         let Judged { batches, rejects, mut found } = self.judge(round, now);
         let start = Instant::now();
         self.stages.triage.watch(&batches);
@@ -379,6 +376,9 @@ impl Worker {
 
     /// Records to rows, and rows to matches.
     fn judge(&mut self, round: Round, now: Timestamp) -> Judged {
+        for (partition, until) in &round.reached {
+            self.stages.detector.reached(partition, *until, now);
+        }
         let (records, mut rejects) = self.take_apart(round);
         let start = Instant::now();
         let batches = self.parse(records, &mut rejects);
