@@ -31,6 +31,7 @@ use crate::detect::reference::References;
 use crate::finding::Finding;
 use crate::health::{self, HEALTH, Phase};
 use crate::logs::{self, vpc_flow};
+use crate::memory::{Memory, Size};
 use crate::metrics::METRICS;
 use crate::pipeline::bucket;
 use crate::pipeline::commit::State;
@@ -83,6 +84,9 @@ pub struct Common {
     /// Send findings to the Security Hub of this account and Region, with the process's AWS credentials
     #[arg(long, value_name = "ACCOUNT/REGION")]
     security_hub: Option<String>,
+    /// How much memory the process may take, such as 512MiB, at least 256MiB [default: the limit of its control group, if it has one]
+    #[arg(long, value_name = "SIZE")]
+    memory: Option<Size>,
     /// Serve Prometheus metrics on this address, with /healthz and /readyz
     #[arg(long, value_name = "ADDR")]
     metrics: Option<String>,
@@ -123,6 +127,7 @@ impl Common {
         config.table = self.table.clone().or(config.table);
         config.vpc_flow_format = self.vpc_flow_format.clone().or(config.vpc_flow_format);
         config.metrics.listen = self.metrics.clone().or(config.metrics.listen);
+        config.limits.memory = self.memory.or(config.limits.memory);
         send_to(&mut config, self.security_hub.as_deref()).or_usage()?;
         Ok(config)
     }
@@ -373,6 +378,7 @@ fn work_once(
         vpc_flow_format: config.vpc_flow_format.clone(),
         inflated_bytes_max: config.limits.inflated_bytes,
         inflated_ratio_max: config.limits.inflated_ratio,
+        memory: memory(config).or_usage()?,
         ..decode::Options::default()
     };
     if let Some(format) = &config.vpc_flow_format {
@@ -396,7 +402,7 @@ fn work_once(
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().or_output()?;
     let archive = match &*config.archive.dir {
         "none" => None,
-        dir => Some(Archive::open(Path::new(dir), &config.archive).or_output()?),
+        dir => Some(Archive::open(Path::new(dir), &config.archive.within(decode.memory)).or_output()?),
     };
     let state = match (&config.state, &archive) {
         (Some(address), _) => {
@@ -421,7 +427,7 @@ fn work_once(
     let stop = turn.stop.child_token();
     // what was started for this turn of the work ends with it
     let _ended = stop.clone().drop_guard();
-    let posts: Vec<Post> = ways.into_iter().map(|way| Post::new(way, stop.clone())).collect();
+    let posts: Vec<Post> = ways.into_iter().map(|way| Post::new(way, decode.memory, stop.clone())).collect();
     let shared: Vec<_> = posts.iter().map(Post::shared).collect();
     let stages =
         Stages { detector, triage: Triage::new(suppressions, config.assets.clone()), archive, state, journal, posts };
@@ -454,6 +460,17 @@ fn work_once(
         bar.finish_and_clear();
         outcome.or_output()
     })
+}
+
+/// How much memory there is: what the flag or the configuration says, else what the machine allows the process.
+///
+/// # Errors
+/// When it says less than the least.
+pub fn memory(config: &Config) -> anyhow::Result<Memory> {
+    match config.limits.memory {
+        Some(limit) => Memory::of_limit(limit).map_err(anyhow::Error::msg),
+        None => Ok(Memory::of_machine()),
+    }
 }
 
 /// The services that findings are sent to.

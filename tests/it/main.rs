@@ -18,6 +18,7 @@ mod hub;
 mod incidents;
 mod kinesis;
 mod leases;
+mod memory;
 mod moto;
 mod out_fake;
 mod permissions;
