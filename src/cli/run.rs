@@ -14,6 +14,7 @@ use axum::routing::get;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
+use super::archived::Home;
 use super::emf;
 use super::output::{self, Failure, OrFail};
 use super::progress::Shown;
@@ -42,7 +43,7 @@ use crate::sink::sender::Sender;
 use crate::sink::way::Way;
 use crate::sink::{self, Format, Journal, Refused, security_hub, wire};
 use crate::source::claims::{Lost, random_name};
-use crate::source::kinesis::{self, Stream};
+use crate::source::kinesis::{self, Leases, Stream};
 use crate::source::layout::Wanted;
 use crate::source::s3::{backfill, notices};
 use crate::source::shards::Share;
@@ -60,6 +61,9 @@ pub struct Common {
     /// Folder of the Parquet archive, or none [default: weir-archive]
     #[arg(long, value_name = "DIR|none")]
     archive: Option<String>,
+    /// Where the state is kept, in place of a file beside the archive
+    #[arg(long, value_name = "s3://BUCKET/PREFIX")]
+    state: Option<String>,
     /// Folder of rules (.sql, and Sigma's .yml) that add to the built-in ones or replace them by id, or none for no rules
     #[arg(long, value_name = "DIR|none")]
     rules: Option<String>,
@@ -110,7 +114,10 @@ pub struct Run {
     /// Which part of a stream's shards this worker reads: 0/4 is the first of four; in place of source.kinesis.share
     #[arg(long, value_name = "WORKER/OF", value_parser = clap::builder::ValueParser::new(|text: &str| Share::try_from(text.to_owned())))]
     share: Option<Share>,
-    /// Show everything about one finding: its id or the beginning of it
+    /// Share a stream's shards with all workers that name the same table of DynamoDB; in place of source.kinesis.leases.table
+    #[arg(long, value_name = "TABLE", conflicts_with = "share")]
+    leases: Option<String>,
+    /// Show everything about one finding: its id or the beginning of it. With a `state` in S3 it is taken from there, and nothing is read
     #[arg(long, value_name = "ID", conflicts_with_all = ["follow", "format"])]
     explain: Option<String>,
 }
@@ -123,6 +130,7 @@ impl Common {
             None => Config::default(),
         };
         config.archive.dir = self.archive.clone().unwrap_or(config.archive.dir);
+        config.state = self.state.clone().or(config.state);
         config.rules = self.rules.clone().or(config.rules);
         config.table = self.table.clone().or(config.table);
         config.vpc_flow_format = self.vpc_flow_format.clone().or(config.vpc_flow_format);
@@ -184,7 +192,16 @@ pub fn run(flags: &Run) -> Result<ExitCode, Failure> {
     if !flags.from.is_empty() {
         config.from.clone_from(&flags.from);
     }
+    if let Some(table) = &flags.leases {
+        let leases = &mut config.source.kinesis.leases;
+        leases.get_or_insert_with(|| Leases::of_table(table)).table.clone_from(table);
+    }
     config.source.kinesis.share = flags.share.unwrap_or(config.source.kinesis.share);
+    if let (Some(id), Some(_)) = (&flags.explain, &config.state) {
+        // a run would take the state over from the worker that has it
+        let triage = Home::of(None, &config).and_then(|home| home.triage(&config)).or_usage()?;
+        return explain(&triage.findings(), id).map(|()| ExitCode::SUCCESS);
+    }
     if config.from.is_empty() {
         return Err(Failure::Usage(anyhow!(
             "nothing to read: name files, folders, buckets, queues or streams with --from, or `from` in the configuration"

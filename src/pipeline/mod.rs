@@ -5,6 +5,7 @@ pub mod commit;
 pub mod duplicates;
 pub mod feedback;
 pub mod renewal;
+pub mod said;
 pub mod summary;
 mod tell;
 
@@ -37,10 +38,12 @@ use crate::source::{self, Event, Events, Piece, Source};
 use crate::table::{Batch, Reject};
 use crate::time::Timestamp;
 use crate::triage::Triage;
+use crate::triage::feedback::Feedback;
 use commit::{Commit, State};
 use duplicates::Seen;
 use feedback::Verdicts;
 use renewal::Renewal;
+use said::Said;
 use summary::{RuleTook, Summary, Suppressed, Unreadable};
 use tell::Told;
 
@@ -236,8 +239,9 @@ struct Worker {
     told: Told,
     /// When what rules remember was last halved, for want of memory.
     eased: Option<Instant>,
-    /// What people find out while it runs.
+    /// What people find out while it runs: in the archive's file, or beside a state in a bucket.
     verdicts: Option<Verdicts>,
+    said: Option<Said>,
     report: Report,
 }
 
@@ -284,8 +288,10 @@ impl Worker {
         }
         stages.detector.follow(commit_every.is_some());
         stages.triage.restore(&saved.triage).context("restoring the findings")?;
-        let mut verdicts = stages.archive.as_ref().map(|archive| Verdicts::of(archive.dir()));
-        if let Some(feedback) = verdicts.as_mut().and_then(Verdicts::changed) {
+        let mut said = stages.state.as_ref().and_then(State::said);
+        let mut verdicts =
+            stages.archive.as_ref().filter(|_| said.is_none()).map(|archive| Verdicts::of(archive.dir()));
+        if let Some(feedback) = heard(&mut verdicts, &mut said) {
             stages.triage.learn(feedback);
         }
         for post in &mut stages.posts {
@@ -301,6 +307,7 @@ impl Worker {
             renewals: None,
             told: Told::new(&stages),
             verdicts,
+            said,
             stages,
             seen: Seen::within(options.memory),
             options,
@@ -321,7 +328,7 @@ impl Worker {
 
     /// Takes up what was said of findings since it was last asked.
     fn learn(&mut self) {
-        if let Some(feedback) = self.verdicts.as_mut().and_then(Verdicts::changed) {
+        if let Some(feedback) = heard(&mut self.verdicts, &mut self.said) {
             self.stages.triage.learn(feedback);
         }
     }
@@ -616,6 +623,11 @@ impl Worker {
         self.summary.seconds = started.elapsed().as_secs_f64();
         Ok(Outcome { summary: self.summary, findings })
     }
+}
+
+/// What was said of findings since it was last asked, wherever that is written.
+fn heard(verdicts: &mut Option<Verdicts>, said: &mut Option<Said>) -> Option<Feedback> {
+    verdicts.as_mut().and_then(Verdicts::changed).or_else(|| said.as_mut().and_then(Said::changed))
 }
 
 /// Partitions that a commit moves on.

@@ -92,6 +92,11 @@ pub struct Leases {
 }
 
 impl Leases {
+    /// Those in a table, with the usual expiry.
+    pub fn of_table(table: &str) -> Leases {
+        Leases { table: table.to_owned(), expiry_seconds: Leases::expiry_seconds() }
+    }
+
     fn expiry_seconds() -> u64 {
         10
     }
