@@ -91,6 +91,11 @@ impl Memory {
         }
     }
 
+    /// Hundredths that everything gets of its usual size.
+    pub fn percent(self) -> u32 {
+        (self.share * 100.0).round() as u32
+    }
+
     /// Bytes; `None` where there is none.
     pub fn limit(self) -> Option<u64> {
         self.limit
