@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::archive;
 use crate::aws;
 use crate::detect::{quarantine, reference};
+use crate::memory::Size;
 use crate::sigma;
 use crate::sink::{self, event_bridge, security_hub, sns, webhook};
 use crate::source::{kinesis, s3};
@@ -56,11 +57,13 @@ pub struct Limits {
     pub commit_seconds: u64,
     /// Seconds between two looks of `--follow` at the files of rules, lists and the configuration; 0 for none.
     pub reload_seconds: u64,
+    /// How much memory the process may take; without it, as much as its control group allows.
+    pub memory: Option<Size>,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { inflated_bytes: 64 << 30, inflated_ratio: 1000, commit_seconds: 30, reload_seconds: 2 }
+        Limits { inflated_bytes: 64 << 30, inflated_ratio: 1000, commit_seconds: 30, reload_seconds: 2, memory: None }
     }
 }
 

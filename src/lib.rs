@@ -3,6 +3,7 @@
 
 pub mod time;
 pub mod metrics;
+pub mod memory;
 pub mod health;
 pub mod position;
 pub mod table;

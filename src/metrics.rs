@@ -46,20 +46,28 @@ pub struct Metrics {
     pub rules_refused: IntGauge,
     /// Changes of files that were `taken` up by a run that goes on, and mistakes in them that were `refused`.
     pub reloads: IntCounterVec,
-    /// What waits in each queue, in bytes, and how much may.
+    /// What is in each queue, buffer and state, in bytes, and how much may be: `source` and `round`, `objects` of S3, the `archive`'s
+    /// buffer, `windows`, what was `seen`, what was `learnt`, `ids` against duplicates, and the outbox of each service.
     pub queue_bytes: IntGaugeVec,
     pub queue_bytes_max: IntGaugeVec,
+    /// What the process takes, and how much it may, 0 without a limit; and how often reading waited because it took too much.
+    pub memory_bytes: IntGauge,
+    pub memory_max_bytes: IntGauge,
+    pub memory_waits: IntCounterVec,
     /// Notices of new objects: `received`, then `deleted` once their objects are committed, `returned` to the queue for
     /// another try, or `poison`, left to the queue's redrive policy.
     pub notices: IntCounterVec,
     /// Notices that are worked on or wait for a commit.
     pub notices_held: IntGauge,
-    /// Findings that wait in each outbox.
+    /// Findings that wait in each outbox, and those that are `open`; and how many may.
     pub queue_findings: IntGaugeVec,
+    pub queue_findings_max: IntGaugeVec,
     /// Findings that went out, by sink, with what was said: `accepted`, `again` (to be sent again) or `refused` (for ever).
     pub sent: IntCounterVec,
     /// Answers of Kinesis when asked for records: `records`, `empty`, `throttled`, `expired` or `failed`.
     pub kinesis_answers: IntCounterVec,
+    /// Answers of Kinesis whose records are being handed on.
+    pub kinesis_answers_held: IntGauge,
     /// Records of Kinesis, an aggregated one counted as one.
     pub kinesis_records: IntCounterVec,
     /// User records passed over because their producer sends them again to the shard that they belong to.
@@ -136,14 +144,25 @@ impl Metrics {
             reloads: ints("weir_reloads_total", "changes of rules, lists and configuration", &["outcome"]),
             queue_bytes: gauges("weir_queue_bytes", "bytes waiting", &["queue"]),
             queue_bytes_max: gauges("weir_queue_max_bytes", "bytes that may wait", &["queue"]),
+            memory_bytes: register(&registry, IntGauge::new("weir_memory_bytes", "resident memory")),
+            memory_max_bytes: register(
+                &registry,
+                IntGauge::new("weir_memory_max_bytes", "resident memory that is allowed, 0 without a limit"),
+            ),
+            memory_waits: ints("weir_memory_waits_total", "times that reading waited for memory", &[]),
             notices: ints("weir_notices_total", "notices of new objects", &["outcome"]),
             notices_held: register(
                 &registry,
                 IntGauge::new("weir_notices_held", "notices worked on or waiting for a commit"),
             ),
             queue_findings: gauges("weir_queue_findings", "findings waiting", &["queue"]),
+            queue_findings_max: gauges("weir_queue_max_findings", "findings that may wait", &["queue"]),
             sent: ints("weir_sent_total", "findings that went out", &["sink", "outcome"]),
             kinesis_answers: ints("weir_kinesis_answers_total", "answers when asked for records", &["answer"]),
+            kinesis_answers_held: register(
+                &registry,
+                IntGauge::new("weir_kinesis_answers_held", "answers whose records are being handed on"),
+            ),
             kinesis_records: ints("weir_kinesis_records_total", "records of Kinesis", &[]),
             kinesis_resent: ints("weir_kinesis_resent_total", "records left to another shard, sent there again", &[]),
             kinesis_trimmed: ints("weir_kinesis_trimmed_total", "shards that records may be lost of", &[]),
@@ -173,6 +192,25 @@ impl Metrics {
             .encode(&self.registry.gather(), &mut out)
             .expect("writing to memory cannot fail and our names are valid");
         String::from_utf8(out).expect("the text format is UTF-8")
+    }
+}
+
+/// Is counted in a gauge for as long as it lives.
+pub struct Held {
+    gauge: IntGauge,
+    amount: i64,
+}
+
+impl Held {
+    pub fn new(gauge: IntGauge, amount: i64) -> Held {
+        gauge.add(amount);
+        Held { gauge, amount }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.gauge.sub(self.amount);
     }
 }
 

@@ -23,6 +23,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::catalog;
+use crate::memory::Memory;
 use crate::table::{Batch, Table};
 use layout::PRIVATE;
 
@@ -40,6 +41,15 @@ pub struct Config {
     pub row_group_rows: usize,
     /// Size that files grow to when small ones are merged. Those under a sixteenth of it are small.
     pub file_bytes: u64,
+}
+
+impl Config {
+    /// The same where memory is short: less gathers, and a row group, which is in memory while it is made, has fewer rows.
+    pub fn within(&self, memory: Memory) -> Config {
+        const ROWS_MIN: usize = 4096;
+        let row_group_rows = memory.of(self.row_group_rows).max(self.row_group_rows.min(ROWS_MIN));
+        Config { buffer_bytes: memory.of(self.buffer_bytes), row_group_rows, ..self.clone() }
+    }
 }
 
 impl Default for Config {
@@ -118,6 +128,11 @@ impl Archive {
         }
     }
 
+    /// Bytes of rows that wait to be written.
+    pub fn buffered_bytes(&self) -> usize {
+        self.buffered_bytes
+    }
+
     /// True when the buffer should be written.
     pub fn is_full(&self) -> bool {
         self.buffered_bytes >= self.config.buffer_bytes
@@ -166,6 +181,11 @@ impl Archive {
             }
         }
         Ok(objects)
+    }
+
+    /// How much of rows may gather.
+    pub fn buffer_bytes_max(&self) -> usize {
+        self.config.buffer_bytes
     }
 
     /// Whether a file is there, in its place or waiting for it.

@@ -1,34 +1,80 @@
-//! The open findings of an archive, for commands that only look: a run may be writing to it.
+//! The open findings of an archive, or of a state in S3, for commands that only look: a run may be writing to it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use tokio::runtime::Runtime;
 
 use crate::archive::layout::PRIVATE;
+use crate::aws::Aws;
 use crate::config::Config;
+use crate::pipeline::bucket;
 use crate::pipeline::commit::State;
 use crate::pipeline::feedback::Verdicts;
+use crate::pipeline::said::Said;
 use crate::triage::Triage;
 use crate::triage::suppress::Suppressions;
 
-/// What the last commit has, and what people found out about it; nothing is suppressed anew.
-///
-/// # Errors
-/// When no run has written to the folder, its state is in a bucket, or it cannot be read.
-pub fn triage(dir: &Path, config: &Config) -> anyhow::Result<Triage> {
-    let state = dir.join(PRIVATE).join("state.redb");
-    if let Some(address) = config.state.as_ref().filter(|_| !state.exists()) {
-        bail!("the state is in {address}, which only runs read: `weir incidents` takes the findings that they wrote");
+/// Where a state is, and what was said of its findings.
+pub enum Home {
+    /// Beside the archive in this folder.
+    Archive(PathBuf),
+    /// At `s3://BUCKET/PREFIX`; `runtime` runs the calls.
+    Bucket { address: String, aws: Box<Aws>, runtime: Runtime },
+}
+
+impl Home {
+    /// Where a run with this configuration keeps it; the folder of `--archive`, where one is named.
+    ///
+    /// # Errors
+    /// When threads for calls of AWS cannot be started.
+    pub fn of(archive: Option<&Path>, config: &Config) -> anyhow::Result<Home> {
+        Ok(match (&config.state, archive) {
+            (Some(address), None) => Home::Bucket {
+                address: address.clone(),
+                aws: Box::new(Aws::new(config.aws.clone())),
+                runtime: tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?,
+            },
+            (_, Some(dir)) => Home::Archive(dir.to_owned()),
+            (None, None) => Home::Archive(PathBuf::from(&config.archive.dir)),
+        })
     }
-    if !state.exists() {
-        bail!("{} is no archive that a run has written to: name another with --archive", dir.display());
+
+    /// What the last commit has, and what people found out about it; nothing is suppressed anew.
+    ///
+    /// # Errors
+    /// When no run has written there, or it cannot be read.
+    pub fn triage(&self, config: &Config) -> anyhow::Result<Triage> {
+        let mut triage = Triage::new(Suppressions::default(), config.assets.clone());
+        let feedback = match self {
+            Home::Archive(dir) => {
+                let state = dir.join(PRIVATE).join("state.redb");
+                if !state.exists() {
+                    bail!("{} is no archive that a run has written to: name another with --archive", dir.display());
+                }
+                if let Some(commit) = State::peek(&state)? {
+                    triage.restore(&commit.triage).with_context(|| format!("reading {}", state.display()))?;
+                }
+                Verdicts::of(dir).changed()
+            }
+            Home::Bucket { address, aws, runtime } => {
+                if let Some(commit) = bucket::peek(address, aws, runtime.handle().clone())? {
+                    triage.restore(&commit.triage).with_context(|| format!("reading the state {address}"))?;
+                }
+                self.said().transpose()?.and_then(|mut said| said.changed())
+            }
+        };
+        if let Some(feedback) = feedback {
+            triage.learn(feedback);
+        }
+        Ok(triage)
     }
-    let mut triage = Triage::new(Suppressions::default(), config.assets.clone());
-    if let Some(commit) = State::peek(&state)? {
-        triage.restore(&commit.triage).with_context(|| format!("reading {}", state.display()))?;
+
+    /// The object of verdicts, where the state is in a bucket.
+    pub fn said(&self) -> Option<anyhow::Result<Said>> {
+        match self {
+            Home::Archive(_) => None,
+            Home::Bucket { address, aws, runtime } => Some(Said::of(address, aws, runtime.handle().clone())),
+        }
     }
-    if let Some(feedback) = Verdicts::of(dir).changed() {
-        triage.learn(feedback);
-    }
-    Ok(triage)
 }

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use anyhow::{Context, anyhow};
 use clap::Args;
 
-use super::archived;
+use super::archived::Home;
 use super::output::{self, Failure, OrFail};
 use crate::config::Config;
 use crate::detect::library;
@@ -43,21 +43,21 @@ pub struct Feedback {
     /// The archive whose findings they are; a run may be writing to it [default: weir-archive]
     #[arg(long, value_name = "DIR")]
     archive: Option<PathBuf>,
-    /// Configuration file, for the archive
+    /// Configuration file, for the archive or the state in S3
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
 
 pub fn run(flags: &Feedback) -> Result<ExitCode, Failure> {
     let config = flags.config.as_deref().map(Config::read).transpose().or_usage()?.unwrap_or_default();
-    let dir = flags.archive.as_deref().unwrap_or(Path::new(&config.archive.dir));
+    let home = Home::of(flags.archive.as_deref(), &config).or_usage()?;
     let verdict = match (flags.confirmed, flags.dismissed, flags.withdrawn) {
         (true, ..) => Some(Verdict::Confirmed),
         (_, true, _) => Some(Verdict::Dismissed),
         (.., true) => Some(Verdict::Withdrawn),
         _ => None,
     };
-    let triage = archived::triage(dir, &config).or_usage()?;
+    let triage = home.triage(&config).or_usage()?;
     match (&flags.findings[..], verdict) {
         ([], None) => show(&triage)?,
         ([], Some(_)) => return Err(Failure::Usage(anyhow!("name the findings that this is said of by their ids"))),
@@ -67,8 +67,12 @@ pub fn run(flags: &Feedback) -> Result<ExitCode, Failure> {
         (ids, Some(verdict)) => {
             let findings = triage.findings();
             let judged = ids.iter().map(|id| one(&findings, id)).collect::<anyhow::Result<Vec<_>>>().or_usage()?;
-            write(flags, dir, &judged, verdict).or_output()?;
-            tell(&triage, dir, &config, &judged)?;
+            let lines = lines(flags, &judged, verdict).or_output()?;
+            match &home {
+                Home::Archive(dir) => write(dir, lines).or_output()?,
+                Home::Bucket { .. } => home.said().expect("it is in a bucket").or_output()?.add(&lines).or_output()?,
+            }
+            tell(&triage, &home, &config, &judged)?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -84,8 +88,8 @@ fn one<'a>(findings: &'a [Finding], id: &str) -> anyhow::Result<&'a Finding> {
     }
 }
 
-/// Adds lines to the file, under its lock and behind a line that somebody left without an end.
-fn write(flags: &Feedback, dir: &Path, judged: &[&Finding], verdict: Verdict) -> anyhow::Result<()> {
+/// A line for each verdict.
+fn lines(flags: &Feedback, judged: &[&Finding], verdict: Verdict) -> anyhow::Result<String> {
     let at = Timestamp::now().to_string();
     let mut lines = String::new();
     for finding in judged {
@@ -101,6 +105,11 @@ fn write(flags: &Feedback, dir: &Path, judged: &[&Finding], verdict: Verdict) ->
         lines += &serde_json::to_string(&judgement)?;
         lines.push('\n');
     }
+    Ok(lines)
+}
+
+/// Adds lines to the file of an archive, under its lock and behind a line that somebody left without an end.
+fn write(dir: &Path, mut lines: String) -> anyhow::Result<()> {
     let path = feedback::path(dir);
     let writing = || format!("writing {}", path.display());
     let mut file = OpenOptions::new().create(true).read(true).append(true).open(&path).with_context(writing)?;
@@ -116,8 +125,8 @@ fn write(flags: &Feedback, dir: &Path, judged: &[&Finding], verdict: Verdict) ->
 }
 
 /// What the verdicts did to the findings' priorities.
-fn tell(before: &Triage, dir: &Path, config: &Config, judged: &[&Finding]) -> Result<(), Failure> {
-    let after = archived::triage(dir, config).context("the verdict was written, but what it did cannot be shown");
+fn tell(before: &Triage, home: &Home, config: &Config, judged: &[&Finding]) -> Result<(), Failure> {
+    let after = home.triage(config).context("the verdict was written, but what it did cannot be shown");
     let after: HashMap<_, _> =
         after.or_usage()?.findings().iter().map(|finding| (finding.id, finding.priority)).collect();
     let now = |finding: &Finding| after.get(&finding.id).copied().unwrap_or(0);

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use anyhow::anyhow;
 use clap::{Args, ValueEnum};
 
-use super::archived;
+use super::archived::Home;
 use super::output::{self, Failure, OrFail};
 use super::rules;
 use crate::config::Config;
@@ -45,7 +45,7 @@ pub struct Incidents {
     /// Folder of rules that the findings are of, beside the built-in ones: what they are known to be wrong about
     #[arg(long, value_name = "DIR")]
     rules: Option<PathBuf>,
-    /// Configuration file, for the archive, its assets, and the rules
+    /// Configuration file, for the archive or the state in S3, the assets, and the rules
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -121,10 +121,9 @@ fn read(files: &[String]) -> (Vec<Finding>, bool) {
     (findings.into_values().collect(), is_whole)
 }
 
-/// The open findings of an archive's last commit.
+/// The open findings of the last commit of an archive, or of a state in S3.
 fn archived(flags: &Incidents, config: &Config) -> anyhow::Result<Vec<Finding>> {
-    let dir = flags.archive.as_deref().unwrap_or(Path::new(&config.archive.dir));
-    Ok(archived::triage(dir, config)?.findings())
+    Ok(Home::of(flags.archive.as_deref(), config)?.triage(config)?.findings())
 }
 
 /// What rules are known to be wrong about, by their ids.

@@ -154,7 +154,8 @@ fn make(config: &Config, runtime: tokio::runtime::Handle) -> anyhow::Result<Func
         }
     };
     let stop = CancellationToken::new();
-    let posts: Vec<Post> = run::ways(config)?.into_iter().map(|way| Post::new(way, stop.clone())).collect();
+    let posts: Vec<Post> =
+        run::ways(config)?.into_iter().map(|way| Post::new(way, decode.memory, stop.clone())).collect();
     let journal = posts.is_empty().then_some(Journal::Stdout);
     let stages = Stages {
         detector: detector(config)?,

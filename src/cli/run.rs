@@ -14,6 +14,7 @@ use axum::routing::get;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
+use super::archived::Home;
 use super::emf;
 use super::output::{self, Failure, OrFail};
 use super::progress::Shown;
@@ -31,6 +32,7 @@ use crate::detect::reference::References;
 use crate::finding::Finding;
 use crate::health::{self, HEALTH, Phase};
 use crate::logs::{self, vpc_flow};
+use crate::memory::{Memory, Size};
 use crate::metrics::METRICS;
 use crate::pipeline::bucket;
 use crate::pipeline::commit::State;
@@ -41,7 +43,7 @@ use crate::sink::sender::Sender;
 use crate::sink::way::Way;
 use crate::sink::{self, Format, Journal, Refused, security_hub, wire};
 use crate::source::claims::{Lost, random_name};
-use crate::source::kinesis::{self, Stream};
+use crate::source::kinesis::{self, Leases, Stream};
 use crate::source::layout::Wanted;
 use crate::source::s3::{backfill, notices};
 use crate::source::shards::Share;
@@ -60,6 +62,9 @@ pub struct Common {
     /// Folder of the Parquet archive, or none [default: weir-archive]
     #[arg(long, value_name = "DIR|none")]
     archive: Option<String>,
+    /// Where the state is kept, in place of a file beside the archive
+    #[arg(long, value_name = "s3://BUCKET/PREFIX")]
+    state: Option<String>,
     /// Folder of rules (.sql, and Sigma's .yml) that add to the built-in ones or replace them by id, or none for no rules
     #[arg(long, value_name = "DIR|none")]
     rules: Option<String>,
@@ -84,6 +89,9 @@ pub struct Common {
     /// Send findings to the Security Hub of this account and Region, with the process's AWS credentials
     #[arg(long, value_name = "ACCOUNT/REGION")]
     security_hub: Option<String>,
+    /// How much memory the process may take, such as 512MiB, at least 256MiB [default: the limit of its control group, if it has one]
+    #[arg(long, value_name = "SIZE")]
+    memory: Option<Size>,
     /// Serve Prometheus metrics on this address, with /healthz and /readyz
     #[arg(long, value_name = "ADDR")]
     metrics: Option<String>,
@@ -107,7 +115,10 @@ pub struct Run {
     /// Which part of a stream's shards this worker reads: 0/4 is the first of four; in place of source.kinesis.share
     #[arg(long, value_name = "WORKER/OF", value_parser = clap::builder::ValueParser::new(|text: &str| Share::try_from(text.to_owned())))]
     share: Option<Share>,
-    /// Show everything about one finding: its id or the beginning of it
+    /// Share a stream's shards with all workers that name the same table of DynamoDB; in place of source.kinesis.leases.table
+    #[arg(long, value_name = "TABLE", conflicts_with = "share")]
+    leases: Option<String>,
+    /// Show everything about one finding: its id or the beginning of it. With a `state` in S3 it is taken from there, and nothing is read
     #[arg(long, value_name = "ID", conflicts_with_all = ["follow", "format"])]
     explain: Option<String>,
 }
@@ -120,10 +131,12 @@ impl Common {
             None => Config::default(),
         };
         config.archive.dir = self.archive.clone().unwrap_or(config.archive.dir);
+        config.state = self.state.clone().or(config.state);
         config.rules = self.rules.clone().or(config.rules);
         config.table = self.table.clone().or(config.table);
         config.vpc_flow_format = self.vpc_flow_format.clone().or(config.vpc_flow_format);
         config.metrics.listen = self.metrics.clone().or(config.metrics.listen);
+        config.limits.memory = self.memory.or(config.limits.memory);
         send_to(&mut config, self.security_hub.as_deref()).or_usage()?;
         Ok(config)
     }
@@ -191,6 +204,7 @@ pub fn decode_options(config: &Config) -> anyhow::Result<decode::Options> {
         vpc_flow_format: config.vpc_flow_format.clone(),
         inflated_bytes_max: config.limits.inflated_bytes,
         inflated_ratio_max: config.limits.inflated_ratio,
+        memory: memory(config)?,
         ..decode::Options::default()
     })
 }
@@ -200,7 +214,16 @@ pub fn run(flags: &Run) -> Result<ExitCode, Failure> {
     if !flags.from.is_empty() {
         config.from.clone_from(&flags.from);
     }
+    if let Some(table) = &flags.leases {
+        let leases = &mut config.source.kinesis.leases;
+        leases.get_or_insert_with(|| Leases::of_table(table)).table.clone_from(table);
+    }
     config.source.kinesis.share = flags.share.unwrap_or(config.source.kinesis.share);
+    if let (Some(id), Some(_)) = (&flags.explain, &config.state) {
+        // a run would take the state over from the worker that has it
+        let triage = Home::of(None, &config).and_then(|home| home.triage(&config)).or_usage()?;
+        return explain(&triage.findings(), id).map(|()| ExitCode::SUCCESS);
+    }
     if config.from.is_empty() {
         return Err(Failure::Usage(anyhow!(
             "nothing to read: name files, folders, buckets, queues or streams with --from, or `from` in the configuration"
@@ -411,7 +434,7 @@ fn work_once(
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().or_output()?;
     let archive = match &*config.archive.dir {
         "none" => None,
-        dir => Some(Archive::open(Path::new(dir), &config.archive).or_output()?),
+        dir => Some(Archive::open(Path::new(dir), &config.archive.within(decode.memory)).or_output()?),
     };
     let state = match (&config.state, &archive) {
         (Some(address), _) => {
@@ -436,7 +459,7 @@ fn work_once(
     let stop = turn.stop.child_token();
     // what was started for this turn of the work ends with it
     let _ended = stop.clone().drop_guard();
-    let posts: Vec<Post> = ways.into_iter().map(|way| Post::new(way, stop.clone())).collect();
+    let posts: Vec<Post> = ways.into_iter().map(|way| Post::new(way, decode.memory, stop.clone())).collect();
     let shared: Vec<_> = posts.iter().map(Post::shared).collect();
     let ids: Vec<&str> = detector.rules().map(|rule| rule.id.as_str()).collect();
     for (name, rule) in canaries.without_rule(&ids) {
@@ -473,6 +496,17 @@ fn work_once(
         bar.finish_and_clear();
         outcome.or_output()
     })
+}
+
+/// How much memory there is: what the flag or the configuration says, else what the machine allows the process.
+///
+/// # Errors
+/// When it says less than the least.
+pub fn memory(config: &Config) -> anyhow::Result<Memory> {
+    match config.limits.memory {
+        Some(limit) => Memory::of_limit(limit).map_err(anyhow::Error::msg),
+        None => Ok(Memory::of_machine()),
+    }
 }
 
 /// The services that findings are sent to.

@@ -1,13 +1,13 @@
 //! `weir suppress`: what the `[[suppress]]` entries of a configuration would hide of an archive's findings.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::anyhow;
 use clap::Args;
 
-use super::archived;
+use super::archived::Home;
 use super::output::{self, Failure, OrFail};
 use crate::config::Config;
 use crate::finding::Finding;
@@ -21,7 +21,8 @@ pub struct Suppress {
     /// Configuration file with the entries
     #[arg(short, long, value_name = "FILE")]
     config: PathBuf,
-    /// The archive whose open findings are asked; a run may be writing to it [default: the configuration's]
+    /// The archive whose open findings are asked; a run may be writing to it [default: the
+    /// configuration's, or its state in S3]
     #[arg(long, value_name = "DIR")]
     archive: Option<PathBuf>,
     /// Findings shown of each entry at most
@@ -36,8 +37,7 @@ pub fn run(flags: &Suppress) -> Result<ExitCode, Failure> {
     }
     // all of them, so that what is wrong is said with its place among them
     Suppressions::new(config.suppress.clone()).or_usage()?;
-    let dir = flags.archive.as_deref().unwrap_or(Path::new(&config.archive.dir));
-    let triage = archived::triage(dir, &config).or_usage()?;
+    let triage = Home::of(flags.archive.as_deref(), &config).and_then(|home| home.triage(&config)).or_usage()?;
     let findings = triage.findings();
     let mut out = output::open("-").or_output()?;
     let mut hides_confirmed = false;

@@ -20,6 +20,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use bytes::Bytes;
 
+use crate::memory::Memory;
 use crate::table::{Origin, Table};
 use crate::time::Timestamp;
 
@@ -47,6 +48,8 @@ pub struct Options {
     pub inflated_bytes_max: u64,
     /// An object is cut off when it inflates to more than this many times its compressed size.
     pub inflated_ratio_max: u64,
+    /// How much there is: what is taken whole, and what sources let wait, gets its share.
+    pub memory: Memory,
     /// How the tables know their records; `logs::RECOGNIZE`. `decode` stands above `logs`, so it is told.
     pub recognize: Recognize,
 }

@@ -19,7 +19,7 @@ use crate::table::{Origin, Reject, Table};
 
 /// Objects up to this size, as they are stored, are taken whole; CloudTrail's are 1 to 200 KB.
 const WHOLE_MAX: usize = 4 << 20;
-/// ... unless they inflate to more than this.
+/// ... unless they inflate to more than the memory's share of this.
 const INFLATED_MAX: usize = 8 << 20;
 /// Bytes of one piece of a stream.
 const PIECE: usize = 2 << 20;
@@ -135,7 +135,8 @@ impl Reader {
             return Ok(self.parquet(bytes));
         }
         let compression = Compression::of(&bytes);
-        let max = (INFLATED_MAX as u64).min(self.options.inflated_bytes_max.saturating_sub(self.offset)) as usize;
+        let whole_max = self.options.memory.of(INFLATED_MAX) as u64;
+        let max = whole_max.min(self.options.inflated_bytes_max.saturating_sub(self.offset)) as usize;
         let whole = match compression {
             Compression::Gzip if rest.is_none() => inflate::whole(&bytes, max),
             Compression::None if rest.is_none() && bytes.len() <= max.min(WHOLE_MAX) => {

@@ -20,6 +20,7 @@ use super::window::fire::{self, Items};
 use super::window::plan::{Window, Windowed};
 use super::window::state::{Key, Selected, Windows};
 use crate::finding::Finding;
+use crate::memory::Memory;
 use crate::rule::{Rule, RuleError, query_text};
 use crate::table::{Batch, Table};
 use crate::time::{MICROS_PER_DAY, MICROS_PER_SECOND, Timestamp};
@@ -33,12 +34,13 @@ pub struct Detector {
     floods: Floods,
     follows: bool,
     horizon: Horizon,
+    memory: Memory,
 }
 
 /// Of a rule: position of its table, and its own among that table's.
 type Place = (usize, usize);
 
-/// What the windows of all rules may take, in bytes. Past it the rule that takes most lets go of some, see
+/// What the windows of all rules may take, in bytes, as the two below where memory is not short ([`Memory::of`]). Past it the rule that takes most lets go of some, see
 /// [`Windows::shed`], and its [`RuleCost::shed`] says so.
 pub const WINDOW_BYTES_MAX: usize = 16 << 20;
 
@@ -131,7 +133,15 @@ impl Detector {
                 }
             }
         }
-        Detector { tables, costs, windows, floods: Floods::default(), follows: false, horizon: Horizon::default() }
+        Detector {
+            tables,
+            costs,
+            windows,
+            floods: Floods::default(),
+            follows: false,
+            horizon: Horizon::default(),
+            memory: Memory::default(),
+        }
     }
 
     /// From now on a rule that has more findings is put aside for a time.
@@ -139,10 +149,15 @@ impl Detector {
         self.floods.limit(limits);
     }
 
+    /// From now on windows, what was seen and what was learnt have this memory's share of their usual room.
+    pub fn keep_to(&mut self, memory: Memory) {
+        self.memory = memory;
+    }
+
     /// Takes the place of another detector whose rules were read earlier: windows go on where a rule asks the same of rows
     /// as before, and begin anew, or are forgotten, where not. What a rule took is counted on.
     pub fn take_over(&mut self, mut before: Detector) {
-        self.follows = before.follows;
+        (self.follows, self.memory) = (before.follows, before.memory);
         self.horizon = std::mem::take(&mut before.horizon);
         self.floods.take_over(std::mem::take(&mut before.floods));
         let ids: BTreeSet<&str> = self.costs.keys().map(String::as_str).collect();
@@ -245,10 +260,29 @@ impl Detector {
         if self.follows {
             found.extend(self.leave(horizon));
         }
-        found.extend(self.shed(now));
+        found.extend(
+            self.shed([WINDOW_BYTES_MAX, SEEN_BYTES_MAX, MODEL_BYTES_MAX].map(|usual| self.memory.of(usual)), now),
+        );
         let mut found = self.admit(found);
         found.sort_by_key(|finding| finding.id);
         found
+    }
+
+    /// Makes room at once, as past the limits: half of what windows, what was seen and what was learnt each take leaves, where it is
+    /// more than a MiB. Gives the findings of windows that leave as if they were over.
+    pub fn ease(&mut self, now: Timestamp) -> Vec<Finding> {
+        const LEAST: usize = 1 << 20;
+        let halves = self.state_bytes().map(|bytes| (bytes / 2).max(LEAST));
+        let found = self.shed(halves, now);
+        let mut found = self.admit(found);
+        found.sort_by_key(|finding| finding.id);
+        found
+    }
+
+    /// Bytes of windows, of what was seen, and of what was learnt, each of all rules.
+    pub fn state_bytes(&self) -> [usize; 3] {
+        let sum = |of: fn(&Windows) -> usize| self.windows.values().map(of).sum();
+        [sum(Windows::bytes_len), sum(|windows| windows.seen.bytes_len()), sum(|windows| windows.model.bytes_len())]
     }
 
     /// Findings of the windows that are over because no more input comes.
@@ -355,11 +389,12 @@ impl Detector {
         found
     }
 
-    /// Makes room. Windows that are scored leave as if they were over, with their findings; before all others those from
-    /// the future of input that goes on, so that a wrong clock costs nobody else's.
-    fn shed(&mut self, now: Timestamp) -> Vec<Finding> {
+    /// Makes room until windows, what was seen and what was learnt take no more than so many bytes. Windows that are scored leave as
+    /// if they were over, with their findings; before all others those from the future of input that goes on, so that a wrong clock
+    /// costs nobody else's.
+    fn shed(&mut self, [windows_max, seen_max, model_max]: [usize; 3], now: Timestamp) -> Vec<Finding> {
         let mut found = Vec::new();
-        while self.windows.values().map(Windows::bytes_len).sum::<usize>() > WINDOW_BYTES_MAX {
+        while self.windows.values().map(Windows::bytes_len).sum::<usize>() > windows_max {
             let largest = self.windows.iter().max_by_key(|(_, windows)| windows.bytes_len()).map(|(place, _)| *place);
             let place = largest.expect("something takes the bytes");
             let plan = self.windowed(place).0;
@@ -380,13 +415,13 @@ impl Detector {
             let shed = self.windows.get_mut(&place).expect("the rule has windows").shed(span);
             self.spend(&self.rule(place).rule.clone(), RuleCost { shed, ..RuleCost::default() });
         }
-        while self.windows.values().map(|windows| windows.seen.bytes_len()).sum::<usize>() > SEEN_BYTES_MAX {
+        while self.windows.values().map(|windows| windows.seen.bytes_len()).sum::<usize>() > seen_max {
             let largest = self.windows.iter().max_by_key(|(_, windows)| windows.seen.bytes_len());
             let place = *largest.expect("something takes the bytes").0;
             let shed = self.windows.get_mut(&place).expect("the rule has windows").seen.shed();
             self.spend(&self.rule(place).rule.clone(), RuleCost { shed, ..RuleCost::default() });
         }
-        while self.windows.values().map(|windows| windows.model.bytes_len()).sum::<usize>() > MODEL_BYTES_MAX {
+        while self.windows.values().map(|windows| windows.model.bytes_len()).sum::<usize>() > model_max {
             let largest = self.windows.iter().max_by_key(|(_, windows)| windows.model.bytes_len());
             let place = *largest.expect("something takes the bytes").0;
             let shed = self.windows.get_mut(&place).expect("the rule has windows").model.shed();

@@ -15,6 +15,7 @@ pub mod text;
 pub mod vpc_flow;
 
 use crate::decode::{Body, Counts, Options, Recognize, Records, Shape};
+use crate::memory::Memory;
 use crate::table::{Batch, Reject, Table};
 use vpc_flow::VPC_FLOW;
 
@@ -71,6 +72,7 @@ impl Default for Options {
             vpc_flow_format: None,
             inflated_bytes_max: 64 << 30,
             inflated_ratio_max: 1000,
+            memory: Memory::default(),
             recognize: RECOGNIZE,
         }
     }

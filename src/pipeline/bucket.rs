@@ -11,11 +11,14 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use aws_sdk_s3::Client;
+use aws_sdk_s3::error::SdkError;
+use aws_sdk_s3::operation::put_object::PutObjectError;
 use aws_sdk_s3::primitives::ByteStream;
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 
 use super::commit::{Commit, Manifest};
+use super::said::Said;
 use crate::aws::tried::{NOT_WITHOUT_DOING_IT, Outcome, Tried};
 use crate::aws::{Aws, Kind, Trouble};
 use crate::health::HEALTH;
@@ -61,11 +64,16 @@ struct Index {
     values: Vec<(String, usize)>,
 }
 
-/// Bucket and key prefix of `s3://BUCKET/PREFIX`.
+/// Bucket and key of the state at `s3://BUCKET/PREFIX`.
 ///
 /// # Errors
 /// When it is no such address.
 pub fn address(text: &str) -> anyhow::Result<(String, String)> {
+    address_of(text, NAME)
+}
+
+/// The same of another object beside the state.
+pub(super) fn address_of(text: &str, name: &str) -> anyhow::Result<(String, String)> {
     let rest = text.strip_prefix("s3://").with_context(|| format!("state is `{text}`, and no s3://BUCKET/PREFIX"))?;
     let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
     if bucket.is_empty() {
@@ -73,7 +81,7 @@ pub fn address(text: &str) -> anyhow::Result<(String, String)> {
     }
     let prefix = prefix.trim_matches('/');
     let slash = if prefix.is_empty() { "" } else { "/" };
-    Ok((bucket.to_owned(), format!("{prefix}{slash}{NAME}")))
+    Ok((bucket.to_owned(), format!("{prefix}{slash}{name}")))
 }
 
 impl Bucket {
@@ -83,17 +91,7 @@ impl Bucket {
     /// # Errors
     /// When it cannot be read or written, was written by a newer Weir, or is no longer its own.
     pub fn take(address_text: &str, writer: &str, again: bool, aws: &Aws, runtime: Handle) -> anyhow::Result<Bucket> {
-        let (bucket, key) = address(address_text)?;
-        let client = runtime.block_on(aws.s3())?;
-        let mut taken = Bucket {
-            client,
-            runtime,
-            bucket,
-            key,
-            owner: aws.expected_bucket_owner().map(str::to_owned),
-            writer: writer.to_owned(),
-            held: Mutex::new(Held { etag: String::new(), epoch: 0, last: None }),
-        };
+        let mut taken = Bucket::open(address_text, writer, aws, runtime)?;
         let mut denied = None;
         for _ in 0..TRIES_MAX {
             let found = match taken.read() {
@@ -126,6 +124,21 @@ impl Bucket {
         bail!("taking over the state {}: other workers take it all the time", taken.name())
     }
 
+    /// It is taken by nobody yet.
+    fn open(address_text: &str, writer: &str, aws: &Aws, runtime: Handle) -> anyhow::Result<Bucket> {
+        let (bucket, key) = address(address_text)?;
+        let client = runtime.block_on(aws.s3())?;
+        Ok(Bucket {
+            client,
+            runtime,
+            bucket,
+            key,
+            owner: aws.expected_bucket_owner().map(str::to_owned),
+            writer: writer.to_owned(),
+            held: Mutex::new(Held { etag: String::new(), epoch: 0, last: None }),
+        })
+    }
+
     fn hold(&mut self, etag: String, epoch: u64) {
         let held = self.held.get_mut().expect("nobody panics while holding it");
         (held.etag, held.epoch) = (etag, epoch);
@@ -137,6 +150,12 @@ impl Bucket {
 
     pub fn name(&self) -> String {
         format!("s3://{}/{}", self.bucket, self.key)
+    }
+
+    /// The verdicts beside it.
+    pub fn said(&self) -> Said {
+        let prefix = self.key.strip_suffix(NAME).expect("the state has this name");
+        Said::below(self.client.clone(), self.runtime.clone(), &self.bucket, prefix, self.owner.clone())
     }
 
     /// The last commit, if there is one.
@@ -237,6 +256,17 @@ impl Bucket {
     }
 }
 
+/// The last commit of a state that a worker may have, and goes on to have; nothing is written. `runtime` runs the calls; it must not be
+/// the thread's own.
+///
+/// # Errors
+/// When there is none, it cannot be read, or was written by a newer Weir.
+pub fn peek(address_text: &str, aws: &Aws, runtime: Handle) -> anyhow::Result<Option<Commit>> {
+    let bucket = Bucket::open(address_text, "", aws, runtime)?;
+    let found = bucket.read()?.with_context(|| format!("there is no state {}: no run has begun it", bucket.name()))?;
+    Ok(found.2)
+}
+
 enum Put {
     /// The object has this ETag.
     Done(String),
@@ -252,7 +282,11 @@ fn is_denied(error: &anyhow::Error) -> bool {
     error.downcast_ref::<Trouble>().is_some_and(|trouble| trouble.kind == Kind::Denied)
 }
 
-/// Reads the state, and changes nothing.
+/// An ETag that no object has.
+const NO_ETAG: &str = "\"weir-doctor\"";
+
+/// Reads the state, and asks to replace it on a condition that cannot hold. What is sent is what was read, so that a server which knows no
+/// conditions changes nothing either, and is told of: on such a one two workers would undo each other's commits.
 pub async fn probe(text: &str, aws: &Aws) -> Vec<Tried> {
     let (get, put) = ("s3:GetObject", "s3:PutObject");
     let Ok((bucket, key)) = address(text) else { return Vec::new() };
@@ -262,10 +296,18 @@ pub async fn probe(text: &str, aws: &Aws) -> Vec<Tried> {
         Err(trouble) => return vec![Tried::new(on, get, Outcome::Fails(trouble))],
     };
     let owner = aws.expected_bucket_owner().map(str::to_owned);
-    let ask = client.get_object().bucket(bucket).key(key).set_expected_bucket_owner(owner);
+    let ask = client.get_object().bucket(&bucket).key(&key).set_expected_bucket_owner(owner.clone());
+    let mut body = None;
     let read = match ask.send().await.map_err(|error| Trouble::of(get, &error)) {
-        Ok(_) => Outcome::Works("there is a state".to_owned()),
+        Ok(answer) => match answer.body.collect().await {
+            Ok(whole) => {
+                body = Some(whole.into_bytes().to_vec());
+                Outcome::Works("there is a state".to_owned())
+            }
+            Err(error) => Outcome::Fails(Trouble::new(Kind::Other, error.to_string())),
+        },
         Err(trouble) if trouble.code.as_deref() == Some("NoSuchKey") => {
+            body = pack(0, "", None).ok();
             Outcome::Works("there is no state yet: `weir run` begins it".to_owned())
         }
         Err(trouble) if trouble.kind == Kind::Denied => Outcome::Doubtful(format!(
@@ -273,7 +315,31 @@ pub async fn probe(text: &str, aws: &Aws) -> Vec<Tried> {
         )),
         Err(trouble) => Outcome::Fails(trouble),
     };
-    vec![Tried::new(&on, get, read), Tried::new(&on, put, Outcome::Untried(NOT_WITHOUT_DOING_IT))]
+    let written = match body {
+        None => Outcome::Untried(NOT_WITHOUT_DOING_IT),
+        Some(body) => {
+            let ask = client.put_object().bucket(&bucket).key(&key).body(ByteStream::from(body)).if_match(NO_ETAG);
+            refused(ask.set_expected_bucket_owner(owner).send().await)
+        }
+    };
+    vec![Tried::new(&on, get, read), Tried::new(&on, put, written)]
+}
+
+/// What the answer to a write says whose condition cannot hold.
+fn refused<T>(answer: Result<T, SdkError<PutObjectError>>) -> Outcome {
+    let error = match answer {
+        Ok(_) => {
+            let why = "the server writes whatever the condition: two workers would undo each other's commits";
+            return Outcome::Fails(Trouble::new(Kind::Other, why.to_owned()));
+        }
+        Err(error) => error,
+    };
+    let is_condition = error.raw_response().is_some_and(|reply| matches!(reply.status().as_u16(), 409 | 412));
+    let trouble = Trouble::of("s3:PutObject", &error);
+    if is_condition || trouble.code.as_deref() == Some("NoSuchKey") {
+        return Outcome::Works("it may be written, on conditions".to_owned());
+    }
+    Outcome::Fails(trouble)
 }
 
 fn pack(epoch: u64, writer: &str, commit: Option<&Commit>) -> anyhow::Result<Vec<u8>> {

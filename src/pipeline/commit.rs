@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 
 use super::bucket::Bucket;
+use super::said::Said;
 use crate::archive::Object;
 use crate::aws::Aws;
 use crate::position::Checkpoint;
@@ -125,6 +126,14 @@ impl State {
     /// Whether the state is elsewhere than the archive, which may then be gone while it is there.
     pub fn is_remote(&self) -> bool {
         matches!(self.0, Home::Bucket(_))
+    }
+
+    /// What people say of its findings, where it is in a bucket.
+    pub fn said(&self) -> Option<Said> {
+        match &self.0 {
+            Home::Disk(_) => None,
+            Home::Bucket(bucket) => Some(bucket.said()),
+        }
     }
 
     /// The last commit of a state that another process may be writing to: a copy of the file is read, in memory, so that

@@ -6,16 +6,24 @@ use arrow::array::{Array, AsArray, BooleanArray};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::TimestampMicrosecondType;
 
+use crate::memory::Memory;
 use crate::table::Batch;
 
 /// The ids of a run's latest rows, as 64-bit fingerprints in two generations: when the newer one is full the older is
-/// forgotten, so between one and two times [`Seen::GENERATION_MAX`] ids are remembered in at most 38 MB.
+/// forgotten, so between one and two times [`Seen::GENERATION_MAX`] ids are remembered in at most 38 MB, or fewer in less where
+/// memory is short.
 ///
 /// Two different ids share a fingerprint with a chance of 2e-13 for each new row.
-#[derive(Default)]
 pub struct Seen {
     newer: Ids,
     older: Ids,
+    generation_max: usize,
+}
+
+impl Default for Seen {
+    fn default() -> Seen {
+        Seen::within(Memory::default())
+    }
 }
 
 type Ids = hashbrown::HashSet<u64, BuildHasherDefault<Same>>;
@@ -39,6 +47,18 @@ impl Hasher for Same {
 impl Seen {
     /// Ids a generation holds: seven eighths of a table of 2^21.
     pub const GENERATION_MAX: usize = 1_835_008;
+
+    /// The largest table of a power of two that fits into the memory's share, seven eighths full: one more id would double it.
+    pub fn within(memory: Memory) -> Seen {
+        const SLOTS: usize = Seen::GENERATION_MAX / 7 * 8;
+        let slots = 1 << memory.of(SLOTS).ilog2();
+        Seen { newer: Ids::default(), older: Ids::default(), generation_max: slots / 8 * 7 }
+    }
+
+    /// Ids remembered, in both generations, and how many may be.
+    pub fn len(&self) -> (usize, usize) {
+        (self.newer.len() + self.older.len(), 2 * self.generation_max)
+    }
 
     /// A shorter text is a placeholder such as `...`, not an id: AWS's are UUIDs.
     pub const ID_BYTES_MIN: usize = 8;
@@ -83,7 +103,7 @@ impl Seen {
         if self.older.contains(&fingerprint) || !self.newer.insert(fingerprint) {
             return false;
         }
-        if self.newer.len() >= Seen::GENERATION_MAX {
+        if self.newer.len() >= self.generation_max {
             self.older = std::mem::take(&mut self.newer);
         }
         true
@@ -170,6 +190,18 @@ mod tests {
         let batch = crate::logs::batches(vec![records], &options, &mut rejects, &mut counts).remove(0);
         let (kept, doubled) = Seen::default().take_new(batch);
         assert_eq!((kept.rows.num_rows(), doubled), (2, 3));
+    }
+
+    #[test]
+    fn where_memory_is_short_fewer_ids_are_remembered() {
+        let memory = Memory::of_limit("256MiB".parse().unwrap()).unwrap();
+        let mut seen = Seen::within(memory);
+        // a ninth of 2^21 is 233,016, and 2^17 the largest power of two in it
+        assert_eq!(seen.generation_max, 114_688);
+        assert!((0..114_689).all(|n| seen.is_new(fingerprint(n, None))));
+        assert_eq!(seen.len(), (114_689, 229_376));
+        assert!((0..114_687).all(|n| seen.is_new(fingerprint(200_000 + n, None))));
+        assert!(seen.is_new(fingerprint(0, None)), "the first id has been forgotten");
     }
 
     #[test]

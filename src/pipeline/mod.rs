@@ -6,6 +6,7 @@ pub mod duplicates;
 pub mod feedback;
 pub mod function;
 pub mod renewal;
+pub mod said;
 pub mod summary;
 mod tell;
 
@@ -28,6 +29,7 @@ use crate::detect::Detector;
 use crate::finding::Finding;
 use crate::health::{HEALTH, Phase};
 use crate::logs;
+use crate::memory;
 use crate::metrics::METRICS;
 use crate::position::{Checkpoint, Offset};
 use crate::sink::Journal;
@@ -37,14 +39,16 @@ use crate::source::{self, Event, Events, Piece, Source};
 use crate::table::{Batch, Reject};
 use crate::time::Timestamp;
 use crate::triage::Triage;
+use crate::triage::feedback::Feedback;
 use commit::{Commit, State};
 use duplicates::Seen;
 use feedback::Verdicts;
 use renewal::Renewal;
+use said::Said;
 use summary::{Canary, RuleTook, Summary, Suppressed, Unreadable};
 use tell::Told;
 
-/// A round is cut at this many inflated bytes,
+/// A round is cut at the memory's share of this many inflated bytes,
 const ROUND_BYTES_MAX: usize = 8 << 20;
 /// or this long after its first piece came, whichever is first.
 const ROUND_WAIT: Duration = Duration::from_secs(1);
@@ -53,6 +57,8 @@ const ROUND_WAIT: Duration = Duration::from_secs(1);
 const STOP_WAIT: Duration = Duration::from_secs(2);
 /// After the last commit, sources get this long to tell their queues.
 const ACKNOWLEDGE_WAIT: Duration = Duration::from_secs(10);
+/// Between two times that what rules remember is halved for want of memory.
+const EASE_WAIT: Duration = Duration::from_secs(1);
 /// Following, findings wait at most this long for the commit that lets them out.
 const SEND_WAIT: Duration = Duration::from_secs(1);
 /// ... and where each commit is a PUT of S3, this long: at worst 17,280 a day, 9 cents.
@@ -118,6 +124,7 @@ pub async fn run(
     report: impl Fn(Progress) + Send + 'static,
 ) -> anyhow::Result<Outcome> {
     let started = Instant::now();
+    let memory = config.decode.memory;
     let (options, every) = (config.decode.clone(), config.follow.then_some(config.commit_every));
     let worker = tokio::task::spawn_blocking(move || Worker::new(stages, options, every, Box::new(report)));
     let mut worker = worker.await.context("restoring the state panicked")??;
@@ -128,11 +135,20 @@ pub async fn run(
     let mut events = source::start(config.sources, &config.aws, &config.decode, resume, committed, name, stop.clone());
     let worker = Worker { claims: events.claims.clone(), ..worker };
     HEALTH.enter(Phase::Running);
-    METRICS.queue_bytes_max.with_label_values(&["round"]).set(ROUND_BYTES_MAX as i64);
+    let round_bytes_max = memory.of(ROUND_BYTES_MAX);
+    METRICS.queue_bytes_max.with_label_values(&["round"]).set(round_bytes_max as i64);
     let mut working = tokio::task::spawn_blocking(move || anyhow::Ok(worker));
     loop {
+        if memory.is_short() {
+            // nothing is taken meanwhile, so that the sources wait
+            let mut worker = working.await.context("a turn panicked")??;
+            let eased =
+                tokio::task::spawn_blocking(move || HEALTH.during(|| worker.make_room()).map(|()| worker)).await;
+            let worker = eased.context("making room panicked")??;
+            working = tokio::task::spawn_blocking(move || Ok(worker));
+        }
         // while one round is worked on, the next is gathered: never more than two are in memory
-        let (round, ended) = gather(&mut events, config.follow, &stop).await;
+        let (round, ended) = gather(&mut events, round_bytes_max, config.follow, &stop).await;
         let mut worker = working.await.context("a turn panicked")??;
         working = tokio::task::spawn_blocking(move || HEALTH.during(|| worker.turn(round)).map(|()| worker));
         if ended {
@@ -178,10 +194,10 @@ impl Round {
 /// Takes what comes until the round is full, has waited long enough, or the input ends (then also `true`).
 ///
 /// Following, it also ends after [`ROUND_WAIT`] with nothing, so that rows already read do not wait for new ones.
-async fn gather(events: &mut Events, follow: bool, stop: &CancellationToken) -> (Round, bool) {
+async fn gather(events: &mut Events, bytes_max: usize, follow: bool, stop: &CancellationToken) -> (Round, bool) {
     let mut round = Round::default();
     let mut cut = tokio::time::Instant::now() + ROUND_WAIT;
-    while round.bytes < ROUND_BYTES_MAX {
+    while round.bytes < bytes_max {
         let waiting = follow || !round.pieces.is_empty();
         let event = tokio::select! {
             biased;
@@ -242,8 +258,11 @@ struct Worker {
     written: Vec<Object>,
     flushes: usize,
     told: Told,
-    /// What people find out while it runs.
+    /// When what rules remember was last halved, for want of memory.
+    eased: Option<Instant>,
+    /// What people find out while it runs: in the archive's file, or beside a state in a bucket.
     verdicts: Option<Verdicts>,
+    said: Option<Said>,
     report: Report,
 }
 
@@ -255,6 +274,8 @@ impl Worker {
         commit_every: Option<Duration>,
         report: Report,
     ) -> anyhow::Result<Worker> {
+        stages.detector.keep_to(options.memory);
+        stages.triage.keep_to(options.memory);
         let mut summary = Summary { followed: commit_every.is_some(), ..Summary::default() };
         let mut saved = Commit::default();
         let is_remote = stages.state.as_ref().is_some_and(State::is_remote);
@@ -288,8 +309,10 @@ impl Worker {
         }
         stages.detector.follow(commit_every.is_some());
         stages.triage.restore(&saved.triage).context("restoring the findings")?;
-        let mut verdicts = stages.archive.as_ref().map(|archive| Verdicts::of(archive.dir()));
-        if let Some(feedback) = verdicts.as_mut().and_then(Verdicts::changed) {
+        let mut said = stages.state.as_ref().and_then(State::said);
+        let mut verdicts =
+            stages.archive.as_ref().filter(|_| said.is_none()).map(|archive| Verdicts::of(archive.dir()));
+        if let Some(feedback) = heard(&mut verdicts, &mut said) {
             stages.triage.learn(feedback);
         }
         for post in &mut stages.posts {
@@ -305,9 +328,10 @@ impl Worker {
             renewals: None,
             told: Told::new(&stages),
             verdicts,
+            said,
             stages,
+            seen: Seen::within(options.memory),
             options,
-            seen: Seen::default(),
             summary,
             reached: saved.checkpoint.clone(),
             claims: Claims::default(),
@@ -321,13 +345,14 @@ impl Worker {
             commit_took: Duration::ZERO,
             written: Vec::new(),
             flushes: 0,
+            eased: None,
             report,
         })
     }
 
     /// Takes up what was said of findings since it was last asked.
     fn learn(&mut self) {
-        if let Some(feedback) = self.verdicts.as_mut().and_then(Verdicts::changed) {
+        if let Some(feedback) = heard(&mut self.verdicts, &mut self.said) {
             self.stages.triage.learn(feedback);
         }
     }
@@ -349,10 +374,7 @@ impl Worker {
         self.told.tell(&self.stages);
         tell::newest(&batches, now);
         let start = self.spent("triage", start);
-        if let Some(journal) = &mut self.stages.journal {
-            journal.append(&changed).context("writing findings")?;
-        }
-        self.stages.posts.iter_mut().for_each(|post| post.stage(&changed, now));
+        self.hand_on(&changed, now)?;
         let start = self.spent("deliver", start);
         if let Some(archive) = &mut self.stages.archive {
             archive.add(batches);
@@ -365,6 +387,7 @@ impl Worker {
             self.flush()?;
         }
         self.spent("archive", start);
+        tell::fills(&self.stages, &self.seen, self.options.memory);
         (self.report)(Progress {
             files: self.summary.files_read + self.summary.files_already_read,
             bytes_read: self.summary.bytes_read,
@@ -390,6 +413,39 @@ impl Worker {
         let found = self.stages.detector.observe(&batches, now);
         self.spent("detect", start);
         Judged { batches, rejects, found }
+    }
+
+    /// To whoever is told of findings as they come.
+    fn hand_on(&mut self, changed: &[Finding], now: Timestamp) -> anyhow::Result<()> {
+        if let Some(journal) = &mut self.stages.journal {
+            journal.append(changed).context("writing findings")?;
+        }
+        self.stages.posts.iter_mut().for_each(|post| post.stage(changed, now));
+        Ok(())
+    }
+
+    /// Too much memory is taken: what waits to be written is written; where that is not enough, what rules remember is halved, by the
+    /// order in which it always leaves, at most once a second, since what was freed is seen only a little later.
+    fn make_room(&mut self) -> anyhow::Result<()> {
+        METRICS.memory_waits.with_label_values(&[] as &[&str]).inc();
+        if self.stages.archive.as_ref().is_some_and(|archive| archive.buffered_bytes() > 0) {
+            self.commit()?;
+        }
+        memory::trim();
+        let is_due = self.eased.is_none_or(|eased| eased.elapsed() >= EASE_WAIT);
+        if is_due && self.options.memory.is_short() {
+            let now = Timestamp::now();
+            if self.eased.is_none() {
+                tracing::warn!("memory is short: reading waits, and rules remember less");
+            }
+            let found = self.stages.detector.ease(now);
+            let changed = self.stages.triage.settle(found, now);
+            self.told.tell(&self.stages);
+            self.hand_on(&changed, now)?;
+            self.eased = Some(Instant::now());
+            memory::trim();
+        }
+        Ok(())
     }
 
     /// Following: whether rows have waited long enough, or findings on their way out, or what was accepted for its removal: soon
@@ -601,11 +657,7 @@ impl Worker {
             self.told.tell(&self.stages);
         }
         let changed = self.stages.triage.untold();
-        if let Some(journal) = &mut self.stages.journal {
-            journal.append(&changed).context("writing findings")?;
-        }
-        let now = Timestamp::now();
-        self.stages.posts.iter_mut().for_each(|post| post.stage(&changed, now));
+        self.hand_on(&changed, Timestamp::now())?;
         self.commit()?;
         let start = self.spent("archive", start);
         post::drain(&self.stages.posts);
@@ -629,6 +681,11 @@ impl Worker {
         self.summary.seconds = started.elapsed().as_secs_f64();
         Ok(Outcome { summary: self.summary, findings })
     }
+}
+
+/// What was said of findings since it was last asked, wherever that is written.
+fn heard(verdicts: &mut Option<Verdicts>, said: &mut Option<Said>) -> Option<Feedback> {
+    verdicts.as_mut().and_then(Verdicts::changed).or_else(|| said.as_mut().and_then(Said::changed))
 }
 
 /// Partitions that a commit moves on.

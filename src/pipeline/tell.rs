@@ -6,11 +6,15 @@ use arrow::array::AsArray;
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 
 use super::Stages;
+use super::duplicates::Seen;
 use crate::detect::RuleCost;
+use crate::detect::engine::{MODEL_BYTES_MAX, SEEN_BYTES_MAX, WINDOW_BYTES_MAX};
+use crate::memory::Memory;
 use crate::metrics::METRICS;
 use crate::rule::Severity;
 use crate::table::Batch;
 use crate::time::{MICROS_PER_SECOND, Timestamp};
+use crate::triage::Triage;
 
 /// What the metrics have been told. Stages count from their own beginning, metrics from the process's.
 pub struct Told {
@@ -106,6 +110,25 @@ fn hidden(stages: &Stages) -> BTreeMap<String, u64> {
         *hidden.entry(rule.to_owned()).or_default() += count;
     }
     hidden
+}
+
+/// Shows how full the buffers and states are that a round goes through.
+pub fn fills(stages: &Stages, seen: &Seen, memory: Memory) {
+    let show = |name: &str, bytes: usize, most: usize| {
+        METRICS.queue_bytes.with_label_values(&[name]).set(bytes as i64);
+        METRICS.queue_bytes_max.with_label_values(&[name]).set(most as i64);
+    };
+    let usual = [("windows", WINDOW_BYTES_MAX), ("seen", SEEN_BYTES_MAX), ("learnt", MODEL_BYTES_MAX)];
+    for ((name, most), bytes) in usual.into_iter().zip(stages.detector.state_bytes()) {
+        show(name, bytes, memory.of(most));
+    }
+    if let Some(archive) = &stages.archive {
+        show("archive", archive.buffered_bytes(), archive.buffer_bytes_max());
+    }
+    let (ids, ids_max) = seen.len();
+    show("ids", ids * size_of::<u64>(), ids_max * size_of::<u64>());
+    METRICS.queue_findings.with_label_values(&["open"]).set(stages.triage.len() as i64);
+    METRICS.queue_findings_max.with_label_values(&["open"]).set(memory.of(Triage::OPEN_MAX) as i64);
 }
 
 /// Rows without a time.

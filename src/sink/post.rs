@@ -15,10 +15,11 @@ use super::outbox::told::Told;
 use super::outbox::{Outbox, Poison, Put};
 use super::way::Way;
 use crate::finding::Finding;
+use crate::memory::Memory;
 use crate::metrics::METRICS;
 use crate::time::Timestamp;
 
-/// A commit is due when this much is staged: less memory, and the first findings are sent while the last are sought.
+/// A commit is due when the memory's share of this is staged: less memory, and the first findings are sent while the last are sought.
 const STAGED_BYTES_MAX: usize = 16 << 20;
 /// How often a wait for the sender looks again.
 const LOOK: Duration = Duration::from_millis(20);
@@ -88,20 +89,30 @@ pub struct Post {
     staged_bytes: usize,
     /// When the newest finding that was staged was updated: an older one would change nothing.
     newest: Timestamp,
+    memory: Memory,
     stop: CancellationToken,
 }
 
+/// What may wait for a way: the memory's share of what it says.
+fn limits(way: &Way, memory: Memory) -> Limits {
+    let usual = way.limits();
+    let (waiting_max, waiting_bytes_max) = (memory.of(usual.waiting_max), memory.of(usual.waiting_bytes_max));
+    Limits { waiting_max, waiting_bytes_max, ..usual }
+}
+
 impl Post {
-    /// Once `stop` is cancelled, a commit no longer waits for room.
-    pub fn new(way: Way, stop: CancellationToken) -> Post {
-        let limits = way.limits();
+    /// Once `stop` is cancelled, a commit no longer waits for room. What may wait is the memory's share of what the way says.
+    pub fn new(way: Way, memory: Memory, stop: CancellationToken) -> Post {
+        let limits = limits(&way, memory);
         METRICS.queue_bytes_max.with_label_values(&[way.name()]).set(limits.waiting_bytes_max as i64);
+        METRICS.queue_findings_max.with_label_values(&[way.name()]).set(limits.waiting_max as i64);
         let desk = Arc::new(Mutex::new(Desk::new(limits)));
         Post {
             shared: Shared { way: Arc::new(way), desk, filled: Arc::default() },
             staged: BTreeMap::new(),
             staged_bytes: 0,
             newest: Timestamp(0),
+            memory,
             stop,
         }
     }
@@ -113,12 +124,17 @@ impl Post {
     /// Another end of the same way, with its clients and credentials, on which nothing waits and nothing was told.
     #[must_use]
     pub fn anew(&self) -> Post {
-        let desk = Arc::new(Mutex::new(Desk::new(self.way().limits())));
+        let limits = limits(self.way(), self.memory);
         Post {
-            shared: Shared { way: self.shared.way.clone(), desk, filled: Arc::default() },
+            shared: Shared {
+                way: self.shared.way.clone(),
+                desk: Arc::new(Mutex::new(Desk::new(limits))),
+                filled: Arc::default(),
+            },
             staged: BTreeMap::new(),
             staged_bytes: 0,
             newest: Timestamp(0),
+            memory: self.memory,
             stop: self.stop.clone(),
         }
     }
@@ -183,7 +199,7 @@ impl Post {
 
     /// Whether so much waits for the next commit that it should be made now.
     pub fn is_full(&self) -> bool {
-        self.staged_bytes >= STAGED_BYTES_MAX
+        self.staged_bytes >= self.memory.of(STAGED_BYTES_MAX)
     }
 
     /// Whether findings wait for the next commit.

@@ -52,7 +52,7 @@ pub struct Config {
 /// start but only what lies behind its offset is sent.
 pub fn read(config: Config, feed: Feed) {
     let queue = Arc::new(Queue::default());
-    for _ in 0..config.readers.max(1) {
+    for _ in 0..feed.decode.memory.threads(config.readers.max(1)) {
         let (queue, feed) = (queue.clone(), feed.clone());
         thread::spawn(move || {
             while let Some(file) = queue.take() {

@@ -29,7 +29,7 @@ use crate::table::Reject;
 use crate::time::Timestamp;
 use claims::Claims;
 
-/// Bytes that may wait between the sources and the pipeline. A larger piece waits alone.
+/// Bytes that may wait between the sources and the pipeline, of which the memory's share is taken. A larger piece waits alone.
 const WAITING_BYTES_MAX: usize = 8 << 20;
 /// Pieces that may wait; small ones reach this before they reach the bytes.
 const WAITING_PIECES_MAX: usize = 64;
@@ -92,6 +92,7 @@ pub enum Event {
 pub struct Feed {
     events: mpsc::Sender<Event>,
     room: Arc<Semaphore>,
+    room_bytes: usize,
     runtime: Handle,
     /// How to read an object.
     pub decode: decode::Options,
@@ -118,7 +119,7 @@ impl Feed {
     pub async fn send(&self, mut event: Event) -> Result<(), Gone> {
         if let Event::Piece(piece) = &mut event {
             let bytes = piece.bytes_len();
-            let room = self.room.clone().acquire_many_owned(bytes.clamp(1, WAITING_BYTES_MAX) as u32);
+            let room = self.room.clone().acquire_many_owned(bytes.clamp(1, self.room_bytes) as u32);
             piece.room = Some(room.await.map_err(|_| Gone)?);
             METRICS.queue_bytes.with_label_values(&["source"]).add(bytes as i64);
         }
@@ -224,13 +225,15 @@ fn queue(
 ) -> (Feed, Events) {
     let worker: Arc<str> = Arc::default();
     let (sender, receiver) = mpsc::channel(WAITING_PIECES_MAX);
-    let room = Arc::new(Semaphore::new(WAITING_BYTES_MAX));
-    METRICS.queue_bytes_max.with_label_values(&["source"]).set(WAITING_BYTES_MAX as i64);
+    let room_bytes = decode.memory.of(WAITING_BYTES_MAX);
+    let room = Arc::new(Semaphore::new(room_bytes));
+    METRICS.queue_bytes_max.with_label_values(&["source"]).set(room_bytes as i64);
     let runtime = Handle::current();
     let claims = Claims::default();
     let feed = Feed {
         events: sender,
         room: room.clone(),
+        room_bytes,
         runtime,
         decode,
         resume,

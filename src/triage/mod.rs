@@ -13,6 +13,7 @@ use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 
 use crate::finding::{Finding, FindingId, Resource};
+use crate::memory::Memory;
 use crate::rule::{Confidence, Severity};
 use crate::table::Batch;
 use crate::time::Timestamp;
@@ -32,6 +33,7 @@ pub struct Triage {
     open: BTreeMap<FindingId, Open>,
     forgotten: u64,
     opened: BTreeMap<Severity, u64>,
+    memory: Memory,
 }
 
 struct Open {
@@ -41,14 +43,14 @@ struct Open {
 }
 
 impl Triage {
-    /// Findings held at most. Past it those whose last match is the oldest leave, after they were told, and are counted.
+    /// Findings held at most, where memory is not short ([`Memory::of`]). Past it those whose last match is the oldest leave, after they were told, and are counted.
     /// A later match of one that left opens it anew under the same id, counting from one.
     pub const OPEN_MAX: usize = 100_000;
 
     pub fn new(suppressions: Suppressions, assets: Vec<Asset>) -> Triage {
         let (watched, open, opened) = (Watched::default(), BTreeMap::new(), BTreeMap::new());
-        let (canaries, feedback) = (Canaries::default(), Feedback::default());
-        Triage { suppressions, canaries, assets, feedback, watched, open, forgotten: 0, opened }
+        let (canaries, feedback, memory) = (Canaries::default(), Feedback::default(), Memory::default());
+        Triage { suppressions, canaries, assets, feedback, watched, open, forgotten: 0, opened, memory }
     }
 
     /// The same with canaries.
@@ -65,6 +67,11 @@ impl Triage {
     /// logs of last year every canary is silent.
     pub fn silent(&mut self, now: Timestamp) -> Vec<Finding> {
         self.canaries.silent(now)
+    }
+
+    /// From now on no more findings are held than this memory's share of [`Triage::OPEN_MAX`].
+    pub fn keep_to(&mut self, memory: Memory) {
+        self.memory = memory;
     }
 
     /// What was found out about findings, in place of what was known before. It ranks those that are told from now on.
@@ -178,7 +185,7 @@ impl Triage {
     }
 
     fn forget(&mut self) {
-        let excess = self.open.len().saturating_sub(Triage::OPEN_MAX);
+        let excess = self.open.len().saturating_sub(self.memory.of(Triage::OPEN_MAX));
         if excess == 0 {
             return;
         }

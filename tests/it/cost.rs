@@ -99,6 +99,43 @@ impl Page {
     }
 }
 
+/// The parts of a line of the table that say what state in S3 and leases come to.
+impl Page {
+    fn month(&self) -> f64 {
+        self.of("days") * 86_400.0
+    }
+
+    fn state(&self) -> f64 {
+        let (puts, gets) = (self.month() / self.of("seconds a commit"), self.month() / self.of("seconds a look"));
+        puts / 1e6 * self.price("S3 PUT") + gets / 1e6 * self.price("S3 GET")
+    }
+
+    fn shards(&self, events: f64) -> f64 {
+        let bytes = events * self.of("bytes an event");
+        (bytes / 86_400.0 * self.of("peak") / self.of("bytes a shard")).ceil()
+    }
+
+    /// For one worker; of each lease a unit is written and read, which is more than they are.
+    fn leases(&self, events: f64) -> f64 {
+        let shards = self.shards(events);
+        let writes =
+            shards * self.month() * (1.0 / self.of("seconds a lease") + 2.0 / self.of("seconds a leased commit"));
+        let reads = self.month() / self.of("seconds a lease");
+        writes / 1e6 * self.price("table write") + reads / 1e6 * self.price("table read")
+    }
+
+    /// The same with the state in S3 and no disk; also the larger of both sums.
+    fn without_disk(&self, size: (f64, f64, f64)) -> (String, f64) {
+        let (line, _) = self.line(size);
+        let cells: Vec<f64> = line.split(['|']).filter_map(|cell| cell.trim().parse().ok()).collect();
+        let (disk, queue, kinesis) = (cells[1], cells[8], cells[10]);
+        let (state, leases) = (self.state(), self.leases(size.0));
+        let (queue, kinesis) = (queue - disk + state, kinesis - disk + state + leases);
+        let events = format!("{} million", size.0 / 1e6);
+        (format!("| {events} | {state:.2} | {leases:.2} | {queue:.2} | {kinesis:.2} |"), queue.max(kinesis))
+    }
+}
+
 #[test]
 fn the_table_for_lambda_follows_from_prices_and_assumptions() {
     let text = fs::read_to_string(repository("deploy/COST.md")).unwrap();
@@ -113,6 +150,21 @@ fn the_table_for_lambda_follows_from_prices_and_assumptions() {
     // 60,000 seconds in all of 1.7275 GB, and 1.2 cents for the calls
     let (line, _) = page.function(1e7);
     assert!(line.starts_with("| 10 million | 60000 | 1.39 | 1.50 | 0.30 | 0.52 |"), "{line}");
+}
+
+#[test]
+fn without_a_disk_all_stays_below_sixty_dollars() {
+    let text = fs::read_to_string(repository("deploy/COST.md")).unwrap();
+    let page = Page { prices: numbers(&text, "Prices"), assumptions: numbers(&text, "Assumptions") };
+    let lines: Vec<_> = SIZES.into_iter().map(|size| page.without_disk(size)).collect();
+    let table: Vec<&str> = lines.iter().map(|(line, _)| line.as_str()).collect();
+    let table = table.join("\n");
+    assert!(text.contains(&table), "deploy/COST.md should have\n{table}");
+    assert!(lines.iter().all(|(_, most)| *most < 60.0), "not all is below $60 any more");
+    // 518,400 PUTs at $5 and 172,800 GETs at 40 cents a million
+    assert_eq!(format!("{:.3}", page.state()), "2.661");
+    // one shard: 1,036,800 and 172,800 writes at 62.5 cents, 1,036,800 reads at 12.5
+    assert_eq!(format!("{:.3}", page.leases(1e6)), "0.886");
 }
 
 #[test]

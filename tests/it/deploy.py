@@ -1,4 +1,5 @@
-"""Deploys the template to moto, and prints what came of it as JSON. Arguments: address, template, name of the stack."""
+"""Deploys the template to moto, and prints what came of it as JSON. Arguments: address, template, name of the stack, and further
+parameters as KEY=VALUE."""
 
 import ast
 import json
@@ -6,7 +7,7 @@ import sys
 
 import boto3
 
-url, template, name = sys.argv[1:]
+url, template, name, *further = sys.argv[1:]
 session = boto3.Session(region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
 client = lambda service: session.client(service, endpoint_url=url)
 
@@ -25,6 +26,7 @@ parameters = {
     "LogBucket": name,
     "LogKeyArn": "arn:aws:kms:us-east-1:123456789012:key/00000000-0000-4000-8000-000000000000",
 }
+parameters |= dict(one.split("=", 1) for one in further)
 cloudformation = client("cloudformation")
 cloudformation.create_stack(
     StackName=name,
@@ -37,11 +39,15 @@ resources = cloudformation.describe_stack_resources(StackName=name)["StackResour
 # what moto does not know has no names
 physical = {one["LogicalResourceId"]: one["PhysicalResourceId"] for one in resources if "PhysicalResourceId" in one}
 iam = client("iam")
-# moto has them as Python writes them
+# moto has those of a role itself as Python writes them
+read = lambda document: document if isinstance(document, dict) else ast.literal_eval(document)
 policies = {
-    policy: ast.literal_eval(iam.get_role_policy(RoleName=physical["TaskRole"], PolicyName=policy)["PolicyDocument"])
+    policy: read(iam.get_role_policy(RoleName=physical["TaskRole"], PolicyName=policy)["PolicyDocument"])
     for policy in iam.list_role_policies(RoleName=physical["TaskRole"])["PolicyNames"]
 }
+# CloudFormation leaves out what has no value, and moto does not
+for policy in policies.values():
+    policy["Statement"] = [statement for statement in policy["Statement"] if statement]
 task = client("ecs").describe_task_definition(taskDefinition=physical["Task"])["taskDefinition"]
 print(json.dumps({
     "status": stack["StackStatus"],

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::env;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,9 +13,9 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::health::free_address;
-use crate::moto::{moto, sdk};
+use crate::moto::{Moto, moto, sdk};
 use crate::runtime_fake::{Answer, Function};
-use crate::support::{code, ended, path, repository, signal, text, weir};
+use crate::support::{code, ended, lines, path, repository, signal, text, weir};
 
 const TEMPLATE: &str = "deploy/cloudformation/weir.yaml";
 const FUNCTION: &str = "deploy/cloudformation/lambda.yaml";
@@ -56,60 +56,182 @@ fn actions(policy: &Value) -> BTreeSet<String> {
     actions.collect()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_stack_comes_up_and_its_command_finds_what_a_new_object_holds() {
-    let (Some(moto), Some(python)) = (moto(), python("boto3")) else { return };
-    let name = "stack-trail";
+/// What became of the stack, with further parameters.
+fn deploy(moto: &Moto, python: &str, name: &str, further: &[&str]) -> Value {
     let deployed = Command::new(python)
         .args([path(&repository("tests/it/deploy.py")), moto.url.clone(), path(&repository(TEMPLATE)), name.to_owned()])
+        .args(further)
         .output()
         .unwrap();
     assert!(deployed.status.success(), "{}", text(&deployed.stderr));
     let stack: Value = serde_json::from_slice(&deployed.stdout).unwrap();
     assert_eq!(stack["status"], "CREATE_COMPLETE");
+    stack
+}
+
+/// What files of deploy/iam allow together.
+fn of_files(files: &[&str]) -> BTreeSet<String> {
+    let of_file = |file: &&str| {
+        actions(&serde_json::from_slice(&fs::read(repository("deploy/iam").join(file)).unwrap()).unwrap())
+    };
+    files.iter().flat_map(of_file).collect()
+}
+
+/// A task of a stack, on a machine of its own.
+struct Task {
+    folder: tempfile::TempDir,
+    address: String,
+    child: Child,
+}
+
+impl Task {
+    /// `prints` where findings are printed, and not written to a file.
+    fn start(moto: &Moto, stack: &Value, prints: bool) -> Task {
+        let (folder, address) = (tempfile::tempdir().unwrap(), free_address());
+        let printed = match prints {
+            true => Stdio::from(fs::File::create(folder.path().join("findings.ndjson")).unwrap()),
+            false => Stdio::null(),
+        };
+        let mut task = Command::new(env!("CARGO_BIN_EXE_weir"));
+        task.args(words(&stack["command"], folder.path(), &address)).current_dir(folder.path());
+        task.envs([("AWS_ENDPOINT_URL", moto.url.as_str()), ("AWS_REGION", "us-east-1")]);
+        task.envs([("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test"), ("AWS_CONFIG_FILE", "/dev/null")]);
+        task.env_remove("AWS_ENDPOINT_URL_SECURITYHUB").stdout(printed).stderr(Stdio::piped());
+        let child = task.spawn().unwrap();
+        Task { folder, address, child }
+    }
+
+    fn found(&self) -> String {
+        fs::read_to_string(self.folder.path().join("findings.ndjson")).unwrap_or_default()
+    }
+
+    fn until_found(&self, what: &str) {
+        let begun = Instant::now();
+        while !self.found().contains(what) {
+            assert!(begun.elapsed() < Duration::from_secs(90), "no finding came: {}", self.found());
+            thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    fn stop(self) -> String {
+        signal(&self.child, Signal::TERM);
+        let found = self.folder.path().join("findings.ndjson");
+        let output = ended(self.child, Duration::from_secs(60));
+        assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+        fs::read_to_string(found).unwrap()
+    }
+}
+
+/// The words of a command, with the folder and the address of a test in place of a container's.
+fn words(list: &Value, folder: &Path, address: &str) -> Vec<String> {
+    let here = |text: &str| text.replace("/data/", &format!("{}/", path(folder))).replace("127.0.0.1:9090", address);
+    list.as_array().unwrap().iter().map(|word| here(word.as_str().unwrap())).collect()
+}
+
+async fn put(moto: &Moto, bucket: &str, file: &str, keys: &[&str]) {
+    let s3 = aws_sdk_s3::config::Builder::from(&sdk(&moto.url)).force_path_style(true).build();
+    let s3 = aws_sdk_s3::Client::from_conf(s3);
+    for key in keys {
+        let log = fs::read(repository(file)).unwrap();
+        s3.put_object().bucket(bucket).key(*key).body(log.into()).send().await.unwrap();
+    }
+}
+
+const LATER: &str = "tests/data/cloudtrail/stratus/aws.defense-evasion.organizations-leave.json.gz";
+const LOG: &str = "AWSLogs/123456789012/CloudTrail/us-east-1/2024/08/01/a b.json.gz";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_stack_comes_up_and_its_command_finds_what_a_new_object_holds() {
+    let (Some(moto), Some(python)) = (moto(), python("boto3")) else { return };
+    let stack = deploy(&moto, &python, "stack-trail", &[]);
     // queue policies and alarms are unknown to moto
     for resource in ["NoticeQueue", "DeadQueue", "NewObjects", "Disk", "LogGroup", "TaskRole", "Task", "Service"] {
         assert!(stack["resources"][resource].is_string(), "{resource} is missing: {stack:#}");
     }
-
-    let expected: BTreeSet<String> = of_file("s3-queue.json").union(&of_file("security-hub.json")).cloned().collect();
+    for resource in ["StateBucket", "Leases"] {
+        assert!(stack["resources"][resource].is_null(), "{resource} is of other parameters: {stack:#}");
+    }
+    let expected = of_files(&["s3-queue.json", "security-hub.json"]);
     assert_eq!(actions(&stack["policies"]["weir"]), expected, "the task may do what deploy/iam says");
 
-    let s3 = aws_sdk_s3::Client::from_conf(
-        aws_sdk_s3::config::Builder::from(&sdk(&moto.url)).force_path_style(true).build(),
-    );
     // the first is not below the prefix that is wanted
-    for key in ["elsewhere/no.json.gz", "AWSLogs/123456789012/CloudTrail/us-east-1/2024/08/01/a b.json.gz"] {
-        let log = fs::read(repository(ATTACK)).unwrap();
-        s3.put_object().bucket(name).key(key).body(log.into()).send().await.unwrap();
-    }
-    let (folder, address) = (tempfile::tempdir().unwrap(), free_address());
-    let in_folder =
-        |text: &str| text.replace("/data/", &format!("{}/", path(folder.path()))).replace("127.0.0.1:9090", &address);
-    let words = |list: &Value| list.as_array().unwrap().iter().map(|word| in_folder(word.as_str().unwrap())).collect();
-    let (run, alive): (Vec<String>, Vec<String>) = (words(&stack["command"]), words(&stack["alive"]));
-    let child = Command::new(env!("CARGO_BIN_EXE_weir"))
-        .args(&run)
-        .current_dir(folder.path())
-        .envs([("AWS_ENDPOINT_URL", moto.url.as_str()), ("AWS_REGION", "us-east-1")])
-        .envs([("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test"), ("AWS_CONFIG_FILE", "/dev/null")])
-        .env_remove("AWS_ENDPOINT_URL_SECURITYHUB")
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let found = || fs::read_to_string(folder.path().join("findings.ndjson")).unwrap_or_default();
-    let begun = Instant::now();
-    while !found().contains("cloudtrail/admin_policy_attached") {
-        assert!(begun.elapsed() < Duration::from_secs(90), "no finding came: {}", found());
-        thread::sleep(Duration::from_millis(100));
-    }
+    put(&moto, "stack-trail", ATTACK, &["elsewhere/no.json.gz", LOG]).await;
+    let task = Task::start(&moto, &stack, false);
+    task.until_found("cloudtrail/admin_policy_attached");
+    let alive = words(&stack["alive"], task.folder.path(), &task.address);
     assert_eq!(alive[..2], ["CMD", "/usr/local/bin/weir"]);
     let alive: Vec<&str> = alive[2..].iter().map(String::as_str).collect();
-    assert_eq!(code(&weir(&alive, folder.path())), 0, "the health check of the container");
-    signal(&child, Signal::TERM);
-    let output = ended(child, Duration::from_secs(60));
-    assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+    assert_eq!(code(&weir(&alive, task.folder.path())), 0, "the health check of the container");
+    task.stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_task_with_its_state_in_s3_is_replaced_and_loses_nothing() {
+    let (Some(moto), Some(python)) = (moto(), python("boto3")) else { return };
+    let stack = deploy(&moto, &python, "stack-state", &["Keep=S3", "SecurityHub=no"]);
+    assert!(stack["resources"]["StateBucket"].is_string() && stack["resources"]["Disk"].is_null(), "{stack:#}");
+    assert!(stack["policies"]["disk"].is_null(), "{stack:#}");
+    // no key is given for what is written
+    let mut expected = of_files(&["s3-queue.json", "s3-state.json"]);
+    expected.remove("kms:GenerateDataKey");
+    assert_eq!(actions(&stack["policies"]["weir"]), expected);
+
+    put(&moto, "stack-state", ATTACK, &[LOG]).await;
+    let first = Task::start(&moto, &stack, true);
+    first.until_found("cloudtrail/admin_policy_attached");
+    let found = first.stop();
+    let second = Task::start(&moto, &stack, true);
+    // the last poll of the first is still open at moto, and would swallow a notice
+    thread::sleep(Duration::from_secs(22));
+    assert_eq!(second.found(), "", "what was committed is not read again");
+    put(&moto, "stack-state", LATER, &[&LOG.replace("a b", "later")]).await;
+    second.until_found("cloudtrail/organization_left");
+    let state = stack["outputs"]["State"].as_str().unwrap();
+    let found = found + &second.stop();
+    let folder = tempfile::tempdir().unwrap();
+    let config = format!(
+        "state = '{state}'\n[aws]\nendpoint_url = '{}'\nregion = 'us-east-1'\n[aws.s3]\nforce_path_style = true\n",
+        moto.url
+    );
+    fs::write(folder.path().join("weir.toml"), config).unwrap();
+    let open = Command::new(env!("CARGO_BIN_EXE_weir"))
+        .args(["incidents", "-c", "weir.toml"])
+        .current_dir(folder.path())
+        .envs([("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test"), ("AWS_CONFIG_FILE", "/dev/null")])
+        .output()
+        .unwrap();
+    let ids: BTreeSet<String> = lines(found.as_bytes()).iter().map(|finding| finding["id"].to_string()).collect();
+    assert!(text(&open.stdout).contains(&format!(" in {} findings", ids.len())), "{}", text(&open.stdout));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stacks_that_read_one_stream_share_a_table() {
+    let (Some(moto), Some(python)) = (moto(), python("boto3")) else { return };
+    let stream = "StreamArn=arn:aws:kinesis:us-east-1:123456789012:stream/stack-stream";
+    let first = deploy(&moto, &python, "stack-stream", &[stream, "LogBucket=", "Keep=S3", "SecurityHub=no"]);
+    assert!(first["resources"]["NoticeQueue"].is_null(), "{first:#}");
+    let mut expected = of_files(&["kinesis.json", "kinesis-leases.json", "s3-state.json"]);
+    expected.remove("kms:GenerateDataKey");
+    assert_eq!(actions(&first["policies"]["weir"]), expected);
+    let table = first["resources"]["Leases"].as_str().unwrap();
+    let share = format!("LeaseTable={table}");
+    let further = deploy(&moto, &python, "stack-further", &[stream, "LogBucket=", &share, "Keep=S3", "SecurityHub=no"]);
+    assert!(further["resources"]["Leases"].is_null(), "{further:#}");
+    assert_eq!(first["outputs"]["LeaseTable"], further["outputs"]["LeaseTable"]);
+    for stack in [&first, &further] {
+        let command = words(&stack["command"], Path::new("/"), "a");
+        let leases = command.iter().position(|word| word == "--leases").expect("shards are shared");
+        assert_eq!(command[leases + 1], table);
+    }
+
+    let kinesis = aws_sdk_kinesis::Client::new(&sdk(&moto.url));
+    kinesis.create_stream().stream_name("stack-stream").shard_count(1).send().await.unwrap();
+    let log = fs::read(repository(ATTACK)).unwrap();
+    let put = kinesis.put_record().stream_name("stack-stream").partition_key("a").data(log.into());
+    put.send().await.unwrap();
+    let task = Task::start(&moto, &first, true);
+    task.until_found("cloudtrail/admin_policy_attached");
+    task.stop();
 }
 
 /// What a policy of `deploy/iam/` allows.

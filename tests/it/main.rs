@@ -19,6 +19,7 @@ mod incidents;
 mod kinesis;
 mod lambda;
 mod leases;
+mod memory;
 mod moto;
 mod out_fake;
 mod permissions;

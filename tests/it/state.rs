@@ -171,3 +171,81 @@ async fn a_worker_whose_state_was_taken_over_commits_no_more() {
     let both: BTreeSet<String> = [stage.found("a"), stage.found("b")].concat().into_iter().collect();
     assert_eq!(both.len(), 20);
 }
+
+impl Stage {
+    /// A command that looks, with the configuration of a worker.
+    fn look(&self, machine: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_weir"));
+        command.args(arguments).args(["-c", "weir.toml"]).current_dir(self.folder.path().join(machine));
+        command.env("AWS_EC2_METADATA_DISABLED", "true");
+        command
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test")
+            .env("AWS_CONFIG_FILE", "/dev/null");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// What it says.
+    fn said(&self, machine: &str, arguments: &[&str]) -> String {
+        let output = self.look(machine, arguments).output().unwrap();
+        assert_eq!(code(&output), 0, "{arguments:?}: {}", text(&output.stderr));
+        text(&output.stdout)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_looks_at_a_state_or_says_something_of_its_findings_leaves_it_to_its_worker() {
+    let Some(stage) = Stage::new("state-read").await else { return };
+    let a = stage.start("a");
+    let before = stage.etag().await;
+    let output = loop {
+        // the state is begun before anything is in it
+        let output = stage.look("a", &["incidents"]).output().unwrap();
+        if output.status.success() {
+            break output;
+        }
+        assert!(text(&output.stderr).contains("there is no state s3://state-read/w1/state.weir"), "{output:?}");
+        std::thread::sleep(Duration::from_millis(200));
+    };
+    assert_eq!(text(&output.stdout), "no incidents in 0 findings\n");
+    stage.log(1);
+    stage.until_found("a", 10);
+    stage.until_committed(&before).await;
+    std::thread::sleep(Duration::from_secs(3));
+
+    let incidents = stage.said("a", &["incidents", "--limit", "100"]);
+    assert!(incidents.contains(" in 10 findings"), "{incidents}");
+    let ids = stage.found("a");
+    let explained = stage.said("a", &["run", "--explain", &ids[0]]);
+    assert!(explained.contains("A marked call"), "{explained}");
+    // all at once, and none is lost
+    let sayings: Vec<Child> =
+        ids.iter().map(|id| stage.look("a", &["feedback", id, "--dismissed"]).spawn().unwrap()).collect();
+    for saying in sayings {
+        let output = ended(saying, Duration::from_secs(60));
+        assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+        assert!(text(&output.stdout).contains("cloudtrail/marked: priority "), "{}", text(&output.stdout));
+    }
+    let said = stage.said("a", &["feedback"]);
+    let row: Vec<&str> = said.lines().nth(1).unwrap().split_whitespace().collect();
+    assert_eq!(row[..4], ["cloudtrail/marked", "111122223333", "0", "10"], "{said}");
+    let config = stage.folder.path().join("a/weir.toml");
+    let entry = "[[suppress]]\nrule = 'cloudtrail/marked'\nreason = 'a drill'\nexpires = 2999-01-01\n";
+    let with_entry = stage.folder.path().join("s");
+    fs::create_dir(&with_entry).unwrap();
+    fs::write(with_entry.join("weir.toml"), format!("{}\n{entry}", fs::read_to_string(config).unwrap())).unwrap();
+    let hides = stage.said("s", &["suppress"]);
+    assert!(hides.contains("hides 10 of 10 open findings"), "{hides}");
+
+    // the worker goes on, with what was said: 15 seconds later at the latest
+    std::thread::sleep(Duration::from_secs(16));
+    stage.log(2);
+    stage.until_found("a", 20);
+    stop(a);
+    let written = fs::read(stage.folder.path().join("a/f.ndjson")).unwrap();
+    let last = lines(&written).pop().unwrap();
+    let terms = last["terms"].as_array().unwrap().iter();
+    let why = terms.filter(|term| term["name"] == "precision").map(|term| term["why"].as_str().unwrap());
+    assert!(why.clone().any(|why| why.contains("0 confirmed and 10 dismissed in this account")), "{last}");
+}

@@ -105,7 +105,8 @@ fn every_metric_that_is_declared_is_set() {
     let metrics = fs::read_to_string(repository("src/metrics.rs")).unwrap();
     let declared = metrics.lines().filter_map(|line| {
         let (name, kind) = line.trim().strip_prefix("pub ")?.split_once(": ")?;
-        (kind.contains("Counter") || kind.contains("Gauge")).then_some(name)
+        let is_metric = kind.contains("Counter") || kind.contains("Gauge");
+        (is_metric && !name.starts_with("fn ")).then_some(name)
     });
     let declared: Vec<&str> = declared.collect();
     assert!(declared.contains(&"rows") && declared.contains(&"newest_event_seconds"), "{declared:?}");
@@ -118,7 +119,7 @@ fn every_metric_that_is_declared_is_set() {
             let call = used.split(';').next().unwrap();
             ["inc", "set(", "add(", "sub("].iter().any(|set| call.starts_with(set) || call.contains(&format!(".{set}")))
         };
-        code.split(&uses).skip(1).any(sets)
+        code.split(&uses).skip(1).any(sets) || code.contains(&format!("Held::new(METRICS.{name}."))
     };
     let unset: Vec<_> = declared.into_iter().filter(|name| !is_set(name)).collect();
     assert!(unset.is_empty(), "declared and never set: {unset:?}");

@@ -5,9 +5,10 @@ use std::net::TcpListener;
 use std::path::Path;
 
 use super::check::{Check, Status};
-use crate::cli::run::{Compiled, compile, sources, table, ways};
+use crate::cli::run::{Compiled, compile, memory, sources, table, ways};
 use crate::config::Config;
 use crate::logs::vpc_flow;
+use crate::memory::{Memory, mib};
 use crate::time::Timestamp;
 use crate::triage::suppress::Suppressions;
 
@@ -18,6 +19,7 @@ const FREE_WANTED: u64 = 1 << 30;
 pub fn checks(config: &Config, file: Option<&Path>) -> Vec<Check> {
     let mut checks = configuration(config, file);
     checks.push(rules(config));
+    checks.push(limit(config));
     checks.extend(archive(config));
     checks.extend(config.from.iter().filter_map(|from| input(from)));
     checks.extend(config.metrics.listen.as_deref().map(listener));
@@ -72,6 +74,25 @@ fn rules(config: &Config) -> Check {
             [first, rest @ ..] => {
                 let more = if rest.is_empty() { String::new() } else { format!(", and {} more", rest.len()) };
                 Check::failed("rules", format!("left out: {first}{more}: `weir rules check` names all"))
+            }
+        },
+    }
+}
+
+/// How much memory a run with this configuration keeps to.
+fn limit(config: &Config) -> Check {
+    match memory(config) {
+        Err(error) => Check::failed("memory", format!("limits.memory: {error:#}")),
+        Ok(memory) => match memory.limit() {
+            None => Check::ok("memory", "no limit: everything has its usual size"),
+            Some(limit) if limit < Memory::FLOOR => Check::new(
+                "memory",
+                Status::Warning,
+                format!("the control group allows {}: give it {}", mib(limit), mib(Memory::FLOOR)),
+            ),
+            Some(limit) => {
+                let percent = memory.percent();
+                Check::ok("memory", format!("{}: everything has {percent}% of its usual size", mib(limit)))
             }
         },
     }

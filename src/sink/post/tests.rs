@@ -1,6 +1,7 @@
 use super::*;
 use crate::aws;
 use crate::finding::tests::one_match;
+use crate::memory::Memory;
 use crate::rule::Severity;
 use crate::sink::outbox::call::Answer;
 use crate::sink::outbox::queue::Next;
@@ -11,13 +12,13 @@ const HUB: &str = "111122223333 in us-east-1";
 fn post() -> Post {
     let config = security_hub::Config::of_hub("111122223333/us-east-1").unwrap();
     let way = Way::security_hub(&config, aws::Config::default(), wire::connector()).unwrap();
-    Post::new(way, CancellationToken::new())
+    Post::new(way, Memory::default(), CancellationToken::new())
 }
 
 fn bus() -> Post {
     let config = event_bridge::Config { min_severity: Severity::Medium, ..event_bridge::Config::default() };
     let way = Way::event_bridge(&config, aws::Config::default(), wire::connector()).unwrap();
-    Post::new(way, CancellationToken::new())
+    Post::new(way, Memory::default(), CancellationToken::new())
 }
 
 /// Commits, and gives what is saved of the one way.

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::page::Taken;
 use super::trouble::{Backoff, Trouble};
 use super::{Ended, Shared, stream};
-use crate::metrics::METRICS;
+use crate::metrics::{Held, METRICS};
 use crate::source::shards::Due;
 use crate::time::Timestamp;
 
@@ -108,6 +108,7 @@ impl Subscriber<'_> {
         METRICS.kinesis_answers.with_label_values(&[if records.is_empty() { "empty" } else { "records" }]).inc();
         // other shards wait while what this one brought is taken apart
         let _answer = self.shared.answers.acquire().await.expect("the semaphore is never closed");
+        let _held = Held::new(METRICS.kinesis_answers_held.clone(), 1);
         if self.shared.hand_on(&mut self.taken, records, Some(millis_behind_latest)).is_err() {
             return Some(Ended::Stopped);
         }

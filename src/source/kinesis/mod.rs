@@ -41,7 +41,8 @@ use crate::metrics::METRICS;
 use crate::position::{Offset, Position};
 use crate::time::Timestamp;
 
-/// Answers of GetRecords that are in memory at a time, of at most 10 MiB each (13 in JSON), whatever the number of shards.
+/// Answers of GetRecords that are in memory at a time, of at most 10 MiB each (13 in JSON), whatever the number of shards; fewer where
+/// memory is short.
 const ANSWERS_MAX: usize = 4;
 /// Shards are listed again this often, and sooner when one has ended.
 const LIST_EVERY: Duration = Duration::from_secs(60);
@@ -94,6 +95,11 @@ pub struct Leases {
 }
 
 impl Leases {
+    /// Those in a table, with the usual expiry.
+    pub fn of_table(table: &str) -> Leases {
+        Leases { table: table.to_owned(), expiry_seconds: Leases::expiry_seconds() }
+    }
+
     fn expiry_seconds() -> u64 {
         10
     }
@@ -225,6 +231,7 @@ impl Readers {
         let polling = client.config().to_builder().retry_config(RetryConfig::disabled());
         // a subscription without records is no stalled one
         let polling = polling.stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+        let answers_max = feed.decode.memory.threads(ANSWERS_MAX);
         let shared = Shared {
             polling: Client::from_conf(polling.build()),
             client,
@@ -233,7 +240,7 @@ impl Readers {
             arn: told.arn,
             settings: config.settings,
             feed,
-            answers: Semaphore::new(ANSWERS_MAX),
+            answers: Semaphore::new(answers_max),
             behind: Mutex::default(),
             told: Mutex::default(),
             handed: Arc::default(),

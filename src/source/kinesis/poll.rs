@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::page::Taken;
 use super::trouble::{Backoff, Trouble};
 use super::{Ended, Shared, stream};
-use crate::metrics::METRICS;
+use crate::metrics::{Held, METRICS};
 use crate::source::shards::Due;
 use crate::time::Timestamp;
 
@@ -74,6 +74,7 @@ impl Poll<'_> {
         };
         // held until everything of the answer has been handed on
         let _answer = self.shared.answers.acquire().await.expect("the semaphore is never closed");
+        let _held = Held::new(METRICS.kinesis_answers_held.clone(), 1);
         let ask = self.shared.polling.get_records().shard_iterator(iterator).limit(RECORDS_MAX);
         let answer = ask.set_stream_arn(self.shared.stream.arn()).send().await;
         let answer = answer

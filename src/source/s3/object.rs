@@ -15,13 +15,15 @@ use super::bucket::Buckets;
 use super::days::is_done;
 use crate::aws::{Kind, Trouble};
 use crate::decode::{self, Counts, Input};
+use crate::metrics::{Held, METRICS};
 use crate::position::{Checkpoint, Offset, Position};
 use crate::source::{Event, Feed, Gone, Piece};
 use crate::table::Origin;
 
 /// Objects up to this size are read whole, so that gzip can be inflated in one shot; larger ones are streamed.
 const WHOLE_BYTES_MAX: u64 = 4 << 20;
-/// Bytes of objects as stored that are in memory at the same time.
+/// Bytes of objects as stored that are in memory at the same time, of which the memory's share is taken; the largest that is read
+/// whole has room always.
 const LOADING_BYTES_MAX: u64 = 64 << 20;
 /// One permit of that: objects smaller than this count as this large.
 const LOADING_UNIT: u64 = 64 << 10;
@@ -47,6 +49,12 @@ impl Object {
     pub fn partition(&self, etag: &str) -> Arc<str> {
         format!("s3://{}/{}|{etag}", self.bucket, self.key).into()
     }
+}
+
+/// The place of an object in memory.
+struct Room {
+    _room: OwnedSemaphorePermit,
+    _held: Held,
 }
 
 /// What reading an object came to.
@@ -77,12 +85,15 @@ pub(super) struct Reader {
 impl Reader {
     /// `tries_max` is for what time may mend, in a row without progress.
     pub fn new(buckets: Buckets, feed: Feed, tries_max: u32) -> Reader {
-        let decoders = 2 * thread::available_parallelism().map_or(1, usize::from);
+        let memory = feed.decode.memory;
+        let decoders = memory.threads(2 * thread::available_parallelism().map_or(1, usize::from));
+        let loading = (memory.of(LOADING_BYTES_MAX as usize) as u64).max(WHOLE_BYTES_MAX);
+        METRICS.queue_bytes_max.with_label_values(&["objects"]).set(loading as i64);
         Reader {
             buckets,
             feed,
             patience: Patience { stall: STALL, tries_max },
-            loading: Arc::new(Semaphore::new((LOADING_BYTES_MAX / LOADING_UNIT) as usize)),
+            loading: Arc::new(Semaphore::new((loading / LOADING_UNIT) as usize)),
             decoding: Arc::new(Semaphore::new(decoders)),
             left: Mutex::default(),
             finished: None,
@@ -139,19 +150,14 @@ impl Reader {
             })
     }
 
-    async fn room(&self, size: u64) -> OwnedSemaphorePermit {
+    async fn room(&self, size: u64) -> Room {
         let units = size.min(WHOLE_BYTES_MAX).div_ceil(LOADING_UNIT).max(1) as u32;
-        let room = self.loading.clone().acquire_many_owned(units).await;
-        room.expect("the semaphore is never closed")
+        let room = self.loading.clone().acquire_many_owned(units).await.expect("the semaphore is never closed");
+        let gauge = METRICS.queue_bytes.with_label_values(&["objects"]);
+        Room { _room: room, _held: Held::new(gauge, i64::from(units) * LOADING_UNIT as i64) }
     }
 
-    async fn decode(
-        &self,
-        object: &Object,
-        partition: &Arc<str>,
-        body: Body,
-        room: OwnedSemaphorePermit,
-    ) -> Result<(), Halt> {
+    async fn decode(&self, object: &Object, partition: &Arc<str>, body: Body, room: Room) -> Result<(), Halt> {
         let before = [self.feed.resume.0.get(partition).cloned(), lock(&self.left).get(partition).cloned()];
         let work = Work {
             origin: Arc::new(Origin::from_name(&object.name())),

@@ -1,0 +1,214 @@
+//! How much memory the process may take → the share of its usual size that each queue, buffer and state gets; and how much it takes
+//! now.
+
+use std::fs;
+use std::path::Path;
+use std::str::FromStr;
+
+use serde::Deserialize;
+
+use crate::metrics::METRICS;
+
+/// Bytes, written as `512MiB`, `1GiB`, `268435456`; `512M` and `512m`, as containers are given it, mean MiB too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Size(pub u64);
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Size, String> {
+        let digits = text.len() - text.trim_start_matches(|next: char| next.is_ascii_digit()).len();
+        let (number, unit) = text.split_at(digits);
+        let shift = match unit.trim_start().to_ascii_lowercase().as_str() {
+            "" | "b" => 0,
+            "k" | "kib" => 10,
+            "m" | "mib" => 20,
+            "g" | "gib" => 30,
+            _ => return Err(format!("`{text}` is no size: write 512MiB or 1GiB")),
+        };
+        let bytes = number.parse::<u64>().ok().and_then(|number| number.checked_mul(1 << shift));
+        bytes.map(Size).ok_or_else(|| format!("`{text}` is no size: write 512MiB or 1GiB"))
+    }
+}
+
+impl TryFrom<String> for Size {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Size, String> {
+        text.parse()
+    }
+}
+
+/// A limit of the process's resident memory, and what follows from it: every queue, buffer and state gets the same share of its
+/// usual size. [`Memory::default`] is no limit, and usual sizes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Memory {
+    limit: Option<u64>,
+    share: f64,
+}
+
+impl Default for Memory {
+    fn default() -> Memory {
+        Memory { limit: None, share: 1.0 }
+    }
+}
+
+impl Memory {
+    /// From this limit up everything has its usual size: they come to 0.9 GB when all of them are full.
+    pub const FULL: u64 = 1 << 30;
+    /// A lower limit is refused: a piece, its rows and one decoder would not be sure to fit beside the program.
+    pub const FLOOR: u64 = 256 << 20;
+    /// What the program takes by itself. `weir run` of one small file took 118 MiB with all built-in rules (`/usr/bin/time -v`); the
+    /// rest is what the allocator has not given back.
+    const PROGRAM: u64 = 160 << 20;
+
+    /// # Errors
+    /// When the limit is lower than [`Memory::FLOOR`], which the error names.
+    pub fn of_limit(limit: Size) -> Result<Memory, String> {
+        if limit.0 < Memory::FLOOR {
+            return Err(format!(
+                "a memory limit of {} is too low: {} is the least that Weir keeps to",
+                mib(limit.0),
+                mib(Memory::FLOOR)
+            ));
+        }
+        let room = (limit.0 - Memory::PROGRAM) as f64 / (Memory::FULL - Memory::PROGRAM) as f64;
+        Ok(Memory { limit: Some(limit.0), share: room.min(1.0) })
+    }
+
+    /// That of the control group that the process runs in, as containers and systemd's `MemoryMax` set it; none where there is
+    /// none. One that is lower than [`Memory::FLOOR`] gets the shares of the floor, and is told of.
+    pub fn of_machine() -> Memory {
+        let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+        match limit_of_group(Path::new("/sys/fs/cgroup"), &groups) {
+            None => Memory::default(),
+            Some(limit) => Memory::of_limit(Size(limit)).unwrap_or_else(|why| {
+                tracing::warn!(why, "the control group allows less memory than Weir can keep to");
+                let floor = Memory::of_limit(Size(Memory::FLOOR)).expect("the floor is not lower than itself");
+                Memory { limit: Some(limit), ..floor }
+            }),
+        }
+    }
+
+    /// Hundredths that everything gets of its usual size.
+    pub fn percent(self) -> u32 {
+        (self.share * 100.0).round() as u32
+    }
+
+    /// Bytes; `None` where there is none.
+    pub fn limit(self) -> Option<u64> {
+        self.limit
+    }
+
+    /// What something may take that takes `usual` where nothing is short, at least 1.
+    pub fn of(self, usual: usize) -> usize {
+        ((usual as f64 * self.share) as usize).max(1)
+    }
+
+    /// Threads that each have buffers of their own: `most`, and where memory is short fewer.
+    pub fn threads(self, most: usize) -> usize {
+        if self.share < 1.0 { most.min(self.of(8)) } else { most }
+    }
+
+    /// Looks at what the process takes, tells the metrics, and says whether it is so near the limit that nothing more should be
+    /// read: seven eighths, since what is under way still grows. Where it cannot be seen it is not near.
+    pub fn is_short(self) -> bool {
+        let Some(resident) = resident() else { return false };
+        METRICS.memory_bytes.set(resident as i64);
+        METRICS.memory_max_bytes.set(self.limit.unwrap_or(0) as i64);
+        self.limit.is_some_and(|limit| resident > limit / 8 * 7)
+    }
+}
+
+/// `512 MiB`.
+pub fn mib(bytes: u64) -> String {
+    format!("{} MiB", bytes >> 20)
+}
+
+/// Bytes of the process that are in memory, of which the program's own pages are a part.
+fn resident() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"))?;
+    Some(kib.parse::<u64>().ok()? << 10)
+}
+
+/// Gives back to the system what the allocator keeps for later.
+pub fn trim() {
+    // SAFETY: it may be called at any time, from any thread
+    unsafe { libmimalloc_sys::mi_collect(true) }
+}
+
+/// The least `memory.max` of a group (version 2) and of those that it is in. `groups` is `/proc/self/cgroup`; inside of a container
+/// it says `0::/`, and the folder is the container's own.
+fn limit_of_group(root: &Path, groups: &str) -> Option<u64> {
+    let own = groups.lines().find_map(|line| line.strip_prefix("0::"))?.trim_start_matches('/');
+    let own = root.join(own);
+    let limits = own.ancestors().take_while(|folder| folder.starts_with(root)).filter_map(|folder| {
+        // `max` is no number, and no limit
+        fs::read_to_string(folder.join("memory.max")).ok()?.trim().parse().ok()
+    });
+    limits.min()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+
+    #[test]
+    fn sizes_have_units() {
+        let of = |text: &str| text.parse::<Size>().map(|size| size.0);
+        assert_eq!(of("512MiB"), Ok(512 * MIB));
+        assert_eq!(of("512m"), Ok(512 * MIB));
+        assert_eq!(of("1 GiB"), Ok(1024 * MIB));
+        assert_eq!(of("65536"), Ok(65_536));
+        for wrong in ["", "MiB", "1TB", "-1", "99999999999GiB", "1.5GiB"] {
+            assert_eq!(of(wrong), Err(format!("`{wrong}` is no size: write 512MiB or 1GiB")));
+        }
+    }
+
+    #[test]
+    fn all_get_the_same_share_and_too_low_a_limit_is_refused() {
+        let of = |mib: u64| Memory::of_limit(Size(mib * MIB)).map(|memory| memory.of(864 << 10));
+        // 256 - 160 of 1024 - 160
+        assert_eq!(of(256), Ok(96 << 10));
+        assert_eq!(of(592), Ok(432 << 10));
+        assert_eq!(of(1024), Ok(864 << 10));
+        assert_eq!(of(4096), Ok(864 << 10));
+        let why = "a memory limit of 255 MiB is too low: 256 MiB is the least that Weir keeps to";
+        assert_eq!(of(255), Err(why.to_owned()));
+        assert_eq!(Memory::of_limit(Size(256 * MIB)).unwrap().of(4), 1);
+        assert_eq!(Memory::default().of(7), 7);
+    }
+
+    #[test]
+    fn a_group_has_the_least_limit_of_those_that_it_is_in() {
+        let root = tempfile::tempdir().unwrap();
+        let service = root.path().join("system.slice/weir.service");
+        fs::create_dir_all(&service).unwrap();
+        let of = |groups: &str| limit_of_group(root.path(), groups);
+        assert_eq!(of("0::/system.slice/weir.service\n"), None);
+        fs::write(service.join("memory.max"), "max\n").unwrap();
+        assert_eq!(of("0::/system.slice/weir.service\n"), None);
+        fs::write(root.path().join("system.slice/memory.max"), "700\n").unwrap();
+        assert_eq!(of("0::/system.slice/weir.service\n"), Some(700));
+        fs::write(service.join("memory.max"), "500\n").unwrap();
+        assert_eq!(of("4:memory:/x\n0::/system.slice/weir.service\n"), Some(500));
+        // a container sees its own group as the root
+        fs::write(root.path().join("memory.max"), "300\n").unwrap();
+        assert_eq!(of("0::/\n"), Some(300));
+        assert_eq!(of("4:memory:/x\n"), None, "version 1");
+    }
+
+    #[test]
+    fn what_the_process_takes_is_seen() {
+        let resident = resident().unwrap();
+        assert!(resident > MIB, "{resident}");
+        let tight = Memory { limit: Some(resident / 2), share: 1.0 };
+        assert!(tight.is_short() && !Memory::default().is_short());
+        assert!(!Memory { limit: Some(resident * 100), share: 1.0 }.is_short());
+        assert_eq!(METRICS.memory_max_bytes.get(), (resident * 100) as i64);
+    }
+}
