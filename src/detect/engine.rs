@@ -1,29 +1,31 @@
 //! Batches → findings, by every rule at once.
 
-use std::collections::btree_map::Entry;
+mod aside;
+mod saved;
+mod windows;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-use datafusion::common::Result;
 use rayon::prelude::*;
 
-use super::compile::{CompiledRule, Compiler, OVERRIDES, TableRules, Then};
-use super::emit;
-use super::horizon::{Horizon, SKEW_MICROS};
-use super::quarantine::{self, Floods, failed, halves};
+pub use aside::Seen;
+use saved::state_hash;
+
+use super::compile::{CompiledRule, Compiler, TableRules, Then};
+use super::horizon::Horizon;
+use super::quarantine::{self, Floods};
 use super::reference::References;
 use super::rows::{Made, apart, matches, wrong};
 use super::scan::Scan;
-use super::window::bytes::{Reader, Writer};
-use super::window::fire::{self, Items};
-use super::window::plan::{Window, Windowed};
-use super::window::state::{Key, Selected, Windows};
+use super::window::plan::Windowed;
+use super::window::state::{Selected, Windows};
 use crate::finding::Finding;
 use crate::memory::Memory;
-use crate::rule::{Rule, RuleError, query_text};
+use crate::rule::{Rule, RuleError};
 use crate::table::{Batch, Table};
-use crate::time::{MICROS_PER_DAY, MICROS_PER_SECOND, Timestamp};
+use crate::time::Timestamp;
 
 /// Judges batches by rules. The answer depends neither on how rows were cut into batches nor on their order.
 pub struct Detector {
@@ -51,11 +53,6 @@ pub const SEEN_BYTES_MAX: usize = 16 << 20;
 /// What rules that score their windows may keep of what they learnt, in bytes: about 150,000 keys or values. Past it the rule that takes
 /// most forgets what was seen longest ago, which counts as shed.
 pub const MODEL_BYTES_MAX: usize = 16 << 20;
-
-/// How long rows may come late where a rule does not say: one that fires early loses nothing by waiting long, one that
-/// fires only when a window is over makes people wait. CloudTrail delivers within 15 minutes, mostly.
-const LATENESS_EARLY: i64 = MICROS_PER_DAY;
-const LATENESS: i64 = 20 * 60 * MICROS_PER_SECOND;
 
 /// What one rule has taken and given since the detector was made.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -93,16 +90,6 @@ impl RuleCost {
         self.error = self.error.take().or(other.error);
     }
 }
-
-/// Layout of [`Detector::snapshot`]. Version 1, of programs whose rules remembered nothing, is the version alone; of version 2, without what
-/// was seen, nothing is taken up; version 3 knew of no scores, 4 of no partitions, and both are read.
-const SNAPSHOT_VERSION: u8 = 5;
-/// Level of zstd.
-const PACKING: i32 = 1;
-/// Bytes of one rule's state, unpacked, that are believed to be it.
-const SNAPSHOT_BYTES_MAX: usize = 4 * (WINDOW_BYTES_MAX + SEEN_BYTES_MAX + MODEL_BYTES_MAX);
-/// Keys and values in windows have the bytes that this library gives them.
-const SORT_KEYS: &str = "arrow-row 59";
 
 impl Detector {
     /// Compiles the rules. Those that cannot be used are returned with their places; the others run.
@@ -336,187 +323,6 @@ impl Detector {
         self.costs.entry(rule.id.clone()).or_default().add(cost);
     }
 
-    /// Puts rows into their windows, and gives the findings of those that need not be waited for.
-    fn add_up(&mut self, selected: Vec<(Place, Selected)>, now: Timestamp) -> Vec<Finding> {
-        let mut changed: BTreeMap<Place, BTreeSet<(Key, i64)>> = BTreeMap::new();
-        for ((table, rule), selected) in selected {
-            let start = Instant::now();
-            let CompiledRule { rule: text, then: Then::Window(plan, _), .. } = &self.tables[table].rules[rule] else {
-                unreachable!("only rules over windows select rows for windows");
-            };
-            let at_once = self.fires_at_once(plan);
-            let windows = self.windows.get_mut(&(table, rule)).expect("the rule has windows");
-            let (more, late) = windows.add(plan, selected, at_once, now);
-            let text = text.clone();
-            changed.entry((table, rule)).or_default().extend(more);
-            let seconds = start.elapsed().as_secs_f64();
-            self.spend(&text, RuleCost { seconds, late, ..RuleCost::default() });
-        }
-        changed.retain(|_, changed| !changed.is_empty());
-        changed.into_iter().flat_map(|(place, changed)| self.fire(place, &changed)).collect()
-    }
-
-    /// Lets go of the windows that are over, and gives the findings of those that waited for it.
-    fn leave(&mut self, now: Timestamp) -> Vec<Finding> {
-        let mut found = Vec::new();
-        let places: Vec<Place> = self.windows.keys().copied().collect();
-        for place in places {
-            let (plan, _) = self.windowed(place);
-            let (span, first, early) = (plan.span, plan.first, self.fires_at_once(plan));
-            let scored = plan.scored.is_some();
-            let lateness =
-                self.rule(place).rule.lateness_micros.unwrap_or(if early { LATENESS_EARLY } else { LATENESS });
-            // what frames wait for is over long before no frame needs its rows any more
-            let waits = span.frame.is_some() && !early;
-            while waits && let Some(pane) = self.windows[&place].closing(span, lateness, now) {
-                found.extend(self.fire(place, &self.windows[&place].of_pane(pane)));
-                self.windows.get_mut(&place).expect("the rule has windows").close(pane);
-            }
-            while let Some(pane) = self.windows[&place].over(span, lateness, now) {
-                if span.session {
-                    self.windows.get_mut(&place).expect("the rule has windows").carry(span.slide, pane);
-                }
-                if scored {
-                    found.extend(self.close_oldest(place));
-                } else if !early && !waits {
-                    found.extend(self.tell_over(place, pane));
-                }
-                let windows = self.windows.get_mut(&place).expect("the rule has windows");
-                windows.drop_through(pane);
-                first.into_iter().for_each(|first| windows.forget_seen(first));
-            }
-        }
-        found
-    }
-
-    /// Makes room until windows, what was seen and what was learnt take no more than so many bytes. Windows that are scored leave as
-    /// if they were over, with their findings; before all others those from the future of input that goes on, so that a wrong clock
-    /// costs nobody else's.
-    fn shed(&mut self, [windows_max, seen_max, model_max]: [usize; 3], now: Timestamp) -> Vec<Finding> {
-        let mut found = Vec::new();
-        while self.windows.values().map(Windows::bytes_len).sum::<usize>() > windows_max {
-            let largest = self.windows.iter().max_by_key(|(_, windows)| windows.bytes_len()).map(|(place, _)| *place);
-            let place = largest.expect("something takes the bytes");
-            let plan = self.windowed(place).0;
-            let span = plan.span;
-            if self.follows {
-                let windows = self.windows.get_mut(&place).expect("the rule has windows");
-                let shed = windows.shed_from(span, now.0.saturating_add(SKEW_MICROS));
-                if shed > 0 {
-                    self.spend(&self.rule(place).rule.clone(), RuleCost { shed, ..RuleCost::default() });
-                    continue;
-                }
-            }
-            let plan = self.windowed(place).0;
-            if plan.scored.is_some() && self.windows[&place].panes_len() > 1 {
-                found.extend(self.close_oldest(place));
-                continue;
-            }
-            let shed = self.windows.get_mut(&place).expect("the rule has windows").shed(span);
-            self.spend(&self.rule(place).rule.clone(), RuleCost { shed, ..RuleCost::default() });
-        }
-        while self.windows.values().map(|windows| windows.seen.bytes_len()).sum::<usize>() > seen_max {
-            let largest = self.windows.iter().max_by_key(|(_, windows)| windows.seen.bytes_len());
-            let place = *largest.expect("something takes the bytes").0;
-            let shed = self.windows.get_mut(&place).expect("the rule has windows").seen.shed();
-            self.spend(&self.rule(place).rule.clone(), RuleCost { shed, ..RuleCost::default() });
-        }
-        while self.windows.values().map(|windows| windows.model.bytes_len()).sum::<usize>() > model_max {
-            let largest = self.windows.iter().max_by_key(|(_, windows)| windows.model.bytes_len());
-            let place = *largest.expect("something takes the bytes").0;
-            let shed = self.windows.get_mut(&place).expect("the rule has windows").model.shed();
-            self.spend(&self.rule(place).rule.clone(), RuleCost { shed, ..RuleCost::default() });
-        }
-        found
-    }
-
-    /// Findings of the oldest pane of a rule that scores; it has taught, and leaves.
-    fn close_oldest(&mut self, place: Place) -> Vec<Finding> {
-        let start = Instant::now();
-        let Then::Window(plan, _) = &self.tables[place.0].rules[place.1].then else {
-            unreachable!("only rules over windows have windows");
-        };
-        let windows = self.windows.get_mut(&place).expect("the rule has windows");
-        let before = windows.rows();
-        let closed = windows.close_oldest(plan);
-        let closed = closed.map_err(|error| (error.strip_backtrace(), before - windows.rows()));
-        self.tell(place, closed, start)
-    }
-
-    /// Findings of the windows that are over with the oldest pane.
-    fn tell_over(&mut self, place: Place, pane: i64) -> Vec<Finding> {
-        let start = Instant::now();
-        let windows = self.windows[&place].ending(self.windowed(place).0, pane);
-        self.tell(place, Ok(windows), start)
-    }
-
-    /// Findings of the windows that hold these groups.
-    fn fire(&mut self, place: Place, groups: &BTreeSet<(Key, i64)>) -> Vec<Finding> {
-        let start = Instant::now();
-        let (plan, _) = self.windowed(place);
-        let windows = &self.windows[&place];
-        let windows = match plan.span.frame {
-            Some(_) => windows.bursts(plan, self.rule(place).rule.dedupe_micros, groups),
-            None => windows.windows(plan, false, groups),
-        };
-        self.tell(place, Ok(windows), start)
-    }
-
-    /// Findings of windows that were begun to be looked at some time ago; or why they could not be scored, and their rows.
-    fn tell(
-        &mut self,
-        place: Place,
-        windows: std::result::Result<Vec<Window>, (String, u64)>,
-        start: Instant,
-    ) -> Vec<Finding> {
-        let (found, mut cost) = match windows {
-            Ok(windows) => match self.judge_windows(place, &windows) {
-                Ok((found, ungraded)) => (found, RuleCost { ungraded, ..RuleCost::default() }),
-                Err(error) => self.judge_apart(place, &windows, error.strip_backtrace()),
-            },
-            Err((error, failed)) => (Vec::new(), RuleCost { failed, error: Some(error), ..RuleCost::default() }),
-        };
-        cost.seconds = start.elapsed().as_secs_f64();
-        self.spend(&self.rule(place).rule.clone(), cost);
-        found
-    }
-
-    /// The same of windows of which some make the rule fail.
-    fn judge_apart(&self, place: Place, windows: &[Window], error: String) -> (Vec<Finding>, RuleCost) {
-        let rule = &self.rule(place).rule;
-        let mut cost = RuleCost { error: Some(error.clone()), ..RuleCost::default() };
-        let (answers, failures) = halves(windows, error, |windows| self.judge_windows(place, windows));
-        let (mut found, mut wrong) = (Vec::new(), Vec::new());
-        for (more, ungraded) in answers {
-            found.extend(more);
-            cost.ungraded += ungraded;
-        }
-        for (windows, error) in failures {
-            for Window { group, .. } in windows {
-                cost.failed += group.rows;
-                let name = |name: Option<&str>| name.unwrap_or("unknown").to_owned();
-                let (account, region) = (name(group.account.least()), name(group.region.least()));
-                let event_id = group.event_ids.as_slice().first().map(|(_, id)| id.with_text(str::to_owned));
-                let at = quarantine::Place { time: Timestamp(group.first), account, region, event_id };
-                wrong.push(failed(rule, &error, at));
-            }
-        }
-        // several windows of one id, asked apart
-        let mut by_id = BTreeMap::<_, Finding>::new();
-        for finding in found {
-            match by_id.entry(finding.id) {
-                Entry::Occupied(mut known) => known.get_mut().fold(finding),
-                Entry::Vacant(place) => drop(place.insert(finding)),
-            }
-        }
-        (by_id.into_values().chain(fold(wrong)).collect(), cost)
-    }
-
-    fn judge_windows(&self, place: Place, windows: &[Window]) -> Result<(Vec<Finding>, u64)> {
-        let (plan, names) = self.windowed(place);
-        fire::findings(&self.rule(place).rule, plan, &Items { names, overrides: &OVERRIDES }, windows)
-    }
-
     fn rule(&self, (table, place): Place) -> &CompiledRule {
         &self.tables[table].rules[place]
     }
@@ -526,74 +332,6 @@ impl Detector {
             Then::Window(plan, names) => (plan, names),
             Then::Emit(_) => unreachable!("only rules over windows have windows"),
         }
-    }
-
-    /// Findings of one rule, or why it failed. Costs nobody anything.
-    pub fn observe_one(&self, rule: &str, batches: &[Batch]) -> std::result::Result<Vec<Finding>, String> {
-        self.observe_each(&|id| id == rule, batches).remove(rule).unwrap_or(Ok(Vec::new()))
-    }
-
-    /// Findings of each of the wanted rules, by id, or why it failed; nothing of those that found nothing. Costs nobody
-    /// anything.
-    pub fn observe_each(
-        &self,
-        wanted: &dyn Fn(&str) -> bool,
-        batches: &[Batch],
-    ) -> BTreeMap<String, std::result::Result<Vec<Finding>, String>> {
-        let (mut each, mut windows) = (BTreeMap::new(), BTreeMap::<Place, Windows>::new());
-        for judged in batches.iter().map(|batch| self.judge(batch, wanted)) {
-            judged.found.into_iter().for_each(|finding| put(&mut each, finding));
-            for (place, selected) in judged.selected {
-                windows.entry(place).or_default().add(self.windowed(place).0, selected, false, Timestamp(0));
-            }
-            for (rule, cost) in judged.costs {
-                if let Some(error) = cost.error {
-                    each.insert(rule.id.clone(), Err(error));
-                }
-            }
-        }
-        let mut each: BTreeMap<_, _> = each.into_iter().map(|(id, found)| (id, found.map(fold))).collect();
-        for (place, windows) in windows {
-            match every(self.windowed(place).0, &windows).and_then(|windows| self.judge_windows(place, &windows)) {
-                Ok((found, _)) => found.into_iter().for_each(|finding| put(&mut each, finding)),
-                Err(error) => {
-                    each.insert(self.rule(place).rule.id.clone(), Err(error.strip_backtrace()));
-                }
-            }
-        }
-        each
-    }
-
-    /// The windows that one rule makes of batches, by key and time, with what it selects of each, whether or not its
-    /// condition holds; for people. Nothing for a rule without windows.
-    pub fn windows_of(&self, rule: &str, batches: &[Batch]) -> std::result::Result<Vec<Seen>, String> {
-        let (mut seen, mut windows) = (Vec::new(), BTreeMap::<Place, Windows>::new());
-        for judged in batches.iter().map(|batch| self.judge(batch, &|id| id == rule)) {
-            if let Some(error) = judged.costs.into_iter().find_map(|(_, cost)| cost.error) {
-                return Err(error);
-            }
-            for (place, selected) in judged.selected {
-                windows.entry(place).or_default().add(self.windowed(place).0, selected, false, Timestamp(0));
-            }
-        }
-        for (place, windows) in windows {
-            let (plan, names) = self.windowed(place);
-            let windows = every(plan, &windows).map_err(|error| error.strip_backtrace())?;
-            let columns =
-                plan.shown(&windows).and_then(|columns| columns.iter().map(emit::texts).collect::<Result<Vec<_>>>());
-            let columns = columns.map_err(|error| error.strip_backtrace())?;
-            for (row, window) in windows.iter().enumerate() {
-                let value = |(name, column): (&String, &Vec<Option<String>>)| (name.clone(), column[row].clone());
-                seen.push(Seen {
-                    start: Timestamp(window.start),
-                    end: Timestamp(plan.span.end(window)),
-                    rows: window.group.rows,
-                    selected: names.iter().zip(&columns).map(value).collect(),
-                    unusual: window.score.map(|score| score.told(plan.span.size)),
-                });
-            }
-        }
-        Ok(seen)
     }
 
     fn judge(&self, batch: &Batch, wanted: &dyn Fn(&str) -> bool) -> Judged {
@@ -645,105 +383,6 @@ impl Detector {
         }
         judged
     }
-
-    /// State to restore after a restart.
-    pub fn snapshot(&self) -> Vec<u8> {
-        let mut to = Writer(vec![SNAPSHOT_VERSION]);
-        to.number(self.windows.len() as u64);
-        let mut packer = zstd::bulk::Compressor::new(PACKING).expect("there is such a level");
-        for (place, windows) in &self.windows {
-            let rule = &self.rule(*place).rule;
-            to.bytes(rule.id.as_bytes());
-            to.fixed(&state_hash(rule));
-            // packed rule by rule, so that all of it is never there twice
-            let mut state = Writer::default();
-            windows.write(&mut state, self.windowed(*place).0);
-            to.bytes(&packer.compress(&state.0).expect("a buffer in memory takes what is written to it"));
-        }
-        self.horizon.write(&mut to);
-        self.floods.write(&mut to);
-        to.0
-    }
-
-    /// Takes up the state of [`Detector::snapshot`]. Gives the ids of the rules that begin anew because their text is
-    /// another one now; those that are gone are forgotten.
-    ///
-    /// # Errors
-    /// When the bytes are not a snapshot of this version.
-    pub fn restore(&mut self, snapshot: &[u8]) -> std::result::Result<Vec<String>, String> {
-        match snapshot {
-            [1] => Ok(Vec::new()),
-            [2, ..] => Ok(self.windows.keys().map(|place| self.rule(*place).rule.id.clone()).collect()),
-            [version @ 3..=SNAPSHOT_VERSION, state @ ..] => {
-                self.take_up(state, *version).ok_or_else(|| "the detector's state is damaged".to_owned())
-            }
-            [] => Err("the detector's state is empty".into()),
-            [version, ..] => {
-                Err(format!("the detector's state has version {version}, this program reads {SNAPSHOT_VERSION}"))
-            }
-        }
-    }
-
-    fn take_up(&mut self, state: &[u8], version: u8) -> Option<Vec<String>> {
-        let (mut from, mut anew) = (Reader(state), Vec::new());
-        for _ in 0..from.number()? {
-            let (id, hash, windows) = (from.text()?, from.fixed::<16>()?, from.bytes()?);
-            let Some(place) = self.windows.keys().copied().find(|place| self.rule(*place).rule.id == id) else {
-                continue;
-            };
-            if hash == state_hash(&self.rule(place).rule) {
-                let windows = zstd::bulk::decompress(windows, SNAPSHOT_BYTES_MAX).ok()?;
-                let windows = Windows::read(&mut Reader(&windows), self.windowed(place).0, version >= 4)?;
-                self.windows.insert(place, windows);
-            } else {
-                anew.push(id);
-            }
-        }
-        self.horizon = if version >= 5 { Horizon::read(&mut from)? } else { Horizon::default() };
-        self.floods.read(&mut from)?;
-        let ids: BTreeSet<&str> = self.costs.keys().map(String::as_str).collect();
-        self.floods.retain(|rule| ids.contains(rule));
-        Some(anew)
-    }
-}
-
-/// All windows of a rule, scored where it scores.
-fn every(plan: &Windowed, windows: &Windows) -> Result<Vec<Window>> {
-    match plan.scored {
-        Some(_) => windows.scored(plan),
-        None => Ok(windows.windows(plan, true, &windows.all())),
-    }
-}
-
-fn put(each: &mut BTreeMap<String, std::result::Result<Vec<Finding>, String>>, finding: Finding) {
-    if let Ok(found) = each.entry(finding.rule.clone()).or_insert_with(|| Ok(Vec::new())) {
-        found.push(finding);
-    }
-}
-
-/// A window, as people are told of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen {
-    pub start: Timestamp,
-    /// The first moment behind it.
-    pub end: Timestamp,
-    pub rows: u64,
-    /// What the rule selects of it, by name.
-    pub selected: Vec<(String, Option<String>)>,
-    /// How unusual it is, in words, where the rule scores.
-    pub unusual: Option<String>,
-}
-
-/// Names what a rule remembers: one whose query differs remembers something else. Its title, remedy and the like say nothing of
-/// rows.
-fn state_hash(rule: &Rule) -> [u8; 16] {
-    let mut hash = blake3::Hasher::new();
-    hash.update(SORT_KEYS.as_bytes());
-    hash.update(&[u8::from(rule.aws_services)]);
-    hash.update(query_text(&rule.text).as_bytes());
-    let mut name = [0; 16];
-    name.copy_from_slice(&hash.finalize().as_bytes()[..16]);
-    name
 }
 
 const NO_SEVERITY: &str = "its `severity` is not a severity: the one in its header stands";

@@ -1,0 +1,205 @@
+//! Selected rows → windows, and the findings of those that fire, are over, or leave for want of room.
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+use datafusion::common::Result;
+
+use super::{Detector, Place, RuleCost, fold};
+use crate::detect::compile::{CompiledRule, OVERRIDES, Then};
+use crate::detect::horizon::SKEW_MICROS;
+use crate::detect::quarantine::{self, failed, halves};
+use crate::detect::window::fire::{self, Items};
+use crate::detect::window::plan::Window;
+use crate::detect::window::state::{Key, Selected, Windows};
+use crate::finding::Finding;
+use crate::time::{MICROS_PER_DAY, MICROS_PER_SECOND, Timestamp};
+
+/// How long rows may come late where a rule does not say: one that fires early loses nothing by waiting long, one that
+/// fires only when a window is over makes people wait. CloudTrail delivers within 15 minutes, mostly.
+const LATENESS_EARLY: i64 = MICROS_PER_DAY;
+const LATENESS: i64 = 20 * 60 * MICROS_PER_SECOND;
+
+impl Detector {
+    /// Puts rows into their windows, and gives the findings of those that need not be waited for.
+    pub(super) fn add_up(&mut self, selected: Vec<(Place, Selected)>, now: Timestamp) -> Vec<Finding> {
+        let mut changed: BTreeMap<Place, BTreeSet<(Key, i64)>> = BTreeMap::new();
+        for ((table, rule), selected) in selected {
+            let start = Instant::now();
+            let CompiledRule { rule: text, then: Then::Window(plan, _), .. } = &self.tables[table].rules[rule] else {
+                unreachable!("only rules over windows select rows for windows");
+            };
+            let at_once = self.fires_at_once(plan);
+            let windows = self.windows.get_mut(&(table, rule)).expect("the rule has windows");
+            let (more, late) = windows.add(plan, selected, at_once, now);
+            let text = text.clone();
+            changed.entry((table, rule)).or_default().extend(more);
+            let seconds = start.elapsed().as_secs_f64();
+            self.spend(&text, RuleCost { seconds, late, ..RuleCost::default() });
+        }
+        changed.retain(|_, changed| !changed.is_empty());
+        changed.into_iter().flat_map(|(place, changed)| self.fire(place, &changed)).collect()
+    }
+
+    /// Lets go of the windows that are over, and gives the findings of those that waited for it.
+    pub(super) fn leave(&mut self, now: Timestamp) -> Vec<Finding> {
+        let mut found = Vec::new();
+        let places: Vec<Place> = self.windows.keys().copied().collect();
+        for place in places {
+            let (plan, _) = self.windowed(place);
+            let (span, first, early) = (plan.span, plan.first, self.fires_at_once(plan));
+            let scored = plan.scored.is_some();
+            let lateness =
+                self.rule(place).rule.lateness_micros.unwrap_or(if early { LATENESS_EARLY } else { LATENESS });
+            // what frames wait for is over long before no frame needs its rows any more
+            let waits = span.frame.is_some() && !early;
+            while waits && let Some(pane) = self.windows[&place].closing(span, lateness, now) {
+                found.extend(self.fire(place, &self.windows[&place].of_pane(pane)));
+                self.windows.get_mut(&place).expect("the rule has windows").close(pane);
+            }
+            while let Some(pane) = self.windows[&place].over(span, lateness, now) {
+                if span.session {
+                    self.windows.get_mut(&place).expect("the rule has windows").carry(span.slide, pane);
+                }
+                if scored {
+                    found.extend(self.close_oldest(place));
+                } else if !early && !waits {
+                    found.extend(self.tell_over(place, pane));
+                }
+                let windows = self.windows.get_mut(&place).expect("the rule has windows");
+                windows.drop_through(pane);
+                first.into_iter().for_each(|first| windows.forget_seen(first));
+            }
+        }
+        found
+    }
+
+    /// Makes room until windows, what was seen and what was learnt take no more than so many bytes. Windows that are scored leave as
+    /// if they were over, with their findings; before all others those from the future of input that goes on, so that a wrong clock
+    /// costs nobody else's.
+    pub(super) fn shed(&mut self, [windows_max, seen_max, model_max]: [usize; 3], now: Timestamp) -> Vec<Finding> {
+        let mut found = Vec::new();
+        while self.windows.values().map(Windows::bytes_len).sum::<usize>() > windows_max {
+            let largest = self.windows.iter().max_by_key(|(_, windows)| windows.bytes_len()).map(|(place, _)| *place);
+            let place = largest.expect("something takes the bytes");
+            let plan = self.windowed(place).0;
+            let span = plan.span;
+            if self.follows {
+                let windows = self.windows.get_mut(&place).expect("the rule has windows");
+                let shed = windows.shed_from(span, now.0.saturating_add(SKEW_MICROS));
+                if shed > 0 {
+                    self.spend(&self.rule(place).rule.clone(), RuleCost { shed, ..RuleCost::default() });
+                    continue;
+                }
+            }
+            let plan = self.windowed(place).0;
+            if plan.scored.is_some() && self.windows[&place].panes_len() > 1 {
+                found.extend(self.close_oldest(place));
+                continue;
+            }
+            let shed = self.windows.get_mut(&place).expect("the rule has windows").shed(span);
+            self.spend(&self.rule(place).rule.clone(), RuleCost { shed, ..RuleCost::default() });
+        }
+        while self.windows.values().map(|windows| windows.seen.bytes_len()).sum::<usize>() > seen_max {
+            let largest = self.windows.iter().max_by_key(|(_, windows)| windows.seen.bytes_len());
+            let place = *largest.expect("something takes the bytes").0;
+            let shed = self.windows.get_mut(&place).expect("the rule has windows").seen.shed();
+            self.spend(&self.rule(place).rule.clone(), RuleCost { shed, ..RuleCost::default() });
+        }
+        while self.windows.values().map(|windows| windows.model.bytes_len()).sum::<usize>() > model_max {
+            let largest = self.windows.iter().max_by_key(|(_, windows)| windows.model.bytes_len());
+            let place = *largest.expect("something takes the bytes").0;
+            let shed = self.windows.get_mut(&place).expect("the rule has windows").model.shed();
+            self.spend(&self.rule(place).rule.clone(), RuleCost { shed, ..RuleCost::default() });
+        }
+        found
+    }
+
+    /// Findings of the oldest pane of a rule that scores; it has taught, and leaves.
+    pub(super) fn close_oldest(&mut self, place: Place) -> Vec<Finding> {
+        let start = Instant::now();
+        let Then::Window(plan, _) = &self.tables[place.0].rules[place.1].then else {
+            unreachable!("only rules over windows have windows");
+        };
+        let windows = self.windows.get_mut(&place).expect("the rule has windows");
+        let before = windows.rows();
+        let closed = windows.close_oldest(plan);
+        let closed = closed.map_err(|error| (error.strip_backtrace(), before - windows.rows()));
+        self.tell(place, closed, start)
+    }
+
+    /// Findings of the windows that are over with the oldest pane.
+    fn tell_over(&mut self, place: Place, pane: i64) -> Vec<Finding> {
+        let start = Instant::now();
+        let windows = self.windows[&place].ending(self.windowed(place).0, pane);
+        self.tell(place, Ok(windows), start)
+    }
+
+    /// Findings of the windows that hold these groups.
+    pub(super) fn fire(&mut self, place: Place, groups: &BTreeSet<(Key, i64)>) -> Vec<Finding> {
+        let start = Instant::now();
+        let (plan, _) = self.windowed(place);
+        let windows = &self.windows[&place];
+        let windows = match plan.span.frame {
+            Some(_) => windows.bursts(plan, self.rule(place).rule.dedupe_micros, groups),
+            None => windows.windows(plan, false, groups),
+        };
+        self.tell(place, Ok(windows), start)
+    }
+
+    /// Findings of windows that were begun to be looked at some time ago; or why they could not be scored, and their rows.
+    pub(super) fn tell(
+        &mut self,
+        place: Place,
+        windows: std::result::Result<Vec<Window>, (String, u64)>,
+        start: Instant,
+    ) -> Vec<Finding> {
+        let (found, mut cost) = match windows {
+            Ok(windows) => match self.judge_windows(place, &windows) {
+                Ok((found, ungraded)) => (found, RuleCost { ungraded, ..RuleCost::default() }),
+                Err(error) => self.judge_apart(place, &windows, error.strip_backtrace()),
+            },
+            Err((error, failed)) => (Vec::new(), RuleCost { failed, error: Some(error), ..RuleCost::default() }),
+        };
+        cost.seconds = start.elapsed().as_secs_f64();
+        self.spend(&self.rule(place).rule.clone(), cost);
+        found
+    }
+
+    /// The same of windows of which some make the rule fail.
+    fn judge_apart(&self, place: Place, windows: &[Window], error: String) -> (Vec<Finding>, RuleCost) {
+        let rule = &self.rule(place).rule;
+        let mut cost = RuleCost { error: Some(error.clone()), ..RuleCost::default() };
+        let (answers, failures) = halves(windows, error, |windows| self.judge_windows(place, windows));
+        let (mut found, mut wrong) = (Vec::new(), Vec::new());
+        for (more, ungraded) in answers {
+            found.extend(more);
+            cost.ungraded += ungraded;
+        }
+        for (windows, error) in failures {
+            for Window { group, .. } in windows {
+                cost.failed += group.rows;
+                let name = |name: Option<&str>| name.unwrap_or("unknown").to_owned();
+                let (account, region) = (name(group.account.least()), name(group.region.least()));
+                let event_id = group.event_ids.as_slice().first().map(|(_, id)| id.with_text(str::to_owned));
+                let at = quarantine::Place { time: Timestamp(group.first), account, region, event_id };
+                wrong.push(failed(rule, &error, at));
+            }
+        }
+        // several windows of one id, asked apart
+        let mut by_id = BTreeMap::<_, Finding>::new();
+        for finding in found {
+            match by_id.entry(finding.id) {
+                Entry::Occupied(mut known) => known.get_mut().fold(finding),
+                Entry::Vacant(place) => drop(place.insert(finding)),
+            }
+        }
+        (by_id.into_values().chain(fold(wrong)).collect(), cost)
+    }
+
+    pub(super) fn judge_windows(&self, place: Place, windows: &[Window]) -> Result<(Vec<Finding>, u64)> {
+        let (plan, names) = self.windowed(place);
+        fire::findings(&self.rule(place).rule, plan, &Items { names, overrides: &OVERRIDES }, windows)
+    }
+}
