@@ -34,6 +34,7 @@ use crate::logs::{self, vpc_flow};
 use crate::metrics::METRICS;
 use crate::pipeline::bucket;
 use crate::pipeline::commit::State;
+use crate::pipeline::summary::SoFar;
 use crate::pipeline::{self, Outcome, Stages};
 use crate::rule::{RuleError, Severity};
 use crate::sink::post::Post;
@@ -308,7 +309,8 @@ pub fn work(
     shown: &Shown,
 ) -> Result<Outcome, Failure> {
     let mut config = config.clone();
-    let mut turn = Turn { stop: CancellationToken::new(), writer: random_name(), again: false };
+    let (stop, so_far) = (CancellationToken::new(), SoFar::default());
+    let mut turn = Turn { stop, writer: random_name(), again: false, so_far };
     let stop = turn.stop.clone();
     let signals = tokio::runtime::Builder::new_current_thread().enable_all().build().or_output()?;
     // one for all turns: between two of them nobody else would hear a signal
@@ -336,6 +338,7 @@ struct Turn {
     writer: String,
     /// Whether it has had the state before.
     again: bool,
+    so_far: SoFar,
 }
 
 /// Between two turns.
@@ -434,6 +437,7 @@ fn work_once(
         follow,
         renewals: watch.map(|watch| watch.start(reload_every, stop.clone())),
         commit_every: Duration::from_secs(config.limits.commit_seconds),
+        so_far: turn.so_far.clone(),
     };
     runtime.block_on(async {
         for shared in shared {

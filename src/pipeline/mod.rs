@@ -40,7 +40,7 @@ use commit::{Commit, State};
 use duplicates::Seen;
 use feedback::Verdicts;
 use renewal::Renewal;
-use summary::{RuleTook, Summary, Suppressed, Unreadable};
+use summary::{RuleTook, SoFar, Summary, Suppressed, Unreadable};
 use tell::Told;
 
 /// A round is cut at this many inflated bytes,
@@ -70,6 +70,8 @@ pub struct Config {
     pub renewals: Option<Receiver<Renewal>>,
     /// Following, a commit is made at least this often while rows wait for one.
     pub commit_every: Duration,
+    /// What the same run did before it had to begin again.
+    pub so_far: SoFar,
 }
 
 /// The stages, and what they know.
@@ -112,9 +114,9 @@ pub async fn run(
     stop: CancellationToken,
     report: impl Fn(Progress) + Send + 'static,
 ) -> anyhow::Result<Outcome> {
-    let started = Instant::now();
+    let so_far = config.so_far.clone();
     let (options, every) = (config.decode.clone(), config.follow.then_some(config.commit_every));
-    let worker = tokio::task::spawn_blocking(move || Worker::new(stages, options, every, Box::new(report)));
+    let worker = tokio::task::spawn_blocking(move || Worker::new(stages, options, every, so_far, Box::new(report)));
     let mut worker = worker.await.context("restoring the state panicked")??;
     worker.renewals = config.renewals;
     let committed = worker.committed.subscribe();
@@ -138,7 +140,7 @@ pub async fn run(
     let mut worker = working.await.context("a turn panicked")??;
     worker.summary.stopped = stop.is_cancelled();
     events.close();
-    let finished = tokio::task::spawn_blocking(move || worker.finish(started));
+    let finished = tokio::task::spawn_blocking(move || worker.finish());
     let outcome = finished.await.context("finishing the run panicked")??;
     events.acknowledged(ACKNOWLEDGE_WAIT).await;
     Ok(outcome)
@@ -206,6 +208,7 @@ struct Worker {
     renewals: Option<Receiver<Renewal>>,
     seen: Seen,
     summary: Summary,
+    so_far: SoFar,
     /// What the last commit has, and what the next one will.
     committed: watch::Sender<Arc<Checkpoint>>,
     reached: Checkpoint,
@@ -232,9 +235,10 @@ impl Worker {
         mut stages: Stages,
         options: decode::Options,
         commit_every: Option<Duration>,
+        so_far: SoFar,
         report: Report,
     ) -> anyhow::Result<Worker> {
-        let mut summary = Summary { followed: commit_every.is_some(), ..Summary::default() };
+        let mut summary = Summary { followed: commit_every.is_some(), ..so_far.committed() };
         let mut saved = Commit::default();
         let is_remote = stages.state.as_ref().is_some_and(State::is_remote);
         if let Some(state) = &mut stages.state {
@@ -288,6 +292,7 @@ impl Worker {
             options,
             seen: Seen::default(),
             summary,
+            so_far,
             reached: saved.checkpoint.clone(),
             claims: Claims::default(),
             name: if saved.worker.is_empty() { random_name() } else { saved.worker },
@@ -533,10 +538,23 @@ impl Worker {
         self.waiting_since = None;
         self.committed_at = Instant::now();
         METRICS.commits.with_label_values(&[] as &[&str]).inc();
+        self.so_far.commit(self.tally());
         Ok(())
     }
 
-    fn finish(mut self, started: Instant) -> anyhow::Result<Outcome> {
+    /// The summary, with what others count.
+    fn tally(&self) -> Summary {
+        let sent = self.stages.posts.iter().map(|post| (post.way().name().to_owned(), post.sent())).collect();
+        let mut summary = self.summary.clone();
+        summary.add(sent, RuleTook::by_rule(&self.stages.detector));
+        let costs = || self.stages.detector.costs().values();
+        summary.shed_groups += costs().map(|cost| cost.shed).sum::<u64>();
+        summary.put_aside += costs().map(|cost| cost.aside).sum::<u64>();
+        summary.late_rows += costs().map(|cost| cost.late).sum::<u64>();
+        summary
+    }
+
+    fn finish(mut self) -> anyhow::Result<Outcome> {
         let start = Instant::now();
         if self.commit_every.is_none() && !self.summary.stopped {
             let found = self.stages.detector.finish();
@@ -554,21 +572,15 @@ impl Worker {
         post::drain(&self.stages.posts);
         // what was accepted leaves the outbox
         self.commit()?;
-        let sent = self.stages.posts.iter().map(|post| (post.way().name().to_owned(), post.sent()));
-        self.summary.sent = sent.collect();
         self.spent("send", start);
+        self.summary = self.tally();
         let findings = self.stages.triage.findings();
         for finding in &findings {
             *self.summary.findings.entry(finding.severity.to_string()).or_default() += 1;
         }
         self.summary.suppressions = self.stages.triage.suppressions().hidden().map(Suppressed::from).collect();
         self.summary.suppressed = self.summary.suppressions.iter().map(|entry| entry.matches).sum();
-        self.summary.rules = RuleTook::by_rule(&self.stages.detector);
-        let costs = || self.stages.detector.costs().values();
-        self.summary.shed_groups = costs().map(|cost| cost.shed).sum();
-        self.summary.put_aside = costs().map(|cost| cost.aside).sum();
-        self.summary.late_rows = costs().map(|cost| cost.late).sum();
-        self.summary.seconds = started.elapsed().as_secs_f64();
+        self.summary.seconds = self.so_far.started.elapsed().as_secs_f64();
         Ok(Outcome { summary: self.summary, findings })
     }
 }
