@@ -60,8 +60,9 @@ pub struct Common {
     /// Folder of the Parquet archive, or none [default: weir-archive]
     #[arg(long, value_name = "DIR|none")]
     archive: Option<String>,
-    /// Folder of rules (.sql, and Sigma's .yml) that add to the built-in ones or replace them by id, or none for no rules
-    #[arg(long, value_name = "DIR|none")]
+    /// Folder of rules (.sql, and Sigma's .yml) that add to the built-in ones or replace them by id; only:DIR for these alone,
+    /// none for no rules
+    #[arg(long, value_name = "DIR|only:DIR|none")]
     rules: Option<String>,
     /// Where findings go
     #[arg(long, value_name = "FILE|-", default_value = "-")]
@@ -495,16 +496,19 @@ pub fn compile(rules: Option<&str>, config: &Config) -> anyhow::Result<Compiled>
     Ok(Compiled { detector, sources, references, refused })
 }
 
-/// The built-in rules and those of a folder, which take the place of their namesakes, not yet compiled.
+/// The built-in rules and those of a folder, which take the place of their namesakes, or those of the folder alone; not yet
+/// compiled.
 pub fn found(rules: Option<&str>, config: &Config) -> anyhow::Result<rules::Found> {
-    Ok(match rules {
-        Some("none") => rules::Found { sources: Vec::new(), refused: Vec::new() },
-        Some(dir) => {
-            let found = rules::read(Path::new(dir), &config.sigma)?;
-            rules::Found { sources: library::merge(library::built_in(), found.sources), refused: found.refused }
-        }
-        None => rules::Found { sources: library::built_in(), refused: Vec::new() },
-    })
+    let Some(rules) = rules else { return Ok(rules::Found { sources: library::built_in(), refused: Vec::new() }) };
+    let Some(dir) = rules::folder(rules) else {
+        return Ok(rules::Found { sources: Vec::new(), refused: Vec::new() });
+    };
+    let found = rules::read(dir, &config.sigma)?;
+    let sources = match rules.starts_with(rules::ONLY) {
+        true => found.sources,
+        false => library::merge(library::built_in(), found.sources),
+    };
+    Ok(rules::Found { sources, ..found })
 }
 
 /// The table of logs that has this name.
