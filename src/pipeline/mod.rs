@@ -590,3 +590,6 @@ fn moved(committed: &Checkpoint, reached: &Checkpoint) -> Vec<Arc<str>> {
     let has_moved = |(partition, offset): &(&Arc<str>, &Offset)| committed.0.get(*partition) != Some(offset);
     reached.0.iter().filter(has_moved).map(|(partition, _)| partition.clone()).collect()
 }
+
+#[cfg(test)]
+mod simulation;
