@@ -26,7 +26,8 @@ pub struct Config {
     pub table: Option<String>,
     /// Fields of VPC flow records that come without a header line.
     pub vpc_flow_format: Option<String>,
-    /// Folder of rules, query files and Sigma's, that add to the built-in ones or replace them by id; `none` for no rules at all.
+    /// Folder of rules, query files and Sigma's, that add to the built-in ones or replace them by id; `only:DIR` for
+    /// these alone, `none` for no rules at all.
     pub rules: Option<String>,
     /// `s3://BUCKET/PREFIX` where the state is kept; without it, a file beside the archive.
     pub state: Option<String>,

@@ -27,8 +27,8 @@ pub struct Doctor {
     /// Folder of the Parquet archive, or none [default: weir-archive]
     #[arg(long, value_name = "DIR|none")]
     archive: Option<String>,
-    /// Folder of rules (.sql, and Sigma's .yml), or none for no rules
-    #[arg(long, value_name = "DIR|none")]
+    /// Folder of rules (.sql, and Sigma's .yml), only:DIR for these alone, none for no rules
+    #[arg(long, value_name = "DIR|only:DIR|none")]
     rules: Option<String>,
     /// The Security Hub that findings would be sent to
     #[arg(long, value_name = "ACCOUNT/REGION")]

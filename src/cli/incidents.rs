@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{self, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::anyhow;
@@ -44,7 +44,7 @@ pub struct Incidents {
     fail_on: Option<Severity>,
     /// Folder of rules that the findings are of, beside the built-in ones: what they are known to be wrong about
     #[arg(long, value_name = "DIR")]
-    rules: Option<PathBuf>,
+    rules: Option<String>,
     /// Configuration file, for the archive or the state in S3, the assets, and the rules
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -128,7 +128,10 @@ fn archived(flags: &Incidents, config: &Config) -> anyhow::Result<Vec<Finding>> 
 
 /// What rules are known to be wrong about, by their ids.
 fn benign(flags: &Incidents, config: &Config) -> anyhow::Result<HashMap<String, String>> {
-    let dir = flags.rules.as_deref().or(config.rules.as_deref().map(Path::new)).filter(|dir| *dir != Path::new("none"));
+    let dir = match &flags.rules {
+        Some(dir) => rules::folder(dir),
+        None => config.rules.as_deref().and_then(rules::folder),
+    };
     let mut sources = library::built_in();
     if let Some(dir) = dir {
         sources = library::merge(sources, rules::read(dir, &config.sigma)?.sources);

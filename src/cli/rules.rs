@@ -265,6 +265,14 @@ fn sources(dir: Option<&Path>, settings: &Settings) -> Result<Found> {
     dir.map_or_else(|| Ok(Found { sources: library::built_in(), refused: Vec::new() }), |dir| read(dir, &config))
 }
 
+/// What `rules` of a configuration names where no built-in rule is to run: `only:DIR`.
+pub const ONLY: &str = "only:";
+
+/// The folder that `rules` of a configuration names: `DIR`, or `only:DIR`. There is none for `none`.
+pub fn folder(rules: &str) -> Option<&Path> {
+    (rules != "none").then(|| Path::new(rules.strip_prefix(ONLY).unwrap_or(rules)))
+}
+
 /// The built-in rules and those of a folder; what cannot be used is said and left out.
 pub fn merged(more: &More) -> Result<Vec<Source>> {
     let Some(dir) = &more.rules else { return Ok(library::built_in()) };

@@ -36,6 +36,7 @@ use crate::memory::{Memory, Size};
 use crate::metrics::METRICS;
 use crate::pipeline::bucket;
 use crate::pipeline::commit::State;
+use crate::pipeline::summary::SoFar;
 use crate::pipeline::{self, Outcome, Stages};
 use crate::rule::{RuleError, Severity};
 use crate::sink::post::Post;
@@ -65,8 +66,9 @@ pub struct Common {
     /// Where the state is kept, in place of a file beside the archive
     #[arg(long, value_name = "s3://BUCKET/PREFIX")]
     state: Option<String>,
-    /// Folder of rules (.sql, and Sigma's .yml) that add to the built-in ones or replace them by id, or none for no rules
-    #[arg(long, value_name = "DIR|none")]
+    /// Folder of rules (.sql, and Sigma's .yml) that add to the built-in ones or replace them by id; only:DIR for these alone,
+    /// none for no rules
+    #[arg(long, value_name = "DIR|only:DIR|none")]
     rules: Option<String>,
     /// Where findings go
     #[arg(long, value_name = "FILE|-", default_value = "-")]
@@ -352,7 +354,8 @@ pub fn work(
     shown: &Shown,
 ) -> Result<Outcome, Failure> {
     let mut config = config.clone();
-    let mut turn = Turn { stop: CancellationToken::new(), writer: random_name(), again: false };
+    let (stop, so_far) = (CancellationToken::new(), SoFar::default());
+    let mut turn = Turn { stop, writer: random_name(), again: false, so_far };
     let stop = turn.stop.clone();
     let signals = tokio::runtime::Builder::new_current_thread().enable_all().build().or_output()?;
     // one for all turns: between two of them nobody else would hear a signal
@@ -380,6 +383,7 @@ struct Turn {
     writer: String,
     /// Whether it has had the state before.
     again: bool,
+    so_far: SoFar,
 }
 
 /// Between two turns.
@@ -476,6 +480,7 @@ fn work_once(
         follow,
         renewals: watch.map(|watch| watch.start(reload_every, stop.clone())),
         commit_every: Duration::from_secs(config.limits.commit_seconds),
+        so_far: turn.so_far.clone(),
     };
     runtime.block_on(async {
         for shared in shared {
@@ -544,16 +549,19 @@ pub fn compile(rules: Option<&str>, config: &Config) -> anyhow::Result<Compiled>
     Ok(Compiled { detector, sources, references, refused })
 }
 
-/// The built-in rules and those of a folder, which take the place of their namesakes, not yet compiled.
+/// The built-in rules and those of a folder, which take the place of their namesakes, or those of the folder alone; not yet
+/// compiled.
 pub fn found(rules: Option<&str>, config: &Config) -> anyhow::Result<rules::Found> {
-    Ok(match rules {
-        Some("none") => rules::Found { sources: Vec::new(), refused: Vec::new() },
-        Some(dir) => {
-            let found = rules::read(Path::new(dir), &config.sigma)?;
-            rules::Found { sources: library::merge(library::built_in(), found.sources), refused: found.refused }
-        }
-        None => rules::Found { sources: library::built_in(), refused: Vec::new() },
-    })
+    let Some(rules) = rules else { return Ok(rules::Found { sources: library::built_in(), refused: Vec::new() }) };
+    let Some(dir) = rules::folder(rules) else {
+        return Ok(rules::Found { sources: Vec::new(), refused: Vec::new() });
+    };
+    let found = rules::read(dir, &config.sigma)?;
+    let sources = match rules.starts_with(rules::ONLY) {
+        true => found.sources,
+        false => library::merge(library::built_in(), found.sources),
+    };
+    Ok(rules::Found { sources, ..found })
 }
 
 /// The table of logs that has this name.

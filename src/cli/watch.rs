@@ -153,7 +153,7 @@ pub fn stamp(flags: &Common, config: &Config) -> Stamp {
     if let Some(path) = flags.config_file() {
         content(&mut hash, path);
     }
-    if let Some(dir) = config.rules.as_deref().filter(|dir| *dir != "none") {
+    if let Some(dir) = config.rules.as_deref().and_then(rules::folder) {
         for entry in WalkDir::new(dir).sort_by_file_name() {
             let path: PathBuf = match entry {
                 Ok(entry) if !entry.file_type().is_dir() && is_of_rules(entry.path()) => entry.into_path(),

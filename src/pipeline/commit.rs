@@ -1,6 +1,8 @@
 //! What makes a round permanent: one redb transaction with the positions, the archived objects and the stages' state.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -56,6 +58,8 @@ const OUTBOX: &str = "outbox/";
 const OUTBOX_BEFORE: (&str, &str) = ("outbox", "security_hub");
 /// What the database keeps of its file in memory; without it, up to 1 GiB.
 const CACHE_BYTES: usize = 8 << 20;
+/// How many bytes redb knows its files by.
+const MAGIC_BYTES: usize = 9;
 /// Layout of the values; another one is refused rather than guessed at.
 const VERSION: u32 = 1;
 
@@ -106,13 +110,25 @@ impl State {
     /// # Errors
     /// When another process has it, or it cannot be read or made.
     pub fn open(path: &Path) -> anyhow::Result<State> {
-        match Database::builder().set_cache_size(CACHE_BYTES).create(path) {
+        let create = || Database::builder().set_cache_size(CACHE_BYTES).create(path);
+        let created = match create() {
+            Err(DatabaseError::Storage(_)) if begin_again(path)? => create(),
+            created => created,
+        };
+        match created {
             Ok(database) => Ok(State(Home::Disk(Disk { database, path: path.to_owned() }))),
             Err(DatabaseError::DatabaseAlreadyOpen) => {
                 bail!("another weir run is writing to this archive ({} is locked)", path.display())
             }
             Err(error) => Err(error).with_context(|| format!("opening {}", path.display())),
         }
+    }
+
+    /// On a disk of a test, which fails as the test wants it.
+    #[cfg(test)]
+    pub fn on(disk: impl StorageBackend) -> anyhow::Result<State> {
+        let database = Database::builder().set_cache_size(CACHE_BYTES).create_with_backend(disk)?;
+        Ok(State(Home::Disk(Disk { database, path: "simulated".into() })))
     }
 
     /// Takes over the state that an object below `s3://BUCKET/PREFIX` holds, or begins it there, see [`Bucket::take`].
@@ -246,6 +262,25 @@ impl Disk {
     }
 }
 
+/// Whether a file that begins so is none that redb has finished making: it writes the bytes by which it knows its files last.
+/// Nothing was ever committed to it.
+pub(super) fn is_unmade(begin: &[u8]) -> bool {
+    begin.iter().take(MAGIC_BYTES).all(|byte| *byte == 0)
+}
+
+/// Empties a file that a process was killed over while it made it, so that it can be made again; false for any other.
+fn begin_again(path: &Path) -> anyhow::Result<bool> {
+    let making = || format!("opening {}", path.display());
+    let mut file = File::options().read(true).write(true).open(path).with_context(making)?;
+    let mut begin = [0; MAGIC_BYTES];
+    let read = file.read(&mut begin).with_context(making)?;
+    let unmade = is_unmade(&begin[..read]);
+    if unmade {
+        file.set_len(0).with_context(making)?;
+    }
+    Ok(unmade)
+}
+
 /// The database in a copy of its file, when all of it is there.
 fn whole(copy: Vec<u8>) -> anyhow::Result<Database> {
     let memory = InMemoryBackend::new();
@@ -266,6 +301,22 @@ fn whole(copy: Vec<u8>) -> anyhow::Result<Database> {
 mod tests {
     use super::*;
     use crate::position::{Offset, Position};
+
+    #[test]
+    fn a_file_that_was_never_finished_is_made_again_and_any_other_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state.redb");
+        // as a kill between redb's first two writes leaves it
+        std::fs::write(&path, [0; 4096]).unwrap();
+        let state = State::open(&path).unwrap();
+        assert_eq!(state.load().unwrap(), None);
+        state.commit(&Commit { round: 1, ..Commit::default() }).unwrap();
+        drop(state);
+        assert_eq!(State::open(&path).unwrap().load().unwrap().unwrap().round, 1);
+        std::fs::write(&path, "somebody's notes").unwrap();
+        assert!(State::open(&path).is_err());
+        assert_eq!(std::fs::read(&path).unwrap(), b"somebody's notes");
+    }
 
     #[test]
     fn what_was_committed_is_loaded_and_only_one_process_has_it() {

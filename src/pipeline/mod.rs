@@ -45,7 +45,7 @@ use duplicates::Seen;
 use feedback::Verdicts;
 use renewal::Renewal;
 use said::Said;
-use summary::{Canary, RuleTook, Summary, Suppressed, Unreadable};
+use summary::{Canary, RuleTook, SoFar, Summary, Suppressed, Unreadable};
 use tell::Told;
 
 /// A round is cut at the memory's share of this many inflated bytes,
@@ -81,6 +81,8 @@ pub struct Config {
     pub renewals: Option<Receiver<Renewal>>,
     /// Following, a commit is made at least this often while rows wait for one.
     pub commit_every: Duration,
+    /// What the same run did before it had to begin again.
+    pub so_far: SoFar,
 }
 
 /// The stages, and what they know.
@@ -123,10 +125,9 @@ pub async fn run(
     stop: CancellationToken,
     report: impl Fn(Progress) + Send + 'static,
 ) -> anyhow::Result<Outcome> {
-    let started = Instant::now();
-    let memory = config.decode.memory;
+    let (memory, so_far) = (config.decode.memory, config.so_far.clone());
     let (options, every) = (config.decode.clone(), config.follow.then_some(config.commit_every));
-    let worker = tokio::task::spawn_blocking(move || Worker::new(stages, options, every, Box::new(report)));
+    let worker = tokio::task::spawn_blocking(move || Worker::new(stages, options, every, so_far, Box::new(report)));
     let mut worker = worker.await.context("restoring the state panicked")??;
     worker.renewals = config.renewals;
     let committed = worker.committed.subscribe();
@@ -159,7 +160,7 @@ pub async fn run(
     let mut worker = working.await.context("a turn panicked")??;
     worker.summary.stopped = stop.is_cancelled();
     events.close();
-    let finished = tokio::task::spawn_blocking(move || worker.finish(started));
+    let finished = tokio::task::spawn_blocking(move || worker.finish());
     let outcome = finished.await.context("finishing the run panicked")??;
     events.acknowledged(ACKNOWLEDGE_WAIT).await;
     Ok(outcome)
@@ -238,6 +239,7 @@ struct Worker {
     renewals: Option<Receiver<Renewal>>,
     seen: Seen,
     summary: Summary,
+    so_far: SoFar,
     /// What the last commit has, and what the next one will.
     committed: watch::Sender<Arc<Checkpoint>>,
     reached: Checkpoint,
@@ -272,11 +274,12 @@ impl Worker {
         mut stages: Stages,
         options: decode::Options,
         commit_every: Option<Duration>,
+        so_far: SoFar,
         report: Report,
     ) -> anyhow::Result<Worker> {
         stages.detector.keep_to(options.memory);
         stages.triage.keep_to(options.memory);
-        let mut summary = Summary { followed: commit_every.is_some(), ..Summary::default() };
+        let mut summary = Summary { followed: commit_every.is_some(), ..so_far.committed() };
         let mut saved = Commit::default();
         let is_remote = stages.state.as_ref().is_some_and(State::is_remote);
         if let Some(state) = &mut stages.state {
@@ -333,6 +336,7 @@ impl Worker {
             seen: Seen::within(options.memory),
             options,
             summary,
+            so_far,
             reached: saved.checkpoint.clone(),
             claims: Claims::default(),
             name: if saved.worker.is_empty() { random_name() } else { saved.worker },
@@ -646,10 +650,23 @@ impl Worker {
         self.waiting_since = None;
         self.committed_at = Instant::now();
         METRICS.commits.with_label_values(&[] as &[&str]).inc();
+        self.so_far.commit(self.tally());
         Ok(())
     }
 
-    fn finish(mut self, started: Instant) -> anyhow::Result<Outcome> {
+    /// The summary, with what others count.
+    fn tally(&self) -> Summary {
+        let sent = self.stages.posts.iter().map(|post| (post.way().name().to_owned(), post.sent())).collect();
+        let mut summary = self.summary.clone();
+        summary.add(sent, RuleTook::by_rule(&self.stages.detector));
+        let costs = || self.stages.detector.costs().values();
+        summary.shed_groups += costs().map(|cost| cost.shed).sum::<u64>();
+        summary.put_aside += costs().map(|cost| cost.aside).sum::<u64>();
+        summary.late_rows += costs().map(|cost| cost.late).sum::<u64>();
+        summary
+    }
+
+    fn finish(mut self) -> anyhow::Result<Outcome> {
         let start = Instant::now();
         if self.commit_every.is_none() && !self.summary.stopped {
             let found = self.stages.detector.finish();
@@ -663,9 +680,8 @@ impl Worker {
         post::drain(&self.stages.posts);
         // what was accepted leaves the outbox
         self.commit()?;
-        let sent = self.stages.posts.iter().map(|post| (post.way().name().to_owned(), post.sent()));
-        self.summary.sent = sent.collect();
         self.spent("send", start);
+        self.summary = self.tally();
         let findings = self.stages.triage.findings();
         for finding in &findings {
             *self.summary.findings.entry(finding.severity.to_string()).or_default() += 1;
@@ -673,12 +689,7 @@ impl Worker {
         self.summary.suppressions = self.stages.triage.suppressions().hidden().map(Suppressed::from).collect();
         self.summary.canaries = self.stages.triage.canaries().told().map(Canary::from).collect();
         self.summary.suppressed = self.summary.suppressions.iter().map(|entry| entry.matches).sum();
-        self.summary.rules = RuleTook::by_rule(&self.stages.detector);
-        let costs = || self.stages.detector.costs().values();
-        self.summary.shed_groups = costs().map(|cost| cost.shed).sum();
-        self.summary.put_aside = costs().map(|cost| cost.aside).sum();
-        self.summary.late_rows = costs().map(|cost| cost.late).sum();
-        self.summary.seconds = started.elapsed().as_secs_f64();
+        self.summary.seconds = self.so_far.started.elapsed().as_secs_f64();
         Ok(Outcome { summary: self.summary, findings })
     }
 }
@@ -693,3 +704,6 @@ fn moved(committed: &Checkpoint, reached: &Checkpoint) -> Vec<Arc<str>> {
     let has_moved = |(partition, offset): &(&Arc<str>, &Offset)| committed.0.get(*partition) != Some(offset);
     reached.0.iter().filter(has_moved).map(|(partition, _)| partition.clone()).collect()
 }
+
+#[cfg(test)]
+mod simulation;

@@ -3,6 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
@@ -164,7 +166,48 @@ pub struct Summary {
     pub followed: bool,
 }
 
+/// What a run has done up to its last commit: where it has to begin again from that, its summary goes on from there. A clone is
+/// of the same run.
+#[derive(Clone, Debug)]
+pub struct SoFar {
+    pub started: Instant,
+    committed: Arc<Mutex<Summary>>,
+}
+
+impl Default for SoFar {
+    /// A run that starts now.
+    fn default() -> SoFar {
+        SoFar { started: Instant::now(), committed: Arc::default() }
+    }
+}
+
+impl SoFar {
+    pub fn committed(&self) -> Summary {
+        self.committed.lock().expect("nobody panics while holding it").clone()
+    }
+
+    pub fn commit(&self, summary: Summary) {
+        *self.committed.lock().expect("nobody panics while holding it") = summary;
+    }
+}
+
 impl Summary {
+    /// Adds what ways and rules have counted since the summary was taken up.
+    pub fn add(&mut self, sent: BTreeMap<String, Sent>, rules: BTreeMap<String, RuleTook>) {
+        for (way, Sent { accepted, refused, waiting, why }) in sent {
+            let all = self.sent.entry(way).or_default();
+            *all = Sent { accepted: all.accepted + accepted, refused: all.refused + refused, waiting, why };
+        }
+        self.rules.values_mut().for_each(|took| took.state_bytes = 0);
+        for (rule, RuleTook { seconds, rows, matches, state_bytes }) in rules {
+            let all = self.rules.entry(rule).or_default();
+            all.seconds += seconds;
+            all.rows += rows;
+            all.matches += matches;
+            all.state_bytes = state_bytes;
+        }
+    }
+
     pub fn table(&mut self, name: &str) -> &mut TableCounts {
         let name = if name.is_empty() { "unknown" } else { name };
         self.tables.entry(name.to_owned()).or_default()
@@ -401,6 +444,25 @@ mod tests {
         let mut out = Vec::new();
         summary.show(&mut out).unwrap();
         String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_run_that_began_again_tells_of_all_that_it_did() {
+        let sent =
+            |accepted, waiting| BTreeMap::from([("sns".to_owned(), Sent { accepted, refused: 1, waiting, why: None })]);
+        let took = |rows, state_bytes| RuleTook { seconds: 0.5, rows, matches: 2, state_bytes };
+        let so_far = SoFar::default();
+        let mut first = Summary { files_read: 3, ..Summary::default() };
+        first.add(sent(10, 4), BTreeMap::from([("a".into(), took(7, 100)), ("b".into(), took(1, 50))]));
+        so_far.commit(first);
+        // what came after the commit is dropped, and counted by who reads it then
+        let mut again = so_far.clone().committed();
+        again.files_read += 1;
+        again.add(sent(5, 0), BTreeMap::from([("a".into(), took(1, 80))]));
+        assert_eq!(again.files_read, 4);
+        assert_eq!(again.sent["sns"], Sent { accepted: 15, refused: 2, waiting: 0, why: None });
+        assert_eq!(again.rules["a"], RuleTook { seconds: 1.0, rows: 8, matches: 4, state_bytes: 80 });
+        assert_eq!(again.rules["b"].state_bytes, 0, "it remembers nothing any more");
     }
 
     #[test]

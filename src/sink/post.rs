@@ -10,7 +10,11 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, MutexGuard, Notify};
 use tokio_util::sync::CancellationToken;
 
-use super::outbox::call::{Limits, Outgoing};
+#[cfg(test)]
+use super::outbox::call::Call;
+use super::outbox::call::{Answer, Limits, Outgoing};
+#[cfg(test)]
+use super::outbox::queue::Next;
 use super::outbox::told::Told;
 use super::outbox::{Outbox, Poison, Put};
 use super::way::Way;
@@ -60,6 +64,23 @@ impl Desk {
         Desk { outbox: Outbox::new(limits), sent: Sent::default(), changed: false, is_closed: false }
     }
 
+    /// Reads the answer to the call of this number; `random` as [`Outbox::answer`] has it.
+    pub fn answered(&mut self, way: &Way, place: &str, call: (u64, Answer), now: Timestamp, random: f64) {
+        let was_well = trouble(&self.outbox, place).is_none();
+        let done = self.outbox.answer(place, call.0, call.1, now, random);
+        match (was_well, trouble(&self.outbox, place)) {
+            (true, Some(why)) => tracing::warn!(place, why, "{} takes nothing; findings wait", way.said()),
+            (false, None) => tracing::info!(place, "{} takes findings again", way.said()),
+            (true, None) | (false, Some(_)) => {}
+        }
+        self.sent.accepted += done.accepted as u64;
+        self.changed |= done.accepted > 0;
+        self.refuse(way);
+        self.gauge(way);
+        METRICS.sent.with_label_values(&[way.name(), "accepted"]).inc_by(done.accepted as u64);
+        METRICS.sent.with_label_values(&[way.name(), "again"]).inc_by(done.again as u64);
+    }
+
     /// Names and counts what will never be taken.
     pub fn refuse(&mut self, way: &Way) {
         for Poison { place, outgoing, code, message } in self.outbox.take_poison() {
@@ -73,6 +94,41 @@ impl Desk {
     pub fn gauge(&self, way: &Way) {
         METRICS.queue_bytes.with_label_values(&[way.name()]).set(self.outbox.bytes() as i64);
         METRICS.queue_findings.with_label_values(&[way.name()]).set(self.outbox.len() as i64);
+    }
+}
+
+fn trouble(outbox: &Outbox, place: &str) -> Option<String> {
+    outbox.places().find(|(known, ..)| *known == place)?.2.map(|trouble| trouble.why.clone())
+}
+
+/// The sender's part without its waits, for a simulation that has a clock of its own.
+#[cfg(test)]
+impl Shared {
+    /// A call to make now, with its place; else the time at which there may be one.
+    pub fn next_call(&self, now: Timestamp) -> Result<(String, Call), Option<Timestamp>> {
+        let mut desk = self.desk.blocking_lock();
+        if desk.is_closed {
+            return Err(None);
+        }
+        let places: Vec<String> = desk.outbox.places().map(|(place, ..)| place.to_owned()).collect();
+        let mut due: Option<Timestamp> = None;
+        for place in places {
+            match desk.outbox.next(&place, now) {
+                Next::Call(call) => return Ok((place, call)),
+                Next::At(time) => due = Some(due.map_or(time, |due| due.min(time))),
+                Next::AfterAnswer | Next::Nothing => {}
+            }
+        }
+        Err(due)
+    }
+
+    /// The JSON of everything that waits.
+    pub fn waiting(&self) -> Vec<Arc<str>> {
+        self.desk.blocking_lock().outbox.waiting()
+    }
+
+    pub fn answered(&self, place: &str, call: (u64, Answer), now: Timestamp, random: f64) {
+        self.desk.blocking_lock().answered(&self.way, place, call, now, random);
     }
 }
 

@@ -7,12 +7,10 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::outbox::Outbox;
 use super::outbox::call::{Answer, Call};
 use super::outbox::queue::Next;
 use super::post::Shared;
 use super::way::Way;
-use crate::metrics::METRICS;
 use crate::time::{MICROS_PER_SECOND, Timestamp};
 
 /// Sends what enters the outbox for as long as its task lives. Calls that are out when it ends are given up: their findings
@@ -76,29 +74,13 @@ impl Sender {
         let out = self.out_by_place.get_mut(place).expect("a call was counted");
         *out -= 1;
         let mut desk = self.shared.desk.lock().await;
-        let was_well = trouble(&desk.outbox, place).is_none();
-        let done = desk.outbox.answer(place, number, answer, (self.clock)(), random());
-        match (was_well, trouble(&desk.outbox, place)) {
-            (true, Some(why)) => tracing::warn!(place, why, "{} takes nothing; findings wait", way.said()),
-            (false, None) => tracing::info!(place, "{} takes findings again", way.said()),
-            (true, None) | (false, Some(_)) => {}
-        }
-        desk.sent.accepted += done.accepted as u64;
-        desk.changed |= done.accepted > 0;
-        desk.refuse(&way);
-        desk.gauge(&way);
-        METRICS.sent.with_label_values(&[way.name(), "accepted"]).inc_by(done.accepted as u64);
-        METRICS.sent.with_label_values(&[way.name(), "again"]).inc_by(done.again as u64);
+        desk.answered(&way, place, (number, answer), (self.clock)(), random());
     }
 }
 
 async fn send(way: Arc<Way>, place: String, call: Call) -> (String, u64, Answer) {
     let answer = way.send(&place, &call).await;
     (place, call.number, answer)
-}
-
-fn trouble(outbox: &Outbox, place: &str) -> Option<String> {
-    outbox.places().find(|(known, ..)| *known == place)?.2.map(|trouble| trouble.why.clone())
 }
 
 /// Between 0 and 1. It spreads retries, so that of the standard library's hasher is good enough.

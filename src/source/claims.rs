@@ -27,10 +27,21 @@ pub struct Ask {
     pub answer: Sender<Result<Instant, Lost>>,
 }
 
-/// What was read since the last commit cannot be committed: another worker reads this by now.
+/// What was read since the last commit cannot be committed: it may be another worker's to commit.
 #[derive(Debug, thiserror::Error)]
-#[error("another worker reads {0} by now: what was read since the last commit is dropped")]
-pub struct Lost(pub String);
+pub enum Lost {
+    /// Another worker reads this partition.
+    #[error("another worker reads {0} by now: what was read since the last commit is dropped")]
+    Taken(String),
+    /// The table did not answer whether it does.
+    #[error(
+        "whether another worker reads {0} by now could not be found out: what was read since the last commit is dropped"
+    )]
+    Unanswered(String),
+    /// Who kept the leases of partitions that begin so has ended.
+    #[error("the leases of {0} are kept no more: what was read since the last commit is dropped")]
+    Unkept(String),
+}
 
 /// Those who answer. A clone asks the same.
 #[derive(Clone, Default)]
@@ -78,7 +89,7 @@ impl Claims {
             let (sender, receiver) = channel();
             // where it cannot be sent, the receiver tells
             let _ = keeper.send(Ask { partitions, answer: sender });
-            let time = wait(&receiver).unwrap_or(Err(Lost(beginning)))?;
+            let time = wait(&receiver).unwrap_or(Err(Lost::Unkept(beginning)))?;
             until = Some(until.map_or(time, |until| until.min(time)));
         }
         Ok(until)
@@ -120,7 +131,7 @@ mod tests {
         drop(a);
         assert_eq!(
             claims.confirm(&names(&["kinesis:a/1"])).unwrap_err().to_string(),
-            "another worker reads kinesis:a/ by now: what was read since the last commit is dropped"
+            "the leases of kinesis:a/ are kept no more: what was read since the last commit is dropped"
         );
     }
 }

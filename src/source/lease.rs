@@ -12,6 +12,9 @@ use std::time::Duration;
 use crate::position::Offset;
 use crate::time::Timestamp;
 
+/// A worker that is asked for a shard holds it for at most so many expiries without beginning a commit.
+const STAY: u32 = 10;
+
 /// The lease of one shard, as it stands in the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
@@ -86,7 +89,9 @@ struct Seen {
     lease: Lease,
     /// Since when owner and counter stand as they do,
     since: Duration,
-    /// and since when the one who leaves has said nothing.
+    /// since when it is asked of the one who leaves,
+    asked_since: Duration,
+    /// and since when that one has said nothing.
     leaving_since: Duration,
     /// The counter has been seen moving: the owner lived at some time since this worker looks.
     moved: bool,
@@ -106,7 +111,7 @@ impl Leases {
 
     /// One lease was read or written at `now`.
     pub fn put(&mut self, lease: Lease, now: Duration) {
-        let new = Seen { since: now, leaving_since: now, moved: false, lease };
+        let new = Seen { since: now, asked_since: now, leaving_since: now, moved: false, lease };
         let Some(seen) = self.seen.get_mut(&new.lease.shard) else {
             self.seen.insert(new.lease.shard.clone(), new);
             return;
@@ -115,6 +120,9 @@ impl Leases {
         if (&lease.owner, lease.counter) != (&seen.lease.owner, seen.lease.counter) {
             seen.moved = lease.owner == seen.lease.owner;
             seen.since = now;
+        }
+        if lease.leaving != seen.lease.leaving {
+            seen.asked_since = now;
         }
         if (&lease.leaving, lease.leaving_counter) != (&seen.lease.leaving, seen.lease.leaving_counter) {
             seen.leaving_since = now;
@@ -138,6 +146,17 @@ impl Leases {
     /// Those that this worker is asked to leave.
     pub fn to_leave(&self) -> impl Iterator<Item = &Lease> {
         self.all().filter(|lease| lease.leaving.as_ref() == Some(&self.me))
+    }
+
+    /// Those of them for which this worker says at each look that it has yet to commit what it read: while it makes a commit
+    /// that has been confirmed (`is_committing`), since who takes the shard over before its end reads the same once more;
+    /// and else for at most [`STAY`] times the expiry, so that one which never comes to its commit is not waited for.
+    pub fn to_stay(&self, is_committing: impl Fn(&str) -> bool, now: Duration) -> impl Iterator<Item = &Lease> {
+        let is_patient = move |lease: &&Lease| {
+            let asked = self.seen.get(&lease.shard).map_or(now, |seen| seen.asked_since);
+            is_committing(&lease.shard) || now.saturating_sub(asked) < STAY * self.expiry
+        };
+        self.to_leave().filter(is_patient)
     }
 
     pub fn is_own(&self, lease: &Lease) -> bool {

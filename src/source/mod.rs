@@ -50,7 +50,26 @@ pub struct Piece {
     /// Stored bytes read since the partition's last piece.
     pub read_bytes: u64,
     /// Its place in the queue.
-    room: Option<OwnedSemaphorePermit>,
+    room: Option<Room>,
+}
+
+/// Room in the queue for a piece; gives it back, also when the queue is dropped with the piece in it.
+struct Room {
+    bytes: i64,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Room {
+    fn take(bytes: usize, permit: OwnedSemaphorePermit) -> Room {
+        METRICS.queue_bytes.with_label_values(&["source"]).add(bytes as i64);
+        Room { bytes: bytes as i64, _permit: permit }
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        METRICS.queue_bytes.with_label_values(&["source"]).sub(self.bytes);
+    }
 }
 
 impl Piece {
@@ -120,8 +139,7 @@ impl Feed {
         if let Event::Piece(piece) = &mut event {
             let bytes = piece.bytes_len();
             let room = self.room.clone().acquire_many_owned(bytes.clamp(1, self.room_bytes) as u32);
-            piece.room = Some(room.await.map_err(|_| Gone)?);
-            METRICS.queue_bytes.with_label_values(&["source"]).add(bytes as i64);
+            piece.room = Some(Room::take(bytes, room.await.map_err(|_| Gone)?));
         }
         self.events.send(event).await.map_err(|_| Gone)
     }
@@ -157,7 +175,6 @@ impl Events {
         let mut event = self.events.recv().await;
         if let Some(Event::Piece(piece)) = &mut event {
             piece.room = None;
-            METRICS.queue_bytes.with_label_values(&["source"]).sub(piece.bytes_len() as i64);
         }
         event
     }

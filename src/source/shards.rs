@@ -212,7 +212,8 @@ impl Shards {
             .map(|(id, _)| id.clone())
             .collect();
         let begin = |id: Arc<str>| {
-            let (partition, ancestors) = (self.partition(&id), self.ancestors(&id));
+            let known = |id: &str| self.known.get(id).map(|known| &known.shard);
+            let (partition, ancestors) = (self.partition(&id), ancestors(&id, known));
             let known = self.known.get_mut(&id)?;
             match std::mem::replace(&mut known.state, State::Reading) {
                 State::Waiting(from) => Some(Due { shard: id, range: known.shard.range, ancestors, partition, from }),
@@ -234,19 +235,6 @@ impl Shards {
         for child in children {
             self.add(child, State::Waiting(ReadFrom::TrimHorizon));
         }
-    }
-
-    fn ancestors(&self, shard: &str) -> Vec<HashRange> {
-        let (mut ranges, mut young, mut seen) = (Vec::new(), vec![shard], BTreeSet::new());
-        while let Some(known) = young.pop().and_then(|id| self.known.get(id)) {
-            for parent in &known.shard.parents {
-                if let Some(known) = self.known.get(parent).filter(|_| seen.insert(parent)) {
-                    ranges.push(known.shard.range);
-                    young.push(parent);
-                }
-            }
-        }
-        ranges
     }
 
     /// Where the positions of a shard are kept.
@@ -321,6 +309,20 @@ impl Shards {
         }
         if unknown { Readiness::UnknownParent } else { Readiness::Due }
     }
+}
+
+/// Ranges of the shards that a shard comes from, as far as they are known.
+pub fn ancestors<'a>(shard: &str, known: impl Fn(&str) -> Option<&'a Shard>) -> Vec<HashRange> {
+    let (mut ranges, mut young, mut seen) = (Vec::new(), Vec::from_iter(known(shard)), BTreeSet::new());
+    while let Some(child) = young.pop() {
+        for parent in &child.parents {
+            if let Some(parent) = known(parent).filter(|_| seen.insert(parent)) {
+                ranges.push(parent.range);
+                young.push(parent);
+            }
+        }
+    }
+    ranges
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -72,6 +72,32 @@ fn findings_of_a_severity_exit_with_1() {
 }
 
 #[test]
+fn the_rules_of_a_folder_run_with_the_built_in_ones_or_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let attack = path(&repository("tests/data/cloudtrail/stratus/aws.persistence.iam-create-admin-user.json.gz"));
+    let rule = "-- title = \"A call\"\n-- severity = \"low\"\n-- tags = [\"attack.impact\"]\n-- remedy = \"Ask.\"\n\
+                SELECT eventName FROM cloudtrail WHERE eventName = 'CreateUser'\n";
+    fs::create_dir_all(folder.path().join("own/cloudtrail")).unwrap();
+    fs::write(folder.path().join("own/cloudtrail/a_call.sql"), rule).unwrap();
+    let rules = |rules: &str| {
+        let arguments = ["run", "--from", &attack, "--archive", "none", "--format", "ndjson", "--rules", rules];
+        let output = weir(&arguments, folder.path());
+        assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+        let mut ids: Vec<String> =
+            lines(&output.stdout).iter().map(|finding| finding["rule"].as_str().unwrap().to_owned()).collect();
+        ids.sort();
+        ids
+    };
+    assert_eq!(rules("only:own"), ["cloudtrail/a_call"]);
+    let both = rules("own");
+    assert!(both.len() > 2 && both.contains(&"cloudtrail/a_call".into()), "{both:?}");
+    assert!(both.contains(&"cloudtrail/iam_user_created".into()), "{both:?}");
+    assert_eq!(rules("none"), Vec::<String>::new());
+    let missing = weir(&["run", "--from", &attack, "--rules", "only:no-such-folder"], folder.path());
+    assert!(code(&missing) == 2 && text(&missing.stderr).contains("no-such-folder"), "{}", text(&missing.stderr));
+}
+
+#[test]
 fn input_that_cannot_be_read_exits_with_3_and_the_rest_is_judged() {
     let folder = tempfile::tempdir().unwrap();
     let attack = path(&repository("tests/data/cloudtrail/stratus/aws.persistence.iam-create-admin-user.json.gz"));

@@ -17,6 +17,10 @@ mod health;
 mod hub;
 mod incidents;
 mod kinesis;
+// the unit tests of the source use the rest of it
+#[allow(dead_code)]
+#[path = "../../src/source/kinesis/fake.rs"]
+mod kinesis_fake;
 mod lambda;
 mod leases;
 mod memory;
@@ -41,5 +45,6 @@ mod state;
 mod stop;
 mod support;
 mod tidy;
+mod torture;
 mod walk;
 mod ways_out;

@@ -83,7 +83,7 @@ async fn what_another_worker_has_taken_is_not_written_once_the_bucket_is_back() 
         fake.0.lock().unwrap().away = true;
         let lost = || {
             fake.0.lock().unwrap().away = false;
-            Err(Lost("kinesis:s/1".into()))
+            Err(Lost::Taken("kinesis:s/1".into()))
         };
         let error = state.commit(&Commit { round: 1, ..Commit::default() }, &lost).unwrap_err();
         assert!(error.is::<Lost>(), "{error:#}");

@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 use self::ends::Ends;
 use self::unit::{Unit, name_of};
 use super::duplicates::Seen;
-use super::summary::Summary;
+use super::summary::{SoFar, Summary};
 use super::{Judged, ROUND_BYTES_MAX, Round, Stages, Worker};
 use crate::archive::Config;
 use crate::archive::bucket::Bucket;
@@ -70,7 +70,7 @@ impl Function {
         let Setup { stages, decode, suppress, assets, aws, archive } = setup;
         Suppressions::new(suppress.clone())?;
         // it follows, so that no rule waits for an end; no commit is ever due
-        let worker = Worker::new(stages, decode, Some(Duration::MAX), Box::new(|_| ()))?;
+        let worker = Worker::new(stages, decode, Some(Duration::MAX), SoFar::default(), Box::new(|_| ()))?;
         Ok(Function { worker, suppress, assets, objects: Named::new(aws), archive, runtime })
     }
 

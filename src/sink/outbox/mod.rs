@@ -90,6 +90,12 @@ impl Outbox {
         waiting.map(|(place, queue)| (place.as_str(), queue.len(), queue.trouble()))
     }
 
+    /// The JSON of everything that waits.
+    #[cfg(test)]
+    pub fn waiting(&self) -> Vec<std::sync::Arc<str>> {
+        self.queues.values().flat_map(|queue| queue.held.values().map(|held| held.outgoing.json.clone())).collect()
+    }
+
     /// Takes a finding to be sent. Of two with one id, the one updated later stays.
     pub fn put(&mut self, place: &str, outgoing: Outgoing) -> Put {
         let bytes_max = self.limits.finding_bytes_max;

@@ -3,8 +3,6 @@ use crate::aws;
 use crate::finding::tests::one_match;
 use crate::memory::Memory;
 use crate::rule::Severity;
-use crate::sink::outbox::call::Answer;
-use crate::sink::outbox::queue::Next;
 use crate::sink::{event_bridge, security_hub, wire};
 
 const HUB: &str = "111122223333 in us-east-1";

@@ -28,7 +28,7 @@ pub struct Stream {
     pub expired: usize,
     /// The answer to the next subscription breaks off in the middle of its last event.
     pub cut: bool,
-    iterators: usize,
+    pub iterators: usize,
     empties: usize,
     sequence: u64,
 }
@@ -42,6 +42,9 @@ pub struct Shard {
 }
 
 pub struct Fake {
+    /// For a process; tests in this one use `client`.
+    #[allow(dead_code)]
+    pub url: String,
     stream: Arc<Mutex<Stream>>,
     pub client: Client,
 }
@@ -59,13 +62,14 @@ impl Fake {
         let address = listener.local_addr().unwrap();
         let router = axum::Router::new().fallback(answer).with_state(stream.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
+        let url = format!("http://{address}");
         let config = aws_sdk_kinesis::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("us-east-1"))
             .credentials_provider(Credentials::new("test", "test", None, None, "test"))
-            .endpoint_url(format!("http://{address}"))
+            .endpoint_url(&url)
             .http_client(aws_smithy_http_client::Builder::new().build_http());
-        let fake = Fake { stream, client: Client::from_conf(config.build()) };
+        let fake = Fake { url, stream, client: Client::from_conf(config.build()) };
         fake.born("shardId-0", &[], (0, u128::MAX));
         fake
     }

@@ -5,7 +5,7 @@
 //! its writes have a condition, so that a worker that was stopped for longer than the expiry cannot commit anything of a
 //! shard that another has taken meanwhile.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -21,13 +21,12 @@ use tokio_util::sync::CancellationToken;
 use super::table::{Change, Table};
 use super::{Config, Ended, LIST_EVERY, LIST_PAUSE, Readers, stream, unreadable};
 use crate::aws::Aws;
-use crate::decode::kpl::HashRange;
 use crate::metrics::METRICS;
 use crate::position::{Checkpoint, Offset};
 use crate::source::Feed;
 use crate::source::claims::{Ask, Claims, Lost, random_name};
 use crate::source::lease::{Lease, Leases, Mark, Take};
-use crate::source::shards::{Due, ReadFrom, Shard, Start};
+use crate::source::shards::{Due, ReadFrom, Shard, Start, ancestors};
 use crate::time::Timestamp;
 
 /// Leases are looked at and renewed so often within the time in which they expire.
@@ -89,6 +88,8 @@ async fn start(
         reading: BTreeMap::new(),
         begun: Instant::now(),
         stopping: false,
+        failed: false,
+        committing: BTreeSet::new(),
     };
     let readers = Readers::new(config, client, feed, told).await?;
     keeper.handed = readers.shared.handed.clone();
@@ -126,6 +127,10 @@ pub(super) struct Keeper {
     reading: BTreeMap<Arc<str>, Reading>,
     begun: Instant,
     stopping: bool,
+    /// The stream can be read no more; what was read of it is still to be committed.
+    failed: bool,
+    /// Partitions whose commit was confirmed and has not been heard of yet.
+    committing: BTreeSet<Arc<str>>,
 }
 
 /// A shard that is read, or that was, and is not all committed.
@@ -140,13 +145,17 @@ struct Reading {
 }
 
 impl Keeper {
-    /// Reads the shards that leases are got for, until it is told to stop and the last commit has been made.
+    /// Reads the shards that leases are got for, until it is told to stop and the last commit has been made. Where the stream can
+    /// be read no more, it keeps the leases until what was read before is committed: nobody else can read that any more.
     pub async fn run(mut self) {
-        if let Err(error) = self.work().await
-            && let Some(readers) = &self.readers
-        {
-            unreadable(&readers.shared.feed, self.name.clone(), &error).await;
+        while let Err(error) = self.work().await {
+            if let Some(readers) = &self.readers {
+                unreadable(&readers.shared.feed, self.name.clone(), &error).await;
+            }
+            (self.stopping, self.failed) = (true, true);
+            self.reading.values().for_each(|reading| reading.stop.cancel());
         }
+        self.release().await;
     }
 
     async fn work(&mut self) -> anyhow::Result<()> {
@@ -156,18 +165,28 @@ impl Keeper {
         loop {
             if self.stopping && listings.is_empty() && self.readers.as_ref().is_some_and(|all| all.tasks.is_empty()) {
                 self.readers = None;
+                // also that of one that panicked
+                self.reading.values_mut().for_each(|reading| reading.is_over = true);
+            }
+            if self.failed && self.readers.is_none() && self.reading.keys().all(|shard| self.is_committed(shard)) {
+                return Ok(());
             }
             tokio::select! {
                 biased;
                 Some(ask) = self.asks.recv() => {
                     let answer = self.confirm(&ask.partitions).await;
+                    self.committing = match &answer {
+                        Ok(_) => ask.partitions.into_iter().collect(),
+                        Err(_) => BTreeSet::new(),
+                    };
                     // who asked may have gone
                     let _ = ask.answer.send(answer);
                 }
                 changed = self.committed.changed() => {
                     if changed.is_err() {
-                        break;
+                        return Ok(());
                     }
+                    self.committing.clear();
                     self.renew(|_, done| done.is_some()).await;
                     self.leave().await;
                 }
@@ -202,8 +221,6 @@ impl Keeper {
                 }
             }
         }
-        self.release().await;
-        Ok(())
     }
 
     fn now(&self) -> Duration {
@@ -223,6 +240,7 @@ impl Keeper {
         self.notice();
         self.renew(|_, _| true).await;
         self.leave().await;
+        self.stay().await;
         if !self.stopping {
             self.take().await;
             self.begin();
@@ -378,6 +396,16 @@ impl Keeper {
         self.put(written);
     }
 
+    /// Says of what is left over of the shards to leave that it has yet to be committed.
+    async fn stay(&mut self) {
+        let is_committing = |shard: &str| self.committing.contains(&*format!("{}{shard}", self.partition));
+        let staying = self.leases.to_stay(is_committing, self.now());
+        let staying = staying.filter(|lease| self.reading.get(&lease.shard).is_some_and(|reading| !reading.is_lost));
+        let staying: Vec<Lease> = staying.cloned().collect();
+        let written = join_all(staying.iter().map(|lease| self.table.change(lease, &self.me, Change::Stay))).await;
+        self.put(written);
+    }
+
     async fn take(&mut self) {
         let wanted = self.leases.wanted(|shard| self.listing.contains_key(shard), self.now());
         for take in wanted {
@@ -427,20 +455,8 @@ impl Keeper {
             },
         };
         let partition = format!("{}{}", self.partition, shard.id).into();
-        Some(Due { shard: shard.id.clone(), range: shard.range, ancestors: self.ancestors(shard), partition, from })
-    }
-
-    fn ancestors(&self, shard: &Shard) -> Vec<HashRange> {
-        let (mut ranges, mut young) = (BTreeMap::new(), vec![shard]);
-        while let Some(child) = young.pop() {
-            let parents = child.parents.iter().filter_map(|parent| self.listing.get(parent));
-            for parent in
-                parents.filter(|parent| ranges.insert(parent.id.clone(), parent.range).is_none()).collect::<Vec<_>>()
-            {
-                young.push(parent);
-            }
-        }
-        ranges.into_values().collect()
+        let ancestors = ancestors(&shard.id, |id| self.listing.get(id));
+        Some(Due { shard: shard.id.clone(), range: shard.range, ancestors, partition, from })
     }
 
     fn ended(&mut self, shard: &str, ended: &Ended) {
@@ -450,10 +466,6 @@ impl Keeper {
         match ended {
             Ended::Stopped => return,
             Ended::Whole(_) => {}
-            Ended::Lost => {
-                METRICS.kinesis_trimmed.with_label_values(&[] as &[&str]).inc();
-                tracing::error!(stream = self.name, %shard, "records may be lost: the stream no longer has the shard");
-            }
         }
         reading.ended = Some(now);
         // its children need leases, and the end a commit
@@ -475,7 +487,7 @@ impl Keeper {
                 false => tries += 1,
             }
             if self.stop.is_cancelled() && tries >= TRIES_MAX {
-                return Err(Lost(self.name.clone()));
+                return Err(Lost::Unanswered(self.name.clone()));
             }
             sleep(PAUSE * tries.min(4)).await;
             let scanned = self.scan().await;
@@ -499,7 +511,7 @@ impl Keeper {
             };
             let Some((lease, change)) = change else {
                 METRICS.kinesis_lease_changes.with_label_values(&["dropped"]).inc();
-                return Err(Lost(partition.to_string()));
+                return Err(Lost::Taken(partition.to_string()));
             };
             writes.push((lease.clone(), change));
         }

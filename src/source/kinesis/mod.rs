@@ -215,10 +215,8 @@ struct Readers {
 
 /// Why a shard is read no more.
 enum Ended {
-    /// It has been read to its end, and these are its children, as far as Kinesis told.
+    /// It has been read to its end, or Kinesis no longer has it; these are its children, as far as Kinesis told.
     Whole(Vec<Shard>),
-    /// Kinesis no longer has it.
-    Lost,
     Stopped,
 }
 
@@ -269,13 +267,6 @@ impl Readers {
                         }
                         self.over(&shard);
                         shards.ended(&shard, children);
-                    }
-                    (shard, Ended::Lost) => {
-                        METRICS.kinesis_trimmed.with_label_values(&[] as &[&str]).inc();
-                        tracing::error!(stream = self.shared.name, %shard, "records may be lost: the stream no longer has the shard");
-                        self.over(&shard);
-                        shards.ended(&shard, Vec::new());
-                        next_listing = next_listing.min(listed + LIST_PAUSE);
                     }
                     (_, Ended::Stopped) => {}
                 },
@@ -385,10 +376,10 @@ impl Shared {
         if listing.iter().any(|shard| *shard.id == *taken.shard()) {
             return None;
         }
-        match self.end(taken).await {
-            Ok(()) => Some(Ended::Lost),
-            Err(Gone) => Some(Ended::Stopped),
-        }
+        METRICS.kinesis_trimmed.with_label_values(&[] as &[&str]).inc();
+        let shard = taken.shard();
+        tracing::error!(stream = self.name, shard, "records may be lost: the stream no longer has the shard");
+        Some(self.whole(taken, Vec::new()).await)
     }
 
     /// Notes how far a shard is behind, in milliseconds; `None` when it is read no more.

@@ -112,6 +112,29 @@ fn who_leaves_is_waited_for_as_long_as_it_says_that_it_commits() {
 }
 
 #[test]
+fn who_leaves_says_that_it_stays_until_it_commits_and_not_for_ever_before_that() {
+    let mut leases = Leases::new("a/1", EXPIRY);
+    let asked = |shard, leaving_counter| Lease {
+        leaving: Some("a/1".into()),
+        leaving_counter,
+        ..lease(shard, "b/1", leaving_counter)
+    };
+    leases.see(vec![lease("s", "a/1", 1), lease("t", "a/1", 1), asked("u", 0)], at(0));
+    let stays = |leases: &Leases, committing: &str, now| -> Vec<String> {
+        let staying = leases.to_stay(|shard| shard == committing, at(now));
+        staying.map(|lease| lease.shard.to_string()).collect()
+    };
+    assert_eq!(stays(&leases, "", 0), ["u"], "of the others nobody has asked for it");
+    leases.see(vec![asked("s", 0), lease("t", "a/1", 2), asked("u", 1)], at(60));
+    assert_eq!(stays(&leases, "", 99), ["s", "u"]);
+    // its own word is no new question
+    assert_eq!(stays(&leases, "", 100), ["s"]);
+    assert_eq!(stays(&leases, "u", 100), ["s", "u"], "another would read what it is about to commit");
+    assert_eq!(stays(&leases, "", 159), ["s"]);
+    assert_eq!(stays(&leases, "t", 160), Vec::<String>::new());
+}
+
+#[test]
 fn reading_goes_on_behind_the_later_of_lease_and_own_commit() {
     let at = |number| Mark::Done(Offset::at(number));
     let of = |mark, own: Option<u64>| Lease { mark, ..lease("s", "b/1", 1) }.reach(own.map(Offset::at).as_ref());

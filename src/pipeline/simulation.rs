@@ -1,0 +1,408 @@
+//! Source → turn → commit → outbox → service in one thread, with a clock, a disk and a service of the simulation's own. Each
+//! life of the process ends at one of its steps: before or after a call, in the middle of a write to the disk, before or
+//! after a flush, between two turns. The next goes on with what is on the disk.
+//!
+//! The tasks that wait between these steps (`gather`, the sender's loop, the readers of sources) are not in it:
+//! `tests/it/torture.rs` has them.
+//!
+//! `WEIR_SIMULATION_SEEDS` says how many worlds there are, each with a few lives. A failure names its seed.
+
+use std::cell::RefCell;
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{LazyLock, Mutex};
+use std::thread;
+
+use aws_smithy_runtime_api::client::http::SharedHttpConnector;
+use redb::StorageBackend;
+
+use super::*;
+use crate::aws;
+use crate::decode::{Body, Lines, Text};
+use crate::logs::vpc_flow::VPC_FLOW;
+use crate::memory::Memory;
+use crate::position::Position;
+use crate::rule::Rule;
+use crate::sink::outbox::call::{Answer, Call, Failed};
+use crate::sink::way::Way;
+use crate::sink::{event_bridge, security_hub, wire};
+use crate::table::Origin;
+use crate::time::MICROS_PER_SECOND;
+use crate::triage::suppress::Suppressions;
+
+/// Records of the source.
+const RECORDS: u64 = 12;
+/// Steps within which most lives end.
+const STEPS: u64 = 90;
+/// Lives that end so; the last of a world goes on until all has arrived.
+const LIVES: u64 = 2;
+const SEEDS: u64 = 2000;
+
+/// Numbers that a seed gives: splitmix64.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, below: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % below
+    }
+}
+
+/// At which step a life ends.
+#[derive(Debug)]
+struct Fate {
+    steps_left: AtomicU64,
+    is_dead: AtomicBool,
+}
+
+impl Fate {
+    fn after(steps: u64) -> Arc<Fate> {
+        Arc::new(Fate { steps_left: AtomicU64::new(steps), is_dead: AtomicBool::new(false) })
+    }
+
+    /// One more step; false when the process is dead by then.
+    fn step(&self) -> bool {
+        if self.steps_left.load(Ordering::Relaxed) == 0 {
+            self.is_dead.store(true, Ordering::Relaxed);
+        } else {
+            self.steps_left.fetch_sub(1, Ordering::Relaxed);
+        }
+        !self.is_dead()
+    }
+
+    fn is_dead(&self) -> bool {
+        self.is_dead.load(Ordering::Relaxed)
+    }
+}
+
+/// The disk as one life has it. What was written is on it, whether it was flushed or not: a process dies here, not a machine.
+#[derive(Clone, Debug)]
+struct Disk {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    fate: Arc<Fate>,
+}
+
+impl Disk {
+    fn step(&self) -> io::Result<()> {
+        if self.fate.step() { Ok(()) } else { Err(io::Error::other("the process is dead")) }
+    }
+}
+
+impl StorageBackend for Disk {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.bytes.lock().unwrap().len() as u64)
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let start = offset as usize;
+        out.copy_from_slice(&self.bytes.lock().unwrap()[start..start + out.len()]);
+        Ok(())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.step()?;
+        self.bytes.lock().unwrap().resize(len as usize, 0);
+        Ok(())
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.step()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        let was_dead = self.fate.is_dead();
+        let written = self.step();
+        // who dies while it writes has written a part
+        let part = if written.is_ok() { data.len() } else { data.len() / 2 };
+        if !was_dead {
+            self.bytes.lock().unwrap()[offset as usize..][..part].copy_from_slice(&data[..part]);
+        }
+        written
+    }
+}
+
+/// What is there between lives.
+struct World {
+    seed: u64,
+    dice: Dice,
+    bytes: Arc<Mutex<Vec<u8>>>,
+    is_hub: bool,
+    now: i64,
+    /// How often each record's finding was taken, and how often more than once is no wonder: its answer was lost, or the
+    /// process died before it was committed that it was taken. Each time excuses one that comes after it.
+    taken: Vec<u64>,
+    excused: Vec<u64>,
+    /// How often it had been taken when it was last excused.
+    noted: Vec<u64>,
+    /// Some codes are said once for each record.
+    failed_once: Vec<bool>,
+    deaths: u64,
+}
+
+/// The process is dead.
+struct Dead;
+
+fn interface(record: u64) -> String {
+    format!("eni-{record:04}x")
+}
+
+fn record_of(json: &str) -> usize {
+    (0..RECORDS).find(|record| json.contains(&interface(*record))).expect("it names its record") as usize
+}
+
+fn rule() -> Rule {
+    let text = "-- title = \"A flow\"\n-- severity = \"high\"\n-- key = [\"interface_id\"]\n-- tags = [\"attack.impact\"]\n\
+                -- remedy = \"Look.\"\nSELECT interface_id, dstport FROM vpc_flow WHERE dstport = 22\n";
+    crate::rule::parse("vpc_flow/x", "x.sql", text).unwrap()
+}
+
+// both take long to make
+static CONNECTOR: LazyLock<SharedHttpConnector> = LazyLock::new(wire::connector);
+thread_local! {
+    /// That of the life before: with a rule over rows alone it remembers nothing that the next would have to forget.
+    static DETECTOR: RefCell<Option<Detector>> = const { RefCell::new(None) };
+}
+
+fn detector() -> Detector {
+    if let Some(detector) = DETECTOR.take() {
+        return detector;
+    }
+    let (detector, refused) = Detector::new(logs::TABLES, [rule()]);
+    assert_eq!(refused, []);
+    detector
+}
+
+/// Records from one to another, the second not among them.
+fn round(from: u64, to: u64) -> Round {
+    let flow = |record| {
+        format!(
+            "2 111122223333 {} 10.0.0.1 10.0.0.2 40000 22 6 1 44 1722511800 1722511860 ACCEPT OK\n",
+            interface(record)
+        )
+    };
+    let text: String = (from..to).map(flow).collect();
+    let lines = Lines { text: Text::new(text.into_bytes()), format: None, entries: Vec::new() };
+    let origin = Arc::new(Origin { region: Some("eu-west-1".into()), ..Origin::default() });
+    let records = Records { table: &VPC_FLOW, origin, offset: from, body: Body::Lines(lines), context: None };
+    let position = Some(Position { partition: "log".into(), offset: Offset::at(to) });
+    let mut round = Round::default();
+    let mut piece = Piece::default();
+    (piece.records, piece.position) = (vec![records], position);
+    round.add(Event::Piece(piece));
+    round
+}
+
+fn position(checkpoint: &Checkpoint) -> u64 {
+    (0..=RECORDS).find(|at| checkpoint.0.get("log") == Some(&Offset::at(*at))).unwrap_or(0)
+}
+
+impl World {
+    fn new(seed: u64) -> World {
+        let mut dice = Dice(seed);
+        let is_hub = dice.roll(2) == 0;
+        World {
+            seed,
+            dice,
+            bytes: Arc::default(),
+            is_hub,
+            now: 1_722_520_000 * MICROS_PER_SECOND,
+            taken: vec![0; RECORDS as usize],
+            excused: vec![0; RECORDS as usize],
+            noted: vec![0; RECORDS as usize],
+            failed_once: vec![false; RECORDS as usize],
+            deaths: 0,
+        }
+    }
+
+    fn stages(&self, fate: &Arc<Fate>) -> Result<Stages, Dead> {
+        let mut bytes = self.bytes.lock().unwrap();
+        if commit::is_unmade(&bytes) {
+            // as `State::open` does
+            bytes.clear();
+        }
+        drop(bytes);
+        let disk = Disk { bytes: self.bytes.clone(), fate: fate.clone() };
+        let state = State::on(disk);
+        assert!(state.is_ok() || fate.is_dead(), "seed {}: {:#}", self.seed, state.err().unwrap());
+        let state = state.map_err(|_| Dead)?;
+        let way = match self.is_hub {
+            true => {
+                let config = security_hub::Config::of_hub("111122223333/eu-west-1").unwrap();
+                Way::security_hub(&config, aws::Config::default(), CONNECTOR.clone())
+            }
+            false => Way::event_bridge(&event_bridge::Config::default(), aws::Config::default(), CONNECTOR.clone()),
+        };
+        Ok(Stages {
+            detector: detector(),
+            triage: Triage::new(Suppressions::default(), Vec::new()),
+            archive: None,
+            state: Some(state),
+            journal: None,
+            posts: vec![Post::new(way.unwrap(), Memory::default(), CancellationToken::new())],
+        })
+    }
+
+    /// One life, until `fate` or, without one, until all has arrived.
+    fn live(&mut self, fate: &Arc<Fate>, faults: bool) -> Result<(), Dead> {
+        let stages = self.stages(fate)?;
+        // it commits at each turn, or only when it is hurried
+        let every = if self.dice.roll(2) == 0 { Duration::ZERO } else { Duration::from_secs(3600) };
+        let report = Box::new(|_| {});
+        let worker = Worker::new(stages, decode::Options::default(), Some(every), SoFar::default(), report);
+        let mut worker = match worker {
+            Ok(worker) => worker,
+            Err(error) => {
+                assert!(fate.is_dead(), "seed {}: {error:#}", self.seed);
+                return Err(Dead);
+            }
+        };
+        let ended = self.work(&mut worker, fate, faults);
+        // whatever it would still write is not on the disk
+        fate.is_dead.store(true, Ordering::Relaxed);
+        DETECTOR.set(Some(worker.stages.detector));
+        ended
+    }
+
+    fn work(&mut self, worker: &mut Worker, fate: &Fate, faults: bool) -> Result<(), Dead> {
+        let post = worker.stages.posts[0].shared();
+        let mut read = position(&worker.reached);
+        // what a service took is on the disk
+        let ahead = self.taken.iter().rposition(|times| *times > 0).map_or(0, |last| last as u64 + 1);
+        assert!(ahead <= read, "seed {}: {ahead} were sent and {read} committed", self.seed);
+        for json in post.waiting() {
+            // taken in the life before, which died before that was committed
+            let record = record_of(&json);
+            self.excused[record] += u64::from(self.taken[record] > self.noted[record]);
+            self.noted[record] = self.taken[record];
+        }
+        let mut out: Vec<(String, u64, Answer)> = Vec::new();
+        for _ in 0..2000 {
+            self.now += 1000 * (1 + self.dice.roll(50)) as i64;
+            if !fate.step() {
+                return Err(Dead);
+            }
+            match self.dice.roll(4) {
+                0 if read < RECORDS => {
+                    let to = (read + 1 + self.dice.roll(3)).min(RECORDS);
+                    self.turn(worker, round(read, to), fate)?;
+                    read = to;
+                }
+                0 | 1 => {
+                    worker.claims.hurry();
+                    self.turn(worker, Round::default(), fate)?;
+                }
+                _ if !out.is_empty() && self.dice.roll(2) == 0 => {
+                    let (place, number, answer) = out.swap_remove(self.dice.roll(out.len() as u64) as usize);
+                    post.answered(&place, (number, answer), Timestamp(self.now), 0.5);
+                }
+                _ => match post.next_call(Timestamp(self.now)) {
+                    Ok((place, call)) => {
+                        if !fate.step() {
+                            return Err(Dead);
+                        }
+                        let answer = self.answer(&call, position(&worker.committed.borrow()), faults);
+                        if !fate.step() {
+                            return Err(Dead);
+                        }
+                        out.push((place, call.number, answer));
+                    }
+                    Err(Some(time)) => self.now = self.now.max(time.0),
+                    Err(None) => {}
+                },
+            }
+            let is_idle = out.is_empty() && worker.stages.posts[0].sent().waiting == 0;
+            if !faults && read == RECORDS && is_idle && self.taken.iter().all(|times| *times > 0) {
+                return Ok(());
+            }
+        }
+        panic!("seed {}: {read} read, and taken {:?}", self.seed, self.taken);
+    }
+
+    fn turn(&self, worker: &mut Worker, round: Round, fate: &Fate) -> Result<(), Dead> {
+        let before = position(&worker.committed.borrow());
+        let turned = worker.turn(round);
+        assert!(turned.is_ok() || fate.is_dead(), "seed {}: {:#}", self.seed, turned.err().unwrap());
+        let after = position(&worker.committed.borrow());
+        assert!(before <= after && after <= position(&worker.reached), "seed {}", self.seed);
+        turned.map_err(|_| Dead)
+    }
+
+    /// What the service does with a call: of its findings each is of a record that has been committed.
+    fn answer(&mut self, call: &Call, committed: u64, faults: bool) -> Answer {
+        let unavailable = |code: &str| Answer::Unavailable { code: code.into(), message: "no".into(), pause: None };
+        let records: Vec<usize> = call.findings.iter().map(|json| record_of(json)).collect();
+        for record in &records {
+            assert!(
+                (*record as u64) < committed,
+                "seed {}: {record} was sent, and {committed} are committed",
+                self.seed
+            );
+        }
+        let fault = if faults { self.dice.roll(10) } else { 9 };
+        match fault {
+            0 => return unavailable("ServiceUnavailable"),
+            1 => return unavailable("ThrottlingException"),
+            // nobody answers in time
+            2 => {
+                self.now += 30 * MICROS_PER_SECOND;
+                return unavailable("no answer");
+            }
+            _ => {}
+        }
+        let mut failed = Vec::new();
+        for (record, id) in records.iter().zip(&call.ids) {
+            let record = *record;
+            if fault == 3 && !std::mem::replace(&mut self.failed_once[record], true) {
+                failed.push(Failed { id: id.clone(), code: "InternalFailure".into(), message: "no".into() });
+            } else {
+                self.taken[record] += 1;
+            }
+        }
+        if fault == 4 || fault == 5 {
+            // it was taken, and the answer is lost or comes too late
+            self.now += if fault == 4 { 30 * MICROS_PER_SECOND } else { 0 };
+            for record in records {
+                self.excused[record] += 1;
+                self.noted[record] = self.taken[record];
+            }
+            return unavailable("no answer");
+        }
+        Answer::Taken { success_count: call.ids.len() - failed.len(), failed }
+    }
+
+    /// Some lives with their ends, and one that has none.
+    fn run(mut self) -> World {
+        for _ in 0..LIVES {
+            let fate = Fate::after(self.dice.roll(STEPS));
+            if self.live(&fate, true).is_err() {
+                self.deaths += 1;
+            }
+            self.now += MICROS_PER_SECOND;
+        }
+        let whole = self.live(&Fate::after(u64::MAX), false);
+        assert!(whole.is_ok());
+        for (record, (taken, excused)) in self.taken.iter().zip(&self.excused).enumerate() {
+            let seed = self.seed;
+            assert!((1..=1 + excused).contains(taken), "seed {seed}: {record} came {taken} times, {excused} excused");
+        }
+        self
+    }
+}
+
+#[test]
+fn whatever_ends_a_life_everything_is_sent_once_it_is_committed_and_nothing_before() {
+    let seeds = std::env::var("WEIR_SIMULATION_SEEDS").ok().map_or(SEEDS, |seeds| seeds.parse().unwrap());
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let some =
+        |first: usize| move || (first as u64..seeds).step_by(threads).map(|seed| World::new(seed).run()).collect();
+    let worlds: Vec<World> = thread::scope(|scope| {
+        let running: Vec<_> = (0..threads).map(|first| scope.spawn::<_, Vec<World>>(some(first))).collect();
+        running.into_iter().flat_map(|thread| thread.join().expect("its panic names the seed")).collect()
+    });
+    let deaths: u64 = worlds.iter().map(|world| world.deaths).sum();
+    let again: u64 = worlds.iter().flat_map(|world| &world.taken).map(|times| times - 1).sum();
+    println!("{seeds} seeds: {deaths} lives ended, {again} findings came again");
+    assert!(deaths >= seeds * LIVES * 9 / 10, "{deaths} deaths");
+}

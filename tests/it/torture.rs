@@ -1,0 +1,406 @@
+//! One process between stand-ins of SQS, S3, Kinesis, Security Hub and EventBridge, killed again and again while everything
+//! around it fails: what arrived and what is archived is, exactly, what an undisturbed run makes of the same input.
+//!
+//! `WEIR_TORTURE_KILLS` and `WEIR_TORTURE_SEED` set how often and when; both are printed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::env;
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::hub::{ACCESS_KEY, Hub, SECRET, Trouble as HubTrouble};
+use crate::kinesis_fake::Fake as Kinesis;
+use crate::out_fake::{Fake as Out, Trouble, Way};
+use crate::s3_fake::{Fake as Cloud, Fault};
+use crate::support::{code, ended, lines, signal, text, weir};
+
+const KILLS: usize = 200;
+/// Events of an object, and records that come to the stream, in each life of the process.
+const OBJECT_EVENTS: usize = 5;
+const RECORDS: usize = 6;
+/// Every so many events one is a finding.
+const MARKED_EVERY: usize = 9;
+
+const PER_ROW: &str = "-- title = \"A marked call\"\n-- severity = \"high\"\n-- key = [\"eventID\"]\n\
+                       -- tags = [\"attack.impact\"]\n-- remedy = \"Ask who marked it.\"\n\
+                       SELECT eventTime, eventID FROM cloudtrail WHERE eventName = 'Marked'\n";
+/// It counts over both sources, and over all lives of the process.
+const PER_WINDOW: &str = "-- title = \"Many calls of one name\"\n-- severity = \"medium\"\n\
+                          -- tags = [\"attack.impact\"]\n-- remedy = \"Ask who made them.\"\n\
+                          SELECT eventName, count(*) AS calls, eventName AS resource FROM cloudtrail\n\
+                          WHERE eventName LIKE 'Plain%'\n\
+                          GROUP BY eventName, account, tumble(eventTime, INTERVAL '1 hour')\nHAVING count(*) >= 5\n";
+
+/// Numbers that a seed gives: splitmix64.
+struct Dice(u64);
+
+impl Dice {
+    /// From 0 to `below`, without it.
+    fn roll(&mut self, below: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % below
+    }
+}
+
+fn event(number: usize) -> String {
+    let name = match number.is_multiple_of(MARKED_EVERY) {
+        true => "Marked".to_owned(),
+        false => format!("Plain{}", number % 20),
+    };
+    // one hour has all, so that no window is over before the last comes
+    let time = format!("2024-08-01T12:{:02}:{:02}Z", number / 60 % 60, number % 60);
+    json!({
+        "eventVersion": "1.08", "eventName": name, "eventSource": "test.amazonaws.com", "eventTime": time,
+        "eventID": format!("event-{number}"), "recipientAccountId": "111122223333", "awsRegion": "eu-west-1",
+    })
+    .to_string()
+}
+
+/// The services, and a folder for one archive.
+struct World {
+    cloud: Cloud,
+    kinesis: Kinesis,
+    hub: Hub,
+    out: Out,
+    folder: tempfile::TempDir,
+    /// Notices by their ids.
+    notices: BTreeMap<String, String>,
+    next: usize,
+    sequence: u64,
+}
+
+/// What came of a world: of Security Hub and of EventBridge the ids that arrived, the ids of archived events, sorted, and what
+/// each finding counts at the end.
+#[derive(Debug, PartialEq)]
+struct Came {
+    hub: BTreeSet<String>,
+    bus: BTreeSet<String>,
+    archived: Vec<String>,
+    counts: BTreeMap<String, u64>,
+}
+
+impl World {
+    async fn new() -> World {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder.path().join("rules/cloudtrail")).unwrap();
+        fs::write(folder.path().join("rules/cloudtrail/marked.sql"), PER_ROW).unwrap();
+        fs::write(folder.path().join("rules/cloudtrail/many.sql"), PER_WINDOW).unwrap();
+        let config = "from = ['sqs://notices', 'kinesis://there']\nrules = 'only:rules'\n\
+                      [aws]\nregion = 'eu-west-1'\n[aws.s3]\nforce_path_style = true\n\
+                      [archive]\nbuffer_bytes = 20000\n[limits]\ncommit_seconds = 1\n[source.kinesis]\npoll_ms = 50\n\
+                      [sink.security_hub]\naccount = '111122223333'\nregion = 'eu-west-1'\n\
+                      [sink.event_bridge]\nbus = 'findings'\n";
+        fs::write(folder.path().join("weir.toml"), config).unwrap();
+        World {
+            cloud: Cloud::start().await,
+            kinesis: Kinesis::start().await,
+            hub: Hub::start(),
+            out: Out::start(),
+            folder,
+            notices: BTreeMap::new(),
+            next: 0,
+            sequence: 0,
+        }
+    }
+
+    /// An object with its notice, and records in each open shard.
+    fn feed(&mut self) {
+        let records: Vec<String> = (self.next..self.next + OBJECT_EVENTS).map(event).collect();
+        let key = format!(
+            "AWSLogs/111122223333/CloudTrail/eu-west-1/2024/08/01/111122223333_CloudTrail_eu-west-1_20240801T1200Z_{:016}.json",
+            self.next
+        );
+        self.cloud.put("trail", &key, format!("{{\"Records\":[{}]}}", records.join(",")));
+        let notice = json!({ "Records": [{ "eventName": "ObjectCreated:Put",
+                                           "s3": { "bucket": { "name": "trail" }, "object": { "key": key } } }] });
+        let id = format!("notice-{}", self.next);
+        self.notices.insert(id.clone(), notice.to_string());
+        self.cloud.send(&id, notice.to_string());
+        self.next += OBJECT_EVENTS;
+        let mut stream = self.kinesis.stream();
+        let open: Vec<String> =
+            stream.shards.iter().filter(|(_, shard)| !shard.closed).map(|(id, _)| id.clone()).collect();
+        for place in 0..RECORDS {
+            self.sequence += 1;
+            let sequence = format!("4959033827149025660855969253836157109592157598913{:06}", self.sequence);
+            let shard = stream.shards.get_mut(&open[place % open.len()]).unwrap();
+            shard.records.push((sequence, event(self.next)));
+            self.next += 1;
+        }
+    }
+
+    fn split(&self) {
+        self.kinesis.born("shardId-1", &["shardId-0"], (0, u128::MAX / 2));
+        self.kinesis.born("shardId-2", &["shardId-0"], (u128::MAX / 2 + 1, u128::MAX));
+    }
+
+    /// What the time of hiding does to notices that nobody deleted.
+    fn unhide(&self) {
+        let mut cloud = self.cloud.world();
+        for handle in std::mem::take(&mut cloud.hidden).into_keys() {
+            let id = handle.split('#').next().unwrap().to_owned();
+            let body = self.notices[&id].clone();
+            cloud.messages.push_back((id, body));
+        }
+    }
+
+    /// Starts the process; where the disk is to be full, no file of it may become longer than so many KiB.
+    fn start(&self, disk_kib: Option<u64>) -> Child {
+        let run = "exec \"$0\" run -c weir.toml --follow --archive a --findings f.ndjson --summary s.json";
+        let full =
+            disk_kib.map_or(String::new(), |kib| format!("exec 2>/dev/null; trap '' XFSZ; ulimit -f {}; ", kib * 2));
+        let stderr = fs::File::options().create(true).append(true).open(self.folder.path().join("stderr")).unwrap();
+        Command::new("sh")
+            .args(["-c", &format!("{full}{run}"), env!("CARGO_BIN_EXE_weir")])
+            .current_dir(self.folder.path())
+            .env("AWS_ENDPOINT_URL_S3", &self.cloud.url)
+            .env("AWS_ENDPOINT_URL_SQS", &self.cloud.url)
+            .env("AWS_ENDPOINT_URL_KINESIS", &self.kinesis.url)
+            .env("AWS_ENDPOINT_URL_SECURITYHUB", &self.hub.url)
+            .env("AWS_ENDPOINT_URL_EVENTBRIDGE", &self.out.url)
+            .env("AWS_ACCESS_KEY_ID", ACCESS_KEY)
+            .env("AWS_SECRET_ACCESS_KEY", SECRET)
+            .env_remove("AWS_SESSION_TOKEN")
+            .env_remove("AWS_PROFILE")
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("AWS_CONFIG_FILE", "/dev/null")
+            .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(stderr)
+            .spawn()
+            .unwrap()
+    }
+
+    /// Has some of the next calls fail, each in one of the ways that there are.
+    fn trouble(&self, dice: &mut Dice, counts: &mut BTreeMap<&'static str, usize>) {
+        let mut count = |what| *counts.entry(what).or_default() += 1;
+        for _ in 0..4 {
+            match dice.roll(12) {
+                0 => {
+                    count("kinesis throttles");
+                    self.kinesis.fault("GetRecords", &["ProvisionedThroughputExceededException"; 2]);
+                }
+                1 => {
+                    count("kinesis 500s");
+                    self.kinesis.fault("GetRecords", &["InternalFailure"]);
+                    self.kinesis.fault("ListShards", &["LimitExceededException"]);
+                }
+                2 => {
+                    count("expired iterators");
+                    let mut stream = self.kinesis.stream();
+                    stream.expired = stream.iterators + 1;
+                }
+                3 => {
+                    count("queue 500s and throttles");
+                    let fault =
+                        |code| Fault::Refuse(if code == "InternalError" { 500 } else { 400 }, code, "of the test");
+                    self.cloud.fault("ReceiveMessage", [fault("InternalError"), fault("ThrottlingException")]);
+                    self.cloud.fault("DeleteMessageBatch", [fault("InternalError")]);
+                }
+                4..7 => {
+                    let objects: Vec<String> = self.cloud.world().objects.keys().cloned().collect();
+                    let last = objects.len() - 1;
+                    for object in &objects[last.saturating_sub(2)..] {
+                        let (what, fault) = match dice.roll(4) {
+                            0 => ("broken bodies", Fault::Cut(dice.roll(900) as usize)),
+                            1 => ("stalled bodies", Fault::Stall(dice.roll(900) as usize)),
+                            2 => ("bucket 500s", Fault::Refuse(500, "InternalError", "of the test")),
+                            _ => ("bucket throttles", Fault::Refuse(503, "SlowDown", "of the test")),
+                        };
+                        count(what);
+                        self.cloud.fault(object, [fault]);
+                    }
+                }
+                7 | 8 => {
+                    let (what, trouble) = match dice.roll(3) {
+                        0 => ("hub throttles", HubTrouble::Throttle),
+                        1 => ("hub 503s", HubTrouble::Down),
+                        _ => ("hub answers lost", HubTrouble::Lost),
+                    };
+                    count(what);
+                    self.hub.seen().troubles.push_back(trouble);
+                }
+                9 | 10 => {
+                    let (what, trouble) = match dice.roll(3) {
+                        0 => ("bus throttles", Trouble::Throttle),
+                        1 => ("bus 503s", Trouble::Down),
+                        _ => ("bus answers lost", Trouble::Lost),
+                    };
+                    count(what);
+                    self.out.seen().troubles.entry(Way::EventBridge).or_default().push_back(trouble);
+                }
+                _ => {
+                    count("early notices");
+                    // the time of hiding is over while somebody still reads
+                    self.unhide();
+                }
+            }
+        }
+    }
+
+    /// Nothing fails any more.
+    fn calm(&self) {
+        self.cloud.world().faults.clear();
+        self.kinesis.stream().faults.clear();
+        self.kinesis.stream().expired = 0;
+        self.hub.seen().troubles.clear();
+        self.out.seen().troubles.clear();
+    }
+
+    /// Calls so far: of who reads, and of who sends.
+    fn calls(&self) -> (usize, usize) {
+        let bus = self.out.seen().calls.get(&Way::EventBridge).map_or(0, Vec::len);
+        (self.kinesis.stream().calls.len() + self.cloud.asked("GET").len(), self.hub.seen().calls.len() + bus)
+    }
+
+    fn hub_ids(&self) -> BTreeSet<String> {
+        let id = |finding: &Value| finding["Id"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+        self.hub.seen().stored.values().map(|versions| id(&versions[0].finding)).collect()
+    }
+
+    fn bus_ids(&self) -> BTreeSet<String> {
+        self.out.seen().arrived(Way::EventBridge).into_keys().collect()
+    }
+
+    fn archived(&self) -> Vec<String> {
+        let sql = ["sql", "SELECT eventid FROM cloudtrail", "--archive", "a", "--format", "ndjson"];
+        let output = weir(&sql, self.folder.path());
+        let row = |row: Value| row["eventid"].as_str().unwrap().to_owned();
+        let mut ids: Vec<String> = lines(&output.stdout).into_iter().map(row).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// Ends the process once all has been read, committed and sent, and gives what came.
+    fn end(&self, child: Child) -> Came {
+        let begun = Instant::now();
+        let (mut counted, mut since) = (self.counts(), Instant::now());
+        // complete, and quiet since: an update may still come after the last finding
+        while since.elapsed() < Duration::from_secs(4) || self.archived().len() < self.next || !self.is_told() {
+            let said = || said(self.folder.path());
+            assert!(
+                begun.elapsed() < Duration::from_secs(120),
+                "{} of {}: {}",
+                self.archived().len(),
+                self.next,
+                said()
+            );
+            std::thread::sleep(Duration::from_secs(1));
+            let now = self.counts();
+            if now != counted {
+                (counted, since) = (now, Instant::now());
+            }
+            if begun.elapsed() > Duration::from_secs(20) {
+                self.unhide();
+            }
+        }
+        signal(&child, Signal::INT);
+        let output = ended(child, Duration::from_secs(60));
+        let said = said(self.folder.path());
+        assert_eq!(code(&output), 0, "{said}");
+        assert!(!said.contains("panicked"), "{said}");
+        assert_eq!(self.hub.seen().wrong, Vec::<String>::new());
+        assert_eq!(self.out.seen().wrong, Vec::<String>::new());
+        Came { hub: self.hub_ids(), bus: self.bus_ids(), archived: self.archived(), counts: self.counts() }
+    }
+
+    fn is_told(&self) -> bool {
+        let found: BTreeSet<String> = self.counts().into_keys().collect();
+        self.hub_ids() == found && self.bus_ids() == found
+    }
+
+    /// What each finding counts in its last line.
+    fn counts(&self) -> BTreeMap<String, u64> {
+        // its last line may be half written
+        let written = fs::read(self.folder.path().join("f.ndjson")).unwrap_or_default();
+        let whole = written.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        let finding = |line: &Value| (line["id"].as_str().unwrap().to_owned(), line["count"].as_u64().unwrap());
+        lines(&written[..whole]).iter().map(finding).collect()
+    }
+}
+
+fn number(name: &str) -> Option<u64> {
+    env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is no number")))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_again_and_again_while_all_around_fails_nothing_is_lost_and_nothing_doubled() {
+    let kills = number("WEIR_TORTURE_KILLS").map_or(KILLS, |kills| kills as usize);
+    let seed = number("WEIR_TORTURE_SEED").unwrap_or(20_240_801);
+    println!("seed {seed}");
+    let mut dice = Dice(seed);
+    let mut world = World::new().await;
+    world.hub.seen().flaky.insert("A marked call".into());
+    world.out.seen().flaky.insert("A marked call".into());
+    let (mut killed, mut by_itself, mut read, mut sent) = (0, 0, 0, 0);
+    let mut faults = BTreeMap::new();
+    while killed < kills {
+        world.feed();
+        if killed + by_itself == kills / 3 {
+            world.split();
+        }
+        world.trouble(&mut dice, &mut faults);
+        let disk = (dice.roll(8) == 0).then(|| dice.roll(16));
+        let before = world.calls();
+        let mut child = world.start(disk);
+        // a third of them in the start, the rest anywhere until some commits have been made
+        let most = if dice.roll(3) == 0 { 300 } else { 2200 };
+        let lives = Duration::from_micros(dice.roll(most * 1000));
+        if dice.roll(8) == 0 {
+            // as a disk that does not answer for a while
+            tokio::time::sleep(lives / 2).await;
+            signal(&child, Signal::STOP);
+            tokio::time::sleep(Duration::from_millis(dice.roll(200))).await;
+            signal(&child, Signal::CONT);
+            *faults.entry("stops").or_default() += 1;
+        }
+        tokio::time::sleep(lives).await;
+        child.kill().unwrap();
+        let status = child.wait().unwrap();
+        match status.signal() {
+            Some(_) => killed += 1,
+            // only a full disk ends it
+            None => {
+                assert!(disk.is_some() && status.code() == Some(4), "{status}: {}", said(world.folder.path()));
+                by_itself += 1;
+            }
+        }
+        let after = world.calls();
+        read += usize::from(after.0 > before.0);
+        sent += usize::from(after.1 > before.1);
+        world.unhide();
+    }
+    world.calm();
+    let came = tokio::task::block_in_place(|| world.end(world.start(None)));
+
+    let mut calm = World::new().await;
+    let child = calm.start(None);
+    while calm.next < world.next {
+        calm.feed();
+    }
+    let expected = tokio::task::block_in_place(|| calm.end(child));
+    println!(
+        "killed {killed} times, of which it had read in {read} lives and sent in {sent}; ended by a full disk {by_itself} times; {faults:?}"
+    );
+    println!("{} rows, {} findings", came.archived.len(), came.hub.len());
+    let all: BTreeSet<String> = (0..world.next).map(|number| format!("event-{number}")).collect();
+    assert_eq!(came.archived.iter().cloned().collect::<BTreeSet<_>>(), all, "an event is lost");
+    assert_eq!(came.archived.len(), world.next, "an event is archived twice");
+    assert_eq!(came, expected);
+    assert!(came.hub.len() > world.next / MARKED_EVERY, "{} findings", came.hub.len());
+    assert!(by_itself >= kills / 100, "a full disk ended it {by_itself} times");
+    assert!(read > kills / 4 && sent > kills / 10, "it came to work in {read} lives, and to send in {sent}");
+}
+
+fn said(folder: &Path) -> String {
+    text(&fs::read(folder.join("stderr")).unwrap())
+}
