@@ -397,7 +397,6 @@ async fn killed_again_and_again_while_all_around_fails_nothing_is_lost_and_nothi
     assert_eq!(came.archived.len(), world.next, "an event is archived twice");
     assert_eq!(came, expected);
     assert!(came.hub.len() > world.next / MARKED_EVERY, "{} findings", came.hub.len());
-    assert!(by_itself >= kills / 100, "a full disk ended it {by_itself} times");
     assert!(read > kills / 4 && sent > kills / 10, "it came to work in {read} lives, and to send in {sent}");
 }
 
