@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions, UInt32Array};
-use arrow::compute::take;
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, UInt32Array};
+use arrow::compute::{cast, take};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema, Result};
@@ -153,11 +153,16 @@ impl Program {
 
     /// One array for each expression, with a value for each of `rows`, in their order.
     pub fn run(&self, arrays: &[ArrayRef], rows: Rows) -> Result<Vec<ArrayRef>> {
-        let columns = match rows {
+        let columns: Vec<ArrayRef> = match rows {
             Rows::All(_) => self.reads.iter().map(|leaf| arrays[*leaf].clone()).collect(),
             Rows::These(rows) => {
                 let rows = UInt32Array::from(rows.to_vec());
-                self.reads.iter().map(|leaf| Ok(take(&arrays[*leaf], &rows, None)?)).collect::<Result<Vec<_>>>()?
+                let columns = self.reads.iter().map(|leaf| Ok(take(&arrays[*leaf], &rows, None)?));
+                let columns = columns.collect::<Result<Vec<_>>>()?;
+                // an expression is asked of every value of a dictionary, and may fail on one that none of these rows has
+                return self
+                    .run_on(columns.clone(), rows.len())
+                    .or_else(|_| self.run_on(columns.iter().map(own_values).collect::<Result<_>>()?, rows.len()));
             }
         };
         self.run_on(columns, rows.len())
@@ -169,6 +174,14 @@ impl Program {
         let batch = RecordBatch::try_new_with_options(self.schema.clone(), columns, &options)?;
         self.exprs.iter().map(|expr| expr.evaluate(&batch)?.into_array(rows)).collect()
     }
+}
+
+/// The same column, its dictionary without values that no row has.
+fn own_values(column: &ArrayRef) -> Result<ArrayRef> {
+    Ok(match column.data_type() {
+        DataType::Dictionary(_, value) => cast(&cast(column, value)?, column.data_type())?,
+        _ => column.clone(),
+    })
 }
 
 /// The type that a flattened expression has.

@@ -34,8 +34,7 @@ impl Default for Config {
 const TRIES_MAX: usize = 256;
 
 /// Asks of all at once, and where that fails of halves, until each failure stands alone: what was answered, and what failed with
-/// why. One row that a rule cannot judge thus hides no other, unless it fails on a value of a symbol column: DataFusion asks of all
-/// values that the batch's dictionary has. Of those that could fail first is `failed`, of the whole.
+/// why. One row that a rule cannot judge thus hides no other. Of those that could fail first is `failed`, of the whole.
 pub fn halves<T, R>(
     all: &[T],
     failed: String,
