@@ -18,6 +18,7 @@ use super::query::{Query, take_apart};
 use super::reference::References;
 use super::route::Router;
 use super::verdicts::Verdicts;
+use super::window::columns::Columns;
 use super::window::plan::{Grouped, Windowed};
 use super::{place, session};
 use crate::rule::dialect::{find_text, find_word, parse};
@@ -33,6 +34,8 @@ pub struct TableRules {
     pub router: Router,
     /// Who and where, for rules over windows; `None` while there is none.
     pub shared: Option<Program>,
+    /// What rules over windows ask of rows.
+    pub asked: Columns,
     known: HashMap<Expr, usize>,
     names: Names,
 }
@@ -215,6 +218,7 @@ impl TableRules {
             rules: Vec::new(),
             router,
             shared: None,
+            asked: Columns::default(),
             known: HashMap::new(),
             names,
         }
@@ -250,7 +254,7 @@ impl TableRules {
         if self.shared.is_none() {
             self.shared = Some(self.shared_names()?);
         }
-        Windowed::new(&mut self.leaves, grouped, &time)
+        Windowed::new(&mut self.leaves, &mut self.asked, grouped, &time)
     }
 
     /// Time, id, account, region, actor, source address and resource of a row.

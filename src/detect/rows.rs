@@ -63,7 +63,7 @@ pub fn matches(rule: &CompiledRule, scan: &Scan, candidates: Option<Vec<u32>>) -
             let (found, ungraded) = emit::findings(rule, emit, &scan.arrays, &rows)?;
             Made::Findings(found, ungraded)
         }
-        Then::Window(plan, _) => Made::Selected(Box::new(gather(plan, scan.names()?, &scan.arrays, rows)?)),
+        Then::Window(plan, _) => Made::Selected(Box::new(gather(plan, scan.names()?, &scan.answers(), rows)?)),
     };
     Ok((hits, made))
 }

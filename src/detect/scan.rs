@@ -11,6 +11,7 @@ use super::compile::{CompiledRule, TableRules};
 use super::program::Rows;
 use super::route::Routes;
 use super::verdicts::is_true;
+use super::window::columns::{Answers, Whole};
 use super::window::state::Names;
 use crate::table::Batch;
 
@@ -23,6 +24,7 @@ pub struct Scan<'a> {
     by_row: Vec<OnceCell<Option<BooleanArray>>>,
     unsure: BTreeSet<usize>,
     names: OnceCell<Result<Arc<Names>>>,
+    asked: Vec<Whole>,
 }
 
 /// Fewer rows than this are asked at once: to look up their values costs more than it saves.
@@ -35,7 +37,13 @@ impl<'a> Scan<'a> {
         let count = batch.rows.num_rows();
         let Routes { rows, unsure } = rules.router.route(&rules.conditions, &arrays, count);
         let by_row = std::iter::repeat_with(OnceCell::new).take(rules.conditions.len()).collect();
-        (Scan { arrays, rows: count, by_row, unsure, rules, names: OnceCell::new() }, rows)
+        let asked = std::iter::repeat_with(Whole::new).take(rules.asked.len()).collect();
+        (Scan { arrays, rows: count, by_row, unsure, rules, names: OnceCell::new(), asked }, rows)
+    }
+
+    /// What rules over windows ask of the rows.
+    pub fn answers(&self) -> Answers<'_> {
+        Answers::new(&self.rules.asked, &self.arrays, self.rows, &self.asked)
     }
 
     /// Who and where, for each row.

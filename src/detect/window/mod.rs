@@ -16,6 +16,7 @@ pub mod times;
 mod group;
 mod rising;
 mod asked;
+pub mod columns;
 pub mod plan;
 pub mod seen;
 pub mod score;

@@ -6,6 +6,7 @@ use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, RecordBatch, RecordBatchOptions,
     TimestampMicrosecondArray,
 };
+use arrow::buffer::NullBuffer;
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type, Int64Type, SchemaRef};
 use arrow::row::{RowConverter, Rows as SortKeys, SortField};
@@ -15,16 +16,16 @@ use datafusion::logical_expr::expr::{AggregateFunction, ScalarFunction};
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{Aggregate, Expr};
 use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
-use hashbrown::HashMap;
 
 use super::asked::{first_seen, rare, take_rate};
 use super::chain::Chain;
+use super::columns::{Alike, Answers, Columns};
 use super::group::Group;
 use super::part::{DISTINCT_MAX, Part, hash};
 use super::rising::{needed, never_falls};
 use super::score::{Model, Observed, Score, Scored, What};
-use super::text::Values;
-use crate::detect::program::{Leaves, Program, Rows, type_of};
+use super::text::{Sortable, Values};
+use crate::detect::program::{Leaves, type_of};
 use crate::detect::regularity::REGULARITY;
 use crate::detect::spans::{FIRST_SEEN, RARE, micros, plain, sample_list, times};
 use crate::detect::verdicts::is_true;
@@ -78,8 +79,6 @@ pub struct Windowed {
     pub early: bool,
     /// What its condition needs at least, see [`needed`].
     needed: Vec<(usize, u64)>,
-    /// What to compute of each row: keys, arguments and filters of the aggregates.
-    rows: Program,
     keys: Keys,
     /// What is asked of the row that a frame ends with.
     asked: Keys,
@@ -88,15 +87,18 @@ pub struct Windowed {
 }
 
 /// The keys' columns, and the bytes that stand for a row of them.
+#[derive(Default)]
 struct Keys {
-    /// Positions in [`Windowed::rows`].
-    columns: std::ops::Range<usize>,
+    /// Positions in [`Columns`].
+    columns: Vec<usize>,
     types: Vec<DataType>,
+    /// What stands for no value of each.
+    nulls: Vec<Sortable>,
 }
 
 struct AggregatePlan {
     empty: Part,
-    /// Positions in [`Windowed::rows`].
+    /// Positions in [`Columns`].
     argument: Option<usize>,
     /// Of `in_order`, whose argument is the time.
     steps: Vec<usize>,
@@ -151,17 +153,17 @@ pub struct Grouped {
 }
 
 impl Windowed {
-    /// `time` is the table's column of that.
-    pub fn new(leaves: &mut Leaves, grouped: Grouped, time: &Expr) -> Result<Windowed> {
+    /// `time` is the table's column of that; `asked_of_rows` gets to know what is computed of each row.
+    pub fn new(leaves: &mut Leaves, asked_of_rows: &mut Columns, grouped: Grouped, time: &Expr) -> Result<Windowed> {
         let Grouped { aggregate, mut having, mut items, frame } = grouped;
         let mut schema = aggregate.schema.as_ref().clone();
         let mut scored = None;
-        let mut exprs = Vec::new();
-        let (mut columns, mut span, mut keys, mut first) = (Vec::new(), frame.map(Span::of_frames), Vec::new(), None);
-        let mut asked = Vec::new();
+        let mut key_exprs = Vec::new();
+        let (mut columns, mut span, mut first) = (Vec::new(), frame.map(Span::of_frames), None);
+        let (mut keys, mut asked) = (Keys::default(), Keys::default());
         for (place, expr) in aggregate.group_expr.iter().enumerate() {
             let behind_keys = frame.is_some_and(|frame| place >= frame.keys);
-            if behind_keys && columns.len() == keys.len() {
+            if behind_keys && columns.len() == keys.types.len() {
                 if leaves.flatten(expr.clone())? != *time {
                     return plan_err!("a rule's frames go by the time of its table: `{time}`");
                 }
@@ -182,28 +184,22 @@ impl Windowed {
             }
             let expr = leaves.flatten(expr.clone())?;
             let kind = plain(&type_of(leaves, &expr)?).clone();
-            if behind_keys {
-                columns.push(Origin::Row(asked.len()));
-                asked.push(kind);
-            } else {
-                columns.push(Origin::Key(keys.len()));
-                keys.push(kind);
+            if !has_order(&kind) {
+                let what = if behind_keys { "what is asked of the row behind a frame is" } else { "a rule groups by" };
+                return plan_err!("{what} text, numbers or times: use `->>` in place of `->`");
             }
-            exprs.push(expr);
+            if behind_keys {
+                columns.push(Origin::Row(asked.types.len()));
+                asked.push(leaves, asked_of_rows, expr)?;
+            } else {
+                columns.push(Origin::Key(keys.types.len()));
+                keys.push(leaves, asked_of_rows, expr.clone())?;
+                key_exprs.push(expr);
+            }
         }
         let Some(span) = span else {
             return plan_err!("a rule that groups needs a window: GROUP BY ..., tumble(<time>, INTERVAL '10 minutes')");
         };
-        if !keys.iter().all(has_order) {
-            return plan_err!("a rule groups by text, numbers or times: use `->>` in place of `->`");
-        }
-        if !asked.iter().all(has_order) {
-            return plan_err!(
-                "what is asked of the row behind a frame is text, a number or a time: use `->>` in place of `->`"
-            );
-        }
-        let asked = Keys { columns: keys.len()..exprs.len(), types: asked };
-        let keys = Keys { columns: 0..keys.len(), types: keys };
         let mut aggregates = Vec::new();
         for expr in &aggregate.aggr_expr {
             let Expr::AggregateFunction(call) = expr.clone().unalias() else {
@@ -211,7 +207,7 @@ impl Windowed {
             };
             if call.func.name() == FIRST_SEEN {
                 columns.push(Origin::FirstSeen);
-                let found = first_seen(leaves, &call, &exprs[keys.columns.clone()], span)?;
+                let found = first_seen(leaves, &call, &key_exprs, span)?;
                 if first.replace(found).is_some() {
                     return plan_err!("a rule asks once what is new: first_seen stands once in HAVING");
                 }
@@ -219,14 +215,14 @@ impl Windowed {
             }
             if call.func.name() == RARE {
                 columns.push(Origin::Score);
-                let found = rare(leaves, &call, &exprs[keys.columns.clone()])?;
+                let found = rare(leaves, &call, &key_exprs)?;
                 if scored.replace(found).is_some() {
                     return plan_err!("a rule has one score: rare stands once in HAVING");
                 }
                 continue;
             }
             columns.push(Origin::Aggregate(aggregates.len()));
-            aggregates.push(AggregatePlan::new(leaves, call, &mut exprs)?);
+            aggregates.push(AggregatePlan::new(leaves, asked_of_rows, call)?);
         }
         let amount = match take_rate(&mut schema, &mut having, &mut items)? {
             Some(_) if scored.is_some() => return plan_err!("a rule has one score: rare or unusual_rate"),
@@ -261,7 +257,6 @@ impl Windowed {
                 Some(_) => Vec::new(),
                 None => needed(&having, &schema, &aggregate).into_iter().filter_map(part).collect(),
             },
-            rows: Program::new(leaves, &exprs)?,
             keys,
             asked,
             aggregates,
@@ -288,60 +283,27 @@ impl Windowed {
         Group::new(self.aggregates.iter().map(|aggregate| aggregate.empty.clone()).collect())
     }
 
-    /// Columns that say what each of `rows` adds to its group.
-    pub fn inputs(&self, arrays: &[ArrayRef], rows: &[u32]) -> Result<Inputs> {
-        let columns = self.rows.run(arrays, Rows::These(rows))?;
-        let keys = columns[self.keys.columns.clone()].iter().zip(&self.keys.types);
-        let keys: Vec<ArrayRef> = keys.map(|(column, kind)| Ok(cast(column, kind)?)).collect::<Result<_>>()?;
-        let owners = match self.first {
-            Some(FirstSeen { value, .. }) if keys.len() > 1 => {
-                let rest = |place: &usize| *place != value;
-                let types: Vec<_> = (0..keys.len()).filter(rest).map(|place| self.keys.types[place].clone()).collect();
-                let keys: Vec<_> = (0..keys.len()).filter(rest).map(|place| keys[place].clone()).collect();
-                Some(sort_keys(&types, &keys)?)
+    /// What each of `rows` adds to its group.
+    ///
+    /// # Errors
+    /// When an expression of the rule fails on one of them.
+    pub fn inputs(&self, answers: &Answers, rows: &[u32]) -> Result<Inputs> {
+        let columns = self.keys.columns.iter().map(|column| answers.values(*column, rows));
+        let columns = columns.collect::<Result<Vec<_>>>()?;
+        let keys = Alike::of(&columns, &self.keys.nulls, rows.len());
+        let owners = self.first.map(|FirstSeen { value, .. }| {
+            let (mut columns, mut nulls) = (columns, self.keys.nulls.clone());
+            drop((columns.remove(value), nulls.remove(value)));
+            Alike::of(&columns, &nulls, rows.len())
+        });
+        let asked = match self.span.frame {
+            Some(_) => {
+                let columns = self.asked.columns.iter().map(|column| answers.values(*column, rows));
+                Some(Alike::of(&columns.collect::<Result<Vec<_>>>()?, &self.asked.nulls, rows.len()))
             }
-            _ => None,
+            None => None,
         };
-        let keys = match keys.is_empty() {
-            true => None,
-            false => Some(sort_keys(&self.keys.types, &keys)?),
-        };
-        let asked = columns[self.asked.columns.clone()].iter().zip(&self.asked.types);
-        let asked: Vec<ArrayRef> = asked.map(|(column, kind)| Ok(cast(column, kind)?)).collect::<Result<_>>()?;
-        let asked = match asked.is_empty() {
-            true => None,
-            false => Some(sort_keys(&self.asked.types, &asked)?),
-        };
-        let mut inputs = Vec::new();
-        for aggregate in &self.aggregates {
-            let filter = aggregate.filter.map(|place| columns[place].as_boolean().clone());
-            let argument = match aggregate.argument {
-                None => Argument::Nothing,
-                Some(place) => {
-                    let column = cast(&columns[place], &aggregate.item)?;
-                    match aggregate.empty {
-                        Part::Count(_) => Argument::Presence(column),
-                        Part::InOrder(_) => {
-                            let steps = aggregate.steps.iter().map(|place| columns[*place].as_boolean().clone());
-                            Argument::Steps(times(&column)?, steps.collect())
-                        }
-                        Part::Regular(_) => Argument::Times(times(&column)?),
-                        Part::Sum(_) | Part::Mean { .. } => {
-                            Argument::Numbers(cast(&column, &DataType::Int64)?.as_primitive::<Int64Type>().clone())
-                        }
-                        _ => {
-                            let kinds = std::slice::from_ref(&aggregate.item);
-                            let keys = sort_keys(kinds, std::slice::from_ref(&column))?;
-                            match aggregate.empty {
-                                Part::Distinct(_) => Argument::Hashes(column, hashes(&keys)),
-                                _ => Argument::Values(Values::keys(&column, &keys)),
-                            }
-                        }
-                    }
-                }
-            };
-            inputs.push(Input { filter, argument });
-        }
+        let inputs = self.aggregates.iter().map(|aggregate| aggregate.input(answers, rows)).collect::<Result<_>>()?;
         Ok(Inputs { keys, owners, asked, inputs })
     }
 
@@ -468,12 +430,11 @@ impl Windowed {
 
 /// What rows add to groups, column by column.
 pub struct Inputs {
-    /// Of the rows' keys; `None` when all rows are alike.
-    keys: Option<SortKeys>,
+    pub keys: Alike,
     /// Of the keys without the column that may be new.
-    owners: Option<SortKeys>,
+    owners: Option<Alike>,
     /// What is asked of the row that a frame ends with.
-    asked: Option<SortKeys>,
+    asked: Option<Alike>,
     inputs: Vec<Input>,
 }
 
@@ -486,30 +447,25 @@ enum Argument {
     /// Every row counts.
     Nothing,
     /// Rows that have a value count.
-    Presence(ArrayRef),
+    Presence(NullBuffer),
     Numbers(Int64Array),
     Values(Values<[u8]>),
     /// Of values that are only counted.
-    Hashes(ArrayRef, Vec<u64>),
+    Hashes(Values<[u8]>),
     Times(TimestampMicrosecondArray),
     /// The time of each row, and which steps it is one of.
     Steps(TimestampMicrosecondArray, Vec<BooleanArray>),
 }
 
 impl Inputs {
-    /// Bytes that stand for a row's key.
-    pub fn key(&self, row: usize) -> &[u8] {
-        self.keys.as_ref().map_or(&[], |keys| keys.row(row).data())
-    }
-
     /// Bytes that stand for whose a row's key is.
     pub fn owner(&self, row: usize) -> &[u8] {
-        self.owners.as_ref().map_or(&[], |owners| owners.row(row).data())
+        self.owners.as_ref().map_or(&[], |owners| owners.bytes(row))
     }
 
     /// Bytes that stand for what is asked of a row that a frame ends with.
     pub fn asked(&self, row: usize) -> &[u8] {
-        self.asked.as_ref().map_or(&[], |asked| asked.row(row).data())
+        self.asked.as_ref().map_or(&[], |asked| asked.bytes(row))
     }
 
     /// Adds what a row says to the parts of its group.
@@ -520,20 +476,16 @@ impl Inputs {
             }
             match &input.argument {
                 Argument::Nothing => part.count(),
-                Argument::Presence(values) if values.is_valid(row) => part.count(),
+                Argument::Presence(present) if present.is_valid(row) => part.count(),
                 Argument::Numbers(values) if values.is_valid(row) => part.number(values.value(row)),
                 Argument::Values(values) => values.get(row).into_iter().for_each(|value| part.value(value)),
-                Argument::Hashes(values, hashes) if values.is_valid(row) => part.hash(hashes[row]),
+                Argument::Hashes(values) => values.hash(row).into_iter().for_each(|hash| part.hash(hash)),
                 Argument::Times(times) if times.is_valid(row) => part.time(times.value(row)),
                 Argument::Steps(times, steps) if times.is_valid(row) => {
                     let own = steps.iter().enumerate().filter(|(_, step)| is_true(step, row));
                     own.for_each(|(step, _)| part.step(step, times.value(row)));
                 }
-                Argument::Presence(_)
-                | Argument::Numbers(_)
-                | Argument::Hashes(..)
-                | Argument::Times(_)
-                | Argument::Steps(..) => {}
+                Argument::Presence(_) | Argument::Numbers(_) | Argument::Times(_) | Argument::Steps(..) => {}
             }
         }
     }
@@ -549,14 +501,8 @@ fn fields(types: &[DataType]) -> Vec<SortField> {
 }
 
 /// Bytes for each row that order as the rows do.
-fn sort_keys(types: &[DataType], columns: &[ArrayRef]) -> Result<SortKeys> {
+pub fn sort_keys(types: &[DataType], columns: &[ArrayRef]) -> Result<SortKeys> {
     Ok(RowConverter::new(fields(types))?.convert_columns(columns)?)
-}
-
-/// Of each value, and of those that come again only once.
-fn hashes(keys: &SortKeys) -> Vec<u64> {
-    let mut known = HashMap::new();
-    keys.iter().map(|key| *known.entry(key.data()).or_insert_with_key(|key| hash(key))).collect()
 }
 
 /// The windows that a grouping expression makes, and of which time, when it makes some.
@@ -576,8 +522,7 @@ fn span_of(expr: &Expr) -> Option<(Span, Expr)> {
 }
 
 impl AggregatePlan {
-    /// Puts argument and filter behind `exprs`.
-    fn new(leaves: &mut Leaves, call: AggregateFunction, exprs: &mut Vec<Expr>) -> Result<AggregatePlan> {
+    fn new(leaves: &mut Leaves, columns: &mut Columns, call: AggregateFunction) -> Result<AggregatePlan> {
         let name = call.func.name().to_owned();
         let mut params = call.params;
         if !params.order_by.is_empty() || params.null_treatment.is_some() {
@@ -617,14 +562,38 @@ impl AggregatePlan {
             return plan_err!("{name} in a rule is of text, numbers or times: use `->>` in place of `->`");
         }
         let constant = matches!(&argument, Expr::Literal(value, _) if !value.is_null());
-        let mut place = |expr: Expr| {
-            exprs.push(expr);
-            exprs.len() - 1
+        let argument = match constant && empty == Part::Count(0) {
+            true => None,
+            false => Some(columns.ask(leaves, argument)?),
         };
-        let argument = (!(constant && empty == Part::Count(0))).then(|| place(argument));
-        let steps = steps.into_iter().map(|step| Ok(place(leaves.flatten(step)?))).collect::<Result<_>>()?;
-        let filter = params.filter.map(|filter| leaves.flatten(*filter)).transpose()?.map(place);
+        let mut place = |leaves: &mut Leaves, expr: Expr| {
+            let expr = leaves.flatten(expr)?;
+            columns.ask(leaves, expr)
+        };
+        let steps = steps.into_iter().map(|step| place(leaves, step)).collect::<Result<_>>()?;
+        let filter = params.filter.map(|filter| place(leaves, *filter)).transpose()?;
         Ok(AggregatePlan { empty, argument, steps, filter, item })
+    }
+
+    /// What each of `rows` adds to its part.
+    fn input(&self, answers: &Answers, rows: &[u32]) -> Result<Input> {
+        let truth = |column: &usize| -> Result<BooleanArray> { Ok(answers.array(*column, rows)?.as_boolean().clone()) };
+        let filter = self.filter.as_ref().map(truth).transpose()?;
+        let Some(column) = self.argument else { return Ok(Input { filter, argument: Argument::Nothing }) };
+        let array = || -> Result<ArrayRef> { Ok(cast(&answers.array(column, rows)?, &self.item)?) };
+        let argument = match self.empty {
+            Part::Count(_) => answers.presence(column, rows)?.map_or(Argument::Nothing, Argument::Presence),
+            Part::InOrder(_) => {
+                Argument::Steps(times(&array()?)?, self.steps.iter().map(truth).collect::<Result<_>>()?)
+            }
+            Part::Regular(_) => Argument::Times(times(&array()?)?),
+            Part::Sum(_) | Part::Mean { .. } => {
+                Argument::Numbers(cast(&array()?, &DataType::Int64)?.as_primitive::<Int64Type>().clone())
+            }
+            Part::Distinct(_) => Argument::Hashes(answers.values(column, rows)?),
+            Part::Least(_) | Part::Greatest(_) | Part::Sample(_) => Argument::Values(answers.values(column, rows)?),
+        };
+        Ok(Input { filter, argument })
     }
 
     /// A value for each part.
@@ -676,6 +645,14 @@ impl AggregatePlan {
 }
 
 impl Keys {
+    fn push(&mut self, leaves: &mut Leaves, columns: &mut Columns, expr: Expr) -> Result<()> {
+        let column = columns.ask(leaves, expr)?;
+        self.types.push(columns.kind(column).clone());
+        self.nulls.push(columns.null(column)?);
+        self.columns.push(column);
+        Ok(())
+    }
+
     /// The columns that bytes stand for.
     fn columns_of(&self, keys: &[&[u8]]) -> Result<Vec<ArrayRef>> {
         if self.types.is_empty() {

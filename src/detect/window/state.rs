@@ -11,6 +11,7 @@ use hashbrown::HashMap;
 use hashbrown::hash_map::{Entry, EntryRef};
 
 use super::bytes::{Reader, Writer};
+use super::columns::Answers;
 use super::frame::Moments;
 use super::group::Group;
 use super::plan::{FirstSeen, Inputs, Span, Window, Windowed};
@@ -105,10 +106,10 @@ impl Windows {
         let together = gathered.into_iter().map(|Gathered { place, pane, group }| (place, pane, Some(group)));
         let apart = single.into_iter().map(|place| (place, picked.pane(rule, place), None));
         for (place, number, more) in together.chain(apart) {
-            let key = picked.inputs.key(place);
+            let key = picked.inputs.keys.bytes(place);
             if let Some(first) = rule.first
                 && !*noted
-                    .entry((key, number))
+                    .entry((picked.inputs.keys.place(place), number))
                     .or_insert_with(|| self.seen.note(key, picked.inputs.owner(place), number, first))
             {
                 continue;
@@ -395,14 +396,14 @@ pub(super) fn bytes_of(key: &[u8], group: &Group) -> usize {
 ///
 /// # Errors
 /// When an expression of the rule fails on these rows.
-pub fn gather(rule: &Windowed, names: Arc<Names>, arrays: &[ArrayRef], rows: Vec<u32>) -> Result<Selected> {
-    let inputs = rule.inputs(arrays, &rows)?;
+pub fn gather(rule: &Windowed, names: Arc<Names>, answers: &Answers, rows: Vec<u32>) -> Result<Selected> {
+    let inputs = rule.inputs(answers, &rows)?;
     let picked = Picked { names, rows, inputs };
     let (mut gathered, mut single) = (Vec::<Gathered>::new(), Vec::new());
-    let mut known = HashMap::<(&[u8], i64), usize>::new();
+    let mut known = HashMap::<(u32, i64), usize>::new();
     for place in 0..picked.rows.len() {
         let pane = picked.pane(rule, place);
-        let group = match known.entry((picked.inputs.key(place), pane)) {
+        let group = match known.entry((picked.inputs.keys.place(place), pane)) {
             Entry::Occupied(known) => &mut gathered[*known.get()].group,
             // of frames also the moment counts
             Entry::Vacant(_) if gathered.len() == GATHERED_MAX || rule.span.frame.is_some() => {
@@ -417,7 +418,6 @@ pub fn gather(rule: &Windowed, names: Arc<Names>, arrays: &[ArrayRef], rows: Vec
         };
         picked.add(place, group);
     }
-    drop(known);
     Ok(Selected { gathered, single, picked })
 }
 

@@ -1,15 +1,16 @@
 //! Texts that many groups know: made once for each batch, and shared by what every rule remembers of it.
 
 use std::cmp::Ordering;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::compute::cast;
+use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, StringArray, StringViewArray, UInt32Array};
+use arrow::compute::{cast, take};
 use arrow::datatypes::{DataType, Int32Type};
-use arrow::row::Rows as SortKeys;
 use datafusion::common::Result;
 use hashbrown::HashMap;
 
+use super::part::hash;
+use super::plan::sort_keys;
 use super::smallest::Smallest;
 
 /// A text, or the sort key of a value.
@@ -19,15 +20,41 @@ pub type Sortable = Arc<[u8]>;
 /// One value for each row of a batch, or none; equal ones are one.
 pub struct Values<T: ?Sized> {
     codes: Vec<u32>,
+    distinct: Arc<Distinct<T>>,
+}
+
+struct Distinct<T: ?Sized> {
     values: Vec<Arc<T>>,
+    /// Of each, see [`hash`]; of values that are counted.
+    hashes: OnceLock<Vec<u64>>,
 }
 
 /// Code of no value.
 const NONE: u32 = u32::MAX;
 
 impl<T: ?Sized> Values<T> {
+    fn new(codes: Vec<u32>, values: Vec<Arc<T>>) -> Values<T> {
+        Values { codes, distinct: Arc::new(Distinct { values, hashes: OnceLock::new() }) }
+    }
+
     pub fn get(&self, row: usize) -> Option<&Arc<T>> {
-        self.values.get(self.codes[row] as usize)
+        self.distinct.values.get(self.codes[row] as usize)
+    }
+
+    /// Which of the different values a row has.
+    pub fn code(&self, row: usize) -> Option<u32> {
+        Some(self.codes[row]).filter(|code| *code != NONE)
+    }
+
+    /// How many different values there are, of which some may belong to no row.
+    pub fn distinct_len(&self) -> usize {
+        self.distinct.values.len()
+    }
+
+    /// The values of some of the rows.
+    pub fn of_rows(&self, rows: &[u32]) -> Values<T> {
+        let codes = rows.iter().map(|row| self.codes[*row as usize]).collect();
+        Values { codes, distinct: self.distinct.clone() }
     }
 }
 
@@ -40,49 +67,86 @@ impl Values<str> {
         {
             let column = column.as_dictionary::<Int32Type>();
             let texts = column.values().as_string::<i32>();
-            // a dictionary may know more than the batch has
-            let (mut known, mut values) = (vec![NONE; texts.len()], Vec::new());
-            let code = |key: Option<i32>| {
-                let Some(key) = key.map(|key| key as usize).filter(|key| texts.is_valid(*key)) else { return NONE };
-                if known[key] == NONE {
-                    known[key] = values.len() as u32;
-                    values.push(Text::from(texts.value(key)));
-                }
-                known[key]
-            };
-            return Ok(Values { codes: column.keys().iter().map(code).collect(), values });
+            let (codes, used) = used_codes(column);
+            return Ok(Values::new(
+                codes,
+                used.into_iter().map(|code| Text::from(texts.value(code as usize))).collect(),
+            ));
         }
         let column = cast(column, &DataType::Utf8View)?;
-        Ok(Values::of(column.as_string_view().iter()))
+        let (codes, values) = coded(column.as_string_view().iter());
+        Ok(Values::new(codes, values.into_iter().map(Text::from).collect()))
     }
 }
 
 impl Values<[u8]> {
-    /// The keys of rows where the column that they were made of has a value.
-    pub fn keys(column: &ArrayRef, keys: &SortKeys) -> Values<[u8]> {
-        let row = |row: usize| column.is_valid(row).then(|| keys.row(row).data());
-        Values::of((0..column.len()).map(row))
+    /// Sort keys of a column's values as values of `kind`, each made once.
+    ///
+    /// # Errors
+    /// When they cannot be values of that kind.
+    pub fn sortable(column: &ArrayRef, kind: &DataType) -> Result<Values<[u8]>> {
+        let of = |codes: Vec<u32>, distinct: ArrayRef| -> Result<Values<[u8]>> {
+            let keys = sort_keys(std::slice::from_ref(kind), &[cast(&distinct, kind)?])?;
+            Ok(Values::new(codes, keys.iter().map(|key| Sortable::from(key.data())).collect()))
+        };
+        match column.data_type() {
+            DataType::Dictionary(key, _) if key.as_ref() == &DataType::Int32 => {
+                let column = column.as_dictionary::<Int32Type>();
+                let (codes, used) = used_codes(column);
+                of(codes, take(column.values(), &UInt32Array::from(used), None)?)
+            }
+            DataType::Utf8View => {
+                let (codes, values) = coded(column.as_string_view().iter());
+                of(codes, Arc::new(StringViewArray::from_iter_values(values)))
+            }
+            DataType::Utf8 => {
+                let (codes, values) = coded(column.as_string::<i32>().iter());
+                of(codes, Arc::new(StringArray::from_iter_values(values)))
+            }
+            _ => {
+                let column = cast(column, kind)?;
+                let keys = sort_keys(std::slice::from_ref(kind), std::slice::from_ref(&column))?;
+                let (codes, values) =
+                    coded((0..column.len()).map(|row| column.is_valid(row).then(|| keys.row(row).data())));
+                Ok(Values::new(codes, values.into_iter().map(Sortable::from).collect()))
+            }
+        }
+    }
+
+    /// Of a row's value, see [`hash`].
+    pub fn hash(&self, row: usize) -> Option<u64> {
+        let hashes = || self.distinct.values.iter().map(|value| hash(value)).collect();
+        self.code(row).map(|code| self.distinct.hashes.get_or_init(hashes)[code as usize])
     }
 }
 
-impl<T: ?Sized + std::hash::Hash + Eq> Values<T>
-where
-    Arc<T>: for<'a> From<&'a T>,
-{
-    fn of<'a>(all: impl Iterator<Item = Option<&'a T>>) -> Values<T>
-    where
-        T: 'a,
-    {
-        let (mut known, mut values) = (HashMap::new(), Vec::new());
-        let code = |value: Option<&'a T>| {
-            let Some(value) = value else { return NONE };
-            *known.entry(value).or_insert_with(|| {
-                values.push(Arc::from(value));
-                values.len() as u32 - 1
-            })
-        };
-        Values { codes: all.map(code).collect(), values }
-    }
+/// Codes of the values that rows have, in the order in which they come up, and where these are in the dictionary, which may know
+/// more than the rows have.
+fn used_codes(column: &DictionaryArray<Int32Type>) -> (Vec<u32>, Vec<u32>) {
+    let values = column.values();
+    let (mut known, mut used) = (vec![NONE; values.len()], Vec::new());
+    let code = |key: Option<i32>| {
+        let Some(key) = key.map(|key| key as usize).filter(|key| values.is_valid(*key)) else { return NONE };
+        if known[key] == NONE {
+            known[key] = used.len() as u32;
+            used.push(key as u32);
+        }
+        known[key]
+    };
+    (column.keys().iter().map(code).collect(), used)
+}
+
+/// A code for each value, and the values of the codes.
+fn coded<T: std::hash::Hash + Eq + Copy>(all: impl Iterator<Item = Option<T>>) -> (Vec<u32>, Vec<T>) {
+    let (mut known, mut values) = (HashMap::new(), Vec::new());
+    let code = |value: Option<T>| {
+        let Some(value) = value else { return NONE };
+        *known.entry(value).or_insert_with(|| {
+            values.push(value);
+            values.len() as u32 - 1
+        })
+    };
+    (all.map(code).collect(), values)
 }
 
 /// Adds a value that may be there as the very same one.
@@ -179,7 +243,6 @@ impl PartialOrd for EventId {
 
 #[cfg(test)]
 mod tests {
-    use arrow::array::{DictionaryArray, StringArray, StringViewArray};
     use proptest::prelude::*;
 
     use super::*;

@@ -1,0 +1,256 @@
+//! What rules over windows ask of rows → each expression once for all rules that ask it, and each of its values once for
+//! all rows that have it.
+
+use std::cell::OnceCell;
+use std::collections::HashMap;
+
+use arrow::array::{Array, ArrayRef};
+use arrow::buffer::NullBuffer;
+use arrow::datatypes::DataType;
+use datafusion::common::tree_node::TreeNode;
+use datafusion::common::{Result, ScalarValue};
+use datafusion::logical_expr::Expr;
+
+use super::plan::sort_keys;
+use super::text::{Sortable, Values};
+use crate::detect::program::{Leaves, Program, Rows, type_of};
+use crate::detect::spans::plain;
+
+/// The expressions that the rules over windows of one table ask: keys, arguments and filters of aggregates.
+#[derive(Default)]
+pub struct Columns {
+    known: HashMap<Expr, usize>,
+    all: Vec<Column>,
+}
+
+struct Column {
+    /// Of one expression.
+    program: Program,
+    /// Of its values, without a dictionary.
+    kind: DataType,
+    /// How many rules ask it.
+    askers: usize,
+    /// It reads columns as they are, so that to compute it for more rows than are asked about costs little.
+    cheap: bool,
+}
+
+/// One in so many rows is enough for an expression that several rules ask to be computed for all rows of a batch.
+const SHARED_PART: usize = 8;
+
+impl Columns {
+    /// Place of an expression, which is flattened.
+    pub fn ask(&mut self, leaves: &mut Leaves, expr: Expr) -> Result<usize> {
+        if let Some(known) = self.known.get(&expr) {
+            self.all[*known].askers += 1;
+            return Ok(*known);
+        }
+        let reads_only = |expr: &Expr| match expr {
+            Expr::Column(_) | Expr::Literal(..) => true,
+            Expr::ScalarFunction(call) => call.func.name() == "coalesce",
+            _ => false,
+        };
+        let cheap = !expr.exists(|expr| Ok(!reads_only(expr)))?;
+        let kind = plain(&type_of(leaves, &expr)?).clone();
+        let program = Program::new(leaves, std::slice::from_ref(&expr))?;
+        self.all.push(Column { program, kind, askers: 1, cheap });
+        self.known.insert(expr, self.all.len() - 1);
+        Ok(self.all.len() - 1)
+    }
+
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    pub fn kind(&self, column: usize) -> &DataType {
+        &self.all[column].kind
+    }
+
+    /// Sort key of null.
+    pub fn null(&self, column: usize) -> Result<Sortable> {
+        null_of(self.kind(column))
+    }
+}
+
+fn null_of(kind: &DataType) -> Result<Sortable> {
+    let null = ScalarValue::try_from(kind)?.to_array_of_size(1)?;
+    Ok(sort_keys(std::slice::from_ref(kind), &[null])?.row(0).data().into())
+}
+
+/// What one batch says to all that is asked of it. What several rules ask is computed when the first does.
+pub struct Answers<'a> {
+    columns: &'a Columns,
+    arrays: &'a [ArrayRef],
+    rows: usize,
+    whole: &'a [Whole],
+}
+
+/// An expression's values for all rows of a batch, once they are asked for; `None` where it fails on one of them.
+pub type Whole = OnceCell<Option<Values<[u8]>>>;
+
+impl<'a> Answers<'a> {
+    /// `arrays` are the leaves of a batch of `rows` rows; `whole` is as long as there are columns.
+    pub fn new(columns: &'a Columns, arrays: &'a [ArrayRef], rows: usize, whole: &'a [Whole]) -> Answers<'a> {
+        Answers { columns, arrays, rows, whole }
+    }
+
+    /// The sort keys of an expression's values for these rows.
+    ///
+    /// # Errors
+    /// When the expression fails on one of them.
+    pub fn values(&self, column: usize, rows: &[u32]) -> Result<Values<[u8]>> {
+        let Column { kind, askers, cheap, .. } = &self.columns.all[column];
+        let whole = &self.whole[column];
+        let shares = *cheap && *askers > 1 && rows.len() * SHARED_PART >= self.rows;
+        let whole = match whole.get() {
+            None if shares => whole.get_or_init(|| {
+                let array = self.columns.all[column].program.run(self.arrays, Rows::All(self.rows)).ok()?.remove(0);
+                Values::sortable(&array, kind).ok()
+            }),
+            known => known.unwrap_or(&None),
+        };
+        match whole {
+            Some(whole) => Ok(whole.of_rows(rows)),
+            None => Values::sortable(&self.array(column, rows)?, kind),
+        }
+    }
+
+    /// What an expression is for these rows.
+    ///
+    /// # Errors
+    /// When it fails on one of them.
+    pub fn array(&self, column: usize, rows: &[u32]) -> Result<ArrayRef> {
+        let program = &self.columns.all[column].program;
+        let rows = if rows.len() == self.rows { Rows::All(self.rows) } else { Rows::These(rows) };
+        Ok(program.run(self.arrays, rows)?.remove(0))
+    }
+
+    /// Which of these rows have a value; `None` when all have one.
+    ///
+    /// # Errors
+    /// When the expression fails on one of them.
+    pub fn presence(&self, column: usize, rows: &[u32]) -> Result<Option<NullBuffer>> {
+        Ok(self.array(column, rows)?.logical_nulls())
+    }
+}
+
+/// Rows by the values of several columns: what is alike in all of them is one.
+pub struct Alike {
+    /// Of each row, the place of its bytes.
+    of_row: Vec<u32>,
+    bytes: Vec<u8>,
+    /// Where the bytes of each place end.
+    ends: Vec<u32>,
+}
+
+impl Alike {
+    /// Of `rows` rows. What stands for a row is the sort keys of its values one after the other, where `nulls` are those of no
+    /// value: what `arrow::row` gives for all columns at once.
+    pub fn of(columns: &[Values<[u8]>], nulls: &[Sortable], rows: usize) -> Alike {
+        let (mut of_row, mut firsts) = (vec![0u32; rows], vec![0u32; rows.min(1)]);
+        for column in columns {
+            firsts = refine(&mut of_row, firsts.len(), column);
+        }
+        let (mut bytes, mut ends) = (Vec::new(), Vec::with_capacity(firsts.len()));
+        for row in firsts {
+            for (column, null) in columns.iter().zip(nulls) {
+                bytes.extend_from_slice(column.get(row as usize).unwrap_or(null));
+            }
+            ends.push(bytes.len() as u32);
+        }
+        Alike { of_row, bytes, ends }
+    }
+
+    /// Which of the different ones a row is.
+    pub fn place(&self, row: usize) -> u32 {
+        self.of_row[row]
+    }
+
+    /// Bytes that stand for a row.
+    pub fn bytes(&self, row: usize) -> &[u8] {
+        let place = self.of_row[row] as usize;
+        let start = place.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.bytes[start as usize..self.ends[place] as usize]
+    }
+}
+
+/// Parts rows that were alike by one more column; gives the first row of each part.
+fn refine(of_row: &mut [u32], parts: usize, column: &Values<[u8]>) -> Vec<u32> {
+    // a code more, for no value
+    let codes = column.distinct_len() as u64 + 1;
+    let mut firsts = Vec::new();
+    let mut next = |row: usize| {
+        firsts.push(row as u32);
+        firsts.len() as u32 - 1
+    };
+    let pair = |part: u32, row: usize| u64::from(part) * codes + column.code(row).map_or(codes - 1, u64::from);
+    if parts as u64 * codes <= of_row.len() as u64 * 4 {
+        let mut known = vec![u32::MAX; parts * codes as usize];
+        for (row, part) in of_row.iter_mut().enumerate() {
+            let known = &mut known[pair(*part, row) as usize];
+            if *known == u32::MAX {
+                *known = next(row);
+            }
+            *part = *known;
+        }
+    } else {
+        let mut known = hashbrown::HashMap::new();
+        for (row, part) in of_row.iter_mut().enumerate() {
+            *part = *known.entry(pair(*part, row)).or_insert_with(|| next(row));
+        }
+    }
+    firsts
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{DictionaryArray, Int64Array, StringViewArray};
+    use arrow::datatypes::Int32Type;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn bytes_are_those_of_all_columns_at_once(
+            rows in proptest::collection::vec((proptest::option::of("[ab]{0,2}"), proptest::option::of(0i64..3), proptest::option::of(".{0,40}")), 0..200),
+        ) {
+            let texts: DictionaryArray<Int32Type> = rows.iter().map(|(text, _, _)| text.as_deref()).collect();
+            let numbers: Int64Array = rows.iter().map(|(_, number, _)| *number).collect();
+            let views: StringViewArray = rows.iter().map(|(_, _, view)| view.as_deref()).collect();
+            let columns: [ArrayRef; 3] = [Arc::new(texts), Arc::new(numbers), Arc::new(views)];
+            let kinds = [DataType::Utf8, DataType::Int64, DataType::Utf8View];
+            let plain: Vec<ArrayRef> =
+                columns.iter().zip(&kinds).map(|(column, kind)| arrow::compute::cast(column, kind).unwrap()).collect();
+            let expected = sort_keys(&kinds, &plain).unwrap();
+            let values: Vec<_> =
+                columns.iter().zip(&kinds).map(|(column, kind)| Values::sortable(column, kind).unwrap()).collect();
+            let nulls: Vec<_> = kinds.iter().map(|kind| null_of(kind).unwrap()).collect();
+            let alike = Alike::of(&values, &nulls, rows.len());
+            for (row, expected) in expected.iter().enumerate() {
+                prop_assert_eq!(alike.bytes(row), expected.data());
+                for other in 0..row {
+                    prop_assert_eq!(alike.place(row) == alike.place(other), rows[row] == rows[other]);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn rows_of_no_columns_are_alike() {
+        let alike = Alike::of(&[], &[], 2);
+        assert_eq!((alike.place(0), alike.place(1), alike.bytes(1)), (0, 0, &[][..]));
+    }
+
+    #[test]
+    fn a_dictionary_keeps_what_no_row_has_to_itself() {
+        let keys = arrow::array::Int32Array::from(vec![Some(2), None, Some(0), Some(1)]);
+        let texts = arrow::array::StringArray::from(vec![Some("b"), None, Some("a"), Some("not a number")]);
+        let column: ArrayRef = Arc::new(DictionaryArray::new(keys, Arc::new(texts)));
+        let values = Values::sortable(&column, &DataType::Utf8).unwrap();
+        let codes: Vec<_> = (0..4).map(|row| values.code(row)).collect();
+        assert_eq!((codes, values.distinct_len()), (vec![Some(0), None, Some(1), None], 2));
+        assert_eq!(values.of_rows(&[2, 0, 1]).hash(1), values.hash(0));
+    }
+}
