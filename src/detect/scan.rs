@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringViewArray};
+use arrow::datatypes::DataType;
 use datafusion::common::{DataFusionError, Result};
 
-use super::compile::{CompiledRule, TableRules};
+use super::compile::{CompiledRule, TableRules, Then};
 use super::program::Rows;
 use super::route::Routes;
 use super::verdicts::is_true;
@@ -60,6 +61,24 @@ impl<'a> Scan<'a> {
             .as_ref()
             .map(Arc::clone)
             .map_err(|error| DataFusionError::Execution(error.to_string()))
+    }
+
+    /// The text columns that a rule reads, dictionaries first: their values repeat.
+    pub fn texts_read(&self, rule: &CompiledRule) -> Vec<usize> {
+        let conditions = rule.gate.iter().chain(&rule.rest).map(|id| &self.rules.conditions[*id].program);
+        let mut read: BTreeSet<usize> = conditions.flat_map(|program| program.reads.iter().copied()).collect();
+        match &rule.then {
+            Then::Emit(emit) => read.extend(emit.every.reads.iter().chain(&emit.first.reads)),
+            Then::Window(plan, _) => read.extend(plan.reads(&self.rules.asked)),
+        }
+        let kind = |leaf: &usize| match self.arrays[*leaf].data_type() {
+            DataType::Dictionary(..) => 0,
+            DataType::Utf8View => 1,
+            _ => 2,
+        };
+        let mut read: Vec<usize> = read.into_iter().filter(|leaf| kind(leaf) < 2).collect();
+        read.sort_by_key(kind);
+        read
     }
 
     /// The rows among the candidates that match.

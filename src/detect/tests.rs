@@ -207,6 +207,27 @@ fn a_condition_on_symbols_that_fails_on_a_value_fails_the_rows_that_have_it() {
 }
 
 #[test]
+fn a_value_that_many_rows_have_and_a_rule_fails_on_costs_no_other_rows() {
+    let named = |name: &str, source: &str, id: &str| changed(event(name, id), json!({ "eventSource": source }));
+    let row = |number: usize| {
+        let name = if number % 13 == 5 { ["x", "y"][number % 2] } else { ["7", "8", "9"][number % 3] };
+        named(name, ["s3.amazonaws.com", "iam.amazonaws.com"][number % 5 / 4], &format!("e{number}"))
+    };
+    let events: Vec<Value> = (0..6500).map(row).collect();
+    let fails = |sql: &str| {
+        let mut detector = detector([rule("", sql)]);
+        let found = detector.observe(&[batch(&events)], Timestamp(0));
+        let found = found.iter().filter(|finding| finding.rule == "cloudtrail/x").map(|finding| finding.count).sum();
+        (found, detector.costs()["cloudtrail/x"].failed)
+    };
+    assert_eq!(fails("SELECT eventID FROM cloudtrail WHERE CAST(eventName AS BIGINT) > 1"), (6000u64, 500));
+    // of a rule over windows, the argument
+    let sum = "SELECT sum(CAST(eventName AS BIGINT)) AS n FROM cloudtrail WHERE eventSource LIKE '%.com' \
+               GROUP BY account, tumble(eventTime, INTERVAL '1 hour') HAVING sum(CAST(eventName AS BIGINT)) > 0 AND count(*) = 6000";
+    assert_eq!(fails(sum).1, 500);
+}
+
+#[test]
 fn a_rule_that_cannot_work_is_refused_with_its_place() {
     // the header has four lines
     let where_ = |condition: &str| {

@@ -61,6 +61,11 @@ impl Columns {
         self.all.len()
     }
 
+    /// Positions of the leaves that an expression reads.
+    pub fn reads(&self, column: usize) -> &[usize] {
+        &self.all[column].program.reads
+    }
+
     pub fn kind(&self, column: usize) -> &DataType {
         &self.all[column].kind
     }

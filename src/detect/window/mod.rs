@@ -9,7 +9,7 @@
 
 pub mod bytes;
 pub mod smallest;
-mod text;
+pub mod text;
 pub mod part;
 pub mod chain;
 pub mod times;

@@ -264,6 +264,16 @@ impl Windowed {
         })
     }
 
+    /// Positions of the leaves that are read of rows.
+    pub fn reads(&self, columns: &Columns) -> impl Iterator<Item = usize> {
+        let of_aggregates = self
+            .aggregates
+            .iter()
+            .flat_map(|aggregate| aggregate.argument.iter().chain(&aggregate.filter).chain(&aggregate.steps));
+        let asked = self.keys.columns.iter().chain(&self.asked.columns).chain(of_aggregates);
+        asked.flat_map(|column| columns.reads(*column).iter().copied())
+    }
+
     /// False for a group whose condition certainly does not hold: most are, and to compute nothing for them is cheap.
     pub fn may_hold(&self, group: &Group) -> bool {
         self.needed.iter().all(|(place, least)| group.parts[*place].is_at_least(*least))
