@@ -16,6 +16,7 @@ mod feedback;
 mod incidents;
 mod lambda;
 mod output;
+mod primed;
 mod progress;
 mod reference;
 mod rules;

@@ -19,7 +19,7 @@ use super::emf;
 use super::output::{self, Failure, OrFail};
 use super::progress::Shown;
 use super::watch::{self, Watch};
-use super::{reference, rules};
+use super::{primed, reference, rules};
 use crate::archive::Archive;
 use crate::archive::layout::PRIVATE;
 use crate::aws::Aws;
@@ -449,6 +449,12 @@ fn work_once(
         (None, Some(archive)) => Some(State::open(&archive.dir().join(PRIVATE).join("state.redb")).or_output()?),
         (None, None) => None,
     };
+    let stop = turn.stop.child_token();
+    if let Some(archive) = &archive {
+        let saved = state.as_ref().map(State::load).transpose().or_output()?.flatten();
+        let known = saved.map(|commit| detector.remembered_in(&commit.detector)).unwrap_or_default();
+        primed::prime(&mut detector, &|rule| !known.contains(rule), &compiled.references, archive.dir(), &stop);
+    }
     let journal = match journal {
         None => None,
         Some("-") => Some(Journal::Stdout),
@@ -460,7 +466,6 @@ fn work_once(
             Some(Journal::file(Path::new(name), committed).with_context(|| format!("opening {name}")).or_output()?)
         }
     };
-    let stop = turn.stop.child_token();
     // what was started for this turn of the work ends with it
     let _ended = stop.clone().drop_guard();
     let posts: Vec<Post> = ways.into_iter().map(|way| Post::new(way, decode.memory, stop.clone())).collect();

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use walkdir::WalkDir;
 
 use super::run::{Common, Compiled, found};
-use super::{reference, rules};
+use super::{primed, reference, rules};
 use crate::config::Config;
 use crate::detect::library::Source;
 use crate::detect::reference::References;
@@ -61,12 +61,12 @@ impl Watch {
                 return;
             }
             std::thread::sleep(every);
-            next = self.look();
+            next = self.look(stop);
         }
     }
 
     /// What has changed; files that change between two looks are left to the next one, since they may be half written.
-    fn look(&mut self) -> Option<Renewal> {
+    fn look(&mut self, stop: &CancellationToken) -> Option<Renewal> {
         let now = stamp(&self.flags, &self.config);
         if now == self.seen {
             self.changing = None;
@@ -75,10 +75,10 @@ impl Watch {
         if self.changing.replace(now) != Some(now) {
             return None;
         }
-        self.renew(now)
+        self.renew(now, stop)
     }
 
-    fn renew(&mut self, now: Stamp) -> Option<Renewal> {
+    fn renew(&mut self, now: Stamp, stop: &CancellationToken) -> Option<Renewal> {
         let mut refused = Vec::new();
         let (config, suppressions, canaries) = match self.configuration() {
             Ok(read) => read,
@@ -108,6 +108,13 @@ impl Watch {
         }
         let assets = config.assets.clone();
         renewed.detector.limit(config.quarantine);
+        if is_changed && config.archive.dir != "none" {
+            let text = |sources: &[Source], id: &str| {
+                sources.iter().find(|source| source.id == id).map(|source| source.text.clone())
+            };
+            let anew = |id: &str| text(&self.sources, id) != text(&renewed.sources, id);
+            primed::prime(&mut renewed.detector, &anew, &references, Path::new(&config.archive.dir), stop);
+        }
         let taken = is_changed.then(|| Box::new(Taken { detector: renewed.detector, suppressions, canaries, assets }));
         (self.sources, self.references, self.config) = (renewed.sources, references, config);
         let unsaid = refused.iter().filter(|why| !self.refused.contains(why)).cloned().collect();

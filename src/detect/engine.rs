@@ -1,6 +1,7 @@
 //! Batches → findings, by every rule at once.
 
 mod aside;
+mod learning;
 mod saved;
 mod windows;
 
@@ -11,6 +12,7 @@ use std::time::Instant;
 use rayon::prelude::*;
 
 pub use aside::Seen;
+pub use learning::Asks;
 use saved::state_hash;
 
 use super::compile::{CompiledRule, Compiler, TableRules, Then};

@@ -29,6 +29,7 @@ mod out_fake;
 mod permissions;
 mod pipeline;
 mod pipes;
+mod primed;
 mod recorder;
 mod reload;
 mod rules;

@@ -80,6 +80,18 @@ impl Detector {
     }
 }
 
+/// The rules of a snapshot, each with the [`state_hash`] that it had; none of one that cannot be read.
+pub(super) fn remembered(snapshot: &[u8]) -> BTreeSet<(String, [u8; 16])> {
+    let [3..=SNAPSHOT_VERSION, state @ ..] = snapshot else { return BTreeSet::new() };
+    let mut from = Reader(state);
+    let count = from.number().unwrap_or(0);
+    let one = |_| {
+        let (id, hash) = (from.text()?, from.fixed::<16>()?);
+        from.bytes().map(|_| (id, hash))
+    };
+    (0..count).map_while(one).collect()
+}
+
 /// Names what a rule remembers: one whose query differs remembers something else. Its title, remedy and the like say nothing of
 /// rows.
 pub(super) fn state_hash(rule: &Rule) -> [u8; 16] {

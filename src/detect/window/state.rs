@@ -31,8 +31,8 @@ pub type Key = Box<[u8]>;
 /// and close at hand, and what a rule remembers is neither.
 pub struct Selected {
     gathered: Vec<Gathered>,
-    /// Rows that are not among these, by their place.
-    single: Vec<usize>,
+    /// Rows that are not among these, by their place, with their panes.
+    single: Vec<(usize, i64)>,
     picked: Picked,
 }
 
@@ -104,7 +104,7 @@ impl Windows {
         // rows of one batch are of few keys
         let mut noted = HashMap::new();
         let together = gathered.into_iter().map(|Gathered { place, pane, group }| (place, pane, Some(group)));
-        let apart = single.into_iter().map(|place| (place, picked.pane(rule, place), None));
+        let apart = single.into_iter().map(|(place, pane)| (place, pane, None));
         for (place, number, more) in together.chain(apart) {
             let key = picked.inputs.keys.bytes(place);
             if let Some(first) = rule.first
@@ -159,6 +159,15 @@ impl Windows {
         changed.sort_unstable();
         changed.dedup();
         (changed.into_iter().map(|(key, number)| (key.into(), number)).collect(), late)
+    }
+
+    /// Notes which keys a batch has in which panes, and adds up nothing.
+    pub fn see(&mut self, selected: &Selected, first: FirstSeen) {
+        let Selected { gathered, single, picked } = selected;
+        let gathered = gathered.iter().map(|one| (one.place, one.pane));
+        for (place, pane) in gathered.chain(single.iter().copied()) {
+            self.seen.note(picked.inputs.keys.bytes(place), picked.inputs.owner(place), pane, first);
+        }
     }
 
     /// The windows that hold one of these groups and that no pane has left from: those whose condition may hold, or all.
@@ -407,7 +416,7 @@ pub fn gather(rule: &Windowed, names: Arc<Names>, answers: &Answers, rows: Vec<u
             Entry::Occupied(known) => &mut gathered[*known.get()].group,
             // of frames also the moment counts
             Entry::Vacant(_) if gathered.len() == GATHERED_MAX || rule.span.frame.is_some() => {
-                single.push(place);
+                single.push((place, pane));
                 continue;
             }
             Entry::Vacant(new) => {

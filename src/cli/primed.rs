@@ -1,0 +1,99 @@
+//! An archive → what the rules that ask what is new would have seen, had they been there.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use futures::StreamExt;
+use tokio_util::sync::CancellationToken;
+
+use super::output;
+use crate::archive::read;
+use crate::detect::Detector;
+use crate::detect::reference::References;
+use crate::logs;
+use crate::rule::Rule;
+use crate::sql::{self, replay};
+
+/// Longest look at the archive: reading waits for it when a run starts.
+const LOOK_MAX: Duration = Duration::from_secs(300);
+
+/// Has the rules that ask what is new, and whose ids are among `anew`, look at the archived days that matter to them. Says on
+/// standard error how much that was. What goes wrong is logged: the rules then learn from now on. When stopped it ends early.
+///
+/// Outside of an asynchronous runtime.
+pub fn prime(
+    detector: &mut Detector,
+    anew: &dyn Fn(&str) -> bool,
+    references: &References,
+    archive: &Path,
+    stop: &CancellationToken,
+) {
+    let rules: Vec<Rule> =
+        detector.ask_what_is_new().filter(|asks| anew(&asks.rule.id)).map(|asks| asks.rule.clone()).collect();
+    if rules.is_empty() {
+        return;
+    }
+    let (started, count) = (Instant::now(), rules.len());
+    let (mut learner, _) = Detector::with_references(logs::TABLES, references, rules);
+    match look(&mut learner, archive, stop) {
+        Ok((0, _)) => {}
+        Ok((rows, _)) if stop.is_cancelled() => tracing::info!(rows, "stopped while rules looked at the archive"),
+        Ok((rows, days)) => {
+            let seconds = started.elapsed().as_secs_f64();
+            detector.take_seen(learner);
+            let who = if count == 1 { "1 rule knows".to_owned() } else { format!("{count} rules know") };
+            output::say(format_args!(
+                "weir: {who} what is new from {rows} archived rows of {days} days ({seconds:.1} s)"
+            ));
+        }
+        Err(error) => {
+            let error = format!("{error:#}");
+            tracing::warn!(error, rules = count, "the archive cannot tell what is new: rules learn it from now on");
+        }
+    }
+}
+
+/// How many rows there were, of how many days.
+fn look(learner: &mut Detector, archive: &Path, stop: &CancellationToken) -> anyhow::Result<(u64, usize)> {
+    let (mut rows, mut days, started) = (0, BTreeSet::<i32>::new(), Instant::now());
+    let mut read_tables = Vec::new();
+    for table in logs::TABLES {
+        let Some(back) =
+            learner.ask_what_is_new().filter(|asks| std::ptr::eq(asks.table, *table)).map(|asks| asks.days).max()
+        else {
+            continue;
+        };
+        let archived: BTreeSet<i32> =
+            read::files(archive, table)?.into_iter().filter_map(|found| found.partition.day).collect();
+        let Some(newest) = archived.last().copied() else { continue };
+        let first = newest.saturating_sub(back);
+        days.extend(archived.range(first..).copied());
+        read_tables.push((*table, first));
+    }
+    if read_tables.is_empty() {
+        return Ok((0, 0));
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let session = sql::session(archive)?;
+        for (table, first) in read_tables {
+            let columns = learner.columns(table);
+            let mut batches = std::pin::pin!(replay::batches(&session, table, &columns, (Some(first), None)).await?);
+            while let Some(batch) = batches.next().await {
+                if stop.is_cancelled() {
+                    return Ok(());
+                }
+                if started.elapsed() > LOOK_MAX {
+                    bail!("{rows} rows took more than {} seconds", LOOK_MAX.as_secs());
+                }
+                let batch = batch.with_context(|| format!("reading the archived {}", table.name))?;
+                rows += batch.rows.num_rows() as u64;
+                learner.see(&[batch]);
+            }
+        }
+        anyhow::Ok(())
+    })?;
+    Ok((rows, days.len()))
+}

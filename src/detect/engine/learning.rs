@@ -1,0 +1,73 @@
+//! Rules that ask what is new, and what they know of the time before they were there.
+
+use std::collections::BTreeSet;
+
+use rayon::prelude::*;
+
+use super::saved::remembered;
+use super::{Detector, SEEN_BYTES_MAX};
+use crate::detect::window::plan::FirstSeen;
+use crate::rule::Rule;
+use crate::table::{Batch, Table};
+use crate::time::{MICROS_PER_DAY, Timestamp};
+
+/// A rule that asks what is new.
+pub struct Asks<'a> {
+    pub rule: &'a Rule,
+    pub table: &'static Table,
+    /// How many days before a row matter to it.
+    pub days: i32,
+}
+
+impl Detector {
+    /// The rules that ask what is new.
+    pub fn ask_what_is_new(&self) -> impl Iterator<Item = Asks<'_>> {
+        self.windows.keys().filter_map(|place| {
+            let plan = self.windowed(*place).0;
+            let FirstSeen { panes, .. } = plan.first?;
+            let days = (panes + 1).saturating_mul(plan.span.size).div_euclid(MICROS_PER_DAY).saturating_add(1);
+            let days = i32::try_from(days).unwrap_or(i32::MAX);
+            Some(Asks { rule: &self.rule(*place).rule, table: self.tables[place.0].table, days })
+        })
+    }
+
+    /// Ids of the rules that [`Detector::restore`] will take up from a snapshot. None of one that cannot be read.
+    pub fn remembered_in(&self, snapshot: &[u8]) -> BTreeSet<String> {
+        let known = remembered(snapshot);
+        let places = self.windows.keys().map(|place| &self.rule(*place).rule);
+        places
+            .filter(|rule| known.contains(&(rule.id.clone(), super::state_hash(rule))))
+            .map(|rule| rule.id.clone())
+            .collect()
+    }
+
+    /// Notes what these batches have that rules may ask for as new, and judges nothing. In any order, and again, it comes to the
+    /// same.
+    pub fn see(&mut self, batches: &[Batch]) {
+        let asks = |place: &super::Place| self.windowed(*place).0.first.is_some();
+        let wanted: BTreeSet<String> =
+            self.windows.keys().filter(|place| asks(place)).map(|place| self.rule(*place).rule.id.clone()).collect();
+        let judged: Vec<_> = batches.par_iter().map(|batch| self.judge(batch, &|id| wanted.contains(id))).collect();
+        for (place, selected) in judged.into_iter().flat_map(|judged| judged.selected) {
+            let first = self.windowed(place).0.first;
+            let windows = self.windows.get_mut(&place).expect("the rule has windows");
+            first.into_iter().for_each(|first| windows.see(&selected, first));
+        }
+        self.shed([usize::MAX, self.memory.of(SEEN_BYTES_MAX), usize::MAX], Timestamp(0));
+    }
+
+    /// Takes what the rules of another detector have seen, rule by rule.
+    pub fn take_seen(&mut self, from: Detector) {
+        let places: Vec<_> = self.windows.keys().copied().collect();
+        let mut from_windows = from.windows;
+        for place in places {
+            let known = from_windows
+                .keys()
+                .copied()
+                .find(|known| from.tables[known.0].rules[known.1].rule.id == self.rule(place).rule.id);
+            if let Some(windows) = known.and_then(|known| from_windows.remove(&known)) {
+                self.windows.get_mut(&place).expect("the rule has windows").seen = windows.seen;
+            }
+        }
+    }
+}

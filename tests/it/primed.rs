@@ -1,0 +1,141 @@
+//! Rules that ask what is new know it from the archive: at the first start with them, and when they come while a run goes on.
+
+use std::fs;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::support::{code, ended, lines, signal, start, text, weir};
+
+const RULE: &str = "-- title = \"New call\"\n-- severity = \"low\"\n-- tags = [\"attack.impact\"]\n-- remedy = \"Look.\"\n\
+SELECT userIdentity.arn AS actor, eventName, count(*) AS times\nFROM cloudtrail\nWHERE eventSource = 's3.amazonaws.com'\n\
+GROUP BY userIdentity.arn, eventName, tumble(eventTime, INTERVAL '1 day')\nHAVING first_seen(eventName, INTERVAL '30 days')\n";
+
+/// A file with a call of each name, so many days ago.
+fn calls(folder: &Path, days_ago: u64, names: &[&str]) {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let time = weir::time::Timestamp((now.as_micros() as i64) - days_ago as i64 * 86_400_000_000);
+    let event = |name: &&str| {
+        json!({
+            "eventVersion": "1.08", "eventID": format!("{name}-{days_ago}"), "eventTime": time.to_string(),
+            "eventSource": "s3.amazonaws.com", "eventName": name, "awsRegion": "us-east-1",
+            "sourceIPAddress": "198.51.100.7", "userAgent": "x", "recipientAccountId": "111122223333",
+            "eventType": "AwsApiCall",
+            "userIdentity": { "type": "IAMUser", "arn": "arn:aws:iam::111122223333:user/eve", "accountId": "111122223333" },
+        })
+    };
+    let events: Vec<Value> = names.iter().map(event).collect();
+    fs::write(folder.join(format!("logs/{days_ago}.json")), json!({ "Records": events }).to_string()).unwrap();
+}
+
+/// An archive of a week in which nobody deleted a bucket, and the rule beside it.
+fn a_week() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("logs")).unwrap();
+    (2..9).for_each(|days| calls(folder.path(), days, &["GetObject", "ListObjects"]));
+    let ran = weir(&["run", "--from", "logs", "--archive", "a", "--rules", "none", "--findings", "f"], folder.path());
+    assert_eq!(code(&ran), 0, "{}", text(&ran.stderr));
+    folder
+}
+
+fn names(findings: &[Value]) -> Vec<&str> {
+    findings.iter().map(|finding| finding["evidence"]["eventname"].as_str().unwrap_or_default()).collect()
+}
+
+#[test]
+fn a_rule_that_is_added_knows_what_the_archive_has() {
+    let folder = a_week();
+    let add = |folder: &Path| {
+        fs::create_dir_all(folder.join("rules/cloudtrail")).unwrap();
+        fs::write(folder.join("rules/cloudtrail/new_call.sql"), RULE).unwrap();
+        calls(folder, 1, &["GetObject", "DeleteBucket"]);
+    };
+    let run = |folder: &Path| {
+        let flags = [
+            "run",
+            "--from",
+            "logs",
+            "--archive",
+            "a",
+            "--rules",
+            "only:rules",
+            "--format",
+            "ndjson",
+            "--findings",
+            "-",
+        ];
+        let ran = weir(&flags, folder);
+        assert_eq!(code(&ran), 0, "{}", text(&ran.stderr));
+        (lines(&ran.stdout), text(&ran.stderr))
+    };
+    add(folder.path());
+    let (found, said) = run(folder.path());
+    assert_eq!(names(&found), ["DeleteBucket"], "{said}");
+    assert!(said.contains("1 rule knows what is new from 14 archived rows of 7 days"), "{said}");
+
+    // over the whole archive the same
+    let tried = weir(&["backtest", "rules", "--archive", "a", "--format", "ndjson"], folder.path());
+    let tried = lines(&tried.stdout);
+    assert_eq!(names(&tried), ["DeleteBucket"]);
+    assert_eq!(found[0]["id"], tried[0]["id"]);
+
+    // from then on it remembers by itself
+    calls(folder.path(), 0, &["GetObject", "DeleteBucket", "PutObject"]);
+    let (found, said) = run(folder.path());
+    assert!(!said.contains("what is new"), "{said}");
+    assert!(names(&found).contains(&"PutObject") && !names(&found).contains(&"GetObject"), "{found:?}");
+
+    // without an archive nothing is known, and so nothing is new
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("logs")).unwrap();
+    add(folder.path());
+    let (found, said) = run(folder.path());
+    assert_eq!((found.len(), said.contains("what is new")), (0, false), "{said}");
+}
+
+#[test]
+fn a_rule_that_comes_while_a_run_goes_on_knows_what_the_archive_has() {
+    let folder = a_week();
+    fs::create_dir_all(folder.path().join("rules/cloudtrail")).unwrap();
+    let hello = RULE[..RULE.find("SELECT").unwrap()].to_owned()
+        + "SELECT eventTime FROM cloudtrail WHERE eventName = 'Hello'\n";
+    fs::write(folder.path().join("rules/cloudtrail/hello.sql"), hello).unwrap();
+    fs::write(folder.path().join("weir.toml"), "[limits]\nreload_seconds = 1\n").unwrap();
+    let from = ["run", "-c", "weir.toml", "--from", "logs", "--follow", "--archive", "a", "--rules", "only:rules"];
+    let mut child = start(&[&from[..], &["--findings", "f.ndjson"]].concat(), folder.path());
+    let found = || {
+        let found = fs::read(folder.path().join("f.ndjson")).unwrap_or_default();
+        let whole = found.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        lines(&found[..whole])
+    };
+    let mut wait = || {
+        thread::sleep(Duration::from_millis(500));
+        assert!(child.try_wait().unwrap().is_none(), "the program ended");
+    };
+    calls(folder.path(), 0, &["Hello"]);
+    while found().is_empty() {
+        wait();
+    }
+    fs::write(folder.path().join("rules/cloudtrail/new_call.sql"), RULE).unwrap();
+    let begun = Instant::now();
+    let mut number = 0;
+    while found().len() == 1 {
+        // the rule is in force when a call that is new by then is told
+        let name = format!("PutBucketThing{number}");
+        calls(folder.path(), 0, &["GetObject", &name]);
+        fs::rename(folder.path().join("logs/0.json"), folder.path().join(format!("logs/now{number}.json"))).unwrap();
+        number += 1;
+        wait();
+        assert!(begun.elapsed() < Duration::from_secs(60), "the rule told nothing");
+    }
+    signal(&child, Signal::TERM);
+    let output = ended(child, Duration::from_secs(60));
+    let found = found();
+    let told = names(&found[1..]);
+    assert!(told.iter().all(|name| name.starts_with("PutBucketThing")), "{found:?}");
+    let said = text(&output.stderr);
+    assert!(said.contains("1 rule knows what is new from"), "{said}");
+}
