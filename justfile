@@ -13,6 +13,7 @@ bench:
     cargo bench --bench decode
     cargo bench --bench detect
     cargo bench --bench end_to_end
+    cargo bench --bench sources
 
 # regenerate queries/TABLES.md, queries/RULES.md, queries/COVERAGE.md and deploy/weir.schema.json
 docs:

@@ -1,5 +1,8 @@
 //! Numbers → logs on the disk: many files as CloudTrail delivers them, the same events as lines, and one large object.
 
+// not every bench uses all of it
+#![allow(dead_code)]
+
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::iter::Sum;

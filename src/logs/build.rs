@@ -10,14 +10,19 @@ use arrow::array::{
 use arrow::buffer::{BooleanBuffer, Buffer, MutableBuffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{ArrowNativeType, Int32Type};
 
-/// The bytes that text columns of one batch point into: whole input buffers, kept as they are, and a side
-/// buffer for text that does not stand in the input as it must stand in the column.
+/// The bytes that text columns of one batch point into: whole input buffers, kept as they are or, where they are small, joined,
+/// and a side buffer for text that does not stand in the input as it must stand in the column.
 #[derive(Default)]
 pub struct Arena {
     side: Vec<u8>,
     inputs: Vec<Buffer>,
+    /// Small inputs, one behind the other: it becomes the next of `inputs`.
+    joined: Vec<u8>,
     bytes: usize,
 }
+
+/// Joined inputs are one buffer of at least this many bytes.
+const JOINED_BYTES: usize = 256 << 10;
 
 /// Where a text stands: a buffer of the [`Arena`] and the place in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +41,33 @@ impl Arena {
         self.inputs.len() as u32 + 1
     }
 
-    /// Takes an input buffer whose texts were placed under the number [`Arena::next`].
+    /// Inputs up to this size are joined, others are not copied. Whatever arrow does with a column may cost a little for each
+    /// buffer that it has: of events that come one by one there would be thousands in a batch.
+    pub const JOIN_MAX: usize = 32 << 10;
+
+    /// Where the next input begins in the buffer with the number [`Arena::next`]: 0 where none was joined before it.
+    pub fn base(&self) -> u32 {
+        self.joined.len() as u32
+    }
+
+    /// Takes a copy of an input whose texts were placed behind [`Arena::base`].
+    pub fn join(&mut self, input: &[u8]) {
+        self.bytes += input.len();
+        self.joined.extend_from_slice(input);
+        if self.joined.len() >= JOINED_BYTES {
+            self.close();
+        }
+    }
+
+    fn close(&mut self) {
+        let mut joined = std::mem::take(&mut self.joined);
+        joined.shrink_to_fit();
+        self.inputs.push(Buffer::from_vec(joined));
+    }
+
+    /// Takes an input buffer whose texts were placed under the number [`Arena::next`], with no base.
     pub fn keep(&mut self, input: impl Into<Buffer>) {
+        assert!(self.joined.is_empty(), "an input that is not joined begins a buffer");
         let input = input.into();
         self.bytes += input.len();
         self.inputs.push(input);
@@ -59,7 +89,10 @@ impl Arena {
     }
 
     /// The buffers in the order of their numbers.
-    pub fn finish(self) -> Arc<[Buffer]> {
+    pub fn finish(mut self) -> Arc<[Buffer]> {
+        if !self.joined.is_empty() {
+            self.close();
+        }
         std::iter::once(Buffer::from_vec(self.side)).chain(self.inputs).collect()
     }
 }
@@ -184,6 +217,15 @@ impl Views {
     #[inline(always)]
     pub fn set(&mut self, row: usize, bytes: &[u8], place: Place) {
         put(&mut self.views, row, view(bytes, place));
+        self.valid.set(row);
+    }
+
+    /// The same where the buffer begins `base` bytes before `bytes` does.
+    #[inline(always)]
+    pub fn set_behind(&mut self, row: usize, base: u32, bytes: &[u8], place: Place) {
+        // up to twelve bytes stand in the view itself
+        let moved = if place.length > 12 { u128::from(base) << 96 } else { 0 };
+        put(&mut self.views, row, view(bytes, place) + moved);
         self.valid.set(row);
     }
 
@@ -632,6 +674,27 @@ mod tests {
             array.as_string_view().iter().collect::<Vec<_>>(),
             [Some("abcdefghijkl"), Some("bcdefghijklmn"), Some(""), Some("xyz"), None]
         );
+    }
+
+    #[test]
+    fn joined_inputs_share_a_buffer() {
+        let (mut views, mut arena) = (Views::default(), Arena::default());
+        let texts: Vec<String> = (0..3000).map(|number| format!("a text of {number:0>300}, and {number}")).collect();
+        for (row, text) in texts.iter().enumerate() {
+            let place = |start, length| Place { buffer: arena.next(), start, length };
+            views.set_behind(2 * row, arena.base(), text.as_bytes(), place(0, text.len() as u32));
+            views.set_behind(2 * row + 1, arena.base(), text.as_bytes(), place(2, 7));
+            arena.join(text.as_bytes());
+        }
+        // the side buffer, three that are full, and what is left
+        let buffers = arena.finish();
+        assert_eq!(buffers.len(), 5);
+        assert!(buffers[1..4].iter().all(|buffer| (JOINED_BYTES..JOINED_BYTES + 400).contains(&buffer.len())));
+        // SAFETY: ASCII, placed in the inputs that were joined
+        let array = unsafe { views.finish(6000, &buffers) };
+        array.to_data().validate_full().unwrap();
+        let expected = texts.iter().flat_map(|text| [Some(text.as_str()), Some("text of")]);
+        assert!(array.as_string_view().iter().eq(expected));
     }
 
     #[test]

@@ -446,7 +446,7 @@ impl Fill {
     #[inline(always)]
     fn text(&mut self, cursor: &Cursor<'_>, builder: usize, row: usize, start: usize, end: usize) {
         let place = Place { buffer: self.arena.next(), start: start as u32, length: (end - start) as u32 };
-        self.texts[builder].set(row, cursor.bytes(), place);
+        self.texts[builder].set_behind(row, self.arena.base(), cursor.bytes(), place);
     }
 
     #[cold]

@@ -21,6 +21,7 @@ pub use self::peel::resume;
 use self::plan::Plan;
 use self::walk::{Cursor, Stop};
 use super::TABLES;
+use super::build::Arena;
 use crate::decode::index::Indexer;
 use crate::decode::{Context, Counts, Json, Open as OpenBefore, Options, PADDING, Records, Text};
 use crate::table::{Batch, Origin, Reject, Table};
@@ -356,7 +357,13 @@ impl<'a> Parser<'a> {
             let taken = std::mem::take(&mut open.taken);
             if taken > 0 {
                 self.counts.of(open.fill.plan.table.name).records += taken;
-                open.fill.arena.keep(buffer.clone());
+                let arena = &mut open.fill.arena;
+                // where small ones came before it, a large one has been placed behind them
+                if buffer.len() <= Arena::JOIN_MAX || arena.base() > 0 {
+                    arena.join(&buffer);
+                } else {
+                    arena.keep(buffer.clone());
+                }
                 if open.fill.rows >= ROWS_MAX || open.fill.arena.bytes() >= BYTES_MAX {
                     let plan = open.fill.plan;
                     let fill = std::mem::replace(&mut open.fill, Fill::new(plan));

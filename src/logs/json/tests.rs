@@ -385,6 +385,34 @@ fn one_batch_spans_many_small_files() {
 }
 
 #[test]
+fn events_that_come_one_by_one_share_buffers_also_around_a_large_text() {
+    let options = Options::default();
+    let (mut rejects, mut counts) = (Vec::new(), Counts::default());
+    let many = |numbers: std::ops::Range<usize>| numbers.map(event).collect::<Vec<_>>();
+    let mut texts_in = many(0..3000);
+    texts_in.push(many(3000..6000).join("\n"));
+    texts_in.extend(many(6000..8000));
+    let mut records = Vec::new();
+    for text in texts_in {
+        let mut reader = decode::open(Input::Bytes(text.into()), Arc::new(Origin::default()), &options);
+        while let Some(piece) = reader.next(&mut rejects, &mut counts).unwrap() {
+            records.push(piece);
+        }
+    }
+    let batches = logs::batches(records, &options, &mut rejects, &mut counts);
+    assert_eq!((batches.len(), rejects.len()), (1, 0));
+    let rows = &batches[0].rows;
+    for column in rows.columns() {
+        column.to_data().validate_full().unwrap();
+    }
+    let buffers = rows.column_by_name("requestparameters").unwrap().as_string_view().data_buffers().len();
+    assert!(buffers < 20, "{buffers} buffers");
+    let named = |of: fn(usize) -> String| (0..8000).map(|n| Some(of(n))).collect::<Vec<_>>();
+    assert_eq!(texts(rows, "eventid"), named(|n| format!("id-{n}")));
+    assert_eq!(texts(rows, "requestparameters"), named(|n| format!(r#"{{"userName":"u{n}"}}"#)));
+}
+
+#[test]
 fn a_long_stream_gives_the_same_rows_as_a_short_text() {
     let events: Vec<String> = (0..16_000).map(event).collect();
     let expected: Vec<String> = (0..16_000).map(|n| format!("id-{n}")).collect();
