@@ -46,5 +46,6 @@ mod stop;
 mod support;
 mod tidy;
 mod torture;
+mod travel;
 mod walk;
 mod ways_out;
