@@ -142,6 +142,8 @@ pub struct Rule {
     pub description: String,
     pub author: String,
     pub references: Vec<String>,
+    /// The `[reference.NAME]` of the configuration without which the rule waits, and judges nothing.
+    pub needs: Option<String>,
     /// True when the rule also judges what AWS services do on their own behalf.
     pub aws_services: bool,
     /// File the rule was read from, as shown to people: a path, or `queries/...` for a built-in rule.

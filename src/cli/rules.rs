@@ -128,7 +128,7 @@ pub fn run(command: &Rules) -> Result<ExitCode> {
     let mut out = std::io::stdout().lock();
     match command {
         Rules::List { markdown: true, more } => markdown(&mut out, &merged(more)?),
-        Rules::List { markdown: false, more } => list(&mut out, &merged(more)?),
+        Rules::List { markdown: false, more } => list(&mut out, &merged(more)?, &more.settings.references()?),
         Rules::Coverage { more } => {
             coverage::markdown(&library::rules(&merged(more)?).0, &mut out)?;
             Ok(ExitCode::SUCCESS)
@@ -306,10 +306,12 @@ fn convert(out: &mut impl Write, path: &Path, to: Option<&Path>, config: &sigma:
     Ok(if refused.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) })
 }
 
-fn list(out: &mut impl Write, sources: &[Source]) -> Result<ExitCode> {
+fn list(out: &mut impl Write, sources: &[Source], references: &References) -> Result<ExitCode> {
     let (rules, _) = library::rules(sources);
     for rule in rules {
-        writeln!(out, "{:<60} {:<13} {}", rule.id, rule.severity, rule.title)?;
+        let waits = rule.needs.as_ref().filter(|_| references.lack_for(&rule));
+        let waits = waits.map_or_else(String::new, |name| format!(" (waits for [reference.{name}])"));
+        writeln!(out, "{:<60} {:<13} {}{waits}", rule.id, rule.severity, rule.title)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -340,6 +342,9 @@ fn show(out: &mut impl Write, id: &str, sources: &[Source]) -> Result<ExitCode> 
 fn tell(out: &mut impl Write, report: Report) -> Result<ExitCode> {
     for error in &report.refused {
         writeln!(out, "{error}")?;
+    }
+    for (rule, name) in &report.waiting {
+        writeln!(out, "{rule} waits for [reference.{name}], which the configuration does not have")?;
     }
     for failure in &report.failures {
         writeln!(out, "{}:{}: {} {}", failure.file, failure.line, failure.rule, failure.why)?;

@@ -29,6 +29,8 @@ pub struct Report {
     pub cases: usize,
     /// Rules that could not be used at all.
     pub refused: Vec<RuleError>,
+    /// Rules that are right and wait for a `[reference.NAME]` of the configuration: their ids, and its name.
+    pub waiting: Vec<(String, String)>,
     pub failures: Vec<Failure>,
 }
 
@@ -159,20 +161,35 @@ fn value(place: &str, number: i64) -> Option<String> {
 /// Compiles the rules and says which cannot be used.
 pub fn check(tables: &[&'static Table], references: &References, sources: &[Source]) -> Report {
     let (rules, mut refused) = library::rules(sources);
+    let waiting: Vec<_> = rules.iter().filter(|rule| references.lack_for(rule)).cloned().collect();
     let (_, not_compiled) = Detector::with_references(tables, references, rules);
     refused.extend(not_compiled);
-    Report { rules: sources.len(), refused, ..Report::default() }
+    for rule in &waiting {
+        let (_, wrong) = Detector::with_references(tables, &references.for_cases_of(rule), [rule.clone()]);
+        refused.extend(wrong);
+    }
+    let waiting = waiting.into_iter().filter_map(|rule| Some((rule.id, rule.needs?))).collect();
+    Report { rules: sources.len(), refused, waiting, ..Report::default() }
 }
 
 /// Runs every case of every rule.
 pub fn test(tables: &[&'static Table], references: &References, sources: &[Source]) -> Report {
     let (rules, mut refused) = library::rules(sources);
-    let (detector, not_compiled) = Detector::with_references(tables, references, rules);
-    refused.extend(not_compiled);
+    let (needy, rules): (Vec<Rule>, Vec<Rule>) = rules.into_iter().partition(|rule| rule.needs.is_some());
+    let mut together = Vec::new();
+    let mut add = |references: &References, rules: Vec<Rule>| {
+        let (detector, not_compiled) = Detector::with_references(tables, references, rules);
+        refused.extend(not_compiled);
+        together.push((detector, Compiler::new(tables, references)));
+    };
+    add(references, rules);
+    needy.into_iter().for_each(|rule| add(&references.for_cases_of(&rule), vec![rule]));
     let mut report = Report { rules: sources.len(), refused, ..Report::default() };
-    let compiler = Compiler::new(tables, references);
     for source in sources {
-        let Some(rule) = detector.rules().find(|rule| rule.id == source.id) else { continue };
+        let of_source = |(detector, compiler)| Some((detector, compiler, rule_of(detector, &source.id)?));
+        let Some((detector, compiler, rule)) = together.iter().map(|(a, b)| (a, b)).find_map(of_source) else {
+            continue;
+        };
         let stem = source.file.rsplit_once('.').map_or(&*source.file, |(stem, _)| stem);
         let file = format!("{stem}.cases.jsonl");
         let mut fail = |line: usize, why: &str, difference: String| {
@@ -202,7 +219,7 @@ pub fn test(tables: &[&'static Table], references: &References, sources: &[Sourc
                 }
             };
             *(if case.fires { &mut firing } else { &mut silent }) += 1;
-            let judged = read(&case).and_then(|batches| judge(&detector, &compiler, rule, &case, &batches));
+            let judged = read(&case).and_then(|batches| judge(detector, compiler, rule, &case, &batches));
             if let Err(difference) = judged {
                 fail(index + 1, &case.why, difference);
             }
@@ -215,6 +232,10 @@ pub fn test(tables: &[&'static Table], references: &References, sources: &[Sourc
         }
     }
     report
+}
+
+fn rule_of<'a>(detector: &'a Detector, id: &str) -> Option<&'a Rule> {
+    detector.rules().find(|rule| rule.id == id)
 }
 
 fn judge(

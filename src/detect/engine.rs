@@ -106,7 +106,8 @@ impl Detector {
         rules: impl IntoIterator<Item = Rule>,
     ) -> (Detector, Vec<RuleError>) {
         let mut compiler = Compiler::new(tables, references);
-        let refused = rules.into_iter().filter_map(|rule| compiler.add(Arc::new(rule)).err()).collect();
+        let ready = rules.into_iter().filter(|rule| !references.lack_for(rule));
+        let refused = ready.filter_map(|rule| compiler.add(Arc::new(rule)).err()).collect();
         (Detector::of(compiler), refused)
     }
 

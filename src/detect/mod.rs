@@ -4,6 +4,7 @@ pub mod functions;
 mod json_walk;
 mod texts;
 mod spans;
+mod travel;
 pub mod database;
 pub mod reference;
 pub mod from_reference;

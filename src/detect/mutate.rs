@@ -76,7 +76,7 @@ pub fn mutate(tables: &[&'static Table], references: &References, sources: &[Sou
 fn of_rule(tables: &[&'static Table], references: &References, rule: &Rule, source: &Source) -> Mutation {
     let left_out = || Mutation { left_out: vec![rule.id.clone()], ..Mutation::default() };
     let Some(table) = tables.iter().find(|table| table.name == rule.table) else { return Mutation::default() };
-    let mut compiler = Compiler::new(&[*table], references);
+    let mut compiler = Compiler::new(&[*table], &references.for_cases_of(rule));
     let statement = only_statement(&rule.text);
     if compiler.add(Arc::new(rule.clone())).is_err() {
         return Mutation::default();

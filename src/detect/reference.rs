@@ -16,6 +16,10 @@ use serde::Deserialize;
 
 use super::database::Database;
 use super::functions::{check_text, judge_texts, read_address};
+use crate::rule::Rule;
+
+/// `tests/data/geo/make.py` says what is where.
+const DOCUMENTATION: &[u8] = include_bytes!("../../tests/data/geo/documentation.mmdb");
 
 /// What the values of a list are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -90,6 +94,19 @@ impl References {
         let mut lists = (*others.0).clone();
         lists.extend(self.0.iter().map(|(name, list)| (name.clone(), Arc::clone(list))));
         References::of(lists)
+    }
+
+    /// These with, under the name that a rule needs, a database of made-up places of the addresses that are for documentation: the cases
+    /// of a rule hold with it, whichever database a user has.
+    pub fn for_cases_of(&self, rule: &Rule) -> References {
+        let Some(name) = &rule.needs else { return self.clone() };
+        let documentation = Database::new(DOCUMENTATION.to_vec()).expect("the file is one: a test reads it");
+        References::new([(name.clone(), List::Database(documentation))].into()).and_those_of(self)
+    }
+
+    /// Whether a rule waits for what is not here.
+    pub fn lack_for(&self, rule: &Rule) -> bool {
+        rule.needs.as_ref().is_some_and(|name| !self.0.contains_key(name))
     }
 
     /// Whether these are the very same lists under the same names.

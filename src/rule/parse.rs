@@ -61,6 +61,7 @@ pub fn parse(id: &str, file: &str, text: &str) -> Result<Rule, RuleError> {
         description: header.description,
         author: header.author,
         references: header.references,
+        needs: header.needs,
         aws_services: header.aws_services,
         file: file.to_owned(),
         made_from: None,
@@ -92,6 +93,8 @@ struct Header {
     author: String,
     #[serde(default)]
     references: Vec<String>,
+    #[serde(default)]
+    needs: Option<String>,
 }
 
 impl Header {

@@ -47,5 +47,6 @@ mod stop;
 mod support;
 mod tidy;
 mod torture;
+mod travel;
 mod walk;
 mod ways_out;
