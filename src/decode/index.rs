@@ -51,6 +51,7 @@ impl Default for Indexer {
 impl Indexer {
     /// Indexes `padded[start..end]`. `start` must be outside strings; `end` may be anywhere, and is moved back to the
     /// beginning of a character. There must be [`PADDING`] bytes after `end`, and the text may not begin with a quote.
+    /// One that begins beyond ASCII may be called invalid though it is not.
     ///
     /// Bytes are changed while this runs and are as before when it returns.
     pub fn index(&mut self, padded: &mut [u8], start: usize, mut end: usize) -> Window {

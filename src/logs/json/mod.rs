@@ -120,12 +120,13 @@ impl<'a> Parser<'a> {
     fn text(&mut self, text: Text, open: OpenBefore, around: &Around<'_>) {
         let mut indexer = std::mem::take(&mut self.indexer);
         let mut padded = text.into_padded();
-        if padded[0] == b'"' {
-            // the index cannot begin at a quote
+        let is_marked = padded.starts_with("\u{feff}".as_bytes());
+        if padded[0] == b'"' || !padded[0].is_ascii() && !is_marked {
+            // the index cannot begin at a quote, and would call a character of several bytes invalid however often it is mended
             padded.insert(0, b' ');
         }
         let mut end = padded.len() - PADDING;
-        let mut at = if padded.starts_with("\u{feff}".as_bytes()) { 3 } else { 0 };
+        let mut at = if is_marked { 3 } else { 0 };
         let mut size = WINDOW;
         let mut frames = match open {
             OpenBefore::Nothing => vec![],

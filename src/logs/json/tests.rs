@@ -351,6 +351,14 @@ fn bad_bytes_and_raw_controls_do_no_harm() {
 }
 
 #[test]
+fn a_text_that_begins_beyond_ascii_is_read_to_its_end() {
+    for start in [&b"\xff"[..], b"\xc3", b"\xc3\xa9", b"\xef\xbf\xbd", b"\xef\xbb\xbf\xff", b"\xf0\x9f\x98\x80"] {
+        let read = read_text([start, event(1).as_bytes()].concat());
+        assert_eq!((ids(&read), read.rejects.len()), (vec!["id-1".to_owned()], 1), "{start:?}");
+    }
+}
+
+#[test]
 fn account_and_region_fall_back_to_the_path_and_then_the_envelope() {
     let bare = r#"{"eventName":"X","eventSource":"y","userIdentity":{"accountId":""}}"#;
     let enveloped = format!(r#"{{"account":"2","region":"eu-north-1","detail-type":"z","detail":{bare}}}"#);
