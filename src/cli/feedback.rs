@@ -1,5 +1,7 @@
 //! `weir feedback`: what people found out about findings, written down where the next run takes it up.
 
+mod import;
+
 use std::collections::HashMap;
 use std::fs::OpenOptions;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -7,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, anyhow};
-use clap::Args;
+use clap::{ArgGroup, Args};
 
 use super::archived::Home;
 use super::output::{self, Failure, OrFail};
@@ -21,24 +23,31 @@ use crate::triage::Triage;
 use crate::triage::feedback::{Judgement, Verdict};
 
 #[derive(Args)]
+#[command(group = ArgGroup::new("judged").args(["findings", "import"]))]
 pub struct Feedback {
     /// Findings that a verdict is on: their ids, or the beginning of each; without any, the verdicts so far are shown
     #[arg(value_name = "ID")]
     findings: Vec<String>,
     /// They are what their titles say
-    #[arg(long, conflicts_with_all = ["dismissed", "withdrawn"])]
+    #[arg(long, conflicts_with_all = ["dismissed", "withdrawn", "import"])]
     confirmed: bool,
     /// They were harmless
-    #[arg(long, conflicts_with = "withdrawn")]
+    #[arg(long, conflicts_with_all = ["withdrawn", "import"])]
     dismissed: bool,
     /// Take back what was said of them
-    #[arg(long)]
+    #[arg(long, conflicts_with = "import")]
     withdrawn: bool,
-    /// Who says so
-    #[arg(long, value_name = "WHO", requires = "findings")]
+    /// Take verdicts from a file, or `-`: CSV with a header, or NDJSON, of finding, verdict, and by, at, note where known
+    #[arg(long, value_name = "FILE")]
+    import: Option<PathBuf>,
+    /// Say what the file would do, and write nothing
+    #[arg(long, requires = "import")]
+    dry_run: bool,
+    /// Who says so; of a file, in lines that do not say it
+    #[arg(long, value_name = "WHO", requires = "judged")]
     by: Option<String>,
-    /// Why, or a ticket
-    #[arg(long, value_name = "TEXT", requires = "findings")]
+    /// Why, or a ticket; of a file, in lines that do not say it
+    #[arg(long, value_name = "TEXT", requires = "judged")]
     note: Option<String>,
     /// The archive whose findings they are; a run may be writing to it [default: weir-archive]
     #[arg(long, value_name = "DIR")]
@@ -58,6 +67,9 @@ pub fn run(flags: &Feedback) -> Result<ExitCode, Failure> {
         _ => None,
     };
     let triage = home.triage(&config).or_usage()?;
+    if let Some(file) = &flags.import {
+        return take(flags, file, &triage, &home, &config);
+    }
     match (&flags.findings[..], verdict) {
         ([], None) => show(&triage)?,
         ([], Some(_)) => return Err(Failure::Usage(anyhow!("name the findings that this is said of by their ids"))),
@@ -67,15 +79,57 @@ pub fn run(flags: &Feedback) -> Result<ExitCode, Failure> {
         (ids, Some(verdict)) => {
             let findings = triage.findings();
             let judged = ids.iter().map(|id| one(&findings, id)).collect::<anyhow::Result<Vec<_>>>().or_usage()?;
-            let lines = lines(flags, &judged, verdict).or_output()?;
-            match &home {
-                Home::Archive(dir) => write(dir, lines).or_output()?,
-                Home::Bucket { .. } => home.said().expect("it is in a bucket").or_output()?.add(&lines).or_output()?,
-            }
+            add(&home, lines(flags, &judged, verdict).or_output()?).or_output()?;
             tell(&triage, &home, &config, &judged)?;
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Takes the verdicts of a file: wrong lines are named, and the others count.
+fn take(flags: &Feedback, file: &Path, triage: &Triage, home: &Home, config: &Config) -> Result<ExitCode, Failure> {
+    let name = if file == Path::new("-") { "standard input".to_owned() } else { file.display().to_string() };
+    let text = match file == Path::new("-") {
+        true => std::io::read_to_string(std::io::stdin()),
+        false => std::fs::read_to_string(file),
+    };
+    let text = text.with_context(|| format!("reading {name}")).or_usage()?;
+    let defaults = import::Defaults { by: flags.by.as_deref(), note: flags.note.as_deref(), now: Timestamp::now() };
+    let import::Imported { judgements, wrong } = import::read(&text, &triage.findings(), &defaults);
+    wrong.iter().for_each(|(line, why)| output::say(format_args!("weir: {name}:{line}: {why}")));
+    let mut lines = String::new();
+    for judgement in &judgements {
+        lines += &serde_json::to_string(judgement).context("writing a verdict").or_output()?;
+        lines.push('\n');
+    }
+    if !flags.dry_run && !judgements.is_empty() {
+        add(home, lines).or_output()?;
+    }
+    let count = |verdict| judgements.iter().filter(|judgement| judgement.verdict == verdict).count();
+    let (confirmed, dismissed) = (count(Verdict::Confirmed), count(Verdict::Dismissed));
+    let (withdrawn, wrong) = (count(Verdict::Withdrawn), wrong.len());
+    let taken = if flags.dry_run { "would be taken" } else { "taken" };
+    let lines = if wrong == 1 { "line is" } else { "lines are" };
+    let mut out = output::open("-").or_output()?;
+    let mut write = || -> anyhow::Result<()> {
+        let counts = format!("{confirmed} confirmed, {dismissed} dismissed, {withdrawn} withdrawn");
+        let verdicts = if judgements.len() == 1 { "verdict" } else { "verdicts" };
+        writeln!(out, "{} {verdicts} {taken}: {counts}; {wrong} {lines} wrong", judgements.len())?;
+        Ok(out.flush()?)
+    };
+    output::unless_closed(write()).or_output()?;
+    if !flags.dry_run {
+        tell(triage, home, config, &[])?;
+    }
+    Ok(if wrong > 0 { ExitCode::from(3) } else { ExitCode::SUCCESS })
+}
+
+/// Writes lines where the state's verdicts are.
+fn add(home: &Home, lines: String) -> anyhow::Result<()> {
+    match home {
+        Home::Archive(dir) => write(dir, lines),
+        Home::Bucket { .. } => home.said().expect("it is in a bucket")?.add(&lines),
+    }
 }
 
 /// The finding with an id that begins so.

@@ -228,10 +228,11 @@ WHERE eventName = 'ConsoleLogin'
 
     #[test]
     fn every_key_is_read() {
-        let header = "-- dedupe = \"15m\"\n-- confidence = \"low\"\n-- aws_services = true\n-- key = [\"account\"]\n";
+        let header = "-- dedupe = \"15m\"\n-- confidence = \"low\"\n-- aws_services = true\n-- key = [\"account\"]\n-- needs = \"city\"\n";
         let rule = parse("cloudtrail/x", "x.sql", &format!("{header}{GOOD}")).unwrap();
         assert_eq!((rule.dedupe_micros, rule.confidence), (900_000_000, Confidence::Low));
         assert_eq!((rule.aws_services, rule.key), (true, vec!["account".to_owned()]));
+        assert_eq!(rule.needs.as_deref(), Some("city"));
     }
 
     #[test]

@@ -169,3 +169,52 @@ fn what_is_missing_from_a_verdict_is_said() {
     assert!(said(&["feedback", "", "--dismissed", "--archive", "a"]).contains("findings have an id that begins with"));
     assert!(!folder.path().join("a/_weir/feedback.ndjson").exists());
 }
+
+#[test]
+fn a_file_of_verdicts_is_taken_and_its_wrong_lines_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let findings = judge(folder.path());
+    let ids: Vec<&str> = findings.iter().take(3).map(|finding| finding["id"].as_str().unwrap()).collect();
+    let file = folder.path().join("a/_weir/feedback.ndjson");
+    let csv = format!("id,verdict,by,note\n{},confirmed,eve,T-1\n{},maybe,,\n{},DISMISSED,,\n", ids[0], ids[1], ids[2]);
+    fs::write(folder.path().join("v.csv"), csv).unwrap();
+
+    let import = |words: &[&str]| weir(&[&["feedback", "--archive", "a", "--import"], words].concat(), folder.path());
+    let output = import(&["v.csv", "--dry-run"]);
+    let wrong = "weir: v.csv:3: `maybe` is no verdict: use confirmed, dismissed or withdrawn\n";
+    assert_eq!((code(&output), text(&output.stderr).as_str()), (3, wrong));
+    let counts = "1 confirmed, 1 dismissed, 0 withdrawn; 1 line is wrong\n";
+    assert_eq!(text(&output.stdout), format!("2 verdicts would be taken: {counts}"));
+    assert!(!file.exists());
+
+    let output = import(&["v.csv", "--by", "soc"]);
+    assert_eq!((code(&output), text(&output.stderr).as_str()), (3, wrong));
+    assert!(text(&output.stdout).starts_with(&format!("2 verdicts taken: {counts}")), "{}", text(&output.stdout));
+    let said = lines(&fs::read(&file).unwrap());
+    let told = |line: &Value| ["finding", "verdict", "by", "note"].map(|field| line[field].as_str().map(str::to_owned));
+    let expected = |texts: [&str; 3], note: Option<&str>| {
+        texts.map(Some).into_iter().chain([note]).map(|text| text.map(str::to_owned)).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&said[0]).to_vec(), expected([ids[0], "confirmed", "eve"], Some("T-1")));
+    assert_eq!(told(&said[1]).to_vec(), expected([ids[2], "dismissed", "soc"], None));
+    assert_eq!((&said[1]["rule"], &said[1]["account"]), (&findings[2]["rule"], &findings[2]["account"]));
+
+    // what an archive wrote is taken as it is, through a pipe too
+    let piped = std::process::Command::new(env!("CARGO_BIN_EXE_weir"))
+        .args(["feedback", "--archive", "a", "--import", "-"])
+        .current_dir(folder.path())
+        .stdin(std::process::Stdio::from(fs::File::open(&file).unwrap()))
+        .output()
+        .unwrap();
+    assert_eq!(code(&piped), 0, "{}", text(&piped.stderr));
+    assert_eq!(lines(&fs::read(&file).unwrap()), [&said[..], &said[..]].concat());
+    for (words, expected) in [
+        (&["nowhere.csv"][..], "reading nowhere.csv"),
+        (&["v.csv", "--confirmed"], "cannot be used with"),
+        (&["v.csv", "abc"], "cannot be used with"),
+    ] {
+        let output = import(words);
+        assert_eq!(code(&output), 2, "{words:?}");
+        assert!(text(&output.stderr).contains(expected), "{}", text(&output.stderr));
+    }
+}
