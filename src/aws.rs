@@ -6,6 +6,7 @@
 pub mod calls;
 pub mod identity;
 pub mod tried;
+pub mod trust;
 
 use std::error::Error;
 use std::fmt;
@@ -17,12 +18,13 @@ use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_s3::config::SharedCredentialsProvider;
 use aws_sdk_s3::config::http::HttpResponse;
-use aws_sdk_s3::config::{SharedCredentialsProvider, SharedHttpClient};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
-use aws_smithy_http_client::{Connector, proxy::ProxyConfig, tls};
 use serde::Deserialize;
 use tokio::sync::OnceCell;
+
+use self::trust::Trust;
 
 const CONNECT_WAIT: Duration = Duration::from_secs(2);
 /// From a request to the first byte of its answer. SQS answers a long poll within 20 seconds.
@@ -96,7 +98,7 @@ impl Aws {
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("us-east-1"))
             .endpoint_url(url)
-            .http_client(http_client())
+            .http_client(Trust::default().http_client())
             .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
                 "AKIA", "secret", None, None, "test",
             )))
@@ -126,7 +128,7 @@ impl Aws {
     }
 
     /// # Errors
-    /// When no Region is set.
+    /// When no Region is set, or the certificates of `AWS_CA_BUNDLE` cannot be read.
     pub async fn s3(&self) -> Result<aws_sdk_s3::Client, Trouble> {
         let sdk = self.sdk(None).await?;
         let config = aws_sdk_s3::config::Builder::from(&sdk).force_path_style(self.config.s3.force_path_style);
@@ -136,7 +138,7 @@ impl Aws {
     /// `region` is that of the queue, when its URL says it.
     ///
     /// # Errors
-    /// When no Region is set.
+    /// When no Region is set, or the certificates of `AWS_CA_BUNDLE` cannot be read.
     pub async fn sqs(&self, region: Option<&str>) -> Result<aws_sdk_sqs::Client, Trouble> {
         Ok(aws_sdk_sqs::Client::new(&self.sdk(region).await?))
     }
@@ -144,7 +146,7 @@ impl Aws {
     /// `region` is that of the stream, when its ARN says it.
     ///
     /// # Errors
-    /// When no Region is set.
+    /// When no Region is set, or the certificates of `AWS_CA_BUNDLE` cannot be read.
     pub async fn kinesis(&self, region: Option<&str>) -> Result<aws_sdk_kinesis::Client, Trouble> {
         Ok(aws_sdk_kinesis::Client::new(&self.sdk(region).await?))
     }
@@ -152,9 +154,9 @@ impl Aws {
     /// What every client is made of, for one Region.
     ///
     /// # Errors
-    /// When no Region is set.
+    /// When no Region is set, or the certificates of `AWS_CA_BUNDLE` cannot be read.
     pub async fn sdk(&self, region: Option<&str>) -> Result<SdkConfig, Trouble> {
-        let chain = self.chain.get_or_init(|| load(&self.config)).await;
+        let chain = self.chain.get_or_try_init(|| load(&self.config)).await?;
         let mut sdk = match &self.role {
             Some((role, assumed)) => assumed.get_or_init(|| assume(chain, role)).await.clone(),
             None => chain.clone(),
@@ -173,7 +175,7 @@ const NO_REGION: &str =
     "no AWS Region is set: set AWS_REGION, `region` of the profile, or `region` in [aws] of the configuration";
 
 /// Settings as AWS's own tools have them, with ours over them. Credentials are looked up with the first call.
-async fn load(config: &Config) -> SdkConfig {
+async fn load(config: &Config) -> Result<SdkConfig, Trouble> {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_WAIT)
         .read_timeout(READ_WAIT)
@@ -181,7 +183,7 @@ async fn load(config: &Config) -> SdkConfig {
         .operation_timeout(CALL_WAIT)
         .build();
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http_client())
+        .http_client(Trust::from_env()?.http_client())
         .app_name(AppName::new("weir").expect("the name has only letters"))
         .timeout_config(timeouts)
         .retry_config(RetryConfig::standard().with_max_attempts(TRIES_MAX));
@@ -198,19 +200,7 @@ async fn load(config: &Config) -> SdkConfig {
         // not set otherwise: the environment and the profile may ask for it too
         loader = loader.use_fips(true);
     }
-    loader.load().await
-}
-
-/// Connections for all clients: TLS by rustls with ring, and the proxy that the environment names.
-fn http_client() -> SharedHttpClient {
-    // others in this program that use TLS must find the same provider; they may have set it already
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    aws_smithy_http_client::Builder::new().build_with_connector_fn(|settings, runtime| {
-        let mut connector = Connector::builder().proxy_config(ProxyConfig::from_env());
-        connector.set_connector_settings(settings.cloned());
-        connector.set_sleep_impl(runtime.and_then(|runtime| runtime.sleep_impl()));
-        connector.tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build()
-    })
+    Ok(loader.load().await)
 }
 
 async fn assume(chain: &SdkConfig, role: &Role) -> SdkConfig {

@@ -23,6 +23,7 @@ use super::{primed, reference, rules};
 use crate::archive::Archive;
 use crate::archive::layout::PRIVATE;
 use crate::aws::Aws;
+use crate::aws::trust::Trust;
 use crate::catalog;
 use crate::config::Config;
 use crate::decode;
@@ -521,12 +522,15 @@ pub fn memory(config: &Config) -> anyhow::Result<Memory> {
 
 /// The services that findings are sent to.
 pub fn ways(config: &Config) -> anyhow::Result<Vec<Way>> {
-    let (sinks, aws, http) = (&config.sink, &config.aws, wire::connector());
+    let (sinks, aws) = (&config.sink, &config.aws);
+    let calls_aws = sinks.security_hub.is_some() || sinks.event_bridge.is_some() || sinks.sns.is_some();
+    let trust = if calls_aws { Trust::from_env()? } else { Trust::default() };
+    let http = wire::connector_trusting(&trust);
     let ways = [
         sinks.security_hub.as_ref().map(|sink| Way::security_hub(sink, aws.clone(), http.clone())),
         sinks.event_bridge.as_ref().map(|sink| Way::event_bridge(sink, aws.clone(), http.clone())),
         sinks.sns.as_ref().map(|sink| Way::sns(sink, aws.clone(), http.clone())),
-        sinks.webhook.as_ref().map(|sink| Way::webhook(sink, http.clone())),
+        sinks.webhook.as_ref().map(|sink| Way::webhook(sink, wire::connector())),
         sinks.s3.as_ref().map(|sink| Way::s3(sink, aws.clone())),
     ];
     ways.into_iter().flatten().collect()

@@ -11,6 +11,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::byte_stream::ByteStream;
 
 use super::outbox::call::Answer;
+use crate::aws::trust::Trust;
 
 const CONNECT_WAIT: Duration = Duration::from_secs(5);
 /// From the first byte sent to the last one read. Security Hub answers a full call within a few seconds.
@@ -18,13 +19,19 @@ const CALL_WAIT: Duration = Duration::from_secs(30);
 /// Longest answer that is read; one of Security Hub that names a hundred failures is far below it.
 const ANSWER_BYTES_MAX: usize = 4 << 20;
 
-/// What all clients share: connections with TLS by rustls and ring, through the proxy that the environment names.
+/// Connections to servers that the system trusts.
 pub fn connector() -> SharedHttpConnector {
+    connector_trusting(&Trust::default())
+}
+
+/// What all clients share: connections with TLS by rustls and ring, through the proxy that the environment names.
+pub fn connector_trusting(trust: &Trust) -> SharedHttpConnector {
     let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT_WAIT).build();
     let connector = Connector::builder()
         .connector_settings(settings)
         .proxy_config(ProxyConfig::from_env())
         .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
+        .tls_context(trust.context())
         .build();
     SharedHttpConnector::new(connector)
 }

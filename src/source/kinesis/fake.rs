@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use aws_sdk_kinesis::Client;
-use aws_sdk_kinesis::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_kinesis::config::{BehaviorVersion, Credentials, HttpClient, Region};
 use aws_smithy_eventstream::frame::write_message_to;
 use aws_smithy_types::base64;
 use aws_smithy_types::event_stream::{Header, HeaderValue, Message};
@@ -62,13 +62,17 @@ impl Fake {
         let address = listener.local_addr().unwrap();
         let router = axum::Router::new().fallback(answer).with_state(stream.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
-        let url = format!("http://{address}");
+        Fake::of(stream, format!("http://{address}"), aws_smithy_http_client::Builder::new().build_http())
+    }
+
+    /// The stream that is served there, with one shard.
+    pub fn of(stream: Arc<Mutex<Stream>>, url: String, http: impl HttpClient + 'static) -> Fake {
         let config = aws_sdk_kinesis::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("us-east-1"))
             .credentials_provider(Credentials::new("test", "test", None, None, "test"))
             .endpoint_url(&url)
-            .http_client(aws_smithy_http_client::Builder::new().build_http());
+            .http_client(http);
         let fake = Fake { url, stream, client: Client::from_conf(config.build()) };
         fake.born("shardId-0", &[], (0, u128::MAX));
         fake
@@ -103,7 +107,7 @@ impl Fake {
     }
 }
 
-async fn answer(State(stream): State<Arc<Mutex<Stream>>>, headers: HeaderMap, body: Bytes) -> Response {
+pub async fn answer(State(stream): State<Arc<Mutex<Stream>>>, headers: HeaderMap, body: Bytes) -> Response {
     let target = headers["x-amz-target"].to_str().unwrap();
     let operation = target.strip_prefix("Kinesis_20131202.").unwrap();
     let ask: Value = serde_json::from_slice(&body).unwrap();
@@ -142,7 +146,7 @@ async fn answer(State(stream): State<Arc<Mutex<Stream>>>, headers: HeaderMap, bo
 }
 
 /// Type and number of the place that is asked for.
-fn matters(ask: &Value) -> String {
+pub fn matters(ask: &Value) -> String {
     let place = ask.get("StartingPosition").unwrap_or(ask);
     let kind = place.get("ShardIteratorType").or(place.get("Type")).and_then(Value::as_str).unwrap_or_default();
     let number = place.get("StartingSequenceNumber").or(place.get("SequenceNumber")).and_then(Value::as_str);
@@ -189,7 +193,7 @@ fn range(shard: &Shard) -> Value {
 }
 
 /// The place of the next record.
-fn place(shard: &Shard, from: &Value) -> usize {
+pub fn place(shard: &Shard, from: &Value) -> usize {
     let kind = from.get("ShardIteratorType").or(from.get("Type")).unwrap().as_str().unwrap();
     let number =
         from.get("StartingSequenceNumber").or(from.get("SequenceNumber")).and_then(Value::as_str).unwrap_or("");
@@ -257,40 +261,45 @@ fn children(stream: &Stream, id: &str) -> Vec<Value> {
 fn subscribed(stream: &mut Stream, ask: &Value) -> Response {
     let cut = std::mem::take(&mut stream.cut);
     let id = ask["ShardId"].as_str().unwrap();
-    let shard = &stream.shards[id];
-    let mut place = place(shard, &ask["StartingPosition"]);
-    let mut body = Vec::new();
-    let mut event = |kind: &'static str, payload: Value| {
-        let mut message = Message::new(payload.to_string());
-        for (name, value) in
-            [(":message-type", "event"), (":event-type", kind), (":content-type", "application/x-amz-json-1.1")]
-        {
-            message = message.add_header(Header::new(name, HeaderValue::String(value.into())));
-        }
-        write_message_to(&message, &mut body).unwrap();
-    };
-    event("initial-response", json!({}));
-    while place < shard.records.len() {
-        let records = page(shard, place, PAGE);
-        place += records.len();
-        event(
-            "SubscribeToShardEvent",
-            json!({
-                "Records": records, "MillisBehindLatest": 0, "ContinuationSequenceNumber": shard.records[place - 1].0,
-            }),
-        );
-    }
-    if shard.closed {
-        event(
-            "SubscribeToShardEvent",
-            json!({
-                "Records": [], "MillisBehindLatest": 0, "ContinuationSequenceNumber": "",
-                "ChildShards": children(stream, id),
-            }),
-        );
+    let mut place = place(&stream.shards[id], &ask["StartingPosition"]);
+    let mut body = event("event", "initial-response", &json!({}));
+    while let Some((event, next)) = next_event(stream, id, place) {
+        body.extend(event);
+        let Some(next) = next else { break };
+        place = next;
     }
     if cut {
         body.truncate(body.len() - 20);
     }
-    ([("content-type", "application/vnd.amazon.eventstream")], body).into_response()
+    ([("content-type", EVENT_STREAM)], body).into_response()
+}
+
+pub const EVENT_STREAM: &str = "application/vnd.amazon.eventstream";
+
+/// The event with the page at this place, and the place behind it, `None` when it is the last; nothing when there is
+/// none yet.
+pub fn next_event(stream: &Stream, id: &str, place: usize) -> Option<(Vec<u8>, Option<usize>)> {
+    let shard = &stream.shards[id];
+    let records = page(shard, place, PAGE);
+    let next = place + records.len();
+    if let Some((last, _)) = shard.records.get(place..next).and_then(|page| page.last()) {
+        let told = json!({ "Records": records, "MillisBehindLatest": 0, "ContinuationSequenceNumber": last });
+        return Some((event("event", "SubscribeToShardEvent", &told), Some(next)));
+    }
+    let last = json!({
+        "Records": [], "MillisBehindLatest": 0, "ContinuationSequenceNumber": "", "ChildShards": children(stream, id),
+    });
+    shard.closed.then(|| (event("event", "SubscribeToShardEvent", &last), None))
+}
+
+/// A message of an event stream: an `event` of this kind, or an `exception`.
+pub fn event(message: &'static str, kind: &'static str, payload: &Value) -> Vec<u8> {
+    let named = if message == "event" { ":event-type" } else { ":exception-type" };
+    let mut told = Message::new(payload.to_string());
+    for (name, value) in [(":message-type", message), (named, kind), (":content-type", "application/x-amz-json-1.1")] {
+        told = told.add_header(Header::new(name, HeaderValue::String(value.into())));
+    }
+    let mut bytes = Vec::new();
+    write_message_to(&told, &mut bytes).unwrap();
+    bytes
 }

@@ -1,7 +1,9 @@
 //! One shard, read by SubscribeToShard (enhanced fan-out) → its records handed on, and how it ended.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::types::{StartingPosition, SubscribeToShardEvent, SubscribeToShardEventStream};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
@@ -9,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::page::Taken;
 use super::trouble::{Backoff, Trouble};
 use super::{Ended, Shared, stream};
+use crate::aws::trust::Trust;
 use crate::metrics::{Held, METRICS};
 use crate::source::shards::Due;
 use crate::time::Timestamp;
@@ -18,20 +21,56 @@ const SUBSCRIBE_EVERY: u32 = 5;
 /// Kinesis sends an event every few seconds, with records or without: a connection that is silent for so long is dead.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
 
+/// Subscriptions that share a connection. A stream that nobody reads at the moment holds 2 MiB of the 5 MiB that one HTTP/2
+/// connection may have under way: with a third, a fourth would stand still. A server's limit of streams to a connection,
+/// which they all would wait at for minutes, is far above.
+pub(super) const SUBSCRIPTIONS_MAX: usize = 2;
+
+/// Connections that carry subscriptions and nothing else: other calls, which are short, have their own.
+pub(super) struct Lanes {
+    trust: Trust,
+    open: Mutex<Vec<Arc<Client>>>,
+}
+
+impl Lanes {
+    pub fn new(trust: Trust) -> Lanes {
+        Lanes { trust, open: Mutex::default() }
+    }
+
+    /// A client over a connection that has room; the room is taken until what is given is dropped.
+    pub fn lane(&self, client: &Client) -> Arc<Client> {
+        let mut open = self.open.lock().expect("nobody panics while holding it");
+        // one of the counted is ours
+        open.retain(|lane| Arc::strong_count(lane) > 1);
+        if let Some(lane) = open.iter().find(|lane| Arc::strong_count(lane) <= SUBSCRIPTIONS_MAX) {
+            return lane.clone();
+        }
+        let config = client.config().to_builder().http_client(self.trust.http_client());
+        open.push(Arc::new(Client::from_conf(config.build())));
+        open.last().expect("it was just pushed").clone()
+    }
+
+    /// Another lane in place of one whose connection is dead, which nobody is given any more.
+    fn replace(&self, dead: &Arc<Client>, client: &Client) -> Arc<Client> {
+        self.open.lock().expect("nobody panics while holding it").retain(|lane| !Arc::ptr_eq(lane, dead));
+        self.lane(client)
+    }
+}
+
 /// Reads the shard to its end, or until told to stop. A subscription lasts five minutes; then, or when it is cut, the next
 /// one goes on from there.
 pub(super) async fn read(shared: &Shared, consumer: String, due: Due, stop: CancellationToken) -> Ended {
     let shard = due.shard.clone();
-    let mut subscriber = Subscriber { shared, consumer, taken: shared.taken(due, stop.clone()) };
+    let (lane, next) = (shared.lanes.lane(&shared.polling), Instant::now());
+    let mut subscriber = Subscriber { shared, consumer, taken: shared.taken(due, stop.clone()), lane, next };
     let mut backoff = Backoff::new(&shard);
-    let mut next = Instant::now();
     loop {
         tokio::select! {
             biased;
             () = stop.cancelled() => return Ended::Stopped,
-            () = sleep_until(next) => {}
+            () = sleep_until(subscriber.next) => {}
         }
-        next = Instant::now() + SUBSCRIBE_EVERY * Duration::from_millis(shared.settings.poll_ms);
+        subscriber.wait();
         let trouble = match subscriber.subscribe(&mut backoff).await {
             Ok(Some(ended)) => return ended,
             Ok(None) => continue,
@@ -47,7 +86,7 @@ pub(super) async fn read(shared: &Shared, consumer: String, due: Due, stop: Canc
             }
             subscriber.register().await;
         }
-        next = next.max(Instant::now() + backoff.next());
+        subscriber.next = subscriber.next.max(Instant::now() + backoff.next());
         if backoff.is_news() {
             tracing::warn!(stream = shared.name, %shard, ?trouble, "subscribing to a shard: trying again");
         }
@@ -58,6 +97,9 @@ struct Subscriber<'a> {
     shared: &'a Shared,
     consumer: String,
     taken: Taken,
+    lane: Arc<Client>,
+    /// Not before this is subscribed again.
+    next: Instant,
 }
 
 impl Subscriber<'_> {
@@ -70,16 +112,29 @@ impl Subscriber<'_> {
         }
     }
 
+    fn wait(&mut self) {
+        self.next = Instant::now() + SUBSCRIBE_EVERY * Duration::from_millis(self.shared.settings.poll_ms);
+    }
+
     /// One subscription, from its beginning until it is over; how the shard ended, when it did.
     async fn subscribe(&mut self, backoff: &mut Backoff) -> Result<Option<Ended>, Trouble> {
         let (kind, sequence, time) = self.taken.place();
         let from = StartingPosition::builder().r#type(kind).set_sequence_number(sequence).set_timestamp(time);
         let from = from.build().expect("the position has a type");
-        let ask = self.shared.polling.subscribe_to_shard().consumer_arn(&self.consumer);
-        let answer = ask.shard_id(self.taken.shard()).starting_position(from).send().await;
-        let mut events = answer.map_err(|error| Trouble::of("kinesis:SubscribeToShard", &error))?.event_stream;
-        self.taken.begun(Timestamp::now());
+        let ask = self.lane.subscribe_to_shard().consumer_arn(&self.consumer);
+        let answer = ask.shard_id(self.taken.shard()).starting_position(from).send();
         let stop = self.taken.stop.clone();
+        let answer = tokio::select! {
+            biased;
+            () = stop.cancelled() => return Ok(Some(Ended::Stopped)),
+            // the client's own timeouts end with the head of the answer, and it waits for the first message too
+            answer = timeout(SILENCE_MAX, answer) => answer,
+        };
+        let Ok(answer) = answer else { return Err(self.silent()) };
+        let mut events = answer.map_err(|error| Trouble::of("kinesis:SubscribeToShard", &error))?.event_stream;
+        // Kinesis counts from when it took the call, which may have had to wait for a connection
+        self.wait();
+        self.taken.begun(Timestamp::now());
         loop {
             let event = tokio::select! {
                 biased;
@@ -87,7 +142,7 @@ impl Subscriber<'_> {
                 event = timeout(SILENCE_MAX, events.recv()) => event,
             };
             match event {
-                Err(_) => return Err(Trouble::Other("the subscription has gone silent".to_owned())),
+                Err(_) => return Err(self.silent()),
                 Ok(Err(error)) => return Err(Trouble::of_cut(&error)),
                 Ok(Ok(None)) => return Ok(None),
                 Ok(Ok(Some(SubscribeToShardEventStream::SubscribeToShardEvent(event)))) => {
@@ -100,6 +155,12 @@ impl Subscriber<'_> {
                 Ok(Ok(Some(_))) => {}
             }
         }
+    }
+
+    /// What comes of a silence: the next subscription goes over another connection.
+    fn silent(&mut self) -> Trouble {
+        self.lane = self.shared.lanes.replace(&self.lane, &self.shared.polling);
+        Trouble::Other("the subscription has gone silent".to_owned())
     }
 
     async fn take(&mut self, event: SubscribeToShardEvent) -> Option<Ended> {
@@ -123,3 +184,6 @@ impl Subscriber<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

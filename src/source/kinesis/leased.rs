@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::table::{Change, Table};
 use super::{Config, Ended, LIST_EVERY, LIST_PAUSE, Readers, stream, unreadable};
 use crate::aws::Aws;
+use crate::aws::trust::Trust;
 use crate::metrics::METRICS;
 use crate::position::{Checkpoint, Offset};
 use crate::source::Feed;
@@ -44,12 +45,12 @@ pub(super) async fn open(
     config: Config,
     leases: &super::Leases,
     aws: &Aws,
-    client: Client,
+    reader: (Client, Trust),
     feed: Feed,
 ) -> anyhow::Result<Option<Keeper>> {
     let stop = feed.stop.clone();
     tokio::select! {
-        keeper = start(config, leases, aws, client, feed) => keeper.map(Some),
+        keeper = start(config, leases, aws, reader, feed) => keeper.map(Some),
         () = stop.cancelled() => Ok(None),
     }
 }
@@ -58,9 +59,10 @@ async fn start(
     config: Config,
     leases: &super::Leases,
     aws: &Aws,
-    client: Client,
+    reader: (Client, Trust),
     feed: Feed,
 ) -> anyhow::Result<Keeper> {
+    let (client, trust) = reader;
     let name = config.stream.to_string();
     let told = stream::describe(&client, &config.stream).await.with_context(|| format!("describing {name}"))?;
     let table = Table::open(aws, &leases.table, &told.arn, told.created_millis).await;
@@ -91,7 +93,7 @@ async fn start(
         failed: false,
         committing: BTreeSet::new(),
     };
-    let readers = Readers::new(config, client, feed, told).await?;
+    let readers = Readers::new(config, client, trust, feed, told).await?;
     keeper.handed = readers.shared.handed.clone();
     keeper.scan().await?;
     let begun = Instant::now();

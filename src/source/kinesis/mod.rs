@@ -15,6 +15,8 @@ mod trouble;
 #[cfg(test)]
 mod fake;
 #[cfg(test)]
+mod fake_h2;
+#[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
@@ -32,17 +34,20 @@ use tokio::task::{JoinSet, block_in_place};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use self::fan_out::Lanes;
 use self::page::Taken;
 pub use self::stream::Stream;
 use super::shards::{Due, Shard, Shards, Share, Start};
 use super::{Event, Feed, Gone, Piece};
+use crate::aws::trust::Trust;
 use crate::aws::{self, Aws};
 use crate::metrics::METRICS;
 use crate::position::{Offset, Position};
 use crate::time::Timestamp;
 
 /// Answers of GetRecords that are in memory at a time, of at most 10 MiB each (13 in JSON), whatever the number of shards; fewer where
-/// memory is short.
+/// memory is short. With enhanced fan-out so many are taken apart at a time, and each other shard holds at most one event and what of
+/// the next fits into the window of its stream (2 MiB).
 const ANSWERS_MAX: usize = 4;
 /// Shards are listed again this often, and sooner when one has ended.
 const LIST_EVERY: Duration = Duration::from_secs(60);
@@ -129,10 +134,11 @@ pub async fn run(config: Config, aws: Aws, feed: Feed) {
     let ended = async {
         let reader = aws.assuming(config.settings.assume_role.as_ref());
         let client = reader.kinesis(config.stream.region()).await.with_context(|| format!("reading {name}"))?;
+        let trust = Trust::from_env().with_context(|| format!("reading {name}"))?;
         match config.settings.leases.clone() {
             // the table is ours, whosever the stream is
-            Some(leases) => leased::open(config, &leases, &aws, client, feed.clone()).await,
-            None => run_with(config, client, feed.clone()).await.map(|()| None),
+            Some(leases) => leased::open(config, &leases, &aws, (client, trust), feed.clone()).await,
+            None => run_with(config, client, trust, feed.clone()).await.map(|()| None),
         }
     };
     match ended.await {
@@ -151,20 +157,20 @@ async fn unreadable(feed: &Feed, name: String, error: &anyhow::Error) {
     let _ = feed.send(Event::Unreadable { name, why: format!("{error:#}") }).await;
 }
 
-async fn run_with(config: Config, client: Client, feed: Feed) -> anyhow::Result<()> {
+async fn run_with(config: Config, client: Client, trust: Trust, feed: Feed) -> anyhow::Result<()> {
     let stop = feed.stop.clone();
     tokio::select! {
-        result = read(config, client, feed) => result,
+        result = read(config, client, trust, feed) => result,
         // readers stop at the next piece; what they have not handed on is read again
         () = stop.cancelled() => Ok(()),
     }
 }
 
-async fn read(config: Config, client: Client, feed: Feed) -> anyhow::Result<()> {
+async fn read(config: Config, client: Client, trust: Trust, feed: Feed) -> anyhow::Result<()> {
     let name = config.stream.to_string();
     let told = stream::describe(&client, &config.stream).await.with_context(|| format!("describing {name}"))?;
     let mut shards = Shards::new(&told.partition, config.settings.start, config.settings.share, &feed.resume);
-    let mut readers = Readers::new(config, client, feed, told).await?;
+    let mut readers = Readers::new(config, client, trust, feed, told).await?;
     let mut begun = false;
     loop {
         let listing = readers.shared.list().await;
@@ -192,6 +198,8 @@ struct Shared {
     /// For the calls that are made again and again: it does not try them again by itself, since that would be too soon,
     /// and would use up the tries of all other shards.
     polling: Client,
+    /// Connections for subscriptions.
+    lanes: Lanes,
     stream: Stream,
     /// `kinesis://STREAM`, for people and metrics.
     name: String,
@@ -221,7 +229,13 @@ enum Ended {
 }
 
 impl Readers {
-    async fn new(config: Config, client: Client, feed: Feed, told: stream::Told) -> anyhow::Result<Readers> {
+    async fn new(
+        config: Config,
+        client: Client,
+        trust: Trust,
+        feed: Feed,
+        told: stream::Told,
+    ) -> anyhow::Result<Readers> {
         let consumer = match &config.settings.fan_out {
             Some(name) => Some(stream::consumer(&client, &told.arn, name).await?),
             None => None,
@@ -232,6 +246,7 @@ impl Readers {
         let answers_max = feed.decode.memory.threads(ANSWERS_MAX);
         let shared = Shared {
             polling: Client::from_conf(polling.build()),
+            lanes: Lanes::new(trust),
             client,
             name: config.stream.to_string(),
             stream: config.stream,
@@ -284,13 +299,14 @@ impl Readers {
                 Some(consumer) => fan_out::read(&shared, consumer, due, stop).await,
                 None => poll::read(&shared, due, stop).await,
             };
+            // also of a shard that another worker goes on with
+            shared.behind_by(&shard, None);
             (shard, ended)
         });
     }
 
     fn over(&self, shard: &str) {
         tracing::info!(stream = self.shared.name, shard, "read a shard to its end");
-        self.shared.behind_by(shard, None);
     }
 }
 

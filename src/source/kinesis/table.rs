@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use serde_json::{Map, Value, json};
 
+use crate::aws::trust::Trust;
 use crate::aws::{Aws, Kind, Trouble};
 use crate::position::{Offset, Within};
 use crate::sink::outbox::call::Answer;
@@ -53,9 +54,10 @@ impl Table {
     /// `stream` is its ARN; it was made at `created_millis`.
     ///
     /// # Errors
-    /// When there are no credentials or there is no Region.
+    /// When there are no credentials, there is no Region, or `AWS_CA_BUNDLE` cannot be read.
     pub async fn open(aws: &Aws, name: &str, stream: &str, created_millis: i64) -> anyhow::Result<Table> {
-        let line = match Line::open(aws, DYNAMODB, None, wire::connector()).await {
+        let http = wire::connector_trusting(&Trust::from_env()?);
+        let line = match Line::open(aws, DYNAMODB, None, http).await {
             Ok(line) => line,
             Err(answer) => bail!("{}", said(answer).1),
         };

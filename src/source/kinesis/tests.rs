@@ -11,13 +11,13 @@ use crate::position::{Checkpoint, Offset};
 use crate::source::{Events, queue};
 
 /// A source at work, and what has come of it.
-struct Work {
+pub(super) struct Work {
     events: Events,
     stop: CancellationToken,
     source: JoinHandle<anyhow::Result<()>>,
     /// Names of the events.
     names: Vec<String>,
-    reached: Checkpoint,
+    pub reached: Checkpoint,
     /// Until when all that came into each partition was handed over.
     read: BTreeMap<Arc<str>, Timestamp>,
 }
@@ -27,11 +27,15 @@ fn start(fake: &Fake, settings: Settings, resume: &Checkpoint) -> Work {
 }
 
 fn start_at(fake: &Fake, stream: &str, settings: Settings, resume: &Checkpoint) -> Work {
+    start_trusting(Trust::default(), fake, stream, settings, resume)
+}
+
+pub(super) fn start_trusting(trust: Trust, fake: &Fake, stream: &str, settings: Settings, resume: &Checkpoint) -> Work {
     let stop = CancellationToken::new();
     let committed = watch::channel(Arc::default()).1;
     let (feed, events) = queue(decode::Options::default(), Arc::new(resume.clone()), committed, stop.clone());
     let config = Config { stream: Stream::parse(stream).unwrap(), settings };
-    let source = tokio::spawn(run_with(config, fake.client.clone(), feed));
+    let source = tokio::spawn(run_with(config, fake.client.clone(), trust, feed));
     Work { events, stop, source, names: Vec::new(), reached: resume.clone(), read: BTreeMap::new() }
 }
 
@@ -41,7 +45,7 @@ fn quick() -> Settings {
 
 impl Work {
     /// Takes pieces until so many events have come.
-    async fn take(&mut self, count: usize) -> Vec<String> {
+    pub async fn take(&mut self, count: usize) -> Vec<String> {
         while self.names.len() < count {
             self.piece().await;
         }
@@ -49,7 +53,7 @@ impl Work {
         self.names.clone()
     }
 
-    async fn until(&mut self, partition: &str, offset: Offset) {
+    pub async fn until(&mut self, partition: &str, offset: Offset) {
         while self.reached.0.get(partition) != Some(&offset) {
             self.piece().await;
         }
@@ -73,7 +77,7 @@ impl Work {
     }
 
     /// Nothing more comes.
-    async fn quiet(&mut self) {
+    pub async fn quiet(&mut self) {
         tokio::time::sleep(Duration::from_millis(200)).await;
         while let Ok(event) = self.events.events.try_recv() {
             let Event::Reached { partition, until } = event else { panic!("something came") };
@@ -81,17 +85,17 @@ impl Work {
         }
     }
 
-    async fn end(self) {
+    pub async fn end(self) {
         self.stop.cancel();
         tokio::time::timeout(Duration::from_secs(5), self.source).await.expect("it stops soon").unwrap().unwrap();
     }
 }
 
-fn names(range: std::ops::Range<u32>) -> Vec<String> {
+pub(super) fn names(range: std::ops::Range<u32>) -> Vec<String> {
     range.map(|number| number.to_string()).collect()
 }
 
-fn put(fake: &Fake, shard: &str, range: std::ops::Range<u32>) {
+pub(super) fn put(fake: &Fake, shard: &str, range: std::ops::Range<u32>) {
     fake.put(shard, &names(range).iter().map(String::as_str).collect::<Vec<_>>());
 }
 
