@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use futures::StreamExt;
 use tokio_util::sync::CancellationToken;
 
@@ -15,6 +15,7 @@ use crate::detect::reference::References;
 use crate::logs;
 use crate::rule::Rule;
 use crate::sql::{self, replay};
+use crate::time::Timestamp;
 
 /// Longest look at the archive: reading waits for it when a run starts.
 const LOOK_MAX: Duration = Duration::from_secs(300);
@@ -36,11 +37,25 @@ pub fn prime(
         return;
     }
     let (started, count) = (Instant::now(), rules.len());
+    let ids: Vec<String> = rules.iter().map(|rule| rule.id.clone()).collect();
     let (mut learner, _) = Detector::with_references(logs::TABLES, references, rules);
-    match look(&mut learner, archive, stop) {
-        Ok((0, _)) => {}
-        Ok((rows, _)) if stop.is_cancelled() => tracing::info!(rows, "stopped while rules looked at the archive"),
-        Ok((rows, days)) => {
+    learner.keep_to(detector.memory());
+    match look(&mut learner, archive, Timestamp::now(), stop) {
+        // the next start tries again
+        Ok(_) if stop.is_cancelled() => detector.do_not_keep(ids),
+        Ok(Looked { rows: 0, .. }) => {
+            tracing::info!(
+                rules = count,
+                "the archive has nothing for rules that ask what is new: they learn it from now on"
+            );
+        }
+        Ok(Looked { rows, whole: false, .. }) => tracing::warn!(
+            rules = count,
+            rows,
+            seconds = LOOK_MAX.as_secs(),
+            "the archive is too large for rules to look at what is new: they learn it from now on"
+        ),
+        Ok(Looked { rows, days, whole: true }) => {
             let seconds = started.elapsed().as_secs_f64();
             detector.take_seen(learner);
             let who = if count == 1 { "1 rule knows".to_owned() } else { format!("{count} rules know") };
@@ -50,14 +65,29 @@ pub fn prime(
         }
         Err(error) => {
             let error = format!("{error:#}");
-            tracing::warn!(error, rules = count, "the archive cannot tell what is new: rules learn it from now on");
+            tracing::warn!(
+                error,
+                rules = count,
+                "the archive cannot tell what is new: rules learn it from now on, and the next start tries again"
+            );
+            detector.do_not_keep(ids);
         }
     }
 }
 
-/// How many rows there were, of how many days.
-fn look(learner: &mut Detector, archive: &Path, stop: &CancellationToken) -> anyhow::Result<(u64, usize)> {
+/// What was looked at.
+#[derive(Default)]
+struct Looked {
+    rows: u64,
+    days: usize,
+    /// False where it took too long.
+    whole: bool,
+}
+
+fn look(learner: &mut Detector, archive: &Path, now: Timestamp, stop: &CancellationToken) -> anyhow::Result<Looked> {
     let (mut rows, mut days, started) = (0, BTreeSet::<i32>::new(), Instant::now());
+    // clocks of others may be a little ahead; days that are further ahead say nothing of what is new now
+    let last = now.day().saturating_add(1);
     let mut read_tables = Vec::new();
     for table in logs::TABLES {
         let Some(back) =
@@ -65,35 +95,36 @@ fn look(learner: &mut Detector, archive: &Path, stop: &CancellationToken) -> any
         else {
             continue;
         };
-        let archived: BTreeSet<i32> =
-            read::files(archive, table)?.into_iter().filter_map(|found| found.partition.day).collect();
+        let archived: BTreeSet<i32> = read::files(archive, table)?
+            .into_iter()
+            .filter_map(|found| found.partition.day)
+            .filter(|day| *day <= last)
+            .collect();
         let Some(newest) = archived.last().copied() else { continue };
         let first = newest.saturating_sub(back);
         days.extend(archived.range(first..).copied());
         read_tables.push((*table, first));
     }
     if read_tables.is_empty() {
-        return Ok((0, 0));
+        return Ok(Looked::default());
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let whole = runtime.block_on(async {
         let session = sql::session(archive)?;
         for (table, first) in read_tables {
             let columns = learner.columns(table);
-            let mut batches = std::pin::pin!(replay::batches(&session, table, &columns, (Some(first), None)).await?);
+            let mut batches =
+                std::pin::pin!(replay::batches(&session, table, &columns, (Some(first), Some(last))).await?);
             while let Some(batch) = batches.next().await {
-                if stop.is_cancelled() {
-                    return Ok(());
-                }
-                if started.elapsed() > LOOK_MAX {
-                    bail!("{rows} rows took more than {} seconds", LOOK_MAX.as_secs());
+                if stop.is_cancelled() || started.elapsed() > LOOK_MAX {
+                    return Ok(false);
                 }
                 let batch = batch.with_context(|| format!("reading the archived {}", table.name))?;
                 rows += batch.rows.num_rows() as u64;
                 learner.see(&[batch]);
             }
         }
-        anyhow::Ok(())
+        anyhow::Ok(true)
     })?;
-    Ok((rows, days.len()))
+    Ok(Looked { rows, days: days.len(), whole })
 }

@@ -170,6 +170,11 @@ impl Found {
     }
 }
 
+/// Whether a file or folder below one is looked at: editors keep locks and copies under names that begin with a dot.
+pub fn is_shown(entry: &walkdir::DirEntry) -> bool {
+    entry.depth() == 0 || !entry.file_name().as_encoded_bytes().starts_with(b".")
+}
+
 /// Query files and Sigma rules below a folder. The id of a query file is its folder's name and its own, that of a
 /// Sigma rule its table's name and its own.
 ///
@@ -177,7 +182,7 @@ impl Found {
 /// When a folder or file cannot be read.
 pub fn read(dir: &Path, config: &sigma::Config) -> Result<Found> {
     let (mut sources, mut sigma, mut refused) = (Vec::new(), Vec::new(), Vec::new());
-    for entry in WalkDir::new(dir).sort_by_file_name() {
+    for entry in WalkDir::new(dir).sort_by_file_name().into_iter().filter_entry(is_shown) {
         let path = entry.map_err(|error| unreadable(dir, error))?.into_path();
         let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
         let extension = extension.to_ascii_lowercase();

@@ -32,6 +32,8 @@ pub struct Watch {
     seen: Stamp,
     /// Of files that have changed, and may be in the middle of it.
     changing: Option<Stamp>,
+    /// The rules could not be read at the last look.
+    gone: bool,
     /// What is wrong now, as it was said.
     refused: Vec<String>,
 }
@@ -43,7 +45,7 @@ impl Watch {
     pub fn new(flags: Common, config: Config, compiled: &Compiled, seen: Stamp) -> Watch {
         let refused = compiled.refused.iter().map(ToString::to_string).collect();
         let (sources, references) = (compiled.sources.clone(), compiled.references.clone());
-        Watch { flags, config, sources, references, seen, changing: None, refused }
+        Watch { flags, config, sources, references, seen, changing: None, gone: false, refused }
     }
 
     /// Looks at the files every so often on a thread of its own, which ends with the run.
@@ -68,7 +70,8 @@ impl Watch {
     /// What has changed; files that change between two looks are left to the next one, since they may be half written.
     fn look(&mut self, stop: &CancellationToken) -> Option<Renewal> {
         let now = stamp(&self.flags, &self.config);
-        if now == self.seen {
+        // a folder that was gone may come back as it was
+        if now == self.seen && !self.gone {
             self.changing = None;
             return None;
         }
@@ -97,6 +100,7 @@ impl Watch {
             // what cannot be read may be there at the next look
             Err(error) => refused.push(one_line(error)),
         }
+        self.gone = found.is_err();
         let found = found.unwrap_or_else(|_| rules::Found { sources: self.sources.clone(), refused: Vec::new() });
         let (mut renewed, references) = self.compile(found, references);
         refused.extend(renewed.refused.iter().map(ToString::to_string));
@@ -161,7 +165,7 @@ pub fn stamp(flags: &Common, config: &Config) -> Stamp {
         content(&mut hash, path);
     }
     if let Some(dir) = config.rules.as_deref().and_then(rules::folder) {
-        for entry in WalkDir::new(dir).sort_by_file_name() {
+        for entry in WalkDir::new(dir).sort_by_file_name().into_iter().filter_entry(rules::is_shown) {
             let path: PathBuf = match entry {
                 Ok(entry) if !entry.file_type().is_dir() && is_of_rules(entry.path()) => entry.into_path(),
                 Ok(_) => continue,

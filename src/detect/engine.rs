@@ -39,6 +39,8 @@ pub struct Detector {
     follows: bool,
     horizon: Horizon,
     memory: Memory,
+    /// Rules that a snapshot leaves out.
+    not_kept: BTreeSet<String>,
 }
 
 /// Of a rule: position of its table, and its own among that table's.
@@ -131,6 +133,7 @@ impl Detector {
             follows: false,
             horizon: Horizon::default(),
             memory: Memory::default(),
+            not_kept: BTreeSet::new(),
         }
     }
 
@@ -148,6 +151,7 @@ impl Detector {
     /// as before, and begin anew, or are forgotten, where not. What a rule took is counted on.
     pub fn take_over(&mut self, mut before: Detector) {
         (self.follows, self.memory) = (before.follows, before.memory);
+        self.not_kept.append(&mut before.not_kept);
         self.horizon = std::mem::take(&mut before.horizon);
         self.floods.take_over(std::mem::take(&mut before.floods));
         let ids: BTreeSet<&str> = self.costs.keys().map(String::as_str).collect();

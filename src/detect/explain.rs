@@ -154,7 +154,7 @@ impl Asked<'_> {
         let program = self.compiler.first_item(&mut leaves, place::alone(self.statement, expr))?;
         let holds = self.booleans(&leaves, &program)?;
         // what stands in a lambda is read of no row
-        let reads = if joined.is_some() { Vec::new() } else { reads(expr) };
+        let reads = if joined.is_some() { Vec::new() } else { reads(expr, None) };
         let reads = reads.into_iter().filter_map(|read| Some((read.to_string(), self.values(&read).ok()?)));
         Ok(Condition { sql: expr.to_string(), holds, reads: reads.collect(), joined, branches, own: false })
     }
@@ -209,7 +209,8 @@ fn windows(
             .enumerate()
             .for_each(|(place, key)| *key = Expr::Identifier(Ident::new(format!("key_of_frame_{place}"))));
     }
-    having.iter().for_each(|one| list(one, &mut items));
+    let grouped = (!place::is_framed(statement)).then_some(&keys[..]);
+    having.iter().for_each(|one| list(one, grouped, &mut items));
     place::outer_mut(&mut asking).expect("it was a SELECT").projection =
         items.into_iter().enumerate().map(named("c")).collect();
     let mut compiler = Compiler::new(tables, references);
@@ -223,7 +224,7 @@ fn windows(
             end: window.end.to_string(),
             rows: window.rows,
             key: keys.iter().map(|key| (key.to_string(), values.next().flatten())).collect(),
-            conditions: having.iter().map(|one| taken(one, &mut values)).collect(),
+            conditions: having.iter().map(|one| taken(one, grouped, &mut values)).collect(),
             unusual: window.unusual,
         }
     };
@@ -231,21 +232,21 @@ fn windows(
 }
 
 /// A condition, what it reads, and its branches, one behind the other as [`taken`] takes them.
-fn list(expr: &Expr, into: &mut Vec<Expr>) {
+fn list(expr: &Expr, grouped: Option<&[&Expr]>, into: &mut Vec<Expr>) {
     into.push(expr.clone());
     let (joined, branches) = branches(expr);
     if joined.is_none() {
-        into.extend(reads(expr));
+        into.extend(reads(expr, grouped));
     }
-    branches.into_iter().for_each(|branch| list(branch, into));
+    branches.into_iter().for_each(|branch| list(branch, grouped, into));
 }
 
-fn taken(expr: &Expr, values: &mut impl Iterator<Item = Option<String>>) -> Condition {
+fn taken(expr: &Expr, grouped: Option<&[&Expr]>, values: &mut impl Iterator<Item = Option<String>>) -> Condition {
     let holds = values.next().flatten().map(|value| value == "true");
     let (joined, branches) = branches(expr);
-    let reads = if joined.is_some() { Vec::new() } else { reads(expr) };
+    let reads = if joined.is_some() { Vec::new() } else { reads(expr, grouped) };
     let reads = reads.iter().map(|read| (read.to_string(), vec![values.next().flatten()])).collect();
-    let branches = branches.into_iter().map(|branch| taken(branch, values)).collect();
+    let branches = branches.into_iter().map(|branch| taken(branch, grouped, values)).collect();
     Condition { sql: expr.to_string(), holds: vec![holds], reads, joined, branches, own: false }
 }
 
@@ -283,9 +284,11 @@ fn is_call(expr: &Expr, names: &[&str]) -> bool {
     matches!(expr, Expr::Function(call) if names.iter().any(|name| call.name.to_string().eq_ignore_ascii_case(name)))
 }
 
-/// What a condition reads: aggregates, places in JSON, columns; each once.
-fn reads(expr: &Expr) -> Vec<Expr> {
-    struct Reads {
+/// What a condition reads: aggregates, places in JSON, columns; each once. Of a condition on what a query `grouped` by these: aggregates
+/// and keys, for nothing else can be asked of a group.
+fn reads(expr: &Expr, grouped: Option<&[&Expr]>) -> Vec<Expr> {
+    struct Reads<'a> {
+        grouped: Option<&'a [&'a Expr]>,
         found: Vec<Expr>,
         inside: usize,
     }
@@ -298,11 +301,19 @@ fn reads(expr: &Expr) -> Vec<Expr> {
             _ => false,
         }
     }
-    impl Visitor for Reads {
+    impl Reads<'_> {
+        fn is_read(&self, expr: &Expr) -> bool {
+            match self.grouped {
+                Some(keys) => is_call(expr, &AGGREGATES) || keys.iter().any(|key| key.to_string() == expr.to_string()),
+                None => is_read(expr),
+            }
+        }
+    }
+    impl Visitor for Reads<'_> {
         type Break = ();
 
         fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
-            if is_read(expr) {
+            if self.is_read(expr) {
                 if self.inside == 0 && !self.found.iter().any(|known| known.to_string() == expr.to_string()) {
                     self.found.push(expr.clone());
                 }
@@ -312,11 +323,11 @@ fn reads(expr: &Expr) -> Vec<Expr> {
         }
 
         fn post_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
-            self.inside -= usize::from(is_read(expr));
+            self.inside -= usize::from(self.is_read(expr));
             ControlFlow::Continue(())
         }
     }
-    let mut reads = Reads { found: Vec::new(), inside: 0 };
+    let mut reads = Reads { grouped, found: Vec::new(), inside: 0 };
     // nothing in it breaks off
     let _ = expr.visit(&mut reads);
     reads.found
@@ -371,6 +382,19 @@ mod tests {
         );
         let own = &explained.conditions[2];
         assert_eq!((own.own, &*own.holds), (true, &[Some(true), Some(false)][..]));
+    }
+
+    #[test]
+    fn what_is_new_may_be_more_than_a_column() {
+        let sql = "SELECT account FROM cloudtrail WHERE eventName = 'CreateUser' \
+                   GROUP BY account, coalesce(userIdentity.userName, userIdentity.arn), tumble(eventTime, INTERVAL '1 day') \
+                   HAVING first_seen(coalesce(userIdentity.userName, userIdentity.arn), INTERVAL '30 days') AND count(*) > 0";
+        let events = [event("CreateUser", "e1")];
+        let explained = explain(logs::TABLES, &References::default(), &rule("", sql), &[batch(&events)]).unwrap();
+        let who = "coalesce(userIdentity.userName, userIdentity.arn)";
+        let first =
+            format!("f first_seen({who}, INTERVAL '30 days') {who}=[Some(\"arn:aws:iam::111122223333:user/eve\")]");
+        assert_eq!(told(&explained.windows[0].conditions), [&*first, "t count(*) > 0 count(*)=[Some(\"1\")]"]);
     }
 
     #[test]

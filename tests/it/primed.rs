@@ -15,9 +15,9 @@ SELECT userIdentity.arn AS actor, eventName, count(*) AS times\nFROM cloudtrail\
 GROUP BY userIdentity.arn, eventName, tumble(eventTime, INTERVAL '1 day')\nHAVING first_seen(eventName, INTERVAL '30 days')\n";
 
 /// A file with a call of each name, so many days ago.
-fn calls(folder: &Path, days_ago: u64, names: &[&str]) {
+fn calls(folder: &Path, days_ago: i64, names: &[&str]) {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let time = weir::time::Timestamp((now.as_micros() as i64) - days_ago as i64 * 86_400_000_000);
+    let time = weir::time::Timestamp((now.as_micros() as i64) - days_ago * 86_400_000_000);
     let event = |name: &&str| {
         json!({
             "eventVersion": "1.08", "eventID": format!("{name}-{days_ago}"), "eventTime": time.to_string(),
@@ -31,11 +31,12 @@ fn calls(folder: &Path, days_ago: u64, names: &[&str]) {
     fs::write(folder.join(format!("logs/{days_ago}.json")), json!({ "Records": events }).to_string()).unwrap();
 }
 
-/// An archive of a week in which nobody deleted a bucket, and the rule beside it.
+/// An archive of a week in which nobody deleted a bucket, and of one call by a clock that is wrong by a lifetime.
 fn a_week() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("logs")).unwrap();
     (2..9).for_each(|days| calls(folder.path(), days, &["GetObject", "ListObjects"]));
+    calls(folder.path(), -27_000, &["GetObject"]);
     let ran = weir(&["run", "--from", "logs", "--archive", "a", "--rules", "none", "--findings", "f"], folder.path());
     assert_eq!(code(&ran), 0, "{}", text(&ran.stderr));
     folder
@@ -94,6 +95,43 @@ fn a_rule_that_is_added_knows_what_the_archive_has() {
     add(folder.path());
     let (found, said) = run(folder.path());
     assert_eq!((found.len(), said.contains("what is new")), (0, false), "{said}");
+}
+
+#[test]
+fn a_look_at_the_archive_that_failed_is_tried_again() {
+    let folder = a_week();
+    fs::create_dir_all(folder.path().join("rules/cloudtrail")).unwrap();
+    fs::write(folder.path().join("rules/cloudtrail/new_call.sql"), RULE).unwrap();
+    let run = || {
+        let flags = [
+            "run",
+            "--from",
+            "logs",
+            "--archive",
+            "a",
+            "--rules",
+            "only:rules",
+            "--format",
+            "ndjson",
+            "--findings",
+            "-",
+        ];
+        let ran = weir(&flags, folder.path());
+        assert_eq!(code(&ran), 0, "{}", text(&ran.stderr));
+        (lines(&ran.stdout), text(&ran.stderr))
+    };
+    let files =
+        walkdir::WalkDir::new(folder.path().join("a/cloudtrail")).into_iter().map(|entry| entry.unwrap().into_path());
+    let file = files.filter(|path| path.extension().is_some_and(|end| end == "parquet")).min().unwrap();
+    let whole = fs::read(&file).unwrap();
+    fs::write(&file, "damaged").unwrap();
+    calls(folder.path(), 1, &["GetObject"]);
+    let (found, said) = run();
+    assert!(found.is_empty() && said.contains("the next start tries again"), "{said}");
+    fs::write(&file, whole).unwrap();
+    calls(folder.path(), 0, &["GetObject", "DeleteBucket"]);
+    let (found, said) = run();
+    assert_eq!(names(&found), ["DeleteBucket"], "{said}");
 }
 
 #[test]

@@ -154,6 +154,28 @@ fn edits_are_taken_up_and_a_broken_one_leaves_the_rule_in_force() {
 }
 
 #[test]
+fn a_folder_that_comes_back_is_read_again_and_an_editors_lock_is_no_rule() {
+    let mut run = Following::start(|folder| {
+        fs::write(folder.join("weir.toml"), "[limits]\nreload_seconds = 1\n").unwrap();
+        fs::write(folder.join("rules/cloudtrail/one.sql"), rule("OneName")).unwrap();
+        std::os::unix::fs::symlink("anne@host.1234:5", folder.join("rules/cloudtrail/.#one.sql")).unwrap();
+    });
+    run.call("OneName", "anne");
+    run.wait_for("cloudtrail/one", "anne");
+    let (rules, elsewhere) = (run.folder.path().join("rules"), run.folder.path().join("elsewhere"));
+    fs::rename(&rules, &elsewhere).unwrap();
+    thread::sleep(Duration::from_secs(4));
+    fs::rename(&elsewhere, &rules).unwrap();
+    thread::sleep(Duration::from_secs(4));
+    run.call("OneName", "bea");
+    run.wait_for("cloudtrail/one", "bea");
+    let (output, summary, _) = run.end();
+    assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("reading rules in"), "its absence was told: {}", text(&output.stderr));
+    assert!(summary["refused_edits"].as_array().is_none_or(Vec::is_empty), "{summary}");
+}
+
+#[test]
 fn lists_and_suppressions_are_taken_up_and_a_broken_file_changes_nothing() {
     let config =
         |suppress: &str| format!("[limits]\nreload_seconds = 1\n[reference.users]\npath = 'users.txt'\n{suppress}");

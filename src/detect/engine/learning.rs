@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use super::saved::remembered;
 use super::{Detector, SEEN_BYTES_MAX};
 use crate::detect::window::plan::FirstSeen;
+use crate::memory::Memory;
 use crate::rule::Rule;
 use crate::table::{Batch, Table};
 use crate::time::{MICROS_PER_DAY, Timestamp};
@@ -39,6 +40,16 @@ impl Detector {
             .filter(|rule| known.contains(&(rule.id.clone(), super::state_hash(rule))))
             .map(|rule| rule.id.clone())
             .collect()
+    }
+
+    /// What windows, what was seen and what was learnt may take.
+    pub fn memory(&self) -> Memory {
+        self.memory
+    }
+
+    /// Leaves what these rules remember out of snapshots: who restores one has to find out anew what was seen before.
+    pub fn do_not_keep(&mut self, rules: impl IntoIterator<Item = String>) {
+        self.not_kept.extend(rules);
     }
 
     /// Notes what these batches have that rules may ask for as new, and judges nothing. In any order, and again, it comes to the

@@ -22,9 +22,10 @@ impl Detector {
     /// State to restore after a restart.
     pub fn snapshot(&self) -> Vec<u8> {
         let mut to = Writer(vec![SNAPSHOT_VERSION]);
-        to.number(self.windows.len() as u64);
+        let kept = || self.windows.iter().filter(|(place, _)| !self.not_kept.contains(&self.rule(**place).rule.id));
+        to.number(kept().count() as u64);
         let mut packer = zstd::bulk::Compressor::new(PACKING).expect("there is such a level");
-        for (place, windows) in &self.windows {
+        for (place, windows) in kept() {
             let rule = &self.rule(*place).rule;
             to.bytes(rule.id.as_bytes());
             to.fixed(&state_hash(rule));
