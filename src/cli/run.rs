@@ -451,6 +451,7 @@ fn work_once(
         (None, None) => None,
     };
     let stop = turn.stop.child_token();
+    detector.keep_to(decode.memory);
     if let Some(archive) = &archive {
         let saved = state.as_ref().map(State::load).transpose().or_output()?.flatten();
         let known = saved.map(|commit| detector.remembered_in(&commit.detector)).unwrap_or_default();

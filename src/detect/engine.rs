@@ -151,7 +151,6 @@ impl Detector {
     /// as before, and begin anew, or are forgotten, where not. What a rule took is counted on.
     pub fn take_over(&mut self, mut before: Detector) {
         (self.follows, self.memory) = (before.follows, before.memory);
-        self.not_kept.append(&mut before.not_kept);
         self.horizon = std::mem::take(&mut before.horizon);
         self.floods.take_over(std::mem::take(&mut before.floods));
         let ids: BTreeSet<&str> = self.costs.keys().map(String::as_str).collect();
@@ -166,6 +165,10 @@ impl Detector {
             if let Some(known) = before.windows.keys().find(is_same).copied() {
                 let windows = before.windows.remove(&known).expect("its place was just found");
                 self.windows.insert(place, windows);
+                let id = &self.tables[place.0].rules[place.1].rule.id;
+                if before.not_kept.contains(id) {
+                    self.not_kept.insert(id.clone());
+                }
             }
         }
         let texts: BTreeMap<&str, &str> = before.rules().map(|rule| (rule.id.as_str(), rule.text.as_str())).collect();
