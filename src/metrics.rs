@@ -64,6 +64,10 @@ pub struct Metrics {
     pub queue_findings_max: IntGaugeVec,
     /// Findings that went out, by sink, with what was said: `accepted`, `again` (to be sent again) or `refused` (for ever).
     pub sent: IntCounterVec,
+    /// By sink and outcome.
+    pub looks: IntCounterVec,
+    /// By sink and verdict.
+    pub heard: IntCounterVec,
     /// Answers of Kinesis when asked for records: `records`, `empty`, `throttled`, `expired` or `failed`.
     pub kinesis_answers: IntCounterVec,
     /// Answers of Kinesis whose records are being handed on.
@@ -158,6 +162,8 @@ impl Metrics {
             queue_findings: gauges("weir_queue_findings", "findings waiting", &["queue"]),
             queue_findings_max: gauges("weir_queue_max_findings", "findings that may wait", &["queue"]),
             sent: ints("weir_sent_total", "findings that went out", &["sink", "outcome"]),
+            looks: ints("weir_read_back_looks_total", "looks at what people say of findings", &["sink", "outcome"]),
+            heard: ints("weir_read_back_verdicts_total", "verdicts that were read back", &["sink", "verdict"]),
             kinesis_answers: ints("weir_kinesis_answers_total", "answers when asked for records", &["answer"]),
             kinesis_answers_held: register(
                 &registry,

@@ -53,6 +53,7 @@ pub const CALLS: &[Call] = &[
     call("dynamodb", "UpdateItem", "dynamodb:UpdateItem", LEASES),
     call("dynamodb", "DeleteItem", "dynamodb:DeleteItem", LEASES),
     call("securityhub", "BatchImportFindings", "securityhub:BatchImportFindings", &["security-hub.json"]),
+    call("securityhub", "GetFindings", "securityhub:GetFindings", &["security-hub-read-back.json"]),
     call("s3", "PutObject", "s3:PutObject", &["s3-findings.json", "s3-state.json", "s3-archive.json"]),
     call("events", "PutEvents", "events:PutEvents", &["event-bridge.json"]),
     call("sns", "Publish", "sns:Publish", &["sns.json"]),

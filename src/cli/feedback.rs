@@ -3,8 +3,7 @@
 mod import;
 
 use std::collections::HashMap;
-use std::fs::OpenOptions;
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -127,7 +126,7 @@ fn take(flags: &Feedback, file: &Path, triage: &Triage, home: &Home, config: &Co
 /// Writes lines where the state's verdicts are.
 fn add(home: &Home, lines: String) -> anyhow::Result<()> {
     match home {
-        Home::Archive(dir) => write(dir, lines),
+        Home::Archive(dir) => feedback::add(dir, |_| lines),
         Home::Bucket { .. } => home.said().expect("it is in a bucket")?.add(&lines),
     }
 }
@@ -160,22 +159,6 @@ fn lines(flags: &Feedback, judged: &[&Finding], verdict: Verdict) -> anyhow::Res
         lines.push('\n');
     }
     Ok(lines)
-}
-
-/// Adds lines to the file of an archive, under its lock and behind a line that somebody left without an end.
-fn write(dir: &Path, mut lines: String) -> anyhow::Result<()> {
-    let path = feedback::path(dir);
-    let writing = || format!("writing {}", path.display());
-    let mut file = OpenOptions::new().create(true).read(true).append(true).open(&path).with_context(writing)?;
-    file.lock().with_context(writing)?;
-    let mut last = [b'\n'];
-    if file.metadata().with_context(writing)?.len() > 0 {
-        file.seek(SeekFrom::End(-1)).and_then(|_| file.read_exact(&mut last)).with_context(writing)?;
-    }
-    if last != [b'\n'] {
-        lines.insert(0, '\n');
-    }
-    file.write_all(lines.as_bytes()).and_then(|()| file.sync_all()).with_context(writing)
 }
 
 /// What the verdicts did to the findings' priorities.

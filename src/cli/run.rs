@@ -37,6 +37,7 @@ use crate::memory::{Memory, Size};
 use crate::metrics::METRICS;
 use crate::pipeline::bucket;
 use crate::pipeline::commit::State;
+use crate::pipeline::listen::{Listener, Verdicts};
 use crate::pipeline::summary::SoFar;
 use crate::pipeline::{self, Outcome, Stages};
 use crate::rule::{RuleError, Severity};
@@ -480,6 +481,11 @@ fn work_once(
     let stages = Stages { detector, triage, archive, state, journal, posts };
     // notices are held until they are committed, and too many are not
     let follow = following.is_some() || sources.iter().any(|source| matches!(source, Source::Notices(_)));
+    let listeners = shared
+        .iter()
+        .filter(|_| follow)
+        .filter_map(|shared| Listener::of(shared.way(), verdicts_of(&stages)?, Timestamp::now));
+    let listeners: Vec<Listener> = listeners.collect();
     let pipeline = pipeline::Config {
         sources,
         aws: Aws::new(config.aws.clone()),
@@ -493,6 +499,9 @@ fn work_once(
         for shared in shared {
             // it ends with the runtime; before that, the end of the run waits for what it sends
             tokio::spawn(Sender::new(shared, Timestamp::now).run());
+        }
+        for listener in listeners {
+            tokio::spawn(listener.run());
         }
         if let Some(address) = &config.metrics.listen {
             let listener = tokio::net::TcpListener::bind(address).await;
@@ -508,6 +517,12 @@ fn work_once(
         bar.finish_and_clear();
         outcome.or_output()
     })
+}
+
+/// Where what is said of findings is written down; none where nothing is kept.
+fn verdicts_of(stages: &Stages) -> Option<Verdicts> {
+    let said = stages.state.as_ref().and_then(State::said).map(Verdicts::Bucket);
+    said.or_else(|| stages.archive.as_ref().map(|archive| Verdicts::Archive(archive.dir().to_owned())))
 }
 
 /// How much memory there is: what the flag or the configuration says, else what the machine allows the process.

@@ -1,8 +1,11 @@
 //! The file in which an archive keeps what people found out about its findings.
 
-use std::io;
+use std::fs::OpenOptions;
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
+
+use anyhow::Context;
 
 use crate::archive::layout::PRIVATE;
 use crate::triage::feedback::Feedback;
@@ -10,6 +13,40 @@ use crate::triage::feedback::Feedback;
 /// Where an archive has it: a line for each verdict, the last on a finding counts.
 pub fn path(archive: &Path) -> PathBuf {
     archive.join(PRIVATE).join("feedback.ndjson")
+}
+
+/// Adds lines to it that depend on all that were said, under its lock and behind a line that somebody left without an end;
+/// where there are none it stays as it is.
+///
+/// # Errors
+/// When it cannot be read or written.
+pub fn add(archive: &Path, lines: impl FnOnce(&str) -> String) -> anyhow::Result<()> {
+    let path = path(archive);
+    let writing = || format!("writing {}", path.display());
+    let mut file = OpenOptions::new().create(true).read(true).append(true).open(&path).with_context(writing)?;
+    file.lock().with_context(writing)?;
+    let mut text = String::new();
+    file.read_to_string(&mut text).with_context(writing)?;
+    let mut lines = lines(&text);
+    if lines.is_empty() {
+        return Ok(());
+    }
+    if !text.is_empty() && !text.ends_with('\n') {
+        lines.insert(0, '\n');
+    }
+    file.write_all(lines.as_bytes()).and_then(|()| file.sync_all()).with_context(writing)
+}
+
+/// All that was said, line by line.
+///
+/// # Errors
+/// When it is there and cannot be read.
+pub fn text(archive: &Path) -> anyhow::Result<String> {
+    let path = path(archive);
+    match std::fs::read_to_string(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+        read => read.with_context(|| format!("reading {}", path.display())),
+    }
 }
 
 /// The file, read again when it has changed.

@@ -7,6 +7,7 @@ pub mod feedback;
 pub mod function;
 pub mod renewal;
 pub mod said;
+pub mod listen;
 pub mod summary;
 mod tell;
 

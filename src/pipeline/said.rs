@@ -1,5 +1,5 @@
 //! What people found out about findings, as one object beside a state in a bucket: `weir feedback` adds lines to it, and the worker
-//! only reads it, so that nobody needs the worker's epoch to say something.
+//! what it hears from Security Hub, so that nobody needs the worker's epoch to say something.
 //!
 //! A line is added by replacing the object on the condition that it is the one that was read, again and again until that holds, so
 //! that no verdict is lost where several are given at once. A write whose answer was lost may add its lines twice, which says
@@ -104,21 +104,45 @@ impl Said {
         }
     }
 
+    /// All that was said, line by line.
+    ///
+    /// # Errors
+    /// When the object cannot be read.
+    pub fn text(&self) -> anyhow::Result<String> {
+        match self.runtime.block_on(self.get(None))? {
+            Found::Object { text, .. } => Ok(text),
+            Found::Same => unreachable!("no ETag was given"),
+            Found::Nothing { .. } => Ok(String::new()),
+        }
+    }
+
     /// Adds whole lines behind all that were said.
     ///
     /// # Errors
     /// When the object cannot be read or written, or others write to it without end.
     pub fn add(&self, lines: &str) -> anyhow::Result<()> {
+        self.add_to(|_| lines.to_owned())
+    }
+
+    /// The same with lines that depend on all that were said; nothing is written where there are none.
+    ///
+    /// # Errors
+    /// Those of [`Said::add`].
+    pub fn add_to(&self, mut lines: impl FnMut(&str) -> String) -> anyhow::Result<()> {
         for _ in 0..TRIES_MAX {
             let (etag, mut text, denied) = match self.runtime.block_on(self.get(None))? {
                 Found::Object { etag, text } => (Some(etag), text, None),
                 Found::Same => unreachable!("no ETag was given"),
                 Found::Nothing { denied } => (None, String::new(), denied),
             };
+            let lines = lines(&text);
+            if lines.is_empty() {
+                return Ok(());
+            }
             if !text.is_empty() && !text.ends_with('\n') {
                 text.push('\n');
             }
-            text += lines;
+            text += &lines;
             if self.runtime.block_on(self.put(etag.as_deref(), text))? {
                 return Ok(());
             }

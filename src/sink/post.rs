@@ -101,6 +101,12 @@ fn trouble(outbox: &Outbox, place: &str) -> Option<String> {
     outbox.places().find(|(known, ..)| *known == place)?.2.map(|trouble| trouble.why.clone())
 }
 
+impl Shared {
+    pub fn way(&self) -> Arc<Way> {
+        self.way.clone()
+    }
+}
+
 /// The sender's part without its waits, for a simulation that has a clock of its own.
 #[cfg(test)]
 impl Shared {

@@ -1,6 +1,7 @@
 //! A way out of a configuration → whether it may be called, found with a call that holds no finding and so sends nothing.
 
 use super::outbox::call::{Answer, Call};
+use super::security_hub::Hub;
 use super::way::Way;
 use crate::aws::tried::{NOT_WITHOUT_DOING_IT, Outcome, Tried};
 use crate::aws::{Kind, Trouble};
@@ -10,14 +11,17 @@ pub async fn way(way: &Way) -> Vec<Tried> {
     let untried = || Outcome::Untried(NOT_WITHOUT_DOING_IT);
     match way {
         Way::SecurityHub { hubs, .. } => {
-            let hubs = hubs.all();
-            let one = async |hub: &super::security_hub::Hub| {
-                let action = "securityhub:BatchImportFindings";
+            let places = hubs.all();
+            let one = async |hub: &Hub| {
+                let (on, action) = (format!("the hub of {hub}"), "securityhub:BatchImportFindings");
                 let answer = way.send(&hub.to_string(), &nothing()).await;
-                let enable = format!("enable Security Hub in {}, and use credentials of its account", hub.region());
-                Tried::new(format!("the hub of {hub}"), action, read(action, answer, &enable))
+                let mut tried = vec![Tried::new(&on, action, read(action, answer, &enable(hub)))];
+                if way.read_back().is_some() {
+                    tried.push(Tried::new(&on, ASK, asked(hubs.may_ask(hub).await, hub)));
+                }
+                tried
             };
-            futures::future::join_all(hubs.iter().map(one)).await
+            futures::future::join_all(places.iter().map(one)).await.into_iter().flatten().collect()
         }
         Way::EventBridge(bus) => {
             let action = "events:PutEvents";
@@ -28,6 +32,22 @@ pub async fn way(way: &Way) -> Vec<Tried> {
         Way::Sns(topic) => vec![Tried::new(topic.name(), "sns:Publish", untried())],
         Way::S3(bucket) => vec![Tried::new(bucket.name(), "s3:PutObject", untried())],
         Way::Webhook(_) => vec![Tried::new("the webhook", "a message", untried())],
+    }
+}
+
+const ASK: &str = "securityhub:GetFindings";
+
+fn enable(hub: &Hub) -> String {
+    format!("enable Security Hub in {}, and use credentials of its account", hub.region())
+}
+
+fn asked(answer: Result<(), Answer>, hub: &Hub) -> Outcome {
+    match answer {
+        Ok(()) => Outcome::Works("it says what analysts say of findings".to_owned()),
+        Err(Answer::Invalid { code, message }) => {
+            Outcome::Fails(Trouble::new(Kind::Other, format!("{code}: {message}")))
+        }
+        Err(answer) => read(ASK, answer, &enable(hub)),
     }
 }
 

@@ -22,14 +22,14 @@ use crate::aws::Aws;
 const RENEWAL: Duration = Duration::from_secs(300);
 const CREDENTIALS_WAIT: Duration = Duration::from_secs(20);
 
-/// A service that is called with POST at one path.
+/// A service that is called with POST.
 #[derive(Clone, Copy, Debug)]
 pub struct Service {
     /// In signatures and in names of hosts.
     pub name: &'static str,
     /// Environment variable with another address; it goes before that of all services.
     pub endpoint_variable: &'static str,
-    /// With the slash it begins with.
+    /// Where it is called, if a call names no other path; with the slash it begins with.
     pub path: &'static str,
 }
 
@@ -47,7 +47,7 @@ impl Service {
 pub struct Line {
     service: Service,
     region: String,
-    url: String,
+    endpoint: String,
     login: Login,
     http: SharedHttpConnector,
 }
@@ -70,9 +70,9 @@ impl Line {
         let endpoint = std::env::var(service.endpoint_variable).ok();
         let endpoint = endpoint.or_else(|| sdk.endpoint_url().map(str::to_owned));
         let endpoint = endpoint.unwrap_or_else(|| service.of_aws(&region, sdk.use_fips().unwrap_or_default()));
-        let url = format!("{}{}", endpoint.trim_end_matches('/'), service.path);
+        let endpoint = endpoint.trim_end_matches('/').to_owned();
         let login = Login { provider, held: Mutex::new(None) };
-        Ok(Line { service, region, url, login, http })
+        Ok(Line { service, region, endpoint, login, http })
     }
 
     /// Posts a body with these headers, which are signed with it; `read` says what the answer means. Every way to fail is
@@ -91,8 +91,22 @@ impl Line {
     /// # Errors
     /// When there are no credentials or there is no connection, or the answer breaks off or is longer than 4 MiB.
     pub async fn call(&self, headers: &[(&'static str, &'static str)], body: String) -> anyhow::Result<Reply> {
-        let request = self.signed(headers, body, self.login.get().await?)?;
-        let reply = wire::exchange(&self.http, request).await.with_context(|| format!("calling {}", self.url))?;
+        self.call_at(self.service.path, headers, body).await
+    }
+
+    /// The same at another path.
+    ///
+    /// # Errors
+    /// Those of [`Line::call`].
+    pub async fn call_at(
+        &self,
+        path: &str,
+        headers: &[(&'static str, &'static str)],
+        body: String,
+    ) -> anyhow::Result<Reply> {
+        let url = format!("{}{path}", self.endpoint);
+        let request = self.signed(&url, headers, body, self.login.get().await?)?;
+        let reply = wire::exchange(&self.http, request).await.with_context(|| format!("calling {url}"))?;
         if matches!(reply.status, 401 | 403) {
             // they may have been revoked, or the role been given more rights
             self.login.renew().await;
@@ -102,6 +116,7 @@ impl Line {
 
     fn signed(
         &self,
+        url: &str,
         headers: &[(&'static str, &'static str)],
         body: String,
         credentials: Credentials,
@@ -117,11 +132,11 @@ impl Line {
             .context("signing a call")?
             .into();
         let body_bytes = SignableBody::Bytes(body.as_bytes());
-        let signable = SignableRequest::new("POST", &self.url, headers.iter().copied(), body_bytes);
+        let signable = SignableRequest::new("POST", url, headers.iter().copied(), body_bytes);
         let (instructions, _) =
             sign(signable.context("signing a call")?, &params).context("signing a call")?.into_parts();
         let request =
-            headers.iter().fold(http::Request::post(&self.url), |request, (name, value)| request.header(*name, *value));
+            headers.iter().fold(http::Request::post(url), |request, (name, value)| request.header(*name, *value));
         let mut request = request.body(SdkBody::from(body))?;
         instructions.apply_to_request_http1x(&mut request);
         Ok(request.try_into()?)

@@ -16,7 +16,7 @@ use crate::time::Timestamp;
 /// A service that findings are sent to, with what the configuration says of it. It looks nothing up before the first call.
 #[derive(Debug)]
 pub enum Way {
-    SecurityHub { hubs: security_hub::Hubs, drain_seconds: u64 },
+    SecurityHub { hubs: security_hub::Hubs, drain_seconds: u64, read_back_seconds: u64 },
     EventBridge(event_bridge::Bus),
     Sns(sns::Topic),
     Webhook(webhook::Hook),
@@ -32,7 +32,8 @@ impl Way {
         http: SharedHttpConnector,
     ) -> anyhow::Result<Way> {
         let hubs = security_hub::Hubs::new(Routes::new(config)?, aws, http);
-        Ok(Way::SecurityHub { hubs, drain_seconds: config.drain_seconds })
+        let security_hub::Config { drain_seconds, read_back_seconds, .. } = *config;
+        Ok(Way::SecurityHub { hubs, drain_seconds, read_back_seconds })
     }
 
     /// # Errors
@@ -125,6 +126,16 @@ impl Way {
             Way::Webhook(hook) => hook.drain_seconds(),
             Way::S3(bucket) => bucket.config.drain_seconds,
         })
+    }
+
+    /// How often it is asked what people say there of findings; none where nobody asks.
+    pub fn read_back(&self) -> Option<Duration> {
+        match self {
+            Way::SecurityHub { read_back_seconds, .. } => {
+                (*read_back_seconds > 0).then(|| Duration::from_secs(*read_back_seconds))
+            }
+            Way::EventBridge(_) | Way::Sns(_) | Way::Webhook(_) | Way::S3(_) => None,
+        }
     }
 
     /// The place that a finding goes to, and its form there, or why it has none.

@@ -1,5 +1,6 @@
 //! An HTTP request → its answer: within a time, no longer than it may be, and over connections that all sinks share.
 
+use std::fmt;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -15,7 +16,7 @@ use crate::aws::trust::Trust;
 
 const CONNECT_WAIT: Duration = Duration::from_secs(5);
 /// From the first byte sent to the last one read. Security Hub answers a full call within a few seconds.
-const CALL_WAIT: Duration = Duration::from_secs(30);
+pub const CALL_WAIT: Duration = Duration::from_secs(30);
 /// Longest answer that is read; one of Security Hub that names a hundred failures is far below it.
 const ANSWER_BYTES_MAX: usize = 4 << 20;
 
@@ -54,10 +55,22 @@ impl Reply {
     }
 }
 
+/// An answer was longer than any that is read.
+#[derive(Debug)]
+pub struct TooLong;
+
+impl std::error::Error for TooLong {}
+
+impl fmt::Display for TooLong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the answer is longer than {ANSWER_BYTES_MAX} bytes")
+    }
+}
+
 /// Sends a request. Redirects are not followed.
 ///
 /// # Errors
-/// When there is no connection, or the answer breaks off or is longer than 4 MiB.
+/// When there is no connection, or the answer breaks off or is longer than 4 MiB ([`TooLong`]).
 pub async fn exchange(http: &SharedHttpConnector, request: HttpRequest) -> anyhow::Result<Reply> {
     let response = http.call(request).await?;
     let header = |name: &str| response.headers().get(name).map(str::to_owned);
@@ -71,7 +84,7 @@ pub async fn exchange(http: &SharedHttpConnector, request: HttpRequest) -> anyho
     while let Some(bytes) = body.next().await {
         reply.body.extend_from_slice(&bytes.context("reading the answer")?);
         if reply.body.len() > ANSWER_BYTES_MAX {
-            bail!("the answer is longer than {ANSWER_BYTES_MAX} bytes");
+            bail!(TooLong);
         }
     }
     Ok(reply)

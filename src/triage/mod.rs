@@ -1,6 +1,7 @@
 //! Findings as rules make them → fewer, better ones: suppressed, folded by id, and ranked.
 
 pub mod feedback;
+pub mod heard;
 pub mod prioritize;
 pub mod incident;
 pub mod suppress;

@@ -103,7 +103,8 @@ async fn a_bucket_a_queue_a_stream_and_a_hub_that_are_there_are_well() {
     make(&moto.url).await;
     let config = format!(
         "from = ['kinesis://doctor', 'sqs://doctor-notices']\n[aws]\nendpoint_url = '{}'\n[aws.s3]\nforce_path_style = true\n\
-         [sink.security_hub]\naccount = '111122223333'\nregion = 'eu-west-1'\nregions = ['us-east-1']\n",
+         [sink.security_hub]\naccount = '111122223333'\nregion = 'eu-west-1'\nregions = ['us-east-1']\n\
+         read_back_seconds = 300\n",
         moto.url
     );
     fs::write(folder.path().join("weir.toml"), &config).unwrap();
@@ -128,6 +129,8 @@ async fn a_bucket_a_queue_a_stream_and_a_hub_that_are_there_are_well() {
     assert_eq!(of("sqs:ReceiveMessage on sqs://doctor-notices"), untried);
     for region in ["eu-west-1", "us-east-1"] {
         let name = format!("securityhub:BatchImportFindings on the hub of 111122223333 in {region}");
+        assert_eq!(of(&name).0, "ok");
+        let name = format!("securityhub:GetFindings on the hub of 111122223333 in {region}");
         assert_eq!(of(&name).0, "ok");
     }
     assert_eq!((report["failed"].as_u64(), report["untried"].as_u64()), (Some(0), Some(2)));

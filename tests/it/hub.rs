@@ -54,7 +54,30 @@ pub struct Seen {
     pub poison: BTreeSet<String>,
     pub flaky: BTreeSet<String>,
     failed_once: BTreeSet<String>,
-    buckets: BTreeMap<(String, String), (f64, Option<Instant>)>,
+    buckets: BTreeMap<(String, String, Api), (f64, Option<Instant>)>,
+    /// Imports that came with an older `UpdatedAt` than the finding has, and changed nothing.
+    pub stale: usize,
+    /// What analysts set, by account, Region and id.
+    pub analysts: BTreeMap<(String, String, String), Analyst>,
+    /// Calls of GetFindings, what the next of them come to, and how many findings an answer has at most where it is not 0.
+    pub asked: usize,
+    pub asking_troubles: VecDeque<Trouble>,
+    pub page_max: usize,
+}
+
+/// The fields of a finding that are the customer's.
+#[derive(Clone, Debug)]
+pub struct Analyst {
+    pub workflow: &'static str,
+    pub verification: &'static str,
+}
+
+const UNTOUCHED: Analyst = Analyst { workflow: "NEW", verification: "UNKNOWN" };
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Api {
+    Import,
+    Get,
 }
 
 #[derive(Clone)]
@@ -71,6 +94,7 @@ impl Hub {
         let hub = Hub { url: format!("http://{}", listener.local_addr().unwrap()), seen: Arc::default() };
         let router = axum::Router::new()
             .route("/findings/import", post(import))
+            .route("/findings", post(get_findings))
             .route("/", post(assume_role))
             .layer(axum::extract::DefaultBodyLimit::max(20_000_000))
             .with_state(hub.clone());
@@ -151,7 +175,7 @@ fn answer(seen: &mut Seen, url: &str, headers: &HeaderMap, body: &[u8]) -> Optio
     let findings = call["Findings"].as_array().cloned().unwrap_or_default();
     let ids = findings.iter().map(|one| one["Id"].as_str().unwrap_or_default().to_owned()).collect();
     seen.calls.push((Instant::now(), ids));
-    if !seen.take_token(&account, &region) {
+    if !seen.take_token(&account, &region, Api::Import) {
         seen.wrong.push("the rate is exceeded".to_owned());
         return Some(refuse(429, "TooManyRequestsException"));
     }
@@ -201,7 +225,20 @@ impl Seen {
             return Err("InternalFailure");
         }
         let updated_at = finding["UpdatedAt"].as_str().unwrap_or_default().to_owned();
-        let versions = self.stored.entry((account.to_owned(), region.to_owned(), id)).or_default();
+        let key = (account.to_owned(), region.to_owned(), id);
+        let versions = self.stored.entry(key.clone()).or_default();
+        let time = |text: &str| weir::time::Timestamp::parse(text).unwrap();
+        if versions.last().is_some_and(|last| time(&last.updated_at) > time(&updated_at)) {
+            self.stale += 1;
+            return Ok(());
+        }
+        let comes_back = versions.last().is_some_and(|last| last.finding["RecordState"] == "ARCHIVED");
+        if let (true, "ACTIVE", Some(analyst)) =
+            (comes_back, finding["RecordState"].as_str().unwrap_or_default(), self.analysts.get_mut(&key))
+            && ["NOTIFIED", "RESOLVED"].contains(&analyst.workflow)
+        {
+            analyst.workflow = "NEW";
+        }
         match versions.iter_mut().find(|version| version.updated_at == updated_at) {
             Some(version) => version.times += 1,
             None => versions.push(Version { updated_at, times: 1, finding }),
@@ -209,14 +246,135 @@ impl Seen {
         Ok(())
     }
 
-    /// Ten calls a second and thirty at once; two more for those that the network brings together.
-    fn take_token(&mut self, account: &str, region: &str) -> bool {
+    /// Imports: ten calls a second and thirty at once; GetFindings: three and six. Two more for those that the network brings
+    /// together.
+    fn take_token(&mut self, account: &str, region: &str, api: Api) -> bool {
+        let (a_second, at_once) = match api {
+            Api::Import => (10.0, 32.0),
+            Api::Get => (3.0, 8.0),
+        };
         let now = Instant::now();
-        let (tokens, last) = self.buckets.entry((account.to_owned(), region.to_owned())).or_insert((32.0, None));
+        let (tokens, last) =
+            self.buckets.entry((account.to_owned(), region.to_owned(), api)).or_insert((at_once, None));
         let passed = last.map_or(0.0, |last| (now - last).as_secs_f64());
-        *tokens = (*tokens + passed * 10.0).min(32.0) - 1.0;
+        *tokens = (*tokens + passed * a_second).min(at_once) - 1.0;
         *last = Some(now);
         *tokens >= 0.0
+    }
+
+    /// Has an analyst set the fields of every finding of a title.
+    pub fn judge(&mut self, title: &str, analyst: &Analyst) -> usize {
+        let of_title = self.stored.iter().filter(|(_, versions)| versions[0].finding["Title"] == title);
+        let keys: Vec<_> = of_title.map(|(key, _)| key.clone()).collect();
+        self.analysts.extend(keys.iter().map(|key| (key.clone(), analyst.clone())));
+        keys.len()
+    }
+
+    /// A finding as it is shown to its account.
+    fn shown(&self, key: &(String, String, String)) -> Value {
+        let analyst = self.analysts.get(key).unwrap_or(&UNTOUCHED);
+        let mut finding = self.stored[key].last().expect("it was imported").finding.clone();
+        finding["Workflow"] = json!({ "Status": analyst.workflow });
+        finding["WorkflowState"] = json!("NEW");
+        finding["VerificationState"] = json!(analyst.verification);
+        finding
+    }
+
+    /// Findings for a body of GetFindings and the token of the next page.
+    fn get(&self, account: &str, region: &str, call: &Value) -> Result<(Vec<Value>, Option<String>), String> {
+        let known = ["Filters", "SortCriteria", "MaxResults", "NextToken"];
+        let call_fields = call.as_object().ok_or("no object")?;
+        if let Some(field) = call_fields.keys().find(|field| !known.contains(&field.as_str())) {
+            return Err(format!("GetFindings has no {field}"));
+        }
+        let most = call["MaxResults"].as_u64().filter(|most| (1..=100).contains(most)).ok_or("MaxResults")? as usize;
+        let most = if self.page_max > 0 { most.min(self.page_max) } else { most };
+        if call["SortCriteria"] != json!([{ "Field": "UpdatedAt", "SortOrder": "desc" }]) {
+            return Err(format!("SortCriteria are {}", call["SortCriteria"]));
+        }
+        let filters = call["Filters"].as_object().filter(|filters| filters.len() <= 10).ok_or("Filters")?;
+        let of_caller = self.stored.keys().filter(|(of, at, _)| of == account && at == region);
+        let mut found = Vec::new();
+        for key in of_caller {
+            let finding = self.shown(key);
+            let mut fits = true;
+            for (attribute, values) in filters {
+                fits &= fits_filter(&finding, attribute, values)?;
+            }
+            if fits {
+                found.push(finding);
+            }
+        }
+        found.sort_by_key(|finding| {
+            std::cmp::Reverse(weir::time::Timestamp::parse(finding["UpdatedAt"].as_str().unwrap()))
+        });
+        // a token goes with the question that it was an answer to
+        let of_question = call["Filters"].to_string();
+        let begin = match call["NextToken"].as_str() {
+            None => 0,
+            Some(token) => {
+                let (begin, question) = token.split_once(' ').ok_or("NextToken")?;
+                (question == of_question)
+                    .then(|| begin.parse().ok())
+                    .flatten()
+                    .ok_or("NextToken of another question")?
+            }
+        };
+        let page: Vec<Value> = found.iter().skip(begin).take(most).cloned().collect();
+        let next = (begin + page.len() < found.len()).then(|| format!("{} {of_question}", begin + page.len()));
+        Ok((page, next))
+    }
+}
+
+/// Whether a finding has one of the values of a filter's attribute.
+fn fits_filter(finding: &Value, attribute: &str, values: &Value) -> Result<bool, String> {
+    let value = match attribute {
+        "ProductArn" | "GeneratorId" | "Id" | "VerificationState" => &finding[attribute],
+        "WorkflowStatus" => &finding["Workflow"]["Status"],
+        _ => return Err(format!("no filter of the tests is {attribute}")),
+    };
+    let value = value.as_str().unwrap_or_default();
+    let values = values.as_array().filter(|values| (1..=20).contains(&values.len())).ok_or("1 to 20 values")?;
+    let mut fits = false;
+    for filter in values {
+        let wanted = filter["Value"].as_str().ok_or("a filter has a value")?;
+        fits |= match filter["Comparison"].as_str() {
+            Some("EQUALS") => value == wanted,
+            Some("PREFIX") => value.starts_with(wanted),
+            _ => return Err(format!("{filter} compares otherwise")),
+        };
+    }
+    Ok(fits)
+}
+
+async fn get_findings(State(hub): State<Hub>, headers: HeaderMap, body: Bytes) -> Reply {
+    let seen = &mut *hub.seen();
+    let url = format!("{}/findings", hub.url);
+    let Some((access_key, region)) = signed("securityhub", &url, &["content-type"], &headers, &body) else {
+        seen.wrong.push("a signature is wrong".to_owned());
+        return refuse(403, "InvalidSignatureException");
+    };
+    let Some(account) = account(&access_key) else { return refuse(403, "UnrecognizedClientException") };
+    seen.asked += 1;
+    if !seen.take_token(&account, &region, Api::Get) {
+        seen.wrong.push("the rate of GetFindings is exceeded".to_owned());
+        return refuse(429, "TooManyRequestsException");
+    }
+    match seen.asking_troubles.pop_front() {
+        Some(Trouble::Throttle) => return refuse(429, "TooManyRequestsException"),
+        Some(Trouble::Down | Trouble::Lost) => return refuse(500, "InternalException"),
+        Some(Trouble::Denied) => return refuse(403, "AccessDeniedException"),
+        None => {}
+    }
+    let call: Value = serde_json::from_slice(&body).unwrap_or_default();
+    match seen.get(&account, &region, &call) {
+        Ok((findings, next)) => {
+            (StatusCode::OK, HeaderMap::new(), json!({ "Findings": findings, "NextToken": next }).to_string())
+        }
+        Err(why) => {
+            seen.wrong.push(why);
+            refuse(400, "InvalidInputException")
+        }
     }
 }
 

@@ -30,6 +30,7 @@ mod permissions;
 mod pipeline;
 mod pipes;
 mod primed;
+mod read_back;
 mod recorder;
 mod reload;
 mod rules;

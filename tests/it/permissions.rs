@@ -167,6 +167,14 @@ async fn policies_allow_what_is_called_and_no_more() {
     stage.run(&[&["doctor", "--from", "attack.json.gz"], &hub[..]].concat(), 0);
     all.extend(stage.judged(&["security-hub.json"]));
 
+    let hub = "[sink.security_hub]\naccount = '123456789012'\nregion = 'us-east-1'\nread_back_seconds = 1";
+    let stage = Stage::new(&moto, hub);
+    fs::copy(repository(ATTACK), stage.path().join("attack.json.gz")).unwrap();
+    let follow = ["run", "--from", "attack.json.gz", "--archive", "a", "--findings", "f.ndjson", "--follow"];
+    stage.run_until(&follow, "GetFindings");
+    stage.doctor(&["attack.json.gz"]);
+    all.extend(stage.judged(&["security-hub.json", "security-hub-read-back.json"]));
+
     let mut send = |config: &str, code: i32, file: &str| {
         let stage = Stage::new(&moto, config);
         fs::copy(repository(ATTACK), stage.path().join("attack.json.gz")).unwrap();

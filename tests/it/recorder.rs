@@ -103,6 +103,7 @@ fn operation(service: &str, method: &Method, uri: &Uri, headers: &HeaderMap, bod
         ("s3", "GET", _) => "GetObject".to_owned(),
         ("s3", "PUT", _) => "PutObject".to_owned(),
         ("securityhub", "POST", "/findings/import") => "BatchImportFindings".to_owned(),
+        ("securityhub", "POST", "/findings") => "GetFindings".to_owned(),
         (_, method, path) => format!("{method} {path}?{query}"),
     }
 }

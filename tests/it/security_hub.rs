@@ -42,7 +42,7 @@ pub fn write_log(folder: &Path, name: &str, records: &[Value]) {
     fs::rename(folder.join("new"), folder.join("logs").join(name)).unwrap();
 }
 
-fn start(hub: &Hub, folder: &Path, more: &[&str]) -> Child {
+pub fn start(hub: &Hub, folder: &Path, more: &[&str]) -> Child {
     Command::new(env!("CARGO_BIN_EXE_weir"))
         .args(["run", "--from", "logs", "--archive", "a", "--findings", "f.ndjson", "--format", "ndjson"])
         .args(["--summary", "s.json"])

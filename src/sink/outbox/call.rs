@@ -113,6 +113,16 @@ impl Answer {
         }
     }
 
+    /// Code and message, where it is a refusal.
+    pub fn why(&self) -> Option<String> {
+        match self {
+            Answer::Taken { .. } => None,
+            Answer::Invalid { code, message }
+            | Answer::Denied { code, message }
+            | Answer::Unavailable { code, message, .. } => Some(format!("{code}: {message}")),
+        }
+    }
+
     /// All findings of a call were accepted.
     pub fn all(call: &Call) -> Answer {
         Answer::Taken { success_count: call.findings.len(), failed: Vec::new() }

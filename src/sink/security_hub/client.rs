@@ -1,25 +1,42 @@
-//! The findings of a call → what the hub answers that it is for.
+//! The findings of a call → what the hub answers that it is for; and what analysts say of findings there.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use serde::Deserialize;
 use tokio::sync::Mutex;
+use tokio::time::{sleep, timeout};
 
 use super::asff::{About, RecordState};
 use super::call::{body, outgoing};
 use super::config::Routes;
+use super::get_findings::{self, IDS_MAX, PAGE, PAGE_OF_LONG, Page, Which};
 use super::hub::Hub;
 use crate::aws::{self, Aws};
 use crate::finding::Finding;
 use crate::sink::outbox::call::{Answer, Call, Failed, Outgoing};
 use crate::sink::signed::{Line, Service, refusal, unreadable};
-use crate::sink::wire::Reply;
+use crate::sink::wire::{CALL_WAIT, Reply, TooLong};
 use crate::time::Timestamp;
+use crate::triage::heard::Word;
 
 const SERVICE: Service =
     Service { name: "securityhub", endpoint_variable: "AWS_ENDPOINT_URL_SECURITYHUB", path: "/findings/import" };
+
+const JSON: [(&str, &str); 1] = [("content-type", "application/json")];
+
+/// Between two calls of GetFindings, which takes three a second, of everybody together.
+const ASK_PAUSE: Duration = Duration::from_millis(400);
+/// Tries of one of them; the pause doubles from one to the next.
+const ASK_TRIES: u32 = 6;
+/// Pages of one list at most, 20,000 findings where these are not long. Later ones were updated before all of these.
+const PAGES_MAX: usize = 200;
+/// Findings that are asked for by their ids at most.
+const ASKED_MAX: usize = 1000;
+/// Our code for an answer that is longer than any that is read.
+const TOO_LONG: &str = "TooLong";
 
 /// The hubs that findings go to, and the callers of them, each made when a finding first needs it.
 #[derive(Debug)]
@@ -61,9 +78,84 @@ impl Hubs {
         match self.line(hub).await {
             Ok(line) => {
                 let body = body(call.findings.iter().map(|json| &**json));
-                line.post(&[("content-type", "application/json")], body, |reply| read(&reply)).await
+                line.post(&JSON, body, |reply| read(&reply)).await
             }
             Err(answer) => answer,
+        }
+    }
+
+    /// What analysts say of the findings in a hub that they closed or verified.
+    ///
+    /// # Errors
+    /// The answer that stood in the way.
+    pub async fn words(&self, hub: &Hub) -> Result<BTreeMap<String, Word>, Answer> {
+        let mut words = self.list(hub, Which::Closed).await?;
+        words.extend(self.list(hub, Which::Verified).await?);
+        Ok(words)
+    }
+
+    /// What they say of these findings, as many of them as there are, of the first thousand.
+    ///
+    /// # Errors
+    /// The answer that stood in the way.
+    pub async fn words_of(&self, hub: &Hub, ids: &[String]) -> Result<BTreeMap<String, Word>, Answer> {
+        let mut words = BTreeMap::new();
+        for ids in ids[..ids.len().min(ASKED_MAX)].chunks(IDS_MAX) {
+            words.extend(self.list(hub, Which::Ids(ids)).await?);
+        }
+        Ok(words)
+    }
+
+    /// Asks a hub for one finding that has a word, to see whether it may be asked.
+    ///
+    /// # Errors
+    /// The answer that stands in the way.
+    pub async fn may_ask(&self, hub: &Hub) -> Result<(), Answer> {
+        self.ask(hub, get_findings::body(hub, Which::Closed, 1, None)).await.map(|_| ())
+    }
+
+    async fn list(&self, hub: &Hub, which: Which<'_>) -> Result<BTreeMap<String, Word>, Answer> {
+        match self.pages(hub, which, PAGE).await {
+            Err(Answer::Unavailable { code, .. }) if code == TOO_LONG => self.pages(hub, which, PAGE_OF_LONG).await,
+            listed => listed,
+        }
+    }
+
+    async fn pages(&self, hub: &Hub, which: Which<'_>, page: usize) -> Result<BTreeMap<String, Word>, Answer> {
+        let (mut words, mut token) = (BTreeMap::new(), None::<String>);
+        for _ in 0..PAGES_MAX {
+            let body = get_findings::body(hub, which, page, token.as_deref());
+            let page = self.ask_again(hub, &body).await?;
+            words.extend(page.words);
+            match page.next {
+                Some(next) => token = Some(next),
+                None => return Ok(words),
+            }
+        }
+        tracing::warn!(%hub, findings = words.len(), "analysts have closed more findings than are read back");
+        Ok(words)
+    }
+
+    async fn ask_again(&self, hub: &Hub, body: &str) -> Result<Page, Answer> {
+        let mut tries = 0;
+        loop {
+            sleep(ASK_PAUSE * 2_u32.pow(tries)).await;
+            tries += 1;
+            match self.ask(hub, body.to_owned()).await {
+                Err(Answer::Unavailable { code, .. }) if code != TOO_LONG && tries < ASK_TRIES => {}
+                asked => return asked,
+            }
+        }
+    }
+
+    async fn ask(&self, hub: &Hub, body: String) -> Result<Page, Answer> {
+        let line = self.line(hub.clone()).await?;
+        match timeout(CALL_WAIT, line.call_at(get_findings::PATH, &JSON, body)).await {
+            Ok(Ok(reply)) if reply.status == 200 => get_findings::read(&reply.body).map_err(unreadable),
+            Ok(Ok(reply)) => Err(refusal(&reply)),
+            Ok(Err(error)) if error.is::<TooLong>() => Err(Answer::of_error(TOO_LONG, &error.to_string())),
+            Ok(Err(error)) => Err(Answer::of_error("unreachable", &format!("{error:#}"))),
+            Err(_) => Err(Answer::of_error("timeout", &format!("no answer within {} s", CALL_WAIT.as_secs()))),
         }
     }
 

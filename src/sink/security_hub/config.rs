@@ -27,6 +27,9 @@ pub struct Config {
     /// Seconds that the end of a run waits for findings that are not accepted yet. Later ones wait for the next run.
     #[serde(default = "drain_seconds")]
     pub drain_seconds: u64,
+    /// Following, seconds between two looks at what analysts say of findings in the hubs; 0 for none.
+    #[serde(default)]
+    pub read_back_seconds: u64,
 }
 
 fn drain_seconds() -> u64 {
@@ -46,6 +49,7 @@ impl Config {
             regions: Vec::new(),
             roles: Vec::new(),
             drain_seconds: drain_seconds(),
+            read_back_seconds: 0,
         };
         Routes::new(&config).map(|_| config)
     }
