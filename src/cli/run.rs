@@ -122,6 +122,10 @@ pub struct Run {
     /// Share a stream's shards with all workers that name the same table of DynamoDB; in place of source.kinesis.leases.table
     #[arg(long, value_name = "TABLE", conflicts_with = "share")]
     leases: Option<String>,
+    /// Following, ask Security Hub every so many seconds what analysts say of findings; in place of
+    /// sink.security_hub.read_back_seconds
+    #[arg(long, value_name = "SECONDS")]
+    read_back: Option<u64>,
     /// Show everything about one finding: its id or the beginning of it. With a `state` in S3 it is taken from there, and nothing is read
     #[arg(long, value_name = "ID", conflicts_with_all = ["follow", "format"])]
     explain: Option<String>,
@@ -221,6 +225,14 @@ pub fn run(flags: &Run) -> Result<ExitCode, Failure> {
     if let Some(table) = &flags.leases {
         let leases = &mut config.source.kinesis.leases;
         leases.get_or_insert_with(|| Leases::of_table(table)).table.clone_from(table);
+    }
+    if let Some(seconds) = flags.read_back {
+        let Some(hub) = &mut config.sink.security_hub else {
+            return Err(Failure::Usage(anyhow!(
+                "--read-back asks Security Hub: name one with --security-hub, or in the configuration"
+            )));
+        };
+        hub.read_back_seconds = seconds;
     }
     config.source.kinesis.share = flags.share.unwrap_or(config.source.kinesis.share);
     if let (Some(id), Some(_)) = (&flags.explain, &config.state) {

@@ -68,6 +68,8 @@ const SEND_WAIT_REMOTE: Duration = Duration::from_secs(5);
 const COMMIT_SHARE: u32 = 20;
 /// unless the archive's buffer was written this many times since the last one: what a crash has read again stays little.
 const FLUSHES_MAX: usize = 8;
+/// Between two looks at which findings do not hold any more, where nothing that says so has changed: suppressions expire.
+const TURN_WAIT: Duration = Duration::from_secs(60);
 /// Records are parsed in groups of about this size: small enough to share among threads.
 pub const GROUP_BYTES: usize = 4 << 20;
 
@@ -266,6 +268,8 @@ struct Worker {
     /// What people find out while it runs: in the archive's file, or beside a state in a bucket.
     verdicts: Option<Verdicts>,
     said: Option<Said>,
+    /// When it was last looked which findings do not hold; none where that may have changed.
+    turned: Option<Instant>,
     report: Report,
 }
 
@@ -351,6 +355,7 @@ impl Worker {
             written: Vec::new(),
             flushes: 0,
             eased: None,
+            turned: None,
             report,
         })
     }
@@ -359,6 +364,25 @@ impl Worker {
     fn learn(&mut self) {
         if let Some(feedback) = heard(&mut self.verdicts, &mut self.said) {
             self.stages.triage.learn(feedback);
+            self.turned = None;
+        }
+    }
+
+    /// Has services hear of findings that do not hold any more, and of those that hold again. What was told of them otherwise
+    /// stays as it is.
+    fn turn_records(&mut self, now: Timestamp) {
+        if self.turned.is_some_and(|turned| turned.elapsed() < TURN_WAIT) {
+            return;
+        }
+        self.turned = Some(Instant::now());
+        let Stages { triage, posts, .. } = &mut self.stages;
+        if !posts.iter().any(|post| post.way().archives()) {
+            return;
+        }
+        let refuted = triage.refuted(now);
+        for post in posts {
+            let turned = post.turn(&refuted, |id| triage.severity(id));
+            post.stage(&triage.ranked(&turned), now);
         }
     }
 
@@ -367,7 +391,11 @@ impl Worker {
         self.learn();
         let now = Timestamp::now();
         if let Some(renewals) = &self.renewals {
+            let reloads = self.summary.reloads;
             renewal::take(renewals, &mut self.stages, &mut self.summary);
+            if self.summary.reloads > reloads {
+                self.turned = None;
+            }
         }
         let Judged { batches, rejects, mut found } = self.judge(round, now);
         let start = Instant::now();
@@ -380,6 +408,7 @@ impl Worker {
         tell::newest(&batches, now);
         let start = self.spent("triage", start);
         self.hand_on(&changed, now)?;
+        self.turn_records(now);
         let start = self.spent("deliver", start);
         if let Some(archive) = &mut self.stages.archive {
             archive.add(batches);
@@ -676,6 +705,8 @@ impl Worker {
         }
         let changed = self.stages.triage.untold();
         self.hand_on(&changed, Timestamp::now())?;
+        self.turned = None;
+        self.turn_records(Timestamp::now());
         self.commit()?;
         let start = self.spent("archive", start);
         post::drain(&self.stages.posts);

@@ -1,7 +1,7 @@
 //! The pipeline's end of a way out: what a round found is staged, and enters the outbox in the commit of that round; the
 //! sender has it only then.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,10 +17,12 @@ use super::outbox::call::{Answer, Limits, Outgoing};
 use super::outbox::queue::Next;
 use super::outbox::told::Told;
 use super::outbox::{Outbox, Poison, Put};
+use super::security_hub::asff::RecordState;
 use super::way::Way;
-use crate::finding::Finding;
+use crate::finding::{Finding, FindingId};
 use crate::memory::Memory;
 use crate::metrics::METRICS;
+use crate::rule::Severity;
 use crate::time::Timestamp;
 
 /// A commit is due when the memory's share of this is staged: less memory, and the first findings are sent while the last are sought.
@@ -241,7 +243,9 @@ impl Post {
         }
         // a clock that was set back must not make an update look old
         self.newest = now.max(Timestamp(self.newest.0.saturating_add(1)));
-        let made: Vec<_> = due.par_iter().map(|finding| way.form(finding, self.newest)).collect();
+        let states = self.states(&due);
+        let form = |(finding, state): (&&Finding, RecordState)| way.form(finding, state, self.newest);
+        let made: Vec<_> = due.par_iter().zip(states).map(form).collect();
         for ((place, made), finding) in made.into_iter().zip(due) {
             match made {
                 Ok(outgoing) => {
@@ -257,6 +261,31 @@ impl Post {
                 }
             }
         }
+    }
+
+    /// Takes the findings that do not hold now; gives those that are to be staged once more, since the service does not know
+    /// that they do not hold, or that they hold again. `severity` is that of a finding that is open.
+    ///
+    /// # Panics
+    /// On a thread that runs tasks.
+    pub fn turn(
+        &mut self,
+        refuted: &BTreeSet<FindingId>,
+        severity: impl Fn(&FindingId) -> Option<Severity>,
+    ) -> BTreeSet<FindingId> {
+        if !self.way().archives() {
+            return BTreeSet::new();
+        }
+        self.shared.desk.blocking_lock().outbox.archived.turn(refuted, severity)
+    }
+
+    fn states(&self, findings: &[&Finding]) -> Vec<RecordState> {
+        let desk = self.shared.desk.blocking_lock();
+        let state = |finding: &&Finding| match desk.outbox.archived.has(finding) {
+            true => RecordState::Archived,
+            false => RecordState::Active,
+        };
+        findings.iter().map(state).collect()
     }
 
     /// Whether so much waits for the next commit that it should be made now.

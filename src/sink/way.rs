@@ -6,6 +6,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 
 use super::outbox::call::{Answer, Call, Limits, Outgoing};
 use super::outbox::told::Worth;
+use super::security_hub::asff::RecordState;
 use super::security_hub::config::Routes;
 use super::{detail, event_bridge, s3, security_hub, sns, webhook};
 use crate::aws;
@@ -138,10 +139,19 @@ impl Way {
         }
     }
 
-    /// The place that a finding goes to, and its form there, or why it has none.
-    pub fn form(&self, finding: &Finding, now: Timestamp) -> (String, Result<Outgoing, String>) {
+    /// Whether a finding that does not hold is told of as such.
+    pub fn archives(&self) -> bool {
         match self {
-            Way::SecurityHub { hubs, .. } => hubs.form(finding, now),
+            Way::SecurityHub { .. } => true,
+            Way::EventBridge(_) | Way::Sns(_) | Way::Webhook(_) | Way::S3(_) => false,
+        }
+    }
+
+    /// The place that a finding goes to, and its form there, or why it has none. Where [`Way::archives`] says so, the state is
+    /// in it.
+    pub fn form(&self, finding: &Finding, state: RecordState, now: Timestamp) -> (String, Result<Outgoing, String>) {
+        match self {
+            Way::SecurityHub { hubs, .. } => hubs.form(finding, state, now),
             Way::EventBridge(_) => ("bus".to_owned(), event_bridge::form(finding, now)),
             Way::Sns(_) => ("topic".to_owned(), sns::form(finding, now)),
             Way::Webhook(_) => ("address".to_owned(), webhook::form(finding, now)),

@@ -85,6 +85,9 @@ impl Feedback {
 
     /// The verdict on a finding.
     pub fn on(&self, finding: &Finding) -> Option<Verdict> {
+        if self.findings.is_empty() {
+            return None;
+        }
         let found = self.findings.get(&finding.id.to_string()).copied();
         found.filter(|verdict| *verdict != Verdict::Withdrawn)
     }

@@ -19,7 +19,7 @@ use crate::rule::{Confidence, Severity};
 use crate::table::Batch;
 use crate::time::Timestamp;
 use canary::{Canaries, Heard};
-use feedback::Feedback;
+use feedback::{Feedback, Verdict};
 use prioritize::{Asset, History, Watched};
 use suppress::Suppressions;
 
@@ -128,15 +128,7 @@ impl Triage {
     }
 
     fn tell(&mut self, ids: &BTreeSet<FindingId>) -> Vec<Finding> {
-        if ids.is_empty() {
-            return Vec::new();
-        }
-        let history = self.history();
-        let mut told: Vec<_> = ids
-            .iter()
-            .map(|id| prioritize::ranked(&self.open[id].finding, &history, &self.assets, &self.feedback))
-            .collect();
-        rank(&mut told);
+        let told = self.ranked(ids);
         for finding in &told {
             let open = self.open.get_mut(&finding.id).expect("only open findings are told");
             if open.told.is_none() {
@@ -145,6 +137,35 @@ impl Triage {
             open.told = Some(open.now());
         }
         told
+    }
+
+    /// These of the open findings, most urgent first.
+    pub fn ranked(&self, ids: &BTreeSet<FindingId>) -> Vec<Finding> {
+        if ids.is_empty() {
+            return Vec::new();
+        }
+        let history = self.history();
+        let open = ids.iter().filter_map(|id| self.open.get(id));
+        let mut ranked: Vec<_> =
+            open.map(|open| prioritize::ranked(&open.finding, &history, &self.assets, &self.feedback)).collect();
+        rank(&mut ranked);
+        ranked
+    }
+
+    /// The open findings that do not hold: somebody dismissed them, or a suppression covers them by now, and nobody confirmed
+    /// them.
+    pub fn refuted(&self, now: Timestamp) -> BTreeSet<FindingId> {
+        let is_refuted = |finding: &Finding| match self.feedback.on(finding) {
+            Some(Verdict::Dismissed) => true,
+            Some(Verdict::Confirmed) => false,
+            Some(Verdict::Withdrawn) | None => self.suppressions.covers(finding, now),
+        };
+        self.open.iter().filter(|(_, open)| is_refuted(&open.finding)).map(|(id, _)| *id).collect()
+    }
+
+    /// How severe an open finding is.
+    pub fn severity(&self, id: &FindingId) -> Option<Severity> {
+        self.open.get(id).map(|open| open.finding.severity)
     }
 
     /// All open findings, most urgent first.

@@ -109,6 +109,11 @@ impl Suppressions {
         }
     }
 
+    /// Whether an entry in force covers the finding.
+    pub fn covers(&self, finding: &Finding, now: Timestamp) -> bool {
+        self.0.iter().any(|suppression| now < suppression.expires && suppression.cover.covers(finding))
+    }
+
     /// Entries that hid something: rule pattern, reason, matches hidden.
     pub fn hidden(&self) -> impl Iterator<Item = (&str, &str, u64)> {
         self.0

@@ -153,9 +153,12 @@ async fn the_stack_comes_up_and_its_command_finds_what_a_new_object_holds() {
     }
     let expected = of_files(&["s3-queue.json", "security-hub.json"]);
     assert_eq!(actions(&stack["policies"]["weir"]), expected, "the task may do what deploy/iam says");
+    let stack = deploy(&moto, &python, "stack-heard", &["ReadBack=yes"]);
+    let expected = of_files(&["s3-queue.json", "security-hub.json", "security-hub-read-back.json"]);
+    assert_eq!(actions(&stack["policies"]["weir"]), expected, "the task may do what deploy/iam says");
 
     // the first is not below the prefix that is wanted
-    put(&moto, "stack-trail", ATTACK, &["elsewhere/no.json.gz", LOG]).await;
+    put(&moto, "stack-heard", ATTACK, &["elsewhere/no.json.gz", LOG]).await;
     let task = Task::start(&moto, &stack, false);
     task.until_found("cloudtrail/admin_policy_attached");
     let alive = words(&stack["alive"], task.folder.path(), &task.address);

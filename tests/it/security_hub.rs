@@ -310,4 +310,6 @@ fn security_hub_needs_an_archive_and_a_hub() {
     assert!(exit == 2 && says.contains("need an archive"), "{says}");
     let (exit, says) = run(&["--security-hub", "eu-west-1"]);
     assert!(exit == 2 && says.contains("`eu-west-1` is not ACCOUNT/REGION"), "{says}");
+    let (exit, says) = run(&["--read-back", "300"]);
+    assert!(exit == 2 && says.contains("--read-back asks Security Hub"), "{says}");
 }

@@ -5,11 +5,13 @@ pub mod call;
 pub mod rate;
 pub mod queue;
 pub mod told;
+pub mod archived;
 mod saved;
 
 use std::collections::BTreeMap;
 
 use crate::time::Timestamp;
+use archived::Archived;
 use call::{Answer, Limits, Outgoing};
 use queue::{Next, Queue, Taken, Trouble};
 use told::Told;
@@ -27,6 +29,8 @@ pub struct Outbox {
     poison: Vec<Poison>,
     /// What was told of so far, on ways that ask for it.
     pub told: Told,
+    /// What was put aside there, on ways that know this.
+    pub archived: Archived,
     next_number: u64,
 }
 
@@ -62,7 +66,8 @@ pub struct Delivery {
 
 impl Outbox {
     pub fn new(limits: Limits) -> Outbox {
-        Outbox { limits, queues: BTreeMap::new(), poison: Vec::new(), told: Told::default(), next_number: 0 }
+        let (told, archived) = (Told::default(), Archived::default());
+        Outbox { limits, queues: BTreeMap::new(), poison: Vec::new(), told, archived, next_number: 0 }
     }
 
     /// Findings that wait or are out, of all places.

@@ -6,6 +6,7 @@ use std::io::BufReader;
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 
+use super::archived::{Archived, SavedArchived};
 use super::call::{Limits, Outgoing};
 use super::queue::{Queue, State, Trouble};
 use super::told::{SavedTold, Told};
@@ -21,6 +22,7 @@ impl Outbox {
             queues: self.queues.iter().map(|(place, queue)| SavedQueue::of(place, queue)).collect(),
             poison: self.poison.iter().map(SavedPoison::of).collect(),
             told: self.told.saved(),
+            archived: self.archived.saved(),
         };
         let mut bytes = zstd::Encoder::new(Vec::new(), LEVEL).expect("the level is valid");
         serde_json::to_writer(&mut bytes, &saved).expect("plain data has a JSON form, and memory takes it");
@@ -44,6 +46,7 @@ impl Outbox {
         self.queues = saved.queues.into_iter().map(|queue| queue.queue(limits)).collect::<anyhow::Result<_>>()?;
         self.poison = saved.poison.into_iter().map(SavedPoison::poison).collect::<anyhow::Result<_>>()?;
         self.told = Told::restored(saved.told).context("the saved outbox cannot be read")?;
+        self.archived = Archived::restored(saved.archived).context("the saved outbox cannot be read")?;
         Ok(())
     }
 }
@@ -60,6 +63,8 @@ struct Saved {
     poison: Vec<SavedPoison>,
     #[serde(default)]
     told: Vec<SavedTold>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    archived: Vec<SavedArchived>,
 }
 
 #[derive(Serialize, Deserialize)]

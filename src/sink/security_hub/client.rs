@@ -63,9 +63,9 @@ impl Hubs {
     ///
     /// # Errors
     /// Everything that breaks the contract, in one line.
-    pub fn form(&self, finding: &Finding, now: Timestamp) -> (String, Result<Outgoing, String>) {
+    pub fn form(&self, finding: &Finding, state: RecordState, now: Timestamp) -> (String, Result<Outgoing, String>) {
         let hub = self.routes.hub(finding);
-        let about = About { hub: &hub, first_sent: now, now, state: RecordState::Active };
+        let about = About { hub: &hub, first_sent: now, now, state };
         let form = outgoing(finding, &about);
         (hub.to_string(), form)
     }
