@@ -18,6 +18,7 @@ mod lambda;
 mod output;
 mod primed;
 mod progress;
+mod rebuilt;
 mod reference;
 mod rules;
 mod run;

@@ -32,6 +32,7 @@ mod pipes;
 mod primed;
 mod recorder;
 mod reload;
+mod restored;
 mod rules;
 mod runtime_fake;
 mod s3;

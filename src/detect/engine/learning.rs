@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use rayon::prelude::*;
 
-use super::saved::remembered;
 use super::{Detector, SEEN_BYTES_MAX};
 use crate::detect::window::plan::FirstSeen;
 use crate::memory::Memory;
@@ -32,14 +31,13 @@ impl Detector {
         })
     }
 
-    /// Ids of the rules that [`Detector::restore`] will take up from a snapshot. None of one that cannot be read.
-    pub fn remembered_in(&self, snapshot: &[u8]) -> BTreeSet<String> {
-        let known = remembered(snapshot);
-        let places = self.windows.keys().map(|place| &self.rule(*place).rule);
-        places
-            .filter(|rule| known.contains(&(rule.id.clone(), super::state_hash(rule))))
-            .map(|rule| rule.id.clone())
-            .collect()
+    /// The rules that judge by what was before: those that ask what is new, and those that score.
+    pub fn learn_from_before(&self) -> impl Iterator<Item = &Rule> {
+        let learns = |place: &&super::Place| {
+            let plan = self.windowed(**place).0;
+            plan.first.is_some() || plan.scored.is_some()
+        };
+        self.windows.keys().filter(learns).map(|place| &*self.rule(*place).rule)
     }
 
     /// What windows, what was seen and what was learnt may take.
