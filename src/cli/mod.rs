@@ -19,6 +19,7 @@ mod output;
 mod primed;
 mod progress;
 mod rebuilt;
+mod replayed;
 mod reference;
 mod rules;
 mod run;

@@ -1,15 +1,15 @@
-//! An archive → what the rules that ask what is new would have seen, had they been there.
+//! An archive → what the rules that judge by what was before would know, had they been there.
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Context;
 use futures::StreamExt;
 use tokio_util::sync::CancellationToken;
 
 use super::output;
-use crate::archive::read;
+use super::replayed::{Days, LOOK_MAX, Replayed, archived, replayed};
 use crate::detect::Detector;
 use crate::detect::reference::References;
 use crate::logs;
@@ -17,19 +17,14 @@ use crate::rule::Rule;
 use crate::sql::{self, replay};
 use crate::table::Table;
 use crate::time::Timestamp;
-
-/// Longest look at the archive: reading waits for it when a run starts.
-const LOOK_MAX: Duration = Duration::from_secs(300);
-
-/// Days since 1970-01-01.
-pub type Days = BTreeSet<i32>;
+use crate::triage::Triage;
 
 /// Has the rules that ask what is new, and whose ids are among `anew`, look at the archived days that matter to them. Says on
 /// standard error how much that was. What goes wrong is logged: the rules then learn from now on, and their ids are given. When stopped
 /// it ends early.
 ///
 /// Outside of an asynchronous runtime.
-pub fn prime(
+pub fn know_what_is_new(
     detector: &mut Detector,
     anew: &dyn Fn(&str) -> bool,
     references: &References,
@@ -85,27 +80,78 @@ pub fn prime(
     ids
 }
 
-/// The archived days of each table that has rules: the newest, and as many before it as `back` says. Clocks of others may be a little
-/// ahead; days that are further ahead than one say nothing of now.
+/// Has the rules that score, and whose ids are among `anew`, learn from the archived days that matter to them what is usual, day by day as
+/// from a stream; windows that are not over stay open. Where `triage` is given, all that score tell it what they found then. What goes
+/// wrong is dealt with as by [`know_what_is_new`].
 ///
-/// # Errors
-/// When a folder of the archive cannot be read.
-pub fn archived(
+/// Outside of an asynchronous runtime.
+pub fn know_what_is_usual(
+    detector: &mut Detector,
+    anew: &dyn Fn(&str) -> bool,
+    references: &References,
     archive: &Path,
-    now: Timestamp,
-    back: impl Fn(&'static Table) -> Option<i32>,
-) -> anyhow::Result<Vec<(&'static Table, Days)>> {
-    let mut tables = Vec::new();
-    for table in logs::TABLES {
-        let Some(back) = back(table) else { continue };
-        let found = read::files(archive, table)?.into_iter().filter_map(|found| found.partition.day);
-        let mut days: Days = found.filter(|day| *day <= now.day().saturating_add(1)).collect();
-        if let Some(newest) = days.last() {
-            days = days.split_off(&newest.saturating_sub(back));
-            tables.push((*table, days));
+    stop: &CancellationToken,
+    mut triage: Option<&mut Triage>,
+) -> Vec<String> {
+    let is_anew = |rule: &&Rule| anew(&rule.id);
+    let ids: BTreeSet<String> =
+        detector.ask_what_is_usual().map(|asks| asks.rule).filter(is_anew).map(|rule| rule.id.clone()).collect();
+    let is_wanted = |rule: &&Rule| triage.is_some() || ids.contains(&rule.id);
+    let rules: Vec<Rule> = detector.ask_what_is_usual().map(|asks| asks.rule).filter(is_wanted).cloned().collect();
+    if rules.is_empty() {
+        return Vec::new();
+    }
+    let (started, now, count) = (Instant::now(), Timestamp::now(), ids.len());
+    let (mut learner, _) = Detector::with_references(logs::TABLES, references, rules);
+    learner.keep_to(detector.memory());
+    learner.follow(true);
+    let back = |table: &'static Table| {
+        learner.ask_what_is_usual().filter(|asks| std::ptr::eq(asks.table, table)).map(|asks| asks.days).max()
+    };
+    let replayed = archived(archive, now, back).and_then(|tables| {
+        replayed(&mut learner, archive, &tables, now, stop, &mut |batches, found| {
+            if let Some(triage) = triage.as_mut() {
+                triage.watch(batches);
+                triage.settle_again(found, now);
+            }
+        })
+    });
+    match replayed {
+        _ if stop.is_cancelled() => {
+            detector.do_not_keep(ids);
+            return Vec::new();
+        }
+        Ok(Some(Replayed { rows: 0, .. })) => {
+            tracing::info!(rules = count, "the archive has nothing for rules that score: they learn from now on");
+        }
+        Ok(None) => tracing::warn!(
+            rules = count,
+            seconds = LOOK_MAX.as_secs(),
+            "the archive is too large for rules to learn from it what is usual: they learn it from now on"
+        ),
+        Ok(Some(Replayed { rows, days, .. })) => {
+            detector.take_windows(&mut learner, &ids);
+            if count > 0 {
+                let who = if count == 1 { "1 rule knows".to_owned() } else { format!("{count} rules know") };
+                output::say(format_args!(
+                    "weir: {who} what is usual from {rows} archived rows of {} days ({:.1} s)",
+                    days.len(),
+                    started.elapsed().as_secs_f64()
+                ));
+            }
+            return Vec::new();
+        }
+        Err(error) => {
+            let error = format!("{error:#}");
+            tracing::warn!(
+                error,
+                rules = count,
+                "the archive cannot tell what is usual: rules learn it from now on, and the next start tries again"
+            );
+            detector.do_not_keep(ids.iter().cloned());
         }
     }
-    Ok(tables)
+    ids.into_iter().collect()
 }
 
 /// What was looked at.

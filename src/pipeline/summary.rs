@@ -375,6 +375,15 @@ impl Summary {
             write!(out, "\nrules, lists or suppressions were read again {} times", grouped(self.reloads))?;
         }
         self.refused_state.iter().try_for_each(|refused| refused.show(out))?;
+        // who reads a folder of logs once has them all before it, and no rule misses much
+        if !self.unlearned.is_empty() && (self.archive.is_none() || self.followed) {
+            let rules = some_rules(&self.unlearned, RefusedState::RULES_SHOWN_MAX);
+            let why = match &self.archive {
+                None => "there is no archive to look at",
+                Some(_) => "the archive has no rows of before that can be read",
+            };
+            write!(out, "\nknown from the rows of this run alone is what is new and usual, by {rules}: {why}")?;
+        }
         for why in &self.refused_edits {
             write!(out, "\nnot in force: {}", plain(why))?;
         }
@@ -555,6 +564,18 @@ mod tests {
         assert!(text.contains(expected), "{text}");
         summary.archive = None;
         assert!(!shown(&summary).contains("weir sql"));
+    }
+
+    #[test]
+    fn rules_that_have_nothing_to_learn_from_are_named_where_it_matters() {
+        let unlearned = ["a/1", "a/2", "a/3", "a/4"].map(str::to_owned).to_vec();
+        let mut summary = Summary { unlearned, ..Summary::default() };
+        let by = "\nknown from the rows of this run alone is what is new and usual, by 4 rules (a/1, a/2, a/3, ...): ";
+        assert!(shown(&summary).contains(&format!("{by}there is no archive to look at\n")), "{}", shown(&summary));
+        summary.archive = Some("kept".into());
+        assert!(!shown(&summary).contains("known from"));
+        summary.followed = true;
+        assert!(shown(&summary).contains(&format!("{by}the archive has no rows of before that can be read\n")));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::rule::Rule;
 use crate::table::{Batch, Table};
 use crate::time::{MICROS_PER_DAY, Timestamp};
 
-/// A rule that asks what is new.
+/// A rule that asks what is new, or what is usual.
 pub struct Asks<'a> {
     pub rule: &'a Rule,
     pub table: &'static Table,
@@ -31,13 +31,17 @@ impl Detector {
         })
     }
 
+    /// The rules that score, which ask what is usual.
+    pub fn ask_what_is_usual(&self) -> impl Iterator<Item = Asks<'_>> {
+        self.windows.keys().filter_map(|place| {
+            let days = self.windowed(*place).0.scored?.what.days_kept();
+            Some(Asks { rule: &self.rule(*place).rule, table: self.tables[place.0].table, days })
+        })
+    }
+
     /// The rules that judge by what was before: those that ask what is new, and those that score.
     pub fn learn_from_before(&self) -> impl Iterator<Item = &Rule> {
-        let learns = |place: &&super::Place| {
-            let plan = self.windowed(**place).0;
-            plan.first.is_some() || plan.scored.is_some()
-        };
-        self.windows.keys().filter(learns).map(|place| &*self.rule(*place).rule)
+        self.ask_what_is_new().chain(self.ask_what_is_usual()).map(|asks| asks.rule)
     }
 
     /// What windows, what was seen and what was learnt may take.
