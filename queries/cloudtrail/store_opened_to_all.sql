@@ -17,5 +17,5 @@ WHERE eventSource IN ('backup.amazonaws.com', 'glacier.amazonaws.com', 'elasticf
                  make_array(json_get_json(coalesce(requestParameters -> 'policy' ->> 'policy', requestParameters ->> 'policy'), 'Statement'))),
         s -> s ->> 'Effect' = 'Allow'
              AND (regexp_like(s ->> 'Principal', '^[*]$|"(AWS|[*])"\s*:\s*(\[[^\]]*)?"[*]"') OR json_contains(s, 'NotPrincipal'))
-             AND (NOT regexp_like(coalesce(s ->> 'Condition', ''), '(?i)aws:(Source|Principal)|kms:CallerAccount')
+             AND (NOT regexp_like(coalesce(s ->> 'Condition', ''), '(?i)aws:(Source|Principal)|kms:CallerAccount|elasticfilesystem:AccessedViaMountTarget"\s*:\s*\[?"?true')
                   OR regexp_like(s ->> 'Condition', '(?i)"[a-z:]*Not(Equals|Like|IpAddress)|"(0\.0\.0\.0|::)/0"')))

@@ -6,7 +6,8 @@
 -- remedy          = "Close the port in the security group and use Session Manager or a VPN; check the logins of the host since first_seen."
 -- false_positives = "A bastion host that is meant to be reached from anywhere."
 SELECT srcaddr, dstaddr, dstport, packets, bytes,
-       CASE WHEN packets < 4 THEN 'low' ELSE 'medium' END AS severity
+       -- without TCP flags, from a port that services have too, it may be an answer to a connection of our own through a NAT gateway
+       CASE WHEN packets < 4 OR tcp_flags IS NULL AND srcport < 32768 THEN 'low' ELSE 'medium' END AS severity
 FROM vpc_flow
 WHERE action = 'ACCEPT'
   AND dstport IN (22, 3389, 5900, 5901, 5985, 5986)
@@ -14,4 +15,5 @@ WHERE action = 'ACCEPT'
   AND NOT ip_is_private(srcaddr)
   AND (flow_direction = 'ingress' OR flow_direction IS NULL AND ip_is_private(dstaddr))
   AND srcport >= 1024
-  AND coalesce(tcp_flags & 18, 0) <> 18
+  -- the SYN of a client: answers to our own connections, of which later intervals have no flag, are left out
+  AND (tcp_flags IS NULL OR tcp_flags & 18 = 2)

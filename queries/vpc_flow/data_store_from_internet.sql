@@ -6,7 +6,8 @@
 -- remedy          = "Close the port to the internet, then look for written keys, cron jobs and dumps: Redis, Elasticsearch and Memcached are taken over within hours."
 -- false_positives = "A cluster that asks for a password and is public on purpose."
 SELECT srcaddr, dstaddr, dstport, packets, bytes,
-       CASE WHEN packets < 4 THEN 'medium' ELSE 'high' END AS severity
+       -- without TCP flags, from a port that services have too, it may be an answer to a connection of our own through a NAT gateway
+       CASE WHEN packets < 4 OR tcp_flags IS NULL AND srcport < 32768 THEN 'medium' ELSE 'high' END AS severity
 FROM vpc_flow
 WHERE action = 'ACCEPT'
   AND dstport IN (2181, 5601, 5984, 6379, 9092, 9200, 9300, 11211)
@@ -14,4 +15,5 @@ WHERE action = 'ACCEPT'
   AND NOT ip_is_private(srcaddr)
   AND (flow_direction = 'ingress' OR flow_direction IS NULL AND ip_is_private(dstaddr))
   AND srcport >= 1024
-  AND coalesce(tcp_flags & 18, 0) <> 18
+  -- the SYN of a client: answers to our own connections, of which later intervals have no flag, are left out
+  AND (protocol = 17 OR tcp_flags IS NULL OR tcp_flags & 18 = 2)

@@ -6,7 +6,8 @@
 -- remedy          = "Close 135, 139 and 445 to the internet; check the host for new services, shares and accounts."
 -- false_positives = "None that should stay."
 SELECT srcaddr, dstaddr, dstport, packets, bytes,
-       CASE WHEN packets < 4 THEN 'medium' ELSE 'high' END AS severity
+       -- without TCP flags, from a port that services have too, it may be an answer to a connection of our own through a NAT gateway
+       CASE WHEN packets < 4 OR tcp_flags IS NULL AND srcport < 32768 THEN 'medium' ELSE 'high' END AS severity
 FROM vpc_flow
 WHERE action = 'ACCEPT'
   AND dstport IN (135, 139, 445)
@@ -14,4 +15,5 @@ WHERE action = 'ACCEPT'
   AND NOT ip_is_private(srcaddr)
   AND (flow_direction = 'ingress' OR flow_direction IS NULL AND ip_is_private(dstaddr))
   AND srcport >= 1024
-  AND coalesce(tcp_flags & 18, 0) <> 18
+  -- the SYN of a client: answers to our own connections, of which later intervals have no flag, are left out
+  AND (tcp_flags IS NULL OR tcp_flags & 18 = 2)

@@ -1,7 +1,7 @@
 -- title           = "Host sent mail to the internet on port 25"
 -- severity        = "low"
 -- confidence      = "medium"
--- key             = ["interface_id", "dstaddr"]
+-- key             = ["account", "interface_id"]
 -- tags            = ["attack.impact", "attack.t1496"]
 -- remedy          = "Check that the host is a mail server; otherwise it may be sending spam. If it does: block port 25 outbound and find the process. Use Amazon SES on port 587."
 -- false_positives = "A mail server."

@@ -1,7 +1,8 @@
 //! Compressed bytes → inflated bytes, whole or as a stream. The compression is told by its magic bytes.
 
 use std::cell::RefCell;
-use std::io::{self, Read};
+use std::io::{self, Cursor, Read};
+use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -32,7 +33,7 @@ thread_local! {
 }
 
 /// Inflates a gzip file of one sound member in one go, to at most `max` bytes, with [`PADDING`] zero bytes behind
-/// them. `None` for every other file: a stream says what is wrong with it.
+/// them. `None` for every other file, also for gzip inside of gzip: a stream inflates it, or says what is wrong with it.
 pub fn whole(gzip: &[u8], max: usize) -> Option<Vec<u8>> {
     let size = *gzip.last_chunk::<4>()?;
     // what the file says about itself is only a hint: a lie makes libdeflate fail
@@ -54,7 +55,7 @@ pub fn whole(gzip: &[u8], max: usize) -> Option<Vec<u8>> {
         bytes.set_len(length);
     }
     let done = DECOMPRESSOR.with_borrow_mut(|decompressor| decompressor.gzip_decompress(gzip, &mut bytes));
-    if done != Ok(length) {
+    if done != Ok(length) || Compression::of(&bytes) == Compression::Gzip {
         return None;
     }
     bytes.resize(length + PADDING, 0);
@@ -64,6 +65,8 @@ pub fn whole(gzip: &[u8], max: usize) -> Option<Vec<u8>> {
 /// A stream of inflated bytes that knows how much it was made from.
 pub struct Stream {
     inner: Box<dyn Read + Send>,
+    /// What is inflated may be gzip again.
+    nested: bool,
     taken: Arc<Taken>,
     /// By this stream, and by the parts of the same object before it.
     given: u64,
@@ -124,12 +127,22 @@ impl Stream {
             Compression::Zstd => Box::new(zstd::stream::read::Decoder::new(source)?),
             Compression::None => Box::new(source),
         };
-        Ok(Stream { inner, taken, given: 0, before: 0, limits })
+        Ok(Stream { inner, nested: compression == Compression::Gzip, taken, given: 0, before: 0, limits })
     }
 
     /// Counts the bytes that other parts of the same object gave before against the limit in bytes.
     pub fn behind(self, before: u64) -> Stream {
         Stream { given: before, before, ..self }
+    }
+
+    /// Firehose may be told to compress what CloudWatch Logs gives it compressed: gzip inside of gzip.
+    fn inflate_again(&mut self) -> io::Result<()> {
+        let mut head = Vec::new();
+        (&mut self.inner).take(2).read_to_end(&mut head)?;
+        let is_gzip = Compression::of(&head) == Compression::Gzip;
+        let whole = Cursor::new(head).chain(mem::replace(&mut self.inner, Box::new(io::empty())));
+        self.inner = if is_gzip { Box::new(Gzip::new(whole)) } else { Box::new(whole) };
+        Ok(())
     }
 
     /// Appends about `count` bytes to `out`.
@@ -139,7 +152,11 @@ impl Stream {
     pub fn fill(&mut self, out: &mut Vec<u8>, count: usize) -> io::Result<Filled> {
         let before = out.len();
         let room = self.limits.bytes.saturating_sub(self.given).saturating_add(1).min(count as u64);
-        let result = (&mut self.inner).take(room).read_to_end(out);
+        let result = match mem::take(&mut self.nested) {
+            true => self.inflate_again(),
+            false => Ok(()),
+        };
+        let result = result.and_then(|()| (&mut self.inner).take(room).read_to_end(out));
         self.given += (out.len() - before) as u64;
         if self.given > self.limits.bytes {
             let over = (self.given - self.limits.bytes) as usize;
@@ -204,6 +221,19 @@ mod tests {
         assert_eq!(whole(&twice, 100), None);
         assert_eq!(stream(twice, WIDE), (b"hellohello".to_vec(), String::new()));
         assert_eq!(whole(&[one, b"rubbish".to_vec()].concat(), 1 << 30), None);
+    }
+
+    #[test]
+    fn gzip_inside_of_gzip_is_inflated_twice_and_no_more() {
+        let twice = gzip(&[gzip(b"hello, "), gzip(b"you")].concat());
+        assert_eq!(whole(&twice, 1000), None);
+        assert_eq!(stream(twice, WIDE), (b"hello, you".to_vec(), String::new()));
+        let thrice = gzip(&gzip(&gzip(b"hello")));
+        assert_eq!(stream(thrice, WIDE), (gzip(b"hello"), String::new()));
+        let (out, why) = stream(gzip(&gzip(b"hello")[..20]), WIDE);
+        assert_eq!((&out[..], why.as_str()), (&b"hello"[..], "the compressed data is cut off at its end"));
+        assert_eq!(stream(gzip(b"x"), WIDE), (b"x".to_vec(), String::new()));
+        assert_eq!(stream(gzip(b""), WIDE), (Vec::new(), String::new()));
     }
 
     #[test]

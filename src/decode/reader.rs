@@ -310,6 +310,8 @@ impl Reader {
         let head = &text[bom + blank..];
         match head.first() {
             None => return Some(Kind::Json(Box::default())),
+            // no JSON has a capital letter there; Spark's progress bar does
+            Some(b'[') if head.get(1).is_some_and(u8::is_ascii_uppercase) => {}
             Some(b'{' | b'[') => return Some(Kind::Json(Box::default())),
             Some(_) => {}
         }

@@ -177,6 +177,12 @@ pub fn is_traceback(text: &[u8]) -> bool {
     text.starts_with(b"Traceback (most recent call last):")
 }
 
+/// Whether a text neither has the prefix of an entry nor belongs to a stack trace.
+pub fn is_plain(text: &[u8]) -> bool {
+    let of_a_trace = text.first().is_some_and(u8::is_ascii_whitespace) || text.starts_with(b"Caused by:");
+    !of_a_trace && !is_traceback(text) && !begins(text)
+}
+
 /// Whether `line` belongs to the entry that `before` is so far.
 pub fn continues(before: &[u8], line: &[u8]) -> bool {
     if begins(line) {

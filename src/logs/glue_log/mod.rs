@@ -5,6 +5,7 @@ mod json;
 mod place;
 
 pub use self::json::settled;
+pub use self::place::is_of_a_job;
 
 use std::sync::Arc;
 
@@ -67,13 +68,15 @@ const ENTRY_MAX: usize = 1 << 20;
 /// Knows a text by the prefix of an entry among its first lines.
 pub fn recognize(head: &[u8], options: &Options) -> Option<Shape> {
     let forced = options.table.is_some_and(|table| table.name == GLUE_LOG.name);
-    let known = forced || {
-        let mut lines = text::lines(head).take(20).map(|(start, end)| &head[start..end]);
-        let first = lines.next()?;
-        entry::begins(first) || (entry::is_traceback(first) && lines.any(|line| line.starts_with(b"  File \"")))
-    };
-    known.then_some(Shape { table: &GLUE_LOG, header: false, begins: entry::begins, last_header: |_| None })
+    let lines = || text::lines(head).take(20).map(|(start, end)| &head[start..end]);
+    // a launcher and a library may have written before the first entry
+    let known = forced
+        || lines().any(entry::begins)
+        || (lines().next().is_some_and(entry::is_traceback) && lines().any(|line| line.starts_with(b"  File \"")));
+    known.then_some(SHAPE)
 }
+
+pub const SHAPE: Shape = Shape { table: &GLUE_LOG, header: false, begins: entry::begins, last_header: |_| None };
 
 /// Log lines → batches; lines that begin no entry belong to the one before.
 pub fn batches(records: Vec<Records>, rejects: &mut Vec<Reject>, counts: &mut Counts) -> Vec<Batch> {
@@ -135,8 +138,11 @@ impl Reader<'_> {
             lines.into_iter().filter(|&(start, end, _)| !bytes[start..end].trim_ascii().is_empty()).peekable();
         let mut records = 0;
         while let Some((start, mut end, time)) = lines.next() {
+            // what a job prints has no prefix, and each log event of it is an entry
+            let is_printed = time.is_some() && entry::is_plain(&bytes[start..end]);
             while let Some(&(begin, until, _)) = lines.peek()
                 && entry::continues(&bytes[start..end], &bytes[begin..until])
+                && !(is_printed && entry::is_plain(&bytes[begin..until]))
             {
                 end = until;
                 lines.next();
@@ -285,6 +291,34 @@ mod tests {
         assert_eq!(one("executor").as_deref(), Some("g-42"));
         assert_eq!(one("account").as_deref(), Some("111122223333"));
         assert_eq!(one("level").as_deref(), Some("ERROR"));
+    }
+
+    #[test]
+    fn what_a_job_prints_is_a_row_for_each_log_event_and_a_stack_trace_stays_whole() {
+        let lines = ["rows: 3", "rows: 4\n", "java.io.IOException: x", "\tat a.B.c(B.java:1)", "Caused by: y", "done"];
+        let mut text = String::new();
+        let entries = lines.iter().map(|line| {
+            let start = text.len();
+            text.push_str(line);
+            text.push('\n');
+            Entry { start, end: start + line.len(), time: Some(Timestamp(7)) }
+        });
+        let entries = entries.collect();
+        let (rows, counts) = read(&text, None, entries);
+        assert_eq!(counts.of_table("glue_log"), (4, 4, 0));
+        let messages: Vec<String> = texts(&rows, "message").into_iter().flatten().collect();
+        assert_eq!(messages[..2], ["rows: 3", "rows: 4"]);
+        assert!(messages[2].ends_with("Caused by: y"), "{messages:?}");
+        assert_eq!(messages[3], "done");
+    }
+
+    #[test]
+    fn a_log_may_begin_with_lines_that_are_no_entry() {
+        let known = |text: &str| recognize(text.as_bytes(), &Options::default()).is_some();
+        let entry = "24/05/01 12:00:01 INFO SparkContext: Running Spark version 3.5.4\n";
+        assert!(known(&format!("SLF4J: Class path contains multiple SLF4J bindings.\n{entry}")));
+        assert!(known(&format!("{}{entry}", "x\n".repeat(19))));
+        assert!(!known(&format!("{}{entry}", "x\n".repeat(20))));
     }
 
     #[test]

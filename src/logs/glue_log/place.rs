@@ -33,6 +33,12 @@ impl Place {
     }
 }
 
+/// Whether an envelope's log group or stream is one of a Glue job, whatever its events say.
+pub fn is_of_a_job(context: &Context) -> bool {
+    context.log_group.as_deref().is_some_and(|group| group.starts_with("/aws-glue/"))
+        || context.log_stream.as_deref().is_some_and(|stream| run(stream).is_some_and(|_| stream.starts_with("jr_")))
+}
+
 /// The streams of a run itself are the driver's; those of the output group are its standard output.
 fn by_group(group: &str) -> Option<&'static str> {
     if group.contains("/output") {

@@ -245,6 +245,12 @@ impl<'a> Parser<'a> {
                         Some(_) => Err(Stop::Damaged("not JSON")),
                     }
                 }
+                b'0'..=b'9' if is_time_of_export(&bytes[here..]) => {
+                    while cursor.here().is_ok_and(|place| place < here + TIME_OF_EXPORT) {
+                        cursor.go(cursor.at() + 1);
+                    }
+                    continue;
+                }
                 _ => Err(Stop::Damaged("not JSON")),
             };
             match step {
@@ -430,6 +436,17 @@ fn skip_member(cursor: &mut Cursor<'_>) -> Result<(), Stop> {
         cursor.go(at);
     }
     member.map(|_| ())
+}
+
+/// Length of `2024-08-01T10:05:00.000Z `, the time that an export of CloudWatch Logs to S3 puts before each log event.
+const TIME_OF_EXPORT: usize = 25;
+
+/// Whether the bytes begin with such a time, and an object after it.
+fn is_time_of_export(bytes: &[u8]) -> bool {
+    matches!(
+        bytes,
+        [_, _, _, _, b'-', _, _, b'-', _, _, b'T', _, _, b':', _, _, b':', _, _, b'.', _, _, _, b'Z', b' ', b'{', ..]
+    )
 }
 
 /// Whether the object may begin with `Records` or `Events`, by a look at the first letter of its first key.

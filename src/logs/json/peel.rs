@@ -7,7 +7,7 @@ use super::plan::{Action, Plan};
 use super::walk::{Cursor, Stop};
 use super::{Around, NESTED_MAX, Nested, Parser, plan, scalar};
 use crate::decode::{Body, Context, Entry, Lines, Records, Text};
-use crate::logs::TABLES;
+use crate::logs::{TABLES, glue_log};
 use crate::table::Table;
 use crate::time::Timestamp;
 
@@ -57,10 +57,16 @@ fn is_evident(plan: &Plan, has: impl Fn(Action) -> bool) -> bool {
 pub fn is_record(fill: &Fill) -> bool {
     let evident = match fill.plan.common {
         // what nearly every record has, looked at first
-        Some([name, source]) if fill.has(name) && fill.has(source) => fill.symbol(source) != Some(b"aws:s3"),
+        Some([name, source]) if fill.has(name) && fill.has(source) => !fill.symbol(source).is_some_and(is_of_mapping),
         Some(_) | None => is_evident(fill.plan, |action| fill.has(action)),
     };
     evident && !fill.has_unmapped(LOOKED_UP)
+}
+
+/// Whether an `eventSource` is that of an S3 notification or of an item that Lambda gives a function (`aws:s3`,
+/// `aws:kinesis`, `aws:sqs`): these have names of CloudTrail's, and are none of its records.
+fn is_of_mapping(source: &[u8]) -> bool {
+    source.starts_with(b"aws:")
 }
 
 /// The member of an event of LookupEvents whose text is the record; those beside it repeat parts of the record, under
@@ -125,8 +131,8 @@ impl<'a> Members<'a> {
                 self.members.iter().any(found)
             })
         };
-        // an S3 event notification has names of CloudTrail's
-        is_evident(plan, has) && !(table.name == "cloudtrail" && self.text("eventSource") == Some("aws:s3"))
+        let is_mapped = || self.text("eventSource").is_some_and(|source| is_of_mapping(source.as_bytes()));
+        is_evident(plan, has) && !(table.name == "cloudtrail" && is_mapped())
     }
 }
 
@@ -309,6 +315,16 @@ impl Parser<'_> {
         let mut lines = Vec::new();
         let mut entries = Vec::new();
         let mut first = None;
+        let text = |name| envelope.text(name).map(str::to_owned);
+        let mut context = Context {
+            account: text("owner"),
+            region: around.context.and_then(|context| context.region.clone()),
+            time: None,
+            log_group: text("logGroup"),
+            log_stream: text("logStream"),
+            reported_by: None,
+        };
+        let of_a_job = self.options.table.is_none() && glue_log::is_of_a_job(&context);
         cursor.go(events.at);
         if cursor.byte()? == b'[' && cursor.enter()? {
             loop {
@@ -330,7 +346,10 @@ impl Parser<'_> {
                 if !found {
                     let record = &cursor.bytes()[start..cursor.ended()];
                     self.reject("", start, "a log event without a message", record, around);
-                } else if message.trim_ascii_start().first() == Some(&b'{') && around.depth < NESTED_MAX {
+                } else if message.trim_ascii_start().first() == Some(&b'{')
+                    && around.depth < NESTED_MAX
+                    && !(of_a_job && !is_entry(&message))
+                {
                     json.extend_from_slice(&message);
                     json.push(b'\n');
                 } else {
@@ -344,20 +363,15 @@ impl Parser<'_> {
                 }
             }
         }
-        let text = |name| envelope.text(name).map(str::to_owned);
-        let context = Arc::new(Context {
-            account: text("owner"),
-            region: around.context.and_then(|context| context.region.clone()),
-            time: first,
-            log_group: text("logGroup"),
-            log_stream: text("logStream"),
-            reported_by: None,
-        });
+        context.time = first;
+        let context = Arc::new(context);
         if !json.is_empty() {
             self.nested.push(Nested { text: Text::new(json), context: context.clone(), depth: around.depth + 1 });
         }
         if !entries.is_empty() {
-            match (self.options.recognize.text)(&lines, self.options) {
+            let shape =
+                if of_a_job { Some(glue_log::SHAPE) } else { (self.options.recognize.text)(&lines, self.options) };
+            match shape {
                 Some(shape) => self.lines.push(Records {
                     table: shape.table,
                     origin: around.origin.clone(),
@@ -379,6 +393,20 @@ impl Parser<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether a log event of a Glue job is a JSON entry of its log, rather than something that the job printed.
+fn is_entry(message: &[u8]) -> bool {
+    let Ok(object) = serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(message) else {
+        return false;
+    };
+    let plan = plan(&glue_log::GLUE_LOG);
+    is_evident(plan, |action| {
+        let named = |name: &str| {
+            plan.nodes[0].keys.iter().any(|key| key.action == action && key.name.eq_ignore_ascii_case(name.as_bytes()))
+        };
+        object.iter().any(|(name, value)| !value.is_null() && named(name))
+    })
 }
 
 /// Members whose text may be a JSON document: LookupEvents, SNS, SQS, Step Functions, shippers.

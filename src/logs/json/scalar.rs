@@ -10,7 +10,7 @@ pub struct Clockwork {
 }
 
 impl Clockwork {
-    /// Microseconds since the epoch of ISO 8601 text, or of a number of seconds or milliseconds.
+    /// Microseconds since the epoch of ISO 8601 text, or of a number of seconds, or of parts of a second.
     #[inline]
     pub fn read(&mut self, text: &[u8]) -> Option<i64> {
         if let Ok(&[ref head @ .., b'T', h1, h0, b':', m1, m0, b':', s1, s0, b'Z']) = <&[u8; 20]>::try_from(text)
@@ -38,8 +38,12 @@ impl Clockwork {
             }
             return Some(time.0);
         }
-        if let Ok(time) = chrono::NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f") {
-            return Some(time.and_utc().timestamp_micros());
+        // what CloudTrail Lake and Athena print has a space, and no zone or this one
+        let plain = text.strip_suffix(" UTC").unwrap_or(text);
+        for form in ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"] {
+            if let Ok(time) = chrono::NaiveDateTime::parse_from_str(plain, form) {
+                return Some(time.and_utc().timestamp_micros());
+            }
         }
         if let Ok(time) = chrono::DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%z") {
             return Some(time.timestamp_micros());
@@ -48,13 +52,19 @@ impl Clockwork {
     }
 }
 
-/// A number of seconds since the epoch, or of milliseconds when it is too large for seconds (past the year 5138).
+/// A number of seconds since the epoch, or of the thousandths of one, millionths or billionths, that does not lie past
+/// the year 5138.
 fn epoch(text: &str) -> Option<i64> {
     if !text.as_bytes().first().is_some_and(|byte| byte.is_ascii_digit() || *byte == b'-') {
         return None;
     }
     let number: f64 = text.parse().ok()?;
-    let seconds = if number.abs() >= 1e11 { number / 1e3 } else { number };
+    let seconds = match number.abs() {
+        ..1e11 => number,
+        ..1e14 => number / 1e3,
+        ..1e17 => number / 1e6,
+        _ => number / 1e9,
+    };
     let micros = (seconds * 1e6).round();
     (micros.abs() < 9.2e18).then_some(micros as i64)
 }
@@ -192,6 +202,12 @@ mod tests {
         assert_eq!(clock.read(b"1722511823"), Some(1_722_511_823_000_000));
         assert_eq!(clock.read(b"1722511823.25"), Some(1_722_511_823_250_000));
         assert_eq!(clock.read(b"1722511823250"), Some(1_722_511_823_250_000));
+        assert_eq!(clock.read(b"1722511823250000"), Some(1_722_511_823_250_000));
+        assert_eq!(clock.read(b"1722511823250000000"), Some(1_722_511_823_250_000));
+        assert_eq!(clock.read(b"99999999999"), Some(99_999_999_999_000_000));
+        assert_eq!(clock.read(b"2024-08-01 11:30:23.500"), Some(1_722_511_823_500_000));
+        assert_eq!(clock.read(b"2024-08-01 11:30:23 UTC"), Some(1_722_511_823_000_000));
+        assert_eq!(clock.read(b"2024-08-01 11:30:23 CET"), None);
         assert_eq!(clock.read(b"yesterday"), None);
         assert_eq!(clock.read(b"inf"), None);
     }

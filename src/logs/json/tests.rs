@@ -311,6 +311,11 @@ fn damage_costs_the_damaged_record_only() {
         &["id-1", "id-3"],
         &["no table is known for this object"],
     );
+    check(
+        wrap(r#"{"eventName":"aws:kinesis:record","eventSource":"aws:kinesis","eventVersion":"1.0","eventID":"s:1"}"#),
+        &["id-1", "id-3"],
+        &["no table is known for this object"],
+    );
     check(format!("{a}\nhello\n{c}"), &["id-1", "id-3"], &["not JSON"]);
     check(
         format!("{a}\n{}\n{c}", &b[..b.len() / 2]),
@@ -324,6 +329,42 @@ fn damage_costs_the_damaged_record_only() {
         &["id-1", "id-2"],
         &["the record is cut off at the end of the input"],
     );
+}
+
+#[test]
+fn the_time_that_an_export_of_cloudwatch_puts_before_an_event_is_no_reject() {
+    let time = "2024-08-01T10:05:00.000Z ";
+    let read = read_text(format!("{time}{}\n{time}{}\n{time}oops\n{time}{}\n", event(1), event(2), event(3)));
+    assert_eq!(ids(&read), ["id-1", "id-2", "id-3"]);
+    assert_eq!(reasons(&read), ["not JSON"]);
+    assert_eq!(read.rejects[0].bytes, format!("{time}oops\n{time}").trim_end().as_bytes());
+}
+
+#[test]
+fn whatever_a_glue_job_prints_is_an_entry_of_its_log() {
+    let envelope = |group: &str, messages: &[&str]| {
+        let events: Vec<_> = messages
+            .iter()
+            .map(|message| serde_json::json!({"id": "1", "timestamp": 1_722_511_823_000_i64, "message": message}))
+            .collect();
+        serde_json::json!({"messageType": "DATA_MESSAGE", "owner": "111122223333", "logGroup": group, "logStream": "s", "logEvents": events})
+            .to_string()
+    };
+    let printed = ["plain", "{'a': 1}", r#"{"b": 2}"#, r#"{"level":"ERROR","message":"m","logger":"z"}"#];
+    let read_it = read_text(envelope("/aws-glue/jobs/output", &printed));
+    let mut messages: Vec<String> = column(&read_it, "glue_log", "message").into_iter().flatten().collect();
+    messages.sort();
+    assert_eq!(messages, ["m", "plain", r#"{"b": 2}"#, "{'a': 1}"]);
+    assert!(read_it.rejects.is_empty());
+    let times = column(&read_it, "glue_log", "timestamp");
+    assert!(times.iter().all(|time| time.as_deref() == Some("2024-08-01T11:30:23Z")), "{times:?}");
+    assert_eq!(read_text(envelope("/somewhere/else", &printed[..2])).rejects.len(), 2);
+}
+
+#[test]
+fn a_progress_bar_is_no_json() {
+    let mut read = read_text("[Stage 2:=====>  (10 + 4) / 20]\n[Stage 2:======>  (11 + 4) / 20]\n");
+    assert_eq!(read.counts.of("glue_log").rows, 2);
 }
 
 #[test]

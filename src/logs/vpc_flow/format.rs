@@ -63,12 +63,18 @@ impl Format {
 
     /// Whether a line could be a record of this format.
     pub fn fits(&self, line: &[u8]) -> bool {
-        let words: Vec<&[u8]> = words(line).collect();
+        let words: Vec<&[u8]> = words(line).skip(usize::from(is_time_of_export(line))).collect();
         let number = |word: &[u8]| word == b"-" || word.iter().all(u8::is_ascii_digit);
         words.len() == self.fields.len()
             && (!self.assumed || is_default(|field| words[field]))
             && self.fields.iter().zip(&words).all(|(field, word)| !matches!(field, Field::Number(_)) || number(word))
     }
+}
+
+/// Whether a line begins with the time that an export of CloudWatch Logs to S3 puts before each log event:
+/// `2024-08-01T10:05:00.000Z `.
+pub fn is_time_of_export(line: &[u8]) -> bool {
+    matches!(words(line).next(), Some([_, _, _, _, b'-', _, _, b'-', _, _, b'T', _, _, b':', .., b'Z']))
 }
 
 /// The highest value that a column of numbers can have: ports have 16 bits, protocols 8, and times, in seconds, four
@@ -188,6 +194,12 @@ mod tests {
 
     const LINE: &str =
         "2 111122223333 eni-0e250409d410e1290 198.51.100.7 10.0.0.200 38471 22 6 1 44 1674898496 1674898507 ACCEPT OK";
+
+    #[test]
+    fn a_line_of_an_export_of_cloudwatch_fits() {
+        assert!(Format::assumed().fits(format!("2024-08-01T10:05:00.000Z {LINE}").as_bytes()));
+        assert!(!Format::assumed().fits(format!("yesterday {LINE}").as_bytes()));
+    }
 
     #[test]
     fn a_header_is_known_by_its_names() {

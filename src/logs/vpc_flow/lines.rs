@@ -197,7 +197,12 @@ impl Reading<'_> {
             }
             at += word.len() + 1;
         }
-        let count = self.pending.starts.len() - before;
+        let mut count = self.pending.starts.len() - before;
+        if count == self.format.fields.len() + 1 && format::is_time_of_export(&self.bytes[line.clone()]) {
+            self.pending.starts.remove(before);
+            self.pending.ends.remove(before);
+            count -= 1;
+        }
         if count == self.format.fields.len() {
             self.pending.lines.push(line);
             return;

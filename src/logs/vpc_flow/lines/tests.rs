@@ -77,6 +77,20 @@ fn a_header_in_the_middle_changes_the_format() {
 }
 
 #[test]
+fn the_time_that_an_export_of_cloudwatch_puts_first_is_no_field() {
+    let text = format!("2024-08-01T10:05:00.000Z {LINE}\n{LINE}\n2024-08-01 {LINE}\n");
+    let (rows, rejects, counts) = read(&text, None);
+    let rows = rows.unwrap();
+    assert_eq!(counts.of_table("vpc_flow"), (3, 2, 1));
+    assert_eq!([number(&rows, "version", 0), number(&rows, "start", 0)], [Some(2), Some(1_674_898_496)]);
+    assert_eq!(rejects[0].offset as usize, text.len() - LINE.len() - 12);
+    let declared = "${version} ${account-id} ${srcaddr} ${dstaddr} ${start}";
+    let (rows, rejects, _) = read("2024-08-01T10:05:00.000Z 2 111122223333 1.2.3.4 5.6.7.8 9\n", Some(declared));
+    assert!(rejects.is_empty());
+    assert_eq!(number(&rows.unwrap(), "start", 0), Some(9));
+}
+
+#[test]
 fn a_line_of_another_shape_is_a_reject_that_says_what_to_do() {
     let text = format!("{LINE} extra\n{LINE}\n2 eni-1 10.0.0.1 ACCEPT\n{}", LINE.replace("OK", "FINE"));
     let (rows, rejects, counts) = read(&text, None);
