@@ -4,9 +4,11 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayData, RecordBatch};
+use arrow::array::{Array, ArrayData, AsArray, RecordBatch};
 use arrow::buffer::Buffer;
-use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
+use arrow::datatypes::{DataType, Field, Fields, Int64Type, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType};
+
+use crate::time::{MICROS_PER_SECOND, Timestamp};
 
 /// One kind of row we observe. A table is data: its schema, its Parquet layout, `weir tables` and
 /// `queries/TABLES.md` all come from this value.
@@ -149,6 +151,19 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// The newest time of the rows that is not after `most`, to the second.
+    pub fn newest(&self, most: Timestamp) -> Option<Timestamp> {
+        let column = self.rows.column_by_name(self.table.time)?;
+        let newest = |seconds: &mut dyn Iterator<Item = i64>| {
+            seconds.map(Timestamp::from_seconds).filter(|time| *time <= most).max()
+        };
+        if let Some(times) = column.as_primitive_opt::<TimestampMicrosecondType>() {
+            newest(&mut times.iter().flatten().map(|micros| micros.div_euclid(MICROS_PER_SECOND)))
+        } else {
+            newest(&mut column.as_primitive_opt::<Int64Type>()?.iter().flatten())
+        }
+    }
+
     /// Bytes in memory. Buffers that columns share count once.
     pub fn bytes_len(&self) -> usize {
         fn add(data: &ArrayData, seen: &mut HashSet<*const u8>) -> usize {

@@ -164,6 +164,7 @@ fn make(config: &Config, runtime: tokio::runtime::Handle) -> anyhow::Result<Func
         state: None,
         journal,
         posts,
+        look_back: None,
     };
     let setup = Setup {
         stages,

@@ -18,6 +18,8 @@ mod lambda;
 mod output;
 mod primed;
 mod progress;
+mod rebuilt;
+mod replayed;
 mod reference;
 mod rules;
 mod run;

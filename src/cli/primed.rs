@@ -1,40 +1,40 @@
-//! An archive → what the rules that ask what is new would have seen, had they been there.
+//! An archive → what the rules that judge by what was before would know, had they been there.
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Context;
 use futures::StreamExt;
 use tokio_util::sync::CancellationToken;
 
 use super::output;
-use crate::archive::read;
+use super::replayed::{Days, LOOK_MAX, Replayed, archived, replayed};
 use crate::detect::Detector;
 use crate::detect::reference::References;
 use crate::logs;
 use crate::rule::Rule;
 use crate::sql::{self, replay};
+use crate::table::Table;
 use crate::time::Timestamp;
-
-/// Longest look at the archive: reading waits for it when a run starts.
-const LOOK_MAX: Duration = Duration::from_secs(300);
+use crate::triage::Triage;
 
 /// Has the rules that ask what is new, and whose ids are among `anew`, look at the archived days that matter to them. Says on
-/// standard error how much that was. What goes wrong is logged: the rules then learn from now on. When stopped it ends early.
+/// standard error how much that was. What goes wrong is logged: the rules then learn from now on, and their ids are given. When stopped
+/// it ends early.
 ///
 /// Outside of an asynchronous runtime.
-pub fn prime(
+pub fn know_what_is_new(
     detector: &mut Detector,
     anew: &dyn Fn(&str) -> bool,
     references: &References,
     archive: &Path,
     stop: &CancellationToken,
-) {
+) -> Vec<String> {
     let rules: Vec<Rule> =
         detector.ask_what_is_new().filter(|asks| anew(&asks.rule.id)).map(|asks| asks.rule.clone()).collect();
     if rules.is_empty() {
-        return;
+        return Vec::new();
     }
     let (started, count) = (Instant::now(), rules.len());
     let ids: Vec<String> = rules.iter().map(|rule| rule.id.clone()).collect();
@@ -42,7 +42,10 @@ pub fn prime(
     learner.keep_to(detector.memory());
     match look(&mut learner, archive, Timestamp::now(), stop) {
         // the next start tries again
-        Ok(_) if stop.is_cancelled() => detector.do_not_keep(ids),
+        Ok(_) if stop.is_cancelled() => {
+            detector.do_not_keep(ids);
+            return Vec::new();
+        }
         Ok(Looked { rows: 0, .. }) => {
             tracing::info!(
                 rules = count,
@@ -62,6 +65,7 @@ pub fn prime(
             output::say(format_args!(
                 "weir: {who} what is new from {rows} archived rows of {days} days ({seconds:.1} s)"
             ));
+            return Vec::new();
         }
         Err(error) => {
             let error = format!("{error:#}");
@@ -70,9 +74,84 @@ pub fn prime(
                 rules = count,
                 "the archive cannot tell what is new: rules learn it from now on, and the next start tries again"
             );
-            detector.do_not_keep(ids);
+            detector.do_not_keep(ids.iter().cloned());
         }
     }
+    ids
+}
+
+/// Has the rules that score, and whose ids are among `anew`, learn from the archived days that matter to them what is usual, day by day as
+/// from a stream; windows that are not over stay open. Where `triage` is given, all that score tell it what they found then. What goes
+/// wrong is dealt with as by [`know_what_is_new`].
+///
+/// Outside of an asynchronous runtime.
+pub fn know_what_is_usual(
+    detector: &mut Detector,
+    anew: &dyn Fn(&str) -> bool,
+    references: &References,
+    archive: &Path,
+    stop: &CancellationToken,
+    mut triage: Option<&mut Triage>,
+) -> Vec<String> {
+    let is_anew = |rule: &&Rule| anew(&rule.id);
+    let ids: BTreeSet<String> =
+        detector.ask_what_is_usual().map(|asks| asks.rule).filter(is_anew).map(|rule| rule.id.clone()).collect();
+    let is_wanted = |rule: &&Rule| triage.is_some() || ids.contains(&rule.id);
+    let rules: Vec<Rule> = detector.ask_what_is_usual().map(|asks| asks.rule).filter(is_wanted).cloned().collect();
+    if rules.is_empty() {
+        return Vec::new();
+    }
+    let (started, now, count) = (Instant::now(), Timestamp::now(), ids.len());
+    let (mut learner, _) = Detector::with_references(logs::TABLES, references, rules);
+    learner.keep_to(detector.memory());
+    learner.follow(true);
+    let back = |table: &'static Table| {
+        learner.ask_what_is_usual().filter(|asks| std::ptr::eq(asks.table, table)).map(|asks| asks.days).max()
+    };
+    let replayed = archived(archive, now, back).and_then(|tables| {
+        replayed(&mut learner, archive, &tables, now, stop, &mut |batches, found| {
+            if let Some(triage) = triage.as_mut() {
+                triage.watch(batches);
+                triage.settle_again(found, now);
+            }
+        })
+    });
+    match replayed {
+        _ if stop.is_cancelled() => {
+            detector.do_not_keep(ids);
+            return Vec::new();
+        }
+        Ok(Some(Replayed { rows: 0, .. })) => {
+            tracing::info!(rules = count, "the archive has nothing for rules that score: they learn from now on");
+        }
+        Ok(None) => tracing::warn!(
+            rules = count,
+            seconds = LOOK_MAX.as_secs(),
+            "the archive is too large for rules to learn from it what is usual: they learn it from now on"
+        ),
+        Ok(Some(Replayed { rows, days, .. })) => {
+            detector.take_windows(&mut learner, &ids);
+            if count > 0 {
+                let who = if count == 1 { "1 rule knows".to_owned() } else { format!("{count} rules know") };
+                output::say(format_args!(
+                    "weir: {who} what is usual from {rows} archived rows of {} days ({:.1} s)",
+                    days.len(),
+                    started.elapsed().as_secs_f64()
+                ));
+            }
+            return Vec::new();
+        }
+        Err(error) => {
+            let error = format!("{error:#}");
+            tracing::warn!(
+                error,
+                rules = count,
+                "the archive cannot tell what is usual: rules learn it from now on, and the next start tries again"
+            );
+            detector.do_not_keep(ids.iter().cloned());
+        }
+    }
+    ids.into_iter().collect()
 }
 
 /// What was looked at.
@@ -85,36 +164,22 @@ struct Looked {
 }
 
 fn look(learner: &mut Detector, archive: &Path, now: Timestamp, stop: &CancellationToken) -> anyhow::Result<Looked> {
-    let (mut rows, mut days, started) = (0, BTreeSet::<i32>::new(), Instant::now());
-    // clocks of others may be a little ahead; days that are further ahead say nothing of what is new now
-    let last = now.day().saturating_add(1);
-    let mut read_tables = Vec::new();
-    for table in logs::TABLES {
-        let Some(back) =
-            learner.ask_what_is_new().filter(|asks| std::ptr::eq(asks.table, *table)).map(|asks| asks.days).max()
-        else {
-            continue;
-        };
-        let archived: BTreeSet<i32> = read::files(archive, table)?
-            .into_iter()
-            .filter_map(|found| found.partition.day)
-            .filter(|day| *day <= last)
-            .collect();
-        let Some(newest) = archived.last().copied() else { continue };
-        let first = newest.saturating_sub(back);
-        days.extend(archived.range(first..).copied());
-        read_tables.push((*table, first));
-    }
-    if read_tables.is_empty() {
+    let (mut rows, started) = (0, Instant::now());
+    let tables = archived(archive, now, |table| {
+        learner.ask_what_is_new().filter(|asks| std::ptr::eq(asks.table, table)).map(|asks| asks.days).max()
+    })?;
+    let days: Days = tables.iter().flat_map(|(_, days)| days).copied().collect();
+    if tables.is_empty() {
         return Ok(Looked::default());
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let whole = runtime.block_on(async {
         let session = sql::session(archive)?;
-        for (table, first) in read_tables {
+        for (table, days) in tables {
             let columns = learner.columns(table);
-            let mut batches =
-                std::pin::pin!(replay::batches(&session, table, &columns, (Some(first), Some(last))).await?);
+            let mut batches = std::pin::pin!(
+                replay::batches(&session, table, &columns, (days.first().copied(), days.last().copied())).await?
+            );
             while let Some(batch) = batches.next().await {
                 if stop.is_cancelled() || started.elapsed() > LOOK_MAX {
                     return Ok(false);

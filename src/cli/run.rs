@@ -18,8 +18,9 @@ use super::archived::Home;
 use super::emf;
 use super::output::{self, Failure, OrFail};
 use super::progress::Shown;
+use super::rebuilt::Back;
 use super::watch::{self, Watch};
-use super::{primed, reference, rules};
+use super::{reference, rules};
 use crate::archive::Archive;
 use crate::archive::layout::PRIVATE;
 use crate::aws::Aws;
@@ -465,11 +466,6 @@ fn work_once(
     };
     let stop = turn.stop.child_token();
     detector.keep_to(decode.memory);
-    if let Some(archive) = &archive {
-        let saved = state.as_ref().map(State::load).transpose().or_output()?.flatten();
-        let known = saved.map(|commit| detector.remembered_in(&commit.detector)).unwrap_or_default();
-        primed::prime(&mut detector, &|rule| !known.contains(rule), &compiled.references, archive.dir(), &stop);
-    }
     let journal = match journal {
         None => None,
         Some("-") => Some(Journal::Stdout),
@@ -490,9 +486,16 @@ fn work_once(
         tracing::warn!(canary = name, rule, "no rule is one of a canary's: it will be missed");
     }
     let triage = Triage::new(suppressions, config.assets.clone()).with_canaries(canaries);
-    let stages = Stages { detector, triage, archive, state, journal, posts };
     // notices are held until they are committed, and too many are not
     let follow = following.is_some() || sources.iter().any(|source| matches!(source, Source::Notices(_)));
+    let back = archive.as_ref().map(|archive| Back {
+        archive: archive.dir().to_owned(),
+        references: compiled.references,
+        limits: config.quarantine,
+        follows: follow,
+        stop: stop.clone(),
+    });
+    let stages = Stages { detector, triage, archive, state, journal, posts, look_back: back.map(Back::look) };
     let listeners = shared
         .iter()
         .filter(|_| follow)

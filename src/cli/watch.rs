@@ -117,7 +117,9 @@ impl Watch {
                 sources.iter().find(|source| source.id == id).map(|source| source.text.clone())
             };
             let anew = |id: &str| text(&self.sources, id) != text(&renewed.sources, id);
-            primed::prime(&mut renewed.detector, &anew, &references, Path::new(&config.archive.dir), stop);
+            let (detector, archive) = (&mut renewed.detector, Path::new(&config.archive.dir));
+            primed::know_what_is_new(detector, &anew, &references, archive, stop);
+            primed::know_what_is_usual(detector, &anew, &references, archive, stop, None);
         }
         let taken = is_changed.then(|| Box::new(Taken { detector: renewed.detector, suppressions, canaries, assets }));
         (self.sources, self.references, self.config) = (renewed.sources, references, config);

@@ -2,6 +2,7 @@
 
 mod aside;
 mod learning;
+mod replayed;
 mod saved;
 mod windows;
 
@@ -13,6 +14,7 @@ use rayon::prelude::*;
 
 pub use aside::Seen;
 pub use learning::Asks;
+pub use saved::Restored;
 use saved::state_hash;
 
 use super::compile::{CompiledRule, Compiler, TableRules, Then};
@@ -243,6 +245,15 @@ impl Detector {
     /// windows leave by, where no partition is slower; a rule that judges row by row goes by the rows' own time alone.
     pub fn observe(&mut self, batches: &[Batch], now: Timestamp) -> Vec<Finding> {
         let horizon = if self.follows { self.horizon.at(now) } else { now };
+        let mut found = self.take_in(batches, horizon);
+        if self.follows {
+            found.extend(self.leave(horizon));
+        }
+        self.conclude(found, now)
+    }
+
+    /// Judges batches, and puts what rules over windows selected of them where it belongs.
+    fn take_in(&mut self, batches: &[Batch], horizon: Timestamp) -> Vec<Finding> {
         let seen: Vec<_> = batches.par_iter().map(|batch| self.judge(batch, &|_| true)).collect();
         let (mut found, mut wrong, mut selected) = (Vec::new(), Vec::new(), Vec::new());
         for judged in seen {
@@ -254,9 +265,11 @@ impl Detector {
         let mut found = fold(found);
         found.extend(fold(wrong));
         found.extend(self.add_up(selected, horizon));
-        if self.follows {
-            found.extend(self.leave(horizon));
-        }
+        found
+    }
+
+    /// Makes room where there is too little; gives the findings that rules may have, in the order of their ids.
+    fn conclude(&mut self, mut found: Vec<Finding>, now: Timestamp) -> Vec<Finding> {
         found.extend(
             self.shed([WINDOW_BYTES_MAX, SEEN_BYTES_MAX, MODEL_BYTES_MAX].map(|usual| self.memory.of(usual)), now),
         );

@@ -66,6 +66,11 @@ impl Horizon {
         all.map(|read| read.until).fold(now, Timestamp::min)
     }
 
+    /// Stands for a time where it stood in an earlier run, of which nothing else is known.
+    pub fn stand(&mut self, at: Option<Timestamp>) {
+        *self = Horizon { before: at.map(|until| Read { until, heard: None }), ..Horizon::default() };
+    }
+
     pub fn write(&self, to: &mut Writer) {
         to.number(self.partitions.len() as u64);
         for (partition, read) in &self.partitions {

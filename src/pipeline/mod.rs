@@ -6,6 +6,7 @@ pub mod duplicates;
 pub mod feedback;
 pub mod function;
 pub mod renewal;
+pub mod restored;
 pub mod said;
 pub mod listen;
 pub mod summary;
@@ -45,6 +46,7 @@ use commit::{Commit, State};
 use duplicates::Seen;
 use feedback::Verdicts;
 use renewal::Renewal;
+use restored::LookBack;
 use said::Said;
 use summary::{Canary, RuleTook, SoFar, Summary, Suppressed, Unreadable};
 use tell::Told;
@@ -99,6 +101,8 @@ pub struct Stages {
     pub journal: Option<Journal>,
     /// The ways out to services. They need a state, which keeps what is not accepted yet.
     pub posts: Vec<Post>,
+    /// Tells what the stages begin without; `None` where there is no archive to tell it.
+    pub look_back: Option<LookBack>,
 }
 
 /// Where a run stands, for a progress bar.
@@ -309,14 +313,8 @@ impl Worker {
             archive.sweep()?;
             summary.archive = Some(archive.dir().display().to_string());
         }
-        if !saved.detector.is_empty() {
-            let anew = stages.detector.restore(&saved.detector);
-            for rule in anew.map_err(anyhow::Error::msg).context("restoring the detector")? {
-                tracing::info!(rule, "the rule has changed, and its windows begin anew");
-            }
-        }
         stages.detector.follow(commit_every.is_some());
-        stages.triage.restore(&saved.triage).context("restoring the findings")?;
+        restored::restore(&mut stages, &saved, &mut summary)?;
         let mut said = stages.state.as_ref().and_then(State::said);
         let mut verdicts =
             stages.archive.as_ref().filter(|_| said.is_none()).map(|archive| Verdicts::of(archive.dir()));

@@ -241,6 +241,7 @@ impl World {
             state: Some(state),
             journal: None,
             posts: vec![Post::new(way.unwrap(), Memory::default(), CancellationToken::new())],
+            look_back: None,
         })
     }
 

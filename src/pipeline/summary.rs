@@ -112,6 +112,66 @@ impl RuleTook {
     }
 }
 
+/// A part of the last commit that could not be read: what became of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedState {
+    /// [`RefusedState::WINDOWS`], [`RefusedState::SHARED`] or [`RefusedState::FINDINGS`].
+    pub part: String,
+    /// Of windows, whose.
+    pub rules: Vec<String>,
+    pub why: String,
+    /// What it was rebuilt from,
+    pub rebuilt: Option<Rebuilt>,
+    /// or why it was not: it then begins anew, and what it knew is missing.
+    pub hole: Option<String>,
+}
+
+/// What of the archive was replayed to rebuild a part of the last commit. Of what lies before it that part knows nothing any more.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rebuilt {
+    pub rows: u64,
+    pub days: u64,
+    /// The first of these days.
+    pub since: String,
+}
+
+impl RefusedState {
+    pub const WINDOWS: &str = "windows";
+    pub const SHARED: &str = "clock and limits of rules";
+    pub const FINDINGS: &str = "open findings";
+    /// Rules that people are shown.
+    const RULES_SHOWN_MAX: usize = 3;
+
+    pub fn of(part: &str, why: String) -> RefusedState {
+        RefusedState { part: part.to_owned(), why, ..RefusedState::default() }
+    }
+
+    pub fn of_rules(rules: Vec<String>, why: String) -> RefusedState {
+        RefusedState { rules, ..RefusedState::of(RefusedState::WINDOWS, why) }
+    }
+
+    fn show(&self, out: &mut dyn io::Write) -> io::Result<()> {
+        write!(out, "\nthe last commit's {}", self.part)?;
+        if !self.rules.is_empty() {
+            write!(out, " of {}", some_rules(&self.rules, RefusedState::RULES_SHOWN_MAX))?;
+        }
+        write!(out, " are refused: {}: ", plain(&self.why))?;
+        match (&self.rebuilt, &self.hole) {
+            (Some(Rebuilt { rows, days, since }), _) => {
+                write!(out, "rebuilt from {} archived rows of {days} days, since {since}", grouped(*rows))
+            }
+            (None, hole) => write!(out, "not rebuilt, since {}", plain(hole.as_deref().unwrap_or("nobody tried"))),
+        }
+    }
+}
+
+/// How many rules there are, and which, at most so many of them.
+fn some_rules(rules: &[String], most: usize) -> String {
+    let named = rules[..rules.len().min(most)].join(", ");
+    let (plural, more) = (if rules.len() == 1 { "" } else { "s" }, if rules.len() > most { ", ..." } else { "" });
+    format!("{} rule{plural} ({named}{more})", grouped(rules.len() as u64))
+}
+
 /// What one run did. Its fields are the keys of `--summary`'s JSON.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
@@ -160,6 +220,12 @@ pub struct Summary {
     /// What was wrong with their files at the end, each with its place: what was in force before stayed so.
     #[serde(default)]
     pub refused_edits: Vec<String>,
+    /// What of the last commit could not be read, and what became of it.
+    #[serde(default)]
+    pub refused_state: Vec<RefusedState>,
+    /// Rules that ask what is new or unusual and have nothing to know it from: they learn from this run on.
+    #[serde(default)]
+    pub unlearned: Vec<String>,
     /// True when the run was told to stop before the input ended.
     pub stopped: bool,
     /// True when it read inputs that have no end, so that being told to stop is how it ends.
@@ -307,6 +373,16 @@ impl Summary {
         }
         if self.reloads > 0 {
             write!(out, "\nrules, lists or suppressions were read again {} times", grouped(self.reloads))?;
+        }
+        self.refused_state.iter().try_for_each(|refused| refused.show(out))?;
+        // who reads a folder of logs once has them all before it, and no rule misses much
+        if !self.unlearned.is_empty() && (self.archive.is_none() || self.followed) {
+            let rules = some_rules(&self.unlearned, RefusedState::RULES_SHOWN_MAX);
+            let why = match &self.archive {
+                None => "there is no archive to look at",
+                Some(_) => "the archive has no rows of before that can be read",
+            };
+            write!(out, "\nknown from the rows of this run alone is what is new and usual, by {rules}: {why}")?;
         }
         for why in &self.refused_edits {
             write!(out, "\nnot in force: {}", plain(why))?;
@@ -488,6 +564,18 @@ mod tests {
         assert!(text.contains(expected), "{text}");
         summary.archive = None;
         assert!(!shown(&summary).contains("weir sql"));
+    }
+
+    #[test]
+    fn rules_that_have_nothing_to_learn_from_are_named_where_it_matters() {
+        let unlearned = ["a/1", "a/2", "a/3", "a/4"].map(str::to_owned).to_vec();
+        let mut summary = Summary { unlearned, ..Summary::default() };
+        let by = "\nknown from the rows of this run alone is what is new and usual, by 4 rules (a/1, a/2, a/3, ...): ";
+        assert!(shown(&summary).contains(&format!("{by}there is no archive to look at\n")), "{}", shown(&summary));
+        summary.archive = Some("kept".into());
+        assert!(!shown(&summary).contains("known from"));
+        summary.followed = true;
+        assert!(shown(&summary).contains(&format!("{by}the archive has no rows of before that can be read\n")));
     }
 
     #[test]

@@ -2,9 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use arrow::array::AsArray;
-use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
-
 use super::Stages;
 use super::duplicates::Seen;
 use crate::detect::RuleCost;
@@ -140,19 +137,8 @@ pub fn untimed(batches: &[Batch]) -> u64 {
 /// Raises the metric to the newest event time of the rows. What lies after `now` is left out: one clock that is ahead
 /// would hide that logs have stopped to come.
 pub fn newest(batches: &[Batch], now: Timestamp) {
-    let mut newest = METRICS.newest_event_seconds.get();
-    let mut see = |seconds: i64| {
-        if seconds > newest && Timestamp::from_seconds(seconds) <= now {
-            newest = seconds;
-        }
-    };
-    for batch in batches {
-        let Some(times) = batch.rows.column_by_name(batch.table.time) else { continue };
-        if let Some(times) = times.as_primitive_opt::<TimestampMicrosecondType>() {
-            times.iter().flatten().for_each(|micros| see(micros.div_euclid(1_000_000)));
-        } else if let Some(times) = times.as_primitive_opt::<Int64Type>() {
-            times.iter().flatten().for_each(&mut see);
-        }
+    if let Some(newest) = batches.iter().filter_map(|batch| batch.newest(now)).max() {
+        let seconds = newest.0.div_euclid(MICROS_PER_SECOND);
+        METRICS.newest_event_seconds.set(seconds.max(METRICS.newest_event_seconds.get()));
     }
-    METRICS.newest_event_seconds.set(newest);
 }

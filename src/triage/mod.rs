@@ -244,17 +244,30 @@ impl Triage {
         if saved.version != VERSION {
             bail!("the saved findings have version {}, and this weir knows version {VERSION}", saved.version);
         }
-        self.forgotten = saved.forgotten;
-        self.suppressions.restore(&saved.hidden);
-        self.canaries.restore(&saved.canaries);
-        self.watched = Watched(saved.watched.into_iter().collect());
+        // all or nothing
         self.open = saved
             .open
             .into_iter()
             .map(Open::try_from)
             .map(|open| open.map(|open| (open.finding.id, open)))
             .collect::<anyhow::Result<_>>()?;
+        self.forgotten = saved.forgotten;
+        self.suppressions.restore(&saved.hidden);
+        self.canaries.restore(&saved.canaries);
+        self.watched = Watched(saved.watched.into_iter().collect());
         Ok(())
+    }
+
+    /// Takes in matches that were taken in before, and forgotten since: nobody is told of them a second time, until they have doubled.
+    pub fn settle_again(&mut self, found: Vec<Finding>, now: Timestamp) {
+        let ids: Vec<FindingId> = found.iter().map(|finding| finding.id).collect();
+        self.settle(found, now);
+        for id in ids {
+            if let Some(open) = self.open.get_mut(&id) {
+                open.told = Some(open.now());
+            }
+        }
+        self.opened.clear();
     }
 }
 
@@ -458,6 +471,17 @@ mod tests {
         let mut triage = triage();
         let told: Vec<_> = matches(8).into_iter().map(|found| triage.settle(vec![found], Timestamp(0)).len()).collect();
         assert_eq!(told, [1, 1, 0, 1, 0, 0, 0, 1]);
+    }
+
+    #[test]
+    fn what_is_settled_again_is_known_and_told_to_nobody() {
+        let mut triage = triage();
+        matches(3).into_iter().for_each(|found| triage.settle_again(vec![found], Timestamp(0)));
+        assert_eq!((triage.len(), triage.opened().len(), triage.untold()), (1, 0, vec![]));
+        assert!(triage.settle(matches(2), Timestamp(0)).is_empty(), "five of three were told");
+        assert_eq!(triage.settle(matches(1), Timestamp(0)).len(), 1, "six are twice as many");
+        assert!(triage.restore(b"{").is_err() && triage.restore(b"{\"version\":9}").is_err());
+        assert_eq!(triage.findings()[0].count, 6, "what is refused changes nothing");
     }
 
     fn suppressing(conditions: &str) -> Triage {

@@ -33,6 +33,7 @@ mod primed;
 mod read_back;
 mod recorder;
 mod reload;
+mod restored;
 mod rules;
 mod runtime_fake;
 mod s3;

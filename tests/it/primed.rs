@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
+use weir::pipeline::commit::State;
 
 use crate::support::{code, ended, lines, signal, start, text, weir};
 
@@ -16,19 +17,28 @@ GROUP BY userIdentity.arn, eventName, tumble(eventTime, INTERVAL '1 day')\nHAVIN
 
 /// A file with a call of each name, so many days ago.
 fn calls(folder: &Path, days_ago: i64, names: &[&str]) {
+    write(folder, days_ago, days_ago * 24, names);
+}
+
+/// The same, so many hours ago.
+fn calls_at(folder: &Path, hours_ago: i64, names: &[&str]) {
+    write(folder, hours_ago, hours_ago, names);
+}
+
+fn write(folder: &Path, name: i64, hours_ago: i64, names: &[&str]) {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let time = weir::time::Timestamp((now.as_micros() as i64) - days_ago * 86_400_000_000);
-    let event = |name: &&str| {
+    let time = weir::time::Timestamp((now.as_micros() as i64) - hours_ago * 3_600_000_000);
+    let event = |call: &&str| {
         json!({
-            "eventVersion": "1.08", "eventID": format!("{name}-{days_ago}"), "eventTime": time.to_string(),
-            "eventSource": "s3.amazonaws.com", "eventName": name, "awsRegion": "us-east-1",
+            "eventVersion": "1.08", "eventID": format!("{call}-{name}"), "eventTime": time.to_string(),
+            "eventSource": "s3.amazonaws.com", "eventName": call, "awsRegion": "us-east-1",
             "sourceIPAddress": "198.51.100.7", "userAgent": "x", "recipientAccountId": "111122223333",
             "eventType": "AwsApiCall",
             "userIdentity": { "type": "IAMUser", "arn": "arn:aws:iam::111122223333:user/eve", "accountId": "111122223333" },
         })
     };
     let events: Vec<Value> = names.iter().map(event).collect();
-    fs::write(folder.join(format!("logs/{days_ago}.json")), json!({ "Records": events }).to_string()).unwrap();
+    fs::write(folder.join(format!("logs/{name}.json")), json!({ "Records": events }).to_string()).unwrap();
 }
 
 /// An archive of a week in which nobody deleted a bucket, and of one call by a clock that is wrong by a lifetime.
@@ -176,4 +186,76 @@ fn a_rule_that_comes_while_a_run_goes_on_knows_what_the_archive_has() {
     assert!(told.iter().all(|name| name.starts_with("PutBucketThing")), "{found:?}");
     let said = text(&output.stderr);
     assert!(said.contains("1 rule knows what is new from"), "{said}");
+}
+
+/// Of a run over `logs` with the rules of the folder alone: its findings, its summary, and what it said.
+fn run(folder: &Path, archive: &str) -> (Vec<Value>, Value, String) {
+    let from = ["run", "--from", "logs", "--archive", archive, "--rules", "only:rules", "--format", "ndjson"];
+    let ran = weir(&[&from[..], &["--findings", "-", "--summary", "s.json"]].concat(), folder);
+    assert_eq!(code(&ran), 0, "{}", text(&ran.stderr));
+    let summary = fs::read(folder.join("s.json")).unwrap();
+    (lines(&ran.stdout), serde_json::from_slice(&summary).unwrap(), text(&ran.stderr))
+}
+
+#[test]
+fn rows_of_a_commit_that_a_crash_broke_off_are_looked_at_too() {
+    let folder = a_week();
+    let commit = State::open(&folder.path().join("a/_weir/state.redb")).unwrap().load().unwrap().unwrap();
+    assert!(!commit.objects.is_empty());
+    // as a kill between the commit and the move of its files into place leaves them
+    for object in commit.objects {
+        let pending = format!("a/_weir/pending/{}.parquet", blake3::hash(object.path.as_bytes()).to_hex());
+        fs::rename(folder.path().join("a").join(&object.path), folder.path().join(pending)).unwrap();
+    }
+    fs::create_dir_all(folder.path().join("rules/cloudtrail")).unwrap();
+    fs::write(folder.path().join("rules/cloudtrail/new_call.sql"), RULE).unwrap();
+    calls(folder.path(), 1, &["GetObject", "DeleteBucket"]);
+    let (found, summary, said) = run(folder.path(), "a");
+    assert_eq!(names(&found), ["DeleteBucket"], "{said}");
+    assert!(said.contains("1 rule knows what is new from 14 archived rows of 7 days"), "{said}");
+    assert_eq!(summary["unlearned"], json!([]));
+}
+
+const RATE: &str = "-- title = \"Unusual rate\"\n-- severity = \"low\"\n-- tags = [\"attack.impact\"]\n-- remedy = \"Look.\"\n\
+SELECT userIdentity.arn AS actor, count(*) AS times\nFROM cloudtrail\nWHERE eventSource = 's3.amazonaws.com'\n\
+GROUP BY userIdentity.arn, tumble(eventTime, INTERVAL '1 hour')\nHAVING unusual_rate(count(*), 0.2)\n";
+
+#[test]
+fn a_rule_that_scores_knows_from_the_archive_what_is_usual() {
+    let days = |folder: &Path| {
+        fs::create_dir_all(folder.join("logs")).unwrap();
+        // one call an hour
+        let names: Vec<String> = (0..7 * 24).map(|hour| format!("Get{hour}")).collect();
+        (0..7 * 24).for_each(|hour| calls_at(folder, 48 + hour as i64, &[&names[hour]]));
+    };
+    let add = |folder: &Path| {
+        fs::create_dir_all(folder.join("rules/cloudtrail")).unwrap();
+        fs::write(folder.join("rules/cloudtrail/rate.sql"), RATE).unwrap();
+        let names: Vec<String> = (0..60).map(|n| format!("Put{n}")).collect();
+        calls_at(folder, 30, &names.iter().map(String::as_str).collect::<Vec<_>>());
+    };
+    let folder = tempfile::tempdir().unwrap();
+    days(folder.path());
+    let ran = weir(&["run", "--from", "logs", "--archive", "a", "--rules", "none", "--findings", "f"], folder.path());
+    assert_eq!(code(&ran), 0, "{}", text(&ran.stderr));
+    add(folder.path());
+    let (found, summary, said) = run(folder.path(), "a");
+    assert!(said.contains("1 rule knows what is usual from 168 archived rows of "), "{said}");
+    assert_eq!(found.len(), 1, "{said}");
+    assert_eq!((&found[0]["rule"], &found[0]["count"]), (&json!("cloudtrail/rate"), &json!(60)));
+    assert_eq!(summary["unlearned"], json!([]));
+    // the whole archive says the same
+    let tried = weir(&["backtest", "rules", "--archive", "a", "--format", "ndjson"], folder.path());
+    assert_eq!(lines(&tried.stdout)[0]["id"], found[0]["id"]);
+    // from then on it remembers by itself
+    let (again, _, said) = run(folder.path(), "a");
+    assert!(!said.contains("what is usual") && again[0]["id"] == found[0]["id"] && again.len() == 1, "{said}");
+
+    // without an archive nothing is known, which the summary says
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("logs")).unwrap();
+    add(folder.path());
+    let (found, summary, said) = run(folder.path(), "none");
+    assert_eq!((found.len(), &summary["unlearned"]), (0, &json!(["cloudtrail/rate"])), "{said}");
+    assert!(said.contains("by 1 rule (cloudtrail/rate): there is no archive to look at"), "{said}");
 }

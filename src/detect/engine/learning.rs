@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use rayon::prelude::*;
 
-use super::saved::remembered;
 use super::{Detector, SEEN_BYTES_MAX};
 use crate::detect::window::plan::FirstSeen;
 use crate::memory::Memory;
@@ -12,7 +11,7 @@ use crate::rule::Rule;
 use crate::table::{Batch, Table};
 use crate::time::{MICROS_PER_DAY, Timestamp};
 
-/// A rule that asks what is new.
+/// A rule that asks what is new, or what is usual.
 pub struct Asks<'a> {
     pub rule: &'a Rule,
     pub table: &'static Table,
@@ -32,14 +31,17 @@ impl Detector {
         })
     }
 
-    /// Ids of the rules that [`Detector::restore`] will take up from a snapshot. None of one that cannot be read.
-    pub fn remembered_in(&self, snapshot: &[u8]) -> BTreeSet<String> {
-        let known = remembered(snapshot);
-        let places = self.windows.keys().map(|place| &self.rule(*place).rule);
-        places
-            .filter(|rule| known.contains(&(rule.id.clone(), super::state_hash(rule))))
-            .map(|rule| rule.id.clone())
-            .collect()
+    /// The rules that score, which ask what is usual.
+    pub fn ask_what_is_usual(&self) -> impl Iterator<Item = Asks<'_>> {
+        self.windows.keys().filter_map(|place| {
+            let days = self.windowed(*place).0.scored?.what.days_kept();
+            Some(Asks { rule: &self.rule(*place).rule, table: self.tables[place.0].table, days })
+        })
+    }
+
+    /// The rules that judge by what was before: those that ask what is new, and those that score.
+    pub fn learn_from_before(&self) -> impl Iterator<Item = &Rule> {
+        self.ask_what_is_new().chain(self.ask_what_is_usual()).map(|asks| asks.rule)
     }
 
     /// What windows, what was seen and what was learnt may take.

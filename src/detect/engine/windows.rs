@@ -21,6 +21,11 @@ use crate::time::{MICROS_PER_DAY, MICROS_PER_SECOND, Timestamp};
 const LATENESS_EARLY: i64 = MICROS_PER_DAY;
 const LATENESS: i64 = 20 * 60 * MICROS_PER_SECOND;
 
+/// How long a rule's windows wait for rows, which fires at once or when they are over.
+pub(super) fn lateness(rule: &CompiledRule, at_once: bool) -> i64 {
+    rule.rule.lateness_micros.unwrap_or(if at_once { LATENESS_EARLY } else { LATENESS })
+}
+
 impl Detector {
     /// Puts rows into their windows, and gives the findings of those that need not be waited for.
     pub(super) fn add_up(&mut self, selected: Vec<(Place, Selected)>, now: Timestamp) -> Vec<Finding> {
@@ -50,8 +55,7 @@ impl Detector {
             let (plan, _) = self.windowed(place);
             let (span, first, early) = (plan.span, plan.first, self.fires_at_once(plan));
             let scored = plan.scored.is_some();
-            let lateness =
-                self.rule(place).rule.lateness_micros.unwrap_or(if early { LATENESS_EARLY } else { LATENESS });
+            let lateness = lateness(self.rule(place), early);
             // what frames wait for is over long before no frame needs its rows any more
             let waits = span.frame.is_some() && !early;
             while waits && let Some(pane) = self.windows[&place].closing(span, lateness, now) {

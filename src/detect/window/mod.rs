@@ -34,3 +34,5 @@ mod scored_tests;
 mod frame_tests;
 #[cfg(test)]
 mod slow_tests;
+#[cfg(test)]
+mod replayed_tests;

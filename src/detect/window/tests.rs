@@ -139,15 +139,41 @@ fn a_changed_rule_begins_anew_and_others_go_on() {
     let state = first.snapshot();
     let third = || batch(&[call(2, "e3", json!({}))]);
     let mut same = detector([burst()]);
-    assert_eq!(same.restore(&state), Ok(vec![]));
+    assert!(same.restore(&state).is_whole());
     assert_eq!(same.observe(&[third()], NOON).len(), 1);
     let text = burst().text.replace(">= 3", ">= 2");
     let mut other = detector([Rule { text, ..burst() }]);
-    assert_eq!(other.restore(&state), Ok(vec!["cloudtrail/x".to_owned()]));
+    assert_eq!(other.restore(&state).changed, ["cloudtrail/x"]);
     assert_eq!(other.observe(&[third()], NOON), []);
-    assert_eq!(same.restore(&[1]), Ok(vec![]), "of a program whose rules remembered nothing");
-    assert_eq!(same.restore(&[2, 0]), Ok(vec!["cloudtrail/x".to_owned()]), "of one that kept nothing of what was seen");
-    assert!(same.restore(&state[..state.len() - 1]).unwrap_err().contains("damaged"));
+    for older in [&[1][..], &[2, 0]] {
+        assert!(same.restore(older).lost["cloudtrail/x"].starts_with("the saved state has version "));
+    }
+    let torn = same.restore(&state[..state.len() - 1]);
+    assert!(torn.taken.contains("cloudtrail/x") && torn.shared.unwrap().contains("damaged"));
+}
+
+#[test]
+fn a_state_that_is_damaged_anywhere_costs_the_rule_that_it_is_of_and_is_never_believed() {
+    let other = || Rule { id: "cloudtrail/y".into(), text: burst().text.replace(">= 3", ">= 2"), ..burst() };
+    let mut first = detector([burst(), other()]);
+    first.observe(&[batch(&[call(0, "e1", json!({}))])], NOON);
+    let whole = first.snapshot();
+    let mut alone = 0;
+    for place in 0..whole.len() {
+        let mut state = whole.clone();
+        state[place] ^= 1;
+        let mut again = detector([burst(), other()]);
+        let restored = again.restore(&state);
+        assert!(!restored.is_whole(), "byte {place}");
+        let lost: Vec<&str> = restored.lost.keys().map(String::as_str).collect();
+        let taken: Vec<&str> = restored.taken.iter().map(String::as_str).collect();
+        assert_eq!([&lost[..], &taken[..]].concat().len(), 2, "byte {place}: {restored:?}");
+        alone += usize::from(lost.len() == 1);
+        // what was taken up goes on as it was
+        let found = again.observe(&[batch(&[call(1, "e2", json!({}))])], NOON);
+        assert_eq!(found.iter().any(|finding| finding.rule == "cloudtrail/y"), taken.contains(&"cloudtrail/y"));
+    }
+    assert!(alone > whole.len() / 2, "{alone} of {}", whole.len());
 }
 
 #[test]
@@ -457,7 +483,7 @@ proptest! {
             if restart {
                 let state = ends.snapshot();
                 ends = detector([new_calls()]);
-                prop_assert_eq!(ends.restore(&state), Ok(vec![]));
+                prop_assert!(ends.restore(&state).is_whole());
             }
         }
         folded(&mut found, ends.finish());
@@ -512,7 +538,7 @@ proptest! {
             if restart {
                 let state = stream.snapshot();
                 stream = detector([query.rule()]);
-                prop_assert_eq!(stream.restore(&state), Ok(vec![]));
+                prop_assert!(stream.restore(&state).is_whole());
             }
         }
         folded(&mut found, stream.finish());
@@ -548,7 +574,7 @@ proptest! {
                 let state = stream.snapshot();
                 stream = detector([rule()]);
                 stream.follow(true);
-                prop_assert_eq!(stream.restore(&state), Ok(vec![]));
+                prop_assert!(stream.restore(&state).is_whole());
             }
         }
         // after a restart windows stay for a while
@@ -572,7 +598,7 @@ proptest! {
             calls.chunks(7).for_each(|calls| { detector.observe(&[batch(calls)], NOON); });
             let found = detector.finish();
             let mut copy = self::detector([query.rule()]);
-            copy.restore(&detector.snapshot()).unwrap();
+            assert!(copy.restore(&detector.snapshot()).is_whole());
             assert_eq!(copy.finish(), found);
             found
         };

@@ -36,6 +36,17 @@ pub enum What {
     Rare { value: usize },
 }
 
+impl What {
+    /// Days after which what is not seen again is forgotten.
+    pub fn days_kept(self) -> i32 {
+        let days = match self {
+            What::Rate => rate::FORGET_DAYS,
+            What::Rare { .. } => rare::FORGET_DAYS,
+        };
+        i32::try_from(days).expect("it is some weeks")
+    }
+}
+
 /// A rule's question for how unusual its windows are.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Scored {

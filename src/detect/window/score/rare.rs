@@ -14,7 +14,7 @@ use crate::time::MICROS_PER_DAY;
 /// In days.
 const HALF_LIFE: f64 = 14.0;
 /// What was not seen for so many days is forgotten.
-const FORGET_DAYS: i64 = 112;
+pub const FORGET_DAYS: i64 = 112;
 
 /// Windows of owners, of their peers and of all, each by value.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -14,7 +14,7 @@ use crate::time::MICROS_PER_DAY;
 /// In days.
 const HALF_LIFE: f64 = 7.0;
 /// An owner without windows for so many days is forgotten: 1/256 of its weight is left by then.
-const FORGET_DAYS: i64 = 56;
+pub const FORGET_DAYS: i64 = 56;
 /// Windows that the mean of all owners counts for in an owner's mean, and their spread in its spread.
 const MEAN_PRIOR: f64 = 1.0;
 const SPREAD_PRIOR: f64 = 10.0;
