@@ -92,7 +92,7 @@ impl Indexer {
         let skip = usize::from(from < start).min(found.len());
         self.places.clear();
         self.places.extend(found[skip..].iter().map(|place| place + from as u32));
-        let unclean = short && padded[start..end].iter().any(|byte| *byte < b' ');
+        let unclean = short && has_controls(&padded[start..end]);
         Window { end, unclean, short, invalid }
     }
 
@@ -100,6 +100,11 @@ impl Indexer {
     pub fn places(&self) -> &[u32] {
         &self.places
     }
+}
+
+/// Looked for block by block, which compilers make vector code of.
+fn has_controls(bytes: &[u8]) -> bool {
+    bytes.chunks(64).any(|block| block.iter().fold(false, |found, byte| found | (*byte < b' ')))
 }
 
 /// The first stage of simdjson for processors that have AVX-512 with byte compression (Ice Lake, Zen 4 and later).
