@@ -348,7 +348,7 @@ impl Parser<'_> {
                     self.reject("", start, "a log event without a message", record, around);
                 } else if message.trim_ascii_start().first() == Some(&b'{')
                     && around.depth < NESTED_MAX
-                    && !(of_a_job && !is_entry(&message))
+                    && (!of_a_job || is_entry(&message))
                 {
                     json.extend_from_slice(&message);
                     json.push(b'\n');
