@@ -5,11 +5,14 @@
 //! from those places. We walk the places ourselves: the tape forgets where values stood, so free-form objects would
 //! have to be written out again, and most of it describes values inside such objects that nobody asks for.
 //!
-//! Processors with AVX-512 run a first stage of our own, made as simdjson's for Ice Lake is: it is two to three times
-//! as fast as simd-json's, which has none for them, and knows at the end of a window whether a string is open. All
-//! others run simd-json's. It has no call for the first stage alone, but keeps the index when the second stage
+//! Processors with AVX2 or AVX-512 run a first stage of our own, made as simdjson's is (`vector.rs`): it looks at UTF-8
+//! only where there are bytes beyond ASCII, and knows at the end of a window whether a string is open. All others run
+//! simd-json's. It has no call for the first stage alone, but keeps the index when the second stage
 //! fails, so we make that fail at once, on a comma in front of the first value. Where both can run they find the
 //! same places (`the_places_are_those_of_simd_json`).
+
+#[cfg(target_arch = "x86_64")]
+mod vector;
 
 use simd_json::{Buffers, ErrorType, Tape};
 
@@ -19,7 +22,7 @@ use super::PADDING;
 pub struct Indexer {
     places: Vec<u32>,
     #[cfg(target_arch = "x86_64")]
-    avx512: bool,
+    kind: Option<vector::Kind>,
     buffers: Buffers,
     tape: Tape<'static>,
 }
@@ -41,7 +44,7 @@ impl Default for Indexer {
         Indexer {
             places: Vec::new(),
             #[cfg(target_arch = "x86_64")]
-            avx512: avx512::is_there(),
+            kind: vector::Kind::of_processor(),
             buffers: Buffers::new(0),
             tape: Tape::null().reset(),
         }
@@ -62,9 +65,8 @@ impl Indexer {
             }
         }
         #[cfg(target_arch = "x86_64")]
-        if self.avx512 {
-            // SAFETY: the processor has what the function needs
-            let found = unsafe { avx512::index(&padded[..end], start, &mut self.places) };
+        if let Some(kind) = self.kind {
+            let found = vector::index(kind, &padded[..end], start, &mut self.places);
             let invalid = found.wide && simdutf8::basic::from_utf8(&padded[start..end]).is_err();
             return Window { end, unclean: found.controls, short: false, invalid };
         }
@@ -107,156 +109,6 @@ fn has_controls(bytes: &[u8]) -> bool {
     bytes.chunks(64).any(|block| block.iter().fold(false, |found, byte| found | (*byte < b' ')))
 }
 
-/// The first stage of simdjson for processors that have AVX-512 with byte compression (Ice Lake, Zen 4 and later).
-#[cfg(target_arch = "x86_64")]
-mod avx512 {
-    use std::arch::x86_64::*;
-
-    pub struct Found {
-        /// A string holds a raw control character.
-        pub controls: bool,
-        /// There are bytes beyond ASCII.
-        pub wide: bool,
-    }
-
-    pub fn is_there() -> bool {
-        is_x86_feature_detected!("avx512f")
-            && is_x86_feature_detected!("avx512bw")
-            && is_x86_feature_detected!("avx512vbmi2")
-            && is_x86_feature_detected!("pclmulqdq")
-            && is_x86_feature_detected!("popcnt")
-            && is_x86_feature_detected!("bmi1")
-    }
-
-    /// Places of structural characters of `text[start..]` in `text`; `start` is outside strings.
-    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,pclmulqdq,popcnt,bmi1")]
-    pub fn index(text: &[u8], start: usize, places: &mut Vec<u32>) -> Found {
-        let mut state = State { places, escaped: 0, inside: 0, before: 1, controls: 0, wide: 0 };
-        state.places.clear();
-        let mut blocks = text[start..].chunks_exact(64);
-        let mut at = start as u32;
-        for block in blocks.by_ref() {
-            // SAFETY: the block has 64 bytes
-            state.block(unsafe { _mm512_loadu_si512(block.as_ptr().cast()) }, at);
-            at += 64;
-        }
-        let rest = blocks.remainder();
-        if !rest.is_empty() {
-            let mut last = [b' '; 64];
-            last[..rest.len()].copy_from_slice(rest);
-            // SAFETY: as above
-            state.block(unsafe { _mm512_loadu_si512(last.as_ptr().cast()) }, at);
-        }
-        Found { controls: state.controls != 0, wide: state.wide != 0 }
-    }
-
-    struct State<'a> {
-        places: &'a mut Vec<u32>,
-        /// 1 when a backslash before the block escapes its first byte.
-        escaped: u64,
-        /// All ones when the block begins inside a string.
-        inside: u64,
-        /// 1 when what stands before the block ends a token.
-        before: u64,
-        controls: u64,
-        wide: u64,
-    }
-
-    impl State<'_> {
-        #[inline]
-        #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,pclmulqdq,popcnt,bmi1")]
-        fn block(&mut self, bytes: __m512i, at: u32) {
-            let is = |byte: u8| _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(byte as i8));
-            self.wide |= _mm512_movepi8_mask(bytes);
-            let backslashes = is(b'\\');
-            let escaped = if backslashes | self.escaped == 0 { 0 } else { self.escape(backslashes) };
-            let quotes = is(b'"') & !escaped;
-            // inside strings, their opening quotes included: the parity of quotes up to each byte
-            let ones = _mm_set1_epi8(-1);
-            let parity = _mm_clmulepi64_si128::<0>(_mm_set_epi64x(0, quotes as i64), ones);
-            let strings = _mm_cvtsi128_si64(parity) as u64 ^ self.inside;
-            self.inside = ((strings as i64) >> 63) as u64;
-            self.controls |= _mm512_cmplt_epu8_mask(bytes, _mm512_set1_epi8(b' ' as i8)) & strings;
-
-            // by the low half of a byte: the white space, and the operator with bit 5 set, that ends in it
-            let spaces = _mm512_broadcast_i32x4(_mm_setr_epi8(
-                b' ' as i8,
-                100,
-                100,
-                100,
-                17,
-                100,
-                113,
-                2,
-                100,
-                b'\t' as i8,
-                b'\n' as i8,
-                112,
-                100,
-                b'\r' as i8,
-                100,
-                100,
-            ));
-            let operators = _mm512_broadcast_i32x4(_mm_setr_epi8(
-                0, 0, 0, 0, 0, 0, 0, 0, 0, 0, b':' as i8, b'{' as i8, b',' as i8, b'}' as i8, 0, 0,
-            ));
-            let white = _mm512_cmpeq_epi8_mask(_mm512_shuffle_epi8(spaces, bytes), bytes);
-            let folded = _mm512_or_si512(bytes, _mm512_set1_epi8(0x20));
-            let operators = _mm512_cmpeq_epi8_mask(_mm512_shuffle_epi8(operators, bytes), folded);
-
-            let structural = (operators & !strings) | quotes;
-            let ends = structural | white;
-            let follows = ends << 1 | self.before;
-            self.before = ends >> 63;
-            let starts = follows & !white & !strings;
-            // the closing quotes are not wanted
-            self.push((structural | starts) & !(quotes & !strings), at);
-        }
-
-        /// Which bytes a backslash escapes; simdjson's arithmetic on runs of backslashes.
-        #[inline]
-        fn escape(&mut self, backslashes: u64) -> u64 {
-            const ODD: u64 = 0xaaaa_aaaa_aaaa_aaaa;
-            let potential = backslashes & !self.escaped;
-            let maybe = potential << 1;
-            let codes = (maybe | ODD).wrapping_sub(potential);
-            let escaped_or_escaping = codes ^ ODD;
-            let escaped = escaped_or_escaping ^ (backslashes | self.escaped);
-            self.escaped = (escaped_or_escaping & backslashes) >> 63;
-            escaped
-        }
-
-        #[inline]
-        #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,popcnt,bmi1")]
-        fn push(&mut self, bits: u64, at: u32) {
-            let count = bits.count_ones() as usize;
-            self.places.reserve(64);
-            let numbers = _mm512_set_epi8(
-                63, 62, 61, 60, 59, 58, 57, 56, 55, 54, 53, 52, 51, 50, 49, 48, 47, 46, 45, 44, 43, 42, 41, 40, 39, 38,
-                37, 36, 35, 34, 33, 32, 31, 30, 29, 28, 27, 26, 25, 24, 23, 22, 21, 20, 19, 18, 17, 16, 15, 14, 13, 12,
-                11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0,
-            );
-            let packed = _mm512_maskz_compress_epi8(bits, numbers);
-            let base = _mm512_set1_epi32(at as i32);
-            let place = |quarter: __m128i| _mm512_add_epi32(_mm512_cvtepu8_epi32(quarter), base);
-            let old = self.places.len();
-            // SAFETY: there is room for 64 more, and `count` of them are written
-            unsafe {
-                let out = self.places.as_mut_ptr().add(old);
-                _mm512_storeu_si512(out.cast(), place(_mm512_castsi512_si128(packed)));
-                if count > 16 {
-                    _mm512_storeu_si512(out.add(16).cast(), place(_mm512_extracti32x4_epi32::<1>(packed)));
-                    if count > 32 {
-                        _mm512_storeu_si512(out.add(32).cast(), place(_mm512_extracti32x4_epi32::<2>(packed)));
-                        _mm512_storeu_si512(out.add(48).cast(), place(_mm512_extracti32x4_epi32::<3>(packed)));
-                    }
-                }
-                self.places.set_len(old + count);
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -280,6 +132,17 @@ mod tests {
         (indexer.places().to_vec(), window)
     }
 
+    /// One for each way that this processor knows.
+    fn indexers() -> Vec<Indexer> {
+        #[cfg(target_arch = "x86_64")]
+        {
+            let kinds = vector::Kind::all().into_iter().filter(|kind| kind.is_there()).map(Some).chain([None]);
+            kinds.map(|kind| Indexer { kind, ..Indexer::default() }).collect()
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        vec![Indexer::default()]
+    }
+
     proptest::proptest! {
         #[test]
         fn the_places_are_those_of_simd_json(text in "[\\[{]([\"\\\\\\[\\]{},: \n\r\ta0é€-]|[ -~]){0,300}", start in 0usize..80) {
@@ -287,15 +150,16 @@ mod tests {
             let (expected, window) = by_simd_json(text.as_bytes(), start);
             let mut padded = text.as_bytes().to_vec();
             padded.resize(text.len() + PADDING, 0);
-            let mut indexer = Indexer::default();
-            let found = indexer.index(&mut padded, start, text.len());
-            proptest::prop_assert_eq!(found.invalid, window.invalid);
-            if window.short {
-                // the last block is missing there
-                proptest::prop_assert!(indexer.places().starts_with(&expected));
-            } else {
-                proptest::prop_assert_eq!(indexer.places(), &expected[..]);
-                proptest::prop_assert!(!found.unclean);
+            for mut indexer in indexers() {
+                let found = indexer.index(&mut padded, start, text.len());
+                proptest::prop_assert_eq!(found.invalid, window.invalid);
+                if window.short {
+                    // the last block is missing there
+                    proptest::prop_assert!(indexer.places().starts_with(&expected));
+                } else {
+                    proptest::prop_assert_eq!(indexer.places(), &expected[..]);
+                    proptest::prop_assert!(!found.unclean);
+                }
             }
         }
     }

@@ -1,0 +1,271 @@
+//! The first stage of simdjson for processors that have AVX-512 with byte compression (Ice Lake, Zen 4 and later), and for those that
+//! have AVX2 alone.
+
+use std::arch::x86_64::*;
+use std::ops::Range;
+
+/// What the processor has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Avx512,
+    Avx2,
+}
+
+impl Kind {
+    /// The best that this processor has; `None` where it has neither.
+    pub fn of_processor() -> Option<Kind> {
+        Kind::all().into_iter().find(|kind| kind.is_there())
+    }
+
+    pub fn all() -> [Kind; 2] {
+        [Kind::Avx512, Kind::Avx2]
+    }
+
+    pub fn is_there(self) -> bool {
+        is_x86_feature_detected!("pclmulqdq")
+            && is_x86_feature_detected!("popcnt")
+            && is_x86_feature_detected!("bmi1")
+            && match self {
+                Kind::Avx512 => {
+                    is_x86_feature_detected!("avx512f")
+                        && is_x86_feature_detected!("avx512bw")
+                        && is_x86_feature_detected!("avx512vbmi2")
+                }
+                Kind::Avx2 => is_x86_feature_detected!("avx2"),
+            }
+    }
+}
+
+pub struct Found {
+    /// A string holds a raw control character.
+    pub controls: bool,
+    /// There are bytes beyond ASCII.
+    pub wide: bool,
+}
+
+/// Places of structural characters of `text[start..]` in `text`; `start` is outside strings.
+///
+/// # Panics
+/// Where the processor has not what the kind needs.
+pub fn index(kind: Kind, text: &[u8], start: usize, places: &mut Vec<u32>) -> Found {
+    assert!(kind.is_there(), "the processor has {kind:?}");
+    places.clear();
+    let mut state = State { places, escaped: 0, inside: 0, before: 1, controls: 0, wide: 0 };
+    // SAFETY: the processor has what the functions need
+    match kind {
+        Kind::Avx512 => unsafe { by_avx512(&text[start..], start as u32, &mut state) },
+        Kind::Avx2 => unsafe { by_avx2(&text[start..], start as u32, &mut state) },
+    }
+    Found { controls: state.controls != 0, wide: state.wide != 0 }
+}
+
+/// By the low half of a byte: the white space that ends in it; where there is none, a byte that ends otherwise.
+const SPACES: [u8; 16] = [b' ', 100, 100, 100, 17, 100, 113, 2, 100, b'\t', b'\n', 112, 100, b'\r', 100, 100];
+/// The same for the operators, with bit 5 set.
+const OPERATORS: [u8; 16] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, b':', b'{', b',', b'}', 0, 0];
+
+/// Bits of the 64 bytes of a block, the first byte lowest.
+struct Block {
+    backslashes: u64,
+    quotes: u64,
+    white: u64,
+    operators: u64,
+    controls: u64,
+    wide: u64,
+}
+
+/// The blocks of a text, and what is left, filled up with blanks.
+#[inline(always)]
+fn blocks(text: &[u8]) -> (&[[u8; 64]], Option<[u8; 64]>) {
+    let (blocks, rest) = text.as_chunks();
+    let last = (!rest.is_empty()).then(|| {
+        let mut last = [b' '; 64];
+        last[..rest.len()].copy_from_slice(rest);
+        last
+    });
+    (blocks, last)
+}
+
+struct State<'a> {
+    places: &'a mut Vec<u32>,
+    /// 1 when a backslash before the block escapes its first byte.
+    escaped: u64,
+    /// All ones when the block begins inside a string.
+    inside: u64,
+    /// 1 when what stands before the block ends a token.
+    before: u64,
+    controls: u64,
+    wide: u64,
+}
+
+impl State<'_> {
+    /// The places in the block that are wanted.
+    #[inline]
+    #[target_feature(enable = "pclmulqdq")]
+    fn wanted(&mut self, block: &Block) -> u64 {
+        self.wide |= block.wide;
+        let is_escaped = block.backslashes | self.escaped != 0;
+        let escaped = if is_escaped { self.escape(block.backslashes) } else { 0 };
+        let quotes = block.quotes & !escaped;
+        // inside strings, their opening quotes included: the parity of quotes up to each byte
+        let parity = _mm_clmulepi64_si128::<0>(_mm_set_epi64x(0, quotes as i64), _mm_set1_epi8(-1));
+        let strings = _mm_cvtsi128_si64(parity) as u64 ^ self.inside;
+        self.inside = ((strings as i64) >> 63) as u64;
+        self.controls |= block.controls & strings;
+
+        let structural = (block.operators & !strings) | quotes;
+        let ends = structural | block.white;
+        let follows = ends << 1 | self.before;
+        self.before = ends >> 63;
+        let starts = follows & !block.white & !strings;
+        // the closing quotes are not wanted
+        (structural | starts) & !(quotes & !strings)
+    }
+
+    /// Which bytes a backslash escapes; simdjson's arithmetic on runs of backslashes.
+    #[inline]
+    fn escape(&mut self, backslashes: u64) -> u64 {
+        const ODD: u64 = 0xaaaa_aaaa_aaaa_aaaa;
+        let potential = backslashes & !self.escaped;
+        let maybe = potential << 1;
+        let codes = (maybe | ODD).wrapping_sub(potential);
+        let escaped_or_escaping = codes ^ ODD;
+        let escaped = escaped_or_escaping ^ (backslashes | self.escaped);
+        self.escaped = (escaped_or_escaping & backslashes) >> 63;
+        escaped
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,pclmulqdq,popcnt,bmi1")]
+fn by_avx512(text: &[u8], mut at: u32, state: &mut State) {
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,pclmulqdq,popcnt,bmi1")]
+    fn look(block: &[u8; 64], at: u32, state: &mut State) {
+        // SAFETY: the block has 64 bytes, the tables have 16
+        let (bytes, spaces, operators) = unsafe {
+            let table = |table: &[u8; 16]| _mm512_broadcast_i32x4(_mm_loadu_si128(table.as_ptr().cast()));
+            (_mm512_loadu_si512(block.as_ptr().cast()), table(&SPACES), table(&OPERATORS))
+        };
+        let is = |byte: u8| _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(byte as i8));
+        let folded = _mm512_or_si512(bytes, _mm512_set1_epi8(0x20));
+        let wanted = state.wanted(&Block {
+            backslashes: is(b'\\'),
+            quotes: is(b'"'),
+            white: _mm512_cmpeq_epi8_mask(_mm512_shuffle_epi8(spaces, bytes), bytes),
+            operators: _mm512_cmpeq_epi8_mask(_mm512_shuffle_epi8(operators, bytes), folded),
+            controls: _mm512_cmplt_epu8_mask(bytes, _mm512_set1_epi8(b' ' as i8)),
+            wide: _mm512_movepi8_mask(bytes),
+        });
+        push(state.places, wanted, at);
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,popcnt,bmi1")]
+    fn push(places: &mut Vec<u32>, bits: u64, at: u32) {
+        let count = bits.count_ones() as usize;
+        places.reserve(64);
+        let numbers = _mm512_set_epi8(
+            63, 62, 61, 60, 59, 58, 57, 56, 55, 54, 53, 52, 51, 50, 49, 48, 47, 46, 45, 44, 43, 42, 41, 40, 39, 38, 37,
+            36, 35, 34, 33, 32, 31, 30, 29, 28, 27, 26, 25, 24, 23, 22, 21, 20, 19, 18, 17, 16, 15, 14, 13, 12, 11, 10,
+            9, 8, 7, 6, 5, 4, 3, 2, 1, 0,
+        );
+        let packed = _mm512_maskz_compress_epi8(bits, numbers);
+        let base = _mm512_set1_epi32(at as i32);
+        let place = |quarter: __m128i| _mm512_add_epi32(_mm512_cvtepu8_epi32(quarter), base);
+        let old = places.len();
+        // SAFETY: there is room for 64 more, and `count` of them are written
+        unsafe {
+            let out = places.as_mut_ptr().add(old);
+            _mm512_storeu_si512(out.cast(), place(_mm512_castsi512_si128(packed)));
+            if count > 16 {
+                _mm512_storeu_si512(out.add(16).cast(), place(_mm512_extracti32x4_epi32::<1>(packed)));
+                if count > 32 {
+                    _mm512_storeu_si512(out.add(32).cast(), place(_mm512_extracti32x4_epi32::<2>(packed)));
+                    _mm512_storeu_si512(out.add(48).cast(), place(_mm512_extracti32x4_epi32::<3>(packed)));
+                }
+            }
+            places.set_len(old + count);
+        }
+    }
+
+    let (blocks, last) = blocks(text);
+    // from one place, so that it is compiled into the loop
+    for block in blocks.iter().chain(&last) {
+        look(block, at, state);
+        at += 64;
+    }
+}
+
+#[target_feature(enable = "avx2,pclmulqdq,popcnt,bmi1")]
+fn by_avx2(text: &[u8], mut at: u32, state: &mut State) {
+    #[inline]
+    #[target_feature(enable = "avx2,pclmulqdq,popcnt,bmi1")]
+    fn look(block: &[u8; 64], at: u32, state: &mut State) {
+        // SAFETY: the block has 64 bytes
+        let halves = unsafe {
+            let half = |at: usize| _mm256_loadu_si256(block[at..].as_ptr().cast());
+            [half(0), half(32)]
+        };
+        let [low, high] = [bits(halves[0]), bits(halves[1])];
+        let both = |at: usize| u64::from(low[at] as u32) | u64::from(high[at] as u32) << 32;
+        let wanted = state.wanted(&Block {
+            backslashes: both(0),
+            quotes: both(1),
+            white: both(2),
+            operators: both(3),
+            controls: both(4),
+            wide: both(5),
+        });
+        push(state.places, wanted, at);
+    }
+
+    /// Of half a block, in the order of [`Block`].
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn bits(bytes: __m256i) -> [i32; 6] {
+        // SAFETY: the tables have 16 bytes
+        let [spaces, operators] = unsafe {
+            [&SPACES, &OPERATORS].map(|table| _mm256_broadcastsi128_si256(_mm_loadu_si128(table.as_ptr().cast())))
+        };
+        let is = |byte: u8| _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(byte as i8));
+        let folded = _mm256_or_si256(bytes, _mm256_set1_epi8(0x20));
+        let below_blank = _mm256_set1_epi8(b' ' as i8 - 1);
+        [
+            _mm256_movemask_epi8(is(b'\\')),
+            _mm256_movemask_epi8(is(b'"')),
+            _mm256_movemask_epi8(_mm256_cmpeq_epi8(_mm256_shuffle_epi8(spaces, bytes), bytes)),
+            _mm256_movemask_epi8(_mm256_cmpeq_epi8(_mm256_shuffle_epi8(operators, bytes), folded)),
+            _mm256_movemask_epi8(_mm256_cmpeq_epi8(_mm256_max_epu8(bytes, below_blank), below_blank)),
+            _mm256_movemask_epi8(bytes),
+        ]
+    }
+
+    #[inline]
+    #[target_feature(enable = "popcnt,bmi1")]
+    fn push(places: &mut Vec<u32>, mut bits: u64, at: u32) {
+        let count = bits.count_ones() as usize;
+        places.reserve(64);
+        let old = places.len();
+        let out = places.spare_capacity_mut();
+        let mut put = |range: Range<usize>| {
+            for out in &mut out[range] {
+                out.write(at + bits.trailing_zeros());
+                bits &= bits.wrapping_sub(1);
+            }
+        };
+        // eight at a time, whether there are so many or not: a branch for each would cost more
+        put(0..8);
+        for from in (8..count).step_by(8) {
+            put(from..from + 8);
+        }
+        // SAFETY: as many were written
+        unsafe { places.set_len(old + count) };
+    }
+
+    let (blocks, last) = blocks(text);
+    // from one place, so that it is compiled into the loop
+    for block in blocks.iter().chain(&last) {
+        look(block, at, state);
+        at += 64;
+    }
+}
