@@ -85,7 +85,7 @@ pub enum Rules {
     Convert {
         /// Sigma rule, or folder of them
         path: PathBuf,
-        /// Write DIR/TABLE/NAME.sql for each rule instead of printing it
+        /// Write DIR/TABLE/NAME.sql for each rule instead of printing it; what is there and says something else stays
         #[arg(long, value_name = "DIR")]
         to: Option<PathBuf>,
         #[command(flatten)]
@@ -209,7 +209,7 @@ pub fn read(dir: &Path, config: &sigma::Config) -> Result<Found> {
         }
     }
     if sources.is_empty() && sigma.is_empty() && refused.is_empty() {
-        tracing::warn!(folder = %dir.display(), "no .sql, .yml or .yaml file is in a folder of rules");
+        tracing::warn!(path = %dir.display(), "no rule is there: their files end in .sql, .yml or .yaml");
     }
     let (converted, unconverted) = sigma::convert(&sigma, config);
     refused.extend(unconverted);
@@ -289,6 +289,7 @@ pub fn merged(more: &More) -> Result<Vec<Source>> {
 fn convert(out: &mut impl Write, path: &Path, to: Option<&Path>, config: &sigma::Config) -> Result<ExitCode> {
     let Found { sources, refused } = read(path, config)?;
     let rules: Vec<&Source> = sources.iter().filter(|source| source.sigma.is_some()).collect();
+    let mut edited = Vec::new();
     for (place, rule) in rules.iter().enumerate() {
         let Some(dir) = to else {
             let between = if place > 0 { "\n" } else { "" };
@@ -298,17 +299,30 @@ fn convert(out: &mut impl Write, path: &Path, to: Option<&Path>, config: &sigma:
         let file = dir.join(format!("{}.sql", rule.id));
         let folder = file.parent().unwrap_or(dir);
         fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
-        fs::write(&file, &rule.text).with_context(|| format!("writing {}", file.display()))?;
+        edited.extend(write_anew(&file, &rule.text)?);
         if let Some(cases) = &rule.cases {
-            let file = file.with_extension("cases.jsonl");
-            fs::write(&file, cases).with_context(|| format!("writing {}", file.display()))?;
+            edited.extend(write_anew(&file.with_extension("cases.jsonl"), cases)?);
         }
+    }
+    for file in &edited {
+        output::say(format_args!("weir: not converted: {} is there already, and says something else", file.display()));
     }
     refused.iter().for_each(|error| output::say(format_args!("weir: not converted: {error}")));
     if rules.is_empty() && refused.is_empty() {
         return Err(anyhow!("{} has no Sigma rule in it: their names end in .yml or .yaml", path.display()));
     }
-    Ok(if refused.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) })
+    Ok(if refused.is_empty() && edited.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) })
+}
+
+/// Writes a file where there is none. Gives its path where there is one that says something else, which somebody may have edited.
+fn write_anew(path: &Path, text: &str) -> Result<Option<PathBuf>> {
+    match fs::read(path) {
+        Ok(there) => return Ok((there != text.as_bytes()).then(|| path.to_owned())),
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
+    }
+    fs::write(path, text).with_context(|| format!("writing {}", path.display()))?;
+    Ok(None)
 }
 
 fn list(out: &mut impl Write, sources: &[Source], references: &References) -> Result<ExitCode> {

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
+use crate::detect::library;
 use crate::logs;
 
 #[derive(Args)]
@@ -39,6 +40,9 @@ pub fn run(out: &mut impl Write, flags: &New) -> Result<ExitCode> {
     let letter = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_';
     if name.is_empty() || !name.chars().all(letter) {
         bail!("`{name}` is no name of a rule: it has small letters, digits and `_`");
+    }
+    if library::built_in().iter().any(|known| known.id == flags.id) {
+        bail!("the rule {0} is inside the program, and one of its id replaces it: weir rules show {0}", flags.id);
     }
     let rule = flags.dir.join(table).join(format!("{name}.sql"));
     let beside = rule.with_extension("cases.jsonl");

@@ -7,6 +7,8 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
+use crate::decode::gzip::Gzip;
+use crate::decode::inflate::Compression;
 use crate::pipeline::summary::{RuleTook, Summary, bytes, grouped};
 
 #[derive(Args)]
@@ -19,18 +21,27 @@ pub struct Cost {
 }
 
 pub fn run(out: &mut impl Write, flags: &Cost) -> Result<ExitCode> {
-    let mut text = String::new();
+    let mut text = Vec::new();
     match flags.summary.as_str() {
-        "-" => std::io::stdin().read_to_string(&mut text).map(|_| ()).context("reading standard input")?,
-        path => text = fs::read_to_string(path).with_context(|| format!("reading {path}"))?,
+        "-" => std::io::stdin().read_to_end(&mut text).map(|_| ()).context("reading standard input")?,
+        path => text = fs::read(path).with_context(|| format!("reading {path}"))?,
     }
-    let summary: Summary = serde_json::from_str(&text)
-        .with_context(|| format!("{} is not what `weir run --summary` writes", flags.summary))?;
+    let summary = summary(&text, &flags.summary)?;
     if summary.rules.is_empty() {
         bail!("no rule looked at anything in the run of {}", flags.summary);
     }
     tell(out, &summary, flags.top)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What a run wrote, compressed or not.
+fn summary(text: &[u8], name: &str) -> Result<Summary> {
+    let plain: Box<dyn Read> = match Compression::of(text) {
+        Compression::Gzip => Box::new(Gzip::new(text)),
+        Compression::Zstd => Box::new(zstd::stream::read::Decoder::new(text)?),
+        Compression::None => Box::new(text),
+    };
+    serde_json::from_reader(plain).with_context(|| format!("{name} is not what `weir run --summary` writes"))
 }
 
 fn tell(out: &mut impl Write, summary: &Summary, top: usize) -> Result<()> {
@@ -57,6 +68,17 @@ fn tell(out: &mut impl Write, summary: &Summary, top: usize) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_summary_is_read_compressed_or_not_and_nothing_else_is() {
+        let text = serde_json::to_vec(&Summary::default()).unwrap();
+        let packed = zstd::bulk::compress(&text, 1).unwrap();
+        for bytes in [&text, &packed] {
+            assert_eq!(summary(bytes, "s.json").unwrap(), Summary::default());
+        }
+        let error = summary(b"", "s.json").unwrap_err();
+        assert_eq!(error.to_string(), "s.json is not what `weir run --summary` writes");
+    }
 
     #[test]
     fn the_most_expensive_rule_stands_first() {

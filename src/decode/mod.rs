@@ -3,7 +3,7 @@
 
 pub mod cut;
 pub mod index;
-mod gzip;
+pub mod gzip;
 pub mod inflate;
 pub mod kpl;
 pub mod reader;

@@ -200,6 +200,7 @@ fn a_new_rule_holds_its_cases_and_nothing_is_overwritten() {
         ("cloudtrial/mine", "there are cloudtrail, vpc_flow, glue_job_run, glue_log"),
         ("cloudtrail/../mine", "`../mine` is no name"),
         ("cloudtrail/", "`` is no name"),
+        ("cloudtrail/root_console_login", "weir rules show cloudtrail/root_console_login"),
     ] {
         let refused = weir(&["rules", "new", id], folder.path());
         assert_eq!(code(&refused), 2, "{id}");

@@ -336,6 +336,18 @@ fn a_correlation_runs_beside_the_rules_of_other_files() {
         found.sort();
         found
     };
+    // what somebody edited stays
+    let edited = format!("{}-- mine\n", fs::read_to_string(path("sql/cloudtrail/many.sql")).unwrap());
+    fs::write(path("sql/cloudtrail/many.sql"), &edited).unwrap();
+    let again = weir(&["rules", "convert", "rules", "--to", "sql"], folder.path());
+    assert_eq!(again.status.code(), Some(2));
+    assert!(
+        text(&again.stderr).contains("many.sql is there already, and says something else"),
+        "{}",
+        text(&again.stderr)
+    );
+    assert_eq!(fs::read_to_string(path("sql/cloudtrail/many.sql")).unwrap(), edited);
+
     let expected = [("bob", "3"), ("eve", "4")]
         .map(|(user, count)| (format!("\"arn:aws:iam::111122223333:user/{user}\""), count.to_owned()));
     assert_eq!(found("rules"), expected);
