@@ -2,6 +2,7 @@
 //! now.
 
 use std::fs;
+use std::ops::Range;
 use std::path::Path;
 use std::str::FromStr;
 
@@ -139,6 +140,45 @@ pub fn trim() {
     unsafe { libmimalloc_sys::mi_collect(true) }
 }
 
+/// Lets go of the pages of the program itself. Most of those that planning rules needs, nothing needs after it; the others come back from
+/// the cache of the file.
+pub fn leave_program() {
+    let Ok(maps) = fs::read_to_string("/proc/self/maps") else { return };
+    for part in read_only(&maps, leave_program as *const () as usize) {
+        // SAFETY: these pages are mapped from a file that is not written, and neither are they, so they come back as they are
+        unsafe { libc::madvise(part.start as *mut libc::c_void, part.len(), libc::MADV_DONTNEED) };
+    }
+}
+
+/// From `/proc/self/maps`, the addresses of the code that has `inside` in it, and of the beginning of its file, with what is only read.
+/// What is written when a program starts, and only read from then on, is neither.
+fn read_only(maps: &str, inside: usize) -> Vec<Range<usize>> {
+    let parts: Vec<Mapped> = maps.lines().filter_map(Mapped::read).collect();
+    let is_code = |part: &&Mapped| part.range.contains(&inside) && part.mode == "r-xp";
+    let Some(code) = parts.iter().find(is_code) else { return Vec::new() };
+    let is_start = |part: &&Mapped| part.file == code.file && part.mode == "r--p" && part.offset == 0;
+    parts.iter().filter(|part| is_code(part) || is_start(part)).map(|part| part.range.clone()).collect()
+}
+
+/// A line of `/proc/self/maps`.
+struct Mapped<'a> {
+    range: Range<usize>,
+    mode: &'a str,
+    offset: u64,
+    /// Device and inode.
+    file: (&'a str, &'a str),
+}
+
+impl Mapped<'_> {
+    fn read(line: &str) -> Option<Mapped<'_>> {
+        let mut fields = line.split_ascii_whitespace();
+        let (start, end) = fields.next()?.split_once('-')?;
+        let [start, end] = [start, end].map(|address| usize::from_str_radix(address, 16).ok());
+        let (mode, offset) = (fields.next()?, u64::from_str_radix(fields.next()?, 16).ok()?);
+        Some(Mapped { range: start?..end?, mode, offset, file: (fields.next()?, fields.next()?) })
+    }
+}
+
 /// The least `memory.max` of a group (version 2) and of those that it is in. `groups` is `/proc/self/cgroup`; inside of a container
 /// it says `0::/`, and the folder is the container's own.
 fn limit_of_group(root: &Path, groups: &str) -> Option<u64> {
@@ -156,6 +196,30 @@ mod tests {
     use super::*;
 
     const MIB: u64 = 1 << 20;
+
+    #[test]
+    fn what_is_written_at_the_start_of_a_program_is_not_let_go_of() {
+        let maps = "\
+1000-3000 r--p 00000000 fe:00 77 /usr/bin/weir
+3000-9000 r-xp 00002000 fe:00 77 /usr/bin/weir
+9000-a000 r--p 00008000 fe:00 77 /usr/bin/weir
+a000-b000 rw-p 00009000 fe:00 77 /usr/bin/weir
+b000-c000 rw-p 00000000 00:00 0
+c000-d000 r--p 00000000 fe:00 78 /usr/lib/libc.so.6
+d000-e000 r-xp 00001000 fe:00 78 /usr/lib/libc.so.6
+";
+        assert_eq!(read_only(maps, 0x3010), [0x1000..0x3000, 0x3000..0x9000]);
+        assert_eq!(read_only(maps, 0xb010), []);
+        assert_eq!(read_only("", 0x3010), []);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_program_goes_on_without_its_pages() {
+        let maps = fs::read_to_string("/proc/self/maps").unwrap();
+        assert_eq!(read_only(&maps, leave_program as *const () as usize).len(), 2, "{maps}");
+        leave_program();
+    }
 
     #[test]
     fn sizes_have_units() {

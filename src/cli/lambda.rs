@@ -23,6 +23,7 @@ use crate::aws::Aws;
 use crate::config::Config;
 use crate::detect::{Detector, library};
 use crate::logs;
+use crate::memory;
 use crate::pipeline::Stages;
 use crate::pipeline::function::{Function, Setup};
 use crate::rule::Fires;
@@ -157,8 +158,10 @@ fn make(config: &Config, runtime: tokio::runtime::Handle) -> anyhow::Result<Func
     let posts: Vec<Post> =
         run::ways(config)?.into_iter().map(|way| Post::new(way, decode.memory, stop.clone())).collect();
     let journal = posts.is_empty().then_some(Journal::Stdout);
+    let detector = detector(config)?;
+    memory::leave_program();
     let stages = Stages {
-        detector: detector(config)?,
+        detector,
         triage: Triage::new(suppressions, config.assets.clone()),
         archive: None,
         state: None,

@@ -34,7 +34,7 @@ use crate::detect::reference::References;
 use crate::finding::Finding;
 use crate::health::{self, HEALTH, Phase};
 use crate::logs::{self, vpc_flow};
-use crate::memory::{Memory, Size};
+use crate::memory::{self, Memory, Size};
 use crate::metrics::METRICS;
 use crate::pipeline::bucket;
 use crate::pipeline::commit::State;
@@ -448,6 +448,7 @@ fn work_once(
     let reload_every = Duration::from_secs(config.limits.reload_seconds);
     let watch = following.zip(stamped).filter(|_| !reload_every.is_zero());
     let watch = watch.map(|(flags, stamped)| Watch::new(flags.clone(), config.clone(), &compiled, stamped));
+    memory::leave_program();
     let mut detector = compiled.detector;
     detector.limit(config.quarantine);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().or_output()?;

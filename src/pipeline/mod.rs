@@ -476,6 +476,7 @@ impl Worker {
             self.hand_on(&changed, now)?;
             self.eased = Some(Instant::now());
             memory::trim();
+            memory::leave_program();
         }
         Ok(())
     }
