@@ -57,14 +57,15 @@ fn is_evident(plan: &Plan, has: impl Fn(Action) -> bool) -> bool {
 pub fn is_record(fill: &Fill) -> bool {
     let evident = match fill.plan.common {
         // what nearly every record has, looked at first
-        Some([name, source]) if fill.has(name) && fill.has(source) => !fill.symbol(source).is_some_and(is_of_mapping),
+        Some([name, source]) if fill.has(name) && fill.has(source) => true,
         Some(_) | None => is_evident(fill.plan, |action| fill.has(action)),
     };
-    evident && !fill.has_unmapped(LOOKED_UP)
+    let source = fill.plan.common.and_then(|[_, source]| fill.symbol(source));
+    evident && !source.is_some_and(is_of_mapping) && !fill.has_unmapped(LOOKED_UP)
 }
 
 /// Whether an `eventSource` is that of an S3 notification or of an item that Lambda gives a function (`aws:s3`,
-/// `aws:kinesis`, `aws:sqs`): these have names of CloudTrail's, and are none of its records.
+/// `aws:kinesis`, `aws:sns`, `aws:sqs`): these have names of CloudTrail's, and are none of its records.
 fn is_of_mapping(source: &[u8]) -> bool {
     source.starts_with(b"aws:")
 }

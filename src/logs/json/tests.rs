@@ -237,6 +237,15 @@ fn glue_job_runs_in_three_notations() {
 }
 
 #[test]
+fn what_lambda_is_handed_of_a_topic_is_no_record_and_holds_one() {
+    let handed = serde_json::json!({"Records": [{"EventSource": "aws:sns", "EventVersion": "1.0",
+        "EventSubscriptionArn": "a", "Sns": {"Type": "Notification", "Message": event(1)}}]});
+    let read = read_text(format!("{}\n{handed}", event(2)));
+    assert_eq!(reasons(&read), [""; 0]);
+    assert_eq!(ids(&read), ["id-2", "id-1"]);
+}
+
+#[test]
 fn what_is_no_log_record_is_set_aside() {
     let digest = r#"{"awsAccountId":"1","digestStartTime":"2024-08-01T11:00:00Z","logFiles":[{"s3Bucket":"b"}]}"#;
     let control = r#"{"messageType":"CONTROL_MESSAGE","logEvents":[{"message":"CWL CONTROL MESSAGE"}]}"#;
