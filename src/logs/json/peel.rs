@@ -312,7 +312,7 @@ impl Parser<'_> {
         events: &Member<'_>,
         around: &Around<'_>,
     ) -> Result<(), Stop> {
-        let mut json = Vec::new();
+        let mut json: Vec<(Option<Timestamp>, Vec<u8>)> = Vec::new();
         let mut lines = Vec::new();
         let mut entries = Vec::new();
         let mut first = None;
@@ -335,14 +335,13 @@ impl Parser<'_> {
                 let mut found = false;
                 if cursor.byte()? == b'{' {
                     let event = Members::read(cursor)?;
-                    time = event.text("timestamp").and_then(|text| scalar::Clockwork::default().read(text.as_bytes()));
+                    time = event.text("timestamp").and_then(time_of_event);
                     if let Some(Member { value: [b'"', inside @ .., b'"'], .. }) = event.get("message") {
                         found = scalar::unescape(inside, &mut message).is_some();
                     }
                 } else {
                     cursor.skip()?;
                 }
-                let time = time.map(Timestamp);
                 first = first.or(time);
                 if !found {
                     let record = &cursor.bytes()[start..cursor.ended()];
@@ -351,8 +350,13 @@ impl Parser<'_> {
                     && around.depth < NESTED_MAX
                     && !(of_a_job && !is_entry(&message))
                 {
-                    json.extend_from_slice(&message);
-                    json.push(b'\n');
+                    // what a job logs may have no time of its own; records of the other tables have one, and stay together
+                    if json.last().is_none_or(|&(before, _)| of_a_job && before != time) {
+                        json.push((time, Vec::new()));
+                    }
+                    let (_, text) = json.last_mut().expect("there is one, or it was pushed above");
+                    text.extend_from_slice(&message);
+                    text.push(b'\n');
                 } else {
                     let begin = lines.len();
                     lines.extend_from_slice(&message);
@@ -364,11 +368,12 @@ impl Parser<'_> {
                 }
             }
         }
+        for (time, text) in json {
+            let context = Arc::new(Context { time: time.or(first), ..context.clone() });
+            self.nested.push(Nested { text: Text::new(text), context, depth: around.depth + 1 });
+        }
         context.time = first;
         let context = Arc::new(context);
-        if !json.is_empty() {
-            self.nested.push(Nested { text: Text::new(json), context: context.clone(), depth: around.depth + 1 });
-        }
         if !entries.is_empty() {
             let shape =
                 if of_a_job { Some(glue_log::SHAPE) } else { (self.options.recognize.text)(&lines, self.options) };
@@ -394,6 +399,15 @@ impl Parser<'_> {
         }
         Ok(())
     }
+}
+
+/// The time of a log event of CloudWatch Logs: a number of milliseconds, however small it is.
+fn time_of_event(text: &str) -> Option<Timestamp> {
+    let micros = match scalar::int(text.as_bytes()) {
+        Some(millis) => millis.checked_mul(1000)?,
+        None => scalar::Clockwork::default().read(text.as_bytes())?,
+    };
+    Some(Timestamp(micros))
 }
 
 /// Whether a log event of a Glue job is a JSON entry of its log, rather than something that the job printed.

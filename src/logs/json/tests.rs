@@ -371,6 +371,21 @@ fn whatever_a_glue_job_prints_is_an_entry_of_its_log() {
 }
 
 #[test]
+fn an_entry_without_a_time_has_that_of_its_own_log_event_in_milliseconds() {
+    let entry = r#"{"level":"ERROR","message":"m","logger":"z"}"#;
+    let events: Vec<_> = [1_722_511_823_000_i64, 99_999_999_999, 5_000, 5_000]
+        .iter()
+        .map(|time| serde_json::json!({"id": "1", "timestamp": time, "message": entry}))
+        .collect();
+    let envelope =
+        serde_json::json!({"messageType": "DATA_MESSAGE", "logGroup": "/aws-glue/jobs/error", "logEvents": events});
+    let mut times = column(&read_text(envelope.to_string()), "glue_log", "timestamp");
+    times.sort();
+    let expected = ["1970-01-01T00:00:05Z", "1970-01-01T00:00:05Z", "1973-03-03T09:46:39.999Z", "2024-08-01T11:30:23Z"];
+    assert_eq!(times, some(&expected));
+}
+
+#[test]
 fn a_progress_bar_is_no_json() {
     let mut read = read_text("[Stage 2:=====>  (10 + 4) / 20]\n[Stage 2:======>  (11 + 4) / 20]\n");
     assert_eq!(read.counts.of("glue_log").rows, 2);
