@@ -1,7 +1,7 @@
 //! `weir run`: the worker, from the command line.
 
 use std::collections::BTreeSet;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -164,8 +164,9 @@ impl Common {
         tell(refused, outcome.findings.len());
         if let Some(name) = &self.summary {
             let mut out = output::open(name).or_output()?;
-            serde_json::to_writer_pretty(&mut out, &outcome.summary).or_output()?;
-            writeln!(out).and_then(|()| out.flush()).or_output()?;
+            let written = serde_json::to_writer_pretty(&mut out, &outcome.summary).map_err(io::Error::from);
+            let written = written.and_then(|()| writeln!(out)).and_then(|()| out.flush());
+            written.with_context(|| format!("writing the summary to {name}")).or_output()?;
         }
         if self.summary.as_deref() != Some("-") {
             let mut out = anstream::stderr().lock();
