@@ -5,8 +5,9 @@ use std::sync::Arc;
 use super::fill::Fill;
 use super::plan::{Action, Plan};
 use super::walk::{Cursor, Stop};
-use super::{Around, NESTED_MAX, Nested, Parser, plan, scalar};
+use super::{Around, Messages, NESTED_MAX, Nested, Parser, plan, scalar};
 use crate::decode::{Body, Context, Entry, Lines, Records, Text};
+use crate::logs::vpc_flow::VPC_FLOW;
 use crate::logs::{TABLES, glue_log};
 use crate::table::Table;
 use crate::time::Timestamp;
@@ -237,14 +238,50 @@ impl Parser<'_> {
             Some(b'"') if NAMES_OF_TEXT.contains(&member.name) && around.depth < NESTED_MAX => {
                 let mut text = Vec::new();
                 let inside = &member.value[1..member.value.len() - 1];
-                if scalar::unescape(inside, &mut text).is_none() || text.trim_ascii_start().first() != Some(&b'{') {
+                if scalar::unescape(inside, &mut text).is_none() {
                     return Ok(false);
+                }
+                if text.trim_ascii_start().first() != Some(&b'{') {
+                    return Ok(self.message(&text, member.start, around));
                 }
                 let context = around.context.cloned().unwrap_or_default();
                 self.nested.push(Nested { text: Text::new(text), context, depth: around.depth + 1 });
                 Ok(true)
             }
             _ => Ok(false),
+        }
+    }
+
+    /// Takes flow records that are the message of an object, as shippers and Firehose pass lines on, and as
+    /// `aws logs filter-log-events` prints them. True when they are some.
+    fn message(&mut self, text: &[u8], start: usize, around: &Around<'_>) -> bool {
+        let shape = (self.options.recognize.text)(text, self.options);
+        let Some(shape) = shape.filter(|shape| shape.table.name == VPC_FLOW.name && !shape.header) else {
+            return false;
+        };
+        let is_apart = |before: &Messages| {
+            !Arc::ptr_eq(&before.origin, around.origin) || before.context.as_ref() != around.context
+        };
+        if self.messages.as_ref().is_some_and(is_apart) {
+            self.end_messages();
+        }
+        let messages = self.messages.get_or_insert_with(|| Messages {
+            table: shape.table,
+            text: Vec::new(),
+            origin: around.origin.clone(),
+            offset: around.offset + start as u64,
+            context: around.context.cloned(),
+        });
+        messages.text.extend_from_slice(text);
+        messages.text.push(b'\n');
+        true
+    }
+
+    pub(super) fn end_messages(&mut self) {
+        if let Some(Messages { table, text, origin, offset, context }) = self.messages.take() {
+            let format = self.options.vpc_flow_format.as_deref().map(Arc::from);
+            let body = Body::Lines(Lines { text: Text::new(text), format, entries: Vec::new() });
+            self.lines.push(Records { table, origin, offset, body, context });
         }
     }
 

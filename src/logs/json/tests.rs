@@ -350,6 +350,24 @@ fn the_time_that_an_export_of_cloudwatch_puts_before_an_event_is_no_reject() {
 }
 
 #[test]
+fn flow_records_that_are_messages_of_objects_are_read() {
+    let message = |text: &str| serde_json::json!({"timestamp": 1_674_898_496_000_i64, "message": text}).to_string();
+    let flow = |port: u16| {
+        message(&format!(
+            "2 111122223333 eni-0e250409d410e1290 198.51.100.7 10.0.0.200 {port} 22 6 1 44 1674898496 1674898507 ACCEPT OK"
+        ))
+    };
+    let shipped = read_text(format!("{}{}\n{}", flow(1), flow(2), event(1)));
+    assert_eq!(reasons(&shipped), [""; 0]);
+    assert_eq!(column(&shipped, "vpc_flow", "srcport"), some(&["1", "2"]));
+    assert_eq!(ids(&shipped), ["id-1"]);
+    let printed = read_text(format!(r#"{{"events":[{},{}],"searchedLogStreams":[]}}"#, flow(3), message("hello")));
+    assert_eq!(column(&printed, "vpc_flow", "srcport"), some(&["3"]));
+    assert_eq!(reasons(&printed), ["no table is known for this item of an array of records"]);
+    assert_eq!(reasons(&read_text(message("hello"))), ["no table is known for this object"]);
+}
+
+#[test]
 fn whatever_a_glue_job_prints_is_an_entry_of_its_log() {
     let envelope = |group: &str, messages: &[&str]| {
         let events: Vec<_> = messages
