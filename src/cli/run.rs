@@ -153,6 +153,12 @@ impl Common {
         self.configuration().map_err(|(Failure::Usage(why) | Failure::Output(why))| why)
     }
 
+    /// The files that a run with these flags writes.
+    fn written(&self) -> impl Iterator<Item = PathBuf> {
+        let names = [Some(&self.findings), self.summary.as_ref()].into_iter().flatten();
+        names.filter(|name| *name != "-").map(PathBuf::from)
+    }
+
     pub fn config_file(&self) -> Option<&Path> {
         self.config.as_deref()
     }
@@ -240,7 +246,12 @@ pub fn run(flags: &Run) -> Result<ExitCode, Failure> {
     if config.from.iter().filter(|from| *from == "-").count() > 1 {
         return Err(Failure::Usage(anyhow!("standard input can be read once")));
     }
-    let sources = sources(&config, flags.follow).or_usage()?;
+    let mut sources = sources(&config, flags.follow).or_usage()?;
+    for source in &mut sources {
+        if let Source::File(files) = source {
+            files.exclude.extend(flags.common.written());
+        }
+    }
     let streams = sources.iter().any(|source| matches!(source, Source::Kinesis(_)));
     if streams && (flags.once || flags.explain.is_some()) {
         return Err(Failure::Usage(anyhow!("a stream has no end: --once and --explain are for files")));
@@ -296,7 +307,7 @@ pub fn sources(config: &Config, follow: bool) -> anyhow::Result<Vec<Source>> {
     }
     if !files.is_empty() {
         let readers = std::thread::available_parallelism().map_or(1, usize::from);
-        let exclude = (config.archive.dir != "none").then(|| PathBuf::from(&config.archive.dir));
+        let exclude = (config.archive.dir != "none").then(|| PathBuf::from(&config.archive.dir)).into_iter().collect();
         sources.push(Source::File(file::Config { from: files, exclude, follow, readers }));
     }
     Ok(sources)

@@ -47,8 +47,8 @@ impl File {
 pub struct Config {
     /// Paths of files or folders, globs, or `-`.
     pub from: Vec<String>,
-    /// Folder never to read from: the archive.
-    pub exclude: Option<PathBuf>,
+    /// Never to read from, below a folder: the archive, and the files that the run writes.
+    pub exclude: Vec<PathBuf>,
     /// Keep looking for new files.
     pub follow: bool,
     pub readers: usize,
@@ -117,7 +117,7 @@ fn list(config: &Config, queue: &Queue, feed: &Feed) {
         let mut now = BTreeMap::new();
         for spec in &config.from {
             let mut any = false;
-            expand(spec, config.exclude.as_deref(), &mut |result| {
+            expand(spec, &config.exclude, &mut |result| {
                 any = true;
                 match result {
                     Ok(file) => {
@@ -176,7 +176,7 @@ const NO_FILE: &str = "neither a file nor a folder";
 type Found<'a> = dyn FnMut(Result<File, (String, String)>) + 'a;
 
 /// Names every file that a path, folder or glob stands for, in the order of their names.
-fn expand(spec: &str, exclude: Option<&Path>, found: &mut Found<'_>) {
+fn expand(spec: &str, exclude: &[PathBuf], found: &mut Found<'_>) {
     if spec == "-" {
         return found(Ok(File { name: "-".into(), path: "-".into(), bytes: u64::MAX, partition: "-".into() }));
     }
@@ -202,14 +202,17 @@ fn expand(spec: &str, exclude: Option<&Path>, found: &mut Found<'_>) {
     }
 }
 
-/// A file itself, or every file below a folder; names that begin with a dot, and archives of ours, are passed over.
-fn walk(path: &Path, exclude: Option<&Path>, found: &mut Found<'_>) {
+/// A file itself, or every file below a folder; names that begin with a dot, archives of ours, and what else is to be
+/// excluded, are passed over.
+fn walk(path: &Path, exclude: &[PathBuf], found: &mut Found<'_>) {
     let entries =
         walkdir::WalkDir::new(path).follow_links(true).sort_by_file_name().into_iter().filter_entry(|entry| {
             let hidden = entry.depth() > 0 && entry.file_name().to_string_lossy().starts_with('.');
-            let archive = entry.file_type().is_dir()
-                && (entry.path().join("_weir").is_dir() || exclude.is_some_and(|exclude| same(entry.path(), exclude)));
-            !hidden && !archive
+            let is_dir = entry.file_type().is_dir();
+            let archive = is_dir && entry.path().join("_weir").is_dir();
+            let named = |exclude: &Path| is_dir || entry.depth() > 0 && exclude.file_name() == Some(entry.file_name());
+            let excluded = exclude.iter().any(|exclude| named(exclude) && same(entry.path(), exclude));
+            !hidden && !archive && !excluded
         });
     for entry in entries {
         let described = entry.map_err(|error| {
@@ -332,7 +335,7 @@ mod tests {
 
     use super::*;
 
-    fn names(spec: &str, exclude: Option<&Path>) -> (Vec<String>, Vec<String>) {
+    fn names(spec: &str, exclude: &[PathBuf]) -> (Vec<String>, Vec<String>) {
         let (mut files, mut errors) = (Vec::new(), Vec::new());
         expand(spec, exclude, &mut |result| match result {
             Ok(file) => files.push(Path::new(&file.name).file_name().unwrap().to_string_lossy().into_owned()),
@@ -350,11 +353,12 @@ mod tests {
             fs::write(path, "x").unwrap();
         }
         let all = dir.path().to_string_lossy().into_owned();
-        assert_eq!(names(&all, None).0, ["a.json", "b.gz", "y.parquet", "c.log"]);
-        assert_eq!(names(&all, Some(&dir.path().join("kept"))).0, ["a.json", "b.gz", "c.log"]);
-        assert_eq!(names(&format!("{all}/*.json"), None).0, ["a.json"]);
-        assert_eq!(names(&format!("{all}/*.none"), None).1, ["no file matches"]);
-        assert_eq!(names(&format!("{all}/nothing"), None).1, [NOTHING_THERE]);
+        assert_eq!(names(&all, &[]).0, ["a.json", "b.gz", "y.parquet", "c.log"]);
+        assert_eq!(names(&all, &[dir.path().join("kept"), dir.path().join("b.gz")]).0, ["a.json", "c.log"]);
+        assert_eq!(names(&format!("{all}/b.gz"), &[dir.path().join("b.gz")]).0, ["b.gz"]);
+        assert_eq!(names(&format!("{all}/*.json"), &[]).0, ["a.json"]);
+        assert_eq!(names(&format!("{all}/*.none"), &[]).1, ["no file matches"]);
+        assert_eq!(names(&format!("{all}/nothing"), &[]).1, [NOTHING_THERE]);
     }
 
     #[test]
@@ -363,7 +367,7 @@ mod tests {
         let _socket = std::os::unix::net::UnixListener::bind(dir.path().join("socket")).unwrap();
         fs::write(dir.path().join("a"), "x").unwrap();
         let all = dir.path().to_string_lossy().into_owned();
-        assert_eq!(names(&all, None), (vec!["a".to_owned()], vec![NO_FILE.to_owned()]));
+        assert_eq!(names(&all, &[]), (vec!["a".to_owned()], vec![NO_FILE.to_owned()]));
     }
 
     #[test]
