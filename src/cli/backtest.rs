@@ -59,6 +59,12 @@ enum Form {
 
 pub fn run(flags: &Backtest) -> Result<ExitCode, Failure> {
     let days = (day(flags.since.as_deref()).or_usage()?, day(flags.until.as_deref()).or_usage()?);
+    if let (Some(since), Some(until)) = days
+        && since > until
+    {
+        let (since, until) = (day_text(since), day_text(until));
+        return Err(Failure::Usage(anyhow!("nothing lies between {since} and {until}")));
+    }
     let config = flags.config.as_deref().map(Config::read).transpose().or_usage()?.unwrap_or_default();
     let chosen = chosen(flags, &config).or_usage()?;
     // rules that are built in and read otherwise here: what they gain and lose

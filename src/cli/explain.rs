@@ -75,7 +75,7 @@ fn chosen(id: &str, sources: &[Source]) -> Result<Rule> {
 pub fn unknown(id: &str, sources: &[Source]) -> anyhow::Error {
     let near = library::near(id, sources);
     let meant = if near.is_empty() { String::new() } else { format!(": did you mean `{}`?", near.join("` or `")) };
-    anyhow!("there is no rule `{id}`{meant}; `weir rules list` has all")
+    anyhow!("there is no rule `{id}`{meant}; `weir rules list` has all, and your own with `--rules DIR`")
 }
 
 /// The rows of the events, each once, and how many came twice.

@@ -1,7 +1,7 @@
 //! `weir run`: the worker, from the command line.
 
 use std::collections::BTreeSet;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -140,6 +140,10 @@ impl Common {
             None => Config::default(),
         };
         config.archive.dir = self.archive.clone().unwrap_or(config.archive.dir);
+        if config.archive.dir.is_empty() {
+            // as of a variable that is not set: it would be the working directory
+            return Err(Failure::Usage(anyhow!("the archive has an empty name: name its folder, or none")));
+        }
         config.state = self.state.clone().or(config.state);
         config.rules = self.rules.clone().or(config.rules);
         config.table = self.table.clone().or(config.table);
@@ -153,6 +157,12 @@ impl Common {
     /// The same once more, while a run goes on. The flags' own sections stay as they were.
     pub fn reread(&self) -> anyhow::Result<Config> {
         self.configuration().map_err(|(Failure::Usage(why) | Failure::Output(why))| why)
+    }
+
+    /// The files that a run with these flags writes.
+    fn written(&self) -> impl Iterator<Item = PathBuf> {
+        let names = [Some(&self.findings), self.summary.as_ref()].into_iter().flatten();
+        names.filter(|name| *name != "-").map(PathBuf::from)
     }
 
     pub fn config_file(&self) -> Option<&Path> {
@@ -170,8 +180,9 @@ impl Common {
         tell(refused, outcome.findings.len());
         if let Some(name) = &self.summary {
             let mut out = output::open(name).or_output()?;
-            serde_json::to_writer_pretty(&mut out, &outcome.summary).or_output()?;
-            writeln!(out).and_then(|()| out.flush()).or_output()?;
+            let written = serde_json::to_writer_pretty(&mut out, &outcome.summary).map_err(io::Error::from);
+            let written = written.and_then(|()| writeln!(out)).and_then(|()| out.flush());
+            written.with_context(|| format!("writing the summary to {name}")).or_output()?;
         }
         if self.summary.as_deref() != Some("-") {
             let mut out = anstream::stderr().lock();
@@ -249,7 +260,12 @@ pub fn run(flags: &Run) -> Result<ExitCode, Failure> {
     if config.from.iter().filter(|from| *from == "-").count() > 1 {
         return Err(Failure::Usage(anyhow!("standard input can be read once")));
     }
-    let sources = sources(&config, flags.follow).or_usage()?;
+    let mut sources = sources(&config, flags.follow).or_usage()?;
+    for source in &mut sources {
+        if let Source::File(files) = source {
+            files.exclude.extend(flags.common.written());
+        }
+    }
     let streams = sources.iter().any(|source| matches!(source, Source::Kinesis(_)));
     if streams && (flags.once || flags.explain.is_some()) {
         return Err(Failure::Usage(anyhow!("a stream has no end: --once and --explain are for files")));
@@ -305,7 +321,7 @@ pub fn sources(config: &Config, follow: bool) -> anyhow::Result<Vec<Source>> {
     }
     if !files.is_empty() {
         let readers = std::thread::available_parallelism().map_or(1, usize::from);
-        let exclude = (config.archive.dir != "none").then(|| PathBuf::from(&config.archive.dir));
+        let exclude = (config.archive.dir != "none").then(|| PathBuf::from(&config.archive.dir)).into_iter().collect();
         sources.push(Source::File(file::Config { from: files, exclude, follow, readers }));
     }
     Ok(sources)

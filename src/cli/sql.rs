@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use arrow::array::{Array, ArrayRef, RecordBatch, StringArray, UnionArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use arrow::util::display::{ArrayFormatter, FormatOptions};
+use arrow::util::display::{ArrayFormatter, FormatOptions, array_value_to_string};
 use clap::{Args, ValueEnum};
 use futures::{Stream, StreamExt};
 use parquet::arrow::ArrowWriter;
@@ -52,8 +52,8 @@ pub fn run(flags: &Sql) -> Result<ExitCode, Failure> {
     runtime.block_on(async {
         let session = sql::session_with(Path::new(&flags.archive), &references).or_usage()?;
         let answer = sql::query(&session, &flags.query).await.or_usage()?;
-        let schema = answer.schema();
-        let answer = answer.map(|rows| rows.map_err(sql::readable));
+        let schema = without_unions(&answer.schema());
+        let answer = answer.map(|rows| united(&rows.map_err(sql::readable)?, &schema));
         write(flags.format, &schema, answer).await
     })?;
     Ok(ExitCode::SUCCESS)
@@ -105,6 +105,34 @@ async fn write(
     out.flush().or_output()
 }
 
+/// The schema with text where a column has values of several types, as `json_get` and `->` give them: neither JSON nor
+/// Parquet has such columns.
+fn without_unions(schema: &SchemaRef) -> SchemaRef {
+    let fields = schema.fields().iter().map(|field| match field.data_type() {
+        DataType::Union(..) => Arc::new(Field::new(field.name(), DataType::Utf8, true)),
+        _ => field.clone(),
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+/// Rows in that schema.
+fn united(rows: &RecordBatch, schema: &SchemaRef) -> anyhow::Result<RecordBatch> {
+    let columns = rows.columns().iter().map(|column| match column.as_any().downcast_ref::<UnionArray>() {
+        Some(union) => texts(union),
+        None => Ok(column.clone()),
+    });
+    Ok(RecordBatch::try_new(schema.clone(), columns.collect::<anyhow::Result<Vec<_>>>()?)?)
+}
+
+fn texts(union: &UnionArray) -> anyhow::Result<ArrayRef> {
+    let text = |row: usize| -> anyhow::Result<Option<String>> {
+        let value = union.value(row);
+        let is_null = value.data_type() == &DataType::Null || value.is_null(0);
+        if is_null { Ok(None) } else { Ok(Some(array_value_to_string(&value, 0)?)) }
+    };
+    Ok(Arc::new((0..union.len()).map(text).collect::<anyhow::Result<StringArray>>()?))
+}
+
 /// Nested columns as text: CSV has none.
 fn flat(batch: &RecordBatch) -> anyhow::Result<RecordBatch> {
     let mut fields = Vec::new();
@@ -125,6 +153,8 @@ fn flat(batch: &RecordBatch) -> anyhow::Result<RecordBatch> {
 
 #[cfg(test)]
 mod tests {
+    use arrow::array::{Int64Array, NullArray};
+    use arrow::datatypes::UnionFields;
     use clap::Parser;
 
     use super::*;
@@ -133,6 +163,28 @@ mod tests {
     struct Line {
         #[command(flatten)]
         sql: Sql,
+    }
+
+    #[test]
+    fn values_of_several_types_in_one_column_are_texts() {
+        let fields: UnionFields = [
+            (0_i8, Arc::new(Field::new("null", DataType::Null, true))),
+            (1, Arc::new(Field::new("int", DataType::Int64, true))),
+            (2, Arc::new(Field::new("str", DataType::Utf8, true))),
+        ]
+        .into_iter()
+        .collect();
+        let children: Vec<ArrayRef> = vec![
+            Arc::new(NullArray::new(4)),
+            Arc::new(Int64Array::from(vec![None, Some(7), None, None])),
+            Arc::new(StringArray::from(vec![None, None, Some("x"), None])),
+        ];
+        let union = UnionArray::try_new(fields, vec![0_i8, 1, 2, 2].into(), None, children).unwrap();
+        let schema = Arc::new(Schema::new(vec![Field::new("b", union.data_type().clone(), true)]));
+        let rows = RecordBatch::try_new(schema.clone(), vec![Arc::new(union)]).unwrap();
+        let rows = united(&rows, &without_unions(&schema)).unwrap();
+        let expected: ArrayRef = Arc::new(StringArray::from(vec![None, Some("7"), Some("x"), None]));
+        assert_eq!(rows.column(0), &expected);
     }
 
     #[test]

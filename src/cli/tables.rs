@@ -70,22 +70,22 @@ pub fn markdown(out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// Every column and field by its dotted path; the archive adds the day.
-fn columns(table: &Table) -> Vec<(String, Kind, &'static str)> {
+fn columns(table: &Table) -> Vec<(String, String, &'static str)> {
     let mut rows = Vec::new();
     add("", PARTITIONS, &mut rows);
     rows.push((
         "day".to_owned(),
-        Kind::Text,
+        "date".to_owned(),
         "day of the event time, in the archive only: put it in WHERE to read less",
     ));
     add("", table.columns, &mut rows);
     rows
 }
 
-fn add(prefix: &str, columns: &[Column], rows: &mut Vec<(String, Kind, &'static str)>) {
+fn add(prefix: &str, columns: &[Column], rows: &mut Vec<(String, String, &'static str)>) {
     for column in columns {
         let name = format!("{prefix}{}", column.name);
-        rows.push((name.clone(), column.kind, column.about));
+        rows.push((name.clone(), column.kind.to_string(), column.about));
         match column.kind {
             Kind::Struct(inner) => add(&format!("{name}."), inner, rows),
             Kind::List(inner) => add(&format!("{name}[]."), inner, rows),

@@ -320,7 +320,7 @@ impl Reader {
                 // JSON that is damaged at its beginning
                 return Some(Kind::Json(Box::default()));
             }
-            self.unknown("neither JSON nor a text log that a table knows", text, rejects, counts);
+            self.unknown(why_unknown(text), text, rejects, counts);
             return None;
         };
         let mut format = self.options.vpc_flow_format.as_deref().map(Arc::from);
@@ -341,6 +341,18 @@ impl Reader {
         let tally = counts.of("");
         tally.records += 1;
         tally.rejects += 1;
+    }
+}
+
+/// Why a text is of no table: by its first bytes, where these say what it is.
+fn why_unknown(text: &[u8]) -> &'static str {
+    match text {
+        [b'P', b'K', 3, 4, ..] => "a zip archive: unpack it, or compress the files in it with gzip or zstd",
+        [b'B', b'Z', b'h', b'1'..=b'9', ..] => "compressed with bzip2: decompress it, or use gzip or zstd",
+        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => "compressed with xz: decompress it, or use gzip or zstd",
+        [0x04, 0x22, 0x4d, 0x18, ..] => "compressed with lz4: decompress it, or use gzip or zstd",
+        [b'P', b'A', b'R', b'1', ..] => "Parquet that is compressed as a whole: decompress it",
+        _ => "neither JSON nor a text log that a table knows",
     }
 }
 

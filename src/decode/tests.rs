@@ -343,6 +343,17 @@ fn a_parquet_file_forced_into_a_table_that_has_none_is_a_reject() {
 }
 
 #[test]
+fn what_is_compressed_otherwise_says_what_to_do() {
+    let reason =
+        |bytes: &[u8]| read(Input::Bytes(bytes.to_vec().into()), &Options::default()).rejects[0].reason.clone();
+    assert!(reason(b"PK\x03\x04\x14\0\0\0\x08\0").starts_with("a zip archive: unpack it"));
+    assert!(reason(b"BZh91AY&SY\x01\x02").starts_with("compressed with bzip2: "));
+    assert!(reason(b"\xfd7zXZ\0\0\x04\xe6\xd6").starts_with("compressed with xz: "));
+    assert!(reason(&gzip(b"PAR1\x15\x04\x15\x10")).starts_with("Parquet that is compressed as a whole"));
+    assert_eq!(reason(b"BZ is the name of an office"), "neither JSON nor a text log that a table knows");
+}
+
+#[test]
 fn utf_16_is_rejected_whole_and_says_what_to_do() {
     let text = event(1, "x");
     let little: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();

@@ -342,7 +342,7 @@ impl Summary {
         });
         let severities: Vec<_> = severities.collect();
         let findings: u64 = self.findings.values().sum();
-        write!(out, "\n{} findings", grouped(findings))?;
+        write!(out, "\n{}", counted(findings, "finding"))?;
         if !severities.is_empty() {
             write!(out, ": {}", severities.join(", "))?;
         }
@@ -391,8 +391,8 @@ impl Summary {
         let seconds = self.seconds.max(1e-6);
         writeln!(
             out,
-            "\n{} files ({} read, {} inflated) in {:.2} s: {} events/s, {}/s of logs",
-            grouped(self.files_read),
+            "\n{} ({} read, {} inflated) in {:.2} s: {} events/s, {}/s of logs",
+            counted(self.files_read, "file"),
             bytes(self.bytes_read),
             bytes(self.bytes_inflated),
             self.seconds,
@@ -415,14 +415,15 @@ impl Summary {
         }
         self.show_rejected(out)?;
         if self.rows_without_time > 0 {
-            writeln!(out, "{} rows have no time that can be read", grouped(self.rows_without_time))?;
+            let have = if self.rows_without_time == 1 { "has" } else { "have" };
+            writeln!(out, "{} {have} no time that can be read", counted(self.rows_without_time, "row"))?;
         }
         match &self.archive {
             Some(dir) => writeln!(
                 out,
-                "archive: {dir} ({} in {} files)",
+                "archive: {dir} ({} in {})",
                 bytes(self.total(|counts| counts.archived_bytes)),
-                grouped(self.total(|counts| counts.archived_files)),
+                counted(self.total(|counts| counts.archived_files), "file"),
             )?,
             None => writeln!(out, "archive: none")?,
         }
@@ -471,6 +472,11 @@ pub fn grouped(number: u64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// `1 file` and `2 files`.
+fn counted(number: u64, what: &str) -> String {
+    format!("{} {what}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
 /// `12.3 MB`, in powers of ten.
@@ -539,6 +545,17 @@ mod tests {
         assert_eq!(again.sent["sns"], Sent { accepted: 15, refused: 2, waiting: 0, why: None });
         assert_eq!(again.rules["a"], RuleTook { seconds: 1.0, rows: 8, matches: 4, state_bytes: 80 });
         assert_eq!(again.rules["b"].state_bytes, 0, "it remembers nothing any more");
+    }
+
+    #[test]
+    fn one_is_told_as_one() {
+        let mut summary = Summary { files_read: 1, rows_without_time: 1, ..Summary::default() };
+        summary.findings.insert("low".into(), 1);
+        let text = shown(&summary);
+        assert!(text.contains("\n1 finding: 1 low\n1 file (0 B read"), "{text}");
+        assert!(text.contains("\n1 row has no time that can be read\n"), "{text}");
+        summary.rows_without_time = 1200;
+        assert!(shown(&summary).contains("\n1,200 rows have no time that can be read\n"));
     }
 
     #[test]

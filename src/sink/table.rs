@@ -20,15 +20,21 @@ pub fn write(findings: &[Finding], look: Look, out: &mut dyn Write) -> io::Resul
     if findings.is_empty() {
         return writeln!(out, "no findings");
     }
-    let width = usize::from(look.width.unwrap_or(160).max(60));
+    // with less there is no room for words, and a line that goes on in the next is easier to read than one of letters
+    let width = usize::from(look.width.unwrap_or(160).max(80));
     let accounts: BTreeSet<&str> = findings.iter().map(|finding| finding.account.as_str()).collect();
     let narrow = width < 120;
     let mut header =
         vec![if narrow { "PRI" } else { "PRIORITY" }, "SEVERITY", "TITLE", "WHO", "FROM", "ON", "WHEN", "COUNT"];
     let mut rows: Vec<Vec<String>> = findings.iter().map(row).collect();
-    if accounts.len() > 1 {
+    if accounts.len() > 1 && width >= 100 {
         header.push("ACCOUNT");
         rows.iter_mut().zip(findings).for_each(|(row, finding)| row.push(plain(&finding.account)));
+    }
+    if narrow {
+        // the other severities have eight letters at most
+        let wide = rows.iter_mut().filter(|row| row[SEVERITY] == Severity::Informational.as_str());
+        wide.for_each(|row| row[SEVERITY] = "info".to_owned());
     }
     let natural = |column: usize| {
         rows.iter().map(|row| row[column].chars().count()).chain([header[column].len()]).max().unwrap_or(0)
@@ -224,6 +230,18 @@ mod tests {
         let found = one_match("a/b", &"very-long-actor-name ".repeat(20), Timestamp(0), "e");
         let text = shown(&[found], Look { width: Some(80), color: false });
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    }
+
+    #[test]
+    fn eighty_columns_leave_room_for_words() {
+        let mut found = one_match("a/b", "arn:aws:iam::111122223333:user/bob", Timestamp::from_seconds(86_399), "e");
+        found.title = "Somebody did something".into();
+        found.severity = Severity::Informational;
+        let mut other = one_match("a/b", "eve", Timestamp(0), "e");
+        other.account = "444455556666".into();
+        let text = shown(&[found, other], Look { width: Some(80), color: false });
+        assert!(text.contains("Somebody") && text.contains("something") && text.contains(" info "), "{text}");
+        assert!(!text.contains("ACCOUNT"), "{text}");
     }
 
     #[test]

@@ -29,9 +29,17 @@ struct File {
     /// As shown to people; `-` is standard input.
     name: String,
     path: PathBuf,
+    /// The most there can be of what is no regular file.
     bytes: u64,
     /// Names the file's version: a file that changes is another partition and is read again.
     partition: Arc<str>,
+}
+
+impl File {
+    /// Not standard input, nor a pipe: these give what they have once.
+    fn is_regular(&self) -> bool {
+        self.bytes < u64::MAX
+    }
 }
 
 /// What to read and how.
@@ -39,8 +47,8 @@ struct File {
 pub struct Config {
     /// Paths of files or folders, globs, or `-`.
     pub from: Vec<String>,
-    /// Folder never to read from: the archive.
-    pub exclude: Option<PathBuf>,
+    /// Never to read from, below a folder: the archive, and the files that the run writes.
+    pub exclude: Vec<PathBuf>,
     /// Keep looking for new files.
     pub follow: bool,
     pub readers: usize,
@@ -109,7 +117,7 @@ fn list(config: &Config, queue: &Queue, feed: &Feed) {
         let mut now = BTreeMap::new();
         for spec in &config.from {
             let mut any = false;
-            expand(spec, config.exclude.as_deref(), &mut |result| {
+            expand(spec, &config.exclude, &mut |result| {
                 any = true;
                 match result {
                     Ok(file) => {
@@ -149,9 +157,8 @@ fn list(config: &Config, queue: &Queue, feed: &Feed) {
 /// Whether a file ends within a record, for as long as it is worth to wait for the rest; `looks` has how often that was
 /// asked of its last version.
 fn is_begun(file: &File, looks: &mut BTreeMap<PathBuf, (Arc<str>, u32)>) -> bool {
-    let is_regular = file.bytes < u64::MAX;
     // a file that cannot be read is told of when it is read
-    if !is_regular || !is_half_written(&file.path).unwrap_or(false) {
+    if !file.is_regular() || !is_half_written(&file.path).unwrap_or(false) {
         looks.remove(&file.path);
         return false;
     }
@@ -164,11 +171,12 @@ fn is_begun(file: &File, looks: &mut BTreeMap<PathBuf, (Arc<str>, u32)>) -> bool
 }
 
 const NOTHING_THERE: &str = "no such file or folder";
+const NO_FILE: &str = "neither a file nor a folder";
 
 type Found<'a> = dyn FnMut(Result<File, (String, String)>) + 'a;
 
 /// Names every file that a path, folder or glob stands for, in the order of their names.
-fn expand(spec: &str, exclude: Option<&Path>, found: &mut Found<'_>) {
+fn expand(spec: &str, exclude: &[PathBuf], found: &mut Found<'_>) {
     if spec == "-" {
         return found(Ok(File { name: "-".into(), path: "-".into(), bytes: u64::MAX, partition: "-".into() }));
     }
@@ -194,14 +202,17 @@ fn expand(spec: &str, exclude: Option<&Path>, found: &mut Found<'_>) {
     }
 }
 
-/// A file itself, or every file below a folder; names that begin with a dot, and archives of ours, are passed over.
-fn walk(path: &Path, exclude: Option<&Path>, found: &mut Found<'_>) {
+/// A file itself, or every file below a folder; names that begin with a dot, archives of ours, and what else is to be
+/// excluded, are passed over.
+fn walk(path: &Path, exclude: &[PathBuf], found: &mut Found<'_>) {
     let entries =
         walkdir::WalkDir::new(path).follow_links(true).sort_by_file_name().into_iter().filter_entry(|entry| {
             let hidden = entry.depth() > 0 && entry.file_name().to_string_lossy().starts_with('.');
-            let archive = entry.file_type().is_dir()
-                && (entry.path().join("_weir").is_dir() || exclude.is_some_and(|exclude| same(entry.path(), exclude)));
-            !hidden && !archive
+            let is_dir = entry.file_type().is_dir();
+            let archive = is_dir && entry.path().join("_weir").is_dir();
+            let named = |exclude: &Path| is_dir || entry.depth() > 0 && exclude.file_name() == Some(entry.file_name());
+            let excluded = exclude.iter().any(|exclude| named(exclude) && same(entry.path(), exclude));
+            !hidden && !archive && !excluded
         });
     for entry in entries {
         let described = entry.map_err(|error| {
@@ -210,6 +221,10 @@ fn walk(path: &Path, exclude: Option<&Path>, found: &mut Found<'_>) {
         });
         match described {
             Ok(entry) if entry.file_type().is_dir() => {}
+            // to open a pipe may take for ever: it is done for who names it
+            Ok(entry) if entry.depth() > 0 && !entry.file_type().is_file() => {
+                found(Err((entry.path().display().to_string(), NO_FILE.to_owned())));
+            }
             Ok(entry) => found(describe(entry.path())),
             Err(error) => found(Err(error)),
         }
@@ -236,7 +251,7 @@ fn describe(path: &Path) -> Result<File, (String, String)> {
 
 /// Reads one file to its end, or to the first error.
 fn read_file(file: &File, feed: &Feed) -> Result<(), Gone> {
-    let persistent = &*file.partition != "-";
+    let persistent = file.is_regular();
     if persistent && feed.resume.is_done(&file.partition) {
         return feed.blocking_send(Event::AlreadyRead);
     }
@@ -267,7 +282,7 @@ fn read_file(file: &File, feed: &Feed) -> Result<(), Gone> {
         let read = match &mut watched {
             // Parquet is not read from front to back
             Some(handle) => handle.stream_position().unwrap_or(0).min(file.bytes).max(read_before),
-            None if file.name == "-" => inflated,
+            None if !file.is_regular() => inflated,
             None => file.bytes,
         };
         let offset = match &next {
@@ -298,6 +313,10 @@ fn open(file: &File) -> io::Result<(Input, Option<fs::File>)> {
     if file.name == "-" {
         return Ok((Input::Stream(Box::new(io::stdin())), None));
     }
+    if !file.is_regular() {
+        // a pipe, as of `<(zcat flow.log.gz)`, cannot be sought
+        return Ok((Input::Stream(Box::new(fs::File::open(&file.path)?)), None));
+    }
     if file.bytes <= WHOLE_BYTES_MAX {
         // with room for the padding, so that a file that is not compressed is parsed where it was read to
         let mut bytes = Vec::with_capacity(file.bytes as usize + decode::PADDING + 1);
@@ -311,9 +330,12 @@ fn open(file: &File) -> io::Result<(Input, Option<fs::File>)> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+    use std::os::fd::AsRawFd;
+
     use super::*;
 
-    fn names(spec: &str, exclude: Option<&Path>) -> (Vec<String>, Vec<String>) {
+    fn names(spec: &str, exclude: &[PathBuf]) -> (Vec<String>, Vec<String>) {
         let (mut files, mut errors) = (Vec::new(), Vec::new());
         expand(spec, exclude, &mut |result| match result {
             Ok(file) => files.push(Path::new(&file.name).file_name().unwrap().to_string_lossy().into_owned()),
@@ -331,11 +353,34 @@ mod tests {
             fs::write(path, "x").unwrap();
         }
         let all = dir.path().to_string_lossy().into_owned();
-        assert_eq!(names(&all, None).0, ["a.json", "b.gz", "y.parquet", "c.log"]);
-        assert_eq!(names(&all, Some(&dir.path().join("kept"))).0, ["a.json", "b.gz", "c.log"]);
-        assert_eq!(names(&format!("{all}/*.json"), None).0, ["a.json"]);
-        assert_eq!(names(&format!("{all}/*.none"), None).1, ["no file matches"]);
-        assert_eq!(names(&format!("{all}/nothing"), None).1, [NOTHING_THERE]);
+        assert_eq!(names(&all, &[]).0, ["a.json", "b.gz", "y.parquet", "c.log"]);
+        assert_eq!(names(&all, &[dir.path().join("kept"), dir.path().join("b.gz")]).0, ["a.json", "c.log"]);
+        assert_eq!(names(&format!("{all}/b.gz"), &[dir.path().join("b.gz")]).0, ["b.gz"]);
+        assert_eq!(names(&format!("{all}/*.json"), &[]).0, ["a.json"]);
+        assert_eq!(names(&format!("{all}/*.none"), &[]).1, ["no file matches"]);
+        assert_eq!(names(&format!("{all}/nothing"), &[]).1, [NOTHING_THERE]);
+    }
+
+    #[test]
+    fn what_is_no_file_is_told_of_in_a_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(dir.path().join("socket")).unwrap();
+        fs::write(dir.path().join("a"), "x").unwrap();
+        let all = dir.path().to_string_lossy().into_owned();
+        assert_eq!(names(&all, &[]), (vec!["a".to_owned()], vec![NO_FILE.to_owned()]));
+    }
+
+    #[test]
+    fn a_pipe_is_read_as_it_comes_and_is_no_partition() {
+        let (from, mut to) = io::pipe().unwrap();
+        to.write_all(b"x").unwrap();
+        drop(to);
+        let file = describe(Path::new(&format!("/proc/self/fd/{}", from.as_raw_fd()))).unwrap();
+        assert!(!file.is_regular());
+        let (Input::Stream(mut stream), None) = open(&file).unwrap() else { panic!("it cannot be sought") };
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "x");
     }
 
     #[test]

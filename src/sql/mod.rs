@@ -98,7 +98,7 @@ pub fn readable(error: DataFusionError) -> anyhow::Error {
         let names: Vec<_> = catalog::tables().map(|table| table.name).collect();
         return anyhow!("there is no table `{name}`; the tables are {}", names.join(", "));
     }
-    const PREFIXES: [&str; 8] = [
+    const PREFIXES: [&str; 10] = [
         "Error during planning: ",
         "Schema error: ",
         "SQL error: ",
@@ -106,17 +106,39 @@ pub fn readable(error: DataFusionError) -> anyhow::Error {
         "External error: ",
         "Arrow error: ",
         "Parquet error: ",
+        "Cast error: ",
+        "Parser error: ",
         "type_coercion\ncaused by\n",
     ];
     let mut text = text.as_str();
-    while let Some(rest) = PREFIXES.iter().find_map(|prefix| text.strip_prefix(prefix)) {
+    while let Some(rest) = PREFIXES.iter().find_map(|prefix| text.strip_prefix(prefix)).or_else(|| behind_rule(text)) {
         text = rest;
     }
     let parser = text.strip_prefix("ParserError(\"").or_else(|| text.strip_prefix("TokenizerError(\""));
     let text = parser.and_then(|text| text.strip_suffix("\")")).unwrap_or(text);
-    // a list of a hundred valid names helps nobody; the nearest one stands in front of it
+    // a list of a hundred valid names helps nobody; the nearest one stands in front of it. Nor does the name of a setting
     let text = text.split("\nValid fields are ").next().unwrap_or(text);
+    let text = text.split("\nColumn names are case sensitive.").next().unwrap_or(text);
+    // a type that a function does not take, DataFusion takes for a bug of its own as well
+    let text = text.split_once("https://github.com/apache/datafusion/issues. ").map_or(text, |(_, rest)| rest);
+    if text.contains("does not support logical expression OuterReferenceColumn") {
+        return anyhow!(
+            "what stands behind FROM cannot name a column of another table there: instead of CROSS JOIN UNNEST(resources) \
+             write `unnest(resources)` behind SELECT"
+        );
+    }
+    if let Some(field) = text.strip_prefix("Field ").and_then(|text| text.strip_suffix(" not found in struct")) {
+        return anyhow!(
+            "there is no field `{field}` in that column: `weir tables NAME` shows the fields of a table's columns"
+        );
+    }
+    let text = text.replace("to value of Date32 type", "to a day such as 2024-08-01");
     anyhow!("{}", text.replace("datafusion.public.", "").replace("\\\"", "\""))
+}
+
+/// The error that DataFusion's optimizer ran into, without the name of the rule of its that did.
+fn behind_rule(text: &str) -> Option<&str> {
+    text.strip_prefix("Optimizer rule '")?.split_once("' failed\ncaused by\n").map(|(_, rest)| rest)
 }
 
 /// The same rows with `t.a[b][c]` shown as `c` where no other column is.

@@ -96,6 +96,35 @@ async fn a_table_without_rows_is_empty_and_an_unknown_one_is_an_error_that_names
 }
 
 #[tokio::test]
+async fn an_error_is_written_for_who_typed_the_query() {
+    let dir = archive();
+    for (sql, expected) in [
+        ("SELECT \"eventName\" FROM cloudtrail", "No field named \"eventName\". Did you mean 'cloudtrail.eventname'?"),
+        (
+            "SELECT eventid FROM cloudtrail WHERE userIdentity.arnn IS NULL",
+            "there is no field `arnn` in that column: `weir tables NAME` shows the fields of a table's columns",
+        ),
+        (
+            "SELECT eventid FROM cloudtrail WHERE day = '2024-08'",
+            "Cannot cast string '2024-08' to a day such as 2024-08-01",
+        ),
+        (
+            "SELECT eventid FROM cloudtrail WHERE eventTime > '2024-08-01 12:00'",
+            "Error parsing timestamp from '2024-08-01 12:00': error parsing time",
+        ),
+    ] {
+        assert_eq!(run(dir.path(), sql).await.unwrap_err().to_string(), expected, "{sql}");
+    }
+    let beginning = |sql: &'static str| {
+        let dir = dir.path();
+        async move { run(dir, sql).await.unwrap_err().to_string().chars().take(30).collect::<String>() }
+    };
+    assert_eq!(beginning("SELECT substr(day, 1, 7) FROM cloudtrail").await, "No function matches the given ");
+    let unnest = "SELECT r.arn FROM cloudtrail CROSS JOIN UNNEST(resources) AS t(r)";
+    assert_eq!(beginning(unnest).await, "what stands behind FROM cannot");
+}
+
+#[tokio::test]
 async fn only_queries_run() {
     let dir = archive();
     let file = dir.path().join("out.csv");

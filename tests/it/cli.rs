@@ -44,6 +44,11 @@ fn usage_errors_exit_with_2_and_say_what_to_do() {
         (&["run", "--from", &sample, "-c", "none.toml"], "none.toml"),
         (&["run", "--from", &sample, "--rules", "no-such-folder"], "no-such-folder"),
         (&["tables", "x"], "cloudtrail"),
+        (&["run", "--from", ".", "--archive", ""], "name its folder, or none"),
+        (
+            &["backtest", "--since", "2024-08-02", "--until", "2024-08-01"],
+            "nothing lies between 2024-08-02 and 2024-08-01",
+        ),
         (&["sql", "SELECT 1", "--archive", "no-such-archive"], "no-such-archive"),
     ] {
         let output = weir(arguments, folder.path());

@@ -114,7 +114,8 @@ fn one_event_from_byte_to_finding() {
 fn read(path: &Path) -> Vec<Piece> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let _inside = runtime.enter();
-    let config = file::Config { from: vec![path.display().to_string()], exclude: None, follow: false, readers: 1 };
+    let config =
+        file::Config { from: vec![path.display().to_string()], exclude: Vec::new(), follow: false, readers: 1 };
     let (_, committed) = watch::channel(Arc::default());
     let stop = CancellationToken::new();
     let mut events = source::start(

@@ -54,6 +54,7 @@ pub struct Parser<'a> {
     done: Vec<Batch>,
     /// Text records found inside JSON envelopes.
     lines: Vec<Records>,
+    messages: Option<Messages>,
     nested: Vec<Nested>,
 }
 
@@ -61,6 +62,15 @@ struct Open {
     fill: Fill,
     /// Rows that were taken from the input buffer being read, which then has their texts.
     taken: u64,
+}
+
+/// Text records that stood as messages of objects, one after the other.
+struct Messages {
+    table: &'static Table,
+    text: Vec<u8>,
+    origin: Arc<Origin>,
+    offset: u64,
+    context: Option<Arc<Context>>,
 }
 
 /// A JSON text that stood as a string inside another.
@@ -97,6 +107,7 @@ impl<'a> Parser<'a> {
             last: None,
             done: Vec::new(),
             lines: Vec::new(),
+            messages: None,
             nested: Vec::new(),
         }
     }
@@ -111,6 +122,7 @@ impl<'a> Parser<'a> {
 
     /// The batches, and text records that were found inside JSON.
     pub fn finish(mut self) -> (Vec<Batch>, Vec<Records>) {
+        self.end_messages();
         for open in self.fills {
             finish(open.fill, &mut self.done, self.counts);
         }

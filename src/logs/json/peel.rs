@@ -5,8 +5,9 @@ use std::sync::Arc;
 use super::fill::Fill;
 use super::plan::{Action, Plan};
 use super::walk::{Cursor, Stop};
-use super::{Around, NESTED_MAX, Nested, Parser, plan, scalar};
+use super::{Around, Messages, NESTED_MAX, Nested, Parser, plan, scalar};
 use crate::decode::{Body, Context, Entry, Lines, Records, Text};
+use crate::logs::vpc_flow::VPC_FLOW;
 use crate::logs::{TABLES, glue_log};
 use crate::table::Table;
 use crate::time::Timestamp;
@@ -57,14 +58,15 @@ fn is_evident(plan: &Plan, has: impl Fn(Action) -> bool) -> bool {
 pub fn is_record(fill: &Fill) -> bool {
     let evident = match fill.plan.common {
         // what nearly every record has, looked at first
-        Some([name, source]) if fill.has(name) && fill.has(source) => !fill.symbol(source).is_some_and(is_of_mapping),
+        Some([name, source]) if fill.has(name) && fill.has(source) => true,
         Some(_) | None => is_evident(fill.plan, |action| fill.has(action)),
     };
-    evident && !fill.has_unmapped(LOOKED_UP)
+    let source = fill.plan.common.and_then(|[_, source]| fill.symbol(source));
+    evident && !source.is_some_and(is_of_mapping) && !fill.has_unmapped(LOOKED_UP)
 }
 
 /// Whether an `eventSource` is that of an S3 notification or of an item that Lambda gives a function (`aws:s3`,
-/// `aws:kinesis`, `aws:sqs`): these have names of CloudTrail's, and are none of its records.
+/// `aws:kinesis`, `aws:sns`, `aws:sqs`): these have names of CloudTrail's, and are none of its records.
 fn is_of_mapping(source: &[u8]) -> bool {
     source.starts_with(b"aws:")
 }
@@ -236,14 +238,50 @@ impl Parser<'_> {
             Some(b'"') if NAMES_OF_TEXT.contains(&member.name) && around.depth < NESTED_MAX => {
                 let mut text = Vec::new();
                 let inside = &member.value[1..member.value.len() - 1];
-                if scalar::unescape(inside, &mut text).is_none() || text.trim_ascii_start().first() != Some(&b'{') {
+                if scalar::unescape(inside, &mut text).is_none() {
                     return Ok(false);
+                }
+                if text.trim_ascii_start().first() != Some(&b'{') {
+                    return Ok(self.message(&text, member.start, around));
                 }
                 let context = around.context.cloned().unwrap_or_default();
                 self.nested.push(Nested { text: Text::new(text), context, depth: around.depth + 1 });
                 Ok(true)
             }
             _ => Ok(false),
+        }
+    }
+
+    /// Takes flow records that are the message of an object, as shippers and Firehose pass lines on, and as
+    /// `aws logs filter-log-events` prints them. True when they are some.
+    fn message(&mut self, text: &[u8], start: usize, around: &Around<'_>) -> bool {
+        let shape = (self.options.recognize.text)(text, self.options);
+        let Some(shape) = shape.filter(|shape| shape.table.name == VPC_FLOW.name && !shape.header) else {
+            return false;
+        };
+        let is_apart = |before: &Messages| {
+            !Arc::ptr_eq(&before.origin, around.origin) || before.context.as_ref() != around.context
+        };
+        if self.messages.as_ref().is_some_and(is_apart) {
+            self.end_messages();
+        }
+        let messages = self.messages.get_or_insert_with(|| Messages {
+            table: shape.table,
+            text: Vec::new(),
+            origin: around.origin.clone(),
+            offset: around.offset + start as u64,
+            context: around.context.cloned(),
+        });
+        messages.text.extend_from_slice(text);
+        messages.text.push(b'\n');
+        true
+    }
+
+    pub(super) fn end_messages(&mut self) {
+        if let Some(Messages { table, text, origin, offset, context }) = self.messages.take() {
+            let format = self.options.vpc_flow_format.as_deref().map(Arc::from);
+            let body = Body::Lines(Lines { text: Text::new(text), format, entries: Vec::new() });
+            self.lines.push(Records { table, origin, offset, body, context });
         }
     }
 
@@ -311,7 +349,7 @@ impl Parser<'_> {
         events: &Member<'_>,
         around: &Around<'_>,
     ) -> Result<(), Stop> {
-        let mut json = Vec::new();
+        let mut json: Vec<(Option<Timestamp>, Vec<u8>)> = Vec::new();
         let mut lines = Vec::new();
         let mut entries = Vec::new();
         let mut first = None;
@@ -334,14 +372,13 @@ impl Parser<'_> {
                 let mut found = false;
                 if cursor.byte()? == b'{' {
                     let event = Members::read(cursor)?;
-                    time = event.text("timestamp").and_then(|text| scalar::Clockwork::default().read(text.as_bytes()));
+                    time = event.text("timestamp").and_then(time_of_event);
                     if let Some(Member { value: [b'"', inside @ .., b'"'], .. }) = event.get("message") {
                         found = scalar::unescape(inside, &mut message).is_some();
                     }
                 } else {
                     cursor.skip()?;
                 }
-                let time = time.map(Timestamp);
                 first = first.or(time);
                 if !found {
                     let record = &cursor.bytes()[start..cursor.ended()];
@@ -350,8 +387,13 @@ impl Parser<'_> {
                     && around.depth < NESTED_MAX
                     && (!of_a_job || is_entry(&message))
                 {
-                    json.extend_from_slice(&message);
-                    json.push(b'\n');
+                    // what a job logs may have no time of its own; records of the other tables have one, and stay together
+                    if json.last().is_none_or(|&(before, _)| of_a_job && before != time) {
+                        json.push((time, Vec::new()));
+                    }
+                    let (_, text) = json.last_mut().expect("there is one, or it was pushed above");
+                    text.extend_from_slice(&message);
+                    text.push(b'\n');
                 } else {
                     let begin = lines.len();
                     lines.extend_from_slice(&message);
@@ -363,11 +405,12 @@ impl Parser<'_> {
                 }
             }
         }
+        for (time, text) in json {
+            let context = Arc::new(Context { time: time.or(first), ..context.clone() });
+            self.nested.push(Nested { text: Text::new(text), context, depth: around.depth + 1 });
+        }
         context.time = first;
         let context = Arc::new(context);
-        if !json.is_empty() {
-            self.nested.push(Nested { text: Text::new(json), context: context.clone(), depth: around.depth + 1 });
-        }
         if !entries.is_empty() {
             let shape =
                 if of_a_job { Some(glue_log::SHAPE) } else { (self.options.recognize.text)(&lines, self.options) };
@@ -393,6 +436,15 @@ impl Parser<'_> {
         }
         Ok(())
     }
+}
+
+/// The time of a log event of CloudWatch Logs: a number of milliseconds, however small it is.
+fn time_of_event(text: &str) -> Option<Timestamp> {
+    let micros = match scalar::int(text.as_bytes()) {
+        Some(millis) => millis.checked_mul(1000)?,
+        None => scalar::Clockwork::default().read(text.as_bytes())?,
+    };
+    Some(Timestamp(micros))
 }
 
 /// Whether a log event of a Glue job is a JSON entry of its log, rather than something that the job printed.

@@ -237,6 +237,15 @@ fn glue_job_runs_in_three_notations() {
 }
 
 #[test]
+fn what_lambda_is_handed_of_a_topic_is_no_record_and_holds_one() {
+    let handed = serde_json::json!({"Records": [{"EventSource": "aws:sns", "EventVersion": "1.0",
+        "EventSubscriptionArn": "a", "Sns": {"Type": "Notification", "Message": event(1)}}]});
+    let read = read_text(format!("{}\n{handed}", event(2)));
+    assert_eq!(reasons(&read), [""; 0]);
+    assert_eq!(ids(&read), ["id-2", "id-1"]);
+}
+
+#[test]
 fn what_is_no_log_record_is_set_aside() {
     let digest = r#"{"awsAccountId":"1","digestStartTime":"2024-08-01T11:00:00Z","logFiles":[{"s3Bucket":"b"}]}"#;
     let control = r#"{"messageType":"CONTROL_MESSAGE","logEvents":[{"message":"CWL CONTROL MESSAGE"}]}"#;
@@ -341,6 +350,24 @@ fn the_time_that_an_export_of_cloudwatch_puts_before_an_event_is_no_reject() {
 }
 
 #[test]
+fn flow_records_that_are_messages_of_objects_are_read() {
+    let message = |text: &str| serde_json::json!({"timestamp": 1_674_898_496_000_i64, "message": text}).to_string();
+    let flow = |port: u16| {
+        message(&format!(
+            "2 111122223333 eni-0e250409d410e1290 198.51.100.7 10.0.0.200 {port} 22 6 1 44 1674898496 1674898507 ACCEPT OK"
+        ))
+    };
+    let shipped = read_text(format!("{}{}\n{}", flow(1), flow(2), event(1)));
+    assert_eq!(reasons(&shipped), [""; 0]);
+    assert_eq!(column(&shipped, "vpc_flow", "srcport"), some(&["1", "2"]));
+    assert_eq!(ids(&shipped), ["id-1"]);
+    let printed = read_text(format!(r#"{{"events":[{},{}],"searchedLogStreams":[]}}"#, flow(3), message("hello")));
+    assert_eq!(column(&printed, "vpc_flow", "srcport"), some(&["3"]));
+    assert_eq!(reasons(&printed), ["no table is known for this item of an array of records"]);
+    assert_eq!(reasons(&read_text(message("hello"))), ["no table is known for this object"]);
+}
+
+#[test]
 fn whatever_a_glue_job_prints_is_an_entry_of_its_log() {
     let envelope = |group: &str, messages: &[&str]| {
         let events: Vec<_> = messages
@@ -359,6 +386,21 @@ fn whatever_a_glue_job_prints_is_an_entry_of_its_log() {
     let times = column(&read_it, "glue_log", "timestamp");
     assert!(times.iter().all(|time| time.as_deref() == Some("2024-08-01T11:30:23Z")), "{times:?}");
     assert_eq!(read_text(envelope("/somewhere/else", &printed[..2])).rejects.len(), 2);
+}
+
+#[test]
+fn an_entry_without_a_time_has_that_of_its_own_log_event_in_milliseconds() {
+    let entry = r#"{"level":"ERROR","message":"m","logger":"z"}"#;
+    let events: Vec<_> = [1_722_511_823_000_i64, 99_999_999_999, 5_000, 5_000]
+        .iter()
+        .map(|time| serde_json::json!({"id": "1", "timestamp": time, "message": entry}))
+        .collect();
+    let envelope =
+        serde_json::json!({"messageType": "DATA_MESSAGE", "logGroup": "/aws-glue/jobs/error", "logEvents": events});
+    let mut times = column(&read_text(envelope.to_string()), "glue_log", "timestamp");
+    times.sort();
+    let expected = ["1970-01-01T00:00:05Z", "1970-01-01T00:00:05Z", "1973-03-03T09:46:39.999Z", "2024-08-01T11:30:23Z"];
+    assert_eq!(times, some(&expected));
 }
 
 #[test]

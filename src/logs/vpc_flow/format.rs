@@ -6,6 +6,28 @@ use crate::table::Kind;
 /// The fields of version 2, in the order AWS writes them when no format is chosen.
 pub const DEFAULT: &str = "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status";
 
+/// What only flow logs of transit gateways have (version 6). There are no columns of it, so it stands in `unmapped`.
+const OF_TRANSIT_GATEWAYS: &[&str] = &[
+    "resource-type",
+    "tgw-id",
+    "tgw-attachment-id",
+    "tgw-src-vpc-account-id",
+    "tgw-dst-vpc-account-id",
+    "tgw-src-vpc-id",
+    "tgw-dst-vpc-id",
+    "tgw-src-subnet-id",
+    "tgw-dst-subnet-id",
+    "tgw-src-eni",
+    "tgw-dst-eni",
+    "tgw-src-az-id",
+    "tgw-dst-az-id",
+    "tgw-pair-attachment-id",
+    "packets-lost-no-route",
+    "packets-lost-blackhole",
+    "packets-lost-mtu-exceeded",
+    "packets-lost-ttl-expired",
+];
+
 /// The fields of a line, in order.
 #[derive(Debug)]
 pub struct Format {
@@ -123,7 +145,9 @@ pub fn is_header(line: &[u8]) -> bool {
         }
         count += 1;
         known += usize::from(
-            name == "region" || VPC_FLOW.columns.iter().any(|column| !column.path.is_empty() && column.path == name),
+            name == "region"
+                || OF_TRANSIT_GATEWAYS.contains(&name.as_str())
+                || VPC_FLOW.columns.iter().any(|column| !column.path.is_empty() && column.path == name),
         );
     }
     known > 0 && known * 2 >= count
@@ -154,7 +178,9 @@ pub fn check(text: &str) -> Result<(), String> {
     }
     for (place, field) in format.fields.iter().enumerate() {
         let name = format.name(place);
-        if let Field::Other(name) = field {
+        if let Field::Other(name) = field
+            && !OF_TRANSIT_GATEWAYS.contains(&name.as_str())
+        {
             return Err(format!(
                 "field {} of the format, `{name}`, is no field of VPC flow logs (versions 2 to 10): `{DEFAULT}` is the default format",
                 place + 1
@@ -206,6 +232,7 @@ mod tests {
         assert!(is_header(DEFAULT.as_bytes()));
         assert!(is_header(b"account_id srcaddr new-thing dstaddr\r"));
         assert!(is_header(b"${version} ${vpc-id}"));
+        assert!(is_header(b"tgw-id tgw-attachment-id packets packets-lost-blackhole"));
         assert!(!is_header(LINE.as_bytes()));
         assert!(!is_header(b"eni-0e250409d410e1290 vpc-0a"));
         assert!(!is_header(b"the quick brown fox"));
@@ -240,6 +267,7 @@ mod tests {
     fn a_declared_format_is_checked() {
         assert_eq!(check(DEFAULT), Ok(()));
         assert_eq!(check("${version} ${region} ${pkt-src-aws-service}"), Ok(()));
+        assert_eq!(check("version resource-type tgw-id srcaddr packets-lost-no-route"), Ok(()));
         assert!(check("version srcadr").unwrap_err().starts_with("field 2 of the format, `srcadr`, is no field"));
         assert!(check("srcaddr ${srcaddr}").unwrap_err().contains("twice"));
         assert!(check(" ").unwrap_err().contains("at least one"));
