@@ -368,6 +368,22 @@ fn flow_records_that_are_messages_of_objects_are_read() {
 }
 
 #[test]
+fn events_of_a_log_group_are_read_however_many_there_are() {
+    let filling = "x".repeat(40_000);
+    let events: Vec<_> = (0..450)
+        .map(|n| event(n).replace(r#""userName""#, &format!(r#""filling":"{filling}","userName""#)))
+        .map(|record| serde_json::json!({"timestamp": 1_722_511_823_000_i64, "message": record}))
+        .collect();
+    let text = serde_json::json!({"events": events, "searchedLogStreams": []}).to_string();
+    assert!(text.len() > 16 << 20);
+    let read = read_text(text);
+    assert_eq!(reasons(&read), [""; 0]);
+    let mut ids: Vec<usize> = ids(&read).iter().map(|id| id[3..].parse().unwrap()).collect();
+    ids.sort_unstable();
+    assert_eq!(ids, (0..450).collect::<Vec<_>>());
+}
+
+#[test]
 fn whatever_a_glue_job_prints_is_an_entry_of_its_log() {
     let envelope = |group: &str, messages: &[&str]| {
         let events: Vec<_> = messages
