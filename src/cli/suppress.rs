@@ -11,6 +11,7 @@ use super::archived::Home;
 use super::output::{self, Failure, OrFail};
 use crate::config::Config;
 use crate::finding::Finding;
+use crate::rule::Severity;
 use crate::time::Timestamp;
 use crate::triage::Triage;
 use crate::triage::feedback::Verdict;
@@ -69,21 +70,17 @@ fn tell(
     limit: usize,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
-    let mut by_severity: Vec<(String, usize)> = Vec::new();
-    for finding in hidden {
-        let severity = finding.severity.to_string();
-        match by_severity.iter_mut().find(|(known, _)| *known == severity) {
-            Some((_, count)) => *count += 1,
-            None => by_severity.push((severity, 1)),
-        }
-    }
-    let severities: Vec<String> = by_severity.iter().map(|(severity, count)| format!("{count} {severity}")).collect();
+    let of_severity = |severity: &Severity| {
+        let count = hidden.iter().filter(|finding| finding.severity == *severity).count();
+        (count > 0).then(|| format!("{count} {severity}"))
+    };
+    let severities: Vec<String> = Severity::ALL.iter().rev().filter_map(of_severity).collect();
     let expired = Timestamp::parse(&entry.expires).is_some_and(|expires| expires <= Timestamp::now());
-    let until = if expired { "expired" } else { "until" };
+    let (until, hides) = if expired { ("expired", "would hide") } else { ("until", "hides") };
     write!(out, "{} ({}; {until} {}): ", entry.rule, entry.reason, entry.expires)?;
     match hidden.len() {
-        0 => writeln!(out, "hides none of {of} open findings")?,
-        count => writeln!(out, "hides {count} of {of} open findings: {}", severities.join(", "))?,
+        0 => writeln!(out, "{hides} none of {of} open findings")?,
+        count => writeln!(out, "{hides} {count} of {of} open findings: {}", severities.join(", "))?,
     }
     // what was confirmed comes first, then the most urgent
     let said = |finding: &Finding| triage.feedback().on(finding);

@@ -155,7 +155,8 @@ fn walk(bytes: &[u8], end: usize, places: &[u32], mut open: Open) -> Walk {
 }
 
 fn is_records(bytes: &[u8], key: usize) -> bool {
-    [&b"\"Records\""[..], b"\"records\"", b"\"Events\""].iter().any(|name| bytes[key..].starts_with(name))
+    let names = [&b"\"Records\""[..], b"\"records\"", b"\"Events\"", b"\"events\""];
+    names.iter().any(|name| bytes[key..].starts_with(name))
 }
 
 #[cfg(test)]
@@ -180,6 +181,7 @@ mod tests {
         assert_eq!(cuts(r#"{"e":1},{"e":"x"#, Open::Records), Some((8, Open::Records)));
         assert_eq!(cuts(r#"{"e":1}]}{"e":"x"#, Open::Records), Some((9, Open::Nothing)));
         assert_eq!(cuts(r#"{"Events":[{"e":1},{"e"#, Open::Nothing), Some((19, Open::Records)));
+        assert_eq!(cuts(r#"{"events":[{"e":1},{"e"#, Open::Nothing), Some((19, Open::Records)));
         assert_eq!(cuts(r#"{"e":1"#, Open::Nothing), None);
     }
 

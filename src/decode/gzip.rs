@@ -33,11 +33,17 @@ impl<R: Read> Read for Gzip<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         while !out.is_empty() {
             if self.damaged {
-                return Err(io::Error::new(io::ErrorKind::InvalidData, "not a gzip member"));
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "a gzip member is not sound"));
             }
             let input = self.source.fill_buf()?;
             if input.is_empty() && self.between {
                 break;
+            }
+            let zeros = input.iter().take_while(|byte| **byte == 0).count();
+            if zeros > 0 && self.between {
+                // blocks are filled up with zeros, and gunzip passes over them too
+                self.source.consume(zeros);
+                continue;
             }
             let flush = if input.is_empty() { FlushDecompress::Finish } else { FlushDecompress::None };
             let (taken, given) = (self.inflate.total_in(), self.inflate.total_out());

@@ -224,6 +224,16 @@ mod tests {
     }
 
     #[test]
+    fn zeros_behind_gzip_are_no_damage() {
+        let padded = [gzip(b"hello, "), vec![0; 512], gzip(b"you"), vec![0; 7]].concat();
+        assert_eq!(whole(&padded, 1000), None);
+        assert_eq!(stream(padded, WIDE), (b"hello, you".to_vec(), String::new()));
+        let (out, why) = stream([gzip(b"hello"), vec![0, 1]].concat(), WIDE);
+        assert_eq!(out, b"hello");
+        assert!(!why.is_empty());
+    }
+
+    #[test]
     fn gzip_inside_of_gzip_is_inflated_twice_and_no_more() {
         let twice = gzip(&[gzip(b"hello, "), gzip(b"you")].concat());
         assert_eq!(whole(&twice, 1000), None);

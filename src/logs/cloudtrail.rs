@@ -1,6 +1,14 @@
 //! The `cloudtrail` table: one row per CloudTrail record of any category, from AWS's record contents reference.
 
-use crate::table::{Column, Kind, Names, Table};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::compute::cast;
+use arrow::datatypes::{Int32Type, TimestampMicrosecondType};
+use serde::Deserialize;
+
+use crate::table::{Batch, Column, Kind, Names, Table};
+use crate::time::Timestamp;
 
 /// Field names are AWS's own; a value that does not fit its column is kept in `unmapped`.
 pub static CLOUDTRAIL: Table = Table {
@@ -24,6 +32,69 @@ pub static CLOUDTRAIL: Table = Table {
     ],
     columns: COLUMNS,
 };
+
+const AGGREGATED: &str = "AwsAggregatedEvent";
+
+/// What an aggregated event has in place of a time and a recipient; it stays in `unmapped`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Aggregated {
+    account_id: Option<String>,
+    time_window: Option<Window>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Window {
+    window_start: Option<String>,
+}
+
+/// Gives aggregated events the time at which their window begins, and the account that received them.
+pub fn settled(batch: Batch) -> Batch {
+    let kinds = batch.rows.column_by_name("eventtype").expect("a column of the table").as_dictionary::<Int32Type>();
+    let names = kinds.values().as_string::<i32>();
+    if !names.iter().any(|name| name == Some(AGGREGATED)) {
+        return batch;
+    }
+    let texts = batch.rows.column_by_name("unmapped").expect("a column of the table").as_string_view();
+    let said = (0..batch.rows.num_rows()).map(|row| -> Option<Aggregated> {
+        let is_one = kinds.key(row).is_some_and(|key| names.value(key) == AGGREGATED);
+        let text = (is_one && texts.is_valid(row)).then(|| texts.value(row))?;
+        serde_json::from_str(text).ok()
+    });
+    let said: Vec<Option<Aggregated>> = said.collect();
+    let schema = batch.rows.schema();
+    let columns = schema.fields().iter().zip(batch.rows.columns()).map(|(field, column)| match field.name().as_str() {
+        "eventtime" => times(column, &said),
+        "account" | "recipientaccountid" => accounts(column, &said),
+        _ => column.clone(),
+    });
+    let columns = columns.collect();
+    let rows = RecordBatch::try_new(schema.clone(), columns).expect("the columns keep their kinds");
+    Batch { rows, ..batch }
+}
+
+fn times(column: &ArrayRef, said: &[Option<Aggregated>]) -> ArrayRef {
+    let own = column.as_primitive::<TimestampMicrosecondType>();
+    let start = |row: usize| -> Option<i64> {
+        let window = said[row].as_ref()?.time_window.as_ref()?;
+        Timestamp::parse(window.window_start.as_deref()?).map(|time| time.0)
+    };
+    let times = (0..own.len()).map(|row| own.is_valid(row).then(|| own.value(row)).or_else(|| start(row)));
+    Arc::new(times.collect::<TimestampMicrosecondArray>().with_data_type(column.data_type().clone()))
+}
+
+fn accounts(column: &ArrayRef, said: &[Option<Aggregated>]) -> ArrayRef {
+    let own = column.as_dictionary::<Int32Type>();
+    let names = own.values().as_string::<i32>();
+    let account = |row: usize| -> Option<&str> {
+        let name = own.key(row).map(|key| names.value(key));
+        let said = || said[row].as_ref()?.account_id.as_deref();
+        name.filter(|name| *name != "unknown").or_else(said).or(name)
+    };
+    let accounts: StringArray = (0..own.len()).map(account).collect();
+    cast(&accounts, column.data_type()).expect("texts become symbols")
+}
 
 const COLUMNS: &[Column] = &[
     Column::new("eventversion", "eventVersion", Kind::Symbol, "version of the record format, two numbers around a dot"),
@@ -55,7 +126,7 @@ const COLUMNS: &[Column] = &[
         "eventtype",
         "eventType",
         Kind::Symbol,
-        "AwsApiCall, AwsServiceEvent, AwsConsoleAction, AwsConsoleSignIn, AwsCloudTrailInsight or AwsVpceEvent",
+        "AwsApiCall, AwsServiceEvent, AwsConsoleAction, AwsConsoleSignIn, AwsCloudTrailInsight, AwsVpceEvent or AwsAggregatedEvent",
     ),
     Column::new("apiversion", "apiVersion", Kind::Symbol, "version of the API called"),
     Column::new("managementevent", "managementEvent", Kind::Bool, "true for management events"),
@@ -71,7 +142,12 @@ const COLUMNS: &[Column] = &[
     ),
     Column::new("vpcendpointid", "vpcEndpointId", Kind::Symbol, "VPC endpoint the call came through"),
     Column::new("vpcendpointaccountid", "vpcEndpointAccountId", Kind::Symbol, "account that owns the VPC endpoint"),
-    Column::new("eventcategory", "eventCategory", Kind::Symbol, "Management, Data, Insight or NetworkActivity"),
+    Column::new(
+        "eventcategory",
+        "eventCategory",
+        Kind::Symbol,
+        "Management, Data, Insight, NetworkActivity or Aggregated",
+    ),
     Column::new("addendum", "addendum", Kind::Json, "why the record came late or was corrected"),
     Column::new(
         "sessioncredentialfromconsole",

@@ -52,6 +52,7 @@ pub fn batches(records: Vec<Records>, options: &Options, rejects: &mut Vec<Rejec
 /// Rows from JSON as the table's own parser would have made them.
 fn settled(batch: Batch) -> Batch {
     match batch.table.name {
+        "cloudtrail" => cloudtrail::settled(batch),
         "glue_job_run" => glue_job_run::settled(batch),
         "glue_log" => glue_log::settled(batch),
         "guardduty_finding" => guardduty_finding::settled(batch),

@@ -132,9 +132,28 @@ pub fn readable(error: DataFusionError) -> anyhow::Error {
             "there is no field `{field}` in that column: `weir tables NAME` shows the fields of a table's columns"
         );
     }
+    if let Some((what, _)) = text.split_once(", got Struct(") {
+        return anyhow!("{what}, got a struct: its fields are named with dots, as in userIdentity.arn");
+    }
+    if let Some((name, instead)) =
+        ATHENA.iter().find(|(name, _)| text.starts_with(&format!("Invalid function '{name}'")))
+    {
+        return anyhow!("there is no function `{name}` here: {instead}");
+    }
+    if text.to_ascii_lowercase().contains("unsupported sql type ipaddress") {
+        return anyhow!("addresses are texts here: cidr_match(srcaddr, '10.0.0.0/8', '192.168.0.0/16')");
+    }
     let text = text.replace("to value of Date32 type", "to a day such as 2024-08-01");
     anyhow!("{}", text.replace("datafusion.public.", "").replace("\\\"", "\""))
 }
+
+/// Functions of AWS's examples for Athena, and what is written here.
+const ATHENA: [(&str, &str); 4] = [
+    ("json_extract_scalar", "json_get_str(requestParameters, 'bucketName')"),
+    ("json_extract", "requestParameters -> 'bucketName'"),
+    ("from_iso8601_timestamp", "eventTime is a time, and compares with a text such as '2024-08-01T00:00:00Z'"),
+    ("date_parse", "to_timestamp('2024/08/01', '%Y/%m/%d')"),
+];
 
 /// The error that DataFusion's optimizer ran into, without the name of the rule of its that did.
 fn behind_rule(text: &str) -> Option<&str> {

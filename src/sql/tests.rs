@@ -112,6 +112,19 @@ async fn an_error_is_written_for_who_typed_the_query() {
             "SELECT eventid FROM cloudtrail WHERE eventTime > '2024-08-01 12:00'",
             "Error parsing timestamp from '2024-08-01 12:00': error parsing time",
         ),
+        (
+            "SELECT json_get_str(userIdentity, 'arn') FROM cloudtrail",
+            "Unexpected argument type to 'json_get_str' at position 1, expected a string, got a struct: its fields are named \
+             with dots, as in userIdentity.arn",
+        ),
+        (
+            "SELECT json_extract_scalar(requestParameters, '$.bucketName') FROM cloudtrail",
+            "there is no function `json_extract_scalar` here: json_get_str(requestParameters, 'bucketName')",
+        ),
+        (
+            "SELECT contains('10.0.0.0/8', CAST(srcaddr AS IPADDRESS)) FROM vpc_flow",
+            "addresses are texts here: cidr_match(srcaddr, '10.0.0.0/8', '192.168.0.0/16')",
+        ),
     ] {
         assert_eq!(run(dir.path(), sql).await.unwrap_err().to_string(), expected, "{sql}");
     }

@@ -131,7 +131,8 @@ fn a_suppression_that_would_hide_what_was_real_says_so() {
     let findings = judge(folder.path());
     let real = of(&findings, RULE);
     let entry = |rule: &str| format!("[[suppress]]\nrule = '{rule}'\nreason = 'noise'\nexpires = 2099-01-01\n");
-    fs::write(folder.path().join("weir.toml"), format!("{}{}", entry(RULE), entry("vpc_flow/*"))).unwrap();
+    let past = entry(RULE).replace("2099", "2020");
+    fs::write(folder.path().join("weir.toml"), format!("{}{}{past}", entry(RULE), entry("vpc_flow/*"))).unwrap();
     let suppress = || weir(&["suppress", "-c", "weir.toml", "--archive", "a"], folder.path());
     let output = suppress();
     assert_eq!(code(&output), 0, "{}", text(&output.stderr));
@@ -145,6 +146,7 @@ fn a_suppression_that_would_hide_what_was_real_says_so() {
         told.contains(&format!("vpc_flow/* (noise; until 2099-01-01): hides none of {all} open findings")),
         "{told}"
     );
+    assert!(told.contains(&format!("{RULE} (noise; expired 2020-01-01): would hide {count} of {all} ")), "{told}");
 
     weir(&["feedback", real["id"].as_str().unwrap(), "--confirmed", "--archive", "a"], folder.path());
     let output = suppress();

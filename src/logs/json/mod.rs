@@ -418,7 +418,8 @@ fn closes(bracket: u8) -> Frame {
     if bracket == b']' { Frame::Array } else { Frame::Wrapper }
 }
 
-/// Steps into the `Records` of an object that begins at place `at` and is not whole, when it has them.
+/// Steps into the `Records` of an object that begins at place `at` and is not whole, when it has them, or into the
+/// `events` that `aws logs filter-log-events` prints of a whole log group.
 #[cold]
 fn enter_records(cursor: &mut Cursor<'_>, at: usize) -> bool {
     cursor.go(at);
@@ -426,7 +427,7 @@ fn enter_records(cursor: &mut Cursor<'_>, at: usize) -> bool {
         let mut more = cursor.enter()?;
         while more {
             let key = cursor.key_start()?;
-            let named = cursor.bytes()[key..].starts_with(b"Records\"");
+            let named = [&b"Records\""[..], b"events\""].iter().any(|name| cursor.bytes()[key..].starts_with(name));
             cursor.go_to_value()?;
             if named && cursor.byte()? == b'[' {
                 cursor.go(cursor.at() + 1);

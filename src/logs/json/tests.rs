@@ -350,6 +350,17 @@ fn the_time_that_an_export_of_cloudwatch_puts_before_an_event_is_no_reject() {
 }
 
 #[test]
+fn an_aggregated_event_has_the_time_of_its_window_and_the_account_that_received_it() {
+    let aggregated = r#"{"eventVersion":"1.0","accountId":"444455556666","eventId":"a","eventCategory":"Aggregated","eventType":"AwsAggregatedEvent","awsRegion":"us-east-1","eventSource":"s3.amazonaws.com","timeWindow":{"windowStart":"2024-08-01T12:00:00Z","windowEnd":"2024-08-01T12:05:00Z","windowSize":"PT5M"},"summary":{"details":[]}}"#;
+    let read = read_text(format!(r#"{{"Records":[{aggregated},{}]}}"#, event(1)));
+    assert_eq!(reasons(&read), [""; 0]);
+    assert_eq!(column(&read, "cloudtrail", "eventtime"), some(&["2024-08-01T12:00:00Z", "2024-08-01T11:30:23Z"]));
+    assert_eq!(column(&read, "cloudtrail", "account"), some(&["444455556666", "111122223333"]));
+    assert_eq!(column(&read, "cloudtrail", "recipientaccountid"), [Some("444455556666".to_owned()), None]);
+    assert!(column(&read, "cloudtrail", "unmapped")[0].as_ref().unwrap().contains("windowEnd"));
+}
+
+#[test]
 fn flow_records_that_are_messages_of_objects_are_read() {
     let message = |text: &str| serde_json::json!({"timestamp": 1_674_898_496_000_i64, "message": text}).to_string();
     let flow = |port: u16| {
@@ -365,6 +376,22 @@ fn flow_records_that_are_messages_of_objects_are_read() {
     assert_eq!(column(&printed, "vpc_flow", "srcport"), some(&["3"]));
     assert_eq!(reasons(&printed), ["no table is known for this item of an array of records"]);
     assert_eq!(reasons(&read_text(message("hello"))), ["no table is known for this object"]);
+}
+
+#[test]
+fn events_of_a_log_group_are_read_however_many_there_are() {
+    let filling = "x".repeat(40_000);
+    let events: Vec<_> = (0..450)
+        .map(|n| event(n).replace(r#""userName""#, &format!(r#""filling":"{filling}","userName""#)))
+        .map(|record| serde_json::json!({"timestamp": 1_722_511_823_000_i64, "message": record}))
+        .collect();
+    let text = serde_json::json!({"events": events, "searchedLogStreams": []}).to_string();
+    assert!(text.len() > 16 << 20);
+    let read = read_text(text);
+    assert_eq!(reasons(&read), [""; 0]);
+    let mut ids: Vec<usize> = ids(&read).iter().map(|id| id[3..].parse().unwrap()).collect();
+    ids.sort_unstable();
+    assert_eq!(ids, (0..450).collect::<Vec<_>>());
 }
 
 #[test]

@@ -131,6 +131,13 @@ pub fn is_default<'a>(word: impl Fn(usize) -> &'a [u8]) -> bool {
         && (account.len() == 12 && account.iter().all(u8::is_ascii_digit) || matches!(account, b"unknown" | b"-"))
 }
 
+/// Whether flow records have a field of this name, as AWS writes it.
+pub fn is_field(name: &str) -> bool {
+    name == "region"
+        || OF_TRANSIT_GATEWAYS.contains(&name)
+        || VPC_FLOW.columns.iter().any(|column| !column.path.is_empty() && column.path == name)
+}
+
 /// A line that names fields: words of small letters, digits and hyphens, at least half of them fields we know, also
 /// in `${}`.
 pub fn is_header(line: &[u8]) -> bool {
@@ -144,11 +151,7 @@ pub fn is_header(line: &[u8]) -> bool {
             return false;
         }
         count += 1;
-        known += usize::from(
-            name == "region"
-                || OF_TRANSIT_GATEWAYS.contains(&name.as_str())
-                || VPC_FLOW.columns.iter().any(|column| !column.path.is_empty() && column.path == name),
-        );
+        known += usize::from(is_field(&name));
     }
     known > 0 && known * 2 >= count
 }

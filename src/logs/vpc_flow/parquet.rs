@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, Scalar, StringArray, StringViewArray, new_null_array};
 use arrow::compute::{cast, kernels::cmp, nullif};
-use arrow::datatypes::{DataType, Int32Type};
+use arrow::datatypes::{DataType, Int32Type, TimeUnit};
 use arrow::error::ArrowError;
 
-use super::VPC_FLOW;
+use super::{VPC_FLOW, format};
 use crate::decode::Counts;
 use crate::table::{Batch, Origin, PARTITIONS, Reject};
 
@@ -48,9 +48,13 @@ fn names(rows: &RecordBatch) -> Vec<String> {
     rows.schema().fields().iter().map(|field| field.name().to_ascii_lowercase().replace('-', "_")).collect()
 }
 
-/// Whether a column is one of a flow log.
+/// Whether the columns are those of a flow log: some that nothing else has, or most of them. Much has a `type`, a
+/// `version` and an `action`.
 fn has_flows(rows: &RecordBatch) -> bool {
-    names(rows).iter().any(|name| VPC_FLOW.columns.iter().any(|known| known.name == name))
+    let names = names(rows);
+    let has = |name: &str| names.iter().any(|have| have == name);
+    let known = names.iter().filter(|name| format::is_field(&name.replace('_', "-"))).count();
+    has("interface_id") || has("srcaddr") && has("dstaddr") || known * 2 > names.len()
 }
 
 /// The rows in the table's schema.
@@ -58,7 +62,7 @@ fn fitted(rows: &RecordBatch, origin: &Origin) -> Result<RecordBatch, ArrowError
     let names = names(rows);
     let found = |name: &str| names.iter().position(|have| have == name);
     let column = |name: &str, kind: &DataType| match found(name) {
-        Some(place) => cast(&dash_is_null(rows.column(place))?, kind),
+        Some(place) => cast(&in_seconds(dash_is_null(rows.column(place))?)?, kind),
         None => Ok(new_null_array(kind, rows.num_rows())),
     };
     let schema = VPC_FLOW.schema();
@@ -102,6 +106,14 @@ fn dash_is_null(column: &ArrayRef) -> Result<ArrayRef, ArrowError> {
     }
 }
 
+/// AWS writes times as numbers of seconds; what Athena or Glue made of such a file may have them as times of any unit.
+fn in_seconds(column: ArrayRef) -> Result<ArrayRef, ArrowError> {
+    match column.data_type() {
+        DataType::Timestamp(_, zone) => cast(&column, &DataType::Timestamp(TimeUnit::Second, zone.clone())),
+        _ => Ok(column),
+    }
+}
+
 /// Names of accounts or Regions, with what the path says where the rows do not.
 fn named(column: &ArrayRef, around: Option<&str>) -> ArrayRef {
     let column = column.as_dictionary::<Int32Type>();
@@ -131,7 +143,7 @@ fn unmapped(rows: &RecordBatch, names: &[String]) -> Result<ArrayRef, ArrowError
 
 #[cfg(test)]
 mod tests {
-    use arrow::array::Int32Array;
+    use arrow::array::{Int32Array, TimestampMillisecondArray};
     use arrow::datatypes::Int64Type;
     use bytes::Bytes;
     use parquet::arrow::ArrowWriter;
@@ -192,6 +204,29 @@ mod tests {
         assert_eq!(text("srcaddr").as_string::<i32>(), &StringArray::from(vec![Some("10.0.0.1"), None]));
         assert_eq!(text("unmapped").as_string::<i32>(), &StringArray::from(vec![Some(r#"{"brand_new":"x"}"#), None]));
         assert_eq!(rows.column_by_name("dstport").unwrap().as_primitive::<Int64Type>().value(0), 22);
+    }
+
+    #[test]
+    fn times_of_any_unit_are_seconds() {
+        let start: ArrayRef = Arc::new(TimestampMillisecondArray::from(vec![1_722_511_823_000]));
+        let (batches, ..) = read(file(vec![("start", start)]), Origin::default());
+        let start = batches[0].rows.column_by_name("start").unwrap();
+        assert_eq!(start.as_primitive::<Int64Type>().value(0), 1_722_511_823);
+    }
+
+    #[test]
+    fn a_few_columns_with_names_of_ours_make_no_flow_log() {
+        let is_flow = |names: &[&str]| {
+            let text: ArrayRef = Arc::new(StringArray::from(vec!["-"]));
+            has_flows(&RecordBatch::try_from_iter(names.iter().map(|name| (*name, text.clone()))).unwrap())
+        };
+        assert!(!is_flow(&["id", "type", "title", "severity", "region"]));
+        assert!(!is_flow(&["version", "action", "user", "page"]));
+        assert!(!is_flow(&["level", "message", "unmapped"]));
+        assert!(is_flow(&["version", "action", "type", "page"]));
+        assert!(is_flow(&["interface-id", "a", "b", "c"]));
+        assert!(is_flow(&["srcaddr", "dstaddr", "a", "b", "c", "d"]));
+        assert!(is_flow(&["tgw_id", "packets_lost_blackhole", "a"]));
     }
 
     #[test]
