@@ -14,3 +14,7 @@ WHERE eventSource = 'rds.amazonaws.com'
   AND eventName IN ('DeleteDBInstance', 'DeleteDBCluster')
   AND errorCode IS NULL
   AND requestParameters ->> 'skipFinalSnapshot' = 'true'
+  -- an instance of a cluster, or a replica, can have no final snapshot: its data are elsewhere
+  AND (eventName = 'DeleteDBCluster'
+       OR responseElements ->> 'dBClusterIdentifier' IS NULL
+          AND responseElements ->> 'readReplicaSourceDBInstanceIdentifier' IS NULL)

@@ -2,7 +2,7 @@
 -- severity        = "high"
 -- tags            = ["attack.exfiltration", "attack.t1537"]
 -- remedy          = "Take the permission back with valuesToRemove, find out whose account it is, and rotate the passwords and keys that the database held."
--- false_positives = "Refreshes of a test account of your own."
+-- false_positives = "Refreshes of a test account of your own; AWS Backup and Data Lifecycle Manager, which hand copies on as they are told (low)."
 SELECT eventTime,
        errorCode,
        requestParameters ->> 'valuesToAdd' AS shared_with,
@@ -12,6 +12,8 @@ SELECT eventTime,
        coalesce(requestParameters ->> 'dBSnapshotIdentifier', requestParameters ->> 'dBClusterSnapshotIdentifier', requestParameters ->> 'snapshotIdentifier') AS resource,
        CASE WHEN errorCode IS NOT NULL THEN 'medium'
             WHEN requestParameters ->> 'valuesToAdd' LIKE '%"all"%' THEN 'critical'
+            -- the plan or policy that a person wrote says with whom; the service only does it
+            WHEN userIdentity.invokedBy IN ('backup.amazonaws.com', 'dlm.amazonaws.com') THEN 'low'
             ELSE 'high' END AS severity,
        CASE WHEN errorCode IS NOT NULL THEN 'Somebody tried to share a database snapshot outside the account'
             WHEN requestParameters ->> 'valuesToAdd' LIKE '%"all"%' THEN 'Database snapshot was made public'

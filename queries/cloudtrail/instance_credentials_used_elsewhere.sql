@@ -19,6 +19,8 @@ WHERE userIdentity.type = 'AssumedRole'
   AND userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL
   AND userIdentity.invokedBy IS NULL
   AND vpcEndpointId IS NULL
+  -- who was given a signed link has the link, not the credentials
+  AND coalesce(additionalEventData ->> 'AuthenticationMethod', '') <> 'QueryString'
   AND regexp_like(userIdentity.principalId, ':i-[0-9A-Fa-f]{8,17}$')
   AND regexp_like(sourceIPAddress, '^[0-9a-fA-F:.]+$')
   AND NOT ip_is_private(sourceIPAddress)

@@ -17,6 +17,8 @@ WHERE eventSource = 's3.amazonaws.com'
   AND eventName = 'GetObject'
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
+  -- who was given a signed link has the link, not the credentials
+  AND coalesce(additionalEventData ->> 'AuthenticationMethod', '') <> 'QueryString'
   AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
        OR userIdentity.accountId <> account
        OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'

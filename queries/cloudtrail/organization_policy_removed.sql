@@ -1,13 +1,15 @@
--- title    = "Organization policy was detached, deleted or switched off"
--- severity = "medium"
--- tags     = ["attack.defense_evasion", "attack.privilege_escalation", "attack.t1666", "attack.t1562"]
--- remedy   = "Attach the policy again if the change is unknown, and look at what the accounts below it did without the guard rail."
+-- title           = "Organization policy was detached, deleted or switched off"
+-- severity        = "medium"
+-- tags            = ["attack.defense_evasion", "attack.privilege_escalation", "attack.t1666", "attack.t1562"]
+-- remedy          = "Attach the policy again if the change is unknown, and look at what the accounts below it did without the guard rail."
+-- false_positives = "Control Tower, which puts other guard rails in place when an account moves (low)."
 SELECT eventTime, eventName,
        coalesce(requestParameters ->> 'policyId', requestParameters ->> 'policyType') AS policy,
        coalesce(requestParameters ->> 'targetId', requestParameters ->> 'rootId') AS target,
        sourceIPAddress, userAgent,
        coalesce(requestParameters ->> 'policyId', requestParameters ->> 'rootId') AS resource,
-       CASE WHEN eventName = 'DisablePolicyType' OR requestParameters ->> 'targetId' LIKE 'r-%' THEN 'high' ELSE 'medium' END AS severity,
+       CASE WHEN userIdentity.invokedBy = 'controltower.amazonaws.com' THEN 'low'
+            WHEN eventName = 'DisablePolicyType' OR requestParameters ->> 'targetId' LIKE 'r-%' THEN 'high' ELSE 'medium' END AS severity,
        CASE eventName WHEN 'DisablePolicyType' THEN 'All policies of a type were switched off in the organization'
                       WHEN 'DeletePolicy' THEN 'Organization policy was deleted'
                       ELSE 'Organization policy was detached' END AS title

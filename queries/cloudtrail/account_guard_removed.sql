@@ -1,0 +1,21 @@
+-- title           = "Guard of the account against public or unknown things was turned off"
+-- severity        = "medium"
+-- tags            = ["attack.defense_evasion", "attack.t1562.001", "attack.t1562.007"]
+-- remedy          = "Turn the guard on again, and look at what was opened since."
+SELECT eventTime,
+       eventName,
+       eventSource,
+       requestParameters AS change,
+       sourceIPAddress,
+       userAgent,
+       coalesce(requestParameters ->> 'resourceArn', requestParameters ->> 'functionName', requestParameters ->> 'settingId', account) AS resource
+FROM cloudtrail
+WHERE eventSource IN ('ec2.amazonaws.com', 'ssm.amazonaws.com', 'lambda.amazonaws.com', 'elasticmapreduce.amazonaws.com')
+  AND eventName IN ('ModifyVpcBlockPublicAccessOptions', 'CreateVpcBlockPublicAccessExclusion', 'DisableAllowedImagesSettings', 'ModifyInstanceMetadataDefaults', 'UpdateServiceSetting', 'PutPublicAccessBlockConfig',
+                      'PutBlockPublicAccessConfiguration', 'DeleteFunctionCodeSigningConfig', 'DeleteCodeSigningConfig20200630')
+  AND (eventName IN ('CreateVpcBlockPublicAccessExclusion', 'DisableAllowedImagesSettings', 'DeleteFunctionCodeSigningConfig', 'DeleteCodeSigningConfig20200630')
+       OR regexp_like(requestParameters, '"InternetGatewayBlockMode"\s*:\s*"off"|"HttpTokens"\s*:\s*"optional"|"(blockPublicPolicy|restrictPublicResource|blockPublicSecurityGroupRules)"\s*:\s*false')
+       OR requestParameters ->> 'settingId' LIKE '%/ssm/documents/console/public-sharing-permission'
+          AND requestParameters ->> 'settingValue' = 'Enable')
+  AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL

@@ -1,0 +1,16 @@
+-- title           = "API was made to call IAM or another AWS service with a role of its own"
+-- severity        = "medium"
+-- tags            = ["attack.persistence", "attack.privilege_escalation", "attack.t1098.003", "attack.t1648"]
+-- remedy          = "Take the integration away if nobody claims it: who may call the API may do what the role may."
+SELECT eventTime,
+       eventName,
+       requestParameters AS integration,
+       sourceIPAddress,
+       userAgent,
+       coalesce(requestParameters ->> 'restApiId', eventName) AS resource
+FROM cloudtrail
+WHERE eventSource = 'apigateway.amazonaws.com'
+  AND eventName IN ('PutIntegration', 'UpdateIntegration')
+  AND regexp_like(requestParameters, ':apigateway:[a-z0-9-]+:(iam|sts|ec2|secretsmanager|ssm|organizations|kms):')
+  AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL

@@ -1,0 +1,20 @@
+-- title           = "Person made or changed a build project, or registered it as a runner"
+-- severity        = "medium"
+-- tags            = ["attack.persistence", "attack.execution", "attack.t1648", "attack.t1554", "attack.t1543"]
+-- remedy          = "Compare the project's source, build specification and role with the reviewed ones; delete a webhook that nobody claims. Who owns the source runs code with the project's role."
+-- false_positives = "Developers who set up a build by hand."
+SELECT eventTime,
+       eventName,
+       requestParameters -> 'source' ->> 'location' AS source,
+       requestParameters ->> 'filterGroups' AS webhook,
+       sourceIPAddress,
+       userAgent,
+       coalesce(requestParameters ->> 'name', requestParameters ->> 'projectName', requestParameters ->> 'projectArn', eventName) AS resource
+FROM cloudtrail
+WHERE eventSource = 'codebuild.amazonaws.com'
+  AND eventName IN ('CreateProject', 'UpdateProject', 'CreateWebhook', 'UpdateWebhook', 'UpdateProjectVisibility', 'ImportSourceCredentials')
+  AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL
+  AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
+       OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
+       OR sessionCredentialFromConsole)

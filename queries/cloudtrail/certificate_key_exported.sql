@@ -1,0 +1,19 @@
+-- title           = "Certificate was exported with its private key, or issued by a private authority to a person"
+-- severity        = "medium"
+-- tags            = ["attack.credential_access", "attack.t1552.004", "attack.t1649"]
+-- remedy          = "Ask what for; revoke the certificate if nobody can say, and look at who signs in with it."
+-- false_positives = "Servers outside of AWS that get their certificate by hand."
+SELECT eventTime,
+       eventName,
+       eventSource,
+       sourceIPAddress,
+       userAgent,
+       coalesce(requestParameters ->> 'certificateArn', requestParameters ->> 'certificateAuthorityArn') AS resource
+FROM cloudtrail
+WHERE eventSource IN ('acm.amazonaws.com', 'acm-pca.amazonaws.com')
+  AND eventName IN ('ExportCertificate', 'IssueCertificate')
+  AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL
+  AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
+       OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
+       OR sessionCredentialFromConsole)

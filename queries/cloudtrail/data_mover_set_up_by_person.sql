@@ -1,0 +1,20 @@
+-- title           = "Person set up a service that moves data out in bulk"
+-- severity        = "medium"
+-- tags            = ["attack.exfiltration", "attack.collection", "attack.t1537", "attack.t1048", "attack.t1020"]
+-- remedy          = "Find out where the data go (the location, endpoint or user of it); stop the task and delete it if nobody claims it."
+-- false_positives = "Migrations."
+SELECT eventTime,
+       eventName,
+       eventSource,
+       requestParameters AS what,
+       sourceIPAddress,
+       userAgent,
+       coalesce(requestParameters ->> 'destinationLocationArn', requestParameters ->> 'serverId', requestParameters ->> 'endpointIdentifier', requestParameters ->> 'flowName', eventName) AS resource
+FROM cloudtrail
+WHERE eventSource IN ('datasync.amazonaws.com', 'transfer.amazonaws.com', 'dms.amazonaws.com', 'appflow.amazonaws.com', 'snowball.amazonaws.com', 's3.amazonaws.com')
+  AND eventName IN ('CreateTask', 'StartTaskExecution', 'CreateServer', 'CreateUser', 'ImportSshPublicKey', 'CreateEndpoint', 'CreateFlow', 'CreateJob')
+  AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL
+  AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
+       OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
+       OR sessionCredentialFromConsole)

@@ -1,0 +1,22 @@
+-- title           = "Person had events, notifications or a stream sent to an address on the web"
+-- severity        = "medium"
+-- tags            = ["attack.exfiltration", "attack.collection", "attack.t1567", "attack.t1537", "attack.t1020"]
+-- remedy          = "Find out whose address it is, and what was sent there since; delete it if nobody claims it."
+-- false_positives = "Chat and on-call services."
+SELECT eventTime,
+       eventName,
+       coalesce(requestParameters ->> 'invocationEndpoint', requestParameters ->> 'endpoint', requestParameters ->> 'httpEndpointDestinationUpdate', requestParameters ->> 'httpEndpointDestinationConfiguration') AS address,
+       sourceIPAddress,
+       userAgent,
+       coalesce(requestParameters ->> 'deliveryStreamName', requestParameters ->> 'topicArn', requestParameters ->> 'name', requestParameters ->> 'apiDestinationArn') AS resource
+FROM cloudtrail
+WHERE eventSource IN ('events.amazonaws.com', 'firehose.amazonaws.com', 'sns.amazonaws.com')
+  AND eventName IN ('CreateApiDestination', 'UpdateApiDestination', 'CreateDeliveryStream', 'UpdateDestination', 'Subscribe')
+  AND (json_contains(requestParameters, 'invocationEndpoint')
+       OR requestParameters LIKE '%ttpEndpoint%'
+       OR requestParameters ->> 'protocol' IN ('http', 'https'))
+  AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL
+  AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
+       OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
+       OR sessionCredentialFromConsole)

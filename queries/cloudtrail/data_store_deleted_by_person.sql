@@ -1,0 +1,19 @@
+-- title           = "Person deleted a table, file system, warehouse, search domain, cache, cluster or user pool"
+-- severity        = "medium"
+-- tags            = ["attack.impact", "attack.t1485"]
+-- remedy          = "Ask the owner; restore from a backup if nobody claims it."
+-- false_positives = "Clean-up of test environments."
+SELECT eventTime,
+       eventName,
+       eventSource,
+       sourceIPAddress,
+       userAgent,
+       coalesce(requestParameters ->> 'tableName', requestParameters ->> 'fileSystemId', requestParameters ->> 'clusterIdentifier', requestParameters ->> 'domainName', requestParameters ->> 'replicationGroupId', requestParameters ->> 'userPoolId', requestParameters ->> 'name', eventName) AS resource
+FROM cloudtrail
+WHERE eventSource IN ('dynamodb.amazonaws.com', 'elasticfilesystem.amazonaws.com', 'redshift.amazonaws.com', 'es.amazonaws.com', 'elasticache.amazonaws.com', 'eks.amazonaws.com', 'cognito-idp.amazonaws.com', 'fsx.amazonaws.com', 'memorydb.amazonaws.com')
+  AND eventName IN ('DeleteTable', 'DeleteFileSystem', 'DeleteCluster', 'DeleteDomain', 'DeleteElasticsearchDomain', 'DeleteReplicationGroup', 'DeleteUserPool')
+  AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL
+  AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
+       OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
+       OR sessionCredentialFromConsole)

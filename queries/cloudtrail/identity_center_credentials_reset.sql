@@ -1,0 +1,15 @@
+-- title           = "Password or MFA device of an IAM Identity Center user was changed by somebody else"
+-- severity        = "medium"
+-- tags            = ["attack.persistence", "attack.credential_access", "attack.t1098", "attack.t1556.006"]
+-- remedy          = "Ask the user whether it asked for it; end its sessions, and have it sign in anew with a device of its own."
+-- false_positives = "A help desk at work."
+SELECT eventTime,
+       eventName,
+       sourceIPAddress,
+       userAgent,
+       coalesce(requestParameters ->> 'userId', account) AS resource
+FROM cloudtrail
+WHERE eventSource IN ('sso-directory.amazonaws.com', 'sso.amazonaws.com')
+  AND eventName IN ('UpdatePassword', 'DeleteMfaDeviceForUser', 'UpdateMfaDeviceManagementForDirectory')
+  AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL

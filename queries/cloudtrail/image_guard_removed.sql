@@ -1,0 +1,19 @@
+-- title           = "Tags of a container repository were made mutable, or its images are not scanned any more"
+-- severity        = "medium"
+-- tags            = ["attack.defense_evasion", "attack.t1525", "attack.t1562.001"]
+-- remedy          = "Put the setting back, and compare the images that were pushed since with what the pipeline built."
+SELECT eventTime,
+       eventName,
+       sourceIPAddress,
+       userAgent,
+       requestParameters ->> 'repositoryName' AS resource
+FROM cloudtrail
+WHERE eventSource = 'ecr.amazonaws.com'
+  AND eventName IN ('PutImageTagMutability', 'PutImageScanningConfiguration')
+  AND (requestParameters ->> 'imageTagMutability' = 'MUTABLE'
+       OR requestParameters -> 'imageScanningConfiguration' ->> 'scanOnPush' = 'false')
+  AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL
+  AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
+       OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
+       OR sessionCredentialFromConsole)

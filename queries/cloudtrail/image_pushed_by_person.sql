@@ -1,0 +1,20 @@
+-- title           = "Person pushed a container image to a repository"
+-- severity        = "medium"
+-- confidence      = "low"
+-- tags            = ["attack.persistence", "attack.t1525", "attack.t1554"]
+-- remedy          = "Compare the image with what the pipeline built from the same commit, and look at where it runs."
+-- false_positives = "Developers who push by hand."
+SELECT eventTime,
+       eventName,
+       requestParameters ->> 'imageTag' AS tag,
+       sourceIPAddress,
+       userAgent,
+       requestParameters ->> 'repositoryName' AS resource
+FROM cloudtrail
+WHERE eventSource = 'ecr.amazonaws.com'
+  AND eventName = 'PutImage'
+  AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL
+  AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
+       OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
+       OR sessionCredentialFromConsole)

@@ -1,0 +1,20 @@
+-- title           = "Person bought a commitment that is paid for whether used or not"
+-- severity        = "medium"
+-- tags            = ["attack.impact", "attack.t1496", "attack.t1657"]
+-- remedy          = "Ask whoever pays; open a case with AWS at once if nobody knows of it, as few commitments can be given back."
+-- false_positives = "Whoever buys for the company."
+SELECT eventTime,
+       eventName,
+       eventSource,
+       requestParameters AS what,
+       sourceIPAddress,
+       userAgent,
+       eventName AS resource
+FROM cloudtrail
+WHERE eventSource IN ('ec2.amazonaws.com', 'savingsplans.amazonaws.com', 'rds.amazonaws.com')
+  AND eventName IN ('PurchaseReservedInstancesOffering', 'PurchaseHostReservation', 'PurchaseCapacityBlock', 'CreateSavingsPlan', 'PurchaseReservedDBInstancesOffering')
+  AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL
+  AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
+       OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
+       OR sessionCredentialFromConsole)

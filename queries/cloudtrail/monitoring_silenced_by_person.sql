@@ -1,0 +1,21 @@
+-- title           = "Person took off an alarm, a metric filter, a rule or a subscription that tells of events"
+-- severity        = "medium"
+-- confidence      = "medium"
+-- tags            = ["attack.defense_evasion", "attack.t1562.001", "attack.t1562.008", "attack.t1562.006"]
+-- remedy          = "See what it told of and whom; put it back if nobody claims it."
+-- false_positives = "Clean-up of old alarms."
+SELECT eventTime,
+       eventName,
+       eventSource,
+       requestParameters AS what,
+       sourceIPAddress,
+       userAgent,
+       coalesce(requestParameters -> 'alarmNames' ->> 0, requestParameters ->> 'logGroupName', requestParameters ->> 'rule', requestParameters ->> 'name', requestParameters ->> 'subscriptionArn', eventName) AS resource
+FROM cloudtrail
+WHERE eventSource IN ('monitoring.amazonaws.com', 'logs.amazonaws.com', 'events.amazonaws.com', 'sns.amazonaws.com')
+  AND eventName IN ('DeleteAlarms', 'DisableAlarmActions', 'DeleteMetricFilter', 'DeleteSubscriptionFilter', 'DeleteDestination', 'DisableRule', 'RemoveTargets', 'Unsubscribe')
+  AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL
+  AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
+       OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
+       OR sessionCredentialFromConsole)

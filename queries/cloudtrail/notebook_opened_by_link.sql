@@ -1,0 +1,17 @@
+-- title           = "Link into a SageMaker notebook or domain was made outside of the console"
+-- severity        = "medium"
+-- tags            = ["attack.privilege_escalation", "attack.credential_access", "attack.lateral_movement", "attack.t1078.004", "attack.t1550.001"]
+-- remedy          = "Ask who uses the link: it opens a shell with the role of the notebook. Stop the notebook and look at what its role did since."
+-- false_positives = "Portals that send people to their notebooks."
+SELECT eventTime,
+       eventName,
+       requestParameters ->> 'userProfileName' AS profile,
+       sourceIPAddress,
+       userAgent,
+       coalesce(requestParameters ->> 'notebookInstanceName', requestParameters ->> 'domainId') AS resource
+FROM cloudtrail
+WHERE eventSource = 'sagemaker.amazonaws.com'
+  AND eventName IN ('CreatePresignedNotebookInstanceUrl', 'CreatePresignedDomainUrl')
+  AND sessionCredentialFromConsole IS NOT TRUE
+  AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL

@@ -1,0 +1,18 @@
+-- title           = "Script that a SageMaker notebook runs as it starts was written or changed by a person"
+-- severity        = "medium"
+-- tags            = ["attack.persistence", "attack.execution", "attack.t1037", "attack.t1648"]
+-- remedy          = "Read the script (DescribeNotebookInstanceLifecycleConfig); it runs as root with the role of the notebook."
+-- false_positives = "Data scientists who install packages."
+SELECT eventTime,
+       eventName,
+       sourceIPAddress,
+       userAgent,
+       coalesce(requestParameters ->> 'notebookInstanceLifecycleConfigName', requestParameters ->> 'studioLifecycleConfigName') AS resource
+FROM cloudtrail
+WHERE eventSource = 'sagemaker.amazonaws.com'
+  AND eventName IN ('CreateNotebookInstanceLifecycleConfig', 'UpdateNotebookInstanceLifecycleConfig', 'CreateStudioLifecycleConfig')
+  AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL
+  AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
+       OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
+       OR sessionCredentialFromConsole)

@@ -1,0 +1,19 @@
+-- title           = "Person changed a policy of the organization, or moved or made an account"
+-- severity        = "medium"
+-- tags            = ["attack.defense_evasion", "attack.persistence", "attack.privilege_escalation", "attack.t1666", "attack.t1136.003", "attack.t1562"]
+-- remedy          = "Compare the policy with the one before; move the account back if nobody claims the change, and look at what it did without the guard rails of its unit."
+-- false_positives = "Administrators of the organization at work."
+SELECT eventTime,
+       eventName,
+       requestParameters AS change,
+       sourceIPAddress,
+       userAgent,
+       coalesce(requestParameters ->> 'accountId', requestParameters ->> 'policyId', requestParameters ->> 'servicePrincipal', eventName) AS resource
+FROM cloudtrail
+WHERE eventSource = 'organizations.amazonaws.com'
+  AND eventName IN ('UpdatePolicy', 'MoveAccount', 'CreateAccount', 'InviteAccountToOrganization', 'DisableAWSServiceAccess')
+  AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL
+  AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
+       OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
+       OR sessionCredentialFromConsole)

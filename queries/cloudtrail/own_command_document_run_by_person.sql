@@ -1,0 +1,21 @@
+-- title           = "Person ran a command document of the account's own on instances"
+-- severity        = "medium"
+-- confidence      = "medium"
+-- tags            = ["attack.execution", "attack.lateral_movement", "attack.t1651"]
+-- remedy          = "Read the document and the output of the command (GetCommandInvocation); if the person cannot explain it, isolate the instances."
+-- false_positives = "Operators who work with documents of their own."
+SELECT eventTime,
+       eventName,
+       coalesce(requestParameters ->> 'instanceIds', requestParameters ->> 'targets') AS instances,
+       sourceIPAddress,
+       userAgent,
+       requestParameters ->> 'documentName' AS resource
+FROM cloudtrail
+WHERE eventSource = 'ssm.amazonaws.com'
+  AND eventName = 'SendCommand'
+  AND requestParameters ->> 'documentName' NOT LIKE '%AWS%'
+  AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL
+  AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
+       OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
+       OR sessionCredentialFromConsole)

@@ -1,0 +1,21 @@
+-- title           = "Person deleted many resources within a quarter of an hour"
+-- severity        = "medium"
+-- tags            = ["attack.impact", "attack.t1485", "attack.t1489"]
+-- remedy          = "Ask whoever it was; stop the principal (revoke its sessions) and restore what can be restored if nobody can say."
+-- false_positives = "A test environment that is taken down by hand."
+SELECT userIdentity.arn AS who,
+       count(*) AS deleted,
+       count(DISTINCT eventName) AS kinds,
+       sample(eventName) AS calls,
+       sample(userAgent) AS user_agents,
+       sample(sourceIPAddress) AS addresses,
+       sample(userIdentity.arn) AS resource
+FROM cloudtrail
+WHERE regexp_like(eventName, '^Delete(Volume|Function|Stack|Queue|Topic|Secret|LogGroup|Repository|Table|DB|LoadBalancer|Rule$|StateMachine|AutoScalingGroup|HostedZone|Parameter|SecurityGroup|NetworkInterface|Subnet|Job|Cluster|Service$|Bucket$)')
+  AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL
+  AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
+       OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
+       OR sessionCredentialFromConsole)
+GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '15 minutes')
+HAVING count(*) >= 10

@@ -1,0 +1,27 @@
+-- title           = "Person gave a role to something that runs code"
+-- severity        = "medium"
+-- confidence      = "medium"
+-- tags            = ["attack.privilege_escalation", "attack.persistence", "attack.t1098.003", "attack.t1078.004", "attack.t1648", "attack.t1548.005"]
+-- remedy          = "Ask the person what it runs. What runs there has the rights of the role, which may be more than the person's own: compare them, look at what the role did since, and delete what nobody claims."
+-- false_positives = "Developers and data scientists who work by hand; leave their roles to deployments, or put their sandbox accounts in the suppress list."
+SELECT eventTime,
+       eventName,
+       eventSource,
+       requestParameters AS what,
+       sourceIPAddress,
+       userAgent,
+       coalesce(responseElements ->> 'functionArn', requestParameters ->> 'functionName', requestParameters ->> 'stackName', requestParameters ->> 'name', eventName) AS resource
+FROM cloudtrail
+WHERE eventSource IN ('lambda.amazonaws.com', 'cloudformation.amazonaws.com', 'ecs.amazonaws.com', 'apprunner.amazonaws.com',
+                    'bedrock-agentcore.amazonaws.com', 'bedrock.amazonaws.com', 'sagemaker.amazonaws.com', 'glue.amazonaws.com',
+                    'batch.amazonaws.com', 'codebuild.amazonaws.com', 'codepipeline.amazonaws.com', 'states.amazonaws.com',
+                    'elasticmapreduce.amazonaws.com', 'emr-serverless.amazonaws.com', 'amplify.amazonaws.com', 'eks.amazonaws.com',
+                    'scheduler.amazonaws.com', 'iot.amazonaws.com', 'autoscaling.amazonaws.com')
+  AND regexp_like(eventName, '^(CreateAgent|CreateAgentRuntime|CreateApp|CreateChangeSet|CreateCodeInterpreter|CreateFunction|CreateJob|CreateLaunchConfiguration|CreateNotebookInstance|CreatePipeline|CreatePodIdentityAssociation|CreateProcessingJob|CreateProject|CreateRoleAlias|CreateSchedule|CreateService|CreateStack|CreateStateMachine|CreateTrainingJob|RegisterJobDefinition|RegisterTaskDefinition|RunJobFlow|RunTask|StartJobRun|StartTask|UpdateFunctionConfiguration|UpdateStack)(20[0-9]{6}(v2)?)?$')
+  -- the console makes a role of its own below service-role, for this one thing
+  AND regexp_like(replace(requestParameters, ':role/service-role/', ''), ':iam::[0-9]{12}:(role|instance-profile)/')
+  AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL
+  AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
+       OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
+       OR sessionCredentialFromConsole)

@@ -1,0 +1,21 @@
+-- title           = "Trust of a role was changed to let a user, a person's session or a certificate in"
+-- severity        = "medium"
+-- tags            = ["attack.persistence", "attack.privilege_escalation", "attack.t1098.003", "attack.t1098"]
+-- remedy          = "Compare with the trust policy before (Config keeps it); put it back if nobody claims the change, and look for AssumeRole calls since."
+-- false_positives = "Administrators at work."
+SELECT eventTime,
+       eventName,
+       requestParameters ->> 'policyDocument' AS trust_policy,
+       sourceIPAddress,
+       userAgent,
+       'role/' || (requestParameters ->> 'roleName') AS resource
+FROM cloudtrail
+WHERE eventSource = 'iam.amazonaws.com'
+  AND eventName = 'UpdateAssumeRolePolicy'
+  AND (regexp_like(requestParameters ->> 'policyDocument', ':user/|"NotPrincipal"|rolesanywhere\.amazonaws\.com|cognito-identity\.amazonaws\.com|accounts\.google\.com|graph\.facebook\.com|www\.amazon\.com')
+       OR regexp_like(requestParameters ->> 'policyDocument', '"(AWS|Federated)"\s*:')
+          AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
+               OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
+               OR sessionCredentialFromConsole))
+  AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL

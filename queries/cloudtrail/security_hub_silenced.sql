@@ -1,0 +1,20 @@
+-- title           = "Security Hub was told to leave controls or findings out"
+-- severity        = "medium"
+-- tags            = ["attack.defense_evasion", "attack.t1562.001"]
+-- remedy          = "Read the rule or the list of controls; take it back if nobody claims it, and look at the findings that it hid."
+-- false_positives = "Controls that do not apply, which somebody decided on."
+SELECT eventTime,
+       eventName,
+       requestParameters AS change,
+       sourceIPAddress,
+       userAgent,
+       coalesce(requestParameters ->> 'standardsControlArn', requestParameters ->> 'ruleName', account) AS resource
+FROM cloudtrail
+WHERE eventSource = 'securityhub.amazonaws.com'
+  AND eventName IN ('UpdateStandardsControl', 'BatchUpdateStandardsControlAssociations', 'CreateAutomationRule', 'BatchUpdateAutomationRules')
+  AND regexp_like(requestParameters, '"(DISABLED|SUPPRESSED)"')
+  AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL
+  AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
+       OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
+       OR sessionCredentialFromConsole)

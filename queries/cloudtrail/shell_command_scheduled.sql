@@ -1,0 +1,18 @@
+-- title           = "Shell command was scheduled on instances through Systems Manager"
+-- severity        = "medium"
+-- tags            = ["attack.persistence", "attack.execution", "attack.t1651", "attack.t1053", "attack.t1059"]
+-- remedy          = "Read the association or task and its parameters; it runs again and again as root. Delete it if nobody claims it, and look at the instances."
+-- false_positives = "Configuration management by State Manager."
+SELECT eventTime,
+       eventName,
+       requestParameters ->> 'targets' AS targets,
+       requestParameters ->> 'scheduleExpression' AS schedule,
+       sourceIPAddress,
+       userAgent,
+       coalesce(requestParameters ->> 'associationId', requestParameters ->> 'windowId', requestParameters ->> 'name') AS resource
+FROM cloudtrail
+WHERE eventSource = 'ssm.amazonaws.com'
+  AND eventName IN ('CreateAssociation', 'UpdateAssociation', 'RegisterTaskWithMaintenanceWindow', 'UpdateMaintenanceWindowTask')
+  AND regexp_like(coalesce(requestParameters ->> 'name', requestParameters ->> 'taskArn'), '(^|/)AWS-Run(ShellScript|PowerShellScript|RemoteScript|Document)$')
+  AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL

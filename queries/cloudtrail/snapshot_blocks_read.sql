@@ -1,0 +1,18 @@
+-- title           = "Blocks of EBS snapshots were read through the direct API"
+-- severity        = "medium"
+-- tags            = ["attack.exfiltration", "attack.collection", "attack.credential_access", "attack.t1537", "attack.t1005"]
+-- remedy          = "Ask the owner of the principal; assume that what the volume held, keys included, is known to whoever read it."
+-- false_positives = "Backup and scanning products that read snapshots so: put their roles in the suppress list."
+SELECT userIdentity.arn AS who,
+       count(*) AS blocks,
+       sample(requestParameters ->> 'snapshotId') AS snapshots,
+       sample(userAgent) AS user_agents,
+       sample(sourceIPAddress) AS addresses,
+       sample(requestParameters ->> 'snapshotId') AS resource
+FROM cloudtrail
+WHERE eventSource = 'ebs.amazonaws.com'
+  AND eventName = 'GetSnapshotBlock'
+  AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL
+GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '10 minutes')
+HAVING count(*) >= 20

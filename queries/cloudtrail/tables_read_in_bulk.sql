@@ -1,0 +1,22 @@
+-- title           = "Person read many DynamoDB tables from end to end"
+-- severity        = "medium"
+-- tags            = ["attack.collection", "attack.exfiltration", "attack.t1530", "attack.t1119"]
+-- remedy          = "Ask what for; treat what the tables hold as known to others if nobody can say."
+-- false_positives = "Exports by a developer."
+SELECT userIdentity.arn AS who,
+       count(DISTINCT requestParameters ->> 'tableName') AS tables,
+       sample(requestParameters ->> 'tableName') AS some_of_them,
+       sample(userAgent) AS user_agents,
+       sample(sourceIPAddress) AS addresses,
+       sample(requestParameters ->> 'tableName') AS resource
+FROM cloudtrail
+WHERE eventSource = 'dynamodb.amazonaws.com'
+  AND eventName IN ('Scan', 'ExecuteStatement')
+  AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL
+  AND sessionCredentialFromConsole IS NOT TRUE
+  AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
+       OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
+       OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
+GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '10 minutes', INTERVAL '30 minutes')
+HAVING count(DISTINCT requestParameters ->> 'tableName') >= 8

@@ -1,0 +1,22 @@
+-- title           = "CloudTrail trail was sent to another bucket, another account's key, or lost its insights"
+-- severity        = "medium"
+-- tags            = ["attack.defense_evasion", "attack.t1562.008", "attack.t1562"]
+-- remedy          = "Compare the trail's bucket and key with the ones you know; put them back, and look for a gap in the log files."
+-- false_positives = "Moves of the log archive that were announced."
+SELECT eventTime,
+       eventName,
+       requestParameters ->> 's3BucketName' AS bucket,
+       requestParameters ->> 'kmsKeyId' AS key_id,
+       sourceIPAddress,
+       userAgent,
+       coalesce(requestParameters ->> 'name', requestParameters ->> 'trailName', requestParameters ->> 'resourceArn', account) AS resource
+FROM cloudtrail
+WHERE eventSource = 'cloudtrail.amazonaws.com'
+  AND eventName IN ('UpdateTrail', 'PutInsightSelectors', 'DeregisterOrganizationDelegatedAdmin', 'PutResourcePolicy', 'DeleteResourcePolicy')
+  AND (eventName IN ('DeregisterOrganizationDelegatedAdmin', 'PutResourcePolicy', 'DeleteResourcePolicy')
+       OR json_length(requestParameters, 'insightSelectors') = 0
+       OR json_contains(requestParameters, 's3BucketName')
+       OR regexp_like(replace(requestParameters ->> 'kmsKeyId', account, ''), ':[0-9]{12}:'))
+  AND userAgent NOT LIKE '%Terraform%'
+  AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL

@@ -1,0 +1,21 @@
+-- title           = "Person made a schedule or rule that starts something by itself"
+-- severity        = "medium"
+-- tags            = ["attack.persistence", "attack.t1546", "attack.t1053", "attack.privilege_escalation"]
+-- remedy          = "Read what it starts and with which role; delete it if nobody claims it."
+-- false_positives = "Developers who set up a trigger by hand."
+SELECT eventTime,
+       eventName,
+       coalesce(requestParameters ->> 'targets', requestParameters ->> 'target') AS targets,
+       sourceIPAddress,
+       userAgent,
+       coalesce(requestParameters ->> 'rule', requestParameters ->> 'name') AS resource,
+       CASE WHEN regexp_like(replace(requestParameters ->> 'targets', account, ''), ':[0-9]{12}:event-bus/') THEN 'Person sent events to another account'
+            ELSE 'Person made a schedule or rule that starts something by itself' END AS title
+FROM cloudtrail
+WHERE eventSource IN ('events.amazonaws.com', 'scheduler.amazonaws.com')
+  AND eventName IN ('PutTargets', 'CreateSchedule', 'UpdateSchedule')
+  AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL
+  AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
+       OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
+       OR sessionCredentialFromConsole)

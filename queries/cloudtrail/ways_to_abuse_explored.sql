@@ -1,0 +1,25 @@
+-- title           = "Person asked what the account may send, compute or generate"
+-- severity        = "medium"
+-- tags            = ["attack.discovery", "attack.resource_development", "attack.t1526", "attack.t1580", "attack.t1496"]
+-- remedy          = "Ask the owner of the key. Who found a key looks first whether it can send mail and messages, use models or start large instances: disable it if nobody can say."
+-- false_positives = "Developers who try a service out."
+SELECT userIdentity.arn AS who,
+       count(DISTINCT eventName) AS apis,
+       sample(eventName) AS calls,
+       sample(awsRegion) AS regions,
+       count(*) FILTER (WHERE errorCode IS NOT NULL) AS refused,
+       sample(userAgent) AS user_agents,
+       sample(sourceIPAddress) AS addresses,
+       sample(userIdentity.arn) AS resource
+FROM cloudtrail
+WHERE eventSource IN ('ses.amazonaws.com', 'bedrock.amazonaws.com', 'servicequotas.amazonaws.com', 'sns.amazonaws.com', 'sms-voice.amazonaws.com')
+  AND eventName IN ('GetSendQuota', 'ListFoundationModels', 'ListServiceQuotas', 'GetAccount', 'ListIdentities', 'GetAccountSendingEnabled', 'ListEmailIdentities', 'GetFoundationModelAvailability',
+                      'GetModelInvocationLoggingConfiguration', 'GetUseCaseForModelAccess', 'ListInferenceProfiles', 'GetServiceQuota', 'GetSMSAttributes', 'GetSMSSandboxAccountStatus', 'DescribeAccountLimits', 'DescribeSpendLimits')
+  AND userIdentity.invokedBy IS NULL
+  AND sessionCredentialFromConsole IS NOT TRUE
+  AND coalesce(userAgent, '') NOT LIKE '%Terraform%'
+  AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
+       OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
+       OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
+GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '10 minutes')
+HAVING count(DISTINCT eventName) >= 3
