@@ -22,6 +22,7 @@ WHERE eventSource = 'secretsmanager.amazonaws.com'
   AND userIdentity.invokedBy IS NULL
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '10 minutes')
 HAVING count(DISTINCT requestParameters ->> 'secretId') >= 40
+    OR count(DISTINCT requestParameters ->> 'secretId') >= 15 AND count(*) FILTER (WHERE eventName = 'ListSecrets') >= 1
     OR count(DISTINCT requestParameters ->> 'secretId') FILTER (WHERE userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
                                  OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
                                  OR sessionCredentialFromConsole
