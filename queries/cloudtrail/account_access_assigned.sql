@@ -9,7 +9,13 @@ SELECT eventTime,
        requestParameters ->> 'permissionSetArn' AS permission_set,
        requestParameters ->> 'targetId' AS in_account,
        sourceIPAddress, userAgent,
-       requestParameters ->> 'targetId' AS resource
+       requestParameters ->> 'targetId' AS resource,
+       -- ordinary work gives access to groups, by a deployment
+       CASE WHEN requestParameters ->> 'principalType' = 'USER'
+                 AND userIdentity.invokedBy IS NULL
+                 AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
+                      OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
+                      OR sessionCredentialFromConsole) THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'sso.amazonaws.com'
   AND eventName = 'CreateAccountAssignment'

@@ -27,5 +27,5 @@ WHERE eventSource IN ('ec2.amazonaws.com', 'lambda.amazonaws.com')
                  json_get_str(requestParameters, 'AssociateIamInstanceProfileRequest', 'IamInstanceProfile', 'Arn'),
                  json_get_str(requestParameters, 'ReplaceIamInstanceProfileAssociationRequest', 'IamInstanceProfile', 'Name'),
                  json_get_str(requestParameters, 'ReplaceIamInstanceProfileAssociationRequest', 'IamInstanceProfile', 'Arn')),
-        '(?i)(^|[^a-z])(admins?|administrators?|administratoraccess|superusers?|poweruser(access)?|fulladmin)([^a-z]|$)')
+        '(?i)(^|[^a-z])(admins?|administrators?|administratoraccess|superusers?|poweruser(access)?|fulladmin)([^a-z]|$)|(?-i:Admin(istrator)?s?([A-Z]|[^A-Za-z]|$))')
   AND errorCode IS NULL

@@ -6,7 +6,8 @@
 SELECT eventTime,
        sourceIPAddress,
        userAgent,
-       coalesce(resources[1].arn, concat('arn:aws:s3:::', requestParameters ->> 'bucketName')) AS resource
+       coalesce(resources[1].arn, concat('arn:aws:s3:::', requestParameters ->> 'bucketName')) AS resource,
+       CASE WHEN regexp_like(requestParameters ->> 'bucketName', '(?i)cloudtrail|aws-?logs|flow-?logs|audit|config-bucket|access-?logs|security') THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 's3.amazonaws.com'
   AND eventName = 'DeleteBucket'

@@ -7,7 +7,10 @@ SELECT eventTime,
        sourceIPAddress,
        userAgent,
        coalesce(resources[1].arn, concat('arn:aws:s3:::', requestParameters ->> 'bucketName')) AS resource,
-       CASE WHEN regexp_like(requestParameters ->> 'bucketName', '(?i)trail|audit|log|security') THEN 'medium' ELSE 'low' END AS severity
+       CASE WHEN regexp_like(requestParameters ->> 'bucketName', '(?i)trail|audit|log|security')
+                 OR (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
+                     OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
+                     OR sessionCredentialFromConsole) THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 's3.amazonaws.com'
   AND eventName = 'PutBucketLogging'

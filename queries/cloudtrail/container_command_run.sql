@@ -8,7 +8,9 @@ SELECT eventTime,
        requestParameters ->> 'container' AS container,
        sourceIPAddress,
        userAgent,
-       requestParameters ->> 'task' AS resource
+       requestParameters ->> 'task' AS resource,
+       -- operators have sessions; a key that never ends is what is found and stolen
+       CASE WHEN userIdentity.accessKeyId LIKE 'AKIA%' THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'ecs.amazonaws.com'
   AND eventName = 'ExecuteCommand'

@@ -2,13 +2,14 @@
 -- severity        = "medium"
 -- tags            = ["attack.impact", "attack.t1485"]
 -- remedy          = "Look for retained automated backups (DescribeDBInstanceAutomatedBackups) and restore from them; protect their deletion."
--- false_positives = "Test databases."
+-- false_positives = "Test databases; databases that AWS Backup restored as a test (low)."
 SELECT eventTime,
        eventName,
        requestParameters ->> 'deleteAutomatedBackups' AS backups_deleted,
        sourceIPAddress,
        userAgent,
-       coalesce(responseElements ->> 'dBInstanceArn', responseElements ->> 'dBClusterArn', requestParameters ->> 'dBInstanceIdentifier', requestParameters ->> 'dBClusterIdentifier') AS resource
+       coalesce(responseElements ->> 'dBInstanceArn', responseElements ->> 'dBClusterArn', requestParameters ->> 'dBInstanceIdentifier', requestParameters ->> 'dBClusterIdentifier') AS resource,
+       CASE WHEN userIdentity.invokedBy = 'backup.amazonaws.com' THEN 'low' ELSE 'medium' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'rds.amazonaws.com'
   AND eventName IN ('DeleteDBInstance', 'DeleteDBCluster')

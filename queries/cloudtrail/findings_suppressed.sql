@@ -2,14 +2,17 @@
 -- severity        = "low"
 -- tags            = ["attack.defense_evasion", "attack.t1562.001"]
 -- remedy          = "Read the suppressed findings and the note that came with them; put back those without a reason."
--- false_positives = "Analysts closing findings."
+-- false_positives = "Analysts closing findings (low in the console)."
 SELECT eventTime,
        eventSource,
        eventName,
        requestParameters -> 'Note' ->> 'Text' AS note,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'ruleName', requestParameters ->> 'detectorId', split_part(eventSource, '.', 1)) AS resource
+       coalesce(requestParameters ->> 'ruleName', requestParameters ->> 'detectorId', split_part(eventSource, '.', 1)) AS resource,
+       CASE WHEN (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
+                  OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%')
+                 AND sessionCredentialFromConsole IS NOT TRUE THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource IN ('securityhub.amazonaws.com', 'guardduty.amazonaws.com', 'access-analyzer.amazonaws.com')
   AND eventName IN ('BatchUpdateFindings', 'ArchiveFindings', 'CreateArchiveRule')

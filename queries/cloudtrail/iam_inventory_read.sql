@@ -5,7 +5,8 @@
 -- false_positives = "Inventory, posture and audit tools."
 SELECT eventTime, sourceIPAddress, userAgent, errorCode,
        account AS resource,
-       CASE WHEN errorCode IS NULL THEN 'low' ELSE 'informational' END AS severity
+       CASE WHEN errorCode IS NOT NULL THEN 'informational'
+            WHEN userIdentity.accessKeyId LIKE 'AKIA%' THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'iam.amazonaws.com'
   AND eventName = 'GetAccountAuthorizationDetails'

@@ -9,7 +9,9 @@ SELECT eventTime,
        requestParameters ->> 'sSHPublicKey' AS public_key,
        sourceIPAddress,
        userAgent,
-       requestParameters ->> 'instanceId' AS resource
+       requestParameters ->> 'instanceId' AS resource,
+       -- operators have sessions; a key that never ends is what is found and stolen
+       CASE WHEN userIdentity.accessKeyId LIKE 'AKIA%' AND errorCode IS NULL THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'ec2-instance-connect.amazonaws.com'
   AND eventName = 'SendSSHPublicKey'

@@ -2,7 +2,7 @@
 -- severity        = "medium"
 -- tags            = ["attack.impact", "attack.t1496", "attack.t1496.001"]
 -- remedy          = "Ask who needs them; if nobody does, terminate them in every Region, deny ec2:RunInstances for these types by a service control policy, and contain the principal."
--- false_positives = "Machine learning and batch teams; clusters that EMR or Batch launch for them (low)."
+-- false_positives = "Machine learning and batch teams; head nodes of computing clusters; clusters that EMR or Batch launch for them (low)."
 SELECT eventTime,
        requestParameters ->> 'instanceType' AS instance_type,
        json_get_int(requestParameters, 'instancesSet', 'items', 0, 'maxCount') AS count,
@@ -11,13 +11,16 @@ SELECT eventTime,
        userAgent,
        coalesce(json_get_str(responseElements, 'instancesSet', 'items', 0, 'instanceId'), account) AS resource,
        CASE WHEN userIdentity.invokedBy IS NOT NULL THEN 'low'
-            WHEN errorCode IS NULL AND json_get_int(requestParameters, 'instancesSet', 'items', 0, 'maxCount') >= 4 THEN 'high'
+            WHEN errorCode IS NULL AND json_get_int(requestParameters, 'instancesSet', 'items', 0, 'maxCount') >= 4
+                 AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
+                      OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
+                      OR sessionCredentialFromConsole) THEN 'high'
             ELSE 'medium' END AS severity,
        CASE WHEN errorCode IS NULL THEN 'Accelerated or very large EC2 instances were launched'
             ELSE 'Somebody tried to launch accelerated or very large EC2 instances' END AS title
 FROM cloudtrail
 WHERE eventSource = 'ec2.amazonaws.com'
   AND eventName = 'RunInstances'
-  AND (errorCode IS NULL OR errorCode LIKE '%AccessDenied%' OR errorCode LIKE '%Unauthorized%')
+  AND (errorCode IS NULL OR errorCode LIKE '%AccessDenied%' OR errorCode LIKE '%Unauthorized%' OR errorCode LIKE '%LimitExceeded')
   AND regexp_like(requestParameters ->> 'instanceType', '^(p[0-9]|g[0-9]|gr[0-9]|trn|inf|dl|vt|f[0-9]|u-|u7|x[0-9])|[.](metal|(1[2-9]|[2-9][0-9]|[0-9]{3})xlarge)')
   AND requestParameters ->> 'instanceType' NOT LIKE 'mac%'

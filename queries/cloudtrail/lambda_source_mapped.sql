@@ -7,7 +7,11 @@ SELECT eventTime,
        requestParameters ->> 'eventSourceArn' AS event_source,
        sourceIPAddress,
        userAgent,
-       coalesce(responseElements ->> 'functionArn', requestParameters ->> 'functionName') AS resource
+       coalesce(responseElements ->> 'functionArn', requestParameters ->> 'functionName') AS resource,
+       CASE WHEN (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
+                  OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
+                  OR sessionCredentialFromConsole)
+                 AND userIdentity.invokedBy IS NULL THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'lambda.amazonaws.com'
   AND eventName LIKE 'CreateEventSourceMapping%'

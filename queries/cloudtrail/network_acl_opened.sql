@@ -9,7 +9,11 @@ SELECT eventTime,
        coalesce(requestParameters ->> 'cidrBlock', requestParameters ->> 'ipv6CidrBlock') AS cidr,
        sourceIPAddress,
        userAgent,
-       requestParameters ->> 'networkAclId' AS resource
+       requestParameters ->> 'networkAclId' AS resource,
+       CASE WHEN (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
+                  OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
+                  OR sessionCredentialFromConsole)
+                 AND userIdentity.invokedBy IS NULL THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'ec2.amazonaws.com'
   AND eventName IN ('CreateNetworkAclEntry', 'ReplaceNetworkAclEntry')

@@ -1,4 +1,4 @@
--- title           = "Person ran a command document of the account's own on instances"
+-- title           = "Person ran a command or automation document of the account's own"
 -- severity        = "medium"
 -- confidence      = "medium"
 -- tags            = ["attack.execution", "attack.lateral_movement", "attack.t1651"]
@@ -12,7 +12,7 @@ SELECT eventTime,
        requestParameters ->> 'documentName' AS resource
 FROM cloudtrail
 WHERE eventSource = 'ssm.amazonaws.com'
-  AND eventName = 'SendCommand'
+  AND eventName IN ('SendCommand', 'StartAutomationExecution')
   AND requestParameters ->> 'documentName' NOT LIKE '%AWS%'
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

@@ -9,7 +9,11 @@ SELECT eventTime,
        requestParameters ->> 'desiredValue' AS wanted,
        sourceIPAddress,
        userAgent,
-       requestParameters ->> 'quotaCode' AS resource
+       requestParameters ->> 'quotaCode' AS resource,
+       CASE WHEN (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
+                  OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
+                  OR sessionCredentialFromConsole)
+                 AND userIdentity.invokedBy IS NULL THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'servicequotas.amazonaws.com'
   AND eventName = 'RequestServiceQuotaIncrease'

@@ -19,3 +19,4 @@ WHERE regexp_like(eventName, '^Delete(Volume|Function|Stack|Queue|Topic|Secret|L
        OR sessionCredentialFromConsole)
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '15 minutes')
 HAVING count(*) >= 10
+    OR count(*) FILTER (WHERE regexp_like(eventName, '^Delete(Stack|Repository|Secret|Table|DBInstance|DBCluster|Queue|LogGroup|HostedZone)$')) >= 5

@@ -6,7 +6,11 @@
 SELECT eventTime,
        sourceIPAddress,
        userAgent,
-       coalesce(responseElements ->> 'aRN', responseElements ->> 'ARN', requestParameters ->> 'secretId') AS resource
+       coalesce(responseElements ->> 'aRN', responseElements ->> 'ARN', requestParameters ->> 'secretId') AS resource,
+       CASE WHEN (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
+                  OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
+                  OR sessionCredentialFromConsole)
+                 AND userIdentity.invokedBy IS NULL THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'secretsmanager.amazonaws.com'
   AND eventName = 'DeleteSecret'

@@ -12,6 +12,12 @@ SELECT userIdentity.arn AS who,
        sample(sourceIPAddress) AS addresses,
        sample(userIdentity.arn) AS resource,
        CASE WHEN count(*) FILTER (WHERE userIdentity.accessKeyId LIKE 'AKIA%' OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL) > 0 THEN 'medium'
+            -- a person with a tool, who is not in the console and runs no Terraform
+            WHEN count(*) FILTER (WHERE userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
+                                        AND sessionCredentialFromConsole IS NOT TRUE
+                                        AND userAgent NOT LIKE '%Terraform%'
+                                        AND userAgent NOT LIKE 'Mozilla/%'
+                                        AND userAgent NOT LIKE '%aws-internal%') >= 12 THEN 'medium'
             ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventName IN ('DescribeDBClusters', 'DescribeDBInstances', 'DescribeFileSystems', 'DescribeInstances', 'DescribeOrganization', 'DescribeParameters',

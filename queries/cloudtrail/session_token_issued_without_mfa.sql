@@ -1,5 +1,5 @@
 -- title    = "IAM user got a session token without MFA"
--- severity = "low"
+-- severity = "medium"
 -- tags     = ["attack.defense_evasion", "attack.persistence", "attack.t1550.001"]
 -- remedy   = "Ask the user what the token is for: without MFA it gives nothing that the key does not, except a life of its own. Look for it in use from other addresses; if it is, deactivate the key and deny the user everything until the token has expired."
 SELECT eventTime, userIdentity.userName,

@@ -1,0 +1,19 @@
+-- title           = "Person set up replication of a bucket"
+-- severity        = "medium"
+-- tags            = ["attack.exfiltration", "attack.collection", "attack.t1537", "attack.t1119"]
+-- remedy          = "Find out whose the destination is; take the rule off if nobody claims it, and look at what was replicated since."
+-- false_positives = "A backup that is set up by hand."
+SELECT eventTime,
+       eventName,
+       requestParameters ->> 'ReplicationConfiguration' AS replication,
+       sourceIPAddress,
+       userAgent,
+       'arn:aws:s3:::' || (requestParameters ->> 'bucketName') AS resource
+FROM cloudtrail
+WHERE eventSource = 's3.amazonaws.com'
+  AND eventName = 'PutBucketReplication'
+  AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL
+  AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
+       OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
+       OR sessionCredentialFromConsole)

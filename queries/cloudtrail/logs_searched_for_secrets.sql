@@ -1,0 +1,20 @@
+-- title           = "Logs were searched for passwords or keys"
+-- severity        = "medium"
+-- tags            = ["attack.credential_access", "attack.collection", "attack.t1552.001", "attack.t1552"]
+-- remedy          = "Ask what for; rotate what the search found if nobody can say, and have the application not log it."
+-- false_positives = "Whoever looks whether secrets are logged."
+SELECT eventTime,
+       eventName,
+       coalesce(requestParameters ->> 'filterPattern', requestParameters ->> 'queryString', requestParameters ->> 'logEventFilterPattern') AS searched_for,
+       sourceIPAddress,
+       userAgent,
+       coalesce(requestParameters ->> 'logGroupName', account) AS resource
+FROM cloudtrail
+WHERE eventSource = 'logs.amazonaws.com'
+  AND eventName IN ('FilterLogEvents', 'StartQuery', 'StartLiveTail')
+  AND regexp_like(coalesce(requestParameters ->> 'filterPattern', requestParameters ->> 'queryString', requestParameters ->> 'logEventFilterPattern'), '(?i)passw(or)?d|secret|AKIA|ASIA|api_?-?key|private.key|bearer|credential')
+  AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL
+  AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
+       OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
+       OR sessionCredentialFromConsole)

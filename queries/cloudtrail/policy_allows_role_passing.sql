@@ -1,0 +1,23 @@
+-- title           = "Policy was written by a person that lets its holder give any role to code"
+-- severity        = "medium"
+-- tags            = ["attack.privilege_escalation", "attack.t1098.003", "attack.t1548.005"]
+-- remedy          = "Name the roles that may be passed in place of the star; until then the holder has the rights of every role of the account."
+-- false_positives = "Roles of deployments."
+SELECT eventTime,
+       eventName,
+       coalesce(requestParameters ->> 'userName', requestParameters ->> 'roleName', requestParameters ->> 'groupName') AS written_to,
+       requestParameters ->> 'policyDocument' AS document,
+       sourceIPAddress,
+       userAgent,
+       coalesce(requestParameters ->> 'policyArn', requestParameters ->> 'policyName') AS resource
+FROM cloudtrail
+WHERE eventSource = 'iam.amazonaws.com'
+  AND eventName IN ('CreatePolicy', 'CreatePolicyVersion', 'PutUserPolicy', 'PutRolePolicy', 'PutGroupPolicy')
+  AND regexp_like(requestParameters ->> 'policyDocument', '(?i)"iam:pass(role|[*])"')
+  AND regexp_like(requestParameters ->> 'policyDocument', '(?i)"(lambda:([*]|create(function|[*]))|ec2:([*]|runinstances)|cloudformation:([*]|create(stack|[*]))|glue:([*]|create(job|devendpoint|[*]))|ecs:([*]|runtask|registertaskdefinition)|sagemaker:([*]|create)|codebuild:([*]|createproject|startbuild)|datapipeline:|states:([*]|createstatemachine))')
+  AND regexp_like(requestParameters ->> 'policyDocument', '"Resource"\s*:\s*(\[[^\]]*)?"(\*|arn:[a-z-]+:iam::[0-9*]*:role/\*)"')
+  AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL
+  AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
+       OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
+       OR sessionCredentialFromConsole)

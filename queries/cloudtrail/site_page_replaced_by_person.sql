@@ -1,0 +1,20 @@
+-- title           = "Person replaced the start page or scripts of a web site's bucket"
+-- severity        = "medium"
+-- tags            = ["attack.impact", "attack.t1491.002", "attack.t1565.001"]
+-- remedy          = "Compare the page with the reviewed one, and put that one back (versions)."
+-- false_positives = "Editors who work by hand."
+SELECT eventTime,
+       eventName,
+       sourceIPAddress,
+       userAgent,
+       'arn:aws:s3:::' || (requestParameters ->> 'bucketName') AS resource
+FROM cloudtrail
+WHERE eventSource = 's3.amazonaws.com'
+  AND eventName = 'PutObject'
+  AND regexp_like(requestParameters ->> 'key', '^(index|default|home|main)\.(html?|js)$')
+  AND regexp_like(requestParameters ->> 'bucketName', '(?i)(^|[.-])(www|site|web|website|static|frontend)([.-]|$)')
+  AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL
+  AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
+       OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
+       OR sessionCredentialFromConsole)
