@@ -2,7 +2,7 @@
 -- severity        = "medium"
 -- tags            = ["attack.credential_access", "attack.t1555.006"]
 -- remedy          = "Ask the principal what it needed them for. If it cannot say: revoke its sessions, then rotate every secret in the list, production databases first."
--- false_positives = "Migrations; controllers that copy secrets into a cluster or a vault (medium): put their roles in the suppress list."
+-- false_positives = "Migrations; controllers that copy secrets into a cluster or a vault (medium): put their roles in the suppress list; servers that read theirs as they start (low)."
 SELECT userIdentity.arn AS who,
        count(DISTINCT requestParameters ->> 'secretId') AS secrets,
        count(DISTINCT awsRegion) AS regions,
@@ -12,14 +12,17 @@ SELECT userIdentity.arn AS who,
        CASE WHEN count(DISTINCT requestParameters ->> 'secretId') FILTER (WHERE userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
                                  OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
                                  OR sessionCredentialFromConsole) >= 10 THEN 'high'
-            ELSE 'medium' END AS severity
+            -- an application knows the names of its secrets, an intruder asks for them first
+            WHEN count(*) FILTER (WHERE eventName = 'ListSecrets') > 0 OR count(DISTINCT requestParameters ->> 'secretId') >= 40 THEN 'medium'
+            ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'secretsmanager.amazonaws.com'
-  AND eventName = 'GetSecretValue'
+  AND eventName IN ('GetSecretValue', 'ListSecrets')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '10 minutes')
 HAVING count(DISTINCT requestParameters ->> 'secretId') >= 40
+    OR count(DISTINCT requestParameters ->> 'secretId') >= 15 AND count(*) FILTER (WHERE eventName = 'ListSecrets') >= 1
     OR count(DISTINCT requestParameters ->> 'secretId') FILTER (WHERE userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
                                  OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
                                  OR sessionCredentialFromConsole
