@@ -305,9 +305,16 @@ impl Worker {
             };
         }
         if let Some(archive) = &mut stages.archive {
-            if is_remote {
-                // they are on the disk of another machine
-                saved.objects.retain(|object| archive.has(object));
+            for gone in saved.objects.extract_if(.., |object| !archive.has(object)) {
+                // a state that is elsewhere may have been another machine's, and its files are there
+                if !is_remote {
+                    let (path, rows) = (gone.path, gone.rows);
+                    tracing::warn!(
+                        path,
+                        rows,
+                        "a file of the last commit was removed from the archive, and stays away"
+                    );
+                }
             }
             archive.publish(&saved.objects).context("finishing the last commit")?;
             archive.sweep()?;

@@ -27,7 +27,7 @@ fn folder() -> tempfile::TempDir {
 }
 
 fn follow(hub: &Hub, folder: &Path) -> Child {
-    start(hub, folder, &["-c", "weir.toml", "--follow"])
+    start(hub, folder, &["-c", "weir.toml", "--follow", "--log", "info"])
 }
 
 fn stop(child: Child) -> String {
