@@ -502,6 +502,9 @@ fn work_once(
     for (name, rule) in canaries.without_rule(&ids) {
         tracing::warn!(canary = name, rule, "no rule is one of a canary's: it will be missed");
     }
+    for rule in suppressions.without_rule(&ids) {
+        tracing::warn!(rule, "no rule is one of a suppression's: it hides nothing");
+    }
     let triage = Triage::new(suppressions, config.assets.clone()).with_canaries(canaries);
     // notices are held until they are committed, and too many are not
     let follow = following.is_some() || sources.iter().any(|source| matches!(source, Source::Notices(_)));

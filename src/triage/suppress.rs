@@ -139,6 +139,12 @@ impl Suppressions {
         let expired = move |suppression: &&Suppression| suppression.expires <= now;
         self.0.iter().filter(expired).map(|suppression| (&*suppression.entry.rule, &*suppression.entry.expires))
     }
+
+    /// The rule patterns of entries whose rule is none of `rules`.
+    pub fn without_rule(&self, rules: &[&str]) -> Vec<&str> {
+        let has_none = |entry: &&Suppression| !rules.iter().any(|rule| entry.cover.is_of_rule(rule));
+        self.0.iter().filter(has_none).map(|suppression| &*suppression.entry.rule).collect()
+    }
 }
 
 impl Suppression {
@@ -241,6 +247,15 @@ mod tests {
         assert!(!hides("actor = '*:role/other'"));
         assert!(!hides("source_ip = '198.51.100.1'"));
         assert!(!hides("account = '444455556666'"));
+    }
+
+    #[test]
+    fn an_entry_of_no_rule_is_named() {
+        let entry =
+            |rule: &str| toml::from_str(&format!("rule = '{rule}'\nreason = 'known'\nexpires = '2027-01-01'")).unwrap();
+        let suppressions = Suppressions::new(vec![entry("a/b"), entry("a/c"), entry("a/*")]).unwrap();
+        assert_eq!(suppressions.without_rule(&["a/b", "d/e"]), ["a/c"]);
+        assert_eq!(suppressions.without_rule(&[]), ["a/b", "a/c", "a/*"]);
     }
 
     #[test]

@@ -85,6 +85,7 @@ fn each_thing_that_is_wrong_is_a_line() {
     assert_says(&output, "failed   config: from: `x` is no name of a bucket");
     assert_says(&output, "failed   config: table: no table is called no_such_table");
     assert_says(&output, "warning  suppress: that of cloudtrail/x expired on 2020-01-01 and hides nothing");
+    assert_says(&output, "warning  suppress: no rule is `cloudtrail/x`: it hides nothing");
     assert_says(&output, "failed   rules: left out: rules/cloudtrail/broken.sql");
     assert_says(&output, "failed   archive: /proc cannot be written");
     assert_says(&output, "failed   reading no-such-folder: there is no such file or folder");

@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::logs::vpc_flow;
 use crate::memory::{Memory, mib};
 use crate::time::Timestamp;
+use crate::triage::canary::Canaries;
 use crate::triage::suppress::Suppressions;
 
 /// With less free, a full disk is near: a busy day of CloudTrail takes about that much.
@@ -18,7 +19,7 @@ const FREE_WANTED: u64 = 1 << 30;
 /// `file` is where the configuration was read.
 pub fn checks(config: &Config, file: Option<&Path>) -> Vec<Check> {
     let mut checks = configuration(config, file);
-    checks.push(rules(config));
+    checks.extend(rules(config));
     checks.push(limit(config));
     checks.extend(archive(config));
     checks.extend(config.from.iter().filter_map(|from| input(from)));
@@ -66,17 +67,32 @@ fn expired(rule: &str, day: &str) -> Check {
     Check::new("suppress", Status::Warning, says)
 }
 
-fn rules(config: &Config) -> Check {
-    match compile(config.rules.as_deref(), config) {
-        Err(error) => Check::failed("rules", format!("{error:#}")),
-        Ok(Compiled { detector, refused, .. }) => match &refused[..] {
-            [] => Check::ok("rules", format!("{} rules compile", detector.rules().count())),
-            [first, rest @ ..] => {
-                let more = if rest.is_empty() { String::new() } else { format!(", and {} more", rest.len()) };
-                Check::failed("rules", format!("left out: {first}{more}: `weir rules check` names all"))
-            }
-        },
+/// Whether rules compile, and whether what names rules names some that are there.
+fn rules(config: &Config) -> Vec<Check> {
+    let (detector, refused) = match compile(config.rules.as_deref(), config) {
+        Err(error) => return vec![Check::failed("rules", format!("{error:#}"))],
+        Ok(Compiled { detector, refused, .. }) => (detector, refused),
+    };
+    let mut checks = vec![match &refused[..] {
+        [] => Check::ok("rules", format!("{} rules compile", detector.rules().count())),
+        [first, rest @ ..] => {
+            let more = if rest.is_empty() { String::new() } else { format!(", and {} more", rest.len()) };
+            Check::failed("rules", format!("left out: {first}{more}: `weir rules check` names all"))
+        }
+    }];
+    let ids: Vec<&str> = detector.rules().map(|rule| rule.id.as_str()).collect();
+    // what cannot be read is told of with the configuration
+    if let Ok(suppressions) = Suppressions::new(config.suppress.clone()) {
+        let unknown = suppressions.without_rule(&ids).into_iter();
+        let says = |rule: &str| format!("no rule is `{rule}`: it hides nothing");
+        checks.extend(unknown.map(|rule| Check::new("suppress", Status::Warning, says(rule))));
     }
+    if let Ok(canaries) = Canaries::new(config.canary.clone()) {
+        let unknown = canaries.without_rule(&ids).into_iter();
+        let says = |(name, rule): (&str, &str)| format!("{name}: no rule is `{rule}`: it will be missed");
+        checks.extend(unknown.map(|canary| Check::new("canary", Status::Warning, says(canary))));
+    }
+    checks
 }
 
 /// How much memory a run with this configuration keeps to.
