@@ -14,6 +14,7 @@ WHERE eventSource IN ('acm.amazonaws.com', 'acm-pca.amazonaws.com')
   AND eventName IN ('ExportCertificate', 'IssueCertificate')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
+  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi')
   AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
        OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
        OR sessionCredentialFromConsole)

@@ -16,6 +16,7 @@ WHERE eventSource = 'ssm.amazonaws.com'
   AND eventName IN ('CreateDocument', 'UpdateDocument', 'UpdateDocumentDefaultVersion')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
+  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi')
   AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
        OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
        OR sessionCredentialFromConsole)

@@ -21,6 +21,7 @@ WHERE eventSource IN ('ec2.amazonaws.com', 'autoscaling.amazonaws.com', 'batch.a
        OR json_length(requestParameters, 'instanceNames') >= 5)
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
+  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi')
   AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
        OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
        OR sessionCredentialFromConsole)

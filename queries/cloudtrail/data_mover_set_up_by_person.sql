@@ -15,6 +15,7 @@ WHERE eventSource IN ('datasync.amazonaws.com', 'transfer.amazonaws.com', 'dms.a
   AND eventName IN ('CreateTask', 'StartTaskExecution', 'CreateServer', 'CreateUser', 'ImportSshPublicKey', 'CreateEndpoint', 'CreateFlow', 'CreateJob')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
+  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi')
   AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
        OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
        OR sessionCredentialFromConsole)

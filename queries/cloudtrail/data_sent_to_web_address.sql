@@ -17,6 +17,7 @@ WHERE eventSource IN ('events.amazonaws.com', 'firehose.amazonaws.com', 'sns.ama
        OR requestParameters ->> 'protocol' IN ('http', 'https'))
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
+  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi')
   AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
        OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
        OR sessionCredentialFromConsole)

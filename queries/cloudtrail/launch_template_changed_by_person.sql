@@ -14,6 +14,7 @@ WHERE eventSource = 'ec2.amazonaws.com'
   AND json_contains(requestParameters, 'CreateLaunchTemplateVersionRequest', 'LaunchTemplateData', 'UserData')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
+  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi')
   AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
        OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
        OR sessionCredentialFromConsole)

@@ -16,6 +16,7 @@ WHERE eventSource = 'logs.amazonaws.com'
        OR regexp_like(replace(requestParameters, account, ''), ':[0-9]{12}:'))
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
+  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi')
   AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
        OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
        OR sessionCredentialFromConsole)

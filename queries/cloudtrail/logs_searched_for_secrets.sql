@@ -15,6 +15,7 @@ WHERE eventSource = 'logs.amazonaws.com'
   AND regexp_like(coalesce(requestParameters ->> 'filterPattern', requestParameters ->> 'queryString', requestParameters ->> 'logEventFilterPattern'), '(?i)passw(or)?d|secret|AKIA|ASIA|api_?-?key|private.key|bearer|credential')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
+  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi')
   AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
        OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
        OR sessionCredentialFromConsole)

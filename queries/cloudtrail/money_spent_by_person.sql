@@ -15,6 +15,7 @@ WHERE eventSource IN ('ec2.amazonaws.com', 'savingsplans.amazonaws.com', 'rds.am
   AND eventName IN ('PurchaseReservedInstancesOffering', 'PurchaseHostReservation', 'PurchaseCapacityBlock', 'CreateSavingsPlan', 'PurchaseReservedDBInstancesOffering')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
+  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi')
   AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
        OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
        OR sessionCredentialFromConsole)

@@ -16,6 +16,7 @@ WHERE eventSource IN ('monitoring.amazonaws.com', 'logs.amazonaws.com', 'events.
   AND eventName IN ('DeleteAlarms', 'DisableAlarmActions', 'DeleteMetricFilter', 'DeleteSubscriptionFilter', 'DeleteDestination', 'DisableRule', 'RemoveTargets', 'Unsubscribe')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
+  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi')
   AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
        OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
        OR sessionCredentialFromConsole)

@@ -18,6 +18,7 @@ WHERE eventSource = 'iam.amazonaws.com'
   AND regexp_like(requestParameters ->> 'policyDocument', '"Resource"\s*:\s*(\[[^\]]*)?"(\*|arn:[a-z-]+:iam::[0-9*]*:role/\*)"')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
+  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi')
   AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
        OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
        OR sessionCredentialFromConsole)

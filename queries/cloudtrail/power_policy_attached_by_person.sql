@@ -15,6 +15,7 @@ WHERE eventSource = 'iam.amazonaws.com'
   AND regexp_like(requestParameters ->> 'policyArn', '^arn:[a-z-]+:iam::aws:policy/(PowerUserAccess|AmazonEC2FullAccess|AmazonS3FullAccess|AWSLambda_FullAccess|SecretsManagerReadWrite|AmazonSSMFullAccess|AWSOrganizationsFullAccess|job-function/(SystemAdministrator|DatabaseAdministrator))$')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
+  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi')
   AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
        OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
        OR sessionCredentialFromConsole)

@@ -14,6 +14,7 @@ WHERE eventSource = 'iam.amazonaws.com'
   AND eventName = 'UpdateAssumeRolePolicy'
   AND (regexp_like(requestParameters ->> 'policyDocument', ':user/|"NotPrincipal"|rolesanywhere\.amazonaws\.com|cognito-identity\.amazonaws\.com|accounts\.google\.com|graph\.facebook\.com|www\.amazon\.com')
        OR regexp_like(requestParameters ->> 'policyDocument', '"(AWS|Federated)"\s*:')
+          AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi')
           AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
                OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
                OR sessionCredentialFromConsole))

@@ -13,6 +13,7 @@ WHERE eventSource = 'cloudfront.amazonaws.com'
   AND eventName IN ('PublishFunction', 'UpdateFunction', 'PublishFunction2020_05_31', 'UpdateFunction2020_05_31')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
+  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi')
   AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
        OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
        OR sessionCredentialFromConsole)

@@ -15,6 +15,7 @@ WHERE eventSource = 's3.amazonaws.com'
   AND regexp_like(requestParameters ->> 'bucketName', '(?i)(^|[.-])(www|site|web|website|static|frontend)([.-]|$)')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
+  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi')
   AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
        OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
        OR sessionCredentialFromConsole)

@@ -13,6 +13,7 @@ WHERE eventSource = 'ec2.amazonaws.com'
   AND eventName IN ('CreateClientVpnEndpoint', 'AuthorizeClientVpnIngress', 'CreateVpnConnection', 'CreateCustomerGateway', 'CreateInstanceConnectEndpoint')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
+  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi')
   AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
        OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
        OR sessionCredentialFromConsole)
