@@ -18,4 +18,6 @@ WHERE eventSource = 'apigateway.amazonaws.com'
   AND userIdentity.invokedBy IS NULL
   AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
        OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
-       OR sessionCredentialFromConsole)
+       OR sessionCredentialFromConsole
+       -- or the role of a person, on a workstation
+       OR regexp_like(coalesce(userAgent, ''), '(?i)macos|darwin|windows'))

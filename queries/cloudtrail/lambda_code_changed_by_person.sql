@@ -9,7 +9,7 @@ SELECT eventTime,
        sourceIPAddress,
        userAgent,
        coalesce(responseElements ->> 'functionArn', requestParameters ->> 'functionName') AS resource,
-       CASE WHEN regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi') THEN 'low' ELSE 'medium' END AS severity
+       CASE WHEN regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli') THEN 'low' ELSE 'medium' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'lambda.amazonaws.com'
   AND eventName LIKE 'UpdateFunctionCode%'

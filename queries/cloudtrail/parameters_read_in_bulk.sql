@@ -10,7 +10,7 @@ SELECT userIdentity.arn AS who,
        sample(coalesce(requestParameters ->> 'name', requestParameters -> 'names' ->> 0, requestParameters ->> 'path')) AS resource,
        sample(userAgent) AS user_agents,
        sample(sourceIPAddress) AS addresses,
-       CASE WHEN count(*) FILTER (WHERE regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi')) = count(*) THEN 'low' ELSE 'medium' END AS severity
+       CASE WHEN count(*) FILTER (WHERE regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')) = count(*) THEN 'low' ELSE 'medium' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'ssm.amazonaws.com'
   AND eventName IN ('GetParameter', 'GetParameters', 'GetParametersByPath')

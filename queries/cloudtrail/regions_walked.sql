@@ -17,6 +17,8 @@ WHERE eventName IN ('DescribeInstances', 'DescribeDBInstances', 'ListFunctions20
   AND coalesce(userAgent, '') NOT LIKE '%Terraform%'
   AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
        OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
-       OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
+       OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL
+       -- or the role of a person, on a workstation
+       OR regexp_like(coalesce(userAgent, ''), '(?i)macos|darwin|windows'))
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '10 minutes')
 HAVING count(DISTINCT awsRegion) >= 10

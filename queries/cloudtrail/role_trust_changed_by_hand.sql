@@ -14,9 +14,11 @@ WHERE eventSource = 'iam.amazonaws.com'
   AND eventName = 'UpdateAssumeRolePolicy'
   AND (regexp_like(requestParameters ->> 'policyDocument', ':user/|"NotPrincipal"|rolesanywhere\.amazonaws\.com|cognito-identity\.amazonaws\.com|accounts\.google\.com|graph\.facebook\.com|www\.amazon\.com')
        OR regexp_like(requestParameters ->> 'policyDocument', '"(AWS|Federated)"\s*:')
-          AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi')
+          AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
           AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
                OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
-               OR sessionCredentialFromConsole))
+               OR sessionCredentialFromConsole
+               -- or the role of a person, on a workstation
+               OR regexp_like(coalesce(userAgent, ''), '(?i)macos|darwin|windows')))
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

@@ -9,7 +9,7 @@ SELECT userIdentity.arn AS who,
        sample(requestParameters ->> 'secretId') AS resource,
        sample(userAgent) AS user_agents,
        sample(sourceIPAddress) AS addresses,
-       CASE WHEN count(*) FILTER (WHERE regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi')) = count(*) THEN 'low'
+       CASE WHEN count(*) FILTER (WHERE regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')) = count(*) THEN 'low'
             WHEN count(DISTINCT requestParameters ->> 'secretId') FILTER (WHERE userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
                                  OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
                                  OR sessionCredentialFromConsole) >= 10 THEN 'high'

@@ -14,7 +14,7 @@ SELECT eventTime,
                   OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%')
                  AND sessionCredentialFromConsole IS NOT TRUE
                  AND userIdentity.invokedBy IS NULL
-                 AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi') THEN 'medium' ELSE 'low' END AS severity
+                 AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli') THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource IN ('ec2.amazonaws.com', 'rds.amazonaws.com')
   AND eventName IN ('CopySnapshot', 'CopyImage', 'CopyDBSnapshot')
