@@ -1,4 +1,4 @@
--- title           = "Tags of a container repository were made mutable, or its images are not scanned any more"
+-- title           = "Container repository lost the immutability of its tags or its scans"
 -- severity        = "medium"
 -- tags            = ["attack.defense_evasion", "attack.t1525", "attack.t1562.001"]
 -- remedy          = "Put the setting back, and compare the images that were pushed since with what the pipeline built."

@@ -17,7 +17,7 @@ WHERE eventSource = 'bedrock.amazonaws.com'
   AND userIdentity.invokedBy IS NULL
   AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
        OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
-       OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL
+       OR sessionCredentialFromConsole
        -- or the role of a person, on a workstation
        OR regexp_like(coalesce(userAgent, ''), '(?i)macos|darwin|windows'))
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '10 minutes')
