@@ -16,7 +16,6 @@ WHERE eventSource = 's3.amazonaws.com'
   AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
   AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
        OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
-       OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL
        OR sessionCredentialFromConsole
        -- or the role of a person, on a workstation
        OR regexp_like(coalesce(userAgent, ''), '(?i)macos|darwin|windows'))

@@ -19,7 +19,6 @@ WHERE eventSource = 's3.amazonaws.com'
   AND coalesce(userAgent, '') NOT LIKE '%Terraform%'
   AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
        OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
-       OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL
        -- or the role of a person, on a workstation
        OR regexp_like(coalesce(userAgent, ''), '(?i)macos|darwin|windows'))
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '10 minutes')
