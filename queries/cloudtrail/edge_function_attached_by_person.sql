@@ -18,5 +18,6 @@ WHERE eventSource = 'cloudfront.amazonaws.com'
   AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
        OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
        OR sessionCredentialFromConsole
-       -- or the role of a person, on a workstation
-       OR regexp_like(coalesce(userAgent, ''), '(?i)macos|darwin|windows'))
+       -- or the role of a person: with MFA, or on a workstation
+       OR userIdentity.sessionContext.attributes.mfaAuthenticated = 'true'
+       OR regexp_like(coalesce(userAgent, ''), '(?i)macos|darwin|windows|cloudshell'))
