@@ -13,9 +13,14 @@ SELECT eventTime,
 FROM cloudtrail
 WHERE eventSource = 'iam.amazonaws.com'
   AND eventName IN ('CreatePolicy', 'CreatePolicyVersion', 'PutUserPolicy', 'PutRolePolicy', 'PutGroupPolicy')
-  -- statements that deny or that stand under a condition are taken out
-  AND regexp_like(regexp_replace(requestParameters ->> 'policyDocument', '[{]([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*("Effect"\s*:\s*"Deny"|"Condition"\s*:)([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*[}]', '', 'g'), '"Resource"\s*:\s*(\[[^\]]*)?"(\*|arn:[a-z-]+:[a-z*]*:[*:]*)"')
-  AND (regexp_like(regexp_replace(requestParameters ->> 'policyDocument', '[{]([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*("Effect"\s*:\s*"Deny"|"Condition"\s*:)([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*[}]', '', 'g'), '(?i)"(iam:([*]|(put|attach)([*]|(user|role|group)policy)|create([*]|accesskey|loginprofile|policyversion)|update([*]|assumerolepolicy|loginprofile)|addusertogroup|setdefaultpolicyversion)|i[*]:[*]|sts:([*]|assumerole))"')
-       OR regexp_like(regexp_replace(requestParameters ->> 'policyDocument', '[{]([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*("Effect"\s*:\s*"Deny"|"Condition"\s*:)([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*[}]', '', 'g'), '"NotAction"\s*:|"Action"\s*:\s*(\[[^\]]*)?"[*](:[*])?"'))
+  AND array_any_match(
+        coalesce(json_get_array(requestParameters ->> 'policyDocument', 'Statement'),
+                 make_array(json_get_json(requestParameters ->> 'policyDocument', 'Statement'))),
+        s -> s ->> 'Effect' = 'Allow'
+             AND NOT json_contains(s, 'Condition')
+             AND regexp_like(s ->> 'Resource', '(^|")([*]|arn:[a-z-]+:[a-z*]*:[*:]*)("|$)')
+             AND (regexp_like(s ->> 'Action', '(?i)(^|")(iam:([*]|(put|attach)([*]|(user|role|group)policy)|create([*]|accesskey|loginprofile|policyversion)|update([*]|assumerolepolicy|loginprofile)|addusertogroup|setdefaultpolicyversion)|i[*]:[*]|sts:([*]|assumerole)|[*](:[*])?)("|$)')
+                  -- all but IAM is what PowerUserAccess gives
+                  OR json_contains(s, 'NotAction') AND NOT regexp_like(s ->> 'NotAction', '(?i)(^|")iam:[*]("|$)')))
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
