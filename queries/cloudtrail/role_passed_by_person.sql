@@ -18,6 +18,9 @@ WHERE eventSource IN ('lambda.amazonaws.com', 'cloudformation.amazonaws.com', 'e
                     'elasticmapreduce.amazonaws.com', 'emr-serverless.amazonaws.com', 'amplify.amazonaws.com', 'eks.amazonaws.com',
                     'scheduler.amazonaws.com', 'iot.amazonaws.com', 'autoscaling.amazonaws.com')
   AND regexp_like(eventName, '^(CreateAgent|CreateAgentRuntime|CreateApp|CreateChangeSet|CreateCodeInterpreter|CreateFunction|CreateJob|CreateLaunchConfiguration|CreateNotebookInstance|CreatePipeline|CreatePodIdentityAssociation|CreateProcessingJob|CreateProject|CreateRoleAlias|CreateSchedule|CreateService|CreateStack|CreateStateMachine|CreateTrainingJob|RegisterJobDefinition|RegisterTaskDefinition|RunJobFlow|RunTask|StartJobRun|StartTask|UpdateFunctionConfiguration|UpdateStack)(20[0-9]{6}(v2)?)?$')
+  -- the console names the role of a function at each change of its settings
+  AND NOT (eventName LIKE 'UpdateFunctionConfiguration%'
+           AND sessionCredentialFromConsole IS TRUE)
   -- the console makes a role of its own below service-role, for this one thing
   AND regexp_like(replace(requestParameters, ':role/service-role/', ''), ':iam::[0-9]{12}:(role|instance-profile)/')
   AND errorCode IS NULL
