@@ -18,4 +18,7 @@ WHERE eventSource = 'apigateway.amazonaws.com'
   AND userIdentity.invokedBy IS NULL
   AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
        OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
-       OR sessionCredentialFromConsole)
+       OR sessionCredentialFromConsole
+       -- or the role of a person: with MFA, or on a workstation
+       OR userIdentity.sessionContext.attributes.mfaAuthenticated = 'true'
+       OR regexp_like(coalesce(userAgent, ''), '(?i)macos|darwin|windows|cloudshell'))

@@ -13,4 +13,4 @@ FROM cloudtrail
 WHERE eventSource = 's3.amazonaws.com'
   AND eventName IN ('PutBucketLifecycle', 'PutBucketLifecycleConfiguration')
   AND errorCode IS NULL
-  AND regexp_like(requestParameters -> 'LifecycleConfiguration' ->> 'Rule', '"Expiration"\s*:\s*\{[^}]*"Days"\s*:\s*"?[1-3]"?\s*[,}]')
+  AND regexp_like(requestParameters -> 'LifecycleConfiguration' ->> 'Rule', '"Expiration"\s*:\s*\{[^}]*("Days"\s*:\s*"?[1-3]"?\s*[,}]|"Date"\s*:)')

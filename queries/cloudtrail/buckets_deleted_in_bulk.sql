@@ -9,7 +9,9 @@ SELECT userIdentity.arn AS who,
        sample(requestParameters ->> 'bucketName') AS resource,
        sample(userAgent) AS user_agents,
        sample(sourceIPAddress) AS addresses,
-       CASE WHEN count(DISTINCT requestParameters ->> 'bucketName') FILTER (WHERE errorCode IS NULL) >= 20 THEN 'high' ELSE 'medium' END AS severity
+       CASE WHEN count(*) FILTER (WHERE userIdentity.type = 'AssumedRole' AND userAgent LIKE '%Terraform%'
+                                      AND NOT userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%') = count(*) THEN 'medium'
+            WHEN count(DISTINCT requestParameters ->> 'bucketName') FILTER (WHERE errorCode IS NULL) >= 20 THEN 'high' ELSE 'medium' END AS severity
 FROM cloudtrail
 WHERE eventSource = 's3.amazonaws.com'
   AND eventName = 'DeleteBucket'

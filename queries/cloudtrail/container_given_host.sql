@@ -8,7 +8,12 @@ SELECT eventTime,
        requestParameters ->> 'volumes' AS volumes,
        sourceIPAddress,
        userAgent,
-       coalesce(responseElements -> 'taskDefinition' ->> 'taskDefinitionArn', requestParameters ->> 'family') AS resource
+       coalesce(responseElements -> 'taskDefinition' ->> 'taskDefinitionArn', requestParameters ->> 'family') AS resource,
+       CASE WHEN (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
+                  OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
+                  OR sessionCredentialFromConsole)
+                 AND userIdentity.invokedBy IS NULL
+                 AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli') THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'ecs.amazonaws.com'
   AND eventName = 'RegisterTaskDefinition'

@@ -10,7 +10,8 @@ SELECT eventTime,
        sourceIPAddress,
        userAgent,
        coalesce(responseElements -> 'taskDefinition' ->> 'taskDefinitionArn', requestParameters ->> 'family') AS resource,
-       CASE WHEN array_any_match(json_texts(requestParameters, 'containerDefinitions', 'image'), v -> regexp_like(v, '(?i)xmrig|monero|cpuminer|ccminer|nbminer|lolminer|ethminer|nicehash|minergate|traffmonetizer|earnapp|honeygain|peer2profit|packetstream|proxyrack|repocket|bitping')) THEN 'high' ELSE 'low' END AS severity,
+       CASE WHEN array_any_match(json_texts(requestParameters, 'containerDefinitions', 'image'), v -> regexp_like(v, '(?i)xmrig|monero|cpuminer|ccminer|nbminer|lolminer|ethminer|nicehash|minergate|traffmonetizer|earnapp|honeygain|peer2profit|packetstream|proxyrack|repocket|bitping')) THEN 'high'
+            WHEN sessionCredentialFromConsole IS NOT TRUE THEN 'medium' ELSE 'low' END AS severity,
        CASE WHEN array_any_match(json_texts(requestParameters, 'containerDefinitions', 'image'), v -> regexp_like(v, '(?i)xmrig|monero|cpuminer|ccminer|nbminer|lolminer|ethminer|nicehash|minergate|traffmonetizer|earnapp|honeygain|peer2profit|packetstream|proxyrack|repocket|bitping')) THEN 'ECS task was defined with the image of a miner or a seller of bandwidth'
             ELSE 'ECS task was defined by hand with an image of a public registry' END AS title
 FROM cloudtrail

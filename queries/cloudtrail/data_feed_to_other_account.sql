@@ -17,5 +17,7 @@ WHERE eventSource IN ('redshift.amazonaws.com', 's3.amazonaws.com', 'ecr.amazona
   -- which account is named where somebody else may be
   AND regexp_like(replace(requestParameters, account, ''),
                 '(?i)"(consumerIdentifier|account|bucketAccountId|accountId|registryId|UserId|principal)"\s*:\s*"(\*|[0-9]{12})"|"(TargetAccounts|aWSAccountIds?)"\s*:\s*\[?\s*"[0-9]{12}|"(granteeIdentifier|destinationBackupVaultArn|Queue|Topic|CloudFunction)"\s*:\s*"arn:[a-z-]+:[a-z]+:[a-z0-9-]*:[0-9]{12}:')
+  -- a layer for the organization
+  AND NOT json_contains(requestParameters, 'organizationId')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

@@ -1,4 +1,4 @@
--- title           = "New EBS volumes are encrypted with a KMS key of another account"
+-- title           = "EBS encryption was set to a KMS key of another account"
 -- severity        = "medium"
 -- tags            = ["attack.impact", "attack.t1486"]
 -- remedy          = "Set the default key back: who owns the key may take the volumes away."

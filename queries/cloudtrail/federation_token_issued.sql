@@ -1,6 +1,6 @@
 -- title           = "Federation token was issued to an IAM user"
 -- severity        = "medium"
--- tags            = ["attack.persistence", "attack.defense_evasion", "attack.t1550.001", "attack.t1098.001"]
+-- tags            = ["attack.persistence", "attack.defense_evasion", "attack.t1550.001", "attack.t1098.001", "attack.t1606"]
 -- remedy          = "Ask the user whether they run a federation broker. If not: the token outlives its access key, so deny everything to the user (not only deactivate the key) until it has expired."
 -- false_positives = "In-house brokers that sign people in to the console."
 SELECT eventTime,

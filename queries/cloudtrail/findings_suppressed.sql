@@ -17,4 +17,4 @@ FROM cloudtrail
 WHERE eventSource IN ('securityhub.amazonaws.com', 'guardduty.amazonaws.com', 'access-analyzer.amazonaws.com')
   AND eventName IN ('BatchUpdateFindings', 'ArchiveFindings', 'CreateArchiveRule')
   AND errorCode IS NULL
-  AND (eventName != 'BatchUpdateFindings' OR requestParameters -> 'Workflow' ->> 'Status' = 'SUPPRESSED')
+  AND (eventName != 'BatchUpdateFindings' OR coalesce(requestParameters -> 'Workflow' ->> 'Status', requestParameters -> 'workflow' ->> 'status') = 'SUPPRESSED')

@@ -28,5 +28,5 @@ WHERE eventSource = 'glue.amazonaws.com'
   AND eventName = 'PutResourcePolicy'
   AND errorCode IS NULL
   AND requestParameters ->> 'policyInJson' LIKE '%"Allow"%'
-  AND (regexp_like(requestParameters ->> 'policyInJson', '"Principal"\s*:\s*(\{\s*"AWS"\s*:\s*)?\[?\s*"\*"')
+  AND (regexp_like(requestParameters ->> 'policyInJson', '"(Principal|AWS)"\s*:\s*(\[[^\]]*)?"\*"|"NotPrincipal"')
     OR regexp_like(replace(requestParameters ->> 'policyInJson', account, ''), '"[0-9]{12}"|:(iam|sts)::[0-9]{12}:'))

@@ -1,6 +1,6 @@
 -- title           = "Password or MFA device of an IAM Identity Center user was changed by somebody else"
 -- severity        = "medium"
--- tags            = ["attack.persistence", "attack.credential_access", "attack.t1098", "attack.t1556.006"]
+-- tags            = ["attack.persistence", "attack.credential_access", "attack.t1098", "attack.t1556.006", "attack.t1556.009"]
 -- remedy          = "Ask the user whether it asked for it; end its sessions, and have it sign in anew with a device of its own."
 -- false_positives = "A help desk at work."
 SELECT eventTime,

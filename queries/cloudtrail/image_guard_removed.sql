@@ -1,4 +1,4 @@
--- title           = "Tags of a container repository were made mutable, or its images are not scanned any more"
+-- title           = "Container repository lost the immutability of its tags or its scans"
 -- severity        = "medium"
 -- tags            = ["attack.defense_evasion", "attack.t1525", "attack.t1562.001"]
 -- remedy          = "Put the setting back, and compare the images that were pushed since with what the pipeline built."
@@ -14,6 +14,10 @@ WHERE eventSource = 'ecr.amazonaws.com'
        OR requestParameters -> 'imageScanningConfiguration' ->> 'scanOnPush' = 'false')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
+  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
   AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
        OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
-       OR sessionCredentialFromConsole)
+       OR sessionCredentialFromConsole
+       -- or the role of a person: with MFA, or on a workstation
+       OR userIdentity.sessionContext.attributes.mfaAuthenticated = 'true'
+       OR regexp_like(coalesce(userAgent, ''), '(?i)macos|darwin|windows|cloudshell'))

@@ -2,7 +2,7 @@
 -- severity        = "medium"
 -- tags            = ["attack.exfiltration", "attack.t1537"]
 -- remedy          = "Take the permission back with ModifyImageAttribute (remove), find out whose account it is, and assume that what the image held, keys included, is known there."
--- false_positives = "Backup or image pipelines that hand copies to an account of your own; AWS Backup and Data Lifecycle Manager, which hand copies on as they are told (low)."
+-- false_positives = "Backup or image pipelines that hand copies to an account of your own; AWS Backup, Data Lifecycle Manager and Image Builder, which hand copies on as they are told (low)."
 SELECT eventTime,
        errorCode,
        requestParameters -> 'launchPermission' ->> 'add' AS shared_with,
@@ -12,7 +12,7 @@ SELECT eventTime,
        CASE WHEN errorCode IS NOT NULL THEN 'medium'
             WHEN array_any_match(json_get_array(requestParameters, 'launchPermission', 'add', 'items'), g -> g ->> 'group' = 'all') THEN 'high'
             -- the plan or policy that a person wrote says with whom; the service only does it
-            WHEN userIdentity.invokedBy IN ('backup.amazonaws.com', 'dlm.amazonaws.com') THEN 'low'
+            WHEN userIdentity.invokedBy IN ('backup.amazonaws.com', 'dlm.amazonaws.com', 'imagebuilder.amazonaws.com') THEN 'low'
             ELSE 'medium' END AS severity,
        CASE WHEN errorCode IS NOT NULL THEN 'Somebody tried to share an AMI outside the account'
             WHEN array_any_match(json_get_array(requestParameters, 'launchPermission', 'add', 'items'), g -> g ->> 'group' = 'all') THEN 'AMI was made public'

@@ -2,7 +2,7 @@
 -- severity        = "medium"
 -- tags            = ["attack.defense_evasion", "attack.t1578.003", "attack.impact", "attack.t1485", "attack.t1489"]
 -- remedy          = "Ask the principal. If it was not meant: revoke its sessions at once, turn termination protection on for what is left, and keep the snapshots and volumes that remain: they are the evidence."
--- false_positives = "A project that is torn down; load tests."
+-- false_positives = "A project that is torn down; load tests; head nodes of computing clusters (medium)."
 -- description     = "Twenty by a person or an instance in a quarter of an hour, or two hundred by any role; instances count once for each call that names them. What Auto Scaling and other services do on their own is left out."
 SELECT userIdentity.arn AS who,
        sum(CAST(array_length(json_get_array(requestParameters, 'instancesSet', 'items')) AS BIGINT)) AS instances,
@@ -14,8 +14,7 @@ SELECT userIdentity.arn AS who,
        CASE WHEN sum(CAST(array_length(json_get_array(requestParameters, 'instancesSet', 'items')) AS BIGINT))
                   FILTER (WHERE userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
                                  OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
-                                 OR sessionCredentialFromConsole
-                                 OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL) >= 60 THEN 'high' ELSE 'medium' END AS severity
+                                 OR sessionCredentialFromConsole) >= 60 THEN 'high' ELSE 'medium' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'ec2.amazonaws.com'
   AND eventName = 'TerminateInstances'

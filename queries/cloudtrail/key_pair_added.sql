@@ -8,7 +8,12 @@ SELECT eventTime,
        responseElements ->> 'keyFingerprint' AS fingerprint,
        sourceIPAddress,
        userAgent,
-       requestParameters ->> 'keyName' AS resource
+       requestParameters ->> 'keyName' AS resource,
+       CASE WHEN (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
+                  OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%')
+                 AND sessionCredentialFromConsole IS NOT TRUE
+                 AND userIdentity.invokedBy IS NULL
+                 AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli') THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'ec2.amazonaws.com'
   AND eventName IN ('ImportKeyPair', 'CreateKeyPair')

@@ -2,14 +2,16 @@
 -- severity        = "high"
 -- tags            = ["attack.impact", "attack.t1485", "attack.t1486"]
 -- remedy          = "CancelKeyDeletion and EnableKey for each key at once, then ask the principal; until it answers, deny kms:ScheduleKeyDeletion and kms:DisableKey to it."
--- false_positives = "A test environment that is torn down (medium below ten keys)."
+-- false_positives = "A test environment that is torn down (medium by the role of a deployment with Terraform, and below ten keys)."
 SELECT userIdentity.arn AS who,
        count(DISTINCT requestParameters ->> 'keyId') AS keys,
        sample(eventName) AS calls,
        sample(requestParameters ->> 'keyId') AS resource,
        sample(userAgent) AS user_agents,
        sample(sourceIPAddress) AS addresses,
-       CASE WHEN count(DISTINCT requestParameters ->> 'keyId') >= 10 OR count(*) FILTER (WHERE userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
+       CASE WHEN count(*) FILTER (WHERE userIdentity.type = 'AssumedRole' AND userAgent LIKE '%Terraform%'
+                                      AND NOT userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%') = count(*) THEN 'medium'
+            WHEN count(DISTINCT requestParameters ->> 'keyId') >= 10 OR count(*) FILTER (WHERE userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
                                  OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
                                  OR sessionCredentialFromConsole) > 0 THEN 'high' ELSE 'medium' END AS severity
 FROM cloudtrail

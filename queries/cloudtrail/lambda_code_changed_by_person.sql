@@ -2,13 +2,14 @@
 -- severity        = "medium"
 -- tags            = ["attack.persistence", "attack.t1648", "attack.execution", "attack.t1554"]
 -- remedy          = "Compare codeSha256 with your last build; deploy that build again if they differ, and rotate what the function's role could reach."
--- false_positives = "Development accounts."
+-- false_positives = "Development accounts; Terraform on a laptop (low)."
 SELECT eventTime,
        responseElements ->> 'codeSha256' AS code_sha256,
        responseElements ->> 'role' AS function_role,
        sourceIPAddress,
        userAgent,
-       coalesce(responseElements ->> 'functionArn', requestParameters ->> 'functionName') AS resource
+       coalesce(responseElements ->> 'functionArn', requestParameters ->> 'functionName') AS resource,
+       CASE WHEN regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli') THEN 'low' ELSE 'medium' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'lambda.amazonaws.com'
   AND eventName LIKE 'UpdateFunctionCode%'

@@ -11,7 +11,10 @@ SELECT eventTime,
        'arn:aws:s3:::' || (requestParameters ->> 'bucketName') AS resource
 FROM cloudtrail
 WHERE eventSource = 's3.amazonaws.com'
-  AND eventName = 'DeleteObject'
-  AND regexp_like(requestParameters ->> 'key', '(^|/)AWSLogs/(o-[a-z0-9]+/)?[0-9]{12}/(CloudTrail|Config|vpcflowlogs|GuardDuty|vpcdnsquerylogs|WAFLogs|elasticloadbalancing)')
+  AND eventName IN ('DeleteObject', 'DeleteObjects')
+  AND (regexp_like(requestParameters ->> 'key', '(^|/)AWSLogs/(o-[a-z0-9]+/)?[0-9]{12}/(CloudTrail|Config|vpcflowlogs|GuardDuty|vpcdnsquerylogs|WAFLogs|elasticloadbalancing)')
+       -- a call that deletes many names no key, only the bucket
+       OR eventName = 'DeleteObjects'
+          AND regexp_like(requestParameters ->> 'bucketName', '(?i)cloudtrail|aws-?logs|flow-?logs|config-bucket'))
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

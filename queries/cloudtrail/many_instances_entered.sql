@@ -2,13 +2,17 @@
 -- severity        = "medium"
 -- tags            = ["attack.lateral_movement", "attack.execution", "attack.t1021.004", "attack.t1021.008", "attack.t1651"]
 -- remedy          = "Compare with the on-call list; read the logs of the sessions, and isolate the hosts if nobody claims them."
--- false_positives = "Operators who open a window for each host."
+-- false_positives = "Operators who open a window for each host; configuration management over Session Manager (low)."
 SELECT userIdentity.arn AS who,
        count(DISTINCT coalesce(requestParameters ->> 'instanceId', requestParameters ->> 'target', requestParameters ->> 'task')) AS hosts,
        sample(eventName) AS calls,
        sample(userAgent) AS user_agents,
        sample(sourceIPAddress) AS addresses,
-       sample(coalesce(requestParameters ->> 'instanceId', requestParameters ->> 'target', requestParameters ->> 'task')) AS resource
+       sample(coalesce(requestParameters ->> 'instanceId', requestParameters ->> 'target', requestParameters ->> 'task')) AS resource,
+       CASE WHEN count(*) FILTER (WHERE userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
+                                 OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
+                                 OR sessionCredentialFromConsole
+                                 OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL) > 0 THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource IN ('ec2-instance-connect.amazonaws.com', 'ssm.amazonaws.com', 'ecs.amazonaws.com')
   AND eventName IN ('SendSSHPublicKey', 'OpenTunnel', 'StartSession', 'ExecuteCommand')

@@ -13,7 +13,8 @@ SELECT eventTime,
        CASE WHEN (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
                   OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
                   OR sessionCredentialFromConsole)
-                 AND userIdentity.invokedBy IS NULL THEN 'medium' ELSE 'low' END AS severity
+                 AND userIdentity.invokedBy IS NULL
+                 AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli') THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'ec2.amazonaws.com'
   AND eventName IN ('CreateNetworkAclEntry', 'ReplaceNetworkAclEntry')

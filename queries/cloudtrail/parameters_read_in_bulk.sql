@@ -3,13 +3,14 @@
 -- confidence      = "medium"
 -- tags            = ["attack.credential_access", "attack.t1555.006"]
 -- remedy          = "Ask the principal what it needed them for. If it cannot say: revoke its sessions and rotate what the parameters hold."
--- false_positives = "Developers who export the settings of their service."
+-- false_positives = "Developers who export the settings of their service; Terraform on a laptop (low)."
 SELECT userIdentity.arn AS who,
        count(*) AS calls,
        count(DISTINCT coalesce(requestParameters ->> 'name', requestParameters ->> 'names', requestParameters ->> 'path')) AS different,
        sample(coalesce(requestParameters ->> 'name', requestParameters -> 'names' ->> 0, requestParameters ->> 'path')) AS resource,
        sample(userAgent) AS user_agents,
-       sample(sourceIPAddress) AS addresses
+       sample(sourceIPAddress) AS addresses,
+       CASE WHEN count(*) FILTER (WHERE regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')) = count(*) THEN 'low' ELSE 'medium' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'ssm.amazonaws.com'
   AND eventName IN ('GetParameter', 'GetParameters', 'GetParametersByPath')

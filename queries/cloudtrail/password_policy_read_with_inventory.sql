@@ -10,7 +10,9 @@ SELECT userIdentity.arn AS who,
        count(*) FILTER (WHERE errorCode IS NOT NULL) AS refused,
        sample(userAgent) AS user_agents,
        sample(sourceIPAddress) AS addresses,
-       account AS resource
+       account AS resource,
+       CASE WHEN count(*) FILTER (WHERE userIdentity.accessKeyId LIKE 'AKIA%' AND coalesce(userAgent, '') NOT LIKE '%Terraform%' OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL) > 0 THEN 'medium'
+            ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'iam.amazonaws.com'
   AND eventName IN ('GetAccountPasswordPolicy', 'ListUsers', 'ListRoles', 'ListGroups', 'ListPolicies', 'GetAccountSummary', 'ListVirtualMFADevices', 'ListSAMLProviders',

@@ -6,16 +6,22 @@
 SELECT eventTime,
        eventName,
        coalesce(requestParameters ->> 'userName', requestParameters ->> 'roleName', requestParameters ->> 'groupName') AS written_to,
-       requestParameters ->> 'policyDocument' AS document,
+       coalesce(requestParameters ->> 'policyDocument', requestParameters ->> 'inlinePolicy') AS document,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'policyArn', requestParameters ->> 'policyName') AS resource
+       coalesce(requestParameters ->> 'policyArn', requestParameters ->> 'policyName', requestParameters ->> 'permissionSetArn') AS resource
 FROM cloudtrail
-WHERE eventSource = 'iam.amazonaws.com'
-  AND eventName IN ('CreatePolicy', 'CreatePolicyVersion', 'PutUserPolicy', 'PutRolePolicy', 'PutGroupPolicy')
-  -- statements that deny or that stand under a condition are taken out
-  AND regexp_like(regexp_replace(requestParameters ->> 'policyDocument', '[{]([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*("Effect"\s*:\s*"Deny"|"Condition"\s*:)([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*[}]', '', 'g'), '"Resource"\s*:\s*(\[[^\]]*)?"(\*|arn:[a-z-]+:[a-z*]*:[*:]*)"')
-  AND (regexp_like(regexp_replace(requestParameters ->> 'policyDocument', '[{]([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*("Effect"\s*:\s*"Deny"|"Condition"\s*:)([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*[}]', '', 'g'), '(?i)"(iam:([*]|(put|attach)([*]|(user|role|group)policy)|create([*]|accesskey|loginprofile|policyversion)|update([*]|assumerolepolicy|loginprofile)|addusertogroup|setdefaultpolicyversion)|i[*]:[*]|sts:([*]|assumerole))"')
-       OR regexp_like(regexp_replace(requestParameters ->> 'policyDocument', '[{]([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*("Effect"\s*:\s*"Deny"|"Condition"\s*:)([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*[}]', '', 'g'), '"NotAction"\s*:|"Action"\s*:\s*(\[[^\]]*)?"[*](:[*])?"'))
+WHERE eventSource IN ('iam.amazonaws.com', 'sso.amazonaws.com')
+  AND eventName IN ('CreatePolicy', 'CreatePolicyVersion', 'PutUserPolicy', 'PutRolePolicy', 'PutGroupPolicy', 'PutInlinePolicyToPermissionSet')
+  AND array_any_match(
+        coalesce(json_get_array(coalesce(requestParameters ->> 'policyDocument', requestParameters ->> 'inlinePolicy'), 'Statement'),
+                 make_array(json_get_json(coalesce(requestParameters ->> 'policyDocument', requestParameters ->> 'inlinePolicy'), 'Statement'))),
+        s -> s ->> 'Effect' = 'Allow'
+             AND NOT json_contains(s, 'Condition')
+             AND (json_contains(s, 'NotResource')
+                  OR regexp_like(s ->> 'Resource', '(^|")([*]|arn:[a-z-]+:[a-z*]*(:[*:]*)?|arn:[a-z-]+:iam::[0-9*]*:((user|role|group|policy)/)?[*])("|$)'))
+             AND (regexp_like(s ->> 'Action', '(?i)(^|")(iam:([*]|(put|attach)([*]|(user|role|group)policy)|create([*]|accesskey|loginprofile|policyversion)|update([*]|assumerolepolicy|loginprofile)|addusertogroup|setdefaultpolicyversion)|i[*]:[*]|sts:([*]|assumerole)|[*?]+(:[*?]+)?)("|$)')
+                  -- all but IAM is what PowerUserAccess gives
+                  OR json_contains(s, 'NotAction') AND NOT regexp_like(s ->> 'NotAction', '(?i)(^|")iam:[*]("|$)')))
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

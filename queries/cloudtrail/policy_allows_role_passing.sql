@@ -13,11 +13,20 @@ SELECT eventTime,
 FROM cloudtrail
 WHERE eventSource = 'iam.amazonaws.com'
   AND eventName IN ('CreatePolicy', 'CreatePolicyVersion', 'PutUserPolicy', 'PutRolePolicy', 'PutGroupPolicy')
-  AND regexp_like(requestParameters ->> 'policyDocument', '(?i)"iam:pass(role|[*])"')
   AND regexp_like(requestParameters ->> 'policyDocument', '(?i)"(lambda:([*]|create(function|[*]))|ec2:([*]|runinstances)|cloudformation:([*]|create(stack|[*]))|glue:([*]|create(job|devendpoint|[*]))|ecs:([*]|runtask|registertaskdefinition)|sagemaker:([*]|create)|codebuild:([*]|createproject|startbuild)|datapipeline:|states:([*]|createstatemachine))')
-  AND regexp_like(requestParameters ->> 'policyDocument', '"Resource"\s*:\s*(\[[^\]]*)?"(\*|arn:[a-z-]+:iam::[0-9*]*:role/\*)"')
+  AND array_any_match(
+        coalesce(json_get_array(requestParameters ->> 'policyDocument', 'Statement'),
+                 make_array(json_get_json(requestParameters ->> 'policyDocument', 'Statement'))),
+        s -> s ->> 'Effect' = 'Allow'
+             AND NOT json_contains(s, 'Condition')
+             AND regexp_like(s ->> 'Resource', '(^|")([*]|arn:[a-z-]+:iam::[0-9*]*:role/[*])("|$)')
+             AND regexp_like(s ->> 'Action', '(?i)(^|")iam:pass(role|[*])("|$)'))
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
+  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
   AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
        OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
-       OR sessionCredentialFromConsole)
+       OR sessionCredentialFromConsole
+       -- or the role of a person: with MFA, or on a workstation
+       OR userIdentity.sessionContext.attributes.mfaAuthenticated = 'true'
+       OR regexp_like(coalesce(userAgent, ''), '(?i)macos|darwin|windows|cloudshell'))

@@ -11,9 +11,22 @@ SELECT eventTime,
        userAgent,
        coalesce(requestParameters ->> 'resourceARN', requestParameters ->> 'resourceArn', requestParameters ->> 'identity', requestParameters ->> 'name', requestParameters ->> 'destinationName', account) AS resource
 FROM cloudtrail
-WHERE eventSource IN ('kinesis.amazonaws.com', 'ssm.amazonaws.com', 'redshift-serverless.amazonaws.com', 'redshift.amazonaws.com', 'logs.amazonaws.com', 'ecr.amazonaws.com', 'ses.amazonaws.com', 's3.amazonaws.com', 'events.amazonaws.com')
-  AND eventName IN ('PutResourcePolicy', 'PutDestinationPolicy', 'PutRegistryPolicy', 'PutIdentityPolicy', 'CreateEmailIdentityPolicy', 'PutAccessPointPolicy', 'PutMultiRegionAccessPointPolicy', 'PutPermission')
-  AND regexp_like(regexp_replace(replace(replace(requestParameters, account, ''), '\"', '"'), '[{]([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*("Effect"\s*:\s*"Deny"|"[Cc]ondition"\s*:)([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*[}]', '', 'g'),
-                '(?i)"(AWS|Principal)"\s*:\s*(\[[^\]]*)?"(\*|(arn:[a-z-]+:(iam|sts)::)?[0-9]{12})')
+WHERE eventSource IN ('kinesis.amazonaws.com', 'ssm.amazonaws.com', 'redshift-serverless.amazonaws.com', 'redshift.amazonaws.com', 'logs.amazonaws.com', 'ecr.amazonaws.com', 'ses.amazonaws.com', 's3.amazonaws.com',
+                    'events.amazonaws.com', 'codeartifact.amazonaws.com', 'mediastore.amazonaws.com', 's3tables.amazonaws.com', 's3express.amazonaws.com')
+  AND eventName IN ('PutResourcePolicy', 'PutDestinationPolicy', 'PutRegistryPolicy', 'PutIdentityPolicy', 'CreateEmailIdentityPolicy', 'PutAccessPointPolicy', 'PutMultiRegionAccessPointPolicy', 'PutPermission',
+                    'PutDomainPermissionsPolicy', 'PutRepositoryPermissionsPolicy', 'PutContainerPolicy', 'PutTableBucketPolicy', 'PutTablePolicy')
+  AND (array_any_match(
+         coalesce(json_get_array(replace(coalesce(requestParameters ->> 'policy', requestParameters ->> 'resourcePolicy', requestParameters ->> 'policyText', requestParameters ->> 'policyDocument',
+                                         requestParameters ->> 'accessPolicy', requestParameters ->> 'bucketPolicy', requestParameters -> 'details' ->> 'policy'), account, ''), 'Statement'),
+                  make_array(json_get_json(replace(coalesce(requestParameters ->> 'policy', requestParameters ->> 'resourcePolicy', requestParameters ->> 'policyText', requestParameters ->> 'policyDocument',
+                                         requestParameters ->> 'accessPolicy', requestParameters ->> 'bucketPolicy', requestParameters -> 'details' ->> 'policy'), account, ''), 'Statement'))),
+         s -> s ->> 'Effect' = 'Allow'
+              AND (regexp_like(s ->> 'Principal', '(^|::|")[0-9]{12}([:"]|$)')
+                   OR (regexp_like(s ->> 'Principal', '^[*]$|"(AWS|[*])"\s*:\s*(\[[^\]]*)?"[*]"') OR json_contains(s, 'NotPrincipal'))
+                      AND (NOT regexp_like(coalesce(s ->> 'Condition', ''), '(?i)aws:(Source|Principal|userid)|s3:DataAccessPoint')
+                           OR regexp_like(s ->> 'Condition', '(?i)"[a-z:]*Not(Equals|Like|IpAddress)|"(0\.0\.0\.0|::)/0"'))))
+       -- the bus of events takes a principal in place of a policy
+       OR regexp_like(replace(requestParameters ->> 'principal', account, ''), '^([*]|[0-9]{12})$')
+          AND NOT json_contains(requestParameters, 'condition'))
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

@@ -11,7 +11,9 @@ FROM (SELECT *,
              sample(eventName) OVER before AS tried
       FROM cloudtrail
       WHERE eventSource = 'iam.amazonaws.com'
+        -- the pages of the console ask for much that few may see
         AND (errorCode = 'AccessDenied'
+             AND NOT (sessionCredentialFromConsole IS TRUE AND readOnly IS TRUE)
              OR errorCode IS NULL
                 AND eventName IN ('AddUserToGroup', 'AttachGroupPolicy', 'AttachRolePolicy', 'AttachUserPolicy', 'CreateAccessKey', 'CreateLoginProfile',
                                   'CreatePolicyVersion', 'PutGroupPolicy', 'PutRolePolicy', 'PutUserPolicy', 'SetDefaultPolicyVersion', 'UpdateAssumeRolePolicy', 'UpdateLoginProfile'))

@@ -13,15 +13,22 @@ SELECT eventTime,
        coalesce(responseElements ->> 'functionArn', requestParameters ->> 'functionName', requestParameters ->> 'stackName', requestParameters ->> 'name', eventName) AS resource
 FROM cloudtrail
 WHERE eventSource IN ('lambda.amazonaws.com', 'cloudformation.amazonaws.com', 'ecs.amazonaws.com', 'apprunner.amazonaws.com',
-                    'bedrock-agentcore.amazonaws.com', 'bedrock.amazonaws.com', 'sagemaker.amazonaws.com', 'glue.amazonaws.com',
+                    'bedrock-agentcore.amazonaws.com', 'bedrock-agentcore-control.amazonaws.com', 'bedrock.amazonaws.com', 'sagemaker.amazonaws.com', 'glue.amazonaws.com',
                     'batch.amazonaws.com', 'codebuild.amazonaws.com', 'codepipeline.amazonaws.com', 'states.amazonaws.com',
                     'elasticmapreduce.amazonaws.com', 'emr-serverless.amazonaws.com', 'amplify.amazonaws.com', 'eks.amazonaws.com',
                     'scheduler.amazonaws.com', 'iot.amazonaws.com', 'autoscaling.amazonaws.com')
   AND regexp_like(eventName, '^(CreateAgent|CreateAgentRuntime|CreateApp|CreateChangeSet|CreateCodeInterpreter|CreateFunction|CreateJob|CreateLaunchConfiguration|CreateNotebookInstance|CreatePipeline|CreatePodIdentityAssociation|CreateProcessingJob|CreateProject|CreateRoleAlias|CreateSchedule|CreateService|CreateStack|CreateStateMachine|CreateTrainingJob|RegisterJobDefinition|RegisterTaskDefinition|RunJobFlow|RunTask|StartJobRun|StartTask|UpdateFunctionConfiguration|UpdateStack)(20[0-9]{6}(v2)?)?$')
+  -- the console names the role of a function at each change of its settings
+  AND NOT (eventName LIKE 'UpdateFunctionConfiguration%'
+           AND sessionCredentialFromConsole IS TRUE)
   -- the console makes a role of its own below service-role, for this one thing
   AND regexp_like(replace(requestParameters, ':role/service-role/', ''), ':iam::[0-9]{12}:(role|instance-profile)/')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
+  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
   AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
        OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
-       OR sessionCredentialFromConsole)
+       OR sessionCredentialFromConsole
+       -- or the role of a person: with MFA, or on a workstation
+       OR userIdentity.sessionContext.attributes.mfaAuthenticated = 'true'
+       OR regexp_like(coalesce(userAgent, ''), '(?i)macos|darwin|windows|cloudshell'))

@@ -1,14 +1,18 @@
--- title    = "Role was opened to another account"
--- severity = "high"
--- tags     = ["attack.persistence", "attack.privilege_escalation", "attack.t1098.003", "attack.t1078.004", "attack.t1098"]
--- remedy   = "Find out whose account it is. If it is not one of yours or of a vendor you know: put the old trust policy back, revoke the sessions of the role, and search for AssumeRole calls from that account."
+-- title           = "Role was opened to another account"
+-- severity        = "high"
+-- tags            = ["attack.persistence", "attack.privilege_escalation", "attack.t1098.003", "attack.t1078.004", "attack.t1098"]
+-- remedy          = "Find out whose account it is. If it is not one of yours or of a vendor you know: put the old trust policy back, revoke the sessions of the role, and search for AssumeRole calls from that account."
+-- false_positives = "Control Tower, whose audit account reads the others (low)."
 SELECT eventTime,
        requestParameters ->> 'roleName' AS role,
        requestParameters ->> 'policyDocument' AS trust_policy,
        sourceIPAddress, userAgent,
        'role/' || (requestParameters ->> 'roleName') AS resource,
        -- statements under a condition are taken out too: whom does the rest let in?
-       CASE WHEN regexp_like(regexp_replace(requestParameters ->> 'policyDocument', '[{]([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*("Effect"\s*:\s*"Deny"|"Condition"\s*:)([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*[}]', '', 'g'), '"(AWS|Principal)"\s*:\s*(\[[^\]]*)?"\*"') THEN 'critical'
+       CASE WHEN requestParameters ->> 'roleName' LIKE 'aws-controltower-%'
+                 AND userIdentity.sessionContext.sessionIssuer.userName = 'AWSControlTowerExecution'
+                 AND userIdentity.invokedBy = 'cloudformation.amazonaws.com' THEN 'low'
+            WHEN regexp_like(regexp_replace(requestParameters ->> 'policyDocument', '[{]([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*("Effect"\s*:\s*"Deny"|"Condition"\s*:)([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*[}]', '', 'g'), '"(AWS|Principal)"\s*:\s*(\[[^\]]*)?"\*"') THEN 'critical'
             WHEN regexp_like(regexp_replace(replace(requestParameters ->> 'policyDocument', account, 'own'), '[{]([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*("Effect"\s*:\s*"Deny"|"Condition"\s*:)([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*[}]', '', 'g'), '"AWS"\s*:\s*(\[[^\]]*)?"(arn:[a-z-]+:(iam|sts)::)?[0-9]{12}') THEN 'high'
             ELSE 'medium' END AS severity,
        CASE WHEN regexp_like(regexp_replace(requestParameters ->> 'policyDocument', '[{]([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*"Effect"\s*:\s*"Deny"([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*[}]', '', 'g'), '"(AWS|Principal)"\s*:\s*(\[[^\]]*)?"\*"') THEN 'Role was opened to every AWS account'

@@ -4,7 +4,7 @@
 -- remedy          = "Read the schedule's target and input; delete it if nobody claims it, and undo what it did."
 SELECT eventTime,
        eventName,
-       requestParameters -> 'target' ->> 'arn' AS target,
+       coalesce(requestParameters ->> 'target', requestParameters ->> 'Target') AS target,
        requestParameters ->> 'scheduleExpression' AS schedule,
        sourceIPAddress,
        userAgent,
@@ -12,6 +12,6 @@ SELECT eventTime,
 FROM cloudtrail
 WHERE eventSource = 'scheduler.amazonaws.com'
   AND eventName IN ('CreateSchedule', 'UpdateSchedule')
-  AND regexp_like(requestParameters -> 'target' ->> 'arn', ':aws-sdk:(iam|organizations|cloudtrail|guardduty|kms|secretsmanager|sso|config):')
+  AND regexp_like(requestParameters, ':aws-sdk:(iam|organizations|cloudtrail|guardduty|kms|secretsmanager|sso|config):')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

@@ -2,14 +2,15 @@
 -- severity        = "medium"
 -- tags            = ["attack.credential_access", "attack.t1555.006"]
 -- remedy          = "Ask the principal what it needed them for. If it cannot say: revoke its sessions, then rotate every secret in the list, production databases first."
--- false_positives = "Migrations; controllers that copy secrets into a cluster or a vault (medium): put their roles in the suppress list; servers that read theirs as they start (low)."
+-- false_positives = "Migrations; controllers that copy secrets into a cluster or a vault (medium): put their roles in the suppress list; servers that read theirs as they start, and Terraform (low)."
 SELECT userIdentity.arn AS who,
        count(DISTINCT requestParameters ->> 'secretId') AS secrets,
        count(DISTINCT awsRegion) AS regions,
        sample(requestParameters ->> 'secretId') AS resource,
        sample(userAgent) AS user_agents,
        sample(sourceIPAddress) AS addresses,
-       CASE WHEN count(DISTINCT requestParameters ->> 'secretId') FILTER (WHERE userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
+       CASE WHEN count(*) FILTER (WHERE regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')) = count(*) THEN 'low'
+            WHEN count(DISTINCT requestParameters ->> 'secretId') FILTER (WHERE userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
                                  OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
                                  OR sessionCredentialFromConsole) >= 10 THEN 'high'
             -- an application knows the names of its secrets, an intruder asks for them first

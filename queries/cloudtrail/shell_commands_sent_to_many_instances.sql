@@ -3,7 +3,7 @@
 -- confidence      = "medium"
 -- tags            = ["attack.execution", "attack.lateral_movement", "attack.t1651", "attack.t1059"]
 -- remedy          = "Read the commands with GetCommandInvocation (CloudTrail hides them); if the principal cannot explain them, isolate the instances and revoke the sessions of their roles."
--- false_positives = "An operator who patches by hand, one instance after the other."
+-- false_positives = "An operator who patches by hand, one instance after the other; build servers on an instance (medium)."
 SELECT userIdentity.arn AS who,
        count(*) AS calls,
        count(DISTINCT coalesce(requestParameters ->> 'instanceIds', requestParameters ->> 'targets')) AS different_targets,
@@ -11,7 +11,9 @@ SELECT userIdentity.arn AS who,
        sample(requestParameters -> 'instanceIds' ->> 0) AS resource,
        sample(requestParameters ->> 'documentName') AS documents,
        sample(userAgent) AS user_agents,
-       sample(sourceIPAddress) AS addresses
+       sample(sourceIPAddress) AS addresses,
+       -- build servers on an instance do so each day
+       CASE WHEN count(*) FILTER (WHERE userIdentity.sessionContext.ec2RoleDelivery IS NULL) > 0 THEN 'high' ELSE 'medium' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'ssm.amazonaws.com'
   AND eventName = 'SendCommand'

@@ -9,7 +9,12 @@ SELECT eventTime,
        awsRegion AS to_region,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'sourceSnapshotId', requestParameters ->> 'sourceImageId', requestParameters ->> 'sourceDBSnapshotIdentifier') AS resource
+       coalesce(requestParameters ->> 'sourceSnapshotId', requestParameters ->> 'sourceImageId', requestParameters ->> 'sourceDBSnapshotIdentifier') AS resource,
+       CASE WHEN (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
+                  OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%')
+                 AND sessionCredentialFromConsole IS NOT TRUE
+                 AND userIdentity.invokedBy IS NULL
+                 AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli') THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource IN ('ec2.amazonaws.com', 'rds.amazonaws.com')
   AND eventName IN ('CopySnapshot', 'CopyImage', 'CopyDBSnapshot')

@@ -2,7 +2,7 @@
 -- severity        = "high"
 -- tags            = ["attack.exfiltration", "attack.t1537"]
 -- remedy          = "Take the permission back with ModifySnapshotAttribute (remove), find out whose account it is, and assume that what the volume held, keys included, is known there."
--- false_positives = "Backup or image pipelines that hand copies to an account of your own; AWS Backup and Data Lifecycle Manager, which hand copies on as they are told (low)."
+-- false_positives = "Backup or image pipelines that hand copies to an account of your own (medium with Packer or Terraform); AWS Backup and Data Lifecycle Manager, which hand copies on as they are told (low)."
 SELECT eventTime,
        errorCode,
        requestParameters -> 'createVolumePermission' ->> 'add' AS shared_with,
@@ -13,6 +13,10 @@ SELECT eventTime,
             WHEN array_any_match(json_get_array(requestParameters, 'createVolumePermission', 'add', 'items'), g -> g ->> 'group' = 'all') THEN 'critical'
             -- the plan or policy that a person wrote says with whom; the service only does it
             WHEN userIdentity.invokedBy IN ('backup.amazonaws.com', 'dlm.amazonaws.com') THEN 'low'
+            -- the role of an image pipeline shares what it built
+            WHEN userIdentity.type = 'AssumedRole'
+                 AND userIdentity.sessionContext.sessionIssuer.arn NOT LIKE '%AWSReservedSSO%'
+                 AND userAgent LIKE '%HashiCorp%' THEN 'medium'
             ELSE 'high' END AS severity,
        CASE WHEN errorCode IS NOT NULL THEN 'Somebody tried to share an EBS snapshot outside the account'
             WHEN array_any_match(json_get_array(requestParameters, 'createVolumePermission', 'add', 'items'), g -> g ->> 'group' = 'all') THEN 'EBS snapshot was made public'

@@ -13,8 +13,7 @@ SELECT userIdentity.arn AS who,
        sample(sourceIPAddress) AS addresses,
        CASE WHEN count(*) FILTER (WHERE userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
                                  OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
-                                 OR sessionCredentialFromConsole
-                                 OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL) > 0 THEN 'high' ELSE 'medium' END AS severity
+                                 OR sessionCredentialFromConsole) > 0 THEN 'high' ELSE 'medium' END AS severity
 FROM cloudtrail
 WHERE eventName IN ('ModifySnapshotAttribute', 'ModifyImageAttribute', 'ModifyDBSnapshotAttribute', 'ModifyDBClusterSnapshotAttribute')
   AND eventSource IN ('ec2.amazonaws.com', 'rds.amazonaws.com')

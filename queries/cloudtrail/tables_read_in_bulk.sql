@@ -17,6 +17,8 @@ WHERE eventSource = 'dynamodb.amazonaws.com'
   AND sessionCredentialFromConsole IS NOT TRUE
   AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
        OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
-       OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
+       -- or the role of a person: with MFA, or on a workstation
+       OR userIdentity.sessionContext.attributes.mfaAuthenticated = 'true'
+       OR regexp_like(coalesce(userAgent, ''), '(?i)macos|darwin|windows|cloudshell'))
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '10 minutes', INTERVAL '30 minutes')
 HAVING count(DISTINCT requestParameters ->> 'tableName') >= 8

@@ -15,7 +15,8 @@ WHERE eventSource = 'cloudtrail.amazonaws.com'
   AND eventName IN ('UpdateTrail', 'PutInsightSelectors', 'DeregisterOrganizationDelegatedAdmin', 'PutResourcePolicy', 'DeleteResourcePolicy')
   AND (eventName IN ('DeregisterOrganizationDelegatedAdmin', 'PutResourcePolicy', 'DeleteResourcePolicy')
        OR json_length(requestParameters, 'insightSelectors') = 0
-       OR json_contains(requestParameters, 's3BucketName')
+       -- the console names the bucket at each change of the settings
+       OR json_contains(requestParameters, 's3BucketName') AND sessionCredentialFromConsole IS NOT TRUE
        OR regexp_like(replace(requestParameters ->> 'kmsKeyId', account, ''), ':[0-9]{12}:'))
   AND userAgent NOT LIKE '%Terraform%'
   AND errorCode IS NULL

@@ -9,4 +9,4 @@
 SELECT id, jobName AS resource
 FROM glue_job_run
 WHERE regexp_like(arguments, '(^|[^A-Z0-9])AKIA[A-Z2-7]{16}([^A-Z0-9]|$)')
-   OR regexp_like(regexp_replace(arguments, '"(arn:|s3:|\{\{)[^"]*"', '""', 'g'), '"--?[a-z0-9_.-]*(password|passwd|pwd|secret_?(access_?)?key|api_?key|private_?key|access_?token|auth_?token)"\s*:\s*"[^"]{3,}"', 'i')
+   OR regexp_like(regexp_replace(arguments, '"((arn:|s3:|\{\{|\$\{|/|secretsmanager|resolve:)[^"]*|true|false|none|null|[a-z0-9_-]+(/[a-z0-9_-]+)+)"', '""', 'g'), '"--?[a-z0-9_.-]*(password|passwd|pwd|secret_?(access_?)?key|api_?key|private_?key|access_?token|auth_?token)"\s*:\s*"[^"]{3,}"', 'i')

@@ -1,0 +1,24 @@
+-- title           = "Very many objects were written into a bucket of another account"
+-- severity        = "medium"
+-- tags            = ["attack.exfiltration", "attack.t1537", "attack.t1020"]
+-- remedy          = "Find out whose account it is (the bucket's owner is in the record). If it is none of yours or of a partner: revoke the principal's sessions, and see what was copied."
+-- false_positives = "Feeds to partners by a machine (low)."
+SELECT userIdentity.arn AS who,
+       count(DISTINCT requestParameters ->> 'key') AS objects,
+       sample(requestParameters ->> 'bucketName') AS buckets,
+       sample(userAgent) AS user_agents,
+       sample(sourceIPAddress) AS addresses,
+       sample('arn:aws:s3:::' || (requestParameters ->> 'bucketName')) AS resource,
+       CASE WHEN count(*) FILTER (WHERE (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
+                                        OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
+                                        OR sessionCredentialFromConsole
+                                        OR userIdentity.sessionContext.attributes.mfaAuthenticated = 'true'
+                                        OR regexp_like(coalesce(userAgent, ''), '(?i)macos|darwin|windows|cloudshell'))) > 0 THEN 'medium' ELSE 'low' END AS severity
+FROM cloudtrail
+WHERE eventSource = 's3.amazonaws.com'
+  AND eventName IN ('PutObject', 'CopyObject')
+  AND coalesce(resources[2].accountid, resources[1].accountid) <> userIdentity.accountId
+  AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL
+GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '10 minutes', INTERVAL '30 minutes')
+HAVING count(DISTINCT requestParameters ->> 'key') >= 100
