@@ -181,7 +181,7 @@ fn a_folder_of_rules_is_read_past_what_is_no_rule() {
     };
     let (exit, _, says) = check(folder.path());
     assert!(
-        exit == 0 && says.contains("no .sql, .yml or .yaml file is in a folder of rules folder=cloudtrail"),
+        exit == 0 && says.contains("no rule is there: their files end in .sql, .yml or .yaml path=cloudtrail"),
         "{says}"
     );
     fs::write(rules.join("bin.sql"), b"-- title = 'x'\n-- \xff").unwrap();
