@@ -258,8 +258,8 @@ fn people_are_told_how_many_there_are_where_there_are_too_many() {
     let texts: Vec<&str> = seen.taken[&Way::Webhook].iter().map(|one| one["text"].as_str().unwrap()).collect();
     // twenty a minute: ten at once, the tenth for all that wait
     assert_eq!(texts.len(), 10, "{texts:?}");
-    assert!(texts[..9].iter().all(|text| *text == "Low: IAM user was created (111122223333)"), "{texts:?}");
-    assert_eq!(texts[9], "191 more findings: 191 low");
+    assert!(texts[..9].iter().all(|text| *text == "Medium: IAM user was created (111122223333)"), "{texts:?}");
+    assert_eq!(texts[9], "191 more findings: 191 medium");
     assert_eq!(summary(folder.path())["webhook"]["accepted"], 200);
 }
 
