@@ -9,7 +9,7 @@ mod corpus;
 #[path = "detect/windows.rs"]
 mod windows;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -113,6 +113,10 @@ fn main() {
     let batches = read(&objects, &options);
     assert_eq!(batches.iter().map(|batch| batch.rows.num_rows()).sum::<usize>() as f64, total);
 
+    // what windows find depends on what came before, and here the same events come in each round
+    let is_of_rows = |rule: &&Rule| rule.fires == Fires::PerRow;
+    let of_rows: BTreeSet<String> = detector.rules().filter(is_of_rows).map(|rule| rule.id.clone()).collect();
+
     // the first round warms up; the detector knows the values of the logs from then on, as it does in a long run
     let (mut parsing, mut archiving, mut judging, mut expected) = (Vec::new(), Vec::new(), Vec::new(), None);
     for round in 0..=rounds {
@@ -124,7 +128,8 @@ fn main() {
         });
         assert_eq!(written.iter().map(|object| object.rows).sum::<u64>() as f64, total, "every event is archived");
         archive.sweep().expect("the folder can be emptied");
-        assert_eq!(*expected.get_or_insert(found.len()), found.len(), "every round finds the same");
+        let count = found.iter().filter(|finding| of_rows.contains(&finding.rule)).count();
+        assert_eq!(*expected.get_or_insert(count), count, "every round finds the same");
         if round == 0 {
             [&mut parsing, &mut archiving, &mut judging].into_iter().for_each(Vec::clear);
         }
@@ -133,8 +138,8 @@ fn main() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime starts");
     let (mut compared, mut left_out) = (0, 0);
     // a query that groups gives windows, not the rows that it selects
-    let of_rows = |rule: &&Rule| rule.table == CLOUDTRAIL.name && rule.fires == Fires::PerRow;
-    for rule in detector.rules().filter(of_rows) {
+    let is_compared = |rule: &&Rule| rule.table == CLOUDTRAIL.name && of_rows.contains(&rule.id);
+    for rule in detector.rules().filter(is_compared) {
         let hits = detector.costs()[&rule.id].hits / (rounds + 1);
         match runtime.block_on(selected(rule, &batches)) {
             Some(rows) => {
@@ -148,7 +153,7 @@ fn main() {
     let (parse, write, judge) = (median(parsing), median(archiving), median(judging));
     let each = |seconds: f64| seconds * 1e9 / total;
     println!("{} rules compiled in {:.0} ms", detector.rules().count(), planning[0] * 1e3);
-    println!("{total} events in {} batches, {} findings", batches.len(), expected.unwrap_or(0));
+    println!("{total} events in {} batches, {} findings of single rows", batches.len(), expected.unwrap_or(0));
     println!("{compared} CloudTrail rules select as many rows as DataFusion alone, which cannot run {left_out} others");
     println!("{rounds} rounds, medians of CPU time\n");
     println!("gz to Arrow      {:8.0} ns/event", each(parse));
