@@ -93,8 +93,9 @@ async fn whatever_cuts_a_subscription_nothing_is_lost_or_comes_twice() {
             calls.iter().any(|call| call.starts_with("SubscribeToShard AFTER_SEQUENCE_NUMBER")),
             "{cut:?}: {calls:?}"
         );
-        let is_new = connections(&server) != before;
-        assert_eq!(is_new, matches!(cut, Cut::Away | Cut::Graceful), "{cut:?}");
+        // where both shards came to have a connection each, the one that is left has room for both
+        let (is_new, is_closed) = (connections(&server) != before, matches!(cut, Cut::Away | Cut::Graceful));
+        assert!(is_new == is_closed || is_closed && before.len() > 1, "{cut:?}: {before:?}");
         work.end().await;
     }
 }
