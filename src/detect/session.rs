@@ -32,7 +32,7 @@ pub fn session(config: SessionConfig) -> SessionContext {
 
 /// Rules are planned against empty tables and the user's lists, with expressions simplified and nothing moved: the plan keeps the query's shape.
 pub(super) fn planner(tables: &[&'static Table], references: &References) -> SessionState {
-    // what is simple once it was simplified need not be looked at again, which takes a sixth of the time of planning
+    // what is simple once it was simplified need not be looked at again
     let config = settings(SessionConfig::new()).set_usize("datafusion.optimizer.max_passes", 1);
     let mut state = SessionStateBuilder::new()
         .with_config(config)
