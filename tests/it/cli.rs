@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use weir::sink::security_hub::validate::call_violations;
 
-use crate::support::{code, lines, path, repository, text, weir};
+use crate::support::{code, few, lines, path, repository, text, weir};
 
 #[test]
 fn every_command_has_help_with_an_example() {
@@ -71,7 +71,9 @@ fn a_wrong_key_in_the_configuration_is_named_with_its_line() {
 fn findings_of_a_severity_exit_with_1() {
     let folder = tempfile::tempdir().unwrap();
     let attack = path(&repository("tests/data/cloudtrail/stratus/aws.persistence.iam-create-admin-user.json.gz"));
-    let run = |least: &str| weir(&["run", "--from", &attack, "--archive", "none", "--fail-on", least], folder.path());
+    let run = |least: &str| {
+        weir(&["run", "--from", &attack, "--rules", few(), "--archive", "none", "--fail-on", least], folder.path())
+    };
     assert_eq!(code(&run("medium")), 1);
     assert_eq!(code(&run("critical")), 0);
 }
@@ -106,8 +108,10 @@ fn the_rules_of_a_folder_run_with_the_built_in_ones_or_alone() {
 fn input_that_cannot_be_read_exits_with_3_and_the_rest_is_judged() {
     let folder = tempfile::tempdir().unwrap();
     let attack = path(&repository("tests/data/cloudtrail/stratus/aws.persistence.iam-create-admin-user.json.gz"));
-    let output =
-        weir(&["run", "--from", &attack, "missing.json", "--archive", "none", "--format", "ndjson"], folder.path());
+    let output = weir(
+        &["run", "--rules", few(), "--from", &attack, "missing.json", "--archive", "none", "--format", "ndjson"],
+        folder.path(),
+    );
     assert_eq!(code(&output), 3);
     let says = text(&output.stderr);
     assert!(says.contains("could not read missing.json: no such file or folder"), "{says}");
@@ -127,7 +131,10 @@ fn asff_is_a_valid_call_for_each_account_and_region() {
     fs::write(folder.path().join("log.json"), log.replace("ap-isob-central-3r", "eu-west-1")).unwrap();
     let run = |format: &str, name: &str| {
         let to = ["--format", format, "--findings", name];
-        let output = weir(&[&["run", "--from", "log.json", "--archive", "none"], &to[..]].concat(), folder.path());
+        let output = weir(
+            &[&["run", "--rules", few(), "--from", "log.json", "--archive", "none"], &to[..]].concat(),
+            folder.path(),
+        );
         assert_eq!(code(&output), 0, "{}", text(&output.stderr));
         let written = fs::read_to_string(folder.path().join(name)).unwrap();
         written.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<serde_json::Value>>()
@@ -152,7 +159,8 @@ fn asff_is_a_valid_call_for_each_account_and_region() {
 fn a_finding_without_an_asff_form_is_named_and_counted() {
     let folder = tempfile::tempdir().unwrap();
     let recorded = path(&repository(RECORDED));
-    let output = weir(&["run", "--from", &recorded, "--archive", "none", "--format", "asff"], folder.path());
+    let output =
+        weir(&["run", "--rules", few(), "--from", &recorded, "--archive", "none", "--format", "asff"], folder.path());
     assert_eq!((code(&output), text(&output.stdout)), (3, String::new()));
     let says = text(&output.stderr);
     let why = "left out: its log names no hub: Region `ap-isob-central-3r` is none of AWS's";
@@ -164,7 +172,7 @@ fn a_finding_without_an_asff_form_is_named_and_counted() {
 fn an_empty_folder_gives_no_findings() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("logs")).unwrap();
-    let output = weir(&["run", "--from", "logs", "--archive", "none"], folder.path());
+    let output = weir(&["run", "--rules", few(), "--from", "logs", "--archive", "none"], folder.path());
     assert_eq!((code(&output), text(&output.stdout)), (0, "no findings\n".to_owned()));
     let says = text(&output.stderr);
     assert!(says.contains("there is nothing to read in a folder folder=\"logs\""), "{says}");
@@ -205,7 +213,7 @@ fn what_was_rejected_is_told_by_file_and_reason() {
     let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
     fs::write(folder.path().join("windows.json"), utf16("\u{feff}{\"Records\":[]}")).unwrap();
     fs::write(folder.path().join("photo"), b"\x89PNG\r\n\x1a\n").unwrap();
-    let inputs = ["run", "--from", "cut.json.gz", "windows.json", "photo", "--archive"];
+    let inputs = ["run", "--rules", few(), "--from", "cut.json.gz", "windows.json", "photo", "--archive"];
     let output = weir(&[&inputs[..], &["none"]].concat(), folder.path());
     assert_eq!(code(&output), 0);
     let says = text(&output.stderr);
@@ -245,7 +253,7 @@ fn standard_input_is_read() {
     let sample =
         fs::File::open(repository("tests/data/cloudtrail/stratus/aws.persistence.iam-create-admin-user.json.gz"));
     let output = Command::new(env!("CARGO_BIN_EXE_weir"))
-        .args(["run", "--from", "-", "--archive", "none", "--format", "json"])
+        .args(["run", "--rules", few(), "--from", "-", "--archive", "none", "--format", "json"])
         .current_dir(folder.path())
         .stdin(sample.unwrap())
         .output()
@@ -259,7 +267,7 @@ fn an_archive_that_cannot_be_written_exits_with_4_and_is_named() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("taken"), "a file").unwrap();
     let sample = path(&repository("tests/data/cloudtrail/ordinary"));
-    let output = weir(&["run", "--from", &sample, "--archive", "taken"], folder.path());
+    let output = weir(&["run", "--rules", few(), "--from", &sample, "--archive", "taken"], folder.path());
     assert_eq!(code(&output), 4);
     assert!(text(&output.stderr).contains("taken"), "{}", text(&output.stderr));
 }

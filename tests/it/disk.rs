@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::pipeline::{count, many_files};
-use crate::support::{code, lines, path, text, weir};
+use crate::support::{code, few, lines, path, text, weir};
 
 /// What one `run` of a script left.
 #[derive(Debug)]
@@ -68,7 +68,8 @@ const COUNT: &str = "SELECT count(*) AS rows, count(DISTINCT eventID) AS ids FRO
 fn a_run_whose_archive_meets_a_full_disk_goes_on_once_there_is_space() {
     let logs = tempfile::tempdir().unwrap();
     many_files(&logs.path().join("logs"), 60);
-    let whole = weir(&["run", "--from", "logs", "--archive", "whole", "--format", "ndjson"], logs.path());
+    let whole =
+        weir(&["run", "--from", "logs", "--rules", few(), "--archive", "whole", "--format", "ndjson"], logs.path());
     assert_eq!(code(&whole), 0, "{}", text(&whole.stderr));
     let expected = count("whole", logs.path());
     let mut full = 0;
@@ -78,7 +79,8 @@ fn a_run_whose_archive_meets_a_full_disk_goes_on_once_there_is_space() {
         // small rounds, so that there are several commits
         fs::write(folder.path().join("weir.toml"), "[archive]\nbuffer_bytes = 300000\n").unwrap();
         let from = path(&logs.path().join("logs"));
-        let run = format!("run run -c weir.toml --from {from} --archive disk/archive --format ndjson");
+        let run =
+            format!("run run -c weir.toml --rules {} --from {from} --archive disk/archive --format ndjson", few());
         let sql = format!("run sql '{COUNT}' --archive disk/archive --format ndjson");
         let script = format!("{run}; mount -o remount,size=64m disk; {run}; {sql}; {run}; {sql}");
         let Some(steps) = within(folder.path(), size, &script) else { return };

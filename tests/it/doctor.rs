@@ -9,9 +9,14 @@ use serde_json::Value;
 
 use crate::hub::{ACCESS_KEY, Hub, SECRET};
 use crate::moto::{moto, sdk};
-use crate::support::{code, text};
+use crate::support::{code, few, text};
 
+/// With a few rules alone.
 fn doctor(arguments: &[&str], folder: &Path, more: &[(&str, &str)]) -> Output {
+    doctor_of(&[&["--rules", few()], arguments].concat(), folder, more)
+}
+
+fn doctor_of(arguments: &[&str], folder: &Path, more: &[(&str, &str)]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_weir"));
     command.arg("doctor").args(arguments).current_dir(folder).env("NO_COLOR", "1").stdin(Stdio::null());
     for name in ["AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_SESSION_TOKEN", "AWS_ACCESS_KEY_ID"] {
@@ -80,7 +85,7 @@ fn each_thing_that_is_wrong_is_a_line() {
          [limits]\nmemory = '128MiB'\n[[suppress]]\nrule = 'cloudtrail/x'\nreason = 'r'\nowner = 'o'\nexpires = '2020-01-01'\n",
     );
     write("rules/cloudtrail/broken.sql", "-- title = \"t\"\n-- severity = \"high\"\nSELECT nothing FROM cloudtrail\n");
-    let output = doctor(&["-c", "weir.toml", "--archive", "/proc/weir"], folder.path(), &KEYS);
+    let output = doctor_of(&["-c", "weir.toml", "--archive", "/proc/weir"], folder.path(), &KEYS);
     assert_eq!(code(&output), 2);
     assert_says(&output, "failed   config: from: `x` is no name of a bucket");
     assert_says(&output, "failed   config: table: no table is called no_such_table");

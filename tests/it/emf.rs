@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::support::{code, ended, lines, repository, signal, start, text, weir};
+use crate::support::{code, ended, few, lines, repository, signal, start, text, weir};
 
 #[test]
 fn the_lines_of_a_run_add_up() {
@@ -16,7 +16,20 @@ fn the_lines_of_a_run_add_up() {
     let sample = "tests/data/cloudtrail/stratus/aws.persistence.iam-create-admin-user.json.gz";
     fs::copy(repository(sample), folder.path().join("logs/attack.json.gz")).unwrap();
     fs::write(folder.path().join("weir.toml"), "[metrics]\nemf = true\n").unwrap();
-    let run = ["run", "-c", "weir.toml", "--from", "logs", "--follow", "--archive", "a", "--summary", "s.json"];
+    let run = [
+        "run",
+        "-c",
+        "weir.toml",
+        "--rules",
+        few(),
+        "--from",
+        "logs",
+        "--follow",
+        "--archive",
+        "a",
+        "--summary",
+        "s.json",
+    ];
     let clash = weir(&run, folder.path());
     assert_eq!(code(&clash), 2);
     assert!(text(&clash.stderr).contains("metrics.emf wants standard output for itself: give --findings FILE"));
@@ -48,7 +61,8 @@ fn the_lines_of_a_run_add_up() {
     }
 
     // a run that ends by itself has its output to itself
-    let once = weir(&["run", "-c", "weir.toml", "--from", "logs", "--archive", "none"], folder.path());
+    let once =
+        weir(&["run", "-c", "weir.toml", "--rules", few(), "--from", "logs", "--archive", "none"], folder.path());
     assert_eq!(code(&once), 0);
     assert!(!text(&once.stdout).contains("_aws"));
 }

@@ -6,12 +6,12 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::support::{code, ended, lines, path, repository, signal, start, text, weir};
+use crate::support::{code, ended, few, lines, path, repository, signal, start, text, weir};
 
 /// Judges the recorded attacks into the archive `a`, and gives the findings.
 fn judge(folder: &std::path::Path) -> Vec<Value> {
     let logs = path(&repository("tests/data/cloudtrail/stratus"));
-    let output = weir(&["run", "--from", &logs, "--archive", "a", "--format", "ndjson"], folder);
+    let output = weir(&["run", "--rules", few(), "--from", &logs, "--archive", "a", "--format", "ndjson"], folder);
     assert_eq!(code(&output), 0, "{}", text(&output.stderr));
     lines(&output.stdout)
 }
@@ -83,7 +83,7 @@ fn a_run_that_follows_takes_up_what_is_said_of_its_findings() {
     let sample = |name: &str| repository("tests/data/cloudtrail/stratus").join(name);
     fs::copy(sample("aws.persistence.iam-create-admin-user.json.gz"), logs.join("1.gz")).unwrap();
     fs::write(folder.path().join("weir.toml"), "from = ['logs']\n[limits]\ncommit_seconds = 1\n").unwrap();
-    let run = ["run", "-c", "weir.toml", "--archive", "a", "--follow", "--findings", "f.ndjson"];
+    let run = ["run", "-c", "weir.toml", "--rules", few(), "--archive", "a", "--follow", "--findings", "f.ndjson"];
     let process = start(&run, folder.path());
     // whole lines: one may be being written
     let found = || {

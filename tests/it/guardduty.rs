@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::support::{assert_nothing_is_lost, code, judge, path, repository, text, weir};
+use crate::support::{assert_nothing_is_lost, code, few, judge_by, only, path, repository, text, weir};
 
 /// Types that GuardDuty has or had, by the rule that is to name them.
 const TYPES: &[(&str, &[&str])] = &[
@@ -250,6 +251,12 @@ const TYPES: &[(&str, &[&str])] = &[
     ("other_type", &["Sabotage:EC2/Something", "Impact:Lambda/Something", "Custom"]),
 ];
 
+/// By the rules of the table alone.
+fn judge_own(from: &Path) -> (Vec<Value>, Value) {
+    let rules = format!("only:{}", path(&repository("queries/guardduty_finding")));
+    judge_by(&["--rules", &rules], from)
+}
+
 fn finding(id: &str, r#type: &str) -> Value {
     json!({
         "schemaVersion": "2.0", "accountId": "111122223333", "region": "eu-west-1", "partition": "aws", "id": id,
@@ -273,7 +280,7 @@ fn every_type_is_named_by_one_rule() {
         }
     }
     fs::write(folder.path().join("findings.jsonl"), lines).unwrap();
-    let (found, summary) = judge(&folder.path().join("findings.jsonl"));
+    let (found, summary) = judge_own(&folder.path().join("findings.jsonl"));
     assert_nothing_is_lost(&summary);
     let mut wrong = Vec::new();
     for (title, (rule, r#type)) in &expected {
@@ -291,7 +298,7 @@ fn every_type_is_named_by_one_rule() {
 
 #[test]
 fn samples_are_rows_and_no_findings() {
-    let (found, summary) = judge(&repository("tests/data/guardduty_finding/*.json"));
+    let (found, summary) = judge_own(&repository("tests/data/guardduty_finding/*.json"));
     assert_nothing_is_lost(&summary);
     assert_eq!(summary["tables"]["guardduty_finding"]["records"], 3);
     let shown: Vec<_> =
@@ -322,7 +329,7 @@ fn a_finding_is_one_however_often_it_is_told() {
         "region": "eu-west-1", "time": "2024-09-01T12:05:00Z", "detail": late});
     fs::write(folder.path().join("logs/event.json"), event.to_string()).unwrap();
 
-    let (found, summary) = judge(&folder.path().join("logs"));
+    let (found, summary) = judge_own(&folder.path().join("logs"));
     assert_nothing_is_lost(&summary);
     let counts = &summary["tables"]["guardduty_finding"];
     let counts = ["records", "rows", "rejects", "duplicates"].map(|name| counts[name].as_u64().unwrap());
@@ -332,7 +339,7 @@ fn a_finding_is_one_however_often_it_is_told() {
     assert_eq!((&one[0]["severity"], &one[0]["count"]), (&json!("high"), &json!(2)));
     assert_eq!(one[0]["actor"], "arn:aws:iam::111122223333:user/alice");
 
-    let run = ["run", "--from", "logs", "--archive", "archive"];
+    let run = ["run", "--rules", few(), "--from", "logs", "--archive", "archive"];
     assert_eq!(code(&weir(&run, folder.path())), 0);
     let day = "archive/guardduty_finding/account=111122223333/region=eu-west-1/day=2024-09-01";
     assert!(folder.path().join(day).is_dir(), "{day}");
@@ -365,9 +372,10 @@ fn a_principal_has_one_name_in_both_logs() {
     let mut of_role = stealth.clone();
     of_role["resource"]["accessKeyDetails"] = json!({"accessKeyId": "ASIAIOSFODNN7EXAMPLE",
         "principalId": "AROACKCEVSQ6C2EXAMPLE:s", "userName": "deploy", "userType": "AssumedRole"});
+    let rules = only(&["cloudtrail/trail_stopped", "guardduty_finding/defences_evaded"], &folder.path().join("rules"));
     for (identity, finding) in [(alice, stealth), (role, of_role)] {
         fs::write(folder.path().join("both.json"), format!("{}\n{finding}\n", event(identity))).unwrap();
-        let (found, _) = judge(&folder.path().join("both.json"));
+        let (found, _) = judge_by(&["--rules", &rules], &folder.path().join("both.json"));
         let of = |table: &str| {
             let of_table = |finding: &&Value| finding["rule"].as_str().unwrap().starts_with(table);
             let finding = found.iter().find(of_table).unwrap_or_else(|| panic!("{table} is silent: {found:#?}"));

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::support::{code, ended, repository, signal, text, weir};
+use crate::support::{code, ended, few, repository, signal, text, weir};
 
 /// Status and body of what is at a path.
 fn ask(address: &str, path: &str) -> Option<(u16, Value)> {
@@ -41,7 +41,20 @@ fn a_run_is_ready_until_it_is_told_to_stop_and_alive_until_it_ends() {
     );
     fs::write(folder.path().join("weir.toml"), config).unwrap();
     let child = Command::new(env!("CARGO_BIN_EXE_weir"))
-        .args(["run", "-c", "weir.toml", "--from", "logs", "--follow", "--archive", "a", "--findings", "f.ndjson"])
+        .args([
+            "run",
+            "-c",
+            "weir.toml",
+            "--rules",
+            few(),
+            "--from",
+            "logs",
+            "--follow",
+            "--archive",
+            "a",
+            "--findings",
+            "f.ndjson",
+        ])
         .current_dir(folder.path())
         .env("AWS_ACCESS_KEY_ID", "test")
         .env("AWS_SECRET_ACCESS_KEY", "test")

@@ -16,7 +16,7 @@ use crate::out_fake::{self, Way};
 use crate::runtime_fake::{Answer, Function};
 use crate::s3_fake::{Fake, Fault};
 use crate::security_hub::create_user;
-use crate::support::{lines, repository, text, weir};
+use crate::support::{few, lines, repository, text, weir};
 
 const ATTACK: &str = "tests/data/cloudtrail/stratus/aws.persistence.iam-create-admin-user.json.gz";
 const TITLE: &str = "Administrator policy was attached to a user";
@@ -33,7 +33,7 @@ impl Stage {
     async fn new(config: &str) -> Stage {
         let stage =
             Stage { folder: tempfile::tempdir().unwrap(), s3: Fake::start().await, bus: out_fake::Fake::start() };
-        let config = format!("{config}\n[aws.s3]\nforce_path_style = true\n");
+        let config = format!("rules = '{}'\n{config}\n[aws.s3]\nforce_path_style = true\n", few());
         fs::write(stage.folder.path().join("weir.toml"), config).unwrap();
         stage
     }

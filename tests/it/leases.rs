@@ -83,12 +83,13 @@ impl Stage {
     /// Shards by the end of their ids, each with the worker's name in its folder that has its lease, and its checkpoint.
     async fn leases(&self) -> BTreeMap<String, (Option<String>, String)> {
         let scanned = dynamodb(&self.moto, "Scan", json!({ "TableName": self.table })).await;
+        // moto writes the key of a new item before its other attributes, and may be asked in between
         let lease = |item: &Value| {
-            let shard = item["shardId"]["S"].as_str().unwrap().trim_start_matches("shardId-0000000000").to_owned();
+            let shard = item["shardId"]["S"].as_str()?.trim_start_matches("shardId-0000000000").to_owned();
             let owner = item["leaseOwner"]["S"].as_str().map(str::to_owned);
-            (shard, (owner, item["checkpoint"]["S"].as_str().unwrap().to_owned()))
+            Some((shard, (owner, item["checkpoint"]["S"].as_str()?.to_owned())))
         };
-        scanned["Items"].as_array().unwrap().iter().map(lease).collect()
+        scanned["Items"].as_array().unwrap().iter().filter_map(lease).collect()
     }
 
     /// How many shards that can be read each living life of a worker has.
@@ -145,7 +146,7 @@ impl Stage {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let (table, expiry) = (&self.table, EXPIRY.as_secs());
         let config = format!(
-            "from = ['kinesis://logs']\nrules = 'rules'\n[metrics]\nlisten = '127.0.0.1:{port}'\n\
+            "from = ['kinesis://logs']\nrules = 'only:rules'\n[metrics]\nlisten = '127.0.0.1:{port}'\n\
              [limits]\ncommit_seconds = {commit_seconds}\n[source.kinesis]\npoll_ms = 100\n\
              [source.kinesis.leases]\ntable = '{table}'\nexpiry_seconds = {expiry}\n"
         );

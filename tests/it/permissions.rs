@@ -15,7 +15,7 @@ use crate::leases;
 use crate::moto::{Moto, moto, sdk};
 use crate::recorder::{Call, Recorder};
 use crate::runtime_fake::{Answer, Function};
-use crate::support::{code, ended, repository, signal, text};
+use crate::support::{code, ended, few, repository, signal, text};
 
 const ATTACK: &str = "tests/data/cloudtrail/stratus/aws.persistence.iam-create-admin-user.json.gz";
 
@@ -101,8 +101,8 @@ impl Stage {
 
     fn doctor(&self, from: &[&str]) {
         let arguments = match from {
-            [] => vec!["doctor"],
-            from => [&["doctor", "--from"], from].concat(),
+            [] => vec!["doctor", "--rules", few()],
+            from => [&["doctor", "--rules", few(), "--from"], from].concat(),
         };
         self.run(&arguments, 0);
     }
@@ -162,15 +162,19 @@ async fn policies_allow_what_is_called_and_no_more() {
     let stage = Stage::new(&moto, "");
     fs::copy(repository(ATTACK), stage.path().join("attack.json.gz")).unwrap();
     let hub = ["--security-hub", "123456789012/us-east-1"];
-    stage
-        .run(&[&["run", "--from", "attack.json.gz", "--archive", "a", "--findings", "f.ndjson"], &hub[..]].concat(), 0);
-    stage.run(&[&["doctor", "--from", "attack.json.gz"], &hub[..]].concat(), 0);
+    stage.run(
+        &[&["run", "--rules", few(), "--from", "attack.json.gz", "--archive", "a", "--findings", "f.ndjson"], &hub[..]]
+            .concat(),
+        0,
+    );
+    stage.run(&[&["doctor", "--rules", few(), "--from", "attack.json.gz"], &hub[..]].concat(), 0);
     all.extend(stage.judged(&["security-hub.json"]));
 
     let hub = "[sink.security_hub]\naccount = '123456789012'\nregion = 'us-east-1'\nread_back_seconds = 1";
     let stage = Stage::new(&moto, hub);
     fs::copy(repository(ATTACK), stage.path().join("attack.json.gz")).unwrap();
-    let follow = ["run", "--from", "attack.json.gz", "--archive", "a", "--findings", "f.ndjson", "--follow"];
+    let follow =
+        ["run", "--rules", few(), "--from", "attack.json.gz", "--archive", "a", "--findings", "f.ndjson", "--follow"];
     stage.run_until(&follow, "GetFindings");
     stage.doctor(&["attack.json.gz"]);
     all.extend(stage.judged(&["security-hub.json", "security-hub-read-back.json"]));
@@ -178,7 +182,10 @@ async fn policies_allow_what_is_called_and_no_more() {
     let mut send = |config: &str, code: i32, file: &str| {
         let stage = Stage::new(&moto, config);
         fs::copy(repository(ATTACK), stage.path().join("attack.json.gz")).unwrap();
-        stage.run(&["run", "--from", "attack.json.gz", "--archive", "a", "--findings", "f.ndjson"], code);
+        stage.run(
+            &["run", "--rules", few(), "--from", "attack.json.gz", "--archive", "a", "--findings", "f.ndjson"],
+            code,
+        );
         stage.doctor(&["attack.json.gz"]);
         all.extend(stage.judged(&[file]));
     };

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::support::{assert_nothing_is_lost, code, judge, lines, path, repository, text, weir};
+use crate::support::{assert_nothing_is_lost, code, few, judge, judge_by, lines, only, path, repository, text, weir};
 
 const FOLDERS: &[(&str, u64)] =
     &[("account/*", 85), ("eventbridge/*", 13), ("streamalert/*", 37), ("stratus/*.gz", 142)];
@@ -37,7 +37,8 @@ fn the_demo_counts_what_python_counted() {
 fn every_sample_is_accounted_for() {
     // records counted with Python's json module: items of `Records`, `detail` and `aws.cloudtrail`
     for (folder, records) in FOLDERS {
-        let (_, summary) = judge(&repository(&format!("tests/data/cloudtrail/{folder}")));
+        let from = repository(&format!("tests/data/cloudtrail/{folder}"));
+        let (_, summary) = judge_by(&["--rules", few()], &from);
         assert_nothing_is_lost(&summary);
         let tables = summary["tables"].as_object().unwrap();
         let rejects: u64 = tables.values().map(|counts| counts["rejects"].as_u64().unwrap()).sum();
@@ -69,9 +70,14 @@ const TECHNIQUES: &[(&str, &[&str])] = &[
 
 #[test]
 fn each_recorded_technique_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let named = TECHNIQUES.iter().flat_map(|(_, rules)| *rules).map(|rule| format!("cloudtrail/{rule}"));
+    let named: Vec<String> = named.collect();
+    let only = only(&named.iter().map(String::as_str).collect::<Vec<_>>(), folder.path());
     let mut missed = Vec::new();
     for (technique, rules) in TECHNIQUES {
-        let (findings, summary) = judge(&repository(&format!("tests/data/cloudtrail/stratus/{technique}.json.gz")));
+        let from = repository(&format!("tests/data/cloudtrail/stratus/{technique}.json.gz"));
+        let (findings, summary) = judge_by(&["--rules", &only], &from);
         assert_nothing_is_lost(&summary);
         let fired: BTreeSet<&str> = findings.iter().map(|finding| finding["rule"].as_str().unwrap()).collect();
         for rule in *rules {
@@ -138,7 +144,19 @@ fn a_second_run_reads_nothing_again_and_says_the_same() {
     many_files(&folder.path().join("logs"), 3);
     let run = || {
         let output = weir(
-            &["run", "--from", "logs", "--archive", "archive", "--format", "ndjson", "--summary", "s.json"],
+            &[
+                "run",
+                "--rules",
+                few(),
+                "--from",
+                "logs",
+                "--archive",
+                "archive",
+                "--format",
+                "ndjson",
+                "--summary",
+                "s.json",
+            ],
             folder.path(),
         );
         assert_eq!(code(&output), 0, "{}", text(&output.stderr));
@@ -165,6 +183,8 @@ fn a_run_killed_anywhere_and_started_again_loses_and_doubles_nothing() {
     let arguments = |archive: &'static str| {
         [
             "run",
+            "--rules",
+            few(),
             "-c",
             "weir.toml",
             "--from",
@@ -208,7 +228,7 @@ fn a_second_process_on_the_same_archive_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     many_files(&folder.path().join("logs"), 1);
     let mut first = Command::new(env!("CARGO_BIN_EXE_weir"))
-        .args(["run", "--from", "logs", "--archive", "a", "--follow", "--findings", "f.ndjson"])
+        .args(["run", "--rules", few(), "--from", "logs", "--archive", "a", "--follow", "--findings", "f.ndjson"])
         .current_dir(folder.path())
         .stderr(Stdio::null())
         .spawn()
@@ -216,7 +236,7 @@ fn a_second_process_on_the_same_archive_is_refused() {
     while !folder.path().join("a/_weir/state.redb").exists() || !folder.path().join("f.ndjson").exists() {
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
-    let second = weir(&["run", "--from", "logs", "--archive", "a"], folder.path());
+    let second = weir(&["run", "--rules", few(), "--from", "logs", "--archive", "a"], folder.path());
     first.kill().unwrap();
     first.wait().unwrap();
     assert_eq!(code(&second), 4);
@@ -228,7 +248,7 @@ fn following_takes_new_files_and_a_signal_commits_them() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("logs")).unwrap();
     let child = Command::new(env!("CARGO_BIN_EXE_weir"))
-        .args(["run", "--from", "logs", "--archive", "a", "--follow", "--findings", "f.ndjson"])
+        .args(["run", "--rules", few(), "--from", "logs", "--archive", "a", "--follow", "--findings", "f.ndjson"])
         .current_dir(folder.path())
         .stderr(Stdio::null())
         .spawn()
@@ -269,7 +289,20 @@ fn following_shows_findings_rules_and_suppressions_in_its_metrics_while_it_runs(
     // a port that was free a moment ago
     let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let child = Command::new(env!("CARGO_BIN_EXE_weir"))
-        .args(["run", "-c", "weir.toml", "--from", "logs", "--archive", "none", "--follow", "--findings", "f.ndjson"])
+        .args([
+            "run",
+            "-c",
+            "weir.toml",
+            "--rules",
+            few(),
+            "--from",
+            "logs",
+            "--archive",
+            "none",
+            "--follow",
+            "--findings",
+            "f.ndjson",
+        ])
         .args(["--metrics", &address, "--summary", "s.json"])
         .current_dir(folder.path())
         .stderr(Stdio::piped())
@@ -326,7 +359,8 @@ fn another_engine_reads_the_same_rows() {
     };
     let folder = tempfile::tempdir().unwrap();
     many_files(&folder.path().join("logs"), 2);
-    let output = weir(&["run", "--from", "logs", "--archive", "archive", "--format", "ndjson"], folder.path());
+    let output =
+        weir(&["run", "--rules", few(), "--from", "logs", "--archive", "archive", "--format", "ndjson"], folder.path());
     assert_eq!(code(&output), 0, "{}", text(&output.stderr));
     let checked = Command::new(python)
         .arg(repository("tests/it/read_archive.py"))

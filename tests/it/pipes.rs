@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use crate::pipeline::many_files;
-use crate::support::{code, ended, path, start, text, weir};
+use crate::support::{code, ended, few, path, start, text, weir};
 
 /// Runs a command with standard error on a terminal; what it drew there.
 fn on_a_terminal(command: &str, folder: &Path) -> Option<String> {
@@ -33,7 +33,8 @@ fn on_a_terminal(command: &str, folder: &Path) -> Option<String> {
 fn progress_is_drawn_on_a_terminal_and_nowhere_else() {
     let folder = tempfile::tempdir().unwrap();
     many_files(&folder.path().join("logs"), 300);
-    let arguments = ["run", "--from", "logs", "--archive", "none", "--format", "ndjson", "--summary", "s.json"];
+    let arguments =
+        ["run", "--rules", few(), "--from", "logs", "--archive", "none", "--format", "ndjson", "--summary", "s.json"];
     let piped = weir(&arguments, folder.path());
     assert_eq!(code(&piped), 0, "{}", text(&piped.stderr));
     let told = text(&piped.stderr);
@@ -57,7 +58,8 @@ fn into_a_closed_pipe(arguments: &[&str], folder: &Path) -> Output {
 fn an_answer_nobody_reads_to_its_end_is_no_error() {
     let folder = tempfile::tempdir().unwrap();
     many_files(&folder.path().join("logs"), 100);
-    let made = weir(&["run", "--from", "logs", "--archive", "a", "--format", "ndjson"], folder.path());
+    let made =
+        weir(&["run", "--rules", few(), "--from", "logs", "--archive", "a", "--format", "ndjson"], folder.path());
     assert_eq!(code(&made), 0, "{}", text(&made.stderr));
     // more than any buffer on the way holds
     for form in ["ndjson", "csv", "table", "parquet"] {
@@ -83,7 +85,7 @@ fn a_run_whose_findings_nobody_reads_still_sums_up_and_judges() {
     let logs = path(&crate::support::repository("tests/data/cloudtrail/stratus"));
     for format in ["table", "ndjson", "json", "csv", "sarif"] {
         let summary = format!("{format}.json");
-        let arguments = ["run", "--from", &logs, "--archive", "none", "--format", format];
+        let arguments = ["run", "--rules", few(), "--from", &logs, "--archive", "none", "--format", format];
         let output = into_a_closed_pipe(
             &[&arguments[..], &["--summary", &summary, "--fail-on", "medium"]].concat(),
             folder.path(),
@@ -101,7 +103,8 @@ fn a_run_whose_findings_nobody_reads_still_sums_up_and_judges() {
 fn following_ends_when_nobody_reads_its_findings() {
     let folder = tempfile::tempdir().unwrap();
     let logs = path(&crate::support::repository("tests/data/cloudtrail/stratus/*.gz"));
-    let output = into_a_closed_pipe(&["run", "--from", &logs, "--archive", "none", "--follow"], folder.path());
+    let output =
+        into_a_closed_pipe(&["run", "--rules", few(), "--from", &logs, "--archive", "none", "--follow"], folder.path());
     assert_eq!((code(&output), text(&output.stderr).as_str()), (0, ""));
 }
 
@@ -110,8 +113,8 @@ fn messages_that_nobody_reads_do_not_change_the_exit_code() {
     let folder = tempfile::tempdir().unwrap();
     File::create(folder.path().join("taken")).unwrap();
     for (arguments, expected) in [
-        (&["run", "--from", "missing", "--archive", "none"][..], 3),
-        (&["run", "--from", "missing", "--archive", "taken"], 4),
+        (&["run", "--rules", few(), "--from", "missing", "--archive", "none"][..], 3),
+        (&["run", "--rules", few(), "--from", "missing", "--archive", "taken"], 4),
         (&["sql", "SELECT nothing", "--archive", "missing"], 2),
     ] {
         let mut child = start(arguments, folder.path());

@@ -16,12 +16,12 @@ use weir::aws::{self, Aws};
 use crate::moto::moto;
 use crate::pipeline::{count, many_files};
 use crate::s3_fake::{Fake, Fault};
-use crate::support::{assert_nothing_is_lost, code, ended, lines, path, repository, signal, text, weir};
+use crate::support::{assert_nothing_is_lost, code, ended, few, lines, path, repository, signal, text, weir};
 
 /// The program as it is run against a server, with what `weir.toml` has beside its address.
 fn configure(folder: &Path, url: &str, more: &str) {
     let aws = format!("[aws]\nregion = \"us-east-1\"\nendpoint_url = \"{url}\"\n[aws.s3]\nforce_path_style = true\n");
-    fs::write(folder.join("weir.toml"), format!("{more}\n{aws}")).unwrap();
+    fs::write(folder.join("weir.toml"), format!("rules = '{}'\n{more}\n{aws}", few())).unwrap();
 }
 
 fn command(arguments: &[&str], folder: &Path) -> Command {
@@ -76,7 +76,10 @@ async fn a_backfill_killed_anywhere_and_started_again_loses_and_doubles_nothing(
     let copies = 60;
     let records = fill(&fake, folder.path(), copies);
     configure(folder.path(), &fake.url, "[archive]\nbuffer_bytes = 300000");
-    let whole = weir(&["run", "--from", "logs", "--archive", "none", "--findings", "whole.ndjson"], folder.path());
+    let whole = weir(
+        &["run", "--rules", few(), "--from", "logs", "--archive", "none", "--findings", "whole.ndjson"],
+        folder.path(),
+    );
     assert_eq!(code(&whole), 0, "{}", text(&whole.stderr));
     let arguments = ["backfill", "s3://trail", "--archive", "a", "--findings", "f.ndjson", "--summary", "s.json"];
     let mut killed = 0;
@@ -267,8 +270,20 @@ async fn a_bucket_says_what_its_files_say() {
     }
     // job runs are in a layout of the demo's own, which a backfill says it leaves out
     let kinds = ["CloudTrail", "vpcflowlogs"].map(|kind| format!("{}/*/{kind}", path(&logs)));
-    let files =
-        ["run", "--from", &kinds[0], &kinds[1], "--archive", "none", "--format", "ndjson", "--summary", "files.json"];
+    let files = [
+        "run",
+        "--rules",
+        few(),
+        "--from",
+        &kinds[0],
+        &kinds[1],
+        "--archive",
+        "none",
+        "--format",
+        "ndjson",
+        "--summary",
+        "files.json",
+    ];
     let files = weir(&files, folder.path());
     assert_eq!(code(&files), 0, "{}", text(&files.stderr));
     let arguments = ["backfill", "s3://demo-trail/all/", "--archive", "a", "--format", "ndjson", "--summary", "s.json"];

@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode, Uri};
 
-use crate::support::{code, repository};
+use crate::support::{code, few, repository};
 
 const SECRET: &str = "wCANARYsecretCANARY/of+the+tests";
 const TOKEN: &str = "IQoJCANARYtokenCANARY";
@@ -105,7 +105,7 @@ fn what_is_written_holds_no_secret() {
     commands.push((
         3,
         [
-            &["--log", "aws_smithy_runtime=trace,hyper=trace", "run", "-c", "weir.toml"][..],
+            &["--log", "aws_smithy_runtime=trace,hyper=trace", "run", "--rules", few(), "-c", "weir.toml"][..],
             &["--from", "sqs://notices"],
             &work,
         ]
@@ -115,14 +115,22 @@ fn what_is_written_holds_no_secret() {
         for file in ["weir.toml", "profile.toml", "role.toml"] {
             let queue = ["run", "-c", file, "--from", "sqs://notices", "--rules", "none"];
             commands.push((3, [how, &queue[..], &work].concat()));
-            commands.push((2, [how, &["doctor", "-c", file, "--from", "s3://trail", "kinesis://stream"][..]].concat()));
+            commands.push((
+                2,
+                [how, &["doctor", "--rules", few(), "-c", file, "--from", "s3://trail", "kinesis://stream"][..]]
+                    .concat(),
+            ));
         }
         // its finding waits for the hub, which refuses the signature
-        commands.push((3, [how, &["run", "-c", "weir.toml", "--from", "attack.json.gz"][..], &work].concat()));
+        commands.push((
+            3,
+            [how, &["run", "--rules", few(), "-c", "weir.toml", "--from", "attack.json.gz"][..], &work].concat(),
+        ));
         let bucket = ["backfill", "s3://my-trail", "-c", "role.toml", "--rules", "none"];
         commands.push((3, [how, &bucket[..], &work].concat()));
     }
-    commands.push((2, vec!["doctor", "-c", "weir.toml", "--from", "sqs://notices", "--format", "json"]));
+    commands
+        .push((2, vec!["doctor", "--rules", few(), "-c", "weir.toml", "--from", "sqs://notices", "--format", "json"]));
     for (expected, arguments) in &commands {
         let output = run(arguments, folder.path(), &url);
         let said = String::from_utf8_lossy(&output.stderr);

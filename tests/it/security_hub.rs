@@ -12,7 +12,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::hub::{ACCESS_KEY, HOME, Hub, SECRET, Seen, Trouble};
-use crate::support::{code, ended, repository, signal, text, weir};
+use crate::support::{code, ended, few, repository, signal, text, weir};
 
 const OTHER: &str = "444455556666";
 
@@ -43,9 +43,11 @@ pub fn write_log(folder: &Path, name: &str, records: &[Value]) {
 }
 
 pub fn start(hub: &Hub, folder: &Path, more: &[&str]) -> Child {
+    let rules = if more.contains(&"--rules") { &[][..] } else { &["--rules", few()] };
     Command::new(env!("CARGO_BIN_EXE_weir"))
         .args(["run", "--from", "logs", "--archive", "a", "--findings", "f.ndjson", "--format", "ndjson"])
         .args(["--summary", "s.json"])
+        .args(rules)
         .args(more)
         .current_dir(folder)
         .env("AWS_ENDPOINT_URL", &hub.url)
@@ -190,7 +192,7 @@ fn an_outage_at_the_end_leaves_the_findings_for_the_next_run() {
         "security hub: 0 accepted, 0 refused, 3 wait for the next run (111122223333 in eu-west-1: InternalException: ";
     assert!(says.contains(waits), "{says}");
     // a run without a way there keeps them
-    assert_eq!(code(&weir(&["run", "--from", "logs", "--archive", "a"], folder.path())), 0);
+    assert_eq!(code(&weir(&["run", "--rules", few(), "--from", "logs", "--archive", "a"], folder.path())), 0);
     let first: Vec<String> = hub.seen().calls[0].1.clone();
 
     hub.seen().troubles.clear();
@@ -209,7 +211,7 @@ fn an_outage_at_the_end_leaves_the_findings_for_the_next_run() {
 fn what_was_found_before_there_was_a_way_is_sent() {
     let (hub, folder) = (Hub::start(), tempfile::tempdir().unwrap());
     write_log(folder.path(), "1.json", &[create_user(0, HOME, "eu-west-1"), create_user(1, HOME, "eu-west-1")]);
-    assert_eq!(code(&weir(&["run", "--from", "logs", "--archive", "a"], folder.path())), 0);
+    assert_eq!(code(&weir(&["run", "--rules", few(), "--from", "logs", "--archive", "a"], folder.path())), 0);
     let output = run(&hub, folder.path(), &HUB);
     assert_eq!(code(&output), 0, "{}", text(&output.stderr));
     assert_eq!(actors(&hub.seen()), users(0..2));
@@ -238,7 +240,7 @@ fn ten_thousand_arrive_once_each_within_the_rate_and_criticals_first() {
     write_log(folder.path(), "1.json", &records);
     let config = "[sink.security_hub]\naccount = '111122223333'\nregion = 'eu-west-1'\ndrain_seconds = 100\n";
     fs::write(folder.path().join("weir.toml"), config).unwrap();
-    let output = run(&hub, folder.path(), &["-c", "weir.toml", "--rules", "rules"]);
+    let output = run(&hub, folder.path(), &["-c", "weir.toml", "--rules", "only:rules"]);
     assert_eq!(code(&output), 0, "{}", text(&output.stderr));
     let seen = hub.seen();
     assert_eq!(seen.wrong, Vec::<String>::new());
@@ -303,7 +305,7 @@ fn a_hub_that_is_not_enabled_is_named_and_does_not_hold_up_the_end() {
 fn security_hub_needs_an_archive_and_a_hub() {
     let folder = tempfile::tempdir().unwrap();
     let run = |more: &[&str]| {
-        let output = weir(&[&["run", "--from", "logs"], more].concat(), folder.path());
+        let output = weir(&[&["run", "--rules", few(), "--from", "logs"], more].concat(), folder.path());
         (code(&output), text(&output.stderr))
     };
     let (exit, says) = run(&["--security-hub", "111122223333/eu-west-1", "--archive", "none"]);

@@ -53,7 +53,7 @@ impl Stage {
         fs::create_dir_all(folder.join("rules/cloudtrail")).unwrap();
         fs::write(folder.join("rules/cloudtrail/marked.sql"), RULE).unwrap();
         let config = format!(
-            "from = ['{}']\nstate = 's3://{}/w1'\nrules = 'rules'\n[limits]\ncommit_seconds = 1\n[archive]\ndir = 'none'\n\
+            "from = ['{}']\nstate = 's3://{}/w1'\nrules = 'only:rules'\n[limits]\ncommit_seconds = 1\n[archive]\ndir = 'none'\n\
              [aws]\nendpoint_url = '{}'\nregion = 'us-east-1'\n[aws.s3]\nforce_path_style = true\n",
             self.folder.path().join("logs").display(),
             self.bucket,

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use crate::pipeline::{count, many_files};
-use crate::support::{code, ended, repository, signal, start, text, weir};
+use crate::support::{code, ended, few, repository, signal, start, text, weir};
 
 /// A run that is told to stop ends within this time, however long its input is.
 const SOON: Duration = Duration::from_secs(20);
@@ -35,8 +35,21 @@ fn ctrl_c_ends_a_long_run_soon_and_the_next_one_completes_it() {
     let files = 3000;
     many_files(&folder.path().join("logs"), files);
     fs::write(folder.path().join("weir.toml"), "[archive]\nbuffer_bytes = 1000000\n").unwrap();
-    let arguments =
-        ["run", "-c", "weir.toml", "--from", "logs", "--archive", "a", "--format", "ndjson", "--summary", "s.json"];
+    let arguments = [
+        "run",
+        "-c",
+        "weir.toml",
+        "--rules",
+        few(),
+        "--from",
+        "logs",
+        "--archive",
+        "a",
+        "--format",
+        "ndjson",
+        "--summary",
+        "s.json",
+    ];
     let mut child = start(&arguments, folder.path());
     let committed = || folder.path().join("a/cloudtrail").exists();
     wait_for(&mut child, "the first commit", committed);
@@ -59,7 +72,8 @@ fn ctrl_c_ends_a_long_run_soon_and_the_next_one_completes_it() {
     let second = summary(folder.path());
     assert_eq!(second["stopped"], false);
     assert_eq!(second["files_already_read"].as_u64().unwrap() + second["files_read"].as_u64().unwrap(), files as u64);
-    let whole = weir(&["run", "--from", "logs", "--archive", "none", "--format", "ndjson"], folder.path());
+    let whole =
+        weir(&["run", "--rules", few(), "--from", "logs", "--archive", "none", "--format", "ndjson"], folder.path());
     assert_eq!(text(&resumed.stdout), text(&whole.stdout));
     let expected = rows + second["tables"]["cloudtrail"]["rows"].as_u64().unwrap();
     assert_eq!(count("a", folder.path()), (expected, expected));
@@ -75,8 +89,20 @@ fn first_file_rows(folder: &Path) -> u64 {
 fn ctrl_c_ends_following_soon_and_nothing_is_lost() {
     let folder = tempfile::tempdir().unwrap();
     many_files(&folder.path().join("logs"), 5);
-    let arguments =
-        ["run", "--from", "logs", "--archive", "a", "--follow", "--findings", "f.ndjson", "--summary", "s.json"];
+    let arguments = [
+        "run",
+        "--rules",
+        few(),
+        "--from",
+        "logs",
+        "--archive",
+        "a",
+        "--follow",
+        "--findings",
+        "f.ndjson",
+        "--summary",
+        "s.json",
+    ];
     let mut child = start(&arguments, folder.path());
     let found = || fs::read_to_string(folder.path().join("f.ndjson")).is_ok_and(|text| !text.is_empty());
     let sample = "tests/data/cloudtrail/stratus/aws.persistence.iam-create-admin-user.json.gz";
@@ -87,7 +113,8 @@ fn ctrl_c_ends_following_soon_and_nothing_is_lost() {
     assert_eq!(code(&stopped), 0, "{}", text(&stopped.stderr));
     let rows = summary(folder.path())["tables"]["cloudtrail"]["rows"].as_u64().unwrap();
     assert_eq!(count("a", folder.path()).0, rows);
-    let once = ["run", "--from", "logs", "--archive", "a", "--format", "ndjson", "--summary", "s.json"];
+    let once =
+        ["run", "--rules", few(), "--from", "logs", "--archive", "a", "--format", "ndjson", "--summary", "s.json"];
     assert_eq!(code(&weir(&once, folder.path())), 0);
     let expected = 5 * first_file_rows(folder.path()) + 3;
     assert_eq!(count("a", folder.path()), (expected, expected));
@@ -101,8 +128,20 @@ fn a_line_that_is_being_written_is_no_reject() {
     let line = "2 111122223333 eni-1 10.0.0.1 10.0.0.2 1 22 6 1 44 1674898496 1674898507 ACCEPT OK\n";
     let (begun, rest) = line.split_at(60);
     fs::write(&log, format!("{line}{begun}")).unwrap();
-    let arguments =
-        ["run", "--from", "logs", "--archive", "a", "--follow", "--findings", "f.ndjson", "--summary", "s.json"];
+    let arguments = [
+        "run",
+        "--rules",
+        few(),
+        "--from",
+        "logs",
+        "--archive",
+        "a",
+        "--follow",
+        "--findings",
+        "f.ndjson",
+        "--summary",
+        "s.json",
+    ];
     let mut child = start(&arguments, folder.path());
     let file_there = || folder.path().join("f.ndjson").exists();
     wait_for(&mut child, "the journal", file_there);
@@ -141,7 +180,7 @@ fn ctrl_c_ends_a_run_that_waits_for_standard_input() {
 fn a_second_ctrl_c_ends_it_at_once() {
     let folder = tempfile::tempdir().unwrap();
     many_files(&folder.path().join("logs"), 3000);
-    let arguments = ["run", "--from", "logs", "--archive", "a", "--format", "ndjson"];
+    let arguments = ["run", "--rules", few(), "--from", "logs", "--archive", "a", "--format", "ndjson"];
     let mut child = start(&arguments, folder.path());
     wait_for(&mut child, "the state", || folder.path().join("a/_weir/state.redb").exists());
     thread::sleep(Duration::from_millis(300));

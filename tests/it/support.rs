@@ -1,8 +1,9 @@
 //! What the tests share: running the program, and reading what it says.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::mpsc;
+use std::sync::{LazyLock, mpsc};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -51,6 +52,60 @@ pub fn ended(child: Child, most: Duration) -> Output {
     }
 }
 
+/// A few of the built-in rules, of each kind and table: enough where a test does not ask what is found, and ready at once,
+/// while all of them take seconds of a process without optimization.
+const FEW: [&str; 19] = [
+    "cloudtrail/access_key_created_for_other_user",
+    "cloudtrail/admin_policy_attached",
+    "cloudtrail/attack_tool_used",
+    "cloudtrail/iam_inventory_read",
+    "cloudtrail/iam_user_created",
+    "cloudtrail/instance_credentials_used_elsewhere",
+    "cloudtrail/organization_left",
+    "cloudtrail/parameters_read_in_bulk",
+    "cloudtrail/rare_region_of_principal",
+    "cloudtrail/root_api_call",
+    "cloudtrail/security_group_opened",
+    "cloudtrail/snapshot_shared_outside",
+    "cloudtrail/unusual_iam_reads",
+    "glue_job_run/run_out_of_memory",
+    "glue_job_run/run_secret_in_arguments",
+    "glue_log/log_out_of_memory",
+    "vpc_flow/admin_port_from_internet",
+    "vpc_flow/data_store_from_internet",
+    "vpc_flow/records_lost",
+];
+
+/// One that finds something in the files of `pipeline::many_files`, of which the built-in ones say nothing: how much, tells
+/// what was read twice or not at all.
+const LISTED: &str = "-- title = \"Access points were listed\"\n-- severity = \"informational\"\n\
+                      -- tags = [\"attack.discovery\", \"attack.t1619\"]\n-- remedy = \"Ask who lists them.\"\n\
+                      SELECT userIdentity.arn AS who, count(*) AS calls FROM cloudtrail\n\
+                      WHERE eventName = 'ListAccessPoints'\n\
+                      GROUP BY userIdentity.arn, tumble(eventTime, INTERVAL '10 minutes')\nHAVING count(*) >= 5\n";
+
+/// What `--rules` takes for [`FEW`] and [`LISTED`] alone.
+pub fn few() -> &'static str {
+    static FOLDER: LazyLock<String> = LazyLock::new(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("few-rules");
+        fs::remove_dir_all(&folder).ok();
+        let only = only(&FEW, &folder);
+        fs::write(folder.join("cloudtrail/access_points_listed.sql"), LISTED).unwrap();
+        only
+    });
+    &FOLDER
+}
+
+/// Copies built-in rules, given by their ids, into a folder; what `--rules` takes for these alone.
+pub fn only(rules: &[&str], folder: &Path) -> String {
+    for rule in rules {
+        let to = folder.join(rule).with_extension("sql");
+        fs::create_dir_all(to.parent().expect("a rule lies in the folder of its table")).unwrap();
+        fs::copy(repository("queries").join(rule).with_extension("sql"), to).unwrap();
+    }
+    format!("only:{}", folder.display())
+}
+
 pub fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).expect("what the program prints is UTF-8")
 }
@@ -75,13 +130,16 @@ pub fn lines(bytes: &[u8]) -> Vec<serde_json::Value> {
 
 /// Runs the worker over a path with every built-in rule and no archive, and gives its findings and its summary.
 pub fn judge(from: &Path) -> (Vec<serde_json::Value>, serde_json::Value) {
+    judge_by(&[], from)
+}
+
+/// The same with these arguments too.
+pub fn judge_by(arguments: &[&str], from: &Path) -> (Vec<serde_json::Value>, serde_json::Value) {
     let folder = tempfile::tempdir().unwrap();
-    let output = weir(
-        &["run", "--from", &path(from), "--archive", "none", "--format", "ndjson", "--summary", "summary.json"],
-        folder.path(),
-    );
+    let run = ["run", "--from", &path(from), "--archive", "none", "--format", "ndjson", "--summary", "summary.json"];
+    let output = weir(&[&run[..], arguments].concat(), folder.path());
     assert!(output.status.success(), "{}", text(&output.stderr));
-    let summary = std::fs::read(folder.path().join("summary.json")).unwrap();
+    let summary = fs::read(folder.path().join("summary.json")).unwrap();
     (lines(&output.stdout), serde_json::from_slice(&summary).unwrap())
 }
 

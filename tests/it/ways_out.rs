@@ -14,7 +14,7 @@ use crate::hub::{ACCESS_KEY, HOME, SECRET};
 use crate::moto::moto;
 use crate::out_fake::{CANARY, Fake, Seen, TOPIC, Trouble, WAYS, Way};
 use crate::security_hub::{create_user, write_log};
-use crate::support::{code, ended, repository, signal, text, weir};
+use crate::support::{code, ended, few, repository, signal, text, weir};
 
 /// All three ways, each for every finding, and so fast a webhook that it has a message for each.
 fn configure(folder: &Path, more: &str) {
@@ -28,9 +28,11 @@ fn configure(folder: &Path, more: &str) {
 }
 
 fn start(url: &str, hook: &str, folder: &Path, more: &[&str]) -> Child {
+    let rules = if more.contains(&"--rules") { &[][..] } else { &["--rules", few()] };
     Command::new(env!("CARGO_BIN_EXE_weir"))
         .args(["run", "-c", "weir.toml", "--from", "logs", "--archive", "a", "--findings", "f.ndjson"])
         .args(["--format", "ndjson", "--summary", "s.json"])
+        .args(rules)
         .args(more)
         .current_dir(folder)
         .env("AWS_ENDPOINT_URL", url)
@@ -233,7 +235,7 @@ fn a_finding_comes_again_when_it_is_worse_and_not_when_it_grows() {
     for (file, records) in [of(0..1, "x"), of(1..30, "x"), of(30..31, "worse"), of(31..99, "worse")].iter().enumerate()
     {
         write_log(folder.path(), &format!("{file}.json"), records);
-        let output = run(&fake, folder.path(), &["--rules", "rules"]);
+        let output = run(&fake, folder.path(), &["--rules", "only:rules"]);
         assert_eq!(code(&output), 0, "{}", text(&output.stderr));
         let seen = fake.seen();
         taken.push(WAYS.map(|way| seen.taken.get(&way).map_or(0, Vec::len)));
@@ -321,7 +323,8 @@ fn a_way_needs_an_archive_and_a_place() {
         ("[sink.webhook]\nurl_env = 'WEIR_NO_SUCH'", "a", "`WEIR_NO_SUCH` of the webhook is not set"),
     ] {
         fs::write(folder.path().join("weir.toml"), config).unwrap();
-        let output = weir(&["run", "-c", "weir.toml", "--from", "logs", "--archive", archive], folder.path());
+        let output =
+            weir(&["run", "-c", "weir.toml", "--rules", few(), "--from", "logs", "--archive", archive], folder.path());
         let stderr = text(&output.stderr);
         assert!(code(&output) == 2 && stderr.contains(says), "{config}: {stderr}");
     }
@@ -419,7 +422,7 @@ fn rules_and_filters_of_moto_take_what_is_urgent() {
     let mut records = users(0..13);
     records[12]["userAgent"] = json!("worse");
     write_log(folder.path(), "1.json", &records);
-    let child = start(&moto.url, "", folder.path(), &["--rules", "rules"]);
+    let child = start(&moto.url, "", folder.path(), &["--rules", "only:rules"]);
     let output = ended(child, Duration::from_secs(120));
     assert_eq!(code(&output), 0, "{}", text(&output.stderr));
     let sent = summary(folder.path());
