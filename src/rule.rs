@@ -3,6 +3,7 @@
 pub mod dialect;
 mod parse;
 pub mod shape;
+pub mod shorthand;
 
 use std::fmt;
 use std::str::FromStr;

@@ -16,9 +16,4 @@ WHERE eventSource = 'apigateway.amazonaws.com'
   AND userAgent NOT LIKE '%Terraform%'
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-  AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
-       OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
-       OR sessionCredentialFromConsole
-       -- or the role of a person: with MFA, or on a workstation
-       OR userIdentity.sessionContext.attributes.mfaAuthenticated = 'true'
-       OR regexp_like(coalesce(userAgent, ''), '(?i)macos|darwin|windows|cloudshell'))
+  AND is_person()

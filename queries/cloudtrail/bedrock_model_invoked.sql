@@ -16,9 +16,7 @@ FROM cloudtrail
 WHERE eventSource = 'bedrock.amazonaws.com'
   AND eventName IN ('InvokeModel', 'InvokeModelWithResponseStream', 'Converse', 'ConverseStream')
   AND (errorCode IS NULL OR errorCode LIKE '%AccessDenied%' OR errorCode LIKE '%Unauthorized%')
-  AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
-       OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
-       OR sessionCredentialFromConsole
+  AND (is_person()
        OR regexp_like(userIdentity.principalId, ':(cli|botocore-session-[0-9]+|aws-go-sdk-[0-9]+)$')
        OR userAgent LIKE 'aws-cli/%'
        OR errorCode IS NOT NULL)

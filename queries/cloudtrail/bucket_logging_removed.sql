@@ -8,9 +8,7 @@ SELECT eventTime,
        userAgent,
        coalesce(resources[1].arn, concat('arn:aws:s3:::', requestParameters ->> 'bucketName')) AS resource,
        CASE WHEN regexp_like(requestParameters ->> 'bucketName', '(?i)trail|audit|log|security')
-                 OR (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
-                     OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
-                     OR sessionCredentialFromConsole) THEN 'medium' ELSE 'low' END AS severity
+                 OR is_person() THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 's3.amazonaws.com'
   AND eventName = 'PutBucketLogging'

@@ -17,10 +17,6 @@ WHERE eventSource = 's3.amazonaws.com'
   AND userIdentity.invokedBy IS NULL
   AND sessionCredentialFromConsole IS NOT TRUE
   AND coalesce(userAgent, '') NOT LIKE '%Terraform%'
-  AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
-       OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
-       -- or the role of a person: with MFA, or on a workstation
-       OR userIdentity.sessionContext.attributes.mfaAuthenticated = 'true'
-       OR regexp_like(coalesce(userAgent, ''), '(?i)macos|darwin|windows|cloudshell'))
+  AND is_person()
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '10 minutes')
 HAVING count(DISTINCT requestParameters ->> 'bucketName') >= 20

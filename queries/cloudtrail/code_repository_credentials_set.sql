@@ -16,6 +16,4 @@ WHERE eventSource IN ('codeconnections.amazonaws.com', 'codestar-connections.ama
        OR json_contains(requestParameters, 'repository'))
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-  AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
-       OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
-       OR sessionCredentialFromConsole)
+  AND is_person()

@@ -9,9 +9,7 @@ SELECT eventTime,
        sourceIPAddress,
        userAgent,
        coalesce(requestParameters ->> 'configRuleName', requestParameters ->> 'conformancePackName', requestParameters ->> 'organizationConfigRuleName', requestParameters ->> 'configurationAggregatorName', account) AS resource,
-       CASE WHEN userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
-                 OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
-                 OR sessionCredentialFromConsole THEN 'medium' ELSE 'low' END AS severity
+       CASE WHEN is_person() THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'config.amazonaws.com'
   AND eventName IN ('DeleteConfigRule', 'DeleteConformancePack', 'DeleteOrganizationConfigRule', 'DeleteRemediationConfiguration', 'DeleteConfigurationAggregator', 'PutConfigurationRecorder')

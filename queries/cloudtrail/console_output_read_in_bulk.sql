@@ -19,9 +19,6 @@ WHERE eventSource = 'ec2.amazonaws.com'
   AND eventName IN ('GetConsoleOutput', 'GetConsoleScreenshot')
   AND (errorCode IS NULL OR errorCode LIKE '%AccessDenied%' OR errorCode LIKE '%Unauthorized%')
   AND userIdentity.invokedBy IS NULL
-  AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
-       OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
-       OR sessionCredentialFromConsole
-       OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
+  AND (is_person() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '15 minutes')
 HAVING count(DISTINCT requestParameters ->> 'instanceId') >= 8

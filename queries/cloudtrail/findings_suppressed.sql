@@ -10,8 +10,7 @@ SELECT eventTime,
        sourceIPAddress,
        userAgent,
        coalesce(requestParameters ->> 'ruleName', requestParameters ->> 'detectorId', split_part(eventSource, '.', 1)) AS resource,
-       CASE WHEN (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
-                  OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%')
+       CASE WHEN is_person()
                  AND sessionCredentialFromConsole IS NOT TRUE THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource IN ('securityhub.amazonaws.com', 'guardduty.amazonaws.com', 'access-analyzer.amazonaws.com')

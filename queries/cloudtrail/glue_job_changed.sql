@@ -8,7 +8,7 @@ SELECT requestParameters ->> 'jobName' AS resource,
        requestParameters -> 'jobUpdate' ->> 'role' AS role,
        requestParameters -> 'jobUpdate' -> 'command' ->> 'scriptLocation' AS script,
        userAgent,
-       CASE WHEN userIdentity.type IN ('IAMUser', 'Root') OR strpos(userIdentity.sessionContext.sessionIssuer.arn, '/AWSReservedSSO_') > 0 THEN 'medium' ELSE 'low' END AS severity
+       CASE WHEN is_person() THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'glue.amazonaws.com'
   AND eventName = 'UpdateJob'

@@ -10,4 +10,4 @@ WHERE eventSource = 'glue.amazonaws.com'
   AND eventName = 'CreateSession'
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-  AND (userIdentity.type IN ('IAMUser', 'Root') OR strpos(userIdentity.sessionContext.sessionIssuer.arn, '/AWSReservedSSO_') > 0)
+  AND is_person()

@@ -14,11 +14,6 @@ WHERE eventSource = 'ec2.amazonaws.com'
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND coalesce(responseElements ->> 'imageId', json_get_str(responseElements, 'instancesSet', 'items', 0, 'imageId')) IS NOT NULL
-  AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
-       OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
-       OR sessionCredentialFromConsole
-       -- or the role of a person: with MFA, or on a workstation
-       OR userIdentity.sessionContext.attributes.mfaAuthenticated = 'true'
-       OR regexp_like(coalesce(userAgent, ''), '(?i)macos|darwin|windows|cloudshell'))
+  AND is_person()
 GROUP BY userIdentity.arn, account, coalesce(responseElements ->> 'imageId', json_get_str(responseElements, 'instancesSet', 'items', 0, 'imageId')), hop(eventTime, INTERVAL '1 hour', INTERVAL '6 hours')
 HAVING in_order(eventTime, eventName = 'CreateImage', eventName = 'RunInstances')

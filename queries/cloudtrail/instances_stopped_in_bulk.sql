@@ -19,9 +19,6 @@ WHERE eventSource = 'ec2.amazonaws.com'
   AND eventName = 'StopInstances'
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-  AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
-       OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
-       OR sessionCredentialFromConsole
-       OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
+  AND (is_person() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '15 minutes')
 HAVING sum(CAST(array_length(json_get_array(requestParameters, 'instancesSet', 'items')) AS BIGINT)) >= 20

@@ -12,9 +12,7 @@ SELECT userIdentity.arn AS who,
        sample(userAgent) AS user_agents,
        sample(sourceIPAddress) AS addresses,
        CASE WHEN sum(CAST(array_length(json_get_array(requestParameters, 'instancesSet', 'items')) AS BIGINT))
-                  FILTER (WHERE userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
-                                 OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
-                                 OR sessionCredentialFromConsole) >= 60 THEN 'high' ELSE 'medium' END AS severity
+                  FILTER (WHERE is_person()) >= 60 THEN 'high' ELSE 'medium' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'ec2.amazonaws.com'
   AND eventName = 'TerminateInstances'
@@ -23,7 +21,4 @@ WHERE eventSource = 'ec2.amazonaws.com'
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '15 minutes')
 HAVING sum(CAST(array_length(json_get_array(requestParameters, 'instancesSet', 'items')) AS BIGINT)) >= 200
     OR sum(CAST(array_length(json_get_array(requestParameters, 'instancesSet', 'items')) AS BIGINT))
-          FILTER (WHERE userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
-                                 OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
-                                 OR sessionCredentialFromConsole
-                                 OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL) >= 20
+          FILTER (WHERE is_person() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL) >= 20

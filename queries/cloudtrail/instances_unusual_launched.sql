@@ -12,9 +12,7 @@ SELECT eventTime,
        coalesce(json_get_str(responseElements, 'instancesSet', 'items', 0, 'instanceId'), account) AS resource,
        CASE WHEN userIdentity.invokedBy IS NOT NULL THEN 'low'
             WHEN errorCode IS NULL AND json_get_int(requestParameters, 'instancesSet', 'items', 0, 'maxCount') >= 4
-                 AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
-                      OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
-                      OR sessionCredentialFromConsole) THEN 'high'
+                 AND is_person() THEN 'high'
             ELSE 'medium' END AS severity,
        CASE WHEN errorCode IS NULL THEN 'Accelerated or very large EC2 instances were launched'
             ELSE 'Somebody tried to launch accelerated or very large EC2 instances' END AS title

@@ -9,8 +9,7 @@ SELECT eventTime,
        sourceIPAddress,
        userAgent,
        requestParameters ->> 'keyName' AS resource,
-       CASE WHEN (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
-                  OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%')
+       CASE WHEN is_person()
                  AND sessionCredentialFromConsole IS NOT TRUE
                  AND userIdentity.invokedBy IS NULL
                  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli') THEN 'medium' ELSE 'low' END AS severity

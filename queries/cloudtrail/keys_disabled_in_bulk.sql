@@ -11,9 +11,7 @@ SELECT userIdentity.arn AS who,
        sample(sourceIPAddress) AS addresses,
        CASE WHEN count(*) FILTER (WHERE userIdentity.type = 'AssumedRole' AND userAgent LIKE '%Terraform%'
                                       AND NOT userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%') = count(*) THEN 'medium'
-            WHEN count(DISTINCT requestParameters ->> 'keyId') >= 10 OR count(*) FILTER (WHERE userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
-                                 OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
-                                 OR sessionCredentialFromConsole) > 0 THEN 'high' ELSE 'medium' END AS severity
+            WHEN count(DISTINCT requestParameters ->> 'keyId') >= 10 OR count(*) FILTER (WHERE is_person()) > 0 THEN 'high' ELSE 'medium' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'kms.amazonaws.com'
   AND eventName IN ('DisableKey', 'ScheduleKeyDeletion', 'DeleteImportedKeyMaterial')

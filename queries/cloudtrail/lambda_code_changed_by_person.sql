@@ -14,6 +14,4 @@ FROM cloudtrail
 WHERE eventSource = 'lambda.amazonaws.com'
   AND eventName LIKE 'UpdateFunctionCode%'
   AND errorCode IS NULL
-  AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
-       OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
-       OR sessionCredentialFromConsole)
+  AND is_person()

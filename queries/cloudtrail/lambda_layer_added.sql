@@ -9,9 +9,7 @@ SELECT eventTime,
        sourceIPAddress,
        userAgent,
        coalesce(responseElements ->> 'functionArn', requestParameters ->> 'functionName') AS resource,
-       CASE WHEN (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
-                 OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
-                 OR sessionCredentialFromConsole)
+       CASE WHEN is_person()
                  -- a stack names the vendor's layer at each deployment
                  OR regexp_like(replace(requestParameters ->> 'layers', account, ''), ':[0-9]{12}:layer:')
                     AND coalesce(userIdentity.invokedBy, '') <> 'cloudformation.amazonaws.com' THEN 'medium' ELSE 'low' END AS severity,

@@ -21,9 +21,7 @@ WHERE eventName IN ('DescribeTrails', 'ListTrails', 'GetTrail', 'GetTrailStatus'
   AND eventSource IN ('cloudtrail.amazonaws.com', 'logs.amazonaws.com', 'ec2.amazonaws.com', 'route53resolver.amazonaws.com', 's3.amazonaws.com')
   AND userIdentity.invokedBy IS NULL
   AND sessionCredentialFromConsole IS NOT TRUE
-  AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
-       OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
-       OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
+  AND (is_person() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '10 minutes')
 HAVING count(DISTINCT eventName) >= 5
    AND count(DISTINCT eventSource) >= 2

@@ -15,6 +15,4 @@ WHERE eventSource = 'sts.amazonaws.com'
   AND regexp_like(requestParameters ->> 'roleArn', ':role/(OrganizationAccountAccessRole|AWSControlTowerExecution|AWSAFTExecution)$')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-  AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
-       OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
-       OR sessionCredentialFromConsole)
+  AND is_person()

@@ -10,9 +10,7 @@ SELECT eventTime,
        sourceIPAddress,
        userAgent,
        requestParameters ->> 'networkAclId' AS resource,
-       CASE WHEN (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
-                  OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
-                  OR sessionCredentialFromConsole)
+       CASE WHEN is_person()
                  AND userIdentity.invokedBy IS NULL
                  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli') THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail

@@ -18,8 +18,6 @@ WHERE eventSource = 's3.amazonaws.com'
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND split_part(ltrim(replace(requestParameters ->> 'x-amz-copy-source', '%2F', '/'), '/'), '/', 1) <> requestParameters ->> 'bucketName'
-  AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
-       OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
-       OR sessionCredentialFromConsole)
+  AND is_person()
 GROUP BY userIdentity.arn, account, requestParameters ->> 'bucketName', hop(eventTime, INTERVAL '10 minutes', INTERVAL '30 minutes')
 HAVING count(DISTINCT requestParameters ->> 'key') >= 500

@@ -19,9 +19,6 @@ WHERE eventSource = 's3.amazonaws.com'
   AND userIdentity.invokedBy IS NULL
   -- who was given a signed link has the link, not the credentials
   AND coalesce(additionalEventData ->> 'AuthenticationMethod', '') <> 'QueryString'
-  AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
-       OR userIdentity.accountId <> account
-       OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
-       OR sessionCredentialFromConsole)
+  AND (is_person() OR userIdentity.accountId <> account)
 GROUP BY coalesce(userIdentity.arn, userIdentity.principalId), account, hop(eventTime, INTERVAL '10 minutes', INTERVAL '30 minutes')
 HAVING count(DISTINCT requestParameters ->> 'key') >= 1000

@@ -16,8 +16,6 @@ WHERE eventSource = 's3.amazonaws.com'
   AND json_contains(requestParameters, 'x-amz-server-side-encryption')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-  AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
-       OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
-       OR sessionCredentialFromConsole)
+  AND is_person()
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '10 minutes', INTERVAL '30 minutes')
 HAVING count(DISTINCT requestParameters ->> 'key') >= 100

@@ -9,11 +9,7 @@ SELECT userIdentity.arn AS who,
        sample(userAgent) AS user_agents,
        sample(sourceIPAddress) AS addresses,
        sample('arn:aws:s3:::' || (requestParameters ->> 'bucketName')) AS resource,
-       CASE WHEN count(*) FILTER (WHERE (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
-                                        OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
-                                        OR sessionCredentialFromConsole
-                                        OR userIdentity.sessionContext.attributes.mfaAuthenticated = 'true'
-                                        OR regexp_like(coalesce(userAgent, ''), '(?i)macos|darwin|windows|cloudshell'))) > 0 THEN 'medium' ELSE 'low' END AS severity
+       CASE WHEN count(*) FILTER (WHERE is_person()) > 0 THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 's3.amazonaws.com'
   AND eventName IN ('PutObject', 'CopyObject')

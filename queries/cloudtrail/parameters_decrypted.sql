@@ -19,6 +19,4 @@ WHERE eventSource = 'ssm.amazonaws.com'
   AND eventName IN ('GetParameters', 'GetParameter', 'GetParametersByPath')
   AND (errorCode IS NULL OR errorCode LIKE '%AccessDenied%' OR errorCode LIKE '%Unauthorized%')
   AND requestParameters ->> 'withDecryption' = 'true'
-  AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
-       OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
-       OR sessionCredentialFromConsole)
+  AND is_person()

@@ -19,9 +19,7 @@ WHERE eventSource = 'iam.amazonaws.com'
                     'ListOpenIDConnectProviders', 'ListServerCertificates', 'ListInstanceProfiles', 'GetCredentialReport', 'GetAccountAuthorizationDetails')
   AND userIdentity.invokedBy IS NULL
   AND sessionCredentialFromConsole IS NOT TRUE
-  AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
-       OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
-       OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
+  AND (is_person() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '10 minutes')
 HAVING count(*) FILTER (WHERE eventName = 'GetAccountPasswordPolicy') >= 1
    AND count(DISTINCT eventName) >= 4

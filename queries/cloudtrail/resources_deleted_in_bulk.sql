@@ -14,12 +14,7 @@ FROM cloudtrail
 WHERE regexp_like(eventName, '^Delete(Volume|Function|Stack|Queue|Topic|Secret|LogGroup|Repository|Table|DB|LoadBalancer|Rule$|StateMachine|AutoScalingGroup|HostedZone|Parameter|SecurityGroup|NetworkInterface|Subnet|Job|Cluster|Service$|Bucket$)')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-  AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
-       OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
-       OR sessionCredentialFromConsole
-       -- or the role of a person: with MFA, or on a workstation
-       OR userIdentity.sessionContext.attributes.mfaAuthenticated = 'true'
-       OR regexp_like(coalesce(userAgent, ''), '(?i)macos|darwin|windows|cloudshell'))
+  AND is_person()
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '15 minutes')
 HAVING count(*) >= 10
     OR count(*) FILTER (WHERE regexp_like(eventName, '^Delete(Stack|Repository|Secret|Table|DBInstance|DBCluster|Queue|LogGroup|HostedZone)$')) >= 5

@@ -15,11 +15,6 @@ WHERE eventSource = 'iam.amazonaws.com'
   AND (regexp_like(requestParameters ->> 'policyDocument', ':user/|"NotPrincipal"|rolesanywhere\.amazonaws\.com|cognito-identity\.amazonaws\.com|accounts\.google\.com|graph\.facebook\.com|www\.amazon\.com')
        OR regexp_like(requestParameters ->> 'policyDocument', '"(AWS|Federated)"\s*:')
           AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
-          AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
-               OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
-               OR sessionCredentialFromConsole
-               -- or the role of a person: with MFA, or on a workstation
-               OR userIdentity.sessionContext.attributes.mfaAuthenticated = 'true'
-               OR regexp_like(coalesce(userAgent, ''), '(?i)macos|darwin|windows|cloudshell')))
+          AND is_person())
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

@@ -21,7 +21,4 @@ WHERE eventSource = 'ec2.amazonaws.com'
   AND eventName = 'CreateReplaceRootVolumeTask'
   AND (errorCode IS NULL OR errorCode LIKE '%AccessDenied%' OR errorCode LIKE '%Unauthorized%')
   AND userIdentity.invokedBy IS NULL
-  AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
-       OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
-       OR sessionCredentialFromConsole
-       OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
+  AND (is_person() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)

@@ -16,6 +16,4 @@ FROM cloudtrail
 WHERE eventSource = 'secretsmanager.amazonaws.com'
   AND eventName IN ('GetSecretValue', 'BatchGetSecretValue')
   AND errorCode IS NULL
-  AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
-       OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
-       OR sessionCredentialFromConsole)
+  AND is_person()

@@ -10,9 +10,7 @@ SELECT userIdentity.arn AS who,
        sample(userAgent) AS user_agents,
        sample(sourceIPAddress) AS addresses,
        CASE WHEN count(*) FILTER (WHERE regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')) = count(*) THEN 'low'
-            WHEN count(DISTINCT requestParameters ->> 'secretId') FILTER (WHERE userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
-                                 OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
-                                 OR sessionCredentialFromConsole) >= 10 THEN 'high'
+            WHEN count(DISTINCT requestParameters ->> 'secretId') FILTER (WHERE is_person()) >= 10 THEN 'high'
             -- an application knows the names of its secrets, an intruder asks for them first
             WHEN count(*) FILTER (WHERE eventName = 'ListSecrets') > 0 OR count(DISTINCT requestParameters ->> 'secretId') >= 40 THEN 'medium'
             ELSE 'low' END AS severity
@@ -24,7 +22,4 @@ WHERE eventSource = 'secretsmanager.amazonaws.com'
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '10 minutes')
 HAVING count(DISTINCT requestParameters ->> 'secretId') >= 40
     OR count(DISTINCT requestParameters ->> 'secretId') >= 15 AND count(*) FILTER (WHERE eventName = 'ListSecrets') >= 1
-    OR count(DISTINCT requestParameters ->> 'secretId') FILTER (WHERE userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
-                                 OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
-                                 OR sessionCredentialFromConsole
-                                 OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL) >= 10
+    OR count(DISTINCT requestParameters ->> 'secretId') FILTER (WHERE is_person() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL) >= 10

@@ -22,9 +22,7 @@ WHERE eventSource IN ('guardduty.amazonaws.com', 'securityhub.amazonaws.com', 'a
                     'GetSubscriptionState')
   AND userIdentity.invokedBy IS NULL
   AND sessionCredentialFromConsole IS NOT TRUE
-  AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
-       OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
-       OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
+  AND (is_person() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '10 minutes')
 HAVING count(DISTINCT eventSource) >= 4
    AND count(*) FILTER (WHERE eventName IN ('ListDetectors', 'ListFindings', 'GetFindings', 'ListAnalyzers', 'ListGraphs', 'ListWebACLs', 'ListFirewalls', 'GetSubscriptionState')) >= 1

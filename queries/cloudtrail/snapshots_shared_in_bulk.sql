@@ -11,9 +11,7 @@ SELECT userIdentity.arn AS who,
        sample(coalesce(requestParameters ->> 'snapshotId', requestParameters ->> 'imageId', requestParameters ->> 'dBSnapshotIdentifier', requestParameters ->> 'dBClusterSnapshotIdentifier')) AS resource,
        sample(userAgent) AS user_agents,
        sample(sourceIPAddress) AS addresses,
-       CASE WHEN count(*) FILTER (WHERE userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
-                                 OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
-                                 OR sessionCredentialFromConsole) > 0 THEN 'high' ELSE 'medium' END AS severity
+       CASE WHEN count(*) FILTER (WHERE is_person()) > 0 THEN 'high' ELSE 'medium' END AS severity
 FROM cloudtrail
 WHERE eventName IN ('ModifySnapshotAttribute', 'ModifyImageAttribute', 'ModifyDBSnapshotAttribute', 'ModifyDBClusterSnapshotAttribute')
   AND eventSource IN ('ec2.amazonaws.com', 'rds.amazonaws.com')

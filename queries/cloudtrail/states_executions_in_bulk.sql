@@ -13,9 +13,6 @@ WHERE eventSource = 'states.amazonaws.com'
   AND eventName IN ('StartExecution', 'RedriveExecution')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-  AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
-                                 OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
-                                 OR sessionCredentialFromConsole
-       OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
+  AND (is_person() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
 GROUP BY userIdentity.arn, account, tumble(eventTime, INTERVAL '10 minutes')
 HAVING count(*) >= 50

@@ -8,7 +8,7 @@ SELECT requestParameters ->> 'stateMachineArn' AS resource,
        requestParameters ->> 'roleArn' AS role,
        requestParameters ->> 'publish' AS published,
        userAgent,
-       CASE WHEN (userIdentity.type IN ('IAMUser', 'Root') OR strpos(userIdentity.sessionContext.sessionIssuer.arn, '/AWSReservedSSO_') > 0) THEN 'medium' ELSE 'low' END AS severity
+       CASE WHEN is_person() THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'states.amazonaws.com'
   AND eventName = 'UpdateStateMachine'

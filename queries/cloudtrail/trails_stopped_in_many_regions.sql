@@ -10,10 +10,7 @@ SELECT userIdentity.arn AS who,
        sample(coalesce(requestParameters ->> 'name', requestParameters ->> 'detectorId')) AS resource,
        sample(userAgent) AS user_agents,
        sample(sourceIPAddress) AS addresses,
-       CASE WHEN count(*) FILTER (WHERE userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
-                                 OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
-                                 OR sessionCredentialFromConsole
-                                 OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL) > 0 THEN 'critical' ELSE 'high' END AS severity
+       CASE WHEN count(*) FILTER (WHERE is_person() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL) > 0 THEN 'critical' ELSE 'high' END AS severity
 FROM cloudtrail
 WHERE eventSource IN ('cloudtrail.amazonaws.com', 'guardduty.amazonaws.com')
   AND eventName IN ('StopLogging', 'DeleteTrail', 'DeleteDetector', 'DisassociateFromAdministratorAccount', 'DisassociateFromMasterAccount')

@@ -18,7 +18,4 @@ WHERE eventSource = 'ec2.amazonaws.com'
   AND requestParameters ->> 'attribute' = 'userData'
   -- what Terraform reads of its instances at every run, with the right to, is no search
   AND (errorCode IS NOT NULL
-       OR userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
-       OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
-       OR sessionCredentialFromConsole
-       OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
+       OR is_person() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)

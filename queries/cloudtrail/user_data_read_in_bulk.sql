@@ -20,8 +20,6 @@ WHERE eventSource = 'ec2.amazonaws.com'
   -- what Terraform reads of its instances, with the right to, is no search
   AND (errorCode IS NOT NULL
        OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL
-       OR (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
-       OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
-       OR sessionCredentialFromConsole))
+       OR is_person())
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '15 minutes')
 HAVING count(DISTINCT requestParameters ->> 'instanceId') >= 10

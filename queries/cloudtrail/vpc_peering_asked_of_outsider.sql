@@ -16,9 +16,4 @@ WHERE eventSource = 'ec2.amazonaws.com'
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
-  AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
-       OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
-       OR sessionCredentialFromConsole
-       -- or the role of a person: with MFA, or on a workstation
-       OR userIdentity.sessionContext.attributes.mfaAuthenticated = 'true'
-       OR regexp_like(coalesce(userAgent, ''), '(?i)macos|darwin|windows|cloudshell'))
+  AND is_person()

@@ -18,11 +18,6 @@ WHERE eventSource IN ('ses.amazonaws.com', 'bedrock.amazonaws.com', 'servicequot
   AND userIdentity.invokedBy IS NULL
   AND sessionCredentialFromConsole IS NOT TRUE
   AND coalesce(userAgent, '') NOT LIKE '%Terraform%'
-  AND (userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser')
-       OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
-       OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL
-       -- or the role of a person: with MFA, or on a workstation
-       OR userIdentity.sessionContext.attributes.mfaAuthenticated = 'true'
-       OR regexp_like(coalesce(userAgent, ''), '(?i)macos|darwin|windows|cloudshell'))
+  AND (is_person() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '10 minutes')
 HAVING count(DISTINCT eventName) >= 3

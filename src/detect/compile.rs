@@ -12,6 +12,7 @@ use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::utils::{disjunction, split_conjunction_owned};
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
 use datafusion::sql::parser::Statement;
+use rayon::prelude::*;
 
 use super::program::{Leaves, Program, type_of};
 use super::query::{Query, take_apart};
@@ -92,6 +93,15 @@ struct Names {
     own: Vec<Expr>,
 }
 
+/// A rule taken apart, before it shares anything with others.
+struct Planned {
+    /// Position of its table.
+    table: usize,
+    statement: Statement,
+    query: Query,
+    key: Vec<Expr>,
+}
+
 /// Plans rules against the tables it was made with.
 pub struct Compiler {
     state: SessionState,
@@ -112,13 +122,30 @@ impl Compiler {
 
     /// The same with another statement in place of the rule's own.
     pub fn add_statement(&mut self, rule: Arc<Rule>, statement: Statement) -> std::result::Result<(), RuleError> {
+        let planned = self.plan(&rule, statement)?;
+        self.take_in(rule, planned)
+    }
+
+    /// Adds rules one after the other; they are planned side by side. Gives those that cannot be used.
+    pub fn add_all(&mut self, rules: Vec<Rule>) -> Vec<RuleError> {
+        let plan = |rule: Rule| (self.plan(&rule, only_statement(&rule.text)), Arc::new(rule));
+        let planned: Vec<_> = rules.into_par_iter().map(plan).collect();
+        let mut refused = Vec::new();
+        for (planned, rule) in planned {
+            refused.extend(planned.and_then(|planned| self.take_in(rule, planned)).err());
+        }
+        refused
+    }
+
+    /// What of a rule needs nothing of the others.
+    fn plan(&self, rule: &Rule, statement: Statement) -> std::result::Result<Planned, RuleError> {
         let fail = |(place, message): place::Complaint| rule.error(place, message);
-        let Some(index) = self.tables.iter().position(|rules| rules.table.name == rule.table) else {
+        let Some(table) = self.tables.iter().position(|rules| rules.table.name == rule.table) else {
             let names = self.tables.iter().map(|rules| rules.table.name).collect::<Vec<_>>().join(", ");
             let at = find_word(&rule.text, &rule.table, 0).unwrap_or((1, 1));
             return Err(fail((at, format!("there is no table `{}`; there are {names}", rule.table))));
         };
-        let rules = &mut self.tables[index];
+        let rules = &self.tables[table];
         let complain = |error: &DataFusionError| {
             if let Some(complaint) = place::unknown_column(&statement, rules.table) {
                 return fail(complaint);
@@ -127,7 +154,7 @@ impl Compiler {
             fail(place::planner_error(error, &rule.text, &statement, plans))
         };
         let query = take_apart(&self.state, &rules.leaves, statement.clone()).map_err(|error| complain(&error))?;
-        let key = key_exprs(&self.state, rules, &rule)
+        let key = key_exprs(&self.state, rules, rule)
             .map_err(|error| fail((header_place(&rule.text, "key"), place::words(&error))))?;
         if matches!(&query.condition, Expr::Literal(value, _) if value != &ScalarValue::Boolean(Some(true))) {
             let at = find_word(&rule.text, "WHERE", 0).unwrap_or((1, 1));
@@ -136,9 +163,16 @@ impl Compiler {
         if let Some((word, message)) = query.items.iter().find_map(wrong_severity) {
             return Err(fail((find_text(&rule.text, &word).unwrap_or((1, 1)), message)));
         }
-        let compiled = rules.compile(rule.clone(), query, key);
-        let compiled =
-            compiled.map_err(|error| fail(place::planner_error(&error, &rule.text, &statement, |_| true)))?;
+        Ok(Planned { table, statement, query, key })
+    }
+
+    fn take_in(&mut self, rule: Arc<Rule>, planned: Planned) -> std::result::Result<(), RuleError> {
+        let Planned { table, statement, query, key } = planned;
+        let rules = &mut self.tables[table];
+        let compiled = rules.compile(rule.clone(), query, key).map_err(|error| {
+            let (place, message) = place::planner_error(&error, &rule.text, &statement, |_| true);
+            rule.error(place, message)
+        })?;
         rules.rules.push(compiled);
         Ok(())
     }

@@ -110,8 +110,7 @@ impl Detector {
         rules: impl IntoIterator<Item = Rule>,
     ) -> (Detector, Vec<RuleError>) {
         let mut compiler = Compiler::new(tables, references);
-        let ready = rules.into_iter().filter(|rule| !references.lack_for(rule));
-        let refused = ready.filter_map(|rule| compiler.add(Arc::new(rule)).err()).collect();
+        let refused = compiler.add_all(rules.into_iter().filter(|rule| !references.lack_for(rule)).collect());
         (Detector::of(compiler), refused)
     }
 

@@ -17,6 +17,7 @@ use super::lowered::Lowered;
 use super::reference::References;
 use super::{from_reference, functions, spans};
 pub use crate::rule::dialect::{SqlError, parse};
+use crate::rule::shorthand;
 use crate::table::Table;
 
 /// A session without tables and lists. What a rule asks of windows is computed over all rows at once. Statements for it come from [`parse`]: `SessionContext::sql` would read another dialect.
@@ -52,7 +53,8 @@ pub(super) fn planner(tables: &[&'static Table], references: &References) -> Ses
 }
 
 /// Plans a statement over tables that are in memory, so that nothing is waited for.
-pub(super) fn plan(state: &SessionState, statement: Statement) -> Result<LogicalPlan, DataFusionError> {
+pub(super) fn plan(state: &SessionState, mut statement: Statement) -> Result<LogicalPlan, DataFusionError> {
+    shorthand::expand(&mut statement);
     state.statement_to_plan(statement).now_or_never().expect("tables in memory are found without waiting")
 }
 

@@ -62,6 +62,8 @@ const STOP_WAIT: Duration = Duration::from_secs(2);
 const ACKNOWLEDGE_WAIT: Duration = Duration::from_secs(10);
 /// Between two times that what rules remember is halved for want of memory.
 const EASE_WAIT: Duration = Duration::from_secs(1);
+/// So often the pages of the program are let go of: what is worked with comes back, and what a commit or a start needed does not.
+const LEAVE_WAIT: Duration = Duration::from_secs(1);
 /// Following, findings wait at most this long for the commit that lets them out.
 const SEND_WAIT: Duration = Duration::from_secs(1);
 /// ... and where each commit is a PUT of S3, this long: at worst 17,280 a day, 9 cents.
@@ -146,7 +148,12 @@ pub async fn run(
     let round_bytes_max = memory.of(ROUND_BYTES_MAX);
     METRICS.queue_bytes_max.with_label_values(&["round"]).set(round_bytes_max as i64);
     let mut working = tokio::task::spawn_blocking(move || anyhow::Ok(worker));
+    let mut left = Instant::now();
     loop {
+        if left.elapsed() >= LEAVE_WAIT {
+            memory::leave_program();
+            left = Instant::now();
+        }
         if memory.is_short() {
             // nothing is taken meanwhile, so that the sources wait
             let mut worker = working.await.context("a turn panicked")??;

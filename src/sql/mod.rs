@@ -24,6 +24,7 @@ use crate::catalog;
 use crate::detect;
 use crate::detect::from_reference;
 use crate::detect::reference::References;
+use crate::rule::shorthand;
 use table::ArchivedTable;
 
 /// A session over the archive as it is now: files committed later are not seen. Tables without rows are there, empty.
@@ -69,7 +70,8 @@ pub fn session_with(dir: &Path, references: &References) -> anyhow::Result<Sessi
 /// # Errors
 /// When the text is not one such query, or names what is not there; the message is written for the person who typed it.
 pub async fn query(session: &SessionContext, sql: &str) -> anyhow::Result<SendableRecordBatchStream> {
-    let statement = parse(sql)?;
+    let mut statement = parse(sql)?;
+    shorthand::expand(&mut statement);
     let plan = session.state().statement_to_plan(statement).await.map_err(readable)?;
     let queries_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
     if queries_only.verify_plan(&plan).is_err() {

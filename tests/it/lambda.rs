@@ -188,7 +188,7 @@ async fn a_batch_of_a_stream_that_comes_twice_changes_nothing() {
     let log = function.log();
     let told = log.lines().find(|line| line.contains("do not run in a function")).expect(&log);
     let left_out = told.split("left_out=").nth(1).unwrap().split(' ').next().unwrap();
-    assert!(left_out.parse::<u32>().unwrap() > 20, "{told}");
+    assert!(left_out.parse::<u32>().unwrap() >= 3, "{told}");
     drop(function);
     let function = stage.start(&[]);
     assert_eq!(function.call(&event), failures(&[]));
