@@ -11,7 +11,7 @@ use datafusion::common::{DataFusionError, Result};
 use super::compile::{CompiledRule, TableRules, Then};
 use super::program::Rows;
 use super::route::Routes;
-use super::verdicts::is_true;
+use super::verdicts::{Alike, is_true};
 use super::window::columns::{Answers, Whole};
 use super::window::state::Names;
 use crate::table::Batch;
@@ -26,10 +26,14 @@ pub struct Scan<'a> {
     unsure: BTreeSet<usize>,
     names: OnceCell<Result<Arc<Names>>>,
     asked: Vec<Whole>,
+    /// By leaf: its values, once a condition asks for most rows of them; `None` where they do not repeat.
+    alike: Vec<OnceCell<Option<Alike>>>,
 }
 
 /// Fewer rows than this are asked at once: to look up their values costs more than it saves.
 const REMEMBER_ROWS_MIN: usize = 8;
+/// One in so many rows is enough for the values of a whole column to be told apart.
+const ALIKE_PART: usize = 4;
 
 impl<'a> Scan<'a> {
     /// The scan, and for each rule the rows that may match as far as symbol columns tell; `None` when it is all of them.
@@ -39,7 +43,8 @@ impl<'a> Scan<'a> {
         let Routes { rows, unsure } = rules.router.route(&rules.conditions, &arrays, count);
         let by_row = std::iter::repeat_with(OnceCell::new).take(rules.conditions.len()).collect();
         let asked = std::iter::repeat_with(Whole::new).take(rules.asked.len()).collect();
-        (Scan { arrays, rows: count, by_row, unsure, rules, names: OnceCell::new(), asked }, rows)
+        let alike = std::iter::repeat_with(OnceCell::new).take(arrays.len()).collect();
+        (Scan { arrays, rows: count, by_row, unsure, rules, names: OnceCell::new(), asked, alike }, rows)
     }
 
     /// What rules over windows ask of the rows.
@@ -99,12 +104,21 @@ impl<'a> Scan<'a> {
         if rows.len() >= REMEMBER_ROWS_MIN
             && let Some(verdicts) = &condition.verdicts
         {
-            let column = self.arrays[condition.program.reads[0]].as_string_view();
+            let leaf = condition.program.reads[0];
+            let column = self.arrays[leaf].as_string_view();
             let decide = |values: StringViewArray| {
                 let count = values.len();
                 Ok(condition.program.run_on(vec![Arc::new(values)], count)?[0].as_boolean().clone())
             };
-            if verdicts.keep(column, rows, decide) {
+            let alike = match self.alike[leaf].get() {
+                None if rows.len() * ALIKE_PART >= self.rows => self.alike[leaf].get_or_init(|| Alike::of(column)),
+                known => known.unwrap_or(&None),
+            };
+            let kept = match alike {
+                Some(alike) => verdicts.keep_alike(column, alike, rows, decide),
+                None => verdicts.keep(column, rows, decide),
+            };
+            if kept {
                 return Ok(());
             }
         }

@@ -21,6 +21,37 @@ struct Known {
     bytes: usize,
 }
 
+/// Which rows of a text column have the same value.
+pub struct Alike {
+    /// Of each row; [`Alike::NULL`] where it has no value.
+    codes: Vec<u32>,
+    /// The first row of each code.
+    firsts: Vec<u32>,
+}
+
+impl Alike {
+    const NULL: u32 = u32::MAX;
+
+    /// `None` when more than one in four rows has a value of its own: the column does not repeat.
+    pub fn of(column: &StringViewArray) -> Option<Alike> {
+        let (mut known, mut firsts) = (HashMap::new(), Vec::new());
+        let most = Verdicts::NEW_MAX + column.len() / 4;
+        let mut codes = Vec::with_capacity(column.len());
+        for (row, value) in column.iter().enumerate() {
+            codes.push(value.map_or(Alike::NULL, |value| {
+                *known.entry(value).or_insert_with(|| {
+                    firsts.push(row as u32);
+                    firsts.len() as u32 - 1
+                })
+            }));
+            if firsts.len() > most {
+                return None;
+            }
+        }
+        Some(Alike { codes, firsts })
+    }
+}
+
 /// A row's verdict, or the place of its value among those that are new.
 #[derive(Clone, Copy)]
 enum Verdict {
@@ -89,6 +120,47 @@ impl Verdicts {
     }
 }
 
+impl Verdicts {
+    /// The same of a column whose values were told apart: each is looked up once.
+    pub fn keep_alike(
+        &self,
+        column: &StringViewArray,
+        alike: &Alike,
+        rows: &mut Vec<u32>,
+        decide: impl FnOnce(StringViewArray) -> Result<BooleanArray>,
+    ) -> bool {
+        // by code, and one more for no value
+        let mut verdicts: Vec<Option<bool>> = vec![None; alike.firsts.len() + 1];
+        let place = |row: u32| (alike.codes[row as usize] as usize).min(alike.firsts.len());
+        let value = |place: usize| alike.firsts.get(place).map(|row| column.value(*row as usize));
+        let mut asked = vec![false; verdicts.len()];
+        let mut new = Vec::new();
+        {
+            let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+            for row in rows.iter() {
+                let place = place(*row);
+                if !std::mem::replace(&mut asked[place], true) {
+                    let verdict = value(place);
+                    let verdict = verdict.map_or(known.null, |text| known.verdict(text, known.hasher.hash_one(text)));
+                    verdicts[place] = verdict;
+                    new.extend(verdict.is_none().then_some(place));
+                }
+            }
+        }
+        if !new.is_empty() {
+            let Ok(truth) = decide(new.iter().map(|place| value(*place)).collect()) else { return false };
+            let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+            for (index, place) in new.into_iter().enumerate() {
+                let verdict = is_true(&truth, index);
+                verdicts[place] = Some(verdict);
+                known.learn(value(place), verdict);
+            }
+        }
+        rows.retain(|row| verdicts[place(*row)] == Some(true));
+        true
+    }
+}
+
 impl Known {
     fn verdict(&self, value: &str, hash: u64) -> Option<bool> {
         self.values.find(hash, |(known, _)| **known == *value).map(|(_, verdict)| *verdict)
@@ -137,9 +209,13 @@ mod tests {
         let asked = Cell::new(0);
         let done = verdicts.keep(&column, &mut rows, |new| {
             asked.set(new.len());
-            Ok(new.iter().map(|value| Some(value.is_none_or(|value| value.starts_with('a')))).collect())
+            Ok(begins_with_a(&new))
         });
         (done.then_some(rows), asked.get())
+    }
+
+    fn begins_with_a(values: &StringViewArray) -> BooleanArray {
+        values.iter().map(|value| Some(value.is_none_or(|value| value.starts_with('a')))).collect()
     }
 
     #[test]
@@ -149,6 +225,31 @@ mod tests {
         assert_eq!(kept(&verdicts, &values), (Some(vec![0, 2, 3, 4]), 4));
         assert_eq!(kept(&verdicts, &values), (Some(vec![0, 2, 3, 4]), 0));
         assert_eq!(kept(&verdicts, &[Some("c"), Some("a"), Some("ab")]), (Some(vec![1, 2]), 2));
+    }
+
+    #[test]
+    fn values_told_apart_are_each_looked_up_once_and_say_the_same() {
+        let column: StringViewArray = [Some("a"), Some("b"), None, Some("a"), None, Some("")].into_iter().collect();
+        let alike = Alike::of(&column).unwrap();
+        let verdicts = Verdicts::default();
+        let asked = Cell::new(0);
+        let mut kept = |rows: &[u32]| {
+            let mut rows = rows.to_vec();
+            asked.set(0);
+            let done = verdicts.keep_alike(&column, &alike, &mut rows, |new| {
+                asked.set(new.len());
+                Ok(begins_with_a(&new))
+            });
+            assert!(done);
+            (rows, asked.get())
+        };
+        assert_eq!(kept(&[1, 3]), (vec![3], 2));
+        assert_eq!(kept(&[0, 1, 2, 3, 4, 5]), (vec![0, 2, 3, 4], 2));
+        assert_eq!(kept(&[5, 4]), (vec![4], 0));
+        let failed = |_: StringViewArray| Err(DataFusionError::Plan("no".into()));
+        assert!(!Verdicts::default().keep_alike(&column, &alike, &mut vec![0], failed));
+        let differ: StringViewArray = (0..100).map(|n| Some(n.to_string())).collect();
+        assert!(Alike::of(&differ).is_none());
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! Groups of one rule, by pane and key: rows go in, windows whose condition holds come out, and old panes leave.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::array::{Array, ArrayRef, AsArray, StringViewArray};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use datafusion::common::Result;
@@ -445,7 +446,7 @@ impl Picked {
 /// Who and where, for each row of a batch: what every rule over windows wants to know.
 pub struct Names {
     times: Vec<Timestamp>,
-    event_ids: Vec<Option<EventId>>,
+    ids: StringViewArray,
     account: Values<str>,
     region: Values<str>,
     actor: Values<str>,
@@ -459,10 +460,9 @@ impl Names {
     /// # Errors
     /// When one of them is not what it should be.
     pub fn new(columns: &[ArrayRef]) -> Result<Names> {
-        let ids = cast(&columns[1], &DataType::Utf8View)?;
         Ok(Names {
             times: times(&columns[0]),
-            event_ids: ids.as_string_view().iter().map(|id| id.map(EventId::from)).collect(),
+            ids: cast(&columns[1], &DataType::Utf8View)?.as_string_view().clone(),
             account: Values::texts(&columns[2])?,
             region: Values::texts(&columns[3])?,
             actor: Values::texts(&columns[4])?,
@@ -482,9 +482,12 @@ impl Names {
         group.actor.add(self.actor.get(row));
         group.source_ip.add(self.source_ip.get(row));
         self.resources.add(row, &mut group.resources);
-        if let Some(id) = &self.event_ids[row] {
-            let order = |(earlier, known): &(i64, EventId)| earlier.cmp(&time).then_with(|| known.cmp(id));
-            group.event_ids.add_with(Finding::EVENT_IDS_MAX, order, || (time, id.clone()));
+        if self.ids.is_valid(row) {
+            // most rows come behind those that are kept, and their ids need not be read
+            let read = OnceCell::new();
+            let id = || read.get_or_init(|| EventId::from(self.ids.value(row)));
+            let order = |(earlier, known): &(i64, EventId)| earlier.cmp(&time).then_with(|| known.cmp(id()));
+            group.event_ids.add_with(Finding::EVENT_IDS_MAX, order, || (time, id().clone()));
         }
     }
 }
