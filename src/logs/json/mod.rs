@@ -4,7 +4,9 @@
 //! arrays, or a stretch of an array that was cut between two items. Each value is first tried as a record of the
 //! table that the record before it had, and only when it is none, [`peel`] looks at what it is.
 
+mod cloudwatch;
 mod fill;
+mod packed;
 mod peel;
 mod plan;
 mod scalar;
@@ -56,6 +58,7 @@ pub struct Parser<'a> {
     lines: Vec<Records>,
     messages: Option<Messages>,
     nested: Vec<Nested>,
+    packed: packed::Queue,
 }
 
 struct Open {
@@ -109,14 +112,20 @@ impl<'a> Parser<'a> {
             lines: Vec::new(),
             messages: None,
             nested: Vec::new(),
+            packed: packed::Queue::default(),
         }
     }
 
     /// Reads a text; `offset` is its place in the inflated input of `origin`.
     pub fn read(&mut self, json: Json, origin: &Arc<Origin>, offset: u64, context: Option<&Arc<Context>>) {
         self.text(json.text, json.open, &Around { origin, offset, context, depth: 0 });
-        while let Some(Nested { text, context, depth }) = self.nested.pop() {
-            self.text(text, OpenBefore::Nothing, &Around { origin, offset, context: Some(&context), depth });
+        loop {
+            while let Some(Nested { text, context, depth }) = self.nested.pop() {
+                self.text(text, OpenBefore::Nothing, &Around { origin, offset, context: Some(&context), depth });
+            }
+            if !self.unpack(origin) {
+                return;
+            }
         }
     }
 
@@ -184,8 +193,12 @@ impl<'a> Parser<'a> {
                     size = WINDOW.min(size * 2);
                 }
                 Next::Short(here) if last => {
-                    let resume =
-                        self.damage(&padded, here, end, "the record is cut off at the end of the input", around);
+                    let mut cursor = Cursor::new(&padded, indexer.places(), window.unclean);
+                    let (here, reason) = match self.whole_log_events(&mut cursor, here, around) {
+                        Some(rest) => (rest, "the log events of an envelope are cut off at the end of the input"),
+                        None => (here, "the record is cut off at the end of the input"),
+                    };
+                    let resume = self.damage(&padded, here, end, reason, around);
                     (at, damaged, size) = (resume, true, WINDOW_MIN);
                 }
                 Next::Short(here) if here == at && window.end - at >= RECORD_MAX => {
