@@ -18,13 +18,14 @@ const DEPTH_MAX: u8 = 4;
 /// Columns that make an object a record of their table: all of one line, and the value is no null.
 fn evidence(table: &Table) -> &'static [&'static [&'static str]] {
     match table.name {
+        // an id is no evidence: applications give their events a name and one too
         "cloudtrail" => &[
             &["eventname", "eventsource"],
             &["eventname", "eventversion"],
-            &["eventname", "eventid"],
             &["eventname", "useridentity"],
+            &["eventname", "awsregion"],
+            &["eventname", "sourceipaddress"],
             &["eventsource", "eventversion"],
-            &["eventsource", "eventid"],
             &["insightdetails", "eventtype"],
         ],
         "vpc_flow" => &[

@@ -301,6 +301,30 @@ fn what_names_neither_event_nor_source_is_no_record() {
     assert_eq!((reasons(&read), ids(&read).len()), (vec!["no table is known for this object"], 0));
 }
 
+#[test]
+fn an_event_of_an_application_is_no_record_and_one_of_cloudtrail_may_lack_a_field() {
+    let applications = [
+        r#"{"eventName":"OrderPlaced","eventId":"77","customer":"x"}"#,
+        r#"{"eventId":"77","eventTime":"2024-08-01T11:30:23Z","eventName":"OrderPlaced","eventType":"order"}"#,
+        r#"{"eventSource":"shop","eventID":"77"}"#,
+    ];
+    for text in applications {
+        let read = read_text(format!("{}\n{text}\n{}", event(1), event(2)));
+        assert_eq!(ids(&read), ["id-1", "id-2"], "{text}");
+        assert_eq!(reasons(&read), ["no table is known for this object"], "{text}");
+        assert_eq!(read.rejects[0].table, "", "{text}");
+    }
+    for name in ["eventVersion", "userIdentity", "eventTime", "eventSource", "eventName", "awsRegion", "eventID"] {
+        let mut record: serde_json::Value = serde_json::from_str(&event(1)).unwrap();
+        record.as_object_mut().unwrap().remove(name).unwrap();
+        let lower = record.to_string().replace(r#""event"#, r#""EVENT"#);
+        for text in [record.to_string(), lower] {
+            let read = read_text(&text);
+            assert_eq!((ids(&read).len(), read.rejects.len()), (1, 0), "{text}");
+        }
+    }
+}
+
 fn some(texts: &[&str]) -> Vec<Option<String>> {
     texts.iter().map(|text| Some((*text).to_owned())).collect()
 }
