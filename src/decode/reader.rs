@@ -245,6 +245,7 @@ impl Reader {
                 _ if last => Some(length),
                 None => None,
                 Some(Kind::Json(cutter)) => cutter.cut(&mut buffer, self.options.recognize.resume),
+                Some(Kind::Lines { shape, .. }) if shape.quoted => last_row(&buffer[..length]),
                 Some(Kind::Lines { shape, .. }) => last_line(&buffer[..length], shape),
             };
             let cut = match cut {
@@ -389,4 +390,17 @@ fn last_line(text: &[u8], shape: &Shape) -> Option<usize> {
         // the last line may be a part of one
         memchr::memchr(b'\n', line).is_some_and(|end| (shape.begins)(&line[..end]))
     })
+}
+
+/// Behind the last line end of a text of CSV that is not between quotes.
+fn last_row(text: &[u8]) -> Option<usize> {
+    let (mut cut, mut quoted) = (None, false);
+    for at in memchr::memchr2_iter(b'"', b'\n', text) {
+        match text[at] {
+            b'"' => quoted = !quoted,
+            _ if !quoted => cut = Some(at + 1),
+            _ => {}
+        }
+    }
+    cut
 }

@@ -84,7 +84,8 @@ impl Parser<'_> {
             let shape =
                 if of_a_job { Some(glue_log::SHAPE) } else { (self.options.recognize.text)(&lines, self.options) };
             match shape {
-                Some(shape) => self.lines.push(Records {
+                // a log event is a whole row, and no header of others
+                Some(shape) if !shape.quoted => self.lines.push(Records {
                     table: shape.table,
                     origin: around.origin.clone(),
                     offset: around.offset + events.start as u64,
@@ -95,7 +96,7 @@ impl Parser<'_> {
                     }),
                     context: Some(context),
                 }),
-                None => {
+                Some(_) | None => {
                     for entry in entries {
                         let line = &lines[entry.start..entry.end];
                         self.reject("", events.start, "no table is known for this log event", line, around);

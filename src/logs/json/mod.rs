@@ -9,6 +9,7 @@ mod fill;
 mod packed;
 mod peel;
 mod plan;
+pub mod query;
 mod scalar;
 #[cfg(test)]
 mod tests;
@@ -25,7 +26,7 @@ use self::walk::{Cursor, Stop};
 use super::TABLES;
 use super::build::Arena;
 use crate::decode::index::Indexer;
-use crate::decode::{Context, Counts, Json, Open as OpenBefore, Options, PADDING, Records, Text};
+use crate::decode::{Context, Counts, Json, Lines, Open as OpenBefore, Options, PADDING, Records, Text};
 use crate::table::{Batch, Origin, Reject, Table};
 use crate::time::Timestamp;
 
@@ -119,6 +120,17 @@ impl<'a> Parser<'a> {
     /// Reads a text; `offset` is its place in the inflated input of `origin`.
     pub fn read(&mut self, json: Json, origin: &Arc<Origin>, offset: u64, context: Option<&Arc<Context>>) {
         self.text(json.text, json.open, &Around { origin, offset, context, depth: 0 });
+        self.read_inside(origin, offset);
+    }
+
+    /// Reads rows of CSV, as [`query::recognize`] knows them.
+    pub fn read_csv(&mut self, lines: &Lines, origin: &Arc<Origin>, offset: u64) {
+        self.csv(lines, origin, offset);
+        self.read_inside(origin, offset);
+    }
+
+    /// Reads the texts that stood in those read so far.
+    fn read_inside(&mut self, origin: &Arc<Origin>, offset: u64) {
         loop {
             while let Some(Nested { text, context, depth }) = self.nested.pop() {
                 self.text(text, OpenBefore::Nothing, &Around { origin, offset, context: Some(&context), depth });

@@ -54,6 +54,12 @@ pub(super) fn is_evident(plan: &Plan, has: impl Fn(Action) -> bool) -> bool {
     evidence(plan.table).iter().any(|columns| columns.iter().all(|column| plan.find(column).is_some_and(&has)))
 }
 
+/// Whether a record that has values in these columns is one of the table.
+pub(super) fn names_record(table: &Table, names: &[String]) -> bool {
+    let is_named = |column: &&str| names.iter().any(|name| name == column);
+    evidence(table).iter().any(|columns| columns.iter().all(is_named))
+}
+
 /// True when the row being read is a record of its table.
 #[inline]
 pub fn is_record(fill: &Fill) -> bool {
@@ -237,6 +243,7 @@ impl Parser<'_> {
         cursor.go(member.at);
         match member.value.first() {
             Some(b'{') => self.object(cursor, around, depth + 1),
+            Some(b'[') if member.name == b"QueryResultRows" => self.query_rows(cursor, around),
             Some(b'[') => {
                 let whole = matches!(member.name, b"Records" | b"records" | b"JobRuns" | b"Findings");
                 self.array(cursor, around, depth + 1, whole)
