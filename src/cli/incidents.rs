@@ -15,6 +15,7 @@ use super::rules;
 use crate::config::Config;
 use crate::detect::library;
 use crate::finding::Finding;
+use crate::pipeline::summary::plural;
 use crate::rule::Severity;
 use crate::sink::incidents::{Told, json, markdown, text};
 use crate::sink::read_back;
@@ -155,13 +156,14 @@ fn write(flags: &Incidents, told: &[Told], all: usize, findings: usize) -> anyho
 fn people(flags: &Incidents, told: &[Told], all: usize, findings: usize, out: &mut dyn Write) -> io::Result<()> {
     let look = output::look("-");
     if all == 0 {
-        return writeln!(out, "no incidents in {findings} findings");
+        return writeln!(out, "no incidents in {findings} finding{}", plural(findings));
     }
     if asked_for(flags).is_none() {
         let shown: Vec<Incident> = told.iter().map(|told| told.incident.clone()).collect();
         text::table(&shown, look, out)?;
         let of_all = if shown.len() < all { format!(", {} of them shown", shown.len()) } else { String::new() };
-        writeln!(out, "\n{all} incidents in {findings} findings{of_all}")?;
+        let (incidents, many) = (plural(all), plural(findings));
+        writeln!(out, "\n{all} incident{incidents} in {findings} finding{many}{of_all}")?;
     }
     let stories = match flags.story.as_deref() {
         Some("none") => 0,

@@ -74,7 +74,10 @@ fn rules(config: &Config) -> Vec<Check> {
         Ok(Compiled { detector, refused, .. }) => (detector, refused),
     };
     let mut checks = vec![match &refused[..] {
-        [] => Check::ok("rules", format!("{} rules compile", detector.rules().count())),
+        [] => match detector.rules().count() {
+            1 => Check::ok("rules", "1 rule compiles"),
+            count => Check::ok("rules", format!("{count} rules compile")),
+        },
         [first, rest @ ..] => {
             let more = if rest.is_empty() { String::new() } else { format!(", and {} more", rest.len()) };
             Check::failed("rules", format!("left out: {first}{more}: `weir rules check` names all"))
