@@ -100,6 +100,9 @@ fn asked_for(flags: &Incidents) -> Option<&str> {
     flags.story.as_deref().filter(|word| !["all", "none"].contains(word))
 }
 
+/// Lines of a file that are named as no findings; a file that is another has nothing else.
+const WRONG_SHOWN_MAX: usize = 10;
+
 /// The findings of files, and whether all of them could be read; what could not is named, and the rest goes on.
 fn read(files: &[String]) -> (Vec<Finding>, bool) {
     let (mut findings, mut is_whole) = (BTreeMap::new(), true);
@@ -111,7 +114,11 @@ fn read(files: &[String]) -> (Vec<Finding>, bool) {
         match wrong {
             Ok(wrong) => {
                 is_whole &= wrong.is_empty();
-                wrong.iter().for_each(|(line, why)| output::say(format_args!("weir: {name}:{line}: {why}")));
+                let shown = wrong.iter().take(WRONG_SHOWN_MAX);
+                shown.for_each(|(line, why)| output::say(format_args!("weir: {name}:{line}: {why}")));
+                if wrong.len() > WRONG_SHOWN_MAX {
+                    output::say(format_args!("weir: {name}: and {} more lines", wrong.len() - WRONG_SHOWN_MAX));
+                }
             }
             Err(error) => {
                 is_whole = false;

@@ -165,6 +165,12 @@ impl Common {
         names.filter(|name| *name != "-").map(PathBuf::from)
     }
 
+    /// Tries whether these can be written, before hours of reading have to end without them. The archive's folder may be made yet.
+    pub fn try_outputs(&self, config: &Config) -> Result<(), Failure> {
+        let mut outside = self.written().filter(|path| !path.starts_with(&config.archive.dir));
+        outside.try_for_each(|path| output::try_file(&path)).or_output()
+    }
+
     pub fn config_file(&self) -> Option<&Path> {
         self.config.as_deref()
     }
@@ -270,6 +276,7 @@ pub fn run(flags: &Run) -> Result<ExitCode, Failure> {
     if streams && (flags.once || flags.explain.is_some()) {
         return Err(Failure::Usage(anyhow!("a stream has no end: --once and --explain are for files")));
     }
+    flags.common.try_outputs(&config)?;
     if flags.follow || streams {
         if flags.common.format.is_some_and(|format| format != Format::Ndjson) {
             return Err(Failure::Usage(anyhow!("findings are written as they come, which only --format ndjson can")));

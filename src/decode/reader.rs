@@ -345,6 +345,9 @@ impl Reader {
     }
 }
 
+/// Where the header of a tar archive's first file says that it is one.
+const TAR_MAGIC_AT: usize = 257;
+
 /// Why a text is of no table: by its first bytes, where these say what it is.
 fn why_unknown(text: &[u8]) -> &'static str {
     match text {
@@ -352,6 +355,9 @@ fn why_unknown(text: &[u8]) -> &'static str {
         [b'B', b'Z', b'h', b'1'..=b'9', ..] => "compressed with bzip2: decompress it, or use gzip or zstd",
         [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => "compressed with xz: decompress it, or use gzip or zstd",
         [0x04, 0x22, 0x4d, 0x18, ..] => "compressed with lz4: decompress it, or use gzip or zstd",
+        _ if text.get(TAR_MAGIC_AT..).is_some_and(|rest| rest.starts_with(b"ustar")) => {
+            "a tar archive: unpack it, or compress the files in it with gzip or zstd"
+        }
         [b'P', b'A', b'R', b'1', ..] => "Parquet that is compressed as a whole: decompress it",
         _ => "neither JSON nor a text log that a table knows",
     }
