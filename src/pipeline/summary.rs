@@ -352,16 +352,11 @@ impl Summary {
             write!(out, ": {}", severities.join(", "))?;
         }
         if self.suppressed > 0 {
-            write!(
-                out,
-                "; {} match{} suppressed",
-                grouped(self.suppressed),
-                if self.suppressed == 1 { "" } else { "es" }
-            )?;
+            write!(out, "; {} suppressed", matches(self.suppressed))?;
         }
         for canary in &self.canaries {
             let last = canary.last_event.as_ref().map_or_else(|| "never".to_owned(), |last| format!("last at {last}"));
-            write!(out, "\n  canary {}: {} matches, {last}", canary.name, grouped(canary.matches))?;
+            write!(out, "\n  canary {}: {}, {last}", canary.name, matches(canary.matches))?;
         }
         for entry in &self.suppressions {
             write!(out, "\n  suppressed: {} of {} ({})", grouped(entry.matches), entry.rule, entry.reason)?;
@@ -375,11 +370,8 @@ impl Summary {
             )?;
         }
         if self.put_aside > 0 {
-            let many = grouped(self.put_aside);
-            write!(
-                out,
-                "\n{many} matches put aside, of rules with too many findings: weir/rule_quarantined names them"
-            )?;
+            let many = matches(self.put_aside);
+            write!(out, "\n{many} put aside, of rules with too many findings: weir/rule_quarantined names them")?;
         }
         if self.reloads > 0 {
             write!(out, "\nrules, lists or suppressions were read again {}", counted(self.reloads, "time"))?;
@@ -487,6 +479,10 @@ pub fn grouped(number: u64) -> String {
 /// `1 file` and `2 files`.
 pub fn counted(number: u64, what: &str) -> String {
     format!("{} {what}{}", grouped(number), plural(number as usize))
+}
+
+fn matches(number: u64) -> String {
+    format!("{} match{}", grouped(number), if number == 1 { "" } else { "es" })
 }
 
 /// What stands behind the name of things that there are so many of.

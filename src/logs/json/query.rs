@@ -17,6 +17,8 @@ use crate::table::Origin;
 /// Knows a CSV file by its header line, which names columns that make a record.
 pub fn recognize(head: &[u8], _: &Options) -> Option<Shape> {
     let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    // asked of every line that is a message of an object, few of which are CSV
+    memchr::memchr(b',', line)?;
     let mut cells = Vec::new();
     row(line, &mut cells)?;
     let names: Vec<String> = cells.iter().map(|cell| String::from_utf8_lossy(cell).to_ascii_lowercase()).collect();

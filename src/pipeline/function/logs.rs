@@ -41,7 +41,7 @@ impl Function {
         unit.write()?;
         let failed = self.deliver(&name_of(&identity), at, ends.send)?;
         if !failed.is_empty() {
-            bail!("{} findings were not delivered: the log says why", failed.len());
+            bail!("what was found was not delivered: the log says why");
         }
         if let Some((bucket, _)) = &self.archive {
             self.runtime.block_on(unit.put(bucket, ends.archive)).context("archiving rows")?;
