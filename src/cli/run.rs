@@ -327,6 +327,14 @@ pub fn sources(config: &Config, follow: bool) -> anyhow::Result<Vec<Source>> {
         );
     }
     if !files.is_empty() {
+        let is_archive = |from: &&String| file::same(Path::new(from), Path::new(&config.archive.dir));
+        if config.archive.dir != "none"
+            && let Some(from) = files.iter().find(is_archive)
+        {
+            bail!(
+                "{from} is the archive too, and what is in an archive is not read: name another folder with --archive"
+            );
+        }
         let readers = std::thread::available_parallelism().map_or(1, usize::from);
         let exclude = (config.archive.dir != "none").then(|| PathBuf::from(&config.archive.dir)).into_iter().collect();
         sources.push(Source::File(file::Config { from: files, exclude, follow, readers }));

@@ -45,6 +45,7 @@ fn usage_errors_exit_with_2_and_say_what_to_do() {
         (&["run", "--from", &sample, "-c", "none.toml"], "none.toml"),
         (&["run", "--from", &sample, "--rules", "no-such-folder"], "no-such-folder"),
         (&["tables", "x"], "cloudtrail"),
+        (&["run", "--from", "./", "--archive", "."], "./ is the archive too"),
         (&["run", "--from", ".", "--archive", ""], "name its folder, or none"),
         (
             &["backtest", "--since", "2024-08-02", "--until", "2024-08-01"],

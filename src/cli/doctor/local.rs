@@ -5,10 +5,12 @@ use std::net::TcpListener;
 use std::path::Path;
 
 use super::check::{Check, Status};
+use crate::archive::layout::PRIVATE;
 use crate::cli::run::{Compiled, compile, memory, sources, table, ways};
 use crate::config::Config;
 use crate::logs::vpc_flow;
 use crate::memory::{Memory, mib};
+use crate::pipeline::commit::State;
 use crate::time::Timestamp;
 use crate::triage::canary::Canaries;
 use crate::triage::suppress::Suppressions;
@@ -147,7 +149,12 @@ fn archive(config: &Config) -> Vec<Check> {
             free(found.f_bavail.saturating_mul(found.f_frsize), least, there)
         }
     };
-    vec![written, room]
+    let state = dir.join(PRIVATE).join("state.redb");
+    let last = (config.state.is_none() && state.exists()).then(|| match State::peek(&state) {
+        Ok(_) => Check::ok("state", format!("the last commit in {} can be read", state.display())),
+        Err(error) => Check::failed("state", format!("{error:#}: take it from a backup, or read into another archive")),
+    });
+    [written, room].into_iter().chain(last).collect()
 }
 
 /// `least` is what one commit may write.
