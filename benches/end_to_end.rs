@@ -22,9 +22,8 @@ mod speed;
 mod memory;
 
 use std::ops::Range;
-use std::path::PathBuf;
 
-use disk::Sizes;
+use disk::{Corpus, Sizes};
 
 pub struct Options {
     files: u64,
@@ -49,19 +48,6 @@ impl Options {
     }
 }
 
-/// Gzipped files as CloudTrail delivers them.
-pub struct Corpus {
-    folder: PathBuf,
-    /// Sizes of each, in the order of their seeds.
-    files: Vec<Sizes>,
-}
-
-impl Corpus {
-    fn sizes(&self) -> Sizes {
-        self.files.iter().copied().sum()
-    }
-}
-
 /// The driver must be small, see [`child::Cost::peak_bytes`].
 const OWN_BYTES_MAX: u64 = 64 << 20;
 
@@ -69,7 +55,7 @@ fn main() {
     let options = arguments();
     let work = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("the target folder can be written");
     let folder = work.path().join("gz");
-    let corpus = Corpus { files: disk::cloudtrail(&folder, options.seeds(), options.events), folder };
+    let corpus = Corpus::write(folder, options.seeds(), options.events);
     introduce(&options, corpus.sizes());
     if options.section != Some(Section::Memory) {
         speed::run(&options, &corpus, work.path());

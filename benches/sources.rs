@@ -34,9 +34,9 @@ mod surge;
 mod object;
 
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use disk::Sizes;
+use disk::Corpus;
 
 pub struct Options {
     /// Of throughput: files, and events in each.
@@ -66,18 +66,6 @@ impl Options {
     }
 }
 
-/// Gzipped files as CloudTrail delivers them.
-pub struct Corpus {
-    folder: PathBuf,
-    files: Vec<Sizes>,
-}
-
-impl Corpus {
-    fn sizes(&self) -> Sizes {
-        self.files.iter().copied().sum()
-    }
-}
-
 /// What a section runs, in a folder to write to.
 type Run = fn(&Options, &Path);
 
@@ -100,7 +88,7 @@ fn main() {
 
 fn with_corpus(options: &Options, work: &Path) {
     let folder = work.join("gz");
-    let corpus = Corpus { files: disk::cloudtrail(&folder, options.seeds(), options.events), folder };
+    let corpus = Corpus::write(folder, options.seeds(), options.events);
     let sizes = corpus.sizes();
     println!(
         "{} files, {} events of {} bytes, {:.1} MB, gzip {:.1}:1",

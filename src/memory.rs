@@ -122,9 +122,9 @@ impl Memory {
     }
 }
 
-/// `512 MiB`.
+/// `512 MiB`; what is less than one, in bytes.
 pub fn mib(bytes: u64) -> String {
-    format!("{} MiB", bytes >> 20)
+    if bytes < 1 << 20 { format!("{bytes} bytes") } else { format!("{} MiB", bytes >> 20) }
 }
 
 /// Bytes of the process that are in memory, of which the program's own pages are a part.

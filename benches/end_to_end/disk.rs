@@ -36,6 +36,24 @@ impl Sum for Sizes {
     }
 }
 
+/// Gzipped files as CloudTrail delivers them.
+pub struct Corpus {
+    pub folder: PathBuf,
+    /// Sizes of each, in the order of their seeds.
+    pub files: Vec<Sizes>,
+}
+
+impl Corpus {
+    /// Writes it: a file of so many events for each seed.
+    pub fn write(folder: PathBuf, seeds: Range<u64>, events: u64) -> Corpus {
+        Corpus { files: cloudtrail(&folder, seeds, events), folder }
+    }
+
+    pub fn sizes(&self) -> Sizes {
+        self.files.iter().copied().sum()
+    }
+}
+
 /// Files of `events` CloudTrail events, one for each seed, gzipped. Gives the sizes of each.
 pub fn cloudtrail(folder: &Path, seeds: Range<u64>, events: u64) -> Vec<Sizes> {
     write_all(folder, seeds, |seed| {

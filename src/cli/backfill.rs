@@ -55,6 +55,7 @@ pub fn run(flags: &Backfill) -> Result<ExitCode, Failure> {
         settings: config.source.s3.clone(),
         progress: Arc::clone(&progress),
     });
+    flags.common.try_outputs(&config)?;
     let outcome = work(&config, vec![source], None, &Shown::Backfill(progress))?;
     let refused = flags.common.show(&outcome)?;
     flags.common.conclude(&outcome, &refused)

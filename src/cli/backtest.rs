@@ -17,6 +17,7 @@ use crate::detect::reference::References;
 use crate::detect::{Detector, library};
 use crate::finding::{Finding, FindingId};
 use crate::logs;
+use crate::pipeline::summary::{counted, plural};
 use crate::rule::Rule;
 use crate::sink::{self, Format};
 use crate::sql::{self, replay};
@@ -86,7 +87,8 @@ pub fn run(flags: &Backtest) -> Result<ExitCode, Failure> {
         Form::Ndjson => sink::json::lines(&tried.triage.findings(), &mut out).or_output()?,
         Form::Table => {
             let seconds = started.elapsed().as_secs_f64();
-            writeln!(out, "{rows} rows of {} in {seconds:.1} s", tried.tables().join(", ")).or_output()?;
+            let (many, tables) = (plural(rows as usize), tried.tables().join(", "));
+            writeln!(out, "{rows} row{many} of {tables} in {seconds:.1} s").or_output()?;
             tried.tell(&in_force, flags.samples, &mut out).or_output()?;
         }
     }
@@ -178,7 +180,8 @@ impl Tried {
         let before = in_force.triage.findings();
         let rules: Vec<&Rule> = self.detector.rules().collect();
         let quiet = rules.iter().filter(|rule| all.iter().all(|finding| finding.rule != rule.id)).count();
-        writeln!(out, "{} findings of {} rules; {quiet} rules found nothing", all.len(), rules.len())?;
+        let (findings, ruled) = (counted(all.len() as u64, "finding"), counted(rules.len() as u64, "rule"));
+        writeln!(out, "{findings} of {ruled}; {} found nothing", counted(quiet as u64, "rule"))?;
         for rule in rules {
             let found: Vec<&Finding> = all.iter().filter(|finding| finding.rule == rule.id).collect();
             let old: BTreeSet<FindingId> =
@@ -222,7 +225,7 @@ fn one(found: &[&Finding], out: &mut dyn Write) -> anyhow::Result<()> {
         *actors.entry(finding.actor.as_deref().unwrap_or("unknown")).or_default() += 1;
     }
     let events: u64 = found.iter().map(|finding| finding.count).sum();
-    writeln!(out, "  {} findings of {events} events", found.len())?;
+    writeln!(out, "  {} finding{} of {events} event{}", found.len(), plural(found.len()), plural(events as usize))?;
     for (day, count) in &days {
         writeln!(out, "  {} {count:>6} {}", day_text(*day), "#".repeat(60.min(*count as usize)))?;
     }

@@ -12,6 +12,7 @@ use super::output::{self, Failure, OrFail};
 use super::progress::Shown;
 use super::run;
 use crate::config::Config;
+use crate::pipeline::summary::counted;
 use crate::sink::table::plain;
 use crate::sink::{self, Format};
 use crate::time::Timestamp;
@@ -48,8 +49,9 @@ fn show(dir: &Path, outcome: &crate::pipeline::Outcome) -> anyhow::Result<()> {
     let incidents = incidents(&outcome.findings);
     if let Some(first) = incidents.first() {
         let (who, title) = (first.who().join(" and "), &first.lead().title);
-        let first = format!("{who}: {title} ({} findings, {:.1} bits)", first.size, first.score);
-        writeln!(out, "{} incidents; the first: {}\n", incidents.len(), plain(&first))?;
+        let findings = counted(first.size as u64, "finding");
+        let first = format!("{who}: {title} ({findings}, {:.1} bits)", first.score);
+        writeln!(out, "{}; the first: {}\n", counted(incidents.len() as u64, "incident"), plain(&first))?;
     }
     outcome.summary.show(&mut out)?;
     writeln!(

@@ -14,6 +14,7 @@ use crate::detect::explain::{Condition, Explanation, Joined, Window, explain};
 use crate::detect::library::{self, Source};
 use crate::logs;
 use crate::pipeline::duplicates::Seen;
+use crate::pipeline::summary::plural;
 use crate::rule::Rule;
 use crate::table::Batch;
 
@@ -114,8 +115,7 @@ fn tell(out: &mut impl Write, explained: &Explanation) -> Result<()> {
         writeln!(out, "\nnot looked at: the rule reads {}, and the rows are {}", explained.table, others.join(", "))?;
         return Ok(());
     }
-    let plural = if explained.rows == 1 { "" } else { "s" };
-    writeln!(out, "{} row{plural} of {}\n", explained.rows, explained.table)?;
+    writeln!(out, "{} row{} of {}\n", explained.rows, plural(explained.rows), explained.table)?;
     explained.conditions.iter().try_for_each(|one| condition(out, one, 0))?;
     let selected = |row: &usize| explained.conditions.iter().all(|one| one.is_true(*row));
     let count = (0..explained.rows).filter(selected).count();
@@ -123,14 +123,16 @@ fn tell(out: &mut impl Write, explained: &Explanation) -> Result<()> {
     windows.sort_by_key(|window| std::cmp::Reverse(window.rows));
     for window in windows.iter().take(SHOWN_MAX) {
         let key: Vec<String> = window.key.iter().map(|(sql, value)| format!(", {sql} {}", short(value))).collect();
-        writeln!(out, "\nwindow {} to {}{}: {} rows", window.start, window.end, key.concat(), window.rows)?;
+        let many = plural(window.rows as usize);
+        writeln!(out, "\nwindow {} to {}{}: {} row{many}", window.start, window.end, key.concat(), window.rows)?;
         window.conditions.iter().try_for_each(|one| condition(out, one, 0))?;
         if let Some(unusual) = &window.unusual {
             writeln!(out, "         {unusual}")?;
         }
     }
     if windows.len() > SHOWN_MAX {
-        writeln!(out, "\nand {} windows with fewer rows", windows.len() - SHOWN_MAX)?;
+        let more = windows.len() - SHOWN_MAX;
+        writeln!(out, "\nand {more} window{} with fewer rows", plural(more))?;
     }
     writeln!(out)?;
     if explained.fires {

@@ -15,6 +15,7 @@ use super::rules;
 use crate::config::Config;
 use crate::detect::library;
 use crate::finding::Finding;
+use crate::pipeline::summary::plural;
 use crate::rule::Severity;
 use crate::sink::incidents::{Told, json, markdown, text};
 use crate::sink::read_back;
@@ -99,6 +100,9 @@ fn asked_for(flags: &Incidents) -> Option<&str> {
     flags.story.as_deref().filter(|word| !["all", "none"].contains(word))
 }
 
+/// Lines of a file that are named as no findings; a file that is another has nothing else.
+const WRONG_SHOWN_MAX: usize = 10;
+
 /// The findings of files, and whether all of them could be read; what could not is named, and the rest goes on.
 fn read(files: &[String]) -> (Vec<Finding>, bool) {
     let (mut findings, mut is_whole) = (BTreeMap::new(), true);
@@ -110,7 +114,11 @@ fn read(files: &[String]) -> (Vec<Finding>, bool) {
         match wrong {
             Ok(wrong) => {
                 is_whole &= wrong.is_empty();
-                wrong.iter().for_each(|(line, why)| output::say(format_args!("weir: {name}:{line}: {why}")));
+                let shown = wrong.iter().take(WRONG_SHOWN_MAX);
+                shown.for_each(|(line, why)| output::say(format_args!("weir: {name}:{line}: {why}")));
+                if wrong.len() > WRONG_SHOWN_MAX {
+                    output::say(format_args!("weir: {name}: and {} more lines", wrong.len() - WRONG_SHOWN_MAX));
+                }
             }
             Err(error) => {
                 is_whole = false;
@@ -155,13 +163,14 @@ fn write(flags: &Incidents, told: &[Told], all: usize, findings: usize) -> anyho
 fn people(flags: &Incidents, told: &[Told], all: usize, findings: usize, out: &mut dyn Write) -> io::Result<()> {
     let look = output::look("-");
     if all == 0 {
-        return writeln!(out, "no incidents in {findings} findings");
+        return writeln!(out, "no incidents in {findings} finding{}", plural(findings));
     }
     if asked_for(flags).is_none() {
         let shown: Vec<Incident> = told.iter().map(|told| told.incident.clone()).collect();
         text::table(&shown, look, out)?;
         let of_all = if shown.len() < all { format!(", {} of them shown", shown.len()) } else { String::new() };
-        writeln!(out, "\n{all} incidents in {findings} findings{of_all}")?;
+        let (incidents, many) = (plural(all), plural(findings));
+        writeln!(out, "\n{all} incident{incidents} in {findings} finding{many}{of_all}")?;
     }
     let stories = match flags.story.as_deref() {
         Some("none") => 0,

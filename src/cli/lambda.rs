@@ -1,4 +1,4 @@
-//! `weir lambda`: a function of AWS Lambda, called by event source mappings for Kinesis and SQS, by S3 or by EventBridge.
+//! `weir lambda`: a function of AWS Lambda, called by event source mappings for Kinesis and SQS, by CloudWatch Logs, S3 or EventBridge.
 //!
 //! Rules and clients are made once; each call is `pipeline::function`. What a call is told and what it answers goes over the
 //! Runtime API, whose client is `lambda_runtime`.

@@ -35,6 +35,8 @@ mod watch;
 use std::io::Write;
 use std::process::ExitCode;
 
+use clap::builder::StyledStr;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt;
@@ -129,8 +131,9 @@ enum Command {
     Alive(alive::Alive),
     /// Run as a function of AWS Lambda; so does a call without arguments where AWS_LAMBDA_RUNTIME_API is set
     ///
-    /// Event source mappings for Kinesis and for SQS, S3 and EventBridge call it. Rules that judge row by row run; findings are
-    /// sent and rows are in the bucket before a call is answered, and items of which either failed are named in the answer.
+    /// Event source mappings for Kinesis and for SQS, S3, EventBridge and subscription filters of CloudWatch Logs call it. Rules
+    /// that judge row by row run; findings are sent and rows are in the bucket before a call is answered, and items of which
+    /// either failed are named in the answer.
     #[command(
         after_help = "Example, the environment of the function:\n  WEIR_SECURITY_HUB=111122223333/eu-west-1 WEIR_ARCHIVE=s3://my-archive/weir weir lambda\n\ndeploy/cloudformation/lambda.yaml is a stack of it"
     )]
@@ -168,7 +171,10 @@ enum Command {
 
 /// Runs the program on this process's arguments.
 pub fn main() -> ExitCode {
-    let weir = if lambda::is_called() { Weir::parse_from(["weir", "lambda"]) } else { Weir::parse() };
+    let weir = match lambda::is_called() {
+        true => Weir::parse_from(["weir", "lambda"]),
+        false => Weir::try_parse().unwrap_or_else(|error| with_tip(error).exit()),
+    };
     let done = log(&weir).and_then(|()| match weir.command {
         Command::Demo(flags) => demo::run(&flags),
         Command::Run(flags) => run::run(&flags),
@@ -200,6 +206,20 @@ pub fn main() -> ExitCode {
     ExitCode::from(code)
 }
 
+/// Most programs take what to read as arguments: who calls `weir run` so is told how it is named.
+fn with_tip(mut error: clap::Error) -> clap::Error {
+    let is_run = std::env::args_os().any(|argument| argument == "run");
+    if let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg)
+        && error.kind() == ErrorKind::UnknownArgument
+        && is_run
+        && !argument.starts_with('-')
+    {
+        let tip = StyledStr::from(format!("what to read is named with '--from {argument}'"));
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip]));
+    }
+    error
+}
+
 /// Clients of AWS and of HTTP log below the level `info` what they are answered, and a refused signature is answered with what
 /// should have been signed: it has the session token in it. What the instance metadata does not answer is not told at all.
 fn is_told(about: &tracing::Metadata<'_>) -> bool {
@@ -210,7 +230,9 @@ fn is_told(about: &tracing::Metadata<'_>) -> bool {
 }
 
 fn log(weir: &Weir) -> Result<(), Failure> {
-    let filter = tracing_subscriber::EnvFilter::try_new(&weir.log).or_usage()?;
+    let filter = tracing_subscriber::EnvFilter::try_new(&weir.log);
+    // its causes say the same once more
+    let filter = filter.map_err(|error| anyhow::anyhow!("--log {}: {error}", weir.log)).or_usage()?;
     // what cannot be logged would be told on the standard error that nobody reads, and that panics
     let subscriber = tracing_subscriber::fmt().with_writer(std::io::stderr).log_internal_errors(false);
     let subscriber = subscriber.with_env_filter(filter);

@@ -1,6 +1,6 @@
 //! Where commands write, how terminals look, and how failures become exit codes.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 use std::path::Path;
 
@@ -47,6 +47,25 @@ pub fn open(name: &str) -> anyhow::Result<Box<dyn Write>> {
     Ok(Box::new(BufWriter::new(file)))
 }
 
+/// Tries whether a file that [`open`] makes later can be written, and makes none. What is neither file nor folder is left
+/// alone: who reads a pipe takes its first writer for the last.
+///
+/// # Errors
+/// When it cannot.
+pub fn try_file(path: &Path) -> anyhow::Result<()> {
+    let tried = match fs::metadata(path) {
+        Ok(meta) if meta.is_file() || meta.is_dir() => File::options().append(true).open(path).map(|_| ()),
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound && is_in_folder(path) => Ok(()),
+        Err(error) => Err(error),
+    };
+    tried.with_context(|| format!("writing {}", path.display()))
+}
+
+fn is_in_folder(path: &Path) -> bool {
+    path.parent().is_some_and(|folder| folder.as_os_str().is_empty() || folder.is_dir())
+}
+
 /// Width and color of standard output, when a table goes there.
 pub fn look(name: &str) -> Look {
     if name != "-" || !io::stdout().is_terminal() {
@@ -78,4 +97,25 @@ pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error
         .chain()
         .any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_cannot_be_written_is_told_and_none_is_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let why = |name: &str| try_file(&at(name)).err().map(|error| format!("{:#}", error.root_cause()));
+        assert_eq!(why("new"), None);
+        assert!(!at("new").exists());
+        fs::write(at("old"), "as it was").unwrap();
+        assert_eq!(why("old"), None);
+        assert_eq!(fs::read(at("old")).unwrap(), b"as it was");
+        assert_eq!(why("").as_deref(), Some("Is a directory (os error 21)"));
+        assert_eq!(why("nowhere/new").as_deref(), Some("No such file or directory (os error 2)"));
+        assert_eq!(why("old/new").as_deref(), Some("Not a directory (os error 20)"));
+        assert!(try_file(Path::new("new")).is_ok() && try_file(Path::new("/dev/null")).is_ok());
+    }
 }

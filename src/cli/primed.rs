@@ -13,6 +13,7 @@ use super::replayed::{Days, LOOK_MAX, Replayed, archived, replayed};
 use crate::detect::Detector;
 use crate::detect::reference::References;
 use crate::logs;
+use crate::pipeline::summary::counted;
 use crate::rule::Rule;
 use crate::sql::{self, replay};
 use crate::table::Table;
@@ -63,7 +64,9 @@ pub fn know_what_is_new(
             detector.take_seen(learner);
             let who = if count == 1 { "1 rule knows".to_owned() } else { format!("{count} rules know") };
             output::say(format_args!(
-                "weir: {who} what is new from {rows} archived rows of {days} days ({seconds:.1} s)"
+                "weir: {who} what is new from {} of {} ({seconds:.1} s)",
+                counted(rows, "archived row"),
+                counted(days as u64, "day")
             ));
             return Vec::new();
         }
@@ -134,8 +137,9 @@ pub fn know_what_is_usual(
             if count > 0 {
                 let who = if count == 1 { "1 rule knows".to_owned() } else { format!("{count} rules know") };
                 output::say(format_args!(
-                    "weir: {who} what is usual from {rows} archived rows of {} days ({:.1} s)",
-                    days.len(),
+                    "weir: {who} what is usual from {} of {} ({:.1} s)",
+                    counted(rows, "archived row"),
+                    counted(days.len() as u64, "day"),
                     started.elapsed().as_secs_f64()
                 ));
             }

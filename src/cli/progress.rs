@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::pipeline::Progress;
-use crate::pipeline::summary::{bytes, grouped};
+use crate::pipeline::summary::{bytes, counted};
 use crate::source::s3::backfill;
 
 /// What is shown while a run goes on.
@@ -41,11 +41,11 @@ impl Shown {
     /// Shows where the run stands now.
     pub fn at(&self, bar: &ProgressBar, progress: Progress) {
         let mut text = format!(
-            "{} files, {} read, {} records, {} findings",
-            grouped(progress.files),
+            "{}, {} read, {}, {}",
+            counted(progress.files, "file"),
             bytes(progress.bytes_read),
-            grouped(progress.records),
-            grouped(progress.findings)
+            counted(progress.records, "record"),
+            counted(progress.findings, "finding")
         );
         if let Shown::Backfill(backfill) = self {
             let value = |value: &AtomicU64| value.load(Ordering::Relaxed);

@@ -14,7 +14,7 @@ use crate::detect::quarantine;
 use crate::detect::reference::References;
 use crate::logs;
 use crate::pipeline::restored::{Answer, LookBack, Unknown};
-use crate::pipeline::summary::Rebuilt;
+use crate::pipeline::summary::{Rebuilt, counted};
 use crate::rule::Rule;
 use crate::time::{Timestamp, day_text};
 use crate::triage::Triage;
@@ -99,8 +99,9 @@ impl Back {
         }
         let rebuilt = Rebuilt { rows, days: days.len() as u64, since: day_text(*since) };
         output::say(format_args!(
-            "weir: what cannot be read of the last commit is rebuilt from {rows} archived rows of {} days ({:.1} s)",
-            rebuilt.days,
+            "weir: what cannot be read of the last commit is rebuilt from {} of {} ({:.1} s)",
+            counted(rows, "archived row"),
+            counted(rebuilt.days, "day"),
             started.elapsed().as_secs_f64()
         ));
         Ok(Ok(rebuilt))

@@ -17,6 +17,7 @@ use crate::detect::library::{self, Source};
 use crate::detect::mutate::{self, Mutation};
 use crate::detect::reference::References;
 use crate::logs;
+use crate::pipeline::summary::plural;
 use crate::rule::RuleError;
 use crate::sigma;
 
@@ -369,9 +370,11 @@ fn tell(out: &mut impl Write, report: Report) -> Result<ExitCode> {
         writeln!(out, "{}:{}: {} {}", failure.file, failure.line, failure.rule, failure.why)?;
         writeln!(out, "  {}", failure.difference.trim_end().replace('\n', "\n  "))?;
     }
-    let cases = if report.cases > 0 { format!(", {} cases", report.cases) } else { String::new() };
+    let cases =
+        if report.cases > 0 { format!(", {} case{}", report.cases, plural(report.cases)) } else { String::new() };
     let (refused, failed) = (report.refused.len(), report.failures.len());
-    writeln!(out, "{} rules{cases}: {refused} refused, {failed} failures", report.rules)?;
+    let (rules, many) = (plural(report.rules), plural(failed));
+    writeln!(out, "{} rule{rules}{cases}: {refused} refused, {failed} failure{many}", report.rules)?;
     Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::from(2) })
 }
 
@@ -387,6 +390,7 @@ fn tell_mutation(out: &mut impl Write, mutation: &Mutation) -> Result<ExitCode> 
     }
     let accepted = if mutation.accepted > 0 { format!(", {} accepted", mutation.accepted) } else { String::new() };
     let (killed, survived) = (mutation.killed(), mutation.survivors.len());
-    writeln!(out, "{} mutants, {killed} killed{accepted}, {survived} survived", mutation.mutants)?;
+    let many = plural(mutation.mutants);
+    writeln!(out, "{} mutant{many}, {killed} killed{accepted}, {survived} survived", mutation.mutants)?;
     Ok(if mutation.is_good() { ExitCode::SUCCESS } else { ExitCode::from(2) })
 }

@@ -165,6 +165,12 @@ impl Common {
         names.filter(|name| *name != "-").map(PathBuf::from)
     }
 
+    /// Tries whether these can be written, before hours of reading have to end without them. The archive's folder may be made yet.
+    pub fn try_outputs(&self, config: &Config) -> Result<(), Failure> {
+        let mut outside = self.written().filter(|path| !path.starts_with(&config.archive.dir));
+        outside.try_for_each(|path| output::try_file(&path)).or_output()
+    }
+
     pub fn config_file(&self) -> Option<&Path> {
         self.config.as_deref()
     }
@@ -270,6 +276,7 @@ pub fn run(flags: &Run) -> Result<ExitCode, Failure> {
     if streams && (flags.once || flags.explain.is_some()) {
         return Err(Failure::Usage(anyhow!("a stream has no end: --once and --explain are for files")));
     }
+    flags.common.try_outputs(&config)?;
     if flags.follow || streams {
         if flags.common.format.is_some_and(|format| format != Format::Ndjson) {
             return Err(Failure::Usage(anyhow!("findings are written as they come, which only --format ndjson can")));
@@ -320,6 +327,14 @@ pub fn sources(config: &Config, follow: bool) -> anyhow::Result<Vec<Source>> {
         );
     }
     if !files.is_empty() {
+        let is_archive = |from: &&String| file::same(Path::new(from), Path::new(&config.archive.dir));
+        if config.archive.dir != "none"
+            && let Some(from) = files.iter().find(is_archive)
+        {
+            bail!(
+                "{from} is the archive too, and what is in an archive is not read: name another folder with --archive"
+            );
+        }
         let readers = std::thread::available_parallelism().map_or(1, usize::from);
         let exclude = (config.archive.dir != "none").then(|| PathBuf::from(&config.archive.dir)).into_iter().collect();
         sources.push(Source::File(file::Config { from: files, exclude, follow, readers }));

@@ -9,7 +9,7 @@ use clap::Args;
 
 use crate::decode::gzip::Gzip;
 use crate::decode::inflate::Compression;
-use crate::pipeline::summary::{RuleTook, Summary, bytes, grouped};
+use crate::pipeline::summary::{RuleTook, Summary, bytes, counted, grouped};
 
 #[derive(Args)]
 pub struct Cost {
@@ -61,7 +61,7 @@ fn tell(out: &mut impl Write, summary: &Summary, top: usize) -> Result<()> {
         )?;
     }
     let rows = summary.total(|counts| counts.rows);
-    writeln!(out, "\n{} rules took {all:.6} s for {} rows", rules.len(), grouped(rows))?;
+    writeln!(out, "\n{} took {all:.6} s for {}", counted(rules.len() as u64, "rule"), counted(rows, "row"))?;
     Ok(())
 }
 

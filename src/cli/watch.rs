@@ -32,8 +32,8 @@ pub struct Watch {
     seen: Stamp,
     /// Of files that have changed, and may be in the middle of it.
     changing: Option<Stamp>,
-    /// The rules could not be read at the last look.
-    gone: bool,
+    /// The rules could not be read at the last look: what could not, lists and configuration included.
+    gone: Option<Vec<String>>,
     /// What is wrong now, as it was said.
     refused: Vec<String>,
 }
@@ -45,7 +45,7 @@ impl Watch {
     pub fn new(flags: Common, config: Config, compiled: &Compiled, seen: Stamp) -> Watch {
         let refused = compiled.refused.iter().map(ToString::to_string).collect();
         let (sources, references) = (compiled.sources.clone(), compiled.references.clone());
-        Watch { flags, config, sources, references, seen, changing: None, gone: false, refused }
+        Watch { flags, config, sources, references, seen, changing: None, gone: None, refused }
     }
 
     /// Looks at the files every so often on a thread of its own, which ends with the run.
@@ -71,7 +71,7 @@ impl Watch {
     fn look(&mut self, stop: &CancellationToken) -> Option<Renewal> {
         let now = stamp(&self.flags, &self.config);
         // a folder that was gone may come back as it was
-        if now == self.seen && !self.gone {
+        if now == self.seen && self.gone.is_none() {
             self.changing = None;
             return None;
         }
@@ -100,7 +100,15 @@ impl Watch {
             // what cannot be read may be there at the next look
             Err(error) => refused.push(one_line(error)),
         }
-        self.gone = found.is_err();
+        let gone = found.is_err().then(|| refused.clone());
+        let is_as_before = gone.is_some()
+            && gone == self.gone
+            && references.is_same(&self.references)
+            && in_force(&config) == in_force(&self.config);
+        if is_as_before {
+            return None;
+        }
+        self.gone = gone;
         let found = found.unwrap_or_else(|_| rules::Found { sources: self.sources.clone(), refused: Vec::new() });
         let (mut renewed, references) = self.compile(found, references);
         refused.extend(renewed.refused.iter().map(ToString::to_string));

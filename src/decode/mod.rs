@@ -72,6 +72,8 @@ pub struct Shape {
     pub table: &'static Table,
     /// The first line names the fields and is no record; it becomes [`Body::Lines`]'s `format`.
     pub header: bool,
+    /// It is CSV: line ends between quotes belong to their record.
+    pub quoted: bool,
     /// Whether a line begins a record; one that does not belongs to the record before it.
     pub begins: fn(&[u8]) -> bool,
     /// The last line of a text that names fields: what follows has those.

@@ -245,6 +245,7 @@ impl Reader {
                 _ if last => Some(length),
                 None => None,
                 Some(Kind::Json(cutter)) => cutter.cut(&mut buffer, self.options.recognize.resume),
+                Some(Kind::Lines { shape, .. }) if shape.quoted => last_row(&buffer[..length]),
                 Some(Kind::Lines { shape, .. }) => last_line(&buffer[..length], shape),
             };
             let cut = match cut {
@@ -344,6 +345,9 @@ impl Reader {
     }
 }
 
+/// Where the header of a tar archive's first file says that it is one.
+const TAR_MAGIC_AT: usize = 257;
+
 /// Why a text is of no table: by its first bytes, where these say what it is.
 fn why_unknown(text: &[u8]) -> &'static str {
     match text {
@@ -351,6 +355,9 @@ fn why_unknown(text: &[u8]) -> &'static str {
         [b'B', b'Z', b'h', b'1'..=b'9', ..] => "compressed with bzip2: decompress it, or use gzip or zstd",
         [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => "compressed with xz: decompress it, or use gzip or zstd",
         [0x04, 0x22, 0x4d, 0x18, ..] => "compressed with lz4: decompress it, or use gzip or zstd",
+        _ if text.get(TAR_MAGIC_AT..).is_some_and(|rest| rest.starts_with(b"ustar")) => {
+            "a tar archive: unpack it, or compress the files in it with gzip or zstd"
+        }
         [b'P', b'A', b'R', b'1', ..] => "Parquet that is compressed as a whole: decompress it",
         _ => "neither JSON nor a text log that a table knows",
     }
@@ -389,4 +396,17 @@ fn last_line(text: &[u8], shape: &Shape) -> Option<usize> {
         // the last line may be a part of one
         memchr::memchr(b'\n', line).is_some_and(|end| (shape.begins)(&line[..end]))
     })
+}
+
+/// Behind the last line end of a text of CSV that is not between quotes.
+fn last_row(text: &[u8]) -> Option<usize> {
+    let (mut cut, mut quoted) = (None, false);
+    for at in memchr::memchr2_iter(b'"', b'\n', text) {
+        match text[at] {
+            b'"' => quoted = !quoted,
+            _ if !quoted => cut = Some(at + 1),
+            _ => {}
+        }
+    }
+    cut
 }

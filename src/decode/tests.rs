@@ -350,6 +350,8 @@ fn what_is_compressed_otherwise_says_what_to_do() {
     assert!(reason(b"BZh91AY&SY\x01\x02").starts_with("compressed with bzip2: "));
     assert!(reason(b"\xfd7zXZ\0\0\x04\xe6\xd6").starts_with("compressed with xz: "));
     assert!(reason(&gzip(b"PAR1\x15\x04\x15\x10")).starts_with("Parquet that is compressed as a whole"));
+    let tar = [&[b'a'; 100][..], &[0; 157], b"ustar\0", &[0; 249], &gzip(b"{}")].concat();
+    assert!(reason(&tar).starts_with("a tar archive: unpack it"));
     assert_eq!(reason(b"BZ is the name of an office"), "neither JSON nor a text log that a table knows");
 }
 

@@ -356,7 +356,8 @@ fn told(window: &Seen) -> String {
     let value = |(name, value): &(String, Option<String>)| format!("{name} = {}", value.as_deref().unwrap_or("null"));
     let values: Vec<String> = window.selected.iter().map(value).collect();
     let unusual = window.unusual.as_ref().map_or(String::new(), |unusual| format!(" ({unusual})"));
-    format!("{} rows from {}: {}{unusual}", window.rows, window.start, values.join(", "))
+    let many = if window.rows == 1 { "" } else { "s" };
+    format!("{} row{many} from {}: {}{unusual}", window.rows, window.start, values.join(", "))
 }
 
 fn unmet(compiler: &Compiler, rule: &Rule, batches: &[Batch]) -> Result<String> {

@@ -158,7 +158,12 @@ impl RefusedState {
         write!(out, " are refused: {}: ", plain(&self.why))?;
         match (&self.rebuilt, &self.hole) {
             (Some(Rebuilt { rows, days, since }), _) => {
-                write!(out, "rebuilt from {} archived rows of {days} days, since {since}", grouped(*rows))
+                write!(
+                    out,
+                    "rebuilt from {} of {}, since {since}",
+                    counted(*rows, "archived row"),
+                    counted(*days, "day")
+                )
             }
             (None, hole) => write!(out, "not rebuilt, since {}", plain(hole.as_deref().unwrap_or("nobody tried"))),
         }
@@ -168,8 +173,8 @@ impl RefusedState {
 /// How many rules there are, and which, at most so many of them.
 fn some_rules(rules: &[String], most: usize) -> String {
     let named = rules[..rules.len().min(most)].join(", ");
-    let (plural, more) = (if rules.len() == 1 { "" } else { "s" }, if rules.len() > most { ", ..." } else { "" });
-    format!("{} rule{plural} ({named}{more})", grouped(rules.len() as u64))
+    let more = if rules.len() > most { ", ..." } else { "" };
+    format!("{} ({named}{more})", counted(rules.len() as u64, "rule"))
 }
 
 /// What one run did. Its fields are the keys of `--summary`'s JSON.
@@ -307,7 +312,7 @@ impl Summary {
     /// Writes the summary as people read it.
     pub fn show(&self, out: &mut dyn io::Write) -> io::Result<()> {
         if self.files_already_read > 0 {
-            writeln!(out, "{} files had been read by an earlier run", grouped(self.files_already_read))?;
+            writeln!(out, "{} had been read by an earlier run", counted(self.files_already_read, "file"))?;
         }
         let touched = |counts: &&TableCounts| counts.records > 0 || counts.archived_bytes > 0;
         let tables: Vec<_> = self.tables.iter().filter(|(_, counts)| touched(counts)).collect();
@@ -347,11 +352,11 @@ impl Summary {
             write!(out, ": {}", severities.join(", "))?;
         }
         if self.suppressed > 0 {
-            write!(out, "; {} matches suppressed", grouped(self.suppressed))?;
+            write!(out, "; {} suppressed", matches(self.suppressed))?;
         }
         for canary in &self.canaries {
             let last = canary.last_event.as_ref().map_or_else(|| "never".to_owned(), |last| format!("last at {last}"));
-            write!(out, "\n  canary {}: {} matches, {last}", canary.name, grouped(canary.matches))?;
+            write!(out, "\n  canary {}: {}, {last}", canary.name, matches(canary.matches))?;
         }
         for entry in &self.suppressions {
             write!(out, "\n  suppressed: {} of {} ({})", grouped(entry.matches), entry.rule, entry.reason)?;
@@ -359,30 +364,27 @@ impl Summary {
         if self.shed_groups + self.late_rows > 0 {
             write!(
                 out,
-                "\n{} windows left early for want of room, {} rows came after theirs: weir backtest judges these too",
-                grouped(self.shed_groups),
-                grouped(self.late_rows)
+                "\n{} left early for want of room, {} came after theirs: weir backtest judges these too",
+                counted(self.shed_groups, "window"),
+                counted(self.late_rows, "row")
             )?;
         }
         if self.put_aside > 0 {
-            let many = grouped(self.put_aside);
-            write!(
-                out,
-                "\n{many} matches put aside, of rules with too many findings: weir/rule_quarantined names them"
-            )?;
+            let many = matches(self.put_aside);
+            write!(out, "\n{many} put aside, of rules with too many findings: weir/rule_quarantined names them")?;
         }
         if self.reloads > 0 {
-            write!(out, "\nrules, lists or suppressions were read again {} times", grouped(self.reloads))?;
+            write!(out, "\nrules, lists or suppressions were read again {}", counted(self.reloads, "time"))?;
         }
         self.refused_state.iter().try_for_each(|refused| refused.show(out))?;
-        // who reads a folder of logs once has them all before it, and no rule misses much
-        if !self.unlearned.is_empty() && (self.archive.is_none() || self.followed) {
+        // who reads a folder of logs once has them all before it, and no rule misses much; who wants no archive knows
+        if !self.unlearned.is_empty() && self.archive.is_some() && self.followed {
             let rules = some_rules(&self.unlearned, RefusedState::RULES_SHOWN_MAX);
-            let why = match &self.archive {
-                None => "there is no archive to look at",
-                Some(_) => "the archive has no rows of before that can be read",
-            };
-            write!(out, "\nknown from the rows of this run alone is what is new and usual, by {rules}: {why}")?;
+            write!(
+                out,
+                "\nknown from the rows of this run alone is what is new and usual, by {rules}: \
+                 the archive has no rows of before that can be read"
+            )?;
         }
         for why in &self.refused_edits {
             write!(out, "\nnot in force: {}", plain(why))?;
@@ -475,8 +477,17 @@ pub fn grouped(number: u64) -> String {
 }
 
 /// `1 file` and `2 files`.
-fn counted(number: u64, what: &str) -> String {
-    format!("{} {what}{}", grouped(number), if number == 1 { "" } else { "s" })
+pub fn counted(number: u64, what: &str) -> String {
+    format!("{} {what}{}", grouped(number), plural(number as usize))
+}
+
+fn matches(number: u64) -> String {
+    format!("{} match{}", grouped(number), if number == 1 { "" } else { "es" })
+}
+
+/// What stands behind the name of things that there are so many of.
+pub fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
 }
 
 /// `12.3 MB`, in powers of ten.
@@ -588,7 +599,7 @@ mod tests {
         let unlearned = ["a/1", "a/2", "a/3", "a/4"].map(str::to_owned).to_vec();
         let mut summary = Summary { unlearned, ..Summary::default() };
         let by = "\nknown from the rows of this run alone is what is new and usual, by 4 rules (a/1, a/2, a/3, ...): ";
-        assert!(shown(&summary).contains(&format!("{by}there is no archive to look at\n")), "{}", shown(&summary));
+        assert!(!shown(&summary).contains("known from"));
         summary.archive = Some("kept".into());
         assert!(!shown(&summary).contains("known from"));
         summary.followed = true;

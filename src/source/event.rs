@@ -1,7 +1,7 @@
-//! The event that AWS Lambda hands a function → its items: records of a stream, messages of a queue, or a notice.
+//! The event that AWS Lambda hands a function → its items: records of a stream, messages of a queue, log events, or a notice.
 //!
-//! The shapes are those of the event source mappings for Kinesis and SQS, and of the calls that S3, SNS and EventBridge make of
-//! a function ("Using Lambda with ...", Lambda developer guide). A field that is not read may be missing.
+//! The shapes are those of the event source mappings for Kinesis and SQS, and of the calls that CloudWatch Logs, S3, SNS and
+//! EventBridge make of a function ("Using Lambda with ...", Lambda developer guide). A field that is not read may be missing.
 
 use anyhow::{Context, bail};
 use aws_smithy_types::base64;
@@ -9,6 +9,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::decode::{PADDING, inflate};
 use crate::time::Timestamp;
 
 /// What a function is called with.
@@ -18,6 +19,8 @@ pub enum Event {
     Stream(Vec<StreamRecord>),
     /// Messages in no order: each that failed is answered.
     Queue(Vec<Message>),
+    /// What a subscription filter of CloudWatch Logs selects. It is done, or the whole call has failed.
+    Logs(LogEvents),
     /// A notice about objects, by S3, SNS or EventBridge, without an id. It is done, or the whole call has failed.
     Notice(Message),
 }
@@ -31,6 +34,14 @@ pub struct StreamRecord {
     pub sequence: String,
     pub data: Bytes,
     pub arrived: Timestamp,
+}
+
+/// An envelope of CloudWatch Logs, not yet inflated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogEvents {
+    pub data: Bytes,
+    /// Time of the last of them.
+    pub at: Timestamp,
 }
 
 /// A message of SQS, or what has come in its place.
@@ -106,11 +117,14 @@ pub fn read(event: Value) -> anyhow::Result<Event> {
             let message = sns["Message"].as_str().context("an event of SNS without a Message")?;
             Ok(notice(message.to_owned(), &sns["Timestamp"]))
         }
+        None if event["awslogs"]["data"].is_string() => log_events(event).map(Event::Logs),
         None if event["detail-type"].is_string() => Ok(notice(event.to_string(), &event["time"])),
-        Some(other) => bail!("an event of `{other}`: Weir reads those of Kinesis, SQS, S3, SNS and EventBridge"),
-        None => bail!("an event without records: Weir reads those of Kinesis, SQS, S3, SNS and EventBridge"),
+        Some(other) => bail!("an event of `{other}`: Weir reads those of {CALLERS}"),
+        None => bail!("an event without records: Weir reads those of {CALLERS}"),
     }
 }
+
+const CALLERS: &str = "Kinesis, SQS, CloudWatch Logs, S3, SNS and EventBridge";
 
 fn notice(body: String, time: &Value) -> Event {
     let sent = time.as_str().and_then(Timestamp::parse).unwrap_or_default();
@@ -138,6 +152,33 @@ fn stream_record(record: FromKinesis) -> anyhow::Result<StreamRecord> {
         data: base64::decode(&kinesis.data).unwrap_or_else(|_| kinesis.data.into_bytes()).into(),
         arrived: Timestamp((kinesis.approximate_arrival_timestamp * 1e6) as i64),
     })
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Envelope {
+    #[serde(default)]
+    log_events: Vec<LogEvent>,
+}
+
+#[derive(Deserialize)]
+struct LogEvent {
+    /// Milliseconds since 1970.
+    #[serde(default)]
+    timestamp: i64,
+}
+
+/// What an envelope may inflate to, to say when it was; CloudWatch Logs makes none that is near.
+const ENVELOPE_BYTES_MAX: usize = 64 << 20;
+
+/// What cannot be inflated has no time, and becomes a reject where it is read.
+fn log_events(event: Value) -> anyhow::Result<LogEvents> {
+    let data = event["awslogs"]["data"].as_str().unwrap_or_default();
+    let data = base64::decode(data).context("an event of CloudWatch Logs whose data is no base64")?;
+    let envelope = inflate::whole(&data, ENVELOPE_BYTES_MAX)
+        .and_then(|padded| serde_json::from_slice::<Envelope>(&padded[..padded.len() - PADDING]).ok());
+    let last = envelope.and_then(|envelope| envelope.log_events.iter().map(|event| event.timestamp).max());
+    Ok(LogEvents { data: data.into(), at: Timestamp(last.unwrap_or_default().saturating_mul(1000)) })
 }
 
 fn message(message: FromSqs) -> Message {
@@ -191,6 +232,25 @@ mod tests {
         let id = "059f36b4-87a3-44ab-83d2-661975830a7d".to_owned();
         let message = Message { id, body: "{}".into(), sent: Timestamp(1_722_513_600_123_000) };
         assert_eq!(read(event).unwrap(), Event::Queue(vec![message]));
+    }
+
+    #[test]
+    fn log_events_have_the_time_of_the_last() {
+        let gzip = |text: &str| {
+            let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            std::io::Write::write_all(&mut packed, text.as_bytes()).unwrap();
+            packed.finish().unwrap()
+        };
+        let of = |data: &[u8]| read(json!({ "awslogs": { "data": base64::encode(data) } })).unwrap();
+        let logs = |data: Vec<u8>, at: i64| Event::Logs(LogEvents { data: data.into(), at: Timestamp(at) });
+        let events = json!([{ "timestamp": 1_722_513_600_002_i64 }, { "timestamp": 1_722_513_600_001_i64 }, {}]);
+        let envelope = gzip(&json!({ "messageType": "DATA_MESSAGE", "logEvents": events }).to_string());
+        assert_eq!(of(&envelope), logs(envelope, 1_722_513_600_002_000));
+        for untimed in [gzip("{}"), gzip("no JSON"), b"no gzip".to_vec()] {
+            assert_eq!(of(&untimed), logs(untimed, 0));
+        }
+        let error = read(json!({ "awslogs": { "data": "{}" } })).unwrap_err().to_string();
+        assert_eq!(error, "an event of CloudWatch Logs whose data is no base64");
     }
 
     #[test]

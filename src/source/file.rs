@@ -231,7 +231,8 @@ fn walk(path: &Path, exclude: &[PathBuf], found: &mut Found<'_>) {
     }
 }
 
-fn same(a: &Path, b: &Path) -> bool {
+/// Whether two paths lead to the same file or folder.
+pub fn same(a: &Path, b: &Path) -> bool {
     matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 

@@ -82,6 +82,11 @@ impl Piece {
         Piece { rejects: vec![reject], counts, ..Piece::default() }
     }
 
+    /// What was read of bytes that no partition has.
+    pub fn unplaced(records: Option<Records>, rejects: Vec<Reject>, counts: Counts) -> Piece {
+        Piece { records: records.into_iter().collect(), rejects, counts, ..Piece::default() }
+    }
+
     /// Bytes in memory.
     pub fn bytes_len(&self) -> usize {
         self.records.iter().map(Records::bytes_len).sum()

@@ -167,13 +167,13 @@ fn changes_that_no_case_notices_survive_and_are_named() {
         let output = weir(&["rules", "test", "mine", "--mutate"], folder.path());
         (code(&output), text(&output.stdout))
     };
-    let good = "1 rules, 2 cases: 0 refused, 0 failures\n";
+    let good = "1 rule, 2 cases: 0 refused, 0 failures\n";
     let survivor = "mine/cloudtrail/root.sql:6: cloudtrail/root survives: dropped `eventName = 'ConsoleLogin'`\n";
     assert_eq!(run(""), (2, format!("{good}{survivor}4 mutants, 3 killed, 1 survived\n")));
     let accepted = run(" -- equivalent: root does nothing else");
     assert_eq!(accepted, (0, format!("{good}4 mutants, 3 killed, 1 accepted, 0 survived\n")));
     fs::write(dir.join("root.cases.jsonl"), poor + &case(false, other)).unwrap();
-    assert_eq!(run(""), (0, "1 rules, 3 cases: 0 refused, 0 failures\n4 mutants, 4 killed, 0 survived\n".to_owned()));
+    assert_eq!(run(""), (0, "1 rule, 3 cases: 0 refused, 0 failures\n4 mutants, 4 killed, 0 survived\n".to_owned()));
     let idle = run(" -- equivalent: root does nothing else");
     assert!(idle.0 == 2 && idle.1.contains("root.sql:6: cloudtrail/root accepts nothing that survives"), "{}", idle.1);
 }

@@ -38,12 +38,14 @@ fn usage_errors_exit_with_2_and_say_what_to_do() {
     let sample = path(&repository("tests/data/cloudtrail/ordinary"));
     for (arguments, says) in [
         (&["run"][..], "--from"),
+        (&["run", "logs.json"], "tip: what to read is named with '--from logs.json'"),
         (&["run", "--from", "x", "--no-such-flag"], "--no-such-flag"),
         (&["run", "--from", &sample, "--table", "cloudtrial"], "cloudtrail"),
         (&["run", "--from", &sample, "--follow", "--format", "csv"], "ndjson"),
         (&["run", "--from", &sample, "-c", "none.toml"], "none.toml"),
         (&["run", "--from", &sample, "--rules", "no-such-folder"], "no-such-folder"),
         (&["tables", "x"], "cloudtrail"),
+        (&["run", "--from", "./", "--archive", "."], "./ is the archive too"),
         (&["run", "--from", ".", "--archive", ""], "name its folder, or none"),
         (
             &["backtest", "--since", "2024-08-02", "--until", "2024-08-01"],
@@ -270,6 +272,15 @@ fn an_archive_that_cannot_be_written_exits_with_4_and_is_named() {
     let output = weir(&["run", "--rules", few(), "--from", &sample, "--archive", "taken"], folder.path());
     assert_eq!(code(&output), 4);
     assert!(text(&output.stderr).contains("taken"), "{}", text(&output.stderr));
+    // nothing is read for findings and a summary that have no place
+    for (flag, name) in [("--findings", "."), ("--findings", "nowhere/f"), ("--summary", ".")] {
+        let output = weir(&["run", "--from", &sample, "--archive", "a", flag, name], folder.path());
+        assert_eq!(code(&output), 4);
+        assert!(text(&output.stderr).starts_with(&format!("weir: writing {name}: ")), "{}", text(&output.stderr));
+        assert!(!folder.path().join("a").exists());
+    }
+    let inside = ["run", "--from", &sample, "--archive", "a", "--findings", "a/f.ndjson"];
+    assert_eq!(code(&weir(&inside, folder.path())), 0);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::hub::{ACCESS_KEY, Hub, SECRET};
 use crate::moto::{moto, sdk};
-use crate::support::{code, few, text};
+use crate::support::{code, few, text, weir};
 
 /// With a few rules alone.
 fn doctor(arguments: &[&str], folder: &Path, more: &[(&str, &str)]) -> Output {
@@ -99,6 +99,24 @@ fn each_thing_that_is_wrong_is_a_line() {
         "failed   memory: limits.memory: a memory limit of 128 MiB is too low: 256 MiB is the least that Weir keeps to";
     assert_says(&output, limit);
     assert_says(&output, "7 failed");
+}
+
+#[test]
+fn a_state_that_cannot_be_read_is_told_and_so_are_logs_that_are_the_archive() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("logs")).unwrap();
+    let event = r#"{"eventVersion":"1.08","eventSource":"iam.amazonaws.com","eventName":"GetUser","eventID":"e"}"#;
+    fs::write(folder.path().join("logs/one.json"), event).unwrap();
+    let run = weir(&["run", "--from", "logs", "--archive", "a", "--rules", "none"], folder.path());
+    assert_eq!(code(&run), 0, "{}", text(&run.stderr));
+    let output = doctor(&["--from", "logs", "--archive", "a"], folder.path(), &[]);
+    assert_eq!(code(&output), 0, "{}", text(&output.stdout));
+    assert_says(&output, "ok       state: the last commit in a/_weir/state.redb can be read");
+    fs::write(folder.path().join("a/_weir/state.redb"), "damaged").unwrap();
+    let output = doctor(&["--from", "a", "--archive", "a"], folder.path(), &[]);
+    assert_eq!(code(&output), 2);
+    assert_says(&output, "failed   state: reading a copy of a/_weir/state.redb: it is damaged");
+    assert_says(&output, "failed   config: from: a is the archive too");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

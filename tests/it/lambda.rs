@@ -291,6 +291,39 @@ async fn of_a_queue_each_message_that_failed_is_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn log_events_that_cloudwatch_calls_with_are_taken_as_a_whole() {
+    let stage = Stage::new(KEPT).await;
+    let function = stage.start(&[]);
+    let [made, _, attached] = calls();
+    let envelope = |messages: &[String]| {
+        let events: Vec<Value> = messages
+            .iter()
+            .map(|message| json!({ "id": "1", "timestamp": 1722513600000_i64, "message": message }))
+            .collect();
+        let envelope = json!({ "messageType": "DATA_MESSAGE", "owner": "111122223333", "logGroup": "trail",
+            "logStream": "s", "subscriptionFilters": ["f"], "logEvents": events });
+        json!({ "awslogs": { "data": base64::encode(gzip(&envelope.to_string())) } })
+    };
+    let event = envelope(&[made.to_string(), attached.to_string(), "hello".to_owned()]);
+
+    stage.bus.seen().broken.insert(TITLE.to_owned());
+    let Answer::Error(body) = function.runtime.call(&event, Duration::from_secs(9)) else {
+        panic!("{}", function.log())
+    };
+    assert!(body["errorMessage"].as_str().unwrap().contains("not delivered"), "{body}");
+    assert!(stage.objects("archive").is_empty(), "rows are kept once their findings are delivered");
+
+    stage.bus.seen().broken.clear();
+    assert_eq!(function.call(&event), failures(&[]), "{}", function.log());
+    assert!(stage.rules_taken().contains(RULE));
+    assert_eq!((stage.rows("cloudtrail").len(), stage.rows("reject").len()), (2, 1));
+    let objects = stage.objects("archive");
+    assert_eq!(function.call(&event), failures(&[]));
+    assert_eq!(stage.objects("archive"), objects, "they replace themselves");
+    assert_eq!(function.left_behind(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn security_hub_has_each_finding_once_though_the_batch_comes_twice() {
     let stage = Stage::new("").await;
     let hub = Hub::start();

@@ -247,7 +247,7 @@ fn sigma_rules_stand_beside_the_others() {
     };
     fs::write(path("rules/root.cases.jsonl"), [case(true, "Root"), case(false, "IAMUser")].join("\n")).unwrap();
     let cases = done(weir(&["rules", "test", "rules/root.yml"], folder.path()));
-    assert_eq!(cases, "1 rules, 2 cases: 0 refused, 0 failures\n");
+    assert_eq!(cases, "1 rule, 2 cases: 0 refused, 0 failures\n");
     fs::write(path("rules/root.cases.jsonl"), [case(true, "IAMUser"), case(false, "Root")].join("\n")).unwrap();
     let cases = weir(&["rules", "test", "rules/root.yml"], folder.path());
     assert!(
@@ -308,8 +308,8 @@ fn a_correlation_runs_beside_the_rules_of_other_files() {
             .to_string()
     };
     fs::write(path("rules/many.cases.jsonl"), [case(true, 150), case(false, 200)].join("\n")).unwrap();
-    assert_eq!(done(weir(&["rules", "check", "rules"], folder.path())), "1 rules: 0 refused, 0 failures\n");
-    assert_eq!(done(weir(&["rules", "test", "rules"], folder.path())), "1 rules, 2 cases: 0 refused, 0 failures\n");
+    assert_eq!(done(weir(&["rules", "check", "rules"], folder.path())), "1 rule: 0 refused, 0 failures\n");
+    assert_eq!(done(weir(&["rules", "test", "rules"], folder.path())), "1 rule, 2 cases: 0 refused, 0 failures\n");
 
     let convert = done(weir(&["rules", "convert", "rules"], folder.path()));
     let sql = "WHERE lower(eventName) = 'getsecretvalue'\n\
@@ -355,6 +355,6 @@ fn a_correlation_runs_beside_the_rules_of_other_files() {
 
     // without the rule that it names
     let alone = weir(&["rules", "check", "rules/many.yml"], folder.path());
-    let refused = "rules/many.yml:4:13: no rule that is here is called `read`\n1 rules: 1 refused, 0 failures\n";
+    let refused = "rules/many.yml:4:13: no rule that is here is called `read`\n1 rule: 1 refused, 0 failures\n";
     assert_eq!((text(&alone.stdout), alone.status.code()), (refused.to_owned(), Some(2)));
 }

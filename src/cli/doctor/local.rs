@@ -5,10 +5,12 @@ use std::net::TcpListener;
 use std::path::Path;
 
 use super::check::{Check, Status};
+use crate::archive::layout::PRIVATE;
 use crate::cli::run::{Compiled, compile, memory, sources, table, ways};
 use crate::config::Config;
 use crate::logs::vpc_flow;
 use crate::memory::{Memory, mib};
+use crate::pipeline::commit::State;
 use crate::time::Timestamp;
 use crate::triage::canary::Canaries;
 use crate::triage::suppress::Suppressions;
@@ -74,7 +76,10 @@ fn rules(config: &Config) -> Vec<Check> {
         Ok(Compiled { detector, refused, .. }) => (detector, refused),
     };
     let mut checks = vec![match &refused[..] {
-        [] => Check::ok("rules", format!("{} rules compile", detector.rules().count())),
+        [] => match detector.rules().count() {
+            1 => Check::ok("rules", "1 rule compiles"),
+            count => Check::ok("rules", format!("{count} rules compile")),
+        },
         [first, rest @ ..] => {
             let more = if rest.is_empty() { String::new() } else { format!(", and {} more", rest.len()) };
             Check::failed("rules", format!("left out: {first}{more}: `weir rules check` names all"))
@@ -144,7 +149,12 @@ fn archive(config: &Config) -> Vec<Check> {
             free(found.f_bavail.saturating_mul(found.f_frsize), least, there)
         }
     };
-    vec![written, room]
+    let state = dir.join(PRIVATE).join("state.redb");
+    let last = (config.state.is_none() && state.exists()).then(|| match State::peek(&state) {
+        Ok(_) => Check::ok("state", format!("the last commit in {} can be read", state.display())),
+        Err(error) => Check::failed("state", format!("{error:#}: take it from a backup, or read into another archive")),
+    });
+    [written, room].into_iter().chain(last).collect()
 }
 
 /// `least` is what one commit may write.

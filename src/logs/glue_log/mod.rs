@@ -76,7 +76,8 @@ pub fn recognize(head: &[u8], options: &Options) -> Option<Shape> {
     known.then_some(SHAPE)
 }
 
-pub const SHAPE: Shape = Shape { table: &GLUE_LOG, header: false, begins: entry::begins, last_header: |_| None };
+pub const SHAPE: Shape =
+    Shape { table: &GLUE_LOG, header: false, quoted: false, begins: entry::begins, last_header: |_| None };
 
 /// Log lines → batches; lines that begin no entry belong to the one before.
 pub fn batches(records: Vec<Records>, rejects: &mut Vec<Reject>, counts: &mut Counts) -> Vec<Batch> {

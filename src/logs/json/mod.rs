@@ -4,9 +4,12 @@
 //! arrays, or a stretch of an array that was cut between two items. Each value is first tried as a record of the
 //! table that the record before it had, and only when it is none, [`peel`] looks at what it is.
 
+mod cloudwatch;
 mod fill;
+mod packed;
 mod peel;
 mod plan;
+pub mod query;
 mod scalar;
 #[cfg(test)]
 mod tests;
@@ -23,7 +26,7 @@ use self::walk::{Cursor, Stop};
 use super::TABLES;
 use super::build::Arena;
 use crate::decode::index::Indexer;
-use crate::decode::{Context, Counts, Json, Open as OpenBefore, Options, PADDING, Records, Text};
+use crate::decode::{Context, Counts, Json, Lines, Open as OpenBefore, Options, PADDING, Records, Text};
 use crate::table::{Batch, Origin, Reject, Table};
 use crate::time::Timestamp;
 
@@ -56,6 +59,7 @@ pub struct Parser<'a> {
     lines: Vec<Records>,
     messages: Option<Messages>,
     nested: Vec<Nested>,
+    packed: packed::Queue,
 }
 
 struct Open {
@@ -109,14 +113,31 @@ impl<'a> Parser<'a> {
             lines: Vec::new(),
             messages: None,
             nested: Vec::new(),
+            packed: packed::Queue::default(),
         }
     }
 
     /// Reads a text; `offset` is its place in the inflated input of `origin`.
     pub fn read(&mut self, json: Json, origin: &Arc<Origin>, offset: u64, context: Option<&Arc<Context>>) {
         self.text(json.text, json.open, &Around { origin, offset, context, depth: 0 });
-        while let Some(Nested { text, context, depth }) = self.nested.pop() {
-            self.text(text, OpenBefore::Nothing, &Around { origin, offset, context: Some(&context), depth });
+        self.read_inside(origin, offset);
+    }
+
+    /// Reads rows of CSV, as [`query::recognize`] knows them.
+    pub fn read_csv(&mut self, lines: &Lines, origin: &Arc<Origin>, offset: u64) {
+        self.csv(lines, origin, offset);
+        self.read_inside(origin, offset);
+    }
+
+    /// Reads the texts that stood in those read so far.
+    fn read_inside(&mut self, origin: &Arc<Origin>, offset: u64) {
+        loop {
+            while let Some(Nested { text, context, depth }) = self.nested.pop() {
+                self.text(text, OpenBefore::Nothing, &Around { origin, offset, context: Some(&context), depth });
+            }
+            if !self.unpack(origin) {
+                return;
+            }
         }
     }
 
@@ -184,8 +205,12 @@ impl<'a> Parser<'a> {
                     size = WINDOW.min(size * 2);
                 }
                 Next::Short(here) if last => {
-                    let resume =
-                        self.damage(&padded, here, end, "the record is cut off at the end of the input", around);
+                    let mut cursor = Cursor::new(&padded, indexer.places(), window.unclean);
+                    let (here, reason) = match self.whole_log_events(&mut cursor, here, around) {
+                        Some(rest) => (rest, "the log events of an envelope are cut off at the end of the input"),
+                        None => (here, "the record is cut off at the end of the input"),
+                    };
+                    let resume = self.damage(&padded, here, end, reason, around);
                     (at, damaged, size) = (resume, true, WINDOW_MIN);
                 }
                 Next::Short(here) if here == at && window.end - at >= RECORD_MAX => {

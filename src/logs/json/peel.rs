@@ -5,10 +5,10 @@ use std::sync::Arc;
 use super::fill::Fill;
 use super::plan::{Action, Plan};
 use super::walk::{Cursor, Stop};
-use super::{Around, Messages, NESTED_MAX, Nested, Parser, plan, scalar};
-use crate::decode::{Body, Context, Entry, Lines, Records, Text};
+use super::{Around, Messages, NESTED_MAX, Nested, Parser, packed, plan, scalar};
+use crate::decode::{Body, Context, Lines, Records, Text};
+use crate::logs::TABLES;
 use crate::logs::vpc_flow::VPC_FLOW;
-use crate::logs::{TABLES, glue_log};
 use crate::table::Table;
 use crate::time::Timestamp;
 
@@ -18,13 +18,14 @@ const DEPTH_MAX: u8 = 4;
 /// Columns that make an object a record of their table: all of one line, and the value is no null.
 fn evidence(table: &Table) -> &'static [&'static [&'static str]] {
     match table.name {
+        // an id is no evidence: applications give their events a name and one too
         "cloudtrail" => &[
             &["eventname", "eventsource"],
             &["eventname", "eventversion"],
-            &["eventname", "eventid"],
             &["eventname", "useridentity"],
+            &["eventname", "awsregion"],
+            &["eventname", "sourceipaddress"],
             &["eventsource", "eventversion"],
-            &["eventsource", "eventid"],
             &["insightdetails", "eventtype"],
         ],
         "vpc_flow" => &[
@@ -49,8 +50,14 @@ fn evidence(table: &Table) -> &'static [&'static [&'static str]] {
     }
 }
 
-fn is_evident(plan: &Plan, has: impl Fn(Action) -> bool) -> bool {
+pub(super) fn is_evident(plan: &Plan, has: impl Fn(Action) -> bool) -> bool {
     evidence(plan.table).iter().any(|columns| columns.iter().all(|column| plan.find(column).is_some_and(&has)))
+}
+
+/// Whether a record that has values in these columns is one of the table.
+pub(super) fn names_record(table: &Table, names: &[String]) -> bool {
+    let is_named = |column: &&str| names.iter().any(|name| name == column);
+    evidence(table).iter().any(|columns| columns.iter().all(is_named))
 }
 
 /// True when the row being read is a record of its table.
@@ -76,23 +83,23 @@ fn is_of_mapping(source: &[u8]) -> bool {
 const LOOKED_UP: &[u8] = b"CloudTrailEvent";
 
 /// The members of an object, by their places in the index.
-struct Members<'a> {
-    members: Vec<Member<'a>>,
+pub(super) struct Members<'a> {
+    pub members: Vec<Member<'a>>,
 }
 
-struct Member<'a> {
+pub(super) struct Member<'a> {
     /// As it stands in JSON.
-    name: &'a [u8],
-    value: &'a [u8],
+    pub name: &'a [u8],
+    pub value: &'a [u8],
     /// Place of the value.
-    at: usize,
+    pub at: usize,
     /// Position of the value.
-    start: usize,
+    pub start: usize,
 }
 
 impl<'a> Members<'a> {
     /// The object at the cursor; the cursor is behind it then.
-    fn read(cursor: &mut Cursor<'a>) -> Result<Members<'a>, Stop> {
+    pub fn read(cursor: &mut Cursor<'a>) -> Result<Members<'a>, Stop> {
         let bytes = cursor.bytes();
         let mut members = Vec::new();
         if cursor.enter()? {
@@ -111,12 +118,12 @@ impl<'a> Members<'a> {
         Ok(Members { members })
     }
 
-    fn get(&self, name: &str) -> Option<&Member<'a>> {
+    pub fn get(&self, name: &str) -> Option<&Member<'a>> {
         self.members.iter().find(|member| member.name.eq_ignore_ascii_case(name.as_bytes()))
     }
 
     /// A string without escapes, or a number's text.
-    fn text(&self, name: &str) -> Option<&'a str> {
+    pub fn text(&self, name: &str) -> Option<&'a str> {
         let value = self.get(name)?.value;
         let inside = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).unwrap_or(value);
         let text = std::str::from_utf8(inside).ok()?;
@@ -201,6 +208,11 @@ impl Parser<'_> {
         }
         let context = context(&object, around);
         let inner = Around { context: Some(&context), ..*around };
+        if let Some(data) = packed::data(&object)
+            && self.pack(data, &inner)
+        {
+            return Ok(true);
+        }
         let mut understood = false;
         if depth < DEPTH_MAX {
             for member in &object.members {
@@ -231,6 +243,7 @@ impl Parser<'_> {
         cursor.go(member.at);
         match member.value.first() {
             Some(b'{') => self.object(cursor, around, depth + 1),
+            Some(b'[') if member.name == b"QueryResultRows" => self.query_rows(cursor, around),
             Some(b'[') => {
                 let whole = matches!(member.name, b"Records" | b"records" | b"JobRuns" | b"Findings");
                 self.array(cursor, around, depth + 1, whole)
@@ -340,125 +353,6 @@ impl Parser<'_> {
         tally.records += 1;
         tally.set_aside += 1;
     }
-
-    /// A CloudWatch Logs subscription envelope: every log event is a record as text, JSON or not.
-    fn cloudwatch(
-        &mut self,
-        cursor: &mut Cursor<'_>,
-        envelope: &Members<'_>,
-        events: &Member<'_>,
-        around: &Around<'_>,
-    ) -> Result<(), Stop> {
-        let mut json: Vec<(Option<Timestamp>, Vec<u8>)> = Vec::new();
-        let mut lines = Vec::new();
-        let mut entries = Vec::new();
-        let mut first = None;
-        let text = |name| envelope.text(name).map(str::to_owned);
-        let mut context = Context {
-            account: text("owner"),
-            region: around.context.and_then(|context| context.region.clone()),
-            time: None,
-            log_group: text("logGroup"),
-            log_stream: text("logStream"),
-            reported_by: None,
-        };
-        let of_a_job = self.options.table.is_none() && glue_log::is_of_a_job(&context);
-        cursor.go(events.at);
-        if cursor.byte()? == b'[' && cursor.enter()? {
-            loop {
-                let start = cursor.here()?;
-                let mut message = Vec::new();
-                let mut time = None;
-                let mut found = false;
-                if cursor.byte()? == b'{' {
-                    let event = Members::read(cursor)?;
-                    time = event.text("timestamp").and_then(time_of_event);
-                    if let Some(Member { value: [b'"', inside @ .., b'"'], .. }) = event.get("message") {
-                        found = scalar::unescape(inside, &mut message).is_some();
-                    }
-                } else {
-                    cursor.skip()?;
-                }
-                first = first.or(time);
-                if !found {
-                    let record = &cursor.bytes()[start..cursor.ended()];
-                    self.reject("", start, "a log event without a message", record, around);
-                } else if message.trim_ascii_start().first() == Some(&b'{')
-                    && around.depth < NESTED_MAX
-                    && (!of_a_job || is_entry(&message))
-                {
-                    // what a job logs may have no time of its own; records of the other tables have one, and stay together
-                    if json.last().is_none_or(|&(before, _)| of_a_job && before != time) {
-                        json.push((time, Vec::new()));
-                    }
-                    let (_, text) = json.last_mut().expect("there is one, or it was pushed above");
-                    text.extend_from_slice(&message);
-                    text.push(b'\n');
-                } else {
-                    let begin = lines.len();
-                    lines.extend_from_slice(&message);
-                    entries.push(Entry { start: begin, end: lines.len(), time });
-                    lines.push(b'\n');
-                }
-                if !cursor.more_items()? {
-                    break;
-                }
-            }
-        }
-        for (time, text) in json {
-            let context = Arc::new(Context { time: time.or(first), ..context.clone() });
-            self.nested.push(Nested { text: Text::new(text), context, depth: around.depth + 1 });
-        }
-        context.time = first;
-        let context = Arc::new(context);
-        if !entries.is_empty() {
-            let shape =
-                if of_a_job { Some(glue_log::SHAPE) } else { (self.options.recognize.text)(&lines, self.options) };
-            match shape {
-                Some(shape) => self.lines.push(Records {
-                    table: shape.table,
-                    origin: around.origin.clone(),
-                    offset: around.offset + events.start as u64,
-                    body: Body::Lines(Lines {
-                        text: Text::new(lines),
-                        format: self.options.vpc_flow_format.as_deref().map(Arc::from),
-                        entries,
-                    }),
-                    context: Some(context),
-                }),
-                None => {
-                    for entry in entries {
-                        let line = &lines[entry.start..entry.end];
-                        self.reject("", events.start, "no table is known for this log event", line, around);
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The time of a log event of CloudWatch Logs: a number of milliseconds, however small it is.
-fn time_of_event(text: &str) -> Option<Timestamp> {
-    let micros = match scalar::int(text.as_bytes()) {
-        Some(millis) => millis.checked_mul(1000)?,
-        None => scalar::Clockwork::default().read(text.as_bytes())?,
-    };
-    Some(Timestamp(micros))
-}
-
-/// Whether a log event of a Glue job is a JSON entry of its log, rather than something that the job printed.
-fn is_entry(message: &[u8]) -> bool {
-    let Ok(object) = serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(message) else {
-        return false;
-    };
-    let plan = plan(&glue_log::GLUE_LOG);
-    is_evident(plan, |action| {
-        let named = |name: &str| {
-            plan.nodes[0].keys.iter().any(|key| key.action == action && key.name.eq_ignore_ascii_case(name.as_bytes()))
-        };
-        object.iter().any(|(name, value)| !value.is_null() && named(name))
-    })
 }
 
 /// Members whose text may be a JSON document: LookupEvents, SNS, SQS, Step Functions, shippers.

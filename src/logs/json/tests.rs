@@ -1,6 +1,6 @@
 //! Bytes in, rows and rejects out, over decode and this module together.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch};
@@ -11,6 +11,7 @@ use proptest::prelude::*;
 
 use crate::decode::{self, Counts, Input, Options};
 use crate::logs;
+use crate::memory::{Memory, Size};
 use crate::table::{Batch, Origin, Reject};
 
 struct Outcome {
@@ -107,6 +108,23 @@ fn every_shape_around_records_is_taken_off() {
             quoted(&b)
         ),
         format!(r#"{{"Events":[{{"EventId":"1","CloudTrailEvent":{}}}]}}"#, quoted(&format!("{a}{b}"))),
+        format!(r#"{{"awslogs":{{"data":"{}"}}}}"#, base64(&gzip(envelope(&[a.clone(), b.clone()]).as_bytes()))),
+        // a function of Firehose is called with these, an endpoint is sent these, and what a function answers
+        format!(
+            r#"{{"invocationId":"i","deliveryStreamArn":"arn","region":"r","records":[{},{}]}}"#,
+            format_args!(r#"{{"recordId":"1","approximateArrivalTimestamp":1,"data":"{}"}}"#, base64(a.as_bytes())),
+            format_args!(r#"{{"recordId":"2","result":"Ok","data":"{}"}}"#, base64(b.as_bytes()))
+        ),
+        format!(
+            r#"{{"requestId":"1","timestamp":1,"records":[{{"data":"{}"}}]}}"#,
+            base64(&gzip(format!("{a}\n{b}").as_bytes()))
+        ),
+        // a function is called with records of Kinesis, and `aws kinesis get-records` prints them
+        format!(r#"{{"Records":[{},{}]}}"#, of_kinesis(a.as_bytes()), of_kinesis(&gzip(b.as_bytes()))),
+        format!(
+            r#"{{"Records":[{{"SequenceNumber":"49","Data":"{}","PartitionKey":"k"}}],"NextShardIterator":"x"}}"#,
+            base64(format!(r#"{{"Records":[{a},{b}]}}"#).as_bytes()).replace('/', "\\/")
+        ),
     ];
     for shape in shapes {
         let read = read_text(&shape);
@@ -119,6 +137,240 @@ fn every_shape_around_records_is_taken_off() {
         assert_eq!(users, ["u1", "u2"], "{shape}");
         assert_eq!(some(&["111122223333"; 2]), column(&read, "cloudtrail", "account"), "{shape}");
     }
+}
+
+/// What CloudWatch Logs hands to a subscription.
+fn envelope(messages: &[String]) -> String {
+    let events: Vec<_> = messages
+        .iter()
+        .map(|message| serde_json::json!({"id": "1", "timestamp": 1_722_511_823_000_i64, "message": message}))
+        .collect();
+    serde_json::json!({"messageType": "DATA_MESSAGE", "owner": "111122223333", "logGroup": "g", "logStream": "s", "logEvents": events})
+        .to_string()
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn base64(bytes: &[u8]) -> String {
+    aws_smithy_types::base64::encode(bytes)
+}
+
+fn of_kinesis(data: &[u8]) -> String {
+    format!(
+        r#"{{"kinesis":{{"kinesisSchemaVersion":"1.0","partitionKey":"1","sequenceNumber":"49","data":"{}","approximateArrivalTimestamp":1722513600.5}},"eventSource":"aws:kinesis","eventVersion":"1.0","eventID":"shardId-0:49","eventName":"aws:kinesis:record","awsRegion":"us-east-1","eventSourceARN":"arn"}}"#,
+        base64(data)
+    )
+}
+
+#[test]
+fn what_stands_as_base64_is_any_object() {
+    let flow =
+        "2 111122223333 eni-0e250409d410e1290 198.51.100.7 10.0.0.200 7 22 6 1 44 1674898496 1674898507 ACCEPT OK";
+    let lines = [of_kinesis(flow.as_bytes()), of_kinesis(b"hello"), of_kinesis(event(1).as_bytes())];
+    let text = lines.join("\n");
+    let read = read_text(&text);
+    assert_eq!(column(&read, "vpc_flow", "srcport"), some(&["7"]));
+    assert_eq!(ids(&read), ["id-1"]);
+    assert_eq!(reasons(&read), ["neither JSON nor a text log that a table knows"]);
+    // where the text of `data` begins
+    let place = text.match_indices("\"data\":").nth(1).unwrap().0 + "\"data\":".len();
+    assert_eq!((read.rejects[0].offset as usize, read.rejects[0].bytes.as_slice()), (place, &b"hello"[..]));
+
+    let broken = of_kinesis(&gzip(event(1).as_bytes())[..40]);
+    assert_eq!(reasons(&read_text(&broken)).first(), Some(&"the compressed data is cut off at its end"));
+    let no_base64 = r#"{"records":[{"recordId":"1","data":"{}"}]}"#;
+    assert_eq!(reasons(&read_text(no_base64)), ["no table is known for this object"]);
+    let control = r#"{"messageType":"CONTROL_MESSAGE","logEvents":[{"message":"CWL CONTROL MESSAGE"}]}"#;
+    let mut read = read_text(format!(r#"{{"awslogs":{{"data":"{}"}}}}"#, base64(&gzip(control.as_bytes()))));
+    assert_eq!((read.counts.of("").set_aside, read.rejects.len()), (1, 0));
+}
+
+#[test]
+fn packed_texts_in_one_another_have_an_end() {
+    let mut text = event(1);
+    for depth in 1..7 {
+        text = of_kinesis(text.as_bytes());
+        let read = read_text(&text);
+        assert_eq!(ids(&read).len() + read.rejects.len(), 1, "{depth}");
+        assert_eq!(ids(&read).len() == 1, depth <= 4, "{depth}");
+    }
+}
+
+#[test]
+fn what_packed_texts_inflate_to_together_is_limited() {
+    let packed = of_kinesis(&gzip(" ".repeat(3 << 20).as_bytes()));
+    let last = of_kinesis(event(1).as_bytes());
+    // an eighth of the usual sizes: 16 MiB
+    let memory = Memory::of_limit(Size(268 << 20)).unwrap();
+    let read_with = |count: usize, inflated_bytes_max: u64| {
+        let text = format!("{}{last}", packed.repeat(count));
+        read(Input::Bytes(text.into()), &Options { inflated_bytes_max, memory, ..Options::default() })
+    };
+    let within = read_with(5, u64::MAX);
+    assert_eq!((ids(&within).len(), within.rejects.len()), (1, 0));
+    let beyond = read_with(6, u64::MAX);
+    let expected = [
+        "cut off: it inflates to more than 1048576 bytes",
+        "not unpacked: what stands before it inflates to as much as is read at a time",
+    ];
+    assert_eq!((ids(&beyond).len(), reasons(&beyond)), (0, expected.to_vec()));
+    let small = read_with(1, 1 << 19);
+    assert_eq!((ids(&small).len(), reasons(&small)), (1, vec!["cut off: it inflates to more than 524288 bytes"]));
+}
+
+#[test]
+fn an_envelope_that_is_cut_off_keeps_its_whole_log_events() {
+    let whole = envelope(&[event(1), event(2), event(3)]);
+    let third = whole.rfind(r#"{"id""#).unwrap();
+    let cut_off = "the log events of an envelope are cut off at the end of the input";
+    let at_all = [(third + 1, ""), (third + 40, ""), (whole.len() - 4, "")];
+    for (cut, before) in at_all.into_iter().chain([(third + 40, "{\"awslogs\":{}}\n")]) {
+        let text = format!("{before}{}", &whole[..cut]);
+        let read = read_text(&text);
+        assert_eq!(ids(&read), ["id-1", "id-2"], "{text}");
+        let last = read.rejects.last().unwrap();
+        assert_eq!((last.reason.as_str(), last.offset as usize), (cut_off, before.len() + third), "{text}");
+        assert_eq!(last.bytes, whole.as_bytes()[third..cut], "{text}");
+    }
+    for cut in [third - 1, third] {
+        let read = read_text(&whole[..cut]);
+        assert_eq!((ids(&read).len(), reasons(&read)), (2, vec![cut_off]), "{}", &whole[..cut]);
+    }
+    for cut in [whole.len() - 2, whole.len() - 1] {
+        let read = read_text(&whole[..cut]);
+        assert_eq!((ids(&read).len(), reasons(&read)), (3, vec![cut_off]), "{}", &whole[..cut]);
+    }
+    let first = whole.find(r#"{"id""#).unwrap();
+    let read = read_text(&whole[..first + 20]);
+    assert_eq!((ids(&read).len(), reasons(&read)), (0, vec!["the record is cut off at the end of the input"]));
+    // two to a line of a file, the first one whole
+    let read = read_text(format!("{whole}\n{}", &whole[..third + 40]));
+    assert_eq!((ids(&read).len(), reasons(&read)), (5, vec![cut_off]));
+}
+
+/// Rows as Athena and CloudTrail Lake export them: every cell quoted.
+fn csv(rows: &[Vec<String>], line_end: &str) -> String {
+    let cell = |text: &String| format!("\"{}\"", text.replace('"', "\"\""));
+    let line = |row: &Vec<String>| row.iter().map(cell).collect::<Vec<_>>().join(",") + line_end;
+    rows.iter().map(line).collect()
+}
+
+/// The records of a file as a query would answer them: names of columns, then a row for each, where an absent value is empty.
+fn answered(path: &str) -> Vec<Vec<String>> {
+    let file: serde_json::Value = serde_json::from_slice(&sample(path)).unwrap();
+    let records = file["Records"].as_array().unwrap();
+    let mut names: Vec<&String> = records.iter().flat_map(|record| record.as_object().unwrap().keys()).collect();
+    names.sort();
+    names.dedup();
+    let text = |value: &serde_json::Value| match value {
+        serde_json::Value::Null => String::new(),
+        serde_json::Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let rows = records.iter().map(|record| names.iter().map(|name| text(&record[name.as_str()])).collect());
+    std::iter::once(names.iter().map(|name| (*name).clone()).collect()).chain(rows).collect()
+}
+
+#[test]
+fn what_a_query_over_cloudtrail_answers_has_the_rows_of_the_files() {
+    let path = "cloudtrail/account/218007301253_CloudTrail_us-east-1_20230710T1145Z_s7dpHbl38neqZbm2.json";
+    let rows = answered(path);
+    let folded = |row: &Vec<String>| row.iter().map(|name| name.to_lowercase()).collect::<Vec<_>>();
+    let of_athena: Vec<_> = std::iter::once(folded(&rows[0])).chain(rows[1..].iter().cloned()).collect();
+    let lake: Vec<Vec<serde_json::Value>> = rows[1..]
+        .iter()
+        .map(|row| rows[0].iter().zip(row).map(|(name, text)| serde_json::json!({name: text})).collect())
+        .collect();
+    let lake =
+        serde_json::json!({"QueryStatus": "FINISHED", "QueryStatistics": {"ResultsCount": 1}, "QueryResultRows": lake});
+    let expected = read(Input::Bytes(sample(path).into()), &Options::default());
+    assert!(ids(&expected).len() > 10, "{}", ids(&expected).len());
+    let forced = Options { table: Some(&logs::cloudtrail::CLOUDTRAIL), ..Options::default() };
+    let plain = Options::default();
+    for (text, options, times) in [
+        (csv(&rows, "\n"), &plain, 1),
+        (csv(&of_athena, "\r\n"), &forced, 1),
+        (format!("\u{feff}{}", csv(&rows, "\n")), &plain, 1),
+        (csv(&rows, "\n").repeat(2), &plain, 2),
+        (lake.to_string(), &plain, 1),
+    ] {
+        let read = read(Input::Bytes(text.clone().into()), options);
+        assert_eq!(reasons(&read), [""; 0]);
+        for path in
+            ["eventid", "eventtime", "account", "useridentity.arn", "readonly", "tlsdetails.ciphersuite", "errorcode"]
+        {
+            let expected = vec![column(&expected, "cloudtrail", path); times].concat();
+            assert_eq!(column(&read, "cloudtrail", path), expected, "{path} of {}", &text[..40]);
+        }
+        let parameters =
+            |read: &Outcome| column(read, "cloudtrail", "requestparameters").iter().map(json).collect::<Vec<_>>();
+        assert_eq!(parameters(&read), vec![parameters(&expected); times].concat());
+    }
+}
+
+#[test]
+fn a_column_that_is_no_json_stays_a_text_and_a_damaged_row_costs_itself_only() {
+    let header = ["eventname", "eventsource", "eventid", "useridentity", "requestparameters", "errormessage"];
+    let row = |id: &str| {
+        let who = "{type=IAMUser, principalid=AIDA, arn=arn:aws:iam::1:user/a}";
+        ["CreateUser", "iam.amazonaws.com", id, who, "{userName=eve}", "two\nlines"].map(str::to_owned).to_vec()
+    };
+    let header = csv(&[header.map(str::to_owned).to_vec()], "\n");
+    let read = read_text(format!("{header}{}", csv(&[row("id-1")], "\n")));
+    assert_eq!(reasons(&read), [""; 0]);
+    assert_eq!(column(&read, "cloudtrail", "requestparameters"), some(&[r#""{userName=eve}""#]));
+    assert_eq!(column(&read, "cloudtrail", "errormessage"), some(&["two\nlines"]));
+    let unmapped = r#"{"useridentity":"{type=IAMUser, principalid=AIDA, arn=arn:aws:iam::1:user/a}"}"#;
+    assert_eq!(column(&read, "cloudtrail", "unmapped"), some(&[unmapped]));
+
+    let [a, b, c] = ["id-1", "id-2", "id-3"].map(|id| csv(&[row(id)], "\n"));
+    let short = b.replacen("\"two\nlines\"", "", 1).replacen(",\n", "\n", 1);
+    let open = "\"CreateUser,\"iam.amazonaws.com\",\"id-2\",\"\",\"\",\"\"\n";
+    for (damaged, reason) in [
+        (short.as_str(), "a row with another number of columns than the header has"),
+        (open, "a row with a quote that is not closed, or that closes before its cell ends"),
+    ] {
+        let text = format!("{header}{a}{damaged}\n{c}");
+        let read = read_text(&text);
+        assert_eq!((ids(&read), reasons(&read)), (vec!["id-1".to_owned(), "id-3".to_owned()], vec![reason]));
+        let reject = &read.rejects[0];
+        assert_eq!((reject.offset as usize, reject.table), (header.len() + a.len(), "cloudtrail"));
+        assert_eq!(reject.bytes, damaged.trim_end().as_bytes());
+    }
+    let empty = csv(&[vec![String::new(); 6]], "\n");
+    assert_eq!(reasons(&read_text(format!("{header}{empty}"))), ["no table is known for this object"]);
+}
+
+#[test]
+fn a_long_csv_is_cut_between_rows() {
+    let header = ["eventname", "eventsource", "eventid", "errormessage"].map(str::to_owned).to_vec();
+    let row = |n: usize| {
+        let filling = format!("{}\n", "x".repeat(n % 97)).repeat(9);
+        ["CreateUser".to_owned(), "iam.amazonaws.com".to_owned(), format!("id-{n}"), filling].to_vec()
+    };
+    let rows: Vec<_> = std::iter::once(header).chain((0..12_000).map(row)).collect();
+    let text = csv(&rows, "\n");
+    assert!(text.len() > 5 << 20);
+    let read = read(Input::Stream(Box::new(std::io::Cursor::new(text.into_bytes()))), &Options::default());
+    assert_eq!(reasons(&read), [""; 0]);
+    assert!(read.batches.len() > 1);
+    assert_eq!(ids(&read), (0..12_000).map(|n| format!("id-{n}")).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_row_of_a_query_that_is_none_is_a_reject() {
+    let row =
+        r#"[{"eventName":"CreateUser"},{"eventSource":"iam.amazonaws.com"},{"eventID":"id-1"},{"errorCode":null}]"#;
+    let read = read_text(format!(r#"{{"QueryResultRows":[{row},7,[],[{{"count":"3"}}]],"QueryStatus":"FINISHED"}}"#));
+    assert_eq!(ids(&read), ["id-1"]);
+    assert_eq!(column(&read, "cloudtrail", "errorcode"), [None]);
+    let unknown = "no table is known for this object";
+    assert_eq!(reasons(&read), ["a row of a query that is no array", unknown, unknown]);
+    assert_eq!(read_text(r#"{"QueryResultRows":[],"QueryStatus":"FINISHED"}"#).rejects.len(), 0);
 }
 
 /// What `aws cloudtrail lookup-events` prints of a record, with its own names for parts of it.
@@ -168,6 +420,30 @@ fn a_looked_up_event_without_a_record_says_why() {
 fn what_names_neither_event_nor_source_is_no_record() {
     let read = read_text(r#"{"Records":[{"eventVersion":"1.08","eventTime":"2024-08-01T11:30:23Z","eventID":"1"}]}"#);
     assert_eq!((reasons(&read), ids(&read).len()), (vec!["no table is known for this object"], 0));
+}
+
+#[test]
+fn an_event_of_an_application_is_no_record_and_one_of_cloudtrail_may_lack_a_field() {
+    let applications = [
+        r#"{"eventName":"OrderPlaced","eventId":"77","customer":"x"}"#,
+        r#"{"eventId":"77","eventTime":"2024-08-01T11:30:23Z","eventName":"OrderPlaced","eventType":"order"}"#,
+        r#"{"eventSource":"shop","eventID":"77"}"#,
+    ];
+    for text in applications {
+        let read = read_text(format!("{}\n{text}\n{}", event(1), event(2)));
+        assert_eq!(ids(&read), ["id-1", "id-2"], "{text}");
+        assert_eq!(reasons(&read), ["no table is known for this object"], "{text}");
+        assert_eq!(read.rejects[0].table, "", "{text}");
+    }
+    for name in ["eventVersion", "userIdentity", "eventTime", "eventSource", "eventName", "awsRegion", "eventID"] {
+        let mut record: serde_json::Value = serde_json::from_str(&event(1)).unwrap();
+        record.as_object_mut().unwrap().remove(name).unwrap();
+        let lower = record.to_string().replace(r#""event"#, r#""EVENT"#);
+        for text in [record.to_string(), lower] {
+            let read = read_text(&text);
+            assert_eq!((ids(&read).len(), read.rejects.len()), (1, 0), "{text}");
+        }
+    }
 }
 
 fn some(texts: &[&str]) -> Vec<Option<String>> {

@@ -79,6 +79,11 @@ impl<'a> Cursor<'a> {
         self.at = at;
     }
 
+    /// Goes to the first place of the index that is at this position or behind it.
+    pub fn seek(&mut self, position: usize) {
+        self.at = self.places.partition_point(|&place| (place as usize) < position);
+    }
+
     /// Stands at place `at` again, behind a value that ended at `ended`.
     pub fn settle(&mut self, at: usize, ended: usize) {
         self.go(at);

@@ -42,7 +42,13 @@ pub fn recognize(head: &[u8], options: &Options) -> Option<Shape> {
     let format = options.vpc_flow_format.as_deref().map_or_else(Format::assumed, Format::parse);
     let forced = options.table.is_some_and(|table| table.name == VPC_FLOW.name);
     let known = forced || header || lines().any(|line| format.fits(line) || format::looks_like_a_flow(line));
-    known.then_some(Shape { table: &VPC_FLOW, header, begins: |_| true, last_header: format::last_header })
+    known.then_some(Shape {
+        table: &VPC_FLOW,
+        header,
+        quoted: false,
+        begins: |_| true,
+        last_header: format::last_header,
+    })
 }
 
 /// Flow records that were JSON, with null for `-`.

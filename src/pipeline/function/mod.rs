@@ -5,6 +5,7 @@
 //! replaces what it wrote.
 
 mod ends;
+mod logs;
 mod queue;
 mod stream;
 mod unit;
@@ -78,7 +79,7 @@ impl Function {
     /// them: of a stream the sequence number of the first, of a queue the ids of all.
     ///
     /// # Errors
-    /// When the call has failed as a whole: a notice that nobody takes items of, or nothing can be written at all.
+    /// When the call has failed as a whole: a notice or log events, of which nobody takes items, or nothing can be written at all.
     ///
     /// # Panics
     /// On a thread that runs tasks.
@@ -89,6 +90,10 @@ impl Function {
         let failed = match event {
             Event::Stream(records) => self.stream(&records, ends)?,
             Event::Queue(messages) => self.queue(&messages, ends)?,
+            Event::Logs(logs) => {
+                self.logs(logs, ends)?;
+                Vec::new()
+            }
             Event::Notice(notice) => {
                 let failed = self.queue(&[Message { id: name_of(&[&notice.body]), ..notice }], ends)?;
                 if !failed.is_empty() {

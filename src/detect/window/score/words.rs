@@ -11,7 +11,7 @@ impl Score {
         let window = length(size);
         match self.why {
             Why::Learning { days, rows } => {
-                format!("nothing is unusual yet: {rows} rows on {days} days are known of this key")
+                format!("nothing is unusual yet: {} on {} are known of this key", many(rows, "row"), many(days, "day"))
             }
             Why::Rate(basis) => format!("{}; {}", rate(&basis, &window), self.odds()),
             Why::Rare(basis) => format!("{}; {}", rare(&basis, &window), self.odds()),
@@ -32,7 +32,8 @@ fn rate(basis: &rate::Basis, window: &str) -> String {
         false => String::new(),
     };
     format!(
-        "{seen} in {window}; usually {least} to {most} over {days} days{common}; chance under its own history {}",
+        "{seen} in {window}; usually {least} to {most} over {}{common}; chance under its own history {}",
+        many(days, "day"),
         tiny((-bits).exp2())
     )
 }
@@ -40,13 +41,18 @@ fn rate(basis: &rate::Basis, window: &str) -> String {
 fn rare(basis: &rare::Basis, window: &str) -> String {
     let rare::Basis { days, value_days, others, all, bits } = *basis;
     let own = match value_days {
-        0 => format!("never on {days} days of its own"),
-        times => format!("on {times} of {days} days of its own"),
+        0 => format!("never on {} of its own", many(days, "day")),
+        times => format!("on {times} of {} of its own", many(days, "day")),
     };
     format!(
         "{own}; {others:.0} of {all:.0} times of all in the last weeks, by windows of {window}; expected once in {:.0}",
         bits.exp2()
     )
+}
+
+fn many<T: std::fmt::Display + PartialEq + From<u8>>(count: T, what: &str) -> String {
+    let plural = if count == T::from(1) { "" } else { "s" };
+    format!("{count} {what}{plural}")
 }
 
 /// A few digits of a number that is mostly small.
@@ -89,6 +95,6 @@ mod tests {
              once in 8192; chance among all scores 2e-4; at most 0.1 false findings a day"
         );
         let young = Score { chance: 1.0, false_a_day: f64::INFINITY, why: Why::Learning { days: 1, rows: 20 } };
-        assert_eq!(young.told(MICROS_PER_DAY), "nothing is unusual yet: 20 rows on 1 days are known of this key");
+        assert_eq!(young.told(MICROS_PER_DAY), "nothing is unusual yet: 20 rows on 1 day are known of this key");
     }
 }

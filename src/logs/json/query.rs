@@ -1,0 +1,233 @@
+//! What a query over CloudTrail's events answers, CSV of Athena or CloudTrail Lake or what `aws cloudtrail get-query-results`
+//! prints → records.
+//!
+//! Either has columns that are texts, under the names of the record's fields. Columns that Athena nests are JSON, or texts such
+//! as `{type=Root, arn=...}` that JSON cannot be made of, since nothing in them is quoted: those stay texts.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::peel::{Member, Members};
+use super::walk::{Cursor, Stop};
+use super::{Around, Nested, OpenBefore, Parser, peel, scalar};
+use crate::decode::{Lines, Options, Shape, Text};
+use crate::logs::cloudtrail::CLOUDTRAIL;
+use crate::table::Origin;
+
+/// Knows a CSV file by its header line, which names columns that make a record.
+pub fn recognize(head: &[u8], _: &Options) -> Option<Shape> {
+    let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    // asked of every line that is a message of an object, few of which are CSV
+    memchr::memchr(b',', line)?;
+    let mut cells = Vec::new();
+    row(line, &mut cells)?;
+    let names: Vec<String> = cells.iter().map(|cell| String::from_utf8_lossy(cell).to_ascii_lowercase()).collect();
+    peel::names_record(&CLOUDTRAIL, &names).then_some(Shape {
+        table: &CLOUDTRAIL,
+        header: true,
+        quoted: true,
+        begins: |_| true,
+        last_header: |_| None,
+    })
+}
+
+/// Adds a member to the object that `out` ends with. One without a text is null, and left out.
+fn add(out: &mut Vec<u8>, name: &[u8], text: &[u8]) {
+    if text.is_empty() {
+        return;
+    }
+    if out.last() != Some(&b'{') {
+        out.push(b',');
+    }
+    quote(out, name);
+    out.push(b':');
+    let nested = matches!(text.trim_ascii_start().first(), Some(b'{' | b'['));
+    if nested && serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok() {
+        out.extend_from_slice(text);
+    } else {
+        quote(out, text);
+    }
+}
+
+fn quote(out: &mut Vec<u8>, text: &[u8]) {
+    serde_json::to_writer(out, &String::from_utf8_lossy(text)).expect("a text can be written to memory");
+}
+
+/// The cells of the first row of a text, and where the row ends. `None` when quotes are not as they should be.
+fn row<'t>(text: &'t [u8], cells: &mut Vec<Cow<'t, [u8]>>) -> Option<usize> {
+    cells.clear();
+    let mut at = 0;
+    loop {
+        if text.get(at) == Some(&b'"') {
+            at += 1;
+            let mut before = Vec::new();
+            loop {
+                let quote = at + memchr::memchr(b'"', &text[at..])?;
+                let is_doubled = text.get(quote + 1) == Some(&b'"');
+                if is_doubled || !before.is_empty() {
+                    before.extend_from_slice(&text[at..quote + usize::from(is_doubled)]);
+                }
+                if !is_doubled {
+                    cells.push(if before.is_empty() { Cow::Borrowed(&text[at..quote]) } else { Cow::Owned(before) });
+                    at = quote + 1;
+                    break;
+                }
+                at = quote + 2;
+            }
+        } else {
+            let end = memchr::memchr2(b',', b'\n', &text[at..]).map_or(text.len(), |length| at + length);
+            let cell = &text[at..end];
+            let has_return = text.get(end) != Some(&b',') && cell.ends_with(b"\r");
+            cells.push(Cow::Borrowed(&cell[..cell.len() - usize::from(has_return)]));
+            at = end;
+        }
+        match text.get(at..) {
+            None | Some([]) => return Some(text.len()),
+            Some([b',', ..]) => at += 1,
+            Some([b'\n', ..]) => return Some(at + 1),
+            Some([b'\r', b'\n', ..]) => return Some(at + 2),
+            Some(b"\r") => return Some(text.len()),
+            Some(_) => return None,
+        }
+    }
+}
+
+impl Parser<'_> {
+    /// Reads rows of CSV, whose columns the format names.
+    pub(super) fn csv(&mut self, lines: &Lines, origin: &Arc<Origin>, offset: u64) {
+        let text = lines.text.as_slice();
+        let header = lines.format.as_deref().unwrap_or_default();
+        let (mut names, mut cells, mut records) = (Vec::new(), Vec::new(), Vec::new());
+        row(header.as_bytes(), &mut names).expect("the header was read when the file was recognized");
+        let mut start = 0;
+        while start < text.len() {
+            let length = row(&text[start..], &mut cells);
+            match length.filter(|_| cells.len() == names.len()) {
+                Some(length) => {
+                    // files one behind the other repeat the header
+                    if cells != names {
+                        records.push(b'{');
+                        names.iter().zip(&cells).for_each(|(name, cell)| add(&mut records, name, cell));
+                        records.extend_from_slice(b"}\n");
+                    }
+                    start += length;
+                }
+                None => {
+                    // only the line: were it a quote that is missing, all behind it would be one row
+                    let end = memchr::memchr(b'\n', &text[start..]).map_or(text.len(), |length| start + length + 1);
+                    let line = text[start..end].trim_ascii_end();
+                    if !line.is_empty() {
+                        let reason = match length {
+                            Some(_) => "a row with another number of columns than the header has",
+                            None => "a row with a quote that is not closed, or that closes before its cell ends",
+                        };
+                        let around = Around { origin, offset, context: None, depth: 0 };
+                        self.reject(CLOUDTRAIL.name, start, reason, line, &around);
+                    }
+                    start = end;
+                }
+            }
+        }
+        // what is wrong with a row is told with the place of the text around it
+        let around = Around { origin, offset, context: None, depth: 1 };
+        self.text(Text::new(records), OpenBefore::Nothing, &around);
+    }
+
+    /// Takes the rows of `QueryResultRows`, each an array of objects of one column. True when there are none but such.
+    pub(super) fn query_rows(&mut self, cursor: &mut Cursor<'_>, around: &Around<'_>) -> Result<bool, Stop> {
+        let mut records = Vec::new();
+        if cursor.enter()? {
+            loop {
+                if cursor.byte()? == b'[' {
+                    records.push(b'{');
+                    query_row(cursor, &mut records)?;
+                    records.extend_from_slice(b"}\n");
+                } else {
+                    let (start, end) = cursor.skip()?;
+                    self.reject("", start, "a row of a query that is no array", &cursor.bytes()[start..end], around);
+                }
+                if !cursor.more_items()? {
+                    break;
+                }
+            }
+        }
+        let context = around.context.cloned().unwrap_or_default();
+        self.nested.push(Nested { text: Text::new(records), context, depth: around.depth + 1 });
+        Ok(true)
+    }
+}
+
+/// Adds the columns of the row at the cursor, which is behind it then.
+fn query_row(cursor: &mut Cursor<'_>, out: &mut Vec<u8>) -> Result<(), Stop> {
+    if !cursor.enter()? {
+        return Ok(());
+    }
+    loop {
+        if cursor.byte()? == b'{' {
+            for Member { name, value, .. } in Members::read(cursor)?.members {
+                let mut text = Vec::new();
+                match value {
+                    [b'"', inside @ .., b'"'] if scalar::unescape(inside, &mut text).is_some() => add(out, name, &text),
+                    b"null" => {}
+                    _ => add(out, name, value),
+                }
+            }
+        } else {
+            cursor.skip()?;
+        }
+        if !cursor.more_items()? {
+            return Ok(());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cells(text: &str) -> Option<(Vec<String>, usize)> {
+        let mut cells = Vec::new();
+        let end = row(text.as_bytes(), &mut cells)?;
+        Some((cells.iter().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect(), end))
+    }
+
+    #[test]
+    fn a_row_ends_at_a_line_end_that_is_not_quoted() {
+        let check = |text: &str, expected: &[&str], end: usize| {
+            let (cells, found) = cells(text).unwrap();
+            assert_eq!(
+                (cells.iter().map(String::as_str).collect::<Vec<_>>(), found),
+                (expected.to_vec(), end),
+                "{text}"
+            );
+        };
+        check("a,b\nc", &["a", "b"], 4);
+        check("a,b\r\nc", &["a", "b"], 5);
+        check("\"a\",\"b\"\r\nc", &["a", "b"], 9);
+        check("\"a\nb\",\"c,d\"\n", &["a\nb", "c,d"], 12);
+        check(r#""{""a"":""b""}","""""#, &[r#"{"a":"b"}"#, "\""], 20);
+        check("\"\",,\n", &["", "", ""], 5);
+        check("a,", &["a", ""], 2);
+        check("\"a\"\r", &["a"], 4);
+        check("a \"b\" c,d", &["a \"b\" c", "d"], 9);
+        check("\n", &[""], 1);
+    }
+
+    #[test]
+    fn quotes_that_are_wrong_make_no_row() {
+        for text in ["\"a", "a,\"b\nc", "\"a\"b,c", "\"a\"\"", "\"a\" ,b"] {
+            assert_eq!(cells(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_header_names_fields_of_a_record() {
+        let known = |text: &str| recognize(text.as_bytes(), &Options::default()).is_some();
+        assert!(known("eventVersion,userIdentity,eventTime,eventSource,eventName\n1.08,"));
+        assert!(known("\"eventtime\",\"eventname\",\"awsregion\"\r\n"));
+        assert!(!known("eventName,eventId\n"));
+        assert!(!known("event time,name"));
+        assert!(!known("\"eventName\",\"eventSource"));
+        assert!(!known("version account-id interface-id srcaddr dstaddr\n"));
+    }
+}

@@ -1,0 +1,51 @@
+//! Log events that CloudWatch Logs calls a function with → all of them judged, delivered and archived, or the call has failed.
+
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+
+use super::ends::Ends;
+use super::unit::name_of;
+use super::{Function, Round};
+use crate::decode::{self, Counts, Input};
+use crate::source::Piece;
+use crate::source::event::LogEvents;
+use crate::table::Origin;
+
+impl Function {
+    /// Takes the log events of one call. The same ones have the same identity when the call is made again.
+    ///
+    /// # Errors
+    /// When the time is over, or a service or the bucket does not take what was made of them.
+    pub(super) fn logs(&mut self, logs: LogEvents, ends: Ends) -> anyhow::Result<()> {
+        let LogEvents { data, at } = logs;
+        let digest = blake3::hash(&data).to_hex();
+        let identity = ["logs", digest.as_str()];
+        let mut unit = self.unit(&identity, at)?;
+        let mut round = Round::default();
+        let origin = Arc::new(Origin { name: "awslogs".to_owned(), ..Origin::default() });
+        let mut reader = decode::open(Input::Bytes(data), origin, &self.worker.options);
+        loop {
+            if ends.is_read_over() {
+                bail!("the time was over before all log events were read");
+            }
+            let (mut rejects, mut counts) = (Vec::new(), Counts::default());
+            let records = reader.next(&mut rejects, &mut counts).context("reading log events")?;
+            let ended = records.is_none();
+            self.take(&mut unit, &mut round, Piece::unplaced(records, rejects, counts))?;
+            if ended {
+                break;
+            }
+        }
+        self.judge(&mut unit, round)?;
+        unit.write()?;
+        let failed = self.deliver(&name_of(&identity), at, ends.send)?;
+        if !failed.is_empty() {
+            bail!("what was found was not delivered: the log says why");
+        }
+        if let Some((bucket, _)) = &self.archive {
+            self.runtime.block_on(unit.put(bucket, ends.archive)).context("archiving rows")?;
+        }
+        Ok(())
+    }
+}
