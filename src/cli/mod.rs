@@ -232,7 +232,7 @@ fn is_told(about: &tracing::Metadata<'_>) -> bool {
 fn log(weir: &Weir) -> Result<(), Failure> {
     let filter = tracing_subscriber::EnvFilter::try_new(&weir.log);
     // its causes say the same once more
-    let filter = filter.map_err(|error| anyhow::anyhow!("--log {}: {error}", weir.log)).or_usage()?;
+    let filter = filter.map_err(|error| anyhow::anyhow!("`{}` of --log or WEIR_LOG: {error}", weir.log)).or_usage()?;
     // what cannot be logged would be told on the standard error that nobody reads, and that panics
     let subscriber = tracing_subscriber::fmt().with_writer(std::io::stderr).log_internal_errors(false);
     let subscriber = subscriber.with_env_filter(filter);

@@ -109,7 +109,9 @@ fn csv(path: &Path, column: Option<&str>) -> Result<Vec<(usize, String)>> {
 fn ndjson(path: &Path, column: &str) -> Result<Vec<(usize, String)>> {
     let text = fs::read_to_string(path)?;
     let mut values = Vec::new();
-    for (line, text) in text.lines().enumerate().filter(|(_, text)| !text.trim().is_empty()) {
+    for (line, text) in
+        text.trim_start_matches('\u{feff}').lines().enumerate().filter(|(_, text)| !text.trim().is_empty())
+    {
         let value: Value = serde_json::from_str(text).with_context(|| format!("line {}", line + 1))?;
         match &value[column] {
             Value::Null => {}

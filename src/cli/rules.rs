@@ -192,7 +192,7 @@ pub fn read(dir: &Path, config: &sigma::Config) -> Result<Found> {
         }
         let name = path.display().to_string();
         let text = match String::from_utf8(fs::read(&path).with_context(|| format!("reading {name}"))?) {
-            Ok(text) => text,
+            Ok(text) => unmarked(text),
             Err(error) => {
                 refused.push(not_utf8(name, &error));
                 continue;
@@ -246,11 +246,16 @@ fn not_utf8(file: String, error: &FromUtf8Error) -> RuleError {
     RuleError { file, line, column, message: "this is not UTF-8".to_owned() }
 }
 
+/// A text without the mark that editors on Windows put before it.
+fn unmarked(text: String) -> String {
+    text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text)
+}
+
 /// The cases beside a rule, when there are any.
 fn cases_of(rule: &Path) -> Result<Option<String>> {
     let path = rule.with_extension("cases.jsonl");
     match fs::read_to_string(&path) {
-        Ok(text) => Ok(Some(text)),
+        Ok(text) => Ok(Some(unmarked(text))),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
     }

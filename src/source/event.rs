@@ -117,7 +117,7 @@ pub fn read(event: Value) -> anyhow::Result<Event> {
             let message = sns["Message"].as_str().context("an event of SNS without a Message")?;
             Ok(notice(message.to_owned(), &sns["Timestamp"]))
         }
-        None if event["awslogs"]["data"].is_string() => log_events(event).map(Event::Logs),
+        None if event["awslogs"]["data"].is_string() => log_events(&event).map(Event::Logs),
         None if event["detail-type"].is_string() => Ok(notice(event.to_string(), &event["time"])),
         Some(other) => bail!("an event of `{other}`: Weir reads those of {CALLERS}"),
         None => bail!("an event without records: Weir reads those of {CALLERS}"),
@@ -172,7 +172,7 @@ struct LogEvent {
 const ENVELOPE_BYTES_MAX: usize = 64 << 20;
 
 /// What cannot be inflated has no time, and becomes a reject where it is read.
-fn log_events(event: Value) -> anyhow::Result<LogEvents> {
+fn log_events(event: &Value) -> anyhow::Result<LogEvents> {
     let data = event["awslogs"]["data"].as_str().unwrap_or_default();
     let data = base64::decode(data).context("an event of CloudWatch Logs whose data is no base64")?;
     let envelope = inflate::whole(&data, ENVELOPE_BYTES_MAX)

@@ -208,6 +208,35 @@ fn a_folder_of_rules_is_read_past_what_is_no_rule() {
 }
 
 #[test]
+fn rules_and_cases_that_were_written_on_windows_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("cloudtrail")).unwrap();
+    let write = |name: &str, lines: &[&str]| {
+        let text = format!("\u{feff}{}\r\n", lines.join("\r\n"));
+        fs::write(folder.path().join("cloudtrail").join(name), text).unwrap();
+    };
+    write(
+        "x.sql",
+        &[
+            "-- title = 'x'",
+            "-- severity = 'low'",
+            "-- tags = ['attack.persistence', 'attack.t1078']",
+            "-- remedy = 'x'",
+            "SELECT eventName FROM cloudtrail WHERE eventName = 'x'",
+        ],
+    );
+    write(
+        "x.cases.jsonl",
+        &[
+            r#"{"fires": true, "why": "it is x", "event": {"eventName": "x", "eventSource": "s"}}"#,
+            r#"{"fires": false, "why": "it is y", "event": {"eventName": "y", "eventSource": "s"}}"#,
+        ],
+    );
+    let output = weir(&["rules", "test", "."], folder.path());
+    assert_eq!(text(&output.stdout), "1 rule, 2 cases: 0 refused, 0 failures\n");
+}
+
+#[test]
 fn what_was_rejected_is_told_by_file_and_reason() {
     let folder = tempfile::tempdir().unwrap();
     let cut = fs::read(repository(RECORDED)).unwrap();
