@@ -93,6 +93,9 @@ struct Names {
     own: Vec<Expr>,
 }
 
+/// Plans take much more memory than what is made of them.
+const PLANNED_MAX: usize = 16;
+
 /// A rule taken apart, before it shares anything with others.
 struct Planned {
     /// Position of its table.
@@ -126,15 +129,20 @@ impl Compiler {
         self.take_in(rule, planned)
     }
 
-    /// Adds rules one after the other; they are planned side by side. Gives those that cannot be used.
+    /// Adds rules one after the other; some at a time are planned side by side. Gives those that cannot be used.
     pub fn add_all(&mut self, rules: Vec<Rule>) -> Vec<RuleError> {
-        let plan = |rule: Rule| (self.plan(&rule, only_statement(&rule.text)), Arc::new(rule));
-        let planned: Vec<_> = rules.into_par_iter().map(plan).collect();
-        let mut refused = Vec::new();
-        for (planned, rule) in planned {
-            refused.extend(planned.and_then(|planned| self.take_in(rule, planned)).err());
+        let (mut refused, mut rules) = (Vec::new(), rules.into_iter());
+        loop {
+            let some: Vec<Rule> = rules.by_ref().take(PLANNED_MAX).collect();
+            if some.is_empty() {
+                return refused;
+            }
+            let plan = |rule: Rule| (self.plan(&rule, only_statement(&rule.text)), Arc::new(rule));
+            let planned: Vec<_> = some.into_par_iter().map(plan).collect();
+            for (planned, rule) in planned {
+                refused.extend(planned.and_then(|planned| self.take_in(rule, planned)).err());
+            }
         }
-        refused
     }
 
     /// What of a rule needs nothing of the others.
