@@ -3,6 +3,10 @@
 
 #[path = "../../../src/time.rs"]
 pub mod time;
+#[path = "../../../src/metrics.rs"]
+pub mod metrics;
+#[path = "../../../src/memory.rs"]
+pub mod memory;
 #[path = "../../../src/table.rs"]
 pub mod table;
 #[path = "../../../src/decode/mod.rs"]
