@@ -233,7 +233,7 @@ mod tests {
         let alike = Alike::of(&column).unwrap();
         let verdicts = Verdicts::default();
         let asked = Cell::new(0);
-        let mut kept = |rows: &[u32]| {
+        let kept = |rows: &[u32]| {
             let mut rows = rows.to_vec();
             asked.set(0);
             let done = verdicts.keep_alike(&column, &alike, &mut rows, |new| {
