@@ -117,6 +117,19 @@ impl Stage {
         }
     }
 
+    /// Waits until nobody is leaving a shard for another.
+    async fn until_left(&self) {
+        let begun = Instant::now();
+        loop {
+            let scanned = dynamodb(&self.moto, "Scan", json!({ "TableName": self.table })).await;
+            if scanned["Items"].as_array().unwrap().iter().all(|item| item["checkpointOwner"].is_null()) {
+                return;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(60), "shards are not left: {}", self.said());
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
     /// Puts so many events; every tenth is one that the rule finds.
     async fn put(&mut self, count: u32) {
         let event = |number: u32| {
@@ -287,6 +300,7 @@ async fn what_a_killed_worker_had_not_committed_another_reads() {
     stage.until_shares(&[4]).await;
     let b = stage.start("b", 1);
     stage.until_shares(&[2, 2]).await;
+    stage.until_left().await;
     for _ in 0..10 {
         stage.put(40).await;
         tokio::time::sleep(Duration::from_millis(200)).await;
