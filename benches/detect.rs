@@ -22,7 +22,7 @@ use weir::detect::{Detector, library, session};
 use weir::logs;
 use weir::logs::cloudtrail::CLOUDTRAIL;
 use weir::pipeline::GROUP_BYTES;
-use weir::rule::{Fires, Rule};
+use weir::rule::{Fires, Rule, shorthand};
 use weir::table::{Batch, Origin};
 use weir::time::Timestamp;
 
@@ -82,7 +82,8 @@ async fn selected(rule: &Rule, batches: &[Batch]) -> Option<u64> {
             format!("{select} WHERE ({condition}) AND NOT coalesce(({}), false)", CLOUDTRAIL.own)
         }
     };
-    let statement = session::parse(&sql).expect("what was printed parses").pop_front().expect("it is one query");
+    let mut statement = session::parse(&sql).expect("what was printed parses").pop_front().expect("it is one query");
+    shorthand::expand(&mut statement);
     let plan = context.state().statement_to_plan(statement).await.expect("the rule plans");
     let found = context.execute_logical_plan(plan).await.expect("the plan runs").collect().await;
     match found {

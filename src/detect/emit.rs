@@ -1,15 +1,20 @@
 //! Rows that a rule selected → findings: ids and counts for each match, evidence for the match that describes a finding.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringViewArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, TimeUnit, TimestampMicrosecondType};
 use datafusion::common::Result;
 
 use super::compile::{CompiledRule, Emit};
 use super::program::Rows;
+use super::spans::plain;
+use super::window::columns::refine;
+use super::window::smallest::Smallest;
+use super::window::text::Values;
 use crate::finding::{Finding, FindingId, Resource};
 use crate::rule::Severity;
 use crate::time::Timestamp;
@@ -17,68 +22,101 @@ use crate::time::Timestamp;
 /// Longest piece of evidence, in bytes; what is longer ends in `…`.
 pub const EVIDENCE_BYTES_MAX: usize = 1024;
 
-/// What the configuration may suppress a match by, and the id: matches that are alike in all of it are one finding.
-type Alike<'a> = (FindingId, [Option<&'a str>; 4], Vec<&'a str>);
+/// In what matches of one id must be alike to be told together: in what a suppression or a canary asks of a finding. Where
+/// nothing asks, a rule that many events match makes one finding of those of a batch, and not one for each address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Apart {
+    /// Account, Region, actor, source address.
+    pub names: [bool; 4],
+    pub resources: bool,
+}
 
-/// Findings of the rows, one for all that have the same id, account, region, actor, source address and resources, and
+impl Apart {
+    /// By all that a suppression may ask.
+    pub const ALL: Apart = Apart { names: [true; 4], resources: true };
+    pub const NOTHING: Apart = Apart { names: [false; 4], resources: false };
+
+    /// By what either of two asks.
+    pub fn or(self, other: Apart) -> Apart {
+        let either = |place: usize| self.names[place] || other.names[place];
+        Apart { names: std::array::from_fn(either), resources: self.resources || other.resources }
+    }
+}
+
+/// Findings of the rows, one for all that have the same id and are alike in what keeps them `apart`, and
 /// the number of rows whose `severity` is no severity. A row without a time counts as 1970-01-01T00:00:00Z: any other
 /// choice would depend on when the row was read, and a replay would give another id.
-pub fn findings(rule: &CompiledRule, emit: &Emit, arrays: &[ArrayRef], rows: &[u32]) -> Result<(Vec<Finding>, u64)> {
+pub fn findings(
+    rule: &CompiledRule,
+    emit: &Emit,
+    arrays: &[ArrayRef],
+    rows: &[u32],
+    apart: Apart,
+) -> Result<(Vec<Finding>, u64)> {
     let every = emit.every.run(arrays, Rows::These(rows))?;
     let times = times(&every[0]);
     let resources = Lists::of(&every[1])?;
-    let columns = every[2..].iter().map(texts).collect::<Result<Vec<_>>>()?;
-    let [ids, severities, names @ ..] = columns.as_slice() else { unreachable!("an emit program begins with these") };
-    let (severities, ungraded) = grade(rule.rule.severity, severities);
+    let ids = Texts::of(&every[2])?;
+    let (severities, ungraded) = grade(rule.rule.severity, &values(&every[3])?, rows.len());
+    let names = every[4..].iter().map(values).collect::<Result<Vec<_>>>()?;
+    let [account, region, actor, source_ip, ..] = names.as_slice() else {
+        unreachable!("an emit program goes on with these")
+    };
 
-    let mut groups: HashMap<Alike, Vec<usize>> = HashMap::new();
-    let mut key = Vec::with_capacity(emit.key.len());
-    for (index, time) in times.iter().enumerate() {
-        key.clear();
-        key.extend(emit.key.iter().map(|name| names[*name][index].clone()));
-        let id = FindingId::new(&rule.rule.id, &key, time.0.div_euclid(rule.rule.dedupe_micros));
-        let mut on: Vec<&str> = resources.of_row(index).iter().map(String::as_str).collect();
-        on.sort_unstable();
-        on.dedup();
-        let who = std::array::from_fn(|name| names[name][index].as_deref());
-        groups.entry((id, who, on)).or_default().push(index);
+    let mut alike = Parts::new(rows.len());
+    let period = |row: usize| times[row].0.div_euclid(rule.rule.dedupe_micros);
+    alike.part_by(period);
+    emit.key.iter().for_each(|name| alike.part(&names[*name]));
+    let id = |row: &u32| {
+        let row = *row as usize;
+        let key: Vec<Option<&str>> = emit.key.iter().map(|name| names[*name].text(row)).collect();
+        FindingId::new(&rule.rule.id, &key, period(row))
+    };
+    let by_id: Vec<FindingId> = alike.firsts.iter().map(id).collect();
+    let part_of_id = alike.of_row.clone();
+    names.iter().zip(apart.names).filter(|(_, apart)| *apart).for_each(|(name, _)| alike.part(name));
+    match &resources {
+        _ if !apart.resources => {}
+        Lists::One(texts) => alike.part(texts),
+        Lists::Many(_) => alike.part_by(|row| resources.of_rows(&[row])),
     }
+    let groups = alike.rows();
 
     // the order of `Finding::fold`: of equal times, a match with an id leads
-    let lead = |index: &usize| (times[*index], ids[*index].is_none(), ids[*index].as_deref());
+    let lead = |index: &usize| (times[*index], ids.get(*index).is_none(), ids.get(*index));
     let leaders = |matches: &[usize]| -> Vec<usize> {
         let first = matches.iter().map(lead).min();
         matches.iter().copied().filter(|index| Some(lead(index)) == first).collect()
     };
-    let groups: Vec<_> = groups.into_iter().map(|(alike, matches)| (alike, leaders(&matches), matches)).collect();
-    let described: Vec<u32> = groups.iter().flat_map(|(_, leaders, _)| leaders).map(|index| rows[*index]).collect();
+    let leaders: Vec<Vec<usize>> = groups.iter().map(|matches| leaders(matches)).collect();
+    let described: Vec<u32> = leaders.iter().flatten().map(|index| rows[*index]).collect();
     let mut descriptions = describe(rule, emit, arrays, &described)?.into_iter();
 
     let mut found = Vec::with_capacity(groups.len());
-    for ((id, [account, region, actor, source_ip], on), leaders, matches) in groups {
-        let one = |(title, evidence)| Finding {
-            id,
+    for (matches, leaders) in groups.iter().zip(leaders) {
+        let one = |(leader, (title, evidence)): (&usize, Description)| Finding {
+            id: by_id[part_of_id[*leader] as usize],
             rule: rule.rule.id.clone(),
             title,
             severity: rule.rule.severity,
             confidence: rule.rule.confidence,
             priority: 0,
-            account: account.unwrap_or("unknown").to_owned(),
-            region: region.unwrap_or("unknown").to_owned(),
-            actor: actor.map(str::to_owned),
-            source_ip: source_ip.map(str::to_owned),
+            account: account.text(*leader).unwrap_or("unknown").to_owned(),
+            region: region.text(*leader).unwrap_or("unknown").to_owned(),
+            actor: actor.text(*leader).map(str::to_owned),
+            source_ip: source_ip.text(*leader).map(str::to_owned),
             resources: Vec::new(),
-            first_seen: times[leaders[0]],
-            last_seen: times[leaders[0]],
+            first_seen: times[*leader],
+            last_seen: times[*leader],
             count: 1,
             window: None,
-            event_ids: Vec::new(),
+            event_ids: ids.get(*leader).map(|id| (times[*leader], id.to_owned())).into_iter().collect(),
             tags: rule.rule.tags.clone(),
             remedy: rule.rule.remedy.clone(),
             evidence,
             terms: Vec::new(),
         };
-        let finding = descriptions.by_ref().take(leaders.len()).map(one).reduce(|mut a, b| {
+        let finding = leaders.iter().zip(descriptions.by_ref()).map(one).reduce(|mut a, b| {
             a.fold(b);
             a
         });
@@ -86,17 +124,60 @@ pub fn findings(rule: &CompiledRule, emit: &Emit, arrays: &[ArrayRef], rows: &[u
         finding.count = matches.len() as u64;
         finding.last_seen = matches.iter().map(|index| times[*index]).max().expect("a group has a match");
         finding.severity = matches.iter().map(|index| severities[*index]).max().expect("a group has a match");
-        finding.event_ids = matches.iter().filter_map(|index| Some((times[*index], ids[*index].clone()?))).collect();
-        finding.settle_lists();
+        let mut earliest = Smallest::default();
+        for index in matches {
+            let Some(id) = ids.get(*index) else { continue };
+            let one = (times[*index], id);
+            earliest.add_with(Finding::EVENT_IDS_MAX, |known: &(Timestamp, &str)| known.cmp(&one), || one);
+        }
+        finding.event_ids = earliest.as_slice().iter().map(|(time, id)| (*time, (*id).to_owned())).collect();
         // all of them, past the limit too: triage asks whether every one is suppressed
-        finding.resources = on.into_iter().map(|text| Resource(text.to_owned())).collect();
+        finding.resources = resources.of_rows(matches).into_iter().map(|text| Resource(text.to_owned())).collect();
         found.push(finding);
     }
     Ok((found, ungraded))
 }
 
+/// Rows of a batch, parted by one thing after the other.
+struct Parts {
+    /// Part of each row.
+    of_row: Vec<u32>,
+    /// The first row of each part.
+    firsts: Vec<u32>,
+}
+
+impl Parts {
+    /// All are one part.
+    fn new(rows: usize) -> Parts {
+        Parts { of_row: vec![0; rows], firsts: vec![0; rows.min(1)] }
+    }
+
+    fn part(&mut self, by: &Values<str>) {
+        let firsts = std::mem::take(&mut self.firsts);
+        self.firsts = refine(&mut self.of_row, firsts, by.distinct_len(), |row| by.code(row));
+    }
+
+    fn part_by<T: Hash + Eq>(&mut self, value: impl Fn(usize) -> T) {
+        let mut known = HashMap::new();
+        let code = |row| {
+            let next = known.len() as u32;
+            *known.entry(value(row)).or_insert(next)
+        };
+        let codes: Vec<u32> = (0..self.of_row.len()).map(code).collect();
+        let firsts = std::mem::take(&mut self.firsts);
+        self.firsts = refine(&mut self.of_row, firsts, known.len(), |row| Some(codes[row]));
+    }
+
+    /// The rows of each part, in rising order.
+    fn rows(&self) -> Vec<Vec<usize>> {
+        let mut rows = vec![Vec::new(); self.firsts.len()];
+        self.of_row.iter().enumerate().for_each(|(row, part)| rows[*part as usize].push(row));
+        rows
+    }
+}
+
 /// The severity of each match, and how many of those that the query gave are not one. Null leaves the rule's.
-fn grade(default: Severity, given: &[Option<String>]) -> (Vec<Severity>, u64) {
+fn grade(default: Severity, given: &Values<str>, rows: usize) -> (Vec<Severity>, u64) {
     let mut ungraded = 0;
     let mut one = |text: &str| {
         text.parse().unwrap_or_else(|_| {
@@ -104,7 +185,7 @@ fn grade(default: Severity, given: &[Option<String>]) -> (Vec<Severity>, u64) {
             default
         })
     };
-    let severities = given.iter().map(|text| text.as_deref().map_or(default, &mut one)).collect();
+    let severities = (0..rows).map(|row| given.text(row).map_or(default, &mut one)).collect();
     (severities, ungraded)
 }
 
@@ -179,9 +260,41 @@ fn json(array: &ArrayRef, row: usize) -> Result<Option<String>> {
     Ok(Some(text.trim_end().trim_start_matches("{\"v\":").strip_suffix('}').unwrap_or_default().to_owned()))
 }
 
+/// The same, each different one once.
+pub fn values(array: &ArrayRef) -> Result<Values<str>> {
+    match plain(array.data_type()) {
+        DataType::Utf8 | DataType::Utf8View | DataType::Null => Values::texts(array),
+        _ => Ok(Values::of_texts(&texts(array)?)),
+    }
+}
+
+/// A column of texts that differ from row to row.
+enum Texts {
+    Views(StringViewArray),
+    Made(Vec<Option<String>>),
+}
+
+impl Texts {
+    fn of(array: &ArrayRef) -> Result<Texts> {
+        Ok(match plain(array.data_type()) {
+            DataType::Utf8 | DataType::Utf8View => {
+                Texts::Views(cast(array, &DataType::Utf8View)?.as_string_view().clone())
+            }
+            _ => Texts::Made(texts(array)?),
+        })
+    }
+
+    fn get(&self, row: usize) -> Option<&str> {
+        match self {
+            Texts::Views(views) => views.is_valid(row).then(|| views.value(row)),
+            Texts::Made(texts) => texts[row].as_deref(),
+        }
+    }
+}
+
 /// A column of one text or a list of texts a row.
 pub enum Lists {
-    One(Vec<Option<String>>),
+    One(Values<str>),
     Many(Vec<Vec<String>>),
 }
 
@@ -194,15 +307,32 @@ impl Lists {
                 };
                 Lists::Many(array.as_list::<i32>().iter().map(list).collect::<Result<_>>()?)
             }
-            _ => Lists::One(texts(array)?),
+            _ => Lists::One(values(array)?),
         })
     }
 
-    pub fn of_row(&self, row: usize) -> &[String] {
+    pub fn of_row(&self, row: usize) -> Vec<&str> {
         match self {
-            Lists::One(texts) => texts[row].as_slice(),
-            Lists::Many(lists) => &lists[row],
+            Lists::One(texts) => texts.text(row).into_iter().collect(),
+            Lists::Many(lists) => lists[row].iter().map(String::as_str).collect(),
         }
+    }
+
+    /// Distinct texts of some of the rows, in their order.
+    fn of_rows(&self, rows: &[usize]) -> Vec<&str> {
+        let mut all: Vec<&str> = match self {
+            Lists::One(texts) => {
+                let mut codes: Vec<(u32, usize)> =
+                    rows.iter().filter_map(|row| Some((texts.code(*row)?, *row))).collect();
+                codes.sort_unstable();
+                codes.dedup_by_key(|(code, _)| *code);
+                codes.into_iter().filter_map(|(_, row)| texts.text(row)).collect()
+            }
+            Lists::Many(lists) => rows.iter().flat_map(|row| &lists[*row]).map(String::as_str).collect(),
+        };
+        all.sort_unstable();
+        all.dedup();
+        all
     }
 }
 

@@ -18,6 +18,7 @@ pub use saved::Restored;
 use saved::state_hash;
 
 use super::compile::{CompiledRule, Compiler, TableRules, Then};
+use super::emit::Apart;
 use super::horizon::Horizon;
 use super::quarantine::{self, Floods};
 use super::reference::References;
@@ -41,6 +42,7 @@ pub struct Detector {
     follows: bool,
     horizon: Horizon,
     memory: Memory,
+    apart: Apart,
     /// Rules that a snapshot leaves out.
     not_kept: BTreeSet<String>,
 }
@@ -134,6 +136,7 @@ impl Detector {
             follows: false,
             horizon: Horizon::default(),
             memory: Memory::default(),
+            apart: Apart::ALL,
             not_kept: BTreeSet::new(),
         }
     }
@@ -148,10 +151,15 @@ impl Detector {
         self.memory = memory;
     }
 
+    /// From now on matches of one id are told apart by no more than this, see [`Detector::observe`].
+    pub fn keep_apart(&mut self, apart: Apart) {
+        self.apart = apart;
+    }
+
     /// Takes the place of another detector whose rules were read earlier: windows go on where a rule asks the same of rows
     /// as before, and begin anew, or are forgotten, where not. What a rule took is counted on.
     pub fn take_over(&mut self, mut before: Detector) {
-        (self.follows, self.memory) = (before.follows, before.memory);
+        (self.follows, self.memory, self.apart) = (before.follows, before.memory, before.apart);
         self.horizon = std::mem::take(&mut before.horizon);
         self.floods.take_over(std::mem::take(&mut before.floods));
         let ids: BTreeSet<&str> = self.costs.keys().map(String::as_str).collect();
@@ -240,7 +248,8 @@ impl Detector {
     }
 
     /// Findings of these batches, in the order of their ids: several of one id where they differ in what a suppression
-    /// can name (account, region, actor, source address, resources, of which none is left out). `now` is the clock that
+    /// can name (account, region, actor, source address, resources, of which none is left out), as far as [`Detector::keep_apart`]
+    /// was not told that less is asked. `now` is the clock that
     /// windows leave by, where no partition is slower; a rule that judges row by row goes by the rows' own time alone.
     pub fn observe(&mut self, batches: &[Batch], now: Timestamp) -> Vec<Finding> {
         let horizon = if self.follows { self.horizon.at(now) } else { now };
@@ -362,7 +371,7 @@ impl Detector {
             return judged;
         };
         let rules = &self.tables[table];
-        let (scan, routes) = Scan::new(rules, batch);
+        let (scan, routes) = Scan::new(rules, batch, self.apart);
         for (place, (rule, candidates)) in rules.rules.iter().zip(routes).enumerate() {
             if !wanted(&rule.rule.id) {
                 continue;

@@ -35,6 +35,7 @@ pub mod renew;
 mod mutants;
 pub mod mutate;
 
+pub use emit::Apart;
 pub use engine::{Detector, RuleCost};
 
 #[cfg(test)]

@@ -98,7 +98,7 @@ fn flooded(rule: &Rule, limit: u64, period: (i64, i64), until: i64, at: Place, m
 
 fn quarantined(rule: &Rule, why: &str, period: i64, at: Place) -> Finding {
     Finding {
-        id: FindingId::new(RULE_QUARANTINED, &[Some(rule.id.clone()), Some(why.to_owned())], period),
+        id: FindingId::new(RULE_QUARANTINED, &[Some(&rule.id), Some(why)], period),
         rule: RULE_QUARANTINED.into(),
         title: String::new(),
         severity: Severity::Medium,

@@ -118,7 +118,7 @@ pub fn matches(rule: &CompiledRule, scan: &Scan, candidates: Option<Vec<u32>>) -
     let hits = rows.len() as u64;
     let made = match &rule.then {
         Then::Emit(emit) => {
-            let (found, ungraded) = emit::findings(rule, emit, &scan.arrays, &rows)?;
+            let (found, ungraded) = emit::findings(rule, emit, &scan.arrays, &rows, scan.apart)?;
             Made::Findings(found, ungraded)
         }
         Then::Window(plan, _) => Made::Selected(Box::new(gather(plan, scan.names()?, &scan.answers(), rows)?)),

@@ -9,6 +9,7 @@ use arrow::datatypes::DataType;
 use datafusion::common::{DataFusionError, Result};
 
 use super::compile::{CompiledRule, TableRules, Then};
+use super::emit::Apart;
 use super::program::Rows;
 use super::route::Routes;
 use super::verdicts::{Alike, is_true};
@@ -24,6 +25,8 @@ pub struct Scan<'a> {
     /// By condition; `None` where it failed.
     by_row: Vec<OnceCell<Option<BooleanArray>>>,
     unsure: BTreeSet<usize>,
+    /// What keeps matches of one id apart.
+    pub apart: Apart,
     names: OnceCell<Result<Arc<Names>>>,
     asked: Vec<Whole>,
     /// By leaf: its values, once a condition asks for most rows of them; `None` where they do not repeat.
@@ -37,14 +40,14 @@ const ALIKE_PART: usize = 4;
 
 impl<'a> Scan<'a> {
     /// The scan, and for each rule the rows that may match as far as symbol columns tell; `None` when it is all of them.
-    pub fn new(rules: &'a TableRules, batch: &Batch) -> (Scan<'a>, Vec<Option<Vec<u32>>>) {
+    pub fn new(rules: &'a TableRules, batch: &Batch, apart: Apart) -> (Scan<'a>, Vec<Option<Vec<u32>>>) {
         let arrays = rules.leaves.arrays(batch);
         let count = batch.rows.num_rows();
         let Routes { rows, unsure } = rules.router.route(&rules.conditions, &arrays, count);
         let by_row = std::iter::repeat_with(OnceCell::new).take(rules.conditions.len()).collect();
         let asked = std::iter::repeat_with(Whole::new).take(rules.asked.len()).collect();
         let alike = std::iter::repeat_with(OnceCell::new).take(arrays.len()).collect();
-        (Scan { arrays, rows: count, by_row, unsure, rules, names: OnceCell::new(), asked, alike }, rows)
+        (Scan { arrays, rows: count, by_row, unsure, apart, rules, names: OnceCell::new(), asked, alike }, rows)
     }
 
     /// What rules over windows ask of the rows.

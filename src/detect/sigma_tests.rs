@@ -19,6 +19,7 @@ use rsigma_eval::event::JsonEvent;
 use serde_json::{Map, Value, json};
 
 use super::compile::Compiler;
+use super::emit::Apart;
 use super::reference::References;
 use super::scan::Scan;
 use super::tests::{batch, changed, event};
@@ -301,7 +302,7 @@ fn selected(rules: &[Rule], events: &[Value]) -> Vec<Vec<u32>> {
     }
     let tables = compiler.finish();
     let mut found = tables.iter().flat_map(|table| {
-        let (scan, routes) = Scan::new(table, &batch(events));
+        let (scan, routes) = Scan::new(table, &batch(events), Apart::ALL);
         let rows = table.rules.iter().zip(routes).map(|(rule, candidates)| {
             scan.select(rule, candidates).unwrap_or_else(|error| panic!("{error}\n{}", rule.rule.text))
         });

@@ -456,6 +456,7 @@ impl Worker {
         let batches = self.drop_duplicates(batches);
         self.summary.rows_without_time += tell::untimed(&batches);
         let start = self.spent("duplicates", start);
+        self.stages.detector.keep_apart(self.stages.triage.asks());
         let found = self.stages.detector.observe(&batches, now);
         self.spent("detect", start);
         Judged { batches, rejects, found }

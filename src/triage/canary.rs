@@ -6,6 +6,7 @@ use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 
 use super::suppress::{Conditions, Cover};
+use crate::detect::Apart;
 use crate::finding::{Finding, FindingId, Resource};
 use crate::rule::{Confidence, Severity};
 use crate::time::{MICROS_PER_HOUR, Timestamp};
@@ -94,6 +95,12 @@ impl Canaries {
         Ok(Canaries(canaries))
     }
 
+    /// What the entries ask of findings; where there is one, also the account and the Region that it is told with.
+    pub(super) fn asks(&self) -> Apart {
+        let told = Apart { names: [true, true, false, false], resources: false };
+        self.0.iter().map(|canary| canary.cover.asks().or(told)).fold(Apart::NOTHING, Apart::or)
+    }
+
     /// True when the finding is a canary's: it is noted, and no alarm. A clock that is ahead counts as now.
     pub(super) fn take(&mut self, finding: &Finding, now: Timestamp) -> bool {
         let Some(canary) = self.0.iter_mut().find(|canary| canary.cover.covers(finding)) else { return false };
@@ -165,7 +172,7 @@ impl Canary {
         };
         let unknown = || "unknown".to_owned();
         Finding {
-            id: FindingId::new(CANARY_SILENT, &[Some(name.clone())], from.0),
+            id: FindingId::new(CANARY_SILENT, &[Some(name)], from.0),
             rule: CANARY_SILENT.into(),
             title: format!("Canary {name} has not been detected for {hours} h"),
             severity: Severity::High,

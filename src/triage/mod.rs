@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 
+use crate::detect::Apart;
 use crate::finding::{Finding, FindingId, Resource};
 use crate::memory::Memory;
 use crate::rule::{Confidence, Severity};
@@ -82,6 +83,11 @@ impl Triage {
 
     pub fn feedback(&self) -> &Feedback {
         &self.feedback
+    }
+
+    /// What suppressions and canaries ask of findings: matches that differ in it must come as findings of their own.
+    pub fn asks(&self) -> Apart {
+        self.suppressions.asks().or(self.canaries.asks())
     }
 
     /// Goes on with other suppressions, canaries and assets. What an entry that stays has hidden or seen is counted on.
@@ -535,14 +541,15 @@ mod tests {
             events in crate::detect::tests::some_events(),
             conditions in prop::sample::select(&[
                 "source_ip = '192.0.2.0/24'", "actor = 'R*'", "resource = 'Access*'", "region = 'us-east-1'",
-                "actor = '*M*'\nsource_ip = '10.0.0.1'",
+                "actor = '*M*'\nsource_ip = '10.0.0.1'", "account = '000000000000'",
             ] as &[&str]),
             size in 1usize..9,
         ) {
             use crate::detect::tests::{batch, detector, rule};
             let sql = "SELECT eventName, errorCode AS resource FROM cloudtrail WHERE eventSource IS NOT NULL";
-            let settled = |batches: &[Batch], each: usize| {
+            let settled = |batches: &[Batch], each: usize, apart: Apart| {
                 let mut detector = detector([rule("-- key = [\"account\"]\n", sql)]);
+                detector.keep_apart(apart);
                 let mut triage = suppressing(conditions);
                 for batches in batches.chunks(each) {
                     triage.settle(detector.observe(batches, Timestamp(0)), Timestamp(0));
@@ -556,9 +563,12 @@ mod tests {
                 let piece = |start: usize| whole.rows.slice(start, size.min(whole.rows.num_rows() - start));
                 starts.map(|start| Batch { table: whole.table, rows: piece(start) }).collect()
             };
-            let one_by_one = settled(&pieces(1), 1);
-            prop_assert_eq!(&settled(std::slice::from_ref(&whole), 1), &one_by_one);
-            prop_assert_eq!(&settled(&pieces(size), 2), &one_by_one);
+            let one_by_one = settled(&pieces(1), 1, Apart::ALL);
+            let asked = suppressing(conditions).asks();
+            for apart in [Apart::ALL, asked] {
+                prop_assert_eq!(&settled(std::slice::from_ref(&whole), 1, apart), &one_by_one);
+                prop_assert_eq!(&settled(&pieces(size), 2, apart), &one_by_one);
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ use glob::{MatchOptions, Pattern};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use crate::detect::Apart;
 use crate::finding::Finding;
 use crate::time::Timestamp;
 
@@ -134,6 +135,11 @@ impl Suppressions {
         }
     }
 
+    /// What the entries ask of findings.
+    pub fn asks(&self) -> Apart {
+        self.0.iter().map(|suppression| suppression.cover.asks()).fold(Apart::NOTHING, Apart::or)
+    }
+
     /// Entries that have expired: rule pattern and day.
     pub fn expired(&self, now: Timestamp) -> impl Iterator<Item = (&str, &str)> {
         let expired = move |suppression: &&Suppression| suppression.expires <= now;
@@ -191,6 +197,14 @@ impl Cover {
             resource: conditions.resource.map(pattern).transpose()?,
             source_ip,
         })
+    }
+
+    /// What the conditions are about, but for the rule.
+    pub fn asks(&self) -> Apart {
+        Apart {
+            names: [self.account.is_some(), self.region.is_some(), self.actor.is_some(), self.source_ip.is_some()],
+            resources: self.resource.is_some(),
+        }
     }
 
     /// Whether every condition holds.

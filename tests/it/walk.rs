@@ -215,7 +215,7 @@ fn detector() -> Detector {
 
 /// Rule, account and actor, and the day: whoever reads these logs gets this id.
 fn finding_id() -> FindingId {
-    let key = ["229654561268", "arn:aws:iam::229654561268:user/christophe"].map(|part| Some(part.to_owned()));
+    let key = ["229654561268", "arn:aws:iam::229654561268:user/christophe"].map(Some);
     let id = FindingId::new(RULE, &key, Timestamp::parse(ATTACHED).unwrap().0 / MICROS_PER_DAY);
     assert_eq!(id.to_string(), "953f039d0396b0b444fd010e5a58c6d2");
     id

@@ -22,10 +22,7 @@ fn limited(findings_per_hour: u64, hours: u32) -> Floods {
 /// A finding of an actor, minutes after the beginning.
 fn at(minutes: i64, actor: &str) -> Finding {
     let time = Timestamp(minutes * HOUR / 60);
-    Finding {
-        id: FindingId::new("t/x", &[Some(actor.to_owned())], time.0.div_euclid(HOUR)),
-        ..one_match("t/x", actor, time, "e")
-    }
+    Finding { id: FindingId::new("t/x", &[Some(actor)], time.0.div_euclid(HOUR)), ..one_match("t/x", actor, time, "e") }
 }
 
 /// Actors that pass, or `!` and the count for what says that the rule floods; and the matches put aside.

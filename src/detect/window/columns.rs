@@ -153,7 +153,7 @@ impl Alike {
     pub fn of(columns: &[Values<[u8]>], nulls: &[Sortable], rows: usize) -> Alike {
         let (mut of_row, mut firsts) = (vec![0u32; rows], vec![0u32; rows.min(1)]);
         for column in columns {
-            firsts = refine(&mut of_row, firsts.len(), column);
+            firsts = refine(&mut of_row, firsts, column.distinct_len(), |row| column.code(row));
         }
         let (mut bytes, mut ends) = (Vec::new(), Vec::with_capacity(firsts.len()));
         for row in firsts {
@@ -178,16 +178,21 @@ impl Alike {
     }
 }
 
-/// Parts rows that were alike by one more column; gives the first row of each part.
-fn refine(of_row: &mut [u32], parts: usize, column: &Values<[u8]>) -> Vec<u32> {
+/// Parts rows that were alike by one more column, in which each has one of so many different values or none. Takes and gives
+/// the first row of each part.
+pub fn refine(of_row: &mut [u32], firsts: Vec<u32>, distinct: usize, code: impl Fn(usize) -> Option<u32>) -> Vec<u32> {
+    if distinct <= 1 && (1..of_row.len()).all(|row| code(row) == code(0)) {
+        return firsts;
+    }
+    let parts = firsts.len();
     // a code more, for no value
-    let codes = column.distinct_len() as u64 + 1;
+    let codes = distinct as u64 + 1;
     let mut firsts = Vec::new();
     let mut next = |row: usize| {
         firsts.push(row as u32);
         firsts.len() as u32 - 1
     };
-    let pair = |part: u32, row: usize| u64::from(part) * codes + column.code(row).map_or(codes - 1, u64::from);
+    let pair = |part: u32, row: usize| u64::from(part) * codes + code(row).map_or(codes - 1, u64::from);
     if parts as u64 * codes <= of_row.len() as u64 * 4 {
         let mut known = vec![u32::MAX; parts * codes as usize];
         for (row, part) in of_row.iter_mut().enumerate() {

@@ -41,7 +41,7 @@ pub fn findings(rule: &Rule, plan: &Windowed, items: &Items, windows: &[Window])
         let Window { start, group, score, .. } = window;
         let end = plan.span.end(window);
         let periods = plan.span.periods(window, rule.dedupe_micros);
-        let key: Vec<Option<String>> = keys.iter().map(|column| column[row].clone()).collect();
+        let key: Vec<Option<&str>> = keys.iter().map(|column| column[row].as_deref()).collect();
         let given = |column: &Option<Vec<Option<String>>>| column.as_ref().and_then(|column| column[row].clone());
         let severity = match given(&severities).map(|text| text.parse()) {
             Some(Ok(severity)) => severity,
@@ -52,7 +52,7 @@ pub fn findings(rule: &Rule, plan: &Windowed, items: &Items, windows: &[Window])
             None => rule.severity,
         };
         let resources: Vec<String> = match &resources {
-            Some(lists) => lists.of_row(row).to_vec(),
+            Some(lists) => lists.of_row(row).into_iter().map(str::to_owned).collect(),
             None => group.resources.as_slice().iter().map(|text| text.to_string()).collect(),
         };
         let mut finding = Finding {

@@ -21,7 +21,6 @@ use super::seen::Seen;
 use super::smallest::Smallest;
 use super::text::{EventId, Text, Values, add_shared};
 use crate::detect::emit::{Lists, times};
-use crate::detect::spans::plain;
 use crate::finding::Finding;
 use crate::time::Timestamp;
 
@@ -451,7 +450,7 @@ pub struct Names {
     region: Values<str>,
     actor: Values<str>,
     source_ip: Values<str>,
-    resources: Resources,
+    resources: Lists,
 }
 
 impl Names {
@@ -467,7 +466,7 @@ impl Names {
             region: Values::texts(&columns[3])?,
             actor: Values::texts(&columns[4])?,
             source_ip: Values::texts(&columns[5])?,
-            resources: Resources::of(&columns[6])?,
+            resources: Lists::of(&columns[6])?,
         })
     }
 
@@ -481,7 +480,7 @@ impl Names {
         group.region.add(self.region.get(row));
         group.actor.add(self.actor.get(row));
         group.source_ip.add(self.source_ip.get(row));
-        self.resources.add(row, &mut group.resources);
+        add_resources(&self.resources, row, &mut group.resources);
         if self.ids.is_valid(row) {
             // most rows come behind those that are kept, and their ids need not be read
             let read = OnceCell::new();
@@ -492,28 +491,13 @@ impl Names {
     }
 }
 
-/// What rows are on: one text each, or a list of them.
-enum Resources {
-    One(Values<str>),
-    Many(Lists),
-}
-
-impl Resources {
-    fn of(column: &ArrayRef) -> Result<Resources> {
-        Ok(match plain(column.data_type()) {
-            DataType::Utf8 | DataType::Utf8View | DataType::Null => Resources::One(Values::texts(column)?),
-            _ => Resources::Many(Lists::of(column)?),
-        })
-    }
-
-    fn add(&self, row: usize, to: &mut Smallest<Text>) {
-        match self {
-            Resources::One(texts) => {
-                texts.get(row).into_iter().for_each(|text| add_shared(to, text, Finding::RESOURCES_MAX));
-            }
-            Resources::Many(lists) => lists.of_row(row).iter().for_each(|text| {
-                to.add_with(Finding::RESOURCES_MAX, |known| known.as_ref().cmp(text.as_str()), || text.as_str().into());
-            }),
+fn add_resources(resources: &Lists, row: usize, to: &mut Smallest<Text>) {
+    match resources {
+        Lists::One(texts) => {
+            texts.get(row).into_iter().for_each(|text| add_shared(to, text, Finding::RESOURCES_MAX));
         }
+        Lists::Many(lists) => lists[row].iter().for_each(|text| {
+            to.add_with(Finding::RESOURCES_MAX, |known| known.as_ref().cmp(text.as_str()), || text.as_str().into());
+        }),
     }
 }

@@ -59,6 +59,16 @@ impl<T: ?Sized> Values<T> {
 }
 
 impl Values<str> {
+    /// One of these for each row, or none.
+    pub fn of_texts(texts: &[Option<String>]) -> Values<str> {
+        let (codes, values) = coded(texts.iter().map(Option::as_deref));
+        Values::new(codes, values.into_iter().map(Text::from).collect())
+    }
+
+    pub fn text(&self, row: usize) -> Option<&str> {
+        self.get(row).map(|text| &**text)
+    }
+
     /// # Errors
     /// When the column is not of text.
     pub fn texts(column: &ArrayRef) -> Result<Values<str>> {

@@ -23,7 +23,7 @@ pub(super) fn finding(rule: &str, severity: &str, hour: f64, bits: f64) -> Findi
 }
 
 fn by(actor: &str, found: Finding) -> Finding {
-    let id = FindingId::new(&found.rule, &[Some(actor.to_owned())], found.first_seen.0);
+    let id = FindingId::new(&found.rule, &[Some(actor)], found.first_seen.0);
     Finding { id, actor: Some(format!("arn:aws:iam::111122223333:{actor}")), ..found }
 }
 
