@@ -3,6 +3,7 @@
 mod aside;
 mod learning;
 mod replayed;
+mod room;
 mod saved;
 mod windows;
 
@@ -14,6 +15,7 @@ use rayon::prelude::*;
 
 pub use aside::Seen;
 pub use learning::Asks;
+pub use room::{MODEL_BYTES_MAX, SEEN_BYTES_MAX, WINDOW_BYTES_MAX};
 pub use saved::Restored;
 use saved::state_hash;
 
@@ -48,18 +50,6 @@ pub struct Detector {
 /// Of a rule: position of its table, and its own among that table's.
 type Place = (usize, usize);
 
-/// What the windows of all rules may take, in bytes, as the two below where memory is not short ([`Memory::of`]). Past it the rule that takes most lets go of some, see
-/// [`Windows::shed`], and its [`RuleCost::shed`] says so.
-pub const WINDOW_BYTES_MAX: usize = 16 << 20;
-
-/// What rules that ask what is new may keep of what they have seen, in bytes: about 250,000 keys. Past it the rule that
-/// takes most forgets what was seen longest ago, which counts as shed too.
-pub const SEEN_BYTES_MAX: usize = 16 << 20;
-
-/// What rules that score their windows may keep of what they learnt, in bytes: about 150,000 keys or values. Past it the rule that takes
-/// most forgets what was seen longest ago, which counts as shed.
-pub const MODEL_BYTES_MAX: usize = 16 << 20;
-
 /// What one rule has taken and given since the detector was made.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RuleCost {
@@ -74,8 +64,8 @@ pub struct RuleCost {
     pub failed: u64,
     /// Rows that came after their window had left.
     pub late: u64,
-    /// Groups of windows that left before their time, because the windows of all rules took more than
-    /// [`WINDOW_BYTES_MAX`].
+    /// Groups of windows that left before their time, because the windows of all rules took more than they may, see
+    /// [`Detector::state_bytes_max`]; a finding says of each stretch of event time that it lost some.
     pub shed: u64,
     /// Matches that were put aside because the rule has too many findings.
     pub aside: u64,
@@ -141,11 +131,6 @@ impl Detector {
     /// From now on a rule that has more findings is put aside for a time.
     pub fn limit(&mut self, limits: quarantine::Config) {
         self.floods.limit(limits);
-    }
-
-    /// From now on windows, what was seen and what was learnt have this memory's share of their usual room.
-    pub fn keep_to(&mut self, memory: Memory) {
-        self.memory = memory;
     }
 
     /// Takes the place of another detector whose rules were read earlier: windows go on where a rule asks the same of rows
@@ -265,33 +250,6 @@ impl Detector {
         found.extend(fold(wrong));
         found.extend(self.add_up(selected, horizon));
         found
-    }
-
-    /// Makes room where there is too little; gives the findings that rules may have, in the order of their ids.
-    fn conclude(&mut self, mut found: Vec<Finding>, now: Timestamp) -> Vec<Finding> {
-        found.extend(
-            self.shed([WINDOW_BYTES_MAX, SEEN_BYTES_MAX, MODEL_BYTES_MAX].map(|usual| self.memory.of(usual)), now),
-        );
-        let mut found = self.admit(found);
-        found.sort_by_key(|finding| finding.id);
-        found
-    }
-
-    /// Makes room at once, as past the limits: half of what windows, what was seen and what was learnt each take leaves, where it is
-    /// more than a MiB. Gives the findings of windows that leave as if they were over.
-    pub fn ease(&mut self, now: Timestamp) -> Vec<Finding> {
-        const LEAST: usize = 1 << 20;
-        let halves = self.state_bytes().map(|bytes| (bytes / 2).max(LEAST));
-        let found = self.shed(halves, now);
-        let mut found = self.admit(found);
-        found.sort_by_key(|finding| finding.id);
-        found
-    }
-
-    /// Bytes of windows, of what was seen, and of what was learnt, each of all rules.
-    pub fn state_bytes(&self) -> [usize; 3] {
-        let sum = |of: fn(&Windows) -> usize| self.windows.values().map(of).sum();
-        [sum(Windows::bytes_len), sum(|windows| windows.seen.bytes_len()), sum(|windows| windows.model.bytes_len())]
     }
 
     /// Findings of the windows that are over because no more input comes.

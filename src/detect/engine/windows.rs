@@ -1,4 +1,4 @@
-//! Selected rows → windows, and the findings of those that fire, are over, or leave for want of room.
+//! Selected rows → windows, and the findings of those that fire or are over.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,11 +8,10 @@ use datafusion::common::Result;
 
 use super::{Detector, Place, RuleCost, fold};
 use crate::detect::compile::{CompiledRule, OVERRIDES, Then};
-use crate::detect::horizon::SKEW_MICROS;
 use crate::detect::quarantine::{self, failed, halves};
 use crate::detect::window::fire::{self, Items};
 use crate::detect::window::plan::Window;
-use crate::detect::window::state::{Key, Selected, Windows};
+use crate::detect::window::state::{Key, Selected};
 use crate::finding::Finding;
 use crate::time::{MICROS_PER_DAY, MICROS_PER_SECOND, Timestamp};
 
@@ -75,47 +74,6 @@ impl Detector {
                 windows.drop_through(pane);
                 first.into_iter().for_each(|first| windows.forget_seen(first));
             }
-        }
-        found
-    }
-
-    /// Makes room until windows, what was seen and what was learnt take no more than so many bytes. Windows that are scored leave as
-    /// if they were over, with their findings; before all others those from the future of input that goes on, so that a wrong clock
-    /// costs nobody else's.
-    pub(super) fn shed(&mut self, [windows_max, seen_max, model_max]: [usize; 3], now: Timestamp) -> Vec<Finding> {
-        let mut found = Vec::new();
-        while self.windows.values().map(Windows::bytes_len).sum::<usize>() > windows_max {
-            let largest = self.windows.iter().max_by_key(|(_, windows)| windows.bytes_len()).map(|(place, _)| *place);
-            let place = largest.expect("something takes the bytes");
-            let plan = self.windowed(place).0;
-            let span = plan.span;
-            if self.follows {
-                let windows = self.windows.get_mut(&place).expect("the rule has windows");
-                let shed = windows.shed_from(span, now.0.saturating_add(SKEW_MICROS));
-                if shed > 0 {
-                    self.spend(&self.rule(place).rule.clone(), RuleCost { shed, ..RuleCost::default() });
-                    continue;
-                }
-            }
-            let plan = self.windowed(place).0;
-            if plan.scored.is_some() && self.windows[&place].panes_len() > 1 {
-                found.extend(self.close_oldest(place));
-                continue;
-            }
-            let shed = self.windows.get_mut(&place).expect("the rule has windows").shed(span);
-            self.spend(&self.rule(place).rule.clone(), RuleCost { shed, ..RuleCost::default() });
-        }
-        while self.windows.values().map(|windows| windows.seen.bytes_len()).sum::<usize>() > seen_max {
-            let largest = self.windows.iter().max_by_key(|(_, windows)| windows.seen.bytes_len());
-            let place = *largest.expect("something takes the bytes").0;
-            let shed = self.windows.get_mut(&place).expect("the rule has windows").seen.shed();
-            self.spend(&self.rule(place).rule.clone(), RuleCost { shed, ..RuleCost::default() });
-        }
-        while self.windows.values().map(|windows| windows.model.bytes_len()).sum::<usize>() > model_max {
-            let largest = self.windows.iter().max_by_key(|(_, windows)| windows.model.bytes_len());
-            let place = *largest.expect("something takes the bytes").0;
-            let shed = self.windows.get_mut(&place).expect("the rule has windows").model.shed();
-            self.spend(&self.rule(place).rule.clone(), RuleCost { shed, ..RuleCost::default() });
         }
         found
     }
