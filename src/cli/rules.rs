@@ -20,6 +20,8 @@ use crate::logs;
 use crate::pipeline::summary::plural;
 use crate::rule::RuleError;
 use crate::sigma;
+use crate::triage::canary::Canaries;
+use crate::triage::suppress::Suppressions;
 
 #[derive(Subcommand)]
 pub enum Rules {
@@ -106,7 +108,7 @@ pub struct More {
 
 #[derive(Args)]
 pub struct Settings {
-    /// Configuration file, for the placeholders of Sigma rules and the lists that rules ask
+    /// Configuration file, for the placeholders of Sigma rules, the lists that rules ask, and canaries that no rule is of
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -140,6 +142,7 @@ pub fn run(command: &Rules) -> Result<ExitCode> {
         Rules::New(flags) => skeleton::run(&mut out, flags),
         Rules::Check { dir, settings } => {
             let found = sources(dir.as_deref(), settings)?;
+            idle(&found.sources, &settings.read()?)?;
             tell(&mut out, found.added_to(cases::check(logs::TABLES, &settings.references()?, &found.sources)))
         }
         Rules::Test { dir, mutate: changes, settings } => {
@@ -362,6 +365,22 @@ fn show(out: &mut impl Write, id: &str, sources: &[Source]) -> Result<ExitCode> 
     let rule = sources.iter().find(|source| source.id == id).ok_or_else(|| explain::unknown(id, sources))?;
     write!(out, "{}", rule.written())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says which canaries and suppressions of the configuration no rule is of: none of those given, and no built-in one.
+///
+/// # Errors
+/// When one of them cannot be read.
+fn idle(sources: &[Source], config: &Config) -> Result<()> {
+    let built_in = library::built_in();
+    let ids: Vec<&str> = sources.iter().chain(&built_in).map(|source| source.id.as_str()).collect();
+    for (name, rule) in Canaries::new(config.canary.clone())?.without_rule(&ids) {
+        output::say(format_args!("weir: [[canary]] {name}: no rule is `{rule}`: it will be missed"));
+    }
+    for rule in Suppressions::new(config.suppress.clone())?.without_rule(&ids) {
+        output::say(format_args!("weir: [[suppress]]: no rule is `{rule}`: it hides nothing"));
+    }
+    Ok(())
 }
 
 fn tell(out: &mut impl Write, report: Report) -> Result<ExitCode> {
