@@ -1,7 +1,8 @@
 //! Made-up detection content: what rules are about, drawn from a seed, as those who write rules would.
 //!
 //! Of a hundred rules, 75 name calls that the corpus has none of, as most rules name calls that nobody makes; 20 calls that it has seldom, 4
-//! calls that it has all the time, and one names none.
+//! calls that it has all the time, and one names none. Those of calls that happen ask narrowly who makes them or from where, as rules do once they
+//! are tuned.
 
 use super::corpus::Dice;
 
@@ -62,10 +63,10 @@ fn pick<'a, T>(dice: &mut Dice, items: &'a [T]) -> &'a T {
 
 /// The conditions of a rule, all of which must hold.
 pub fn rule(dice: &mut Dice) -> Vec<Test> {
-    let (calls, is_often) = match dice.below(100) {
-        0..75 => (ABSENT, false),
-        75..95 => (SELDOM, false),
-        95..99 => (OFTEN, true),
+    let (calls, narrow) = match dice.below(100) {
+        0..75 => (ABSENT, 0),
+        75..95 => (SELDOM, 1),
+        95..99 => (OFTEN, 2),
         _ => return vec![Test::Contains("userAgent", format!("{}/{}", pick(dice, TOOLS), dice.below(100)))],
     };
     let (service, names) = pick(dice, calls);
@@ -77,15 +78,19 @@ pub fn rule(dice: &mut Dice) -> Vec<Test> {
         }
         _ => Test::Is("eventName", pick(dice, names).to_string()),
     });
-    if is_often {
-        // what happens all the time is told of where something else is odd
-        tests.push(Test::Within("sourceIPAddress", format!("10.{}.{}.0/24", dice.below(8), dice.below(64))));
-        tests.push(Test::Ends("userIdentity.arn", format!("/user-{}", dice.below(60))));
-    }
+    tests.extend((0..narrow).map(|_| narrowly(dice)));
     for _ in 0..1 + dice.below(2) {
         tests.push(other(dice));
     }
     tests
+}
+
+fn narrowly(dice: &mut Dice) -> Test {
+    match dice.below(3) {
+        0 => Test::Within("sourceIPAddress", format!("10.{}.{}.0/24", dice.below(8), dice.below(64))),
+        1 => Test::Ends("userIdentity.arn", format!("/user-{}", dice.below(60))),
+        _ => Test::Contains("userIdentity.arn", format!("service-role-{}/", dice.below(60))),
+    }
 }
 
 fn other(dice: &mut Dice) -> Test {

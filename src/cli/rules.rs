@@ -12,6 +12,7 @@ use walkdir::WalkDir;
 
 use super::{coverage, explain, output, reference, skeleton, took};
 use crate::config::Config;
+use crate::detect::Detector;
 use crate::detect::cases::{self, Report};
 use crate::detect::library::{self, Source};
 use crate::detect::mutate::{self, Mutation};
@@ -52,9 +53,16 @@ pub enum Rules {
     )]
     Explain(explain::Explain),
     /// Compile rules, and name file, line and column of what is wrong
+    #[command(
+        after_help = "Examples:\n  weir rules check my-rules/\n  weir rules check my-rules/ --gates\n\nExit codes: 0 all are usable; 2 one is not"
+    )]
     Check {
         /// Folder of query files and Sigma rules, or one of them; the built-in rules when there is none
         dir: Option<PathBuf>,
+        /// Also print for each rule the columns by whose values rows are left out before it looks at them; a rule that is open looks
+        /// at every row
+        #[arg(long)]
+        gates: bool,
         #[command(flatten)]
         settings: Settings,
     },
@@ -140,9 +148,12 @@ pub fn run(command: &Rules) -> Result<ExitCode> {
         Rules::Explain(flags) => explain::run(&mut out, flags),
         Rules::Cost(flags) => took::run(&mut out, flags),
         Rules::New(flags) => skeleton::run(&mut out, flags),
-        Rules::Check { dir, settings } => {
+        Rules::Check { dir, gates: shows_gates, settings } => {
             let found = sources(dir.as_deref(), settings)?;
             idle(&found.sources, &settings.read()?)?;
+            if *shows_gates {
+                gates(&mut out, &found.sources, &settings.references()?)?;
+            }
             tell(&mut out, found.added_to(cases::check(logs::TABLES, &settings.references()?, &found.sources)))
         }
         Rules::Test { dir, mutate: changes, settings } => {
@@ -365,6 +376,16 @@ fn show(out: &mut impl Write, id: &str, sources: &[Source]) -> Result<ExitCode> 
     let rule = sources.iter().find(|source| source.id == id).ok_or_else(|| explain::unknown(id, sources))?;
     write!(out, "{}", rule.written())?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn gates(out: &mut impl Write, sources: &[Source], references: &References) -> Result<()> {
+    let (detector, _) = Detector::with_references(logs::TABLES, references, library::rules(sources).0);
+    for (rule, columns) in detector.gates() {
+        let columns: Vec<&str> = columns.into_iter().collect();
+        let gate = if columns.is_empty() { "open".to_owned() } else { columns.join(", ") };
+        writeln!(out, "{:<60} {gate}", rule.id)?;
+    }
+    Ok(())
 }
 
 /// Says which canaries and suppressions of the configuration no rule is of: none of those given, and no built-in one.

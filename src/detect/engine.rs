@@ -8,7 +8,6 @@ mod saved;
 mod windows;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Instant;
 
 use rayon::prelude::*;
@@ -36,6 +35,8 @@ use crate::time::Timestamp;
 /// Judges batches by rules. The answer depends neither on how rows were cut into batches nor on their order.
 pub struct Detector {
     tables: Vec<TableRules>,
+    /// Of each rule, by its id.
+    places: BTreeMap<String, Place>,
     costs: BTreeMap<String, RuleCost>,
     /// What the rules over windows remember.
     windows: BTreeMap<Place, Windows>,
@@ -107,9 +108,10 @@ impl Detector {
     /// Of the rules that were added to a compiler.
     pub(super) fn of(compiler: Compiler) -> Detector {
         let tables = compiler.finish();
-        let (mut costs, mut windows) = (BTreeMap::new(), BTreeMap::new());
+        let (mut places, mut costs, mut windows) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         for (table, rules) in tables.iter().enumerate() {
             for (place, rule) in rules.rules.iter().enumerate() {
+                places.insert(rule.rule.id.clone(), (table, place));
                 costs.insert(rule.rule.id.clone(), RuleCost::default());
                 if matches!(rule.then, Then::Window(..)) {
                     windows.insert((table, place), Windows::default());
@@ -118,6 +120,7 @@ impl Detector {
         }
         Detector {
             tables,
+            places,
             costs,
             windows,
             floods: Floods::default(),
@@ -192,10 +195,16 @@ impl Detector {
         self.tables.iter().flat_map(|table| &table.rules).map(|rule| rule.rule.as_ref())
     }
 
-    /// The rules that look at every row of their table: no condition of theirs is on one symbol column.
-    pub fn ungated(&self) -> impl Iterator<Item = &Rule> {
-        let open = |rule: &&CompiledRule| !rule.gated;
-        self.tables.iter().flat_map(|table| &table.rules).filter(open).map(|rule| rule.rule.as_ref())
+    /// The columns that each rule is gated by, by their paths: a row whose values of these cannot match costs it nothing. None of a rule
+    /// that is open: it looks at every row of its table, for no condition of it is on one symbol column.
+    pub fn gates(&self) -> impl Iterator<Item = (&Rule, BTreeSet<&str>)> {
+        self.tables.iter().flat_map(|table| {
+            table.rules.iter().map(|rule| {
+                let gate = rule.gate.iter().filter(|_| rule.gated);
+                let column = |id: &usize| table.leaves.all[table.conditions[*id].program.reads[0]].path.as_str();
+                (rule.rule.as_ref(), gate.map(column).collect())
+            })
+        })
     }
 
     /// The columns of a table that its rules read, by their top-level names.
@@ -240,11 +249,17 @@ impl Detector {
     fn take_in(&mut self, batches: &[Batch], horizon: Timestamp) -> Vec<Finding> {
         let seen: Vec<_> = batches.par_iter().map(|batch| self.judge(batch, &|_| true)).collect();
         let (mut found, mut wrong, mut selected) = (Vec::new(), Vec::new(), Vec::new());
+        // of very many rules, each once and not for each batch
+        let mut costs = BTreeMap::<Place, RuleCost>::new();
         for judged in seen {
             found.extend(judged.found);
             wrong.extend(judged.wrong);
             selected.extend(judged.selected);
-            judged.costs.into_iter().for_each(|(rule, cost)| self.spend(&rule, cost));
+            judged.costs.into_iter().for_each(|(place, cost)| costs.entry(place).or_default().add(cost));
+        }
+        for (place, cost) in costs {
+            let rule = self.rule(place).rule.clone();
+            self.spend(&rule, cost);
         }
         let mut found = fold(found);
         found.extend(fold(wrong));
@@ -278,8 +293,7 @@ impl Detector {
             by_rule.entry(finding.rule.clone()).or_default().push(finding);
         }
         for (id, found) in by_rule {
-            let rule = self.tables.iter().flat_map(|table| &table.rules).find(|rule| rule.rule.id == id);
-            let Some(rule) = rule.map(|rule| rule.rule.clone()) else {
+            let Some(rule) = self.places.get(&id).map(|place| self.rule(*place).rule.clone()) else {
                 // what Weir says of itself
                 admitted.extend(found);
                 continue;
@@ -300,7 +314,10 @@ impl Detector {
     }
 
     fn spend(&mut self, rule: &Rule, cost: RuleCost) {
-        self.costs.entry(rule.id.clone()).or_default().add(cost);
+        match self.costs.get_mut(&rule.id) {
+            Some(known) => known.add(cost),
+            None => drop(self.costs.insert(rule.id.clone(), cost)),
+        }
     }
 
     fn rule(&self, (table, place): Place) -> &CompiledRule {
@@ -359,7 +376,7 @@ impl Detector {
                 cost.error = Some(error);
             }
             cost.seconds = start.elapsed().as_secs_f64();
-            judged.costs.push((rule.rule.clone(), cost));
+            judged.costs.push(((table, place), cost));
         }
         judged
     }
@@ -374,7 +391,7 @@ struct Judged {
     /// What says that rules failed.
     wrong: Vec<Finding>,
     selected: Vec<(Place, Selected)>,
-    costs: Vec<(Arc<Rule>, RuleCost)>,
+    costs: Vec<(Place, RuleCost)>,
 }
 
 /// Findings that are alike in all that a suppression can name become one; in the order of ids. Which of them are
