@@ -2,6 +2,7 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::time::Instant;
 
 use datafusion::common::Result;
@@ -24,6 +25,9 @@ const LATENESS: i64 = 20 * 60 * MICROS_PER_SECOND;
 pub(super) fn lateness(rule: &CompiledRule, at_once: bool) -> i64 {
     rule.rule.lateness_micros.unwrap_or(if at_once { LATENESS_EARLY } else { LATENESS })
 }
+
+/// Windows that a rule fails on together, and why.
+type Failures = Vec<(Vec<Window>, String)>;
 
 impl Detector {
     /// Puts rows into their windows, and gives the findings of those that need not be waited for.
@@ -133,7 +137,20 @@ impl Detector {
     fn judge_apart(&self, place: Place, windows: &[Window], error: String) -> (Vec<Finding>, RuleCost) {
         let rule = &self.rule(place).rule;
         let mut cost = RuleCost { error: Some(error.clone()), ..RuleCost::default() };
-        let (answers, failures) = halves(windows, error, |windows| self.judge_windows(place, windows));
+        let each: Vec<Range<usize>> = (0..windows.len()).map(|at| at..at + 1).collect();
+        let (mut answers, mut failures) = self.judge_stretches(place, windows, &each, error.clone());
+        let failed_len = |failures: &Failures| failures.iter().map(|(windows, _)| windows.len()).sum::<usize>();
+        if failures.iter().any(|(windows, _)| windows.len() > 1) {
+            // many windows fail: those may be the ones that have some value
+            let ways = self.windowed(place).0.alike(windows).unwrap_or_default();
+            for (order, stretches) in ways {
+                let ordered: Vec<Window> = order.into_iter().map(|at| windows[at].clone()).collect();
+                let other = self.judge_stretches(place, &ordered, &stretches, error.clone());
+                if failed_len(&other.1) < failed_len(&failures) {
+                    (answers, failures) = other;
+                }
+            }
+        }
         let (mut found, mut wrong) = (Vec::new(), Vec::new());
         for (more, ungraded) in answers {
             found.extend(more);
@@ -158,6 +175,23 @@ impl Detector {
             }
         }
         (by_id.into_values().chain(fold(wrong)).collect(), cost)
+    }
+
+    /// What comes of windows that are asked in stretches, each of which is told or fails as a whole.
+    fn judge_stretches(
+        &self,
+        place: Place,
+        windows: &[Window],
+        stretches: &[Range<usize>],
+        error: String,
+    ) -> (Vec<(Vec<Finding>, u64)>, Failures) {
+        let within = |part: &[Range<usize>]| match part {
+            [first, .., last] => &windows[first.start..last.end],
+            [one] => &windows[one.clone()],
+            [] => &[],
+        };
+        let (answers, failures) = halves(stretches, error, |part| self.judge_windows(place, within(part)));
+        (answers, failures.into_iter().map(|(part, error)| (within(part).to_vec(), error)).collect())
     }
 
     pub(super) fn judge_windows(&self, place: Place, windows: &[Window]) -> Result<(Vec<Finding>, u64)> {

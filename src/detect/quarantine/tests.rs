@@ -184,3 +184,20 @@ fn a_window_that_fails_hides_no_other() {
     found.sort_unstable();
     assert_eq!(found, [("cloudtrail/x", "e1"), (RULE_QUARANTINED, "e2")]);
 }
+
+#[test]
+fn windows_that_fail_by_one_number_hide_no_others() {
+    let sql = "SELECT count(*) AS calls FROM cloudtrail WHERE eventName = 'GetUser' \
+               GROUP BY userIdentity.arn, tumble(eventTime, INTERVAL '1 day') \
+               HAVING 10 / sum(CAST(requestParameters ->> 'n' AS BIGINT)) >= 1";
+    let by = |n: usize| {
+        let who = json!({ "userIdentity": { "arn": format!("arn:aws:iam::111122223333:user/{n}") } });
+        let number = json!({ "requestParameters": { "n": (n % 3).to_string() } });
+        changed(changed(event("GetUser", &format!("e{n}")), who), number)
+    };
+    let mut detector = detector([rule("", sql)]);
+    let mut found = detector.observe(&[batch(&(0..1500).map(by).collect::<Vec<_>>())], Timestamp(0));
+    found.extend(detector.finish());
+    assert_eq!(found.iter().filter(|finding| finding.rule == "cloudtrail/x").count(), 1000);
+    assert_eq!(detector.costs()["cloudtrail/x"].failed, 500);
+}

@@ -1,5 +1,6 @@
 //! A grouping query taken apart: what to compute of each row, and what of each group.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -130,6 +131,7 @@ enum Origin {
 }
 
 /// A window of one key, whole.
+#[derive(Clone)]
 pub struct Window {
     pub key: Box<[u8]>,
     /// In microseconds since 1970.
@@ -403,6 +405,32 @@ impl Windowed {
     /// The columns of the keys of windows.
     pub fn key_columns(&self, keys: &[&[u8]]) -> Result<Vec<ArrayRef>> {
         self.keys.columns_of(keys)
+    }
+
+    /// For each column that the rule computes of windows and whose values repeat: an order of windows, and the stretches of it that share a
+    /// value.
+    ///
+    /// # Errors
+    /// When the columns cannot be computed.
+    pub fn alike(&self, windows: &[Window]) -> Result<Vec<(Vec<usize>, Vec<Range<usize>>)>> {
+        let table = self.table(windows)?;
+        let mut ways = Vec::new();
+        for column in table.columns().iter().filter(|column| has_order(column.data_type())) {
+            let keys = sort_keys(std::slice::from_ref(column.data_type()), std::slice::from_ref(column))?;
+            let mut order: Vec<usize> = (0..windows.len()).collect();
+            order.sort_by_key(|place| keys.row(*place));
+            let mut stretches: Vec<Range<usize>> = Vec::new();
+            for (at, place) in order.iter().enumerate() {
+                match stretches.last_mut() {
+                    Some(last) if keys.row(order[last.start]) == keys.row(*place) => last.end = at + 1,
+                    _ => stretches.push(at..at + 1),
+                }
+            }
+            if (2..windows.len()).contains(&stretches.len()) {
+                ways.push((order, stretches));
+            }
+        }
+        Ok(ways)
     }
 
     fn table(&self, windows: &[Window]) -> Result<RecordBatch> {
