@@ -145,6 +145,9 @@ pub struct Window {
     pub score: Option<Score>,
 }
 
+/// An order of windows, and the stretches of it that share a value.
+pub type Stretches = (Vec<usize>, Vec<Range<usize>>);
+
 /// A query's parts behind its WHERE.
 pub struct Grouped {
     pub aggregate: Aggregate,
@@ -407,12 +410,11 @@ impl Windowed {
         self.keys.columns_of(keys)
     }
 
-    /// For each column that the rule computes of windows and whose values repeat: an order of windows, and the stretches of it that share a
-    /// value.
+    /// For each column that the rule computes of windows and whose values repeat.
     ///
     /// # Errors
     /// When the columns cannot be computed.
-    pub fn alike(&self, windows: &[Window]) -> Result<Vec<(Vec<usize>, Vec<Range<usize>>)>> {
+    pub fn alike(&self, windows: &[Window]) -> Result<Vec<Stretches>> {
         let table = self.table(windows)?;
         let mut ways = Vec::new();
         for column in table.columns().iter().filter(|column| has_order(column.data_type())) {
