@@ -1,6 +1,5 @@
 //! A grouping query taken apart: what to compute of each row, and what of each group.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -144,9 +143,6 @@ pub struct Window {
     /// Of a rule that asks for one, once it was judged.
     pub score: Option<Score>,
 }
-
-/// An order of windows, and the stretches of it that share a value.
-pub type Stretches = (Vec<usize>, Vec<Range<usize>>);
 
 /// A query's parts behind its WHERE.
 pub struct Grouped {
@@ -410,32 +406,8 @@ impl Windowed {
         self.keys.columns_of(keys)
     }
 
-    /// For each column that the rule computes of windows and whose values repeat.
-    ///
-    /// # Errors
-    /// When the columns cannot be computed.
-    pub fn alike(&self, windows: &[Window]) -> Result<Vec<Stretches>> {
-        let table = self.table(windows)?;
-        let mut ways = Vec::new();
-        for column in table.columns().iter().filter(|column| has_order(column.data_type())) {
-            let keys = sort_keys(std::slice::from_ref(column.data_type()), std::slice::from_ref(column))?;
-            let mut order: Vec<usize> = (0..windows.len()).collect();
-            order.sort_by_key(|place| keys.row(*place));
-            let mut stretches: Vec<Range<usize>> = Vec::new();
-            for (at, place) in order.iter().enumerate() {
-                match stretches.last_mut() {
-                    Some(last) if keys.row(order[last.start]) == keys.row(*place) => last.end = at + 1,
-                    _ => stretches.push(at..at + 1),
-                }
-            }
-            if (2..windows.len()).contains(&stretches.len()) {
-                ways.push((order, stretches));
-            }
-        }
-        Ok(ways)
-    }
-
-    fn table(&self, windows: &[Window]) -> Result<RecordBatch> {
+    /// The columns that the condition and the selected columns are computed of.
+    pub(super) fn table(&self, windows: &[Window]) -> Result<RecordBatch> {
         let keys = self.key_columns(&windows.iter().map(|window| &*window.key).collect::<Vec<_>>())?;
         let asked = self.asked.columns_of(&windows.iter().map(|window| &*window.row).collect::<Vec<_>>())?;
         let mut columns = Vec::new();
@@ -532,7 +504,7 @@ impl Inputs {
 }
 
 /// Whether values of a type are plain ones with an order.
-fn has_order(item: &DataType) -> bool {
+pub(super) fn has_order(item: &DataType) -> bool {
     !item.is_nested() && RowConverter::supports_fields(&fields(std::slice::from_ref(item)))
 }
 

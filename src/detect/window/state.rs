@@ -15,6 +15,7 @@ use super::bytes::{Reader, Writer};
 use super::columns::Answers;
 use super::frame::Moments;
 use super::group::Group;
+use super::part::hash;
 use super::plan::{FirstSeen, Inputs, Span, Window, Windowed};
 use super::score::Model;
 use super::seen::Seen;
@@ -346,9 +347,11 @@ impl Windows {
         let (largest, _) = self.panes.iter().max_by_key(|(number, pane)| (pane.bytes, **number))?;
         let largest = *largest;
         let pane = self.panes.get_mut(&largest)?;
-        let mut sizes: Vec<(u64, &Key)> = pane.groups.iter().map(|(key, group)| (group.rows, key)).collect();
+        // of equal ones by a hash: names that are made up to sort behind others push none of them out
+        let mut sizes: Vec<(u64, u64, &Key)> =
+            pane.groups.iter().map(|(key, group)| (group.rows, hash(key), key)).collect();
         sizes.sort_unstable();
-        let leaving: Vec<Key> = sizes[..sizes.len().div_ceil(2)].iter().map(|(_, key)| (*key).clone()).collect();
+        let leaving: Vec<Key> = sizes[..sizes.len().div_ceil(2)].iter().map(|(.., key)| (*key).clone()).collect();
         let left = Left::of(largest, leaving.iter().map(|key| &pane.groups[key]));
         for key in &leaving {
             let group = pane.groups.remove(key).expect("its key was just listed");
