@@ -49,7 +49,8 @@ impl Detector {
         for (place, windows) in kept() {
             let rule = &self.rule(*place).rule;
             // packed rule by rule, so that all of it is never there twice
-            let mut state = Writer::default();
+            // about what it comes to: growing to it would copy it again and again
+            let mut state = Writer(Vec::with_capacity(windows.bytes_len() / 2));
             windows.write(&mut state, self.windowed(*place).0);
             let state = packer.compress(&state.0).expect("a buffer in memory takes what is written to it");
             let hash = state_hash(rule);
