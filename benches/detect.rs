@@ -1,33 +1,85 @@
-//! What all rules add to parsing and archiving CloudTrail, on one core.
+//! What detection costs on one core: the built-in rules, windows, very many rules, Sigma rules, and very many keys.
 //!
-//! `cargo bench --bench detect [-- --files N --events N --rounds N --seed N]`. In each round the three stages run one
-//! after the other on the same events, in batches of the pipeline's size; the numbers are medians of CPU time. Then come
-//! the rules that cost most. The findings are compared with those of every rule run by itself over the same batches
-//! without gates: as one SQL query for each rule, all of DataFusion's optimizer at work. At the end: what windows of many panes cost.
+//! `cargo bench --bench detect [-- --only keys|rules|windows|scale|sigma] [--files N --events N --rounds N --seed N]`, with sizes: `--plans N`
+//! of scale, whose rules are 10, 1,000 and 10,000; `--sigma N` rules of sigma; `--keys N --snapshots N --flood N --memory MIB` of keys.
+//! Speeds are medians of CPU time over the rounds, on the same events in batches of the pipeline's size, after one round that is not
+//! counted: the detector knows the values of the logs from then on, as it does in a long run. Each section first checks its own result.
 
 mod corpus;
+#[path = "detect/keys.rs"]
+mod keys;
+#[path = "detect/made.rs"]
+mod made;
+#[path = "detect/rules.rs"]
+mod rules;
+#[path = "detect/scale.rs"]
+mod scale;
+#[path = "detect/sigma.rs"]
+mod sigma;
 #[path = "detect/windows.rs"]
 mod windows;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use datafusion::datasource::MemTable;
-use datafusion::prelude::SessionConfig;
 use rustix::time::{ClockId, clock_gettime};
-use weir::archive::{self, Archive};
-use weir::decode::{self, Counts, Input, Options};
-use weir::detect::{Detector, library, session};
+use weir::decode::{self, Counts, Input};
 use weir::logs;
-use weir::logs::cloudtrail::CLOUDTRAIL;
 use weir::pipeline::GROUP_BYTES;
-use weir::rule::{Fires, Rule, shorthand};
 use weir::table::{Batch, Origin};
-use weir::time::Timestamp;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+pub struct Options {
+    files: u64,
+    /// Of each file.
+    events: u64,
+    rounds: u64,
+    seed: u64,
+    /// Rules that are also prepared as plans of DataFusion's; what they take is scaled up from there.
+    plans: usize,
+    sigma: usize,
+    /// Live keys, and how often their snapshot is taken.
+    keys: u64,
+    snapshots: usize,
+    /// Keys of the flood.
+    flood: u64,
+    /// What holds the live keys.
+    memory_mib: u64,
+    /// All sections when it names none.
+    only: Option<String>,
+}
+
+impl Options {
+    fn total(&self) -> u64 {
+        self.files * self.events
+    }
+}
+
+/// Keys first: of a process that has done nothing yet, what it takes is what they take.
+const SECTIONS: [(&str, fn(&Options)); 5] = [
+    ("keys", keys::run),
+    ("rules", rules::run),
+    ("windows", windows::run),
+    ("scale", scale::run),
+    ("sigma", sigma::run),
+];
+
+fn main() {
+    let options = arguments();
+    rayon::ThreadPoolBuilder::new().num_threads(1).build_global().expect("nothing has run yet");
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = info.lines().find(|line| line.starts_with("model name")).and_then(|line| line.split(": ").nth(1));
+    println!("machine: {}, one core of it", model.unwrap_or("unknown"));
+    println!("corpus: synthetic CloudTrail of benches/corpus, {} events, seed {}", options.total(), options.seed);
+    for (name, run) in SECTIONS {
+        if options.only.as_deref().is_none_or(|only| only == name) {
+            println!("\n== {name}");
+            run(&options);
+        }
+    }
+}
 
 fn cpu_seconds() -> f64 {
     let time = clock_gettime(ClockId::ProcessCPUTime);
@@ -46,8 +98,14 @@ fn median(mut seconds: Vec<f64>) -> f64 {
     seconds[seconds.len() / 2]
 }
 
+/// The corpus, as CloudTrail delivers it.
+fn objects(options: &Options) -> Vec<Bytes> {
+    let file = |file| corpus::gzip(&corpus::cloudtrail_file(options.seed + file, options.events as usize)).into();
+    (0..options.files).map(file).collect()
+}
+
 /// Batches as the pipeline makes them: of groups of records of about [`GROUP_BYTES`].
-fn read(objects: &[Bytes], options: &Options) -> Vec<Batch> {
+fn read(objects: &[Bytes], options: &decode::Options) -> Vec<Batch> {
     let (mut rejects, mut counts) = (Vec::new(), Counts::default());
     let (mut batches, mut group, mut bytes) = (Vec::new(), Vec::new(), 0);
     for object in objects {
@@ -66,118 +124,46 @@ fn read(objects: &[Bytes], options: &Options) -> Vec<Batch> {
     batches
 }
 
-/// Rows that a rule selects when DataFusion runs its query over the table, with the condition that leaves out what AWS
-/// services do on their own behalf; `None` when it cannot: 55.2 confuses the columns of a lambda in a filter.
-async fn selected(rule: &Rule, batches: &[Batch]) -> Option<u64> {
-    let context = session::session(SessionConfig::new().with_target_partitions(1));
-    let rows = batches.iter().map(|batch| batch.rows.clone()).collect();
-    let table = MemTable::try_new(CLOUDTRAIL.schema(), vec![rows]).expect("batches have the table's schema");
-    context.register_table(CLOUDTRAIL.name, Arc::new(table)).expect("the session is new");
-    let statement = session::parse(&rule.text).expect("the rule compiled").pop_front().expect("a rule is a query");
-    let sql = match rule.aws_services {
-        true => statement.to_string(),
-        false => {
-            let text = statement.to_string();
-            let (select, condition) = text.split_once(" WHERE ").expect("a rule has a condition");
-            format!("{select} WHERE ({condition}) AND NOT coalesce(({}), false)", CLOUDTRAIL.own)
-        }
+fn arguments() -> Options {
+    let mut options = Options {
+        files: 50,
+        events: 800,
+        rounds: 9,
+        seed: 1,
+        plans: 1000,
+        sigma: 500,
+        keys: 1_000_000,
+        snapshots: 30,
+        flood: 500_000,
+        memory_mib: 8192,
+        only: None,
     };
-    let mut statement = session::parse(&sql).expect("what was printed parses").pop_front().expect("it is one query");
-    shorthand::expand(&mut statement);
-    let plan = context.state().statement_to_plan(statement).await.expect("the rule plans");
-    let found = context.execute_logical_plan(plan).await.expect("the plan runs").collect().await;
-    match found {
-        Ok(found) => Some(found.iter().map(|rows| rows.num_rows() as u64).sum()),
-        Err(error) if error.to_string().contains("LambdaVariable") => None,
-        Err(error) => panic!("{}: {error}", rule.id),
-    }
-}
-
-fn main() {
-    let options = arguments();
-    let (files, events, rounds, seed) =
-        (options["files"], options["events"], options["rounds"].max(7), options["seed"]);
-    let total = (files * events) as f64;
-    rayon::ThreadPoolBuilder::new().num_threads(1).build_global().expect("nothing has run yet");
-    let file = |file| corpus::gzip(&corpus::cloudtrail_file(seed + file, events as usize)).into();
-    let objects: Vec<Bytes> = (0..files).map(file).collect();
-    let options = Options::default();
-    let folder = tempfile::tempdir().expect("there is room for temporary files");
-    let settings = archive::Config::default();
-    let mut archive = Archive::open(folder.path(), &settings).expect("the folder is new");
-
-    let mut planning = Vec::new();
-    let (rules, refused) = library::rules(&library::built_in());
-    assert_eq!(refused, []);
-    let (mut detector, refused) = timed(&mut planning, || Detector::new(logs::TABLES, rules));
-    assert_eq!(refused, []);
-    let batches = read(&objects, &options);
-    assert_eq!(batches.iter().map(|batch| batch.rows.num_rows()).sum::<usize>() as f64, total);
-
-    // what windows find depends on what came before, and here the same events come in each round
-    let is_of_rows = |rule: &&Rule| rule.fires == Fires::PerRow;
-    let of_rows: BTreeSet<String> = detector.rules().filter(is_of_rows).map(|rule| rule.id.clone()).collect();
-
-    // the first round warms up; the detector knows the values of the logs from then on, as it does in a long run
-    let (mut parsing, mut archiving, mut judging, mut expected) = (Vec::new(), Vec::new(), Vec::new(), None);
-    for round in 0..=rounds {
-        let batches = timed(&mut parsing, || read(&objects, &options));
-        let found = timed(&mut judging, || detector.observe(&batches, Timestamp(0)));
-        let written = timed(&mut archiving, || {
-            archive.add(batches);
-            archive.write(round).expect("the folder can be written")
-        });
-        assert_eq!(written.iter().map(|object| object.rows).sum::<u64>() as f64, total, "every event is archived");
-        archive.sweep().expect("the folder can be emptied");
-        let count = found.iter().filter(|finding| of_rows.contains(&finding.rule)).count();
-        assert_eq!(*expected.get_or_insert(count), count, "every round finds the same");
-        if round == 0 {
-            [&mut parsing, &mut archiving, &mut judging].into_iter().for_each(Vec::clear);
-        }
-    }
-
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime starts");
-    let (mut compared, mut left_out) = (0, 0);
-    // a query that groups gives windows, not the rows that it selects
-    let is_compared = |rule: &&Rule| rule.table == CLOUDTRAIL.name && of_rows.contains(&rule.id);
-    for rule in detector.rules().filter(is_compared) {
-        let hits = detector.costs()[&rule.id].hits / (rounds + 1);
-        match runtime.block_on(selected(rule, &batches)) {
-            Some(rows) => {
-                assert_eq!(hits, rows, "{}: what DataFusion selects", rule.id);
-                compared += 1;
-            }
-            None => left_out += 1,
-        }
-    }
-
-    let (parse, write, judge) = (median(parsing), median(archiving), median(judging));
-    let each = |seconds: f64| seconds * 1e9 / total;
-    println!("{} rules compiled in {:.0} ms", detector.rules().count(), planning[0] * 1e3);
-    println!("{total} events in {} batches, {} findings of single rows", batches.len(), expected.unwrap_or(0));
-    println!("{compared} CloudTrail rules select as many rows as DataFusion alone, which cannot run {left_out} others");
-    println!("{rounds} rounds, medians of CPU time\n");
-    println!("gz to Arrow      {:8.0} ns/event", each(parse));
-    println!("Arrow to Parquet {:8.0} ns/event", each(write));
-    println!("all rules        {:8.0} ns/event", each(judge));
-    println!("\nrules add {:.1}% to parse plus archive (goal 15%)\n", 100.0 * judge / (parse + write));
-    let mut costs: Vec<_> = detector.costs().iter().collect();
-    costs.sort_by(|a, b| b.1.seconds.total_cmp(&a.1.seconds));
-    for (rule, cost) in costs.iter().take(10) {
-        let (nanos, all) = (each(cost.seconds / (rounds + 1) as f64), rounds + 1);
-        println!("  {rule:<52} {nanos:7.1} ns/event  {:6} rows  {:5} hits", cost.rows / all, cost.hits / all);
-    }
-    windows::measure(&batches, rounds);
-}
-
-fn arguments() -> BTreeMap<&'static str, u64> {
-    let mut options = BTreeMap::from([("files", 50), ("events", 800), ("rounds", 9), ("seed", 1)]);
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
-        let Some((_, value)) = options.iter_mut().find(|(name, _)| word.strip_prefix("--") == Some(name)) else {
+        if word == "--bench" {
+            // cargo says so
             continue;
-        };
-        *value = words.next().and_then(|word| word.parse().ok()).unwrap_or_else(|| panic!("{word} needs a number"));
+        }
+        let value = words.next().unwrap_or_else(|| panic!("{word} needs a value"));
+        let number = || value.parse::<u64>().unwrap_or_else(|_| panic!("{word} needs a number"));
+        match word.as_str() {
+            "--files" => options.files = number().max(1),
+            "--events" => options.events = number().max(1),
+            "--rounds" => options.rounds = number().max(1),
+            "--seed" => options.seed = number(),
+            "--plans" => options.plans = number() as usize,
+            "--sigma" => options.sigma = number() as usize,
+            "--keys" => options.keys = number().max(1),
+            "--snapshots" => options.snapshots = number().max(1) as usize,
+            "--flood" => options.flood = number().max(1),
+            "--memory" => options.memory_mib = number(),
+            "--only" => {
+                let names = SECTIONS.map(|(name, _)| name);
+                assert!(names.contains(&value.as_str()), "{value}: there are {}", names.join(", "));
+                options.only = Some(value);
+            }
+            _ => panic!("{word}: benches/detect.rs names the flags there are"),
+        }
     }
     options
 }

@@ -60,6 +60,8 @@ impl Memory {
     pub const FULL: u64 = 1 << 30;
     /// A lower limit is refused: a piece, its rows and one decoder would not be sure to fit beside the program.
     pub const FLOOR: u64 = 256 << 20;
+    /// Of a limit, what is above [`Memory::FULL`] counts up to here: what rules remember is packed into each commit.
+    pub const ABOVE_MAX: u64 = 8 << 30;
     /// What the program takes by itself. `weir run` of one small file took 118 MiB with all built-in rules (`/usr/bin/time -v`); the
     /// rest is what the allocator has not given back.
     const PROGRAM: u64 = 160 << 20;
@@ -105,6 +107,13 @@ impl Memory {
     /// What something may take that takes `usual` where nothing is short, at least 1.
     pub fn of(self, usual: usize) -> usize {
         ((usual as f64 * self.share) as usize).max(1)
+    }
+
+    /// What rules may remember of a kind that takes `usual` where nothing is short; with a limit above [`Memory::FULL`] also one of so many
+    /// `parts` of what the limit has above it, up to [`Memory::ABOVE_MAX`].
+    pub fn of_state(self, usual: usize, parts: u64) -> usize {
+        let above = self.limit.map_or(0, |limit| limit.saturating_sub(Memory::FULL)).min(Memory::ABOVE_MAX);
+        self.of(usual) + usize::try_from(above / parts).expect("a part of it fits where it is counted")
     }
 
     /// Threads that each have buffers of their own: `most`, and where memory is short fewer.
@@ -245,6 +254,9 @@ d000-e000 r-xp 00001000 fe:00 78 /usr/lib/libc.so.6
         assert_eq!(of(255), Err(why.to_owned()));
         assert_eq!(Memory::of_limit(Size(256 * MIB)).unwrap().of(4), 1);
         assert_eq!(Memory::default().of(7), 7);
+        let state = |gib: u64| Memory::of_limit(Size(gib << 30)).unwrap().of_state(16 << 20, 8) >> 20;
+        assert_eq!([1, 2, 3, 9, 64].map(state), [16, 144, 272, 1040, 1040]);
+        assert_eq!(Memory::default().of_state(7, 8), 7);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use datafusion::datasource::MemTable;
 use datafusion::prelude::SessionConfig;
+use weir::decode;
 use weir::detect::{Detector, session};
 use weir::logs;
 use weir::logs::cloudtrail::CLOUDTRAIL;
@@ -11,7 +12,7 @@ use weir::rule;
 use weir::table::Batch;
 use weir::time::Timestamp;
 
-use super::{median, timed};
+use super::{Options, median, objects, read, timed};
 
 /// Panes of a window; the last is the one that DataFusion is asked for.
 const PANES: [u64; 4] = [5, 10, 60, 240];
@@ -26,10 +27,12 @@ fn query(panes: u64) -> String {
 }
 
 /// Prints rows a second at each number of panes, and how that compares with its two goals.
-pub fn measure(batches: &[Batch], rounds: u64) {
+pub fn run(options: &Options) {
+    let (rounds, batches) = (options.rounds.max(7), read(&objects(options), &decode::Options::default()));
+    let batches = &batches[..];
     let rows = batches.iter().map(|batch| batch.rows.num_rows()).sum::<usize>() as f64;
     let header = "-- title = \"t\"\n-- severity = \"low\"\n-- tags = [\"attack.discovery\"]\n-- remedy = \"r\"\n-- aws_services = true\n";
-    println!("\nCOUNT(DISTINCT) by key, windows of so many panes, rows/s of CPU time");
+    println!("COUNT(DISTINCT) by key, windows of so many panes, rows/s of CPU time");
     let mut speeds = Vec::new();
     for panes in PANES {
         let text = format!("{header}{}", query(panes));

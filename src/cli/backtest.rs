@@ -11,18 +11,21 @@ use clap::{Args, ValueEnum};
 use futures::StreamExt;
 
 use super::output::{self, Failure, OrFail};
+use super::run::memory;
 use super::{reference, rules};
 use crate::config::Config;
 use crate::detect::reference::References;
 use crate::detect::{Detector, library};
 use crate::finding::{Finding, FindingId};
 use crate::logs;
-use crate::pipeline::summary::{counted, plural};
+use crate::memory::Size;
+use crate::pipeline::summary::{counted, matches, plural};
 use crate::rule::Rule;
 use crate::sink::{self, Format};
 use crate::sql::{self, replay};
 use crate::time::{Timestamp, day_text};
 use crate::triage::Triage;
+use crate::triage::canary::{Canaries, Told};
 use crate::triage::suppress::Suppressions;
 
 #[derive(Args)]
@@ -45,7 +48,11 @@ pub struct Backtest {
     /// Findings shown at most of each rule, in the table
     #[arg(long, value_name = "N", default_value_t = 5)]
     samples: usize,
-    /// Configuration file, for the placeholders of Sigma rules and the lists that rules ask
+    /// How much memory the process may take: from 1GiB up, windows have more room [default: limits.memory, or the limit of its control
+    /// group]
+    #[arg(long, value_name = "SIZE")]
+    memory: Option<Size>,
+    /// Configuration file, for the placeholders of Sigma rules, the lists that rules ask, and canaries
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -66,7 +73,8 @@ pub fn run(flags: &Backtest) -> Result<ExitCode, Failure> {
         let (since, until) = (day_text(since), day_text(until));
         return Err(Failure::Usage(anyhow!("nothing lies between {since} and {until}")));
     }
-    let config = flags.config.as_deref().map(Config::read).transpose().or_usage()?.unwrap_or_default();
+    let mut config = flags.config.as_deref().map(Config::read).transpose().or_usage()?.unwrap_or_default();
+    config.limits.memory = flags.memory.or(config.limits.memory);
     let chosen = chosen(flags, &config).or_usage()?;
     // rules that are built in and read otherwise here: what they gain and lose
     let (built_in, _) = library::rules(&library::built_in());
@@ -74,8 +82,8 @@ pub fn run(flags: &Backtest) -> Result<ExitCode, Failure> {
     let before: Vec<Rule> = built_in.into_iter().filter(edited).collect();
 
     let references = reference::read(&config.reference).or_usage()?;
-    let mut tried = Tried::new(chosen, &references)?;
-    let mut in_force = Tried::new(before, &references)?;
+    let mut tried = Tried::new(chosen, &references, &config)?;
+    let mut in_force = Tried::new(before, &references, &config)?;
     let started = Instant::now();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().or_output()?;
     let rows = runtime.block_on(replay(&flags.archive, days, &mut tried, &mut in_force)).or_usage()?;
@@ -90,9 +98,18 @@ pub fn run(flags: &Backtest) -> Result<ExitCode, Failure> {
             let (many, tables) = (plural(rows as usize), tried.tables().join(", "));
             writeln!(out, "{rows} row{many} of {tables} in {seconds:.1} s").or_output()?;
             tried.tell(&in_force, flags.samples, &mut out).or_output()?;
+            tried.canaries().iter().try_for_each(|line| writeln!(out, "{line}")).or_output()?;
         }
     }
     out.flush().or_output()?;
+    let shed = tried.shed() + in_force.shed();
+    if shed > 0 {
+        let windows = counted(shed, "window");
+        output::say(format_args!(
+            "weir: {windows} left early for want of room: some findings may be missing. Fewer rules or days at a time, or a higher \
+             --memory (above 1GiB), leave room for all"
+        ));
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -146,6 +163,9 @@ async fn replay(archive: &Path, days: replay::Days, tried: &mut Tried, in_force:
     Ok(count)
 }
 
+/// Behind all times of events, which a canary is last seen at.
+const WHENEVER: Timestamp = Timestamp(i64::MAX);
+
 /// Rules, and what they have found.
 struct Tried {
     detector: Detector,
@@ -153,21 +173,41 @@ struct Tried {
 }
 
 impl Tried {
-    fn new(rules: Vec<Rule>, references: &References) -> Result<Tried, Failure> {
-        let (detector, refused) = Detector::with_references(logs::TABLES, references, rules);
+    fn new(rules: Vec<Rule>, references: &References, config: &Config) -> Result<Tried, Failure> {
+        let (mut detector, refused) = Detector::with_references(logs::TABLES, references, rules);
         refused.iter().for_each(|error| output::say(format_args!("weir: rule left out: {error}")));
+        detector.keep_to(memory(config).or_usage()?);
         let suppressions = Suppressions::new(Vec::new()).or_usage()?;
-        Ok(Tried { detector, triage: Triage::new(suppressions, Vec::new()) })
+        let canaries = Canaries::new(config.canary.clone()).or_usage()?;
+        Ok(Tried { detector, triage: Triage::new(suppressions, Vec::new()).with_canaries(canaries) })
     }
 
     fn observe(&mut self, batches: &[crate::table::Batch]) {
         let found = self.detector.observe(batches, Timestamp(0));
-        self.triage.settle(found, Timestamp(0));
+        self.triage.settle(found, WHENEVER);
     }
 
     fn finish(&mut self) {
         let found = self.detector.finish();
-        self.triage.settle(found, Timestamp(0));
+        self.triage.settle(found, WHENEVER);
+    }
+
+    /// What the rows had of canaries that are of these rules: their events are no findings.
+    fn canaries(&self) -> Vec<String> {
+        let ids: Vec<&str> = self.detector.rules().map(|rule| rule.id.as_str()).collect();
+        let canaries = self.triage.canaries();
+        let others: Vec<&str> = canaries.without_rule(&ids).into_iter().map(|(name, _)| name).collect();
+        let told = canaries.told().filter(|canary| !others.contains(&canary.name));
+        let one = |canary: Told| match canary.last {
+            Some(last) => format!("canary {}: {}, last at {last}", canary.name, matches(canary.matches)),
+            None => format!("canary {}: none of its events was detected", canary.name),
+        };
+        told.map(one).collect()
+    }
+
+    /// Groups of windows that there was no room for, of all rules.
+    fn shed(&self) -> u64 {
+        self.detector.costs().values().map(|cost| cost.shed).sum()
     }
 
     fn tables(&self) -> Vec<&'static str> {

@@ -12,6 +12,7 @@ use walkdir::WalkDir;
 
 use super::{coverage, explain, output, reference, skeleton, took};
 use crate::config::Config;
+use crate::detect::Detector;
 use crate::detect::cases::{self, Report};
 use crate::detect::library::{self, Source};
 use crate::detect::mutate::{self, Mutation};
@@ -20,6 +21,8 @@ use crate::logs;
 use crate::pipeline::summary::plural;
 use crate::rule::RuleError;
 use crate::sigma;
+use crate::triage::canary::Canaries;
+use crate::triage::suppress::Suppressions;
 
 #[derive(Subcommand)]
 pub enum Rules {
@@ -50,9 +53,16 @@ pub enum Rules {
     )]
     Explain(explain::Explain),
     /// Compile rules, and name file, line and column of what is wrong
+    #[command(
+        after_help = "Examples:\n  weir rules check my-rules/\n  weir rules check my-rules/ --gates\n\nExit codes: 0 all are usable; 2 one is not"
+    )]
     Check {
         /// Folder of query files and Sigma rules, or one of them; the built-in rules when there is none
         dir: Option<PathBuf>,
+        /// Also print for each rule the columns by whose values rows are left out before it looks at them; a rule that is open looks
+        /// at every row
+        #[arg(long)]
+        gates: bool,
         #[command(flatten)]
         settings: Settings,
     },
@@ -106,7 +116,7 @@ pub struct More {
 
 #[derive(Args)]
 pub struct Settings {
-    /// Configuration file, for the placeholders of Sigma rules and the lists that rules ask
+    /// Configuration file, for the placeholders of Sigma rules, the lists that rules ask, and canaries that no rule is of
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -138,8 +148,12 @@ pub fn run(command: &Rules) -> Result<ExitCode> {
         Rules::Explain(flags) => explain::run(&mut out, flags),
         Rules::Cost(flags) => took::run(&mut out, flags),
         Rules::New(flags) => skeleton::run(&mut out, flags),
-        Rules::Check { dir, settings } => {
+        Rules::Check { dir, gates: shows_gates, settings } => {
             let found = sources(dir.as_deref(), settings)?;
+            idle(&found.sources, &settings.read()?)?;
+            if *shows_gates {
+                gates(&mut out, &found.sources, &settings.references()?)?;
+            }
             tell(&mut out, found.added_to(cases::check(logs::TABLES, &settings.references()?, &found.sources)))
         }
         Rules::Test { dir, mutate: changes, settings } => {
@@ -362,6 +376,32 @@ fn show(out: &mut impl Write, id: &str, sources: &[Source]) -> Result<ExitCode> 
     let rule = sources.iter().find(|source| source.id == id).ok_or_else(|| explain::unknown(id, sources))?;
     write!(out, "{}", rule.written())?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn gates(out: &mut impl Write, sources: &[Source], references: &References) -> Result<()> {
+    let (detector, _) = Detector::with_references(logs::TABLES, references, library::rules(sources).0);
+    for (rule, columns) in detector.gates() {
+        let columns: Vec<&str> = columns.into_iter().collect();
+        let gate = if columns.is_empty() { "open".to_owned() } else { columns.join(", ") };
+        writeln!(out, "{:<60} {gate}", rule.id)?;
+    }
+    Ok(())
+}
+
+/// Says which canaries and suppressions of the configuration no rule is of: none of those given, and no built-in one.
+///
+/// # Errors
+/// When one of them cannot be read.
+fn idle(sources: &[Source], config: &Config) -> Result<()> {
+    let built_in = library::built_in();
+    let ids: Vec<&str> = sources.iter().chain(&built_in).map(|source| source.id.as_str()).collect();
+    for (name, rule) in Canaries::new(config.canary.clone())?.without_rule(&ids) {
+        output::say(format_args!("weir: [[canary]] {name}: no rule is `{rule}`: it will be missed"));
+    }
+    for rule in Suppressions::new(config.suppress.clone())?.without_rule(&ids) {
+        output::say(format_args!("weir: [[suppress]]: no rule is `{rule}`: it hides nothing"));
+    }
+    Ok(())
 }
 
 fn tell(out: &mut impl Write, report: Report) -> Result<ExitCode> {

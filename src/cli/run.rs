@@ -478,7 +478,8 @@ fn work_once(
     }
     let reload_every = Duration::from_secs(config.limits.reload_seconds);
     let watch = following.zip(stamped).filter(|_| !reload_every.is_zero());
-    let watch = watch.map(|(flags, stamped)| Watch::new(flags.clone(), config.clone(), &compiled, stamped));
+    let watch =
+        watch.map(|(flags, stamped)| Watch::new(flags.clone(), config.clone(), &compiled, stamped, decode.memory));
     memory::leave_program();
     let mut detector = compiled.detector;
     detector.limit(config.quarantine);

@@ -15,6 +15,7 @@ use crate::detect::library::Source;
 use crate::detect::reference::References;
 use crate::detect::renew::{Renewed, renew};
 use crate::logs;
+use crate::memory::Memory;
 use crate::pipeline::renewal::{Renewal, Taken};
 use crate::triage::canary::Canaries;
 use crate::triage::suppress::Suppressions;
@@ -26,6 +27,8 @@ const WAITING_MAX: usize = 2;
 pub struct Watch {
     flags: Common,
     config: Config,
+    /// What the run may take, which is set once.
+    memory: Memory,
     sources: Vec<Source>,
     references: References,
     /// Of the files that `sources`, `references` and `config` were read from.
@@ -41,11 +44,11 @@ pub struct Watch {
 pub type Stamp = blake3::Hash;
 
 impl Watch {
-    /// `seen` is the [`stamp`] of before the files were read.
-    pub fn new(flags: Common, config: Config, compiled: &Compiled, seen: Stamp) -> Watch {
+    /// `seen` is the [`stamp`] of before the files were read, and `memory` what rules that come look at the archive with.
+    pub fn new(flags: Common, config: Config, compiled: &Compiled, seen: Stamp, memory: Memory) -> Watch {
         let refused = compiled.refused.iter().map(ToString::to_string).collect();
         let (sources, references) = (compiled.sources.clone(), compiled.references.clone());
-        Watch { flags, config, sources, references, seen, changing: None, gone: None, refused }
+        Watch { flags, config, memory, sources, references, seen, changing: None, gone: None, refused }
     }
 
     /// Looks at the files every so often on a thread of its own, which ends with the run.
@@ -120,6 +123,7 @@ impl Watch {
         }
         let assets = config.assets.clone();
         renewed.detector.limit(config.quarantine);
+        renewed.detector.keep_to(self.memory);
         if is_changed && config.archive.dir != "none" {
             let text = |sources: &[Source], id: &str| {
                 sources.iter().find(|source| source.id == id).map(|source| source.text.clone())
@@ -207,4 +211,37 @@ fn content(hash: &mut blake3::Hasher, path: &Path) {
 fn is_of_rules(path: &Path) -> bool {
     let name = path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
     [".sql", ".yml", ".yaml", ".cases.jsonl"].iter().any(|end| name.ends_with(end))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::super::run::compile;
+    use super::*;
+
+    #[derive(Parser)]
+    struct Flags {
+        #[command(flatten)]
+        common: Common,
+    }
+
+    #[test]
+    fn rules_that_come_look_at_the_archive_with_the_memory_of_the_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let rule = folder.path().join("cloudtrail/x.sql");
+        fs::create_dir(folder.path().join("cloudtrail")).unwrap();
+        let header = "-- title = \"t\"\n-- severity = \"low\"\n-- tags = [\"a\"]\n-- remedy = \"r\"\n";
+        let text = |name: &str| format!("{header}SELECT eventTime FROM cloudtrail WHERE eventName = '{name}'");
+        fs::write(&rule, text("GetUser")).unwrap();
+        let only = format!("only:{}", folder.path().display());
+        let flags = Flags::parse_from(["weir", "--rules", &only, "--archive", "none"]).common;
+        let Ok(config) = flags.configuration() else { panic!("the flags are a configuration") };
+        let compiled = compile(config.rules.as_deref(), &config).unwrap();
+        let memory = Memory::of_limit("256MiB".parse().unwrap()).unwrap();
+        let mut watch = Watch::new(flags.clone(), config.clone(), &compiled, stamp(&flags, &config), memory);
+        fs::write(&rule, text("ListUsers")).unwrap();
+        let renewal = watch.renew(stamp(&flags, &config), &CancellationToken::new()).unwrap();
+        assert_eq!((renewal.refused, renewal.taken.unwrap().detector.memory()), (Vec::new(), memory));
+    }
 }

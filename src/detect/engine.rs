@@ -3,17 +3,18 @@
 mod aside;
 mod learning;
 mod replayed;
+mod room;
 mod saved;
 mod windows;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Instant;
 
 use rayon::prelude::*;
 
 pub use aside::Seen;
 pub use learning::Asks;
+pub use room::{MODEL_BYTES_MAX, SEEN_BYTES_MAX, WINDOW_BYTES_MAX};
 pub use saved::Restored;
 use saved::state_hash;
 
@@ -35,6 +36,8 @@ use crate::time::Timestamp;
 /// Judges batches by rules. The answer depends neither on how rows were cut into batches nor on their order.
 pub struct Detector {
     tables: Vec<TableRules>,
+    /// Of each rule, by its id.
+    places: BTreeMap<String, Place>,
     costs: BTreeMap<String, RuleCost>,
     /// What the rules over windows remember.
     windows: BTreeMap<Place, Windows>,
@@ -50,18 +53,6 @@ pub struct Detector {
 /// Of a rule: position of its table, and its own among that table's.
 type Place = (usize, usize);
 
-/// What the windows of all rules may take, in bytes, as the two below where memory is not short ([`Memory::of`]). Past it the rule that takes most lets go of some, see
-/// [`Windows::shed`], and its [`RuleCost::shed`] says so.
-pub const WINDOW_BYTES_MAX: usize = 16 << 20;
-
-/// What rules that ask what is new may keep of what they have seen, in bytes: about 250,000 keys. Past it the rule that
-/// takes most forgets what was seen longest ago, which counts as shed too.
-pub const SEEN_BYTES_MAX: usize = 16 << 20;
-
-/// What rules that score their windows may keep of what they learnt, in bytes: about 150,000 keys or values. Past it the rule that takes
-/// most forgets what was seen longest ago, which counts as shed.
-pub const MODEL_BYTES_MAX: usize = 16 << 20;
-
 /// What one rule has taken and given since the detector was made.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RuleCost {
@@ -76,8 +67,8 @@ pub struct RuleCost {
     pub failed: u64,
     /// Rows that came after their window had left.
     pub late: u64,
-    /// Groups of windows that left before their time, because the windows of all rules took more than
-    /// [`WINDOW_BYTES_MAX`].
+    /// Groups of windows that left before their time, because the windows of all rules took more than they may, see
+    /// [`Detector::state_bytes_max`]; a finding says of each stretch of event time that it lost some.
     pub shed: u64,
     /// Matches that were put aside because the rule has too many findings.
     pub aside: u64,
@@ -119,9 +110,10 @@ impl Detector {
     /// Of the rules that were added to a compiler.
     pub(super) fn of(compiler: Compiler) -> Detector {
         let tables = compiler.finish();
-        let (mut costs, mut windows) = (BTreeMap::new(), BTreeMap::new());
+        let (mut places, mut costs, mut windows) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         for (table, rules) in tables.iter().enumerate() {
             for (place, rule) in rules.rules.iter().enumerate() {
+                places.insert(rule.rule.id.clone(), (table, place));
                 costs.insert(rule.rule.id.clone(), RuleCost::default());
                 if matches!(rule.then, Then::Window(..)) {
                     windows.insert((table, place), Windows::default());
@@ -130,6 +122,7 @@ impl Detector {
         }
         Detector {
             tables,
+            places,
             costs,
             windows,
             floods: Floods::default(),
@@ -144,11 +137,6 @@ impl Detector {
     /// From now on a rule that has more findings is put aside for a time.
     pub fn limit(&mut self, limits: quarantine::Config) {
         self.floods.limit(limits);
-    }
-
-    /// From now on windows, what was seen and what was learnt have this memory's share of their usual room.
-    pub fn keep_to(&mut self, memory: Memory) {
-        self.memory = memory;
     }
 
     /// From now on matches of one id are told apart by no more than this, see [`Detector::observe`].
@@ -215,10 +203,16 @@ impl Detector {
         self.tables.iter().flat_map(|table| &table.rules).map(|rule| rule.rule.as_ref())
     }
 
-    /// The rules that look at every row of their table: no condition of theirs is on one symbol column.
-    pub fn ungated(&self) -> impl Iterator<Item = &Rule> {
-        let open = |rule: &&CompiledRule| !rule.gated;
-        self.tables.iter().flat_map(|table| &table.rules).filter(open).map(|rule| rule.rule.as_ref())
+    /// The columns that each rule is gated by, by their paths: a row whose values of these cannot match costs it nothing. None of a rule
+    /// that is open: it looks at every row of its table, for no condition of it is on one symbol column.
+    pub fn gates(&self) -> impl Iterator<Item = (&Rule, BTreeSet<&str>)> {
+        self.tables.iter().flat_map(|table| {
+            table.rules.iter().map(|rule| {
+                let gate = rule.gate.iter().filter(|_| rule.gated);
+                let column = |id: &usize| table.leaves.all[table.conditions[*id].program.reads[0]].path.as_str();
+                (rule.rule.as_ref(), gate.map(column).collect())
+            })
+        })
     }
 
     /// The columns of a table that its rules read, by their top-level names.
@@ -264,43 +258,22 @@ impl Detector {
     fn take_in(&mut self, batches: &[Batch], horizon: Timestamp) -> Vec<Finding> {
         let seen: Vec<_> = batches.par_iter().map(|batch| self.judge(batch, &|_| true)).collect();
         let (mut found, mut wrong, mut selected) = (Vec::new(), Vec::new(), Vec::new());
+        // of very many rules, each once and not for each batch
+        let mut costs = BTreeMap::<Place, RuleCost>::new();
         for judged in seen {
             found.extend(judged.found);
             wrong.extend(judged.wrong);
             selected.extend(judged.selected);
-            judged.costs.into_iter().for_each(|(rule, cost)| self.spend(&rule, cost));
+            judged.costs.into_iter().for_each(|(place, cost)| costs.entry(place).or_default().add(cost));
+        }
+        for (place, cost) in costs {
+            let rule = self.rule(place).rule.clone();
+            self.spend(&rule, cost);
         }
         let mut found = fold(found);
         found.extend(fold(wrong));
         found.extend(self.add_up(selected, horizon));
         found
-    }
-
-    /// Makes room where there is too little; gives the findings that rules may have, in the order of their ids.
-    fn conclude(&mut self, mut found: Vec<Finding>, now: Timestamp) -> Vec<Finding> {
-        found.extend(
-            self.shed([WINDOW_BYTES_MAX, SEEN_BYTES_MAX, MODEL_BYTES_MAX].map(|usual| self.memory.of(usual)), now),
-        );
-        let mut found = self.admit(found);
-        found.sort_by_key(|finding| finding.id);
-        found
-    }
-
-    /// Makes room at once, as past the limits: half of what windows, what was seen and what was learnt each take leaves, where it is
-    /// more than a MiB. Gives the findings of windows that leave as if they were over.
-    pub fn ease(&mut self, now: Timestamp) -> Vec<Finding> {
-        const LEAST: usize = 1 << 20;
-        let halves = self.state_bytes().map(|bytes| (bytes / 2).max(LEAST));
-        let found = self.shed(halves, now);
-        let mut found = self.admit(found);
-        found.sort_by_key(|finding| finding.id);
-        found
-    }
-
-    /// Bytes of windows, of what was seen, and of what was learnt, each of all rules.
-    pub fn state_bytes(&self) -> [usize; 3] {
-        let sum = |of: fn(&Windows) -> usize| self.windows.values().map(of).sum();
-        [sum(Windows::bytes_len), sum(|windows| windows.seen.bytes_len()), sum(|windows| windows.model.bytes_len())]
     }
 
     /// Findings of the windows that are over because no more input comes.
@@ -329,8 +302,7 @@ impl Detector {
             by_rule.entry(finding.rule.clone()).or_default().push(finding);
         }
         for (id, found) in by_rule {
-            let rule = self.tables.iter().flat_map(|table| &table.rules).find(|rule| rule.rule.id == id);
-            let Some(rule) = rule.map(|rule| rule.rule.clone()) else {
+            let Some(rule) = self.places.get(&id).map(|place| self.rule(*place).rule.clone()) else {
                 // what Weir says of itself
                 admitted.extend(found);
                 continue;
@@ -351,7 +323,10 @@ impl Detector {
     }
 
     fn spend(&mut self, rule: &Rule, cost: RuleCost) {
-        self.costs.entry(rule.id.clone()).or_default().add(cost);
+        match self.costs.get_mut(&rule.id) {
+            Some(known) => known.add(cost),
+            None => drop(self.costs.insert(rule.id.clone(), cost)),
+        }
     }
 
     fn rule(&self, (table, place): Place) -> &CompiledRule {
@@ -410,7 +385,7 @@ impl Detector {
                 cost.error = Some(error);
             }
             cost.seconds = start.elapsed().as_secs_f64();
-            judged.costs.push((rule.rule.clone(), cost));
+            judged.costs.push(((table, place), cost));
         }
         judged
     }
@@ -425,7 +400,7 @@ struct Judged {
     /// What says that rules failed.
     wrong: Vec<Finding>,
     selected: Vec<(Place, Selected)>,
-    costs: Vec<(Arc<Rule>, RuleCost)>,
+    costs: Vec<(Place, RuleCost)>,
 }
 
 /// Findings that are alike in all that a suppression can name become one; in the order of ids. Which of them are

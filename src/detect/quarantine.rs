@@ -1,4 +1,5 @@
-//! Rules that fail or flood → findings of Weir's own that say so, and, of a rule that floods, only the findings that it may have.
+//! Rules that fail, flood or lose windows → findings of Weir's own that say so, and, of a rule that floods, only the findings that it may
+//! have.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -8,10 +9,13 @@ use serde::Deserialize;
 use super::window::bytes::{Reader, Writer};
 use crate::finding::{Finding, FindingId, Resource};
 use crate::rule::{Confidence, Rule, Severity};
-use crate::time::{MICROS_PER_DAY, MICROS_PER_HOUR, Timestamp};
+use crate::time::{MICROS_PER_DAY, MICROS_PER_HOUR, Timestamp, day_text};
 
 /// Of the findings that say a rule failed or floods.
 pub const RULE_QUARANTINED: &str = "weir/rule_quarantined";
+
+/// Of the findings that say windows left before their time.
+pub const WINDOWS_SHED: &str = "weir/windows_shed";
 
 /// The `[quarantine]` section.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -81,6 +85,27 @@ pub fn failed(rule: &Rule, error: &str, at: Place) -> Finding {
     finding
 }
 
+/// Groups of windows of a rule left a pane before its time, for want of room: one finding a rule and day of event time, whose count is of
+/// groups, and which lasts from the beginning of the first such pane to the end of the last. `at` has when the pane began, and after it
+/// come the lengths of a pane and of a window.
+pub fn lost(rule: &Rule, groups: u64, [slide, size]: [i64; 2], at: Place) -> Finding {
+    let day = at.time.0.div_euclid(MICROS_PER_DAY);
+    // of all panes that begin on this day, so that the earliest, which describes the finding, says the same as the others
+    let begun = day.saturating_mul(MICROS_PER_DAY);
+    let (since, until) = (begun.saturating_sub(size), begun.saturating_add(MICROS_PER_DAY + slide.max(size)));
+    let [since, until] = [since, until].map(|time| day_text(Timestamp(time).day()));
+    let end = Timestamp(at.time.0.saturating_add(slide - 1));
+    let mut finding = of_weir(WINDOWS_SHED, rule, "sheds", day, at);
+    finding.title = format!("Rule {} lost windows for want of room", rule.id);
+    (finding.count, finding.last_seen) = (groups, end);
+    finding.remedy = format!(
+        "Too many keys came at once: look whether somebody makes them up. `weir backtest {} --since {since} --until {until}` says what \
+         was lost; a file or folder takes the place of the id of a rule that is not built in. A higher --memory gives windows more room.",
+        rule.id
+    );
+    finding
+}
+
 fn flooded(rule: &Rule, limit: u64, period: (i64, i64), until: i64, at: Place, matches: u64) -> Finding {
     let mut finding = quarantined(rule, "floods", period.0, at);
     finding.title = format!("Rule {} has too many findings and was put aside", rule.id);
@@ -97,9 +122,14 @@ fn flooded(rule: &Rule, limit: u64, period: (i64, i64), until: i64, at: Place, m
 }
 
 fn quarantined(rule: &Rule, why: &str, period: i64, at: Place) -> Finding {
+    of_weir(RULE_QUARANTINED, rule, why, period, at)
+}
+
+/// What Weir says itself, as a rule called `own`, about a rule.
+fn of_weir(own: &str, rule: &Rule, why: &str, period: i64, at: Place) -> Finding {
     Finding {
-        id: FindingId::new(RULE_QUARANTINED, &[Some(&rule.id), Some(why)], period),
-        rule: RULE_QUARANTINED.into(),
+        id: FindingId::new(own, &[Some(&rule.id), Some(why)], period),
+        rule: own.into(),
         title: String::new(),
         severity: Severity::Medium,
         confidence: Confidence::High,

@@ -88,11 +88,25 @@ impl Router {
             .collect();
         let mut found: Vec<Option<Vec<u32>>> =
             (0..self.rules).map(|rule| (self.gated[rule / 64] >> (rule % 64) & 1 == 1).then(Vec::new)).collect();
-        for word in 0..words {
-            let columns: Vec<&Coded> = columns.iter().filter(|column| column.narrows(word, words)).collect();
-            for row in 0..rows {
-                let mut possible = self.gated[word];
-                for column in &columns {
+        let Some((first, others)) = columns.split_first() else {
+            found.iter_mut().flatten().for_each(|all| all.extend(0..rows as u32));
+            return Routes { rows: found, unsure };
+        };
+        // of very many rules a value of the first column leaves few possible: only their words are looked at
+        let live: Vec<Vec<usize>> = first
+            .masks
+            .chunks_exact(words)
+            .map(|mask| (0..words).filter(|word| mask[*word] & self.gated[*word] != 0).collect())
+            .collect();
+        let narrowed: Vec<Vec<bool>> = others.iter().map(|column| column.narrowed(words)).collect();
+        let narrowing =
+            |word: usize| others.iter().zip(&narrowed).filter(move |(_, is)| is[word]).map(|(other, _)| other);
+        let narrowing: Vec<Vec<&Coded>> = (0..words).map(|word| narrowing(word).collect()).collect();
+        for row in 0..rows {
+            let code = first.codes[row] as usize;
+            for word in &live[code] {
+                let mut possible = self.gated[*word] & first.masks[code * words + word];
+                for column in &narrowing[*word] {
                     possible &= column.masks[column.codes[row] as usize * words + word];
                     if possible == 0 {
                         break;
@@ -110,8 +124,10 @@ impl Router {
 }
 
 impl Column {
-    /// Bytes of values remembered at most; beyond them the column forgets all and starts again.
+    /// Bytes of values remembered at most; beyond them the column forgets all and starts again. Of very many rules, whose masks are
+    /// large, room for so many values.
     const BYTES_MAX: usize = 1 << 20;
+    const VALUES_MIN: usize = 4096;
 
     /// `None` when the column leaves all rules possible for all rows.
     fn code<'a>(
@@ -199,11 +215,12 @@ impl Known {
             return;
         };
         // what the map itself keeps for a value
-        let bytes = value.len() + mask.len() * 8 + 48;
-        if bytes > Column::BYTES_MAX / 16 {
+        let entry = mask.len() * 8 + 48;
+        let (bytes, bytes_max) = (value.len() + entry, Column::BYTES_MAX.max(Column::VALUES_MIN * entry));
+        if bytes > bytes_max / 16 {
             return;
         }
-        if self.bytes + bytes > Column::BYTES_MAX {
+        if self.bytes + bytes > bytes_max {
             (self.values, self.bytes) = (HashMap::new(), 0);
         }
         if self.values.insert(value.into(), mask).is_none() {
@@ -213,7 +230,44 @@ impl Known {
 }
 
 impl Coded<'_> {
-    fn narrows(&self, word: usize, words: usize) -> bool {
-        self.masks.iter().skip(word).step_by(words).any(|mask| *mask != u64::MAX)
+    /// For each word of the masks, whether some value leaves less than all of it possible.
+    fn narrowed(&self, words: usize) -> Vec<bool> {
+        let mut all = vec![u64::MAX; words];
+        for mask in self.masks.chunks_exact(words) {
+            all.iter_mut().zip(mask).for_each(|(all, mask)| *all &= mask);
+        }
+        all.into_iter().map(|all| all != u64::MAX).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::detect::tests::{batch, changed, detector, event, rule};
+    use crate::rule::Rule;
+    use crate::time::Timestamp;
+
+    #[test]
+    fn each_of_very_many_rules_gets_its_rows() {
+        let region = |n: usize| ["us-east-1", "eu-west-1", "sa-east-1"][n % 3];
+        // every tenth asks for no name
+        let name = |n: usize| (n % 10 > 0).then_some(n % 41);
+        let made = (0..500).map(|n| {
+            let name = name(n).map_or_else(String::new, |name| format!(" AND eventName = 'N{name}'"));
+            let sql = format!("SELECT eventID FROM cloudtrail WHERE awsRegion = '{}'{name}", region(n));
+            Rule { id: format!("cloudtrail/r{n}"), ..rule("", &sql) }
+        });
+        let mut many = detector(made);
+        let call =
+            |n: usize| changed(event(&format!("N{}", n % 50), &format!("e{n}")), json!({ "awsRegion": region(n / 7) }));
+        let calls: Vec<Value> = (0..400).map(call).collect();
+        many.observe(&[batch(&calls[..150]), batch(&calls[150..])], Timestamp(0));
+        let is_of =
+            |n: usize, call: usize| region(n) == region(call / 7) && name(n).is_none_or(|name| name == call % 50);
+        for n in 0..500 {
+            let expected = (0..400).filter(|call| is_of(n, *call)).count() as u64;
+            assert_eq!(many.costs()[&format!("cloudtrail/r{n}")].hits, expected, "rule {n}");
+        }
     }
 }

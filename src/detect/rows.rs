@@ -1,9 +1,11 @@
-//! One rule × rows of a batch → what it makes of them, row by row where it fails on some.
+//! One rule × rows of a batch → what it makes of them; where it fails on some, of as few as it can be told that fail.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use arrow::array::UInt32Array;
 use arrow::compute::take;
+use arrow::row::{RowConverter, SortField};
 use datafusion::common::Result;
 
 use super::compile::{CompiledRule, Then};
@@ -11,7 +13,6 @@ use super::emit;
 use super::quarantine::{Place, failed, halves};
 use super::scan::Scan;
 use super::window::state::{Selected, gather};
-use super::window::text::Values;
 use crate::finding::Finding;
 use crate::rule::Rule;
 use crate::table::Batch;
@@ -28,61 +29,98 @@ pub enum Made {
 /// Rows that a rule fails on, and why.
 pub type Failure = (Vec<u32>, String);
 
-/// What [`matches`] makes of rows of which some make the rule fail: of all that it can judge, and those that it cannot.
-pub fn apart(rule: &CompiledRule, scan: &Scan, rows: &[u32], error: String) -> (Vec<(u64, Made)>, Vec<Failure>) {
-    let mut best = by_row(rule, scan, rows, error.clone());
-    if best.1.iter().all(|(rows, _)| rows.len() == 1) {
-        return best;
-    }
-    // many rows fail: those may be the ones that have some value
-    for column in scan.texts_read(rule) {
-        let Ok(values) = take(&scan.arrays[column], &UInt32Array::from(rows.to_vec()), None) else { continue };
-        let Ok(values) = Values::texts(&values) else { continue };
-        let mut alike = BTreeMap::<Option<u32>, Vec<u32>>::new();
-        for (place, row) in rows.iter().enumerate() {
-            alike.entry(values.code(place)).or_default().push(*row);
-        }
-        if alike.len() < 2 || alike.len() == rows.len() {
-            continue;
-        }
-        let alike: Vec<Vec<u32>> = alike.into_values().collect();
-        let other = by_value(rule, scan, &alike, error.clone());
-        if failed_len(&other.1) < failed_len(&best.1) {
-            best = other;
-        }
-    }
-    best
-}
+/// What came of asking apart.
+type Answers = (Vec<(u64, Made)>, Vec<Failure>);
 
-fn by_row(rule: &CompiledRule, scan: &Scan, rows: &[u32], error: String) -> (Vec<(u64, Made)>, Vec<Failure>) {
-    let (answers, failures) = halves(rows, error, |rows| matches(rule, scan, Some(rows.to_vec())));
-    (answers, failures.into_iter().map(|(rows, error)| (rows.to_vec(), error)).collect())
+/// What [`matches`] makes of rows of which some make the rule fail: of all that it can judge, and those that it cannot.
+pub fn apart(rule: &CompiledRule, scan: &Scan, rows: &[u32], error: String) -> Answers {
+    let (asked, columns) = (Cell::new(0), scan.read_by(rule));
+    Asked { rule, scan, asked: &asked, columns: &columns }.best(rows, error)
 }
 
 /// Values of a column whose rows are each tried apart once the rule fails on them.
 const VALUES_MAX: usize = 8;
+/// Times that a rule is asked of parts of one batch. What then still fails together is left together.
+const ASKED_MAX: usize = 4096;
 
-/// The same by values first: rows that share one are tried together.
-fn by_value(rule: &CompiledRule, scan: &Scan, alike: &[Vec<u32>], error: String) -> (Vec<(u64, Made)>, Vec<Failure>) {
-    let all = |parts: &[Vec<u32>]| {
-        let mut rows = parts.concat();
-        rows.sort_unstable();
-        rows
-    };
-    let (mut answers, parts) = halves(alike, error, |parts| matches(rule, scan, Some(all(parts))));
-    let few = parts.len() <= VALUES_MAX;
-    let mut failures = Vec::new();
-    for (parts, error) in parts {
-        let rows = all(parts);
-        if few && parts.len() == 1 {
-            let (more, failed) = by_row(rule, scan, &rows, error);
-            answers.extend(more);
-            failures.extend(failed);
-        } else {
-            failures.push((rows, error));
-        }
+/// A rule that fails on rows of a batch.
+struct Asked<'a> {
+    rule: &'a CompiledRule,
+    scan: &'a Scan<'a>,
+    asked: &'a Cell<usize>,
+    /// Those by whose values rows are told apart.
+    columns: &'a [usize],
+}
+
+impl Asked<'_> {
+    fn ask(&self, rows: Vec<u32>) -> Result<(u64, Made)> {
+        self.asked.set(self.asked.get() + 1);
+        matches(self.rule, self.scan, Some(rows))
     }
-    (answers, failures)
+
+    /// The way of telling them apart that leaves the fewest rows.
+    fn best(&self, rows: &[u32], error: String) -> Answers {
+        let mut best = self.by_row(rows, error.clone());
+        // where many rows fail, those may be the ones that have some value, or several
+        for place in 0..self.columns.len() {
+            let is_told = best.1.iter().all(|(rows, _)| rows.len() == 1);
+            if is_told || self.asked.get() >= ASKED_MAX {
+                break;
+            }
+            let Some(alike) = self.alike(self.columns[place], rows) else { continue };
+            // what one column does not tell, one behind it may; the order of the two makes no difference
+            let rest = Asked { columns: &self.columns[place + 1..], ..*self };
+            let other = rest.by_value(&alike, error.clone());
+            if failed_len(&other.1) < failed_len(&best.1) {
+                best = other;
+            }
+        }
+        best
+    }
+
+    fn by_row(&self, rows: &[u32], error: String) -> Answers {
+        if self.asked.get() >= ASKED_MAX {
+            return (Vec::new(), vec![(rows.to_vec(), error)]);
+        }
+        let (answers, failures) = halves(rows, error, |rows| self.ask(rows.to_vec()));
+        (answers, failures.into_iter().map(|(rows, error)| (rows.to_vec(), error)).collect())
+    }
+
+    /// Rows that share a value are tried together; those of a value that fails by the columns that are left.
+    fn by_value(&self, alike: &[Vec<u32>], error: String) -> Answers {
+        let all = |parts: &[Vec<u32>]| {
+            let mut rows = parts.concat();
+            rows.sort_unstable();
+            rows
+        };
+        let (mut answers, parts) = halves(alike, error, |parts| self.ask(all(parts)));
+        let few = parts.len() <= VALUES_MAX;
+        let mut failures = Vec::new();
+        for (parts, error) in parts {
+            let rows = all(parts);
+            if few && parts.len() == 1 {
+                let (more, failed) = self.best(&rows, error);
+                answers.extend(more);
+                failures.extend(failed);
+            } else {
+                failures.push((rows, error));
+            }
+        }
+        (answers, failures)
+    }
+
+    /// Rows by their value of a column, in the order of these; `None` where all share one, or none does.
+    fn alike(&self, column: usize, rows: &[u32]) -> Option<Vec<Vec<u32>>> {
+        let values = take(&self.scan.arrays[column], &UInt32Array::from(rows.to_vec()), None).ok()?;
+        // of maps and the like there is no order
+        let order = RowConverter::new(vec![SortField::new(values.data_type().clone())]).ok()?;
+        let keys = order.convert_columns(&[values]).ok()?;
+        let mut alike = BTreeMap::<&[u8], Vec<u32>>::new();
+        for (place, row) in rows.iter().enumerate() {
+            alike.entry(keys.row(place).data()).or_default().push(*row);
+        }
+        (alike.len() > 1 && alike.len() < rows.len()).then(|| alike.into_values().collect())
+    }
 }
 
 fn failed_len(failures: &[Failure]) -> usize {

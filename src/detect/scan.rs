@@ -71,8 +71,8 @@ impl<'a> Scan<'a> {
             .map_err(|error| DataFusionError::Execution(error.to_string()))
     }
 
-    /// The text columns that a rule reads, dictionaries first: their values repeat.
-    pub fn texts_read(&self, rule: &CompiledRule) -> Vec<usize> {
+    /// The columns that a rule reads, those first whose values most likely repeat.
+    pub fn read_by(&self, rule: &CompiledRule) -> Vec<usize> {
         let conditions = rule.gate.iter().chain(&rule.rest).map(|id| &self.rules.conditions[*id].program);
         let mut read: BTreeSet<usize> = conditions.flat_map(|program| program.reads.iter().copied()).collect();
         match &rule.then {
@@ -81,10 +81,11 @@ impl<'a> Scan<'a> {
         }
         let kind = |leaf: &usize| match self.arrays[*leaf].data_type() {
             DataType::Dictionary(..) => 0,
-            DataType::Utf8View => 1,
-            _ => 2,
+            DataType::Timestamp(..) => 3,
+            DataType::Utf8View => 2,
+            _ => 1,
         };
-        let mut read: Vec<usize> = read.into_iter().filter(|leaf| kind(leaf) < 2).collect();
+        let mut read: Vec<usize> = read.into_iter().collect();
         read.sort_by_key(kind);
         read
     }

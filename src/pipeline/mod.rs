@@ -68,6 +68,8 @@ const LEAVE_WAIT: Duration = Duration::from_secs(1);
 const SEND_WAIT: Duration = Duration::from_secs(1);
 /// ... and where each commit is a PUT of S3, this long: at worst 17,280 a day, 9 cents.
 const SEND_WAIT_REMOTE: Duration = Duration::from_secs(5);
+/// Where rules remember much, packing it takes at most one part in this many of the time: findings wait that much longer.
+const PACKING_SHARE: u32 = 10;
 /// Of input that ends, a commit may cost one part in this many of the time it takes,
 const COMMIT_SHARE: u32 = 20;
 /// unless the archive's buffer was written this many times since the last one: what a crash has read again stays little.
@@ -270,6 +272,8 @@ struct Worker {
     committed_at: Instant,
     /// What the last one took, without what the archive had to do for it.
     commit_took: Duration,
+    /// What packing took of it that rules remember.
+    packing_took: Duration,
     /// What the archive wrote since, and how many times.
     written: Vec<Object>,
     flushes: usize,
@@ -364,6 +368,7 @@ impl Worker {
             waiting_since: None,
             committed_at: Instant::now(),
             commit_took: Duration::ZERO,
+            packing_took: Duration::ZERO,
             written: Vec::new(),
             flushes: 0,
             eased: None,
@@ -506,9 +511,10 @@ impl Worker {
             (post.has_staged() && waited >= self.send_wait) || (waited >= removal && post.is_changed())
         };
         let is_hurried = self.claims.take_hurry();
-        is_hurried
-            || self.waiting_since.is_some_and(|since| since.elapsed() >= every)
-            || self.stages.posts.iter().any(is_due)
+        let is_early = waited < self.packing_took * PACKING_SHARE;
+        let is_waited_for =
+            || self.waiting_since.is_some_and(|since| since.elapsed() >= every) || self.stages.posts.iter().any(is_due);
+        is_hurried || (!is_early && is_waited_for())
     }
 
     /// Whether the commit may be put off though the archive's buffer is full: nobody waits for one while input that ends is read,
@@ -655,11 +661,13 @@ impl Worker {
         }
         if let Some(state) = &mut self.stages.state {
             let start = Instant::now();
+            let detector = self.stages.detector.snapshot();
+            self.packing_took = start.elapsed();
             let mut commit = Commit {
                 round: self.round,
                 checkpoint: self.reached.clone(),
                 objects: std::mem::take(&mut self.written),
-                detector: self.stages.detector.snapshot(),
+                detector,
                 triage: self.stages.triage.snapshot(),
                 outboxes: BTreeMap::new(),
                 journal_bytes,

@@ -364,7 +364,8 @@ impl Summary {
         if self.shed_groups + self.late_rows > 0 {
             write!(
                 out,
-                "\n{} left early for want of room, {} came after theirs: weir backtest judges these too",
+                "\n{} left early for want of room (weir/windows_shed says of which rules and times), {} came after theirs: weir backtest judges \
+                 these too",
                 counted(self.shed_groups, "window"),
                 counted(self.late_rows, "row")
             )?;
@@ -481,7 +482,8 @@ pub fn counted(number: u64, what: &str) -> String {
     format!("{} {what}{}", grouped(number), plural(number as usize))
 }
 
-fn matches(number: u64) -> String {
+/// `1,234 matches`.
+pub fn matches(number: u64) -> String {
     format!("{} match{}", grouped(number), if number == 1 { "" } else { "es" })
 }
 

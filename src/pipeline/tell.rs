@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use super::Stages;
 use super::duplicates::Seen;
 use crate::detect::RuleCost;
-use crate::detect::engine::{MODEL_BYTES_MAX, SEEN_BYTES_MAX, WINDOW_BYTES_MAX};
 use crate::memory::Memory;
 use crate::metrics::METRICS;
 use crate::rule::Severity;
@@ -115,9 +114,9 @@ pub fn fills(stages: &Stages, seen: &Seen, memory: Memory) {
         METRICS.queue_bytes.with_label_values(&[name]).set(bytes as i64);
         METRICS.queue_bytes_max.with_label_values(&[name]).set(most as i64);
     };
-    let usual = [("windows", WINDOW_BYTES_MAX), ("seen", SEEN_BYTES_MAX), ("learnt", MODEL_BYTES_MAX)];
-    for ((name, most), bytes) in usual.into_iter().zip(stages.detector.state_bytes()) {
-        show(name, bytes, memory.of(most));
+    let (detector, names) = (&stages.detector, ["windows", "seen", "learnt"]);
+    for ((name, bytes), most) in names.into_iter().zip(detector.state_bytes()).zip(detector.state_bytes_max()) {
+        show(name, bytes, most);
     }
     if let Some(archive) = &stages.archive {
         show("archive", archive.buffered_bytes(), archive.buffer_bytes_max());

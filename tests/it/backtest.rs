@@ -80,6 +80,34 @@ fn an_edit_of_a_built_in_rule_shows_what_it_gains_and_loses() {
 }
 
 #[test]
+fn what_a_canary_does_is_counted_and_is_no_finding() {
+    let (folder, run) = archived();
+    let all = lines(&run.stdout);
+    let finding = all.iter().find(|finding| finding["rule"] == "cloudtrail/many_calls").unwrap();
+    let entry = |name: &str, rule: &str, actor: &str| {
+        format!("[[canary]]\nname = \"{name}\"\nrule = \"{rule}\"\nactor = \"{actor}\"\nhours = 2.0\n")
+    };
+    let config = [
+        entry("alive", "cloudtrail/many_calls", finding["actor"].as_str().unwrap()),
+        entry("gone", "cloudtrail/many_*", "nobody"),
+        entry("lost", "cloudtrail/many_cals", "nobody"),
+    ];
+    fs::write(folder.path().join("weir.toml"), config.concat()).unwrap();
+    let ids = |output: &Output| lines(&output.stdout).len();
+    let without = ids(&backtest(&["rules", "--format", "ndjson"], folder.path()));
+    let with = ids(&backtest(&["rules", "--format", "ndjson", "-c", "weir.toml"], folder.path()));
+    assert!(with < without, "{with} of {without}");
+    let told = text(&backtest(&["rules", "-c", "weir.toml"], folder.path()).stdout);
+    assert!(told.contains("canary alive: ") && told.contains(", last at 20"), "{told}");
+    assert!(told.contains("canary gone: none of its events was detected\n") && !told.contains("lost"), "{told}");
+    // and a canary that no rule is of is told of when rules are checked
+    let check = weir(&["rules", "check", "rules", "-c", "weir.toml"], folder.path());
+    let said = text(&check.stderr);
+    assert!(said.contains("[[canary]] lost: no rule is `cloudtrail/many_cals`: it will be missed"), "{said}");
+    assert!(!said.contains("alive") && !said.contains("gone"), "{said}");
+}
+
+#[test]
 fn what_is_not_there_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let failed = |arguments: &[&str], why: &str| {

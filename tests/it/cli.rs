@@ -203,6 +203,9 @@ fn a_folder_of_rules_is_read_past_what_is_no_rule() {
     let (exit, checked, _) = check(folder.path());
     assert_eq!(exit, 2);
     assert_eq!(checked, "cloudtrail/bin.sql:2:4: this is not UTF-8\n2 rules: 1 refused, 0 failures\n");
+    let gates = text(&weir(&["rules", "check", "cloudtrail/FINE.SQL", "--gates"], folder.path()).stdout);
+    let (gate, summary) = gates.split_once('\n').unwrap();
+    assert!(gate.to_lowercase().contains("eventname") && summary == "1 rule: 0 refused, 0 failures\n", "{gates}");
     let missing = weir(&["rules", "check", "nosuch"], folder.path());
     assert_eq!(text(&missing.stderr), "weir: reading rules in nosuch: No such file or directory (os error 2)\n");
 }

@@ -31,9 +31,9 @@ impl Detector {
             for (place, selected) in judged.selected {
                 windows.entry(place).or_default().add(self.windowed(place).0, selected, false, Timestamp(0));
             }
-            for (rule, cost) in judged.costs {
+            for (place, cost) in judged.costs {
                 if let Some(error) = cost.error {
-                    each.insert(rule.id.clone(), Err(error));
+                    each.insert(self.rule(place).rule.id.clone(), Err(error));
                 }
             }
         }

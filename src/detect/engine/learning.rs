@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rayon::prelude::*;
 
-use super::{Detector, SEEN_BYTES_MAX};
+use super::Detector;
 use crate::detect::window::plan::FirstSeen;
 use crate::memory::Memory;
 use crate::rule::Rule;
@@ -66,7 +66,7 @@ impl Detector {
             let windows = self.windows.get_mut(&place).expect("the rule has windows");
             first.into_iter().for_each(|first| windows.see(&selected, first));
         }
-        self.shed([usize::MAX, self.memory.of(SEEN_BYTES_MAX), usize::MAX], Timestamp(0));
+        self.shed([usize::MAX, self.state_bytes_max()[1], usize::MAX], Timestamp(0));
     }
 
     /// Takes what the rules of another detector have seen, rule by rule.

@@ -13,7 +13,7 @@ use crate::rule::{Rule, query_text};
 const SNAPSHOT_VERSION: u8 = 6;
 /// Level of zstd.
 const PACKING: i32 = 1;
-/// Bytes of one rule's state, unpacked, that are believed to be it.
+/// Bytes of one rule's state, unpacked, that are believed to be it where nothing vouches for what its frame says.
 const SNAPSHOT_BYTES_MAX: usize = 4 * (WINDOW_BYTES_MAX + SEEN_BYTES_MAX + MODEL_BYTES_MAX);
 /// Keys and values in windows have the bytes that this library gives them.
 const SORT_KEYS: &str = "arrow-row 59";
@@ -49,7 +49,8 @@ impl Detector {
         for (place, windows) in kept() {
             let rule = &self.rule(*place).rule;
             // packed rule by rule, so that all of it is never there twice
-            let mut state = Writer::default();
+            // about what it comes to: growing to it would copy it again and again
+            let mut state = Writer(Vec::with_capacity(windows.bytes_len() / 2));
             windows.write(&mut state, self.windowed(*place).0);
             let state = packer.compress(&state.0).expect("a buffer in memory takes what is written to it");
             let hash = state_hash(rule);
@@ -101,7 +102,7 @@ impl Detector {
                 restored.changed.push(id);
                 continue;
             }
-            let windows = zstd::bulk::decompress(saved.state, SNAPSHOT_BYTES_MAX).ok();
+            let windows = zstd::bulk::decompress(saved.state, saved.bytes_max()).ok();
             let plan = self.windowed(place).0;
             match windows.and_then(|windows| Windows::read(&mut Reader(&windows), plan, version >= 4)) {
                 Some(windows) => {
@@ -161,6 +162,13 @@ impl<'a> Saved<'a> {
         let (id, hash, state) = (from.bytes()?, from.fixed()?, from.bytes()?);
         let digest = if version >= 6 { Some(from.fixed()?) } else { None };
         Some(Saved { id, hash, state, digest })
+    }
+
+    /// Bytes of the state, unpacked, at most.
+    fn bytes_max(&self) -> usize {
+        let told = zstd::zstd_safe::get_frame_content_size(self.state).ok().flatten();
+        let told = told.filter(|_| self.digest.is_some()).and_then(|bytes| usize::try_from(bytes).ok());
+        told.unwrap_or(SNAPSHOT_BYTES_MAX)
     }
 
     /// The rule's id; `None` of what is not as it was written.

@@ -1,18 +1,18 @@
-//! Selected rows → windows, and the findings of those that fire, are over, or leave for want of room.
+//! Selected rows → windows, and the findings of those that fire or are over.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::time::Instant;
 
 use datafusion::common::Result;
 
 use super::{Detector, Place, RuleCost, fold};
 use crate::detect::compile::{CompiledRule, OVERRIDES, Then};
-use crate::detect::horizon::SKEW_MICROS;
 use crate::detect::quarantine::{self, failed, halves};
 use crate::detect::window::fire::{self, Items};
 use crate::detect::window::plan::Window;
-use crate::detect::window::state::{Key, Selected, Windows};
+use crate::detect::window::state::{Key, Selected};
 use crate::finding::Finding;
 use crate::time::{MICROS_PER_DAY, MICROS_PER_SECOND, Timestamp};
 
@@ -25,6 +25,9 @@ const LATENESS: i64 = 20 * 60 * MICROS_PER_SECOND;
 pub(super) fn lateness(rule: &CompiledRule, at_once: bool) -> i64 {
     rule.rule.lateness_micros.unwrap_or(if at_once { LATENESS_EARLY } else { LATENESS })
 }
+
+/// Windows that a rule fails on together, and why.
+type Failures = Vec<(Vec<Window>, String)>;
 
 impl Detector {
     /// Puts rows into their windows, and gives the findings of those that need not be waited for.
@@ -75,47 +78,6 @@ impl Detector {
                 windows.drop_through(pane);
                 first.into_iter().for_each(|first| windows.forget_seen(first));
             }
-        }
-        found
-    }
-
-    /// Makes room until windows, what was seen and what was learnt take no more than so many bytes. Windows that are scored leave as
-    /// if they were over, with their findings; before all others those from the future of input that goes on, so that a wrong clock
-    /// costs nobody else's.
-    pub(super) fn shed(&mut self, [windows_max, seen_max, model_max]: [usize; 3], now: Timestamp) -> Vec<Finding> {
-        let mut found = Vec::new();
-        while self.windows.values().map(Windows::bytes_len).sum::<usize>() > windows_max {
-            let largest = self.windows.iter().max_by_key(|(_, windows)| windows.bytes_len()).map(|(place, _)| *place);
-            let place = largest.expect("something takes the bytes");
-            let plan = self.windowed(place).0;
-            let span = plan.span;
-            if self.follows {
-                let windows = self.windows.get_mut(&place).expect("the rule has windows");
-                let shed = windows.shed_from(span, now.0.saturating_add(SKEW_MICROS));
-                if shed > 0 {
-                    self.spend(&self.rule(place).rule.clone(), RuleCost { shed, ..RuleCost::default() });
-                    continue;
-                }
-            }
-            let plan = self.windowed(place).0;
-            if plan.scored.is_some() && self.windows[&place].panes_len() > 1 {
-                found.extend(self.close_oldest(place));
-                continue;
-            }
-            let shed = self.windows.get_mut(&place).expect("the rule has windows").shed(span);
-            self.spend(&self.rule(place).rule.clone(), RuleCost { shed, ..RuleCost::default() });
-        }
-        while self.windows.values().map(|windows| windows.seen.bytes_len()).sum::<usize>() > seen_max {
-            let largest = self.windows.iter().max_by_key(|(_, windows)| windows.seen.bytes_len());
-            let place = *largest.expect("something takes the bytes").0;
-            let shed = self.windows.get_mut(&place).expect("the rule has windows").seen.shed();
-            self.spend(&self.rule(place).rule.clone(), RuleCost { shed, ..RuleCost::default() });
-        }
-        while self.windows.values().map(|windows| windows.model.bytes_len()).sum::<usize>() > model_max {
-            let largest = self.windows.iter().max_by_key(|(_, windows)| windows.model.bytes_len());
-            let place = *largest.expect("something takes the bytes").0;
-            let shed = self.windows.get_mut(&place).expect("the rule has windows").model.shed();
-            self.spend(&self.rule(place).rule.clone(), RuleCost { shed, ..RuleCost::default() });
         }
         found
     }
@@ -175,7 +137,20 @@ impl Detector {
     fn judge_apart(&self, place: Place, windows: &[Window], error: String) -> (Vec<Finding>, RuleCost) {
         let rule = &self.rule(place).rule;
         let mut cost = RuleCost { error: Some(error.clone()), ..RuleCost::default() };
-        let (answers, failures) = halves(windows, error, |windows| self.judge_windows(place, windows));
+        let each: Vec<Range<usize>> = (0..windows.len()).map(|at| at..at + 1).collect();
+        let (mut answers, mut failures) = self.judge_stretches(place, windows, &each, error.clone());
+        let failed_len = |failures: &Failures| failures.iter().map(|(windows, _)| windows.len()).sum::<usize>();
+        if failures.iter().any(|(windows, _)| windows.len() > 1) {
+            // many windows fail: those may be the ones that have some value
+            let ways = self.windowed(place).0.alike(windows).unwrap_or_default();
+            for (order, stretches) in ways {
+                let ordered: Vec<Window> = order.into_iter().map(|at| windows[at].clone()).collect();
+                let other = self.judge_stretches(place, &ordered, &stretches, error.clone());
+                if failed_len(&other.1) < failed_len(&failures) {
+                    (answers, failures) = other;
+                }
+            }
+        }
         let (mut found, mut wrong) = (Vec::new(), Vec::new());
         for (more, ungraded) in answers {
             found.extend(more);
@@ -200,6 +175,23 @@ impl Detector {
             }
         }
         (by_id.into_values().chain(fold(wrong)).collect(), cost)
+    }
+
+    /// What comes of windows that are asked in stretches, each of which is told or fails as a whole.
+    fn judge_stretches(
+        &self,
+        place: Place,
+        windows: &[Window],
+        stretches: &[Range<usize>],
+        error: String,
+    ) -> (Vec<(Vec<Finding>, u64)>, Failures) {
+        let within = |part: &[Range<usize>]| match part {
+            [first, .., last] => &windows[first.start..last.end],
+            [one] => &windows[one.clone()],
+            [] => &[],
+        };
+        let (answers, failures) = halves(stretches, error, |part| self.judge_windows(place, within(part)));
+        (answers, failures.into_iter().map(|(part, error)| (within(part).to_vec(), error)).collect())
     }
 
     pub(super) fn judge_windows(&self, place: Place, windows: &[Window]) -> Result<(Vec<Finding>, u64)> {

@@ -1,10 +1,15 @@
+use std::sync::Arc;
+
 use serde_json::json;
 
 use super::*;
+use crate::decode::reader::open;
+use crate::decode::{Counts, Input, Options};
 use crate::detect::Detector;
 use crate::detect::tests::{batch, changed, detector, event, rule};
 use crate::finding::tests::one_match;
 use crate::logs;
+use crate::table::Origin;
 
 const HOUR: i64 = MICROS_PER_HOUR;
 
@@ -180,4 +185,60 @@ fn a_window_that_fails_hides_no_other() {
     let mut found: Vec<_> = found.iter().map(|found| (found.rule.as_str(), found.event_ids[0].1.as_str())).collect();
     found.sort_unstable();
     assert_eq!(found, [("cloudtrail/x", "e1"), (RULE_QUARANTINED, "e2")]);
+}
+
+#[test]
+fn windows_that_fail_by_one_number_hide_no_others() {
+    let sql = "SELECT count(*) AS calls FROM cloudtrail WHERE eventName = 'GetUser' \
+               GROUP BY userIdentity.arn, tumble(eventTime, INTERVAL '1 day') \
+               HAVING 10 / sum(CAST(requestParameters ->> 'n' AS BIGINT)) >= 1";
+    let by = |n: usize| {
+        let who = json!({ "userIdentity": { "arn": format!("arn:aws:iam::111122223333:user/{n}") } });
+        let number = json!({ "requestParameters": { "n": (n % 3).to_string() } });
+        changed(changed(event("GetUser", &format!("e{n}")), who), number)
+    };
+    let mut detector = detector([rule("", sql)]);
+    let mut found = detector.observe(&[batch(&(0..1500).map(by).collect::<Vec<_>>())], Timestamp(0));
+    found.extend(detector.finish());
+    assert_eq!(found.iter().filter(|finding| finding.rule == "cloudtrail/x").count(), 1000);
+    assert_eq!(detector.costs()["cloudtrail/x"].failed, 500);
+}
+
+#[test]
+fn values_of_two_columns_that_a_rule_fails_on_together_cost_no_other_rows() {
+    let row = |number: usize| {
+        let region = ["us-east-1", "eu-west-1"][number % 2];
+        let address = format!("192.0.2.{}", 7 + number % 3);
+        changed(event("x", &format!("e{number}")), json!({ "awsRegion": region, "sourceIPAddress": address }))
+    };
+    let sql = "SELECT eventID FROM cloudtrail WHERE CAST(CASE WHEN awsRegion = 'us-east-1' AND \
+               sourceIPAddress = '192.0.2.7' THEN 'no' ELSE '2' END AS BIGINT) > 1";
+    let mut detector = detector([rule("", sql)]);
+    detector.observe(&[batch(&(0..1200).map(row).collect::<Vec<_>>())], Timestamp(0));
+    let cost = &detector.costs()["cloudtrail/x"];
+    assert_eq!((cost.hits, cost.failed), (1000, 200), "{:?}", cost.error);
+}
+
+#[test]
+fn a_number_that_many_rows_have_and_a_rule_fails_on_costs_no_other_rows() {
+    let flow = |number: usize| {
+        let port = [22, 23, 443, 8080][number % 4];
+        format!("2 111122223333 eni-0a 192.0.2.7 10.0.0.9 40000 {port} 6 3 180 1722511823 1722511883 ACCEPT OK\n")
+    };
+    let header = "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status\n";
+    let lines: String = std::iter::once(header.to_owned()).chain((0..2000).map(flow)).collect();
+    let (options, mut rejects, mut counts) = (Options::default(), Vec::new(), Counts::default());
+    let mut reader = open(Input::Bytes(lines.into()), Arc::new(Origin::default()), &options);
+    let mut records = Vec::new();
+    while let Some(more) = reader.next(&mut rejects, &mut counts).unwrap() {
+        records.push(more);
+    }
+    let batches = logs::batches(records, &options, &mut rejects, &mut counts);
+    assert_eq!(rejects.len(), 0);
+    let sql = "SELECT srcaddr FROM vpc_flow WHERE 1000 / (CAST(dstport AS BIGINT) - 23) > -10000";
+    let text = format!("-- title = \"t\"\n-- severity = \"low\"\n-- tags = [\"a\"]\n-- remedy = \"r\"\n{sql}");
+    let mut detector = detector([crate::rule::parse("vpc_flow/x", "x.sql", &text).unwrap()]);
+    detector.observe(&batches, Timestamp(0));
+    let cost = &detector.costs()["vpc_flow/x"];
+    assert_eq!((cost.hits, cost.failed), (1500, 500), "{:?}", cost.error);
 }

@@ -18,6 +18,7 @@ mod rising;
 mod asked;
 pub mod columns;
 pub mod plan;
+mod stretches;
 pub mod seen;
 pub mod score;
 pub mod state;

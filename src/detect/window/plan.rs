@@ -130,6 +130,7 @@ enum Origin {
 }
 
 /// A window of one key, whole.
+#[derive(Clone)]
 pub struct Window {
     pub key: Box<[u8]>,
     /// In microseconds since 1970.
@@ -405,7 +406,8 @@ impl Windowed {
         self.keys.columns_of(keys)
     }
 
-    fn table(&self, windows: &[Window]) -> Result<RecordBatch> {
+    /// The columns that the condition and the selected columns are computed of.
+    pub(super) fn table(&self, windows: &[Window]) -> Result<RecordBatch> {
         let keys = self.key_columns(&windows.iter().map(|window| &*window.key).collect::<Vec<_>>())?;
         let asked = self.asked.columns_of(&windows.iter().map(|window| &*window.row).collect::<Vec<_>>())?;
         let mut columns = Vec::new();
@@ -502,7 +504,7 @@ impl Inputs {
 }
 
 /// Whether values of a type are plain ones with an order.
-fn has_order(item: &DataType) -> bool {
+pub(super) fn has_order(item: &DataType) -> bool {
     !item.is_nested() && RowConverter::supports_fields(&fields(std::slice::from_ref(item)))
 }
 

@@ -15,6 +15,7 @@ use super::bytes::{Reader, Writer};
 use super::columns::Answers;
 use super::frame::Moments;
 use super::group::Group;
+use super::part::hash;
 use super::plan::{FirstSeen, Inputs, Span, Window, Windowed};
 use super::score::Model;
 use super::seen::Seen;
@@ -80,6 +81,34 @@ pub(super) struct Pane {
     /// Of a rule over frames.
     pub(super) moments: Moments,
     pub(super) bytes: usize,
+}
+
+/// What left before its time, of one pane.
+#[derive(Debug, PartialEq)]
+pub struct Left {
+    /// Its number.
+    pub pane: i64,
+    pub groups: u64,
+    /// The smallest of those that they are of.
+    pub account: Option<Text>,
+    pub region: Option<Text>,
+}
+
+impl Left {
+    fn of<'a>(pane: i64, groups: impl Iterator<Item = &'a Group>) -> Left {
+        let mut left = Left { pane, groups: 0, account: None, region: None };
+        for group in groups {
+            left.groups += 1;
+            for (known, name) in [(&mut left.account, group.account.least()), (&mut left.region, group.region.least())]
+            {
+                let Some(name) = name else { continue };
+                if known.as_deref().is_none_or(|known| name < known) {
+                    *known = Some(name.into());
+                }
+            }
+        }
+        left
+    }
 }
 
 /// About what a key and its place take besides the group.
@@ -294,39 +323,42 @@ impl Windows {
         }
     }
 
-    /// The last pane leaves where it begins at that time or later. Gives the number of groups that left.
-    pub fn shed_from(&mut self, span: Span, time: i64) -> u64 {
-        let is_later = |number: &i64| number.saturating_mul(span.slide) >= time;
-        let Some(last) = self.panes.keys().next_back().copied().filter(is_later) else { return 0 };
-        let pane = self.panes.remove(&last).expect("it was just found");
+    /// The last pane leaves where it begins at that time or later. Gives what left.
+    pub fn shed_from(&mut self, span: Span, time: i64) -> Option<Left> {
+        let last = *self.panes.keys().next_back()?;
+        if last.saturating_mul(span.slide) < time {
+            return None;
+        }
+        let pane = self.panes.remove(&last)?;
         self.bytes -= pane.bytes;
-        pane.groups.len() as u64
+        Some(Left::of(last, pane.groups.values()))
     }
 
     /// Makes room by what costs least: the oldest pane leaves while a whole window stays behind it; else the keys with the
-    /// fewest rows leave the largest pane, half of them. Gives the number of groups that left.
-    pub fn shed(&mut self, span: Span) -> u64 {
-        let Some((oldest, newest)) = self.panes.keys().next().copied().zip(self.panes.keys().next_back().copied())
-        else {
-            return 0;
-        };
+    /// fewest rows leave the largest pane, half of them. Gives what left; `None` where there was nothing.
+    pub fn shed(&mut self, span: Span) -> Option<Left> {
+        let (oldest, newest) = (*self.panes.keys().next()?, *self.panes.keys().next_back()?);
         if newest - oldest >= span.size / span.slide {
-            let groups = self.panes[&oldest].groups.len() as u64;
+            let left = Left::of(oldest, self.panes[&oldest].groups.values());
             self.drop_through(oldest);
-            return groups;
+            return Some(left);
         }
-        let largest = self.panes.iter().max_by_key(|(number, pane)| (pane.bytes, *number)).map(|(number, _)| *number);
-        let pane = self.panes.get_mut(&largest.expect("there is a pane")).expect("it was just found");
-        let mut sizes: Vec<(u64, &Key)> = pane.groups.iter().map(|(key, group)| (group.rows, key)).collect();
+        let (largest, _) = self.panes.iter().max_by_key(|(number, pane)| (pane.bytes, **number))?;
+        let largest = *largest;
+        let pane = self.panes.get_mut(&largest)?;
+        // of equal ones by a hash: names that are made up to sort behind others push none of them out
+        let mut sizes: Vec<(u64, u64, &Key)> =
+            pane.groups.iter().map(|(key, group)| (group.rows, hash(key), key)).collect();
         sizes.sort_unstable();
-        let leaving: Vec<Key> = sizes[..sizes.len().div_ceil(2)].iter().map(|(_, key)| (*key).clone()).collect();
+        let leaving: Vec<Key> = sizes[..sizes.len().div_ceil(2)].iter().map(|(.., key)| (*key).clone()).collect();
+        let left = Left::of(largest, leaving.iter().map(|key| &pane.groups[key]));
         for key in &leaving {
             let group = pane.groups.remove(key).expect("its key was just listed");
             let bytes = bytes_of(key, &group) + pane.moments.remove(key);
             pane.bytes -= bytes;
             self.bytes -= bytes;
         }
-        leaving.len() as u64
+        Some(left)
     }
 
     pub fn write(&self, to: &mut Writer, rule: &Windowed) {

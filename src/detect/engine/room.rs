@@ -1,0 +1,182 @@
+//! How much memory there is → what rules may remember, what leaves where that is too much, and findings that say what was lost.
+
+use super::{Detector, Place, RuleCost, fold};
+use crate::detect::horizon::SKEW_MICROS;
+use crate::detect::quarantine;
+use crate::detect::window::state::{Left, Windows};
+use crate::finding::Finding;
+use crate::memory::Memory;
+use crate::time::Timestamp;
+
+/// What the windows of all rules may take, in bytes, as the two below where memory is not short and not much, see
+/// [`Detector::state_bytes_max`]. Past it the rule that takes most lets go of some, see [`Windows::shed`], and its
+/// [`RuleCost::shed`] says so.
+pub const WINDOW_BYTES_MAX: usize = 16 << 20;
+
+/// What rules that ask what is new may keep of what they have seen, in bytes: about 250,000 keys. Past it the rule that
+/// takes most forgets what was seen longest ago, which counts as shed too.
+pub const SEEN_BYTES_MAX: usize = 16 << 20;
+
+/// What rules that score their windows may keep of what they learnt, in bytes: about 150,000 keys or values. Past it the rule that takes
+/// most forgets what was seen longest ago, which counts as shed.
+pub const MODEL_BYTES_MAX: usize = 16 << 20;
+
+/// Each usual size, and the part that it gets of a memory limit above [`Memory::FULL`]. Together that is a quarter: the allocator, a
+/// snapshot, which is a packed copy, and a commit of it need room too.
+const SIZES: [(usize, u64); 3] = [(WINDOW_BYTES_MAX, 8), (SEEN_BYTES_MAX, 16), (MODEL_BYTES_MAX, 16)];
+
+impl Detector {
+    /// From now on windows, what was seen and what was learnt have the room that this memory gives them.
+    pub fn keep_to(&mut self, memory: Memory) {
+        self.memory = memory;
+    }
+
+    /// Bytes that windows, what was seen, and what was learnt may take, each of all rules.
+    pub fn state_bytes_max(&self) -> [usize; 3] {
+        SIZES.map(|(usual, part)| self.memory.of_state(usual, part))
+    }
+
+    /// Bytes of windows, of what was seen, and of what was learnt, each of all rules.
+    pub fn state_bytes(&self) -> [usize; 3] {
+        let sum = |of: fn(&Windows) -> usize| self.windows.values().map(of).sum();
+        [sum(Windows::bytes_len), sum(|windows| windows.seen.bytes_len()), sum(|windows| windows.model.bytes_len())]
+    }
+
+    /// Makes room where there is too little; gives the findings that rules may have, in the order of their ids.
+    pub(super) fn conclude(&mut self, mut found: Vec<Finding>, now: Timestamp) -> Vec<Finding> {
+        found.extend(self.shed(self.state_bytes_max(), now));
+        let mut found = self.admit(found);
+        found.sort_by_key(|finding| finding.id);
+        found
+    }
+
+    /// Makes room at once, as past the limits: half of what windows, what was seen and what was learnt each take leaves, where it is
+    /// more than a MiB. Gives the findings of windows that leave as if they were over.
+    pub fn ease(&mut self, now: Timestamp) -> Vec<Finding> {
+        const LEAST: usize = 1 << 20;
+        let halves = self.state_bytes().map(|bytes| (bytes / 2).max(LEAST));
+        let found = self.shed(halves, now);
+        let mut found = self.admit(found);
+        found.sort_by_key(|finding| finding.id);
+        found
+    }
+
+    /// Makes room until windows, what was seen and what was learnt take no more than so many bytes. Windows that are scored leave as
+    /// if they were over, with their findings; before all others those from the future of input that goes on, so that a wrong clock
+    /// costs nobody else's. Of others that leave, a finding says of which rule and time they were.
+    pub(super) fn shed(&mut self, [windows_max, seen_max, model_max]: [usize; 3], now: Timestamp) -> Vec<Finding> {
+        let (mut found, mut lost) = (Vec::new(), Vec::new());
+        while let Some(place) = self.over(windows_max, Windows::bytes_len) {
+            let plan = self.windowed(place).0;
+            let (span, scored) = (plan.span, plan.scored.is_some());
+            let future = self.follows.then(|| now.0.saturating_add(SKEW_MICROS));
+            let windows = self.windows.get_mut(&place).expect("the rule has windows");
+            if let Some(left) = future.and_then(|future| windows.shed_from(span, future)) {
+                lost.push(self.lose(place, &left));
+            } else if scored && windows.panes_len() > 1 {
+                found.extend(self.close_oldest(place));
+            } else {
+                let left = windows.shed(span).expect("what takes bytes has panes");
+                lost.push(self.lose(place, &left));
+            }
+        }
+        while let Some(place) = self.over(seen_max, |windows| windows.seen.bytes_len()) {
+            let shed = self.windows.get_mut(&place).expect("the rule has windows").seen.shed();
+            self.spend(&self.rule(place).rule.clone(), RuleCost { shed, ..RuleCost::default() });
+        }
+        while let Some(place) = self.over(model_max, |windows| windows.model.bytes_len()) {
+            let shed = self.windows.get_mut(&place).expect("the rule has windows").model.shed();
+            self.spend(&self.rule(place).rule.clone(), RuleCost { shed, ..RuleCost::default() });
+        }
+        found.extend(fold(lost));
+        found
+    }
+
+    /// The rule that takes most, where all together take more than so many bytes.
+    fn over(&self, bytes_max: usize, of: fn(&Windows) -> usize) -> Option<Place> {
+        let is_over = self.windows.values().map(of).sum::<usize>() > bytes_max;
+        let largest = || self.windows.iter().max_by_key(|(_, windows)| of(windows)).map(|(place, _)| *place);
+        is_over.then(largest).flatten()
+    }
+
+    /// Counts what left, and gives what says so.
+    fn lose(&mut self, place: Place, left: &Left) -> Finding {
+        let (span, rule) = (self.windowed(place).0.span, self.rule(place).rule.clone());
+        self.spend(&rule, RuleCost { shed: left.groups, ..RuleCost::default() });
+        let name = |name: Option<&str>| name.unwrap_or("unknown").to_owned();
+        let time = Timestamp(left.pane.saturating_mul(span.slide));
+        let at = quarantine::Place {
+            time,
+            account: name(left.account.as_deref()),
+            region: name(left.region.as_deref()),
+            event_id: None,
+        };
+        quarantine::lost(&rule, left.groups, [span.slide, span.size], at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::detect::quarantine::WINDOWS_SHED;
+    use crate::detect::tests::{batch, changed, detector, event, rule};
+    use crate::memory::Size;
+
+    fn flood(round: usize) -> Vec<Value> {
+        let one = |n: usize| {
+            let arn = format!("arn:aws:iam::111122223333:user/{round}-{n}-{}", "x".repeat(100));
+            changed(event("GetUser", &format!("{round}-{n}")), json!({ "userIdentity": { "arn": arn } }))
+        };
+        (0..10_000).map(one).collect()
+    }
+
+    fn burst() -> Detector {
+        detector([rule(
+            "",
+            "SELECT count(*) AS n FROM cloudtrail WHERE eventName = 'GetUser' \
+             GROUP BY userIdentity.arn, tumble(eventTime, INTERVAL '10 minutes') HAVING count(*) >= 3",
+        )])
+    }
+
+    #[test]
+    fn what_leaves_for_want_of_room_is_a_finding_that_says_when_it_was() {
+        let mut full = burst();
+        let mut found: Vec<Finding> =
+            (0..8).flat_map(|round| full.observe(&[batch(&flood(round))], Timestamp(0))).collect();
+        let shed = full.costs()["cloudtrail/x"].shed;
+        assert!(shed > 0 && !found.is_empty());
+        let mut hole = found.remove(0);
+        found.into_iter().for_each(|more| hole.fold(more));
+        assert_eq!((hole.rule.as_str(), hole.count), (WINDOWS_SHED, shed));
+        assert_eq!((hole.account.as_str(), hole.region.as_str()), ("111122223333", "us-east-1"));
+        // the window of 11:30:23
+        let time = |text: &str| Timestamp::parse(text).unwrap();
+        assert_eq!(
+            (hole.first_seen, hole.last_seen),
+            (time("2024-08-01T11:30:00Z"), Timestamp(time("2024-08-01T11:40:00Z").0 - 1))
+        );
+        let command = "weir backtest cloudtrail/x --since 2024-07-31 --until 2024-08-02";
+        assert!(hole.remedy.contains(command), "{}", hole.remedy);
+    }
+
+    #[test]
+    fn with_more_memory_more_is_remembered() {
+        let mut roomy = burst();
+        assert_eq!(roomy.state_bytes_max(), [16 << 20; 3]);
+        roomy.keep_to(Memory::of_limit(Size(2 << 30)).unwrap());
+        assert_eq!(roomy.state_bytes_max(), [(16 + 128) << 20, (16 + 64) << 20, (16 + 64) << 20]);
+        for round in 0..8 {
+            assert_eq!(roomy.observe(&[batch(&flood(round))], Timestamp(0)), []);
+        }
+        assert_eq!(roomy.costs()["cloudtrail/x"].shed, 0);
+        assert!(roomy.state_bytes()[0] > WINDOW_BYTES_MAX);
+        // who restores it with less room lets go of some at the next turn
+        let mut tight = burst();
+        assert!(tight.restore(&roomy.snapshot()).is_whole());
+        assert_eq!(tight.state_bytes(), roomy.state_bytes());
+        assert_eq!(tight.observe(&[], Timestamp(0))[0].rule, WINDOWS_SHED);
+        assert!(tight.state_bytes()[0] <= WINDOW_BYTES_MAX);
+    }
+}
