@@ -417,7 +417,10 @@ impl Keeper {
         let wanted = self.leases.wanted(|shard| self.listing.contains_key(shard), self.now());
         for take in wanted {
             let (lease, change, what) = match take {
-                Take::Free(lease) => (lease, Change::Take, "taken"),
+                Take::Free(lease) => {
+                    let still_leaves = self.leases.is_still_leaving(&lease, self.now());
+                    (lease, Change::Take { still_leaves }, "taken")
+                }
                 Take::Ask(lease) => (lease, Change::Ask, "asked"),
             };
             // what was read of it in vain is not dropped yet

@@ -340,6 +340,32 @@ async fn a_shard_whose_new_owner_is_killed_before_it_reads_loses_and_doubles_not
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_new_life_of_who_asked_for_a_shard_waits_for_who_has_yet_to_leave_it() {
+    let stage = stage(false).await;
+    let mut a = stage.begin().await;
+    stage.put(1, 12..16);
+    stage.put(2, 16..20);
+    a.take(8).await;
+    let b = stage.start(new("b")).await;
+    stage.until("a shard is asked for", |stage| !stage.told("checkpointOwner").is_empty()).await;
+    let is_of_b = |owner: &String| owner.starts_with("b/");
+    let before = stage.told("leaseOwner").into_iter().find(is_of_b).unwrap();
+    // killed and started again at once, as by an update, it takes up its leases without a wait
+    let mut b = stage.start(b.kill().await).await;
+    stage
+        .until("its new life has the lease", |stage| {
+            stage.told("leaseOwner").into_iter().find(is_of_b).is_some_and(|owner| owner != before)
+        })
+        .await;
+    a.commit().await.unwrap();
+    work(&mut [&mut a, &mut b], |_| stage.is_shared()).await;
+    stage.put(1, 20..22);
+    stage.put(2, 22..24);
+    work(&mut [&mut a, &mut b], |all| sorted(all.iter().map(|worker| &worker.disk)).len() >= 24).await;
+    assert_eq!(sorted([&a.end().await, &b.end().await]), Vec::from_iter(0..24));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_lost_its_lease_commits_nothing_of_it() {
     for fan_out in [false, true] {
         let stage = stage(fan_out).await;
