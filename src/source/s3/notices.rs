@@ -24,6 +24,7 @@ use crate::source::layout::key_time;
 use crate::source::notice::{self, ObjectRef, Told};
 use crate::source::{Event, Feed, Gone, Piece};
 use crate::table::{Origin, Reject};
+use crate::time::Timestamp;
 
 /// Notices that may be in our hands; beyond, none is received until some are committed.
 const HELD_MAX: usize = 5000;
@@ -41,6 +42,8 @@ const RETURN_MAX: Duration = Duration::from_secs(900);
 const REMEMBERED_MAX: usize = 50_000;
 /// Notices of which we remember that their reason is in the archive, so that it is there once.
 const REPORTED_MAX: usize = 10_000;
+/// How far the queue has been read is told this often; at once where that is less far than was told.
+const TELL_EVERY: Duration = Duration::from_secs(1);
 /// Failed objects that are named in the summary of the run.
 const NAMED_MAX: usize = 1000;
 
@@ -116,6 +119,12 @@ struct Notices {
     drained: bool,
     remembered: VecDeque<Arc<str>>,
     reported: HashSet<String>,
+    /// When the oldest of the last messages was sent; where the queue had none, when it said so.
+    received_until: Option<Timestamp>,
+    /// How far it was told that the queue has been read, and when;
+    told: Option<(Timestamp, Instant)>,
+    /// who tells it, and may have to wait for room.
+    telling: Option<JoinHandle<Result<(), Gone>>>,
 }
 
 impl Notices {
@@ -140,6 +149,9 @@ impl Notices {
             drained: false,
             remembered: remembered(&feed.resume),
             reported: HashSet::new(),
+            received_until: None,
+            told: None,
+            telling: None,
             feed,
         }
     }
@@ -157,11 +169,13 @@ impl Notices {
                     if self.received(received).await.is_err() {
                         break;
                     }
+                    self.tell();
                 }
                 Some(read) = self.reading.join_next() => {
                     if self.read(read).await.is_err() {
                         break;
                     }
+                    self.tell();
                 }
                 Ok(()) = committed.changed() => {
                     let done = committed.borrow_and_update().clone();
@@ -211,6 +225,10 @@ impl Notices {
         self.troubles = 0;
         self.answered = true;
         self.drained = messages.is_empty() && self.until_empty && self.reading.is_empty();
+        self.received_until = match messages.is_empty() {
+            true => Some(Timestamp::now()),
+            false => messages.iter().filter_map(|message| message.sent).min(),
+        };
         let hidden_until = Instant::now() + self.hidden;
         let mut settled = Vec::new();
         for message in messages {
@@ -328,6 +346,21 @@ impl Notices {
         self.feed.send(Event::Piece(Piece::rejected(reject))).await
     }
 
+    /// Tells how far the queue has been read, for windows to wait for what is still in it: up to the oldest notice whose objects are
+    /// not all read. A queue keeps about the order in which it got its messages, and gives the oldest first.
+    fn tell(&mut self) {
+        let unread = self.held.values().filter(|held| held.left > 0).filter_map(|held| held.message.sent).min();
+        let Some(until) = unread.or(self.received_until).filter(|_| !self.until_empty) else { return };
+        let is_due = self.told.is_none_or(|(told, at)| until < told || at.elapsed() >= TELL_EVERY);
+        if !is_due || self.telling.as_ref().is_some_and(|telling| !telling.is_finished()) {
+            return;
+        }
+        self.told = Some((until, Instant::now()));
+        let (feed, partition) = (self.feed.clone(), self.name.as_str().into());
+        // what waits for room holds up no notice that has to be hidden for longer
+        self.telling = Some(tokio::spawn(async move { feed.send(Event::Reached { partition, until }).await }));
+    }
+
     /// Deletes the notices of which all objects are committed.
     async fn settle(&mut self, done: &Checkpoint) -> Result<(), Gone> {
         let settled = self.held.extract_if(.., |_, held| held.is_settled(done));
@@ -369,6 +402,9 @@ impl Notices {
     async fn finish(mut self) {
         if let Some(receiving) = self.receiving.take() {
             receiving.abort();
+        }
+        if let Some(telling) = self.telling.take() {
+            telling.abort();
         }
         while let Some(read) = self.reading.join_next().await {
             if self.read(read).await.is_err() {
