@@ -470,6 +470,30 @@ async fn until_hidden(fake: &Fake, run: &mut Run, seen: &mut Seen, count: usize)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_notice_is_hidden_for_longer_while_its_objects_are_read_and_wait_for_the_commit() {
+    let fake = Fake::start().await;
+    for name in ["read", "slow"] {
+        fake.put("logs", name, record(name));
+        fake.send(name, notice(&[name]));
+    }
+    fake.fault("logs/slow", [Fault::Stall(0)]);
+    let settings = Settings { visibility_seconds: 2, ..Settings::default() };
+    let address = notices::Address::parse("sqs://trail").unwrap();
+    let source = Source::Notices(notices::Config { queue: address, settings, until_empty: false });
+    let mut run = Run::start(&fake, source, Checkpoint::default());
+    let mut seen = Seen::default();
+    let begun = std::time::Instant::now();
+    // longer than three times that for which they were hidden at first
+    while begun.elapsed() < Duration::from_secs(7) {
+        run.take(&mut seen, Duration::from_millis(50)).await;
+    }
+    assert_eq!(seen.texts.len(), 1, "one is read and not committed, the other still comes");
+    let (longer, world) = (fake.asked("ChangeMessageVisibilityBatch 2").len(), fake.world());
+    assert!(longer >= 3, "{longer} times in seven seconds: {:?}", world.log);
+    assert!(world.deleted.is_empty() && world.hidden.values().all(|seconds| *seconds == 2), "{:?}", world.hidden);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_queue_is_read_as_far_as_the_oldest_notice_whose_objects_are_not() {
     let fake = Fake::start().await;
     let minute = |minute: i64| 1_722_500_000_000 + minute * 60_000;

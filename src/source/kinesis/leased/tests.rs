@@ -286,8 +286,7 @@ async fn a_kill_between_commit_and_checkpoint_doubles_that_commit_in_two_archive
         stage.put(2, 24..28);
         work(&mut [&mut a, &mut b], |all| once(sorted(all.iter().map(|worker| &worker.disk))).len() == 28).await;
         let (a, b) = (a.end().await, b.end().await);
-        let both: Vec<u32> = (0..28).chain(12..16).collect();
-        let mut expected = both.clone();
+        let mut expected: Vec<u32> = (0..28).chain(12..16).collect();
         expected.sort_unstable();
         assert_eq!(sorted([&a, &b]), expected);
         assert_eq!(once(sorted([&a])), sorted([&a]));
