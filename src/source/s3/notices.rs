@@ -4,6 +4,7 @@
 //! for the commit; when a worker dies, it comes to another once that time is over.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -214,7 +215,7 @@ impl Notices {
                 if hopeless || (self.until_empty && self.troubles >= TRIES_MAX) {
                     let event = Event::Unreadable { name: self.name.clone(), why: format!("receiving: {trouble}") };
                     self.drained = true;
-                    return self.feed.send(event).await;
+                    return self.hand_on(event).await;
                 }
                 if self.troubles.is_power_of_two() {
                     tracing::warn!("receiving from {}: {trouble}; trying again", self.name);
@@ -325,7 +326,7 @@ impl Notices {
         let is_news = !self.reported.contains(&held.message.id);
         self.give_up(&held.message, &format!("{name}: {trouble}")).await?;
         if is_news && self.reported.len() <= NAMED_MAX {
-            self.feed.send(Event::Unreadable { name, why: trouble.to_string() }).await?;
+            self.hand_on(Event::Unreadable { name, why: trouble.to_string() }).await?;
         }
         Ok(())
     }
@@ -343,7 +344,7 @@ impl Notices {
         tracing::warn!("{}: notice {} is left to the queue's redrive policy: {reason}", self.name, message.id);
         let origin = Arc::new(Origin::from_name(&format!("{}#{}", self.name, message.id)));
         let reject = Reject::new(&origin, 0, "", reason, message.body.as_bytes());
-        self.feed.send(Event::Piece(Piece::rejected(reject))).await
+        self.hand_on(Event::Piece(Piece::rejected(reject))).await
     }
 
     /// Tells how far the queue has been read, for windows to wait for what is still in it: up to the oldest notice whose objects are
@@ -374,9 +375,22 @@ impl Notices {
         let many = self.remembered.len().saturating_sub(REMEMBERED_MAX);
         if many > 0 {
             let forget = self.remembered.drain(..many).collect();
-            self.feed.send(Event::Piece(Piece { forget, ..Piece::default() })).await?;
+            self.hand_on(Event::Piece(Piece { forget, ..Piece::default() })).await?;
         }
         Ok(())
+    }
+
+    /// Hands an event over. The pipeline may take none for as long as a service is away whose outbox is full: notices stay hidden
+    /// meanwhile.
+    async fn hand_on(&mut self, event: Event) -> Result<(), Gone> {
+        let feed = self.feed.clone();
+        let mut sending = pin!(feed.send(event));
+        loop {
+            tokio::select! {
+                sent = &mut sending => return sent,
+                () = sleep(self.hidden / 4) => self.hide_longer().await,
+            }
+        }
     }
 
     async fn delete(&self, handles: Vec<String>) {

@@ -494,6 +494,29 @@ async fn a_notice_is_hidden_for_longer_while_its_objects_are_read_and_wait_for_t
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_notice_stays_hidden_while_the_pipeline_takes_nothing() {
+    let fake = Fake::start().await;
+    fake.put("logs", "slow", record("slow"));
+    fake.fault("logs/slow", [Fault::Stall(0)]);
+    fake.send("slow", notice(&["slow"]));
+    // more reasons than the queue to the pipeline holds
+    for number in 0..100 {
+        fake.send(&format!("poison-{number}"), "no notice");
+    }
+    let settings = Settings { visibility_seconds: 2, ..Settings::default() };
+    let address = notices::Address::parse("sqs://trail").unwrap();
+    let source = Source::Notices(notices::Config { queue: address, settings, until_empty: false });
+    let run = Run::start(&fake, source, Checkpoint::default());
+    let hidden = || fake.asked("ChangeMessageVisibilityBatch").len();
+    until(|| hidden() >= 64).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let before = hidden();
+    assert!(before < 90, "the pipeline's queue is full long before");
+    until(|| hidden() >= before + 3).await;
+    drop(run);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_queue_is_read_as_far_as_the_oldest_notice_whose_objects_are_not() {
     let fake = Fake::start().await;
     let minute = |minute: i64| 1_722_500_000_000 + minute * 60_000;
