@@ -43,6 +43,8 @@ const RETURN_MAX: Duration = Duration::from_secs(900);
 const REMEMBERED_MAX: usize = 50_000;
 /// Notices of which we remember that their reason is in the archive, so that it is there once.
 const REPORTED_MAX: usize = 10_000;
+/// A message that was received more often than this holds up no window: once more than the first time, as when a worker was killed.
+const WAITED_RECEIVES_MAX: u32 = 2;
 /// How far the queue has been read is told this often; at once where that is less far than was told.
 const TELL_EVERY: Duration = Duration::from_secs(1);
 /// Failed objects that are named in the summary of the run.
@@ -228,7 +230,7 @@ impl Notices {
         self.drained = messages.is_empty() && self.until_empty && self.reading.is_empty();
         self.received_until = match messages.is_empty() {
             true => Some(Timestamp::now()),
-            false => messages.iter().filter_map(|message| message.sent).min(),
+            false => messages.iter().filter_map(waited_for).min().or(self.received_until),
         };
         let hidden_until = Instant::now() + self.hidden;
         let mut settled = Vec::new();
@@ -350,7 +352,8 @@ impl Notices {
     /// Tells how far the queue has been read, for windows to wait for what is still in it: up to the oldest notice whose objects are
     /// not all read. A queue keeps about the order in which it got its messages, and gives the oldest first.
     fn tell(&mut self) {
-        let unread = self.held.values().filter(|held| held.left > 0).filter_map(|held| held.message.sent).min();
+        let unread = self.held.values().filter(|held| held.left > 0);
+        let unread = unread.filter_map(|held| waited_for(&held.message)).min();
         let Some(until) = unread.or(self.received_until).filter(|_| !self.until_empty) else { return };
         let is_due = self.told.is_none_or(|(told, at)| until < told || at.elapsed() >= TELL_EVERY);
         if !is_due || self.telling.as_ref().is_some_and(|telling| !telling.is_finished()) {
@@ -452,6 +455,11 @@ fn remembered(resume: &Checkpoint) -> VecDeque<Arc<str>> {
     timed.into_iter().map(|(_, partition)| partition).collect()
 }
 
+/// When a message was sent that windows wait for: not one that comes back again and again, since what it names cannot be read.
+fn waited_for(message: &Message) -> Option<Timestamp> {
+    message.sent.filter(|_| message.receives <= WAITED_RECEIVES_MAX)
+}
+
 /// How long a notice stays away that could not be read.
 fn back_after(receives: u32) -> Duration {
     let doublings = receives.saturating_sub(1).min(10);
@@ -479,6 +487,21 @@ mod tests {
     fn a_notice_stays_away_longer_each_time() {
         let seconds = |receives| back_after(receives).as_secs();
         assert_eq!([0, 1, 2, 3, 6, 1000].map(seconds), [30, 30, 60, 120, 900, 900]);
+    }
+
+    #[test]
+    fn a_notice_that_comes_back_again_and_again_holds_up_no_window() {
+        let message = |receives| Message {
+            id: "m".into(),
+            handle: "h".into(),
+            body: String::new(),
+            receives,
+            sent: Some(Timestamp(7)),
+        };
+        assert_eq!(
+            [1, 2, 3].map(|receives| waited_for(&message(receives))),
+            [Some(Timestamp(7)), Some(Timestamp(7)), None]
+        );
     }
 
     #[test]
