@@ -4,6 +4,7 @@
 //! and no network.
 
 pub mod calls;
+mod encrypt;
 pub mod identity;
 pub mod tried;
 pub mod trust;
@@ -24,6 +25,7 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use serde::Deserialize;
 use tokio::sync::OnceCell;
 
+use self::encrypt::Encrypt;
 use self::trust::Trust;
 
 const CONNECT_WAIT: Duration = Duration::from_secs(2);
@@ -63,6 +65,8 @@ pub struct S3 {
     pub force_path_style: bool,
     /// Account that every bucket must belong to; reading from another's is refused by S3.
     pub expected_bucket_owner: Option<String>,
+    /// KMS key that S3 is asked to encrypt what is written with, by id, alias or ARN; without it as the bucket says.
+    pub kms_key: Option<String>,
 }
 
 /// A role to take on.
@@ -131,7 +135,11 @@ impl Aws {
     /// When no Region is set, or the certificates of `AWS_CA_BUNDLE` cannot be read.
     pub async fn s3(&self) -> Result<aws_sdk_s3::Client, Trouble> {
         let sdk = self.sdk(None).await?;
-        let config = aws_sdk_s3::config::Builder::from(&sdk).force_path_style(self.config.s3.force_path_style);
+        let S3 { force_path_style, kms_key, .. } = &self.config.s3;
+        let mut config = aws_sdk_s3::config::Builder::from(&sdk).force_path_style(*force_path_style);
+        if let Some(key) = kms_key {
+            config = config.interceptor(Encrypt { key: key.clone() });
+        }
         Ok(aws_sdk_s3::Client::from_conf(config.build()))
     }
 

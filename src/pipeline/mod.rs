@@ -66,7 +66,7 @@ const EASE_WAIT: Duration = Duration::from_secs(1);
 const LEAVE_WAIT: Duration = Duration::from_secs(1);
 /// Following, findings wait at most this long for the commit that lets them out.
 const SEND_WAIT: Duration = Duration::from_secs(1);
-/// ... and where each commit is a PUT of S3, this long: at worst 17,280 a day, 9 cents.
+/// ... and where each commit is a PUT of S3, this long, unless one is critical: at worst 17,280 a day, 9 cents.
 const SEND_WAIT_REMOTE: Duration = Duration::from_secs(5);
 /// Where rules remember much, packing it takes at most one part in this many of the time: findings wait that much longer.
 const PACKING_SHARE: u32 = 10;
@@ -508,7 +508,8 @@ impl Worker {
         let waited = self.committed_at.elapsed();
         let is_due = |post: &Post| {
             let removal = if post.way().worth().is_some() { self.send_wait.min(every) } else { every };
-            (post.has_staged() && waited >= self.send_wait) || (waited >= removal && post.is_changed())
+            let staged = if post.has_critical_staged() { SEND_WAIT } else { self.send_wait };
+            (post.has_staged() && waited >= staged) || (waited >= removal && post.is_changed())
         };
         let is_hurried = self.claims.take_hurry();
         let is_early = waited < self.packing_took * PACKING_SHARE;

@@ -298,6 +298,11 @@ impl Post {
         !self.staged.is_empty()
     }
 
+    /// Whether one of these is critical.
+    pub fn has_critical_staged(&self) -> bool {
+        self.staged.values().any(|outgoing| outgoing.critical)
+    }
+
     /// Whether the last commit no longer says what waits.
     ///
     /// # Panics

@@ -168,6 +168,13 @@ impl Leases {
         self.seen.get(shard).is_some_and(|seen| now.saturating_sub(seen.leaving_since) >= self.expiry)
     }
 
+    /// Whether who is to leave a lease has still to be waited for when its owner has gone: it may be about to commit what it read, unless
+    /// it is silent too, or an earlier life of this worker.
+    pub fn is_still_leaving(&self, lease: &Lease, now: Duration) -> bool {
+        let is_other = |leaving: &Arc<str>| worker(leaving) != worker(&self.me);
+        lease.leaving.as_ref().is_some_and(is_other) && !self.is_left_behind(&lease.shard, now)
+    }
+
     /// Whether a shard may be read: its parents have been read to their ends, whoever read them. One that has no lease has aged
     /// out, unless it is still listed: then its lease is only being made.
     pub fn is_ready(&self, lease: &Lease, is_listed: impl Fn(&str) -> bool) -> bool {
@@ -211,9 +218,13 @@ impl Leases {
         if *owner == self.me {
             return false;
         }
-        let worker = |name: &str| name.rsplit_once('/').map(|(worker, _)| worker.to_owned());
         worker(owner) == worker(&self.me) || now.saturating_sub(seen.since) >= self.expiry
     }
+}
+
+/// The worker of which a name is a life.
+fn worker(name: &str) -> Option<&str> {
+    name.rsplit_once('/').map(|(worker, _)| worker)
 }
 
 fn mixed(worker: &str, shard: &str) -> u64 {

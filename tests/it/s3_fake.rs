@@ -38,6 +38,8 @@ pub struct World {
     pub log: Vec<String>,
     /// Messages that can be received.
     pub messages: VecDeque<(String, String)>,
+    /// When they were sent, in milliseconds since 1970, of those that say so.
+    pub sent: BTreeMap<String, i64>,
     /// Handles of those that were, and how long they were hidden last.
     pub hidden: BTreeMap<String, i64>,
     pub deleted: Vec<String>,
@@ -226,8 +228,11 @@ async fn sqs(fake: &Fake, operation: &str, input: &Value) -> Response {
                     world.received += 1;
                     let handle = format!("{id}#{}", world.received);
                     world.hidden.insert(handle.clone(), input["VisibilityTimeout"].as_i64().unwrap());
-                    json!({ "MessageId": id, "ReceiptHandle": handle, "Body": body,
-                            "Attributes": { "ApproximateReceiveCount": "1" } })
+                    let mut attributes = json!({ "ApproximateReceiveCount": "1" });
+                    if let Some(sent) = world.sent.get(&id) {
+                        attributes["SentTimestamp"] = json!(sent.to_string());
+                    }
+                    json!({ "MessageId": id, "ReceiptHandle": handle, "Body": body, "Attributes": attributes })
                 });
                 let messages: Vec<_> = messages.collect();
                 json!({ "Messages": messages })

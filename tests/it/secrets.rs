@@ -84,6 +84,7 @@ fn what_is_written_holds_no_secret() {
     fs::write(at("profile.toml"), config("profile = 'filed'")).unwrap();
     let role = "assume_role = { arn = 'arn:aws:iam::111122223333:role/weir' }";
     fs::write(at("role.toml"), config(role)).unwrap();
+    fs::write(at("leases.toml"), config("") + "[source.kinesis.leases]\ntable = 'leases'\n").unwrap();
     fs::write(at("wrong.toml"), "[aws]\nsecret_access_key = 'x'\n").unwrap();
     let filed = format!("[filed]\naws_access_key_id = AKIAI44QH8DHBEXAMPLE\naws_secret_access_key = {FILED}\n");
     fs::write(at("credentials"), filed).unwrap();
@@ -120,6 +121,10 @@ fn what_is_written_holds_no_secret() {
                 [how, &["doctor", "--rules", few(), "-c", file, "--from", "s3://trail", "kinesis://stream"][..]]
                     .concat(),
             ));
+        }
+        for file in ["role.toml", "leases.toml"] {
+            let stream = ["run", "-c", file, "--from", "kinesis://stream", "--rules", "none"];
+            commands.push((3, [how, &stream[..], &work].concat()));
         }
         // its finding waits for the hub, which refuses the signature
         commands.push((

@@ -83,21 +83,25 @@ impl Unit {
     /// Puts its files into the bucket.
     ///
     /// # Errors
-    /// What S3 says of the first that it does not take, or that the time is over. Others may be there.
+    /// What S3 says of the first that it does not take, or that the time is over; and how many are there by then. These are replaced
+    /// when the same items come again together, and else stay beside those that the items are in then.
     pub async fn put(&self, bucket: &Bucket, until: Instant) -> anyhow::Result<()> {
         let Some(kept) = &self.kept else { return Ok(()) };
         let puts = kept.objects.iter().map(async |object| {
             let put = bucket.put(&kept.archive, object).await;
-            put.with_context(|| format!("writing {}", bucket.name(object)))
+            put.with_context(|| format!("writing {}", bucket.name(object))).map(|()| object.rows)
         });
         let mut puts = stream::iter(puts).buffer_unordered(PUTS_AT_ONCE);
+        let (mut files, mut rows) = (0, 0);
         let all = async {
             while let Some(put) = puts.next().await {
-                put?;
+                rows += put?;
+                files += 1;
             }
-            Ok(())
+            anyhow::Ok(())
         };
-        timeout_at(Until::from_std(until), all).await.context("the time was over before all was archived")?
+        let all = timeout_at(Until::from_std(until), all).await.context("the time was over before all was archived");
+        all.flatten().with_context(|| format!("{files} of {} files, with {rows} rows, are there", kept.objects.len()))
     }
 }
 

@@ -39,6 +39,18 @@ fn waiting(post: &Post) -> usize {
 }
 
 #[test]
+fn a_critical_finding_is_known_until_its_commit_among_others() {
+    let mut post = post();
+    let high = Finding { severity: Severity::High, ..found("eve") };
+    post.stage(&[high], Timestamp(5));
+    assert!(post.has_staged() && !post.has_critical_staged());
+    post.stage(&[Finding { severity: Severity::Critical, ..found("mallory") }], Timestamp(6));
+    assert!(post.has_critical_staged());
+    committed(&mut post).unwrap();
+    assert!(!post.has_critical_staged());
+}
+
+#[test]
 fn the_sender_has_a_finding_only_after_its_commit() {
     let mut post = post();
     post.stage(&[found("eve")], Timestamp(5));

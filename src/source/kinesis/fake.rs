@@ -122,6 +122,9 @@ pub async fn answer(State(stream): State<Arc<Mutex<Stream>>>, headers: HeaderMap
     }
     let result = match (fault, operation) {
         (Some(code), _) => Err(code),
+        (None, "SubscribeToShard") if !stream.shards.contains_key(ask["ShardId"].as_str().unwrap()) => {
+            Err("ResourceNotFoundException")
+        }
         (None, "SubscribeToShard") => return subscribed(&mut stream, &ask),
         (None, "DescribeStreamSummary") => described(&ask),
         (None, "DescribeStreamConsumer") => Ok(json!({ "ConsumerDescription": {

@@ -22,6 +22,7 @@ use super::table::{Change, Table};
 use super::{Config, Ended, LIST_EVERY, LIST_PAUSE, Readers, stream, unreadable};
 use crate::aws::Aws;
 use crate::aws::trust::Trust;
+use crate::decode::kpl::HashRange;
 use crate::metrics::METRICS;
 use crate::position::{Checkpoint, Offset};
 use crate::source::Feed;
@@ -87,6 +88,7 @@ async fn start(
         listing: BTreeMap::new(),
         listed_at: None,
         next_listing: Instant::now() + LIST_EVERY,
+        unlisted: BTreeMap::new(),
         reading: BTreeMap::new(),
         begun: Instant::now(),
         stopping: false,
@@ -126,6 +128,8 @@ pub(super) struct Keeper {
     /// When the listing was asked for, whose shards all have leases.
     listed_at: Option<Instant>,
     next_listing: Instant,
+    /// Own shards that are to be read and that the listing does not have, with since when that is known.
+    unlisted: BTreeMap<Arc<str>, Instant>,
     reading: BTreeMap<Arc<str>, Reading>,
     begun: Instant,
     stopping: bool,
@@ -245,6 +249,7 @@ impl Keeper {
         self.stay().await;
         if !self.stopping {
             self.take().await;
+            self.look_for_unlisted();
             self.begin();
         }
         let name = self.name.as_str();
@@ -412,7 +417,10 @@ impl Keeper {
         let wanted = self.leases.wanted(|shard| self.listing.contains_key(shard), self.now());
         for take in wanted {
             let (lease, change, what) = match take {
-                Take::Free(lease) => (lease, Change::Take, "taken"),
+                Take::Free(lease) => {
+                    let still_leaves = self.leases.is_still_leaving(&lease, self.now());
+                    (lease, Change::Take { still_leaves }, "taken")
+                }
                 Take::Ask(lease) => (lease, Change::Ask, "asked"),
             };
             // what was read of it in vain is not dropped yet
@@ -425,6 +433,28 @@ impl Keeper {
             }
             self.put(vec![written]);
         }
+    }
+
+    /// An own shard that the listing does not have was born after it, and another worker has made its lease; or it has left the
+    /// stream, and nobody has read it to its end. The next listing tells which.
+    fn look_for_unlisted(&mut self) {
+        let now = Instant::now();
+        let is_unlisted =
+            |lease: &&Lease| !self.listing.contains_key(&lease.shard) && !self.reading.contains_key(&lease.shard);
+        let unlisted: BTreeSet<Arc<str>> =
+            self.leases.own().filter(is_unlisted).map(|lease| lease.shard.clone()).collect();
+        self.unlisted.retain(|shard, _| unlisted.contains(shard));
+        for shard in unlisted {
+            self.unlisted.entry(shard).or_insert(now);
+        }
+        if self.unlisted.keys().any(|shard| !self.has_left_the_stream(shard)) {
+            self.next_listing = self.next_listing.min(now + LIST_PAUSE);
+        }
+    }
+
+    /// A listing that was asked for after the shard had a lease does not have it.
+    fn has_left_the_stream(&self, shard: &str) -> bool {
+        self.unlisted.get(shard).is_some_and(|since| self.listed_at.is_some_and(|listed| listed > *since))
     }
 
     /// Begins to read what is this worker's, and nobody else has to leave first.
@@ -447,7 +477,12 @@ impl Keeper {
 
     /// `None` when there is nothing to read.
     fn due(&self, lease: &Lease) -> Option<Due> {
-        let shard = self.listing.get(&lease.shard)?;
+        let (range, ancestors) = match self.listing.get(&lease.shard) {
+            Some(shard) => (shard.range, ancestors(&shard.id, |id| self.listing.get(id))),
+            // its reader is told that there is no such shard, says so, and brings it to its end: its children wait for that
+            None if self.has_left_the_stream(&lease.shard) => (HashRange { first: 0, last: u128::MAX }, Vec::new()),
+            None => return None,
+        };
         let from = match lease.reach(self.committed_of(&lease.shard).as_ref()) {
             Mark::TrimHorizon => ReadFrom::TrimHorizon,
             Mark::Since(time) => ReadFrom::Time(time),
@@ -456,9 +491,8 @@ impl Keeper {
                 (sequence, Some(within)) => ReadFrom::Inside(sequence.into(), within),
             },
         };
-        let partition = format!("{}{}", self.partition, shard.id).into();
-        let ancestors = ancestors(&shard.id, |id| self.listing.get(id));
-        Some(Due { shard: shard.id.clone(), range: shard.range, ancestors, partition, from })
+        let partition = format!("{}{}", self.partition, lease.shard).into();
+        Some(Due { shard: lease.shard.clone(), range, ancestors, partition, from })
     }
 
     fn ended(&mut self, shard: &str, ended: &Ended) {
@@ -540,3 +574,6 @@ impl Keeper {
 async fn next_ended(readers: &mut Option<Readers>) -> Option<Result<(Arc<str>, Ended), JoinError>> {
     readers.as_mut()?.tasks.join_next().await
 }
+
+#[cfg(test)]
+mod tests;

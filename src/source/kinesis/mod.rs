@@ -17,6 +17,8 @@ mod fake;
 #[cfg(test)]
 mod fake_h2;
 #[cfg(test)]
+mod fake_table;
+#[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;

@@ -38,8 +38,9 @@ pub(super) enum Change<'a> {
     Make(&'a Shard),
     /// Its owner lives, and has committed so much.
     Renew { done: Option<&'a Offset>, forget_leaving: bool },
-    /// It is mine, though its owner, if there is one, has not left it.
-    Take,
+    /// It is mine, though its owner, if there is one, has not left it. Who was to leave it to that one `still_leaves`, or is
+    /// waited for no more.
+    Take { still_leaves: bool },
     /// It is mine once its owner has left it.
     Ask,
     /// I am leaving it, and about to commit what I read.
@@ -214,12 +215,14 @@ impl Table {
                     update.remove("checkpointOwner");
                 }
             }
-            Change::Take => {
+            Change::Take { still_leaves } => {
                 as_seen(&mut update);
                 counter(&mut update);
                 update.set("leaseOwner", text(me));
                 update.set("ownerSwitchesSinceCheckpoint", number(lease.switches + 1));
-                update.remove("checkpointOwner");
+                if !still_leaves {
+                    update.remove("checkpointOwner");
+                }
             }
             Change::Ask => {
                 as_seen(&mut update);
@@ -480,7 +483,10 @@ mod tests {
         );
         let values = &ask["ExpressionAttributeValues"];
         assert_eq!((&values[":new_leaseOwner"], &values[":new_checkpointOwner"]), (&text("b/1"), &text("a/1")));
-        let take = table.update(&Lease { owner: None, ..lease() }, "b/1", &Change::Take);
+        let take =
+            |still_leaves| table.update(&Lease { owner: None, ..lease() }, "b/1", &Change::Take { still_leaves });
+        assert!(!take(true)["UpdateExpression"].as_str().unwrap().contains("checkpointOwner"));
+        let take = take(false);
         assert_eq!(
             take["ConditionExpression"],
             "#leaseCounter = :old_leaseCounter AND attribute_not_exists(#leaseOwner)"

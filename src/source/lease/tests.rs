@@ -112,6 +112,19 @@ fn who_leaves_is_waited_for_as_long_as_it_says_that_it_commits() {
 }
 
 #[test]
+fn who_leaves_is_waited_for_though_the_owner_that_asked_has_gone() {
+    let leaving = |leaving: &str| Lease { leaving: Some(leaving.into()), ..lease("s", "c/1", 1) };
+    let still = |lease: &Lease, now| {
+        let mut leases = Leases::new("b/1", EXPIRY);
+        leases.see(vec![lease.clone()], at(0));
+        leases.is_still_leaving(lease, at(now))
+    };
+    assert!(still(&leaving("a/1"), 9) && !still(&leaving("a/1"), 10));
+    assert!(!still(&leaving("b/0"), 0), "an earlier life of this worker commits no more");
+    assert!(!still(&lease("s", "c/1", 1), 0));
+}
+
+#[test]
 fn who_leaves_says_that_it_stays_until_it_commits_and_not_for_ever_before_that() {
     let mut leases = Leases::new("a/1", EXPIRY);
     let asked = |shard, leaving_counter| Lease {

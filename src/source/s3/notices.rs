@@ -4,6 +4,7 @@
 //! for the commit; when a worker dies, it comes to another once that time is over.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ use crate::source::layout::key_time;
 use crate::source::notice::{self, ObjectRef, Told};
 use crate::source::{Event, Feed, Gone, Piece};
 use crate::table::{Origin, Reject};
+use crate::time::Timestamp;
 
 /// Notices that may be in our hands; beyond, none is received until some are committed.
 const HELD_MAX: usize = 5000;
@@ -41,6 +43,10 @@ const RETURN_MAX: Duration = Duration::from_secs(900);
 const REMEMBERED_MAX: usize = 50_000;
 /// Notices of which we remember that their reason is in the archive, so that it is there once.
 const REPORTED_MAX: usize = 10_000;
+/// A message that was received more often than this holds up no window: once more than the first time, as when a worker was killed.
+const WAITED_RECEIVES_MAX: u32 = 2;
+/// How far the queue has been read is told this often; at once where that is less far than was told.
+const TELL_EVERY: Duration = Duration::from_secs(1);
 /// Failed objects that are named in the summary of the run.
 const NAMED_MAX: usize = 1000;
 
@@ -116,6 +122,12 @@ struct Notices {
     drained: bool,
     remembered: VecDeque<Arc<str>>,
     reported: HashSet<String>,
+    /// When the oldest of the last messages was sent; where the queue had none, when it said so.
+    received_until: Option<Timestamp>,
+    /// How far it was told that the queue has been read, and when;
+    told: Option<(Timestamp, Instant)>,
+    /// who tells it, and may have to wait for room.
+    telling: Option<JoinHandle<Result<(), Gone>>>,
 }
 
 impl Notices {
@@ -140,6 +152,9 @@ impl Notices {
             drained: false,
             remembered: remembered(&feed.resume),
             reported: HashSet::new(),
+            received_until: None,
+            told: None,
+            telling: None,
             feed,
         }
     }
@@ -157,11 +172,13 @@ impl Notices {
                     if self.received(received).await.is_err() {
                         break;
                     }
+                    self.tell();
                 }
                 Some(read) = self.reading.join_next() => {
                     if self.read(read).await.is_err() {
                         break;
                     }
+                    self.tell();
                 }
                 Ok(()) = committed.changed() => {
                     let done = committed.borrow_and_update().clone();
@@ -200,7 +217,7 @@ impl Notices {
                 if hopeless || (self.until_empty && self.troubles >= TRIES_MAX) {
                     let event = Event::Unreadable { name: self.name.clone(), why: format!("receiving: {trouble}") };
                     self.drained = true;
-                    return self.feed.send(event).await;
+                    return self.hand_on(event).await;
                 }
                 if self.troubles.is_power_of_two() {
                     tracing::warn!("receiving from {}: {trouble}; trying again", self.name);
@@ -211,6 +228,10 @@ impl Notices {
         self.troubles = 0;
         self.answered = true;
         self.drained = messages.is_empty() && self.until_empty && self.reading.is_empty();
+        self.received_until = match messages.is_empty() {
+            true => Some(Timestamp::now()),
+            false => messages.iter().filter_map(waited_for).min().or(self.received_until),
+        };
         let hidden_until = Instant::now() + self.hidden;
         let mut settled = Vec::new();
         for message in messages {
@@ -307,7 +328,7 @@ impl Notices {
         let is_news = !self.reported.contains(&held.message.id);
         self.give_up(&held.message, &format!("{name}: {trouble}")).await?;
         if is_news && self.reported.len() <= NAMED_MAX {
-            self.feed.send(Event::Unreadable { name, why: trouble.to_string() }).await?;
+            self.hand_on(Event::Unreadable { name, why: trouble.to_string() }).await?;
         }
         Ok(())
     }
@@ -325,7 +346,23 @@ impl Notices {
         tracing::warn!("{}: notice {} is left to the queue's redrive policy: {reason}", self.name, message.id);
         let origin = Arc::new(Origin::from_name(&format!("{}#{}", self.name, message.id)));
         let reject = Reject::new(&origin, 0, "", reason, message.body.as_bytes());
-        self.feed.send(Event::Piece(Piece::rejected(reject))).await
+        self.hand_on(Event::Piece(Piece::rejected(reject))).await
+    }
+
+    /// Tells how far the queue has been read, for windows to wait for what is still in it: up to the oldest notice whose objects are
+    /// not all read. A queue keeps about the order in which it got its messages, and gives the oldest first.
+    fn tell(&mut self) {
+        let unread = self.held.values().filter(|held| held.left > 0);
+        let unread = unread.filter_map(|held| waited_for(&held.message)).min();
+        let Some(until) = unread.or(self.received_until).filter(|_| !self.until_empty) else { return };
+        let is_due = self.told.is_none_or(|(told, at)| until < told || at.elapsed() >= TELL_EVERY);
+        if !is_due || self.telling.as_ref().is_some_and(|telling| !telling.is_finished()) {
+            return;
+        }
+        self.told = Some((until, Instant::now()));
+        let (feed, partition) = (self.feed.clone(), self.name.as_str().into());
+        // what waits for room holds up no notice that has to be hidden for longer
+        self.telling = Some(tokio::spawn(async move { feed.send(Event::Reached { partition, until }).await }));
     }
 
     /// Deletes the notices of which all objects are committed.
@@ -341,9 +378,22 @@ impl Notices {
         let many = self.remembered.len().saturating_sub(REMEMBERED_MAX);
         if many > 0 {
             let forget = self.remembered.drain(..many).collect();
-            self.feed.send(Event::Piece(Piece { forget, ..Piece::default() })).await?;
+            self.hand_on(Event::Piece(Piece { forget, ..Piece::default() })).await?;
         }
         Ok(())
+    }
+
+    /// Hands an event over. The pipeline may take none for as long as a service is away whose outbox is full: notices stay hidden
+    /// meanwhile.
+    async fn hand_on(&mut self, event: Event) -> Result<(), Gone> {
+        let feed = self.feed.clone();
+        let mut sending = pin!(feed.send(event));
+        loop {
+            tokio::select! {
+                sent = &mut sending => return sent,
+                () = sleep(self.hidden / 4) => self.hide_longer().await,
+            }
+        }
     }
 
     async fn delete(&self, handles: Vec<String>) {
@@ -369,6 +419,9 @@ impl Notices {
     async fn finish(mut self) {
         if let Some(receiving) = self.receiving.take() {
             receiving.abort();
+        }
+        if let Some(telling) = self.telling.take() {
+            telling.abort();
         }
         while let Some(read) = self.reading.join_next().await {
             if self.read(read).await.is_err() {
@@ -402,6 +455,11 @@ fn remembered(resume: &Checkpoint) -> VecDeque<Arc<str>> {
     timed.into_iter().map(|(_, partition)| partition).collect()
 }
 
+/// When a message was sent that windows wait for: not one that comes back again and again, since what it names cannot be read.
+fn waited_for(message: &Message) -> Option<Timestamp> {
+    message.sent.filter(|_| message.receives <= WAITED_RECEIVES_MAX)
+}
+
 /// How long a notice stays away that could not be read.
 fn back_after(receives: u32) -> Duration {
     let doublings = receives.saturating_sub(1).min(10);
@@ -429,6 +487,21 @@ mod tests {
     fn a_notice_stays_away_longer_each_time() {
         let seconds = |receives| back_after(receives).as_secs();
         assert_eq!([0, 1, 2, 3, 6, 1000].map(seconds), [30, 30, 60, 120, 900, 900]);
+    }
+
+    #[test]
+    fn a_notice_that_comes_back_again_and_again_holds_up_no_window() {
+        let message = |receives| Message {
+            id: "m".into(),
+            handle: "h".into(),
+            body: String::new(),
+            receives,
+            sent: Some(Timestamp(7)),
+        };
+        assert_eq!(
+            [1, 2, 3].map(|receives| waited_for(&message(receives))),
+            [Some(Timestamp(7)), Some(Timestamp(7)), None]
+        );
     }
 
     #[test]

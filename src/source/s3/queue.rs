@@ -11,6 +11,7 @@ use aws_sdk_sqs::types::{
 use futures::{StreamExt, stream};
 
 use crate::aws::{Aws, Trouble};
+use crate::time::Timestamp;
 
 /// SQS takes and gives so many messages in one call.
 const BATCH: usize = 10;
@@ -76,6 +77,8 @@ pub(super) struct Message {
     pub body: String,
     /// How often it has been received, this time included.
     pub receives: u32,
+    /// When the queue got it, where it says so.
+    pub sent: Option<Timestamp>,
 }
 
 /// What a queue says of itself.
@@ -157,16 +160,18 @@ impl Queue {
         let call = self.client.receive_message().queue_url(&self.url).max_number_of_messages(BATCH as i32);
         let call = call.wait_time_seconds(wait.as_secs() as i32).visibility_timeout(hidden.as_secs() as i32);
         let call = call.message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount);
+        let call = call.message_system_attribute_names(MessageSystemAttributeName::SentTimestamp);
         let answer = call.send().await.map_err(|error| Trouble::of("sqs:ReceiveMessage", &error))?;
         let message = |message: aws_sdk_sqs::types::Message| {
-            let receives = message
-                .attributes()
-                .and_then(|found| found.get(&MessageSystemAttributeName::ApproximateReceiveCount)?.parse().ok());
+            let number = |name| message.attributes().and_then(|found| found.get(&name)?.parse::<i64>().ok());
+            let receives = number(MessageSystemAttributeName::ApproximateReceiveCount);
+            let sent_millis = number(MessageSystemAttributeName::SentTimestamp);
             Message {
+                receives: receives.and_then(|count| count.try_into().ok()).unwrap_or(1),
+                sent: sent_millis.map(|millis| Timestamp(millis.saturating_mul(1000))),
                 id: message.message_id.unwrap_or_default(),
                 handle: message.receipt_handle.unwrap_or_default(),
                 body: message.body.unwrap_or_default(),
-                receives: receives.unwrap_or(1),
             }
         };
         Ok(answer.messages.unwrap_or_default().into_iter().map(message).collect())

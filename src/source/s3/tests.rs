@@ -21,6 +21,7 @@ use crate::position::{Checkpoint, Offset};
 use crate::source::layout::{Range, Wanted};
 use crate::source::plan;
 use crate::source::{self, Event, Events, Source};
+use crate::time::Timestamp;
 
 const PATIENCE: Patience = Patience { stall: Duration::from_millis(300), tries_max: 4 };
 /// Long enough for everything here on a busy machine.
@@ -167,6 +168,8 @@ struct Seen {
     rejects: Vec<String>,
     unreadable: Vec<String>,
     already: usize,
+    /// How far the queue was read.
+    until: Vec<Timestamp>,
 }
 
 impl Run {
@@ -193,7 +196,7 @@ impl Run {
             match event {
                 None => return true,
                 Some(Event::AlreadyRead) => seen.already += 1,
-                Some(Event::Reached { .. }) => panic!("objects come in no order"),
+                Some(Event::Reached { until, .. }) => seen.until.push(until),
                 Some(Event::Unreadable { name, why }) => seen.unreadable.push(format!("{name}: {why}")),
                 Some(Event::Piece(piece)) => {
                     seen.rejects.extend(piece.rejects.iter().map(|reject| reject.reason.clone()));
@@ -464,6 +467,90 @@ async fn until_hidden(fake: &Fake, run: &mut Run, seen: &mut Seen, count: usize)
         }
     }
     panic!("{:?}", fake.world().hidden);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_notice_is_hidden_for_longer_while_its_objects_are_read_and_wait_for_the_commit() {
+    let fake = Fake::start().await;
+    for name in ["read", "slow"] {
+        fake.put("logs", name, record(name));
+        fake.send(name, notice(&[name]));
+    }
+    fake.fault("logs/slow", [Fault::Stall(0)]);
+    let settings = Settings { visibility_seconds: 2, ..Settings::default() };
+    let address = notices::Address::parse("sqs://trail").unwrap();
+    let source = Source::Notices(notices::Config { queue: address, settings, until_empty: false });
+    let mut run = Run::start(&fake, source, Checkpoint::default());
+    let mut seen = Seen::default();
+    let begun = std::time::Instant::now();
+    // longer than three times that for which they were hidden at first
+    while begun.elapsed() < Duration::from_secs(7) {
+        run.take(&mut seen, Duration::from_millis(50)).await;
+    }
+    assert_eq!(seen.texts.len(), 1, "one is read and not committed, the other still comes");
+    let (longer, world) = (fake.asked("ChangeMessageVisibilityBatch 2").len(), fake.world());
+    assert!(longer >= 3, "{longer} times in seven seconds: {:?}", world.log);
+    assert!(world.deleted.is_empty() && world.hidden.values().all(|seconds| *seconds == 2), "{:?}", world.hidden);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_notice_stays_hidden_while_the_pipeline_takes_nothing() {
+    let fake = Fake::start().await;
+    fake.put("logs", "slow", record("slow"));
+    fake.fault("logs/slow", [Fault::Stall(0)]);
+    fake.send("slow", notice(&["slow"]));
+    // more reasons than the queue to the pipeline holds
+    for number in 0..100 {
+        fake.send(&format!("poison-{number}"), "no notice");
+    }
+    let settings = Settings { visibility_seconds: 2, ..Settings::default() };
+    let address = notices::Address::parse("sqs://trail").unwrap();
+    let source = Source::Notices(notices::Config { queue: address, settings, until_empty: false });
+    let run = Run::start(&fake, source, Checkpoint::default());
+    let hidden = || fake.asked("ChangeMessageVisibilityBatch").len();
+    until(|| hidden() >= 64).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let before = hidden();
+    assert!(before < 90, "the pipeline's queue is full long before");
+    until(|| hidden() >= before + 3).await;
+    drop(run);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_queue_is_read_as_far_as_the_oldest_notice_whose_objects_are_not() {
+    let fake = Fake::start().await;
+    let minute = |minute: i64| 1_722_500_000_000 + minute * 60_000;
+    let told = |at| Timestamp(minute(at) * 1000);
+    for (number, name) in ["a", "b"].into_iter().enumerate() {
+        fake.put("logs", name, record(name));
+        fake.send(name, notice(&[name]));
+        fake.world().sent.insert(name.to_owned(), minute(number as i64));
+    }
+    fake.fault("logs/b", [Fault::Stall(0)]);
+    let mut run = Run::start(&fake, queue(false), Checkpoint::default());
+    let mut seen = Seen::default();
+    for _ in 0..200 {
+        assert!(!run.take(&mut seen, Duration::from_millis(50)).await);
+        if seen.until.len() >= 2 {
+            break;
+        }
+    }
+    assert_eq!(seen.until[..2], [told(0), told(1)], "neither is read, then the first is");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_queue_that_has_nothing_is_read_until_now() {
+    let fake = Fake::start().await;
+    let mut run = Run::start(&fake, queue(false), Checkpoint::default());
+    let mut seen = Seen::default();
+    for _ in 0..200 {
+        assert!(!run.take(&mut seen, Duration::from_millis(50)).await);
+        if !seen.until.is_empty() {
+            break;
+        }
+    }
+    let age = Timestamp::now().0 - seen.until[0].0;
+    assert!((0..20_000_000).contains(&age), "{age}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,0 +1,140 @@
+//! A table of DynamoDB on the loopback for tests: the calls that leases are kept with, each of which is made whole or not at all.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value, json};
+
+type Item = Map<String, Value>;
+
+/// The items by their keys. A clone is the same table.
+#[derive(Clone, Default)]
+pub struct FakeTable(Arc<Mutex<BTreeMap<String, Item>>>);
+
+/// What becomes of the calls of one worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    Open,
+    /// They fail, and change nothing.
+    Shut,
+    /// They are made, and the answers are lost.
+    Mute,
+}
+
+/// Where one worker calls the table.
+pub struct Door {
+    pub url: String,
+    way: Arc<Mutex<Way>>,
+}
+
+impl Door {
+    pub fn is(&self, way: Way) {
+        *self.way.lock().unwrap() = way;
+    }
+}
+
+/// Items of an answer.
+const PAGE: usize = 3;
+
+impl FakeTable {
+    pub async fn door(&self) -> Door {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let way = Arc::new(Mutex::new(Way::Open));
+        let router = axum::Router::new().fallback(answer).with_state((self.clone(), way.clone()));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Door { url, way }
+    }
+
+    /// The leases there are, by the ids of their shards.
+    pub fn leases(&self) -> BTreeMap<String, Item> {
+        let items = self.0.lock().unwrap();
+        items.values().map(|item| (item["shardId"]["S"].as_str().unwrap().to_owned(), item.clone())).collect()
+    }
+
+    fn call(&self, operation: &str, ask: &Value) -> Result<Value, &'static str> {
+        let mut items = self.0.lock().unwrap();
+        if operation == "Scan" {
+            return Ok(scanned(&items, ask));
+        }
+        let key = ask["Key"]["leaseKey"]["S"].as_str().unwrap().to_owned();
+        let mut item = items.get(&key).cloned().unwrap_or_default();
+        if !holds(&item, ask) {
+            return Err("ConditionalCheckFailedException");
+        }
+        match operation {
+            "DeleteItem" => {
+                items.remove(&key);
+                Ok(json!({}))
+            }
+            "UpdateItem" => {
+                item.insert("leaseKey".into(), ask["Key"]["leaseKey"].clone());
+                change(&mut item, ask);
+                items.insert(key, item.clone());
+                Ok(json!({ "Attributes": item }))
+            }
+            other => panic!("{other} is not called"),
+        }
+    }
+}
+
+async fn answer(State((table, way)): State<(FakeTable, Arc<Mutex<Way>>)>, headers: HeaderMap, body: Bytes) -> Response {
+    let way = *way.lock().unwrap();
+    let operation = headers["x-amz-target"].to_str().unwrap().strip_prefix("DynamoDB_20120810.").unwrap();
+    let ask: Value = serde_json::from_slice(&body).unwrap();
+    let answer = (way != Way::Shut).then(|| table.call(operation, &ask));
+    let refused = |status, code: &str| {
+        let told = json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": "of the fake" });
+        (status, told.to_string()).into_response()
+    };
+    match answer.filter(|_| way == Way::Open) {
+        Some(Ok(answer)) => answer.to_string().into_response(),
+        Some(Err(code)) => refused(StatusCode::BAD_REQUEST, code),
+        None => refused(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError"),
+    }
+}
+
+fn scanned(items: &BTreeMap<String, Item>, ask: &Value) -> Value {
+    let beginning = ask["ExpressionAttributeValues"][":k"]["S"].as_str().unwrap();
+    let after = ask["ExclusiveStartKey"]["leaseKey"]["S"].as_str().unwrap_or_default();
+    let mut left = items.iter().filter(|(key, _)| key.starts_with(beginning) && key.as_str() > after);
+    let page: Vec<(&String, &Item)> = left.by_ref().take(PAGE).collect();
+    let mut answer = json!({ "Items": page.iter().map(|(_, item)| *item).collect::<Vec<_>>() });
+    if let (Some(_), Some((last, _))) = (left.next(), page.last()) {
+        answer["LastEvaluatedKey"] = json!({ "leaseKey": { "S": last } });
+    }
+    answer
+}
+
+fn name<'a>(ask: &'a Value, placeholder: &str) -> &'a str {
+    ask["ExpressionAttributeNames"][placeholder].as_str().unwrap()
+}
+
+fn holds(item: &Item, ask: &Value) -> bool {
+    ask["ConditionExpression"].as_str().unwrap().split(" AND ").all(|condition| {
+        match condition.strip_prefix("attribute_not_exists(") {
+            Some(absent) => !item.contains_key(name(ask, absent.trim_end_matches(')'))),
+            None => {
+                let (placeholder, value) = condition.split_once(" = ").unwrap();
+                item.get(name(ask, placeholder)) == Some(&ask["ExpressionAttributeValues"][value])
+            }
+        }
+    })
+}
+
+fn change(item: &mut Item, ask: &Value) {
+    let expression = ask["UpdateExpression"].as_str().unwrap();
+    let (sets, removes) = expression.split_once("REMOVE ").unwrap_or((expression, ""));
+    let sets = sets.trim().strip_prefix("SET ").unwrap_or_default();
+    for set in sets.split(", ").filter(|set| !set.is_empty()) {
+        let (placeholder, value) = set.split_once(" = ").unwrap();
+        item.insert(name(ask, placeholder).to_owned(), ask["ExpressionAttributeValues"][value].clone());
+    }
+    for placeholder in removes.split(", ").filter(|remove| !remove.is_empty()) {
+        item.remove(name(ask, placeholder));
+    }
+}

@@ -1,0 +1,461 @@
+//! Workers of one process that share a stream by leases, over a stream and a table in memory: whoever is killed, and whenever,
+//! every event comes into an archive, and into two only where a commit was made that nobody could be told of.
+
+use std::ops::Range;
+
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::timeout;
+
+use super::*;
+use crate::decode::{self, Body};
+use crate::source::kinesis::fake::Fake;
+use crate::source::kinesis::fake_table::{Door, FakeTable, Way};
+use crate::source::kinesis::tests::{names, put};
+use crate::source::kinesis::{Settings, Stream};
+use crate::source::{Event, Events, queue};
+
+const EXPIRY: Duration = Duration::from_secs(3);
+/// Nothing here may take longer, however busy the machine is; what waits for the next listing of its own accord does.
+const PATIENCE: Duration = Duration::from_secs(40);
+
+/// A stream with the shards `shardId-1` and `shardId-2`, and a table for its leases.
+struct Stage {
+    fake: Fake,
+    table: FakeTable,
+    fan_out: bool,
+    /// Events in the order in which they were archived, by whomever.
+    archived: Arc<Mutex<Vec<String>>>,
+}
+
+/// What of a worker is there when it has been killed.
+#[derive(Default)]
+struct Disk {
+    name: &'static str,
+    archive: Vec<String>,
+    checkpoint: Checkpoint,
+}
+
+/// A worker at work, with a pipeline that commits when the test wants it.
+struct Worker {
+    disk: Disk,
+    /// Read since the last commit,
+    read: Vec<String>,
+    /// which brings it here.
+    reached: Checkpoint,
+    events: Events,
+    committed: watch::Sender<Arc<Checkpoint>>,
+    stop: CancellationToken,
+    keeper: JoinHandle<()>,
+    door: Door,
+    archived: Arc<Mutex<Vec<String>>>,
+}
+
+async fn stage(fan_out: bool) -> Stage {
+    let fake = Fake::start().await;
+    fake.stream().shards.clear();
+    let half = u128::MAX / 2;
+    fake.born("shardId-1", &[], (0, half));
+    fake.born("shardId-2", &[], (half + 1, u128::MAX));
+    Stage { fake, table: FakeTable::default(), fan_out, archived: Arc::default() }
+}
+
+fn new(name: &'static str) -> Disk {
+    Disk { name, ..Disk::default() }
+}
+
+impl Stage {
+    fn put(&self, shard: u32, range: Range<u32>) {
+        put(&self.fake, &format!("shardId-{shard}"), range);
+    }
+
+    async fn start(&self, disk: Disk) -> Worker {
+        let door = self.table.door().await;
+        let stop = CancellationToken::new();
+        let resume = Arc::new(disk.checkpoint.clone());
+        let committed = watch::Sender::new(resume.clone());
+        let (feed, events) = queue(decode::Options::default(), resume, committed.subscribe(), stop.clone());
+        let feed = Feed { worker: disk.name.into(), ..feed };
+        let fan_out = self.fan_out.then(|| "weir".to_owned());
+        let settings = Settings { poll_ms: 20, fan_out, ..Settings::default() };
+        let config = Config { stream: Stream::parse("kinesis://there").unwrap(), settings };
+        let leases = crate::source::kinesis::Leases { table: "leases".to_owned(), expiry_seconds: EXPIRY.as_secs() };
+        let (aws, client) = (Aws::of_server(&door.url), self.fake.client.clone());
+        let keeper = tokio::spawn(async move {
+            if let Some(keeper) = open(config, &leases, &aws, (client, Trust::default()), feed).await.unwrap() {
+                keeper.run().await;
+            }
+        });
+        let (reached, archived) = (disk.checkpoint.clone(), self.archived.clone());
+        Worker { disk, read: Vec::new(), reached, events, committed, stop, keeper, door, archived }
+    }
+
+    /// An attribute of the leases, of those that have it.
+    fn told(&self, attribute: &str) -> Vec<String> {
+        let leases = self.table.leases().into_values();
+        leases.filter_map(|lease| Some(lease.get(attribute)?["S"].as_str()?.to_owned())).collect()
+    }
+
+    /// How many shards that are not done a worker has, in whatever life of it.
+    fn shares(&self, worker: &str) -> usize {
+        let leases = self.table.leases().into_values();
+        let is_of = |lease: &serde_json::Map<String, serde_json::Value>| {
+            lease.get("leaseOwner").and_then(|owner| owner["S"].as_str()?.split('/').next()) == Some(worker)
+                && lease["checkpoint"]["S"] != "SHARD_END"
+        };
+        leases.filter(is_of).count()
+    }
+
+    /// `a` and `b` have one shard each, and nobody has to leave one.
+    fn is_shared(&self) -> bool {
+        (self.shares("a"), self.shares("b")) == (1, 1) && self.told("checkpointOwner").is_empty()
+    }
+
+    async fn until(&self, what: &str, is_so: impl Fn(&Stage) -> bool) {
+        let begun = Instant::now();
+        while !is_so(self) {
+            assert!(begun.elapsed() < PATIENCE, "{what}: {:#?}", self.table.leases());
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Waits until the table says what a worker has committed.
+    async fn until_told(&self, worker: &Worker) {
+        let checkpoint = worker.disk.checkpoint.clone();
+        self.until("the table is told", |stage| {
+            let leases = stage.table.leases();
+            checkpoint.0.iter().filter_map(|(name, offset)| Some((name.split_once('/')?.1, offset))).all(
+                |(shard, offset)| match offset {
+                    Offset::End => leases[shard]["checkpoint"]["S"] == "SHARD_END",
+                    Offset::At(at) => leases[shard].get("weirOffset").is_some_and(|told| told["S"] == **at),
+                },
+            )
+        })
+        .await;
+    }
+
+    /// Begins with a worker `a` that has both shards and has committed the events 0 to 12 of them.
+    async fn begin(&self) -> Worker {
+        self.put(1, 0..6);
+        self.put(2, 6..12);
+        let mut a = self.start(new("a")).await;
+        a.take(12).await;
+        a.commit().await.unwrap();
+        self.until_told(&a).await;
+        a
+    }
+}
+
+impl Worker {
+    fn note(&mut self, event: Event) {
+        let piece = match event {
+            Event::Piece(piece) => piece,
+            Event::Unreadable { name, why } => panic!("{name}: {why}"),
+            Event::AlreadyRead | Event::Reached { .. } => return,
+        };
+        for records in piece.records {
+            let Body::Json(json) = records.body else { panic!("the events are JSON") };
+            let event: serde_json::Value = serde_json::from_slice(json.text.as_slice()).unwrap();
+            self.read.push(event["eventName"].as_str().unwrap().to_owned());
+        }
+        if let Some(position) = piece.position {
+            self.reached.advance(position);
+        }
+    }
+
+    /// Reads until so many events wait for a commit.
+    async fn take(&mut self, count: usize) {
+        while self.read.len() < count {
+            let event = timeout(PATIENCE, self.events.next()).await.expect("something comes in time");
+            self.note(event.expect("it goes on"));
+        }
+        assert_eq!(self.read.len(), count, "{:?}", self.read);
+    }
+
+    /// Asks, as a pipeline does before a commit, whether it may be made; false where there is nothing to commit.
+    async fn confirm(&mut self) -> Result<bool, Lost> {
+        while let Ok(event) = self.events.events.try_recv() {
+            self.note(event);
+        }
+        let committed = &self.disk.checkpoint.0;
+        let moved = self.reached.0.iter().filter(|(partition, offset)| committed.get(*partition) != Some(*offset));
+        let moved: Vec<Arc<str>> = moved.map(|(partition, _)| partition.clone()).collect();
+        let (claims, is_news) = (self.events.claims.clone(), !moved.is_empty());
+        spawn_blocking(move || claims.confirm(&moved)).await.unwrap().map(|_| is_news)
+    }
+
+    /// Makes the commit. Nobody has been told of it.
+    fn write(&mut self) {
+        self.archived.lock().unwrap().extend(self.read.iter().cloned());
+        self.disk.archive.append(&mut self.read);
+        self.disk.checkpoint = self.reached.clone();
+    }
+
+    async fn commit(&mut self) -> Result<(), Lost> {
+        if self.confirm().await? {
+            self.write();
+            self.committed.send_replace(Arc::new(self.disk.checkpoint.clone()));
+        }
+        Ok(())
+    }
+
+    /// SIGKILL: nothing is said to anybody.
+    async fn kill(self) -> Disk {
+        let Worker { disk, events, keeper, committed, .. } = self;
+        keeper.abort();
+        drop(events);
+        drop(keeper.await);
+        drop(committed);
+        disk
+    }
+
+    /// As at the end of a run: what was read is committed, and the leases are let go.
+    async fn end(mut self) -> Disk {
+        self.stop.cancel();
+        while let Some(event) = timeout(PATIENCE, self.events.next()).await.expect("the readers end") {
+            self.note(event);
+        }
+        self.commit().await.unwrap();
+        let Worker { disk, keeper, committed, .. } = self;
+        drop(committed);
+        timeout(PATIENCE, keeper).await.expect("the leases are let go").unwrap();
+        disk
+    }
+}
+
+/// Has workers commit what they read, until it is so.
+async fn work(workers: &mut [&mut Worker], is_so: impl Fn(&[&mut Worker]) -> bool) {
+    let begun = Instant::now();
+    while !is_so(workers) {
+        let archives: Vec<_> = workers.iter().map(|worker| &worker.disk.archive).collect();
+        assert!(begun.elapsed() < PATIENCE, "{archives:?}");
+        for worker in workers.iter_mut() {
+            worker.commit().await.unwrap();
+        }
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Events by number, so that they can be compared with what was put.
+fn sorted<'a>(archives: impl IntoIterator<Item = &'a Disk>) -> Vec<u32> {
+    let events = archives.into_iter().flat_map(|disk| &disk.archive);
+    let mut numbers: Vec<u32> = events.map(|name| name.parse().unwrap()).collect();
+    numbers.sort_unstable();
+    numbers
+}
+
+fn once(mut numbers: Vec<u32>) -> Vec<u32> {
+    numbers.dedup();
+    numbers
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_before_the_commit_leaves_what_was_read_to_another_and_doubles_nothing() {
+    for fan_out in [false, true] {
+        let stage = stage(fan_out).await;
+        let mut a = stage.begin().await;
+        stage.put(1, 12..16);
+        a.take(4).await;
+        let a = a.kill().await;
+        let mut b = stage.start(new("b")).await;
+        work(&mut [&mut b], |all| all[0].disk.archive.len() >= 4).await;
+        stage.put(2, 16..20);
+        work(&mut [&mut b], |all| all[0].disk.archive.len() >= 8).await;
+        let b = b.end().await;
+        assert_eq!((sorted([&a]), sorted([&b])), ((0..12).collect(), (12..20).collect()));
+        assert!(stage.told("leaseOwner").is_empty(), "{:#?}", stage.table.leases());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_between_commit_and_checkpoint_doubles_that_commit_in_two_archives_and_in_none() {
+    for fan_out in [false, true] {
+        let stage = stage(fan_out).await;
+        let mut a = stage.begin().await;
+        stage.put(1, 12..16);
+        a.take(4).await;
+        assert!(a.confirm().await.unwrap());
+        a.write();
+        let a = a.kill().await;
+        let mut b = stage.start(new("b")).await;
+        stage.put(1, 16..20);
+        work(&mut [&mut b], |all| all[0].disk.archive.len() >= 8).await;
+        // it comes back with a position of its own that the table never had
+        let mut a = stage.start(a).await;
+        work(&mut [&mut a, &mut b], |_| stage.is_shared()).await;
+        stage.put(1, 20..24);
+        stage.put(2, 24..28);
+        work(&mut [&mut a, &mut b], |all| once(sorted(all.iter().map(|worker| &worker.disk))).len() == 28).await;
+        let (a, b) = (a.end().await, b.end().await);
+        let mut expected: Vec<u32> = (0..28).chain(12..16).collect();
+        expected.sort_unstable();
+        assert_eq!(sorted([&a, &b]), expected);
+        assert_eq!(once(sorted([&a])), sorted([&a]));
+        assert_eq!(once(sorted([&b])), sorted([&b]));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_killed_while_asked_for_a_shard_is_waited_for_as_long_as_the_expiry() {
+    for (fan_out, is_committed) in [(false, false), (false, true), (true, false), (true, true)] {
+        let stage = stage(fan_out).await;
+        let mut a = stage.begin().await;
+        stage.put(1, 12..16);
+        stage.put(2, 16..20);
+        a.take(8).await;
+        let mut b = stage.start(new("b")).await;
+        stage.until("a shard is asked for", |stage| !stage.told("checkpointOwner").is_empty()).await;
+        if is_committed {
+            // one of the shards is still its own, the other it has yet to leave
+            assert!(a.confirm().await.unwrap());
+            a.write();
+        }
+        let a = a.kill().await;
+        work(&mut [&mut b], |all| all[0].disk.archive.len() >= 8).await;
+        stage.put(1, 20..22);
+        stage.put(2, 22..24);
+        work(&mut [&mut b], |all| all[0].disk.archive.len() >= 12).await;
+        let b = b.end().await;
+        let of_a = if is_committed { 0..20 } else { 0..12 };
+        assert_eq!((sorted([&a]), sorted([&b])), (of_a.collect(), (12..24).collect()), "{fan_out} {is_committed}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shard_whose_new_owner_is_killed_before_it_reads_loses_and_doubles_nothing() {
+    let stage = stage(false).await;
+    let mut a = stage.begin().await;
+    stage.put(1, 12..16);
+    stage.put(2, 16..20);
+    a.take(8).await;
+    let b = stage.start(new("b")).await;
+    stage.until("a shard is asked for", |stage| !stage.told("checkpointOwner").is_empty()).await;
+    b.kill().await;
+    // who had it commits and leaves it to nobody, and comes to have it again once the other is silent for the expiry
+    work(&mut [&mut a], |_| stage.shares("a") == 2).await;
+    stage.put(1, 20..22);
+    stage.put(2, 22..24);
+    work(&mut [&mut a], |all| all[0].disk.archive.len() >= 24).await;
+    assert_eq!(sorted([&a.end().await]), Vec::from_iter(0..24));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_life_of_who_asked_for_a_shard_waits_for_who_has_yet_to_leave_it() {
+    let stage = stage(false).await;
+    let mut a = stage.begin().await;
+    stage.put(1, 12..16);
+    stage.put(2, 16..20);
+    a.take(8).await;
+    let b = stage.start(new("b")).await;
+    stage.until("a shard is asked for", |stage| !stage.told("checkpointOwner").is_empty()).await;
+    let is_of_b = |owner: &String| owner.starts_with("b/");
+    let before = stage.told("leaseOwner").into_iter().find(is_of_b).unwrap();
+    // killed and started again at once, as by an update, it takes up its leases without a wait
+    let mut b = stage.start(b.kill().await).await;
+    stage
+        .until("its new life has the lease", |stage| {
+            stage.told("leaseOwner").into_iter().find(is_of_b).is_some_and(|owner| owner != before)
+        })
+        .await;
+    a.commit().await.unwrap();
+    work(&mut [&mut a, &mut b], |_| stage.is_shared()).await;
+    stage.put(1, 20..22);
+    stage.put(2, 22..24);
+    work(&mut [&mut a, &mut b], |all| sorted(all.iter().map(|worker| &worker.disk)).len() >= 24).await;
+    assert_eq!(sorted([&a.end().await, &b.end().await]), Vec::from_iter(0..24));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_lost_its_lease_commits_nothing_of_it() {
+    for fan_out in [false, true] {
+        let stage = stage(fan_out).await;
+        let mut a = stage.begin().await;
+        stage.put(1, 12..16);
+        a.take(4).await;
+        a.door.is(Way::Shut);
+        let mut b = stage.start(new("b")).await;
+        work(&mut [&mut b], |all| all[0].disk.archive.len() >= 4).await;
+        a.door.is(Way::Open);
+        // it may have another commit under way by the time at which it learns of that
+        let lost = a.commit().await.unwrap_err();
+        assert!(matches!(lost, Lost::Taken(_)), "{lost}");
+        // a run begins anew from the last commit, as the same worker
+        let mut a = stage.start(a.kill().await).await;
+        work(&mut [&mut a, &mut b], |_| stage.is_shared()).await;
+        stage.put(1, 16..18);
+        stage.put(2, 18..20);
+        work(&mut [&mut a, &mut b], |all| sorted(all.iter().map(|worker| &worker.disk)).len() >= 20).await;
+        assert_eq!(sorted([&a.end().await, &b.end().await]), Vec::from_iter(0..20));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_whose_answer_was_lost_is_no_lost_lease() {
+    let stage = stage(false).await;
+    let mut a = stage.begin().await;
+    stage.put(1, 12..16);
+    a.take(4).await;
+    a.door.is(Way::Mute);
+    let opening = async {
+        sleep(Duration::from_millis(700)).await;
+        a.door.is(Way::Open);
+    };
+    let claims = a.events.claims.clone();
+    let moved: Vec<Arc<str>> = vec!["kinesis:there@1500/shardId-1".into()];
+    let (confirmed, ()) = tokio::join!(spawn_blocking(move || claims.confirm(&moved)), opening);
+    assert!(confirmed.unwrap().unwrap().is_some());
+    a.commit().await.unwrap();
+    assert_eq!(sorted([&a.end().await]), Vec::from_iter(0..16));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parents_come_before_children_whoever_reads_them_through_splits_and_a_merge() {
+    for fan_out in [false, true] {
+        let stage = stage(fan_out).await;
+        let mut a = stage.begin().await;
+        let mut b = stage.start(new("b")).await;
+        work(&mut [&mut a, &mut b], |_| stage.is_shared()).await;
+        let (quarter, half) = (u128::MAX / 4, u128::MAX / 2);
+        stage.put(1, 12..14);
+        stage.fake.born("shardId-3", &["shardId-1"], (0, quarter));
+        stage.fake.born("shardId-4", &["shardId-1"], (quarter + 1, half));
+        stage.put(3, 14..16);
+        stage.put(4, 16..18);
+        stage.put(2, 18..20);
+        stage.fake.born("shardId-5", &["shardId-4", "shardId-2"], (quarter + 1, u128::MAX));
+        stage.put(5, 20..26);
+        work(&mut [&mut a, &mut b], |all| sorted(all.iter().map(|worker| &worker.disk)).len() >= 26).await;
+        stage.put(3, 26..28);
+        work(&mut [&mut a, &mut b], |all| sorted(all.iter().map(|worker| &worker.disk)).len() >= 28).await;
+        let ended = [a.end().await, b.end().await];
+        assert_eq!(sorted(&ended), Vec::from_iter(0..28), "{fan_out}");
+        let archived = stage.archived.lock().unwrap().clone();
+        let places = |range| {
+            let of = |name: String| archived.iter().position(|known| *known == name).unwrap();
+            names(range).into_iter().map(of).collect::<Vec<usize>>()
+        };
+        for (parent, child) in [(12..14, 14..16), (12..14, 16..18), (16..18, 20..26), (18..20, 20..26)] {
+            let (last, first) = (places(parent.clone()), places(child.clone()));
+            assert!(last.iter().max() < first.iter().min(), "{parent:?} before {child:?}: {archived:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shard_that_left_the_stream_before_it_was_read_to_its_end_holds_up_no_child() {
+    for fan_out in [false, true] {
+        let stage = stage(fan_out).await;
+        let a = stage.begin().await;
+        let a = a.kill().await;
+        // nobody reads for longer than the stream keeps records, and meanwhile it was split
+        stage.fake.born("shardId-3", &["shardId-1"], (0, u128::MAX / 2));
+        stage.put(3, 12..16);
+        stage.fake.stream().shards.remove("shardId-1");
+        let trimmed = METRICS.kinesis_trimmed.with_label_values(&[] as &[&str]);
+        let before = trimmed.get();
+        let mut b = stage.start(new("b")).await;
+        work(&mut [&mut b], |all| all[0].disk.archive.len() >= 4).await;
+        assert!(trimmed.get() > before, "that records may be lost is counted");
+        let b = b.end().await;
+        assert_eq!(sorted([&a, &b]), Vec::from_iter(0..16));
+    }
+}
