@@ -10,7 +10,9 @@ SELECT eventTime,
        coalesce(requestParameters ->> 'sourceArn', requestParameters ->> 'sourceAccount') AS source,
        sourceIPAddress,
        userAgent,
-       coalesce(resources[1].arn, requestParameters ->> 'functionName') AS resource
+       coalesce(resources[1].arn, requestParameters ->> 'functionName') AS resource,
+       -- what a pipeline is made to do was read by somebody before
+       CASE WHEN regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli|^cloudformation') THEN 'medium' ELSE 'high' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'lambda.amazonaws.com'
   AND eventName LIKE 'AddPermission%'

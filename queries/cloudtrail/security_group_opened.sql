@@ -11,7 +11,7 @@ SELECT eventTime,
        sourceIPAddress,
        userAgent,
        coalesce(requestParameters ->> 'groupId', requestParameters ->> 'groupName') AS resource,
-       CASE WHEN errorCode IS NULL THEN 'high' ELSE 'medium' END AS severity,
+       CASE WHEN errorCode IS NULL AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli|^cloudformation') THEN 'high' ELSE 'medium' END AS severity,
        CASE WHEN errorCode IS NULL THEN 'Security group was opened to the internet on an administrative or database port'
             ELSE 'Somebody tried to open an administrative or database port to the internet' END AS title
 FROM cloudtrail
