@@ -12,7 +12,8 @@ SELECT userIdentity.arn AS who,
                 requestParameters ->> 'recoveryPointArn', requestParameters ->> 'snapshotIdentifier')) AS resource,
        sample(userAgent) AS user_agents,
        sample(sourceIPAddress) AS addresses,
-       CASE WHEN count(*) FILTER (WHERE is_person()) > 0 THEN 'high' ELSE 'medium' END AS severity
+       CASE WHEN count(DISTINCT coalesce(requestParameters ->> 'snapshotId', requestParameters ->> 'imageId', requestParameters ->> 'dBSnapshotIdentifier', requestParameters ->> 'dBClusterSnapshotIdentifier',
+                      requestParameters ->> 'recoveryPointArn', requestParameters ->> 'snapshotIdentifier')) FILTER (WHERE is_person()) >= 15 THEN 'high' ELSE 'medium' END AS severity
 FROM cloudtrail
 WHERE eventName IN ('DeleteSnapshot', 'DeregisterImage', 'DeleteDBSnapshot', 'DeleteDBClusterSnapshot', 'DeleteClusterSnapshot', 'DeleteRecoveryPoint')
   AND eventSource IN ('ec2.amazonaws.com', 'rds.amazonaws.com', 'redshift.amazonaws.com', 'backup.amazonaws.com')
@@ -23,4 +24,4 @@ HAVING count(DISTINCT coalesce(requestParameters ->> 'snapshotId', requestParame
                 requestParameters ->> 'recoveryPointArn', requestParameters ->> 'snapshotIdentifier')) >= 100
     OR count(DISTINCT coalesce(requestParameters ->> 'snapshotId', requestParameters ->> 'imageId', requestParameters ->> 'dBSnapshotIdentifier', requestParameters ->> 'dBClusterSnapshotIdentifier',
                 requestParameters ->> 'recoveryPointArn', requestParameters ->> 'snapshotIdentifier'))
-         FILTER (WHERE is_person() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL) >= 15
+         FILTER (WHERE is_person() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL) >= 8
