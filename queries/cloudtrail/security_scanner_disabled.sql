@@ -15,7 +15,7 @@ SELECT eventTime,
 FROM cloudtrail
 WHERE eventSource IN ('macie2.amazonaws.com', 'inspector2.amazonaws.com', 'detective.amazonaws.com', 'access-analyzer.amazonaws.com', 'fms.amazonaws.com', 'securitylake.amazonaws.com')
   AND eventName IN ('DisableMacie', 'DisassociateFromAdministratorAccount', 'Disable', 'DeleteGraph', 'DeleteAnalyzer', 'UpdateMacieSession', 'DeletePolicy',
-                    'DisassociateAdminAccount', 'DeleteDataLake')
+                    'DisassociateAdminAccount', 'DeleteDataLake', 'DeleteMembers', 'DisassociateMembership', 'DisassociateMember')
   AND (eventName <> 'UpdateMacieSession'
        OR requestParameters ->> 'status' = 'PAUSED')
   AND (errorCode IS NULL OR errorCode LIKE '%AccessDenied%' OR errorCode LIKE '%Unauthorized%')
