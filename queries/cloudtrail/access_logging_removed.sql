@@ -1,4 +1,4 @@
--- title           = "Access log of a load balancer, API or warehouse was turned off"
+-- title           = "Log of a load balancer, API, warehouse, database or directory was turned off"
 -- severity        = "medium"
 -- tags            = ["attack.defense_evasion", "attack.t1562.008"]
 -- remedy          = "Turn the log on again; requests since then are told of nowhere."
@@ -8,15 +8,16 @@ SELECT eventTime,
        eventSource,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'clusterIdentifier', requestParameters ->> 'loadBalancerArn', requestParameters ->> 'loadBalancerName', requestParameters ->> 'id', requestParameters ->> 'restApiId', eventName) AS resource,
+       coalesce(requestParameters ->> 'clusterIdentifier', requestParameters ->> 'loadBalancerArn', requestParameters ->> 'loadBalancerName', requestParameters ->> 'id', requestParameters ->> 'restApiId', requestParameters ->> 'dBInstanceIdentifier', requestParameters ->> 'dBClusterIdentifier', requestParameters ->> 'resourceArn', requestParameters ->> 'directoryId', eventName) AS resource,
        -- controllers of clusters say again and again what is so
        CASE WHEN userIdentity.type = 'AssumedRole'
                  AND userIdentity.sessionContext.sessionIssuer.arn NOT LIKE '%AWSReservedSSO%'
                  AND sessionCredentialFromConsole IS NOT TRUE THEN 'low' ELSE 'medium' END AS severity
 FROM cloudtrail
-WHERE eventSource IN ('redshift.amazonaws.com', 'elasticloadbalancing.amazonaws.com', 'apigateway.amazonaws.com')
-  AND eventName IN ('DisableLogging', 'ModifyLoadBalancerAttributes', 'UpdateStage')
-  AND (eventName = 'DisableLogging'
+WHERE eventSource IN ('redshift.amazonaws.com', 'elasticloadbalancing.amazonaws.com', 'apigateway.amazonaws.com', 'rds.amazonaws.com', 'ds.amazonaws.com')
+  AND eventName IN ('DisableLogging', 'ModifyLoadBalancerAttributes', 'UpdateStage', 'StopActivityStream', 'ModifyDBInstance', 'ModifyDBCluster', 'DeleteLogSubscription')
+  AND (eventName IN ('DisableLogging', 'StopActivityStream', 'DeleteLogSubscription')
+       OR json_length(requestParameters, 'cloudwatchLogsExportConfiguration', 'disableLogTypes') >= 1
        OR regexp_like(requestParameters, '"access_logs\.s3\.enabled"\s*,\s*"value"\s*:\s*"false"|"accessLog"\s*:\s*[{]\s*"enabled"\s*:\s*false')
        OR regexp_like(requestParameters, '"remove"\s*,\s*"path"\s*:\s*"/accessLogSettings'))
   AND coalesce(userAgent, '') NOT LIKE '%Terraform%'

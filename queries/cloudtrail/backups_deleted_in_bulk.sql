@@ -6,21 +6,22 @@
 -- false_positives = "Clean-up of old snapshots by a person or a script; it should have a role of its own, named in the suppress list."
 SELECT userIdentity.arn AS who,
        count(DISTINCT coalesce(requestParameters ->> 'snapshotId', requestParameters ->> 'imageId', requestParameters ->> 'dBSnapshotIdentifier', requestParameters ->> 'dBClusterSnapshotIdentifier',
-                      requestParameters ->> 'recoveryPointArn', requestParameters ->> 'snapshotIdentifier')) AS deleted,
+                      requestParameters ->> 'recoveryPointArn', requestParameters ->> 'snapshotIdentifier', requestParameters ->> 'backupId', requestParameters ->> 'backupArn')) AS deleted,
        sample(eventName) AS calls,
        sample(coalesce(requestParameters ->> 'snapshotId', requestParameters ->> 'imageId', requestParameters ->> 'dBSnapshotIdentifier', requestParameters ->> 'dBClusterSnapshotIdentifier',
-                requestParameters ->> 'recoveryPointArn', requestParameters ->> 'snapshotIdentifier')) AS resource,
+                requestParameters ->> 'recoveryPointArn', requestParameters ->> 'snapshotIdentifier', requestParameters ->> 'backupId', requestParameters ->> 'backupArn')) AS resource,
        sample(userAgent) AS user_agents,
        sample(sourceIPAddress) AS addresses,
-       CASE WHEN count(*) FILTER (WHERE is_person()) > 0 THEN 'high' ELSE 'medium' END AS severity
+       CASE WHEN count(DISTINCT coalesce(requestParameters ->> 'snapshotId', requestParameters ->> 'imageId', requestParameters ->> 'dBSnapshotIdentifier', requestParameters ->> 'dBClusterSnapshotIdentifier',
+                      requestParameters ->> 'recoveryPointArn', requestParameters ->> 'snapshotIdentifier', requestParameters ->> 'backupId', requestParameters ->> 'backupArn')) FILTER (WHERE is_person()) >= 15 THEN 'high' ELSE 'medium' END AS severity
 FROM cloudtrail
-WHERE eventName IN ('DeleteSnapshot', 'DeregisterImage', 'DeleteDBSnapshot', 'DeleteDBClusterSnapshot', 'DeleteClusterSnapshot', 'DeleteRecoveryPoint')
-  AND eventSource IN ('ec2.amazonaws.com', 'rds.amazonaws.com', 'redshift.amazonaws.com', 'backup.amazonaws.com')
+WHERE eventName IN ('DeleteSnapshot', 'DeregisterImage', 'DeleteDBSnapshot', 'DeleteDBClusterSnapshot', 'DeleteClusterSnapshot', 'DeleteRecoveryPoint', 'DeleteBackup')
+  AND eventSource IN ('ec2.amazonaws.com', 'rds.amazonaws.com', 'redshift.amazonaws.com', 'backup.amazonaws.com', 'fsx.amazonaws.com', 'dynamodb.amazonaws.com')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '10 minutes', INTERVAL '30 minutes')
 HAVING count(DISTINCT coalesce(requestParameters ->> 'snapshotId', requestParameters ->> 'imageId', requestParameters ->> 'dBSnapshotIdentifier', requestParameters ->> 'dBClusterSnapshotIdentifier',
-                requestParameters ->> 'recoveryPointArn', requestParameters ->> 'snapshotIdentifier')) >= 100
+                requestParameters ->> 'recoveryPointArn', requestParameters ->> 'snapshotIdentifier', requestParameters ->> 'backupId', requestParameters ->> 'backupArn')) >= 100
     OR count(DISTINCT coalesce(requestParameters ->> 'snapshotId', requestParameters ->> 'imageId', requestParameters ->> 'dBSnapshotIdentifier', requestParameters ->> 'dBClusterSnapshotIdentifier',
-                requestParameters ->> 'recoveryPointArn', requestParameters ->> 'snapshotIdentifier'))
-         FILTER (WHERE is_person() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL) >= 15
+                requestParameters ->> 'recoveryPointArn', requestParameters ->> 'snapshotIdentifier', requestParameters ->> 'backupId', requestParameters ->> 'backupArn'))
+         FILTER (WHERE is_person() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL) >= 8

@@ -8,7 +8,10 @@ SELECT eventTime,
        sourceIPAddress,
        userAgent,
        coalesce(resources[1].arn, concat('arn:aws:s3:::', requestParameters ->> 'bucketName')) AS resource,
-       CASE WHEN regexp_like(requestParameters -> 'LifecycleConfiguration' ->> 'Rule', '"Prefix"\s*:\s*"[^"]') THEN 'low' ELSE 'medium' END AS severity
+       CASE WHEN regexp_like(requestParameters -> 'LifecycleConfiguration' ->> 'Rule', '"Prefix"\s*:\s*"[^"*]')
+                 -- a folder of logs is no folder for temporary files
+                 AND NOT regexp_like(requestParameters -> 'LifecycleConfiguration' ->> 'Rule', '"Prefix"\s*:\s*"[^"]*AWSLogs')
+                 AND NOT regexp_like(requestParameters ->> 'bucketName', '(?i)trail|audit') THEN 'low' ELSE 'medium' END AS severity
 FROM cloudtrail
 WHERE eventSource = 's3.amazonaws.com'
   AND eventName IN ('PutBucketLifecycle', 'PutBucketLifecycleConfiguration')

@@ -8,7 +8,9 @@ SELECT eventTime,
        requestParameters ->> 'bucketPolicy' AS policy,
        sourceIPAddress,
        userAgent,
-       coalesce(resources[1].arn, concat('arn:aws:s3:::', requestParameters ->> 'bucketName')) AS resource
+       coalesce(resources[1].arn, concat('arn:aws:s3:::', requestParameters ->> 'bucketName')) AS resource,
+       -- a pipeline that makes a web site
+       CASE WHEN regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli|^cloudformation') THEN 'medium' ELSE 'high' END AS severity
 FROM cloudtrail
 WHERE eventSource = 's3.amazonaws.com'
   AND eventName = 'PutBucketPolicy'

@@ -4,10 +4,10 @@
 -- remedy          = "Ask the principal. If nobody can say: disable its key or revoke its sessions; the output and the screenshots show the systems that run, their addresses and whatever start scripts print."
 -- false_positives = "An engineer who looks into a fleet that does not start."
 SELECT userIdentity.arn AS who,
-       count(DISTINCT requestParameters ->> 'instanceId') AS instances,
+       count(DISTINCT coalesce(requestParameters ->> 'instanceId', json_get_str(requestParameters, 'GetConsoleScreenshotRequest', 'InstanceId'))) AS instances,
        sample(eventName) AS calls,
        count(*) FILTER (WHERE errorCode IS NOT NULL) AS refused,
-       sample(requestParameters ->> 'instanceId') AS resource,
+       sample(coalesce(requestParameters ->> 'instanceId', json_get_str(requestParameters, 'GetConsoleScreenshotRequest', 'InstanceId'))) AS resource,
        sample(userAgent) AS user_agents,
        sample(sourceIPAddress) AS addresses,
        CASE WHEN count(*) FILTER (WHERE userIdentity.accessKeyId LIKE 'AKIA%' AND coalesce(userAgent, '') NOT LIKE '%Terraform%' OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL) > 0 THEN 'medium'
@@ -21,4 +21,4 @@ WHERE eventSource = 'ec2.amazonaws.com'
   AND userIdentity.invokedBy IS NULL
   AND (is_person() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '15 minutes')
-HAVING count(DISTINCT requestParameters ->> 'instanceId') >= 8
+HAVING count(DISTINCT coalesce(requestParameters ->> 'instanceId', json_get_str(requestParameters, 'GetConsoleScreenshotRequest', 'InstanceId'))) >= 8

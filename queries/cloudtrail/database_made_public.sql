@@ -10,6 +10,6 @@ SELECT eventTime,
        CASE WHEN eventName LIKE 'Restore%' THEN 'high' ELSE 'medium' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'rds.amazonaws.com'
-  AND eventName IN ('ModifyDBInstance', 'CreateDBInstance', 'CreateDBCluster', 'RestoreDBInstanceFromDBSnapshot', 'RestoreDBInstanceToPointInTime', 'RestoreDBClusterFromSnapshot')
+  AND eventName IN ('ModifyDBInstance', 'CreateDBInstance', 'CreateDBCluster', 'RestoreDBInstanceFromDBSnapshot', 'RestoreDBInstanceToPointInTime', 'RestoreDBClusterFromSnapshot', 'CreateDBInstanceReadReplica')
   AND errorCode IS NULL
   AND requestParameters ->> 'publiclyAccessible' = 'true'

@@ -5,13 +5,15 @@
 -- false_positives = "Scheduled exports into the own data lake."
 SELECT eventTime,
        eventName,
-       coalesce(requestParameters ->> 's3BucketName', requestParameters ->> 's3Bucket') AS bucket,
+       coalesce(requestParameters ->> 's3BucketName', requestParameters ->> 's3Bucket', requestParameters ->> 'targetBucket') AS bucket,
        requestParameters ->> 's3BucketOwner' AS bucket_owner,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'sourceArn', requestParameters ->> 'tableArn') AS resource,
+       coalesce(requestParameters ->> 'sourceArn', requestParameters ->> 'tableArn', requestParameters ->> 'sourceSnapshotName') AS resource,
        CASE WHEN requestParameters ->> 's3BucketOwner' != account THEN 'high' ELSE 'medium' END AS severity
 FROM cloudtrail
-WHERE eventSource IN ('rds.amazonaws.com', 'dynamodb.amazonaws.com')
-  AND eventName IN ('StartExportTask', 'ExportTableToPointInTime')
+WHERE eventSource IN ('rds.amazonaws.com', 'dynamodb.amazonaws.com', 'elasticache.amazonaws.com')
+  AND eventName IN ('StartExportTask', 'ExportTableToPointInTime', 'CopySnapshot')
+  AND (eventName <> 'CopySnapshot'
+       OR requestParameters ->> 'targetBucket' IS NOT NULL)
   AND errorCode IS NULL

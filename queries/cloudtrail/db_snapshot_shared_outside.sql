@@ -14,6 +14,8 @@ SELECT eventTime,
             WHEN requestParameters ->> 'valuesToAdd' LIKE '%"all"%' THEN 'critical'
             -- the plan or policy that a person wrote says with whom; the service only does it
             WHEN userIdentity.invokedBy IN ('backup.amazonaws.com', 'dlm.amazonaws.com') THEN 'low'
+            -- the role of a program shares what it was made to share
+            WHEN NOT is_person() AND userIdentity.sessionContext.ec2RoleDelivery IS NULL THEN 'medium'
             ELSE 'high' END AS severity,
        CASE WHEN errorCode IS NOT NULL THEN 'Somebody tried to share a database snapshot outside the account'
             WHEN requestParameters ->> 'valuesToAdd' LIKE '%"all"%' THEN 'Database snapshot was made public'

@@ -1,4 +1,4 @@
--- title           = "EBS encryption was set to a KMS key of another account"
+-- title           = "Disks or copies of snapshots were encrypted with a KMS key of another account"
 -- severity        = "medium"
 -- tags            = ["attack.impact", "attack.t1486"]
 -- remedy          = "Set the default key back: who owns the key may take the volumes away."
@@ -7,10 +7,12 @@ SELECT eventTime,
        requestParameters AS key,
        sourceIPAddress,
        userAgent,
-       account AS resource
+       coalesce(requestParameters ->> 'sourceSnapshotId', requestParameters ->> 'sourceImageId', requestParameters ->> 'sourceDBSnapshotIdentifier', requestParameters ->> 'sourceDBClusterSnapshotIdentifier', account) AS resource
 FROM cloudtrail
-WHERE eventSource = 'ec2.amazonaws.com'
-  AND eventName = 'ModifyEbsDefaultKmsKeyId'
-  AND regexp_like(replace(requestParameters, account, ''), ':[0-9]{12}:')
+WHERE eventSource IN ('ec2.amazonaws.com', 'rds.amazonaws.com')
+  AND eventName IN ('ModifyEbsDefaultKmsKeyId', 'CopySnapshot', 'CopyImage', 'CopyDBSnapshot', 'CopyDBClusterSnapshot')
+  AND (eventName = 'ModifyEbsDefaultKmsKeyId'
+          AND regexp_like(replace(requestParameters, account, ''), ':[0-9]{12}:')
+       OR regexp_like(replace(requestParameters ->> 'kmsKeyId', account, ''), ':[0-9]{12}:'))
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

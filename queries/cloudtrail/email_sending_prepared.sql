@@ -10,15 +10,18 @@ SELECT eventTime,
        errorCode,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'emailIdentity', requestParameters ->> 'emailAddress', requestParameters ->> 'domain', account) AS resource,
-       CASE WHEN eventName IN ('PutAccountDetails', 'UpdateAccountSendingEnabled', 'PutAccountSendingAttributes') AND errorCode IS NULL THEN 'medium'
+       coalesce(requestParameters ->> 'emailIdentity', requestParameters ->> 'emailAddress', requestParameters ->> 'domain', requestParameters ->> 'alias', account) AS resource,
+       CASE WHEN eventName IN ('PutAccountDetails', 'UpdateAccountSendingEnabled', 'PutAccountSendingAttributes', 'CreateOrganization') AND errorCode IS NULL THEN 'medium'
+            WHEN userIdentity.accessKeyId LIKE 'AKIA%' AND errorCode IS NULL
+                 AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli') THEN 'medium'
             ELSE 'low' END AS severity,
        CASE WHEN errorCode IS NOT NULL THEN 'Somebody tried to prepare the account to send e-mail'
             WHEN eventName = 'PutAccountDetails' THEN 'Account asked to leave the e-mail sandbox'
             WHEN eventName IN ('UpdateAccountSendingEnabled', 'PutAccountSendingAttributes') THEN 'Sending of e-mail was enabled for the account'
+            WHEN eventName = 'CreateOrganization' THEN 'Organization of WorkMail was made'
             ELSE 'E-mail identity was added' END AS title
 FROM cloudtrail
-WHERE eventSource = 'ses.amazonaws.com'
-  AND eventName IN ('PutAccountDetails', 'UpdateAccountSendingEnabled', 'PutAccountSendingAttributes', 'VerifyEmailIdentity', 'VerifyDomainIdentity', 'CreateEmailIdentity')
+WHERE eventSource IN ('ses.amazonaws.com', 'workmail.amazonaws.com')
+  AND eventName IN ('PutAccountDetails', 'UpdateAccountSendingEnabled', 'PutAccountSendingAttributes', 'VerifyEmailIdentity', 'VerifyDomainIdentity', 'CreateEmailIdentity', 'CreateOrganization')
   AND (errorCode IS NULL OR errorCode LIKE '%AccessDenied%' OR errorCode LIKE '%Unauthorized%')
   AND coalesce(requestParameters ->> 'enabled', requestParameters ->> 'sendingEnabled', 'true') = 'true'

@@ -13,7 +13,10 @@ SELECT eventTime,
        CASE WHEN is_person()
                  AND sessionCredentialFromConsole IS NOT TRUE THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
-WHERE eventSource IN ('securityhub.amazonaws.com', 'guardduty.amazonaws.com', 'access-analyzer.amazonaws.com')
-  AND eventName IN ('BatchUpdateFindings', 'ArchiveFindings', 'CreateArchiveRule')
+WHERE eventSource IN ('securityhub.amazonaws.com', 'guardduty.amazonaws.com', 'access-analyzer.amazonaws.com', 'inspector2.amazonaws.com', 'macie2.amazonaws.com')
+  AND eventName IN ('BatchUpdateFindings', 'ArchiveFindings', 'CreateArchiveRule', 'CreateFilter', 'CreateFindingsFilter')
+  -- a filter of GuardDuty is told by another rule
+  AND (eventName != 'CreateFilter' OR eventSource = 'inspector2.amazonaws.com' AND requestParameters ->> 'action' = 'SUPPRESS')
+  AND (eventName != 'CreateFindingsFilter' OR requestParameters ->> 'action' = 'ARCHIVE')
   AND errorCode IS NULL
   AND (eventName != 'BatchUpdateFindings' OR coalesce(requestParameters -> 'Workflow' ->> 'Status', requestParameters -> 'workflow' ->> 'status') = 'SUPPRESSED')

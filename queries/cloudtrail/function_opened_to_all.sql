@@ -10,7 +10,10 @@ SELECT eventTime,
        coalesce(requestParameters ->> 'sourceArn', requestParameters ->> 'sourceAccount') AS source,
        sourceIPAddress,
        userAgent,
-       coalesce(resources[1].arn, requestParameters ->> 'functionName') AS resource
+       coalesce(resources[1].arn, requestParameters ->> 'functionName') AS resource,
+       -- what a pipeline is made to do was read by somebody before; with a URL the console opens it so
+       CASE WHEN regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli|^cloudformation')
+                 OR sessionCredentialFromConsole AND requestParameters ->> 'functionUrlAuthType' = 'NONE' THEN 'medium' ELSE 'high' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'lambda.amazonaws.com'
   AND eventName LIKE 'AddPermission%'

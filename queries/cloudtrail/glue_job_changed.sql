@@ -7,11 +7,12 @@
 SELECT requestParameters ->> 'jobName' AS resource,
        requestParameters -> 'jobUpdate' ->> 'role' AS role,
        requestParameters -> 'jobUpdate' -> 'command' ->> 'scriptLocation' AS script,
+       coalesce(requestParameters ->> 'repositoryOwner', '') || '/' || coalesce(requestParameters ->> 'repositoryName', '') AS repository,
        userAgent,
        CASE WHEN is_person() THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'glue.amazonaws.com'
-  AND eventName = 'UpdateJob'
+  AND eventName IN ('UpdateJob', 'UpdateJobFromSourceControl')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-  AND (json_contains(requestParameters, 'jobUpdate', 'role') OR json_contains(requestParameters, 'jobUpdate', 'command'))
+  AND (eventName = 'UpdateJobFromSourceControl' OR json_contains(requestParameters, 'jobUpdate', 'role') OR json_contains(requestParameters, 'jobUpdate', 'command'))

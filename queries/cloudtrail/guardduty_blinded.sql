@@ -10,11 +10,11 @@ SELECT eventTime,
        requestParameters ->> 'findingCriteria' AS criteria,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'ipSetId', requestParameters ->> 'filterName', requestParameters ->> 'destinationId', requestParameters ->> 'name', requestParameters ->> 'detectorId') AS resource
+       coalesce(requestParameters ->> 'ipSetId', requestParameters ->> 'filterName', requestParameters ->> 'destinationId', requestParameters ->> 'name', requestParameters ->> 'malwareProtectionPlanId', requestParameters ->> 'detectorId') AS resource
 FROM cloudtrail
 WHERE eventSource = 'guardduty.amazonaws.com'
-  AND eventName IN ('CreateIPSet', 'UpdateIPSet', 'CreateFilter', 'UpdateFilter', 'DeletePublishingDestination')
+  AND eventName IN ('CreateIPSet', 'UpdateIPSet', 'CreateFilter', 'UpdateFilter', 'DeletePublishingDestination', 'DeleteMalwareProtectionPlan')
   AND errorCode IS NULL
-  AND (eventName = 'DeletePublishingDestination'
+  AND (eventName IN ('DeletePublishingDestination', 'DeleteMalwareProtectionPlan')
        OR requestParameters ->> 'activate' = 'true' OR json_contains(requestParameters, 'location') -- of a list of addresses
        OR requestParameters ->> 'action' = 'ARCHIVE') -- of a filter

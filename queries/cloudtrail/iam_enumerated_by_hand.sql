@@ -19,3 +19,5 @@ WHERE eventSource = 'iam.amazonaws.com'
   AND (is_person() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '10 minutes')
 HAVING count(DISTINCT eventName) >= 8
+    -- few questions, asked of one after the other
+    OR count(DISTINCT coalesce(requestParameters ->> 'roleName', requestParameters ->> 'userName', requestParameters ->> 'groupName')) >= 30

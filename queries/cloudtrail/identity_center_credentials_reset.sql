@@ -10,6 +10,6 @@ SELECT eventTime,
        coalesce(requestParameters ->> 'userId', account) AS resource
 FROM cloudtrail
 WHERE eventSource IN ('sso-directory.amazonaws.com', 'sso.amazonaws.com')
-  AND eventName IN ('UpdatePassword', 'DeleteMfaDeviceForUser', 'UpdateMfaDeviceManagementForDirectory')
+  AND eventName IN ('UpdatePassword', 'DeleteMfaDeviceForUser', 'UpdateMfaDeviceManagementForDirectory', 'PutMfaDeviceManagementForDirectory')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

@@ -5,10 +5,13 @@
 SELECT eventTime, eventSource, eventName,
        requestParameters ->> 'directoryId' AS directory,
        sourceIPAddress, userAgent,
-       coalesce(requestParameters ->> 'directoryId', requestParameters ->> 'identityStoreId', account) AS resource
+       coalesce(requestParameters ->> 'directoryId', requestParameters ->> 'identityStoreId', requestParameters ->> 'instanceArn', account) AS resource,
+       CASE WHEN eventName LIKE '%TrustedTokenIssuer' THEN 'medium' ELSE 'high' END AS severity,
+       CASE WHEN eventName LIKE '%TrustedTokenIssuer' THEN 'IAM Identity Center was made to trust tokens of an issuer'
+            ELSE 'Identity source of IAM Identity Center was changed' END AS title
 FROM cloudtrail
 WHERE eventSource IN ('sso.amazonaws.com', 'sso-directory.amazonaws.com')
   AND eventName IN ('AssociateDirectory', 'DisassociateDirectory', 'CreateExternalIdPConfigurationForDirectory',
                     'UpdateExternalIdPConfigurationForDirectory', 'EnableExternalIdPConfigurationForDirectory',
-                    'DisableExternalIdPConfigurationForDirectory', 'ImportExternalIdPCertificateForDirectory')
+                    'DisableExternalIdPConfigurationForDirectory', 'ImportExternalIdPCertificateForDirectory', 'CreateTrustedTokenIssuer', 'UpdateTrustedTokenIssuer')
   AND errorCode IS NULL

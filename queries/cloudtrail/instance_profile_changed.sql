@@ -8,11 +8,18 @@ SELECT eventTime,
        coalesce(requestParameters -> 'AssociateIamInstanceProfileRequest' -> 'IamInstanceProfile' ->> 'Arn', requestParameters -> 'AssociateIamInstanceProfileRequest' -> 'IamInstanceProfile' ->> 'Name', requestParameters -> 'ReplaceIamInstanceProfileAssociationRequest' -> 'IamInstanceProfile' ->> 'Arn', requestParameters -> 'ReplaceIamInstanceProfileAssociationRequest' -> 'IamInstanceProfile' ->> 'Name') AS profile,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters -> 'AssociateIamInstanceProfileRequest' ->> 'InstanceId', requestParameters -> 'ReplaceIamInstanceProfileAssociationRequest' ->> 'AssociationId') AS resource,
+       coalesce(requestParameters -> 'AssociateIamInstanceProfileRequest' ->> 'InstanceId', requestParameters -> 'ReplaceIamInstanceProfileAssociationRequest' ->> 'AssociationId', requestParameters ->> 'instanceProfileName') AS resource,
        CASE WHEN errorCode IS NULL THEN 'medium' ELSE 'low' END AS severity,
-       CASE WHEN errorCode IS NULL THEN 'Instance profile of a running EC2 instance was set or replaced'
+       CASE WHEN errorCode IS NULL AND eventName = 'AddRoleToInstanceProfile' THEN 'Person put a role into an instance profile'
+            WHEN errorCode IS NULL THEN 'Instance profile of a running EC2 instance was set or replaced'
             ELSE 'Somebody tried to set or replace the instance profile of an EC2 instance' END AS title
 FROM cloudtrail
-WHERE eventSource = 'ec2.amazonaws.com'
-  AND eventName IN ('AssociateIamInstanceProfile', 'ReplaceIamInstanceProfileAssociation')
+WHERE eventSource IN ('ec2.amazonaws.com', 'iam.amazonaws.com')
+  AND eventName IN ('AssociateIamInstanceProfile', 'ReplaceIamInstanceProfileAssociation', 'AddRoleToInstanceProfile')
+  -- the console and pipelines make a profile with each role for instances
+  AND (eventName <> 'AddRoleToInstanceProfile'
+       OR is_person()
+          AND sessionCredentialFromConsole IS NOT TRUE
+          AND userIdentity.invokedBy IS NULL
+          AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|Packer|aws-cdk|aws-sam-cli|eksctl'))
   AND (errorCode IS NULL OR errorCode LIKE '%AccessDenied%' OR errorCode LIKE '%Unauthorized%')

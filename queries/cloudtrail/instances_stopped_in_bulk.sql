@@ -3,7 +3,7 @@
 -- tags            = ["attack.impact", "attack.t1489"]
 -- remedy          = "Ask the principal. If it was not meant: revoke its sessions and start the instances again; look at their volumes and user data first, which can only be changed while an instance is stopped."
 -- false_positives = "People who stop a test environment for the night; give the schedule a role of its own."
--- description     = "Twenty by a person or an instance in a quarter of an hour; instances count once for each call that names them. With force, or sixty, it is medium."
+-- description     = "Twenty by a person or an instance in a quarter of an hour; instances count once for each call that names them. With force, with a key of a user, or sixty, it is medium."
 SELECT userIdentity.arn AS who,
        sum(CAST(array_length(json_get_array(requestParameters, 'instancesSet', 'items')) AS BIGINT)) AS instances,
        count(*) AS calls,
@@ -13,7 +13,8 @@ SELECT userIdentity.arn AS who,
        sample(userAgent) AS user_agents,
        sample(sourceIPAddress) AS addresses,
        CASE WHEN sum(CAST(array_length(json_get_array(requestParameters, 'instancesSet', 'items')) AS BIGINT)) >= 60
-                 OR count(*) FILTER (WHERE requestParameters ->> 'force' = 'true') > 0 THEN 'medium' ELSE 'low' END AS severity
+                 OR count(*) FILTER (WHERE requestParameters ->> 'force' = 'true'
+                                        OR userIdentity.accessKeyId LIKE 'AKIA%' AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')) > 0 THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'ec2.amazonaws.com'
   AND eventName = 'StopInstances'

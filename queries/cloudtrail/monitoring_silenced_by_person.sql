@@ -10,10 +10,12 @@ SELECT eventTime,
        requestParameters AS what,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters -> 'alarmNames' ->> 0, requestParameters ->> 'logGroupName', requestParameters ->> 'rule', requestParameters ->> 'name', requestParameters ->> 'subscriptionArn', eventName) AS resource
+       coalesce(requestParameters -> 'alarmNames' ->> 0, requestParameters ->> 'logGroupName', requestParameters ->> 'rule', requestParameters ->> 'name', requestParameters ->> 'subscriptionArn', requestParameters ->> 'topicArn', eventName) AS resource
 FROM cloudtrail
 WHERE eventSource IN ('monitoring.amazonaws.com', 'logs.amazonaws.com', 'events.amazonaws.com', 'sns.amazonaws.com')
-  AND eventName IN ('DeleteAlarms', 'DisableAlarmActions', 'DeleteMetricFilter', 'DeleteSubscriptionFilter', 'DeleteDestination', 'DisableRule', 'RemoveTargets', 'Unsubscribe')
+  AND eventName IN ('DeleteAlarms', 'DisableAlarmActions', 'DeleteMetricFilter', 'DeleteSubscriptionFilter', 'DeleteDestination', 'DisableRule', 'RemoveTargets', 'Unsubscribe', 'DeleteTopic', 'DeleteDelivery', 'DeleteAccountPolicy')
+  AND (eventName <> 'DeleteTopic'
+       OR regexp_like(requestParameters ->> 'topicArn', '(?i)alert|alarm|secur|guard|incident|monitor'))
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')

@@ -1,4 +1,4 @@
--- title           = "Network ACL was opened to all inbound traffic"
+-- title           = "Network ACL was opened to all inbound traffic, or to SSH or RDP from everywhere"
 -- severity        = "low"
 -- tags            = ["attack.defense_evasion", "attack.t1562.007", "cis.4.11", "cis.5.1"]
 -- remedy          = "Compare with the subnet's purpose; put the earlier entry back with ReplaceNetworkAclEntry if the ACL was there to shut something out."
@@ -19,5 +19,8 @@ WHERE eventSource = 'ec2.amazonaws.com'
   AND errorCode IS NULL
   AND requestParameters ->> 'ruleAction' = 'allow'
   AND requestParameters ->> 'egress' = 'false'
-  AND requestParameters ->> 'aclProtocol' = '-1'
+  AND (requestParameters ->> 'aclProtocol' = '-1'
+       OR requestParameters ->> 'aclProtocol' = '6'
+          AND array_any_match(make_array(22, 3389),
+                              port -> port BETWEEN json_get_int(requestParameters, 'portRange', 'from') AND json_get_int(requestParameters, 'portRange', 'to')))
   AND coalesce(requestParameters ->> 'cidrBlock', requestParameters ->> 'ipv6CidrBlock') IN ('0.0.0.0/0', '::/0')

@@ -22,3 +22,5 @@ WHERE eventSource = 's3.amazonaws.com'
   AND (is_person() OR userIdentity.accountId <> account)
 GROUP BY coalesce(userIdentity.arn, userIdentity.principalId), account, hop(eventTime, INTERVAL '10 minutes', INTERVAL '30 minutes')
 HAVING count(DISTINCT requestParameters ->> 'key') >= 1000
+    -- a key that never ends is what is found and stolen
+    OR count(DISTINCT requestParameters ->> 'key') FILTER (WHERE userIdentity.accessKeyId LIKE 'AKIA%') >= 300

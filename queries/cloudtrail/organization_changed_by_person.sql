@@ -11,7 +11,7 @@ SELECT eventTime,
        coalesce(requestParameters ->> 'accountId', requestParameters ->> 'policyId', requestParameters ->> 'servicePrincipal', eventName) AS resource
 FROM cloudtrail
 WHERE eventSource = 'organizations.amazonaws.com'
-  AND eventName IN ('UpdatePolicy', 'MoveAccount', 'CreateAccount', 'InviteAccountToOrganization', 'DisableAWSServiceAccess')
+  AND eventName IN ('UpdatePolicy', 'MoveAccount', 'CreateAccount', 'InviteAccountToOrganization', 'DisableAWSServiceAccess', 'AttachPolicy', 'PutResourcePolicy')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')

@@ -7,7 +7,7 @@ SELECT eventTime, eventName,
        json_get_int(requestParameters, 'passwordReusePrevention') AS reuse_prevention,
        sourceIPAddress, userAgent,
        account AS resource,
-       CASE WHEN eventName = 'DeleteAccountPasswordPolicy' THEN 'medium' ELSE 'low' END AS severity
+       CASE WHEN eventName = 'DeleteAccountPasswordPolicy' OR coalesce(json_get_int(requestParameters, 'minimumPasswordLength'), 6) < 8 THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'iam.amazonaws.com'
   AND eventName IN ('DeleteAccountPasswordPolicy', 'UpdateAccountPasswordPolicy')

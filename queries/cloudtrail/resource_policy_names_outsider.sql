@@ -9,17 +9,19 @@ SELECT eventTime,
        requestParameters AS policy,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'resourceARN', requestParameters ->> 'resourceArn', requestParameters ->> 'identity', requestParameters ->> 'name', requestParameters ->> 'destinationName', account) AS resource
+       coalesce(requestParameters ->> 'resourceARN', requestParameters ->> 'resourceArn', requestParameters ->> 'identity', requestParameters ->> 'name', requestParameters ->> 'destinationName', requestParameters ->> 'clusterArn', account) AS resource
 FROM cloudtrail
 WHERE eventSource IN ('kinesis.amazonaws.com', 'ssm.amazonaws.com', 'redshift-serverless.amazonaws.com', 'redshift.amazonaws.com', 'logs.amazonaws.com', 'ecr.amazonaws.com', 'ses.amazonaws.com', 's3.amazonaws.com',
-                    'events.amazonaws.com', 'codeartifact.amazonaws.com', 'mediastore.amazonaws.com', 's3tables.amazonaws.com', 's3express.amazonaws.com')
+                    'events.amazonaws.com', 'codeartifact.amazonaws.com', 'mediastore.amazonaws.com', 'kafka.amazonaws.com', 's3tables.amazonaws.com', 's3express.amazonaws.com')
   AND eventName IN ('PutResourcePolicy', 'PutDestinationPolicy', 'PutRegistryPolicy', 'PutIdentityPolicy', 'CreateEmailIdentityPolicy', 'PutAccessPointPolicy', 'PutMultiRegionAccessPointPolicy', 'PutPermission',
-                    'PutDomainPermissionsPolicy', 'PutRepositoryPermissionsPolicy', 'PutContainerPolicy', 'PutTableBucketPolicy', 'PutTablePolicy')
+                    'PutDomainPermissionsPolicy', 'PutRepositoryPermissionsPolicy', 'PutContainerPolicy', 'PutClusterPolicy', 'PutTableBucketPolicy', 'PutTablePolicy')
   AND (array_any_match(
          coalesce(json_get_array(replace(coalesce(requestParameters ->> 'policy', requestParameters ->> 'resourcePolicy', requestParameters ->> 'policyText', requestParameters ->> 'policyDocument',
-                                         requestParameters ->> 'accessPolicy', requestParameters ->> 'bucketPolicy', requestParameters -> 'details' ->> 'policy'), account, ''), 'Statement'),
+                                         requestParameters ->> 'accessPolicy', requestParameters ->> 'bucketPolicy', requestParameters -> 'details' ->> 'policy',
+                                         requestParameters ->> 'Policy', requestParameters -> 'PutAccessPointPolicyRequest' ->> 'Policy'), account, ''), 'Statement'),
                   make_array(json_get_json(replace(coalesce(requestParameters ->> 'policy', requestParameters ->> 'resourcePolicy', requestParameters ->> 'policyText', requestParameters ->> 'policyDocument',
-                                         requestParameters ->> 'accessPolicy', requestParameters ->> 'bucketPolicy', requestParameters -> 'details' ->> 'policy'), account, ''), 'Statement'))),
+                                         requestParameters ->> 'accessPolicy', requestParameters ->> 'bucketPolicy', requestParameters -> 'details' ->> 'policy',
+                                         requestParameters ->> 'Policy', requestParameters -> 'PutAccessPointPolicyRequest' ->> 'Policy'), account, ''), 'Statement'))),
          s -> s ->> 'Effect' = 'Allow'
               AND (regexp_like(s ->> 'Principal', '(^|::|")[0-9]{12}([:"]|$)')
                    OR (regexp_like(s ->> 'Principal', '^[*]$|"(AWS|[*])"\s*:\s*(\[[^\]]*)?"[*]"') OR json_contains(s, 'NotPrincipal'))

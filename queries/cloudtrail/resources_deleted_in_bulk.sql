@@ -17,4 +17,4 @@ WHERE regexp_like(eventName, '^Delete(Volume|Function|Stack|Queue|Topic|Secret|L
   AND is_person()
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '15 minutes')
 HAVING count(*) >= 10
-    OR count(*) FILTER (WHERE regexp_like(eventName, '^Delete(Stack|Repository|Secret|Table|DBInstance|DBCluster|Queue|LogGroup|HostedZone)$')) >= 5
+    OR count(*) FILTER (WHERE regexp_like(eventName, '^Delete(Stack|Repository|Secret|Table|DBInstance|DBCluster|Queue|LogGroup|HostedZone|LoadBalancer)$')) >= 5

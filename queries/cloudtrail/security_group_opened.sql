@@ -11,7 +11,11 @@ SELECT eventTime,
        sourceIPAddress,
        userAgent,
        coalesce(requestParameters ->> 'groupId', requestParameters ->> 'groupName') AS resource,
-       CASE WHEN errorCode IS NULL THEN 'high' ELSE 'medium' END AS severity,
+       -- what a pipeline is made to do was read by somebody before; the console proposes SSH from anywhere with each instance
+       CASE WHEN errorCode IS NULL AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|Packer|aws-cdk|aws-sam-cli|^cloudformation')
+                 AND NOT (sessionCredentialFromConsole IS TRUE AND userIdentity.type = 'AssumedRole'
+                          AND coalesce(json_length(requestParameters, 'ipPermissions', 'items'), 0) = 1
+                          AND coalesce(json_get_int(requestParameters, 'ipPermissions', 'items', 0, 'fromPort'), 0) IN (22, 3389)) THEN 'high' ELSE 'medium' END AS severity,
        CASE WHEN errorCode IS NULL THEN 'Security group was opened to the internet on an administrative or database port'
             ELSE 'Somebody tried to open an administrative or database port to the internet' END AS title
 FROM cloudtrail

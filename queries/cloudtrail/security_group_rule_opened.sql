@@ -6,7 +6,8 @@ SELECT eventTime,
        requestParameters -> 'ModifySecurityGroupRulesRequest' ->> 'SecurityGroupRule' AS rule,
        sourceIPAddress,
        userAgent,
-       requestParameters -> 'ModifySecurityGroupRulesRequest' ->> 'GroupId' AS resource
+       requestParameters -> 'ModifySecurityGroupRulesRequest' ->> 'GroupId' AS resource,
+       CASE WHEN regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli|^cloudformation') THEN 'medium' ELSE 'high' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'ec2.amazonaws.com'
   AND eventName = 'ModifySecurityGroupRules'

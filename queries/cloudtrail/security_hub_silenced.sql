@@ -11,8 +11,9 @@ SELECT eventTime,
        coalesce(requestParameters ->> 'standardsControlArn', requestParameters ->> 'ruleName', account) AS resource
 FROM cloudtrail
 WHERE eventSource = 'securityhub.amazonaws.com'
-  AND eventName IN ('UpdateStandardsControl', 'BatchUpdateStandardsControlAssociations', 'CreateAutomationRule', 'BatchUpdateAutomationRules')
-  AND regexp_like(requestParameters, '"(DISABLED|SUPPRESSED)"')
+  AND eventName IN ('UpdateStandardsControl', 'BatchUpdateStandardsControlAssociations', 'CreateAutomationRule', 'BatchUpdateAutomationRules', 'DisableImportFindingsForProduct', 'DeleteFindingAggregator')
+  AND (eventName IN ('DisableImportFindingsForProduct', 'DeleteFindingAggregator')
+       OR regexp_like(requestParameters, '"(DISABLED|SUPPRESSED)"'))
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')

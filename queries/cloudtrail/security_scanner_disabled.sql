@@ -1,4 +1,4 @@
--- title    = "Macie, Inspector, Detective or Access Analyzer was disabled"
+-- title    = "Macie, Inspector, Detective, Access Analyzer, Firewall Manager or Security Lake was disabled or cut back"
 -- severity = "medium"
 -- tags     = ["attack.defense_evasion", "attack.t1562.001"]
 -- remedy   = "Enable the service again from its administrator account and ask the principal why it was turned off."
@@ -8,11 +8,14 @@ SELECT eventTime,
        errorCode,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'analyzerName', requestParameters ->> 'GraphArn', split_part(eventSource, '.', 1)) AS resource,
+       coalesce(requestParameters ->> 'analyzerName', requestParameters ->> 'GraphArn', requestParameters ->> 'policyId', split_part(eventSource, '.', 1)) AS resource,
        CASE WHEN errorCode IS NULL THEN 'medium' ELSE 'low' END AS severity,
-       CASE WHEN errorCode IS NULL THEN 'Macie, Inspector, Detective or Access Analyzer was disabled'
-            ELSE 'Somebody tried to disable Macie, Inspector, Detective or Access Analyzer' END AS title
+       CASE WHEN errorCode IS NULL THEN 'Macie, Inspector, Detective, Access Analyzer, Firewall Manager or Security Lake was disabled or cut back'
+            ELSE 'Somebody tried to disable Macie, Inspector, Detective, Access Analyzer, Firewall Manager or Security Lake' END AS title
 FROM cloudtrail
-WHERE eventSource IN ('macie2.amazonaws.com', 'inspector2.amazonaws.com', 'detective.amazonaws.com', 'access-analyzer.amazonaws.com')
-  AND eventName IN ('DisableMacie', 'DisassociateFromAdministratorAccount', 'Disable', 'DeleteGraph', 'DeleteAnalyzer')
+WHERE eventSource IN ('macie2.amazonaws.com', 'inspector2.amazonaws.com', 'detective.amazonaws.com', 'access-analyzer.amazonaws.com', 'fms.amazonaws.com', 'securitylake.amazonaws.com')
+  AND eventName IN ('DisableMacie', 'DisassociateFromAdministratorAccount', 'Disable', 'DeleteGraph', 'DeleteAnalyzer', 'UpdateMacieSession', 'DeletePolicy',
+                    'DisassociateAdminAccount', 'DeleteDataLake', 'DeleteMembers', 'DisassociateMembership', 'DisassociateMember')
+  AND (eventName <> 'UpdateMacieSession'
+       OR requestParameters ->> 'status' = 'PAUSED')
   AND (errorCode IS NULL OR errorCode LIKE '%AccessDenied%' OR errorCode LIKE '%Unauthorized%')

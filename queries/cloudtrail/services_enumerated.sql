@@ -29,3 +29,6 @@ WHERE eventName IN ('DescribeDBClusters', 'DescribeDBInstances', 'DescribeFileSy
   AND userIdentity.invokedBy IS NULL
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '10 minutes')
 HAVING count(DISTINCT eventSource) >= 12
+    -- an instance that asks who there is, and what watches, does it for who got into it
+    OR count(DISTINCT eventSource) FILTER (WHERE userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL AND coalesce(userAgent, '') NOT LIKE '%Terraform%') >= 5
+       AND count(DISTINCT eventName) FILTER (WHERE eventSource = 'iam.amazonaws.com') >= 2

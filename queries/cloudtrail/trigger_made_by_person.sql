@@ -12,8 +12,8 @@ SELECT eventTime,
        CASE WHEN regexp_like(replace(requestParameters ->> 'targets', account, ''), ':[0-9]{12}:event-bus/') THEN 'Person sent events to another account'
             ELSE 'Person made a schedule or rule that starts something by itself' END AS title
 FROM cloudtrail
-WHERE eventSource IN ('events.amazonaws.com', 'scheduler.amazonaws.com')
-  AND eventName IN ('PutTargets', 'CreateSchedule', 'UpdateSchedule')
+WHERE eventSource IN ('events.amazonaws.com', 'scheduler.amazonaws.com', 'glue.amazonaws.com', 'pipes.amazonaws.com')
+  AND eventName IN ('PutTargets', 'CreateSchedule', 'UpdateSchedule', 'CreateTrigger', 'UpdateTrigger', 'CreatePipe', 'UpdatePipe')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')

@@ -13,5 +13,5 @@ SELECT eventTime,
             ELSE 'Somebody tried to delete a WAF web ACL or take it off' END AS title
 FROM cloudtrail
 WHERE eventSource IN ('wafv2.amazonaws.com', 'waf.amazonaws.com', 'waf-regional.amazonaws.com')
-  AND eventName IN ('DeleteWebACL', 'DisassociateWebACL', 'DeleteLoggingConfiguration')
+  AND eventName IN ('DeleteWebACL', 'DisassociateWebACL', 'DeleteLoggingConfiguration', 'DeleteRuleGroup')
   AND (errorCode IS NULL OR errorCode LIKE '%AccessDenied%' OR errorCode LIKE '%Unauthorized%')

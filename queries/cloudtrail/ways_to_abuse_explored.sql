@@ -14,7 +14,8 @@ SELECT userIdentity.arn AS who,
 FROM cloudtrail
 WHERE eventSource IN ('ses.amazonaws.com', 'bedrock.amazonaws.com', 'servicequotas.amazonaws.com', 'sns.amazonaws.com', 'sms-voice.amazonaws.com')
   AND eventName IN ('GetSendQuota', 'ListFoundationModels', 'ListServiceQuotas', 'GetAccount', 'ListIdentities', 'GetAccountSendingEnabled', 'ListEmailIdentities', 'GetFoundationModelAvailability',
-                      'GetModelInvocationLoggingConfiguration', 'GetUseCaseForModelAccess', 'ListInferenceProfiles', 'GetServiceQuota', 'GetSMSAttributes', 'GetSMSSandboxAccountStatus', 'DescribeAccountLimits', 'DescribeSpendLimits')
+                      'GetModelInvocationLoggingConfiguration', 'GetUseCaseForModelAccess', 'ListInferenceProfiles', 'GetServiceQuota', 'GetSMSAttributes', 'GetSMSSandboxAccountStatus', 'DescribeAccountLimits', 'DescribeSpendLimits',
+                      'ListOriginationNumbers', 'ListSMSSandboxPhoneNumbers', 'DescribePhoneNumbers', 'DescribeSenderIds', 'DescribeAccountAttributes')
   AND userIdentity.invokedBy IS NULL
   AND sessionCredentialFromConsole IS NOT TRUE
   AND coalesce(userAgent, '') NOT LIKE '%Terraform%'

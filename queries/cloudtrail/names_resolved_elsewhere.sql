@@ -1,0 +1,20 @@
+-- title           = "Person made a rule that sends DNS questions of networks elsewhere"
+-- severity        = "medium"
+-- confidence      = "medium"
+-- tags            = ["attack.credential_access", "attack.collection", "attack.t1557", "attack.defense_evasion"]
+-- remedy          = "Check whose the target addresses are; who answers for a name gets what is sent to it. Take the rule off the networks (DisassociateResolverRule) if nobody can say."
+-- false_positives = "Network engineers who connect a data center by hand."
+SELECT eventTime,
+       eventName,
+       requestParameters ->> 'domainName' AS domain,
+       requestParameters ->> 'targetIps' AS targets,
+       sourceIPAddress,
+       userAgent,
+       coalesce(requestParameters ->> 'resolverRuleId', requestParameters ->> 'domainName') AS resource
+FROM cloudtrail
+WHERE eventSource = 'route53resolver.amazonaws.com'
+  AND eventName IN ('CreateResolverRule', 'UpdateResolverRule')
+  AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL
+  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+  AND is_person()

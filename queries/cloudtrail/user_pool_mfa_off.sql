@@ -1,0 +1,16 @@
+-- title           = "MFA was turned off for a Cognito user pool"
+-- severity        = "medium"
+-- tags            = ["attack.persistence", "attack.defense_evasion", "attack.t1556.006"]
+-- remedy          = "Ask whoever it was; turn MFA on again, and look at who signed in since."
+-- false_positives = "Pools of applications under development."
+SELECT eventTime,
+       requestParameters ->> 'userPoolId' AS resource,
+       sourceIPAddress,
+       userAgent
+FROM cloudtrail
+WHERE eventSource = 'cognito-idp.amazonaws.com'
+  AND eventName = 'SetUserPoolMfaConfig'
+  AND requestParameters ->> 'mfaConfiguration' = 'OFF'
+  AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL
+  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')

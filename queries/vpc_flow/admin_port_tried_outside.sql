@@ -1,0 +1,20 @@
+-- title           = "Host connected to a remote administration port of many internet addresses"
+-- severity        = "medium"
+-- confidence      = "medium"
+-- tags            = ["attack.discovery", "attack.credential_access", "attack.t1046", "attack.t1110"]
+-- remedy          = "Isolate the host, and find the process: a host that was taken looks for the next ones, and AWS gets complaints of it. Look at how it was entered."
+-- false_positives = "A host that manages servers of other clouds."
+SELECT srcaddr, dstport,
+       count(DISTINCT dstaddr) AS addresses,
+       sample(dstaddr) AS some_addresses,
+       count(*) FILTER (WHERE action = 'REJECT') AS rejected,
+       count(*) AS flows
+FROM vpc_flow
+WHERE dstport IN (22, 23, 2323, 2375, 3389, 5900, 6379)
+  AND protocol = 6
+  AND NOT ip_is_private(dstaddr)
+  AND (flow_direction = 'egress' OR flow_direction IS NULL AND ip_is_private(srcaddr))
+  AND srcport >= 1024
+  AND coalesce(tcp_flags & 18, 0) <> 18
+GROUP BY srcaddr, interface_id, dstport, account, hop("start", INTERVAL '5 minutes', INTERVAL '15 minutes')
+HAVING count(DISTINCT dstaddr) >= 25
