@@ -53,6 +53,8 @@ pub fn session_with(dir: &Path, references: &References) -> anyhow::Result<Sessi
     }
     let config = SessionConfig::new()
         .with_information_schema(true)
+        // as in Athena: the most of something is not what has none of it
+        .set_str("datafusion.sql_parser.default_null_ordering", "nulls_last")
         .with_parquet_bloom_filter_pruning(true)
         .with_parquet_page_index_pruning(true)
         .set_bool("datafusion.execution.parquet.pushdown_filters", true)

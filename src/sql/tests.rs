@@ -348,3 +348,9 @@ async fn aggregates_share_what_is_true() {
 async fn a_column_is_shown_by_the_words_that_were_typed() {
     check("SELECT year(eventTime) FROM cloudtrail WHERE eventid = 'a'", "| year(eventTime) |\n| 2024 |").await;
 }
+
+#[tokio::test]
+async fn nulls_come_last_in_either_order() {
+    check("SELECT readOnly FROM cloudtrail ORDER BY readOnly DESC", "| readonly |\n| true |\n| |\n| |").await;
+    check("SELECT readOnly FROM cloudtrail ORDER BY readOnly", "| readonly |\n| true |\n| |\n| |").await;
+}

@@ -346,6 +346,47 @@ fn a_column_that_is_no_json_stays_a_text_and_a_damaged_row_costs_itself_only() {
 }
 
 #[test]
+fn the_event_history_of_the_console_is_read() {
+    let text = "User name,AWS access key,Event time,Event source,Event name,AWS region,Source IP address,User agent,Error code,Resources,\
+                Request ID,Event ID,Read-only,Event type,Recipient Account Id,Event category\n\
+                eve,AKIA1,2024-08-01T10:00:00Z,iam.amazonaws.com,CreateUser,us-east-1,192.0.2.1,\"a, b\",AccessDenied,\
+                \"[{\"\"resourceType\"\":\"\"AWS::IAM::User\"\",\"\"resourceName\"\":\"\"x\"\"}]\",r-1,id-1,false,AwsApiCall,111122223333,Management\n\
+                ,,2024-08-01T10:00:01Z,sts.amazonaws.com,AssumeRole,us-east-1,ec2.amazonaws.com,ec2,,,r-2,id-2,true,AwsApiCall,111122223333,Management\n";
+    let read = read_text(text.to_owned());
+    assert_eq!(reasons(&read), [""; 0]);
+    assert_eq!(ids(&read), ["id-1", "id-2"]);
+    for (path, expected) in [
+        ("account", [Some("111122223333"), Some("111122223333")]),
+        ("useridentity.username", [Some("eve"), None]),
+        ("useridentity.accesskeyid", [Some("AKIA1"), None]),
+        ("useragent", [Some("a, b"), Some("ec2")]),
+        ("errorcode", [Some("AccessDenied"), None]),
+        ("readonly", [Some("false"), Some("true")]),
+        ("unmapped", [Some(r#"{"resourceNames":[{"resourceType":"AWS::IAM::User","resourceName":"x"}]}"#), None]),
+    ] {
+        let expected: Vec<Option<String>> = expected.map(|text| text.map(str::to_owned)).into();
+        assert_eq!(column(&read, "cloudtrail", path), expected, "{path}");
+    }
+}
+
+#[test]
+fn flow_logs_that_athena_answered_are_read() {
+    let text = "\"version\",\"account_id\",\"interface_id\",\"srcaddr\",\"dstaddr\",\"srcport\",\"start\",\"end\",\"action\",\"log_status\"\n\
+                \"2\",\"111122223333\",\"eni-1\",\"10.0.0.1\",\"10.0.0.2\",\"443\",\"1722506400\",\"1722506460\",\"ACCEPT\",\"OK\"\n\
+                \"2\",\"111122223333\",\"eni-1\",\"-\",\"-\",\"\",\"1722506400\",\"1722506460\",\"-\",\"NODATA\"\n\
+                \"2\",\"111122223333\"\n";
+    let forced = Options { table: Some(&logs::vpc_flow::VPC_FLOW), ..Options::default() };
+    for options in [&Options::default(), &forced] {
+        let read = read(Input::Bytes(text.to_owned().into()), options);
+        assert_eq!(reasons(&read), ["a row with another number of columns than the header has"]);
+        assert_eq!(read.rejects[0].table, "vpc_flow");
+        assert_eq!(column(&read, "vpc_flow", "account"), some(&["111122223333", "111122223333"]));
+        assert_eq!(column(&read, "vpc_flow", "srcport"), [Some("443".to_owned()), None]);
+        assert_eq!(column(&read, "vpc_flow", "srcaddr"), [Some("10.0.0.1".to_owned()), None]);
+    }
+}
+
+#[test]
 fn a_long_csv_is_cut_between_rows() {
     let header = ["eventname", "eventsource", "eventid", "errormessage"].map(str::to_owned).to_vec();
     let row = |n: usize| {
