@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use datafusion::error::DataFusionError;
 use datafusion::sql::parser::{DFParserBuilder, Statement};
-use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, Ident, Value, VisitMut, visit_expressions_mut};
+use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, Ident, Subscript, Value, VisitMut, visit_expressions_mut};
 use datafusion::sql::sqlparser::dialect::{Dialect, PostgreSqlDialect, Precedence};
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
@@ -167,7 +167,7 @@ fn name_fields(statement: &mut impl VisitMut) {
         }
         for access in access_chain {
             if let AccessExpr::Dot(Expr::Identifier(name)) = access {
-                *access = field(name);
+                *access = AccessExpr::Dot(field(name));
             }
         }
         ControlFlow::Continue(())
@@ -181,16 +181,18 @@ fn name_fields_of(parameters: &[Ident], body: &mut Expr) {
             && let [first, rest @ ..] = path.as_slice()
             && parameters.iter().any(|parameter| parameter.value.eq_ignore_ascii_case(&first.value))
         {
-            let access_chain = rest.iter().map(field).collect();
+            let access_chain =
+                rest.iter().map(|name| AccessExpr::Subscript(Subscript::Index { index: field(name) })).collect();
             *expr = Expr::CompoundFieldAccess { root: Box::new(Expr::Identifier(first.clone())), access_chain };
         }
         ControlFlow::<()>::Continue(())
     }); // the closure never breaks
 }
 
-fn field(name: &Ident) -> AccessExpr {
+/// The name of a field as a text.
+fn field(name: &Ident) -> Expr {
     let folded = if name.quote_style.is_some() { name.value.clone() } else { name.value.to_lowercase() };
-    AccessExpr::Dot(Expr::Value(Value::SingleQuotedString(folded).with_span(name.span)))
+    Expr::Value(Value::SingleQuotedString(folded).with_span(name.span))
 }
 
 /// The parser says where only in its text: `... at Line: 3, Column: 8`.

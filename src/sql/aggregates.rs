@@ -20,8 +20,12 @@ pub fn translate(name: &str, call: &mut Function) -> bool {
     let FunctionArguments::List(list) = &mut call.args else { return false };
     let count = list.args.len();
     match (name, count) {
-        // how exact it is to be cannot be said here
-        ("approx_distinct", 2) => list.args.truncate(1),
+        // of symbols DataFusion knows no sketch, and how exact it is to be cannot be said here
+        ("approx_distinct", 1 | 2) => {
+            let Some(counted) = argument(list, 0) else { return false };
+            let counted = with_arguments("CAST(arg1 AS VARCHAR)", &[&counted]);
+            list.args = vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(counted))];
+        }
         ("arbitrary" | "any_value", 1) => {
             call.name = named("first_value");
             call.null_treatment = Some(NullTreatment::IgnoreNulls);

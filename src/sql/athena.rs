@@ -175,7 +175,7 @@ const SAME: [(&str, usize, &str); 40] = [
     ("year", 1, "date_part('year', arg1)"),
     ("day_name", 1, "to_char(arg1, '%A')"),
     ("json_extract_text", 1, "json_as_text(arg1)"),
-    ("json_extract_array", 1, "array_transform(json_get_array(arg1), element -> json_as_text(element))"),
+    ("json_extract_array", 1, "array_transform(json_get_array(arg1), v -> json_as_text(v))"),
 ];
 
 fn function(call: &mut Function) -> anyhow::Result<Option<Expr>> {
@@ -203,7 +203,7 @@ fn function(call: &mut Function) -> anyhow::Result<Option<Expr>> {
             Some(with_arguments(&format!("json_as_text(arg1{})", keys(path)?), &[json]))
         }
         ("json_extract_array", [json, path]) => {
-            let template = "array_transform(json_get_array(arg1KEYS), element -> json_as_text(element))";
+            let template = "array_transform(json_get_array(arg1KEYS), v -> json_as_text(v))";
             Some(with_arguments(&template.replace("KEYS", &keys(path)?), &[json]))
         }
         // CloudTrail Lake has maps where JSON text is here
