@@ -20,7 +20,7 @@ pub static GLUE_LOG: Table = Table {
     about: "log entries of AWS Glue jobs: driver, executors, output and progress",
     time: "timestamp",
     id: None,
-    restated: false,
+    same: &[],
     names: Names { actor: "jobrunid", source_ip: "", resource: "jobrunid" },
     own: "",
     lookups: &["jobrunid"],
