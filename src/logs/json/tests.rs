@@ -712,6 +712,34 @@ fn events_of_a_log_group_are_read_however_many_there_are() {
 }
 
 #[test]
+fn events_of_a_glue_job_that_the_cli_printed_are_entries_of_their_streams() {
+    let run = |digit: &str| format!("jr_{}", digit.repeat(64));
+    let (a, b) = (run("a"), run("b"));
+    let event = |stream: &str, text: &str| serde_json::json!({"logStreamName": stream, "timestamp": 1_722_511_823_000_i64, "message": text, "ingestionTime": 1, "eventId": "1"});
+    let driver = format!("{a}-driver");
+    let executor = format!("{b}_g-7");
+    let events = [
+        event(&driver, "24/08/01 11:30:23 ERROR Main: failed"),
+        event(&executor, "24/08/01 11:30:24 WARN Executor: lost"),
+        event(&driver, "java.io.IOException: x"),
+        event(&driver, "printed"),
+    ];
+    let read = read_text(serde_json::json!({"events": events, "searchedLogStreams": []}).to_string());
+    assert_eq!(reasons(&read), [""; 0]);
+    let mut rows: Vec<_> = ["jobrunid", "level", "executor"].map(|path| column(&read, "glue_log", path)).concat();
+    rows.retain(Option::is_some);
+    assert_eq!(
+        column(&read, "glue_log", "jobrunid").iter().flatten().collect::<std::collections::BTreeSet<_>>(),
+        [&a, &b].into()
+    );
+    assert_eq!(rows.iter().flatten().filter(|text| *text == "g-7").count(), 1, "{rows:?}");
+    assert_eq!(column(&read, "glue_log", "exception").iter().flatten().collect::<Vec<_>>(), ["java.io.IOException"]);
+    // of one stream, which the answer does not name
+    let unnamed = serde_json::json!({"events": [{"timestamp": 1, "message": "24/08/01 11:30:23 INFO Main: x", "ingestionTime": 2}], "nextForwardToken": "f"});
+    assert_eq!(column(&read_text(unnamed.to_string()), "glue_log", "message"), some(&["x"]));
+}
+
+#[test]
 fn whatever_a_glue_job_prints_is_an_entry_of_its_log() {
     let envelope = |group: &str, messages: &[&str]| {
         let events: Vec<_> = messages
