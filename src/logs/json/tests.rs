@@ -667,6 +667,25 @@ fn the_time_that_an_export_of_cloudwatch_puts_before_an_event_is_no_reject() {
 }
 
 #[test]
+fn what_the_cli_tails_is_no_reject() {
+    for before in ["2024-08-01T10:05:00.123000+00:00 111122223333_CloudTrail_eu-west-1_2 ", "2024-08-01T10:05:00 "] {
+        let read = read_text(format!("{before}{}\n{before}{}\n{before}oops\n", event(1), event(2)));
+        assert_eq!((ids(&read), reasons(&read)), (vec!["id-1".to_owned(), "id-2".to_owned()], vec!["not JSON"]));
+    }
+}
+
+#[test]
+fn flow_logs_that_the_cli_tails_are_read() {
+    let line =
+        "2 111122223333 eni-0e250409d410e1290 198.51.100.7 10.0.0.200 3 22 6 1 44 1674898496 1674898507 ACCEPT OK";
+    for before in ["2024-08-01T10:05:00.123000+00:00 eni-0e250409d410e1290-all ", "2024-08-01T10:05:00 "] {
+        let read = read_text(format!("{before}{line}\n{before}{line} more\n"));
+        assert_eq!(column(&read, "vpc_flow", "dstport"), some(&["22"]));
+        assert_eq!(read.rejects.len(), 1);
+    }
+}
+
+#[test]
 fn an_aggregated_event_has_the_time_of_its_window_and_the_account_that_received_it() {
     let aggregated = r#"{"eventVersion":"1.0","accountId":"444455556666","eventId":"a","eventCategory":"Aggregated","eventType":"AwsAggregatedEvent","awsRegion":"us-east-1","eventSource":"s3.amazonaws.com","timeWindow":{"windowStart":"2024-08-01T12:00:00Z","windowEnd":"2024-08-01T12:05:00Z","windowSize":"PT5M"},"summary":{"details":[]}}"#;
     let read = read_text(format!(r#"{{"Records":[{aggregated},{}]}}"#, event(1)));
