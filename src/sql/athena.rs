@@ -10,6 +10,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::aggregates;
+use super::json_path::keys;
 use super::template::{call_name, expression, positional, text, with_arguments};
 use super::time_format::{Direction, chrono};
 use super::unnest::Unnested;
@@ -121,9 +122,18 @@ fn translated(expr: &mut Expr) -> anyhow::Result<Option<Expr>> {
             as_text(expr);
             None
         }
-        Expr::BinaryOp { left, op: BinaryOperator::Eq | BinaryOperator::NotEq, right } => {
-            compare(left, right);
-            compare(right, left);
+        Expr::BinaryOp { left, op, right } => {
+            if matches!(op, BinaryOperator::Eq | BinaryOperator::NotEq) {
+                compare(left, right);
+                compare(right, left);
+            }
+            complete_time(left, right);
+            complete_time(right, left);
+            None
+        }
+        Expr::Between { expr, low, high, .. } => {
+            complete_time(expr, low);
+            complete_time(expr, high);
             None
         }
         Expr::InList { expr, list, .. } => {
@@ -237,39 +247,6 @@ fn function(call: &mut Function) -> anyhow::Result<Option<Expr>> {
     })
 }
 
-/// `$.a.b[0]["c d"]` → the arguments behind the JSON of this crate's functions: `, 'a', 'b', 0, 'c d'`.
-fn keys(path: &Expr) -> anyhow::Result<String> {
-    let Some(path) = text(path) else { bail!("the path of json_extract is a text constant such as '$.bucketName'") };
-    let mut rest = path.strip_prefix('$').unwrap_or(path);
-    let mut keys = String::new();
-    let quoted = |key: &str| format!(", '{}'", key.replace('\'', "''"));
-    while !rest.is_empty() {
-        let (key, behind) = if let Some(inner) = rest.strip_prefix('[') {
-            let Some((key, behind)) = inner.split_once(']') else { bail!("`[` without `]` in the path {path}") };
-            let key = key.trim();
-            let name = key.strip_prefix(['"', '\'']).and_then(|key| key.strip_suffix(['"', '\'']));
-            match (name, key.parse::<u32>()) {
-                (Some(name), _) => (quoted(name), behind),
-                (None, Ok(place)) => (format!(", {place}"), behind),
-                (None, Err(_)) => bail!("`[{key}]` in the path {path} is neither a place nor a name in quotes"),
-            }
-        } else {
-            let inner = rest.strip_prefix('.').unwrap_or(rest);
-            let end = inner.find(['.', '[']).unwrap_or(inner.len());
-            let (key, behind) = inner.split_at(end);
-            if key.is_empty() || key == "*" {
-                bail!(
-                    "the path {path} has several values: json_texts(requestParameters, 'items', 'cidrIp') has all of them"
-                );
-            }
-            (quoted(key.trim_matches('"')), behind)
-        };
-        keys += &key;
-        rest = behind;
-    }
-    Ok(keys)
-}
-
 fn time_format(function: &str, format: &Expr, direction: Direction) -> anyhow::Result<Expr> {
     let Some(format) = text(format) else { bail!("the format of {function} is a text constant such as '%Y-%m-%d'") };
     Ok(Expr::Value(Value::SingleQuotedString(chrono(format, direction)?).with_empty_span()))
@@ -325,6 +302,21 @@ fn as_text(expr: &mut Expr) {
     if is_time(expr) {
         *expr = with_arguments("to_char(arg1, '%Y-%m-%dT%H:%M:%SZ')", &[expr]);
     }
+}
+
+/// Writes a text that is compared with `eventTime` as a time that can be read: `2024-08-01:10:00:00`, as AWS's examples have
+/// it, and `2024-08-01 10:00` are texts like any other for Athena.
+fn complete_time(column: &Expr, value: &mut Expr) {
+    let Expr::Value(constant) = value else { return };
+    let Value::SingleQuotedString(text) = &constant.value else { return };
+    let shape: String = text.chars().map(|letter| if letter.is_ascii_digit() { '0' } else { letter }).collect();
+    let (day, clock) = (text.get(..10), text.get(11..));
+    let (Some(day), Some(clock), true) = (day, clock, is_time(column)) else { return };
+    constant.value = Value::SingleQuotedString(match shape.as_str() {
+        "0000-00-00:00:00:00" | "0000-00-00:00:00:00Z" => format!("{day}T{clock}"),
+        "0000-00-00 00:00" | "0000-00-00T00:00" | "0000-00-00:00:00" => format!("{day}T{clock}:00"),
+        _ => return,
+    });
 }
 
 fn is_time(expr: &Expr) -> bool {

@@ -3,6 +3,7 @@
 mod athena;
 mod aggregates;
 mod unnest;
+mod json_path;
 mod time_format;
 mod template;
 pub mod replay;

@@ -109,8 +109,8 @@ async fn an_error_is_written_for_who_typed_the_query() {
             "Cannot cast string '2024-08' to a day such as 2024-08-01",
         ),
         (
-            "SELECT eventid FROM cloudtrail WHERE eventTime > '2024-08-01 12:00'",
-            "Error parsing timestamp from '2024-08-01 12:00': error parsing time",
+            "SELECT eventid FROM cloudtrail WHERE eventTime > '2024-08-01 12'",
+            "Error parsing timestamp from '2024-08-01 12': error parsing time",
         ),
         (
             "SELECT json_get_str(userIdentity, 'arn') FROM cloudtrail",
@@ -277,6 +277,10 @@ async fn the_words_of_athena_say_the_same() {
             "1",
         ),
         ("SELECT count(*) AS f FROM cloudtrail WHERE eventTime LIKE '2024-08-01%'", "1"),
+        (
+            "SELECT count(*) AS f FROM cloudtrail WHERE eventTime BETWEEN '2024-08-01:10:00:00' AND '2024-08-02 09:59'",
+            "1",
+        ),
         ("SELECT substr(eventTime, 1, 10) AS f FROM cloudtrail WHERE eventid = 'a'", "2024-08-01"),
         ("SELECT date_format(eventTime, '%d %M %H:%i') AS f FROM cloudtrail WHERE eventid = 'a'", "01 August 10:00"),
         ("SELECT date_parse('01.08.2024 09:30', '%d.%m.%Y %H:%i') AS f", "2024-08-01T09:30:00"),

@@ -146,6 +146,12 @@ pub fn prefix(line: &str) -> Option<Prefix<'_>> {
         {
             found.logger = Some(word);
             at += class + close + 3;
+        } else if let Some(message) = rest.strip_prefix(" - ")
+            && word.contains('.')
+        {
+            // log4j's and logback's usual `%c - %m`; a word without dots may be the message's first
+            found.logger = Some(word);
+            at = line.len() - message.trim_start().len();
         }
     }
     match before {
@@ -269,6 +275,9 @@ mod tests {
             Some("glue.ProcessLauncher"),
             "postprocessing",
         );
+        check("2024-05-01 12:00:01,123 [main] INFO  a.b.C - started", "INFO", Some("main"), Some("a.b.C"), "started");
+        check("2024-05-01 12:00:01.123Z ERROR [x-1] a.b - msg", "ERROR", Some("x-1"), Some("a.b"), "msg");
+        check("2024-05-01 12:00:01 INFO Stopping - now", "INFO", None, None, "Stopping - now");
         check("2024-05-01T12:00:01.5Z ERROR a.b.C: boom", "ERROR", None, Some("a.b.C"), "boom");
         check(
             "2024-05-01 12:00:01,123 - my_job - ERROR - it broke: badly",
