@@ -206,6 +206,16 @@ impl Parser<'_> {
             cursor.settle(behind, ended);
             return Ok(true);
         }
+        if let Some(rows) = object.get("results")
+            && object.get("statistics").is_some()
+            && object.get("status").is_some()
+            && around.depth < NESTED_MAX
+        {
+            cursor.go(rows.at);
+            self.insights_rows(cursor, around)?;
+            cursor.settle(behind, ended);
+            return Ok(true);
+        }
         if let Some(events) = object.get("events")
             && forced.is_none()
             && cloudwatch::is_printed_of_a_job(events)

@@ -210,6 +210,73 @@ impl Parser<'_> {
     }
 }
 
+impl Parser<'_> {
+    /// Takes the rows of `results` that `aws logs get-query-results` prints, each an array of fields, as the log events that
+    /// their `@message` is, of the stream that `@logStream` names.
+    pub(super) fn insights_rows(&mut self, cursor: &mut Cursor<'_>, around: &Around<'_>) -> Result<(), Stop> {
+        let mut events = b"{\"events\":[".to_vec();
+        if cursor.byte()? == b'[' && cursor.enter()? {
+            loop {
+                let start = cursor.here()?;
+                let event = insights_row(cursor)?;
+                if event.is_empty() {
+                    let record = &cursor.bytes()[start..cursor.ended()];
+                    self.reject("", start, "a row of a query without @message", record, around);
+                } else {
+                    if events.last() == Some(&b'}') {
+                        events.push(b',');
+                    }
+                    events.extend_from_slice(&event);
+                }
+                if !cursor.more_items()? {
+                    break;
+                }
+            }
+        }
+        if events.last() == Some(&b'}') {
+            events.extend_from_slice(b"]}");
+            let context = around.context.cloned().unwrap_or_default();
+            self.nested.push(Nested { text: Text::new(events), context, depth: around.depth + 1 });
+        }
+        Ok(())
+    }
+}
+
+/// The log event of the row at the cursor, which is behind it then, as `aws logs filter-log-events` prints one; empty where the
+/// query did not ask for it.
+fn insights_row(cursor: &mut Cursor<'_>) -> Result<Vec<u8>, Stop> {
+    let mut event = Vec::new();
+    let mut has_message = false;
+    if cursor.byte()? != b'[' {
+        cursor.skip()?;
+        return Ok(event);
+    }
+    if cursor.enter()? {
+        loop {
+            if cursor.byte()? == b'{' {
+                let field = Members::read(cursor)?;
+                let value = field.get("value").map(|member| member.value).filter(|value| value.starts_with(b"\""));
+                if let (Some(name @ ("@message" | "@logStream")), Some(value)) = (field.text("field"), value) {
+                    has_message |= name == "@message";
+                    let name = if name == "@message" { "message" } else { "logStreamName" };
+                    event.extend_from_slice(format!("\"{name}\":").as_bytes());
+                    event.extend_from_slice(value);
+                    event.push(b',');
+                }
+            } else {
+                cursor.skip()?;
+            }
+            if !cursor.more_items()? {
+                break;
+            }
+        }
+    }
+    if !has_message {
+        return Ok(Vec::new());
+    }
+    Ok([b"{", event.as_slice(), b"\"ingestionTime\":0}"].concat())
+}
+
 /// Adds the columns of the row at the cursor, which is behind it then.
 fn query_row(cursor: &mut Cursor<'_>, out: &mut Vec<u8>) -> Result<(), Stop> {
     if !cursor.enter()? {

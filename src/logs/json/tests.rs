@@ -759,6 +759,26 @@ fn events_of_a_glue_job_that_the_cli_printed_are_entries_of_their_streams() {
 }
 
 #[test]
+fn rows_of_logs_insights_are_the_log_events_they_have() {
+    let row = |message: &str| serde_json::json!([{"field": "@timestamp", "value": "2024-08-01 10:00:00.000"}, {"field": "@message", "value": message}, {"field": "@ptr", "value": "x"}]);
+    let counted = serde_json::json!([{"field": "eventName", "value": "x"}, {"field": "count(*)", "value": "3"}]);
+    let answer = |rows: &[serde_json::Value]| {
+        serde_json::json!({"results": rows, "statistics": {"recordsMatched": 2.0}, "status": "Complete"}).to_string()
+    };
+    let read = read_text(answer(&[row(&event(1)), counted, row(&event(2))]));
+    assert_eq!(
+        (ids(&read), reasons(&read)),
+        (vec!["id-1".to_owned(), "id-2".to_owned()], vec!["a row of a query without @message"])
+    );
+    let flow =
+        "2 111122223333 eni-0e250409d410e1290 198.51.100.7 10.0.0.200 3 22 6 1 44 1674898496 1674898507 ACCEPT OK";
+    assert_eq!(column(&read_text(answer(&[row(flow)])), "vpc_flow", "srcport"), some(&["3"]));
+    let entry = row("24/08/01 11:30:23 ERROR Main: failed");
+    assert_eq!(column(&read_text(answer(&[entry])), "glue_log", "level"), some(&["ERROR"]));
+    assert_eq!(reasons(&read_text(answer(&[]))), [""; 0]);
+}
+
+#[test]
 fn whatever_a_glue_job_prints_is_an_entry_of_its_log() {
     let envelope = |group: &str, messages: &[&str]| {
         let events: Vec<_> = messages
