@@ -14,7 +14,7 @@ pub static REJECT: Table = Table {
     about: "records that could not be read: where they stood, why, and their bytes",
     time: "arrived",
     id: None,
-    restated: false,
+    same: &[],
     names: Names { actor: "", source_ip: "", resource: "origin" },
     own: "",
     lookups: &[],

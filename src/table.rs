@@ -19,10 +19,12 @@ pub struct Table {
     pub about: &'static str,
     /// Column that says when: [`Kind::Time`], or [`Kind::Int`] holding epoch seconds (VPC flow `start`).
     pub time: &'static str,
-    /// Column whose equal values mean the same record delivered twice; rows without a value are all kept.
+    /// Column that names a record, for findings to say which.
     pub id: Option<&'static str>,
-    /// True where AWS tells of one id again at a later time: the same record is then one with the same id and time.
-    pub restated: bool,
+    /// Columns whose equal values together mean the same record delivered twice: an id, and where AWS tells of one id again,
+    /// what differs then. Rows without a value of the id, or of the time where that is one of them, are all kept. Empty where
+    /// records have no id.
+    pub same: &'static [&'static str],
     /// SQL expressions over the columns that fill a finding where a rule does not.
     pub names: Names,
     /// SQL condition of rows that AWS services cause on their own behalf: rules skip them unless their

@@ -70,7 +70,7 @@ fn every_kind_comes_back_as_it_was_written() {
         about: "",
         time: "time",
         id: None,
-        restated: false,
+        same: &[],
         names: Names { actor: "", source_ip: "", resource: "" },
         own: "",
         lookups: &["outer.inner.text", "symbol"],

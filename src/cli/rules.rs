@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::string::FromUtf8Error;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, Subcommand};
 use walkdir::WalkDir;
 
@@ -149,7 +149,7 @@ pub fn run(command: &Rules) -> Result<ExitCode> {
         Rules::Cost(flags) => took::run(&mut out, flags),
         Rules::New(flags) => skeleton::run(&mut out, flags),
         Rules::Check { dir, gates: shows_gates, settings } => {
-            let found = sources(dir.as_deref(), settings)?;
+            let found = some(sources(dir.as_deref(), settings)?, dir.as_deref())?;
             idle(&found.sources, &settings.read()?)?;
             if *shows_gates {
                 gates(&mut out, &found.sources, &settings.references()?)?;
@@ -157,7 +157,7 @@ pub fn run(command: &Rules) -> Result<ExitCode> {
             tell(&mut out, found.added_to(cases::check(logs::TABLES, &settings.references()?, &found.sources)))
         }
         Rules::Test { dir, mutate: changes, settings } => {
-            let found = sources(dir.as_deref(), settings)?;
+            let found = some(sources(dir.as_deref(), settings)?, dir.as_deref())?;
             let references = settings.references()?;
             let tested = tell(&mut out, found.added_to(cases::test(logs::TABLES, &references, &found.sources)))?;
             if !changes {
@@ -182,6 +182,16 @@ impl Found {
         report.rules += self.refused.len();
         report.refused.splice(0..0, self.refused.iter().cloned());
         report
+    }
+}
+
+/// Who has a folder checked in which nothing is has named the wrong one, or its files wrongly.
+fn some(found: Found, dir: Option<&Path>) -> Result<Found> {
+    match dir {
+        Some(dir) if found.sources.is_empty() && found.refused.is_empty() => {
+            bail!("nothing to check in {}", dir.display())
+        }
+        _ => Ok(found),
     }
 }
 

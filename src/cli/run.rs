@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
@@ -342,14 +343,21 @@ pub fn sources(config: &Config, follow: bool) -> anyhow::Result<Vec<Source>> {
     Ok(sources)
 }
 
+/// What the first signal makes of the exit code, as a shell has it: 130 or 143; 0 until one comes.
+static STOPPED_BY: AtomicU8 = AtomicU8::new(0);
+
 /// 3 when an input could not be read, or a finding was not written or not accepted (the answer is then incomplete), else 1
-/// when a finding is severe enough, else 0.
+/// when a finding is severe enough, else that of the signal which ended the run before its input did, else 0.
 fn verdict(outcome: &Outcome, refused: &[Refused], fail_on: Option<Severity>) -> ExitCode {
     let severe = fail_on.is_some_and(|least| outcome.findings.iter().any(|finding| finding.severity >= least));
     let sent = outcome.summary.sent.values().all(|sent| sent.refused == 0 && sent.waiting == 0);
     match (outcome.summary.unreadable.is_empty() && refused.is_empty() && sent, severe) {
         (false, _) => ExitCode::from(3),
         (true, true) => ExitCode::from(1),
+        // who waits for the whole answer must not take a part for it; a run that follows ends in no other way
+        (true, false) if outcome.summary.stopped && !outcome.summary.followed => {
+            ExitCode::from(STOPPED_BY.load(Ordering::Relaxed))
+        }
         (true, false) => ExitCode::SUCCESS,
     }
 }
@@ -660,16 +668,16 @@ async fn stop_on_signal(stop: CancellationToken) {
     };
     let mut next = async || {
         tokio::select! {
-            _ = interrupt.recv() => 130,
+            _ = interrupt.recv() => 130_u8,
             _ = terminate.recv() => 143,
         }
     };
-    next().await;
+    STOPPED_BY.store(next().await, Ordering::Relaxed);
     output::say("\nweir: stopping after what has been read; again to stop at once");
     HEALTH.enter(Phase::Stopping);
     stop.cancel();
     let code = next().await;
-    std::process::exit(code);
+    std::process::exit(code.into());
 }
 
 /// `/metrics` for Prometheus; `/healthz` and `/readyz` for whoever starts and stops processes, 200 or 503 with a report.

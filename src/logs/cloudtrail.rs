@@ -16,7 +16,7 @@ pub static CLOUDTRAIL: Table = Table {
     about: "API calls, console sign-ins, service events and Insights recorded by AWS CloudTrail",
     time: "eventtime",
     id: Some("eventid"),
-    restated: false,
+    same: &["eventid"],
     names: Names {
         actor: "coalesce(useridentity.sessioncontext.sessionissuer.arn, useridentity.arn, useridentity.invokedby, useridentity.principalid)",
         source_ip: "sourceipaddress",

@@ -15,7 +15,7 @@ pub static GUARDDUTY_FINDING: Table = Table {
     about: "findings of Amazon GuardDuty, one row for each state that was reported",
     time: "updatedat",
     id: Some("id"),
-    restated: true,
+    same: &["id", "updatedat"],
     names: Names { actor: ACTOR, source_ip: SOURCE_IP, resource: RESOURCE },
     own: "",
     lookups: &[

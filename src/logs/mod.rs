@@ -1,6 +1,6 @@
 //! Records → batches: the log tables, and the parsers that fill them.
 //!
-//! JSON tables are filled from their column list by `json`, which makes JSON of CSV that a query over CloudTrail gave. A text table's module has two functions:
+//! JSON tables are filled from their column list by `json`, which makes JSON of CSV that a query gave. A text table's module has two functions:
 //! `recognize(head: &[u8], options: &Options) -> Option<Shape>`, and
 //! `batches(records: Vec<Records>, rejects: &mut Vec<Reject>, counts: &mut Counts) -> Vec<Batch>` for bodies that are
 //! lines or Parquet.
@@ -37,7 +37,7 @@ pub fn batches(records: Vec<Records>, options: &Options, rejects: &mut Vec<Rejec
     for records in records {
         match records.body {
             Body::Json(body) => json.read(body, &records.origin, records.offset, records.context.as_ref()),
-            Body::Lines(body) if records.table.name == cloudtrail::CLOUDTRAIL.name => {
+            Body::Lines(body) if body.is_csv() => {
                 json.read_csv(&body, &records.origin, records.offset);
             }
             Body::Lines(_) | Body::Parquet(_) => lines.push(records),
@@ -85,8 +85,13 @@ impl Default for Options {
 fn text_shape(head: &[u8], options: &Options) -> Option<Shape> {
     match options.table {
         Some(table) if table.name == glue_log::GLUE_LOG.name => glue_log::recognize(head, options),
-        Some(table) if table.name == VPC_FLOW.name => vpc_flow::recognize(head, options),
-        Some(table) if table.name == cloudtrail::CLOUDTRAIL.name => json::query::recognize(head, options),
+        Some(table) if table.name == VPC_FLOW.name => {
+            let csv = json::query::recognize(head, options).filter(|shape| shape.table.name == table.name);
+            csv.or_else(|| vpc_flow::recognize(head, options))
+        }
+        Some(table) if table.name == cloudtrail::CLOUDTRAIL.name => {
+            json::query::recognize(head, options).filter(|shape| shape.table.name == table.name)
+        }
         Some(_) => None,
         None => json::query::recognize(head, options)
             .or_else(|| vpc_flow::recognize(head, options))

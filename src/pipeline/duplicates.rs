@@ -4,7 +4,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use arrow::array::{Array, AsArray, BooleanArray};
 use arrow::compute::filter_record_batch;
-use arrow::datatypes::TimestampMicrosecondType;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use crate::memory::Memory;
 use crate::table::Batch;
@@ -64,31 +64,33 @@ impl Seen {
     pub const ID_BYTES_MIN: usize = 8;
 
     /// Takes out the rows whose id was seen before, and says how many they were. Rows without an id all stay. Where a
-    /// table's ids are told of again ([`crate::table::Table::restated`]), the id counts together with the row's time.
+    /// table's ids are told of again, the id counts together with what differs then ([`crate::table::Table::same`]).
     ///
     /// An id counts within one account: CloudTrail gives the copies of one action that several accounts receive
     /// different ids, but nothing promises that.
     pub fn take_new(&mut self, batch: Batch) -> (Batch, u64) {
-        let Some(ids) = batch.table.id.and_then(|id| batch.rows.column_by_name(id)) else {
-            return (batch, 0);
-        };
-        let ids = ids.as_string_view();
+        let column = |name: &str| batch.rows.column_by_name(name).expect("a column of the table");
+        let [id, others @ ..] = batch.table.same else { return (batch, 0) };
+        let ids = column(id).as_string_view();
         let account = batch.rows.column(0).as_dictionary::<arrow::datatypes::Int32Type>();
         let seeds: Vec<u64> = account.values().as_string::<i32>().iter().map(|name| fingerprint(0, name)).collect();
-        let times = batch.table.restated.then(|| {
-            let times = batch.rows.column_by_name(batch.table.time).expect("the table has its time column");
-            times.as_primitive::<TimestampMicrosecondType>()
-        });
+        let options = FormatOptions::default();
+        let shown = |name: &&str| ArrayFormatter::try_new(column(name), &options).expect("a plain column can be shown");
+        let others_shown: Vec<_> = others.iter().map(shown).collect();
+        let time = others.iter().find(|name| **name == batch.table.time).map(|name| column(name));
         let mut doubled = Vec::new();
         for row in 0..ids.len() {
-            if ids.is_valid(row) && ids.value(row).len() >= Seen::ID_BYTES_MIN {
+            let is_named = ids.is_valid(row) && ids.value(row).len() >= Seen::ID_BYTES_MIN;
+            if is_named && time.is_none_or(|time| time.is_valid(row)) {
                 let seed = account.key(row).map_or(0, |code| seeds[code]);
-                let seed = times.map_or(seed, |times| fingerprint(seed, Some(&times.value(row).to_string())));
+                let other = |seed, shown: &ArrayFormatter<'_>| fingerprint(seed, Some(&shown.value(row).to_string()));
+                let seed = others_shown.iter().fold(seed, other);
                 if !self.is_new(fingerprint(seed, Some(ids.value(row)))) {
                     doubled.push(row);
                 }
             }
         }
+        drop(others_shown);
         if doubled.is_empty() {
             return (batch, 0);
         }
@@ -182,14 +184,31 @@ mod tests {
             )
         };
         let (early, late) = ("2024-08-01T12:00:00.001Z", "2024-08-01T12:00:00.002Z");
-        let lines = [early, late, early, late, early].map(finding).join("\n");
+        assert_eq!(kept_and_doubled(&[early, late, early, late, early].map(finding)), (2, 3));
+        assert_eq!(kept_and_doubled(&["", ""].map(finding)), (2, 0), "of two without a time nobody knows");
+    }
+
+    #[test]
+    fn a_run_that_is_asked_for_again_is_one_row_for_each_state() {
+        let run = |rest: &str| {
+            format!(r#"{{"JobRuns":[{{"Id":"jr_0000a","JobName":"j","StartedOn":1722506400.5,{rest}}}]}}"#)
+        };
+        let running = |seconds: u32| run(&format!(r#""JobRunState":"RUNNING","ExecutionTime":{seconds}"#));
+        let failed = run(r#""JobRunState":"FAILED","ExecutionTime":60,"CompletedOn":1722506460.5"#);
+        let in_words = failed.replace("1722506460.5", "\"2024-08-01T12:01:00.500+02:00\"");
+        let told = [running(30), running(30), running(60), failed.clone(), failed, in_words];
+        assert_eq!(kept_and_doubled(&told), (3, 3));
+    }
+
+    fn kept_and_doubled(lines: &[String]) -> (usize, u64) {
+        let lines = lines.join("\n");
         let options = crate::decode::Options::default();
         let (mut rejects, mut counts) = (Vec::new(), crate::decode::Counts::default());
         let mut reader = crate::decode::open(crate::decode::Input::Bytes(lines.into()), Default::default(), &options);
         let records = reader.next(&mut rejects, &mut counts).unwrap().unwrap();
         let batch = crate::logs::batches(vec![records], &options, &mut rejects, &mut counts).remove(0);
         let (kept, doubled) = Seen::default().take_new(batch);
-        assert_eq!((kept.rows.num_rows(), doubled), (2, 3));
+        (kept.rows.num_rows(), doubled)
     }
 
     #[test]

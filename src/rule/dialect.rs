@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use datafusion::error::DataFusionError;
 use datafusion::sql::parser::{DFParserBuilder, Statement};
-use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, Value, VisitMut, visit_expressions_mut};
+use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, Ident, Subscript, Value, VisitMut, visit_expressions_mut};
 use datafusion::sql::sqlparser::dialect::{Dialect, PostgreSqlDialect, Precedence};
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
@@ -148,6 +148,10 @@ pub fn parse(sql: &str) -> Result<VecDeque<Statement>, SqlError> {
 /// unless `alias.list` is one name.
 fn name_fields(statement: &mut impl VisitMut) {
     let _ = visit_expressions_mut(statement, |expr| {
+        if let Expr::Lambda(lambda) = expr {
+            let parameters: Vec<Ident> = lambda.params.iter().map(|parameter| parameter.name.clone()).collect();
+            name_fields_of(&parameters, lambda.body.as_mut());
+        }
         let Expr::CompoundFieldAccess { root, access_chain } = expr else { return ControlFlow::<()>::Continue(()) };
         let is_name = |access: &&AccessExpr| matches!(access, AccessExpr::Dot(Expr::Identifier(_)));
         let names = access_chain.iter().take_while(is_name).count();
@@ -163,13 +167,32 @@ fn name_fields(statement: &mut impl VisitMut) {
         }
         for access in access_chain {
             if let AccessExpr::Dot(Expr::Identifier(name)) = access {
-                let folded = if name.quote_style.is_some() { name.value.clone() } else { name.value.to_lowercase() };
-                let text = Value::SingleQuotedString(folded).with_span(name.span);
-                *access = AccessExpr::Dot(Expr::Value(text));
+                *access = AccessExpr::Dot(field(name));
             }
         }
         ControlFlow::Continue(())
     }); // the closure never breaks
+}
+
+/// `x.name` of what a lambda calls `x` is `x['name']`: the planner takes `x` for a table.
+fn name_fields_of(parameters: &[Ident], body: &mut Expr) {
+    let _ = visit_expressions_mut(body, |expr| {
+        if let Expr::CompoundIdentifier(path) = expr
+            && let [first, rest @ ..] = path.as_slice()
+            && parameters.iter().any(|parameter| parameter.value.eq_ignore_ascii_case(&first.value))
+        {
+            let access_chain =
+                rest.iter().map(|name| AccessExpr::Subscript(Subscript::Index { index: field(name) })).collect();
+            *expr = Expr::CompoundFieldAccess { root: Box::new(Expr::Identifier(first.clone())), access_chain };
+        }
+        ControlFlow::<()>::Continue(())
+    }); // the closure never breaks
+}
+
+/// The name of a field as a text.
+fn field(name: &Ident) -> Expr {
+    let folded = if name.quote_style.is_some() { name.value.clone() } else { name.value.to_lowercase() };
+    Expr::Value(Value::SingleQuotedString(folded).with_span(name.span))
 }
 
 /// The parser says where only in its text: `... at Line: 3, Column: 8`.

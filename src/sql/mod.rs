@@ -1,5 +1,11 @@
 //! SQL text → rows of the archive: the analyst's session over every table of the catalog.
 
+mod athena;
+mod aggregates;
+mod unnest;
+mod json_path;
+mod time_format;
+mod template;
 pub mod replay;
 mod table;
 
@@ -48,6 +54,8 @@ pub fn session_with(dir: &Path, references: &References) -> anyhow::Result<Sessi
     }
     let config = SessionConfig::new()
         .with_information_schema(true)
+        // as in Athena: the most of something is not what has none of it
+        .set_str("datafusion.sql_parser.default_null_ordering", "nulls_last")
         .with_parquet_bloom_filter_pruning(true)
         .with_parquet_page_index_pruning(true)
         .set_bool("datafusion.execution.parquet.pushdown_filters", true)
@@ -72,6 +80,7 @@ pub fn session_with(dir: &Path, references: &References) -> anyhow::Result<Sessi
 pub async fn query(session: &SessionContext, sql: &str) -> anyhow::Result<SendableRecordBatchStream> {
     let mut statement = parse(sql)?;
     shorthand::expand(&mut statement);
+    athena::translate(&mut statement)?;
     let plan = session.state().statement_to_plan(statement).await.map_err(readable)?;
     let queries_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
     if queries_only.verify_plan(&plan).is_err() {
@@ -125,8 +134,8 @@ pub fn readable(error: DataFusionError) -> anyhow::Error {
     let text = text.split_once("https://github.com/apache/datafusion/issues. ").map_or(text, |(_, rest)| rest);
     if text.contains("does not support logical expression OuterReferenceColumn") {
         return anyhow!(
-            "what stands behind FROM cannot name a column of another table there: instead of CROSS JOIN UNNEST(resources) \
-             write `unnest(resources)` behind SELECT"
+            "what stands behind FROM can name a column of another table only in CROSS JOIN UNNEST(resources) AS t (r), right \
+             behind that table"
         );
     }
     if let Some(field) = text.strip_prefix("Field ").and_then(|text| text.strip_suffix(" not found in struct")) {
@@ -149,12 +158,13 @@ pub fn readable(error: DataFusionError) -> anyhow::Error {
     anyhow!("{}", text.replace("datafusion.public.", "").replace("\\\"", "\""))
 }
 
-/// Functions of AWS's examples for Athena, and what is written here.
-const ATHENA: [(&str, &str); 4] = [
-    ("json_extract_scalar", "json_get_str(requestParameters, 'bucketName')"),
-    ("json_extract", "requestParameters -> 'bucketName'"),
-    ("from_iso8601_timestamp", "eventTime is a time, and compares with a text such as '2024-08-01T00:00:00Z'"),
-    ("date_parse", "to_timestamp('2024/08/01', '%Y/%m/%d')"),
+/// Functions of Athena that [`athena`] does not put in other words, and what is written here.
+const ATHENA: [(&str, &str); 5] = [
+    ("parse_datetime", "date_parse('2024/08/01', '%Y/%m/%d')"),
+    ("format_datetime", "date_format(eventTime, '%Y-%m-%d')"),
+    ("try", "try_cast(x AS INTEGER) is null where a cast fails"),
+    ("histogram", "SELECT eventName, count(*) FROM cloudtrail GROUP BY eventName"),
+    ("map_agg", "array_agg(eventName ORDER BY eventTime)"),
 ];
 
 /// The error that DataFusion's optimizer ran into, without the name of the rule of its that did.

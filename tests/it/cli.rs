@@ -191,9 +191,10 @@ fn a_folder_of_rules_is_read_past_what_is_no_rule() {
     };
     let (exit, _, says) = check(folder.path());
     assert!(
-        exit == 0 && says.contains("no rule is there: their files end in .sql, .yml or .yaml path=cloudtrail"),
+        exit == 2 && says.contains("no rule is there: their files end in .sql, .yml or .yaml path=cloudtrail"),
         "{says}"
     );
+    assert!(says.ends_with("weir: nothing to check in cloudtrail\n"), "{says}");
     fs::write(rules.join("bin.sql"), b"-- title = 'x'\n-- \xff").unwrap();
     fs::write(
         rules.join("FINE.SQL"),

@@ -55,7 +55,7 @@ fn ctrl_c_ends_a_long_run_soon_and_the_next_one_completes_it() {
     wait_for(&mut child, "the first commit", committed);
     signal(&child, Signal::INT);
     let stopped = ended(child, SOON);
-    assert_eq!(code(&stopped), 0, "{}", text(&stopped.stderr));
+    assert_eq!(code(&stopped), 130, "{}", text(&stopped.stderr));
     assert!(text(&stopped.stderr).contains("stopping after what has been read"), "{}", text(&stopped.stderr));
     let says = text(&stopped.stderr);
     assert!(says.ends_with("end of the input: the same command goes on where it stopped\n"), "{says}");
@@ -172,7 +172,7 @@ fn ctrl_c_ends_a_run_that_waits_for_standard_input() {
     thread::sleep(Duration::from_secs(3));
     signal(&child, Signal::INT);
     let stopped = ended(child, SOON);
-    assert_eq!(code(&stopped), 0, "{}", text(&stopped.stderr));
+    assert_eq!(code(&stopped), 130, "{}", text(&stopped.stderr));
     drop(input);
 }
 

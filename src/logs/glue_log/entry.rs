@@ -11,6 +11,8 @@ pub struct Prefix<'a> {
     pub level: Option<&'static str>,
     pub thread: Option<&'a str>,
     pub logger: Option<&'a str>,
+    /// Log stream, where an export puts it in front.
+    pub stream: Option<&'a str>,
     /// Where the message begins in the line.
     pub message: usize,
 }
@@ -84,6 +86,13 @@ pub fn prefix(line: &str) -> Option<Prefix<'_>> {
     let skip = |at: usize| at + line[at..].len() - line[at..].trim_start_matches([' ', '-', '|']).len();
     let mut at = skip(length);
     let mut found = Prefix { time: Some(first), ..Prefix::default() };
+    // `aws logs tail` puts the stream behind its time
+    if line[at..].starts_with("jr_")
+        && let Some(length) = line[at..].find(' ')
+    {
+        found.stream = Some(&line[at..at + length]);
+        at = skip(at + length);
+    }
     // an export of CloudWatch puts the log event's time before the entry's own
     if let Some((own, length)) = time(&line[at..]) {
         found.time = Some(own);
@@ -137,6 +146,12 @@ pub fn prefix(line: &str) -> Option<Prefix<'_>> {
         {
             found.logger = Some(word);
             at += class + close + 3;
+        } else if let Some(message) = rest.strip_prefix(" - ")
+            && word.contains('.')
+        {
+            // log4j's and logback's usual `%c - %m`; a word without dots may be the message's first
+            found.logger = Some(word);
+            at = line.len() - message.trim_start().len();
         }
     }
     match before {
@@ -260,6 +275,9 @@ mod tests {
             Some("glue.ProcessLauncher"),
             "postprocessing",
         );
+        check("2024-05-01 12:00:01,123 [main] INFO  a.b.C - started", "INFO", Some("main"), Some("a.b.C"), "started");
+        check("2024-05-01 12:00:01.123Z ERROR [x-1] a.b - msg", "ERROR", Some("x-1"), Some("a.b"), "msg");
+        check("2024-05-01 12:00:01 INFO Stopping - now", "INFO", None, None, "Stopping - now");
         check("2024-05-01T12:00:01.5Z ERROR a.b.C: boom", "ERROR", None, Some("a.b.C"), "boom");
         check(
             "2024-05-01 12:00:01,123 - my_job - ERROR - it broke: badly",
@@ -277,6 +295,9 @@ mod tests {
         check("2024-05-01T12:00:02.118Z 24/05/01 12:00:01 INFO A: x", "INFO", None, Some("A"), "x");
         let found = prefix("2024-05-01T12:00:02.118Z 24/05/01 12:00:01 INFO A: x").unwrap();
         assert_eq!(found.time.map(Timestamp).unwrap().to_string(), "2024-05-01T12:00:01Z");
+        let line = "2024-05-01T12:00:02.118000+00:00 jr_0a-driver 24/05/01 12:00:01 WARN A: x";
+        check(line, "WARN", None, Some("A"), "x");
+        assert_eq!(prefix(line).unwrap().stream, Some("jr_0a-driver"));
         let line = "2024-05-01T12:00:02Z [Stage 3:>   (0 + 4) / 10]";
         let bar = prefix(line).unwrap();
         assert_eq!((bar.level, &line[bar.message..]), (None, "[Stage 3:>   (0 + 4) / 10]"));

@@ -20,7 +20,7 @@ pub static GLUE_LOG: Table = Table {
     about: "log entries of AWS Glue jobs: driver, executors, output and progress",
     time: "timestamp",
     id: None,
-    restated: false,
+    same: &[],
     names: Names { actor: "jobrunid", source_ip: "", resource: "jobrunid" },
     own: "",
     lookups: &["jobrunid"],
@@ -36,16 +36,21 @@ const COLUMNS: &[Column] = &[
     ),
     Column::new(
         "level",
-        "level|levelname|log_level|severity",
+        "level|levelname|log_level|severity|log.level",
         Kind::Symbol,
         "TRACE, DEBUG, INFO, WARN, ERROR or FATAL",
     ),
-    Column::new("logger", "logger|loggerName|logger_name|name", Kind::Symbol, "class that wrote the entry"),
-    Column::new("thread", "thread|threadName|thread_name", Kind::Symbol, "thread that wrote the entry"),
+    Column::new("logger", "logger|loggerName|logger_name|name|log.logger", Kind::Symbol, "class that wrote the entry"),
+    Column::new(
+        "thread",
+        "thread|threadName|thread_name|process.thread.name",
+        Kind::Symbol,
+        "thread that wrote the entry",
+    ),
     Column::new("message", "message|msg", Kind::Text, "text of the entry, continuation lines included"),
     Column::new(
         "exception",
-        "exception|thrown|exc_info|stack_trace",
+        "exception|thrown|exc_info|stack_trace|error.stack_trace",
         Kind::Symbol,
         "class of the first exception in the entry, Java or Python",
     ),
@@ -74,6 +79,11 @@ pub fn recognize(head: &[u8], options: &Options) -> Option<Shape> {
         || lines().any(entry::begins)
         || (lines().next().is_some_and(entry::is_traceback) && lines().any(|line| line.starts_with(b"  File \"")));
     known.then_some(SHAPE)
+}
+
+/// Whether a line begins an entry, by its time or level.
+pub fn begins(line: &str) -> bool {
+    entry::begins(line.as_bytes())
 }
 
 pub const SHAPE: Shape =
@@ -185,7 +195,9 @@ impl Reader<'_> {
         let text =
             std::str::from_utf8(&bytes[start..end]).expect("the text was made UTF-8, and is cut between characters");
         let prefix = entry::prefix(text.lines().next().unwrap_or_default()).unwrap_or_default();
-        let Prefix { time: own, level, thread, logger, message } = prefix;
+        let Prefix { time: own, level, thread, logger, stream, message } = prefix;
+        let of_line = stream.map(|stream| Place::of(stream, None));
+        let place = of_line.as_ref().unwrap_or(&self.place);
         if let Some(time) = own.or(time) {
             self.columns.set_number(at("timestamp"), time);
         }
@@ -200,13 +212,13 @@ impl Reader<'_> {
         let begin = start + message;
         let trimmed = bytes[begin..end].trim_ascii_end().len();
         self.columns.set_text(at("message"), bytes, begin, begin + trimmed);
-        let source = if entry::is_progress(&text[message..]) { Some("progress") } else { self.place.source };
+        let source = if entry::is_progress(&text[message..]) { Some("progress") } else { place.source };
         let around = [
             ("source", source),
-            ("executor", self.place.executor.as_deref()),
-            ("jobrunid", self.place.run.as_deref()),
+            ("executor", place.executor.as_deref()),
+            ("jobrunid", place.run.as_deref()),
             ("loggroup", context.and_then(|context| context.log_group.as_deref())),
-            ("logstream", context.and_then(|context| context.log_stream.as_deref())),
+            ("logstream", context.and_then(|context| context.log_stream.as_deref()).or(stream)),
         ];
         for (name, value) in around {
             if let Some(value) = value {

@@ -18,9 +18,8 @@ impl Parser<'_> {
         events: &Member<'_>,
         around: &Around<'_>,
     ) -> Result<(), Stop> {
-        let mut json: Vec<(Option<Timestamp>, Vec<u8>)> = Vec::new();
-        let mut lines = Vec::new();
-        let mut entries = Vec::new();
+        let mut json: Vec<(Option<Timestamp>, Option<String>, Vec<u8>)> = Vec::new();
+        let mut streams: Vec<Stream> = Vec::new();
         let mut first = None;
         let text = |name| envelope.text(name).map(str::to_owned);
         let mut context = Context {
@@ -31,17 +30,19 @@ impl Parser<'_> {
             log_stream: text("logStream"),
             reported_by: None,
         };
-        let of_a_job = self.options.table.is_none() && glue_log::is_of_a_job(&context);
+        let of_a_job = self.options.table.is_none() && (glue_log::is_of_a_job(&context) || is_printed_of_a_job(events));
         cursor.go(events.at);
         if cursor.byte()? == b'[' && cursor.enter()? {
             loop {
                 let start = cursor.here()?;
                 let mut message = Vec::new();
                 let mut time = None;
+                let mut stream = None;
                 let mut found = false;
                 if cursor.byte()? == b'{' {
                     let event = Members::read(cursor)?;
                     time = event.text("timestamp").and_then(time_of_event);
+                    stream = event.text("logStreamName");
                     if let Some(Member { value: [b'"', inside @ .., b'"'], .. }) = event.get("message") {
                         found = scalar::unescape(inside, &mut message).is_some();
                     }
@@ -57,30 +58,30 @@ impl Parser<'_> {
                     && (!of_a_job || is_entry(&message))
                 {
                     // what a job logs may have no time of its own; records of the other tables have one, and stay together
-                    if json.last().is_none_or(|&(before, _)| of_a_job && before != time) {
-                        json.push((time, Vec::new()));
+                    let is_apart =
+                        |before: Option<Timestamp>, of: Option<&str>| of_a_job && before != time || of != stream;
+                    if json.last().is_none_or(|(before, of, _)| is_apart(*before, of.as_deref())) {
+                        json.push((time, stream.map(str::to_owned), Vec::new()));
                     }
-                    let (_, text) = json.last_mut().expect("there is one, or it was pushed above");
+                    let (_, _, text) = json.last_mut().expect("there is one, or it was pushed above");
                     text.extend_from_slice(&message);
                     text.push(b'\n');
                 } else {
-                    let begin = lines.len();
-                    lines.extend_from_slice(&message);
-                    entries.push(Entry { start: begin, end: lines.len(), time });
-                    lines.push(b'\n');
+                    Stream::of(&mut streams, stream).push(&message, time);
                 }
                 if !cursor.more_items()? {
                     break;
                 }
             }
         }
-        for (time, text) in json {
-            let context = Arc::new(Context { time: time.or(first), ..context.clone() });
+        for (time, stream, text) in json {
+            let log_stream = stream.or_else(|| context.log_stream.clone());
+            let context = Arc::new(Context { time: time.or(first), log_stream, ..context.clone() });
             self.nested.push(Nested { text: Text::new(text), context, depth: around.depth + 1 });
         }
         context.time = first;
-        let context = Arc::new(context);
-        if !entries.is_empty() {
+        for Stream { name, lines, entries } in streams {
+            let log_stream = name.or_else(|| context.log_stream.clone());
             let shape =
                 if of_a_job { Some(glue_log::SHAPE) } else { (self.options.recognize.text)(&lines, self.options) };
             match shape {
@@ -94,7 +95,7 @@ impl Parser<'_> {
                         format: self.options.vpc_flow_format.as_deref().map(Arc::from),
                         entries,
                     }),
-                    context: Some(context),
+                    context: Some(Arc::new(Context { log_stream, ..context.clone() })),
                 }),
                 Some(_) | None => {
                     for entry in entries {
@@ -106,6 +107,7 @@ impl Parser<'_> {
         }
         Ok(())
     }
+
     /// Of an envelope that begins at `start` and has no end, takes the log events that are whole. Gives where the rest begins;
     /// `None` when it is no such envelope, or none of its events is whole.
     #[cold]
@@ -123,6 +125,54 @@ impl Parser<'_> {
         let blank = bytes[end..].iter().take_while(|byte| byte.is_ascii_whitespace() || **byte == b',').count();
         Some(end + blank)
     }
+}
+
+/// Log events of one stream that are no JSON, one behind the other.
+#[derive(Default)]
+struct Stream {
+    /// Where the events say it each for itself, as `aws logs filter-log-events` prints them.
+    name: Option<String>,
+    lines: Vec<u8>,
+    entries: Vec<Entry>,
+}
+
+impl Stream {
+    fn of<'s>(streams: &'s mut Vec<Stream>, name: Option<&str>) -> &'s mut Stream {
+        let place = streams.iter().rposition(|stream| stream.name.as_deref() == name).unwrap_or_else(|| {
+            streams.push(Stream { name: name.map(str::to_owned), ..Stream::default() });
+            streams.len() - 1
+        });
+        &mut streams[place]
+    }
+
+    fn push(&mut self, message: &[u8], time: Option<Timestamp>) {
+        let start = self.lines.len();
+        self.lines.extend_from_slice(message);
+        self.entries.push(Entry { start, end: self.lines.len(), time });
+        self.lines.push(b'\n');
+    }
+}
+
+/// Whether the first of the events that `aws logs filter-log-events` or `get-log-events` printed is one of a Glue job: its
+/// stream says so, or its message begins as an entry does.
+pub(super) fn is_printed_of_a_job(events: &Member<'_>) -> bool {
+    let Some(items) = events.value.strip_prefix(b"[") else { return false };
+    let Some(Ok(first)) = serde_json::Deserializer::from_slice(items).into_iter::<Printed>().next() else {
+        return false;
+    };
+    let context = Context { log_stream: first.stream, ..Context::default() };
+    first.ingestion.is_some()
+        && (glue_log::is_of_a_job(&context) || first.message.lines().next().is_some_and(glue_log::begins))
+}
+
+/// A log event as the AWS CLI prints it.
+#[derive(serde::Deserialize)]
+struct Printed {
+    message: String,
+    #[serde(rename = "logStreamName")]
+    stream: Option<String>,
+    #[serde(rename = "ingestionTime")]
+    ingestion: Option<serde::de::IgnoredAny>,
 }
 
 /// Behind the last whole log event of the envelope that begins at `start`, when there is one.

@@ -282,8 +282,9 @@ impl<'a> Parser<'a> {
                         Some(_) => Err(Stop::Damaged("not JSON")),
                     }
                 }
-                b'0'..=b'9' if is_time_of_export(&bytes[here..]) => {
-                    while cursor.here().is_ok_and(|place| place < here + TIME_OF_EXPORT) {
+                b'0'..=b'9' if time_of_export(&bytes[here..]).is_some() => {
+                    let length = time_of_export(&bytes[here..]).expect("it was just found");
+                    while cursor.here().is_ok_and(|place| place < here + length) {
                         cursor.go(cursor.at() + 1);
                     }
                     continue;
@@ -476,15 +477,23 @@ fn skip_member(cursor: &mut Cursor<'_>) -> Result<(), Stop> {
     member.map(|_| ())
 }
 
-/// Length of `2024-08-01T10:05:00.000Z `, the time that an export of CloudWatch Logs to S3 puts before each log event.
-const TIME_OF_EXPORT: usize = 25;
-
-/// Whether the bytes begin with such a time, and an object after it.
-fn is_time_of_export(bytes: &[u8]) -> bool {
-    matches!(
-        bytes,
-        [_, _, _, _, b'-', _, _, b'-', _, _, b'T', _, _, b':', _, _, b':', _, _, b'.', _, _, _, b'Z', b' ', b'{', ..]
-    )
+/// Length of what stands before an object in an export of CloudWatch Logs to S3, `2024-08-01T10:05:00.000Z `, and in what
+/// `aws logs tail` prints, where the stream follows a time with an offset or, with `--format short`, nothing a shorter time.
+fn time_of_export(bytes: &[u8]) -> Option<usize> {
+    /// A stream's name has at most 512 characters.
+    const LENGTH_MAX: usize = 560;
+    let bytes = &bytes[..bytes.len().min(LENGTH_MAX)];
+    let [_, _, _, _, b'-', _, _, b'-', _, _, b'T', _, _, b':', _, _, b':', _, _, rest @ ..] = bytes else {
+        return None;
+    };
+    let zone = rest.iter().position(|byte| !matches!(byte, b'0'..=b'9' | b'.' | b':' | b'+' | b'-' | b'Z'))?;
+    let [b' ', behind @ ..] = &rest[zone..] else { return None };
+    let stream = behind.iter().take_while(|byte| !matches!(byte, b' ' | b'{' | b'"' | b'\n')).count();
+    match &behind[stream..] {
+        [b'{', ..] if stream == 0 => Some(bytes.len() - behind.len()),
+        [b' ', b'{', ..] => Some(bytes.len() - behind.len() + stream + 1),
+        _ => None,
+    }
 }
 
 /// Whether the object may begin with `Records` or `Events`, by a look at the first letter of its first key.

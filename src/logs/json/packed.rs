@@ -10,7 +10,6 @@ use bytes::Bytes;
 use super::peel::{Member, Members};
 use super::{Around, NESTED_MAX, Parser, scalar};
 use crate::decode::{self, Body, Context, Input, Options, Records};
-use crate::logs::cloudtrail::CLOUDTRAIL;
 use crate::table::Origin;
 
 /// All that one text packs may inflate to this much together, or to the memory's share of it: a piece of a file is 4 MiB at most,
@@ -94,7 +93,7 @@ impl Parser<'_> {
             self.packed.inflated += records.bytes_len() as u64;
             match records.body {
                 Body::Json(json) => self.text(json.text, json.open, &around),
-                Body::Lines(lines) if records.table.name == CLOUDTRAIL.name => self.csv(&lines, origin, place),
+                Body::Lines(lines) if lines.is_csv() => self.csv(&lines, origin, place),
                 body @ (Body::Lines(_) | Body::Parquet(_)) => {
                     self.lines.push(Records { body, offset: place, context: context.clone(), ..records });
                 }

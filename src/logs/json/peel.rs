@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::fill::Fill;
 use super::plan::{Action, Plan};
 use super::walk::{Cursor, Stop};
-use super::{Around, Messages, NESTED_MAX, Nested, Parser, packed, plan, scalar};
+use super::{Around, Messages, NESTED_MAX, Nested, Parser, cloudwatch, packed, plan, scalar};
 use crate::decode::{Body, Context, Lines, Records, Text};
 use crate::logs::TABLES;
 use crate::logs::vpc_flow::VPC_FLOW;
@@ -202,6 +202,24 @@ impl Parser<'_> {
                 self.set_aside("");
                 return Ok(true);
             }
+            self.cloudwatch(cursor, &object, events, around)?;
+            cursor.settle(behind, ended);
+            return Ok(true);
+        }
+        if let Some(rows) = object.get("results")
+            && object.get("statistics").is_some()
+            && object.get("status").is_some()
+            && around.depth < NESTED_MAX
+        {
+            cursor.go(rows.at);
+            self.insights_rows(cursor, around)?;
+            cursor.settle(behind, ended);
+            return Ok(true);
+        }
+        if let Some(events) = object.get("events")
+            && forced.is_none()
+            && cloudwatch::is_printed_of_a_job(events)
+        {
             self.cloudwatch(cursor, &object, events, around)?;
             cursor.settle(behind, ended);
             return Ok(true);

@@ -1,5 +1,5 @@
-//! What a query over CloudTrail's events answers, CSV of Athena or CloudTrail Lake or what `aws cloudtrail get-query-results`
-//! prints → records.
+//! What a query over CloudTrail's events or flow logs answers, CSV of Athena or CloudTrail Lake or what `aws cloudtrail
+//! get-query-results` prints, and the CSV of the console's event history → records.
 //!
 //! Either has columns that are texts, under the names of the record's fields. Columns that Athena nests are JSON, or texts such
 //! as `{type=Root, arn=...}` that JSON cannot be made of, since nothing in them is quoted: those stay texts.
@@ -12,7 +12,8 @@ use super::walk::{Cursor, Stop};
 use super::{Around, Nested, OpenBefore, Parser, peel, scalar};
 use crate::decode::{Lines, Options, Shape, Text};
 use crate::logs::cloudtrail::CLOUDTRAIL;
-use crate::table::Origin;
+use crate::logs::vpc_flow::VPC_FLOW;
+use crate::table::{Origin, Table};
 
 /// Knows a CSV file by its header line, which names columns that make a record.
 pub fn recognize(head: &[u8], _: &Options) -> Option<Shape> {
@@ -21,14 +22,61 @@ pub fn recognize(head: &[u8], _: &Options) -> Option<Shape> {
     memchr::memchr(b',', line)?;
     let mut cells = Vec::new();
     row(line, &mut cells)?;
-    let names: Vec<String> = cells.iter().map(|cell| String::from_utf8_lossy(cell).to_ascii_lowercase()).collect();
-    peel::names_record(&CLOUDTRAIL, &names).then_some(Shape {
-        table: &CLOUDTRAIL,
-        header: true,
-        quoted: true,
-        begins: |_| true,
-        last_header: |_| None,
-    })
+    Some(Shape { table: table(&cells)?, header: true, quoted: true, begins: |_| true, last_header: |_| None })
+}
+
+/// The table whose records these columns make.
+fn table(names: &[Cow<'_, [u8]>]) -> Option<&'static Table> {
+    let lower = |cell: &Cow<'_, [u8]>| String::from_utf8_lossy(cell).to_ascii_lowercase();
+    let names: Vec<String> = names.iter().map(lower).collect();
+    let flows: Vec<String> = names.iter().map(|name| name.replace('-', "_")).collect();
+    if is_event_history(&names) || peel::names_record(&CLOUDTRAIL, &names) {
+        return Some(&CLOUDTRAIL);
+    }
+    peel::names_record(&VPC_FLOW, &flows).then_some(&VPC_FLOW)
+}
+
+/// Columns of the event history as the console downloads it, and the fields that they are.
+const EVENT_HISTORY: [(&str, &str); 15] = [
+    ("user name", "userName"),
+    ("aws access key", "accessKeyId"),
+    ("event time", "eventTime"),
+    ("event source", "eventSource"),
+    ("event name", "eventName"),
+    ("aws region", "awsRegion"),
+    ("source ip address", "sourceIPAddress"),
+    ("user agent", "userAgent"),
+    ("error code", "errorCode"),
+    ("request id", "requestID"),
+    ("event id", "eventID"),
+    ("read-only", "readOnly"),
+    ("event type", "eventType"),
+    ("recipient account id", "recipientAccountId"),
+    ("event category", "eventCategory"),
+];
+
+fn is_event_history(names: &[String]) -> bool {
+    ["event time", "event name", "event source"].iter().all(|name| names.iter().any(|other| other == name))
+}
+
+/// Adds a row of the event history as the record that it is of. Names of resources, which are no ARNs, are not the record's
+/// `resources`.
+fn add_history(out: &mut Vec<u8>, names: &[Cow<'_, [u8]>], cells: &[Cow<'_, [u8]>]) {
+    let mut who = vec![b'{'];
+    for (name, cell) in names.iter().zip(cells) {
+        let name = String::from_utf8_lossy(name).to_ascii_lowercase();
+        let field = EVENT_HISTORY.iter().find(|(column, _)| *column == name).map(|(_, field)| *field);
+        match (field, name.as_str()) {
+            (Some(field @ ("userName" | "accessKeyId")), _) => add(&mut who, field.as_bytes(), cell),
+            (Some(field), _) => add(out, field.as_bytes(), cell),
+            (None, "resources") => add(out, b"resourceNames", cell),
+            (None, other) => add(out, other.as_bytes(), cell),
+        }
+    }
+    if who.len() > 1 {
+        who.push(b'}');
+        add(out, b"userIdentity", &who);
+    }
 }
 
 /// Adds a member to the object that `out` ends with. One without a text is null, and left out.
@@ -99,6 +147,8 @@ impl Parser<'_> {
         let header = lines.format.as_deref().unwrap_or_default();
         let (mut names, mut cells, mut records) = (Vec::new(), Vec::new(), Vec::new());
         row(header.as_bytes(), &mut names).expect("the header was read when the file was recognized");
+        let lower: Vec<String> = names.iter().map(|name| String::from_utf8_lossy(name).to_ascii_lowercase()).collect();
+        let is_history = is_event_history(&lower);
         let mut start = 0;
         while start < text.len() {
             let length = row(&text[start..], &mut cells);
@@ -107,7 +157,10 @@ impl Parser<'_> {
                     // files one behind the other repeat the header
                     if cells != names {
                         records.push(b'{');
-                        names.iter().zip(&cells).for_each(|(name, cell)| add(&mut records, name, cell));
+                        match is_history {
+                            true => add_history(&mut records, &names, &cells),
+                            false => names.iter().zip(&cells).for_each(|(name, cell)| add(&mut records, name, cell)),
+                        }
                         records.extend_from_slice(b"}\n");
                     }
                     start += length;
@@ -122,7 +175,7 @@ impl Parser<'_> {
                             None => "a row with a quote that is not closed, or that closes before its cell ends",
                         };
                         let around = Around { origin, offset, context: None, depth: 0 };
-                        self.reject(CLOUDTRAIL.name, start, reason, line, &around);
+                        self.reject(table(&names).map_or("", |table| table.name), start, reason, line, &around);
                     }
                     start = end;
                 }
@@ -155,6 +208,73 @@ impl Parser<'_> {
         self.nested.push(Nested { text: Text::new(records), context, depth: around.depth + 1 });
         Ok(true)
     }
+}
+
+impl Parser<'_> {
+    /// Takes the rows of `results` that `aws logs get-query-results` prints, each an array of fields, as the log events that
+    /// their `@message` is, of the stream that `@logStream` names.
+    pub(super) fn insights_rows(&mut self, cursor: &mut Cursor<'_>, around: &Around<'_>) -> Result<(), Stop> {
+        let mut events = b"{\"events\":[".to_vec();
+        if cursor.byte()? == b'[' && cursor.enter()? {
+            loop {
+                let start = cursor.here()?;
+                let event = insights_row(cursor)?;
+                if event.is_empty() {
+                    let record = &cursor.bytes()[start..cursor.ended()];
+                    self.reject("", start, "a row of a query without @message", record, around);
+                } else {
+                    if events.last() == Some(&b'}') {
+                        events.push(b',');
+                    }
+                    events.extend_from_slice(&event);
+                }
+                if !cursor.more_items()? {
+                    break;
+                }
+            }
+        }
+        if events.last() == Some(&b'}') {
+            events.extend_from_slice(b"]}");
+            let context = around.context.cloned().unwrap_or_default();
+            self.nested.push(Nested { text: Text::new(events), context, depth: around.depth + 1 });
+        }
+        Ok(())
+    }
+}
+
+/// The log event of the row at the cursor, which is behind it then, as `aws logs filter-log-events` prints one; empty where the
+/// query did not ask for it.
+fn insights_row(cursor: &mut Cursor<'_>) -> Result<Vec<u8>, Stop> {
+    let mut event = Vec::new();
+    let mut has_message = false;
+    if cursor.byte()? != b'[' {
+        cursor.skip()?;
+        return Ok(event);
+    }
+    if cursor.enter()? {
+        loop {
+            if cursor.byte()? == b'{' {
+                let field = Members::read(cursor)?;
+                let value = field.get("value").map(|member| member.value).filter(|value| value.starts_with(b"\""));
+                if let (Some(name @ ("@message" | "@logStream")), Some(value)) = (field.text("field"), value) {
+                    has_message |= name == "@message";
+                    let name = if name == "@message" { "message" } else { "logStreamName" };
+                    event.extend_from_slice(format!("\"{name}\":").as_bytes());
+                    event.extend_from_slice(value);
+                    event.push(b',');
+                }
+            } else {
+                cursor.skip()?;
+            }
+            if !cursor.more_items()? {
+                break;
+            }
+        }
+    }
+    if !has_message {
+        return Ok(Vec::new());
+    }
+    Ok([b"{", event.as_slice(), b"\"ingestionTime\":0}"].concat())
 }
 
 /// Adds the columns of the row at the cursor, which is behind it then.
@@ -225,6 +345,9 @@ mod tests {
         let known = |text: &str| recognize(text.as_bytes(), &Options::default()).is_some();
         assert!(known("eventVersion,userIdentity,eventTime,eventSource,eventName\n1.08,"));
         assert!(known("\"eventtime\",\"eventname\",\"awsregion\"\r\n"));
+        assert!(known("User name,AWS access key,Event time,Event source,Event name,AWS region\n"));
+        assert!(known("\"version\",\"account_id\",\"srcaddr\",\"dstaddr\",\"start\",\"end\"\n"));
+        assert!(!known("srcaddr,dstaddr,count\n"));
         assert!(!known("eventName,eventId\n"));
         assert!(!known("event time,name"));
         assert!(!known("\"eventName\",\"eventSource"));

@@ -346,6 +346,47 @@ fn a_column_that_is_no_json_stays_a_text_and_a_damaged_row_costs_itself_only() {
 }
 
 #[test]
+fn the_event_history_of_the_console_is_read() {
+    let text = "User name,AWS access key,Event time,Event source,Event name,AWS region,Source IP address,User agent,Error code,Resources,\
+                Request ID,Event ID,Read-only,Event type,Recipient Account Id,Event category\n\
+                eve,AKIA1,2024-08-01T10:00:00Z,iam.amazonaws.com,CreateUser,us-east-1,192.0.2.1,\"a, b\",AccessDenied,\
+                \"[{\"\"resourceType\"\":\"\"AWS::IAM::User\"\",\"\"resourceName\"\":\"\"x\"\"}]\",r-1,id-1,false,AwsApiCall,111122223333,Management\n\
+                ,,2024-08-01T10:00:01Z,sts.amazonaws.com,AssumeRole,us-east-1,ec2.amazonaws.com,ec2,,,r-2,id-2,true,AwsApiCall,111122223333,Management\n";
+    let read = read_text(text.to_owned());
+    assert_eq!(reasons(&read), [""; 0]);
+    assert_eq!(ids(&read), ["id-1", "id-2"]);
+    for (path, expected) in [
+        ("account", [Some("111122223333"), Some("111122223333")]),
+        ("useridentity.username", [Some("eve"), None]),
+        ("useridentity.accesskeyid", [Some("AKIA1"), None]),
+        ("useragent", [Some("a, b"), Some("ec2")]),
+        ("errorcode", [Some("AccessDenied"), None]),
+        ("readonly", [Some("false"), Some("true")]),
+        ("unmapped", [Some(r#"{"resourceNames":[{"resourceType":"AWS::IAM::User","resourceName":"x"}]}"#), None]),
+    ] {
+        let expected: Vec<Option<String>> = expected.map(|text| text.map(str::to_owned)).into();
+        assert_eq!(column(&read, "cloudtrail", path), expected, "{path}");
+    }
+}
+
+#[test]
+fn flow_logs_that_athena_answered_are_read() {
+    let text = "\"version\",\"account_id\",\"interface_id\",\"srcaddr\",\"dstaddr\",\"srcport\",\"start\",\"end\",\"action\",\"log_status\"\n\
+                \"2\",\"111122223333\",\"eni-1\",\"10.0.0.1\",\"10.0.0.2\",\"443\",\"1722506400\",\"1722506460\",\"ACCEPT\",\"OK\"\n\
+                \"2\",\"111122223333\",\"eni-1\",\"-\",\"-\",\"\",\"1722506400\",\"1722506460\",\"-\",\"NODATA\"\n\
+                \"2\",\"111122223333\"\n";
+    let forced = Options { table: Some(&logs::vpc_flow::VPC_FLOW), ..Options::default() };
+    for options in [&Options::default(), &forced] {
+        let read = read(Input::Bytes(text.to_owned().into()), options);
+        assert_eq!(reasons(&read), ["a row with another number of columns than the header has"]);
+        assert_eq!(read.rejects[0].table, "vpc_flow");
+        assert_eq!(column(&read, "vpc_flow", "account"), some(&["111122223333", "111122223333"]));
+        assert_eq!(column(&read, "vpc_flow", "srcport"), [Some("443".to_owned()), None]);
+        assert_eq!(column(&read, "vpc_flow", "srcaddr"), [Some("10.0.0.1".to_owned()), None]);
+    }
+}
+
+#[test]
 fn a_long_csv_is_cut_between_rows() {
     let header = ["eventname", "eventsource", "eventid", "errormessage"].map(str::to_owned).to_vec();
     let row = |n: usize| {
@@ -626,6 +667,25 @@ fn the_time_that_an_export_of_cloudwatch_puts_before_an_event_is_no_reject() {
 }
 
 #[test]
+fn what_the_cli_tails_is_no_reject() {
+    for before in ["2024-08-01T10:05:00.123000+00:00 111122223333_CloudTrail_eu-west-1_2 ", "2024-08-01T10:05:00 "] {
+        let read = read_text(format!("{before}{}\n{before}{}\n{before}oops\n", event(1), event(2)));
+        assert_eq!((ids(&read), reasons(&read)), (vec!["id-1".to_owned(), "id-2".to_owned()], vec!["not JSON"]));
+    }
+}
+
+#[test]
+fn flow_logs_that_the_cli_tails_are_read() {
+    let line =
+        "2 111122223333 eni-0e250409d410e1290 198.51.100.7 10.0.0.200 3 22 6 1 44 1674898496 1674898507 ACCEPT OK";
+    for before in ["2024-08-01T10:05:00.123000+00:00 eni-0e250409d410e1290-all ", "2024-08-01T10:05:00 "] {
+        let read = read_text(format!("{before}{line}\n{before}{line} more\n"));
+        assert_eq!(column(&read, "vpc_flow", "dstport"), some(&["22"]));
+        assert_eq!(read.rejects.len(), 1);
+    }
+}
+
+#[test]
 fn an_aggregated_event_has_the_time_of_its_window_and_the_account_that_received_it() {
     let aggregated = r#"{"eventVersion":"1.0","accountId":"444455556666","eventId":"a","eventCategory":"Aggregated","eventType":"AwsAggregatedEvent","awsRegion":"us-east-1","eventSource":"s3.amazonaws.com","timeWindow":{"windowStart":"2024-08-01T12:00:00Z","windowEnd":"2024-08-01T12:05:00Z","windowSize":"PT5M"},"summary":{"details":[]}}"#;
     let read = read_text(format!(r#"{{"Records":[{aggregated},{}]}}"#, event(1)));
@@ -668,6 +728,54 @@ fn events_of_a_log_group_are_read_however_many_there_are() {
     let mut ids: Vec<usize> = ids(&read).iter().map(|id| id[3..].parse().unwrap()).collect();
     ids.sort_unstable();
     assert_eq!(ids, (0..450).collect::<Vec<_>>());
+}
+
+#[test]
+fn events_of_a_glue_job_that_the_cli_printed_are_entries_of_their_streams() {
+    let run = |digit: &str| format!("jr_{}", digit.repeat(64));
+    let (a, b) = (run("a"), run("b"));
+    let event = |stream: &str, text: &str| serde_json::json!({"logStreamName": stream, "timestamp": 1_722_511_823_000_i64, "message": text, "ingestionTime": 1, "eventId": "1"});
+    let driver = format!("{a}-driver");
+    let executor = format!("{b}_g-7");
+    let events = [
+        event(&driver, "24/08/01 11:30:23 ERROR Main: failed"),
+        event(&executor, "24/08/01 11:30:24 WARN Executor: lost"),
+        event(&driver, "java.io.IOException: x"),
+        event(&driver, "printed"),
+    ];
+    let read = read_text(serde_json::json!({"events": events, "searchedLogStreams": []}).to_string());
+    assert_eq!(reasons(&read), [""; 0]);
+    let mut rows: Vec<_> = ["jobrunid", "level", "executor"].map(|path| column(&read, "glue_log", path)).concat();
+    rows.retain(Option::is_some);
+    assert_eq!(
+        column(&read, "glue_log", "jobrunid").iter().flatten().collect::<std::collections::BTreeSet<_>>(),
+        [&a, &b].into()
+    );
+    assert_eq!(rows.iter().flatten().filter(|text| *text == "g-7").count(), 1, "{rows:?}");
+    assert_eq!(column(&read, "glue_log", "exception").iter().flatten().collect::<Vec<_>>(), ["java.io.IOException"]);
+    // of one stream, which the answer does not name
+    let unnamed = serde_json::json!({"events": [{"timestamp": 1, "message": "24/08/01 11:30:23 INFO Main: x", "ingestionTime": 2}], "nextForwardToken": "f"});
+    assert_eq!(column(&read_text(unnamed.to_string()), "glue_log", "message"), some(&["x"]));
+}
+
+#[test]
+fn rows_of_logs_insights_are_the_log_events_they_have() {
+    let row = |message: &str| serde_json::json!([{"field": "@timestamp", "value": "2024-08-01 10:00:00.000"}, {"field": "@message", "value": message}, {"field": "@ptr", "value": "x"}]);
+    let counted = serde_json::json!([{"field": "eventName", "value": "x"}, {"field": "count(*)", "value": "3"}]);
+    let answer = |rows: &[serde_json::Value]| {
+        serde_json::json!({"results": rows, "statistics": {"recordsMatched": 2.0}, "status": "Complete"}).to_string()
+    };
+    let read = read_text(answer(&[row(&event(1)), counted, row(&event(2))]));
+    assert_eq!(
+        (ids(&read), reasons(&read)),
+        (vec!["id-1".to_owned(), "id-2".to_owned()], vec!["a row of a query without @message"])
+    );
+    let flow =
+        "2 111122223333 eni-0e250409d410e1290 198.51.100.7 10.0.0.200 3 22 6 1 44 1674898496 1674898507 ACCEPT OK";
+    assert_eq!(column(&read_text(answer(&[row(flow)])), "vpc_flow", "srcport"), some(&["3"]));
+    let entry = row("24/08/01 11:30:23 ERROR Main: failed");
+    assert_eq!(column(&read_text(answer(&[entry])), "glue_log", "level"), some(&["ERROR"]));
+    assert_eq!(reasons(&read_text(answer(&[]))), [""; 0]);
 }
 
 #[test]

@@ -85,7 +85,7 @@ impl Format {
 
     /// Whether a line could be a record of this format.
     pub fn fits(&self, line: &[u8]) -> bool {
-        let words: Vec<&[u8]> = words(line).skip(usize::from(is_time_of_export(line))).collect();
+        let words: Vec<&[u8]> = words(line).skip(words_of_export(line)).collect();
         let number = |word: &[u8]| word == b"-" || word.iter().all(u8::is_ascii_digit);
         words.len() == self.fields.len()
             && (!self.assumed || is_default(|field| words[field]))
@@ -93,10 +93,17 @@ impl Format {
     }
 }
 
-/// Whether a line begins with the time that an export of CloudWatch Logs to S3 puts before each log event:
-/// `2024-08-01T10:05:00.000Z `.
-pub fn is_time_of_export(line: &[u8]) -> bool {
-    matches!(words(line).next(), Some([_, _, _, _, b'-', _, _, b'-', _, _, b'T', _, _, b':', .., b'Z']))
+/// How many words stand before the record: the time that an export of CloudWatch Logs to S3 puts before each log event
+/// (`2024-08-01T10:05:00.000Z `), or the time and, unless told otherwise, the stream that `aws logs tail` prints.
+pub fn words_of_export(line: &[u8]) -> usize {
+    let mut words = words(line);
+    if !matches!(words.next(), Some([_, _, _, _, b'-', _, _, b'-', _, _, b'T', _, _, b':', ..])) {
+        return 0;
+    }
+    let is_stream = |word: &[u8]| {
+        word.starts_with(b"eni-") && [&b"-all"[..], b"-accept", b"-reject"].iter().any(|end| word.ends_with(end))
+    };
+    1 + usize::from(words.next().is_some_and(is_stream))
 }
 
 /// The highest value that a column of numbers can have: ports have 16 bits, protocols 8, and times, in seconds, four
@@ -228,6 +235,11 @@ mod tests {
     fn a_line_of_an_export_of_cloudwatch_fits() {
         assert!(Format::assumed().fits(format!("2024-08-01T10:05:00.000Z {LINE}").as_bytes()));
         assert!(!Format::assumed().fits(format!("yesterday {LINE}").as_bytes()));
+        let tailed = "2024-08-01T10:05:00.123000+00:00 eni-0e250409d410e1290-all ";
+        assert!(Format::assumed().fits(format!("{tailed}{LINE}").as_bytes()));
+        assert!(Format::assumed().fits(format!("2024-08-01T10:05:00 {LINE}").as_bytes()));
+        assert_eq!(words_of_export(tailed.as_bytes()), 2);
+        assert_eq!(words_of_export(LINE.as_bytes()), 0);
     }
 
     #[test]

@@ -198,10 +198,11 @@ impl Reading<'_> {
             at += word.len() + 1;
         }
         let mut count = self.pending.starts.len() - before;
-        if count == self.format.fields.len() + 1 && format::is_time_of_export(&self.bytes[line.clone()]) {
-            self.pending.starts.remove(before);
-            self.pending.ends.remove(before);
-            count -= 1;
+        let exported = count.saturating_sub(self.format.fields.len());
+        if exported > 0 && exported == format::words_of_export(&self.bytes[line.clone()]) {
+            self.pending.starts.drain(before..before + exported);
+            self.pending.ends.drain(before..before + exported);
+            count -= exported;
         }
         if count == self.format.fields.len() {
             self.pending.lines.push(line);

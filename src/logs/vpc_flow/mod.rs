@@ -23,7 +23,7 @@ pub static VPC_FLOW: Table = Table {
     about: "IP traffic of network interfaces, one row per flow and aggregation interval",
     time: "start",
     id: None,
-    restated: false,
+    same: &[],
     names: Names { actor: "srcaddr", source_ip: "srcaddr", resource: "interface_id" },
     own: "",
     lookups: &["srcaddr", "dstaddr", "pkt_srcaddr", "pkt_dstaddr", "interface_id"],

@@ -1,0 +1,84 @@
+//! Calls of aggregates that only Athena knows → those of DataFusion, with their filters and windows.
+
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList,
+    FunctionArguments, Ident, NullTreatment, ObjectName, OrderByExpr, OrderByOptions,
+};
+
+use super::template::with_arguments;
+
+/// Aggregates that have another name.
+const RENAMED: [(&str, usize, &str); 4] = [
+    ("approx_percentile", 2, "approx_percentile_cont"),
+    ("every", 1, "bool_and"),
+    ("listagg", 2, "string_agg"),
+    ("variance", 1, "var_samp"),
+];
+
+/// True where the call was one of these and is another now.
+pub fn translate(name: &str, call: &mut Function) -> bool {
+    let FunctionArguments::List(list) = &mut call.args else { return false };
+    let count = list.args.len();
+    match (name, count) {
+        // of symbols DataFusion knows no sketch, and how exact it is to be cannot be said here
+        ("approx_distinct", 1 | 2) => {
+            let Some(counted) = argument(list, 0) else { return false };
+            let counted = with_arguments("CAST(arg1 AS VARCHAR)", &[&counted]);
+            list.args = vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(counted))];
+        }
+        ("arbitrary" | "any_value", 1) => {
+            call.name = named("first_value");
+            call.null_treatment = Some(NullTreatment::IgnoreNulls);
+        }
+        ("max_by", 2) => return by(call, false),
+        ("min_by", 2) => return by(call, true),
+        ("count_if", 1) => {
+            let Some(condition) = argument(list, 0) else { return false };
+            list.args = vec![FunctionArg::Unnamed(FunctionArgExpr::Wildcard)];
+            call.name = named("count");
+            only(call, condition);
+        }
+        _ => match RENAMED.iter().find(|(renamed, of, _)| *renamed == name && *of == count) {
+            Some((_, _, other)) => call.name = named(other),
+            None => return false,
+        },
+    }
+    true
+}
+
+/// `max_by(x, y)`: the `x` of the row with the highest `y`.
+fn by(call: &mut Function, ascending: bool) -> bool {
+    let FunctionArguments::List(list) = &mut call.args else { return false };
+    let Some(order) = argument(list, 1) else { return false };
+    let options = OrderByOptions { asc: Some(ascending), nulls_first: Some(false) };
+    let order_by = OrderByExpr { expr: order.clone(), options, with_fill: None };
+    list.args.truncate(1);
+    list.clauses.push(FunctionArgumentClause::OrderBy(vec![order_by]));
+    call.name = named("first_value");
+    only(call, with_arguments("arg1 IS NOT NULL", &[&order]));
+    true
+}
+
+fn argument(list: &FunctionArgumentList, place: usize) -> Option<Expr> {
+    match list.args.get(place)? {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr.clone()),
+        _ => None,
+    }
+}
+
+/// Adds a condition on the rows that an aggregate takes.
+fn only(call: &mut Function, condition: Expr) {
+    let both = |filter: Box<Expr>| Expr::BinaryOp {
+        left: Box::new(Expr::Nested(filter)),
+        op: BinaryOperator::And,
+        right: Box::new(Expr::Nested(Box::new(condition.clone()))),
+    };
+    call.filter = Some(Box::new(match call.filter.take() {
+        Some(filter) => both(filter),
+        None => condition,
+    }));
+}
+
+fn named(name: &str) -> ObjectName {
+    ObjectName::from(vec![Ident::new(name)])
+}

@@ -1,0 +1,66 @@
+//! The path of a call such as `json_extract(requestParameters, '$.a[0]')` → arguments of the JSON functions here.
+
+use anyhow::bail;
+use datafusion::sql::sqlparser::ast::Expr;
+
+use super::template::text;
+
+/// `$.a.b[0]["c d"]` → the arguments behind the JSON: `, 'a', 'b', 0, 'c d'`.
+///
+/// # Errors
+/// When the path is no text constant, or leads to more than one value.
+pub fn keys(path: &Expr) -> anyhow::Result<String> {
+    let Some(path) = text(path) else { bail!("the path of json_extract is a text constant such as '$.bucketName'") };
+    let mut rest = path.strip_prefix('$').unwrap_or(path);
+    let mut keys = String::new();
+    let quoted = |key: &str| format!(", '{}'", key.replace('\'', "''"));
+    while !rest.is_empty() {
+        let (key, behind) = if let Some(inner) = rest.strip_prefix('[') {
+            let Some((key, behind)) = inner.split_once(']') else { bail!("`[` without `]` in the path {path}") };
+            let key = key.trim();
+            let name = key.strip_prefix(['"', '\'']).and_then(|key| key.strip_suffix(['"', '\'']));
+            match (name, key.parse::<u32>()) {
+                (Some(name), _) => (quoted(name), behind),
+                (None, Ok(place)) => (format!(", {place}"), behind),
+                (None, Err(_)) => bail!("`[{key}]` in the path {path} is neither a place nor a name in quotes"),
+            }
+        } else {
+            let inner = rest.strip_prefix('.').unwrap_or(rest);
+            let end = inner.find(['.', '[']).unwrap_or(inner.len());
+            let (key, behind) = inner.split_at(end);
+            if key.is_empty() || key == "*" {
+                bail!(
+                    "the path {path} has several values: json_texts(requestParameters, 'items', 'cidrIp') has all of them"
+                );
+            }
+            (quoted(key.trim_matches('"')), behind)
+        };
+        keys += &key;
+        rest = behind;
+    }
+    Ok(keys)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sql::template::expression;
+
+    #[test]
+    fn each_step_of_a_path_is_an_argument() {
+        for (path, expected) in [
+            ("$", ""),
+            ("$.a", ", 'a'"),
+            ("a.b", ", 'a', 'b'"),
+            ("$.a[0].b", ", 'a', 0, 'b'"),
+            ("$[\"a.b\"]['c d']", ", 'a.b', 'c d'"),
+            ("$.\"a\"", ", 'a'"),
+        ] {
+            let constant = expression(&format!("'{}'", path.replace('\'', "''")));
+            assert_eq!(keys(&constant).unwrap(), expected, "{path}");
+        }
+        for wrong in ["'$..a'", "'$.*'", "'$.a[*]'", "'$.a['", "a"] {
+            assert!(keys(&expression(wrong)).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! `FROM t CROSS JOIN UNNEST(list) AS u (item)` → a subquery in the place of `t` that has the items as one more column.
+
+use datafusion::sql::sqlparser::ast::{
+    Expr, Ident, Join, JoinConstraint, JoinOperator, Select, SetExpr, TableAlias, TableFactor, TableWithJoins, Value,
+};
+
+use super::template::query;
+use crate::catalog;
+use crate::table::Kind;
+
+/// What `UNNEST` was called, with its columns: `u.item` is `item` once the items are a column.
+#[derive(Debug, Default)]
+pub struct Unnested(Vec<(Ident, Vec<Ident>)>);
+
+impl Unnested {
+    /// Puts subqueries in the places of tables whose lists are unnested behind FROM. DataFusion has `unnest` behind SELECT only.
+    pub fn join(&mut self, select: &mut Select) {
+        join_instead_of_commas(&mut select.from);
+        for table in &mut select.from {
+            while let Some(join) = table.joins.first()
+                && let Some(subquery) = self.subquery(&table.relation, join)
+            {
+                table.relation = subquery;
+                table.joins.remove(0);
+            }
+        }
+    }
+
+    /// Takes the name of an `UNNEST` off the name of its column.
+    pub fn shorten(&self, name: &mut Vec<Ident>) {
+        let [first, second, ..] = name.as_slice() else { return };
+        let is_column = |(alias, columns): &(Ident, Vec<Ident>)| {
+            same(alias, first) && columns.iter().any(|column| same(column, second))
+        };
+        if self.0.iter().any(is_column) {
+            name.remove(0);
+        }
+    }
+
+    fn subquery(&mut self, relation: &TableFactor, join: &Join) -> Option<TableFactor> {
+        let TableFactor::UNNEST { alias, array_exprs, with_offset: false, with_ordinality, .. } = &join.relation else {
+            return None;
+        };
+        let (alias, keeps_all) = (alias.as_ref()?, keeps_all(&join.join_operator)?);
+        let outer = name(relation)?;
+        let lists: Vec<&Expr> = array_exprs.iter().collect();
+        let mut columns: Vec<Ident> = alias.columns.iter().map(|column| column.name.clone()).collect();
+        if columns.is_empty() && lists.len() == 1 && !*with_ordinality {
+            columns.push(alias.name.clone());
+        }
+        let items = lists.len() + usize::from(*with_ordinality);
+        let expanded = match (lists.as_slice(), columns.len() > items) {
+            ([list], true) => Some(fields(list)?),
+            _ if columns.len() == items => None,
+            _ => return None,
+        };
+        self.0.push((alias.name.clone(), columns.clone()));
+        let ordinal = with_ordinality.then(|| columns.pop()).flatten();
+        let inner = match &expanded {
+            Some(_) => vec![Ident::new(ITEM)],
+            None => columns.clone(),
+        };
+        let sql = unnesting(&inner, ordinal.as_ref(), keeps_all);
+        let mut table = derived(&sql, &lists, relation.clone(), &outer);
+        if let Some(fields) = expanded {
+            let field = |(column, field): (&Ident, &&str)| format!("{ITEM}['{field}'] AS {}", quoted(column));
+            let shown: Vec<String> = columns.iter().zip(&fields).map(field).collect();
+            let sql = format!("SELECT * EXCLUDE ({ITEM}), {} FROM t", shown.join(", "));
+            table = derived(&sql, &[], table, &outer);
+        }
+        Some(table)
+    }
+}
+
+/// What an item is called whose fields are columns.
+const ITEM: &str = "unnested_item";
+
+/// `FROM t, UNNEST(...)` is what `FROM t CROSS JOIN UNNEST(...)` is.
+fn join_instead_of_commas(from: &mut Vec<TableWithJoins>) {
+    let mut joined: Vec<TableWithJoins> = Vec::with_capacity(from.len());
+    for table in from.drain(..) {
+        match joined.last_mut() {
+            Some(before) if matches!(table.relation, TableFactor::UNNEST { .. }) => {
+                let join_operator = JoinOperator::CrossJoin(JoinConstraint::None);
+                before.joins.push(Join { relation: table.relation, global: false, join_operator });
+                before.joins.extend(table.joins);
+            }
+            _ => joined.push(table),
+        }
+    }
+    *from = joined;
+}
+
+/// Whether rows without items are kept; `None` where the join is another.
+fn keeps_all(join: &JoinOperator) -> Option<bool> {
+    let always = |constraint: &JoinConstraint| match constraint {
+        JoinConstraint::None => true,
+        JoinConstraint::On(Expr::Value(value)) => value.value == Value::Boolean(true),
+        _ => false,
+    };
+    match join {
+        JoinOperator::CrossJoin(on) | JoinOperator::Join(on) | JoinOperator::Inner(on) if always(on) => Some(false),
+        JoinOperator::Left(on) | JoinOperator::LeftOuter(on) if always(on) => Some(true),
+        _ => None,
+    }
+}
+
+/// What columns of a table are qualified with.
+fn name(relation: &TableFactor) -> Option<Ident> {
+    match relation {
+        TableFactor::Table { alias: Some(alias), args: None, .. } | TableFactor::Derived { alias: Some(alias), .. } => {
+            alias.columns.is_empty().then(|| alias.name.clone())
+        }
+        TableFactor::Table { name, alias: None, args: None, .. } => name.0.last()?.as_ident().cloned(),
+        _ => None,
+    }
+}
+
+/// The fields of the items of a column that is a list, in their order.
+fn fields(list: &Expr) -> Option<Vec<&'static str>> {
+    let name = match list {
+        Expr::Identifier(name) => name,
+        Expr::CompoundIdentifier(names) => names.last()?,
+        _ => return None,
+    };
+    let mut columns = catalog::tables().flat_map(|table| table.columns);
+    columns.find_map(|column| match column.kind {
+        Kind::List(fields) if column.name.eq_ignore_ascii_case(&name.value) => {
+            Some(fields.iter().map(|field| field.name).collect())
+        }
+        _ => None,
+    })
+}
+
+/// The query that unnests the lists `arg1`, `arg2` ... of its table side by side.
+fn unnesting(columns: &[Ident], ordinal: Option<&Ident>, keeps_all: bool) -> String {
+    let lists = (1..).map(|place| format!("arg{place}"));
+    let mut shown = vec!["*".to_owned()];
+    let mut any = Vec::new();
+    for (column, list) in columns.iter().zip(lists) {
+        // of a list that is null or empty `unnest` makes no row; its first element is a null of the right type
+        let items = match keeps_all {
+            true => {
+                format!("CASE WHEN cardinality({list}) > 0 THEN {list} ELSE make_array(array_element({list}, 1)) END")
+            }
+            false => list.clone(),
+        };
+        shown.push(format!("unnest({items}) AS {}", quoted(column)));
+        any.push(format!("cardinality({list}) > 0"));
+    }
+    if let Some(ordinal) = ordinal {
+        shown.push(format!("unnest(generate_series(1, CAST(cardinality(arg1) AS BIGINT))) AS {}", quoted(ordinal)));
+    }
+    let condition = if keeps_all { "true".to_owned() } else { any.join(" OR ") };
+    format!("SELECT {} FROM t WHERE {condition}", shown.join(", "))
+}
+
+/// The query with `relation` in the place of its table, as a table of that name.
+fn derived(sql: &str, args: &[&Expr], relation: TableFactor, name: &Ident) -> TableFactor {
+    let mut subquery = query(sql, args);
+    if let SetExpr::Select(select) = subquery.body.as_mut() {
+        select.from[0].relation = relation;
+    }
+    let alias = TableAlias { explicit: true, name: name.clone(), columns: Vec::new(), at: None };
+    TableFactor::Derived { lateral: false, subquery, alias: Some(alias), sample: None }
+}
+
+/// The name as it is found: in lower case where it was typed without quotes.
+fn quoted(name: &Ident) -> String {
+    let folded = if name.quote_style.is_some() { name.value.clone() } else { name.value.to_lowercase() };
+    format!("\"{}\"", folded.replace('"', "\"\""))
+}
+
+fn same(a: &Ident, b: &Ident) -> bool {
+    quoted(a) == quoted(b)
+}
