@@ -45,10 +45,13 @@ const OTHERS: f32 = 0.2;
 /// tenth, streams that are mostly attacks rank worse.
 const USUAL_MAX: f32 = 8.0;
 const UNUSUAL_WEIGHT: f32 = 0.03;
-/// Evidence past which an edge is news where neither of its nodes made any, and what that adds at most. About one ordinary
-/// edge in a hundred gets there. A flood has a million edges alike: this puts the first of every kind above the rest.
-const NEWS_MIN: f32 = 28.0;
-const NEWS_MAX: f32 = 25.0;
+/// Evidence from which an edge is news, where it is so many bits above what was told of either of its nodes; and what that
+/// adds, so that the first of every kind is above a flood, which has a million edges alike and 60 bits at most or so. Of
+/// ordinary edges one in fifteen has this evidence and one in a thousand is news: less evidence or smaller steps cost more
+/// ranks than they find attacks.
+const NEWS_MIN: f32 = 22.0;
+const NEWS_STEP: f32 = 8.0;
+const NEWS: f32 = 50.0;
 /// Bits of chance past which an edge teaches the calibration of the whole a tenth.
 const CHANCE_USUAL_MAX: f32 = 13.3;
 
@@ -87,7 +90,7 @@ struct Node {
     pair_ticks: f32,
     /// Edges in the present tick.
     current: f32,
-    /// Edges that were news, with a half-life of 512 ticks.
+    /// Evidence of its latest edge that was news, with a half-life of 512 ticks.
     told: f32,
 }
 
@@ -134,8 +137,8 @@ impl Scorer {
         }
     }
 
-    /// How odd this edge is: the bits of its strongest term and a fifth of those of the others, and up to 25 more where it is
-    /// the first odd one of its nodes; from 0, about one ordinary edge in a hundred is above 28. Ticks do not fall; one that
+    /// How odd this edge is: the bits of its strongest term and a fifth of those of the others, and 50 more where that is 22 or
+    /// more and by 8 above what was told of its nodes before; from 0, about one ordinary edge in a hundred is above 28. Ticks do not fall; one that
     /// does is taken for the latest. How long a tick is, a second or a minute, is open: there are spans for either.
     pub fn score(&mut self, src: &[u8], dst: &[u8], tick: u64) -> f32 {
         self.advance(tick);
@@ -214,14 +217,15 @@ fn calibrated(
     (strongest, sum)
 }
 
+/// Whether this edge tells something new of its nodes.
 fn news(evidence: f32, source: &mut Node, destination: &mut Node) -> f32 {
-    if evidence <= NEWS_MIN {
+    let told = source.told.max(destination.told);
+    if evidence < NEWS_MIN || evidence < told + NEWS_STEP {
         return 0.0;
     }
-    let told = source.told.max(destination.told);
-    source.told += 1.0;
-    destination.told += 1.0;
-    NEWS_MAX / (1.0 + told)
+    source.told = evidence;
+    destination.told = evidence;
+    NEWS
 }
 
 impl Node {

@@ -1,13 +1,16 @@
 //! A metric, point by point → a score for each: 1 - p, where p is the chance of something at least as unusual under what
 //! this metric did before.
 //!
-//! Five statistics say in what way a point can be odd (`model`, `shape`). Each is ranked in its own past (`tail`), so
+//! Seven statistics say in what way a point can be odd (`model`, `shape`, `flat`). Each is ranked in its own past (`tail`), so
 //! that none of them assumes a distribution. The two least likely ones, and what the points before said, make one p; and
 //! an episode is told once (`hold`). The score of a point depends on that point and those before it, on no clock and on
 //! no chance.
 
 mod hold;
 mod model;
+mod drift;
+mod flat;
+mod again;
 mod row;
 mod season;
 mod shape;
@@ -18,6 +21,7 @@ mod tests;
 pub use row::{Columns, Row};
 
 use crate::time::Timestamp;
+use flat::Flat;
 use hold::Hold;
 use model::Model;
 use shape::Shapes;
@@ -27,8 +31,11 @@ use tail::Tail;
 pub const WARM_UP: u64 = 150;
 
 /// How far each statistic is trusted: its p is divided by this. Found, with every constant of this folder, on made
-/// streams of sixteen kinds with known anomalies (seasons, counts, heavy tails, steps, bursts, drift, flat stretches).
-const TRUST: [f64; 5] = [0.3, 0.4, 1.0, 0.5, 3.0];
+/// streams of forty kinds with known anomalies (seasons, counts, heavy tails, steps, bursts, drift, flat stretches).
+const TRUST: [f64; 7] = [0.3, 0.4, 1.0, 0.5, 0.4, 3.0, 0.2];
+/// How the past of each fades (`Tail::fading`). Distances from seasons and levels are large while these are learnt; for
+/// the others, a past that fades costs more false alarms than it finds.
+const FADING: [f64; 6] = [0.0, 2.0, 0.0, 0.0, 2.0, 0.0];
 /// What the second least likely statistic adds to the first, in logarithms: what is odd in two ways is rarely noise.
 const SECOND: f64 = 0.3;
 /// What the points before add: a smoothed trace of their logarithms. Noise is odd for one point, episodes for several.
@@ -47,12 +54,13 @@ const POINTS_MAX: f64 = 20_000.0;
 /// Points of an episode that is held count this much in the past, so that an episode does not become the rule at once.
 const HELD_WEIGHT: f64 = 0.1;
 
-/// The state of one metric: 11 KiB, whatever the length of its past.
+/// The state of one metric: 16 KiB, whatever the length of its past.
 pub struct Scorer {
     points: u64,
     model: Model,
     shapes: Shapes,
-    tails: [Tail; 5],
+    tails: [Tail; 6],
+    flat: Flat,
     trace: f64,
     hold: Hold,
 }
@@ -69,7 +77,8 @@ impl Scorer {
             points: 0,
             model: Model::new(),
             shapes: Shapes::new(),
-            tails: std::array::from_fn(|_| Tail::new()),
+            tails: FADING.map(Tail::fading),
+            flat: Flat::new(f64::NAN),
             trace: 0.0,
             hold: Hold::new(),
         }
@@ -86,12 +95,14 @@ impl Scorer {
         self.points += 1;
         if self.points == 1 {
             self.model.begin(value);
+            self.flat = Flat::new(value);
             return 0.0;
         }
         let points = self.points as f64;
-        let (spot, [residual, season, loudness, ratio]) = self.model.observe(time, value, points);
-        let statistics = [residual, season, loudness, ratio, self.shapes.observe(spot, points)];
-        let p = self.chance(&statistics, points.min(POINTS_MAX));
+        let (spot, [residual, season, loudness, ratio, drift]) = self.model.observe(time, value, points);
+        let statistics = [residual, season, loudness, ratio, drift, self.shapes.observe(spot, points)];
+        let flat = self.flat.observe(value);
+        let p = self.chance(&statistics, flat, points.min(POINTS_MAX));
         let held = self.hold.judge(p, points.min(POINTS_MAX));
         let weight = if held.repeats { HELD_WEIGHT } else { 1.0 };
         if self.points > 10 {
@@ -100,11 +111,12 @@ impl Scorer {
         1.0 - held.p
     }
 
-    /// One p of the five.
-    fn chance(&mut self, statistics: &[f64; 5], points: f64) -> f64 {
+    /// One p of all.
+    fn chance(&mut self, statistics: &[f64; 6], flat: f64, points: f64) -> f64 {
         let (mut first, mut second) = (1.0f64, 1.0f64);
-        for ((tail, statistic), trust) in self.tails.iter().zip(statistics).zip(TRUST) {
-            let chance = tail.chance(*statistic) / trust;
+        let ranked = self.tails.iter().zip(statistics).map(|(tail, statistic)| tail.chance(*statistic));
+        for (chance, trust) in ranked.chain([flat]).zip(TRUST) {
+            let chance = chance / trust;
             second = second.min(chance.max(first));
             first = first.min(chance);
         }

@@ -170,3 +170,20 @@ fn the_terms_say_what_was_odd() {
     assert!(["fan-out, burst", "new destinations, 16 ticks"].contains(&TERMS[strongest]), "{terms:?}");
     assert!(terms[1] < 4.0, "no edge of a scan is a burst: {terms:?}");
 }
+
+#[test]
+fn every_attack_is_among_the_first_beside_a_flood() {
+    let mut office = Office::new(12);
+    office.day(0, 2000);
+    (0..6000).for_each(|n| office.put("bad-flood", "web", 700 + n / 1000));
+    (0..300).for_each(|n| office.put("bad-scan", format!("server-{n}"), 900 + n / 30));
+    (0..400).for_each(|n| office.put("bad-ports", "server-2", 1000 + n / 100));
+    (0..1200).for_each(|n| office.put("bad-brute", "server-3", 1100 + n / 10));
+    (0..400).for_each(|n| office.put("bad-spam", format!("mail-{}", n % 150), 1800 + n / 20));
+    let mut scored = office.scored();
+    scored.sort_by(|a, b| b.1.total_cmp(&a.1));
+    for kind in ["flood", "scan", "ports", "brute", "spam"] {
+        let first = scored.iter().position(|edge| edge.0 == format!("bad-{kind}")).unwrap();
+        assert!(first < 200, "{kind} is number {first}");
+    }
+}

@@ -1,14 +1,19 @@
-//! Time and value → four ways in which the value may not be what was expected, and where it stands.
+//! Time and value → five ways in which the value may not be what was expected, and where it stands.
 //!
 //! Every mean is an exponential one whose rate is `1 / points` while that is larger, so that it begins as a plain mean.
 //! What a value may change is cut at a multiple of the usual deviation (Huber, "Robust Estimation of a Location
 //! Parameter", 1964), so that one peak moves nothing much.
 
+use super::drift::Drift;
 use super::season::{Season, rate};
 use crate::time::Timestamp;
 
 /// Deviations smaller than this share of the level are none.
 const FLOOR: f64 = 1e-3;
+
+/// Deviations that come at the same time day after day are allowed for past this many spreads, and by this share.
+const HABIT_MIN: f64 = 5.0;
+const HABIT_SHARE: f64 = 0.5;
 
 /// What a metric is expected to do next, and by how much it usually does something else.
 pub struct Model {
@@ -29,6 +34,7 @@ pub struct Model {
     ratio_usual: f64,
     center: f64,
     width: f64,
+    drift: Drift,
 }
 
 impl Model {
@@ -47,6 +53,7 @@ impl Model {
             ratio_usual: 0.0,
             center: 0.0,
             width: 0.0,
+            drift: Drift::default(),
         }
     }
 
@@ -55,6 +62,7 @@ impl Model {
         self.size = value.abs();
         (self.last, self.quick, self.steady, self.center) = (value, value, value, value);
         self.season.begin(value);
+        self.drift.begin(value);
     }
 
     /// The value's place about the center in units of the width; and, all of them 0 or more:
@@ -62,8 +70,11 @@ impl Model {
     /// - season: the same for the steady level with its season, over some points: a forecast that follows the value says
     ///   nothing of a day that is unlike the days before;
     /// - loudness: the deviation of late by that over a longer time;
-    /// - ratio: value by forecast, in logarithms: a drop to nothing of what is spread over orders of magnitude.
-    pub fn observe(&mut self, time: Timestamp, value: f64, points: f64) -> (f64, [f64; 4]) {
+    /// - ratio: value by forecast, in logarithms: a drop to nothing of what is spread over orders of magnitude;
+    /// - drift: the level of late, less its season, by where it was for long.
+    ///
+    /// What deviates as far at this time day after day is made less of in all but the second and the last.
+    pub fn observe(&mut self, time: Timestamp, value: f64, points: f64) -> (f64, [f64; 5]) {
         self.size += rate(0.002, points) * (value.abs() - self.size);
         let floor = 1e-300 + self.size * FLOOR;
         self.season.turn(time);
@@ -72,14 +83,16 @@ impl Model {
         let forecast = self.best(forecasts);
         let deviation = (value - forecast).abs();
         let spread = self.spread.max(floor);
-        let residual = deviation / self.season.local_spread(spread).max(floor);
+        let calm = self.calm(deviation, spread);
+        let residual = calm * deviation / self.season.local_spread(spread).max(floor);
         let season = self.season.distance(value, self.steady, floor, points);
-        let loudness = self.loudness(deviation.min(12.0 * spread), floor, points);
-        let ratio = self.ratio(value, forecast, points);
+        let loudness = self.loudness(calm * deviation.min(12.0 * spread), floor, points);
+        let ratio = self.ratio(value, forecast, calm, points);
         let spot = (value - self.center) / self.width.max(floor);
         self.learn_errors(forecasts, value, floor, points);
         self.learn_levels(value, deviation, floor, points);
-        (spot, [residual, season, loudness, ratio])
+        let drift = self.drift.observe(value - self.season.part(), self.width.max(floor), floor, points);
+        (spot, [residual, season, loudness, ratio, drift])
     }
 
     /// The forecast that was the best of late, of those that are known yet.
@@ -93,6 +106,13 @@ impl Model {
             .0
     }
 
+    /// What of a deviation counts at this time of the day, in 0..=1; and notes it for the days after.
+    fn calm(&mut self, deviation: f64, spread: f64) -> f64 {
+        let habit = (self.season.habit() - HABIT_MIN * spread).max(0.0);
+        self.season.note(deviation);
+        spread / (spread + HABIT_SHARE * habit)
+    }
+
     fn loudness(&mut self, deviation: f64, floor: f64, points: f64) -> f64 {
         self.spread_now += 0.1 * (deviation - self.spread_now);
         let loudness = self.spread_now.max(floor) / self.spread_long.max(floor);
@@ -100,10 +120,10 @@ impl Model {
         loudness
     }
 
-    fn ratio(&mut self, value: f64, forecast: f64, points: f64) -> f64 {
+    fn ratio(&mut self, value: f64, forecast: f64, calm: f64, points: f64) -> f64 {
         // next to nothing is as good as nothing
         let nothing = 0.01 * self.size + 1e-300;
-        let ratio = ((value.abs() + nothing) / (forecast.abs() + nothing)).ln();
+        let ratio = calm * ((value.abs() + nothing) / (forecast.abs() + nothing)).ln();
         self.ratio += 0.3 * (ratio - self.ratio);
         let odd = self.ratio.abs() / self.ratio_usual.max(1e-3);
         let cut = ratio.abs().min(6.0 * self.ratio_usual.max(0.02));

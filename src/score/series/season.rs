@@ -1,5 +1,6 @@
 //! The habits of a day and of a week: what a metric does at a time, about its level.
 
+use super::again::Again;
 use crate::time::{MICROS_PER_DAY, MICROS_PER_HOUR, Timestamp};
 
 /// A quarter of an hour.
@@ -35,9 +36,12 @@ pub struct Season {
     day: [Slot; DAY_SLOTS],
     week: [Slot; WEEK_SLOTS],
     spreads: [Spreads; DAY_SLOTS],
+    again: [Again; DAY_SLOTS],
     /// The slots of the present time.
     of_day: usize,
     of_week: usize,
+    /// Days since 1970.
+    today: i32,
     /// Level of the value less its season.
     level_day: f64,
     level_week: f64,
@@ -54,8 +58,10 @@ impl Season {
             day: [Slot::default(); DAY_SLOTS],
             week: [Slot::default(); WEEK_SLOTS],
             spreads: [Spreads::default(); DAY_SLOTS],
+            again: [Again::default(); DAY_SLOTS],
             of_day: 0,
             of_week: 0,
+            today: 0,
             level_day: 0.0,
             level_week: 0.0,
             errors: [0.0; 3],
@@ -76,6 +82,36 @@ impl Season {
         let since_monday = (time.0.rem_euclid(7 * MICROS_PER_DAY) + 3 * MICROS_PER_DAY) as usize % (7 * DAY);
         self.of_day = since_monday % DAY / (DAY / DAY_SLOTS);
         self.of_week = since_monday / HOUR;
+        self.today = time.0.div_euclid(MICROS_PER_DAY) as i32;
+        self.again[self.of_day].turn(self.today);
+    }
+
+    /// The deviation that comes at this time, or a quarter of an hour before or after it, day after day.
+    pub fn habit(&self) -> f64 {
+        let at = |by: usize| self.again[(self.of_day + by) % DAY_SLOTS].habit(self.today);
+        at(0).max(at(1)).max(at(DAY_SLOTS - 1))
+    }
+
+    pub fn note(&mut self, deviation: f64) {
+        self.again[self.of_day].note(deviation);
+    }
+
+    /// What the best season says of this time, about the level; 0 where the level alone is better.
+    pub fn part(&self) -> f64 {
+        [0.0, self.of_day(), self.of_week()][self.best()]
+    }
+
+    /// The steady level alone, with the season of the day, or with that of the week.
+    fn best(&self) -> usize {
+        let [day, week] = self.known();
+        let mut best = 0;
+        if day && self.errors[1] < self.errors[0] {
+            best = 1;
+        }
+        if week && self.errors[2] < self.errors[best] {
+            best = 2;
+        }
+        best
     }
 
     fn of_day(&self) -> f64 {
@@ -115,14 +151,7 @@ impl Season {
     /// time of the day; and learns it.
     pub fn distance(&mut self, value: f64, steady: f64, floor: f64, points: f64) -> f64 {
         let away = [value - steady, value - steady - self.of_day(), value - steady - self.of_week()];
-        let [day, week] = self.known();
-        let mut best = 0;
-        if day && self.errors[1] < self.errors[0] {
-            best = 1;
-        }
-        if week && self.errors[2] < self.errors[best] {
-            best = 2;
-        }
+        let best = self.best();
         self.away += 0.3 * (away[best] - self.away);
         let usual = self.shrunk(DISTANCE_MIN, self.spreads[self.of_day].distance, self.usual).max(floor);
         let distance = self.away.abs() / usual;

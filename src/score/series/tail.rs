@@ -10,6 +10,10 @@ const TAIL_MIN: f64 = 10.0;
 /// Past this weight the past counts half, so that old habits fade: 57 days of points every five minutes.
 const WEIGHT_MAX: f64 = 16_384.0;
 const CHANCE_MIN: f64 = 1e-14;
+/// Past this number of values, a past that fades does so by a constant rate.
+const FADING_MAX: f64 = 20_000.0;
+/// What is left of the past before it is written down: not at every value.
+const FADED: f64 = 0.99;
 
 /// A histogram of the logarithms of what was seen.
 ///
@@ -21,14 +25,25 @@ pub struct Tail {
     bins: [f32; BINS],
     highest: usize,
     weight: f64,
+    /// Values so far, the power of the fading, and what it comes to that is not in the bins yet.
+    added: f64,
+    power: f64,
+    left: f64,
 }
 
 impl Tail {
     pub fn new() -> Tail {
-        Tail { bins: [0.0; BINS], highest: 0, weight: 0.0 }
+        Tail::fading(0.0)
+    }
+
+    /// Of n values the one of number i counts `(i / n)^power`. For what is large while the habits it is measured by are
+    /// being learnt: that says nothing of later.
+    pub fn fading(power: f64) -> Tail {
+        Tail { bins: [0.0; BINS], highest: 0, weight: 0.0, added: 0.0, power, left: 1.0 }
     }
 
     pub fn add(&mut self, value: f64, weight: f64) {
+        self.fade();
         let bin = place(value) as usize;
         self.bins[bin] += weight as f32;
         self.highest = self.highest.max(bin);
@@ -36,6 +51,16 @@ impl Tail {
         if self.weight > WEIGHT_MAX {
             self.bins.iter_mut().for_each(|bin| *bin /= 2.0);
             self.weight /= 2.0;
+        }
+    }
+
+    fn fade(&mut self) {
+        self.added = FADING_MAX.min(self.added + 1.0);
+        self.left *= 1.0 - (self.power / self.added).min(0.5);
+        if self.left < FADED {
+            let left = std::mem::replace(&mut self.left, 1.0);
+            self.bins.iter_mut().for_each(|bin| *bin *= left as f32);
+            self.weight *= left;
         }
     }
 
@@ -82,4 +107,31 @@ impl Tail {
 /// Bin and fraction of it.
 fn place(value: f64) -> f64 {
     ((value.max(1e-6).log2() - LOWEST_OCTAVE) * BINS_PER_OCTAVE).clamp(0.0, BINS as f64 - 1.001)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A hundred large values, then many small ones.
+    fn after(mut tail: Tail) -> f64 {
+        (0..100).for_each(|_| tail.add(64.0, 1.0));
+        (0..3_900).for_each(|step| tail.add(1.0 + f64::from(step % 10) / 10.0, 1.0));
+        tail.chance(32.0)
+    }
+
+    #[test]
+    fn the_beginning_of_a_past_that_fades_is_soon_forgotten() {
+        // 100 of 4,000; and the sum of i^2 to 100 by that to 4,000 is 1.6e-5, where one in 1,333 is the least there is
+        let (kept, faded) = (after(Tail::new()), after(Tail::fading(2.0)));
+        assert!((0.02..0.03).contains(&kept), "{kept}");
+        assert!(faded < 1e-3, "{faded}");
+    }
+
+    #[test]
+    fn what_fades_evenly_keeps_its_shares() {
+        let mut tail = Tail::fading(2.0);
+        (0..6_000).for_each(|step| tail.add(if step % 10 == 0 { 16.0 } else { 1.0 }, 1.0));
+        assert!((0.08..0.12).contains(&tail.chance(8.0)), "{}", tail.chance(8.0));
+    }
 }
