@@ -136,6 +136,9 @@ fn chosen(flags: &Backtest, config: &Config) -> anyhow::Result<Vec<Rule>> {
     }
     if rules.is_empty() {
         let what = flags.what.as_deref().unwrap_or_default();
+        if !refused.is_empty() || !unread.is_empty() {
+            bail!("no rule is left in {what}");
+        }
         bail!("there is no rule `{what}`, and no such file or folder with rules: see `weir rules list`");
     }
     Ok(rules)

@@ -95,6 +95,9 @@ impl VisitorMut for Words {
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<anyhow::Error> {
         if let Expr::CompoundIdentifier(name) = expr {
             self.unnested.shorten(name);
+            if let [column] = name.as_slice() {
+                *expr = Expr::Identifier(column.clone());
+            }
         }
         match translated(expr) {
             Ok(Some(other)) => *expr = other,

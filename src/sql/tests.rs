@@ -325,7 +325,7 @@ async fn a_list_is_unnested_behind_from() {
             "| eventid | which | kind |\n| b | arn:aws:s3:::x | |",
         ),
         (
-            "SELECT x, n FROM (SELECT split('a,b', ',') AS l) AS s CROSS JOIN UNNEST(l) WITH ORDINALITY AS t (x, n) ORDER BY n"
+            "SELECT t.x, n FROM (SELECT split('a,b', ',') AS l) AS s CROSS JOIN UNNEST(l) WITH ORDINALITY AS t (x, n) ORDER BY t.n"
                 .to_owned(),
             "| x | n |\n| a | 1 |\n| b | 2 |",
         ),
