@@ -9,8 +9,9 @@ use crate::detect::window::state::Windows;
 use crate::rule::{Rule, query_text};
 
 /// Layout of [`Detector::snapshot`]. Version 1, of programs whose rules remembered nothing, is the version alone, and version 2 has nothing
-/// of what was seen: both are refused. Version 3 knew of no scores, 4 of no partitions, 5 of no digests, and all three are read.
-const SNAPSHOT_VERSION: u8 = 6;
+/// of what was seen: both are refused. Version 3 knew of no scores, 4 of no partitions, 5 of no digests, 6 of no newcomers among scores, and all four are
+/// read.
+const SNAPSHOT_VERSION: u8 = 7;
 /// Level of zstd.
 const PACKING: i32 = 1;
 /// Bytes of one rule's state, unpacked, that are believed to be it where nothing vouches for what its frame says.
@@ -104,7 +105,7 @@ impl Detector {
             }
             let windows = zstd::bulk::decompress(saved.state, saved.bytes_max()).ok();
             let plan = self.windowed(place).0;
-            match windows.and_then(|windows| Windows::read(&mut Reader(&windows), plan, version >= 4)) {
+            match windows.and_then(|windows| Windows::read(&mut Reader(&windows), plan, version)) {
                 Some(windows) => {
                     self.windows.insert(place, windows);
                     restored.taken.insert(id);

@@ -385,16 +385,16 @@ impl Windows {
         }
     }
 
-    /// What [`Windows::write`] wrote for the same rule, or one that knew of no scores; `None` when it did not.
-    pub fn read(from: &mut Reader, rule: &Windowed, knows_scores: bool) -> Option<Windows> {
+    /// What [`Windows::write`] wrote for the same rule in this version of a snapshot; `None` when it did not.
+    pub fn read(from: &mut Reader, rule: &Windowed, version: u8) -> Option<Windows> {
         let mut windows = Windows::default();
         let parts = rule.empty().parts.len();
         let has_floor = from.byte()? == 1;
         let floor = from.signed()?;
         windows.floor = has_floor.then_some(floor);
         windows.seen = Seen::read(from)?;
-        if knows_scores {
-            windows.model = Model::read(from)?;
+        if version >= 4 {
+            windows.model = Model::read(from, version >= 7)?;
         }
         for _ in 0..from.number()? {
             let number = from.signed()?;

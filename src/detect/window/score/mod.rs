@@ -6,6 +6,7 @@
 
 pub mod tail;
 mod ledger;
+mod newcomers;
 mod rate;
 mod rare;
 pub mod words;
@@ -72,7 +73,7 @@ pub struct Observed {
 /// How unusual a window is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Score {
-    /// Of anything this unusual, calibrated; 1 while the owner is not known yet.
+    /// Of anything this unusual, calibrated; 1 while neither the owner is known yet nor how others began.
     pub chance: f64,
     /// Findings that ordinary traffic gives in a day when all that is this unlikely is told.
     pub false_a_day: f64,
@@ -82,12 +83,14 @@ pub struct Score {
 /// The numbers that made a score.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Why {
-    /// The owner has had too few windows.
+    /// The owner has had too few windows, and so have all others when they were new.
     Learning {
         days: u32,
         rows: u64,
     },
     Rate(rate::Basis),
+    /// The owner has had too few windows, and is compared with others when they were as new.
+    New(newcomers::Basis),
     Rare(rare::Basis),
 }
 
@@ -143,9 +146,10 @@ impl Model {
         self.rares.write(to);
     }
 
-    /// What [`Model::write`] wrote; `None` when it did not.
-    pub fn read(from: &mut Reader) -> Option<Model> {
-        Some(Model { ledger: Ledger::read(from)?, rates: Rates::read(from)?, rares: Rares::read(from)? })
+    /// What [`Model::write`] wrote, or one that knew nothing of newcomers; `None` when it did not.
+    pub fn read(from: &mut Reader, knows_new: bool) -> Option<Model> {
+        let (ledger, rates) = (Ledger::read(from)?, Rates::read(from, knows_new)?);
+        Some(Model { ledger, rates, rares: Rares::read(from)? })
     }
 }
 

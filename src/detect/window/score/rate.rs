@@ -3,6 +3,7 @@
 use hashbrown::HashMap;
 
 use super::ledger::Ledger;
+use super::newcomers::Newcomers;
 use super::tail::rate_bits;
 use super::{
     LEARNED_DAYS, LEARNED_ROWS, ODD, ODD_DAYS, ODD_WEIGHT, Observed, Score, Why, decay, read_float, write_float,
@@ -42,13 +43,14 @@ pub struct Rates {
     panes: f64,
     together: f64,
     last: i64,
+    newcomers: Newcomers,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Sums {
-    windows: f64,
-    amount: f64,
-    squares: f64,
+pub struct Sums {
+    pub windows: f64,
+    pub amount: f64,
+    pub squares: f64,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -89,7 +91,7 @@ struct Believed {
 }
 
 impl Sums {
-    fn fade(&mut self, kept: f64) {
+    pub fn fade(&mut self, kept: f64) {
         self.windows *= kept;
         self.amount *= kept;
         self.squares *= kept;
@@ -101,7 +103,7 @@ impl Sums {
         self.squares += other.squares;
     }
 
-    fn add(&mut self, amount: f64, weight: f64) {
+    pub fn add(&mut self, amount: f64, weight: f64) {
         self.windows += weight;
         self.amount += weight * amount;
         self.squares += weight * amount * amount;
@@ -121,6 +123,7 @@ impl Rates {
         let usual: Vec<Option<(f64, f64)>> = windows.iter().map(|window| self.usual(window, start, prior)).collect();
         let common = self.common(windows, &usual);
         let worth = ledger.worth();
+        let of_new = self.newcomers.turn(start, common);
         let day = start.div_euclid(MICROS_PER_DAY);
         let mut scores = Vec::with_capacity(windows.len());
         for (window, usual) in windows.iter().zip(usual) {
@@ -129,7 +132,11 @@ impl Rates {
                 None => {
                     let known = self.owners.get(&window.owner);
                     let (days, rows) = known.map_or((0, 0), |owner| (owner.days, owner.rows));
-                    Score { chance: 1.0, false_a_day: f64::INFINITY, why: Why::Learning { days, rows } }
+                    let had = known.map_or(0.0, |owner| owner.sums.windows + owner.today.windows);
+                    let was_told = known.is_some_and(|owner| owner.odd_day == day);
+                    let score = self.newcomers.judge(of_new.as_ref(), window.amount, days, rows);
+                    self.newcomers.teach(&score, window.amount, had, was_told);
+                    score
                 }
                 Some((mean, spread)) => {
                     // what is off a Poisson count's spread grows with the mean, as in a gamma mixture; and not all
@@ -242,6 +249,7 @@ impl Rates {
             .iter()
             .for_each(|number| write_float(to, *number));
         to.signed(self.last);
+        self.newcomers.write(to);
         let mut owners: Vec<_> = self.owners.iter().collect();
         owners.sort_unstable_by_key(|(name, _)| **name);
         to.number(owners.len() as u64);
@@ -258,7 +266,8 @@ impl Rates {
         }
     }
 
-    pub fn read(from: &mut Reader) -> Option<Rates> {
+    /// `knows_new` where what was written knew of newcomers.
+    pub fn read(from: &mut Reader, knows_new: bool) -> Option<Rates> {
         let sums = |from: &mut Reader| {
             Some(Sums { windows: read_float(from)?, amount: read_float(from)?, squares: read_float(from)? })
         };
@@ -269,6 +278,7 @@ impl Rates {
             panes: read_float(from)?,
             together: read_float(from)?,
             last: from.signed()?,
+            newcomers: if knows_new { Newcomers::read(from)? } else { Newcomers::default() },
             owners: HashMap::new(),
         };
         for _ in 0..from.number()? {

@@ -188,3 +188,53 @@ fn ordinary_calls_are_rare_as_often_as_they_say() {
     }
     assert!(told.len() as f64 / 21.0 <= rare.budget, "{told:?}");
 }
+
+/// Ordinary days in which five keys a day are new and gone after two, and the scores of these; on some of the days `odd` says what
+/// one key that nobody knows has in each window of one hour.
+fn newcomers(seed: u64, days: i64, odd: impl Fn(i64) -> Option<f64>) -> (Vec<(i64, u64, Score)>, Model) {
+    let (mut dice, mut model, mut all) = (Dice(seed), Model::default(), Vec::new());
+    for pane in 0..days * PER_DAY {
+        let day = pane / PER_DAY;
+        let mut windows = traffic(&mut dice, pane, 60, 1.0);
+        for new in (day - 1).max(0) * 5..(day + 1) * 5 {
+            let size = 0.3 * 1.5f64.powi((new % 11) as i32);
+            let amount = if dice.unit() < 0.1 { dice.count(size, Some(2)) } else { 0.0 };
+            if amount > 0.0 {
+                windows.push(Observed { owner: 1000 + new as u64, peers: 0, value: 0, amount, rows: 1 });
+            }
+        }
+        if let Some(amount) = odd(day).filter(|_| (60..66).contains(&(pane % PER_DAY))) {
+            windows.push(Observed { owner: 90_000 + day as u64, peers: 0, value: 0, amount, rows: 1 });
+        }
+        let scores = model.close(RATE, pane * PANE, &windows);
+        let of_new = windows.iter().zip(scores).filter(|(window, _)| window.owner >= 1000);
+        all.extend(of_new.map(|(window, score)| (day, window.owner, score)));
+    }
+    (all, model)
+}
+
+#[test]
+fn ordinary_new_keys_are_within_their_part_of_the_budget() {
+    for seed in 20..23 {
+        let (scores, _) = newcomers(seed, 40, |_| None);
+        let judged: Vec<f64> = scores.iter().filter(|one| one.0 >= 20).map(|(.., score)| score.chance).collect();
+        let share = judged.iter().filter(|chance| **chance < 1e-2).count() as f64 / judged.len() as f64;
+        // of few windows the ledger is careful
+        assert!(judged.len() > 1000 && (0.01 / 5.0..0.03).contains(&share), "{share} of {}", judged.len());
+        let found = findings(3..40, &scores, 1.0);
+        assert!(found <= 0.5, "{found} a day of 1");
+    }
+}
+
+#[test]
+fn a_key_without_history_is_compared_with_others_that_had_none() {
+    let (scores, model) = newcomers(24, 30, |day| (day >= 25).then_some(2000.0));
+    let told: BTreeSet<u64> =
+        scores.iter().filter(|(.., score)| score.is_within(1.0)).map(|(_, owner, _)| *owner).collect();
+    assert!((25..30).all(|day| told.contains(&(90_000 + day))), "{told:?}");
+    let (.., first) = scores.iter().find(|(_, owner, _)| *owner == 90_025).unwrap();
+    assert!(matches!(first.why, Why::New(_)), "{first:?}");
+    let mut to = Writer::default();
+    model.write(&mut to);
+    assert_eq!(Model::read(&mut Reader(&to.0), true), Some(model));
+}

@@ -1,7 +1,7 @@
 //! A score → the sentence that explains it.
 
 use super::tail::usual;
-use super::{Score, Why, rare, rate};
+use super::{Score, Why, newcomers, rare, rate};
 use crate::time::{MICROS_PER_DAY, MICROS_PER_HOUR, MICROS_PER_SECOND};
 
 impl Score {
@@ -13,6 +13,7 @@ impl Score {
             Why::Learning { days, rows } => {
                 format!("nothing is unusual yet: {} on {} are known of this key", many(rows, "row"), many(days, "day"))
             }
+            Why::New(basis) => format!("{}; {}", new(&basis, &window), self.odds()),
             Why::Rate(basis) => format!("{}; {}", rate(&basis, &window), self.odds()),
             Why::Rare(basis) => format!("{}; {}", rare(&basis, &window), self.odds()),
         }
@@ -35,6 +36,16 @@ fn rate(basis: &rate::Basis, window: &str) -> String {
         "{seen} in {window}; usually {least} to {most} over {}{common}; chance under its own history {}",
         many(days, "day"),
         tiny((-bits).exp2())
+    )
+}
+
+fn new(basis: &newcomers::Basis, window: &str) -> String {
+    let newcomers::Basis { seen, mean, variance, keys, days, rows } = *basis;
+    let (least, most) = usual(mean, variance);
+    format!(
+        "{seen} in {window} of a key of which {} on {} are known; the first of {keys} keys were usually {least} to {most}",
+        many(rows, "row"),
+        many(days, "day")
     )
 }
 
@@ -93,6 +104,13 @@ mod tests {
             score.told(MICROS_PER_HOUR),
             "never on 41 days of its own; 2 of 5000 times of all in the last weeks, by windows of one hour; expected \
              once in 8192; chance among all scores 2e-4; at most 0.1 false findings a day"
+        );
+        let basis = newcomers::Basis { seen: 90.0, mean: 2.0, variance: 4.0, keys: 310, days: 1, rows: 4 };
+        let score = Score { chance: 1e-5, false_a_day: 0.02, why: Why::New(basis) };
+        assert_eq!(
+            score.told(MICROS_PER_HOUR),
+            "90 in one hour of a key of which 4 rows on 1 day are known; the first of 310 keys were usually 0 to 6; chance \
+             among all scores 1e-5; at most 0.02 false findings a day"
         );
         let young = Score { chance: 1.0, false_a_day: f64::INFINITY, why: Why::Learning { days: 1, rows: 20 } };
         assert_eq!(young.told(MICROS_PER_DAY), "nothing is unusual yet: 20 rows on 1 day are known of this key");
