@@ -11,9 +11,9 @@ pub(super) enum Stage {
     Login,
     /// Requests that web servers refuse or that carry an attack.
     Web,
-    /// Exploits, shells, injected code.
+    /// Exploits, shells, injected code, and how attackers go from host to host.
     Exploit,
-    /// Malicious software, what talks to its masters.
+    /// Malicious software, what brings it, what talks to its masters, what it floods.
     Malware,
     /// Root, sudo, changed users and rights.
     Privilege,
@@ -68,13 +68,37 @@ const WORDS: [(Stage, &[&str]); 8] = [
             "cve-",
             "attempted-admin",
             "attempted-user",
+            "lateral",
+            "psexec",
+            "mimikatz",
+            "kerberoast",
+            "pass the hash",
+            "pass-the-hash",
+            "credential dump",
+            "lsass",
             "upload",
         ],
     ),
     (
         Stage::Malware,
         &[
-            "malware", "trojan", "virus", "ransom", "rootkit", "worm", "botnet", "c2", "cnc", "c&c", "beacon", "miner",
+            "phish",
+            "command and control",
+            "command-and-control",
+            "ddos",
+            "denial of service",
+            "malware",
+            "trojan",
+            "virus",
+            "ransom",
+            "rootkit",
+            "worm",
+            "botnet",
+            "c2",
+            "cnc",
+            "c&c",
+            "beacon",
+            "miner",
             "coinmin",
         ],
     ),
@@ -124,6 +148,8 @@ const WORDS: [(Stage, &[&str]); 8] = [
             "sweep",
             "port scan",
             "suspicious inbound",
+            "ping",
+            "portmap",
         ],
     ),
     (
@@ -210,6 +236,10 @@ mod tests {
         check("ET TROJAN Generic CnC check-in", Stage::Malware);
         check("Successful sudo to ROOT executed", Stage::Privilege);
         check("Systemd: Service exited due to a failure", Stage::Change);
+        check("PsExec service started on a remote host", Stage::Exploit);
+        check("DDOS mstream handler", Stage::Malware);
+        check("Phishing attachment opened", Stage::Malware);
+        check("ICMP PING NMAP", Stage::Recon);
         check("Query of a long domain", Stage::Exfiltration);
         check("Something new", Stage::Unknown);
         check("", Stage::Unknown);

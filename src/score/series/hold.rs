@@ -3,7 +3,7 @@
 /// An episode begins with a point at or below this chance.
 const BEGINS: f64 = 7e-4;
 /// It goes on until this share of the past (at least [`POINTS_MIN`] points) has no such point any more...
-const SHARE: f64 = 0.06;
+const SHARE: f64 = 0.03;
 const POINTS_MIN: f64 = 12.0;
 /// ...but no longer than this many times that: then what goes on is told again.
 const SHARES_MAX: f64 = 3.0;
