@@ -1,0 +1,179 @@
+//! What came by way of CloudWatch Logs: envelopes, exports, and what the AWS CLI prints.
+
+use super::*;
+
+#[test]
+fn an_envelope_that_is_cut_off_keeps_its_whole_log_events() {
+    let whole = envelope(&[event(1), event(2), event(3)]);
+    let third = whole.rfind(r#"{"id""#).unwrap();
+    let cut_off = "the log events of an envelope are cut off at the end of the input";
+    let at_all = [(third + 1, ""), (third + 40, ""), (whole.len() - 4, "")];
+    for (cut, before) in at_all.into_iter().chain([(third + 40, "{\"awslogs\":{}}\n")]) {
+        let text = format!("{before}{}", &whole[..cut]);
+        let read = read_text(&text);
+        assert_eq!(ids(&read), ["id-1", "id-2"], "{text}");
+        let last = read.rejects.last().unwrap();
+        assert_eq!((last.reason.as_str(), last.offset as usize), (cut_off, before.len() + third), "{text}");
+        assert_eq!(last.bytes, whole.as_bytes()[third..cut], "{text}");
+    }
+    for cut in [third - 1, third] {
+        let read = read_text(&whole[..cut]);
+        assert_eq!((ids(&read).len(), reasons(&read)), (2, vec![cut_off]), "{}", &whole[..cut]);
+    }
+    for cut in [whole.len() - 2, whole.len() - 1] {
+        let read = read_text(&whole[..cut]);
+        assert_eq!((ids(&read).len(), reasons(&read)), (3, vec![cut_off]), "{}", &whole[..cut]);
+    }
+    let first = whole.find(r#"{"id""#).unwrap();
+    let read = read_text(&whole[..first + 20]);
+    assert_eq!((ids(&read).len(), reasons(&read)), (0, vec!["the record is cut off at the end of the input"]));
+    // two to a line of a file, the first one whole
+    let read = read_text(format!("{whole}\n{}", &whole[..third + 40]));
+    assert_eq!((ids(&read).len(), reasons(&read)), (5, vec![cut_off]));
+}
+
+#[test]
+fn the_time_that_an_export_of_cloudwatch_puts_before_an_event_is_no_reject() {
+    let time = "2024-08-01T10:05:00.000Z ";
+    let read = read_text(format!("{time}{}\n{time}{}\n{time}oops\n{time}{}\n", event(1), event(2), event(3)));
+    assert_eq!(ids(&read), ["id-1", "id-2", "id-3"]);
+    assert_eq!(reasons(&read), ["not JSON"]);
+    assert_eq!(read.rejects[0].bytes, format!("{time}oops\n{time}").trim_end().as_bytes());
+}
+
+#[test]
+fn what_the_cli_tails_is_no_reject() {
+    for before in ["2024-08-01T10:05:00.123000+00:00 111122223333_CloudTrail_eu-west-1_2 ", "2024-08-01T10:05:00 "] {
+        let read = read_text(format!("{before}{}\n{before}{}\n{before}oops\n", event(1), event(2)));
+        assert_eq!((ids(&read), reasons(&read)), (vec!["id-1".to_owned(), "id-2".to_owned()], vec!["not JSON"]));
+    }
+}
+
+#[test]
+fn flow_logs_that_the_cli_tails_are_read() {
+    let line =
+        "2 111122223333 eni-0e250409d410e1290 198.51.100.7 10.0.0.200 3 22 6 1 44 1674898496 1674898507 ACCEPT OK";
+    for before in ["2024-08-01T10:05:00.123000+00:00 eni-0e250409d410e1290-all ", "2024-08-01T10:05:00 "] {
+        let read = read_text(format!("{before}{line}\n{before}{line} more\n"));
+        assert_eq!(column(&read, "vpc_flow", "dstport"), some(&["22"]));
+        assert_eq!(read.rejects.len(), 1);
+    }
+}
+
+#[test]
+fn flow_records_that_are_messages_of_objects_are_read() {
+    let message = |text: &str| serde_json::json!({"timestamp": 1_674_898_496_000_i64, "message": text}).to_string();
+    let flow = |port: u16| {
+        message(&format!(
+            "2 111122223333 eni-0e250409d410e1290 198.51.100.7 10.0.0.200 {port} 22 6 1 44 1674898496 1674898507 ACCEPT OK"
+        ))
+    };
+    let shipped = read_text(format!("{}{}\n{}", flow(1), flow(2), event(1)));
+    assert_eq!(reasons(&shipped), [""; 0]);
+    assert_eq!(column(&shipped, "vpc_flow", "srcport"), some(&["1", "2"]));
+    assert_eq!(ids(&shipped), ["id-1"]);
+    let printed = read_text(format!(r#"{{"events":[{},{}],"searchedLogStreams":[]}}"#, flow(3), message("hello")));
+    assert_eq!(column(&printed, "vpc_flow", "srcport"), some(&["3"]));
+    assert_eq!(reasons(&printed), ["no table is known for this item of an array of records"]);
+    assert_eq!(reasons(&read_text(message("hello"))), ["no table is known for this object"]);
+}
+
+#[test]
+fn events_of_a_log_group_are_read_however_many_there_are() {
+    let filling = "x".repeat(40_000);
+    let events: Vec<_> = (0..450)
+        .map(|n| event(n).replace(r#""userName""#, &format!(r#""filling":"{filling}","userName""#)))
+        .map(|record| serde_json::json!({"timestamp": 1_722_511_823_000_i64, "message": record}))
+        .collect();
+    let text = serde_json::json!({"events": events, "searchedLogStreams": []}).to_string();
+    assert!(text.len() > 16 << 20);
+    let read = read_text(text);
+    assert_eq!(reasons(&read), [""; 0]);
+    let mut ids: Vec<usize> = ids(&read).iter().map(|id| id[3..].parse().unwrap()).collect();
+    ids.sort_unstable();
+    assert_eq!(ids, (0..450).collect::<Vec<_>>());
+}
+
+#[test]
+fn events_of_a_glue_job_that_the_cli_printed_are_entries_of_their_streams() {
+    let run = |digit: &str| format!("jr_{}", digit.repeat(64));
+    let (a, b) = (run("a"), run("b"));
+    let event = |stream: &str, text: &str| serde_json::json!({"logStreamName": stream, "timestamp": 1_722_511_823_000_i64, "message": text, "ingestionTime": 1, "eventId": "1"});
+    let driver = format!("{a}-driver");
+    let executor = format!("{b}_g-7");
+    let events = [
+        event(&driver, "24/08/01 11:30:23 ERROR Main: failed"),
+        event(&executor, "24/08/01 11:30:24 WARN Executor: lost"),
+        event(&driver, "java.io.IOException: x"),
+        event(&driver, "printed"),
+    ];
+    let read = read_text(serde_json::json!({"events": events, "searchedLogStreams": []}).to_string());
+    assert_eq!(reasons(&read), [""; 0]);
+    let mut rows: Vec<_> = ["jobrunid", "level", "executor"].map(|path| column(&read, "glue_log", path)).concat();
+    rows.retain(Option::is_some);
+    assert_eq!(
+        column(&read, "glue_log", "jobrunid").iter().flatten().collect::<std::collections::BTreeSet<_>>(),
+        [&a, &b].into()
+    );
+    assert_eq!(rows.iter().flatten().filter(|text| *text == "g-7").count(), 1, "{rows:?}");
+    assert_eq!(column(&read, "glue_log", "exception").iter().flatten().collect::<Vec<_>>(), ["java.io.IOException"]);
+    // of one stream, which the answer does not name
+    let unnamed = serde_json::json!({"events": [{"timestamp": 1, "message": "24/08/01 11:30:23 INFO Main: x", "ingestionTime": 2}], "nextForwardToken": "f"});
+    assert_eq!(column(&read_text(unnamed.to_string()), "glue_log", "message"), some(&["x"]));
+}
+
+#[test]
+fn rows_of_logs_insights_are_the_log_events_they_have() {
+    let row = |message: &str| serde_json::json!([{"field": "@timestamp", "value": "2024-08-01 10:00:00.000"}, {"field": "@message", "value": message}, {"field": "@ptr", "value": "x"}]);
+    let counted = serde_json::json!([{"field": "eventName", "value": "x"}, {"field": "count(*)", "value": "3"}]);
+    let answer = |rows: &[serde_json::Value]| {
+        serde_json::json!({"results": rows, "statistics": {"recordsMatched": 2.0}, "status": "Complete"}).to_string()
+    };
+    let read = read_text(answer(&[row(&event(1)), counted, row(&event(2))]));
+    assert_eq!(
+        (ids(&read), reasons(&read)),
+        (vec!["id-1".to_owned(), "id-2".to_owned()], vec!["a row of a query without @message"])
+    );
+    let flow =
+        "2 111122223333 eni-0e250409d410e1290 198.51.100.7 10.0.0.200 3 22 6 1 44 1674898496 1674898507 ACCEPT OK";
+    assert_eq!(column(&read_text(answer(&[row(flow)])), "vpc_flow", "srcport"), some(&["3"]));
+    let entry = row("24/08/01 11:30:23 ERROR Main: failed");
+    assert_eq!(column(&read_text(answer(&[entry])), "glue_log", "level"), some(&["ERROR"]));
+    assert_eq!(reasons(&read_text(answer(&[]))), [""; 0]);
+}
+
+#[test]
+fn whatever_a_glue_job_prints_is_an_entry_of_its_log() {
+    let envelope = |group: &str, messages: &[&str]| {
+        let events: Vec<_> = messages
+            .iter()
+            .map(|message| serde_json::json!({"id": "1", "timestamp": 1_722_511_823_000_i64, "message": message}))
+            .collect();
+        serde_json::json!({"messageType": "DATA_MESSAGE", "owner": "111122223333", "logGroup": group, "logStream": "s", "logEvents": events})
+            .to_string()
+    };
+    let printed = ["plain", "{'a': 1}", r#"{"b": 2}"#, r#"{"level":"ERROR","message":"m","logger":"z"}"#];
+    let read_it = read_text(envelope("/aws-glue/jobs/output", &printed));
+    let mut messages: Vec<String> = column(&read_it, "glue_log", "message").into_iter().flatten().collect();
+    messages.sort();
+    assert_eq!(messages, ["m", "plain", r#"{"b": 2}"#, "{'a': 1}"]);
+    assert!(read_it.rejects.is_empty());
+    let times = column(&read_it, "glue_log", "timestamp");
+    assert!(times.iter().all(|time| time.as_deref() == Some("2024-08-01T11:30:23Z")), "{times:?}");
+    assert_eq!(read_text(envelope("/somewhere/else", &printed[..2])).rejects.len(), 2);
+}
+
+#[test]
+fn an_entry_without_a_time_has_that_of_its_own_log_event_in_milliseconds() {
+    let entry = r#"{"level":"ERROR","message":"m","logger":"z"}"#;
+    let events: Vec<_> = [1_722_511_823_000_i64, 99_999_999_999, 5_000, 5_000]
+        .iter()
+        .map(|time| serde_json::json!({"id": "1", "timestamp": time, "message": entry}))
+        .collect();
+    let envelope =
+        serde_json::json!({"messageType": "DATA_MESSAGE", "logGroup": "/aws-glue/jobs/error", "logEvents": events});
+    let mut times = column(&read_text(envelope.to_string()), "glue_log", "timestamp");
+    times.sort();
+    let expected = ["1970-01-01T00:00:05Z", "1970-01-01T00:00:05Z", "1973-03-03T09:46:39.999Z", "2024-08-01T11:30:23Z"];
+    assert_eq!(times, some(&expected));
+}

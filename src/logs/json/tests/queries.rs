@@ -1,0 +1,208 @@
+//! What queries over logs answered: Athena, CloudTrail Lake, the event history, LookupEvents.
+
+use super::*;
+
+/// Rows as Athena and CloudTrail Lake export them: every cell quoted.
+fn csv(rows: &[Vec<String>], line_end: &str) -> String {
+    let cell = |text: &String| format!("\"{}\"", text.replace('"', "\"\""));
+    let line = |row: &Vec<String>| row.iter().map(cell).collect::<Vec<_>>().join(",") + line_end;
+    rows.iter().map(line).collect()
+}
+
+/// The records of a file as a query would answer them: names of columns, then a row for each, where an absent value is empty.
+fn answered(path: &str) -> Vec<Vec<String>> {
+    let file: serde_json::Value = serde_json::from_slice(&sample(path)).unwrap();
+    let records = file["Records"].as_array().unwrap();
+    let mut names: Vec<&String> = records.iter().flat_map(|record| record.as_object().unwrap().keys()).collect();
+    names.sort();
+    names.dedup();
+    let text = |value: &serde_json::Value| match value {
+        serde_json::Value::Null => String::new(),
+        serde_json::Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let rows = records.iter().map(|record| names.iter().map(|name| text(&record[name.as_str()])).collect());
+    std::iter::once(names.iter().map(|name| (*name).clone()).collect()).chain(rows).collect()
+}
+
+#[test]
+fn what_a_query_over_cloudtrail_answers_has_the_rows_of_the_files() {
+    let path = "cloudtrail/account/218007301253_CloudTrail_us-east-1_20230710T1145Z_s7dpHbl38neqZbm2.json";
+    let rows = answered(path);
+    let folded = |row: &Vec<String>| row.iter().map(|name| name.to_lowercase()).collect::<Vec<_>>();
+    let of_athena: Vec<_> = std::iter::once(folded(&rows[0])).chain(rows[1..].iter().cloned()).collect();
+    let lake: Vec<Vec<serde_json::Value>> = rows[1..]
+        .iter()
+        .map(|row| rows[0].iter().zip(row).map(|(name, text)| serde_json::json!({name: text})).collect())
+        .collect();
+    let lake =
+        serde_json::json!({"QueryStatus": "FINISHED", "QueryStatistics": {"ResultsCount": 1}, "QueryResultRows": lake});
+    let expected = read(Input::Bytes(sample(path).into()), &Options::default());
+    assert!(ids(&expected).len() > 10, "{}", ids(&expected).len());
+    let forced = Options { table: Some(&logs::cloudtrail::CLOUDTRAIL), ..Options::default() };
+    let plain = Options::default();
+    for (text, options, times) in [
+        (csv(&rows, "\n"), &plain, 1),
+        (csv(&of_athena, "\r\n"), &forced, 1),
+        (format!("\u{feff}{}", csv(&rows, "\n")), &plain, 1),
+        (csv(&rows, "\n").repeat(2), &plain, 2),
+        (lake.to_string(), &plain, 1),
+    ] {
+        let read = read(Input::Bytes(text.clone().into()), options);
+        assert_eq!(reasons(&read), [""; 0]);
+        for path in
+            ["eventid", "eventtime", "account", "useridentity.arn", "readonly", "tlsdetails.ciphersuite", "errorcode"]
+        {
+            let expected = vec![column(&expected, "cloudtrail", path); times].concat();
+            assert_eq!(column(&read, "cloudtrail", path), expected, "{path} of {}", &text[..40]);
+        }
+        let parameters =
+            |read: &Outcome| column(read, "cloudtrail", "requestparameters").iter().map(json).collect::<Vec<_>>();
+        assert_eq!(parameters(&read), vec![parameters(&expected); times].concat());
+    }
+}
+
+#[test]
+fn a_column_that_is_no_json_stays_a_text_and_a_damaged_row_costs_itself_only() {
+    let header = ["eventname", "eventsource", "eventid", "useridentity", "requestparameters", "errormessage"];
+    let row = |id: &str| {
+        let who = "{type=IAMUser, principalid=AIDA, arn=arn:aws:iam::1:user/a}";
+        ["CreateUser", "iam.amazonaws.com", id, who, "{userName=eve}", "two\nlines"].map(str::to_owned).to_vec()
+    };
+    let header = csv(&[header.map(str::to_owned).to_vec()], "\n");
+    let read = read_text(format!("{header}{}", csv(&[row("id-1")], "\n")));
+    assert_eq!(reasons(&read), [""; 0]);
+    assert_eq!(column(&read, "cloudtrail", "requestparameters"), some(&[r#""{userName=eve}""#]));
+    assert_eq!(column(&read, "cloudtrail", "errormessage"), some(&["two\nlines"]));
+    let unmapped = r#"{"useridentity":"{type=IAMUser, principalid=AIDA, arn=arn:aws:iam::1:user/a}"}"#;
+    assert_eq!(column(&read, "cloudtrail", "unmapped"), some(&[unmapped]));
+
+    let [a, b, c] = ["id-1", "id-2", "id-3"].map(|id| csv(&[row(id)], "\n"));
+    let short = b.replacen("\"two\nlines\"", "", 1).replacen(",\n", "\n", 1);
+    let open = "\"CreateUser,\"iam.amazonaws.com\",\"id-2\",\"\",\"\",\"\"\n";
+    for (damaged, reason) in [
+        (short.as_str(), "a row with another number of columns than the header has"),
+        (open, "a row with a quote that is not closed, or that closes before its cell ends"),
+    ] {
+        let text = format!("{header}{a}{damaged}\n{c}");
+        let read = read_text(&text);
+        assert_eq!((ids(&read), reasons(&read)), (vec!["id-1".to_owned(), "id-3".to_owned()], vec![reason]));
+        let reject = &read.rejects[0];
+        assert_eq!((reject.offset as usize, reject.table), (header.len() + a.len(), "cloudtrail"));
+        assert_eq!(reject.bytes, damaged.trim_end().as_bytes());
+    }
+    let empty = csv(&[vec![String::new(); 6]], "\n");
+    assert_eq!(reasons(&read_text(format!("{header}{empty}"))), ["no table is known for this object"]);
+}
+
+#[test]
+fn the_event_history_of_the_console_is_read() {
+    let text = "User name,AWS access key,Event time,Event source,Event name,AWS region,Source IP address,User agent,Error code,Resources,\
+                Request ID,Event ID,Read-only,Event type,Recipient Account Id,Event category\n\
+                eve,AKIA1,2024-08-01T10:00:00Z,iam.amazonaws.com,CreateUser,us-east-1,192.0.2.1,\"a, b\",AccessDenied,\
+                \"[{\"\"resourceType\"\":\"\"AWS::IAM::User\"\",\"\"resourceName\"\":\"\"x\"\"}]\",r-1,id-1,false,AwsApiCall,111122223333,Management\n\
+                ,,2024-08-01T10:00:01Z,sts.amazonaws.com,AssumeRole,us-east-1,ec2.amazonaws.com,ec2,,,r-2,id-2,true,AwsApiCall,111122223333,Management\n";
+    let read = read_text(text.to_owned());
+    assert_eq!(reasons(&read), [""; 0]);
+    assert_eq!(ids(&read), ["id-1", "id-2"]);
+    for (path, expected) in [
+        ("account", [Some("111122223333"), Some("111122223333")]),
+        ("useridentity.username", [Some("eve"), None]),
+        ("useridentity.accesskeyid", [Some("AKIA1"), None]),
+        ("useragent", [Some("a, b"), Some("ec2")]),
+        ("errorcode", [Some("AccessDenied"), None]),
+        ("readonly", [Some("false"), Some("true")]),
+        ("unmapped", [Some(r#"{"resourceNames":[{"resourceType":"AWS::IAM::User","resourceName":"x"}]}"#), None]),
+    ] {
+        let expected: Vec<Option<String>> = expected.map(|text| text.map(str::to_owned)).into();
+        assert_eq!(column(&read, "cloudtrail", path), expected, "{path}");
+    }
+}
+
+#[test]
+fn flow_logs_that_athena_answered_are_read() {
+    let text = "\"version\",\"account_id\",\"interface_id\",\"srcaddr\",\"dstaddr\",\"srcport\",\"start\",\"end\",\"action\",\"log_status\"\n\
+                \"2\",\"111122223333\",\"eni-1\",\"10.0.0.1\",\"10.0.0.2\",\"443\",\"1722506400\",\"1722506460\",\"ACCEPT\",\"OK\"\n\
+                \"2\",\"111122223333\",\"eni-1\",\"-\",\"-\",\"\",\"1722506400\",\"1722506460\",\"-\",\"NODATA\"\n\
+                \"2\",\"111122223333\"\n";
+    let forced = Options { table: Some(&logs::vpc_flow::VPC_FLOW), ..Options::default() };
+    for options in [&Options::default(), &forced] {
+        let read = read(Input::Bytes(text.to_owned().into()), options);
+        assert_eq!(reasons(&read), ["a row with another number of columns than the header has"]);
+        assert_eq!(read.rejects[0].table, "vpc_flow");
+        assert_eq!(column(&read, "vpc_flow", "account"), some(&["111122223333", "111122223333"]));
+        assert_eq!(column(&read, "vpc_flow", "srcport"), [Some("443".to_owned()), None]);
+        assert_eq!(column(&read, "vpc_flow", "srcaddr"), [Some("10.0.0.1".to_owned()), None]);
+    }
+}
+
+#[test]
+fn a_long_csv_is_cut_between_rows() {
+    let header = ["eventname", "eventsource", "eventid", "errormessage"].map(str::to_owned).to_vec();
+    let row = |n: usize| {
+        let filling = format!("{}\n", "x".repeat(n % 97)).repeat(9);
+        ["CreateUser".to_owned(), "iam.amazonaws.com".to_owned(), format!("id-{n}"), filling].to_vec()
+    };
+    let rows: Vec<_> = std::iter::once(header).chain((0..12_000).map(row)).collect();
+    let text = csv(&rows, "\n");
+    assert!(text.len() > 5 << 20);
+    let read = read(Input::Stream(Box::new(std::io::Cursor::new(text.into_bytes()))), &Options::default());
+    assert_eq!(reasons(&read), [""; 0]);
+    assert!(read.batches.len() > 1);
+    assert_eq!(ids(&read), (0..12_000).map(|n| format!("id-{n}")).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_row_of_a_query_that_is_none_is_a_reject() {
+    let row =
+        r#"[{"eventName":"CreateUser"},{"eventSource":"iam.amazonaws.com"},{"eventID":"id-1"},{"errorCode":null}]"#;
+    let read = read_text(format!(r#"{{"QueryResultRows":[{row},7,[],[{{"count":"3"}}]],"QueryStatus":"FINISHED"}}"#));
+    assert_eq!(ids(&read), ["id-1"]);
+    assert_eq!(column(&read, "cloudtrail", "errorcode"), [None]);
+    let unknown = "no table is known for this object";
+    assert_eq!(reasons(&read), ["a row of a query that is no array", unknown, unknown]);
+    assert_eq!(read_text(r#"{"QueryResultRows":[],"QueryStatus":"FINISHED"}"#).rejects.len(), 0);
+}
+
+/// What `aws cloudtrail lookup-events` prints of a record, with its own names for parts of it.
+fn looked_up(record: &str) -> String {
+    format!(
+        r#"{{"EventId":"id-1","EventName":"CreateUser","ReadOnly":"false","EventTime":"2024-08-01T13:30:23+02:00","EventSource":"iam.amazonaws.com","Username":"eve","Resources":[],"CloudTrailEvent":{record}}}"#
+    )
+}
+
+#[test]
+fn the_record_of_a_looked_up_event_is_the_text_inside() {
+    let quoted = |text: &str| serde_json::to_string(text).unwrap();
+    let [a, b] = [event(1), event(2)].map(|event| looked_up(&quoted(&event)));
+    for shape in [
+        format!(r#"{{"Events":[{a},{b}],"NextToken":"x"}}"#),
+        format!("{{\n  \"Events\": [{a},{b}]}}"),
+        format!("[{a},{b}]"),
+        format!("{a}\n{b}\n"),
+        // a record before them, whose table the next is tried as
+        format!("{}\n{a}\n{b}", event(0)),
+        looked_up(&event(1)) + &b,
+    ] {
+        let read = read_text(&shape);
+        assert_eq!(reasons(&read), [""; 0], "{shape}");
+        let mut ids = ids(&read);
+        ids.sort();
+        assert!(ids.ends_with(&["id-1".to_owned(), "id-2".to_owned()]), "{ids:?} of {shape}");
+        let types = column(&read, "cloudtrail", "useridentity.type");
+        assert!(types.iter().all(|text| text.as_deref() == Some("IAMUser")), "{types:?} of {shape}");
+        assert!(column(&read, "cloudtrail", "unmapped").iter().all(Option::is_none), "{shape}");
+    }
+}
+
+#[test]
+fn a_looked_up_event_without_a_record_says_why() {
+    for (record, reason) in [
+        (r#""no JSON""#, "its CloudTrailEvent is no JSON object"),
+        ("null", "its CloudTrailEvent is no JSON object"),
+        (r#""{\"eventVersion\":\"1.08\",""#, "the record is cut off at the end of the input"),
+    ] {
+        let read = read_text(format!(r#"{{"Events":[{}]}}"#, looked_up(record)));
+        assert_eq!((reasons(&read), ids(&read).len()), (vec![reason], 0), "{record}");
+    }
+}
