@@ -57,8 +57,10 @@ impl Options {
     }
 }
 
+type Section = (&'static str, fn(&Options));
+
 /// Keys first: of a process that has done nothing yet, what it takes is what they take.
-const SECTIONS: [(&str, fn(&Options)); 5] = [
+const SECTIONS: [Section; 5] = [
     ("keys", keys::run),
     ("rules", rules::run),
     ("windows", windows::run),

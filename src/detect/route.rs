@@ -252,7 +252,7 @@ mod tests {
     fn each_of_very_many_rules_gets_its_rows() {
         let region = |n: usize| ["us-east-1", "eu-west-1", "sa-east-1"][n % 3];
         // every tenth asks for no name
-        let name = |n: usize| (n % 10 > 0).then_some(n % 41);
+        let name = |n: usize| (!n.is_multiple_of(10)).then_some(n % 41);
         let made = (0..500).map(|n| {
             let name = name(n).map_or_else(String::new, |name| format!(" AND eventName = 'N{name}'"));
             let sql = format!("SELECT eventID FROM cloudtrail WHERE awsRegion = '{}'{name}", region(n));

@@ -102,7 +102,7 @@ fn the_event_history_of_the_console_is_read() {
                 eve,AKIA1,2024-08-01T10:00:00Z,iam.amazonaws.com,CreateUser,us-east-1,192.0.2.1,\"a, b\",AccessDenied,\
                 \"[{\"\"resourceType\"\":\"\"AWS::IAM::User\"\",\"\"resourceName\"\":\"\"x\"\"}]\",r-1,id-1,false,AwsApiCall,111122223333,Management\n\
                 ,,2024-08-01T10:00:01Z,sts.amazonaws.com,AssumeRole,us-east-1,ec2.amazonaws.com,ec2,,,r-2,id-2,true,AwsApiCall,111122223333,Management\n";
-    let read = read_text(text.to_owned());
+    let read = read_text(text);
     assert_eq!(reasons(&read), [""; 0]);
     assert_eq!(ids(&read), ["id-1", "id-2"]);
     for (path, expected) in [
