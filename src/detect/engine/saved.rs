@@ -58,13 +58,13 @@ impl Detector {
             to.bytes(rule.id.as_bytes());
             to.fixed(&hash);
             to.bytes(&state);
-            to.fixed(&digest(&[rule.id.as_bytes(), &hash, &state]));
+            to.fixed(&digest(SNAPSHOT_VERSION, &[rule.id.as_bytes(), &hash, &state]));
         }
         let mut shared = Writer::default();
         self.horizon.write(&mut shared);
         self.floods.write(&mut shared);
         to.bytes(&shared.0);
-        to.fixed(&digest(&[&shared.0]));
+        to.fixed(&digest(SNAPSHOT_VERSION, &[&shared.0]));
         to.0
     }
 
@@ -127,7 +127,7 @@ impl Detector {
             ..6 => std::mem::take(&mut from.0),
             _ => {
                 let shared = from.bytes()?;
-                (from.fixed()? == digest(&[shared])).then_some(shared)?
+                (from.fixed()? == digest(version, &[shared])).then_some(shared)?
             }
         };
         let mut from = Reader(shared);
@@ -156,13 +156,14 @@ struct Saved<'a> {
     state: &'a [u8],
     /// Of versions that have one.
     digest: Option<[u8; 16]>,
+    version: u8,
 }
 
 impl<'a> Saved<'a> {
     fn read(from: &mut Reader<'a>, version: u8) -> Option<Saved<'a>> {
         let (id, hash, state) = (from.bytes()?, from.fixed()?, from.bytes()?);
         let digest = if version >= 6 { Some(from.fixed()?) } else { None };
-        Some(Saved { id, hash, state, digest })
+        Some(Saved { id, hash, state, digest, version })
     }
 
     /// Bytes of the state, unpacked, at most.
@@ -174,13 +175,18 @@ impl<'a> Saved<'a> {
 
     /// The rule's id; `None` of what is not as it was written.
     fn id(&self) -> Option<String> {
-        let is_whole = self.digest.is_none_or(|known| known == digest(&[self.id, &self.hash, self.state]));
+        let is_whole =
+            self.digest.is_none_or(|known| known == digest(self.version, &[self.id, &self.hash, self.state]));
         is_whole.then(|| String::from_utf8(self.id.to_vec()).ok())?
     }
 }
 
-fn digest(parts: &[&[u8]]) -> [u8; 16] {
+/// From version 7 on the version is part of it: what is read as another version's would be read wrongly.
+fn digest(version: u8, parts: &[&[u8]]) -> [u8; 16] {
     let mut hash = blake3::Hasher::new();
+    if version >= 7 {
+        hash.update(&[version]);
+    }
     for part in parts {
         hash.update(&(part.len() as u64).to_le_bytes()).update(part);
     }
