@@ -39,7 +39,8 @@ fn lines(options: &Options) -> (String, Vec<bool>) {
             (7, 1_000_000 + edge)
         } else {
             let client = random(3000);
-            (client, (client * 31 + random(1 + random(40))) % 700)
+            let servers = 1 + random(40);
+            (client, (client * 31 + random(servers)) % 700)
         };
         writeln!(text, "10.0.{}.{},192.0.{}.{},{tick}", client / 250, client % 250, server / 250, server % 250)
             .expect("a string takes all");
@@ -66,7 +67,8 @@ fn edges(options: &Options) {
     let (mut reading, mut scoring) = (Vec::new(), Vec::new());
     for _ in 0..options.rounds.max(7) {
         let read = timed(&mut reading, || parsed().fold(0, |ticks: u64, edge| ticks.wrapping_add(edge.tick)));
-        assert_eq!(std::hint::black_box(read), (0..options.edges).map(|edge| edge / 500).sum());
+        let ticks: u64 = (0..options.edges).map(|edge| edge / 500).sum();
+        assert_eq!(std::hint::black_box(read), ticks);
         assert!(timed(&mut scoring, scored) == first, "the same edges have the same scores");
     }
     let (reading, scoring) = (median(reading), median(scoring));
