@@ -1,12 +1,19 @@
 //! A condition on one text column → its verdict on each value, found once and remembered for the batches to come.
 
 use std::hash::BuildHasher;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{LazyLock, PoisonError, RwLock};
 
 use arrow::array::{Array, BooleanArray, StringViewArray};
 use datafusion::common::Result;
 
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
+
+/// One for all conditions, so that a value's hash is made once for all that ask it.
+static HASHER: LazyLock<DefaultHashBuilder> = LazyLock::new(DefaultHashBuilder::default);
+
+fn hash(value: &str) -> u64 {
+    HASHER.hash_one(value)
+}
 
 /// What one condition says of the values it has met. Columns of logs repeat: thousands of rows have a dozen user agents,
 /// and to look a value up costs a fiftieth of a regular expression.
@@ -16,7 +23,6 @@ pub struct Verdicts(RwLock<Known>);
 #[derive(Default)]
 struct Known {
     values: HashTable<(Box<str>, bool)>,
-    hasher: DefaultHashBuilder,
     null: Option<bool>,
     bytes: usize,
 }
@@ -27,28 +33,41 @@ pub struct Alike {
     codes: Vec<u32>,
     /// The first row of each code.
     firsts: Vec<u32>,
+    /// Of each code's value.
+    hashes: Vec<u64>,
+    has_null: bool,
 }
 
 impl Alike {
     const NULL: u32 = u32::MAX;
+    /// With so many rows to each value, all values are asked.
+    const FEW: usize = 4;
 
     /// `None` when more than one in four rows has a value of its own: the column does not repeat.
     pub fn of(column: &StringViewArray) -> Option<Alike> {
-        let (mut known, mut firsts) = (HashMap::new(), Vec::new());
+        let (mut known, mut firsts, mut hashes) = (HashTable::<u32>::new(), Vec::new(), Vec::new());
         let most = Verdicts::NEW_MAX + column.len() / 4;
         let mut codes = Vec::with_capacity(column.len());
         for (row, value) in column.iter().enumerate() {
-            codes.push(value.map_or(Alike::NULL, |value| {
-                *known.entry(value).or_insert_with(|| {
-                    firsts.push(row as u32);
-                    firsts.len() as u32 - 1
-                })
+            let Some(value) = value else {
+                codes.push(Alike::NULL);
+                continue;
+            };
+            let hash = hash(value);
+            let code = known.find(hash, |code| column.value(firsts[*code as usize] as usize) == value).copied();
+            codes.push(code.unwrap_or_else(|| {
+                let code = firsts.len() as u32;
+                firsts.push(row as u32);
+                hashes.push(hash);
+                known.insert_unique(hash, code, |code| hashes[*code as usize]);
+                code
             }));
             if firsts.len() > most {
                 return None;
             }
         }
-        Some(Alike { codes, firsts })
+        let has_null = column.null_count() > 0;
+        Some(Alike { codes, firsts, hashes, has_null })
     }
 }
 
@@ -84,7 +103,7 @@ impl Verdicts {
                 .iter()
                 .map(|row| {
                     let value = column.is_valid(*row as usize).then(|| column.value(*row as usize))?;
-                    Some((value, known.hasher.hash_one(value)))
+                    Some((value, hash(value)))
                 })
                 .collect();
             for (seen, value) in values.into_iter().enumerate() {
@@ -130,20 +149,27 @@ impl Verdicts {
         decide: impl FnOnce(StringViewArray) -> Result<BooleanArray>,
     ) -> bool {
         // by code, and one more for no value
-        let mut verdicts: Vec<Option<bool>> = vec![None; alike.firsts.len() + 1];
-        let place = |row: u32| (alike.codes[row as usize] as usize).min(alike.firsts.len());
+        let distinct = alike.firsts.len();
+        let mut verdicts: Vec<Option<bool>> = vec![None; distinct + 1];
+        let place = |row: u32| (alike.codes[row as usize] as usize).min(distinct);
         let value = |place: usize| alike.firsts.get(place).map(|row| column.value(*row as usize));
-        let mut asked = vec![false; verdicts.len()];
         let mut new = Vec::new();
         {
             let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-            for row in rows.iter() {
-                let place = place(*row);
-                if !std::mem::replace(&mut asked[place], true) {
-                    let verdict = value(place);
-                    let verdict = verdict.map_or(known.null, |text| known.verdict(text, known.hasher.hash_one(text)));
-                    verdicts[place] = verdict;
-                    new.extend(verdict.is_none().then_some(place));
+            let mut ask = |place: usize| {
+                let verdict = value(place).map_or(known.null, |text| known.verdict(text, alike.hashes[place]));
+                verdicts[place] = verdict;
+                new.extend(verdict.is_none().then_some(place));
+            };
+            if distinct * Alike::FEW <= rows.len() {
+                // to find out which of so few values these rows have would cost more
+                (0..distinct + usize::from(alike.has_null)).for_each(ask);
+            } else {
+                let mut asked = vec![false; distinct + 1];
+                for place in rows.iter().map(|row| place(*row)) {
+                    if !std::mem::replace(&mut asked[place], true) {
+                        ask(place);
+                    }
                 }
             }
         }
@@ -156,7 +182,11 @@ impl Verdicts {
                 known.learn(value(place), verdict);
             }
         }
-        rows.retain(|row| verdicts[place(*row)] == Some(true));
+        if verdicts.contains(&Some(true)) {
+            rows.retain(|row| verdicts[place(*row)] == Some(true));
+        } else {
+            rows.clear();
+        }
         true
     }
 }
@@ -179,11 +209,10 @@ impl Known {
         if self.bytes + bytes > Verdicts::BYTES_MAX {
             (self.values, self.bytes) = (HashTable::new(), 0);
         }
-        let hash = self.hasher.hash_one(value);
+        let hash = hash(value);
         // another thread may have learned it meanwhile
         if self.verdict(value, hash).is_none() {
-            let hasher = &self.hasher;
-            self.values.insert_unique(hash, (value.into(), verdict), |(known, _)| hasher.hash_one(&**known));
+            self.values.insert_unique(hash, (value.into(), verdict), |(known, _)| self::hash(known));
             self.bytes += bytes;
         }
     }
@@ -248,6 +277,18 @@ mod tests {
         assert_eq!(kept(&[5, 4]), (vec![4], 0));
         let failed = |_: StringViewArray| Err(DataFusionError::Plan("no".into()));
         assert!(!Verdicts::default().keep_alike(&column, &alike, &mut vec![0], failed));
+        // of many rows each value is asked, whether they have it or not
+        let verdicts = Verdicts::default();
+        let mut rows: Vec<u32> = [1, 3].repeat(8);
+        let decide = |new: StringViewArray| {
+            assert_eq!(new.len(), 4);
+            Ok(begins_with_a(&new))
+        };
+        assert!(verdicts.keep_alike(&column, &alike, &mut rows, decide));
+        assert_eq!(rows, [3; 8]);
+        let mut rows = vec![1; 16];
+        assert!(verdicts.keep_alike(&column, &alike, &mut rows, |_| unreachable!("all are known")));
+        assert_eq!(rows, [0; 0]);
         let differ: StringViewArray = (0..100).map(|n| Some(n.to_string())).collect();
         assert!(Alike::of(&differ).is_none());
     }
