@@ -22,7 +22,7 @@ pub fn run(options: &Options) {
     rarity(options);
 }
 
-/// Clients that talk to few of many servers, those that many talk to most; every thousandth edge is a scan by one of them.
+/// Clients that talk to few of many servers; within one tick, one of them tries servers that nobody ever tried.
 fn lines(options: &Options) -> (String, Vec<bool>) {
     let mut state = options.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut random = |below: u64| {
@@ -34,7 +34,7 @@ fn lines(options: &Options) -> (String, Vec<bool>) {
     let (mut text, mut is_scan) = (String::new(), Vec::new());
     for edge in 0..options.edges {
         let tick = edge / 500;
-        let scan = edge % 1000 == 999 && edge > options.edges / 2;
+        let scan = tick == options.edges / 1000 && edge % 2 == 0;
         let (client, server) = if scan {
             (7, 1_000_000 + edge)
         } else {
