@@ -347,7 +347,8 @@ impl Detector {
         };
         let rules = &self.tables[table];
         let (scan, routes) = Scan::new(rules, batch, self.apart);
-        for (place, (rule, candidates)) in rules.rules.iter().zip(routes).enumerate() {
+        for (place, candidates) in routes {
+            let rule = &rules.rules[place];
             if !wanted(&rule.rule.id) {
                 continue;
             }

@@ -19,6 +19,7 @@ mod place;
 mod framed;
 mod query;
 mod compile;
+mod alike;
 mod verdicts;
 mod route;
 mod scan;

@@ -157,8 +157,15 @@ impl Program {
             Rows::All(_) => self.reads.iter().map(|leaf| arrays[*leaf].clone()).collect(),
             Rows::These(rows) => {
                 let rows = UInt32Array::from(rows.to_vec());
-                let columns = self.reads.iter().map(|leaf| Ok(take(&arrays[*leaf], &rows, None)?));
-                let columns = columns.collect::<Result<Vec<_>>>()?;
+                let taken = |leaf: &usize| {
+                    let column = take(&arrays[*leaf], &rows, None)?;
+                    let is_wide = |values: usize| values > WIDE_MIN + rows.len() * WIDE_PART;
+                    match column.as_any_dictionary_opt() {
+                        Some(symbols) if is_wide(symbols.values().len()) => own_values(&column),
+                        _ => Ok(column),
+                    }
+                };
+                let columns = self.reads.iter().map(taken).collect::<Result<Vec<_>>>()?;
                 // an expression is asked of every value of a dictionary, and may fail on one that none of these rows has
                 return self
                     .run_on(columns.clone(), rows.len())
@@ -175,6 +182,11 @@ impl Program {
         self.exprs.iter().map(|expr| expr.evaluate(&batch)?.into_array(rows)).collect()
     }
 }
+
+/// An expression is asked of every value of a dictionary. With more values than so many, and so many to each row that it is asked for,
+/// those that rows have are gathered first.
+const WIDE_MIN: usize = 64;
+const WIDE_PART: usize = 8;
 
 /// The same column, its dictionary without values that no row has.
 fn own_values(column: &ArrayRef) -> Result<ArrayRef> {

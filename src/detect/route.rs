@@ -4,37 +4,45 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, Int32Array, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, Int32Array, StringViewArray};
 use arrow::datatypes::Int32Type;
 use datafusion::common::Result;
-use hashbrown::HashMap;
+use hashbrown::HashTable;
 
+use super::alike::{Alike, hash};
 use super::compile::{CompiledRule, Condition};
 use super::verdicts::is_true;
 
-/// Which rules each value of each symbol column leaves possible. A value's conditions are decided by DataFusion when the
+/// Which rules each value of each column leaves possible. A value's conditions are decided by DataFusion when the
 /// value is first seen, and never again; a row then costs one `and` for each of its columns and 64 rules.
+///
+/// Columns tell where their values repeat in a batch; those of text only where their conditions would be asked of many rows without.
 pub struct Router {
-    rules: usize,
-    /// Bits of the rules that have a gate.
-    gated: Vec<u64>,
-    /// Those that most rules are gated by stand first: they leave nothing of most rows.
-    columns: Vec<Column>,
+    /// The rule of each bit. Rules that ask the same of the first column lie side by side, so that its values leave few words.
+    order: Vec<usize>,
+    words: usize,
+    /// Bits of the rules that have a gate of symbols.
+    gated: Mask,
+    /// What most rules ask stands first: it leaves nothing of most rows.
+    symbols: Vec<Column>,
+    texts: Vec<Column>,
 }
 
 struct Column {
     leaf: usize,
-    /// Conditions on this column, each with the rules that it is necessary for.
+    /// Conditions on this column, each with the bits of the rules that it is necessary for.
     gates: Vec<(usize, Vec<usize>)>,
+    /// Bits of all of these rules.
+    asking: Mask,
     known: RwLock<Known>,
 }
 
 /// A bit for each rule, set while the value leaves the rule possible.
-type Mask = Box<[u64]>;
+type Mask = Arc<[u64]>;
 
 #[derive(Default)]
 struct Known {
-    values: HashMap<Box<str>, Mask>,
+    values: HashTable<(Box<str>, Mask)>,
     null: Option<Mask>,
     bytes: usize,
     /// Conditions that failed on some value. They gate nothing for it, and must be asked of the rows that are left.
@@ -43,84 +51,187 @@ struct Known {
 
 /// What comes of routing.
 pub struct Routes {
-    /// By rule, rows in rising order; `None` for a rule without a gate.
-    pub rows: Vec<Option<Vec<u32>>>,
+    /// The rules that may match, in their order, each with its rows in rising order; with `None` where nothing routes the rule.
+    pub rows: Vec<(usize, Option<Vec<u32>>)>,
     /// Conditions of gates that may let rows through for which they do not hold.
     pub unsure: BTreeSet<usize>,
+    /// Columns of text whose conditions have been decided,
+    pub texts: BTreeSet<usize>,
+    /// and those of symbols whose have not been.
+    pub wide: BTreeSet<usize>,
 }
 
-/// A column of one batch: a code for each row, and the masks of the codes one after the other.
+/// A column of one batch: a code for each row, and a mask for each code.
 struct Coded<'a> {
     codes: Cow<'a, [i32]>,
-    masks: Vec<u64>,
+    masks: Vec<Mask>,
+    asking: &'a [u64],
 }
 
 impl Router {
     pub fn new(rules: &[CompiledRule], conditions: &[Condition]) -> Router {
         let words = rules.len().div_ceil(64);
-        let mut gated = vec![0; words];
-        let mut columns: BTreeMap<usize, BTreeMap<usize, Vec<usize>>> = BTreeMap::new();
-        for (place, rule) in rules.iter().enumerate().filter(|(_, rule)| rule.gated) {
-            gated[place / 64] |= 1 << (place % 64);
-            for condition in &rule.gate {
-                let leaf = conditions[*condition].program.reads[0];
-                columns.entry(leaf).or_default().entry(*condition).or_default().push(place);
-            }
+        // by leaf and condition, the rules
+        let mut symbols: BTreeMap<usize, BTreeMap<usize, Vec<usize>>> = BTreeMap::new();
+        let mut texts = symbols.clone();
+        for (place, rule) in rules.iter().enumerate() {
+            let add = |to: &mut BTreeMap<usize, BTreeMap<usize, Vec<usize>>>, condition: usize| {
+                let leaf = conditions[condition].program.reads[0];
+                to.entry(leaf).or_default().entry(condition).or_default().push(place);
+            };
+            rule.gate.iter().for_each(|condition| add(&mut symbols, *condition));
+            let on_text = rule.rest.iter().filter(|condition| conditions[**condition].verdicts.is_some());
+            on_text.for_each(|condition| add(&mut texts, *condition));
         }
+        let by_use = |columns: BTreeMap<usize, BTreeMap<usize, Vec<usize>>>| {
+            let mut columns: Vec<_> = columns.into_iter().collect();
+            let asking = |gates: &BTreeMap<usize, Vec<usize>>| gates.values().flatten().collect::<BTreeSet<_>>().len();
+            columns.sort_by_cached_key(|(_, gates)| std::cmp::Reverse(asking(gates)));
+            columns
+        };
+        let (symbols, texts) = (by_use(symbols), by_use(texts));
+        let mut asks: Vec<(Vec<usize>, usize)> = (0..rules.len()).map(|place| (Vec::new(), place)).collect();
+        for (condition, places) in symbols.iter().take(1).flat_map(|(_, gates)| gates) {
+            places.iter().for_each(|place| asks[*place].0.push(*condition));
+        }
+        asks.sort();
+        let order: Vec<usize> = asks.into_iter().map(|(_, place)| place).collect();
+        let mut bits = vec![0; rules.len()];
+        order.iter().enumerate().for_each(|(bit, place)| bits[*place] = bit);
+        let mask = |places: &mut dyn Iterator<Item = usize>| {
+            let mut mask = vec![0; words];
+            places.for_each(|place| mask[bits[place] / 64] |= 1 << (bits[place] % 64));
+            Mask::from(mask)
+        };
         let column = |(leaf, gates): (usize, BTreeMap<usize, Vec<usize>>)| Column {
             leaf,
-            gates: gates.into_iter().collect(),
+            asking: mask(&mut gates.values().flatten().copied()),
+            gates: gates
+                .into_iter()
+                .map(|(condition, places)| (condition, places.into_iter().map(|place| bits[place]).collect()))
+                .collect(),
             known: RwLock::default(),
         };
-        let mut columns: Vec<Column> = columns.into_iter().map(column).collect();
-        columns.sort_by_key(|column| std::cmp::Reverse(column.gates.len()));
-        Router { rules: rules.len(), gated, columns }
+        Router {
+            gated: mask(&mut (0..rules.len()).filter(|place| rules[*place].gated)),
+            symbols: symbols.into_iter().map(column).collect(),
+            texts: texts.into_iter().map(column).collect(),
+            order,
+            words,
+        }
     }
 
     /// `arrays` are the leaves of a batch of `rows` rows.
     pub fn route(&self, conditions: &[Condition], arrays: &[ArrayRef], rows: usize) -> Routes {
-        let words = self.gated.len();
-        let mut unsure = BTreeSet::new();
-        let columns: Vec<Coded> = self
-            .columns
-            .iter()
-            .filter_map(|column| column.code(arrays[column.leaf].as_dictionary(), conditions, self.rules, &mut unsure))
-            .collect();
-        let mut found: Vec<Option<Vec<u32>>> =
-            (0..self.rules).map(|rule| (self.gated[rule / 64] >> (rule % 64) & 1 == 1).then(Vec::new)).collect();
+        let (mut unsure, mut wide, mut columns) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
+        for column in &self.symbols {
+            let symbols = arrays[column.leaf].as_dictionary();
+            if Alike::differ(symbols.values().len(), rows) {
+                wide.insert(column.leaf);
+            } else {
+                columns.extend(column.of_symbols(symbols, conditions, self.words, &mut unsure));
+            }
+        }
+        let counts = columns.first().map(Coded::counts);
+        let (mut texts, mut routed) = (BTreeSet::new(), self.gated.to_vec());
+        for column in &self.texts {
+            if self.asked(column, columns.first().zip(counts.as_deref()), rows) * ASKED_PART < rows {
+                continue;
+            }
+            let Some(coded) =
+                column.of_texts(arrays[column.leaf].as_string_view(), conditions, self.words, &mut unsure)
+            else {
+                continue;
+            };
+            columns.push(coded);
+            texts.insert(column.leaf);
+            routed.iter_mut().zip(&*column.asking).for_each(|(routed, asking)| *routed |= asking);
+        }
+        let found = self.pass(&columns, &routed, rows);
+        Routes { rows: self.by_rule(&found, &routed), unsure, texts, wide }
+    }
+
+    /// Rows that conditions on a column of text would be asked of, each as often as rules ask, as far as the first column of symbols
+    /// tells.
+    fn asked(&self, column: &Column, first: Option<(&Coded, &[u32])>, rows: usize) -> usize {
+        let ones = |word: usize, mask: u64| (column.asking[word] & mask).count_ones() as usize;
+        let all = |word: &usize| column.asking[*word] != 0;
+        let words: Vec<usize> = (0..self.words).filter(all).collect();
+        let open: usize = words.iter().map(|word| ones(*word, !self.gated[*word])).sum();
+        let of_value =
+            |mask: &Mask| -> usize { words.iter().map(|word| ones(*word, self.gated[*word] & mask[*word])).sum() };
+        let gated = match first {
+            None => rows * words.iter().map(|word| ones(*word, self.gated[*word])).sum::<usize>(),
+            Some((first, counts)) => {
+                let counted = first.masks.iter().zip(counts).filter(|(_, count)| **count > 0);
+                counted.map(|(mask, count)| of_value(mask) * *count as usize).sum()
+            }
+        };
+        rows * open + gated
+    }
+
+    /// Bits and rows of what may match, rows in rising order.
+    fn pass(&self, columns: &[Coded], routed: &[u64], rows: usize) -> Vec<(u32, u32)> {
+        let mut found = Vec::new();
         let Some((first, others)) = columns.split_first() else {
-            found.iter_mut().flatten().for_each(|all| all.extend(0..rows as u32));
-            return Routes { rows: found, unsure };
+            for row in 0..rows as u32 {
+                bits(routed).for_each(|bit| found.push((bit as u32, row)));
+            }
+            return found;
         };
         // of very many rules a value of the first column leaves few possible: only their words are looked at
-        let live: Vec<Vec<usize>> = first
-            .masks
-            .chunks_exact(words)
-            .map(|mask| (0..words).filter(|word| mask[*word] & self.gated[*word] != 0).collect())
-            .collect();
-        let narrowed: Vec<Vec<bool>> = others.iter().map(|column| column.narrowed(words)).collect();
-        let narrowing =
-            |word: usize| others.iter().zip(&narrowed).filter(move |(_, is)| is[word]).map(|(other, _)| other);
-        let narrowing: Vec<Vec<&Coded>> = (0..words).map(|word| narrowing(word).collect()).collect();
+        let live = |mask: &Mask| (0..self.words).filter(|word| mask[*word] & routed[*word] != 0).collect();
+        let live: Vec<Vec<usize>> = first.masks.iter().map(live).collect();
+        let narrowing = |word: usize| others.iter().filter(move |other| other.asking[word] != 0).collect();
+        let narrowing: Vec<Vec<&Coded>> = (0..self.words).map(narrowing).collect();
         for row in 0..rows {
             let code = first.codes[row] as usize;
             for word in &live[code] {
-                let mut possible = self.gated[*word] & first.masks[code * words + word];
+                let mut possible = routed[*word] & first.masks[code][*word];
                 for column in &narrowing[*word] {
-                    possible &= column.masks[column.codes[row] as usize * words + word];
+                    possible &= column.masks[column.codes[row] as usize][*word];
                     if possible == 0 {
                         break;
                     }
                 }
                 while possible != 0 {
-                    let rule = word * 64 + possible.trailing_zeros() as usize;
+                    found.push(((word * 64) as u32 + possible.trailing_zeros(), row as u32));
                     possible &= possible - 1;
-                    found[rule].as_mut().expect("only gated rules have a bit").push(row as u32);
                 }
             }
         }
-        Routes { rows: found, unsure }
+        found
     }
+
+    fn by_rule(&self, found: &[(u32, u32)], routed: &[u64]) -> Vec<(usize, Option<Vec<u32>>)> {
+        let mut counts = vec![0_u32; self.order.len()];
+        found.iter().for_each(|(bit, _)| counts[*bit as usize] += 1);
+        // where the rows of each bit are put
+        let mut places = vec![u32::MAX; self.order.len()];
+        let mut rules: Vec<(usize, Option<Vec<u32>>)> = Vec::new();
+        for (bit, rule) in self.order.iter().enumerate() {
+            if routed[bit / 64] >> (bit % 64) & 1 == 0 {
+                rules.push((*rule, None));
+            } else if counts[bit] > 0 {
+                places[bit] = rules.len() as u32;
+                rules.push((*rule, Some(Vec::with_capacity(counts[bit] as usize))));
+            }
+        }
+        for (bit, row) in found {
+            let rows = &mut rules[places[*bit as usize] as usize].1;
+            rows.as_mut().expect("only rules that are routed have a bit").push(*row);
+        }
+        rules.sort_unstable_by_key(|(rule, _)| *rule);
+        rules
+    }
+}
+
+/// A column of text is looked at where rows would be asked this many times less often than there are rows.
+const ASKED_PART: usize = 2;
+
+/// Positions of the bits that are set.
+fn bits(mask: &[u64]) -> impl Iterator<Item = usize> {
+    (0..mask.len() * 64).filter(|bit| mask[bit / 64] >> (bit % 64) & 1 == 1)
 }
 
 impl Column {
@@ -130,113 +241,149 @@ impl Column {
     const VALUES_MIN: usize = 4096;
 
     /// `None` when the column leaves all rules possible for all rows.
-    fn code<'a>(
-        &self,
+    fn of_symbols<'a>(
+        &'a self,
         column: &'a DictionaryArray<Int32Type>,
         conditions: &[Condition],
-        rules: usize,
+        words: usize,
         unsure: &mut BTreeSet<usize>,
     ) -> Option<Coded<'a>> {
         let values = column.values().as_string::<i32>();
-        let words = rules.div_ceil(64);
-        let mut masks = vec![u64::MAX; (values.len() + 1) * words];
-        let mut new = Vec::new();
-        {
-            let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-            for (code, into) in masks.chunks_exact_mut(words).enumerate() {
-                let value = value(values, code);
-                match value.map_or(known.null.as_ref(), |value| known.values.get(value)) {
-                    Some(mask) => into.copy_from_slice(mask),
-                    None => new.push(code),
-                }
-            }
-            unsure.extend(&known.unsure);
-        }
-        if !new.is_empty() {
-            let (learned, failed) = self.decide(values, &new, conditions, words);
-            unsure.extend(&failed);
-            let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-            known.unsure.extend(failed);
-            for (code, mask) in new.into_iter().zip(learned) {
-                masks[code * words..][..words].copy_from_slice(&mask);
-                known.learn(value(values, code), mask);
-            }
-        }
-        if masks.iter().all(|mask| *mask == u64::MAX) {
+        let value = |code: usize| (code < values.len() && values.is_valid(code)).then(|| values.value(code));
+        let hashes: Vec<u64> = (0..values.len()).map(|code| value(code).map_or(0, hash)).collect();
+        let distinct = |codes: &[usize]| -> Result<ArrayRef> {
+            let keys: Int32Array = codes.iter().map(|code| (*code < values.len()).then_some(*code as i32)).collect();
+            Ok(Arc::new(DictionaryArray::<Int32Type>::try_new(keys, Arc::new(values.clone()))?))
+        };
+        let masks = self.masks(&hashes, value, distinct, conditions, words, unsure);
+        if masks.iter().all(|mask| mask.iter().all(|word| *word == u64::MAX)) {
             return None;
         }
         let codes = match column.nulls() {
             None => Cow::Borrowed(&column.keys().values()[..]),
             Some(_) => column.keys().iter().map(|key| key.unwrap_or(values.len() as i32)).collect(),
         };
-        Some(Coded { codes, masks })
+        Some(Coded { codes, masks, asking: &self.asking })
     }
 
-    /// Masks of new values, and the conditions that failed on one; a code past the last means null.
+    /// `None` when its values do not repeat.
+    fn of_texts(
+        &self,
+        column: &StringViewArray,
+        conditions: &[Condition],
+        words: usize,
+        unsure: &mut BTreeSet<usize>,
+    ) -> Option<Coded<'_>> {
+        let Alike { codes, firsts, hashes } = Alike::of(column)?;
+        let value = |code: usize| firsts.get(code).map(|row| column.value(*row as usize));
+        let distinct = |codes: &[usize]| -> Result<ArrayRef> {
+            Ok(Arc::new(codes.iter().map(|code| value(*code)).collect::<StringViewArray>()))
+        };
+        let masks = self.masks(&hashes, value, distinct, conditions, words, unsure);
+        Some(Coded { codes: codes.into_iter().map(|code| code as i32).collect(), masks, asking: &self.asking })
+    }
+
+    /// A mask for the value of each code, and one more for no value. `distinct` makes a column of the values of some codes.
+    fn masks<'v>(
+        &self,
+        hashes: &[u64],
+        value: impl Fn(usize) -> Option<&'v str>,
+        distinct: impl Fn(&[usize]) -> Result<ArrayRef>,
+        conditions: &[Condition],
+        words: usize,
+        unsure: &mut BTreeSet<usize>,
+    ) -> Vec<Mask> {
+        let mut new = Vec::new();
+        let mut masks: Vec<Option<Mask>> = {
+            let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+            unsure.extend(&known.unsure);
+            let mask = |code: usize| {
+                let mask = value(code).map_or(known.null.as_ref(), |value| known.mask(value, hashes[code]));
+                new.extend(mask.is_none().then_some(code));
+                mask.cloned()
+            };
+            (0..=hashes.len()).map(mask).collect()
+        };
+        if !new.is_empty() {
+            let (learned, failed) = self.decide(&new, distinct, conditions, words);
+            unsure.extend(&failed);
+            let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+            known.unsure.extend(failed);
+            for (code, mask) in new.into_iter().zip(learned) {
+                masks[code] = Some(mask.clone());
+                known.learn(value(code).map(|value| (value, hashes[code])), mask);
+            }
+        }
+        masks.into_iter().map(|mask| mask.expect("what was not known was decided")).collect()
+    }
+
+    /// Masks of the values of some codes, and the conditions that failed on one.
     fn decide(
         &self,
-        values: &StringArray,
         new: &[usize],
+        distinct: impl Fn(&[usize]) -> Result<ArrayRef>,
         conditions: &[Condition],
         words: usize,
     ) -> (Vec<Mask>, Vec<usize>) {
-        let ask = |condition: &Condition, codes: &[usize]| -> Result<Vec<bool>> {
-            let keys: Int32Array = codes.iter().map(|code| (*code < values.len()).then_some(*code as i32)).collect();
-            let distinct: ArrayRef = Arc::new(DictionaryArray::<Int32Type>::try_new(keys, Arc::new(values.clone()))?);
-            let truth = condition.program.run_on(vec![distinct], codes.len())?;
+        let ask = |condition: &Condition, codes: &[usize], values: ArrayRef| -> Result<Vec<bool>> {
+            let truth = condition.program.run_on(vec![values], codes.len())?;
             let truth = truth[0].as_boolean();
             Ok((0..codes.len()).map(|code| is_true(truth, code)).collect())
         };
-        let mut masks = vec![vec![u64::MAX; words].into_boxed_slice(); new.len()];
+        let values = distinct(new);
+        let mut masks = vec![vec![u64::MAX; words]; new.len()];
         let mut failed = Vec::new();
-        for (condition, rules) in &self.gates {
-            let holds = ask(&conditions[*condition], new).unwrap_or_else(|_| {
+        for (condition, bits) in &self.gates {
+            let condition_of = &conditions[*condition];
+            let all = values.as_ref().ok().and_then(|values| ask(condition_of, new, values.clone()).ok());
+            let holds = all.unwrap_or_else(|| {
                 failed.push(*condition);
                 // one value that cannot be decided shall not open the gate for all
-                new.iter().map(|code| ask(&conditions[*condition], &[*code]).map_or(true, |holds| holds[0])).collect()
+                let one = |code: usize| ask(condition_of, &[code], distinct(&[code])?);
+                new.iter().map(|code| one(*code).map_or(true, |holds| holds[0])).collect()
             });
             for (mask, _) in masks.iter_mut().zip(holds).filter(|(_, holds)| !holds) {
-                rules.iter().for_each(|rule| mask[rule / 64] &= !(1 << (rule % 64)));
+                bits.iter().for_each(|bit| mask[bit / 64] &= !(1 << (bit % 64)));
             }
         }
-        (masks, failed)
+        (masks.into_iter().map(Mask::from).collect(), failed)
     }
 }
 
-/// The value of a code; the code past the last means null.
-fn value(values: &StringArray, code: usize) -> Option<&str> {
-    (code < values.len() && values.is_valid(code)).then(|| values.value(code))
-}
-
 impl Known {
-    fn learn(&mut self, value: Option<&str>, mask: Mask) {
-        let Some(value) = value else {
+    fn mask(&self, value: &str, hash: u64) -> Option<&Mask> {
+        self.values.find(hash, |(known, _)| **known == *value).map(|(_, mask)| mask)
+    }
+
+    /// The value with its hash; none is a value too.
+    fn learn(&mut self, value: Option<(&str, u64)>, mask: Mask) {
+        let Some((value, hash)) = value else {
             self.null = Some(mask);
             return;
         };
-        // what the map itself keeps for a value
-        let entry = mask.len() * 8 + 48;
+        // what the table itself keeps for a value
+        let entry = mask.len() * 8 + 64;
         let (bytes, bytes_max) = (value.len() + entry, Column::BYTES_MAX.max(Column::VALUES_MIN * entry));
         if bytes > bytes_max / 16 {
             return;
         }
         if self.bytes + bytes > bytes_max {
-            (self.values, self.bytes) = (HashMap::new(), 0);
+            (self.values, self.bytes) = (HashTable::new(), 0);
         }
-        if self.values.insert(value.into(), mask).is_none() {
+        // another thread may have learned it meanwhile
+        if self.mask(value, hash).is_none() {
+            self.values.insert_unique(hash, (value.into(), mask), |(known, _)| self::hash(known));
             self.bytes += bytes;
         }
     }
 }
 
 impl Coded<'_> {
-    /// For each word of the masks, whether some value leaves less than all of it possible.
-    fn narrowed(&self, words: usize) -> Vec<bool> {
-        let mut all = vec![u64::MAX; words];
-        for mask in self.masks.chunks_exact(words) {
-            all.iter_mut().zip(mask).for_each(|(all, mask)| *all &= mask);
-        }
-        all.into_iter().map(|all| all != u64::MAX).collect()
+    /// How many rows each code has.
+    fn counts(&self) -> Vec<u32> {
+        let mut counts = vec![0; self.masks.len()];
+        self.codes.iter().for_each(|code| counts[*code as usize] += 1);
+        counts
     }
 }
 
@@ -269,5 +416,29 @@ mod tests {
             let expected = (0..400).filter(|call| is_of(n, *call)).count() as u64;
             assert_eq!(many.costs()[&format!("cloudtrail/r{n}")].hits, expected, "rule {n}");
         }
+    }
+
+    /// Hits, and rows looked at, of rules of which one asks a column of text and one a column of symbols, in a batch of so many calls
+    /// with so many values of each column.
+    fn asked_of(calls: usize, values: usize) -> [(u64, u64); 2] {
+        let made = ["sourceIPAddress", "userAgent"].map(|column| {
+            let sql = format!("SELECT eventID FROM cloudtrail WHERE {column} LIKE '%v0'");
+            Rule { id: format!("cloudtrail/{column}"), ..rule("", &sql) }
+        });
+        let mut detector = detector(made);
+        let call = |n: usize| {
+            let value = format!("v{}", n % values);
+            changed(event("N", &format!("e{n}")), json!({ "sourceIPAddress": value, "userAgent": value }))
+        };
+        let calls: Vec<Value> = (0..calls).map(call).collect();
+        detector.observe(&[batch(&calls)], Timestamp(0));
+        let cost = |rule: &str| &detector.costs()[rule];
+        ["cloudtrail/sourceIPAddress", "cloudtrail/userAgent"].map(|rule| (cost(rule).hits, cost(rule).rows))
+    }
+
+    #[test]
+    fn columns_route_where_their_values_repeat_and_match_the_same_where_not() {
+        assert_eq!(asked_of(400, 10), [(40, 40); 2], "only rows that match are looked at");
+        assert_eq!(asked_of(400, 400), [(1, 400); 2], "each row has a value of its own");
     }
 }

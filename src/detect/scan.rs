@@ -12,7 +12,7 @@ use super::compile::{CompiledRule, TableRules, Then};
 use super::emit::Apart;
 use super::program::Rows;
 use super::route::Routes;
-use super::verdicts::{Alike, is_true};
+use super::verdicts::is_true;
 use super::window::columns::{Answers, Whole};
 use super::window::state::Names;
 use crate::table::Batch;
@@ -24,30 +24,28 @@ pub struct Scan<'a> {
     rows: usize,
     /// By condition; `None` where it failed.
     by_row: Vec<OnceCell<Option<BooleanArray>>>,
+    /// What the router tells, see [`Routes`].
     unsure: BTreeSet<usize>,
+    texts: BTreeSet<usize>,
+    wide: BTreeSet<usize>,
     /// What keeps matches of one id apart.
     pub apart: Apart,
     names: OnceCell<Result<Arc<Names>>>,
     asked: Vec<Whole>,
-    /// By leaf: its values, once a condition asks for most rows of them; `None` where they do not repeat.
-    alike: Vec<OnceCell<Option<Alike>>>,
 }
 
 /// Fewer rows than this are asked at once: to look up their values costs more than it saves.
 const REMEMBER_ROWS_MIN: usize = 8;
-/// One in so many rows is enough for the values of a whole column to be told apart.
-const ALIKE_PART: usize = 4;
 
 impl<'a> Scan<'a> {
-    /// The scan, and for each rule the rows that may match as far as symbol columns tell; `None` when it is all of them.
-    pub fn new(rules: &'a TableRules, batch: &Batch, apart: Apart) -> (Scan<'a>, Vec<Option<Vec<u32>>>) {
+    /// The scan, and for each rule that may match the rows that do as far as the router tells; `None` when it is all of them.
+    pub fn new(rules: &'a TableRules, batch: &Batch, apart: Apart) -> (Scan<'a>, Vec<(usize, Option<Vec<u32>>)>) {
         let arrays = rules.leaves.arrays(batch);
         let count = batch.rows.num_rows();
-        let Routes { rows, unsure } = rules.router.route(&rules.conditions, &arrays, count);
+        let Routes { rows, unsure, texts, wide } = rules.router.route(&rules.conditions, &arrays, count);
         let by_row = std::iter::repeat_with(OnceCell::new).take(rules.conditions.len()).collect();
         let asked = std::iter::repeat_with(Whole::new).take(rules.asked.len()).collect();
-        let alike = std::iter::repeat_with(OnceCell::new).take(arrays.len()).collect();
-        (Scan { arrays, rows: count, by_row, unsure, apart, rules, names: OnceCell::new(), asked, alike }, rows)
+        (Scan { arrays, rows: count, by_row, unsure, texts, wide, apart, rules, names: OnceCell::new(), asked }, rows)
     }
 
     /// What rules over windows ask of the rows.
@@ -93,14 +91,22 @@ impl<'a> Scan<'a> {
     /// The rows among the candidates that match.
     pub fn select(&self, rule: &CompiledRule, candidates: Option<Vec<u32>>) -> Result<Vec<u32>> {
         let mut rows = candidates.unwrap_or_else(|| (0..self.rows as u32).collect());
-        let open = rule.gate.iter().filter(|id| !rule.gated || self.unsure.contains(id));
-        for id in rule.rest.iter().chain(open) {
+        let routed = rule.gated || rule.rest.iter().any(|id| self.is_told(*id));
+        let told = |id: &&usize| routed && self.is_told(**id) && !self.unsure.contains(*id);
+        for id in rule.rest.iter().chain(&rule.gate).filter(|id| !told(id)) {
             if rows.is_empty() {
                 break;
             }
             self.keep(*id, &mut rows)?;
         }
         Ok(rows)
+    }
+
+    /// Whether the router, where it routes the rule, asked this condition of each value that the batch has.
+    fn is_told(&self, id: usize) -> bool {
+        let condition = &self.rules.conditions[id];
+        let of = |leaves: &BTreeSet<usize>| leaves.contains(&condition.program.reads[0]);
+        if condition.by_code { !of(&self.wide) } else { condition.verdicts.is_some() && of(&self.texts) }
     }
 
     fn keep(&self, id: usize, rows: &mut Vec<u32>) -> Result<()> {
@@ -114,15 +120,7 @@ impl<'a> Scan<'a> {
                 let count = values.len();
                 Ok(condition.program.run_on(vec![Arc::new(values)], count)?[0].as_boolean().clone())
             };
-            let alike = match self.alike[leaf].get() {
-                None if rows.len() * ALIKE_PART >= self.rows => self.alike[leaf].get_or_init(|| Alike::of(column)),
-                known => known.unwrap_or(&None),
-            };
-            let kept = match alike {
-                Some(alike) => verdicts.keep_alike(column, alike, rows, decide),
-                None => verdicts.keep(column, rows, decide),
-            };
-            if kept {
+            if verdicts.keep(column, rows, decide) {
                 return Ok(());
             }
         }

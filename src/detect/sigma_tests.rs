@@ -303,10 +303,12 @@ fn selected(rules: &[Rule], events: &[Value]) -> Vec<Vec<u32>> {
     let tables = compiler.finish();
     let mut found = tables.iter().flat_map(|table| {
         let (scan, routes) = Scan::new(table, &batch(events), Apart::ALL);
-        let rows = table.rules.iter().zip(routes).map(|(rule, candidates)| {
-            scan.select(rule, candidates).unwrap_or_else(|error| panic!("{error}\n{}", rule.rule.text))
-        });
-        rows.collect::<Vec<_>>()
+        let mut rows = vec![Vec::new(); table.rules.len()];
+        for (place, candidates) in routes {
+            let rule = &table.rules[place];
+            rows[place] = scan.select(rule, candidates).unwrap_or_else(|error| panic!("{error}\n{}", rule.rule.text));
+        }
+        rows
     });
     known.into_iter().map(|known| if known { found.next().expect("one for each rule") } else { Vec::new() }).collect()
 }

@@ -109,7 +109,7 @@ const COLUMNS: &[Column] = &[
         Kind::Text,
         "caller's IP address, or the DNS name of an AWS service",
     ),
-    Column::new("useragent", "userAgent", Kind::Text, "client that made the call"),
+    Column::new("useragent", "userAgent", Kind::Symbol, "client that made the call"),
     Column::new("errorcode", "errorCode", Kind::Symbol, "error of a failed call; null when it succeeded"),
     Column::new("errormessage", "errorMessage", Kind::Text, "description of the error"),
     Column::new("requestparameters", "requestParameters", Kind::Json, "parameters of the call, whole"),
@@ -177,10 +177,10 @@ const USER_IDENTITY: &[Column] = &[
     Column::new(
         "principalid",
         "principalId",
-        Kind::Text,
+        Kind::Symbol,
         "unique id of the caller; `ROLEID:session` for an assumed role",
     ),
-    Column::new("arn", "arn", Kind::Text, "ARN of the caller"),
+    Column::new("arn", "arn", Kind::Symbol, "ARN of the caller"),
     Column::new("accountid", "accountId", Kind::Symbol, "account of the caller"),
     Column::new(
         "accesskeyid",
@@ -188,7 +188,7 @@ const USER_IDENTITY: &[Column] = &[
         Kind::Text,
         "access key used: AKIA for long-lived keys, ASIA for sessions",
     ),
-    Column::new("username", "userName", Kind::Text, "name of the user"),
+    Column::new("username", "userName", Kind::Symbol, "name of the user"),
     Column::new("invokedby", "invokedBy", Kind::Symbol, "AWS service that made the call"),
     Column::new("sessioncontext", "sessionContext", Kind::Struct(SESSION_CONTEXT), "session of temporary credentials"),
     Column::new("inscopeof", "inScopeOf", Kind::Json, "what the credentials were issued to"),
@@ -229,10 +229,10 @@ const SESSION_ATTRIBUTES: &[Column] = &[
 
 const SESSION_ISSUER: &[Column] = &[
     Column::new("type", "type", Kind::Symbol, "Root, IAMUser or Role"),
-    Column::new("principalid", "principalId", Kind::Text, "unique id of the issuer"),
-    Column::new("arn", "arn", Kind::Text, "ARN of the issuer"),
+    Column::new("principalid", "principalId", Kind::Symbol, "unique id of the issuer"),
+    Column::new("arn", "arn", Kind::Symbol, "ARN of the issuer"),
     Column::new("accountid", "accountId", Kind::Symbol, "account of the issuer"),
-    Column::new("username", "userName", Kind::Text, "name of the role or user"),
+    Column::new("username", "userName", Kind::Symbol, "name of the role or user"),
 ];
 
 const WEB_ID_FEDERATION: &[Column] = &[

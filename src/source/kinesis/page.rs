@@ -228,6 +228,8 @@ impl Taken {
         send: &mut impl FnMut(Piece) -> Result<(), Gone>,
     ) -> Result<(), Gone> {
         let mut reader = decode::open(Input::Bytes(data), origin.clone(), &self.options);
+        // only of the record that an earlier run ended in, some pieces are done
+        let is_begun = self.done.record().is_some_and(|(done, _)| done == sequence.trim_start_matches('0'));
         loop {
             let (mut rejects, mut counts) = (Vec::new(), Counts::default());
             let records = match reader.next(&mut rejects, &mut counts) {
@@ -240,20 +242,18 @@ impl Taken {
                     None
                 }
             };
-            let end =
-                records.as_ref().map(|records| within(sequence, Within { sub_sequence, bytes: Some(records.end()) }));
-            if end.as_ref().is_some_and(|end| *end <= self.done) {
+            let end = |bytes: u64| within(sequence, Within { sub_sequence, bytes: Some(bytes) });
+            if is_begun && records.as_ref().is_some_and(|records| end(records.end()) <= self.done) {
                 continue;
             }
             filling.piece.rejects.append(&mut rejects);
             filling.piece.counts.add(&counts);
-            let (Some(records), Some(end)) = (records, end) else {
-                return Ok(());
-            };
+            let Some(records) = records else { return Ok(()) };
+            let reached = records.end();
             filling.bytes += records.bytes_len();
             filling.piece.records.push(records);
             if filling.bytes >= PIECE_BYTES_MAX {
-                self.reached(end, filling);
+                self.reached(end(reached), filling);
                 send(std::mem::take(filling).piece)?;
             }
         }
