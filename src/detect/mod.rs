@@ -12,6 +12,7 @@ mod in_order;
 mod regularity;
 mod sliding;
 mod lowered;
+pub mod athena;
 pub mod session;
 mod regex;
 mod program;

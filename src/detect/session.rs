@@ -15,7 +15,7 @@ use futures::FutureExt;
 
 use super::lowered::Lowered;
 use super::reference::References;
-use super::{from_reference, functions, spans};
+use super::{athena, from_reference, functions, spans};
 pub use crate::rule::dialect::{SqlError, parse};
 use crate::rule::shorthand;
 use crate::table::Table;
@@ -55,6 +55,7 @@ pub(super) fn planner(tables: &[&'static Table], references: &References) -> Ses
 /// Plans a statement over tables that are in memory, so that nothing is waited for.
 pub(super) fn plan(state: &SessionState, mut statement: Statement) -> Result<LogicalPlan, DataFusionError> {
     shorthand::expand(&mut statement);
+    athena::translate_rule(&mut statement)?;
     state.statement_to_plan(statement).now_or_never().expect("tables in memory are found without waiting")
 }
 

@@ -111,6 +111,42 @@ fn selected_names_fill_the_finding_instead() {
 }
 
 #[test]
+fn a_rule_in_words_of_athena_judges_rows_and_windows() {
+    let made = |id: &str, user: &str| {
+        let request = json!({ "userName": user, "tags": [{ "key": "k" }] });
+        changed(event("CreateUser", id), json!({ "requestParameters": request, "readOnly": false }))
+    };
+    let failed = changed(event("DeleteUser", "e3"), json!({ "errorCode": "AccessDenied" }));
+    let events = [batch(&[made("e1", "bob"), made("e2", "mallory"), failed])];
+    let sql = "SELECT json_extract_scalar(requestParameters, '$.tags[0].key'), date_format(eventTime, '%H:%i') AS at \
+               FROM cloudtrail WHERE eventTime LIKE '2024-08-01T%' AND readOnly = 'false' \
+               AND json_extract_scalar(requestParameters, '$.userName') = 'bob'";
+    let finding = found(rule("", sql), &events).remove(0);
+    assert_eq!(finding.event_ids.iter().map(|(_, id)| id.as_str()).collect::<Vec<_>>(), ["e1"]);
+    let evidence = [("json_extract_scalar(requestParameters, '$.tags[0].key')", "k"), ("at", "11:30")];
+    assert_eq!(finding.evidence, evidence.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    let windows = |least: u8| {
+        let sql = format!(
+            "SELECT count_if(errorCode IS NULL) AS fine, any_value(errorCode) AS error FROM cloudtrail \
+             WHERE eventSource = 'iam.amazonaws.com' GROUP BY userIdentity.arn, tumble(eventTime, INTERVAL '1 hour') \
+             HAVING approx_distinct(eventName) >= {least}"
+        );
+        found(rule("", &sql), &events)
+    };
+    let evidence = [("fine", "2"), ("error", "AccessDenied")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+    assert_eq!(windows(2)[0].evidence, evidence);
+    assert_eq!(windows(3), []);
+}
+
+#[test]
+fn a_word_of_athena_that_cannot_be_said_otherwise_refuses_the_rule() {
+    let sql = "SELECT eventID\nFROM cloudtrail\nWHERE json_extract_scalar(requestParameters, '$..x') = 'a'";
+    let error = refused(sql);
+    assert!(error.contains("has several values"), "{error}");
+    assert!(error.starts_with("x.sql:7:"), "the header has four lines: {error}");
+}
+
+#[test]
 fn a_field_behind_a_list_is_read_through_the_alias_of_the_table() {
     let event = changed(event("CreateUser", "e1"), json!({ "resources": [{ "ARN": "a" }, { "ARN": "b" }] }));
     let events = [event, super::tests::event("CreateUser", "e2")];

@@ -18,6 +18,10 @@ impl Misfit {
     pub fn message(&self) -> String {
         match self.0 {
             "" => "a rule is SELECT ... FROM <table> WHERE ...".to_owned(),
+            "UNNEST" => {
+                "a rule judges each row once, and UNNEST makes several of one: array_any_match(resources, r -> r.arn = '...')"
+                    .to_owned()
+            }
             "WHERE" => "a rule needs a WHERE: without one every row is a finding".to_owned(),
             "GROUP BY" => "a rule that groups needs a HAVING: without one every group is a finding".to_owned(),
             "HAVING" => {
@@ -39,6 +43,9 @@ impl Misfit {
 pub fn table(statement: &AnyStatement) -> Result<(String, Fires), Misfit> {
     let query = query(statement).ok_or(Misfit(""))?;
     let (select, fires) = select(query)?;
+    let joined = select.from.iter().flat_map(|from| &from.joins).map(|join| &join.relation);
+    let mut relations = select.from.iter().map(|from| &from.relation).chain(joined);
+    check(relations.any(|relation| matches!(relation, TableFactor::UNNEST { .. })), "UNNEST")?;
     let [from] = select.from.as_slice() else { return Err(Misfit("")) };
     check(!from.joins.is_empty(), "JOIN")?;
     check(select.selection.is_none(), "WHERE")?;
@@ -150,6 +157,10 @@ mod tests {
             (misfit.0, misfit.place(sql))
         };
         assert_eq!(refused("SELECT a FROM t JOIN u ON t.a = u.a WHERE a"), ("JOIN", Some((1, 17))));
+        for from in ["t CROSS JOIN UNNEST(l) AS u (a)", "t, UNNEST(l) AS u (a)"] {
+            assert_eq!(refused(&format!("SELECT a\nFROM {from} WHERE a = 1")).0, "UNNEST", "{from}");
+        }
+        assert_eq!(refused("SELECT a FROM t,\nUNNEST(l) AS u (a) WHERE a = 1").1, Some((2, 1)));
         assert_eq!(refused("SELECT a FROM t"), ("WHERE", None));
         assert_eq!(refused("SELECT a FROM t WHERE a IN (SELECT b FROM u)"), ("SELECT within SELECT", Some((1, 29))));
         let within = refused("SELECT a FROM (SELECT a FROM t WHERE a) WHERE a");

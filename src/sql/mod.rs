@@ -1,11 +1,5 @@
 //! SQL text → rows of the archive: the analyst's session over every table of the catalog.
 
-mod athena;
-mod aggregates;
-mod unnest;
-mod json_path;
-mod time_format;
-mod template;
 pub mod replay;
 mod table;
 
@@ -28,7 +22,7 @@ use crate::archive::layout::PRIVATE;
 use crate::archive::read::{self, Reading};
 use crate::catalog;
 use crate::detect;
-use crate::detect::from_reference;
+use crate::detect::{athena, from_reference};
 use crate::detect::reference::References;
 use crate::rule::shorthand;
 use table::ArchivedTable;

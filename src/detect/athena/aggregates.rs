@@ -1,10 +1,11 @@
 //! Calls of aggregates that only Athena knows → those of DataFusion, with their filters and windows.
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList,
-    FunctionArguments, Ident, NullTreatment, ObjectName, OrderByExpr, OrderByOptions,
+    BinaryOperator, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
+    FunctionArgumentList, FunctionArguments, Ident, NullTreatment, ObjectName, OrderByExpr, OrderByOptions,
 };
 
+use super::For;
 use super::template::with_arguments;
 
 /// Aggregates that have another name.
@@ -16,10 +17,17 @@ const RENAMED: [(&str, usize, &str); 4] = [
 ];
 
 /// True where the call was one of these and is another now.
-pub fn translate(name: &str, call: &mut Function) -> bool {
+pub fn translate(name: &str, call: &mut Function, who: For) -> bool {
     let FunctionArguments::List(list) = &mut call.args else { return false };
     let count = list.args.len();
     match (name, count) {
+        // of the few aggregates of rules these are the nearest, and say the same in any order of rows
+        ("approx_distinct", 1 | 2) if who == For::Rule => {
+            list.args.truncate(1);
+            list.duplicate_treatment = Some(DuplicateTreatment::Distinct);
+            call.name = named("count");
+        }
+        ("arbitrary" | "any_value", 1) if who == For::Rule => call.name = named("min"),
         // of symbols DataFusion knows no sketch, and how exact it is to be cannot be said here
         ("approx_distinct", 1 | 2) => {
             let Some(counted) = argument(list, 0) else { return false };
@@ -30,6 +38,7 @@ pub fn translate(name: &str, call: &mut Function) -> bool {
             call.name = named("first_value");
             call.null_treatment = Some(NullTreatment::IgnoreNulls);
         }
+        ("max_by" | "min_by", 2) if who == For::Rule => return false,
         ("max_by", 2) => return by(call, false),
         ("min_by", 2) => return by(call, true),
         ("count_if", 1) => {
@@ -38,6 +47,7 @@ pub fn translate(name: &str, call: &mut Function) -> bool {
             call.name = named("count");
             only(call, condition);
         }
+        _ if who == For::Rule => return false,
         _ => match RENAMED.iter().find(|(renamed, of, _)| *renamed == name && *of == count) {
             Some((_, _, other)) => call.name = named(other),
             None => return false,

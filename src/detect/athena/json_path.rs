@@ -44,7 +44,7 @@ pub fn keys(path: &Expr) -> anyhow::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sql::template::expression;
+    use crate::detect::athena::template::expression;
 
     #[test]
     fn each_step_of_a_path_is_an_argument() {

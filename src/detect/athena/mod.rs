@@ -1,42 +1,71 @@
 //! A statement in Athena's words, which AWS's example queries are written in → the same in DataFusion's words.
 
+mod aggregates;
+mod unnest;
+mod json_path;
+mod time_format;
+mod template;
+
 use std::ops::ControlFlow;
 
 use anyhow::{anyhow, bail};
+use datafusion::error::DataFusionError;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Select,
     SelectItem, TableFactor, Value, VisitMut, VisitorMut,
 };
 
-use super::aggregates;
-use super::json_path::keys;
-use super::template::{call_name, expression, positional, text, with_arguments};
-use super::time_format::{Direction, chrono};
-use super::unnest::Unnested;
+use self::json_path::keys;
+use self::template::{call_name, expression, positional, text, with_arguments};
+use self::time_format::{Direction, chrono};
+use self::unnest::Unnested;
 use crate::catalog;
 use crate::table::Kind;
+
+/// Who runs the statement.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum For {
+    /// DataFusion.
+    #[default]
+    Query,
+    /// The engine, which has few aggregates, and no trouble with `IS TRUE`.
+    Rule,
+}
 
 /// Puts what DataFusion knows in the place of what only Athena does.
 ///
 /// # Errors
 /// Where that cannot be done, or where DataFusion would pass over a word in silence: in words for the person who typed it.
 pub fn translate(statement: &mut Statement) -> anyhow::Result<()> {
+    in_words(statement, For::Query)
+}
+
+/// The same for a rule.
+///
+/// # Errors
+/// As [`translate`].
+pub fn translate_rule(statement: &mut Statement) -> Result<(), DataFusionError> {
+    in_words(statement, For::Rule).map_err(|error| DataFusionError::Plan(error.to_string()))
+}
+
+fn in_words(statement: &mut Statement, who: For) -> anyhow::Result<()> {
     match statement {
         Statement::Statement(statement) => {
-            let mut words = Words::default();
+            let mut words = Words { who, ..Words::default() };
             match statement.visit(&mut words) {
                 ControlFlow::Break(error) => Err(error),
                 ControlFlow::Continue(()) => Ok(()),
             }
         }
-        Statement::Explain(explain) => translate(&mut explain.statement),
+        Statement::Explain(explain) => in_words(&mut explain.statement, who),
         _ => Ok(()),
     }
 }
 
 #[derive(Default)]
 struct Words {
+    who: For,
     unnested: Unnested,
     /// Of each SELECT around the place that is looked at, the text of its columns without alias.
     shown: Vec<Vec<Option<String>>>,
@@ -99,7 +128,7 @@ impl VisitorMut for Words {
                 *expr = Expr::Identifier(column.clone());
             }
         }
-        match translated(expr) {
+        match translated(expr, self.who) {
             Ok(Some(other)) => *expr = other,
             Ok(None) => {}
             Err(error) => return ControlFlow::Break(error),
@@ -109,9 +138,19 @@ impl VisitorMut for Words {
 }
 
 /// What takes the place of an expression whose parts are in DataFusion's words already.
-fn translated(expr: &mut Expr) -> anyhow::Result<Option<Expr>> {
+fn translated(expr: &mut Expr, who: For) -> anyhow::Result<Option<Expr>> {
     Ok(match expr {
-        Expr::Function(call) => return function(call),
+        Expr::Function(call) => return function(call, who),
+        Expr::IsTrue(_)
+        | Expr::IsNotTrue(_)
+        | Expr::IsFalse(_)
+        | Expr::IsNotFalse(_)
+        | Expr::IsUnknown(_)
+        | Expr::IsNotUnknown(_)
+            if who == For::Rule =>
+        {
+            None
+        }
         // DataFusion 55 takes these for never null where it plans and for nullable where it runs, and fails on its own
         // difference once two aggregates share one
         Expr::IsTrue(inner) => Some(with_arguments("coalesce(arg1, false)", &[inner])),
@@ -191,9 +230,9 @@ const SAME: [(&str, usize, &str); 40] = [
     ("json_extract_array", 1, "array_transform(json_get_array(arg1), v -> json_as_text(v))"),
 ];
 
-fn function(call: &mut Function) -> anyhow::Result<Option<Expr>> {
+fn function(call: &mut Function, who: For) -> anyhow::Result<Option<Expr>> {
     let Some(name) = call_name(call) else { return Ok(None) };
-    if aggregates::translate(&name, call) {
+    if aggregates::translate(&name, call, who) {
         return Ok(None);
     }
     if TEXT_FUNCTIONS.contains(&name.as_str())
