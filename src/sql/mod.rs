@@ -22,8 +22,8 @@ use crate::archive::layout::PRIVATE;
 use crate::archive::read::{self, Reading};
 use crate::catalog;
 use crate::detect;
-use crate::detect::{athena, from_reference};
 use crate::detect::reference::References;
+use crate::detect::{athena, from_reference};
 use crate::rule::shorthand;
 use table::ArchivedTable;
 
