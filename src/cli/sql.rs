@@ -15,6 +15,7 @@ use parquet::arrow::ArrowWriter;
 use super::output::{self, Failure, OrFail};
 use super::reference;
 use crate::config::Config;
+use crate::sink::csv::neutralized;
 use crate::sql;
 
 #[derive(Args)]
@@ -37,7 +38,7 @@ pub struct Sql {
 enum Form {
     /// For people
     Table,
-    /// Comma-separated values, nested ones as text
+    /// Comma-separated values, nested ones as text; text that a spreadsheet would run as a formula has an apostrophe in front
     Csv,
     /// One JSON object a line
     Ndjson,
@@ -133,28 +134,37 @@ fn texts(union: &UnionArray) -> anyhow::Result<ArrayRef> {
     Ok(Arc::new((0..union.len()).map(text).collect::<anyhow::Result<StringArray>>()?))
 }
 
-/// Nested columns as text: CSV has none.
+/// Nested columns as text, for CSV has none, and no text that is a formula: attackers choose user agents and names.
 fn flat(batch: &RecordBatch) -> anyhow::Result<RecordBatch> {
     let mut fields = Vec::new();
     let mut columns: Vec<ArrayRef> = Vec::new();
     for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
-        if !field.data_type().is_nested() {
+        if !field.data_type().is_nested() && !is_text(field.data_type()) {
             fields.push(field.clone());
             columns.push(column.clone());
             continue;
         }
         let shown = ArrayFormatter::try_new(column, &FormatOptions::default())?;
-        let texts = (0..column.len()).map(|row| column.is_valid(row).then(|| shown.value(row).to_string()));
+        let texts =
+            (0..column.len()).map(|row| column.is_valid(row).then(|| neutralized(&shown.value(row).to_string())));
         fields.push(Arc::new(Field::new(field.name(), DataType::Utf8, true)));
         columns.push(Arc::new(texts.collect::<StringArray>()));
     }
     Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
 }
 
+fn is_text(kind: &DataType) -> bool {
+    match kind {
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => true,
+        DataType::Dictionary(_, values) => is_text(values),
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use arrow::array::{Int64Array, NullArray};
-    use arrow::datatypes::UnionFields;
+    use arrow::array::{DictionaryArray, Int64Array, NullArray, StringViewArray};
+    use arrow::datatypes::{Int32Type, UnionFields};
     use clap::Parser;
 
     use super::*;
@@ -185,6 +195,20 @@ mod tests {
         let rows = united(&rows, &without_unions(&schema)).unwrap();
         let expected: ArrayRef = Arc::new(StringArray::from(vec![None, Some("7"), Some("x"), None]));
         assert_eq!(rows.column(0), &expected);
+    }
+
+    #[test]
+    fn a_formula_in_csv_is_neutralized_and_a_number_is_not() {
+        let symbols: DictionaryArray<Int32Type> = [Some("@SUM(1)"), None, Some("boto3")].into_iter().collect();
+        let columns: [(&str, ArrayRef); 3] = [
+            ("agent", Arc::new(symbols)),
+            ("name", Arc::new(StringViewArray::from(vec![Some("=1+1"), Some("a=b"), None]))),
+            ("n", Arc::new(Int64Array::from(vec![-1, 2, 3]))),
+        ];
+        let rows = RecordBatch::try_from_iter(columns).unwrap();
+        let mut out = Vec::new();
+        arrow::csv::Writer::new(&mut out).write(&flat(&rows).unwrap()).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), "agent,name,n\n'@SUM(1),'=1+1,-1\n,a=b,2\nboto3,,3\n");
     }
 
     #[test]

@@ -55,7 +55,7 @@ const COLUMNS: &[&str] = &[
 ];
 
 /// A cell that a spreadsheet would take for a formula gets an apostrophe in front: attackers choose user agents.
-fn neutralized(text: &str) -> String {
+pub fn neutralized(text: &str) -> String {
     let starts = |text: &str| text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '|', '%']);
     if starts(text) || starts(text.trim_start()) { format!("'{text}") } else { text.to_owned() }
 }
