@@ -1,6 +1,7 @@
 //! SQL text → statements, in the one dialect that rules, `weir sql` and every other entry point speak.
 
 use std::any::TypeId;
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
@@ -134,7 +135,8 @@ pub struct SqlError {
 
 /// Parses any number of statements.
 pub fn parse(sql: &str) -> Result<VecDeque<Statement>, SqlError> {
-    let parse = || DFParserBuilder::new(sql).with_dialect(&WeirDialect).build()?.parse_statements();
+    let sql = with_brackets(sql);
+    let parse = || DFParserBuilder::new(&sql).with_dialect(&WeirDialect).build()?.parse_statements();
     let mut statements = parse().map_err(|error| locate(&error))?;
     for statement in &mut statements {
         if let Statement::Statement(statement) = statement {
@@ -142,6 +144,51 @@ pub fn parse(sql: &str) -> Result<VecDeque<Statement>, SqlError> {
         }
     }
     Ok(statements)
+}
+
+/// The text with `ARRAY<VARCHAR>` where Athena's `ARRAY(VARCHAR)` is the type of a cast. All else stays in its place.
+fn with_brackets(sql: &str) -> Cow<'_, str> {
+    let lower = sql.to_ascii_lowercase();
+    if !lower.contains("array(") && !lower.contains("array (") {
+        return Cow::Borrowed(sql);
+    }
+    // what is no SQL the parser complains of
+    let Ok(tokens) = Tokenizer::new(&WeirDialect, sql).tokenize_with_location() else { return Cow::Borrowed(sql) };
+    let is = |token: Option<&Token>, word: &str| matches!(token, Some(Token::Word(found)) if found.quote_style.is_none() && found.value.eq_ignore_ascii_case(word));
+    let (mut depth, mut types, mut brackets) = (0_usize, Vec::new(), Vec::new());
+    let mut before: [Option<&Token>; 2] = [None, None];
+    for token in tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_))) {
+        match &token.token {
+            Token::LParen => {
+                let within = before[0] == Some(&Token::LParen) && types.last() == Some(&depth);
+                depth += 1;
+                if is(before[1], "array") && (is(before[0], "as") || within) {
+                    types.push(depth);
+                    brackets.push((token.span.start, '<'));
+                }
+            }
+            Token::RParen => {
+                if types.last() == Some(&depth) {
+                    types.pop();
+                    brackets.push((token.span.start, '>'));
+                }
+                depth = depth.saturating_sub(1);
+            }
+            _ => {}
+        }
+        before = [before[1], Some(&token.token)];
+    }
+    let mut place = Location { line: 1, column: 1 };
+    let mut brackets = brackets.into_iter().peekable();
+    let letters = sql.chars().map(|letter| {
+        let bracket = brackets.next_if(|(at, _)| *at == place);
+        place = match letter {
+            '\n' => Location { line: place.line + 1, column: 1 },
+            _ => Location { line: place.line, column: place.column + 1 },
+        };
+        bracket.map_or(letter, |(_, bracket)| bracket)
+    });
+    Cow::Owned(letters.collect())
 }
 
 /// In `list[1].name` the planner takes the name only as a string, and in `alias.list[1]` it takes `alias` for a column
@@ -263,6 +310,20 @@ mod tests {
             panic!()
         };
         assert!(format!("{statement:?}").contains("Lambda"));
+    }
+
+    #[test]
+    fn the_type_of_a_list_may_be_in_parentheses() {
+        let cases = [
+            ("CAST(é AS\n array (VARCHAR)) = ARRAY[x]", "CAST(é AS\n array <VARCHAR>) = ARRAY[x]"),
+            ("TRY_CAST(f(a) AS ARRAY(ARRAY(VARCHAR(9))))", "TRY_CAST(f(a) AS ARRAY<ARRAY<VARCHAR(9)>>)"),
+            ("make_array(1) = 'AS ARRAY(INT)'", "make_array(1) = 'AS ARRAY(INT)'"),
+            ("ARRAY(SELECT 1) AS array", "ARRAY(SELECT 1) AS array"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(with_brackets(text), expected);
+        }
+        assert_eq!(shown("CAST(a AS ARRAY(INTEGER)) IS NULL"), "CAST(a AS ARRAY<INTEGER>) IS NULL");
     }
 
     #[test]

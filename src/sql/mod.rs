@@ -153,11 +153,9 @@ pub fn readable(error: DataFusionError) -> anyhow::Error {
 }
 
 /// Functions of Athena that [`athena`] does not put in other words, and what is written here.
-const ATHENA: [(&str, &str); 5] = [
-    ("parse_datetime", "date_parse('2024/08/01', '%Y/%m/%d')"),
-    ("format_datetime", "date_format(eventTime, '%Y-%m-%d')"),
-    ("try", "try_cast(x AS INTEGER) is null where a cast fails"),
+const ATHENA: [(&str, &str); 3] = [
     ("histogram", "SELECT eventName, count(*) FROM cloudtrail GROUP BY eventName"),
+    ("multimap_agg", "array_agg(eventName ORDER BY eventTime)"),
     ("map_agg", "array_agg(eventName ORDER BY eventTime)"),
 ];
 

@@ -118,8 +118,8 @@ async fn an_error_is_written_for_who_typed_the_query() {
              with dots, as in userIdentity.arn",
         ),
         (
-            "SELECT format_datetime(eventTime, 'yyyy') FROM cloudtrail",
-            "there is no function `format_datetime` here: date_format(eventTime, '%Y-%m-%d')",
+            "SELECT histogram(eventName) FROM cloudtrail",
+            "there is no function `histogram` here: SELECT eventName, count(*) FROM cloudtrail GROUP BY eventName",
         ),
         (
             "SELECT CAST(srcaddr AS IPADDRESS) FROM vpc_flow",
@@ -299,6 +299,28 @@ async fn the_words_of_athena_say_the_same() {
         ("SELECT count(*) AS f FROM (SELECT '012345678901' AS account) WHERE account = 012345678901", "1"),
         ("SELECT any_match(resources, r -> r.arn LIKE '%s3%') AS f FROM cloudtrail WHERE eventid = 'b'", "true"),
         ("SELECT try(CAST('x' AS INTEGER)) IS NULL AS f", "true"),
+        ("SELECT coalesce(try(CAST('x' AS INTEGER) + 1), 7) AS f", "7"),
+        (
+            "SELECT format_datetime(eventTime, 'yyyy-MM-dd''T''HH') AS f FROM cloudtrail WHERE eventid = 'a'",
+            "2024-08-01T10",
+        ),
+        ("SELECT parse_datetime('01/08/2024 09:30', 'dd/MM/yyyy HH:mm') AS f", "2024-08-01T09:30:00"),
+        ("SELECT requestParameters['bucketName'] AS f FROM cloudtrail WHERE eventid = 'b'", "x"),
+        ("SELECT json_value('{\"a\":{\"b\":1}}', 'lax $.a.b') AS f", "1"),
+        ("SELECT json_query('{\"a\":{\"b\":1}}', 'lax $.a') AS f", "{\"b\":1}"),
+        ("SELECT json_size('{\"a\":[1,2]}', '$.a') AS f", "2"),
+        ("SELECT json_exists('{\"a\":{\"b\":1}}', 'lax $.a.b') AS f", "true"),
+        ("SELECT json_exists('{\"a\":{\"b\":1}}', 'a', 'c') AS f", "false"),
+        ("SELECT json_array_contains('[\"x\", 2]', 2) AS f", "true"),
+        ("SELECT json_array_get('[\"x\", 2]', 1) AS f", "2"),
+        ("SELECT CAST(json_extract('{\"a\":[\"x\",1]}', '$.a') AS ARRAY(VARCHAR)) AS f", "[x, 1]"),
+        ("SELECT cardinality(CAST(json_extract('{\"a\":[{\"b\":1},2]}', '$.a') AS ARRAY(JSON))) AS f", "2"),
+        ("SELECT contains(split('a,b', ','), 'b') AS f", "true"),
+        ("SELECT all_match(split('a,b', ','), v -> v = 'a' OR v = 'b') AS f", "true"),
+        ("SELECT all_match(split('a,b', ','), v -> v = 'a') AS f", "false"),
+        ("SELECT none_match(split('a,b', ','), v -> v = 'c') AS f", "true"),
+        ("SELECT slice(split('a,b,c', ','), 2, 2) AS f", "[b, c]"),
+        ("SELECT regexp_replace('a1b2', '[0-9]') AS f", "ab"),
     ] {
         assert_eq!(run(archive().path(), sql).await.unwrap(), format!("| f |\n| {expected} |"), "{sql}");
     }

@@ -11,6 +11,8 @@ use super::template::text;
 /// When the path is no text constant, or leads to more than one value.
 pub fn keys(path: &Expr) -> anyhow::Result<String> {
     let Some(path) = text(path) else { bail!("the path of json_extract is a text constant such as '$.bucketName'") };
+    // json_value and json_query say how strict they are
+    let path = path.strip_prefix("lax ").or_else(|| path.strip_prefix("strict ")).unwrap_or(path);
     let mut rest = path.strip_prefix('$').unwrap_or(path);
     let mut keys = String::new();
     let quoted = |key: &str| format!(", '{}'", key.replace('\'', "''"));
@@ -55,6 +57,7 @@ mod tests {
             ("$.a[0].b", ", 'a', 0, 'b'"),
             ("$[\"a.b\"]['c d']", ", 'a.b', 'c d'"),
             ("$.\"a\"", ", 'a'"),
+            ("lax $.a", ", 'a'"),
         ] {
             let constant = expression(&format!("'{}'", path.replace('\'', "''")));
             assert_eq!(keys(&constant).unwrap(), expected, "{path}");

@@ -12,13 +12,14 @@ use anyhow::{anyhow, bail};
 use datafusion::error::DataFusionError;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Select,
-    SelectItem, TableFactor, Value, VisitMut, VisitorMut,
+    AccessExpr, ArrayElemTypeDef, BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArguments, Ident, Select, SelectItem, Subscript, TableFactor, UnaryOperator, Value, VisitMut, VisitorMut,
+    visit_expressions_mut,
 };
 
 use self::json_path::keys;
 use self::template::{call_name, expression, positional, text, with_arguments};
-use self::time_format::{Direction, chrono};
+use self::time_format::{Direction, chrono, chrono_of_joda};
 use self::unnest::Unnested;
 use crate::catalog;
 use crate::table::Kind;
@@ -112,7 +113,8 @@ impl VisitorMut for Words {
             && let Expr::Function(call) = expr.as_mut()
             && matches!(call_name(call).as_deref(), Some("json_extract" | "json_parse"))
         {
-            let name = match data_type {
+            let name = match &*data_type {
+                kind if is_list_of_json(kind) => "json_extract_items",
                 DataType::Array(_) => "json_extract_array",
                 _ => "json_extract_text",
             };
@@ -159,6 +161,8 @@ fn translated(expr: &mut Expr, who: For) -> anyhow::Result<Option<Expr>> {
         Expr::IsNotFalse(inner) => Some(with_arguments("coalesce(arg1, true)", &[inner])),
         Expr::IsUnknown(inner) => Some(with_arguments("(arg1 IS NULL)", &[inner])),
         Expr::IsNotUnknown(inner) => Some(with_arguments("(arg1 IS NOT NULL)", &[inner])),
+        Expr::Cast { expr, data_type, .. } if is_list_of_json(data_type) => Some((**expr).clone()),
+        Expr::CompoundFieldAccess { root, access_chain } => subscripts(root, access_chain),
         Expr::SimilarTo { .. } => bail!("there is no SIMILAR TO here: LIKE 'Get%', or regexp_like(eventName, '^Get')"),
         Expr::Like { expr, .. } | Expr::ILike { expr, .. } | Expr::Substring { expr, .. } => {
             as_text(expr);
@@ -187,11 +191,14 @@ fn translated(expr: &mut Expr, who: For) -> anyhow::Result<Option<Expr>> {
 }
 
 /// Calls that are another call, or an operator, of their arguments: name, number of arguments, and what they are.
-const SAME: [(&str, usize, &str); 40] = [
+const SAME: [(&str, usize, &str); 51] = [
     ("any_match", 2, "array_any_match(arg1, arg2)"),
+    ("array_average", 1, "array_avg(arg1)"),
     ("at_timezone", 2, "(arg1 AT TIME ZONE arg2)"),
     ("bitwise_and", 2, "(arg1 & arg2)"),
     ("bitwise_or", 2, "(arg1 | arg2)"),
+    ("ceiling", 1, "ceil(arg1)"),
+    ("codepoint", 1, "ascii(arg1)"),
     ("date", 1, "CAST(arg1 AS DATE)"),
     ("day", 1, "date_part('day', arg1)"),
     ("day_of_month", 1, "date_part('day', arg1)"),
@@ -207,25 +214,37 @@ const SAME: [(&str, usize, &str); 40] = [
     ("hour", 1, "date_part('hour', arg1)"),
     ("if", 2, "CASE WHEN arg1 THEN arg2 END"),
     ("if", 3, "CASE WHEN arg1 THEN arg2 ELSE arg3 END"),
+    (
+        "json_array_contains",
+        2,
+        "array_has(array_transform(json_get_array(arg1), v -> json_as_text(v)), CAST(arg2 AS VARCHAR))",
+    ),
+    ("json_array_get", 2, "json_get_json(arg1, arg2)"),
     ("json_array_length", 1, "json_length(arg1)"),
     ("json_format", 1, "arg1"),
     ("json_parse", 1, "arg1"),
+    ("levenshtein_distance", 2, "levenshtein(arg1, arg2)"),
     ("minute", 1, "date_part('minute', arg1)"),
     ("mod", 2, "(arg1 % arg2)"),
     ("month", 1, "date_part('month', arg1)"),
+    ("none_match", 2, "(NOT array_any_match(arg1, arg2))"),
     ("quarter", 1, "date_part('quarter', arg1)"),
     ("regexp_extract", 2, "array_element(regexp_match(arg1, concat('(', arg2, ')')), 1)"),
     ("regexp_extract", 3, "array_element(regexp_match(arg1, concat('(', arg2, ')')), arg3 + 1)"),
+    ("regexp_replace", 2, "regexp_replace(arg1, arg2, '', 'g')"),
     ("second", 1, "date_part('second', arg1)"),
     ("sequence", 2, "generate_series(arg1, arg2)"),
+    ("slice", 3, "array_slice(arg1, arg2, arg2 + arg3 - 1)"),
     ("split", 2, "string_to_array(arg1, arg2)"),
     ("to_base64", 1, "encode(arg1, 'base64')"),
     ("transform", 2, "array_transform(arg1, arg2)"),
+    ("truncate", 1, "trunc(arg1)"),
     ("typeof", 1, "arrow_typeof(arg1)"),
     ("week", 1, "date_part('week', arg1)"),
     ("week_of_year", 1, "date_part('week', arg1)"),
     ("year", 1, "date_part('year', arg1)"),
     ("day_name", 1, "to_char(arg1, '%A')"),
+    ("json_extract_items", 1, "json_get_array(arg1)"),
     ("json_extract_text", 1, "json_as_text(arg1)"),
     ("json_extract_array", 1, "array_transform(json_get_array(arg1), v -> json_as_text(v))"),
 ];
@@ -242,7 +261,7 @@ fn function(call: &mut Function, who: For) -> anyhow::Result<Option<Expr>> {
     }
     let Some(args) = positional(call) else { return Ok(None) };
     Ok(match (name.as_str(), args.as_slice()) {
-        ("json_extract_scalar", [json, path]) => {
+        ("json_extract_scalar" | "json_value", [json, path]) => {
             let keys = keys(path)?;
             // Athena's answer is null for an object and a list, which text is for `->>`
             let template = format!(
@@ -250,13 +269,29 @@ fn function(call: &mut Function, who: For) -> anyhow::Result<Option<Expr>> {
             );
             Some(with_arguments(&template, &[json]))
         }
-        ("json_extract", [json, path]) => Some(with_arguments(&format!("json_get_json(arg1{})", keys(path)?), &[json])),
+        ("json_extract" | "json_query", [json, path]) => {
+            Some(with_arguments(&format!("json_get_json(arg1{})", keys(path)?), &[json]))
+        }
         ("json_extract_text", [json, path]) => {
             Some(with_arguments(&format!("json_as_text(arg1{})", keys(path)?), &[json]))
         }
         ("json_extract_array", [json, path]) => {
             let template = "array_transform(json_get_array(arg1KEYS), v -> json_as_text(v))";
             Some(with_arguments(&template.replace("KEYS", &keys(path)?), &[json]))
+        }
+        ("json_extract_items", [json, path]) => {
+            Some(with_arguments(&format!("json_get_array(arg1{})", keys(path)?), &[json]))
+        }
+        ("json_size", [json, path]) => Some(with_arguments(&format!("json_length(arg1{})", keys(path)?), &[json])),
+        // of ours, too, whose arguments are names and not a path
+        ("json_exists", [json, path]) if text(path).is_some_and(is_path) => {
+            Some(with_arguments(&format!("json_exists(arg1{})", keys(path)?), &[json]))
+        }
+        ("all_match", [list, Expr::Lambda(lambda)]) => {
+            let mut other = lambda.clone();
+            let body = Box::new(Expr::Nested(lambda.body.clone()));
+            other.body = Box::new(Expr::UnaryOp { op: UnaryOperator::Not, expr: body });
+            Some(with_arguments("(NOT array_any_match(arg1, arg2))", &[list, &Expr::Lambda(other)]))
         }
         // CloudTrail Lake has maps where JSON text is here
         ("element_at", [map, key]) if text(key).is_some() => {
@@ -265,20 +300,26 @@ fn function(call: &mut Function, who: For) -> anyhow::Result<Option<Expr>> {
         ("contains", [network, Expr::Cast { expr, data_type, .. }]) if is_address(data_type) => {
             Some(with_arguments("cidr_match(arg1, arg2)", &[expr, network]))
         }
-        ("contains", [Expr::Array(_), _]) => Some(with_arguments("array_has(arg1, arg2)", &[&args[0], &args[1]])),
-        ("try", [Expr::Cast { expr, data_type, array, format, .. }]) => Some(Expr::Cast {
-            kind: CastKind::TryCast,
-            expr: expr.clone(),
-            data_type: data_type.clone(),
-            array: *array,
-            format: format.clone(),
-        }),
+        ("contains", [list, _]) if is_list(list) => {
+            Some(with_arguments("array_has(arg1, arg2)", &[&args[0], &args[1]]))
+        }
+        ("try", [tried]) => Some(trying(tried)),
         ("date_parse" | "parse_datetime", [time, _]) if is_time(time) => Some(time.clone()),
         ("date_parse", [time, format]) => {
-            Some(with_arguments("to_timestamp(arg1, arg2)", &[time, &time_format(&name, format, Direction::Read)?]))
+            let format = time_format(&name, format, |format| chrono(format, Direction::Read))?;
+            Some(with_arguments("to_timestamp(arg1, arg2)", &[time, &format]))
+        }
+        ("parse_datetime", [time, format]) => {
+            let format = time_format(&name, format, |format| chrono_of_joda(format, Direction::Read))?;
+            Some(with_arguments("to_timestamp(arg1, arg2)", &[time, &format]))
         }
         ("date_format", [time, format]) => {
-            Some(with_arguments("to_char(arg1, arg2)", &[time, &time_format(&name, format, Direction::Write)?]))
+            let format = time_format(&name, format, |format| chrono(format, Direction::Write))?;
+            Some(with_arguments("to_char(arg1, arg2)", &[time, &format]))
+        }
+        ("format_datetime", [time, format]) => {
+            let format = time_format(&name, format, |format| chrono_of_joda(format, Direction::Write))?;
+            Some(with_arguments("to_char(arg1, arg2)", &[time, &format]))
         }
         ("date_add", [unit, count, time]) => Some(date_add(unit, count, time)?),
         ("date_diff", [unit, from, to]) => Some(date_diff(unit, from, to)?),
@@ -289,9 +330,39 @@ fn function(call: &mut Function, who: For) -> anyhow::Result<Option<Expr>> {
     })
 }
 
-fn time_format(function: &str, format: &Expr, direction: Direction) -> anyhow::Result<Expr> {
-    let Some(format) = text(format) else { bail!("the format of {function} is a text constant such as '%Y-%m-%d'") };
-    Ok(Expr::Value(Value::SingleQuotedString(chrono(format, direction)?).with_empty_span()))
+fn time_format(function: &str, format: &Expr, chrono: impl Fn(&str) -> anyhow::Result<String>) -> anyhow::Result<Expr> {
+    let Some(format) = text(format) else {
+        let example = if function.starts_with("date_") { "%Y-%m-%d" } else { "yyyy-MM-dd" };
+        bail!("the format of {function} is a text constant such as '{example}'")
+    };
+    Ok(Expr::Value(Value::SingleQuotedString(chrono(format)?).with_empty_span()))
+}
+
+/// The expression with null where one of its casts fails. Nothing else in it fails but arithmetic and the reading of times.
+fn trying(expr: &Expr) -> Expr {
+    let mut tried = expr.clone();
+    let _ = visit_expressions_mut(&mut tried, |expr| {
+        if let Expr::Cast { kind, .. } = expr {
+            *kind = CastKind::TryCast;
+        }
+        ControlFlow::<()>::Continue(())
+    }); // the closure never breaks
+    tried
+}
+
+/// `requestParameters['bucketName']`, which CloudTrail Lake has maps for, as the text at that place of JSON.
+fn subscripts(root: &Expr, chain: &[AccessExpr]) -> Option<Expr> {
+    let name = last_name(root)?;
+    let mut columns = catalog::tables().flat_map(|table| table.columns);
+    columns.find(|column| column.name == name && matches!(column.kind, Kind::Json))?;
+    let key = |access: &AccessExpr| match access {
+        AccessExpr::Subscript(Subscript::Index { index }) => {
+            text(index).map(|key| format!(", '{}'", key.replace('\'', "''")))
+        }
+        _ => None,
+    };
+    let keys: String = chain.iter().map(key).collect::<Option<String>>()?;
+    Some(with_arguments(&format!("json_as_text(arg1{keys})"), &[root]))
 }
 
 /// Units of one length, in microseconds.
@@ -359,6 +430,49 @@ fn complete_time(column: &Expr, value: &mut Expr) {
         "0000-00-00 00:00" | "0000-00-00T00:00" | "0000-00-00:00:00" => format!("{day}T{clock}:00"),
         _ => return,
     });
+}
+
+/// Whether a text is a path and not a name.
+fn is_path(text: &str) -> bool {
+    ["$.", "$[", "lax $", "strict $"].iter().any(|start| text.starts_with(start))
+}
+
+fn is_list_of_json(kind: &DataType) -> bool {
+    match kind {
+        DataType::Array(ArrayElemTypeDef::AngleBracket(item)) => matches!(item.as_ref(), DataType::JSON),
+        _ => false,
+    }
+}
+
+/// Calls that give a list.
+const LISTS: [&str; 16] = [
+    "array_agg",
+    "array_concat",
+    "array_distinct",
+    "array_except",
+    "array_filter",
+    "array_intersect",
+    "array_remove",
+    "array_slice",
+    "array_sort",
+    "array_transform",
+    "array_union",
+    "flatten",
+    "json_get_array",
+    "json_texts",
+    "string_to_array",
+    "texts",
+];
+
+/// Whether an expression in DataFusion's words is certainly a list.
+fn is_list(expr: &Expr) -> bool {
+    match expr {
+        Expr::Array(_) => true,
+        Expr::Nested(inner) => is_list(inner),
+        Expr::Cast { data_type, .. } => matches!(data_type, DataType::Array(_)),
+        Expr::Function(call) => call_name(call).is_some_and(|name| LISTS.contains(&name.as_str())),
+        _ => false,
+    }
 }
 
 fn is_time(expr: &Expr) -> bool {
@@ -449,6 +563,8 @@ mod tests {
             ("SELECT count(*) FROM t TABLESAMPLE BERNOULLI (10)", "there is no TABLESAMPLE"),
             ("SELECT a FROM t WHERE a SIMILAR TO 'x%'", "there is no SIMILAR TO"),
             ("SELECT date_format(a, '%D') FROM t", "`%D`"),
+            ("SELECT format_datetime(a, 'xxxx') FROM t", "`xxxx`"),
+            ("SELECT format_datetime(a, b) FROM t", "such as 'yyyy-MM-dd'"),
             ("SELECT date_diff('month', a, b) FROM t", "the unit of date_diff"),
             ("SELECT date_add('month', n, b) FROM t", "needs a number"),
         ];

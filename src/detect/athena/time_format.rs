@@ -1,6 +1,7 @@
-//! A format of MySQL, as Athena's `date_format` and `date_parse` take it → the same for chrono, which DataFusion asks.
+//! A format of MySQL, as Athena's `date_format` and `date_parse` take it, or of Joda-Time, as `format_datetime` and
+//! `parse_datetime` do → the same for chrono, which DataFusion asks.
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 
 /// Whether a time becomes text or text a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +60,84 @@ pub fn chrono(format: &str, direction: Direction) -> anyhow::Result<String> {
     Ok(converted)
 }
 
+/// The same of Joda-Time, where letters that repeat are a field, and text stands in quotes.
+///
+/// # Errors
+/// As [`chrono`].
+pub fn chrono_of_joda(format: &str, direction: Direction) -> anyhow::Result<String> {
+    let mut converted = String::new();
+    let mut rest = format;
+    while let Some(letter) = rest.chars().next() {
+        if letter == '\'' {
+            rest = literal(&rest[1..], &mut converted)
+                .ok_or_else(|| anyhow!("the format '{format}' has a quote that is not closed"))?;
+            continue;
+        }
+        let (field, behind) = rest.split_at(rest.find(|other| other != letter).unwrap_or(rest.len()));
+        rest = behind;
+        let same = match (letter, field.len()) {
+            ('y' | 'Y', 2) => "%y",
+            ('y' | 'Y', _) => "%Y",
+            ('M', 1) => "%-m",
+            ('M', 2) => "%m",
+            ('M', 3) => "%b",
+            ('M', _) => "%B",
+            ('d', 1) => "%-d",
+            ('d', 2) => "%d",
+            ('D', 3) => "%j",
+            ('E', 1..=3) => "%a",
+            ('E', _) => "%A",
+            ('e', 1) => "%u",
+            ('w', 2) => "%V",
+            ('H', 1) => "%-H",
+            ('H', 2) => "%H",
+            ('h' | 'K', 1) => "%-I",
+            ('h' | 'K', 2) => "%I",
+            ('m', 2) => "%M",
+            ('s', 2) => "%S",
+            ('S', 1..=9) if direction == Direction::Read && converted.ends_with('.') => {
+                converted.pop();
+                "%.f"
+            }
+            ('S', 3) => "%3f",
+            ('S', 6) => "%6f",
+            ('S', 9) => "%9f",
+            ('a', _) => "%p",
+            ('Z', 1) => "%z",
+            ('Z', 2) => "%:z",
+            ('%', _) => {
+                converted += &"%%".repeat(field.len());
+                continue;
+            }
+            (letter, _) if letter.is_ascii_alphabetic() => {
+                bail!("`{field}` in the format '{format}' is not known; it is one such as yyyy-MM-dd HH:mm:ss")
+            }
+            _ => field,
+        };
+        converted += same;
+    }
+    Ok(converted)
+}
+
+/// Adds the text behind a quote, in which two quotes are one; gives what stands behind the closing one.
+fn literal<'f>(mut rest: &'f str, converted: &mut String) -> Option<&'f str> {
+    if let Some(behind) = rest.strip_prefix('\'') {
+        converted.push('\'');
+        return Some(behind);
+    }
+    loop {
+        let (text, behind) = rest.split_once('\'')?;
+        *converted += &text.replace('%', "%%");
+        match behind.strip_prefix('\'') {
+            Some(more) => {
+                converted.push('\'');
+                rest = more;
+            }
+            None => return Some(behind),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,6 +155,23 @@ mod tests {
         assert_eq!(chrono("%s.%f", Direction::Read).unwrap(), "%S%.f");
         for wrong in ["%Q", "100%"] {
             assert!(chrono(wrong, Direction::Write).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn fields_of_joda_are_letters_that_repeat() {
+        let cases = [
+            ("yyyy-MM-dd HH:mm:ss", "%Y-%m-%d %H:%M:%S"),
+            ("yyyy-MM-dd'T'HH:mm:ss.SSSZ", "%Y-%m-%dT%H:%M:%S.%3f%z"),
+            ("EEE, d MMM yy 'at' h 'o''clock' a", "%a, %-d %b %y at %-I o'clock %p"),
+            ("dd.MMMM 100%", "%d.%B 100%%"),
+        ];
+        for (format, expected) in cases {
+            assert_eq!(chrono_of_joda(format, Direction::Write).unwrap(), expected, "{format}");
+        }
+        assert_eq!(chrono_of_joda("ss.SSS", Direction::Read).unwrap(), "%S%.f");
+        for wrong in ["xx", "m", "yyyy 'x"] {
+            assert!(chrono_of_joda(wrong, Direction::Write).is_err(), "{wrong}");
         }
     }
 }
