@@ -128,8 +128,8 @@ pub fn readable(error: DataFusionError) -> anyhow::Error {
     let text = text.split_once("https://github.com/apache/datafusion/issues. ").map_or(text, |(_, rest)| rest);
     if text.contains("does not support logical expression OuterReferenceColumn") {
         return anyhow!(
-            "what stands behind FROM can name a column of another table only in CROSS JOIN UNNEST(resources) AS t (r), right \
-             behind that table"
+            "what stands behind FROM can name a column of another table only in CROSS JOIN UNNEST(c.resources) AS t (r), where c is \
+             a table before it whose rows no outer join fills with nulls"
         );
     }
     if let Some(field) = text.strip_prefix("Field ").and_then(|text| text.strip_suffix(" not found in struct")) {

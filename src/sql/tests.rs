@@ -134,7 +134,7 @@ async fn an_error_is_written_for_who_typed_the_query() {
     };
     assert_eq!(beginning("SELECT substr(day, 1, 7) FROM cloudtrail").await, "No function matches the given ");
     let unnest =
-        "SELECT r.arn FROM cloudtrail a JOIN cloudtrail b ON a.day = b.day CROSS JOIN UNNEST(b.resources) AS t(r)";
+        "SELECT r.arn FROM cloudtrail a LEFT JOIN cloudtrail b ON a.day = b.day CROSS JOIN UNNEST(b.resources) AS t(r)";
     assert_eq!(beginning(unnest).await, "what stands behind FROM can na");
 }
 
@@ -355,6 +355,17 @@ async fn a_list_is_unnested_behind_from() {
             "SELECT a, b FROM (SELECT [1, 2] AS l, ['x'] AS m) AS s CROSS JOIN UNNEST(l) AS t (a) CROSS JOIN UNNEST(m) AS u (b) ORDER BY a"
                 .to_owned(),
             "| a | b |\n| 1 | x |\n| 2 | x |",
+        ),
+        (
+            "SELECT a.eventid, r.arn FROM cloudtrail a JOIN cloudtrail b ON a.day = b.day CROSS JOIN UNNEST(b.resources) AS t (r)"
+                .to_owned(),
+            "| eventid | arn |\n| b | arn:aws:s3:::x |",
+        ),
+        (
+            "SELECT c.eventid, f.start, r.arn FROM cloudtrail c LEFT JOIN vpc_flow f ON c.account = f.account AND c.eventid = 'a' \
+             LEFT JOIN UNNEST(resources) AS t (r) ON true ORDER BY c.eventid"
+                .to_owned(),
+            "| eventid | start | arn |\n| a | 1722511823 | |\n| b | | arn:aws:s3:::x |\n| c | | |",
         ),
     ] {
         check(&sql, expected).await;

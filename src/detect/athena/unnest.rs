@@ -1,7 +1,10 @@
 //! `FROM t CROSS JOIN UNNEST(list) AS u (item)` → a subquery in the place of `t` that has the items as one more column.
 
+use std::ops::ControlFlow;
+
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, Join, JoinConstraint, JoinOperator, Select, SetExpr, TableAlias, TableFactor, TableWithJoins, Value,
+    Expr, Ident, Join, JoinConstraint, JoinOperator, Select, SelectItem, SetExpr, TableAlias, TableFactor,
+    TableWithJoins, Value, visit_expressions,
 };
 
 use super::template::query;
@@ -17,11 +20,16 @@ impl Unnested {
     pub fn join(&mut self, select: &mut Select) {
         join_instead_of_commas(&mut select.from);
         for table in &mut select.from {
-            while let Some(join) = table.joins.first()
-                && let Some(subquery) = self.subquery(&table.relation, join)
-            {
-                table.relation = subquery;
-                table.joins.remove(0);
+            let mut at = 0;
+            while let Some(join) = table.joins.get(at) {
+                let found = owner(table, at);
+                match found.and_then(|owner| Some((owner, self.subquery(relation(table, owner), join)?))) {
+                    Some((owner, subquery)) => {
+                        *relation_mut(table, owner) = subquery;
+                        table.joins.remove(at);
+                    }
+                    None => at += 1,
+                }
             }
         }
     }
@@ -74,6 +82,82 @@ impl Unnested {
 
 /// What an item is called whose fields are columns.
 const ITEM: &str = "unnested_item";
+
+/// Which table before a join has the lists that are unnested there, where their items may be columns of it: 0 is the first one,
+/// and none whose rows a join before has filled with nulls.
+fn owner(table: &TableWithJoins, at: usize) -> Option<usize> {
+    if at == 0 {
+        return Some(0);
+    }
+    let TableFactor::UNNEST { array_exprs, .. } = &table.joins[at].relation else { return None };
+    let mut owner = None;
+    let several = visit_expressions(array_exprs, |expr| {
+        let first = match expr {
+            Expr::Identifier(name) => name,
+            Expr::CompoundIdentifier(names) => &names[0],
+            _ => return ControlFlow::Continue(()),
+        };
+        match (place_of(table, at, first), owner) {
+            (Some(place), None) => owner = Some(place),
+            (Some(place), Some(known)) if place == known => {}
+            _ => return ControlFlow::Break(()),
+        }
+        ControlFlow::Continue(())
+    });
+    let keeps = |join: &Join| {
+        matches!(
+            join.join_operator,
+            JoinOperator::Join(_)
+                | JoinOperator::Inner(_)
+                | JoinOperator::CrossJoin(_)
+                | JoinOperator::Left(_)
+                | JoinOperator::LeftOuter(_)
+        )
+    };
+    let is_inner =
+        |join: &Join| keeps(join) && !matches!(join.join_operator, JoinOperator::Left(_) | JoinOperator::LeftOuter(_));
+    let owner = owner.filter(|_| several.is_continue())?;
+    let fits = (owner == 0 || is_inner(&table.joins[owner - 1])) && table.joins[owner..at].iter().all(keeps);
+    fits.then_some(owner)
+}
+
+/// The one table before a join that is called so, or that has a column of that name.
+fn place_of(table: &TableWithJoins, at: usize, first: &Ident) -> Option<usize> {
+    let called = |place: &usize| name(relation(table, *place)).is_some_and(|name| same(&name, first));
+    let mut places = (0..=at).filter(|place| has_column(relation(table, *place), first));
+    (0..=at).find(called).or_else(|| places.next().filter(|_| places.next().is_none()))
+}
+
+/// Whether a table of the catalog, or what was made of one here, has the column.
+fn has_column(relation: &TableFactor, column: &Ident) -> bool {
+    match relation {
+        TableFactor::Table { name, args: None, .. } => {
+            let Some(name) = name.0.last().and_then(|part| part.as_ident()) else { return false };
+            catalog::tables().any(|table| {
+                table.name.eq_ignore_ascii_case(&name.value)
+                    && table.columns.iter().any(|known| known.name.eq_ignore_ascii_case(&column.value))
+            })
+        }
+        TableFactor::Derived { subquery, .. } => match subquery.body.as_ref() {
+            SetExpr::Select(select) => {
+                let is_all = |item: &SelectItem| matches!(item, SelectItem::Wildcard(_));
+                select.projection.iter().any(is_all)
+                    && select.from.iter().any(|from| has_column(&from.relation, column))
+            }
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// The first table, or the one of the join before that place.
+fn relation(table: &TableWithJoins, place: usize) -> &TableFactor {
+    if place == 0 { &table.relation } else { &table.joins[place - 1].relation }
+}
+
+fn relation_mut(table: &mut TableWithJoins, place: usize) -> &mut TableFactor {
+    if place == 0 { &mut table.relation } else { &mut table.joins[place - 1].relation }
+}
 
 /// `FROM t, UNNEST(...)` is what `FROM t CROSS JOIN UNNEST(...)` is.
 fn join_instead_of_commas(from: &mut Vec<TableWithJoins>) {
