@@ -4,6 +4,7 @@
 //! arrays, or a stretch of an array that was cut between two items. Each value is first tried as a record of the
 //! table that the record before it had, and only when it is none, [`peel`] looks at what it is.
 
+mod braces;
 mod cloudwatch;
 mod fill;
 mod packed;

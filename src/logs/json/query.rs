@@ -2,18 +2,18 @@
 //! get-query-results` prints, and the CSV of the console's event history → records.
 //!
 //! Either has columns that are texts, under the names of the record's fields. Columns that Athena nests are JSON, or texts such
-//! as `{type=Root, arn=...}` that JSON cannot be made of, since nothing in them is quoted: those stay texts.
+//! as `{type=Root, arn=...}`, which are read where they are structs of known fields ([`braces`]); others stay texts.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::peel::{Member, Members};
 use super::walk::{Cursor, Stop};
-use super::{Around, Nested, OpenBefore, Parser, peel, scalar};
+use super::{Around, Nested, OpenBefore, Parser, braces, peel, scalar};
 use crate::decode::{Lines, Options, Shape, Text};
 use crate::logs::cloudtrail::CLOUDTRAIL;
 use crate::logs::vpc_flow::VPC_FLOW;
-use crate::table::{Origin, Table};
+use crate::table::{Column, Kind, Origin, Table};
 
 /// Knows a CSV file by its header line, which names columns that make a record.
 pub fn recognize(head: &[u8], _: &Options) -> Option<Shape> {
@@ -92,12 +92,21 @@ fn add(out: &mut Vec<u8>, name: &[u8], text: &[u8]) {
     let nested = matches!(text.trim_ascii_start().first(), Some(b'{' | b'['));
     if nested && serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok() {
         out.extend_from_slice(text);
-    } else {
+    } else if !nested || !fields_of(name).is_some_and(|columns| braces::add(out, text, columns)) {
         quote(out, text);
     }
 }
 
-fn quote(out: &mut Vec<u8>, text: &[u8]) {
+/// The fields of a column of CloudTrail's that is a struct, or a list of them.
+fn fields_of(name: &[u8]) -> Option<&'static [Column]> {
+    let column = CLOUDTRAIL.columns.iter().find(|column| column.name.as_bytes().eq_ignore_ascii_case(name))?;
+    match column.kind {
+        Kind::Struct(columns) | Kind::List(columns) => Some(columns),
+        _ => None,
+    }
+}
+
+pub(super) fn quote(out: &mut Vec<u8>, text: &[u8]) {
     serde_json::to_writer(out, &String::from_utf8_lossy(text)).expect("a text can be written to memory");
 }
 

@@ -66,7 +66,7 @@ fn what_a_query_over_cloudtrail_answers_has_the_rows_of_the_files() {
 fn a_column_that_is_no_json_stays_a_text_and_a_damaged_row_costs_itself_only() {
     let header = ["eventname", "eventsource", "eventid", "useridentity", "requestparameters", "errormessage"];
     let row = |id: &str| {
-        let who = "{type=IAMUser, principalid=AIDA, arn=arn:aws:iam::1:user/a}";
+        let who = "{kind=IAMUser, principalid=AIDA}";
         ["CreateUser", "iam.amazonaws.com", id, who, "{userName=eve}", "two\nlines"].map(str::to_owned).to_vec()
     };
     let header = csv(&[header.map(str::to_owned).to_vec()], "\n");
@@ -74,7 +74,7 @@ fn a_column_that_is_no_json_stays_a_text_and_a_damaged_row_costs_itself_only() {
     assert_eq!(reasons(&read), [""; 0]);
     assert_eq!(column(&read, "cloudtrail", "requestparameters"), some(&[r#""{userName=eve}""#]));
     assert_eq!(column(&read, "cloudtrail", "errormessage"), some(&["two\nlines"]));
-    let unmapped = r#"{"useridentity":"{type=IAMUser, principalid=AIDA, arn=arn:aws:iam::1:user/a}"}"#;
+    let unmapped = r#"{"useridentity":"{kind=IAMUser, principalid=AIDA}"}"#;
     assert_eq!(column(&read, "cloudtrail", "unmapped"), some(&[unmapped]));
 
     let [a, b, c] = ["id-1", "id-2", "id-3"].map(|id| csv(&[row(id)], "\n"));
@@ -93,6 +93,37 @@ fn a_column_that_is_no_json_stays_a_text_and_a_damaged_row_costs_itself_only() {
     }
     let empty = csv(&[vec![String::new(); 6]], "\n");
     assert_eq!(reasons(&read_text(format!("{header}{empty}"))), ["no table is known for this object"]);
+}
+
+#[test]
+fn structs_of_athena_are_columns() {
+    let header = ["eventname", "eventsource", "eventid", "useridentity", "resources", "tlsdetails"];
+    let who = "{type=AssumedRole, principalid=AROA:i-1, arn=arn:aws:sts::111122223333:assumed-role/r/i-1, accountid=111122223333, \
+               invokedby=null, accesskeyid=ASIA1, username=null, sessioncontext={attributes={mfaauthenticated=false, \
+               creationdate=2024-08-01T10:00:00Z}, sessionissuer={type=Role, principalid=AROA, arn=arn:aws:iam::111122223333:role/r, \
+               accountid=111122223333, username=r}, ec2roledelivery=null, webidfederationdata=null}}";
+    let resources = "[{arn=arn:aws:s3:::a, accountid=111122223333, type=AWS::S3::Bucket}, {arn=arn:aws:s3:::a/b=c, d, accountid=null, type=null}]";
+    let tls = "{tlsversion=TLSv1.3, ciphersuite=TLS_AES_128_GCM_SHA256, clientprovidedhostheader=s3.amazonaws.com}";
+    let row = ["GetObject", "s3.amazonaws.com", "id-1", who, resources, tls];
+    let rows = [header, row].map(|row| row.map(str::to_owned).to_vec());
+    let read = read_text(csv(&rows, "\n"));
+    assert_eq!(reasons(&read), [""; 0]);
+    for (path, expected) in [
+        ("useridentity.type", "AssumedRole"),
+        ("useridentity.accesskeyid", "ASIA1"),
+        ("useridentity.sessioncontext.attributes.mfaauthenticated", "false"),
+        ("useridentity.sessioncontext.sessionissuer.arn", "arn:aws:iam::111122223333:role/r"),
+        ("account", "111122223333"),
+        ("tlsdetails.clientprovidedhostheader", "s3.amazonaws.com"),
+    ] {
+        assert_eq!(column(&read, "cloudtrail", path), some(&[expected]), "{path}");
+    }
+    for path in ["useridentity.invokedby", "useridentity.sessioncontext.ec2roledelivery", "unmapped"] {
+        assert_eq!(column(&read, "cloudtrail", path), [None], "{path}");
+    }
+    let resources = read.batches[0].rows.column_by_name("resources").unwrap();
+    let resources = arrow::util::display::array_value_to_string(resources, 0).unwrap();
+    assert!(resources.contains("arn:aws:s3:::a/b=c, d"), "{resources}");
 }
 
 #[test]
