@@ -278,7 +278,8 @@ fn bare(expr: &Expr) -> &Expr {
     }
 }
 
-const AGGREGATES: [&str; 6] = ["count", "sum", "avg", "min", "max", "sample"];
+const AGGREGATES: [&str; 10] =
+    ["count", "sum", "avg", "min", "max", "sample", "count_if", "approx_distinct", "any_value", "arbitrary"];
 
 fn is_call(expr: &Expr, names: &[&str]) -> bool {
     matches!(expr, Expr::Function(call) if names.iter().any(|name| call.name.to_string().eq_ignore_ascii_case(name)))
@@ -382,6 +383,17 @@ mod tests {
         );
         let own = &explained.conditions[2];
         assert_eq!((own.own, &*own.holds), (true, &[Some(true), Some(false)][..]));
+    }
+
+    #[test]
+    fn aggregates_in_words_of_athena_are_read_as_they_stand() {
+        let sql = "SELECT account FROM cloudtrail WHERE eventName = 'CreateUser' \
+                   GROUP BY account, tumble(eventTime, INTERVAL '1 day') HAVING count_if(errorCode IS NULL) > 1";
+        let explained =
+            explain(logs::TABLES, &References::default(), &rule("", sql), &[batch(&[event("CreateUser", "e1")])])
+                .unwrap();
+        let expected = "f count_if(errorCode IS NULL) > 1 count_if(errorCode IS NULL)=[Some(\"1\")]";
+        assert_eq!(told(&explained.windows[0].conditions), [expected]);
     }
 
     #[test]
