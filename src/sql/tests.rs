@@ -299,6 +299,10 @@ async fn the_words_of_athena_say_the_same() {
         ("SELECT count(*) AS f FROM (SELECT '012345678901' AS account) WHERE account = 012345678901", "1"),
         ("SELECT any_match(resources, r -> r.arn LIKE '%s3%') AS f FROM cloudtrail WHERE eventid = 'b'", "true"),
         ("SELECT try(CAST('x' AS INTEGER)) IS NULL AS f", "true"),
+        ("SELECT count(*) AS f FROM cloudtrail_logs WHERE cloudtrail_logs.eventid = 'a'", "1"),
+        ("SELECT count(l.start) AS f FROM \"awsdatacatalog\".\"default\".\"vpc_flow_logs\" l", "1"),
+        ("SELECT eventid AS f FROM default.cloudtrail WHERE cloudtrail.eventname = 'PutObject'", "b"),
+        ("WITH cloudtrail_logs AS (SELECT 7 AS f) SELECT f FROM cloudtrail_logs", "7"),
         ("SELECT coalesce(try(CAST('x' AS INTEGER) + 1), 7) AS f", "7"),
         (
             "SELECT format_datetime(eventTime, 'yyyy-MM-dd''T''HH') AS f FROM cloudtrail WHERE eventid = 'a'",

@@ -13,8 +13,8 @@ use datafusion::error::DataFusionError;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, ArrayElemTypeDef, BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArguments, Ident, Select, SelectItem, Subscript, TableFactor, UnaryOperator, Value, VisitMut, VisitorMut,
-    visit_expressions_mut,
+    FunctionArguments, Ident, ObjectName, Query, Select, SelectItem, Subscript, TableAlias, TableFactor, UnaryOperator,
+    Value, VisitMut, VisitorMut, visit_expressions_mut,
 };
 
 use self::json_path::keys;
@@ -70,10 +70,18 @@ struct Words {
     unnested: Unnested,
     /// Of each SELECT around the place that is looked at, the text of its columns without alias.
     shown: Vec<Vec<Option<String>>>,
+    /// What WITH calls its queries.
+    given: Vec<Ident>,
 }
 
 impl VisitorMut for Words {
     type Break = anyhow::Error;
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<anyhow::Error> {
+        let given = query.with.iter().flat_map(|with| &with.cte_tables).map(|table| table.alias.name.clone());
+        self.given.extend(given);
+        ControlFlow::Continue(())
+    }
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<anyhow::Error> {
         self.unnested.join(select);
@@ -102,6 +110,15 @@ impl VisitorMut for Words {
         match table {
             TableFactor::Table { sample: Some(_), .. } | TableFactor::Derived { sample: Some(_), .. } => {
                 ControlFlow::Break(anyhow!("there is no TABLESAMPLE here: WHERE random() < 0.1 is a tenth of the rows"))
+            }
+            TableFactor::Table { name, alias, args: None, .. } => {
+                if let Some((table, typed)) = archived(name)
+                    && !self.given.iter().any(|given| given.value.eq_ignore_ascii_case(&typed.value))
+                {
+                    *name = ObjectName::from(vec![Ident::new(table)]);
+                    alias.get_or_insert(TableAlias { explicit: true, name: typed, columns: Vec::new(), at: None });
+                }
+                ControlFlow::Continue(())
             }
             _ => ControlFlow::Continue(()),
         }
@@ -188,6 +205,19 @@ fn translated(expr: &mut Expr, who: For) -> anyhow::Result<Option<Expr>> {
         }
         _ => None,
     })
+}
+
+/// The tables as AWS's documentation creates them for Athena, and here.
+const TABLES: [(&str, &str); 2] = [("cloudtrail_logs", "cloudtrail"), ("vpc_flow_logs", "vpc_flow")];
+
+/// The table here that a name of Athena means, `default.cloudtrail` or `cloudtrail_logs`, with the last word of that name.
+fn archived(name: &ObjectName) -> Option<(&'static str, Ident)> {
+    let words: Vec<&Ident> = name.0.iter().map(|part| part.as_ident()).collect::<Option<_>>()?;
+    let (last, databases) = words.split_last()?;
+    let is = |word: &str| last.value.eq_ignore_ascii_case(word);
+    let renamed = TABLES.iter().find(|(theirs, _)| is(theirs)).map(|(_, ours)| *ours);
+    let qualified = || catalog::tables().map(|table| table.name).find(|table| !databases.is_empty() && is(table));
+    Some((renamed.or_else(qualified)?, (*last).clone()))
 }
 
 /// Calls that are another call, or an operator, of their arguments: name, number of arguments, and what they are.
