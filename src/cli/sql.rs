@@ -68,16 +68,27 @@ async fn write(
     let mut out = output::open("-").or_output()?;
     match form {
         Form::Table => {
-            let mut rows = Vec::new();
+            let (mut page, mut count) = (Vec::new(), 0);
             while let Some(batch) = answer.next().await {
-                rows.push(batch.or_usage()?);
+                let mut batch = batch.or_usage()?;
+                while batch.num_rows() > 0 {
+                    let rows = batch.num_rows().min(PAGE_ROWS - count % PAGE_ROWS);
+                    page.push(batch.slice(0, rows));
+                    batch = batch.slice(rows, batch.num_rows() - rows);
+                    count += rows;
+                    if count % PAGE_ROWS == 0 {
+                        show(&page, &mut out)?;
+                        page.clear();
+                    }
+                }
             }
-            let count: usize = rows.iter().map(RecordBatch::num_rows).sum();
-            if rows.is_empty() {
-                rows.push(RecordBatch::new_empty(schema.clone()));
+            if count == 0 {
+                page.push(RecordBatch::new_empty(schema.clone()));
             }
-            let table = arrow::util::pretty::pretty_format_batches(&rows).or_output()?;
-            writeln!(out, "{table}\n{count} {}", if count == 1 { "row" } else { "rows" }).or_output()?;
+            if !page.is_empty() {
+                show(&page, &mut out)?;
+            }
+            writeln!(out, "{count} {}", if count == 1 { "row" } else { "rows" }).or_output()?;
         }
         Form::Csv => {
             let mut csv = arrow::csv::WriterBuilder::new().with_header(true).build(&mut out);
@@ -104,6 +115,15 @@ async fn write(
         }
     }
     out.flush().or_output()
+}
+
+/// Rows of one table for people. What is more is another table below it: all cells of a table are as wide as the widest, which
+/// free-form JSON makes much wider than the rows themselves.
+const PAGE_ROWS: usize = 1000;
+
+fn show(page: &[RecordBatch], out: &mut impl Write) -> Result<(), Failure> {
+    let table = arrow::util::pretty::pretty_format_batches(page).or_output()?;
+    writeln!(out, "{table}").or_output()
 }
 
 /// The schema with text where a column has values of several types, as `json_get` and `->` give them: neither JSON nor
