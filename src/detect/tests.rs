@@ -119,7 +119,7 @@ fn a_rule_in_words_of_athena_judges_rows_and_windows() {
     let failed = changed(event("DeleteUser", "e3"), json!({ "errorCode": "AccessDenied" }));
     let events = [batch(&[made("e1", "bob"), made("e2", "mallory"), failed])];
     let sql = "SELECT json_extract_scalar(requestParameters, '$.tags[0].key'), date_format(eventTime, '%H:%i') AS at \
-               FROM cloudtrail WHERE eventTime LIKE '2024-08-01T%' AND readOnly = 'false' \
+               FROM default.cloudtrail_logs WHERE eventTime LIKE '2024-08-01T%' AND readOnly = 'false' \
                AND json_extract_scalar(requestParameters, '$.userName') = 'bob'";
     let finding = found(rule("", sql), &events).remove(0);
     assert_eq!(finding.event_ids.iter().map(|(_, id)| id.as_str()).collect::<Vec<_>>(), ["e1"]);

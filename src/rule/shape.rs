@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::parser::Statement as AnyStatement;
 use datafusion::sql::sqlparser::ast::{
-    Distinct, Expr, GroupByExpr, Query, Select, SetExpr, Statement, TableFactor, visit_expressions,
+    Distinct, Expr, GroupByExpr, ObjectName, Query, Select, SetExpr, Statement, TableFactor, visit_expressions,
 };
 
 use super::Fires;
@@ -39,6 +39,17 @@ impl Misfit {
     }
 }
 
+/// The tables as AWS's documentation creates them for Athena, and here.
+pub const ATHENA_TABLES: [(&str, &str); 2] = [("cloudtrail_logs", "cloudtrail"), ("vpc_flow_logs", "vpc_flow")];
+
+/// The table that a name means, whichever database stands in front of it.
+fn table_name(name: &ObjectName) -> String {
+    let last = name.0.last().and_then(|part| part.as_ident());
+    let last = last.map_or_else(|| name.to_string(), |last| last.value.clone()).to_lowercase();
+    let ours = ATHENA_TABLES.iter().find(|(theirs, _)| *theirs == last);
+    ours.map_or(last, |(_, ours)| (*ours).to_owned())
+}
+
 /// Name of the one table that the statement reads, in lower case, and what makes it fire.
 pub fn table(statement: &AnyStatement) -> Result<(String, Fires), Misfit> {
     let query = query(statement).ok_or(Misfit(""))?;
@@ -55,7 +66,7 @@ pub fn table(statement: &AnyStatement) -> Result<(String, Fires), Misfit> {
     });
     check(subquery.is_break(), "SELECT within SELECT")?;
     match &from.relation {
-        TableFactor::Table { name, args: None, .. } => Ok((name.to_string().to_lowercase(), fires)),
+        TableFactor::Table { name, args: None, .. } => Ok((table_name(name), fires)),
         TableFactor::Derived { subquery, lateral: false, .. } if fires == Fires::PerRow && has_over(subquery) => {
             rows_of_frames(subquery)
         }
@@ -72,7 +83,7 @@ fn rows_of_frames(query: &Query) -> Result<(String, Fires), Misfit> {
     check(!from.joins.is_empty(), "JOIN")?;
     check(select.selection.is_none(), "WHERE")?;
     match &from.relation {
-        TableFactor::Table { name, args: None, .. } => Ok((name.to_string().to_lowercase(), Fires::PerWindow)),
+        TableFactor::Table { name, args: None, .. } => Ok((table_name(name), Fires::PerWindow)),
         _ => Err(Misfit("SELECT within SELECT")),
     }
 }
@@ -170,6 +181,12 @@ mod tests {
         assert_eq!(table(&dialect::parse(&framed).unwrap()[0]), Ok(("t".to_owned(), Fires::PerWindow)));
         assert_eq!(refused(&format!("SELECT n FROM (SELECT {over} FROM t) WHERE n > 1")).0, "WHERE");
         assert_eq!(refused(&format!("SELECT n FROM (SELECT {over} FROM t WHERE a)")).0, "WHERE");
+        for (from, name) in
+            [("default.\"Cloudtrail_Logs\" AS l", "cloudtrail"), ("vpc_flow_logs", "vpc_flow"), ("d.t", "t")]
+        {
+            let read = table(&dialect::parse(&format!("SELECT a FROM {from} WHERE a")).unwrap()[0]);
+            assert_eq!(read, Ok((name.to_owned(), Fires::PerRow)));
+        }
         assert_eq!(refused("SELECT a FROM t WHERE a\nORDER BY a"), ("ORDER BY", Some((2, 1))));
         assert_eq!(refused("SELECT DISTINCT a FROM t WHERE a"), ("DISTINCT", Some((1, 8))));
         assert_eq!(refused("SELECT a FROM t WHERE a UNION SELECT b FROM t WHERE b").0, "UNION, EXCEPT or INTERSECT");

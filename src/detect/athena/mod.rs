@@ -22,6 +22,7 @@ use self::template::{call_name, expression, positional, text, with_arguments};
 use self::time_format::{Direction, chrono, chrono_of_joda};
 use self::unnest::Unnested;
 use crate::catalog;
+use crate::rule::shape::ATHENA_TABLES;
 use crate::table::Kind;
 
 /// Who runs the statement.
@@ -207,15 +208,12 @@ fn translated(expr: &mut Expr, who: For) -> anyhow::Result<Option<Expr>> {
     })
 }
 
-/// The tables as AWS's documentation creates them for Athena, and here.
-const TABLES: [(&str, &str); 2] = [("cloudtrail_logs", "cloudtrail"), ("vpc_flow_logs", "vpc_flow")];
-
 /// The table here that a name of Athena means, `default.cloudtrail` or `cloudtrail_logs`, with the last word of that name.
 fn archived(name: &ObjectName) -> Option<(&'static str, Ident)> {
     let words: Vec<&Ident> = name.0.iter().map(|part| part.as_ident()).collect::<Option<_>>()?;
     let (last, databases) = words.split_last()?;
     let is = |word: &str| last.value.eq_ignore_ascii_case(word);
-    let renamed = TABLES.iter().find(|(theirs, _)| is(theirs)).map(|(_, ours)| *ours);
+    let renamed = ATHENA_TABLES.iter().find(|(theirs, _)| is(theirs)).map(|(_, ours)| *ours);
     let qualified = || catalog::tables().map(|table| table.name).find(|table| !databases.is_empty() && is(table));
     Some((renamed.or_else(qualified)?, (*last).clone()))
 }
