@@ -44,6 +44,11 @@ impl Seen {
         known.panes.count(pane - first.panes, pane) == 0
     }
 
+    /// Whether nothing is known of a key in the history before this pane.
+    pub fn is_new(&self, key: &[u8], pane: i64, first: FirstSeen) -> bool {
+        self.keys.get(&hash(key)).is_none_or(|known| known.panes.count(pane - first.panes, pane) == 0)
+    }
+
     /// Whether a key has rows in this pane and none in those of the history before it, while what it shares has.
     pub fn is_first(&self, key: &[u8], pane: i64, first: FirstSeen) -> bool {
         let Some(known) = self.keys.get(&hash(key)) else { return false };

@@ -8,8 +8,8 @@ use arrow::array::{Array, ArrayRef, AsArray, StringViewArray};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use datafusion::common::Result;
-use hashbrown::HashMap;
 use hashbrown::hash_map::{Entry, EntryRef};
+use hashbrown::{HashMap, HashSet};
 
 use super::bytes::{Reader, Writer};
 use super::columns::Answers;
@@ -130,17 +130,15 @@ impl Windows {
     ) -> (BTreeSet<(Key, i64)>, u64) {
         let Selected { gathered, single, picked } = selected;
         let (mut changed, mut late) = (Vec::new(), 0);
-        // rows of one batch are of few keys
-        let mut noted = HashMap::new();
+        let new = rule.first.map(|first| {
+            let places = gathered.iter().map(|one| (one.place, one.pane)).chain(single.iter().copied());
+            self.note_new(&picked, places, first)
+        });
         let together = gathered.into_iter().map(|Gathered { place, pane, group }| (place, pane, Some(group)));
         let apart = single.into_iter().map(|(place, pane)| (place, pane, None));
         for (place, number, more) in together.chain(apart) {
             let key = picked.inputs.keys.bytes(place);
-            if let Some(first) = rule.first
-                && !*noted
-                    .entry((picked.inputs.keys.place(place), number))
-                    .or_insert_with(|| self.seen.note(key, picked.inputs.owner(place), number, first))
-            {
+            if new.as_ref().is_some_and(|new| !new.contains(&(picked.inputs.keys.place(place), number))) {
                 continue;
             }
             if self.floor.is_some_and(|floor| number < floor) {
@@ -188,6 +186,27 @@ impl Windows {
         changed.sort_unstable();
         changed.dedup();
         (changed.into_iter().map(|(key, number)| (key.into(), number)).collect(), late)
+    }
+
+    /// Notes which keys a batch has in which panes; gives those that are new, as far as is known once all of it is noted, so
+    /// that what is remembered does not depend on the order of its rows.
+    fn note_new(
+        &mut self,
+        picked: &Picked,
+        places: impl Iterator<Item = (usize, i64)>,
+        first: FirstSeen,
+    ) -> HashSet<(u32, i64)> {
+        // rows of one batch are of few keys
+        let mut noted = HashMap::new();
+        for (place, pane) in places {
+            let note =
+                || (place, self.seen.note(picked.inputs.keys.bytes(place), picked.inputs.owner(place), pane, first));
+            noted.entry((picked.inputs.keys.place(place), pane)).or_insert_with(note);
+        }
+        let still = |((_, pane), (place, is_new)): &((u32, i64), (usize, bool))| {
+            *is_new && self.seen.is_new(picked.inputs.keys.bytes(*place), *pane, first)
+        };
+        noted.into_iter().filter(still).map(|(key, _)| key).collect()
     }
 
     /// Notes which keys a batch has in which panes, and adds up nothing.
