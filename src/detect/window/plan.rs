@@ -77,6 +77,8 @@ pub struct Windowed {
     /// Once a window's condition holds, more rows cannot change that: it need not be waited for. With `first` that is so
     /// for rows of the window itself, and not for those that come late from before it.
     pub early: bool,
+    /// The same of one that asks what is rare, once no row can come any more for the windows before it.
+    pub foreseen: bool,
     /// What its condition needs at least, see [`needed`].
     needed: Vec<(usize, u64)>,
     keys: Keys,
@@ -254,6 +256,8 @@ impl Windowed {
             early: scored.is_none()
                 && never_falls(&having, &schema, &aggregate)
                 && !(span.session && names_window(&having)),
+            foreseen: scored.is_some_and(|scored| scored.what != What::Rate)
+                && never_falls(&having, &schema, &aggregate),
             needed: match scored {
                 Some(_) => Vec::new(),
                 None => needed(&having, &schema, &aggregate).into_iter().filter_map(part).collect(),
@@ -354,6 +358,17 @@ impl Windowed {
         let observed = self.observed(scored, windows)?;
         let scores = model.close(scored, start, &observed);
         windows.iter_mut().zip(scores).for_each(|(window, score)| window.score = Some(score));
+        Ok(())
+    }
+
+    /// The same before the pane closes, and without learning, where scores can be told before that.
+    ///
+    /// # Errors
+    /// As [`Windowed::score`].
+    pub fn foresee(&self, model: &Model, windows: &mut [Window]) -> Result<()> {
+        let (Some(scored), Some(first)) = (self.scored, windows.first()) else { return Ok(()) };
+        let scores = model.foresee(scored, first.start, &self.observed(scored, windows)?);
+        windows.iter_mut().zip(scores.into_iter().flatten()).for_each(|(window, score)| window.score = Some(score));
         Ok(())
     }
 

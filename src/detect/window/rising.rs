@@ -5,7 +5,7 @@ use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::logical_expr::expr::{Case, Cast, ScalarFunction};
 use datafusion::logical_expr::{Aggregate, BinaryExpr, Expr, ExprSchemable, Operator};
 
-use crate::detect::spans::{FIRST_SEEN, plain};
+use crate::detect::spans::{FIRST_SEEN, RARE, plain};
 
 /// Columns of our tables that hold sizes and counts, so that their sums only grow.
 const NEVER_NEGATIVE: [&str; 2] = ["bytes", "packets"];
@@ -305,7 +305,7 @@ fn aggregate_way(call: &Expr) -> Way {
     let Expr::AggregateFunction(call) = call else { return Way::Either };
     match call.func.name() {
         // rows of its window change nothing about what was before it
-        FIRST_SEEN => Way::Still,
+        FIRST_SEEN | RARE => Way::Still,
         "count" | "max" => Way::Up,
         "min" => Way::Down,
         "sum" if call.params.args.first().is_some_and(never_negative) => Way::Up,

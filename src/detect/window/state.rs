@@ -69,6 +69,8 @@ pub struct Windows {
     pub seen: Seen,
     /// Of a rule that scores its windows: what those taught that have left.
     pub model: Model,
+    /// The pane whose windows are told as they come, of a rule whose scores are foreseen.
+    pub foreseen: Option<i64>,
     /// About what the groups take, in bytes.
     pub(super) bytes: usize,
 }
@@ -317,6 +319,19 @@ impl Windows {
         let ended = (number + panes).saturating_mul(span.slide);
         let quiet = |time: i64| time.saturating_add(lateness) <= now.0;
         (quiet(ended) && touched.all(quiet)).then_some(*number)
+    }
+
+    /// The oldest pane, once it is known that no row comes any more for one before it, and is told for the first time: from now on its windows are
+    /// judged as they will be when it is over. Before anything was over rows may come in any order.
+    pub fn foresee(&mut self, span: Span, lateness: i64, now: Timestamp) -> Option<i64> {
+        let (floor, number) = (self.floor?, *self.panes.keys().next()?);
+        let before_is_over = number.saturating_mul(span.slide).saturating_add(lateness) <= now.0;
+        if !before_is_over || self.foreseen == Some(number) {
+            return None;
+        }
+        self.floor = Some(floor.max(number));
+        self.foreseen = Some(number);
+        Some(number)
     }
 
     /// The groups of one pane.
