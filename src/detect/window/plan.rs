@@ -22,7 +22,7 @@ use super::chain::Chain;
 use super::columns::{Alike, Answers, Columns};
 use super::group::Group;
 use super::part::{DISTINCT_MAX, Part, hash};
-use super::rising::{needed, never_falls};
+use super::rising::{needed, never_falls, uncounted};
 use super::score::{Model, Observed, Score, Scored, What};
 use super::text::{Sortable, Values};
 use crate::detect::program::{Leaves, type_of};
@@ -238,6 +238,9 @@ impl Windowed {
         };
         if scored.is_some() && (first.is_some() || span.size != span.slide || span.session) {
             return plan_err!("a score goes with tumble, whose windows do not overlap, and without first_seen");
+        }
+        if let Some(number) = uncounted(&having, &schema, &aggregate) {
+            return plan_err!("{DISTINCT_MAX} distinct values are counted at most, and HAVING compares with {number}");
         }
         // the start of a session may change
         let names_window = |having: &Expr| {

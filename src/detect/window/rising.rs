@@ -1,10 +1,12 @@
 //! Conditions on groups → whether more rows can make one false again.
 
 use arrow::datatypes::DataType;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::logical_expr::expr::{Case, Cast, ScalarFunction};
 use datafusion::logical_expr::{Aggregate, BinaryExpr, Expr, ExprSchemable, Operator};
 
+use super::part::DISTINCT_MAX;
 use crate::detect::spans::{FIRST_SEEN, RARE, plain};
 
 /// Columns of our tables that hold sizes and counts, so that their sums only grow.
@@ -68,6 +70,34 @@ pub fn needed(having: &Expr, schema: &DFSchema, aggregate: &Aggregate) -> Vec<(u
         }
         _ => Vec::new(),
     }
+}
+
+/// The number of distinct values that the condition compares with, where it is more than are counted.
+pub fn uncounted(having: &Expr, schema: &DFSchema, aggregate: &Aggregate) -> Option<i64> {
+    let of = Of { schema, aggregate };
+    let counts = |expr: &Expr| of.aggregate_of(expr).is_some_and(|call| is_count(&call) && is_distinct(&call));
+    let mut beyond = None;
+    let found = having.apply(|expr| {
+        if let Expr::BinaryExpr(BinaryExpr { left, op, right }) = expr {
+            let (count, number, op) = match op.swap() {
+                Some(turned) if counts(right.as_ref()) => (right, left, turned),
+                _ => (left, right, *op),
+            };
+            if let (true, Expr::Literal(ScalarValue::Int64(Some(number)), _)) =
+                (counts(count.as_ref()), number.as_ref())
+            {
+                let most = DISTINCT_MAX as i64 - i64::from(matches!(op, Operator::Gt | Operator::LtEq));
+                beyond = (*number > most).then_some(*number).or(beyond);
+            }
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    found.expect("nothing above fails");
+    beyond
+}
+
+fn is_distinct(call: &Expr) -> bool {
+    matches!(call, Expr::AggregateFunction(call) if call.params.distinct)
 }
 
 fn is_count(expr: &Expr) -> bool {
@@ -317,7 +347,9 @@ fn aggregate_way(call: &Expr) -> Way {
 mod tests {
     use serde_json::{Value, json};
 
+    use crate::detect::Detector;
     use crate::detect::tests::{batch, changed, detector, event, rule};
+    use crate::logs;
     use crate::time::Timestamp;
 
     /// Three calls make it true; whether that is told before the window is over.
@@ -337,6 +369,34 @@ mod tests {
         let told = detector.observe(&[batch(&[call(1), call(2), call(3)])], Timestamp(0)).len();
         assert_eq!(told + detector.finish().len(), 1, "{having}");
         told == 1
+    }
+
+    #[test]
+    fn more_distinct_values_than_are_counted_cannot_be_asked_for() {
+        let said = |having: &str| {
+            let sql = format!(
+                "SELECT count(*) AS n FROM cloudtrail WHERE eventSource = 'iam.amazonaws.com' \
+                 GROUP BY awsRegion, tumble(eventTime, INTERVAL '1 hour') HAVING {having}"
+            );
+            let (_, refused) = Detector::new(logs::TABLES, [rule("", &sql)]);
+            refused.first().map(ToString::to_string).unwrap_or_default()
+        };
+        for having in [
+            "count(DISTINCT eventName) >= 10001",
+            "count(DISTINCT eventName) > 10000",
+            "20000 < count(DISTINCT eventName) OR count(*) > 3",
+            "count(*) > 3 AND count(DISTINCT eventName) <= 10000",
+        ] {
+            assert!(said(having).contains("10000 distinct values are counted at most"), "{having}: {}", said(having));
+        }
+        for having in [
+            "count(DISTINCT eventName) >= 10000",
+            "count(DISTINCT eventName) < 10000",
+            "count(*) > 20000",
+            "9999 < count(DISTINCT eventName)",
+        ] {
+            assert_eq!(said(having), "", "{having}");
+        }
     }
 
     #[test]
