@@ -23,7 +23,7 @@ use super::smallest::Smallest;
 use super::text::{EventId, Text, Values, add_shared};
 use crate::detect::emit::{Lists, times};
 use crate::finding::Finding;
-use crate::time::Timestamp;
+use crate::time::{MICROS_PER_HOUR, Timestamp};
 
 /// Sort key of a group's key.
 pub type Key = Box<[u8]>;
@@ -78,7 +78,8 @@ pub struct Windows {
 #[derive(Debug, PartialEq)]
 pub(super) struct Pane {
     pub(super) groups: HashMap<Key, Group>,
-    /// When a row last came into it.
+    /// When a row first came into it, and last.
+    pub(super) begun: Timestamp,
     pub(super) touched: Timestamp,
     /// Of a rule over frames.
     pub(super) moments: Moments,
@@ -311,14 +312,14 @@ impl Windows {
     }
 
     /// The oldest pane that is over: no row has come for `lateness` into it or any that shares a window with it, and the
-    /// last of these windows ended that long ago.
+    /// last of these windows ended that long ago. One that rows still come into is over in the end too, see [`Pane::is_held_long`].
     pub fn over(&self, span: Span, lateness: i64, now: Timestamp) -> Option<i64> {
-        let (number, _) = self.panes.first_key_value()?;
+        let (number, oldest) = self.panes.first_key_value()?;
         let panes = span.size / span.slide;
         let mut touched = self.panes.range(*number..number + panes).map(|(_, pane)| pane.touched.0);
         let ended = (number + panes).saturating_mul(span.slide);
         let quiet = |time: i64| time.saturating_add(lateness) <= now.0;
-        (quiet(ended) && touched.all(quiet)).then_some(*number)
+        (quiet(ended) && (touched.all(quiet) || oldest.is_held_long(ended, lateness, now))).then_some(*number)
     }
 
     /// The oldest pane, once it is known that no row comes any more for one before it, and is told for the first time: from now on its windows are
@@ -456,9 +457,19 @@ impl Windows {
     }
 }
 
+/// A pane of the past that rows keep coming into holds back all that leave after it: for so long.
+const HELD_MICROS: i64 = 6 * MICROS_PER_HOUR;
+
 impl Pane {
+    /// Whether it ended, and the first row came into it, longer ago than rows may be late by far. Rows whose time never changes (of a canary
+    /// that sends one file again and again, of a clock that stands) would else keep every window behind it from being told.
+    pub(super) fn is_held_long(&self, ended: i64, lateness: i64, now: Timestamp) -> bool {
+        let is_long = |time: i64| time.saturating_add(lateness).saturating_add(HELD_MICROS) <= now.0;
+        is_long(ended) && is_long(self.begun.0)
+    }
+
     fn new(touched: Timestamp) -> Pane {
-        Pane { groups: HashMap::new(), touched, moments: Moments::default(), bytes: 0 }
+        Pane { groups: HashMap::new(), begun: touched, touched, moments: Moments::default(), bytes: 0 }
     }
 }
 
