@@ -13,6 +13,7 @@ use futures::StreamExt;
 use super::output::{self, Failure, OrFail};
 use super::run::memory;
 use super::{reference, rules};
+use crate::archive::read;
 use crate::config::Config;
 use crate::detect::reference::References;
 use crate::detect::{Detector, library};
@@ -23,7 +24,8 @@ use crate::pipeline::summary::{counted, matches, plural};
 use crate::rule::Rule;
 use crate::sink::{self, Format};
 use crate::sql::{self, replay};
-use crate::time::{Timestamp, day_text};
+use crate::table::{Batch, Table};
+use crate::time::{MICROS_PER_DAY, Timestamp, day_text};
 use crate::triage::Triage;
 use crate::triage::canary::{Canaries, Told};
 use crate::triage::suppress::Suppressions;
@@ -86,7 +88,7 @@ pub fn run(flags: &Backtest) -> Result<ExitCode, Failure> {
     let mut in_force = Tried::new(before, &references, &config)?;
     let started = Instant::now();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().or_output()?;
-    let rows = runtime.block_on(replay(&flags.archive, days, &mut tried, &mut in_force)).or_usage()?;
+    let rows = runtime.block_on(replay(&flags.archive, days, &references, &mut tried, &mut in_force)).or_usage()?;
     tried.finish();
     in_force.finish();
 
@@ -95,8 +97,14 @@ pub fn run(flags: &Backtest) -> Result<ExitCode, Failure> {
         Form::Ndjson => sink::json::lines(&tried.triage.findings(), &mut out).or_output()?,
         Form::Table => {
             let seconds = started.elapsed().as_secs_f64();
-            let (many, tables) = (plural(rows as usize), tried.tables().join(", "));
-            writeln!(out, "{rows} row{many} of {tables} in {seconds:.1} s").or_output()?;
+            let (asked, tables) = (counted(rows.asked, "row"), tried.tables().join(", "));
+            let around = match rows.around {
+                0 => String::new(),
+                around => {
+                    format!(" (and {around} around them, for windows that begin before and for what is new or unusual)")
+                }
+            };
+            writeln!(out, "{asked} of {tables} in {seconds:.1} s{around}").or_output()?;
             tried.tell(&in_force, flags.samples, &mut out).or_output()?;
             tried.canaries().iter().try_for_each(|line| writeln!(out, "{line}")).or_output()?;
         }
@@ -144,26 +152,84 @@ fn chosen(flags: &Backtest, config: &Config) -> anyhow::Result<Vec<Rule>> {
     Ok(rules)
 }
 
-/// Puts the archive's rows through both; gives how many they were.
-async fn replay(archive: &Path, days: replay::Days, tried: &mut Tried, in_force: &mut Tried) -> anyhow::Result<u64> {
+/// Rows that were read.
+#[derive(Debug, Default)]
+struct Rows {
+    /// Of the days that were asked for.
+    asked: u64,
+    /// Of days before and behind them.
+    around: u64,
+}
+
+/// Puts the archive's rows through both, day by day: windows leave with theirs, so that a year takes as much room as a few days.
+async fn replay(
+    archive: &Path,
+    asked: replay::Days,
+    references: &References,
+    tried: &mut Tried,
+    in_force: &mut Tried,
+) -> anyhow::Result<Rows> {
     let session = sql::session(archive)?;
-    let mut count = 0;
+    let mut rows = Rows::default();
+    [&mut *tried, &mut *in_force].into_iter().for_each(|tried| tried.tell_of(asked));
+    let around = |rule: &Rule| {
+        let [one, other] = [&*tried, &*in_force].map(|tried| tried.detector.days_around(&rule.id));
+        (rule.id.clone(), [one[0].max(other[0]), one[1].max(other[1])])
+    };
+    let around: BTreeMap<String, [i32; 2]> = tried.detector.rules().map(around).collect();
     for table in logs::TABLES {
-        let mut columns: BTreeSet<String> = tried.detector.columns(table);
-        if columns.is_empty() {
+        if tried.detector.columns(table).is_empty() {
             continue;
         }
-        columns.extend(in_force.detector.columns(table));
-        let mut batches = std::pin::pin!(replay::batches(&session, table, &columns, days).await?);
-        while let Some(batch) = batches.next().await {
-            let batch = batch.with_context(|| format!("reading the archived {}", table.name))?;
-            count += batch.rows.num_rows() as u64;
-            let batch = [batch];
-            tried.observe(&batch);
-            in_force.observe(&batch);
+        let (mut known, mut columns) = (None, BTreeSet::new());
+        // rows whose time is missing or absurd come first
+        let days: BTreeSet<Option<i32>> =
+            read::files(archive, table)?.into_iter().map(|found| found.partition.day).collect();
+        for day in days {
+            let wanted = wanted(&around, asked, day);
+            if known.as_ref() != Some(&wanted) {
+                columns =
+                    [&*tried, &*in_force].iter().flat_map(|tried| tried.columns(table, references, &wanted)).collect();
+                known = Some(wanted.clone());
+            }
+            if columns.is_empty() {
+                continue;
+            }
+            let is_asked = is_asked(asked, day);
+            let mut batches = std::pin::pin!(replay::batches_of(&session, table, &columns, day).await?);
+            while let Some(batch) = batches.next().await {
+                let batch = batch.with_context(|| format!("reading the archived {}", table.name))?;
+                *(if is_asked { &mut rows.asked } else { &mut rows.around }) += batch.rows.num_rows() as u64;
+                let batch = [batch];
+                tried.observe(&wanted, &batch);
+                in_force.observe(&wanted, &batch);
+            }
+            if let Some(day) = day {
+                tried.all_came(day);
+                in_force.all_came(day);
+            }
         }
     }
-    Ok(count)
+    Ok(rows)
+}
+
+/// The rules that rows of a day matter to.
+fn wanted(around: &BTreeMap<String, [i32; 2]>, (since, until): replay::Days, day: Option<i32>) -> BTreeSet<String> {
+    let matters = |[before, behind]: &[i32; 2]| match day {
+        Some(day) => {
+            since.is_none_or(|since| day >= since.saturating_sub(*before))
+                && until.is_none_or(|until| day <= until.saturating_add(*behind))
+        }
+        None => since.is_none() && until.is_none(),
+    };
+    around.iter().filter(|(_, days)| matters(days)).map(|(rule, _)| rule.clone()).collect()
+}
+
+fn is_asked((since, until): replay::Days, day: Option<i32>) -> bool {
+    match day {
+        Some(day) => since.is_none_or(|since| day >= since) && until.is_none_or(|until| day <= until),
+        None => since.is_none() && until.is_none(),
+    }
 }
 
 /// Behind all times of events, which a canary is last seen at.
@@ -173,6 +239,8 @@ const WHENEVER: Timestamp = Timestamp(i64::MAX);
 struct Tried {
     detector: Detector,
     triage: Triage,
+    /// Findings of rows that are all before or behind these days are not told.
+    asked: replay::Days,
 }
 
 impl Tried {
@@ -182,16 +250,44 @@ impl Tried {
         detector.keep_to(memory(config).or_usage()?);
         let suppressions = Suppressions::new(Vec::new()).or_usage()?;
         let canaries = Canaries::new(config.canary.clone()).or_usage()?;
-        Ok(Tried { detector, triage: Triage::new(suppressions, Vec::new()).with_canaries(canaries) })
+        let triage = Triage::new(suppressions, Vec::new()).with_canaries(canaries);
+        Ok(Tried { detector, triage, asked: (None, None) })
     }
 
-    fn observe(&mut self, batches: &[crate::table::Batch]) {
-        let found = self.detector.observe(batches, Timestamp(0));
-        self.triage.settle(found, WHENEVER);
+    fn tell_of(&mut self, asked: replay::Days) {
+        self.asked = asked;
+    }
+
+    /// The columns that some of its rules read.
+    fn columns(&self, table: &Table, references: &References, wanted: &BTreeSet<String>) -> BTreeSet<String> {
+        if self.detector.rules().all(|rule| wanted.contains(&rule.id)) {
+            return self.detector.columns(table);
+        }
+        let rules = self.detector.rules().filter(|rule| wanted.contains(&rule.id)).cloned();
+        Detector::with_references(logs::TABLES, references, rules).0.columns(table)
+    }
+
+    fn observe(&mut self, wanted: &BTreeSet<String>, batches: &[Batch]) {
+        let found = self.detector.observe_for(&|rule| wanted.contains(rule), batches);
+        self.settle(found);
+    }
+
+    fn all_came(&mut self, day: i32) {
+        let found = self.detector.all_came(Timestamp(i64::from(day + 1) * MICROS_PER_DAY));
+        self.settle(found);
     }
 
     fn finish(&mut self) {
         let found = self.detector.finish();
+        self.settle(found);
+    }
+
+    fn settle(&mut self, mut found: Vec<Finding>) {
+        let (since, until) = self.asked;
+        found.retain(|finding| {
+            since.is_none_or(|since| finding.last_seen.day() >= since)
+                && until.is_none_or(|until| finding.first_seen.day() <= until)
+        });
         self.triage.settle(found, WHENEVER);
     }
 
@@ -214,7 +310,7 @@ impl Tried {
     }
 
     fn tables(&self) -> Vec<&'static str> {
-        let read = |table: &&&crate::table::Table| !self.detector.columns(table).is_empty();
+        let read = |table: &&&Table| !self.detector.columns(table).is_empty();
         logs::TABLES.iter().filter(read).map(|table| table.name).collect()
     }
 

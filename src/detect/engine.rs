@@ -1,6 +1,7 @@
 //! Batches → findings, by every rule at once.
 
 mod aside;
+mod by_day;
 mod learning;
 mod replayed;
 mod room;
@@ -247,16 +248,21 @@ impl Detector {
     /// windows leave by, where no partition is slower; a rule that judges row by row goes by the rows' own time alone.
     pub fn observe(&mut self, batches: &[Batch], now: Timestamp) -> Vec<Finding> {
         let horizon = if self.follows { self.horizon.at(now) } else { now };
-        let mut found = self.take_in(batches, horizon);
+        let mut found = self.take_in(batches, &|_| true, horizon);
         if self.follows {
             found.extend(self.leave(horizon));
         }
         self.conclude(found, now)
     }
 
-    /// Judges batches, and puts what rules over windows selected of them where it belongs.
-    fn take_in(&mut self, batches: &[Batch], horizon: Timestamp) -> Vec<Finding> {
-        let seen: Vec<_> = batches.par_iter().map(|batch| self.judge(batch, &|_| true)).collect();
+    /// Has the wanted rules judge batches, and puts what those over windows selected of them where it belongs.
+    fn take_in(
+        &mut self,
+        batches: &[Batch],
+        wanted: &(dyn Fn(&str) -> bool + Sync),
+        horizon: Timestamp,
+    ) -> Vec<Finding> {
+        let seen: Vec<_> = batches.par_iter().map(|batch| self.judge(batch, wanted)).collect();
         let (mut found, mut wrong, mut selected) = (Vec::new(), Vec::new(), Vec::new());
         // of very many rules, each once and not for each batch
         let mut costs = BTreeMap::<Place, RuleCost>::new();

@@ -28,17 +28,38 @@ pub async fn batches(
     columns: &BTreeSet<String>,
     (first, last): Days,
 ) -> anyhow::Result<impl Stream<Item = anyhow::Result<Batch>>> {
+    let bound = |day: Option<i32>, relation: &str| {
+        day.map_or(String::new(), |day| format!(" AND day {relation} DATE '{}'", day_text(day)))
+    };
+    rows(session, table, columns, format!("{}{}", bound(first, ">="), bound(last, "<="))).await
+}
+
+/// The same of one day, or, with `None`, of the rows whose time is missing or absurd.
+///
+/// # Errors
+/// As [`batches`].
+pub async fn batches_of(
+    session: &SessionContext,
+    table: &'static Table,
+    columns: &BTreeSet<String>,
+    day: Option<i32>,
+) -> anyhow::Result<impl Stream<Item = anyhow::Result<Batch>>> {
+    let of_day = day.map_or(" AND day IS NULL".to_owned(), |day| format!(" AND day = DATE '{}'", day_text(day)));
+    rows(session, table, columns, of_day).await
+}
+
+async fn rows(
+    session: &SessionContext,
+    table: &'static Table,
+    columns: &BTreeSet<String>,
+    of_days: String,
+) -> anyhow::Result<impl Stream<Item = anyhow::Result<Batch>>> {
     let schema = table.schema();
     let read = schema.fields().iter().enumerate();
     let read: Vec<usize> =
         read.filter(|(place, field)| *place < 2 || columns.contains(field.name())).map(|(place, _)| place).collect();
     let names: Vec<String> = read.iter().map(|place| format!("\"{}\"", schema.field(*place).name())).collect();
-    let mut sql = format!("SELECT {} FROM {} WHERE true", names.join(", "), table.name);
-    for (day, relation) in [(first, ">="), (last, "<=")] {
-        if let Some(day) = day {
-            sql += &format!(" AND day {relation} DATE '{}'", day_text(day));
-        }
-    }
+    let sql = format!("SELECT {} FROM {} WHERE true{of_days}", names.join(", "), table.name);
     let rows = query(session, &sql).await.with_context(|| format!("reading the archived {}", table.name))?;
     Ok(rows.map(move |rows| {
         let rows = rows.map_err(readable)?;

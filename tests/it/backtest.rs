@@ -79,6 +79,72 @@ fn an_edit_of_a_built_in_rule_shows_what_it_gains_and_loses() {
     assert!(said.contains("against the built-in rule: 0 gained, 1 lost, 1 kept\n  lost:\n"), "{said}");
 }
 
+/// What somebody does for the first time, and two calls within two hours that are all there were.
+const LOOK_AROUND: [(&str, &str); 2] = [
+    (
+        "new_call",
+        "SELECT userIdentity.arn AS who, eventName AS what, count(*) AS n FROM cloudtrail
+WHERE eventSource = 's3.amazonaws.com'
+GROUP BY userIdentity.arn, eventName, tumble(eventTime, INTERVAL '1 day')
+HAVING first_seen(eventName, INTERVAL '30 days')
+",
+    ),
+    (
+        "a_pair",
+        "SELECT userIdentity.arn AS who, count(*) AS n FROM cloudtrail
+WHERE eventSource = 's3.amazonaws.com' AND eventName = 'PutObject'
+GROUP BY userIdentity.arn, hop(eventTime, INTERVAL '2 hours', INTERVAL '4 hours')
+HAVING count(*) = 2
+",
+    ),
+];
+
+#[test]
+fn a_part_of_the_days_says_what_all_of_them_say_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |path: &str| folder.path().join(path);
+    fs::create_dir_all(at("rules/cloudtrail")).unwrap();
+    for (name, sql) in LOOK_AROUND {
+        let header = RULE.lines().take_while(|line| line.starts_with("--")).collect::<Vec<_>>().join("\n");
+        fs::write(at(&format!("rules/cloudtrail/{name}.sql")), format!("{header}\n{sql}")).unwrap();
+    }
+    let call = |time: &str, name: &str| {
+        serde_json::json!({
+            "eventVersion": "1.08", "eventTime": time, "eventSource": "s3.amazonaws.com", "eventName": name,
+            "eventID": format!("{time} {name}"), "awsRegion": "us-east-1", "recipientAccountId": "111122223333",
+            "userIdentity": { "type": "IAMUser", "arn": "arn:aws:iam::111122223333:user/eve" },
+        })
+    };
+    let mut calls: Vec<_> = (1..=6).map(|day| call(&format!("2024-08-0{day}T12:00:00Z"), "GetObject")).collect();
+    calls.push(call("2024-08-05T13:00:00Z", "DeleteBucket"));
+    // one window has both, and the one that begins on the fifth has a third one, of the day behind it
+    for time in ["04T23:30", "05T00:30", "05T23:00", "05T23:30", "06T00:30"] {
+        calls.push(call(&format!("2024-08-{time}:00Z"), "PutObject"));
+    }
+    fs::write(at("calls.json"), serde_json::json!({ "Records": calls }).to_string()).unwrap();
+    let run = weir(&["run", "--from", "calls.json", "--archive", "a", "--rules", "only:rules"], folder.path());
+    assert_eq!(code(&run), 0, "{}", text(&run.stderr));
+    let told = |arguments: &[&str]| {
+        let output = backtest(&[&["rules", "--format", "ndjson"], arguments].concat(), folder.path());
+        let of = |finding: serde_json::Value| {
+            let [rule, first, last] =
+                ["rule", "first_seen", "last_seen"].map(|key| finding[key].as_str().unwrap().to_owned());
+            (rule, first, last, finding["count"].as_u64().unwrap())
+        };
+        lines(&output.stdout).into_iter().map(of).collect::<BTreeSet<_>>()
+    };
+    let all = told(&[]);
+    let of = |rule: &str| all.iter().filter(|finding| finding.0.ends_with(rule)).count();
+    assert!(of("new_call") > 0 && of("a_pair") > 1, "{all:?}");
+    let on_the_fifth =
+        |finding: &&(String, String, String, u64)| *finding.2 >= *"2024-08-05" && *finding.1 < *"2024-08-06";
+    let expected: BTreeSet<_> = all.iter().filter(on_the_fifth).cloned().collect();
+    assert!(expected.len() > 1 && expected.len() < all.len(), "{all:?}");
+    assert_eq!(told(&["--since", "2024-08-05", "--until", "2024-08-05"]), expected);
+    let said = text(&backtest(&["rules", "--since", "2024-08-05"], folder.path()).stdout);
+    assert!(said.contains(" around them, for windows that begin before"), "{said}");
+}
+
 #[test]
 fn what_a_canary_does_is_counted_and_is_no_finding() {
     let (folder, run) = archived();

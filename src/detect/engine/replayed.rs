@@ -27,7 +27,7 @@ impl Detector {
     /// Takes in rows of one day, in any order, as if they came at `touched`; `end` is that of the day. Windows do not leave for it,
     /// see [`Detector::pass`].
     pub fn replay(&mut self, batches: &[Batch], touched: Timestamp, end: Timestamp) -> Vec<Finding> {
-        let found = self.take_in(batches, touched);
+        let found = self.take_in(batches, &|_| true, touched);
         self.conclude(found, end)
     }
 

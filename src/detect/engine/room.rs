@@ -117,12 +117,15 @@ impl Detector {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::{Value, json};
 
     use super::*;
     use crate::detect::quarantine::WINDOWS_SHED;
     use crate::detect::tests::{batch, changed, detector, event, rule};
     use crate::memory::Size;
+    use crate::rule::Rule;
+    use crate::time::MICROS_PER_SECOND;
 
     fn flood(round: usize) -> Vec<Value> {
         let one = |n: usize| {
@@ -178,5 +181,55 @@ mod tests {
         assert_eq!(tight.state_bytes(), roomy.state_bytes());
         assert_eq!(tight.observe(&[], Timestamp(0))[0].rule, WINDOWS_SHED);
         assert!(tight.state_bytes()[0] <= WINDOW_BYTES_MAX);
+    }
+
+    /// A rule of each kind.
+    fn kinds() -> Detector {
+        let grouped = |by: &str, having: &str| {
+            format!(
+                "SELECT count(*) AS n FROM cloudtrail WHERE eventSource = 'iam.amazonaws.com' \
+                 GROUP BY userIdentity.arn, {by} HAVING {having}"
+            )
+        };
+        let framed = "SELECT n FROM (SELECT *, count(*) OVER (PARTITION BY userIdentity.arn ORDER BY eventTime \
+                      RANGE BETWEEN INTERVAL '10 minutes' PRECEDING AND CURRENT ROW) AS n \
+                      FROM cloudtrail WHERE eventSource = 'iam.amazonaws.com') WHERE n >= 3";
+        let texts = [
+            grouped("tumble(eventTime, INTERVAL '1 hour')", "count(*) = 3"),
+            grouped("hop(eventTime, INTERVAL '10 minutes', INTERVAL '30 minutes')", "count(*) >= 3"),
+            grouped("session(eventTime, INTERVAL '10 minutes')", "count(*) >= 3"),
+            grouped("eventName, tumble(eventTime, INTERVAL '1 day')", "first_seen(eventName, INTERVAL '5 days')"),
+            framed.to_owned(),
+        ];
+        let one = |(place, text): (usize, &String)| Rule { id: format!("cloudtrail/r{place}"), ..rule("", text) };
+        detector(texts.iter().enumerate().map(one))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
+
+        #[test]
+        fn what_leaves_does_not_depend_on_the_order_of_the_rows_of_a_batch(
+            (calls, shuffled) in prop::collection::vec((0i64..9_000, 0u8..12, 0u8..3), 1..120).prop_flat_map(|calls| {
+                let calls: Vec<_> = calls.into_iter().enumerate().collect();
+                (Just(calls.clone()), Just(calls).prop_shuffle())
+            }),
+            room in prop::sample::select(vec![2_000usize, 8_000, 30_000]),
+        ) {
+            let run = |calls: &[(usize, (i64, u8, u8))]| {
+                let call = |(place, (minute, who, what)): &(usize, (i64, u8, u8))| {
+                    let time = Timestamp((1_722_513_600 + minute * 60) * MICROS_PER_SECOND).to_string();
+                    let who = json!({ "arn": format!("arn:aws:iam::111122223333:user/{who}") });
+                    let changes = json!({ "eventTime": time, "userIdentity": who, "eventName": format!("N{what}") });
+                    changed(event("x", &format!("e{place}")), changes)
+                };
+                let mut detector = kinds();
+                detector.observe(&[batch(&calls.iter().map(call).collect::<Vec<_>>())], Timestamp(0));
+                let lost = detector.shed([room, room / 8, room], Timestamp(0));
+                let shed: Vec<u64> = detector.costs().values().map(|cost| cost.shed).collect();
+                (lost, shed, detector.state_bytes(), detector.finish())
+            };
+            prop_assert_eq!(run(&calls), run(&shuffled));
+        }
     }
 }

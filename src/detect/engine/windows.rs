@@ -38,9 +38,13 @@ impl Detector {
             let CompiledRule { rule: text, then: Then::Window(plan, _), .. } = &self.tables[table].rules[rule] else {
                 unreachable!("only rules over windows select rows for windows");
             };
-            let at_once = self.fires_at_once(plan);
+            let foreseen = plan.foreseen && self.follows;
+            let at_once = self.fires_at_once(plan) || foreseen;
             let windows = self.windows.get_mut(&(table, rule)).expect("the rule has windows");
-            let (more, late) = windows.add(plan, selected, at_once, now);
+            let (mut more, late) = windows.add(plan, selected, at_once, now);
+            if foreseen {
+                more.retain(|(_, pane)| windows.foreseen == Some(*pane));
+            }
             let text = text.clone();
             changed.entry((table, rule)).or_default().extend(more);
             let seconds = start.elapsed().as_secs_f64();
@@ -57,7 +61,7 @@ impl Detector {
         for place in places {
             let (plan, _) = self.windowed(place);
             let (span, first, early) = (plan.span, plan.first, self.fires_at_once(plan));
-            let scored = plan.scored.is_some();
+            let (scored, foreseen) = (plan.scored.is_some(), plan.foreseen && self.follows);
             let lateness = lateness(self.rule(place), early);
             // what frames wait for is over long before no frame needs its rows any more
             let waits = span.frame.is_some() && !early;
@@ -77,6 +81,11 @@ impl Detector {
                 let windows = self.windows.get_mut(&place).expect("the rule has windows");
                 windows.drop_through(pane);
                 first.into_iter().for_each(|first| windows.forget_seen(first));
+            }
+            let windows = self.windows.get_mut(&place).expect("the rule has windows");
+            if foreseen && let Some(pane) = windows.foresee(span, lateness, now) {
+                let groups = windows.of_pane(pane);
+                found.extend(self.fire(place, &groups));
             }
         }
         found
@@ -107,11 +116,14 @@ impl Detector {
         let start = Instant::now();
         let (plan, _) = self.windowed(place);
         let windows = &self.windows[&place];
-        let windows = match plan.span.frame {
+        let mut found = match plan.span.frame {
             Some(_) => windows.bursts(plan, self.rule(place).rule.dedupe_micros, groups),
             None => windows.windows(plan, false, groups),
         };
-        self.tell(place, Ok(windows), start)
+        // nothing happens to those that are not scored
+        let foreseen = plan.foresee(&windows.model, &mut found);
+        let rows = found.iter().map(|window| window.group.rows).sum();
+        self.tell(place, foreseen.map(|_| found).map_err(|error| (error.strip_backtrace(), rows)), start)
     }
 
     /// Findings of windows that were begun to be looked at some time ago; or why they could not be scored, and their rows.

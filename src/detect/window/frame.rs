@@ -184,11 +184,13 @@ impl Windows {
         told
     }
 
-    /// The first pane whose rows have all come: it ended, and none came into it, for `lateness`.
+    /// The first pane whose rows have all come: it ended, and none came into it, for `lateness`; or for long enough, as [`Windows::over`] says.
     pub fn closing(&self, span: Span, lateness: i64, now: Timestamp) -> Option<i64> {
         let (number, pane) = self.panes.range(self.floor.unwrap_or(i64::MIN)..).next()?;
-        let quiet = |time: i64| time.saturating_add(lateness) <= now.0;
-        (quiet((number + 1).saturating_mul(span.slide)) && quiet(pane.touched.0)).then_some(*number)
+        let (ended, quiet) =
+            ((number + 1).saturating_mul(span.slide), |time: i64| time.saturating_add(lateness) <= now.0);
+        let is_over = quiet(ended) && (quiet(pane.touched.0) || pane.is_held_long(ended, lateness, now));
+        is_over.then_some(*number)
     }
 
     /// From now on rows of a pane, and of those before it, are late; it stays for the frames behind it.

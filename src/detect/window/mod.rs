@@ -37,3 +37,5 @@ mod frame_tests;
 mod slow_tests;
 #[cfg(test)]
 mod replayed_tests;
+#[cfg(test)]
+mod by_day_tests;

@@ -22,7 +22,7 @@ use super::chain::Chain;
 use super::columns::{Alike, Answers, Columns};
 use super::group::Group;
 use super::part::{DISTINCT_MAX, Part, hash};
-use super::rising::{needed, never_falls};
+use super::rising::{needed, never_falls, uncounted};
 use super::score::{Model, Observed, Score, Scored, What};
 use super::text::{Sortable, Values};
 use crate::detect::program::{Leaves, type_of};
@@ -77,6 +77,8 @@ pub struct Windowed {
     /// Once a window's condition holds, more rows cannot change that: it need not be waited for. With `first` that is so
     /// for rows of the window itself, and not for those that come late from before it.
     pub early: bool,
+    /// The same of one that asks what is rare, once no row can come any more for the windows before it.
+    pub foreseen: bool,
     /// What its condition needs at least, see [`needed`].
     needed: Vec<(usize, u64)>,
     keys: Keys,
@@ -237,6 +239,9 @@ impl Windowed {
         if scored.is_some() && (first.is_some() || span.size != span.slide || span.session) {
             return plan_err!("a score goes with tumble, whose windows do not overlap, and without first_seen");
         }
+        if let Some(number) = uncounted(&having, &schema, &aggregate) {
+            return plan_err!("{DISTINCT_MAX} distinct values are counted at most, and HAVING compares with {number}");
+        }
         // the start of a session may change
         let names_window = |having: &Expr| {
             let of = |place: Option<usize>| place.is_some_and(|place| matches!(columns[place], Origin::Window));
@@ -254,6 +259,8 @@ impl Windowed {
             early: scored.is_none()
                 && never_falls(&having, &schema, &aggregate)
                 && !(span.session && names_window(&having)),
+            foreseen: scored.is_some_and(|scored| scored.what != What::Rate)
+                && never_falls(&having, &schema, &aggregate),
             needed: match scored {
                 Some(_) => Vec::new(),
                 None => needed(&having, &schema, &aggregate).into_iter().filter_map(part).collect(),
@@ -354,6 +361,17 @@ impl Windowed {
         let observed = self.observed(scored, windows)?;
         let scores = model.close(scored, start, &observed);
         windows.iter_mut().zip(scores).for_each(|(window, score)| window.score = Some(score));
+        Ok(())
+    }
+
+    /// The same before the pane closes, and without learning, where scores can be told before that.
+    ///
+    /// # Errors
+    /// As [`Windowed::score`].
+    pub fn foresee(&self, model: &Model, windows: &mut [Window]) -> Result<()> {
+        let (Some(scored), Some(first)) = (self.scored, windows.first()) else { return Ok(()) };
+        let scores = model.foresee(scored, first.start, &self.observed(scored, windows)?);
+        windows.iter_mut().zip(scores.into_iter().flatten()).for_each(|(window, score)| window.score = Some(score));
         Ok(())
     }
 

@@ -1,31 +1,33 @@
 //! Conditions on groups → whether more rows can make one false again.
 
+use arrow::datatypes::DataType;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, ScalarValue};
-use datafusion::logical_expr::{Aggregate, BinaryExpr, Expr, Operator};
+use datafusion::logical_expr::expr::{Case, Cast, ScalarFunction};
+use datafusion::logical_expr::{Aggregate, BinaryExpr, Expr, ExprSchemable, Operator};
 
-use crate::detect::spans::FIRST_SEEN;
+use super::part::DISTINCT_MAX;
+use crate::detect::spans::{FIRST_SEEN, RARE, plain};
 
 /// Columns of our tables that hold sizes and counts, so that their sums only grow.
 const NEVER_NEGATIVE: [&str; 2] = ["bytes", "packets"];
 
+/// Functions whose answer is a length, a count or a place.
+const LENGTHS: [&str; 9] = [
+    "array_length",
+    "cardinality",
+    "character_length",
+    "json_length",
+    "length",
+    "octet_length",
+    "bit_length",
+    "strpos",
+    "levenshtein",
+];
+
 /// True when the condition, once it holds for a group, holds for every larger one.
 pub fn never_falls(having: &Expr, schema: &DFSchema, aggregate: &Aggregate) -> bool {
-    let of = Of { schema, aggregate };
-    match having {
-        Expr::BinaryExpr(BinaryExpr { left, op: Operator::And | Operator::Or, right }) => {
-            never_falls(left, schema, aggregate) && never_falls(right, schema, aggregate)
-        }
-        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Gt | Operator::GtEq, right }) => {
-            of.way(left).may_grow() && of.way(right).may_shrink()
-        }
-        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Lt | Operator::LtEq, right }) => {
-            of.way(left).may_shrink() && of.way(right).may_grow()
-        }
-        Expr::IsNotNull(inner) => of.way(inner) != Way::Either,
-        // steps that are in order stay so
-        Expr::Column(_) if of.is_in_order(having) => true,
-        other => of.way(other) == Way::Still,
-    }
+    Of { schema, aggregate }.stays(having, true)
 }
 
 /// Aggregates, by their place, and what each is at least wherever the condition holds: a count, or 1 for any value at all.
@@ -54,7 +56,11 @@ pub fn needed(having: &Expr, schema: &DFSchema, aggregate: &Aggregate) -> Vec<(u
             // a comparison with null does not hold, and an aggregate that is no count is null without values
             let side = |expr: &Expr| {
                 let place = place(expr)?;
-                let call = &aggregate.aggr_expr[place];
+                let call = aggregate.aggr_expr.get(place)?;
+                // steps that are not in order are false, and not null
+                if (Of { schema, aggregate }).is_in_order(expr) {
+                    return None;
+                }
                 Some((place, if is_count(call) { least(call) } else { 1 }))
             };
             side(left)
@@ -64,6 +70,34 @@ pub fn needed(having: &Expr, schema: &DFSchema, aggregate: &Aggregate) -> Vec<(u
         }
         _ => Vec::new(),
     }
+}
+
+/// The number of distinct values that the condition compares with, where it is more than are counted.
+pub fn uncounted(having: &Expr, schema: &DFSchema, aggregate: &Aggregate) -> Option<i64> {
+    let of = Of { schema, aggregate };
+    let counts = |expr: &Expr| of.aggregate_of(expr).is_some_and(|call| is_count(&call) && is_distinct(&call));
+    let mut beyond = None;
+    let found = having.apply(|expr| {
+        if let Expr::BinaryExpr(BinaryExpr { left, op, right }) = expr {
+            let (count, number, op) = match op.swap() {
+                Some(turned) if counts(right.as_ref()) => (right, left, turned),
+                _ => (left, right, *op),
+            };
+            if let (true, Expr::Literal(ScalarValue::Int64(Some(number)), _)) =
+                (counts(count.as_ref()), number.as_ref())
+            {
+                let most = DISTINCT_MAX as i64 - i64::from(matches!(op, Operator::Gt | Operator::LtEq));
+                beyond = (*number > most).then_some(*number).or(beyond);
+            }
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    found.expect("nothing above fails");
+    beyond
+}
+
+fn is_distinct(call: &Expr) -> bool {
+    matches!(call, Expr::AggregateFunction(call) if call.params.distinct)
 }
 
 fn is_count(expr: &Expr) -> bool {
@@ -111,29 +145,75 @@ struct Of<'a> {
 }
 
 impl Of<'_> {
+    /// Whether a condition that was once true, or false, of a group is that of every larger one. Nothing is known of null, which
+    /// an aggregate is until it has a value, and never again.
+    fn stays(&self, condition: &Expr, truth: bool) -> bool {
+        match condition {
+            Expr::Alias(alias) => self.stays(&alias.expr, truth),
+            Expr::Not(inner) => self.stays(inner, !truth),
+            Expr::IsTrue(inner) if truth => self.stays(inner, true),
+            Expr::IsFalse(inner) if truth => self.stays(inner, false),
+            Expr::IsNotNull(inner) if truth => self.way(inner) != Way::Either,
+            Expr::BinaryExpr(BinaryExpr { left, op: Operator::And | Operator::Or, right }) => {
+                self.stays(left, truth) && self.stays(right, truth)
+            }
+            Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
+                let (left_way, right_way) = (self.way(left), self.way(right));
+                let grows = left_way.may_grow() && right_way.may_shrink();
+                let shrinks = left_way.may_shrink() && right_way.may_grow();
+                match op {
+                    Operator::Gt | Operator::GtEq => (grows && truth) || (shrinks && !truth),
+                    Operator::Lt | Operator::LtEq => (shrinks && truth) || (grows && !truth),
+                    // a count that is not 0
+                    Operator::NotEq if truth && is_zero(right) => left_way == Way::Up && self.is_from_zero(left),
+                    Operator::NotEq if truth && is_zero(left) => right_way == Way::Up && self.is_from_zero(right),
+                    _ => self.way(condition) == Way::Still,
+                }
+            }
+            // steps that are in order stay so
+            Expr::Column(_) if truth && self.is_in_order(condition) => true,
+            other => self.way(other) == Way::Still,
+        }
+    }
+
     /// Whether this is the column of `in_order`.
     fn is_in_order(&self, expr: &Expr) -> bool {
-        let Expr::Column(column) = expr else { return false };
-        let place = self.schema.maybe_index_of_column(column);
-        let place = place.and_then(|place| place.checked_sub(self.aggregate.group_expr.len()));
-        let call = place.map(|place| self.aggregate.aggr_expr[place].clone().unalias());
-        matches!(call, Some(Expr::AggregateFunction(call)) if call.func.name() == "in_order")
+        matches!(self.aggregate_of(expr), Some(Expr::AggregateFunction(call)) if call.func.name() == "in_order")
     }
 
     fn way(&self, expr: &Expr) -> Way {
         match expr {
             Expr::Literal(..) => Way::Still,
             Expr::Alias(alias) => self.way(&alias.expr),
-            Expr::Cast(cast) => self.way(&cast.expr),
+            Expr::Cast(cast) if self.keeps_order(cast) => self.way(&cast.expr),
+            Expr::Negative(inner) => self.way(inner).turned(),
             Expr::BinaryExpr(BinaryExpr { left, op: Operator::Plus, right }) => self.way(left).with(self.way(right)),
             Expr::BinaryExpr(BinaryExpr { left, op: Operator::Minus, right }) => {
                 self.way(left).with(self.way(right).turned())
             }
+            Expr::BinaryExpr(BinaryExpr { left, op: Operator::Multiply | Operator::Divide, right })
+                if sign(right).is_some() =>
+            {
+                times(self.way(left), sign(right))
+            }
+            Expr::BinaryExpr(BinaryExpr { left, op: Operator::Multiply, right }) if sign(left).is_some() => {
+                times(self.way(right), sign(left))
+            }
             Expr::Column(column) => match self.schema.maybe_index_of_column(column) {
                 Some(place) if place < self.aggregate.group_expr.len() => Way::Still,
-                Some(place) => aggregate_way(&self.aggregate.aggr_expr[place - self.aggregate.group_expr.len()]),
+                Some(_) => self.aggregate_of(expr).map_or(Way::Either, |call| aggregate_way(&call)),
                 None => Way::Either,
             },
+            // `coalesce(sum, 0)`, which is planned so
+            Expr::Case(Case { expr: None, when_then_expr, else_expr: Some(other) }) if is_zero(other) => {
+                match when_then_expr.as_slice() {
+                    [(when, then)] if **when == Expr::IsNotNull(then.clone()) && self.is_from_zero(then) => {
+                        self.way(then)
+                    }
+                    _ => Way::Either,
+                }
+            }
+            Expr::ScalarFunction(call) if self.call_way(call) != Way::Either => self.call_way(call),
             // of columns that do not move nothing else moves either
             other => {
                 let columns = other.column_refs();
@@ -142,17 +222,220 @@ impl Of<'_> {
             }
         }
     }
+
+    /// Of functions that choose among their values.
+    fn call_way(&self, call: &ScalarFunction) -> Way {
+        let ways = call.args.iter().map(|arg| self.way(arg));
+        let all = |way: Way| ways.clone().all(|one| one == Way::Still || one == way);
+        match call.func.name() {
+            // what is null is left out, and comes to it later
+            "greatest" if all(Way::Up) => Way::Up,
+            "least" if all(Way::Down) => Way::Down,
+            _ => Way::Either,
+        }
+    }
+
+    /// Whether what is larger is larger as the other type too: text is in another order than its numbers.
+    fn keeps_order(&self, cast: &Cast) -> bool {
+        let of_kind = |kind: &DataType| match plain(kind) {
+            kind if kind.is_numeric() => Some(0),
+            DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 => Some(0),
+            DataType::Duration(_) | DataType::Interval(_) => Some(1),
+            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Some(2),
+            _ => None,
+        };
+        let from = cast.expr.get_type(self.schema).ok();
+        let from = from.as_ref().and_then(of_kind);
+        from.is_some() && from == of_kind(cast.field.data_type())
+    }
+
+    /// Whether its values are never below 0.
+    fn is_from_zero(&self, expr: &Expr) -> bool {
+        match expr {
+            Expr::Alias(alias) => self.is_from_zero(&alias.expr),
+            Expr::Cast(cast) => cast.field.data_type().is_numeric() && self.is_from_zero(&cast.expr),
+            Expr::Column(_) => match self.aggregate_of(expr) {
+                Some(Expr::AggregateFunction(call)) => match call.func.name() {
+                    "count" => true,
+                    "sum" => call.params.args.first().is_some_and(never_negative),
+                    _ => false,
+                },
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
+    fn aggregate_of(&self, expr: &Expr) -> Option<Expr> {
+        let Expr::Column(column) = expr else { return None };
+        let place = self.schema.maybe_index_of_column(column)?.checked_sub(self.aggregate.group_expr.len())?;
+        self.aggregate.aggr_expr.get(place).map(|call| call.clone().unalias())
+    }
 }
 
-fn aggregate_way(expr: &Expr) -> Way {
-    let Expr::AggregateFunction(call) = expr.clone().unalias() else { return Way::Either };
-    let sizes = |argument: Option<&Expr>| matches!(argument, Some(Expr::Column(column)) if NEVER_NEGATIVE.contains(&column.name.as_str()));
+/// Of a number that is not null: 1, 0 or -1.
+fn sign(expr: &Expr) -> Option<i8> {
+    let Expr::Literal(value, _) = expr else { return None };
+    let number = match value {
+        ScalarValue::Int64(number) => (*number)? as f64,
+        ScalarValue::UInt64(number) => (*number)? as f64,
+        ScalarValue::Float64(number) => (*number)?,
+        _ => return None,
+    };
+    Some(if number > 0.0 { 1 } else { -i8::from(number < 0.0) })
+}
+
+fn is_zero(expr: &Expr) -> bool {
+    sign(expr) == Some(0)
+}
+
+fn times(way: Way, sign: Option<i8>) -> Way {
+    match sign {
+        Some(1) => way,
+        Some(-1) => way.turned(),
+        // nothing is divided by 0
+        _ => Way::Either,
+    }
+}
+
+/// Whether a number of a row is never below 0.
+fn never_negative(expr: &Expr) -> bool {
+    match expr {
+        Expr::Alias(alias) => never_negative(&alias.expr),
+        Expr::Column(column) => NEVER_NEGATIVE.contains(&column.name.as_str()),
+        Expr::Literal(value, _) => value.is_null() || sign(expr).is_some_and(|sign| sign >= 0),
+        // a truth is 0 or 1
+        Expr::Cast(cast) if cast.field.data_type().is_numeric() => never_negative(&cast.expr) || is_truth(&cast.expr),
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Plus | Operator::Multiply, right }) => {
+            never_negative(left) && never_negative(right)
+        }
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Divide, right }) => {
+            never_negative(left) && sign(right) == Some(1)
+        }
+        Expr::Case(Case { when_then_expr, else_expr, .. }) => {
+            let then = when_then_expr.iter().map(|(_, then)| then);
+            then.chain(else_expr).all(|value| never_negative(value))
+        }
+        Expr::ScalarFunction(call) if call.func.name() == "coalesce" => call.args.iter().all(never_negative),
+        Expr::ScalarFunction(call) => LENGTHS.contains(&call.func.name()),
+        _ => false,
+    }
+}
+
+fn is_truth(expr: &Expr) -> bool {
+    match expr {
+        Expr::Not(_) | Expr::IsNull(_) | Expr::IsNotNull(_) | Expr::IsTrue(_) | Expr::IsNotTrue(_) => true,
+        Expr::Like(_) | Expr::InList(_) | Expr::Between(_) => true,
+        Expr::BinaryExpr(BinaryExpr { op, .. }) => op.is_logic_operator() || op.supports_propagation(),
+        _ => false,
+    }
+}
+
+fn aggregate_way(call: &Expr) -> Way {
+    let Expr::AggregateFunction(call) = call else { return Way::Either };
     match call.func.name() {
         // rows of its window change nothing about what was before it
-        FIRST_SEEN => Way::Still,
+        FIRST_SEEN | RARE => Way::Still,
         "count" | "max" => Way::Up,
         "min" => Way::Down,
-        "sum" if sizes(call.params.args.first()) => Way::Up,
+        "sum" if call.params.args.first().is_some_and(never_negative) => Way::Up,
         _ => Way::Either,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::detect::Detector;
+    use crate::detect::tests::{batch, changed, detector, event, rule};
+    use crate::logs;
+    use crate::time::Timestamp;
+
+    /// Three calls make it true; whether that is told before the window is over.
+    fn is_told_at_once(having: &str) -> bool {
+        let mut detector = detector([rule(
+            "",
+            &format!(
+                "SELECT count(*) AS n FROM cloudtrail WHERE eventSource = 'iam.amazonaws.com' \
+                 GROUP BY awsRegion, tumble(eventTime, INTERVAL '1 hour') HAVING {having}"
+            ),
+        )]);
+        let call = |n: i64| {
+            let error = if n == 1 { json!("AccessDenied") } else { Value::Null };
+            let changes = json!({ "requestParameters": { "n": n, "names": ["a", "b"] }, "errorCode": error });
+            changed(event("GetUser", &format!("e{n}")), changes)
+        };
+        let told = detector.observe(&[batch(&[call(1), call(2), call(3)])], Timestamp(0)).len();
+        assert_eq!(told + detector.finish().len(), 1, "{having}");
+        told == 1
+    }
+
+    #[test]
+    fn more_distinct_values_than_are_counted_cannot_be_asked_for() {
+        let said = |having: &str| {
+            let sql = format!(
+                "SELECT count(*) AS n FROM cloudtrail WHERE eventSource = 'iam.amazonaws.com' \
+                 GROUP BY awsRegion, tumble(eventTime, INTERVAL '1 hour') HAVING {having}"
+            );
+            let (_, refused) = Detector::new(logs::TABLES, [rule("", &sql)]);
+            refused.first().map(ToString::to_string).unwrap_or_default()
+        };
+        for having in [
+            "count(DISTINCT eventName) >= 10001",
+            "count(DISTINCT eventName) > 10000",
+            "20000 < count(DISTINCT eventName) OR count(*) > 3",
+            "count(*) > 3 AND count(DISTINCT eventName) <= 10000",
+        ] {
+            assert!(said(having).contains("10000 distinct values are counted at most"), "{having}: {}", said(having));
+        }
+        for having in [
+            "count(DISTINCT eventName) >= 10000",
+            "count(DISTINCT eventName) < 10000",
+            "count(*) > 20000",
+            "9999 < count(DISTINCT eventName)",
+        ] {
+            assert_eq!(said(having), "", "{having}");
+        }
+    }
+
+    #[test]
+    fn what_can_only_become_truer_is_told_at_once() {
+        for having in [
+            "sum(CASE WHEN errorCode IS NOT NULL THEN 1 ELSE 0 END) >= 1",
+            "sum(CASE WHEN errorCode IS NULL THEN 1 END) >= 2",
+            "sum(CAST(errorCode IS NULL AS BIGINT)) >= 2",
+            "sum(json_length(requestParameters, 'names')) >= 6",
+            "sum(CAST(array_length(json_get_array(requestParameters, 'names')) AS BIGINT)) >= 6",
+            "coalesce(sum(length(eventName)), 0) > 20",
+            "sum(length(eventName)) / 7 >= 3",
+            "2 * count(*) >= 6",
+            "0 - count(*) < -2",
+            "NOT (count(*) < 3)",
+            "count(errorCode) <> 0",
+            "greatest(count(errorCode), count(*)) >= 3",
+            "(count(*) >= 3) IS TRUE",
+            "in_order(eventTime, errorCode IS NOT NULL, errorCode IS NULL)",
+        ] {
+            assert!(is_told_at_once(having), "{having}");
+        }
+    }
+
+    #[test]
+    fn what_may_become_false_waits() {
+        for having in [
+            "sum(json_get_int(requestParameters, 'n')) >= 6",
+            "sum(length(eventName) - 1) >= 18",
+            "CAST(count(*) AS VARCHAR) >= '3'",
+            "CAST(max(requestParameters ->> 'n') AS BIGINT) >= 3",
+            "coalesce(max(json_get_int(requestParameters, 'n')), 9) >= 3",
+            "count(*) <> 4",
+            "-2 * count(*) > -9",
+            "count(*) BETWEEN 1 AND 5",
+            "in_order(eventTime, errorCode IS NULL, eventName = 'x') = (count(*) = 0)",
+            "max(eventTime) - min(eventTime) < INTERVAL '1 hour' OR count(*) >= 1",
+        ] {
+            assert!(!is_told_at_once(having), "{having}");
+        }
     }
 }

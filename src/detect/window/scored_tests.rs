@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::bytes::{Reader, Writer};
 use super::score::{Model, Observed, Scored, What};
+use super::tests::folded;
 use crate::detect::Detector;
 use crate::detect::engine::MODEL_BYTES_MAX;
 use crate::detect::explain::explain;
@@ -196,6 +197,35 @@ fn what_a_principal_never_does_is_rare_and_what_all_do_is_not() {
 }
 
 #[test]
+fn what_is_rare_is_told_before_its_hour_is_over() {
+    let mut stream = detector([rares("0.2")]);
+    stream.follow(true);
+    let minutes = |hour: i64, minutes: i64| Timestamp(at(hour).0 + minutes * MICROS_PER_HOUR / 60);
+    for hour in 0..96 {
+        let usual = call(hour, &format!("e{hour}"), "eve", "GetUser");
+        assert_eq!(stream.observe(&[batch(&[usual])], minutes(hour, 1)), []);
+    }
+    let rare = |n: u64| batch(&[call(96, &format!("x{n}"), "eve", "CreateAccessKey")]);
+    // rows of the hour before may still come
+    assert_eq!(stream.observe(&[rare(1)], minutes(96, 19)), []);
+    let mut again = detector([rares("0.2")]);
+    again.follow(true);
+    assert!(again.restore(&stream.snapshot()).is_whole());
+    let found = stream.observe(&[], minutes(96, 20));
+    assert_eq!(found.iter().map(|finding| finding.count).collect::<Vec<_>>(), [1]);
+    assert!(evidence(&found[0], "unusual").starts_with("never on 4 days of its own; 0 of "));
+    let more = stream.observe(&[rare(2)], minutes(96, 25));
+    assert_eq!((more[0].id, more[0].count), (found[0].id, 2));
+    // and again when it is over: the same
+    let last = stream.observe(&[], minutes(97, 45));
+    assert_eq!(last, more);
+    assert_eq!(stream.observe(&[], minutes(98, 0)), []);
+    // after a restart the clock stands for two minutes
+    assert_eq!(again.observe(&[], minutes(96, 21)), []);
+    assert_eq!(again.observe(&[], minutes(96, 24)), found);
+}
+
+#[test]
 fn what_a_score_cannot_be_asked_is_said() {
     for (group, having, expected) in [
         ("eventName", "unusual_rate(count(*), 0)", "a budget is the number of false findings"),
@@ -325,6 +355,50 @@ proptest! {
             }
         }
         prop_assert_eq!(as_told(&told), as_told(&found));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn what_is_foreseen_is_what_comes(
+        calls in prop::collection::vec((0i64..24, 0i64..60, 0u8..3, 0u8..4), 1..150),
+        restarts in prop::collection::vec(0usize..150, 0..4),
+    ) {
+        let time = |(hour, minute, ..): &(i64, i64, u8, u8)| {
+            // four hours of each day
+            Timestamp(at(hour / 4 * 24 + hour % 4).0 + minute * MICROS_PER_HOUR / 60)
+        };
+        let event = |place: usize, one: &(i64, i64, u8, u8)| {
+            let of = call(0, &format!("e{place}"), &format!("u{}", one.2), &format!("N{}", one.3));
+            changed(of, json!({ "eventTime": time(one).to_string() }))
+        };
+        let mut calls = calls;
+        calls.sort_by_key(time);
+        let events: Vec<Value> = calls.iter().enumerate().map(|(place, one)| event(place, one)).collect();
+        let mut ends = detector([rares("1000")]);
+        ends.observe(&[batch(&events)], at(0));
+        let mut expected = BTreeMap::new();
+        folded(&mut expected, ends.finish());
+        let make = || {
+            let mut stream = detector([rares("1000")]);
+            stream.follow(true);
+            stream
+        };
+        let (mut stream, mut told) = (make(), BTreeMap::new());
+        for (place, one) in calls.iter().enumerate() {
+            folded(&mut told, stream.observe(&[batch(&events[place..=place])], time(one)));
+            if restarts.contains(&place) {
+                let state = stream.snapshot();
+                stream = make();
+                prop_assert!(stream.restore(&state).is_whole());
+            }
+        }
+        for hour in 150..153 {
+            folded(&mut told, stream.observe(&[], at(hour)));
+        }
+        prop_assert_eq!(told, expected);
     }
 }
 

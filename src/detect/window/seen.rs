@@ -1,6 +1,6 @@
 //! Which panes a key was seen in, so that a rule can ask whether it is new.
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use super::bytes::{Reader, Writer};
 use super::part::hash;
@@ -44,6 +44,11 @@ impl Seen {
         known.panes.count(pane - first.panes, pane) == 0
     }
 
+    /// Whether nothing is known of a key in the history before this pane.
+    pub fn is_new(&self, key: &[u8], pane: i64, first: FirstSeen) -> bool {
+        self.keys.get(&hash(key)).is_none_or(|known| known.panes.count(pane - first.panes, pane) == 0)
+    }
+
     /// Whether a key has rows in this pane and none in those of the history before it, while what it shares has.
     pub fn is_first(&self, key: &[u8], pane: i64, first: FirstSeen) -> bool {
         let Some(known) = self.keys.get(&hash(key)) else { return false };
@@ -64,6 +69,7 @@ impl Seen {
     }
 
     /// Makes room: the keys that were seen longest ago are forgotten, a quarter of them. When they are seen again, they
+    /// count as new. What they shared is forgotten with the last of them: nothing of it is known then, and all of it would
     /// count as new. Gives their number.
     pub fn shed(&mut self) -> u64 {
         let mut ages: Vec<(i64, Name)> = self.keys.iter().map(|(name, key)| (key.panes.last(), *name)).collect();
@@ -72,6 +78,8 @@ impl Seen {
         leaving.iter().for_each(|(_, name)| {
             self.keys.remove(name);
         });
+        let known: HashSet<Name> = self.keys.values().map(|key| key.owner).collect();
+        self.owners.retain(|owner, _| known.contains(owner));
         leaving.len() as u64
     }
 
@@ -217,6 +225,21 @@ mod tests {
         assert!(!seen.keys.contains_key(&hash(&[1])) && seen.keys.contains_key(&hash(&[2])));
         seen.forget_before(4);
         assert_eq!(seen.keys.len(), 4);
+    }
+
+    #[test]
+    fn who_has_nothing_left_is_forgotten_too_so_that_there_is_always_room_to_make() {
+        let first = FirstSeen { panes: 30, value: 0 };
+        let mut seen = Seen::default();
+        for day in 0..8u8 {
+            seen.note(&[day], &[day % 4], i64::from(day), first);
+        }
+        assert_eq!(seen.shed(), 2);
+        assert_eq!(seen.owners.len(), 4, "each had two");
+        while seen.bytes_len() > 0 {
+            assert!(seen.shed() > 0);
+            assert!(seen.owners.len() <= seen.keys.len());
+        }
     }
 
     proptest! {

@@ -107,6 +107,19 @@ fn what_waited_for_the_process_finds_its_windows() {
 }
 
 #[test]
+fn rows_of_a_time_that_never_changes_hold_nothing_back_for_ever() {
+    let mut detector = follows();
+    [1, 3].into_iter().for_each(|minute| assert_eq!(observed(&mut detector, minute, 4), []));
+    let mut told = Vec::new();
+    for now in (5..600).step_by(10) {
+        told.extend(observed(&mut detector, -1000, now).into_iter().map(|finding| (now, finding.count)));
+    }
+    // six hours and a quarter after the first of them
+    assert_eq!(told, [(385, 2)]);
+    assert_eq!(late(&detector), 21, "those that came after that");
+}
+
+#[test]
 fn rows_from_the_future_close_no_window_and_leave_first() {
     let mut detector = follows();
     assert_eq!(observed(&mut detector, 1, 2), []);

@@ -8,8 +8,8 @@ use arrow::array::{Array, ArrayRef, AsArray, StringViewArray};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use datafusion::common::Result;
-use hashbrown::HashMap;
 use hashbrown::hash_map::{Entry, EntryRef};
+use hashbrown::{HashMap, HashSet};
 
 use super::bytes::{Reader, Writer};
 use super::columns::Answers;
@@ -23,7 +23,7 @@ use super::smallest::Smallest;
 use super::text::{EventId, Text, Values, add_shared};
 use crate::detect::emit::{Lists, times};
 use crate::finding::Finding;
-use crate::time::Timestamp;
+use crate::time::{MICROS_PER_HOUR, Timestamp};
 
 /// Sort key of a group's key.
 pub type Key = Box<[u8]>;
@@ -69,6 +69,8 @@ pub struct Windows {
     pub seen: Seen,
     /// Of a rule that scores its windows: what those taught that have left.
     pub model: Model,
+    /// The pane whose windows are told as they come, of a rule whose scores are foreseen.
+    pub foreseen: Option<i64>,
     /// About what the groups take, in bytes.
     pub(super) bytes: usize,
 }
@@ -76,7 +78,8 @@ pub struct Windows {
 #[derive(Debug, PartialEq)]
 pub(super) struct Pane {
     pub(super) groups: HashMap<Key, Group>,
-    /// When a row last came into it.
+    /// When a row first came into it, and last.
+    pub(super) begun: Timestamp,
     pub(super) touched: Timestamp,
     /// Of a rule over frames.
     pub(super) moments: Moments,
@@ -130,17 +133,15 @@ impl Windows {
     ) -> (BTreeSet<(Key, i64)>, u64) {
         let Selected { gathered, single, picked } = selected;
         let (mut changed, mut late) = (Vec::new(), 0);
-        // rows of one batch are of few keys
-        let mut noted = HashMap::new();
+        let new = rule.first.map(|first| {
+            let places = gathered.iter().map(|one| (one.place, one.pane)).chain(single.iter().copied());
+            self.note_new(&picked, places, first)
+        });
         let together = gathered.into_iter().map(|Gathered { place, pane, group }| (place, pane, Some(group)));
         let apart = single.into_iter().map(|(place, pane)| (place, pane, None));
         for (place, number, more) in together.chain(apart) {
             let key = picked.inputs.keys.bytes(place);
-            if let Some(first) = rule.first
-                && !*noted
-                    .entry((picked.inputs.keys.place(place), number))
-                    .or_insert_with(|| self.seen.note(key, picked.inputs.owner(place), number, first))
-            {
+            if new.as_ref().is_some_and(|new| !new.contains(&(picked.inputs.keys.place(place), number))) {
                 continue;
             }
             if self.floor.is_some_and(|floor| number < floor) {
@@ -188,6 +189,27 @@ impl Windows {
         changed.sort_unstable();
         changed.dedup();
         (changed.into_iter().map(|(key, number)| (key.into(), number)).collect(), late)
+    }
+
+    /// Notes which keys a batch has in which panes; gives those that are new, as far as is known once all of it is noted, so
+    /// that what is remembered does not depend on the order of its rows.
+    fn note_new(
+        &mut self,
+        picked: &Picked,
+        places: impl Iterator<Item = (usize, i64)>,
+        first: FirstSeen,
+    ) -> HashSet<(u32, i64)> {
+        // rows of one batch are of few keys
+        let mut noted = HashMap::new();
+        for (place, pane) in places {
+            let note =
+                || (place, self.seen.note(picked.inputs.keys.bytes(place), picked.inputs.owner(place), pane, first));
+            noted.entry((picked.inputs.keys.place(place), pane)).or_insert_with(note);
+        }
+        let still = |((_, pane), (place, is_new)): &((u32, i64), (usize, bool))| {
+            *is_new && self.seen.is_new(picked.inputs.keys.bytes(*place), *pane, first)
+        };
+        noted.into_iter().filter(still).map(|(key, _)| key).collect()
     }
 
     /// Notes which keys a batch has in which panes, and adds up nothing.
@@ -290,14 +312,27 @@ impl Windows {
     }
 
     /// The oldest pane that is over: no row has come for `lateness` into it or any that shares a window with it, and the
-    /// last of these windows ended that long ago.
+    /// last of these windows ended that long ago. One that rows still come into is over in the end too, see [`Pane::is_held_long`].
     pub fn over(&self, span: Span, lateness: i64, now: Timestamp) -> Option<i64> {
-        let (number, _) = self.panes.first_key_value()?;
+        let (number, oldest) = self.panes.first_key_value()?;
         let panes = span.size / span.slide;
         let mut touched = self.panes.range(*number..number + panes).map(|(_, pane)| pane.touched.0);
         let ended = (number + panes).saturating_mul(span.slide);
         let quiet = |time: i64| time.saturating_add(lateness) <= now.0;
-        (quiet(ended) && touched.all(quiet)).then_some(*number)
+        (quiet(ended) && (touched.all(quiet) || oldest.is_held_long(ended, lateness, now))).then_some(*number)
+    }
+
+    /// The oldest pane, once it is known that no row comes any more for one before it, and is told for the first time: from now on its windows are
+    /// judged as they will be when it is over. Before anything was over rows may come in any order.
+    pub fn foresee(&mut self, span: Span, lateness: i64, now: Timestamp) -> Option<i64> {
+        let (floor, number) = (self.floor?, *self.panes.keys().next()?);
+        let before_is_over = number.saturating_mul(span.slide).saturating_add(lateness) <= now.0;
+        if !before_is_over || self.foreseen == Some(number) {
+            return None;
+        }
+        self.floor = Some(floor.max(number));
+        self.foreseen = Some(number);
+        Some(number)
     }
 
     /// The groups of one pane.
@@ -422,9 +457,19 @@ impl Windows {
     }
 }
 
+/// A pane of the past that rows keep coming into holds back all that leave after it: for so long.
+const HELD_MICROS: i64 = 6 * MICROS_PER_HOUR;
+
 impl Pane {
+    /// Whether it ended, and the first row came into it, longer ago than rows may be late by far. Rows whose time never changes (of a canary
+    /// that sends one file again and again, of a clock that stands) would else keep every window behind it from being told.
+    pub(super) fn is_held_long(&self, ended: i64, lateness: i64, now: Timestamp) -> bool {
+        let is_long = |time: i64| time.saturating_add(lateness).saturating_add(HELD_MICROS) <= now.0;
+        is_long(ended) && is_long(self.begun.0)
+    }
+
     fn new(touched: Timestamp) -> Pane {
-        Pane { groups: HashMap::new(), touched, moments: Moments::default(), bytes: 0 }
+        Pane { groups: HashMap::new(), begun: touched, touched, moments: Moments::default(), bytes: 0 }
     }
 }
 

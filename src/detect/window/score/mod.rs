@@ -123,6 +123,18 @@ impl Model {
         }
     }
 
+    /// The scores that windows of the next pane will have when it closes, where these can be told before: of what is rare, as soon as no row
+    /// can come for a pane before it.
+    pub fn foresee(&self, scored: Scored, start: i64, windows: &[Observed]) -> Option<Vec<Score>> {
+        if scored.what == What::Rate {
+            return None;
+        }
+        let mut ledger = self.ledger.clone();
+        let begins = ledger.begin(start.div_euclid(MICROS_PER_DAY));
+        let since = if begins { Rares::forgotten(start) } else { i64::MIN };
+        Some(self.rares.scores(&ledger, start, windows, since))
+    }
+
     /// Shares of the scores of the last weeks that were below 1e-2, 1e-3 and 1e-4, and how many there were; `None` before the
     /// first. On ordinary traffic each is near what it is a share below.
     pub fn shares(&self) -> Option<([f64; 3], f64)> {

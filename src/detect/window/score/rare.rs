@@ -81,46 +81,60 @@ impl Names {
 
 impl Rares {
     pub fn close(&mut self, ledger: &mut Ledger, start: i64, windows: &[Observed]) -> Vec<Score> {
-        let worth = ledger.worth();
-        let judged = windows.iter().map(|window| self.judge(&Names::of(window), start)).collect::<Vec<_>>();
-        let mut scores = Vec::with_capacity(windows.len());
-        for (window, why) in windows.iter().zip(judged) {
-            let (mut chance, mut false_a_day) = (1.0, f64::INFINITY);
+        let scores = self.scores(ledger, start, windows, i64::MIN);
+        for (window, Score { chance, why, .. }) in windows.iter().zip(&scores) {
             if let Why::Rare(Basis { bits, .. }) = why {
-                (chance, false_a_day) = worth.of(bits);
                 let day = |time: i64| time.div_euclid(MICROS_PER_DAY);
                 let known = self.cells.get(&Names::of(window).owner_value);
-                ledger.add(bits, chance, known.is_some_and(|cell| day(cell.last) == day(start)));
+                ledger.add(*bits, *chance, known.is_some_and(|cell| day(cell.last) == day(start)));
             }
-            self.teach(&Names::of(window), start, window.rows, chance);
-            scores.push(Score { chance, false_a_day, why });
+            self.teach(&Names::of(window), start, window.rows, *chance);
         }
         scores
     }
 
-    /// Windows and values of a cell at a time.
-    fn at(&self, cell: Name, start: i64) -> (f64, f64) {
-        let faded = |cell: &Cell| (cell.windows * decay(start - cell.last, HALF_LIFE), f64::from(cell.values));
-        self.cells.get(&cell).map_or((0.0, 0.0), faded)
+    /// The scores of the windows of one pane, by what is known before it, without what was last seen before `since`. No window's depends on
+    /// another's, nor on how many rows it has.
+    pub fn scores(&self, ledger: &Ledger, start: i64, windows: &[Observed], since: i64) -> Vec<Score> {
+        let worth = ledger.worth();
+        let score = |window: &Observed| {
+            let why = self.judge(&Names::of(window), start, since);
+            let (chance, false_a_day) = match why {
+                Why::Rare(Basis { bits, .. }) => worth.of(bits),
+                Why::Learning { .. } | Why::Rate(_) | Why::New(_) => (1.0, f64::INFINITY),
+            };
+            Score { chance, false_a_day, why }
+        };
+        windows.iter().map(score).collect()
     }
 
-    fn judge(&self, names: &Names, start: i64) -> Why {
-        let known = self.cells.get(&names.owner);
+    fn cell(&self, name: Name, since: i64) -> Option<&Cell> {
+        self.cells.get(&name).filter(|cell| cell.last > since)
+    }
+
+    /// Windows and values of a cell at a time.
+    fn at(&self, cell: Name, start: i64, since: i64) -> (f64, f64) {
+        let faded = |cell: &Cell| (cell.windows * decay(start - cell.last, HALF_LIFE), f64::from(cell.values));
+        self.cell(cell, since).map_or((0.0, 0.0), faded)
+    }
+
+    fn judge(&self, names: &Names, start: i64, since: i64) -> Why {
+        let known = self.cell(names.owner, since);
         let (days, rows) = known.map_or((0, 0), |owner| (owner.days, owner.rows));
         if days < LEARNED_DAYS && rows < LEARNED_ROWS {
             return Why::Learning { days, rows };
         }
-        let (all, others) = (self.at(names.all, start).0, self.at(names.value, start).0);
+        let (all, others) = (self.at(names.all, start, since).0, self.at(names.value, start, since).0);
         let share = (others + 1.0 / (self.values as f64 + 1.0)) / (all + 1.0);
         // who had many different values is expected to have one more
         let smoothed = |whole: Name, part: Name, share: f64| {
-            let (windows, values) = self.at(whole, start);
+            let (windows, values) = self.at(whole, start, since);
             let values = values.max(1.0);
-            (self.at(part, start).0 + values * share) / (windows + values)
+            (self.at(part, start, since).0 + values * share) / (windows + values)
         };
         let share = smoothed(names.peers, names.peers_value, share);
         let share = smoothed(names.owner, names.owner_value, share);
-        let value_days = self.cells.get(&names.owner_value).map_or(0, |cell| cell.days);
+        let value_days = self.cell(names.owner_value, since).map_or(0, |cell| cell.days);
         Why::Rare(Basis { days, value_days, others, all, bits: (-share.log2()).max(0.0) })
     }
 
@@ -154,8 +168,13 @@ impl Rares {
         is_new
     }
 
+    /// What was last seen then, or before, is forgotten at a time.
+    pub fn forgotten(start: i64) -> i64 {
+        start - FORGET_DAYS * MICROS_PER_DAY
+    }
+
     pub fn forget_before(&mut self, start: i64) {
-        self.cells.retain(|_, cell| start - cell.last < FORGET_DAYS * MICROS_PER_DAY);
+        self.cells.retain(|_, cell| cell.last > Rares::forgotten(start));
     }
 
     pub fn bytes_len(&self) -> usize {

@@ -1,0 +1,34 @@
+//! Input that ends and comes day by day, each in any order → findings as of all rows at once, with the windows of few days in memory.
+
+use super::Detector;
+use crate::finding::Finding;
+use crate::table::Batch;
+use crate::time::{MICROS_PER_DAY, Timestamp};
+
+impl Detector {
+    /// Days before a day, and days behind it, whose rows matter to what a rule says of that day: those of windows that go past its ends,
+    /// and those that what is new or unusual is asked of. Of a session that lasts longer than a day some may lie further away.
+    pub fn days_around(&self, rule: &str) -> [i32; 2] {
+        let Some(place) = self.places.get(rule).filter(|place| self.windows.contains_key(place)) else { return [0; 2] };
+        let span = self.windowed(*place).0.span;
+        let ends_with_day =
+            span.frame.is_none() && !span.session && span.slide == span.size && MICROS_PER_DAY % span.size == 0;
+        let days = span.size.div_euclid(MICROS_PER_DAY) + i64::from(span.size % MICROS_PER_DAY > 0);
+        let size = if ends_with_day { 0 } else { i32::try_from(days).unwrap_or(i32::MAX) };
+        let asks = self.ask_what_is_new().chain(self.ask_what_is_usual()).find(|asks| asks.rule.id == rule);
+        // a frame ends with its row
+        [asks.map_or(size, |asks| asks.days.max(size)), if span.frame.is_some() { 0 } else { size }]
+    }
+
+    /// Findings of the wanted rules of some rows of a day.
+    pub fn observe_for(&mut self, wanted: &(dyn Fn(&str) -> bool + Sync), batches: &[Batch]) -> Vec<Finding> {
+        let found = self.take_in(batches, wanted, Timestamp(0));
+        self.conclude(found, Timestamp(0))
+    }
+
+    /// Notes that all rows from before that time have come. Windows that are over leave, with the findings of those that waited for it.
+    pub fn all_came(&mut self, until: Timestamp) -> Vec<Finding> {
+        let found = self.leave(until);
+        self.conclude(found, until)
+    }
+}
