@@ -175,8 +175,13 @@ pub async fn run(
     worker.summary.stopped = stop.is_cancelled();
     events.close();
     let finished = tokio::task::spawn_blocking(move || worker.finish());
-    let outcome = finished.await.context("finishing the run panicked")??;
-    events.acknowledged(ACKNOWLEDGE_WAIT).await;
+    let mut outcome = finished.await.context("finishing the run panicked")??;
+    for event in events.acknowledged(ACKNOWLEDGE_WAIT).await {
+        if let Event::Unreadable { name, why } = event {
+            tracing::error!(name, why, "an input could not be read");
+            outcome.summary.unreadable.push(Unreadable { name, why });
+        }
+    }
     Ok(outcome)
 }
 
