@@ -345,7 +345,10 @@ impl Worker {
         for post in &mut stages.posts {
             let name = post.way().name();
             match saved.outboxes.get(name) {
-                Some(outbox) => post.restore(outbox).with_context(|| format!("restoring the findings for {name}"))?,
+                Some(outbox) => {
+                    let restored = post.restore(outbox, Timestamp::now());
+                    restored.with_context(|| format!("restoring the findings for {name}"))?;
+                }
                 // what was found before there was a way
                 None => post.stage(&stages.triage.findings(), Timestamp::now()),
             }
