@@ -22,7 +22,7 @@ use super::said::Said;
 use crate::aws::tried::{NOT_WITHOUT_DOING_IT, Outcome, Tried};
 use crate::aws::{Aws, Kind, Trouble};
 use crate::health::HEALTH;
-use crate::source::claims::Lost;
+use crate::source::claims::{Lost, random_name};
 
 /// The object, below the prefix.
 const NAME: &str = "state.weir";
@@ -51,6 +51,7 @@ struct Held {
     /// Of the object as it stands, as far as we know.
     etag: String,
     epoch: u64,
+    /// Once a commit was made, no more of it than its outboxes: the rest is large, and nobody asks for it.
     last: Option<Commit>,
 }
 
@@ -60,6 +61,9 @@ struct Index {
     version: u32,
     epoch: u64,
     writer: String,
+    /// Names the commit, as the number of its round does not: after a run began again, another has the same.
+    #[serde(default)]
+    write: String,
     manifest: Option<Manifest>,
     values: Vec<(String, usize)>,
 }
@@ -112,7 +116,7 @@ impl Bucket {
                 Some((etag, index, last)) => (Some(etag), index.epoch + 1, last),
             };
             taken.held = Mutex::new(Held { etag: String::new(), epoch, last: last.clone() });
-            if let Put::Done(etag) = taken.put(etag.as_deref(), epoch, last.as_ref())? {
+            if let Put::Done(etag) = taken.put(etag.as_deref(), epoch, "", last.as_ref())? {
                 taken.hold(etag, epoch);
                 tracing::info!(state = taken.name(), epoch, "took over the state");
                 return Ok(taken);
@@ -158,7 +162,7 @@ impl Bucket {
         Said::below(self.client.clone(), self.runtime.clone(), &self.bucket, prefix, self.owner.clone())
     }
 
-    /// The last commit, if there is one.
+    /// The last commit, if there is one, as it was found when the state was taken.
     pub fn load(&self) -> Option<Commit> {
         self.held.lock().expect("nobody panics while holding it").last.clone()
     }
@@ -171,24 +175,22 @@ impl Bucket {
     /// known whether it was taken, and the state has to be taken again.
     pub fn commit(&self, commit: &Commit, confirm: &dyn Fn() -> Result<(), Lost>) -> anyhow::Result<()> {
         let mut held = self.held.lock().expect("nobody panics while holding it");
-        let mut outboxes = held.last.take().map(|last| last.outboxes).unwrap_or_default();
+        let mut outboxes = held.last.as_ref().map(|last| last.outboxes.clone()).unwrap_or_default();
         outboxes.extend(commit.outboxes.clone());
         let whole = Commit { outboxes, ..commit.clone() };
+        let write = random_name();
         let etag = loop {
-            match self.put(Some(&held.etag), held.epoch, Some(&whole)) {
+            match self.put(Some(&held.etag), held.epoch, &write, Some(&whole)) {
                 Ok(Put::Done(etag)) => break etag,
                 Ok(Put::Otherwise) => match self.read()? {
                     // the answer to an earlier try was lost
-                    Some((etag, index, last))
-                        if index.writer == self.writer
-                            && last.as_ref().is_some_and(|last| last.round == whole.round) =>
-                    {
-                        break etag;
-                    }
+                    Some((etag, index, _)) if index.writer == self.writer && index.write == write => break etag,
                     Some((_, index, _)) if index.writer != self.writer => {
                         return Err(self.taken_over(index.epoch));
                     }
-                    Some(_) => {
+                    // nothing else was written; or a commit that was given up came late, in place of which this one is made
+                    Some((etag, ..)) => {
+                        held.etag = etag;
                         self.wait();
                         confirm()?;
                     }
@@ -203,7 +205,7 @@ impl Bucket {
             }
         };
         held.etag = etag;
-        held.last = Some(whole);
+        held.last = Some(Commit { detector: Vec::new(), triage: Vec::new(), ..whole });
         Ok(())
     }
 
@@ -230,8 +232,8 @@ impl Bucket {
     }
 
     /// Writes the object in place of the one that has this ETag; without one, where there is none.
-    fn put(&self, etag: Option<&str>, epoch: u64, commit: Option<&Commit>) -> anyhow::Result<Put> {
-        let body = pack(epoch, &self.writer, commit)?;
+    fn put(&self, etag: Option<&str>, epoch: u64, write: &str, commit: Option<&Commit>) -> anyhow::Result<Put> {
+        let body = pack(epoch, &self.writer, write, commit)?;
         let put = self.client.put_object().bucket(&self.bucket).key(&self.key).body(ByteStream::from(body));
         let put = put.set_expected_bucket_owner(self.owner.clone());
         let put = match etag {
@@ -307,7 +309,7 @@ pub async fn probe(text: &str, aws: &Aws) -> Vec<Tried> {
             Err(error) => Outcome::Fails(Trouble::new(Kind::Other, error.to_string())),
         },
         Err(trouble) if trouble.code.as_deref() == Some("NoSuchKey") => {
-            body = pack(0, "", None).ok();
+            body = pack(0, "", "", None).ok();
             Outcome::Works("there is no state yet: `weir run` begins it".to_owned())
         }
         Err(trouble) if trouble.kind == Kind::Denied => Outcome::Doubtful(format!(
@@ -342,7 +344,7 @@ fn refused<T>(answer: Result<T, SdkError<PutObjectError>>) -> Outcome {
     Outcome::Fails(trouble)
 }
 
-fn pack(epoch: u64, writer: &str, commit: Option<&Commit>) -> anyhow::Result<Vec<u8>> {
+fn pack(epoch: u64, writer: &str, write: &str, commit: Option<&Commit>) -> anyhow::Result<Vec<u8>> {
     let mut values: Vec<(String, &[u8])> = Vec::new();
     if let Some(commit) = commit {
         values.push(("detector".to_owned(), &commit.detector));
@@ -353,6 +355,7 @@ fn pack(epoch: u64, writer: &str, commit: Option<&Commit>) -> anyhow::Result<Vec
         version: VERSION,
         epoch,
         writer: writer.to_owned(),
+        write: write.to_owned(),
         manifest: commit.map(Manifest::of),
         values: values.iter().map(|(name, value)| (name.clone(), value.len())).collect(),
     };

@@ -9,6 +9,7 @@ pub mod renewal;
 pub mod restored;
 pub mod said;
 pub mod listen;
+mod pace;
 pub mod summary;
 mod tell;
 
@@ -45,6 +46,7 @@ use crate::triage::feedback::Feedback;
 use commit::{Commit, State};
 use duplicates::Seen;
 use feedback::Verdicts;
+use pace::{Pace, SEND_WAIT};
 use renewal::Renewal;
 use restored::LookBack;
 use said::Said;
@@ -64,10 +66,6 @@ const ACKNOWLEDGE_WAIT: Duration = Duration::from_secs(10);
 const EASE_WAIT: Duration = Duration::from_secs(1);
 /// So often the pages of the program are let go of: what is worked with comes back, and what a commit or a start needed does not.
 const LEAVE_WAIT: Duration = Duration::from_secs(1);
-/// Following, findings wait at most this long for the commit that lets them out.
-const SEND_WAIT: Duration = Duration::from_secs(1);
-/// ... and where each commit is a PUT of S3, this long, unless one is critical: at worst 17,280 a day, 9 cents.
-const SEND_WAIT_REMOTE: Duration = Duration::from_secs(5);
 /// Where rules remember much, packing it takes at most one part in this many of the time: findings wait that much longer.
 const PACKING_SHARE: u32 = 10;
 /// Of input that ends, a commit may cost one part in this many of the time it takes,
@@ -177,8 +175,13 @@ pub async fn run(
     worker.summary.stopped = stop.is_cancelled();
     events.close();
     let finished = tokio::task::spawn_blocking(move || worker.finish());
-    let outcome = finished.await.context("finishing the run panicked")??;
-    events.acknowledged(ACKNOWLEDGE_WAIT).await;
+    let mut outcome = finished.await.context("finishing the run panicked")??;
+    for event in events.acknowledged(ACKNOWLEDGE_WAIT).await {
+        if let Event::Unreadable { name, why } = event {
+            tracing::error!(name, why, "an input could not be read");
+            outcome.summary.unreadable.push(Unreadable { name, why });
+        }
+    }
     Ok(outcome)
 }
 
@@ -265,8 +268,8 @@ struct Worker {
     name: String,
     round: u64,
     commit_every: Option<Duration>,
-    /// Following, findings wait at most this long for the commit that lets them out.
-    send_wait: Duration,
+    /// Of the commits that findings bring forward.
+    pace: Pace,
     /// When the oldest turn that is not committed was taken.
     waiting_since: Option<Instant>,
     committed_at: Instant,
@@ -342,7 +345,10 @@ impl Worker {
         for post in &mut stages.posts {
             let name = post.way().name();
             match saved.outboxes.get(name) {
-                Some(outbox) => post.restore(outbox).with_context(|| format!("restoring the findings for {name}"))?,
+                Some(outbox) => {
+                    let restored = post.restore(outbox, Timestamp::now());
+                    restored.with_context(|| format!("restoring the findings for {name}"))?;
+                }
                 // what was found before there was a way
                 None => post.stage(&stages.triage.findings(), Timestamp::now()),
             }
@@ -364,7 +370,7 @@ impl Worker {
             committed: watch::Sender::new(Arc::new(saved.checkpoint)),
             round: saved.round,
             commit_every,
-            send_wait: if is_remote { SEND_WAIT_REMOTE } else { SEND_WAIT },
+            pace: Pace::new(is_remote),
             waiting_since: None,
             committed_at: Instant::now(),
             commit_took: Duration::ZERO,
@@ -507,8 +513,8 @@ impl Worker {
         let Some(every) = self.commit_every else { return false };
         let waited = self.committed_at.elapsed();
         let is_due = |post: &Post| {
-            let removal = if post.way().worth().is_some() { self.send_wait.min(every) } else { every };
-            let staged = if post.has_critical_staged() { SEND_WAIT } else { self.send_wait };
+            let removal = if post.way().worth().is_some() { self.pace.wait().min(every) } else { every };
+            let staged = if post.has_critical_staged() { SEND_WAIT } else { self.pace.wait() };
             (post.has_staged() && waited >= staged) || (waited >= removal && post.is_changed())
         };
         let is_hurried = self.claims.take_hurry();
@@ -701,6 +707,7 @@ impl Worker {
         }
         self.committed.send_replace(Arc::new(self.reached.clone()));
         self.waiting_since = None;
+        self.pace.committed(self.committed_at.elapsed());
         self.committed_at = Instant::now();
         METRICS.commits.with_label_values(&[] as &[&str]).inc();
         self.so_far.commit(self.tally());

@@ -23,7 +23,7 @@ use crate::finding::{Finding, FindingId};
 use crate::memory::Memory;
 use crate::metrics::METRICS;
 use crate::rule::Severity;
-use crate::time::Timestamp;
+use crate::time::{MICROS_PER_DAY, Timestamp};
 
 /// A commit is due when the memory's share of this is staged: less memory, and the first findings are sent while the last are sought.
 const STAGED_BYTES_MAX: usize = 16 << 20;
@@ -203,18 +203,21 @@ impl Post {
         }
     }
 
-    /// Takes up the outbox where the last commit left it; no bytes mean an empty start.
+    /// Takes up the outbox where the last commit left it; no bytes mean an empty start. What is staged from now on is newer than
+    /// all that was, though the clock was set back meanwhile; where it had been ahead by more than a day, newer than what waits.
     ///
     /// # Errors
     /// When the bytes are no saved outbox.
     ///
     /// # Panics
     /// On a thread that runs tasks.
-    pub fn restore(&mut self, saved: &[u8]) -> anyhow::Result<()> {
+    pub fn restore(&mut self, saved: &[u8], now: Timestamp) -> anyhow::Result<()> {
         let mut desk = self.shared.desk.blocking_lock();
         desk.outbox.restore(saved)?;
         desk.gauge(&self.shared.way);
-        self.newest = desk.outbox.newest_of_all();
+        let sent = desk.outbox.newest;
+        let is_credible = sent.0 <= now.0.saturating_add(MICROS_PER_DAY);
+        self.newest = desk.outbox.newest_of_all().max(if is_credible { sent } else { Timestamp::default() });
         drop(desk);
         self.shared.filled.notify_one();
         Ok(())

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
 use tokio::task::JoinSet;
 
 use super::outbox::call::{Answer, Call};
@@ -78,9 +80,11 @@ impl Sender {
     }
 }
 
+/// A panic, too, is an answer: else the sender would end with it, and what waits would wait for ever, untold.
 async fn send(way: Arc<Way>, place: String, call: Call) -> (String, u64, Answer) {
-    let answer = way.send(&place, &call).await;
-    (place, call.number, answer)
+    let answer = AssertUnwindSafe(way.send(&place, &call)).catch_unwind().await;
+    let why = "sending panicked, which is a bug: standard error says where";
+    (place, call.number, answer.unwrap_or_else(|_| Answer::of_error("Panicked", why)))
 }
 
 /// Between 0 and 1. It spreads retries, so that of the standard library's hasher is good enough.

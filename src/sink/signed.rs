@@ -107,8 +107,7 @@ impl Line {
         let url = format!("{}{path}", self.endpoint);
         let request = self.signed(&url, headers, body, self.login.get().await?)?;
         let reply = wire::exchange(&self.http, request).await.with_context(|| format!("calling {url}"))?;
-        if matches!(reply.status, 401 | 403) {
-            // they may have been revoked, or the role been given more rights
+        if is_of_credentials(&reply) {
             self.login.renew().await;
         }
         Ok(reply)
@@ -183,10 +182,22 @@ struct Refusal {
 /// What an answer of a JSON service means whose status is not 200.
 pub fn refusal(reply: &Reply) -> Answer {
     let refusal = serde_json::from_slice::<Refusal>(&reply.body).unwrap_or_default();
-    // a header like InternalException:http://internal.amazon.com/coral/..., a type like com.amazonaws#Throttled
-    let code = reply.kind.as_deref().unwrap_or(&refusal.code);
-    let code = code.split(':').next().unwrap_or_default().rsplit('#').next().unwrap_or_default();
-    refused(reply, code, refusal.message)
+    refused(reply, code(reply, &refusal.code), refusal.message)
+}
+
+/// A header is like `InternalException:http://internal.amazon.com/coral/...`, a type like `com.amazonaws#Throttled`.
+fn code<'a>(reply: &'a Reply, of_body: &'a str) -> &'a str {
+    let code = reply.kind.as_deref().unwrap_or(of_body);
+    code.split(':').next().unwrap_or_default().rsplit('#').next().unwrap_or_default()
+}
+
+/// Whether other credentials may be taken: these have been revoked or have expired, which services with `x-amz-json` say with
+/// status 400; or the role has been given more rights.
+fn is_of_credentials(reply: &Reply) -> bool {
+    let refusal = || serde_json::from_slice::<Refusal>(&reply.body).unwrap_or_default();
+    let is_token =
+        |code: &str| ["ExpiredToken", "UnrecognizedClient", "InvalidToken"].iter().any(|of| code.starts_with(of));
+    matches!(reply.status, 401 | 403) || (reply.status == 400 && is_token(code(reply, &refusal().code)))
 }
 
 /// The same where code and message have been read; either may be missing.
@@ -246,6 +257,17 @@ mod tests {
         assert_eq!(said(403, None, "Forbidden"), "denied AccessDenied: status 403: Forbidden");
         assert_eq!(said(413, None, ""), "invalid InvalidInput: status 413: ");
         assert_eq!(said(502, None, "<html>"), "unavailable status 502: status 502: <html>");
+    }
+
+    #[test]
+    fn credentials_that_were_revoked_are_looked_for_anew() {
+        let is = |status, body: &str| is_of_credentials(&Reply { status, body: body.into(), ..Reply::default() });
+        for code in ["com.amazon.coral.service#ExpiredTokenException", "UnrecognizedClientException"] {
+            assert!(is(400, &format!("{{\"__type\":\"{code}\"}}")), "{code}");
+        }
+        assert!(is(403, "") && is(401, ""));
+        let condition = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException"}"#;
+        assert!(!is(400, condition) && !is(400, "") && !is(500, "") && !is(200, "{}"));
     }
 
     #[test]

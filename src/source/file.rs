@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
 use std::io::{self, Read, Seek};
+use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -11,7 +12,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use bytes::Bytes;
 
 use super::half_written::is_half_written;
-use super::{Event, Feed, Gone, Piece};
+use super::{Event, Feed, Gone, PANICKED, Piece};
 use crate::decode::{self, Counts, Input};
 use crate::position::{Offset, Position};
 use crate::table::Origin;
@@ -64,13 +65,19 @@ pub fn read(config: Config, feed: Feed) {
         let (queue, feed) = (queue.clone(), feed.clone());
         thread::spawn(move || {
             while let Some(file) = queue.take() {
-                if feed.stop.is_cancelled() || read_file(&file, &feed).is_err() {
+                if feed.stop.is_cancelled() || guarded(&file.name, &feed, || read_file(&file, &feed)).is_err() {
                     return;
                 }
             }
         });
     }
     thread::spawn(move || list(&config, &queue, &feed));
+}
+
+/// Reads a file. One that is read no further because of a bug is told of, and those behind it are read.
+fn guarded(name: &str, feed: &Feed, read: impl FnOnce() -> Result<(), Gone>) -> Result<(), Gone> {
+    panic::catch_unwind(AssertUnwindSafe(read))
+        .unwrap_or_else(|_| feed.blocking_send(Event::Unreadable { name: name.to_owned(), why: PANICKED.to_owned() }))
 }
 
 /// Files waiting to be read.
@@ -343,6 +350,22 @@ mod tests {
             Err((_, why)) => errors.push(why),
         });
         (files, errors)
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_file_that_a_reader_panics_over_is_told_of() {
+        let none = tokio::sync::watch::channel(Arc::default()).1;
+        let stop = tokio_util::sync::CancellationToken::new();
+        let (feed, mut events) = super::super::queue(decode::Options::default(), Arc::default(), none, stop);
+        let reading = thread::spawn(move || {
+            let first = guarded("a.json", &feed, || panic!("as the test wants it"));
+            (first.is_ok(), guarded("b.json", &feed, || feed.blocking_send(Event::AlreadyRead)).is_ok())
+        });
+        let Some(Event::Unreadable { name, why }) = events.next().await else { panic!("nothing is told") };
+        assert_eq!((&*name, &*why), ("a.json", PANICKED));
+        assert!(matches!(events.next().await, Some(Event::AlreadyRead)));
+        assert!(events.next().await.is_none());
+        assert_eq!(reading.join().unwrap(), (true, true));
     }
 
     #[test]

@@ -34,6 +34,9 @@ const WAITING_BYTES_MAX: usize = 8 << 20;
 /// Pieces that may wait; small ones reach this before they reach the bytes.
 const WAITING_PIECES_MAX: usize = 64;
 
+/// Why something was not read that a bug of ours ended the reading of.
+pub const PANICKED: &str = "reading it panicked, which is a bug: standard error says where";
+
 /// What one read brought. Pieces of one partition come in order; those of different partitions interleave.
 #[derive(Default)]
 pub struct Piece {
@@ -177,7 +180,12 @@ impl Drop for Events {
 impl Events {
     /// The next event; `None` when every source has ended.
     pub async fn next(&mut self) -> Option<Event> {
-        let mut event = self.events.recv().await;
+        let mut event = tokio::select! {
+            biased;
+            event = self.events.recv() => event,
+            // the others go on
+            Some(Err(_)) = self.sources.join_next() => Some(panicked()),
+        };
         if let Some(Event::Piece(piece)) = &mut event {
             piece.room = None;
         }
@@ -190,13 +198,24 @@ impl Events {
         self.events.close();
     }
 
-    /// Gives the sources some time to acknowledge the last commit, once its sender has been dropped.
-    pub async fn acknowledged(&mut self, within: Duration) {
-        let ended = async { while self.sources.join_next().await.is_some() {} };
+    /// Gives the sources some time to acknowledge the last commit, once its sender has been dropped. Gives what became known of
+    /// them by that: the last that reads ends the queue with it, also by a panic.
+    pub async fn acknowledged(&mut self, within: Duration) -> Vec<Event> {
+        let mut told = Vec::new();
+        let ended = async {
+            while let Some(ended) = self.sources.join_next().await {
+                told.extend(ended.is_err().then(panicked));
+            }
+        };
         if timeout(within, ended).await.is_err() {
             tracing::warn!("a source did not acknowledge all that was read: it comes again, and is then passed over");
         }
+        told
     }
+}
+
+fn panicked() -> Event {
+    Event::Unreadable { name: "a source".to_owned(), why: PANICKED.to_owned() }
 }
 
 /// The sources there are, each with what it reads.
@@ -272,6 +291,30 @@ mod tests {
     use super::*;
     use crate::decode::{Body, Lines, Text};
     use crate::logs::vpc_flow::VPC_FLOW;
+
+    async fn panics(feed: Feed) {
+        assert!(feed.stop.is_cancelled(), "as the test wants it");
+    }
+
+    #[tokio::test]
+    async fn a_source_that_panics_is_told_of_whether_others_go_on_or_not() {
+        let none = watch::channel(Arc::default()).1;
+        let (feed, mut events) = queue(decode::Options::default(), Arc::default(), none, CancellationToken::new());
+        let soon = Duration::from_secs(10);
+        events.sources.spawn(panics(feed.clone()));
+        let told = timeout(soon, events.next()).await.unwrap();
+        assert!(matches!(told, Some(Event::Unreadable { why, .. }) if why == PANICKED));
+        feed.send(piece(1)).await.unwrap();
+        assert!(matches!(timeout(soon, events.next()).await.unwrap(), Some(Event::Piece(_))));
+        // the last: nobody may be told before the queue has ended
+        events.sources.spawn(panics(feed));
+        let mut told = Vec::new();
+        while let Some(event) = timeout(soon, events.next()).await.unwrap() {
+            told.push(event);
+        }
+        told.extend(events.acknowledged(soon).await);
+        assert!(matches!(&told[..], [Event::Unreadable { why, .. }] if why == PANICKED));
+    }
 
     fn piece(bytes: usize) -> Event {
         let lines = Lines { text: Text::new(vec![b'x'; bytes]), format: None, entries: Vec::new() };

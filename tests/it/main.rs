@@ -47,6 +47,10 @@ mod sigma;
 mod state;
 mod stop;
 mod support;
+// the unit tests of the source use the rest of it
+#[allow(dead_code)]
+#[path = "../../src/source/kinesis/fake_table.rs"]
+mod table_fake;
 mod tidy;
 mod torture;
 mod travel;

@@ -58,7 +58,11 @@ struct Stage {
 impl Stage {
     fn new(moto: &Moto, config: &str) -> Stage {
         let stage = Stage { folder: tempfile::tempdir().unwrap(), recorder: Recorder::start(&moto.url) };
-        let aws = format!("[aws]\nendpoint_url = '{}'\n[aws.s3]\nforce_path_style = true\n", stage.recorder.url);
+        let aws = format!(
+            "[aws]\nendpoint_url = '{}'\n[aws.s3]\nforce_path_style = true\nexpected_bucket_owner = '123456789012'\n\
+             kms_key = 'alias/weir'\n",
+            stage.recorder.url
+        );
         fs::write(stage.path().join("weir.toml"), format!("{config}\n{aws}")).unwrap();
         stage
     }
@@ -107,8 +111,10 @@ impl Stage {
         self.run(&arguments, 0);
     }
 
-    /// Compares what was called with what the policies allow, and gives it.
+    /// Compares what was called with what the policies allow, and gives it. Every call of S3 has said whose the bucket is, and
+    /// every write how it is to be encrypted.
     fn judged(self, files: &[&str]) -> BTreeSet<Call> {
+        assert_eq!(self.recorder.bare(), BTreeSet::new());
         let calls = self.recorder.calls();
         let used: BTreeSet<String> =
             needed(&calls).into_iter().chain(files.iter().flat_map(|file| implied(file))).collect();
@@ -206,6 +212,7 @@ async fn policies_allow_what_is_called_and_no_more() {
     }] });
     assert_eq!(function.call(&event), Answer::Response(serde_json::json!({ "batchItemFailures": [] })));
     drop(function);
+    assert_eq!(stage.recorder.bare(), BTreeSet::new());
     // the rest is Lambda's
     let used = needed(&stage.recorder.calls());
     let allowed: BTreeSet<String> = allowed("lambda-queue.json").union(&allowed("s3-archive.json")).cloned().collect();

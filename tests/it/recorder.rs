@@ -21,7 +21,12 @@ pub struct Recorder {
     behind: String,
     http: SharedHttpConnector,
     calls: Arc<Mutex<BTreeSet<Call>>>,
+    bare: Arc<Mutex<BTreeSet<(Call, &'static str)>>>,
 }
+
+/// What calls of S3 say: all of them whose the bucket is, and those that write how to encrypt it.
+const OWNER: &str = "x-amz-expected-bucket-owner";
+const ENCRYPTION: &str = "x-amz-server-side-encryption";
 
 impl Recorder {
     /// Starts one before the server at this address, for as long as the test runs.
@@ -33,6 +38,7 @@ impl Recorder {
             behind: behind.to_owned(),
             http: SharedHttpConnector::new(Connector::builder().build_http()),
             calls: Arc::default(),
+            bare: Arc::default(),
         };
         let router = axum::Router::new()
             .fallback(pass_on)
@@ -52,6 +58,11 @@ impl Recorder {
         self.calls.lock().unwrap().clone()
     }
 
+    /// Calls of S3 without one of the headers that they should have.
+    pub fn bare(&self) -> BTreeSet<(Call, &'static str)> {
+        self.bare.lock().unwrap().clone()
+    }
+
     pub fn has(&self, operation: &str) -> bool {
         self.calls().iter().any(|(_, called)| called == operation)
     }
@@ -66,6 +77,12 @@ async fn pass_on(
 ) -> Response {
     let service = service(&headers).unwrap_or_else(|| "nobody's".to_owned());
     let operation = operation(&service, &method, &uri, &headers, &body);
+    if service == "s3" {
+        let wanted = if method == Method::PUT { &[OWNER, ENCRYPTION][..] } else { &[OWNER][..] };
+        let missing = wanted.iter().filter(|name| !headers.contains_key(**name));
+        let missing = missing.map(|name| ((service.clone(), operation.clone()), *name));
+        recorder.bare.lock().unwrap().extend(missing);
+    }
     recorder.calls.lock().unwrap().insert((service, operation));
     let mut request = http::Request::builder().method(method).uri(format!("{}{uri}", recorder.behind));
     // the host too: addresses in answers are made of it

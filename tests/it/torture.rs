@@ -1,5 +1,6 @@
 //! One process between stand-ins of SQS, S3, Kinesis, Security Hub and EventBridge, killed again and again while everything
-//! around it fails: what arrived and what is archived is, exactly, what an undisturbed run makes of the same input.
+//! around it fails: what arrived and what is archived is, exactly, what an undisturbed run makes of the same input. Its lives
+//! take turns to poll the stream, to subscribe to it, and to have its shards by leases.
 //!
 //! `WEIR_TORTURE_KILLS` and `WEIR_TORTURE_SEED` set how often and when; both are printed.
 
@@ -19,6 +20,7 @@ use crate::kinesis_fake::Fake as Kinesis;
 use crate::out_fake::{Fake as Out, Trouble, Way};
 use crate::s3_fake::{Fake as Cloud, Fault};
 use crate::support::{code, ended, lines, signal, text, weir};
+use crate::table_fake::{Door, FakeTable, Way as TableWay};
 
 const KILLS: usize = 200;
 /// Events of an object, and records that come to the stream, in each life of the process.
@@ -64,10 +66,23 @@ fn event(number: usize) -> String {
     .to_string()
 }
 
+/// How a life reads the stream: what is counted, and what its configuration says.
+const READS: [(&str, &str); 4] = [
+    ("lives that poll", ""),
+    ("lives that subscribe", "fan_out = 'weir'\n"),
+    ("lives with leases", "[source.kinesis.leases]\ntable = 'leases'\nexpiry_seconds = 2\n"),
+    (
+        "lives with leases that subscribe",
+        "fan_out = 'weir'\n[source.kinesis.leases]\ntable = 'leases'\nexpiry_seconds = 2\n",
+    ),
+];
+
 /// The services, and a folder for one archive.
 struct World {
     cloud: Cloud,
     kinesis: Kinesis,
+    /// Of the table with the leases.
+    door: Door,
     hub: Hub,
     out: Out,
     folder: tempfile::TempDir,
@@ -93,15 +108,10 @@ impl World {
         fs::create_dir_all(folder.path().join("rules/cloudtrail")).unwrap();
         fs::write(folder.path().join("rules/cloudtrail/marked.sql"), PER_ROW).unwrap();
         fs::write(folder.path().join("rules/cloudtrail/many.sql"), PER_WINDOW).unwrap();
-        let config = "from = ['sqs://notices', 'kinesis://there']\nrules = 'only:rules'\n\
-                      [aws]\nregion = 'eu-west-1'\n[aws.s3]\nforce_path_style = true\n\
-                      [archive]\nbuffer_bytes = 20000\n[limits]\ncommit_seconds = 1\n[source.kinesis]\npoll_ms = 50\n\
-                      [sink.security_hub]\naccount = '111122223333'\nregion = 'eu-west-1'\n\
-                      [sink.event_bridge]\nbus = 'findings'\n";
-        fs::write(folder.path().join("weir.toml"), config).unwrap();
         World {
             cloud: Cloud::start().await,
             kinesis: Kinesis::start().await,
+            door: FakeTable::default().door().await,
             hub: Hub::start(),
             out: Out::start(),
             folder,
@@ -153,7 +163,15 @@ impl World {
     }
 
     /// Starts the process; where the disk is to be full, no file of it may become longer than so many KiB.
-    fn start(&self, disk_kib: Option<u64>) -> Child {
+    fn start(&self, read: &str, disk_kib: Option<u64>) -> Child {
+        let config = format!(
+            "from = ['sqs://notices', 'kinesis://there']\nrules = 'only:rules'\n\
+             [aws]\nregion = 'eu-west-1'\n[aws.s3]\nforce_path_style = true\n\
+             [archive]\nbuffer_bytes = 20000\n[limits]\ncommit_seconds = 1\n\
+             [sink.security_hub]\naccount = '111122223333'\nregion = 'eu-west-1'\n\
+             [sink.event_bridge]\nbus = 'findings'\n[source.kinesis]\npoll_ms = 50\n{read}"
+        );
+        fs::write(self.folder.path().join("weir.toml"), config).unwrap();
         let run = "exec \"$0\" run -c weir.toml --follow --archive a --findings f.ndjson --summary s.json";
         let full =
             disk_kib.map_or(String::new(), |kib| format!("exec 2>/dev/null; trap '' XFSZ; ulimit -f {}; ", kib * 2));
@@ -164,6 +182,7 @@ impl World {
             .env("AWS_ENDPOINT_URL_S3", &self.cloud.url)
             .env("AWS_ENDPOINT_URL_SQS", &self.cloud.url)
             .env("AWS_ENDPOINT_URL_KINESIS", &self.kinesis.url)
+            .env("AWS_ENDPOINT_URL_DYNAMODB", &self.door.url)
             .env("AWS_ENDPOINT_URL_SECURITYHUB", &self.hub.url)
             .env("AWS_ENDPOINT_URL_EVENTBRIDGE", &self.out.url)
             .env("AWS_ACCESS_KEY_ID", ACCESS_KEY)
@@ -198,6 +217,7 @@ impl World {
                     count("expired iterators");
                     let mut stream = self.kinesis.stream();
                     stream.expired = stream.iterators + 1;
+                    stream.cut = true;
                 }
                 3 => {
                     count("queue 500s and throttles");
@@ -252,6 +272,8 @@ impl World {
         self.cloud.world().faults.clear();
         self.kinesis.stream().faults.clear();
         self.kinesis.stream().expired = 0;
+        self.kinesis.stream().cut = false;
+        self.door.is(TableWay::Open);
         self.hub.seen().troubles.clear();
         self.out.seen().troubles.clear();
     }
@@ -353,7 +375,10 @@ async fn killed_again_and_again_while_all_around_fails_nothing_is_lost_and_nothi
         world.trouble(&mut dice, &mut faults);
         let disk = (dice.roll(8) == 0).then(|| dice.roll(16));
         let before = world.calls();
-        let mut child = world.start(disk);
+        let (what, settings) = READS[dice.roll(READS.len() as u64) as usize];
+        *faults.entry(what).or_default() += 1;
+        world.door.is(TableWay::Open);
+        let mut child = world.start(settings, disk);
         // a third of them in the start, the rest anywhere until some commits have been made
         let is_short = dice.roll(3) == 0;
         let most = if is_short { span / 7.0 } else { span };
@@ -365,6 +390,12 @@ async fn killed_again_and_again_while_all_around_fails_nothing_is_lost_and_nothi
             tokio::time::sleep(Duration::from_millis(dice.roll(200))).await;
             signal(&child, Signal::CONT);
             *faults.entry("stops").or_default() += 1;
+        }
+        if dice.roll(8) == 0 {
+            // the table fails, or its answers are lost
+            tokio::time::sleep(lives / 2).await;
+            world.door.is(if dice.roll(2) == 0 { TableWay::Shut } else { TableWay::Mute });
+            *faults.entry("table failures").or_default() += 1;
         }
         tokio::time::sleep(lives).await;
         child.kill().unwrap();
@@ -388,10 +419,10 @@ async fn killed_again_and_again_while_all_around_fails_nothing_is_lost_and_nothi
         world.unhide();
     }
     world.calm();
-    let came = tokio::task::block_in_place(|| world.end(world.start(None)));
+    let came = tokio::task::block_in_place(|| world.end(world.start("", None)));
 
     let mut calm = World::new().await;
-    let child = calm.start(None);
+    let child = calm.start("", None);
     while calm.next < world.next {
         calm.feed();
     }

@@ -11,7 +11,8 @@ use axum::routing::get;
 use super::*;
 use crate::position::{Offset, Position};
 
-/// A bucket with room for one object, which takes what its conditions allow; while it is `away` it answers 503.
+/// A bucket with room for one object, which takes what its conditions allow; while it is `away` it answers 503, and where it is
+/// `mute` it takes the next one and answers so.
 #[derive(Clone, Default)]
 struct Fake(Arc<Mutex<Object>>);
 
@@ -20,6 +21,7 @@ struct Object {
     version: u64,
     body: Vec<u8>,
     away: bool,
+    mute: bool,
 }
 
 impl Fake {
@@ -51,6 +53,9 @@ impl Fake {
             return (StatusCode::PRECONDITION_FAILED, "<Error><Code>PreconditionFailed</Code></Error>").into_response();
         }
         (object.version, object.body) = (object.version + 1, body.to_vec());
+        if std::mem::take(&mut object.mute) {
+            return (StatusCode::SERVICE_UNAVAILABLE, "<Error><Code>SlowDown</Code></Error>").into_response();
+        }
         ([("etag", object.version.to_string())], "").into_response()
     }
 }
@@ -92,6 +97,53 @@ async fn what_another_worker_has_taken_is_not_written_once_the_bucket_is_back() 
     working.await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_whose_answer_was_lost_is_made_once_and_one_that_comes_late_is_replaced() {
+    let fake = Fake::default();
+    let (aws, runtime) = (Aws::of_server(&fake.serve().await), Handle::current());
+    let working = tokio::task::spawn_blocking(move || {
+        let state = Bucket::take("s3://b/w", "one", false, &aws, runtime).unwrap();
+        let may = || Ok(());
+        let commit = |round, journal_bytes| Commit { round, journal_bytes, ..Commit::default() };
+        let stands = || {
+            let object = fake.0.lock().unwrap();
+            (object.version, unpack(&object.body).unwrap().1.unwrap())
+        };
+        fake.0.lock().unwrap().mute = true;
+        state.commit(&commit(1, 10), &may).unwrap();
+        assert_eq!(stands(), (2, commit(1, 10)));
+        // a run that had begun again was at the same round before, and was not answered
+        let late = pack(1, "one", "late", Some(&commit(2, 11))).unwrap();
+        let mut object = fake.0.lock().unwrap();
+        (object.version, object.body) = (3, late);
+        drop(object);
+        state.commit(&commit(2, 20), &may).unwrap();
+        assert_eq!(stands(), (4, commit(2, 20)));
+        state.commit(&commit(3, 30), &may).unwrap();
+        assert_eq!(stands(), (5, commit(3, 30)));
+    });
+    working.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn outboxes_that_a_commit_does_not_name_stay_as_they_are() {
+    let fake = Fake::default();
+    let (aws, runtime) = (Aws::of_server(&fake.serve().await), Handle::current());
+    let working = tokio::task::spawn_blocking(move || {
+        let state = Bucket::take("s3://b/w", "one", false, &aws, runtime.clone()).unwrap();
+        let with = |outboxes: &[(&str, &str)]| {
+            let outboxes = outboxes.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()));
+            Commit { outboxes: outboxes.collect(), detector: b"d".to_vec(), ..Commit::default() }
+        };
+        for outboxes in [&[("sns", "a"), ("s3", "b")][..], &[("sns", "c")], &[]] {
+            state.commit(&with(outboxes), &|| Ok(())).unwrap();
+        }
+        let last = Bucket::take("s3://b/w", "two", false, &aws, runtime).unwrap().load();
+        assert_eq!(last, Some(with(&[("sns", "c"), ("s3", "b")])));
+    });
+    working.await.unwrap();
+}
+
 #[test]
 fn what_is_packed_is_unpacked() {
     let mut commit = Commit { round: 3, journal_bytes: 9, worker: "w".into(), ..Commit::default() };
@@ -99,11 +151,11 @@ fn what_is_packed_is_unpacked() {
     commit.triage = b"t".to_vec();
     commit.outboxes = BTreeMap::from([("s3".into(), Vec::new()), ("sns".into(), b"o".to_vec())]);
     commit.checkpoint.advance(Position { partition: "a".into(), offset: Offset::at(5) });
-    let object = pack(7, "writer", Some(&commit)).unwrap();
+    let object = pack(7, "writer", "w", Some(&commit)).unwrap();
     assert!(object.len() < 1000, "it is compressed");
     let (index, unpacked) = unpack(&object).unwrap();
     assert_eq!((index.epoch, &*index.writer, unpacked), (7, "writer", Some(commit)));
-    let (index, none) = unpack(&pack(1, "writer", None).unwrap()).unwrap();
+    let (index, none) = unpack(&pack(1, "writer", "w", None).unwrap()).unwrap();
     assert_eq!((index.epoch, none), (1, None));
     assert!(unpack(b"PK").is_err() && unpack(&object[..object.len() / 2]).is_err());
 }

@@ -31,6 +31,8 @@ pub struct Outbox {
     pub told: Told,
     /// What was put aside there, on ways that know this.
     pub archived: Archived,
+    /// When the finding that was updated last of all was, whatever became of it.
+    pub(super) newest: Timestamp,
     next_number: u64,
 }
 
@@ -67,7 +69,8 @@ pub struct Delivery {
 impl Outbox {
     pub fn new(limits: Limits) -> Outbox {
         let (told, archived) = (Told::default(), Archived::default());
-        Outbox { limits, queues: BTreeMap::new(), poison: Vec::new(), told, archived, next_number: 0 }
+        let newest = Timestamp::default();
+        Outbox { limits, queues: BTreeMap::new(), poison: Vec::new(), told, archived, newest, next_number: 0 }
     }
 
     /// Findings that wait or are out, of all places.
@@ -112,6 +115,7 @@ impl Outbox {
         if self.newest(place, &outgoing.id).is_some_and(|newest| newest >= outgoing.updated_at) {
             return Put::Stale;
         }
+        self.newest = self.newest.max(outgoing.updated_at);
         let limits = self.limits;
         match self.queues.entry(place.to_owned()).or_insert_with(|| Queue::new(limits)).put(outgoing) {
             Taken::New => Put::Waits,
@@ -119,7 +123,7 @@ impl Outbox {
         }
     }
 
-    /// When the finding that was updated last of all was.
+    /// When that of those that wait was that was updated last.
     pub fn newest_of_all(&self) -> Timestamp {
         self.queues.values().map(Queue::newest_of_all).max().unwrap_or_default()
     }

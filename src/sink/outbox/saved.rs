@@ -23,6 +23,7 @@ impl Outbox {
             poison: self.poison.iter().map(SavedPoison::of).collect(),
             told: self.told.saved(),
             archived: self.archived.saved(),
+            newest: self.newest.0,
         };
         let mut bytes = zstd::Encoder::new(Vec::new(), LEVEL).expect("the level is valid");
         serde_json::to_writer(&mut bytes, &saved).expect("plain data has a JSON form, and memory takes it");
@@ -47,6 +48,7 @@ impl Outbox {
         self.poison = saved.poison.into_iter().map(SavedPoison::poison).collect::<anyhow::Result<_>>()?;
         self.told = Told::restored(saved.told).context("the saved outbox cannot be read")?;
         self.archived = Archived::restored(saved.archived).context("the saved outbox cannot be read")?;
+        self.newest = Timestamp(saved.newest);
         Ok(())
     }
 }
@@ -65,6 +67,8 @@ struct Saved {
     told: Vec<SavedTold>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     archived: Vec<SavedArchived>,
+    #[serde(default)]
+    newest: i64,
 }
 
 #[derive(Serialize, Deserialize)]

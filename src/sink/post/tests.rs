@@ -65,7 +65,7 @@ fn the_sender_has_a_finding_only_after_its_commit() {
     .unwrap();
     assert_eq!((waiting(&post), post.is_changed()), (1, false));
     let mut next = self::post();
-    next.restore(&saved["security_hub"]).unwrap();
+    next.restore(&saved["security_hub"], Timestamp(6)).unwrap();
     assert_eq!(waiting(&next), 1);
     // nothing has changed, and nothing is written again
     assert_eq!(committed(&mut post), None);
@@ -81,7 +81,7 @@ fn an_update_is_newer_though_the_clock_went_back() {
     post.stage(&[found("eve")], at(100));
     let saved = committed(&mut post).unwrap();
     let mut post = self::post();
-    post.restore(&saved).unwrap();
+    post.restore(&saved, at(50)).unwrap();
     post.stage(&[Finding { count: 2, ..found("eve") }], at(50));
     committed(&mut post);
     let mut desk = post.shared.desk.blocking_lock();
@@ -92,6 +92,31 @@ fn an_update_is_newer_though_the_clock_went_back() {
         (&sent["UpdatedAt"], &sent["ProductFields"]["weir/count"]),
         (&"2023-11-14T22:15:00.000001Z".into(), &"2".into())
     );
+}
+
+/// Security Hub takes an update that looks old, and changes nothing.
+#[test]
+fn an_update_is_newer_than_what_was_accepted_before_a_restart_unless_the_clock_was_days_ahead() {
+    let at = |seconds: i64| Timestamp::from_seconds(1_700_000_000 + seconds);
+    let updated = |sent: i64, now: i64| {
+        let mut post = post();
+        post.stage(&[found("eve")], at(sent));
+        committed(&mut post);
+        let (place, call) = post.shared().next_call(at(sent)).unwrap();
+        post.shared().answered(&place, (call.number, Answer::all(&call)), at(sent), 0.5);
+        let saved = committed(&mut post).unwrap();
+        let mut post = self::post();
+        post.restore(&saved, at(now)).unwrap();
+        assert_eq!(waiting(&post), 0);
+        post.stage(&[Finding { count: 2, ..found("eve") }], at(now));
+        committed(&mut post);
+        let (_, call) = post.shared().next_call(at(sent.max(now))).unwrap();
+        let sent: serde_json::Value = serde_json::from_str(&call.findings[0]).unwrap();
+        sent["UpdatedAt"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(updated(100, 50), "2023-11-14T22:15:00.000001Z");
+    assert_eq!(updated(100, 160), "2023-11-14T22:16:00Z");
+    assert_eq!(updated(3 * 86_400, 100), "2023-11-14T22:15:00Z");
 }
 
 #[test]
@@ -131,7 +156,7 @@ fn where_a_finding_that_comes_again_is_one_more_it_does_not_for_its_count() {
     assert!(post.has_staged());
     let saved = committed(&mut post).unwrap();
     let mut post = bus();
-    post.restore(&saved).unwrap();
+    post.restore(&saved, Timestamp(3)).unwrap();
     post.stage(&[found(Severity::Medium, 4)], Timestamp(3));
     assert!(!post.has_staged());
     post.stage(&[found(Severity::High, 4)], Timestamp(4));
