@@ -10,7 +10,9 @@ SELECT eventTime,
        userAgent,
        coalesce(resources[1].arn, concat('arn:aws:s3:::', requestParameters ->> 'bucketName')) AS resource,
        -- a pipeline that makes a web site
-       CASE WHEN regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli|^cloudformation') THEN 'medium' ELSE 'high' END AS severity
+       CASE WHEN (userIdentity.invokedBy = 'cloudformation.amazonaws.com'
+                  OR NOT is_person() AND userIdentity.sessionContext.ec2RoleDelivery IS NULL
+                     AND regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')) THEN 'medium' ELSE 'high' END AS severity
 FROM cloudtrail
 WHERE eventSource = 's3.amazonaws.com'
   AND eventName IN ('PutBucketAcl', 'CreateBucket')

@@ -9,8 +9,8 @@ SELECT userIdentity.arn AS who,
        sample(requestParameters ->> 'bucketName') AS resource,
        sample(userAgent) AS user_agents,
        sample(sourceIPAddress) AS addresses,
-       CASE WHEN count(*) FILTER (WHERE userIdentity.type = 'AssumedRole' AND userAgent LIKE '%Terraform%'
-                                      AND NOT userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%') = count(*) THEN 'medium'
+       CASE WHEN count(*) FILTER (WHERE NOT is_person() AND userIdentity.sessionContext.ec2RoleDelivery IS NULL
+                                      AND userAgent LIKE '%Terraform%') = count(*) THEN 'medium'
             WHEN count(DISTINCT requestParameters ->> 'bucketName') FILTER (WHERE errorCode IS NULL) >= 20 THEN 'high' ELSE 'medium' END AS severity
 FROM cloudtrail
 WHERE eventSource = 's3.amazonaws.com'

@@ -15,7 +15,9 @@ SELECT 'arn:aws:glue:' || awsRegion || ':' || account || ':catalog' AS resource,
                      AND (NOT regexp_like(coalesce(s ->> 'Condition', ''), '(?i)aws:PrincipalOrg')
                           OR regexp_like(s ->> 'Condition', '(?i)"[a-z:]*Not(Equals|Like)'))) THEN 'low'
             -- what a pipeline is made to do was read by somebody before; an account is not everybody
-            WHEN regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli|^cloudformation') AND NOT regexp_like(requestParameters ->> 'policyInJson', '"[*]"|"NotPrincipal"') THEN 'medium'
+            WHEN (userIdentity.invokedBy = 'cloudformation.amazonaws.com'
+                  OR NOT is_person() AND userIdentity.sessionContext.ec2RoleDelivery IS NULL
+                     AND regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')) AND NOT regexp_like(requestParameters ->> 'policyInJson', '"[*]"|"NotPrincipal"') THEN 'medium'
             ELSE 'high' END AS severity,
        CASE WHEN regexp_like(requestParameters ->> 'policyInJson', '(?i)aws:PrincipalOrg') AND NOT array_any_match(
                 coalesce(json_get_array(replace(requestParameters ->> 'policyInJson', account, 'own'), 'Statement'),

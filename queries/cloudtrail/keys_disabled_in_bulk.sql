@@ -9,8 +9,8 @@ SELECT userIdentity.arn AS who,
        sample(requestParameters ->> 'keyId') AS resource,
        sample(userAgent) AS user_agents,
        sample(sourceIPAddress) AS addresses,
-       CASE WHEN count(*) FILTER (WHERE userIdentity.type = 'AssumedRole' AND userAgent LIKE '%Terraform%'
-                                      AND NOT userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%') = count(*) THEN 'medium'
+       CASE WHEN count(*) FILTER (WHERE NOT is_person() AND userIdentity.sessionContext.ec2RoleDelivery IS NULL
+                                      AND userAgent LIKE '%Terraform%') = count(*) THEN 'medium'
             WHEN count(DISTINCT requestParameters ->> 'keyId') >= 10 OR count(*) FILTER (WHERE is_person()) > 0 THEN 'high' ELSE 'medium' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'kms.amazonaws.com'

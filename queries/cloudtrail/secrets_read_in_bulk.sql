@@ -2,14 +2,17 @@
 -- severity        = "medium"
 -- tags            = ["attack.credential_access", "attack.t1555.006"]
 -- remedy          = "Ask the principal what it needed them for. If it cannot say: revoke its sessions, then rotate every secret in the list, production databases first."
--- false_positives = "Migrations; controllers that copy secrets into a cluster or a vault (medium): put their roles in the suppress list; servers that read theirs as they start, and Terraform (low)."
+-- false_positives = "Migrations; controllers that copy secrets into a cluster or a vault (medium): put their roles in the suppress list; servers that read theirs as they start (low), and Terraform (low by the role of a program)."
 SELECT userIdentity.arn AS who,
        count(DISTINCT requestParameters ->> 'secretId') AS secrets,
        count(DISTINCT awsRegion) AS regions,
        sample(requestParameters ->> 'secretId') AS resource,
        sample(userAgent) AS user_agents,
        sample(sourceIPAddress) AS addresses,
-       CASE WHEN count(*) FILTER (WHERE regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')) = count(*) THEN 'low'
+       -- anybody can say that he is Terraform, which knows the names of what it manages and lists none
+       CASE WHEN count(*) FILTER (WHERE eventName = 'GetSecretValue'
+                                      AND regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')) = count(*)
+                 THEN CASE WHEN count(*) FILTER (WHERE is_person() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL) > 0 THEN 'medium' ELSE 'low' END
             WHEN count(DISTINCT requestParameters ->> 'secretId') FILTER (WHERE is_person()) >= 10 THEN 'high'
             -- an application knows the names of its secrets, an intruder asks for them first
             WHEN count(*) FILTER (WHERE eventName = 'ListSecrets') > 0 OR count(DISTINCT requestParameters ->> 'secretId') >= 40 THEN 'medium'

@@ -12,7 +12,9 @@ SELECT eventTime,
        userAgent,
        coalesce(requestParameters ->> 'groupId', requestParameters ->> 'groupName') AS resource,
        -- what a pipeline is made to do was read by somebody before; the console proposes SSH from anywhere with each instance
-       CASE WHEN errorCode IS NULL AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|Packer|aws-cdk|aws-sam-cli|^cloudformation')
+       CASE WHEN errorCode IS NULL AND coalesce(NOT (userIdentity.invokedBy = 'cloudformation.amazonaws.com'
+                  OR NOT is_person() AND userIdentity.sessionContext.ec2RoleDelivery IS NULL
+                     AND regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|Packer|aws-cdk|aws-sam-cli')), true)
                  AND NOT (sessionCredentialFromConsole IS TRUE AND userIdentity.type = 'AssumedRole'
                           AND coalesce(json_length(requestParameters, 'ipPermissions', 'items'), 0) = 1
                           AND coalesce(json_get_int(requestParameters, 'ipPermissions', 'items', 0, 'fromPort'), 0) IN (22, 3389)) THEN 'high' ELSE 'medium' END AS severity,

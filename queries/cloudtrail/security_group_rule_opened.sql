@@ -7,7 +7,9 @@ SELECT eventTime,
        sourceIPAddress,
        userAgent,
        requestParameters -> 'ModifySecurityGroupRulesRequest' ->> 'GroupId' AS resource,
-       CASE WHEN regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli|^cloudformation') THEN 'medium' ELSE 'high' END AS severity
+       CASE WHEN (userIdentity.invokedBy = 'cloudformation.amazonaws.com'
+                  OR NOT is_person() AND userIdentity.sessionContext.ec2RoleDelivery IS NULL
+                     AND regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')) THEN 'medium' ELSE 'high' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'ec2.amazonaws.com'
   AND eventName = 'ModifySecurityGroupRules'

@@ -14,7 +14,7 @@ SELECT eventTime,
             -- the plan or policy that a person wrote says with whom; the service only does it
             WHEN userIdentity.invokedBy IN ('backup.amazonaws.com', 'dlm.amazonaws.com') THEN 'low'
             -- the role of a program shares what it was made to share: images that a pipeline built, copies for another Region or a scanner
-            WHEN NOT is_person() AND userIdentity.sessionContext.ec2RoleDelivery IS NULL OR userAgent LIKE '%Packer/%' THEN 'medium'
+            WHEN NOT is_person() AND (userIdentity.sessionContext.ec2RoleDelivery IS NULL OR userAgent LIKE '%Packer/%') THEN 'medium'
             ELSE 'high' END AS severity,
        CASE WHEN errorCode IS NOT NULL THEN 'Somebody tried to share an EBS snapshot outside the account'
             WHEN array_any_match(json_get_array(requestParameters, 'createVolumePermission', 'add', 'items'), g -> g ->> 'group' = 'all') THEN 'EBS snapshot was made public'

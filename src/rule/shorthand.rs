@@ -13,15 +13,16 @@ const PERSON: &str = "is_person";
 
 /// What it stands for, which is true or false and never null. Users, root and federated users are people, or act for one; so does
 /// a role that Identity Center made, a session of the console, one that began with MFA, and one of a workstation or CloudShell,
-/// as the user agent says, unless an instance got the credentials from its metadata service. A role that a program assumed has
-/// none of these.
+/// as the user agent says, unless an instance got the credentials from its metadata service; and whoever calls with a tool or a
+/// system that is made for attacks. A role that a program assumed has none of these.
 // IS TRUE in place of coalesce would do, but DataFusion 55 takes what it gives for nullable once two aggregates share it
 const PERSON_SQL: &str = "coalesce(userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser') \
      OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%' \
      OR sessionCredentialFromConsole \
      OR userIdentity.sessionContext.attributes.mfaAuthenticated = 'true' \
      OR userIdentity.sessionContext.ec2RoleDelivery IS NULL \
-        AND regexp_like(userAgent, '(?i)macos|darwin|windows|cloudshell'), false)";
+        AND regexp_like(userAgent, '(?i)macos|darwin|windows|cloudshell') \
+     OR regexp_like(userAgent, '(?i)stratus-red-team|\\bpacu|\\bkali([0-9]|\\b)|\\bparrot|\\bpentoo|cloudfox|weirdaal|enumerate-iam'), false)";
 
 /// Puts the expressions in the places of the words.
 pub fn expand(statement: &mut Statement) {
