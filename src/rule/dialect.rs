@@ -136,7 +136,7 @@ pub struct SqlError {
 /// Parses any number of statements.
 pub fn parse(sql: &str) -> Result<VecDeque<Statement>, SqlError> {
     let sql = with_brackets(sql);
-    let parse = || DFParserBuilder::new(&sql).with_dialect(&WeirDialect).build()?.parse_statements();
+    let parse = || DFParserBuilder::new(&*sql).with_dialect(&WeirDialect).build()?.parse_statements();
     let mut statements = parse().map_err(|error| locate(&error))?;
     for statement in &mut statements {
         if let Statement::Statement(statement) = statement {
