@@ -187,7 +187,7 @@ pub fn main() -> ExitCode {
         Command::Doctor(flags) => doctor::run(&flags),
         Command::Lambda(flags) => lambda::run(&flags),
         Command::Sql(flags) => sql::run(&flags),
-        Command::Rules(command) => rules::run(&command).or_usage(),
+        Command::Rules(command) => rules::run(&command),
         Command::Score(command) => score::run(&command),
         Command::Tables(flags) => tables::run(&flags),
         Command::Config(command) => schema::run(&command),
