@@ -202,7 +202,7 @@ pub fn main() -> ExitCode {
     if output::is_closed_pipe(&error) {
         return ExitCode::SUCCESS;
     }
-    output::say(format_args!("weir: {error:#}"));
+    output::say(format_args!("weir: {}", output::in_words(&error)));
     ExitCode::from(code)
 }
 
