@@ -187,7 +187,7 @@ pub fn main() -> ExitCode {
         Command::Doctor(flags) => doctor::run(&flags),
         Command::Lambda(flags) => lambda::run(&flags),
         Command::Sql(flags) => sql::run(&flags),
-        Command::Rules(command) => rules::run(&command).or_usage(),
+        Command::Rules(command) => rules::run(&command),
         Command::Score(command) => score::run(&command),
         Command::Tables(flags) => tables::run(&flags),
         Command::Config(command) => schema::run(&command),
@@ -202,7 +202,7 @@ pub fn main() -> ExitCode {
     if output::is_closed_pipe(&error) {
         return ExitCode::SUCCESS;
     }
-    output::say(format_args!("weir: {error:#}"));
+    output::say(format_args!("weir: {}", output::in_words(&error)));
     ExitCode::from(code)
 }
 

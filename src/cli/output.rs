@@ -81,6 +81,21 @@ pub fn say(message: impl std::fmt::Display) {
     let _ = writeln!(io::stderr(), "{message}");
 }
 
+/// An error and its causes, each said once: some say what caused them themselves.
+pub fn in_words(error: &anyhow::Error) -> String {
+    let mut words = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        let cause = cause.strip_prefix("External: ").unwrap_or(&cause);
+        if words.is_empty() {
+            words += cause;
+        } else if !words.ends_with(cause) {
+            words += ": ";
+            words += cause;
+        }
+    }
+    words
+}
+
 /// A result in which it is no failure that the reader of our output has gone.
 ///
 /// # Errors
@@ -102,6 +117,16 @@ pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cause_that_was_said_is_not_said_again() {
+        let full = || io::Error::from(ErrorKind::StorageFull);
+        let inner = parquet::errors::ParquetError::External(Box::new(full()));
+        let error = anyhow::Error::from(inner).context("writing a.parquet").context("writing the archive");
+        assert_eq!(in_words(&error), format!("writing the archive: writing a.parquet: {}", full()));
+        assert_eq!(in_words(&anyhow::Error::from(full()).context("writing b")), format!("writing b: {}", full()));
+        assert_eq!(in_words(&anyhow::anyhow!("alone")), "alone");
+    }
 
     #[test]
     fn a_file_that_cannot_be_written_is_told_and_none_is_made() {

@@ -1,7 +1,7 @@
 //! `weir rules`: which rules there are, whether they compile, and whether their cases hold.
 
 use std::fs;
-use std::io::{ErrorKind, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::string::FromUtf8Error;
@@ -10,6 +10,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, Subcommand};
 use walkdir::WalkDir;
 
+use super::output::{Failure, OrFail};
 use super::{coverage, explain, output, reference, skeleton, took};
 use crate::config::Config;
 use crate::detect::Detector;
@@ -135,38 +136,72 @@ impl Settings {
     }
 }
 
-pub fn run(command: &Rules) -> Result<ExitCode> {
-    let mut out = std::io::stdout().lock();
+pub fn run(command: &Rules) -> Result<ExitCode, Failure> {
+    let mut out = Out { out: std::io::stdout().lock(), failed: false };
+    match told(command, &mut out) {
+        Err(error) if out.failed || is_unwritable(&error) => Err(Failure::Output(error)),
+        done => done.or_usage(),
+    }
+}
+
+/// Standard output, and whether something could not be written to it: of all that fails here, the rest is wrong rules or flags.
+struct Out<W> {
+    out: W,
+    failed: bool,
+}
+
+impl<W: Write> Write for Out<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes);
+        // a call that a signal broke off is made again
+        self.failed |= written.as_ref().is_err_and(|error| error.kind() != ErrorKind::Interrupted);
+        written
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let flushed = self.out.flush();
+        self.failed |= flushed.is_err();
+        flushed
+    }
+}
+
+/// Whether a file could not be written for want of room, or because nothing can be written there.
+fn is_unwritable(error: &anyhow::Error) -> bool {
+    let kinds = [ErrorKind::StorageFull, ErrorKind::ReadOnlyFilesystem, ErrorKind::QuotaExceeded];
+    error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>()).any(|error| kinds.contains(&error.kind()))
+}
+
+fn told(command: &Rules, out: &mut impl Write) -> Result<ExitCode> {
     match command {
-        Rules::List { markdown: true, more } => markdown(&mut out, &merged(more)?),
-        Rules::List { markdown: false, more } => list(&mut out, &merged(more)?, &more.settings.references()?),
+        Rules::List { markdown: true, more } => markdown(out, &merged(more)?),
+        Rules::List { markdown: false, more } => list(out, &merged(more)?, &more.settings.references()?),
         Rules::Coverage { more } => {
-            coverage::markdown(&library::rules(&merged(more)?).0, &mut out)?;
+            coverage::markdown(&library::rules(&merged(more)?).0, out)?;
             Ok(ExitCode::SUCCESS)
         }
-        Rules::Show { id, more } => show(&mut out, id, &merged(more)?),
-        Rules::Explain(flags) => explain::run(&mut out, flags),
-        Rules::Cost(flags) => took::run(&mut out, flags),
-        Rules::New(flags) => skeleton::run(&mut out, flags),
+        Rules::Show { id, more } => show(out, id, &merged(more)?),
+        Rules::Explain(flags) => explain::run(out, flags),
+        Rules::Cost(flags) => took::run(out, flags),
+        Rules::New(flags) => skeleton::run(out, flags),
         Rules::Check { dir, gates: shows_gates, settings } => {
             let found = some(sources(dir.as_deref(), settings)?, dir.as_deref())?;
             idle(&found.sources, &settings.read()?)?;
             if *shows_gates {
-                gates(&mut out, &found.sources, &settings.references()?)?;
+                gates(out, &found.sources, &settings.references()?)?;
             }
-            tell(&mut out, found.added_to(cases::check(logs::TABLES, &settings.references()?, &found.sources)))
+            tell(out, found.added_to(cases::check(logs::TABLES, &settings.references()?, &found.sources)))
         }
         Rules::Test { dir, mutate: changes, settings } => {
             let found = some(sources(dir.as_deref(), settings)?, dir.as_deref())?;
             let references = settings.references()?;
-            let tested = tell(&mut out, found.added_to(cases::test(logs::TABLES, &references, &found.sources)))?;
+            let tested = tell(out, found.added_to(cases::test(logs::TABLES, &references, &found.sources)))?;
             if !changes {
                 return Ok(tested);
             }
-            let changed = tell_mutation(&mut out, &mutate::mutate(logs::TABLES, &references, &found.sources))?;
+            let changed = tell_mutation(out, &mutate::mutate(logs::TABLES, &references, &found.sources))?;
             Ok(if tested == ExitCode::SUCCESS { changed } else { tested })
         }
-        Rules::Convert { path, to, settings } => convert(&mut out, path, to.as_deref(), &settings.sigma()?),
+        Rules::Convert { path, to, settings } => convert(out, path, to.as_deref(), &settings.sigma()?),
     }
 }
 

@@ -154,7 +154,10 @@ fn with_brackets(sql: &str) -> Cow<'_, str> {
     }
     // what is no SQL the parser complains of
     let Ok(tokens) = Tokenizer::new(&WeirDialect, sql).tokenize_with_location() else { return Cow::Borrowed(sql) };
-    let is = |token: Option<&Token>, word: &str| matches!(token, Some(Token::Word(found)) if found.quote_style.is_none() && found.value.eq_ignore_ascii_case(word));
+    let is = |token: Option<&Token>, name: &str| match token {
+        Some(Token::Word(word)) => word.quote_style.is_none() && word.value.eq_ignore_ascii_case(name),
+        _ => false,
+    };
     let (mut depth, mut types, mut brackets) = (0_usize, Vec::new(), Vec::new());
     let mut before: [Option<&Token>; 2] = [None, None];
     for token in tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_))) {

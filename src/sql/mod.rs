@@ -137,6 +137,21 @@ pub fn readable(error: DataFusionError) -> anyhow::Error {
             "there is no field `{field}` in that column: `weir tables NAME` shows the fields of a table's columns"
         );
     }
+    if text.starts_with("Cannot access field at argument") && text.contains("type Utf8") {
+        return anyhow!(
+            "that column has no fields; of JSON text, as `weir tables NAME` says which column is, requestParameters ->> 'bucketName' \
+             is one"
+        );
+    }
+    if let Some(name) = text.strip_prefix("No field named ").and_then(|text| text.strip_suffix('.')) {
+        if let Some(name) = name.strip_prefix('"').and_then(|name| name.strip_suffix('"')) {
+            return anyhow!("{text} Text is written in single quotes: '{}'", name.replace('\'', "''"));
+        }
+        // Athena's tables are partitioned by these
+        if ["date", "year", "month", "timestamp"].contains(&name) {
+            return anyhow!("{text} The day of a row is `day`: WHERE day = '2024-08-01'");
+        }
+    }
     if let Some((what, _)) = text.split_once(", got Struct(") {
         return anyhow!("{what}, got a struct: its fields are named with dots, as in userIdentity.arn");
     }

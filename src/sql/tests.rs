@@ -118,6 +118,19 @@ async fn an_error_is_written_for_who_typed_the_query() {
              with dots, as in userIdentity.arn",
         ),
         (
+            "SELECT eventid FROM cloudtrail WHERE eventName = \"ConsoleLogin\"",
+            "No field named \"ConsoleLogin\". Text is written in single quotes: 'ConsoleLogin'",
+        ),
+        (
+            "SELECT eventid FROM cloudtrail WHERE year = '2024' AND month = '08'",
+            "No field named year. The day of a row is `day`: WHERE day = '2024-08-01'",
+        ),
+        (
+            "SELECT requestParameters.bucketName FROM cloudtrail",
+            "that column has no fields; of JSON text, as `weir tables NAME` says which column is, requestParameters ->> 'bucketName' \
+             is one",
+        ),
+        (
             "SELECT histogram(eventName) FROM cloudtrail",
             "there is no function `histogram` here: SELECT eventName, count(*) FROM cloudtrail GROUP BY eventName",
         ),
@@ -303,6 +316,9 @@ async fn the_words_of_athena_say_the_same() {
         ("SELECT count(l.start) AS f FROM \"awsdatacatalog\".\"default\".\"vpc_flow_logs\" l", "1"),
         ("SELECT eventid AS f FROM default.cloudtrail WHERE cloudtrail.eventname = 'PutObject'", "b"),
         ("WITH cloudtrail_logs AS (SELECT 7 AS f) SELECT f FROM cloudtrail_logs", "7"),
+        ("SELECT listagg(eventid, '/') WITHIN GROUP (ORDER BY eventid DESC) AS f FROM cloudtrail", "c/b/a"),
+        ("SELECT eventid AS f FROM cloudtrail ORDER BY eventid FETCH FIRST 1 ROW ONLY", "a"),
+        ("SELECT eventid AS f FROM cloudtrail ORDER BY eventid OFFSET 1 ROW FETCH NEXT ROW ONLY", "b"),
         ("SELECT coalesce(try(CAST('x' AS INTEGER) + 1), 7) AS f", "7"),
         (
             "SELECT format_datetime(eventTime, 'yyyy-MM-dd''T''HH') AS f FROM cloudtrail WHERE eventid = 'a'",

@@ -101,3 +101,12 @@ fn a_run_whose_archive_meets_a_full_disk_goes_on_once_there_is_space() {
     }
     assert!(full >= 3, "only {full} of the disks were full");
 }
+
+#[test]
+fn rules_that_cannot_be_shown_are_not_called_wrong() {
+    for arguments in [&["rules", "list"][..], &["rules", "show", "cloudtrail/root_console_login"], &["tables"]] {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_weir")).args(arguments).stdout(full).output().unwrap();
+        assert_eq!(code(&output), 4, "{arguments:?}: {}", text(&output.stderr));
+    }
+}

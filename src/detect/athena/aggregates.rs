@@ -39,6 +39,10 @@ pub fn translate(name: &str, call: &mut Function, who: For) -> bool {
             call.null_treatment = Some(NullTreatment::IgnoreNulls);
         }
         ("max_by" | "min_by", 2) if who == For::Rule => return false,
+        ("listagg", 2) if !call.within_group.is_empty() && list.clauses.is_empty() && who == For::Query => {
+            list.clauses.push(FunctionArgumentClause::OrderBy(std::mem::take(&mut call.within_group)));
+            call.name = named("string_agg");
+        }
         ("max_by", 2) => return by(call, false),
         ("min_by", 2) => return by(call, true),
         ("count_if", 1) => {

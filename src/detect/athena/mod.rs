@@ -12,9 +12,9 @@ use anyhow::{anyhow, bail};
 use datafusion::error::DataFusionError;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, ArrayElemTypeDef, BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArguments, Ident, ObjectName, Query, Select, SelectItem, Subscript, TableAlias, TableFactor, UnaryOperator,
-    Value, VisitMut, VisitorMut, visit_expressions_mut,
+    AccessExpr, ArrayElemTypeDef, BinaryOperator, CastKind, DataType, Expr, Fetch, Function, FunctionArg,
+    FunctionArgExpr, FunctionArguments, Ident, LimitClause, ObjectName, Query, Select, SelectItem, Subscript,
+    TableAlias, TableFactor, UnaryOperator, Value, VisitMut, VisitorMut, visit_expressions_mut,
 };
 
 use self::json_path::keys;
@@ -81,6 +81,18 @@ impl VisitorMut for Words {
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<anyhow::Error> {
         let given = query.with.iter().flat_map(|with| &with.cte_tables).map(|table| table.alias.name.clone());
         self.given.extend(given);
+        if let Some(Fetch { with_ties: false, percent: false, quantity }) = &query.fetch
+            && matches!(query.limit_clause, None | Some(LimitClause::LimitOffset { limit: None, .. }))
+        {
+            let limit = Some(quantity.clone().unwrap_or_else(|| expression("1")));
+            query.fetch = None;
+            query.limit_clause = Some(match query.limit_clause.take() {
+                Some(LimitClause::LimitOffset { offset, limit_by, .. }) => {
+                    LimitClause::LimitOffset { limit, offset, limit_by }
+                }
+                _ => LimitClause::LimitOffset { limit, offset: None, limit_by: Vec::new() },
+            });
+        }
         ControlFlow::Continue(())
     }
 

@@ -73,7 +73,7 @@ pub fn chrono_of_joda(format: &str, direction: Direction) -> anyhow::Result<Stri
                 .ok_or_else(|| anyhow!("the format '{format}' has a quote that is not closed"))?;
             continue;
         }
-        let (field, behind) = rest.split_at(rest.find(|other| other != letter).unwrap_or(rest.len()));
+        let (field, behind) = rest.split_at(rest.find(|other: char| other != letter).unwrap_or(rest.len()));
         rest = behind;
         let same = match (letter, field.len()) {
             ('y' | 'Y', 2) => "%y",

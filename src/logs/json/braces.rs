@@ -58,7 +58,8 @@ fn fields<'t>(out: &mut Vec<u8>, text: &'t [u8], columns: &[Column], depth: u8) 
         if !is_first {
             out.push(b',');
         }
-        quote(out, column.name.as_bytes());
+        let key = column.path.split('|').next().filter(|key| !key.is_empty());
+        quote(out, key.unwrap_or(column.name).as_bytes());
         out.push(b':');
         rest = match (column.kind, behind.first()) {
             (Kind::Struct(inner), Some(b'{')) => fields(out, behind, inner, depth)?,
@@ -131,8 +132,8 @@ mod tests {
     fn a_value_ends_where_the_next_field_begins() {
         for (text, expected) in [
             ("{type=Root}", r#"{"type":"Root"}"#),
-            ("{type=null, username=a, b=c, d}", r#"{"username":"a, b=c, d"}"#),
-            ("{TYPE=\"x\", userName=}", r#"{"type":"\"x\"","username":""}"#),
+            ("{type=null, username=a, b=c, d}", r#"{"userName":"a, b=c, d"}"#),
+            ("{TYPE=\"x\", userName=}", r#"{"type":"\"x\"","userName":""}"#),
             (
                 "{issuer={arn=a, type=null}, resources=[{arn=b, type=c}, null, {arn=d}], type=e}",
                 r#"{"issuer":{"arn":"a"},"resources":[{"arn":"b","type":"c"},null,{"arn":"d"}],"type":"e"}"#,

@@ -92,7 +92,7 @@ fn add(out: &mut Vec<u8>, name: &[u8], text: &[u8]) {
     let nested = matches!(text.trim_ascii_start().first(), Some(b'{' | b'['));
     if nested && serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok() {
         out.extend_from_slice(text);
-    } else if !nested || !fields_of(name).is_some_and(|columns| braces::add(out, text, columns)) {
+    } else if !nested || fields_of(name).is_none_or(|columns| !braces::add(out, text, columns)) {
         quote(out, text);
     }
 }
