@@ -154,7 +154,7 @@ impl Windows {
             let whole = moment.is_none_or(|time| self.is_whole(rule.span, time));
             let pane = self.panes.entry(number).or_insert_with(|| Pane::new(now));
             pane.touched = pane.touched.max(now);
-            let (group, before) = match pane.groups.entry_ref(key) {
+            let (group, mut before) = match pane.groups.entry_ref(key) {
                 EntryRef::Occupied(known) => {
                     let group = known.into_mut();
                     let before = bytes_of(key, group);
@@ -180,7 +180,8 @@ impl Windows {
             }
             if let Some(time) = moment {
                 let (asked, add) = (picked.inputs.asked(place), |group: &mut Group| picked.add(place, group));
-                after += pane.moments.add(key, time, asked, || rule.empty(), add);
+                let (was, is) = pane.moments.add(key, time, asked, || rule.empty(), add);
+                (before, after) = (before + was, after + is);
                 late += u64::from(!whole);
             }
             pane.bytes = pane.bytes + after - before;
