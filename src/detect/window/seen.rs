@@ -136,7 +136,7 @@ const APART: i64 = 64;
 impl Panes {
     /// Adds a pane; true when it is the first of its word.
     fn add(&mut self, pane: i64) -> bool {
-        let (word, bit) = (pane.div_euclid(64), 1 << pane.rem_euclid(64));
+        let (word, bit) = (pane.div_euclid(64), 1u64 << pane.rem_euclid(64));
         match self.0.binary_search_by_key(&word, |(word, _)| *word) {
             Ok(place) => {
                 self.0[place].1 |= bit;
