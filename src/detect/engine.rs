@@ -66,7 +66,7 @@ pub struct RuleCost {
     pub ungraded: u64,
     /// Rows that may have matched but could not be judged, because the rule failed on their batch.
     pub failed: u64,
-    /// Rows that came after their window had left.
+    /// Rows that came after their window had left, or that have no time.
     pub late: u64,
     /// Groups of windows that left before their time, because the windows of all rules took more than they may, see
     /// [`Detector::state_bytes_max`]; a finding says of each stretch of event time that it lost some.

@@ -50,7 +50,7 @@ impl Moments {
         self.0.is_empty()
     }
 
-    /// Adds a row to its moment; gives the bytes that this takes more.
+    /// Adds a row to its moment; gives the bytes that this took before, and takes now, which may be fewer: of texts the smallest stay.
     pub fn add(
         &mut self,
         key: &[u8],
@@ -58,7 +58,7 @@ impl Moments {
         row: &[u8],
         empty: impl FnOnce() -> Group,
         add: impl FnOnce(&mut Group),
-    ) -> usize {
+    ) -> (usize, usize) {
         let moments = self.0.entry_ref(key).or_default().entry(time).or_default();
         let (place, before) = match moments.binary_search_by(|known| (*known.row).cmp(row)) {
             Ok(place) => (place, bytes_of(row, &moments[place].group)),
@@ -69,7 +69,7 @@ impl Moments {
         };
         let group = &mut moments[place].group;
         add(group);
-        bytes_of(row, group) - before
+        (before, bytes_of(row, group))
     }
 
     /// Forgets a key; gives the bytes that it took.

@@ -116,6 +116,21 @@ fn frames_stay_within_their_bytes_and_what_leaves_is_counted() {
 }
 
 #[test]
+fn a_moment_that_shrinks_is_counted_as_it_is() {
+    let mut detector = detector([burst("", "calls >= 9")]);
+    let of = |id: &str, address: &str| call(0, id, json!({ "sourceIPAddress": address }));
+    detector.observe(&[batch(&[of("a", &"x".repeat(200)), of("b", &"y".repeat(200))])], NOON);
+    let bytes = |detector: &Detector| detector.window_bytes().map(|(_, bytes)| bytes).sum::<usize>();
+    let before = bytes(&detector);
+    // of several addresses the smallest is kept, which is a short one now
+    detector.observe(&[batch(&[of("c", "1")])], NOON);
+    assert!(bytes(&detector) < before, "{} of {before}", bytes(&detector));
+    let mut copy = self::detector([burst("", "calls >= 9")]);
+    assert!(copy.restore(&detector.snapshot()).is_whole());
+    assert_eq!(bytes(&copy), bytes(&detector));
+}
+
+#[test]
 fn old_frames_leave_a_stream_that_goes_on() {
     let mut detector = detector([burst("-- lateness = \"1h\"\n", "calls >= 3")]);
     detector.follow(true);

@@ -18,6 +18,8 @@ pub type Name = u64;
 pub struct Seen {
     keys: HashMap<Name, Key>,
     owners: HashMap<Name, Panes>,
+    /// Of all of them.
+    words: usize,
 }
 
 #[derive(Debug, PartialEq)]
@@ -26,21 +28,18 @@ struct Key {
     panes: Panes,
 }
 
-/// Numbers of panes, a bit each.
+/// Numbers of panes, a bit each: of every 64 of which there is one their number, and the bits. A pane of another century takes no more room than
+/// any other.
 #[derive(Clone, Debug, Default, PartialEq)]
-struct Panes {
-    /// Number of the first bit, a multiple of 64.
-    first: i64,
-    words: Vec<u64>,
-}
+struct Panes(Vec<(i64, u64)>);
 
 impl Seen {
     /// Notes a row of a key; true when the key is new in its pane, as far as is known now.
     pub fn note(&mut self, key: &[u8], owner: &[u8], pane: i64, first: FirstSeen) -> bool {
         let owner = hash(owner);
-        self.owners.entry(owner).or_default().add(pane);
+        self.words += usize::from(self.owners.entry(owner).or_default().add(pane));
         let known = self.keys.entry(hash(key)).or_insert_with(|| Key { owner, panes: Panes::default() });
-        known.panes.add(pane);
+        self.words += usize::from(known.panes.add(pane));
         known.panes.count(pane - first.panes, pane) == 0
     }
 
@@ -58,14 +57,22 @@ impl Seen {
 
     /// About what it takes, in bytes.
     pub fn bytes_len(&self) -> usize {
+        // with the first of its words
         const ENTRY: usize = size_of::<(Name, Key)>() * 8 / 7 + 16;
-        (self.keys.len() + self.owners.len()) * ENTRY
+        let entries = self.keys.len() + self.owners.len();
+        entries * ENTRY + self.words.saturating_sub(entries) * size_of::<(i64, u64)>()
+    }
+
+    fn count_words(&mut self) {
+        let panes = self.keys.values().map(|key| &key.panes).chain(self.owners.values());
+        self.words = panes.map(|panes| panes.0.len()).sum();
     }
 
     /// Forgets the panes before this one, and keys that were seen in no other.
     pub fn forget_before(&mut self, pane: i64) {
         self.keys.retain(|_, key| key.panes.forget_before(pane));
         self.owners.retain(|_, panes| panes.forget_before(pane));
+        self.count_words();
     }
 
     /// Makes room: the keys that were seen longest ago are forgotten, a quarter of them. When they are seen again, they
@@ -80,24 +87,29 @@ impl Seen {
         });
         let known: HashSet<Name> = self.keys.values().map(|key| key.owner).collect();
         self.owners.retain(|owner, _| known.contains(owner));
+        self.count_words();
         leaving.len() as u64
     }
 
     pub fn write(&self, to: &mut Writer) {
         let mut keys: Vec<_> = self.keys.iter().collect();
         keys.sort_unstable_by_key(|(name, _)| **name);
-        to.number(keys.len() as u64);
+        to.number(keys.iter().map(|(_, key)| key.panes.runs().count() as u64).sum());
         for (name, key) in keys {
-            to.fixed(&name.to_le_bytes());
-            to.fixed(&key.owner.to_le_bytes());
-            key.panes.write(to);
+            for run in key.panes.runs() {
+                to.fixed(&name.to_le_bytes());
+                to.fixed(&key.owner.to_le_bytes());
+                write_run(run, to);
+            }
         }
         let mut owners: Vec<_> = self.owners.iter().collect();
         owners.sort_unstable_by_key(|(name, _)| **name);
-        to.number(owners.len() as u64);
+        to.number(owners.iter().map(|(_, panes)| panes.runs().count() as u64).sum());
         for (name, panes) in owners {
-            to.fixed(&name.to_le_bytes());
-            panes.write(to);
+            for run in panes.runs() {
+                to.fixed(&name.to_le_bytes());
+                write_run(run, to);
+            }
         }
     }
 
@@ -106,75 +118,100 @@ impl Seen {
         let mut seen = Seen::default();
         for _ in 0..from.number()? {
             let (name, owner) = (Name::from_le_bytes(from.fixed()?), Name::from_le_bytes(from.fixed()?));
-            seen.keys.insert(name, Key { owner, panes: Panes::read(from)? });
+            let key = seen.keys.entry(name).or_insert_with(|| Key { owner, panes: Panes::default() });
+            key.panes.read_run(from)?;
         }
         for _ in 0..from.number()? {
-            seen.owners.insert(Name::from_le_bytes(from.fixed()?), Panes::read(from)?);
+            let name = Name::from_le_bytes(from.fixed()?);
+            seen.owners.entry(name).or_default().read_run(from)?;
         }
+        seen.count_words();
         Some(seen)
     }
 }
 
-/// Words that panes may span, so that one clock that is a century off takes no memory: 2,000 years of days.
-const WORDS_MAX: i64 = 11_500;
+/// Words further apart than this are written apart from each other, as if of several keys.
+const APART: i64 = 64;
 
 impl Panes {
-    fn add(&mut self, pane: i64) {
-        let word = pane.div_euclid(64);
-        let first = self.first / 64;
-        if self.words.is_empty() {
-            self.first = word * 64;
-            self.words.push(0);
-        } else if word < first {
-            if first - word + self.words.len() as i64 > WORDS_MAX {
-                return;
+    /// Adds a pane; true when it is the first of its word.
+    fn add(&mut self, pane: i64) -> bool {
+        let (word, bit) = (pane.div_euclid(64), 1u64 << pane.rem_euclid(64));
+        match self.0.binary_search_by_key(&word, |(word, _)| *word) {
+            Ok(place) => {
+                self.0[place].1 |= bit;
+                false
             }
-            self.words.splice(0..0, std::iter::repeat_n(0, (first - word) as usize));
-            self.first = word * 64;
-        } else if word - first >= self.words.len() as i64 {
-            if word - first >= WORDS_MAX {
-                return;
+            Err(place) => {
+                // most keys have one or two
+                if self.0.len() < 4 {
+                    self.0.reserve_exact(1);
+                }
+                self.0.insert(place, (word, bit));
+                true
             }
-            self.words.resize((word - first) as usize + 1, 0);
         }
-        let place = pane - self.first;
-        self.words[(place / 64) as usize] |= 1 << (place % 64);
     }
 
     /// How many panes there are from one number to, but without, another.
     fn count(&self, from: i64, to: i64) -> usize {
-        let bits = self.words.len() as i64 * 64;
-        let (from, to) = ((from - self.first).clamp(0, bits), (to - self.first).clamp(0, bits));
-        (from..to).filter(|place| self.words[(place / 64) as usize] >> (place % 64) & 1 == 1).count()
+        let start = self.0.partition_point(|(word, _)| *word < from.div_euclid(64));
+        let within = self.0[start..].iter().take_while(|(word, _)| word * 64 < to);
+        let counts = within.map(|(word, bits)| {
+            let (before, behind) = ((from - word * 64).max(0), to - word * 64);
+            let bits = bits & (u64::MAX << before);
+            (if behind < 64 { bits & !(u64::MAX << behind) } else { bits }).count_ones() as usize
+        });
+        counts.sum()
     }
 
     fn last(&self) -> i64 {
-        let word = self.words.iter().rposition(|word| *word != 0).unwrap_or(0);
-        let high = self.words.get(word).map_or(0, |word| 63 - i64::from(word.leading_zeros().min(63)));
-        self.first + word as i64 * 64 + high
+        self.0.last().map_or(i64::MIN, |(word, bits)| word * 64 + 63 - i64::from(bits.leading_zeros()))
     }
 
     /// False when none is left.
     fn forget_before(&mut self, pane: i64) -> bool {
-        let gone = (pane - self.first).clamp(0, self.words.len() as i64 * 64);
-        self.words.drain(..(gone / 64) as usize);
-        self.first += gone / 64 * 64;
-        if let Some(word) = self.words.first_mut() {
-            *word &= u64::MAX << (gone % 64);
+        let word = pane.div_euclid(64);
+        self.0.drain(..self.0.partition_point(|(known, _)| *known < word));
+        if let Some((first, bits)) = self.0.first_mut()
+            && *first == word
+        {
+            *bits &= u64::MAX << pane.rem_euclid(64);
+            if *bits == 0 {
+                self.0.remove(0);
+            }
         }
-        self.words.iter().any(|word| *word != 0)
+        !self.0.is_empty()
     }
 
-    fn write(&self, to: &mut Writer) {
-        to.signed(self.first);
-        to.number(self.words.len() as u64);
-        self.words.iter().for_each(|word| to.fixed(&word.to_le_bytes()));
+    /// Its words, in stretches without wide gaps.
+    fn runs(&self) -> impl Iterator<Item = &[(i64, u64)]> {
+        self.0.chunk_by(|(one, _), (next, _)| next - one <= APART)
     }
 
-    fn read(from: &mut Reader) -> Option<Panes> {
-        let first = from.signed()?;
-        let words = (0..from.number()?).map(|_| from.fixed().map(u64::from_le_bytes)).collect::<Option<_>>()?;
-        Some(Panes { first, words })
+    /// Adds what [`write_run`] wrote; `None` when it did not.
+    fn read_run(&mut self, from: &mut Reader) -> Option<()> {
+        let first = from.signed()?.div_euclid(64);
+        for place in 0..i64::try_from(from.number()?).ok()? {
+            let bits = u64::from_le_bytes(from.fixed()?);
+            if bits != 0 {
+                self.0.push((first + place, bits));
+            }
+        }
+        Some(())
+    }
+}
+
+/// The number of the first pane that the words can hold, how many words there are, and each.
+fn write_run(run: &[(i64, u64)], to: &mut Writer) {
+    let (Some((first, _)), Some((last, _))) = (run.first(), run.last()) else { return };
+    to.signed(first * 64);
+    to.number((last - first + 1) as u64);
+    let mut next = *first;
+    for (word, bits) in run {
+        (next..*word).for_each(|_| to.fixed(&0u64.to_le_bytes()));
+        to.fixed(&bits.to_le_bytes());
+        next = word + 1;
     }
 }
 
@@ -186,9 +223,16 @@ mod tests {
 
     use super::*;
 
+    /// Of ten minutes each: now, and by clocks that are wrong.
+    fn any_pane() -> impl Strategy<Value = i64> {
+        prop_oneof![8 => 2_871_000i64..2_871_200, 1 => -70i64..70, 1 => 6_890_000i64..6_890_010]
+    }
+
     fn panes(numbers: &[i64]) -> Panes {
         let mut panes = Panes::default();
-        numbers.iter().for_each(|number| panes.add(*number));
+        for number in numbers {
+            panes.add(*number);
+        }
         panes
     }
 
@@ -244,6 +288,41 @@ mod tests {
 
     proptest! {
         #[test]
+        fn what_was_seen_is_the_same_in_any_order_and_read_as_it_was_written(
+            (rows, shuffled) in prop::collection::vec((0u8..6, any_pane()), 0..60)
+                .prop_flat_map(|rows| (Just(rows.clone()), Just(rows).prop_shuffle())),
+            before in any_pane(),
+        ) {
+            let first = FirstSeen { panes: 30, value: 0 };
+            let of = |rows: &[(u8, i64)]| {
+                let mut seen = Seen::default();
+                for (key, pane) in rows {
+                    seen.note(&[*key], &[key % 2], *pane, first);
+                }
+                seen
+            };
+            let (mut seen, other) = (of(&rows), of(&shuffled));
+            prop_assert_eq!(&seen, &other);
+            let copy = |seen: &Seen| {
+                let mut to = Writer::default();
+                seen.write(&mut to);
+                Seen::read(&mut Reader(&to.0))
+            };
+            prop_assert_eq!(copy(&seen).as_ref(), Some(&seen));
+            for (key, pane) in &rows {
+                let known = rows.iter().any(|(other, then)| other == key && (pane - 30..*pane).contains(then));
+                prop_assert_eq!(seen.is_new(&[*key], *pane, first), !known);
+            }
+            seen.forget_before(before);
+            prop_assert_eq!(copy(&seen).as_ref(), Some(&seen));
+            let left: BTreeSet<u8> = rows.iter().filter(|(_, pane)| *pane >= before).map(|(key, _)| *key).collect();
+            prop_assert_eq!(seen.keys.len(), left.len());
+            while seen.bytes_len() > 0 {
+                prop_assert!(seen.shed() > 0);
+            }
+        }
+
+        #[test]
         fn panes_are_a_set(numbers in prop::collection::vec(-300i64..300, 0..40), from in -320i64..320, to in -320i64..320) {
             let mut kept = panes(&numbers);
             let set: BTreeSet<i64> = numbers.iter().copied().collect();
@@ -251,12 +330,10 @@ mod tests {
             if let Some(last) = set.last() {
                 prop_assert_eq!(kept.last(), *last);
             }
-            let mut to_write = Writer::default();
-            kept.write(&mut to_write);
-            prop_assert_eq!(Panes::read(&mut Reader(&to_write.0)), Some(kept.clone()));
             let left: Vec<i64> = set.into_iter().filter(|number| *number >= from).collect();
             prop_assert_eq!(kept.forget_before(from), !left.is_empty());
             prop_assert_eq!(kept.count(-400, 400), left.len());
+            prop_assert_eq!(kept.count(i64::MIN / 2, i64::MAX / 2), left.len());
         }
     }
 }

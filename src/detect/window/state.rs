@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, StringViewArray};
+use arrow::buffer::NullBuffer;
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use datafusion::common::Result;
@@ -34,6 +35,8 @@ pub struct Selected {
     gathered: Vec<Gathered>,
     /// Rows that are not among these, by their place, with their panes.
     single: Vec<(usize, i64)>,
+    /// Rows without a time, which are in no window.
+    untimed: u64,
     picked: Picked,
 }
 
@@ -123,7 +126,7 @@ impl Windows {
     }
 
     /// Takes in what a rule selected of a batch; gives the groups that changed and may make a window fire, when the rule
-    /// fires at once, and the number of rows whose pane had left.
+    /// fires at once, and the number of rows whose pane had left, or that have no time.
     pub fn add(
         &mut self,
         rule: &Windowed,
@@ -131,8 +134,8 @@ impl Windows {
         at_once: bool,
         now: Timestamp,
     ) -> (BTreeSet<(Key, i64)>, u64) {
-        let Selected { gathered, single, picked } = selected;
-        let (mut changed, mut late) = (Vec::new(), 0);
+        let Selected { gathered, single, untimed, picked } = selected;
+        let (mut changed, mut late) = (Vec::new(), untimed);
         let new = rule.first.map(|first| {
             let places = gathered.iter().map(|one| (one.place, one.pane)).chain(single.iter().copied());
             self.note_new(&picked, places, first)
@@ -154,7 +157,7 @@ impl Windows {
             let whole = moment.is_none_or(|time| self.is_whole(rule.span, time));
             let pane = self.panes.entry(number).or_insert_with(|| Pane::new(now));
             pane.touched = pane.touched.max(now);
-            let (group, before) = match pane.groups.entry_ref(key) {
+            let (group, mut before) = match pane.groups.entry_ref(key) {
                 EntryRef::Occupied(known) => {
                     let group = known.into_mut();
                     let before = bytes_of(key, group);
@@ -180,7 +183,8 @@ impl Windows {
             }
             if let Some(time) = moment {
                 let (asked, add) = (picked.inputs.asked(place), |group: &mut Group| picked.add(place, group));
-                after += pane.moments.add(key, time, asked, || rule.empty(), add);
+                let (was, is) = pane.moments.add(key, time, asked, || rule.empty(), add);
+                (before, after) = (before + was, after + is);
                 late += u64::from(!whole);
             }
             pane.bytes = pane.bytes + after - before;
@@ -214,7 +218,7 @@ impl Windows {
 
     /// Notes which keys a batch has in which panes, and adds up nothing.
     pub fn see(&mut self, selected: &Selected, first: FirstSeen) {
-        let Selected { gathered, single, picked } = selected;
+        let Selected { gathered, single, picked, .. } = selected;
         let gathered = gathered.iter().map(|one| (one.place, one.pane));
         for (place, pane) in gathered.chain(single.iter().copied()) {
             self.seen.note(picked.inputs.keys.bytes(place), picked.inputs.owner(place), pane, first);
@@ -486,8 +490,12 @@ pub fn gather(rule: &Windowed, names: Arc<Names>, answers: &Answers, rows: Vec<u
     let inputs = rule.inputs(answers, &rows)?;
     let picked = Picked { names, rows, inputs };
     let (mut gathered, mut single) = (Vec::<Gathered>::new(), Vec::new());
-    let mut known = HashMap::<(u32, i64), usize>::new();
+    let (mut known, mut untimed) = (HashMap::<(u32, i64), usize>::new(), 0);
     for place in 0..picked.rows.len() {
+        if picked.is_untimed(place) {
+            untimed += 1;
+            continue;
+        }
         let pane = picked.pane(rule, place);
         let group = match known.entry((picked.inputs.keys.place(place), pane)) {
             Entry::Occupied(known) => &mut gathered[*known.get()].group,
@@ -504,10 +512,14 @@ pub fn gather(rule: &Windowed, names: Arc<Names>, answers: &Answers, rows: Vec<u
         };
         picked.add(place, group);
     }
-    Ok(Selected { gathered, single, picked })
+    Ok(Selected { gathered, single, untimed, picked })
 }
 
 impl Picked {
+    fn is_untimed(&self, place: usize) -> bool {
+        self.names.untimed.as_ref().is_some_and(|nulls| nulls.is_null(self.rows[place] as usize))
+    }
+
     fn pane(&self, rule: &Windowed, place: usize) -> i64 {
         rule.span.pane(self.names.times[self.rows[place] as usize])
     }
@@ -522,6 +534,8 @@ impl Picked {
 /// Who and where, for each row of a batch: what every rule over windows wants to know.
 pub struct Names {
     times: Vec<Timestamp>,
+    /// Which rows have no time.
+    untimed: Option<NullBuffer>,
     ids: StringViewArray,
     account: Values<str>,
     region: Values<str>,
@@ -538,6 +552,7 @@ impl Names {
     pub fn new(columns: &[ArrayRef]) -> Result<Names> {
         Ok(Names {
             times: times(&columns[0]),
+            untimed: columns[0].nulls().cloned(),
             ids: cast(&columns[1], &DataType::Utf8View)?.as_string_view().clone(),
             account: Values::texts(&columns[2])?,
             region: Values::texts(&columns[3])?,

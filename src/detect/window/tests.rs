@@ -77,6 +77,16 @@ fn a_window_is_told_as_soon_as_it_holds_and_again_as_it_grows() {
 }
 
 #[test]
+fn a_row_without_a_time_is_in_no_window_and_is_counted() {
+    let mut detector = detector([burst()]);
+    let untimed = |id: &str| call(0, id, json!({ "eventTime": null }));
+    let calls = [call(0, "e1", json!({})), untimed("e2"), call(1, "e3", json!({})), untimed("e4"), untimed("e5")];
+    assert_eq!(detector.observe(&[batch(&calls)], NOON), []);
+    assert_eq!(detector.costs()["cloudtrail/x"].late, 3);
+    assert_eq!(detector.observe(&[batch(&[call(2, "e6", json!({}))])], NOON)[0].count, 3);
+}
+
+#[test]
 fn what_a_rule_cannot_group_by_is_said() {
     let grouped =
         |by: &str| refused(&format!("SELECT count(*) FROM cloudtrail WHERE true GROUP BY {by} HAVING count(*) > 1"));
