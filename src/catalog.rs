@@ -61,7 +61,7 @@ pub fn rejects_batch(rejects: &[Reject], now: Timestamp) -> Option<Batch> {
         symbols(&|reject| Some(reject.origin.name.clone())),
         numbers(&|reject| reject.offset),
         symbols(&|reject| (!reject.table.is_empty()).then(|| reject.table.to_owned())),
-        texts(&|reject| reject.reason.clone()),
+        texts(&Reject::said),
         texts(&|reject| escaped(&reject.bytes)),
         numbers(&|reject| reject.length),
     ];

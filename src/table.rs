@@ -243,10 +243,16 @@ pub struct Reject {
     pub bytes: Vec<u8>,
     /// How many bytes the record had.
     pub length: u64,
+    /// Records that it stands for besides: see [`Reject::add`].
+    pub more: u64,
 }
 
 impl Reject {
     pub const BYTES_MAX: usize = 4096;
+    /// Rejects of what is parsed together that are kept apart.
+    pub const APART_MAX: usize = 10_000;
+    /// So many tables are recognized, and none.
+    const TABLES_MAX: usize = 8;
 
     pub fn new(
         origin: &Arc<Origin>,
@@ -262,6 +268,31 @@ impl Reject {
             reason: reason.into(),
             bytes: bytes[..bytes.len().min(Reject::BYTES_MAX)].to_vec(),
             length: bytes.len() as u64,
+            more: 0,
+        }
+    }
+
+    /// Adds a reject to those of what is parsed together. Past [`Reject::APART_MAX`], the last of the same input and table counts it: a
+    /// text of two bytes a line would take hundreds of times its size else, and the archive as many rows that say the same.
+    pub fn add(rejects: &mut Vec<Reject>, origin: &Arc<Origin>, table: &'static str, new: impl FnOnce() -> Reject) {
+        let is_same = |last: &&mut Reject| Arc::ptr_eq(&last.origin, origin) && last.table == table;
+        let is_full = rejects.len() >= Reject::APART_MAX;
+        match rejects.iter_mut().rev().take(Reject::TABLES_MAX).filter(|_| is_full).find(is_same) {
+            Some(last) => last.more += 1,
+            None => rejects.push(new()),
+        }
+    }
+
+    /// Records that it stands for.
+    pub fn records(&self) -> u64 {
+        1 + self.more
+    }
+
+    /// What is wrong, and for how many.
+    pub fn said(&self) -> String {
+        match self.more {
+            0 => self.reason.clone(),
+            more => format!("{}; {more} more records of this input, read with it, are none either", self.reason),
         }
     }
 }
@@ -271,6 +302,25 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn past_many_rejects_of_an_input_the_last_counts_them() {
+        let (one, other) = (Arc::new(Origin::default()), Arc::new(Origin::default()));
+        let mut rejects = Vec::new();
+        let mut add = |origin: &Arc<Origin>, table| {
+            Reject::add(&mut rejects, origin, table, || Reject::new(origin, 0, table, "wrong", b"x"));
+            rejects.len()
+        };
+        for _ in 0..Reject::APART_MAX {
+            add(&one, "a");
+        }
+        // another table or input has one of its own
+        assert_eq!([add(&one, "a"), add(&one, "b"), add(&one, "a"), add(&one, "b")], [10_000, 10_001, 10_001, 10_001]);
+        assert_eq!([add(&other, "a"), add(&other, "a")], [10_002, 10_002]);
+        let more: Vec<u64> = rejects[9_999..].iter().map(|reject| reject.more).collect();
+        assert_eq!(more, [2, 1, 1]);
+        assert_eq!(rejects[9_999].said(), "wrong; 2 more records of this input, read with it, are none either");
+    }
 
     #[test]
     fn account_and_region_come_off_delivery_paths() {

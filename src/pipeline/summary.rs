@@ -289,14 +289,14 @@ impl Summary {
         let name = &reject.origin.name;
         let known = self.rejected.iter_mut().find(|known| known.reason == reject.reason && known.name == *name);
         if let Some(known) = known {
-            known.records += 1;
+            known.records += reject.records();
             known.first = known.first.min(reject.offset);
             return false;
         }
         let room = self.rejected.len() < Rejected::KEPT_MAX;
         if room {
             let (name, reason) = (name.clone(), reject.reason.clone());
-            self.rejected.push(Rejected { name, reason, records: 1, first: reject.offset });
+            self.rejected.push(Rejected { name, reason, records: reject.records(), first: reject.offset });
         }
         room
     }

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 /// What goes wrong with one answer.
 #[derive(Clone, Debug)]
 pub enum Fault {
-    /// The connection breaks after so many bytes of the body.
+    /// The connection breaks after so many bytes of the body; what is put is written, and the answer is lost.
     Cut(usize),
     /// Nothing more comes after so many bytes.
     Stall(usize),
@@ -67,7 +67,7 @@ impl Fake {
 
     pub fn put(&self, bucket: &str, key: &str, content: impl Into<Bytes>) {
         let content = content.into();
-        let etag = blake3::hash(&content).to_hex()[..32].to_owned();
+        let etag = etag(&content);
         self.world().objects.insert(format!("{bucket}/{key}"), (content, etag));
     }
 
@@ -112,20 +112,28 @@ fn refuse(status: u16, code: &str, message: &str) -> Response {
 
 fn put(fake: &Fake, path: &str, headers: &HeaderMap, content: Bytes) -> Response {
     let path = percent_encoding::percent_decode_str(path).decode_utf8().unwrap().into_owned();
-    let (bucket, key) = path.split_once('/').unwrap();
+    let (bucket, _) = path.split_once('/').unwrap();
     let mut world = fake.world();
     world.log.push(format!("PUT {path}"));
-    if let Some(Fault::Refuse(status, code, message)) =
-        world.faults.get_mut(&format!("PUT {bucket}")).and_then(VecDeque::pop_front)
-    {
+    let fault = world.faults.get_mut(&format!("PUT {bucket}")).and_then(VecDeque::pop_front);
+    if let Some(Fault::Refuse(status, code, message)) = fault {
         return refuse(status, code, message);
     }
-    if headers.contains_key("if-none-match") && world.objects.contains_key(&path) {
+    let stands = world.objects.get(&path).map(|(_, etag)| format!("\"{etag}\""));
+    let is_other = headers.get("if-match").is_some_and(|wanted| Some(wanted.to_str().unwrap()) != stands.as_deref());
+    if is_other || headers.contains_key("if-none-match") && stands.is_some() {
         return refuse(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold");
     }
-    drop(world);
-    fake.put(bucket, key, content);
-    StatusCode::OK.into_response()
+    let etag = etag(&content);
+    world.objects.insert(path, (content, etag.clone()));
+    match fault {
+        Some(Fault::Cut(_)) => refuse(500, "InternalError", "it is written, and the answer is lost"),
+        _ => ([("etag", format!("\"{etag}\""))], "").into_response(),
+    }
+}
+
+fn etag(content: &[u8]) -> String {
+    blake3::hash(content).to_hex()[..32].to_owned()
 }
 
 fn get(fake: &Fake, path: &str, headers: &HeaderMap) -> Response {

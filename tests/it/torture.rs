@@ -79,6 +79,8 @@ const READS: [(&str, &str); 4] = [
 
 /// The services, and a folder for one archive.
 struct World {
+    /// What the configuration says of the state.
+    state: &'static str,
     cloud: Cloud,
     kinesis: Kinesis,
     /// Of the table with the leases.
@@ -103,12 +105,13 @@ struct Came {
 }
 
 impl World {
-    async fn new() -> World {
+    async fn new(state: &'static str) -> World {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir_all(folder.path().join("rules/cloudtrail")).unwrap();
         fs::write(folder.path().join("rules/cloudtrail/marked.sql"), PER_ROW).unwrap();
         fs::write(folder.path().join("rules/cloudtrail/many.sql"), PER_WINDOW).unwrap();
         World {
+            state,
             cloud: Cloud::start().await,
             kinesis: Kinesis::start().await,
             door: FakeTable::default().door().await,
@@ -164,8 +167,9 @@ impl World {
 
     /// Starts the process; where the disk is to be full, no file of it may become longer than so many KiB.
     fn start(&self, read: &str, disk_kib: Option<u64>) -> Child {
+        let state = self.state;
         let config = format!(
-            "from = ['sqs://notices', 'kinesis://there']\nrules = 'only:rules'\n\
+            "from = ['sqs://notices', 'kinesis://there']\nrules = 'only:rules'\n{state}\
              [aws]\nregion = 'eu-west-1'\n[aws.s3]\nforce_path_style = true\n\
              [archive]\nbuffer_bytes = 20000\n[limits]\ncommit_seconds = 1\n\
              [sink.security_hub]\naccount = '111122223333'\nregion = 'eu-west-1'\n\
@@ -202,6 +206,10 @@ impl World {
     /// Has some of the next calls fail, each in one of the ways that there are.
     fn trouble(&self, dice: &mut Dice, counts: &mut BTreeMap<&'static str, usize>) {
         let mut count = |what| *counts.entry(what).or_default() += 1;
+        if !self.state.is_empty() && dice.roll(3) == 0 {
+            count("state refused, and its answers lost");
+            self.cloud.fault("PUT states", [Fault::Refuse(503, "SlowDown", "of the test"), Fault::Cut(0)]);
+        }
         for _ in 0..4 {
             match dice.roll(12) {
                 0 => {
@@ -227,7 +235,10 @@ impl World {
                     self.cloud.fault("DeleteMessageBatch", [fault("InternalError")]);
                 }
                 4..7 => {
-                    let objects: Vec<String> = self.cloud.world().objects.keys().cloned().collect();
+                    let world = self.cloud.world();
+                    let objects = world.objects.keys().filter(|name| name.starts_with("trail/"));
+                    let objects: Vec<String> = objects.cloned().collect();
+                    drop(world);
                     let last = objects.len() - 1;
                     for object in &objects[last.saturating_sub(2)..] {
                         let (what, fault) = match dice.roll(4) {
@@ -281,7 +292,7 @@ impl World {
     /// Calls so far: of who reads, and of who sends.
     fn calls(&self) -> (usize, usize) {
         let bus = self.out.seen().calls.get(&Way::EventBridge).map_or(0, Vec::len);
-        (self.kinesis.stream().calls.len() + self.cloud.asked("GET").len(), self.hub.seen().calls.len() + bus)
+        (self.kinesis.stream().calls.len() + self.cloud.asked("GET trail").len(), self.hub.seen().calls.len() + bus)
     }
 
     fn hub_ids(&self) -> BTreeSet<String> {
@@ -356,11 +367,23 @@ fn number(name: &str) -> Option<u64> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_again_and_again_while_all_around_fails_nothing_is_lost_and_nothing_doubled() {
-    let kills = number("WEIR_TORTURE_KILLS").map_or(KILLS, |kills| kills as usize);
+    torture(kills(), "").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_its_state_in_s3_nothing_is_lost_and_nothing_doubled_either() {
+    torture(kills() / 4, "state = 's3://states/w'\n").await;
+}
+
+fn kills() -> usize {
+    number("WEIR_TORTURE_KILLS").map_or(KILLS, |kills| kills as usize)
+}
+
+async fn torture(kills: usize, state: &'static str) {
     let seed = number("WEIR_TORTURE_SEED").unwrap_or(20_240_801);
     println!("seed {seed}");
     let mut dice = Dice(seed);
-    let mut world = World::new().await;
+    let mut world = World::new(state).await;
     world.hub.seen().flaky.insert("A marked call".into());
     world.out.seen().flaky.insert("A marked call".into());
     let (mut killed, mut by_itself, mut read, mut sent) = (0, 0, 0, 0);
@@ -421,7 +444,7 @@ async fn killed_again_and_again_while_all_around_fails_nothing_is_lost_and_nothi
     world.calm();
     let came = tokio::task::block_in_place(|| world.end(world.start("", None)));
 
-    let mut calm = World::new().await;
+    let mut calm = World::new(state).await;
     let child = calm.start("", None);
     while calm.next < world.next {
         calm.feed();

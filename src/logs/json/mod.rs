@@ -387,7 +387,7 @@ impl<'a> Parser<'a> {
     fn reject(&mut self, table: &'static str, here: usize, reason: &str, record: &[u8], around: &Around<'_>) {
         // a text inside a text has no offsets of its own
         let offset = if around.depth == 0 { around.offset + here as u64 } else { around.offset };
-        self.rejects.push(Reject::new(around.origin, offset, table, reason, record));
+        Reject::add(self.rejects, around.origin, table, || Reject::new(around.origin, offset, table, reason, record));
         let tally = self.counts.of(table);
         tally.records += 1;
         tally.rejects += 1;

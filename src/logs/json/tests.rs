@@ -36,8 +36,8 @@ fn read(input: Input, options: &Options) -> Outcome {
         let rows: usize =
             read.batches.iter().filter(|batch| batch.table.name == *table).map(|batch| batch.rows.num_rows()).sum();
         assert_eq!(tally.rows, rows as u64);
-        let rejects = read.rejects.iter().filter(|reject| reject.table == *table).count();
-        assert_eq!(tally.rejects, rejects as u64);
+        let rejects = read.rejects.iter().filter(|reject| reject.table == *table);
+        assert_eq!(tally.rejects, rejects.map(Reject::records).sum::<u64>());
     }
     for batch in &read.batches {
         assert_eq!(batch.rows.schema(), batch.table.schema());
@@ -83,6 +83,14 @@ fn ids(read: &Outcome) -> Vec<String> {
 
 fn reasons(read: &Outcome) -> Vec<&str> {
     read.rejects.iter().map(|reject| reject.reason.as_str()).collect()
+}
+
+#[test]
+fn very_many_records_that_are_none_take_few_rejects_and_are_all_counted() {
+    let text = format!("{}\n{}", event(1), "{}\n".repeat(25_000));
+    let read = read_text(&text);
+    assert_eq!((ids(&read).len(), read.rejects.len()), (1, Reject::APART_MAX));
+    assert_eq!(read.rejects.iter().map(Reject::records).sum::<u64>(), 25_000);
 }
 
 #[test]

@@ -64,7 +64,7 @@ impl Parser {
         rejects: &mut Vec<Reject>,
         counts: &mut Counts,
     ) {
-        let (rows, rejected) = (self.columns.rows, rejects.len());
+        let (rows, before) = (self.columns.rows, rejects.len());
         let (text, format) = match self.format.take() {
             Some((text, format)) if text == body.format => (text, format),
             _ => {
@@ -80,6 +80,7 @@ impl Parser {
             bytes: &bytes,
             source: Source { origin, offset, context },
             rejects,
+            rejected: 0,
             format,
             changed: false,
         };
@@ -94,11 +95,11 @@ impl Parser {
             reading.stretch(&self.words, at, end);
             at = end;
         }
+        let rejected = reading.rejected;
         if !reading.changed {
             self.format = Some((text, reading.format));
         }
-        rejects[rejected..].sort_by_key(|reject| reject.offset);
-        let rejected = (rejects.len() - rejected) as u64;
+        rejects[before..].sort_by_key(|reject| reject.offset);
         let tally = counts.of(VPC_FLOW.name);
         tally.records += (self.columns.rows - rows) as u64 + rejected;
         tally.rejects += rejected;
@@ -126,6 +127,8 @@ struct Reading<'a> {
     bytes: &'a [u8],
     source: Source<'a>,
     rejects: &'a mut Vec<Reject>,
+    /// Records that were rejected.
+    rejected: u64,
     format: Format,
     /// The format is no longer the one that the text came with.
     changed: bool,
@@ -224,7 +227,9 @@ impl Reading<'_> {
 
     fn reject(&mut self, line: Range<usize>, reason: impl Into<String>) {
         let offset = self.source.offset + line.start as u64;
-        self.rejects.push(Reject::new(self.source.origin, offset, VPC_FLOW.name, reason, &self.bytes[line]));
+        let (origin, bytes) = (self.source.origin, &self.bytes[line]);
+        self.rejected += 1;
+        Reject::add(self.rejects, origin, VPC_FLOW.name, || Reject::new(origin, offset, VPC_FLOW.name, reason, bytes));
     }
 
     /// Makes rows of the pending lines; those that are none are rejected.

@@ -42,6 +42,16 @@ fn a_default_line_fills_its_columns() {
 }
 
 #[test]
+fn very_many_lines_that_are_none_take_few_rejects_and_are_all_counted() {
+    let (rows, rejects, counts) = read(&format!("{LINE}\n{}{LINE}", "x\n".repeat(25_000)), None);
+    assert_eq!((rows.unwrap().num_rows(), rejects.len()), (2, Reject::APART_MAX));
+    assert_eq!(counts.of_table("vpc_flow"), (25_002, 2, 25_000));
+    assert_eq!(rejects.iter().map(Reject::records).sum::<u64>(), 25_000);
+    let many = rejects.iter().find(|reject| reject.more > 0).unwrap();
+    assert_eq!(many.said(), format!("{WRONG_SHAPE}; 15000 more records of this input, read with it, are none either"));
+}
+
+#[test]
 fn a_dash_is_null_in_nodata_and_skipdata() {
     let text =
         "2 unknown eni-1 - - - - - - - 1431280876 1431280934 - NODATA\r\n2 - eni-1 - - - - - - - 1 2 - SKIPDATA\n\n";
