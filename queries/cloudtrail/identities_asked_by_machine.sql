@@ -17,7 +17,7 @@ WHERE (userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL
   AND userIdentity.invokedBy IS NULL
   AND regexp_like(eventSource, '^(iam|organizations|sts|sso|identitystore)[.]amazonaws[.]com$')
   AND regexp_like(eventName, '^(GetCallerIdentity|List(Users|Roles|Groups|Policies|AccountAliases|(Attached)?(User|Role|Group)Policies|GroupsForUser|AccessKeys|MFADevices|VirtualMFADevices|InstanceProfiles|EntitiesForPolicy|SAMLProviders|OpenIDConnectProviders|Accounts|Roots|OrganizationalUnitsForParent|DelegatedAdministrators|PermissionSets|Instances)|Get(AccountSummary|AccountAuthorizationDetails|AccountPasswordPolicy|CredentialReport|UserPolicy|RolePolicy|GroupPolicy|PolicyVersion|LoginProfile)|Simulate(Principal|Custom)Policy|DescribeOrganization)$')
-  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|Packer|aws-cdk|aws-sam-cli')
+  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|[Pp]acker|aws-cdk|aws-sam-cli')
 GROUP BY coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn), account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '15 minutes')
 HAVING count(DISTINCT eventName) FILTER (WHERE eventName <> 'GetCallerIdentity') >= 3
     OR count(*) FILTER (WHERE eventName = 'GetCallerIdentity') >= 1

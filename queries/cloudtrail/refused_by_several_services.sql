@@ -17,6 +17,6 @@ WHERE regexp_like(errorCode, '^(AccessDenied|AccessDeniedException|(Client[.])?U
   AND userIdentity.invokedBy IS NULL
   AND (userIdentity.accessKeyId LIKE 'AKIA%'
        OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
-  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|Packer|aws-cdk|aws-sam-cli')
+  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|[Pp]acker|aws-cdk|aws-sam-cli')
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '15 minutes')
 HAVING count(DISTINCT eventSource) >= 5
