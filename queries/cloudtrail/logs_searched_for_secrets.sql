@@ -16,4 +16,4 @@ WHERE eventSource = 'logs.amazonaws.com'
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
-  AND is_person()
+  AND (is_person() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)

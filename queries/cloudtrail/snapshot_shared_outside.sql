@@ -2,7 +2,7 @@
 -- severity        = "high"
 -- tags            = ["attack.exfiltration", "attack.t1537"]
 -- remedy          = "Take the permission back with ModifySnapshotAttribute (remove), find out whose account it is, and assume that what the volume held, keys included, is known there."
--- false_positives = "Backup or image pipelines that hand copies to an account of your own (medium with Packer or Terraform); AWS Backup and Data Lifecycle Manager, which hand copies on as they are told (low)."
+-- false_positives = "Backup or image pipelines that hand copies to an account of your own (medium by the role of a program); AWS Backup and Data Lifecycle Manager, which hand copies on as they are told (low)."
 SELECT eventTime,
        errorCode,
        requestParameters -> 'createVolumePermission' ->> 'add' AS shared_with,
@@ -14,7 +14,7 @@ SELECT eventTime,
             -- the plan or policy that a person wrote says with whom; the service only does it
             WHEN userIdentity.invokedBy IN ('backup.amazonaws.com', 'dlm.amazonaws.com') THEN 'low'
             -- the role of a program shares what it was made to share: images that a pipeline built, copies for another Region or a scanner
-            WHEN NOT is_person() AND (userIdentity.sessionContext.ec2RoleDelivery IS NULL OR userAgent LIKE '%Packer/%') THEN 'medium'
+            WHEN NOT is_person() AND (userIdentity.sessionContext.ec2RoleDelivery IS NULL OR regexp_like(userAgent, '[Pp]acker')) THEN 'medium'
             ELSE 'high' END AS severity,
        CASE WHEN errorCode IS NOT NULL THEN 'Somebody tried to share an EBS snapshot outside the account'
             WHEN array_any_match(json_get_array(requestParameters, 'createVolumePermission', 'add', 'items'), g -> g ->> 'group' = 'all') THEN 'EBS snapshot was made public'

@@ -23,6 +23,10 @@ WHERE action = 'ACCEPT'
 GROUP BY srcaddr, account, dstport, dstaddr, tumble("start", INTERVAL '6 hours')
 HAVING first_seen(dstaddr, INTERVAL '10 days')
    AND count(DISTINCT "start") >= 20
-   AND regularity("start") >= 0.9
+   AND (regularity("start") >= 0.9
+        -- some wait for a little more or less each time: then many, of much the same size
+        OR regularity("start") >= 0.7
+           AND count(DISTINCT "start") >= 60
+           AND max(bytes) <= 4 * min(bytes))
    -- a connection that stays open has a record in each interval of the log, which is regular too
    AND sum("end" - "start") * 2 <= max("start") - min("start")

@@ -1,0 +1,23 @@
+-- title           = "Guard, log or alarm of the account was weakened by hand"
+-- severity        = "medium"
+-- confidence      = "medium"
+-- key             = ["account", "userIdentity.arn", "eventSource"]
+-- tags            = ["attack.defense_evasion", "attack.impact", "attack.t1562.001", "attack.t1562.007", "attack.t1562.008", "attack.t1531"]
+-- remedy          = "Ask the person. If nobody can say: put it back, revoke the sessions or disable the key, and look at what was done since."
+-- false_positives = "Administrators who clean up by hand; leave that to deployments."
+-- description     = "Calls that each take away a little of what watches or protects the account, and that hardly anybody makes by hand on an ordinary day."
+SELECT eventTime,
+       eventName,
+       eventSource,
+       requestParameters AS what,
+       sourceIPAddress,
+       userAgent,
+       eventName AS resource
+FROM cloudtrail
+WHERE regexp_like(eventName, '^(SetAlarmState|StopMetricStreams|DeleteMetricStream|DeleteInsightRules|DeleteDataProtectionPolicy|DeleteLogAnomalyDetector|DisassociateKmsKey|UpdateFirewallConfig|DeleteFirewallRuleGroup|DeleteFirewallDomainList|UpdateFirewallPolicy|UpdateMalwareScanSettings|CreateSampleFindings|DeleteActionTarget|DeleteInsight|DeleteRetentionConfiguration|DeleteAggregationAuthorization|DeleteEvaluationResults|DeleteAwsLogSource|DeleteSubscriber|DeregisterAccount|DeleteResourceDataSync|DeleteChannel|DisableFederation|DeleteBackupVaultAccessPolicy|StopBackupJob|UpdateRecoveryPointLifecycle|DisassociateRecoveryPoint|UnlockSnapshot|DisableKeyRotation|StopStreamEncryption|DeleteBucketEncryption|DeleteDeliveryStream|DeleteReportDefinition|DisableMfaDeviceForUser|DeleteSAMLProvider|DeleteOpenIDConnectProvider|DeregisterDelegatedAdministrator|DeleteFunctionCodeSigningConfig|DisableRadius|UpdateTerminationProtection|CancelRotateSecret|DisconnectCustomKeyStore|DeleteCustomKeyStore|AbortVaultLock|DeleteFileSystemPolicy|DeleteAuthorizer|DeleteCanary|DeletePolicyStore|DeleteReplicationSet)$')
+  AND (eventName <> 'UpdateTerminationProtection'
+       OR requestParameters ->> 'enableTerminationProtection' = 'false')
+  AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL
+  AND (is_person() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
+  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
