@@ -187,3 +187,39 @@ fn every_attack_is_among_the_first_beside_a_flood() {
         assert!(first < 200, "{kind} is number {first}");
     }
 }
+
+#[test]
+fn what_comes_in_clumps_is_rarely_news() {
+    let mut office = Office::new(13);
+    office.day(0, 3000);
+    // a site that nobody asked before gets a page's worth of requests at once
+    (0..2000)
+        .for_each(|n| (0..12).for_each(|_| office.put(format!("person-{}", n % 60), format!("page-{n}"), 500 + n)));
+    (0..300).for_each(|n| office.put("bad-scan", format!("server-{n}"), 2900 + n / 30));
+    office.edges.sort_by_key(|edge| edge.2);
+    let mut scored = office.scored();
+    scored.retain(|edge| edge.1 > NEWS);
+    let bad = scored.iter().filter(|edge| edge.0 == "bad-scan").count();
+    let usual = scored.len() - bad;
+    assert!(bad > 0 && usual < 250, "{usual} of 100,000 ordinary edges are news, and {bad} of a scan");
+}
+
+#[test]
+fn who_attacked_is_not_taken_for_harmless() {
+    let mut office = Office::new(14);
+    office.day(0, 1000);
+    let mut edges = office.edges;
+    edges.sort_by_key(|edge| edge.2);
+    let after = |scanned: bool| {
+        let mut scorer = Scorer::new();
+        for (src, dst, tick) in &edges {
+            scorer.score(src.as_bytes(), dst.as_bytes(), *tick);
+        }
+        for n in 0..100 * u32::from(scanned) {
+            scorer.score(b"person-3", format!("server-{n}").as_bytes(), 1000);
+        }
+        scorer.score(b"person-3", b"resolver", 1003)
+    };
+    let (scanned, not) = (after(true), after(false));
+    assert!(scanned > not + 5.0, "{scanned} {not}");
+}
