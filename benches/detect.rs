@@ -1,7 +1,7 @@
-//! What detection costs on one core: the built-in rules, windows, very many rules, Sigma rules, and very many keys.
+//! What detection costs on one core: the built-in rules, windows, very many rules, Sigma rules, and very many keys; and scoring.
 //!
-//! `cargo bench --bench detect [-- --only keys|rules|windows|scale|sigma] [--files N --events N --rounds N --seed N]`, with sizes: `--plans N`
-//! of scale, whose rules are 10, 1,000 and 10,000; `--sigma N` rules of sigma; `--keys N --snapshots N --flood N --memory MIB` of keys.
+//! `cargo bench --bench detect [-- --only keys|rules|windows|scale|sigma|score] [--files N --events N --rounds N --seed N]`, with sizes: `--plans N`
+//! of scale, whose rules are 10, 1,000 and 10,000; `--sigma N` rules of sigma; `--edges N` of score; `--keys N --snapshots N --flood N --memory MIB` of keys.
 //! Speeds are medians of CPU time over the rounds, on the same events in batches of the pipeline's size, after one round that is not
 //! counted: the detector knows the values of the logs from then on, as it does in a long run. Each section first checks its own result.
 
@@ -14,6 +14,8 @@ mod made;
 mod rules;
 #[path = "detect/scale.rs"]
 mod scale;
+#[path = "detect/score.rs"]
+mod score;
 #[path = "detect/sigma.rs"]
 mod sigma;
 #[path = "detect/windows.rs"]
@@ -43,6 +45,7 @@ pub struct Options {
     /// Live keys, and how often their snapshot is taken.
     keys: u64,
     snapshots: usize,
+    edges: u64,
     /// Keys of the flood.
     flood: u64,
     /// What holds the live keys.
@@ -60,12 +63,13 @@ impl Options {
 type Section = (&'static str, fn(&Options));
 
 /// Keys first: of a process that has done nothing yet, what it takes is what they take.
-const SECTIONS: [Section; 5] = [
+const SECTIONS: [Section; 6] = [
     ("keys", keys::run),
     ("rules", rules::run),
     ("windows", windows::run),
     ("scale", scale::run),
     ("sigma", sigma::run),
+    ("score", score::run),
 ];
 
 fn main() {
@@ -136,6 +140,7 @@ fn arguments() -> Options {
         sigma: 500,
         keys: 1_000_000,
         snapshots: 30,
+        edges: 1_000_000,
         flood: 500_000,
         memory_mib: 8192,
         only: None,
@@ -157,6 +162,7 @@ fn arguments() -> Options {
             "--sigma" => options.sigma = number() as usize,
             "--keys" => options.keys = number().max(1),
             "--snapshots" => options.snapshots = number().max(1) as usize,
+            "--edges" => options.edges = number().max(10_000),
             "--flood" => options.flood = number().max(1),
             "--memory" => options.memory_mib = number(),
             "--only" => {

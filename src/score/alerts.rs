@@ -138,6 +138,9 @@ impl Scorer {
         let anywhere = self.anywhere.cell(kind, hour);
         let here = self.on_host.cell(joined(kind, hash(alert.host.as_bytes())), hour);
         let stage = *anywhere.stage.get_or_insert_with(|| Stage::of(alert.name));
+        if here.is_new() {
+            anywhere.come_to_host(self.now);
+        }
         anywhere.take(self.now);
         here.take(self.now);
         let rarity = here.rarity(anywhere, self.now / HOUR).min(RARITY_MAX) - RARITY_FREE;

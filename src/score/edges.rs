@@ -11,7 +11,7 @@ pub use line::{Line, LineError, is_header, parse_line};
 use super::hash::{hash, joined};
 use super::table::{Cell, Table};
 use calibrate::Calibrated;
-use rate::{Rate, Spans, kept};
+use rate::{CLASSES, Rate, Spans, Statistic, kept};
 
 /// What is asked of each edge. Spans are half-lives of 1, 16 and 512 ticks.
 ///
@@ -39,19 +39,29 @@ pub const TERMS: [&str; 16] = [
 ];
 
 /// What the terms other than the strongest count for. They depend on each other, so their sum is no evidence; none of
-/// them is to be lost either. 0.1 to 0.3 rank alike, 0.6 ranks worse.
-const OTHERS: f32 = 0.2;
+/// them is to be lost either. 0.1 to 0.2 rank alike, 0.3 ranks worse.
+const OTHERS: f32 = 0.15;
 /// Bits of the strongest term past which an edge teaches the calibration little, or a long attack would become usual: with a
 /// tenth, streams that are mostly attacks rank worse.
 const USUAL_MAX: f32 = 8.0;
-const UNUSUAL_WEIGHT: f32 = 0.03;
-/// Evidence from which an edge is news, where it is so many bits above what was told of either of its nodes; and what that
-/// adds, so that the first of every kind is above a flood, which has a million edges alike and 60 bits at most or so. Of
-/// ordinary edges one in fifteen has this evidence and one in a thousand is news: less evidence or smaller steps cost more
-/// ranks than they find attacks.
-const NEWS_MIN: f32 = 22.0;
+const UNUSUAL_WEIGHT: f32 = 0.01;
+/// What the evidence of the edges before counts for that had the same source, and how fast it follows: who just attacked is
+/// not taken for harmless, and in ordinary traffic few odd edges are followed by others. The first edge stands for those
+/// before it, or what comes once would rank behind all that goes on.
+const SOURCE: f32 = 0.3;
+const SOURCE_RATE: f32 = 0.06;
+/// Evidence from which an edge is news at the least, where it is so many bits above what was told of either of its nodes.
+const NEWS_MIN: f32 = 20.0;
 const NEWS_STEP: f32 = 8.0;
-const NEWS: f32 = 50.0;
+/// What is news needs so many bits more after each piece of it, and so many less after each edge: in the long run one edge in
+/// 250 is news. A fixed threshold has ten times as much in some ordinary streams as in others.
+const NEWS_RISE: f32 = 0.05;
+const NEWS_FALL: f32 = 0.0002;
+/// What is no news counts a tenth past so many bits above what news takes, so that the first edges of every attack rank above
+/// the rest of a flood, and that above what is barely news. With 0 in place of 5 twice as many of the first 500 edges are
+/// ordinary ones; with 8 a tenth fewer attacks are among them.
+const TOLD: f32 = 5.0;
+const TOLD_SHARE: f32 = 0.1;
 /// Bits of chance past which an edge teaches the calibration of the whole a tenth.
 const CHANCE_USUAL_MAX: f32 = 13.3;
 
@@ -70,8 +80,10 @@ pub struct Scorer {
     /// Distinct edges, and those of them that were the first of their destination.
     distinct: f32,
     births: f32,
-    usual: [Calibrated; TERMS.len()],
+    /// Of each term, by the class of its statistic.
+    usual: Vec<[Calibrated; CLASSES]>,
     usual_whole: Calibrated,
+    news_min: f32,
     terms: [f32; TERMS.len()],
     chance_bits: f32,
 }
@@ -92,6 +104,8 @@ struct Node {
     current: f32,
     /// Evidence of its latest edge that was news, with a half-life of 512 ticks.
     told: f32,
+    /// Of a source: mean evidence of its latest edges.
+    evidence: f32,
 }
 
 #[derive(Default)]
@@ -130,16 +144,17 @@ impl Scorer {
             spans: Spans::new(1.0),
             distinct: 1.0,
             births: 1.0,
-            usual: std::array::from_fn(|_| Calibrated::new()),
+            usual: TERMS.iter().map(|_| std::array::from_fn(|_| Calibrated::new())).collect(),
             usual_whole: Calibrated::new(),
+            news_min: NEWS_MIN,
             terms: [0.0; TERMS.len()],
             chance_bits: 0.0,
         }
     }
 
-    /// How odd this edge is: the bits of its strongest term and a fifth of those of the others, and 50 more where that is 22 or
-    /// more and by 8 above what was told of its nodes before; from 0, about one ordinary edge in a hundred is above 28. Ticks do not fall; one that
-    /// does is taken for the latest. How long a tick is, a second or a minute, is open: there are spans for either.
+    /// How odd this edge is, from 0: the bits of its strongest term and some of those of the others, and a part of what the edges
+    /// of its source had before. What was told of its nodes counts a tenth where it is far above ordinary. Ticks do not fall; one
+    /// that does is taken for the latest. How long a tick is, a second or a minute, is open: there are spans for either.
     pub fn score(&mut self, src: &[u8], dst: &[u8], tick: u64) -> f32 {
         self.advance(tick);
         let now = self.now;
@@ -149,6 +164,7 @@ impl Scorer {
         let pair = self.pairs.cell(joined(src, dst), now);
         let (is_new, is_first) = (pair.ticks == 0.0, pair.ticks == 0.0 || pair.last != now);
         let is_birth = destination.ticks == 0.0;
+        let is_young = source.ticks == 0.0;
 
         source.turn(now, &self.spans);
         destination.turn(now, &self.spans);
@@ -165,6 +181,7 @@ impl Scorer {
         self.distinct += f32::from(u8::from(is_new));
         self.births += f32::from(u8::from(is_birth));
 
+        let rarity = Statistic { value: rarity, class: source.explores() };
         let [e1, e2, e3] = pair.edges.deviations(&self.spans.shares);
         let [s1, s2, s3, o1, o2, o3] = source.deviations(&self.spans);
         let [d1, d2, d3, i1, i2, i3] = destination.deviations(&self.spans);
@@ -178,11 +195,18 @@ impl Scorer {
         let spread = (evidence / 6.0).exp2() - 1.0;
         self.chance_bits = self.usual_whole.bits(spread);
         self.usual_whole.learn(spread, if self.chance_bits > CHANCE_USUAL_MAX { 0.1 } else { 1.0 });
-        evidence + news(evidence, source, destination)
+        if is_young {
+            source.evidence = evidence;
+        }
+        let score = evidence + SOURCE * source.evidence;
+        source.evidence += SOURCE_RATE * (evidence - source.evidence);
+        let told = self.news_min + TOLD;
+        let is_news = is_news(evidence, &mut self.news_min, source, destination);
+        if is_news || score < told { score } else { told + TOLD_SHARE * (score - told) }
     }
 
     /// The chance of a score like the latest one or above it among those before it, every edge counted once, before
-    /// what news adds.
+    /// what was told of its nodes changes it.
     pub fn chance(&self) -> f32 {
         (-self.chance_bits).exp2()
     }
@@ -203,29 +227,34 @@ impl Scorer {
 
 /// Puts the bits of each statistic into `terms`, and learns them; gives the most and the sum.
 fn calibrated(
-    usual: &mut [Calibrated; TERMS.len()],
-    statistics: &[f32; TERMS.len()],
+    usual: &mut [[Calibrated; CLASSES]],
+    statistics: &[Statistic; TERMS.len()],
     weight: f32,
     terms: &mut [f32; TERMS.len()],
 ) -> (f32, f32) {
-    for ((term, usual), &statistic) in terms.iter_mut().zip(&*usual).zip(statistics) {
-        *term = usual.bits(statistic);
+    for ((term, usual), statistic) in terms.iter_mut().zip(&*usual).zip(statistics) {
+        *term = usual[statistic.class].bits(statistic.value);
     }
     let (strongest, sum) = terms.iter().fold((0.0f32, 0.0), |(most, sum), &term| (most.max(term), sum + term));
     let weight = if strongest > USUAL_MAX { UNUSUAL_WEIGHT * weight } else { weight };
-    usual.iter_mut().zip(statistics).for_each(|(usual, &statistic)| usual.learn(statistic, weight));
+    for (usual, statistic) in usual.iter_mut().zip(statistics) {
+        usual[statistic.class].learn(statistic.value, weight);
+    }
     (strongest, sum)
 }
 
-/// Whether this edge tells something new of its nodes.
-fn news(evidence: f32, source: &mut Node, destination: &mut Node) -> f32 {
+/// Whether this edge tells something new of its nodes. `least` is the evidence it takes, which follows how often there is
+/// such.
+fn is_news(evidence: f32, least: &mut f32, source: &mut Node, destination: &mut Node) -> bool {
+    *least = (*least - NEWS_FALL).max(NEWS_MIN);
     let told = source.told.max(destination.told);
-    if evidence < NEWS_MIN || evidence < told + NEWS_STEP {
-        return 0.0;
+    if evidence < *least || evidence < told + NEWS_STEP {
+        return false;
     }
+    *least += NEWS_RISE;
     source.told = evidence;
     destination.told = evidence;
-    NEWS
+    true
 }
 
 impl Node {
@@ -257,11 +286,16 @@ impl Node {
     }
 
     /// Of the edges, then of the partners.
-    fn deviations(&self, spans: &Spans) -> [f32; 6] {
+    fn deviations(&self, spans: &Spans) -> [Statistic; 6] {
         let [a, b, c] = self.edges.deviations(&spans.shares);
         let [d] = self.partners.deviations(&spans.shares[..1]);
         let [e, f] = self.new_partners.deviations(&spans.shares[1..]);
         [a, b, c, d, e, f]
+    }
+
+    /// How many partners a source has had, as a class: below 4, then each four times as many.
+    fn explores(&self) -> usize {
+        (self.distinct.max(1.0).log2() / 2.0).min(CLASSES as f32 - 1.0) as usize
     }
 
     /// `-log2` of the chance that a partner of this node is that of `pair`, whose share of all distinct edges is

@@ -14,6 +14,7 @@ mod again;
 mod row;
 mod season;
 mod shape;
+mod slope;
 mod tail;
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ use flat::Flat;
 use hold::Hold;
 use model::Model;
 use shape::Shapes;
+use slope::Slope;
 use tail::Tail;
 
 /// Points before the first score: what has no past is not unusual.
@@ -45,6 +47,11 @@ const TRACE_RATE: f64 = 0.3;
 /// Poisson, autoregressive, daily) it is `10^-CERTAIN` times its square, within a factor of 3 at 0.01 and at 0.001:
 /// `the_share_of_high_scores_on_noise_is_nominal`.
 const CERTAIN: f64 = -2.5;
+/// How much faster that falls below [`USUAL_MIN`], by the power of what this metric says of it (`Slope`): noise with light
+/// tails comes there too rarely, and noise with heavy ones too often.
+const STEEPER: f64 = 1.3;
+const SLOPE_POWER: i32 = 2;
+const USUAL_MIN: f64 = -3.0;
 /// A longer past gives more occasions for the same chance: it grows with this power of the points, and is itself at
 /// `USUAL`.
 const OCCASIONS: f64 = 0.6;
@@ -62,6 +69,7 @@ pub struct Scorer {
     tails: [Tail; 6],
     flat: Flat,
     trace: f64,
+    slope: Slope,
     hold: Hold,
 }
 
@@ -80,6 +88,7 @@ impl Scorer {
             tails: FADING.map(Tail::fading),
             flat: Flat::new(f64::NAN),
             trace: 0.0,
+            slope: Slope::default(),
             hold: Hold::new(),
         }
     }
@@ -126,7 +135,12 @@ impl Scorer {
         if self.points < WARM_UP {
             return 1.0;
         }
+        let chance = -CERTAIN - 2.0 * traced;
+        let steeper = STEEPER * self.slope.of().powi(SLOPE_POWER);
+        if !self.hold.goes_on() {
+            self.slope.learn(chance);
+        }
         let occasions = OCCASIONS * (points / USUAL).log10();
-        10f64.powf(occasions - CERTAIN - 2.0 * traced).min(1.0)
+        10f64.powf(occasions + chance + (steeper - 1.0) * (chance - USUAL_MIN).min(0.0)).min(1.0)
     }
 }

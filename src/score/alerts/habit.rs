@@ -14,6 +14,9 @@ const PEAKS_MAX: f64 = 50.0;
 const PRIOR_HOURS: f64 = 3.0;
 const PRIOR_VARIANCE: f64 = 0.8;
 const PRIOR_PEAK: f64 = 1.6;
+/// Hours in which the hosts that a kind came to count half, and hosts that are no spread yet: an attack has few.
+const SPREAD_HALF_LIFE: f64 = 24.0;
+const SPREAD_FREE: f64 = 2.0;
 /// Hours of which the stream begins to be long: what is new in the first hour is no news.
 const YOUNG_HOURS: f64 = 4.0;
 
@@ -32,6 +35,9 @@ pub(super) struct Habit {
     peak: f64,
     mean: f64,
     variance: f64,
+    /// Of a kind anywhere: hosts it came to, fading with [`SPREAD_HALF_LIFE`], at second `came`.
+    hosts: f64,
+    came: f64,
 }
 
 impl Cell for Habit {
@@ -58,12 +64,34 @@ impl Habit {
         self.peak = self.peak.max((1.0 + self.recent).ln());
     }
 
+    pub(super) fn is_new(&self) -> bool {
+        self.recent == 0.0
+    }
+
+    /// Comes to a host where it never was, `now` seconds after the beginning of the stream.
+    pub(super) fn come_to_host(&mut self, now: f64) {
+        self.hosts = self.hosts * self.faded(now) + 1.0;
+        self.came = now;
+    }
+
+    fn faded(&self, now: f64) -> f64 {
+        (-(now - self.came) / (SPREAD_HALF_LIFE * HOUR)).exp2()
+    }
+
+    /// Hosts an hour that this kind comes to of late: a rule that was just rolled out is new on each.
+    fn spread(&self, hours_observed: f64) -> f64 {
+        let hosts = (self.hosts - SPREAD_FREE).max(0.0) * self.faded(hours_observed * HOUR);
+        hosts * std::f64::consts::LN_2 / SPREAD_HALF_LIFE
+    }
+
     /// `-log2` of the chance that an hour has this kind on this host, smoothed by how often it comes anywhere: 0 for what
-    /// comes every hour, about `log2(hours)` for what is new on the host, twice that for what is new altogether.
+    /// comes every hour, about `log2(hours)` for what is new on the host, twice that for what is new altogether; and no more
+    /// than that of the hour having a host that is new to it.
     pub(super) fn rarity(&self, anywhere: &Habit, hours_observed: f64) -> f64 {
         let hours = hours_observed + YOUNG_HOURS;
+        let spread = anywhere.spread(hours_observed);
         let anywhere = (anywhere.hours + 1.0) / hours;
-        -((self.hours + anywhere) / hours).min(1.0).log2()
+        -((self.hours + anywhere) / hours).max(spread).min(1.0).log2()
     }
 
     /// `-log2` of the chance of as many at once, from the peaks of the hours before, as a log-normal law.

@@ -92,6 +92,18 @@ fn an_address_that_all_hosts_talk_to_joins_nothing() {
 }
 
 #[test]
+fn a_kind_that_comes_to_host_after_host_is_a_rule_that_was_rolled_out() {
+    let mut days = Days::new();
+    let told: Vec<f64> =
+        (0..12).map(|n| days.at(f64::from(n)).tell("IDS event", "N-New", "", &format!("host-{n}")).1).collect();
+    assert!(told[..2].iter().all(|bits| *bits > 4.0), "{told:?}");
+    assert!(told[8..].iter().all(|bits| *bits < 1.0), "{told:?}");
+    // two weeks later it is rare again
+    let later = days.at(12.0 + 14.0 * 24.0).tell("IDS event", "N-New", "", "web").1;
+    assert!(later > 5.0, "{later}");
+}
+
+#[test]
 fn noise_keeps_no_incident_open() {
     let mut days = Days::new();
     let first = days.at(0.1).tell("Something new", "X", "10.0.0.3", "web");

@@ -11,7 +11,7 @@ const PRIOR: f32 = 50.0;
 const PRIOR_POWER: f32 = 1.5;
 
 /// Where fewer lie above, the tail is continued as `(1 + x)^-3`.
-const ABOVE_MIN: f32 = 5.0;
+const ABOVE_MIN: f32 = 20.0;
 const TAIL_POWER: f32 = 3.0;
 
 /// Past this weight all is halved, so that what was usual long ago is forgotten.

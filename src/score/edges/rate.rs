@@ -1,4 +1,4 @@
-//! Counts of one node or edge over three spans, and how far they are above its rate since the stream began.
+//! Counts of one node or edge over three spans, how far they are above its rate since the stream began, and what that was.
 
 use crate::score::tail::poisson_deviations;
 
@@ -10,8 +10,18 @@ pub(super) const HALF_LIVES: [f32; 3] = [1.0, 16.0, 512.0];
 const HABIT_MAX: f32 = 15.0;
 /// Ticks of the stream before which nothing is held to be an attack in this sense: all is new then.
 const YOUNG: f32 = 10.0;
+/// Classes of what was expected of a span: below 2^-9, then each eight times as much, the last from 8 on.
+pub(super) const CLASSES: usize = 6;
 /// What every rate starts from, in events since the stream began.
 const BEGUN: f32 = 0.3;
+
+/// How odd something is by one measure, and among what that is to be judged.
+#[derive(Clone, Copy)]
+pub(super) struct Statistic {
+    pub(super) value: f32,
+    /// Below [`CLASSES`].
+    pub(super) class: usize,
+}
 
 /// Ticks that an even rate would fill each span with, as a share of the age of the stream: the expectation of a span is
 /// the total times this.
@@ -57,20 +67,65 @@ impl<const SPANS: usize> Rate<SPANS> {
     }
 
     /// Deviations of each span above what the ticks before the present one lead to expect; `shares` are those of these
-    /// spans.
-    pub(super) fn deviations(&self, shares: &[f32]) -> [f32; SPANS] {
+    /// spans. Traffic comes in clumps, which are many deviations where next to nothing is expected and few where much is:
+    /// the class is that of the expectation.
+    pub(super) fn deviations(&self, shares: &[f32]) -> [Statistic; SPANS] {
         std::array::from_fn(|k| {
             let expected = (self.total + BEGUN) * shares[k];
             let is_more = self.spans[k] > expected;
-            if is_more { poisson_deviations(self.spans[k].into(), expected.into()) as f32 } else { 0.0 }
+            let value = if is_more { poisson_deviations(self.spans[k].into(), expected.into()) as f32 } else { 0.0 };
+            Statistic { value, class: class_of(expected) }
         })
     }
 
     /// Ends the tick: it becomes part of the rate.
     pub(super) fn turn(&mut self, spans: &Spans, shares: &[f32], kept: &[f32]) {
-        let odd = spans.age > YOUNG && self.deviations(shares)[0] > HABIT_MAX;
+        let odd = spans.age > YOUNG && self.deviations(shares)[0].value > HABIT_MAX;
         self.total += if odd { 0.1 * self.added } else { self.added };
         self.added = 0.0;
         self.spans.iter_mut().zip(kept).for_each(|(span, kept)| *span *= kept);
+    }
+}
+
+fn class_of(expected: f32) -> usize {
+    // the exponent of a number above zero
+    let octave = (expected.to_bits() >> 23) as i32 - 127;
+    ((octave + 12).div_euclid(3)).clamp(0, CLASSES as i32 - 1) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_class_is_eight_times_the_one_before() {
+        let check = |expected: f32, class| assert_eq!(class_of(expected), class, "{expected}");
+        check(1e-30, 0);
+        check(0.00195, 0);
+        check(0.001_953_125, 1);
+        check(0.0156, 1);
+        check(0.015_625, 2);
+        check(0.99, 3);
+        check(1.0, 4);
+        check(7.99, 4);
+        check(8.0, 5);
+        check(1e30, 5);
+    }
+
+    #[test]
+    fn a_clump_deviates_more_where_less_is_expected() {
+        let spans = Spans::new(1000.0);
+        let after = |ticks: u32| {
+            let mut rate = Rate::<3>::default();
+            for _ in 0..ticks {
+                rate.add(10.0);
+                rate.turn(&spans, &spans.shares, &kept(9));
+            }
+            rate.add(8.0);
+            rate.deviations(&spans.shares)[0]
+        };
+        let (rare, busy) = (after(0), after(100));
+        assert!(rare.value > 3.0 * busy.value, "{} {}", rare.value, busy.value);
+        assert_eq!((rare.class, busy.class), (0, 4));
     }
 }

@@ -187,3 +187,37 @@ fn every_attack_is_among_the_first_beside_a_flood() {
         assert!(first < 200, "{kind} is number {first}");
     }
 }
+
+#[test]
+fn few_of_the_first_are_clumps_of_ordinary_edges() {
+    let mut office = Office::new(13);
+    office.day(0, 3000);
+    // a site that nobody asked before gets a page's worth of requests at once
+    (0..2000)
+        .for_each(|n| (0..12).for_each(|_| office.put(format!("person-{}", n % 60), format!("page-{n}"), 500 + n)));
+    (0..300).for_each(|n| office.put("bad-scan", format!("server-{n}"), 2900 + n / 30));
+    let mut scored = office.scored();
+    scored.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let bad = scored[..600].iter().filter(|edge| edge.0 == "bad-scan").count();
+    assert!(bad > 200, "{bad} of the 300 edges of a scan are among the first 600");
+}
+
+#[test]
+fn who_attacked_is_not_taken_for_harmless() {
+    let mut office = Office::new(14);
+    office.day(0, 1000);
+    let mut edges = office.edges;
+    edges.sort_by_key(|edge| edge.2);
+    let after = |scanned: bool| {
+        let mut scorer = Scorer::new();
+        for (src, dst, tick) in &edges {
+            scorer.score(src.as_bytes(), dst.as_bytes(), *tick);
+        }
+        for n in 0..100 * u32::from(scanned) {
+            scorer.score(b"person-3", format!("server-{n}").as_bytes(), 1000);
+        }
+        scorer.score(b"person-3", b"resolver", 1003)
+    };
+    let (scanned, not) = (after(true), after(false));
+    assert!(scanned > not + 5.0, "{scanned} {not}");
+}

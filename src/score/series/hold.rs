@@ -34,6 +34,11 @@ impl Hold {
         Hold { told: 1.0, left: 0.0, left_at_most: 0.0 }
     }
 
+    /// An episode was told and has not ended.
+    pub fn goes_on(&self) -> bool {
+        self.left > 0.0
+    }
+
     pub fn judge(&mut self, p: f64, points: f64) -> Held {
         let quiet = (SHARE * points).max(POINTS_MIN);
         let goes_on = self.left > 0.0 && p > self.told / NEWS;
