@@ -308,13 +308,15 @@ mod tests {
                 seen.write(&mut to);
                 Seen::read(&mut Reader(&to.0))
             };
-            prop_assert_eq!(copy(&seen).as_ref(), Some(&seen));
+            let read = copy(&seen);
+            prop_assert_eq!(read.as_ref(), Some(&seen));
             for (key, pane) in &rows {
                 let known = rows.iter().any(|(other, then)| other == key && (pane - 30..*pane).contains(then));
                 prop_assert_eq!(seen.is_new(&[*key], *pane, first), !known);
             }
             seen.forget_before(before);
-            prop_assert_eq!(copy(&seen).as_ref(), Some(&seen));
+            let read = copy(&seen);
+            prop_assert_eq!(read.as_ref(), Some(&seen));
             let left: BTreeSet<u8> = rows.iter().filter(|(_, pane)| *pane >= before).map(|(key, _)| *key).collect();
             prop_assert_eq!(seen.keys.len(), left.len());
             while seen.bytes_len() > 0 {
