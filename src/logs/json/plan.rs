@@ -262,7 +262,7 @@ mod tests {
     fn nested_columns_are_found_by_their_dotted_name() {
         let plan = Plan::new(&logs::cloudtrail::CLOUDTRAIL);
         assert_eq!((plan.accounts.len(), plan.regions.len()), (2, 1));
-        assert!(matches!(plan.find("useridentity.sessioncontext.sessionissuer.arn"), Some(Action::Text(_))));
+        assert!(matches!(plan.find("useridentity.sessioncontext.sessionissuer.arn"), Some(Action::Symbol(_))));
         assert_eq!(plan.find("useridentity.nothing"), None);
         let Some(Action::Struct { node, .. }) = plan.find("useridentity.sessioncontext") else { panic!() };
         assert_eq!(plan.nodes[node].path, "userIdentity.sessionContext.");
