@@ -207,18 +207,10 @@ async fn read_until_remade(
         match listing {
             Ok(listing) => {
                 begun = true;
-                let marks = shards.listed(listing, Timestamp::now());
-                forget.extend(shards.take_forgotten());
-                for position in marks {
+                for position in shards.listed(listing, Timestamp::now()) {
                     let mark =
                         Piece { position: Some(position), forget: std::mem::take(&mut forget), ..Piece::default() };
                     if readers.shared.feed.send(Event::Piece(mark)).await.is_err() {
-                        return Ok(());
-                    }
-                }
-                if !forget.is_empty() {
-                    let piece = Piece { forget: std::mem::take(&mut forget), ..Piece::default() };
-                    if readers.shared.feed.send(Event::Piece(piece)).await.is_err() {
                         return Ok(());
                     }
                 }

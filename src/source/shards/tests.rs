@@ -66,9 +66,7 @@ fn children_are_known_from_the_last_answer_of_their_parent() {
     shards.ended("a", children());
     assert_eq!(due(&mut shards), [("b".into(), ReadFrom::TrimHorizon), ("c".into(), ReadFrom::TrimHorizon)]);
     // a listing that was under way when they were born changes nothing, and neither does one that has them
-    shards.ended("b", Vec::new());
     shards.listed(vec![shard("a", &[], 0, 255)], NOW);
-    assert!(shards.take_forgotten().is_empty());
     shards.listed([vec![closed(shard("a", &[], 0, 255))], children()].concat(), NOW);
     assert_eq!(due(&mut shards), []);
 }
@@ -148,31 +146,6 @@ fn a_stream_that_was_made_again_is_read_whole_and_one_of_another_name_counts_for
         assert!(earlier("s@1", &committed(name)).is_empty(), "{name}");
     }
     assert_eq!(from(&committed("kinesis:sa@0/a"), Start::Latest), ReadFrom::Latest);
-}
-
-#[test]
-fn shards_that_were_read_to_their_ends_and_have_left_the_stream_are_forgotten() {
-    let (a, b) = (closed(shard("a", &[], 0, 255)), closed(shard("b", &["a"], 0, 255)));
-    let listing = vec![a.clone(), b.clone(), shard("c", &["b"], 0, 255)];
-    let (mut shards, mut committed) = begun(Start::TrimHorizon, listing.clone());
-    shards.due();
-    shards.ended("a", Vec::new());
-    committed.advance(Position { partition: shards.partition("a"), offset: Offset::End });
-    assert!(shards.take_forgotten().is_empty(), "it is listed");
-    // the reader of `b` is not at its end yet
-    shards.due();
-    shards.listed(listing[2..].to_vec(), NOW);
-    assert_eq!(shards.take_forgotten(), [shards.partition("a")]);
-    shards.ended("b", Vec::new());
-    shards.listed(listing[2..].to_vec(), NOW);
-    assert_eq!(shards.take_forgotten(), [shards.partition("b")]);
-    shards.listed(listing[2..].to_vec(), NOW);
-    assert!(shards.take_forgotten().is_empty());
-    assert_eq!(due(&mut shards), [("c".into(), ReadFrom::TrimHorizon)]);
-    // what left the stream while nobody read it: of `b`, not all had been read
-    let mut shards = restarted(Start::TrimHorizon, &committed, listing[2..].to_vec());
-    assert_eq!(shards.take_forgotten(), [shards.partition("a")]);
-    assert_eq!(due(&mut shards), [("c".into(), ReadFrom::TrimHorizon)]);
 }
 
 #[test]
@@ -437,7 +410,6 @@ impl Worker {
             marks.into_iter().for_each(|mark| self.reached.advance(mark));
             self.commit();
         }
-        self.shards.take_forgotten().iter().for_each(|partition| self.reached.forget(partition));
         self.begin(stream);
     }
 
