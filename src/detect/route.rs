@@ -49,10 +49,13 @@ struct Known {
     unsure: BTreeSet<usize>,
 }
 
+/// The rules that may match, each with its rows.
+pub type Candidates = Vec<(usize, Option<Vec<u32>>)>;
+
 /// What comes of routing.
 pub struct Routes {
     /// The rules that may match, in their order, each with its rows in rising order; with `None` where nothing routes the rule.
-    pub rows: Vec<(usize, Option<Vec<u32>>)>,
+    pub rows: Candidates,
     /// Conditions of gates that may let rows through for which they do not hold.
     pub unsure: BTreeSet<usize>,
     /// Columns of text whose conditions have been decided,
@@ -203,12 +206,12 @@ impl Router {
         found
     }
 
-    fn by_rule(&self, found: &[(u32, u32)], routed: &[u64]) -> Vec<(usize, Option<Vec<u32>>)> {
+    fn by_rule(&self, found: &[(u32, u32)], routed: &[u64]) -> Candidates {
         let mut counts = vec![0_u32; self.order.len()];
         found.iter().for_each(|(bit, _)| counts[*bit as usize] += 1);
         // where the rows of each bit are put
         let mut places = vec![u32::MAX; self.order.len()];
-        let mut rules: Vec<(usize, Option<Vec<u32>>)> = Vec::new();
+        let mut rules = Candidates::new();
         for (bit, rule) in self.order.iter().enumerate() {
             if routed[bit / 64] >> (bit % 64) & 1 == 0 {
                 rules.push((*rule, None));

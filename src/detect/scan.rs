@@ -11,7 +11,7 @@ use datafusion::common::{DataFusionError, Result};
 use super::compile::{CompiledRule, TableRules, Then};
 use super::emit::Apart;
 use super::program::Rows;
-use super::route::Routes;
+use super::route::{Candidates, Routes};
 use super::verdicts::is_true;
 use super::window::columns::{Answers, Whole};
 use super::window::state::Names;
@@ -39,7 +39,7 @@ const REMEMBER_ROWS_MIN: usize = 8;
 
 impl<'a> Scan<'a> {
     /// The scan, and for each rule that may match the rows that do as far as the router tells; `None` when it is all of them.
-    pub fn new(rules: &'a TableRules, batch: &Batch, apart: Apart) -> (Scan<'a>, Vec<(usize, Option<Vec<u32>>)>) {
+    pub fn new(rules: &'a TableRules, batch: &Batch, apart: Apart) -> (Scan<'a>, Candidates) {
         let arrays = rules.leaves.arrays(batch);
         let count = batch.rows.num_rows();
         let Routes { rows, unsure, texts, wide } = rules.router.route(&rules.conditions, &arrays, count);

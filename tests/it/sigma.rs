@@ -183,10 +183,8 @@ fn rules_are_gated_by_their_conditions() {
     let (detector, refused) = Detector::new(logs::TABLES, converted().iter().map(rule));
     assert_eq!(refused, []);
     let is_open = detector.gates().filter(|(_, columns)| columns.is_empty());
-    let mut open: Vec<&str> = is_open.map(|(rule, _)| rule.id.as_str()).collect();
-    open.sort_unstable();
-    // nothing but a user agent, which is whatever its sender writes
-    assert_eq!(open, ["cloudtrail/aws_cloudtrail_pua_trufflehog"]);
+    let open: Vec<&str> = is_open.map(|(rule, _)| rule.id.as_str()).collect();
+    assert!(open.is_empty(), "{open:?}");
 }
 
 fn ran(rules: &str, folder: &Path) -> Vec<Value> {
