@@ -294,14 +294,15 @@ impl Shards {
         if !matches!(one.state, State::Waiting(_)) {
             return Readiness::Begun;
         }
-        let (mut unknown, mut children, mut seen) = (false, vec![one], BTreeSet::new());
-        while let Some(child) = children.pop() {
+        let (mut unknown, mut children, mut seen) = (false, vec![(one, one.listed)], BTreeSet::new());
+        while let Some((child, listed)) = children.pop() {
             for id in &child.shard.parents {
                 match self.known.get(id) {
-                    None => unknown |= !child.listed,
+                    None => unknown |= !listed,
                     Some(parent) => match parent.state {
                         State::Waiting(_) | State::Reading => return Readiness::Parent,
-                        State::Foreign if seen.insert(id) => children.push(parent),
+                        // a listing that has the child is no older than the parent, listed or not
+                        State::Foreign if seen.insert((id, listed)) => children.push((parent, listed || parent.listed)),
                         State::Done | State::Foreign => {}
                     },
                 }

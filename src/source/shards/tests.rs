@@ -127,6 +127,19 @@ fn begun_at_the_end_closed_shards_are_over_and_later_born_ones_are_read_whole() 
 }
 
 #[test]
+fn what_aged_out_before_it_was_listed_holds_back_no_shard_whose_child_was() {
+    let share = Share::new(0, 2).unwrap();
+    let mut shards = Shards::new("s@1", Start::TrimHorizon, share, &Checkpoint::default());
+    shards.listed(vec![shard("a", &[], 0, 63)], NOW);
+    assert_eq!(shards.due().len(), 1);
+    // the other worker's, of which the last answer tells; and its child, which is ours again
+    let foreign = shard("b", &["a"], 200, 255);
+    shards.ended("a", vec![foreign]);
+    shards.listed(vec![shard("c", &["b"], 0, 63)], NOW);
+    assert_eq!(due(&mut shards), [("c".into(), ReadFrom::TrimHorizon)]);
+}
+
+#[test]
 fn a_restart_goes_on_behind_the_last_record() {
     let listing = vec![shard("a", &[], 0, 127), shard("b", &[], 128, 255)];
     let (shards, mut committed) = begun(Start::TrimHorizon, listing.clone());
