@@ -127,6 +127,8 @@ pub struct Shards {
     known: BTreeMap<Arc<str>, Known>,
     /// Shards of the last listing.
     listed: BTreeSet<Arc<str>>,
+    /// Partitions of those that have left the stream, of which nothing need be known any more.
+    forgotten: Vec<Arc<str>>,
 }
 
 #[derive(Debug)]
@@ -156,7 +158,8 @@ impl Shards {
         let stream: Arc<str> = format!("kinesis:{stream}").into();
         let own = committed.0.range(stream.clone()..).take_while(|(partition, _)| partition.starts_with(&*stream));
         let resume = own.map(|(partition, offset)| (partition.clone(), offset.clone())).collect();
-        Shards { stream, start, share, resume, known: BTreeMap::new(), listed: BTreeSet::new() }
+        let (known, listed, forgotten) = (BTreeMap::new(), BTreeSet::new(), Vec::new());
+        Shards { stream, start, share, resume, known, listed, forgotten }
     }
 
     /// Takes a whole answer of ListShards, unfiltered and with all its pages: at the start, and whenever shards may have
@@ -195,6 +198,12 @@ impl Shards {
             self.resume.insert(mark.partition.clone(), mark.offset.clone());
         }
         marks
+    }
+
+    /// Partitions of shards that were read to their ends and have left the stream since this was last asked: positions of a stream that
+    /// is resharded for years would become ever more.
+    pub fn take_forgotten(&mut self) -> Vec<Arc<str>> {
+        std::mem::take(&mut self.forgotten)
     }
 
     /// Whether a listing is needed before the stream can go on: a merged shard waits whose other parent nothing has told of
@@ -242,17 +251,26 @@ impl Shards {
         format!("{}/{shard}", self.stream).into()
     }
 
-    /// A shard that was listed and is no more has aged out for good. One that has never been listed is younger than the
-    /// listing.
+    /// A shard that was listed and is no more has aged out for good, and so has one that an earlier run had read to its end. One
+    /// that has never been listed is younger than the listing.
     fn forget_unlisted(&mut self, shards: &[Shard]) {
         let now: BTreeSet<Arc<str>> = shards.iter().map(|shard| shard.id.clone()).collect();
-        for gone in std::mem::replace(&mut self.listed, now).difference(&self.listed) {
-            // a reader may still be at its last records
-            if self.known.get(gone).is_some_and(|known| matches!(known.state, State::Done | State::Foreign)) {
+        let shard_of =
+            |partition: &Arc<str>| Some(Arc::from(partition.strip_prefix(&*self.stream)?.strip_prefix('/')?));
+        // what an earlier run had read to its end may have left since
+        let ended = self.resume.iter().filter(|(_, offset)| **offset == Offset::End);
+        let mut before: BTreeSet<Arc<str>> = ended.filter_map(|(partition, _)| shard_of(partition)).collect();
+        before.append(&mut self.listed);
+        for gone in before.difference(&now) {
+            // a reader may still be at its last records, and one that was never listed is younger than the listing
+            let is_over = |known: &Known| known.listed && matches!(known.state, State::Done | State::Foreign);
+            if self.known.get(gone).is_none_or(is_over) {
                 self.known.remove(gone);
-                self.resume.remove(&*self.partition(gone));
+                let partition = self.partition(gone);
+                self.forgotten.extend(self.resume.remove(&partition).map(|_| partition));
             }
         }
+        self.listed = now;
     }
 
     /// Adds a shard that is new; where it has been read before, it goes on there instead.

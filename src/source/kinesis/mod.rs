@@ -180,9 +180,18 @@ async fn read(config: Config, client: Client, trust: Trust, feed: Feed) -> anyho
         match listing {
             Ok(listing) => {
                 begun = true;
-                for position in shards.listed(listing, Timestamp::now()) {
-                    let mark = Piece { position: Some(position), ..Piece::default() };
+                let marks = shards.listed(listing, Timestamp::now());
+                let mut forget = shards.take_forgotten();
+                for position in marks {
+                    let mark =
+                        Piece { position: Some(position), forget: std::mem::take(&mut forget), ..Piece::default() };
                     if readers.shared.feed.send(Event::Piece(mark)).await.is_err() {
+                        return Ok(());
+                    }
+                }
+                if !forget.is_empty() {
+                    let piece = Piece { forget, ..Piece::default() };
+                    if readers.shared.feed.send(Event::Piece(piece)).await.is_err() {
                         return Ok(());
                     }
                 }

@@ -73,7 +73,10 @@ impl Work {
             let event: serde_json::Value = serde_json::from_slice(json.text.as_slice()).unwrap();
             self.names.push(event["eventName"].as_str().unwrap().to_owned());
         }
-        self.reached.advance(piece.position.unwrap());
+        if let Some(position) = piece.position {
+            self.reached.advance(position);
+        }
+        piece.forget.iter().for_each(|name| self.reached.forget(name));
     }
 
     /// Nothing more comes.

@@ -66,7 +66,9 @@ fn children_are_known_from_the_last_answer_of_their_parent() {
     shards.ended("a", children());
     assert_eq!(due(&mut shards), [("b".into(), ReadFrom::TrimHorizon), ("c".into(), ReadFrom::TrimHorizon)]);
     // a listing that was under way when they were born changes nothing, and neither does one that has them
+    shards.ended("b", Vec::new());
     shards.listed(vec![shard("a", &[], 0, 255)], NOW);
+    assert!(shards.take_forgotten().is_empty());
     shards.listed([vec![closed(shard("a", &[], 0, 255))], children()].concat(), NOW);
     assert_eq!(due(&mut shards), []);
 }
@@ -136,6 +138,31 @@ fn what_aged_out_before_it_was_listed_holds_back_no_shard_whose_child_was() {
     let foreign = shard("b", &["a"], 200, 255);
     shards.ended("a", vec![foreign]);
     shards.listed(vec![shard("c", &["b"], 0, 63)], NOW);
+    assert_eq!(due(&mut shards), [("c".into(), ReadFrom::TrimHorizon)]);
+}
+
+#[test]
+fn shards_that_were_read_to_their_ends_and_have_left_the_stream_are_forgotten() {
+    let (a, b) = (closed(shard("a", &[], 0, 255)), closed(shard("b", &["a"], 0, 255)));
+    let listing = vec![a.clone(), b.clone(), shard("c", &["b"], 0, 255)];
+    let (mut shards, mut committed) = begun(Start::TrimHorizon, listing.clone());
+    shards.due();
+    shards.ended("a", Vec::new());
+    committed.advance(Position { partition: shards.partition("a"), offset: Offset::End });
+    assert!(shards.take_forgotten().is_empty(), "it is listed");
+    // the reader of `b` is not at its end yet
+    shards.due();
+    shards.listed(listing[2..].to_vec(), NOW);
+    assert_eq!(shards.take_forgotten(), [shards.partition("a")]);
+    shards.ended("b", Vec::new());
+    shards.listed(listing[2..].to_vec(), NOW);
+    assert_eq!(shards.take_forgotten(), [shards.partition("b")]);
+    shards.listed(listing[2..].to_vec(), NOW);
+    assert!(shards.take_forgotten().is_empty());
+    assert_eq!(due(&mut shards), [("c".into(), ReadFrom::TrimHorizon)]);
+    // what left the stream while nobody read it: of `b`, not all had been read
+    let mut shards = restarted(Start::TrimHorizon, &committed, listing[2..].to_vec());
+    assert_eq!(shards.take_forgotten(), [shards.partition("a")]);
     assert_eq!(due(&mut shards), [("c".into(), ReadFrom::TrimHorizon)]);
 }
 
@@ -385,6 +412,7 @@ impl Worker {
             marks.into_iter().for_each(|mark| self.reached.advance(mark));
             self.commit();
         }
+        self.shards.take_forgotten().iter().for_each(|partition| self.reached.forget(partition));
         self.begin(stream);
     }
 
