@@ -186,7 +186,9 @@ impl Shards {
         }
         for shard in shards {
             let over = first && self.start == Start::Latest && shard.closed;
-            if first && self.share.has(shard.range) {
+            // leases leave positions of shards, and none of the stream
+            let is_new = !self.resume.contains_key(&*self.partition(&shard.id));
+            if first && is_new && self.share.has(shard.range) {
                 let offset = if over { Offset::End } else { Offset::at(0) };
                 marks.push(Position { partition: self.partition(&shard.id), offset });
             }

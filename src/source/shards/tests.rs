@@ -167,6 +167,22 @@ fn shards_that_were_read_to_their_ends_and_have_left_the_stream_are_forgotten() 
 }
 
 #[test]
+fn what_was_read_by_leases_is_gone_on_with_and_a_closed_shard_is_not_over_because_it_is_closed() {
+    let listing =
+        || vec![closed(shard("a", &[], 0, 127)), shard("b", &["a"], 0, 127), closed(shard("c", &[], 128, 255))];
+    let mut committed = Checkpoint::default();
+    let partition = "kinesis:s@1/a".into();
+    committed.advance(Position { partition, offset: Offset::of_record(SEQUENCE, None).unwrap() });
+    let mut shards = Shards::new("s@1", Start::Latest, Share::ALL, &committed);
+    let marks = shards.listed(listing(), NOW);
+    assert_eq!(due(&mut shards), [("a".into(), ReadFrom::After(SEQUENCE.into()))]);
+    marks.into_iter().for_each(|mark| committed.advance(mark));
+    // killed at once, it goes on there
+    let mut shards = restarted(Start::Latest, &committed, listing());
+    assert_eq!(due(&mut shards), [("a".into(), ReadFrom::After(SEQUENCE.into()))]);
+}
+
+#[test]
 fn a_restart_goes_on_behind_the_last_record() {
     let listing = vec![shard("a", &[], 0, 127), shard("b", &[], 128, 255)];
     let (shards, mut committed) = begun(Start::TrimHorizon, listing.clone());
