@@ -50,6 +50,16 @@ impl TryFrom<String> for Start {
     }
 }
 
+impl Start {
+    /// Where a stream is begun whose name another had, which was read: it is all new.
+    pub fn of_another(self) -> Start {
+        match self {
+            Start::Latest => Start::TrimHorizon,
+            Start::TrimHorizon | Start::At(_) => self,
+        }
+    }
+}
+
 /// The iterator to read a shard with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReadFrom {
@@ -153,10 +163,13 @@ impl Shards {
     /// `stream` names the stream in partitions, `kinesis:STREAM/SHARD`, and has no `/`. Shard ids begin anew when a stream
     /// is deleted and made again, so it should have the time of creation in it.
     ///
-    /// Where `committed` has something of the stream, that counts and not `start`.
+    /// Where `committed` has something of the stream, that counts and not `start`; and where it has something of an [`earlier`]
+    /// one, all of this one is read.
     pub fn new(stream: &str, start: Start, share: Share, committed: &Checkpoint) -> Shards {
+        let start = if earlier(stream, committed).is_empty() { start } else { start.of_another() };
         let stream: Arc<str> = format!("kinesis:{stream}").into();
-        let own = committed.0.range(stream.clone()..).take_while(|(partition, _)| partition.starts_with(&*stream));
+        let own = committed.from(&stream).take_while(|(partition, _)| partition.starts_with(&*stream));
+        let own = own.filter(|(partition, _)| stream_of(partition) == &*stream);
         let resume = own.map(|(partition, offset)| (partition.clone(), offset.clone())).collect();
         let (known, listed, forgotten) = (BTreeMap::new(), BTreeSet::new(), Vec::new());
         Shards { stream, start, share, resume, known, listed, forgotten }
@@ -330,6 +343,20 @@ impl Shards {
         }
         if unknown { Readiness::UnknownParent } else { Readiness::Due }
     }
+}
+
+/// Partitions of streams that had the name before this one was made, of which something was committed. Names end with `@`
+/// and the time at which the stream was made.
+pub fn earlier(stream: &str, committed: &Checkpoint) -> BTreeSet<Arc<str>> {
+    let (name, _) = stream.rsplit_once('@').unwrap_or((stream, ""));
+    let (same, own) = (format!("kinesis:{name}@"), format!("kinesis:{stream}"));
+    let of_name = committed.from(&same).map(|(partition, _)| partition).take_while(|one| one.starts_with(&same));
+    of_name.map(|partition| stream_of(partition)).filter(|one| *one != own).map(Into::into).collect()
+}
+
+/// What the partition of a shard says of its stream.
+fn stream_of(partition: &str) -> &str {
+    partition.split_once('/').map_or(partition, |(stream, _)| stream)
 }
 
 /// Ranges of the shards that a shard comes from, as far as they are known.

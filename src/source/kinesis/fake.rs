@@ -29,6 +29,8 @@ pub struct Stream {
     /// The answer to the next subscription breaks off in the middle of its last event.
     pub cut: bool,
     pub iterators: usize,
+    /// How often the stream was deleted and made again.
+    remade: u32,
     empties: usize,
     sequence: u64,
 }
@@ -91,6 +93,19 @@ impl Fake {
         stream.shards.insert(id.to_owned(), Shard { parents, range, closed: false, records: Vec::new() });
     }
 
+    /// Deletes the stream and makes it again, with one shard, whose sequence numbers begin anew. Iterators and consumers of the
+    /// one that is gone are of no use.
+    pub fn remade(&self) {
+        {
+            let mut stream = self.stream();
+            stream.shards.clear();
+            stream.remade += 1;
+            stream.sequence = 0;
+            stream.expired = stream.iterators + 1;
+        }
+        self.born("shardId-0", &[], (0, u128::MAX));
+    }
+
     /// Puts events with these names into a shard.
     pub fn put(&self, shard: &str, names: &[&str]) {
         let mut stream = self.stream();
@@ -104,6 +119,16 @@ impl Fake {
 
     pub fn fault(&self, operation: &'static str, codes: &[&'static str]) {
         self.stream().faults.entry(operation).or_default().extend(codes);
+    }
+}
+
+impl Stream {
+    pub fn consumer(&self) -> String {
+        format!("arn:consumer:{}", self.remade)
+    }
+
+    pub fn has_what_is_subscribed_to(&self, ask: &Value) -> bool {
+        self.shards.contains_key(ask["ShardId"].as_str().unwrap()) && ask["ConsumerARN"] == self.consumer()
     }
 }
 
@@ -122,16 +147,14 @@ pub async fn answer(State(stream): State<Arc<Mutex<Stream>>>, headers: HeaderMap
     }
     let result = match (fault, operation) {
         (Some(code), _) => Err(code),
-        (None, "SubscribeToShard") if !stream.shards.contains_key(ask["ShardId"].as_str().unwrap()) => {
-            Err("ResourceNotFoundException")
-        }
+        (None, "SubscribeToShard") if !stream.has_what_is_subscribed_to(&ask) => Err("ResourceNotFoundException"),
         (None, "SubscribeToShard") => return subscribed(&mut stream, &ask),
-        (None, "DescribeStreamSummary") => described(&ask),
+        (None, "DescribeStreamSummary") => described(&stream, &ask),
         (None, "DescribeStreamConsumer") => Ok(json!({ "ConsumerDescription": {
-            "ConsumerName": "weir", "ConsumerARN": "arn:consumer", "ConsumerStatus": "ACTIVE",
+            "ConsumerName": "weir", "ConsumerARN": stream.consumer(), "ConsumerStatus": "ACTIVE",
             "ConsumerCreationTimestamp": 1.0, "StreamARN": "arn:stream" } })),
         (None, "RegisterStreamConsumer") => Ok(json!({ "Consumer": {
-            "ConsumerName": "weir", "ConsumerARN": "arn:consumer", "ConsumerStatus": "CREATING",
+            "ConsumerName": "weir", "ConsumerARN": stream.consumer(), "ConsumerStatus": "CREATING",
             "ConsumerCreationTimestamp": 1.0 } })),
         (None, "ListShards") => Ok(listed(&stream, &ask)),
         (None, "GetShardIterator") => iterator(&mut stream, &ask),
@@ -156,11 +179,11 @@ pub fn matters(ask: &Value) -> String {
     format!("{kind} {}", number.map_or("", |number| number.strip_prefix(NUMBER).unwrap_or(number))).trim().to_owned()
 }
 
-fn described(ask: &Value) -> Result<Value, &'static str> {
+fn described(stream: &Stream, ask: &Value) -> Result<Value, &'static str> {
     match ask["StreamName"].as_str() {
         Some("there") => Ok(json!({ "StreamDescriptionSummary": {
             "StreamName": "there", "StreamARN": "arn:aws:kinesis:us-east-1:111122223333:stream/there",
-            "StreamStatus": "ACTIVE", "RetentionPeriodHours": 24, "StreamCreationTimestamp": 1.5,
+            "StreamStatus": "ACTIVE", "RetentionPeriodHours": 24, "StreamCreationTimestamp": 1.5 + f64::from(stream.remade),
             "EnhancedMonitoring": [], "OpenShardCount": 1 } })),
         _ => Err("ResourceNotFoundException"),
     }

@@ -162,14 +162,15 @@ async fn serve(connection: Connection, request: Request<RecvStream>, mut respond
 
 async fn subscription(connection: Connection, ask: Value, mut respond: SendResponse<Bytes>) {
     let shard = ask["ShardId"].as_str().unwrap().to_owned();
+    if !connection.stream.lock().unwrap().has_what_is_subscribed_to(&ask) {
+        return refuse(respond, "ResourceNotFoundException");
+    }
     {
         let mut wire = connection.wire.lock().unwrap();
         let in_use = wire.in_use;
         if wire.last.get(&shard).is_some_and(|last| last.elapsed() < in_use) {
             wire.refused += 1;
-            let refusal = json!({ "__type": "ResourceInUseException", "message": "as AWS does" }).to_string();
-            let mut to = respond.send_response(Response::builder().status(400).body(()).unwrap(), false).unwrap();
-            return to.send_data(refusal.into(), true).unwrap();
+            return refuse(respond, "ResourceInUseException");
         }
         wire.last.insert(shard.clone(), Instant::now());
         wire.subscribed.push((connection.number, shard.clone()));
@@ -183,7 +184,8 @@ async fn subscription(connection: Connection, ask: Value, mut respond: SendRespo
         let from = {
             let mut stream = connection.stream.lock().unwrap();
             stream.calls.push(format!("SubscribeToShard {}", matters(&ask)));
-            place(&stream.shards[&shard], &ask["StartingPosition"])
+            // it may have gone meanwhile
+            stream.shards.get(&shard).map_or(0, |shard| place(shard, &ask["StartingPosition"]))
         };
         if connection.wire.lock().unwrap().mute {
             return std::future::pending().await;
@@ -193,13 +195,32 @@ async fn subscription(connection: Connection, ask: Value, mut respond: SendRespo
     *connection.wire.lock().unwrap().open.get_mut(&connection.number).unwrap() -= 1;
 }
 
-/// Until the shard or the connection ends, or the subscription is cut.
+fn refuse(mut respond: SendResponse<Bytes>, code: &str) {
+    let refusal = json!({ "__type": code, "message": "as AWS does" }).to_string();
+    // who asked may have gone
+    if let Ok(mut to) = respond.send_response(Response::builder().status(400).body(()).unwrap(), false) {
+        let _ = to.send_data(refusal.into(), true);
+    }
+}
+
+/// Until the shard, the stream or the connection ends, or the subscription is cut.
 async fn send_events(connection: &Connection, mut to: SendStream<Bytes>, shard: &str, mut place: usize) {
     if to.send_data(event("event", "initial-response", &json!({})).into(), false).is_err() {
         return;
     }
+    let consumer = connection.stream.lock().unwrap().consumer();
     loop {
-        let next = next_event(&connection.stream.lock().unwrap(), shard, place);
+        let next = {
+            let stream = connection.stream.lock().unwrap();
+            if !stream.shards.contains_key(shard) || stream.consumer() != consumer {
+                drop(stream);
+                let told = json!({ "message": "as AWS does" });
+                // who asked may have gone
+                let _ = to.send_data(event("exception", "ResourceNotFoundException", &told).into(), true);
+                return;
+            }
+            next_event(&stream, shard, place)
+        };
         let Some((bytes, next)) = next else {
             tokio::select! {
                 _ = std::future::poll_fn(|context| to.poll_reset(context)) => return,

@@ -77,8 +77,10 @@ pub(super) async fn read(shared: &Shared, consumer: String, due: Due, stop: Canc
             Err(trouble) => trouble,
         };
         METRICS.kinesis_answers.with_label_values(&[trouble.label()]).inc();
-        if matches!(trouble, Trouble::Invalid(_)) && subscriber.taken.move_on() {
-            continue;
+        match shared.is_of_another(&trouble).await {
+            Ok(true) => return Ended::Stopped,
+            Ok(false) if matches!(trouble, Trouble::Invalid(_)) && subscriber.taken.move_on() => continue,
+            Ok(false) | Err(_) => {}
         }
         if trouble == Trouble::NotFound {
             if let Some(ended) = shared.lost(&subscriber.taken).await {

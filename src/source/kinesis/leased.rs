@@ -18,17 +18,18 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use super::stream::Remade;
 use super::table::{Change, Table};
-use super::{Config, Ended, LIST_EVERY, LIST_PAUSE, Readers, stream, unreadable};
+use super::{Config, Ended, LIST_EVERY, LIST_PAUSE, Readers, following, stream, tell_remade, unreadable};
 use crate::aws::Aws;
 use crate::aws::trust::Trust;
 use crate::decode::kpl::HashRange;
 use crate::metrics::METRICS;
 use crate::position::{Checkpoint, Offset};
-use crate::source::Feed;
 use crate::source::claims::{Ask, Claims, Lost, random_name};
 use crate::source::lease::{Lease, Leases, Mark, Take};
 use crate::source::shards::{Due, ReadFrom, Shard, Start, ancestors};
+use crate::source::{Event, Feed, Piece};
 use crate::time::Timestamp;
 
 /// Leases are looked at and renewed so often within the time in which they expire.
@@ -38,11 +39,30 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// Tries of it once the program is told to stop.
 const TRIES_MAX: u32 = 3;
 
+/// Reads the shards that leases are got for, until it is told to stop and the last commit has been made. When another stream comes
+/// to have the name, it goes on with that one; it is unreadable when stream, shards or leases are not there, or access is denied.
+pub(super) async fn run(config: Config, leases: &super::Leases, aws: &Aws, reader: (Client, Trust), mut feed: Feed) {
+    loop {
+        let keeper = match open(config.clone(), leases, aws, reader.clone(), feed.clone()).await {
+            Ok(Some(keeper)) => keeper,
+            Ok(None) => return,
+            Err(error) if error.is::<Remade>() => continue,
+            Err(error) => return unreadable(&feed, config.stream.to_string(), &error).await,
+        };
+        // the last commit comes when every source has let go of its feed
+        drop(feed);
+        match keeper.run().await {
+            Some(following) => feed = following,
+            None => return,
+        }
+    }
+}
+
 /// Gets the table and all leases there are, and makes those that are missing; `None` when it is told to stop meanwhile.
 ///
 /// # Errors
 /// When stream, shards or leases cannot be read: they are not there, or access is denied.
-pub(super) async fn open(
+async fn open(
     config: Config,
     leases: &super::Leases,
     aws: &Aws,
@@ -71,13 +91,16 @@ async fn start(
     let expiry = Duration::from_secs(leases.expiry_seconds);
     let me: Arc<str> = format!("{}/{}", feed.worker, random_name()).into();
     let partition = format!("kinesis:{}/", told.partition);
+    let forget = tell_remade(&name, &told.partition, &feed.resume);
+    let start = config.settings.start;
     let mut keeper = Keeper {
         asks: feed.claims.answer_for(partition.clone()),
         committed: feed.committed.clone(),
         claims: feed.claims.clone(),
         stop: feed.stop.clone(),
         leases: Leases::new(&me, expiry),
-        start: config.settings.start,
+        start: if forget.is_empty() { start } else { start.of_another() },
+        following: None,
         readers: None,
         handed: Arc::default(),
         name: name.clone(),
@@ -96,6 +119,10 @@ async fn start(
         committing: BTreeSet::new(),
     };
     let readers = Readers::new(config, client, trust, feed, told).await?;
+    if !forget.is_empty() {
+        // when the pipeline has gone, the program is to stop
+        let _ = readers.shared.feed.send(Event::Piece(Piece { forget, ..Piece::default() })).await;
+    }
     keeper.handed = readers.shared.handed.clone();
     keeper.scan().await?;
     let begun = Instant::now();
@@ -109,6 +136,8 @@ async fn start(
 pub(super) struct Keeper {
     /// `None` once all have ended and the program is to stop: the last commit comes when every source has let go of its feed.
     readers: Option<Readers>,
+    /// Of the stream that has come to have the name, unless the program is to stop.
+    following: Option<Feed>,
     table: Table,
     /// `kinesis://STREAM`.
     name: String,
@@ -152,20 +181,32 @@ struct Reading {
 
 impl Keeper {
     /// Reads the shards that leases are got for, until it is told to stop and the last commit has been made. Where the stream can
-    /// be read no more, it keeps the leases until what was read before is committed: nobody else can read that any more.
-    pub async fn run(mut self) {
+    /// be read no more, it keeps the leases until what was read before is committed: nobody else can read that any more. Gives
+    /// the feed for another stream that has come to have its name.
+    async fn run(mut self) -> Option<Feed> {
         while let Err(error) = self.work().await {
             if let Some(readers) = &self.readers {
-                unreadable(&readers.shared.feed, self.name.clone(), &error).await;
+                let feed = &readers.shared.feed;
+                match error.is::<Remade>() {
+                    true => self.following = Some(following(self.stream(), feed.clone())),
+                    false => unreadable(feed, self.name.clone(), &error).await,
+                }
             }
             (self.stopping, self.failed) = (true, true);
             self.reading.values().for_each(|reading| reading.stop.cancel());
         }
         self.release().await;
+        self.following
+    }
+
+    /// The stream as positions name it.
+    fn stream(&self) -> &str {
+        self.partition.trim_start_matches("kinesis:").trim_end_matches('/')
     }
 
     async fn work(&mut self) -> anyhow::Result<()> {
         let stop = self.stop.clone();
+        let remade = self.readers.as_ref().map(|readers| readers.shared.remade.clone()).unwrap_or_default();
         let mut listings: JoinSet<(Instant, anyhow::Result<Vec<Shard>>)> = JoinSet::new();
         let mut next = Instant::now();
         loop {
@@ -190,6 +231,7 @@ impl Keeper {
                 }
                 changed = self.committed.changed() => {
                     if changed.is_err() {
+                        self.following = None;
                         return Ok(());
                     }
                     self.committing.clear();
@@ -205,11 +247,13 @@ impl Keeper {
                     let (asked, shards) = listing.context("a listing panicked")?;
                     let listed = match shards {
                         Ok(shards) => self.listed(shards, asked).await,
-                        Err(error) if stream::is_gone(&error) => return Err(error),
+                        Err(error) if stream::is_gone(&error) || error.is::<Remade>() => return Err(error),
                         Err(error) => Err(error),
                     };
                     self.told("listing shards", listed);
                 }
+                () = stop.cancelled(), if self.following.is_some() => self.following = None,
+                () = remade.cancelled(), if !self.stopping => return Err(Remade.into()),
                 () = stop.cancelled(), if !self.stopping => {
                     self.stopping = true;
                     self.reading.values().for_each(|reading| reading.stop.cancel());

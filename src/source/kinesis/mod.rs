@@ -38,13 +38,15 @@ use tokio_util::sync::CancellationToken;
 
 use self::fan_out::Lanes;
 use self::page::Taken;
+use self::stream::Remade;
 pub use self::stream::Stream;
-use super::shards::{Due, Shard, Shards, Share, Start};
+use self::trouble::Trouble;
+use super::shards::{self, Due, Shard, Shards, Share, Start};
 use super::{Event, Feed, Gone, Piece};
 use crate::aws::trust::Trust;
 use crate::aws::{self, Aws};
 use crate::metrics::METRICS;
-use crate::position::{Offset, Position};
+use crate::position::{Checkpoint, Offset, Position};
 use crate::time::Timestamp;
 
 /// Answers of GetRecords that are in memory at a time, of at most 10 MiB each (13 in JSON), whatever the number of shards; fewer where
@@ -130,27 +132,25 @@ pub struct Config {
 /// Reads the stream until it is told to stop, and, where it is shared by leases, until the last commit has been made.
 ///
 /// It is unreadable when there is no Region, or the stream cannot be described, its shards be listed or its leases be read: they
-/// are not there, or access is denied. What goes wrong later is tried again, for ever, and told.
+/// are not there, or access is denied. What goes wrong later is tried again, for ever, and told. Where the stream is deleted and made
+/// again, the new one is read from its beginning.
 pub async fn run(config: Config, aws: Aws, feed: Feed) {
     let name = config.stream.to_string();
-    let ended = async {
+    let reader = async {
         let reader = aws.assuming(config.settings.assume_role.as_ref());
         let client = reader.kinesis(config.stream.region()).await.with_context(|| format!("reading {name}"))?;
-        let trust = Trust::from_env().with_context(|| format!("reading {name}"))?;
-        match config.settings.leases.clone() {
-            // the table is ours, whosever the stream is
-            Some(leases) => leased::open(config, &leases, &aws, (client, trust), feed.clone()).await,
-            None => run_with(config, client, trust, feed.clone()).await.map(|()| None),
-        }
+        anyhow::Ok((client, Trust::from_env().with_context(|| format!("reading {name}"))?))
     };
-    match ended.await {
-        Ok(Some(keeper)) => {
-            // the last commit comes when every source has let go of its feed
-            drop(feed);
-            keeper.run().await;
-        }
-        Ok(None) => {}
-        Err(error) => unreadable(&feed, name, &error).await,
+    let (client, trust) = match reader.await {
+        Ok(reader) => reader,
+        Err(error) => return unreadable(&feed, name, &error).await,
+    };
+    if let Some(leases) = config.settings.leases.clone() {
+        // the table is ours, whosever the stream is
+        return leased::run(config, &leases, &aws, (client, trust), feed).await;
+    }
+    if let Err(error) = run_with(config, client, trust, feed.clone()).await {
+        unreadable(&feed, name, &error).await;
     }
 }
 
@@ -168,10 +168,37 @@ async fn run_with(config: Config, client: Client, trust: Trust, feed: Feed) -> a
     }
 }
 
-async fn read(config: Config, client: Client, trust: Trust, feed: Feed) -> anyhow::Result<()> {
+/// When another stream comes to have the name, that one is read from its beginning.
+async fn read(config: Config, client: Client, trust: Trust, mut feed: Feed) -> anyhow::Result<()> {
     let name = config.stream.to_string();
-    let told = stream::describe(&client, &config.stream).await.with_context(|| format!("describing {name}"))?;
+    loop {
+        let told = stream::describe(&client, &config.stream).await.with_context(|| format!("describing {name}"))?;
+        let partition = told.partition.clone();
+        match read_until_remade(config.clone(), client.clone(), trust.clone(), feed.clone(), told).await {
+            Err(error) if error.is::<Remade>() => feed = following(&partition, feed),
+            ended => return ended,
+        }
+    }
+}
+
+/// The feed of a stream that has the name of the one that these positions are of.
+fn following(partition: &str, feed: Feed) -> Feed {
+    let mut resume = Checkpoint::clone(&feed.resume);
+    // whatever was committed of it, it was read
+    resume.advance(Position { partition: format!("kinesis:{partition}").into(), offset: Offset::at(0) });
+    Feed { resume: Arc::new(resume), ..feed }
+}
+
+async fn read_until_remade(
+    config: Config,
+    client: Client,
+    trust: Trust,
+    feed: Feed,
+    told: stream::Told,
+) -> anyhow::Result<()> {
+    let name = config.stream.to_string();
     let mut shards = Shards::new(&told.partition, config.settings.start, config.settings.share, &feed.resume);
+    let mut forget = tell_remade(&name, &told.partition, &feed.resume);
     let mut readers = Readers::new(config, client, trust, feed, told).await?;
     let mut begun = false;
     loop {
@@ -181,7 +208,7 @@ async fn read(config: Config, client: Client, trust: Trust, feed: Feed) -> anyho
             Ok(listing) => {
                 begun = true;
                 let marks = shards.listed(listing, Timestamp::now());
-                let mut forget = shards.take_forgotten();
+                forget.extend(shards.take_forgotten());
                 for position in marks {
                     let mark =
                         Piece { position: Some(position), forget: std::mem::take(&mut forget), ..Piece::default() };
@@ -190,17 +217,36 @@ async fn read(config: Config, client: Client, trust: Trust, feed: Feed) -> anyho
                     }
                 }
                 if !forget.is_empty() {
-                    let piece = Piece { forget, ..Piece::default() };
+                    let piece = Piece { forget: std::mem::take(&mut forget), ..Piece::default() };
                     if readers.shared.feed.send(Event::Piece(piece)).await.is_err() {
                         return Ok(());
                     }
                 }
+            }
+            Err(error) if error.is::<Remade>() => {
+                // nothing of the one that is gone may come behind what is told of the other
+                readers.stop().await;
+                return Err(error);
             }
             Err(error) if !begun || stream::is_gone(&error) => return Err(error),
             Err(error) => tracing::warn!(stream = name, error = format!("{error:#}"), "listing shards: trying again"),
         }
         readers.work(&mut shards, listed).await?;
     }
+}
+
+/// Says that streams are gone that had this name before, and gives what need not be known of them any more.
+fn tell_remade(name: &str, partition: &str, committed: &Checkpoint) -> Vec<Arc<str>> {
+    let earlier = shards::earlier(partition, committed);
+    if !earlier.is_empty() {
+        METRICS.kinesis_trimmed.with_label_values(&[] as &[&str]).inc();
+        tracing::error!(
+            stream = name,
+            "the stream was deleted and made again: what had not been read of the earlier one is lost, and this one is read \
+             from its beginning"
+        );
+    }
+    earlier.iter().flat_map(|earlier| [earlier.clone(), format!("{earlier}/").into()]).collect()
 }
 
 /// What the readers of the shards have in common.
@@ -215,8 +261,15 @@ struct Shared {
     /// `kinesis://STREAM`, for people and metrics.
     name: String,
     arn: String,
+    created_millis: i64,
     settings: Settings,
     feed: Feed,
+    /// Readers stop once it is cancelled,
+    stop: CancellationToken,
+    /// and this is when another stream has come to have the name.
+    remade: CancellationToken,
+    /// When it was last asked whether one has.
+    asked: tokio::sync::Mutex<Option<Instant>>,
     answers: Semaphore,
     behind: Mutex<BTreeMap<Arc<str>, i64>>,
     /// When it was last told how far a partition has been read.
@@ -262,8 +315,12 @@ impl Readers {
             name: config.stream.to_string(),
             stream: config.stream,
             arn: told.arn,
+            created_millis: told.created_millis,
             settings: config.settings,
+            stop: feed.stop.child_token(),
             feed,
+            remade: CancellationToken::new(),
+            asked: tokio::sync::Mutex::default(),
             answers: Semaphore::new(answers_max),
             behind: Mutex::default(),
             told: Mutex::default(),
@@ -277,13 +334,16 @@ impl Readers {
         let mut next_listing = listed + LIST_EVERY;
         loop {
             for due in shards.due() {
-                self.begin(due, self.shared.feed.stop.clone());
+                self.begin(due, self.shared.stop.clone());
             }
             METRICS.kinesis_shards.with_label_values(&[&self.shared.name]).set(self.tasks.len() as i64);
             if shards.wants_listing() {
                 next_listing = next_listing.min(listed + LIST_PAUSE);
             }
+            let shared = self.shared.clone();
             tokio::select! {
+                // the listing says so
+                () = shared.remade.cancelled() => return Ok(()),
                 () = sleep_until(next_listing) => return Ok(()),
                 Some(ended) = self.tasks.join_next() => match ended.context("the reader of a shard panicked")? {
                     (shard, Ended::Whole(children)) => {
@@ -316,6 +376,12 @@ impl Readers {
         });
     }
 
+    /// Waits until nobody reads any more.
+    async fn stop(&mut self) {
+        self.shared.stop.cancel();
+        while self.tasks.join_next().await.is_some() {}
+    }
+
     fn over(&self, shard: &str) {
         tracing::info!(stream = self.shared.name, shard, "read a shard to its end");
     }
@@ -323,8 +389,45 @@ impl Readers {
 
 impl Shared {
     /// The shards, all of them.
+    ///
+    /// # Errors
+    /// With [`Remade`] when they are those of another stream, which have the same names.
     async fn list(&self) -> anyhow::Result<Vec<Shard>> {
-        stream::list(&self.client, &self.stream).await.with_context(|| format!("listing the shards of {}", self.name))
+        if self.remade.is_cancelled() {
+            return Err(Remade.into());
+        }
+        let listing = stream::list(&self.client, &self.stream).await;
+        let listing = listing.with_context(|| format!("listing the shards of {}", self.name))?;
+        // asked after it was listed, the answer holds for the listing; where there is none, the next one tells
+        if matches!(self.is_remade().await, Ok(true)) { Err(Remade.into()) } else { Ok(listing) }
+    }
+
+    /// Whether another stream has the name by now. Then places in the one that was read mean nothing: its shards have the same
+    /// names, and their sequence numbers may be lower than those that were read.
+    async fn is_remade(&self) -> anyhow::Result<bool> {
+        let begun = Instant::now();
+        let mut asked = self.asked.lock().await;
+        // many readers ask at the same time, and Kinesis answers 20 times a second
+        if asked.is_none_or(|asked| asked < begun) {
+            let now = Instant::now();
+            let created = stream::created_millis(&self.client, &self.stream).await;
+            if created.with_context(|| format!("describing {}", self.name))? != self.created_millis {
+                self.remade.cancel();
+            }
+            *asked = Some(now);
+        }
+        Ok(self.remade.is_cancelled())
+    }
+
+    /// Whether a reader that was told this may go on: what it asked for may not be there, or be of another stream of the name.
+    ///
+    /// # Errors
+    /// When that cannot be found out.
+    async fn is_of_another(&self, trouble: &Trouble) -> anyhow::Result<bool> {
+        match trouble {
+            Trouble::Expired | Trouble::NotFound | Trouble::Invalid(_) => self.is_remade().await,
+            Trouble::Throttled | Trouble::Other(_) => Ok(false),
+        }
     }
 
     fn taken(&self, due: Due, stop: CancellationToken) -> Taken {

@@ -37,8 +37,16 @@ pub(super) async fn read(shared: &Shared, due: Due, stop: CancellationToken) -> 
                 next = begun + time;
             }
             Ok(Step::Ended(ended)) => return ended,
-            Err(trouble) if poll.recover(&trouble) => next = begun + pace(shared.settings.poll_ms, 0),
             Err(trouble) => {
+                let is_of_another = shared.is_of_another(&trouble).await;
+                match is_of_another {
+                    Ok(true) => return Ended::Stopped,
+                    Ok(false) if poll.recover(&trouble) => {
+                        next = begun + pace(shared.settings.poll_ms, 0);
+                        continue;
+                    }
+                    Ok(false) | Err(_) => {}
+                }
                 if trouble == Trouble::NotFound
                     && let Some(ended) = shared.lost(&poll.taken).await
                 {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::error::ProvideErrorMetadata;
-use aws_sdk_kinesis::types::{ChildShard, ConsumerStatus, HashKeyRange, StreamStatus};
+use aws_sdk_kinesis::types::{ChildShard, ConsumerStatus, HashKeyRange, StreamDescriptionSummary, StreamStatus};
 use tokio::time::sleep;
 
 use crate::aws::{Kind, Trouble};
@@ -75,8 +75,8 @@ impl fmt::Display for Stream {
 /// What a stream says of itself.
 pub(super) struct Told {
     pub arn: String,
-    /// Names the stream in positions: with the time of its creation, since a stream that is deleted and made again has other
-    /// shards of the same names.
+    /// Names the stream in positions: `ACCOUNT:REGION:NAME@MILLISECONDS`, with the time of its creation, since a stream that is
+    /// deleted and made again has other shards of the same names, whose sequence numbers may begin anew.
     pub partition: String,
     pub created_millis: i64,
 }
@@ -84,20 +84,40 @@ pub(super) struct Told {
 /// Waits while the stream is being created.
 pub(super) async fn describe(client: &Client, stream: &Stream) -> anyhow::Result<Told> {
     loop {
-        let ask = client.describe_stream_summary().set_stream_name(stream.name()).set_stream_arn(stream.arn());
-        let answer = ask.send().await.map_err(|error| Trouble::of("kinesis:DescribeStreamSummary", &error))?;
-        let summary = answer.stream_description_summary.context("the answer is empty")?;
+        let summary = summary(client, stream).await?;
         match summary.stream_status {
             StreamStatus::Creating => sleep(PAUSE).await,
             StreamStatus::Deleting => bail!("it is being deleted"),
             // UPDATING is read on, and so is what may come
             _ => {
-                let created = summary.stream_creation_timestamp.to_millis().context("it was created at no time")?;
-                let partition = format!("{}@{created}", summary.stream_name);
+                let created = created(&summary)?;
+                let partition = partition(&summary.stream_arn, &summary.stream_name, created);
                 return Ok(Told { partition, arn: summary.stream_arn, created_millis: created });
             }
         }
     }
+}
+
+/// When the stream was made that has the name now, whatever is being done to it.
+pub(super) async fn created_millis(client: &Client, stream: &Stream) -> anyhow::Result<i64> {
+    created(&summary(client, stream).await?)
+}
+
+async fn summary(client: &Client, stream: &Stream) -> anyhow::Result<StreamDescriptionSummary> {
+    let ask = client.describe_stream_summary().set_stream_name(stream.name()).set_stream_arn(stream.arn());
+    let answer = ask.send().await.map_err(|error| Trouble::of("kinesis:DescribeStreamSummary", &error))?;
+    answer.stream_description_summary.context("the answer is empty")
+}
+
+fn created(summary: &StreamDescriptionSummary) -> anyhow::Result<i64> {
+    summary.stream_creation_timestamp.to_millis().context("it was created at no time")
+}
+
+/// Streams of one name that a stack set makes in many accounts and Regions may all be of the same second.
+fn partition(arn: &str, name: &str, created_millis: i64) -> String {
+    let mut parts = arn.split(':').skip(3);
+    let (region, account) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    format!("{account}:{region}:{name}@{created_millis}")
 }
 
 /// All shards: those that are open, and those that are closed and still have records.
@@ -159,6 +179,11 @@ fn range(shard: &str, range: Option<HashKeyRange>) -> anyhow::Result<HashRange> 
         .and_then(|range| HashRange::parse(&range.starting_hash_key, &range.ending_hash_key))
         .with_context(|| format!("{shard} has no range of hash keys"))
 }
+
+/// The stream that was read has been deleted, and another has its name by now.
+#[derive(Debug, thiserror::Error)]
+#[error("it was deleted and made again")]
+pub(super) struct Remade;
 
 /// The stream has been deleted.
 pub(super) fn is_gone(error: &anyhow::Error) -> bool {

@@ -194,9 +194,63 @@ async fn a_shard_that_is_gone_is_told_and_its_child_is_read() {
     put(&fake, "shardId-1", 0..2);
     let trimmed = METRICS.kinesis_trimmed.with_label_values(&[] as &[&str]).get();
     let mut work = start(&fake, quick(), &Checkpoint::default());
-    work.until("kinesis:there@1500/shardId-0", Offset::End).await;
+    work.until("kinesis:111122223333:us-east-1:there@1500/shardId-0", Offset::End).await;
     assert_eq!(work.take(2).await, names(0..2));
     assert!(METRICS.kinesis_trimmed.with_label_values(&[] as &[&str]).get() > trimmed);
+    work.end().await;
+}
+
+/// What is known of streams, by what positions name them.
+fn streams(reached: &Checkpoint) -> Vec<&str> {
+    let mut streams: Vec<&str> = reached.0.keys().map(|name| name.split('/').next().unwrap()).collect();
+    streams.dedup();
+    streams
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_stream_that_is_made_again_while_it_is_read_every_record_comes() {
+    for fan_out in [None, Some("weir".to_owned())] {
+        let fake = Fake::start().await;
+        let mut work = start(&fake, Settings { start: Start::Latest, fan_out, ..quick() }, &Checkpoint::default());
+        while !fake.stream().calls.iter().any(|call| call.ends_with("LATEST")) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        put(&fake, "shardId-0", 0..3);
+        work.take(3).await;
+        assert_eq!(streams(&work.reached), ["kinesis:111122223333:us-east-1:there@1500"]);
+        let trimmed = METRICS.kinesis_trimmed.with_label_values(&[] as &[&str]).get();
+        // the numbers of the new records are those of records that were read
+        fake.remade();
+        put(&fake, "shardId-0", 3..7);
+        assert_eq!(work.take(7).await, names(0..7));
+        assert!(METRICS.kinesis_trimmed.with_label_values(&[] as &[&str]).get() > trimmed, "it is told");
+        assert_eq!(streams(&work.reached), ["kinesis:111122223333:us-east-1:there@2500"]);
+        put(&fake, "shardId-0", 7..8);
+        assert_eq!(work.take(8).await, names(0..8));
+        work.end().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_stream_that_was_made_again_since_it_was_read_every_record_comes() {
+    let fake = Fake::start().await;
+    put(&fake, "shardId-0", 0..6);
+    let mut work = start(&fake, quick(), &Checkpoint::default());
+    work.take(6).await;
+    let reached = work.reached.clone();
+    work.end().await;
+    fake.remade();
+    put(&fake, "shardId-0", 6..9);
+    let settings = Settings { start: Start::Latest, ..quick() };
+    let mut work = start(&fake, settings.clone(), &reached);
+    assert_eq!(work.take(3).await, names(6..9));
+    let reached = work.reached.clone();
+    assert_eq!(streams(&reached), ["kinesis:111122223333:us-east-1:there@2500"]);
+    work.end().await;
+    // and then it goes on as any other
+    let mut work = start(&fake, settings, &reached);
+    put(&fake, "shardId-0", 9..10);
+    assert_eq!(work.take(1).await, names(9..10));
     work.end().await;
 }
 

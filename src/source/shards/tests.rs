@@ -183,6 +183,28 @@ fn what_was_read_by_leases_is_gone_on_with_and_a_closed_shard_is_not_over_becaus
 }
 
 #[test]
+fn a_stream_that_was_made_again_is_read_whole_and_one_of_another_name_counts_for_nothing() {
+    let committed = |name: &str| checkpoint(vec![Position { partition: name.into(), offset: Offset::at(7) }]);
+    let listing = || vec![shard("a", &[], 0, 255)];
+    let from = |committed: &Checkpoint, start| {
+        let mut shards = Shards::new("s@1", start, Share::ALL, committed);
+        shards.listed(listing(), NOW);
+        due(&mut shards).pop().unwrap().1
+    };
+    for name in ["kinesis:s@0/a", "kinesis:s@0", "kinesis:s@12/a"] {
+        let committed = committed(name);
+        let earlier: Vec<String> = earlier("s@1", &committed).iter().map(|one| one.to_string()).collect();
+        assert_eq!(earlier, [name.split('/').next().unwrap()]);
+        assert_eq!(from(&committed, Start::Latest), ReadFrom::TrimHorizon, "{name}");
+        assert_eq!(from(&committed, Start::At(NOW)), ReadFrom::Time(NOW), "{name}");
+    }
+    for name in ["kinesis:s@1/b", "kinesis:as@0/a", "kinesis:s/a", "kinesis:sa@0/a"] {
+        assert!(earlier("s@1", &committed(name)).is_empty(), "{name}");
+    }
+    assert_eq!(from(&committed("kinesis:sa@0/a"), Start::Latest), ReadFrom::Latest);
+}
+
+#[test]
 fn a_restart_goes_on_behind_the_last_record() {
     let listing = vec![shard("a", &[], 0, 127), shard("b", &[], 128, 255)];
     let (shards, mut committed) = begun(Start::TrimHorizon, listing.clone());

@@ -155,7 +155,7 @@ async fn unread(server: &Secure, clients: &[Arc<Client>]) -> Vec<Subscription> {
 
 async fn subscribe(client: &Client, number: usize) -> Subscription {
     let from = StartingPosition::builder().r#type(ShardIteratorType::TrimHorizon).build().unwrap();
-    let ask = client.subscribe_to_shard().consumer_arn("arn:consumer").shard_id(format!("shardId-{number:03}"));
+    let ask = client.subscribe_to_shard().consumer_arn("arn:consumer:0").shard_id(format!("shardId-{number:03}"));
     ask.starting_position(from).send().await.unwrap()
 }
 

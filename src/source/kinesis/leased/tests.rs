@@ -9,6 +9,7 @@ use tokio::time::timeout;
 use super::*;
 use crate::decode::{self, Body};
 use crate::source::kinesis::fake::Fake;
+use crate::source::kinesis::fake_h2::Secure;
 use crate::source::kinesis::fake_table::{Door, FakeTable, Way};
 use crate::source::kinesis::tests::{names, put};
 use crate::source::kinesis::{Settings, Stream};
@@ -18,11 +19,22 @@ const EXPIRY: Duration = Duration::from_secs(3);
 /// Nothing here may take longer, however busy the machine is; what waits for the next listing of its own accord does.
 const PATIENCE: Duration = Duration::from_secs(40);
 
+/// How records are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Calls {
+    GetRecords,
+    /// Enhanced fan-out, over TLS and HTTP/2.
+    SubscribeToShard,
+}
+
+const CALLS: [Calls; 2] = [Calls::GetRecords, Calls::SubscribeToShard];
+
 /// A stream with the shards `shardId-1` and `shardId-2`, and a table for its leases.
 struct Stage {
     fake: Fake,
+    trust: Trust,
     table: FakeTable,
-    fan_out: bool,
+    calls: Calls,
     /// Events in the order in which they were archived, by whomever.
     archived: Arc<Mutex<Vec<String>>>,
 }
@@ -50,13 +62,19 @@ struct Worker {
     archived: Arc<Mutex<Vec<String>>>,
 }
 
-async fn stage(fan_out: bool) -> Stage {
-    let fake = Fake::start().await;
+async fn stage(calls: Calls) -> Stage {
+    let (fake, trust) = match calls {
+        Calls::GetRecords => (Fake::start().await, Trust::default()),
+        Calls::SubscribeToShard => {
+            let Secure { fake, trust, .. } = Secure::start(100).await;
+            (fake, trust)
+        }
+    };
     fake.stream().shards.clear();
     let half = u128::MAX / 2;
     fake.born("shardId-1", &[], (0, half));
     fake.born("shardId-2", &[], (half + 1, u128::MAX));
-    Stage { fake, table: FakeTable::default(), fan_out, archived: Arc::default() }
+    Stage { fake, trust, table: FakeTable::default(), calls, archived: Arc::default() }
 }
 
 fn new(name: &'static str) -> Disk {
@@ -75,16 +93,12 @@ impl Stage {
         let committed = watch::Sender::new(resume.clone());
         let (feed, events) = queue(decode::Options::default(), resume, committed.subscribe(), stop.clone());
         let feed = Feed { worker: disk.name.into(), ..feed };
-        let fan_out = self.fan_out.then(|| "weir".to_owned());
+        let fan_out = (self.calls == Calls::SubscribeToShard).then(|| "weir".to_owned());
         let settings = Settings { poll_ms: 20, fan_out, ..Settings::default() };
         let config = Config { stream: Stream::parse("kinesis://there").unwrap(), settings };
         let leases = crate::source::kinesis::Leases { table: "leases".to_owned(), expiry_seconds: EXPIRY.as_secs() };
-        let (aws, client) = (Aws::of_server(&door.url), self.fake.client.clone());
-        let keeper = tokio::spawn(async move {
-            if let Some(keeper) = open(config, &leases, &aws, (client, Trust::default()), feed).await.unwrap() {
-                keeper.run().await;
-            }
-        });
+        let (aws, reader) = (Aws::of_server(&door.url), (self.fake.client.clone(), self.trust.clone()));
+        let keeper = tokio::spawn(async move { run(config, &leases, &aws, reader, feed).await });
         let (reached, archived) = (disk.checkpoint.clone(), self.archived.clone());
         Worker { disk, read: Vec::new(), reached, events, committed, stop, keeper, door, archived }
     }
@@ -143,6 +157,17 @@ impl Stage {
         self.until_told(&a).await;
         a
     }
+
+    /// ... has read the events 12 to 20 and not committed them, and is asked for a shard by a worker `b`.
+    async fn begin_and_ask(&self) -> (Worker, Worker) {
+        let mut a = self.begin().await;
+        self.put(1, 12..16);
+        self.put(2, 16..20);
+        a.take(8).await;
+        let b = self.start(new("b")).await;
+        self.until("a shard is asked for", |stage| !stage.told("checkpointOwner").is_empty()).await;
+        (a, b)
+    }
 }
 
 impl Worker {
@@ -160,6 +185,7 @@ impl Worker {
         if let Some(position) = piece.position {
             self.reached.advance(position);
         }
+        piece.forget.iter().for_each(|name| self.reached.forget(name));
     }
 
     /// Reads until so many events wait for a commit.
@@ -179,7 +205,7 @@ impl Worker {
         let committed = &self.disk.checkpoint.0;
         let moved = self.reached.0.iter().filter(|(partition, offset)| committed.get(*partition) != Some(*offset));
         let moved: Vec<Arc<str>> = moved.map(|(partition, _)| partition.clone()).collect();
-        let (claims, is_news) = (self.events.claims.clone(), !moved.is_empty());
+        let (claims, is_news) = (self.events.claims.clone(), self.reached != self.disk.checkpoint);
         spawn_blocking(move || claims.confirm(&moved)).await.unwrap().map(|_| is_news)
     }
 
@@ -250,8 +276,8 @@ fn once(mut numbers: Vec<u32>) -> Vec<u32> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kill_before_the_commit_leaves_what_was_read_to_another_and_doubles_nothing() {
-    for fan_out in [false, true] {
-        let stage = stage(fan_out).await;
+    for calls in CALLS {
+        let stage = stage(calls).await;
         let mut a = stage.begin().await;
         stage.put(1, 12..16);
         a.take(4).await;
@@ -268,8 +294,8 @@ async fn a_kill_before_the_commit_leaves_what_was_read_to_another_and_doubles_no
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kill_between_commit_and_checkpoint_doubles_that_commit_in_two_archives_and_in_none() {
-    for fan_out in [false, true] {
-        let stage = stage(fan_out).await;
+    for calls in CALLS {
+        let stage = stage(calls).await;
         let mut a = stage.begin().await;
         stage.put(1, 12..16);
         a.take(4).await;
@@ -296,14 +322,9 @@ async fn a_kill_between_commit_and_checkpoint_doubles_that_commit_in_two_archive
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_killed_while_asked_for_a_shard_is_waited_for_as_long_as_the_expiry() {
-    for (fan_out, is_committed) in [(false, false), (false, true), (true, false), (true, true)] {
-        let stage = stage(fan_out).await;
-        let mut a = stage.begin().await;
-        stage.put(1, 12..16);
-        stage.put(2, 16..20);
-        a.take(8).await;
-        let mut b = stage.start(new("b")).await;
-        stage.until("a shard is asked for", |stage| !stage.told("checkpointOwner").is_empty()).await;
+    for (calls, is_committed) in CALLS.into_iter().flat_map(|calls| [(calls, false), (calls, true)]) {
+        let stage = stage(calls).await;
+        let (mut a, mut b) = stage.begin_and_ask().await;
         if is_committed {
             // one of the shards is still its own, the other it has yet to leave
             assert!(a.confirm().await.unwrap());
@@ -316,19 +337,14 @@ async fn who_is_killed_while_asked_for_a_shard_is_waited_for_as_long_as_the_expi
         work(&mut [&mut b], |all| all[0].disk.archive.len() >= 12).await;
         let b = b.end().await;
         let of_a = if is_committed { 0..20 } else { 0..12 };
-        assert_eq!((sorted([&a]), sorted([&b])), (of_a.collect(), (12..24).collect()), "{fan_out} {is_committed}");
+        assert_eq!((sorted([&a]), sorted([&b])), (of_a.collect(), (12..24).collect()), "{calls:?} {is_committed}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shard_whose_new_owner_is_killed_before_it_reads_loses_and_doubles_nothing() {
-    let stage = stage(false).await;
-    let mut a = stage.begin().await;
-    stage.put(1, 12..16);
-    stage.put(2, 16..20);
-    a.take(8).await;
-    let b = stage.start(new("b")).await;
-    stage.until("a shard is asked for", |stage| !stage.told("checkpointOwner").is_empty()).await;
+    let stage = stage(Calls::GetRecords).await;
+    let (mut a, b) = stage.begin_and_ask().await;
     b.kill().await;
     // who had it commits and leaves it to nobody, and comes to have it again once the other is silent for the expiry
     work(&mut [&mut a], |_| stage.shares("a") == 2).await;
@@ -340,13 +356,8 @@ async fn a_shard_whose_new_owner_is_killed_before_it_reads_loses_and_doubles_not
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_life_of_who_asked_for_a_shard_waits_for_who_has_yet_to_leave_it() {
-    let stage = stage(false).await;
-    let mut a = stage.begin().await;
-    stage.put(1, 12..16);
-    stage.put(2, 16..20);
-    a.take(8).await;
-    let b = stage.start(new("b")).await;
-    stage.until("a shard is asked for", |stage| !stage.told("checkpointOwner").is_empty()).await;
+    let stage = stage(Calls::GetRecords).await;
+    let (mut a, b) = stage.begin_and_ask().await;
     let is_of_b = |owner: &String| owner.starts_with("b/");
     let before = stage.told("leaseOwner").into_iter().find(is_of_b).unwrap();
     // killed and started again at once, as by an update, it takes up its leases without a wait
@@ -366,8 +377,8 @@ async fn a_new_life_of_who_asked_for_a_shard_waits_for_who_has_yet_to_leave_it()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_lost_its_lease_commits_nothing_of_it() {
-    for fan_out in [false, true] {
-        let stage = stage(fan_out).await;
+    for calls in CALLS {
+        let stage = stage(calls).await;
         let mut a = stage.begin().await;
         stage.put(1, 12..16);
         a.take(4).await;
@@ -390,7 +401,7 @@ async fn a_worker_that_lost_its_lease_commits_nothing_of_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_write_whose_answer_was_lost_is_no_lost_lease() {
-    let stage = stage(false).await;
+    let stage = stage(Calls::GetRecords).await;
     let mut a = stage.begin().await;
     stage.put(1, 12..16);
     a.take(4).await;
@@ -400,7 +411,7 @@ async fn a_write_whose_answer_was_lost_is_no_lost_lease() {
         a.door.is(Way::Open);
     };
     let claims = a.events.claims.clone();
-    let moved: Vec<Arc<str>> = vec!["kinesis:there@1500/shardId-1".into()];
+    let moved: Vec<Arc<str>> = vec!["kinesis:111122223333:us-east-1:there@1500/shardId-1".into()];
     let (confirmed, ()) = tokio::join!(spawn_blocking(move || claims.confirm(&moved)), opening);
     assert!(confirmed.unwrap().unwrap().is_some());
     a.commit().await.unwrap();
@@ -409,8 +420,8 @@ async fn a_write_whose_answer_was_lost_is_no_lost_lease() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn parents_come_before_children_whoever_reads_them_through_splits_and_a_merge() {
-    for fan_out in [false, true] {
-        let stage = stage(fan_out).await;
+    for calls in CALLS {
+        let stage = stage(calls).await;
         let mut a = stage.begin().await;
         let mut b = stage.start(new("b")).await;
         work(&mut [&mut a, &mut b], |_| stage.is_shared()).await;
@@ -427,7 +438,7 @@ async fn parents_come_before_children_whoever_reads_them_through_splits_and_a_me
         stage.put(3, 26..28);
         work(&mut [&mut a, &mut b], |all| sorted(all.iter().map(|worker| &worker.disk)).len() >= 28).await;
         let ended = [a.end().await, b.end().await];
-        assert_eq!(sorted(&ended), Vec::from_iter(0..28), "{fan_out}");
+        assert_eq!(sorted(&ended), Vec::from_iter(0..28), "{calls:?}");
         let archived = stage.archived.lock().unwrap().clone();
         let places = |range| {
             let of = |name: String| archived.iter().position(|known| *known == name).unwrap();
@@ -442,8 +453,8 @@ async fn parents_come_before_children_whoever_reads_them_through_splits_and_a_me
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shard_that_left_the_stream_before_it_was_read_to_its_end_holds_up_no_child() {
-    for fan_out in [false, true] {
-        let stage = stage(fan_out).await;
+    for calls in CALLS {
+        let stage = stage(calls).await;
         let a = stage.begin().await;
         let a = a.kill().await;
         // nobody reads for longer than the stream keeps records, and meanwhile it was split
@@ -457,5 +468,40 @@ async fn a_shard_that_left_the_stream_before_it_was_read_to_its_end_holds_up_no_
         assert!(trimmed.get() > before, "that records may be lost is counted");
         let b = b.end().await;
         assert_eq!(sorted([&a, &b]), Vec::from_iter(0..16));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_stream_that_is_made_again_every_record_comes_whoever_reads_it() {
+    for calls in CALLS {
+        let stage = stage(calls).await;
+        let mut a = stage.begin().await;
+        let mut b = stage.start(new("b")).await;
+        work(&mut [&mut a, &mut b], |_| stage.is_shared()).await;
+        // what was read of the one that is gone is still to be committed, and sequence numbers begin anew
+        stage.put(1, 12..14);
+        stage.put(2, 14..16);
+        while a.read.len() + b.read.len() < 4 {
+            tokio::select! {
+                event = a.events.next() => a.note(event.unwrap()),
+                event = b.events.next() => b.note(event.unwrap()),
+            }
+        }
+        stage.fake.remade();
+        put(&stage.fake, "shardId-0", 16..26);
+        work(&mut [&mut a, &mut b], |all| sorted(all.iter().map(|worker| &worker.disk)).len() >= 26).await;
+        put(&stage.fake, "shardId-0", 26..28);
+        // one worker may have read all of it before the other has come to it: who is stopped then keeps its positions of the first
+        let is_of_the_first = |name: &Arc<str>| name.contains("@1500");
+        let has_come = |worker: &&mut Worker| !worker.disk.checkpoint.0.keys().any(is_of_the_first);
+        work(&mut [&mut a, &mut b], |all| {
+            sorted(all.iter().map(|worker| &worker.disk)).len() >= 28 && all.iter().all(has_come)
+        })
+        .await;
+        let ended = [a.end().await, b.end().await];
+        assert_eq!(sorted(&ended), Vec::from_iter(0..28), "{calls:?}");
+        for disk in &ended {
+            assert!(!disk.checkpoint.0.keys().any(is_of_the_first), "{calls:?} {}", disk.name);
+        }
     }
 }
