@@ -77,12 +77,15 @@ pub(super) async fn read(shared: &Shared, consumer: String, due: Due, stop: Canc
             Err(trouble) => trouble,
         };
         METRICS.kinesis_answers.with_label_values(&[trouble.label()]).inc();
-        match shared.is_of_another(&trouble).await {
+        let is_of_another = shared.is_of_another(&trouble).await;
+        // no consumer is registered with a stream that may be another by now
+        let is_known = is_of_another.is_ok();
+        match is_of_another {
             Ok(true) => return Ended::Stopped,
             Ok(false) if matches!(trouble, Trouble::Invalid(_)) && subscriber.taken.move_on() => continue,
             Ok(false) | Err(_) => {}
         }
-        if trouble == Trouble::NotFound {
+        if trouble == Trouble::NotFound && is_known {
             if let Some(ended) = shared.lost(&subscriber.taken).await {
                 return ended;
             }

@@ -24,11 +24,22 @@ pub(super) async fn read(shared: &Shared, due: Due, stop: CancellationToken) -> 
     let mut poll = Poll { shared, taken: shared.taken(due, stop.clone()), iterator: None };
     let mut backoff = Backoff::new(&shard);
     let mut next = Instant::now();
+    let mut is_doubtful = false;
     loop {
         tokio::select! {
             biased;
             () = stop.cancelled() => return Ended::Stopped,
             () = sleep_until(next) => {}
+        }
+        if is_doubtful {
+            match shared.is_remade().await {
+                Ok(true) => return Ended::Stopped,
+                Ok(false) => is_doubtful = false,
+                Err(_) => {
+                    next = Instant::now() + backoff.next();
+                    continue;
+                }
+            }
         }
         let begun = Instant::now();
         match poll.step().await {
@@ -39,6 +50,8 @@ pub(super) async fn read(shared: &Shared, due: Due, stop: CancellationToken) -> 
             Ok(Step::Ended(ended)) => return ended,
             Err(trouble) => {
                 let is_of_another = shared.is_of_another(&trouble).await;
+                // the stream may be gone, and an iterator may be taken by another that comes to have its name
+                is_doubtful = trouble == Trouble::NotFound || is_of_another.is_err();
                 match is_of_another {
                     Ok(true) => return Ended::Stopped,
                     Ok(false) if poll.recover(&trouble) => {

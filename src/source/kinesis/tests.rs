@@ -232,6 +232,27 @@ async fn of_a_stream_that_is_made_again_while_it_is_read_every_record_comes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_was_not_there_for_a_while_is_looked_at_before_it_is_read_on() {
+    let fake = Fake::start().await;
+    put(&fake, "shardId-0", 0..3);
+    let mut work = start(&fake, quick(), &Checkpoint::default());
+    work.take(3).await;
+    // it is gone for two calls of the reader, and then another takes its iterator
+    fake.fault("GetRecords", &["ResourceNotFoundException"]);
+    fake.fault("DescribeStreamSummary", &["ResourceNotFoundException"]);
+    fake.fault("ListShards", &["ResourceNotFoundException"]);
+    while !fake.stream().faults["ListShards"].is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    fake.remade();
+    fake.stream().expired = 0;
+    put(&fake, "shardId-0", 3..8);
+    assert_eq!(work.take(8).await, names(0..8));
+    assert_eq!(streams(&work.reached), ["kinesis:111122223333:us-east-1:there@2500"]);
+    work.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn of_a_stream_that_was_made_again_since_it_was_read_every_record_comes() {
     let fake = Fake::start().await;
     put(&fake, "shardId-0", 0..6);
