@@ -403,16 +403,8 @@ impl Notices {
         }
     }
 
-    /// Hides what is still in our hands for longer, before its time is over.
     async fn hide_longer(&mut self) {
-        let now = Instant::now();
-        let soon = |held: &&mut Held| held.hidden_until < now + self.hidden / 2;
-        let mut messages = Vec::new();
-        for held in self.held.values_mut().filter(soon) {
-            held.hidden_until = now + self.hidden;
-            messages.push((held.message.handle.clone(), self.hidden));
-        }
-        self.queue.hide(&messages).await;
+        hide_longer(&self.queue, &mut self.held, self.hidden).await;
     }
 
     /// Waits for the last commit, deletes what is in it, and gives the rest back to the others.
@@ -423,18 +415,34 @@ impl Notices {
         if let Some(telling) = self.telling.take() {
             telling.abort();
         }
-        while let Some(read) = self.reading.join_next().await {
-            if self.read(read).await.is_err() {
-                break;
+        let mut tick = tokio::time::interval(self.hidden / 4);
+        loop {
+            tokio::select! {
+                read = self.reading.join_next() => match read {
+                    Some(read) => {
+                        if self.read(read).await.is_err() {
+                            break;
+                        }
+                    }
+                    None => break,
+                },
+                // one may wait for room to hand on the last that it read
+                _ = tick.tick() => self.hide_longer().await,
             }
         }
         self.reading.abort_all();
         while self.reading.join_next().await.is_some() {}
-        let Notices { reader, feed, mut held, queue, .. } = self;
+        let Notices { reader, feed, mut held, queue, hidden, .. } = self;
         let mut committed = feed.committed.clone();
         // the last commit comes when every source has let go of its feed
         drop((reader, feed));
-        while committed.changed().await.is_ok() {}
+        loop {
+            tokio::select! {
+                changed = committed.changed() => if changed.is_err() { break },
+                // it waits for services to take what was found
+                _ = tick.tick() => hide_longer(&queue, &mut held, hidden).await,
+            }
+        }
         let done = committed.borrow().clone();
         let settled = held.extract_if(.., |_, held| held.is_settled(&done));
         let settled: Vec<String> = settled.map(|(_, held)| held.message.handle).collect();
@@ -444,6 +452,18 @@ impl Notices {
         count("returned", rest.len());
         queue.hide(&rest).await;
     }
+}
+
+/// Hides what is still in our hands for longer, before its time is over.
+async fn hide_longer(queue: &Queue, held: &mut BTreeMap<u64, Held>, hidden: Duration) {
+    let now = Instant::now();
+    let soon = |held: &&mut Held| held.hidden_until < now + hidden / 2;
+    let mut messages = Vec::new();
+    for held in held.values_mut().filter(soon) {
+        held.hidden_until = now + hidden;
+        messages.push((held.message.handle.clone(), hidden));
+    }
+    queue.hide(&messages).await;
 }
 
 /// Objects of earlier runs, by the time in their names; those without one are not ours to forget.

@@ -435,6 +435,33 @@ async fn told_to_stop_the_last_commit_is_acknowledged_and_the_rest_given_back() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn told_to_stop_a_notice_stays_hidden_until_the_last_commit() {
+    let fake = Fake::start().await;
+    fake.put("logs", "a", record("a"));
+    fake.send("1", notice(&["a"]));
+    let settings = Settings { visibility_seconds: 2, ..Settings::default() };
+    let address = notices::Address::parse("sqs://trail").unwrap();
+    let source = Source::Notices(notices::Config { queue: address, settings, until_empty: false });
+    let mut run = Run::start(&fake, source, Checkpoint::default());
+    let mut seen = Seen::default();
+    while run.reached.0.is_empty() {
+        assert!(!run.take(&mut seen, Duration::from_millis(50)).await);
+    }
+    run.stop.cancel();
+    assert!(run.take(&mut seen, SOON).await, "the events end");
+    // of the one notice; again and again for as long as the commit takes
+    let hidden = || fake.asked("ChangeMessageVisibilityBatch 1").len();
+    let before = hidden();
+    until(|| hidden() >= before + 2).await;
+    assert_eq!(fake.world().hidden, BTreeMap::from([("1#1".to_owned(), 2)]));
+    assert!(fake.world().deleted.is_empty());
+    run.committed.send_replace(Arc::new(run.reached.clone()));
+    drop(run.committed);
+    run.events.acknowledged(SOON).await;
+    assert_eq!(fake.world().deleted, ["1#1"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_be_read_is_left_to_the_redrive_with_its_reason() {
     let fake = Fake::start().await;
     fake.put("logs", "late", record("late"));
