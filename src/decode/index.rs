@@ -18,11 +18,17 @@ use simd_json::{Buffers, ErrorType, Tape};
 
 use super::PADDING;
 
-/// Finds structural characters; keeps its memory from one use to the next.
+/// Finds structural characters; keeps its memory from one use to the next. A new one has none: some texts of a stream are so small
+/// that what it takes to make one would count.
 pub struct Indexer {
     places: Vec<u32>,
     #[cfg(target_arch = "x86_64")]
     kind: Option<vector::Kind>,
+    simd_json: Option<SimdJson>,
+}
+
+/// What simd-json needs.
+struct SimdJson {
     buffers: Buffers,
     tape: Tape<'static>,
 }
@@ -45,9 +51,14 @@ impl Default for Indexer {
             places: Vec::new(),
             #[cfg(target_arch = "x86_64")]
             kind: vector::Kind::of_processor(),
-            buffers: Buffers::new(0),
-            tape: Tape::null().reset(),
+            simd_json: None,
         }
+    }
+}
+
+impl Default for SimdJson {
+    fn default() -> SimdJson {
+        SimdJson { buffers: Buffers::new(0), tape: Tape::null().reset() }
     }
 }
 
@@ -79,9 +90,10 @@ impl Indexer {
         let from = start.saturating_sub(1);
         assert!(start > 0 || padded[0] != b'"', "a text does not begin with a quote");
         let first = std::mem::replace(&mut padded[from], b',');
-        let mut tape = std::mem::replace(&mut self.tape, Tape::null()).reset();
-        let result = simd_json::fill_tape_padded(&mut padded[from..], end - from, &mut self.buffers, &mut tape);
-        self.tape = tape.reset();
+        let own = self.simd_json.get_or_insert_default();
+        let mut tape = std::mem::replace(&mut own.tape, Tape::null()).reset();
+        let result = simd_json::fill_tape_padded(&mut padded[from..], end - from, &mut own.buffers, &mut tape);
+        own.tape = tape.reset();
         padded[from] = first;
         let error = result.expect_err("no JSON begins with a comma");
         let failed = error.character().is_none();
@@ -89,7 +101,7 @@ impl Indexer {
         let invalid = failed
             && (*error.error() == ErrorType::InvalidUtf8 || simdutf8::basic::from_utf8(&padded[start..end]).is_err());
         let short = failed && !invalid;
-        let found = self.buffers.structural_indexes();
+        let found = own.buffers.structural_indexes();
         // the comma was put before the window, except at the beginning of a text
         let skip = usize::from(from < start).min(found.len());
         self.places.clear();

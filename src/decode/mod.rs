@@ -10,7 +10,7 @@ pub mod reader;
 #[cfg(test)]
 mod tests;
 
-pub use self::reader::{Reader, open};
+pub use self::reader::{Reader, open, whole_json};
 
 use std::collections::BTreeMap;
 use std::fs::File;

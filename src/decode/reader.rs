@@ -14,7 +14,7 @@ use parquet::file::reader::ChunkReader;
 use super::cut::Cutter;
 use super::inflate::{self, Compression, Filled, Limits, Stream};
 use super::kpl;
-use super::{Body, Counts, Input, Json, Lines, Options, PADDING, Records, Shape, Text};
+use super::{Body, Counts, Input, Json, Lines, Open, Options, PADDING, Records, Shape, Text};
 use crate::table::{Origin, Reject, Table};
 
 /// Objects up to this size, as they are stored, are taken whole; CloudTrail's are 1 to 200 KB.
@@ -61,6 +61,23 @@ enum Kind {
 /// Begins to read an object. Nothing is read before the first [`Reader::next`].
 pub fn open(input: Input, origin: Arc<Origin>, options: &Options) -> Reader {
     Reader { state: State::Unopened(input), origin, options: options.clone(), offset: 0, parts: None }
+}
+
+/// A small object that is JSON with nothing around it, as the records of a stream mostly are: what [`open`] gives of it as its only
+/// piece, without what it takes to find out what else it may be. Other objects are given back.
+///
+/// # Errors
+/// With the bytes, when they are something else, or too many.
+pub fn whole_json(bytes: Vec<u8>, origin: &Arc<Origin>, options: &Options) -> Result<Records, Vec<u8>> {
+    let max = (options.memory.of(INFLATED_MAX) as u64).min(options.inflated_bytes_max).min(WHOLE_MAX as u64);
+    match bytes[..] {
+        // with a zero it may be UTF-16
+        [b'{', second, ..] if second != 0 && bytes.len() as u64 <= max => {}
+        _ => return Err(bytes),
+    }
+    let body = Body::Json(Json { text: Text::new(bytes), open: Open::Nothing });
+    let table = options.table.unwrap_or(options.recognize.json);
+    Ok(Records { table, origin: origin.clone(), offset: 0, body, context: None })
 }
 
 impl Reader {

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 
 use super::cut::Cutter;
 use super::inflate::{self, Compression, Filled, Limits, Stream};
-use super::{Body, Counts, Input, Json, Options, PADDING, Records, Text, open};
+use super::{Body, Counts, Input, Json, Options, PADDING, Records, Text, open, whole_json};
 use crate::logs;
 use crate::logs::cloudtrail::CLOUDTRAIL;
 use crate::table::{Batch, Reject};
@@ -169,6 +169,30 @@ fn inflated(source: Box<dyn Read + Send>, compression: Compression, count: usize
 }
 
 proptest! {
+    /// What is read at once is what the reader gives, and all that begins as an object is read so but what may be UTF-16.
+    #[test]
+    fn a_small_json_object_is_read_at_once_as_it_is_read_otherwise(
+        text in "[{](([\"\\\\\\[\\]{},: \n\r\ta0é€-]|[ -~]|\0){0,200})"
+    ) {
+        let (bytes, origin, options) = (text.into_bytes(), Arc::default(), Options::default());
+        match whole_json(bytes.clone(), &origin, &options) {
+            Ok(records) => {
+                let mut reader = open(Input::Bytes(bytes.into()), origin, &options);
+                let (mut rejects, mut counts) = (Vec::new(), Counts::default());
+                let usual = reader.next(&mut rejects, &mut counts).unwrap().unwrap();
+                prop_assert!(reader.next(&mut rejects, &mut counts).unwrap().is_none());
+                prop_assert!(rejects.is_empty() && counts == Counts::default());
+                prop_assert_eq!((records.table.name, records.offset), (usual.table.name, usual.offset));
+                let (Body::Json(own), Body::Json(usual)) = (records.body, usual.body) else { panic!("both are JSON") };
+                prop_assert_eq!((own.text.into_padded(), own.open), (usual.text.into_padded(), usual.open));
+            }
+            Err(back) => {
+                prop_assert_eq!(&back, &bytes);
+                prop_assert!(back.len() < 2 || back[1] == 0);
+            }
+        }
+    }
+
     #[test]
     fn any_bytes_inflate_to_the_same_however_they_come(
         mut bytes in prop::collection::vec(any::<u8>(), 0..400),

@@ -398,17 +398,21 @@ impl<'a> Parser<'a> {
         if self.fills.iter().all(|open| open.taken == 0) {
             return;
         }
-        let buffer = Buffer::from_vec(padded);
+        // a small one is copied, and needs no buffer that could be shared
+        let (small, large) = match padded.len() <= Arena::JOIN_MAX {
+            true => (padded, None),
+            false => (Vec::new(), Some(Buffer::from_vec(padded))),
+        };
         for open in &mut self.fills {
             let taken = std::mem::take(&mut open.taken);
             if taken > 0 {
                 self.counts.of(open.fill.plan.table.name).records += taken;
                 let arena = &mut open.fill.arena;
                 // where small ones came before it, a large one has been placed behind them
-                if buffer.len() <= Arena::JOIN_MAX || arena.base() > 0 {
-                    arena.join(&buffer);
-                } else {
-                    arena.keep(buffer.clone());
+                match &large {
+                    None => arena.join(&small),
+                    Some(large) if arena.base() > 0 => arena.join(large),
+                    Some(large) => arena.keep(large.clone()),
                 }
                 if open.fill.rows >= ROWS_MAX || open.fill.arena.bytes() >= BYTES_MAX {
                     let plan = open.fill.plan;

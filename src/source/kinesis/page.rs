@@ -42,6 +42,10 @@ pub(super) struct Taken {
 struct Filling {
     piece: Piece,
     bytes: usize,
+    /// Records of the stream that were begun in it.
+    records: u64,
+    /// It brings the shard further, whether anything is in it or not.
+    has_reached: bool,
 }
 
 impl Taken {
@@ -143,10 +147,10 @@ impl Taken {
             if whole <= self.done {
                 continue;
             }
-            self.record(&record.sequence_number, record.data.into_inner().into(), &mut filling, send)?;
+            self.record(&record.sequence_number, record.data.into_inner(), &mut filling, send)?;
             self.reached(whole, &mut filling);
             if filling.bytes >= PIECE_BYTES {
-                send(std::mem::take(&mut filling).piece)?;
+                self.give(&mut filling, send)?;
             }
         }
         if let Some((sequence, inside)) = self.done.record().filter(|_| self.done != Offset::at(0)) {
@@ -155,7 +159,7 @@ impl Taken {
                 Some(within) => ReadFrom::Inside(sequence.into(), within),
             };
         }
-        if filling.piece.position.is_some() { send(filling.piece) } else { Ok(()) }
+        if filling.has_reached { self.give(&mut filling, send) } else { Ok(()) }
     }
 
     /// The last record of an earlier run was asked for, and comes first when it is still there.
@@ -179,13 +183,26 @@ impl Taken {
     fn record(
         &mut self,
         sequence: &str,
-        data: Bytes,
+        data: Vec<u8>,
         filling: &mut Filling,
         send: &mut impl FnMut(Piece) -> Result<(), Gone>,
     ) -> Result<(), Gone> {
-        METRICS.kinesis_records.with_label_values(&[] as &[&str]).inc();
+        filling.records += 1;
         filling.piece.read_bytes += data.len() as u64;
-        let origin = Arc::new(Origin { name: format!("{}/{sequence}", self.name), ..Origin::default() });
+        let origin = Arc::new(Origin { name: [&*self.name, "/", sequence].concat(), ..Origin::default() });
+        // an event a record: what is done for each counts
+        let tried = match data.len() <= PIECE_BYTES && !self.is_begun(sequence) {
+            true => decode::whole_json(data, &origin, &self.options),
+            false => Err(data),
+        };
+        let data = match tried {
+            Ok(records) => {
+                filling.bytes += records.bytes_len();
+                filling.piece.records.push(records);
+                return Ok(());
+            }
+            Err(data) => Bytes::from(data),
+        };
         let Some(parts) = kpl::unpack(&data) else {
             return self.user_record(sequence, 0, data, &origin, filling, send);
         };
@@ -201,10 +218,16 @@ impl Taken {
             }
             self.reached(whole, filling);
             if filling.bytes >= PIECE_BYTES {
-                send(std::mem::take(filling).piece)?;
+                self.give(filling, send)?;
             }
         }
         Ok(())
+    }
+
+    /// Whether an earlier run, or an earlier piece, ended inside of this record.
+    fn is_begun(&self, sequence: &str) -> bool {
+        let Offset::At(done) = &self.done else { return false };
+        done.strip_prefix(sequence.trim_start_matches('0')).is_some_and(|inside| inside.starts_with('.'))
     }
 
     /// Whether the KPL has packed the record for a shard that this one was born of, and sends it again to where it belongs,
@@ -229,7 +252,7 @@ impl Taken {
     ) -> Result<(), Gone> {
         let mut reader = decode::open(Input::Bytes(data), origin.clone(), &self.options);
         // only of the record that an earlier run ended in, some pieces are done
-        let is_begun = self.done.record().is_some_and(|(done, _)| done == sequence.trim_start_matches('0'));
+        let is_begun = self.is_begun(sequence);
         loop {
             let (mut rejects, mut counts) = (Vec::new(), Counts::default());
             let records = match reader.next(&mut rejects, &mut counts) {
@@ -254,14 +277,22 @@ impl Taken {
             filling.piece.records.push(records);
             if filling.bytes >= PIECE_BYTES_MAX {
                 self.reached(end(reached), filling);
-                send(std::mem::take(filling).piece)?;
+                self.give(filling, send)?;
             }
         }
     }
 
     fn reached(&mut self, offset: Offset, filling: &mut Filling) {
-        self.done = offset.clone();
-        filling.piece.position = Some(Position { partition: self.due.partition.clone(), offset });
+        self.done = offset;
+        filling.has_reached = true;
+    }
+
+    /// Hands on what is in the piece, which brings the shard to where it was reached.
+    fn give(&self, filling: &mut Filling, send: &mut impl FnMut(Piece) -> Result<(), Gone>) -> Result<(), Gone> {
+        let Filling { mut piece, records, .. } = std::mem::take(filling);
+        METRICS.kinesis_records.with_label_values(&[] as &[&str]).inc_by(records);
+        piece.position = Some(Position { partition: self.due.partition.clone(), offset: self.done.clone() });
+        send(piece)
     }
 }
 
