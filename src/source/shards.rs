@@ -185,8 +185,10 @@ impl Shards {
     pub fn listed(&mut self, shards: Vec<Shard>, now: Timestamp) -> Vec<Position> {
         self.forget_unlisted(&shards);
         let first = !self.resume.contains_key(&self.stream);
+        // leases leave positions of shards and none of the stream: it is begun, though this worker may know nothing of some shards
+        let start = if first && !self.resume.is_empty() { Start::TrimHorizon } else { self.start };
         let mut marks = Vec::new();
-        let (since, from) = match self.start {
+        let (since, from) = match start {
             Start::TrimHorizon => (0, ReadFrom::TrimHorizon),
             Start::Latest => (now.0, ReadFrom::Latest),
             Start::At(time) => (time.0, ReadFrom::Time(time)),
@@ -198,8 +200,7 @@ impl Shards {
             marks.push(Position { partition: self.stream.clone(), offset });
         }
         for shard in shards {
-            let over = first && self.start == Start::Latest && shard.closed;
-            // leases leave positions of shards, and none of the stream
+            let over = first && start == Start::Latest && shard.closed;
             let is_new = !self.resume.contains_key(&*self.partition(&shard.id));
             if first && is_new && self.share.has(shard.range) {
                 let offset = if over { Offset::End } else { Offset::at(0) };

@@ -167,19 +167,26 @@ fn shards_that_were_read_to_their_ends_and_have_left_the_stream_are_forgotten() 
 }
 
 #[test]
-fn what_was_read_by_leases_is_gone_on_with_and_a_closed_shard_is_not_over_because_it_is_closed() {
-    let listing =
-        || vec![closed(shard("a", &[], 0, 127)), shard("b", &["a"], 0, 127), closed(shard("c", &[], 128, 255))];
+fn what_was_read_by_leases_is_gone_on_with_and_the_rest_is_read_from_its_oldest_record() {
+    let listing = || {
+        let (a, c) = (closed(shard("a", &[], 0, 127)), closed(shard("c", &[], 128, 255)));
+        vec![a, shard("b", &["a"], 0, 127), c, shard("d", &["c"], 128, 255)]
+    };
     let mut committed = Checkpoint::default();
     let partition = "kinesis:s@1/a".into();
     committed.advance(Position { partition, offset: Offset::of_record(SEQUENCE, None).unwrap() });
     let mut shards = Shards::new("s@1", Start::Latest, Share::ALL, &committed);
     let marks = shards.listed(listing(), NOW);
-    assert_eq!(due(&mut shards), [("a".into(), ReadFrom::After(SEQUENCE.into()))]);
+    // `c` was another worker's, and how far that one has read it nobody says
+    let first = || [("a".into(), ReadFrom::After(SEQUENCE.into())), ("c".into(), ReadFrom::TrimHorizon)];
+    assert_eq!(due(&mut shards), first());
     marks.into_iter().for_each(|mark| committed.advance(mark));
     // killed at once, it goes on there
     let mut shards = restarted(Start::Latest, &committed, listing());
-    assert_eq!(due(&mut shards), [("a".into(), ReadFrom::After(SEQUENCE.into()))]);
+    assert_eq!(due(&mut shards), first());
+    shards.ended("a", Vec::new());
+    shards.ended("c", Vec::new());
+    assert_eq!(due(&mut shards), [("b".into(), ReadFrom::TrimHorizon), ("d".into(), ReadFrom::TrimHorizon)]);
 }
 
 #[test]
