@@ -401,6 +401,38 @@ async fn a_notice_of_what_is_committed_is_deleted_at_once() {
     assert_eq!(fake.world().deleted, ["1#1"]);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_standard_queue_delivers_again_is_read_once_and_deleted_each_time() {
+    let fake = Fake::start().await;
+    fake.put("logs", "a", record("a"));
+    let message = notice(&["a"]);
+    fake.send("1", message.clone());
+    let mut run = Run::start(&fake, queue(false), Checkpoint::default());
+    let mut seen = Seen::default();
+    while run.reached.0.is_empty() {
+        assert!(!run.take(&mut seen, Duration::from_millis(50)).await);
+    }
+    // while it waits for its commit, and long after that
+    fake.send("1", message.clone());
+    while seen.already < 1 {
+        assert!(!run.take(&mut seen, Duration::from_millis(50)).await);
+    }
+    assert!(fake.world().deleted.is_empty());
+    run.committed.send_replace(Arc::new(run.reached.clone()));
+    until(|| fake.world().deleted == ["1#1", "1#2"]).await;
+    fake.send("1", message.clone());
+    until(|| fake.world().deleted == ["1#1", "1#2", "1#3"]).await;
+    let texts = |seen: &Seen| seen.texts["s3://logs/a"].clone();
+    assert_eq!(texts(&seen), record("a"));
+    // another object under the same key is another
+    fake.put("logs", "a", record("b"));
+    fake.send("1", message);
+    while texts(&seen) == record("a") {
+        assert!(!run.take(&mut seen, Duration::from_millis(50)).await);
+    }
+    assert_eq!((texts(&seen), seen.already), (record("a") + &record("b"), 2));
+}
+
 async fn until(mut holds: impl FnMut() -> bool) {
     let waited = async {
         while !holds() {
