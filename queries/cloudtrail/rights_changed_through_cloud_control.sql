@@ -1,4 +1,4 @@
--- title       = "Person changed rights, keys or logs through Cloud Control"
+-- title       = "Rights, keys or logs were changed through Cloud Control"
 -- severity    = "medium"
 -- tags        = ["attack.defense_evasion", "attack.t1578", "attack.persistence", "attack.t1098"]
 -- remedy      = "Ask the owner; the call that the service then made in their name is in the trail at the same time, with invokedBy. Undo it there if nobody knows of it."
@@ -14,6 +14,5 @@ WHERE eventSource = 'cloudcontrolapi.amazonaws.com'
   AND eventName IN ('CreateResource', 'UpdateResource', 'DeleteResource')
   AND regexp_like(requestParameters ->> 'typeName', '^AWS::(IAM|SSO|Organizations|RolesAnywhere|KMS|SecretsManager|CloudTrail|GuardDuty|Config|SecurityHub|RAM)::')
   AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
-  AND is_person()
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

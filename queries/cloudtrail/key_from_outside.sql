@@ -1,4 +1,4 @@
--- title    = "Person brought a key from outside AWS, or pointed a key's name at another key"
+-- title    = "Key was brought from outside AWS, or a key's name pointed at another key by a person"
 -- severity = "medium"
 -- tags     = ["attack.impact", "attack.t1486"]
 -- remedy   = "Ask the owner. What is encrypted with material that somebody else holds, or that expires, is theirs to give back: point the alias at the former key, and look what was encrypted since."
@@ -14,6 +14,7 @@ WHERE eventSource = 'kms.amazonaws.com'
   AND (eventName <> 'CreateKey'
        OR requestParameters ->> 'origin' LIKE 'EXTERNAL%')
   AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
-  AND is_person()
+  AND (eventName <> 'UpdateAlias'
+       OR is_person())
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

@@ -1,4 +1,4 @@
--- title    = "Person stopped the copying of data to another place"
+-- title    = "Copying of data to another place was stopped by hand"
 -- severity = "medium"
 -- tags     = ["attack.impact", "attack.t1490"]
 -- remedy   = "Start it again; what was written since is in one place alone."
@@ -11,7 +11,5 @@ FROM cloudtrail
 WHERE eventSource IN ('s3.amazonaws.com', 'rds.amazonaws.com', 'drs.amazonaws.com', 'redshift.amazonaws.com', 'elasticfilesystem.amazonaws.com')
   AND eventName IN ('DeleteBucketReplication', 'StopDBInstanceAutomatedBackupsReplication', 'StopReplication', 'DisconnectSourceServer', 'DisableSnapshotCopy', 'DeleteReplicationConfiguration')
   AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
-  AND (is_person()
-       OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
