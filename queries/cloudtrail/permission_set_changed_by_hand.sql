@@ -1,4 +1,4 @@
--- title           = "Permission set was changed by a person, or lost its boundary"
+-- title           = "Permission set was changed by hand, or lost its boundary"
 -- severity        = "medium"
 -- tags            = ["attack.persistence", "attack.privilege_escalation", "attack.t1098.003", "attack.t1098"]
 -- remedy          = "Compare the permission set with what is in your repository, put it back, and look at who is assigned to it and what they did since."
@@ -13,7 +13,6 @@ FROM cloudtrail
 WHERE eventSource = 'sso.amazonaws.com'
   AND eventName IN ('AttachManagedPolicyToPermissionSet', 'AttachCustomerManagedPolicyReferenceToPermissionSet', 'PutInlinePolicyToPermissionSet', 'UpdatePermissionSet', 'DeletePermissionsBoundaryFromPermissionSet')
   AND (eventName = 'DeletePermissionsBoundaryFromPermissionSet'
-       OR NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
-          AND is_person())
+       OR NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli'))
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

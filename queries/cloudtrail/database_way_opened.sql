@@ -1,4 +1,4 @@
--- title    = "Person opened the data API of a database, or gave it a role of its own"
+-- title    = "Data API of a database was opened by hand, or the database given a role of its own"
 -- severity = "medium"
 -- tags     = ["attack.persistence", "attack.t1098", "attack.exfiltration", "attack.t1537"]
 -- remedy   = "Ask the owner. By the data API queries come without a network path; by a role the database writes to S3 or calls functions itself. Take back what nobody asked for."
@@ -14,6 +14,5 @@ WHERE eventSource = 'rds.amazonaws.com'
   AND (eventName <> 'ModifyDBCluster'
        OR requestParameters ->> 'enableHttpEndpoint' = 'true')
   AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
-  AND is_person()
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
