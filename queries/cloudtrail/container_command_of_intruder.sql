@@ -7,9 +7,10 @@ SELECT eventTime,
        coalesce(requestParameters ->> 'containerDefinitions', requestParameters ->> 'overrides', requestParameters ->> 'containerProperties', requestParameters ->> 'containerOverrides') AS command,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'family', requestParameters ->> 'taskDefinition', requestParameters ->> 'jobDefinitionName', requestParameters ->> 'jobName') AS resource
+       coalesce(requestParameters ->> 'family', requestParameters ->> 'taskDefinition', requestParameters ->> 'jobDefinitionName', requestParameters ->> 'jobName') AS resource,
+       CASE WHEN regexp_like(requestParameters, '169[.]254[.]1(69[.]254|70[.]2)|AWS_CONTAINER_CREDENTIALS_|/dev/tcp/|bash -i\b|\bnc(at)? -[a-z]*e') THEN 'high' ELSE 'medium' END AS severity
 FROM cloudtrail
 WHERE eventSource IN ('ecs.amazonaws.com', 'batch.amazonaws.com')
   AND eventName IN ('RegisterTaskDefinition', 'RunTask', 'RegisterJobDefinition', 'SubmitJob')
-  AND regexp_like(requestParameters, '169[.]254[.]170[.]2|169[.]254[.]169[.]254/latest/meta-data/iam|AWS_CONTAINER_CREDENTIALS_(RELATIVE|FULL)_URI|/dev/tcp/|bash -i|\bnc(at)? -[a-z]*e|(curl|wget) [^"]*[|] *(ba)?sh\b')
+  AND regexp_like(requestParameters, '169[.]254[.]170[.]2(/v2/credentials|[$])|169[.]254[.]169[.]254/latest/meta-data/iam|[$][{]?AWS_CONTAINER_CREDENTIALS_(RELATIVE|FULL)_URI|/dev/tcp/|bash -i\b|\bnc(at)? -[a-z]*e|(curl|wget) [^"|]*[|] *(ba)?sh\b')
   AND errorCode IS NULL

@@ -12,10 +12,14 @@ FROM cloudtrail
 WHERE eventSource = 'iam.amazonaws.com'
   AND eventName IN ('CreateRole', 'UpdateAssumeRolePolicy')
   AND errorCode IS NULL
-  AND (regexp_like(coalesce(requestParameters ->> 'policyDocument', requestParameters ->> 'assumeRolePolicyDocument'), ':oidc-provider/(gitlab[.]com|app[.]terraform[.]io|agent[.]buildkite[.]com)"')
-           -- the subject must name an owner: no condition on it, or a star in the owner's place, lets everyone in
-           AND (NOT regexp_like(coalesce(requestParameters ->> 'policyDocument', requestParameters ->> 'assumeRolePolicyDocument'), '(gitlab[.]com|app[.]terraform[.]io|agent[.]buildkite[.]com):(sub|namespace_(path|id)|project_(path|id)|terraform_organization_(name|id)|organization_(slug|id))"')
-                OR regexp_like(coalesce(requestParameters ->> 'policyDocument', requestParameters ->> 'assumeRolePolicyDocument'), ':sub"\s*:\s*(\[[^\]]*)?"(project_path:|organization:)?[*]'))
-       -- any identity pool of any account, unless one is named
-       OR coalesce(requestParameters ->> 'policyDocument', requestParameters ->> 'assumeRolePolicyDocument') LIKE '%"cognito-identity.amazonaws.com"%'
-           AND coalesce(requestParameters ->> 'policyDocument', requestParameters ->> 'assumeRolePolicyDocument') NOT LIKE '%"cognito-identity.amazonaws.com:aud"%')
+  AND array_any_match(
+        coalesce(json_get_array(coalesce(requestParameters ->> 'policyDocument', requestParameters ->> 'assumeRolePolicyDocument'), 'Statement'),
+                 make_array(json_get_json(coalesce(requestParameters ->> 'policyDocument', requestParameters ->> 'assumeRolePolicyDocument'), 'Statement'))),
+        s -> s ->> 'Effect' = 'Allow'
+             AND (regexp_like(s ->> 'Principal', ':oidc-provider/(gitlab[.]com|app[.]terraform[.]io|agent[.]buildkite[.]com)"')
+                      -- the subject must name an owner: no condition on it, or a star in the owner's place, lets everyone in
+                      AND (NOT regexp_like(coalesce(s ->> 'Condition', ''), '(gitlab[.]com|app[.]terraform[.]io|agent[.]buildkite[.]com):(sub|namespace_(path|id)|project_(path|id)|terraform_organization_(name|id)|organization_(slug|id))"')
+                           OR regexp_like(s ->> 'Condition', ':sub"\s*:\s*(\[[^\]]*)?"(project_path:|organization:)?[*]'))
+                  -- any identity pool of any account, unless one is named
+                  OR s ->> 'Principal' LIKE '%"cognito-identity.amazonaws.com"%'
+                      AND coalesce(s ->> 'Condition', '') NOT LIKE '%"cognito-identity.amazonaws.com:aud"%'))
