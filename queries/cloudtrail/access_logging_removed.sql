@@ -10,7 +10,8 @@ SELECT eventTime,
        userAgent,
        coalesce(requestParameters ->> 'clusterIdentifier', requestParameters ->> 'loadBalancerArn', requestParameters ->> 'loadBalancerName', requestParameters ->> 'id', requestParameters ->> 'restApiId', requestParameters ->> 'dBInstanceIdentifier', requestParameters ->> 'dBClusterIdentifier', requestParameters ->> 'resourceArn', requestParameters ->> 'directoryId', eventName) AS resource,
        -- controllers of clusters say again and again what is so
-       CASE WHEN userIdentity.type = 'AssumedRole'
+       CASE WHEN eventName = 'ModifyLoadBalancerAttributes'
+                 AND userIdentity.type = 'AssumedRole'
                  AND userIdentity.sessionContext.sessionIssuer.arn NOT LIKE '%AWSReservedSSO%'
                  AND sessionCredentialFromConsole IS NOT TRUE THEN 'low' ELSE 'medium' END AS severity
 FROM cloudtrail

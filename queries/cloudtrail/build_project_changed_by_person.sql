@@ -1,4 +1,4 @@
--- title           = "Person made or changed a build project, or registered it as a runner"
+-- title           = "Build project was made or changed by a person, or credentials for its source set by hand"
 -- severity        = "medium"
 -- tags            = ["attack.persistence", "attack.execution", "attack.t1648", "attack.t1554", "attack.t1543"]
 -- remedy          = "Compare the project's source, build specification and role with the reviewed ones; delete a webhook that nobody claims. Who owns the source runs code with the project's role."
@@ -16,4 +16,5 @@ WHERE eventSource = 'codebuild.amazonaws.com'
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
-  AND is_person()
+  AND (eventName = 'ImportSourceCredentials'
+       OR is_person())

@@ -1,4 +1,4 @@
--- title           = "Person connected a code repository or set its credentials"
+-- title           = "Code repository was connected, or its credentials set, by hand"
 -- severity        = "medium"
 -- tags            = ["attack.persistence", "attack.initial_access", "attack.t1199", "attack.t1195.002", "attack.t1554"]
 -- remedy          = "Ask who owns the repository: what it holds runs in your pipelines. Delete the connection if nobody claims it."
@@ -16,4 +16,4 @@ WHERE eventSource IN ('codeconnections.amazonaws.com', 'codestar-connections.ama
        OR json_contains(requestParameters, 'repository'))
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-  AND is_person()
+  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')

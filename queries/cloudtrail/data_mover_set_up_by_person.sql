@@ -1,4 +1,4 @@
--- title           = "Person set up a service that moves data out in bulk"
+-- title           = "Service that moves data out in bulk was set up by hand"
 -- severity        = "medium"
 -- tags            = ["attack.exfiltration", "attack.collection", "attack.t1537", "attack.t1048", "attack.t1020"]
 -- remedy          = "Find out where the data go (the location, endpoint or user of it); stop the task and delete it if nobody claims it."
@@ -16,4 +16,6 @@ WHERE eventSource IN ('datasync.amazonaws.com', 'transfer.amazonaws.com', 'dms.a
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
-  AND is_person()
+  AND (eventSource = 'snowball.amazonaws.com'
+       OR eventName IN ('CreateFlow', 'CreateEndpoint')
+       OR is_person())

@@ -1,4 +1,4 @@
--- title           = "Person had events, notifications or a stream sent to an address on the web"
+-- title           = "Events, notifications or a stream were sent by hand to an address on the web"
 -- severity        = "medium"
 -- tags            = ["attack.exfiltration", "attack.collection", "attack.t1567", "attack.t1537", "attack.t1020"]
 -- remedy          = "Find out whose address it is, and what was sent there since; delete it if nobody claims it."
@@ -18,4 +18,5 @@ WHERE eventSource IN ('events.amazonaws.com', 'firehose.amazonaws.com', 'sns.ama
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
-  AND is_person()
+  AND (eventSource <> 'sns.amazonaws.com'
+       OR is_person())

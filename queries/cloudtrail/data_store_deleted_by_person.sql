@@ -1,4 +1,4 @@
--- title           = "Person deleted a table, file system, warehouse, search domain, cache, cluster or user pool"
+-- title           = "Table, file system, warehouse, search domain, cache, cluster or user pool was deleted by hand"
 -- severity        = "medium"
 -- tags            = ["attack.impact", "attack.t1485"]
 -- remedy          = "Ask the owner; restore from a backup if nobody claims it."
@@ -15,4 +15,6 @@ WHERE eventSource IN ('dynamodb.amazonaws.com', 'elasticfilesystem.amazonaws.com
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
-  AND is_person()
+  AND (eventName IN ('DeleteFileSystem', 'DeleteDomain', 'DeleteElasticsearchDomain', 'DeleteUserPool')
+       OR eventSource = 'redshift.amazonaws.com'
+       OR is_person())

@@ -11,7 +11,11 @@ SELECT eventTime,
        userAgent,
        coalesce(requestParameters ->> 'ruleName', requestParameters ->> 'detectorId', split_part(eventSource, '.', 1)) AS resource,
        CASE WHEN is_person()
-                 AND sessionCredentialFromConsole IS NOT TRUE THEN 'medium' ELSE 'low' END AS severity
+                 AND sessionCredentialFromConsole IS NOT TRUE THEN 'medium'
+            -- what hides findings to come
+            WHEN eventName IN ('CreateArchiveRule', 'CreateFilter', 'CreateFindingsFilter')
+                 AND sessionCredentialFromConsole IS NOT TRUE
+                 AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli') THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource IN ('securityhub.amazonaws.com', 'guardduty.amazonaws.com', 'access-analyzer.amazonaws.com', 'inspector2.amazonaws.com', 'macie2.amazonaws.com')
   AND eventName IN ('BatchUpdateFindings', 'ArchiveFindings', 'CreateArchiveRule', 'CreateFilter', 'CreateFindingsFilter')

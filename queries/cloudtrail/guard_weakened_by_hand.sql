@@ -19,5 +19,8 @@ WHERE regexp_like(eventName, '^(SetAlarmState|StopMetricStreams|DeleteMetricStre
        OR requestParameters ->> 'enableTerminationProtection' = 'false')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-  AND (is_person() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
+  -- what no program does every day
+  AND (eventName IN ('DeleteDataProtectionPolicy', 'UnlockSnapshot', 'AbortVaultLock', 'DisconnectCustomKeyStore', 'DeleteCustomKeyStore', 'DeleteAwsLogSource', 'DeregisterAccount', 'DisableMfaDeviceForUser', 'DisableRadius', 'DeregisterDelegatedAdministrator', 'StopStreamEncryption', 'UpdateFirewallConfig', 'DeleteReplicationSet', 'StopMetricStreams', 'DisableKeyRotation', 'DeleteBackupVaultAccessPolicy')
+       OR is_person()
+       OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
   AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')

@@ -13,8 +13,8 @@ SELECT eventTime,
        coalesce(requestParameters ->> 'ipSetId', requestParameters ->> 'filterName', requestParameters ->> 'destinationId', requestParameters ->> 'name', requestParameters ->> 'malwareProtectionPlanId', requestParameters ->> 'detectorId') AS resource
 FROM cloudtrail
 WHERE eventSource = 'guardduty.amazonaws.com'
-  AND eventName IN ('CreateIPSet', 'UpdateIPSet', 'CreateFilter', 'UpdateFilter', 'DeletePublishingDestination', 'DeleteMalwareProtectionPlan')
+  AND eventName IN ('CreateIPSet', 'UpdateIPSet', 'CreateFilter', 'UpdateFilter', 'DeletePublishingDestination', 'UpdatePublishingDestination', 'DeleteMalwareProtectionPlan')
   AND errorCode IS NULL
-  AND (eventName IN ('DeletePublishingDestination', 'DeleteMalwareProtectionPlan')
+  AND (eventName IN ('DeletePublishingDestination', 'UpdatePublishingDestination', 'DeleteMalwareProtectionPlan')
        OR requestParameters ->> 'activate' = 'true' OR json_contains(requestParameters, 'location') -- of a list of addresses
        OR requestParameters ->> 'action' = 'ARCHIVE') -- of a filter

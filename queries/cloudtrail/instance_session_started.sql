@@ -17,6 +17,6 @@ SELECT eventTime,
             WHEN requestParameters ->> 'documentName' = 'AWS-StartPortForwardingSessionToRemoteHost' THEN 'Tunnel through an instance to another host was started'
             ELSE 'Session on an instance was started through Systems Manager' END AS title
 FROM cloudtrail
-WHERE eventSource = 'ssm.amazonaws.com'
-  AND eventName = 'StartSession'
+WHERE eventSource IN ('ssm.amazonaws.com', 'ssm-guiconnect.amazonaws.com')
+  AND eventName IN ('StartSession', 'StartConnection')
   AND (errorCode IS NULL OR errorCode LIKE '%AccessDenied%' OR errorCode LIKE '%Unauthorized%')

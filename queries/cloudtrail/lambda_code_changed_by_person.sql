@@ -3,15 +3,23 @@
 -- tags            = ["attack.persistence", "attack.t1648", "attack.execution", "attack.t1554"]
 -- remedy          = "Compare codeSha256 with your last build; deploy that build again if they differ, and rotate what the function's role could reach."
 -- false_positives = "Development accounts; Terraform on a laptop (low)."
+-- description     = "A user agent is what the caller writes: as Terraform counts who read functions in its name before, as it does."
 SELECT eventTime,
        responseElements ->> 'codeSha256' AS code_sha256,
        responseElements ->> 'role' AS function_role,
        sourceIPAddress,
        userAgent,
        coalesce(responseElements ->> 'functionArn', requestParameters ->> 'functionName') AS resource,
-       CASE WHEN regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli') THEN 'low' ELSE 'medium' END AS severity
-FROM cloudtrail
-WHERE eventSource = 'lambda.amazonaws.com'
-  AND eventName LIKE 'UpdateFunctionCode%'
-  AND errorCode IS NULL
-  AND is_person()
+       CASE WHEN reads > 0 AND regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli') THEN 'low' ELSE 'medium' END AS severity
+FROM (SELECT *,
+             count(*) FILTER (WHERE eventName NOT LIKE 'UpdateFunctionCode%') OVER before AS reads
+      FROM cloudtrail
+      WHERE eventSource = 'lambda.amazonaws.com'
+        AND (eventName LIKE 'UpdateFunctionCode%'
+             OR eventName LIKE 'GetFunction%'
+                AND regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli'))
+        AND errorCode IS NULL
+        AND is_person()
+      WINDOW before AS (PARTITION BY account, userIdentity.arn ORDER BY eventTime
+                        RANGE BETWEEN INTERVAL '30 minutes' PRECEDING AND CURRENT ROW))
+WHERE eventName LIKE 'UpdateFunctionCode%'

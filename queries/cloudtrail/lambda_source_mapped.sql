@@ -13,5 +13,7 @@ SELECT eventTime,
                  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli') THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'lambda.amazonaws.com'
-  AND eventName LIKE 'CreateEventSourceMapping%'
+  AND (eventName LIKE 'CreateEventSourceMapping%'
+       OR eventName LIKE 'UpdateEventSourceMapping%'
+          AND json_contains(requestParameters, 'functionName'))
   AND errorCode IS NULL

@@ -9,8 +9,8 @@ SELECT userIdentity.arn AS who,
        sample(sourceIPAddress) AS addresses,
        sample(eventSource) AS resource
 FROM cloudtrail
-WHERE eventSource IN ('sns.amazonaws.com', 'sms-voice.amazonaws.com')
-  AND eventName IN ('Publish', 'SendTextMessage', 'SendVoiceMessage')
+WHERE eventSource IN ('sns.amazonaws.com', 'sms-voice.amazonaws.com', 'ses.amazonaws.com', 'connect.amazonaws.com')
+  AND eventName IN ('Publish', 'SendTextMessage', 'SendVoiceMessage', 'SendEmail', 'SendRawEmail', 'SendBulkEmail', 'SendTemplatedEmail', 'StartOutboundVoiceContact')
   AND (eventName <> 'Publish'
        OR json_contains(requestParameters, 'phoneNumber'))
   AND errorCode IS NULL

@@ -1,4 +1,4 @@
--- title           = "Person bought a commitment that is paid for whether used or not"
+-- title           = "Commitment was bought by hand that is paid for whether used or not"
 -- severity        = "medium"
 -- tags            = ["attack.impact", "attack.t1496", "attack.t1657"]
 -- remedy          = "Ask whoever pays; open a case with AWS at once if nobody knows of it, as few commitments can be given back."
@@ -16,4 +16,5 @@ WHERE eventSource IN ('ec2.amazonaws.com', 'savingsplans.amazonaws.com', 'rds.am
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
-  AND is_person()
+  AND (eventName IN ('PurchaseHostReservation', 'PurchaseCapacityBlock')
+       OR is_person())

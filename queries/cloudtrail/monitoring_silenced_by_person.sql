@@ -1,4 +1,4 @@
--- title           = "Person took off an alarm, a metric filter, a rule or a subscription that tells of events"
+-- title           = "Alarm, metric filter, rule or subscription that tells of events was taken off by hand"
 -- severity        = "medium"
 -- confidence      = "medium"
 -- tags            = ["attack.defense_evasion", "attack.t1562.001", "attack.t1562.008", "attack.t1562.006"]
@@ -19,4 +19,5 @@ WHERE eventSource IN ('monitoring.amazonaws.com', 'logs.amazonaws.com', 'events.
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
-  AND is_person()
+  AND (eventName IN ('DeleteMetricFilter', 'DeleteAccountPolicy', 'DeleteDelivery')
+       OR is_person())

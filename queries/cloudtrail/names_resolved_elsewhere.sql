@@ -1,4 +1,4 @@
--- title           = "Person made a rule that sends DNS questions of networks elsewhere"
+-- title           = "Rule was made by hand that sends DNS questions of networks elsewhere"
 -- severity        = "medium"
 -- confidence      = "medium"
 -- tags            = ["attack.credential_access", "attack.collection", "attack.t1557", "attack.defense_evasion"]
@@ -17,4 +17,5 @@ WHERE eventSource = 'route53resolver.amazonaws.com'
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
-  AND is_person()
+  AND (array_any_match(json_texts(requestParameters, 'targetIps', 'ip'), i -> NOT ip_is_private(i))
+       OR is_person())

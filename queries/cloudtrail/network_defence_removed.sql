@@ -12,7 +12,7 @@ SELECT eventTime,
 FROM cloudtrail
 WHERE eventSource IN ('network-firewall.amazonaws.com', 'route53resolver.amazonaws.com', 'shield.amazonaws.com')
   AND eventName IN ('DeleteFirewall', 'DeleteFirewallPolicy', 'DisassociateSubnets', 'UpdateFirewallDeleteProtection', 'UpdateLoggingConfiguration', 'DisassociateFirewallRuleGroup', 'DeleteFirewallRule',
-                      'DeleteProtection', 'DeleteSubscription')
+                      'DeleteProtection', 'DeleteSubscription', 'DisassociateDRTRole', 'DisableProactiveEngagement', 'DisableApplicationLayerAutomaticResponse')
   AND (eventName NOT IN ('UpdateFirewallDeleteProtection', 'UpdateLoggingConfiguration')
        OR requestParameters ->> 'deleteProtection' = 'false'
        OR json_length(requestParameters, 'loggingConfiguration', 'logDestinationConfigs') = 0)

@@ -1,4 +1,4 @@
--- title           = "Person changed a policy of the organization, or moved or made an account"
+-- title           = "Policy of the organization was changed by hand, or a person moved or made an account"
 -- severity        = "medium"
 -- tags            = ["attack.defense_evasion", "attack.persistence", "attack.privilege_escalation", "attack.t1666", "attack.t1136.003", "attack.t1562"]
 -- remedy          = "Compare the policy with the one before; move the account back if nobody claims the change, and look at what it did without the guard rails of its unit."
@@ -15,4 +15,5 @@ WHERE eventSource = 'organizations.amazonaws.com'
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
-  AND is_person()
+  AND (eventName = 'PutResourcePolicy'
+       OR is_person())

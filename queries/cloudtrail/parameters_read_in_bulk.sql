@@ -5,17 +5,20 @@
 -- remedy          = "Ask the principal what it needed them for. If it cannot say: revoke its sessions and rotate what the parameters hold."
 -- false_positives = "Developers who export the settings of their service; Terraform on a laptop (low)."
 SELECT userIdentity.arn AS who,
-       count(*) AS calls,
+       count(*) FILTER (WHERE requestParameters ->> 'withDecryption' = 'true') AS calls,
        count(DISTINCT coalesce(requestParameters ->> 'name', requestParameters ->> 'names', requestParameters ->> 'path')) AS different,
        sample(coalesce(requestParameters ->> 'name', requestParameters -> 'names' ->> 0, requestParameters ->> 'path')) AS resource,
        sample(userAgent) AS user_agents,
        sample(sourceIPAddress) AS addresses,
-       CASE WHEN count(*) FILTER (WHERE regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')) = count(*) THEN 'low' ELSE 'medium' END AS severity
+       CASE WHEN count(*) FILTER (WHERE regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')) = count(*)
+                 -- of each parameter that it manages it asks for more than the value
+                 AND 2 * count(*) FILTER (WHERE eventName IN ('DescribeParameters', 'ListTagsForResource')) >= count(*) THEN 'low' ELSE 'medium' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'ssm.amazonaws.com'
-  AND eventName IN ('GetParameter', 'GetParameters', 'GetParametersByPath')
+  AND eventName IN ('GetParameter', 'GetParameters', 'GetParametersByPath', 'DescribeParameters', 'ListTagsForResource')
   AND errorCode IS NULL
-  AND requestParameters ->> 'withDecryption' = 'true'
+  AND (requestParameters ->> 'withDecryption' = 'true'
+       OR eventName IN ('DescribeParameters', 'ListTagsForResource'))
   AND userIdentity.invokedBy IS NULL
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '10 minutes')
 HAVING count(DISTINCT coalesce(requestParameters ->> 'name', requestParameters ->> 'names', requestParameters ->> 'path')) >= 80

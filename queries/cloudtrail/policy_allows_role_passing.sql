@@ -1,4 +1,4 @@
--- title           = "Policy was written by a person that lets its holder give any role to code"
+-- title           = "Policy was written by hand that lets its holder give any role to code"
 -- severity        = "medium"
 -- tags            = ["attack.privilege_escalation", "attack.t1098.003", "attack.t1548.005"]
 -- remedy          = "Name the roles that may be passed in place of the star; until then the holder has the rights of every role of the account."
@@ -24,4 +24,3 @@ WHERE eventSource = 'iam.amazonaws.com'
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
-  AND is_person()

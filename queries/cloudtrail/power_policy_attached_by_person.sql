@@ -1,4 +1,4 @@
--- title           = "Person attached a policy that allows nearly everything"
+-- title           = "Policy that allows nearly everything was attached by hand"
 -- severity        = "medium"
 -- tags            = ["attack.privilege_escalation", "attack.persistence", "attack.t1098.003"]
 -- remedy          = "Take it off if nobody claims it, and look at what the principal did since."
@@ -16,4 +16,5 @@ WHERE eventSource = 'iam.amazonaws.com'
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
-  AND is_person()
+  AND (regexp_like(requestParameters ->> 'policyArn', '/(PowerUserAccess|AWSOrganizationsFullAccess)$')
+       OR is_person())

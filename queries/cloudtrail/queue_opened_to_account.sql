@@ -1,5 +1,5 @@
 -- title           = "SQS queue was opened to another account"
--- severity        = "low"
+-- severity        = "medium"
 -- tags            = ["attack.exfiltration", "attack.t1537"]
 -- remedy          = "Put the earlier queue policy back; check what has been sent to or read from the queue by other accounts."
 -- false_positives = "Sharing on purpose with an account of your own or of a partner."
@@ -8,7 +8,8 @@ SELECT eventTime,
        coalesce(requestParameters -> 'attributes' ->> 'Policy', requestParameters -> 'attribute' ->> 'Policy') AS policy,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'queueUrl', requestParameters ->> 'queueName') AS resource
+       coalesce(requestParameters ->> 'queueUrl', requestParameters ->> 'queueName') AS resource,
+       CASE WHEN userIdentity.invokedBy = 'cloudformation.amazonaws.com' OR regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli') AND NOT is_person() THEN 'low' ELSE 'medium' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'sqs.amazonaws.com'
   AND eventName IN ('SetQueueAttributes', 'CreateQueue')

@@ -15,5 +15,5 @@ SELECT eventTime,
             ELSE 'Security Hub was disabled or cut off from its administrator' END AS title
 FROM cloudtrail
 WHERE eventSource = 'securityhub.amazonaws.com'
-  AND eventName IN ('DisableSecurityHub', 'DisassociateFromAdministratorAccount', 'DisassociateFromMasterAccount', 'DisassociateMembers', 'DeleteMembers', 'DisableOrganizationAdminAccount', 'BatchDisableStandards')
+  AND eventName IN ('DisableSecurityHub', 'DisableSecurityHubV2', 'DisassociateFromAdministratorAccount', 'DisassociateFromMasterAccount', 'DisassociateMembers', 'DeleteMembers', 'DisableOrganizationAdminAccount', 'BatchDisableStandards')
   AND (errorCode IS NULL OR errorCode LIKE '%AccessDenied%' OR errorCode LIKE '%Unauthorized%')

@@ -11,10 +11,11 @@ SELECT eventTime,
        coalesce(requestParameters ->> 'standardsControlArn', requestParameters ->> 'ruleName', account) AS resource
 FROM cloudtrail
 WHERE eventSource = 'securityhub.amazonaws.com'
-  AND eventName IN ('UpdateStandardsControl', 'BatchUpdateStandardsControlAssociations', 'CreateAutomationRule', 'BatchUpdateAutomationRules', 'DisableImportFindingsForProduct', 'DeleteFindingAggregator')
-  AND (eventName IN ('DisableImportFindingsForProduct', 'DeleteFindingAggregator')
+  AND eventName IN ('UpdateStandardsControl', 'BatchUpdateStandardsControlAssociations', 'CreateAutomationRule', 'BatchUpdateAutomationRules', 'DisableImportFindingsForProduct', 'DeleteFindingAggregator', 'CreateAutomationRuleV2', 'DeleteAggregatorV2', 'DeleteConfigurationPolicy', 'StartConfigurationPolicyDisassociation')
+  AND (eventName IN ('DisableImportFindingsForProduct', 'DeleteFindingAggregator', 'DeleteAggregatorV2', 'DeleteConfigurationPolicy', 'StartConfigurationPolicyDisassociation')
        OR regexp_like(requestParameters, '"(DISABLED|SUPPRESSED)"'))
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
-  AND is_person()
+  AND (eventName IN ('DisableImportFindingsForProduct', 'DeleteFindingAggregator', 'CreateAutomationRule', 'CreateAutomationRuleV2', 'DeleteAggregatorV2')
+       OR is_person())

@@ -13,9 +13,9 @@ SELECT eventTime,
        CASE WHEN errorCode IS NULL THEN 'Macie, Inspector, Detective, Access Analyzer, Firewall Manager or Security Lake was disabled or cut back'
             ELSE 'Somebody tried to disable Macie, Inspector, Detective, Access Analyzer, Firewall Manager or Security Lake' END AS title
 FROM cloudtrail
-WHERE eventSource IN ('macie2.amazonaws.com', 'inspector2.amazonaws.com', 'detective.amazonaws.com', 'access-analyzer.amazonaws.com', 'fms.amazonaws.com', 'securitylake.amazonaws.com')
+WHERE eventSource IN ('macie2.amazonaws.com', 'inspector2.amazonaws.com', 'detective.amazonaws.com', 'access-analyzer.amazonaws.com', 'fms.amazonaws.com', 'securitylake.amazonaws.com', 'security-ir.amazonaws.com')
   AND eventName IN ('DisableMacie', 'DisassociateFromAdministratorAccount', 'Disable', 'DeleteGraph', 'DeleteAnalyzer', 'UpdateMacieSession', 'DeletePolicy',
-                    'DisassociateAdminAccount', 'DeleteDataLake', 'DeleteMembers', 'DisassociateMembership', 'DisassociateMember')
+                    'DisassociateAdminAccount', 'DeleteDataLake', 'DeleteMembers', 'DisassociateMembership', 'DisassociateMember', 'CancelMembership')
   AND (eventName <> 'UpdateMacieSession'
        OR requestParameters ->> 'status' = 'PAUSED')
   AND (errorCode IS NULL OR errorCode LIKE '%AccessDenied%' OR errorCode LIKE '%Unauthorized%')

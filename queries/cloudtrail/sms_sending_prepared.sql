@@ -16,4 +16,6 @@ WHERE eventSource IN ('sns.amazonaws.com', 'sms-voice.amazonaws.com')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
-  AND is_person()
+  AND (eventName IN ('SetTextMessageSpendLimitOverride', 'RequestPhoneNumber', 'RequestSenderId')
+       OR requestParameters LIKE '%MonthlySpendLimit%'
+       OR is_person())

@@ -1,4 +1,4 @@
--- title           = "Person removed a budget or an alarm of costs"
+-- title           = "Budget or an alarm of costs was removed by hand"
 -- severity        = "medium"
 -- confidence      = "medium"
 -- tags            = ["attack.defense_evasion", "attack.t1562.006", "attack.impact", "attack.t1496"]
@@ -15,4 +15,3 @@ WHERE eventSource IN ('budgets.amazonaws.com', 'ce.amazonaws.com')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
-  AND is_person()

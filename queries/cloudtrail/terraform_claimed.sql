@@ -17,3 +17,7 @@ WHERE regexp_like(userAgent, 'Terraform|OpenTofu')
   AND userIdentity.invokedBy IS NULL
 GROUP BY account, userIdentity.arn, session(eventTime, INTERVAL '20 minutes')
 HAVING count(*) FILTER (WHERE readOnly) = 0
+    -- a service in which things were made and nothing was read
+    OR count(DISTINCT eventSource) FILTER (WHERE is_person()
+                                              AND NOT regexp_like(eventName, '^(Delete|Detach|Remove|Disassociate|Revoke|Deregister|Untag|Schedule|Disable)'))
+         > count(DISTINCT eventSource) FILTER (WHERE readOnly)

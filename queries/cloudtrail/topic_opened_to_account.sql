@@ -1,5 +1,5 @@
 -- title           = "SNS topic was opened to another account"
--- severity        = "low"
+-- severity        = "medium"
 -- tags            = ["attack.exfiltration", "attack.t1537"]
 -- remedy          = "Put the earlier topic policy back; list the subscriptions and unsubscribe endpoints you do not know."
 -- false_positives = "Sharing on purpose with an account of your own or of a partner."
@@ -8,7 +8,8 @@ SELECT eventTime,
        coalesce(requestParameters -> 'attributes' ->> 'Policy', requestParameters ->> 'attributeValue') AS policy,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'topicArn', responseElements ->> 'topicArn', requestParameters ->> 'name') AS resource
+       coalesce(requestParameters ->> 'topicArn', responseElements ->> 'topicArn', requestParameters ->> 'name') AS resource,
+       CASE WHEN userIdentity.invokedBy = 'cloudformation.amazonaws.com' OR regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli') AND NOT is_person() THEN 'low' ELSE 'medium' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'sns.amazonaws.com'
   AND eventName IN ('SetTopicAttributes', 'CreateTopic')

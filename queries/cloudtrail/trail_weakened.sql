@@ -17,4 +17,5 @@ WHERE eventSource = 'cloudtrail.amazonaws.com'
   AND errorCode IS NULL
   AND (requestParameters ->> 'isMultiRegionTrail' = 'false'
        OR requestParameters ->> 'includeGlobalServiceEvents' = 'false'
+       OR requestParameters ->> 'isOrganizationTrail' = 'false'
        OR requestParameters ->> 'enableLogFileValidation' = 'false')

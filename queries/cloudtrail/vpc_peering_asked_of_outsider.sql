@@ -1,4 +1,4 @@
--- title           = "VPC peering was asked of another account by a person"
+-- title           = "VPC peering was asked of another account by hand"
 -- severity        = "medium"
 -- tags            = ["attack.exfiltration", "attack.lateral_movement", "attack.t1537", "attack.t1133"]
 -- remedy          = "Find out whose account it is; delete the connection if nobody claims it."
@@ -16,4 +16,3 @@ WHERE eventSource = 'ec2.amazonaws.com'
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
-  AND is_person()

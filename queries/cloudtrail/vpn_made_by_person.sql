@@ -1,4 +1,4 @@
--- title           = "Person made a VPN into the network"
+-- title           = "VPN or another way into the network was made by hand"
 -- severity        = "medium"
 -- tags            = ["attack.persistence", "attack.initial_access", "attack.t1133"]
 -- remedy          = "Ask the network's owners; delete it if they do not know it, and look at the flows that came over it."
@@ -14,4 +14,3 @@ WHERE eventSource = 'ec2.amazonaws.com'
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
-  AND is_person()

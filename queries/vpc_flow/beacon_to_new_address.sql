@@ -4,10 +4,11 @@
 -- tags            = ["attack.command_and_control", "attack.t1071", "attack.t1571"]
 -- remedy          = "Find the process on the host and who owns the address. If nobody knows them: isolate the host, keep its memory, and look at who else calls this address."
 -- false_positives = "Agents and monitoring that were just installed, and services whose addresses change."
-SELECT srcaddr, dstaddr, dstport,
+SELECT srcaddr, dstaddr,
+       min(dstport) AS dstport,
        count(*) AS flows,
        regularity("start") AS regularity,
-       (max("start") - min("start")) / (count(DISTINCT "start") - 1) AS seconds_between,
+       (max("start") - min("start")) / nullif(count(DISTINCT "start") - 1, 0) AS seconds_between,
        sum(bytes) AS bytes,
        dstaddr AS resource
 FROM vpc_flow
@@ -20,13 +21,17 @@ WHERE action = 'ACCEPT'
   AND srcport >= 1024
   AND coalesce(tcp_flags & 18, 0) <> 18
   AND pkt_dst_aws_service IS NULL
-GROUP BY srcaddr, account, dstport, dstaddr, tumble("start", INTERVAL '6 hours')
+GROUP BY srcaddr, account, dstaddr, tumble("start", INTERVAL '6 hours')
 HAVING first_seen(dstaddr, INTERVAL '10 days')
-   AND count(DISTINCT "start") >= 20
-   AND (regularity("start") >= 0.9
+   AND (count(DISTINCT "start") >= 20
+            AND regularity("start") >= 0.9
+        -- seldom, but like a clock, and of one size
+        OR count(DISTINCT "start") >= 10
+           AND regularity("start") >= 0.9375
+           AND max(bytes) <= 2 * min(bytes)
         -- some wait for a little more or less each time: then many, of much the same size
-        OR regularity("start") >= 0.7
-           AND count(DISTINCT "start") >= 60
+        OR count(DISTINCT "start") >= 30
+           AND regularity("start") >= 0.7
            AND max(bytes) <= 4 * min(bytes))
    -- a connection that stays open has a record in each interval of the log, which is regular too
    AND sum("end" - "start") * 2 <= max("start") - min("start")

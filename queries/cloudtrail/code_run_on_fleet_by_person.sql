@@ -1,0 +1,18 @@
+-- title           = "Person ran code on a fleet through a service that deploys or computes"
+-- severity        = "low"
+-- tags            = ["attack.execution", "attack.t1651", "attack.t1072"]
+-- remedy          = "Look at the step, revision or container that was run, and with which role."
+-- false_positives = "Engineers at work."
+SELECT eventTime,
+       eventName,
+       sourceIPAddress,
+       userAgent,
+       coalesce(requestParameters ->> 'jobFlowId', requestParameters ->> 'applicationName', requestParameters ->> 'virtualClusterId') AS resource,
+       CASE WHEN userIdentity.accessKeyId LIKE 'AKIA%' THEN 'medium' ELSE 'low' END AS severity
+FROM cloudtrail
+WHERE eventSource IN ('elasticmapreduce.amazonaws.com', 'codedeploy.amazonaws.com', 'emr-containers.amazonaws.com')
+  AND eventName IN ('AddJobFlowSteps', 'CreateDeployment', 'StartJobRun')
+  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+  AND is_person()
+  AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL

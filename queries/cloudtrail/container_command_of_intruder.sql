@@ -1,0 +1,16 @@
+-- title    = "Container was defined or run with a command that intruders use"
+-- severity = "high"
+-- tags     = ["attack.execution", "attack.t1610", "attack.t1059.004", "attack.credential_access", "attack.t1552.005"]
+-- remedy   = "Stop the task, take the definition away (DeregisterTaskDefinition), revoke the sessions of the task's role, and find out who may register such."
+SELECT eventTime,
+       eventName,
+       coalesce(requestParameters ->> 'containerDefinitions', requestParameters ->> 'overrides', requestParameters ->> 'containerProperties', requestParameters ->> 'containerOverrides') AS command,
+       sourceIPAddress,
+       userAgent,
+       coalesce(requestParameters ->> 'family', requestParameters ->> 'taskDefinition', requestParameters ->> 'jobDefinitionName', requestParameters ->> 'jobName') AS resource,
+       CASE WHEN regexp_like(requestParameters, '169[.]254[.]1(69[.]254|70[.]2)|AWS_CONTAINER_CREDENTIALS_|/dev/tcp/|bash -i\b|\bnc(at)? -[a-z]*e') THEN 'high' ELSE 'medium' END AS severity
+FROM cloudtrail
+WHERE eventSource IN ('ecs.amazonaws.com', 'batch.amazonaws.com')
+  AND eventName IN ('RegisterTaskDefinition', 'RunTask', 'RegisterJobDefinition', 'SubmitJob')
+  AND regexp_like(requestParameters, '169[.]254[.]170[.]2(/v2/credentials|[$])|169[.]254[.]169[.]254/latest/meta-data/iam|[$][{]?AWS_CONTAINER_CREDENTIALS_(RELATIVE|FULL)_URI|/dev/tcp/|bash -i\b|\bnc(at)? -[a-z]*e|(curl|wget) [^"|]*[|] *(ba)?sh\b')
+  AND errorCode IS NULL

@@ -1,0 +1,19 @@
+-- title           = "Data mover was connected to a place outside AWS, or a public file server made"
+-- severity        = "medium"
+-- tags            = ["attack.exfiltration", "attack.t1048", "attack.t1567.002", "attack.t1537"]
+-- remedy          = "Ask the owner whose place it is. If nobody knows: delete the location or server, and see which tasks ran."
+-- false_positives = "Migrations, and file servers for partners."
+SELECT eventTime,
+       eventName,
+       coalesce(requestParameters ->> 'containerUrl', requestParameters ->> 'serverHostname', requestParameters ->> 'url', requestParameters ->> 'endpointType') AS place,
+       sourceIPAddress,
+       userAgent,
+       coalesce(responseElements ->> 'locationArn', responseElements ->> 'connectorId', responseElements ->> 'serverId') AS resource
+FROM cloudtrail
+WHERE eventSource IN ('datasync.amazonaws.com', 'transfer.amazonaws.com')
+  AND eventName IN ('CreateLocationAzureBlob', 'CreateLocationObjectStorage', 'CreateConnector', 'CreateServer', 'UpdateServer')
+  AND (eventName <> 'CreateServer' AND eventName <> 'UpdateServer'
+       OR requestParameters ->> 'endpointType' = 'PUBLIC'
+       OR eventName = 'CreateServer' AND requestParameters ->> 'endpointType' IS NULL)
+  AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL

@@ -1,0 +1,18 @@
+-- title           = "Person started an experiment that injects faults"
+-- severity        = "medium"
+-- tags            = ["attack.impact", "attack.t1489", "attack.t1485", "attack.t1499"]
+-- remedy          = "Ask the owner; stop the experiment (StopExperiment), and see what its template stops, deletes or cuts off."
+-- false_positives = "Game days."
+SELECT eventTime,
+       eventName,
+       sourceIPAddress,
+       userAgent,
+       requestParameters ->> 'experimentTemplateId' AS resource
+FROM cloudtrail
+WHERE eventSource = 'fis.amazonaws.com'
+  AND eventName = 'StartExperiment'
+  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+  AND (is_person()
+       OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
+  AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL

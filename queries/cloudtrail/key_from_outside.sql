@@ -1,0 +1,20 @@
+-- title    = "Key was brought from outside AWS, or a key's name pointed at another key by a person"
+-- severity = "medium"
+-- tags     = ["attack.impact", "attack.t1486"]
+-- remedy   = "Ask the owner. What is encrypted with material that somebody else holds, or that expires, is theirs to give back: point the alias at the former key, and look what was encrypted since."
+SELECT eventTime,
+       eventName,
+       coalesce(requestParameters ->> 'origin', requestParameters ->> 'expirationModel') AS how,
+       sourceIPAddress,
+       userAgent,
+       coalesce(requestParameters ->> 'aliasName', requestParameters ->> 'keyId', requestParameters ->> 'targetKeyId', requestParameters ->> 'customKeyStoreName', requestParameters ->> 'customKeyStoreId') AS resource
+FROM cloudtrail
+WHERE eventSource = 'kms.amazonaws.com'
+  AND eventName IN ('ImportKeyMaterial', 'CreateKey', 'UpdateAlias', 'CreateCustomKeyStore', 'UpdateCustomKeyStore')
+  AND (eventName <> 'CreateKey'
+       OR requestParameters ->> 'origin' LIKE 'EXTERNAL%')
+  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+  AND (eventName <> 'UpdateAlias'
+       OR is_person())
+  AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL

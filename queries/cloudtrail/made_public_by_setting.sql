@@ -1,0 +1,17 @@
+-- title    = "Builds, dashboards, an application or a share were made open to everybody by a setting"
+-- severity = "medium"
+-- tags     = ["attack.exfiltration", "attack.t1537", "attack.t1567", "attack.defense_evasion", "attack.t1562.001"]
+-- remedy   = "Close it again, and see what could be read meanwhile: logs and artifacts of builds, dashboards, the code of an application."
+SELECT eventTime,
+       eventName,
+       sourceIPAddress,
+       userAgent,
+       coalesce(requestParameters ->> 'projectArn', requestParameters ->> 'resourceShareArn', requestParameters ->> 'applicationId', requestParameters ->> 'awsAccountId') AS resource
+FROM cloudtrail
+WHERE eventSource IN ('codebuild.amazonaws.com', 'quicksight.amazonaws.com', 'ram.amazonaws.com', 'serverlessrepo.amazonaws.com')
+  AND eventName IN ('UpdateProjectVisibility', 'UpdatePublicSharingSettings', 'UpdateResourceShare', 'PutApplicationPolicy')
+  AND (requestParameters ->> 'projectVisibility' = 'PUBLIC_READ'
+       OR requestParameters ->> 'publicSharingEnabled' = 'true'
+       OR requestParameters ->> 'allowExternalPrincipals' = 'true'
+       OR regexp_like(requestParameters ->> 'statements', '"principals"\s*:\s*\[\s*"[*]"'))
+  AND errorCode IS NULL

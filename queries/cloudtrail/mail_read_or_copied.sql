@@ -1,0 +1,19 @@
+-- title           = "Mailbox was exported or opened to somebody else, or incoming mail sent elsewhere"
+-- severity        = "medium"
+-- tags            = ["attack.collection", "attack.t1114.002", "attack.t1114.003", "attack.exfiltration", "attack.t1537"]
+-- remedy          = "Ask the owner of the mailbox or domain; cancel the export, take the permission or rule back, and see who read the mail meanwhile."
+-- false_positives = "Investigations, and whoever sets up the mail."
+SELECT eventTime,
+       eventName,
+       coalesce(requestParameters ->> 'granteeId', requestParameters ->> 's3BucketName') AS goes_to,
+       sourceIPAddress,
+       userAgent,
+       coalesce(requestParameters ->> 'entityId', requestParameters ->> 'ruleSetName', requestParameters ->> 'organizationId') AS resource
+FROM cloudtrail
+WHERE eventSource IN ('workmail.amazonaws.com', 'ses.amazonaws.com')
+  AND eventName IN ('StartMailboxExportJob', 'PutMailboxPermissions', 'CreateImpersonationRole', 'UpdateImpersonationRole', 'PutEmailMonitoringConfiguration', 'CreateReceiptRule', 'UpdateReceiptRule', 'SetActiveReceiptRuleSet')
+  AND (eventSource = 'workmail.amazonaws.com'
+       OR NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+          AND is_person())
+  AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL

@@ -1,0 +1,19 @@
+-- title    = "Lock that keeps S3 objects from deletion was taken off or passed by"
+-- severity = "medium"
+-- tags     = ["attack.impact", "attack.t1490", "attack.t1485", "attack.defense_evasion", "attack.t1562.001"]
+-- remedy   = "Set the default retention again, look which objects lost their lock or were deleted, and restore them from older versions."
+SELECT eventTime,
+       eventName,
+       requestParameters ->> 'key' AS object,
+       sourceIPAddress,
+       userAgent,
+       requestParameters ->> 'bucketName' AS resource
+FROM cloudtrail
+WHERE eventSource = 's3.amazonaws.com'
+  AND eventName IN ('PutBucketObjectLockConfiguration', 'PutObjectLegalHold', 'PutObjectRetention', 'DeleteObject', 'DeleteObjects')
+  AND (eventName = 'PutBucketObjectLockConfiguration'
+           AND NOT json_contains(requestParameters, 'ObjectLockConfiguration', 'Rule')
+       OR requestParameters -> 'LegalHold' ->> 'Status' = 'OFF'
+       OR requestParameters ->> 'x-amz-bypass-governance-retention' = 'true')
+  AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL

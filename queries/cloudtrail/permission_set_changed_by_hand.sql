@@ -1,0 +1,18 @@
+-- title           = "Permission set was changed by hand, or lost its boundary"
+-- severity        = "medium"
+-- tags            = ["attack.persistence", "attack.privilege_escalation", "attack.t1098.003", "attack.t1098"]
+-- remedy          = "Compare the permission set with what is in your repository, put it back, and look at who is assigned to it and what they did since."
+-- false_positives = "The administrator of Identity Center, who has no repository of permission sets."
+SELECT eventTime,
+       eventName,
+       coalesce(requestParameters ->> 'managedPolicyArn', requestParameters -> 'customerManagedPolicyReference' ->> 'name') AS policy,
+       sourceIPAddress,
+       userAgent,
+       requestParameters ->> 'permissionSetArn' AS resource
+FROM cloudtrail
+WHERE eventSource = 'sso.amazonaws.com'
+  AND eventName IN ('AttachManagedPolicyToPermissionSet', 'AttachCustomerManagedPolicyReferenceToPermissionSet', 'PutInlinePolicyToPermissionSet', 'UpdatePermissionSet', 'DeletePermissionsBoundaryFromPermissionSet')
+  AND (eventName = 'DeletePermissionsBoundaryFromPermissionSet'
+       OR NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli'))
+  AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL

@@ -1,0 +1,17 @@
+-- title           = "Person deleted all messages of a queue"
+-- severity        = "medium"
+-- tags            = ["attack.impact", "attack.t1485"]
+-- remedy          = "Ask the owner whether the messages were needed: they cannot be had back. If the queue carries alarms or log notices, look what they would have told."
+-- false_positives = "Developers who empty a queue of dead letters."
+SELECT eventTime,
+       eventName,
+       sourceIPAddress,
+       userAgent,
+       requestParameters ->> 'queueUrl' AS resource
+FROM cloudtrail
+WHERE eventSource = 'sqs.amazonaws.com'
+  AND eventName = 'PurgeQueue'
+  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+  AND is_person()
+  AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL

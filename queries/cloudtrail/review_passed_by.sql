@@ -1,0 +1,14 @@
+-- title    = "Approval that a change or release needs was overridden or taken away"
+-- severity = "medium"
+-- tags     = ["attack.persistence", "attack.t1554", "attack.initial_access", "attack.t1195.002", "attack.defense_evasion", "attack.t1562.001"]
+-- remedy   = "Read the change that went in without its review, and put the rule back."
+SELECT eventTime,
+       eventName,
+       sourceIPAddress,
+       userAgent,
+       coalesce(requestParameters ->> 'pullRequestId', requestParameters ->> 'repositoryName', requestParameters ->> 'approvalRuleTemplateName', requestParameters ->> 'pipelineName') AS resource
+FROM cloudtrail
+WHERE eventSource IN ('codecommit.amazonaws.com', 'codepipeline.amazonaws.com')
+  AND eventName IN ('OverridePullRequestApprovalRules', 'DeletePullRequestApprovalRule', 'DisassociateApprovalRuleTemplateFromRepository', 'DeleteApprovalRuleTemplate', 'OverrideStageCondition')
+  AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL

@@ -1,0 +1,17 @@
+-- title    = "Schedule of snapshots, or what keeps deleted ones, was removed or switched off"
+-- severity = "medium"
+-- tags     = ["attack.impact", "attack.t1490"]
+-- remedy   = "Put the rule or policy back, and look for snapshots and images deleted since."
+SELECT eventTime,
+       eventName,
+       sourceIPAddress,
+       userAgent,
+       coalesce(requestParameters ->> 'identifier', requestParameters ->> 'policyId') AS resource,
+       CASE WHEN eventSource = 'dlm.amazonaws.com' AND (regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli') OR NOT is_person()) THEN 'low' ELSE 'medium' END AS severity
+FROM cloudtrail
+WHERE eventSource IN ('rbin.amazonaws.com', 'dlm.amazonaws.com')
+  AND eventName IN ('DeleteRule', 'UnlockRule', 'UpdateRule', 'DeleteLifecyclePolicy', 'UpdateLifecyclePolicy')
+  AND (eventName NOT IN ('UpdateRule', 'UpdateLifecyclePolicy')
+       OR coalesce(requestParameters ->> 'State', requestParameters ->> 'state') = 'DISABLED'
+       OR coalesce(json_get_int(requestParameters, 'retentionPeriod', 'retentionPeriodValue'), json_get_int(requestParameters, 'RetentionPeriod', 'RetentionPeriodValue')) <= 1)
+  AND errorCode IS NULL

@@ -1,0 +1,16 @@
+-- title           = "Table, secret, queue, stream, log or database was set to encrypt with a KMS key of another account"
+-- severity        = "medium"
+-- tags            = ["attack.impact", "attack.t1486"]
+-- remedy          = "Find out whose account the key is in. If it is none of yours: set a key of your own again while theirs still answers, for they can take the data away by disabling it."
+-- false_positives = "An account of the organization that holds the keys of all."
+SELECT eventTime,
+       eventName,
+       regexp_match(replace(requestParameters, account, ''), 'arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:(?:key|alias)/[^"]+')[1] AS key,
+       sourceIPAddress,
+       userAgent,
+       coalesce(requestParameters ->> 'tableName', requestParameters ->> 'secretId', requestParameters ->> 'queueUrl', requestParameters ->> 'topicArn', requestParameters ->> 'streamName', requestParameters ->> 'logGroupName', requestParameters ->> 'clusterIdentifier', requestParameters ->> 'dBInstanceIdentifier', requestParameters ->> 'dBClusterIdentifier', requestParameters ->> 'functionName') AS resource
+FROM cloudtrail
+WHERE eventSource IN ('dynamodb.amazonaws.com', 'secretsmanager.amazonaws.com', 'sqs.amazonaws.com', 'sns.amazonaws.com', 'kinesis.amazonaws.com', 'logs.amazonaws.com', 'redshift.amazonaws.com', 'rds.amazonaws.com', 'elasticfilesystem.amazonaws.com', 'lambda.amazonaws.com')
+  AND eventName IN ('UpdateTable', 'UpdateSecret', 'SetQueueAttributes', 'SetTopicAttributes', 'StartStreamEncryption', 'AssociateKmsKey', 'ModifyCluster', 'RestoreDBInstanceFromDBSnapshot', 'RestoreDBClusterFromSnapshot', 'CreateFileSystem', 'UpdateFunctionConfiguration20150331v2')
+  AND regexp_like(replace(requestParameters, account, ''), ':kms:[a-z0-9-]+:[0-9]{12}:(key|alias)/')
+  AND errorCode IS NULL

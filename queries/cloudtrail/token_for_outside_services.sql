@@ -1,0 +1,18 @@
+-- title           = "Account began to vouch for its identities outside AWS, or a person fetched such a token"
+-- severity        = "medium"
+-- tags            = ["attack.credential_access", "attack.t1528", "attack.lateral_movement", "attack.t1550.001"]
+-- remedy          = "Ask the owner which service outside AWS takes the token, and what it lets its bearer do; switch outbound federation off again (DisableOutboundWebIdentityFederation) if nobody needs it."
+-- false_positives = "The team that sets up sign-in to another cloud."
+SELECT eventTime,
+       eventName,
+       requestParameters ->> 'audience' AS audience,
+       sourceIPAddress,
+       userAgent
+FROM cloudtrail
+WHERE eventSource IN ('iam.amazonaws.com', 'sts.amazonaws.com')
+  AND eventName IN ('EnableOutboundWebIdentityFederation', 'GetWebIdentityToken')
+  AND (eventName = 'EnableOutboundWebIdentityFederation'
+       OR NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+          AND is_person())
+  AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL

@@ -1,0 +1,17 @@
+-- title           = "Network of another account was joined to a transit gateway"
+-- severity        = "medium"
+-- tags            = ["attack.lateral_movement", "attack.t1021", "attack.exfiltration", "attack.t1537", "attack.persistence", "attack.t1133"]
+-- remedy          = "Find out whose account it is. If it is none of yours: delete the attachment, and look in the flow logs for what went through it."
+-- false_positives = "A network account that joins the other accounts of the organization."
+SELECT eventTime,
+       eventName,
+       responseElements AS answer,
+       sourceIPAddress,
+       userAgent,
+       coalesce(requestParameters -> 'CreateTransitGatewayPeeringAttachmentRequest' ->> 'TransitGatewayId', requestParameters -> 'AcceptTransitGatewayVpcAttachmentRequest' ->> 'TransitGatewayAttachmentId', requestParameters -> 'AcceptTransitGatewayPeeringAttachmentRequest' ->> 'TransitGatewayAttachmentId') AS resource
+FROM cloudtrail
+WHERE eventSource = 'ec2.amazonaws.com'
+  AND eventName IN ('CreateTransitGatewayPeeringAttachment', 'AcceptTransitGatewayVpcAttachment', 'AcceptTransitGatewayPeeringAttachment')
+  AND (regexp_like(replace(requestParameters, account, ''), '"PeerAccountId"\s*:\s*"?[0-9]{12}')
+       OR regexp_like(replace(responseElements, account, ''), '"(vpcOwnerId|ownerId)"\s*:\s*"[0-9]{12}"'))
+  AND errorCode IS NULL

@@ -1,0 +1,21 @@
+-- title           = "Person let another identity provider into a user pool, switched off its MFA, or made somebody its administrator"
+-- severity        = "medium"
+-- tags            = ["attack.persistence", "attack.t1556", "attack.t1484.002", "attack.t1098", "attack.t1556.006"]
+-- remedy          = "Compare the pool with what is in your repository; take the provider or membership back, and sign out who came in by it (AdminUserGlobalSignOut)."
+-- false_positives = "Administrators of the application."
+SELECT eventTime,
+       eventName,
+       coalesce(requestParameters ->> 'providerName', requestParameters ->> 'groupName') AS what,
+       sourceIPAddress,
+       userAgent,
+       requestParameters ->> 'userPoolId' AS resource
+FROM cloudtrail
+WHERE eventSource = 'cognito-idp.amazonaws.com'
+  AND eventName IN ('CreateIdentityProvider', 'UpdateIdentityProvider', 'UpdateUserPool', 'AdminAddUserToGroup')
+  AND (eventName IN ('CreateIdentityProvider', 'UpdateIdentityProvider')
+       OR requestParameters ->> 'mfaConfiguration' = 'OFF'
+       OR regexp_like(requestParameters ->> 'groupName', '(?i)admin'))
+  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+  AND is_person()
+  AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL
