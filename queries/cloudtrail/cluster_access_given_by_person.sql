@@ -1,4 +1,4 @@
--- title           = "Person gave somebody access to an EKS cluster"
+-- title           = "Person or instance gave somebody access to an EKS cluster"
 -- severity        = "medium"
 -- tags            = ["attack.persistence", "attack.t1098.006", "attack.privilege_escalation"]
 -- remedy          = "Ask the owner of the cluster; take the entry away (DeleteAccessEntry), and read in the audit log what the principal did."
@@ -16,6 +16,7 @@ WHERE eventSource = 'eks.amazonaws.com'
   AND (json_length(requestParameters, 'kubernetesGroups') > 0
        OR json_contains(requestParameters, 'policyArn'))
   AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
-  AND is_person()
+  AND (is_person()
+       OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
