@@ -1,7 +1,7 @@
--- title    = "Method of an API was changed to ask for no authorization"
+-- title    = "API was changed to ask for no authorization, or its policy changed by a person"
 -- severity = "medium"
 -- tags     = ["attack.initial_access", "attack.t1190", "attack.defense_evasion", "attack.t1562.001", "attack.persistence", "attack.t1556"]
--- remedy   = "Set the authorizer again, and look in the API's log who called the method meanwhile."
+-- remedy   = "Set the authorizer or policy again, and look in the API's log who called it meanwhile."
 SELECT eventTime,
        eventName,
        coalesce(requestParameters ->> 'httpMethod', requestParameters ->> 'routeKey') AS method,
@@ -9,8 +9,12 @@ SELECT eventTime,
        userAgent,
        coalesce(requestParameters ->> 'restApiId', requestParameters ->> 'apiId') AS resource
 FROM cloudtrail
-WHERE eventSource = 'apigateway.amazonaws.com'
-  AND eventName IN ('UpdateMethod', 'UpdateRoute')
-  AND regexp_like(requestParameters, '"path"\s*:\s*"/authorizationType"\s*,\s*"value"\s*:\s*"NONE"|"authorizationType"\s*:\s*"NONE"')
+WHERE eventSource IN ('apigateway.amazonaws.com', 'appsync.amazonaws.com')
+  AND eventName IN ('UpdateMethod', 'UpdateRoute', 'UpdateGraphqlApi', 'UpdateRestApi')
+  AND (regexp_like(requestParameters, '"path"\s*:\s*"/authorizationType"\s*,\s*"value"\s*:\s*"NONE"|"authorizationType"\s*:\s*"NONE"')
+       OR requestParameters ->> 'authenticationType' = 'API_KEY'
+       OR regexp_like(requestParameters, '"path"\s*:\s*"/policy"')
+          AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+          AND is_person())
   AND coalesce(requestParameters ->> 'httpMethod', '') <> 'OPTIONS'
   AND errorCode IS NULL

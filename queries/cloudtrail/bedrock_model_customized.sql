@@ -11,5 +11,5 @@ SELECT eventTime,
        coalesce(responseElements ->> 'jobArn', requestParameters ->> 'jobName') AS resource
 FROM cloudtrail
 WHERE eventSource = 'bedrock.amazonaws.com'
-  AND eventName IN ('CreateModelCustomizationJob', 'CreateModelImportJob')
+  AND eventName IN ('CreateModelCustomizationJob', 'CreateModelImportJob', 'CreateModelInvocationJob')
   AND errorCode IS NULL

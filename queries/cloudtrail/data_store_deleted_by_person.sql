@@ -10,8 +10,9 @@ SELECT eventTime,
        userAgent,
        coalesce(requestParameters ->> 'tableName', requestParameters ->> 'fileSystemId', requestParameters ->> 'clusterIdentifier', requestParameters ->> 'domainName', requestParameters ->> 'replicationGroupId', requestParameters ->> 'userPoolId', requestParameters ->> 'name', eventName) AS resource
 FROM cloudtrail
-WHERE eventSource IN ('dynamodb.amazonaws.com', 'elasticfilesystem.amazonaws.com', 'redshift.amazonaws.com', 'es.amazonaws.com', 'elasticache.amazonaws.com', 'eks.amazonaws.com', 'cognito-idp.amazonaws.com', 'fsx.amazonaws.com', 'memorydb.amazonaws.com')
-  AND eventName IN ('DeleteTable', 'DeleteFileSystem', 'DeleteCluster', 'DeleteDomain', 'DeleteElasticsearchDomain', 'DeleteReplicationGroup', 'DeleteUserPool')
+WHERE eventSource IN ('dynamodb.amazonaws.com', 'elasticfilesystem.amazonaws.com', 'redshift.amazonaws.com', 'es.amazonaws.com', 'elasticache.amazonaws.com', 'eks.amazonaws.com', 'cognito-idp.amazonaws.com', 'fsx.amazonaws.com', 'memorydb.amazonaws.com',
+                    'bedrock.amazonaws.com', 'glacier.amazonaws.com', 'docdb-elastic.amazonaws.com', 'dsql.amazonaws.com', 'neptune-graph.amazonaws.com', 'timestream.amazonaws.com', 'ecr.amazonaws.com')
+  AND eventName IN ('DeleteTable', 'DeleteFileSystem', 'DeleteCluster', 'DeleteDomain', 'DeleteElasticsearchDomain', 'DeleteReplicationGroup', 'DeleteUserPool', 'DeleteKnowledgeBase', 'DeleteVault', 'DeleteGraph', 'DeleteDatabase', 'DeleteRepository')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')

@@ -11,6 +11,6 @@ SELECT eventTime,
        requestParameters ->> 'domainName' AS resource
 FROM cloudtrail
 WHERE eventSource = 'route53domains.amazonaws.com'
-  AND eventName IN ('UpdateDomainNameservers', 'UpdateDomainContact', 'DisassociateDelegationSignerFromDomain', 'DeleteDomain', 'RegisterDomain')
+  AND eventName IN ('UpdateDomainNameservers', 'UpdateDomainContact', 'DisassociateDelegationSignerFromDomain', 'DeleteDomain', 'RegisterDomain', 'DisableDomainAutoRenew')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

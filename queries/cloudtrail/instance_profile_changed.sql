@@ -8,14 +8,14 @@ SELECT eventTime,
        coalesce(requestParameters -> 'AssociateIamInstanceProfileRequest' -> 'IamInstanceProfile' ->> 'Arn', requestParameters -> 'AssociateIamInstanceProfileRequest' -> 'IamInstanceProfile' ->> 'Name', requestParameters -> 'ReplaceIamInstanceProfileAssociationRequest' -> 'IamInstanceProfile' ->> 'Arn', requestParameters -> 'ReplaceIamInstanceProfileAssociationRequest' -> 'IamInstanceProfile' ->> 'Name') AS profile,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters -> 'AssociateIamInstanceProfileRequest' ->> 'InstanceId', requestParameters -> 'ReplaceIamInstanceProfileAssociationRequest' ->> 'AssociationId', requestParameters ->> 'instanceProfileName') AS resource,
+       coalesce(requestParameters -> 'AssociateIamInstanceProfileRequest' ->> 'InstanceId', requestParameters -> 'ReplaceIamInstanceProfileAssociationRequest' ->> 'AssociationId', requestParameters ->> 'instanceProfileName', requestParameters ->> 'instanceId') AS resource,
        CASE WHEN errorCode IS NULL THEN 'medium' ELSE 'low' END AS severity,
        CASE WHEN errorCode IS NULL AND eventName = 'AddRoleToInstanceProfile' THEN 'Person put a role into an instance profile'
             WHEN errorCode IS NULL THEN 'Instance profile of a running EC2 instance was set or replaced'
             ELSE 'Somebody tried to set or replace the instance profile of an EC2 instance' END AS title
 FROM cloudtrail
-WHERE eventSource IN ('ec2.amazonaws.com', 'iam.amazonaws.com')
-  AND eventName IN ('AssociateIamInstanceProfile', 'ReplaceIamInstanceProfileAssociation', 'AddRoleToInstanceProfile')
+WHERE eventSource IN ('ec2.amazonaws.com', 'iam.amazonaws.com', 'ssm.amazonaws.com')
+  AND eventName IN ('AssociateIamInstanceProfile', 'ReplaceIamInstanceProfileAssociation', 'AddRoleToInstanceProfile', 'UpdateManagedInstanceRole')
   -- the console and pipelines make a profile with each role for instances
   AND (eventName <> 'AddRoleToInstanceProfile'
        OR is_person()

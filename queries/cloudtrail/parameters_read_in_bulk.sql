@@ -3,7 +3,7 @@
 -- confidence      = "medium"
 -- tags            = ["attack.credential_access", "attack.t1555.006"]
 -- remedy          = "Ask the principal what it needed them for. If it cannot say: revoke its sessions and rotate what the parameters hold."
--- false_positives = "Developers who export the settings of their service; Terraform on a laptop (low)."
+-- false_positives = "Developers who export the settings of their service; Terraform on a laptop, which asks for more than values (low)."
 SELECT userIdentity.arn AS who,
        count(*) FILTER (WHERE requestParameters ->> 'withDecryption' = 'true') AS calls,
        count(DISTINCT coalesce(requestParameters ->> 'name', requestParameters ->> 'names', requestParameters ->> 'path')) AS different,
@@ -12,13 +12,16 @@ SELECT userIdentity.arn AS who,
        sample(sourceIPAddress) AS addresses,
        CASE WHEN count(*) FILTER (WHERE regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')) = count(*)
                  -- of each parameter that it manages it asks for more than the value
-                 AND 2 * count(*) FILTER (WHERE eventName IN ('DescribeParameters', 'ListTagsForResource')) >= count(*) THEN 'low' ELSE 'medium' END AS severity
+                 AND (count(*) FILTER (WHERE is_person()) = 0
+                      OR 2 * count(*) FILTER (WHERE eventName IN ('DescribeParameters', 'ListTagsForResource')) >= count(*)) THEN 'low' ELSE 'medium' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'ssm.amazonaws.com'
   AND eventName IN ('GetParameter', 'GetParameters', 'GetParametersByPath', 'DescribeParameters', 'ListTagsForResource')
   AND errorCode IS NULL
   AND (requestParameters ->> 'withDecryption' = 'true'
-       OR eventName IN ('DescribeParameters', 'ListTagsForResource'))
+       OR eventName IN ('DescribeParameters', 'ListTagsForResource')
+          AND regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+          AND is_person()) -- equivalent: of programs it is not asked, and they would take room
   AND userIdentity.invokedBy IS NULL
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '10 minutes')
 HAVING count(DISTINCT coalesce(requestParameters ->> 'name', requestParameters ->> 'names', requestParameters ->> 'path')) >= 80

@@ -11,7 +11,7 @@ SELECT eventTime,
        requestParameters ->> 'permissionSetArn' AS resource
 FROM cloudtrail
 WHERE eventSource = 'sso.amazonaws.com'
-  AND eventName IN ('AttachManagedPolicyToPermissionSet', 'AttachCustomerManagedPolicyReferenceToPermissionSet', 'PutInlinePolicyToPermissionSet', 'UpdatePermissionSet', 'DeletePermissionsBoundaryFromPermissionSet')
+  AND eventName IN ('AttachManagedPolicyToPermissionSet', 'AttachCustomerManagedPolicyReferenceToPermissionSet', 'PutInlinePolicyToPermissionSet', 'UpdatePermissionSet', 'DeleteInlinePolicyFromPermissionSet', 'DeletePermissionsBoundaryFromPermissionSet')
   AND (eventName = 'DeletePermissionsBoundaryFromPermissionSet'
        OR NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli'))
   AND errorCode IS NULL

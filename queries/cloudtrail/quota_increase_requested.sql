@@ -14,7 +14,8 @@ SELECT eventTime,
                  AND userIdentity.invokedBy IS NULL
                  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli') THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
-WHERE eventSource = 'servicequotas.amazonaws.com'
-  AND eventName = 'RequestServiceQuotaIncrease'
+WHERE eventSource IN ('servicequotas.amazonaws.com', 'support.amazonaws.com')
+  AND eventName IN ('RequestServiceQuotaIncrease', 'CreateCase')
   AND errorCode IS NULL
-  AND requestParameters ->> 'serviceCode' IN ('ec2', 'fargate', 'ses', 'sagemaker', 'bedrock', 'lightsail', 'batch', 'ecs')
+  AND (requestParameters ->> 'serviceCode' IN ('ec2', 'fargate', 'ses', 'sagemaker', 'bedrock', 'lightsail', 'batch', 'ecs')
+       OR requestParameters ->> 'serviceCode' LIKE 'service-limit-increase%')

@@ -18,4 +18,8 @@ FROM cloudtrail
 WHERE eventSource = 'ssm.amazonaws.com'
   AND eventName = 'SendCommand'
   AND (errorCode IS NULL OR errorCode LIKE '%AccessDenied%' OR errorCode LIKE '%Unauthorized%')
-  AND regexp_like(requestParameters ->> 'documentName', '(^|/)AWS-Run(ShellScript|PowerShellScript|RemoteScript|Document)$')
+  AND (regexp_like(requestParameters ->> 'documentName', '(^|/)AWS-Run(ShellScript|PowerShellScript|RemoteScript|Document)$')
+       -- what installs or sets up runs what it is given too
+       OR regexp_like(requestParameters ->> 'documentName', '(^|/)AWS-((Run|Apply)AnsiblePlaybooks?|RunSaltState|ApplyChefRecipes|ApplyDSCMofs|InstallApplication|InstallPowerShellModule|RunDockerAction|ConfigureAWSPackage)$')
+          AND is_person()
+          AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli'))

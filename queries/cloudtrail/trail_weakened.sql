@@ -18,4 +18,6 @@ WHERE eventSource = 'cloudtrail.amazonaws.com'
   AND (requestParameters ->> 'isMultiRegionTrail' = 'false'
        OR requestParameters ->> 'includeGlobalServiceEvents' = 'false'
        OR requestParameters ->> 'isOrganizationTrail' = 'false'
+       -- its copy in CloudWatch Logs, where alarms look
+       OR requestParameters ->> 'cloudWatchLogsLogGroupArn' = ''
        OR requestParameters ->> 'enableLogFileValidation' = 'false')

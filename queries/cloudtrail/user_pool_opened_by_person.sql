@@ -1,4 +1,4 @@
--- title           = "Person let another identity provider into a user pool, switched off its MFA, or made somebody its administrator"
+-- title           = "Person changed who gets into a user pool: its identity providers, clients, MFA or administrators"
 -- severity        = "medium"
 -- tags            = ["attack.persistence", "attack.t1556", "attack.t1484.002", "attack.t1098", "attack.t1556.006"]
 -- remedy          = "Compare the pool with what is in your repository; take the provider or membership back, and sign out who came in by it (AdminUserGlobalSignOut)."
@@ -11,8 +11,8 @@ SELECT eventTime,
        requestParameters ->> 'userPoolId' AS resource
 FROM cloudtrail
 WHERE eventSource = 'cognito-idp.amazonaws.com'
-  AND eventName IN ('CreateIdentityProvider', 'UpdateIdentityProvider', 'UpdateUserPool', 'AdminAddUserToGroup')
-  AND (eventName IN ('CreateIdentityProvider', 'UpdateIdentityProvider')
+  AND eventName IN ('CreateIdentityProvider', 'UpdateIdentityProvider', 'UpdateUserPool', 'UpdateUserPoolClient', 'AdminAddUserToGroup')
+  AND (eventName IN ('CreateIdentityProvider', 'UpdateIdentityProvider', 'UpdateUserPoolClient')
        OR requestParameters ->> 'mfaConfiguration' = 'OFF'
        OR regexp_like(requestParameters ->> 'groupName', '(?i)admin'))
   AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')

@@ -8,7 +8,7 @@
 SELECT srcaddr,
        sum(packets) AS questions,
        sum(bytes) AS bytes_sent,
-       sum(bytes) / sum(packets) AS bytes_a_question,
+       sum(bytes) / nullif(sum(packets), 0) AS bytes_a_question,
        count(DISTINCT dstaddr) AS servers,
        sample(dstaddr) AS resource
 FROM vpc_flow
