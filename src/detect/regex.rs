@@ -5,14 +5,17 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringViewArray};
 use arrow::buffer::BooleanBuffer;
-use arrow::compute::cast;
+use arrow::compute::{cast, take};
 use arrow::datatypes::DataType;
 use datafusion::common::Result;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{
     BinaryExpr, ColumnarValue, Expr, Operator, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
+use hashbrown::HashTable;
 use regex::Regex;
+
+use super::alike::{Alike, hash};
 
 /// Replaces a match against a constant. DataFusion compiles the expression again for each batch, which takes longer than
 /// matching a thousand short texts. Anything else, and an expression that does not compile, comes back as it is.
@@ -81,10 +84,93 @@ impl ScalarUDFImpl for Matches {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let [texts] = <[ArrayRef; 1]>::try_from(ColumnarValue::values_to_arrays(&args.args)?).expect("one argument");
-        let texts = cast(&texts, &DataType::Utf8View)?;
+        if let Some(symbols) = texts.as_any_dictionary_opt()
+            && symbols.values().len() <= symbols.len()
+        {
+            let truth = take(&self.matches(symbols.values())?, symbols.keys(), None)?;
+            return Ok(ColumnarValue::Array(truth));
+        }
+        Ok(ColumnarValue::Array(Arc::new(self.matches(&texts)?)))
+    }
+}
+
+impl Matches {
+    fn matches(&self, texts: &ArrayRef) -> Result<BooleanArray> {
+        let texts = cast(texts, &DataType::Utf8View)?;
         let texts: &StringViewArray = texts.as_string_view();
-        let matches = |row| texts.is_valid(row) && self.regex.is_match(texts.value(row)) != self.negated;
+        // columns of logs repeat: most texts are ones that were just asked of
+        let (mut known, mut repeats) = (HashTable::<(&str, bool)>::new(), texts.len() >= REPEAT_ROWS_MIN);
+        let matches = |row| {
+            if texts.is_null(row) {
+                return false;
+            }
+            let text = texts.value(row);
+            let ask = || self.regex.is_match(text) != self.negated;
+            if !repeats {
+                return ask();
+            }
+            let hash = hash(text);
+            if let Some((_, truth)) = known.find(hash, |(known, _)| *known == text) {
+                return *truth;
+            }
+            let truth = ask();
+            known.insert_unique(hash, (text, truth), |(known, _)| self::hash(known));
+            repeats = !Alike::differ(known.len(), row + 1);
+            truth
+        };
         let truth = BooleanBuffer::collect_bool(texts.len(), matches);
-        Ok(ColumnarValue::Array(Arc::new(BooleanArray::new(truth, texts.nulls().cloned()))))
+        Ok(BooleanArray::new(truth, texts.nulls().cloned()))
+    }
+}
+
+/// Of fewer texts each is asked of.
+const REPEAT_ROWS_MIN: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{DictionaryArray, StringArray};
+    use arrow::datatypes::{Field, Int32Type};
+    use datafusion::common::config::ConfigOptions;
+
+    use super::*;
+
+    fn told(texts: ArrayRef, negated: bool) -> Vec<Option<bool>> {
+        let function = Matches {
+            regex: Regex::new("^a|b$").unwrap(),
+            negated,
+            signature: Signature::any(1, Volatility::Immutable),
+        };
+        let args = ScalarFunctionArgs {
+            arg_fields: vec![Arc::new(Field::new("t", texts.data_type().clone(), true))],
+            number_rows: texts.len(),
+            args: vec![ColumnarValue::Array(texts)],
+            return_field: Arc::new(Field::new("m", DataType::Boolean, true)),
+            config_options: Arc::new(ConfigOptions::default()),
+        };
+        let ColumnarValue::Array(truth) = function.invoke_with_args(args).unwrap() else { panic!("an array goes in") };
+        truth.as_boolean().iter().collect()
+    }
+
+    #[test]
+    fn each_row_is_told_what_its_text_is_whether_or_not_texts_repeat() {
+        let texts = [Some("ax"), Some("x"), None, Some("xb"), Some("x"), Some("ax"), Some(""), None, Some("é")];
+        let many: Vec<Option<String>> =
+            (0..200).map(|n| (n % 7 > 0).then(|| format!("{n}b")[..n % 3].to_owned())).collect();
+        for texts in [texts.map(|text| text.map(str::to_owned)).to_vec(), many] {
+            for negated in [false, true] {
+                let is_match = |text: &String| (text.starts_with('a') || text.ends_with('b')) != negated;
+                let expected: Vec<Option<bool>> = texts.iter().map(|text| text.as_ref().map(is_match)).collect();
+                let texts = texts.iter().map(Option::as_deref);
+                let symbols: DictionaryArray<Int32Type> = texts.clone().collect();
+                let columns: [ArrayRef; 3] = [
+                    Arc::new(texts.clone().collect::<StringArray>()),
+                    Arc::new(texts.collect::<StringViewArray>()),
+                    Arc::new(symbols),
+                ];
+                for column in columns {
+                    assert_eq!(told(column, negated), expected);
+                }
+            }
+        }
     }
 }

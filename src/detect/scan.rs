@@ -1,6 +1,6 @@
 //! One batch → the rows that each rule selects: conditions are decided once per distinct value, rows visited once.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -22,8 +22,8 @@ pub struct Scan<'a> {
     rules: &'a TableRules,
     pub arrays: Vec<ArrayRef>,
     rows: usize,
-    /// By condition; `None` where it failed.
-    by_row: Vec<OnceCell<Option<BooleanArray>>>,
+    /// By condition.
+    by_row: Vec<ByRow>,
     /// What the router tells, see [`Routes`].
     unsure: BTreeSet<usize>,
     texts: BTreeSet<usize>,
@@ -34,6 +34,18 @@ pub struct Scan<'a> {
     asked: Vec<Whole>,
 }
 
+/// What one condition says of all rows of a batch.
+#[derive(Default)]
+struct ByRow {
+    /// Once it was asked of all; `None` where it failed.
+    truth: OnceCell<Option<BooleanArray>>,
+    /// Rows that it was asked of until then.
+    asked: Cell<usize>,
+}
+
+/// What it takes to ask of a few rows apart, in rows.
+const APART_ROWS: usize = 64;
+
 /// Fewer rows than this are asked at once: to look up their values costs more than it saves.
 const REMEMBER_ROWS_MIN: usize = 8;
 
@@ -43,7 +55,7 @@ impl<'a> Scan<'a> {
         let arrays = rules.leaves.arrays(batch);
         let count = batch.rows.num_rows();
         let Routes { rows, unsure, texts, wide } = rules.router.route(&rules.conditions, &arrays, count);
-        let by_row = std::iter::repeat_with(OnceCell::new).take(rules.conditions.len()).collect();
+        let by_row = std::iter::repeat_with(ByRow::default).take(rules.conditions.len()).collect();
         let asked = std::iter::repeat_with(Whole::new).take(rules.asked.len()).collect();
         (Scan { arrays, rows: count, by_row, unsure, texts, wide, apart, rules, names: OnceCell::new(), asked }, rows)
     }
@@ -124,9 +136,12 @@ impl<'a> Scan<'a> {
                 return Ok(());
             }
         }
-        // most of the batch: reading columns in place, once for all rules, beats copying rows out of them
-        if rows.len() * 2 > self.rows
-            && let Some(truth) = self.by_row[id].get_or_init(|| self.run(id, Rows::All(self.rows)).ok())
+        // most of the batch, or as much of it together with what was asked before: reading columns in place, once for all rules, beats
+        // copying rows out of them
+        let ByRow { truth, asked } = &self.by_row[id];
+        asked.set(asked.get() + rows.len() + APART_ROWS);
+        if (truth.get().is_some() || rows.len() * 2 > self.rows || asked.get() > self.rows)
+            && let Some(truth) = truth.get_or_init(|| self.run(id, Rows::All(self.rows)).ok())
         {
             rows.retain(|row| is_true(truth, *row as usize));
             return Ok(());
