@@ -50,8 +50,11 @@ pub struct Condition {
     /// Where it reads one text column only: verdicts on the values seen.
     pub verdicts: Option<Verdicts>,
     /// Conditions are tried in this order: those without text before those on text before those that call functions.
-    cost: u8,
+    pub cost: u8,
 }
+
+/// Cost of a condition that calls functions.
+pub const CALLS: u8 = 2;
 
 pub struct CompiledRule {
     pub rule: Arc<Rule>,
@@ -343,7 +346,7 @@ impl TableRules {
         let one_text =
             matches!(program.reads.as_slice(), [leaf] if matches!(kind(leaf), DataType::Utf8View) && repeats(leaf));
         let verdicts = one_text.then(Verdicts::default);
-        let cost = if calls { 2 } else { u8::from(text) };
+        let cost = if calls { CALLS } else { u8::from(text) };
         self.conditions.push(Condition { program, by_code, verdicts, cost });
         self.known.insert(expr, self.conditions.len() - 1);
         Ok(self.conditions.len() - 1)

@@ -12,7 +12,7 @@ use super::compile::{CompiledRule, Then};
 use super::emit;
 use super::quarantine::{Place, failed, halves};
 use super::scan::Scan;
-use super::window::state::{Selected, gather};
+use super::window::gather::{Selected, gather};
 use crate::finding::Finding;
 use crate::rule::Rule;
 use crate::table::Batch;

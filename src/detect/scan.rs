@@ -8,13 +8,13 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringViewArray};
 use arrow::datatypes::DataType;
 use datafusion::common::{DataFusionError, Result};
 
-use super::compile::{CompiledRule, TableRules, Then};
+use super::compile::{CALLS, CompiledRule, TableRules, Then};
 use super::emit::Apart;
 use super::program::Rows;
 use super::route::{Candidates, Routes};
 use super::verdicts::is_true;
 use super::window::columns::{Answers, Whole};
-use super::window::state::Names;
+use super::window::gather::Names;
 use crate::table::Batch;
 
 /// A batch while its rules look at it. Whatever two rules need is computed when the first asks.
@@ -43,7 +43,7 @@ struct ByRow {
     asked: Cell<usize>,
 }
 
-/// What it takes to ask of a few rows apart, in rows.
+/// What it takes to ask of a few rows apart, in rows; where functions are called, which take longer, in fewer.
 const APART_ROWS: usize = 64;
 
 /// Fewer rows than this are asked at once: to look up their values costs more than it saves.
@@ -56,7 +56,7 @@ impl<'a> Scan<'a> {
         let count = batch.rows.num_rows();
         let Routes { rows, unsure, texts, wide } = rules.router.route(&rules.conditions, &arrays, count);
         let by_row = std::iter::repeat_with(ByRow::default).take(rules.conditions.len()).collect();
-        let asked = std::iter::repeat_with(Whole::new).take(rules.asked.len()).collect();
+        let asked = std::iter::repeat_with(Whole::default).take(rules.asked.len()).collect();
         (Scan { arrays, rows: count, by_row, unsure, texts, wide, apart, rules, names: OnceCell::new(), asked }, rows)
     }
 
@@ -136,11 +136,12 @@ impl<'a> Scan<'a> {
                 return Ok(());
             }
         }
-        // most of the batch, or as much of it together with what was asked before: reading columns in place, once for all rules, beats
+        // most of the batch, or as much as it has together with what was asked before: reading columns in place, once for all rules, beats
         // copying rows out of them
         let ByRow { truth, asked } = &self.by_row[id];
-        asked.set(asked.get() + rows.len() + APART_ROWS);
-        if (truth.get().is_some() || rows.len() * 2 > self.rows || asked.get() > self.rows)
+        let before = asked.get();
+        asked.set(before + rows.len() + if condition.cost < CALLS { APART_ROWS } else { APART_ROWS / 8 });
+        if (truth.get().is_some() || rows.len() * 2 > self.rows || before + rows.len() > self.rows)
             && let Some(truth) = truth.get_or_init(|| self.run(id, Rows::All(self.rows)).ok())
         {
             rows.retain(|row| is_true(truth, *row as usize));

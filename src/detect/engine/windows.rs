@@ -11,8 +11,9 @@ use super::{Detector, Place, RuleCost, fold};
 use crate::detect::compile::{CompiledRule, OVERRIDES, Then};
 use crate::detect::quarantine::{self, failed, halves};
 use crate::detect::window::fire::{self, Items};
+use crate::detect::window::gather::Selected;
 use crate::detect::window::plan::Window;
-use crate::detect::window::state::{Key, Selected};
+use crate::detect::window::state::Key;
 use crate::finding::Finding;
 use crate::time::{MICROS_PER_DAY, MICROS_PER_SECOND, Timestamp};
 

@@ -38,6 +38,16 @@ impl Chain {
         self.0.iter().enumerate().flat_map(|(step, times)| times.as_slice().iter().map(move |time| (step, *time)))
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.0.iter().all(|times| times.as_slice().is_empty())
+    }
+
+    /// A bit for each step that was not seen, of the first 64.
+    pub fn missing(&self) -> u64 {
+        let first = self.0.iter().take(64).enumerate();
+        first.filter(|(_, times)| times.as_slice().is_empty()).fold(0, |bits, (step, _)| bits | 1 << step)
+    }
+
     /// Whether each step was seen no earlier than the one before it.
     pub fn holds(&self) -> bool {
         // the earliest time that a step can have leaves most to the next

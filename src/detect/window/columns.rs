@@ -1,7 +1,7 @@
 //! What rules over windows ask of rows → each expression once for all rules that ask it, and each of its values once for
 //! all rows that have it.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::collections::HashMap;
 
 use arrow::array::{Array, ArrayRef};
@@ -34,7 +34,7 @@ struct Column {
     cheap: bool,
 }
 
-/// One in so many rows is enough for an expression that several rules ask to be computed for all rows of a batch.
+/// One in so many rows, of all that ask together, is enough for an expression that several rules ask to be computed for all rows of a batch.
 const SHARED_PART: usize = 8;
 
 impl Columns {
@@ -89,8 +89,17 @@ pub struct Answers<'a> {
     whole: &'a [Whole],
 }
 
-/// An expression's values for all rows of a batch, once they are asked for; `None` where it fails on one of them.
-pub type Whole = OnceCell<Option<Values<[u8]>>>;
+/// An expression's values for all rows of a batch.
+#[derive(Default)]
+pub struct Whole {
+    /// Once they are asked for; `None` where it fails on one of them.
+    values: OnceCell<Option<Values<[u8]>>>,
+    /// Rows that it was asked for until then.
+    asked: Cell<usize>,
+}
+
+/// What it takes to ask for a few rows apart, in rows.
+const APART_ROWS: usize = 64;
 
 impl<'a> Answers<'a> {
     /// `arrays` are the leaves of a batch of `rows` rows; `whole` is as long as there are columns.
@@ -105,9 +114,10 @@ impl<'a> Answers<'a> {
     pub fn values(&self, column: usize, rows: &[u32]) -> Result<Values<[u8]>> {
         let Column { kind, askers, cheap, .. } = &self.columns.all[column];
         let whole = &self.whole[column];
-        let shares = *cheap && *askers > 1 && rows.len() * SHARED_PART >= self.rows;
-        let whole = match whole.get() {
-            None if shares => whole.get_or_init(|| {
+        whole.asked.set(whole.asked.get() + rows.len() + APART_ROWS);
+        let shares = *cheap && *askers > 1 && whole.asked.get() * SHARED_PART >= self.rows;
+        let whole = match whole.values.get() {
+            None if shares => whole.values.get_or_init(|| {
                 let array = self.columns.all[column].program.run(self.arrays, Rows::All(self.rows)).ok()?.remove(0);
                 Values::sortable(&array, kind).ok()
             }),
@@ -142,6 +152,8 @@ impl<'a> Answers<'a> {
 pub struct Alike {
     /// Of each row, the place of its bytes.
     of_row: Vec<u32>,
+    /// The first row of each place.
+    firsts: Vec<u32>,
     bytes: Vec<u8>,
     /// Where the bytes of each place end.
     ends: Vec<u32>,
@@ -156,13 +168,30 @@ impl Alike {
             firsts = refine(&mut of_row, firsts, column.distinct_len(), |row| column.code(row));
         }
         let (mut bytes, mut ends) = (Vec::new(), Vec::with_capacity(firsts.len()));
-        for row in firsts {
+        for row in &firsts {
             for (column, null) in columns.iter().zip(nulls) {
-                bytes.extend_from_slice(column.get(row as usize).unwrap_or(null));
+                bytes.extend_from_slice(column.get(*row as usize).unwrap_or(null));
             }
             ends.push(bytes.len() as u32);
         }
-        Alike { of_row, bytes, ends }
+        Alike { of_row, firsts, bytes, ends }
+    }
+
+    /// The same rows parted by one more thing, of which each has one of so many or none: which part each is of, and the first row of each.
+    pub fn parted(&self, distinct: usize, code: impl Fn(usize) -> Option<u32>) -> (Vec<u32>, Vec<u32>) {
+        let mut of_row = self.of_row.clone();
+        let firsts = refine(&mut of_row, self.firsts.clone(), distinct, code);
+        (of_row, firsts)
+    }
+
+    /// The place of each row.
+    pub fn of_row(&self) -> &[u32] {
+        &self.of_row
+    }
+
+    /// The first row of each place.
+    pub fn firsts(&self) -> &[u32] {
+        &self.firsts
     }
 
     /// Which of the different ones a row is.

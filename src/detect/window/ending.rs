@@ -14,10 +14,11 @@ impl Windows {
             return self.windows(rule, false, &self.of_pane(number));
         }
         let panes = rule.span.size / rule.span.slide;
-        let from = self.floor.unwrap_or(i64::MIN).max(number - panes + 1);
+        let from = number - panes + 1;
         let within = self.panes.range(number..number + panes);
         let keys: BTreeSet<&Key> = within.flat_map(|(_, pane)| pane.groups.keys()).collect();
-        let of_key = |key: &Key| (from..=number).filter_map(|start| self.window(rule, false, key, start)).collect();
-        keys.into_iter().flat_map(|key| -> Vec<Window> { of_key(key) }).collect()
+        let mut windows = Vec::new();
+        keys.into_iter().for_each(|key| self.beginning(rule, false, key, from, number, &mut windows));
+        windows
     }
 }

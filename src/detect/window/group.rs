@@ -39,13 +39,15 @@ pub enum Shared {
 }
 
 impl Shared {
-    pub fn add(&mut self, text: Option<&Text>) {
-        let Some(text) = text else { return };
+    pub fn add(&mut self, text: &Text) {
         match self {
             Shared::None => *self = Shared::One(text.clone()),
-            Shared::One(known) | Shared::Several(known) if Arc::ptr_eq(known, text) || known == text => {}
-            Shared::One(known) | Shared::Several(known) => {
-                *self = Shared::Several(if text < known { text.clone() } else { known.clone() });
+            Shared::One(known) if Arc::ptr_eq(known, text) || known == text => {}
+            Shared::One(known) => *self = Shared::Several(text.min(&*known).clone()),
+            Shared::Several(known) => {
+                if !Arc::ptr_eq(known, text) && *text < *known {
+                    *known = text.clone();
+                }
             }
         }
     }
@@ -53,9 +55,9 @@ impl Shared {
     fn merge(&mut self, other: &Shared) {
         match other {
             Shared::None => {}
-            Shared::One(text) => self.add(Some(text)),
+            Shared::One(text) => self.add(text),
             Shared::Several(text) => {
-                self.add(Some(text));
+                self.add(text);
                 if let Shared::One(known) = self {
                     *self = Shared::Several(known.clone());
                 }

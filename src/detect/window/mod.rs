@@ -21,6 +21,7 @@ pub mod plan;
 mod stretches;
 pub mod seen;
 pub mod score;
+pub mod gather;
 pub mod state;
 mod session;
 mod frame;

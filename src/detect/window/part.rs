@@ -42,9 +42,10 @@ pub enum Part {
 }
 
 impl Part {
-    pub fn count(&mut self) {
+    /// So many rows.
+    pub fn count(&mut self, rows: u64) {
         if let Part::Count(count) = self {
-            *count += 1;
+            *count += rows;
         }
     }
 
@@ -122,12 +123,32 @@ impl Part {
         }
     }
 
-    /// What a count is at most once parts are merged, as one term of a sum; `None` of other aggregates.
-    pub fn at_most(&self) -> Option<u64> {
+    /// False for parts of one aggregate that merged are certainly not at least so much, see [`Part::is_at_least`].
+    pub fn may_be_at_least<'a>(parts: impl Iterator<Item = &'a Part>, least: u64) -> bool {
+        let (mut most, mut missing) = (0u64, u64::MAX);
+        for part in parts {
+            most = most.saturating_add(part.at_most());
+            if let Part::InOrder(chain) = part {
+                missing &= chain.missing();
+                // of steps that are not in order one may be missing
+                most = if missing == 0 { u64::MAX } else { 0 };
+            }
+        }
+        most >= least.min(DISTINCT_MAX as u64)
+    }
+
+    /// What this adds at most to a merged part, as one term of a sum, where [`Part::is_at_least`] looks at that.
+    pub fn at_most(&self) -> u64 {
+        let whether = |some: bool| if some { u64::MAX } else { 0 };
         match self {
-            Part::Count(count) => Some(*count),
-            Part::Distinct(hashes) => Some(hashes.as_slice().len() as u64),
-            _ => None,
+            Part::Count(count) => *count,
+            Part::Distinct(hashes) => hashes.as_slice().len() as u64,
+            Part::Sum(sum) => whether(sum.is_some()),
+            Part::Mean { count, .. } => whether(*count > 0),
+            Part::Least(value) | Part::Greatest(value) => whether(value.is_some()),
+            Part::Sample(_) => u64::MAX,
+            Part::InOrder(chain) => whether(!chain.is_empty()),
+            Part::Regular(times) => whether(!times.as_slice().is_empty()),
         }
     }
 
@@ -212,5 +233,57 @@ impl Part {
             8 => Part::Regular(Times::read(from)?),
             _ => return None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn empty(kind: usize) -> Part {
+        let kinds = [
+            Part::Count(0),
+            Part::Sum(None),
+            Part::Mean { sum: 0, count: 0 },
+            Part::Least(None),
+            Part::Greatest(None),
+            Part::Distinct(Smallest::default()),
+            Part::Sample(Smallest::default()),
+            Part::InOrder(Chain::new(3)),
+            Part::Regular(Times::default()),
+        ];
+        kinds[kind].clone()
+    }
+
+    fn add(part: &mut Part, row: u8) {
+        part.count(1);
+        part.number(i64::from(row));
+        part.value(&Sortable::from([row]));
+        part.hash(u64::from(row));
+        part.step(usize::from(row % 3), i64::from(row));
+        part.time(i64::from(row));
+    }
+
+    proptest! {
+        #[test]
+        fn what_merged_parts_are_at_least_they_may_be(
+            kind in 0usize..9,
+            rows in proptest::collection::vec(proptest::collection::vec(0u8..9, 0..4), 0..5),
+            least in 0u64..6,
+        ) {
+            let mut parts = vec![empty(kind); rows.len()];
+            parts.iter_mut().zip(&rows).for_each(|(part, rows)| rows.iter().for_each(|row| add(part, *row)));
+            let mut merged = empty(kind);
+            parts.iter().for_each(|part| merged.merge(part));
+            let most = parts.iter().fold(0u64, |most, part| most.saturating_add(part.at_most()));
+            if merged.is_at_least(least) && !parts.is_empty() {
+                prop_assert!(Part::may_be_at_least(parts.iter(), least) && most >= least);
+            }
+            if matches!(merged, Part::Count(_)) {
+                prop_assert_eq!(Part::may_be_at_least(parts.iter(), least), merged.is_at_least(least));
+            }
+        }
     }
 }

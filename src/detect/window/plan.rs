@@ -1,5 +1,6 @@
 //! A grouping query taken apart: what to compute of each row, and what of each group.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -22,7 +23,7 @@ use super::chain::Chain;
 use super::columns::{Alike, Answers, Columns};
 use super::group::Group;
 use super::part::{DISTINCT_MAX, Part, hash};
-use super::rising::{needed, never_falls, uncounted};
+use super::rising::{Need, needed, never_falls, uncounted};
 use super::score::{Model, Observed, Score, Scored, What};
 use super::text::{Sortable, Values};
 use crate::detect::program::{Leaves, type_of};
@@ -79,8 +80,8 @@ pub struct Windowed {
     pub early: bool,
     /// The same of one that asks what is rare, once no row can come any more for the windows before it.
     pub foreseen: bool,
-    /// What its condition needs at least, see [`needed`].
-    needed: Vec<(usize, u64)>,
+    /// What its condition needs of its parts, see [`needed`].
+    needed: Need,
     keys: Keys,
     /// What is asked of the row that a frame ends with.
     asked: Keys,
@@ -248,8 +249,8 @@ impl Windowed {
             having.column_refs().into_iter().any(|column| of(schema.maybe_index_of_column(column)))
         };
         // aggregates have parts, but for first_seen and rare; and what is scored teaches, whether or not it is told
-        let part = |(place, least): (usize, u64)| match columns[aggregate.group_expr.len() + place] {
-            Origin::Aggregate(part) => Some((part, least)),
+        let part = |place: usize| match columns[aggregate.group_expr.len() + place] {
+            Origin::Aggregate(part) => Some(part),
             _ => None,
         };
         Ok(Windowed {
@@ -262,8 +263,8 @@ impl Windowed {
             foreseen: scored.is_some_and(|scored| scored.what != What::Rate)
                 && never_falls(&having, &schema, &aggregate),
             needed: match scored {
-                Some(_) => Vec::new(),
-                None => needed(&having, &schema, &aggregate).into_iter().filter_map(part).collect(),
+                Some(_) => Need::NOTHING,
+                None => needed(&having, &schema, &aggregate).placed(&part),
             },
             keys,
             asked,
@@ -284,16 +285,18 @@ impl Windowed {
 
     /// False for a group whose condition certainly does not hold: most are, and to compute nothing for them is cheap.
     pub fn may_hold(&self, group: &Group) -> bool {
-        self.needed.iter().all(|(place, least)| group.parts[*place].is_at_least(*least))
+        self.needed.is_met(&|place, least| group.parts[place].is_at_least(least))
     }
 
     /// The same of groups that are merged, without merging them.
     pub fn may_hold_together(&self, groups: &[&Group]) -> bool {
-        self.needed.iter().all(|(place, least)| {
-            let most =
-                groups.iter().try_fold(0u64, |sum, group| Some(sum.saturating_add(group.parts[*place].at_most()?)));
-            most.is_none_or(|most| most >= (*least).min(DISTINCT_MAX as u64))
-        })
+        let parts = |place: usize| groups.iter().map(move |group| &group.parts[place]);
+        self.needed.is_met(&|place, least| Part::may_be_at_least(parts(place), least))
+    }
+
+    /// The same where no more is known of groups than what their parts are at most, together.
+    pub fn may_hold_of(&self, most: &[u64]) -> bool {
+        self.needed.is_met(&|place, least| most[place] >= least.min(DISTINCT_MAX as u64))
     }
 
     /// A group without rows.
@@ -306,7 +309,8 @@ impl Windowed {
     /// # Errors
     /// When an expression of the rule fails on one of them.
     pub fn inputs(&self, answers: &Answers, rows: &[u32]) -> Result<Inputs> {
-        let columns = self.keys.columns.iter().map(|column| answers.values(*column, rows));
+        let answers = OfRows { answers, rows, known: RefCell::default() };
+        let columns = self.keys.columns.iter().map(|column| answers.values(*column));
         let columns = columns.collect::<Result<Vec<_>>>()?;
         let keys = Alike::of(&columns, &self.keys.nulls, rows.len());
         let owners = self.first.map(|FirstSeen { value, .. }| {
@@ -316,12 +320,12 @@ impl Windowed {
         });
         let asked = match self.span.frame {
             Some(_) => {
-                let columns = self.asked.columns.iter().map(|column| answers.values(*column, rows));
+                let columns = self.asked.columns.iter().map(|column| answers.values(*column));
                 Some(Alike::of(&columns.collect::<Result<Vec<_>>>()?, &self.asked.nulls, rows.len()))
             }
             None => None,
         };
-        let inputs = self.aggregates.iter().map(|aggregate| aggregate.input(answers, rows)).collect::<Result<_>>()?;
+        let inputs = self.aggregates.iter().map(|aggregate| aggregate.input(&answers)).collect::<Result<_>>()?;
         Ok(Inputs { keys, owners, asked, inputs })
     }
 
@@ -458,6 +462,24 @@ impl Windowed {
     }
 }
 
+/// What a batch says to what one rule asks of rows: several of its keys and aggregates may ask the same.
+struct OfRows<'a> {
+    answers: &'a Answers<'a>,
+    rows: &'a [u32],
+    known: RefCell<Vec<(usize, Values<[u8]>)>>,
+}
+
+impl OfRows<'_> {
+    fn values(&self, column: usize) -> Result<Values<[u8]>> {
+        if let Some((_, known)) = self.known.borrow().iter().find(|(known, _)| *known == column) {
+            return Ok(known.clone());
+        }
+        let values = self.answers.values(column, self.rows)?;
+        self.known.borrow_mut().push((column, values.clone()));
+        Ok(values)
+    }
+}
+
 /// What rows add to groups, column by column.
 pub struct Inputs {
     pub keys: Alike,
@@ -498,24 +520,45 @@ impl Inputs {
         self.asked.as_ref().map_or(&[], |asked| asked.bytes(row))
     }
 
-    /// Adds what a row says to the parts of its group.
-    pub fn add(&self, row: usize, parts: &mut [Part]) {
+    /// Adds what rows of one group, by their places, say to its parts.
+    pub fn add(&self, rows: &[u32], parts: &mut [Part]) {
         for (input, part) in self.inputs.iter().zip(parts) {
-            if input.filter.as_ref().is_some_and(|filter| filter.is_null(row) || !filter.value(row)) {
-                continue;
-            }
-            match &input.argument {
-                Argument::Nothing => part.count(),
-                Argument::Presence(present) if present.is_valid(row) => part.count(),
-                Argument::Numbers(values) if values.is_valid(row) => part.number(values.value(row)),
-                Argument::Values(values) => values.get(row).into_iter().for_each(|value| part.value(value)),
-                Argument::Hashes(values) => values.hash(row).into_iter().for_each(|hash| part.hash(hash)),
-                Argument::Times(times) if times.is_valid(row) => part.time(times.value(row)),
-                Argument::Steps(times, steps) if times.is_valid(row) => {
-                    let own = steps.iter().enumerate().filter(|(_, step)| is_true(step, row));
-                    own.for_each(|(step, _)| part.step(step, times.value(row)));
+            let passes = |row: usize| input.filter.as_ref().is_none_or(|filter| is_true(filter, row));
+            let passes = &passes;
+            let each = || rows.iter().map(|row| *row as usize).filter(move |row| passes(*row));
+            // what rows of one group have in common is added once where it stands next to itself
+            let differing = |values: &Values<[u8]>, add: &mut dyn FnMut(usize)| {
+                let mut last = None;
+                for row in each() {
+                    let code = values.code(row);
+                    if code.is_some() && code != last {
+                        add(row);
+                        last = code;
+                    }
                 }
-                Argument::Presence(_) | Argument::Numbers(_) | Argument::Times(_) | Argument::Steps(..) => {}
+            };
+            match &input.argument {
+                Argument::Nothing if input.filter.is_none() => part.count(rows.len() as u64),
+                Argument::Nothing => part.count(each().count() as u64),
+                Argument::Presence(present) => part.count(each().filter(|row| present.is_valid(*row)).count() as u64),
+                Argument::Numbers(values) => {
+                    each().filter(|row| values.is_valid(*row)).for_each(|row| part.number(values.value(row)));
+                }
+                Argument::Values(values) => {
+                    differing(values, &mut |row| values.get(row).into_iter().for_each(|value| part.value(value)));
+                }
+                Argument::Hashes(values) => {
+                    differing(values, &mut |row| values.hash(row).into_iter().for_each(|hash| part.hash(hash)));
+                }
+                Argument::Times(times) => {
+                    each().filter(|row| times.is_valid(*row)).for_each(|row| part.time(times.value(row)));
+                }
+                Argument::Steps(times, steps) => {
+                    for row in each().filter(|row| times.is_valid(*row)) {
+                        let own = steps.iter().enumerate().filter(|(_, step)| is_true(step, row));
+                        own.for_each(|(step, _)| part.step(step, times.value(row)));
+                    }
+                }
             }
         }
     }
@@ -606,7 +649,8 @@ impl AggregatePlan {
     }
 
     /// What each of `rows` adds to its part.
-    fn input(&self, answers: &Answers, rows: &[u32]) -> Result<Input> {
+    fn input(&self, of_rows: &OfRows) -> Result<Input> {
+        let OfRows { answers, rows, .. } = of_rows;
         let truth = |column: &usize| -> Result<BooleanArray> { Ok(answers.array(*column, rows)?.as_boolean().clone()) };
         let filter = self.filter.as_ref().map(truth).transpose()?;
         let Some(column) = self.argument else { return Ok(Input { filter, argument: Argument::Nothing }) };
@@ -620,8 +664,8 @@ impl AggregatePlan {
             Part::Sum(_) | Part::Mean { .. } => {
                 Argument::Numbers(cast(&array()?, &DataType::Int64)?.as_primitive::<Int64Type>().clone())
             }
-            Part::Distinct(_) => Argument::Hashes(answers.values(column, rows)?),
-            Part::Least(_) | Part::Greatest(_) | Part::Sample(_) => Argument::Values(answers.values(column, rows)?),
+            Part::Distinct(_) => Argument::Hashes(of_rows.values(column)?),
+            Part::Least(_) | Part::Greatest(_) | Part::Sample(_) => Argument::Values(of_rows.values(column)?),
         };
         Ok(Input { filter, argument })
     }

@@ -30,9 +30,40 @@ pub fn never_falls(having: &Expr, schema: &DFSchema, aggregate: &Aggregate) -> b
     Of { schema, aggregate }.stays(having, true)
 }
 
-/// Aggregates, by their place, and what each is at least wherever the condition holds: a count, or 1 for any value at all.
-/// They are necessary, not sufficient, and quick to look at.
-pub fn needed(having: &Expr, schema: &DFSchema, aggregate: &Aggregate) -> Vec<(usize, u64)> {
+/// What a condition asks of aggregates at least: necessary, not sufficient, and quick to look at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// That the aggregate at a place is so much: a count, or 1 for any value at all.
+    Least(usize, u64),
+    All(Vec<Need>),
+    Any(Vec<Need>),
+}
+
+impl Need {
+    pub const NOTHING: Need = Need::All(Vec::new());
+
+    /// `is_at_least` says of an aggregate whether it is so much.
+    pub fn is_met(&self, is_at_least: &impl Fn(usize, u64) -> bool) -> bool {
+        match self {
+            Need::Least(place, least) => is_at_least(*place, *least),
+            Need::All(needs) => needs.iter().all(|need| need.is_met(is_at_least)),
+            Need::Any(needs) => needs.iter().any(|need| need.is_met(is_at_least)),
+        }
+    }
+
+    /// The same with other places; an aggregate that has none is asked nothing.
+    pub fn placed(self, at: &impl Fn(usize) -> Option<usize>) -> Need {
+        let each = |needs: Vec<Need>| needs.into_iter().map(|need| need.placed(at)).collect();
+        match self {
+            Need::Least(place, least) => at(place).map_or(Need::NOTHING, |place| Need::Least(place, least)),
+            Need::All(needs) => Need::All(each(needs)),
+            Need::Any(needs) => Need::Any(each(needs)),
+        }
+    }
+}
+
+/// What must be so of aggregates, by their places, wherever the condition holds.
+pub fn needed(having: &Expr, schema: &DFSchema, aggregate: &Aggregate) -> Need {
     let place = |expr: &Expr| match expr {
         Expr::Column(column) => schema.maybe_index_of_column(column)?.checked_sub(aggregate.group_expr.len()),
         _ => None,
@@ -42,11 +73,13 @@ pub fn needed(having: &Expr, schema: &DFSchema, aggregate: &Aggregate) -> Vec<(u
         _ => None,
     };
     if (Of { schema, aggregate }).is_in_order(having) {
-        return place(having).map(|place| (place, 1)).into_iter().collect();
+        return place(having).map_or(Need::NOTHING, |place| Need::Least(place, 1));
     }
-    let Expr::BinaryExpr(BinaryExpr { left, op, right }) = having else { return Vec::new() };
+    let Expr::BinaryExpr(BinaryExpr { left, op, right }) = having else { return Need::NOTHING };
+    let both = || [left, right].map(|side| needed(side, schema, aggregate)).into();
     match op {
-        Operator::And => [needed(left, schema, aggregate), needed(right, schema, aggregate)].concat(),
+        Operator::And => Need::All(both()),
+        Operator::Or => Need::Any(both()),
         Operator::GtEq | Operator::Gt | Operator::Lt | Operator::LtEq | Operator::Eq => {
             let least = |count: &Expr| match (number(right), op) {
                 (Some(number), Operator::GtEq) if is_count(count) => number,
@@ -61,14 +94,13 @@ pub fn needed(having: &Expr, schema: &DFSchema, aggregate: &Aggregate) -> Vec<(u
                 if (Of { schema, aggregate }).is_in_order(expr) {
                     return None;
                 }
-                Some((place, if is_count(call) { least(call) } else { 1 }))
+                Some(Need::Least(place, if is_count(call) { least(call) } else { 1 }))
             };
-            side(left)
-                .into_iter()
-                .chain(side(right).filter(|(place, _)| !is_count(&aggregate.aggr_expr[*place])))
-                .collect()
+            let right = side(right)
+                .filter(|need| matches!(need, Need::Least(place, _) if !is_count(&aggregate.aggr_expr[*place])));
+            Need::All(side(left).into_iter().chain(right).collect())
         }
-        _ => Vec::new(),
+        _ => Need::NOTHING,
     }
 }
 

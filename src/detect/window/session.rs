@@ -4,7 +4,7 @@
 //! a run of panes next to each other. Rows that come late may join two sessions to one; as nothing is kept of a session
 //! but its panes, that is the same as if they had come in order.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use super::group::Group;
 use super::plan::{Span, Window, Windowed};
@@ -43,24 +43,19 @@ impl Span {
 impl Windows {
     /// The sessions that hold one of these groups, each once: those whose condition may hold, or all.
     pub(super) fn sessions(&self, rule: &Windowed, all: bool, changed: &BTreeSet<(Key, i64)>) -> Vec<Window> {
-        let gap = rule.span.slide;
         let (mut windows, mut told) = (Vec::new(), None);
         for (key, number) in changed {
             if told.is_some_and(|(known, last)| known == key && *number <= last) {
                 continue;
             }
-            let of_pane = |number: i64| self.panes.get(&number)?.groups.get(key);
-            let Some(own) = of_pane(*number) else { continue };
-            let (mut group, mut first, mut last) = (own.clone(), *number, *number);
-            while let Some(before) = of_pane(first - 1).filter(|before| is_joined(before, &group, gap)) {
-                group.merge(before);
-                first -= 1;
-            }
-            while let Some(after) = of_pane(last + 1).filter(|after| is_joined(&group, after, gap)) {
-                group.merge(after);
-                last += 1;
-            }
+            let (last, groups) = self.session_of(rule.span, key, *number);
+            let Some((one, more)) = groups.split_first() else { continue };
             told = Some((key, last));
+            if !all && !rule.may_hold_together(&groups) {
+                continue;
+            }
+            let mut group = (*one).clone();
+            more.iter().for_each(|more| group.merge(more));
             if all || rule.may_hold(&group) {
                 windows.push(Window {
                     key: key.clone(),
@@ -73,6 +68,23 @@ impl Windows {
             }
         }
         windows
+    }
+
+    /// The groups of the session that a key has in a pane, and its last pane; none where it has none.
+    pub(super) fn session_of(&self, span: Span, key: &[u8], number: i64) -> (i64, Vec<&Group>) {
+        let of_pane = |number: i64| self.panes.get(&number)?.groups.get(key);
+        let Some(own) = of_pane(number) else { return (number, Vec::new()) };
+        let (mut groups, mut first, mut last) = (VecDeque::from([own]), number, number);
+        while let Some(before) = of_pane(first - 1).filter(|before| is_joined(before, groups[0], span.slide)) {
+            groups.push_front(before);
+            first -= 1;
+        }
+        while let Some(after) = of_pane(last + 1).filter(|after| is_joined(groups[groups.len() - 1], after, span.slide))
+        {
+            groups.push_back(after);
+            last += 1;
+        }
+        (last, groups.into())
     }
 
     /// Puts what a pane knows of sessions that go on into the next one, so that it may leave: what stays in it are sessions

@@ -1,5 +1,7 @@
 //! A set that keeps its smallest members.
 
+use std::cmp::Ordering;
+
 /// Distinct values in rising order. Which of them stay depends on all that were ever added, not on their order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Smallest<T>(Vec<T>);
@@ -12,7 +14,11 @@ impl<T> Default for Smallest<T> {
 
 impl<T: Ord> Smallest<T> {
     /// Adds `make()`, where it is among the `max` smallest and not yet there; `order` says how a member compares with it.
-    pub fn add_with(&mut self, max: usize, order: impl FnMut(&T) -> std::cmp::Ordering, make: impl FnOnce() -> T) {
+    pub fn add_with(&mut self, max: usize, mut order: impl FnMut(&T) -> Ordering, make: impl FnOnce() -> T) {
+        // most come behind all that are kept
+        if self.0.len() >= max && self.0.last().is_some_and(|last| order(last).is_lt()) {
+            return;
+        }
         let Err(place) = self.0.binary_search_by(order) else { return };
         if place >= max {
             return;
@@ -25,6 +31,9 @@ impl<T: Ord> Smallest<T> {
 
     /// Adds a value.
     pub fn add(&mut self, value: T, max: usize) {
+        if self.0.len() >= max && self.0.last().is_some_and(|last| *last < value) {
+            return;
+        }
         match self.0.binary_search(&value) {
             Err(place) if place < max => {
                 if self.0.len() >= max {

@@ -1,64 +1,24 @@
 //! Groups of one rule, by pane and key: rows go in, windows whose condition holds come out, and old panes leave.
 
-use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, StringViewArray};
-use arrow::buffer::NullBuffer;
-use arrow::compute::cast;
-use arrow::datatypes::DataType;
 use datafusion::common::Result;
-use hashbrown::hash_map::{Entry, EntryRef};
+use hashbrown::hash_map::EntryRef;
 use hashbrown::{HashMap, HashSet};
 
 use super::bytes::{Reader, Writer};
-use super::columns::Answers;
 use super::frame::Moments;
+use super::gather::{Selected, Together};
 use super::group::Group;
 use super::part::hash;
-use super::plan::{FirstSeen, Inputs, Span, Window, Windowed};
+use super::plan::{FirstSeen, Span, Window, Windowed};
 use super::score::Model;
 use super::seen::Seen;
-use super::smallest::Smallest;
-use super::text::{EventId, Text, Values, add_shared};
-use crate::detect::emit::{Lists, times};
-use crate::finding::Finding;
+use super::text::Text;
 use crate::time::{MICROS_PER_HOUR, Timestamp};
 
 /// Sort key of a group's key.
 pub type Key = Box<[u8]>;
-
-/// What a rule selected of a batch. Rows of one key and pane are added up already, where these are few: a batch is small
-/// and close at hand, and what a rule remembers is neither.
-pub struct Selected {
-    gathered: Vec<Gathered>,
-    /// Rows that are not among these, by their place, with their panes.
-    single: Vec<(usize, i64)>,
-    /// Rows without a time, which are in no window.
-    untimed: u64,
-    picked: Picked,
-}
-
-/// The rows, and what each adds to its group.
-struct Picked {
-    /// Of the whole batch.
-    names: Arc<Names>,
-    rows: Vec<u32>,
-    inputs: Inputs,
-}
-
-/// Rows of one batch that share key and pane.
-struct Gathered {
-    /// Place of one of them.
-    place: usize,
-    pane: i64,
-    group: Group,
-}
-
-/// Keys and panes of one batch whose rows are added up before they go into the windows; those of others go one by one, so
-/// that a batch in which all differ takes no memory for it.
-const GATHERED_MAX: usize = 512;
 
 /// What a rule with windows remembers.
 #[derive(Debug, Default, PartialEq)]
@@ -87,6 +47,36 @@ pub(super) struct Pane {
     /// Of a rule over frames.
     pub(super) moments: Moments,
     pub(super) bytes: usize,
+    peaks: Peaks,
+}
+
+/// What the parts of any group of a pane are at most: many windows hold too little whichever key they are of.
+#[derive(Clone, Debug, Default)]
+struct Peaks(Vec<u64>);
+
+/// They tell what need not be looked at, and nothing of what there is: of groups that left they still know.
+impl PartialEq for Peaks {
+    fn eq(&self, _: &Peaks) -> bool {
+        true
+    }
+}
+
+impl Peaks {
+    fn add(&mut self, group: &Group) {
+        self.0.resize(group.parts.len(), 0);
+        for (peak, part) in self.0.iter_mut().zip(&group.parts) {
+            *peak = part.at_most().max(*peak);
+        }
+    }
+
+    fn sum<'a>(all: impl Iterator<Item = &'a Peaks>) -> Vec<u64> {
+        let mut sums = Vec::new();
+        for Peaks(peaks) in all {
+            sums.resize(peaks.len().max(sums.len()), 0u64);
+            sums.iter_mut().zip(peaks).for_each(|(sum, peak)| *sum = sum.saturating_add(*peak));
+        }
+        sums
+    }
 }
 
 /// What left before its time, of one pane.
@@ -134,25 +124,19 @@ impl Windows {
         at_once: bool,
         now: Timestamp,
     ) -> (BTreeSet<(Key, i64)>, u64) {
-        let Selected { gathered, single, untimed, picked } = selected;
-        let (mut changed, mut late) = (Vec::new(), untimed);
-        let new = rule.first.map(|first| {
-            let places = gathered.iter().map(|one| (one.place, one.pane)).chain(single.iter().copied());
-            self.note_new(&picked, places, first)
-        });
-        let together = gathered.into_iter().map(|Gathered { place, pane, group }| (place, pane, Some(group)));
-        let apart = single.into_iter().map(|(place, pane)| (place, pane, None));
-        for (place, number, more) in together.chain(apart) {
-            let key = picked.inputs.keys.bytes(place);
-            if new.as_ref().is_some_and(|new| !new.contains(&(picked.inputs.keys.place(place), number))) {
+        let (mut changed, mut late) = (Vec::new(), selected.untimed);
+        let new = rule.first.map(|first| self.note_new(&selected, first));
+        for Together { pane: number, places, rows } in selected.together() {
+            let key = selected.key(places);
+            if new.as_ref().is_some_and(|new| !new.contains(&(selected.key_place(places), number))) {
                 continue;
             }
             if self.floor.is_some_and(|floor| number < floor) {
-                late += more.as_ref().map_or(1, |group| group.rows);
+                late += rows.len() as u64;
                 continue;
             }
             // rows of frames come one by one
-            let moment = rule.span.frame.map(|_| picked.names.times[picked.rows[place] as usize].0);
+            let moment = rule.span.frame.map(|_| selected.names.time(rows[0]));
             // one that came after the rows before it have left counts for the frames behind it only
             let whole = moment.is_none_or(|time| self.is_whole(rule.span, time));
             let pane = self.panes.entry(number).or_insert_with(|| Pane::new(now));
@@ -161,28 +145,19 @@ impl Windows {
                 EntryRef::Occupied(known) => {
                     let group = known.into_mut();
                     let before = bytes_of(key, group);
-                    match more {
-                        Some(more) => group.merge(&more),
-                        None => picked.add(place, group),
-                    }
                     (group, before)
                 }
-                EntryRef::Vacant(new) => {
-                    let one = || {
-                        let mut group = rule.empty();
-                        picked.add(place, &mut group);
-                        group
-                    };
-                    (new.insert(more.unwrap_or_else(one)), 0)
-                }
+                EntryRef::Vacant(new) => (new.insert(rule.empty()), 0),
             };
+            selected.add(places, rows, group);
             let mut after = bytes_of(key, group);
-            // a group of several panes is asked when it is merged
+            // a group of several panes is asked when all have come
             if at_once && (rule.span.size > rule.span.slide || rule.may_hold(group)) {
                 changed.push((key, moment.unwrap_or(number)));
+                pane.peaks.add(group);
             }
             if let Some(time) = moment {
-                let (asked, add) = (picked.inputs.asked(place), |group: &mut Group| picked.add(place, group));
+                let (asked, add) = (selected.asked(places), |group: &mut Group| selected.add(places, rows, group));
                 let (was, is) = pane.moments.add(key, time, asked, || rule.empty(), add);
                 (before, after) = (before + was, after + is);
                 late += u64::from(!whole);
@@ -190,38 +165,46 @@ impl Windows {
             pane.bytes = pane.bytes + after - before;
             self.bytes = self.bytes + after - before;
         }
+        if rule.span.frame.is_none() && rule.span.size > rule.span.slide {
+            self.keep_those_that_may_hold(rule, &mut changed);
+        }
         changed.sort_unstable();
         changed.dedup();
         (changed.into_iter().map(|(key, number)| (key.into(), number)).collect(), late)
     }
 
+    /// Leaves those groups of which a window may hold; of most rows that come none does.
+    fn keep_those_that_may_hold(&self, rule: &Windowed, changed: &mut Vec<(&[u8], i64)>) {
+        let mut of_pane = HashMap::new();
+        changed.retain(|(key, number)| {
+            if rule.span.session {
+                return rule.may_hold_together(&self.session_of(rule.span, key, *number).1);
+            }
+            let panes = rule.span.size / rule.span.slide;
+            let around = || self.panes.range(number - panes + 1..number + panes).map(|(_, pane)| pane);
+            let any = || rule.may_hold_of(&Peaks::sum(around().map(|pane| &pane.peaks)));
+            *of_pane.entry(*number).or_insert_with(any)
+                && rule.may_hold_together(&around().filter_map(|pane| pane.groups.get(*key)).collect::<Vec<_>>())
+        });
+    }
+
     /// Notes which keys a batch has in which panes; gives those that are new, as far as is known once all of it is noted, so
     /// that what is remembered does not depend on the order of its rows.
-    fn note_new(
-        &mut self,
-        picked: &Picked,
-        places: impl Iterator<Item = (usize, i64)>,
-        first: FirstSeen,
-    ) -> HashSet<(u32, i64)> {
-        // rows of one batch are of few keys
-        let mut noted = HashMap::new();
-        for (place, pane) in places {
-            let note =
-                || (place, self.seen.note(picked.inputs.keys.bytes(place), picked.inputs.owner(place), pane, first));
-            noted.entry((picked.inputs.keys.place(place), pane)).or_insert_with(note);
+    fn note_new(&mut self, selected: &Selected, first: FirstSeen) -> HashSet<(u32, i64)> {
+        let mut noted = Vec::new();
+        for Together { pane, places, .. } in selected.together() {
+            if self.seen.note(selected.key(places), selected.owner(places), pane, first) {
+                noted.push((pane, places));
+            }
         }
-        let still = |((_, pane), (place, is_new)): &((u32, i64), (usize, bool))| {
-            *is_new && self.seen.is_new(picked.inputs.keys.bytes(*place), *pane, first)
-        };
-        noted.into_iter().filter(still).map(|(key, _)| key).collect()
+        noted.retain(|(pane, places)| self.seen.is_new(selected.key(places), *pane, first));
+        noted.into_iter().map(|(pane, places)| (selected.key_place(places), pane)).collect()
     }
 
     /// Notes which keys a batch has in which panes, and adds up nothing.
     pub fn see(&mut self, selected: &Selected, first: FirstSeen) {
-        let Selected { gathered, single, picked, .. } = selected;
-        let gathered = gathered.iter().map(|one| (one.place, one.pane));
-        for (place, pane) in gathered.chain(single.iter().copied()) {
-            self.seen.note(picked.inputs.keys.bytes(place), picked.inputs.owner(place), pane, first);
+        for Together { pane, places, .. } in selected.together() {
+            self.seen.note(selected.key(places), selected.owner(places), pane, first);
         }
     }
 
@@ -246,19 +229,36 @@ impl Windows {
                 }
             }
             for (from, to) in starts {
-                let from = self.floor.map_or(from, |floor| from.max(floor));
-                windows.extend((from..=to).filter_map(|start| self.window(rule, all, key, start)));
+                self.beginning(rule, all, key, from, to, &mut windows);
             }
         }
         windows
     }
 
-    pub(super) fn window(&self, rule: &Windowed, all: bool, key: &Key, start: i64) -> Option<Window> {
-        let panes = self.panes.range(start..start + rule.span.size / rule.span.slide);
-        let groups: Vec<&Group> = panes.filter_map(|(_, pane)| pane.groups.get(key)).collect();
-        let (first, more) = groups.split_first()?;
-        // most windows hold too little, and need not be added up for that to be known
+    /// The windows of one key that begin in a stretch of panes.
+    pub(super) fn beginning(&self, rule: &Windowed, all: bool, key: &Key, from: i64, to: i64, into: &mut Vec<Window>) {
+        let panes = rule.span.size / rule.span.slide;
+        let from = self.floor.map_or(from, |floor| from.max(floor));
+        if from > to {
+            return;
+        }
+        let all_panes = self.panes.range(from..to + panes);
+        let (numbers, groups): (Vec<i64>, Vec<&Group>) =
+            all_panes.filter_map(|(number, pane)| Some((*number, pane.groups.get(key)?))).unzip();
+        // most hold too little, and need not be added up for that to be known
         if !all && !rule.may_hold_together(&groups) {
+            return;
+        }
+        for start in from..=to {
+            let within = numbers.partition_point(|number| *number < start)
+                ..numbers.partition_point(|number| *number < start + panes);
+            into.extend(self.window(rule, all, key, start, &groups[within]));
+        }
+    }
+
+    fn window(&self, rule: &Windowed, all: bool, key: &Key, start: i64, groups: &[&Group]) -> Option<Window> {
+        let (first, more) = groups.split_first()?;
+        if !all && !rule.may_hold_together(groups) {
             return None;
         }
         let mut group = (*first).clone();
@@ -441,6 +441,7 @@ impl Windows {
             for _ in 0..from.number()? {
                 let (key, group) = (from.bytes()?, Group::read(from, parts)?);
                 pane.bytes += bytes_of(key, &group);
+                pane.peaks.add(&group);
                 pane.groups.insert(key.into(), group);
             }
             if rule.span.frame.is_some() {
@@ -473,123 +474,18 @@ impl Pane {
     }
 
     fn new(touched: Timestamp) -> Pane {
-        Pane { groups: HashMap::new(), begun: touched, touched, moments: Moments::default(), bytes: 0 }
+        Pane {
+            groups: HashMap::new(),
+            begun: touched,
+            touched,
+            moments: Moments::default(),
+            bytes: 0,
+            peaks: Peaks::default(),
+        }
     }
 }
 
 /// About what a group takes with its key, in bytes.
 pub(super) fn bytes_of(key: &[u8], group: &Group) -> usize {
     group.bytes_len() + key.len() + PLACE_BYTES
-}
-
-/// What each of `rows` adds to its group.
-///
-/// # Errors
-/// When an expression of the rule fails on these rows.
-pub fn gather(rule: &Windowed, names: Arc<Names>, answers: &Answers, rows: Vec<u32>) -> Result<Selected> {
-    let inputs = rule.inputs(answers, &rows)?;
-    let picked = Picked { names, rows, inputs };
-    let (mut gathered, mut single) = (Vec::<Gathered>::new(), Vec::new());
-    let (mut known, mut untimed) = (HashMap::<(u32, i64), usize>::new(), 0);
-    for place in 0..picked.rows.len() {
-        if picked.is_untimed(place) {
-            untimed += 1;
-            continue;
-        }
-        let pane = picked.pane(rule, place);
-        let group = match known.entry((picked.inputs.keys.place(place), pane)) {
-            Entry::Occupied(known) => &mut gathered[*known.get()].group,
-            // of frames also the moment counts
-            Entry::Vacant(_) if gathered.len() == GATHERED_MAX || rule.span.frame.is_some() => {
-                single.push((place, pane));
-                continue;
-            }
-            Entry::Vacant(new) => {
-                new.insert(gathered.len());
-                gathered.push(Gathered { place, pane, group: rule.empty() });
-                &mut gathered.last_mut().expect("one was just put there").group
-            }
-        };
-        picked.add(place, group);
-    }
-    Ok(Selected { gathered, single, untimed, picked })
-}
-
-impl Picked {
-    fn is_untimed(&self, place: usize) -> bool {
-        self.names.untimed.as_ref().is_some_and(|nulls| nulls.is_null(self.rows[place] as usize))
-    }
-
-    fn pane(&self, rule: &Windowed, place: usize) -> i64 {
-        rule.span.pane(self.names.times[self.rows[place] as usize])
-    }
-
-    /// Adds a row to its group.
-    fn add(&self, place: usize, group: &mut Group) {
-        self.names.add(self.rows[place] as usize, group);
-        self.inputs.add(place, &mut group.parts);
-    }
-}
-
-/// Who and where, for each row of a batch: what every rule over windows wants to know.
-pub struct Names {
-    times: Vec<Timestamp>,
-    /// Which rows have no time.
-    untimed: Option<NullBuffer>,
-    ids: StringViewArray,
-    account: Values<str>,
-    region: Values<str>,
-    actor: Values<str>,
-    source_ip: Values<str>,
-    resources: Lists,
-}
-
-impl Names {
-    /// Of the columns for time, id, account, region, actor, source address and resource.
-    ///
-    /// # Errors
-    /// When one of them is not what it should be.
-    pub fn new(columns: &[ArrayRef]) -> Result<Names> {
-        Ok(Names {
-            times: times(&columns[0]),
-            untimed: columns[0].nulls().cloned(),
-            ids: cast(&columns[1], &DataType::Utf8View)?.as_string_view().clone(),
-            account: Values::texts(&columns[2])?,
-            region: Values::texts(&columns[3])?,
-            actor: Values::texts(&columns[4])?,
-            source_ip: Values::texts(&columns[5])?,
-            resources: Lists::of(&columns[6])?,
-        })
-    }
-
-    /// Adds who and where of a row to its group, and counts it.
-    fn add(&self, row: usize, group: &mut Group) {
-        let time = self.times[row].0;
-        group.rows += 1;
-        group.first = group.first.min(time);
-        group.last = group.last.max(time);
-        group.account.add(self.account.get(row));
-        group.region.add(self.region.get(row));
-        group.actor.add(self.actor.get(row));
-        group.source_ip.add(self.source_ip.get(row));
-        add_resources(&self.resources, row, &mut group.resources);
-        if self.ids.is_valid(row) {
-            // most rows come behind those that are kept, and their ids need not be read
-            let read = OnceCell::new();
-            let id = || read.get_or_init(|| EventId::from(self.ids.value(row)));
-            let order = |(earlier, known): &(i64, EventId)| earlier.cmp(&time).then_with(|| known.cmp(id()));
-            group.event_ids.add_with(Finding::EVENT_IDS_MAX, order, || (time, id().clone()));
-        }
-    }
-}
-
-fn add_resources(resources: &Lists, row: usize, to: &mut Smallest<Text>) {
-    match resources {
-        Lists::One(texts) => {
-            texts.get(row).into_iter().for_each(|text| add_shared(to, text, Finding::RESOURCES_MAX));
-        }
-        Lists::Many(lists) => lists[row].iter().for_each(|text| {
-            to.add_with(Finding::RESOURCES_MAX, |known| known.as_ref().cmp(text.as_str()), || text.as_str().into());
-        }),
-    }
 }

@@ -32,6 +32,12 @@ struct Distinct<T: ?Sized> {
 /// Code of no value.
 const NONE: u32 = u32::MAX;
 
+impl<T: ?Sized> Clone for Values<T> {
+    fn clone(&self) -> Values<T> {
+        Values { codes: self.codes.clone(), distinct: self.distinct.clone() }
+    }
+}
+
 impl<T: ?Sized> Values<T> {
     fn new(codes: Vec<u32>, values: Vec<Arc<T>>) -> Values<T> {
         Values { codes, distinct: Arc::new(Distinct { values, hashes: OnceLock::new() }) }
@@ -39,6 +45,15 @@ impl<T: ?Sized> Values<T> {
 
     pub fn get(&self, row: usize) -> Option<&Arc<T>> {
         self.distinct.values.get(self.codes[row] as usize)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.codes.is_empty()
+    }
+
+    /// The value that a code stands for.
+    pub fn of_code(&self, code: u32) -> &Arc<T> {
+        &self.distinct.values[code as usize]
     }
 
     /// Which of the different values a row has.
@@ -67,6 +82,23 @@ impl Values<str> {
 
     pub fn text(&self, row: usize) -> Option<&str> {
         self.get(row).map(|text| &**text)
+    }
+
+    /// The same, its codes in the order of the texts.
+    pub fn in_order(self) -> Values<str> {
+        let texts = &self.distinct.values;
+        let mut order: Vec<u32> = (0..texts.len() as u32).collect();
+        order.sort_unstable_by(|one, other| texts[*one as usize].cmp(&texts[*other as usize]));
+        let (mut ranks, mut values) = (vec![NONE; texts.len()], Vec::<Text>::with_capacity(texts.len()));
+        for code in order {
+            let text = &texts[code as usize];
+            if values.last() != Some(text) {
+                values.push(text.clone());
+            }
+            ranks[code as usize] = values.len() as u32 - 1;
+        }
+        let rank = |code: u32| ranks.get(code as usize).copied().unwrap_or(NONE);
+        Values::new(self.codes.into_iter().map(rank).collect(), values)
     }
 
     /// # Errors

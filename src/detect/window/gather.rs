@@ -1,0 +1,323 @@
+//! Rows of a batch that a rule selected → what they add to its groups, group by group.
+
+use std::cell::OnceCell;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, StringViewArray};
+use arrow::buffer::NullBuffer;
+use arrow::compute::cast;
+use arrow::datatypes::DataType;
+use datafusion::common::Result;
+use hashbrown::HashMap;
+
+use super::columns::Answers;
+use super::group::{Group, Shared};
+use super::plan::{Inputs, Span, Windowed};
+use super::smallest::Smallest;
+use super::text::{EventId, Text, Values, add_shared};
+use crate::detect::emit::{Lists, times};
+use crate::finding::Finding;
+use crate::time::Timestamp;
+
+/// What a rule selected of a batch. Rows of one key and pane stand together: what a rule remembers is looked up once for them, and
+/// each column is read for all of them before the next is.
+pub struct Selected {
+    /// Of each key and pane where its rows end, and its pane.
+    ends: Vec<(u32, i64)>,
+    /// Places of the rows among those selected, and the rows of the batch that they are.
+    places: Vec<u32>,
+    rows: Vec<u32>,
+    /// Rows without a time, which are in no window.
+    pub(super) untimed: u64,
+    pub(super) names: Arc<Names>,
+    /// What each adds to its group, by its place.
+    inputs: Inputs,
+}
+
+/// Rows of one key and pane; of a rule over frames, one row.
+pub(super) struct Together<'a> {
+    pub pane: i64,
+    pub places: &'a [u32],
+    pub rows: &'a [u32],
+}
+
+/// What each of `rows` adds to its group.
+///
+/// # Errors
+/// When an expression of the rule fails on these rows.
+pub fn gather(rule: &Windowed, names: Arc<Names>, answers: &Answers, rows: Vec<u32>) -> Result<Selected> {
+    let inputs = rule.inputs(answers, &rows)?;
+    let panes = Panes::of(rule.span, &names, &rows);
+    let mut selected = Selected { ends: Vec::new(), places: Vec::new(), rows: Vec::new(), untimed: 0, names, inputs };
+    if rule.span.frame.is_some() {
+        let timed = |place: &u32| panes.pane(*place as usize).is_some();
+        selected.places = (0..rows.len() as u32).filter(timed).collect();
+        let end = |(before, place): (usize, &u32)| {
+            (before as u32 + 1, panes.pane(*place as usize).expect("those without a time were left out"))
+        };
+        selected.ends = selected.places.iter().enumerate().map(end).collect();
+    } else {
+        let (of_place, firsts) = match panes.only {
+            Some(_) => (selected.inputs.keys.of_row().to_vec(), selected.inputs.keys.firsts().to_vec()),
+            None => selected.inputs.keys.parted(panes.numbers.len(), |place| panes.code(place)),
+        };
+        // where the rows of each part begin; those without a time are left out
+        let mut next = vec![0u32; firsts.len()];
+        of_place.iter().for_each(|part| next[*part as usize] += 1);
+        let mut end = 0;
+        for (part, first) in firsts.iter().enumerate() {
+            let begin = end;
+            if let Some(pane) = panes.pane(*first as usize) {
+                end += next[part];
+                selected.ends.push((end, pane));
+                next[part] = begin;
+            } else {
+                next[part] = u32::MAX;
+            }
+        }
+        selected.places = vec![0; end as usize];
+        for (place, part) in of_place.iter().enumerate() {
+            let next = &mut next[*part as usize];
+            if *next != u32::MAX {
+                selected.places[*next as usize] = place as u32;
+                *next += 1;
+            }
+        }
+    }
+    selected.untimed = (rows.len() - selected.places.len()) as u64;
+    selected.rows = selected.places.iter().map(|place| rows[*place as usize]).collect();
+    Ok(selected)
+}
+
+impl Selected {
+    pub(super) fn together(&self) -> impl Iterator<Item = Together<'_>> {
+        let mut begin = 0;
+        self.ends.iter().map(move |(end, pane)| {
+            let within = std::mem::replace(&mut begin, *end as usize)..*end as usize;
+            Together { pane: *pane, places: &self.places[within.clone()], rows: &self.rows[within] }
+        })
+    }
+
+    /// Bytes that stand for the key of rows that stand together.
+    pub(super) fn key(&self, places: &[u32]) -> &[u8] {
+        self.inputs.keys.bytes(places[0] as usize)
+    }
+
+    /// Which of the batch's keys that is.
+    pub(super) fn key_place(&self, places: &[u32]) -> u32 {
+        self.inputs.keys.place(places[0] as usize)
+    }
+
+    /// Bytes that stand for whose that key is.
+    pub(super) fn owner(&self, places: &[u32]) -> &[u8] {
+        self.inputs.owner(places[0] as usize)
+    }
+
+    /// Bytes that stand for what is asked of a row that a frame ends with.
+    pub(super) fn asked(&self, places: &[u32]) -> &[u8] {
+        self.inputs.asked(places[0] as usize)
+    }
+
+    /// Adds rows that stand together to their group.
+    pub(super) fn add(&self, places: &[u32], rows: &[u32], group: &mut Group) {
+        self.names.add(rows, group);
+        self.inputs.add(places, &mut group.parts);
+    }
+}
+
+/// In which pane each row is. Most batches are shorter than a pane.
+struct Panes {
+    /// Which one all are in.
+    only: Option<i64>,
+    /// Else a code of each row's, or none of one without a time, and the numbers of the codes.
+    codes: Vec<u32>,
+    numbers: Vec<i64>,
+}
+
+impl Panes {
+    fn of(span: Span, names: &Names, rows: &[u32]) -> Panes {
+        let time = |row: &u32| names.times[*row as usize];
+        let ends = rows.iter().map(time).min().zip(rows.iter().map(time).max());
+        let only = ends.map(|(first, last)| (span.pane(first), span.pane(last)));
+        let only = only.filter(|(first, last)| first == last && names.untimed.is_none()).map(|(first, _)| first);
+        let (mut codes, mut numbers) = (Vec::new(), Vec::new());
+        if only.is_none() {
+            let mut known = HashMap::new();
+            // the pane of the row before, from when until when it lasts
+            let mut last = None::<(i64, i64, u32)>;
+            codes = Vec::with_capacity(rows.len());
+            for row in rows {
+                if names.untimed.as_ref().is_some_and(|nulls| nulls.is_null(*row as usize)) {
+                    codes.push(u32::MAX);
+                    continue;
+                }
+                let time = time(row);
+                if let Some((from, to, code)) = last
+                    && (from..to).contains(&time.0)
+                {
+                    codes.push(code);
+                    continue;
+                }
+                let number = span.pane(time);
+                let code = *known.entry(number).or_insert_with(|| {
+                    numbers.push(number);
+                    numbers.len() as u32 - 1
+                });
+                let from = number.saturating_mul(span.slide);
+                last = Some((from, from.saturating_add(span.slide), code));
+                codes.push(code);
+            }
+        }
+        Panes { only, codes, numbers }
+    }
+
+    fn code(&self, place: usize) -> Option<u32> {
+        Some(self.codes[place]).filter(|code| *code != u32::MAX)
+    }
+
+    /// Number of the pane, of a row that has a time.
+    fn pane(&self, place: usize) -> Option<i64> {
+        self.only.or_else(|| self.code(place).map(|code| self.numbers[code as usize]))
+    }
+}
+
+/// Who and where, for each row of a batch: what every rule over windows wants to know.
+pub struct Names {
+    times: Vec<Timestamp>,
+    /// Which rows have no time.
+    untimed: Option<NullBuffer>,
+    ids: StringViewArray,
+    account: Who,
+    region: Who,
+    actor: Who,
+    source_ip: Who,
+    resources: Lists,
+}
+
+/// A text of each row.
+enum Who {
+    /// All rows have this one.
+    One(Text),
+    /// Of few, codes stand in the order of texts.
+    Few(Values<str>),
+    Many(Values<str>),
+}
+
+/// Where there is one text to so many rows, or more, putting them in order costs more than it saves.
+const FEW_PART: usize = 8;
+
+impl Who {
+    fn of(column: &ArrayRef) -> Result<Who> {
+        let values = Values::texts(column)?;
+        let first = if values.is_empty() { None } else { values.get(0) };
+        Ok(match first {
+            Some(text) if values.distinct_len() == 1 && column.logical_null_count() == 0 => Who::One(text.clone()),
+            _ if values.distinct_len() * FEW_PART <= column.len() => Who::Few(values.in_order()),
+            _ => Who::Many(values),
+        })
+    }
+
+    /// Adds the texts of rows to what is known of their group.
+    fn add(&self, rows: &[u32], to: &mut Shared) {
+        match self {
+            Who::One(text) => to.add(text),
+            Who::Few(values) => {
+                let codes = || rows.iter().filter_map(|row| values.code(*row as usize));
+                // where two differ all that is kept is the least
+                let (Some(least), Some(most)) = (codes().min(), codes().max()) else { return };
+                to.add(values.of_code(least));
+                if most != least {
+                    to.add(values.of_code(most));
+                }
+            }
+            Who::Many(values) => rows.iter().filter_map(|row| values.get(*row as usize)).for_each(|text| to.add(text)),
+        }
+    }
+}
+
+impl Names {
+    /// Of the columns for time, id, account, region, actor, source address and resource.
+    ///
+    /// # Errors
+    /// When one of them is not what it should be.
+    pub fn new(columns: &[ArrayRef]) -> Result<Names> {
+        Ok(Names {
+            times: times(&columns[0]),
+            untimed: columns[0].nulls().filter(|nulls| nulls.null_count() > 0).cloned(),
+            ids: cast(&columns[1], &DataType::Utf8View)?.as_string_view().clone(),
+            account: Who::of(&columns[2])?,
+            region: Who::of(&columns[3])?,
+            actor: Who::of(&columns[4])?,
+            source_ip: Who::of(&columns[5])?,
+            resources: Lists::of(&columns[6])?,
+        })
+    }
+
+    /// When a row of the batch was, in microseconds since 1970.
+    pub(super) fn time(&self, row: u32) -> i64 {
+        self.times[row as usize].0
+    }
+
+    /// Adds who and where of rows to their group, and counts them.
+    fn add(&self, rows: &[u32], group: &mut Group) {
+        group.rows += rows.len() as u64;
+        for row in rows {
+            group.first = group.first.min(self.time(*row));
+            group.last = group.last.max(self.time(*row));
+        }
+        self.account.add(rows, &mut group.account);
+        self.region.add(rows, &mut group.region);
+        self.actor.add(rows, &mut group.actor);
+        self.source_ip.add(rows, &mut group.source_ip);
+        self.add_resources(rows, &mut group.resources);
+        self.add_ids(rows, &mut group.event_ids);
+    }
+
+    fn add_resources(&self, rows: &[u32], to: &mut Smallest<Text>) {
+        const MAX: usize = Finding::RESOURCES_MAX;
+        match &self.resources {
+            Lists::One(texts) => {
+                let mut last = None;
+                for row in rows {
+                    let code = texts.code(*row as usize);
+                    if code != last {
+                        texts.get(*row as usize).into_iter().for_each(|text| add_shared(to, text, MAX));
+                        last = code;
+                    }
+                }
+            }
+            Lists::Many(lists) => {
+                for text in rows.iter().flat_map(|row| &lists[*row as usize]) {
+                    to.add_with(MAX, |known| known.as_ref().cmp(text.as_str()), || text.as_str().into());
+                }
+            }
+        }
+    }
+
+    fn add_ids(&self, rows: &[u32], to: &mut Smallest<(i64, EventId)>) {
+        const MAX: usize = Finding::EVENT_IDS_MAX;
+        // what comes behind those that are kept, or behind so many others, need not be read
+        let mut latest = match to.as_slice() {
+            kept if kept.len() >= MAX => kept[MAX - 1].0,
+            _ => i64::MAX,
+        };
+        let with_id = || rows.iter().copied().filter(|row| self.ids.is_valid(*row as usize));
+        if rows.len() > MAX {
+            let mut earliest = Smallest::default();
+            with_id().map(|row| self.time(row)).filter(|time| *time <= latest).for_each(|time| earliest.add(time, MAX));
+            if let Some(last) = earliest.as_slice().get(MAX - 1) {
+                latest = *last;
+            }
+        }
+        for row in with_id() {
+            let time = self.time(row);
+            if time > latest {
+                continue;
+            }
+            let read = OnceCell::new();
+            let id = || read.get_or_init(|| EventId::from(self.ids.value(row as usize)));
+            let order = |(earlier, known): &(i64, EventId)| earlier.cmp(&time).then_with(|| known.cmp(id()));
+            to.add_with(MAX, order, || (time, id().clone()));
+        }
+    }
+}
