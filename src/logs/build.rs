@@ -53,6 +53,11 @@ impl Arena {
     /// Takes a copy of an input whose texts were placed behind [`Arena::base`].
     pub fn join(&mut self, input: &[u8]) {
         self.bytes += input.len();
+        if !self.joined.is_empty() && self.joined.capacity() - self.joined.len() < input.len() {
+            // there are many: room for all of them at once, where growing step by step would copy each once more
+            let more = (JOINED_BYTES + Arena::JOIN_MAX).saturating_sub(self.joined.len());
+            self.joined.reserve_exact(more.max(input.len()));
+        }
         self.joined.extend_from_slice(input);
         if self.joined.len() >= JOINED_BYTES {
             self.close();
