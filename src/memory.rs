@@ -159,13 +159,16 @@ pub fn leave_program() {
     }
 }
 
-/// From `/proc/self/maps`, the addresses of the code that has `inside` in it, and of the beginning of its file, with what is only read.
-/// What is written when a program starts, and only read from then on, is neither.
+/// From `/proc/self/maps`, the addresses of the code that has `inside` in it, and right before it of the beginning of its file, with what
+/// is only read. What is written when a program starts, and only read from then on, is neither; nor is the file where it was mapped once
+/// more, as a backtrace does to read its symbols.
 fn read_only(maps: &str, inside: usize) -> Vec<Range<usize>> {
     let parts: Vec<Mapped> = maps.lines().filter_map(Mapped::read).collect();
     let is_code = |part: &&Mapped| part.range.contains(&inside) && part.mode == "r-xp";
     let Some(code) = parts.iter().find(is_code) else { return Vec::new() };
-    let is_start = |part: &&Mapped| part.file == code.file && part.mode == "r--p" && part.offset == 0;
+    let is_start = |part: &&Mapped| {
+        part.file == code.file && part.mode == "r--p" && part.offset == 0 && part.range.end == code.range.start
+    };
     parts.iter().filter(|part| is_code(part) || is_start(part)).map(|part| part.range.clone()).collect()
 }
 
@@ -216,6 +219,7 @@ a000-b000 rw-p 00009000 fe:00 77 /usr/bin/weir
 b000-c000 rw-p 00000000 00:00 0
 c000-d000 r--p 00000000 fe:00 78 /usr/lib/libc.so.6
 d000-e000 r-xp 00001000 fe:00 78 /usr/lib/libc.so.6
+f000-18000 r--p 00000000 fe:00 77 /usr/bin/weir
 ";
         assert_eq!(read_only(maps, 0x3010), [0x1000..0x3000, 0x3000..0x9000]);
         assert!(read_only(maps, 0xb010).is_empty());
