@@ -10,6 +10,7 @@ pub mod reference;
 pub mod from_reference;
 mod in_order;
 mod regularity;
+mod percentile;
 mod sliding;
 mod lowered;
 pub mod athena;

@@ -13,6 +13,7 @@ pub mod text;
 pub mod part;
 pub mod chain;
 pub mod times;
+pub mod spread;
 mod group;
 mod rising;
 mod asked;

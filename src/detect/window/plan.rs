@@ -26,6 +26,7 @@ use super::part::{DISTINCT_MAX, Part, hash};
 use super::rising::{Need, needed, never_falls, uncounted};
 use super::score::{Model, Observed, Score, Scored, What};
 use super::text::{Sortable, Values};
+use crate::detect::percentile::{APPROX_PERCENTILE, numbers, share};
 use crate::detect::program::{Leaves, type_of};
 use crate::detect::regularity::REGULARITY;
 use crate::detect::spans::{FIRST_SEEN, RARE, micros, plain, sample_list, times};
@@ -105,6 +106,8 @@ struct AggregatePlan {
     argument: Option<usize>,
     /// Of `in_order`, whose argument is the time.
     steps: Vec<usize>,
+    /// Of `approx_percentile`, whose argument is the number.
+    share: Option<f64>,
     filter: Option<usize>,
     /// Of the argument, without a dictionary.
     item: DataType,
@@ -501,6 +504,7 @@ enum Argument {
     /// Rows that have a value count.
     Presence(NullBuffer),
     Numbers(Int64Array),
+    Floats(Float64Array),
     Values(Values<[u8]>),
     /// Of values that are only counted.
     Hashes(Values<[u8]>),
@@ -543,6 +547,9 @@ impl Inputs {
                 Argument::Presence(present) => part.count(each().filter(|row| present.is_valid(*row)).count() as u64),
                 Argument::Numbers(values) => {
                     each().filter(|row| values.is_valid(*row)).for_each(|row| part.number(values.value(row)));
+                }
+                Argument::Floats(values) => {
+                    each().filter(|row| values.is_valid(*row)).for_each(|row| part.float(values.value(row)));
                 }
                 Argument::Values(values) => {
                     differing(values, &mut |row| values.get(row).into_iter().for_each(|value| part.value(value)));
@@ -602,6 +609,16 @@ impl AggregatePlan {
             return plan_err!("not supported yet: ORDER BY or IGNORE NULLS within `{name}`");
         }
         let steps = if name == "in_order" { params.args.split_off(1) } else { Vec::new() };
+        let share = match (name.as_str(), params.args.last()) {
+            (APPROX_PERCENTILE, Some(Expr::Literal(value, _))) => Some(share(value)?),
+            (APPROX_PERCENTILE, _) => {
+                return plan_err!("approx_percentile takes a constant from 0 to 1, as in approx_percentile(x, 0.95)");
+            }
+            _ => None,
+        };
+        if share.is_some() {
+            params.args.truncate(1);
+        }
         let [argument] = <[Expr; 1]>::try_from(params.args)
             .or_else(|_| plan_err!("not supported yet: `{name}` of several columns"))?;
         let argument = leaves.flatten(argument)?;
@@ -619,6 +636,8 @@ impl AggregatePlan {
             ("sample", _) => Part::Sample(Default::default()),
             ("in_order", _) => Part::InOrder(Chain::new(steps.len())),
             (REGULARITY, _) => Part::Regular(Default::default()),
+            (APPROX_PERCENTILE, false) => Part::Spread(Default::default()),
+            (APPROX_PERCENTILE, true) => return plan_err!("approx_percentile is of all values: leave DISTINCT out"),
             ("sum", false) if item.is_integer() => Part::Sum(None),
             ("avg", false) if item.is_integer() => Part::Mean { sum: 0, count: 0 },
             ("sum" | "avg", _) => {
@@ -626,11 +645,11 @@ impl AggregatePlan {
             }
             _ => {
                 return plan_err!(
-                    "not supported yet: the aggregate `{name}`; there are count, sum, avg, min, max, sample, in_order and regularity"
+                    "not supported yet: the aggregate `{name}`; there are count, sum, avg, min, max, approx_percentile, sample, in_order and regularity"
                 );
             }
         };
-        let bytes = !matches!(empty, Part::Count(_) | Part::Sum(_) | Part::Mean { .. });
+        let bytes = !matches!(empty, Part::Count(_) | Part::Sum(_) | Part::Mean { .. } | Part::Spread(_));
         if bytes && !has_order(&item) {
             return plan_err!("{name} in a rule is of text, numbers or times: use `->>` in place of `->`");
         }
@@ -645,7 +664,7 @@ impl AggregatePlan {
         };
         let steps = steps.into_iter().map(|step| place(leaves, step)).collect::<Result<_>>()?;
         let filter = params.filter.map(|filter| place(leaves, *filter)).transpose()?;
-        Ok(AggregatePlan { empty, argument, steps, filter, item })
+        Ok(AggregatePlan { empty, argument, steps, share, filter, item })
     }
 
     /// What each of `rows` adds to its part.
@@ -661,6 +680,7 @@ impl AggregatePlan {
                 Argument::Steps(times(&array()?)?, self.steps.iter().map(truth).collect::<Result<_>>()?)
             }
             Part::Regular(_) => Argument::Times(times(&array()?)?),
+            Part::Spread(_) => Argument::Floats(numbers(&array()?)?),
             Part::Sum(_) | Part::Mean { .. } => {
                 Argument::Numbers(cast(&array()?, &DataType::Int64)?.as_primitive::<Int64Type>().clone())
             }
@@ -708,6 +728,12 @@ impl AggregatePlan {
             Part::Regular(_) => {
                 let regularity = |part: &&Part| if let Part::Regular(times) = part { times.regularity() } else { None };
                 Arc::new(parts.iter().map(regularity).collect::<Float64Array>())
+            }
+            Part::Spread(_) => {
+                let share = self.share.expect("a percentile is of a share");
+                let number =
+                    |part: &&Part| if let Part::Spread(spread) = part { spread.percentile(share) } else { None };
+                Arc::new(parts.iter().map(number).collect::<Float64Array>())
             }
             Part::Sample(_) => {
                 let sets =
