@@ -16,6 +16,7 @@ mod lowered;
 pub mod athena;
 pub mod session;
 mod regex;
+mod absent;
 mod program;
 mod place;
 mod framed;
