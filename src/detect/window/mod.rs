@@ -18,6 +18,7 @@ mod group;
 mod rising;
 mod asked;
 pub mod columns;
+pub mod aggregate;
 pub mod plan;
 mod stretches;
 pub mod seen;
