@@ -1,5 +1,6 @@
 //! `weir rules`: which rules there are, whether they compile, and whether their cases hold.
 
+use std::borrow::Cow;
 use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -311,10 +312,10 @@ fn unmarked(text: String) -> String {
 }
 
 /// The cases beside a rule, when there are any.
-fn cases_of(rule: &Path) -> Result<Option<String>> {
+fn cases_of(rule: &Path) -> Result<Option<Cow<'static, str>>> {
     let path = rule.with_extension("cases.jsonl");
     match fs::read_to_string(&path) {
-        Ok(text) => Ok(Some(unmarked(text))),
+        Ok(text) => Ok(Some(unmarked(text).into())),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
     }

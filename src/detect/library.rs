@@ -1,5 +1,6 @@
 //! Query files and Sigma rules, built in or given → rules.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::place::distance;
@@ -14,8 +15,8 @@ pub struct Source {
     /// As shown to people.
     pub file: String,
     pub text: String,
-    /// Text of the `.cases.jsonl` file.
-    pub cases: Option<String>,
+    /// Text of the `.cases.jsonl` file; of a built-in rule it stays in the program's own pages.
+    pub cases: Option<Cow<'static, str>>,
     /// Of a Sigma rule, whose `text` was made from it.
     pub sigma: Option<Sigma>,
 }
@@ -30,7 +31,7 @@ pub struct Sigma {
 
 impl Source {
     /// A Sigma rule, and the cases beside its file.
-    pub fn sigma(rule: Converted, cases: Option<String>) -> Source {
+    pub fn sigma(rule: Converted, cases: Option<Cow<'static, str>>) -> Source {
         let sigma = Some(Sigma { yaml: rule.yaml, place: rule.place });
         Source { id: rule.id, file: rule.file, text: rule.text, cases, sigma }
     }
@@ -45,11 +46,11 @@ static BUILT_IN: &[(&str, &str, Option<&str>)] = &include!(concat!(env!("OUT_DIR
 
 /// The rules inside this program, by id.
 pub fn built_in() -> Vec<Source> {
-    let source = |(file, text, cases): &(&str, &str, Option<&str>)| Source {
+    let source = |(file, text, cases): &(&str, &str, Option<&'static str>)| Source {
         id: file.trim_start_matches("queries/").trim_end_matches(".sql").to_owned(),
         file: (*file).to_owned(),
         text: (*text).to_owned(),
-        cases: cases.map(str::to_owned),
+        cases: cases.map(Cow::Borrowed),
         sigma: None,
     };
     BUILT_IN.iter().map(source).collect()

@@ -131,7 +131,8 @@ mod tests {
             json!({ "fires": fires, "why": "w", "event": event }).to_string() + "\n"
         };
         let cases = cases.iter().map(line).collect::<String>();
-        let source = Source { id: rule.id, file: "x.sql".into(), text: rule.text, cases: Some(cases), sigma: None };
+        let source =
+            Source { id: rule.id, file: "x.sql".into(), text: rule.text, cases: Some(cases.into()), sigma: None };
         mutate(logs::TABLES, &References::default(), &[source])
     }
 

@@ -1,6 +1,6 @@
 //! Logical expressions over a table → programs that run on the rows of a batch, reading only the columns they need.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow::compute::{cast, take};
@@ -132,6 +132,17 @@ impl Rows<'_> {
     }
 }
 
+/// The physical form of a planned expression over these columns.
+pub fn physical(expr: &Expr, columns: &DFSchema) -> Result<Arc<dyn PhysicalExpr>> {
+    // without options each function that is called makes itself all of them: a third of what compiled rules hold
+    static PROPS: LazyLock<ExecutionProps> = LazyLock::new(|| {
+        let mut props = ExecutionProps::new();
+        props.config_options = Some(Arc::default());
+        props
+    });
+    create_physical_expr(expr, columns, &PROPS, &PhysicalPlanningContext::default())
+}
+
 /// Physical expressions over the few columns that they read.
 pub struct Program {
     /// Positions in [`Leaves::all`].
@@ -147,9 +158,8 @@ impl Program {
         let field = |leaf: &usize| Field::new(&leaves.all[*leaf].path, leaves.all[*leaf].data_type.clone(), true);
         let schema = Arc::new(Schema::new(reads.iter().map(field).collect::<Vec<_>>()));
         let names = DFSchema::try_from(schema.clone())?;
-        let (props, context) = (ExecutionProps::new(), PhysicalPlanningContext::default());
-        let exprs = exprs.iter().map(|expr| create_physical_expr(expr, &names, &props, &context));
-        Ok(Program { reads, exprs: exprs.collect::<Result<_>>()?, schema })
+        let exprs = exprs.iter().map(|expr| physical(expr, &names)).collect::<Result<_>>()?;
+        Ok(Program { reads, exprs, schema })
     }
 
     /// One array for each expression, with a value for each of `rows`, in their order.

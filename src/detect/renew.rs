@@ -158,7 +158,7 @@ mod tests {
     fn an_edit_whose_cases_do_not_hold_is_broken() {
         let in_force = [named("cloudtrail/a", "GetUser")];
         let case = format!("{{\"fires\": true, \"why\": \"a role is read\", \"event\": {}}}\n", event("GetRole", "e1"));
-        let edited = |name| Source { cases: Some(case.clone()), ..named("cloudtrail/a", name) };
+        let edited = |name| Source { cases: Some(case.clone().into()), ..named("cloudtrail/a", name) };
         let mut kept = renewed(&in_force, vec![edited("GetRol")], Vec::new());
         let refused: Vec<String> = kept.refused.iter().map(ToString::to_string).collect();
         assert_eq!(refused, ["r/cloudtrail/a.cases.jsonl:1:1: a case of cloudtrail/a does not hold: a role is read"]);

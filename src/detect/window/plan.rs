@@ -9,11 +9,9 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type, SchemaRef};
 use arrow::row::RowConverter;
 use datafusion::common::{DFSchema, Result, plan_err};
-use datafusion::execution::context::ExecutionProps;
 use datafusion::logical_expr::expr::ScalarFunction;
-use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{Aggregate, Expr};
-use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
+use datafusion::physical_expr::PhysicalExpr;
 
 use super::aggregate::{AggregatePlan, Input, OfRows};
 use super::asked::{first_seen, rare, take_rate};
@@ -23,7 +21,7 @@ use super::part::{DISTINCT_MAX, Part, hash};
 use super::rising::{Need, needed, never_falls, uncounted};
 use super::score::{Model, Observed, Score, Scored, What};
 use super::text::{Sortable, fields, has_order, sort_keys};
-use crate::detect::program::{Leaves, type_of};
+use crate::detect::program::{Leaves, physical, type_of};
 use crate::detect::spans::{FIRST_SEEN, RARE, micros, plain};
 use crate::detect::verdicts::is_true;
 use crate::time::{MICROS_PER_SECOND, Timestamp};
@@ -526,8 +524,7 @@ impl After {
         items: &[Expr],
         amount: Option<&Expr>,
     ) -> Result<After> {
-        let (props, context) = (ExecutionProps::new(), PhysicalPlanningContext::default());
-        let physical = |expr: &Expr| create_physical_expr(expr, schema, &props, &context);
+        let physical = |expr: &Expr| physical(expr, schema);
         Ok(After {
             schema: Arc::new(schema.as_arrow().clone()),
             columns,
