@@ -553,10 +553,10 @@ fn a_percentile_of_more_numbers_than_are_kept_is_the_same_in_batch_and_after_a_r
     let calls: Vec<Value> = (0..6000i64)
         .map(|n| call(n % 60, &format!("e{n}"), json!({ "requestParameters": { "n": n * 7919 % 6007 } })))
         .collect();
-    let mut stream = detector([rule("", sql)]);
+    let (mut stream, mut state) = (detector([rule("", sql)]), Parts::default());
     for calls in calls.chunks(1500) {
         stream.observe(&[batch(calls)], NOON);
-        let state = stream.snapshot();
+        state.take(stream.changes());
         stream = detector([rule("", sql)]);
         assert!(stream.restore(&state).is_whole());
     }
