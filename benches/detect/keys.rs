@@ -138,6 +138,9 @@ fn many(options: &Options) {
         );
     }
 
+    memory::trim();
+    println!("behind these commits: {} MiB resident", resident_bytes().saturating_sub(before) >> 20);
+
     let start = Instant::now();
     let saved = state.load().expect("it was just written").expect("there is a commit").detector;
     let mut again = self::detector(Some(limit));

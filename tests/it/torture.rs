@@ -474,6 +474,11 @@ async fn torture(kills: usize, state: &'static str) {
          {by_itself} times; {faults:?}"
     );
     println!("{} rows, {} findings", came.archived.len(), came.hub.len());
+    let writes = calm.cloud.asked("PUT states/");
+    if let Some(object) = writes.last().and_then(|last| last.strip_prefix("PUT ")) {
+        let bytes = calm.cloud.world().objects[object].0.len();
+        println!("undisturbed it wrote its state {} times, {bytes} bytes in the end", writes.len());
+    }
     let all: BTreeSet<String> = (0..world.next).map(|number| format!("event-{number}")).collect();
     assert_eq!(came.archived.iter().cloned().collect::<BTreeSet<_>>(), all, "an event is lost");
     assert_eq!(came.archived.len(), world.next, "an event is archived twice");
