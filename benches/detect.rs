@@ -42,7 +42,7 @@ pub struct Options {
     /// Rules that are also prepared as plans of DataFusion's; what they take is scaled up from there.
     plans: usize,
     sigma: usize,
-    /// Live keys, and how often their snapshot is taken.
+    /// Live keys, and how many commits are made of them.
     keys: u64,
     snapshots: usize,
     edges: u64,
@@ -139,7 +139,7 @@ fn arguments() -> Options {
         plans: 1000,
         sigma: 500,
         keys: 1_000_000,
-        snapshots: 30,
+        snapshots: 100,
         edges: 1_000_000,
         flood: 500_000,
         memory_mib: 8192,

@@ -60,7 +60,7 @@ impl Memory {
     pub const FULL: u64 = 1 << 30;
     /// A lower limit is refused: a piece, its rows and one decoder would not be sure to fit beside the program.
     pub const FLOOR: u64 = 256 << 20;
-    /// Of a limit, what is above [`Memory::FULL`] counts up to here: what rules remember is packed into each commit.
+    /// Of a limit, what is above [`Memory::FULL`] counts up to here: what rules remember is read and unpacked at each start.
     pub const ABOVE_MAX: u64 = 8 << 30;
     /// What the program takes by itself. `weir run` of one small file took 118 MiB with all built-in rules (`/usr/bin/time -v`); the
     /// rest is what the allocator has not given back.

@@ -1,4 +1,4 @@
-//! Very many keys in windows: the memory that they take, how long a snapshot stops the work and a restore takes, and what a flood of made-up
+//! Very many keys in windows: the memory that they take, how long a commit of them stops the work and a restore takes, and what a flood of made-up
 //! keys costs that there is no room for.
 
 use std::collections::BTreeSet;
@@ -12,6 +12,7 @@ use weir::detect::quarantine::WINDOWS_SHED;
 use weir::finding::{Finding, FindingId};
 use weir::logs;
 use weir::memory::{self, Memory, Size};
+use weir::pipeline::commit::{Commit, State};
 use weir::rule;
 use weir::table::Batch;
 use weir::time::Timestamp;
@@ -28,6 +29,8 @@ const RULE: &str = "-- title = \"t\"\n-- severity = \"low\"\n-- tags = [\"attack
 const CALLS: u64 = 5;
 /// Events that are judged at a time.
 const CHUNK: u64 = 10_000;
+/// Rows between two commits, each of any key.
+const CHANGED: [u64; 3] = [1_000, 10_000, 100_000];
 /// Keys of the flood that are those of attackers, and that call often enough.
 const ATTACKERS: u64 = 20;
 /// What the allocator may take from one chunk to another while what is remembered stays the same.
@@ -105,35 +108,70 @@ fn many(options: &Options) {
     let again = (1..CALLS).flat_map(|_| both.iter().copied());
     assert_eq!(detector.observe(&calls(again, chunk + 1), Timestamp(0)).len(), both.len(), "every key is remembered");
 
-    let (mut dice, mut pauses, mut snapshot) = (Dice(options.seed), Vec::new(), Vec::new());
-    for turn in 0..options.snapshots as u64 {
-        let callers: Vec<u64> = (0..1000).map(|_| dice.below(keys)).collect();
-        detector.observe(&calls(callers.into_iter(), chunk + 2 + turn), Timestamp(0));
-        let start = Instant::now();
-        snapshot = detector.snapshot();
-        pauses.push(start.elapsed().as_secs_f64());
+    let folder = tempfile::tempdir().expect("there is room for a file");
+    let state = State::open(&folder.path().join("state.redb")).expect("nobody else has it");
+    let [packing, all] = commit(&mut detector, &state).seconds;
+    println!("the first commit, which has all of them: {all:.2} s, of which packing them took {packing:.2} s");
+    let (mut dice, mut turn) = (Dice(options.seed), chunk + 1);
+    for changed in CHANGED.into_iter().filter(|changed| *changed <= keys) {
+        let count = (options.snapshots as u64 * CHANGED[0] / changed).max(10);
+        let mut commits: Vec<Committed> = (0..count)
+            .map(|_| {
+                for _ in 0..changed.div_ceil(CHUNK) {
+                    turn += 1;
+                    let callers: Vec<u64> = (0..changed.min(CHUNK)).map(|_| dice.below(keys)).collect();
+                    detector.observe(&calls(callers.into_iter(), turn), Timestamp(0));
+                }
+                commit(&mut detector, &state)
+            })
+            .collect();
+        commits.sort_by(|one, other| one.seconds[1].total_cmp(&other.seconds[1]));
+        let at = |share: f64| commits[((commits.len() as f64 * share).ceil() as usize).clamp(1, commits.len()) - 1];
+        let [packing, all] = at(0.5).seconds.map(|seconds| seconds * 1e3);
+        println!(
+            "a commit of them, {changed} rows later: the work stops for {all:.0} ms (p50, of which packing takes {packing:.0} ms), {:.0} ms (p99 of \
+             {}; goal 100 ms of {}); {:.1} MB are written",
+            at(0.99).seconds[1] * 1e3,
+            commits.len(),
+            CHANGED[0],
+            at(0.5).bytes as f64 / 1e6,
+        );
     }
-    pauses.sort_by(f64::total_cmp);
-    let quantile =
-        |share: f64| pauses[((pauses.len() as f64 * share).ceil() as usize).clamp(1, pauses.len()) - 1] * 1e3;
+
+    memory::trim();
+    println!("behind these commits: {} MiB resident", resident_bytes().saturating_sub(before) >> 20);
+
     let start = Instant::now();
+    let saved = state.load().expect("it was just written").expect("there is a commit").detector;
     let mut again = self::detector(Some(limit));
-    let restored = again.restore(&snapshot);
+    let restored = again.restore(&saved);
     let seconds = start.elapsed().as_secs_f64();
     assert!(restored.is_whole(), "{restored:?}");
     assert_eq!(again.state_bytes(), detector.state_bytes());
-    let more = calls((1..CALLS).flat_map(|_| 1..100.min(keys)), chunk + 2 + options.snapshots as u64);
+    let more = calls((1..CALLS).flat_map(|_| 1..100.min(keys)), turn + 1);
     let found = again.observe(&more, Timestamp(0));
     assert_eq!(found, detector.observe(&more, Timestamp(0)), "what was restored goes on as what was saved");
     assert!(!found.is_empty() || keys < 2, "and it finds something");
     println!(
-        "a snapshot of them: {:.1} MB, the work stops for {:.0} ms (p50), {:.0} ms (p99 of {}; goal 100 ms); restored in {seconds:.2} s, the \
-         rule compiled anew included",
-        snapshot.len() as f64 / 1e6,
-        quantile(0.5),
-        quantile(0.99),
-        pauses.len(),
+        "restored in {seconds:.2} s from {:.1} MB, the rule compiled anew included",
+        saved.of_rules.values().map(Bytes::len).sum::<usize>() as f64 / 1e6
     );
+}
+
+#[derive(Clone, Copy)]
+struct Committed {
+    /// Of packing what changed, and of all that the work waits for.
+    seconds: [f64; 2],
+    bytes: usize,
+}
+
+fn commit(detector: &mut Detector, state: &State) -> Committed {
+    let start = Instant::now();
+    let commit = Commit { detector: detector.changes(), ..Commit::default() };
+    let packing = start.elapsed().as_secs_f64();
+    state.commit(&commit).expect("there is room on the disk");
+    let seconds = [packing, start.elapsed().as_secs_f64()];
+    Committed { seconds, bytes: commit.detector.of_rules.values().map(Bytes::len).sum() }
 }
 
 /// Keys that somebody makes up, so that there is no room for others.

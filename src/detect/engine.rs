@@ -6,6 +6,8 @@ mod learning;
 mod replayed;
 mod room;
 mod saved;
+#[cfg(test)]
+mod saved_tests;
 mod windows;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,8 +18,8 @@ use rayon::prelude::*;
 pub use aside::Seen;
 pub use learning::Asks;
 pub use room::{MODEL_BYTES_MAX, SEEN_BYTES_MAX, WINDOW_BYTES_MAX};
-pub use saved::Restored;
 use saved::state_hash;
+pub use saved::{Parts, Restored};
 
 use super::compile::{CompiledRule, Compiler, TableRules, Then};
 use super::emit::Apart;
@@ -48,8 +50,10 @@ pub struct Detector {
     horizon: Horizon,
     memory: Memory,
     apart: Apart,
-    /// Rules that a snapshot leaves out.
+    /// Rules that [`Detector::changes`] leaves out.
     not_kept: BTreeSet<String>,
+    /// Parts that were saved of each rule, see [`Detector::changes`].
+    stored: BTreeMap<String, BTreeSet<u64>>,
 }
 
 /// Of a rule: position of its table, and its own among that table's.
@@ -133,6 +137,7 @@ impl Detector {
             memory: Memory::default(),
             apart: Apart::ALL,
             not_kept: BTreeSet::new(),
+            stored: BTreeMap::new(),
         }
     }
 
@@ -151,6 +156,7 @@ impl Detector {
     pub fn take_over(&mut self, mut before: Detector) {
         (self.follows, self.memory, self.apart) = (before.follows, before.memory, before.apart);
         self.horizon = std::mem::take(&mut before.horizon);
+        self.stored = std::mem::take(&mut before.stored);
         self.floods.take_over(std::mem::take(&mut before.floods));
         let ids: BTreeSet<&str> = self.costs.keys().map(String::as_str).collect();
         self.floods.retain(|rule| ids.contains(rule));

@@ -40,7 +40,7 @@ mod mutants;
 pub mod mutate;
 
 pub use emit::Apart;
-pub use engine::{Detector, RuleCost};
+pub use engine::{Detector, Parts, RuleCost};
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -324,10 +324,13 @@ fn alternatives_over_two_columns_are_gated_too() {
 #[test]
 fn state_of_another_version_is_refused() {
     let mut detector = detector([]);
-    let state = detector.snapshot();
+    let state = detector.changes();
     assert!(detector.restore(&state).is_whole());
-    assert!(detector.restore(&[99]).shared.unwrap().contains("version 99"));
-    assert!(detector.restore(&[]).shared.unwrap().contains("empty"));
+    let of = |shared: &'static [u8]| Parts { shared: shared.into(), ..Parts::default() };
+    assert!(detector.restore(&of(&[99])).shared.unwrap().contains("version 99"));
+    assert!(detector.restore(&of(&[])).shared.unwrap().contains("empty"));
+    // one of before there were parts
+    assert!(detector.restore(&of(&[7, 0])).shared.unwrap().contains("version 7, and this weir reads 8"));
 }
 
 #[test]

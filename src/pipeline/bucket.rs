@@ -28,6 +28,8 @@ use crate::source::claims::{Lost, random_name};
 const NAME: &str = "state.weir";
 /// Level of zstd.
 const LEVEL: i32 = 3;
+/// What the name of a part begins with of what a rule over windows remembers; its number and the rule follow.
+const WINDOWS: &str = "windows/";
 /// Layout of the object; another one is refused rather than guessed at.
 const VERSION: u32 = 1;
 /// From one try of a call to the next, while S3 cannot be reached. The client has tried several times by then.
@@ -51,7 +53,7 @@ struct Held {
     /// Of the object as it stands, as far as we know.
     etag: String,
     epoch: u64,
-    /// Once a commit was made, no more of it than its outboxes: the rest is large, and nobody asks for it.
+    /// Once a commit was made, no more of it than what the next one may leave as it is: outboxes, and what rules over windows remember.
     last: Option<Commit>,
 }
 
@@ -175,9 +177,12 @@ impl Bucket {
     /// known whether it was taken, and the state has to be taken again.
     pub fn commit(&self, commit: &Commit, confirm: &dyn Fn() -> Result<(), Lost>) -> anyhow::Result<()> {
         let mut held = self.held.lock().expect("nobody panics while holding it");
-        let mut outboxes = held.last.as_ref().map(|last| last.outboxes.clone()).unwrap_or_default();
+        let last = held.last.as_ref();
+        let (mut outboxes, mut detector) =
+            last.map(|last| (last.outboxes.clone(), last.detector.clone())).unwrap_or_default();
         outboxes.extend(commit.outboxes.clone());
-        let whole = Commit { outboxes, ..commit.clone() };
+        detector.take(commit.detector.clone());
+        let whole = Commit { outboxes, detector, ..commit.clone() };
         let write = random_name();
         let etag = loop {
             match self.put(Some(&held.etag), held.epoch, &write, Some(&whole)) {
@@ -205,7 +210,7 @@ impl Bucket {
             }
         };
         held.etag = etag;
-        held.last = Some(Commit { detector: Vec::new(), triage: Vec::new(), ..whole });
+        held.last = Some(Commit { triage: Vec::new(), ..whole });
         Ok(())
     }
 
@@ -347,7 +352,9 @@ fn refused<T>(answer: Result<T, SdkError<PutObjectError>>) -> Outcome {
 fn pack(epoch: u64, writer: &str, write: &str, commit: Option<&Commit>) -> anyhow::Result<Vec<u8>> {
     let mut values: Vec<(String, &[u8])> = Vec::new();
     if let Some(commit) = commit {
-        values.push(("detector".to_owned(), &commit.detector));
+        values.push(("detector".to_owned(), &commit.detector.shared));
+        let parts = commit.detector.of_rules.iter();
+        values.extend(parts.map(|((rule, number), part)| (format!("{WINDOWS}{number}/{rule}"), &part[..])));
         values.push(("triage".to_owned(), &commit.triage));
         values.extend(commit.outboxes.iter().map(|(name, outbox)| (format!("outbox/{name}"), &outbox[..])));
     }
@@ -381,7 +388,11 @@ fn unpack(object: &[u8]) -> anyhow::Result<(Index, Option<Commit>)> {
     }
     let Some(manifest) = index.manifest.take() else { return Ok((index, None)) };
     let mut commit = manifest.commit()?;
-    commit.detector = values.remove("detector").unwrap_or_default();
+    commit.detector.shared = values.remove("detector").unwrap_or_default().into();
+    for (name, part) in values.extract_if(.., |name, _| name.starts_with(WINDOWS)) {
+        let (number, rule) = name[WINDOWS.len()..].split_once('/').context("a part has no number")?;
+        commit.detector.of_rules.insert((rule.to_owned(), number.parse()?), part.into());
+    }
     commit.triage = values.remove("triage").unwrap_or_default();
     let outboxes =
         values.into_iter().filter_map(|(name, value)| Some((name.strip_prefix("outbox/")?.to_owned(), value)));

@@ -17,6 +17,7 @@ use super::bucket::Bucket;
 use super::said::Said;
 use crate::archive::Object;
 use crate::aws::Aws;
+use crate::detect::Parts;
 use crate::position::Checkpoint;
 use crate::source::claims::Lost;
 
@@ -27,7 +28,8 @@ pub struct Commit {
     pub checkpoint: Checkpoint,
     /// Files of this round, which are moved into place after the commit.
     pub objects: Vec<Object>,
-    pub detector: Vec<u8>,
+    /// Of a commit that is made, what changed since the one before; of one that is loaded, all.
+    pub detector: Parts,
     pub triage: Vec<u8>,
     /// Findings that were not accepted yet, by the name of the way that they wait for. A commit leaves those of ways that it
     /// does not name as they are.
@@ -53,6 +55,8 @@ struct Disk {
 }
 
 const STATE: TableDefinition<&str, &[u8]> = TableDefinition::new("state");
+/// What rules over windows remember, by id and number of part.
+const WINDOWS: TableDefinition<(&str, u64), &[u8]> = TableDefinition::new("windows");
 /// What the key of an outbox begins with. Security Hub's was once under [`OUTBOX_BEFORE`], with no name.
 const OUTBOX: &str = "outbox/";
 const OUTBOX_BEFORE: (&str, &str) = ("outbox", "security_hub");
@@ -234,7 +238,20 @@ impl Disk {
             let Some(name) = key.value().strip_prefix(OUTBOX) else { break };
             outboxes.insert(name.to_owned(), value.value().to_vec());
         }
-        let (detector, triage) = (value("detector")?.unwrap_or_default(), value("triage")?.unwrap_or_default());
+        let mut detector = Parts { shared: value("detector")?.unwrap_or_default().into(), ..Parts::default() };
+        match read.open_table(WINDOWS) {
+            Ok(windows) => {
+                for entry in windows.range::<(&str, u64)>(..).context("reading the archive's state")? {
+                    let (name, part) = entry.context("reading the archive's state")?;
+                    let (rule, number) = name.value();
+                    detector.of_rules.insert((rule.to_owned(), number), part.value().to_vec().into());
+                }
+            }
+            // of before there were parts
+            Err(redb::TableError::TableDoesNotExist(_)) => {}
+            Err(error) => return Err(error).context("reading the archive's state"),
+        }
+        let triage = value("triage")?.unwrap_or_default();
         Ok(Some(Commit { detector, triage, outboxes, ..commit }))
     }
 
@@ -245,9 +262,20 @@ impl Disk {
             let write = self.database.begin_write()?;
             {
                 let mut table = write.open_table(STATE)?;
-                let values = [("manifest", &manifest), ("detector", &commit.detector), ("triage", &commit.triage)];
+                let values = [
+                    ("manifest", &manifest[..]),
+                    ("detector", &commit.detector.shared[..]),
+                    ("triage", &commit.triage[..]),
+                ];
                 for (key, value) in values {
-                    table.insert(key, value.as_slice())?;
+                    table.insert(key, value)?;
+                }
+                let mut windows = write.open_table(WINDOWS)?;
+                for ((rule, number), part) in &commit.detector.of_rules {
+                    match part.is_empty() {
+                        true => windows.remove((rule.as_str(), *number))?,
+                        false => windows.insert((rule.as_str(), *number), &part[..])?,
+                    };
                 }
                 for (name, outbox) in &commit.outboxes {
                     table.insert(format!("{OUTBOX}{name}").as_str(), outbox.as_slice())?;
@@ -348,7 +376,9 @@ mod tests {
         // larger with each round, so that pages are freed and used again; all of a commit says which round it is of
         let commit = |round: u64| {
             let filled = |times: usize| vec![round as u8; times * 1000];
-            Commit { round, triage: filled(round as usize), detector: filled(50), ..Commit::default() }
+            let part = (("cloudtrail/x".to_owned(), 1), filled(50).into());
+            let detector = Parts { shared: filled(1).into(), of_rules: BTreeMap::from([part]) };
+            Commit { round, triage: filled(round as usize), detector, ..Commit::default() }
         };
         state.commit(&commit(0)).unwrap();
         std::thread::scope(|scope| {
@@ -370,6 +400,21 @@ mod tests {
         });
         assert_eq!(State::peek(&path).unwrap(), Some(commit(100)));
         state.commit(&commit(101)).unwrap();
+    }
+
+    #[test]
+    fn parts_that_a_commit_does_not_name_stay_and_those_without_bytes_go() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = State::open(&dir.path().join("state.redb")).unwrap();
+        let with = |parts: &[(&str, u64, &'static str)]| {
+            let of_rules = parts.iter().map(|(rule, number, bytes)| (((*rule).to_owned(), *number), (*bytes).into()));
+            let detector = Parts { shared: "s".into(), of_rules: of_rules.collect() };
+            Commit { detector, ..Commit::default() }
+        };
+        state.commit(&with(&[("a/x", 0, "head"), ("a/x", 1, "one"), ("b/y", 1, "other")])).unwrap();
+        state.commit(&with(&[("a/x", 0, "next"), ("a/x", 1, ""), ("a/x", 2, "two"), ("c/z", 9, "")])).unwrap();
+        let expected = with(&[("a/x", 0, "next"), ("a/x", 2, "two"), ("b/y", 1, "other")]);
+        assert_eq!(state.load().unwrap(), Some(expected));
     }
 
     #[test]

@@ -525,7 +525,7 @@ impl Worker {
     }
 
     /// Whether the commit may be put off though the archive's buffer is full: nobody waits for one while input that ends is read,
-    /// and each packs all that the rules remember.
+    /// and each packs what the rules remember since the one before.
     fn can_wait(&self) -> bool {
         self.commit_every.is_none()
             && self.flushes < FLUSHES_MAX
@@ -668,7 +668,7 @@ impl Worker {
         }
         if let Some(state) = &mut self.stages.state {
             let start = Instant::now();
-            let detector = self.stages.detector.snapshot();
+            let detector = self.stages.detector.changes();
             self.packing_took = start.elapsed();
             let mut commit = Commit {
                 round: self.round,

@@ -50,7 +50,7 @@ pub fn restore(stages: &mut Stages, saved: &Commit, summary: &mut Summary) -> an
     let (mut unknown, mut refused) = (Unknown::default(), Vec::new());
     let windowed: BTreeSet<String> = stages.detector.window_bytes().map(|(rule, _)| rule.to_owned()).collect();
     let mut taken = BTreeSet::new();
-    if !saved.detector.is_empty() {
+    if !saved.detector.shared.is_empty() {
         let restored = stages.detector.restore(&saved.detector);
         for rule in &restored.changed {
             tracing::info!(rule, "the rule has changed, and its windows begin anew");
@@ -105,6 +105,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::detect::Parts;
     use crate::detect::tests::{batch, detector, event, rule};
     use crate::time::Timestamp;
     use crate::triage::suppress::Suppressions;
@@ -131,7 +132,7 @@ mod tests {
         let mut stages = stages();
         let found = stages.detector.observe(&[batch(&[event("GetUser", "e1")])], Timestamp(0));
         stages.triage.settle(found, Timestamp(0));
-        Commit { detector: stages.detector.snapshot(), triage: stages.triage.snapshot(), ..Commit::default() }
+        Commit { detector: stages.detector.changes(), triage: stages.triage.snapshot(), ..Commit::default() }
     }
 
     #[test]
@@ -150,7 +151,11 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_named_and_is_a_hole_where_nothing_tells_it() {
         let (mut stages, mut summary) = (stages(), Summary::default());
-        let saved = Commit { detector: vec![99, 0], triage: b"{\"version\":1".to_vec(), ..saved() };
+        let saved = Commit {
+            detector: Parts { shared: vec![99, 0].into(), ..Parts::default() },
+            triage: b"{\"version\":1".to_vec(),
+            ..saved()
+        };
         restore(&mut stages, &saved, &mut summary).unwrap();
         let refused: Vec<_> = summary.refused_state.iter().map(|part| (part.part.as_str(), &*part.rules)).collect();
         let rules = ["cloudtrail/x".to_owned()];
@@ -163,8 +168,8 @@ mod tests {
         let mut shown = Vec::new();
         summary.show(&mut shown).unwrap();
         let shown = String::from_utf8(shown).unwrap();
-        let line = "the last commit's windows of 1 rule (cloudtrail/x) are refused: the saved state has version 99, and this weir reads 3 \
-                    to 7: not rebuilt, since there is no archive";
+        let line = "the last commit's windows of 1 rule (cloudtrail/x) are refused: the saved state has version 99, and this weir reads 8: \
+                    not rebuilt, since there is no archive";
         assert!(shown.contains(line), "{shown}");
         assert_eq!(json!(summary)["refused_state"][0]["hole"], "there is no archive");
     }

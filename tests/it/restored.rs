@@ -66,12 +66,13 @@ fn edit(folder: &Path, edit: impl Fn(&mut Commit)) {
 }
 
 fn newer(commit: &mut Commit) {
-    commit.detector[0] = 99;
+    commit.detector.shared = [&[99], &commit.detector.shared[1..]].concat().into();
 }
 
 fn torn(commit: &mut Commit) {
-    let half = commit.detector.len() / 2;
-    commit.detector.truncate(half);
+    for part in commit.detector.of_rules.values_mut().rev().take(1).chain([&mut commit.detector.shared]) {
+        part.truncate(part.len() / 2);
+    }
 }
 
 /// Of a whole run: its findings, its summary, and what it said.
@@ -194,9 +195,8 @@ fn what_the_archive_cannot_tell_either_is_a_hole_that_the_summary_names() {
 fn one_rule_that_cannot_be_read_costs_no_other_anything() {
     let folder = begun();
     edit(folder.path(), |commit| {
-        // in what follows the id of the first of the two
-        let place = commit.detector.windows(16).position(|bytes| bytes == b"cloudtrail/alone").unwrap();
-        commit.detector[place + 40] ^= 1;
+        let (_, part) = commit.detector.of_rules.iter_mut().find(|((rule, _), _)| rule == "cloudtrail/alone").unwrap();
+        part.truncate(part.len() - 1);
     });
     // what is in the archive of the other rule is not looked at
     calls(folder.path(), "2", 2, &["DeleteBucket"]);

@@ -203,6 +203,23 @@ impl World {
             .unwrap()
     }
 
+    /// Lets a life go on until it has sent something, and kills it; gives how long that took.
+    fn first_life(&mut self) -> Duration {
+        self.feed();
+        let begun = Instant::now();
+        let mut child = self.start("", None);
+        while self.calls().1 == 0 {
+            let said = || said(self.folder.path());
+            assert!(begun.elapsed() < Duration::from_secs(120), "nothing is sent: {}", said());
+            assert_eq!(child.try_wait().unwrap(), None, "{}", said());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        self.unhide();
+        begun.elapsed()
+    }
+
     /// Has some of the next calls fail, each in one of the ways that there are.
     fn trouble(&self, dice: &mut Dice, counts: &mut BTreeMap<&'static str, usize>) {
         let mut count = |what| *counts.entry(what).or_default() += 1;
@@ -388,8 +405,10 @@ async fn torture(kills: usize, state: &'static str) {
     world.out.seen().flaky.insert("A marked call".into());
     let (mut killed, mut by_itself, mut read, mut sent) = (0, 0, 0, 0);
     let mut faults = BTreeMap::new();
-    // milliseconds in which a life mostly comes to send: longer where the machine has other work
-    let mut span: f64 = 2200.0;
+    // milliseconds in which a life mostly comes to send: longer where the machine has other work, and where something fails
+    let first = world.first_life();
+    let mut span = first.as_secs_f64() * 2000.0;
+    let longest = (3.0 * span).max(8000.0);
     while killed < kills {
         world.feed();
         if killed + by_itself == kills / 3 {
@@ -437,7 +456,7 @@ async fn torture(kills: usize, state: &'static str) {
         span = match after.1 > before.1 {
             true => (span * 0.9).max(1500.0),
             false if is_short => span,
-            false => (span * 1.15).min(8000.0),
+            false => (span * 1.15).min(longest),
         };
         world.unhide();
     }
@@ -451,9 +470,15 @@ async fn torture(kills: usize, state: &'static str) {
     }
     let expected = tokio::task::block_in_place(|| calm.end(child));
     println!(
-        "killed {killed} times, of which it had read in {read} lives and sent in {sent}; ended by a full disk {by_itself} times; {faults:?}"
+        "the first came to send in {first:.1?}; killed {killed} times, of which it had read in {read} lives and sent in {sent}; ended by a full disk \
+         {by_itself} times; {faults:?}"
     );
     println!("{} rows, {} findings", came.archived.len(), came.hub.len());
+    let writes = calm.cloud.asked("PUT states/");
+    if let Some(object) = writes.last().and_then(|last| last.strip_prefix("PUT ")) {
+        let bytes = calm.cloud.world().objects[object].0.len();
+        println!("undisturbed it wrote its state {} times, {bytes} bytes in the end", writes.len());
+    }
     let all: BTreeSet<String> = (0..world.next).map(|number| format!("event-{number}")).collect();
     assert_eq!(came.archived.iter().cloned().collect::<BTreeSet<_>>(), all, "an event is lost");
     assert_eq!(came.archived.len(), world.next, "an event is archived twice");

@@ -49,7 +49,7 @@ impl Detector {
         self.memory
     }
 
-    /// Leaves what these rules remember out of snapshots: who restores one has to find out anew what was seen before.
+    /// Leaves what these rules remember out of what is saved: who restores it has to find out anew what was seen before.
     pub fn do_not_keep(&mut self, rules: impl IntoIterator<Item = String>) {
         self.not_kept.extend(rules);
     }

@@ -21,8 +21,8 @@ pub const SEEN_BYTES_MAX: usize = 16 << 20;
 /// most forgets what was seen longest ago, which counts as shed.
 pub const MODEL_BYTES_MAX: usize = 16 << 20;
 
-/// Each usual size, and the part that it gets of a memory limit above [`Memory::FULL`]. Together that is a quarter: the allocator, a
-/// snapshot, which is a packed copy, and a commit of it need room too.
+/// Each usual size, and the part that it gets of a memory limit above [`Memory::FULL`]. Together that is a quarter: the allocator,
+/// what changed and is packed, and a commit of it need room too; so do all packed pieces where the state is in a bucket.
 const SIZES: [(usize, u64); 3] = [(WINDOW_BYTES_MAX, 8), (SEEN_BYTES_MAX, 16), (MODEL_BYTES_MAX, 16)];
 
 impl Detector {
@@ -85,7 +85,7 @@ impl Detector {
             self.spend(&self.rule(place).rule.clone(), RuleCost { shed, ..RuleCost::default() });
         }
         while let Some(place) = self.over(model_max, |windows| windows.model.bytes_len()) {
-            let shed = self.windows.get_mut(&place).expect("the rule has windows").model.shed();
+            let shed = self.windows.get_mut(&place).expect("the rule has windows").shed_learnt();
             self.spend(&self.rule(place).rule.clone(), RuleCost { shed, ..RuleCost::default() });
         }
         found.extend(fold(lost));
@@ -177,7 +177,7 @@ mod tests {
         assert!(roomy.state_bytes()[0] > WINDOW_BYTES_MAX);
         // who restores it with less room lets go of some at the next turn
         let mut tight = burst();
-        assert!(tight.restore(&roomy.snapshot()).is_whole());
+        assert!(tight.restore(&roomy.changes()).is_whole());
         assert_eq!(tight.state_bytes(), roomy.state_bytes());
         assert_eq!(tight.observe(&[], Timestamp(0))[0].rule, WINDOWS_SHED);
         assert!(tight.state_bytes()[0] <= WINDOW_BYTES_MAX);

@@ -34,11 +34,11 @@ impl Span {
 }
 
 /// What the moments of one pane add up to, by key.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Default)]
 pub struct Moments(HashMap<Key, BTreeMap<i64, Vec<Moment>>>);
 
 /// Rows of one key and one time of which the rule asks the same.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 struct Moment {
     /// What is asked of them, as bytes.
     row: Box<[u8]>,
@@ -88,39 +88,34 @@ impl Moments {
         moments.flat_map(|(time, moments)| moments.iter().map(|moment| (*time, moment)))
     }
 
-    pub fn write(&self, to: &mut Writer) {
-        to.number(self.0.len() as u64);
-        for (key, moments) in &self.0 {
-            to.bytes(key);
+    /// About what they take of all keys, in bytes.
+    pub fn bytes_len(&self) -> usize {
+        self.0.values().flat_map(BTreeMap::values).flatten().map(Moment::bytes_len).sum()
+    }
+
+    pub fn write(&self, key: &[u8], to: &mut Writer) {
+        let moments = self.0.get(key);
+        to.number(moments.map_or(0, BTreeMap::len) as u64);
+        for (time, moments) in moments.into_iter().flatten() {
+            to.signed(*time);
             to.number(moments.len() as u64);
-            for (time, moments) in moments {
-                to.signed(*time);
-                to.number(moments.len() as u64);
-                for Moment { row, group } in moments {
-                    to.bytes(row);
-                    group.write(to);
-                }
+            for Moment { row, group } in moments {
+                to.bytes(row);
+                group.write(to);
             }
         }
     }
 
-    /// What [`Moments::write`] wrote, of a rule with that many aggregates, and the bytes that it takes; `None` when it did not.
-    pub fn read(from: &mut Reader, parts: usize) -> Option<(Moments, usize)> {
-        let (mut all, mut bytes) = (Moments::default(), 0);
+    /// What [`Moments::write`] wrote of a key, of a rule with that many aggregates, in place of what is known of it; `None` when it did not.
+    pub fn read(&mut self, key: Key, from: &mut Reader, parts: usize) -> Option<()> {
+        let mut moments = BTreeMap::new();
         for _ in 0..from.number()? {
-            let key: Key = from.bytes()?.into();
-            let mut moments = BTreeMap::new();
-            for _ in 0..from.number()? {
-                let (time, count) = (from.signed()?, from.number()?);
-                let read =
-                    |from: &mut Reader| Some(Moment { row: from.bytes()?.into(), group: Group::read(from, parts)? });
-                let these = (0..count).map(|_| read(from)).collect::<Option<Vec<Moment>>>()?;
-                bytes += these.iter().map(Moment::bytes_len).sum::<usize>();
-                moments.insert(time, these);
-            }
-            all.0.insert(key, moments);
+            let (time, count) = (from.signed()?, from.number()?);
+            let read = |from: &mut Reader| Some(Moment { row: from.bytes()?.into(), group: Group::read(from, parts)? });
+            moments.insert(time, (0..count).map(|_| read(from)).collect::<Option<Vec<Moment>>>()?);
         }
-        Some((all, bytes))
+        self.0.insert(key, moments);
+        Some(())
     }
 }
 
@@ -236,7 +231,7 @@ impl Windows {
     fn groups(&self, key: &Key, from: i64, to: i64, slide: i64, last: i64) -> Vec<&Group> {
         let mut groups = Vec::new();
         for (_, pane) in self.panes.range(from.div_euclid(slide)..=last) {
-            let Some(group) = pane.groups.get(key) else { continue };
+            let Some(group) = pane.group(key) else { continue };
             if from <= group.first && group.last <= to {
                 groups.push(group);
             } else {

@@ -6,9 +6,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::tests::{MINUTE, NOON, analyst, call, cases, folded, refused, some_calls};
-use crate::detect::Detector;
 use crate::detect::engine::WINDOW_BYTES_MAX;
 use crate::detect::tests::{batch, detector, rule};
+use crate::detect::{Detector, Parts};
 use crate::finding::Finding;
 use crate::rule::Rule;
 use crate::time::{MICROS_PER_HOUR, Timestamp};
@@ -111,7 +111,7 @@ fn frames_stay_within_their_bytes_and_what_leaves_is_counted() {
     let bytes: usize = detector.window_bytes().map(|(_, bytes)| bytes).sum();
     assert!(bytes <= WINDOW_BYTES_MAX && bytes > WINDOW_BYTES_MAX / 4, "{bytes}");
     let mut copy = self::detector([burst("", "calls >= 3")]);
-    assert!(copy.restore(&detector.snapshot()).is_whole());
+    assert!(copy.restore(&detector.changes()).is_whole());
     assert_eq!(copy.window_bytes().map(|(_, bytes)| bytes).sum::<usize>(), bytes, "what is read back is counted alike");
 }
 
@@ -126,7 +126,7 @@ fn a_moment_that_shrinks_is_counted_as_it_is() {
     detector.observe(&[batch(&[of("c", "1")])], NOON);
     assert!(bytes(&detector) < before, "{} of {before}", bytes(&detector));
     let mut copy = self::detector([burst("", "calls >= 9")]);
-    assert!(copy.restore(&detector.snapshot()).is_whole());
+    assert!(copy.restore(&detector.changes()).is_whole());
     assert_eq!(bytes(&copy), bytes(&detector));
 }
 
@@ -308,6 +308,7 @@ proptest! {
     ) {
         let mut stream = detector([query.rule()]);
         let (mut found, mut ids, mut left) = (BTreeMap::new(), BTreeSet::new(), order.as_slice());
+        let mut state = Parts::default();
         for (size, restart) in cuts {
             if left.is_empty() {
                 break;
@@ -318,8 +319,8 @@ proptest! {
             let told = stream.observe(&[batch(&events)], NOON);
             ids.extend(told.iter().map(|finding| finding.id));
             folded(&mut found, told);
+            state.take(stream.changes());
             if restart {
-                let state = stream.snapshot();
                 stream = detector([query.rule()]);
                 prop_assert!(stream.restore(&state).is_whole());
             }
@@ -352,10 +353,11 @@ proptest! {
             stream
         };
         let (mut stream, mut found) = (make(), BTreeMap::new());
+        let mut state = Parts::default();
         for ((at, call), restart) in arriving.into_iter().zip(restarts) {
             folded(&mut found, stream.observe(&[batch(std::slice::from_ref(call))], Timestamp(at)));
+            state.take(stream.changes());
             if restart {
-                let state = stream.snapshot();
                 stream = make();
                 prop_assert!(stream.restore(&state).is_whole());
             }

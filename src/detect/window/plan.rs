@@ -118,7 +118,7 @@ enum Origin {
 /// A window of one key, whole.
 #[derive(Clone)]
 pub struct Window {
-    pub key: Box<[u8]>,
+    pub key: Arc<[u8]>,
     /// In microseconds since 1970.
     pub start: i64,
     /// What is asked of the row that a frame ends with, as bytes; empty of other windows.
@@ -285,6 +285,11 @@ impl Windowed {
     /// A group without rows.
     pub fn empty(&self) -> Group {
         Group::new(self.aggregates.iter().map(|aggregate| aggregate.empty.clone()).collect())
+    }
+
+    /// How many aggregates a group has.
+    pub fn parts_len(&self) -> usize {
+        self.aggregates.len()
     }
 
     /// What each of `rows` adds to its group.

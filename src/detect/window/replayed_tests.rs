@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::Value;
 
 use super::tests::{MINUTE, NOON, cases, folded, some_calls, some_query};
+use crate::detect::Parts;
 use crate::detect::tests::{batch, detector};
 use crate::time::{MICROS_PER_DAY, MICROS_PER_HOUR, Timestamp};
 
@@ -31,10 +33,10 @@ proptest! {
             let mut found = BTreeMap::new();
             for (place, (at, call)) in arriving.iter().enumerate() {
                 if is_refused && place == cut {
-                    let state = stream.snapshot();
+                    let state = stream.changes();
                     stream = detector([query.rule()]);
                     stream.follow(true);
-                    let refused = stream.restore(&[&[99], &state[1..]].concat());
+                    let refused = stream.restore(&Parts { shared: Bytes::from_static(&[99]), ..state });
                     assert!(refused.lost.contains_key("cloudtrail/x") && refused.shared.is_some());
                     let mut rows: Vec<(u32, &Value)> =
                         shuffle.iter().copied().zip(arriving[..place].iter().map(|(_, call)| call)).collect();

@@ -5,14 +5,13 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::bytes::{Reader, Writer};
 use super::score::{Model, Observed, Scored, What};
 use super::tests::folded;
-use crate::detect::Detector;
 use crate::detect::engine::MODEL_BYTES_MAX;
 use crate::detect::explain::explain;
 use crate::detect::reference::References;
 use crate::detect::tests::{batch, changed, detector, event, rule};
+use crate::detect::{Detector, Parts};
 use crate::finding::Finding;
 use crate::logs;
 use crate::rule::Rule;
@@ -100,13 +99,10 @@ fn a_stream_tells_when_the_window_is_over_and_only_closed_windows_teach() {
     assert_eq!(found.len(), 1);
     let shares: Vec<_> = stream.score_shares().collect();
     assert_eq!(shares[0].0, "cloudtrail/x");
-    // a snapshot of before scores is read, and one of after too
-    let state = stream.snapshot();
+    let state = stream.changes();
     let mut again = detector([rates("0.2")]);
     assert!(again.restore(&state).is_whole());
-    assert_eq!(again.snapshot(), state);
-    assert!(again.restore(&[3, 0]).is_whole());
-    assert!(again.restore(&[9, 0]).lost["cloudtrail/x"].contains("version 9"));
+    assert_eq!(again.changes(), Parts { of_rules: BTreeMap::new(), ..state }, "nothing changed");
 }
 
 #[test]
@@ -145,38 +141,6 @@ fn what_is_replayed_day_by_day_teaches_what_a_stream_taught() {
     assert_eq!(last(&mut replayed), expected);
 }
 
-/// Windows of a rule that knew of no scores: the same without what was learnt, which follows the floor and what was seen.
-#[test]
-fn windows_of_before_scores_go_on() {
-    let burst = || {
-        rule(
-            "",
-            "SELECT count(*) AS n FROM cloudtrail WHERE eventSource = 'iam.amazonaws.com' \
-             GROUP BY userIdentity.arn, tumble(eventTime, INTERVAL '1 hour') HAVING count(*) >= 3",
-        )
-    };
-    let calls: Vec<Value> = (0..3).map(|n| call(0, &format!("e{n}"), "eve", "GetUser")).collect();
-    let mut before = detector([burst()]);
-    before.observe(&[batch(&calls[..2])], at(0));
-    let state = before.snapshot();
-    let mut from = Reader(&state[1..]);
-    let (rules, id, hash) = (from.number().unwrap(), from.text().unwrap(), from.fixed::<16>().unwrap());
-    let windows = zstd::bulk::decompress(from.bytes().unwrap(), 1 << 20).unwrap();
-    let mut learnt = Writer::default();
-    Model::default().write(&mut learnt);
-    let (floor_and_seen, rest) = windows.split_at(11);
-    let mut old = Writer(vec![3]);
-    old.number(rules);
-    old.bytes(id.as_bytes());
-    old.fixed(&hash);
-    let windows = [floor_and_seen, &rest[learnt.0.len()..]].concat();
-    old.bytes(&zstd::bulk::compress(&windows, 1).unwrap());
-    let mut after = detector([burst()]);
-    assert!(after.restore(&old.0).is_whole());
-    assert_eq!(after.snapshot(), state);
-    assert_eq!(after.observe(&[batch(&calls[2..])], at(0))[0].count, 3);
-}
-
 #[test]
 fn what_a_principal_never_does_is_rare_and_what_all_do_is_not() {
     let days = |hours: std::ops::Range<i64>, who: &str, name: &str| -> Vec<Value> {
@@ -210,7 +174,7 @@ fn what_is_rare_is_told_before_its_hour_is_over() {
     assert_eq!(stream.observe(&[rare(1)], minutes(96, 19)), []);
     let mut again = detector([rares("0.2")]);
     again.follow(true);
-    assert!(again.restore(&stream.snapshot()).is_whole());
+    assert!(again.restore(&stream.changes()).is_whole());
     let found = stream.observe(&[], minutes(96, 20));
     assert_eq!(found.iter().map(|finding| finding.count).collect::<Vec<_>>(), [1]);
     assert!(evidence(&found[0], "unusual").starts_with("never on 4 days of its own; 0 of "));
@@ -321,6 +285,7 @@ proptest! {
     ) {
         let event = |place: usize| call(calls[place].0, &format!("e{place}"), &format!("u{}", calls[place].1), "GetUser");
         let (mut ends, mut left) = (detector([rates("1000")]), order.as_slice());
+        let mut state = Parts::default();
         for (size, restart) in cuts {
             if left.is_empty() {
                 break;
@@ -329,8 +294,8 @@ proptest! {
             left = rest;
             let events: Vec<Value> = these.iter().map(|place| event(*place)).collect();
             prop_assert_eq!(ends.observe(&[batch(&events)], at(0)), []);
+            state.take(ends.changes());
             if restart {
-                let state = ends.snapshot();
                 ends = detector([rates("1000")]);
                 prop_assert!(ends.restore(&state).is_whole());
             }
@@ -342,13 +307,14 @@ proptest! {
         let mut stream = detector([rates("1000")]);
         stream.follow(true);
         let mut told = Vec::new();
+        let mut state = Parts::default();
         for hour in 0..150 {
             let now = (0..calls.len()).filter(|place| calls[*place].0 == hour);
             let events: Vec<Value> = now.map(event).collect();
             let batches: Vec<_> = (!events.is_empty()).then(|| batch(&events)).into_iter().collect();
             told.extend(stream.observe(&batches, at(hour)));
+            state.take(stream.changes());
             if hour % 20 == 3 {
-                let state = stream.snapshot();
                 stream = detector([rates("1000")]);
                 stream.follow(true);
                 prop_assert!(stream.restore(&state).is_whole());
@@ -387,10 +353,11 @@ proptest! {
             stream
         };
         let (mut stream, mut told) = (make(), BTreeMap::new());
+        let mut state = Parts::default();
         for (place, one) in calls.iter().enumerate() {
             folded(&mut told, stream.observe(&[batch(&events[place..=place])], time(one)));
+            state.take(stream.changes());
             if restarts.contains(&place) {
-                let state = stream.snapshot();
                 stream = make();
                 prop_assert!(stream.restore(&state).is_whole());
             }

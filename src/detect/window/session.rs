@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use super::group::Group;
 use super::plan::{Span, Window, Windowed};
-use super::state::{Key, Windows, bytes_of};
+use super::state::{Kept, Key, Windows, bytes_of};
 
 /// Periods of `dedupe` in which a session that goes on and on is told: the latest.
 const PERIODS_MAX: i64 = 31;
@@ -72,7 +72,7 @@ impl Windows {
 
     /// The groups of the session that a key has in a pane, and its last pane; none where it has none.
     pub(super) fn session_of(&self, span: Span, key: &[u8], number: i64) -> (i64, Vec<&Group>) {
-        let of_pane = |number: i64| self.panes.get(&number)?.groups.get(key);
+        let of_pane = |number: i64| self.panes.get(&number)?.group(key);
         let Some(own) = of_pane(number) else { return (number, Vec::new()) };
         let (mut groups, mut first, mut last) = (VecDeque::from([own]), number, number);
         while let Some(before) = of_pane(first - 1).filter(|before| is_joined(before, groups[0], span.slide)) {
@@ -92,12 +92,15 @@ impl Windows {
     pub fn carry(&mut self, gap: i64, number: i64) {
         let Some(mut next) = self.panes.remove(&(number + 1)) else { return };
         if let Some(pane) = self.panes.get_mut(&number) {
-            for (key, group) in &mut next.groups {
+            for (key, Kept { group, mark }) in &mut next.groups {
                 let goes_on = |before: &Group| is_joined(before, group, gap);
-                if !pane.groups.get(key).is_some_and(goes_on) {
+                if !pane.group(key).is_some_and(goes_on) {
                     continue;
                 }
-                let before = pane.groups.remove(key).expect("it was just found");
+                let before = pane.remove(key).expect("it was just found");
+                if mark.change() {
+                    next.changed.push(key.clone());
+                }
                 let (left, known) = (bytes_of(key, &before), bytes_of(key, group));
                 group.merge(&before);
                 let grown = bytes_of(key, group);

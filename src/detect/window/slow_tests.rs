@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::tests::{MINUTE, NOON, analyst, call, cases, folded, some_calls, some_query};
-use crate::detect::Detector;
 use crate::detect::tests::{batch, detector, rule};
+use crate::detect::{Detector, Parts};
 use crate::finding::Finding;
 use crate::rule::Rule;
 use crate::time::{MICROS_PER_HOUR, Timestamp};
@@ -85,8 +85,8 @@ fn a_partition_that_is_not_heard_of_holds_nothing_back_and_its_rows_are_counted(
 fn what_waited_for_the_process_finds_its_windows() {
     let mut before = follows();
     assert_eq!(observed(&mut before, 1, 2), []);
-    let mut after = follows();
-    assert!(after.restore(&before.snapshot()).is_whole());
+    let (mut after, mut state) = (follows(), before.changes());
+    assert!(after.restore(&state).is_whole());
     // it was down for two hours
     assert_eq!(after.observe(&[], at(120)), []);
     assert_eq!(observed(&mut after, 3, 121), []);
@@ -96,7 +96,8 @@ fn what_waited_for_the_process_finds_its_windows() {
     // a partition that was known is waited for as long as any
     before.reached("shard", at(2), at(2));
     let mut after = follows();
-    assert!(after.restore(&before.snapshot()).is_whole());
+    state.take(before.changes());
+    assert!(after.restore(&state).is_whole());
     for now in [120, 125, 129] {
         assert_eq!(after.observe(&[], at(now)), []);
     }
@@ -170,11 +171,12 @@ proptest! {
             }
         };
         let (mut stream, mut found) = (make(), BTreeMap::new());
+        let mut state = Parts::default();
         for ((at, call), restart) in arriving.into_iter().zip(restarts) {
             reach(&mut stream, at);
             folded(&mut found, stream.observe(&[batch(std::slice::from_ref(call))], Timestamp(at)));
+            state.take(stream.changes());
             if restart {
-                let state = stream.snapshot();
                 stream = make();
                 prop_assert!(stream.restore(&state).is_whole());
             }

@@ -1,15 +1,16 @@
 //! Groups of one rule, by pane and key: rows go in, windows whose condition holds come out, and old panes leave.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use datafusion::common::Result;
 use hashbrown::hash_map::EntryRef;
 use hashbrown::{HashMap, HashSet};
 
-use super::bytes::{Reader, Writer};
 use super::frame::Moments;
 use super::gather::{Selected, Together};
 use super::group::Group;
+use super::log::{Digest, Log, Mark, Part};
 use super::part::hash;
 use super::plan::{FirstSeen, Span, Window, Windowed};
 use super::score::Model;
@@ -18,10 +19,10 @@ use super::text::Text;
 use crate::time::{MICROS_PER_HOUR, Timestamp};
 
 /// Sort key of a group's key.
-pub type Key = Box<[u8]>;
+pub type Key = Arc<[u8]>;
 
 /// What a rule with windows remembers.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Default)]
 pub struct Windows {
     pub(super) panes: BTreeMap<i64, Pane>,
     /// Rows of panes before this one are late.
@@ -36,33 +37,53 @@ pub struct Windows {
     pub foreseen: Option<i64>,
     /// About what the groups take, in bytes.
     pub(super) bytes: usize,
+    pub saved: Saved,
 }
 
-#[derive(Debug, PartialEq)]
+/// What is saved of it; the rest is with what it is of.
+#[derive(Debug, Default)]
+pub struct Saved {
+    pub(super) groups: Log<(i64, Key)>,
+    pub(super) model: Option<Part>,
+    /// Whether it has learnt since.
+    pub(super) has_learnt: bool,
+    /// Number of the last part.
+    pub(super) last: u64,
+    /// What names all of it, as it was last saved.
+    pub head: Option<Digest>,
+}
+
+#[derive(Debug)]
 pub(super) struct Pane {
-    pub(super) groups: HashMap<Key, Group>,
+    pub(super) groups: HashMap<Key, Kept>,
     /// When a row first came into it, and last.
     pub(super) begun: Timestamp,
     pub(super) touched: Timestamp,
     /// Of a rule over frames.
     pub(super) moments: Moments,
     pub(super) bytes: usize,
-    peaks: Peaks,
+    pub(super) peaks: Peaks,
+    /// What was saved until this part was so of another one with its number.
+    pub(super) since: u64,
+    /// Keys that changed, and those that were saved and are gone, since it was saved.
+    pub(super) changed: Vec<Key>,
+    pub(super) gone: Vec<Key>,
 }
 
-/// What the parts of any group of a pane are at most: many windows hold too little whichever key they are of.
+/// A group, and where it is saved.
+#[derive(Debug)]
+pub(super) struct Kept {
+    pub(super) group: Group,
+    pub(super) mark: Mark,
+}
+
+/// What the parts of any group of a pane are at most: many windows hold too little whichever key they are of. They tell what need not be
+/// looked at, and nothing of what there is: of groups that left they still know.
 #[derive(Clone, Debug, Default)]
-struct Peaks(Vec<u64>);
-
-/// They tell what need not be looked at, and nothing of what there is: of groups that left they still know.
-impl PartialEq for Peaks {
-    fn eq(&self, _: &Peaks) -> bool {
-        true
-    }
-}
+pub(super) struct Peaks(Vec<u64>);
 
 impl Peaks {
-    fn add(&mut self, group: &Group) {
+    pub(super) fn add(&mut self, group: &Group) {
         self.0.resize(group.parts.len(), 0);
         for (peak, part) in self.0.iter_mut().zip(&group.parts) {
             *peak = part.at_most().max(*peak);
@@ -107,8 +128,8 @@ impl Left {
     }
 }
 
-/// About what a key and its place take besides the group.
-const PLACE_BYTES: usize = 48;
+/// About what a key and its place take besides the group, and its names in what was saved.
+const PLACE_BYTES: usize = 96;
 
 impl Windows {
     pub fn bytes_len(&self) -> usize {
@@ -139,15 +160,24 @@ impl Windows {
             let moment = rule.span.frame.map(|_| selected.names.time(rows[0]));
             // one that came after the rows before it have left counts for the frames behind it only
             let whole = moment.is_none_or(|time| self.is_whole(rule.span, time));
-            let pane = self.panes.entry(number).or_insert_with(|| Pane::new(now));
+            let pane = self.panes.entry(number).or_insert_with(|| Pane::new(now, self.saved.last));
             pane.touched = pane.touched.max(now);
             let (group, mut before) = match pane.groups.entry_ref(key) {
-                EntryRef::Occupied(known) => {
-                    let group = known.into_mut();
+                EntryRef::Occupied(mut known) => {
+                    if known.get_mut().mark.change() {
+                        pane.changed.push(known.key().clone());
+                    }
+                    let group = &mut known.into_mut().group;
                     let before = bytes_of(key, group);
                     (group, before)
                 }
-                EntryRef::Vacant(new) => (new.insert(rule.empty()), 0),
+                EntryRef::Vacant(new) => {
+                    let key = Key::from(key);
+                    let mut kept = Kept { group: rule.empty(), mark: Mark::default() };
+                    kept.mark.change();
+                    pane.changed.push(key.clone());
+                    (&mut new.insert_with_key(key, kept).group, 0)
+                }
             };
             selected.add(places, rows, group);
             let mut after = bytes_of(key, group);
@@ -184,7 +214,7 @@ impl Windows {
             let around = || self.panes.range(number - panes + 1..number + panes).map(|(_, pane)| pane);
             let any = || rule.may_hold_of(&Peaks::sum(around().map(|pane| &pane.peaks)));
             *of_pane.entry(*number).or_insert_with(any)
-                && rule.may_hold_together(&around().filter_map(|pane| pane.groups.get(*key)).collect::<Vec<_>>())
+                && rule.may_hold_together(&around().filter_map(|pane| pane.group(key)).collect::<Vec<_>>())
         });
     }
 
@@ -244,7 +274,7 @@ impl Windows {
         }
         let all_panes = self.panes.range(from..to + panes);
         let (numbers, groups): (Vec<i64>, Vec<&Group>) =
-            all_panes.filter_map(|(number, pane)| Some((*number, pane.groups.get(key)?))).unzip();
+            all_panes.filter_map(|(number, pane)| Some((*number, pane.group(key)?))).unzip();
         // most hold too little, and need not be added up for that to be known
         if !all && !rule.may_hold_together(&groups) {
             return;
@@ -296,13 +326,14 @@ impl Windows {
         let Some(number) = self.panes.keys().next().copied() else { return Ok(Vec::new()) };
         let mut windows = self.windows(rule, true, &self.of_pane(number));
         self.drop_through(number);
+        self.saved.has_learnt = true;
         rule.score(&mut self.model, &mut windows)?;
         Ok(windows)
     }
 
     /// Rows of all windows.
     pub fn rows(&self) -> u64 {
-        self.panes.values().flat_map(|pane| pane.groups.values()).map(|group| group.rows).sum()
+        self.panes.values().flat_map(Pane::groups).map(|group| group.rows).sum()
     }
 
     /// How many panes there are.
@@ -370,7 +401,13 @@ impl Windows {
         }
         let pane = self.panes.remove(&last)?;
         self.bytes -= pane.bytes;
-        Some(Left::of(last, pane.groups.values()))
+        Some(Left::of(last, pane.groups()))
+    }
+
+    /// Forgets some of what was learnt, see [`Model::shed`].
+    pub fn shed_learnt(&mut self) -> u64 {
+        self.saved.has_learnt = true;
+        self.model.shed()
     }
 
     /// Makes room by what costs least: the oldest pane leaves while a whole window stays behind it; else the keys with the
@@ -378,7 +415,7 @@ impl Windows {
     pub fn shed(&mut self, span: Span) -> Option<Left> {
         let (oldest, newest) = (*self.panes.keys().next()?, *self.panes.keys().next_back()?);
         if newest - oldest >= span.size / span.slide {
-            let left = Left::of(oldest, self.panes[&oldest].groups.values());
+            let left = Left::of(oldest, self.panes[&oldest].groups());
             self.drop_through(oldest);
             return Some(left);
         }
@@ -387,78 +424,20 @@ impl Windows {
         let pane = self.panes.get_mut(&largest)?;
         // of equal ones by a hash: names that are made up to sort behind others push none of them out
         let mut sizes: Vec<(u64, u64, &Key)> =
-            pane.groups.iter().map(|(key, group)| (group.rows, hash(key), key)).collect();
+            pane.groups.iter().map(|(key, kept)| (kept.group.rows, hash(key), key)).collect();
         sizes.sort_unstable();
         let leaving: Vec<Key> = sizes[..sizes.len().div_ceil(2)].iter().map(|(.., key)| (*key).clone()).collect();
-        let left = Left::of(largest, leaving.iter().map(|key| &pane.groups[key]));
+        let left = Left::of(largest, leaving.iter().map(|key| &pane.groups[key].group));
         for key in &leaving {
-            let group = pane.groups.remove(key).expect("its key was just listed");
+            let group = pane.remove(key).expect("its key was just listed");
             let bytes = bytes_of(key, &group) + pane.moments.remove(key);
             pane.bytes -= bytes;
             self.bytes -= bytes;
         }
+        // names that come and leave between two commits take no more room than those that stay
+        let Pane { groups, changed, .. } = pane;
+        changed.retain(|key| groups.contains_key(key));
         Some(left)
-    }
-
-    pub fn write(&self, to: &mut Writer, rule: &Windowed) {
-        to.byte(u8::from(self.floor.is_some()));
-        to.signed(self.floor.unwrap_or(0));
-        self.seen.write(to);
-        self.model.write(to);
-        to.number(self.panes.len() as u64);
-        for (number, pane) in &self.panes {
-            to.signed(*number);
-            to.signed(pane.touched.0);
-            to.number(pane.groups.len() as u64);
-            for (key, group) in &pane.groups {
-                to.bytes(key);
-                group.write(to);
-            }
-            if rule.span.frame.is_some() {
-                pane.moments.write(to);
-            }
-        }
-        if rule.span.frame.is_some() {
-            to.byte(u8::from(self.left.is_some()));
-            to.signed(self.left.unwrap_or(0));
-        }
-    }
-
-    /// What [`Windows::write`] wrote for the same rule in this version of a snapshot; `None` when it did not.
-    pub fn read(from: &mut Reader, rule: &Windowed, version: u8) -> Option<Windows> {
-        let mut windows = Windows::default();
-        let parts = rule.empty().parts.len();
-        let has_floor = from.byte()? == 1;
-        let floor = from.signed()?;
-        windows.floor = has_floor.then_some(floor);
-        windows.seen = Seen::read(from)?;
-        if version >= 4 {
-            windows.model = Model::read(from, version >= 7)?;
-        }
-        for _ in 0..from.number()? {
-            let number = from.signed()?;
-            let mut pane = Pane::new(Timestamp(from.signed()?));
-            for _ in 0..from.number()? {
-                let (key, group) = (from.bytes()?, Group::read(from, parts)?);
-                pane.bytes += bytes_of(key, &group);
-                pane.peaks.add(&group);
-                pane.groups.insert(key.into(), group);
-            }
-            if rule.span.frame.is_some() {
-                let (moments, bytes) = Moments::read(from, parts)?;
-                pane.bytes += bytes;
-                pane.moments = moments;
-            }
-            windows.bytes += pane.bytes;
-            windows.panes.insert(number, pane);
-        }
-        windows.left = windows.floor;
-        if rule.span.frame.is_some() {
-            let has_left = from.byte()? == 1;
-            let left = from.signed()?;
-            windows.left = has_left.then_some(left);
-        }
-        Some(windows)
     }
 }
 
@@ -473,7 +452,7 @@ impl Pane {
         is_long(ended) && is_long(self.begun.0)
     }
 
-    fn new(touched: Timestamp) -> Pane {
+    pub(super) fn new(touched: Timestamp, since: u64) -> Pane {
         Pane {
             groups: HashMap::new(),
             begun: touched,
@@ -481,7 +460,26 @@ impl Pane {
             moments: Moments::default(),
             bytes: 0,
             peaks: Peaks::default(),
+            since,
+            changed: Vec::new(),
+            gone: Vec::new(),
         }
+    }
+
+    pub(super) fn group(&self, key: &[u8]) -> Option<&Group> {
+        self.groups.get(key).map(|kept| &kept.group)
+    }
+
+    fn groups(&self) -> impl Iterator<Item = &Group> {
+        self.groups.values().map(|kept| &kept.group)
+    }
+
+    pub(super) fn remove(&mut self, key: &Key) -> Option<Group> {
+        let kept = self.groups.remove(key)?;
+        if kept.mark.was_saved() {
+            self.gone.push(key.clone());
+        }
+        Some(kept.group)
     }
 }
 

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 use super::*;
+use crate::detect::Parts;
 use crate::position::{Offset, Position};
 
 /// A bucket with room for one object, which takes what its conditions allow; while it is `away` it answers 503, and where it is
@@ -133,7 +134,11 @@ async fn outboxes_that_a_commit_does_not_name_stay_as_they_are() {
         let state = Bucket::take("s3://b/w", "one", false, &aws, runtime.clone()).unwrap();
         let with = |outboxes: &[(&str, &str)]| {
             let outboxes = outboxes.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()));
-            Commit { outboxes: outboxes.collect(), detector: b"d".to_vec(), ..Commit::default() }
+            Commit {
+                outboxes: outboxes.collect(),
+                detector: Parts { shared: "d".into(), ..Parts::default() },
+                ..Commit::default()
+            }
         };
         for outboxes in [&[("sns", "a"), ("s3", "b")][..], &[("sns", "c")], &[]] {
             state.commit(&with(outboxes), &|| Ok(())).unwrap();
@@ -147,7 +152,8 @@ async fn outboxes_that_a_commit_does_not_name_stay_as_they_are() {
 #[test]
 fn what_is_packed_is_unpacked() {
     let mut commit = Commit { round: 3, journal_bytes: 9, worker: "w".into(), ..Commit::default() };
-    commit.detector = vec![b'\n'; 100_000];
+    commit.detector.shared = vec![b'\n'; 100_000].into();
+    commit.detector.of_rules = BTreeMap::from([(("cloudtrail/x".into(), 7), "part".into())]);
     commit.triage = b"t".to_vec();
     commit.outboxes = BTreeMap::from([("s3".into(), Vec::new()), ("sns".into(), b"o".to_vec())]);
     commit.checkpoint.advance(Position { partition: "a".into(), offset: Offset::at(5) });

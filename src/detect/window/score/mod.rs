@@ -158,9 +158,9 @@ impl Model {
         self.rares.write(to);
     }
 
-    /// What [`Model::write`] wrote, or one that knew nothing of newcomers; `None` when it did not.
-    pub fn read(from: &mut Reader, knows_new: bool) -> Option<Model> {
-        let (ledger, rates) = (Ledger::read(from)?, Rates::read(from, knows_new)?);
+    /// What [`Model::write`] wrote; `None` when it did not.
+    pub fn read(from: &mut Reader) -> Option<Model> {
+        let (ledger, rates) = (Ledger::read(from)?, Rates::read(from)?);
         Some(Model { ledger, rates, rares: Rares::read(from)? })
     }
 }

@@ -266,8 +266,7 @@ impl Rates {
         }
     }
 
-    /// `knows_new` where what was written knew of newcomers.
-    pub fn read(from: &mut Reader, knows_new: bool) -> Option<Rates> {
+    pub fn read(from: &mut Reader) -> Option<Rates> {
         let sums = |from: &mut Reader| {
             Some(Sums { windows: read_float(from)?, amount: read_float(from)?, squares: read_float(from)? })
         };
@@ -278,7 +277,7 @@ impl Rates {
             panes: read_float(from)?,
             together: read_float(from)?,
             last: from.signed()?,
-            newcomers: if knows_new { Newcomers::read(from)? } else { Newcomers::default() },
+            newcomers: Newcomers::read(from)?,
             owners: HashMap::new(),
         };
         for _ in 0..from.number()? {

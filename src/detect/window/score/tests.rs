@@ -236,5 +236,5 @@ fn a_key_without_history_is_compared_with_others_that_had_none() {
     assert!(matches!(first.why, Why::New(_)), "{first:?}");
     let mut to = Writer::default();
     model.write(&mut to);
-    assert_eq!(Model::read(&mut Reader(&to.0), true), Some(model));
+    assert_eq!(Model::read(&mut Reader(&to.0)), Some(model));
 }

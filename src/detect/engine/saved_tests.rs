@@ -1,0 +1,143 @@
+//! What was saved of a detector, commit by commit, is what it remembers.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::{Detector, Parts};
+use crate::detect::tests::{batch, changed, detector as begun, event, rule};
+use crate::rule::Rule;
+use crate::time::{MICROS_PER_SECOND, Timestamp};
+
+/// 2024-08-01T12:00:00Z
+const NOON: i64 = 1_722_513_600 * MICROS_PER_SECOND;
+
+fn at(minute: i64) -> Timestamp {
+    Timestamp(NOON + minute * 60 * MICROS_PER_SECOND)
+}
+
+fn call(place: usize, minute: i64, who: u8, what: u8) -> Value {
+    let who = json!({ "arn": format!("arn:aws:iam::111122223333:user/{who}") });
+    let changes = json!({ "eventTime": at(minute).to_string(), "userIdentity": who, "eventName": format!("N{what}") });
+    changed(event("x", &format!("e{place}")), changes)
+}
+
+fn grouped(by: &str, having: &str) -> String {
+    format!(
+        "SELECT count(*) AS n FROM cloudtrail WHERE eventSource = 'iam.amazonaws.com' \
+         GROUP BY userIdentity.arn, {by} HAVING {having}"
+    )
+}
+
+fn named(id: &str, text: &str) -> Rule {
+    Rule { id: format!("cloudtrail/{id}"), ..rule("", text) }
+}
+
+/// A rule of each kind.
+fn kinds() -> Detector {
+    let framed = "SELECT n FROM (SELECT *, count(*) OVER (PARTITION BY userIdentity.arn ORDER BY eventTime \
+                  RANGE BETWEEN INTERVAL '10 minutes' PRECEDING AND CURRENT ROW) AS n \
+                  FROM cloudtrail WHERE eventSource = 'iam.amazonaws.com') WHERE n >= 3";
+    let mut detector = begun([
+        named("tumble", &grouped("tumble(eventTime, INTERVAL '1 hour')", "count(*) = 3")),
+        named("hop", &grouped("hop(eventTime, INTERVAL '10 minutes', INTERVAL '30 minutes')", "count(*) >= 3")),
+        named("session", &grouped("session(eventTime, INTERVAL '10 minutes')", "count(*) = 3")),
+        named(
+            "new",
+            &grouped("eventName, tumble(eventTime, INTERVAL '1 hour')", "first_seen(eventName, INTERVAL '5 hours')"),
+        ),
+        named("rate", &grouped("tumble(eventTime, INTERVAL '1 hour')", "unusual_rate(count(*), 1000)")),
+        named("framed", framed),
+    ]);
+    detector.follow(true);
+    detector
+}
+
+fn bytes(parts: &Parts) -> usize {
+    parts.of_rules.values().map(bytes::Bytes::len).sum()
+}
+
+#[test]
+fn a_commit_has_what_changed_and_what_is_needed_no_more_goes() {
+    let burst = || named("tumble", &grouped("tumble(eventTime, INTERVAL '1 hour')", "count(*) >= 300"));
+    let other = || named("other", &grouped("tumble(eventTime, INTERVAL '1 hour')", "count(*) >= 200"));
+    let edit = || Rule { text: burst().text.replace(">= 300", ">= 301"), ..burst() };
+    let mut detector = begun([burst(), other()]);
+    let calls: Vec<Value> = (0..250).map(|who| call(who.into(), 0, who, 0)).collect();
+    detector.observe(&[batch(&calls)], at(0));
+    let mut saved = detector.changes();
+    let all = bytes(&saved);
+    assert_eq!(detector.changes().of_rules.len(), 0, "nothing changed");
+    let mut most = 0;
+    for place in 0..300 {
+        detector.observe(&[batch(&[call(1000 + place, 1, (place % 250) as u8, 0)])], at(1));
+        let changes = detector.changes();
+        most = most.max(bytes(&changes));
+        saved.take(changes);
+        assert!(bytes(&saved) < all * 3, "{} of {all}", bytes(&saved));
+    }
+    assert!(most < all / 3, "{most} of {all}");
+    // a rule that is asked otherwise begins anew, and one that is gone leaves nothing
+    let mut edited = begun([edit()]);
+    edited.take_over(detector);
+    edited.observe(&[batch(&[call(2000, 1, 1, 0)])], at(1));
+    saved.take(edited.changes());
+    assert!(
+        saved.of_rules.keys().all(|(rule, number)| rule == "cloudtrail/tumble" && *number < 2),
+        "{:?}",
+        saved.of_rules.keys()
+    );
+    let mut again = begun([edit()]);
+    assert!(again.restore(&saved).is_whole());
+    assert_eq!(again.state_bytes(), edited.state_bytes());
+}
+
+#[test]
+fn a_rule_that_asks_of_rows_alone_now_has_lost_nothing_and_leaves_nothing() {
+    let mut before = begun([named("x", &grouped("tumble(eventTime, INTERVAL '1 hour')", "count(*) >= 3"))]);
+    before.observe(&[batch(&[call(0, 0, 0, 0)])], at(0));
+    let mut saved = before.changes();
+    let mut now = begun([named("x", "SELECT eventTime FROM cloudtrail WHERE eventSource = 'iam.amazonaws.com'")]);
+    assert!(now.restore(&saved).is_whole());
+    saved.take(now.changes());
+    assert!(saved.of_rules.is_empty(), "{:?}", saved.of_rules.keys());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn what_was_saved_commit_by_commit_is_what_is_remembered(
+        rounds in prop::collection::vec((prop::collection::vec((0i64..40, 0u8..12, 0u8..3), 0..12), 0i64..90, 0u8..10), 1..30),
+    ) {
+        let (mut stream, mut saved, mut now, mut place) = (kinds(), Parts::default(), 0, 0);
+        for (calls, passed, what) in rounds {
+            let calls: Vec<Value> = calls
+                .into_iter()
+                .map(|(before, who, what)| {
+                    place += 1;
+                    call(place, now - before, who, what)
+                })
+                .collect();
+            let batches: Vec<_> = (!calls.is_empty()).then(|| batch(&calls)).into_iter().collect();
+            stream.observe(&batches, at(now));
+            match what {
+                0 => drop(stream.shed([4_000, 1_000, 1_000], at(now))),
+                // those of the future
+                1 => drop(stream.shed([1_000, 1_000_000, 1_000_000], at(now - 120))),
+                _ => {}
+            }
+            now += passed;
+            saved.take(stream.changes());
+            let mut again = kinds();
+            prop_assert!(again.restore(&saved).is_whole());
+            prop_assert_eq!(again.state_bytes(), stream.state_bytes());
+            for (place, windows) in &stream.windows {
+                let plan = stream.windowed(*place).0;
+                prop_assert_eq!(again.windows[place].told(plan), windows.told(plan));
+            }
+            if what == 2 {
+                stream = again;
+            }
+        }
+    }
+}
