@@ -39,6 +39,12 @@ pub fn expand(statement: &mut Statement) {
     }
 }
 
+/// What the words in a query stand for.
+pub fn meanings(query: &str) -> impl Iterator<Item = &'static str> {
+    let query = query.to_ascii_lowercase();
+    WORDS.into_iter().filter(move |(word, _)| query.contains(word)).map(|(_, meaning)| meaning)
+}
+
 fn expand_in(statement: &mut impl VisitMut) {
     static EXPRS: LazyLock<[(&str, Expr); 2]> = LazyLock::new(|| {
         WORDS.map(|(word, sql)| {
@@ -86,6 +92,8 @@ mod tests {
         let tool = expanded("SELECT is_infrastructure_tool() OR NOT is_person() FROM cloudtrail");
         assert!(tool.starts_with("SELECT (regexp_like(coalesce(userAgent, ''), 'Terraform|"), "{tool}");
         assert!(tool.contains("aws-sam-cli')) OR NOT (coalesce("), "{tool}");
+        let told: Vec<_> = meanings("SELECT IS_PERSON() OR true").chain(meanings("SELECT person()")).collect();
+        assert_eq!(told, [PERSON]);
         let other = "SELECT is_person(1), is_person, person(), is_infrastructure_tool FROM cloudtrail";
         assert_eq!(expanded(other), other);
     }

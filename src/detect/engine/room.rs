@@ -15,7 +15,7 @@ pub const WINDOW_BYTES_MAX: usize = 16 << 20;
 
 /// What rules that ask what is new may keep of what they have seen, in bytes: about 250,000 keys. Past it the rule that
 /// takes most forgets what was seen longest ago, which counts as shed too.
-pub const SEEN_BYTES_MAX: usize = 16 << 20;
+const SEEN_BYTES_MAX: usize = 16 << 20;
 
 /// What rules that score their windows may keep of what they learnt, in bytes: about 150,000 keys or values. Past it the rule that takes
 /// most forgets what was seen longest ago, which counts as shed.

@@ -10,7 +10,7 @@ use crate::detect::horizon::Horizon;
 use crate::detect::window::bytes::{Reader, Writer};
 use crate::detect::window::log::{Digest, Saving, digest};
 use crate::detect::window::state::Windows;
-use crate::rule::{Rule, query_text};
+use crate::rule::{Rule, query_text, shorthand};
 
 /// Layout of [`Parts`]. Until version 7 it was all in one, and each commit wrote all of it.
 const SNAPSHOT_VERSION: u8 = 8;
@@ -211,6 +211,10 @@ pub(super) fn state_hash(rule: &Rule) -> Digest {
     let mut hash = blake3::Hasher::new();
     hash.update(SORT_KEYS.as_bytes());
     hash.update(&[u8::from(rule.aws_services)]);
-    hash.update(query_text(&rule.text).as_bytes());
+    let query = query_text(&rule.text);
+    hash.update(query.as_bytes());
+    for meaning in shorthand::meanings(query) {
+        hash.update(meaning.as_bytes());
+    }
     *hash.finalize().as_bytes().first_chunk().expect("a hash has 32 bytes")
 }

@@ -9,12 +9,12 @@ use datafusion::prelude::SessionConfig;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::detect::engine::{SEEN_BYTES_MAX, WINDOW_BYTES_MAX};
 use crate::detect::tests::{batch, changed, detector, event, rule};
 use crate::detect::{Detector, Parts, emit, session};
 use crate::finding::{Finding, FindingId};
 use crate::logs;
 use crate::logs::cloudtrail::CLOUDTRAIL;
+use crate::memory::{Memory, Size};
 use crate::rule::{Rule, Severity};
 use crate::table::Batch;
 use crate::time::{MICROS_PER_HOUR, MICROS_PER_SECOND, Timestamp};
@@ -259,18 +259,19 @@ fn size(parts: &Parts) -> usize {
 #[test]
 fn a_flood_of_keys_stays_within_its_bytes_and_is_counted() {
     let mut detector = detector([burst()]);
+    detector.keep_to(Memory::of_limit(Size(Memory::FLOOR)).unwrap());
     let busy: Vec<Value> = (0..2).map(|n| call(0, &format!("busy{n}"), json!({}))).collect();
     detector.observe(&[batch(&busy)], NOON);
     for round in 0..12 {
-        let flood = (0..10_000).map(|n| {
+        let flood = (0..1_500).map(|n| {
             let arn = format!("arn:aws:iam::111122223333:user/{round}-{n}-{}", "x".repeat(100));
             call(0, &format!("{round}-{n}"), json!({ "userIdentity": { "arn": arn } }))
         });
         detector.observe(&[batch(&flood.collect::<Vec<_>>())], NOON);
     }
     let cost = &detector.costs()["cloudtrail/x"];
-    assert!(cost.shed > 0 && cost.shed < 120_000, "{cost:?}");
-    assert!(size(&detector.changes()) < WINDOW_BYTES_MAX);
+    assert!(cost.shed > 0 && cost.shed < 18_000, "{cost:?}");
+    assert!(size(&detector.changes()) < detector.state_bytes_max()[0]);
     // the key with the most rows is still there
     assert_eq!(detector.observe(&[batch(&[call(0, "busy2", json!({}))])], NOON).len(), 1);
 }
@@ -528,20 +529,21 @@ fn what_first_seen_cannot_ask_is_said() {
 #[test]
 fn a_flood_of_new_keys_stays_within_its_bytes_and_is_counted() {
     let mut detector = detector([new_calls()]);
+    detector.keep_to(Memory::of_limit(Size(Memory::FLOOR)).unwrap());
     let calls = |from: usize| -> Vec<Value> {
-        (from..from + 20_000)
-            .map(|n| call((n / 50_000) as i64 * 24 * 60, "", json!({ "eventName": format!("N{n}") })))
+        (from..from + 2_500)
+            .map(|n| call((n / 6_000) as i64 * 24 * 60, "", json!({ "eventName": format!("N{n}") })))
             .collect()
     };
     // the names take sixteen bytes each of what is saved, which has some of them twice, and more in memory
     let (mut state, mut largest) = (Parts::default(), 0);
     for round in 0..12 {
-        detector.observe(&[batch(&calls(round * 20_000))], NOON);
+        detector.observe(&[batch(&calls(round * 2_500))], NOON);
         state.take(detector.changes());
         largest = largest.max(size(&state));
     }
     assert!(detector.costs()["cloudtrail/x"].shed > 0);
-    assert!(largest < SEEN_BYTES_MAX, "{largest}");
+    assert!(largest < detector.state_bytes_max()[1], "{largest}");
 }
 
 #[test]
