@@ -17,7 +17,7 @@ use rayon::prelude::*;
 
 pub use aside::Seen;
 pub use learning::Asks;
-pub use room::{MODEL_BYTES_MAX, WINDOW_BYTES_MAX};
+pub use room::MODEL_BYTES_MAX;
 use saved::state_hash;
 pub use saved::{Parts, Restored};
 

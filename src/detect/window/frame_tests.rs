@@ -6,10 +6,10 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::tests::{MINUTE, NOON, analyst, call, cases, folded, refused, some_calls};
-use crate::detect::engine::WINDOW_BYTES_MAX;
 use crate::detect::tests::{batch, detector, rule};
 use crate::detect::{Detector, Parts};
 use crate::finding::Finding;
+use crate::memory::{Memory, Size};
 use crate::rule::Rule;
 use crate::time::{MICROS_PER_HOUR, Timestamp};
 
@@ -100,8 +100,9 @@ fn a_condition_that_may_become_false_waits_until_the_row_s_time_is_over() {
 #[test]
 fn frames_stay_within_their_bytes_and_what_leaves_is_counted() {
     let mut detector = detector([burst("", "calls >= 3")]);
+    detector.keep_to(Memory::of_limit(Size(Memory::FLOOR)).unwrap());
     for round in 0..6 {
-        let flood = (0..10_000).map(|n| {
+        let flood = (0..1_500).map(|n| {
             let arn = format!("arn:aws:iam::111122223333:user/{round}-{n}-{}", "x".repeat(100));
             call(0, &format!("{round}-{n}"), json!({ "userIdentity": { "arn": arn } }))
         });
@@ -109,7 +110,8 @@ fn frames_stay_within_their_bytes_and_what_leaves_is_counted() {
     }
     assert!(detector.costs()["cloudtrail/x"].shed > 0);
     let bytes: usize = detector.window_bytes().map(|(_, bytes)| bytes).sum();
-    assert!(bytes <= WINDOW_BYTES_MAX && bytes > WINDOW_BYTES_MAX / 4, "{bytes}");
+    let max = detector.state_bytes_max()[0];
+    assert!(bytes <= max && bytes > max / 4, "{bytes}");
     let mut copy = self::detector([burst("", "calls >= 3")]);
     assert!(copy.restore(&detector.changes()).is_whole());
     assert_eq!(copy.window_bytes().map(|(_, bytes)| bytes).sum::<usize>(), bytes, "what is read back is counted alike");
