@@ -14,6 +14,7 @@ use super::outbox::queue::Next;
 use super::post::Shared;
 use super::way::Way;
 use crate::time::{MICROS_PER_SECOND, Timestamp};
+use crate::wait::sleep;
 
 /// Sends what enters the outbox for as long as its task lives. Calls that are out when it ends are given up: their findings
 /// wait in the outbox still, and are sent again by the next run.
@@ -38,7 +39,7 @@ impl Sender {
                     self.read(&place, number, answer).await;
                 }
                 () = self.shared.filled.notified() => {}
-                () = tokio::time::sleep(wait.unwrap_or_default()), if wait.is_some() => {}
+                () = sleep(wait.unwrap_or_default()), if wait.is_some() => {}
             }
         }
     }

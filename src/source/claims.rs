@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::health::HEALTH;
+use crate::wait::recv_timeout;
 
 /// A wait for an answer shows this often that it is one.
 const LOOK: Duration = Duration::from_secs(1);
@@ -98,7 +99,7 @@ impl Claims {
 
 fn wait(answer: &Receiver<Result<Instant, Lost>>) -> Option<Result<Instant, Lost>> {
     loop {
-        match answer.recv_timeout(LOOK) {
+        match recv_timeout(answer, LOOK) {
             Ok(answer) => return Some(answer),
             Err(RecvTimeoutError::Timeout) => HEALTH.waits(),
             Err(RecvTimeoutError::Disconnected) => return None,

@@ -55,10 +55,15 @@ pub struct Fake {
 impl Fake {
     pub async fn start() -> Fake {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let fake = Fake { world: Arc::default(), url: format!("http://{}", listener.local_addr().unwrap()) };
+        let fake = Fake::at(format!("http://{}", listener.local_addr().unwrap()));
         let router = Router::new().fallback(answer).with_state(fake.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         fake
+    }
+
+    /// For who serves it.
+    pub fn at(url: String) -> Fake {
+        Fake { world: Arc::default(), url }
     }
 
     pub fn world(&self) -> MutexGuard<'_, World> {
@@ -85,7 +90,7 @@ impl Fake {
     }
 }
 
-async fn answer(State(fake): State<Fake>, request: Request) -> Response {
+pub async fn answer(State(fake): State<Fake>, request: Request) -> Response {
     let path = request.uri().path().trim_start_matches('/').to_owned();
     let query = request.uri().query().unwrap_or_default().to_owned();
     let headers = request.headers().clone();

@@ -82,7 +82,11 @@ impl FakeTable {
     }
 }
 
-async fn answer(State((table, way)): State<(FakeTable, Arc<Mutex<Way>>)>, headers: HeaderMap, body: Bytes) -> Response {
+pub async fn answer(
+    State((table, way)): State<(FakeTable, Arc<Mutex<Way>>)>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let way = *way.lock().unwrap();
     let operation = headers["x-amz-target"].to_str().unwrap().strip_prefix("DynamoDB_20120810.").unwrap();
     let ask: Value = serde_json::from_slice(&body).unwrap();

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use super::bucket::Buckets;
 use super::days::is_done;
@@ -26,6 +26,7 @@ use crate::source::notice::{self, ObjectRef, Told};
 use crate::source::{Event, Feed, Gone, Piece};
 use crate::table::{Origin, Reject};
 use crate::time::Timestamp;
+use crate::wait::{every, now, sleep};
 
 /// Notices that may be in our hands; beyond, none is received until some are committed.
 const HELD_MAX: usize = 5000;
@@ -162,7 +163,7 @@ impl Notices {
     async fn run(mut self) {
         let stop = self.feed.stop.clone();
         let mut committed = self.feed.committed.clone();
-        let mut tick = tokio::time::interval(self.hidden / 4);
+        let mut tick = every(self.hidden / 4);
         while !self.drained {
             self.receive();
             tokio::select! {
@@ -232,7 +233,7 @@ impl Notices {
             true => Some(Timestamp::now()),
             false => messages.iter().filter_map(waited_for).min().or(self.received_until),
         };
-        let hidden_until = Instant::now() + self.hidden;
+        let hidden_until = now() + self.hidden;
         let mut settled = Vec::new();
         for message in messages {
             count("received", 1);
@@ -355,11 +356,11 @@ impl Notices {
         let unread = self.held.values().filter(|held| held.left > 0);
         let unread = unread.filter_map(|held| waited_for(&held.message)).min();
         let Some(until) = unread.or(self.received_until).filter(|_| !self.until_empty) else { return };
-        let is_due = self.told.is_none_or(|(told, at)| until < told || at.elapsed() >= TELL_EVERY);
+        let is_due = self.told.is_none_or(|(told, at)| until < told || now() - at >= TELL_EVERY);
         if !is_due || self.telling.as_ref().is_some_and(|telling| !telling.is_finished()) {
             return;
         }
-        self.told = Some((until, Instant::now()));
+        self.told = Some((until, now()));
         let (feed, partition) = (self.feed.clone(), self.name.as_str().into());
         // what waits for room holds up no notice that has to be hidden for longer
         self.telling = Some(tokio::spawn(async move { feed.send(Event::Reached { partition, until }).await }));
@@ -415,7 +416,7 @@ impl Notices {
         if let Some(telling) = self.telling.take() {
             telling.abort();
         }
-        let mut tick = tokio::time::interval(self.hidden / 4);
+        let mut tick = every(self.hidden / 4);
         loop {
             tokio::select! {
                 read = self.reading.join_next() => match read {
@@ -456,7 +457,7 @@ impl Notices {
 
 /// Hides what is still in our hands for longer, before its time is over.
 async fn hide_longer(queue: &Queue, held: &mut BTreeMap<u64, Held>, hidden: Duration) {
-    let now = Instant::now();
+    let now = now();
     let soon = |held: &&mut Held| held.hidden_until < now + hidden / 2;
     let mut messages = Vec::new();
     for held in held.values_mut().filter(soon) {
