@@ -12,7 +12,7 @@ SELECT eventTime,
 FROM cloudtrail
 WHERE eventSource = 'bedrock.amazonaws.com'
   AND eventName IN ('UpdateAgent', 'CreateAgentActionGroup', 'UpdateAgentActionGroup', 'AssociateAgentKnowledgeBase', 'UpdateKnowledgeBase', 'CreateDataSource', 'UpdateDataSource', 'AssociateAgentCollaborator', 'UpdateFlow', 'UpdatePrompt')
-  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+  AND NOT is_infrastructure_tool()
   AND is_person()
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

@@ -10,7 +10,7 @@ SELECT eventTime,
 FROM cloudtrail
 WHERE eventSource = 'bedrock-agentcore.amazonaws.com'
   AND eventName IN ('GetResourceApiKey', 'GetResourceOauth2Token', 'GetWorkloadAccessToken', 'GetWorkloadAccessTokenForUserId')
-  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+  AND NOT is_infrastructure_tool()
   AND (is_person()
        OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
   AND errorCode IS NULL

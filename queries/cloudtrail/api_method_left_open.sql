@@ -14,7 +14,7 @@ WHERE eventSource IN ('apigateway.amazonaws.com', 'appsync.amazonaws.com')
   AND (regexp_like(requestParameters, '"path"\s*:\s*"/authorizationType"\s*,\s*"value"\s*:\s*"NONE"|"authorizationType"\s*:\s*"NONE"')
        OR requestParameters ->> 'authenticationType' = 'API_KEY'
        OR regexp_like(requestParameters, '"path"\s*:\s*"/policy"')
-          AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+          AND NOT is_infrastructure_tool()
           AND is_person())
   AND coalesce(requestParameters ->> 'httpMethod', '') <> 'OPTIONS'
   AND errorCode IS NULL

@@ -11,7 +11,7 @@ SELECT eventTime, eventName, eventSource, errorMessage, sourceIPAddress, userAge
             WHEN regexp_like(eventName, '^(PutBucketPolicy|PutBucketAcl|PutObjectAcl|PutKeyPolicy|CreateGrant|PutResourcePolicy|SetRepositoryPolicy|AddPermission(20150331(v2)?)?|CreateFunctionUrlConfig|UpdateFunctionUrlConfig|PutBucketReplication|StartExportTask|ExportTableToPointInTime|ExportImage|CreateStoreImageTask|CreateInstanceExportTask|CreateTrafficMirrorSession|GetSnapshotBlock)$') THEN 'Somebody tried to open or take out data, and was refused'
             WHEN regexp_like(eventName, '^(ScheduleKeyDeletion|DisableKey|DeleteBucket|PutBucketLifecycle|PutBucketVersioning|DeleteDBInstance|DeleteDBCluster|DeleteTable|DeleteFileSystem|DeleteRecoveryPoint|DeleteBackupVault|TerminateInstances|DeleteSnapshot|DeleteVolume|DeleteUser|DeleteLoginProfile)$') THEN 'Somebody tried to destroy or lock up data, and was refused'
             ELSE 'Somebody tried to run code or to get into a machine or role, and was refused' END AS title,
-       CASE WHEN NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+       CASE WHEN NOT is_infrastructure_tool()
                  AND (userIdentity.accessKeyId LIKE 'AKIA%' OR userIdentity.type = 'Root' OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL) THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE errorCode IN ('AccessDenied', 'AccessDeniedException', 'Client.UnauthorizedOperation')

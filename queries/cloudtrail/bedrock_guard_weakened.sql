@@ -14,7 +14,7 @@ WHERE eventSource = 'bedrock.amazonaws.com'
   AND (eventName = 'DeleteEnforcedGuardrailConfiguration'
        OR regexp_like(requestParameters, '"(input|output)Strength"\s*:\s*"NONE"|"[a-z]+DataDeliveryEnabled"\s*:\s*false')
        OR eventName = 'UpdateGuardrail'
-          AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+          AND NOT is_infrastructure_tool()
           AND is_person())
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

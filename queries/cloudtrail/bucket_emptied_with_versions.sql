@@ -13,7 +13,7 @@ WHERE eventSource = 's3.amazonaws.com'
   AND eventName IN ('ListObjectVersions', 'DeleteObjects', 'DeleteObject')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+  AND NOT is_infrastructure_tool()
   AND is_person()
 GROUP BY userIdentity.arn, account, requestParameters ->> 'bucketName', hop(eventTime, INTERVAL '10 minutes', INTERVAL '30 minutes')
 HAVING in_order(eventTime, eventName = 'ListObjectVersions', eventName <> 'ListObjectVersions')

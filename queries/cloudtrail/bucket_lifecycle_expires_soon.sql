@@ -19,5 +19,5 @@ WHERE eventSource = 's3.amazonaws.com'
   AND (regexp_like(requestParameters -> 'LifecycleConfiguration' ->> 'Rule', '"Expiration"\s*:\s*\{[^}]*("Days"\s*:\s*"?[1-3]"?\s*[,}]|"Date"\s*:)')
        -- who asks for a ransom gives a week
        OR regexp_like(requestParameters -> 'LifecycleConfiguration' ->> 'Rule', '"Expiration"\s*:\s*\{[^}]*"Days"\s*:\s*"?[4-7]"?\s*[,}]')
-          AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+          AND NOT is_infrastructure_tool()
           AND is_person())

@@ -9,7 +9,7 @@ SELECT eventTime,
        coalesce(resources[1].arn, concat('arn:aws:s3:::', requestParameters ->> 'bucketName')) AS resource,
        CASE WHEN regexp_like(requestParameters ->> 'bucketName', '(?i)trail|audit|log|security')
                  OR is_person()
-                 OR userIdentity.invokedBy IS NULL AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli') THEN 'medium' ELSE 'low' END AS severity
+                 OR userIdentity.invokedBy IS NULL AND NOT is_infrastructure_tool() THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 's3.amazonaws.com'
   AND eventName = 'PutBucketLogging'

@@ -12,7 +12,7 @@ SELECT eventTime,
        -- a pipeline that makes a web site
        CASE WHEN (userIdentity.invokedBy = 'cloudformation.amazonaws.com'
                   OR NOT is_person() AND userIdentity.sessionContext.ec2RoleDelivery IS NULL
-                     AND regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')) THEN 'medium' ELSE 'high' END AS severity
+                     AND is_infrastructure_tool()) THEN 'medium' ELSE 'high' END AS severity
 FROM cloudtrail
 WHERE eventSource = 's3.amazonaws.com'
   AND eventName = 'PutBucketPolicy'

@@ -8,7 +8,7 @@ SELECT eventTime,
        userAgent,
        coalesce(resources[1].arn, concat('arn:aws:s3:::', requestParameters ->> 'bucketName')) AS resource,
        -- without it nothing is delivered into a bucket of logs
-       CASE WHEN regexp_like(requestParameters ->> 'bucketName', '(?i)trail|audit|flow-?log|access-?log') AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli') THEN 'medium' ELSE 'low' END AS severity
+       CASE WHEN regexp_like(requestParameters ->> 'bucketName', '(?i)trail|audit|flow-?log|access-?log') AND NOT is_infrastructure_tool() THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 's3.amazonaws.com'
   AND eventName = 'DeleteBucketPolicy'

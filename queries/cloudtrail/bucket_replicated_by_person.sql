@@ -14,5 +14,5 @@ WHERE eventSource = 's3.amazonaws.com'
   AND eventName = 'PutBucketReplication'
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+  AND NOT is_infrastructure_tool()
   AND is_person()

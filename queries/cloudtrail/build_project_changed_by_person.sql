@@ -15,6 +15,6 @@ WHERE eventSource = 'codebuild.amazonaws.com'
   AND eventName IN ('CreateProject', 'UpdateProject', 'CreateWebhook', 'UpdateWebhook', 'UpdateProjectVisibility', 'ImportSourceCredentials')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+  AND NOT is_infrastructure_tool()
   AND (eventName = 'ImportSourceCredentials'
        OR is_person())

@@ -15,7 +15,7 @@ WHERE eventSource = 'eks.amazonaws.com'
   AND eventName IN ('CreateAccessEntry', 'UpdateAccessEntry', 'AssociateAccessPolicy')
   AND (json_length(requestParameters, 'kubernetesGroups') > 0
        OR json_contains(requestParameters, 'policyArn'))
-  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+  AND NOT is_infrastructure_tool()
   AND (is_person()
        OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
   AND errorCode IS NULL

@@ -16,4 +16,4 @@ WHERE eventSource IN ('codeconnections.amazonaws.com', 'codestar-connections.ama
        OR json_contains(requestParameters, 'repository'))
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+  AND NOT is_infrastructure_tool()

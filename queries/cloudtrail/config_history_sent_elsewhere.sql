@@ -14,7 +14,7 @@ WHERE eventSource = 'config.amazonaws.com'
   AND (json_get_int(requestParameters, 'retentionPeriodInDays') < 90
        OR eventName = 'PutDeliveryChannel'
           AND sessionCredentialFromConsole IS NOT TRUE
-          AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+          AND NOT is_infrastructure_tool()
           AND is_person())
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

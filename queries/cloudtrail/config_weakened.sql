@@ -9,7 +9,7 @@ SELECT eventTime,
        sourceIPAddress,
        userAgent,
        coalesce(requestParameters ->> 'configRuleName', requestParameters ->> 'conformancePackName', requestParameters ->> 'organizationConfigRuleName', requestParameters ->> 'configurationAggregatorName', account) AS resource,
-       CASE WHEN is_person() OR NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli') THEN 'medium' ELSE 'low' END AS severity
+       CASE WHEN is_person() OR NOT is_infrastructure_tool() THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'config.amazonaws.com'
   AND eventName IN ('DeleteConfigRule', 'DeleteConformancePack', 'DeleteOrganizationConfigRule', 'DeleteRemediationConfiguration', 'DeleteConfigurationAggregator', 'PutConfigurationRecorder')

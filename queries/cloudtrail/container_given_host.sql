@@ -11,7 +11,7 @@ SELECT eventTime,
        coalesce(responseElements -> 'taskDefinition' ->> 'taskDefinitionArn', requestParameters ->> 'family') AS resource,
        CASE WHEN is_person()
                  AND userIdentity.invokedBy IS NULL
-                 AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli') THEN 'medium' ELSE 'low' END AS severity
+                 AND NOT is_infrastructure_tool() THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'ecs.amazonaws.com'
   AND eventName = 'RegisterTaskDefinition'

@@ -12,6 +12,6 @@ WHERE eventSource IN ('s3.amazonaws.com', 'rds.amazonaws.com', 'drs.amazonaws.co
   AND eventName IN ('DeleteBucketReplication', 'StopDBInstanceAutomatedBackupsReplication', 'StopReplication', 'DisconnectSourceServer', 'DisableSnapshotCopy', 'DeleteReplicationConfiguration', 'UpdateRegionSettings')
   AND (eventName <> 'UpdateRegionSettings'
        OR regexp_like(requestParameters ->> 'resourceTypeOptInPreference', ':\s*false'))
-  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+  AND NOT is_infrastructure_tool()
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

@@ -15,7 +15,7 @@ WHERE eventSource IN ('datasync.amazonaws.com', 'transfer.amazonaws.com', 'dms.a
   AND eventName IN ('CreateTask', 'StartTaskExecution', 'CreateServer', 'CreateUser', 'ImportSshPublicKey', 'CreateEndpoint', 'CreateFlow', 'CreateJob')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+  AND NOT is_infrastructure_tool()
   AND (eventSource = 'snowball.amazonaws.com'
        OR eventName IN ('CreateFlow', 'CreateEndpoint')
        OR is_person())

@@ -17,6 +17,6 @@ WHERE eventSource IN ('events.amazonaws.com', 'firehose.amazonaws.com', 'sns.ama
        OR requestParameters ->> 'protocol' IN ('http', 'https'))
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+  AND NOT is_infrastructure_tool()
   AND (eventSource <> 'sns.amazonaws.com'
        OR is_person())

@@ -13,6 +13,6 @@ WHERE eventSource = 'rds.amazonaws.com'
   AND eventName IN ('EnableHttpEndpoint', 'AddRoleToDBCluster', 'AddRoleToDBInstance', 'ModifyDBCluster')
   AND (eventName <> 'ModifyDBCluster'
        OR requestParameters ->> 'enableHttpEndpoint' = 'true')
-  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+  AND NOT is_infrastructure_tool()
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

@@ -10,6 +10,6 @@ SELECT eventTime,
 FROM cloudtrail
 WHERE eventSource = 'ec2.amazonaws.com'
   AND eventName IN ('CreateDefaultVpc', 'CreateDefaultSubnet')
-  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+  AND NOT is_infrastructure_tool()
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

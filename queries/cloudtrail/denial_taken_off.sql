@@ -12,6 +12,6 @@ FROM cloudtrail
 WHERE eventSource = 'iam.amazonaws.com'
   AND eventName IN ('DetachUserPolicy', 'DetachRolePolicy', 'DetachGroupPolicy', 'DeleteUserPolicy', 'DeleteRolePolicy', 'DeleteGroupPolicy')
   AND regexp_like(coalesce(requestParameters ->> 'policyArn', requestParameters ->> 'policyName'), '(?i)(^|[^a-z])(aws)?(deny|restrict|guardrail|prevent|forbid|block|quarantine|lockdown)|(Deny|Restrict|Guardrail|Prevent|Forbid|Block|Quarantine|Lockdown)')
-  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+  AND NOT is_infrastructure_tool()
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

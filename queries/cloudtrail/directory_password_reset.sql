@@ -14,5 +14,5 @@ WHERE eventSource IN ('ds.amazonaws.com', 'cognito-idp.amazonaws.com', 'workmail
   AND eventName IN ('ResetUserPassword', 'AdminSetUserPassword', 'ResetPassword', 'AdminSetUserMFAPreference')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+  AND NOT is_infrastructure_tool()
   AND is_person()

@@ -15,7 +15,7 @@ WHERE eventSource = 'route53.amazonaws.com'
   AND (array_any_match(json_texts(requestParameters, 'changeBatch', 'changes', 'resourceRecordSet', 'type'), t -> t IN ('MX', 'NS'))
        OR array_any_match(json_texts(requestParameters, 'changeBatch', 'changes', 'resourceRecordSet', 'name'), n -> regexp_like(n, '^([*]|\\052)[.]'))
        OR json_length(requestParameters, 'changeBatch', 'changes') >= 20)
-  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+  AND NOT is_infrastructure_tool()
   AND is_person()
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

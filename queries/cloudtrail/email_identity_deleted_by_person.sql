@@ -10,7 +10,7 @@ SELECT eventTime,
 FROM cloudtrail
 WHERE eventSource = 'ses.amazonaws.com'
   AND eventName IN ('DeleteIdentity', 'DeleteEmailIdentity', 'DeleteVerifiedEmailAddress')
-  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+  AND NOT is_infrastructure_tool()
   AND is_person()
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

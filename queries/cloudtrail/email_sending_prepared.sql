@@ -13,7 +13,7 @@ SELECT eventTime,
        coalesce(requestParameters ->> 'emailIdentity', requestParameters ->> 'emailAddress', requestParameters ->> 'domain', requestParameters ->> 'alias', account) AS resource,
        CASE WHEN eventName IN ('PutAccountDetails', 'UpdateAccountSendingEnabled', 'PutAccountSendingAttributes', 'CreateOrganization') AND errorCode IS NULL THEN 'medium'
             WHEN userIdentity.accessKeyId LIKE 'AKIA%' AND errorCode IS NULL
-                 AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli') THEN 'medium'
+                 AND NOT is_infrastructure_tool() THEN 'medium'
             ELSE 'low' END AS severity,
        CASE WHEN errorCode IS NOT NULL THEN 'Somebody tried to prepare the account to send e-mail'
             WHEN eventName = 'PutAccountDetails' THEN 'Account asked to leave the e-mail sandbox'

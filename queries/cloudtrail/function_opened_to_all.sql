@@ -14,7 +14,7 @@ SELECT eventTime,
        -- what a pipeline is made to do was read by somebody before; with a URL the console opens it so
        CASE WHEN (userIdentity.invokedBy = 'cloudformation.amazonaws.com'
                   OR NOT is_person() AND userIdentity.sessionContext.ec2RoleDelivery IS NULL
-                     AND regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli'))
+                     AND is_infrastructure_tool())
                  OR sessionCredentialFromConsole AND requestParameters ->> 'functionUrlAuthType' = 'NONE' THEN 'medium' ELSE 'high' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'lambda.amazonaws.com'

@@ -17,7 +17,7 @@ SELECT 'arn:aws:glue:' || awsRegion || ':' || account || ':catalog' AS resource,
             -- what a pipeline is made to do was read by somebody before; an account is not everybody
             WHEN (userIdentity.invokedBy = 'cloudformation.amazonaws.com'
                   OR NOT is_person() AND userIdentity.sessionContext.ec2RoleDelivery IS NULL
-                     AND regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')) AND NOT regexp_like(requestParameters ->> 'policyInJson', '"[*]"|"NotPrincipal"') THEN 'medium'
+                     AND is_infrastructure_tool()) AND NOT regexp_like(requestParameters ->> 'policyInJson', '"[*]"|"NotPrincipal"') THEN 'medium'
             ELSE 'high' END AS severity,
        CASE WHEN regexp_like(requestParameters ->> 'policyInJson', '(?i)aws:PrincipalOrg') AND NOT array_any_match(
                 coalesce(json_get_array(replace(requestParameters ->> 'policyInJson', account, 'own'), 'Statement'),

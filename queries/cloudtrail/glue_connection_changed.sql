@@ -14,5 +14,5 @@ WHERE eventSource = 'glue.amazonaws.com'
   AND eventName = 'UpdateConnection'
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+  AND NOT is_infrastructure_tool()
   AND is_person()

@@ -23,4 +23,4 @@ WHERE regexp_like(eventName, '^(SetAlarmState|StopMetricStreams|DeleteMetricStre
   AND (eventName IN ('DeleteDataProtectionPolicy', 'UnlockSnapshot', 'AbortVaultLock', 'DisconnectCustomKeyStore', 'DeleteCustomKeyStore', 'DeleteAwsLogSource', 'DeregisterAccount', 'DisableMfaDeviceForUser', 'DisableRadius', 'DeregisterDelegatedAdministrator', 'StopStreamEncryption', 'UpdateFirewallConfig', 'DeleteReplicationSet', 'StopMetricStreams', 'DisableKeyRotation', 'DeleteBackupVaultAccessPolicy')
        OR is_person()
        OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
-  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+  AND NOT is_infrastructure_tool()

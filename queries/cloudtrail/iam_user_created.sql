@@ -9,7 +9,7 @@ SELECT eventTime,
        coalesce(json_get_str(responseElements, 'user', 'arn'), 'user/' || (requestParameters ->> 'userName')) AS resource,
        CASE WHEN is_person()
                  AND userIdentity.invokedBy IS NULL
-                 AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli') THEN 'medium' ELSE 'low' END AS severity
+                 AND NOT is_infrastructure_tool() THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'iam.amazonaws.com'
   AND eventName = 'CreateUser'

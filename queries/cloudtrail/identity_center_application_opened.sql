@@ -13,9 +13,9 @@ FROM cloudtrail
 WHERE eventSource = 'sso.amazonaws.com'
   AND eventName IN ('PutApplicationAssignmentConfiguration', 'PutApplicationAuthenticationMethod', 'PutApplicationGrant', 'PutApplicationAccessScope', 'CreateApplicationAssignment')
   AND (eventName IN ('PutApplicationAuthenticationMethod', 'PutApplicationGrant', 'PutApplicationAccessScope')
-           AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+           AND NOT is_infrastructure_tool()
        OR eventName = 'CreateApplicationAssignment'
-           AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+           AND NOT is_infrastructure_tool()
            AND is_person()
        OR requestParameters ->> 'assignmentRequired' = 'false')
   AND errorCode IS NULL

@@ -15,5 +15,5 @@ WHERE eventSource = 'ecr.amazonaws.com'
   AND eventName = 'PutImage'
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+  AND NOT is_infrastructure_tool()
   AND is_person()

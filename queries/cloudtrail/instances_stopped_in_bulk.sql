@@ -14,7 +14,7 @@ SELECT userIdentity.arn AS who,
        sample(sourceIPAddress) AS addresses,
        CASE WHEN sum(CAST(array_length(json_get_array(requestParameters, 'instancesSet', 'items')) AS BIGINT)) >= 60
                  OR count(*) FILTER (WHERE requestParameters ->> 'force' = 'true'
-                                        OR userIdentity.accessKeyId LIKE 'AKIA%' AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')) > 0 THEN 'medium' ELSE 'low' END AS severity
+                                        OR userIdentity.accessKeyId LIKE 'AKIA%' AND NOT is_infrastructure_tool()) > 0 THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'ec2.amazonaws.com'
   AND eventName = 'StopInstances'

@@ -16,6 +16,6 @@ WHERE eventSource IN ('resource-explorer-2.amazonaws.com', 'config.amazonaws.com
   AND (is_person()
        OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL
           AND eventName <> 'GetResources')
-  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+  AND NOT is_infrastructure_tool()
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

@@ -13,7 +13,7 @@ WHERE eventSource = 'kms.amazonaws.com'
   AND eventName IN ('ImportKeyMaterial', 'CreateKey', 'UpdateAlias', 'CreateCustomKeyStore', 'UpdateCustomKeyStore')
   AND (eventName <> 'CreateKey'
        OR requestParameters ->> 'origin' LIKE 'EXTERNAL%')
-  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+  AND NOT is_infrastructure_tool()
   AND (eventName <> 'UpdateAlias'
        OR is_person())
   AND errorCode IS NULL

@@ -10,14 +10,14 @@ SELECT eventTime,
        sourceIPAddress,
        userAgent,
        coalesce(responseElements ->> 'functionArn', requestParameters ->> 'functionName') AS resource,
-       CASE WHEN reads > 0 AND regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli') THEN 'low' ELSE 'medium' END AS severity
+       CASE WHEN reads > 0 AND is_infrastructure_tool() THEN 'low' ELSE 'medium' END AS severity
 FROM (SELECT *,
              count(*) FILTER (WHERE eventName NOT LIKE 'UpdateFunctionCode%') OVER before AS reads
       FROM cloudtrail
       WHERE eventSource = 'lambda.amazonaws.com'
         AND (eventName LIKE 'UpdateFunctionCode%'
              OR eventName LIKE 'GetFunction%'
-                AND regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli'))
+                AND is_infrastructure_tool())
         AND errorCode IS NULL
         AND is_person()
       WINDOW before AS (PARTITION BY account, userIdentity.arn ORDER BY eventTime

@@ -10,7 +10,7 @@ SELECT eventTime,
        coalesce(responseElements ->> 'functionArn', requestParameters ->> 'functionName') AS resource,
        CASE WHEN is_person()
                  AND userIdentity.invokedBy IS NULL
-                 AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli') THEN 'medium' ELSE 'low' END AS severity
+                 AND NOT is_infrastructure_tool() THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'lambda.amazonaws.com'
   AND (eventName LIKE 'CreateEventSourceMapping%'

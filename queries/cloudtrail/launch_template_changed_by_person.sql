@@ -14,5 +14,5 @@ WHERE eventSource = 'ec2.amazonaws.com'
   AND json_contains(requestParameters, 'CreateLaunchTemplateVersionRequest', 'LaunchTemplateData', 'UserData')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+  AND NOT is_infrastructure_tool()
   AND is_person()

@@ -15,5 +15,5 @@ WHERE eventSource = 'logs.amazonaws.com'
   AND regexp_like(coalesce(requestParameters ->> 'filterPattern', requestParameters ->> 'queryString', requestParameters ->> 'logEventFilterPattern'), '(?i)passw(or)?d|secret|AKIA|ASIA|api_?-?key|private.key|bearer|credential')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+  AND NOT is_infrastructure_tool()
   AND (is_person() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)

@@ -13,7 +13,7 @@ FROM cloudtrail
 WHERE eventSource IN ('workmail.amazonaws.com', 'ses.amazonaws.com')
   AND eventName IN ('StartMailboxExportJob', 'PutMailboxPermissions', 'CreateImpersonationRole', 'UpdateImpersonationRole', 'PutEmailMonitoringConfiguration', 'CreateReceiptRule', 'UpdateReceiptRule', 'SetActiveReceiptRuleSet')
   AND (eventSource = 'workmail.amazonaws.com'
-       OR NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+       OR NOT is_infrastructure_tool()
           AND is_person())
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

@@ -15,6 +15,6 @@ WHERE eventSource IN ('ec2.amazonaws.com', 'savingsplans.amazonaws.com', 'rds.am
   AND eventName IN ('PurchaseReservedInstancesOffering', 'PurchaseHostReservation', 'PurchaseCapacityBlock', 'CreateSavingsPlan', 'PurchaseReservedDBInstancesOffering')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+  AND NOT is_infrastructure_tool()
   AND (eventName IN ('PurchaseHostReservation', 'PurchaseCapacityBlock')
        OR is_person())

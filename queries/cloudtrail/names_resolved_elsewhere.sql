@@ -16,6 +16,6 @@ WHERE eventSource = 'route53resolver.amazonaws.com'
   AND eventName IN ('CreateResolverRule', 'UpdateResolverRule')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+  AND NOT is_infrastructure_tool()
   AND (array_any_match(json_texts(requestParameters, 'targetIps', 'ip'), i -> NOT ip_is_private(i))
        OR is_person())

@@ -13,5 +13,5 @@ WHERE eventSource = 'sagemaker.amazonaws.com'
   AND eventName IN ('CreateNotebookInstanceLifecycleConfig', 'UpdateNotebookInstanceLifecycleConfig', 'CreateStudioLifecycleConfig')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+  AND NOT is_infrastructure_tool()
   AND is_person()

@@ -14,6 +14,6 @@ WHERE eventSource = 'organizations.amazonaws.com'
   AND eventName IN ('UpdatePolicy', 'MoveAccount', 'CreateAccount', 'InviteAccountToOrganization', 'DisableAWSServiceAccess', 'AttachPolicy', 'PutResourcePolicy')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+  AND NOT is_infrastructure_tool()
   AND (eventName = 'PutResourcePolicy'
        OR is_person())

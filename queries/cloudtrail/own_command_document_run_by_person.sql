@@ -16,5 +16,5 @@ WHERE eventSource = 'ssm.amazonaws.com'
   AND requestParameters ->> 'documentName' NOT LIKE '%AWS%'
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+  AND NOT is_infrastructure_tool()
   AND is_person()

@@ -10,7 +10,7 @@ SELECT userIdentity.arn AS who,
        sample(coalesce(requestParameters ->> 'name', requestParameters -> 'names' ->> 0, requestParameters ->> 'path')) AS resource,
        sample(userAgent) AS user_agents,
        sample(sourceIPAddress) AS addresses,
-       CASE WHEN count(*) FILTER (WHERE regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')) = count(*)
+       CASE WHEN count(*) FILTER (WHERE is_infrastructure_tool()) = count(*)
                  -- of each parameter that it manages it asks for more than the value
                  AND (count(*) FILTER (WHERE is_person()) = 0
                       OR 2 * count(*) FILTER (WHERE eventName IN ('DescribeParameters', 'ListTagsForResource')) >= count(*)) THEN 'low' ELSE 'medium' END AS severity
@@ -20,7 +20,7 @@ WHERE eventSource = 'ssm.amazonaws.com'
   AND errorCode IS NULL
   AND (requestParameters ->> 'withDecryption' = 'true'
        OR eventName IN ('DescribeParameters', 'ListTagsForResource')
-          AND regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+          AND is_infrastructure_tool()
           AND is_person()) -- equivalent: of programs it is not asked, and they would take room
   AND userIdentity.invokedBy IS NULL
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '10 minutes')

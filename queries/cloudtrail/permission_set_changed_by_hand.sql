@@ -13,6 +13,6 @@ FROM cloudtrail
 WHERE eventSource = 'sso.amazonaws.com'
   AND eventName IN ('AttachManagedPolicyToPermissionSet', 'AttachCustomerManagedPolicyReferenceToPermissionSet', 'PutInlinePolicyToPermissionSet', 'UpdatePermissionSet', 'DeleteInlinePolicyFromPermissionSet', 'DeletePermissionsBoundaryFromPermissionSet')
   AND (eventName = 'DeletePermissionsBoundaryFromPermissionSet'
-       OR NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli'))
+       OR NOT is_infrastructure_tool())
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

@@ -10,7 +10,7 @@ SELECT eventTime, eventName,
        CASE WHEN eventName = 'CreatePolicyVersion' AND requestParameters ->> 'setAsDefault' = 'true'
                  AND coalesce(NOT (userIdentity.invokedBy = 'cloudformation.amazonaws.com'
                   OR NOT is_person() AND userIdentity.sessionContext.ec2RoleDelivery IS NULL
-                     AND regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')), true) THEN 'high' ELSE 'medium' END AS severity,
+                     AND is_infrastructure_tool()), true) THEN 'high' ELSE 'medium' END AS severity,
        CASE WHEN eventName = 'CreatePolicy' THEN 'Policy that allows everything was created'
             WHEN requestParameters ->> 'setAsDefault' = 'true' THEN 'Existing policy was changed to allow everything'
             ELSE 'Version that allows everything was added to a policy' END AS title

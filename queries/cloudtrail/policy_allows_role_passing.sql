@@ -23,4 +23,4 @@ WHERE eventSource = 'iam.amazonaws.com'
              AND regexp_like(s ->> 'Action', '(?i)(^|")iam:pass(role|[*])("|$)'))
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+  AND NOT is_infrastructure_tool()

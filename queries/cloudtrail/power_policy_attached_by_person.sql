@@ -15,6 +15,6 @@ WHERE eventSource = 'iam.amazonaws.com'
   AND regexp_like(requestParameters ->> 'policyArn', '^arn:[a-z-]+:iam::aws:policy/(PowerUserAccess|AmazonEC2FullAccess|AmazonS3FullAccess|AWSLambda_FullAccess|SecretsManagerReadWrite|AmazonSSMFullAccess|AWSOrganizationsFullAccess|job-function/(SystemAdministrator|DatabaseAdministrator))$')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+  AND NOT is_infrastructure_tool()
   AND (regexp_like(requestParameters ->> 'policyArn', '/(PowerUserAccess|AWSOrganizationsFullAccess)$')
        OR is_person())

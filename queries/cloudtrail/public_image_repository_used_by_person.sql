@@ -10,7 +10,7 @@ SELECT eventTime,
 FROM cloudtrail
 WHERE eventSource = 'ecr-public.amazonaws.com'
   AND eventName IN ('CreateRepository', 'PutImage', 'SetRepositoryPolicy')
-  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+  AND NOT is_infrastructure_tool()
   AND (eventName = 'CreateRepository'
        OR is_person())
   AND errorCode IS NULL

@@ -9,7 +9,7 @@ SELECT eventTime,
        sourceIPAddress,
        userAgent,
        coalesce(requestParameters ->> 'queueUrl', requestParameters ->> 'queueName') AS resource,
-       CASE WHEN userIdentity.invokedBy = 'cloudformation.amazonaws.com' OR regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli') AND NOT is_person() THEN 'low' ELSE 'medium' END AS severity
+       CASE WHEN userIdentity.invokedBy = 'cloudformation.amazonaws.com' OR is_infrastructure_tool() AND NOT is_person() THEN 'low' ELSE 'medium' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'sqs.amazonaws.com'
   AND eventName IN ('SetQueueAttributes', 'CreateQueue')

@@ -11,7 +11,7 @@ SELECT eventTime,
 FROM cloudtrail
 WHERE eventSource = 'sqs.amazonaws.com'
   AND eventName = 'PurgeQueue'
-  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+  AND NOT is_infrastructure_tool()
   AND is_person()
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

@@ -13,6 +13,6 @@ FROM cloudtrail
 WHERE eventSource = 'cloudcontrolapi.amazonaws.com'
   AND eventName IN ('CreateResource', 'UpdateResource', 'DeleteResource')
   AND regexp_like(requestParameters ->> 'typeName', '^AWS::(IAM|SSO|Organizations|RolesAnywhere|KMS|SecretsManager|CloudTrail|GuardDuty|Config|SecurityHub|RAM)::')
-  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+  AND NOT is_infrastructure_tool()
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

@@ -25,5 +25,5 @@ WHERE eventSource IN ('lambda.amazonaws.com', 'cloudformation.amazonaws.com', 'e
   AND regexp_like(replace(requestParameters, ':role/service-role/', ''), ':iam::[0-9]{12}:(role|instance-profile)/')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+  AND NOT is_infrastructure_tool()
   AND is_person()

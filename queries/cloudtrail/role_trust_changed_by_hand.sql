@@ -14,7 +14,7 @@ WHERE eventSource = 'iam.amazonaws.com'
   AND eventName = 'UpdateAssumeRolePolicy'
   AND (regexp_like(requestParameters ->> 'policyDocument', ':user/|"NotPrincipal"|rolesanywhere\.amazonaws\.com|cognito-identity\.amazonaws\.com|accounts\.google\.com|graph\.facebook\.com|www\.amazon\.com')
        OR regexp_like(requestParameters ->> 'policyDocument', '"(AWS|Federated)"\s*:')
-          AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+          AND NOT is_infrastructure_tool()
           AND is_person())
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

@@ -8,7 +8,7 @@ SELECT eventTime,
        sourceIPAddress,
        userAgent,
        requestParameters ->> 'name' AS resource,
-       CASE WHEN regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli') AND NOT is_person() AND requestParameters ->> 'type' = 'network' THEN 'low' ELSE 'medium' END AS severity
+       CASE WHEN is_infrastructure_tool() AND NOT is_person() AND requestParameters ->> 'type' = 'network' THEN 'low' ELSE 'medium' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'aoss.amazonaws.com'
   AND eventName IN ('CreateSecurityPolicy', 'UpdateSecurityPolicy', 'CreateAccessPolicy', 'UpdateAccessPolicy')

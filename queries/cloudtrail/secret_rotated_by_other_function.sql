@@ -14,7 +14,7 @@ WHERE eventSource = 'secretsmanager.amazonaws.com'
   AND eventName = 'RotateSecret'
   AND requestParameters ->> 'rotationLambdaARN' IS NOT NULL
   AND (regexp_like(replace(requestParameters ->> 'rotationLambdaARN', account, ''), ':[0-9]{12}:')
-       OR NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+       OR NOT is_infrastructure_tool()
           AND is_person())
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

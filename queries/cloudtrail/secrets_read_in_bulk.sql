@@ -11,7 +11,7 @@ SELECT userIdentity.arn AS who,
        sample(sourceIPAddress) AS addresses,
        -- anybody can say that he is Terraform, which knows the names of what it manages and lists none
        CASE WHEN count(*) FILTER (WHERE eventName = 'GetSecretValue'
-                                      AND regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')) = count(*)
+                                      AND is_infrastructure_tool()) = count(*)
                  THEN CASE WHEN count(*) FILTER (WHERE is_person() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL) > 0 THEN 'medium' ELSE 'low' END
             WHEN count(DISTINCT requestParameters ->> 'secretId') FILTER (WHERE is_person()) >= 10 THEN 'high'
             -- an application knows the names of its secrets, an intruder asks for them first

@@ -14,7 +14,7 @@ SELECT eventTime,
        -- what a pipeline is made to do was read by somebody before; the console proposes SSH from anywhere with each instance
        CASE WHEN errorCode IS NULL AND coalesce(NOT (userIdentity.invokedBy = 'cloudformation.amazonaws.com'
                   OR NOT is_person() AND userIdentity.sessionContext.ec2RoleDelivery IS NULL
-                     AND regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')), true)
+                     AND is_infrastructure_tool()), true)
                  -- Packer opens the one port by which it enters what it makes an image of
                  AND NOT (regexp_like(coalesce(userAgent, ''), '[Pp]acker')
                           AND coalesce(json_length(requestParameters, 'ipPermissions', 'items'), 0) = 1

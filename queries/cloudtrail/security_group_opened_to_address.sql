@@ -17,7 +17,7 @@ WHERE eventSource = 'ec2.amazonaws.com'
                       p -> array_any_match(json_texts(p, 'ipRanges', 'items', 'cidrIp'), c -> NOT ip_is_private(split_part(c, '/', 1)) AND NOT regexp_like(c, '/[0-7]$'))
                            AND (p ->> 'ipProtocol' = '-1'
                                 OR array_any_match(make_array(22, 3389, 5985, 5986), port -> port BETWEEN json_get_int(p, 'fromPort') AND json_get_int(p, 'toPort'))))
-  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+  AND NOT is_infrastructure_tool()
   AND is_person()
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

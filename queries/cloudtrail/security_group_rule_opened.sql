@@ -9,7 +9,7 @@ SELECT eventTime,
        requestParameters -> 'ModifySecurityGroupRulesRequest' ->> 'GroupId' AS resource,
        CASE WHEN (userIdentity.invokedBy = 'cloudformation.amazonaws.com'
                   OR NOT is_person() AND userIdentity.sessionContext.ec2RoleDelivery IS NULL
-                     AND regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')) THEN 'medium' ELSE 'high' END AS severity
+                     AND is_infrastructure_tool()) THEN 'medium' ELSE 'high' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'ec2.amazonaws.com'
   AND eventName = 'ModifySecurityGroupRules'

@@ -16,6 +16,6 @@ WHERE eventSource = 'securityhub.amazonaws.com'
        OR regexp_like(requestParameters, '"(DISABLED|SUPPRESSED)"'))
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+  AND NOT is_infrastructure_tool()
   AND (eventName IN ('DisableImportFindingsForProduct', 'DeleteFindingAggregator', 'CreateAutomationRule', 'CreateAutomationRuleV2', 'DeleteAggregatorV2')
        OR is_person())

@@ -22,4 +22,4 @@ WHERE eventSource = 'ssm.amazonaws.com'
        -- what installs or sets up runs what it is given too
        OR regexp_like(requestParameters ->> 'documentName', '(^|/)AWS-((Run|Apply)AnsiblePlaybooks?|RunSaltState|ApplyChefRecipes|ApplyDSCMofs|InstallApplication|InstallPowerShellModule|RunDockerAction|ConfigureAWSPackage)$')
           AND is_person()
-          AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli'))
+          AND NOT is_infrastructure_tool())

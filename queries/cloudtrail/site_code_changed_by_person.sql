@@ -13,5 +13,5 @@ WHERE eventSource = 'cloudfront.amazonaws.com'
   AND eventName IN ('PublishFunction', 'UpdateFunction', 'PublishFunction2020_05_31', 'UpdateFunction2020_05_31')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+  AND NOT is_infrastructure_tool()
   AND is_person()

@@ -15,5 +15,5 @@ WHERE eventSource = 's3.amazonaws.com'
   AND regexp_like(requestParameters ->> 'bucketName', '(?i)(^|[.-])(www|site|web|website|static|frontend)([.-]|$)')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+  AND NOT is_infrastructure_tool()
   AND is_person()

@@ -15,7 +15,7 @@ WHERE eventSource IN ('sns.amazonaws.com', 'sms-voice.amazonaws.com')
   AND eventName IN ('SetSMSAttributes', 'SetTextMessageSpendLimitOverride', 'RequestPhoneNumber', 'RequestSenderId', 'CreateSMSSandboxPhoneNumber')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+  AND NOT is_infrastructure_tool()
   AND (eventName IN ('SetTextMessageSpendLimitOverride', 'RequestPhoneNumber', 'RequestSenderId')
        OR requestParameters LIKE '%MonthlySpendLimit%'
        OR is_person())

@@ -13,7 +13,7 @@ SELECT eventTime,
        CASE WHEN is_person()
                  AND sessionCredentialFromConsole IS NOT TRUE
                  AND userIdentity.invokedBy IS NULL
-                 AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli') THEN 'medium' ELSE 'low' END AS severity
+                 AND NOT is_infrastructure_tool() THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource IN ('ec2.amazonaws.com', 'rds.amazonaws.com')
   AND eventName IN ('CopySnapshot', 'CopyImage', 'CopyDBSnapshot')

@@ -14,4 +14,4 @@ WHERE eventSource IN ('budgets.amazonaws.com', 'ce.amazonaws.com')
   AND eventName IN ('DeleteBudget', 'DeleteBudgetAction', 'DeleteNotification', 'DeleteSubscriber', 'DeleteAnomalyMonitor', 'DeleteAnomalySubscription')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+  AND NOT is_infrastructure_tool()

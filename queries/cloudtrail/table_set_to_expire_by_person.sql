@@ -12,7 +12,7 @@ FROM cloudtrail
 WHERE eventSource = 'dynamodb.amazonaws.com'
   AND eventName = 'UpdateTimeToLive'
   AND requestParameters -> 'timeToLiveSpecification' ->> 'enabled' = 'true'
-  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+  AND NOT is_infrastructure_tool()
   AND is_person()
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

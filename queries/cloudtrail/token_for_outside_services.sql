@@ -12,7 +12,7 @@ FROM cloudtrail
 WHERE eventSource IN ('iam.amazonaws.com', 'sts.amazonaws.com')
   AND eventName IN ('EnableOutboundWebIdentityFederation', 'GetWebIdentityToken')
   AND (eventName = 'EnableOutboundWebIdentityFederation'
-       OR NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+       OR NOT is_infrastructure_tool()
           AND is_person())
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

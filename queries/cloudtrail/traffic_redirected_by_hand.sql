@@ -13,7 +13,7 @@ WHERE eventSource IN ('elasticloadbalancing.amazonaws.com', 'firehose.amazonaws.
   AND eventName IN ('ModifyListener', 'CreateRule', 'ModifyRule', 'UpdateDestination', 'AssociateAlias', 'AssociateAlias2020_05_31')
   AND (eventSource <> 'elasticloadbalancing.amazonaws.com'
        OR regexp_like(requestParameters, '"host"\s*:\s*"[^#"]'))
-  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+  AND NOT is_infrastructure_tool()
   AND is_person()
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

@@ -9,7 +9,7 @@ SELECT eventTime,
        sourceIPAddress,
        userAgent,
        requestParameters ->> 'trailName' AS resource,
-       CASE WHEN regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli') AND NOT is_person() THEN 'low' ELSE 'medium' END AS severity
+       CASE WHEN is_infrastructure_tool() AND NOT is_person() THEN 'low' ELSE 'medium' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'cloudtrail.amazonaws.com'
   AND eventName = 'PutEventSelectors'

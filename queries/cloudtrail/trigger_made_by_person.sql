@@ -16,5 +16,5 @@ WHERE eventSource IN ('events.amazonaws.com', 'scheduler.amazonaws.com', 'glue.a
   AND eventName IN ('PutTargets', 'CreateSchedule', 'UpdateSchedule', 'CreateTrigger', 'UpdateTrigger', 'CreatePipe', 'UpdatePipe')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+  AND NOT is_infrastructure_tool()
   AND is_person()

@@ -15,7 +15,7 @@ WHERE eventSource = 'cognito-idp.amazonaws.com'
   AND (eventName IN ('CreateIdentityProvider', 'UpdateIdentityProvider', 'UpdateUserPoolClient')
        OR requestParameters ->> 'mfaConfiguration' = 'OFF'
        OR regexp_like(requestParameters ->> 'groupName', '(?i)admin'))
-  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+  AND NOT is_infrastructure_tool()
   AND is_person()
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

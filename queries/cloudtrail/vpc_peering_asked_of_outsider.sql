@@ -15,4 +15,4 @@ WHERE eventSource = 'ec2.amazonaws.com'
   AND requestParameters ->> 'peerOwnerId' <> account
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+  AND NOT is_infrastructure_tool()

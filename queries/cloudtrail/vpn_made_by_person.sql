@@ -13,4 +13,4 @@ WHERE eventSource = 'ec2.amazonaws.com'
   AND eventName IN ('CreateClientVpnEndpoint', 'AuthorizeClientVpnIngress', 'CreateVpnConnection', 'CreateCustomerGateway', 'CreateInstanceConnectEndpoint')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')
+  AND NOT is_infrastructure_tool()

@@ -1,7 +1,7 @@
 //! Rules → per table, the conditions they share and the programs that make findings of their matches.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
@@ -38,7 +38,7 @@ pub struct TableRules {
     /// What rules over windows ask of rows.
     pub asked: Columns,
     known: HashMap<Expr, usize>,
-    names: Names,
+    names: Arc<Names>,
 }
 
 /// One conjunct, shared by every rule that has it.
@@ -96,6 +96,43 @@ struct Names {
     own: Vec<Expr>,
 }
 
+impl Names {
+    /// Of a table: planned once, since detectors are made again and again, by reloads and by tests.
+    fn of(state: &SessionState, table: &'static Table) -> Arc<Names> {
+        static KNOWN: LazyLock<Mutex<HashMap<usize, Arc<Names>>>> = LazyLock::new(Mutex::default);
+        let place = std::ptr::from_ref(table) as usize;
+        let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(names) = known().get(&place) {
+            return names.clone();
+        }
+        let names = Arc::new(Names::plan(state, table));
+        known().insert(place, names.clone());
+        names
+    }
+
+    fn plan(state: &SessionState, table: &'static Table) -> Names {
+        let or = |sql: &'static str, none: &'static str| if sql.is_empty() { none } else { sql };
+        let sql = format!(
+            "SELECT {} AS a, {} AS s, {} AS r FROM {} WHERE {}",
+            or(table.names.actor, "NULL"),
+            or(table.names.source_ip, "NULL"),
+            or(table.names.resource, "NULL"),
+            table.name,
+            or(table.own, "false"),
+        );
+        let query = take_apart(state, &Leaves::new(table), only_statement(&sql));
+        let query = query.unwrap_or_else(|error| panic!("the names of table {table:?} do not plan: {error}"));
+        let mut items = query.items.into_iter().map(|(_, expr)| expr);
+        let mut next = || items.next().expect("three were selected");
+        Names {
+            actor: next(),
+            source_ip: next(),
+            resource: next(),
+            own: if table.own.is_empty() { Vec::new() } else { split_or(query.condition) },
+        }
+    }
+}
+
 /// Plans take much more memory than what is made of them.
 const PLANNED_MAX: usize = 16;
 
@@ -112,13 +149,15 @@ struct Planned {
 pub struct Compiler {
     state: SessionState,
     tables: Vec<TableRules>,
+    /// Expressions of keys by their table's name and their text: many rules have the same.
+    keys: Mutex<HashMap<(&'static str, String), Vec<Expr>>>,
 }
 
 impl Compiler {
     pub fn new(tables: &[&'static Table], references: &References) -> Compiler {
         let state = session::planner(tables, references);
         let tables = tables.iter().map(|table| TableRules::new(&state, table)).collect();
-        Compiler { state, tables }
+        Compiler { state, tables, keys: Mutex::default() }
     }
 
     pub fn add(&mut self, rule: Arc<Rule>) -> std::result::Result<(), RuleError> {
@@ -165,7 +204,8 @@ impl Compiler {
             fail(place::planner_error(error, &rule.text, &statement, plans))
         };
         let query = take_apart(&self.state, &rules.leaves, statement.clone()).map_err(|error| complain(&error))?;
-        let key = key_exprs(&self.state, rules, rule)
+        let key = self
+            .key_exprs(rules, rule)
             .map_err(|error| fail((header_place(&rule.text, "key"), place::words(&error))))?;
         if matches!(&query.condition, Expr::Literal(value, _) if value != &ScalarValue::Boolean(Some(true))) {
             let at = find_word(&rule.text, "WHERE", 0).unwrap_or((1, 1));
@@ -175,6 +215,34 @@ impl Compiler {
             return Err(fail((find_text(&rule.text, &word).unwrap_or((1, 1)), message)));
         }
         Ok(Planned { table, statement, query, key })
+    }
+
+    /// The expressions of a rule's key.
+    fn key_exprs(&self, rules: &TableRules, rule: &Rule) -> Result<Vec<Expr>> {
+        let mut exprs = Vec::new();
+        for key in &rule.key {
+            let known = || self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+            let place = (rules.table.name, key.clone());
+            if let Some(known) = known().get(&place) {
+                exprs.extend(known.iter().cloned());
+                continue;
+            }
+            let sql = format!("SELECT {key} AS k FROM {} WHERE true", rules.table.name);
+            let plan = |message: String| DataFusionError::Plan(message);
+            let statement = match parse(&sql) {
+                Ok(mut statements) if statements.len() == 1 => statements.pop_front().expect("there is one"),
+                Ok(_) => return Err(plan(format!("key `{key}` is not one SQL expression"))),
+                Err(error) => return Err(plan(format!("key `{key}`: {}", error.message))),
+            };
+            if let Some((_, message)) = place::unknown_column(&statement, rules.table) {
+                return Err(plan(format!("key `{key}`: {message}")));
+            }
+            let items = take_apart(&self.state, &rules.leaves, statement)?.items;
+            let planned: Vec<Expr> = items.into_iter().map(|(_, expr)| expr).collect();
+            exprs.extend(planned.iter().cloned());
+            known().insert(place, planned);
+        }
+        Ok(exprs)
     }
 
     fn take_in(&mut self, rule: Arc<Rule>, planned: Planned) -> std::result::Result<(), RuleError> {
@@ -235,26 +303,8 @@ pub fn only_statement(text: &str) -> Statement {
 
 impl TableRules {
     fn new(state: &SessionState, table: &'static Table) -> TableRules {
+        let names = Names::of(state, table);
         let leaves = Leaves::new(table);
-        let or = |sql: &'static str, none: &'static str| if sql.is_empty() { none } else { sql };
-        let sql = format!(
-            "SELECT {} AS a, {} AS s, {} AS r FROM {} WHERE {}",
-            or(table.names.actor, "NULL"),
-            or(table.names.source_ip, "NULL"),
-            or(table.names.resource, "NULL"),
-            table.name,
-            or(table.own, "false"),
-        );
-        let query = take_apart(state, &leaves, only_statement(&sql));
-        let query = query.unwrap_or_else(|error| panic!("the names of table {table:?} do not plan: {error}"));
-        let mut items = query.items.into_iter().map(|(_, expr)| expr);
-        let mut next = || items.next().expect("three were selected");
-        let names = Names {
-            actor: next(),
-            source_ip: next(),
-            resource: next(),
-            own: if table.own.is_empty() { Vec::new() } else { split_or(query.condition) },
-        };
         let router = Router::new(&[], &[]);
         TableRules {
             table,
@@ -433,24 +483,6 @@ fn constants<'a>(expr: &'a Expr, into: &mut Vec<&'a str>) {
 
 /// Selected names that fill a field of the finding and are not evidence.
 pub const OVERRIDES: [&str; 5] = ["title", "severity", "actor", "source_ip", "resource"];
-
-fn key_exprs(state: &SessionState, rules: &TableRules, rule: &Rule) -> Result<Vec<Expr>> {
-    let mut exprs = Vec::new();
-    for key in &rule.key {
-        let sql = format!("SELECT {key} AS k FROM {} WHERE true", rules.table.name);
-        let plan = |message: String| DataFusionError::Plan(message);
-        let statement = match parse(&sql) {
-            Ok(mut statements) if statements.len() == 1 => statements.pop_front().expect("there is one"),
-            Ok(_) => return Err(plan(format!("key `{key}` is not one SQL expression"))),
-            Err(error) => return Err(plan(format!("key `{key}`: {}", error.message))),
-        };
-        if let Some((_, message)) = place::unknown_column(&statement, rules.table) {
-            return Err(plan(format!("key `{key}`: {message}")));
-        }
-        exprs.extend(take_apart(state, &rules.leaves, statement)?.items.into_iter().map(|(_, expr)| expr));
-    }
-    Ok(exprs)
-}
 
 fn split_or(expr: Expr) -> Vec<Expr> {
     match expr {

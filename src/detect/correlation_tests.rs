@@ -8,7 +8,8 @@
 //! Where rsigma-eval departs from the specification the oracle is given an equivalent correlation, or the case is left out:
 //! - `temporal` without a condition fires there as soon as one rule has matched; it is given `gte:` the number of rules;
 //! - a row of two rules counts twice there; rules here do not overlap;
-//! - sums and averages there take numbers with fractions, here whole numbers only; events have whole ones.
+//! - sums and averages there take numbers with fractions, here whole numbers only; events have whole ones;
+//! - `value_percentile` fires there whatever its condition says; the number that it tells is compared with the condition here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,6 +17,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use rsigma_eval::event::JsonEvent;
 use rsigma_eval::{CorrelationConfig, CorrelationEngine};
+use rsigma_parser::{ConditionOperator, CorrelationCondition, SigmaCollection};
 use serde_json::{Value, json};
 
 use super::tests::{batch, changed, detector, event};
@@ -175,15 +177,35 @@ fn who(finding: &Finding, group_by: &[&str]) -> Who {
 
 /// For each event of a stream, in order of time: its second, and whom rsigma-eval fires for then.
 fn oracle(yaml: &str, events: &[(i64, Value)]) -> Vec<(i64, Option<Who>)> {
-    let mut engine = CorrelationEngine::new(CorrelationConfig::default());
-    engine
-        .add_collection(&rsigma_parser::parse_sigma_yaml(yaml).unwrap())
-        .unwrap_or_else(|error| panic!("{error}\n{yaml}"));
+    let collection = rsigma_parser::parse_sigma_yaml(yaml).unwrap();
+    let condition = &collection.correlations[0].condition;
+    let is_percentile = yaml.contains("value_percentile");
+    let mut engine = engine(&collection);
     let mut of = |event: &Value| {
         let results = engine.process_event(&JsonEvent::borrow(event));
-        results.iter().find_map(|result| Some(result.as_correlation()?.group_key.iter().cloned().collect()))
+        let found = results.iter().find_map(|result| result.as_correlation())?;
+        let holds = !is_percentile || is_met(condition, found.aggregated_value);
+        holds.then(|| found.group_key.iter().cloned().collect())
     };
     events.iter().map(|(second, event)| (*second, of(event))).collect()
+}
+
+fn engine(collection: &SigmaCollection) -> CorrelationEngine {
+    let mut engine = CorrelationEngine::new(CorrelationConfig::default());
+    engine.add_collection(collection).unwrap_or_else(|error| panic!("{error}"));
+    engine
+}
+
+fn is_met(condition: &CorrelationCondition, value: f64) -> bool {
+    let CorrelationCondition::Threshold { predicates, .. } = condition else { panic!("a number is compared") };
+    predicates.iter().all(|(operator, number)| match (operator, *number as f64) {
+        (ConditionOperator::Lt, number) => value < number,
+        (ConditionOperator::Lte, number) => value <= number,
+        (ConditionOperator::Gt, number) => value > number,
+        (ConditionOperator::Gte, number) => value >= number,
+        (ConditionOperator::Eq, number) => value == number,
+        (ConditionOperator::Neq, number) => value != number,
+    })
 }
 
 fn cases() -> ProptestConfig {
@@ -237,12 +259,19 @@ const GROWING: [(&str, &str); 13] = [
 ];
 
 /// Types with conditions that more rows can make false, and `window: tumbling`.
-const OTHERS: [(&str, &str); 8] = [
+const OTHERS: [(&str, &str); 12] = [
     ("event_count", "rules: [a, b]\ncondition: {lt: 3}"),
     ("event_count", "rules: [a, b]\ncondition: {eq: 2}"),
     ("event_count", "rules: [a, b]\ncondition: {neq: 2}"),
     ("value_count", "rules: [a, b, c]\ncondition: {gte: 2, lte: 2, field: requestParameters.n}"),
     ("value_avg", "rules: [a, b]\ncondition: {gte: 2, field: requestParameters.n}"),
+    ("value_median", "rules: [a, b]\ncondition: {gte: 2, field: requestParameters.n}"),
+    ("value_percentile", "rules: [a, b, c]\ncondition: {gt: 1, percentile: 90, field: requestParameters.n}"),
+    ("value_percentile", "rules: [b, c]\ncondition: {lte: 1, neq: 0, field: requestParameters.n}"),
+    (
+        "value_percentile",
+        "window: tumbling\nrules: [a, b]\ncondition: {lt: 3, percentile: 100, field: requestParameters.n}",
+    ),
     ("temporal", "rules: [a, b]\ncondition: a and not b"),
     ("event_count", "window: tumbling\nrules: [a, b]\ncondition: {gte: 2}"),
     ("temporal_ordered", "window: tumbling\nrules: [a, b]"),
@@ -300,6 +329,46 @@ proptest! {
         let period = |finding: &Finding| finding.window.unwrap().0.0.div_euclid(timespan * MICROS_PER_SECOND);
         let ours: BTreeSet<_> = told.iter().map(|finding| (who(finding, group_by), period(finding))).collect();
         prop_assert_eq!(ours, expected, "{}", yaml);
+    }
+}
+
+proptest! {
+    #![proptest_config(cases())]
+
+    #[test]
+    fn a_percentile_is_the_number_that_rsigma_eval_tells(
+        percentile in prop::option::of(0u64..=100),
+        kind in select(&["value_percentile", "value_median"][..]),
+        numbers in prop::collection::vec(
+            prop_oneof![
+                (-9i64..9).prop_map(|n| json!(n)),
+                any::<i32>().prop_map(|n| json!(n)),
+                (-99i64..99).prop_map(|n| json!(n as f64 / 4.0)),
+                select(&["7", "-2.5", "1e3", "", "x", "NaN", "inf"][..]).prop_map(|text| json!(text)),
+                Just(Value::Null),
+            ],
+            1..30,
+        ),
+    ) {
+        let asked = percentile.map(|percentile| format!(", percentile: {percentile}")).unwrap_or_default();
+        let condition = format!("rules: [a]\ncondition: {{neq: 123456789{asked}, field: requestParameters.n}}");
+        let yaml = correlation(kind, "1h", &condition).replace("    timespan", "    window: tumbling\n    timespan");
+        let event = |(second, n): (usize, &Value)| {
+            call(second as i64, "a", &format!("e{second}"), json!({ "requestParameters": { "n": n } }))
+        };
+        let events: Vec<Value> = numbers.iter().enumerate().map(event).collect();
+        let mut engine = engine(&rsigma_parser::parse_sigma_yaml(&yaml).unwrap());
+        let mut last = None;
+        for event in &events {
+            let results = engine.process_event(&JsonEvent::borrow(event));
+            last = results.iter().find_map(|result| Some(result.as_correlation()?.aggregated_value));
+        }
+        let shown = |finding: &Finding| {
+            let column = kind.strip_prefix("value_").unwrap();
+            let (_, value) = finding.evidence.iter().find(|(name, _)| name == column).unwrap();
+            value.parse::<f64>().unwrap()
+        };
+        prop_assert_eq!(found(&yaml, &events).first().map(shown), last, "{}", yaml);
     }
 }
 

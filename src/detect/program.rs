@@ -13,6 +13,7 @@ use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext
 use datafusion::logical_expr::{Expr, ExprSchemable};
 use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 
+use super::absent::where_present;
 use super::regex::compile_once;
 use crate::table::{Batch, Table};
 
@@ -45,7 +46,7 @@ impl Leaves {
                 Expr::Alias(alias) => Transformed::yes(*alias.expr),
                 Expr::ScalarFunction(call) => match self.field_path(&call) {
                     Some(path) => Transformed::yes(Expr::Column(Column::new_unqualified(path))),
-                    None => Transformed::yes(compile_once(Expr::ScalarFunction(call))),
+                    None => Transformed::yes(where_present(compile_once(Expr::ScalarFunction(call)))),
                 },
                 other => Transformed::yes(compile_once(other)),
             })

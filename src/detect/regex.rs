@@ -1,7 +1,8 @@
 //! A regular expression that a query spells out → the same match with the expression compiled once, when the rule is.
 
+use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringViewArray};
 use arrow::buffer::BooleanBuffer;
@@ -41,16 +42,33 @@ pub fn compile_once(expr: Expr) -> Expr {
 
 fn compiled(text: &Expr, pattern: &Expr, flags: &str, negated: bool) -> Option<Expr> {
     let Expr::Literal(pattern, _) = pattern else { return None };
-    let regex = Regex::new(&format!("{flags}{}", pattern.try_as_str().flatten()?)).ok()?;
+    let regex = shared(format!("{flags}{}", pattern.try_as_str().flatten()?))?;
     let function = Matches { regex, negated, signature: Signature::any(1, Volatility::Immutable) };
     let function = Arc::new(ScalarUDF::new_from_impl(function));
     Some(Expr::ScalarFunction(ScalarFunction::new_udf(function, vec![text.clone()])))
 }
 
+/// Many rules ask for the same expression, and to compile one takes as long as to plan a small rule.
+fn shared(pattern: String) -> Option<Arc<Regex>> {
+    static KNOWN: LazyLock<Mutex<HashMap<String, Weak<Regex>>>> = LazyLock::new(Mutex::default);
+    let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(regex) = known().get(&pattern).and_then(Weak::upgrade) {
+        return Some(regex);
+    }
+    let regex = Arc::new(Regex::new(&pattern).ok()?);
+    let mut known = known();
+    // what nobody asks for any more: now and then, since rules may be read anew for as long as the process runs
+    if known.len() == known.capacity() {
+        known.retain(|_, regex| regex.strong_count() > 0);
+    }
+    known.insert(pattern, Arc::downgrade(&regex));
+    Some(regex)
+}
+
 /// True where the text matches; null where it is null.
 #[derive(Debug)]
 struct Matches {
-    regex: Regex,
+    regex: Arc<Regex>,
     negated: bool,
     signature: Signature,
 }
@@ -136,7 +154,7 @@ mod tests {
 
     fn told(texts: ArrayRef, negated: bool) -> Vec<Option<bool>> {
         let function = Matches {
-            regex: Regex::new("^a|b$").unwrap(),
+            regex: shared("^a|b$".to_owned()).unwrap(),
             negated,
             signature: Signature::any(1, Volatility::Immutable),
         };
@@ -149,6 +167,14 @@ mod tests {
         };
         let ColumnarValue::Array(truth) = function.invoke_with_args(args).unwrap() else { panic!("an array goes in") };
         truth.as_boolean().iter().collect()
+    }
+
+    #[test]
+    fn the_same_expression_is_compiled_once() {
+        let [one, other, third] =
+            ["^shared$", "^shared$", "^shared$|x"].map(|pattern| shared(pattern.to_owned()).unwrap());
+        assert!(Arc::ptr_eq(&one, &other) && !Arc::ptr_eq(&one, &third));
+        assert!(shared("(".to_owned()).is_none());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Rows of a frame that slides → what `sample`, `in_order` and `regularity` say of it, in `weir sql`: rows come in behind and leave in front.
+//! Rows of a frame that slides → what `sample`, `in_order`, `regularity` and `approx_percentile` say of it, in `weir sql`: rows come in behind and leave in front.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -9,10 +9,12 @@ use arrow::row::{RowConverter, SortField};
 use datafusion::common::{Result, ScalarValue, exec_err};
 use datafusion::logical_expr::Accumulator;
 
+use super::percentile::numbers;
 use super::spans::{sample_list, times};
 use super::verdicts::is_true;
 use super::window::chain::Chain;
 use super::window::part::SAMPLE_MAX;
+use super::window::spread::Spread;
 use super::window::times::Times;
 
 /// `sample` over frames: how often each value is there.
@@ -172,5 +174,61 @@ impl Accumulator for SlidingRegularity {
 
     fn size(&self) -> usize {
         size_of_val(self) + self.0.len() * 24
+    }
+}
+
+/// `approx_percentile` over frames: how many rows each number has, by its bits.
+#[derive(Debug)]
+pub struct SlidingPercentile {
+    share: f64,
+    counts: BTreeMap<u64, u64>,
+}
+
+impl SlidingPercentile {
+    /// Of that share of the rows.
+    pub fn new(share: f64) -> SlidingPercentile {
+        SlidingPercentile { share, counts: BTreeMap::new() }
+    }
+}
+
+impl Accumulator for SlidingPercentile {
+    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        let numbers = numbers(&values[0])?;
+        numbers.iter().flatten().for_each(|number| *self.counts.entry(number.to_bits()).or_default() += 1);
+        Ok(())
+    }
+
+    fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        for number in numbers(&values[0])?.iter().flatten() {
+            if let Some(rows) = self.counts.get_mut(&number.to_bits()) {
+                *rows -= 1;
+                if *rows == 0 {
+                    self.counts.remove(&number.to_bits());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn supports_retract_batch(&self) -> bool {
+        true
+    }
+
+    fn evaluate(&mut self) -> Result<ScalarValue> {
+        let mut all = Spread::default();
+        self.counts.iter().for_each(|(bits, rows)| all.add_times(f64::from_bits(*bits), *rows));
+        Ok(ScalarValue::Float64(all.percentile(self.share)))
+    }
+
+    fn merge_batch(&mut self, _: &[ArrayRef]) -> Result<()> {
+        exec_err!("frames are not merged")
+    }
+
+    fn state(&mut self) -> Result<Vec<ScalarValue>> {
+        Ok(vec![self.evaluate()?])
+    }
+
+    fn size(&self) -> usize {
+        size_of_val(self) + self.counts.len() * 24
     }
 }

@@ -47,6 +47,7 @@ pub fn aggregates() -> Vec<Arc<AggregateUDF>> {
     vec![
         Arc::new(super::in_order::function()),
         Arc::new(super::regularity::function()),
+        Arc::new(super::percentile::function()),
         Arc::new(AggregateUDF::new_from_impl(Sample { signature: Signature::any(1, Volatility::Immutable) })),
         Arc::new(AggregateUDF::new_from_impl(FirstSeen { signature: Signature::any(2, Volatility::Immutable) })),
         Arc::new(AggregateUDF::new_from_impl(Rare { signature: Signature::any(2, Volatility::Immutable) })),

@@ -1,4 +1,5 @@
-//! Words of SQL that stand for a longer condition, the same wherever SQL is written: `is_person()` → what tells a person's call.
+//! Words of SQL that stand for a longer condition, the same wherever SQL is written: `is_person()` → what tells a person's call,
+//! `is_infrastructure_tool()` → what tells a tool's.
 
 use std::ops::ControlFlow;
 use std::sync::LazyLock;
@@ -8,21 +9,26 @@ use datafusion::sql::sqlparser::ast::{Expr, Function, FunctionArguments, VisitMu
 
 use super::dialect::WeirDialect;
 
-/// A function without arguments, over the columns of `cloudtrail`.
-const PERSON: &str = "is_person";
+/// Functions without arguments, over the columns of `cloudtrail`, and what they stand for.
+const WORDS: [(&str, &str); 2] = [("is_person", PERSON), ("is_infrastructure_tool", INFRASTRUCTURE_TOOL)];
 
-/// What it stands for, which is true or false and never null. Users, root and federated users are people, or act for one; so does
+/// It is true or false and never null. Users, root and federated users are people, or act for one; so does
 /// a role that Identity Center made, a session of the console, one that began with MFA, and one of a workstation or CloudShell,
 /// as the user agent says, unless an instance got the credentials from its metadata service; and whoever calls with a tool or a
 /// system that is made for attacks. A role that a program assumed has none of these.
 // IS TRUE in place of coalesce would do, but DataFusion 55 takes what it gives for nullable once two aggregates share it
-const PERSON_SQL: &str = "coalesce(userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser') \
+const PERSON: &str = "coalesce(userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser') \
      OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%' \
      OR sessionCredentialFromConsole \
      OR userIdentity.sessionContext.attributes.mfaAuthenticated = 'true' \
      OR userIdentity.sessionContext.ec2RoleDelivery IS NULL \
         AND regexp_like(userAgent, '(?i)macos|darwin|windows|cloudshell') \
      OR regexp_like(userAgent, '(?i)stratus-red-team|\\bpacu|\\bkali([0-9]|\\b)|\\bparrot|\\bpentoo|cloudfox|weirdaal|enumerate-iam'), false)";
+
+/// Also true or false and never null: the user agents of what makes and changes infrastructure as it is written down. Anybody can write
+/// one, so that a rule does not pass over what such a tool would not do.
+const INFRASTRUCTURE_TOOL: &str =
+    "regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli')";
 
 /// Puts the expressions in the places of the words.
 pub fn expand(statement: &mut Statement) {
@@ -34,23 +40,29 @@ pub fn expand(statement: &mut Statement) {
 }
 
 fn expand_in(statement: &mut impl VisitMut) {
-    static EXPR: LazyLock<Expr> = LazyLock::new(|| {
-        let parser = DFParserBuilder::new(PERSON_SQL).with_dialect(&WeirDialect).build();
-        let expr = parser.and_then(|mut parser| parser.parse_expr()).expect("a test parses it");
-        Expr::Nested(Box::new(expr.expr))
+    static EXPRS: LazyLock<[(&str, Expr); 2]> = LazyLock::new(|| {
+        WORDS.map(|(word, sql)| {
+            let parser = DFParserBuilder::new(sql).with_dialect(&WeirDialect).build();
+            let expr = parser.and_then(|mut parser| parser.parse_expr()).expect("a test parses it");
+            (word, Expr::Nested(Box::new(expr.expr)))
+        })
     });
     let _ = visit_expressions_mut(statement, |expr| {
-        if matches!(expr, Expr::Function(call) if is_call(call)) {
-            expr.clone_from(&EXPR);
+        let whole = match &*expr {
+            Expr::Function(call) => EXPRS.iter().find(|(word, _)| is_call(call, word)),
+            _ => None,
+        };
+        if let Some((_, whole)) = whole {
+            expr.clone_from(whole);
         }
         ControlFlow::<()>::Continue(())
     }); // the closure never breaks
 }
 
-fn is_call(call: &Function) -> bool {
+fn is_call(call: &Function, word: &str) -> bool {
     let no_arguments =
         matches!(&call.args, FunctionArguments::List(list) if list.args.is_empty() && list.clauses.is_empty());
-    no_arguments && call.name.to_string().eq_ignore_ascii_case(PERSON)
+    no_arguments && call.name.to_string().eq_ignore_ascii_case(word)
 }
 
 #[cfg(test)]
@@ -71,7 +83,10 @@ mod tests {
         let sql = "EXPLAIN SELECT count(*) FILTER (WHERE NOT Is_Person()) FROM cloudtrail HAVING max(CASE WHEN is_person() THEN 1 END) = 1";
         let text = expanded(sql);
         assert_eq!(text.matches(", false))").count(), 2, "{text}");
-        let other = "SELECT is_person(1), is_person, person() FROM cloudtrail";
+        let tool = expanded("SELECT is_infrastructure_tool() OR NOT is_person() FROM cloudtrail");
+        assert!(tool.starts_with("SELECT (regexp_like(coalesce(userAgent, ''), 'Terraform|"), "{tool}");
+        assert!(tool.contains("aws-sam-cli')) OR NOT (coalesce("), "{tool}");
+        let other = "SELECT is_person(1), is_person, person(), is_infrastructure_tool FROM cloudtrail";
         assert_eq!(expanded(other), other);
     }
 }

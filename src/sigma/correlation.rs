@@ -147,22 +147,25 @@ impl Lowering<'_> {
                 Ok(compared(&count, predicates, shown))
             }
             (CorrelationType::ValueSum, CorrelationCondition::Threshold { predicates, field, .. }) => {
-                let sum = format!("sum({})", self.number(field.as_deref().unwrap_or_default())?);
+                let sum = format!("sum({})", self.number(field.as_deref().unwrap_or_default(), "BIGINT")?);
                 let shown = vec![format!("{sum} AS total")];
                 Ok(compared(&sum, predicates, shown))
             }
             (CorrelationType::ValueAvg, CorrelationCondition::Threshold { predicates, field, .. }) => {
-                let mean = format!("avg({})", self.number(field.as_deref().unwrap_or_default())?);
+                let mean = format!("avg({})", self.number(field.as_deref().unwrap_or_default(), "BIGINT")?);
                 let shown = vec![format!("{mean} AS average")];
                 // a row more may move it either way
                 Ok(Judged { grows: false, ..compared(&mean, predicates, shown) })
             }
+            (CorrelationType::ValueMedian, CorrelationCondition::Threshold { predicates, field, .. }) => {
+                self.percentile("median", 50, predicates, field.as_deref().unwrap_or_default())
+            }
+            (CorrelationType::ValuePercentile, CorrelationCondition::Threshold { predicates, field, percentile }) => {
+                let percentile = self.asked_percentile(*percentile)?;
+                self.percentile("percentile", percentile, predicates, field.as_deref().unwrap_or_default())
+            }
             (CorrelationType::Temporal, condition) => self.together(condition),
             (CorrelationType::TemporalOrdered, condition) => self.in_order(condition),
-            (kind @ (CorrelationType::ValuePercentile | CorrelationType::ValueMedian), _) => {
-                let message = format!("`{}` needs every value of a window, which windows do not keep", kind.as_str());
-                Err((self.lines.key(&["correlation", "type"]), message))
-            }
             (kind, CorrelationCondition::Extended(_)) => {
                 let message = format!("the condition of `{}` compares a number, as in `gte: 10`", kind.as_str());
                 Err((self.lines.key(&["correlation", "condition"]), message))
@@ -276,8 +279,39 @@ impl Lowering<'_> {
         }
     }
 
-    /// SQL of the whole number that is added up.
-    fn number(&self, names: &[String]) -> Result<String, Wrong> {
+    /// A percentile of a field, 0 to 100, and the column's name.
+    fn percentile(
+        &self,
+        name: &str,
+        percentile: u64,
+        predicates: &[(ConditionOperator, u64)],
+        names: &[String],
+    ) -> Result<Judged, Wrong> {
+        let number = self.number(names, "DOUBLE")?;
+        let percentile = format!("approx_percentile({number}, {})", percentile as f64 / 100.0);
+        let shown = vec![format!("{percentile} AS {name}")];
+        // a row more may move it either way
+        Ok(Judged { grows: false, ..compared(&percentile, predicates, shown) })
+    }
+
+    /// The percentile that the condition names, which is the median where it names none.
+    fn asked_percentile(&self, parsed: Option<u64>) -> Result<u64, Wrong> {
+        let condition = ["correlation", "condition"];
+        // the parser drops what is no whole number; a field may be called so too, but has no colon behind it
+        let keys = ["percentile:", "percentile\":", "percentile':"].map(|key| self.lines.value(&condition, key));
+        let named = keys.into_iter().find(|place| *place != self.lines.key(&condition));
+        match (parsed, named) {
+            (Some(percentile @ 0..=100), _) => Ok(percentile),
+            (None, None) => Ok(50),
+            (_, place) => {
+                let message = "a percentile is a whole number from 0 to 100".to_owned();
+                Err((place.unwrap_or(self.lines.key(&condition)), message))
+            }
+        }
+    }
+
+    /// SQL of the number of a row, of a type where it is in a text.
+    fn number(&self, names: &[String], kind: &str) -> Result<String, Wrong> {
         let name = match names {
             [] => return Err(self.no_field()),
             [name] => name,
@@ -288,7 +322,7 @@ impl Lowering<'_> {
         };
         match self.value(name).map_err(|message| (self.of_field(name), message))? {
             (sql, One::Number) => Ok(sql),
-            (sql, One::Text) => Ok(format!("try_cast({sql} AS BIGINT)")),
+            (sql, One::Text) => Ok(format!("try_cast({sql} AS {kind})")),
             (_, One::Bool | One::Time) => Err((self.of_field(name), format!("`{name}` is no number"))),
         }
     }

@@ -138,6 +138,23 @@ fn values_are_counted_and_added_up() {
     assert!(mean.ends_with(
         "tumble(eventTime, INTERVAL '5 minutes')\nHAVING avg(try_cast(requestParameters ->> 'n' AS BIGINT)) > 100\n"
     ));
+    let nth = |kind: &str, condition: &str| {
+        let whole = of(kind, condition);
+        let (group, having) = whole.split_once("\nHAVING ").unwrap();
+        assert!(group.contains("tumble(") && group.contains(&format!("{} AS ", having.split_once(" > ").unwrap().0)));
+        having.trim_end().to_owned()
+    };
+    let number = "try_cast(requestParameters ->> 'percentile' AS DOUBLE)";
+    let field = "field: requestParameters.percentile";
+    let share = |percentile: &str| nth("value_percentile", &format!("{{gt: 100, {field}{percentile}}}"));
+    assert_eq!(
+        nth("value_median", &format!("{{gt: 100, {field}}}")),
+        format!("approx_percentile({number}, 0.5) > 100")
+    );
+    assert_eq!(share(""), format!("approx_percentile({number}, 0.5) > 100"));
+    assert_eq!(share(", percentile: 95"), format!("approx_percentile({number}, 0.95) > 100"));
+    assert_eq!(share(", percentile: 0"), format!("approx_percentile({number}, 0) > 100"));
+    assert_eq!(share(", percentile: 100"), format!("approx_percentile({number}, 1) > 100"));
     let flows = correlation("value_sum", "rules: [base]\ngroup-by: [srcaddr]\ncondition: {gte: 5000, field: bytes}")
         .replace("cloudtrail", "vpcflow")
         .replace("eventSource: iam.amazonaws.com", "action: ACCEPT")
@@ -292,9 +309,18 @@ fn what_cannot_be_used_is_named_with_its_place() {
     assert_eq!(of("value_count", "{gte: 2}"), "x.yml:28:5: `value_count` needs a `field`");
     assert_eq!(of("value_sum", "{gte: 2, field: readOnly}"), "x.yml:28:32: `readOnly` is no number");
     assert_eq!(of("value_sum", "{gte: 2, field: [a, b]}"), "x.yml:28:36: `value_sum` is of one field");
-    let every = "needs every value of a window, which windows do not keep";
-    assert_eq!(of("value_median", "{gte: 2, field: a}"), format!("x.yml:25:5: `value_median` {every}"));
-    assert_eq!(of("value_percentile", "{gte: 2, field: a}"), format!("x.yml:25:5: `value_percentile` {every}"));
+    assert_eq!(of("value_median", "{gte: 2}"), "x.yml:28:5: `value_median` needs a `field`");
+    assert_eq!(of("value_percentile", "{gte: 2, field: [a, b]}"), "x.yml:28:36: `value_percentile` is of one field");
+    let share = "a percentile is a whole number from 0 to 100";
+    let percentile = |percentile: &str| of("value_percentile", &format!("{{gte: 2, field: userAgent, {percentile}}}"));
+    assert_eq!(percentile("percentile: 101"), format!("x.yml:28:43: {share}"));
+    assert_eq!(percentile("percentile: -1"), format!("x.yml:28:43: {share}"));
+    assert_eq!(percentile("'percentile': 99.5"), format!("x.yml:28:44: {share}"));
+    let below = refused(
+        "value_percentile",
+        "rules: [base]\ncondition:\n    gte: 2\n    field: userAgent\n    percentile: many",
+    );
+    assert_eq!(below, format!("x.yml:31:9: {share}"));
     assert_eq!(
         of("event_count", "base and other"),
         "x.yml:28:5: the condition of `event_count` compares a number, as in `gte: 10`"

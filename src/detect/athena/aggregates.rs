@@ -9,12 +9,8 @@ use super::For;
 use super::template::with_arguments;
 
 /// Aggregates that have another name.
-const RENAMED: [(&str, usize, &str); 4] = [
-    ("approx_percentile", 2, "approx_percentile_cont"),
-    ("every", 1, "bool_and"),
-    ("listagg", 2, "string_agg"),
-    ("variance", 1, "var_samp"),
-];
+const RENAMED: [(&str, usize, &str); 3] =
+    [("every", 1, "bool_and"), ("listagg", 2, "string_agg"), ("variance", 1, "var_samp")];
 
 /// True where the call was one of these and is another now.
 pub fn translate(name: &str, call: &mut Function, who: For) -> bool {

@@ -11,8 +11,7 @@ use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::Expr;
 
-use super::plan::sort_keys;
-use super::text::{Sortable, Values};
+use super::text::{Sortable, Values, sort_keys};
 use crate::detect::program::{Leaves, Program, Rows, type_of};
 use crate::detect::spans::plain;
 

@@ -197,7 +197,7 @@ struct Query {
     period: i64,
 }
 
-const AGGREGATES: [&str; 11] = [
+const AGGREGATES: [&str; 12] = [
     "count(*)",
     "count(errorCode)",
     "count(DISTINCT eventName)",
@@ -209,6 +209,7 @@ const AGGREGATES: [&str; 11] = [
     "count(*) FILTER (WHERE errorCode IS NULL)",
     "in_order(eventTime, eventName = 'B', errorCode IS NULL, eventName = 'C')",
     "regularity(eventTime)",
+    "approx_percentile(json_get_int(requestParameters, 'n'), 0.75)",
 ];
 
 impl Query {
@@ -283,6 +284,7 @@ fn some_query() -> impl Strategy<Value = Query> {
         "a6 >= 1.5",
         "a9",
         "a10 >= 0.5",
+        "a11 > 0.5",
         "eventTime - a3 > INTERVAL '3 minutes'",
         "a4 <> sourceIPAddress",
         "awsRegion = 'us-east-1' AND a0 > 1",

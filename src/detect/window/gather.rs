@@ -1,9 +1,8 @@
 //! Rows of a batch that a rule selected → what they add to its groups, group by group.
 
-use std::cell::OnceCell;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, StringViewArray};
+use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::buffer::NullBuffer;
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
@@ -186,7 +185,7 @@ pub struct Names {
     times: Vec<Timestamp>,
     /// Which rows have no time.
     untimed: Option<NullBuffer>,
-    ids: StringViewArray,
+    ids: Vec<Option<EventId>>,
     account: Who,
     region: Who,
     actor: Who,
@@ -244,7 +243,11 @@ impl Names {
         Ok(Names {
             times: times(&columns[0]),
             untimed: columns[0].nulls().filter(|nulls| nulls.null_count() > 0).cloned(),
-            ids: cast(&columns[1], &DataType::Utf8View)?.as_string_view().clone(),
+            ids: cast(&columns[1], &DataType::Utf8View)?
+                .as_string_view()
+                .iter()
+                .map(|id| id.map(EventId::from))
+                .collect(),
             account: Who::of(&columns[2])?,
             region: Who::of(&columns[3])?,
             actor: Who::of(&columns[4])?,
@@ -301,23 +304,20 @@ impl Names {
             kept if kept.len() >= MAX => kept[MAX - 1].0,
             _ => i64::MAX,
         };
-        let with_id = || rows.iter().copied().filter(|row| self.ids.is_valid(*row as usize));
+        let with_id = || rows.iter().filter_map(|row| Some((self.time(*row), self.ids[*row as usize].as_ref()?)));
         if rows.len() > MAX {
             let mut earliest = Smallest::default();
-            with_id().map(|row| self.time(row)).filter(|time| *time <= latest).for_each(|time| earliest.add(time, MAX));
+            with_id().map(|(time, _)| time).filter(|time| *time <= latest).for_each(|time| earliest.add(time, MAX));
             if let Some(last) = earliest.as_slice().get(MAX - 1) {
                 latest = *last;
             }
         }
-        for row in with_id() {
-            let time = self.time(row);
+        for (time, id) in with_id() {
             if time > latest {
                 continue;
             }
-            let read = OnceCell::new();
-            let id = || read.get_or_init(|| EventId::from(self.ids.value(row as usize)));
-            let order = |(earlier, known): &(i64, EventId)| earlier.cmp(&time).then_with(|| known.cmp(id()));
-            to.add_with(MAX, order, || (time, id().clone()));
+            let order = |(earlier, known): &(i64, EventId)| earlier.cmp(&time).then_with(|| known.cmp(id));
+            to.add_with(MAX, order, || (time, id.clone()));
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::bytes::{Reader, Writer};
 use super::chain::Chain;
 use super::smallest::Smallest;
+use super::spread::Spread;
 use super::text::{Sortable, add_shared};
 use super::times::Times;
 
@@ -39,6 +40,8 @@ pub enum Part {
     InOrder(Chain),
     /// `regularity(time)`
     Regular(Times),
+    /// `approx_percentile(x, share)`
+    Spread(Spread),
 }
 
 impl Part {
@@ -57,6 +60,13 @@ impl Part {
                 *count += 1;
             }
             _ => {}
+        }
+    }
+
+    /// A number that may have a fraction.
+    pub fn float(&mut self, value: f64) {
+        if let Part::Spread(spread) = self {
+            spread.add(value);
         }
     }
 
@@ -105,6 +115,7 @@ impl Part {
             (Part::Sample(a), Part::Sample(b)) => a.merge(b, SAMPLE_MAX),
             (Part::InOrder(a), Part::InOrder(b)) => a.merge(b),
             (Part::Regular(a), Part::Regular(b)) => a.merge(b),
+            (Part::Spread(a), Part::Spread(b)) => a.merge(b),
             _ => {}
         }
     }
@@ -120,6 +131,7 @@ impl Part {
             Part::Sample(_) => true,
             Part::InOrder(chain) => least == 0 || chain.holds(),
             Part::Regular(times) => least == 0 || times.regularity().is_some(),
+            Part::Spread(spread) => least == 0 || !spread.is_empty(),
         }
     }
 
@@ -149,6 +161,7 @@ impl Part {
             Part::Sample(_) => u64::MAX,
             Part::InOrder(chain) => whether(!chain.is_empty()),
             Part::Regular(times) => whether(!times.as_slice().is_empty()),
+            Part::Spread(spread) => whether(!spread.is_empty()),
         }
     }
 
@@ -162,6 +175,7 @@ impl Part {
             Part::Sample(values) => values.as_slice().iter().map(|value| value.len() + 32).sum(),
             Part::InOrder(chain) => chain.bytes_len(),
             Part::Regular(times) => times.bytes_len(),
+            Part::Spread(spread) => spread.bytes_len(),
         };
         std::mem::size_of::<Part>() + more
     }
@@ -207,6 +221,10 @@ impl Part {
                 to.byte(8);
                 times.write(to);
             }
+            Part::Spread(spread) => {
+                to.byte(9);
+                spread.write(to);
+            }
         }
     }
 
@@ -231,6 +249,7 @@ impl Part {
             }
             7 => Part::InOrder(Chain::read(from)?),
             8 => Part::Regular(Times::read(from)?),
+            9 => Part::Spread(Spread::read(from)?),
             _ => return None,
         })
     }
@@ -253,6 +272,7 @@ mod tests {
             Part::Sample(Smallest::default()),
             Part::InOrder(Chain::new(3)),
             Part::Regular(Times::default()),
+            Part::Spread(Spread::default()),
         ];
         kinds[kind].clone()
     }
@@ -260,6 +280,7 @@ mod tests {
     fn add(part: &mut Part, row: u8) {
         part.count(1);
         part.number(i64::from(row));
+        part.float(f64::from(row));
         part.value(&Sortable::from([row]));
         part.hash(u64::from(row));
         part.step(usize::from(row % 3), i64::from(row));
@@ -269,7 +290,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_merged_parts_are_at_least_they_may_be(
-            kind in 0usize..9,
+            kind in 0usize..10,
             rows in proptest::collection::vec(proptest::collection::vec(0u8..9, 0..4), 0..5),
             least in 0u64..6,
         ) {

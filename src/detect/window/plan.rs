@@ -1,34 +1,30 @@
 //! A grouping query taken apart: what to compute of each row, and what of each group.
 
-use std::cell::RefCell;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, RecordBatch, RecordBatchOptions,
-    TimestampMicrosecondArray,
+    Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, RecordBatchOptions, TimestampMicrosecondArray,
 };
-use arrow::buffer::NullBuffer;
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Float64Type, Int64Type, SchemaRef};
-use arrow::row::{RowConverter, Rows as SortKeys, SortField};
-use datafusion::common::{DFSchema, Result, ScalarValue, plan_err};
+use arrow::datatypes::{DataType, Float64Type, SchemaRef};
+use arrow::row::RowConverter;
+use datafusion::common::{DFSchema, Result, plan_err};
 use datafusion::execution::context::ExecutionProps;
-use datafusion::logical_expr::expr::{AggregateFunction, ScalarFunction};
+use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{Aggregate, Expr};
 use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 
+use super::aggregate::{AggregatePlan, Input, OfRows};
 use super::asked::{first_seen, rare, take_rate};
-use super::chain::Chain;
 use super::columns::{Alike, Answers, Columns};
 use super::group::Group;
 use super::part::{DISTINCT_MAX, Part, hash};
 use super::rising::{Need, needed, never_falls, uncounted};
 use super::score::{Model, Observed, Score, Scored, What};
-use super::text::{Sortable, Values};
+use super::text::{Sortable, fields, has_order, sort_keys};
 use crate::detect::program::{Leaves, type_of};
-use crate::detect::regularity::REGULARITY;
-use crate::detect::spans::{FIRST_SEEN, RARE, micros, plain, sample_list, times};
+use crate::detect::spans::{FIRST_SEEN, RARE, micros, plain};
 use crate::detect::verdicts::is_true;
 use crate::time::{MICROS_PER_SECOND, Timestamp};
 
@@ -97,17 +93,6 @@ struct Keys {
     types: Vec<DataType>,
     /// What stands for no value of each.
     nulls: Vec<Sortable>,
-}
-
-struct AggregatePlan {
-    empty: Part,
-    /// Positions in [`Columns`].
-    argument: Option<usize>,
-    /// Of `in_order`, whose argument is the time.
-    steps: Vec<usize>,
-    filter: Option<usize>,
-    /// Of the argument, without a dictionary.
-    item: DataType,
 }
 
 /// What is computed of groups.
@@ -309,7 +294,7 @@ impl Windowed {
     /// # Errors
     /// When an expression of the rule fails on one of them.
     pub fn inputs(&self, answers: &Answers, rows: &[u32]) -> Result<Inputs> {
-        let answers = OfRows { answers, rows, known: RefCell::default() };
+        let answers = OfRows::new(answers, rows);
         let columns = self.keys.columns.iter().map(|column| answers.values(*column));
         let columns = columns.collect::<Result<Vec<_>>>()?;
         let keys = Alike::of(&columns, &self.keys.nulls, rows.len());
@@ -462,24 +447,6 @@ impl Windowed {
     }
 }
 
-/// What a batch says to what one rule asks of rows: several of its keys and aggregates may ask the same.
-struct OfRows<'a> {
-    answers: &'a Answers<'a>,
-    rows: &'a [u32],
-    known: RefCell<Vec<(usize, Values<[u8]>)>>,
-}
-
-impl OfRows<'_> {
-    fn values(&self, column: usize) -> Result<Values<[u8]>> {
-        if let Some((_, known)) = self.known.borrow().iter().find(|(known, _)| *known == column) {
-            return Ok(known.clone());
-        }
-        let values = self.answers.values(column, self.rows)?;
-        self.known.borrow_mut().push((column, values.clone()));
-        Ok(values)
-    }
-}
-
 /// What rows add to groups, column by column.
 pub struct Inputs {
     pub keys: Alike,
@@ -488,25 +455,6 @@ pub struct Inputs {
     /// What is asked of the row that a frame ends with.
     asked: Option<Alike>,
     inputs: Vec<Input>,
-}
-
-struct Input {
-    filter: Option<BooleanArray>,
-    argument: Argument,
-}
-
-enum Argument {
-    /// Every row counts.
-    Nothing,
-    /// Rows that have a value count.
-    Presence(NullBuffer),
-    Numbers(Int64Array),
-    Values(Values<[u8]>),
-    /// Of values that are only counted.
-    Hashes(Values<[u8]>),
-    Times(TimestampMicrosecondArray),
-    /// The time of each row, and which steps it is one of.
-    Steps(TimestampMicrosecondArray, Vec<BooleanArray>),
 }
 
 impl Inputs {
@@ -522,60 +470,8 @@ impl Inputs {
 
     /// Adds what rows of one group, by their places, say to its parts.
     pub fn add(&self, rows: &[u32], parts: &mut [Part]) {
-        for (input, part) in self.inputs.iter().zip(parts) {
-            let passes = |row: usize| input.filter.as_ref().is_none_or(|filter| is_true(filter, row));
-            let passes = &passes;
-            let each = || rows.iter().map(|row| *row as usize).filter(move |row| passes(*row));
-            // what rows of one group have in common is added once where it stands next to itself
-            let differing = |values: &Values<[u8]>, add: &mut dyn FnMut(usize)| {
-                let mut last = None;
-                for row in each() {
-                    let code = values.code(row);
-                    if code.is_some() && code != last {
-                        add(row);
-                        last = code;
-                    }
-                }
-            };
-            match &input.argument {
-                Argument::Nothing if input.filter.is_none() => part.count(rows.len() as u64),
-                Argument::Nothing => part.count(each().count() as u64),
-                Argument::Presence(present) => part.count(each().filter(|row| present.is_valid(*row)).count() as u64),
-                Argument::Numbers(values) => {
-                    each().filter(|row| values.is_valid(*row)).for_each(|row| part.number(values.value(row)));
-                }
-                Argument::Values(values) => {
-                    differing(values, &mut |row| values.get(row).into_iter().for_each(|value| part.value(value)));
-                }
-                Argument::Hashes(values) => {
-                    differing(values, &mut |row| values.hash(row).into_iter().for_each(|hash| part.hash(hash)));
-                }
-                Argument::Times(times) => {
-                    each().filter(|row| times.is_valid(*row)).for_each(|row| part.time(times.value(row)));
-                }
-                Argument::Steps(times, steps) => {
-                    for row in each().filter(|row| times.is_valid(*row)) {
-                        let own = steps.iter().enumerate().filter(|(_, step)| is_true(step, row));
-                        own.for_each(|(step, _)| part.step(step, times.value(row)));
-                    }
-                }
-            }
-        }
+        self.inputs.iter().zip(parts).for_each(|(input, part)| input.add(rows, part));
     }
-}
-
-/// Whether values of a type are plain ones with an order.
-pub(super) fn has_order(item: &DataType) -> bool {
-    !item.is_nested() && RowConverter::supports_fields(&fields(std::slice::from_ref(item)))
-}
-
-fn fields(types: &[DataType]) -> Vec<SortField> {
-    types.iter().cloned().map(SortField::new).collect()
-}
-
-/// Bytes for each row that order as the rows do.
-pub fn sort_keys(types: &[DataType], columns: &[ArrayRef]) -> Result<SortKeys> {
-    Ok(RowConverter::new(fields(types))?.convert_columns(columns)?)
 }
 
 /// The windows that a grouping expression makes, and of which time, when it makes some.
@@ -592,130 +488,6 @@ fn span_of(expr: &Expr) -> Option<(Span, Expr)> {
         _ => None,
     };
     Some((span?, args.first()?.clone()))
-}
-
-impl AggregatePlan {
-    fn new(leaves: &mut Leaves, columns: &mut Columns, call: AggregateFunction) -> Result<AggregatePlan> {
-        let name = call.func.name().to_owned();
-        let mut params = call.params;
-        if !params.order_by.is_empty() || params.null_treatment.is_some() {
-            return plan_err!("not supported yet: ORDER BY or IGNORE NULLS within `{name}`");
-        }
-        let steps = if name == "in_order" { params.args.split_off(1) } else { Vec::new() };
-        let [argument] = <[Expr; 1]>::try_from(params.args)
-            .or_else(|_| plan_err!("not supported yet: `{name}` of several columns"))?;
-        let argument = leaves.flatten(argument)?;
-        // avg of a whole number is planned over floats, whose sum depends on their order
-        let argument = match argument {
-            Expr::Cast(cast) if name == "avg" && type_of(leaves, &cast.expr)?.is_integer() => *cast.expr,
-            other => other,
-        };
-        let item = plain(&type_of(leaves, &argument)?).clone();
-        let empty = match (name.as_str(), params.distinct) {
-            ("count", true) => Part::Distinct(Default::default()),
-            ("count", false) => Part::Count(0),
-            ("min", _) => Part::Least(None),
-            ("max", _) => Part::Greatest(None),
-            ("sample", _) => Part::Sample(Default::default()),
-            ("in_order", _) => Part::InOrder(Chain::new(steps.len())),
-            (REGULARITY, _) => Part::Regular(Default::default()),
-            ("sum", false) if item.is_integer() => Part::Sum(None),
-            ("avg", false) if item.is_integer() => Part::Mean { sum: 0, count: 0 },
-            ("sum" | "avg", _) => {
-                return plan_err!("{name} in a rule is of whole numbers, which add up the same in any order");
-            }
-            _ => {
-                return plan_err!(
-                    "not supported yet: the aggregate `{name}`; there are count, sum, avg, min, max, sample, in_order and regularity"
-                );
-            }
-        };
-        let bytes = !matches!(empty, Part::Count(_) | Part::Sum(_) | Part::Mean { .. });
-        if bytes && !has_order(&item) {
-            return plan_err!("{name} in a rule is of text, numbers or times: use `->>` in place of `->`");
-        }
-        let constant = matches!(&argument, Expr::Literal(value, _) if !value.is_null());
-        let argument = match constant && empty == Part::Count(0) {
-            true => None,
-            false => Some(columns.ask(leaves, argument)?),
-        };
-        let mut place = |leaves: &mut Leaves, expr: Expr| {
-            let expr = leaves.flatten(expr)?;
-            columns.ask(leaves, expr)
-        };
-        let steps = steps.into_iter().map(|step| place(leaves, step)).collect::<Result<_>>()?;
-        let filter = params.filter.map(|filter| place(leaves, *filter)).transpose()?;
-        Ok(AggregatePlan { empty, argument, steps, filter, item })
-    }
-
-    /// What each of `rows` adds to its part.
-    fn input(&self, of_rows: &OfRows) -> Result<Input> {
-        let OfRows { answers, rows, .. } = of_rows;
-        let truth = |column: &usize| -> Result<BooleanArray> { Ok(answers.array(*column, rows)?.as_boolean().clone()) };
-        let filter = self.filter.as_ref().map(truth).transpose()?;
-        let Some(column) = self.argument else { return Ok(Input { filter, argument: Argument::Nothing }) };
-        let array = || -> Result<ArrayRef> { Ok(cast(&answers.array(column, rows)?, &self.item)?) };
-        let argument = match self.empty {
-            Part::Count(_) => answers.presence(column, rows)?.map_or(Argument::Nothing, Argument::Presence),
-            Part::InOrder(_) => {
-                Argument::Steps(times(&array()?)?, self.steps.iter().map(truth).collect::<Result<_>>()?)
-            }
-            Part::Regular(_) => Argument::Times(times(&array()?)?),
-            Part::Sum(_) | Part::Mean { .. } => {
-                Argument::Numbers(cast(&array()?, &DataType::Int64)?.as_primitive::<Int64Type>().clone())
-            }
-            Part::Distinct(_) => Argument::Hashes(of_rows.values(column)?),
-            Part::Least(_) | Part::Greatest(_) | Part::Sample(_) => Argument::Values(of_rows.values(column)?),
-        };
-        Ok(Input { filter, argument })
-    }
-
-    /// A value for each part.
-    fn column(&self, parts: &[&Part]) -> Result<ArrayRef> {
-        Ok(match &self.empty {
-            Part::Count(_) | Part::Distinct(_) => Arc::new(
-                parts
-                    .iter()
-                    .map(|part| match part {
-                        Part::Count(count) => Some(*count as i64),
-                        Part::Distinct(hashes) => Some(hashes.as_slice().len() as i64),
-                        _ => None,
-                    })
-                    .collect::<Int64Array>(),
-            ),
-            Part::Sum(_) => {
-                let sum = |part: &&Part| if let Part::Sum(sum) = part { *sum } else { None };
-                Arc::new(parts.iter().map(sum).collect::<Int64Array>())
-            }
-            Part::Mean { .. } => {
-                let mean = |part: &&Part| match part {
-                    Part::Mean { sum, count } if *count > 0 => Some(*sum as f64 / *count as f64),
-                    _ => None,
-                };
-                Arc::new(parts.iter().map(mean).collect::<Float64Array>())
-            }
-            Part::Least(_) | Part::Greatest(_) => {
-                let values = parts.iter().map(|part| match part {
-                    Part::Least(Some(value)) | Part::Greatest(Some(value)) => ScalarBytes::Some(value),
-                    _ => ScalarBytes::None,
-                });
-                values_of(&self.item, values)?
-            }
-            Part::InOrder(_) => {
-                let holds = |part: &&Part| Some(matches!(part, Part::InOrder(chain) if chain.holds()));
-                Arc::new(parts.iter().map(holds).collect::<BooleanArray>())
-            }
-            Part::Regular(_) => {
-                let regularity = |part: &&Part| if let Part::Regular(times) = part { times.regularity() } else { None };
-                Arc::new(parts.iter().map(regularity).collect::<Float64Array>())
-            }
-            Part::Sample(_) => {
-                let sets =
-                    parts.iter().map(|part| if let Part::Sample(values) = part { values.as_slice() } else { &[] });
-                Arc::new(sample_list(&self.item, sets)?)
-            }
-        })
-    }
 }
 
 impl Keys {
@@ -744,24 +516,6 @@ fn moments(times: impl Iterator<Item = i64>, kind: &DataType) -> ArrayRef {
         DataType::Int64 => Arc::new(times.map(|time| time.div_euclid(MICROS_PER_SECOND)).collect::<Int64Array>()),
         _ => Arc::new(times.map(Some).collect::<TimestampMicrosecondArray>().with_timezone("UTC")),
     }
-}
-
-enum ScalarBytes<'a> {
-    None,
-    Some(&'a [u8]),
-}
-
-/// The values that sort keys were made from.
-fn values_of<'a>(item: &DataType, keys: impl Iterator<Item = ScalarBytes<'a>>) -> Result<ArrayRef> {
-    let converter = RowConverter::new(fields(std::slice::from_ref(item)))?;
-    let none = ScalarValue::try_from(item)?.to_array_of_size(1)?;
-    let none = converter.convert_columns(&[none])?;
-    let parser = converter.parser();
-    let rows = keys.map(|key| match key {
-        ScalarBytes::None => none.row(0),
-        ScalarBytes::Some(key) => parser.parse(key),
-    });
-    Ok(converter.convert_rows(rows)?.remove(0))
 }
 
 impl After {

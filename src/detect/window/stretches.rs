@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use datafusion::common::Result;
 
-use super::plan::{Window, Windowed, has_order, sort_keys};
+use super::plan::{Window, Windowed};
+use super::text::{has_order, sort_keys};
 
 /// An order of windows, and the stretches of it that share a value.
 pub type Stretches = (Vec<usize>, Vec<Range<usize>>);

@@ -44,6 +44,28 @@ pub fn refused(sql: &str) -> String {
 }
 
 #[test]
+fn of_many_rows_the_ids_of_the_earliest_are_kept_however_they_come() {
+    let id = |n: i64| if n % 2 == 0 { format!("e{n:02}") } else { format!("00000000-0000-4000-8000-0000000000{n:02}") };
+    // each at a time of its own; and three at a time, so that the tenth and two that are left out are told apart by their ids
+    for seconds in [(0..14).map(|n| n * 20).collect::<Vec<i64>>(), (0..14).map(|n| n / 3 * 60).collect()] {
+        let time = |n: i64| Timestamp(NOON.0 + seconds[n as usize] * MICROS_PER_SECOND);
+        let mut expected: Vec<(Timestamp, String)> = (0..14).map(|n| (time(n), id(n))).collect();
+        expected.sort();
+        expected.truncate(Finding::EVENT_IDS_MAX);
+        let mut calls: Vec<Value> =
+            (0..14).map(|n| call(0, &id(n), json!({ "eventTime": time(n).to_string() }))).collect();
+        for _ in 0..calls.len() {
+            calls.rotate_left(1);
+            let (first, rest) = calls.split_at(12);
+            let mut detector = detector([burst()]);
+            detector.observe(&[batch(first)], NOON);
+            let found = detector.observe(&[batch(rest)], NOON).remove(0);
+            assert_eq!((found.count, found.event_ids), (14, expected.clone()));
+        }
+    }
+}
+
+#[test]
 fn a_window_is_told_as_soon_as_it_holds_and_again_as_it_grows() {
     let mut detector = detector([burst()]);
     let mut calls = |events: &[Value]| detector.observe(&[batch(events)], NOON);
@@ -110,6 +132,15 @@ fn what_a_rule_cannot_group_by_is_said() {
     };
     assert!(having("stddev(json_get_int(requestParameters, 'n')) > 1").contains("the aggregate `stddev"));
     assert!(having("sum(json_get_float(requestParameters, 'n')) > 1").contains("of whole numbers"));
+    let percentile = |arguments: &str| having(&format!("approx_percentile({arguments}) > 1"));
+    let constant = "approx_percentile takes a constant from 0 to 1";
+    assert!(percentile("json_get_int(requestParameters, 'n'), 1.01").contains(constant));
+    assert!(percentile("json_get_int(requestParameters, 'n'), -0.5").contains(constant));
+    assert!(
+        percentile("json_get_int(requestParameters, 'n'), json_get_float(requestParameters, 'p')").contains(constant)
+    );
+    assert!(percentile("eventName, 0.5").contains("approx_percentile takes a number"));
+    assert!(percentile("DISTINCT json_get_int(requestParameters, 'n'), 0.5").contains("leave DISTINCT out"));
 }
 
 #[test]
@@ -218,7 +249,7 @@ pub struct Query {
 
 const SHOWN: &str = "count(*) AS n, count(errorCode) AS errors, count(DISTINCT eventName) AS names, \
     min(eventTime) AS first, max(sourceIPAddress) AS most, sum(json_get_int(requestParameters, 'n')) AS total, \
-    avg(json_get_int(requestParameters, 'n')) AS mean, sample(eventName) AS what, \
+    avg(json_get_int(requestParameters, 'n')) AS mean, approx_percentile(json_get_int(requestParameters, 'n'), 0.9) AS high, sample(eventName) AS what, \
     count(*) FILTER (WHERE errorCode IS NULL) > 1 AS good, \
     in_order(eventTime, eventName = 'B', errorCode IS NULL, eventName = 'C') AS chain";
 
@@ -268,7 +299,8 @@ impl Query {
                 finding.evidence.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
             assert_eq!(shown["n"], finding.count.to_string());
             let keys = (0..self.keys.len()).map(|place| format!("k{place}"));
-            let columns = ["at", "n", "errors", "names", "first", "most", "total", "mean", "what", "good", "chain"];
+            let columns =
+                ["at", "n", "errors", "names", "first", "most", "total", "mean", "high", "what", "good", "chain"];
             let columns = keys.chain(columns.map(str::to_owned));
             told.push(columns.map(|name| shown.get(name.as_str()).map(|value| (*value).to_owned())).collect());
         }
@@ -316,6 +348,7 @@ pub fn some_query() -> impl Strategy<Value = Query> {
         "regularity(eventTime) >= 0.5",
         "sum(json_get_int(requestParameters, 'n')) > 3",
         "avg(json_get_int(requestParameters, 'n')) >= 1.5",
+        "approx_percentile(json_get_int(requestParameters, 'n'), 0.5) > 0.5",
         "max(eventName) IS NOT NULL",
         "count(*) - count(errorCode) < 2",
     ]);
@@ -467,6 +500,29 @@ fn a_flood_of_new_keys_stays_within_its_bytes_and_is_counted() {
     }
     assert!(detector.costs()["cloudtrail/x"].shed > 0);
     assert!(largest < SEEN_BYTES_MAX / 2, "{largest}");
+}
+
+#[test]
+fn a_percentile_of_more_numbers_than_are_kept_is_the_same_in_batch_and_after_a_restart() {
+    let sql = "SELECT approx_percentile(json_get_int(requestParameters, 'n'), 0.95) AS high, \
+                 approx_percentile(json_get_float(requestParameters, 'n') / 3, 0.5) AS middle \
+               FROM cloudtrail WHERE eventSource = 'iam.amazonaws.com' \
+               GROUP BY tumble(eventTime, INTERVAL '1 hour') HAVING approx_percentile(json_get_int(requestParameters, 'n'), 0.5) > 1";
+    let calls: Vec<Value> = (0..6000i64)
+        .map(|n| call(n % 60, &format!("e{n}"), json!({ "requestParameters": { "n": n * 7919 % 6007 } })))
+        .collect();
+    let mut stream = detector([rule("", sql)]);
+    for calls in calls.chunks(1500) {
+        stream.observe(&[batch(calls)], NOON);
+        let state = stream.snapshot();
+        stream = detector([rule("", sql)]);
+        assert!(stream.restore(&state).is_whole());
+    }
+    let told: Vec<Option<String>> = stream.finish()[0].evidence.iter().map(|(_, value)| Some(value.clone())).collect();
+    assert_eq!(vec![told.clone()], analyst(sql, &batch(&calls)));
+    let number = |place: usize| told[place].as_deref().unwrap().parse::<f64>().unwrap();
+    assert!((number(0) - 5706.65).abs() < 5706.65 / 128.0, "{told:?}");
+    assert!((number(1) - 1001.0).abs() < 1001.0 / 128.0, "{told:?}");
 }
 
 proptest! {

@@ -6,11 +6,11 @@ use std::sync::{Arc, OnceLock};
 use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, StringArray, StringViewArray, UInt32Array};
 use arrow::compute::{cast, take};
 use arrow::datatypes::{DataType, Int32Type};
+use arrow::row::{RowConverter, Rows as SortKeys, SortField};
 use datafusion::common::Result;
 use hashbrown::HashMap;
 
 use super::part::hash;
-use super::plan::sort_keys;
 use super::smallest::Smallest;
 
 /// A text, or the sort key of a value.
@@ -281,6 +281,21 @@ impl PartialOrd for EventId {
     fn partial_cmp(&self, other: &EventId) -> Option<Ordering> {
         Some(self.cmp(other))
     }
+}
+
+/// Whether values of a type are plain ones with an order.
+pub(super) fn has_order(item: &DataType) -> bool {
+    !item.is_nested() && RowConverter::supports_fields(&fields(std::slice::from_ref(item)))
+}
+
+/// How values of these types are put in order.
+pub(super) fn fields(types: &[DataType]) -> Vec<SortField> {
+    types.iter().cloned().map(SortField::new).collect()
+}
+
+/// Bytes for each row that order as the rows do.
+pub fn sort_keys(types: &[DataType], columns: &[ArrayRef]) -> Result<SortKeys> {
+    Ok(RowConverter::new(fields(types))?.convert_columns(columns)?)
 }
 
 #[cfg(test)]
