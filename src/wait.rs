@@ -82,6 +82,23 @@ impl Every {
     }
 }
 
+/// [`tokio::select`]. A simulation chooses by its seed which branch is first of those that are ready.
+#[cfg(not(test))]
+macro_rules! select {
+    ($($branches:tt)*) => { tokio::select! { $($branches)* } };
+}
+#[cfg(test)]
+macro_rules! select {
+    ($($branches:tt)*) => {
+        if $crate::wait::simulated::now().is_some() {
+            $crate::wait::simulated::by_seed! { () $($branches)* }
+        } else {
+            tokio::select! { $($branches)* }
+        }
+    };
+}
+pub(crate) use select;
+
 /// Work for the processor, or for a disk, on a thread of its own: the tasks of this one go on. It is done whether what is given
 /// is waited for or not.
 pub fn spawn_blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {

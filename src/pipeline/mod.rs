@@ -667,9 +667,9 @@ impl Worker {
             self.flush()?;
         }
         if let Some(state) = &mut self.stages.state {
-            let start = Instant::now();
+            let start = now();
             let detector = self.stages.detector.snapshot();
-            self.packing_took = start.elapsed();
+            self.packing_took = now() - start;
             let mut commit = Commit {
                 round: self.round,
                 checkpoint: self.reached.clone(),
@@ -690,7 +690,7 @@ impl Worker {
                 confirm()?;
                 state.commit_while(&commit, &confirm)
             })?;
-            self.commit_took = start.elapsed();
+            self.commit_took = now() - start;
             self.flushes = 0;
             if let Some(archive) = &mut self.stages.archive {
                 archive.publish(&commit.objects).context("moving committed files into place")?;

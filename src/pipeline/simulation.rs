@@ -8,6 +8,7 @@
 //! `WEIR_SIMULATION_SEEDS` says how many worlds there are, each with a few lives: `5000`, or `17..18` for that of one seed, which a
 //! failure names.
 
+mod services;
 mod tasks;
 
 use std::cell::RefCell;
@@ -34,6 +35,7 @@ use crate::sink::{event_bridge, security_hub, wire};
 use crate::table::Origin;
 use crate::time::MICROS_PER_SECOND;
 use crate::triage::suppress::Suppressions;
+use crate::wait::simulated::Dice;
 
 /// Records of the source.
 const RECORDS: u64 = 12;
@@ -43,28 +45,33 @@ const STEPS: u64 = 90;
 const LIVES: u64 = 2;
 const SEEDS: u64 = 2000;
 
-/// Numbers that a seed gives: splitmix64.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, below: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % below
-    }
-}
-
 /// At which step a life ends.
 #[derive(Debug)]
 struct Fate {
     steps_left: AtomicU64,
     is_dead: AtomicBool,
+    /// How often the disk may be written to until it is full.
+    writes_left: AtomicU64,
 }
 
 impl Fate {
     fn after(steps: u64) -> Arc<Fate> {
-        Arc::new(Fate { steps_left: AtomicU64::new(steps), is_dead: AtomicBool::new(false) })
+        Fate::of(steps, u64::MAX)
+    }
+
+    fn of(steps: u64, writes: u64) -> Arc<Fate> {
+        let (steps_left, writes_left) = (AtomicU64::new(steps), AtomicU64::new(writes));
+        Arc::new(Fate { steps_left, is_dead: AtomicBool::new(false), writes_left })
+    }
+
+    /// One more write; false when the disk is full by then.
+    fn write(&self) -> bool {
+        let one_less = |writes: u64| writes.checked_sub(1);
+        self.writes_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok()
+    }
+
+    fn has_room(&self) -> bool {
+        self.writes_left.load(Ordering::Relaxed) > 0
     }
 
     /// One more step; false when the process is dead by then.
@@ -91,7 +98,11 @@ struct Disk {
 
 impl Disk {
     fn step(&self) -> io::Result<()> {
-        if self.fate.step() { Ok(()) } else { Err(io::Error::other("the process is dead")) }
+        match self.fate.step() {
+            true if self.fate.write() => Ok(()),
+            true => Err(io::ErrorKind::StorageFull.into()),
+            false => Err(io::Error::other("the process is dead")),
+        }
     }
 }
 
@@ -117,11 +128,11 @@ impl StorageBackend for Disk {
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        let was_dead = self.fate.is_dead();
+        let can_write = !self.fate.is_dead() && self.fate.has_room();
         let written = self.step();
         // who dies while it writes has written a part
         let part = if written.is_ok() { data.len() } else { data.len() / 2 };
-        if !was_dead {
+        if can_write {
             self.bytes.lock().unwrap()[offset as usize..][..part].copy_from_slice(&data[..part]);
         }
         written
@@ -229,7 +240,7 @@ impl World {
         drop(bytes);
         let disk = Disk { bytes: self.bytes.clone(), fate: fate.clone() };
         let state = State::on(disk);
-        assert!(state.is_ok() || fate.is_dead(), "seed {}: {:#}", self.seed, state.err().unwrap());
+        assert!(state.is_ok() || fate.is_dead() || !fate.has_room(), "seed {}: {:#}", self.seed, state.err().unwrap());
         let state = state.map_err(|_| Dead)?;
         let way = match self.is_hub {
             true => {

@@ -17,6 +17,10 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// Names a life of a worker; no two have the same: the standard library's hasher has random keys.
 pub fn random_name() -> String {
+    #[cfg(test)]
+    if let Some(number) = crate::wait::simulated::random(u64::MAX) {
+        return format!("{number:016x}");
+    }
     format!("{:016x}", RandomState::new().hash_one(std::process::id()))
 }
 

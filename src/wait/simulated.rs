@@ -17,6 +17,8 @@ use tokio::time::Instant;
 
 /// Moments that are told to who looks at a real clock, as until when a lease is theirs, are not over because a machine is slow.
 const AHEAD: Duration = Duration::from_secs(3600);
+/// Work that is given away takes less than this.
+const WORK_MILLIS: u64 = 300;
 
 thread_local! {
     static CLOCK: RefCell<Option<Arc<Clock>>> = const { RefCell::new(None) };
@@ -33,6 +35,9 @@ struct Clock {
 #[derive(Default)]
 struct State {
     now: Duration,
+    dice: Dice,
+    /// Works that were given away and are not done.
+    works: u64,
     sleepers: u64,
     /// Who waits, by the moment and a number of its own.
     waiting: BTreeMap<(Duration, u64), Waker>,
@@ -48,13 +53,27 @@ struct State {
 /// The turn of the thread that has the tasks.
 const TASKS: u64 = 0;
 
-/// Runs a task to its end, with all that it spawns, in a time that begins with it.
+/// Numbers that a seed gives: splitmix64.
+#[derive(Default)]
+pub struct Dice(pub u64);
+
+impl Dice {
+    pub fn roll(&mut self, below: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % below
+    }
+}
+
+/// Runs a task to its end, with all that it spawns, in a time that begins with it. The seed says what else would be chance's.
 ///
 /// # Panics
 /// When all wait and none for a moment: nothing would ever happen any more.
-pub fn run<T>(task: impl Future<Output = T>) -> T {
+pub fn run<T>(seed: u64, task: impl Future<Output = T>) -> T {
     let begun = Instant::now() + AHEAD;
-    let clock = Arc::new(Clock { begun, state: Mutex::default(), turned: Condvar::new() });
+    let state = State { dice: Dice(seed), ..State::default() };
+    let clock = Arc::new(Clock { begun, state: Mutex::new(state), turned: Condvar::new() });
     let parked = clock.clone();
     let runtime = Builder::new_current_thread().on_thread_park(move || parked.go_on()).build().unwrap();
     CLOCK.set(Some(clock.clone()));
@@ -79,6 +98,13 @@ pub fn now() -> Option<Instant> {
 /// How long the simulation has gone on.
 pub fn elapsed() -> Duration {
     clock().map(|clock| clock.state().now).unwrap_or_default()
+}
+
+/// A number below, by the seed.
+pub fn random(below: u64) -> Option<u64> {
+    let clock = clock()?;
+    let number = clock.state().dice.roll(below);
+    Some(number)
 }
 
 pub fn sleep_until(moment: Instant) -> Option<Sleep> {
@@ -114,8 +140,59 @@ impl Drop for Sleep {
     }
 }
 
-/// Does the work on a thread of its own until it is done, or waits for what tasks do.
+/// Takes the branches of a `select!` one after the other, each of them [`shy`].
+macro_rules! by_seed {
+    (($($shy:tt)*)) => { tokio::select! { biased; $($shy)* } };
+    (($($shy:tt)*) else => $last:expr $(,)?) => { tokio::select! { biased; $($shy)* else => { $last } } };
+    (($($shy:tt)*) $pattern:pat = $future:expr $(, if $condition:expr)? => $then:block $(,)? $($rest:tt)*) => {
+        $crate::wait::simulated::by_seed! {
+            ($($shy)* $pattern = $crate::wait::simulated::shy($future) $(, if $condition)? => { $then }) $($rest)*
+        }
+    };
+    (($($shy:tt)*) $pattern:pat = $future:expr $(, if $condition:expr)? => $then:expr $(, $($rest:tt)*)?) => {
+        $crate::wait::simulated::by_seed! {
+            ($($shy)* $pattern = $crate::wait::simulated::shy($future) $(, if $condition)? => { $then }) $($($rest)*)?
+        }
+    };
+}
+pub(crate) use by_seed;
+
+/// Half of the time, lets others go first.
+pub async fn shy<T>(future: impl Future<Output = T>) -> T {
+    if random(2) == Some(0) {
+        tokio::task::yield_now().await;
+    }
+    future.await
+}
+
+/// Does the work on a thread of its own: it begins after a while, and it is known after another that it is done.
 pub fn spawn_blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    let clock = clock().expect("it is simulated");
+    let mut state = clock.state();
+    state.works += 1;
+    let [before, after] = [0; 2].map(|_| state.dice.roll(2) * state.dice.roll(WORK_MILLIS));
+    drop(state);
+    let pause = |millis| super::sleep(Duration::from_millis(millis));
+    tokio::spawn(async move {
+        pause(before).await;
+        let done = at_once(work).await;
+        clock.state().works -= 1;
+        pause(after).await;
+        done.unwrap_or_else(|panic| resume_unwind(panic))
+    })
+}
+
+/// Waits until all work is done that was given away, which nobody may be there for any more.
+pub async fn all_done() {
+    while clock().is_some_and(|clock| clock.state().works > 0) {
+        super::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// Does the work on a thread of its own until it is done, or waits for what tasks do.
+pub fn at_once<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> impl Future<Output = thread::Result<T>> {
     let (clock, runtime) = (clock().expect("it is simulated"), Handle::current());
     let (sender, receiver) = oneshot::channel();
     let mut state = clock.state();
@@ -133,10 +210,7 @@ pub fn spawn_blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'stat
         of_thread.turn_to(TASKS);
     });
     clock.give_turn(number);
-    tokio::spawn(async {
-        let done = receiver.await.expect("it was sent");
-        done.unwrap_or_else(|panic| resume_unwind(panic))
-    })
+    async { receiver.await.expect("it was sent") }
 }
 
 /// Does the work on another thread, where it may wait for its own tasks, while this one has none.
@@ -219,9 +293,9 @@ mod tests {
 
     #[test]
     fn time_goes_on_when_all_wait_and_for_nobody_who_works() {
-        run(async {
+        run(0, async {
             let (sender, receiver) = channel();
-            let moment = wait::spawn_blocking(move || {
+            let moment = at_once(move || {
                 thread::sleep(Duration::from_millis(2));
                 (elapsed(), wait::recv_timeout(&receiver, Duration::ZERO), elapsed())
             });
@@ -233,5 +307,23 @@ mod tests {
             assert_eq!(elapsed(), HOUR);
             assert_eq!(moment.await.unwrap(), (Duration::ZERO, Ok("done"), 2 * HOUR));
         });
+    }
+
+    #[test]
+    fn the_seed_says_which_branch_is_first() {
+        let first = |seed| {
+            let task = async {
+                wait::select! {
+                    () = async {} => 'a',
+                    Some(_) = async { None::<()> } => { 'b' }
+                    () = std::future::ready(()), if seed < 200 => 'c',
+                    else => 'd',
+                }
+            };
+            run(seed, task)
+        };
+        let all: String = (0..100).map(first).collect();
+        assert!(['a', 'c'].map(|letter| all.matches(letter).count()).iter().all(|count| *count > 20), "{all}");
+        assert_eq!(all, (0..100).map(first).collect::<String>());
     }
 }

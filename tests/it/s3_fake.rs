@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 pub enum Fault {
     /// The connection breaks after so many bytes of the body; what is put is written, and the answer is lost.
     Cut(usize),
-    /// Nothing more comes after so many bytes.
+    /// Nothing more comes after so many bytes; the answer of SQS comes after so many milliseconds.
     Stall(usize),
     /// An answer with this status, code and message.
     Refuse(u16, &'static str, &'static str),
@@ -222,14 +222,17 @@ async fn sqs(fake: &Fake, operation: &str, input: &Value) -> Response {
     let entries = input["Entries"].as_array().cloned().unwrap_or_default();
     let handle = |entry: &Value| entry["ReceiptHandle"].as_str().unwrap().to_owned();
     let all = || entries.iter().map(|entry| json!({ "Id": entry["Id"] })).collect::<Vec<_>>();
+    let mut pause = 0;
     let output = {
         let mut world = fake.world();
         world.log.push(format!("{operation} {}", entries.len()));
-        if let Some(Fault::Refuse(status, code, message)) =
-            world.faults.get_mut(operation).and_then(VecDeque::pop_front)
-        {
+        let fault = world.faults.get_mut(operation).and_then(VecDeque::pop_front);
+        if let Some(Fault::Refuse(status, code, message)) = fault {
             let body = json!({ "__type": code, "message": message }).to_string();
             return (StatusCode::from_u16(status).unwrap(), body).into_response();
+        }
+        if let Some(Fault::Stall(millis)) = fault {
+            pause = millis as u64;
         }
         match operation {
             "GetQueueUrl" => json!({ "QueueUrl": format!("{}/1/{}", fake.url, input["QueueName"].as_str().unwrap()) }),
@@ -266,6 +269,9 @@ async fn sqs(fake: &Fake, operation: &str, input: &Value) -> Response {
             other => panic!("SQS was asked for {other}"),
         }
     };
+    if pause > 0 {
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+    }
     if operation == "ReceiveMessage" && output["Messages"].as_array().unwrap().is_empty() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

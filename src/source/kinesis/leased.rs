@@ -31,7 +31,7 @@ use crate::source::lease::{Lease, Leases, Mark, Take};
 use crate::source::shards::{Due, ReadFrom, Shard, Start, ancestors};
 use crate::source::{Event, Feed, Piece};
 use crate::time::Timestamp;
-use crate::wait::{now, sleep, sleep_until};
+use crate::wait::{now, select, sleep, sleep_until};
 
 /// Leases are looked at and renewed so often within the time in which they expire.
 const TICKS: u32 = 4;
@@ -71,7 +71,7 @@ async fn open(
     feed: Feed,
 ) -> anyhow::Result<Option<Keeper>> {
     let stop = feed.stop.clone();
-    tokio::select! {
+    select! {
         keeper = start(config, leases, aws, reader, feed) => keeper.map(Some),
         () = stop.cancelled() => Ok(None),
     }

@@ -48,7 +48,7 @@ use crate::aws::{self, Aws};
 use crate::metrics::METRICS;
 use crate::position::{Checkpoint, Offset, Position};
 use crate::time::Timestamp;
-use crate::wait::{block_in_place, now, sleep_until};
+use crate::wait::{block_in_place, now, select, sleep_until};
 
 /// Answers of GetRecords that are in memory at a time, of at most 10 MiB each (13 in JSON), whatever the number of shards; fewer where
 /// memory is short. With enhanced fan-out so many are taken apart at a time, and each other shard holds at most one event and what of
@@ -162,7 +162,7 @@ async fn unreadable(feed: &Feed, name: String, error: &anyhow::Error) {
 
 async fn run_with(config: Config, client: Client, trust: Trust, feed: Feed) -> anyhow::Result<()> {
     let stop = feed.stop.clone();
-    tokio::select! {
+    select! {
         result = read(config, client, trust, feed) => result,
         // readers stop at the next piece; what they have not handed on is read again
         () = stop.cancelled() => Ok(()),
@@ -342,7 +342,7 @@ impl Readers {
                 next_listing = next_listing.min(listed + LIST_PAUSE);
             }
             let shared = self.shared.clone();
-            tokio::select! {
+            select! {
                 // the listing says so
                 () = shared.remade.cancelled() => return Ok(()),
                 () = sleep_until(next_listing) => return Ok(()),

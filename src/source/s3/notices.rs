@@ -26,8 +26,10 @@ use crate::source::notice::{self, ObjectRef, Told};
 use crate::source::{Event, Feed, Gone, Piece};
 use crate::table::{Origin, Reject};
 use crate::time::Timestamp;
-use crate::wait::{every, now, sleep};
+use crate::wait::{every, now, select, sleep, timeout};
 
+/// Told to stop, a call that asks for notices gets this long from when it was made: one that takes longer has found none yet.
+const RECEIVE_WAIT: Duration = Duration::from_secs(1);
 /// Notices that may be in our hands; beyond, none is received until some are committed.
 const HELD_MAX: usize = 5000;
 /// Objects waiting for one that is fetched to be done, for each of those: enough to go on with while SQS is asked for more.
@@ -64,7 +66,7 @@ pub struct Config {
 pub async fn run(config: Config, aws: Aws, feed: Feed) {
     let aws = aws.assuming(config.settings.assume_role.as_ref());
     let opened = async { Ok((Queue::open(&aws, &config.queue).await?, Buckets::new(&aws).await?)) };
-    let opened: Result<_, Trouble> = tokio::select! {
+    let opened: Result<_, Trouble> = select! {
         opened = opened => opened,
         () = feed.stop.cancelled() => return,
     };
@@ -116,6 +118,8 @@ struct Notices {
     waiting: HashMap<String, Vec<Waiting>>,
     reading: JoinSet<(Object, Outcome)>,
     receiving: Option<JoinHandle<Result<Vec<Message>, Trouble>>>,
+    /// When that was begun.
+    asked: Instant,
     troubles: u32,
     /// The queue let us receive once: what is wrong later may be mended while we wait.
     answered: bool,
@@ -148,6 +152,7 @@ impl Notices {
             waiting: HashMap::new(),
             reading: JoinSet::new(),
             receiving: None,
+            asked: now(),
             troubles: 0,
             answered: false,
             drained: false,
@@ -166,7 +171,7 @@ impl Notices {
         let mut tick = every(self.hidden / 4);
         while !self.drained {
             self.receive();
-            tokio::select! {
+            select! {
                 () = stop.cancelled() => break,
                 Some(received) = joined(&mut self.receiving) => {
                     self.receiving = None;
@@ -200,6 +205,7 @@ impl Notices {
         if self.receiving.is_none() && room {
             let (queue, hidden, pause) = (self.queue.clone(), self.hidden, self.troubles.checked_sub(1).map(pause));
             let wait = if self.until_empty { Duration::from_secs(1) } else { POLL };
+            self.asked = now();
             self.receiving = Some(tokio::spawn(async move {
                 if let Some(pause) = pause {
                     sleep(pause).await;
@@ -390,7 +396,7 @@ impl Notices {
         let feed = self.feed.clone();
         let mut sending = pin!(feed.send(event));
         loop {
-            tokio::select! {
+            select! {
                 sent = &mut sending => return sent,
                 () = sleep(self.hidden / 4) => self.hide_longer().await,
             }
@@ -408,17 +414,28 @@ impl Notices {
         hide_longer(&self.queue, &mut self.held, self.hidden).await;
     }
 
+    /// Ends the call that asks for more. What it may have been given already goes back: SQS would hide it from all for as long as
+    /// from who works on it.
+    async fn give_back_received(&mut self) {
+        let Some(mut receiving) = self.receiving.take() else { return };
+        let received = timeout(RECEIVE_WAIT.saturating_sub(now() - self.asked), &mut receiving).await;
+        receiving.abort();
+        if let Ok(Ok(Ok(messages))) = received {
+            count("returned", messages.len());
+            let back: Vec<_> = messages.into_iter().map(|message| (message.handle, Duration::ZERO)).collect();
+            self.queue.hide(&back).await;
+        }
+    }
+
     /// Waits for the last commit, deletes what is in it, and gives the rest back to the others.
     async fn finish(mut self) {
-        if let Some(receiving) = self.receiving.take() {
-            receiving.abort();
-        }
+        self.give_back_received().await;
         if let Some(telling) = self.telling.take() {
             telling.abort();
         }
         let mut tick = every(self.hidden / 4);
         loop {
-            tokio::select! {
+            select! {
                 read = self.reading.join_next() => match read {
                     Some(read) => {
                         if self.read(read).await.is_err() {
@@ -438,7 +455,7 @@ impl Notices {
         // the last commit comes when every source has let go of its feed
         drop((reader, feed));
         loop {
-            tokio::select! {
+            select! {
                 changed = committed.changed() => if changed.is_err() { break },
                 // it waits for services to take what was found
                 _ = tick.tick() => hide_longer(&queue, &mut held, hidden).await,
