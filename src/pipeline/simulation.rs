@@ -1,6 +1,6 @@
 //! Source → turn → commit → outbox → service in one thread, with a clock, a disk and a service of the simulation's own. Each
 //! life of the process ends at one of its steps: before or after a call, in the middle of a write to the disk, before or
-//! after a flush, between two turns. The next goes on with what is on the disk.
+//! after a flush, between two turns; or the disk is full. The next goes on with what is on the disk.
 //!
 //! The tasks that wait between these steps (`gather`, the sender's loop, the readers of sources) are not in it: `tasks` has them,
 //! and so has `tests/it/torture.rs`.
@@ -270,7 +270,7 @@ impl World {
         let mut worker = match worker {
             Ok(worker) => worker,
             Err(error) => {
-                assert!(fate.is_dead(), "seed {}: {error:#}", self.seed);
+                assert!(fate.is_dead() || !fate.has_room(), "seed {}: {error:#}", self.seed);
                 return Err(Dead);
             }
         };
@@ -336,11 +336,23 @@ impl World {
         panic!("seed {}: {read} read, and taken {:?}", self.seed, self.taken);
     }
 
-    fn turn(&self, worker: &mut Worker, round: Round, fate: &Fate) -> Result<(), Dead> {
+    fn turn(&mut self, worker: &mut Worker, round: Round, fate: &Fate) -> Result<(), Dead> {
         let before = position(&worker.committed.borrow());
         let turned = worker.turn(round);
-        assert!(turned.is_ok() || fate.is_dead(), "seed {}: {:#}", self.seed, turned.err().unwrap());
+        assert!(
+            turned.is_ok() || fate.is_dead() || !fate.has_room(),
+            "seed {}: {:#}",
+            self.seed,
+            turned.err().unwrap()
+        );
         let after = position(&worker.committed.borrow());
+        if turned.is_err() && !fate.is_dead() {
+            // the process takes a while to end, and its sender goes on
+            self.now += 60 * MICROS_PER_SECOND;
+            while let Ok((_, call)) = worker.stages.posts[0].shared().next_call(Timestamp(self.now)) {
+                self.answer(&call, after, false);
+            }
+        }
         assert!(before <= after && after <= position(&worker.reached), "seed {}", self.seed);
         turned.map_err(|_| Dead)
     }
@@ -391,7 +403,9 @@ impl World {
     /// Some lives with their ends, and one that has none.
     fn run(mut self) -> World {
         for _ in 0..LIVES {
-            let fate = Fate::after(self.dice.roll(STEPS));
+            let steps = self.dice.roll(STEPS);
+            let writes = if self.dice.roll(4) == 0 { self.dice.roll(STEPS) } else { u64::MAX };
+            let fate = Fate::of(steps, writes);
             if self.live(&fate, true).is_err() {
                 self.deaths += 1;
             }

@@ -20,10 +20,10 @@ use crate::source::kinesis::fake_table::{self, FakeTable, Way as TableWay};
 use crate::source::s3::fake::{self as s3_fake, Fake as Cloud};
 use crate::wait::simulated::{at_once, elapsed};
 
-/// Records that come by the stream; the others are an object each.
-const IN_STREAM: u64 = 8;
-/// One call in so many fails.
-const FAULT_EVERY: u64 = 10;
+/// Records that come by the stream; the others are an object each,
+const IN_STREAM: u64 = 7;
+/// of which these and those before come with a notice. The last are there from the beginning.
+const NOTIFIED: u64 = 10;
 const SHARDS_MAX: usize = 6;
 
 /// What goes wrong with a call.
@@ -56,9 +56,9 @@ pub struct Services {
 
 pub struct Inside {
     dice: Dice,
-    pub is_calm: bool,
+    is_calm: bool,
     /// Calls of this life, by their operations.
-    pub calls: BTreeMap<String, u64>,
+    calls: BTreeMap<String, u64>,
     /// Records there are so far, and shards there were.
     pub put: u64,
     born: usize,
@@ -79,14 +79,15 @@ pub struct Life {
     pub number: u64,
     pub fate: Arc<Fate>,
     pub dead: CancellationToken,
-    pub is_calm: bool,
+    /// One call in so many fails; none in a life that is calm.
+    pub fault_every: Option<u64>,
     /// Until it is known what of that which waits to be sent was sent in a life before.
     pub outbox: Arc<Mutex<Option<Shared>>>,
 }
 
 impl Life {
-    pub fn new(number: u64, fate: Arc<Fate>, is_calm: bool) -> Life {
-        Life { number, fate, dead: CancellationToken::new(), is_calm, outbox: Arc::default() }
+    pub fn new(number: u64, fate: Arc<Fate>, fault_every: Option<u64>) -> Life {
+        Life { number, fate, dead: CancellationToken::new(), fault_every, outbox: Arc::default() }
     }
 
     /// One more step, which nobody takes who is dead.
@@ -116,6 +117,12 @@ impl HttpConnector for Network {
         let Network { services, life } = self.clone();
         HttpConnectorFuture::new(async move { services.answer(&life, request).await })
     }
+}
+
+fn key(record: u64) -> String {
+    format!(
+        "AWSLogs/111122223333/vpcflowlogs/eu-west-1/2024/08/01/111122223333_vpcflowlogs_eu-west-1_fl-1_20240801T1130Z_{record}.log"
+    )
 }
 
 fn broken() -> ConnectorError {
@@ -153,11 +160,13 @@ impl Services {
             trace: Vec::new(),
             faults: BTreeMap::new(),
         };
+        let cloud = Cloud::at("http://simulated".into());
+        (NOTIFIED..RECORDS).for_each(|record| cloud.put("old", &key(record), flow(record)));
         Arc::new(Services {
             seed,
             stream: Arc::new(Mutex::new(stream)),
             table: FakeTable::default(),
-            cloud: Cloud::at("http://simulated".into()),
+            cloud,
             inside: Mutex::new(inside),
         })
     }
@@ -166,12 +175,20 @@ impl Services {
         self.inside.lock().unwrap()
     }
 
+    /// Another life begins.
+    pub fn begin(&self, is_calm: bool) {
+        let mut inside = self.inside();
+        (inside.is_calm, inside.calls) = (is_calm, BTreeMap::new());
+    }
+
     async fn answer(&self, life: &Life, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
         let (head, body) = request.try_into_http1x().expect("it is a request").into_parts();
         let body = Bytes::copy_from_slice(body.bytes().unwrap_or_default());
         let target = head.headers.get("x-amz-target").map(|target| target.to_str().unwrap().to_owned());
         let target = target.unwrap_or_default();
-        let (service, operation) = target.split_once('.').unwrap_or_default();
+        let is_listing = head.uri.query().is_some_and(|query| query.contains("list-type"));
+        let of_bucket = ("", if is_listing { "ListObjectsV2" } else { "GetObject" });
+        let (service, operation) = target.split_once('.').unwrap_or(of_bucket);
         if life.fate.is_dead() {
             std::future::pending().await
         }
@@ -201,11 +218,17 @@ impl Services {
             Some(_) | None => {}
         }
         let (head, body) = answer.into_parts();
-        let mut bytes = to_bytes(body, usize::MAX).await.expect("it is in memory").to_vec();
-        if fault == Some(Fault::Torn) {
-            bytes.truncate(dice.roll(bytes.len() as u64 + 1) as usize);
-        }
-        let answer = http::Response::from_parts(head, SdkBody::from(bytes));
+        let bytes = to_bytes(body, usize::MAX).await.expect("it is in memory");
+        let body = match (fault, operation) {
+            // the length is in the head, or each message has its own
+            (Some(Fault::Torn), "GetObject" | "SubscribeToShard") => {
+                SdkBody::from(bytes.slice(..dice.roll(bytes.len() as u64 + 1) as usize))
+            }
+            // who reads it is told that it cannot be read
+            (Some(Fault::Torn), _) => SdkBody::taken(),
+            _ => SdkBody::from(bytes),
+        };
+        let answer = http::Response::from_parts(head, body);
         Ok(HttpResponse::try_from(answer).expect("it is an answer"))
     }
 
@@ -218,7 +241,7 @@ impl Services {
         let name = format!("{} {} {operation} {times}", self.seed, life.number);
         let hash = blake3::hash(name.as_bytes());
         let mut dice = Dice(u64::from_le_bytes(hash.as_bytes()[..8].try_into().unwrap()));
-        let is_faulty = dice.roll(FAULT_EVERY) == 0 && !life.is_calm;
+        let is_faulty = life.fault_every.is_some_and(|every| dice.roll(every) == 0);
         let fault = is_faulty.then(|| FAULTS[dice.roll(FAULTS.len() as u64) as usize]);
         inside.trace.push(format!("{:?} life {}: {operation} {times}, {fault:?}", elapsed(), life.number));
         if let Some(fault) = fault {
@@ -245,7 +268,7 @@ impl Services {
             let pause = Duration::from_millis(100 + self.inside().dice.roll(1500));
             sleep(pause).await;
             let mut inside = self.inside();
-            if inside.put < RECORDS {
+            if inside.put < NOTIFIED {
                 self.put(&mut inside);
             }
             match inside.dice.roll(8) {
@@ -257,6 +280,7 @@ impl Services {
                 }
                 // SQS gives again what it has given
                 3 => self.unhide(&inside),
+                4 => self.table.lose(inside.dice.roll(SHARDS_MAX as u64) as usize),
                 _ => {}
             }
         }
@@ -275,9 +299,7 @@ impl Services {
             open.into_iter().nth(place).unwrap().records.push((sequence, flow(record)));
             return;
         }
-        let key = format!(
-            "AWSLogs/111122223333/vpcflowlogs/eu-west-1/2024/08/01/111122223333_vpcflowlogs_eu-west-1_fl-1_20240801T1130Z_{record}.log"
-        );
+        let key = key(record);
         self.cloud.put("logs", &key, flow(record));
         let told = json!({ "Records": [{ "eventName": "ObjectCreated:Put",
                                          "s3": { "bucket": { "name": "logs" }, "object": { "key": key } } }] });
@@ -358,6 +380,6 @@ impl Services {
         let inside = self.inside();
         let cloud = self.cloud.world();
         let is_queue_empty = cloud.messages.is_empty() && cloud.hidden.is_empty();
-        inside.put == RECORDS && is_queue_empty && inside.taken.iter().all(|times| *times > 0)
+        inside.put == NOTIFIED && is_queue_empty && inside.taken.iter().all(|times| *times > 0)
     }
 }
