@@ -10,7 +10,7 @@ use std::sync::mpsc::TryRecvError;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{Mutex, MutexGuard, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -98,6 +98,20 @@ macro_rules! select {
     };
 }
 pub(crate) use select;
+
+/// [`watch::Receiver::changed`], which wakes those who wait for the same in an order that is chance's. A simulation has them look.
+///
+/// # Errors
+/// When nobody is left who could change it.
+pub async fn changed<T>(receiver: &mut watch::Receiver<T>) -> Result<(), watch::error::RecvError> {
+    #[cfg(test)]
+    if simulated::now().is_some() {
+        while let Ok(false) = receiver.has_changed() {
+            sleep(simulated::LOOK).await;
+        }
+    }
+    receiver.changed().await
+}
 
 /// Work for the processor, or for a disk, on a thread of its own: the tasks of this one go on. It is done whether what is given
 /// is waited for or not.

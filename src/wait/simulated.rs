@@ -17,6 +17,8 @@ use tokio::time::Instant;
 
 /// Moments that are told to who looks at a real clock, as until when a lease is theirs, are not over because a machine is slow.
 const AHEAD: Duration = Duration::from_secs(3600);
+/// Those who wait for something else than time look for it this often.
+pub const LOOK: Duration = Duration::from_millis(200);
 /// Work that is given away takes less than this.
 const WORK_MILLIS: u64 = 300;
 

@@ -31,7 +31,7 @@ use crate::source::lease::{Lease, Leases, Mark, Take};
 use crate::source::shards::{Due, ReadFrom, Shard, Start, ancestors};
 use crate::source::{Event, Feed, Piece};
 use crate::time::Timestamp;
-use crate::wait::{now, select, sleep, sleep_until};
+use crate::wait::{changed, now, select, sleep, sleep_until};
 
 /// Leases are looked at and renewed so often within the time in which they expire.
 const TICKS: u32 = 4;
@@ -230,8 +230,8 @@ impl Keeper {
                     // who asked may have gone
                     let _ = ask.answer.send(answer);
                 }
-                changed = self.committed.changed() => {
-                    if changed.is_err() {
+                told = changed(&mut self.committed) => {
+                    if told.is_err() {
                         self.following = None;
                         return Ok(());
                     }

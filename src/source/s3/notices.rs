@@ -26,7 +26,7 @@ use crate::source::notice::{self, ObjectRef, Told};
 use crate::source::{Event, Feed, Gone, Piece};
 use crate::table::{Origin, Reject};
 use crate::time::Timestamp;
-use crate::wait::{every, now, select, sleep, timeout};
+use crate::wait::{changed, every, now, select, sleep, timeout};
 
 /// Told to stop, a call that asks for notices gets this long from when it was made: one that takes longer has found none yet.
 const RECEIVE_WAIT: Duration = Duration::from_secs(1);
@@ -186,7 +186,7 @@ impl Notices {
                     }
                     self.tell();
                 }
-                Ok(()) = committed.changed() => {
+                Ok(()) = changed(&mut committed) => {
                     let done = committed.borrow_and_update().clone();
                     if self.settle(&done).await.is_err() {
                         break;
@@ -456,7 +456,7 @@ impl Notices {
         drop((reader, feed));
         loop {
             select! {
-                changed = committed.changed() => if changed.is_err() { break },
+                told = changed(&mut committed) => if told.is_err() { break },
                 // it waits for services to take what was found
                 _ = tick.tick() => hide_longer(&queue, &mut held, hidden).await,
             }
