@@ -33,7 +33,7 @@ const SECONDS: u64 = 15;
 const WRITES: u64 = 80;
 /// One call in so many fails; each life has one of these.
 const FAULT_EVERY: [u64; 3] = [3, 10, 30];
-const SEEDS: u64 = 300;
+const SEEDS: u64 = 200;
 /// Nothing of an undisturbed life takes longer.
 const PATIENCE: Duration = Duration::from_secs(600);
 
