@@ -26,6 +26,10 @@ docs:
 deny:
     cargo deny check licenses bans sources
 
+# runs of sources, pipeline and sender in a time of their own, with faults and ends out of 5,000 seeds; a failure names its seed
+simulate:
+    WEIR_SIMULATION_SEEDS=5000 cargo test --lib pipeline::simulation -- --nocapture
+
 # fuzz everything that reads bytes, five minutes for each target (needs cargo-fuzz; tests/fuzz/README.md)
 fuzz:
     tests/fuzz/seeds.sh

@@ -85,31 +85,78 @@ pub struct Aws {
     chain: Arc<OnceCell<SdkConfig>>,
     /// The role that is taken on, and the credentials that come of it.
     role: Option<(Role, Arc<OnceCell<SdkConfig>>)>,
+    /// In place of what the environment says.
+    #[cfg(test)]
+    trust: Option<Trust>,
 }
 
 impl Aws {
     /// Looks nothing up yet.
     pub fn new(config: Config) -> Aws {
         let role = config.assume_role.clone().map(|role| (role, Arc::default()));
-        Aws { config: Arc::new(config), chain: Arc::default(), role }
+        Aws {
+            config: Arc::new(config),
+            chain: Arc::default(),
+            role,
+            #[cfg(test)]
+            trust: None,
+        }
     }
 
     /// A server of a test, with credentials that are none and tries that follow one another at once.
     #[cfg(test)]
     pub fn of_server(url: &str) -> Aws {
+        let retries = RetryConfig::standard().with_initial_backoff(Duration::from_millis(5));
+        Aws::of_test(url, &Trust::default(), |sdk| sdk.into_builder().retry_config(retries).build())
+    }
+
+    /// What answers all calls of a simulation, in whose time is waited for it, and no longer than otherwise.
+    #[cfg(test)]
+    pub fn answered_by(answers: aws_smithy_runtime_api::client::http::SharedHttpConnector) -> Aws {
+        use aws_sdk_s3::config::{AsyncSleep, SharedAsyncSleep, Sleep};
+        #[derive(Debug)]
+        struct Sleeper;
+        impl AsyncSleep for Sleeper {
+            fn sleep(&self, time: Duration) -> Sleep {
+                Sleep::new(crate::wait::sleep(time))
+            }
+        }
+        let trust = Trust::of_answers(answers);
+        let timeouts =
+            TimeoutConfig::builder().operation_attempt_timeout(TRY_WAIT).operation_timeout(CALL_WAIT).build();
+        let aws = Aws::of_test("http://simulated", &trust, |sdk| {
+            let retries = RetryConfig::standard().with_initial_backoff(Duration::ZERO);
+            let sdk = sdk.into_builder().sleep_impl(SharedAsyncSleep::new(Sleeper));
+            sdk.timeout_config(timeouts).retry_config(retries).build()
+        });
+        Aws { trust: Some(trust), ..aws }
+    }
+
+    #[cfg(test)]
+    fn of_test(url: &str, trust: &Trust, with: impl FnOnce(SdkConfig) -> SdkConfig) -> Aws {
         use aws_credential_types::Credentials;
+        let none = Credentials::new("AKIA", "secret", None, None, "test");
         let sdk = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("us-east-1"))
             .endpoint_url(url)
-            .http_client(Trust::default().http_client())
-            .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
-                "AKIA", "secret", None, None, "test",
-            )))
-            .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(5)))
-            .build();
+            .http_client(trust.http_client())
+            .credentials_provider(SharedCredentialsProvider::new(none));
         let config = Config { s3: S3 { force_path_style: true, ..S3::default() }, ..Config::default() };
-        Aws { config: Arc::new(config), chain: Arc::new(OnceCell::new_with(Some(sdk))), role: None }
+        let chain = Arc::new(OnceCell::new_with(Some(with(sdk.build()))));
+        Aws { config: Arc::new(config), chain, role: None, trust: None }
+    }
+
+    /// Who is taken for AWS.
+    ///
+    /// # Errors
+    /// When the certificates of `AWS_CA_BUNDLE` cannot be read.
+    pub fn trust(&self) -> Result<Trust, Trouble> {
+        #[cfg(test)]
+        if let Some(trust) = &self.trust {
+            return Ok(trust.clone());
+        }
+        Trust::from_env()
     }
 
     /// The same with the role that a source or sink names, in place of the one of `[aws]`.

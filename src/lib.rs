@@ -2,6 +2,7 @@
 //! only those above it.
 
 pub mod time;
+pub mod wait;
 pub mod metrics;
 pub mod memory;
 pub mod health;

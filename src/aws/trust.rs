@@ -6,6 +6,8 @@ use std::{env, fs};
 
 use aws_sdk_s3::config::SharedHttpClient;
 use aws_smithy_http_client::{Connector, proxy::ProxyConfig, tls};
+#[cfg(test)]
+use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
@@ -16,9 +18,17 @@ use super::{Kind, Trouble};
 pub struct Trust {
     /// Certificates in PEM, all of them valid, that are trusted in place of the system's.
     bundle: Option<Arc<[u8]>>,
+    /// What answers in place of all servers.
+    #[cfg(test)]
+    pub answers: Option<SharedHttpConnector>,
 }
 
 impl Trust {
+    #[cfg(test)]
+    pub fn of_answers(answers: SharedHttpConnector) -> Trust {
+        Trust { bundle: None, answers: Some(answers) }
+    }
+
     /// `AWS_CA_BUNDLE` as AWS's own tools have it: a file of certificates in PEM. Unset or empty, it is the system's.
     ///
     /// # Errors
@@ -45,11 +55,19 @@ impl Trust {
         if roots.is_empty() {
             return Err(trouble("there is no certificate in it: it must hold them in PEM".to_owned()));
         }
-        Ok(Trust { bundle: Some(bundle.into()) })
+        Ok(Trust {
+            bundle: Some(bundle.into()),
+            #[cfg(test)]
+            answers: None,
+        })
     }
 
     /// Connections of their own, shared by the clients that are given this, through the proxy that the environment names.
     pub fn http_client(&self) -> SharedHttpClient {
+        #[cfg(test)]
+        if let Some(answers) = self.answers.clone() {
+            return aws_smithy_runtime_api::client::http::http_client_fn(move |_, _| answers.clone());
+        }
         // others in this program that use TLS must find the same provider; they may have set it already
         let _ = rustls::crypto::ring::default_provider().install_default();
         let context = self.context();

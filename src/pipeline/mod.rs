@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use rayon::prelude::*;
 use tokio::sync::watch;
-use tokio::time::{sleep, sleep_until};
+use tokio::time::Instant as Moment;
 use tokio_util::sync::CancellationToken;
 
 use crate::archive::{Archive, Object};
@@ -43,6 +43,7 @@ use crate::table::{Batch, Reject};
 use crate::time::Timestamp;
 use crate::triage::Triage;
 use crate::triage::feedback::Feedback;
+use crate::wait::{now, sleep, sleep_until, spawn_blocking};
 use commit::{Commit, State};
 use duplicates::Seen;
 use feedback::Verdicts;
@@ -136,7 +137,7 @@ pub async fn run(
 ) -> anyhow::Result<Outcome> {
     let (memory, so_far) = (config.decode.memory, config.so_far.clone());
     let (options, every) = (config.decode.clone(), config.follow.then_some(config.commit_every));
-    let worker = tokio::task::spawn_blocking(move || Worker::new(stages, options, every, so_far, Box::new(report)));
+    let worker = spawn_blocking(move || Worker::new(stages, options, every, so_far, Box::new(report)));
     let mut worker = worker.await.context("restoring the state panicked")??;
     worker.renewals = config.renewals;
     let committed = worker.committed.subscribe();
@@ -147,7 +148,7 @@ pub async fn run(
     HEALTH.enter(Phase::Running);
     let round_bytes_max = memory.of(ROUND_BYTES_MAX);
     METRICS.queue_bytes_max.with_label_values(&["round"]).set(round_bytes_max as i64);
-    let mut working = tokio::task::spawn_blocking(move || anyhow::Ok(worker));
+    let mut working = spawn_blocking(move || anyhow::Ok(worker));
     let mut left = Instant::now();
     loop {
         if left.elapsed() >= LEAVE_WAIT {
@@ -157,15 +158,14 @@ pub async fn run(
         if memory.is_short() {
             // nothing is taken meanwhile, so that the sources wait
             let mut worker = working.await.context("a turn panicked")??;
-            let eased =
-                tokio::task::spawn_blocking(move || HEALTH.during(|| worker.make_room()).map(|()| worker)).await;
+            let eased = spawn_blocking(move || HEALTH.during(|| worker.make_room()).map(|()| worker)).await;
             let worker = eased.context("making room panicked")??;
-            working = tokio::task::spawn_blocking(move || Ok(worker));
+            working = spawn_blocking(move || Ok(worker));
         }
         // while one round is worked on, the next is gathered: never more than two are in memory
         let (round, ended) = gather(&mut events, round_bytes_max, config.follow, &stop).await;
         let mut worker = working.await.context("a turn panicked")??;
-        working = tokio::task::spawn_blocking(move || HEALTH.during(|| worker.turn(round)).map(|()| worker));
+        working = spawn_blocking(move || HEALTH.during(|| worker.turn(round)).map(|()| worker));
         if ended {
             HEALTH.enter(Phase::Stopping);
             break;
@@ -174,7 +174,7 @@ pub async fn run(
     let mut worker = working.await.context("a turn panicked")??;
     worker.summary.stopped = stop.is_cancelled();
     events.close();
-    let finished = tokio::task::spawn_blocking(move || worker.finish());
+    let finished = spawn_blocking(move || worker.finish());
     let mut outcome = finished.await.context("finishing the run panicked")??;
     for event in events.acknowledged(ACKNOWLEDGE_WAIT).await {
         if let Event::Unreadable { name, why } = event {
@@ -216,7 +216,7 @@ impl Round {
 /// Following, it also ends after [`ROUND_WAIT`] with nothing, so that rows already read do not wait for new ones.
 async fn gather(events: &mut Events, bytes_max: usize, follow: bool, stop: &CancellationToken) -> (Round, bool) {
     let mut round = Round::default();
-    let mut cut = tokio::time::Instant::now() + ROUND_WAIT;
+    let mut cut = now() + ROUND_WAIT;
     while round.bytes < bytes_max {
         let waiting = follow || !round.pieces.is_empty();
         let event = tokio::select! {
@@ -233,7 +233,7 @@ async fn gather(events: &mut Events, bytes_max: usize, follow: bool, stop: &Canc
             Some(event) => {
                 // what is told without pieces comes all the time
                 if round.pieces.is_empty() && matches!(event, Event::Piece(_)) {
-                    cut = tokio::time::Instant::now() + ROUND_WAIT;
+                    cut = now() + ROUND_WAIT;
                 }
                 round.add(event);
             }
@@ -271,8 +271,8 @@ struct Worker {
     /// Of the commits that findings bring forward.
     pace: Pace,
     /// When the oldest turn that is not committed was taken.
-    waiting_since: Option<Instant>,
-    committed_at: Instant,
+    waiting_since: Option<Moment>,
+    committed_at: Moment,
     /// What the last one took, without what the archive had to do for it.
     commit_took: Duration,
     /// What packing took of it that rules remember.
@@ -372,7 +372,7 @@ impl Worker {
             commit_every,
             pace: Pace::new(is_remote),
             waiting_since: None,
-            committed_at: Instant::now(),
+            committed_at: now(),
             commit_took: Duration::ZERO,
             packing_took: Duration::ZERO,
             written: Vec::new(),
@@ -511,7 +511,7 @@ impl Worker {
     /// where it would come twice if the program were killed.
     fn is_commit_due(&self) -> bool {
         let Some(every) = self.commit_every else { return false };
-        let waited = self.committed_at.elapsed();
+        let waited = now() - self.committed_at;
         let is_due = |post: &Post| {
             let removal = if post.way().worth().is_some() { self.pace.wait().min(every) } else { every };
             let staged = if post.has_critical_staged() { SEND_WAIT } else { self.pace.wait() };
@@ -520,7 +520,7 @@ impl Worker {
         let is_hurried = self.claims.take_hurry();
         let is_early = waited < self.packing_took * PACKING_SHARE;
         let is_waited_for =
-            || self.waiting_since.is_some_and(|since| since.elapsed() >= every) || self.stages.posts.iter().any(is_due);
+            || self.waiting_since.is_some_and(|since| now() - since >= every) || self.stages.posts.iter().any(is_due);
         is_hurried || (!is_early && is_waited_for())
     }
 
@@ -529,7 +529,7 @@ impl Worker {
     fn can_wait(&self) -> bool {
         self.commit_every.is_none()
             && self.flushes < FLUSHES_MAX
-            && self.committed_at.elapsed() < self.commit_took * COMMIT_SHARE
+            && now() - self.committed_at < self.commit_took * COMMIT_SHARE
     }
 
     /// Has the archive write what it gathered to files that wait for the next commit, and name them by another round.
@@ -564,7 +564,7 @@ impl Worker {
         for piece in round.pieces {
             self.summary.bytes_read += piece.read_bytes;
             METRICS.bytes.with_label_values(&["read"]).inc_by(piece.read_bytes);
-            self.waiting_since.get_or_insert_with(Instant::now);
+            self.waiting_since.get_or_insert_with(now);
             self.summary.files_read += u64::from(piece.ended);
             if let Some(position) = piece.position {
                 self.reached.advance(position);
@@ -667,9 +667,9 @@ impl Worker {
             self.flush()?;
         }
         if let Some(state) = &mut self.stages.state {
-            let start = Instant::now();
+            let start = now();
             let detector = self.stages.detector.changes();
-            self.packing_took = start.elapsed();
+            self.packing_took = now() - start;
             let mut commit = Commit {
                 round: self.round,
                 checkpoint: self.reached.clone(),
@@ -690,7 +690,7 @@ impl Worker {
                 confirm()?;
                 state.commit_while(&commit, &confirm)
             })?;
-            self.commit_took = start.elapsed();
+            self.commit_took = now() - start;
             self.flushes = 0;
             if let Some(archive) = &mut self.stages.archive {
                 archive.publish(&commit.objects).context("moving committed files into place")?;
@@ -707,8 +707,8 @@ impl Worker {
         }
         self.committed.send_replace(Arc::new(self.reached.clone()));
         self.waiting_since = None;
-        self.pace.committed(self.committed_at.elapsed());
-        self.committed_at = Instant::now();
+        self.pace.committed(now() - self.committed_at);
+        self.committed_at = now();
         METRICS.commits.with_label_values(&[] as &[&str]).inc();
         self.so_far.commit(self.tally());
         Ok(())

@@ -91,13 +91,19 @@ impl Bus {
     /// # Errors
     /// When the bus is no name and no ARN of one, or in another Region than the one that is set.
     pub fn new(config: &Config, aws: aws::Config, http: SharedHttpConnector) -> anyhow::Result<Bus> {
+        Bus::of(config, &Aws::new(aws), http)
+    }
+
+    /// # Errors
+    /// Those of [`Bus::new`].
+    pub fn of(config: &Config, aws: &Aws, http: SharedHttpConnector) -> anyhow::Result<Bus> {
         let of_arn = region(&config.bus).with_context(|| format!("`{}` is no event bus", config.bus))?;
         let region = match (&config.region, of_arn) {
             (Some(set), Some(of_arn)) if set != of_arn => bail!("`{}` is not in {set}", config.bus),
             (Some(set), _) if !is_region(set) => bail!("`{set}` is no Region"),
             (set, of_arn) => set.clone().or(of_arn.map(str::to_owned)),
         };
-        let aws = Aws::new(aws).assuming(config.assume_role.as_ref());
+        let aws = aws.assuming(config.assume_role.as_ref());
         Ok(Bus { config: config.clone(), region, aws, http, line: OnceCell::new() })
     }
 

@@ -24,6 +24,7 @@ use crate::memory::Memory;
 use crate::metrics::METRICS;
 use crate::rule::Severity;
 use crate::time::{MICROS_PER_DAY, Timestamp};
+use crate::wait::blocking_lock;
 
 /// A commit is due when the memory's share of this is staged: less memory, and the first findings are sent while the last are sought.
 const STAGED_BYTES_MAX: usize = 16 << 20;
@@ -107,6 +108,10 @@ impl Shared {
     pub fn way(&self) -> Arc<Way> {
         self.way.clone()
     }
+
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        blocking_lock(&self.desk)
+    }
 }
 
 /// The sender's part without its waits, for a simulation that has a clock of its own.
@@ -114,7 +119,7 @@ impl Shared {
 impl Shared {
     /// A call to make now, with its place; else the time at which there may be one.
     pub fn next_call(&self, now: Timestamp) -> Result<(String, Call), Option<Timestamp>> {
-        let mut desk = self.desk.blocking_lock();
+        let mut desk = self.desk();
         if desk.is_closed {
             return Err(None);
         }
@@ -132,11 +137,11 @@ impl Shared {
 
     /// The JSON of everything that waits.
     pub fn waiting(&self) -> Vec<Arc<str>> {
-        self.desk.blocking_lock().outbox.waiting()
+        self.desk().outbox.waiting()
     }
 
     pub fn answered(&self, place: &str, call: (u64, Answer), now: Timestamp, random: f64) {
-        self.desk.blocking_lock().answered(&self.way, place, call, now, random);
+        self.desk().answered(&self.way, place, call, now, random);
     }
 }
 
@@ -212,7 +217,7 @@ impl Post {
     /// # Panics
     /// On a thread that runs tasks.
     pub fn restore(&mut self, saved: &[u8], now: Timestamp) -> anyhow::Result<()> {
-        let mut desk = self.shared.desk.blocking_lock();
+        let mut desk = self.shared.desk();
         desk.outbox.restore(saved)?;
         desk.gauge(&self.shared.way);
         let sent = desk.outbox.newest;
@@ -237,7 +242,7 @@ impl Post {
         let due: Vec<&Finding> = match way.worth() {
             None => findings.iter().filter(|finding| finding.severity >= way.min_severity()).collect(),
             Some(worth) => {
-                let mut desk = self.shared.desk.blocking_lock();
+                let mut desk = self.shared.desk();
                 findings.iter().filter(|finding| desk.outbox.told.take(finding, worth, now)).collect()
             }
         };
@@ -258,7 +263,7 @@ impl Post {
                 }
                 Err(why) => {
                     refused(&way, &finding.id.to_string(), &place, "Invalid", &why);
-                    let mut desk = self.shared.desk.blocking_lock();
+                    let mut desk = self.shared.desk();
                     desk.sent.refused += 1;
                     desk.changed = true;
                 }
@@ -279,11 +284,11 @@ impl Post {
         if !self.way().archives() {
             return BTreeSet::new();
         }
-        self.shared.desk.blocking_lock().outbox.archived.turn(refuted, severity)
+        self.shared.desk().outbox.archived.turn(refuted, severity)
     }
 
     fn states(&self, findings: &[&Finding]) -> Vec<RecordState> {
-        let desk = self.shared.desk.blocking_lock();
+        let desk = self.shared.desk();
         let state = |finding: &&Finding| match desk.outbox.archived.has(finding) {
             true => RecordState::Archived,
             false => RecordState::Active,
@@ -311,13 +316,13 @@ impl Post {
     /// # Panics
     /// On a thread that runs tasks.
     pub fn is_changed(&self) -> bool {
-        self.has_staged() || self.shared.desk.blocking_lock().changed
+        self.has_staged() || self.shared.desk().changed
     }
 
     /// Waits until the outbox has room for what is staged.
     fn wait_for_room(&self) {
         while !self.stop.is_cancelled() {
-            let has_room = self.shared.desk.blocking_lock().outbox.has_room(self.staged.len(), self.staged_bytes);
+            let has_room = self.shared.desk().outbox.has_room(self.staged.len(), self.staged_bytes);
             if has_room {
                 return;
             }
@@ -329,7 +334,7 @@ impl Post {
     /// Puts what is staged into the outbox, and gives its bytes if they are others than the last commit's. Until the guard
     /// is dropped the sender has nothing of it.
     fn pack(&mut self, round: u64, now: Timestamp) -> (MutexGuard<'_, Desk>, Option<Vec<u8>>) {
-        let mut desk = self.shared.desk.blocking_lock();
+        let mut desk = self.shared.desk();
         self.staged_bytes = 0;
         let staged = std::mem::take(&mut self.staged).into_iter().map(|((place, _), outgoing)| (place, outgoing));
         for (place, outgoing) in self.shared.way.pack(staged, round, now) {
@@ -347,7 +352,7 @@ impl Post {
 
     /// Whether nothing waits any more, or all that does waits for places that deny access.
     fn is_idle(&self) -> bool {
-        let desk = self.shared.desk.blocking_lock();
+        let desk = self.shared.desk();
         desk.outbox.places().all(|(_, _, trouble)| trouble.is_some_and(|trouble| trouble.denied))
     }
 
@@ -356,7 +361,7 @@ impl Post {
     /// # Panics
     /// On a thread that runs tasks.
     pub fn waiting(&self) -> Vec<String> {
-        self.shared.desk.blocking_lock().outbox.ids().map(str::to_owned).collect()
+        self.shared.desk().outbox.ids().map(str::to_owned).collect()
     }
 
     /// What has become of the findings so far.
@@ -364,7 +369,7 @@ impl Post {
     /// # Panics
     /// On a thread that runs tasks.
     pub fn sent(&self) -> Sent {
-        let desk = self.shared.desk.blocking_lock();
+        let desk = self.shared.desk();
         let why = desk.outbox.places().find_map(|(place, _, trouble)| Some(format!("{place}: {}", trouble?.why)));
         Sent { waiting: desk.outbox.len() as u64, why, ..desk.sent.clone() }
     }

@@ -14,6 +14,7 @@ use super::outbox::queue::Next;
 use super::post::Shared;
 use super::way::Way;
 use crate::time::{MICROS_PER_SECOND, Timestamp};
+use crate::wait::{select, sleep};
 
 /// Sends what enters the outbox for as long as its task lives. Calls that are out when it ends are given up: their findings
 /// wait in the outbox still, and are sent again by the next run.
@@ -32,13 +33,13 @@ impl Sender {
     pub async fn run(mut self) {
         loop {
             let wait = self.start_calls().await;
-            tokio::select! {
+            select! {
                 Some(done) = self.out.join_next() => {
                     let (place, number, answer) = done.expect("a call gives an answer, whatever happens");
                     self.read(&place, number, answer).await;
                 }
                 () = self.shared.filled.notified() => {}
-                () = tokio::time::sleep(wait.unwrap_or_default()), if wait.is_some() => {}
+                () = sleep(wait.unwrap_or_default()), if wait.is_some() => {}
             }
         }
     }
@@ -89,5 +90,9 @@ async fn send(way: Arc<Way>, place: String, call: Call) -> (String, u64, Answer)
 
 /// Between 0 and 1. It spreads retries, so that of the standard library's hasher is good enough.
 fn random() -> f64 {
+    #[cfg(test)]
+    if let Some(number) = crate::wait::simulated::random(1000) {
+        return number as f64 / 1000.0;
+    }
     RandomState::new().hash_one(0) as f64 / u64::MAX as f64
 }

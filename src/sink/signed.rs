@@ -17,6 +17,7 @@ use tokio::sync::Mutex;
 use super::outbox::call::Answer;
 use super::wire::{self, Reply};
 use crate::aws::Aws;
+use crate::wait::timeout;
 
 /// Credentials are renewed when they have less than this left.
 const RENEWAL: Duration = Duration::from_secs(300);
@@ -162,7 +163,7 @@ impl Login {
         if let Some(credentials) = held.as_ref().filter(is_fresh) {
             return Ok(credentials.clone());
         }
-        let credentials = tokio::time::timeout(CREDENTIALS_WAIT, self.provider.provide_credentials())
+        let credentials = timeout(CREDENTIALS_WAIT, self.provider.provide_credentials())
             .await
             .context("getting credentials took too long")?
             .context("getting credentials")?;

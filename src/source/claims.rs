@@ -10,12 +10,17 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::health::HEALTH;
+use crate::wait::recv_timeout;
 
 /// A wait for an answer shows this often that it is one.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Names a life of a worker; no two have the same: the standard library's hasher has random keys.
 pub fn random_name() -> String {
+    #[cfg(test)]
+    if let Some(number) = crate::wait::simulated::random(u64::MAX) {
+        return format!("{number:016x}");
+    }
     format!("{:016x}", RandomState::new().hash_one(std::process::id()))
 }
 
@@ -98,7 +103,7 @@ impl Claims {
 
 fn wait(answer: &Receiver<Result<Instant, Lost>>) -> Option<Result<Instant, Lost>> {
     loop {
-        match answer.recv_timeout(LOOK) {
+        match recv_timeout(answer, LOOK) {
             Ok(answer) => return Some(answer),
             Err(RecvTimeoutError::Timeout) => HEALTH.waits(),
             Err(RecvTimeoutError::Disconnected) => return None,

@@ -18,7 +18,6 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::aws::Aws;
@@ -27,6 +26,7 @@ use crate::metrics::METRICS;
 use crate::position::{Checkpoint, Position};
 use crate::table::Reject;
 use crate::time::Timestamp;
+use crate::wait::timeout;
 use claims::Claims;
 
 /// Bytes that may wait between the sources and the pipeline, of which the memory's share is taken. A larger piece waits alone.

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 pub enum Fault {
     /// The connection breaks after so many bytes of the body; what is put is written, and the answer is lost.
     Cut(usize),
-    /// Nothing more comes after so many bytes.
+    /// Nothing more comes after so many bytes; the answer of SQS comes after so many milliseconds.
     Stall(usize),
     /// An answer with this status, code and message.
     Refuse(u16, &'static str, &'static str),
@@ -55,10 +55,15 @@ pub struct Fake {
 impl Fake {
     pub async fn start() -> Fake {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let fake = Fake { world: Arc::default(), url: format!("http://{}", listener.local_addr().unwrap()) };
+        let fake = Fake::at(format!("http://{}", listener.local_addr().unwrap()));
         let router = Router::new().fallback(answer).with_state(fake.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         fake
+    }
+
+    /// For who serves it.
+    pub fn at(url: String) -> Fake {
+        Fake { world: Arc::default(), url }
     }
 
     pub fn world(&self) -> MutexGuard<'_, World> {
@@ -85,7 +90,7 @@ impl Fake {
     }
 }
 
-async fn answer(State(fake): State<Fake>, request: Request) -> Response {
+pub async fn answer(State(fake): State<Fake>, request: Request) -> Response {
     let path = request.uri().path().trim_start_matches('/').to_owned();
     let query = request.uri().query().unwrap_or_default().to_owned();
     let headers = request.headers().clone();
@@ -217,14 +222,17 @@ async fn sqs(fake: &Fake, operation: &str, input: &Value) -> Response {
     let entries = input["Entries"].as_array().cloned().unwrap_or_default();
     let handle = |entry: &Value| entry["ReceiptHandle"].as_str().unwrap().to_owned();
     let all = || entries.iter().map(|entry| json!({ "Id": entry["Id"] })).collect::<Vec<_>>();
+    let mut pause = 0;
     let output = {
         let mut world = fake.world();
         world.log.push(format!("{operation} {}", entries.len()));
-        if let Some(Fault::Refuse(status, code, message)) =
-            world.faults.get_mut(operation).and_then(VecDeque::pop_front)
-        {
+        let fault = world.faults.get_mut(operation).and_then(VecDeque::pop_front);
+        if let Some(Fault::Refuse(status, code, message)) = fault {
             let body = json!({ "__type": code, "message": message }).to_string();
             return (StatusCode::from_u16(status).unwrap(), body).into_response();
+        }
+        if let Some(Fault::Stall(millis)) = fault {
+            pause = millis as u64;
         }
         match operation {
             "GetQueueUrl" => json!({ "QueueUrl": format!("{}/1/{}", fake.url, input["QueueName"].as_str().unwrap()) }),
@@ -261,6 +269,9 @@ async fn sqs(fake: &Fake, operation: &str, input: &Value) -> Response {
             other => panic!("SQS was asked for {other}"),
         }
     };
+    if pause > 0 {
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+    }
     if operation == "ReceiveMessage" && output["Messages"].as_array().unwrap().is_empty() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

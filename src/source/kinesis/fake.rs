@@ -85,12 +85,7 @@ impl Fake {
     }
 
     pub fn born(&self, id: &str, parents: &[&str], range: (u128, u128)) {
-        let mut stream = self.stream();
-        for parent in parents {
-            stream.shards.get_mut(*parent).unwrap().closed = true;
-        }
-        let parents = parents.iter().map(|&id| id.to_owned()).collect();
-        stream.shards.insert(id.to_owned(), Shard { parents, range, closed: false, records: Vec::new() });
+        self.stream().born(id, parents, range);
     }
 
     /// Deletes the stream and makes it again, with one shard, whose sequence numbers begin anew. Iterators and consumers of the
@@ -123,6 +118,14 @@ impl Fake {
 }
 
 impl Stream {
+    pub fn born(&mut self, id: &str, parents: &[&str], range: (u128, u128)) {
+        for parent in parents {
+            self.shards.get_mut(*parent).unwrap().closed = true;
+        }
+        let parents = parents.iter().map(|&id| id.to_owned()).collect();
+        self.shards.insert(id.to_owned(), Shard { parents, range, closed: false, records: Vec::new() });
+    }
+
     pub fn consumer(&self) -> String {
         format!("arn:consumer:{}", self.remade)
     }

@@ -56,6 +56,17 @@ impl FakeTable {
         items.values().map(|item| (item["shardId"]["S"].as_str().unwrap().to_owned(), item.clone())).collect()
     }
 
+    /// Another worker takes the lease of this place, if there is one, and is not heard of again.
+    pub fn lose(&self, place: usize) {
+        let mut items = self.0.lock().unwrap();
+        let Some(item) = items.values_mut().nth(place) else { return };
+        for count in ["leaseCounter", "ownerSwitchesSinceCheckpoint"] {
+            let before: u64 = item[count]["N"].as_str().unwrap().parse().unwrap();
+            item.insert(count.to_owned(), json!({ "N": (before + 1).to_string() }));
+        }
+        item.insert("leaseOwner".to_owned(), json!({ "S": "another/1" }));
+    }
+
     fn call(&self, operation: &str, ask: &Value) -> Result<Value, &'static str> {
         let mut items = self.0.lock().unwrap();
         if operation == "Scan" {
@@ -82,7 +93,11 @@ impl FakeTable {
     }
 }
 
-async fn answer(State((table, way)): State<(FakeTable, Arc<Mutex<Way>>)>, headers: HeaderMap, body: Bytes) -> Response {
+pub async fn answer(
+    State((table, way)): State<(FakeTable, Arc<Mutex<Way>>)>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let way = *way.lock().unwrap();
     let operation = headers["x-amz-target"].to_str().unwrap().strip_prefix("DynamoDB_20120810.").unwrap();
     let ask: Value = serde_json::from_slice(&body).unwrap();

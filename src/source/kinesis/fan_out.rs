@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::types::{StartingPosition, SubscribeToShardEvent, SubscribeToShardEventStream};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::page::Taken;
@@ -15,6 +15,7 @@ use crate::aws::trust::Trust;
 use crate::metrics::{Held, METRICS};
 use crate::source::shards::Due;
 use crate::time::Timestamp;
+use crate::wait::{now, sleep_until, timeout};
 
 /// In polls, which are a second: a second subscription within five seconds is refused; later it takes over from the first.
 const SUBSCRIBE_EVERY: u32 = 5;
@@ -61,7 +62,7 @@ impl Lanes {
 /// one goes on from there.
 pub(super) async fn read(shared: &Shared, consumer: String, due: Due, stop: CancellationToken) -> Ended {
     let shard = due.shard.clone();
-    let (lane, next) = (shared.lanes.lane(&shared.polling), Instant::now());
+    let (lane, next) = (shared.lanes.lane(&shared.polling), now());
     let mut subscriber = Subscriber { shared, consumer, taken: shared.taken(due, stop.clone()), lane, next };
     let mut backoff = Backoff::new(&shard);
     loop {
@@ -91,7 +92,7 @@ pub(super) async fn read(shared: &Shared, consumer: String, due: Due, stop: Canc
             }
             subscriber.register().await;
         }
-        subscriber.next = subscriber.next.max(Instant::now() + backoff.next());
+        subscriber.next = subscriber.next.max(now() + backoff.next());
         if backoff.is_news() {
             tracing::warn!(stream = shared.name, %shard, ?trouble, "subscribing to a shard: trying again");
         }
@@ -118,7 +119,7 @@ impl Subscriber<'_> {
     }
 
     fn wait(&mut self) {
-        self.next = Instant::now() + SUBSCRIBE_EVERY * Duration::from_millis(self.shared.settings.poll_ms);
+        self.next = now() + SUBSCRIBE_EVERY * Duration::from_millis(self.shared.settings.poll_ms);
     }
 
     /// One subscription, from its beginning until it is over; how the shard ended, when it did.

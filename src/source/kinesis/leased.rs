@@ -15,7 +15,7 @@ use futures::future::join_all;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::stream::Remade;
@@ -31,6 +31,7 @@ use crate::source::lease::{Lease, Leases, Mark, Take};
 use crate::source::shards::{Due, ReadFrom, Shard, Start, ancestors};
 use crate::source::{Event, Feed, Piece};
 use crate::time::Timestamp;
+use crate::wait::{changed, now, select, sleep, sleep_until};
 
 /// Leases are looked at and renewed so often within the time in which they expire.
 const TICKS: u32 = 4;
@@ -70,7 +71,7 @@ async fn open(
     feed: Feed,
 ) -> anyhow::Result<Option<Keeper>> {
     let stop = feed.stop.clone();
-    tokio::select! {
+    select! {
         keeper = start(config, leases, aws, reader, feed) => keeper.map(Some),
         () = stop.cancelled() => Ok(None),
     }
@@ -110,10 +111,10 @@ async fn start(
         partition,
         listing: BTreeMap::new(),
         listed_at: None,
-        next_listing: Instant::now() + LIST_EVERY,
+        next_listing: now() + LIST_EVERY,
         unlisted: BTreeMap::new(),
         reading: BTreeMap::new(),
-        begun: Instant::now(),
+        begun: now(),
         stopping: false,
         failed: false,
         committing: BTreeSet::new(),
@@ -125,7 +126,7 @@ async fn start(
     }
     keeper.handed = readers.shared.handed.clone();
     keeper.scan().await?;
-    let begun = Instant::now();
+    let begun = now();
     let shards = readers.shared.list().await?;
     keeper.readers = Some(readers);
     keeper.listed(shards, begun).await?;
@@ -208,7 +209,7 @@ impl Keeper {
         let stop = self.stop.clone();
         let remade = self.readers.as_ref().map(|readers| readers.shared.remade.clone()).unwrap_or_default();
         let mut listings: JoinSet<(Instant, anyhow::Result<Vec<Shard>>)> = JoinSet::new();
-        let mut next = Instant::now();
+        let mut next = now();
         loop {
             if self.stopping && listings.is_empty() && self.readers.as_ref().is_some_and(|all| all.tasks.is_empty()) {
                 self.readers = None;
@@ -229,8 +230,8 @@ impl Keeper {
                     // who asked may have gone
                     let _ = ask.answer.send(answer);
                 }
-                changed = self.committed.changed() => {
-                    if changed.is_err() {
+                told = changed(&mut self.committed) => {
+                    if told.is_err() {
                         self.following = None;
                         return Ok(());
                     }
@@ -259,14 +260,14 @@ impl Keeper {
                     self.reading.values().for_each(|reading| reading.stop.cancel());
                 }
                 () = sleep_until(self.next_listing), if listings.is_empty() && !self.stopping => {
-                    self.next_listing = Instant::now() + LIST_EVERY;
+                    self.next_listing = now() + LIST_EVERY;
                     if let Some(readers) = &self.readers {
                         let shared = readers.shared.clone();
-                        listings.spawn(async move { (Instant::now(), shared.list().await) });
+                        listings.spawn(async move { (now(), shared.list().await) });
                     }
                 }
                 () = sleep_until(next) => {
-                    next = Instant::now() + self.expiry / TICKS;
+                    next = now() + self.expiry / TICKS;
                     self.tick().await;
                 }
             }
@@ -274,7 +275,7 @@ impl Keeper {
     }
 
     fn now(&self) -> Duration {
-        self.begun.elapsed()
+        now() - self.begun
     }
 
     fn told(&self, what: &str, result: anyhow::Result<()>) {
@@ -482,7 +483,7 @@ impl Keeper {
     /// An own shard that the listing does not have was born after it, and another worker has made its lease; or it has left the
     /// stream, and nobody has read it to its end. The next listing tells which.
     fn look_for_unlisted(&mut self) {
-        let now = Instant::now();
+        let now = now();
         let is_unlisted =
             |lease: &&Lease| !self.listing.contains_key(&lease.shard) && !self.reading.contains_key(&lease.shard);
         let unlisted: BTreeSet<Arc<str>> =
@@ -540,7 +541,7 @@ impl Keeper {
     }
 
     fn ended(&mut self, shard: &str, ended: &Ended) {
-        let now = Instant::now();
+        let now = now();
         let Some(reading) = self.reading.get_mut(shard) else { return };
         reading.is_over = true;
         match ended {
@@ -561,7 +562,7 @@ impl Keeper {
     async fn confirm(&mut self, partitions: &[Arc<str>]) -> Result<std::time::Instant, Lost> {
         let mut tries = 0;
         loop {
-            let sent = Instant::now();
+            let sent = now();
             match self.confirm_once(partitions).await? {
                 true => return Ok((sent + self.expiry / 2).into_std()),
                 false => tries += 1,

@@ -13,11 +13,11 @@ mod stream;
 mod table;
 mod trouble;
 #[cfg(test)]
-mod fake;
+pub mod fake;
 #[cfg(test)]
 mod fake_h2;
 #[cfg(test)]
-mod fake_table;
+pub mod fake_table;
 #[cfg(test)]
 mod tests;
 
@@ -32,8 +32,8 @@ use aws_sdk_kinesis::config::retry::RetryConfig;
 use aws_sdk_kinesis::types::Record;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
-use tokio::task::{JoinSet, block_in_place};
-use tokio::time::{Instant, sleep_until};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::fan_out::Lanes;
@@ -48,6 +48,7 @@ use crate::aws::{self, Aws};
 use crate::metrics::METRICS;
 use crate::position::{Checkpoint, Offset, Position};
 use crate::time::Timestamp;
+use crate::wait::{block_in_place, now, select, sleep_until};
 
 /// Answers of GetRecords that are in memory at a time, of at most 10 MiB each (13 in JSON), whatever the number of shards; fewer where
 /// memory is short. With enhanced fan-out so many are taken apart at a time, and each other shard holds at most one event and what of
@@ -139,7 +140,7 @@ pub async fn run(config: Config, aws: Aws, feed: Feed) {
     let reader = async {
         let reader = aws.assuming(config.settings.assume_role.as_ref());
         let client = reader.kinesis(config.stream.region()).await.with_context(|| format!("reading {name}"))?;
-        anyhow::Ok((client, Trust::from_env().with_context(|| format!("reading {name}"))?))
+        anyhow::Ok((client, aws.trust().with_context(|| format!("reading {name}"))?))
     };
     let (client, trust) = match reader.await {
         Ok(reader) => reader,
@@ -161,7 +162,7 @@ async fn unreadable(feed: &Feed, name: String, error: &anyhow::Error) {
 
 async fn run_with(config: Config, client: Client, trust: Trust, feed: Feed) -> anyhow::Result<()> {
     let stop = feed.stop.clone();
-    tokio::select! {
+    select! {
         result = read(config, client, trust, feed) => result,
         // readers stop at the next piece; what they have not handed on is read again
         () = stop.cancelled() => Ok(()),
@@ -203,7 +204,7 @@ async fn read_until_remade(
     let mut begun = false;
     loop {
         let listing = readers.shared.list().await;
-        let listed = Instant::now();
+        let listed = now();
         match listing {
             Ok(listing) => {
                 begun = true;
@@ -341,7 +342,7 @@ impl Readers {
                 next_listing = next_listing.min(listed + LIST_PAUSE);
             }
             let shared = self.shared.clone();
-            tokio::select! {
+            select! {
                 // the listing says so
                 () = shared.remade.cancelled() => return Ok(()),
                 () = sleep_until(next_listing) => return Ok(()),
@@ -405,11 +406,11 @@ impl Shared {
     /// Whether another stream has the name by now. Then places in the one that was read mean nothing: its shards have the same
     /// names, and their sequence numbers may be lower than those that were read.
     async fn is_remade(&self) -> anyhow::Result<bool> {
-        let begun = Instant::now();
+        let begun = now();
         let mut asked = self.asked.lock().await;
         // many readers ask at the same time, and Kinesis answers 20 times a second
         if asked.is_none_or(|asked| asked < begun) {
-            let now = Instant::now();
+            let now = now();
             let created = stream::created_millis(&self.client, &self.stream).await;
             if created.with_context(|| format!("describing {}", self.name))? != self.created_millis {
                 self.remade.cancel();
@@ -468,9 +469,9 @@ impl Shared {
     /// Whether to tell again how far a partition has been read, of which nothing new came.
     fn is_telling_due(&self, partition: &Arc<str>) -> bool {
         let mut told = self.told.lock().expect("nobody panics while holding it");
-        let is_due = told.get(partition).is_none_or(|last| last.elapsed() >= TELL_EVERY);
+        let is_due = told.get(partition).is_none_or(|last| now() - *last >= TELL_EVERY);
         if is_due {
-            told.insert(partition.clone(), Instant::now());
+            told.insert(partition.clone(), now());
         }
         is_due
     }

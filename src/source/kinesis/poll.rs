@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use aws_sdk_kinesis::operation::get_records::GetRecordsOutput;
-use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::page::Taken;
@@ -12,6 +11,7 @@ use super::{Ended, Shared, stream};
 use crate::metrics::{Held, METRICS};
 use crate::source::shards::Due;
 use crate::time::Timestamp;
+use crate::wait::{now, sleep_until};
 
 /// Bytes that a shard gives in a second. After an answer of 10 MiB, the calls of the next five seconds are throttled.
 const BYTES_A_SECOND: f64 = (2 << 20) as f64;
@@ -23,7 +23,7 @@ pub(super) async fn read(shared: &Shared, due: Due, stop: CancellationToken) -> 
     let shard = due.shard.clone();
     let mut poll = Poll { shared, taken: shared.taken(due, stop.clone()), iterator: None };
     let mut backoff = Backoff::new(&shard);
-    let mut next = Instant::now();
+    let mut next = now();
     let mut is_doubtful = false;
     loop {
         tokio::select! {
@@ -36,12 +36,12 @@ pub(super) async fn read(shared: &Shared, due: Due, stop: CancellationToken) -> 
                 Ok(true) => return Ended::Stopped,
                 Ok(false) => is_doubtful = false,
                 Err(_) => {
-                    next = Instant::now() + backoff.next();
+                    next = now() + backoff.next();
                     continue;
                 }
             }
         }
-        let begun = Instant::now();
+        let begun = now();
         match poll.step().await {
             Ok(Step::Wait(time)) => {
                 backoff.reset();
@@ -65,7 +65,7 @@ pub(super) async fn read(shared: &Shared, due: Due, stop: CancellationToken) -> 
                 {
                     return ended;
                 }
-                next = Instant::now() + backoff.next();
+                next = now() + backoff.next();
                 if backoff.is_news() {
                     tracing::warn!(stream = shared.name, %shard, ?trouble, "reading a shard: trying again");
                 }

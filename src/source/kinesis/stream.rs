@@ -7,11 +7,11 @@ use anyhow::{Context, bail};
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::error::ProvideErrorMetadata;
 use aws_sdk_kinesis::types::{ChildShard, ConsumerStatus, HashKeyRange, StreamDescriptionSummary, StreamStatus};
-use tokio::time::sleep;
 
 use crate::aws::{Kind, Trouble};
 use crate::decode::kpl::HashRange;
 use crate::source::shards::Shard;
+use crate::wait::sleep;
 
 /// Between two looks at a stream or consumer that is being made.
 const PAUSE: Duration = Duration::from_secs(1);

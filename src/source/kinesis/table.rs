@@ -10,7 +10,6 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use serde_json::{Map, Value, json};
 
-use crate::aws::trust::Trust;
 use crate::aws::{Aws, Kind, Trouble};
 use crate::position::{Offset, Within};
 use crate::sink::outbox::call::Answer;
@@ -19,6 +18,7 @@ use crate::sink::wire;
 use crate::source::lease::{Lease, Mark};
 use crate::source::shards::Shard;
 use crate::time::Timestamp;
+use crate::wait::timeout;
 
 const DYNAMODB: Service = Service { name: "dynamodb", endpoint_variable: "AWS_ENDPOINT_URL_DYNAMODB", path: "/" };
 /// A call is given up after this and made again by who wants it: DynamoDB answers within milliseconds.
@@ -57,7 +57,7 @@ impl Table {
     /// # Errors
     /// When there are no credentials, there is no Region, or `AWS_CA_BUNDLE` cannot be read.
     pub async fn open(aws: &Aws, name: &str, stream: &str, created_millis: i64) -> anyhow::Result<Table> {
-        let http = wire::connector_trusting(&Trust::from_env()?);
+        let http = wire::connector_trusting(&aws.trust()?);
         let line = match Line::open(aws, DYNAMODB, None, http).await {
             Ok(line) => line,
             Err(answer) => bail!("{}", said(answer).1),
@@ -167,7 +167,7 @@ impl Table {
         };
         let headers = [("content-type", "application/x-amz-json-1.0"), ("x-amz-target", target)];
         let asking = || format!("dynamodb:{operation} of the leases in {}", self.name);
-        let reply = tokio::time::timeout(CALL_WAIT, self.line.call(&headers, ask.to_string())).await;
+        let reply = timeout(CALL_WAIT, self.line.call(&headers, ask.to_string())).await;
         let reply = reply.with_context(asking)?.with_context(asking)?;
         if reply.status == 200 {
             return serde_json::from_slice(&reply.body).map(Some).with_context(asking);

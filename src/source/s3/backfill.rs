@@ -13,7 +13,6 @@ use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use futures::{StreamExt, stream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
 
 use super::bucket::Buckets;
 use super::days::{Days, folder_of_day, is_settled};
@@ -25,6 +24,7 @@ use crate::source::layout::{Verdict, Wanted};
 use crate::source::plan::{Address, Leaf, ListStep, Listing, Pages, Plan, Planner};
 use crate::source::{Event, Feed, Piece};
 use crate::time::Timestamp;
+use crate::wait::{select, sleep};
 
 /// Listings that are made at the same time; S3 takes 5,500 a second of one prefix.
 const LISTINGS_AT_ONCE: usize = 16;
@@ -72,7 +72,7 @@ pub async fn run(config: Config, aws: Aws, feed: Feed) {
         };
         backfill.read().await
     };
-    let result = tokio::select! {
+    let result = select! {
         result = work => result,
         () = feed.stop.cancelled() => Ok(()),
     };

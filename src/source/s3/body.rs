@@ -9,11 +9,11 @@ use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::{Buf, Bytes};
 use tokio::sync::mpsc;
-use tokio::time::{sleep, timeout};
 
 use super::bucket::Buckets;
 use super::pause;
 use crate::aws::{Kind, Trouble};
+use crate::wait::{sleep, timeout};
 
 /// What waits between the connection and the decoder of a large object; a chunk is what the connection gave, 256 KiB at
 /// most.

@@ -12,7 +12,7 @@ pub mod probe;
 mod queue;
 #[cfg(test)]
 #[path = "../../../tests/it/s3_fake.rs"]
-mod fake;
+pub mod fake;
 #[cfg(test)]
 mod tests;
 

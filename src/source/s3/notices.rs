@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use super::bucket::Buckets;
 use super::days::is_done;
@@ -26,7 +26,10 @@ use crate::source::notice::{self, ObjectRef, Told};
 use crate::source::{Event, Feed, Gone, Piece};
 use crate::table::{Origin, Reject};
 use crate::time::Timestamp;
+use crate::wait::{changed, every, now, select, sleep, timeout};
 
+/// Told to stop, a call that asks for notices gets this long from when it was made: one that takes longer has found none yet.
+const RECEIVE_WAIT: Duration = Duration::from_secs(1);
 /// Notices that may be in our hands; beyond, none is received until some are committed.
 const HELD_MAX: usize = 5000;
 /// Objects waiting for one that is fetched to be done, for each of those: enough to go on with while SQS is asked for more.
@@ -63,7 +66,7 @@ pub struct Config {
 pub async fn run(config: Config, aws: Aws, feed: Feed) {
     let aws = aws.assuming(config.settings.assume_role.as_ref());
     let opened = async { Ok((Queue::open(&aws, &config.queue).await?, Buckets::new(&aws).await?)) };
-    let opened: Result<_, Trouble> = tokio::select! {
+    let opened: Result<_, Trouble> = select! {
         opened = opened => opened,
         () = feed.stop.cancelled() => return,
     };
@@ -115,6 +118,8 @@ struct Notices {
     waiting: HashMap<String, Vec<Waiting>>,
     reading: JoinSet<(Object, Outcome)>,
     receiving: Option<JoinHandle<Result<Vec<Message>, Trouble>>>,
+    /// When that was begun.
+    asked: Instant,
     troubles: u32,
     /// The queue let us receive once: what is wrong later may be mended while we wait.
     answered: bool,
@@ -147,6 +152,7 @@ impl Notices {
             waiting: HashMap::new(),
             reading: JoinSet::new(),
             receiving: None,
+            asked: now(),
             troubles: 0,
             answered: false,
             drained: false,
@@ -162,10 +168,10 @@ impl Notices {
     async fn run(mut self) {
         let stop = self.feed.stop.clone();
         let mut committed = self.feed.committed.clone();
-        let mut tick = tokio::time::interval(self.hidden / 4);
+        let mut tick = every(self.hidden / 4);
         while !self.drained {
             self.receive();
-            tokio::select! {
+            select! {
                 () = stop.cancelled() => break,
                 Some(received) = joined(&mut self.receiving) => {
                     self.receiving = None;
@@ -180,7 +186,7 @@ impl Notices {
                     }
                     self.tell();
                 }
-                Ok(()) = committed.changed() => {
+                Ok(()) = changed(&mut committed) => {
                     let done = committed.borrow_and_update().clone();
                     if self.settle(&done).await.is_err() {
                         break;
@@ -199,6 +205,7 @@ impl Notices {
         if self.receiving.is_none() && room {
             let (queue, hidden, pause) = (self.queue.clone(), self.hidden, self.troubles.checked_sub(1).map(pause));
             let wait = if self.until_empty { Duration::from_secs(1) } else { POLL };
+            self.asked = now();
             self.receiving = Some(tokio::spawn(async move {
                 if let Some(pause) = pause {
                     sleep(pause).await;
@@ -232,7 +239,7 @@ impl Notices {
             true => Some(Timestamp::now()),
             false => messages.iter().filter_map(waited_for).min().or(self.received_until),
         };
-        let hidden_until = Instant::now() + self.hidden;
+        let hidden_until = now() + self.hidden;
         let mut settled = Vec::new();
         for message in messages {
             count("received", 1);
@@ -355,11 +362,11 @@ impl Notices {
         let unread = self.held.values().filter(|held| held.left > 0);
         let unread = unread.filter_map(|held| waited_for(&held.message)).min();
         let Some(until) = unread.or(self.received_until).filter(|_| !self.until_empty) else { return };
-        let is_due = self.told.is_none_or(|(told, at)| until < told || at.elapsed() >= TELL_EVERY);
+        let is_due = self.told.is_none_or(|(told, at)| until < told || now() - at >= TELL_EVERY);
         if !is_due || self.telling.as_ref().is_some_and(|telling| !telling.is_finished()) {
             return;
         }
-        self.told = Some((until, Instant::now()));
+        self.told = Some((until, now()));
         let (feed, partition) = (self.feed.clone(), self.name.as_str().into());
         // what waits for room holds up no notice that has to be hidden for longer
         self.telling = Some(tokio::spawn(async move { feed.send(Event::Reached { partition, until }).await }));
@@ -389,7 +396,7 @@ impl Notices {
         let feed = self.feed.clone();
         let mut sending = pin!(feed.send(event));
         loop {
-            tokio::select! {
+            select! {
                 sent = &mut sending => return sent,
                 () = sleep(self.hidden / 4) => self.hide_longer().await,
             }
@@ -407,17 +414,28 @@ impl Notices {
         hide_longer(&self.queue, &mut self.held, self.hidden).await;
     }
 
+    /// Ends the call that asks for more. What it may have been given already goes back: SQS would hide it from all for as long as
+    /// from who works on it.
+    async fn give_back_received(&mut self) {
+        let Some(mut receiving) = self.receiving.take() else { return };
+        let received = timeout(RECEIVE_WAIT.saturating_sub(now() - self.asked), &mut receiving).await;
+        receiving.abort();
+        if let Ok(Ok(Ok(messages))) = received {
+            count("returned", messages.len());
+            let back: Vec<_> = messages.into_iter().map(|message| (message.handle, Duration::ZERO)).collect();
+            self.queue.hide(&back).await;
+        }
+    }
+
     /// Waits for the last commit, deletes what is in it, and gives the rest back to the others.
     async fn finish(mut self) {
-        if let Some(receiving) = self.receiving.take() {
-            receiving.abort();
-        }
+        self.give_back_received().await;
         if let Some(telling) = self.telling.take() {
             telling.abort();
         }
-        let mut tick = tokio::time::interval(self.hidden / 4);
+        let mut tick = every(self.hidden / 4);
         loop {
-            tokio::select! {
+            select! {
                 read = self.reading.join_next() => match read {
                     Some(read) => {
                         if self.read(read).await.is_err() {
@@ -437,8 +455,8 @@ impl Notices {
         // the last commit comes when every source has let go of its feed
         drop((reader, feed));
         loop {
-            tokio::select! {
-                changed = committed.changed() => if changed.is_err() { break },
+            select! {
+                told = changed(&mut committed) => if told.is_err() { break },
                 // it waits for services to take what was found
                 _ = tick.tick() => hide_longer(&queue, &mut held, hidden).await,
             }
@@ -456,7 +474,7 @@ impl Notices {
 
 /// Hides what is still in our hands for longer, before its time is over.
 async fn hide_longer(queue: &Queue, held: &mut BTreeMap<u64, Held>, hidden: Duration) {
-    let now = Instant::now();
+    let now = now();
     let soon = |held: &&mut Held| held.hidden_until < now + hidden / 2;
     let mut messages = Vec::new();
     for held in held.values_mut().filter(soon) {

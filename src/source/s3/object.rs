@@ -8,7 +8,6 @@ use std::thread;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::spawn_blocking;
 
 use super::body::{Body, Patience, Stream};
 use super::bucket::Buckets;
@@ -19,6 +18,7 @@ use crate::metrics::{Held, METRICS};
 use crate::position::{Checkpoint, Offset, Position};
 use crate::source::{Event, Feed, Gone, Piece};
 use crate::table::Origin;
+use crate::wait::spawn_blocking;
 
 /// Objects up to this size are read whole, so that gzip can be inflated in one shot; larger ones are streamed.
 const WHOLE_BYTES_MAX: u64 = 4 << 20;

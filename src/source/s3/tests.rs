@@ -467,6 +467,20 @@ async fn told_to_stop_the_last_commit_is_acknowledged_and_the_rest_given_back() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn told_to_stop_what_the_queue_is_about_to_give_goes_back() {
+    let fake = Fake::start().await;
+    fake.send("1", notice(&["a"]));
+    fake.fault("ReceiveMessage", [Fault::Stall(300)]);
+    let mut run = Run::start(&fake, queue(false), Checkpoint::default());
+    until(|| !fake.world().hidden.is_empty()).await;
+    run.stop.cancel();
+    assert!(run.take(&mut Seen::default(), SOON).await, "the events end");
+    drop(run.committed);
+    run.events.acknowledged(SOON).await;
+    assert_eq!(fake.world().hidden, BTreeMap::from([("1#1".to_owned(), 0)]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn told_to_stop_a_notice_stays_hidden_until_the_last_commit() {
     let fake = Fake::start().await;
     fake.put("logs", "a", record("a"));

@@ -1,0 +1,385 @@
+//! What a run of [`super::tasks`] is between: a stream, a table of leases, a queue, a bucket and a bus, all in memory, with what goes
+//! wrong with them.
+
+use std::fmt;
+
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_types::body::SdkBody;
+use axum::body::{Body as AxumBody, Bytes, to_bytes};
+use axum::extract::{Request, State as With};
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::sink::post::Shared;
+use crate::source::kinesis::fake::{self as kinesis_fake, Stream};
+use crate::source::kinesis::fake_table::{self, FakeTable, Way as TableWay};
+use crate::source::s3::fake::{self as s3_fake, Fake as Cloud};
+use crate::wait::simulated::{at_once, elapsed};
+
+/// Records that come by the stream; the others are an object each,
+const IN_STREAM: u64 = 7;
+/// of which these and those before come with a notice. The last are there from the beginning.
+const NOTIFIED: u64 = 10;
+const SHARDS_MAX: usize = 6;
+
+/// What goes wrong with a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fault {
+    /// It is never made.
+    Unreachable,
+    /// The service says no.
+    Refused,
+    /// It is made, and the answer is lost,
+    Lost,
+    /// or breaks off,
+    Torn,
+    /// or comes after so long that nobody may wait for it any more.
+    Late,
+    /// Of its entries, the first is not taken.
+    Part,
+}
+
+pub const FAULTS: [Fault; 6] = [Fault::Unreachable, Fault::Refused, Fault::Lost, Fault::Torn, Fault::Late, Fault::Part];
+
+/// The services.
+pub struct Services {
+    pub seed: u64,
+    stream: Arc<Mutex<Stream>>,
+    table: FakeTable,
+    cloud: Cloud,
+    inside: Mutex<Inside>,
+}
+
+pub struct Inside {
+    dice: Dice,
+    is_calm: bool,
+    /// Calls of this life, by their operations.
+    calls: BTreeMap<String, u64>,
+    /// Records there are so far, and shards there were.
+    pub put: u64,
+    born: usize,
+    /// Notices by their ids.
+    notices: BTreeMap<String, String>,
+    /// As those of [`World`] are.
+    pub taken: Vec<u64>,
+    pub excused: Vec<u64>,
+    noted: Vec<u64>,
+    /// All calls of all lives, one text each, in their order.
+    pub trace: Vec<String>,
+    pub faults: BTreeMap<Fault, u64>,
+}
+
+/// One life of the process.
+#[derive(Clone)]
+pub struct Life {
+    pub number: u64,
+    pub fate: Arc<Fate>,
+    pub dead: CancellationToken,
+    /// One call in so many fails; none in a life that is calm.
+    pub fault_every: Option<u64>,
+    /// Until it is known what of that which waits to be sent was sent in a life before.
+    pub outbox: Arc<Mutex<Option<Shared>>>,
+}
+
+impl Life {
+    pub fn new(number: u64, fate: Arc<Fate>, fault_every: Option<u64>) -> Life {
+        Life { number, fate, dead: CancellationToken::new(), fault_every, outbox: Arc::default() }
+    }
+
+    /// One more step, which nobody takes who is dead.
+    async fn step(&self) {
+        if !self.fate.step() {
+            self.dead.cancel();
+            std::future::pending().await
+        }
+    }
+}
+
+/// How one life reaches the services. Tasks of a life that is over may go on, since it is no process, and reach nobody.
+#[derive(Clone)]
+pub struct Network {
+    pub services: Arc<Services>,
+    pub life: Life,
+}
+
+impl fmt::Debug for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Network")
+    }
+}
+
+impl HttpConnector for Network {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let Network { services, life } = self.clone();
+        HttpConnectorFuture::new(async move { services.answer(&life, request).await })
+    }
+}
+
+fn key(record: u64) -> String {
+    format!(
+        "AWSLogs/111122223333/vpcflowlogs/eu-west-1/2024/08/01/111122223333_vpcflowlogs_eu-west-1_fl-1_20240801T1130Z_{record}.log"
+    )
+}
+
+fn broken() -> ConnectorError {
+    ConnectorError::io("the simulation broke it".into())
+}
+
+fn refusal(service: &str, is_throttled: bool) -> Response {
+    let code = match (service, is_throttled) {
+        ("", _) => {
+            let body = "<?xml version=\"1.0\"?><Error><Code>SlowDown</Code><Message>no</Message></Error>";
+            return (StatusCode::SERVICE_UNAVAILABLE, body).into_response();
+        }
+        ("Kinesis_20131202" | "DynamoDB_20120810", true) => "ProvisionedThroughputExceededException",
+        (_, true) => "ThrottlingException",
+        (_, false) => "InternalFailure",
+    };
+    let status = if is_throttled { StatusCode::BAD_REQUEST } else { StatusCode::INTERNAL_SERVER_ERROR };
+    (status, json!({ "__type": code, "message": "no" }).to_string()).into_response()
+}
+
+impl Services {
+    pub fn new(seed: u64) -> Arc<Services> {
+        let mut stream = Stream::default();
+        stream.born("shardId-0", &[], (0, u128::MAX));
+        let inside = Inside {
+            dice: Dice(seed ^ 0x5eed),
+            is_calm: false,
+            calls: BTreeMap::new(),
+            put: 0,
+            born: 1,
+            notices: BTreeMap::new(),
+            taken: vec![0; RECORDS as usize],
+            excused: vec![0; RECORDS as usize],
+            noted: vec![0; RECORDS as usize],
+            trace: Vec::new(),
+            faults: BTreeMap::new(),
+        };
+        let cloud = Cloud::at("http://simulated".into());
+        (NOTIFIED..RECORDS).for_each(|record| cloud.put("old", &key(record), flow(record)));
+        Arc::new(Services {
+            seed,
+            stream: Arc::new(Mutex::new(stream)),
+            table: FakeTable::default(),
+            cloud,
+            inside: Mutex::new(inside),
+        })
+    }
+
+    pub fn inside(&self) -> std::sync::MutexGuard<'_, Inside> {
+        self.inside.lock().unwrap()
+    }
+
+    /// Another life begins.
+    pub fn begin(&self, is_calm: bool) {
+        let mut inside = self.inside();
+        (inside.is_calm, inside.calls) = (is_calm, BTreeMap::new());
+    }
+
+    async fn answer(&self, life: &Life, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
+        let (head, body) = request.try_into_http1x().expect("it is a request").into_parts();
+        let body = Bytes::copy_from_slice(body.bytes().unwrap_or_default());
+        let target = head.headers.get("x-amz-target").map(|target| target.to_str().unwrap().to_owned());
+        let target = target.unwrap_or_default();
+        let is_listing = head.uri.query().is_some_and(|query| query.contains("list-type"));
+        let of_bucket = ("", if is_listing { "ListObjectsV2" } else { "GetObject" });
+        let (service, operation) = target.split_once('.').unwrap_or(of_bucket);
+        if life.fate.is_dead() {
+            std::future::pending().await
+        }
+        let (mut dice, fault) = self.happens(life, operation);
+        self.excuse(life).await;
+        let pause = Duration::from_millis(1 + dice.roll(40));
+        sleep(pause).await;
+        let has_none = operation == "ReceiveMessage" && !self.is_any_message_there(&body).await;
+        // nothing is waited for from here until it is made: who is dead makes none
+        life.step().await;
+        let answer = match (fault, service) {
+            (Some(Fault::Unreachable), _) => return Err(broken()),
+            (Some(Fault::Refused), _) => refusal(service, dice.roll(2) == 0),
+            (_, "Kinesis_20131202") => kinesis_fake::answer(With(self.stream.clone()), head.headers, body).await,
+            (_, "DynamoDB_20120810") => {
+                let open = Arc::new(Mutex::new(TableWay::Open));
+                fake_table::answer(With((self.table.clone(), open)), head.headers, body).await
+            }
+            (_, "AWSEvents") => self.put_events(&body, fault),
+            (_, "AmazonSQS") if has_none => json!({ "Messages": [] }).to_string().into_response(),
+            _ => s3_fake::answer(With(self.cloud.clone()), Request::from_parts(head, AxumBody::from(body))).await,
+        };
+        life.step().await;
+        match fault {
+            Some(Fault::Lost) => return Err(broken()),
+            Some(Fault::Late) => sleep(Duration::from_secs(20 + dice.roll(40))).await,
+            Some(_) | None => {}
+        }
+        let (head, body) = answer.into_parts();
+        let bytes = to_bytes(body, usize::MAX).await.expect("it is in memory");
+        let body = match (fault, operation) {
+            // the length is in the head, or each message has its own
+            (Some(Fault::Torn), "GetObject" | "SubscribeToShard") => {
+                SdkBody::from(bytes.slice(..dice.roll(bytes.len() as u64 + 1) as usize))
+            }
+            // who reads it is told that it cannot be read
+            (Some(Fault::Torn), _) => SdkBody::taken(),
+            _ => SdkBody::from(bytes),
+        };
+        let answer = http::Response::from_parts(head, body);
+        Ok(HttpResponse::try_from(answer).expect("it is an answer"))
+    }
+
+    /// What happens with a call: the same with the same of a life, whatever other calls are made.
+    fn happens(&self, life: &Life, operation: &str) -> (Dice, Option<Fault>) {
+        let mut inside = self.inside();
+        let times = inside.calls.entry(operation.to_owned()).or_default();
+        *times += 1;
+        let times = *times;
+        let name = format!("{} {} {operation} {times}", self.seed, life.number);
+        let hash = blake3::hash(name.as_bytes());
+        let mut dice = Dice(u64::from_le_bytes(hash.as_bytes()[..8].try_into().unwrap()));
+        let is_faulty = life.fault_every.is_some_and(|every| dice.roll(every) == 0);
+        let fault = is_faulty.then(|| FAULTS[dice.roll(FAULTS.len() as u64) as usize]);
+        inside.trace.push(format!("{:?} life {}: {operation} {times}, {fault:?}", elapsed(), life.number));
+        if let Some(fault) = fault {
+            *inside.faults.entry(fault).or_default() += 1;
+        }
+        (dice, fault)
+    }
+
+    /// What was sent before and waits still, since the process died before that was committed, may come again.
+    async fn excuse(&self, life: &Life) {
+        let Some(outbox) = life.outbox.lock().unwrap().take() else { return };
+        let waiting = at_once(move || outbox.waiting()).await.unwrap();
+        let mut inside = self.inside();
+        for json in waiting {
+            let record = record_of(&json);
+            inside.excused[record] += u64::from(inside.taken[record] > inside.noted[record]);
+            inside.noted[record] = inside.taken[record];
+        }
+    }
+
+    /// Whatever happens without anybody's call.
+    pub async fn go_on(self: Arc<Services>) {
+        loop {
+            let pause = Duration::from_millis(100 + self.inside().dice.roll(1500));
+            sleep(pause).await;
+            let mut inside = self.inside();
+            if inside.put < NOTIFIED {
+                self.put(&mut inside);
+            }
+            match inside.dice.roll(8) {
+                _ if inside.is_calm => {}
+                0 | 1 => self.reshard(&mut inside),
+                2 => {
+                    let mut stream = self.stream.lock().unwrap();
+                    stream.expired = stream.iterators + 1;
+                }
+                // SQS gives again what it has given
+                3 => self.unhide(&inside),
+                4 => self.table.lose(inside.dice.roll(SHARDS_MAX as u64) as usize),
+                _ => {}
+            }
+        }
+    }
+
+    /// The next record comes.
+    fn put(&self, inside: &mut Inside) {
+        let record = inside.put;
+        inside.put += 1;
+        if record < IN_STREAM {
+            let mut stream = self.stream.lock().unwrap();
+            let open: Vec<&mut kinesis_fake::Shard> =
+                stream.shards.values_mut().filter(|shard| !shard.closed).collect();
+            let place = inside.dice.roll(open.len() as u64) as usize;
+            let sequence = format!("4959033827149025660855969253836157109592157598913{record:06}");
+            open.into_iter().nth(place).unwrap().records.push((sequence, flow(record)));
+            return;
+        }
+        let key = key(record);
+        self.cloud.put("logs", &key, flow(record));
+        let told = json!({ "Records": [{ "eventName": "ObjectCreated:Put",
+                                         "s3": { "bucket": { "name": "logs" }, "object": { "key": key } } }] });
+        self.cloud.send(&record.to_string(), told.to_string());
+        inside.notices.insert(record.to_string(), told.to_string());
+    }
+
+    /// Splits a shard, or merges two that it was made.
+    fn reshard(&self, inside: &mut Inside) {
+        if inside.born >= SHARDS_MAX {
+            return;
+        }
+        let mut stream = self.stream.lock().unwrap();
+        let open = stream.shards.iter().filter(|(_, shard)| !shard.closed);
+        let open: Vec<(String, (u128, u128))> = open.map(|(id, shard)| (id.clone(), shard.range)).collect();
+        let mut born = |parents: &[&str], range| {
+            stream.born(&format!("shardId-{}", inside.born), parents, range);
+            inside.born += 1;
+        };
+        match &open[..] {
+            [(a, first), (b, second)] => {
+                born(&[a.as_str(), b.as_str()], (first.0.min(second.0), first.1.max(second.1)))
+            }
+            [(a, range), ..] => {
+                let middle = range.0 + (range.1 - range.0) / 2;
+                born(&[a.as_str()], (range.0, middle));
+                born(&[a.as_str()], (middle + 1, range.1));
+            }
+            [] => unreachable!("a stream has an open shard"),
+        }
+    }
+
+    /// What is hidden is there again.
+    pub fn unhide(&self, inside: &Inside) {
+        let mut cloud = self.cloud.world();
+        for handle in std::mem::take(&mut cloud.hidden).into_keys() {
+            let id = handle.split('#').next().unwrap();
+            cloud.messages.push_back((id.to_owned(), inside.notices[id].clone()));
+        }
+    }
+
+    /// Waits for a message as long as it is asked to.
+    async fn is_any_message_there(&self, ask: &[u8]) -> bool {
+        let ask: Value = serde_json::from_slice(ask).unwrap();
+        for _ in 0..ask["WaitTimeSeconds"].as_u64().unwrap_or_default() {
+            if !self.cloud.world().messages.is_empty() {
+                return true;
+            }
+            sleep(Duration::from_secs(1)).await;
+        }
+        !self.cloud.world().messages.is_empty()
+    }
+
+    fn put_events(&self, ask: &[u8], fault: Option<Fault>) -> Response {
+        let ask: Value = serde_json::from_slice(ask).unwrap();
+        let mut inside = self.inside();
+        let (mut told, mut failed) = (Vec::new(), 0);
+        for (place, entry) in ask["Entries"].as_array().unwrap().iter().enumerate() {
+            if place == 0 && fault == Some(Fault::Part) {
+                failed += 1;
+                told.push(json!({ "ErrorCode": "InternalFailure", "ErrorMessage": "no" }));
+                continue;
+            }
+            let record = record_of(entry["Detail"].as_str().unwrap());
+            inside.taken[record] += 1;
+            inside.trace.push(format!("{:?} {record} taken", elapsed()));
+            if matches!(fault, Some(Fault::Lost | Fault::Torn | Fault::Late)) {
+                inside.excused[record] += 1;
+                inside.noted[record] = inside.taken[record];
+            }
+            told.push(json!({ "EventId": "x" }));
+        }
+        json!({ "FailedEntryCount": failed, "Entries": told }).to_string().into_response()
+    }
+
+    /// All has come, and all of it has arrived.
+    pub fn is_over(&self) -> bool {
+        let inside = self.inside();
+        let cloud = self.cloud.world();
+        let is_queue_empty = cloud.messages.is_empty() && cloud.hidden.is_empty();
+        inside.put == NOTIFIED && is_queue_empty && inside.taken.iter().all(|times| *times > 0)
+    }
+}

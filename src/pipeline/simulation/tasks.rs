@@ -1,0 +1,273 @@
+//! A run as it is, [`run`] with its sources and the sender's task, in a time of the simulation's own: shards that are split and
+//! merged, polled or subscribed to, with leases and without; a queue with its objects, and a bucket with others; turns, commits,
+//! an archive, and a bus. Every call may find nobody, be refused, be made and its answer lost, broken off or late; the disk may be
+//! full, a lease another worker's; and each step of a call or of the disk, and each moment between, may be the last of the process.
+//! What is there in the end is what an undisturbed run makes of the same records.
+//!
+//! Nearly all of it comes from the seed, also which branch of a `select!` is first and how long the work of another thread takes: a
+//! world that failed fails again, as a rule.
+
+use std::path::Path;
+
+use arrow::array::{Array, StringArray};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+use super::services::{FAULTS, Fault, Life, Network, Services};
+use super::*;
+use crate::archive;
+use crate::sink::sender::Sender;
+use crate::source::claims::Lost;
+use crate::source::kinesis::{self, Leases};
+use crate::source::layout::Wanted;
+use crate::source::plan::Address;
+use crate::source::s3::{self, backfill, notices};
+use crate::source::shards::Start;
+use crate::wait::simulated;
+
+/// Lives that end somehow, at most; the last of a world goes on, undisturbed, until all has arrived.
+const LIVES: u64 = 3;
+/// Steps within which a life ends that ends by one of them, and seconds within which it ends otherwise.
+const STEPS: u64 = 200;
+const SECONDS: u64 = 15;
+/// Writes after which the disk is full, where it comes to be.
+const WRITES: u64 = 80;
+/// One call in so many fails; each life has one of these.
+const FAULT_EVERY: [u64; 3] = [3, 10, 30];
+const SEEDS: u64 = 200;
+/// Nothing of an undisturbed life takes longer.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// The sender's time: it goes on with the simulation's.
+fn clock() -> Timestamp {
+    static BEGUN: LazyLock<Timestamp> = LazyLock::new(Timestamp::now);
+    Timestamp(BEGUN.0 + simulated::elapsed().as_micros() as i64)
+}
+
+/// How a life ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum End {
+    Killed,
+    /// It was told to stop, and did.
+    Stopped,
+    /// A shard was another's by then, or that could not be found out: it begins again.
+    Lost,
+    /// The disk was full.
+    Full,
+}
+
+/// What came of a world.
+#[derive(Debug, Default)]
+struct Came {
+    /// What each finding counts, by its id.
+    counts: BTreeMap<String, u64>,
+    /// What is archived, one text a row.
+    rows: Vec<String>,
+    ends: BTreeMap<End, u64>,
+    faults: BTreeMap<Fault, u64>,
+    /// Its calls and what was taken, one text each, in their order.
+    trace: Vec<String>,
+    /// Findings that were sent more than once.
+    again: u64,
+    /// What it took in the simulation.
+    time: Duration,
+}
+
+struct TaskWorld {
+    services: Arc<Services>,
+    /// The disk.
+    world: World,
+    archive: tempfile::TempDir,
+    came: Came,
+}
+
+impl TaskWorld {
+    fn new(seed: u64) -> TaskWorld {
+        let services = Services::new(seed);
+        // it is flushed at each commit, which memory does not wait for
+        let memory = Path::new("/dev/shm");
+        let archive = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+        TaskWorld { services, world: World::new(seed), archive: archive.unwrap(), came: Came::default() }
+    }
+
+    fn stages(&self, fate: &Arc<Fate>, aws: &Aws, network: SharedHttpConnector) -> Result<Stages, Dead> {
+        let mut stages = self.world.stages(fate)?;
+        // the end of a run waits for nobody
+        let config = event_bridge::Config { drain_seconds: 0, ..event_bridge::Config::default() };
+        let bus = event_bridge::Bus::of(&config, aws, network).unwrap();
+        stages.posts = vec![Post::new(Way::EventBridge(bus), Memory::default(), CancellationToken::new())];
+        stages.archive = Some(Archive::open(self.archive.path(), &archive::Config::default()).unwrap());
+        Ok(stages)
+    }
+
+    fn config(&self, aws: Aws, dice: &mut Dice) -> Config {
+        let leases = Leases { table: "leases".to_owned(), expiry_seconds: 10 };
+        let settings = kinesis::Settings {
+            start: Start::TrimHorizon,
+            fan_out: (dice.roll(2) == 0).then(|| "weir".to_owned()),
+            leases: (dice.roll(3) == 0).then_some(leases),
+            ..kinesis::Settings::default()
+        };
+        let stream = kinesis::Stream::parse("kinesis://there").unwrap();
+        let settings_of_queue = s3::Settings { visibility_seconds: 20, ..s3::Settings::default() };
+        let queue = notices::Address::parse("sqs://notices").unwrap();
+        let backfill = backfill::Config {
+            address: Address::parse("s3://old/AWSLogs/").unwrap(),
+            wanted: Wanted::default(),
+            settings: s3::Settings::default(),
+            progress: Arc::default(),
+        };
+        Config {
+            sources: vec![
+                Source::Kinesis(kinesis::Config { stream, settings }),
+                Source::Notices(notices::Config { queue, settings: settings_of_queue, until_empty: false }),
+                Source::Backfill(backfill),
+            ],
+            aws,
+            decode: decode::Options::default(),
+            follow: true,
+            renewals: None,
+            commit_every: Duration::from_secs([0, 3, 60][dice.roll(3) as usize]),
+            so_far: SoFar::default(),
+        }
+    }
+
+    async fn live(&mut self, life: Life, dice: &mut Dice) -> End {
+        let is_calm = life.fault_every.is_none();
+        self.services.begin(is_calm);
+        let network = SharedHttpConnector::new(Network { services: self.services.clone(), life: life.clone() });
+        let aws = Aws::answered_by(network.clone());
+        let Ok(stages) = self.stages(&life.fate, &aws, network) else {
+            return if life.fate.is_dead() { End::Killed } else { End::Full };
+        };
+        let outbox = stages.posts[0].shared();
+        *life.outbox.lock().unwrap() = Some(outbox.clone());
+        let stop = CancellationToken::new();
+        let sender = tokio::spawn(Sender::new(outbox, clock).run());
+        if !is_calm && dice.roll(3) == 0 {
+            let (stop, time) = (stop.clone(), Duration::from_millis(dice.roll(1000 * SECONDS)));
+            tokio::spawn(async move {
+                sleep(time).await;
+                stop.cancel();
+            });
+        }
+        let (services, stopping) = (self.services.clone(), stop.clone());
+        let report = move |_| {
+            if is_calm && services.is_over() {
+                stopping.cancel();
+            }
+        };
+        let time = if is_calm { PATIENCE } else { Duration::from_millis(1000 + dice.roll(1000 * SECONDS)) };
+        let ended = tokio::select! {
+            biased;
+            () = life.dead.cancelled() => None,
+            () = sleep(time) => None,
+            ended = run(self.config(aws, dice), stages, stop, report) => Some(ended),
+        };
+        let is_dead = life.fate.is_dead();
+        // whatever goes on, nothing of it gets anywhere
+        life.fate.is_dead.store(true, Ordering::Relaxed);
+        life.dead.cancel();
+        sender.abort();
+        simulated::all_done().await;
+        // nobody hides them any longer
+        self.services.unhide(&self.services.inside());
+        match ended {
+            None => End::Killed,
+            Some(Ok(outcome)) => {
+                let unreadable = outcome.summary.unreadable;
+                assert!(!unreadable.iter().any(|one| one.why.contains("panicked")), "{unreadable:?}");
+                let findings = outcome.findings.iter();
+                self.came.counts = findings.map(|finding| (finding.id.to_string(), finding.count)).collect();
+                End::Stopped
+            }
+            Some(Err(error)) if error.is::<Lost>() => End::Lost,
+            Some(Err(error)) => {
+                assert!(is_dead || !life.fate.has_room(), "{error:#}");
+                if is_dead { End::Killed } else { End::Full }
+            }
+        }
+    }
+
+    async fn run(mut self, lives: u64) -> Came {
+        tokio::spawn(self.services.clone().go_on());
+        let mut dice = Dice(self.services.seed);
+        for number in 0..lives {
+            let steps = if dice.roll(3) == 0 { u64::MAX } else { dice.roll(STEPS) };
+            let writes = if dice.roll(3) == 0 { dice.roll(WRITES) } else { u64::MAX };
+            let fault_every = FAULT_EVERY[dice.roll(3) as usize];
+            let end = self.live(Life::new(number, Fate::of(steps, writes), Some(fault_every)), &mut dice).await;
+            *self.came.ends.entry(end).or_default() += 1;
+        }
+        let last = self.live(Life::new(lives, Fate::after(u64::MAX), None), &mut dice).await;
+        let inside = self.services.inside();
+        assert!(last == End::Stopped, "{:#?}, {last:?}: taken {:?}", inside.trace, inside.taken);
+        for (record, (taken, excused)) in inside.taken.iter().zip(&inside.excused).enumerate() {
+            let trace = &inside.trace;
+            assert!((1..=1 + excused).contains(taken), "{trace:#?}: {record} came {taken} times, {excused} excused");
+        }
+        let again = inside.taken.iter().map(|times| times - 1).sum();
+        let rows = rows(self.archive.path());
+        Came {
+            rows,
+            faults: inside.faults.clone(),
+            trace: inside.trace.clone(),
+            again,
+            time: simulated::elapsed(),
+            ..self.came
+        }
+    }
+}
+
+/// The interfaces of the archived rows.
+fn rows(archive: &Path) -> Vec<String> {
+    let mut rows = Vec::new();
+    for found in archive::read::files(archive, &VPC_FLOW).unwrap() {
+        let file = std::fs::File::open(found.path).unwrap();
+        for batch in ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap() {
+            let column = arrow::compute::cast(
+                batch.unwrap().column_by_name("interface_id").unwrap(),
+                &arrow::datatypes::DataType::Utf8,
+            );
+            let column = column.unwrap();
+            let names = column.as_any().downcast_ref::<StringArray>().unwrap();
+            rows.extend(names.iter().map(|name| name.unwrap().to_owned()));
+        }
+    }
+    rows.sort();
+    rows
+}
+
+fn run_world(seed: u64, lives: u64) -> Came {
+    simulated::run(seed, async { TaskWorld::new(seed).run(lives).await })
+}
+
+#[test]
+fn whatever_fails_and_whatever_ends_a_life_the_tasks_come_to_what_an_undisturbed_run_comes_to() {
+    let expected = run_world(0, 0);
+    assert_eq!(expected.rows, (0..RECORDS).map(interface).collect::<Vec<String>>());
+    assert_eq!(expected.counts.values().copied().collect::<Vec<u64>>(), vec![1; RECORDS as usize]);
+    let seeds = seeds(SEEDS);
+    let worlds = of_seeds(seeds.clone(), |seed| {
+        let came = run_world(seed, 1 + seed % LIVES);
+        assert_eq!(came.rows, expected.rows, "{:#?}", came.trace);
+        assert_eq!(came.counts, expected.counts, "{:#?}", came.trace);
+        came
+    });
+    let (mut ends, mut faults) = (BTreeMap::<End, u64>::new(), BTreeMap::<Fault, u64>::new());
+    for came in &worlds {
+        came.ends.iter().for_each(|(end, times)| *ends.entry(*end).or_default() += times);
+        came.faults.iter().for_each(|(fault, times)| *faults.entry(*fault).or_default() += times);
+    }
+    let calls: usize = worlds.iter().map(|came| came.trace.len()).sum();
+    let again: u64 = worlds.iter().map(|came| came.again).sum();
+    let time: Duration = worlds.iter().map(|came| came.time).sum();
+    let count = worlds.len();
+    println!(
+        "{count} worlds in {} h of theirs: lives ended by {ends:?}; {calls} calls, of which failed {faults:?}; {again} findings came again",
+        time.as_secs() / 3600
+    );
+    if seeds == (0..SEEDS) {
+        assert!(ends[&End::Killed] >= SEEDS && ends[&End::Stopped] >= SEEDS / 20 && ends[&End::Full] >= SEEDS / 50);
+        assert!(ends.contains_key(&End::Lost) && faults.len() == FAULTS.len());
+    }
+}
