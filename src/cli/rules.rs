@@ -12,7 +12,7 @@ use clap::{Args, Subcommand};
 use walkdir::WalkDir;
 
 use super::output::{Failure, OrFail};
-use super::{coverage, explain, output, reference, skeleton, took};
+use super::{coverage, explain, output, reference, run, skeleton, took};
 use crate::config::Config;
 use crate::detect::Detector;
 use crate::detect::cases::{self, Report};
@@ -109,9 +109,9 @@ pub enum Rules {
 /// Rules beside those inside the program.
 #[derive(Args)]
 pub struct More {
-    /// Folder of rules that add to the built-in ones or replace them by id
-    #[arg(long, value_name = "DIR")]
-    rules: Option<PathBuf>,
+    /// Folder of rules that add to the built-in ones or replace them by id; only:DIR for these alone
+    #[arg(long, value_name = "DIR|only:DIR")]
+    rules: Option<String>,
     #[command(flatten)]
     pub settings: Settings,
 }
@@ -344,12 +344,11 @@ pub fn folder(rules: &str) -> Option<&Path> {
     (rules != "none").then(|| Path::new(rules.strip_prefix(ONLY).unwrap_or(rules)))
 }
 
-/// The built-in rules and those of a folder; what cannot be used is said and left out.
+/// The rules that `weir run` would have; what cannot be used is said and left out.
 pub fn merged(more: &More) -> Result<Vec<Source>> {
-    let Some(dir) = &more.rules else { return Ok(library::built_in()) };
-    let found = read(dir, &more.settings.sigma()?)?;
+    let found = run::found(more.rules.as_deref(), &more.settings.read()?)?;
     found.refused.iter().for_each(|error| output::say(format_args!("weir: rule left out: {error}")));
-    Ok(library::merge(library::built_in(), found.sources))
+    Ok(found.sources)
 }
 
 fn convert(out: &mut impl Write, path: &Path, to: Option<&Path>, config: &sigma::Config) -> Result<ExitCode> {

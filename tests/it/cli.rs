@@ -102,6 +102,9 @@ fn the_rules_of_a_folder_run_with_the_built_in_ones_or_alone() {
     assert!(both.len() > 2 && both.contains(&"cloudtrail/a_call".into()), "{both:?}");
     assert!(both.contains(&"cloudtrail/iam_user_created".into()), "{both:?}");
     assert_eq!(rules("none"), Vec::<String>::new());
+    let listed = text(&weir(&["rules", "list", "--rules", "only:own"], folder.path()).stdout);
+    let ids: Vec<&str> = listed.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(ids.contains(&"cloudtrail/a_call") && !ids.contains(&"cloudtrail/iam_user_created"), "{ids:?}");
     let missing = weir(&["run", "--from", &attack, "--rules", "only:no-such-folder"], folder.path());
     assert!(code(&missing) == 2 && text(&missing.stderr).contains("no-such-folder"), "{}", text(&missing.stderr));
 }
