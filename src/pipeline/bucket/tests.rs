@@ -127,24 +127,27 @@ async fn a_commit_whose_answer_was_lost_is_made_once_and_one_that_comes_late_is_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn outboxes_that_a_commit_does_not_name_stay_as_they_are() {
+async fn what_a_commit_does_not_name_stays_as_it_is() {
     let fake = Fake::default();
     let (aws, runtime) = (Aws::of_server(&fake.serve().await), Handle::current());
     let working = tokio::task::spawn_blocking(move || {
         let state = Bucket::take("s3://b/w", "one", false, &aws, runtime.clone()).unwrap();
-        let with = |outboxes: &[(&str, &str)]| {
+        let with = |outboxes: &[(&str, &str)], parts: &[(u64, &'static str)]| {
             let outboxes = outboxes.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()));
+            let of_rules = parts.iter().map(|(number, part)| (("a/x".to_owned(), *number), (*part).into()));
             Commit {
                 outboxes: outboxes.collect(),
-                detector: Parts { shared: "d".into(), ..Parts::default() },
+                detector: Parts { shared: "d".into(), of_rules: of_rules.collect() },
                 ..Commit::default()
             }
         };
-        for outboxes in [&[("sns", "a"), ("s3", "b")][..], &[("sns", "c")], &[]] {
-            state.commit(&with(outboxes), &|| Ok(())).unwrap();
-        }
+        let commit = |made: Commit| state.commit(&made, &|| Ok(())).unwrap();
+        commit(with(&[("sns", "a"), ("s3", "b")], &[(1, "one"), (2, "two")]));
+        // of what rules over windows remember, parts without bytes are to be forgotten
+        commit(with(&[("sns", "c")], &[(1, ""), (3, "three")]));
+        commit(with(&[], &[]));
         let last = Bucket::take("s3://b/w", "two", false, &aws, runtime).unwrap().load();
-        assert_eq!(last, Some(with(&[("sns", "c"), ("s3", "b")])));
+        assert_eq!(last, Some(with(&[("sns", "c"), ("s3", "b")], &[(2, "two"), (3, "three")])));
     });
     working.await.unwrap();
 }
