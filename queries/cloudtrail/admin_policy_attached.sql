@@ -9,7 +9,11 @@ SELECT eventTime, eventName,
        CASE eventName WHEN 'AttachUserPolicy' THEN 'user/' || (requestParameters ->> 'userName')
                       WHEN 'AttachRolePolicy' THEN 'role/' || (requestParameters ->> 'roleName')
                       ELSE 'group/' || (requestParameters ->> 'groupName') END AS resource,
-       CASE WHEN eventName = 'AttachUserPolicy' THEN 'high' ELSE 'medium' END AS severity,
+       CASE WHEN eventName = 'AttachUserPolicy' THEN 'high'
+            WHEN requestParameters ->> 'roleName' LIKE 'aws-controltower-%'
+                 AND userIdentity.sessionContext.sessionIssuer.userName = 'AWSControlTowerExecution'
+                 AND userIdentity.invokedBy = 'cloudformation.amazonaws.com' THEN 'low'
+            ELSE 'medium' END AS severity,
        CASE eventName WHEN 'AttachUserPolicy' THEN 'Administrator policy was attached to a user'
                       WHEN 'AttachRolePolicy' THEN 'Administrator policy was attached to a role'
                       ELSE 'Administrator policy was attached to a group' END AS title

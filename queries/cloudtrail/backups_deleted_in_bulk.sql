@@ -3,7 +3,7 @@
 -- confidence      = "medium"
 -- tags            = ["attack.impact", "attack.t1490", "attack.t1485"]
 -- remedy          = "Deny deletion to the principal at once, list what is left, copy it to a locked vault in another account; take out of the recycle bin what it holds."
--- false_positives = "Clean-up of old snapshots by a person or a script; it should have a role of its own, named in the suppress list."
+-- false_positives = "Clean-up of old snapshots by a person or a script; it should have a role of its own, named in the suppress list; a backup program that makes as many as it deletes (low)."
 SELECT userIdentity.arn AS who,
        count(DISTINCT coalesce(requestParameters ->> 'snapshotId', requestParameters ->> 'imageId', requestParameters ->> 'dBSnapshotIdentifier', requestParameters ->> 'dBClusterSnapshotIdentifier',
                       requestParameters ->> 'recoveryPointArn', requestParameters ->> 'snapshotIdentifier', requestParameters ->> 'backupId', requestParameters ->> 'backupArn')) AS deleted,
@@ -12,10 +12,13 @@ SELECT userIdentity.arn AS who,
                 requestParameters ->> 'recoveryPointArn', requestParameters ->> 'snapshotIdentifier', requestParameters ->> 'backupId', requestParameters ->> 'backupArn')) AS resource,
        sample(userAgent) AS user_agents,
        sample(sourceIPAddress) AS addresses,
-       CASE WHEN count(DISTINCT coalesce(requestParameters ->> 'snapshotId', requestParameters ->> 'imageId', requestParameters ->> 'dBSnapshotIdentifier', requestParameters ->> 'dBClusterSnapshotIdentifier',
+       -- a backup program makes as many as it deletes
+       CASE WHEN count(*) FILTER (WHERE eventName = 'CreateSnapshot') >= count(DISTINCT coalesce(requestParameters ->> 'snapshotId', requestParameters ->> 'imageId', requestParameters ->> 'dBSnapshotIdentifier', requestParameters ->> 'dBClusterSnapshotIdentifier',
+                      requestParameters ->> 'recoveryPointArn', requestParameters ->> 'snapshotIdentifier', requestParameters ->> 'backupId', requestParameters ->> 'backupArn')) THEN 'low'
+            WHEN count(DISTINCT coalesce(requestParameters ->> 'snapshotId', requestParameters ->> 'imageId', requestParameters ->> 'dBSnapshotIdentifier', requestParameters ->> 'dBClusterSnapshotIdentifier',
                       requestParameters ->> 'recoveryPointArn', requestParameters ->> 'snapshotIdentifier', requestParameters ->> 'backupId', requestParameters ->> 'backupArn')) FILTER (WHERE is_person()) >= 15 THEN 'high' ELSE 'medium' END AS severity
 FROM cloudtrail
-WHERE eventName IN ('DeleteSnapshot', 'DeregisterImage', 'DeleteDBSnapshot', 'DeleteDBClusterSnapshot', 'DeleteClusterSnapshot', 'DeleteRecoveryPoint', 'DeleteBackup')
+WHERE eventName IN ('DeleteSnapshot', 'CreateSnapshot', 'DeregisterImage', 'DeleteDBSnapshot', 'DeleteDBClusterSnapshot', 'DeleteClusterSnapshot', 'DeleteRecoveryPoint', 'DeleteBackup')
   AND eventSource IN ('ec2.amazonaws.com', 'rds.amazonaws.com', 'redshift.amazonaws.com', 'backup.amazonaws.com', 'fsx.amazonaws.com', 'dynamodb.amazonaws.com')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

@@ -11,14 +11,17 @@ SELECT eventTime,
        userAgent,
        coalesce(requestParameters ->> 'autoScalingGroupName', requestParameters ->> 'computeEnvironmentName', requestParameters ->> 'notebookInstanceName', requestParameters ->> 'trainingJobName', requestParameters ->> 'name', eventName) AS resource
 FROM cloudtrail
-WHERE eventSource IN ('ec2.amazonaws.com', 'autoscaling.amazonaws.com', 'batch.amazonaws.com', 'gamelift.amazonaws.com', 'sagemaker.amazonaws.com', 'bedrock.amazonaws.com', 'lightsail.amazonaws.com', 'elasticmapreduce.amazonaws.com', 'ecs.amazonaws.com', 'eks.amazonaws.com')
+WHERE eventSource IN ('ec2.amazonaws.com', 'autoscaling.amazonaws.com', 'batch.amazonaws.com', 'gamelift.amazonaws.com', 'sagemaker.amazonaws.com', 'bedrock.amazonaws.com', 'lightsail.amazonaws.com', 'elasticmapreduce.amazonaws.com', 'ecs.amazonaws.com', 'eks.amazonaws.com',
+                      'appstream.amazonaws.com', 'workspaces.amazonaws.com', 'cloud9.amazonaws.com')
   AND eventName IN ('RequestSpotFleet', 'CreateFleet', 'RequestSpotInstances', 'CreateAutoScalingGroup', 'UpdateAutoScalingGroup', 'CreateComputeEnvironment', 'CreateNotebookInstance', 'CreateTrainingJob', 'CreateEndpointConfig',
-                      'CreateProvisionedModelThroughput', 'CreateInstances', 'RunJobFlow', 'CreateService', 'UpdateService', 'RunTask', 'CreateNodegroup', 'UpdateNodegroupConfig')
+                      'CreateProvisionedModelThroughput', 'CreateInstances', 'RunJobFlow', 'CreateService', 'UpdateService', 'RunTask', 'CreateNodegroup', 'UpdateNodegroupConfig', 'CreateWorkspaces', 'CreateEnvironmentEC2')
   AND (eventName IN ('RequestSpotFleet', 'CreateProvisionedModelThroughput')
        OR eventSource = 'gamelift.amazonaws.com'
        OR regexp_like(requestParameters, '"(ml\.)?(p[2-6][a-z]*|g[3-6][a-z]*|trn[0-9][a-z]*|inf[0-9][a-z]*)\.|"[a-z0-9.-]+\.(1[2689]|24|32|48)xlarge"')
        OR regexp_like(requestParameters, '(?i)"(desiredCapacity|desiredCount|desiredSize|minSize|TotalTargetCapacity|instanceCount|maxvCpus)"\s*:\s*([2-9][0-9]|[0-9]{3,})')
-       OR json_length(requestParameters, 'instanceNames') >= 5)
+       OR regexp_like(requestParameters, '"(bundleId|instanceType)"\s*:\s*"([0-9]xlarge_|gpu_|stream\.graphics)')
+       OR json_length(requestParameters, 'instanceNames') >= 5
+       OR json_length(requestParameters, 'workspaces') >= 10)
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND NOT is_infrastructure_tool()

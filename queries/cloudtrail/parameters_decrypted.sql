@@ -17,7 +17,7 @@ SELECT eventTime,
             ELSE 'Person tried to read decrypted parameters from Parameter Store' END AS title
 FROM cloudtrail
 WHERE eventSource = 'ssm.amazonaws.com'
-  AND eventName IN ('GetParameters', 'GetParameter', 'GetParametersByPath')
+  AND eventName IN ('GetParameters', 'GetParameter', 'GetParametersByPath', 'GetParameterHistory')
   AND (errorCode IS NULL OR errorCode LIKE '%AccessDenied%' OR errorCode LIKE '%Unauthorized%')
   AND requestParameters ->> 'withDecryption' = 'true'
   -- a program knows the path of its own parameters

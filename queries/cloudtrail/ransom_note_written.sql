@@ -13,6 +13,6 @@ SELECT eventTime,
 FROM cloudtrail
 WHERE eventSource = 's3.amazonaws.com'
   AND eventName IN ('PutObject', 'CopyObject', 'CompleteMultipartUpload')
-  AND regexp_like(requestParameters ->> 'key', '(?i)(^|/)[^/]*(ransom|how[-_ ]?to[-_ ]?(decrypt|recover|restore|get)|files?[-_ ]?(deleted|encrypted|locked|stolen)|(decrypt|recover|restore|unlock)[-_ ]?(instructions?|files?|data|me|now|your)|your[-_ ]?(files|data|bucket)|(read[-_ ]?me|warning|attention|important)[-_ ]?(to|for)?[-_ ]?(decrypt|recover|restore|unlock|deleted|encrypted|ransom)|bitcoin|pay[-_ ]?(us|now|ransom))[^/]*\.(txt|html?|md|hta|json)$')
+  AND regexp_like(requestParameters ->> 'key', '(?i)(^|/)[^/]*(ransom|how[-_ ]?to[-_ ]?(decrypt|recover|restore|get)|files?[-_ ]?(deleted|encrypted|locked|stolen)|(decrypt|recover|restore|unlock)[-_ ]?(instructions?|files?|data|me|now|your)|your[-_ ]?(files|data|bucket)|(read[-_ ]?me|warning|attention|important)[-_ ]?(to|for)?[-_ ]?(decrypt|recover|restore|unlock|deleted|encrypted|ransom)|bitcoin|pay[-_ ]?(us|now|ransom)|!{2,}[-_ ]*read|read[-_ ]?me[-_ ]?(now|!{2,}))[^/]*\.(txt|html?|md|hta|json)$')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

@@ -1,7 +1,8 @@
--- title    = "Role that another account can assume was created"
--- severity = "medium"
--- tags     = ["attack.persistence", "attack.t1136.003", "attack.t1098.003", "attack.t1078.004"]
--- remedy   = "Find out whose account it is. Delete the role if it is neither yours nor of a vendor you know; ask vendors for an external id."
+-- title           = "Role that another account can assume was created"
+-- severity        = "medium"
+-- tags            = ["attack.persistence", "attack.t1136.003", "attack.t1098.003", "attack.t1078.004"]
+-- remedy          = "Find out whose account it is. Delete the role if it is neither yours nor of a vendor you know; ask vendors for an external id."
+-- false_positives = "Control Tower, whose audit account reads the others, and stack sets that reach every account (low)."
 SELECT eventTime,
        requestParameters ->> 'roleName' AS role,
        requestParameters ->> 'assumeRolePolicyDocument' AS trust_policy,
@@ -9,6 +10,12 @@ SELECT eventTime,
        coalesce(json_get_str(responseElements, 'role', 'arn'), 'role/' || (requestParameters ->> 'roleName')) AS resource,
        -- statements under a condition are taken out too: whom does the rest let in?
        CASE WHEN regexp_like(regexp_replace(requestParameters ->> 'assumeRolePolicyDocument', '[{]([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*("Effect"\s*:\s*"Deny"|"Condition"\s*:)([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*[}]', '', 'g'), '"(AWS|Principal)"\s*:\s*(\[[^\]]*)?"\*"') THEN 'critical'
+            WHEN requestParameters ->> 'roleName' LIKE 'aws-controltower-%'
+                 AND userIdentity.sessionContext.sessionIssuer.userName = 'AWSControlTowerExecution'
+                 AND userIdentity.invokedBy = 'cloudformation.amazonaws.com' THEN 'low'
+            -- what is rolled out to each account of an organization is told where the stack set is changed
+            WHEN userIdentity.invokedBy = 'cloudformation.amazonaws.com'
+                 AND regexp_like(userIdentity.sessionContext.sessionIssuer.userName, '^(stacksets-exec-[0-9a-f]{16,}|AWSCloudFormationStackSetExecutionRole)$') THEN 'low'
             WHEN regexp_like(regexp_replace(replace(requestParameters ->> 'assumeRolePolicyDocument', account, 'own'), '[{]([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*("Effect"\s*:\s*"Deny"|"Condition"\s*:)([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*[}]', '', 'g'), '"AWS"\s*:\s*(\[[^\]]*)?"(arn:[a-z-]+:(iam|sts)::)?[0-9]{12}') THEN 'medium'
             ELSE 'low' END AS severity,
        CASE WHEN regexp_like(regexp_replace(requestParameters ->> 'assumeRolePolicyDocument', '[{]([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*"Effect"\s*:\s*"Deny"([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*[}]', '', 'g'), '"(AWS|Principal)"\s*:\s*(\[[^\]]*)?"\*"') THEN 'Role that every AWS account can assume was created'

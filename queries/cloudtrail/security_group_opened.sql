@@ -12,7 +12,12 @@ SELECT eventTime,
        userAgent,
        coalesce(requestParameters ->> 'groupId', requestParameters ->> 'groupName') AS resource,
        -- what a pipeline is made to do was read by somebody before; the console proposes SSH from anywhere with each instance
-       CASE WHEN errorCode IS NULL AND coalesce(NOT (userIdentity.invokedBy = 'cloudformation.amazonaws.com'
+       CASE WHEN errorCode IS NULL AND NOT is_person()
+                 AND regexp_like(coalesce(userAgent, ''), '[Pp]acker')
+                 AND coalesce(json_length(requestParameters, 'ipPermissions', 'items'), 0) = 1
+                 AND coalesce(json_get_int(requestParameters, 'ipPermissions', 'items', 0, 'fromPort'), 0) IN (22, 3389, 5985, 5986)
+                 AND json_get_int(requestParameters, 'ipPermissions', 'items', 0, 'fromPort') = json_get_int(requestParameters, 'ipPermissions', 'items', 0, 'toPort') THEN 'low'
+            WHEN errorCode IS NULL AND coalesce(NOT (userIdentity.invokedBy = 'cloudformation.amazonaws.com'
                   OR NOT is_person() AND userIdentity.sessionContext.ec2RoleDelivery IS NULL
                      AND is_infrastructure_tool()), true)
                  -- Packer opens the one port by which it enters what it makes an image of

@@ -20,4 +20,5 @@ WHERE eventSource = 'cloudtrail.amazonaws.com'
        OR requestParameters ->> 'isOrganizationTrail' = 'false'
        -- its copy in CloudWatch Logs, where alarms look
        OR requestParameters ->> 'cloudWatchLogsLogGroupArn' = ''
+       OR requestParameters ->> 'snsTopicName' = ''
        OR requestParameters ->> 'enableLogFileValidation' = 'false')

@@ -1,4 +1,4 @@
--- title           = "Person changed who gets into a user pool: its identity providers, clients, MFA or administrators"
+-- title           = "Person changed who gets into a user pool: its identity providers, clients, triggers, MFA or administrators"
 -- severity        = "medium"
 -- tags            = ["attack.persistence", "attack.t1556", "attack.t1484.002", "attack.t1098", "attack.t1556.006"]
 -- remedy          = "Compare the pool with what is in your repository; take the provider or membership back, and sign out who came in by it (AdminUserGlobalSignOut)."
@@ -14,6 +14,10 @@ WHERE eventSource = 'cognito-idp.amazonaws.com'
   AND eventName IN ('CreateIdentityProvider', 'UpdateIdentityProvider', 'UpdateUserPool', 'UpdateUserPoolClient', 'AdminAddUserToGroup')
   AND (eventName IN ('CreateIdentityProvider', 'UpdateIdentityProvider', 'UpdateUserPoolClient')
        OR requestParameters ->> 'mfaConfiguration' = 'OFF'
+       -- the console sends it with every change of a pool
+       OR requestParameters -> 'adminCreateUserConfig' ->> 'allowAdminCreateUserOnly' = 'false'
+          AND sessionCredentialFromConsole IS NOT TRUE
+       OR regexp_like(replace(requestParameters ->> 'lambdaConfig', account, ''), ':lambda:[a-z0-9-]+:[0-9]{12}:')
        OR regexp_like(requestParameters ->> 'groupName', '(?i)admin'))
   AND NOT is_infrastructure_tool()
   AND is_person()
