@@ -1,0 +1,23 @@
+-- title           = "Key or link into Airflow, Grafana or AppSync was made by a person"
+-- severity        = "medium"
+-- confidence      = "medium"
+-- tags            = ["attack.persistence", "attack.t1098.001", "attack.lateral_movement", "attack.t1550.001"]
+-- remedy          = "Ask the person. With the link or key the application is used without AWS credentials: what runs there has the rights of its role. Delete the key if nobody claims it."
+-- false_positives = "Whoever sets the application up (a key of AppSync is low); links of the console are left out."
+SELECT eventTime,
+       eventName,
+       eventSource,
+       coalesce(requestParameters ->> 'keyName', requestParameters ->> 'name', requestParameters ->> 'description') AS what,
+       sourceIPAddress,
+       userAgent,
+       coalesce(requestParameters ->> 'workspaceId', requestParameters ->> 'apiId', requestParameters ->> 'name', requestParameters ->> 'Name', eventSource) AS resource,
+       CASE WHEN eventSource = 'appsync.amazonaws.com' THEN 'low' ELSE 'medium' END AS severity
+FROM cloudtrail
+WHERE eventSource IN ('airflow.amazonaws.com', 'grafana.amazonaws.com', 'appsync.amazonaws.com')
+  AND eventName IN ('CreateWebLoginToken', 'CreateCliToken', 'CreateWorkspaceApiKey', 'CreateWorkspaceServiceAccountToken', 'CreateApiKey')
+  AND (eventSource <> 'airflow.amazonaws.com'
+       OR sessionCredentialFromConsole IS NOT TRUE)
+  AND NOT is_infrastructure_tool()
+  AND is_person()
+  AND errorCode IS NULL
+  AND userIdentity.invokedBy IS NULL
