@@ -1,4 +1,4 @@
--- title           = "Build was started with another source or role than its project has"
+-- title           = "Build was started with another source, image or role than its project has"
 -- severity        = "medium"
 -- tags            = ["attack.execution", "attack.privilege_escalation", "attack.t1648", "attack.t1059", "attack.t1578"]
 -- remedy          = "Read the log of the build, and ask who started it. Builds have the role of their project: look at what it did since, and rotate what it may read."
@@ -17,6 +17,7 @@ WHERE eventSource = 'codebuild.amazonaws.com'
   AND (json_contains(requestParameters, 'sourceLocationOverride')
        OR json_contains(requestParameters, 'sourceTypeOverride')
        OR json_contains(requestParameters, 'serviceRoleOverride')
+       OR json_contains(requestParameters, 'imageOverride')
        OR json_contains(requestParameters, 'buildspecOverride'))
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

@@ -11,8 +11,8 @@ SELECT eventTime,
        userAgent,
        coalesce(requestParameters ->> 'destinationLocationArn', requestParameters ->> 'serverId', requestParameters ->> 'endpointIdentifier', requestParameters ->> 'flowName', eventName) AS resource
 FROM cloudtrail
-WHERE eventSource IN ('datasync.amazonaws.com', 'transfer.amazonaws.com', 'dms.amazonaws.com', 'appflow.amazonaws.com', 'snowball.amazonaws.com', 's3.amazonaws.com')
-  AND eventName IN ('CreateTask', 'StartTaskExecution', 'CreateServer', 'CreateUser', 'ImportSshPublicKey', 'CreateEndpoint', 'CreateFlow', 'CreateJob')
+WHERE eventSource IN ('datasync.amazonaws.com', 'transfer.amazonaws.com', 'dms.amazonaws.com', 'appflow.amazonaws.com', 'snowball.amazonaws.com', 's3.amazonaws.com', 'storagegateway.amazonaws.com')
+  AND eventName IN ('CreateTask', 'StartTaskExecution', 'CreateServer', 'CreateUser', 'ImportSshPublicKey', 'CreateEndpoint', 'CreateFlow', 'CreateJob', 'CreateNFSFileShare', 'CreateSMBFileShare')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND NOT is_infrastructure_tool()

@@ -1,4 +1,4 @@
--- title           = "Master password of a database was changed"
+-- title           = "Master password or master user of a database or search domain was changed"
 -- severity        = "medium"
 -- tags            = ["attack.credential_access", "attack.persistence", "attack.t1098"]
 -- remedy          = "Ask the principal; change the password again, from the secret's owner, if the answer does not fit, and end open connections."
@@ -8,12 +8,13 @@ SELECT eventTime,
        errorCode,
        sourceIPAddress,
        userAgent,
-       coalesce(responseElements ->> 'dBInstanceArn', responseElements ->> 'dBClusterArn', requestParameters ->> 'dBInstanceIdentifier', requestParameters ->> 'dBClusterIdentifier') AS resource,
+       coalesce(responseElements ->> 'dBInstanceArn', responseElements ->> 'dBClusterArn', requestParameters ->> 'dBInstanceIdentifier', requestParameters ->> 'dBClusterIdentifier', requestParameters ->> 'domainName') AS resource,
        CASE WHEN errorCode IS NULL THEN 'medium' ELSE 'low' END AS severity,
-       CASE WHEN errorCode IS NULL THEN 'Master password of a database was changed'
+       CASE WHEN errorCode IS NULL THEN 'Master password or master user of a database or search domain was changed'
             ELSE 'Somebody tried to change the master password of a database' END AS title
 FROM cloudtrail
-WHERE eventSource IN ('rds.amazonaws.com', 'redshift.amazonaws.com')
-  AND eventName IN ('ModifyDBInstance', 'ModifyDBCluster', 'ModifyCluster')
+WHERE eventSource IN ('rds.amazonaws.com', 'redshift.amazonaws.com', 'es.amazonaws.com')
+  AND eventName IN ('ModifyDBInstance', 'ModifyDBCluster', 'ModifyCluster', 'UpdateDomainConfig')
   AND (errorCode IS NULL OR errorCode LIKE '%AccessDenied%' OR errorCode LIKE '%Unauthorized%')
-  AND json_contains(requestParameters, 'masterUserPassword')
+  AND (json_contains(requestParameters, 'masterUserPassword')
+       OR json_contains(requestParameters, 'advancedSecurityOptions', 'masterUserOptions'))

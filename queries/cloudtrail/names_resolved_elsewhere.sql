@@ -7,15 +7,20 @@
 SELECT eventTime,
        eventName,
        requestParameters ->> 'domainName' AS domain,
-       requestParameters ->> 'targetIps' AS targets,
+       coalesce(requestParameters ->> 'targetIps', requestParameters ->> 'dhcpConfigurationSet') AS targets,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'resolverRuleId', requestParameters ->> 'domainName') AS resource
+       coalesce(requestParameters ->> 'resolverRuleId', requestParameters ->> 'domainName', json_get_str(responseElements, 'dhcpOptions', 'dhcpOptionsId')) AS resource
 FROM cloudtrail
-WHERE eventSource = 'route53resolver.amazonaws.com'
-  AND eventName IN ('CreateResolverRule', 'UpdateResolverRule')
+WHERE eventSource IN ('route53resolver.amazonaws.com', 'ec2.amazonaws.com')
+  AND eventName IN ('CreateResolverRule', 'UpdateResolverRule', 'CreateDhcpOptions')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND NOT is_infrastructure_tool()
   AND (array_any_match(json_texts(requestParameters, 'targetIps', 'ip'), i -> NOT ip_is_private(i))
-       OR is_person())
+       OR eventName <> 'CreateDhcpOptions'
+          AND is_person()
+       -- the options of a network name the servers that its hosts ask
+       OR array_any_match(json_get_array(requestParameters, 'dhcpConfigurationSet', 'items'),
+                          o -> o ->> 'key' = 'domain-name-servers'
+                               AND array_any_match(json_texts(o, 'valueSet', 'items', 'value'), v -> regexp_like(v, '^[0-9]') AND NOT ip_is_private(v))))

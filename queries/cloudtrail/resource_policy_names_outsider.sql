@@ -13,9 +13,11 @@ SELECT eventTime,
 FROM cloudtrail
 WHERE eventSource IN ('kinesis.amazonaws.com', 'ssm.amazonaws.com', 'redshift-serverless.amazonaws.com', 'redshift.amazonaws.com', 'logs.amazonaws.com', 'ecr.amazonaws.com', 'ses.amazonaws.com', 's3.amazonaws.com',
                     'events.amazonaws.com', 'codeartifact.amazonaws.com', 'mediastore.amazonaws.com', 'kafka.amazonaws.com', 's3tables.amazonaws.com', 's3express.amazonaws.com',
-                    'acm-pca.amazonaws.com', 'sagemaker.amazonaws.com', 'imagebuilder.amazonaws.com', 'bedrock.amazonaws.com', 'vpc-lattice.amazonaws.com', 'dsql.amazonaws.com', 'oam.amazonaws.com', 's3vectors.amazonaws.com')
+                    'acm-pca.amazonaws.com', 'sagemaker.amazonaws.com', 'imagebuilder.amazonaws.com', 'bedrock.amazonaws.com', 'vpc-lattice.amazonaws.com', 'dsql.amazonaws.com', 'oam.amazonaws.com', 's3vectors.amazonaws.com',
+                    'rekognition.amazonaws.com', 'comprehend.amazonaws.com', 's3-object-lambda.amazonaws.com', 'ssm-contacts.amazonaws.com', 'signer.amazonaws.com')
   AND eventName IN ('PutResourcePolicy', 'PutDestinationPolicy', 'PutRegistryPolicy', 'PutIdentityPolicy', 'CreateEmailIdentityPolicy', 'PutAccessPointPolicy', 'PutMultiRegionAccessPointPolicy', 'PutPermission',
-                    'PutDomainPermissionsPolicy', 'PutRepositoryPermissionsPolicy', 'PutContainerPolicy', 'PutClusterPolicy', 'PutTableBucketPolicy', 'PutTablePolicy', 'PutPolicy', 'PutModelPackageGroupPolicy', 'PutImagePolicy', 'PutAuthPolicy', 'PutSinkPolicy', 'PutVectorBucketPolicy', 'PutDeliveryDestinationPolicy')
+                    'PutDomainPermissionsPolicy', 'PutRepositoryPermissionsPolicy', 'PutContainerPolicy', 'PutClusterPolicy', 'PutTableBucketPolicy', 'PutTablePolicy', 'PutPolicy', 'PutModelPackageGroupPolicy', 'PutImagePolicy', 'PutAuthPolicy', 'PutSinkPolicy', 'PutVectorBucketPolicy', 'PutDeliveryDestinationPolicy',
+                    'PutBucketPolicy', 'PutProjectPolicy', 'PutAccessPointPolicyForObjectLambda', 'PutContactPolicy', 'AddProfilePermission')
   AND (array_any_match(
          coalesce(json_get_array(replace(coalesce(requestParameters ->> 'policy', requestParameters ->> 'resourcePolicy', requestParameters ->> 'policyText', requestParameters ->> 'policyDocument',
                                          requestParameters ->> 'accessPolicy', requestParameters ->> 'bucketPolicy', requestParameters -> 'details' ->> 'policy',
@@ -31,5 +33,7 @@ WHERE eventSource IN ('kinesis.amazonaws.com', 'ssm.amazonaws.com', 'redshift-se
        -- the bus of events takes a principal in place of a policy
        OR regexp_like(replace(requestParameters ->> 'principal', account, ''), '^([*]|[0-9]{12})$')
           AND NOT json_contains(requestParameters, 'condition'))
+  -- those of ordinary buckets have rules of their own
+  AND (eventName <> 'PutBucketPolicy' OR eventSource = 's3express.amazonaws.com')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
