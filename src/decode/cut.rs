@@ -2,7 +2,7 @@
 
 use super::Open;
 use super::PADDING;
-use super::index::Indexer;
+use super::index::{self, Indexer};
 
 /// Follows the brackets of a text from piece to piece.
 #[derive(Default)]
@@ -13,6 +13,8 @@ pub struct Cutter {
     next: Open,
 }
 
+/// Bytes behind the last record of a sound piece: nearly all records are shorter.
+const BEHIND_MAX: usize = 64 << 10;
 /// Deeper nesting is damage; `logs::json` says the same.
 const DEPTH_MAX: u32 = 128;
 
@@ -20,6 +22,10 @@ impl Cutter {
     /// Where the padded text can be cut: behind its last whole record. `None` when there is none. `resume` finds a
     /// place to go on at after damage.
     pub fn cut(&mut self, padded: &mut [u8], resume: fn(&[u8], usize) -> Option<usize>) -> Option<usize> {
+        if let Some(cut) = self.quick(padded) {
+            self.next = self.open;
+            return Some(cut);
+        }
         let end = padded.len() - PADDING;
         let mut open = self.open;
         let mut from = 0;
@@ -50,6 +56,18 @@ impl Cutter {
         let (cut, open) = best?;
         self.next = open;
         Some(cut)
+    }
+
+    /// The same by the brackets alone, which do not tell damage: one that hides the ends of the records after it is known by how much
+    /// is behind the last.
+    fn quick(&self, padded: &[u8]) -> Option<usize> {
+        let text = &padded[..padded.len() - PADDING];
+        match self.open {
+            Open::Nothing | Open::Records | Open::Array => {}
+            Open::Wrapper => return None,
+        }
+        let end = index::last_object(text, 0).filter(|end| text.len() - end <= BEHIND_MAX)?;
+        Some(end + usize::from(text.get(end) == Some(&b',')))
     }
 
     /// The containers around the piece that is taken now.
@@ -183,6 +201,32 @@ mod tests {
         assert_eq!(cuts(r#"{"Events":[{"e":1},{"e"#, Open::Nothing), Some((19, Open::Records)));
         assert_eq!(cuts(r#"{"events":[{"e":1},{"e"#, Open::Nothing), Some((19, Open::Records)));
         assert_eq!(cuts(r#"{"e":1"#, Open::Nothing), None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn brackets_alone_cut_where_all_tokens_do(
+            records in proptest::collection::vec(r#"\{"e":("([a-z{}\[\],:]|\\\\|\\"){0,70}"|\[\{"a":[1-9]\},\{\}\]|[1-9])\}"#, 0..12),
+            left in 0usize..60,
+            open in 0usize..3,
+        ) {
+            let open = [Open::Nothing, Open::Records, Open::Array][open];
+            let text = records.join(if open == Open::Nothing { "\n" } else { "," });
+            // the text may end anywhere, in a string too
+            let mut padded = text.as_bytes()[..text.len().saturating_sub(left)].to_vec();
+            let length = padded.len();
+            padded.resize(length + PADDING, 0);
+            let mut cutter = Cutter { open, ..Cutter::default() };
+            let quick = cutter.quick(&padded);
+            if length > 0 {
+                cutter.indexer.index(&mut padded, 0, length);
+                let slow = walk(&padded, length, cutter.indexer.places(), open);
+                proptest::prop_assert!(!slow.damaged);
+                let whole = (slow.cut > 0).then_some(slow.cut);
+                let expected = if is_x86_feature_detected!("avx2") { whole } else { None };
+                proptest::prop_assert_eq!(quick, expected, "{}", text);
+            }
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Compressed bytes → inflated bytes, whole or as a stream. The compression is told by its magic bytes.
 
 use std::cell::RefCell;
-use std::io::{self, Cursor, Read};
+use std::io::{self, Chain, Cursor, Read};
 use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -64,7 +64,7 @@ pub fn whole(gzip: &[u8], max: usize) -> Option<Vec<u8>> {
 
 /// A stream of inflated bytes that knows how much it was made from.
 pub struct Stream {
-    inner: Box<dyn Read + Send>,
+    inner: Inner,
     /// What is inflated may be gzip again.
     nested: bool,
     taken: Arc<Taken>,
@@ -72,6 +72,24 @@ pub struct Stream {
     given: u64,
     before: u64,
     limits: Limits,
+}
+
+enum Inner {
+    Gzip(Gzip<Box<dyn Read + Send>>),
+    /// Gzip inside of gzip.
+    Twice(Gzip<Chain<Cursor<Vec<u8>>, Gzip<Box<dyn Read + Send>>>>),
+    Other(Box<dyn Read + Send>),
+}
+
+impl Inner {
+    /// Appends up to `room` bytes, fewer only at the end, or before an error.
+    fn append(&mut self, out: &mut Vec<u8>, room: usize) -> io::Result<usize> {
+        match self {
+            Inner::Gzip(gzip) => gzip.append(out, room),
+            Inner::Twice(gzip) => gzip.append(out, room),
+            Inner::Other(source) => source.take(room as u64).read_to_end(out),
+        }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -122,10 +140,10 @@ impl Stream {
     pub fn new(source: Box<dyn Read + Send>, compression: Compression, limits: Limits) -> io::Result<Stream> {
         let taken = Arc::new(Taken::default());
         let source = Counted { inner: source, taken: taken.clone() };
-        let inner: Box<dyn Read + Send> = match compression {
-            Compression::Gzip => Box::new(Gzip::new(source)),
-            Compression::Zstd => Box::new(zstd::stream::read::Decoder::new(source)?),
-            Compression::None => Box::new(source),
+        let inner = match compression {
+            Compression::Gzip => Inner::Gzip(Gzip::new(Box::new(source))),
+            Compression::Zstd => Inner::Other(Box::new(zstd::stream::read::Decoder::new(source)?)),
+            Compression::None => Inner::Other(Box::new(source)),
         };
         Ok(Stream { inner, nested: compression == Compression::Gzip, taken, given: 0, before: 0, limits })
     }
@@ -135,14 +153,19 @@ impl Stream {
         Stream { given: before, before, ..self }
     }
 
-    /// Firehose may be told to compress what CloudWatch Logs gives it compressed: gzip inside of gzip.
-    fn inflate_again(&mut self) -> io::Result<()> {
+    /// Firehose may be told to compress what CloudWatch Logs gives it compressed: gzip inside of gzip. Appends the first bytes when it is
+    /// not that.
+    fn inflate_again(&mut self, out: &mut Vec<u8>) -> io::Result<usize> {
         let mut head = Vec::new();
-        (&mut self.inner).take(2).read_to_end(&mut head)?;
-        let is_gzip = Compression::of(&head) == Compression::Gzip;
-        let whole = Cursor::new(head).chain(mem::replace(&mut self.inner, Box::new(io::empty())));
-        self.inner = if is_gzip { Box::new(Gzip::new(whole)) } else { Box::new(whole) };
-        Ok(())
+        let result = self.inner.append(&mut head, 2);
+        if result.is_err() || Compression::of(&head) != Compression::Gzip {
+            out.extend_from_slice(&head);
+            return result;
+        }
+        if let Inner::Gzip(outer) = mem::replace(&mut self.inner, Inner::Other(Box::new(io::empty()))) {
+            self.inner = Inner::Twice(Gzip::new(Cursor::new(head).chain(outer)));
+        }
+        Ok(0)
     }
 
     /// Appends about `count` bytes to `out`.
@@ -153,10 +176,13 @@ impl Stream {
         let before = out.len();
         let room = self.limits.bytes.saturating_sub(self.given).saturating_add(1).min(count as u64);
         let result = match mem::take(&mut self.nested) {
-            true => self.inflate_again(),
-            false => Ok(()),
+            true => self.inflate_again(out),
+            false => Ok(0),
         };
-        let result = result.and_then(|()| (&mut self.inner).take(room).read_to_end(out));
+        let result = result.and_then(|head| {
+            let rest = room.saturating_sub(head as u64) as usize;
+            Ok(head + self.inner.append(out, rest)?)
+        });
         self.given += (out.len() - before) as u64;
         if self.given > self.limits.bytes {
             let over = (self.given - self.limits.bytes) as usize;

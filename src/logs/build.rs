@@ -234,6 +234,18 @@ impl Views {
         self.valid.set(row);
     }
 
+    /// Gives a row a view that was made before.
+    #[inline]
+    pub fn set_view(&mut self, row: usize, view: u128) {
+        put(&mut self.views, row, view);
+        self.valid.set(row);
+    }
+
+    /// The view of a row that has one.
+    pub fn view(&self, row: usize) -> u128 {
+        self.views[row]
+    }
+
     #[inline]
     pub fn is_set(&self, row: usize) -> bool {
         self.valid.is_set(row)
@@ -578,6 +590,11 @@ impl<T: Copy + Default> Numbers<T> {
         (&mut self.values[rows], &mut self.valid)
     }
 
+    /// The number of a row that has one.
+    pub fn get(&self, row: usize) -> T {
+        self.values[row]
+    }
+
     pub fn is_set(&self, row: usize) -> bool {
         self.valid.is_set(row)
     }
@@ -631,6 +648,11 @@ impl Flags {
             self.values.clear(row)
         }
         self.valid.set(row);
+    }
+
+    /// The flag of a row that has one.
+    pub fn get(&self, row: usize) -> bool {
+        self.values.is_set(row)
     }
 
     pub fn is_set(&self, row: usize) -> bool {

@@ -4,6 +4,8 @@
 use std::arch::x86_64::*;
 use std::ops::Range;
 
+use super::Backslashes;
+
 /// What the processor has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -43,14 +45,21 @@ pub struct Found {
     pub wide: bool,
 }
 
-/// Places of structural characters of `text[start..]` in `text`; `start` is outside strings.
+/// Places of structural characters of `text[start..]` in `text`, and the blocks that have backslashes; `start` is outside strings.
 ///
 /// # Panics
 /// Where the processor has not what the kind needs.
-pub fn index(kind: Kind, text: &[u8], start: usize, places: &mut Vec<u32>) -> Found {
+pub fn index(
+    kind: Kind,
+    text: &[u8],
+    start: usize,
+    places: &mut Vec<u32>,
+    backslashes: &mut Vec<Backslashes>,
+) -> Found {
     assert!(kind.is_there(), "the processor has {kind:?}");
     places.clear();
-    let mut state = State { places, escaped: 0, inside: 0, before: 1, controls: 0, wide: 0 };
+    backslashes.clear();
+    let mut state = State { places, backslashes, strings: Strings::default(), before: 1, controls: 0, wide: 0 };
     // SAFETY: the processor has what the functions need
     match kind {
         Kind::Avx512 => unsafe { by_avx512(&text[start..], start as u32, &mut state) },
@@ -86,40 +95,27 @@ fn blocks(text: &[u8]) -> (&[[u8; 64]], Option<[u8; 64]>) {
     (blocks, last)
 }
 
-struct State<'a> {
-    places: &'a mut Vec<u32>,
+/// Where the strings of a text are, from block to block.
+#[derive(Default)]
+struct Strings {
     /// 1 when a backslash before the block escapes its first byte.
     escaped: u64,
     /// All ones when the block begins inside a string.
     inside: u64,
-    /// 1 when what stands before the block ends a token.
-    before: u64,
-    controls: u64,
-    wide: u64,
 }
 
-impl State<'_> {
-    /// The places in the block that are wanted.
+impl Strings {
+    /// The quotes of a block that begin and end strings, and the bytes inside of strings, their opening quotes included.
     #[inline]
     #[target_feature(enable = "pclmulqdq")]
-    fn wanted(&mut self, block: &Block) -> u64 {
-        self.wide |= block.wide;
-        let is_escaped = block.backslashes | self.escaped != 0;
-        let escaped = if is_escaped { self.escape(block.backslashes) } else { 0 };
-        let quotes = block.quotes & !escaped;
-        // inside strings, their opening quotes included: the parity of quotes up to each byte
+    fn of(&mut self, backslashes: u64, quotes: u64) -> (u64, u64) {
+        let escaped = if backslashes | self.escaped != 0 { self.escape(backslashes) } else { 0 };
+        let quotes = quotes & !escaped;
+        // the parity of quotes up to each byte
         let parity = _mm_clmulepi64_si128::<0>(_mm_set_epi64x(0, quotes as i64), _mm_set1_epi8(-1));
         let strings = _mm_cvtsi128_si64(parity) as u64 ^ self.inside;
         self.inside = ((strings as i64) >> 63) as u64;
-        self.controls |= block.controls & strings;
-
-        let structural = (block.operators & !strings) | quotes;
-        let ends = structural | block.white;
-        let follows = ends << 1 | self.before;
-        self.before = ends >> 63;
-        let starts = follows & !block.white & !strings;
-        // the closing quotes are not wanted
-        (structural | starts) & !(quotes & !strings)
+        (quotes, strings)
     }
 
     /// Which bytes a backslash escapes; simdjson's arithmetic on runs of backslashes.
@@ -136,6 +132,38 @@ impl State<'_> {
     }
 }
 
+struct State<'a> {
+    places: &'a mut Vec<u32>,
+    backslashes: &'a mut Vec<Backslashes>,
+    strings: Strings,
+    /// 1 when what stands before the block ends a token.
+    before: u64,
+    controls: u64,
+    wide: u64,
+}
+
+impl State<'_> {
+    /// The places in the block at `at` that are wanted.
+    #[inline]
+    #[target_feature(enable = "pclmulqdq")]
+    fn wanted(&mut self, block: &Block, at: u32) -> u64 {
+        self.wide |= block.wide;
+        if block.backslashes != 0 {
+            self.backslashes.push(Backslashes { start: at, bits: block.backslashes });
+        }
+        let (quotes, strings) = self.strings.of(block.backslashes, block.quotes);
+        self.controls |= block.controls & strings;
+
+        let structural = (block.operators & !strings) | quotes;
+        let ends = structural | block.white;
+        let follows = ends << 1 | self.before;
+        self.before = ends >> 63;
+        let starts = follows & !block.white & !strings;
+        // the closing quotes are not wanted
+        (structural | starts) & !(quotes & !strings)
+    }
+}
+
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,pclmulqdq,popcnt,bmi1")]
 fn by_avx512(text: &[u8], mut at: u32, state: &mut State) {
     #[inline]
@@ -148,14 +176,17 @@ fn by_avx512(text: &[u8], mut at: u32, state: &mut State) {
         };
         let is = |byte: u8| _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(byte as i8));
         let folded = _mm512_or_si512(bytes, _mm512_set1_epi8(0x20));
-        let wanted = state.wanted(&Block {
-            backslashes: is(b'\\'),
-            quotes: is(b'"'),
-            white: _mm512_cmpeq_epi8_mask(_mm512_shuffle_epi8(spaces, bytes), bytes),
-            operators: _mm512_cmpeq_epi8_mask(_mm512_shuffle_epi8(operators, bytes), folded),
-            controls: _mm512_cmplt_epu8_mask(bytes, _mm512_set1_epi8(b' ' as i8)),
-            wide: _mm512_movepi8_mask(bytes),
-        });
+        let wanted = state.wanted(
+            &Block {
+                backslashes: is(b'\\'),
+                quotes: is(b'"'),
+                white: _mm512_cmpeq_epi8_mask(_mm512_shuffle_epi8(spaces, bytes), bytes),
+                operators: _mm512_cmpeq_epi8_mask(_mm512_shuffle_epi8(operators, bytes), folded),
+                controls: _mm512_cmplt_epu8_mask(bytes, _mm512_set1_epi8(b' ' as i8)),
+                wide: _mm512_movepi8_mask(bytes),
+            },
+            at,
+        );
         push(state.places, wanted, at);
     }
 
@@ -196,6 +227,62 @@ fn by_avx512(text: &[u8], mut at: u32, state: &mut State) {
     }
 }
 
+/// Behind the last object of `text[start..]` that lies in no other, where brackets are followed and nothing else: a fraction of what
+/// finding all places costs. `None` where there is none, where the brackets are not those of a sequence of objects, or where the
+/// processor lacks AVX2. `start` is outside strings.
+pub fn last_object(text: &[u8], start: usize) -> Option<usize> {
+    if !Kind::Avx2.is_there() {
+        return None;
+    }
+    // SAFETY: the processor has what the function needs
+    unsafe { last_object_by_avx2(&text[start..]) }.map(|end| start + end)
+}
+
+#[target_feature(enable = "avx2,pclmulqdq,popcnt,bmi1")]
+fn last_object_by_avx2(text: &[u8]) -> Option<usize> {
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn bits(bytes: __m256i) -> [i32; 4] {
+        let is =
+            |bytes: __m256i, byte: u8| _mm256_movemask_epi8(_mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(byte as i8)));
+        let folded = _mm256_or_si256(bytes, _mm256_set1_epi8(0x20));
+        [is(bytes, b'\\'), is(bytes, b'"'), is(folded, b'{'), is(folded, b'}')]
+    }
+
+    let (blocks, last) = blocks(text);
+    let mut strings = Strings::default();
+    let (mut depth, mut end) = (0i64, None);
+    for (number, block) in blocks.iter().chain(&last).enumerate() {
+        // SAFETY: the block has 64 bytes
+        let halves = unsafe {
+            let half = |at: usize| _mm256_loadu_si256(block[at..].as_ptr().cast());
+            [half(0), half(32)]
+        };
+        let [low, high] = [bits(halves[0]), bits(halves[1])];
+        let both = |at: usize| u64::from(low[at] as u32) | u64::from(high[at] as u32) << 32;
+        let (_, inside) = strings.of(both(0), both(1));
+        let (mut opening, mut closing) = (both(2) & !inside, both(3) & !inside);
+        if depth > i64::from(closing.count_ones()) {
+            depth += i64::from(opening.count_ones()) - i64::from(closing.count_ones());
+            continue;
+        }
+        // an object may end here
+        while opening | closing != 0 {
+            let at = (opening | closing).trailing_zeros() as usize;
+            let opens = opening >> at & 1 == 1;
+            (opening, closing) = (opening & !(1 << at), closing & !(1 << at));
+            if depth == 0 && (!opens || block[at] != b'{') || depth == 1 && !opens && block[at] != b'}' {
+                return None;
+            }
+            depth += if opens { 1 } else { -1 };
+            if depth == 0 {
+                end = Some(number * 64 + at + 1);
+            }
+        }
+    }
+    end
+}
+
 #[target_feature(enable = "avx2,pclmulqdq,popcnt,bmi1")]
 fn by_avx2(text: &[u8], mut at: u32, state: &mut State) {
     #[inline]
@@ -208,14 +295,17 @@ fn by_avx2(text: &[u8], mut at: u32, state: &mut State) {
         };
         let [low, high] = [bits(halves[0]), bits(halves[1])];
         let both = |at: usize| u64::from(low[at] as u32) | u64::from(high[at] as u32) << 32;
-        let wanted = state.wanted(&Block {
-            backslashes: both(0),
-            quotes: both(1),
-            white: both(2),
-            operators: both(3),
-            controls: both(4),
-            wide: both(5),
-        });
+        let wanted = state.wanted(
+            &Block {
+                backslashes: both(0),
+                quotes: both(1),
+                white: both(2),
+                operators: both(3),
+                controls: both(4),
+                wide: both(5),
+            },
+            at,
+        );
         push(state.places, wanted, at);
     }
 

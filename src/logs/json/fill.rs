@@ -6,6 +6,7 @@ use arrow::array::{ArrayRef, ListArray, RecordBatch, StructArray};
 use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::DataType;
 
+use super::again::Again;
 use super::plan::{Action, Field, Key, Node, Plan};
 use super::scalar::{self, Clockwork};
 use super::walk::{Cursor, NO_COLON, NO_KEY, Stop};
@@ -17,21 +18,22 @@ pub struct Fill {
     pub plan: &'static Plan,
     pub rows: usize,
     pub arena: Arena,
-    texts: Vec<Views>,
-    symbols: Vec<Symbols>,
-    ints: Vec<Numbers<i64>>,
-    floats: Vec<Numbers<f64>>,
-    flags: Vec<Flags>,
-    times: Vec<Numbers<i64>>,
-    structs: Vec<Valid>,
+    pub(super) texts: Vec<Views>,
+    pub(super) symbols: Vec<Symbols>,
+    pub(super) ints: Vec<Numbers<i64>>,
+    pub(super) floats: Vec<Numbers<f64>>,
+    pub(super) flags: Vec<Flags>,
+    pub(super) times: Vec<Numbers<i64>>,
+    pub(super) structs: Vec<Valid>,
     lists: Vec<Items>,
     /// For each node and key (0 for the beginning of the object), from [`Node::first`] on: the key that came next last
     /// time. AWS writes the keys of a record in one order, so the guess is nearly always right.
     next: Vec<u16>,
     clock: Clockwork,
     /// Members of the row's `unmapped` object, with commas between.
-    unmapped: Vec<u8>,
+    pub(super) unmapped: Vec<u8>,
     homes: [Home; 2],
+    pub(super) again: Again,
 }
 
 #[derive(Default)]
@@ -102,6 +104,7 @@ impl Fill {
             clock: Clockwork::default(),
             unmapped: Vec::new(),
             homes: [home(0, &plan.accounts), home(1, &plan.regions)],
+            again: Again::default(),
         }
     }
 
@@ -113,7 +116,11 @@ impl Fill {
 
     /// True when the row being read has a value in this column.
     pub fn has(&self, action: Action) -> bool {
-        let row = self.rows;
+        self.is_set(action, self.rows)
+    }
+
+    /// True when a row has a value in this column.
+    pub(super) fn is_set(&self, action: Action, row: usize) -> bool {
         match action {
             Action::Text(builder) | Action::Json(builder) => self.texts[builder].is_set(row),
             Action::Symbol(builder) => self.symbols[builder].is_set(row),
@@ -194,7 +201,7 @@ impl Fill {
         }
     }
 
-    fn object(&mut self, cursor: &mut Cursor<'_>, node: usize, row: usize) -> Result<(), Stop> {
+    pub(super) fn object(&mut self, cursor: &mut Cursor<'_>, node: usize, row: usize) -> Result<(), Stop> {
         let plan: &'static Plan = self.plan;
         let Node { keys, first, .. } = &plan.nodes[node];
         let mut last = *first;
@@ -340,8 +347,12 @@ impl Fill {
             }
             Action::Struct { builder, node } => {
                 if cursor.byte()? == b'{' {
-                    self.structs[builder].set(row);
-                    self.object(cursor, node, row)?;
+                    if self.plan.nodes[node].inside.is_empty() {
+                        self.structs[builder].set(row);
+                        self.object(cursor, node, row)?;
+                    } else {
+                        self.object_again(cursor, builder, node, row)?;
+                    }
                     return Ok(true);
                 }
                 let (start, end) = cursor.skip()?;

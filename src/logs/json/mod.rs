@@ -4,6 +4,7 @@
 //! arrays, or a stretch of an array that was cut between two items. Each value is first tried as a record of the
 //! table that the record before it had, and only when it is none, [`peel`] looks at what it is.
 
+mod again;
 mod braces;
 mod cloudwatch;
 mod fill;
@@ -194,7 +195,7 @@ impl<'a> Parser<'a> {
                 window = indexer.index(&mut padded, at, end + 1);
                 padded[end] = 0;
             }
-            let mut cursor = Cursor::new(&padded, indexer.places(), window.unclean);
+            let mut cursor = Cursor::new(&padded, &indexer, window.unclean);
             match self.window(&mut cursor, end, &mut frames, damaged, around) {
                 // a window that ends inside a string may lack the beginning of the record around it
                 Next::All(behind) if window.short && !last => {
@@ -206,7 +207,7 @@ impl<'a> Parser<'a> {
                     size = WINDOW.min(size * 2);
                 }
                 Next::Short(here) if last => {
-                    let mut cursor = Cursor::new(&padded, indexer.places(), window.unclean);
+                    let mut cursor = Cursor::new(&padded, &indexer, window.unclean);
                     let (here, reason) = match self.whole_log_events(&mut cursor, here, around) {
                         Some(rest) => (rest, "the log events of an envelope are cut off at the end of the input"),
                         None => (here, "the record is cut off at the end of the input"),

@@ -50,6 +50,8 @@ pub struct Node {
     pub first: usize,
     /// Dotted path with a dot at its end, for `unmapped`; empty for the record.
     pub path: String,
+    /// All columns inside, where the object is the value of a member of the record and has no lists; else empty.
+    pub inside: Vec<Action>,
 }
 
 pub struct Key {
@@ -92,11 +94,24 @@ fn homes(table: &Table) -> (&'static [&'static str], &'static [&'static str]) {
     }
 }
 
+/// The columns of fields and of what is inside them; `None` when one is a list.
+fn inside(fields: &[Field]) -> Option<Vec<Action>> {
+    let mut all = Vec::new();
+    for field in fields {
+        if let Action::List { .. } = field.action {
+            return None;
+        }
+        all.push(field.action);
+        all.extend(inside(&field.fields)?);
+    }
+    Some(all)
+}
+
 impl Plan {
     pub fn new(table: &'static Table) -> Plan {
         let mut plan = Plan {
             table,
-            nodes: vec![Node { keys: Vec::new(), first: 0, path: String::new() }],
+            nodes: vec![Node { keys: Vec::new(), first: 0, path: String::new(), inside: Vec::new() }],
             fields: Vec::new(),
             sizes: Sizes::default(),
             time: None,
@@ -129,6 +144,11 @@ impl Plan {
             _ => None,
         };
         plan.common = plan.find("eventname").zip(plan.find("eventsource")).map(|(name, source)| [name, source]);
+        for field in &plan.fields {
+            if let Action::Struct { node, .. } = field.action {
+                plan.nodes[node].inside = inside(&field.fields).unwrap_or_default();
+            }
+        }
         let mut first = 0;
         for node in &mut plan.nodes {
             node.first = first;
@@ -223,7 +243,7 @@ impl Plan {
 
     fn node(&mut self, parent: usize, column: &Column) -> usize {
         let path = format!("{}{}.", self.nodes[parent].path, column.path);
-        self.nodes.push(Node { keys: Vec::new(), first: 0, path });
+        self.nodes.push(Node { keys: Vec::new(), first: 0, path, inside: Vec::new() });
         self.nodes.len() - 1
     }
 }

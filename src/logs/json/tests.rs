@@ -14,6 +14,7 @@ use crate::logs;
 use crate::memory::{Memory, Size};
 use crate::table::{Batch, Origin, Reject};
 
+mod again;
 mod cloudwatch;
 mod queries;
 

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::plan::Key;
 use super::scalar;
+use crate::decode::index::{Backslashes, Indexer};
 
 /// Objects and arrays nested deeper than this make a record damaged.
 pub const DEPTH_MAX: u32 = 128;
@@ -26,12 +27,14 @@ pub enum Stop {
 pub struct Cursor<'a> {
     bytes: &'a [u8],
     places: &'a [u32],
+    backslashes: &'a [Backslashes],
     at: usize,
     /// Behind the value that was read last.
     ended: usize,
-    /// There is no backslash from `clear` up to `backslash`: known from the searches that strings needed.
+    /// There is no backslash from `clear` up to `backslash`, which is the first of the block with this number, or one of it.
     clear: usize,
     backslash: usize,
+    block: usize,
     /// Strings may hold raw control characters.
     unclean: bool,
 }
@@ -58,8 +61,10 @@ impl Str {
 }
 
 impl<'a> Cursor<'a> {
-    pub fn new(bytes: &'a [u8], places: &'a [u32], unclean: bool) -> Cursor<'a> {
-        Cursor { bytes, places, at: 0, ended: 0, clear: 0, backslash: 0, unclean }
+    /// On the first place of the window that was indexed last.
+    pub fn new(bytes: &'a [u8], index: &'a Indexer, unclean: bool) -> Cursor<'a> {
+        let (places, backslashes) = (index.places(), index.backslashes());
+        Cursor { bytes, places, backslashes, at: 0, ended: 0, clear: 0, backslash: 0, block: 0, unclean }
     }
 
     pub fn bytes(&self) -> &'a [u8] {
@@ -106,6 +111,18 @@ impl<'a> Cursor<'a> {
             Some(places) => Ok(places.map(|place| place as usize)),
             None => Err(Stop::Short),
         }
+    }
+
+    /// Positions of the place the cursor is on and of those after it.
+    #[inline(always)]
+    pub fn ahead<const COUNT: usize>(&self) -> Option<&[u32; COUNT]> {
+        self.places.get(self.at..)?.first_chunk()
+    }
+
+    /// Whether the place so many after the one the cursor is on is at `position`.
+    #[inline]
+    pub fn is_place(&self, after: usize, position: usize) -> bool {
+        self.places.get(self.at + after).is_some_and(|&place| place as usize == position)
     }
 
     /// Position of the place the cursor is on.
@@ -249,13 +266,18 @@ impl<'a> Cursor<'a> {
     #[inline(never)]
     fn find_backslash(&mut self, start: usize) {
         if start < self.clear {
-            // strings before the last one are read again: only what was not searched is
-            if let Some(found) = memchr::memchr(b'\\', &self.bytes[start..self.clear]) {
-                self.backslash = start + found;
-            }
-        } else {
-            self.backslash = memchr::memchr(b'\\', &self.bytes[start..]).map_or(usize::MAX, |found| start + found);
+            // strings before the last one are read again
+            self.block = self.backslashes.partition_point(|block| block.start as usize + 64 <= start);
         }
+        let rest = &self.backslashes[self.block..];
+        let found = rest.iter().enumerate().find_map(|(skipped, block)| {
+            let before = start.saturating_sub(block.start as usize);
+            let bits = if before < 64 { block.bits >> before << before } else { 0 };
+            (bits != 0).then(|| (skipped, block.start as usize + bits.trailing_zeros() as usize))
+        });
+        let (skipped, backslash) = found.unwrap_or((rest.len(), usize::MAX));
+        self.block += skipped;
+        self.backslash = backslash;
         self.clear = start;
     }
 
