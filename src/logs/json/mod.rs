@@ -26,6 +26,7 @@ use self::plan::Plan;
 use self::walk::{Cursor, Stop};
 use super::TABLES;
 use super::build::Arena;
+use crate::decode::cut::{closing_quote, is_text_of_records};
 use crate::decode::index::Indexer;
 use crate::decode::{Context, Counts, Json, Lines, Open as OpenBefore, Options, PADDING, Records, Text};
 use crate::table::{Batch, Origin, Reject, Table};
@@ -201,8 +202,9 @@ impl<'a> Parser<'a> {
                     size = if behind > at { WINDOW.min(size * 2) } else { size * 2 };
                     at = behind.max(at);
                 }
-                Next::All(_) => {
-                    at = window.end.min(end);
+                // a text in quotes is read to its end, which may lie behind that of the window
+                Next::All(behind) => {
+                    at = window.end.min(end).max(behind);
                     size = WINDOW.min(size * 2);
                 }
                 Next::Short(here) if last => {
@@ -276,6 +278,7 @@ impl<'a> Parser<'a> {
                     Ok(())
                 }
                 b'"' if frames.last() == Some(&Frame::Wrapper) => skip_member(cursor),
+                b'"' if is_text_of_records(&bytes[here..end]) => self.quoted(cursor, here, end, around),
                 0 => {
                     cursor.go(at + 1);
                     match bytes[here..end].iter().find(|&&byte| byte != 0) {
@@ -303,6 +306,22 @@ impl<'a> Parser<'a> {
                 Err(Stop::Damaged(reason)) => return Next::Damaged(here, reason),
             }
         }
+    }
+
+    /// Takes the text of records that stands as a string at the cursor, where no object is around it.
+    fn quoted(&mut self, cursor: &mut Cursor<'_>, here: usize, end: usize, around: &Around<'_>) -> Result<(), Stop> {
+        let bytes = cursor.bytes();
+        // not by the index, which has nothing behind the last string of a text
+        let close = closing_quote(&bytes[..end], here + 1).ok_or(Stop::Short)?;
+        let mut text = Vec::new();
+        if around.depth >= NESTED_MAX || scalar::unescape(&bytes[here + 1..close], &mut text).is_none() {
+            return Err(Stop::Damaged("not JSON"));
+        }
+        let context = around.context.cloned().unwrap_or_default();
+        self.nested.push(Nested { text: Text::new(text), context, depth: around.depth + 1 });
+        cursor.seek(close + 1);
+        cursor.settle(cursor.at(), close + 1);
+        Ok(())
     }
 
     /// Steps into `{"Records":[`, the document that CloudTrail delivers, or `{"Events":[`, what LookupEvents answers.
