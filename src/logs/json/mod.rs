@@ -39,6 +39,7 @@ const WINDOW: usize = 256 << 10;
 const WINDOW_MIN: usize = 8 << 10;
 /// A record longer than this is damaged.
 const RECORD_MAX: usize = 16 << 20;
+const TOO_LONG: &str = "the record is longer than 16 MiB";
 /// A batch is cut at the end of the text in which it reaches one of these.
 const ROWS_MAX: usize = 32 << 10;
 const BYTES_MAX: usize = 16 << 20;
@@ -211,13 +212,15 @@ impl<'a> Parser<'a> {
                     let mut cursor = Cursor::new(&padded, indexer.places(), window.unclean);
                     let (here, reason) = match self.whole_log_events(&mut cursor, here, around) {
                         Some(rest) => (rest, "the log events of an envelope are cut off at the end of the input"),
+                        // the reader cuts there what has no end until then
+                        None if end >= RECORD_MAX && padded[..here].trim_ascii().is_empty() => (here, TOO_LONG),
                         None => (here, "the record is cut off at the end of the input"),
                     };
                     let resume = self.damage(&padded, here, end, reason, around);
                     (at, damaged, size) = (resume, true, WINDOW_MIN);
                 }
                 Next::Short(here) if here == at && window.end - at >= RECORD_MAX => {
-                    let resume = self.damage(&padded, here, end, "the record is longer than 16 MiB", around);
+                    let resume = self.damage(&padded, here, end, TOO_LONG, around);
                     (at, damaged, size) = (resume, true, WINDOW_MIN);
                 }
                 Next::Short(here) => {
@@ -394,6 +397,8 @@ impl<'a> Parser<'a> {
     #[cold]
     fn damage(&mut self, bytes: &[u8], here: usize, end: usize, reason: &str, around: &Around<'_>) -> usize {
         let table = self.last.map_or("", |open| self.fills[open].fill.plan.table.name);
+        let is_of_python = reason == walk::NO_KEY && bytes[here + 1..end].trim_ascii_start().starts_with(b"'");
+        let reason = if is_of_python { OF_PYTHON } else { reason };
         let resume = peel::resume(&bytes[..end], here + 1).unwrap_or(end);
         let mut record = &bytes[here..resume];
         while let [rest @ .., b' ' | b'\n' | b'\r' | b'\t' | b',' | 0] = record {
@@ -442,6 +447,8 @@ impl<'a> Parser<'a> {
         }
     }
 }
+
+const OF_PYTHON: &str = "not JSON but what Python prints of a dict: write json.dumps(answer, default=str)";
 
 /// How far a window was read.
 enum Next {

@@ -298,3 +298,18 @@ fn a_record_is_found_under_the_names_that_exports_give_it() {
     let read = read_text(format!("@timestamp,@message\n2014-12-14 04:06:50.000,{flow}\n"));
     assert_eq!((column(&read, "vpc_flow", "srcport"), reasons(&read)), (vec![Some("20641".into())], vec![]));
 }
+
+#[test]
+fn what_python_prints_and_what_is_too_long_say_so() {
+    let of_python = "not JSON but what Python prints of a dict: write json.dumps(answer, default=str)";
+    for text in [
+        "{'JobRuns': [{'Id': 'jr_1', 'StartedOn': datetime.datetime(2024, 5, 1, 12, 0, tzinfo=tzlocal())}]}",
+        "[{'eventName': 'CreateUser', 'readOnly': False, 'errorCode': None}]",
+    ] {
+        assert_eq!(reasons(&read_text(text)), [of_python]);
+    }
+    let long = format!("{{\"eventName\":\"{}\"}}\n{}\n", "x".repeat(17 << 20), event(1));
+    let read = read(Input::Stream(Box::new(std::io::Cursor::new(long.into_bytes()))), &Options::default());
+    assert_eq!(ids(&read), ["id-1"]);
+    assert_eq!(reasons(&read)[0], "the record is longer than 16 MiB");
+}
