@@ -341,6 +341,13 @@ async fn the_words_of_athena_say_the_same() {
         ("SELECT none_match(split('a,b', ','), v -> v = 'c') AS f", "true"),
         ("SELECT slice(split('a,b,c', ','), 2, 2) AS f", "[b, c]"),
         ("SELECT regexp_replace('a1b2', '[0-9]') AS f", "ab"),
+        (
+            "SELECT CAST(from_unixtime(start) AT TIME ZONE 'America/New_York' AS VARCHAR) AS f FROM vpc_flow",
+            "2024-08-01T07:30:23-04:00",
+        ),
+        ("SELECT date_format(from_unixtime(start), '%d/%m/%Y %H:%i') AS f FROM vpc_flow_logs", "01/08/2024 11:30"),
+        ("SELECT from_unixtime(start) > timestamp '2024-08-01 11:30:22' AS f FROM vpc_flow", "true"),
+        ("SELECT date_diff('minute', from_unixtime(start), timestamp '2024-08-01 12:00:00') AS f FROM vpc_flow", "29"),
     ] {
         assert_eq!(run(archive().path(), sql).await.unwrap(), format!("| f |\n| {expected} |"), "{sql}");
     }

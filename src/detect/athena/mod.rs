@@ -231,7 +231,7 @@ fn archived(name: &ObjectName) -> Option<(&'static str, Ident)> {
 }
 
 /// Calls that are another call, or an operator, of their arguments: name, number of arguments, and what they are.
-const SAME: [(&str, usize, &str); 51] = [
+const SAME: [(&str, usize, &str); 52] = [
     ("any_match", 2, "array_any_match(arg1, arg2)"),
     ("array_average", 1, "array_avg(arg1)"),
     ("at_timezone", 2, "(arg1 AT TIME ZONE arg2)"),
@@ -249,6 +249,8 @@ const SAME: [(&str, usize, &str); 51] = [
     ("element_at", 2, "array_element(arg1, arg2)"),
     ("filter", 2, "array_filter(arg1, arg2)"),
     ("from_base64", 1, "decode(arg1, 'base64')"),
+    // of no zone, which `AT TIME ZONE` would take for a time of the zone that is asked for
+    ("from_unixtime", 1, "from_unixtime(arg1, 'UTC')"),
     ("from_iso8601_date", 1, "CAST(arg1 AS DATE)"),
     ("from_iso8601_timestamp", 1, "arrow_cast(arg1, 'Timestamp(Microsecond, Some(\"UTC\"))')"),
     ("hour", 1, "date_part('hour', arg1)"),
