@@ -22,6 +22,7 @@ use crate::logs;
 use crate::memory::Size;
 use crate::pipeline::summary::{counted, matches, plural};
 use crate::rule::Rule;
+use crate::sink::table::plain;
 use crate::sink::{self, Format};
 use crate::sql::{self, replay};
 use crate::table::{Batch, Table};
@@ -370,7 +371,7 @@ fn one(found: &[&Finding], out: &mut dyn Write) -> anyhow::Result<()> {
     }
     let mut most: Vec<(u64, &str)> = actors.into_iter().map(|(actor, count)| (count, actor)).collect();
     most.sort_by(|a, b| b.cmp(a));
-    let most: Vec<String> = most.iter().take(5).map(|(count, actor)| format!("{actor} ({count})")).collect();
+    let most: Vec<String> = most.iter().take(5).map(|(count, actor)| format!("{} ({count})", plain(actor))).collect();
     if !most.is_empty() {
         writeln!(out, "  most: {}", most.join(", "))?;
     }

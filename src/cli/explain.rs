@@ -16,6 +16,7 @@ use crate::logs;
 use crate::pipeline::duplicates::Seen;
 use crate::pipeline::summary::plural;
 use crate::rule::Rule;
+use crate::sink::table::plain;
 use crate::table::Batch;
 
 #[derive(Args)]
@@ -216,8 +217,8 @@ fn short(value: &Option<String>) -> String {
     match value {
         None => "null".to_owned(),
         Some(value) if value.chars().count() > VALUE_MAX => {
-            format!("`{}…`", value.chars().take(VALUE_MAX).collect::<String>())
+            format!("`{}…`", plain(&value.chars().take(VALUE_MAX).collect::<String>()))
         }
-        Some(value) => format!("`{value}`"),
+        Some(value) => format!("`{}`", plain(value)),
     }
 }

@@ -35,13 +35,14 @@ impl<T, E: Into<anyhow::Error>> OrFail<T> for Result<T, E> {
     }
 }
 
-/// Opens `-` as standard output and anything else as a new file.
+/// Opens `-` as standard output and anything else as a new file. What is written there stays as it is: text for programs may have
+/// escape sequences in it, and [`look`] says whether that for people may have colors.
 ///
 /// # Errors
 /// When the file cannot be made.
 pub fn open(name: &str) -> anyhow::Result<Box<dyn Write>> {
     if name == "-" {
-        return Ok(Box::new(BufWriter::new(anstream::AutoStream::auto(io::stdout()))));
+        return Ok(Box::new(BufWriter::new(io::stdout())));
     }
     let file = File::create(Path::new(name)).with_context(|| format!("writing {name}"))?;
     Ok(Box::new(BufWriter::new(file)))

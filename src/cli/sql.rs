@@ -16,6 +16,7 @@ use super::output::{self, Failure, OrFail};
 use super::reference;
 use crate::config::Config;
 use crate::sink::csv::neutralized;
+use crate::sink::table::plain;
 use crate::sql;
 
 #[derive(Args)]
@@ -122,7 +123,8 @@ async fn write(
 const PAGE_ROWS: usize = 1000;
 
 fn show(page: &[RecordBatch], out: &mut impl Write) -> Result<(), Failure> {
-    let table = arrow::util::pretty::pretty_format_batches(page).or_output()?;
+    let page: Vec<RecordBatch> = page.iter().map(visible).collect::<anyhow::Result<_>>().or_output()?;
+    let table = arrow::util::pretty::pretty_format_batches(&page).or_output()?;
     writeln!(out, "{table}").or_output()
 }
 
@@ -156,6 +158,15 @@ fn texts(union: &UnionArray) -> anyhow::Result<ArrayRef> {
 
 /// Nested columns as text, for CSV has none, and no text that is a formula: attackers choose user agents and names.
 fn flat(batch: &RecordBatch) -> anyhow::Result<RecordBatch> {
+    with_texts(batch, neutralized)
+}
+
+/// What a terminal takes for letters only.
+fn visible(batch: &RecordBatch) -> anyhow::Result<RecordBatch> {
+    with_texts(batch, |text| text.split('\n').map(plain).collect::<Vec<_>>().join("\n"))
+}
+
+fn with_texts(batch: &RecordBatch, change: impl Fn(&str) -> String) -> anyhow::Result<RecordBatch> {
     let mut fields = Vec::new();
     let mut columns: Vec<ArrayRef> = Vec::new();
     for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
@@ -165,8 +176,7 @@ fn flat(batch: &RecordBatch) -> anyhow::Result<RecordBatch> {
             continue;
         }
         let shown = ArrayFormatter::try_new(column, &FormatOptions::default())?;
-        let texts =
-            (0..column.len()).map(|row| column.is_valid(row).then(|| neutralized(&shown.value(row).to_string())));
+        let texts = (0..column.len()).map(|row| column.is_valid(row).then(|| change(&shown.value(row).to_string())));
         fields.push(Arc::new(Field::new(field.name(), DataType::Utf8, true)));
         columns.push(Arc::new(texts.collect::<StringArray>()));
     }
@@ -229,6 +239,17 @@ mod tests {
         let mut out = Vec::new();
         arrow::csv::Writer::new(&mut out).write(&flat(&rows).unwrap()).unwrap();
         assert_eq!(String::from_utf8(out).unwrap(), "agent,name,n\n'@SUM(1),'=1+1,-1\n,a=b,2\nboto3,,3\n");
+    }
+
+    #[test]
+    fn no_text_steers_a_terminal() {
+        let agents = StringViewArray::from(vec![Some("\u{1b}[2Jx\ny\u{202e}"), Some("boto3"), None]);
+        let rows = RecordBatch::try_from_iter([("agent", Arc::new(agents) as ArrayRef)]).unwrap();
+        let mut out = Vec::new();
+        assert!(show(&[rows], &mut out).is_ok());
+        let lines = ["\\u{1b}[2Jx", "y\\u{202e}", "boto3", ""].map(|cell| format!("| {cell:<10} |\n")).concat();
+        let line = format!("+{}+\n", "-".repeat(12));
+        assert_eq!(String::from_utf8(out).unwrap(), format!("{line}| agent      |\n{line}{lines}{line}"));
     }
 
     #[test]

@@ -28,7 +28,11 @@ impl Cutter {
         }
         let end = padded.len() - PADDING;
         let mut open = self.open;
-        let mut from = 0;
+        // the index cannot begin at a quote
+        let mut from = match is_text_of_records(&padded[..end]) {
+            true => closing_quote(&padded[..end], 1)? + 1,
+            false => 0,
+        };
         let mut best = None;
         while from < end {
             // the index cannot begin at a quote, and a piece begins with one only when it is damaged
@@ -123,6 +127,15 @@ fn walk(bytes: &[u8], end: usize, places: &[u32], mut open: Open) -> Walk {
                 }
                 (_, b',' | 0) | (Open::Nothing, 0xef) => {}
                 (Open::Wrapper, _) => continue,
+                // a text of records, whose end the index does not have: it can be cut before it
+                (_, b'"') if is_text_of_records(&bytes[at..end]) => {
+                    // what stands there belongs to neither
+                    if at > 0 && matches!(bytes[at - 1], b' ' | b'\n' | b'\r' | b'\t' | b',') {
+                        walk.cut = at - 1;
+                        walk.open = open;
+                    }
+                    continue;
+                }
                 _ => {
                     walk.damaged = true;
                     return walk;
@@ -175,6 +188,30 @@ fn walk(bytes: &[u8], end: usize, places: &[u32], mut open: Open) -> Walk {
 fn is_records(bytes: &[u8], key: usize) -> bool {
     let names = [&b"\"Records\""[..], b"\"records\"", b"\"Events\"", b"\"events\""];
     names.iter().any(|name| bytes[key..].starts_with(name))
+}
+
+/// Whether a string holds an object, or a list of them, as JSON: `"{\"eventVersion\":...`. So print
+/// `aws cloudtrail lookup-events --query 'Events[].CloudTrailEvent'`, in an array, and `jq .message`, line by line.
+pub fn is_text_of_records(string: &[u8]) -> bool {
+    let Some(inside) = string.strip_prefix(b"\"") else { return false };
+    // a line end, a quote or a space that is escaped, or a space that is not
+    inside
+        .strip_prefix(b"[")
+        .unwrap_or(inside)
+        .strip_prefix(b"{")
+        .is_some_and(|rest| matches!(rest, [b'\\' | b' ', ..]))
+}
+
+/// The quote that closes the string whose inside begins at `from`.
+pub fn closing_quote(bytes: &[u8], from: usize) -> Option<usize> {
+    let mut at = from;
+    loop {
+        at += memchr::memchr2(b'"', b'\\', bytes.get(at..)?)?;
+        if bytes[at] == b'"' {
+            return Some(at);
+        }
+        at += 2;
+    }
 }
 
 #[cfg(test)]
@@ -233,6 +270,18 @@ mod tests {
     fn keys_around_records_do_not_matter() {
         assert_eq!(cuts(r#"{"a":{"b":[]},"Records":[{"e":1},"#, Open::Nothing), Some((33, Open::Records)));
         assert_eq!(cuts(r#"{"e":1}],"a":[{"b":1}]"#, Open::Records), Some((9, Open::Wrapper)));
+    }
+
+    #[test]
+    fn texts_of_records_are_cut_before_the_last() {
+        let text = |number: usize| format!(r#""{{\"e\":{number}}}""#);
+        let [one, two, three] = [1, 2, 3].map(text);
+        let length = one.len() + 1 + two.len();
+        assert_eq!(cuts(&format!("{one}\n{two}\n{three}"), Open::Nothing), Some((length, Open::Nothing)));
+        assert_eq!(cuts(&format!("\n{one}\n{two}\n{three}"), Open::Nothing), Some((1 + length, Open::Nothing)));
+        assert_eq!(cuts(&one, Open::Nothing), None);
+        assert_eq!(cuts(&format!("[{one},{two},{three}"), Open::Nothing), Some((1 + length, Open::Array)));
+        assert_eq!(cuts(r#"{"e":1} "x" {"e":2}{"e"#, Open::Nothing), Some((19, Open::Nothing)));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReader,
 use parquet::errors::ParquetError;
 use parquet::file::reader::ChunkReader;
 
-use super::cut::Cutter;
+use super::cut::{Cutter, is_text_of_records};
 use super::inflate::{self, Compression, Filled, Limits, Stream};
 use super::kpl;
 use super::{Body, Counts, Input, Json, Lines, Open, Options, PADDING, Records, Shape, Text};
@@ -331,6 +331,7 @@ impl Reader {
             // no JSON has a capital letter there; Spark's progress bar does
             Some(b'[') if head.get(1).is_some_and(u8::is_ascii_uppercase) => {}
             Some(b'{' | b'[') => return Some(Kind::Json(Box::default())),
+            Some(b'"') if is_text_of_records(head) => return Some(Kind::Json(Box::default())),
             Some(_) => {}
         }
         let Some(shape) = (self.options.recognize.text)(head, &self.options) else {

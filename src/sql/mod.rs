@@ -1,5 +1,6 @@
 //! SQL text → rows of the archive: the analyst's session over every table of the catalog.
 
+mod functions;
 pub mod replay;
 mod table;
 
@@ -59,6 +60,7 @@ pub fn session_with(dir: &Path, references: &References) -> anyhow::Result<Sessi
     for function in from_reference::functions(references) {
         session.register_udf(function.as_ref().clone());
     }
+    functions::all().into_iter().for_each(|function| session.register_udf(function));
     for table in catalog::tables() {
         let provider = ArchivedTable::new(table, read::files(&dir, table)?)?;
         session.register_table(table.name, Arc::new(provider))?;
@@ -97,9 +99,10 @@ fn parse(sql: &str) -> anyhow::Result<Statement> {
 /// DataFusion's error in words for the person who typed the query.
 pub fn readable(error: DataFusionError) -> anyhow::Error {
     let text = error.strip_backtrace();
-    if let Some((_, rest)) = text.split_once("table 'datafusion.public.")
-        && let Some((name, _)) = rest.split_once("' not found")
+    if let Some((_, rest)) = text.split_once("table '")
+        && let Some((path, _)) = rest.split_once("' not found")
     {
+        let name = path.splitn(3, '.').last().unwrap_or(path);
         let names: Vec<_> = catalog::tables().map(|table| table.name).collect();
         return anyhow!("there is no table `{name}`; the tables are {}", names.join(", "));
     }

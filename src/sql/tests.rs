@@ -86,6 +86,8 @@ async fn json_text_is_read_with_arrows_and_functions() {
 #[tokio::test]
 async fn a_table_without_rows_is_empty_and_an_unknown_one_is_an_error_that_names_the_others() {
     check("SELECT count(*) AS n FROM reject", "| n |\n| 0 |").await;
+    let error = run(archive().path(), "SELECT * FROM \"default\".alb_logs").await.unwrap_err().to_string();
+    assert!(error.starts_with("there is no table `alb_logs`; the tables are cloudtrail, "), "{error}");
     let error = run(archive().path(), "SELECT * FROM cloudtrial").await.unwrap_err().to_string();
     assert_eq!(
         error,
@@ -341,6 +343,30 @@ async fn the_words_of_athena_say_the_same() {
         ("SELECT none_match(split('a,b', ','), v -> v = 'c') AS f", "true"),
         ("SELECT slice(split('a,b,c', ','), 2, 2) AS f", "[b, c]"),
         ("SELECT regexp_replace('a1b2', '[0-9]') AS f", "ab"),
+        // how AWS's examples for flow logs ask for days
+        ("SELECT day_of_week(date) AS f FROM vpc_flow_logs WHERE date = DATE('2024-08-01')", "4"),
+        ("SELECT count(*) AS f FROM vpc_flow_logs WHERE date > current_date - interval '7' day", "0"),
+        ("SELECT count(*) AS f FROM vpc_flow_logs AS l WHERE l.date BETWEEN '2024/07/31' AND '2024/08/01'", "1"),
+        ("SELECT count(*) AS f FROM vpc_flow WHERE day IN ('2024/07/31', '2024/08/01')", "1"),
+        ("SELECT count(*) AS f FROM cloudtrail_logs WHERE timestamp >= '2024/08/02' AND eventid < 'c'", "1"),
+        ("SELECT count(*) AS f FROM default.cloudtrail_logs_my_bucket WHERE eventname = 'GetUser'", "2"),
+        (
+            "SELECT CAST(from_unixtime(start) AT TIME ZONE 'America/New_York' AS VARCHAR) AS f FROM vpc_flow",
+            "2024-08-01T07:30:23-04:00",
+        ),
+        ("SELECT date_format(from_unixtime(start), '%d/%m/%Y %H:%i') AS f FROM vpc_flow_logs", "01/08/2024 11:30"),
+        ("SELECT from_unixtime(start) > timestamp '2024-08-01 11:30:22' AS f FROM vpc_flow", "true"),
+        ("SELECT date_diff('minute', from_unixtime(start), timestamp '2024-08-01 12:00:00') AS f FROM vpc_flow", "29"),
+        ("SELECT to_iso8601(from_unixtime(0)) AS f", "1970-01-01T00:00:00.000Z"),
+        ("SELECT count(*) AS f FROM cloudtrail WHERE eventTime > to_iso8601(timestamp '2024-08-01 10:00:01')", "1"),
+        ("SELECT last_day_of_month(date '2024-02-03') AS f", "2024-02-29"),
+        ("SELECT from_utf8(from_base64('YWJj')) AS f", "abc"),
+        ("SELECT length(from_utf8(to_utf8('é'))) AS f", "1"),
+        ("SELECT sign(-5) AS f", "-1.0"),
+        ("SELECT url_decode('a%20b%2Fc+d') AS f", "a b/c d"),
+        ("SELECT url_encode(eventname) AS f FROM cloudtrail WHERE eventid = 'b'", "PutObject"),
+        ("SELECT format('%s %,d %.1f', account, start, 1.26) AS f FROM vpc_flow", "111122223333 1,722,511,823 1.3"),
+        ("SELECT url_decode(NULL) IS NULL AS f", "true"),
     ] {
         assert_eq!(run(archive().path(), sql).await.unwrap(), format!("| f |\n| {expected} |"), "{sql}");
     }

@@ -122,3 +122,24 @@ fn messages_that_nobody_reads_do_not_change_the_exit_code() {
         assert_eq!(code(&ended(child, Duration::from_secs(60))), expected, "{arguments:?}");
     }
 }
+
+#[test]
+fn what_attackers_name_steers_no_terminal_and_is_whole_for_programs() {
+    let folder = tempfile::tempdir().unwrap();
+    let event = r#"{"eventVersion":"1.08","eventTime":"2024-08-01T10:00:00Z","eventSource":"iam.amazonaws.com","eventName":"Get\u001b[2JUser","awsRegion":"us-east-1","userAgent":"\u001b[2J=1+1","eventID":"0a5e1f2c-0000-4000-8000-000000000001","recipientAccountId":"111122223333"}"#;
+    fs::write(folder.path().join("event.json"), event).unwrap();
+    let read = weir(&["run", "--rules", few(), "--from", "event.json", "--archive", "a"], folder.path());
+    assert_eq!(code(&read), 0, "{}", text(&read.stderr));
+    let piped = weir(&["sql", "SELECT userAgent FROM cloudtrail", "--archive", "a", "--format", "csv"], folder.path());
+    // without the escape sequence it would be a formula
+    assert_eq!(text(&piped.stdout), "useragent\n\u{1b}[2J=1+1\n");
+    for command in [
+        "sql 'SELECT userAgent FROM cloudtrail' --archive a",
+        "rules explain cloudtrail/admin_policy_attached event.json",
+    ] {
+        let Some(drawn) = on_a_terminal(&format!("{} {command}", env!("CARGO_BIN_EXE_weir")), folder.path()) else {
+            return;
+        };
+        assert!(drawn.contains("\\u{1b}[2J") && !drawn.contains('\u{1b}'), "{drawn:?}");
+    }
+}

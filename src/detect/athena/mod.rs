@@ -14,11 +14,11 @@ use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, ArrayElemTypeDef, BinaryOperator, CastKind, DataType, Expr, Fetch, Function, FunctionArg,
     FunctionArgExpr, FunctionArguments, Ident, LimitClause, ObjectName, Query, Select, SelectItem, Subscript,
-    TableAlias, TableFactor, UnaryOperator, Value, VisitMut, VisitorMut, visit_expressions_mut,
+    TableAlias, TableFactor, UnaryOperator, Value, VisitMut, VisitorMut, visit_expressions, visit_expressions_mut,
 };
 
 use self::json_path::keys;
-use self::template::{call_name, expression, positional, text, with_arguments};
+use self::template::{call_name, expression, positional, query, text, with_arguments};
 use self::time_format::{Direction, chrono, chrono_of_joda};
 use self::unnest::Unnested;
 use crate::catalog;
@@ -55,6 +55,10 @@ fn in_words(statement: &mut Statement, who: For) -> anyhow::Result<()> {
     match statement {
         Statement::Statement(statement) => {
             let mut words = Words { who, ..Words::default() };
+            let _ = visit_expressions(&**statement, |expr| {
+                words.names_of_days |= last_name(expr).is_some_and(|name| DAYS.contains(&name.as_str()));
+                ControlFlow::<()>::Continue(())
+            }); // the closure never breaks
             match statement.visit(&mut words) {
                 ControlFlow::Break(error) => Err(error),
                 ControlFlow::Continue(()) => Ok(()),
@@ -73,7 +77,12 @@ struct Words {
     shown: Vec<Vec<Option<String>>>,
     /// What WITH calls its queries.
     given: Vec<Ident>,
+    /// Whether it names a column that is another name of the day.
+    names_of_days: bool,
 }
+
+/// What AWS's tables for Athena call the day that they are partitioned by: those of flow logs, and those of CloudTrail.
+const DAYS: [&str; 2] = ["date", "timestamp"];
 
 impl VisitorMut for Words {
     type Break = anyhow::Error;
@@ -119,8 +128,8 @@ impl VisitorMut for Words {
         ControlFlow::Continue(())
     }
 
-    fn pre_visit_table_factor(&mut self, table: &mut TableFactor) -> ControlFlow<anyhow::Error> {
-        match table {
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<anyhow::Error> {
+        match factor {
             TableFactor::Table { sample: Some(_), .. } | TableFactor::Derived { sample: Some(_), .. } => {
                 ControlFlow::Break(anyhow!("there is no TABLESAMPLE here: WHERE random() < 0.1 is a tenth of the rows"))
             }
@@ -128,8 +137,15 @@ impl VisitorMut for Words {
                 if let Some((table, typed)) = archived(name)
                     && !self.given.iter().any(|given| given.value.eq_ignore_ascii_case(&typed.value))
                 {
+                    let is_of_athena = !typed.value.eq_ignore_ascii_case(table);
                     *name = ObjectName::from(vec![Ident::new(table)]);
                     alias.get_or_insert(TableAlias { explicit: true, name: typed, columns: Vec::new(), at: None });
+                    if is_of_athena && self.names_of_days && self.who == For::Query {
+                        let theirs = if table == "vpc_flow" { DAYS[0] } else { DAYS[1] };
+                        let subquery = query(&format!("SELECT *, day AS \"{theirs}\" FROM {table}"), &[]);
+                        let alias = alias.take();
+                        *factor = TableFactor::Derived { lateral: false, subquery, alias, sample: None };
+                    }
                 }
                 ControlFlow::Continue(())
             }
@@ -213,25 +229,33 @@ fn translated(expr: &mut Expr, who: For) -> anyhow::Result<Option<Expr>> {
             None
         }
         Expr::InList { expr, list, .. } => {
-            list.iter_mut().for_each(|value| compare(expr, value));
+            list.iter_mut().for_each(|value| {
+                compare(expr, value);
+                complete_time(expr, value);
+            });
             None
         }
         _ => None,
     })
 }
 
-/// The table here that a name of Athena means, `default.cloudtrail` or `cloudtrail_logs`, with the last word of that name.
+/// The table here that a name of Athena means, `default.cloudtrail`, `cloudtrail_logs`, or `cloudtrail_logs_mybucket` as the
+/// console of CloudTrail makes it, with the last word of that name.
 fn archived(name: &ObjectName) -> Option<(&'static str, Ident)> {
     let words: Vec<&Ident> = name.0.iter().map(|part| part.as_ident()).collect::<Option<_>>()?;
     let (last, databases) = words.split_last()?;
     let is = |word: &str| last.value.eq_ignore_ascii_case(word);
-    let renamed = ATHENA_TABLES.iter().find(|(theirs, _)| is(theirs)).map(|(_, ours)| *ours);
+    let begins = |word: &str| {
+        let rest = last.value.get(word.len()..).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'));
+        rest && last.value[..word.len()].eq_ignore_ascii_case(word)
+    };
+    let renamed = ATHENA_TABLES.iter().find(|(theirs, _)| begins(theirs)).map(|(_, ours)| *ours);
     let qualified = || catalog::tables().map(|table| table.name).find(|table| !databases.is_empty() && is(table));
     Some((renamed.or_else(qualified)?, (*last).clone()))
 }
 
 /// Calls that are another call, or an operator, of their arguments: name, number of arguments, and what they are.
-const SAME: [(&str, usize, &str); 51] = [
+const SAME: [(&str, usize, &str); 57] = [
     ("any_match", 2, "array_any_match(arg1, arg2)"),
     ("array_average", 1, "array_avg(arg1)"),
     ("at_timezone", 2, "(arg1 AT TIME ZONE arg2)"),
@@ -249,6 +273,9 @@ const SAME: [(&str, usize, &str); 51] = [
     ("element_at", 2, "array_element(arg1, arg2)"),
     ("filter", 2, "array_filter(arg1, arg2)"),
     ("from_base64", 1, "decode(arg1, 'base64')"),
+    // of no zone, which `AT TIME ZONE` would take for a time of the zone that is asked for
+    ("from_unixtime", 1, "from_unixtime(arg1, 'UTC')"),
+    ("from_utf8", 1, "CAST(arg1 AS VARCHAR)"),
     ("from_iso8601_date", 1, "CAST(arg1 AS DATE)"),
     ("from_iso8601_timestamp", 1, "arrow_cast(arg1, 'Timestamp(Microsecond, Some(\"UTC\"))')"),
     ("hour", 1, "date_part('hour', arg1)"),
@@ -263,6 +290,7 @@ const SAME: [(&str, usize, &str); 51] = [
     ("json_array_length", 1, "json_length(arg1)"),
     ("json_format", 1, "arg1"),
     ("json_parse", 1, "arg1"),
+    ("last_day_of_month", 1, "CAST(date_trunc('month', arg1) + INTERVAL '1 month' - INTERVAL '1 day' AS DATE)"),
     ("levenshtein_distance", 2, "levenshtein(arg1, arg2)"),
     ("minute", 1, "date_part('minute', arg1)"),
     ("mod", 2, "(arg1 % arg2)"),
@@ -274,8 +302,11 @@ const SAME: [(&str, usize, &str); 51] = [
     ("regexp_replace", 2, "regexp_replace(arg1, arg2, '', 'g')"),
     ("second", 1, "date_part('second', arg1)"),
     ("sequence", 2, "generate_series(arg1, arg2)"),
+    ("sign", 1, "signum(arg1)"),
     ("slice", 3, "array_slice(arg1, arg2, arg2 + arg3 - 1)"),
     ("split", 2, "string_to_array(arg1, arg2)"),
+    ("to_iso8601", 1, "to_char(arg1, '%Y-%m-%dT%H:%M:%S%.3fZ')"),
+    ("to_utf8", 1, "arrow_cast(arg1, 'Binary')"),
     ("to_base64", 1, "encode(arg1, 'base64')"),
     ("transform", 2, "array_transform(arg1, arg2)"),
     ("truncate", 1, "trunc(arg1)"),
@@ -463,6 +494,12 @@ fn complete_time(column: &Expr, value: &mut Expr) {
     let Expr::Value(constant) = value else { return };
     let Value::SingleQuotedString(text) = &constant.value else { return };
     let shape: String = text.chars().map(|letter| if letter.is_ascii_digit() { '0' } else { letter }).collect();
+    let is_day = || last_name(column).is_some_and(|name| name == "day" || DAYS.contains(&name.as_str()));
+    if shape == "0000/00/00" && is_day() {
+        // so do the partitions of S3 have it
+        constant.value = Value::SingleQuotedString(text.replace('/', "-"));
+        return;
+    }
     let (day, clock) = (text.get(..10), text.get(11..));
     let (Some(day), Some(clock), true) = (day, clock, is_time(column)) else { return };
     constant.value = Value::SingleQuotedString(match shape.as_str() {

@@ -198,13 +198,56 @@ pub fn is_plain(text: &[u8]) -> bool {
     !of_a_trace && !is_traceback(text) && !begins(text)
 }
 
+/// The time of a log event that an export or `aws logs tail` puts before its line, with its zone, and how long it is, with the
+/// stream behind it where that is printed.
+pub fn time_of_event(line: &str) -> Option<(i64, usize)> {
+    if line.as_bytes().get(10) != Some(&b'T') {
+        return None;
+    }
+    let (time, length) = time(line)?;
+    if !line[19..length].contains(['Z', '+', '-']) {
+        return None;
+    }
+    let Some(rest) = line[length..].strip_prefix(' ') else {
+        return line[length..].is_empty().then_some((time, length));
+    };
+    let stream = match rest.starts_with("jr_") {
+        true => rest.find(' ').map_or(rest.len(), |space| space + 1),
+        false => 0,
+    };
+    Some((time, length + 1 + stream))
+}
+
+/// What stands in front of a line that a job printed: nothing but what an export put there.
+pub fn printed(line: &str) -> Prefix<'_> {
+    let message = time_of_event(line).map_or(0, |(_, length)| length);
+    let stream = line[..message].split(' ').nth(1).filter(|stream| !stream.is_empty());
+    Prefix { message, stream, ..Prefix::default() }
+}
+
+/// The message of an entry of which each line has the time of its log event before it, without these times; `None` where only
+/// the first line has one, or none has. `message` is where it begins.
+pub fn without_times(text: &str, message: usize) -> Option<String> {
+    time_of_event(text.lines().next()?)?;
+    let mut lines = text[message..].lines();
+    let mut found = lines.next()?.to_owned();
+    let mut is_other = false;
+    for line in lines {
+        let length = time_of_event(line).map(|(_, length)| length);
+        is_other |= length.is_some();
+        found.push('\n');
+        found.push_str(&line[length.unwrap_or(0)..]);
+    }
+    is_other.then_some(found)
+}
+
 /// Whether `line` belongs to the entry that `before` is so far.
 pub fn continues(before: &[u8], line: &[u8]) -> bool {
     if begins(line) {
         return false;
     }
-    // a traceback belongs to an entry that announced it, and stands alone behind a finished one
-    !(is_traceback(line) && is_traceback(before))
+    // a traceback belongs to an entry that announced it, and stands alone behind a finished one and a progress bar
+    !(is_traceback(line) && (is_traceback(before) || before.starts_with(b"[Stage ")))
 }
 
 /// The first exception that an entry names: a word that ends in `Exception`, `Error` or `Throwable`, and stands at the

@@ -69,6 +69,8 @@ const COLUMNS: &[Column] = &[
 
 /// An entry longer than this is cut, and the rest is a reject.
 const ENTRY_MAX: usize = 1 << 20;
+/// What an export puts before a line is shorter.
+const LINE_MAX: usize = 600;
 
 /// Knows a text by the prefix of an entry among its first lines.
 pub fn recognize(head: &[u8], options: &Options) -> Option<Shape> {
@@ -141,19 +143,32 @@ impl Reader<'_> {
                 bytes[at] = b'?';
             }
         }
-        let lines: Vec<(usize, usize, Option<i64>)> = match entries.is_empty() {
+        // the log events of an envelope have their times beside them
+        let is_export = entries.is_empty();
+        let lines: Vec<(usize, usize, Option<i64>)> = match is_export {
             true => text::lines(&bytes[..length]).map(|(start, end)| (start, end, None)).collect(),
             false => entries,
         };
+        let of_event = |start: usize, end: usize| {
+            if !is_export {
+                return None;
+            }
+            let line = &bytes[start..end.min(start + LINE_MAX)];
+            entry::time_of_event(line.utf8_chunks().next().map_or("", |chunk| chunk.valid()))
+        };
+        // without what an export puts before it
+        let own = |start: usize, end: usize| &bytes[start + of_event(start, end).map_or(0, |(_, length)| length)..end];
         let mut lines =
-            lines.into_iter().filter(|&(start, end, _)| !bytes[start..end].trim_ascii().is_empty()).peekable();
+            lines.into_iter().filter(|&(start, end, _)| !own(start, end).trim_ascii().is_empty()).peekable();
         let mut records = 0;
         while let Some((start, mut end, time)) = lines.next() {
             // what a job prints has no prefix, and each log event of it is an entry
-            let is_printed = time.is_some() && entry::is_plain(&bytes[start..end]);
+            let time = time.or_else(|| of_event(start, end).map(|(time, _)| time));
+            let first = own(start, end);
+            let is_printed = time.is_some() && entry::is_plain(first);
             while let Some(&(begin, until, _)) = lines.peek()
-                && entry::continues(&bytes[start..end], &bytes[begin..until])
-                && !(is_printed && entry::is_plain(&bytes[begin..until]))
+                && entry::continues(first, own(begin, until))
+                && !(is_printed && entry::is_plain(own(begin, until)))
             {
                 end = until;
                 lines.next();
@@ -177,7 +192,7 @@ impl Reader<'_> {
                 tally.records += 1;
                 tally.rejects += 1;
             }
-            self.row(&bytes, start, cut, time, context);
+            self.row(&bytes, start, cut, (time, is_export), context);
         }
         counts.of(GLUE_LOG.name).records += records;
         self.columns.arena.keep(bytes);
@@ -188,20 +203,22 @@ impl Reader<'_> {
         bytes: &[u8],
         start: usize,
         end: usize,
-        time: Option<i64>,
+        (time, is_export): (Option<i64>, bool),
         context: Option<&crate::decode::Context>,
     ) {
         let at = |name| text::column(&GLUE_LOG, name);
         let text =
             std::str::from_utf8(&bytes[start..end]).expect("the text was made UTF-8, and is cut between characters");
-        let prefix = entry::prefix(text.lines().next().unwrap_or_default()).unwrap_or_default();
+        let first = text.lines().next().unwrap_or_default();
+        let plain = || if is_export { entry::printed(first) } else { Prefix::default() };
+        let prefix = entry::prefix(first).unwrap_or_else(plain);
         let Prefix { time: own, level, thread, logger, stream, message } = prefix;
         let of_line = stream.map(|stream| Place::of(stream, None));
         let place = of_line.as_ref().unwrap_or(&self.place);
         if let Some(time) = own.or(time) {
             self.columns.set_number(at("timestamp"), time);
         }
-        let traceback = entry::is_traceback(text.as_bytes());
+        let traceback = entry::is_traceback(&text.as_bytes()[message..]);
         let level = level.or(traceback.then_some("ERROR"));
         let named = [("level", level), ("thread", thread), ("logger", logger), ("exception", entry::exception(text))];
         for (name, value) in named {
@@ -211,7 +228,10 @@ impl Reader<'_> {
         }
         let begin = start + message;
         let trimmed = bytes[begin..end].trim_ascii_end().len();
-        self.columns.set_text(at("message"), bytes, begin, begin + trimmed);
+        match is_export.then(|| entry::without_times(text, message)).flatten() {
+            Some(message) => self.columns.set_new_text(at("message"), message.trim_ascii_end()),
+            None => self.columns.set_text(at("message"), bytes, begin, begin + trimmed),
+        }
         let source = if entry::is_progress(&text[message..]) { Some("progress") } else { place.source };
         let around = [
             ("source", source),
@@ -270,6 +290,54 @@ mod tests {
         assert_eq!(texts(&rows, "timestamp")[0].as_deref(), Some("2024-05-01T12:00:01Z"));
         let message = texts(&rows, "message")[0].clone().unwrap();
         assert!(message.starts_with("Exception in task") && message.ends_with("... 12 more"), "{message}");
+    }
+
+    #[test]
+    fn an_export_is_read_without_the_times_that_it_puts_before_each_line() {
+        let lines = [
+            "24/05/01 12:00:01 ERROR Executor: Exception in task 0.0",
+            "java.lang.OutOfMemoryError: Java heap space",
+            "\tat a.B.c(B.java:1)",
+            "",
+            "24/05/01 12:00:02 ERROR main: Error from Python:",
+            "Traceback (most recent call last):",
+            "  File \"/tmp/job.py\", line 3, in <module>",
+            "ZeroDivisionError: division by zero",
+            "24/05/01 12:00:03 INFO A: 2024-05-01T12:00:00.000Z is in the text",
+        ];
+        let (plain, _) = read(&lines.join("\n"), None, Vec::new());
+        let of_s3: String = lines.iter().map(|line| format!("2024-05-01T12:00:05.123Z {line}\n")).collect();
+        let of_cli: String =
+            lines.iter().map(|line| format!("2024-05-01T12:00:05.123000+00:00 jr_0a-driver {line}\n")).collect();
+        for text in [of_s3.clone(), of_s3.replace('\n', "\r\n"), of_cli] {
+            let (rows, _) = read(&text, None, Vec::new());
+            for name in ["message", "exception", "level", "logger"] {
+                let found = texts(&rows, name).into_iter().map(|text| text.map(|text| text.replace('\r', "")));
+                assert_eq!(found.collect::<Vec<_>>(), texts(&plain, name), "{name} of {text}");
+            }
+        }
+        // what a job prints is a row for each log event, with its time
+        let printed = ["rows: 3", "java.io.IOException: x", "\tat a.B.c(B.java:1)", "Caused by: y", "done"];
+        let text: String = printed.iter().map(|line| format!("2024-05-01T12:00:05.123Z {line}\n")).collect();
+        let (rows, _) = read(&text, None, Vec::new());
+        let expected = ["rows: 3", &printed[1..4].join("\n"), "done"].map(|text| Some(text.to_owned()));
+        assert_eq!(texts(&rows, "message"), expected);
+        assert_eq!(texts(&rows, "timestamp"), vec![Some("2024-05-01T12:00:05.123Z".to_owned()); 3]);
+        // a multi-line log event has one time
+        let (rows, _) = read("2024-05-01T12:00:05.123Z 24/05/01 12:00:01 ERROR A: x\n\tat y\n", None, Vec::new());
+        assert_eq!(texts(&rows, "message"), [Some("x\n\tat y".to_owned())]);
+    }
+
+    #[test]
+    fn a_traceback_behind_a_progress_bar_is_an_entry_of_its_own() {
+        let lines = "[Stage 2:=====>  (10 + 4) / 20]\nTraceback (most recent call last):\n  File \"x\", line 1\nKeyError: 'a'\n";
+        let export: String = lines.lines().map(|line| format!("2024-05-01T12:00:05.123Z {line}\n")).collect();
+        for text in [lines, &export] {
+            let (rows, _) = read(text, None, Vec::new());
+            assert_eq!(texts(&rows, "source"), [Some("progress".to_owned()), None]);
+            assert_eq!(texts(&rows, "level"), [None, Some("ERROR".to_owned())]);
+            assert_eq!(texts(&rows, "exception"), [None, Some("KeyError".to_owned())]);
+        }
     }
 
     #[test]

@@ -27,6 +27,7 @@ use self::plan::Plan;
 use self::walk::{Cursor, Stop};
 use super::TABLES;
 use super::build::Arena;
+use crate::decode::cut::{closing_quote, is_text_of_records};
 use crate::decode::index::Indexer;
 use crate::decode::{Context, Counts, Json, Lines, Open as OpenBefore, Options, PADDING, Records, Text};
 use crate::table::{Batch, Origin, Reject, Table};
@@ -39,6 +40,7 @@ const WINDOW: usize = 256 << 10;
 const WINDOW_MIN: usize = 8 << 10;
 /// A record longer than this is damaged.
 const RECORD_MAX: usize = 16 << 20;
+const TOO_LONG: &str = "the record is longer than 16 MiB";
 /// A batch is cut at the end of the text in which it reaches one of these.
 const ROWS_MAX: usize = 32 << 10;
 const BYTES_MAX: usize = 16 << 20;
@@ -202,21 +204,24 @@ impl<'a> Parser<'a> {
                     size = if behind > at { WINDOW.min(size * 2) } else { size * 2 };
                     at = behind.max(at);
                 }
-                Next::All(_) => {
-                    at = window.end.min(end);
+                // a text in quotes is read to its end, which may lie behind that of the window
+                Next::All(behind) => {
+                    at = window.end.min(end).max(behind);
                     size = WINDOW.min(size * 2);
                 }
                 Next::Short(here) if last => {
                     let mut cursor = Cursor::new(&padded, &indexer, window.unclean);
                     let (here, reason) = match self.whole_log_events(&mut cursor, here, around) {
                         Some(rest) => (rest, "the log events of an envelope are cut off at the end of the input"),
+                        // the reader cuts there what has no end until then
+                        None if end >= RECORD_MAX && padded[..here].trim_ascii().is_empty() => (here, TOO_LONG),
                         None => (here, "the record is cut off at the end of the input"),
                     };
                     let resume = self.damage(&padded, here, end, reason, around);
                     (at, damaged, size) = (resume, true, WINDOW_MIN);
                 }
                 Next::Short(here) if here == at && window.end - at >= RECORD_MAX => {
-                    let resume = self.damage(&padded, here, end, "the record is longer than 16 MiB", around);
+                    let resume = self.damage(&padded, here, end, TOO_LONG, around);
                     (at, damaged, size) = (resume, true, WINDOW_MIN);
                 }
                 Next::Short(here) => {
@@ -277,6 +282,7 @@ impl<'a> Parser<'a> {
                     Ok(())
                 }
                 b'"' if frames.last() == Some(&Frame::Wrapper) => skip_member(cursor),
+                b'"' if is_text_of_records(&bytes[here..end]) => self.quoted(cursor, here, end, around),
                 0 => {
                     cursor.go(at + 1);
                     match bytes[here..end].iter().find(|&&byte| byte != 0) {
@@ -304,6 +310,22 @@ impl<'a> Parser<'a> {
                 Err(Stop::Damaged(reason)) => return Next::Damaged(here, reason),
             }
         }
+    }
+
+    /// Takes the text of records that stands as a string at the cursor, where no object is around it.
+    fn quoted(&mut self, cursor: &mut Cursor<'_>, here: usize, end: usize, around: &Around<'_>) -> Result<(), Stop> {
+        let bytes = cursor.bytes();
+        // not by the index, which has nothing behind the last string of a text
+        let close = closing_quote(&bytes[..end], here + 1).ok_or(Stop::Short)?;
+        let mut text = Vec::new();
+        if around.depth >= NESTED_MAX || scalar::unescape(&bytes[here + 1..close], &mut text).is_none() {
+            return Err(Stop::Damaged("not JSON"));
+        }
+        let context = around.context.cloned().unwrap_or_default();
+        self.nested.push(Nested { text: Text::new(text), context, depth: around.depth + 1 });
+        cursor.seek(close + 1);
+        cursor.settle(cursor.at(), close + 1);
+        Ok(())
     }
 
     /// Steps into `{"Records":[`, the document that CloudTrail delivers, or `{"Events":[`, what LookupEvents answers.
@@ -376,6 +398,8 @@ impl<'a> Parser<'a> {
     #[cold]
     fn damage(&mut self, bytes: &[u8], here: usize, end: usize, reason: &str, around: &Around<'_>) -> usize {
         let table = self.last.map_or("", |open| self.fills[open].fill.plan.table.name);
+        let is_of_python = reason == walk::NO_KEY && bytes[here + 1..end].trim_ascii_start().starts_with(b"'");
+        let reason = if is_of_python { OF_PYTHON } else { reason };
         let resume = peel::resume(&bytes[..end], here + 1).unwrap_or(end);
         let mut record = &bytes[here..resume];
         while let [rest @ .., b' ' | b'\n' | b'\r' | b'\t' | b',' | 0] = record {
@@ -424,6 +448,8 @@ impl<'a> Parser<'a> {
         }
     }
 }
+
+const OF_PYTHON: &str = "not JSON but what Python prints of a dict: write json.dumps(answer, default=str)";
 
 /// How far a window was read.
 enum Next {

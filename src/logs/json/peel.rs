@@ -373,9 +373,24 @@ impl Parser<'_> {
     }
 }
 
-/// Members whose text may be a JSON document: LookupEvents, SNS, SQS, Step Functions, shippers.
-const NAMES_OF_TEXT: &[&[u8]] =
-    &[b"CloudTrailEvent", b"Message", b"message", b"body", b"Body", b"output", b"cause", b"event", b"log"];
+/// Members whose text may be a JSON document: LookupEvents, SNS, SQS, Step Functions, shippers, CloudTrail Lake, Splunk,
+/// Elastic, and CloudWatch Logs Insights.
+pub(super) const NAMES_OF_TEXT: &[&[u8]] = &[
+    b"CloudTrailEvent",
+    b"Message",
+    b"message",
+    b"body",
+    b"Body",
+    b"output",
+    b"cause",
+    b"event",
+    b"log",
+    b"eventJson",
+    b"eventjson",
+    b"_raw",
+    b"original",
+    b"@message",
+];
 
 /// What an object says about the records inside it: the EventBridge envelope's account, Region and time.
 fn context(object: &Members<'_>, around: &Around<'_>) -> Arc<Context> {

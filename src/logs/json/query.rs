@@ -30,10 +30,15 @@ fn table(names: &[Cow<'_, [u8]>]) -> Option<&'static Table> {
     let lower = |cell: &Cow<'_, [u8]>| String::from_utf8_lossy(cell).to_ascii_lowercase();
     let names: Vec<String> = names.iter().map(lower).collect();
     let flows: Vec<String> = names.iter().map(|name| name.replace('-', "_")).collect();
-    if is_event_history(&names) || peel::names_record(&CLOUDTRAIL, &names) {
+    if is_event_history(&names) || names.iter().any(|name| is_text(name)) || peel::names_record(&CLOUDTRAIL, &names) {
         return Some(&CLOUDTRAIL);
     }
     peel::names_record(&VPC_FLOW, &flows).then_some(&VPC_FLOW)
+}
+
+/// Whether a column has whole records, or log events, as texts: those of CloudTrail Lake, CloudWatch Logs Insights and Splunk.
+fn is_text(name: &str) -> bool {
+    matches!(name, "eventjson" | "@message" | "_raw")
 }
 
 /// Columns of the event history as the console downloads it, and the fields that they are.
@@ -356,6 +361,8 @@ mod tests {
         assert!(known("\"eventtime\",\"eventname\",\"awsregion\"\r\n"));
         assert!(known("User name,AWS access key,Event time,Event source,Event name,AWS region\n"));
         assert!(known("\"version\",\"account_id\",\"srcaddr\",\"dstaddr\",\"start\",\"end\"\n"));
+        assert!(known("@timestamp,@message\n2024-08-01 10:00:00.000,x\n"));
+        assert!(!known("timestamp,message\n"));
         assert!(!known("srcaddr,dstaddr,count\n"));
         assert!(!known("eventName,eventId\n"));
         assert!(!known("event time,name"));

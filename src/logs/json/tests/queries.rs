@@ -237,3 +237,79 @@ fn a_looked_up_event_without_a_record_says_why() {
         assert_eq!((reasons(&read), ids(&read).len()), (vec![reason], 0), "{record}");
     }
 }
+
+#[test]
+fn records_that_are_texts_are_read_one_by_one_in_an_array_and_in_lines() {
+    let quoted = |text: String| serde_json::Value::String(text).to_string();
+    let texts: Vec<String> = (1..4).map(|n| quoted(event(n))).collect();
+    let document = format!("{{\"Records\":[{},{},{}]}}", event(1), event(2), event(3));
+    for text in [
+        format!("[\n    {}\n]\n", texts.join(",\n    ")),
+        texts.join("\n"),
+        texts.concat(),
+        format!("\u{feff}{}\r\n", texts.join("\r\n")),
+        quoted(document.clone()),
+        quoted(format!("[{},{},{}]", event(1), event(2), event(3))),
+        format!("{{\"Records\":[{}]}}", texts.join(",")),
+        format!("{}\n{}\n{}\n", event(1), texts[1], event(3)),
+    ] {
+        let read = read_text(&text);
+        let mut found = ids(&read);
+        found.sort();
+        assert_eq!((found, reasons(&read)), (vec!["id-1".into(), "id-2".into(), "id-3".into()], vec![]), "{text}");
+    }
+    // what is cut off is a reject, and so is a text of something else
+    let cut = read_text(&texts.join("\n")[..texts.join("\n").len() - 20]);
+    assert_eq!((ids(&cut).len(), reasons(&cut)), (2, vec!["the record is cut off at the end of the input"]));
+    assert_eq!(reasons(&read_text("[\"a\", \"b\"]")), ["not JSON"]);
+}
+
+#[test]
+fn many_records_that_are_texts_are_read_in_pieces() {
+    let lines: Vec<String> = (0..20_000).map(|n| serde_json::Value::String(event(n)).to_string()).collect();
+    for text in [lines.join("\n"), format!("[{}]", lines.join(", "))] {
+        assert!(text.len() > 5 << 20);
+        let read = read(Input::Stream(Box::new(std::io::Cursor::new(text.into_bytes()))), &Options::default());
+        let mut found = ids(&read);
+        found.sort();
+        found.dedup();
+        assert_eq!((found.len(), reasons(&read)), (20_000, vec![]));
+    }
+}
+
+#[test]
+fn a_record_is_found_under_the_names_that_exports_give_it() {
+    let quoted = serde_json::Value::String(event(1)).to_string();
+    let cell = quoted.replace("\\\"", "\"\"");
+    for text in [
+        format!("{{\"QueryStatus\":\"FINISHED\",\"QueryResultRows\":[[{{\"eventJson\":{quoted}}}]]}}"),
+        format!("{{\"eventjson\":{quoted}}}"),
+        format!("{{\"preview\":false,\"result\":{{\"_raw\":{quoted},\"host\":\"a\"}}}}"),
+        format!("{{\"_index\":\"logs\",\"_source\":{{\"event\":{{\"kind\":\"event\",\"original\":{quoted}}}}}}}"),
+        format!("[{{\"@timestamp\":\"2024-08-01 11:30:23.000\",\"@message\":{quoted}}}]"),
+        format!("@timestamp,@message\n2024-08-01 11:30:23.000,{cell}\n"),
+        format!("\"_raw\",\"_time\"\n{cell},\"2024-08-01T11:30:23.000+0000\"\n"),
+        format!("eventJson,eventCategory\r\n{cell},Management\r\n"),
+    ] {
+        let read = read_text(&text);
+        assert_eq!((ids(&read), reasons(&read)), (vec!["id-1".into()], vec![]), "{text}");
+    }
+    let flow = "2 123456789010 eni-1 172.31.16.139 172.31.16.21 20641 22 6 20 4249 1418530010 1418530070 ACCEPT OK";
+    let read = read_text(format!("@timestamp,@message\n2014-12-14 04:06:50.000,{flow}\n"));
+    assert_eq!((column(&read, "vpc_flow", "srcport"), reasons(&read)), (vec![Some("20641".into())], vec![]));
+}
+
+#[test]
+fn what_python_prints_and_what_is_too_long_say_so() {
+    let of_python = "not JSON but what Python prints of a dict: write json.dumps(answer, default=str)";
+    for text in [
+        "{'JobRuns': [{'Id': 'jr_1', 'StartedOn': datetime.datetime(2024, 5, 1, 12, 0, tzinfo=tzlocal())}]}",
+        "[{'eventName': 'CreateUser', 'readOnly': False, 'errorCode': None}]",
+    ] {
+        assert_eq!(reasons(&read_text(text)), [of_python]);
+    }
+    let long = format!("{{\"eventName\":\"{}\"}}\n{}\n", "x".repeat(17 << 20), event(1));
+    let read = read(Input::Stream(Box::new(std::io::Cursor::new(long.into_bytes()))), &Options::default());
+    assert_eq!(ids(&read), ["id-1"]);
+    assert_eq!(reasons(&read)[0], "the record is longer than 16 MiB");
+}
