@@ -37,12 +37,6 @@ const SEEDS: u64 = 200;
 /// Nothing of an undisturbed life takes longer.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// The sender's time: it goes on with the simulation's.
-fn clock() -> Timestamp {
-    static BEGUN: LazyLock<Timestamp> = LazyLock::new(Timestamp::now);
-    Timestamp(BEGUN.0 + simulated::elapsed().as_micros() as i64)
-}
-
 /// How a life ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum End {
@@ -142,7 +136,7 @@ impl TaskWorld {
         let outbox = stages.posts[0].shared();
         *life.outbox.lock().unwrap() = Some(outbox.clone());
         let stop = CancellationToken::new();
-        let sender = tokio::spawn(Sender::new(outbox, clock).run());
+        let sender = tokio::spawn(Sender::new(outbox, wait::clock).run());
         if !is_calm && dice.roll(3) == 0 {
             let (stop, time) = (stop.clone(), Duration::from_millis(dice.roll(1000 * SECONDS)));
             tokio::spawn(async move {
