@@ -113,7 +113,7 @@ impl Aws {
     /// What answers all calls of a simulation, in whose time is waited for it, and no longer than otherwise.
     #[cfg(test)]
     pub fn answered_by(answers: aws_smithy_runtime_api::client::http::SharedHttpConnector) -> Aws {
-        use aws_sdk_s3::config::{AsyncSleep, SharedAsyncSleep, Sleep};
+        use aws_sdk_s3::config::{AsyncSleep, SharedAsyncSleep, Sleep, StalledStreamProtectionConfig};
         #[derive(Debug)]
         struct Sleeper;
         impl AsyncSleep for Sleeper {
@@ -127,6 +127,8 @@ impl Aws {
         let aws = Aws::of_test("http://simulated", &trust, |sdk| {
             let retries = RetryConfig::standard().with_initial_backoff(Duration::ZERO);
             let sdk = sdk.into_builder().sleep_impl(SharedAsyncSleep::new(Sleeper));
+            // it measures by a real clock what is sent, and is told of nothing here: on a slow machine calls were made again
+            let sdk = sdk.stalled_stream_protection(StalledStreamProtectionConfig::disabled());
             sdk.timeout_config(timeouts).retry_config(retries).build()
         });
         Aws { trust: Some(trust), ..aws }

@@ -10,9 +10,12 @@ use std::sync::mpsc::TryRecvError;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::{Mutex, MutexGuard, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
+
+use crate::time::Timestamp;
 
 /// The present moment, as far as waits go.
 pub fn now() -> Instant {
@@ -21,6 +24,15 @@ pub fn now() -> Instant {
         return now;
     }
     Instant::now()
+}
+
+/// The same as a time of day.
+pub fn clock() -> Timestamp {
+    #[cfg(test)]
+    if let Some(clock) = simulated::clock_now() {
+        return clock;
+    }
+    Timestamp::now()
 }
 
 pub async fn sleep_until(moment: Instant) {
@@ -130,6 +142,24 @@ pub fn block_in_place<T: Send>(work: impl FnOnce() -> T + Send) -> T {
         return simulated::block_in_place(work);
     }
     tokio::task::block_in_place(work)
+}
+
+/// On a thread of [`spawn_blocking`], or another that has no tasks, does what a task would.
+pub fn block_on<T>(runtime: &Handle, task: impl Future<Output = T>) -> T {
+    #[cfg(test)]
+    if simulated::now().is_some() {
+        return simulated::block_on(task);
+    }
+    runtime.block_on(task)
+}
+
+/// On a thread of [`spawn_blocking`], or another that has no tasks, does nothing for so long.
+pub fn pause(time: Duration) {
+    #[cfg(test)]
+    if simulated::now().is_some() {
+        return simulated::block_on(sleep(time));
+    }
+    std::thread::sleep(time);
 }
 
 /// On a thread of [`spawn_blocking`], waits for what a task sends.

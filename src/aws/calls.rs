@@ -30,7 +30,7 @@ const QUEUE: &[&str] = &["s3-queue.json"];
 pub const CALLS: &[Call] = &[
     Call { service: "sts", operation: "GetCallerIdentity", action: None, policies: &[] },
     call("sts", "AssumeRole", "sts:AssumeRole", &["assume-role.json"]),
-    call("s3", "ListObjectsV2", "s3:ListBucket", &["s3-backfill.json"]),
+    call("s3", "ListObjectsV2", "s3:ListBucket", &["s3-backfill.json", "s3-state.json"]),
     call(
         "s3",
         "GetObject",
@@ -55,6 +55,7 @@ pub const CALLS: &[Call] = &[
     call("securityhub", "BatchImportFindings", "securityhub:BatchImportFindings", &["security-hub.json"]),
     call("securityhub", "GetFindings", "securityhub:GetFindings", &["security-hub-read-back.json"]),
     call("s3", "PutObject", "s3:PutObject", &["s3-findings.json", "s3-state.json", "s3-archive.json"]),
+    call("s3", "DeleteObject", "s3:DeleteObject", &["s3-state.json"]),
     call("events", "PutEvents", "events:PutEvents", &["event-bridge.json"]),
     call("sns", "Publish", "sns:Publish", &["sns.json"]),
 ];

@@ -1,11 +1,11 @@
-//! The state as one object of S3, for workers without a disk that lasts: read once at the start, and written whole with each
-//! commit.
+//! The state in S3, for workers without a disk that lasts: read once at the start, and written with each commit as one object, its
+//! head. Values that have not changed for a while are in objects beside it, its packs, which the head names: a pack is written once,
+//! under a name of its own, before the first head that names it, and removed after the first that does not ([`layout`]).
 //!
-//! Every write has a condition on the object that it replaces (`If-Match`, or `If-None-Match: *` where there is none). A
+//! Every write of the head has a condition on the object that it replaces (`If-Match`, or `If-None-Match: *` where there is none). A
 //! worker that starts writes the state that it found with the next epoch: whoever wrote it before then finds another object
 //! than its own, and cannot commit any more.
 
-use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -14,24 +14,22 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::put_object::PutObjectError;
 use aws_sdk_s3::primitives::ByteStream;
-use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 
-use super::commit::{Commit, Manifest};
+use self::layout::{Index, Kept, Layout, Pack, Values};
+use super::commit::Commit;
 use super::said::Said;
 use crate::aws::tried::{NOT_WITHOUT_DOING_IT, Outcome, Tried};
 use crate::aws::{Aws, Kind, Trouble};
 use crate::health::HEALTH;
 use crate::source::claims::{Lost, random_name};
+use crate::wait::{block_on, pause};
 
-/// The object, below the prefix.
+mod layout;
+
+/// The head, below the prefix, and what the keys of packs begin with there.
 const NAME: &str = "state.weir";
-/// Level of zstd.
-const LEVEL: i32 = 3;
-/// What the name of a part begins with of what a rule over windows remembers; its number and the rule follow.
-const WINDOWS: &str = "windows/";
-/// Layout of the object; another one is refused rather than guessed at.
-const VERSION: u32 = 1;
+const PACKS: &str = "state.parts/";
 /// From one try of a call to the next, while S3 cannot be reached. The client has tried several times by then.
 const PAUSE: Duration = Duration::from_secs(2);
 /// Tries of the first calls, which a person may be waiting for.
@@ -55,19 +53,16 @@ struct Held {
     epoch: u64,
     /// Once a commit was made, no more of it than what the next one may leave as it is: outboxes, and what rules over windows remember.
     last: Option<Commit>,
+    /// What the object has, and where.
+    kept: Kept,
+    /// Packs may not be written: all is in the head.
+    is_alone: bool,
 }
 
-/// The first line of the inflated object; the values follow it one behind the other.
-#[derive(Serialize, Deserialize)]
-struct Index {
-    version: u32,
-    epoch: u64,
-    writer: String,
-    /// Names the commit, as the number of its round does not: after a run began again, another has the same.
-    #[serde(default)]
-    write: String,
-    manifest: Option<Manifest>,
-    values: Vec<(String, usize)>,
+impl Held {
+    fn new(etag: String, epoch: u64, last: Option<Commit>, kept: Kept) -> Held {
+        Held { etag, epoch, last, kept, is_alone: false }
+    }
 }
 
 /// Bucket and key of the state at `s3://BUCKET/PREFIX`.
@@ -108,19 +103,26 @@ impl Bucket {
                 }
                 found => found?,
             };
-            let (etag, epoch, last) = match found {
-                None => (None, 1, None),
-                Some((etag, index, last)) if index.writer == taken.writer => {
-                    taken.held = Mutex::new(Held { etag, epoch: index.epoch, last });
-                    return Ok(taken);
+            let (etag, epoch, last, kept) = match found {
+                None => (None, 1, None, Kept::default()),
+                Some((etag, index, last)) => {
+                    let kept = Kept::of(&index, last.as_ref());
+                    if index.writer == taken.writer {
+                        taken.held = Mutex::new(Held::new(etag, index.epoch, last, kept));
+                        return Ok(taken);
+                    }
+                    if again {
+                        return Err(taken.taken_over(index.epoch));
+                    }
+                    (Some(etag), index.epoch + 1, last, kept)
                 }
-                Some((_, index, _)) if again => return Err(taken.taken_over(index.epoch)),
-                Some((etag, index, last)) => (Some(etag), index.epoch + 1, last),
             };
-            taken.held = Mutex::new(Held { etag: String::new(), epoch, last: last.clone() });
-            if let Put::Done(etag) = taken.put(etag.as_deref(), epoch, "", last.as_ref())? {
-                taken.hold(etag, epoch);
+            let packs: Vec<String> = kept.packs.iter().map(|pack| pack.name.clone()).collect();
+            let head = kept.as_it_is(last.as_ref()).head(epoch, &taken.writer, "", last.as_ref())?;
+            if let Put::Done(etag) = taken.put(etag.as_deref(), &head)? {
+                taken.held = Mutex::new(Held::new(etag, epoch, last, kept));
                 tracing::info!(state = taken.name(), epoch, "took over the state");
+                taken.sweep(&packs);
                 return Ok(taken);
             }
             if let Some(denied) = denied.take() {
@@ -133,7 +135,7 @@ impl Bucket {
     /// It is taken by nobody yet.
     fn open(address_text: &str, writer: &str, aws: &Aws, runtime: Handle) -> anyhow::Result<Bucket> {
         let (bucket, key) = address(address_text)?;
-        let client = runtime.block_on(aws.s3())?;
+        let client = block_on(&runtime, aws.s3())?;
         Ok(Bucket {
             client,
             runtime,
@@ -141,13 +143,8 @@ impl Bucket {
             key,
             owner: aws.expected_bucket_owner().map(str::to_owned),
             writer: writer.to_owned(),
-            held: Mutex::new(Held { etag: String::new(), epoch: 0, last: None }),
+            held: Mutex::new(Held::new(String::new(), 0, None, Kept::default())),
         })
-    }
-
-    fn hold(&mut self, etag: String, epoch: u64) {
-        let held = self.held.get_mut().expect("nobody panics while holding it");
-        (held.etag, held.epoch) = (etag, epoch);
     }
 
     fn taken_over(&self, epoch: u64) -> anyhow::Error {
@@ -160,8 +157,15 @@ impl Bucket {
 
     /// The verdicts beside it.
     pub fn said(&self) -> Said {
-        let prefix = self.key.strip_suffix(NAME).expect("the state has this name");
-        Said::below(self.client.clone(), self.runtime.clone(), &self.bucket, prefix, self.owner.clone())
+        Said::below(self.client.clone(), self.runtime.clone(), &self.bucket, self.prefix(), self.owner.clone())
+    }
+
+    fn prefix(&self) -> &str {
+        self.key.strip_suffix(NAME).expect("the state has this name")
+    }
+
+    fn pack_key(&self, name: &str) -> String {
+        format!("{}{PACKS}{name}", self.prefix())
     }
 
     /// The last commit, if there is one, as it was found when the state was taken.
@@ -183,32 +187,57 @@ impl Bucket {
         outboxes.extend(commit.outboxes.clone());
         detector.take(commit.detector.clone());
         let whole = Commit { outboxes, detector, ..commit.clone() };
+        let mut layout = held.kept.next(commit, &whole);
+        let mut written = None;
+        if layout.wants_pack() && !held.is_alone {
+            let (name, body) = (format!("{}-{}", held.epoch, random_name()), layout.pack()?);
+            match self.put_pack(&name, &body, confirm)? {
+                Packed::Done => {
+                    layout.is_packed(name.clone());
+                    written = Some(name);
+                }
+                Packed::Denied(error) => {
+                    held.is_alone = true;
+                    tracing::warn!(
+                        error = format!("{error:#}"),
+                        "each commit writes all of the state: its parts may not be written beside it"
+                    );
+                }
+            }
+        }
         let write = random_name();
+        let head = layout.head(held.epoch, &self.writer, &write, Some(&whole))?;
         let etag = loop {
-            match self.put(Some(&held.etag), held.epoch, &write, Some(&whole)) {
+            match self.put(Some(&held.etag), &head) {
                 Ok(Put::Done(etag)) => break etag,
-                Ok(Put::Otherwise) => match self.read()? {
+                Ok(Put::Otherwise) => match self.head() {
+                    Err(error) if may_pass(&error) => self.wait_while(&error, confirm)?,
+                    Err(error) => return Err(error),
                     // the answer to an earlier try was lost
-                    Some((etag, index, _)) if index.writer == self.writer && index.write == write => break etag,
-                    Some((_, index, _)) if index.writer != self.writer => {
+                    Ok(Some((etag, index, _))) if index.writer == self.writer && index.write == write => break etag,
+                    Ok(Some((_, index, _))) if index.writer != self.writer => {
+                        // who has it named what it found, and names nothing of ours any more
+                        self.remove(
+                            written.into_iter().filter(|name| !index.packs.iter().any(|one| one.name == *name)),
+                        );
                         return Err(self.taken_over(index.epoch));
                     }
                     // nothing else was written; or a commit that was given up came late, in place of which this one is made
-                    Some((etag, ..)) => {
+                    Ok(Some((etag, ..))) => {
                         held.etag = etag;
                         self.wait();
                         confirm()?;
                     }
-                    None => bail!("somebody has removed the state {}", self.name()),
+                    Ok(None) => bail!("somebody has removed the state {}", self.name()),
                 },
-                Err(error) if may_pass(&error) => {
-                    tracing::warn!(error = format!("{error:#}"), "writing the state: trying again");
-                    self.wait();
-                    confirm()?;
-                }
+                Err(error) if may_pass(&error) => self.wait_while(&error, confirm)?,
                 Err(error) => return Err(error),
             }
         };
+        let kept = layout.kept();
+        let before = std::mem::replace(&mut held.kept, kept).packs.into_iter().map(|pack| pack.name);
+        // who reads by a head of before finds another head
+        self.remove(before.filter(|name| !held.kept.packs.iter().any(|pack| pack.name == *name)));
         held.etag = etag;
         held.last = Some(Commit { triage: Vec::new(), ..whole });
         Ok(())
@@ -216,36 +245,129 @@ impl Bucket {
 
     fn wait(&self) {
         HEALTH.waits();
-        std::thread::sleep(PAUSE);
+        pause(PAUSE);
     }
 
+    /// A call is made again, if what it is for may still be committed.
+    fn wait_while(&self, error: &anyhow::Error, confirm: &dyn Fn() -> Result<(), Lost>) -> Result<(), Lost> {
+        tracing::warn!(error = format!("{error:#}"), "writing the state: trying again");
+        self.wait();
+        confirm()
+    }
+
+    /// The head and all that it names.
     fn read(&self) -> anyhow::Result<Option<(String, Index, Option<Commit>)>> {
-        let ask = self.client.get_object().bucket(&self.bucket).key(&self.key);
+        let mut before = None;
+        loop {
+            let Some((etag, mut index, mut values)) = self.head()? else { return Ok(None) };
+            let reading = || format!("reading the state {}", self.name());
+            match index.packs.iter().try_for_each(|pack| self.read_pack(pack, &mut values)) {
+                Ok(()) => {
+                    let commit = layout::commit_of(&mut index, values).with_context(reading)?;
+                    return Ok(Some((etag, index, commit)));
+                }
+                // another head is there by now, which does not name it
+                Err(error) if is_gone(&error) && before.as_ref() != Some(&etag) => before = Some(etag),
+                Err(error) => return Err(error).with_context(reading),
+            }
+        }
+    }
+
+    fn head(&self) -> anyhow::Result<Option<(String, Index, Values)>> {
+        let reading = || format!("reading the state {}", self.name());
+        match self.get(&self.key) {
+            Ok((etag, body)) => {
+                let (index, values) = layout::read_head(&body).with_context(reading)?;
+                Ok(Some((etag.with_context(|| format!("{} has no ETag", self.name()))?, index, values)))
+            }
+            Err(error) if code(&error) == Some("NoSuchKey") => Ok(None),
+            Err(error) => Err(error).with_context(reading),
+        }
+    }
+
+    fn read_pack(&self, pack: &Pack, values: &mut Values) -> anyhow::Result<()> {
+        let (_, body) = self.get(&self.pack_key(&pack.name)).with_context(|| format!("its part {}", pack.name))?;
+        pack.read(&body, values).with_context(|| format!("its part {}", pack.name))
+    }
+
+    fn get(&self, key: &str) -> anyhow::Result<(Option<String>, Vec<u8>)> {
+        let ask = self.client.get_object().bucket(&self.bucket).key(key);
         let ask = ask.set_expected_bucket_owner(self.owner.clone());
-        let name = self.name();
-        self.runtime.block_on(async {
-            let answer = match ask.send().await.map_err(|error| Trouble::of("s3:GetObject", &error)) {
-                Ok(answer) => answer,
-                Err(trouble) if trouble.code.as_deref() == Some("NoSuchKey") => return Ok(None),
-                Err(trouble) => return Err(trouble).with_context(|| format!("reading the state {name}")),
-            };
-            let etag = answer.e_tag.clone().with_context(|| format!("{name} has no ETag"))?;
-            let body = answer.body.collect().await.with_context(|| format!("reading the state {name}"))?.into_bytes();
-            let (index, commit) = unpack(&body).with_context(|| format!("reading the state {name}"))?;
-            Ok(Some((etag, index, commit)))
+        block_on(&self.runtime, async {
+            let answer = ask.send().await.map_err(|error| Trouble::of("s3:GetObject", &error))?;
+            let etag = answer.e_tag.clone();
+            let body =
+                answer.body.collect().await.map_err(|error| Trouble::new(Kind::Unreachable, error.to_string()))?;
+            Ok((etag, body.into_bytes().to_vec()))
         })
     }
 
-    /// Writes the object in place of the one that has this ETag; without one, where there is none.
-    fn put(&self, etag: Option<&str>, epoch: u64, write: &str, commit: Option<&Commit>) -> anyhow::Result<Put> {
-        let body = pack(epoch, &self.writer, write, commit)?;
-        let put = self.client.put_object().bucket(&self.bucket).key(&self.key).body(ByteStream::from(body));
+    /// Writes a pack, while S3 cannot be reached again and again, as a head is.
+    fn put_pack(&self, name: &str, body: &[u8], confirm: &dyn Fn() -> Result<(), Lost>) -> anyhow::Result<Packed> {
+        let key = self.pack_key(name);
+        loop {
+            let put = self.client.put_object().bucket(&self.bucket).key(&key).body(ByteStream::from(body.to_vec()));
+            let put = put.set_expected_bucket_owner(self.owner.clone());
+            let error = match block_on(&self.runtime, put.send()) {
+                Ok(_) => return Ok(Packed::Done),
+                Err(error) => Trouble::of("s3:PutObject", &error),
+            };
+            let is_denied = error.kind == Kind::Denied;
+            let error = anyhow::Error::from(error).context(format!("writing s3://{}/{key}", self.bucket));
+            match () {
+                () if is_denied => return Ok(Packed::Denied(error)),
+                () if may_pass(&error) => self.wait_while(&error, confirm)?,
+                () => return Err(error),
+            }
+        }
+    }
+
+    /// Removes packs that no head names, or will name. Nobody waits for it: what is left over, the next worker sweeps.
+    fn remove(&self, names: impl Iterator<Item = String>) {
+        for name in names {
+            let delete = self.client.delete_object().bucket(&self.bucket).key(self.pack_key(&name));
+            let delete = delete.set_expected_bucket_owner(self.owner.clone()).send();
+            self.runtime.spawn(async move {
+                if let Err(error) = delete.await {
+                    let error = Trouble::of("s3:DeleteObject", &error).to_string();
+                    tracing::warn!(name, error, "a part of the state that is needed no more cannot be removed");
+                }
+            });
+        }
+    }
+
+    /// Removes what lives that ended between two calls have left. Of a worker that had the state before, which cannot commit any more,
+    /// a pack may still come.
+    fn sweep(&self, named: &[String]) {
+        let prefix = self.pack_key("");
+        let ask = self.client.list_objects_v2().bucket(&self.bucket).prefix(&prefix);
+        let mut pages = ask.set_expected_bucket_owner(self.owner.clone()).into_paginator().send();
+        loop {
+            match block_on(&self.runtime, pages.next()) {
+                None => return,
+                Some(Ok(page)) => {
+                    let keys = page.contents().iter().filter_map(|object| object.key()?.strip_prefix(&prefix));
+                    let left = keys.filter(|name| layout::is_pack_name(name) && !named.iter().any(|one| one == name));
+                    self.remove(left.map(str::to_owned).collect::<Vec<_>>().into_iter());
+                }
+                Some(Err(error)) => {
+                    let error = Trouble::of("s3:ListBucket", &error).to_string();
+                    tracing::warn!(state = self.name(), error, "what was left over of the state cannot be found");
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Writes the head in place of the one that has this ETag; without one, where there is none.
+    fn put(&self, etag: Option<&str>, head: &[u8]) -> anyhow::Result<Put> {
+        let put = self.client.put_object().bucket(&self.bucket).key(&self.key).body(ByteStream::from(head.to_vec()));
         let put = put.set_expected_bucket_owner(self.owner.clone());
         let put = match etag {
             Some(etag) => put.if_match(etag),
             None => put.if_none_match("*"),
         };
-        match self.runtime.block_on(put.send()) {
+        match block_on(&self.runtime, put.send()) {
             Ok(answer) => Ok(Put::Done(answer.e_tag.with_context(|| format!("{} has no ETag", self.name()))?)),
             // 409: another write to the same key was on its way
             Err(error) if error.raw_response().is_some_and(|reply| matches!(reply.status().as_u16(), 409 | 412)) => {
@@ -281,6 +403,21 @@ enum Put {
     Otherwise,
 }
 
+/// What became of a pack.
+enum Packed {
+    Done,
+    Denied(anyhow::Error),
+}
+
+fn code(error: &anyhow::Error) -> Option<&str> {
+    error.downcast_ref::<Trouble>().and_then(|trouble| trouble.code.as_deref())
+}
+
+/// Who may not list a bucket is denied what is not there.
+fn is_gone(error: &anyhow::Error) -> bool {
+    code(error) == Some("NoSuchKey") || is_denied(error)
+}
+
 fn may_pass(error: &anyhow::Error) -> bool {
     error.downcast_ref::<Trouble>().is_some_and(Trouble::may_pass)
 }
@@ -314,7 +451,7 @@ pub async fn probe(text: &str, aws: &Aws) -> Vec<Tried> {
             Err(error) => Outcome::Fails(Trouble::new(Kind::Other, error.to_string())),
         },
         Err(trouble) if trouble.code.as_deref() == Some("NoSuchKey") => {
-            body = pack(0, "", "", None).ok();
+            body = Layout::default().head(0, "", "", None).ok();
             Outcome::Works("there is no state yet: `weir run` begins it".to_owned())
         }
         Err(trouble) if trouble.kind == Kind::Denied => Outcome::Doubtful(format!(
@@ -329,7 +466,19 @@ pub async fn probe(text: &str, aws: &Aws) -> Vec<Tried> {
             refused(ask.set_expected_bucket_owner(owner).send().await)
         }
     };
-    vec![Tried::new(&on, get, read), Tried::new(&on, put, written)]
+    let packs = format!("{}{PACKS}", key.strip_suffix(NAME).expect("the state has this name"));
+    let list = client.list_objects_v2().bucket(&bucket).prefix(&packs).max_keys(1);
+    let listed = match list.set_expected_bucket_owner(aws.expected_bucket_owner().map(str::to_owned)).send().await {
+        Ok(_) => Outcome::Works("its parts can be found".to_owned()),
+        Err(error) => Outcome::Fails(Trouble::of("s3:ListBucket", &error)),
+    };
+    let packs = format!("s3://{bucket}/{packs}");
+    vec![
+        Tried::new(&on, get, read),
+        Tried::new(&on, put, written),
+        Tried::new(&packs, "s3:ListBucket", listed),
+        Tried::new(packs, "s3:DeleteObject", Outcome::Untried(NOT_WITHOUT_DOING_IT)),
+    ]
 }
 
 /// What the answer to a write says whose condition cannot hold.
@@ -349,55 +498,13 @@ fn refused<T>(answer: Result<T, SdkError<PutObjectError>>) -> Outcome {
     Outcome::Fails(trouble)
 }
 
-fn pack(epoch: u64, writer: &str, write: &str, commit: Option<&Commit>) -> anyhow::Result<Vec<u8>> {
-    let mut values: Vec<(String, &[u8])> = Vec::new();
-    if let Some(commit) = commit {
-        values.push(("detector".to_owned(), &commit.detector.shared));
-        let parts = commit.detector.of_rules.iter();
-        values.extend(parts.map(|((rule, number), part)| (format!("{WINDOWS}{number}/{rule}"), &part[..])));
-        values.push(("triage".to_owned(), &commit.triage));
-        values.extend(commit.outboxes.iter().map(|(name, outbox)| (format!("outbox/{name}"), &outbox[..])));
-    }
-    let index = Index {
-        version: VERSION,
-        epoch,
-        writer: writer.to_owned(),
-        write: write.to_owned(),
-        manifest: commit.map(Manifest::of),
-        values: values.iter().map(|(name, value)| (name.clone(), value.len())).collect(),
-    };
-    let mut whole = serde_json::to_vec(&index)?;
-    whole.push(b'\n');
-    values.iter().for_each(|(_, value)| whole.extend_from_slice(value));
-    Ok(zstd::encode_all(&whole[..], LEVEL)?)
-}
-
-fn unpack(object: &[u8]) -> anyhow::Result<(Index, Option<Commit>)> {
-    let whole = zstd::decode_all(object).context("it is not compressed with zstd")?;
-    let line = whole.iter().position(|byte| *byte == b'\n').context("it has no first line")?;
-    let mut index: Index = serde_json::from_slice(&whole[..line])?;
-    if index.version != VERSION {
-        bail!("it has version {}, and this weir knows version {VERSION}", index.version);
-    }
-    let mut rest = &whole[line + 1..];
-    let mut values = BTreeMap::new();
-    for (name, length) in &index.values {
-        let (value, behind) = rest.split_at_checked(*length).context("it is cut off")?;
-        values.insert(name.as_str(), value.to_vec());
-        rest = behind;
-    }
-    let Some(manifest) = index.manifest.take() else { return Ok((index, None)) };
-    let mut commit = manifest.commit()?;
-    commit.detector.shared = values.remove("detector").unwrap_or_default().into();
-    for (name, part) in values.extract_if(.., |name, _| name.starts_with(WINDOWS)) {
-        let (number, rule) = name[WINDOWS.len()..].split_once('/').context("a part has no number")?;
-        commit.detector.of_rules.insert((rule.to_owned(), number.parse()?), part.into());
-    }
-    commit.triage = values.remove("triage").unwrap_or_default();
-    let outboxes =
-        values.into_iter().filter_map(|(name, value)| Some((name.strip_prefix("outbox/")?.to_owned(), value)));
-    commit.outboxes = outboxes.collect();
-    Ok((index, Some(commit)))
+/// Names of the packs that a head names.
+#[cfg(test)]
+pub fn packs_of(head: &[u8]) -> Vec<String> {
+    let (index, _) = layout::read_head(head).unwrap();
+    let mut names: Vec<String> = index.packs.into_iter().map(|pack| pack.name).collect();
+    names.sort();
+    names
 }
 
 #[cfg(test)]

@@ -16,12 +16,12 @@ mod tell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context;
 use rayon::prelude::*;
 use tokio::sync::watch;
-use tokio::time::Instant as Moment;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::archive::{Archive, Object};
@@ -43,7 +43,7 @@ use crate::table::{Batch, Reject};
 use crate::time::Timestamp;
 use crate::triage::Triage;
 use crate::triage::feedback::Feedback;
-use crate::wait::{now, sleep, sleep_until, spawn_blocking};
+use crate::wait::{self, clock, now, sleep, sleep_until, spawn_blocking};
 use commit::{Commit, State};
 use duplicates::Seen;
 use feedback::Verdicts;
@@ -149,11 +149,11 @@ pub async fn run(
     let round_bytes_max = memory.of(ROUND_BYTES_MAX);
     METRICS.queue_bytes_max.with_label_values(&["round"]).set(round_bytes_max as i64);
     let mut working = spawn_blocking(move || anyhow::Ok(worker));
-    let mut left = Instant::now();
+    let mut left = wait::now();
     loop {
-        if left.elapsed() >= LEAVE_WAIT {
+        if wait::now() - left >= LEAVE_WAIT {
             memory::leave_program();
-            left = Instant::now();
+            left = wait::now();
         }
         if memory.is_short() {
             // nothing is taken meanwhile, so that the sources wait
@@ -271,8 +271,8 @@ struct Worker {
     /// Of the commits that findings bring forward.
     pace: Pace,
     /// When the oldest turn that is not committed was taken.
-    waiting_since: Option<Moment>,
-    committed_at: Moment,
+    waiting_since: Option<Instant>,
+    committed_at: Instant,
     /// What the last one took, without what the archive had to do for it.
     commit_took: Duration,
     /// What packing took of it that rules remember.
@@ -346,11 +346,11 @@ impl Worker {
             let name = post.way().name();
             match saved.outboxes.get(name) {
                 Some(outbox) => {
-                    let restored = post.restore(outbox, Timestamp::now());
+                    let restored = post.restore(outbox, clock());
                     restored.with_context(|| format!("restoring the findings for {name}"))?;
                 }
                 // what was found before there was a way
-                None => post.stage(&stages.triage.findings(), Timestamp::now()),
+                None => post.stage(&stages.triage.findings(), clock()),
             }
         }
         renewal::count_rules(&stages);
@@ -394,10 +394,10 @@ impl Worker {
     /// Has services hear of findings that do not hold any more, and of those that hold again. What was told of them otherwise
     /// stays as it is.
     fn turn_records(&mut self, now: Timestamp) {
-        if self.turned.is_some_and(|turned| turned.elapsed() < TURN_WAIT) {
+        if self.turned.is_some_and(|turned| wait::now() - turned < TURN_WAIT) {
             return;
         }
-        self.turned = Some(Instant::now());
+        self.turned = Some(wait::now());
         let Stages { triage, posts, .. } = &mut self.stages;
         if !posts.iter().any(|post| post.way().archives()) {
             return;
@@ -412,7 +412,7 @@ impl Worker {
     /// Takes a round all the way: records to rows, rows to findings and to the archive, and a commit when it is due.
     fn turn(&mut self, round: Round) -> anyhow::Result<()> {
         self.learn();
-        let now = Timestamp::now();
+        let now = clock();
         if let Some(renewals) = &self.renewals {
             let reloads = self.summary.reloads;
             renewal::take(renewals, &mut self.stages, &mut self.summary);
@@ -421,7 +421,7 @@ impl Worker {
             }
         }
         let Judged { batches, rejects, mut found } = self.judge(round, now);
-        let start = Instant::now();
+        let start = wait::now();
         self.stages.triage.watch(&batches);
         if self.commit_every.is_some() {
             found.extend(self.stages.triage.silent(now));
@@ -460,7 +460,7 @@ impl Worker {
             self.stages.detector.reached(partition, *until, now);
         }
         let (records, mut rejects) = self.take_apart(round);
-        let start = Instant::now();
+        let start = wait::now();
         let batches = self.parse(records, &mut rejects);
         self.note(&rejects);
         let start = self.spent("parse", start);
@@ -490,9 +490,9 @@ impl Worker {
             self.commit()?;
         }
         memory::trim();
-        let is_due = self.eased.is_none_or(|eased| eased.elapsed() >= EASE_WAIT);
+        let is_due = self.eased.is_none_or(|eased| wait::now() - eased >= EASE_WAIT);
         if is_due && self.options.memory.is_short() {
-            let now = Timestamp::now();
+            let now = clock();
             if self.eased.is_none() {
                 tracing::warn!("memory is short: reading waits, and rules remember less");
             }
@@ -500,7 +500,7 @@ impl Worker {
             let changed = self.stages.triage.settle(found, now);
             self.told.tell(&self.stages);
             self.hand_on(&changed, now)?;
-            self.eased = Some(Instant::now());
+            self.eased = Some(wait::now());
             memory::trim();
             memory::leave_program();
         }
@@ -544,11 +544,11 @@ impl Worker {
 
     /// Adds the seconds since `start` to a stage, and starts the next.
     fn spent(&mut self, stage: &str, start: Instant) -> Instant {
-        let now = Instant::now();
-        let seconds = (now - start).as_secs_f64();
+        let end = wait::now();
+        let seconds = (end - start).as_secs_f64();
         *self.summary.stage_seconds.entry(stage.to_owned()).or_default() += seconds;
         METRICS.stage_seconds.with_label_values(&[stage]).inc_by(seconds);
-        now
+        end
     }
 
     /// Notes what the sources said, and gives the records and rejects of the round.
@@ -681,10 +681,10 @@ impl Worker {
                 worker: self.name.clone(),
             };
             // nothing is sent that no commit has, and nothing committed that is another worker's
-            post::commit(&mut self.stages.posts, self.round, Timestamp::now(), |outboxes| {
+            post::commit(&mut self.stages.posts, self.round, clock(), |outboxes| {
                 commit.outboxes = outboxes;
                 let confirm = || {
-                    while self.claims.confirm(&moved)?.is_some_and(|until| until <= Instant::now()) {}
+                    while self.claims.confirm(&moved)?.is_some_and(|until| until <= wait::now().into_std()) {}
                     Ok(())
                 };
                 confirm()?;
@@ -727,16 +727,16 @@ impl Worker {
     }
 
     fn finish(mut self) -> anyhow::Result<Outcome> {
-        let start = Instant::now();
+        let start = wait::now();
         if self.commit_every.is_none() && !self.summary.stopped {
             let found = self.stages.detector.finish();
-            self.stages.triage.settle(found, Timestamp::now());
+            self.stages.triage.settle(found, clock());
             self.told.tell(&self.stages);
         }
         let changed = self.stages.triage.untold();
-        self.hand_on(&changed, Timestamp::now())?;
+        self.hand_on(&changed, clock())?;
         self.turned = None;
-        self.turn_records(Timestamp::now());
+        self.turn_records(clock());
         self.commit()?;
         let start = self.spent("archive", start);
         post::drain(&self.stages.posts);

@@ -5,17 +5,18 @@
 //! that no verdict is lost where several are given at once. A write whose answer was lost may add its lines twice, which says
 //! nothing more: the last line on a finding counts.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
 use tokio::runtime::Handle;
-use tokio::time::timeout;
+use tokio::time::Instant;
 
 use super::bucket;
 use crate::aws::{Aws, Kind, Trouble};
 use crate::triage::feedback::Feedback;
+use crate::wait::{block_on, now, timeout};
 
 /// The object, below the prefix of the state. It has a line for each verdict, as the file of an archive.
 const NAME: &str = "feedback.ndjson";
@@ -60,7 +61,7 @@ impl Said {
     /// When it is no such address, or there are no credentials.
     pub fn of(state: &str, aws: &Aws, runtime: Handle) -> anyhow::Result<Said> {
         let (bucket, prefix) = bucket::address_of(state, "")?;
-        let client = runtime.block_on(aws.s3())?;
+        let client = block_on(&runtime, aws.s3())?;
         Ok(Said::below(client, runtime, &bucket, &prefix, aws.expected_bucket_owner().map(str::to_owned)))
     }
 
@@ -77,11 +78,11 @@ impl Said {
     /// What was said, when that has changed since the last call, and there is time for a look. What cannot be read is logged, and
     /// changes nothing.
     pub fn changed(&mut self) -> Option<Feedback> {
-        if self.looked.is_some_and(|looked| looked.elapsed() < LOOK) {
+        if self.looked.is_some_and(|looked| now().saturating_duration_since(looked) < LOOK) {
             return None;
         }
-        self.looked = Some(Instant::now());
-        let found = self.runtime.block_on(async { timeout(WAIT, self.get(self.etag.as_deref())).await });
+        self.looked = Some(now());
+        let found = block_on(&self.runtime, async { timeout(WAIT, self.get(self.etag.as_deref())).await });
         match found {
             Ok(Ok(Found::Object { etag, text })) => {
                 self.etag = Some(etag);
@@ -109,7 +110,7 @@ impl Said {
     /// # Errors
     /// When the object cannot be read.
     pub fn text(&self) -> anyhow::Result<String> {
-        match self.runtime.block_on(self.get(None))? {
+        match block_on(&self.runtime, self.get(None))? {
             Found::Object { text, .. } => Ok(text),
             Found::Same => unreachable!("no ETag was given"),
             Found::Nothing { .. } => Ok(String::new()),
@@ -130,7 +131,7 @@ impl Said {
     /// Those of [`Said::add`].
     pub fn add_to(&self, mut lines: impl FnMut(&str) -> String) -> anyhow::Result<()> {
         for _ in 0..TRIES_MAX {
-            let (etag, mut text, denied) = match self.runtime.block_on(self.get(None))? {
+            let (etag, mut text, denied) = match block_on(&self.runtime, self.get(None))? {
                 Found::Object { etag, text } => (Some(etag), text, None),
                 Found::Same => unreachable!("no ETag was given"),
                 Found::Nothing { denied } => (None, String::new(), denied),
@@ -143,7 +144,7 @@ impl Said {
                 text.push('\n');
             }
             text += &lines;
-            if self.runtime.block_on(self.put(etag.as_deref(), text))? {
+            if block_on(&self.runtime, self.put(etag.as_deref(), text))? {
                 return Ok(());
             }
             if let Some(denied) = denied {

@@ -24,7 +24,7 @@ use crate::memory::Memory;
 use crate::metrics::METRICS;
 use crate::rule::Severity;
 use crate::time::{MICROS_PER_DAY, Timestamp};
-use crate::wait::blocking_lock;
+use crate::wait::{blocking_lock, now, pause};
 
 /// A commit is due when the memory's share of this is staged: less memory, and the first findings are sent while the last are sought.
 const STAGED_BYTES_MAX: usize = 16 << 20;
@@ -327,7 +327,7 @@ impl Post {
                 return;
             }
             crate::health::HEALTH.waits();
-            std::thread::sleep(LOOK);
+            pause(LOOK);
         }
     }
 
@@ -382,7 +382,7 @@ impl Post {
 /// On a thread that runs tasks.
 pub fn drain_until(posts: &[Post], until: Instant) {
     while Instant::now() < until && !posts.iter().all(Post::is_idle) {
-        std::thread::sleep(LOOK);
+        pause(LOOK);
     }
 }
 
@@ -427,10 +427,10 @@ pub fn commit(
 /// # Panics
 /// On a thread that runs tasks.
 pub fn drain(posts: &[Post]) {
-    let start = Instant::now();
-    let waits = |post: &Post| start.elapsed() < post.way().drain() && !post.is_idle();
+    let start = now();
+    let waits = |post: &Post| now() - start < post.way().drain() && !post.is_idle();
     while posts.iter().any(waits) {
-        std::thread::sleep(LOOK);
+        pause(LOOK);
     }
 }
 

@@ -32,9 +32,12 @@ impl Way {
         aws: aws::Config,
         http: SharedHttpConnector,
     ) -> anyhow::Result<Way> {
-        let hubs = security_hub::Hubs::new(Routes::new(config)?, aws, http);
+        Ok(Way::of_hubs(config, security_hub::Hubs::new(Routes::new(config)?, aws, http)))
+    }
+
+    pub fn of_hubs(config: &security_hub::Config, hubs: security_hub::Hubs) -> Way {
         let security_hub::Config { drain_seconds, read_back_seconds, .. } = *config;
-        Ok(Way::SecurityHub { hubs, drain_seconds, read_back_seconds })
+        Way::SecurityHub { hubs, drain_seconds, read_back_seconds }
     }
 
     /// # Errors

@@ -4,7 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 use std::thread;
@@ -15,8 +15,10 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-/// Moments that are told to who looks at a real clock, as until when a lease is theirs, are not over because a machine is slow.
-const AHEAD: Duration = Duration::from_secs(3600);
+use crate::time::{MICROS_PER_SECOND, Timestamp};
+
+/// 2024-08-01T14:00:00Z.
+const BEGUN: i64 = 1_722_520_800 * MICROS_PER_SECOND;
 /// Those who wait for something else than time look for it this often.
 pub const LOOK: Duration = Duration::from_millis(200);
 /// Work that is given away takes less than this.
@@ -73,7 +75,7 @@ impl Dice {
 /// # Panics
 /// When all wait and none for a moment: nothing would ever happen any more.
 pub fn run<T>(seed: u64, task: impl Future<Output = T>) -> T {
-    let begun = Instant::now() + AHEAD;
+    let begun = Instant::now();
     let state = State { dice: Dice(seed), ..State::default() };
     let clock = Arc::new(Clock { begun, state: Mutex::new(state), turned: Condvar::new() });
     let parked = clock.clone();
@@ -95,6 +97,12 @@ pub fn now() -> Option<Instant> {
     let clock = clock()?;
     let now = clock.state().now;
     Some(clock.begun + now)
+}
+
+/// The time of day: each simulation begins at the same.
+pub fn clock_now() -> Option<Timestamp> {
+    let now = clock()?.state().now;
+    Some(Timestamp(BEGUN + now.as_micros() as i64))
 }
 
 /// How long the simulation has gone on.
@@ -201,7 +209,8 @@ pub fn at_once<T: Send + 'static>(
     state.threads += 1;
     let number = state.threads;
     drop(state);
-    let of_thread = clock.clone();
+    // this is the thread of tasks, or one that does what a task would
+    let (of_thread, giver) = (clock.clone(), NUMBER.get());
     thread::spawn(move || {
         NUMBER.set(number);
         CLOCK.set(Some(of_thread.clone()));
@@ -209,9 +218,10 @@ pub fn at_once<T: Send + 'static>(
         let _runtime = runtime.enter();
         // who is not waited for any more is not missed
         let _ = sender.send(catch_unwind(AssertUnwindSafe(work)));
-        of_thread.turn_to(TASKS);
+        of_thread.turn_to(giver);
     });
-    clock.give_turn(number);
+    clock.turn_to(number);
+    clock.wait_for_turn(giver);
     async { receiver.await.expect("it was sent") }
 }
 
@@ -237,6 +247,15 @@ pub fn until<T>(mut look: impl FnMut() -> Option<T>) -> T {
             return found;
         }
     }
+}
+
+/// The same with what a task of this thread's own comes to.
+pub fn block_on<T>(task: impl Future<Output = T>) -> T {
+    let (mut task, mut context) = (pin!(task), Context::from_waker(Waker::noop()));
+    until(|| match task.as_mut().poll(&mut context) {
+        Poll::Ready(done) => Some(done),
+        Poll::Pending => None,
+    })
 }
 
 impl Clock {
@@ -279,7 +298,12 @@ impl Clock {
         state.now = moment;
         let later = state.waiting.split_off(&(moment + Duration::from_nanos(1), 0));
         let due = std::mem::replace(&mut state.waiting, later);
+        let is_any_looking = !state.looking.is_empty();
         drop(state);
+        if is_any_looking {
+            // what is due may be theirs alone, and no task's
+            tokio::spawn(async {});
+        }
         due.into_values().for_each(Waker::wake);
     }
 }

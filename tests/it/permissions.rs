@@ -201,6 +201,7 @@ async fn policies_allow_what_is_called_and_no_more() {
     let topic = "[sink.sns]\ntopic = 'arn:aws:sns:us-east-1:123456789012:permissions'\ndrain_seconds = 2";
     send(topic, 3, "sns.json");
 
+    // it removes what was left over there
     send("state = 's3://permissions-trail/state'", 0, "s3-state.json");
 
     // Lambda gives the function its messages
@@ -230,6 +231,8 @@ async fn make(moto: &Moto) {
     s3.create_bucket().bucket("permissions-trail").send().await.unwrap();
     let log = fs::read(repository(ATTACK)).unwrap();
     s3.put_object().bucket("permissions-trail").key("logs/a.json.gz").body(log.into()).send().await.unwrap();
+    let left_over = "state/state.parts/1-0123456789abcdef";
+    s3.put_object().bucket("permissions-trail").key(left_over).send().await.unwrap();
     let sqs = aws_sdk_sqs::Client::new(&sdk);
     let url = sqs.create_queue().queue_name("permissions-notices").send().await.unwrap().queue_url.unwrap();
     for key in ["logs/a.json.gz", "logs/gone.json.gz"] {

@@ -119,6 +119,7 @@ fn operation(service: &str, method: &Method, uri: &Uri, headers: &HeaderMap, bod
         ("s3", "GET", _) if query.contains("list-type=2") => "ListObjectsV2".to_owned(),
         ("s3", "GET", _) => "GetObject".to_owned(),
         ("s3", "PUT", _) => "PutObject".to_owned(),
+        ("s3", "DELETE", _) => "DeleteObject".to_owned(),
         ("securityhub", "POST", "/findings/import") => "BatchImportFindings".to_owned(),
         ("securityhub", "POST", "/findings") => "GetFindings".to_owned(),
         (_, method, path) => format!("{method} {path}?{query}"),

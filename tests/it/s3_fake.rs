@@ -103,6 +103,12 @@ pub async fn answer(State(fake): State<Fake>, request: Request) -> Response {
         let body = axum::body::to_bytes(request.into_body(), 64 << 20).await.unwrap();
         return put(&fake, &path, &headers, body);
     }
+    if request.method() == Method::DELETE {
+        let mut world = fake.world();
+        world.log.push(format!("DELETE {path}"));
+        world.objects.remove(&path);
+        return StatusCode::NO_CONTENT.into_response();
+    }
     if query.contains("list-type=2") {
         list(&fake, path.trim_end_matches('/'), &query)
     } else {

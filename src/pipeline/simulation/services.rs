@@ -1,4 +1,4 @@
-//! What a run of [`super::tasks`] is between: a stream, a table of leases, a queue, a bucket and a bus, all in memory, with what goes
+//! What a run of [`super::tasks`] is between: a stream, a table of leases, a queue, a bucket, and a bus or Security Hub, all in memory, with what goes
 //! wrong with them.
 
 use std::fmt;
@@ -25,6 +25,12 @@ const IN_STREAM: u64 = 7;
 /// of which these and those before come with a notice. The last are there from the beginning.
 const NOTIFIED: u64 = 10;
 const SHARDS_MAX: usize = 6;
+/// Nobody takes findings for so long at most.
+const OUTAGE_SECONDS: u64 = 60;
+/// What Security Hub is called here, whose calls name an address and no operation.
+const HUB: &str = "SecurityHub";
+/// Where a state is that is in a bucket; all that is written there is of it.
+pub const STATE: &str = "s3://state/w";
 
 /// What goes wrong with a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,6 +63,8 @@ pub struct Services {
 pub struct Inside {
     dice: Dice,
     is_calm: bool,
+    /// Until then nobody takes findings.
+    outage: Duration,
     /// Calls of this life, by their operations.
     calls: BTreeMap<String, u64>,
     /// Records there are so far, and shards there were.
@@ -71,6 +79,19 @@ pub struct Inside {
     /// All calls of all lives, one text each, in their order.
     pub trace: Vec<String>,
     pub faults: BTreeMap<Fault, u64>,
+}
+
+impl Inside {
+    /// A service takes a finding.
+    fn take(&mut self, json: &str, fault: Option<Fault>) {
+        let record = record_of(json);
+        self.taken[record] += 1;
+        self.trace.push(format!("{:?} {record} taken", elapsed()));
+        if matches!(fault, Some(Fault::Lost | Fault::Torn | Fault::Late)) {
+            self.excused[record] += 1;
+            self.noted[record] = self.taken[record];
+        }
+    }
 }
 
 /// One life of the process.
@@ -91,11 +112,22 @@ impl Life {
     }
 
     /// One more step, which nobody takes who is dead.
-    async fn step(&self) {
-        if !self.fate.step() {
+    fn step(&self) -> bool {
+        let is_alive = self.fate.step();
+        if !is_alive {
             self.dead.cancel();
+        }
+        is_alive
+    }
+
+    /// Nobody is there for an answer; a thread that waits for it in place of a task ends.
+    async fn nobody(&self, is_thread: bool) -> Result<HttpResponse, ConnectorError> {
+        if !is_thread {
             std::future::pending().await
         }
+        let body = "<?xml version=\"1.0\"?><Error><Code>Dead</Code><Message>the process is dead</Message></Error>";
+        let answer = http::Response::builder().status(400).body(SdkBody::from(body)).expect("it is an answer");
+        Ok(HttpResponse::try_from(answer).expect("it is an answer"))
     }
 }
 
@@ -135,6 +167,12 @@ fn refusal(service: &str, is_throttled: bool) -> Response {
             let body = "<?xml version=\"1.0\"?><Error><Code>SlowDown</Code><Message>no</Message></Error>";
             return (StatusCode::SERVICE_UNAVAILABLE, body).into_response();
         }
+        (HUB, is_throttled) => {
+            let (status, code) =
+                if is_throttled { (429, "TooManyRequestsException") } else { (500, "InternalException") };
+            let status = StatusCode::from_u16(status).unwrap();
+            return (status, json!({ "Code": code, "Message": "no" }).to_string()).into_response();
+        }
         ("Kinesis_20131202" | "DynamoDB_20120810", true) => "ProvisionedThroughputExceededException",
         (_, true) => "ThrottlingException",
         (_, false) => "InternalFailure",
@@ -150,6 +188,7 @@ impl Services {
         let inside = Inside {
             dice: Dice(seed ^ 0x5eed),
             is_calm: false,
+            outage: Duration::ZERO,
             calls: BTreeMap::new(),
             put: 0,
             born: 1,
@@ -179,6 +218,9 @@ impl Services {
     pub fn begin(&self, is_calm: bool) {
         let mut inside = self.inside();
         (inside.is_calm, inside.calls) = (is_calm, BTreeMap::new());
+        if is_calm {
+            inside.outage = Duration::ZERO;
+        }
     }
 
     async fn answer(&self, life: &Life, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
@@ -187,18 +229,33 @@ impl Services {
         let target = head.headers.get("x-amz-target").map(|target| target.to_str().unwrap().to_owned());
         let target = target.unwrap_or_default();
         let is_listing = head.uri.query().is_some_and(|query| query.contains("list-type"));
-        let of_bucket = ("", if is_listing { "ListObjectsV2" } else { "GetObject" });
-        let (service, operation) = target.split_once('.').unwrap_or(of_bucket);
+        let operation = match head.method {
+            http::Method::POST => "BatchImportFindings",
+            http::Method::PUT => "PutObject",
+            http::Method::DELETE => "DeleteObject",
+            _ if is_listing => "ListObjectsV2",
+            _ => "GetObject",
+        };
+        let of_none = (if head.method == http::Method::POST { HUB } else { "" }, operation);
+        let is_state = head.uri.path().starts_with("/state/");
+        let (service, operation) = target.split_once('.').unwrap_or(of_none);
         if life.fate.is_dead() {
-            std::future::pending().await
+            return life.nobody(is_state).await;
         }
-        let (mut dice, fault) = self.happens(life, operation);
-        self.excuse(life).await;
+        let (mut dice, mut fault) = self.happens(life, operation);
+        if !is_state {
+            self.excuse(life).await;
+        }
         let pause = Duration::from_millis(1 + dice.roll(40));
         sleep(pause).await;
         let has_none = operation == "ReceiveMessage" && !self.is_any_message_there(&body).await;
         // nothing is waited for from here until it is made: who is dead makes none
-        life.step().await;
+        if !life.step() {
+            return life.nobody(is_state).await;
+        }
+        if matches!(service, HUB | "AWSEvents") && elapsed() < self.inside().outage {
+            fault = Some(Fault::Refused);
+        }
         let answer = match (fault, service) {
             (Some(Fault::Unreachable), _) => return Err(broken()),
             (Some(Fault::Refused), _) => refusal(service, dice.roll(2) == 0),
@@ -208,10 +265,13 @@ impl Services {
                 fake_table::answer(With((self.table.clone(), open)), head.headers, body).await
             }
             (_, "AWSEvents") => self.put_events(&body, fault),
+            (_, HUB) => self.import_findings(&body, fault),
             (_, "AmazonSQS") if has_none => json!({ "Messages": [] }).to_string().into_response(),
             _ => s3_fake::answer(With(self.cloud.clone()), Request::from_parts(head, AxumBody::from(body))).await,
         };
-        life.step().await;
+        if !life.step() {
+            return life.nobody(is_state).await;
+        }
         match fault {
             Some(Fault::Lost) => return Err(broken()),
             Some(Fault::Late) => sleep(Duration::from_secs(20 + dice.roll(40))).await,
@@ -280,6 +340,9 @@ impl Services {
                 }
                 // SQS gives again what it has given
                 3 => self.unhide(&inside),
+                5 if inside.dice.roll(4) == 0 => {
+                    inside.outage = elapsed() + Duration::from_secs(1 + inside.dice.roll(OUTAGE_SECONDS))
+                }
                 4 => self.table.lose(inside.dice.roll(SHARDS_MAX as u64) as usize),
                 _ => {}
             }
@@ -363,16 +426,34 @@ impl Services {
                 told.push(json!({ "ErrorCode": "InternalFailure", "ErrorMessage": "no" }));
                 continue;
             }
-            let record = record_of(entry["Detail"].as_str().unwrap());
-            inside.taken[record] += 1;
-            inside.trace.push(format!("{:?} {record} taken", elapsed()));
-            if matches!(fault, Some(Fault::Lost | Fault::Torn | Fault::Late)) {
-                inside.excused[record] += 1;
-                inside.noted[record] = inside.taken[record];
-            }
+            inside.take(entry["Detail"].as_str().unwrap(), fault);
             told.push(json!({ "EventId": "x" }));
         }
         json!({ "FailedEntryCount": failed, "Entries": told }).to_string().into_response()
+    }
+
+    fn import_findings(&self, ask: &[u8], fault: Option<Fault>) -> Response {
+        let ask: Value = serde_json::from_slice(ask).unwrap();
+        let mut inside = self.inside();
+        let (mut taken, mut failed) = (0, Vec::new());
+        for (place, finding) in ask["Findings"].as_array().unwrap().iter().enumerate() {
+            if place == 0 && fault == Some(Fault::Part) {
+                failed.push(json!({ "Id": finding["Id"], "ErrorCode": "InternalFailure", "ErrorMessage": "no" }));
+                continue;
+            }
+            inside.take(&finding.to_string(), fault);
+            taken += 1;
+        }
+        let told = json!({ "SuccessCount": taken, "FailedCount": failed.len(), "FailedFindings": failed });
+        told.to_string().into_response()
+    }
+
+    /// Nothing is left over of a state in the bucket: what is there is what its head names.
+    pub fn holds_state(&self) {
+        let cloud = self.cloud.world();
+        let Some((head, _)) = cloud.objects.get("state/w/state.weir") else { return };
+        let there = cloud.objects.keys().filter_map(|key| key.strip_prefix("state/w/state.parts/"));
+        assert_eq!(there.collect::<Vec<_>>(), bucket::packs_of(head), "seed {}: left: there; right: named", self.seed);
     }
 
     /// All has come, and all of it has arrived.

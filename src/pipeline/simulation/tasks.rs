@@ -1,6 +1,6 @@
 //! A run as it is, [`run`] with its sources and the sender's task, in a time of the simulation's own: shards that are split and
 //! merged, polled or subscribed to, with leases and without; a queue with its objects, and a bucket with others; turns, commits,
-//! an archive, and a bus. Every call may find nobody, be refused, be made and its answer lost, broken off or late; the disk may be
+//! an archive, a bus or Security Hub, an end that waits for these or does not, and the state on the disk or in a bucket. Every call may find nobody, be refused, be made and its answer lost, broken off or late; the disk may be
 //! full, a lease another worker's; and each step of a call or of the disk, and each moment between, may be the last of the process.
 //! What is there in the end is what an undisturbed run makes of the same records.
 //!
@@ -11,10 +11,12 @@ use std::path::Path;
 
 use arrow::array::{Array, StringArray};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use tokio::runtime::Handle;
 
-use super::services::{FAULTS, Fault, Life, Network, Services};
+use super::services::{FAULTS, Fault, Life, Network, STATE, Services};
 use super::*;
 use crate::archive;
+use crate::sink::security_hub::config::Routes;
 use crate::sink::sender::Sender;
 use crate::source::claims::Lost;
 use crate::source::kinesis::{self, Leases};
@@ -22,7 +24,7 @@ use crate::source::layout::Wanted;
 use crate::source::plan::Address;
 use crate::source::s3::{self, backfill, notices};
 use crate::source::shards::Start;
-use crate::wait::simulated;
+use crate::wait::simulated::{self, at_once};
 
 /// Lives that end somehow, at most; the last of a world goes on, undisturbed, until all has arrived.
 const LIVES: u64 = 3;
@@ -31,17 +33,14 @@ const STEPS: u64 = 200;
 const SECONDS: u64 = 15;
 /// Writes after which the disk is full, where it comes to be.
 const WRITES: u64 = 80;
+/// What the end of a run waits for services, where it does.
+const DRAIN_SECONDS: u64 = 30;
+const HUB: &str = "111122223333/eu-west-1";
 /// One call in so many fails; each life has one of these.
 const FAULT_EVERY: [u64; 3] = [3, 10, 30];
 const SEEDS: u64 = 200;
 /// Nothing of an undisturbed life takes longer.
 const PATIENCE: Duration = Duration::from_secs(600);
-
-/// The sender's time: it goes on with the simulation's.
-fn clock() -> Timestamp {
-    static BEGUN: LazyLock<Timestamp> = LazyLock::new(Timestamp::now);
-    Timestamp(BEGUN.0 + simulated::elapsed().as_micros() as i64)
-}
 
 /// How a life ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,6 +52,8 @@ enum End {
     Lost,
     /// The disk was full.
     Full,
+    /// The state could not be taken.
+    Away,
 }
 
 /// What came of a world.
@@ -77,6 +78,12 @@ struct TaskWorld {
     /// The disk.
     world: World,
     archive: tempfile::TempDir,
+    /// The state is in a bucket, and not on the disk.
+    is_remote: bool,
+    /// An end that comes by itself waits until all is sent that waits.
+    drains: bool,
+    /// Of a life that begins again by itself, who had the state.
+    writer: Option<String>,
     came: Came,
 }
 
@@ -86,15 +93,37 @@ impl TaskWorld {
         // it is flushed at each commit, which memory does not wait for
         let memory = Path::new("/dev/shm");
         let archive = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
-        TaskWorld { services, world: World::new(seed), archive: archive.unwrap(), came: Came::default() }
+        let mut dice = Dice(!seed);
+        let [is_remote, drains] = [0; 2].map(|_| dice.roll(2) == 0);
+        let (world, archive) = (World::new(seed), archive.unwrap());
+        TaskWorld { services, world, archive, is_remote, drains, writer: None, came: Came::default() }
     }
 
-    fn stages(&self, fate: &Arc<Fate>, aws: &Aws, network: SharedHttpConnector) -> Result<Stages, Dead> {
-        let mut stages = self.world.stages(fate)?;
-        // the end of a run waits for nobody
-        let config = event_bridge::Config { drain_seconds: 0, ..event_bridge::Config::default() };
-        let bus = event_bridge::Bus::of(&config, aws, network).unwrap();
-        stages.posts = vec![Post::new(Way::EventBridge(bus), Memory::default(), CancellationToken::new())];
+    async fn stages(&mut self, life: &Life, aws: &Aws, network: SharedHttpConnector) -> Result<Stages, End> {
+        // what is in a bucket needs no disk
+        let fate = if self.is_remote { &Fate::after(u64::MAX) } else { &life.fate };
+        let Ok(mut stages) = self.world.stages(fate) else {
+            return Err(if life.fate.is_dead() { End::Killed } else { End::Full });
+        };
+        if self.is_remote {
+            let again = self.writer.take();
+            let writer = again.clone().unwrap_or_else(|| format!("{}", life.number));
+            let (aws, named) = (aws.clone(), writer.clone());
+            let taking = at_once(move || State::take(STATE, &named, again.is_some(), &aws, Handle::current()));
+            let taken = taking.await.unwrap();
+            assert!(taken.is_ok() || life.fault_every.is_some(), "{:#}", taken.err().unwrap());
+            stages.state = Some(taken.map_err(|_| if life.fate.is_dead() { End::Killed } else { End::Away })?);
+            self.writer = Some(writer);
+        }
+        let drain_seconds = if self.drains { DRAIN_SECONDS } else { 0 };
+        let way = if self.world.is_hub {
+            let config = security_hub::Config { drain_seconds, ..security_hub::Config::of_hub(HUB).unwrap() };
+            Way::of_hubs(&config, security_hub::Hubs::of(Routes::new(&config).unwrap(), aws.clone(), network))
+        } else {
+            let config = event_bridge::Config { drain_seconds, ..event_bridge::Config::default() };
+            Way::EventBridge(event_bridge::Bus::of(&config, aws, network).unwrap())
+        };
+        stages.posts = vec![Post::new(way, Memory::default(), CancellationToken::new())];
         stages.archive = Some(Archive::open(self.archive.path(), &archive::Config::default()).unwrap());
         Ok(stages)
     }
@@ -136,13 +165,17 @@ impl TaskWorld {
         self.services.begin(is_calm);
         let network = SharedHttpConnector::new(Network { services: self.services.clone(), life: life.clone() });
         let aws = Aws::answered_by(network.clone());
-        let Ok(stages) = self.stages(&life.fate, &aws, network) else {
-            return if life.fate.is_dead() { End::Killed } else { End::Full };
+        let stages = match self.stages(&life, &aws, network).await {
+            Ok(stages) => stages,
+            Err(end) => {
+                life.fate.is_dead.store(true, Ordering::Relaxed);
+                return end;
+            }
         };
         let outbox = stages.posts[0].shared();
         *life.outbox.lock().unwrap() = Some(outbox.clone());
         let stop = CancellationToken::new();
-        let sender = tokio::spawn(Sender::new(outbox, clock).run());
+        let sender = tokio::spawn(Sender::new(outbox, wait::clock).run());
         if !is_calm && dice.roll(3) == 0 {
             let (stop, time) = (stop.clone(), Duration::from_millis(dice.roll(1000 * SECONDS)));
             tokio::spawn(async move {
@@ -151,8 +184,11 @@ impl TaskWorld {
             });
         }
         let (services, stopping) = (self.services.clone(), stop.clone());
-        let report = move |_| {
-            if is_calm && services.is_over() {
+        let drains = self.drains;
+        let report = move |progress: Progress| {
+            // what waits by then is sent in the time that the end has
+            let is_over = if drains { progress.findings == RECORDS } else { services.is_over() };
+            if is_calm && is_over {
                 stopping.cancel();
             }
         };
@@ -171,6 +207,9 @@ impl TaskWorld {
         simulated::all_done().await;
         // nobody hides them any longer
         self.services.unhide(&self.services.inside());
+        if !matches!(&ended, Some(Err(error)) if error.is::<Lost>()) {
+            self.writer = None;
+        }
         match ended {
             None => End::Killed,
             Some(Ok(outcome)) => {
@@ -199,6 +238,9 @@ impl TaskWorld {
             *self.came.ends.entry(end).or_default() += 1;
         }
         let last = self.live(Life::new(lives, Fate::after(u64::MAX), None), &mut dice).await;
+        // until all is removed that nobody waits for
+        sleep(Duration::from_secs(60)).await;
+        self.services.holds_state();
         let inside = self.services.inside();
         assert!(last == End::Stopped, "{:#?}, {last:?}: taken {:?}", inside.trace, inside.taken);
         for (record, (taken, excused)) in inside.taken.iter().zip(&inside.excused).enumerate() {

@@ -7,7 +7,6 @@ use std::time::Duration;
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use serde::Deserialize;
 use tokio::sync::Mutex;
-use tokio::time::{sleep, timeout};
 
 use super::asff::{About, RecordState};
 use super::call::{body, outgoing};
@@ -21,6 +20,7 @@ use crate::sink::signed::{Line, Service, refusal, unreadable};
 use crate::sink::wire::{CALL_WAIT, Reply, TooLong};
 use crate::time::Timestamp;
 use crate::triage::heard::Word;
+use crate::wait::{sleep, timeout};
 
 const SERVICE: Service =
     Service { name: "securityhub", endpoint_variable: "AWS_ENDPOINT_URL_SECURITYHUB", path: "/findings/import" };
@@ -51,7 +51,11 @@ impl Hubs {
     /// Where `aws` names no Region, roles are assumed in that of the home hub.
     pub fn new(routes: Routes, mut aws: aws::Config, http: SharedHttpConnector) -> Hubs {
         aws.region.get_or_insert_with(|| routes.home().region().to_owned());
-        Hubs { aws: Aws::new(aws), routes, http, lines: Mutex::default() }
+        Hubs::of(routes, Aws::new(aws), http)
+    }
+
+    pub fn of(routes: Routes, aws: Aws, http: SharedHttpConnector) -> Hubs {
+        Hubs { aws, routes, http, lines: Mutex::default() }
     }
 
     /// Every hub that findings can go to.

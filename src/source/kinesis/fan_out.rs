@@ -14,8 +14,7 @@ use super::{Ended, Shared, stream};
 use crate::aws::trust::Trust;
 use crate::metrics::{Held, METRICS};
 use crate::source::shards::Due;
-use crate::time::Timestamp;
-use crate::wait::{now, sleep_until, timeout};
+use crate::wait::{clock, now, sleep_until, timeout};
 
 /// In polls, which are a second: a second subscription within five seconds is refused; later it takes over from the first.
 const SUBSCRIBE_EVERY: u32 = 5;
@@ -140,7 +139,7 @@ impl Subscriber<'_> {
         let mut events = answer.map_err(|error| Trouble::of("kinesis:SubscribeToShard", &error))?.event_stream;
         // Kinesis counts from when it took the call, which may have had to wait for a connection
         self.wait();
-        self.taken.begun(Timestamp::now());
+        self.taken.begun(clock());
         loop {
             let event = tokio::select! {
                 biased;

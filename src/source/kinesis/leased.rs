@@ -30,8 +30,7 @@ use crate::source::claims::{Ask, Claims, Lost, random_name};
 use crate::source::lease::{Lease, Leases, Mark, Take};
 use crate::source::shards::{Due, ReadFrom, Shard, Start, ancestors};
 use crate::source::{Event, Feed, Piece};
-use crate::time::Timestamp;
-use crate::wait::{changed, now, select, sleep, sleep_until};
+use crate::wait::{changed, clock, now, select, sleep, sleep_until};
 
 /// Leases are looked at and renewed so often within the time in which they expire.
 const TICKS: u32 = 4;
@@ -336,7 +335,7 @@ impl Keeper {
             None => match self.start {
                 Start::TrimHorizon => Mark::TrimHorizon,
                 Start::Latest if shard.closed => Mark::Done(Offset::End),
-                Start::Latest => Mark::Since(Timestamp::now()),
+                Start::Latest => Mark::Since(clock()),
                 Start::At(time) => Mark::Since(time),
             },
         }

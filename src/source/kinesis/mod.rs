@@ -48,7 +48,7 @@ use crate::aws::{self, Aws};
 use crate::metrics::METRICS;
 use crate::position::{Checkpoint, Offset, Position};
 use crate::time::Timestamp;
-use crate::wait::{block_in_place, now, select, sleep_until};
+use crate::wait::{block_in_place, clock, now, select, sleep_until};
 
 /// Answers of GetRecords that are in memory at a time, of at most 10 MiB each (13 in JSON), whatever the number of shards; fewer where
 /// memory is short. With enhanced fan-out so many are taken apart at a time, and each other shard holds at most one event and what of
@@ -208,7 +208,7 @@ async fn read_until_remade(
         match listing {
             Ok(listing) => {
                 begun = true;
-                let marks = shards.listed(listing, Timestamp::now());
+                let marks = shards.listed(listing, clock());
                 forget.extend(shards.take_forgotten());
                 for position in marks {
                     let mark =
@@ -439,11 +439,11 @@ impl Shared {
     /// Makes pieces of records and hands them on; waits for room meanwhile. This is work for the processor: the runtime's
     /// other tasks go on elsewhere.
     fn hand_on(&self, taken: &mut Taken, records: Vec<Record>, behind_millis: Option<i64>) -> Result<(), Gone> {
-        let asked = Timestamp::now();
+        let asked = clock();
         let behind_millis = behind_millis.unwrap_or(0);
         self.behind_by(taken.shard(), Some(behind_millis));
         if let Some(arrived) = records.first().and_then(|record| record.approximate_arrival_timestamp) {
-            let age = Timestamp::now().0 as f64 / 1e6 - arrived.as_secs_f64();
+            let age = clock().0 as f64 / 1e6 - arrived.as_secs_f64();
             METRICS.kinesis_age_seconds.with_label_values(&[&self.name]).set(age);
         } else if behind_millis == 0 {
             taken.at_the_end();

@@ -10,8 +10,7 @@ use super::trouble::{Backoff, Trouble};
 use super::{Ended, Shared, stream};
 use crate::metrics::{Held, METRICS};
 use crate::source::shards::Due;
-use crate::time::Timestamp;
-use crate::wait::{now, sleep_until};
+use crate::wait::{clock, now, sleep_until};
 
 /// Bytes that a shard gives in a second. After an answer of 10 MiB, the calls of the next five seconds are throttled.
 const BYTES_A_SECOND: f64 = (2 << 20) as f64;
@@ -90,7 +89,7 @@ impl Poll<'_> {
     async fn step(&mut self) -> Result<Step, Trouble> {
         let Some(iterator) = &self.iterator else {
             self.iterator = self.find().await?;
-            self.taken.begun(Timestamp::now());
+            self.taken.begun(clock());
             return Ok(Step::Wait(Duration::ZERO));
         };
         // held until everything of the answer has been handed on

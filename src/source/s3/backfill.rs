@@ -23,8 +23,7 @@ use crate::position::Position;
 use crate::source::layout::{Verdict, Wanted};
 use crate::source::plan::{Address, Leaf, ListStep, Listing, Pages, Plan, Planner};
 use crate::source::{Event, Feed, Piece};
-use crate::time::Timestamp;
-use crate::wait::{select, sleep};
+use crate::wait::{clock, select, sleep};
 
 /// Listings that are made at the same time; S3 takes 5,500 a second of one prefix.
 const LISTINGS_AT_ONCE: usize = 16;
@@ -157,7 +156,7 @@ impl Backfill {
 
     /// Reads everything wanted in a folder; true when all that is in it was read, and nothing more will come.
     async fn leaf(&self, leaf: Leaf) -> anyhow::Result<(Leaf, bool)> {
-        let mut whole = leaf.day.is_some_and(|day| is_settled(day, Timestamp::now()));
+        let mut whole = leaf.day.is_some_and(|day| is_settled(day, clock()));
         let mut reading = JoinSet::new();
         let mut token = None;
         loop {

@@ -26,7 +26,7 @@ use crate::source::notice::{self, ObjectRef, Told};
 use crate::source::{Event, Feed, Gone, Piece};
 use crate::table::{Origin, Reject};
 use crate::time::Timestamp;
-use crate::wait::{changed, every, now, select, sleep, timeout};
+use crate::wait::{changed, clock, every, now, select, sleep, timeout};
 
 /// Told to stop, a call that asks for notices gets this long from when it was made: one that takes longer has found none yet.
 const RECEIVE_WAIT: Duration = Duration::from_secs(1);
@@ -236,7 +236,7 @@ impl Notices {
         self.answered = true;
         self.drained = messages.is_empty() && self.until_empty && self.reading.is_empty();
         self.received_until = match messages.is_empty() {
-            true => Some(Timestamp::now()),
+            true => Some(clock()),
             false => messages.iter().filter_map(waited_for).min().or(self.received_until),
         };
         let hidden_until = now() + self.hidden;
