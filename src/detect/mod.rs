@@ -24,6 +24,7 @@ mod query;
 mod compile;
 mod alike;
 mod verdicts;
+mod truth;
 mod route;
 mod scan;
 mod emit;

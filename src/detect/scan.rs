@@ -8,10 +8,11 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringViewArray};
 use arrow::datatypes::DataType;
 use datafusion::common::{DataFusionError, Result};
 
-use super::compile::{CALLS, CompiledRule, TableRules, Then};
+use super::compile::{CALLS, CompiledRule, Condition, TableRules, Then};
 use super::emit::Apart;
 use super::program::Rows;
 use super::route::{Candidates, Routes};
+use super::truth::{Asking, Told};
 use super::verdicts::is_true;
 use super::window::columns::{Answers, Whole};
 use super::window::gather::Names;
@@ -32,6 +33,7 @@ pub struct Scan<'a> {
     pub apart: Apart,
     names: OnceCell<Result<Arc<Names>>>,
     asked: Vec<Whole>,
+    told: Vec<Told>,
 }
 
 /// What one condition says of all rows of a batch.
@@ -57,12 +59,18 @@ impl<'a> Scan<'a> {
         let Routes { rows, unsure, texts, wide } = rules.router.route(&rules.conditions, &arrays, count);
         let by_row = std::iter::repeat_with(ByRow::default).take(rules.conditions.len()).collect();
         let asked = std::iter::repeat_with(Whole::default).take(rules.asked.len()).collect();
-        (Scan { arrays, rows: count, by_row, unsure, texts, wide, apart, rules, names: OnceCell::new(), asked }, rows)
+        let told = std::iter::repeat_with(Told::default).take(rules.asked.atoms.len()).collect();
+        let names = OnceCell::new();
+        (Scan { arrays, rows: count, by_row, unsure, texts, wide, apart, rules, names, asked, told }, rows)
     }
 
     /// What rules over windows ask of the rows.
     pub fn answers(&self) -> Answers<'_> {
-        Answers::new(&self.rules.asked, &self.arrays, self.rows, &self.asked)
+        Answers::new(&self.rules.asked, self.asking(), self.rows, &self.asked)
+    }
+
+    fn asking(&self) -> Asking<'_> {
+        Asking { atoms: &self.rules.asked.atoms, arrays: &self.arrays, told: &self.told }
     }
 
     /// Who and where, for each row.
@@ -71,8 +79,8 @@ impl<'a> Scan<'a> {
     /// When the table's own expressions fail on these rows.
     pub fn names(&self) -> Result<Arc<Names>> {
         let columns = || {
-            let program = self.rules.shared.as_ref().expect("a table with a rule over windows has them");
-            Ok(Arc::new(Names::new(&program.run(&self.arrays, Rows::All(self.rows))?)?))
+            let programs = self.rules.shared.as_ref().expect("a table with a rule over windows has them");
+            Ok(Arc::new(Names::new(programs, &self.arrays, self.rows)?))
         };
         self.names
             .get_or_init(columns)
@@ -154,6 +162,10 @@ impl<'a> Scan<'a> {
     }
 
     fn run(&self, id: usize, rows: Rows) -> Result<BooleanArray> {
-        Ok(self.rules.conditions[id].program.run(&self.arrays, rows)?[0].as_boolean().clone())
+        let Condition { program, truth, .. } = &self.rules.conditions[id];
+        if let Some(truth) = truth.as_ref().and_then(|truth| truth.of(self.asking(), rows)) {
+            return truth;
+        }
+        Ok(program.run(&self.arrays, rows)?[0].as_boolean().clone())
     }
 }
