@@ -75,11 +75,13 @@ pub struct Stream {
 }
 
 enum Inner {
-    Gzip(Gzip<Box<dyn Read + Send>>),
+    Gzip(Box<Gzip<Source>>),
     /// Gzip inside of gzip.
-    Twice(Gzip<Chain<Cursor<Vec<u8>>, Gzip<Box<dyn Read + Send>>>>),
-    Other(Box<dyn Read + Send>),
+    Twice(Box<Gzip<Chain<Cursor<Vec<u8>>, Gzip<Source>>>>),
+    Other(Source),
 }
+
+type Source = Box<dyn Read + Send>;
 
 impl Inner {
     /// Appends up to `room` bytes, fewer only at the end, or before an error.
@@ -141,7 +143,7 @@ impl Stream {
         let taken = Arc::new(Taken::default());
         let source = Counted { inner: source, taken: taken.clone() };
         let inner = match compression {
-            Compression::Gzip => Inner::Gzip(Gzip::new(Box::new(source))),
+            Compression::Gzip => Inner::Gzip(Box::new(Gzip::new(Box::new(source)))),
             Compression::Zstd => Inner::Other(Box::new(zstd::stream::read::Decoder::new(source)?)),
             Compression::None => Inner::Other(Box::new(source)),
         };
@@ -163,7 +165,7 @@ impl Stream {
             return result;
         }
         if let Inner::Gzip(outer) = mem::replace(&mut self.inner, Inner::Other(Box::new(io::empty()))) {
-            self.inner = Inner::Twice(Gzip::new(Cursor::new(head).chain(outer)));
+            self.inner = Inner::Twice(Box::new(Gzip::new(Cursor::new(head).chain(*outer))));
         }
         Ok(0)
     }

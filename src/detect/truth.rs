@@ -453,7 +453,7 @@ mod tests {
             let Ok(query) = query else { return Ok(()) };
             let mut atoms = Atoms::default();
             let truth = atoms.take_apart(&mut leaves, &query.condition).unwrap();
-            let whole = Program::new(&mut leaves, &[query.condition.clone()]).unwrap();
+            let whole = Program::new(&mut leaves, std::slice::from_ref(&query.condition)).unwrap();
             let Some(truth) = truth else { return Ok(()) };
             let (arrays, told) = (leaves.arrays(&rows), Vec::from_iter((0..atoms.len()).map(|_| Told::default())));
             let asking = Asking { atoms: &atoms, arrays: &arrays, told: &told };
