@@ -18,7 +18,6 @@ use super::program::{Leaves, Program, type_of};
 use super::query::{Query, take_apart};
 use super::reference::References;
 use super::route::Router;
-use super::truth::Truth;
 use super::verdicts::Verdicts;
 use super::window::columns::Columns;
 use super::window::plan::{Grouped, Windowed};
@@ -35,7 +34,7 @@ pub struct TableRules {
     pub rules: Vec<CompiledRule>,
     pub router: Router,
     /// Who and where, for rules over windows; `None` while there is none.
-    pub shared: Option<[Program; 7]>,
+    pub shared: Option<Program>,
     /// What rules over windows ask of rows.
     pub asked: Columns,
     known: HashMap<Expr, usize>,
@@ -50,8 +49,6 @@ pub struct Condition {
     pub by_code: bool,
     /// Where it reads one text column only: verdicts on the values seen.
     pub verdicts: Option<Verdicts>,
-    /// Where it reads several columns of which one's values repeat.
-    pub truth: Option<Truth>,
     /// Conditions are tried in this order: those without text before those on text before those that call functions.
     pub cost: u8,
 }
@@ -356,9 +353,9 @@ impl TableRules {
     }
 
     /// Time, id, account, region, actor, source address and resource of a row.
-    fn shared_names(&mut self) -> Result<[Program; 7]> {
+    fn shared_names(&mut self) -> Result<Program> {
         let column = |name: &str| Expr::Column(datafusion::common::Column::new_unqualified(name));
-        let names = [
+        let names = vec![
             column(self.table.time),
             self.table.id.map_or_else(|| Expr::Literal(ScalarValue::Utf8(None), None), column),
             column("account"),
@@ -367,8 +364,7 @@ impl TableRules {
             self.names.source_ip.clone(),
             self.names.resource.clone(),
         ];
-        let programs = names.into_iter().map(|name| self.texts(vec![name])).collect::<Result<Vec<_>>>()?;
-        Ok(programs.try_into().unwrap_or_else(|_| unreachable!("there is one for each name")))
+        self.texts(names)
     }
 
     fn require(&mut self, conjunct: Expr, gate: &mut Vec<usize>, rest: &mut Vec<usize>) -> Result<()> {
@@ -400,9 +396,8 @@ impl TableRules {
         let one_text =
             matches!(program.reads.as_slice(), [leaf] if matches!(kind(leaf), DataType::Utf8View) && repeats(leaf));
         let verdicts = one_text.then(Verdicts::default);
-        let truth = self.asked.atoms.take_apart(&mut self.leaves, &expr)?;
         let cost = if calls { CALLS } else { u8::from(text) };
-        self.conditions.push(Condition { program, by_code, verdicts, truth, cost });
+        self.conditions.push(Condition { program, by_code, verdicts, cost });
         self.known.insert(expr, self.conditions.len() - 1);
         Ok(self.conditions.len() - 1)
     }

@@ -24,7 +24,6 @@ mod query;
 mod compile;
 mod alike;
 mod verdicts;
-mod truth;
 mod route;
 mod scan;
 mod emit;

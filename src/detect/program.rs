@@ -2,11 +2,9 @@
 
 use std::sync::{Arc, LazyLock};
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, DictionaryArray, Int32Array, RecordBatch, RecordBatchOptions, UInt32Array,
-};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow::compute::{cast, take};
-use arrow::datatypes::{DataType, Field, Int32Type, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema, Result};
 use datafusion::execution::context::ExecutionProps;
@@ -76,11 +74,6 @@ impl Leaves {
         self.resolve(path).is_some_and(|(_, data_type)| matches!(data_type, DataType::Dictionary(..)))
     }
 
-    /// Whether the column at a path is true or false.
-    pub fn is_truth(&self, path: &str) -> bool {
-        self.resolve(path).is_some_and(|(_, data_type)| data_type == DataType::Boolean)
-    }
-
     fn resolve(&self, path: &str) -> Option<(Vec<usize>, DataType)> {
         let mut fields = self.schema.fields();
         let mut steps = Vec::new();
@@ -137,14 +130,6 @@ impl Rows<'_> {
             Rows::These(rows) => rows.len(),
         }
     }
-
-    /// The row at a place among them.
-    pub fn row(&self, place: usize) -> u32 {
-        match self {
-            Rows::All(_) => place as u32,
-            Rows::These(rows) => rows[place],
-        }
-    }
 }
 
 /// The physical form of a planned expression over these columns.
@@ -185,8 +170,9 @@ impl Program {
                 let rows = UInt32Array::from(rows.to_vec());
                 let taken = |leaf: &usize| {
                     let column = take(&arrays[*leaf], &rows, None)?;
+                    let is_wide = |values: usize| values > WIDE_MIN + rows.len() * WIDE_PART;
                     match column.as_any_dictionary_opt() {
-                        Some(symbols) if is_wide(symbols.values().len(), rows.len()) => own_values(&column),
+                        Some(symbols) if is_wide(symbols.values().len()) => own_values(&column),
                         _ => Ok(column),
                     }
                 };
@@ -213,24 +199,12 @@ impl Program {
 const WIDE_MIN: usize = 64;
 const WIDE_PART: usize = 8;
 
-/// Whether these are too many values to ask an expression of all, for so many rows.
-pub fn is_wide(values: usize, rows: usize) -> bool {
-    values > WIDE_MIN + rows * WIDE_PART
-}
-
 /// The same column, its dictionary without values that no row has.
 fn own_values(column: &ArrayRef) -> Result<ArrayRef> {
     Ok(match column.data_type() {
         DataType::Dictionary(_, value) => cast(&cast(column, value)?, column.data_type())?,
         _ => column.clone(),
     })
-}
-
-/// A column of symbols as a column of each of its values, and of none behind them.
-pub fn each_symbol(column: &ArrayRef) -> Option<ArrayRef> {
-    let symbols = column.as_dictionary_opt::<Int32Type>()?;
-    let keys: Int32Array = (0..symbols.values().len() as i32).map(Some).chain([None]).collect();
-    Some(Arc::new(DictionaryArray::try_new(keys, symbols.values().clone()).ok()?))
 }
 
 /// The type that a flattened expression has.

@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, Int32Array, StringViewArray};
 use arrow::datatypes::Int32Type;
 use datafusion::common::Result;
-use hashbrown::{HashMap, HashTable};
+use hashbrown::HashTable;
 
 use super::alike::{Alike, hash};
 use super::compile::{CompiledRule, Condition};
@@ -176,32 +176,22 @@ impl Router {
     /// Bits and rows of what may match, rows in rising order.
     fn pass(&self, columns: &[Coded], routed: &[u64], rows: usize) -> Vec<(u32, u32)> {
         let mut found = Vec::new();
-        if columns.is_empty() {
+        let Some((first, others)) = columns.split_first() else {
             for row in 0..rows as u32 {
                 bits(routed).for_each(|bit| found.push((bit as u32, row)));
             }
             return found;
-        }
-        let all = routed.iter().enumerate().filter(|(_, bits)| **bits != 0).map(|(word, bits)| (word, *bits)).collect();
-        // of very many rules a value of the first column leaves few possible
-        let mut steps = vec![Step::new(all, columns, 0)];
-        // by a step and the code that its column has for a row, the next one
-        let mut known = HashMap::<(u32, i32), u32>::new();
+        };
+        // of very many rules a value of the first column leaves few possible: only their words are looked at
+        let live = |mask: &Mask| (0..self.words).filter(|word| mask[*word] & routed[*word] != 0).collect();
+        let live: Vec<Vec<usize>> = first.masks.iter().map(live).collect();
+        let narrowing = |word: usize| others.iter().filter(move |other| other.asking[word] != 0).collect();
+        let narrowing: Vec<Vec<&Coded>> = (0..self.words).map(narrowing).collect();
         for row in 0..rows {
-            let mut at = 0;
-            while let Some(column) = columns.get(steps[at].column)
-                && (at == 0 || column.masks.len() * REPEAT_PART <= rows)
-            {
-                let next = known.entry((at as u32, column.codes[row])).or_insert_with(|| {
-                    steps.push(steps[at].next(columns, row));
-                    steps.len() as u32 - 1
-                });
-                at = *next as usize;
-            }
-            let Step { left, column } = &steps[at];
-            for (word, bits) in left {
-                let mut possible = *bits;
-                for column in columns[*column..].iter().filter(|column| column.asking[*word] != 0) {
+            let code = first.codes[row] as usize;
+            for word in &live[code] {
+                let mut possible = routed[*word] & first.masks[code][*word];
+                for column in &narrowing[*word] {
                     possible &= column.masks[column.codes[row] as usize][*word];
                     if possible == 0 {
                         break;
@@ -236,33 +226,6 @@ impl Router {
         }
         rules.sort_unstable_by_key(|(rule, _)| *rule);
         rules
-    }
-}
-
-/// Rows to each value of a column at least, for rows that are alike to be looked at together.
-const REPEAT_PART: usize = 8;
-
-/// What is possible for rows that are alike in the columns before one: of most of them nothing, after one or two.
-struct Step {
-    /// Words with the bits that are set in them.
-    left: Box<[(usize, u64)]>,
-    /// The next column that asks for one of these; behind the last where none does.
-    column: usize,
-}
-
-impl Step {
-    fn new(left: Box<[(usize, u64)]>, columns: &[Coded], from: usize) -> Step {
-        let asks = |column: &Coded| left.iter().any(|(word, bits)| column.asking[*word] & bits != 0);
-        let column = columns[from..].iter().position(asks).map_or(columns.len(), |more| from + more);
-        Step { left, column }
-    }
-
-    /// The next for rows that have what a row has.
-    fn next(&self, columns: &[Coded], row: usize) -> Step {
-        let column = &columns[self.column];
-        let mask = &column.masks[column.codes[row] as usize];
-        let left = self.left.iter().map(|(word, bits)| (*word, bits & mask[*word])).filter(|(_, bits)| *bits != 0);
-        Step::new(left.collect(), columns, self.column + 1)
     }
 }
 

@@ -8,11 +8,10 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringViewArray};
 use arrow::datatypes::DataType;
 use datafusion::common::{DataFusionError, Result};
 
-use super::compile::{CALLS, CompiledRule, Condition, TableRules, Then};
+use super::compile::{CALLS, CompiledRule, TableRules, Then};
 use super::emit::Apart;
 use super::program::Rows;
 use super::route::{Candidates, Routes};
-use super::truth::{Asking, Told};
 use super::verdicts::is_true;
 use super::window::columns::{Answers, Whole};
 use super::window::gather::Names;
@@ -33,7 +32,6 @@ pub struct Scan<'a> {
     pub apart: Apart,
     names: OnceCell<Result<Arc<Names>>>,
     asked: Vec<Whole>,
-    told: Vec<Told>,
 }
 
 /// What one condition says of all rows of a batch.
@@ -59,18 +57,12 @@ impl<'a> Scan<'a> {
         let Routes { rows, unsure, texts, wide } = rules.router.route(&rules.conditions, &arrays, count);
         let by_row = std::iter::repeat_with(ByRow::default).take(rules.conditions.len()).collect();
         let asked = std::iter::repeat_with(Whole::default).take(rules.asked.len()).collect();
-        let told = std::iter::repeat_with(Told::default).take(rules.asked.atoms.len()).collect();
-        let names = OnceCell::new();
-        (Scan { arrays, rows: count, by_row, unsure, texts, wide, apart, rules, names, asked, told }, rows)
+        (Scan { arrays, rows: count, by_row, unsure, texts, wide, apart, rules, names: OnceCell::new(), asked }, rows)
     }
 
     /// What rules over windows ask of the rows.
     pub fn answers(&self) -> Answers<'_> {
-        Answers::new(&self.rules.asked, self.asking(), self.rows, &self.asked)
-    }
-
-    fn asking(&self) -> Asking<'_> {
-        Asking { atoms: &self.rules.asked.atoms, arrays: &self.arrays, told: &self.told }
+        Answers::new(&self.rules.asked, &self.arrays, self.rows, &self.asked)
     }
 
     /// Who and where, for each row.
@@ -79,8 +71,8 @@ impl<'a> Scan<'a> {
     /// When the table's own expressions fail on these rows.
     pub fn names(&self) -> Result<Arc<Names>> {
         let columns = || {
-            let programs = self.rules.shared.as_ref().expect("a table with a rule over windows has them");
-            Ok(Arc::new(Names::new(programs, &self.arrays, self.rows)?))
+            let program = self.rules.shared.as_ref().expect("a table with a rule over windows has them");
+            Ok(Arc::new(Names::new(&program.run(&self.arrays, Rows::All(self.rows))?)?))
         };
         self.names
             .get_or_init(columns)
@@ -162,10 +154,6 @@ impl<'a> Scan<'a> {
     }
 
     fn run(&self, id: usize, rows: Rows) -> Result<BooleanArray> {
-        let Condition { program, truth, .. } = &self.rules.conditions[id];
-        if let Some(truth) = truth.as_ref().and_then(|truth| truth.of(self.asking(), rows)) {
-            return truth;
-        }
-        Ok(program.run(&self.arrays, rows)?[0].as_boolean().clone())
+        Ok(self.rules.conditions[id].program.run(&self.arrays, rows)?[0].as_boolean().clone())
     }
 }

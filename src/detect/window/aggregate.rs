@@ -104,7 +104,7 @@ impl AggregatePlan {
     /// What each of `rows` adds to its part.
     pub fn input(&self, of_rows: &OfRows) -> Result<Input> {
         let OfRows { answers, rows, .. } = of_rows;
-        let truth = |column: &usize| answers.truth(*column, rows);
+        let truth = |column: &usize| -> Result<BooleanArray> { Ok(answers.array(*column, rows)?.as_boolean().clone()) };
         let filter = self.filter.as_ref().map(truth).transpose()?;
         let Some(column) = self.argument else { return Ok(Input { filter, argument: Argument::Nothing }) };
         let array = || -> Result<ArrayRef> { Ok(cast(&answers.array(column, rows)?, &self.item)?) };

@@ -4,32 +4,27 @@
 use std::cell::{Cell, OnceCell};
 use std::collections::HashMap;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
+use arrow::array::{Array, ArrayRef};
 use arrow::buffer::NullBuffer;
-use arrow::datatypes::{DataType, Int32Type};
+use arrow::datatypes::DataType;
 use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::Expr;
 
 use super::text::{Sortable, Values, sort_keys};
-use crate::detect::program::{Leaves, Program, Rows, each_symbol, type_of};
+use crate::detect::program::{Leaves, Program, Rows, type_of};
 use crate::detect::spans::plain;
-use crate::detect::truth::{Asking, Atoms, Truth};
 
 /// The expressions that the rules over windows of one table ask: keys, arguments and filters of aggregates.
 #[derive(Default)]
 pub struct Columns {
     known: HashMap<Expr, usize>,
     all: Vec<Column>,
-    /// What the filters are made of, and the conditions of all rules of the table.
-    pub atoms: Atoms,
 }
 
 struct Column {
     /// Of one expression.
     program: Program,
-    /// Of a condition of several columns.
-    truth: Option<Truth>,
     /// Of its values, without a dictionary.
     kind: DataType,
     /// How many rules ask it.
@@ -50,16 +45,13 @@ impl Columns {
         }
         let reads_only = |expr: &Expr| match expr {
             Expr::Column(_) | Expr::Literal(..) => true,
-            // what DataFusion makes of `coalesce`
-            Expr::Case(_) | Expr::IsNotNull(_) => true,
             Expr::ScalarFunction(call) => call.func.name() == "coalesce",
             _ => false,
         };
         let cheap = !expr.exists(|expr| Ok(!reads_only(expr)))?;
         let kind = plain(&type_of(leaves, &expr)?).clone();
         let program = Program::new(leaves, std::slice::from_ref(&expr))?;
-        let truth = self.atoms.take_apart(leaves, &expr)?;
-        self.all.push(Column { program, truth, kind, askers: 1, cheap });
+        self.all.push(Column { program, kind, askers: 1, cheap });
         self.known.insert(expr, self.all.len() - 1);
         Ok(self.all.len() - 1)
     }
@@ -91,7 +83,7 @@ fn null_of(kind: &DataType) -> Result<Sortable> {
 /// What one batch says to all that is asked of it. What several rules ask is computed when the first does.
 pub struct Answers<'a> {
     columns: &'a Columns,
-    asking: Asking<'a>,
+    arrays: &'a [ArrayRef],
     rows: usize,
     whole: &'a [Whole],
 }
@@ -101,10 +93,6 @@ pub struct Answers<'a> {
 pub struct Whole {
     /// Once they are asked for; `None` where it fails on one of them.
     values: OnceCell<Option<Values<[u8]>>>,
-    /// For each symbol of the one column that it reads, and for none.
-    of_symbols: OnceCell<Option<Values<[u8]>>>,
-    /// For all rows, of a condition.
-    truth: OnceCell<Option<BooleanArray>>,
     /// Rows that it was asked for until then.
     asked: Cell<usize>,
 }
@@ -113,9 +101,9 @@ pub struct Whole {
 const APART_ROWS: usize = 64;
 
 impl<'a> Answers<'a> {
-    /// `asking` is of a batch of `rows` rows; `whole` is as long as there are columns.
-    pub fn new(columns: &'a Columns, asking: Asking<'a>, rows: usize, whole: &'a [Whole]) -> Answers<'a> {
-        Answers { columns, asking, rows, whole }
+    /// `arrays` are the leaves of a batch of `rows` rows; `whole` is as long as there are columns.
+    pub fn new(columns: &'a Columns, arrays: &'a [ArrayRef], rows: usize, whole: &'a [Whole]) -> Answers<'a> {
+        Answers { columns, arrays, rows, whole }
     }
 
     /// The sort keys of an expression's values for these rows.
@@ -123,39 +111,20 @@ impl<'a> Answers<'a> {
     /// # Errors
     /// When the expression fails on one of them.
     pub fn values(&self, column: usize, rows: &[u32]) -> Result<Values<[u8]>> {
-        let Column { program, kind, askers, cheap, .. } = &self.columns.all[column];
-        let (whole, arrays) = (&self.whole[column], self.asking.arrays);
+        let Column { kind, askers, cheap, .. } = &self.columns.all[column];
+        let whole = &self.whole[column];
         whole.asked.set(whole.asked.get() + rows.len() + APART_ROWS);
-        let shares = *askers > 1 && whole.asked.get() * SHARED_PART >= self.rows;
-        if let [leaf] = program.reads[..]
-            && let Some(symbols) = arrays[leaf].as_dictionary_opt::<Int32Type>()
-            && (shares || symbols.values().len() <= rows.len())
-        {
-            let of_symbols = whole.of_symbols.get_or_init(|| {
-                let each = each_symbol(&arrays[leaf])?;
-                let count = each.len();
-                Values::sortable(program.run_on(vec![each], count).ok()?.first()?, kind).ok()
-            });
-            if let Some(of_symbols) = of_symbols {
-                let none = symbols.values().len() as u32;
-                let code = |row: &u32| symbols.key(*row as usize).map_or(none, |key| key as u32);
-                return Ok(of_symbols.of_rows(&rows.iter().map(code).collect::<Vec<_>>()));
-            }
-        }
-        let of = |rows: Rows| -> Result<Values<[u8]>> {
-            if let Some((of_row, firsts)) = alike(program, arrays, rows) {
-                let values = Values::sortable(&program.run(arrays, Rows::These(&firsts))?[0], kind)?;
-                return Ok(values.of_rows(&of_row));
-            }
-            Values::sortable(&program.run(arrays, rows)?[0], kind)
-        };
-        let all = match whole.values.get() {
-            None if shares && *cheap => whole.values.get_or_init(|| of(Rows::All(self.rows)).ok()),
+        let shares = *cheap && *askers > 1 && whole.asked.get() * SHARED_PART >= self.rows;
+        let whole = match whole.values.get() {
+            None if shares => whole.values.get_or_init(|| {
+                let array = self.columns.all[column].program.run(self.arrays, Rows::All(self.rows)).ok()?.remove(0);
+                Values::sortable(&array, kind).ok()
+            }),
             known => known.unwrap_or(&None),
         };
-        match all {
-            Some(all) => Ok(all.of_rows(rows)),
-            None => of(if rows.len() == self.rows { Rows::All(self.rows) } else { Rows::These(rows) }),
+        match whole {
+            Some(whole) => Ok(whole.of_rows(rows)),
+            None => Values::sortable(&self.array(column, rows)?, kind),
         }
     }
 
@@ -166,30 +135,7 @@ impl<'a> Answers<'a> {
     pub fn array(&self, column: usize, rows: &[u32]) -> Result<ArrayRef> {
         let program = &self.columns.all[column].program;
         let rows = if rows.len() == self.rows { Rows::All(self.rows) } else { Rows::These(rows) };
-        Ok(program.run(self.asking.arrays, rows)?.remove(0))
-    }
-
-    /// Whether a condition holds for these rows.
-    ///
-    /// # Errors
-    /// When it fails on one of them.
-    pub fn truth(&self, column: usize, rows: &[u32]) -> Result<BooleanArray> {
-        let (Column { truth, askers, .. }, whole) = (&self.columns.all[column], &self.whole[column]);
-        whole.asked.set(whole.asked.get() + rows.len() + APART_ROWS);
-        let of = |rows: Rows| truth.as_ref().and_then(|truth| truth.of(self.asking, rows));
-        if truth.is_some() && *askers > 1 && whole.asked.get() * SHARED_PART >= self.rows {
-            let all = whole.truth.get_or_init(|| of(Rows::All(self.rows))?.ok());
-            if let Some(all) = all {
-                return Ok(rows
-                    .iter()
-                    .map(|row| all.is_valid(*row as usize).then(|| all.value(*row as usize)))
-                    .collect());
-            }
-        }
-        match of(Rows::These(rows)) {
-            Some(truth) => truth,
-            None => Ok(self.array(column, rows)?.as_boolean().clone()),
-        }
+        Ok(program.run(self.arrays, rows)?.remove(0))
     }
 
     /// Which of these rows have a value; `None` when all have one.
@@ -199,28 +145,6 @@ impl<'a> Answers<'a> {
     pub fn presence(&self, column: usize, rows: &[u32]) -> Result<Option<NullBuffer>> {
         Ok(self.array(column, rows)?.logical_nulls())
     }
-}
-
-/// Fewer rows than this are asked as they are.
-const ALIKE_ROWS_MIN: usize = 32;
-
-/// Rows by the symbols that a program reads of them, where it reads nothing else and they repeat: what each is alike to, and a row for each of
-/// what is different.
-pub fn alike(program: &Program, arrays: &[ArrayRef], rows: Rows) -> Option<(Vec<u32>, Vec<u32>)> {
-    if program.reads.len() < 2 || rows.len() < ALIKE_ROWS_MIN {
-        return None;
-    }
-    let columns = program.reads.iter().map(|leaf| arrays[*leaf].as_dictionary_opt::<Int32Type>());
-    let (mut of_row, mut firsts) = (vec![0; rows.len()], vec![0]);
-    for column in columns.collect::<Option<Vec<_>>>()? {
-        let code = |place: usize| column.key(rows.row(place) as usize).map(|key| key as u32);
-        firsts = refine(&mut of_row, firsts, column.values().len(), code);
-        if firsts.len() * 2 > rows.len() {
-            return None;
-        }
-    }
-    firsts.iter_mut().for_each(|first| *first = rows.row(*first as usize));
-    Some((of_row, firsts))
 }
 
 /// Rows by the values of several columns: what is alike in all of them is one.
@@ -320,6 +244,7 @@ mod tests {
     use std::sync::Arc;
 
     use arrow::array::{DictionaryArray, Int64Array, StringViewArray};
+    use arrow::datatypes::Int32Type;
     use proptest::prelude::*;
 
     use super::*;

@@ -9,13 +9,12 @@ use arrow::datatypes::DataType;
 use datafusion::common::Result;
 use hashbrown::HashMap;
 
-use super::columns::{Answers, alike};
+use super::columns::Answers;
 use super::group::{Group, Shared};
 use super::plan::{Inputs, Span, Windowed};
 use super::smallest::Smallest;
 use super::text::{EventId, Text, Values, add_shared};
 use crate::detect::emit::{Lists, times};
-use crate::detect::program::{Program, Rows};
 use crate::finding::Finding;
 use crate::time::Timestamp;
 
@@ -186,8 +185,7 @@ pub struct Names {
     times: Vec<Timestamp>,
     /// Which rows have no time.
     untimed: Option<NullBuffer>,
-    /// Read where one is kept, which few are.
-    ids: ArrayRef,
+    ids: Vec<Option<EventId>>,
     account: Who,
     region: Who,
     actor: Who,
@@ -208,18 +206,12 @@ enum Who {
 const FEW_PART: usize = 8;
 
 impl Who {
-    fn of(program: &Program, arrays: &[ArrayRef], rows: usize) -> Result<Who> {
-        let all = Rows::All(rows);
-        let values = match alike(program, arrays, all) {
-            Some((of_row, firsts)) => Values::texts(&program.run(arrays, Rows::These(&firsts))?[0])?.of_rows(&of_row),
-            None => Values::texts(&program.run(arrays, all)?[0])?,
-        };
+    fn of(column: &ArrayRef) -> Result<Who> {
+        let values = Values::texts(column)?;
         let first = if values.is_empty() { None } else { values.get(0) };
         Ok(match first {
-            Some(text) if values.distinct_len() == 1 && (0..rows).all(|row| values.code(row).is_some()) => {
-                Who::One(text.clone())
-            }
-            _ if values.distinct_len() * FEW_PART <= rows => Who::Few(values.in_order()),
+            Some(text) if values.distinct_len() == 1 && column.logical_null_count() == 0 => Who::One(text.clone()),
+            _ if values.distinct_len() * FEW_PART <= column.len() => Who::Few(values.in_order()),
             _ => Who::Many(values),
         })
     }
@@ -243,23 +235,24 @@ impl Who {
 }
 
 impl Names {
-    /// Of a batch, by programs for time, id, account, region, actor, source address and resource.
+    /// Of the columns for time, id, account, region, actor, source address and resource.
     ///
     /// # Errors
-    /// When one of them fails, or is not what it should be.
-    pub fn new(programs: &[Program; 7], arrays: &[ArrayRef], rows: usize) -> Result<Names> {
-        let column = |place: usize| -> Result<ArrayRef> { Ok(programs[place].run(arrays, Rows::All(rows))?.remove(0)) };
-        let who = |place: usize| Who::of(&programs[place], arrays, rows);
-        let time = column(0)?;
+    /// When one of them is not what it should be.
+    pub fn new(columns: &[ArrayRef]) -> Result<Names> {
         Ok(Names {
-            times: times(&time),
-            untimed: time.nulls().filter(|nulls| nulls.null_count() > 0).cloned(),
-            ids: cast(&column(1)?, &DataType::Utf8View)?,
-            account: who(2)?,
-            region: who(3)?,
-            actor: who(4)?,
-            source_ip: who(5)?,
-            resources: Lists::of(&column(6)?)?,
+            times: times(&columns[0]),
+            untimed: columns[0].nulls().filter(|nulls| nulls.null_count() > 0).cloned(),
+            ids: cast(&columns[1], &DataType::Utf8View)?
+                .as_string_view()
+                .iter()
+                .map(|id| id.map(EventId::from))
+                .collect(),
+            account: Who::of(&columns[2])?,
+            region: Who::of(&columns[3])?,
+            actor: Who::of(&columns[4])?,
+            source_ip: Who::of(&columns[5])?,
+            resources: Lists::of(&columns[6])?,
         })
     }
 
@@ -306,13 +299,12 @@ impl Names {
 
     fn add_ids(&self, rows: &[u32], to: &mut Smallest<(i64, EventId)>) {
         const MAX: usize = Finding::EVENT_IDS_MAX;
-        let ids = self.ids.as_string_view();
         // what comes behind those that are kept, or behind so many others, need not be read
         let mut latest = match to.as_slice() {
             kept if kept.len() >= MAX => kept[MAX - 1].0,
             _ => i64::MAX,
         };
-        let with_id = || rows.iter().filter(|row| ids.is_valid(**row as usize)).map(|row| (self.time(*row), *row));
+        let with_id = || rows.iter().filter_map(|row| Some((self.time(*row), self.ids[*row as usize].as_ref()?)));
         if rows.len() > MAX {
             let mut earliest = Smallest::default();
             with_id().map(|(time, _)| time).filter(|time| *time <= latest).for_each(|time| earliest.add(time, MAX));
@@ -320,11 +312,12 @@ impl Names {
                 latest = *last;
             }
         }
-        for (time, row) in with_id() {
+        for (time, id) in with_id() {
             if time > latest {
                 continue;
             }
-            to.add((time, EventId::from(ids.value(row as usize))), MAX);
+            let order = |(earlier, known): &(i64, EventId)| earlier.cmp(&time).then_with(|| known.cmp(id));
+            to.add_with(MAX, order, || (time, id.clone()));
         }
     }
 }
