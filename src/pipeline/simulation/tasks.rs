@@ -38,7 +38,7 @@ const DRAIN_SECONDS: u64 = 30;
 const HUB: &str = "111122223333/eu-west-1";
 /// One call in so many fails; each life has one of these.
 const FAULT_EVERY: [u64; 3] = [3, 10, 30];
-const SEEDS: u64 = 200;
+const SEEDS: u64 = 400;
 /// Nothing of an undisturbed life takes longer.
 const PATIENCE: Duration = Duration::from_secs(600);
 
@@ -133,7 +133,7 @@ impl TaskWorld {
         let settings = kinesis::Settings {
             start: Start::TrimHorizon,
             fan_out: (dice.roll(2) == 0).then(|| "weir".to_owned()),
-            leases: (dice.roll(3) == 0).then_some(leases),
+            leases: (dice.roll(3) > 0).then_some(leases),
             ..kinesis::Settings::default()
         };
         let stream = kinesis::Stream::parse("kinesis://there").unwrap();
