@@ -77,11 +77,13 @@ pub struct Stream {
 enum Inner {
     Gzip(Box<Gzip<Source>>),
     /// Gzip inside of gzip.
-    Twice(Box<Gzip<Chain<Cursor<Vec<u8>>, Gzip<Source>>>>),
+    Twice(Box<Gzip<Inflated>>),
     Other(Source),
 }
 
 type Source = Box<dyn Read + Send>;
+/// The first bytes of what an outer stream inflates to, and the rest.
+type Inflated = Chain<Cursor<Vec<u8>>, Gzip<Source>>;
 
 impl Inner {
     /// Appends up to `room` bytes, fewer only at the end, or before an error.
