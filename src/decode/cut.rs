@@ -13,8 +13,6 @@ pub struct Cutter {
     next: Open,
 }
 
-/// Bytes behind the last record of a sound piece: nearly all records are shorter.
-const BEHIND_MAX: usize = 64 << 10;
 /// Deeper nesting is damage; `logs::json` says the same.
 const DEPTH_MAX: u32 = 128;
 
@@ -62,15 +60,15 @@ impl Cutter {
         Some(cut)
     }
 
-    /// The same by the brackets alone, which do not tell damage: one that hides the ends of the records after it is known by how much
-    /// is behind the last.
+    /// The same by the brackets alone, which do not tell damage: of one that hides the ends of the records behind it, the piece ends
+    /// before it, and the next begins with it.
     fn quick(&self, padded: &[u8]) -> Option<usize> {
         let text = &padded[..padded.len() - PADDING];
         match self.open {
             Open::Nothing | Open::Records | Open::Array => {}
             Open::Wrapper => return None,
         }
-        let end = index::last_object(text, 0).filter(|end| text.len() - end <= BEHIND_MAX)?;
+        let end = index::last_object(text, 0)?;
         Some(end + usize::from(text.get(end) == Some(&b',')))
     }
 

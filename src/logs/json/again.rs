@@ -132,7 +132,7 @@ impl Fill {
     ) -> Result<(), Stop> {
         let (start, at) = (cursor.here()?, cursor.at());
         // a key that stands twice in a record adds to what the first one gave
-        let is_first = !self.structs[builder].is_set(row) && !cursor.unclean();
+        let is_first = !self.structs[builder].is_set(row);
         let hash = if is_first { Again::hash(cursor, node) } else { None };
         let Some(hash) = hash else {
             self.structs[builder].set(row);

@@ -87,3 +87,33 @@ fn objects_that_are_not_remembered_are_read() {
     let expected: Vec<Option<String>> = (0..2700).map(|n| Some(format!("user-{}", n % 900))).collect();
     assert_eq!(column(&read, "cloudtrail", "useridentity.username"), expected);
 }
+
+/// Of a text whose only record is cut off nothing is kept, and what was read of it can be no other record's value.
+#[test]
+fn what_a_record_that_was_cut_off_had_is_found_in_the_one_that_has_it() {
+    let identity = r#"{"type":"AssumedRole","principalId":"AROAEXAMPLE:someone","arn":"arn:aws:sts::111122223333:assumed-role/r/someone","sessionContext":{"attributes":{"creationDate":"2024-08-01T11:30:23Z"}}}"#;
+    let texts = [
+        event(1),
+        format!(r#"{{"userIdentity":{identity},"eventTime":"2024-08-01T11:30:23Z","eventName":"Dec"#),
+        format!(
+            r#"{{"eventTime":"2024-08-01T11:30:23Z","eventSource":"kms.amazonaws.com","eventName":"Decrypt","eventID":"id-2","userIdentity":{identity}}}"#
+        ),
+    ];
+    let options = Options::default();
+    let mut read = Outcome { batches: Vec::new(), rejects: Vec::new(), counts: Counts::default() };
+    let mut records = Vec::new();
+    for text in &texts {
+        let input = Input::Bytes(Bytes::copy_from_slice(text.as_bytes()));
+        let mut reader = decode::open(input, Arc::default(), &options);
+        while let Some(piece) = reader.next(&mut read.rejects, &mut read.counts).unwrap() {
+            records.push(piece);
+        }
+    }
+    read.batches = logs::batches(records, &options, &mut read.rejects, &mut read.counts);
+    assert_eq!(
+        (ids(&read), read.batches.len(), read.rejects.len()),
+        (vec!["id-1".to_owned(), "id-2".to_owned()], 1, 1)
+    );
+    let begun = column(&read, "cloudtrail", "useridentity.sessioncontext.attributes.creationdate");
+    assert_eq!(begun, [None, Some("2024-08-01T11:30:23Z".to_owned())]);
+}
