@@ -371,12 +371,37 @@ async fn where_packs_may_not_be_written_all_is_in_the_head() {
         commits.iter().for_each(|commit| state.commit(commit, &|| Ok(())).unwrap());
         assert_eq!(unpack(&fake.head().1).unwrap().1, together(&commits));
         fake.world().forbidden = None;
+        // it was told once, and does not ask with each commit
+        state.commit(&commits[7], &|| Ok(())).unwrap();
+        assert!(packs_of(&fake.head().1).is_empty());
         let two = take("two");
         two.commit(&commits[7], &|| Ok(())).unwrap();
         assert!(!packs_there(&fake).is_empty());
         assert_eq!(take("three").load(), together(&commits));
     });
     working.await.unwrap();
+}
+
+/// A pack stays while at least half of it holds.
+#[test]
+fn a_pack_of_which_little_holds_is_taken_apart() {
+    let commit = |changed: u64| {
+        let part =
+            |number: u64| (("a/x".to_owned(), number), noise(number + 100 * u64::from(number < changed), 100).into());
+        Commit { detector: Parts { shared: "".into(), of_rules: (0..10).map(part).collect() }, ..Commit::default() }
+    };
+    let whole = commit(0);
+    let written = Kept::default().next(&whole, &whole).kept();
+    let mut layout = written.next(&whole, &whole);
+    assert!(layout.wants_pack());
+    layout.is_packed("1-0123456789abcdef".to_owned());
+    let packed = layout.kept();
+    for (changed, packs) in [(0, 1), (5, 1), (6, 0)] {
+        let next = commit(changed);
+        let layout = packed.next(&next, &next);
+        let head = layout.head(1, "one", "", Some(&next)).unwrap();
+        assert_eq!((packs_of(&head).len(), layout.kept().packs.len()), (packs, packs), "{changed}");
+    }
 }
 
 /// Who only looks, between two commits of who has it.
