@@ -143,7 +143,7 @@ fn explain_reads_standard_input_and_a_closed_pipe_is_no_error() {
 
     let mut child = start(&["rules", "explain", ROOT, "event.json"], folder.path());
     drop(child.stdout.take());
-    let output = ended(child, Duration::from_secs(60));
+    let output = ended(child, Duration::from_secs(120));
     assert_eq!((code(&output), text(&output.stderr)), (0, String::new()));
 }
 

@@ -108,7 +108,7 @@ impl Task {
     fn until_found(&self, what: &str) {
         let begun = Instant::now();
         while !self.found().contains(what) {
-            assert!(begun.elapsed() < Duration::from_secs(90), "no finding came: {}", self.found());
+            assert!(begun.elapsed() < Duration::from_secs(180), "no finding came: {}", self.found());
             thread::sleep(Duration::from_millis(100));
         }
     }
@@ -116,7 +116,7 @@ impl Task {
     fn stop(self) -> String {
         signal(&self.child, Signal::TERM);
         let found = self.folder.path().join("findings.ndjson");
-        let output = ended(self.child, Duration::from_secs(60));
+        let output = ended(self.child, Duration::from_secs(120));
         assert_eq!(code(&output), 0, "{}", text(&output.stderr));
         fs::read_to_string(found).unwrap()
     }

@@ -122,7 +122,7 @@ fn a_run_that_follows_takes_up_what_is_said_of_its_findings() {
     let why = precision(later)["why"].as_str().unwrap();
     assert!(why.contains("1 confirmed and 0 dismissed"), "{why}");
     signal(&process, Signal::TERM);
-    assert!(ended(process, Duration::from_secs(30)).status.success());
+    assert!(ended(process, Duration::from_secs(120)).status.success());
 }
 
 #[test]

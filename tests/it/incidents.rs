@@ -75,7 +75,7 @@ fn an_archive_is_read_while_a_run_writes_to_it_and_says_what_the_findings_do() {
         assert!(code(&output) == 0 || told.contains("no archive"), "{told}");
     }
     signal(&run, Signal::INT);
-    let run = ended(run, Duration::from_secs(60));
+    let run = ended(run, Duration::from_secs(120));
     assert_eq!(code(&run), 0, "{}", text(&run.stderr));
     let from_file = weir(&["incidents", "out.ndjson", "--format", "ndjson", "--limit", "99"], folder.path());
     assert_eq!(code(&from_file), 0, "{}", text(&from_file.stderr));

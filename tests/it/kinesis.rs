@@ -163,11 +163,11 @@ async fn killed_and_resharded_nothing_is_lost_and_nothing_comes_twice() {
     }
     let expected = u64::from(next - 1);
     let begun = Instant::now();
-    while flows(folder.path()).0 < expected && begun.elapsed() < Duration::from_secs(60) {
+    while flows(folder.path()).0 < expected && begun.elapsed() < Duration::from_secs(180) {
         thread::sleep(Duration::from_millis(500));
     }
     signal(&child, Signal::INT);
-    let stopped = ended(child, Duration::from_secs(20));
+    let stopped = ended(child, Duration::from_secs(120));
     let said = fs::read_to_string(folder.path().join("stderr")).unwrap();
     assert_eq!(code(&stopped), 0, "{said}");
     assert_eq!(flows(folder.path()), (expected, expected), "{said}");

@@ -120,7 +120,7 @@ impl Stage {
             if shares == expected {
                 return;
             }
-            assert!(begun.elapsed() < Duration::from_secs(60), "{shares:?} and not {expected:?}: {}", self.said());
+            assert!(begun.elapsed() < Duration::from_secs(180), "{shares:?} and not {expected:?}: {}", self.said());
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }
@@ -133,7 +133,7 @@ impl Stage {
             if scanned["Items"].as_array().unwrap().iter().all(|item| item["checkpointOwner"].is_null()) {
                 return;
             }
-            assert!(begun.elapsed() < Duration::from_secs(60), "shards are not left: {}", self.said());
+            assert!(begun.elapsed() < Duration::from_secs(180), "shards are not left: {}", self.said());
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }
@@ -194,7 +194,7 @@ impl Stage {
     /// Ends a worker as an operator does.
     fn stop(&self, worker: Worker) {
         signal(&worker.child, Signal::INT);
-        let output = ended(worker.child, Duration::from_secs(40));
+        let output = ended(worker.child, Duration::from_secs(120));
         assert_eq!(code(&output), 0, "{}: {}", worker.name, self.said());
     }
 
@@ -228,7 +228,7 @@ impl Stage {
                 return;
             }
             let (rows, put) = (rows.len(), self.next);
-            assert!(begun.elapsed() < Duration::from_secs(90), "{rows} of {put} archived: {}", self.said());
+            assert!(begun.elapsed() < Duration::from_secs(180), "{rows} of {put} archived: {}", self.said());
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
     }
@@ -261,7 +261,7 @@ impl Worker {
     async fn until_metric(&self, stage: &Stage, line: &str, least: u64) {
         let begun = Instant::now();
         while self.metric(line) < least {
-            assert!(begun.elapsed() < Duration::from_secs(60), "{line} is {}: {}", self.metric(line), stage.said());
+            assert!(begun.elapsed() < Duration::from_secs(180), "{line} is {}: {}", self.metric(line), stage.said());
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }

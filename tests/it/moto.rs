@@ -61,7 +61,7 @@ pub fn moto() -> Option<Arc<Moto>> {
     let moto = Arc::new(Moto { server, url: format!("http://127.0.0.1:{port}") });
     let begun = Instant::now();
     while TcpStream::connect(("127.0.0.1", port)).is_err() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "moto does not answer");
+        assert!(begun.elapsed() < Duration::from_secs(180), "moto does not answer");
         thread::sleep(Duration::from_millis(50));
     }
     *running = Arc::downgrade(&moto);

@@ -129,7 +129,7 @@ impl Fake {
     pub fn wait_for(&self, what: &str, holds: impl Fn(&Seen) -> bool) {
         let begun = Instant::now();
         while !holds(&self.seen()) {
-            assert!(begun.elapsed() < Duration::from_secs(120), "{what} did not come");
+            assert!(begun.elapsed() < Duration::from_secs(180), "{what} did not come");
             std::thread::sleep(Duration::from_millis(10));
         }
     }

@@ -92,14 +92,14 @@ impl Stage {
         let begun = Instant::now();
         while !self.recorder.has(operation) {
             assert!(
-                begun.elapsed() < Duration::from_secs(60),
+                begun.elapsed() < Duration::from_secs(180),
                 "{operation} was not called: {:?}",
                 self.recorder.calls()
             );
             thread::sleep(Duration::from_millis(50));
         }
         signal(&child, Signal::INT);
-        let output = ended(child, Duration::from_secs(30));
+        let output = ended(child, Duration::from_secs(120));
         assert_eq!(code(&output), 0, "{}", text(&output.stderr));
     }
 

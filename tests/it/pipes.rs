@@ -119,7 +119,7 @@ fn messages_that_nobody_reads_do_not_change_the_exit_code() {
     ] {
         let mut child = start(arguments, folder.path());
         drop(child.stderr.take());
-        assert_eq!(code(&ended(child, Duration::from_secs(60))), expected, "{arguments:?}");
+        assert_eq!(code(&ended(child, Duration::from_secs(120))), expected, "{arguments:?}");
     }
 }
 

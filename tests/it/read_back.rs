@@ -32,7 +32,7 @@ fn follow(hub: &Hub, folder: &Path) -> Child {
 
 fn stop(child: Child) -> String {
     signal(&child, Signal::TERM);
-    let output = ended(child, Duration::from_secs(60));
+    let output = ended(child, Duration::from_secs(120));
     assert_eq!(code(&output), 0, "{}", text(&output.stderr));
     text(&output.stderr)
 }
@@ -52,7 +52,7 @@ fn verdicts(folder: &Path) -> Vec<Value> {
 fn wait(what: &str, holds: impl Fn() -> bool) {
     let begun = Instant::now();
     while !holds() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "{what} did not come");
+        assert!(begun.elapsed() < Duration::from_secs(180), "{what} did not come");
         std::thread::sleep(Duration::from_millis(50));
     }
 }
@@ -95,7 +95,7 @@ fn what_analysts_say_becomes_verdicts_once_and_people_have_the_last_word() {
 
     // a kill between two looks repeats nothing
     signal(&child, Signal::KILL);
-    ended(child, Duration::from_secs(20));
+    ended(child, Duration::from_secs(120));
     let child = follow(&hub, folder);
     looked_twice(&hub);
     assert_eq!(verdicts(folder), said);
@@ -237,7 +237,7 @@ fn what_does_not_hold_is_archived_once_and_comes_back_when_it_holds_again() {
 
     // killed and started again, nothing new is told of it
     signal(&child, Signal::KILL);
-    ended(child, Duration::from_secs(20));
+    ended(child, Duration::from_secs(120));
     let child = follow(&hub, folder);
     write_log(folder, "2.json", &[create_user(3, HOME, "eu-west-1")]);
     hub.wait_for("a fourth finding", |seen| seen.stored.len() == 4);

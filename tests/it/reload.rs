@@ -19,7 +19,7 @@ struct Following {
 }
 
 const HEADER: &str = "-- title = \"t\"\n-- severity = \"low\"\n-- tags = [\"attack.impact\"]\n-- remedy = \"Look.\"\n";
-const WAIT: Duration = Duration::from_secs(60);
+const WAIT: Duration = Duration::from_secs(180);
 
 impl Following {
     fn start(write: impl Fn(&Path)) -> Following {
@@ -87,7 +87,7 @@ impl Following {
 
     fn end(self) -> (Output, Value, tempfile::TempDir) {
         signal(&self.child, Signal::INT);
-        let output = ended(self.child, Duration::from_secs(30));
+        let output = ended(self.child, Duration::from_secs(120));
         let summary = serde_json::from_slice(&fs::read(self.folder.path().join("s.json")).unwrap()).unwrap();
         (output, summary, self.folder)
     }
@@ -241,7 +241,7 @@ fn a_rule_that_floods_is_put_aside_until_it_is_edited_and_one_that_fails_is_told
     signal(&run.child, Signal::INT);
     let (mut run, told) = {
         let Following { folder, child, files } = run;
-        let output = ended(child, Duration::from_secs(30));
+        let output = ended(child, Duration::from_secs(120));
         assert!(text(&output.stderr).contains("weir/rule_quarantined names them"), "{}", text(&output.stderr));
         let run = Following { child: Following::child(folder.path()), folder, files };
         let told = run.found().iter().filter(|(rule, _)| rule == "weir/rule_quarantined").count();

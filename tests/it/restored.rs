@@ -94,14 +94,14 @@ fn follow(folder: &Path, least: usize) -> (Vec<Value>, Value) {
         lines(&found[..whole])
     };
     let begun = Instant::now();
-    while found().len() < least && begun.elapsed() < Duration::from_secs(60) {
+    while found().len() < least && begun.elapsed() < Duration::from_secs(180) {
         thread::sleep(Duration::from_millis(200));
         assert!(child.try_wait().unwrap().is_none(), "the program ended");
     }
     // whatever would come twice has time for it
     thread::sleep(Duration::from_secs(3));
     signal(&child, Signal::TERM);
-    let output = ended(child, Duration::from_secs(60));
+    let output = ended(child, Duration::from_secs(120));
     assert_eq!(code(&output), 0, "{}", text(&output.stderr));
     let summary = fs::read(folder.join("s.json")).unwrap();
     (found(), serde_json::from_slice(&summary).unwrap())

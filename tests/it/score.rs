@@ -158,7 +158,7 @@ fn standard_input_gets_a_line_for_a_line_at_once() {
     assert_eq!(ask("2024-08-01 00:00:00,1"), "2024-08-01 00:00:00,0");
     assert_eq!(ask("2024-08-01 00:05:00,2"), "2024-08-01 00:05:00,0");
     drop(input);
-    let output = ended(child, Duration::from_secs(20));
+    let output = ended(child, Duration::from_secs(120));
     assert_eq!((code(&output), text(&output.stderr)), (0, String::new()));
 }
 

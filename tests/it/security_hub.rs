@@ -146,14 +146,14 @@ fn killed_at_any_moment_each_finding_is_accepted_and_none_is_shown_twice() {
         std::thread::sleep(Duration::from_millis(300 + 170 * file as u64));
         assert!(child.try_wait().unwrap().is_none(), "the program ended by itself");
         signal(&child, Signal::KILL);
-        ended(child, Duration::from_secs(20));
+        ended(child, Duration::from_secs(120));
     }
     // waits double with every trouble in a row
     hub.seen().troubles.truncate(2);
     let child = start(&hub, folder.path(), &follow);
     hub.wait_for("every finding", |seen| actors(seen).len() == files * of_file + 1);
     signal(&child, Signal::TERM);
-    let output = ended(child, Duration::from_secs(60));
+    let output = ended(child, Duration::from_secs(120));
     assert_eq!(code(&output), 0, "{}", text(&output.stderr));
 
     let seen = hub.seen();
@@ -294,7 +294,9 @@ fn a_hub_that_is_not_enabled_is_named_and_does_not_hold_up_the_end() {
     let (hub, folder) = (Hub::start(), tempfile::tempdir().unwrap());
     write_log(folder.path(), "1.json", &[create_user(0, HOME, "eu-west-1")]);
     hub.seen().troubles.extend(vec![Trouble::Denied; 40]);
-    let output = ended(start(&hub, folder.path(), &HUB), Duration::from_secs(20));
+    let config = "[sink.security_hub]\naccount = '111122223333'\nregion = 'eu-west-1'\ndrain_seconds = 600\n";
+    fs::write(folder.path().join("weir.toml"), config).unwrap();
+    let output = ended(start(&hub, folder.path(), &["-c", "weir.toml"]), Duration::from_secs(150));
     assert_eq!(code(&output), 3);
     assert!(
         text(&output.stderr).contains("1 wait for the next run (111122223333 in eu-west-1: InvalidAccessException: ")

@@ -83,7 +83,7 @@ impl Stage {
     fn until_found(&self, machine: &str, count: usize) {
         let begun = Instant::now();
         while self.found(machine).len() < count {
-            assert!(begun.elapsed() < Duration::from_secs(60), "{machine}: {:?}", self.found(machine));
+            assert!(begun.elapsed() < Duration::from_secs(180), "{machine}: {:?}", self.found(machine));
             std::thread::sleep(Duration::from_millis(100));
         }
     }
@@ -98,7 +98,7 @@ impl Stage {
     async fn until_committed(&self, before: &Option<String>) {
         let begun = Instant::now();
         while self.etag().await == *before {
-            assert!(begun.elapsed() < Duration::from_secs(60), "nothing was committed");
+            assert!(begun.elapsed() < Duration::from_secs(180), "nothing was committed");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
@@ -106,7 +106,7 @@ impl Stage {
 
 fn stop(worker: Child) {
     signal(&worker, Signal::INT);
-    let output = ended(worker, Duration::from_secs(30));
+    let output = ended(worker, Duration::from_secs(120));
     assert_eq!(code(&output), 0, "{}", text(&output.stderr));
 }
 
@@ -157,7 +157,7 @@ async fn a_worker_whose_state_was_taken_over_commits_no_more() {
     stage.until_committed(&before).await;
     signal(&a, Signal::CONT);
     stage.log(2);
-    let output = ended(a, Duration::from_secs(30));
+    let output = ended(a, Duration::from_secs(120));
     let said = text(&output.stderr);
     assert!(
         said.contains("another worker has taken over the state s3://state-taken/w1/state.weir, with epoch 2"),
@@ -223,7 +223,7 @@ async fn who_looks_at_a_state_or_says_something_of_its_findings_leaves_it_to_its
     let sayings: Vec<Child> =
         ids.iter().map(|id| stage.look("a", &["feedback", id, "--dismissed"]).spawn().unwrap()).collect();
     for saying in sayings {
-        let output = ended(saying, Duration::from_secs(60));
+        let output = ended(saying, Duration::from_secs(120));
         assert_eq!(code(&output), 0, "{}", text(&output.stderr));
         assert!(text(&output.stdout).contains("cloudtrail/marked: priority "), "{}", text(&output.stdout));
     }

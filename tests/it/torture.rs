@@ -210,7 +210,7 @@ impl World {
         let mut child = self.start("", None);
         while self.calls().1 == 0 {
             let said = || said(self.folder.path());
-            assert!(begun.elapsed() < Duration::from_secs(120), "nothing is sent: {}", said());
+            assert!(begun.elapsed() < Duration::from_secs(180), "nothing is sent: {}", said());
             assert_eq!(child.try_wait().unwrap(), None, "{}", said());
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -338,7 +338,7 @@ impl World {
         while since.elapsed() < Duration::from_secs(4) || self.archived().len() < self.next || !self.is_told() {
             let said = || said(self.folder.path());
             assert!(
-                begun.elapsed() < Duration::from_secs(120),
+                begun.elapsed() < Duration::from_secs(180),
                 "{} of {}: {}",
                 self.archived().len(),
                 self.next,
@@ -354,7 +354,7 @@ impl World {
             }
         }
         signal(&child, Signal::INT);
-        let output = ended(child, Duration::from_secs(60));
+        let output = ended(child, Duration::from_secs(120));
         let said = said(self.folder.path());
         assert_eq!(code(&output), 0, "{said}");
         assert!(!said.contains("panicked"), "{said}");

@@ -97,7 +97,7 @@ fn partial_failures_throttling_and_an_outage_lose_nothing_and_double_nothing() {
     let child = start(&fake.url, &fake.hook(), folder.path(), &["--follow"]);
     fake.wait_for("every finding", |seen| WAYS.iter().all(|way| seen.arrived(*way).len() == 60));
     signal(&child, Signal::TERM);
-    let output = ended(child, Duration::from_secs(60));
+    let output = ended(child, Duration::from_secs(120));
     assert_eq!(code(&output), 0, "{}", text(&output.stderr));
     let seen = fake.seen();
     assert_eq!(seen.wrong, Vec::<String>::new());
@@ -170,7 +170,7 @@ fn killed_at_any_moment_each_finding_arrives_and_one_that_comes_twice_says_the_s
         }
         assert!(child.try_wait().unwrap().is_none(), "the program ended by itself");
         signal(&child, Signal::KILL);
-        ended(child, Duration::from_secs(20));
+        ended(child, Duration::from_secs(120));
     }
     println!("when it was killed for the last time, {:?} had arrived", WAYS.map(|way| fake.seen().arrived(way).len()));
     for way in WAYS {
@@ -183,7 +183,7 @@ fn killed_at_any_moment_each_finding_arrives_and_one_that_comes_twice_says_the_s
     let expected = files * of_file + 3;
     fake.wait_for("every finding", |seen| WAYS.iter().all(|way| seen.arrived(*way).len() == expected));
     signal(&child, Signal::TERM);
-    let output = ended(child, Duration::from_secs(60));
+    let output = ended(child, Duration::from_secs(120));
     assert_eq!(code(&output), 0, "{}", text(&output.stderr));
 
     let seen = fake.seen();
@@ -281,7 +281,7 @@ fn the_address_of_a_webhook_is_never_printed() {
         (String::new(), 2, "the environment variable `HOOK` of the webhook is not set"),
     ] {
         let child = start(&fake.url, &hook, folder.path(), &["--log", "trace"]);
-        let output = ended(child, Duration::from_secs(60));
+        let output = ended(child, Duration::from_secs(120));
         let stderr = text(&output.stderr);
         assert_eq!(code(&output), exit, "{stderr}");
         assert!(stderr.contains(says), "{says} is not said: {stderr}");
@@ -347,7 +347,7 @@ fn each_commit_writes_its_findings_into_a_bucket_once() {
             _ => fake.wait_for("an object", |seen| seen.objects.len() > before),
         }
         signal(&child, Signal::KILL);
-        ended(child, Duration::from_secs(20));
+        ended(child, Duration::from_secs(120));
     }
     // what the last run writes first is there already when it is told so
     fake.seen().troubles.insert(Way::S3, [Trouble::Lost].into());

@@ -25,7 +25,7 @@ use crate::time::Timestamp;
 
 const PATIENCE: Patience = Patience { stall: Duration::from_millis(300), tries_max: 4 };
 /// Long enough for everything here on a busy machine.
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(60);
 
 async fn open(fake: &Fake, key: &str) -> Result<Body, Trouble> {
     let buckets = Buckets::new(&Aws::of_server(&fake.url)).await.unwrap();

@@ -17,7 +17,7 @@ use crate::source::{Event, Events, queue};
 
 const EXPIRY: Duration = Duration::from_secs(3);
 /// Nothing here may take longer, however busy the machine is; what waits for the next listing of its own accord does.
-const PATIENCE: Duration = Duration::from_secs(40);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How records are asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
