@@ -20,9 +20,9 @@ use stage::Stage;
 
 const HOUR: f64 = 3600.0;
 
-/// What rarity is worth at most, and what of it an alert must bring to count: about once in 32 hours is worth nothing.
+/// What rarity is worth at most, and what of it an alert must bring to count: about once in 16 hours is worth nothing.
 const RARITY_MAX: f64 = 16.0;
-const RARITY_FREE: f64 = 5.0;
+const RARITY_FREE: f64 = 4.0;
 /// The same of a burst. One alert in sixteen is in a burst of 4 bits.
 const BURST_MAX: f64 = 6.0;
 const BURST_FREE: f64 = 4.0;

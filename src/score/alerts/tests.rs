@@ -117,13 +117,13 @@ fn noise_keeps_no_incident_open() {
 }
 
 #[test]
-fn an_incident_ends_after_half_a_day_of_trickling() {
+fn an_incident_ends_after_a_day_of_trickling() {
     let mut days = Days::new();
-    let ids: Vec<u64> = (0..30)
+    let ids: Vec<u64> = (0..60)
         .map(|n| days.at(f64::from(n) * 0.5).tell("New every time", &format!("T{n}"), "10.0.0.3", "web").0)
         .collect();
-    assert_eq!(ids[0], ids[24]);
-    assert_ne!(ids[0], ids[25]);
+    assert_eq!(ids[0], ids[48]);
+    assert_ne!(ids[0], ids[49]);
 }
 
 #[test]
@@ -146,8 +146,8 @@ fn a_burst_of_what_is_usual_is_evidence() {
     let burst: Vec<f64> =
         (0..300).map(|n| days.at(0.1 + f64::from(n) * 2e-4).tell(NOISE[0].0, "H-Pam", "", "db").1).collect();
     assert_eq!(burst[0], 0.0);
-    // a kind of every hour starts 5 bits below nothing; a failed or opened login is worth 1, and a burst 6 at most
-    assert!((1.9..2.2).contains(&burst[299]), "{}", burst[299]);
+    // a kind of every hour starts 4 bits below nothing; a failed or opened login is worth 1, and a burst 6 at most
+    assert!((2.9..3.2).contains(&burst[299]), "{}", burst[299]);
 }
 
 #[test]
@@ -157,7 +157,18 @@ fn priority_fades_by_half_in_six_hours() {
     incident.take(2, Stage::Unknown, 4.0, 0.0);
     incident.take(2, Stage::Unknown, -3.0, 10.0);
     assert_eq!((incident.score(0.0), incident.score(6.0 * HOUR)), (12.0, 6.0));
-    assert!(incident.is_open(1.2 * HOUR) && !incident.is_open(1.5 * HOUR));
+    assert!(incident.is_open(2.2 * HOUR) && !incident.is_open(2.5 * HOUR));
+}
+
+#[test]
+fn what_an_attacker_does_an_hour_later_is_of_the_same_incident() {
+    let mut days = Days::new();
+    let first = days.at(0.1).tell("Something new", "X", "", "web");
+    let later = days.at(2.0).tell("Another new thing", "Y", "", "web");
+    assert_eq!(later.0, first.0);
+    assert!(later.1 > first.1, "{first:?} {later:?}");
+    let next_day = days.at(26.0).tell("A third", "Z", "", "web");
+    assert_ne!(next_day.0, first.0);
 }
 
 #[test]
