@@ -45,6 +45,10 @@ const OTHERS: f32 = 0.15;
 /// tenth, streams that are mostly attacks rank worse.
 const USUAL_MAX: f32 = 8.0;
 const UNUSUAL_WEIGHT: f32 = 0.01;
+/// A node with so many edges of that kind of late, with a half-life of 512 ticks, teaches half as much, and ever less with
+/// more: what goes on for an hour and is a tenth of a stream would teach that it is usual. With a hundred, what many
+/// ordinary nodes do now and then is never learnt.
+const UNUSUAL_MANY: f32 = 1000.0;
 /// What the evidence of the edges before counts for that had the same source, and how fast it follows: who just attacked is
 /// not taken for harmless, and in ordinary traffic few odd edges are followed by others. The first edge stands for those
 /// before it, or what comes once would rank behind all that goes on.
@@ -106,6 +110,8 @@ struct Node {
     told: f32,
     /// Of a source: mean evidence of its latest edges.
     evidence: f32,
+    /// Edges with a term past [`USUAL_MAX`], with a half-life of 512 ticks.
+    unusual: f32,
 }
 
 #[derive(Default)]
@@ -188,7 +194,13 @@ impl Scorer {
         let statistics = [e1, e2, e3, s1, s2, s3, d1, d2, d3, o1, o2, o3, i1, i2, i3, rarity];
         // a node counts for its root, or a busy one would be all there is
         let weight = 1.0 / source.current.max(destination.current).sqrt();
-        let (strongest, sum) = calibrated(&mut self.usual, &statistics, weight, &mut self.terms);
+        let unusual_weight = UNUSUAL_WEIGHT / (1.0 + source.unusual.max(destination.unusual) / UNUSUAL_MANY);
+        let weights = [weight, weight * unusual_weight];
+        let (strongest, sum) = calibrated(&mut self.usual, &statistics, weights, &mut self.terms);
+        if strongest > USUAL_MAX {
+            source.unusual += 1.0;
+            destination.unusual += 1.0;
+        }
         let evidence = strongest + OTHERS * (sum - strongest);
 
         // bins are for what spans decades: this makes them 3/4 of a bit of evidence wide
@@ -225,18 +237,19 @@ impl Scorer {
     }
 }
 
-/// Puts the bits of each statistic into `terms`, and learns them; gives the most and the sum.
+/// Puts the bits of each statistic into `terms`, and learns them, with the second weight past [`USUAL_MAX`]; gives the most
+/// and the sum.
 fn calibrated(
     usual: &mut [[Calibrated; CLASSES]],
     statistics: &[Statistic; TERMS.len()],
-    weight: f32,
+    weights: [f32; 2],
     terms: &mut [f32; TERMS.len()],
 ) -> (f32, f32) {
     for ((term, usual), statistic) in terms.iter_mut().zip(&*usual).zip(statistics) {
         *term = usual[statistic.class].bits(statistic.value);
     }
     let (strongest, sum) = terms.iter().fold((0.0f32, 0.0), |(most, sum), &term| (most.max(term), sum + term));
-    let weight = if strongest > USUAL_MAX { UNUSUAL_WEIGHT * weight } else { weight };
+    let weight = weights[usize::from(strongest > USUAL_MAX)];
     for (usual, statistic) in usual.iter_mut().zip(statistics) {
         usual[statistic.class].learn(statistic.value, weight);
     }
@@ -269,6 +282,7 @@ impl Node {
             self.partners.turn(spans, &spans.shares[..1], &kept[..1]);
             self.new_partners.turn(spans, &spans.shares[1..], &kept[1..]);
             self.told *= kept[2];
+            self.unusual *= kept[2];
         }
         self.ticks += 1.0;
         self.last = now;

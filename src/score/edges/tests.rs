@@ -189,6 +189,19 @@ fn every_attack_is_among_the_first_beside_a_flood() {
 }
 
 #[test]
+fn a_flood_that_goes_on_does_not_become_usual() {
+    let mut office = Office::new(15);
+    office.day(0, 2000);
+    // more than all else together
+    (0..120_000).for_each(|n| office.put(format!("bad-{}", n % 3), "web", 1000 + n / 200));
+    let scored = office.scored();
+    let flood: Vec<f32> = scored.iter().filter(|edge| edge.0.starts_with("bad")).map(|edge| edge.1).collect();
+    let normal = scored.iter().filter(|edge| !edge.0.starts_with("bad")).map(|edge| edge.1).collect();
+    let (late, usual) = (quantile(flood[90_000..].to_vec(), 0.5), quantile(normal, 0.95));
+    assert!(late > usual, "{late} {usual}");
+}
+
+#[test]
 fn few_of_the_first_are_clumps_of_ordinary_edges() {
     let mut office = Office::new(13);
     office.day(0, 3000);
