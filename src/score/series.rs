@@ -39,17 +39,17 @@ const TRUST: [f64; 7] = [0.3, 0.4, 1.0, 0.5, 0.4, 3.0, 0.2];
 /// the others, a past that fades costs more false alarms than it finds.
 const FADING: [f64; 6] = [0.0, 2.0, 0.0, 0.0, 2.0, 0.0];
 /// What the second least likely statistic adds to the first, in logarithms: what is odd in two ways is rarely noise.
-const SECOND: f64 = 0.3;
+const SECOND: f64 = 0.6;
 /// What the points before add: a smoothed trace of their logarithms. Noise is odd for one point, episodes for several.
 const TRACE: f64 = 0.5;
 const TRACE_RATE: f64 = 0.3;
 /// What the two and the trace come to is no chance yet. On noise (normal, uniform, exponential, log-normal, Student's t,
 /// Poisson, autoregressive, daily) it is `10^-CERTAIN` times its square, within a factor of 3 at 0.01 and at 0.001:
 /// `the_share_of_high_scores_on_noise_is_nominal`.
-const CERTAIN: f64 = -2.5;
+const CERTAIN: f64 = -2.33;
 /// How much faster that falls below [`USUAL_MIN`], by the power of what this metric says of it (`Slope`): noise with light
 /// tails comes there too rarely, and noise with heavy ones too often.
-const STEEPER: f64 = 1.3;
+const STEEPER: f64 = 1.5;
 const SLOPE_POWER: i32 = 2;
 const USUAL_MIN: f64 = -3.0;
 /// A longer past gives more occasions for the same chance: it grows with this power of the points, and is itself at

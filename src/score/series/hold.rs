@@ -1,14 +1,14 @@
 //! The chance of each point → the same, or a larger one while an episode that was told goes on.
 
 /// An episode begins with a point at or below this chance.
-const BEGINS: f64 = 7e-4;
+const BEGINS: f64 = 4.6e-4;
 /// It goes on until this share of the past (at least [`POINTS_MIN`] points) has no such point any more...
 const SHARE: f64 = 0.03;
 const POINTS_MIN: f64 = 12.0;
 /// ...but no longer than this many times that: then what goes on is told again.
 const SHARES_MAX: f64 = 3.0;
 /// A point this much less likely than what was told is news, and is told.
-const NEWS: f64 = 1e4;
+const NEWS: f64 = 1e5;
 /// Any other point of an episode is made this much more likely, and at least this likely.
 const REPEAT: f64 = 1e6;
 const REPEAT_MIN: f64 = 0.05;
