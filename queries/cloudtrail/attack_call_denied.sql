@@ -12,7 +12,8 @@ SELECT eventTime, eventName, eventSource, errorMessage, sourceIPAddress, userAge
             WHEN regexp_like(eventName, '^(ScheduleKeyDeletion|DisableKey|DeleteBucket|PutBucketLifecycle|PutBucketVersioning|DeleteDBInstance|DeleteDBCluster|DeleteTable|DeleteFileSystem|DeleteRecoveryPoint|DeleteBackupVault|TerminateInstances|DeleteSnapshot|DeleteVolume|DeleteUser|DeleteLoginProfile)$') THEN 'Somebody tried to destroy or lock up data, and was refused'
             ELSE 'Somebody tried to run code or to get into a machine or role, and was refused' END AS title,
        CASE WHEN NOT is_infrastructure_tool()
-                 AND (userIdentity.accessKeyId LIKE 'AKIA%' OR userIdentity.type = 'Root' OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL) THEN 'medium' ELSE 'low' END AS severity
+                 AND (userIdentity.accessKeyId LIKE 'AKIA%' OR userIdentity.type = 'Root' OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL
+                      OR is_by_hand() AND NOT is_person()) THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE errorCode IN ('AccessDenied', 'AccessDeniedException', 'Client.UnauthorizedOperation')
   AND userIdentity.invokedBy IS NULL

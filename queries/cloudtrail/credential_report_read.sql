@@ -6,7 +6,8 @@
 SELECT eventTime, sourceIPAddress, userAgent,
        account AS resource,
        CASE WHEN userIdentity.accessKeyId LIKE 'AKIA%' AND coalesce(userAgent, '') NOT LIKE '%Terraform%'
-                 OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL THEN 'medium' ELSE 'informational' END AS severity
+                 OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL
+                 OR is_by_hand() AND NOT is_person() THEN 'medium' ELSE 'informational' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'iam.amazonaws.com'
   AND eventName = 'GetCredentialReport'

@@ -18,4 +18,4 @@ WHERE eventSource IN ('datasync.amazonaws.com', 'transfer.amazonaws.com', 'dms.a
   AND NOT is_infrastructure_tool()
   AND (eventSource = 'snowball.amazonaws.com'
        OR eventName IN ('CreateFlow', 'CreateEndpoint')
-       OR is_person())
+       OR is_by_hand())

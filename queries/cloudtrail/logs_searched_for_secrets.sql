@@ -16,4 +16,4 @@ WHERE eventSource = 'logs.amazonaws.com'
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND NOT is_infrastructure_tool()
-  AND (is_person() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
+  AND (is_by_hand() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)

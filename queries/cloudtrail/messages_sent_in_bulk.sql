@@ -15,6 +15,6 @@ WHERE eventSource IN ('sns.amazonaws.com', 'sms-voice.amazonaws.com', 'ses.amazo
        OR json_contains(requestParameters, 'phoneNumber'))
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-  AND is_person()
+  AND is_by_hand()
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '10 minutes')
 HAVING count(*) >= 20
