@@ -21,7 +21,10 @@ WHERE eventSource IN ('ec2.amazonaws.com', 'directconnect.amazonaws.com')
                     'DescribeVpnGateways', 'DescribeCustomerGateways', 'DescribeClientVpnEndpoints', 'DescribeConnections', 'DescribeVirtualInterfaces')
   AND userIdentity.invokedBy IS NULL
   AND sessionCredentialFromConsole IS NOT TRUE
-  AND (is_by_hand() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
+  -- no pipeline asks so much at a command line
+  AND (is_person()
+       OR userAgent LIKE 'aws-cli/%'
+       OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
   AND NOT regexp_like(coalesce(CAST(requestParameters AS VARCHAR), ''), '"items"|"(Filter|[A-Za-z]+Ids?)"')
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '10 minutes')
 HAVING count(DISTINCT eventName) >= 7

@@ -22,7 +22,10 @@ WHERE eventSource IN ('guardduty.amazonaws.com', 'securityhub.amazonaws.com', 'a
                     'GetSubscriptionState')
   AND userIdentity.invokedBy IS NULL
   AND sessionCredentialFromConsole IS NOT TRUE
-  AND (is_by_hand() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
+  -- no pipeline asks so much at a command line
+  AND (is_person()
+       OR userAgent LIKE 'aws-cli/%'
+       OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '10 minutes')
 HAVING count(DISTINCT eventSource) >= 4
    AND count(*) FILTER (WHERE eventName IN ('ListDetectors', 'ListFindings', 'GetFindings', 'ListAnalyzers', 'ListGraphs', 'ListWebACLs', 'ListFirewalls', 'GetSubscriptionState')) >= 1

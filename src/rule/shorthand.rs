@@ -22,7 +22,7 @@ macro_rules! person {
      OR userIdentity.sessionContext.attributes.mfaAuthenticated = 'true' \
      OR userIdentity.sessionContext.ec2RoleDelivery IS NULL \
         AND regexp_like(userAgent, '(?i)macos|darwin|windows|cloudshell') \
-     OR regexp_like(userAgent, '(?i)stratus-red-team|\\bpacu|\\bkali([0-9]|\\b)|\\bparrot|\\bpentoo|cloudfox|weirdaal|enumerate-iam'), false)"
+     OR regexp_like(userAgent, '(?i)stratus-red-team|\\bpacu|\\bkali([0-9]|\\b)|\\bparrot|\\bpentoo|cloudfox|weirdaal|enumerate-iam|grimoire_|blackarch|peirates|quiet-?riot'), false)"
     };
 }
 
