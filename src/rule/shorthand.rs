@@ -58,8 +58,17 @@ const WORDS: [(&str, &str); 4] = [
 
 /// Also true or false and never null: a person, or a role's session at a command line that neither AWS runs nor a pipeline: credentials
 /// of a program in somebody's hands.
-const BY_HAND: &str =
-    concat!("coalesce(", person!(), " OR ", role_elsewhere!(), " AND ", command_line!(), " AND ", no_pipeline!(), ", false)");
+const BY_HAND: &str = concat!(
+    "coalesce(",
+    person!(),
+    " OR ",
+    role_elsewhere!(),
+    " AND ",
+    command_line!(),
+    " AND ",
+    no_pipeline!(),
+    ", false)"
+);
 
 /// Also true or false and never null: a person, or a role's session that AWS does not run at a command line, a pipeline's too, or with
 /// Python or a bare HTTP client, if it is no pipeline's. It is for deeds that programs are seldom made for.
