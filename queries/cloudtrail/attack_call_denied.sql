@@ -13,7 +13,7 @@ SELECT eventTime, eventName, eventSource, errorMessage, sourceIPAddress, userAge
             WHEN regexp_like(eventName, '^(CreatePermissionSet|AttachManagedPolicyToPermissionSet|CreateTrustedTokenIssuer|AssociateDirectory|CreateGroupMembership|UpdateProfile|ImportSourceCredentials|UpdateIdentityPool|SetIdentityPoolRoles|AdminCreateUser|AdminSetUserPassword|AdminAddUserToGroup|SetUserPoolMfaConfig|CreateIdentityProvider|UpdateUserPoolClient|ResetUserPassword|GetClusterCredentials|CreateActivation|CreatePodIdentityAssociation|AssociateIdentityProviderConfig|DisableDomainTransferLock|TransferDomainToAnotherAwsAccount|UpdateDomainNameservers|RegisterDomain|AssumeRoot|VerifyEmailIdentity|CreateEmailIdentity|PutAccountDetails|UpdateAccountSendingEnabled|SetSMSAttributes|RequestPhoneNumber|EnableRegion)$') THEN 'Somebody tried to let somebody in, or to send or own in the name of the account, and was refused'
             ELSE 'Somebody tried to run code or to get into a machine or role, and was refused' END AS title,
        CASE WHEN NOT is_infrastructure_tool()
-                 AND (userIdentity.accessKeyId LIKE 'AKIA%' OR userIdentity.type = 'Root' OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL
+                 AND ((userIdentity.accessKeyId LIKE 'AKIA%' OR userIdentity.type = 'FederatedUser') OR userIdentity.type = 'Root' OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL
                       OR is_by_hand() AND NOT is_person()) THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE errorCode IN ('AccessDenied', 'AccessDeniedException', 'Client.UnauthorizedOperation')

@@ -10,7 +10,7 @@ SELECT eventTime,
        sourceIPAddress,
        userAgent,
        coalesce(requestParameters ->> 'service', requestParameters ->> 'serviceName', requestParameters ->> 'taskDefinition') AS resource,
-       CASE WHEN userIdentity.accessKeyId LIKE 'AKIA%' OR NOT is_person() THEN 'medium' ELSE 'low' END AS severity
+       CASE WHEN (userIdentity.accessKeyId LIKE 'AKIA%' OR userIdentity.type = 'FederatedUser') OR NOT is_person() THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'ecs.amazonaws.com'
   AND eventName IN ('UpdateService', 'CreateService', 'RunTask')

@@ -5,7 +5,7 @@
 -- false_positives = "Monthly audits."
 SELECT eventTime, sourceIPAddress, userAgent,
        account AS resource,
-       CASE WHEN userIdentity.accessKeyId LIKE 'AKIA%' AND coalesce(userAgent, '') NOT LIKE '%Terraform%'
+       CASE WHEN (userIdentity.accessKeyId LIKE 'AKIA%' OR userIdentity.type = 'FederatedUser') AND coalesce(userAgent, '') NOT LIKE '%Terraform%'
                  OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL
                  OR is_by_hand() AND NOT is_person() THEN 'medium' ELSE 'informational' END AS severity
 FROM cloudtrail

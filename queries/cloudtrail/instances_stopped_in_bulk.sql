@@ -14,7 +14,7 @@ SELECT userIdentity.arn AS who,
        sample(sourceIPAddress) AS addresses,
        CASE WHEN sum(CAST(array_length(json_get_array(requestParameters, 'instancesSet', 'items')) AS BIGINT)) >= 60
                  OR count(*) FILTER (WHERE requestParameters ->> 'force' = 'true'
-                                        OR userIdentity.accessKeyId LIKE 'AKIA%' AND NOT is_infrastructure_tool()
+                                        OR (userIdentity.accessKeyId LIKE 'AKIA%' OR userIdentity.type = 'FederatedUser') AND NOT is_infrastructure_tool()
                                         OR is_by_hand() AND NOT is_person() AND userIdentity.sessionContext.ec2RoleDelivery IS NULL) > 0 THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'ec2.amazonaws.com'
