@@ -13,7 +13,7 @@ SELECT eventTime,
        -- ordinary work gives access to groups, by a deployment
        CASE WHEN requestParameters ->> 'principalType' = 'USER'
                  AND userIdentity.invokedBy IS NULL
-                 AND is_person() THEN 'medium' ELSE 'low' END AS severity
+                 AND is_by_hand_or_script() THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'sso.amazonaws.com'
   AND eventName = 'CreateAccountAssignment'

@@ -13,6 +13,6 @@ FROM cloudtrail
 WHERE eventSource = 'bedrock.amazonaws.com'
   AND eventName IN ('UpdateAgent', 'CreateAgentActionGroup', 'UpdateAgentActionGroup', 'AssociateAgentKnowledgeBase', 'UpdateKnowledgeBase', 'CreateDataSource', 'UpdateDataSource', 'AssociateAgentCollaborator', 'UpdateFlow', 'UpdatePrompt')
   AND NOT is_infrastructure_tool()
-  AND is_person()
+  AND is_by_hand()
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

@@ -11,7 +11,7 @@ FROM cloudtrail
 WHERE eventSource = 'bedrock-agentcore.amazonaws.com'
   AND eventName IN ('GetResourceApiKey', 'GetResourceOauth2Token', 'GetWorkloadAccessToken', 'GetWorkloadAccessTokenForUserId')
   AND NOT is_infrastructure_tool()
-  AND (is_person()
+  AND (is_by_hand()
        OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

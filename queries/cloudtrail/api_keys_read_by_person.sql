@@ -16,4 +16,4 @@ WHERE eventSource = 'apigateway.amazonaws.com'
   AND userAgent NOT LIKE '%Terraform%'
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-  AND is_person()
+  AND is_by_hand()

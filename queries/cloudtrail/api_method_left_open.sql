@@ -15,6 +15,6 @@ WHERE eventSource IN ('apigateway.amazonaws.com', 'appsync.amazonaws.com')
        OR requestParameters ->> 'authenticationType' = 'API_KEY'
        OR regexp_like(requestParameters, '"path"\s*:\s*"/policy"')
           AND NOT is_infrastructure_tool()
-          AND is_person())
+          AND is_by_hand())
   AND coalesce(requestParameters ->> 'httpMethod', '') <> 'OPTIONS'
   AND errorCode IS NULL

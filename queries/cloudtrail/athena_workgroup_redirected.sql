@@ -17,6 +17,6 @@ WHERE eventSource = 'athena.amazonaws.com'
        OR requestParameters -> 'configurationUpdates' ->> 'enforceWorkGroupConfiguration' = 'false'
        OR json_get_bool(requestParameters, 'configurationUpdates', 'resultConfigurationUpdates', 'removeEncryptionConfiguration'))
   AND NOT is_infrastructure_tool()
-  AND is_person()
+  AND is_by_hand_or_script()
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

@@ -10,4 +10,4 @@ SELECT eventTime, eventSource, eventName, userAgent, sourceIPAddress, errorCode,
        CASE WHEN regexp_like(userAgent, '(?i)scoutsuite|prowler|steampipe|cloudsploit|cloudmapper') THEN 'Call was made with a tool of auditors'
             ELSE 'Call was made with a tool of attackers' END AS title
 FROM cloudtrail
-WHERE regexp_like(userAgent, '(?i)stratus-red-team|\bpacu|\bkali([0-9]|\b)|\bparrot|\bpentoo|cloudfox|weirdaal|trufflehog|enumerate-iam|scoutsuite|prowler|steampipe|cloudsploit|cloudmapper')
+WHERE regexp_like(userAgent, '(?i)stratus-red-team|\bpacu|\bkali([0-9]|\b)|\bparrot|\bpentoo|cloudfox|weirdaal|trufflehog|enumerate-iam|grimoire_|blackarch|peirates|quiet-?riot|s3scanner|awspx|scoutsuite|prowler|steampipe|cloudsploit|cloudmapper')

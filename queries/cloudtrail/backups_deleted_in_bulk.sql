@@ -27,4 +27,4 @@ HAVING count(DISTINCT coalesce(requestParameters ->> 'snapshotId', requestParame
                 requestParameters ->> 'recoveryPointArn', requestParameters ->> 'snapshotIdentifier', requestParameters ->> 'backupId', requestParameters ->> 'backupArn')) >= 100
     OR count(DISTINCT coalesce(requestParameters ->> 'snapshotId', requestParameters ->> 'imageId', requestParameters ->> 'dBSnapshotIdentifier', requestParameters ->> 'dBClusterSnapshotIdentifier',
                 requestParameters ->> 'recoveryPointArn', requestParameters ->> 'snapshotIdentifier', requestParameters ->> 'backupId', requestParameters ->> 'backupArn'))
-         FILTER (WHERE is_person() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL) >= 8
+         FILTER (WHERE is_by_hand() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL) >= 8

@@ -15,6 +15,6 @@ WHERE eventSource = 'bedrock.amazonaws.com'
        OR regexp_like(requestParameters, '"(input|output)Strength"\s*:\s*"NONE"|"[a-z]+DataDeliveryEnabled"\s*:\s*false')
        OR eventName = 'UpdateGuardrail'
           AND NOT is_infrastructure_tool()
-          AND is_person())
+          AND is_by_hand_or_script())
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

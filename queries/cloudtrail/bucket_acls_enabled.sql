@@ -8,7 +8,7 @@ SELECT eventTime,
        sourceIPAddress,
        userAgent,
        requestParameters ->> 'bucketName' AS resource,
-       CASE WHEN is_person() AND NOT is_infrastructure_tool() THEN 'medium' ELSE 'low' END AS severity
+       CASE WHEN is_by_hand_or_script() AND NOT is_infrastructure_tool() THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 's3.amazonaws.com'
   AND eventName IN ('PutBucketOwnershipControls', 'DeleteBucketOwnershipControls')

@@ -14,6 +14,6 @@ WHERE eventSource = 's3.amazonaws.com'
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND NOT is_infrastructure_tool()
-  AND is_person()
+  AND is_by_hand()
 GROUP BY userIdentity.arn, account, requestParameters ->> 'bucketName', hop(eventTime, INTERVAL '10 minutes', INTERVAL '30 minutes')
 HAVING in_order(eventTime, eventName = 'ListObjectVersions', eventName <> 'ListObjectVersions')

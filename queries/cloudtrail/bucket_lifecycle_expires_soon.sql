@@ -20,4 +20,4 @@ WHERE eventSource = 's3.amazonaws.com'
        -- who asks for a ransom gives a week
        OR regexp_like(requestParameters -> 'LifecycleConfiguration' ->> 'Rule', '"Expiration"\s*:\s*\{[^}]*"Days"\s*:\s*"?[4-7]"?\s*[,}]')
           AND NOT is_infrastructure_tool()
-          AND is_person())
+          AND is_by_hand())

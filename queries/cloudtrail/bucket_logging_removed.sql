@@ -8,7 +8,7 @@ SELECT eventTime,
        userAgent,
        coalesce(resources[1].arn, concat('arn:aws:s3:::', requestParameters ->> 'bucketName')) AS resource,
        CASE WHEN regexp_like(requestParameters ->> 'bucketName', '(?i)trail|audit|log|security')
-                 OR is_person()
+                 OR is_by_hand_or_script()
                  OR userIdentity.invokedBy IS NULL AND NOT is_infrastructure_tool() THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 's3.amazonaws.com'

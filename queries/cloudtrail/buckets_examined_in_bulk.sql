@@ -17,6 +17,6 @@ WHERE eventSource = 's3.amazonaws.com'
   AND userIdentity.invokedBy IS NULL
   AND sessionCredentialFromConsole IS NOT TRUE
   AND coalesce(userAgent, '') NOT LIKE '%Terraform%'
-  AND is_person()
+  AND is_by_hand()
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '10 minutes')
 HAVING count(DISTINCT requestParameters ->> 'bucketName') >= 20

@@ -17,4 +17,4 @@ WHERE eventSource IN ('codebuild.amazonaws.com', 'codepipeline.amazonaws.com')
   AND userIdentity.invokedBy IS NULL
   AND NOT is_infrastructure_tool()
   AND (eventName = 'ImportSourceCredentials'
-       OR is_person())
+       OR is_by_hand())

@@ -16,7 +16,7 @@ WHERE eventSource = 'eks.amazonaws.com'
   AND (json_length(requestParameters, 'kubernetesGroups') > 0
        OR json_contains(requestParameters, 'policyArn'))
   AND NOT is_infrastructure_tool()
-  AND (is_person()
+  AND (is_by_hand_or_script()
        OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

@@ -25,4 +25,4 @@ WHERE eventSource IN ('ec2.amazonaws.com', 'autoscaling.amazonaws.com', 'batch.a
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND NOT is_infrastructure_tool()
-  AND is_person()
+  AND is_by_hand()

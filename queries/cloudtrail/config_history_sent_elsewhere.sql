@@ -15,6 +15,6 @@ WHERE eventSource = 'config.amazonaws.com'
        OR eventName = 'PutDeliveryChannel'
           AND sessionCredentialFromConsole IS NOT TRUE
           AND NOT is_infrastructure_tool()
-          AND is_person())
+          AND is_by_hand_or_script())
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

@@ -17,6 +17,9 @@ WHERE eventSource IN ('lambda.amazonaws.com', 'ecs.amazonaws.com', 'cloudformati
   AND userIdentity.invokedBy IS NULL
   AND sessionCredentialFromConsole IS NOT TRUE
   AND coalesce(userAgent, '') NOT LIKE '%Terraform%'
-  AND (is_person() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
+  -- no pipeline asks so much at a command line
+  AND (is_person()
+       OR userAgent LIKE 'aws-cli/%'
+       OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '10 minutes')
 HAVING count(DISTINCT coalesce(requestParameters ->> 'functionName', requestParameters ->> 'taskDefinition', requestParameters ->> 'stackName', requestParameters ->> 'applicationName', requestParameters ->> 'names', json_get_str(requestParameters, 'DescribeLaunchTemplateVersionsRequest', 'LaunchTemplateId'))) >= 20

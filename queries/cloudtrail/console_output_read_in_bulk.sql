@@ -10,7 +10,7 @@ SELECT userIdentity.arn AS who,
        sample(coalesce(requestParameters ->> 'instanceId', json_get_str(requestParameters, 'GetConsoleScreenshotRequest', 'InstanceId'))) AS resource,
        sample(userAgent) AS user_agents,
        sample(sourceIPAddress) AS addresses,
-       CASE WHEN count(*) FILTER (WHERE userIdentity.accessKeyId LIKE 'AKIA%' AND coalesce(userAgent, '') NOT LIKE '%Terraform%' OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL) > 0 THEN 'medium'
+       CASE WHEN count(*) FILTER (WHERE (userIdentity.accessKeyId LIKE 'AKIA%' OR userIdentity.type = 'FederatedUser') AND coalesce(userAgent, '') NOT LIKE '%Terraform%' OR NOT is_person()) > 0 THEN 'medium'
             ELSE 'low' END AS severity,
        CASE WHEN count(*) FILTER (WHERE errorCode IS NULL) > 0 THEN 'Console output of many instances was read'
             ELSE 'Somebody tried to read the console output of many instances' END AS title
@@ -19,6 +19,6 @@ WHERE eventSource = 'ec2.amazonaws.com'
   AND eventName IN ('GetConsoleOutput', 'GetConsoleScreenshot')
   AND (errorCode IS NULL OR errorCode LIKE '%AccessDenied%' OR errorCode LIKE '%Unauthorized%')
   AND userIdentity.invokedBy IS NULL
-  AND (is_person() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
+  AND (is_by_hand() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '15 minutes')
 HAVING count(DISTINCT coalesce(requestParameters ->> 'instanceId', json_get_str(requestParameters, 'GetConsoleScreenshotRequest', 'InstanceId'))) >= 8

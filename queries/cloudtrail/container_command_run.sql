@@ -10,7 +10,7 @@ SELECT eventTime,
        userAgent,
        requestParameters ->> 'task' AS resource,
        -- operators have sessions; a key that never ends is what is found and stolen
-       CASE WHEN userIdentity.accessKeyId LIKE 'AKIA%' THEN 'medium' ELSE 'low' END AS severity
+       CASE WHEN (userIdentity.accessKeyId LIKE 'AKIA%' OR userIdentity.type = 'FederatedUser') OR is_by_hand() AND NOT is_person() THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'ecs.amazonaws.com'
   AND eventName = 'ExecuteCommand'

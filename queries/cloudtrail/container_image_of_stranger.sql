@@ -22,4 +22,4 @@ WHERE eventSource = 'ecs.amazonaws.com'
   AND (array_any_match(json_texts(requestParameters, 'containerDefinitions', 'image'), v -> regexp_like(v, '(?i)xmrig|monero|cpuminer|ccminer|nbminer|lolminer|ethminer|nicehash|minergate|traffmonetizer|earnapp|honeygain|peer2profit|packetstream|proxyrack|repocket|bitping'))
        OR array_any_match(json_texts(requestParameters, 'containerDefinitions', 'image'), v -> regexp_like(v, '^((docker|index[.]docker)[.]io/)?[^./:@]+/[^/]+$|^(ghcr[.]io|quay[.]io|public[.]ecr[.]aws|registry[.]gitlab[.]com)/') AND NOT regexp_like(v, '^([a-z0-9.]+[.][a-z]+/)?(library|amazon|amazonlinux|aws|aws-[a-z-]+|ecs|eks|eks-distro|lambda|xray|cloudwatch-agent|docker|datadog|grafana|prom|prometheus|fluent|hashicorp|newrelic|otel|open-telemetry|envoyproxy|bitnami|elastic|nginxinc)/'))
           AND NOT json_exists(requestParameters, 'containerDefinitions', 'repositoryCredentials')
-          AND (is_person() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL))
+          AND (is_by_hand() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL))

@@ -5,8 +5,9 @@
 -- false_positives = "Monthly audits."
 SELECT eventTime, sourceIPAddress, userAgent,
        account AS resource,
-       CASE WHEN userIdentity.accessKeyId LIKE 'AKIA%' AND coalesce(userAgent, '') NOT LIKE '%Terraform%'
-                 OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL THEN 'medium' ELSE 'informational' END AS severity
+       CASE WHEN (userIdentity.accessKeyId LIKE 'AKIA%' OR userIdentity.type = 'FederatedUser') AND coalesce(userAgent, '') NOT LIKE '%Terraform%'
+                 OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL
+                 OR is_by_hand() AND NOT is_person() THEN 'medium' ELSE 'informational' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'iam.amazonaws.com'
   AND eventName = 'GetCredentialReport'

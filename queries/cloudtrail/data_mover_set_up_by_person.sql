@@ -18,4 +18,7 @@ WHERE eventSource IN ('datasync.amazonaws.com', 'transfer.amazonaws.com', 'dms.a
   AND NOT is_infrastructure_tool()
   AND (eventSource = 'snowball.amazonaws.com'
        OR eventName IN ('CreateFlow', 'CreateEndpoint')
-       OR is_person())
+       OR is_person()
+       -- a robot starts its task every night
+       OR eventName <> 'StartTaskExecution'
+          AND is_by_hand())

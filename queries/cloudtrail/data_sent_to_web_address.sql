@@ -19,4 +19,4 @@ WHERE eventSource IN ('events.amazonaws.com', 'firehose.amazonaws.com', 'sns.ama
   AND userIdentity.invokedBy IS NULL
   AND NOT is_infrastructure_tool()
   AND (eventSource <> 'sns.amazonaws.com'
-       OR is_person())
+       OR is_by_hand())

@@ -19,4 +19,4 @@ WHERE eventSource IN ('dynamodb.amazonaws.com', 'elasticfilesystem.amazonaws.com
   AND NOT is_infrastructure_tool()
   AND (eventName IN ('DeleteFileSystem', 'DeleteDomain', 'DeleteElasticsearchDomain', 'DeleteUserPool')
        OR eventSource = 'redshift.amazonaws.com'
-       OR is_person())
+       OR is_by_hand())

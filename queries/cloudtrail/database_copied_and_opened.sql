@@ -19,6 +19,6 @@ WHERE eventSource = 'rds.amazonaws.com'
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND (eventName LIKE 'Restore%' OR json_contains(requestParameters, 'masterUserPassword') OR requestParameters ->> 'publiclyAccessible' = 'true')
-  AND (is_person() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
+  AND (is_by_hand() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
 GROUP BY userIdentity.arn, account, coalesce(requestParameters ->> 'targetDBInstanceIdentifier', requestParameters ->> 'dBInstanceIdentifier', requestParameters ->> 'dBClusterIdentifier'), hop(eventTime, INTERVAL '30 minutes', INTERVAL '2 hours')
 HAVING min(eventTime) FILTER (WHERE eventName LIKE 'Restore%') < max(eventTime) FILTER (WHERE eventName LIKE 'Modify%')

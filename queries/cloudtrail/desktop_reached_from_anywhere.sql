@@ -13,6 +13,6 @@ WHERE eventSource IN ('workspaces.amazonaws.com', 'appstream.amazonaws.com')
   AND (regexp_like(requestParameters ->> 'userRules', '"0[.]0[.]0[.]0/0"')
        OR eventName = 'CreateStreamingURL'
           AND sessionCredentialFromConsole IS NOT TRUE
-          AND is_person())
+          AND is_by_hand())
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

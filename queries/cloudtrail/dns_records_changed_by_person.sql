@@ -16,6 +16,6 @@ WHERE eventSource = 'route53.amazonaws.com'
        OR array_any_match(json_texts(requestParameters, 'changeBatch', 'changes', 'resourceRecordSet', 'name'), n -> regexp_like(n, '^([*]|\\052)[.]'))
        OR json_length(requestParameters, 'changeBatch', 'changes') >= 20)
   AND NOT is_infrastructure_tool()
-  AND is_person()
+  AND is_by_hand()
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

@@ -11,6 +11,6 @@ FROM cloudtrail
 WHERE eventSource = 'ses.amazonaws.com'
   AND eventName IN ('DeleteIdentity', 'DeleteEmailIdentity', 'DeleteVerifiedEmailAddress')
   AND NOT is_infrastructure_tool()
-  AND is_person()
+  AND is_by_hand()
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

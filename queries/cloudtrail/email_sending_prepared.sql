@@ -12,7 +12,7 @@ SELECT eventTime,
        userAgent,
        coalesce(requestParameters ->> 'emailIdentity', requestParameters ->> 'emailAddress', requestParameters ->> 'domain', requestParameters ->> 'alias', account) AS resource,
        CASE WHEN eventName IN ('PutAccountDetails', 'UpdateAccountSendingEnabled', 'PutAccountSendingAttributes', 'CreateOrganization') AND errorCode IS NULL THEN 'medium'
-            WHEN userIdentity.accessKeyId LIKE 'AKIA%' AND errorCode IS NULL
+            WHEN ((userIdentity.accessKeyId LIKE 'AKIA%' OR userIdentity.type = 'FederatedUser') OR is_by_hand() AND NOT is_person()) AND errorCode IS NULL
                  AND NOT is_infrastructure_tool() THEN 'medium'
             ELSE 'low' END AS severity,
        CASE WHEN errorCode IS NOT NULL THEN 'Somebody tried to prepare the account to send e-mail'

@@ -12,7 +12,7 @@ FROM cloudtrail
 WHERE eventSource = 'fis.amazonaws.com'
   AND eventName = 'StartExperiment'
   AND NOT is_infrastructure_tool()
-  AND (is_person()
+  AND (is_by_hand()
        OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

@@ -9,7 +9,7 @@ SELECT requestParameters ->> 'jobName' AS resource,
        requestParameters -> 'jobUpdate' -> 'command' ->> 'scriptLocation' AS script,
        coalesce(requestParameters ->> 'repositoryOwner', '') || '/' || coalesce(requestParameters ->> 'repositoryName', '') AS repository,
        userAgent,
-       CASE WHEN is_person() THEN 'medium' ELSE 'low' END AS severity
+       CASE WHEN is_by_hand() THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'glue.amazonaws.com'
   AND eventName IN ('UpdateJob', 'UpdateJobFromSourceControl')

@@ -21,7 +21,7 @@ WHERE eventSource = 'glue.amazonaws.com'
   AND eventName IN ('UpdateJob', 'StartJobRun')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-  AND (is_person() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
+  AND (is_by_hand() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
 GROUP BY userIdentity.arn, account, requestParameters ->> 'jobName', hop(eventTime, INTERVAL '10 minutes', INTERVAL '30 minutes')
 HAVING min(eventTime) FILTER (WHERE json_contains(requestParameters, 'jobUpdate', 'role') OR json_contains(requestParameters, 'jobUpdate', 'command'))
      < max(eventTime) FILTER (WHERE eventName = 'StartJobRun')

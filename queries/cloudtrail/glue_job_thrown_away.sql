@@ -10,7 +10,7 @@ SELECT userIdentity.arn AS who,
        count(*) FILTER (WHERE eventName = 'StartJobRun') AS runs,
        sample(userAgent) AS user_agents,
        sample(sourceIPAddress) AS addresses,
-       CASE WHEN count(*) FILTER (WHERE is_person() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL) > 0 THEN 'medium' ELSE 'low' END AS severity
+       CASE WHEN count(*) FILTER (WHERE is_by_hand() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL) > 0 THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'glue.amazonaws.com'
   AND eventName IN ('CreateJob', 'StartJobRun', 'DeleteJob')

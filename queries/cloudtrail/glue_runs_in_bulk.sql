@@ -14,6 +14,6 @@ WHERE eventSource = 'glue.amazonaws.com'
   AND eventName = 'StartJobRun'
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-  AND (is_person() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
+  AND (is_by_hand() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '10 minutes', INTERVAL '30 minutes')
 HAVING count(*) >= 20

@@ -16,7 +16,7 @@ WHERE eventSource = 'glue.amazonaws.com'
   AND eventName IN ('DeleteTable', 'BatchDeleteTable', 'DeleteDatabase')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-  AND (is_person() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
+  AND (is_by_hand() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '10 minutes', INTERVAL '30 minutes')
 HAVING count(*) FILTER (WHERE eventName = 'DeleteTable') >= 30
     OR count(DISTINCT requestParameters ->> 'name') FILTER (WHERE eventName = 'DeleteDatabase') >= 3

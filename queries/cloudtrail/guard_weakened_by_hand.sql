@@ -21,6 +21,6 @@ WHERE regexp_like(eventName, '^(SetAlarmState|StopMetricStreams|DeleteMetricStre
   AND userIdentity.invokedBy IS NULL
   -- what no program does every day
   AND (eventName IN ('DeleteDataProtectionPolicy', 'UnlockSnapshot', 'AbortVaultLock', 'DisconnectCustomKeyStore', 'DeleteCustomKeyStore', 'DeleteAwsLogSource', 'DeregisterAccount', 'DisableMfaDeviceForUser', 'DisableRadius', 'DeregisterDelegatedAdministrator', 'StopStreamEncryption', 'UpdateFirewallConfig', 'DeleteReplicationSet', 'StopMetricStreams', 'DisableKeyRotation', 'DeleteBackupVaultAccessPolicy')
-       OR is_person()
+       OR is_by_hand_or_script()
        OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
   AND NOT is_infrastructure_tool()

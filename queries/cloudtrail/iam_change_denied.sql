@@ -10,12 +10,14 @@ SELECT eventTime, eventName, errorMessage,
                      WHEN json_contains(requestParameters, 'roleName') THEN 'role/' || (requestParameters ->> 'roleName')
                      WHEN json_contains(requestParameters, 'groupName') THEN 'group/' || (requestParameters ->> 'groupName') END,
                 requestParameters ->> 'policyArn', userIdentity.arn) AS resource,
-       CASE WHEN userIdentity.type = 'IAMUser' OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL THEN 'medium' ELSE 'low' END AS severity
+       CASE WHEN userIdentity.type = 'IAMUser' OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL
+                 OR is_by_hand() AND NOT is_person() THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'iam.amazonaws.com'
   AND eventName IN ('AddUserToGroup', 'AttachGroupPolicy', 'AttachRolePolicy', 'AttachUserPolicy', 'CreateAccessKey', 'CreateLoginProfile',
                     'CreateOpenIDConnectProvider', 'CreatePolicyVersion', 'CreateRole', 'CreateSAMLProvider', 'CreateServiceSpecificCredential', 'CreateUser',
                     'DeactivateMFADevice', 'DeleteAccountPasswordPolicy', 'DeleteRolePermissionsBoundary', 'DeleteUserPermissionsBoundary',
                     'PutGroupPolicy', 'PutRolePolicy', 'PutUserPolicy', 'SetDefaultPolicyVersion', 'UpdateAccessKey', 'UpdateAssumeRolePolicy',
-                    'UpdateLoginProfile', 'UpdateSAMLProvider')
+                    'UpdateLoginProfile', 'UpdateSAMLProvider', 'UploadSigningCertificate', 'UploadSSHPublicKey', 'AddClientIDToOpenIDConnectProvider',
+                    'UpdateOpenIDConnectProviderThumbprint', 'UpdateAccountPasswordPolicy', 'AddRoleToInstanceProfile')
   AND errorCode IN ('AccessDenied', 'AccessDeniedException', 'Client.UnauthorizedOperation')

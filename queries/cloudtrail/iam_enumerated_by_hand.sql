@@ -16,8 +16,13 @@ WHERE eventSource = 'iam.amazonaws.com'
   AND userIdentity.invokedBy IS NULL
   AND sessionCredentialFromConsole IS NOT TRUE
   AND coalesce(userAgent, '') NOT LIKE '%Terraform%'
-  AND (is_person() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
+  -- no pipeline asks so much at a command line
+  AND (is_person()
+       OR userAgent LIKE 'aws-cli/%'
+       OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '10 minutes')
 HAVING count(DISTINCT eventName) >= 8
+    -- what may I do
+    OR count(*) FILTER (WHERE eventName = 'SimulatePrincipalPolicy') >= 10
     -- few questions, asked of one after the other
     OR count(DISTINCT coalesce(requestParameters ->> 'roleName', requestParameters ->> 'userName', requestParameters ->> 'groupName')) >= 30

@@ -7,7 +7,8 @@ SELECT eventTime, sourceIPAddress, userAgent, errorCode,
        account AS resource,
        CASE WHEN errorCode IS NOT NULL AND userIdentity.sessionContext.ec2RoleDelivery IS NULL THEN 'informational'
             -- an instance has no use for it, and asks on behalf of who got into it
-            WHEN userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL OR userIdentity.accessKeyId LIKE 'AKIA%' THEN 'medium' ELSE 'low' END AS severity
+            WHEN userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL OR (userIdentity.accessKeyId LIKE 'AKIA%' OR userIdentity.type = 'FederatedUser')
+                 OR is_by_hand() AND NOT is_person() THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'iam.amazonaws.com'
   AND eventName = 'GetAccountAuthorizationDetails'

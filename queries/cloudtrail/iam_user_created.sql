@@ -7,7 +7,7 @@ SELECT eventTime,
        requestParameters ->> 'path' AS path,
        sourceIPAddress, userAgent,
        coalesce(json_get_str(responseElements, 'user', 'arn'), 'user/' || (requestParameters ->> 'userName')) AS resource,
-       CASE WHEN is_person()
+       CASE WHEN is_by_hand_or_script()
                  AND userIdentity.invokedBy IS NULL
                  AND NOT is_infrastructure_tool() THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail

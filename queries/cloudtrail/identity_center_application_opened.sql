@@ -16,7 +16,7 @@ WHERE eventSource = 'sso.amazonaws.com'
            AND NOT is_infrastructure_tool()
        OR eventName = 'CreateApplicationAssignment'
            AND NOT is_infrastructure_tool()
-           AND is_person()
+           AND is_by_hand_or_script()
        OR requestParameters ->> 'assignmentRequired' = 'false')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

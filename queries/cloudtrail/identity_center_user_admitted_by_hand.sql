@@ -16,4 +16,4 @@ WHERE eventSource IN ('sso-directory.amazonaws.com', 'identitystore.amazonaws.co
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND NOT is_infrastructure_tool()
-  AND is_person()
+  AND is_by_hand_or_script()

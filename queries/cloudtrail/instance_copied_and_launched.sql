@@ -14,6 +14,6 @@ WHERE eventSource = 'ec2.amazonaws.com'
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND coalesce(responseElements ->> 'imageId', json_get_str(responseElements, 'instancesSet', 'items', 0, 'imageId')) IS NOT NULL
-  AND is_person()
+  AND is_by_hand()
 GROUP BY userIdentity.arn, account, coalesce(responseElements ->> 'imageId', json_get_str(responseElements, 'instancesSet', 'items', 0, 'imageId')), hop(eventTime, INTERVAL '1 hour', INTERVAL '6 hours')
 HAVING in_order(eventTime, eventName = 'CreateImage', eventName = 'RunInstances')

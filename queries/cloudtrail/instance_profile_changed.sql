@@ -18,7 +18,7 @@ WHERE eventSource IN ('ec2.amazonaws.com', 'iam.amazonaws.com', 'ssm.amazonaws.c
   AND eventName IN ('AssociateIamInstanceProfile', 'ReplaceIamInstanceProfileAssociation', 'AddRoleToInstanceProfile', 'UpdateManagedInstanceRole')
   -- the console and pipelines make a profile with each role for instances
   AND (eventName <> 'AddRoleToInstanceProfile'
-       OR is_person()
+       OR is_by_hand_or_script()
           AND sessionCredentialFromConsole IS NOT TRUE
           AND userIdentity.invokedBy IS NULL
           AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|Packer|aws-cdk|aws-sam-cli|eksctl'))

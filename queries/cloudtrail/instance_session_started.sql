@@ -11,8 +11,8 @@ SELECT eventTime,
        userAgent,
        requestParameters ->> 'target' AS resource,
        CASE WHEN errorCode IS NULL AND requestParameters ->> 'documentName' = 'AWS-StartPortForwardingSessionToRemoteHost' THEN 'medium'
-            -- operators have sessions; a key that never ends is what is found and stolen
-            WHEN errorCode IS NULL AND userIdentity.accessKeyId LIKE 'AKIA%' THEN 'medium' ELSE 'low' END AS severity,
+            -- operators have sessions; a key that never ends is what is found and stolen, and so is the role of a program
+            WHEN errorCode IS NULL AND ((userIdentity.accessKeyId LIKE 'AKIA%' OR userIdentity.type = 'FederatedUser') OR is_by_hand() AND NOT is_person()) THEN 'medium' ELSE 'low' END AS severity,
        CASE WHEN errorCode IS NOT NULL THEN 'Somebody tried to start a session on an instance through Systems Manager'
             WHEN requestParameters ->> 'documentName' = 'AWS-StartPortForwardingSessionToRemoteHost' THEN 'Tunnel through an instance to another host was started'
             ELSE 'Session on an instance was started through Systems Manager' END AS title

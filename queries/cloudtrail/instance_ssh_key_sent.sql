@@ -11,7 +11,7 @@ SELECT eventTime,
        userAgent,
        requestParameters ->> 'instanceId' AS resource,
        -- operators have sessions; a key that never ends is what is found and stolen
-       CASE WHEN userIdentity.accessKeyId LIKE 'AKIA%' AND errorCode IS NULL THEN 'medium' ELSE 'low' END AS severity
+       CASE WHEN ((userIdentity.accessKeyId LIKE 'AKIA%' OR userIdentity.type = 'FederatedUser') OR is_by_hand() AND NOT is_person()) AND errorCode IS NULL THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'ec2-instance-connect.amazonaws.com'
   AND eventName = 'SendSSHPublicKey'

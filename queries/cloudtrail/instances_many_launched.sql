@@ -10,7 +10,7 @@ SELECT eventTime,
        userAgent,
        coalesce(json_get_str(responseElements, 'instancesSet', 'items', 0, 'instanceId'), account) AS resource,
        CASE WHEN json_get_int(requestParameters, 'instancesSet', 'items', 0, 'maxCount') >= 50 AND userIdentity.invokedBy IS NULL THEN 'medium'
-            WHEN is_person()
+            WHEN is_by_hand()
                  AND userIdentity.invokedBy IS NULL THEN 'medium'
             ELSE 'low' END AS severity
 FROM cloudtrail

@@ -14,12 +14,13 @@ SELECT userIdentity.arn AS who,
        sample(sourceIPAddress) AS addresses,
        CASE WHEN sum(CAST(array_length(json_get_array(requestParameters, 'instancesSet', 'items')) AS BIGINT)) >= 60
                  OR count(*) FILTER (WHERE requestParameters ->> 'force' = 'true'
-                                        OR userIdentity.accessKeyId LIKE 'AKIA%' AND NOT is_infrastructure_tool()) > 0 THEN 'medium' ELSE 'low' END AS severity
+                                        OR (userIdentity.accessKeyId LIKE 'AKIA%' OR userIdentity.type = 'FederatedUser') AND NOT is_infrastructure_tool()
+                                        OR is_by_hand() AND NOT is_person() AND userIdentity.sessionContext.ec2RoleDelivery IS NULL) > 0 THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'ec2.amazonaws.com'
   AND eventName = 'StopInstances'
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-  AND (is_person() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
+  AND (is_by_hand() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '15 minutes')
 HAVING sum(CAST(array_length(json_get_array(requestParameters, 'instancesSet', 'items')) AS BIGINT)) >= 20

@@ -21,4 +21,4 @@ WHERE eventSource = 'ec2.amazonaws.com'
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '15 minutes')
 HAVING sum(CAST(array_length(json_get_array(requestParameters, 'instancesSet', 'items')) AS BIGINT)) >= 200
     OR sum(CAST(array_length(json_get_array(requestParameters, 'instancesSet', 'items')) AS BIGINT))
-          FILTER (WHERE is_person() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL) >= 20
+          FILTER (WHERE is_by_hand() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL) >= 20

@@ -11,6 +11,11 @@ SELECT eventTime,
        userAgent,
        coalesce(json_get_str(responseElements, 'instancesSet', 'items', 0, 'instanceId'), account) AS resource,
        CASE WHEN userIdentity.invokedBy IS NOT NULL THEN 'low'
+            -- the controller of a cluster takes what is cheap and large enough
+            WHEN errorCode IS NULL AND json_get_int(requestParameters, 'instancesSet', 'items', 0, 'maxCount') <= 2
+                 AND NOT is_by_hand_or_script()
+                 AND userIdentity.sessionContext.ec2RoleDelivery IS NULL
+                 AND NOT regexp_like(requestParameters ->> 'instanceType', '^(p[0-9]|g[0-9]|gr[0-9]|trn|inf|dl|vt|f[0-9]|u-|u7)') THEN 'low'
             WHEN errorCode IS NULL AND json_get_int(requestParameters, 'instancesSet', 'items', 0, 'maxCount') >= 4
                  AND is_person() THEN 'high'
             ELSE 'medium' END AS severity,

@@ -8,12 +8,12 @@ SELECT eventTime,
        coalesce(requestParameters ->> 'expression', requestParameters ->> 'queryString', requestParameters ->> 'resourceTypeFilters') AS question,
        sourceIPAddress,
        userAgent,
-       CASE WHEN userIdentity.accessKeyId LIKE 'AKIA%' OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL THEN 'medium' ELSE 'low' END AS severity
+       CASE WHEN (userIdentity.accessKeyId LIKE 'AKIA%' OR userIdentity.type = 'FederatedUser') OR NOT is_person() THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource IN ('resource-explorer-2.amazonaws.com', 'config.amazonaws.com', 'cloudformation.amazonaws.com', 'tagging.amazonaws.com')
   AND eventName IN ('Search', 'ListResources', 'SelectResourceConfig', 'SelectAggregateResourceConfig', 'StartResourceScan', 'GetResources')
   AND sessionCredentialFromConsole IS NOT TRUE
-  AND (is_person()
+  AND (is_by_hand()
        OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL
           AND eventName <> 'GetResources')
   AND NOT is_infrastructure_tool()

@@ -15,6 +15,6 @@ WHERE eventSource = 'kms.amazonaws.com'
        OR requestParameters ->> 'origin' LIKE 'EXTERNAL%')
   AND NOT is_infrastructure_tool()
   AND (eventName <> 'UpdateAlias'
-       OR is_person())
+       OR is_by_hand())
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

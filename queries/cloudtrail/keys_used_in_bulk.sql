@@ -16,6 +16,6 @@ WHERE eventSource = 'kms.amazonaws.com'
   AND eventName IN ('Decrypt', 'ReEncrypt')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-  AND (is_person() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
+  AND (is_by_hand() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '15 minutes')
 HAVING count(DISTINCT resources[1].arn) >= 10

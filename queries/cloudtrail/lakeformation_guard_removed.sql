@@ -16,6 +16,6 @@ WHERE eventSource = 'lakeformation.amazonaws.com'
   AND (eventName = 'DeregisterResource'
        OR requestParameters -> 'principal' ->> 'dataLakePrincipalIdentifier' = 'IAM_ALLOWED_PRINCIPALS')
   AND NOT is_infrastructure_tool()
-  AND is_person()
+  AND is_by_hand_or_script()
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

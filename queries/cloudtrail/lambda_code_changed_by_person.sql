@@ -20,7 +20,7 @@ FROM (SELECT *,
              OR eventName LIKE 'GetFunction%'
                 AND is_infrastructure_tool())
         AND errorCode IS NULL
-        AND is_person()
+        AND is_by_hand()
       WINDOW before AS (PARTITION BY account, userIdentity.arn ORDER BY eventTime
                         RANGE BETWEEN INTERVAL '30 minutes' PRECEDING AND CURRENT ROW))
 WHERE eventName LIKE 'UpdateFunctionCode%'

@@ -9,7 +9,7 @@ SELECT eventTime,
        sourceIPAddress,
        userAgent,
        coalesce(responseElements ->> 'functionArn', requestParameters ->> 'functionName') AS resource,
-       CASE WHEN is_person()
+       CASE WHEN is_by_hand()
                  -- a stack names the vendor's layer at each deployment
                  OR regexp_like(replace(requestParameters ->> 'layers', account, ''), ':[0-9]{12}:layer:')
                     AND coalesce(userIdentity.invokedBy, '') <> 'cloudformation.amazonaws.com' THEN 'medium' ELSE 'low' END AS severity,

@@ -11,7 +11,8 @@ SELECT eventTime,
        requestParameters ->> 'logGroupName' AS resource,
        CASE WHEN userIdentity.sessionContext.sessionIssuer.userName = 'AWSControlTowerExecution'
                  AND userIdentity.invokedBy = 'cloudformation.amazonaws.com' THEN 'low'
-            WHEN regexp_like(requestParameters ->> 'logGroupName', '(?i)cloudtrail|flow-?log|vpc|guardduty|waf|route53|firewall|audit|security') THEN 'medium' ELSE 'low' END AS severity
+            WHEN regexp_like(requestParameters ->> 'logGroupName', '(?i)cloudtrail|flow-?log|vpc|guardduty|waf|route53|firewall|audit|security') THEN 'medium'
+            WHEN is_by_hand() AND sessionCredentialFromConsole IS NOT TRUE AND NOT is_infrastructure_tool() THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'logs.amazonaws.com'
   AND eventName IN ('DeleteLogGroup', 'DeleteLogStream')

@@ -12,7 +12,7 @@ SELECT userIdentity.arn AS who,
        sample(userAgent) AS user_agents,
        sample(sourceIPAddress) AS addresses,
        account AS resource,
-       CASE WHEN count(*) FILTER (WHERE userIdentity.accessKeyId LIKE 'AKIA%' AND coalesce(userAgent, '') NOT LIKE '%Terraform%' OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL) > 0 THEN 'medium'
+       CASE WHEN count(*) FILTER (WHERE (userIdentity.accessKeyId LIKE 'AKIA%' OR userIdentity.type = 'FederatedUser') AND coalesce(userAgent, '') NOT LIKE '%Terraform%' OR NOT is_person()) > 0 THEN 'medium'
             ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventName IN ('DescribeTrails', 'ListTrails', 'GetTrail', 'GetTrailStatus', 'GetEventSelectors', 'GetInsightSelectors', 'ListEventDataStores', 'LookupEvents',
@@ -21,7 +21,7 @@ WHERE eventName IN ('DescribeTrails', 'ListTrails', 'GetTrail', 'GetTrailStatus'
   AND eventSource IN ('cloudtrail.amazonaws.com', 'logs.amazonaws.com', 'ec2.amazonaws.com', 'route53resolver.amazonaws.com', 's3.amazonaws.com')
   AND userIdentity.invokedBy IS NULL
   AND sessionCredentialFromConsole IS NOT TRUE
-  AND (is_person() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
+  AND (is_by_hand() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '10 minutes')
 HAVING count(DISTINCT eventName) >= 5
    AND count(DISTINCT eventSource) >= 2

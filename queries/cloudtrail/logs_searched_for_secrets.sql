@@ -16,4 +16,7 @@ WHERE eventSource = 'logs.amazonaws.com'
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND NOT is_infrastructure_tool()
-  AND (is_person() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
+  -- no pipeline asks so much at a command line
+  AND (is_person()
+       OR userAgent LIKE 'aws-cli/%'
+       OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)

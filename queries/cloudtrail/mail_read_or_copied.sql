@@ -14,6 +14,6 @@ WHERE eventSource IN ('workmail.amazonaws.com', 'ses.amazonaws.com')
   AND eventName IN ('StartMailboxExportJob', 'PutMailboxPermissions', 'CreateImpersonationRole', 'UpdateImpersonationRole', 'PutEmailMonitoringConfiguration', 'CreateReceiptRule', 'UpdateReceiptRule', 'SetActiveReceiptRuleSet')
   AND (eventSource = 'workmail.amazonaws.com'
        OR NOT is_infrastructure_tool()
-          AND is_person())
+          AND is_by_hand_or_script())
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

@@ -18,6 +18,6 @@ WHERE eventSource IN ('airflow.amazonaws.com', 'grafana.amazonaws.com', 'appsync
   AND (eventSource <> 'airflow.amazonaws.com'
        OR sessionCredentialFromConsole IS NOT TRUE)
   AND NOT is_infrastructure_tool()
-  AND is_person()
+  AND is_by_hand()
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

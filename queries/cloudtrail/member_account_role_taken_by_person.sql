@@ -15,4 +15,4 @@ WHERE eventSource = 'sts.amazonaws.com'
   AND regexp_like(requestParameters ->> 'roleArn', ':role/(OrganizationAccountAccessRole|AWSControlTowerExecution|AWSAFTExecution)$')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-  AND is_person()
+  AND is_by_hand()

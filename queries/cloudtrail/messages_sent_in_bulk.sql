@@ -1,4 +1,4 @@
--- title           = "Very many text messages were sent by a person or with a key of a user"
+-- title           = "Very many text messages or mails were sent by a person or with a key of a user"
 -- severity        = "medium"
 -- tags            = ["attack.impact", "attack.t1496.003", "attack.t1566"]
 -- remedy          = "Ask the owner of the key; disable it if nobody can say, and set the spending limit of the account."
@@ -15,6 +15,6 @@ WHERE eventSource IN ('sns.amazonaws.com', 'sms-voice.amazonaws.com', 'ses.amazo
        OR json_contains(requestParameters, 'phoneNumber'))
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-  AND is_person()
+  AND is_by_hand()
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '10 minutes')
 HAVING count(*) >= 20

@@ -17,4 +17,4 @@ WHERE eventSource IN ('ec2.amazonaws.com', 'savingsplans.amazonaws.com', 'rds.am
   AND userIdentity.invokedBy IS NULL
   AND NOT is_infrastructure_tool()
   AND (eventName IN ('PurchaseHostReservation', 'PurchaseCapacityBlock')
-       OR is_person())
+       OR is_by_hand())

@@ -19,7 +19,7 @@ WHERE eventSource IN ('route53resolver.amazonaws.com', 'ec2.amazonaws.com')
   AND NOT is_infrastructure_tool()
   AND (array_any_match(json_texts(requestParameters, 'targetIps', 'ip'), i -> NOT ip_is_private(i))
        OR eventName <> 'CreateDhcpOptions'
-          AND is_person()
+          AND is_by_hand_or_script()
        -- the options of a network name the servers that its hosts ask
        OR array_any_match(json_get_array(requestParameters, 'dhcpConfigurationSet', 'items'),
                           o -> o ->> 'key' = 'domain-name-servers'

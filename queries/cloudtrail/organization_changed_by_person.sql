@@ -16,4 +16,4 @@ WHERE eventSource = 'organizations.amazonaws.com'
   AND userIdentity.invokedBy IS NULL
   AND NOT is_infrastructure_tool()
   AND (eventName = 'PutResourcePolicy'
-       OR is_person())
+       OR is_by_hand_or_script())

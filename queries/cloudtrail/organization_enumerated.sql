@@ -15,6 +15,9 @@ WHERE eventSource = 'organizations.amazonaws.com'
   AND userIdentity.invokedBy IS NULL
   AND sessionCredentialFromConsole IS NOT TRUE
   AND coalesce(userAgent, '') NOT LIKE '%Terraform%'
-  AND (is_person() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
+  -- no pipeline asks so much at a command line
+  AND (is_person()
+       OR userAgent LIKE 'aws-cli/%'
+       OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '10 minutes')
 HAVING count(DISTINCT eventName) >= 4

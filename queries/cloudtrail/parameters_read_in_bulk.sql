@@ -26,6 +26,6 @@ WHERE eventSource = 'ssm.amazonaws.com'
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '10 minutes')
 HAVING count(DISTINCT coalesce(requestParameters ->> 'name', requestParameters ->> 'names', requestParameters ->> 'path')) >= 80
     OR count(DISTINCT coalesce(requestParameters ->> 'name', requestParameters ->> 'names', requestParameters ->> 'path'))
-         FILTER (WHERE is_person() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL) >= 15
-    OR count(*) FILTER (WHERE json_length(requestParameters, 'names') >= 5 AND is_person()) >= 4
-    OR count(*) FILTER (WHERE eventName = 'GetParametersByPath' AND is_person()) >= 20
+         FILTER (WHERE is_by_hand() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL) >= 15
+    OR count(*) FILTER (WHERE json_length(requestParameters, 'names') >= 5 AND is_by_hand()) >= 4
+    OR count(*) FILTER (WHERE eventName = 'GetParametersByPath' AND is_by_hand()) >= 20

@@ -11,7 +11,7 @@ SELECT userIdentity.arn AS who,
        sample(userAgent) AS user_agents,
        sample(sourceIPAddress) AS addresses,
        account AS resource,
-       CASE WHEN count(*) FILTER (WHERE userIdentity.accessKeyId LIKE 'AKIA%' AND coalesce(userAgent, '') NOT LIKE '%Terraform%' OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL) > 0 THEN 'medium'
+       CASE WHEN count(*) FILTER (WHERE (userIdentity.accessKeyId LIKE 'AKIA%' OR userIdentity.type = 'FederatedUser') AND coalesce(userAgent, '') NOT LIKE '%Terraform%' OR NOT is_person()) > 0 THEN 'medium'
             ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'iam.amazonaws.com'
@@ -19,7 +19,10 @@ WHERE eventSource = 'iam.amazonaws.com'
                     'ListOpenIDConnectProviders', 'ListServerCertificates', 'ListInstanceProfiles', 'GetCredentialReport', 'GetAccountAuthorizationDetails')
   AND userIdentity.invokedBy IS NULL
   AND sessionCredentialFromConsole IS NOT TRUE
-  AND (is_person() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
+  -- no pipeline asks so much at a command line
+  AND (is_person()
+       OR userAgent LIKE 'aws-cli/%'
+       OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '10 minutes')
 HAVING count(*) FILTER (WHERE eventName = 'GetAccountPasswordPolicy') >= 1
    AND count(DISTINCT eventName) >= 4

@@ -17,4 +17,4 @@ WHERE eventSource = 'iam.amazonaws.com'
   AND userIdentity.invokedBy IS NULL
   AND NOT is_infrastructure_tool()
   AND (regexp_like(requestParameters ->> 'policyArn', '/(PowerUserAccess|AWSOrganizationsFullAccess)$')
-       OR is_person())
+       OR is_by_hand_or_script())

@@ -12,6 +12,6 @@ WHERE eventSource = 'ecr-public.amazonaws.com'
   AND eventName IN ('CreateRepository', 'PutImage', 'SetRepositoryPolicy')
   AND NOT is_infrastructure_tool()
   AND (eventName = 'CreateRepository'
-       OR is_person())
+       OR is_by_hand())
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

@@ -10,7 +10,7 @@ SELECT eventTime,
        sourceIPAddress,
        userAgent,
        requestParameters ->> 'quotaCode' AS resource,
-       CASE WHEN is_person()
+       CASE WHEN is_by_hand_or_script()
                  AND userIdentity.invokedBy IS NULL
                  AND NOT is_infrastructure_tool() THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail

@@ -1,4 +1,4 @@
--- title           = "Key of a user or credentials of an instance were refused by several services within minutes"
+-- title           = "Key of a user, or credentials of an instance or program, were refused by several services within minutes"
 -- severity        = "medium"
 -- confidence      = "medium"
 -- tags            = ["attack.discovery", "attack.t1526", "attack.t1580", "attack.t1078.004"]
@@ -16,7 +16,8 @@ FROM cloudtrail
 WHERE regexp_like(errorCode, '^(AccessDenied|AccessDeniedException|(Client[.])?UnauthorizedOperation|AuthorizationError)$')
   AND userIdentity.invokedBy IS NULL
   AND (userIdentity.accessKeyId LIKE 'AKIA%'
-       OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
+       OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL
+       OR is_by_hand() AND NOT is_person())
   AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|[Pp]acker|aws-cdk|aws-sam-cli')
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '15 minutes')
 HAVING count(DISTINCT eventSource) >= 5

@@ -16,6 +16,6 @@ WHERE eventName IN ('DescribeInstances', 'DescribeDBInstances', 'ListFunctions20
   AND userIdentity.invokedBy IS NULL
   AND sessionCredentialFromConsole IS NOT TRUE
   AND coalesce(userAgent, '') NOT LIKE '%Terraform%'
-  AND (is_person() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
+  AND (is_by_hand() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '10 minutes')
 HAVING count(DISTINCT awsRegion) >= 10

@@ -14,7 +14,7 @@ FROM cloudtrail
 WHERE regexp_like(eventName, '^Delete(Volume|Function|Stack|Queue|Topic|Secret|LogGroup|Repository|Table|DB|LoadBalancer|Rule$|StateMachine|AutoScalingGroup|HostedZone|Parameter|SecurityGroup|NetworkInterface|Subnet|Job|Cluster|Service$|Bucket$)')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-  AND is_person()
+  AND is_by_hand()
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '15 minutes')
 HAVING count(*) >= 10
     OR count(*) FILTER (WHERE regexp_like(eventName, '^Delete(Stack|Repository|Secret|Table|DBInstance|DBCluster|Queue|LogGroup|HostedZone|LoadBalancer)$')) >= 5

@@ -26,4 +26,4 @@ WHERE eventSource IN ('lambda.amazonaws.com', 'cloudformation.amazonaws.com', 'e
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND NOT is_infrastructure_tool()
-  AND is_person()
+  AND is_by_hand()

@@ -15,6 +15,6 @@ WHERE eventSource = 'iam.amazonaws.com'
   AND (regexp_like(requestParameters ->> 'policyDocument', ':user/|"NotPrincipal"|rolesanywhere\.amazonaws\.com|cognito-identity\.amazonaws\.com|accounts\.google\.com|graph\.facebook\.com|www\.amazon\.com')
        OR regexp_like(requestParameters ->> 'policyDocument', '"(AWS|Federated)"\s*:')
           AND NOT is_infrastructure_tool()
-          AND is_person())
+          AND is_by_hand_or_script())
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

@@ -21,4 +21,4 @@ WHERE eventSource = 'ec2.amazonaws.com'
   AND eventName = 'CreateReplaceRootVolumeTask'
   AND (errorCode IS NULL OR errorCode LIKE '%AccessDenied%' OR errorCode LIKE '%Unauthorized%')
   AND userIdentity.invokedBy IS NULL
-  AND (is_person() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
+  AND (is_by_hand() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)

@@ -7,7 +7,7 @@ SELECT eventTime,
        sourceIPAddress,
        userAgent,
        coalesce(responseElements ->> 'aRN', responseElements ->> 'ARN', requestParameters ->> 'secretId') AS resource,
-       CASE WHEN is_person()
+       CASE WHEN is_by_hand()
                  AND userIdentity.invokedBy IS NULL
                  AND NOT is_infrastructure_tool() THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail

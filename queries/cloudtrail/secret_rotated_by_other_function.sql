@@ -15,6 +15,6 @@ WHERE eventSource = 'secretsmanager.amazonaws.com'
   AND requestParameters ->> 'rotationLambdaARN' IS NOT NULL
   AND (regexp_like(replace(requestParameters ->> 'rotationLambdaARN', account, ''), ':[0-9]{12}:')
        OR NOT is_infrastructure_tool()
-          AND is_person())
+          AND is_by_hand_or_script())
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

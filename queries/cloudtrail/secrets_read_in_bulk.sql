@@ -16,6 +16,7 @@ SELECT userIdentity.arn AS who,
             WHEN count(DISTINCT requestParameters ->> 'secretId') FILTER (WHERE is_person()) >= 10 THEN 'high'
             -- an application knows the names of its secrets, an intruder asks for them first
             WHEN count(*) FILTER (WHERE eventName = 'ListSecrets') > 0 OR count(DISTINCT requestParameters ->> 'secretId') >= 40 THEN 'medium'
+            WHEN count(DISTINCT requestParameters ->> 'secretId') FILTER (WHERE is_by_hand()) >= 10 THEN 'medium'
             ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'secretsmanager.amazonaws.com'
@@ -25,4 +26,4 @@ WHERE eventSource = 'secretsmanager.amazonaws.com'
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '10 minutes')
 HAVING count(DISTINCT requestParameters ->> 'secretId') >= 40
     OR count(DISTINCT requestParameters ->> 'secretId') >= 15 AND count(*) FILTER (WHERE eventName = 'ListSecrets') >= 1
-    OR count(DISTINCT requestParameters ->> 'secretId') FILTER (WHERE is_person() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL) >= 10
+    OR count(DISTINCT requestParameters ->> 'secretId') FILTER (WHERE is_by_hand() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL) >= 10

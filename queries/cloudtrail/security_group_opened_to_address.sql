@@ -9,7 +9,7 @@ SELECT eventTime,
        sourceIPAddress,
        userAgent,
        coalesce(requestParameters ->> 'groupId', requestParameters ->> 'groupName') AS resource,
-       CASE WHEN userIdentity.accessKeyId LIKE 'AKIA%' THEN 'medium' ELSE 'low' END AS severity
+       CASE WHEN (userIdentity.accessKeyId LIKE 'AKIA%' OR userIdentity.type = 'FederatedUser') OR NOT is_person() THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'ec2.amazonaws.com'
   AND eventName = 'AuthorizeSecurityGroupIngress'
@@ -18,6 +18,6 @@ WHERE eventSource = 'ec2.amazonaws.com'
                            AND (p ->> 'ipProtocol' = '-1'
                                 OR array_any_match(make_array(22, 1433, 1521, 3306, 3389, 5432, 5985, 5986, 6379, 27017), port -> port BETWEEN json_get_int(p, 'fromPort') AND json_get_int(p, 'toPort'))))
   AND NOT is_infrastructure_tool()
-  AND is_person()
+  AND is_by_hand()
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

@@ -18,4 +18,4 @@ WHERE eventSource = 'securityhub.amazonaws.com'
   AND userIdentity.invokedBy IS NULL
   AND NOT is_infrastructure_tool()
   AND (eventName IN ('DisableImportFindingsForProduct', 'DeleteFindingAggregator', 'CreateAutomationRule', 'CreateAutomationRuleV2', 'DeleteAggregatorV2')
-       OR is_person())
+       OR is_by_hand_or_script())

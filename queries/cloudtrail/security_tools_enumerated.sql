@@ -12,7 +12,7 @@ SELECT userIdentity.arn AS who,
        sample(userAgent) AS user_agents,
        sample(sourceIPAddress) AS addresses,
        account AS resource,
-       CASE WHEN count(*) FILTER (WHERE userIdentity.accessKeyId LIKE 'AKIA%' AND coalesce(userAgent, '') NOT LIKE '%Terraform%' OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL) > 0 THEN 'medium'
+       CASE WHEN count(*) FILTER (WHERE (userIdentity.accessKeyId LIKE 'AKIA%' OR userIdentity.type = 'FederatedUser') AND coalesce(userAgent, '') NOT LIKE '%Terraform%' OR NOT is_person()) > 0 THEN 'medium'
             ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource IN ('guardduty.amazonaws.com', 'securityhub.amazonaws.com', 'access-analyzer.amazonaws.com', 'config.amazonaws.com', 'macie2.amazonaws.com',
@@ -22,7 +22,10 @@ WHERE eventSource IN ('guardduty.amazonaws.com', 'securityhub.amazonaws.com', 'a
                     'GetSubscriptionState')
   AND userIdentity.invokedBy IS NULL
   AND sessionCredentialFromConsole IS NOT TRUE
-  AND (is_person() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
+  -- no pipeline asks so much at a command line
+  AND (is_person()
+       OR userAgent LIKE 'aws-cli/%'
+       OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '10 minutes')
 HAVING count(DISTINCT eventSource) >= 4
    AND count(*) FILTER (WHERE eventName IN ('ListDetectors', 'ListFindings', 'GetFindings', 'ListAnalyzers', 'ListGraphs', 'ListWebACLs', 'ListFirewalls', 'GetSubscriptionState')) >= 1

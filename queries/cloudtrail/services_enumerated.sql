@@ -11,7 +11,8 @@ SELECT userIdentity.arn AS who,
        sample(userAgent) AS user_agents,
        sample(sourceIPAddress) AS addresses,
        sample(userIdentity.arn) AS resource,
-       CASE WHEN count(*) FILTER (WHERE userIdentity.accessKeyId LIKE 'AKIA%' OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL) > 0 THEN 'medium'
+       CASE WHEN count(*) FILTER (WHERE (userIdentity.accessKeyId LIKE 'AKIA%' OR userIdentity.type = 'FederatedUser') OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL
+                                     OR is_by_hand() AND NOT is_person()) > 0 THEN 'medium'
             -- a person with a tool, who is not in the console and runs no Terraform
             WHEN count(*) FILTER (WHERE userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
                                         AND sessionCredentialFromConsole IS NOT TRUE

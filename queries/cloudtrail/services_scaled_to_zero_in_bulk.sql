@@ -21,6 +21,6 @@ WHERE eventSource IN ('ecs.amazonaws.com', 'autoscaling.amazonaws.com', 'lambda.
        OR requestParameters ->> 'desiredCapacity' = '0'
        OR requestParameters ->> 'maxSize' = '0'
        OR requestParameters ->> 'reservedConcurrentExecutions' = '0')
-  AND (is_person() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
+  AND (is_by_hand() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '15 minutes')
 HAVING count(DISTINCT coalesce(requestParameters ->> 'cluster', '') || '/' || coalesce(requestParameters ->> 'service', requestParameters ->> 'autoScalingGroupName', requestParameters ->> 'functionName')) >= 5

@@ -21,5 +21,5 @@ WHERE eventSource = 'ssm.amazonaws.com'
   AND (regexp_like(requestParameters ->> 'documentName', '(^|/)AWS-Run(ShellScript|PowerShellScript|RemoteScript|Document)$')
        -- what installs or sets up runs what it is given too
        OR regexp_like(requestParameters ->> 'documentName', '(^|/)AWS-((Run|Apply)AnsiblePlaybooks?|RunSaltState|ApplyChefRecipes|ApplyDSCMofs|InstallApplication|InstallPowerShellModule|RunDockerAction|ConfigureAWSPackage)$')
-          AND is_person()
+          AND is_by_hand()
           AND NOT is_infrastructure_tool())

@@ -20,7 +20,7 @@ WHERE eventSource = 'ssm.amazonaws.com'
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND regexp_like(requestParameters ->> 'documentName', '(^|/)AWS-Run(ShellScript|PowerShellScript|RemoteScript|Document)$')
-  AND (is_person() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
+  AND (is_by_hand() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '15 minutes')
 HAVING count(DISTINCT coalesce(requestParameters ->> 'instanceIds', requestParameters ->> 'targets')) >= 8
     OR max(json_length(requestParameters, 'instanceIds')) >= 20

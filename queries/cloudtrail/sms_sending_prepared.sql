@@ -18,4 +18,4 @@ WHERE eventSource IN ('sns.amazonaws.com', 'sms-voice.amazonaws.com')
   AND NOT is_infrastructure_tool()
   AND (eventName IN ('SetTextMessageSpendLimitOverride', 'RequestPhoneNumber', 'RequestSenderId')
        OR requestParameters LIKE '%MonthlySpendLimit%'
-       OR is_person())
+       OR is_by_hand_or_script())

@@ -10,7 +10,7 @@ SELECT eventTime,
        sourceIPAddress,
        userAgent,
        coalesce(requestParameters ->> 'sourceSnapshotId', requestParameters ->> 'sourceImageId', requestParameters ->> 'sourceDBSnapshotIdentifier') AS resource,
-       CASE WHEN is_person()
+       CASE WHEN is_by_hand()
                  AND sessionCredentialFromConsole IS NOT TRUE
                  AND userIdentity.invokedBy IS NULL
                  AND NOT is_infrastructure_tool() THEN 'medium' ELSE 'low' END AS severity

@@ -7,7 +7,7 @@ SELECT eventTime,
        sourceIPAddress,
        userAgent,
        coalesce(requestParameters ->> 'identifier', requestParameters ->> 'policyId') AS resource,
-       CASE WHEN eventSource = 'dlm.amazonaws.com' AND (is_infrastructure_tool() OR NOT is_person()) THEN 'low' ELSE 'medium' END AS severity
+       CASE WHEN eventSource = 'dlm.amazonaws.com' AND (is_infrastructure_tool() OR NOT is_by_hand()) THEN 'low' ELSE 'medium' END AS severity
 FROM cloudtrail
 WHERE eventSource IN ('rbin.amazonaws.com', 'dlm.amazonaws.com')
   AND eventName IN ('DeleteRule', 'UnlockRule', 'UpdateRule', 'DeleteLifecyclePolicy', 'UpdateLifecyclePolicy')

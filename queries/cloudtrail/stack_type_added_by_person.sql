@@ -12,6 +12,6 @@ FROM cloudtrail
 WHERE eventSource = 'cloudformation.amazonaws.com'
   AND eventName IN ('RegisterType', 'ActivateType', 'SetTypeDefaultVersion', 'SetTypeConfiguration')
   AND NOT is_infrastructure_tool()
-  AND is_person()
+  AND is_by_hand()
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

@@ -13,6 +13,6 @@ WHERE eventSource = 'states.amazonaws.com'
   AND eventName IN ('StartExecution', 'RedriveExecution')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-  AND (is_person() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
+  AND (is_by_hand() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
 GROUP BY userIdentity.arn, account, tumble(eventTime, INTERVAL '10 minutes')
 HAVING count(*) >= 50

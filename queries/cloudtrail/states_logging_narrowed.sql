@@ -14,7 +14,7 @@ WHERE eventSource = 'states.amazonaws.com'
   AND eventName = 'UpdateStateMachine'
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-  AND is_person()
+  AND is_by_hand()
   AND requestParameters -> 'loggingConfiguration' ->> 'level' <> 'OFF'
   AND (requestParameters -> 'loggingConfiguration' ->> 'level' = 'FATAL'
        OR json_get_bool(requestParameters, 'loggingConfiguration', 'includeExecutionData') IS NOT TRUE

@@ -8,7 +8,7 @@ SELECT coalesce(requestParameters ->> 'stateMachineArn', requestParameters ->> '
        requestParameters ->> 'roleArn' AS role,
        requestParameters ->> 'publish' AS published,
        userAgent,
-       CASE WHEN is_person() THEN 'medium' ELSE 'low' END AS severity
+       CASE WHEN is_by_hand() THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'states.amazonaws.com'
   AND eventName IN ('UpdateStateMachine', 'UpdateStateMachineAlias')

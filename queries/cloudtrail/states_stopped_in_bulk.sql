@@ -14,7 +14,7 @@ WHERE eventSource = 'states.amazonaws.com'
   AND eventName IN ('DeleteStateMachine', 'StopExecution')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-  AND (is_person() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
+  AND (is_by_hand() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '10 minutes', INTERVAL '30 minutes')
 HAVING count(DISTINCT requestParameters ->> 'stateMachineArn') >= 3 -- StopExecution names an execution alone
     OR count(*) FILTER (WHERE eventName = 'StopExecution') >= 30

@@ -13,6 +13,6 @@ WHERE eventSource = 'dynamodb.amazonaws.com'
   AND eventName = 'UpdateTimeToLive'
   AND requestParameters -> 'timeToLiveSpecification' ->> 'enabled' = 'true'
   AND NOT is_infrastructure_tool()
-  AND is_person()
+  AND is_by_hand()
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

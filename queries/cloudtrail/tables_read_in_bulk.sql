@@ -15,6 +15,6 @@ WHERE eventSource = 'dynamodb.amazonaws.com'
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND sessionCredentialFromConsole IS NOT TRUE
-  AND is_person()
+  AND is_by_hand()
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '10 minutes', INTERVAL '30 minutes')
 HAVING count(DISTINCT requestParameters ->> 'tableName') >= 8

@@ -13,6 +13,6 @@ WHERE eventSource IN ('iam.amazonaws.com', 'sts.amazonaws.com')
   AND eventName IN ('EnableOutboundWebIdentityFederation', 'GetWebIdentityToken')
   AND (eventName = 'EnableOutboundWebIdentityFederation'
        OR NOT is_infrastructure_tool()
-          AND is_person())
+          AND is_by_hand())
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

@@ -14,6 +14,6 @@ WHERE eventSource IN ('elasticloadbalancing.amazonaws.com', 'firehose.amazonaws.
   AND (eventSource <> 'elasticloadbalancing.amazonaws.com'
        OR regexp_like(requestParameters, '"host"\s*:\s*"[^#"]'))
   AND NOT is_infrastructure_tool()
-  AND is_person()
+  AND is_by_hand()
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

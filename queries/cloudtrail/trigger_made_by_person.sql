@@ -17,4 +17,4 @@ WHERE eventSource IN ('events.amazonaws.com', 'scheduler.amazonaws.com', 'glue.a
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND NOT is_infrastructure_tool()
-  AND is_person()
+  AND is_by_hand()

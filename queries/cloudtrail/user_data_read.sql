@@ -18,4 +18,4 @@ WHERE eventSource = 'ec2.amazonaws.com'
   AND requestParameters ->> 'attribute' = 'userData'
   -- what Terraform reads of its instances at every run, with the right to, is no search
   AND (errorCode IS NOT NULL
-       OR is_person() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
+       OR is_by_hand() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)

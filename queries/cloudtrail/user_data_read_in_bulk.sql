@@ -20,6 +20,6 @@ WHERE eventSource = 'ec2.amazonaws.com'
   -- what Terraform reads of its instances, with the right to, is no search
   AND (errorCode IS NOT NULL
        OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL
-       OR is_person())
+       OR is_by_hand())
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '15 minutes')
 HAVING count(DISTINCT requestParameters ->> 'instanceId') >= 10

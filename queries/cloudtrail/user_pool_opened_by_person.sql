@@ -20,6 +20,6 @@ WHERE eventSource = 'cognito-idp.amazonaws.com'
        OR regexp_like(replace(requestParameters ->> 'lambdaConfig', account, ''), ':lambda:[a-z0-9-]+:[0-9]{12}:')
        OR regexp_like(requestParameters ->> 'groupName', '(?i)admin'))
   AND NOT is_infrastructure_tool()
-  AND is_person()
+  AND is_by_hand()
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

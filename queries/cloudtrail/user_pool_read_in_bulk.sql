@@ -17,6 +17,6 @@ WHERE eventSource = 'cognito-idp.amazonaws.com'
   AND userIdentity.invokedBy IS NULL
   AND sessionCredentialFromConsole IS NOT TRUE
   AND NOT is_infrastructure_tool()
-  AND (is_person() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL AND eventName LIKE 'List%')
+  AND (is_by_hand() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL AND eventName LIKE 'List%')
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '15 minutes')
 HAVING count(*) >= 20

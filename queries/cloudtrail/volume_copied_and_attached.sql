@@ -18,7 +18,7 @@ WHERE eventSource = 'ec2.amazonaws.com'
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND (eventName <> 'CreateVolume' OR requestParameters ->> 'snapshotId' LIKE 'snap-%')
-  AND (is_person() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
+  AND (is_by_hand() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '20 minutes', INTERVAL '1 hour')
 HAVING min(eventTime) FILTER (WHERE eventName = 'CreateSnapshot') < max(eventTime) FILTER (WHERE eventName = 'CreateVolume')
    AND min(eventTime) FILTER (WHERE eventName = 'CreateVolume') < max(eventTime) FILTER (WHERE eventName = 'AttachVolume')

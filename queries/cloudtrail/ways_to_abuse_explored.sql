@@ -19,6 +19,9 @@ WHERE eventSource IN ('ses.amazonaws.com', 'bedrock.amazonaws.com', 'servicequot
   AND userIdentity.invokedBy IS NULL
   AND sessionCredentialFromConsole IS NOT TRUE
   AND coalesce(userAgent, '') NOT LIKE '%Terraform%'
-  AND (is_person() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
+  -- no pipeline asks so much at a command line
+  AND (is_person()
+       OR userAgent LIKE 'aws-cli/%'
+       OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '10 minutes')
 HAVING count(DISTINCT eventName) >= 3

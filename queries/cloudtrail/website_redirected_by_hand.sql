@@ -19,4 +19,4 @@ WHERE eventSource = 's3.amazonaws.com'
   AND (errorCode IS NULL OR errorCode LIKE '%AccessDenied%' OR errorCode LIKE '%Unauthorized%')
   AND userIdentity.invokedBy IS NULL
   AND right(json_get_str(requestParameters, 'WebsiteConfiguration', 'RedirectAllRequestsTo', 'HostName'), length(regexp_replace(requestParameters ->> 'bucketName', '^www[.]', ''))) <> regexp_replace(requestParameters ->> 'bucketName', '^www[.]', '')
-  AND (is_person() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
+  AND (is_by_hand() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)

@@ -1,5 +1,5 @@
 //! Words of SQL that stand for a longer condition, the same wherever SQL is written: `is_person()` → what tells a person's call,
-//! `is_infrastructure_tool()` → what tells a tool's.
+//! `is_by_hand()` and `is_by_hand_or_script()` → what tells that of a command line, or of a script as well, `is_infrastructure_tool()` → what tells a tool's.
 
 use std::ops::ControlFlow;
 use std::sync::LazyLock;
@@ -9,21 +9,80 @@ use datafusion::sql::sqlparser::ast::{Expr, Function, FunctionArguments, VisitMu
 
 use super::dialect::WeirDialect;
 
-/// Functions without arguments, over the columns of `cloudtrail`, and what they stand for.
-const WORDS: [(&str, &str); 2] = [("is_person", PERSON), ("is_infrastructure_tool", INFRASTRUCTURE_TOOL)];
-
 /// It is true or false and never null. Users, root and federated users are people, or act for one; so does
 /// a role that Identity Center made, a session of the console, one that began with MFA, and one of a workstation or CloudShell,
 /// as the user agent says, unless an instance got the credentials from its metadata service; and whoever calls with a tool or a
 /// system that is made for attacks. A role that a program assumed has none of these.
 // IS TRUE in place of coalesce would do, but DataFusion 55 takes what it gives for nullable once two aggregates share it
-const PERSON: &str = "coalesce(userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser') \
+macro_rules! person {
+    () => {
+        "coalesce(userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser') \
      OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%' \
      OR sessionCredentialFromConsole \
      OR userIdentity.sessionContext.attributes.mfaAuthenticated = 'true' \
      OR userIdentity.sessionContext.ec2RoleDelivery IS NULL \
         AND regexp_like(userAgent, '(?i)macos|darwin|windows|cloudshell') \
-     OR regexp_like(userAgent, '(?i)stratus-red-team|\\bpacu|\\bkali([0-9]|\\b)|\\bparrot|\\bpentoo|cloudfox|weirdaal|enumerate-iam'), false)";
+     OR regexp_like(userAgent, '(?i)stratus-red-team|\\bpacu|\\bkali([0-9]|\\b)|\\bparrot|\\bpentoo|cloudfox|weirdaal|enumerate-iam|grimoire_|blackarch|peirates|quiet-?riot'), false)"
+    };
+}
+
+/// A session of a role that does not say that AWS runs it (exec-env).
+macro_rules! role_elsewhere {
+    () => {
+        "userIdentity.type = 'AssumedRole' AND userAgent NOT LIKE '%exec-env/%'"
+    };
+}
+
+/// AWS's command lines.
+macro_rules! command_line {
+    () => {
+        "regexp_like(userAgent, '^\\[?(aws-cli|AWSPowerShell)')"
+    };
+}
+
+/// No session of a pipeline or cluster, as far as the names of role and session tell, or the token that it began with.
+macro_rules! no_pipeline {
+    () => {
+        "userIdentity.sessionContext.webIdFederationData IS NULL \
+     AND NOT regexp_like(userIdentity.arn, '(?i)deploy|pipeline|jenkins|github|gitlab|bitbucket|circleci|codebuild|teamcity|bamboo|buildkite|azure-?devops|octopus|terraform|atlantis|spacelift|ansible|airflow|runner|/eks-|[/_-](ci|cd|cicd|gha|gh|tf|iac)([/_-]|$)')"
+    };
+}
+
+/// Functions without arguments, over the columns of `cloudtrail`, and what they stand for.
+const WORDS: [(&str, &str); 4] = [
+    ("is_person", person!()),
+    ("is_by_hand", BY_HAND),
+    ("is_by_hand_or_script", BY_HAND_OR_SCRIPT),
+    ("is_infrastructure_tool", INFRASTRUCTURE_TOOL),
+];
+
+/// Also true or false and never null: a person, or a role's session at a command line that neither AWS runs nor a pipeline: credentials
+/// of a program in somebody's hands.
+const BY_HAND: &str = concat!(
+    "coalesce(",
+    person!(),
+    " OR ",
+    role_elsewhere!(),
+    " AND ",
+    command_line!(),
+    " AND ",
+    no_pipeline!(),
+    ", false)"
+);
+
+/// Also true or false and never null: a person, or a role's session that AWS does not run at a command line, a pipeline's too, or with
+/// Python or a bare HTTP client, if it is no pipeline's. It is for deeds that programs are seldom made for.
+const BY_HAND_OR_SCRIPT: &str = concat!(
+    "coalesce(",
+    person!(),
+    " OR ",
+    role_elsewhere!(),
+    " AND (",
+    command_line!(),
+    " OR regexp_like(userAgent, '(?i)^\\[?(boto3|botocore|python|curl|wget|postman)') AND ",
+    no_pipeline!(),
+    "), false)"
+);
 
 /// Also true or false and never null: the user agents of what makes and changes infrastructure as it is written down. Anybody can write
 /// one, so that a rule does not pass over what such a tool would not do.
@@ -46,7 +105,7 @@ pub fn meanings(query: &str) -> impl Iterator<Item = &'static str> {
 }
 
 fn expand_in(statement: &mut impl VisitMut) {
-    static EXPRS: LazyLock<[(&str, Expr); 2]> = LazyLock::new(|| {
+    static EXPRS: LazyLock<[(&str, Expr); 4]> = LazyLock::new(|| {
         WORDS.map(|(word, sql)| {
             let parser = DFParserBuilder::new(sql).with_dialect(&WeirDialect).build();
             let expr = parser.and_then(|mut parser| parser.parse_expr()).expect("a test parses it");
@@ -92,8 +151,11 @@ mod tests {
         let tool = expanded("SELECT is_infrastructure_tool() OR NOT is_person() FROM cloudtrail");
         assert!(tool.starts_with("SELECT (regexp_like(coalesce(userAgent, ''), 'Terraform|"), "{tool}");
         assert!(tool.contains("aws-sam-cli')) OR NOT (coalesce("), "{tool}");
+        let hand = expanded("SELECT is_by_hand() AND is_by_hand_or_script() FROM cloudtrail");
+        assert!(hand.starts_with("SELECT (coalesce(coalesce(userIdentity.type IN ("), "{hand}");
+        assert!(hand.contains("$)'), false)) AND (coalesce(coalesce(userIdentity.type IN ("), "{hand}");
         let told: Vec<_> = meanings("SELECT IS_PERSON() OR true").chain(meanings("SELECT person()")).collect();
-        assert_eq!(told, [PERSON]);
+        assert_eq!(told, [person!()]);
         let other = "SELECT is_person(1), is_person, person(), is_infrastructure_tool FROM cloudtrail";
         assert_eq!(expanded(other), other);
     }
