@@ -40,7 +40,7 @@ impl<T, E: Into<anyhow::Error>> OrFail<T> for Result<T, E> {
 ///
 /// # Errors
 /// When the file cannot be made.
-pub fn open(name: &str) -> anyhow::Result<Box<dyn Write>> {
+pub fn open(name: &str) -> anyhow::Result<Box<dyn Write + Send>> {
     if name == "-" {
         return Ok(Box::new(BufWriter::new(io::stdout())));
     }

@@ -6,11 +6,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatch, StringArray, UnionArray};
+use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::util::display::{ArrayFormatter, FormatOptions, array_value_to_string};
 use clap::{Args, ValueEnum};
 use futures::{Stream, StreamExt};
 use parquet::arrow::ArrowWriter;
+use parquet::file::properties::WriterProperties;
 
 use super::output::{self, Failure, OrFail};
 use super::reference;
@@ -56,7 +58,9 @@ pub fn run(flags: &Sql) -> Result<ExitCode, Failure> {
         let answer = sql::query(&session, &flags.query).await.or_usage()?;
         let schema = without_unions(&answer.schema());
         let answer = answer.map(|rows| united(&rows.map_err(sql::readable)?, &schema));
-        write(flags.format, &schema, answer).await
+        let mut out = output::open("-").or_output()?;
+        write(flags.format, &schema, answer, &mut out).await?;
+        out.flush().or_output()
     })?;
     Ok(ExitCode::SUCCESS)
 }
@@ -65,8 +69,8 @@ async fn write(
     form: Form,
     schema: &SchemaRef,
     mut answer: impl Stream<Item = anyhow::Result<RecordBatch>> + Unpin,
+    mut out: impl Write + Send,
 ) -> Result<(), Failure> {
-    let mut out = output::open("-").or_output()?;
     match form {
         Form::Table => {
             let (mut page, mut count) = (Vec::new(), 0);
@@ -101,22 +105,28 @@ async fn write(
         Form::Ndjson => {
             let mut json = arrow::json::LineDelimitedWriter::new(&mut out);
             while let Some(batch) = answer.next().await {
-                json.write(&batch.or_usage()?).or_output()?;
+                json.write(&with_text_keys(&batch.or_usage()?).or_output()?).or_output()?;
             }
             json.finish().or_output()?;
         }
         Form::Parquet => {
-            let mut bytes = Vec::new();
-            let mut file = ArrowWriter::try_new(&mut bytes, schema.clone(), None).or_output()?;
+            let properties = WriterProperties::builder().set_max_row_group_row_count(Some(GROUP_ROWS)).build();
+            let mut file = ArrowWriter::try_new(&mut out, schema.clone(), Some(properties)).or_output()?;
             while let Some(batch) = answer.next().await {
                 file.write(&batch.or_usage()?).or_output()?;
+                if file.in_progress_size() > GROUP_BYTES {
+                    file.flush().or_output()?;
+                }
             }
             file.close().or_output()?;
-            std::io::stdout().lock().write_all(&bytes).or_output()?;
         }
     }
-    out.flush().or_output()
+    Ok(())
 }
+
+/// Rows of a Parquet file leave when there are so many, or when they are so large: until then they are held.
+const GROUP_ROWS: usize = 1 << 17;
+const GROUP_BYTES: usize = 32 << 20;
 
 /// Rows of one table for people. What is more is another table below it: all cells of a table are as wide as the widest, which
 /// free-form JSON makes much wider than the rows themselves.
@@ -156,6 +166,30 @@ fn texts(union: &UnionArray) -> anyhow::Result<ArrayRef> {
     Ok(Arc::new((0..union.len()).map(text).collect::<anyhow::Result<StringArray>>()?))
 }
 
+/// Maps whose keys are texts, as all keys of JSON are.
+fn with_text_keys(batch: &RecordBatch) -> anyhow::Result<RecordBatch> {
+    let text_keys = |kind: &DataType| match kind {
+        DataType::Map(entries, sorted) => match entries.data_type() {
+            DataType::Struct(fields) if !is_text(fields[0].data_type()) => {
+                let fields =
+                    vec![fields[0].as_ref().clone().with_data_type(DataType::Utf8), fields[1].as_ref().clone()];
+                let entries = entries.as_ref().clone().with_data_type(DataType::Struct(fields.into()));
+                Some(DataType::Map(Arc::new(entries), *sorted))
+            }
+            _ => None,
+        },
+        _ => None,
+    };
+    let mut fields = Vec::new();
+    let mut columns: Vec<ArrayRef> = Vec::new();
+    for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
+        let kind = text_keys(field.data_type()).unwrap_or_else(|| field.data_type().clone());
+        columns.push(cast(column, &kind)?);
+        fields.push(Arc::new(field.as_ref().clone().with_data_type(kind)));
+    }
+    Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
+}
+
 /// Nested columns as text, for CSV has none, and no text that is a formula: attackers choose user agents and names.
 fn flat(batch: &RecordBatch) -> anyhow::Result<RecordBatch> {
     with_texts(batch, neutralized)
@@ -193,7 +227,9 @@ fn is_text(kind: &DataType) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use arrow::array::{DictionaryArray, Int64Array, NullArray, StringViewArray};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use arrow::array::{DictionaryArray, Int64Array, Int64Builder, MapBuilder, NullArray, StringViewArray};
     use arrow::datatypes::{Int32Type, UnionFields};
     use clap::Parser;
 
@@ -239,6 +275,48 @@ mod tests {
         let mut out = Vec::new();
         arrow::csv::Writer::new(&mut out).write(&flat(&rows).unwrap()).unwrap();
         assert_eq!(String::from_utf8(out).unwrap(), "agent,name,n\n'@SUM(1),'=1+1,-1\n,a=b,2\nboto3,,3\n");
+    }
+
+    /// Counts what is written to it.
+    struct Counted(Arc<AtomicUsize>);
+
+    impl Write for Counted {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.fetch_add(bytes.len(), Ordering::Relaxed);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_parquet_file_leaves_while_its_rows_come() {
+        let numbers = |start: i64| Arc::new(Int64Array::from_iter_values(start..start + GROUP_ROWS as i64)) as ArrayRef;
+        let rows = |start: i64| RecordBatch::try_from_iter([("n", numbers(start))]).unwrap();
+        let (written, before_the_last) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (seen, noted) = (written.clone(), before_the_last.clone());
+        let batches = futures::stream::iter(0..4_i64).map(move |batch| {
+            noted.store(seen.load(Ordering::Relaxed), Ordering::Relaxed);
+            Ok(rows(batch * GROUP_ROWS as i64))
+        });
+        let schema = RecordBatch::try_from_iter([("n", numbers(0))]).unwrap().schema();
+        assert!(write(Form::Parquet, &schema, batches, Counted(written.clone())).await.is_ok());
+        let (before, all) = (before_the_last.load(Ordering::Relaxed), written.load(Ordering::Relaxed));
+        assert!(before > all / 2 && before < all, "{before} of {all}");
+    }
+
+    #[test]
+    fn keys_of_json_are_texts() {
+        let mut maps = MapBuilder::new(None, Int64Builder::new(), Int64Builder::new());
+        maps.keys().append_value(443);
+        maps.values().append_value(2);
+        maps.append(true).unwrap();
+        let rows = RecordBatch::try_from_iter([("ports", Arc::new(maps.finish()) as ArrayRef)]).unwrap();
+        let mut out = Vec::new();
+        arrow::json::LineDelimitedWriter::new(&mut out).write(&with_text_keys(&rows).unwrap()).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), "{\"ports\":{\"443\":2}}\n");
     }
 
     #[test]

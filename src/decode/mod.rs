@@ -62,8 +62,8 @@ pub struct Recognize {
     pub resume: fn(&[u8], usize) -> Option<usize>,
     /// Table of JSON, until its records say otherwise.
     pub json: &'static Table,
-    /// Table of Parquet files.
-    pub parquet: &'static Table,
+    /// Tables of Parquet files; the first is that of one that cannot be read.
+    pub parquet: &'static [&'static Table],
 }
 
 /// How a text is made of records.

@@ -1,6 +1,6 @@
 //! Records → batches: the log tables, and the parsers that fill them.
 //!
-//! JSON tables are filled from their column list by `json`, which makes JSON of CSV that a query gave. A text table's module has two functions:
+//! JSON tables are filled from their column list by `json`, which makes JSON of CSV and Parquet that a query gave. A text table's module has two functions:
 //! `recognize(head: &[u8], options: &Options) -> Option<Shape>`, and
 //! `batches(records: Vec<Records>, rejects: &mut Vec<Reject>, counts: &mut Counts) -> Vec<Batch>` for bodies that are
 //! lines or Parquet.
@@ -40,6 +40,9 @@ pub fn batches(records: Vec<Records>, options: &Options, rejects: &mut Vec<Rejec
             Body::Lines(body) if body.is_csv() => {
                 json.read_csv(&body, &records.origin, records.offset);
             }
+            Body::Parquet(rows) if json::rows::has_events(&rows, options) => {
+                json.read_rows(&rows, &records.origin, records.offset);
+            }
             Body::Lines(_) | Body::Parquet(_) => lines.push(records),
         }
     }
@@ -65,8 +68,12 @@ fn settled(batch: Batch) -> Batch {
 }
 
 /// How [`crate::decode`] knows the records of these tables.
-pub const RECOGNIZE: Recognize =
-    Recognize { text: text_shape, resume: json::resume, json: &cloudtrail::CLOUDTRAIL, parquet: &VPC_FLOW };
+pub const RECOGNIZE: Recognize = Recognize {
+    text: text_shape,
+    resume: json::resume,
+    json: &cloudtrail::CLOUDTRAIL,
+    parquet: &[&VPC_FLOW, &cloudtrail::CLOUDTRAIL],
+};
 
 impl Default for Options {
     /// Everything recognized from content; objects inflate to at most 64 GiB and 1,000 times their size.

@@ -7,11 +7,13 @@ use std::ops::ControlFlow;
 
 use datafusion::error::DataFusionError;
 use datafusion::sql::parser::{DFParserBuilder, Statement};
-use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, Ident, Subscript, Value, VisitMut, visit_expressions_mut};
+use datafusion::sql::sqlparser::ast::{
+    AccessExpr, CastKind, DataType, Expr, Ident, ObjectName, Subscript, Value, VisitMut, visit_expressions_mut,
+};
 use datafusion::sql::sqlparser::dialect::{Dialect, PostgreSqlDialect, Precedence};
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
-use datafusion::sql::sqlparser::tokenizer::{Location, Token, Tokenizer};
+use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer, Word};
 
 /// PostgreSQL, whose `->` and `->>` bind tighter than comparison, with lambdas (`x -> x > 1`) added.
 ///
@@ -29,6 +31,9 @@ impl Dialect for WeirDialect {
 
     fn parse_prefix(&self, parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
         let Token::Word(name) = parser.peek_nth_token_ref(0).token.clone() else { return None };
+        if let Some(constant) = typed_constant(&name, parser) {
+            return Some(Ok(constant));
+        }
         let key = &parser.peek_nth_token_ref(2).token;
         let json = parser.peek_nth_token_ref(1).token == Token::Arrow
             && matches!(key, Token::SingleQuotedString(_) | Token::Number(..) | Token::Minus);
@@ -124,6 +129,19 @@ impl Dialect for WeirDialect {
     }
 }
 
+/// `IPADDRESS '10.0.0.1'` is a cast of the text, as it is with types that the parser knows.
+fn typed_constant(name: &Word, parser: &mut Parser) -> Option<Expr> {
+    let is_type = ["ipaddress", "ipprefix"].iter().any(|kind| name.value.eq_ignore_ascii_case(kind));
+    let Token::SingleQuotedString(text) = parser.peek_nth_token_ref(1).token.clone() else { return None };
+    if !is_type || name.quote_style.is_some() {
+        return None;
+    }
+    let kind = name.clone().into_ident(parser.next_token().span);
+    let text = Value::SingleQuotedString(text).with_span(parser.next_token().span);
+    let data_type = DataType::Custom(ObjectName::from(vec![kind]), Vec::new());
+    Some(Expr::Cast { kind: CastKind::Cast, expr: Box::new(Expr::Value(text)), data_type, array: false, format: None })
+}
+
 /// What is wrong with SQL text, and where in it; lines and columns count from 1.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}, column {column}: {message}")]
@@ -135,7 +153,7 @@ pub struct SqlError {
 
 /// Parses any number of statements.
 pub fn parse(sql: &str) -> Result<VecDeque<Statement>, SqlError> {
-    let sql = with_brackets(sql);
+    let sql = with_types(sql);
     let parse = || DFParserBuilder::new(&*sql).with_dialect(&WeirDialect).build()?.parse_statements();
     let mut statements = parse().map_err(|error| locate(&error))?;
     for statement in &mut statements {
@@ -146,52 +164,102 @@ pub fn parse(sql: &str) -> Result<VecDeque<Statement>, SqlError> {
     Ok(statements)
 }
 
-/// The text with `ARRAY<VARCHAR>` where Athena's `ARRAY(VARCHAR)` is the type of a cast. All else stays in its place.
-fn with_brackets(sql: &str) -> Cow<'_, str> {
+/// The text with `ARRAY<VARCHAR>` where Athena's `ARRAY(VARCHAR)` is the type of a cast, and with a type that has rows or maps in it
+/// as one name in quotes: `"ARRAY(ROW(id VARCHAR))"`.
+fn with_types(sql: &str) -> Cow<'_, str> {
     let lower = sql.to_ascii_lowercase();
-    if !lower.contains("array(") && !lower.contains("array (") {
+    if !["array", "map", "row"].iter().any(|kind| lower.contains(kind)) || !lower.contains("cast") {
         return Cow::Borrowed(sql);
     }
     // what is no SQL the parser complains of
     let Ok(tokens) = Tokenizer::new(&WeirDialect, sql).tokenize_with_location() else { return Cow::Borrowed(sql) };
-    let is = |token: Option<&Token>, name: &str| match token {
-        Some(Token::Word(word)) => word.quote_style.is_none() && word.value.eq_ignore_ascii_case(name),
+    let tokens: Vec<_> = tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).collect();
+    let is = |place: usize, names: &[&str]| match tokens.get(place).map(|token| &token.token) {
+        Some(Token::Word(word)) => {
+            word.quote_style.is_none() && names.iter().any(|name| word.value.eq_ignore_ascii_case(name))
+        }
         _ => false,
     };
-    let (mut depth, mut types, mut brackets) = (0_usize, Vec::new(), Vec::new());
-    let mut before: [Option<&Token>; 2] = [None, None];
-    for token in tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_))) {
-        match &token.token {
-            Token::LParen => {
-                let within = before[0] == Some(&Token::LParen) && types.last() == Some(&depth);
-                depth += 1;
-                if is(before[1], "array") && (is(before[0], "as") || within) {
-                    types.push(depth);
-                    brackets.push((token.span.start, '<'));
-                }
-            }
-            Token::RParen => {
-                if types.last() == Some(&depth) {
-                    types.pop();
-                    brackets.push((token.span.start, '>'));
-                }
-                depth = depth.saturating_sub(1);
-            }
+    let (mut edits, mut casts) = (Vec::new(), Vec::new());
+    let mut place = 0;
+    while place < tokens.len() {
+        match tokens[place].token {
+            Token::LParen => casts.push(place > 0 && is(place - 1, &["cast", "try_cast"])),
+            Token::RParen => drop(casts.pop()),
             _ => {}
         }
-        before = [before[1], Some(&token.token)];
+        place += 1;
+        let begins = casts.last() == Some(&true) && is(place - 1, &["as"]) && is(place, &["array", "map", "row"]);
+        if begins && let Some(end) = closing(&tokens, place + 1) {
+            let inside = place..=end;
+            if inside.clone().any(|place| is(place, &["map", "row"])) {
+                edits.push((tokens[place].span.start, Edit::Before('"')));
+                for quoted in inside.clone().filter_map(|place| quotes(tokens[place])) {
+                    edits.extend(quoted.map(|place| (place, Edit::Before('"'))));
+                }
+                edits.push((tokens[end].span.start, Edit::Behind('"')));
+            } else {
+                let lists = inside.clone().filter(|&place| is(place, &["array"]));
+                let mut brackets: Vec<_> = lists
+                    .filter_map(|list| Some([(list + 1, '<'), (closing(&tokens, list + 1)?, '>')]))
+                    .flatten()
+                    .map(|(place, bracket)| (tokens[place].span.start, Edit::Instead(bracket)))
+                    .collect();
+                brackets.sort_by_key(|(place, _)| *place);
+                edits.extend(brackets);
+            }
+            place = end + 1;
+        }
     }
+    Cow::Owned(edited(sql, edits))
+}
+
+enum Edit {
+    Before(char),
+    Behind(char),
+    Instead(char),
+}
+
+fn edited(sql: &str, edits: Vec<(Location, Edit)>) -> String {
     let mut place = Location { line: 1, column: 1 };
-    let mut brackets = brackets.into_iter().peekable();
-    let letters = sql.chars().map(|letter| {
-        let bracket = brackets.next_if(|(at, _)| *at == place);
+    let mut edits = edits.into_iter().peekable();
+    let mut text = String::with_capacity(sql.len() + 8);
+    for letter in sql.chars() {
+        match edits.next_if(|(at, _)| *at == place) {
+            Some((_, Edit::Before(other))) => text.extend([other, letter]),
+            Some((_, Edit::Behind(other))) => text.extend([letter, other]),
+            Some((_, Edit::Instead(other))) => text.push(other),
+            None => text.push(letter),
+        }
         place = match letter {
             '\n' => Location { line: place.line + 1, column: 1 },
             _ => Location { line: place.line, column: place.column + 1 },
         };
-        bracket.map_or(letter, |(_, bracket)| bracket)
-    });
-    Cow::Owned(letters.collect())
+    }
+    text
+}
+
+/// The place of the parenthesis that closes the one at a place.
+fn closing(tokens: &[&TokenWithSpan], open: usize) -> Option<usize> {
+    let mut depth = 0_usize;
+    for (place, token) in tokens.iter().enumerate().skip(open) {
+        match token.token {
+            Token::LParen => depth += 1,
+            Token::RParen => depth = depth.checked_sub(1)?,
+            _ => {}
+        }
+        if depth == 0 {
+            return (place > open).then_some(place);
+        }
+    }
+    None
+}
+
+/// Where the quotes of a name are.
+fn quotes(token: &TokenWithSpan) -> Option<[Location; 2]> {
+    let quoted = matches!(&token.token, Token::Word(word) if word.quote_style == Some('"'));
+    let end = token.span.end;
+    quoted.then_some([token.span.start, Location { line: end.line, column: end.column - 1 }])
 }
 
 /// In `list[1].name` the planner takes the name only as a string, and in `alias.list[1]` it takes `alias` for a column
@@ -320,11 +388,17 @@ mod tests {
         let cases = [
             ("CAST(é AS\n array (VARCHAR)) = ARRAY[x]", "CAST(é AS\n array <VARCHAR>) = ARRAY[x]"),
             ("TRY_CAST(f(a) AS ARRAY(ARRAY(VARCHAR(9))))", "TRY_CAST(f(a) AS ARRAY<ARRAY<VARCHAR(9)>>)"),
-            ("make_array(1) = 'AS ARRAY(INT)'", "make_array(1) = 'AS ARRAY(INT)'"),
-            ("ARRAY(SELECT 1) AS array", "ARRAY(SELECT 1) AS array"),
+            ("make_array(1) = 'CAST(1 AS ARRAY(INT))'", "make_array(1) = 'CAST(1 AS ARRAY(INT))'"),
+            ("ARRAY(SELECT CAST(1 AS INT)) AS array", "ARRAY(SELECT CAST(1 AS INT)) AS array"),
+            (
+                "CAST(x AS ARRAY(ROW(\"a\" VARCHAR(9),\n b INT))) + CAST(y AS map(VARCHAR, JSON))",
+                "CAST(x AS \"ARRAY(ROW(\"\"a\"\" VARCHAR(9),\n b INT))\") + CAST(y AS \"map(VARCHAR, JSON)\")",
+            ),
+            ("CAST(1 AS INT) FROM UNNEST(m) AS map(k, v)", "CAST(1 AS INT) FROM UNNEST(m) AS map(k, v)"),
+            ("CAST(x AS ARRAY(INT", "CAST(x AS ARRAY(INT"),
         ];
         for (text, expected) in cases {
-            assert_eq!(with_brackets(text), expected);
+            assert_eq!(with_types(text), expected);
         }
         assert_eq!(shown("CAST(a AS ARRAY(INTEGER)) IS NULL"), "CAST(a AS ARRAY<INTEGER>) IS NULL");
     }

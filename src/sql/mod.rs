@@ -1,6 +1,12 @@
 //! SQL text → rows of the archive: the analyst's session over every table of the catalog.
 
 mod functions;
+mod maps;
+mod typed;
+mod patterns;
+mod moment;
+mod addresses;
+mod unnested;
 pub mod replay;
 mod table;
 
@@ -12,17 +18,18 @@ use anyhow::{Context, anyhow, bail};
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::error::DataFusionError;
-use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::context::SQLOptions;
+use datafusion::execution::{SendableRecordBatchStream, SessionStateBuilder};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement;
 use futures::StreamExt;
 
 use crate::archive::layout::PRIVATE;
-use crate::archive::read::{self, Reading};
+use crate::archive::read::Reading;
 use crate::catalog;
 use crate::detect;
+use crate::detect::athena::tables::with_event_data_stores;
 use crate::detect::reference::References;
 use crate::detect::{athena, from_reference};
 use crate::rule::shorthand;
@@ -34,14 +41,21 @@ use table::ArchivedTable;
 /// # Errors
 /// When there is no archive in `dir`, or it cannot be read.
 pub fn session(dir: &Path) -> anyhow::Result<SessionContext> {
-    session_with(dir, &References::default())
+    let (session, tables) = open(dir, &References::default())?;
+    tables.iter().try_for_each(|table| table.find_files())?;
+    Ok(session)
 }
 
-/// The same with lists that `in_reference` and `from_reference` ask.
+/// A session for one query, with lists that `in_reference` and `from_reference` ask. Only the folders of tables that the query asks
+/// are read, and when it does.
 ///
 /// # Errors
 /// As [`session`].
 pub fn session_with(dir: &Path, references: &References) -> anyhow::Result<SessionContext> {
+    Ok(open(dir, references)?.0)
+}
+
+fn open(dir: &Path, references: &References) -> anyhow::Result<(SessionContext, Vec<Arc<ArchivedTable>>)> {
     let dir = dir.canonicalize().with_context(|| format!("opening the archive {}", dir.display()))?;
     let has_table = catalog::tables().any(|table| dir.join(table.name).is_dir());
     if !has_table && !dir.join(PRIVATE).is_dir() {
@@ -56,16 +70,21 @@ pub fn session_with(dir: &Path, references: &References) -> anyhow::Result<Sessi
         .set_bool("datafusion.execution.parquet.pushdown_filters", true)
         .set_bool("datafusion.execution.parquet.reorder_filters", true)
         .with_extension(Arc::new(Reading::start(&dir)?));
-    let session = detect::session::session(config);
+    let state = SessionStateBuilder::new_from_existing(detect::session::session(config).state());
+    let session = SessionContext::new_with_state(state.with_optimizer_rules(unnested::rules()).build());
     for function in from_reference::functions(references) {
         session.register_udf(function.as_ref().clone());
     }
-    functions::all().into_iter().for_each(|function| session.register_udf(function));
+    let functions = [functions::all(), typed::all(), patterns::all(), moment::all(), addresses::all()];
+    functions.into_iter().flatten().chain([maps::split_to_map()]).for_each(|function| session.register_udf(function));
+    maps::aggregates().into_iter().for_each(|function| session.register_udaf(function));
+    let mut tables = Vec::new();
     for table in catalog::tables() {
-        let provider = ArchivedTable::new(table, read::files(&dir, table)?)?;
-        session.register_table(table.name, Arc::new(provider))?;
+        let archived = Arc::new(ArchivedTable::new(&dir, table));
+        session.register_table(table.name, archived.clone())?;
+        tables.push(archived);
     }
-    Ok(session)
+    Ok((session, tables))
 }
 
 /// Runs one query: SELECT, WITH, VALUES, EXPLAIN, SHOW or DESCRIBE. A field of a struct that has no alias is shown by
@@ -74,10 +93,11 @@ pub fn session_with(dir: &Path, references: &References) -> anyhow::Result<Sessi
 /// # Errors
 /// When the text is not one such query, or names what is not there; the message is written for the person who typed it.
 pub async fn query(session: &SessionContext, sql: &str) -> anyhow::Result<SendableRecordBatchStream> {
-    let mut statement = parse(sql)?;
+    let mut statement = parse(&with_event_data_stores(sql)).map_err(|error| hint(sql).unwrap_or(error))?;
     shorthand::expand(&mut statement);
     athena::translate(&mut statement)?;
-    let plan = session.state().statement_to_plan(statement).await.map_err(readable)?;
+    let plan = session.state().statement_to_plan(statement).await;
+    let plan = plan.map_err(|error| hint(sql).unwrap_or_else(|| readable(error)))?;
     let queries_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
     if queries_only.verify_plan(&plan).is_err() {
         bail!("only queries are allowed here: SELECT, WITH, EXPLAIN, SHOW or DESCRIBE");
@@ -96,6 +116,21 @@ fn parse(sql: &str) -> anyhow::Result<Statement> {
     }
 }
 
+/// What is asked here in the place of statements that are none of DataFusion's.
+fn hint(sql: &str) -> Option<anyhow::Error> {
+    let words: Vec<String> = sql.split_whitespace().take(3).map(str::to_ascii_uppercase).collect();
+    Some(match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["SHOW", "PARTITIONS", ..] => {
+            anyhow!("the partitions are columns: SELECT DISTINCT account, region, day FROM cloudtrail")
+        }
+        ["SHOW", "CREATE", ..] => anyhow!("DESCRIBE cloudtrail shows the columns of a table"),
+        ["UNLOAD" | "UNLOAD(" | "CREATE" | "INSERT", ..] => anyhow!(
+            "only queries are allowed here, and `weir sql '...' --format parquet > answer.parquet` keeps the answer of one"
+        ),
+        _ => return None,
+    })
+}
+
 /// DataFusion's error in words for the person who typed the query.
 pub fn readable(error: DataFusionError) -> anyhow::Error {
     let text = error.strip_backtrace();
@@ -103,6 +138,12 @@ pub fn readable(error: DataFusionError) -> anyhow::Error {
         && let Some((path, _)) = rest.split_once("' not found")
     {
         let name = path.splitn(3, '.').last().unwrap_or(path);
+        if name.starts_with("amazon_security_lake") {
+            return anyhow!(
+                "tables of Security Lake have OCSF's columns, and the archive AWS's own: FROM cloudtrail, where api.operation is \
+                 eventName, actor.user.uid userIdentity.arn, and src_endpoint.ip sourceIPAddress"
+            );
+        }
         let names: Vec<_> = catalog::tables().map(|table| table.name).collect();
         return anyhow!("there is no table `{name}`; the tables are {}", names.join(", "));
     }
@@ -146,6 +187,11 @@ pub fn readable(error: DataFusionError) -> anyhow::Error {
              is one"
         );
     }
+    if text.starts_with("No field named ") && text.split(['.', ' ', '"']).any(|word| word == "eventjson") {
+        return anyhow!(
+            "the archive has an event's fields as columns, and not its text: those without a column are in `unmapped`"
+        );
+    }
     if let Some(name) = text.strip_prefix("No field named ").and_then(|text| text.strip_suffix('.')) {
         if let Some(name) = name.strip_prefix('"').and_then(|name| name.strip_suffix('"')) {
             return anyhow!("{text} Text is written in single quotes: '{}'", name.replace('\'', "''"));
@@ -157,6 +203,15 @@ pub fn readable(error: DataFusionError) -> anyhow::Error {
     }
     if let Some((what, _)) = text.split_once(", got Struct(") {
         return anyhow!("{what}, got a struct: its fields are named with dots, as in userIdentity.arn");
+    }
+    if text.starts_with(
+        "This feature is not implemented: Nested identifiers are not yet supported for OuterReferenceColumn",
+    ) {
+        let name = text.rsplit(' ').next().unwrap_or_default();
+        return anyhow!(
+            "a subquery can name a column of a table around it, and no field of one: {name}.arn is one where FROM has it as a column, \
+             as FROM (SELECT *, userIdentity.arn AS arn FROM cloudtrail) AS c has c.arn"
+        );
     }
     if let Some((name, instead)) =
         ATHENA.iter().find(|(name, _)| text.starts_with(&format!("Invalid function '{name}'")))
@@ -170,11 +225,16 @@ pub fn readable(error: DataFusionError) -> anyhow::Error {
     anyhow!("{}", text.replace("datafusion.public.", "").replace("\\\"", "\""))
 }
 
-/// Functions of Athena that [`athena`] does not put in other words, and what is written here.
-const ATHENA: [(&str, &str); 3] = [
-    ("histogram", "SELECT eventName, count(*) FROM cloudtrail GROUP BY eventName"),
-    ("multimap_agg", "array_agg(eventName ORDER BY eventTime)"),
-    ("map_agg", "array_agg(eventName ORDER BY eventTime)"),
+/// Functions of Athena that there are not, and what is written here.
+const ATHENA: [(&str, &str); 5] = [
+    (
+        "approx_most_frequent",
+        "SELECT eventName, count(*) AS n FROM cloudtrail GROUP BY eventName ORDER BY n DESC LIMIT 3",
+    ),
+    ("numeric_histogram", "SELECT floor(bytes / 1000) AS thousands, count(*) FROM vpc_flow GROUP BY 1"),
+    ("reduce", "array_sum(list), or the items as rows behind CROSS JOIN UNNEST(list) AS t (x), added up"),
+    ("map_filter", "the entries are rows behind CROSS JOIN UNNEST(map) AS t (key, value), with a condition"),
+    ("transform_values", "the entries are rows behind CROSS JOIN UNNEST(map) AS t (key, value)"),
 ];
 
 /// The error that DataFusion's optimizer ran into, without the name of the rule of its that did.

@@ -1,7 +1,8 @@
 //! The committed files of one table → a table of the SQL session, with the partitions' account, Region and day as columns.
 
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow::array::{ArrayRef, AsArray, Date32Array, DictionaryArray, RecordBatch};
 use arrow::datatypes::{DataType, Field, Int32Type, Schema, SchemaRef};
@@ -21,7 +22,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 
 use crate::archive::encode::file_schema;
-use crate::archive::read::Found;
+use crate::archive::read::{self, Found};
 use crate::table::{PARTITIONS, Table};
 
 /// Columns that the folders name, in front of the file's own.
@@ -30,15 +31,17 @@ const FOLDERS: [&str; 3] = ["account", "region", "day"];
 /// Files written with other columns fit in by name: a column that a file lacks is null there.
 #[derive(Debug)]
 pub struct ArchivedTable {
-    files: Vec<(Found, PartitionedFile)>,
+    dir: PathBuf,
+    table: &'static Table,
+    /// Those that were there when somebody first asked.
+    files: OnceLock<Vec<(Found, PartitionedFile)>>,
     schema: SchemaRef,
     scanned: TableSchema,
 }
 
 impl ArchivedTable {
-    /// # Errors
-    /// When a path is not absolute.
-    pub fn new(table: &Table, found: Vec<Found>) -> Result<ArchivedTable> {
+    /// `dir` is absolute.
+    pub fn new(dir: &Path, table: &'static Table) -> ArchivedTable {
         let folders: Vec<Arc<Field>> = PARTITIONS
             .iter()
             .map(|column| Field::new(column.name, column.kind.data_type(), true))
@@ -47,23 +50,43 @@ impl ArchivedTable {
             .collect();
         let own = file_schema(table);
         let fields: Vec<_> = folders.iter().chain(own.fields().iter()).cloned().collect();
+        ArchivedTable {
+            dir: dir.to_owned(),
+            table,
+            files: OnceLock::new(),
+            schema: Arc::new(Schema::new(fields)),
+            scanned: TableSchema::builder(own).with_table_partition_cols(folders).build(),
+        }
+    }
+
+    /// Looks for the files, where nobody has: those that come later are not seen.
+    ///
+    /// # Errors
+    /// When a folder cannot be read.
+    pub fn find_files(&self) -> anyhow::Result<()> {
+        Ok(self.files().map(|_| ())?)
+    }
+
+    fn files(&self) -> Result<&[(Found, PartitionedFile)]> {
+        if let Some(files) = self.files.get() {
+            return Ok(files);
+        }
+        let found = read::files(&self.dir, self.table).map_err(|error| DataFusionError::External(error.into()))?;
         let files = found.into_iter().map(|file| {
             let partitioned = partitioned(&file)?;
             Ok((file, partitioned))
         });
-        Ok(ArchivedTable {
-            files: files.collect::<Result<_>>()?,
-            schema: Arc::new(Schema::new(fields)),
-            scanned: TableSchema::builder(own).with_table_partition_cols(folders).build(),
-        })
+        let files = files.collect::<Result<Vec<_>>>()?;
+        Ok(self.files.get_or_init(|| files))
     }
 
     /// The files that may hold rows for filters over [`FOLDERS`].
     fn pruned(&self, state: &dyn Session, filters: &[Expr]) -> Result<Vec<PartitionedFile>> {
         let filters: Vec<_> = filters.iter().filter(|filter| is_of_folders(filter)).collect();
-        let mut keep = vec![true; self.files.len()];
-        if !filters.is_empty() && !self.files.is_empty() {
-            let rows = self.folder_rows()?;
+        let files = self.files()?;
+        let mut keep = vec![true; files.len()];
+        if !filters.is_empty() && !files.is_empty() {
+            let rows = self.folder_rows(files)?;
             let schema = DFSchema::try_from(rows.schema())?;
             for filter in filters {
                 let unqualified = unqualified(filter)?;
@@ -72,12 +95,12 @@ impl ArchivedTable {
                 keep.iter_mut().zip(holds.as_boolean()).for_each(|(keep, holds)| *keep &= holds == Some(true));
             }
         }
-        Ok(self.files.iter().zip(keep).filter(|(_, keep)| *keep).map(|((_, file), _)| file.clone()).collect())
+        Ok(files.iter().zip(keep).filter(|(_, keep)| *keep).map(|((_, file), _)| file.clone()).collect())
     }
 
     /// A row of [`FOLDERS`] for each file.
-    fn folder_rows(&self) -> Result<RecordBatch> {
-        let partitions = || self.files.iter().map(|(found, _)| &found.partition);
+    fn folder_rows(&self, files: &[(Found, PartitionedFile)]) -> Result<RecordBatch> {
+        let partitions = || files.iter().map(|(found, _)| &found.partition);
         let symbols = |values: DictionaryArray<Int32Type>| Arc::new(values) as ArrayRef;
         let columns = vec![
             symbols(partitions().map(|partition| partition.account.as_str()).collect()),

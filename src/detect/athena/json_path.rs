@@ -24,6 +24,7 @@ pub fn keys(path: &Expr) -> anyhow::Result<String> {
             match (name, key.parse::<u32>()) {
                 (Some(name), _) => (quoted(name), behind),
                 (None, Ok(place)) => (format!(", {place}"), behind),
+                (None, Err(_)) if key == "*" => return several(path),
                 (None, Err(_)) => bail!("`[{key}]` in the path {path} is neither a place nor a name in quotes"),
             }
         } else {
@@ -31,9 +32,7 @@ pub fn keys(path: &Expr) -> anyhow::Result<String> {
             let end = inner.find(['.', '[']).unwrap_or(inner.len());
             let (key, behind) = inner.split_at(end);
             if key.is_empty() || key == "*" {
-                bail!(
-                    "the path {path} has several values: json_texts(requestParameters, 'items', 'cidrIp') has all of them"
-                );
+                return several(path);
             }
             (quoted(key.trim_matches('"')), behind)
         };
@@ -41,6 +40,10 @@ pub fn keys(path: &Expr) -> anyhow::Result<String> {
         rest = behind;
     }
     Ok(keys)
+}
+
+fn several(path: &str) -> anyhow::Result<String> {
+    bail!("the path {path} has several values: json_texts(requestParameters, 'items', 'cidrIp') has all of them")
 }
 
 #[cfg(test)]

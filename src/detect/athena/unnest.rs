@@ -7,7 +7,9 @@ use datafusion::sql::sqlparser::ast::{
     TableWithJoins, Value, visit_expressions,
 };
 
-use super::template::query;
+use super::nested;
+use super::shape::row_fields;
+use super::template::{query, with_arguments};
 use crate::catalog;
 use crate::table::Kind;
 
@@ -50,13 +52,27 @@ impl Unnested {
             return None;
         };
         let (alias, keeps_all) = (alias.as_ref()?, keeps_all(&join.join_operator)?);
-        let outer = name(relation)?;
-        let lists: Vec<&Expr> = array_exprs.iter().collect();
+        let outer = match relation {
+            // nobody can name it
+            TableFactor::Derived { alias: None, .. } => Ident::new(format!("unnested_{}", self.0.len())),
+            _ => name(relation)?,
+        };
+        let mut lists: Vec<&Expr> = array_exprs.iter().collect();
         let mut columns: Vec<Ident> = alias.columns.iter().map(|column| column.name.clone()).collect();
         if columns.is_empty() && lists.len() == 1 && !*with_ordinality {
             columns.push(alias.name.clone());
         }
-        let items = lists.len() + usize::from(*with_ordinality);
+        let mut items = lists.len() + usize::from(*with_ordinality);
+        // the entries of a map are two columns
+        let entries: [Expr; 2];
+        if let [map] = lists[..]
+            && columns.len() == items + 1
+            && fields(map).is_none()
+        {
+            entries = ["map_keys(arg1)", "map_values(arg1)"].map(|part| with_arguments(part, &[map]));
+            lists = entries.iter().collect();
+            items += 1;
+        }
         let expanded = match (lists.as_slice(), columns.len() > items) {
             ([list], true) => Some(fields(list)?),
             _ if columns.len() == items => None,
@@ -71,7 +87,7 @@ impl Unnested {
         let sql = unnesting(&inner, ordinal.as_ref(), keeps_all);
         let mut table = derived(&sql, &lists, relation.clone(), &outer);
         if let Some(fields) = expanded {
-            let field = |(column, field): (&Ident, &&str)| format!("{ITEM}['{field}'] AS {}", quoted(column));
+            let field = |(column, field): (&Ident, &String)| format!("{ITEM}['{field}'] AS {}", quoted(column));
             let shown: Vec<String> = columns.iter().zip(&fields).map(field).collect();
             let sql = format!("SELECT * EXCLUDE ({ITEM}), {} FROM t", shown.join(", "));
             table = derived(&sql, &[], table, &outer);
@@ -201,8 +217,9 @@ fn name(relation: &TableFactor) -> Option<Ident> {
 }
 
 /// The fields of the items of a column that is a list, in their order.
-fn fields(list: &Expr) -> Option<Vec<&'static str>> {
+fn fields(list: &Expr) -> Option<Vec<String>> {
     let name = match list {
+        Expr::Cast { data_type, .. } => return row_fields(nested(data_type)?),
         Expr::Identifier(name) => name,
         Expr::CompoundIdentifier(names) => names.last()?,
         _ => return None,
@@ -210,7 +227,7 @@ fn fields(list: &Expr) -> Option<Vec<&'static str>> {
     let mut columns = catalog::tables().flat_map(|table| table.columns);
     columns.find_map(|column| match column.kind {
         Kind::List(fields) if column.name.eq_ignore_ascii_case(&name.value) => {
-            Some(fields.iter().map(|field| field.name).collect())
+            Some(fields.iter().map(|field| field.name.to_owned()).collect())
         }
         _ => None,
     })

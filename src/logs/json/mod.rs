@@ -12,6 +12,7 @@ mod packed;
 mod peel;
 mod plan;
 pub mod query;
+pub mod rows;
 mod scalar;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ mod walk;
 
 use std::sync::{Arc, LazyLock};
 
+use arrow::array::RecordBatch;
 use arrow::buffer::Buffer;
 
 use self::fill::{Fallback, Fill};
@@ -130,6 +132,12 @@ impl<'a> Parser<'a> {
     /// Reads rows of CSV, as [`query::recognize`] knows them.
     pub fn read_csv(&mut self, lines: &Lines, origin: &Arc<Origin>, offset: u64) {
         self.csv(lines, origin, offset);
+        self.read_inside(origin, offset);
+    }
+
+    /// Reads rows that [`rows::has_events`] knows.
+    pub fn read_rows(&mut self, rows: &RecordBatch, origin: &Arc<Origin>, offset: u64) {
+        self.rows(rows, origin, offset);
         self.read_inside(origin, offset);
     }
 

@@ -30,10 +30,15 @@ fn table(names: &[Cow<'_, [u8]>]) -> Option<&'static Table> {
     let lower = |cell: &Cow<'_, [u8]>| String::from_utf8_lossy(cell).to_ascii_lowercase();
     let names: Vec<String> = names.iter().map(lower).collect();
     let flows: Vec<String> = names.iter().map(|name| name.replace('-', "_")).collect();
-    if is_event_history(&names) || names.iter().any(|name| is_text(name)) || peel::names_record(&CLOUDTRAIL, &names) {
+    if is_event_history(&names) || names_events(&names) {
         return Some(&CLOUDTRAIL);
     }
     peel::names_record(&VPC_FLOW, &flows).then_some(&VPC_FLOW)
+}
+
+/// Whether columns, in lower case, have CloudTrail's events.
+pub(super) fn names_events(names: &[String]) -> bool {
+    names.iter().any(|name| is_text(name)) || peel::names_record(&CLOUDTRAIL, names)
 }
 
 /// Whether a column has whole records, or log events, as texts: those of CloudTrail Lake, CloudWatch Logs Insights and Splunk.
@@ -85,7 +90,7 @@ fn add_history(out: &mut Vec<u8>, names: &[Cow<'_, [u8]>], cells: &[Cow<'_, [u8]
 }
 
 /// Adds a member to the object that `out` ends with. One without a text is null, and left out.
-fn add(out: &mut Vec<u8>, name: &[u8], text: &[u8]) {
+pub(super) fn add(out: &mut Vec<u8>, name: &[u8], text: &[u8]) {
     if text.is_empty() {
         return;
     }

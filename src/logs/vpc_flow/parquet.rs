@@ -23,7 +23,13 @@ pub fn batch(
         let tally = counts.of("");
         tally.records += 1;
         tally.rejects += 1;
-        rejects.push(Reject::new(origin, offset, "", "Parquet is read for flow logs only", b"PAR1"));
+        rejects.push(Reject::new(
+            origin,
+            offset,
+            "",
+            "Parquet is read for flow logs and events of CloudTrail only",
+            b"PAR1",
+        ));
         return None;
     }
     let tally = counts.of(VPC_FLOW.name);
@@ -238,6 +244,6 @@ mod tests {
         let (batches, rejects, counts, _) = read(other, Origin::default());
         assert!(batches.is_empty());
         assert_eq!((rejects.len(), counts.of_table("")), (1, (1, 0, 1)));
-        assert_eq!(rejects[0].reason, "Parquet is read for flow logs only");
+        assert_eq!(rejects[0].reason, "Parquet is read for flow logs and events of CloudTrail only");
     }
 }

@@ -1,0 +1,298 @@
+//! Calls of functions that only Athena knows → other calls, or operators, that say the same.
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, UnaryOperator,
+    visit_expressions_mut,
+};
+
+use super::json_path::keys;
+use super::template::{call_name, positional, text, with_arguments};
+use super::time_format::{Direction, chrono, chrono_of_joda};
+use super::times::{as_text, date_add, date_diff, is_date, is_time, moment_of, time_format};
+use super::{For, aggregates, is_address, rename};
+
+/// Calls that are another call, or an operator, of their arguments: name, number of arguments, and what they are.
+const SAME: &[(&str, usize, &str)] = &[
+    ("any_match", 2, "array_any_match(arg1, arg2)"),
+    ("array_average", 1, "array_avg(arg1)"),
+    ("arrays_overlap", 2, "array_has_any(arg1, arg2)"),
+    ("at_timezone", 2, "(arg1 AT TIME ZONE arg2)"),
+    ("bitwise_and", 2, "(arg1 & arg2)"),
+    ("bitwise_left_shift", 2, "(arg1 * CAST(power(2, arg2) AS BIGINT))"),
+    ("bitwise_not", 1, "(-1 - arg1)"),
+    ("bitwise_or", 2, "(arg1 | arg2)"),
+    ("bitwise_right_shift", 2, "CAST(floor(arg1 / power(2.0, arg2)) AS BIGINT)"),
+    ("bitwise_xor", 2, "((arg1 | arg2) - (arg1 & arg2))"),
+    ("ceiling", 1, "ceil(arg1)"),
+    ("codepoint", 1, "ascii(arg1)"),
+    ("date", 1, "CAST(arg1 AS DATE)"),
+    ("day", 1, "date_part('day', arg1)"),
+    ("day_of_month", 1, "date_part('day', arg1)"),
+    ("day_of_week", 1, "date_part('isodow', arg1)"),
+    ("day_of_year", 1, "date_part('doy', arg1)"),
+    ("dow", 1, "date_part('isodow', arg1)"),
+    ("doy", 1, "date_part('doy', arg1)"),
+    ("element_at", 2, "array_element(arg1, arg2)"),
+    ("filter", 2, "array_filter(arg1, arg2)"),
+    ("from_base64", 1, "decode(arg1, 'base64')"),
+    ("from_hex", 1, "decode(arg1, 'hex')"),
+    ("geometric_mean", 1, "exp(avg(ln(arg1)))"),
+    // of no zone, which `AT TIME ZONE` would take for a time of the zone that is asked for
+    ("from_unixtime", 1, "from_unixtime(arg1, 'UTC')"),
+    ("from_utf8", 1, "CAST(arg1 AS VARCHAR)"),
+    ("from_iso8601_date", 1, "CAST(arg1 AS DATE)"),
+    ("from_iso8601_timestamp", 1, "arrow_cast(arg1, 'Timestamp(Microsecond, Some(\"UTC\"))')"),
+    ("hour", 1, "date_part('hour', arg1)"),
+    ("if", 2, "CASE WHEN arg1 THEN arg2 END"),
+    ("if", 3, "CASE WHEN arg1 THEN arg2 ELSE arg3 END"),
+    (
+        "json_array_contains",
+        2,
+        "array_has(array_transform(json_get_array(arg1), v -> json_as_text(v)), CAST(arg2 AS VARCHAR))",
+    ),
+    ("json_array_get", 2, "json_get_json(arg1, arg2)"),
+    ("json_array_length", 1, "json_length(arg1)"),
+    ("json_format", 1, "arg1"),
+    ("json_parse", 1, "arg1"),
+    ("last_day_of_month", 1, "CAST(date_trunc('month', arg1) + INTERVAL '1 month' - INTERVAL '1 day' AS DATE)"),
+    ("levenshtein_distance", 2, "levenshtein(arg1, arg2)"),
+    ("minute", 1, "date_part('minute', arg1)"),
+    ("mod", 2, "(arg1 % arg2)"),
+    ("month", 1, "date_part('month', arg1)"),
+    ("none_match", 2, "(NOT array_any_match(arg1, arg2))"),
+    ("quarter", 1, "date_part('quarter', arg1)"),
+    ("regexp_extract", 2, "array_element(regexp_match(arg1, concat('(', arg2, ')')), 1)"),
+    ("regexp_extract", 3, "array_element(regexp_match(arg1, concat('(', arg2, ')')), arg3 + 1)"),
+    ("regexp_position", 2, "CASE WHEN regexp_like(arg1, arg2) THEN regexp_instr(arg1, arg2) ELSE -1 END"),
+    ("regexp_replace", 2, "regexp_replace(arg1, arg2, '', 'g')"),
+    ("replace", 2, "replace(arg1, arg2, '')"),
+    ("second", 1, "date_part('second', arg1)"),
+    ("sequence", 2, "generate_series(arg1, arg2)"),
+    ("sequence", 3, "generate_series(arg1, arg2, arg3)"),
+    ("sign", 1, "signum(arg1)"),
+    ("slice", 3, "array_slice(arg1, arg2, arg2 + arg3 - 1)"),
+    ("split", 2, "string_to_array(arg1, arg2)"),
+    ("to_iso8601", 1, "to_char(arg1, '%Y-%m-%dT%H:%M:%S%.3fZ')"),
+    ("to_utf8", 1, "arrow_cast(arg1, 'Binary')"),
+    ("to_base64", 1, "encode(arg1, 'base64')"),
+    ("transform", 2, "array_transform(arg1, arg2)"),
+    ("truncate", 1, "trunc(arg1)"),
+    ("typeof", 1, "arrow_typeof(arg1)"),
+    (
+        "url_extract_host",
+        1,
+        "array_element(regexp_match(arg1, '^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#@]*@)?([^/:?#]*)'), 1)",
+    ),
+    ("url_extract_parameter", 2, "url_decode(array_element(regexp_match(arg1, concat('[?&]', arg2, '=([^&#]*)')), 1))"),
+    ("url_extract_path", 1, "array_element(regexp_match(arg1, '^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*([^?#]*)'), 1)"),
+    ("url_extract_protocol", 1, "array_element(regexp_match(arg1, '^([A-Za-z][A-Za-z0-9+.-]*):'), 1)"),
+    ("url_extract_query", 1, "array_element(regexp_match(arg1, '[?]([^#]*)'), 1)"),
+    ("week", 1, "date_part('week', arg1)"),
+    ("week_of_year", 1, "date_part('week', arg1)"),
+    (
+        "width_bucket",
+        4,
+        "CAST(CASE WHEN arg1 < arg2 THEN 0 WHEN arg1 >= arg3 THEN arg4 + 1 \
+         ELSE floor((CAST(arg1 AS DOUBLE) - arg2) * arg4 / (CAST(arg3 AS DOUBLE) - arg2)) + 1 END AS BIGINT)",
+    ),
+    ("with_timezone", 2, "(arg1 AT TIME ZONE arg2)"),
+    ("year", 1, "date_part('year', arg1)"),
+    ("zip", 2, "arrays_zip(arg1, arg2)"),
+    ("day_name", 1, "to_char(arg1, '%A')"),
+    ("json_extract_items", 1, "json_get_array(arg1)"),
+    ("json_extract_text", 1, "json_as_text(arg1)"),
+    ("json_extract_array", 1, "array_transform(json_get_array(arg1), v -> json_as_text(v))"),
+];
+
+/// Functions whose first argument is text, which CloudTrail's `eventTime` is in AWS's table for Athena.
+const TEXT_FUNCTIONS: [&str; 6] = ["regexp_like", "regexp_extract", "split_part", "starts_with", "strpos", "substr"];
+
+pub fn function(call: &mut Function, who: For) -> anyhow::Result<Option<Expr>> {
+    let Some(name) = call_name(call) else { return Ok(None) };
+    if aggregates::translate(&name, call, who) {
+        return Ok(None);
+    }
+    if TEXT_FUNCTIONS.contains(&name.as_str())
+        && let Some(first) = first_argument(call)
+    {
+        as_text(first);
+    }
+    let Some(args) = positional(call) else { return Ok(None) };
+    Ok(match (name.as_str(), args.as_slice()) {
+        ("json_extract_scalar" | "json_value", [json, path]) => {
+            let keys = keys(path)?;
+            // Athena's answer is null for an object and a list, which text is for `->>`
+            let template = format!(
+                "CASE WHEN left(json_get_json(arg1{keys}), 1) IN ('{{', '[') THEN NULL ELSE json_as_text(arg1{keys}) END"
+            );
+            Some(with_arguments(&template, &[json]))
+        }
+        ("json_extract" | "json_query", [json, path]) => {
+            Some(with_arguments(&format!("json_get_json(arg1{})", keys(path)?), &[json]))
+        }
+        ("json_extract_text", [json, path]) => {
+            Some(with_arguments(&format!("json_as_text(arg1{})", keys(path)?), &[json]))
+        }
+        ("json_extract_array", [json, path]) => {
+            let template = "array_transform(json_get_array(arg1KEYS), v -> json_as_text(v))";
+            Some(with_arguments(&template.replace("KEYS", &keys(path)?), &[json]))
+        }
+        ("json_extract_items", [json, path]) => {
+            Some(with_arguments(&format!("json_get_array(arg1{})", keys(path)?), &[json]))
+        }
+        ("json_size", [json, path]) => Some(with_arguments(&format!("json_length(arg1{})", keys(path)?), &[json])),
+        // of ours, too, whose arguments are names and not a path
+        ("json_exists", [json, path]) if text(path).is_some_and(is_path) => {
+            Some(with_arguments(&format!("json_exists(arg1{})", keys(path)?), &[json]))
+        }
+        ("all_match", [list, Expr::Lambda(lambda)]) => {
+            let mut other = lambda.clone();
+            let body = Box::new(Expr::Nested(lambda.body.clone()));
+            other.body = Box::new(Expr::UnaryOp { op: UnaryOperator::Not, expr: body });
+            Some(with_arguments("(NOT array_any_match(arg1, arg2))", &[list, &Expr::Lambda(other)]))
+        }
+        // CloudTrail Lake has maps where JSON text is here
+        // what they do depends on the type of what they are asked of
+        ("element_at" | "contains" | "cardinality", _) if who == For::Query => None,
+        ("element_at", [map, key]) if text(key).is_some() => {
+            Some(with_arguments("json_as_text(arg1, arg2)", &[map, key]))
+        }
+        ("contains", [network, Expr::Cast { expr, data_type, .. }]) if is_address(data_type) => {
+            Some(with_arguments("cidr_match(arg1, arg2)", &[expr, network]))
+        }
+        ("contains", [list, _]) if is_list(list) => {
+            Some(with_arguments("array_has(arg1, arg2)", &[&args[0], &args[1]]))
+        }
+        ("try", [tried]) => Some(trying(tried)),
+        ("date_parse" | "parse_datetime", [time, _]) if is_time(time) => Some(time.clone()),
+        ("date_parse", [time, format]) => {
+            let format = time_format(&name, format, |format| chrono(format, Direction::Read))?;
+            Some(with_arguments(moment_of(who), &[time, &format]))
+        }
+        ("parse_datetime", [time, format]) => {
+            let format = time_format(&name, format, |format| chrono_of_joda(format, Direction::Read))?;
+            Some(with_arguments(moment_of(who), &[time, &format]))
+        }
+        ("substr" | "substring", [text, from, rest @ ..]) => from_the_end(text, from, rest.first()),
+        ("to_hex", [Expr::Function(hash)]) => match call_name(hash).as_deref() {
+            Some("md5") => Some(with_arguments("upper(arg1)", &[&args[0]])),
+            Some("sha224" | "sha256" | "sha384" | "sha512") => {
+                Some(with_arguments("upper(encode(arg1, 'hex'))", &[&args[0]]))
+            }
+            _ => None,
+        },
+        ("sequence", [from, to]) if is_date(from) => {
+            Some(with_arguments("generate_series(arg1, arg2, INTERVAL '1 day')", &[from, to]))
+        }
+        ("approx_percentile", [value, Expr::Array(shares)]) => {
+            let each = |share: &Expr| with_arguments("approx_percentile(arg1, arg2)", &[value, share]);
+            let each: Vec<Expr> = shares.elem.iter().map(each).collect();
+            let names: Vec<String> = (1..=each.len()).map(|place| format!("arg{place}")).collect();
+            let template = format!("make_array({})", names.join(", "));
+            Some(with_arguments(&template, &each.iter().collect::<Vec<_>>()))
+        }
+        ("max_by", [value, by, count]) if who == For::Query => {
+            let template =
+                "array_slice(array_agg(arg1 ORDER BY arg2 DESC NULLS LAST) FILTER (WHERE arg2 IS NOT NULL), 1, arg3)";
+            Some(with_arguments(template, &[value, by, count]))
+        }
+        ("min_by", [value, by, count]) if who == For::Query => {
+            let template =
+                "array_slice(array_agg(arg1 ORDER BY arg2 NULLS LAST) FILTER (WHERE arg2 IS NOT NULL), 1, arg3)";
+            Some(with_arguments(template, &[value, by, count]))
+        }
+        ("date_format", [time, format]) => {
+            let format = time_format(&name, format, |format| chrono(format, Direction::Write))?;
+            Some(with_arguments("to_char(arg1, arg2)", &[time, &format]))
+        }
+        ("format_datetime", [time, format]) => {
+            let format = time_format(&name, format, |format| chrono_of_joda(format, Direction::Write))?;
+            Some(with_arguments("to_char(arg1, arg2)", &[time, &format]))
+        }
+        ("date_add", [unit, count, time]) => Some(date_add(unit, count, time)?),
+        ("date_diff", [unit, from, to]) => Some(date_diff(unit, from, to)?),
+        _ => {
+            let same = SAME.iter().find(|(same, count, _)| *same == name && *count == args.len());
+            same.map(|(_, _, template)| with_arguments(template, &args.iter().collect::<Vec<_>>()))
+        }
+    })
+}
+
+/// The expression with null where one of its casts fails, a time cannot be read, or something is divided by zero. Nothing else in it fails.
+fn trying(expr: &Expr) -> Expr {
+    let mut tried = expr.clone();
+    let _ = visit_expressions_mut(&mut tried, |expr| {
+        match expr {
+            Expr::Cast { kind, .. } => *kind = CastKind::TryCast,
+            Expr::Function(call) => match call_name(call).as_deref() {
+                Some("moment_of") => rename(call, "try_moment_of"),
+                Some("arrow_cast") => rename(call, "arrow_try_cast"),
+                _ => {}
+            },
+            Expr::BinaryOp { op: BinaryOperator::Divide | BinaryOperator::Modulo, right, .. } => {
+                **right = with_arguments("nullif(arg1, 0)", &[right]);
+            }
+            _ => {}
+        }
+        ControlFlow::<()>::Continue(())
+    }); // the closure never breaks
+    tried
+}
+
+/// `substr(name, -3)`, which counts from the end and in PostgreSQL from before the beginning.
+pub fn from_the_end(text: &Expr, from: &Expr, length: Option<&Expr>) -> Option<Expr> {
+    let back = from.to_string().strip_prefix('-')?.trim().parse::<u32>().ok()?;
+    let last = with_arguments(&format!("right(arg1, {back})"), &[text]);
+    Some(match length {
+        Some(length) => with_arguments("left(arg1, arg2)", &[&last, length]),
+        None => last,
+    })
+}
+
+fn first_argument(call: &mut Function) -> Option<&mut Expr> {
+    match &mut call.args {
+        FunctionArguments::List(list) => match list.args.first_mut()? {
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Whether a text is a path and not a name.
+fn is_path(text: &str) -> bool {
+    ["$.", "$[", "lax $", "strict $"].iter().any(|start| text.starts_with(start))
+}
+
+/// Calls that give a list.
+const LISTS: [&str; 16] = [
+    "array_agg",
+    "array_concat",
+    "array_distinct",
+    "array_except",
+    "array_filter",
+    "array_intersect",
+    "array_remove",
+    "array_slice",
+    "array_sort",
+    "array_transform",
+    "array_union",
+    "flatten",
+    "json_get_array",
+    "json_texts",
+    "string_to_array",
+    "texts",
+];
+
+/// Whether an expression in DataFusion's words is certainly a list.
+fn is_list(expr: &Expr) -> bool {
+    match expr {
+        Expr::Array(_) => true,
+        Expr::Nested(inner) => is_list(inner),
+        Expr::Cast { data_type, .. } => matches!(data_type, DataType::Array(_)),
+        Expr::Function(call) => call_name(call).is_some_and(|name| LISTS.contains(&name.as_str())),
+        _ => false,
+    }
+}

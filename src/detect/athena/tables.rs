@@ -1,0 +1,271 @@
+//! The tables of AWS's documentation for Athena and CloudTrail Lake, with the columns that they are partitioned by → those here.
+
+use std::borrow::Cow;
+use std::ops::ControlFlow;
+use std::sync::LazyLock;
+
+use datafusion::sql::sqlparser::ast::{
+    Expr, Ident, ObjectName, Query, SelectItem, SetExpr, TableAlias, Value, Visit, Visitor,
+};
+use regex::{Captures, Regex};
+
+use super::last_name;
+use super::template::query;
+use crate::catalog;
+use crate::rule::shape::ATHENA_TABLES;
+use crate::table::{Column, Kind};
+
+/// What AWS's tables for Athena call the day that they are partitioned by: those of flow logs, and those of CloudTrail, where it
+/// is a text.
+pub const DAYS: [&str; 2] = ["date", "timestamp"];
+
+/// The database of the tables as they are.
+const HERE: &str = "public";
+
+/// Columns of partitions that are parts of a day, texts of two digits or four.
+const PARTS: [(&str, &str); 4] = [("year", "%Y"), ("month", "%m"), ("day", "%d"), ("hour", "%H")];
+
+/// Columns that are not there and are made where a statement names them.
+#[derive(Debug, Default)]
+pub struct Named {
+    /// `date` or `timestamp`.
+    days: bool,
+    /// Whether `timestamp` is the day of CloudTrail's table, '2024/08/01'.
+    text_days: bool,
+    /// `year`, `month` and `hour`, and then `day` is that of the month.
+    parts: Vec<&'static str>,
+    /// `"$path"`, the file of the archive that has the row.
+    path: bool,
+    /// Columns that have another name here.
+    others: Vec<&'static (&'static str, &'static str)>,
+    /// What SELECT calls columns, as it is written.
+    aliases: Vec<String>,
+}
+
+/// Names that columns of flow logs have in Hive-compatible folders and in AWS's older examples, and those here.
+const OTHERS: [(&str, &str); 12] = [
+    ("aws-account-id", "account"),
+    ("aws-region", "region"),
+    ("interfaceid", "interface_id"),
+    ("sourceaddress", "srcaddr"),
+    ("destinationaddress", "dstaddr"),
+    ("sourceport", "srcport"),
+    ("destinationport", "dstport"),
+    ("numpackets", "packets"),
+    ("numbytes", "bytes"),
+    ("starttime", "start"),
+    ("endtime", "end"),
+    ("logstatus", "log_status"),
+];
+
+impl Named {
+    pub fn by(statement: &impl Visit) -> Named {
+        let mut names = Names::default();
+        let _ = statement.visit(&mut names); // it never breaks
+        let has = |name: &str| names.used.iter().any(|used| used == name);
+        // a column that SELECT calls so is no column of the table
+        let is_column = |name: &str| has(name) && !names.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(name));
+        let mut parts: Vec<&str> = PARTS.iter().map(|(name, _)| *name).filter(|name| is_column(name)).collect();
+        if !parts.iter().any(|name| *name != "day") || names.whole_days {
+            parts.retain(|name| *name != "day");
+        }
+        Named {
+            days: DAYS.iter().any(|name| has(name)),
+            text_days: has(DAYS[1]) && names.has_trail,
+            parts,
+            path: has("$path"),
+            others: OTHERS.iter().filter(|(name, _)| is_column(name)).collect(),
+            aliases: names.aliases,
+        }
+    }
+
+    /// Takes the quotes off names of columns that are typed as AWS writes them, "eventName": Athena knows them in any case.
+    pub fn fold(&self, names: &mut [Ident]) {
+        for name in names.iter_mut().filter(|name| name.quote_style == Some('"')) {
+            let lower = name.value.to_ascii_lowercase();
+            let is_typed = lower != name.value && !self.aliases.contains(&name.value);
+            if is_typed && catalog::tables().any(|table| table.columns.iter().any(|column| is_within(column, &lower))) {
+                name.value = lower;
+            }
+        }
+    }
+
+    /// The table with these columns, where it lacks some.
+    pub fn with_columns(&self, table: &str, is_of_athena: bool) -> Option<Box<Query>> {
+        let mut columns = Vec::new();
+        if is_of_athena && self.days {
+            match table {
+                "vpc_flow" => columns.push("day AS \"date\"".to_owned()),
+                _ => columns.push("to_char(day, '%Y/%m/%d') AS \"timestamp\"".to_owned()),
+            }
+        }
+        let time = catalog::tables().find(|known| known.name == table)?.time;
+        for part in &self.parts {
+            let (name, format) = PARTS.iter().find(|(name, _)| name == part)?;
+            columns.push(match (*name, time) {
+                ("hour", "start") => format!("to_char(from_unixtime(start, 'UTC'), '{format}') AS hour"),
+                ("hour", time) => format!("to_char({time}, '{format}') AS hour"),
+                _ => format!("to_char(day, '{format}') AS {name}"),
+            });
+        }
+        if self.path {
+            columns.push("concat('/', input_file_name()) AS \"$path\"".to_owned());
+        }
+        if table == "vpc_flow" {
+            columns.extend(self.others.iter().map(|(theirs, ours)| format!("\"{ours}\" AS \"{theirs}\"")));
+        }
+        if columns.is_empty() {
+            return None;
+        }
+        let all = if self.parts.contains(&"day") { "* EXCLUDE (day)" } else { "*" };
+        Some(query(&format!("SELECT {all}, {} FROM {HERE}.{table}", columns.join(", ")), &[]))
+    }
+
+    /// Writes what such a column is compared with as the column has it: `month = 8` and `month = '8'` are '08', and a day
+    /// of `timestamp` has slashes.
+    pub fn complete(&self, column: &Expr, value: &mut Expr) {
+        let (Some(name), Expr::Value(constant)) = (last_name(column), value) else { return };
+        if let (true, true, Value::SingleQuotedString(text)) = (self.text_days, name == DAYS[1], &constant.value) {
+            constant.value = Value::SingleQuotedString(text.replace('-', "/"));
+            return;
+        }
+        if !self.parts.iter().any(|part| *part == name) {
+            return;
+        }
+        let digits = match &constant.value {
+            Value::SingleQuotedString(text) => text.clone(),
+            Value::Number(number, _) => number.to_string(),
+            _ => return,
+        };
+        if digits.bytes().all(|digit| digit.is_ascii_digit()) {
+            let width = if name == "year" { 4 } else { 2 };
+            constant.value = Value::SingleQuotedString(format!("{digits:0>width$}"));
+        }
+    }
+}
+
+/// Whether a column, or a field of it, has the name.
+fn is_within(column: &Column, name: &str) -> bool {
+    match column.kind {
+        Kind::Struct(fields) | Kind::List(fields) => {
+            column.name == name || fields.iter().any(|field| is_within(field, name))
+        }
+        _ => column.name == name,
+    }
+}
+
+/// The names of columns in a statement, and those that it gives.
+#[derive(Default)]
+struct Names {
+    used: Vec<String>,
+    aliases: Vec<String>,
+    /// Whether `day` is compared with a whole day: '2024-08-01'.
+    whole_days: bool,
+    /// Whether a table of Athena's for CloudTrail is asked.
+    has_trail: bool,
+}
+
+impl Visitor for Names {
+    type Break = ();
+
+    fn pre_visit_relation(&mut self, name: &ObjectName) -> ControlFlow<()> {
+        self.has_trail |= archived(name)
+            .is_some_and(|(table, typed)| table == "cloudtrail" && !typed.value.eq_ignore_ascii_case(table));
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        if let SetExpr::Select(select) = query.body.as_ref() {
+            let alias = |item: &SelectItem| match item {
+                SelectItem::ExprWithAlias { alias, expr } if last_name(expr).as_deref() != Some(&alias.value) => {
+                    Some(alias.value.clone())
+                }
+                _ => None,
+            };
+            self.aliases.extend(select.projection.iter().filter_map(alias));
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        self.used.extend(last_name(expr));
+        let compared: Vec<&Expr> = match expr {
+            Expr::BinaryOp { left, right, .. } => vec![left, right],
+            Expr::Between { expr, low, .. } => vec![expr, low],
+            Expr::InList { expr, list, .. } => std::iter::once(expr.as_ref()).chain(list).collect(),
+            _ => Vec::new(),
+        };
+        let is_day = compared.iter().any(|expr| last_name(expr).as_deref() == Some("day"));
+        let is_whole = |expr: &&Expr| match expr {
+            Expr::Value(value) => matches!(&value.value, Value::SingleQuotedString(text) if text.len() > 2),
+            _ => false,
+        };
+        self.whole_days |= is_day && compared.iter().any(is_whole);
+        ControlFlow::Continue(())
+    }
+}
+
+/// The table here that a name of Athena means, `default.cloudtrail`, `cloudtrail_logs`, or `cloudtrail_logs_mybucket` as the
+/// console of CloudTrail makes it, with the last word of that name.
+pub fn archived(name: &ObjectName) -> Option<(&'static str, Ident)> {
+    let words: Vec<&Ident> = name.0.iter().map(|part| part.as_ident()).collect::<Option<_>>()?;
+    let (last, databases) = words.split_last()?;
+    if databases.iter().any(|database| database.value == HERE) {
+        return None;
+    }
+    let is = |word: &str| last.value.eq_ignore_ascii_case(word);
+    let begins = |word: &str| {
+        let rest = last.value.get(word.len()..).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'));
+        rest && last.value[..word.len()].eq_ignore_ascii_case(word)
+    };
+    if is_event_data_store(&last.value) {
+        return Some(("cloudtrail", (*last).clone()));
+    }
+    let renamed = ATHENA_TABLES.iter().find(|(theirs, _)| begins(theirs)).map(|(_, ours)| *ours);
+    let ours = || catalog::tables().map(|table| table.name).find(|table| is(table));
+    Some((renamed.or_else(ours)?, (*last).clone()))
+}
+
+/// Whether a name is the id of an event data store of CloudTrail Lake, or what its sample queries have in the place of one.
+fn is_event_data_store(name: &str) -> bool {
+    let shape: String = name.chars().map(|letter| if letter.is_ascii_hexdigit() { '0' } else { letter }).collect();
+    let word: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
+    shape == "00000000-0000-0000-0000-000000000000"
+        || ["edsid", "eventdatastoreid", "eventdatastore"].contains(&word.to_ascii_lowercase().as_str())
+}
+
+/// The text with quotes around what stands for an event data store behind FROM and JOIN: its id without quotes, which is no name of SQL,
+/// `$EDS_ID` and `<event-data-store-id>`.
+pub fn with_event_data_stores(sql: &str) -> Cow<'_, str> {
+    static PLACE: LazyLock<Regex> = LazyLock::new(|| {
+        let id = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
+        Regex::new(&format!(r"(?i)\b((?:from|join)\s+)(?:({id})|\$\{{?(\w+)\}}?|<([\w -]+)>)"))
+            .expect("a pattern written here")
+    });
+    PLACE.replace_all(sql, |found: &Captures| {
+        let name = [2, 3, 4].into_iter().find_map(|group| found.get(group)).map_or("", |name| name.as_str());
+        if is_event_data_store(name) { format!("{}\"{name}\"", &found[1]) } else { found[0].to_owned() }
+    })
+}
+
+/// What a table is called in a statement.
+pub fn called(name: Ident) -> TableAlias {
+    TableAlias { explicit: true, name, columns: Vec::new(), at: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_data_store_is_a_name() {
+        for (text, expected) in [
+            ("FROM 0233062b-51c6-4d18-8dec-a8c90da840d9 e", "FROM \"0233062b-51c6-4d18-8dec-a8c90da840d9\" e"),
+            ("from $EDS_ID a JOIN\n<event-data-store-id> b", "from \"EDS_ID\" a JOIN\n\"event-data-store-id\" b"),
+            ("FROM a WHERE b < c AND d > e", "FROM a WHERE b < c AND d > e"),
+            ("SELECT 'from $other' FROM ${eds_id}", "SELECT 'from $other' FROM \"eds_id\""),
+        ] {
+            assert_eq!(with_event_data_stores(text), expected);
+        }
+    }
+}

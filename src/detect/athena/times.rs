@@ -1,0 +1,130 @@
+//! Times in Athena's words: formats, units, and texts that `eventTime` is compared with.
+
+use anyhow::bail;
+use datafusion::sql::sqlparser::ast::{DataType, Expr, TypedString, Value};
+
+use super::tables::DAYS;
+use super::template::{text, with_arguments};
+use super::{For, last_name};
+
+pub fn time_format(
+    function: &str,
+    format: &Expr,
+    chrono: impl Fn(&str) -> anyhow::Result<String>,
+) -> anyhow::Result<Expr> {
+    let Some(format) = text(format) else {
+        let example = if function.starts_with("date_") { "%Y-%m-%d" } else { "yyyy-MM-dd" };
+        bail!("the format of {function} is a text constant such as '{example}'")
+    };
+    Ok(Expr::Value(Value::SingleQuotedString(chrono(format)?).with_empty_span()))
+}
+
+pub fn moment_of(who: For) -> &'static str {
+    if who == For::Query { "moment_of(arg1, arg2)" } else { "to_timestamp(arg1, arg2)" }
+}
+
+/// Units of one length, in microseconds.
+const UNITS: [(&str, i64); 6] = [
+    ("millisecond", 1_000),
+    ("second", 1_000_000),
+    ("minute", 60_000_000),
+    ("hour", 3_600_000_000),
+    ("day", 86_400_000_000),
+    ("week", 604_800_000_000),
+];
+
+pub fn date_add(unit: &Expr, count: &Expr, time: &Expr) -> anyhow::Result<Expr> {
+    let Some(unit) = text(unit).map(str::to_ascii_lowercase) else {
+        bail!("the unit of date_add is one such as 'day'")
+    };
+    let fixed = UNITS.iter().find(|(name, _)| *name == unit).map(|(_, micros)| micros);
+    Ok(match (count.to_string().parse::<i64>(), fixed) {
+        (Ok(count), Some(_)) => with_arguments(&format!("(arg1 + INTERVAL '{count} {unit}')"), &[time]),
+        (Ok(count), None) if matches!(unit.as_str(), "month" | "quarter" | "year") => {
+            let months = count.saturating_mul(match unit.as_str() {
+                "month" => 1,
+                "quarter" => 3,
+                _ => 12,
+            });
+            with_arguments(&format!("(arg1 + INTERVAL '{months} month')"), &[time])
+        }
+        (Err(_), Some(micros)) => {
+            with_arguments(&format!("(arg1 + arrow_cast(arg2 * {micros}, 'Duration(Microsecond)'))"), &[time, count])
+        }
+        _ => bail!("date_add with the unit '{unit}' needs a number that is written out: date_add('month', -1, now())"),
+    })
+}
+
+/// Whole units between two times; less than one is none.
+pub fn date_diff(unit: &Expr, from: &Expr, to: &Expr) -> anyhow::Result<Expr> {
+    let unit = text(unit).map(str::to_ascii_lowercase);
+    let months = match unit.as_deref() {
+        Some("month") => Some(1),
+        Some("quarter") => Some(3),
+        Some("year") => Some(12),
+        _ => None,
+    };
+    if let Some(months) = months {
+        return Ok(with_arguments(
+            &format!(
+                "(CASE WHEN arg1 <= arg2 THEN {} ELSE -{} END / {months})",
+                whole_months("arg1", "arg2"),
+                whole_months("arg2", "arg1")
+            ),
+            &[from, to],
+        ));
+    }
+    let Some((_, micros)) = UNITS.iter().find(|(name, _)| Some(*name) == unit.as_deref()) else {
+        bail!("the unit of date_diff is one of millisecond, second, minute, hour, day, week, month, quarter and year");
+    };
+    let of = |time: &str| format!("arrow_cast(arrow_cast({time}, 'Timestamp(Microsecond, None)'), 'Int64')");
+    Ok(with_arguments(&format!("(({} - {}) / {micros})", of("arg2"), of("arg1")), &[from, to]))
+}
+
+/// Months from one time to a later one; the last counts once its day and time have come.
+fn whole_months(from: &str, to: &str) -> String {
+    let month = |time: &str| format!("CAST(date_part('year', {time}) * 12 + date_part('month', {time}) AS BIGINT)");
+    let rest = |time: &str| format!("to_char({time}, '%d %H:%M:%S%.f')");
+    format!("({} - {} - CASE WHEN {} < {} THEN 1 ELSE 0 END)", month(to), month(from), rest(to), rest(from))
+}
+
+/// Puts the text of CloudTrail's record in the place of `eventTime`.
+pub fn as_text(expr: &mut Expr) {
+    if is_time(expr) {
+        *expr = with_arguments("to_char(arg1, '%Y-%m-%dT%H:%M:%SZ')", &[expr]);
+    }
+}
+
+/// Writes a text that is compared with `eventTime` as a time that can be read: `2024-08-01:10:00:00`, as AWS's examples have
+/// it, and `2024-08-01 10:00` are texts like any other for Athena.
+pub fn complete_time(column: &Expr, value: &mut Expr) {
+    let Expr::Value(constant) = value else { return };
+    let Value::SingleQuotedString(text) = &constant.value else { return };
+    let shape: String = text.chars().map(|letter| if letter.is_ascii_digit() { '0' } else { letter }).collect();
+    let is_day = || last_name(column).is_some_and(|name| ["day", DAYS[0]].contains(&name.as_str()));
+    if shape == "0000/00/00" && is_day() {
+        // so do the partitions of S3 have it
+        constant.value = Value::SingleQuotedString(text.replace('/', "-"));
+        return;
+    }
+    let (day, clock) = (text.get(..10), text.get(11..));
+    let (Some(day), Some(clock), true) = (day, clock, is_time(column)) else { return };
+    constant.value = Value::SingleQuotedString(match shape.as_str() {
+        "0000-00-00:00:00:00" | "0000-00-00:00:00:00Z" => format!("{day}T{clock}"),
+        "0000-00-00 00:00" | "0000-00-00T00:00" | "0000-00-00:00:00" => format!("{day}T{clock}:00"),
+        _ => return,
+    });
+}
+
+pub fn is_time(expr: &Expr) -> bool {
+    last_name(expr).as_deref() == Some("eventtime")
+}
+
+pub fn is_date(expr: &Expr) -> bool {
+    match expr {
+        Expr::TypedString(TypedString { data_type, .. }) | Expr::Cast { data_type, .. } => {
+            matches!(data_type, DataType::Date)
+        }
+        _ => false,
+    }
+}

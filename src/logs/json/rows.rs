@@ -1,0 +1,259 @@
+//! CloudTrail's events in Parquet, as Athena, Glue, Spark and exports of CloudTrail Lake write them → records: JSON under the
+//! names of the columns, nested ones as they are, and texts with JSON in them as what they say.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, TimeUnit};
+use arrow::error::ArrowError;
+use arrow::json::EncoderOptions;
+use arrow::json::writer::make_encoder;
+
+use super::query::{add, names_events, quote};
+use super::{Around, OpenBefore, Parser};
+use crate::decode::{Options, Text};
+use crate::logs::cloudtrail::CLOUDTRAIL;
+use crate::table::Origin;
+
+/// Records are read when so many bytes of them are made.
+const TEXT_BYTES: usize = 4 << 20;
+
+/// Whether the columns are those of events, or of files of them that nobody took apart.
+pub fn has_events(rows: &RecordBatch, options: &Options) -> bool {
+    match options.table {
+        Some(table) => table.name == CLOUDTRAIL.name,
+        None => {
+            let names: Vec<String> =
+                rows.schema().fields().iter().map(|field| field.name().to_ascii_lowercase()).collect();
+            names_events(&names) || names == ["records"]
+        }
+    }
+}
+
+impl Parser<'_> {
+    pub(super) fn rows(&mut self, rows: &RecordBatch, origin: &Arc<Origin>, offset: u64) {
+        // what is wrong with a row is told with the place of the rows around it
+        let around = Around { origin, offset, context: None, depth: 1 };
+        let mut at = 0;
+        while at < rows.num_rows() {
+            match records(rows, at) {
+                Ok((records, end)) => {
+                    self.text(Text::new(records), OpenBefore::Nothing, &around);
+                    at = end;
+                }
+                Err(error) => {
+                    let reason = format!("not a Parquet file of CloudTrail's events: {error}");
+                    self.reject(CLOUDTRAIL.name, 0, &reason, b"PAR1", &around);
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Records of rows from a place on, one a line, and the place where they end.
+fn records(rows: &RecordBatch, at: usize) -> Result<(Vec<u8>, usize), ArrowError> {
+    let schema = rows.schema();
+    let columns: Vec<(Arc<Field>, ArrayRef)> = schema
+        .fields()
+        .iter()
+        .zip(rows.columns())
+        .map(|(field, column)| plain(field, column))
+        .collect::<Result<_, _>>()?;
+    let options = EncoderOptions::default();
+    let mut encoders = Vec::new();
+    for (field, column) in &columns {
+        encoders.push(match column.as_string_opt::<i32>() {
+            Some(texts) => Cells::Texts(texts),
+            None => Cells::Values(make_encoder(field, column, &options)?),
+        });
+    }
+    let mut records = Vec::new();
+    for row in at..rows.num_rows() {
+        if records.len() >= TEXT_BYTES {
+            return Ok((records, row));
+        }
+        records.push(b'{');
+        for ((field, column), cells) in columns.iter().zip(&mut encoders) {
+            match cells {
+                _ if column.is_null(row) => {}
+                Cells::Texts(texts) => add(&mut records, field.name().as_bytes(), texts.value(row).as_bytes()),
+                Cells::Values(encoder) => {
+                    if records.last() != Some(&b'{') {
+                        records.push(b',');
+                    }
+                    quote(&mut records, field.name().as_bytes());
+                    records.push(b':');
+                    encoder.encode(row, &mut records);
+                }
+            }
+        }
+        records.extend_from_slice(b"}\n");
+    }
+    Ok((records, rows.num_rows()))
+}
+
+enum Cells<'a> {
+    Texts(&'a StringArray),
+    Values(arrow::json::writer::NullableEncoder<'a>),
+}
+
+/// Texts of one type, whatever the writer took for text, and times in UTC.
+fn plain(field: &Field, column: &ArrayRef) -> Result<(Arc<Field>, ArrayRef), ArrowError> {
+    let kind = match column.data_type() {
+        DataType::LargeUtf8 | DataType::Utf8View | DataType::Binary | DataType::LargeBinary | DataType::BinaryView => {
+            DataType::Utf8
+        }
+        DataType::Timestamp(..) => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        other => other.clone(),
+    };
+    Ok((Arc::new(field.clone().with_data_type(kind.clone())), cast(column, &kind)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{
+        BooleanArray, ListArray, MapBuilder, StringBuilder, StructArray, TimestampMillisecondArray,
+        TimestampNanosecondArray,
+    };
+    use arrow::buffer::OffsetBuffer;
+    use bytes::Bytes;
+    use parquet::arrow::ArrowWriter;
+
+    use super::*;
+    use crate::decode::{self, Counts, Input};
+    use crate::logs;
+    use crate::table::{Batch, Reject};
+
+    fn read(columns: Vec<(&str, ArrayRef)>, options: &Options) -> (Vec<Batch>, Vec<Reject>, Counts) {
+        let rows = RecordBatch::try_from_iter(columns).unwrap();
+        let mut bytes = Vec::new();
+        let mut writer = ArrowWriter::try_new(&mut bytes, rows.schema(), None).unwrap();
+        writer.write(&rows).unwrap();
+        writer.close().unwrap();
+        let (mut done, mut rejects, mut counts) = (Vec::new(), Vec::new(), Counts::default());
+        let mut reader = decode::open(Input::Bytes(Bytes::from(bytes)), Arc::new(Origin::default()), options);
+        while let Some(records) = reader.next(&mut rejects, &mut counts).unwrap() {
+            done.extend(logs::batches(vec![records], options, &mut rejects, &mut counts));
+        }
+        (done, rejects, counts)
+    }
+
+    fn texts(value: &str) -> ArrayRef {
+        Arc::new(StringArray::from(vec![value]))
+    }
+
+    fn of(fields: Vec<(&str, ArrayRef)>) -> ArrayRef {
+        let fields = fields
+            .into_iter()
+            .map(|(name, column)| (Arc::new(Field::new(name, column.data_type().clone(), true)), column));
+        Arc::new(StructArray::from(fields.collect::<Vec<_>>()))
+    }
+
+    /// The one row, as JSON.
+    fn row(columns: Vec<(&str, ArrayRef)>) -> serde_json::Value {
+        let (batches, rejects, counts) = read(columns, &Options::default());
+        assert_eq!((rejects.len(), counts.of_table("cloudtrail")), (0, (1, 1, 0)), "{rejects:?}");
+        let mut json = arrow::json::LineDelimitedWriter::new(Vec::new());
+        json.write(&batches[0].rows).unwrap();
+        serde_json::from_slice(&json.into_inner()).unwrap()
+    }
+
+    fn common() -> Vec<(&'static str, ArrayRef)> {
+        [
+            ("eventversion", "1.08"),
+            ("eventsource", "s3.amazonaws.com"),
+            ("eventname", "GetObject"),
+            ("awsregion", "eu-west-1"),
+            ("recipientaccountid", "111122223333"),
+        ]
+        .map(|(name, value)| (name, texts(value)))
+        .into()
+    }
+
+    #[test]
+    fn columns_of_athena_s_table_are_an_event() {
+        let mut columns = common();
+        let resource = of(vec![("arn", texts("arn:aws:s3:::b")), ("accountid", texts("111122223333"))]);
+        let item = Arc::new(Field::new_list_field(resource.data_type().clone(), true));
+        let issuer = of(vec![("username", texts("app"))]);
+        columns.extend([
+            ("eventtime", texts("2024-08-01T10:00:00Z")),
+            (
+                "useridentity",
+                of(vec![("type", texts("AssumedRole")), ("sessioncontext", of(vec![("sessionissuer", issuer)]))]),
+            ),
+            ("requestparameters", texts(r#"{"bucketName":"b"}"#)),
+            ("responseelements", texts("{a=b, c=d}")),
+            ("readonly", texts("true")),
+            ("resources", Arc::new(ListArray::new(item, OffsetBuffer::from_lengths([1]), resource, None))),
+        ]);
+        let row = row(columns);
+        assert_eq!(row["eventtime"], "2024-08-01T10:00:00Z");
+        assert_eq!(row["account"], "111122223333");
+        assert_eq!(row["useridentity"]["sessioncontext"]["sessionissuer"]["username"], "app");
+        assert_eq!(row["requestparameters"], r#"{"bucketName":"b"}"#);
+        assert_eq!(row["responseelements"], "\"{a=b, c=d}\"");
+        assert_eq!(row["readonly"], true);
+        assert_eq!(row["resources"][0]["arn"], "arn:aws:s3:::b");
+    }
+
+    #[test]
+    fn times_truths_and_maps_of_other_writers_are_read() {
+        let mut parameters = MapBuilder::new(None, StringBuilder::new(), StringBuilder::new());
+        parameters.keys().append_value("bucketName");
+        parameters.values().append_value("b");
+        parameters.append(true).unwrap();
+        let parameters: ArrayRef = Arc::new(parameters.finish());
+        let (millis, nanos) = (vec![1_722_506_400_000], vec![1_722_506_400_000_000_000]);
+        let times: [ArrayRef; 2] =
+            [Arc::new(TimestampMillisecondArray::from(millis)), Arc::new(TimestampNanosecondArray::from(nanos))];
+        for time in times {
+            let mut columns = common();
+            columns.extend([
+                ("eventTime", time),
+                ("requestParameters", parameters.clone()),
+                ("readOnly", Arc::new(BooleanArray::from(vec![false])) as ArrayRef),
+                ("userIdentity", texts("{type=Root, arn=arn:aws:iam::111122223333:root}")),
+            ]);
+            let row = row(columns);
+            assert_eq!(row["eventtime"], "2024-08-01T10:00:00Z");
+            assert_eq!(row["requestparameters"], r#"{"bucketName":"b"}"#);
+            assert_eq!(row["readonly"], false);
+            assert_eq!(row["useridentity"]["type"], "Root");
+        }
+    }
+
+    #[test]
+    fn whole_events_and_whole_files_of_them_are_read() {
+        let event = r#"{"eventVersion":"1.08","eventTime":"2024-08-01T10:00:00Z","eventSource":"s3.amazonaws.com","eventName":"GetObject"}"#;
+        assert_eq!(row(vec![("eventJson", texts(event))])["eventname"], "GetObject");
+        let fields = common().into_iter().chain([("eventtime", texts("2024-08-01T10:00:00Z"))]).collect();
+        let record = of(fields);
+        let item = Arc::new(Field::new_list_field(record.data_type().clone(), true));
+        let records = ListArray::new(item, OffsetBuffer::from_lengths([1]), record, None);
+        assert_eq!(row(vec![("Records", Arc::new(records))])["eventname"], "GetObject");
+    }
+
+    #[test]
+    fn other_columns_are_no_events() {
+        let (batches, rejects, _) = read(vec![("eventname", texts("GetObject"))], &Options::default());
+        assert!(batches.is_empty());
+        assert_eq!(rejects[0].reason, "Parquet is read for flow logs and events of CloudTrail only");
+    }
+
+    #[test]
+    fn many_rows_are_read_in_several_texts() {
+        let count = 5000;
+        let mut columns = common();
+        for (_, column) in &mut columns {
+            let value = column.as_string::<i32>().value(0).to_owned();
+            *column = Arc::new(StringArray::from(vec![value; count]));
+        }
+        let long = |row: usize| format!("{row}{}", "x".repeat(2000));
+        columns.push(("useragent", Arc::new((0..count).map(|row| Some(long(row))).collect::<StringArray>())));
+        let (_, rejects, counts) = read(columns, &Options::default());
+        assert_eq!((rejects.len(), counts.of_table("cloudtrail")), (0, (count as u64, count as u64, 0)));
+    }
+}

@@ -1,0 +1,300 @@
+//! Functions of Athena's that do another thing for each type of their argument: lists, maps, and JSON text, which CloudTrail
+//! Lake has maps for and Athena texts.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringBuilder, UInt32Array};
+use arrow::compute::{cast, take};
+use arrow::datatypes::{DataType, Field, FieldRef, Int64Type};
+use arrow::json::EncoderOptions;
+use arrow::json::writer::make_encoder;
+use arrow::row::{RowConverter, Rows, SortField};
+use datafusion::common::{Result, exec_datafusion_err, plan_datafusion_err, plan_err};
+use datafusion::functions::string;
+use datafusion::logical_expr::{
+    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
+use datafusion_functions_json::udfs::{json_as_text_udf, json_length_udf};
+use ipnet::IpNet;
+
+use super::maps::{lengths, plain, texts};
+use crate::detect::athena::shape::Shape;
+use crate::detect::functions::{judge_texts, read_address};
+
+pub fn all() -> Vec<ScalarUDF> {
+    [
+        (What::ElementAt, 2),
+        (What::Contains, 2),
+        (What::Cardinality, 1),
+        (What::MapKeys, 1),
+        (What::MapValues, 1),
+        (What::JsonCast, 2),
+        (What::ToJson, 1),
+    ]
+    .map(|(what, count)| {
+        let signature = Signature::any(count, Volatility::Immutable);
+        ScalarUDF::new_from_impl(Typed { what, signature })
+    })
+    .into()
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum What {
+    ElementAt,
+    Contains,
+    Cardinality,
+    MapKeys,
+    MapValues,
+    JsonCast,
+    ToJson,
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Typed {
+    what: What,
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for Typed {
+    fn name(&self) -> &str {
+        match self.what {
+            What::ElementAt => "element_at",
+            What::Contains => "contains",
+            What::Cardinality => "cardinality",
+            What::MapKeys => "map_keys",
+            What::MapValues => "map_values",
+            What::JsonCast => "json_cast",
+            What::ToJson => "to_json",
+        }
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        plan_err!("{} is asked for its field", self.name())
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
+        let kind = plain(args.arg_fields[0].data_type());
+        let list_of = |kind: &DataType| DataType::List(Arc::new(Field::new_list_field(kind.clone(), true)));
+        let result = match (self.what, &kind) {
+            (_, DataType::Null) if self.what != What::JsonCast => DataType::Null,
+            (What::ElementAt, DataType::Utf8) => DataType::Utf8,
+            (What::ElementAt, DataType::List(item)) => item.data_type().clone(),
+            (What::ElementAt | What::MapValues | What::MapKeys, DataType::Map(..)) => {
+                let (key, value) = key_and_value(&kind)?;
+                match self.what {
+                    What::ElementAt => value.clone(),
+                    What::MapKeys => list_of(key),
+                    _ => list_of(value),
+                }
+            }
+            (What::MapKeys | What::MapValues, DataType::Utf8) => list_of(&DataType::Utf8),
+            (What::Contains, DataType::List(_) | DataType::Utf8) => DataType::Boolean,
+            (What::Cardinality, DataType::List(_) | DataType::Map(..) | DataType::Utf8) => DataType::Int64,
+            (What::JsonCast, _) => shape(&args)?.data_type(),
+            (What::ToJson, _) => DataType::Utf8,
+            (_, other) => return plan_err!("{} takes {}, not {}", self.name(), self.takes(), in_short(other)),
+        };
+        Ok(Arc::new(Field::new(self.name(), result, true)))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let first = &args.args[0];
+        let kind = plain(&first.data_type());
+        if kind == DataType::Null && self.what != What::JsonCast {
+            return Ok(first.clone());
+        }
+        let is_text = kind == DataType::Utf8;
+        match self.what {
+            What::ElementAt if is_text => return json_as_text_udf().invoke_with_args(args),
+            What::Cardinality if is_text => {
+                let return_field = Arc::new(Field::new("length", DataType::UInt64, true));
+                let length = json_length_udf().invoke_with_args(ScalarFunctionArgs { return_field, ..args })?;
+                return length.cast_to(&DataType::Int64, None);
+            }
+            What::Contains if is_text => return part_of_text(args),
+            _ => {}
+        }
+        let rows = args.number_rows;
+        let array = first.to_array(rows)?;
+        let second = || args.args[1].to_array(rows);
+        let answer: ArrayRef = match self.what {
+            What::ElementAt => element_at(&array, &second()?)?,
+            What::Contains => Arc::new(contains(&array, &second()?)?),
+            What::Cardinality => {
+                Arc::new(lengths(&array).ok_or_else(|| exec_datafusion_err!("cardinality of {kind}"))?)
+            }
+            What::MapKeys | What::MapValues => parts(&array, self.what == What::MapKeys, args.return_type())?,
+            What::JsonCast => json_cast(&array, args.return_type(), &args.args[1])?,
+            What::ToJson => to_json(&array, &args.arg_fields[0])?,
+        };
+        Ok(ColumnarValue::Array(answer))
+    }
+}
+
+impl Typed {
+    fn takes(&self) -> &str {
+        match self.what {
+            What::ElementAt => "a list, a map or JSON text",
+            What::Contains => "a list, or a network such as '10.0.0.0/8' and an address",
+            What::Cardinality => "a list, a map or JSON text",
+            What::MapKeys | What::MapValues => "a map or JSON text",
+            What::JsonCast | What::ToJson => "a value",
+        }
+    }
+}
+
+/// What a type is called in a message: those of structs are as long as a page.
+fn in_short(kind: &DataType) -> String {
+    match kind {
+        DataType::Struct(_) => "a struct".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+fn key_and_value(kind: &DataType) -> Result<(&DataType, &DataType)> {
+    if let DataType::Map(entries, _) = kind
+        && let DataType::Struct(fields) = entries.data_type()
+        && let [key, value] = fields.as_ref()
+    {
+        return Ok((key.data_type(), value.data_type()));
+    }
+    plan_err!("{kind} is no map")
+}
+
+fn shape(args: &ReturnFieldArgs) -> Result<Shape> {
+    let text = args.scalar_arguments.get(1).copied().flatten().and_then(|text| text.try_as_str().flatten());
+    let text = text.ok_or_else(|| plan_datafusion_err!("the type that JSON is cast to is a constant"))?;
+    Shape::parse(text).map_err(|error| plan_datafusion_err!("{error}"))
+}
+
+/// Values as they compare: equal ones are the same bytes.
+fn comparable(values: &ArrayRef, kind: &DataType) -> Result<Rows> {
+    let converter = RowConverter::new(vec![SortField::new(kind.clone())])?;
+    Ok(converter.convert_columns(&[cast(values, kind)?])?)
+}
+
+/// The item at a place, from 1 or from the end, or the value of a key; null where there is none.
+fn element_at(array: &ArrayRef, at: &ArrayRef) -> Result<ArrayRef> {
+    let place = |place: usize| u32::try_from(place).ok();
+    let (values, places): (ArrayRef, UInt32Array) = match array.data_type() {
+        DataType::List(_) => {
+            let (list, at) = (array.as_list::<i32>(), cast(at, &DataType::Int64)?);
+            let at = at.as_primitive::<Int64Type>();
+            let find = |row: usize| {
+                if list.is_null(row) || at.is_null(row) {
+                    return None;
+                }
+                let (begin, end) = (i64::from(list.offsets()[row]), i64::from(list.offsets()[row + 1]));
+                let found = match at.value(row) {
+                    0 => return None,
+                    behind @ 1.. => begin.checked_add(behind - 1)?,
+                    before => end.checked_add(before)?,
+                };
+                (begin..end).contains(&found).then_some(found).and_then(|found| place(found as usize))
+            };
+            (list.values().clone(), (0..list.len()).map(find).collect())
+        }
+        kind => {
+            let map = array.as_map();
+            let key = plain(key_and_value(kind)?.0);
+            let (keys, at_rows) = (comparable(map.keys(), &key)?, comparable(at, &key)?);
+            let find = |row: usize| {
+                let (begin, end) = (map.offsets()[row] as usize, map.offsets()[row + 1] as usize);
+                let known = map.is_valid(row) && at.is_valid(row);
+                (begin..end).find(|&entry| known && keys.row(entry) == at_rows.row(row)).and_then(place)
+            };
+            (map.values().clone(), (0..map.len()).map(find).collect())
+        }
+    };
+    Ok(take(&values, &places, None)?)
+}
+
+/// Whether a list has an item; null where it does not and has one that is null.
+fn contains(array: &ArrayRef, item: &ArrayRef) -> Result<BooleanArray> {
+    let list = array.as_list::<i32>();
+    let kind = plain(&list.value_type());
+    let (values, items) = (comparable(list.values(), &kind)?, comparable(item, &kind)?);
+    let judge = |row: usize| {
+        if list.is_null(row) || item.is_null(row) {
+            return None;
+        }
+        let mut places = list.offsets()[row] as usize..list.offsets()[row + 1] as usize;
+        match places.clone().any(|place| values.row(place) == items.row(row)) {
+            true => Some(true),
+            false => (!places.any(|place| list.values().is_null(place))).then_some(false),
+        }
+    };
+    Ok((0..list.len()).map(judge).collect())
+}
+
+/// Whether an address is of a network, or a text has another in it.
+fn part_of_text(args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+    let network = match &args.args[0] {
+        ColumnarValue::Scalar(text) => text.try_as_str().flatten().filter(|text| text.contains('/')),
+        ColumnarValue::Array(_) => None,
+    };
+    match network.and_then(|text| text.parse::<IpNet>().ok()) {
+        Some(network) => judge_texts(&args.args[1], &|text| {
+            text.and_then(read_address).is_some_and(|address| network.contains(&address))
+        }),
+        None => {
+            let plain = |value: &ColumnarValue| value.cast_to(&DataType::Utf8, None);
+            let values = args.args.iter().map(plain).collect::<Result<_>>()?;
+            string::contains().invoke_with_args(ScalarFunctionArgs { args: values, ..args })
+        }
+    }
+}
+
+/// The keys of maps, or their values, as lists.
+fn parts(array: &ArrayRef, of_keys: bool, result: &DataType) -> Result<ArrayRef> {
+    let read;
+    let map = match array.data_type() {
+        DataType::Map(..) => array.as_map(),
+        _ => {
+            let shape = Shape::Map(Box::new(Shape::Text));
+            read = shape.read(&texts(array)?).map_err(|error| exec_datafusion_err!("{error}"))?;
+            read.as_map()
+        }
+    };
+    let values = if of_keys { map.keys() } else { map.values() };
+    let DataType::List(item) = result else { return plan_err!("{result} is no list") };
+    let values = cast(values, item.data_type())?;
+    Ok(Arc::new(arrow::array::ListArray::try_new(item.clone(), map.offsets().clone(), values, map.nulls().cloned())?))
+}
+
+/// JSON text as a type; what is no text is cast as it is.
+fn json_cast(array: &ArrayRef, kind: &DataType, shape: &ColumnarValue) -> Result<ArrayRef> {
+    if plain(array.data_type()) != DataType::Utf8 {
+        return Ok(cast(array, kind)?);
+    }
+    let shape = match shape {
+        ColumnarValue::Scalar(text) => text.try_as_str().flatten().unwrap_or_default(),
+        ColumnarValue::Array(_) => "",
+    };
+    let read = Shape::parse(shape).and_then(|shape| shape.read(&texts(array)?));
+    read.map_err(|error| exec_datafusion_err!("{error}"))
+}
+
+/// Lists, maps, structs, numbers and booleans as JSON. Text stays, for JSON is text here already.
+fn to_json(array: &ArrayRef, field: &FieldRef) -> Result<ArrayRef> {
+    if plain(array.data_type()) == DataType::Utf8 {
+        return Ok(Arc::new(texts(array)?));
+    }
+    let options = EncoderOptions::default();
+    let mut encoder = make_encoder(field, array, &options)?;
+    let (mut json, mut texts) = (Vec::new(), StringBuilder::new());
+    for row in 0..array.len() {
+        if array.is_null(row) {
+            texts.append_null();
+            continue;
+        }
+        json.clear();
+        encoder.encode(row, &mut json);
+        texts.append_value(std::str::from_utf8(&json).map_err(|error| exec_datafusion_err!("{error}"))?);
+    }
+    Ok(Arc::new(texts.finish()))
+}
