@@ -24,6 +24,7 @@ pub use saved::{Parts, Restored};
 use super::compile::{CompiledRule, Compiler, TableRules, Then};
 use super::emit::Apart;
 use super::horizon::Horizon;
+use super::joined::Joined;
 use super::quarantine::{self, Floods};
 use super::reference::References;
 use super::rows::{Made, apart, matches, wrong};
@@ -269,7 +270,8 @@ impl Detector {
         wanted: &(dyn Fn(&str) -> bool + Sync),
         horizon: Timestamp,
     ) -> Vec<Finding> {
-        let seen: Vec<_> = batches.par_iter().map(|batch| self.judge(batch, wanted)).collect();
+        let parts = Joined::of(batches, rayon::current_num_threads());
+        let seen: Vec<_> = parts.par_iter().with_max_len(1).map(|part| self.judge(part, wanted)).collect();
         let (mut found, mut wrong, mut selected) = (Vec::new(), Vec::new(), Vec::new());
         // of very many rules, each once and not for each batch
         let mut costs = BTreeMap::<Place, RuleCost>::new();
@@ -353,7 +355,7 @@ impl Detector {
         }
     }
 
-    fn judge(&self, batch: &Batch, wanted: &dyn Fn(&str) -> bool) -> Judged {
+    fn judge(&self, batch: &Joined, wanted: &dyn Fn(&str) -> bool) -> Judged {
         let mut judged = Judged::default();
         let Some(table) = self.tables.iter().position(|rules| std::ptr::eq(rules.table, batch.table)) else {
             return judged;
@@ -365,7 +367,7 @@ impl Detector {
             if !wanted(&rule.rule.id) {
                 continue;
             }
-            let count = candidates.as_ref().map_or(batch.rows.num_rows(), Vec::len);
+            let count = candidates.as_ref().map_or(batch.rows, Vec::len);
             if count == 0 {
                 continue;
             }
@@ -375,7 +377,7 @@ impl Detector {
             let (answers, failures) = match matches(rule, &scan, candidates) {
                 Ok(answer) => (vec![answer], Vec::new()),
                 Err(error) => {
-                    let rows = rows.unwrap_or_else(|| (0..batch.rows.num_rows() as u32).collect());
+                    let rows = rows.unwrap_or_else(|| (0..batch.rows as u32).collect());
                     apart(rule, &scan, &rows, error.strip_backtrace())
                 }
             };

@@ -25,6 +25,7 @@ mod compile;
 mod alike;
 mod verdicts;
 mod route;
+mod joined;
 mod scan;
 mod emit;
 mod window;

@@ -14,6 +14,7 @@ use datafusion::logical_expr::{Expr, ExprSchemable};
 use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 
 use super::absent::where_present;
+use super::joined::Joined;
 use super::regex::compile_once;
 use crate::table::{Batch, Table};
 
@@ -107,12 +108,17 @@ impl Leaves {
 
     /// The columns of a batch, in the order of `all`.
     pub fn arrays(&self, batch: &Batch) -> Vec<ArrayRef> {
-        let descend = |steps: &[usize]| {
+        self.joined(&batch.into())
+    }
+
+    /// The same of several batches.
+    pub fn joined(&self, batches: &Joined) -> Vec<ArrayRef> {
+        let descend = |steps: &[usize], batch: &Batch| {
             let top = batch.rows.column(steps[0]).clone();
             // a struct that is null has null fields: the builders of `logs` see to it, as SQL's get_field expects
             steps[1..].iter().fold(top, |array, step| array.as_struct().column(*step).clone())
         };
-        self.all.iter().map(|leaf| descend(&leaf.steps)).collect()
+        self.all.iter().map(|leaf| batches.column(|batch| descend(&leaf.steps, batch))).collect()
     }
 }
 

@@ -10,12 +10,12 @@ use datafusion::common::Result;
 
 use super::compile::{CompiledRule, Then};
 use super::emit;
+use super::joined::Joined;
 use super::quarantine::{Place, failed, halves};
 use super::scan::Scan;
 use super::window::gather::{Selected, gather};
 use crate::finding::Finding;
 use crate::rule::Rule;
-use crate::table::Batch;
 use crate::time::Timestamp;
 
 /// What a rule makes of the rows that it selects.
@@ -128,12 +128,12 @@ fn failed_len(failures: &[Failure]) -> usize {
 }
 
 /// What says that a rule failed on rows of a batch.
-pub fn wrong(rule: &Rule, batch: &Batch, rows: &[u32], error: &str) -> Vec<Finding> {
+pub fn wrong(rule: &Rule, batches: &Joined, rows: &[u32], error: &str) -> Vec<Finding> {
     let rows = UInt32Array::from(rows.to_vec());
-    let column = |name: &str| take(batch.rows.column_by_name(name)?, &rows, None).ok();
+    let column = |name: &str| take(&batches.column_by_name(name)?, &rows, None).ok();
     let texts = |name: Option<&str>| column(name?).and_then(|column| emit::texts(&column).ok());
-    let times = column(batch.table.time).map(|times| emit::times(&times));
-    let (accounts, regions, ids) = (texts(Some("account")), texts(Some("region")), texts(batch.table.id));
+    let times = column(batches.table.time).map(|times| emit::times(&times));
+    let (accounts, regions, ids) = (texts(Some("account")), texts(Some("region")), texts(batches.table.id));
     let one = |row: usize| {
         let name = |names: &Option<Vec<Option<String>>>| names.as_ref().and_then(|names| names[row].clone());
         let known = |name: Option<String>| name.unwrap_or_else(|| "unknown".to_owned());

@@ -10,12 +10,12 @@ use datafusion::common::{DataFusionError, Result};
 
 use super::compile::{CALLS, CompiledRule, TableRules, Then};
 use super::emit::Apart;
+use super::joined::Joined;
 use super::program::Rows;
 use super::route::{Candidates, Routes};
 use super::verdicts::is_true;
 use super::window::columns::{Answers, Whole};
 use super::window::gather::Names;
-use crate::table::Batch;
 
 /// A batch while its rules look at it. Whatever two rules need is computed when the first asks.
 pub struct Scan<'a> {
@@ -51,9 +51,9 @@ const REMEMBER_ROWS_MIN: usize = 8;
 
 impl<'a> Scan<'a> {
     /// The scan, and for each rule that may match the rows that do as far as the router tells; `None` when it is all of them.
-    pub fn new(rules: &'a TableRules, batch: &Batch, apart: Apart) -> (Scan<'a>, Candidates) {
-        let arrays = rules.leaves.arrays(batch);
-        let count = batch.rows.num_rows();
+    pub fn new(rules: &'a TableRules, batches: &Joined, apart: Apart) -> (Scan<'a>, Candidates) {
+        let arrays = rules.leaves.joined(batches);
+        let count = batches.rows;
         let Routes { rows, unsure, texts, wide } = rules.router.route(&rules.conditions, &arrays, count);
         let by_row = std::iter::repeat_with(ByRow::default).take(rules.conditions.len()).collect();
         let asked = std::iter::repeat_with(Whole::default).take(rules.asked.len()).collect();

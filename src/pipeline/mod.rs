@@ -58,6 +58,9 @@ use tell::Told;
 const ROUND_BYTES_MAX: usize = 8 << 20;
 /// or this long after its first piece came, whichever is first.
 const ROUND_WAIT: Duration = Duration::from_secs(1);
+/// As long as rounds come full, rules are asked of several together, up to the memory's share of this many inflated bytes: what it costs
+/// to ask a rule at all is most of what it costs to ask it of a round.
+const TOGETHER_BYTES_MAX: usize = 32 << 20;
 /// Once told to stop, readers get this long for the piece they are at. One that waits for standard input, or for a disk
 /// that does not answer, is left behind: what it has not given is not committed.
 const STOP_WAIT: Duration = Duration::from_secs(2);
@@ -242,13 +245,6 @@ async fn gather(events: &mut Events, bytes_max: usize, follow: bool, stop: &Canc
     (round, false)
 }
 
-/// What a round comes to before triage.
-struct Judged {
-    batches: Vec<Batch>,
-    rejects: Vec<Reject>,
-    found: Vec<Finding>,
-}
-
 type Report = Box<dyn Fn(Progress) + Send>;
 
 /// The stages at work, and what they have done since the last commit.
@@ -262,6 +258,9 @@ struct Worker {
     /// What the last commit has, and what the next one will.
     committed: watch::Sender<Arc<Checkpoint>>,
     reached: Checkpoint,
+    /// Rows that no rule has been asked of yet, which the archive has, and how many bytes they were made of.
+    unjudged: Vec<Batch>,
+    unjudged_bytes: usize,
     /// Asked before a commit whether what was read is still ours.
     claims: Claims,
     /// Of this worker, among those that share a source.
@@ -375,6 +374,8 @@ impl Worker {
             committed_at: now(),
             commit_took: Duration::ZERO,
             packing_took: Duration::ZERO,
+            unjudged: Vec::new(),
+            unjudged_bytes: 0,
             written: Vec::new(),
             flushes: 0,
             eased: None,
@@ -420,24 +421,21 @@ impl Worker {
                 self.turned = None;
             }
         }
-        let Judged { batches, rejects, mut found } = self.judge(round, now);
+        let (bytes, bytes_max) = (round.bytes, self.options.memory.of(ROUND_BYTES_MAX));
+        let (batches, rejects) = self.read(round, now);
         let start = wait::now();
-        self.stages.triage.watch(&batches);
-        if self.commit_every.is_some() {
-            found.extend(self.stages.triage.silent(now));
-        }
-        let changed = self.stages.triage.settle(found, now);
-        self.told.tell(&self.stages);
-        tell::newest(&batches, now);
-        let start = self.spent("triage", start);
-        self.hand_on(&changed, now)?;
-        self.turn_records(now);
-        let start = self.spent("deliver", start);
         if let Some(archive) = &mut self.stages.archive {
-            archive.add(batches);
+            archive.add(batches.clone());
             archive.add(catalog::rejects_batch(&rejects, now).into_iter().collect());
         }
+        self.spent("archive", start);
+        self.unjudged.extend(batches);
+        self.unjudged_bytes += bytes;
         let full = self.stages.archive.as_ref().is_some_and(Archive::is_full);
+        if bytes < bytes_max || full || self.unjudged_bytes >= self.options.memory.of(TOGETHER_BYTES_MAX) {
+            self.judge(now)?;
+        }
+        let start = wait::now();
         if self.stages.posts.iter().any(Post::is_full) || self.is_commit_due() || (full && !self.can_wait()) {
             self.commit()?;
         } else if full {
@@ -454,8 +452,8 @@ impl Worker {
         Ok(())
     }
 
-    /// Records to rows, and rows to matches.
-    fn judge(&mut self, round: Round, now: Timestamp) -> Judged {
+    /// Records to rows, and what could not be read.
+    fn read(&mut self, round: Round, now: Timestamp) -> (Vec<Batch>, Vec<Reject>) {
         for (partition, until) in &round.reached {
             self.stages.detector.reached(partition, *until, now);
         }
@@ -466,11 +464,42 @@ impl Worker {
         let start = self.spent("parse", start);
         let batches = self.drop_duplicates(batches);
         self.summary.rows_without_time += tell::untimed(&batches);
-        let start = self.spent("duplicates", start);
+        self.spent("duplicates", start);
+        (batches, rejects)
+    }
+
+    /// Rows to matches.
+    fn detect(&mut self, batches: &[Batch], now: Timestamp) -> Vec<Finding> {
+        let start = wait::now();
         self.stages.detector.keep_apart(self.stages.triage.asks());
-        let found = self.stages.detector.observe(&batches, now);
+        let found = self.stages.detector.observe(batches, now);
         self.spent("detect", start);
-        Judged { batches, rejects, found }
+        found
+    }
+
+    /// What was read and not judged yet, to findings, and these to whoever is told of them.
+    fn judge(&mut self, now: Timestamp) -> anyhow::Result<()> {
+        let batches = std::mem::take(&mut self.unjudged);
+        self.unjudged_bytes = 0;
+        let mut found = self.detect(&batches, now);
+        let start = wait::now();
+        self.stages.triage.watch(&batches);
+        if self.commit_every.is_some() {
+            found.extend(self.stages.triage.silent(now));
+        }
+        let changed = self.stages.triage.settle(found, now);
+        self.told.tell(&self.stages);
+        tell::newest(&batches, now);
+        let start = self.spent("triage", start);
+        self.hand_on(&changed, now)?;
+        self.turn_records(now);
+        self.spent("deliver", start);
+        Ok(())
+    }
+
+    /// The same where anything waits for it.
+    fn judge_rest(&mut self) -> anyhow::Result<()> {
+        if self.unjudged.is_empty() { Ok(()) } else { self.judge(clock()) }
     }
 
     /// To whoever is told of findings as they come.
@@ -486,6 +515,7 @@ impl Worker {
     /// order in which it always leaves, at most once a second, since what was freed is seen only a little later.
     fn make_room(&mut self) -> anyhow::Result<()> {
         METRICS.memory_waits.with_label_values(&[] as &[&str]).inc();
+        self.judge_rest()?;
         if self.stages.archive.as_ref().is_some_and(|archive| archive.buffered_bytes() > 0) {
             self.commit()?;
         }
@@ -654,6 +684,7 @@ impl Worker {
     /// their move into place. A crash between any two of these loses nothing and doubles nothing. Without an archive
     /// only the findings are kept, and what was read is done with when they are on the disk.
     fn commit(&mut self) -> anyhow::Result<()> {
+        self.judge_rest()?;
         let for_post = self.stages.posts.iter().any(Post::is_changed);
         if self.waiting_since.is_none() && self.reached == **self.committed.borrow() && !for_post {
             return Ok(());
@@ -727,6 +758,7 @@ impl Worker {
     }
 
     fn finish(mut self) -> anyhow::Result<Outcome> {
+        self.judge_rest()?;
         let start = wait::now();
         if self.commit_every.is_none() && !self.summary.stopped {
             let found = self.stages.detector.finish();

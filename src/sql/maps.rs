@@ -314,7 +314,7 @@ mod tests {
             bytes: 0,
         };
         let (mut first, mut second) = (part(What::Counts), part(What::Counts));
-        first.update_batch(&[keys.clone()]).unwrap();
+        first.update_batch(std::slice::from_ref(&keys)).unwrap();
         second.update_batch(&[keys.slice(0, 1)]).unwrap();
         let state: Vec<ArrayRef> = first.state().unwrap().iter().map(|state| state.to_array().unwrap()).collect();
         second.merge_batch(&state).unwrap();

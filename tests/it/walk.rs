@@ -370,10 +370,12 @@ fn has_word(file: &str, words: &str) -> bool {
 fn the_spine_takes_the_steps_in_the_order_of_the_walk() {
     let spine = fs::read_to_string(repository("src/pipeline/mod.rs")).unwrap();
     let body = |name: &str| spine.split(name).nth(1).unwrap().split("\n    }\n").next().unwrap();
-    // a function of Lambda has the first half of it too
-    let turn = body("fn turn(").replacen("self.judge(", body("fn judge("), 1);
-    // what `turn` calls for the steps from 3 on; before it the source has sent the pieces
-    let calls = ["take_apart(", "parse(", "drop_duplicates(", "observe(", "settle(", "archive.add(", "commit("];
+    // a function of Lambda reads and detects too
+    let judge = body("fn judge(").replacen("self.detect(", body("fn detect("), 1);
+    let turn = body("fn turn(").replacen("self.read(", body("fn read("), 1).replacen("self.judge(", &judge, 1);
+    // what `turn` calls for the steps from 3 on; before it the source has sent the pieces. The archive gathers rows that wait for the
+    // rules too, and writes them at the commit
+    let calls = ["take_apart(", "parse(", "drop_duplicates(", "archive.add(", "observe(", "settle(", "commit("];
     let places: Vec<Option<usize>> = calls.iter().map(|call| turn.find(call)).collect();
     assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{calls:?} stand at {places:?}");
 }

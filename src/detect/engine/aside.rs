@@ -26,7 +26,7 @@ impl Detector {
         batches: &[Batch],
     ) -> BTreeMap<String, std::result::Result<Vec<Finding>, String>> {
         let (mut each, mut windows) = (BTreeMap::new(), BTreeMap::<Place, Windows>::new());
-        for judged in batches.iter().map(|batch| self.judge(batch, wanted)) {
+        for judged in batches.iter().map(|batch| self.judge(&batch.into(), wanted)) {
             judged.found.into_iter().for_each(|finding| put(&mut each, finding));
             for (place, selected) in judged.selected {
                 windows.entry(place).or_default().add(self.windowed(place).0, selected, false, Timestamp(0));
@@ -53,7 +53,7 @@ impl Detector {
     /// condition holds; for people. Nothing for a rule without windows.
     pub fn windows_of(&self, rule: &str, batches: &[Batch]) -> std::result::Result<Vec<Seen>, String> {
         let (mut seen, mut windows) = (Vec::new(), BTreeMap::<Place, Windows>::new());
-        for judged in batches.iter().map(|batch| self.judge(batch, &|id| id == rule)) {
+        for judged in batches.iter().map(|batch| self.judge(&batch.into(), &|id| id == rule)) {
             if let Some(error) = judged.costs.into_iter().find_map(|(_, cost)| cost.error) {
                 return Err(error);
             }

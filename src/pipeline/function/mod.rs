@@ -21,7 +21,7 @@ use self::ends::Ends;
 use self::unit::{Unit, name_of};
 use super::duplicates::Seen;
 use super::summary::{SoFar, Summary};
-use super::{Judged, ROUND_BYTES_MAX, Round, Stages, Worker};
+use super::{ROUND_BYTES_MAX, Round, Stages, Worker};
 use crate::archive::Config;
 use crate::archive::bucket::Bucket;
 use crate::aws::Aws;
@@ -130,7 +130,8 @@ impl Function {
 
     fn judge(&mut self, unit: &mut Unit, round: Round) -> anyhow::Result<()> {
         let now = Timestamp::now();
-        let Judged { batches, rejects, found } = self.worker.judge(round, now);
+        let (batches, rejects) = self.worker.read(round, now);
+        let found = self.worker.detect(&batches, now);
         unit.found.extend(found.iter().map(|finding| finding.id));
         self.worker.stages.triage.watch(&batches);
         self.worker.stages.triage.settle(found, now);
