@@ -4,9 +4,12 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayData, AsArray, RecordBatch};
+use arrow::array::{Array, ArrayData, ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::buffer::Buffer;
-use arrow::datatypes::{DataType, Field, Fields, Int64Type, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType};
+use arrow::datatypes::{
+    DataType, Field, Fields, Int32Type, Int64Type, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType,
+};
+use hashbrown::HashMap;
 
 use crate::time::{MICROS_PER_SECOND, Timestamp};
 
@@ -150,6 +153,27 @@ impl fmt::Debug for Table {
 pub struct Batch {
     pub table: &'static Table,
     pub rows: RecordBatch,
+}
+
+/// Symbol columns of several batches (dictionaries of `Int32` to `Utf8`) → their texts, each once, and for each batch the codes of its
+/// rows among these. A row without a text has the first one's.
+pub fn merge_symbols(arrays: &[ArrayRef]) -> (Vec<Vec<i32>>, StringArray) {
+    let (mut known, mut texts) = (HashMap::<&str, i32>::new(), Vec::<&str>::new());
+    let mut codes = Vec::with_capacity(arrays.len());
+    for array in arrays {
+        let array = array.as_dictionary::<Int32Type>();
+        let values = array.values().as_string::<i32>();
+        let mut code = |text| {
+            *known.entry(text).or_insert_with(|| {
+                texts.push(text);
+                texts.len() as i32 - 1
+            })
+        };
+        let news: Vec<i32> = (0..values.len()).map(|value| code(values.value(value))).collect();
+        let keys = array.keys().values().iter();
+        codes.push(keys.map(|&key| news.get(key as usize).copied().unwrap_or(0)).collect());
+    }
+    (codes, StringArray::from_iter_values(texts))
 }
 
 impl Batch {

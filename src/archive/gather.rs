@@ -8,14 +8,15 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanBufferBuilder, DictionaryArray, Int32Array, RecordBatch, StringArray,
-    StringViewArray, StructArray, new_null_array,
+    Array, ArrayRef, AsArray, BooleanBufferBuilder, DictionaryArray, Int32Array, RecordBatch, StringViewArray,
+    StructArray, new_null_array,
 };
 use arrow::buffer::{Buffer, NullBuffer, ScalarBuffer};
 use arrow::compute::interleave;
 use arrow::datatypes::{DataType, Fields, Int32Type};
-use hashbrown::HashMap;
 use parquet::schema::types::ColumnPath;
+
+use crate::table::merge_symbols;
 
 /// Where a row lies: batch, row.
 pub type Place = (usize, usize);
@@ -98,7 +99,8 @@ impl Column {
                 Kind::Views { firsts, buffers: buffers.into() }
             }
             DataType::Dictionary(key, value) if (&**key, &**value) == (&DataType::Int32, &DataType::Utf8) => {
-                merged(&arrays)
+                let (codes, texts) = merge_symbols(&arrays);
+                Kind::Dictionary { codes, values: Arc::new(texts) }
             }
             _ => Kind::Other,
         };
@@ -156,28 +158,6 @@ impl Column {
         }
         Some(NullBuffer::new(bits.finish())).filter(|nulls| nulls.null_count() > 0)
     }
-}
-
-/// The texts of all dictionaries, each once, and codes of the rows among them. A row without a text has the first one's.
-fn merged(arrays: &[ArrayRef]) -> Kind {
-    let mut known: HashMap<&str, i32> = HashMap::new();
-    let mut texts: Vec<&str> = Vec::new();
-    let mut codes = Vec::with_capacity(arrays.len());
-    for array in arrays {
-        let array = array.as_dictionary::<Int32Type>();
-        let values = array.values().as_string::<i32>();
-        let mut code = |text| {
-            *known.entry(text).or_insert_with(|| {
-                texts.push(text);
-                texts.len() as i32 - 1
-            })
-        };
-        let news: Vec<i32> = (0..values.len()).map(|value| code(values.value(value))).collect();
-        let keys = array.keys().values().iter();
-        codes.push(keys.map(|&key| news.get(key as usize).copied().unwrap_or(0)).collect());
-    }
-    let values = Arc::new(StringArray::from_iter_values(&texts));
-    Kind::Dictionary { codes, values }
 }
 
 #[cfg(test)]

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, Int32Array, StringArray};
+use arrow::array::{Array, ArrayRef, DictionaryArray, Int32Array};
 use arrow::buffer::NullBuffer;
 use arrow::compute::concat;
 use arrow::datatypes::{DataType, Int32Type};
-use hashbrown::HashMap;
 
-use crate::table::{Batch, Table};
+use crate::table::{Batch, Table, merge_symbols};
 
 /// Batches of one table that rules are asked of as if they were one.
 pub struct Joined<'a> {
@@ -77,40 +76,18 @@ fn join(arrays: &[ArrayRef]) -> ArrayRef {
 }
 
 fn join_symbols(arrays: &[ArrayRef]) -> ArrayRef {
-    let rows = arrays.iter().map(|array| array.len()).sum();
-    let (mut known, mut texts, mut codes) = (HashMap::<&str, i32>::new(), Vec::<&str>::new(), Vec::with_capacity(rows));
-    for array in arrays {
-        let array = array.as_dictionary::<Int32Type>();
-        let values = array.values().as_string::<i32>();
-        let mut code = |text| {
-            *known.entry(text).or_insert_with(|| {
-                texts.push(text);
-                texts.len() as i32 - 1
-            })
-        };
-        let news: Vec<i32> = (0..values.len()).map(|value| code(values.value(value))).collect();
-        // a row without a value may have any code, or none that there is
-        codes.extend(array.keys().values().iter().map(|key| news.get(*key as usize).copied().unwrap_or(0)));
-    }
-    let nulls: Vec<NullBuffer> = arrays
-        .iter()
-        .map(|array| array.logical_nulls().unwrap_or_else(|| NullBuffer::new_valid(array.len())))
-        .collect();
-    let nulls = if nulls.iter().all(|nulls| nulls.null_count() == 0) {
-        None
-    } else {
-        Some(nulls.iter().flat_map(NullBuffer::iter).collect::<NullBuffer>())
-    };
-    let codes = Int32Array::new(codes.into(), nulls);
-    Arc::new(
-        DictionaryArray::<Int32Type>::try_new(codes, Arc::new(StringArray::from_iter_values(texts)))
-            .expect("codes are of texts"),
-    )
+    let (codes, texts) = merge_symbols(arrays);
+    let valid = |array: &ArrayRef| array.nulls().cloned().unwrap_or_else(|| NullBuffer::new_valid(array.len()));
+    let nulls: Vec<NullBuffer> = arrays.iter().map(valid).collect();
+    let has_nulls = nulls.iter().any(|nulls| nulls.null_count() > 0);
+    let nulls = has_nulls.then(|| nulls.iter().flat_map(NullBuffer::iter).collect());
+    let codes = Int32Array::new(codes.concat().into(), nulls);
+    Arc::new(DictionaryArray::<Int32Type>::try_new(codes, Arc::new(texts)).expect("codes are of texts"))
 }
 
 #[cfg(test)]
 mod tests {
-    use arrow::array::{RecordBatch, new_null_array};
+    use arrow::array::{AsArray, RecordBatch, new_null_array};
     use proptest::prelude::*;
     use serde_json::{Value, json};
 

@@ -302,7 +302,12 @@ impl World {
             match self.dice.roll(4) {
                 0 if read < RECORDS => {
                     let to = (read + 1 + self.dice.roll(3)).min(RECORDS);
-                    self.turn(worker, round(read, to), fate)?;
+                    let mut round = round(read, to);
+                    if self.dice.roll(2) == 0 {
+                        // more waits, so that it may be judged with others
+                        round.bytes = ROUND_BYTES_MAX;
+                    }
+                    self.turn(worker, round, fate)?;
                     read = to;
                 }
                 0 | 1 => {
@@ -461,4 +466,29 @@ fn whatever_ends_a_life_everything_is_sent_once_it_is_committed_and_nothing_befo
     let again: u64 = worlds.iter().flat_map(|world| &world.taken).map(|times| times - 1).sum();
     println!("{} seeds: {deaths} lives ended, {again} findings came again", worlds.len());
     assert!(lives < SEEDS || deaths >= lives * 9 / 10, "{deaths} deaths");
+}
+
+#[test]
+fn as_long_as_rounds_come_full_they_are_judged_together_and_all_at_the_end() {
+    let pairs = "-- title = \"Two\"\n-- severity = \"low\"\n-- tags = [\"attack.impact\"]\n-- remedy = \"Look.\"\n\
+                 SELECT dstaddr, count(*) AS flows FROM vpc_flow WHERE dstport = 22 \
+                 GROUP BY dstaddr, tumble(\"start\", INTERVAL '1 hour') HAVING count(*) = 10\n";
+    let pairs = crate::rule::parse("vpc_flow/y", "y.sql", pairs).unwrap();
+    let (detector, refused) = Detector::new(logs::TABLES, [rule(), pairs]);
+    assert_eq!(refused, []);
+    let triage = Triage::new(Suppressions::default(), Vec::new());
+    let stages = Stages { detector, triage, archive: None, state: None, journal: None, posts: vec![], look_back: None };
+    let mut worker = Worker::new(stages, decode::Options::default(), None, SoFar::default(), Box::new(|_| {})).unwrap();
+    let mut told = Vec::new();
+    for at in 0..5 {
+        let mut full = round(2 * at, 2 * at + 2);
+        full.bytes = ROUND_BYTES_MAX;
+        worker.turn(full).unwrap();
+        told.push(worker.stages.triage.len());
+    }
+    assert_eq!((told, worker.unjudged_bytes), (vec![0, 0, 0, 8, 8], ROUND_BYTES_MAX));
+    // two findings of rows wait, and that of the window needs their rows
+    let outcome = worker.finish().unwrap();
+    let of = |rule: &str| outcome.findings.iter().filter(|finding| finding.rule == rule).count();
+    assert_eq!((of("vpc_flow/x"), of("vpc_flow/y")), (10, 1));
 }
