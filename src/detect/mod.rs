@@ -22,6 +22,7 @@ mod place;
 mod framed;
 mod query;
 mod compile;
+mod words;
 mod alike;
 mod verdicts;
 mod route;

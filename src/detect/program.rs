@@ -16,6 +16,7 @@ use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 use super::absent::where_present;
 use super::joined::Joined;
 use super::regex::compile_once;
+use super::words::meaning;
 use crate::table::{Batch, Table};
 
 /// A column that some rule reads: of the table, or of a struct in it.
@@ -38,17 +39,18 @@ impl Leaves {
         Leaves { schema: table.schema(), all: Vec::new() }
     }
 
-    /// Rewrites an expression so that each field of a struct is a column of its own, named by its path, and that regular
-    /// expressions are compiled.
+    /// Rewrites an expression so that each field of a struct is a column of its own, named by its path, regular
+    /// expressions are compiled, and words are what they stand for.
     pub fn flatten(&self, expr: Expr) -> Result<Expr> {
         let flat = expr.transform_up(|expr| {
             Ok(match expr {
                 Expr::Column(column) => Transformed::yes(Expr::Column(Column::new_unqualified(column.name))),
                 Expr::Alias(alias) => Transformed::yes(*alias.expr),
-                Expr::ScalarFunction(call) => match self.field_path(&call) {
-                    Some(path) => Transformed::yes(Expr::Column(Column::new_unqualified(path))),
-                    None => Transformed::yes(where_present(compile_once(Expr::ScalarFunction(call)))),
-                },
+                Expr::ScalarFunction(call) => Transformed::yes(match (self.field_path(&call), meaning(&call)) {
+                    (Some(path), _) => Expr::Column(Column::new_unqualified(path)),
+                    (_, Some(meaning)) => meaning,
+                    (None, None) => where_present(compile_once(Expr::ScalarFunction(call))),
+                }),
                 other => Transformed::yes(compile_once(other)),
             })
         })?;

@@ -15,7 +15,7 @@ use futures::FutureExt;
 
 use super::lowered::Lowered;
 use super::reference::References;
-use super::{athena, from_reference, functions, spans};
+use super::{athena, from_reference, functions, spans, words};
 pub use crate::rule::dialect::{SqlError, parse};
 use crate::rule::shorthand;
 use crate::table::Table;
@@ -41,7 +41,7 @@ pub(super) fn planner(tables: &[&'static Table], references: &References) -> Ses
         .with_optimizer_rules(vec![Arc::new(SimplifyExpressions::new())])
         .build();
     register(&mut state);
-    for function in from_reference::functions(references) {
+    for function in from_reference::functions(references).into_iter().chain(words::functions()) {
         state.register_udf(function).expect("functions register in a new session");
     }
     let schema = state.schema_for_ref("t").expect("a new session has its default schema");
@@ -54,7 +54,7 @@ pub(super) fn planner(tables: &[&'static Table], references: &References) -> Ses
 
 /// Plans a statement over tables that are in memory, so that nothing is waited for.
 pub(super) fn plan(state: &SessionState, mut statement: Statement) -> Result<LogicalPlan, DataFusionError> {
-    shorthand::expand(&mut statement);
+    shorthand::call(&mut statement);
     athena::translate_rule(&mut statement)?;
     state.statement_to_plan(statement).now_or_never().expect("tables in memory are found without waiting")
 }

@@ -48,8 +48,8 @@ macro_rules! no_pipeline {
     };
 }
 
-/// Functions without arguments, over the columns of `cloudtrail`, and what they stand for.
-const WORDS: [(&str, &str); 4] = [
+/// Functions without arguments, over the columns of `cloudtrail`, and what they stand for, which is true or false and never null.
+pub const WORDS: [(&str, &str); 4] = [
     ("is_person", person!()),
     ("is_by_hand", BY_HAND),
     ("is_by_hand_or_script", BY_HAND_OR_SCRIPT),
@@ -91,11 +91,15 @@ const INFRASTRUCTURE_TOOL: &str =
 
 /// Puts the expressions in the places of the words.
 pub fn expand(statement: &mut Statement) {
-    match statement {
-        Statement::Statement(statement) => expand_in(statement.as_mut()),
-        Statement::Explain(explain) => expand(&mut explain.statement),
-        _ => {}
-    }
+    static WHOLE: LazyLock<Replacements> = LazyLock::new(|| replacements(|(_, meaning)| format!("({meaning})")));
+    replace(statement, &WHOLE);
+}
+
+/// Gives each word an argument, a column that only tables have which have the others that it is about: what is then called is a function
+/// of rows, see [`words`](crate::detect).
+pub fn call(statement: &mut Statement) {
+    static CALLED: LazyLock<Replacements> = LazyLock::new(|| replacements(|(word, _)| format!("{word}(userIdentity)")));
+    replace(statement, &CALLED);
 }
 
 /// What the words in a query stand for.
@@ -104,17 +108,30 @@ pub fn meanings(query: &str) -> impl Iterator<Item = &'static str> {
     WORDS.into_iter().filter(move |(word, _)| query.contains(word)).map(|(_, meaning)| meaning)
 }
 
-fn expand_in(statement: &mut impl VisitMut) {
-    static EXPRS: LazyLock<[(&str, Expr); 4]> = LazyLock::new(|| {
-        WORDS.map(|(word, sql)| {
-            let parser = DFParserBuilder::new(sql).with_dialect(&WeirDialect).build();
-            let expr = parser.and_then(|mut parser| parser.parse_expr()).expect("a test parses it");
-            (word, Expr::Nested(Box::new(expr.expr)))
-        })
-    });
+/// What comes in the place of each word.
+type Replacements = [(&'static str, Expr); WORDS.len()];
+
+fn replacements(sql: impl Fn((&'static str, &'static str)) -> String) -> Replacements {
+    WORDS.map(|(word, meaning)| {
+        let sql = sql((word, meaning));
+        let parser = DFParserBuilder::new(sql.as_str()).with_dialect(&WeirDialect).build();
+        let expr = parser.and_then(|mut parser| parser.parse_expr()).expect("a test parses it");
+        (word, expr.expr)
+    })
+}
+
+fn replace(statement: &mut Statement, by: &Replacements) {
+    match statement {
+        Statement::Statement(statement) => replace_in(statement.as_mut(), by),
+        Statement::Explain(explain) => replace(&mut explain.statement, by),
+        _ => {}
+    }
+}
+
+fn replace_in(statement: &mut impl VisitMut, by: &Replacements) {
     let _ = visit_expressions_mut(statement, |expr| {
         let whole = match &*expr {
-            Expr::Function(call) => EXPRS.iter().find(|(word, _)| is_call(call, word)),
+            Expr::Function(call) => by.iter().find(|(word, _)| is_call(call, word)),
             _ => None,
         };
         if let Some((_, whole)) = whole {
