@@ -19,7 +19,8 @@ WHERE eventSource = 's3.amazonaws.com'
   AND regexp_like(requestParameters ->> 'key', '\.tfstate(\.backup)?$')
   AND regexp_like(userAgent, '(?i)aws-cli|AWSPowerShell|^\[?(boto3|python|curl|wget)|mozilla|s3 ?browser|cyberduck|winscp|rclone|s3cmd|s5cmd|pacu')
   AND NOT is_infrastructure_tool()
-  AND (is_by_hand_or_script()
+  AND (is_by_hand()
+    OR is_by_hand_or_script() AND userAgent NOT LIKE '%aws-cli%' AND userAgent NOT LIKE 'AWSPowerShell%'
     OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
