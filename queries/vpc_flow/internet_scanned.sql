@@ -11,7 +11,9 @@ SELECT srcaddr, dstport,
        count(*) FILTER (WHERE action = 'REJECT') AS rejected,
        count(*) AS flows
 FROM vpc_flow
-WHERE (dstport IN (22, 23, 1433, 2323, 2375, 2376, 3306, 3389, 5432, 5555, 5900, 5985, 6379, 9200, 10250)
+WHERE (dstport IN (22, 23, 2323, 2375, 2376, 3389, 5555, 5900, 5985, 6379, 10250)
+    -- who speaks to the databases of customers says more
+    OR dstport IN (1433, 3306, 5432, 9200) AND packets <= 7
     OR action = 'REJECT' AND dstport NOT IN (25, 53, 80, 443, 465, 587, 853))
   AND dstport < 20000 -- ports of clients, to which late answers go
   AND protocol = 6
