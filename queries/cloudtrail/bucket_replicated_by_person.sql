@@ -8,7 +8,9 @@ SELECT eventTime,
        requestParameters ->> 'ReplicationConfiguration' AS replication,
        sourceIPAddress,
        userAgent,
-       'arn:aws:s3:::' || (requestParameters ->> 'bucketName') AS resource
+       'arn:aws:s3:::' || (requestParameters ->> 'bucketName') AS resource,
+       -- bucket_replicated_outside tells it
+       CASE WHEN regexp_like(replace(requestParameters ->> 'ReplicationConfiguration', account, ''), '"Account"\s*:\s*"?[0-9]{12}') THEN 'low' ELSE 'medium' END AS severity
 FROM cloudtrail
 WHERE eventSource = 's3.amazonaws.com'
   AND eventName = 'PutBucketReplication'

@@ -9,7 +9,9 @@ SELECT eventTime,
        coalesce(requestParameters ->> 'kubernetesGroups', requestParameters ->> 'policyArn') AS rights,
        sourceIPAddress,
        userAgent,
-       requestParameters ->> 'name' AS resource
+       requestParameters ->> 'name' AS resource,
+       -- cluster_admin_granted tells it
+       CASE WHEN regexp_like(requestParameters ->> 'policyArn', '/AmazonEKS(Cluster)?AdminPolicy$') THEN 'low' ELSE 'medium' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'eks.amazonaws.com'
   AND eventName IN ('CreateAccessEntry', 'UpdateAccessEntry', 'AssociateAccessPolicy')

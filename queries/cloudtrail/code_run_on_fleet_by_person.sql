@@ -7,11 +7,13 @@ SELECT eventTime,
        eventName,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'jobFlowId', requestParameters ->> 'applicationName', requestParameters ->> 'virtualClusterId') AS resource,
+       coalesce(requestParameters ->> 'jobFlowId', requestParameters ->> 'applicationName', requestParameters ->> 'virtualClusterId', requestParameters ->> 'environmentName', requestParameters ->> 'jobId', requestParameters ->> 'targetArn') AS resource,
        CASE WHEN userIdentity.accessKeyId LIKE 'AKIA%' THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
-WHERE eventSource IN ('elasticmapreduce.amazonaws.com', 'codedeploy.amazonaws.com', 'emr-containers.amazonaws.com')
-  AND eventName IN ('AddJobFlowSteps', 'CreateDeployment', 'StartJobRun')
+WHERE eventSource IN ('elasticmapreduce.amazonaws.com', 'codedeploy.amazonaws.com', 'emr-containers.amazonaws.com', 'greengrass.amazonaws.com', 'elasticbeanstalk.amazonaws.com', 'iot.amazonaws.com')
+  AND eventName IN ('AddJobFlowSteps', 'CreateDeployment', 'StartJobRun', 'UpdateEnvironment', 'CreateJob')
+  AND (eventName <> 'UpdateEnvironment'
+       OR json_contains(requestParameters, 'versionLabel'))
   AND NOT is_infrastructure_tool()
   AND is_person()
   AND errorCode IS NULL

@@ -9,7 +9,9 @@ SELECT eventTime,
        requestParameters AS what,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'destinationLocationArn', requestParameters ->> 'serverId', requestParameters ->> 'endpointIdentifier', requestParameters ->> 'flowName', eventName) AS resource
+       coalesce(requestParameters ->> 'destinationLocationArn', requestParameters ->> 'serverId', requestParameters ->> 'endpointIdentifier', requestParameters ->> 'flowName', eventName) AS resource,
+       -- data_mover_reaches_outside tells it
+       CASE WHEN eventSource = 'transfer.amazonaws.com' AND eventName = 'CreateServer' AND coalesce(requestParameters ->> 'endpointType', 'PUBLIC') = 'PUBLIC' THEN 'low' ELSE 'medium' END AS severity
 FROM cloudtrail
 WHERE eventSource IN ('datasync.amazonaws.com', 'transfer.amazonaws.com', 'dms.amazonaws.com', 'appflow.amazonaws.com', 'snowball.amazonaws.com', 's3.amazonaws.com', 'storagegateway.amazonaws.com')
   AND eventName IN ('CreateTask', 'StartTaskExecution', 'CreateServer', 'CreateUser', 'ImportSshPublicKey', 'CreateEndpoint', 'CreateFlow', 'CreateJob', 'CreateNFSFileShare', 'CreateSMBFileShare')

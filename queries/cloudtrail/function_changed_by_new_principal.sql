@@ -1,8 +1,9 @@
 -- title           = "Function's code was changed by a principal that had changed none for a month"
--- severity        = "medium"
+-- severity        = "low"
 -- tags            = ["attack.persistence", "attack.execution", "attack.t1648", "attack.t1554"]
 -- remedy          = "Compare the code with what your pipeline deploys. If they differ: deploy it again, and revoke the sessions of the principal."
 -- false_positives = "A new pipeline, or a person who helps out."
+-- description     = "A person is told as medium by lambda_code_changed_by_person, and the role of a program that is known and never did so by program_did_new_kind_of_deed. What is left is a role that is new, as that of a new pipeline is."
 SELECT account,
        coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn) AS actor,
        sample(responseElements ->> 'functionArn') AS resource,

@@ -9,7 +9,8 @@ SELECT requestParameters ->> 'jobName' AS resource,
        requestParameters -> 'jobUpdate' -> 'command' ->> 'scriptLocation' AS script,
        coalesce(requestParameters ->> 'repositoryOwner', '') || '/' || coalesce(requestParameters ->> 'repositoryName', '') AS repository,
        userAgent,
-       CASE WHEN is_by_hand() THEN 'medium' ELSE 'low' END AS severity
+       -- glue_job_admin_role tells that its new role is an administrator's
+       CASE WHEN is_by_hand() AND NOT coalesce(regexp_like(requestParameters -> 'jobUpdate' ->> 'role', '(?i)admin|poweruser|accountaccessrole'), false) THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'glue.amazonaws.com'
   AND eventName IN ('UpdateJob', 'UpdateJobFromSourceControl')

@@ -12,7 +12,10 @@ SELECT eventTime,
        requestParameters AS what,
        sourceIPAddress,
        userAgent,
-       eventName AS resource
+       eventName AS resource,
+       -- spending_alarm_removed and account_guard_removed tell it
+       CASE WHEN eventSource IN ('budgets.amazonaws.com', 'ce.amazonaws.com')
+                 OR eventName IN ('DeleteFunctionCodeSigningConfig', 'DeleteCodeSigningConfig20200630') THEN 'low' ELSE 'medium' END AS severity
 FROM cloudtrail
 WHERE regexp_like(eventName, '^(SetAlarmState|StopMetricStreams|DeleteMetricStream|DeleteInsightRules|DeleteDataProtectionPolicy|DeleteLogAnomalyDetector|DisassociateKmsKey|UpdateFirewallConfig|DeleteFirewallRuleGroup|DeleteFirewallDomainList|UpdateFirewallPolicy|UpdateMalwareScanSettings|CreateSampleFindings|DeleteActionTarget|DeleteInsight|DeleteRetentionConfiguration|DeleteAggregationAuthorization|DeleteEvaluationResults|DeleteAwsLogSource|DeleteSubscriber|DeregisterAccount|DeleteResourceDataSync|DeleteChannel|DisableFederation|DeleteBackupVaultAccessPolicy|StopBackupJob|UpdateRecoveryPointLifecycle|DisassociateRecoveryPoint|UnlockSnapshot|DisableKeyRotation|StopStreamEncryption|DeleteBucketEncryption|DeleteDeliveryStream|DeleteReportDefinition|DisableMfaDeviceForUser|DeleteSAMLProvider|DeleteOpenIDConnectProvider|DeregisterDelegatedAdministrator|DeleteFunctionCodeSigningConfig|DisableRadius|UpdateTerminationProtection|CancelRotateSecret|DisconnectCustomKeyStore|DeleteCustomKeyStore|AbortVaultLock|DeleteFileSystemPolicy|DeleteAuthorizer|DeleteCanary|DeletePolicyStore|DeleteReplicationSet)$')
   AND (eventName <> 'UpdateTerminationProtection'

@@ -9,7 +9,10 @@ SELECT eventTime,
        sourceIPAddress,
        userAgent,
        coalesce(requestParameters -> 'AssociateIamInstanceProfileRequest' ->> 'InstanceId', requestParameters -> 'ReplaceIamInstanceProfileAssociationRequest' ->> 'AssociationId', requestParameters ->> 'instanceProfileName', requestParameters ->> 'instanceId') AS resource,
-       CASE WHEN errorCode IS NULL THEN 'medium' ELSE 'low' END AS severity,
+       CASE WHEN errorCode IS NOT NULL THEN 'low'
+            -- admin_role_given_to_compute and admin_role_given_to_service tell it
+            WHEN regexp_like(requestParameters, '(?i)"(arn|name|roleName)"\s*:\s*"([^"]*[^a-z"])?(admins?|administrators?|administratoraccess|poweruser(access)?)([^a-z]|$)') THEN 'low'
+            ELSE 'medium' END AS severity,
        CASE WHEN errorCode IS NULL AND eventName = 'AddRoleToInstanceProfile' THEN 'Person put a role into an instance profile'
             WHEN errorCode IS NULL THEN 'Instance profile of a running EC2 instance was set or replaced'
             ELSE 'Somebody tried to set or replace the instance profile of an EC2 instance' END AS title

@@ -9,7 +9,9 @@ SELECT userIdentity.arn AS who,
        sample(userAgent) AS user_agents,
        sample(sourceIPAddress) AS addresses,
        sample(coalesce(requestParameters ->> 'instanceId', requestParameters ->> 'target', requestParameters ->> 'task')) AS resource,
-       CASE WHEN count(*) FILTER (WHERE is_by_hand() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL) > 0 THEN 'medium' ELSE 'low' END AS severity
+       -- each session of a long-lived key is told as medium
+       CASE WHEN count(*) FILTER (WHERE userIdentity.accessKeyId LIKE 'AKIA%') = count(*) THEN 'low'
+            WHEN count(*) FILTER (WHERE is_by_hand() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL) > 0 THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource IN ('ec2-instance-connect.amazonaws.com', 'ssm.amazonaws.com', 'ecs.amazonaws.com')
   AND eventName IN ('SendSSHPublicKey', 'OpenTunnel', 'StartSession', 'ExecuteCommand')

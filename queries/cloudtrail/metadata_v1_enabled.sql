@@ -6,7 +6,9 @@ SELECT eventTime,
        eventName,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters -> 'ModifyInstanceMetadataOptionsRequest' ->> 'InstanceId', requestParameters ->> 'instanceId', account) AS resource
+       coalesce(requestParameters -> 'ModifyInstanceMetadataOptionsRequest' ->> 'InstanceId', requestParameters ->> 'instanceId', account) AS resource,
+       -- account_guard_removed tells it
+       CASE WHEN eventName = 'ModifyInstanceMetadataDefaults' THEN 'low' ELSE 'medium' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'ec2.amazonaws.com'
   AND eventName IN ('ModifyInstanceMetadataOptions', 'ModifyInstanceMetadataDefaults')

@@ -8,7 +8,10 @@ SELECT eventTime,
        requestParameters AS change,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'accountId', requestParameters ->> 'policyId', requestParameters ->> 'servicePrincipal', eventName) AS resource
+       coalesce(requestParameters ->> 'accountId', requestParameters ->> 'policyId', requestParameters ->> 'servicePrincipal', eventName) AS resource,
+       -- organization_account_joined and organization_policy_emptied tell it
+       CASE WHEN eventName = 'InviteAccountToOrganization'
+                 OR eventName = 'UpdatePolicy' AND requestParameters ->> 'content' LIKE '%"Statement"%' AND NOT regexp_like(requestParameters ->> 'content', '"Effect"\s*:\s*"Deny"') THEN 'low' ELSE 'medium' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'organizations.amazonaws.com'
   AND eventName IN ('UpdatePolicy', 'MoveAccount', 'CreateAccount', 'InviteAccountToOrganization', 'DisableAWSServiceAccess', 'AttachPolicy', 'PutResourcePolicy')

@@ -9,7 +9,9 @@ SELECT eventTime,
        coalesce(requestParameters ->> 'instanceIds', requestParameters ->> 'targets') AS instances,
        sourceIPAddress,
        userAgent,
-       requestParameters ->> 'documentName' AS resource
+       requestParameters ->> 'documentName' AS resource,
+       -- command_document_of_other_account_run tells it
+       CASE WHEN regexp_like(replace(requestParameters ->> 'documentName', account, ''), ':[0-9]{12}:document/') THEN 'low' ELSE 'medium' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'ssm.amazonaws.com'
   AND eventName IN ('SendCommand', 'StartAutomationExecution')

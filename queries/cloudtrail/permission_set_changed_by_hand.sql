@@ -8,7 +8,10 @@ SELECT eventTime,
        coalesce(requestParameters ->> 'managedPolicyArn', requestParameters -> 'customerManagedPolicyReference' ->> 'name') AS policy,
        sourceIPAddress,
        userAgent,
-       requestParameters ->> 'permissionSetArn' AS resource
+       requestParameters ->> 'permissionSetArn' AS resource,
+       -- permission_set_made_admin tells it
+       CASE WHEN eventName = 'AttachManagedPolicyToPermissionSet' AND regexp_like(requestParameters ->> 'managedPolicyArn', ':iam::aws:policy/(AdministratorAccess|IAMFullAccess)$')
+                 OR regexp_like(regexp_replace(requestParameters ->> 'inlinePolicy', '[{]([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*"Effect"\s*:\s*"Deny"([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*[}]', '', 'g'), '"Action"\s*:\s*(\[[^\]]*)?"(\*|\*:\*|iam:\*)"([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*"Resource"\s*:\s*(\[[^\]]*)?"\*"|"Resource"\s*:\s*(\[[^\]]*)?"\*"([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*"Action"\s*:\s*(\[[^\]]*)?"(\*|\*:\*|iam:\*)"') THEN 'low' ELSE 'medium' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'sso.amazonaws.com'
   AND eventName IN ('AttachManagedPolicyToPermissionSet', 'AttachCustomerManagedPolicyReferenceToPermissionSet', 'PutInlinePolicyToPermissionSet', 'UpdatePermissionSet', 'DeleteInlinePolicyFromPermissionSet', 'DeletePermissionsBoundaryFromPermissionSet')

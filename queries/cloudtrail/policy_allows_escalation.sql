@@ -9,7 +9,9 @@ SELECT eventTime,
        coalesce(requestParameters ->> 'policyDocument', requestParameters ->> 'inlinePolicy') AS document,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'policyArn', requestParameters ->> 'policyName', requestParameters ->> 'permissionSetArn') AS resource
+       coalesce(requestParameters ->> 'policyArn', requestParameters ->> 'policyName', requestParameters ->> 'permissionSetArn') AS resource,
+       -- policy_allows_everything, inline_admin_policy_written and permission_set_made_admin tell it
+       CASE WHEN regexp_like(regexp_replace(coalesce(requestParameters ->> 'policyDocument', requestParameters ->> 'inlinePolicy'), '[{]([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*"Effect"\s*:\s*"Deny"([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*[}]', '', 'g'), '"Action"\s*:\s*(\[[^\]]*)?"(\*|\*:\*|iam:\*)"([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*"Resource"\s*:\s*(\[[^\]]*)?"\*"|"Resource"\s*:\s*(\[[^\]]*)?"\*"([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*"Action"\s*:\s*(\[[^\]]*)?"(\*|\*:\*|iam:\*)"') THEN 'low' ELSE 'medium' END AS severity
 FROM cloudtrail
 WHERE eventSource IN ('iam.amazonaws.com', 'sso.amazonaws.com')
   AND eventName IN ('CreatePolicy', 'CreatePolicyVersion', 'PutUserPolicy', 'PutRolePolicy', 'PutGroupPolicy', 'PutInlinePolicyToPermissionSet')

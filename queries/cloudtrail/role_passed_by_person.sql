@@ -10,7 +10,14 @@ SELECT eventTime,
        requestParameters AS what,
        sourceIPAddress,
        userAgent,
-       coalesce(responseElements ->> 'functionArn', requestParameters ->> 'functionName', requestParameters ->> 'stackName', requestParameters ->> 'name', eventName) AS resource
+       coalesce(responseElements ->> 'functionArn', requestParameters ->> 'functionName', requestParameters ->> 'stackName', requestParameters ->> 'name', eventName) AS resource,
+       -- other rules tell it
+       CASE WHEN eventSource IN ('codebuild.amazonaws.com', 'codepipeline.amazonaws.com', 'scheduler.amazonaws.com')
+                 OR json_contains(requestParameters, 'overrides', 'taskRoleArn')
+                 OR json_contains(requestParameters, 'overrides', 'executionRoleArn')
+                 OR eventSource = 'glue.amazonaws.com' AND regexp_like(requestParameters ->> 'role', '(?i)admin|poweruser|accountaccessrole')
+                 OR eventSource NOT IN ('glue.amazonaws.com', 'chatbot.amazonaws.com') AND eventName <> 'TestState'
+                    AND regexp_like(requestParameters, '(?i)(:(role|instance-profile)/|"(roleName|jobFlowRole|iamInstanceProfile|name)"\s*:\s*")([^"]*[^a-z"])?(admins?|administrators?|administratoraccess|poweruser(access)?)([^a-z]|$)|(?-i:(:(role|instance-profile)/|"(roleName|jobFlowRole|iamInstanceProfile|instanceProfileName)"\s*:\s*")[^"]*Admin(istrator)?s?([A-Z]|[^A-Za-z]|$))') THEN 'low' ELSE 'medium' END AS severity
 FROM cloudtrail
 WHERE eventSource IN ('lambda.amazonaws.com', 'cloudformation.amazonaws.com', 'ecs.amazonaws.com', 'apprunner.amazonaws.com',
                     'bedrock-agentcore.amazonaws.com', 'bedrock-agentcore-control.amazonaws.com', 'bedrock.amazonaws.com', 'sagemaker.amazonaws.com', 'glue.amazonaws.com',

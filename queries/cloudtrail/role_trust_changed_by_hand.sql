@@ -8,7 +8,9 @@ SELECT eventTime,
        requestParameters ->> 'policyDocument' AS trust_policy,
        sourceIPAddress,
        userAgent,
-       'role/' || (requestParameters ->> 'roleName') AS resource
+       'role/' || (requestParameters ->> 'roleName') AS resource,
+       -- role_trust_opened tells it
+       CASE WHEN regexp_like(regexp_replace(replace(requestParameters ->> 'policyDocument', account, 'own'), '[{]([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*"Effect"\s*:\s*"Deny"([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*[}]', '', 'g'), '"AWS"\s*:\s*(\[[^\]]*)?"(arn:[a-z-]+:(iam|sts)::)?[0-9]{12}|"(AWS|Principal)"\s*:\s*(\[[^\]]*)?"\*"') THEN 'low' ELSE 'medium' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'iam.amazonaws.com'
   AND eventName = 'UpdateAssumeRolePolicy'

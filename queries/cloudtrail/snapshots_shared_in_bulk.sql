@@ -11,7 +11,10 @@ SELECT userIdentity.arn AS who,
        sample(coalesce(requestParameters ->> 'snapshotId', requestParameters ->> 'imageId', requestParameters ->> 'dBSnapshotIdentifier', requestParameters ->> 'dBClusterSnapshotIdentifier')) AS resource,
        sample(userAgent) AS user_agents,
        sample(sourceIPAddress) AS addresses,
-       CASE WHEN count(*) FILTER (WHERE is_person()) > 0 THEN 'high' ELSE 'medium' END AS severity
+       -- each snapshot that a person shares is told as high, each image and what a program shares as medium
+       CASE WHEN count(*) FILTER (WHERE is_person()) = 0 THEN 'low'
+            WHEN count(*) FILTER (WHERE eventName = 'ModifyImageAttribute') = count(*) THEN 'high'
+            ELSE 'medium' END AS severity
 FROM cloudtrail
 WHERE eventName IN ('ModifySnapshotAttribute', 'ModifyImageAttribute', 'ModifyDBSnapshotAttribute', 'ModifyDBClusterSnapshotAttribute')
   AND eventSource IN ('ec2.amazonaws.com', 'rds.amazonaws.com')

@@ -8,7 +8,8 @@ SELECT coalesce(requestParameters ->> 'stateMachineArn', requestParameters ->> '
        requestParameters ->> 'roleArn' AS role,
        requestParameters ->> 'publish' AS published,
        userAgent,
-       CASE WHEN is_by_hand() THEN 'medium' ELSE 'low' END AS severity
+       -- states_machine_role_changed tells that its role was changed with it
+       CASE WHEN is_by_hand() AND NOT json_contains(requestParameters, 'roleArn') THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'states.amazonaws.com'
   AND eventName IN ('UpdateStateMachine', 'UpdateStateMachineAlias')

@@ -7,7 +7,9 @@ SELECT eventTime,
        requestParameters AS change,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'listenerArn', requestParameters ->> 'ruleArn', requestParameters ->> 'deliveryStreamName', requestParameters ->> 'alias', requestParameters ->> 'targetDistributionId') AS resource
+       coalesce(requestParameters ->> 'listenerArn', requestParameters ->> 'ruleArn', requestParameters ->> 'deliveryStreamName', requestParameters ->> 'alias', requestParameters ->> 'targetDistributionId') AS resource,
+       -- data_sent_to_web_address tells it
+       CASE WHEN requestParameters LIKE '%ttpEndpoint%' THEN 'low' ELSE 'medium' END AS severity
 FROM cloudtrail
 WHERE eventSource IN ('elasticloadbalancing.amazonaws.com', 'firehose.amazonaws.com', 'cloudfront.amazonaws.com')
   AND eventName IN ('ModifyListener', 'CreateRule', 'ModifyRule', 'UpdateDestination', 'AssociateAlias', 'AssociateAlias2020_05_31')

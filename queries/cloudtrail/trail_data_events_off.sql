@@ -9,7 +9,12 @@ SELECT eventTime,
        sourceIPAddress,
        userAgent,
        requestParameters ->> 'trailName' AS resource,
-       CASE WHEN is_infrastructure_tool() AND NOT is_person() THEN 'low' ELSE 'medium' END AS severity
+       CASE WHEN is_infrastructure_tool() AND NOT is_person() THEN 'low'
+            -- trail_events_dropped and trail_sees_less tell it
+            WHEN regexp_like(requestParameters ->> 'eventSelectors', '"includeManagementEvents"\s*:\s*false|"(ReadOnly|WriteOnly)"|"excludeManagementEventSources"\s*:\s*\[\s*"')
+                 OR requestParameters ->> 'advancedEventSelectors' NOT LIKE '%"Management"%'
+                 OR regexp_like(requestParameters ->> 'advancedEventSelectors', '"field"\s*:\s*"(readOnly|eventSource|eventName|userIdentity\.arn|sessionCredentialFromConsole)"') THEN 'low'
+            ELSE 'medium' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'cloudtrail.amazonaws.com'
   AND eventName = 'PutEventSelectors'

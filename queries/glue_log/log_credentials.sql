@@ -7,7 +7,7 @@
 SELECT logger, source, jobrunid AS resource
 FROM glue_log
 WHERE regexp_like(message, '(^|[^A-Z0-9])AKIA[A-Z2-7]{16}([^A-Z0-9]|$)')
-   OR regexp_like(message, 'aws_?secret_?(access_?)?key["'']?\s*[=:]\s*["'']?[A-Za-z0-9/+]{40}', 'i')
+   OR regexp_like(message, '(aws_?secret_?(access_?)?key|secret_?access_?key)["'']?\s*[=:]\s*["'']?[A-Za-z0-9/+]{40}', 'i')
    -- types of columns, folders, names of secrets and what a logger blotted out are no passwords
    OR regexp_like(regexp_replace(message, '(?i)(password|passwd|pwd)["'']?\s*[=:]\s*["'']?(string|(var|n)?char|text|binary|bigint|integer|struct<|array<|map<|arn:|/|[(]?redacted|masked|hidden|omitted|x{4}|[.]{3}|secretsmanager|(none|null|true|false|required)\b)', '', 'g'),
                   '(password|passwd|pwd)["'']?\s*[=:]\s*["'']?[^\s"''*<{$&]{6,}', 'i')

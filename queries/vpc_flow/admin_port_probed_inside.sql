@@ -4,7 +4,7 @@
 -- tags            = ["attack.discovery", "attack.t1046", "attack.t1018"]
 -- remedy          = "Find the process on the source; if nobody runs a scan on purpose, isolate the host and look at how it was entered. The hosts are open to it: look whether it signed in somewhere."
 -- false_positives = "Vulnerability scanners, and monitoring that only knocks; put their addresses in the suppress list."
--- description     = "Flows of three packets at most, which are let in and in which nothing is said: who manages hosts says more."
+-- description     = "Flows of three packets at most, which are let in and in which nothing is said: who manages hosts says more. Of logs with flags network_scanned tells it, by whoever begins the connection."
 SELECT srcaddr, dstport,
        count(DISTINCT dstaddr) AS hosts,
        sample(dstaddr) AS some_hosts,
@@ -17,6 +17,6 @@ WHERE action = 'ACCEPT'
   AND ip_is_private(srcaddr)
   AND ip_is_private(dstaddr)
   AND srcport >= 1024
-  AND coalesce(tcp_flags & 18, 0) <> 18
+  AND tcp_flags IS NULL
 GROUP BY srcaddr, dstport, account, hop("start", INTERVAL '5 minutes', INTERVAL '15 minutes')
 HAVING count(DISTINCT dstaddr) >= 40

@@ -9,7 +9,11 @@ SELECT srcaddr,
        count(DISTINCT dstaddr) FILTER (WHERE action = 'ACCEPT') AS reached,
        sample(dstaddr) AS some_hosts,
        sum(bytes) AS all_bytes,
-       CASE WHEN count(DISTINCT dstaddr) FILTER (WHERE action = 'ACCEPT' AND packets >= 4) >= 10 THEN 'high' ELSE 'medium' END AS severity
+       CASE WHEN count(DISTINCT dstaddr) FILTER (WHERE action = 'ACCEPT' AND packets >= 4) >= 10 THEN 'high'
+            WHEN count(DISTINCT dstaddr) FILTER (WHERE action = 'ACCEPT') >= 1 THEN 'medium'
+            -- network_scanned tells it
+            ELSE 'low'
+       END AS severity
 FROM vpc_flow
 WHERE dstport IN (139, 445)
   AND protocol = 6
