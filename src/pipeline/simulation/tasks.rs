@@ -190,9 +190,6 @@ impl TaskWorld {
 
     async fn live(&mut self, life: Life, dice: &mut Dice) -> End {
         let is_calm = life.fault_every.is_none();
-        if is_calm {
-            self.services.calm_down();
-        }
         let network = SharedHttpConnector::new(Network { services: self.services.clone(), life: life.clone() });
         let aws = Aws::answered_by(network.clone());
         let stages = match self.stages(&life, &aws, network).await {
@@ -268,7 +265,14 @@ impl TaskWorld {
             let end = self.live(Life::new(number, Fate::of(steps, writes), Some(fault_every)), &mut dice).await;
             *self.came.ends.entry(end).or_default() += 1;
         }
-        let last = self.live(Life::new(first + lives, Fate::after(u64::MAX), None), &mut dice).await;
+        self.services.calm_down();
+        let mut last = End::Lost;
+        let mut number = first + lives;
+        // the others may not be at their last
+        while last == End::Lost {
+            last = self.live(Life::new(number, Fate::after(u64::MAX), None), &mut dice).await;
+            number += 1;
+        }
         let inside = self.services.inside();
         assert!(last == End::Stopped, "{:#?}, {last:?}: taken {:?}", inside.trace, inside.taken);
         drop(inside);
