@@ -52,6 +52,8 @@ pub const CALLS: &[Call] = &[
     call("dynamodb", "Scan", "dynamodb:Scan", LEASES),
     call("dynamodb", "UpdateItem", "dynamodb:UpdateItem", LEASES),
     call("dynamodb", "DeleteItem", "dynamodb:DeleteItem", LEASES),
+    // a transaction needs what its writes need
+    call("dynamodb", "TransactWriteItems", "dynamodb:UpdateItem", LEASES),
     call("securityhub", "BatchImportFindings", "securityhub:BatchImportFindings", &["security-hub.json"]),
     call("securityhub", "GetFindings", "securityhub:GetFindings", &["security-hub-read-back.json"]),
     call("s3", "PutObject", "s3:PutObject", &["s3-findings.json", "s3-state.json", "s3-archive.json"]),

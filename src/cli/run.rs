@@ -47,7 +47,7 @@ use crate::sink::post::Post;
 use crate::sink::sender::Sender;
 use crate::sink::way::Way;
 use crate::sink::{self, Format, Journal, Refused, security_hub, wire};
-use crate::source::claims::{Lost, random_name};
+use crate::source::claims::{Lost, Note, random_name};
 use crate::source::kinesis::{self, Leases, Stream};
 use crate::source::layout::Wanted;
 use crate::source::s3::{backfill, notices};
@@ -505,6 +505,18 @@ fn work_once(
         (None, Some(archive)) => Some(State::open(&archive.dir().join(PRIVATE).join("state.redb")).or_output()?),
         (None, None) => None,
     };
+    if let Some(state) = &state {
+        let undo = |note: &Note| match &config.source.kinesis.leases {
+            Some(leases) => runtime.block_on(kinesis::undo(note, leases, &Aws::new(config.aws.clone()))),
+            None => {
+                tracing::warn!(
+                    "the last commit was made with leases, and is taken to stand: no table says whether it does"
+                );
+                Ok(false)
+            }
+        };
+        state.settle(undo).or_output()?;
+    }
     let stop = turn.stop.child_token();
     detector.keep_to(decode.memory);
     let journal = match journal {

@@ -5,6 +5,8 @@
 //! Every write of the head has a condition on the object that it replaces (`If-Match`, or `If-None-Match: *` where there is none). A
 //! worker that starts writes the state that it found with the next epoch: whoever wrote it before then finds another object
 //! than its own, and cannot commit any more.
+//!
+//! A commit that has to be settled is written with the head that it takes the place of, which is written again if it comes not to stand.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -16,13 +18,13 @@ use aws_sdk_s3::operation::put_object::PutObjectError;
 use aws_sdk_s3::primitives::ByteStream;
 use tokio::runtime::Handle;
 
-use self::layout::{Index, Kept, Layout, Pack, Values};
+use self::layout::{Head, Kept, Layout, Pack, Values};
 use super::commit::Commit;
 use super::said::Said;
 use crate::aws::tried::{NOT_WITHOUT_DOING_IT, Outcome, Tried};
 use crate::aws::{Aws, Kind, Trouble};
 use crate::health::HEALTH;
-use crate::source::claims::{Lost, random_name};
+use crate::source::claims::{Lost, Note, random_name};
 use crate::wait::{block_on, pause};
 
 mod layout;
@@ -47,6 +49,7 @@ pub struct Bucket {
     held: Mutex<Held>,
 }
 
+#[derive(Default)]
 struct Held {
     /// Of the object as it stands, as far as we know.
     etag: String,
@@ -55,13 +58,22 @@ struct Held {
     last: Option<Commit>,
     /// What the object has, and where.
     kept: Kept,
+    /// Its head, without the one before,
+    head: Vec<u8>,
+    /// which is this, inflated, where both were found and it has yet to be found out which of them stands.
+    before: Option<(Note, Vec<u8>)>,
+    /// Packs that only the head before names.
+    left: Vec<String>,
     /// Packs may not be written: all is in the head.
     is_alone: bool,
 }
 
 impl Held {
-    fn new(etag: String, epoch: u64, last: Option<Commit>, kept: Kept) -> Held {
-        Held { etag, epoch, last, kept, is_alone: false }
+    fn of(head: Head, last: Option<Commit>, etag: String) -> anyhow::Result<Held> {
+        let (mut left, kept) = (head.packs()?, Kept::of(&head.index, last.as_ref()));
+        left.retain(|name| !kept.names(name));
+        let (epoch, before) = (head.index.epoch, head.index.note.zip(head.before));
+        Ok(Held { etag, epoch, last, kept, head: layout::packed(&head.text)?, before, left, is_alone: false })
     }
 }
 
@@ -103,24 +115,23 @@ impl Bucket {
                 }
                 found => found?,
             };
-            let (etag, epoch, last, kept) = match found {
-                None => (None, 1, None, Kept::default()),
-                Some((etag, index, last)) => {
-                    let kept = Kept::of(&index, last.as_ref());
-                    if index.writer == taken.writer {
-                        taken.held = Mutex::new(Held::new(etag, index.epoch, last, kept));
+            let (etag, object, last) = match found {
+                None => (None, Layout::default().head(1, &taken.writer, "", None)?, None),
+                Some((etag, head, last)) => {
+                    if head.index.writer == taken.writer {
+                        taken.held = Mutex::new(Held::of(head, last, etag)?);
                         return Ok(taken);
                     }
                     if again {
-                        return Err(taken.taken_over(index.epoch));
+                        return Err(taken.taken_over(head.index.epoch));
                     }
-                    (Some(etag), index.epoch + 1, last, kept)
+                    (Some(etag), head.taken(head.index.epoch + 1, &taken.writer)?, last)
                 }
             };
-            let packs: Vec<String> = kept.packs.iter().map(|pack| pack.name.clone()).collect();
-            let head = kept.as_it_is(last.as_ref()).head(epoch, &taken.writer, "", last.as_ref())?;
-            if let Put::Done(etag) = taken.put(etag.as_deref(), &head)? {
-                taken.held = Mutex::new(Held::new(etag, epoch, last, kept));
+            if let Put::Done(etag) = taken.put(etag.as_deref(), &object)? {
+                let head = layout::read_head(&object)?;
+                let (epoch, packs) = (head.index.epoch, head.packs()?);
+                taken.held = Mutex::new(Held::of(head, last, etag)?);
                 tracing::info!(state = taken.name(), epoch, "took over the state");
                 taken.sweep(&packs);
                 return Ok(taken);
@@ -143,7 +154,7 @@ impl Bucket {
             key,
             owner: aws.expected_bucket_owner().map(str::to_owned),
             writer: writer.to_owned(),
-            held: Mutex::new(Held::new(String::new(), 0, None, Kept::default())),
+            held: Mutex::default(),
         })
     }
 
@@ -173,13 +184,46 @@ impl Bucket {
         self.held.lock().expect("nobody panics while holding it").last.clone()
     }
 
-    /// Makes a commit permanent, or nothing of it. While S3 cannot be reached it is tried again, for as long as `confirm` says that what
-    /// it has may still be committed.
+    /// By what the last commit is known if it has to be found out whether it stands.
+    pub fn unsettled(&self) -> Option<Note> {
+        self.held.lock().expect("nobody panics while holding it").before.as_ref().map(|(note, _)| note.clone())
+    }
+
+    /// Goes back to the commit before the last, which does not stand.
+    ///
+    /// # Errors
+    /// When it cannot be read or written, or another worker has taken the state over.
+    pub fn undo(&self) -> anyhow::Result<()> {
+        let mut held = self.held.lock().expect("nobody panics while holding it");
+        let Some((_, before)) = &held.before else { return Ok(()) };
+        let object = layout::rewritten(before, |index| {
+            // no other object may be the same: whoever wrote it would take it for its own
+            (index.epoch, index.writer, index.write) = (held.epoch, self.writer.clone(), random_name());
+            index.note = None;
+        })?;
+        let mut head = layout::read_head(&object)?;
+        let last = self.read_packs(&mut head)?;
+        let Put::Done(etag) = self.put(Some(&held.etag), &object)? else {
+            bail!("somebody else has written the state {}", self.name());
+        };
+        let undone = std::mem::replace(&mut *held, Held::of(head, last, etag)?);
+        let packs = undone.kept.packs.into_iter().map(|pack| pack.name);
+        self.remove(packs.filter(|name| !held.kept.names(name)));
+        Ok(())
+    }
+
+    /// Makes a commit permanent, or nothing of it; with a note it can be undone by who takes the state next. While S3 cannot be reached
+    /// it is tried again, for as long as `confirm` says that what it has may still be committed.
     ///
     /// # Errors
     /// When another worker has taken the state over or what was read, or S3 does not take the object. Of the last try it is then not
     /// known whether it was taken, and the state has to be taken again.
-    pub fn commit(&self, commit: &Commit, confirm: &dyn Fn() -> Result<(), Lost>) -> anyhow::Result<()> {
+    pub fn commit(
+        &self,
+        commit: &Commit,
+        note: Option<&Note>,
+        confirm: &dyn Fn() -> Result<(), Lost>,
+    ) -> anyhow::Result<()> {
         let mut held = self.held.lock().expect("nobody panics while holding it");
         let last = held.last.as_ref();
         let (mut outboxes, mut detector) =
@@ -206,21 +250,25 @@ impl Bucket {
             }
         }
         let write = random_name();
+        layout.note = note;
         let head = layout.head(held.epoch, &self.writer, &write, Some(&whole))?;
+        let before = note.map_or(&[][..], |_| &held.head[..]);
+        let object = [&head[..], before].concat();
         let etag = loop {
-            match self.put(Some(&held.etag), &head) {
+            match self.put(Some(&held.etag), &object) {
                 Ok(Put::Done(etag)) => break etag,
                 Ok(Put::Otherwise) => match self.head() {
                     Err(error) if may_pass(&error) => self.wait_while(&error, confirm)?,
                     Err(error) => return Err(error),
                     // the answer to an earlier try was lost
-                    Ok(Some((etag, index, _))) if index.writer == self.writer && index.write == write => break etag,
-                    Ok(Some((_, index, _))) if index.writer != self.writer => {
+                    Ok(Some((etag, Head { index, .. }))) if index.writer == self.writer && index.write == write => {
+                        break etag;
+                    }
+                    Ok(Some((_, head))) if head.index.writer != self.writer => {
                         // who has it named what it found, and names nothing of ours any more
-                        self.remove(
-                            written.into_iter().filter(|name| !index.packs.iter().any(|one| one.name == *name)),
-                        );
-                        return Err(self.taken_over(index.epoch));
+                        let packs = head.packs()?;
+                        self.remove(written.into_iter().filter(|name| !packs.contains(name)));
+                        return Err(self.taken_over(head.index.epoch));
                     }
                     // nothing else was written; or a commit that was given up came late, in place of which this one is made
                     Ok(Some((etag, ..))) => {
@@ -236,9 +284,14 @@ impl Bucket {
         };
         let kept = layout.kept();
         let before = std::mem::replace(&mut held.kept, kept).packs.into_iter().map(|pack| pack.name);
+        let before = before.filter(|name| !held.kept.names(name)).collect();
+        let mut gone = std::mem::replace(&mut held.left, before);
+        if note.is_none() {
+            gone.append(&mut held.left);
+        }
         // who reads by a head of before finds another head
-        self.remove(before.filter(|name| !held.kept.packs.iter().any(|pack| pack.name == *name)));
-        held.etag = etag;
+        self.remove(gone.into_iter());
+        (held.etag, held.head, held.before) = (etag, head, None);
         held.last = Some(Commit { triage: Vec::new(), ..whole });
         Ok(())
     }
@@ -256,29 +309,33 @@ impl Bucket {
     }
 
     /// The head and all that it names.
-    fn read(&self) -> anyhow::Result<Option<(String, Index, Option<Commit>)>> {
+    fn read(&self) -> anyhow::Result<Option<(String, Head, Option<Commit>)>> {
         let mut before = None;
         loop {
-            let Some((etag, mut index, mut values)) = self.head()? else { return Ok(None) };
-            let reading = || format!("reading the state {}", self.name());
-            match index.packs.iter().try_for_each(|pack| self.read_pack(pack, &mut values)) {
-                Ok(()) => {
-                    let commit = layout::commit_of(&mut index, values).with_context(reading)?;
-                    return Ok(Some((etag, index, commit)));
-                }
+            let Some((etag, mut head)) = self.head()? else { return Ok(None) };
+            match self.read_packs(&mut head) {
+                Ok(commit) => return Ok(Some((etag, head, commit))),
                 // another head is there by now, which does not name it
                 Err(error) if is_gone(&error) && before.as_ref() != Some(&etag) => before = Some(etag),
-                Err(error) => return Err(error).with_context(reading),
+                Err(error) => return Err(error),
             }
         }
     }
 
-    fn head(&self) -> anyhow::Result<Option<(String, Index, Values)>> {
+    /// The commit of a head, with all that it names.
+    fn read_packs(&self, head: &mut Head) -> anyhow::Result<Option<Commit>> {
+        let mut values = std::mem::take(&mut head.values);
+        let read = head.index.packs.iter().try_for_each(|pack| self.read_pack(pack, &mut values));
+        let commit = read.and_then(|()| layout::commit_of(&mut head.index, values));
+        commit.with_context(|| format!("reading the state {}", self.name()))
+    }
+
+    fn head(&self) -> anyhow::Result<Option<(String, Head)>> {
         let reading = || format!("reading the state {}", self.name());
         match self.get(&self.key) {
             Ok((etag, body)) => {
-                let (index, values) = layout::read_head(&body).with_context(reading)?;
-                Ok(Some((etag.with_context(|| format!("{} has no ETag", self.name()))?, index, values)))
+                let head = layout::read_head(&body).with_context(reading)?;
+                Ok(Some((etag.with_context(|| format!("{} has no ETag", self.name()))?, head)))
             }
             Err(error) if code(&error) == Some("NoSuchKey") => Ok(None),
             Err(error) => Err(error).with_context(reading),
@@ -498,12 +555,12 @@ fn refused<T>(answer: Result<T, SdkError<PutObjectError>>) -> Outcome {
     Outcome::Fails(trouble)
 }
 
-/// Names of the packs that a head names.
+/// Names of the packs that a head names, or the one behind it.
 #[cfg(test)]
 pub fn packs_of(head: &[u8]) -> Vec<String> {
-    let (index, _) = layout::read_head(head).unwrap();
-    let mut names: Vec<String> = index.packs.into_iter().map(|pack| pack.name).collect();
+    let mut names = layout::read_head(head).unwrap().packs().unwrap();
     names.sort();
+    names.dedup();
     names
 }
 

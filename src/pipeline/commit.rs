@@ -1,4 +1,7 @@
 //! What makes a round permanent: one redb transaction with the positions, the archived objects and the stages' state.
+//!
+//! A commit that has to be settled is written with a way back. Whether it stands only the leases know, and they are asked behind it; where
+//! the answer is not had, or is no, the run ends, and who takes the state up next finds out and goes back, or on ([`State::settle`]).
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -19,7 +22,7 @@ use crate::archive::Object;
 use crate::aws::Aws;
 use crate::detect::Parts;
 use crate::position::Checkpoint;
-use crate::source::claims::Lost;
+use crate::source::claims::{Note, Permit};
 
 /// Everything that one round makes permanent.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -62,6 +65,8 @@ const OUTBOX: &str = "outbox/";
 const OUTBOX_BEFORE: (&str, &str) = ("outbox", "security_hub");
 /// What the database keeps of its file in memory; without it, up to 1 GiB.
 const CACHE_BYTES: usize = 8 << 20;
+/// Names the last commit if it has to be settled; the database before it is then a savepoint.
+const NOTE: &str = "note";
 /// How many bytes redb knows its files by.
 const MAGIC_BYTES: usize = 9;
 /// Layout of the values; another one is refused rather than guessed at.
@@ -189,24 +194,46 @@ impl State {
         }
     }
 
+    /// Finds out whether the last commit stands, where that is not known: `undo` has it never stand, and says `false` where it does.
+    /// To be called before anything else of a state that was just taken up.
+    ///
+    /// # Errors
+    /// That of `undo`, or when the commit cannot be taken back.
+    pub fn settle(&self, undo: impl FnOnce(&Note) -> anyhow::Result<bool>) -> anyhow::Result<()> {
+        let note = match &self.0 {
+            Home::Disk(disk) => disk.unsettled()?,
+            Home::Bucket(bucket) => bucket.unsettled(),
+        };
+        let Some(note) = note else { return Ok(()) };
+        if undo(&note).context("finding out whether the last commit stands")? {
+            match &self.0 {
+                Home::Disk(disk) => disk.undo().context("undoing the last commit")?,
+                Home::Bucket(bucket) => bucket.undo().context("undoing the last commit")?,
+            }
+            tracing::warn!("another worker has read on before the last commit stood: it is undone");
+        }
+        Ok(())
+    }
+
     /// Makes a commit permanent, or nothing of it.
     ///
     /// # Errors
     /// When it cannot be written, or another worker has taken the state over; the last commit then stands.
     pub fn commit(&self, commit: &Commit) -> anyhow::Result<()> {
-        self.commit_while(commit, &|| Ok(()))
+        self.commit_if(commit, &Permit::default())
     }
 
-    /// The same for as long as `confirm` says that what it has may be committed; it was asked before this is called, and a disk
-    /// takes too little time to ask again.
+    /// The same for as long as `permit` says that what it has may be committed, and if it says behind it that it stands. It was asked
+    /// before this is called, and a disk takes too little time to ask again.
     ///
     /// # Errors
-    /// Those of [`State::commit`] and of `confirm`.
-    pub fn commit_while(&self, commit: &Commit, confirm: &dyn Fn() -> Result<(), Lost>) -> anyhow::Result<()> {
+    /// Those of [`State::commit`] and of `permit`: then [`State::settle`] tells which commit stands, once the state is taken up again.
+    pub fn commit_if(&self, commit: &Commit, permit: &Permit) -> anyhow::Result<()> {
         match &self.0 {
-            Home::Disk(disk) => disk.commit(commit),
-            Home::Bucket(bucket) => bucket.commit(commit, confirm),
+            Home::Disk(disk) => disk.commit(commit, permit.note())?,
+            Home::Bucket(bucket) => bucket.commit(commit, permit.note(), &|| permit.confirm())?,
         }
+        Ok(permit.settle()?)
     }
 }
 
@@ -255,13 +282,47 @@ impl Disk {
         Ok(Some(Commit { detector, triage, outboxes, ..commit }))
     }
 
-    fn commit(&self, commit: &Commit) -> anyhow::Result<()> {
+    /// By what the last commit is known if it had to be settled.
+    fn unsettled(&self) -> anyhow::Result<Option<Note>> {
+        let read = self.database.begin_read()?;
+        let note = match read.open_table(STATE) {
+            Ok(table) => table.get(NOTE)?.map(|note| serde_json::from_slice(note.value())),
+            Err(redb::TableError::TableDoesNotExist(_)) => None,
+            Err(error) => return Err(error.into()),
+        };
+        Ok(note.transpose()?)
+    }
+
+    /// Goes back to what was there before the last commit, which had to be settled.
+    fn undo(&self) -> anyhow::Result<()> {
+        let mut write = self.database.begin_write()?;
+        let before = write.list_persistent_savepoints()?.next().context("there is no way back")?;
+        let savepoint = write.get_persistent_savepoint(before)?;
+        write.restore_savepoint(&savepoint)?;
+        write.delete_persistent_savepoint(before)?;
+        // that of the commit before, which stands
+        write.open_table(STATE)?.remove(NOTE)?;
+        Ok(write.commit()?)
+    }
+
+    fn commit(&self, commit: &Commit, note: Option<&Note>) -> anyhow::Result<()> {
         let manifest = Manifest::of(commit);
         let write = || -> anyhow::Result<()> {
             let manifest = serde_json::to_vec(&manifest)?;
             let write = self.database.begin_write()?;
+            // the commit before stands: there is another only then
+            for before in write.list_persistent_savepoints()? {
+                write.delete_persistent_savepoint(before)?;
+            }
+            if note.is_some() {
+                write.persistent_savepoint()?;
+            }
             {
                 let mut table = write.open_table(STATE)?;
+                match note {
+                    Some(note) => table.insert(NOTE, &serde_json::to_vec(note)?[..])?,
+                    None => table.remove(NOTE)?,
+                };
                 let values = [
                     ("manifest", &manifest[..]),
                     ("detector", &commit.detector.shared[..]),
@@ -327,8 +388,11 @@ fn whole(copy: Vec<u8>) -> anyhow::Result<Database> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
     use crate::position::{Offset, Position};
+    use crate::source::claims::{Claims, Lost};
 
     #[test]
     fn a_file_that_was_never_finished_is_made_again_and_any_other_is_left_alone() {
@@ -344,6 +408,69 @@ mod tests {
         std::fs::write(&path, "somebody's notes").unwrap();
         assert!(State::open(&path).is_err());
         assert_eq!(std::fs::read(&path).unwrap(), b"somebody's notes");
+    }
+
+    /// Of leases that say, behind a commit, whether it stands.
+    fn permit(stands: bool) -> Permit {
+        let claims = Claims::default();
+        let mut asks = claims.answer_for("s/".to_owned());
+        std::thread::spawn(move || {
+            while let Some(ask) = asks.blocking_recv() {
+                let is_lost = ask.note.is_some() && !stands;
+                let later = Instant::now() + Duration::from_secs(3600);
+                ask.answer.send(if is_lost { Err(Lost::Taken("s/1".to_owned())) } else { Ok(later) }).unwrap();
+            }
+        });
+        claims.permit("w", vec![Position { partition: "s/1".into(), offset: Offset::at(1) }])
+    }
+
+    #[test]
+    fn a_commit_that_has_to_be_settled_is_gone_on_or_back_from_once_that_is_known() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state.redb");
+        let part = |round: u64| (("a/x".to_owned(), round), vec![round as u8; 5000].into());
+        let commit = |round: u64| {
+            let of_rules = BTreeMap::from([part(round), (("a/x".to_owned(), round - 1), "".into())]);
+            Commit { round, detector: Parts { shared: "s".into(), of_rules }, ..Commit::default() }
+        };
+        let whole = |round: u64| {
+            let of_rules = BTreeMap::from([part(round)]);
+            Commit { detector: Parts { shared: "s".into(), of_rules }, ..commit(round) }
+        };
+        let found = |state: &State, is_undone: Option<bool>| {
+            let mut asked = None;
+            let answer = |note: &Note| {
+                asked = Some(note.clone());
+                Ok(is_undone.expect("it is not asked"))
+            };
+            state.settle(answer).unwrap();
+            assert_eq!(asked.is_some(), is_undone.is_some());
+            state.load().unwrap()
+        };
+        let state = State::open(&path).unwrap();
+        assert_eq!(found(&state, None), None);
+        // also the first
+        assert!(state.commit_if(&commit(1), &permit(false)).unwrap_err().is::<Lost>());
+        drop(state);
+        let state = State::open(&path).unwrap();
+        assert_eq!(found(&state, Some(true)), None);
+        for round in 1..=20 {
+            state.commit_if(&commit(round), &permit(true)).unwrap();
+        }
+        let permit_of_21 = permit(false);
+        state.commit_if(&commit(21), &permit_of_21).unwrap_err();
+        assert_eq!(State::peek(&path).unwrap(), Some(whole(21)));
+        drop(state);
+        // an answer was lost
+        let state = State::open(&path).unwrap();
+        assert_eq!(found(&state, Some(false)), Some(whole(21)));
+        state.commit_if(&commit(22), &permit(false)).unwrap_err();
+        drop(state);
+        let state = State::open(&path).unwrap();
+        assert_eq!(found(&state, Some(true)), Some(whole(21)));
+        assert_eq!(found(&state, None), Some(whole(21)));
+        state.commit(&commit(22)).unwrap();
+        assert_eq!(found(&state, None), Some(whole(22)));
     }
 
     #[test]

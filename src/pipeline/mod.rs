@@ -34,7 +34,7 @@ use crate::health::{HEALTH, Phase};
 use crate::logs;
 use crate::memory;
 use crate::metrics::METRICS;
-use crate::position::{Checkpoint, Offset};
+use crate::position::{Checkpoint, Offset, Position};
 use crate::sink::Journal;
 use crate::sink::post::{self, Post};
 use crate::source::claims::{Claims, random_name};
@@ -693,7 +693,7 @@ impl Worker {
             Some(journal) => journal.sync().context("writing findings")?,
             None => 0,
         };
-        let moved = moved(&self.committed.borrow(), &self.reached);
+        let permit = self.claims.permit(&self.name, moved(&self.committed.borrow(), &self.reached));
         if self.stages.state.is_some() {
             self.flush()?;
         }
@@ -714,12 +714,8 @@ impl Worker {
             // nothing is sent that no commit has, and nothing committed that is another worker's
             post::commit(&mut self.stages.posts, self.round, clock(), |outboxes| {
                 commit.outboxes = outboxes;
-                let confirm = || {
-                    while self.claims.confirm(&moved)?.is_some_and(|until| until <= wait::now().into_std()) {}
-                    Ok(())
-                };
-                confirm()?;
-                state.commit_while(&commit, &confirm)
+                permit.confirm()?;
+                state.commit_if(&commit, &permit)
             })?;
             self.commit_took = now() - start;
             self.flushes = 0;
@@ -734,7 +730,7 @@ impl Worker {
                 METRICS.archived_bytes.with_label_values(&[&object.table]).inc_by(object.bytes);
             }
         } else {
-            self.claims.confirm(&moved)?;
+            permit.confirm()?;
         }
         self.committed.send_replace(Arc::new(self.reached.clone()));
         self.waiting_since = None;
@@ -793,10 +789,12 @@ fn heard(verdicts: &mut Option<Verdicts>, said: &mut Option<Said>) -> Option<Fee
     verdicts.as_mut().and_then(Verdicts::changed).or_else(|| said.as_mut().and_then(Said::changed))
 }
 
-/// Partitions that a commit moves on.
-fn moved(committed: &Checkpoint, reached: &Checkpoint) -> Vec<Arc<str>> {
+/// Where a commit brings the partitions that it moves on.
+fn moved(committed: &Checkpoint, reached: &Checkpoint) -> Vec<Position> {
     let has_moved = |(partition, offset): &(&Arc<str>, &Offset)| committed.0.get(*partition) != Some(offset);
-    reached.0.iter().filter(has_moved).map(|(partition, _)| partition.clone()).collect()
+    let position =
+        |(partition, offset): (&Arc<str>, &Offset)| Position { partition: partition.clone(), offset: offset.clone() };
+    reached.0.iter().filter(has_moved).map(position).collect()
 }
 
 #[cfg(test)]

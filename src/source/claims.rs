@@ -1,5 +1,9 @@
 //! What the pipeline asks before it makes anything permanent: whether those who read it may still do so. Kinesis shards move
 //! between workers; what a worker has read of one that it lost meanwhile is for another to archive and to tell of.
+//!
+//! A process may stop at any time, and go on when others have taken its shards. So what it asked before a commit says nothing of the
+//! time in which the commit is made, and the commit is settled behind it: it stands once the leases say that it was made, which they
+//! say all at once or not at all.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,10 +11,12 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::health::HEALTH;
-use crate::wait::recv_timeout;
+use crate::position::Position;
+use crate::wait::{self, recv_timeout};
 
 /// A wait for an answer shows this often that it is one.
 const LOOK: Duration = Duration::from_secs(1);
@@ -24,10 +30,19 @@ pub fn random_name() -> String {
     format!("{:016x}", RandomState::new().hash_one(std::process::id()))
 }
 
+/// Names a commit: where it is kept until it is known to stand, and beside the leases, which know whether it does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    pub worker: String,
+    pub commit: String,
+}
+
 /// A question of the pipeline's, and where the answer goes.
 pub struct Ask {
-    /// Partitions that the next commit moves on.
-    pub partitions: Vec<Arc<str>>,
+    /// Where the next commit brings partitions.
+    pub moved: Vec<Position>,
+    /// Of a commit that has been made, and is to stand.
+    pub note: Option<Note>,
     /// Until when the commit must have been made, or which partition is another's by now.
     pub answer: Sender<Result<Instant, Lost>>,
 }
@@ -77,31 +92,69 @@ impl Claims {
         self.0.hurried.swap(false, Ordering::Relaxed)
     }
 
-    /// Asks whether these partitions may be committed, and gives the time by which the commit must have been made; `None` when
-    /// nobody else can take them. Waits for as long as the answer takes.
-    ///
-    /// # Errors
-    /// When one of them is another worker's.
-    pub fn confirm(&self, moved: &[Arc<str>]) -> Result<Option<Instant>, Lost> {
-        let mut until: Option<Instant> = None;
-        let keepers = self.0.keepers.lock().expect("nobody panics while holding it").clone();
-        for (beginning, keeper) in keepers {
-            let of_keeper = moved.iter().filter(|partition| partition.starts_with(&beginning));
-            let partitions: Vec<Arc<str>> = of_keeper.cloned().collect();
-            if partitions.is_empty() {
-                continue;
-            }
-            let (sender, receiver) = channel();
-            // where it cannot be sent, the receiver tells
-            let _ = keeper.send(Ask { partitions, answer: sender });
-            let time = wait(&receiver).unwrap_or(Err(Lost::Unkept(beginning)))?;
-            until = Some(until.map_or(time, |until| until.min(time)));
-        }
-        Ok(until)
+    /// What is asked for a commit that brings partitions here.
+    pub fn permit(&self, worker: &str, moved: Vec<Position>) -> Permit {
+        let keepers = self.0.keepers.lock().expect("nobody panics while holding it");
+        let of_keeper = keepers.iter().map(|(beginning, keeper)| {
+            let of_it = moved.iter().filter(|position| position.partition.starts_with(beginning));
+            (beginning.clone(), keeper.clone(), of_it.cloned().collect())
+        });
+        let shared: Vec<Shared> = of_keeper.filter(|(_, _, moved): &Shared| !moved.is_empty()).collect();
+        let note = (!shared.is_empty()).then(|| Note { worker: worker.to_owned(), commit: random_name() });
+        Permit { shared, note }
     }
 }
 
-fn wait(answer: &Receiver<Result<Instant, Lost>>) -> Option<Result<Instant, Lost>> {
+/// What the partitions of a keeper begin with, who that is, and where a commit brings those of them that it moves.
+type Shared = (String, UnboundedSender<Ask>, Vec<Position>);
+
+/// Says of one commit whether it may be made, and whether it stands. By itself it is of partitions that nobody else can take.
+#[derive(Default)]
+pub struct Permit {
+    shared: Vec<Shared>,
+    note: Option<Note>,
+}
+
+impl Permit {
+    /// Names the commit if it has to be settled.
+    pub fn note(&self) -> Option<&Note> {
+        self.note.as_ref()
+    }
+
+    /// Asks whether the commit may be made. Waits for as long as the answer takes.
+    ///
+    /// # Errors
+    /// When one of its partitions is another worker's.
+    pub fn confirm(&self) -> Result<(), Lost> {
+        while self.confirm_all()?.is_some_and(|until| until <= wait::now().into_std()) {}
+        Ok(())
+    }
+
+    /// The time by which the commit must have been made; `None` when nobody else can take what it moves.
+    fn confirm_all(&self) -> Result<Option<Instant>, Lost> {
+        let times = self.shared.iter().map(|shared| ask(shared, None));
+        times.collect::<Result<Vec<Instant>, Lost>>().map(|times| times.into_iter().min())
+    }
+
+    /// Has the commit stand, once it is made: what keeps the leases notes all its positions in them at once, if they are all still
+    /// this worker's. Of those that several keep the first does; the others are noted later, as what was confirmed.
+    ///
+    /// # Errors
+    /// When one of its partitions is another worker's, or that cannot be found out. The commit is not to be gone on from until it is
+    /// known whether it stands, which it may all the same: an answer can be lost.
+    pub fn settle(&self) -> Result<(), Lost> {
+        self.shared.first().map_or(Ok(()), |shared| ask(shared, self.note.clone()).map(|_| ()))
+    }
+}
+
+fn ask((beginning, keeper, moved): &Shared, note: Option<Note>) -> Result<Instant, Lost> {
+    let (answer, receiver) = channel();
+    // where it cannot be sent, the receiver tells
+    let _ = keeper.send(Ask { moved: moved.clone(), note, answer });
+    answered(&receiver).unwrap_or_else(|| Err(Lost::Unkept(beginning.clone())))
+}
+
+fn answered(answer: &Receiver<Result<Instant, Lost>>) -> Option<Result<Instant, Lost>> {
     loop {
         match recv_timeout(answer, LOOK) {
             Ok(answer) => return Some(answer),
@@ -114,28 +167,36 @@ fn wait(answer: &Receiver<Result<Instant, Lost>>) -> Option<Result<Instant, Lost
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::position::Offset;
 
-    fn names(names: &[&str]) -> Vec<Arc<str>> {
-        names.iter().map(|&name| name.into()).collect()
+    fn at_one(names: &[&str]) -> Vec<Position> {
+        names.iter().map(|&name| Position { partition: name.into(), offset: Offset::at(1) }).collect()
     }
 
     #[test]
     fn who_reads_a_partition_is_asked_about_it_and_no_one_else() {
         let claims = Claims::default();
-        assert!(claims.confirm(&names(&["kinesis:a/1"])).unwrap().is_none());
+        let permit = |names: &[&str]| claims.permit("w", at_one(names));
+        permit(&["kinesis:a/1"]).confirm().unwrap();
         let (mut a, mut b) = (claims.answer_for("kinesis:a/".into()), claims.answer_for("kinesis:b/".into()));
-        assert!(claims.confirm(&names(&["file"])).unwrap().is_none());
+        let alone = permit(&["file"]);
+        assert_eq!((alone.confirm_all().unwrap(), alone.note()), (None, None));
+        alone.settle().unwrap();
         let until = Instant::now();
-        let other = claims.clone();
-        let asking = std::thread::spawn(move || other.confirm(&names(&["file", "kinesis:b/1", "kinesis:b/2"])));
-        let ask = b.blocking_recv().unwrap();
-        assert_eq!(ask.partitions, names(&["kinesis:b/1", "kinesis:b/2"]));
-        ask.answer.send(Ok(until)).unwrap();
-        assert_eq!(asking.join().unwrap().unwrap(), Some(until));
+        let shared = permit(&["file", "kinesis:b/1", "kinesis:b/2"]);
+        let note = shared.note().cloned();
+        let asking = std::thread::spawn(move || (shared.confirm_all(), shared.settle()));
+        for expected in [None, note] {
+            let ask = b.blocking_recv().unwrap();
+            assert_eq!((ask.moved, ask.note), (at_one(&["kinesis:b/1", "kinesis:b/2"]), expected));
+            ask.answer.send(Ok(until)).unwrap();
+        }
+        let (confirmed, settled) = asking.join().unwrap();
+        assert_eq!((confirmed.unwrap(), settled.unwrap()), (Some(until), ()));
         assert!(a.try_recv().is_err());
         drop(a);
         assert_eq!(
-            claims.confirm(&names(&["kinesis:a/1"])).unwrap_err().to_string(),
+            permit(&["kinesis:a/1"]).confirm().unwrap_err().to_string(),
             "the leases of kinesis:a/ are kept no more: what was read since the last commit is dropped"
         );
     }

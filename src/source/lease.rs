@@ -52,10 +52,23 @@ impl Lease {
         self.mark == Mark::Done(Offset::End)
     }
 
+    /// As it stands once `me`, who has it or is leaving it, has noted a commit in it.
+    pub fn settled(&self, me: &str, done: Option<&Offset>) -> Lease {
+        let mut lease = self.clone();
+        match lease.leaving.as_deref() == Some(me) {
+            true => lease.leaving_counter += 1,
+            false => lease.counter += 1,
+        }
+        if let Some(done) = done {
+            (lease.mark, lease.switches) = (Mark::Done(done.clone()), 0);
+        }
+        lease
+    }
+
     /// Where to read on, when this worker has committed something of the shard itself, now or in an earlier life.
     ///
-    /// That may be behind the lease, or before it by the last commit, which the table was not told of any more. Either way
-    /// everything up to the later of both is in somebody's archive.
+    /// That may be behind the lease, or before it by what was committed before there were leases. Either way everything up to the
+    /// later of both is in somebody's archive.
     pub fn reach(&self, own: Option<&Offset>) -> Mark {
         // 0 is no record's: a mark that the shard was there when the stream was first read
         match (own.filter(|own| **own != Offset::at(0)), &self.mark) {

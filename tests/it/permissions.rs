@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use aws_sdk_kinesis::primitives::Blob;
 use rustix::process::Signal;
 use serde_json::Value;
 use weir::aws::calls::{CALLS, IMPLIED};
@@ -152,9 +153,11 @@ async fn policies_allow_what_is_called_and_no_more() {
     stage.run_until(&arguments, "SubscribeToShard");
     all.extend(stage.judged(&["kinesis-fan-out.json"]));
 
-    let leases = "from = ['kinesis://permissions']\n[source.kinesis.leases]\ntable = 'permissions-leases'";
+    let leases = "from = ['kinesis://permissions']\n[limits]\ncommit_seconds = 1\n\
+                  [source.kinesis.leases]\ntable = 'permissions-leases'";
     let stage = Stage::new(&moto, leases);
-    stage.run_until(&arguments, "GetRecords");
+    // there is a record, which is committed
+    stage.run_until(&arguments, "TransactWriteItems");
     stage.doctor(&[]);
     all.extend(stage.judged(&["kinesis.json", "kinesis-leases.json"]));
 
@@ -240,6 +243,8 @@ async fn make(moto: &Moto) {
     }
     let kinesis = aws_sdk_kinesis::Client::new(&sdk);
     kinesis.create_stream().stream_name("permissions").shard_count(1).send().await.unwrap();
+    let record = Blob::new(r#"{"eventVersion":"1.08","eventName":"A","eventTime":"2024-08-01T12:00:00Z"}"#);
+    kinesis.put_record().stream_name("permissions").partition_key("a").data(record).send().await.unwrap();
     leases::make_table(moto, "permissions-leases").await;
 }
 

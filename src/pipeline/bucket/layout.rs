@@ -3,6 +3,9 @@
 //! What changed is in the head, which is written anyway. What did not is there too until it comes to [`COLD_BYTES`]; then it becomes a
 //! pack, one request for all of it, which later heads name. So a commit writes what changed and less than that besides, and more
 //! requests than one only where so much changed before. A pack of which less than half still holds is taken apart again.
+//!
+//! The head of a commit of which it has yet to be found out whether it stands has the one before behind it, so that either can be gone
+//! on from.
 
 use std::collections::BTreeMap;
 use std::iter::once;
@@ -11,14 +14,17 @@ use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 
 use crate::pipeline::commit::{Commit, Manifest};
+use crate::source::claims::Note;
 
 /// Level of zstd.
 const LEVEL: i32 = 3;
 /// What the name of a part begins with of what a rule over windows remembers; its number and the rule follow.
 const WINDOWS: &str = "windows/";
 const OUTBOX: &str = "outbox/";
-/// Layout of the head; another one is refused rather than guessed at. One without packs is as those of before there were any.
-const VERSION: u32 = 2;
+/// Layout of the head; another one is refused rather than guessed at. One without packs is as those of before there were any, and one
+/// that stands as those of before others did not.
+const VERSION: u32 = 3;
+const VERSION_PACKS: u32 = 2;
 const VERSION_ALONE: u32 = 1;
 /// What did not change that each head may have again. Tests have little.
 const COLD_BYTES: usize = if cfg!(test) { 600 } else { 4 << 20 };
@@ -41,6 +47,19 @@ pub struct Index {
     values: Vec<(String, usize)>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub packs: Vec<Pack>,
+    /// Names the commit if it has to be settled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<Note>,
+}
+
+/// A head that was read.
+pub struct Head {
+    pub index: Index,
+    pub values: Values,
+    /// All of that, inflated,
+    pub text: Vec<u8>,
+    /// and the same of the head before, if it is behind this one.
+    pub before: Option<Vec<u8>>,
 }
 
 /// Values in an object of their own.
@@ -67,6 +86,7 @@ pub struct Layout<'a> {
     hot: Vec<(String, &'a [u8])>,
     cold: Vec<(String, &'a [u8])>,
     packs: Vec<Pack>,
+    pub note: Option<&'a Note>,
 }
 
 /// All of a commit that its manifest does not have.
@@ -86,11 +106,8 @@ impl Kept {
         Kept { digests: digests.collect(), packs: index.packs.clone() }
     }
 
-    /// The layout in which `commit` was found.
-    pub fn as_it_is<'a>(&self, commit: Option<&'a Commit>) -> Layout<'a> {
-        let is_packed = |name: &String| self.packs.iter().any(|pack| pack.values.iter().any(|(one, ..)| one == name));
-        let cold = commit.into_iter().flat_map(values).filter(|(name, _)| !is_packed(name));
-        Layout { cold: cold.collect(), packs: self.packs.clone(), ..Layout::default() }
+    pub fn names(&self, pack: &str) -> bool {
+        self.packs.iter().any(|one| one.name == pack)
     }
 
     /// That of a commit that comes next: `whole` has besides what changed what did not.
@@ -150,24 +167,51 @@ impl Layout<'_> {
     pub fn head(&self, epoch: u64, writer: &str, write: &str, commit: Option<&Commit>) -> anyhow::Result<Vec<u8>> {
         let values = || self.hot.iter().chain(&self.cold);
         let index = Index {
-            version: if self.packs.is_empty() { VERSION_ALONE } else { VERSION },
+            version: 0,
             epoch,
             writer: writer.to_owned(),
             write: write.to_owned(),
             manifest: commit.map(Manifest::of),
             values: values().map(|(name, value)| (name.clone(), value.len())).collect(),
             packs: self.packs.clone(),
+            note: self.note.cloned(),
         };
-        let mut whole = serde_json::to_vec(&index)?;
-        whole.push(b'\n');
+        let mut whole = index.line()?;
         values().for_each(|(_, value)| whole.extend_from_slice(value));
-        Ok(zstd::encode_all(&whole[..], LEVEL)?)
+        packed(&whole)
     }
 
     /// Once the head is written.
     pub fn kept(self) -> Kept {
         Kept { digests: self.digests, packs: self.packs }
     }
+}
+
+impl Index {
+    fn line(mut self) -> anyhow::Result<Vec<u8>> {
+        self.version = match (&self.note, self.packs.is_empty()) {
+            (Some(_), _) => VERSION,
+            (None, false) => VERSION_PACKS,
+            (None, true) => VERSION_ALONE,
+        };
+        let mut line = serde_json::to_vec(&self)?;
+        line.push(b'\n');
+        Ok(line)
+    }
+}
+
+/// The object of a text, or that of a head with the one before behind it: zstd inflates what stands one behind the other to the same.
+pub fn packed(text: &[u8]) -> anyhow::Result<Vec<u8>> {
+    Ok(zstd::encode_all(text, LEVEL)?)
+}
+
+/// A head with another first line.
+pub fn rewritten(text: &[u8], rewrite: impl FnOnce(&mut Index)) -> anyhow::Result<Vec<u8>> {
+    let (mut index, values) = split(text)?;
+    rewrite(&mut index);
+    let mut whole = index.line()?;
+    whole.extend_from_slice(values);
+    packed(&whole)
 }
 
 impl Pack {
@@ -189,22 +233,47 @@ pub fn is_pack_name(name: &str) -> bool {
     })
 }
 
-/// What the head itself has.
-pub fn read_head(object: &[u8]) -> anyhow::Result<(Index, Values)> {
-    let whole = zstd::decode_all(object).context("it is not compressed with zstd")?;
-    let line = whole.iter().position(|byte| *byte == b'\n').context("it has no first line")?;
-    let index: Index = serde_json::from_slice(&whole[..line])?;
-    if !(VERSION_ALONE..=VERSION).contains(&index.version) {
-        bail!("it has version {}, and this weir knows version {VERSION}", index.version);
+impl Head {
+    /// The object of it once another writer has it.
+    pub fn taken(&self, epoch: u64, writer: &str) -> anyhow::Result<Vec<u8>> {
+        let mut object = rewritten(&self.text, |index| {
+            (index.epoch, index.writer, index.write) = (epoch, writer.to_owned(), String::new());
+        })?;
+        object.extend(self.before.as_deref().map(packed).transpose()?.unwrap_or_default());
+        Ok(object)
     }
-    let mut rest = &whole[line + 1..];
+
+    /// Names of the packs that it names, or the one before.
+    pub fn packs(&self) -> anyhow::Result<Vec<String>> {
+        let before = self.before.as_deref().map(split).transpose()?;
+        let packs = self.index.packs.iter().chain(before.iter().flat_map(|(index, _)| &index.packs));
+        Ok(packs.map(|pack| pack.name.clone()).collect())
+    }
+}
+
+/// What the head itself has.
+pub fn read_head(object: &[u8]) -> anyhow::Result<Head> {
+    let mut text = zstd::decode_all(object).context("it is not compressed with zstd")?;
+    let (index, mut rest) = split(&text)?;
     let mut values = BTreeMap::new();
     for (name, length) in &index.values {
         let (value, behind) = rest.split_at_checked(*length).context("it is cut off")?;
         values.insert(name.clone(), value.to_vec());
         rest = behind;
     }
-    Ok((index, values))
+    let own = text.len() - rest.len();
+    let before = text.split_off(own);
+    Ok(Head { index, values, text, before: Some(before).filter(|before| !before.is_empty()) })
+}
+
+/// The first line, and what is behind it.
+fn split(text: &[u8]) -> anyhow::Result<(Index, &[u8])> {
+    let line = text.iter().position(|byte| *byte == b'\n').context("it has no first line")?;
+    let index: Index = serde_json::from_slice(&text[..line])?;
+    if !(VERSION_ALONE..=VERSION).contains(&index.version) {
+        bail!("it has version {}, and this weir knows version {VERSION}", index.version);
+    }
+    Ok((index, &text[line + 1..]))
 }
 
 /// The commit of a head, with the values of its packs; `None` where none was made yet.

@@ -8,6 +8,7 @@ use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 
+use super::layout::Index;
 use super::*;
 use crate::detect::Parts;
 use crate::position::{Offset, Position};
@@ -120,11 +121,13 @@ impl World {
 
 /// All in the head, as before there were packs.
 fn pack(epoch: u64, writer: &str, write: &str, commit: Option<&Commit>) -> Vec<u8> {
-    Kept::default().as_it_is(commit).head(epoch, writer, write, commit).unwrap()
+    let none = Commit::default();
+    let values = commit.unwrap_or(&none);
+    Kept::default().next(values, values).head(epoch, writer, write, commit).unwrap()
 }
 
 fn unpack(object: &[u8]) -> anyhow::Result<(Index, Option<Commit>)> {
-    let (mut index, values) = layout::read_head(object)?;
+    let Head { mut index, values, .. } = layout::read_head(object)?;
     let commit = layout::commit_of(&mut index, values)?;
     Ok((index, commit))
 }
@@ -138,12 +141,12 @@ async fn a_state_is_taken_again_only_by_who_still_has_it() {
         let take = |writer: &str, again| Bucket::take("s3://b/w", writer, again, &aws, runtime.clone());
         let may = || Ok(());
         let commit = |round| Commit { round, ..Commit::default() };
-        take("one", false).unwrap().commit(&commit(7), &may).unwrap();
+        take("one", false).unwrap().commit(&commit(7), None, &may).unwrap();
         assert_eq!(take("one", true).unwrap().load().unwrap().round, 7);
         let two = take("two", false).unwrap();
         let refused = take("one", true).err().unwrap().to_string();
         assert_eq!(refused, "another worker has taken over the state s3://b/w/state.weir, with epoch 2");
-        two.commit(&commit(8), &may).unwrap();
+        two.commit(&commit(8), None, &may).unwrap();
     });
     working.await.unwrap();
 }
@@ -159,7 +162,7 @@ async fn what_another_worker_has_taken_is_not_written_once_the_bucket_is_back() 
             fake.world().away = false;
             Err(Lost::Taken("kinesis:s/1".into()))
         };
-        let error = state.commit(&Commit { round: 1, ..Commit::default() }, &lost).unwrap_err();
+        let error = state.commit(&Commit { round: 1, ..Commit::default() }, None, &lost).unwrap_err();
         assert!(error.is::<Lost>(), "{error:#}");
         assert_eq!(fake.head().0, 1, "only the taking over was written");
     });
@@ -179,7 +182,7 @@ async fn a_commit_whose_answer_was_lost_is_made_once_and_one_that_comes_late_is_
             (version, unpack(&body).unwrap().1.unwrap())
         };
         fake.world().mute = true;
-        state.commit(&commit(1, 10), &may).unwrap();
+        state.commit(&commit(1, 10), None, &may).unwrap();
         assert_eq!(stands(), (2, commit(1, 10)));
         // a run that had begun again was at the same round before, and was not answered
         let late = pack(1, "one", "late", Some(&commit(2, 11)));
@@ -188,9 +191,9 @@ async fn a_commit_whose_answer_was_lost_is_made_once_and_one_that_comes_late_is_
         let version = world.writes;
         world.objects.insert("b/w/state.weir".to_owned(), (version, late));
         drop(world);
-        state.commit(&commit(2, 20), &may).unwrap();
+        state.commit(&commit(2, 20), None, &may).unwrap();
         assert_eq!(stands(), (4, commit(2, 20)));
-        state.commit(&commit(3, 30), &may).unwrap();
+        state.commit(&commit(3, 30), None, &may).unwrap();
         assert_eq!(stands(), (5, commit(3, 30)));
     });
     working.await.unwrap();
@@ -211,7 +214,7 @@ async fn what_a_commit_does_not_name_stays_as_it_is() {
                 ..Commit::default()
             }
         };
-        let commit = |made: Commit| state.commit(&made, &|| Ok(())).unwrap();
+        let commit = |made: Commit| state.commit(&made, None, &|| Ok(())).unwrap();
         commit(with(&[("sns", "a"), ("s3", "b")], &[(1, "one"), (2, "two")]));
         // of what rules over windows remember, parts without bytes are to be forgotten
         commit(with(&[("sns", "c")], &[(1, ""), (3, "three")]));
@@ -280,7 +283,7 @@ async fn a_commit_writes_what_changed_and_little_else_and_nearly_all_are_one_req
         let (state, commits) = (take("one"), commits(200, 60));
         let commit = |one: &Commit| {
             let before = fake.world().put.len();
-            state.commit(one, &|| Ok(())).unwrap();
+            state.commit(one, None, &|| Ok(())).unwrap();
             let put: Vec<(String, usize)> = fake.world().put[before..].to_vec();
             assert_eq!(put.iter().filter(|(key, _)| key == "b/w/state.weir").count(), 1, "{put:?}");
             put
@@ -305,10 +308,10 @@ async fn a_commit_writes_what_changed_and_little_else_and_nearly_all_are_one_req
         let two = take("two");
         assert_eq!(two.load(), Some(expected.clone()));
         packs_there(&fake);
-        two.commit(&Commit { round: 203, ..same }, &|| Ok(())).unwrap();
+        two.commit(&Commit { round: 203, ..same }, None, &|| Ok(())).unwrap();
         assert_eq!(take("three").load(), Some(Commit { round: 203, ..expected }));
         // who has the state of before is refused, and leaves nothing
-        state.commit(&commits[0], &|| Ok(())).unwrap_err();
+        state.commit(&commits[0], None, &|| Ok(())).unwrap_err();
         packs_there(&fake);
     });
     working.await.unwrap();
@@ -328,7 +331,7 @@ async fn whichever_call_is_the_last_of_a_worker_the_next_goes_on_from_a_commit_a
             if let Ok(state) = take("one") {
                 for commit in &commits {
                     tried += 1;
-                    if state.commit(commit, &|| Ok(())).is_err() {
+                    if state.commit(commit, None, &|| Ok(())).is_err() {
                         break;
                     }
                     made = tried;
@@ -343,7 +346,7 @@ async fn whichever_call_is_the_last_of_a_worker_the_next_goes_on_from_a_commit_a
             assert!(known.contains(&found), "{calls} {last_is_made}: {made} made, {tried} tried, found {found:?}");
             packs_there(&fake);
             let next = Commit { round: 99, ..commits[11].clone() };
-            two.commit(&next, &|| Ok(())).unwrap();
+            two.commit(&next, None, &|| Ok(())).unwrap();
             let mut expected = found.map(|found| found.detector).unwrap_or_default();
             expected.take(next.detector.clone());
             assert_eq!(take("three").unwrap().load(), Some(Commit { detector: expected, ..next }));
@@ -359,6 +362,41 @@ async fn whichever_call_is_the_last_of_a_worker_the_next_goes_on_from_a_commit_a
     working.await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_takes_a_state_can_go_back_from_a_commit_with_a_note_and_nothing_is_left_over() {
+    let fake = Fake::default();
+    let (aws, runtime) = (Aws::of_server(&fake.serve().await), Handle::current());
+    let working = tokio::task::spawn_blocking(move || {
+        let mut dice = Dice(7);
+        let take = |writer: &str, again| Bucket::take("s3://b/w", writer, again, &aws, runtime.clone()).unwrap();
+        let mut made = Vec::new();
+        let (mut writer, mut state) = ("0".to_owned(), take("0", false));
+        for (number, commit) in commits(60, 20).into_iter().enumerate() {
+            let note = Note { worker: "w".to_owned(), commit: number.to_string() };
+            let note = Some(note).filter(|_| dice.roll(6) > 0);
+            state.commit(&commit, note.as_ref(), &|| Ok(())).unwrap();
+            made.push(commit);
+            let before = state;
+            let again = dice.roll(2) == 0;
+            if !again {
+                writer = format!("after {number}");
+            }
+            state = take(&writer, again);
+            assert_eq!((state.unsettled(), state.load()), (note.clone(), together(&made)), "{number}");
+            if dice.roll(2) == 0 {
+                state.undo().unwrap();
+                made.truncate(made.len() - usize::from(note.is_some()));
+                // whose commit it was, elsewhere, commits no more
+                assert!(again || before.commit(&Commit::default(), None, &|| Ok(())).is_err());
+                state = take(&writer, true);
+                assert_eq!((state.unsettled(), state.load()), (None, together(&made)), "{number}");
+            }
+            packs_there(&fake);
+        }
+    });
+    working.await.unwrap();
+}
+
 /// As a policy of before there were packs has it.
 #[tokio::test(flavor = "multi_thread")]
 async fn where_packs_may_not_be_written_all_is_in_the_head() {
@@ -368,14 +406,14 @@ async fn where_packs_may_not_be_written_all_is_in_the_head() {
     let working = tokio::task::spawn_blocking(move || {
         let take = |writer: &str| Bucket::take("s3://b/w", writer, false, &aws, runtime.clone()).unwrap();
         let (state, commits) = (take("one"), commits(8, 20));
-        commits.iter().for_each(|commit| state.commit(commit, &|| Ok(())).unwrap());
+        commits.iter().for_each(|commit| state.commit(commit, None, &|| Ok(())).unwrap());
         assert_eq!(unpack(&fake.head().1).unwrap().1, together(&commits));
         fake.world().forbidden = None;
         // it was told once, and does not ask with each commit
-        state.commit(&commits[7], &|| Ok(())).unwrap();
+        state.commit(&commits[7], None, &|| Ok(())).unwrap();
         assert!(packs_of(&fake.head().1).is_empty());
         let two = take("two");
-        two.commit(&commits[7], &|| Ok(())).unwrap();
+        two.commit(&commits[7], None, &|| Ok(())).unwrap();
         assert!(!packs_there(&fake).is_empty());
         assert_eq!(take("three").load(), together(&commits));
     });
@@ -413,7 +451,8 @@ async fn a_state_whose_packs_are_removed_while_it_is_read_is_read_again() {
         let state = Bucket::take("s3://b/w", "one", false, &aws, runtime.clone()).unwrap();
         let commits = commits(200, 20);
         std::thread::scope(|scope| {
-            let writing = scope.spawn(|| commits.iter().for_each(|commit| state.commit(commit, &|| Ok(())).unwrap()));
+            let writing =
+                scope.spawn(|| commits.iter().for_each(|commit| state.commit(commit, None, &|| Ok(())).unwrap()));
             while !writing.is_finished() {
                 if let Some(found) = peek("s3://b/w", &aws, runtime.clone()).unwrap() {
                     assert_eq!(Some(&found), together(&commits[..found.round as usize]).as_ref());

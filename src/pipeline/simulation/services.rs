@@ -20,7 +20,7 @@ use crate::source::kinesis::fake_table::{self, FakeTable, Way as TableWay};
 use crate::source::s3::fake::{self as s3_fake, Fake as Cloud};
 use crate::wait::simulated::{at_once, elapsed};
 
-/// Records that come by the stream; the others are an object each,
+/// Records that come by the stream where one worker reads it; the others are an object each,
 const IN_STREAM: u64 = 7;
 /// of which these and those before come with a notice. The last are there from the beginning.
 const NOTIFIED: u64 = 10;
@@ -29,8 +29,10 @@ const SHARDS_MAX: usize = 6;
 const OUTAGE_SECONDS: u64 = 60;
 /// What Security Hub is called here, whose calls name an address and no operation.
 const HUB: &str = "SecurityHub";
-/// Where a state is that is in a bucket; all that is written there is of it.
-pub const STATE: &str = "s3://state/w";
+/// Seconds for which a process is stopped, beside some.
+const STOPPED_SECONDS: u64 = 40;
+/// Where states are that are in a bucket, each below a prefix of its own; all that is written there is of them.
+pub const STATES: &str = "s3://state/";
 
 /// What goes wrong with a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,13 +49,28 @@ pub enum Fault {
     Late,
     /// Of its entries, the first is not taken.
     Part,
+    /// The process is stopped for some time before it is made: no call of its own is made meanwhile, and no answer comes to it.
+    Stopped,
+    /// The same behind it.
+    StoppedBehind,
 }
 
-pub const FAULTS: [Fault; 6] = [Fault::Unreachable, Fault::Refused, Fault::Lost, Fault::Torn, Fault::Late, Fault::Part];
+pub const FAULTS: [Fault; 8] = [
+    Fault::Unreachable,
+    Fault::Refused,
+    Fault::Lost,
+    Fault::Torn,
+    Fault::Late,
+    Fault::Part,
+    Fault::Stopped,
+    Fault::StoppedBehind,
+];
 
 /// The services.
 pub struct Services {
     pub seed: u64,
+    /// Workers that share the stream, by which all records come then.
+    workers: u64,
     stream: Arc<Mutex<Stream>>,
     table: FakeTable,
     cloud: Cloud,
@@ -62,11 +79,13 @@ pub struct Services {
 
 pub struct Inside {
     dice: Dice,
+    /// Workers in whose lives nothing fails any more.
+    calm: u64,
     is_calm: bool,
     /// Until then nobody takes findings.
     outage: Duration,
-    /// Calls of this life, by their operations.
-    calls: BTreeMap<String, u64>,
+    /// Calls of each life, by their operations.
+    calls: BTreeMap<(u64, String), u64>,
     /// Records there are so far, and shards there were.
     pub put: u64,
     born: usize,
@@ -87,7 +106,7 @@ impl Inside {
         let record = record_of(json);
         self.taken[record] += 1;
         self.trace.push(format!("{:?} {record} taken", elapsed()));
-        if matches!(fault, Some(Fault::Lost | Fault::Torn | Fault::Late)) {
+        if matches!(fault, Some(Fault::Lost | Fault::Torn | Fault::Late | Fault::StoppedBehind)) {
             self.excused[record] += 1;
             self.noted[record] = self.taken[record];
         }
@@ -102,13 +121,30 @@ pub struct Life {
     pub dead: CancellationToken,
     /// One call in so many fails; none in a life that is calm.
     pub fault_every: Option<u64>,
+    /// Until then it is stopped.
+    stopped: Arc<Mutex<Duration>>,
     /// Until it is known what of that which waits to be sent was sent in a life before.
     pub outbox: Arc<Mutex<Option<Shared>>>,
 }
 
 impl Life {
     pub fn new(number: u64, fate: Arc<Fate>, fault_every: Option<u64>) -> Life {
-        Life { number, fate, dead: CancellationToken::new(), fault_every, outbox: Arc::default() }
+        let dead = CancellationToken::new();
+        Life { number, fate, dead, fault_every, stopped: Arc::default(), outbox: Arc::default() }
+    }
+
+    fn stop(&self, dice: &mut Dice) {
+        *self.stopped.lock().unwrap() = elapsed() + Duration::from_secs(5 + dice.roll(STOPPED_SECONDS));
+    }
+
+    async fn go_on(&self) {
+        loop {
+            let left = self.stopped.lock().unwrap().saturating_sub(elapsed());
+            if left.is_zero() {
+                return;
+            }
+            sleep(left).await;
+        }
     }
 
     /// One more step, which nobody takes who is dead.
@@ -182,11 +218,12 @@ fn refusal(service: &str, is_throttled: bool) -> Response {
 }
 
 impl Services {
-    pub fn new(seed: u64) -> Arc<Services> {
+    pub fn new(seed: u64, workers: u64) -> Arc<Services> {
         let mut stream = Stream::default();
         stream.born("shardId-0", &[], (0, u128::MAX));
         let inside = Inside {
             dice: Dice(seed ^ 0x5eed),
+            calm: 0,
             is_calm: false,
             outage: Duration::ZERO,
             calls: BTreeMap::new(),
@@ -200,9 +237,12 @@ impl Services {
             faults: BTreeMap::new(),
         };
         let cloud = Cloud::at("http://simulated".into());
-        (NOTIFIED..RECORDS).for_each(|record| cloud.put("old", &key(record), flow(record)));
+        if workers == 1 {
+            (NOTIFIED..RECORDS).for_each(|record| cloud.put("old", &key(record), flow(record)));
+        }
         Arc::new(Services {
             seed,
+            workers,
             stream: Arc::new(Mutex::new(stream)),
             table: FakeTable::default(),
             cloud,
@@ -214,13 +254,18 @@ impl Services {
         self.inside.lock().unwrap()
     }
 
-    /// Another life begins.
-    pub fn begin(&self, is_calm: bool) {
+    /// The last life of a worker begins.
+    pub fn calm_down(&self) {
         let mut inside = self.inside();
-        (inside.is_calm, inside.calls) = (is_calm, BTreeMap::new());
-        if is_calm {
-            inside.outage = Duration::ZERO;
+        inside.calm += 1;
+        if inside.calm == self.workers {
+            (inside.is_calm, inside.outage) = (true, Duration::ZERO);
         }
+    }
+
+    /// Records that come by the stream, and by it or with a notice.
+    fn coming(&self) -> (u64, u64) {
+        if self.workers == 1 { (IN_STREAM, NOTIFIED) } else { (RECORDS, RECORDS) }
     }
 
     async fn answer(&self, life: &Life, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
@@ -237,8 +282,10 @@ impl Services {
             _ => "GetObject",
         };
         let of_none = (if head.method == http::Method::POST { HUB } else { "" }, operation);
-        let is_state = head.uri.path().starts_with("/state/");
         let (service, operation) = target.split_once('.').unwrap_or(of_none);
+        // who takes up a state asks whether its last commit stands
+        let is_undoing = || operation == "UpdateItem" && String::from_utf8_lossy(&body).contains("weirUndone");
+        let is_state = head.uri.path().starts_with("/state/") || is_undoing();
         if life.fate.is_dead() {
             return life.nobody(is_state).await;
         }
@@ -249,6 +296,10 @@ impl Services {
         let pause = Duration::from_millis(1 + dice.roll(40));
         sleep(pause).await;
         let has_none = operation == "ReceiveMessage" && !self.is_any_message_there(&body).await;
+        if fault == Some(Fault::Stopped) {
+            life.stop(&mut dice);
+        }
+        life.go_on().await;
         // nothing is waited for from here until it is made: who is dead makes none
         if !life.step() {
             return life.nobody(is_state).await;
@@ -275,7 +326,12 @@ impl Services {
         match fault {
             Some(Fault::Lost) => return Err(broken()),
             Some(Fault::Late) => sleep(Duration::from_secs(20 + dice.roll(40))).await,
+            Some(Fault::StoppedBehind) => life.stop(&mut dice),
             Some(_) | None => {}
+        }
+        life.go_on().await;
+        if life.fate.is_dead() {
+            return life.nobody(is_state).await;
         }
         let (head, body) = answer.into_parts();
         let bytes = to_bytes(body, usize::MAX).await.expect("it is in memory");
@@ -295,7 +351,7 @@ impl Services {
     /// What happens with a call: the same with the same of a life, whatever other calls are made.
     fn happens(&self, life: &Life, operation: &str) -> (Dice, Option<Fault>) {
         let mut inside = self.inside();
-        let times = inside.calls.entry(operation.to_owned()).or_default();
+        let times = inside.calls.entry((life.number, operation.to_owned())).or_default();
         *times += 1;
         let times = *times;
         let name = format!("{} {} {operation} {times}", self.seed, life.number);
@@ -328,7 +384,7 @@ impl Services {
             let pause = Duration::from_millis(100 + self.inside().dice.roll(1500));
             sleep(pause).await;
             let mut inside = self.inside();
-            if inside.put < NOTIFIED {
+            if inside.put < self.coming().1 {
                 self.put(&mut inside);
             }
             match inside.dice.roll(8) {
@@ -353,7 +409,7 @@ impl Services {
     fn put(&self, inside: &mut Inside) {
         let record = inside.put;
         inside.put += 1;
-        if record < IN_STREAM {
+        if record < self.coming().0 {
             let mut stream = self.stream.lock().unwrap();
             let open: Vec<&mut kinesis_fake::Shard> =
                 stream.shards.values_mut().filter(|shard| !shard.closed).collect();
@@ -448,12 +504,16 @@ impl Services {
         told.to_string().into_response()
     }
 
-    /// Nothing is left over of a state in the bucket: what is there is what its head names.
-    pub fn holds_state(&self) {
+    /// Nothing is left over of the states in the bucket: what is there is what their heads name.
+    pub fn holds_states(&self) {
         let cloud = self.cloud.world();
-        let Some((head, _)) = cloud.objects.get("state/w/state.weir") else { return };
-        let there = cloud.objects.keys().filter_map(|key| key.strip_prefix("state/w/state.parts/"));
-        assert_eq!(there.collect::<Vec<_>>(), bucket::packs_of(head), "seed {}: left: there; right: named", self.seed);
+        let prefix = |key: &String| key.strip_suffix("state.weir").map(str::to_owned);
+        for (prefix, (head, _)) in cloud.objects.iter().filter_map(|(key, object)| Some((prefix(key)?, object))) {
+            let packs = format!("{prefix}state.parts/");
+            let there = cloud.objects.keys().filter_map(|key| key.strip_prefix(&packs));
+            let named = bucket::packs_of(head);
+            assert_eq!(there.collect::<Vec<_>>(), named, "seed {}: left: there; right: named", self.seed);
+        }
     }
 
     /// All has come, and all of it has arrived.
@@ -461,6 +521,6 @@ impl Services {
         let inside = self.inside();
         let cloud = self.cloud.world();
         let is_queue_empty = cloud.messages.is_empty() && cloud.hidden.is_empty();
-        inside.put == NOTIFIED && is_queue_empty && inside.taken.iter().all(|times| *times > 0)
+        inside.put == self.coming().1 && is_queue_empty && inside.taken.iter().all(|times| *times > 0)
     }
 }

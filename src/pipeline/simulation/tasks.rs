@@ -1,8 +1,9 @@
 //! A run as it is, [`run`] with its sources and the sender's task, in a time of the simulation's own: shards that are split and
 //! merged, polled or subscribed to, with leases and without; a queue with its objects, and a bucket with others; turns, commits,
 //! an archive, a bus or Security Hub, an end that waits for these or does not, and the state on the disk or in a bucket. Every call may find nobody, be refused, be made and its answer lost, broken off or late; the disk may be
-//! full, a lease another worker's; and each step of a call or of the disk, and each moment between, may be the last of the process.
-//! What is there in the end is what an undisturbed run makes of the same records.
+//! full, a lease another worker's, the process stopped for longer than a lease; and each step of a call or of the disk, and each moment
+//! between, may be the last of the process. What is there in the end is what an undisturbed run makes of the same records, also where
+//! two workers share the stream: then each has a part of it.
 //!
 //! Nearly all of it comes from the seed, also which branch of a `select!` is first and how long the work of another thread takes: a
 //! world that failed fails again, as a rule.
@@ -10,15 +11,16 @@
 use std::path::Path;
 
 use arrow::array::{Array, StringArray};
+use futures::future::join_all;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use tokio::runtime::Handle;
 
-use super::services::{FAULTS, Fault, Life, Network, STATE, Services};
+use super::services::{FAULTS, Fault, Life, Network, STATES, Services};
 use super::*;
 use crate::archive;
 use crate::sink::security_hub::config::Routes;
 use crate::sink::sender::Sender;
-use crate::source::claims::Lost;
+use crate::source::claims::{Lost, Note};
 use crate::source::kinesis::{self, Leases};
 use crate::source::layout::Wanted;
 use crate::source::plan::Address;
@@ -73,8 +75,11 @@ struct Came {
     time: Duration,
 }
 
+/// A worker, and what it has.
 struct TaskWorld {
     services: Arc<Services>,
+    number: u64,
+    is_alone: bool,
     /// The disk.
     world: World,
     archive: tempfile::TempDir,
@@ -88,15 +93,18 @@ struct TaskWorld {
 }
 
 impl TaskWorld {
-    fn new(seed: u64) -> TaskWorld {
-        let services = Services::new(seed);
+    /// One of those that share the stream, or the only one.
+    fn new(services: &Arc<Services>, number: u64, is_alone: bool) -> TaskWorld {
+        let seed = services.seed + (number << 32);
         // it is flushed at each commit, which memory does not wait for
         let memory = Path::new("/dev/shm");
         let archive = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
         let mut dice = Dice(!seed);
         let [is_remote, drains] = [0; 2].map(|_| dice.roll(2) == 0);
-        let (world, archive) = (World::new(seed), archive.unwrap());
-        TaskWorld { services, world, archive, is_remote, drains, writer: None, came: Came::default() }
+        let (world, archive, services) = (World::new(seed), archive.unwrap(), services.clone());
+        // who has a part knows only of others when all is over
+        let drains = drains && is_alone;
+        TaskWorld { services, number, is_alone, world, archive, is_remote, drains, writer: None, came: Came::default() }
     }
 
     async fn stages(&mut self, life: &Life, aws: &Aws, network: SharedHttpConnector) -> Result<Stages, End> {
@@ -105,16 +113,33 @@ impl TaskWorld {
         let Ok(mut stages) = self.world.stages(fate) else {
             return Err(if life.fate.is_dead() { End::Killed } else { End::Full });
         };
+        let again = self.writer.take();
+        let mut writer = None;
         if self.is_remote {
-            let again = self.writer.take();
-            let writer = again.clone().unwrap_or_else(|| format!("{}", life.number));
-            let (aws, named) = (aws.clone(), writer.clone());
-            let taking = at_once(move || State::take(STATE, &named, again.is_some(), &aws, Handle::current()));
+            writer = Some(again.clone().unwrap_or_else(|| format!("{}", life.number)));
+            let (aws, named, address) = (aws.clone(), writer.clone().unwrap(), format!("{STATES}{}", self.number));
+            let taking = at_once(move || State::take(&address, &named, again.is_some(), &aws, Handle::current()));
             let taken = taking.await.unwrap();
             assert!(taken.is_ok() || life.fault_every.is_some(), "{:#}", taken.err().unwrap());
             stages.state = Some(taken.map_err(|_| if life.fate.is_dead() { End::Killed } else { End::Away })?);
-            self.writer = Some(writer);
         }
+        let (state, aws_of_state) = (stages.state.take().unwrap(), aws.clone());
+        let settling = at_once(move || {
+            let undo = |note: &Note| wait::block_on(&Handle::current(), kinesis::undo(note, &leases(), &aws_of_state));
+            state.settle(undo).map(|()| state)
+        });
+        let settled = settling.await.unwrap();
+        assert!(settled.is_ok() || life.fault_every.is_some(), "{:#}", settled.err().unwrap());
+        let has_room = life.fate.has_room();
+        let away = if life.fate.is_dead() {
+            End::Killed
+        } else if has_room {
+            End::Away
+        } else {
+            End::Full
+        };
+        stages.state = Some(settled.map_err(|_| away)?);
+        self.writer = writer;
         let drain_seconds = if self.drains { DRAIN_SECONDS } else { 0 };
         let way = if self.world.is_hub {
             let config = security_hub::Config { drain_seconds, ..security_hub::Config::of_hub(HUB).unwrap() };
@@ -129,11 +154,10 @@ impl TaskWorld {
     }
 
     fn config(&self, aws: Aws, dice: &mut Dice) -> Config {
-        let leases = Leases { table: "leases".to_owned(), expiry_seconds: 10 };
         let settings = kinesis::Settings {
             start: Start::TrimHorizon,
             fan_out: (dice.roll(2) == 0).then(|| "weir".to_owned()),
-            leases: (dice.roll(3) > 0).then_some(leases),
+            leases: (dice.roll(3) > 0 || !self.is_alone).then(leases),
             ..kinesis::Settings::default()
         };
         let stream = kinesis::Stream::parse("kinesis://there").unwrap();
@@ -145,12 +169,16 @@ impl TaskWorld {
             settings: s3::Settings::default(),
             progress: Arc::default(),
         };
+        let mut sources = vec![
+            Source::Kinesis(kinesis::Config { stream, settings }),
+            Source::Notices(notices::Config { queue, settings: settings_of_queue, until_empty: false }),
+            Source::Backfill(backfill),
+        ];
+        if !self.is_alone {
+            sources.truncate(1);
+        }
         Config {
-            sources: vec![
-                Source::Kinesis(kinesis::Config { stream, settings }),
-                Source::Notices(notices::Config { queue, settings: settings_of_queue, until_empty: false }),
-                Source::Backfill(backfill),
-            ],
+            sources,
             aws,
             decode: decode::Options::default(),
             follow: true,
@@ -162,7 +190,6 @@ impl TaskWorld {
 
     async fn live(&mut self, life: Life, dice: &mut Dice) -> End {
         let is_calm = life.fault_every.is_none();
-        self.services.begin(is_calm);
         let network = SharedHttpConnector::new(Network { services: self.services.clone(), life: life.clone() });
         let aws = Aws::answered_by(network.clone());
         let stages = match self.stages(&life, &aws, network).await {
@@ -227,37 +254,63 @@ impl TaskWorld {
         }
     }
 
-    async fn run(mut self, lives: u64) -> Came {
-        tokio::spawn(self.services.clone().go_on());
-        let mut dice = Dice(self.services.seed);
-        for number in 0..lives {
+    /// Some lives with their ends, and one that has none.
+    async fn run(mut self, lives: u64) -> TaskWorld {
+        let mut dice = Dice(self.services.seed + (self.number << 32));
+        let first = 1000 * self.number;
+        for number in first..first + lives {
             let steps = if dice.roll(3) == 0 { u64::MAX } else { dice.roll(STEPS) };
             let writes = if dice.roll(3) == 0 { dice.roll(WRITES) } else { u64::MAX };
             let fault_every = FAULT_EVERY[dice.roll(3) as usize];
             let end = self.live(Life::new(number, Fate::of(steps, writes), Some(fault_every)), &mut dice).await;
             *self.came.ends.entry(end).or_default() += 1;
         }
-        let last = self.live(Life::new(lives, Fate::after(u64::MAX), None), &mut dice).await;
-        // until all is removed that nobody waits for
-        sleep(Duration::from_secs(60)).await;
-        self.services.holds_state();
+        self.services.calm_down();
+        let mut last = End::Lost;
+        let mut number = first + lives;
+        // the others may not be at their last
+        while last == End::Lost {
+            last = self.live(Life::new(number, Fate::after(u64::MAX), None), &mut dice).await;
+            number += 1;
+        }
         let inside = self.services.inside();
         assert!(last == End::Stopped, "{:#?}, {last:?}: taken {:?}", inside.trace, inside.taken);
+        drop(inside);
+        self.came.rows = rows(self.archive.path());
+        self
+    }
+}
+
+impl Came {
+    /// What has come of workers, all of which have ended.
+    async fn of(services: &Services, workers: Vec<TaskWorld>) -> Came {
+        // until all is removed that nobody waits for
+        sleep(Duration::from_secs(60)).await;
+        services.holds_states();
+        let inside = services.inside();
         for (record, (taken, excused)) in inside.taken.iter().zip(&inside.excused).enumerate() {
             let trace = &inside.trace;
             assert!((1..=1 + excused).contains(taken), "{trace:#?}: {record} came {taken} times, {excused} excused");
         }
-        let again = inside.taken.iter().map(|times| times - 1).sum();
-        let rows = rows(self.archive.path());
-        Came {
-            rows,
+        let mut came = Came {
             faults: inside.faults.clone(),
             trace: inside.trace.clone(),
-            again,
+            again: inside.taken.iter().map(|times| times - 1).sum(),
             time: simulated::elapsed(),
-            ..self.came
+            ..Came::default()
+        };
+        for worker in workers {
+            came.rows.extend(worker.came.rows);
+            worker.came.counts.into_iter().for_each(|(id, count)| *came.counts.entry(id).or_default() += count);
+            worker.came.ends.into_iter().for_each(|(end, times)| *came.ends.entry(end).or_default() += times);
         }
+        came.rows.sort();
+        came
     }
+}
+
+fn leases() -> Leases {
+    Leases { table: "leases".to_owned(), expiry_seconds: 10 }
 }
 
 /// The interfaces of the archived rows.
@@ -275,22 +328,37 @@ fn rows(archive: &Path) -> Vec<String> {
             rows.extend(names.iter().map(|name| name.unwrap().to_owned()));
         }
     }
-    rows.sort();
     rows
 }
 
-fn run_world(seed: u64, lives: u64) -> Came {
-    simulated::run(seed, async { TaskWorld::new(seed).run(lives).await })
+/// A world of so many workers, with so many lives of each.
+fn run_world(seed: u64, workers: u64, lives: u64) -> Came {
+    simulated::run(seed, async {
+        let services = Services::new(seed, workers);
+        tokio::spawn(services.clone().go_on());
+        let all = (0..workers).map(|number| TaskWorld::new(&services, number, workers == 1).run(lives));
+        let all = join_all(all).await;
+        Came::of(&services, all).await
+    })
 }
 
 #[test]
 fn whatever_fails_and_whatever_ends_a_life_the_tasks_come_to_what_an_undisturbed_run_comes_to() {
-    let expected = run_world(0, 0);
+    come_to_the_same(1, SEEDS);
+}
+
+#[test]
+fn whatever_fails_and_whoever_is_stopped_two_workers_come_to_what_an_undisturbed_run_comes_to() {
+    come_to_the_same(2, SEEDS / 2);
+}
+
+fn come_to_the_same(workers: u64, count: u64) {
+    let expected = run_world(0, 1, 0);
     assert_eq!(expected.rows, (0..RECORDS).map(interface).collect::<Vec<String>>());
     assert_eq!(expected.counts.values().copied().collect::<Vec<u64>>(), vec![1; RECORDS as usize]);
-    let seeds = seeds(SEEDS);
+    let seeds = seeds(count);
     let worlds = of_seeds(seeds.clone(), |seed| {
-        let came = run_world(seed, 1 + seed % LIVES);
+        let came = run_world(seed, workers, 1 + seed % LIVES);
         assert_eq!(came.rows, expected.rows, "{:#?}", came.trace);
         assert_eq!(came.counts, expected.counts, "{:#?}", came.trace);
         came
@@ -303,13 +371,13 @@ fn whatever_fails_and_whatever_ends_a_life_the_tasks_come_to_what_an_undisturbed
     let calls: usize = worlds.iter().map(|came| came.trace.len()).sum();
     let again: u64 = worlds.iter().map(|came| came.again).sum();
     let time: Duration = worlds.iter().map(|came| came.time).sum();
-    let count = worlds.len();
+    let made = worlds.len();
     println!(
-        "{count} worlds in {} h of theirs: lives ended by {ends:?}; {calls} calls, of which failed {faults:?}; {again} findings came again",
+        "{made} worlds in {} h of theirs: lives ended by {ends:?}; {calls} calls, of which failed {faults:?}; {again} findings came again",
         time.as_secs() / 3600
     );
-    if seeds == (0..SEEDS) {
-        assert!(ends[&End::Killed] >= SEEDS && ends[&End::Stopped] >= SEEDS / 20 && ends[&End::Full] >= SEEDS / 50);
+    if seeds == (0..count) {
+        assert!(ends[&End::Killed] >= count && ends[&End::Stopped] >= count / 20 && ends[&End::Full] >= count / 50);
         assert!(ends.contains_key(&End::Lost) && faults.len() == FAULTS.len());
     }
 }

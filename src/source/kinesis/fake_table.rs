@@ -53,13 +53,14 @@ impl FakeTable {
     /// The leases there are, by the ids of their shards.
     pub fn leases(&self) -> BTreeMap<String, Item> {
         let items = self.0.lock().unwrap();
-        items.values().map(|item| (item["shardId"]["S"].as_str().unwrap().to_owned(), item.clone())).collect()
+        let lease = |item: &Item| Some((item.get("shardId")?["S"].as_str()?.to_owned(), item.clone()));
+        items.values().filter_map(lease).collect()
     }
 
     /// Another worker takes the lease of this place, if there is one, and is not heard of again.
     pub fn lose(&self, place: usize) {
         let mut items = self.0.lock().unwrap();
-        let Some(item) = items.values_mut().nth(place) else { return };
+        let Some(item) = items.values_mut().filter(|item| item.contains_key("shardId")).nth(place) else { return };
         for count in ["leaseCounter", "ownerSwitchesSinceCheckpoint"] {
             let before: u64 = item[count]["N"].as_str().unwrap().parse().unwrap();
             item.insert(count.to_owned(), json!({ "N": (before + 1).to_string() }));
@@ -69,28 +70,40 @@ impl FakeTable {
 
     fn call(&self, operation: &str, ask: &Value) -> Result<Value, &'static str> {
         let mut items = self.0.lock().unwrap();
-        if operation == "Scan" {
-            return Ok(scanned(&items, ask));
-        }
-        let key = ask["Key"]["leaseKey"]["S"].as_str().unwrap().to_owned();
-        let mut item = items.get(&key).cloned().unwrap_or_default();
-        if !holds(&item, ask) {
-            return Err("ConditionalCheckFailedException");
-        }
+        let all_hold = |asks: &[&Value]| asks.iter().all(|ask| holds(items.get(key(ask)).unwrap_or(&Item::new()), ask));
         match operation {
+            "Scan" => Ok(scanned(&items, ask)),
+            "DeleteItem" | "UpdateItem" if !all_hold(&[ask]) => Err("ConditionalCheckFailedException"),
             "DeleteItem" => {
-                items.remove(&key);
+                items.remove(key(ask));
                 Ok(json!({}))
             }
-            "UpdateItem" => {
-                item.insert("leaseKey".into(), ask["Key"]["leaseKey"].clone());
-                change(&mut item, ask);
-                items.insert(key, item.clone());
-                Ok(json!({ "Attributes": item }))
+            "UpdateItem" => Ok(json!({ "Attributes": updated(&mut items, ask) })),
+            "TransactWriteItems" => {
+                let updates = ask["TransactItems"].as_array().unwrap().iter().map(|item| &item["Update"]);
+                let updates: Vec<&Value> = updates.collect();
+                assert!(updates.len() <= 100 && updates.iter().all(|update| update.get("ReturnValues").is_none()));
+                if !all_hold(&updates) {
+                    return Err("TransactionCanceledException");
+                }
+                updates.into_iter().for_each(|update| drop(updated(&mut items, update)));
+                Ok(json!({}))
             }
             other => panic!("{other} is not called"),
         }
     }
+}
+
+fn key(ask: &Value) -> &str {
+    ask["Key"]["leaseKey"]["S"].as_str().unwrap()
+}
+
+/// The item as it is then.
+fn updated(items: &mut BTreeMap<String, Item>, ask: &Value) -> Item {
+    let item = items.entry(key(ask).to_owned()).or_default();
+    item.insert("leaseKey".into(), ask["Key"]["leaseKey"].clone());
+    change(item, ask);
+    item.clone()
 }
 
 pub async fn answer(
@@ -103,7 +116,8 @@ pub async fn answer(
     let ask: Value = serde_json::from_slice(&body).unwrap();
     let answer = (way != Way::Shut).then(|| table.call(operation, &ask));
     let refused = |status, code: &str| {
-        let told = json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": "of the fake" });
+        let told = json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{code}"),
+                           "message": "of the fake: [ConditionalCheckFailed]" });
         (status, told.to_string()).into_response()
     };
     match answer.filter(|_| way == Way::Open) {
@@ -130,15 +144,17 @@ fn name<'a>(ask: &'a Value, placeholder: &str) -> &'a str {
 }
 
 fn holds(item: &Item, ask: &Value) -> bool {
-    ask["ConditionExpression"].as_str().unwrap().split(" AND ").all(|condition| {
-        match condition.strip_prefix("attribute_not_exists(") {
-            Some(absent) => !item.contains_key(name(ask, absent.trim_end_matches(')'))),
-            None => {
-                let (placeholder, value) = condition.split_once(" = ").unwrap();
-                item.get(name(ask, placeholder)) == Some(&ask["ExpressionAttributeValues"][value])
-            }
+    let is_so = |condition: &str| match condition.strip_prefix("attribute_not_exists(") {
+        Some(absent) => !item.contains_key(name(ask, absent.trim_end_matches(')'))),
+        None => {
+            let [placeholder, sign, value] = condition.split(' ').collect::<Vec<_>>()[..] else {
+                panic!("{condition}")
+            };
+            let is_same = item.get(name(ask, placeholder)) == Some(&ask["ExpressionAttributeValues"][value]);
+            is_same == (sign == "=")
         }
-    })
+    };
+    ask["ConditionExpression"].as_str().unwrap().split(" OR ").any(|all| all.split(" AND ").all(is_so))
 }
 
 fn change(item: &mut Item, ask: &Value) {

@@ -1,8 +1,8 @@
 //! A stream whose shards several workers share → pieces of the shards that this one has the leases of.
 //!
-//! One task keeps the leases: it takes, renews and leaves them, begins and stops the readers of their shards, writes into the
-//! table what has been committed, and answers the pipeline, before each commit, whether it still has what it read. All of
-//! its writes have a condition, so that a worker that was stopped for longer than the expiry cannot commit anything of a
+//! One task keeps the leases: it takes, renews and leaves them, begins and stops the readers of their shards, answers the
+//! pipeline, before each commit, whether it still has what it read, and writes into the table, behind it, what it has. All of
+//! its writes have a condition, so that a worker that was stopped for longer than the expiry, at whatever time, commits nothing of a
 //! shard that another has taken meanwhile.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,14 +19,14 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::stream::Remade;
-use super::table::{Change, Table};
+use super::table::{Change, SETTLED_MAX, Table};
 use super::{Config, Ended, LIST_EVERY, LIST_PAUSE, Readers, following, stream, tell_remade, unreadable};
 use crate::aws::Aws;
 use crate::aws::trust::Trust;
 use crate::decode::kpl::HashRange;
 use crate::metrics::METRICS;
-use crate::position::{Checkpoint, Offset};
-use crate::source::claims::{Ask, Claims, Lost, random_name};
+use crate::position::{Checkpoint, Offset, Position};
+use crate::source::claims::{Ask, Claims, Lost, Note, random_name};
 use crate::source::lease::{Lease, Leases, Mark, Take};
 use crate::source::shards::{Due, ReadFrom, Shard, Start, ancestors};
 use crate::source::{Event, Feed, Piece};
@@ -221,9 +221,9 @@ impl Keeper {
             tokio::select! {
                 biased;
                 Some(ask) = self.asks.recv() => {
-                    let answer = self.confirm(&ask.partitions).await;
+                    let answer = self.answer(&ask).await;
                     self.committing = match &answer {
-                        Ok(_) => ask.partitions.into_iter().collect(),
+                        Ok(_) => ask.moved.into_iter().map(|position| position.partition).collect(),
                         Err(_) => BTreeSet::new(),
                     };
                     // who asked may have gone
@@ -354,12 +354,12 @@ impl Keeper {
         handed.is_none_or(|handed| self.committed_of(shard).is_some_and(|committed| committed >= handed))
     }
 
-    /// What the table is to be told of a lease's shard. That a shard is done only once its children have leases, so that no
+    /// What the table has yet to be told of a lease's shard. That a shard is done only once its children have leases, so that no
     /// one takes them for shards that nobody will read.
     fn done(&self, lease: &Lease) -> Option<Offset> {
         let committed = self.committed_of(&lease.shard)?;
-        let is_news = !matches!(&lease.mark, Mark::Done(done) if *done >= committed);
-        (is_news && (committed != Offset::End || self.has_children_leased(&lease.shard))).then_some(committed)
+        (is_news(lease, &committed) && (committed != Offset::End || self.has_children_leased(&lease.shard)))
+            .then_some(committed)
     }
 
     fn has_children_leased(&self, shard: &str) -> bool {
@@ -557,12 +557,17 @@ impl Keeper {
     }
 
     /// Whether all of these partitions are still this worker's, and until when nobody else can take them, but for the time that
-    /// the commit itself takes: half of the expiry. Asks until there is an answer.
-    async fn confirm(&mut self, partitions: &[Arc<str>]) -> Result<std::time::Instant, Lost> {
+    /// the commit itself takes: half of the expiry. With a note, has the commit that was made of them stand. Asks until there is an
+    /// answer.
+    async fn answer(&mut self, ask: &Ask) -> Result<std::time::Instant, Lost> {
         let mut tries = 0;
         loop {
             let sent = now();
-            match self.confirm_once(partitions).await? {
+            let answer = match &ask.note {
+                None => self.confirm(&ask.moved).await,
+                Some(note) => self.settle(&ask.moved, note).await,
+            };
+            match answer? {
                 true => return Ok((sent + self.expiry / 2).into_std()),
                 false => tries += 1,
             }
@@ -577,29 +582,54 @@ impl Keeper {
 
     /// `false` when not all writes were answered, or one was refused: the lease may stand otherwise than it was seen, and be this
     /// worker's all the same.
-    async fn confirm_once(&mut self, partitions: &[Arc<str>]) -> Result<bool, Lost> {
-        let mut writes = Vec::new();
-        for partition in partitions {
-            let shard = partition.strip_prefix(&*self.partition).unwrap_or_default();
-            let is_lost = self.reading.get(shard).is_some_and(|reading| reading.is_lost);
-            let change = match self.leases.get(shard).filter(|_| !is_lost) {
-                Some(lease) if self.leases.is_own(lease) && lease.leaving.is_none() => {
-                    Some((lease, Change::Renew { done: None, forget_leaving: false }))
-                }
-                Some(lease) if lease.leaving.as_ref() == Some(&self.me) => Some((lease, Change::Stay)),
-                Some(_) | None => None,
+    async fn confirm(&mut self, moved: &[Position]) -> Result<bool, Lost> {
+        let leases = self.still_own(moved)?;
+        let writes = leases.iter().map(|(lease, _)| {
+            let change = match lease.leaving {
+                Some(_) => Change::Stay,
+                None => Change::Renew { done: None, forget_leaving: false },
             };
-            let Some((lease, change)) = change else {
-                METRICS.kinesis_lease_changes.with_label_values(&["dropped"]).inc();
-                return Err(Lost::Taken(partition.to_string()));
-            };
-            writes.push((lease.clone(), change));
-        }
-        let writes = writes.into_iter().map(async |(lease, change)| self.table.change(&lease, &self.me, change).await);
+            self.table.change(lease, &self.me, change)
+        });
         let written = join_all(writes).await;
         let all = written.iter().all(|written| matches!(written, Ok(Some(_))));
         self.put(written);
         Ok(all)
+    }
+
+    /// `false` as with [`Keeper::confirm`]; noting the same commit once more changes nothing. Of more leases than one transaction
+    /// takes the first say whether the commit stands. The others were confirmed before it, and are told of it when it is heard of: what
+    /// is committed of one that another takes between these two comes twice. That a shard is done cannot wait here until its children
+    /// have leases: who makes these finds the lease of their parent, which stays for as long as the stream has it.
+    async fn settle(&mut self, moved: &[Position], note: &Note) -> Result<bool, Lost> {
+        let leases = self.still_own(moved)?;
+        let leases = &leases[..leases.len().min(SETTLED_MAX)];
+        let settled = self.table.settle(note, &self.me, leases).await;
+        let is_settled = matches!(settled, Ok(true));
+        self.told("settling a commit", settled.map(|_| ()));
+        if is_settled {
+            let now = self.now();
+            leases.iter().for_each(|(lease, done)| self.leases.put(lease.settled(&self.me, done.as_ref()), now));
+        }
+        Ok(is_settled)
+    }
+
+    /// The leases of these partitions with what is news to them, if all are this worker's, or it has yet to leave them.
+    fn still_own(&self, moved: &[Position]) -> Result<Vec<(Lease, Option<Offset>)>, Lost> {
+        let still_own = |position: &Position| {
+            let shard = position.partition.strip_prefix(&*self.partition).unwrap_or_default();
+            let is_lost = self.reading.get(shard).is_some_and(|reading| reading.is_lost);
+            let is_mine = |lease: &&Lease| match &lease.leaving {
+                Some(leaving) => *leaving == self.me,
+                None => self.leases.is_own(lease),
+            };
+            let Some(lease) = self.leases.get(shard).filter(|_| !is_lost).filter(is_mine) else {
+                METRICS.kinesis_lease_changes.with_label_values(&["dropped"]).inc();
+                return Err(Lost::Taken(position.partition.to_string()));
+            };
+            Ok((lease.clone(), is_news(lease, &position.offset).then(|| position.offset.clone())))
+        };
+        moved.iter().map(still_own).collect()
     }
 
     /// The last commit has been made: tells the table of it, and lets everything go, so that nobody has to wait.
@@ -612,6 +642,10 @@ impl Keeper {
         let written = join_all(writes).await;
         self.put(written);
     }
+}
+
+fn is_news(lease: &Lease, committed: &Offset) -> bool {
+    !matches!(&lease.mark, Mark::Done(done) if done >= committed)
 }
 
 /// How the next reader that ends has ended; `None` when there is none.

@@ -40,7 +40,9 @@ use self::fan_out::Lanes;
 use self::page::Taken;
 use self::stream::Remade;
 pub use self::stream::Stream;
+use self::table::Table;
 use self::trouble::Trouble;
+use super::claims::Note;
 use super::shards::{self, Due, Shard, Shards, Share, Start};
 use super::{Event, Feed, Gone, Piece};
 use crate::aws::trust::Trust;
@@ -121,6 +123,14 @@ impl Leases {
             _ => Err(serde::de::Error::custom(format!("expiry_seconds is {seconds}, and must be 2 to 300"))),
         }
     }
+}
+
+/// Finds out whether a commit stands that was made of shards under leases, and if not, has it never stand; `false` when it does.
+///
+/// # Errors
+/// When the table cannot be written.
+pub async fn undo(note: &Note, leases: &Leases, aws: &Aws) -> anyhow::Result<bool> {
+    Table::open(aws, &leases.table, "", 0).await?.undo(note).await
 }
 
 /// Which stream to read, and how.

@@ -4,6 +4,10 @@
 //! Every write has a condition on who has the lease, so that of two who write one at the same time only one does. Three
 //! attributes are ours: `weirOffset`, which also knows the byte within a record, `weirSince` for shards that are begun at
 //! a time, and `weirLeaving`, which the owner that leaves counts up.
+//!
+//! One item for each worker is ours altogether, `weir:WORKER`. It names the last of the worker's commits that stands (`weirCommit`), in the
+//! same transaction that notes what this one has in the leases; and the last that never will (`weirUndone`). Of a commit one of the
+//! two comes to be written, and by that the other cannot any more, however late a call arrives.
 
 use std::time::Duration;
 
@@ -15,6 +19,7 @@ use crate::position::{Offset, Within};
 use crate::sink::outbox::call::Answer;
 use crate::sink::signed::{self, Line, Service};
 use crate::sink::wire;
+use crate::source::claims::Note;
 use crate::source::lease::{Lease, Mark};
 use crate::source::shards::Shard;
 use crate::time::Timestamp;
@@ -23,6 +28,8 @@ use crate::wait::timeout;
 const DYNAMODB: Service = Service { name: "dynamodb", endpoint_variable: "AWS_ENDPOINT_URL_DYNAMODB", path: "/" };
 /// A call is given up after this and made again by who wants it: DynamoDB answers within milliseconds.
 const CALL_WAIT: Duration = Duration::from_secs(5);
+/// Leases that one transaction notes a commit in: it takes 100 items, of which one is the worker's.
+pub(super) const SETTLED_MAX: usize = 99;
 
 /// The leases of one stream in a table.
 pub(super) struct Table {
@@ -45,6 +52,8 @@ pub(super) enum Change<'a> {
     Ask,
     /// I am leaving it, and about to commit what I read.
     Stay,
+    /// I have committed so much, as its owner or who is leaving it.
+    Settle { done: Option<&'a Offset> },
     /// I have left it, with so much committed.
     Leave { done: Option<&'a Offset> },
     /// It is nobody's.
@@ -117,9 +126,30 @@ impl Table {
 
     /// Writes one lease as `me`, if it still stands as it was seen; gives it as it stands then. `None` when it stands otherwise.
     pub async fn change(&self, lease: &Lease, me: &str, change: Change<'_>) -> anyhow::Result<Option<Lease>> {
-        let ask = self.update(lease, me, &change);
+        let mut ask = self.update(lease, me, &change);
+        ask["ReturnValues"] = json!("ALL_NEW");
         let Some(answer) = self.call("UpdateItem", &ask).await? else { return Ok(None) };
         Ok(Some(self.lease(&answer["Attributes"]).context("the answer has no lease")?))
+    }
+
+    /// Has a commit stand with what it has done of these leases, at most [`SETTLED_MAX`], if they all still stand as they were seen;
+    /// `false` when one stands otherwise, or the commit is undone.
+    pub async fn settle(&self, note: &Note, me: &str, leases: &[(Lease, Option<Offset>)]) -> anyhow::Result<bool> {
+        let mut worker = Update::default();
+        worker.set("weirCommit", text(&note.commit));
+        worker.is_not("weirUndone", text(&note.commit));
+        let leases = leases.iter().map(|(lease, done)| self.update(lease, me, &Change::Settle { done: done.as_ref() }));
+        let updates = leases.chain([worker.json(&self.name, &worker_key(note))]);
+        let items: Vec<Value> = updates.map(|update| json!({ "Update": update })).collect();
+        Ok(self.call("TransactWriteItems", &json!({ "TransactItems": items })).await?.is_some())
+    }
+
+    /// Has a commit never stand; `false` when it does.
+    pub async fn undo(&self, note: &Note) -> anyhow::Result<bool> {
+        let mut worker = Update::default();
+        worker.set("weirUndone", text(&note.commit));
+        worker.is_not("weirCommit", text(&note.commit));
+        Ok(self.call("UpdateItem", &worker.json(&self.name, &worker_key(note))).await?.is_some())
     }
 
     /// Removes the lease of a shard that is done and no more.
@@ -142,6 +172,10 @@ impl Table {
             "ConditionExpression": "attribute_exists(#k)",
             "ExpressionAttributeNames": { "#k": "leaseKey" },
         });
+        let mut update = none.clone();
+        update["UpdateExpression"] = json!("REMOVE #c");
+        update["ExpressionAttributeNames"]["#c"] = json!("weirCommit");
+        let together = json!({ "TransactItems": [{ "Update": update }] });
         let scan = json!({ "TableName": self.name, "Limit": 1 });
         let tried = async |operation, ask| match self.call(operation, ask).await {
             Ok(_) => Ok(()),
@@ -149,7 +183,7 @@ impl Table {
         };
         [
             ("dynamodb:Scan", tried("Scan", &scan).await),
-            ("dynamodb:UpdateItem", tried("UpdateItem", &none).await),
+            ("dynamodb:UpdateItem", tried("TransactWriteItems", &together).await),
             ("dynamodb:DeleteItem", tried("DeleteItem", &none).await),
         ]
     }
@@ -163,6 +197,7 @@ impl Table {
         let target = match operation {
             "Scan" => "DynamoDB_20120810.Scan",
             "DeleteItem" => "DynamoDB_20120810.DeleteItem",
+            "TransactWriteItems" => "DynamoDB_20120810.TransactWriteItems",
             _ => "DynamoDB_20120810.UpdateItem",
         };
         let headers = [("content-type", "application/x-amz-json-1.0"), ("x-amz-target", target)];
@@ -174,6 +209,8 @@ impl Table {
         }
         match said(signed::refusal(&reply)) {
             (code, _) if code == "ConditionalCheckFailedException" => Ok(None),
+            // one that another writes to is told of by the same code, and by another reason
+            (code, why) if code == "TransactionCanceledException" && why.contains("ConditionalCheckFailed") => Ok(None),
             (code, message) => bail!("{}: {code}: {message}", asking()),
         }
     }
@@ -237,6 +274,17 @@ impl Table {
                 update.is("checkpointOwner", text(me));
                 update.set("weirLeaving", number(lease.leaving_counter + 1));
             }
+            Change::Settle { done } => {
+                if lease.leaving.as_deref() == Some(me) {
+                    update.is("checkpointOwner", text(me));
+                    update.is("weirLeaving", number(lease.leaving_counter));
+                    update.set("weirLeaving", number(lease.leaving_counter + 1));
+                } else {
+                    own(&mut update);
+                    counter(&mut update);
+                }
+                update.done(*done);
+            }
             Change::Leave { done } => {
                 update.is("checkpointOwner", text(me));
                 update.done(*done);
@@ -292,6 +340,11 @@ fn mark(checkpoint: &str, sub_sequence: Option<u64>, exact: Option<&str>, item: 
             }
         }
     })
+}
+
+/// No lease's: those begin with the number of an account.
+fn worker_key(note: &Note) -> String {
+    format!("weir:{}", note.worker)
 }
 
 fn text(text: &str) -> Value {
@@ -350,6 +403,12 @@ impl Update {
         self.conditions.push(format!("attribute_not_exists({name})"));
     }
 
+    fn is_not(&mut self, attribute: &'static str, value: Value) {
+        let name = self.name(attribute);
+        self.values.insert(format!(":old_{attribute}"), value);
+        self.conditions.push(format!("attribute_not_exists({name}) OR {name} <> :old_{attribute}"));
+    }
+
     fn done(&mut self, done: Option<&Offset>) {
         if let Some(done) = done {
             self.mark(&Mark::Done(done.clone()));
@@ -391,7 +450,6 @@ impl Update {
             "ConditionExpression": self.conditions.join(" AND "),
             "ExpressionAttributeNames": self.names,
             "ExpressionAttributeValues": self.values,
-            "ReturnValues": "ALL_NEW",
         })
     }
 }

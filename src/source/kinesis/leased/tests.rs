@@ -1,5 +1,5 @@
-//! Workers of one process that share a stream by leases, over a stream and a table in memory: whoever is killed, and whenever,
-//! every event comes into an archive, and into two only where a commit was made that nobody could be told of.
+//! Workers of one process that share a stream by leases, over a stream and a table in memory: whoever is killed, or stopped for long,
+//! and whenever, every event comes into one archive, and into no other.
 
 use std::ops::Range;
 
@@ -8,6 +8,7 @@ use tokio::time::timeout;
 
 use super::*;
 use crate::decode::{self, Body};
+use crate::source::claims::Permit;
 use crate::source::kinesis::fake::Fake;
 use crate::source::kinesis::fake_h2::Secure;
 use crate::source::kinesis::fake_table::{Door, FakeTable, Way};
@@ -45,6 +46,17 @@ struct Disk {
     name: &'static str,
     archive: Vec<String>,
     checkpoint: Checkpoint,
+    /// A commit of which it is not known whether it stands: what it archives, and where it brings the worker.
+    unsettled: Option<(Note, Vec<String>, Checkpoint)>,
+}
+
+impl Disk {
+    /// The commit stands.
+    fn stands(&mut self) {
+        let (_, mut rows, checkpoint) = self.unsettled.take().unwrap();
+        self.archive.append(&mut rows);
+        self.checkpoint = checkpoint;
+    }
 }
 
 /// A worker at work, with a pipeline that commits when the test wants it.
@@ -77,6 +89,10 @@ async fn stage(calls: Calls) -> Stage {
     Stage { fake, trust, table: FakeTable::default(), calls, archived: Arc::default() }
 }
 
+fn leases() -> crate::source::kinesis::Leases {
+    crate::source::kinesis::Leases { table: "leases".to_owned(), expiry_seconds: EXPIRY.as_secs() }
+}
+
 fn new(name: &'static str) -> Disk {
     Disk { name, ..Disk::default() }
 }
@@ -86,8 +102,30 @@ impl Stage {
         put(&self.fake, &format!("shardId-{shard}"), range);
     }
 
-    async fn start(&self, disk: Disk) -> Worker {
+    /// As a process does that takes up its state.
+    async fn take_up(&self, disk: &mut Disk, door: &Door) {
+        let Some((note, ..)) = &disk.unsettled else { return };
+        let is_undone = self.undo(note, door).await;
+        if is_undone {
+            disk.unsettled = None;
+        } else {
+            disk.stands();
+        }
+    }
+
+    async fn undo(&self, note: &Note, door: &Door) -> bool {
+        crate::source::kinesis::undo(note, &leases(), &Aws::of_server(&door.url)).await.unwrap()
+    }
+
+    /// What is there in the end of a worker that was killed.
+    async fn taken_up(&self, mut disk: Disk) -> Disk {
+        self.take_up(&mut disk, &self.table.door().await).await;
+        disk
+    }
+
+    async fn start(&self, mut disk: Disk) -> Worker {
         let door = self.table.door().await;
+        self.take_up(&mut disk, &door).await;
         let stop = CancellationToken::new();
         let resume = Arc::new(disk.checkpoint.clone());
         let committed = watch::Sender::new(resume.clone());
@@ -96,7 +134,7 @@ impl Stage {
         let fan_out = (self.calls == Calls::SubscribeToShard).then(|| "weir".to_owned());
         let settings = Settings { poll_ms: 20, fan_out, ..Settings::default() };
         let config = Config { stream: Stream::parse("kinesis://there").unwrap(), settings };
-        let leases = crate::source::kinesis::Leases { table: "leases".to_owned(), expiry_seconds: EXPIRY.as_secs() };
+        let leases = leases();
         let (aws, reader) = (Aws::of_server(&door.url), (self.fake.client.clone(), self.trust.clone()));
         let keeper = tokio::spawn(async move { run(config, &leases, &aws, reader, feed).await });
         let (reached, archived) = (disk.checkpoint.clone(), self.archived.clone());
@@ -197,28 +235,41 @@ impl Worker {
         assert_eq!(self.read.len(), count, "{:?}", self.read);
     }
 
-    /// Asks, as a pipeline does before a commit, whether it may be made; false where there is nothing to commit.
-    async fn confirm(&mut self) -> Result<bool, Lost> {
+    /// Asks, as a pipeline does before a commit, whether it may be made; `None` where there is nothing to commit.
+    async fn confirm(&mut self) -> Result<Option<Arc<Permit>>, Lost> {
         while let Ok(event) = self.events.events.try_recv() {
             self.note(event);
         }
         let committed = &self.disk.checkpoint.0;
         let moved = self.reached.0.iter().filter(|(partition, offset)| committed.get(*partition) != Some(*offset));
-        let moved: Vec<Arc<str>> = moved.map(|(partition, _)| partition.clone()).collect();
-        let (claims, is_news) = (self.events.claims.clone(), self.reached != self.disk.checkpoint);
-        spawn_blocking(move || claims.confirm(&moved)).await.unwrap().map(|_| is_news)
+        let position = |(partition, offset): (&Arc<str>, &Offset)| Position {
+            partition: partition.clone(),
+            offset: offset.clone(),
+        };
+        let permit = Arc::new(self.events.claims.permit(self.disk.name, moved.map(position).collect()));
+        let (asked, is_news) = (permit.clone(), self.reached != self.disk.checkpoint);
+        spawn_blocking(move || asked.confirm()).await.unwrap().map(|()| is_news.then_some(permit))
     }
 
     /// Makes the commit. Nobody has been told of it.
-    fn write(&mut self) {
-        self.archived.lock().unwrap().extend(self.read.iter().cloned());
-        self.disk.archive.append(&mut self.read);
-        self.disk.checkpoint = self.reached.clone();
+    fn write(&mut self, permit: &Permit) {
+        let none = Note { worker: String::new(), commit: String::new() };
+        let note = permit.note().cloned().unwrap_or(none);
+        self.disk.unsettled = Some((note, std::mem::take(&mut self.read), self.reached.clone()));
+    }
+
+    /// The same, and has it stand.
+    async fn settle(&mut self, permit: Arc<Permit>) -> Result<(), Lost> {
+        self.write(&permit);
+        spawn_blocking(move || permit.settle()).await.unwrap()
     }
 
     async fn commit(&mut self) -> Result<(), Lost> {
-        if self.confirm().await? {
-            self.write();
+        if let Some(permit) = self.confirm().await? {
+            self.settle(permit).await?;
+            let (_, rows, _) = self.disk.unsettled.as_ref().unwrap();
+            self.archived.lock().unwrap().extend(rows.iter().cloned());
+            self.disk.stands();
             self.committed.send_replace(Arc::new(self.disk.checkpoint.clone()));
         }
         Ok(())
@@ -269,11 +320,6 @@ fn sorted<'a>(archives: impl IntoIterator<Item = &'a Disk>) -> Vec<u32> {
     numbers
 }
 
-fn once(mut numbers: Vec<u32>) -> Vec<u32> {
-    numbers.dedup();
-    numbers
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kill_before_the_commit_leaves_what_was_read_to_another_and_doubles_nothing() {
     for calls in CALLS {
@@ -293,31 +339,69 @@ async fn a_kill_before_the_commit_leaves_what_was_read_to_another_and_doubles_no
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_kill_between_commit_and_checkpoint_doubles_that_commit_in_two_archives_and_in_none() {
-    for calls in CALLS {
+async fn a_commit_of_who_is_killed_behind_it_stands_once_the_leases_say_so_and_never_before() {
+    for (calls, is_settled) in CALLS.into_iter().flat_map(|calls| [(calls, false), (calls, true)]) {
         let stage = stage(calls).await;
         let mut a = stage.begin().await;
         stage.put(1, 12..16);
         a.take(4).await;
-        assert!(a.confirm().await.unwrap());
-        a.write();
+        let permit = a.confirm().await.unwrap().unwrap();
+        match is_settled {
+            true => a.settle(permit).await.unwrap(),
+            false => a.write(&permit),
+        }
         let a = a.kill().await;
         let mut b = stage.start(new("b")).await;
         stage.put(1, 16..20);
-        work(&mut [&mut b], |all| all[0].disk.archive.len() >= 8).await;
-        // it comes back with a position of its own that the table never had
+        let of_b = if is_settled { 4 } else { 8 };
+        work(&mut [&mut b], |all| all[0].disk.archive.len() >= of_b).await;
+        // it comes back, and finds out whether its commit stands
         let mut a = stage.start(a).await;
         work(&mut [&mut a, &mut b], |_| stage.is_shared()).await;
         stage.put(1, 20..24);
         stage.put(2, 24..28);
-        work(&mut [&mut a, &mut b], |all| once(sorted(all.iter().map(|worker| &worker.disk))).len() == 28).await;
+        work(&mut [&mut a, &mut b], |all| sorted(all.iter().map(|worker| &worker.disk)).len() >= 28).await;
         let (a, b) = (a.end().await, b.end().await);
-        let mut expected: Vec<u32> = (0..28).chain(12..16).collect();
-        expected.sort_unstable();
-        assert_eq!(sorted([&a, &b]), expected);
-        assert_eq!(once(sorted([&a])), sorted([&a]));
-        assert_eq!(once(sorted([&b])), sorted([&b]));
+        assert_eq!(sorted([&a, &b]), Vec::from_iter(0..28), "{calls:?} {is_settled}");
+        assert_eq!(a.archive.contains(&"12".to_owned()), is_settled);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_stopped_between_the_assurance_and_its_commit_has_it_undone_when_another_reads_on() {
+    let stage = stage(Calls::GetRecords).await;
+    let mut a = stage.begin().await;
+    stage.put(1, 12..16);
+    a.take(4).await;
+    let permit = a.confirm().await.unwrap().unwrap();
+    a.door.is(Way::Shut);
+    let mut b = stage.start(new("b")).await;
+    work(&mut [&mut b], |all| all[0].disk.archive.len() >= 4).await;
+    a.door.is(Way::Open);
+    let lost = a.settle(permit).await.unwrap_err();
+    assert!(matches!(lost, Lost::Taken(_)), "{lost}");
+    let (a, b) = (stage.taken_up(a.kill().await).await, b.end().await);
+    assert_eq!((sorted([&a]), sorted([&b])), ((0..12).collect(), (12..16).collect()));
+}
+
+/// The next life has asked, and been told that the commit never stands.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_was_undone_is_not_settled_by_a_call_that_comes_late() {
+    let stage = stage(Calls::GetRecords).await;
+    let mut a = stage.begin().await;
+    stage.put(1, 12..16);
+    a.take(4).await;
+    let permit = a.confirm().await.unwrap().unwrap();
+    let note = permit.note().unwrap().clone();
+    assert!(stage.undo(&note, &a.door).await);
+    let before = stage.told("weirOffset");
+    let late = tokio::spawn(async move { a.settle(permit).await.map(|()| a) });
+    sleep(2 * PAUSE).await;
+    assert_eq!(stage.told("weirOffset"), before);
+    let mut b = stage.start(new("b")).await;
+    work(&mut [&mut b], |all| all[0].disk.archive.len() >= 4).await;
+    assert!(matches!(timeout(PATIENCE, late).await.unwrap().unwrap(), Err(Lost::Taken(_))));
+    b.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -327,17 +411,17 @@ async fn who_is_killed_while_asked_for_a_shard_is_waited_for_as_long_as_the_expi
         let (mut a, mut b) = stage.begin_and_ask().await;
         if is_committed {
             // one of the shards is still its own, the other it has yet to leave
-            assert!(a.confirm().await.unwrap());
-            a.write();
+            let permit = a.confirm().await.unwrap().unwrap();
+            a.settle(permit).await.unwrap();
         }
-        let a = a.kill().await;
-        work(&mut [&mut b], |all| all[0].disk.archive.len() >= 8).await;
+        let a = stage.taken_up(a.kill().await).await;
         stage.put(1, 20..22);
         stage.put(2, 22..24);
-        work(&mut [&mut b], |all| all[0].disk.archive.len() >= 12).await;
+        let of_a: u32 = if is_committed { 20 } else { 12 };
+        work(&mut [&mut b], |all| all[0].disk.archive.len() as u32 >= 24 - of_a).await;
         let b = b.end().await;
-        let of_a = if is_committed { 0..20 } else { 0..12 };
-        assert_eq!((sorted([&a]), sorted([&b])), (of_a.collect(), (12..24).collect()), "{calls:?} {is_committed}");
+        let expected = ((0..of_a).collect(), (of_a..24).collect());
+        assert_eq!((sorted([&a]), sorted([&b])), expected, "{calls:?} {is_committed}");
     }
 }
 
@@ -410,10 +494,12 @@ async fn a_write_whose_answer_was_lost_is_no_lost_lease() {
         sleep(Duration::from_millis(700)).await;
         a.door.is(Way::Open);
     };
-    let claims = a.events.claims.clone();
-    let moved: Vec<Arc<str>> = vec!["kinesis:111122223333:us-east-1:there@1500/shardId-1".into()];
-    let (confirmed, ()) = tokio::join!(spawn_blocking(move || claims.confirm(&moved)), opening);
-    assert!(confirmed.unwrap().unwrap().is_some());
+    let partition = "kinesis:111122223333:us-east-1:there@1500/shardId-1".into();
+    let moved = vec![Position { partition, offset: a.reached.0.values().next().unwrap().clone() }];
+    let permit = a.events.claims.permit("a", moved);
+    let asking = spawn_blocking(move || permit.confirm().and_then(|()| permit.settle()));
+    let (settled, ()) = tokio::join!(asking, opening);
+    settled.unwrap().unwrap();
     a.commit().await.unwrap();
     assert_eq!(sorted([&a.end().await]), Vec::from_iter(0..16));
 }
