@@ -244,7 +244,7 @@ async fn the_text_of_every_rule_over_windows_is_a_query() {
     let (rules, _) = library::rules(&library::built_in());
     let none = References::default();
     let references = rules.iter().fold(none, |all, rule| all.for_cases_of(rule));
-    let session = session_with(dir.path(), &references).unwrap();
+    let session = session_with(dir.path(), &references, Arc::default()).unwrap();
     let (mut asked, mut failed) = (0, Vec::new());
     for rule in rules.iter().filter(|rule| rule.fires == Fires::PerWindow) {
         asked += 1;
@@ -286,7 +286,8 @@ async fn a_list_is_asked_by_its_name() {
     use crate::detect::reference::{Kind, List};
     let dir = archive();
     let root = List::new(Kind::Text, ["arn:aws:iam::111122223333:root"]).unwrap();
-    let session = session_with(dir.path(), &References::new([("known".to_owned(), root)].into())).unwrap();
+    let session =
+        session_with(dir.path(), &References::new([("known".to_owned(), root)].into()), Arc::default()).unwrap();
     let sql = "SELECT eventid FROM cloudtrail WHERE in_reference(userIdentity.arn, 'known')";
     let rows: Vec<_> = query(&session, sql).await.unwrap().try_collect().await.unwrap();
     assert_eq!(rows.iter().map(RecordBatch::num_rows).sum::<usize>(), 1);
