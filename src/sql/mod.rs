@@ -5,8 +5,9 @@ mod functions;
 mod maps;
 mod typed;
 mod patterns;
-mod moment;
 mod addresses;
+mod lambdas;
+mod scalar;
 mod unnested;
 pub mod replay;
 mod table;
@@ -84,9 +85,14 @@ fn open(
     for function in from_reference::functions(references) {
         session.register_udf(function.as_ref().clone());
     }
-    let functions = [functions::all(), typed::all(), patterns::all(), moment::all(), addresses::all()];
-    functions.into_iter().flatten().chain([maps::split_to_map()]).for_each(|function| session.register_udf(function));
+    let functions = [functions::all(), typed::all(), patterns::all(), addresses::all()];
+    functions
+        .into_iter()
+        .flatten()
+        .chain([maps::split_to_map(), scalar::json_scalar()])
+        .for_each(|function| session.register_udf(function));
     maps::aggregates().into_iter().for_each(|function| session.register_udaf(function));
+    lambdas::all().into_iter().for_each(|function| session.register_higher_order_function(Arc::new(function)));
     let mut tables = Vec::new();
     for table in catalog::tables() {
         let archived = Arc::new(ArchivedTable::new(&dir, table));
@@ -238,15 +244,12 @@ pub fn readable(error: DataFusionError) -> anyhow::Error {
 }
 
 /// Functions of Athena that there are not, and what is written here.
-const ATHENA: [(&str, &str); 5] = [
+const ATHENA: [(&str, &str); 2] = [
     (
         "approx_most_frequent",
         "SELECT eventName, count(*) AS n FROM cloudtrail GROUP BY eventName ORDER BY n DESC LIMIT 3",
     ),
     ("numeric_histogram", "SELECT floor(bytes / 1000) AS thousands, count(*) FROM vpc_flow GROUP BY 1"),
-    ("reduce", "array_sum(list), or the items as rows behind CROSS JOIN UNNEST(list) AS t (x), added up"),
-    ("map_filter", "the entries are rows behind CROSS JOIN UNNEST(map) AS t (key, value), with a condition"),
-    ("transform_values", "the entries are rows behind CROSS JOIN UNNEST(map) AS t (key, value)"),
 ];
 
 /// The error that DataFusion's optimizer ran into, without the name of the rule of its that did.
