@@ -8,6 +8,7 @@ mod patterns;
 mod addresses;
 mod lambdas;
 mod scalar;
+mod keyed;
 mod unnested;
 pub mod replay;
 mod table;

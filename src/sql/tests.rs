@@ -589,6 +589,20 @@ async fn items_of_groups_are_ordered_and_grouped_by_themselves() {
 }
 
 #[tokio::test]
+async fn what_is_computed_of_fields_joins_rows() {
+    let roots = "SELECT * FROM cloudtrail WHERE eventname = 'GetUser'";
+    for (join, expected) in [
+        ("JOIN b ON lower(a.userIdentity.type) = lower(b.userIdentity.type)", 1),
+        ("LEFT JOIN b ON lower(a.userIdentity.type) = lower(b.userIdentity.type) AND a.eventid = b.eventid", 3),
+        ("JOIN b ON json_extract_scalar(a.requestParameters, '$.bucketName') = coalesce(b.userIdentity.arn, 'x')", 1),
+        ("WHERE lower(a.userIdentity.arn) IN (SELECT lower(b.userIdentity.arn) FROM b)", 1),
+    ] {
+        let sql = format!("WITH a AS (SELECT * FROM cloudtrail), b AS ({roots}) SELECT count(*) AS n FROM a {join}");
+        check(&sql, &format!("| n |\n| {expected} |")).await;
+    }
+}
+
+#[tokio::test]
 async fn aggregates_share_what_is_true() {
     let sql = "SELECT sum(CASE WHEN (errorCode = 'x') IS NOT TRUE THEN 1 ELSE 0 END) AS a, \
                max(CASE WHEN (errorCode = 'x') IS NOT TRUE THEN eventname END) AS b, count(*) FILTER (WHERE readOnly IS TRUE) AS c, \
