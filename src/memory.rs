@@ -64,7 +64,7 @@ impl Memory {
     pub const ABOVE_MAX: u64 = 8 << 30;
     /// What the program takes by itself. `weir run` of one small file took 118 MiB with all built-in rules (`/usr/bin/time -v`); the
     /// rest is what the allocator has not given back.
-    const PROGRAM: u64 = 160 << 20;
+    pub const PROGRAM: u64 = 160 << 20;
 
     /// # Errors
     /// When the limit is lower than [`Memory::FLOOR`], which the error names.
@@ -92,6 +92,15 @@ impl Memory {
                 Memory { limit: Some(limit), ..floor }
             }),
         }
+    }
+
+    /// What the process may take where nobody says: half of the machine's memory, or of what its control group allows where that is
+    /// less, and 4 GiB where neither is told.
+    pub fn half_of_machine() -> Size {
+        let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+        let machine = fs::read_to_string("/proc/meminfo").ok().and_then(|told| bytes_of(&told, "MemTotal:"));
+        let all = [machine, limit_of_group(Path::new("/sys/fs/cgroup"), &groups)].into_iter().flatten().min();
+        Size((all.unwrap_or(8 << 30) / 2).max(Memory::FLOOR))
     }
 
     /// Hundredths that everything gets of its usual size.
@@ -137,9 +146,13 @@ pub fn mib(bytes: u64) -> String {
 }
 
 /// Bytes of the process that are in memory, of which the program's own pages are a part.
-fn resident() -> Option<u64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"))?;
+pub fn resident() -> Option<u64> {
+    bytes_of(&fs::read_to_string("/proc/self/status").ok()?, "VmRSS:")
+}
+
+/// What a line of a file of `/proc` says that begins with this name.
+fn bytes_of(told: &str, name: &str) -> Option<u64> {
+    let kib = told.lines().find_map(|line| line.strip_prefix(name)?.trim().strip_suffix(" kB"))?;
     Some(kib.parse::<u64>().ok()? << 10)
 }
 

@@ -1,5 +1,6 @@
 //! `weir sql`: one query over an archive.
 
+use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -10,16 +11,19 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::util::display::{ArrayFormatter, FormatOptions, array_value_to_string};
 use clap::{Args, ValueEnum};
+use datafusion::prelude::SessionContext;
 use futures::{Stream, StreamExt};
 use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
+use tokio::runtime::Builder;
 
 use super::output::{self, Failure, OrFail};
 use super::reference;
 use crate::config::Config;
+use crate::memory::{Memory, Size};
 use crate::sink::csv::neutralized;
 use crate::sink::table::plain;
-use crate::sql;
+use crate::sql::{self, room};
 
 #[derive(Args)]
 pub struct Sql {
@@ -35,6 +39,10 @@ pub struct Sql {
     /// Configuration file, for the lists that `in_reference` asks
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// How much memory the process may take, such as 512MiB, at least 256MiB; rows that find no room are in files in TMPDIR meanwhile
+    /// [default: half of the machine's, or of the limit of its control group]
+    #[arg(long, value_name = "SIZE")]
+    memory: Option<Size>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -50,19 +58,50 @@ enum Form {
 }
 
 pub fn run(flags: &Sql) -> Result<ExitCode, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().or_output()?;
     let config = flags.config.as_deref().map(Config::read).transpose().or_usage()?.unwrap_or_default();
+    let limit = flags.memory.or(config.limits.memory).unwrap_or_else(Memory::half_of_machine);
+    let room = room::within(limit).or_usage()?;
     let references = reference::read(&config.reference).or_usage()?;
-    runtime.block_on(async {
-        let session = sql::session_with(Path::new(&flags.archive), &references).or_usage()?;
-        let answer = sql::query(&session, &flags.query).await.or_usage()?;
-        let schema = without_unions(&answer.schema());
-        let answer = answer.map(|rows| united(&rows.map_err(sql::readable)?, &schema));
-        let mut out = output::open("-").or_output()?;
-        write(flags.format, &schema, answer, &mut out).await?;
-        out.flush().or_output()
-    })?;
+    let session = sql::session_with(Path::new(&flags.archive), &references, room.clone()).or_usage()?;
+    let mut workers = Builder::new_multi_thread();
+    // as much as the first thread has: plans are trees, and are walked as such
+    let workers = workers.enable_all().thread_stack_size(8 << 20).build().or_output()?;
+    let answer = workers.spawn(answer(session, flags.query.clone(), flags.format));
+    // a thread of its own, for all others may be busy making one large answer
+    let done = Builder::new_current_thread().enable_all().build().or_output()?.block_on(async {
+        tokio::select! {
+            done = answer => done.unwrap_or_else(|ended| std::panic::resume_unwind(ended.into_panic())),
+            () = room::taken(limit) => Err(Failure::Usage(room::too_small(limit))),
+            code = stopped() => Ok(ExitCode::from(code)),
+        }
+    });
+    workers.shutdown_background();
+    // where the query goes on until the process ends, nobody else removes them
+    room.disk_manager.temp_dir_paths().iter().for_each(|folder| drop(fs::remove_dir_all(folder)));
+    done
+}
+
+async fn answer(session: SessionContext, query: String, form: Form) -> Result<ExitCode, Failure> {
+    let answer = sql::query(&session, &query).await.or_usage()?;
+    let schema = without_unions(&answer.schema());
+    let answer = answer.map(|rows| united(&rows.map_err(sql::readable)?, &schema));
+    let mut out = output::open("-").or_output()?;
+    write(form, &schema, answer, &mut out).await?;
+    out.flush().or_output()?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The exit code of the signal that ends the query.
+async fn stopped() -> u8 {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => 130,
+        _ = terminate.recv() => 143,
+    }
 }
 
 async fn write(

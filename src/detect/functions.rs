@@ -11,7 +11,7 @@ use datafusion::logical_expr::{
 };
 use ipnet::IpNet;
 
-use super::{spans, texts, travel};
+use super::{moment, spans, texts, travel};
 
 /// Every function of ours.
 pub fn all() -> Vec<Arc<ScalarUDF>> {
@@ -20,7 +20,8 @@ pub fn all() -> Vec<Arc<ScalarUDF>> {
         ScalarUDF::new_from_impl(CidrMatch { signature: signature.clone() }),
         ScalarUDF::new_from_impl(IpIsPrivate { signature }),
     ];
-    addresses.map(Arc::new).into_iter().chain(texts::all()).chain(spans::all()).chain(travel::functions()).collect()
+    let others = [texts::all(), spans::all(), travel::functions().into(), moment::functions()];
+    addresses.map(Arc::new).into_iter().chain(others.into_iter().flatten()).collect()
 }
 
 /// True when the address lies in one of the networks; false when it does not, is null, or is not an address.

@@ -32,6 +32,13 @@ pub fn share(value: &ScalarValue) -> Result<f64> {
     }
 }
 
+fn is_number(kind: &DataType) -> bool {
+    match kind {
+        DataType::Dictionary(_, values) => values.is_numeric(),
+        other => other.is_numeric(),
+    }
+}
+
 /// The numbers of a column.
 pub fn numbers(values: &ArrayRef) -> Result<Float64Array> {
     Ok(cast(values, &DataType::Float64)?.as_primitive::<Float64Type>().clone())
@@ -53,7 +60,8 @@ impl AggregateUDFImpl for Percentile {
 
     fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
         match arguments {
-            [number, share] if number.is_numeric() && share.is_numeric() => Ok(DataType::Float64),
+            // of symbols, such as user agents, DataFusion has the lengths as symbols too
+            [number, share] if is_number(number) && share.is_numeric() => Ok(DataType::Float64),
             _ => plan_err!("approx_percentile takes a number and a constant from 0 to 1: approx_percentile(x, 0.95)"),
         }
     }

@@ -125,6 +125,11 @@ fn a_rule_in_words_of_athena_judges_rows_and_windows() {
     assert_eq!(finding.event_ids.iter().map(|(_, id)| id.as_str()).collect::<Vec<_>>(), ["e1"]);
     let evidence = [("json_extract_scalar(requestParameters, '$.tags[0].key')", "k"), ("at", "11:30")];
     assert_eq!(finding.evidence, evidence.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    let soon = "SELECT eventName FROM cloudtrail WHERE try(date_parse(json_extract_scalar(requestParameters, '$.userName'), '%Y-%m-%d')) \
+                > timestamp '2024-01-01 00:00:00'";
+    let dated = [batch(&[made("e1", "bob"), made("e2", "2023-12-31"), made("e3", "2024-08-01")])];
+    let dated = found(rule("", soon), &dated).remove(0);
+    assert_eq!(dated.event_ids.iter().map(|(_, id)| id.as_str()).collect::<Vec<_>>(), ["e3"]);
     let windows = |least: u8| {
         let sql = format!(
             "SELECT count_if(errorCode IS NULL) AS fine, any_value(errorCode) AS error FROM cloudtrail \

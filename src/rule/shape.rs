@@ -40,7 +40,13 @@ impl Misfit {
 }
 
 /// The tables as AWS's documentation creates them for Athena, and here.
-pub const ATHENA_TABLES: [(&str, &str); 2] = [("cloudtrail_logs", "cloudtrail"), ("vpc_flow_logs", "vpc_flow")];
+pub const ATHENA_TABLES: [(&str, &str); 5] = [
+    ("cloudtrail_logs", "cloudtrail"),
+    ("vpc_flow_logs", "vpc_flow"),
+    ("vpcflow", "vpc_flow"),
+    ("gd_logs", "guardduty_finding"),
+    ("guardduty", "guardduty_finding"),
+];
 
 /// The table that a name means, whichever database stands in front of it.
 fn table_name(name: &ObjectName) -> String {

@@ -11,14 +11,14 @@ use arrow::array::{
 use arrow::buffer::OffsetBuffer;
 use arrow::compute::{cast, sort_to_indices, take};
 use arrow::datatypes::{DataType, Field, FieldRef, Int64Type};
-use datafusion::common::{Result, ScalarValue, plan_err};
+use datafusion::common::{Result, ScalarValue, exec_datafusion_err, plan_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl,
     Signature, Volatility,
 };
 
-use crate::detect::athena::shape::map_type;
+use crate::detect::athena::shape::{Shape, map_type};
 
 pub fn aggregates() -> Vec<AggregateUDF> {
     [(What::Counts, 1), (What::One, 2), (What::All, 2)]
@@ -120,6 +120,9 @@ impl MapOf {
     }
 }
 
+/// What an entry takes beside its key, which is there twice, and its values: a place in the table, and the list of its values.
+const ENTRY_BYTES: usize = 64;
+
 #[derive(Debug)]
 struct Mapped {
     what: What,
@@ -139,14 +142,15 @@ impl Mapped {
         let keys = cast(keys, &self.key)?;
         let values = values.map(|values| cast(values, &self.value)).transpose()?;
         for row in (0..keys.len()).filter(|&row| keys.is_valid(row)) {
-            let key = ScalarValue::try_from_array(&keys, row)?;
+            // one that is nested would keep all rows of its batch otherwise
+            let key = ScalarValue::try_from_array(&keys, row)?.compacted();
             let value = || match &values {
-                Some(values) => ScalarValue::try_from_array(values, row),
+                Some(values) => ScalarValue::try_from_array(values, row).map(ScalarValue::compacted),
                 None => Ok(ScalarValue::Int64(Some(1))),
             };
             let Some(&place) = self.places.get(&key) else {
                 let value = value()?;
-                self.bytes += 2 * key.size() + value.size() + 64;
+                self.bytes += 2 * key.size() + value.size() + ENTRY_BYTES;
                 self.places.insert(key.clone(), self.keys.len());
                 self.keys.push(key);
                 self.values.push(vec![value]);
@@ -272,6 +276,15 @@ fn entries<'t>(text: &'t str, between: &str, behind: &str) -> Vec<(&'t str, Opti
         }
     }
     entries
+}
+
+/// Maps, or JSON text as maps of texts.
+pub fn maps(array: &ArrayRef) -> Result<MapArray> {
+    if let DataType::Map(..) = array.data_type() {
+        return Ok(array.as_map().clone());
+    }
+    let read = Shape::Map(Box::new(Shape::Text)).read(&texts(array)?);
+    Ok(read.map_err(|error| exec_datafusion_err!("{error}"))?.as_map().clone())
 }
 
 /// How many entries each map, items each list has; null where it is null.

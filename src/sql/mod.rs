@@ -1,11 +1,14 @@
 //! SQL text → rows of the archive: the analyst's session over every table of the catalog.
 
+pub mod room;
 mod functions;
 mod maps;
 mod typed;
 mod patterns;
-mod moment;
 mod addresses;
+mod lambdas;
+mod scalar;
+mod keyed;
 mod unnested;
 pub mod replay;
 mod table;
@@ -19,6 +22,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::error::DataFusionError;
 use datafusion::execution::context::SQLOptions;
+use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::{SendableRecordBatchStream, SessionStateBuilder};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -41,21 +45,25 @@ use table::ArchivedTable;
 /// # Errors
 /// When there is no archive in `dir`, or it cannot be read.
 pub fn session(dir: &Path) -> anyhow::Result<SessionContext> {
-    let (session, tables) = open(dir, &References::default())?;
+    let (session, tables) = open(dir, &References::default(), None)?;
     tables.iter().try_for_each(|table| table.find_files())?;
     Ok(session)
 }
 
-/// A session for one query, with lists that `in_reference` and `from_reference` ask. Only the folders of tables that the query asks
-/// are read, and when it does.
+/// A session for one query, with lists that `in_reference` and `from_reference` ask, that keeps to a limit of memory
+/// ([`room::within`]). Only the folders of tables that the query asks are read, and when it does.
 ///
 /// # Errors
 /// As [`session`].
-pub fn session_with(dir: &Path, references: &References) -> anyhow::Result<SessionContext> {
-    Ok(open(dir, references)?.0)
+pub fn session_with(dir: &Path, references: &References, room: Arc<RuntimeEnv>) -> anyhow::Result<SessionContext> {
+    Ok(open(dir, references, Some(room))?.0)
 }
 
-fn open(dir: &Path, references: &References) -> anyhow::Result<(SessionContext, Vec<Arc<ArchivedTable>>)> {
+fn open(
+    dir: &Path,
+    references: &References,
+    room: Option<Arc<RuntimeEnv>>,
+) -> anyhow::Result<(SessionContext, Vec<Arc<ArchivedTable>>)> {
     let dir = dir.canonicalize().with_context(|| format!("opening the archive {}", dir.display()))?;
     let has_table = catalog::tables().any(|table| dir.join(table.name).is_dir());
     if !has_table && !dir.join(PRIVATE).is_dir() {
@@ -70,14 +78,22 @@ fn open(dir: &Path, references: &References) -> anyhow::Result<(SessionContext, 
         .set_bool("datafusion.execution.parquet.pushdown_filters", true)
         .set_bool("datafusion.execution.parquet.reorder_filters", true)
         .with_extension(Arc::new(Reading::start(&dir)?));
-    let state = SessionStateBuilder::new_from_existing(detect::session::session(config).state());
+    let mut state = SessionStateBuilder::new_from_existing(detect::session::session(config).state());
+    if let Some(room) = room {
+        state = state.with_runtime_env(room);
+    }
     let session = SessionContext::new_with_state(state.with_optimizer_rules(unnested::rules()).build());
     for function in from_reference::functions(references) {
         session.register_udf(function.as_ref().clone());
     }
-    let functions = [functions::all(), typed::all(), patterns::all(), moment::all(), addresses::all()];
-    functions.into_iter().flatten().chain([maps::split_to_map()]).for_each(|function| session.register_udf(function));
+    let functions = [functions::all(), typed::all(), patterns::all(), addresses::all()];
+    functions
+        .into_iter()
+        .flatten()
+        .chain([maps::split_to_map(), scalar::json_scalar()])
+        .for_each(|function| session.register_udf(function));
     maps::aggregates().into_iter().for_each(|function| session.register_udaf(function));
+    lambdas::all().into_iter().for_each(|function| session.register_higher_order_function(Arc::new(function)));
     let mut tables = Vec::new();
     for table in catalog::tables() {
         let archived = Arc::new(ArchivedTable::new(&dir, table));
@@ -133,6 +149,9 @@ fn hint(sql: &str) -> Option<anyhow::Error> {
 
 /// DataFusion's error in words for the person who typed the query.
 pub fn readable(error: DataFusionError) -> anyhow::Error {
+    if let DataFusionError::ResourcesExhausted(why) = error.find_root() {
+        return anyhow!("{why}");
+    }
     let text = error.strip_backtrace();
     if let Some((_, rest)) = text.split_once("table '")
         && let Some((path, _)) = rest.split_once("' not found")
@@ -226,15 +245,12 @@ pub fn readable(error: DataFusionError) -> anyhow::Error {
 }
 
 /// Functions of Athena that there are not, and what is written here.
-const ATHENA: [(&str, &str); 5] = [
+const ATHENA: [(&str, &str); 2] = [
     (
         "approx_most_frequent",
         "SELECT eventName, count(*) AS n FROM cloudtrail GROUP BY eventName ORDER BY n DESC LIMIT 3",
     ),
     ("numeric_histogram", "SELECT floor(bytes / 1000) AS thousands, count(*) FROM vpc_flow GROUP BY 1"),
-    ("reduce", "array_sum(list), or the items as rows behind CROSS JOIN UNNEST(list) AS t (x), added up"),
-    ("map_filter", "the entries are rows behind CROSS JOIN UNNEST(map) AS t (key, value), with a condition"),
-    ("transform_values", "the entries are rows behind CROSS JOIN UNNEST(map) AS t (key, value)"),
 ];
 
 /// The error that DataFusion's optimizer ran into, without the name of the rule of its that did.

@@ -7,7 +7,7 @@ use crate::logs::cloudtrail::CLOUDTRAIL;
 use crate::logs::vpc_flow::VPC_FLOW;
 
 /// Two days, two accounts, one of them hostile.
-fn archive() -> tempfile::TempDir {
+pub(super) fn archive() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let mut archive = Archive::open(dir.path(), &Config::default()).unwrap();
     let lines = [
@@ -22,7 +22,7 @@ fn archive() -> tempfile::TempDir {
     dir
 }
 
-async fn run(dir: &Path, sql: &str) -> anyhow::Result<String> {
+pub(super) async fn run(dir: &Path, sql: &str) -> anyhow::Result<String> {
     let session = session(dir)?;
     let rows: Vec<_> = query(&session, sql).await?.try_collect().await?;
     let text = pretty_format_batches(&rows)?.to_string();
@@ -30,7 +30,7 @@ async fn run(dir: &Path, sql: &str) -> anyhow::Result<String> {
     Ok(lines.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>().join("\n"))
 }
 
-async fn check(sql: &str, expected: &str) {
+pub(super) async fn check(sql: &str, expected: &str) {
     assert_eq!(run(archive().path(), sql).await.unwrap(), expected, "{sql}");
 }
 
@@ -114,8 +114,8 @@ async fn an_error_is_written_for_who_typed_the_query() {
             "Cannot cast string '2024-08' to a day such as 2024-08-01",
         ),
         (
-            "SELECT eventid FROM cloudtrail WHERE eventTime > '2024-08-01 12'",
-            "Error parsing timestamp from '2024-08-01 12': error parsing time",
+            "SELECT eventid FROM cloudtrail WHERE eventTime > '2024-08-01 1'",
+            "Error parsing timestamp from '2024-08-01 1': error parsing time",
         ),
         (
             "SELECT json_get_str(userIdentity, 'arn') FROM cloudtrail",
@@ -153,9 +153,10 @@ async fn an_error_is_written_for_who_typed_the_query() {
             "that column has no fields; of JSON text, as `weir tables NAME` says which column is, requestParameters ->> 'bucketName' \
              is one",
         ),
+        ("SELECT reduce(eventName, 0, (s, x) -> s + x, s -> s) FROM cloudtrail", "reduce takes a list, not Utf8"),
         (
-            "SELECT reduce(split(eventName, 'e'), 0, (s, x) -> s + x, s -> s) FROM cloudtrail",
-            "there is no function `reduce` here: array_sum(list), or the items as rows behind CROSS JOIN UNNEST(list) AS t (x), added up",
+            "SELECT map_filter(userIdentity, (k, v) -> v = 'x') FROM cloudtrail",
+            "map_filter takes a map or JSON text, not a struct",
         ),
         (
             "SELECT element_at(userIdentity, 'arn') FROM cloudtrail",
@@ -244,7 +245,7 @@ async fn the_text_of_every_rule_over_windows_is_a_query() {
     let (rules, _) = library::rules(&library::built_in());
     let none = References::default();
     let references = rules.iter().fold(none, |all, rule| all.for_cases_of(rule));
-    let session = session_with(dir.path(), &references).unwrap();
+    let session = session_with(dir.path(), &references, Arc::default()).unwrap();
     let (mut asked, mut failed) = (0, Vec::new());
     for rule in rules.iter().filter(|rule| rule.fires == Fires::PerWindow) {
         asked += 1;
@@ -286,7 +287,8 @@ async fn a_list_is_asked_by_its_name() {
     use crate::detect::reference::{Kind, List};
     let dir = archive();
     let root = List::new(Kind::Text, ["arn:aws:iam::111122223333:root"]).unwrap();
-    let session = session_with(dir.path(), &References::new([("known".to_owned(), root)].into())).unwrap();
+    let session =
+        session_with(dir.path(), &References::new([("known".to_owned(), root)].into()), Arc::default()).unwrap();
     let sql = "SELECT eventid FROM cloudtrail WHERE in_reference(userIdentity.arn, 'known')";
     let rows: Vec<_> = query(&session, sql).await.unwrap().try_collect().await.unwrap();
     assert_eq!(rows.iter().map(RecordBatch::num_rows).sum::<usize>(), 1);
@@ -407,6 +409,21 @@ async fn the_words_of_athena_say_the_same() {
         ("SELECT element_at(histogram(eventname), 'ListUsers') IS NULL AS f FROM cloudtrail", "true"),
         ("SELECT histogram(eventname)['GetUser'] AS f FROM cloudtrail", "2"),
         ("SELECT map_agg(eventid, eventname)['b'] AS f FROM cloudtrail", "PutObject"),
+        ("SELECT approx_percentile(length(eventname), 0.5) AS f FROM cloudtrail", "7.0"),
+        ("SELECT array_sort(set_agg(eventname)) AS f FROM cloudtrail", "[GetUser, PutObject]"),
+        ("SELECT map_concat(MAP(ARRAY['a'], ARRAY[1]), MAP(ARRAY['a', 'b'], ARRAY[2, 3])) AS f", "{a: 2, b: 3}"),
+        (
+            "SELECT count(*) AS f FROM cloudtrail WHERE eventTime >= '2024-08-01 10' AND eventTime < '2024-08-01T11'",
+            "1",
+        ),
+        // how AWS's Security Analytics Bootstrap asks
+        (
+            "SELECT count(*) AS f FROM cloudtrail WHERE date_partition >= '2024/08/01' AND date_partition <= '2024/08/02' \
+             AND account_partition = '111122223333' AND region_partition IN ('us-east-1')",
+            "2",
+        ),
+        ("SELECT count(sourceaddress) AS f FROM vpcflow WHERE date_partition = '2024/08/01'", "0"),
+        ("SELECT array_sort(ARRAY[2, NULL, 1]) AS f", "[1, 2, ]"),
         ("SELECT array_sort(element_at(multimap_agg(eventname, eventid), 'GetUser')) AS f FROM cloudtrail", "[a, c]"),
         ("SELECT split_to_map('a=1&b=2', '&', '=') AS f", "{a: 1, b: 2}"),
         ("SELECT map_keys(requestParameters) AS f FROM cloudtrail WHERE eventid = 'b'", "[bucketName]"),
@@ -572,6 +589,20 @@ async fn items_of_groups_are_ordered_and_grouped_by_themselves() {
 }
 
 #[tokio::test]
+async fn what_is_computed_of_fields_joins_rows() {
+    let roots = "SELECT * FROM cloudtrail WHERE eventname = 'GetUser'";
+    for (join, expected) in [
+        ("JOIN b ON lower(a.userIdentity.type) = lower(b.userIdentity.type)", 1),
+        ("LEFT JOIN b ON lower(a.userIdentity.type) = lower(b.userIdentity.type) AND a.eventid = b.eventid", 3),
+        ("JOIN b ON json_extract_scalar(a.requestParameters, '$.bucketName') = coalesce(b.userIdentity.arn, 'x')", 1),
+        ("WHERE lower(a.userIdentity.arn) IN (SELECT lower(b.userIdentity.arn) FROM b)", 1),
+    ] {
+        let sql = format!("WITH a AS (SELECT * FROM cloudtrail), b AS ({roots}) SELECT count(*) AS n FROM a {join}");
+        check(&sql, &format!("| n |\n| {expected} |")).await;
+    }
+}
+
+#[tokio::test]
 async fn aggregates_share_what_is_true() {
     let sql = "SELECT sum(CASE WHEN (errorCode = 'x') IS NOT TRUE THEN 1 ELSE 0 END) AS a, \
                max(CASE WHEN (errorCode = 'x') IS NOT TRUE THEN eventname END) AS b, count(*) FILTER (WHERE readOnly IS TRUE) AS c, \
@@ -583,6 +614,16 @@ async fn aggregates_share_what_is_true() {
 #[tokio::test]
 async fn a_column_is_shown_by_the_words_that_were_typed() {
     check("SELECT year(eventTime) FROM cloudtrail WHERE eventid = 'a'", "| year(eventTime) |\n| 2024 |").await;
+    check(
+        "SELECT upper(l.eventname) || 'x', 7, CAST(l.eventid AS VARCHAR), count(*) OVER () FROM cloudtrail l WHERE eventid = 'b'",
+        "| upper(l.eventname) || 'x' | 7 | CAST(l.eventid AS VARCHAR) | count(*) OVER () |\n| PUTOBJECTx | 7 | b | 1 |",
+    )
+    .await;
+    check(
+        "SELECT DISTINCT upper(eventname), day(eventTime) AS d FROM cloudtrail WHERE eventid < 'c' ORDER BY day(eventTime), upper(eventname)",
+        "| upper(eventname) | d |\n| GETUSER | 1 |\n| PUTOBJECT | 2 |",
+    )
+    .await;
 }
 
 #[tokio::test]

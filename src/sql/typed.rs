@@ -17,7 +17,7 @@ use datafusion::logical_expr::{
 use datafusion_functions_json::udfs::{json_as_text_udf, json_length_udf};
 use ipnet::IpNet;
 
-use super::maps::{lengths, plain, texts};
+use super::maps::{lengths, maps, plain, texts};
 use crate::detect::athena::shape::Shape;
 use crate::detect::functions::{judge_texts, read_address};
 
@@ -148,14 +148,14 @@ impl Typed {
 }
 
 /// What a type is called in a message: those of structs are as long as a page.
-fn in_short(kind: &DataType) -> String {
+pub fn in_short(kind: &DataType) -> String {
     match kind {
         DataType::Struct(_) => "a struct".to_owned(),
         other => other.to_string(),
     }
 }
 
-fn key_and_value(kind: &DataType) -> Result<(&DataType, &DataType)> {
+pub fn key_and_value(kind: &DataType) -> Result<(&DataType, &DataType)> {
     if let DataType::Map(entries, _) = kind
         && let DataType::Struct(fields) = entries.data_type()
         && let [key, value] = fields.as_ref()
@@ -172,7 +172,7 @@ fn shape(args: &ReturnFieldArgs) -> Result<Shape> {
 }
 
 /// Values as they compare: equal ones are the same bytes.
-fn comparable(values: &ArrayRef, kind: &DataType) -> Result<Rows> {
+pub fn comparable(values: &ArrayRef, kind: &DataType) -> Result<Rows> {
     let converter = RowConverter::new(vec![SortField::new(kind.clone())])?;
     Ok(converter.convert_columns(&[cast(values, kind)?])?)
 }
@@ -251,15 +251,7 @@ fn part_of_text(args: ScalarFunctionArgs) -> Result<ColumnarValue> {
 
 /// The keys of maps, or their values, as lists.
 fn parts(array: &ArrayRef, of_keys: bool, result: &DataType) -> Result<ArrayRef> {
-    let read;
-    let map = match array.data_type() {
-        DataType::Map(..) => array.as_map(),
-        _ => {
-            let shape = Shape::Map(Box::new(Shape::Text));
-            read = shape.read(&texts(array)?).map_err(|error| exec_datafusion_err!("{error}"))?;
-            read.as_map()
-        }
-    };
+    let map = maps(array)?;
     let values = if of_keys { map.keys() } else { map.values() };
     let DataType::List(item) = result else { return plan_err!("{result} is no list") };
     let values = cast(values, item.data_type())?;

@@ -11,12 +11,17 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::optimizer::Optimizer;
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
-/// The optimizer's rules, with this one before each that looks at what a key tells.
+use super::keyed::Keyed;
+
+/// The optimizer's rules, with this one before each that looks at what a key tells, and [`Keyed`] before the one that takes fields out.
 pub fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     let mut rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> = Vec::new();
     for rule in Optimizer::new().rules {
         if ["eliminate_duplicated_expr", "eliminate_join", "optimize_projections"].contains(&rule.name()) {
             rules.push(Arc::new(Unnested));
+        }
+        if rule.name() == "extract_leaf_expressions" {
+            rules.push(Arc::new(Keyed));
         }
         rules.push(rule);
     }

@@ -88,3 +88,38 @@ fn a_limit_that_is_too_low_or_none_is_refused() {
     let (_, why) = said(&["-c", "weir.toml", "--memory", "1GiB"]);
     assert!(why.contains("nothing"), "{why}");
 }
+
+#[test]
+fn a_query_ends_with_an_error_where_its_limit_does_not_suffice() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir_all(folder.path().join("archive/_weir")).unwrap();
+    for (query, why) in [
+        // what no operator counts: 40 GB in one batch
+        ("SELECT repeat(CAST(value AS VARCHAR), 1000000) FROM generate_series(1, 100000)", "values that a function"),
+        ("SELECT cardinality(array_agg(value)) FROM generate_series(1, 100000000)", "GROUP BY asks for"),
+        (
+            "SELECT count(*) FROM generate_series(1, 9000000) a (x) JOIN generate_series(1, 9000001) b (y) ON x = y",
+            "JOIN asks for",
+        ),
+    ] {
+        let arguments = ["sql", query, "--archive", "archive", "--memory", LIMIT];
+        let output = weir(&arguments, folder.path());
+        let told = text(&output.stderr);
+        assert_eq!((code(&output), text(&output.stdout).as_str()), (2, ""), "{told}");
+        assert!(told.starts_with("weir: the query needs more memory than the 256 MiB of --memory"), "{told}");
+        assert!(told.contains(why) && told.contains("--memory 1GiB"), "{told}");
+        let (peak, _) = peak(start(&arguments, folder.path()));
+        assert!(peak < 2 * LIMIT_KIB, "{peak} KiB: {query}");
+    }
+    let (tiny, sorted) = (
+        ["sql", "SELECT 1", "--archive", "archive", "--memory", "100MiB"],
+        "SELECT max(n), count(*) FROM \
+        (SELECT row_number() OVER (ORDER BY value * 7919 % 1000003, value) AS n FROM generate_series(1, 2000000))",
+    );
+    let output = weir(&tiny, folder.path());
+    assert_eq!(code(&output), 2);
+    assert!(text(&output.stderr).contains("a memory limit of 100 MiB is too low"), "{}", text(&output.stderr));
+    let waits = ["sql", sorted, "--archive", "archive", "--memory", LIMIT, "--format", "csv"];
+    let output = weir(&waits, folder.path());
+    assert_eq!(text(&output.stdout).lines().last(), Some("2000000,2000000"), "{}", text(&output.stderr));
+}

@@ -39,6 +39,10 @@ pub fn translate(name: &str, call: &mut Function, who: For) -> bool {
             list.clauses.push(FunctionArgumentClause::OrderBy(std::mem::take(&mut call.within_group)));
             call.name = named("string_agg");
         }
+        ("set_agg", 1) if who == For::Query => {
+            list.duplicate_treatment = Some(DuplicateTreatment::Distinct);
+            call.name = named("array_agg");
+        }
         ("max_by", 2) => return by(call, false),
         ("min_by", 2) => return by(call, true),
         ("count_if", 1) => {

@@ -10,7 +10,7 @@ use datafusion::sql::sqlparser::ast::{
 use super::json_path::keys;
 use super::template::{call_name, positional, text, with_arguments};
 use super::time_format::{Direction, chrono, chrono_of_joda};
-use super::times::{as_text, date_add, date_diff, is_date, is_time, moment_of, time_format};
+use super::times::{as_text, date_add, date_diff, is_date, is_time, time_format};
 use super::{For, aggregates, is_address, rename};
 
 /// Calls that are another call, or an operator, of their arguments: name, number of arguments, and what they are.
@@ -58,6 +58,7 @@ const SAME: &[(&str, usize, &str)] = &[
     ("json_parse", 1, "arg1"),
     ("last_day_of_month", 1, "CAST(date_trunc('month', arg1) + INTERVAL '1 month' - INTERVAL '1 day' AS DATE)"),
     ("levenshtein_distance", 2, "levenshtein(arg1, arg2)"),
+    ("map_concat", 2, "map_zip_with(arg1, arg2, (k, a, b) -> coalesce(b, a))"),
     ("minute", 1, "date_part('minute', arg1)"),
     ("mod", 2, "(arg1 % arg2)"),
     ("month", 1, "date_part('month', arg1)"),
@@ -124,9 +125,13 @@ pub fn function(call: &mut Function, who: For) -> anyhow::Result<Option<Expr>> {
         ("json_extract_scalar" | "json_value", [json, path]) => {
             let keys = keys(path)?;
             // Athena's answer is null for an object and a list, which text is for `->>`
-            let template = format!(
-                "CASE WHEN left(json_get_json(arg1{keys}), 1) IN ('{{', '[') THEN NULL ELSE json_as_text(arg1{keys}) END"
-            );
+            let template = match who {
+                For::Query => format!("json_scalar(json_get_json(arg1{keys}))"),
+                // in words of which the engine knows where in JSON they look
+                For::Rule => format!(
+                    "CASE WHEN left(json_get_json(arg1{keys}), 1) IN ('{{', '[') THEN NULL ELSE json_as_text(arg1{keys}) END"
+                ),
+            };
             Some(with_arguments(&template, &[json]))
         }
         ("json_extract" | "json_query", [json, path]) => {
@@ -165,15 +170,22 @@ pub fn function(call: &mut Function, who: For) -> anyhow::Result<Option<Expr>> {
         ("contains", [list, _]) if is_list(list) => {
             Some(with_arguments("array_has(arg1, arg2)", &[&args[0], &args[1]]))
         }
+        ("array_sort", [list, order @ Expr::Lambda(_)]) => {
+            Some(with_arguments("array_sort_by(arg1, arg2)", &[list, order]))
+        }
+        // DataFusion has nulls first
+        ("array_sort", [list]) if who == For::Query => {
+            Some(with_arguments("array_sort(arg1, 'ASC', 'NULLS LAST')", &[list]))
+        }
         ("try", [tried]) => Some(trying(tried)),
         ("date_parse" | "parse_datetime", [time, _]) if is_time(time) => Some(time.clone()),
         ("date_parse", [time, format]) => {
             let format = time_format(&name, format, |format| chrono(format, Direction::Read))?;
-            Some(with_arguments(moment_of(who), &[time, &format]))
+            Some(with_arguments("moment_of(arg1, arg2)", &[time, &format]))
         }
         ("parse_datetime", [time, format]) => {
             let format = time_format(&name, format, |format| chrono_of_joda(format, Direction::Read))?;
-            Some(with_arguments(moment_of(who), &[time, &format]))
+            Some(with_arguments("moment_of(arg1, arg2)", &[time, &format]))
         }
         ("substr" | "substring", [text, from, rest @ ..]) => from_the_end(text, from, rest.first()),
         ("to_hex", [Expr::Function(hash)]) => match call_name(hash).as_deref() {
@@ -267,7 +279,7 @@ fn is_path(text: &str) -> bool {
 }
 
 /// Calls that give a list.
-const LISTS: [&str; 16] = [
+const LISTS: [&str; 18] = [
     "array_agg",
     "array_concat",
     "array_distinct",
@@ -277,6 +289,7 @@ const LISTS: [&str; 16] = [
     "array_remove",
     "array_slice",
     "array_sort",
+    "array_sort_by",
     "array_transform",
     "array_union",
     "flatten",
@@ -284,6 +297,7 @@ const LISTS: [&str; 16] = [
     "json_texts",
     "string_to_array",
     "texts",
+    "zip_with",
 ];
 
 /// Whether an expression in DataFusion's words is certainly a list.

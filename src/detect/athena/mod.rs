@@ -16,9 +16,9 @@ use anyhow::{anyhow, bail};
 use datafusion::error::DataFusionError;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
-    self, AccessExpr, ArrayElemTypeDef, BinaryOperator, DataType, Expr, Fetch, Function, Ident, LimitClause,
-    ObjectName, Query, Select, SelectItem, ShowStatementIn, ShowStatementOptions, Subscript, TableFactor, TypedString,
-    Value, VisitMut, VisitorMut,
+    self, AccessExpr, ArrayElemTypeDef, BinaryOperator, DataType, Distinct, Expr, Fetch, Function, Ident, LimitClause,
+    ObjectName, OrderBy, OrderByKind, Query, Select, SelectItem, SetExpr, ShowStatementIn, ShowStatementOptions,
+    Subscript, TableFactor, TypedString, Value, VisitMut, VisitorMut,
 };
 
 use self::calls::{from_the_end, function};
@@ -129,14 +129,33 @@ impl VisitorMut for Words {
         ControlFlow::Continue(())
     }
 
-    /// A column that was put in other words is shown by those that were typed.
+    /// A column that is put in other words, here or by DataFusion, is shown by those that were typed.
     fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<anyhow::Error> {
         let typed = self.shown.pop().unwrap_or_default();
         for (item, typed) in select.projection.iter_mut().zip(typed) {
             if let (SelectItem::UnnamedExpr(expr), Some(typed)) = (&*item, typed)
-                && expr.to_string() != typed
+                && (expr.to_string() != typed || self.who == For::Query && !typed.eq_ignore_ascii_case("count(*)"))
             {
                 *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias: Ident::with_quote('"', typed) };
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// DataFusion takes what a `SELECT DISTINCT` is ordered by for another column than the same expression with a name.
+    fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<anyhow::Error> {
+        if let SetExpr::Select(select) = query.body.as_ref()
+            && matches!(select.distinct, Some(Distinct::Distinct))
+            && let Some(OrderBy { kind: OrderByKind::Expressions(order), .. }) = &mut query.order_by
+        {
+            for order in order {
+                let named = select.projection.iter().find_map(|item| match item {
+                    SelectItem::ExprWithAlias { expr, alias } if *expr == order.expr => Some(alias.clone()),
+                    _ => None,
+                });
+                if let Some(name) = named {
+                    order.expr = Expr::Identifier(name);
+                }
             }
         }
         ControlFlow::Continue(())
@@ -456,7 +475,7 @@ mod tests {
     fn what_is_in_words_of_datafusion_stays() {
         for sql in [
             "SELECT a, t.b, count(*) AS n FROM t JOIN u ON t.a = u.a WHERE a LIKE 'x%' AND b = 0 AND c IN (1, 20) GROUP BY a",
-            "SELECT json_get_str(a, 'b'), to_char(eventTime, '%M'), array_element(x, 1) FROM t ORDER BY eventTime",
+            "SELECT json_get_str(a, 'b') AS b, to_char(eventTime, '%M') AS m, array_element(x, 1) AS x FROM t ORDER BY eventTime",
             "SELECT x FROM UNNEST([1, 2]) AS t (x)",
         ] {
             let mut statement = parse(sql).unwrap().pop_front().unwrap();

@@ -36,11 +36,17 @@ pub struct Named {
     parts: Vec<&'static str>,
     /// `"$path"`, the file of the archive that has the row.
     path: bool,
+    /// Columns of [`PARTITIONS`].
+    partitions: Vec<&'static (&'static str, &'static str)>,
     /// Columns that have another name here.
     others: Vec<&'static (&'static str, &'static str)>,
     /// What SELECT calls columns, as it is written.
     aliases: Vec<String>,
 }
+
+/// Columns that the tables of AWS's Security Analytics Bootstrap are partitioned by.
+const PARTITIONS: [(&str, &str); 3] =
+    [("date_partition", "to_char(day, '%Y/%m/%d')"), ("account_partition", "account"), ("region_partition", "region")];
 
 /// Names that columns of flow logs have in Hive-compatible folders and in AWS's older examples, and those here.
 const OTHERS: [(&str, &str); 12] = [
@@ -74,6 +80,7 @@ impl Named {
             text_days: has(DAYS[1]) && names.has_trail,
             parts,
             path: has("$path"),
+            partitions: PARTITIONS.iter().filter(|(name, _)| has(name)).collect(),
             others: OTHERS.iter().filter(|(name, _)| is_column(name)).collect(),
             aliases: names.aliases,
         }
@@ -111,6 +118,7 @@ impl Named {
         if self.path {
             columns.push("concat('/', input_file_name()) AS \"$path\"".to_owned());
         }
+        columns.extend(self.partitions.iter().map(|(name, sql)| format!("{sql} AS {name}")));
         if table == "vpc_flow" {
             columns.extend(self.others.iter().map(|(theirs, ours)| format!("\"{ours}\" AS \"{theirs}\"")));
         }

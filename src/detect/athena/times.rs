@@ -3,9 +3,9 @@
 use anyhow::bail;
 use datafusion::sql::sqlparser::ast::{DataType, Expr, TypedString, Value};
 
+use super::last_name;
 use super::tables::DAYS;
 use super::template::{text, with_arguments};
-use super::{For, last_name};
 
 pub fn time_format(
     function: &str,
@@ -17,10 +17,6 @@ pub fn time_format(
         bail!("the format of {function} is a text constant such as '{example}'")
     };
     Ok(Expr::Value(Value::SingleQuotedString(chrono(format)?).with_empty_span()))
-}
-
-pub fn moment_of(who: For) -> &'static str {
-    if who == For::Query { "moment_of(arg1, arg2)" } else { "to_timestamp(arg1, arg2)" }
 }
 
 /// Units of one length, in microseconds.
@@ -112,6 +108,7 @@ pub fn complete_time(column: &Expr, value: &mut Expr) {
     constant.value = Value::SingleQuotedString(match shape.as_str() {
         "0000-00-00:00:00:00" | "0000-00-00:00:00:00Z" => format!("{day}T{clock}"),
         "0000-00-00 00:00" | "0000-00-00T00:00" | "0000-00-00:00:00" => format!("{day}T{clock}:00"),
+        "0000-00-00 00" | "0000-00-00T00" => format!("{day}T{clock}:00:00"),
         _ => return,
     });
 }

@@ -3,19 +3,19 @@
 
 use std::sync::Arc;
 
-use arrow::array::{StringArray, TimestampMicrosecondArray};
+use arrow::array::{ArrayRef, AsArray, TimestampMicrosecondArray};
+use arrow::compute::cast;
 use arrow::datatypes::{DataType, TimeUnit};
 use chrono::format::{Parsed, StrftimeItems, parse};
 use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
+use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 
-use super::maps::texts;
-
-pub fn all() -> Vec<ScalarUDF> {
+pub fn functions() -> Vec<Arc<ScalarUDF>> {
     [Otherwise::Fails, Otherwise::IsNull]
         .map(|otherwise| {
             let signature = Signature::any(2, Volatility::Immutable);
-            ScalarUDF::new_from_impl(MomentOf { otherwise, signature })
+            Arc::new(ScalarUDF::new_from_impl(MomentOf { otherwise, signature }))
         })
         .into()
 }
@@ -60,13 +60,16 @@ impl ScalarUDFImpl for MomentOf {
             }
             (_, micros) => Ok(micros),
         };
-        let times = |texts: &StringArray| texts.iter().map(read).collect::<Result<TimestampMicrosecondArray>>();
+        let times = |texts: &ArrayRef| {
+            let texts = cast(texts, &DataType::Utf8)?;
+            let times = texts.as_string::<i32>().iter().map(read).collect::<Result<TimestampMicrosecondArray>>()?;
+            Ok::<_, DataFusionError>(times.with_timezone("UTC"))
+        };
         Ok(match &args.args[0] {
             ColumnarValue::Scalar(text) => {
-                let times = times(&texts(&text.to_array()?)?)?.with_timezone("UTC");
-                ColumnarValue::Scalar(ScalarValue::try_from_array(&times, 0)?)
+                ColumnarValue::Scalar(ScalarValue::try_from_array(&times(&text.to_array()?)?, 0)?)
             }
-            ColumnarValue::Array(array) => ColumnarValue::Array(Arc::new(times(&texts(array)?)?.with_timezone("UTC"))),
+            ColumnarValue::Array(array) => ColumnarValue::Array(Arc::new(times(array)?)),
         })
     }
 }
