@@ -95,8 +95,8 @@ pub fn expand(statement: &mut Statement) {
     replace(statement, &WHOLE);
 }
 
-/// Gives each word an argument, a column that only tables have which have the others that it is about: what is then called is a function
-/// of rows, see [`words`](crate::detect).
+/// Gives each word an argument, a column that only tables have which have the others that it is about: it is then the call of a function
+/// of rows, which whoever plans the statement puts the meaning in the place of.
 pub fn call(statement: &mut Statement) {
     static CALLED: LazyLock<Replacements> = LazyLock::new(|| replacements(|(word, _)| format!("{word}(userIdentity)")));
     replace(statement, &CALLED);
