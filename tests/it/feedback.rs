@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::support::{code, ended, few, lines, path, repository, signal, start, text, weir};
+use crate::support::{code, ended, few, lines, path, repository, signal, start, text, weir, whole_lines};
 
 /// Judges the recorded attacks into the archive `a`, and gives the findings.
 fn judge(folder: &std::path::Path) -> Vec<Value> {
@@ -85,12 +85,7 @@ fn a_run_that_follows_takes_up_what_is_said_of_its_findings() {
     fs::write(folder.path().join("weir.toml"), "from = ['logs']\n[limits]\ncommit_seconds = 1\n").unwrap();
     let run = ["run", "-c", "weir.toml", "--rules", few(), "--archive", "a", "--follow", "--findings", "f.ndjson"];
     let process = start(&run, folder.path());
-    // whole lines: one may be being written
-    let found = || {
-        let text = fs::read(folder.path().join("f.ndjson")).unwrap_or_default();
-        let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
-        lines(&text[..whole])
-    };
+    let found = || whole_lines(&folder.path().join("f.ndjson"));
     let wait = |what: &str, is_there: &dyn Fn() -> bool| {
         let waited = (0..300).any(|_| {
             std::thread::sleep(Duration::from_millis(100));

@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 
 use crate::kinesis::{Kinesalite, active, kinesalite, open, split};
 use crate::moto::{Moto, moto};
-use crate::support::{code, ended, lines, signal, text, weir};
+use crate::support::{code, ended, lines, signal, text, weir, whole_lines};
 
 const EXPIRY: Duration = Duration::from_secs(3);
 const RULE: &str = "-- title = \"A marked call\"\n-- severity = \"high\"\n-- key = [\"eventID\"]\n\
@@ -213,8 +213,8 @@ impl Stage {
 
     /// Ids of a worker's findings, one of each line.
     fn found(&self, worker: &str) -> Vec<String> {
-        let written = fs::read(self.path(worker).join("f.ndjson")).unwrap_or_default();
-        lines(&written).iter().map(|finding| finding["id"].as_str().unwrap().to_owned()).collect()
+        let written = whole_lines(&self.path(worker).join("f.ndjson"));
+        written.iter().map(|finding| finding["id"].as_str().unwrap().to_owned()).collect()
     }
 
     /// Waits until every event is in an archive.

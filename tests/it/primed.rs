@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use weir::pipeline::commit::State;
 
-use crate::support::{code, ended, lines, signal, start, text, weir};
+use crate::support::{code, ended, lines, signal, start, text, weir, whole_lines};
 
 const RULE: &str = "-- title = \"New call\"\n-- severity = \"low\"\n-- tags = [\"attack.impact\"]\n-- remedy = \"Look.\"\n\
 SELECT userIdentity.arn AS actor, eventName, count(*) AS times\nFROM cloudtrail\nWHERE eventSource = 's3.amazonaws.com'\n\
@@ -127,11 +127,7 @@ fn a_rule_that_comes_while_a_run_goes_on_knows_what_the_archive_has() {
     fs::write(folder.path().join("weir.toml"), "[limits]\nreload_seconds = 1\n").unwrap();
     let from = ["run", "-c", "weir.toml", "--from", "logs", "--follow", "--archive", "a", "--rules", "only:rules"];
     let mut child = start(&[&from[..], &["--findings", "f.ndjson"]].concat(), folder.path());
-    let found = || {
-        let found = fs::read(folder.path().join("f.ndjson")).unwrap_or_default();
-        let whole = found.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-        lines(&found[..whole])
-    };
+    let found = || whole_lines(&folder.path().join("f.ndjson"));
     let mut wait = || {
         thread::sleep(Duration::from_millis(500));
         assert!(child.try_wait().unwrap().is_none(), "the program ended");

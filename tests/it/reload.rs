@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::support::{code, ended, lines, signal, start, text};
+use crate::support::{code, ended, lines, signal, start, text, whole_lines};
 
 /// A run over `logs`, and what it found.
 struct Following {
@@ -55,13 +55,11 @@ impl Following {
     }
 
     fn found(&self) -> Vec<(String, String)> {
-        let found = fs::read(self.folder.path().join("f.ndjson")).unwrap_or_default();
-        let whole = found.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
         let one = |finding: Value| {
             let text = |key: &str| finding[key].as_str().unwrap_or_default().to_owned();
             (text("rule"), text("actor").rsplit('/').next().unwrap_or_default().to_owned())
         };
-        lines(&found[..whole]).into_iter().map(one).collect()
+        whole_lines(&self.folder.path().join("f.ndjson")).into_iter().map(one).collect()
     }
 
     fn wait_for(&mut self, rule: &str, user: &str) {

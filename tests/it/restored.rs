@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use weir::pipeline::commit::{Commit, State};
 use weir::time::Timestamp;
 
-use crate::support::{code, ended, lines, signal, start, text, weir};
+use crate::support::{code, ended, lines, signal, start, text, weir, whole_lines};
 
 const HEADER: &str = "-- severity = \"low\"\n-- tags = [\"attack.impact\"]\n-- remedy = \"Look.\"\n";
 
@@ -88,11 +88,7 @@ fn run(folder: &Path) -> (Vec<Value>, Value, String) {
 fn follow(folder: &Path, least: usize) -> (Vec<Value>, Value) {
     let from = ["run", "--from", "logs", "--follow", "--archive", "a", "--rules", "only:rules"];
     let mut child = start(&[&from[..], &["--findings", "f.ndjson", "--summary", "s.json"]].concat(), folder);
-    let found = || {
-        let found = fs::read(folder.join("f.ndjson")).unwrap_or_default();
-        let whole = found.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-        lines(&found[..whole])
-    };
+    let found = || whole_lines(&folder.join("f.ndjson"));
     let begun = Instant::now();
     while found().len() < least && begun.elapsed() < Duration::from_secs(180) {
         thread::sleep(Duration::from_millis(200));

@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use crate::moto::{Moto, moto, sdk};
-use crate::support::{code, ended, lines, signal, text};
+use crate::support::{code, ended, lines, signal, text, whole_lines};
 
 const RULE: &str = "-- title = \"A marked call\"\n-- severity = \"high\"\n-- key = [\"eventID\"]\n\
                     -- tags = [\"attack.impact\"]\n-- remedy = \"Ask who marked it.\"\n\
@@ -76,8 +76,8 @@ impl Stage {
 
     /// Ids of the findings that a machine has written.
     fn found(&self, machine: &str) -> Vec<String> {
-        let written = fs::read(self.folder.path().join(machine).join("f.ndjson")).unwrap_or_default();
-        lines(&written).iter().map(|finding| finding["id"].as_str().unwrap().to_owned()).collect()
+        let written = whole_lines(&self.folder.path().join(machine).join("f.ndjson"));
+        written.iter().map(|finding| finding["id"].as_str().unwrap().to_owned()).collect()
     }
 
     fn until_found(&self, machine: &str, count: usize) {

@@ -128,6 +128,13 @@ pub fn lines(bytes: &[u8]) -> Vec<serde_json::Value> {
     text(bytes).lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect()
 }
 
+/// Lines of NDJSON of a file that may be written to right now: those that are whole.
+pub fn whole_lines(file: &Path) -> Vec<serde_json::Value> {
+    let written = fs::read(file).unwrap_or_default();
+    let whole = written.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    lines(&written[..whole])
+}
+
 /// Runs the worker over a path with every built-in rule and no archive, and gives its findings and its summary.
 pub fn judge(from: &Path) -> (Vec<serde_json::Value>, serde_json::Value) {
     judge_by(&[], from)

@@ -19,7 +19,7 @@ use crate::hub::{ACCESS_KEY, Hub, SECRET, Trouble as HubTrouble};
 use crate::kinesis_fake::Fake as Kinesis;
 use crate::out_fake::{Fake as Out, Trouble, Way};
 use crate::s3_fake::{Fake as Cloud, Fault};
-use crate::support::{code, ended, lines, signal, text, weir};
+use crate::support::{code, ended, lines, signal, text, weir, whole_lines};
 use crate::table_fake::{Door, FakeTable, Way as TableWay};
 
 const KILLS: usize = 200;
@@ -370,11 +370,8 @@ impl World {
 
     /// What each finding counts in its last line.
     fn counts(&self) -> BTreeMap<String, u64> {
-        // its last line may be half written
-        let written = fs::read(self.folder.path().join("f.ndjson")).unwrap_or_default();
-        let whole = written.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
         let finding = |line: &Value| (line["id"].as_str().unwrap().to_owned(), line["count"].as_u64().unwrap());
-        lines(&written[..whole]).iter().map(finding).collect()
+        whole_lines(&self.folder.path().join("f.ndjson")).iter().map(finding).collect()
     }
 }
 
