@@ -45,7 +45,7 @@ pub enum Fault {
     Lost,
     /// or breaks off,
     Torn,
-    /// or comes after so long that nobody may wait for it any more.
+    /// or comes after so long that nobody may wait for it any more; that a commit stands is itself so long on its way.
     Late,
     /// Of its entries, the first is not taken.
     Part,
@@ -311,6 +311,17 @@ impl Services {
             (Some(Fault::Unreachable), _) => return Err(broken()),
             (Some(Fault::Refused), _) => refusal(service, dice.roll(2) == 0),
             (_, "Kinesis_20131202") => kinesis_fake::answer(With(self.stream.clone()), head.headers, body).await,
+            // it is on its way, however long it takes, and whoever waits for it by then
+            (Some(Fault::Late), "DynamoDB_20120810") if operation == "TransactWriteItems" => {
+                let (table, open) = (self.table.clone(), Arc::new(Mutex::new(TableWay::Open)));
+                let way = Duration::from_secs(dice.roll(90));
+                tokio::spawn(async move {
+                    sleep(way).await;
+                    fake_table::answer(With((table, open)), head.headers, body).await;
+                });
+                sleep(2 * way).await;
+                return Err(broken());
+            }
             (_, "DynamoDB_20120810") => {
                 let open = Arc::new(Mutex::new(TableWay::Open));
                 fake_table::answer(With((self.table.clone(), open)), head.headers, body).await
