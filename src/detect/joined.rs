@@ -20,6 +20,11 @@ pub struct Joined<'a> {
 /// Rows that are asked of together at most, as long as more than one batch has them: what a rule makes of them is in memory at once.
 const ROWS_MAX: usize = 32 << 10;
 
+/// Rows that all threads can be asked of together: more at a time come to no less work.
+pub fn together_max() -> usize {
+    ROWS_MAX * rayon::current_num_threads()
+}
+
 impl<'a> From<&'a Batch> for Joined<'a> {
     fn from(batch: &'a Batch) -> Joined<'a> {
         Joined { table: batch.table, batches: vec![batch], rows: batch.rows.num_rows() }

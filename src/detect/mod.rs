@@ -44,6 +44,7 @@ pub mod mutate;
 
 pub use emit::Apart;
 pub use engine::{Detector, Parts, RuleCost};
+pub use joined::together_max;
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -28,7 +28,7 @@ use crate::archive::{Archive, Object};
 use crate::aws::Aws;
 use crate::catalog;
 use crate::decode::{self, Counts, Records};
-use crate::detect::Detector;
+use crate::detect::{self, Detector};
 use crate::finding::Finding;
 use crate::health::{HEALTH, Phase};
 use crate::logs;
@@ -58,8 +58,9 @@ use tell::Told;
 const ROUND_BYTES_MAX: usize = 8 << 20;
 /// or this long after its first piece came, whichever is first.
 const ROUND_WAIT: Duration = Duration::from_secs(1);
-/// As long as rounds come full, rules are asked of several together, up to the memory's share of this many inflated bytes: what it costs
-/// to ask a rule at all is most of what it costs to ask it of a round.
+/// As long as rounds come full, rules are asked of several together, up to the memory's share of this many inflated bytes, and to so many
+/// rows as they can be asked of together ([`detect::together_max`]): what it costs to ask a rule at all is most of what it costs to ask it of
+/// a round.
 const TOGETHER_BYTES_MAX: usize = 32 << 20;
 /// Once told to stop, readers get this long for the piece they are at. One that waits for standard input, or for a disk
 /// that does not answer, is left behind: what it has not given is not committed.
@@ -432,7 +433,9 @@ impl Worker {
         self.unjudged.extend(batches);
         self.unjudged_bytes += bytes;
         let full = self.stages.archive.as_ref().is_some_and(Archive::is_full);
-        if bytes < bytes_max || full || self.unjudged_bytes >= self.options.memory.of(TOGETHER_BYTES_MAX) {
+        let rows: usize = self.unjudged.iter().map(|batch| batch.rows.num_rows()).sum();
+        let many = self.unjudged_bytes >= self.options.memory.of(TOGETHER_BYTES_MAX) || rows >= detect::together_max();
+        if bytes < bytes_max || full || many {
             self.judge(now)?;
         }
         let start = wait::now();
