@@ -154,7 +154,10 @@ fn holds(item: &Item, ask: &Value) -> bool {
             is_same == (sign == "=")
         }
     };
-    ask["ConditionExpression"].as_str().unwrap().split(" OR ").any(|all| all.split(" AND ").all(is_so))
+    ask["ConditionExpression"].as_str().unwrap().split(" AND ").all(|any| {
+        let inside = any.strip_prefix('(').and_then(|inside| inside.strip_suffix(')'));
+        inside.unwrap_or(any).split(" OR ").any(is_so)
+    })
 }
 
 fn change(item: &mut Item, ask: &Value) {

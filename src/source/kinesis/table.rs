@@ -406,7 +406,7 @@ impl Update {
     fn is_not(&mut self, attribute: &'static str, value: Value) {
         let name = self.name(attribute);
         self.values.insert(format!(":old_{attribute}"), value);
-        self.conditions.push(format!("attribute_not_exists({name}) OR {name} <> :old_{attribute}"));
+        self.conditions.push(format!("(attribute_not_exists({name}) OR {name} <> :old_{attribute})"));
     }
 
     fn done(&mut self, done: Option<&Offset>) {
