@@ -10,7 +10,7 @@ use aws_smithy_types::body::SdkBody;
 use axum::body::{Body as AxumBody, Bytes, to_bytes};
 use axum::extract::{Request, State as With};
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 
 use super::*;
@@ -73,6 +73,8 @@ pub struct Services {
     workers: u64,
     stream: Arc<Mutex<Stream>>,
     table: FakeTable,
+    /// Settles of commits that are on their way, whoever waits for them by then.
+    late: Mutex<Vec<(HeaderMap, Bytes)>>,
     cloud: Cloud,
     inside: Mutex<Inside>,
 }
@@ -245,6 +247,7 @@ impl Services {
             workers,
             stream: Arc::new(Mutex::new(stream)),
             table: FakeTable::default(),
+            late: Mutex::default(),
             cloud,
             inside: Mutex::new(inside),
         })
@@ -268,7 +271,7 @@ impl Services {
         if self.workers == 1 { (IN_STREAM, NOTIFIED) } else { (RECORDS, RECORDS) }
     }
 
-    async fn answer(&self, life: &Life, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
+    async fn answer(self: &Arc<Self>, life: &Life, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
         let (head, body) = request.try_into_http1x().expect("it is a request").into_parts();
         let body = Bytes::copy_from_slice(body.bytes().unwrap_or_default());
         let target = head.headers.get("x-amz-target").map(|target| target.to_str().unwrap().to_owned());
@@ -284,8 +287,8 @@ impl Services {
         let of_none = (if head.method == http::Method::POST { HUB } else { "" }, operation);
         let (service, operation) = target.split_once('.').unwrap_or(of_none);
         // who takes up a state asks whether its last commit stands
-        let is_undoing = || operation == "UpdateItem" && String::from_utf8_lossy(&body).contains("weirUndone");
-        let is_state = head.uri.path().starts_with("/state/") || is_undoing();
+        let is_undoing = operation == "UpdateItem" && String::from_utf8_lossy(&body).contains("weirUndone");
+        let is_state = head.uri.path().starts_with("/state/") || is_undoing;
         if life.fate.is_dead() {
             return life.nobody(is_state).await;
         }
@@ -311,20 +314,22 @@ impl Services {
             (Some(Fault::Unreachable), _) => return Err(broken()),
             (Some(Fault::Refused), _) => refusal(service, dice.roll(2) == 0),
             (_, "Kinesis_20131202") => kinesis_fake::answer(With(self.stream.clone()), head.headers, body).await,
-            // it is on its way, however long it takes, and whoever waits for it by then
             (Some(Fault::Late), "DynamoDB_20120810") if operation == "TransactWriteItems" => {
-                let (table, open) = (self.table.clone(), Arc::new(Mutex::new(TableWay::Open)));
-                let way = Duration::from_secs(dice.roll(90));
+                self.late.lock().unwrap().push((head.headers, body));
+                let (services, way) = (self.clone(), Duration::from_secs(dice.roll(90)));
                 tokio::spawn(async move {
                     sleep(way).await;
-                    fake_table::answer(With((table, open)), head.headers, body).await;
+                    services.arrive().await;
                 });
                 sleep(2 * way).await;
                 return Err(broken());
             }
             (_, "DynamoDB_20120810") => {
-                let open = Arc::new(Mutex::new(TableWay::Open));
-                fake_table::answer(With((self.table.clone(), open)), head.headers, body).await
+                let answer = self.ask_table(head.headers, body).await;
+                if is_undoing {
+                    self.arrive().await;
+                }
+                answer
             }
             (_, "AWSEvents") => self.put_events(&body, fault),
             (_, HUB) => self.import_findings(&body, fault),
@@ -357,6 +362,19 @@ impl Services {
         };
         let answer = http::Response::from_parts(head, body);
         Ok(HttpResponse::try_from(answer).expect("it is an answer"))
+    }
+
+    async fn ask_table(&self, headers: HeaderMap, body: Bytes) -> Response {
+        let open = Arc::new(Mutex::new(TableWay::Open));
+        fake_table::answer(With((self.table.clone(), open)), headers, body).await
+    }
+
+    /// What was on its way arrives: after some time, or where it does most harm, as soon as it was found out that it had not.
+    async fn arrive(&self) {
+        let late = std::mem::take(&mut *self.late.lock().unwrap());
+        for (headers, body) in late {
+            self.ask_table(headers, body).await;
+        }
     }
 
     /// What happens with a call: the same with the same of a life, whatever other calls are made.
