@@ -507,7 +507,10 @@ fn work_once(
     };
     if let Some(state) = &state {
         let undo = |note: &Note| match &config.source.kinesis.leases {
-            Some(leases) => runtime.block_on(kinesis::undo(note, leases, &Aws::new(config.aws.clone()))),
+            Some(leases) => {
+                let aws = Aws::new(config.aws.clone());
+                runtime.block_on(kinesis::undo_patiently(note, leases, &aws, &turn.stop))
+            }
             None => {
                 tracing::warn!(
                     "the last commit was made with leases, and is taken to stand: no table says whether it does"

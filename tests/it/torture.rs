@@ -389,6 +389,44 @@ async fn with_its_state_in_s3_nothing_is_lost_and_nothing_doubled_either() {
     torture(kills() / 4, "state = 's3://states/w'\n").await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_of_leases_that_does_not_answer_at_the_start_is_waited_for() {
+    let mut world = World::new("").await;
+    let until = |world: &World, what: &str, is_so: &dyn Fn() -> bool| {
+        let begun = Instant::now();
+        while !is_so() {
+            assert!(begun.elapsed() < Duration::from_secs(180), "{what}: {}", said(world.folder.path()));
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    };
+    let says = |world: &World, what: &str| said(world.folder.path()).contains(what);
+    // the first life finds no leases, the second its own commit, of which only the table knows whether it stands
+    for (what, events) in
+        [("reading leases: trying again", 11), ("asking whether the last commit stands: trying again", 22)]
+    {
+        world.feed();
+        world.door.is(TableWay::Shut);
+        let mut child = world.start(READS[2].1, None);
+        tokio::task::block_in_place(|| until(&world, what, &|| says(&world, what)));
+        world.door.is(TableWay::Open);
+        tokio::task::block_in_place(|| until(&world, "archiving", &|| world.archived().len() == events));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        world.unhide();
+    }
+    let told = said(world.folder.path());
+    assert!(!told.contains("unreadable"), "{told}");
+    // who is told to stop meanwhile does
+    world.door.is(TableWay::Shut);
+    let count = || said(world.folder.path()).matches("asking whether the last commit stands").count();
+    let before = count();
+    let child = world.start(READS[2].1, None);
+    tokio::task::block_in_place(|| until(&world, "asking again", &|| count() > before));
+    signal(&child, Signal::INT);
+    let output = tokio::task::block_in_place(|| ended(child, Duration::from_secs(60)));
+    assert_eq!(code(&output), 4, "{}", said(world.folder.path()));
+}
+
 fn kills() -> usize {
     number("WEIR_TORTURE_KILLS").map_or(KILLS, |kills| kills as usize)
 }

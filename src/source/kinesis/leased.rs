@@ -19,7 +19,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::stream::Remade;
-use super::table::{Change, SETTLED_MAX, Table};
+use super::table::{Change, SETTLED_MAX, Table, Unanswered};
+use super::trouble::Backoff;
 use super::{Config, Ended, LIST_EVERY, LIST_PAUSE, Readers, following, stream, tell_remade, unreadable};
 use crate::aws::Aws;
 use crate::aws::trust::Trust;
@@ -124,11 +125,16 @@ async fn start(
         let _ = readers.shared.feed.send(Event::Piece(Piece { forget, ..Piece::default() })).await;
     }
     keeper.handed = readers.shared.handed.clone();
-    keeper.scan().await?;
+    let mut backoff = Backoff::new(&name);
+    while let Err(error) = keeper.scan().await {
+        keeper.pause("reading leases", error, &mut backoff).await?;
+    }
     let begun = now();
     let shards = readers.shared.list().await?;
     keeper.readers = Some(readers);
-    keeper.listed(shards, begun).await?;
+    while let Err(error) = keeper.listed(shards.clone(), begun).await {
+        keeper.pause("making leases", error, &mut backoff).await?;
+    }
     tracing::info!(stream = name, worker = %keeper.me, "sharing a stream by leases");
     Ok(keeper)
 }
@@ -281,6 +287,22 @@ impl Keeper {
         if let Err(error) = result {
             tracing::warn!(stream = self.name, error = format!("{error:#}"), "{what}: trying again");
         }
+    }
+
+    /// Waits before it is done again.
+    ///
+    /// # Errors
+    /// The same, if it will not come to pass by itself.
+    async fn pause(&self, what: &str, error: anyhow::Error, backoff: &mut Backoff) -> anyhow::Result<()> {
+        if !error.is::<Unanswered>() {
+            return Err(error);
+        }
+        let wait = backoff.next();
+        if backoff.is_news() {
+            self.told(what, Err(error));
+        }
+        sleep(wait).await;
+        Ok(())
     }
 
     async fn tick(&mut self) {

@@ -41,7 +41,7 @@ use self::page::Taken;
 use self::stream::Remade;
 pub use self::stream::Stream;
 use self::table::Table;
-use self::trouble::Trouble;
+use self::trouble::{Backoff, Trouble};
 use super::claims::Note;
 use super::shards::{self, Due, Shard, Shards, Share, Start};
 use super::{Event, Feed, Gone, Piece};
@@ -50,7 +50,7 @@ use crate::aws::{self, Aws};
 use crate::metrics::METRICS;
 use crate::position::{Checkpoint, Offset, Position};
 use crate::time::Timestamp;
-use crate::wait::{block_in_place, clock, now, select, sleep_until};
+use crate::wait::{block_in_place, clock, now, select, sleep, sleep_until};
 
 /// Answers of GetRecords that are in memory at a time, of at most 10 MiB each (13 in JSON), whatever the number of shards; fewer where
 /// memory is short. With enhanced fan-out so many are taken apart at a time, and each other shard holds at most one event and what of
@@ -131,6 +131,28 @@ impl Leases {
 /// When the table cannot be written.
 pub async fn undo(note: &Note, leases: &Leases, aws: &Aws) -> anyhow::Result<bool> {
     Table::open(aws, &leases.table, "", 0).await?.undo(note).await
+}
+
+/// The same, asked until there is an answer.
+///
+/// # Errors
+/// When the table cannot be written, or it has not answered before the program was told to stop.
+pub async fn undo_patiently(note: &Note, leases: &Leases, aws: &Aws, stop: &CancellationToken) -> anyhow::Result<bool> {
+    let mut backoff = Backoff::new(&note.worker);
+    loop {
+        let error = match undo(note, leases, aws).await {
+            Err(error) if error.is::<table::Unanswered>() => error,
+            answered => return answered,
+        };
+        let wait = backoff.next();
+        if backoff.is_news() {
+            tracing::warn!(error = format!("{error:#}"), "asking whether the last commit stands: trying again");
+        }
+        select! {
+            () = sleep(wait) => {}
+            () = stop.cancelled() => return Err(error),
+        }
+    }
 }
 
 /// Which stream to read, and how.

@@ -31,6 +31,11 @@ const CALL_WAIT: Duration = Duration::from_secs(5);
 /// Leases that one transaction notes a commit in: it takes 100 items, of which one is the worker's.
 pub(super) const SETTLED_MAX: usize = 99;
 
+/// The table did not answer, or could not: asked again, it may.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Unanswered(String);
+
 /// The leases of one stream in a table.
 pub(super) struct Table {
     line: Line,
@@ -193,6 +198,9 @@ impl Table {
     }
 
     /// `None` when a condition did not hold.
+    ///
+    /// # Errors
+    /// [`Unanswered`], or why there will be no answer.
     async fn call(&self, operation: &'static str, ask: &Value) -> anyhow::Result<Option<Value>> {
         let target = match operation {
             "Scan" => "DynamoDB_20120810.Scan",
@@ -203,14 +211,19 @@ impl Table {
         let headers = [("content-type", "application/x-amz-json-1.0"), ("x-amz-target", target)];
         let asking = || format!("dynamodb:{operation} of the leases in {}", self.name);
         let reply = timeout(CALL_WAIT, self.line.call(&headers, ask.to_string())).await;
-        let reply = reply.with_context(asking)?.with_context(asking)?;
+        let unanswered = |why: String| Unanswered(format!("{}: {why}", asking()));
+        let reply = reply.map_err(|elapsed| unanswered(elapsed.to_string()))?;
+        let reply = reply.map_err(|error| unanswered(format!("{error:#}")))?;
         if reply.status == 200 {
             return serde_json::from_slice(&reply.body).map(Some).with_context(asking);
         }
-        match said(signed::refusal(&reply)) {
+        let refusal = signed::refusal(&reply);
+        let is_passing = matches!(refusal, Answer::Unavailable { .. });
+        match said(refusal) {
             (code, _) if code == "ConditionalCheckFailedException" => Ok(None),
             // one that another writes to is told of by the same code, and by another reason
             (code, why) if code == "TransactionCanceledException" && why.contains("ConditionalCheckFailed") => Ok(None),
+            (code, message) if is_passing => Err(unanswered(format!("{code}: {message}")).into()),
             (code, message) => bail!("{}: {code}: {message}", asking()),
         }
     }
