@@ -10,7 +10,7 @@ use arrow::datatypes::{DataType, Field, Int64Type, Schema, TimeUnit, TimestampMi
 use datafusion::common::Result;
 
 use super::compile::{CompiledRule, Emit};
-use super::program::Rows;
+use super::program::{Arrays, Rows};
 use super::spans::plain;
 use super::window::columns::refine;
 use super::window::smallest::Smallest;
@@ -49,7 +49,7 @@ impl Apart {
 pub fn findings(
     rule: &CompiledRule,
     emit: &Emit,
-    arrays: &[ArrayRef],
+    arrays: &Arrays,
     rows: &[u32],
     apart: Apart,
 ) -> Result<(Vec<Finding>, u64)> {
@@ -193,7 +193,7 @@ fn grade(default: Severity, given: &Values<str>, rows: usize) -> (Vec<Severity>,
 type Description = (String, Vec<(String, String)>);
 
 /// What describes each of `rows`.
-fn describe(rule: &CompiledRule, emit: &Emit, arrays: &[ArrayRef], rows: &[u32]) -> Result<Vec<Description>> {
+fn describe(rule: &CompiledRule, emit: &Emit, arrays: &Arrays, rows: &[u32]) -> Result<Vec<Description>> {
     let columns = emit.first.run(arrays, Rows::These(rows))?.iter().map(texts).collect::<Result<Vec<_>>>()?;
     let (titles, evidence) = columns.split_first().expect("an emit program gives the title");
     let one = |row: usize| {

@@ -10,6 +10,7 @@ use arrow::datatypes::{DataType, Int32Type};
 use crate::table::{Batch, Table, merge_symbols};
 
 /// Batches of one table that rules are asked of as if they were one.
+#[derive(Clone)]
 pub struct Joined<'a> {
     pub table: &'static Table,
     /// One at least.

@@ -5,6 +5,7 @@ mod json_walk;
 mod texts;
 mod spans;
 mod travel;
+mod tuples;
 mod moment;
 pub mod database;
 pub mod reference;

@@ -1,11 +1,13 @@
 //! Logical expressions over a table → programs that run on the rows of a batch, reading only the columns they need.
 
+use std::cell::OnceCell;
+use std::ops::Index;
 use std::sync::{Arc, LazyLock};
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow::compute::{cast, take};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, Result};
 use datafusion::execution::context::ExecutionProps;
 use datafusion::logical_expr::expr::ScalarFunction;
@@ -14,7 +16,9 @@ use datafusion::logical_expr::{Expr, ExprSchemable};
 use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 
 use super::absent::where_present;
+use super::alike::Alike;
 use super::joined::Joined;
+use super::place::is_json;
 use super::regex::compile_once;
 use super::words::meaning;
 use crate::table::{Batch, Table};
@@ -26,17 +30,20 @@ pub struct Leaf {
     /// The same as positions.
     steps: Vec<usize>,
     pub data_type: DataType,
+    /// Its values may be few: it is no JSON, and no id of a row.
+    repeats: bool,
 }
 
 /// The columns of one table that its rules read.
 pub struct Leaves {
+    table: &'static Table,
     schema: SchemaRef,
     pub all: Vec<Leaf>,
 }
 
 impl Leaves {
-    pub fn new(table: &Table) -> Leaves {
-        Leaves { schema: table.schema(), all: Vec::new() }
+    pub fn new(table: &'static Table) -> Leaves {
+        Leaves { table, schema: table.schema(), all: Vec::new() }
     }
 
     /// Rewrites an expression so that each field of a struct is a column of its own, named by its path, regular
@@ -99,7 +106,8 @@ impl Leaves {
             let known = self.all.iter().position(|leaf| leaf.path == column.name);
             read.push(known.unwrap_or_else(|| {
                 let (steps, data_type) = self.resolve(&column.name).expect("the planner resolved this column");
-                self.all.push(Leaf { path: column.name.clone(), steps, data_type });
+                let repeats = !is_json(self.table, &column.name) && self.table.id != Some(&column.name);
+                self.all.push(Leaf { path: column.name.clone(), steps, data_type, repeats });
                 self.all.len() - 1
             }));
         }
@@ -109,18 +117,55 @@ impl Leaves {
     }
 
     /// The columns of a batch, in the order of `all`.
-    pub fn arrays(&self, batch: &Batch) -> Vec<ArrayRef> {
-        self.joined(&batch.into())
+    pub fn arrays<'a>(&'a self, batch: &'a Batch) -> Arrays<'a> {
+        self.joined(batch.into())
     }
 
     /// The same of several batches.
-    pub fn joined(&self, batches: &Joined) -> Vec<ArrayRef> {
-        let descend = |steps: &[usize], batch: &Batch| {
+    pub fn joined<'a>(&'a self, batches: Joined<'a>) -> Arrays<'a> {
+        Arrays { leaves: self, batches, made: std::iter::repeat_with(Made::default).take(self.all.len()).collect() }
+    }
+}
+
+/// The columns that rules read of one batch, or of several as if they were one: each is put together when it is first asked for.
+pub struct Arrays<'a> {
+    leaves: &'a Leaves,
+    batches: Joined<'a>,
+    made: Vec<Made>,
+}
+
+#[derive(Default)]
+struct Made {
+    array: OnceCell<ArrayRef>,
+    alike: OnceCell<Option<Alike>>,
+}
+
+impl Arrays<'_> {
+    /// Rows of all columns.
+    pub fn rows(&self) -> usize {
+        self.batches.rows
+    }
+
+    /// Which rows have the same text; `None` where the column's texts do not repeat.
+    ///
+    /// # Panics
+    /// When it is no column of texts.
+    pub fn alike(&self, leaf: usize) -> Option<&Alike> {
+        self.made[leaf].alike.get_or_init(|| Alike::of(self[leaf].as_string_view())).as_ref()
+    }
+}
+
+impl Index<usize> for Arrays<'_> {
+    type Output = ArrayRef;
+
+    fn index(&self, leaf: usize) -> &ArrayRef {
+        let steps = &self.leaves.all[leaf].steps;
+        let descend = |batch: &Batch| {
             let top = batch.rows.column(steps[0]).clone();
             // a struct that is null has null fields: the builders of `logs` see to it, as SQL's get_field expects
             steps[1..].iter().fold(top, |array, step| array.as_struct().column(*step).clone())
         };
-        self.all.iter().map(|leaf| batches.column(|batch| descend(&leaf.steps, batch))).collect()
+        self.made[leaf].array.get_or_init(|| self.batches.column(descend))
     }
 }
 
@@ -155,6 +200,8 @@ pub fn physical(expr: &Expr, columns: &DFSchema) -> Result<Arc<dyn PhysicalExpr>
 pub struct Program {
     /// Positions in [`Leaves::all`].
     pub reads: Vec<usize>,
+    /// Rows can be told apart by all that it reads, see [`super::tuples`]: it may be run on one of all rows that are alike.
+    pub coded: bool,
     schema: SchemaRef,
     exprs: Vec<Arc<dyn PhysicalExpr>>,
 }
@@ -166,12 +213,13 @@ impl Program {
         let field = |leaf: &usize| Field::new(&leaves.all[*leaf].path, leaves.all[*leaf].data_type.clone(), true);
         let schema = Arc::new(Schema::new(reads.iter().map(field).collect::<Vec<_>>()));
         let names = DFSchema::try_from(schema.clone())?;
+        let coded = !reads.is_empty() && reads.iter().all(|leaf| is_coded(&leaves.all[*leaf], exprs));
         let exprs = exprs.iter().map(|expr| physical(expr, &names)).collect::<Result<_>>()?;
-        Ok(Program { reads, exprs, schema })
+        Ok(Program { reads, coded, exprs, schema })
     }
 
     /// One array for each expression, with a value for each of `rows`, in their order.
-    pub fn run(&self, arrays: &[ArrayRef], rows: Rows) -> Result<Vec<ArrayRef>> {
+    pub fn run(&self, arrays: &Arrays, rows: Rows) -> Result<Vec<ArrayRef>> {
         let columns: Vec<ArrayRef> = match rows {
             Rows::All(_) => self.reads.iter().map(|leaf| arrays[*leaf].clone()).collect(),
             Rows::These(rows) => {
@@ -199,6 +247,29 @@ impl Program {
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         let batch = RecordBatch::try_new_with_options(self.schema.clone(), columns, &options)?;
         self.exprs.iter().map(|expr| expr.evaluate(&batch)?.into_array(rows)).collect()
+    }
+}
+
+/// Whether rows are told apart by what expressions read of a column: a symbol, a text that may repeat, a truth, or whether there is a struct.
+fn is_coded(leaf: &Leaf, exprs: &[Expr]) -> bool {
+    match &leaf.data_type {
+        DataType::Dictionary(key, _) => **key == DataType::Int32,
+        DataType::Utf8View => leaf.repeats,
+        DataType::Boolean => true,
+        DataType::Struct(_) => {
+            let is_it = |expr: &Expr| matches!(expr, Expr::Column(column) if column.name == leaf.path);
+            let (mut read, mut asked) = (0, 0);
+            for expr in exprs {
+                let counted = expr.apply(|expr| {
+                    read += usize::from(is_it(expr));
+                    asked += usize::from(matches!(expr, Expr::IsNull(of) | Expr::IsNotNull(of) if is_it(of)));
+                    Ok(TreeNodeRecursion::Continue)
+                });
+                counted.expect("counting does not fail");
+            }
+            read == asked
+        }
+        _ => false,
     }
 }
 

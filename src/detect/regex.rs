@@ -34,6 +34,13 @@ pub fn compile_once(expr: Expr) -> Expr {
         }
         Expr::ScalarFunction(call) if call.func.name() == "regexp_like" => match call.args.as_slice() {
             [text, pattern] => compiled(text, pattern, "", false).unwrap_or(expr),
+            [text, pattern, Expr::Literal(flags, _)] => match flags.try_as_str().flatten() {
+                // as DataFusion has them
+                Some(flags) if !flags.is_empty() => {
+                    compiled(text, pattern, &format!("(?{flags})"), false).unwrap_or(expr)
+                }
+                _ => expr,
+            },
             _ => expr,
         },
         _ => expr,

@@ -11,6 +11,8 @@ use hashbrown::HashTable;
 
 use super::alike::{Alike, hash};
 use super::compile::{CompiledRule, Condition};
+use super::program::Arrays;
+use super::tuples::Tuples;
 use super::verdicts::is_true;
 
 /// Which rules each value of each column leaves possible. A value's conditions are decided by DataFusion when the
@@ -66,10 +68,15 @@ pub struct Routes {
 
 /// A column of one batch: a code for each row, and a mask for each code.
 struct Coded<'a> {
+    leaf: usize,
     codes: Cow<'a, [i32]>,
     masks: Vec<Mask>,
-    asking: &'a [u64],
+    /// Bits of the rules that ask it.
+    asking: Cow<'a, [u64]>,
 }
+
+/// Columns of so many values are put together, where one in so many rows at most differs from all others.
+const FEW: usize = 64;
 
 impl Router {
     pub fn new(rules: &[CompiledRule], conditions: &[Condition]) -> Router {
@@ -124,8 +131,9 @@ impl Router {
         }
     }
 
-    /// `arrays` are the leaves of a batch of `rows` rows.
-    pub fn route(&self, conditions: &[Condition], arrays: &[ArrayRef], rows: usize) -> Routes {
+    /// `arrays` are the leaves of a batch.
+    pub fn route(&self, conditions: &[Condition], arrays: &Arrays, tuples: &Tuples) -> Routes {
+        let rows = arrays.rows();
         let (mut unsure, mut wide, mut columns) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
         for column in &self.symbols {
             let symbols = arrays[column.leaf].as_dictionary();
@@ -135,23 +143,52 @@ impl Router {
                 columns.extend(column.of_symbols(symbols, conditions, self.words, &mut unsure));
             }
         }
+        self.put_together(&mut columns, arrays, tuples);
         let counts = columns.first().map(Coded::counts);
         let (mut texts, mut routed) = (BTreeSet::new(), self.gated.to_vec());
         for column in &self.texts {
             if self.asked(column, columns.first().zip(counts.as_deref()), rows) * ASKED_PART < rows {
                 continue;
             }
-            let Some(coded) =
-                column.of_texts(arrays[column.leaf].as_string_view(), conditions, self.words, &mut unsure)
-            else {
-                continue;
-            };
+            let Some(coded) = column.of_texts(arrays, conditions, self.words, &mut unsure) else { continue };
             columns.push(coded);
             texts.insert(column.leaf);
             routed.iter_mut().zip(&*column.asking).for_each(|(routed, asking)| *routed |= asking);
         }
         let found = self.pass(&columns, &routed, rows);
         Routes { rows: self.by_rule(&found, &routed), unsure, texts, wide }
+    }
+
+    /// Makes one of all columns but the first whose values are few: a row then costs two `and`s where it did one for each column.
+    fn put_together(&self, columns: &mut Vec<Coded>, arrays: &Arrays, tuples: &Tuples) {
+        let is_few = |coded: &Coded| coded.masks.len() <= FEW;
+        let mut leaves: Vec<usize> =
+            columns.iter().skip(1).filter(|coded| is_few(coded)).map(|coded| coded.leaf).collect();
+        leaves.sort_unstable();
+        if leaves.len() < 2 {
+            return;
+        }
+        let Some(tuple) = tuples.of(&leaves, arrays).filter(|tuple| tuple.firsts.len() * FEW <= arrays.rows()) else {
+            return;
+        };
+        let first = columns.remove(0);
+        let together: Vec<Coded> = columns.extract_if(.., |coded| is_few(coded)).collect();
+        let mask = |row: &u32| {
+            let mut mask = vec![u64::MAX; self.words];
+            for coded in &together {
+                let of_column = &coded.masks[coded.codes[*row as usize] as usize];
+                mask.iter_mut().zip(&**of_column).for_each(|(all, one)| *all &= one);
+            }
+            Mask::from(mask)
+        };
+        let masks = tuple.firsts.iter().map(mask).collect();
+        let asking =
+            (0..self.words).map(|word| together.iter().fold(0, |all, coded| all | coded.asking[word])).collect();
+        let codes = tuple.of_row.iter().map(|place| *place as i32).collect();
+        // the first column is never among those that are put together
+        let leaf = together[0].leaf;
+        columns.insert(0, Coded { leaf, codes: Cow::Owned(codes), masks, asking: Cow::Owned(asking) });
+        columns.insert(0, first);
     }
 
     /// Rows that conditions on a column of text would be asked of, each as often as rules ask, as far as the first column of symbols
@@ -266,24 +303,26 @@ impl Column {
             None => Cow::Borrowed(&column.keys().values()[..]),
             Some(_) => column.keys().iter().map(|key| key.unwrap_or(values.len() as i32)).collect(),
         };
-        Some(Coded { codes, masks, asking: &self.asking })
+        Some(Coded { leaf: self.leaf, codes, masks, asking: Cow::Borrowed(&self.asking) })
     }
 
     /// `None` when its values do not repeat.
     fn of_texts(
         &self,
-        column: &StringViewArray,
+        arrays: &Arrays,
         conditions: &[Condition],
         words: usize,
         unsure: &mut BTreeSet<usize>,
     ) -> Option<Coded<'_>> {
-        let Alike { codes, firsts, hashes } = Alike::of(column)?;
+        let Alike { codes, firsts, hashes } = arrays.alike(self.leaf)?;
+        let column = arrays[self.leaf].as_string_view();
         let value = |code: usize| firsts.get(code).map(|row| column.value(*row as usize));
         let distinct = |codes: &[usize]| -> Result<ArrayRef> {
             Ok(Arc::new(codes.iter().map(|code| value(*code)).collect::<StringViewArray>()))
         };
-        let masks = self.masks(&hashes, value, distinct, conditions, words, unsure);
-        Some(Coded { codes: codes.into_iter().map(|code| code as i32).collect(), masks, asking: &self.asking })
+        let masks = self.masks(hashes, value, distinct, conditions, words, unsure);
+        let codes = codes.iter().map(|code| *code as i32).collect();
+        Some(Coded { leaf: self.leaf, codes, masks, asking: Cow::Borrowed(&self.asking) })
     }
 
     /// A mask for the value of each code, and one more for no value. `distinct` makes a column of the values of some codes.

@@ -2,17 +2,19 @@
 
 use std::cell::{Cell, OnceCell};
 use std::collections::BTreeSet;
+use std::rc::Rc;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringViewArray};
+use arrow::array::{Array, AsArray, BooleanArray, StringViewArray};
 use arrow::datatypes::DataType;
 use datafusion::common::{DataFusionError, Result};
 
 use super::compile::{CALLS, CompiledRule, TableRules, Then};
 use super::emit::Apart;
 use super::joined::Joined;
-use super::program::Rows;
+use super::program::{Arrays, Rows};
 use super::route::{Candidates, Routes};
+use super::tuples::{Tuple, Tuples};
 use super::verdicts::is_true;
 use super::window::columns::{Answers, Whole};
 use super::window::gather::Names;
@@ -20,7 +22,7 @@ use super::window::gather::Names;
 /// A batch while its rules look at it. Whatever two rules need is computed when the first asks.
 pub struct Scan<'a> {
     rules: &'a TableRules,
-    pub arrays: Vec<ArrayRef>,
+    pub arrays: Arrays<'a>,
     rows: usize,
     /// By condition.
     by_row: Vec<ByRow>,
@@ -32,11 +34,14 @@ pub struct Scan<'a> {
     pub apart: Apart,
     names: OnceCell<Result<Arc<Names>>>,
     asked: Vec<Whole>,
+    tuples: Tuples,
 }
 
 /// What one condition says of all rows of a batch.
 #[derive(Default)]
 struct ByRow {
+    /// Once it was asked of one of all that are alike; `None` where it failed, or hardly any are.
+    of_tuples: OnceCell<Option<(Rc<Tuple>, BooleanArray)>>,
     /// Once it was asked of all; `None` where it failed.
     truth: OnceCell<Option<BooleanArray>>,
     /// Rows that it was asked of until then.
@@ -51,18 +56,19 @@ const REMEMBER_ROWS_MIN: usize = 8;
 
 impl<'a> Scan<'a> {
     /// The scan, and for each rule that may match the rows that do as far as the router tells; `None` when it is all of them.
-    pub fn new(rules: &'a TableRules, batches: &Joined, apart: Apart) -> (Scan<'a>, Candidates) {
-        let arrays = rules.leaves.joined(batches);
-        let count = batches.rows;
-        let Routes { rows, unsure, texts, wide } = rules.router.route(&rules.conditions, &arrays, count);
+    pub fn new(rules: &'a TableRules, batches: &Joined<'a>, apart: Apart) -> (Scan<'a>, Candidates) {
+        let arrays = rules.leaves.joined(batches.clone());
+        let (count, tuples) = (batches.rows, Tuples::default());
+        let Routes { rows, unsure, texts, wide } = rules.router.route(&rules.conditions, &arrays, &tuples);
         let by_row = std::iter::repeat_with(ByRow::default).take(rules.conditions.len()).collect();
         let asked = std::iter::repeat_with(Whole::default).take(rules.asked.len()).collect();
-        (Scan { arrays, rows: count, by_row, unsure, texts, wide, apart, rules, names: OnceCell::new(), asked }, rows)
+        let names = OnceCell::new();
+        (Scan { arrays, rows: count, by_row, unsure, texts, wide, apart, rules, names, asked, tuples }, rows)
     }
 
     /// What rules over windows ask of the rows.
     pub fn answers(&self) -> Answers<'_> {
-        Answers::new(&self.rules.asked, &self.arrays, self.rows, &self.asked)
+        Answers::new(&self.rules.asked, &self.arrays, &self.asked, &self.tuples)
     }
 
     /// Who and where, for each row.
@@ -138,9 +144,16 @@ impl<'a> Scan<'a> {
         }
         // most of the batch, or as much as it has together with what was asked before: reading columns in place, once for all rules, beats
         // copying rows out of them
-        let ByRow { truth, asked } = &self.by_row[id];
+        let ByRow { truth, of_tuples, asked } = &self.by_row[id];
         let before = asked.get();
         asked.set(before + rows.len() + if condition.cost < CALLS { APART_ROWS } else { APART_ROWS / 8 });
+        let tells_apart = || self.tuples.tells_apart(&condition.program, &self.arrays, before + rows.len());
+        if (of_tuples.get().is_some() || tells_apart())
+            && let Some((tuple, truth)) = of_tuples.get_or_init(|| self.run_on_tuples(id))
+        {
+            rows.retain(|row| is_true(truth, tuple.of_row[*row as usize] as usize));
+            return Ok(());
+        }
         if (truth.get().is_some() || rows.len() * 2 > self.rows || before + rows.len() > self.rows)
             && let Some(truth) = truth.get_or_init(|| self.run(id, Rows::All(self.rows)).ok())
         {
@@ -151,6 +164,13 @@ impl<'a> Scan<'a> {
         let mut position = 0..;
         rows.retain(|_| position.next().is_some_and(|position| is_true(&truth, position)));
         Ok(())
+    }
+
+    fn run_on_tuples(&self, id: usize) -> Option<(Rc<Tuple>, BooleanArray)> {
+        let program = &self.rules.conditions[id].program;
+        let tuple = self.tuples.of(&program.reads, &self.arrays)?;
+        let truth = self.run(id, Rows::These(&tuple.firsts)).ok()?;
+        Some((tuple, truth))
     }
 
     fn run(&self, id: usize, rows: Rows) -> Result<BooleanArray> {

@@ -302,7 +302,8 @@ fn selected(rules: &[Rule], events: &[Value]) -> Vec<Vec<u32>> {
     }
     let tables = compiler.finish();
     let mut found = tables.iter().flat_map(|table| {
-        let (scan, routes) = Scan::new(table, &(&batch(events)).into(), Apart::ALL);
+        let batch = batch(events);
+        let (scan, routes) = Scan::new(table, &(&batch).into(), Apart::ALL);
         let mut rows = vec![Vec::new(); table.rules.len()];
         for (place, candidates) in routes {
             let rule = &table.rules[place];

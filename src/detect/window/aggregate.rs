@@ -1,11 +1,14 @@
 //! One aggregate of a query: what it asks of rows, what they add to its part, and its value for a group.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, TimestampMicrosecondArray};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, TimestampMicrosecondArray, UInt32Array,
+};
 use arrow::buffer::NullBuffer;
-use arrow::compute::cast;
+use arrow::compute::{cast, take};
 use arrow::datatypes::{DataType, Int64Type};
 use arrow::row::RowConverter;
 use datafusion::common::{Result, ScalarValue, plan_err};
@@ -107,9 +110,49 @@ impl AggregatePlan {
         let truth = |column: &usize| -> Result<BooleanArray> { Ok(answers.array(*column, rows)?.as_boolean().clone()) };
         let filter = self.filter.as_ref().map(truth).transpose()?;
         let Some(column) = self.argument else { return Ok(Input { filter, argument: Argument::Nothing }) };
-        let array = || -> Result<ArrayRef> { Ok(cast(&answers.array(column, rows)?, &self.item)?) };
-        let argument = match self.empty {
-            Part::Count(_) => answers.presence(column, rows)?.map_or(Argument::Nothing, Argument::Presence),
+        if let Some(filter) = &filter {
+            let passing: Vec<u32> = (0..rows.len() as u32).filter(|place| is_true(filter, *place as usize)).collect();
+            if passing.is_empty() {
+                return Ok(Input { filter: None, argument: Argument::Nobody });
+            }
+            if passing.len() * FEW_PART <= rows.len() {
+                let argument = self.argument(column, &of_rows.some(&passing), Some((&passing, rows.len())))?;
+                return Ok(Input { filter: Some(filter.clone()), argument });
+            }
+        }
+        let argument = self.argument(column, of_rows, None)?;
+        Ok(Input { filter, argument })
+    }
+
+    /// What rows bring; where only some of so many pass the filter, `passing` says which, and the others bring nothing.
+    fn argument(&self, column: usize, of_rows: &OfRows, passing: Option<(&[u32], usize)>) -> Result<Argument> {
+        let OfRows { answers, rows, .. } = of_rows;
+        let places = passing.map(|(passing, count)| {
+            let mut places = vec![None; count];
+            passing.iter().enumerate().for_each(|(place, row)| places[*row as usize] = Some(place as u32));
+            places
+        });
+        let spread = |array: ArrayRef| match &places {
+            Some(places) => take(&array, &UInt32Array::from(places.clone()), None),
+            None => Ok(array),
+        };
+        let truth = |column: &usize| -> Result<BooleanArray> {
+            Ok(spread(answers.array(*column, rows)?)?.as_boolean().clone())
+        };
+        let array = || -> Result<ArrayRef> { Ok(spread(cast(&answers.array(column, rows)?, &self.item)?)?) };
+        let values = || -> Result<Values<[u8]>> {
+            let values = of_rows.values(column)?;
+            Ok(places.as_ref().map_or_else(|| values.clone(), |places| values.spread(places)))
+        };
+        Ok(match self.empty {
+            Part::Count(_) => match (answers.presence(column, rows)?, &places) {
+                (None, _) => Argument::Nothing,
+                (Some(present), None) => Argument::Presence(present),
+                (Some(present), Some(places)) => {
+                    let is_there = |place: &Option<u32>| place.is_some_and(|place| present.is_valid(place as usize));
+                    Argument::Presence(places.iter().map(is_there).collect())
+                }
+            },
             Part::InOrder(_) => {
                 Argument::Steps(times(&array()?)?, self.steps.iter().map(truth).collect::<Result<_>>()?)
             }
@@ -118,10 +161,9 @@ impl AggregatePlan {
             Part::Sum(_) | Part::Mean { .. } => {
                 Argument::Numbers(cast(&array()?, &DataType::Int64)?.as_primitive::<Int64Type>().clone())
             }
-            Part::Distinct(_) => Argument::Hashes(of_rows.values(column)?),
-            Part::Least(_) | Part::Greatest(_) | Part::Sample(_) => Argument::Values(of_rows.values(column)?),
-        };
-        Ok(Input { filter, argument })
+            Part::Distinct(_) => Argument::Hashes(values()?),
+            Part::Least(_) | Part::Greatest(_) | Part::Sample(_) => Argument::Values(values()?),
+        })
     }
 
     /// A value for each part.
@@ -178,23 +220,32 @@ impl AggregatePlan {
     }
 }
 
+/// An argument is computed for the rows alone that pass the filter, where it is at most one in so many.
+const FEW_PART: usize = 2;
+
 /// What a batch says to what one rule asks of rows: several of its keys and aggregates may ask the same.
 pub struct OfRows<'a> {
     answers: &'a Answers<'a>,
-    rows: &'a [u32],
+    rows: Cow<'a, [u32]>,
     known: RefCell<Vec<(usize, Values<[u8]>)>>,
 }
 
 impl<'a> OfRows<'a> {
     pub fn new(answers: &'a Answers<'a>, rows: &'a [u32]) -> OfRows<'a> {
-        OfRows { answers, rows, known: RefCell::default() }
+        OfRows { answers, rows: rows.into(), known: RefCell::default() }
+    }
+
+    /// What it says to some of the rows, by their places.
+    fn some(&self, places: &[u32]) -> OfRows<'a> {
+        let rows = places.iter().map(|place| self.rows[*place as usize]).collect();
+        OfRows { answers: self.answers, rows: Cow::Owned(rows), known: RefCell::default() }
     }
 
     pub fn values(&self, column: usize) -> Result<Values<[u8]>> {
         if let Some((_, known)) = self.known.borrow().iter().find(|(known, _)| *known == column) {
             return Ok(known.clone());
         }
-        let values = self.answers.values(column, self.rows)?;
+        let values = self.answers.values(column, &self.rows)?;
         self.known.borrow_mut().push((column, values.clone()));
         Ok(values)
     }
@@ -209,6 +260,8 @@ pub struct Input {
 enum Argument {
     /// Every row counts.
     Nothing,
+    /// No row passes the filter.
+    Nobody,
     /// Rows that have a value count.
     Presence(NullBuffer),
     Numbers(Int64Array),
@@ -227,18 +280,8 @@ impl Input {
         let passes = |row: usize| self.filter.as_ref().is_none_or(|filter| is_true(filter, row));
         let passes = &passes;
         let each = || rows.iter().map(|row| *row as usize).filter(move |row| passes(*row));
-        // what rows of one group have in common is added once where it stands next to itself
-        let differing = |values: &Values<[u8]>, add: &mut dyn FnMut(usize)| {
-            let mut last = None;
-            for row in each() {
-                let code = values.code(row);
-                if code.is_some() && code != last {
-                    add(row);
-                    last = code;
-                }
-            }
-        };
         match &self.argument {
+            Argument::Nobody => {}
             Argument::Nothing if self.filter.is_none() => part.count(rows.len() as u64),
             Argument::Nothing => part.count(each().count() as u64),
             Argument::Presence(present) => part.count(each().filter(|row| present.is_valid(*row)).count() as u64),
@@ -249,10 +292,10 @@ impl Input {
                 each().filter(|row| values.is_valid(*row)).for_each(|row| part.float(values.value(row)));
             }
             Argument::Values(values) => {
-                differing(values, &mut |row| values.get(row).into_iter().for_each(|value| part.value(value)));
+                values.each_once(each(), |code| part.value(values.of_code(code)));
             }
             Argument::Hashes(values) => {
-                differing(values, &mut |row| values.hash(row).into_iter().for_each(|hash| part.hash(hash)));
+                values.each_once(each(), |code| part.hash(values.hash_of(code)));
             }
             Argument::Times(times) => {
                 each().filter(|row| times.is_valid(*row)).for_each(|row| part.time(times.value(row)));

@@ -3,17 +3,20 @@
 
 use std::cell::{Cell, OnceCell};
 use std::collections::HashMap;
+use std::rc::Rc;
 
-use arrow::array::{Array, ArrayRef};
+use arrow::array::{Array, ArrayRef, UInt32Array};
 use arrow::buffer::NullBuffer;
+use arrow::compute::take;
 use arrow::datatypes::DataType;
 use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::Expr;
 
 use super::text::{Sortable, Values, sort_keys};
-use crate::detect::program::{Leaves, Program, Rows, type_of};
+use crate::detect::program::{Arrays, Leaves, Program, Rows, type_of};
 use crate::detect::spans::plain;
+use crate::detect::tuples::{Tuple, Tuples};
 
 /// The expressions that the rules over windows of one table ask: keys, arguments and filters of aggregates.
 #[derive(Default)]
@@ -83,27 +86,52 @@ fn null_of(kind: &DataType) -> Result<Sortable> {
 /// What one batch says to all that is asked of it. What several rules ask is computed when the first does.
 pub struct Answers<'a> {
     columns: &'a Columns,
-    arrays: &'a [ArrayRef],
+    arrays: &'a Arrays<'a>,
     rows: usize,
     whole: &'a [Whole],
+    tuples: &'a Tuples,
 }
 
 /// An expression's values for all rows of a batch.
 #[derive(Default)]
 pub struct Whole {
+    /// Once it was asked of one of all rows that are alike; `None` where it fails, or hardly any are.
+    of_tuples: OnceCell<Option<OfTuples>>,
     /// Once they are asked for; `None` where it fails on one of them.
     values: OnceCell<Option<Values<[u8]>>>,
     /// Rows that it was asked for until then.
     asked: Cell<usize>,
 }
 
+/// What an expression is for each of the rows that differ in what it reads.
+struct OfTuples {
+    tuple: Rc<Tuple>,
+    array: ArrayRef,
+    values: OnceCell<Option<Values<[u8]>>>,
+}
+
 /// What it takes to ask for a few rows apart, in rows.
 const APART_ROWS: usize = 64;
 
 impl<'a> Answers<'a> {
-    /// `arrays` are the leaves of a batch of `rows` rows; `whole` is as long as there are columns.
-    pub fn new(columns: &'a Columns, arrays: &'a [ArrayRef], rows: usize, whole: &'a [Whole]) -> Answers<'a> {
-        Answers { columns, arrays, rows, whole }
+    /// `arrays` are the leaves of a batch; `whole` is as long as there are columns.
+    pub fn new(columns: &'a Columns, arrays: &'a Arrays<'a>, whole: &'a [Whole], tuples: &'a Tuples) -> Answers<'a> {
+        Answers { columns, arrays, rows: arrays.rows(), whole, tuples }
+    }
+
+    /// What the expression is for all rows that are alike, where it pays to ask so for these.
+    fn of_tuples(&self, column: usize, rows: &[u32]) -> Option<&OfTuples> {
+        let (program, whole) = (&self.columns.all[column].program, &self.whole[column]);
+        let tells_apart = || self.tuples.tells_apart(program, self.arrays, whole.asked.get() + rows.len());
+        if whole.of_tuples.get().is_none() && !tells_apart() {
+            return None;
+        }
+        let ask = || {
+            let tuple = self.tuples.of(&program.reads, self.arrays)?;
+            let array = program.run(self.arrays, Rows::These(&tuple.firsts)).ok()?.remove(0);
+            Some(OfTuples { tuple, array, values: OnceCell::new() })
+        };
+        whole.of_tuples.get_or_init(ask).as_ref()
     }
 
     /// The sort keys of an expression's values for these rows.
@@ -113,6 +141,11 @@ impl<'a> Answers<'a> {
     pub fn values(&self, column: usize, rows: &[u32]) -> Result<Values<[u8]>> {
         let Column { kind, askers, cheap, .. } = &self.columns.all[column];
         let whole = &self.whole[column];
+        if let Some(OfTuples { tuple, array, values }) = self.of_tuples(column, rows)
+            && let Some(values) = values.get_or_init(|| Values::sortable(array, kind).ok())
+        {
+            return Ok(values.of_rows(rows.iter().map(|row| tuple.of_row[*row as usize])));
+        }
         whole.asked.set(whole.asked.get() + rows.len() + APART_ROWS);
         let shares = *cheap && *askers > 1 && whole.asked.get() * SHARED_PART >= self.rows;
         let whole = match whole.values.get() {
@@ -123,7 +156,7 @@ impl<'a> Answers<'a> {
             known => known.unwrap_or(&None),
         };
         match whole {
-            Some(whole) => Ok(whole.of_rows(rows)),
+            Some(whole) => Ok(whole.of_rows(rows.iter().copied())),
             None => Values::sortable(&self.array(column, rows)?, kind),
         }
     }
@@ -133,7 +166,12 @@ impl<'a> Answers<'a> {
     /// # Errors
     /// When it fails on one of them.
     pub fn array(&self, column: usize, rows: &[u32]) -> Result<ArrayRef> {
+        if let Some(OfTuples { tuple, array, .. }) = self.of_tuples(column, rows) {
+            let places: UInt32Array = rows.iter().map(|row| Some(tuple.of_row[*row as usize])).collect();
+            return Ok(take(array, &places, None)?);
+        }
         let program = &self.columns.all[column].program;
+        self.whole[column].asked.set(self.whole[column].asked.get() + rows.len());
         let rows = if rows.len() == self.rows { Rows::All(self.rows) } else { Rows::These(rows) };
         Ok(program.run(self.arrays, rows)?.remove(0))
     }
@@ -289,6 +327,7 @@ mod tests {
         let values = Values::sortable(&column, &DataType::Utf8).unwrap();
         let codes: Vec<_> = (0..4).map(|row| values.code(row)).collect();
         assert_eq!((codes, values.distinct_len()), (vec![Some(0), None, Some(1), None], 2));
-        assert_eq!(values.of_rows(&[2, 0, 1]).hash(1), values.hash(0));
+        let other = values.of_rows([2, 0, 1].into_iter());
+        assert_eq!(other.hash_of(other.code(1).unwrap()), values.hash_of(values.code(0).unwrap()));
     }
 }

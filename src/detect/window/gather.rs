@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::array::{Array, ArrayRef, AsArray, StringViewArray};
 use arrow::buffer::NullBuffer;
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
@@ -185,7 +185,7 @@ pub struct Names {
     times: Vec<Timestamp>,
     /// Which rows have no time.
     untimed: Option<NullBuffer>,
-    ids: Vec<Option<EventId>>,
+    ids: StringViewArray,
     account: Who,
     region: Who,
     actor: Who,
@@ -229,7 +229,9 @@ impl Who {
                     to.add(values.of_code(most));
                 }
             }
-            Who::Many(values) => rows.iter().filter_map(|row| values.get(*row as usize)).for_each(|text| to.add(text)),
+            Who::Many(values) => {
+                values.each_once(rows.iter().map(|row| *row as usize), |code| to.add(values.of_code(code)));
+            }
         }
     }
 }
@@ -243,11 +245,7 @@ impl Names {
         Ok(Names {
             times: times(&columns[0]),
             untimed: columns[0].nulls().filter(|nulls| nulls.null_count() > 0).cloned(),
-            ids: cast(&columns[1], &DataType::Utf8View)?
-                .as_string_view()
-                .iter()
-                .map(|id| id.map(EventId::from))
-                .collect(),
+            ids: cast(&columns[1], &DataType::Utf8View)?.as_string_view().clone(),
             account: Who::of(&columns[2])?,
             region: Who::of(&columns[3])?,
             actor: Who::of(&columns[4])?,
@@ -280,14 +278,8 @@ impl Names {
         const MAX: usize = Finding::RESOURCES_MAX;
         match &self.resources {
             Lists::One(texts) => {
-                let mut last = None;
-                for row in rows {
-                    let code = texts.code(*row as usize);
-                    if code != last {
-                        texts.get(*row as usize).into_iter().for_each(|text| add_shared(to, text, MAX));
-                        last = code;
-                    }
-                }
+                let rows = rows.iter().map(|row| *row as usize);
+                texts.each_once(rows, |code| add_shared(to, texts.of_code(code), MAX));
             }
             Lists::Many(lists) => {
                 for text in rows.iter().flat_map(|row| &lists[*row as usize]) {
@@ -304,7 +296,7 @@ impl Names {
             kept if kept.len() >= MAX => kept[MAX - 1].0,
             _ => i64::MAX,
         };
-        let with_id = || rows.iter().filter_map(|row| Some((self.time(*row), self.ids[*row as usize].as_ref()?)));
+        let with_id = || rows.iter().filter(|row| self.ids.is_valid(**row as usize)).map(|row| (self.time(*row), *row));
         if rows.len() > MAX {
             let mut earliest = Smallest::default();
             with_id().map(|(time, _)| time).filter(|time| *time <= latest).for_each(|time| earliest.add(time, MAX));
@@ -312,11 +304,9 @@ impl Names {
                 latest = *last;
             }
         }
-        for (time, id) in with_id() {
-            if time > latest {
-                continue;
-            }
-            let order = |(earlier, known): &(i64, EventId)| earlier.cmp(&time).then_with(|| known.cmp(id));
+        for (time, row) in with_id().filter(|(time, _)| *time <= latest) {
+            let id = EventId::from(self.ids.value(row as usize));
+            let order = |(earlier, known): &(i64, EventId)| earlier.cmp(&time).then_with(|| known.cmp(&id));
             to.add_with(MAX, order, || (time, id.clone()));
         }
     }

@@ -66,9 +66,38 @@ impl<T: ?Sized> Values<T> {
         self.distinct.values.len()
     }
 
+    /// Has each code that these rows have added once, where the values are not very many; of those a code may come again.
+    pub fn each_once(&self, rows: impl Iterator<Item = usize>, mut add: impl FnMut(u32)) {
+        const WORDS: usize = 32;
+        let codes = rows.map(|row| self.codes[row]).filter(|code| *code != NONE);
+        if self.distinct_len() > WORDS * 64 {
+            let mut last = NONE;
+            for code in codes {
+                if std::mem::replace(&mut last, code) != code {
+                    add(code);
+                }
+            }
+            return;
+        }
+        let mut known = [0u64; WORDS];
+        for code in codes {
+            let (word, bit) = (code as usize / 64, 1 << (code % 64));
+            if known[word] & bit == 0 {
+                known[word] |= bit;
+                add(code);
+            }
+        }
+    }
+
+    /// The same for more rows: of each its place among these, or none where it has no value.
+    pub fn spread(&self, places: &[Option<u32>]) -> Values<T> {
+        let code = |place: &Option<u32>| place.map_or(NONE, |place| self.codes[place as usize]);
+        Values { codes: places.iter().map(code).collect(), distinct: self.distinct.clone() }
+    }
+
     /// The values of some of the rows.
-    pub fn of_rows(&self, rows: &[u32]) -> Values<T> {
-        let codes = rows.iter().map(|row| self.codes[*row as usize]).collect();
+    pub fn of_rows(&self, rows: impl Iterator<Item = u32>) -> Values<T> {
+        let codes = rows.map(|row| self.codes[row as usize]).collect();
         Values { codes, distinct: self.distinct.clone() }
     }
 }
@@ -155,10 +184,10 @@ impl Values<[u8]> {
         }
     }
 
-    /// Of a row's value, see [`hash`].
-    pub fn hash(&self, row: usize) -> Option<u64> {
+    /// Of the value that a code stands for, see [`hash`].
+    pub fn hash_of(&self, code: u32) -> u64 {
         let hashes = || self.distinct.values.iter().map(|value| hash(value)).collect();
-        self.code(row).map(|code| self.distinct.hashes.get_or_init(hashes)[code as usize])
+        self.distinct.hashes.get_or_init(hashes)[code as usize]
     }
 }
 
@@ -215,33 +244,34 @@ impl From<&str> for EventId {
     }
 }
 
-/// What each byte is worth as a digit, and a number that no digit has.
-const DIGITS: [u8; 256] = {
-    let mut digits = [u8::MAX; 256];
-    let mut digit = 0;
-    while digit < 16 {
-        digits[b"0123456789abcdef"[digit] as usize] = digit as u8;
-        digit += 1;
-    }
-    digits
-};
-
 fn uuid(text: &[u8]) -> Option<u128> {
     let text: &[u8; 36] = text.try_into().ok()?;
     if DASHES.iter().any(|dash| text[*dash] != b'-') {
         return None;
     }
-    let (mut number, mut worth) = (0, 0);
-    for part in [0..8, 9..13, 14..18, 19..23, 24..36] {
-        let mut digits: u64 = 0;
-        for byte in &text[part.clone()] {
-            let digit = DIGITS[*byte as usize];
-            worth |= digit;
-            digits = digits << 4 | u64::from(digit & 15);
-        }
-        number = number << (4 * part.len()) | u128::from(digits);
+    let eight = |places: [usize; 8]| digits(u64::from_be_bytes(places.map(|place| text[place])));
+    let parts = [
+        eight([0, 1, 2, 3, 4, 5, 6, 7])?,
+        eight([9, 10, 11, 12, 14, 15, 16, 17])?,
+        eight([19, 20, 21, 22, 24, 25, 26, 27])?,
+        eight([28, 29, 30, 31, 32, 33, 34, 35])?,
+    ];
+    Some(parts.into_iter().fold(0, |number, part| number << 32 | u128::from(part)))
+}
+
+/// The number that eight hexadecimal digits are, which stand in the bytes of a number, the first in its highest: all eight are looked at at
+/// once. `None` where one is no digit, or has upper case.
+fn digits(text: u64) -> Option<u32> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    // digits have the values of their low four bits, letters, by the bit that all of them have, nine more
+    let worth = (text & 0x0f * ONES) + (text >> 6 & ONES) * 9;
+    let is_letter = (worth + 0x76 * ONES) >> 7 & ONES;
+    if worth & 0xf0 * ONES != 0 || worth + 0x30 * ONES + is_letter * 0x27 != text {
+        return None;
     }
-    (worth < 16).then_some(number)
+    let pairs = (worth | worth >> 4) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs | pairs >> 8) & 0x0000_ffff_0000_ffff;
+    Some((fours | fours >> 16) as u32)
 }
 
 impl EventId {
@@ -320,7 +350,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn ids_keep_their_text_and_order_as_texts(ids in proptest::collection::vec("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9A-Fa-f-]{0,37}", 2)) {
+        fn ids_keep_their_text_and_order_as_texts(ids in proptest::collection::vec("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9A-Fa-f-]{0,37}|[/0-9:@A-G`a-gé]{8}-[0-9a-f]{4}-[0-9a-g]{4}-[0-9a-f]{4}-[0-9a-f]{12}", 2)) {
             let read: Vec<EventId> = ids.iter().map(|id| EventId::from(id.as_str())).collect();
             for (id, read) in ids.iter().zip(&read) {
                 prop_assert_eq!(&read.with_text(str::to_owned), id);
