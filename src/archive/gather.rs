@@ -8,8 +8,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanBufferBuilder, DictionaryArray, Int32Array, RecordBatch, StringViewArray,
-    StructArray, new_null_array,
+    Array, ArrayRef, AsArray, BooleanBufferBuilder, DictionaryArray, Int32Array, RecordBatch, StringArray,
+    StringViewArray, StructArray, new_null_array,
 };
 use arrow::buffer::{Buffer, NullBuffer, ScalarBuffer};
 use arrow::compute::interleave;
@@ -31,6 +31,7 @@ pub struct Rows {
 /// One column of all batches.
 pub struct Column {
     arrays: Vec<ArrayRef>,
+    levels: Levels,
     kind: Kind,
 }
 
@@ -63,7 +64,7 @@ impl Rows {
                 .map(|place| {
                     let name = first.schema().field(place).name().clone();
                     let arrays = batches.iter().map(|batch| batch.column(place).clone()).collect();
-                    Column::new(arrays, &[name], &mut empty)
+                    Column::new(arrays, &Levels::ROWS, &[name], &mut empty)
                 })
                 .collect(),
         };
@@ -75,13 +76,83 @@ impl Rows {
     }
 }
 
+/// Parquet's definition levels of rows: how many of a value and of the structs that it lies in are there, from outside.
+pub struct Levels {
+    /// That of a row which has the value.
+    pub whole: u8,
+    pub each: Each,
+}
+
+#[derive(Clone)]
+pub enum Each {
+    Same(u8),
+    /// For each batch, those of its rows.
+    Of(Vec<Vec<u8>>),
+}
+
+impl Levels {
+    /// Those of rows themselves, which are all there.
+    const ROWS: Levels = Levels { whole: 0, each: Each::Same(0) };
+
+    /// Those of columns in what these are of.
+    fn inside(&self, arrays: &[ArrayRef]) -> Levels {
+        let nulls = |array: &ArrayRef| array.nulls().filter(|nulls| nulls.null_count() > 0).cloned();
+        let each = match &self.each {
+            Each::Same(level)
+                if *level < self.whole || arrays.iter().all(|array| array.null_count() == array.len()) =>
+            {
+                Each::Same(*level)
+            }
+            Each::Same(_) if arrays.iter().all(|array| array.null_count() == 0) => Each::Same(self.whole + 1),
+            Each::Same(level) => {
+                let levels = |array: &ArrayRef| raised(vec![*level; array.len()], self.whole, nulls(array));
+                Each::Of(arrays.iter().map(levels).collect())
+            }
+            Each::Of(levels) => {
+                let levels = levels.iter().zip(arrays);
+                Each::Of(levels.map(|(levels, array)| raised(levels.clone(), self.whole, nulls(array))).collect())
+            }
+        };
+        Levels { whole: self.whole + 1, each }
+    }
+}
+
+/// One is added to the levels that are `whole`, of rows that have the value.
+fn raised(mut levels: Vec<u8>, whole: u8, valid: Option<NullBuffer>) -> Vec<u8> {
+    match valid {
+        None => levels.iter_mut().for_each(|level| *level += u8::from(*level == whole)),
+        Some(valid) => {
+            for (levels, bits) in levels.chunks_mut(64).zip(valid.inner().bit_chunks().iter_padded()) {
+                for (row, level) in levels.iter_mut().enumerate() {
+                    *level += u8::from(*level == whole) & (bits >> row) as u8 & 1;
+                }
+            }
+        }
+    }
+    levels
+}
+
+/// What the rows of a column of texts have.
+pub enum Texts<'a> {
+    None,
+    /// For each batch, the codes of its rows.
+    Symbols {
+        codes: &'a [Vec<i32>],
+        values: &'a StringArray,
+    },
+    /// For each batch, its rows.
+    Views(Vec<&'a StringViewArray>),
+}
+
 impl Column {
-    fn new(arrays: Vec<ArrayRef>, path: &[String], empty: &mut HashSet<ColumnPath>) -> Column {
+    /// `above` are the levels of what it lies in.
+    fn new(arrays: Vec<ArrayRef>, above: &Levels, path: &[String], empty: &mut HashSet<ColumnPath>) -> Column {
+        let levels = above.inside(&arrays);
         let kind = match arrays[0].data_type() {
             DataType::Struct(fields) => {
                 let child = |(place, name): (usize, &String)| {
                     let arrays = arrays.iter().map(|array| array.as_struct().column(place).clone()).collect();
-                    Column::new(arrays, &[path, std::slice::from_ref(name)].concat(), empty)
+                    Column::new(arrays, &levels, &[path, std::slice::from_ref(name)].concat(), empty)
                 };
                 let columns = fields.iter().map(|field| field.name()).enumerate().map(child).collect();
                 Kind::Struct { fields: fields.clone(), columns }
@@ -104,7 +175,7 @@ impl Column {
             }
             _ => Kind::Other,
         };
-        Column { arrays, kind }
+        Column { arrays, levels, kind }
     }
 
     /// The values at the places, of which there is one at least: a slice where they lie in a row, which is the rule for
@@ -145,6 +216,27 @@ impl Column {
                 interleave(&arrays, places)?
             }
         })
+    }
+
+    pub fn texts(&self) -> Texts<'_> {
+        match &self.kind {
+            Kind::Empty => Texts::None,
+            Kind::Views { .. } => Texts::Views(self.arrays.iter().map(|array| array.as_string_view()).collect()),
+            Kind::Dictionary { codes, values } => Texts::Symbols { codes, values: values.as_string::<i32>() },
+            Kind::Struct { .. } | Kind::Other => unreachable!("a column of texts"),
+        }
+    }
+
+    /// The columns in it that are no structs, in their order.
+    pub fn leaves(&self) -> Vec<&Column> {
+        match &self.kind {
+            Kind::Struct { columns, .. } => columns.iter().flat_map(Column::leaves).collect(),
+            Kind::Empty | Kind::Views { .. } | Kind::Dictionary { .. } | Kind::Other => vec![self],
+        }
+    }
+
+    pub fn levels(&self) -> &Levels {
+        &self.levels
     }
 
     fn nulls(&self, places: &[Place]) -> Option<NullBuffer> {
