@@ -7,6 +7,7 @@
 
 use std::cell::RefCell;
 use std::io::{self, Read};
+use std::iter::repeat_n;
 use std::mem;
 
 use arrow::array::{Array, StringArray, StringViewArray};
@@ -26,12 +27,12 @@ use parquet::file::statistics::{Statistics, ValueStatistics};
 use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 use parquet::schema::types::ColumnDescPtr;
 
-use super::gather::{Column, Each, Place, Texts};
+use super::gather::{Column, Each, Items, Place, Texts, level_of_item};
 use crate::decode::reuse;
 use crate::logs::build::Dictionary;
 
-/// Bytes that stand free before the values of a page, for its definition levels.
-const LEVELS_BYTES_MAX: usize = 32 << 10;
+/// Bytes that stand free before the values of a page, for its levels.
+const LEVELS_BYTES: usize = 32 << 10;
 /// A code that a text has not got yet.
 const UNSEEN: u32 = u32::MAX;
 
@@ -41,11 +42,13 @@ pub struct Chunk {
     /// Definition level of a row that has a text.
     whole: u8,
     rules: Rules,
-    /// Definition levels of the rows of the open page.
+    /// Definition levels of the rows of the open page, or of the items in them.
     levels: Vec<u8>,
+    /// Where the column lies in a list: 0 for the items that begin a row, 1 for the others.
+    repetitions: Option<Vec<u8>>,
     /// What it has of values, by [`Known::dictionary`] or, where there is none, in `page`.
     codes: Vec<u32>,
-    /// Empty, or [`LEVELS_BYTES_MAX`] free bytes and what stands as it is.
+    /// Empty, or [`LEVELS_BYTES`] free bytes and what stands as it is.
     page: Vec<u8>,
     /// Bytes of the texts in `page`.
     text_bytes: i64,
@@ -83,7 +86,9 @@ struct Known {
     dictionary: Dictionary,
     /// Of the dictionary's page.
     bytes: usize,
-    /// For each code, the number of pages when the last one that has it had ended.
+    /// For each code, the length of its text,
+    lengths: Vec<u32>,
+    /// and the number of pages when the last one that has it had ended.
     stamps: Vec<u32>,
     /// For the codes of the symbols that are appended, the chunk's, of those that the open page has.
     codes: Vec<u32>,
@@ -105,9 +110,11 @@ struct Order {
 struct Totals {
     bounds: Bounds,
     rows: usize,
+    /// With those that are null: rows, or items and what stands for none.
+    values: usize,
     nulls: usize,
     text_bytes: i64,
-    /// Rows by definition level.
+    /// Values by definition level.
     levels: Vec<i64>,
     /// Before compression, with headers.
     bytes: usize,
@@ -132,11 +139,10 @@ impl Chunk {
             page_rows_max: properties.data_page_row_count_limit(),
             filter_fpp: filter.map_or(0.0, |filter| filter.fpp()),
         };
-        assert!(column.max_rep_level() == 0, "the texts of lists are written otherwise");
-        // of four bits each, and four bytes more for each eight
-        assert!(column.max_def_level() < 16 && rules.page_rows_max <= 32_000, "the levels of a page have their room");
+        assert!(column.max_rep_level() < 2, "a list lies in no list");
         Ok(Chunk {
             levels: Vec::new(),
+            repetitions: (column.max_rep_level() > 0).then(Vec::new),
             codes: Vec::new(),
             page: Vec::new(),
             text_bytes: 0,
@@ -162,28 +168,44 @@ impl Chunk {
     /// # Errors
     /// When a page cannot be compressed.
     pub fn append(&mut self, from: &Column, places: &[Place]) -> anyhow::Result<()> {
+        match &from.levels().each {
+            Each::Same(level) => self.append_texts(from, places, None, |_| *level),
+            Each::Of(levels) => self.append_texts(from, places, None, |(batch, row)| levels[batch][row]),
+        }
+    }
+
+    /// The same for a column that lies in a list.
+    ///
+    /// # Errors
+    /// When a page cannot be compressed.
+    pub fn append_items(&mut self, from: &Column, Items { places, repetitions }: &Items) -> anyhow::Result<()> {
+        let levels = &from.levels().each;
+        self.append_texts(from, places, Some(repetitions), |(batch, row)| {
+            level_of_item(row, |row| match levels {
+                Each::Same(level) => *level,
+                Each::Of(levels) => levels[batch][row],
+            })
+        })
+    }
+
+    fn append_texts(
+        &mut self,
+        from: &Column,
+        mut places: &[Place],
+        mut repetitions: Option<&[u8]>,
+        level: impl Fn(Place) -> u8 + Copy,
+    ) -> anyhow::Result<()> {
         let texts = from.texts();
         if let (Texts::Symbols { values, .. }, Some(known)) = (&texts, &mut self.known) {
             known.codes.clear();
             known.codes.resize(values.len(), UNSEEN);
         }
-        match &from.levels().each {
-            Each::Same(level) => self.append_texts(&texts, places, |_| *level),
-            Each::Of(levels) => self.append_texts(&texts, places, |(batch, row)| levels[batch][row]),
-        }
-    }
-
-    fn append_texts(
-        &mut self,
-        texts: &Texts<'_>,
-        mut places: &[Place],
-        level: impl Fn(Place) -> u8 + Copy,
-    ) -> anyhow::Result<()> {
         while !places.is_empty() {
-            let room = self.rules.page_rows_max - self.levels.len();
-            let now = &places[..room.min(places.len())];
+            // a row is never cut, so that a page may have more than there is room for
+            let room = self.rules.page_rows_max.saturating_sub(self.levels.len()).clamp(1, places.len());
+            let now = &places[..room];
             self.levels.reserve(now.len());
-            let done = match texts {
+            let done = match &texts {
                 Texts::None => {
                     self.levels.extend(now.iter().map(|&place| level(place)));
                     now.len()
@@ -205,7 +227,13 @@ impl Chunk {
                 },
             };
             places = &places[done..];
-            self.end_what_is_full()?;
+            if let (Some(own), Some(from)) = (&mut self.repetitions, &mut repetitions) {
+                own.extend_from_slice(&from[..done]);
+                *from = &from[done..];
+            }
+            if repetitions.is_none_or(|rest| rest.first().is_none_or(|&first| first == 0)) {
+                self.end_what_is_full()?;
+            }
         }
         Ok(())
     }
@@ -218,9 +246,14 @@ impl Chunk {
         places: &[Place],
         level: impl Fn(Place) -> u8,
     ) -> usize {
+        /// Rows ahead.
+        const AHEAD: usize = 24;
         let known = self.known.as_mut().expect("there is a dictionary");
         self.codes.reserve(places.len());
         for (index, &(batch, row)) in places.iter().enumerate() {
+            if let Some(code) = places.get(index + AHEAD).and_then(|&(batch, row)| codes[batch].get(row)) {
+                fetch(code);
+            }
             let level = level((batch, row));
             self.levels.push(level);
             if level != self.whole {
@@ -304,7 +337,7 @@ impl Chunk {
             if let Some(filter) = &mut self.filter {
                 filter.insert(text);
             }
-            if self.page.len() >= LEVELS_BYTES_MAX + self.rules.page_bytes_max {
+            if self.page.len() >= LEVELS_BYTES + self.rules.page_bytes_max {
                 return index + 1;
             }
         }
@@ -314,9 +347,9 @@ impl Chunk {
     fn open_page(&mut self) {
         if self.page.is_empty() {
             if self.page.capacity() == 0 {
-                self.page = reuse::buffer(LEVELS_BYTES_MAX + self.rules.page_bytes_max);
+                self.page = reuse::buffer(LEVELS_BYTES + self.rules.page_bytes_max);
             }
-            self.page.resize(LEVELS_BYTES_MAX, 0);
+            self.page.resize(LEVELS_BYTES, 0);
         }
     }
 
@@ -324,7 +357,7 @@ impl Chunk {
         let is_full = self.known.as_ref().is_some_and(|known| known.bytes >= self.rules.dictionary_bytes_max);
         if is_full
             || self.levels.len() >= self.rules.page_rows_max
-            || self.page.len() >= LEVELS_BYTES_MAX + self.rules.page_bytes_max
+            || self.page.len() >= LEVELS_BYTES + self.rules.page_bytes_max
         {
             self.end_page()?;
         }
@@ -345,8 +378,7 @@ impl Chunk {
                 let width = bits(known.dictionary.len().saturating_sub(1));
                 self.page.push(width as u8);
                 hybrid(&self.codes, width, &mut self.page);
-                let length = |&code: &u32| known.dictionary.text(code as i32).len() as i64;
-                self.text_bytes = self.codes.iter().map(length).sum();
+                self.text_bytes = self.codes.iter().map(|&code| i64::from(known.lengths[code as usize])).sum();
                 self.codes.clear();
                 known.codes.fill(UNSEEN);
                 Encoding::RLE_DICTIONARY
@@ -374,18 +406,23 @@ impl Chunk {
         self.pages += 1;
         self.page.clear();
         self.levels.clear();
+        self.repetitions.iter_mut().for_each(Vec::clear);
         self.text_bytes = 0;
         Ok(())
     }
 
     /// Writes the levels right before the values of the page: where they begin.
     fn put_levels(&mut self) -> usize {
-        let mut head = vec![0; 4];
-        hybrid(&self.levels, bits(usize::from(self.whole)), &mut head);
-        let length = head.len() - 4;
-        head[..4].copy_from_slice(&(length as u32).to_le_bytes());
-        let start = LEVELS_BYTES_MAX - head.len();
-        self.page[start..LEVELS_BYTES_MAX].copy_from_slice(&head);
+        let mut head = Vec::new();
+        if let Some(repetitions) = &self.repetitions {
+            put_levels(repetitions, 1, &mut head);
+        }
+        put_levels(&self.levels, self.whole, &mut head);
+        // only a list of very many items has more
+        let more = head.len().saturating_sub(LEVELS_BYTES);
+        self.page.splice(..0, repeat_n(0, more));
+        let start = LEVELS_BYTES + more - head.len();
+        self.page[start..][..head.len()].copy_from_slice(&head);
         start
     }
 
@@ -393,9 +430,11 @@ impl Chunk {
     fn index_page(&mut self) {
         let count = |level: u8| self.levels.iter().filter(|&&found| found == level).count() as i64;
         let levels: Vec<i64> = (0..=self.whole).map(count).collect();
-        let rows = self.levels.len();
-        let nulls = rows - levels[usize::from(self.whole)] as usize;
+        let rows = self.repetitions.as_ref().map(|own| own.iter().filter(|&&level| level == 0).count());
+        let (rows, values) = (rows.unwrap_or(self.levels.len()), self.levels.len());
+        let nulls = values - levels[usize::from(self.whole)] as usize;
         self.totals.rows += rows;
+        self.totals.values += values;
         self.totals.nulls += nulls;
         self.totals.text_bytes += self.text_bytes;
         self.totals.levels.iter_mut().zip(&levels).for_each(|(total, count)| *total += count);
@@ -411,8 +450,10 @@ impl Chunk {
                 (below(least, self.rules.index_bytes_max).0, above(most, self.rules.index_bytes_max).0)
             }
         };
-        self.index.append(nulls == rows, least, most, nulls as i64);
-        self.index.append_histograms(&None, &Some(LevelHistogram::from(levels)));
+        self.index.append(nulls == values, least, most, nulls as i64);
+        let repetitions =
+            self.repetitions.as_ref().map(|_| LevelHistogram::from(vec![rows as i64, (values - rows) as i64]));
+        self.index.append_histograms(&repetitions, &Some(LevelHistogram::from(levels)));
     }
 
     /// The pages of the chunk, and what the file is told of it.
@@ -448,12 +489,15 @@ impl Chunk {
             .set_page_encoding_stats(pages.collect())
             .set_total_compressed_size(bytes.len() as i64)
             .set_total_uncompressed_size(self.totals.bytes as i64)
-            .set_num_values(self.totals.rows as i64)
+            .set_num_values(self.totals.values as i64)
             .set_data_page_offset(ahead as i64)
             .set_dictionary_page_offset(dictionary.map(|_| 0));
         if self.bounds.is_some() {
+            let Totals { rows, values, .. } = self.totals;
+            let repetitions = self.repetitions.as_ref().map(|_| vec![rows as i64, (values - rows) as i64].into());
             metadata = metadata
                 .set_statistics(self.statistics())
+                .set_repetition_level_histogram(repetitions)
                 .set_unencoded_byte_array_data_bytes(Some(self.totals.text_bytes))
                 .set_definition_level_histogram(Some(LevelHistogram::from(mem::take(&mut self.totals.levels))));
         }
@@ -541,6 +585,7 @@ impl Known {
     fn meet(&mut self, code: u32, text: &[u8], pages: u32, bounds: &mut Option<Bounds>, filter: &mut Option<Sbbf>) {
         if self.stamps.len() == code as usize {
             self.stamps.push(0);
+            self.lengths.push(text.len() as u32);
             self.bytes += size_of::<u32>() + text.len();
             if let Some(filter) = filter {
                 filter.insert(text);
@@ -589,28 +634,46 @@ impl Order {
     }
 }
 
-/// Has the processor get the text of a row that comes some rows later: the texts of a file lie anywhere in what was read.
+/// Levels up to `most`, with their length before them.
+fn put_levels(levels: &[u8], most: u8, out: &mut Vec<u8>) {
+    let start = out.len();
+    out.extend_from_slice(&[0; 4]);
+    hybrid(levels, bits(usize::from(most)), out);
+    let length = (out.len() - start - 4) as u32;
+    out[start..][..4].copy_from_slice(&length.to_le_bytes());
+}
+
+/// Has the processor get what rows need that come some rows later: rows of a file lie anywhere in what was read.
 #[inline(always)]
 fn prefetch(views: &[&StringViewArray], places: &[Place], index: usize, level: impl Fn(Place) -> u8, whole: u8) {
-    /// Texts on their way, and bytes of each.
+    /// Rows ahead, for the view of the text and then for the text; bytes of that.
+    const VIEW_AHEAD: usize = 24;
     const AHEAD: usize = 12;
     const BYTES: usize = 256;
+    if let Some(view) = places.get(index + VIEW_AHEAD).and_then(|&(batch, row)| views[batch].views().get(row)) {
+        fetch(view);
+    }
     let Some(&(batch, row)) = places.get(index + AHEAD) else { return };
-    let view = views[batch].views()[row];
+    let Some(&view) = views[batch].views().get(row) else { return };
     let length = view as u32 as usize;
     if length > 12 && level((batch, row)) == whole {
         let (buffer, start) = ((view >> 64) as u32, (view >> 96) as u32);
         let text = &views[batch].data_buffers()[buffer as usize][start as usize..];
-        for line in text[..length.min(BYTES)].chunks(64) {
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: it reads nothing
-            unsafe {
-                std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(line.as_ptr().cast());
-            }
-            #[cfg(not(target_arch = "x86_64"))]
-            let _ = line;
-        }
+        text[..length.min(BYTES)].chunks(64).for_each(|line| fetch(&line[0]));
     }
+}
+
+/// Has the processor get what is there into its cache.
+#[inline(always)]
+fn fetch<T>(place: &T) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: it reads nothing
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(place).cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = place;
 }
 
 /// A bound below a text in at most so many bytes, and whether it is the text.

@@ -46,7 +46,7 @@ pub struct Encoder {
 
 /// A column of the table, in the open row group.
 enum Part {
-    /// Texts, or a struct of nothing else: one for each of its leaves.
+    /// Texts, a struct of nothing else, or a list of these: one for each of its leaves.
     Texts(Vec<Chunk>),
     /// The column itself, or its fields when it is nested.
     Other { field: Arc<Field>, writers: Vec<ArrowColumnWriter> },
@@ -77,7 +77,7 @@ impl Encoder {
             properties = properties.set_column_compression(column.clone(), Compression::UNCOMPRESSED);
         }
         let properties = properties.build();
-        let others = schema.fields().iter().filter(|field| !is_text(field.data_type())).cloned().collect::<Fields>();
+        let others = schema.fields().iter().filter(|field| !is_texts(field.data_type())).cloned().collect::<Fields>();
         let others = Arc::new(Schema::new(others));
         let (_, others) =
             ArrowWriter::try_new(io::sink(), others, Some(properties.clone()))?.into_serialized_writer()?;
@@ -128,7 +128,7 @@ impl Encoder {
         let properties = self.file.properties();
         let part = |field: &Arc<Field>| -> anyhow::Result<Part> {
             let leaves = leaves.by_ref().take(leaf_count(field.data_type()));
-            if is_text(field.data_type()) {
+            if is_texts(field.data_type()) {
                 let chunks = leaves.map(|leaf| Chunk::new(leaf.clone(), properties));
                 return Ok(Part::Texts(chunks.collect::<Result<_, _>>()?));
             }
@@ -165,8 +165,12 @@ impl Part {
     fn append(&mut self, from: &gather::Column, places: &[Place]) -> anyhow::Result<()> {
         match self {
             Part::Texts(chunks) => {
+                let items = from.items(places);
                 let pairs = from.leaves().into_par_iter().zip(chunks).with_max_len(1);
-                pairs.try_for_each(|(leaf, chunk)| chunk.append(leaf, places))
+                pairs.try_for_each(|(leaf, chunk)| match &items {
+                    None => chunk.append(leaf, places),
+                    Some(items) => chunk.append_items(leaf, items),
+                })
             }
             Part::Other { field, writers } => places.chunks(PIECE_ROWS).try_for_each(|places| {
                 let leaves = compute_leaves(field, &from.gather(places)?)?;
@@ -195,12 +199,18 @@ pub fn file_schema(table: &Table) -> SchemaRef {
     Arc::new(Schema::new(fields))
 }
 
-/// Whether it is texts, or a struct of nothing else.
-fn is_text(kind: &DataType) -> bool {
+/// Whether it is texts, a struct of nothing else, or a list of these.
+fn is_texts(kind: &DataType) -> bool {
+    fn is_without_list(kind: &DataType) -> bool {
+        match kind {
+            DataType::Utf8View | DataType::Dictionary(..) => true,
+            DataType::Struct(fields) => fields.iter().all(|field| is_without_list(field.data_type())),
+            _ => false,
+        }
+    }
     match kind {
-        DataType::Utf8View | DataType::Dictionary(..) => true,
-        DataType::Struct(fields) => fields.iter().all(|field| is_text(field.data_type())),
-        _ => false,
+        DataType::List(item) => is_without_list(item.data_type()),
+        _ => is_without_list(kind),
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanBufferBuilder, DictionaryArray, Int32Array, RecordBatch, StringArray,
+    Array, ArrayRef, AsArray, BooleanBufferBuilder, DictionaryArray, Int32Array, ListArray, RecordBatch, StringArray,
     StringViewArray, StructArray, new_null_array,
 };
 use arrow::buffer::{Buffer, NullBuffer, ScalarBuffer};
@@ -51,6 +51,9 @@ enum Kind {
     Struct {
         fields: Fields,
         columns: Vec<Column>,
+    },
+    List {
+        items: Box<Column>,
     },
     Other,
 }
@@ -132,6 +135,22 @@ fn raised(mut levels: Vec<u8>, whole: u8, valid: Option<NullBuffer>) -> Vec<u8> 
     levels
 }
 
+/// The items of lists, and what stands for those of rows that have none.
+pub struct Items {
+    pub places: Vec<Place>,
+    /// Parquet's repetition levels: 0 where a row begins.
+    pub repetitions: Vec<u8>,
+}
+
+/// Behind all rows of a batch: an item's row is so much more than its level where there is no item.
+const NO_ITEM: usize = usize::MAX - 1;
+
+/// The level of a row, or of what stands for no item.
+#[inline(always)]
+pub fn level_of_item(row: usize, level: impl Fn(usize) -> u8) -> u8 {
+    if row >= NO_ITEM { (row - NO_ITEM) as u8 } else { level(row) }
+}
+
 /// What the rows of a column of texts have.
 pub enum Texts<'a> {
     None,
@@ -156,6 +175,13 @@ impl Column {
                 };
                 let columns = fields.iter().map(|field| field.name()).enumerate().map(child).collect();
                 Kind::Struct { fields: fields.clone(), columns }
+            }
+            DataType::List(item) => {
+                let arrays = arrays.iter().map(|array| array.as_list::<i32>().values().clone()).collect();
+                // an item is there as a row is
+                let above = Levels { whole: levels.whole + 1, each: Each::Same(levels.whole + 1) };
+                let path = [path, &["list".to_owned(), item.name().clone()]].concat();
+                Kind::List { items: Box::new(Column::new(arrays, &above, &path, empty)) }
             }
             _ if arrays.iter().all(|array| array.null_count() == array.len()) => {
                 empty.insert(ColumnPath::new(path.to_vec()));
@@ -211,7 +237,7 @@ impl Column {
                 let columns = columns.iter().map(|column| column.gather(places)).collect::<Result<_, _>>()?;
                 Arc::new(StructArray::new(fields.clone(), columns, self.nulls(places)))
             }
-            Kind::Other => {
+            Kind::List { .. } | Kind::Other => {
                 let arrays: Vec<&dyn Array> = self.arrays.iter().map(|array| array.as_ref()).collect();
                 interleave(&arrays, places)?
             }
@@ -223,16 +249,37 @@ impl Column {
             Kind::Empty => Texts::None,
             Kind::Views { .. } => Texts::Views(self.arrays.iter().map(|array| array.as_string_view()).collect()),
             Kind::Dictionary { codes, values } => Texts::Symbols { codes, values: values.as_string::<i32>() },
-            Kind::Struct { .. } | Kind::Other => unreachable!("a column of texts"),
+            Kind::Struct { .. } | Kind::List { .. } | Kind::Other => unreachable!("a column of texts"),
         }
     }
 
-    /// The columns in it that are no structs, in their order.
+    /// The columns in it that are neither structs nor lists, in their order.
     pub fn leaves(&self) -> Vec<&Column> {
         match &self.kind {
             Kind::Struct { columns, .. } => columns.iter().flat_map(Column::leaves).collect(),
+            Kind::List { items } => items.leaves(),
             Kind::Empty | Kind::Views { .. } | Kind::Dictionary { .. } | Kind::Other => vec![self],
         }
+    }
+
+    /// Where the items of rows lie in what is in the list; `None` where the column is none.
+    pub fn items(&self, places: &[Place]) -> Option<Items> {
+        let Kind::List { .. } = &self.kind else { return None };
+        let lists: Vec<&ListArray> = self.arrays.iter().map(|array| array.as_list()).collect();
+        let mut items = Items { places: Vec::new(), repetitions: Vec::new() };
+        for &(batch, row) in places {
+            let offsets = lists[batch].value_offsets();
+            let own = offsets[row] as usize..offsets[row + 1] as usize;
+            if lists[batch].is_null(row) || own.is_empty() {
+                let level = usize::from(self.levels.whole) - usize::from(lists[batch].is_null(row));
+                items.places.push((batch, NO_ITEM + level));
+                items.repetitions.push(0);
+            } else {
+                items.repetitions.extend(own.clone().map(|item| u8::from(item > own.start)));
+                items.places.extend(own.map(|item| (batch, item)));
+            }
+        }
+        Some(items)
     }
 
     pub fn levels(&self) -> &Levels {
