@@ -2,17 +2,17 @@
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::BufWriter;
+use std::io::{self, BufWriter};
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::ArrayRef;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::arrow_writer::{
     ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, ArrowWriter, compute_leaves,
 };
 use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::column::writer::ColumnCloseResult;
 use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::file::writer::SerializedFileWriter;
@@ -20,7 +20,8 @@ use parquet::schema::types::ColumnPath;
 use rayon::prelude::*;
 
 use super::Config;
-use super::gather::{Place, Rows};
+use super::chunk::{Chunk, Pages};
+use super::gather::{self, Place, Rows};
 use crate::table::{Column, Kind, PARTITIONS, Table};
 
 /// Rows are gathered in pieces of this many: 128 KiB of string views, which stay in the cache until they are encoded.
@@ -29,20 +30,32 @@ const PIECE_ROWS: usize = 8192;
 /// Bytes of a page before compression: whoever reads or merges files holds one of each column in memory.
 const PAGE_BYTES: usize = 256 << 10;
 
+/// The file is written in pieces of about this size.
+const WRITE_BYTES: usize = 128 << 10;
+
 /// A file being written. It holds one row group, encoded, in memory.
 pub struct Encoder {
     file: SerializedFileWriter<BufWriter<File>>,
-    groups: ArrowRowGroupWriterFactory,
+    /// Makes the writers of the columns that are not of [`Part::Texts`].
+    others: ArrowRowGroupWriterFactory,
     schema: SchemaRef,
     group_rows_max: usize,
-    group: Vec<Leaves>,
+    group: Vec<Part>,
     group_rows: usize,
 }
 
-/// A column of the table: itself, or its fields when it is nested.
-struct Leaves {
-    field: Arc<Field>,
-    writers: Vec<ArrowColumnWriter>,
+/// A column of the table, in the open row group.
+enum Part {
+    /// Texts, a struct of nothing else, or a list of these: one for each of its leaves.
+    Texts(Vec<Chunk>),
+    /// The column itself, or its fields when it is nested.
+    Other { field: Arc<Field>, writers: Vec<ArrowColumnWriter> },
+}
+
+/// What a [`Part`] becomes.
+enum Ended {
+    Texts(Vec<(Pages, ColumnCloseResult)>),
+    Other(Vec<ArrowColumnChunk>),
 }
 
 impl Encoder {
@@ -64,11 +77,14 @@ impl Encoder {
             properties = properties.set_column_compression(column.clone(), Compression::UNCOMPRESSED);
         }
         let properties = properties.build();
-        let file = BufWriter::new(File::create(path)?);
-        let writer = ArrowWriter::try_new(file, schema.clone(), Some(properties))?;
-        let (file, groups) = writer.into_serialized_writer()?;
+        let others = schema.fields().iter().filter(|field| !is_texts(field.data_type())).cloned().collect::<Fields>();
+        let others = Arc::new(Schema::new(others));
+        let (_, others) =
+            ArrowWriter::try_new(io::sink(), others, Some(properties.clone()))?.into_serialized_writer()?;
+        let file = BufWriter::with_capacity(WRITE_BYTES, File::create(path)?);
+        let (file, _) = ArrowWriter::try_new(file, schema.clone(), Some(properties))?.into_serialized_writer()?;
         let group_rows_max = config.row_group_rows.max(1);
-        Ok(Encoder { file, groups, schema, group_rows_max, group: Vec::new(), group_rows: 0 })
+        Ok(Encoder { file, others, schema, group_rows_max, group: Vec::new(), group_rows: 0 })
     }
 
     /// Adds rows, in the order of their places in `from`, which is of [`file_schema`].
@@ -81,9 +97,11 @@ impl Encoder {
                 self.open_group()?;
             }
             let (now, later) = places.split_at(places.len().min(self.group_rows_max - self.group_rows));
-            self.group.par_iter_mut().enumerate().with_max_len(1).try_for_each(|(column, leaves)| {
-                now.chunks(PIECE_ROWS).try_for_each(|places| leaves.append(&from.column(column).gather(places)?))
-            })?;
+            self.group
+                .par_iter_mut()
+                .enumerate()
+                .with_max_len(1)
+                .try_for_each(|(column, part)| part.append(from.column(column), now))?;
             self.group_rows += now.len();
             if self.group_rows == self.group_rows_max {
                 self.close_group()?;
@@ -105,38 +123,73 @@ impl Encoder {
     }
 
     fn open_group(&mut self) -> anyhow::Result<()> {
-        let mut writers = self.groups.create_column_writers(self.file.flushed_row_groups().len())?.into_iter();
-        let leaves = |field: &Arc<Field>| {
-            let count = leaf_count(field.data_type());
-            Leaves { field: field.clone(), writers: writers.by_ref().take(count).collect() }
+        let mut others = self.others.create_column_writers(self.file.flushed_row_groups().len())?.into_iter();
+        let mut leaves = self.file.schema_descr().columns().iter();
+        let properties = self.file.properties();
+        let part = |field: &Arc<Field>| -> anyhow::Result<Part> {
+            let leaves = leaves.by_ref().take(leaf_count(field.data_type()));
+            if is_texts(field.data_type()) {
+                let chunks = leaves.map(|leaf| Chunk::new(leaf.clone(), properties));
+                return Ok(Part::Texts(chunks.collect::<Result<_, _>>()?));
+            }
+            Ok(Part::Other { field: field.clone(), writers: others.by_ref().take(leaves.count()).collect() })
         };
-        self.group = self.schema.fields().iter().map(leaves).collect();
+        self.group = self.schema.fields().iter().map(part).collect::<Result<_, _>>()?;
         self.group_rows = 0;
         Ok(())
     }
 
     fn close_group(&mut self) -> anyhow::Result<()> {
-        let columns = std::mem::take(&mut self.group);
-        if columns.is_empty() {
+        let parts = std::mem::take(&mut self.group);
+        if parts.is_empty() {
             return Ok(());
         }
-        let writers: Vec<_> = columns.into_iter().flat_map(|leaves| leaves.writers).collect();
-        let chunks: Vec<ArrowColumnChunk> =
-            writers.into_par_iter().map(ArrowColumnWriter::close).collect::<Result<_, _>>()?;
+        let ended: Vec<Ended> = parts.into_par_iter().with_max_len(1).map(Part::end).collect::<Result<_, _>>()?;
         let mut group = self.file.next_row_group()?;
-        for chunk in chunks {
-            chunk.append_to_row_group(&mut group)?;
+        for ended in ended {
+            match ended {
+                Ended::Texts(chunks) => {
+                    chunks.into_iter().try_for_each(|(pages, close)| group.append_column(&pages, close))?;
+                }
+                Ended::Other(chunks) => {
+                    chunks.into_iter().try_for_each(|chunk| chunk.append_to_row_group(&mut group))?;
+                }
+            }
         }
         group.close()?;
         Ok(())
     }
 }
 
-impl Leaves {
-    fn append(&mut self, column: &ArrayRef) -> anyhow::Result<()> {
-        let leaves = compute_leaves(&self.field, column)?;
-        let pairs = leaves.par_iter().zip(&mut self.writers).with_max_len(1);
-        Ok(pairs.try_for_each(|(leaf, writer)| writer.write(leaf))?)
+impl Part {
+    fn append(&mut self, from: &gather::Column, places: &[Place]) -> anyhow::Result<()> {
+        match self {
+            Part::Texts(chunks) => {
+                let items = from.items(places);
+                let pairs = from.leaves().into_par_iter().zip(chunks).with_max_len(1);
+                pairs.try_for_each(|(leaf, chunk)| match &items {
+                    None => chunk.append(leaf, places),
+                    Some(items) => chunk.append_items(leaf, items),
+                })
+            }
+            Part::Other { field, writers } => places.chunks(PIECE_ROWS).try_for_each(|places| {
+                let leaves = compute_leaves(field, &from.gather(places)?)?;
+                let pairs = leaves.par_iter().zip(&mut *writers).with_max_len(1);
+                Ok(pairs.try_for_each(|(leaf, writer)| writer.write(leaf))?)
+            }),
+        }
+    }
+
+    fn end(self) -> anyhow::Result<Ended> {
+        Ok(match self {
+            Part::Texts(chunks) => {
+                Ended::Texts(chunks.into_par_iter().with_max_len(1).map(Chunk::close).collect::<Result<_, _>>()?)
+            }
+            Part::Other { writers, .. } => {
+                let chunks = writers.into_par_iter().with_max_len(1).map(ArrowColumnWriter::close);
+                Ended::Other(chunks.collect::<Result<_, _>>()?)
+            }
+        })
     }
 }
 
@@ -144,6 +197,21 @@ impl Leaves {
 pub fn file_schema(table: &Table) -> SchemaRef {
     let fields: Vec<Arc<Field>> = table.schema().fields().iter().skip(PARTITIONS.len()).cloned().collect();
     Arc::new(Schema::new(fields))
+}
+
+/// Whether it is texts, a struct of nothing else, or a list of these.
+fn is_texts(kind: &DataType) -> bool {
+    fn is_without_list(kind: &DataType) -> bool {
+        match kind {
+            DataType::Utf8View | DataType::Dictionary(..) => true,
+            DataType::Struct(fields) => fields.iter().all(|field| is_without_list(field.data_type())),
+            _ => false,
+        }
+    }
+    match kind {
+        DataType::List(item) => is_without_list(item.data_type()),
+        _ => is_without_list(kind),
+    }
 }
 
 fn leaf_count(kind: &DataType) -> usize {

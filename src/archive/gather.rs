@@ -8,8 +8,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanBufferBuilder, DictionaryArray, Int32Array, RecordBatch, StringViewArray,
-    StructArray, new_null_array,
+    Array, ArrayRef, AsArray, BooleanBufferBuilder, DictionaryArray, Int32Array, ListArray, RecordBatch, StringArray,
+    StringViewArray, StructArray, new_null_array,
 };
 use arrow::buffer::{Buffer, NullBuffer, ScalarBuffer};
 use arrow::compute::interleave;
@@ -31,6 +31,7 @@ pub struct Rows {
 /// One column of all batches.
 pub struct Column {
     arrays: Vec<ArrayRef>,
+    levels: Levels,
     kind: Kind,
 }
 
@@ -51,6 +52,9 @@ enum Kind {
         fields: Fields,
         columns: Vec<Column>,
     },
+    List {
+        items: Box<Column>,
+    },
     Other,
 }
 
@@ -63,7 +67,7 @@ impl Rows {
                 .map(|place| {
                     let name = first.schema().field(place).name().clone();
                     let arrays = batches.iter().map(|batch| batch.column(place).clone()).collect();
-                    Column::new(arrays, &[name], &mut empty)
+                    Column::new(arrays, &Levels::ROWS, &[name], &mut empty)
                 })
                 .collect(),
         };
@@ -75,16 +79,109 @@ impl Rows {
     }
 }
 
+/// Parquet's definition levels of rows: how many of a value and of the structs that it lies in are there, from outside.
+pub struct Levels {
+    /// That of a row which has the value.
+    pub whole: u8,
+    pub each: Each,
+}
+
+#[derive(Clone)]
+pub enum Each {
+    Same(u8),
+    /// For each batch, those of its rows.
+    Of(Vec<Vec<u8>>),
+}
+
+impl Levels {
+    /// Those of rows themselves, which are all there.
+    const ROWS: Levels = Levels { whole: 0, each: Each::Same(0) };
+
+    /// Those of columns in what these are of.
+    fn inside(&self, arrays: &[ArrayRef]) -> Levels {
+        let nulls = |array: &ArrayRef| array.nulls().filter(|nulls| nulls.null_count() > 0).cloned();
+        let each = match &self.each {
+            Each::Same(level)
+                if *level < self.whole || arrays.iter().all(|array| array.null_count() == array.len()) =>
+            {
+                Each::Same(*level)
+            }
+            Each::Same(_) if arrays.iter().all(|array| array.null_count() == 0) => Each::Same(self.whole + 1),
+            Each::Same(level) => {
+                let levels = |array: &ArrayRef| raised(vec![*level; array.len()], self.whole, nulls(array));
+                Each::Of(arrays.iter().map(levels).collect())
+            }
+            Each::Of(levels) => {
+                let levels = levels.iter().zip(arrays);
+                Each::Of(levels.map(|(levels, array)| raised(levels.clone(), self.whole, nulls(array))).collect())
+            }
+        };
+        Levels { whole: self.whole + 1, each }
+    }
+}
+
+/// One is added to the levels that are `whole`, of rows that have the value.
+fn raised(mut levels: Vec<u8>, whole: u8, valid: Option<NullBuffer>) -> Vec<u8> {
+    match valid {
+        None => levels.iter_mut().for_each(|level| *level += u8::from(*level == whole)),
+        Some(valid) => {
+            for (levels, bits) in levels.chunks_mut(64).zip(valid.inner().bit_chunks().iter_padded()) {
+                for (row, level) in levels.iter_mut().enumerate() {
+                    *level += u8::from(*level == whole) & (bits >> row) as u8 & 1;
+                }
+            }
+        }
+    }
+    levels
+}
+
+/// The items of lists, and what stands for those of rows that have none.
+pub struct Items {
+    pub places: Vec<Place>,
+    /// Parquet's repetition levels: 0 where a row begins.
+    pub repetitions: Vec<u8>,
+}
+
+/// Behind all rows of a batch: an item's row is so much more than its level where there is no item.
+const NO_ITEM: usize = usize::MAX - 1;
+
+/// The level of a row, or of what stands for no item.
+#[inline(always)]
+pub fn level_of_item(row: usize, level: impl Fn(usize) -> u8) -> u8 {
+    if row >= NO_ITEM { (row - NO_ITEM) as u8 } else { level(row) }
+}
+
+/// What the rows of a column of texts have.
+pub enum Texts<'a> {
+    None,
+    /// For each batch, the codes of its rows.
+    Symbols {
+        codes: &'a [Vec<i32>],
+        values: &'a StringArray,
+    },
+    /// For each batch, its rows.
+    Views(Vec<&'a StringViewArray>),
+}
+
 impl Column {
-    fn new(arrays: Vec<ArrayRef>, path: &[String], empty: &mut HashSet<ColumnPath>) -> Column {
+    /// `above` are the levels of what it lies in.
+    fn new(arrays: Vec<ArrayRef>, above: &Levels, path: &[String], empty: &mut HashSet<ColumnPath>) -> Column {
+        let levels = above.inside(&arrays);
         let kind = match arrays[0].data_type() {
             DataType::Struct(fields) => {
                 let child = |(place, name): (usize, &String)| {
                     let arrays = arrays.iter().map(|array| array.as_struct().column(place).clone()).collect();
-                    Column::new(arrays, &[path, std::slice::from_ref(name)].concat(), empty)
+                    Column::new(arrays, &levels, &[path, std::slice::from_ref(name)].concat(), empty)
                 };
                 let columns = fields.iter().map(|field| field.name()).enumerate().map(child).collect();
                 Kind::Struct { fields: fields.clone(), columns }
+            }
+            DataType::List(item) => {
+                let arrays = arrays.iter().map(|array| array.as_list::<i32>().values().clone()).collect();
+                // an item is there as a row is
+                let above = Levels { whole: levels.whole + 1, each: Each::Same(levels.whole + 1) };
+                let path = [path, &["list".to_owned(), item.name().clone()]].concat();
+                Kind::List { items: Box::new(Column::new(arrays, &above, &path, empty)) }
             }
             _ if arrays.iter().all(|array| array.null_count() == array.len()) => {
                 empty.insert(ColumnPath::new(path.to_vec()));
@@ -104,7 +201,7 @@ impl Column {
             }
             _ => Kind::Other,
         };
-        Column { arrays, kind }
+        Column { arrays, levels, kind }
     }
 
     /// The values at the places, of which there is one at least: a slice where they lie in a row, which is the rule for
@@ -140,11 +237,53 @@ impl Column {
                 let columns = columns.iter().map(|column| column.gather(places)).collect::<Result<_, _>>()?;
                 Arc::new(StructArray::new(fields.clone(), columns, self.nulls(places)))
             }
-            Kind::Other => {
+            Kind::List { .. } | Kind::Other => {
                 let arrays: Vec<&dyn Array> = self.arrays.iter().map(|array| array.as_ref()).collect();
                 interleave(&arrays, places)?
             }
         })
+    }
+
+    pub fn texts(&self) -> Texts<'_> {
+        match &self.kind {
+            Kind::Empty => Texts::None,
+            Kind::Views { .. } => Texts::Views(self.arrays.iter().map(|array| array.as_string_view()).collect()),
+            Kind::Dictionary { codes, values } => Texts::Symbols { codes, values: values.as_string::<i32>() },
+            Kind::Struct { .. } | Kind::List { .. } | Kind::Other => unreachable!("a column of texts"),
+        }
+    }
+
+    /// The columns in it that are neither structs nor lists, in their order.
+    pub fn leaves(&self) -> Vec<&Column> {
+        match &self.kind {
+            Kind::Struct { columns, .. } => columns.iter().flat_map(Column::leaves).collect(),
+            Kind::List { items } => items.leaves(),
+            Kind::Empty | Kind::Views { .. } | Kind::Dictionary { .. } | Kind::Other => vec![self],
+        }
+    }
+
+    /// Where the items of rows lie in what is in the list; `None` where the column is none.
+    pub fn items(&self, places: &[Place]) -> Option<Items> {
+        let Kind::List { .. } = &self.kind else { return None };
+        let lists: Vec<&ListArray> = self.arrays.iter().map(|array| array.as_list()).collect();
+        let mut items = Items { places: Vec::new(), repetitions: Vec::new() };
+        for &(batch, row) in places {
+            let offsets = lists[batch].value_offsets();
+            let own = offsets[row] as usize..offsets[row + 1] as usize;
+            if lists[batch].is_null(row) || own.is_empty() {
+                let level = usize::from(self.levels.whole) - usize::from(lists[batch].is_null(row));
+                items.places.push((batch, NO_ITEM + level));
+                items.repetitions.push(0);
+            } else {
+                items.repetitions.extend(own.clone().map(|item| u8::from(item > own.start)));
+                items.places.extend(own.map(|item| (batch, item)));
+            }
+        }
+        Some(items)
+    }
+
+    pub fn levels(&self) -> &Levels {
+        &self.levels
     }
 
     fn nulls(&self, places: &[Place]) -> Option<NullBuffer> {

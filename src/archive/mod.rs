@@ -6,6 +6,7 @@
 
 pub mod layout;
 pub mod gather;
+pub mod chunk;
 pub mod encode;
 pub mod write;
 pub mod read;

@@ -32,9 +32,16 @@ impl Sorted {
             let region = batch.rows.column(1).as_dictionary::<Int32Type>();
             // keys of account and Region, and the day
             type Group = (Option<usize>, Option<usize>, Option<i32>);
+            let group = |row: usize| -> Group { (account.key(row), region.key(row), day_of(times[index][row])) };
             let mut groups: HashMap<Group, Vec<Place>> = HashMap::new();
-            for (row, &time) in times[index].iter().enumerate() {
-                groups.entry((account.key(row), region.key(row), day_of(time))).or_default().push((index, row));
+            // neighbours are mostly of one
+            let mut row = 0;
+            while row < times[index].len() {
+                let (start, first) = (row, group(row));
+                while row < times[index].len() && group(row) == first {
+                    row += 1;
+                }
+                groups.entry(first).or_default().extend((start..row).map(|row| (index, row)));
             }
             let (accounts, regions) = (account.values().as_string::<i32>(), region.values().as_string::<i32>());
             for ((account, region, day), rows) in groups {
@@ -44,7 +51,9 @@ impl Sorted {
             }
         }
         partitions.par_iter_mut().for_each(|(_, rows)| {
-            rows.sort_by_key(|&(batch, row)| (times[batch][row], batch, row));
+            // several groups may be of one partition
+            rows.sort_unstable();
+            rows.sort_by_cached_key(|&(batch, row)| times[batch][row]);
         });
         let batches: Vec<RecordBatch> = batches.into_iter().map(|batch| without_partitions(&batch.rows)).collect();
         Sorted { table, rows: Rows::new(&batches), times, partitions }

@@ -21,6 +21,7 @@ use crate::archive;
 use crate::archive::bucket::{Bucket, SCHEME};
 use crate::aws::Aws;
 use crate::config::Config;
+use crate::decode::reuse;
 use crate::detect::{Detector, library};
 use crate::logs;
 use crate::memory;
@@ -141,6 +142,7 @@ fn configuration(flags: &Lambda) -> anyhow::Result<Config> {
 /// The function that a configuration asks for.
 fn make(config: &Config, runtime: tokio::runtime::Handle) -> anyhow::Result<Function> {
     let decode = run::decode_options(config)?;
+    reuse::keep_to(decode.memory);
     let suppressions = Suppressions::new(config.suppress.clone())?;
     for (rule, day) in suppressions.expired(Timestamp::now()) {
         tracing::warn!(rule, expired = day, "a suppression has expired and hides nothing");

@@ -1,5 +1,6 @@
 //! `weir run`: the worker, from the command line.
 
+use std::cell::LazyCell;
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -615,7 +616,8 @@ pub fn ways(config: &Config) -> anyhow::Result<Vec<Way>> {
     let (sinks, aws) = (&config.sink, &config.aws);
     let calls_aws = sinks.security_hub.is_some() || sinks.event_bridge.is_some() || sinks.sns.is_some();
     let trust = if calls_aws { Trust::from_env()? } else { Trust::default() };
-    let http = wire::connector_trusting(&trust);
+    // to make one, all certificates of the system are read
+    let http = LazyCell::new(|| wire::connector_trusting(&trust));
     let ways = [
         sinks.security_hub.as_ref().map(|sink| Way::security_hub(sink, aws.clone(), http.clone())),
         sinks.event_bridge.as_ref().map(|sink| Way::event_bridge(sink, aws.clone(), http.clone())),

@@ -6,8 +6,8 @@ use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use super::PADDING;
 use super::gzip::Gzip;
+use super::{PADDING, reuse};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compression {
@@ -47,7 +47,7 @@ pub fn whole(gzip: &[u8], max: usize) -> Option<Vec<u8>> {
     if memchr::memmem::find(gzip, &[a, b, c, d, 0x1f, 0x8b, 8]).is_some() {
         return None;
     }
-    let mut bytes = Vec::with_capacity(length + PADDING);
+    let mut bytes = reuse::buffer(length + PADDING);
     // SAFETY: u8 has no invalid values and libdeflate writes before it reads; what it leaves unwritten is cut off
     // below. Zeroing first costs a tenth of the whole way from gzip to columns.
     #[allow(clippy::uninit_vec)]

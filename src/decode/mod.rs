@@ -1,6 +1,7 @@
 //! Bytes as a source has them → buffers of whole records, each marked with the table its records belong to. What is
 //! wrapped around them comes off by its magic bytes: gzip, zstd, and the aggregated records of Kinesis (`kpl`).
 
+pub mod reuse;
 pub mod cut;
 pub mod index;
 pub mod gzip;

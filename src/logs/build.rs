@@ -290,7 +290,7 @@ pub struct Symbols {
 
 /// The distinct texts of a column.
 pub struct Dictionary {
-    /// Open addressing, a power of two: a code plus one; 0 is free.
+    /// Open addressing, a power of two: a code plus one; 0 is free. Many columns have no text, and no slots.
     slots: Vec<u32>,
     words: Vec<Words>,
     /// The code that was given last.
@@ -301,7 +301,7 @@ pub struct Dictionary {
 
 impl Default for Dictionary {
     fn default() -> Dictionary {
-        Dictionary { slots: vec![0; 128], words: Vec::new(), last: 0, ends: vec![0], texts: Vec::new() }
+        Dictionary { slots: Vec::new(), words: Vec::new(), last: 0, ends: vec![0], texts: Vec::new() }
     }
 }
 
@@ -344,18 +344,25 @@ impl Words {
         let [a, b, c, d] = self.words;
         let left = a.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ b.wrapping_mul(0xc2b2_ae3d_27d4_eb4f).rotate_left(32);
         let right = c.wrapping_mul(0x1656_67b1_9e37_79f9) ^ d.wrapping_mul(0x27d4_eb2f_1656_67c5).rotate_left(32);
-        let hash = (left ^ right.rotate_left(16) ^ self.length as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let hash = hash ^ hash >> 32;
-        if self.length > Words::WHOLE { Words::hash_rest(hash, &text[Words::WHOLE..]) } else { hash }
+        let hash = Words::fold(left ^ right.rotate_left(16) ^ self.length as u64);
+        if self.length > Words::WHOLE { Words::hash_rest(hash, text) } else { hash }
     }
 
-    #[cold]
-    fn hash_rest(hash: u64, rest: &[u8]) -> u64 {
-        rest.chunks(8).fold(hash, |hash, chunk| {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            (hash.rotate_left(23) ^ u64::from_le_bytes(word)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
-        })
+    /// `text` is longer than [`Words::WHOLE`].
+    #[inline]
+    fn hash_rest(hash: u64, text: &[u8]) -> u64 {
+        let add = |hash: u64, word| Words::fold(hash ^ u64::from_le_bytes(word));
+        let (words, _) = text[Words::WHOLE..].as_chunks();
+        let hash = words.iter().fold(hash, |hash, word| add(hash, *word));
+        // some of these may have been among those before
+        add(hash, *text.last_chunk().expect("it is longer than eight bytes"))
+    }
+
+    /// Both halves of a product, so that its lowest bits, which say the slot, depend on the last byte of a word too.
+    #[inline(always)]
+    fn fold(hash: u64) -> u64 {
+        let product = u128::from(hash) * 0x9e37_79b9_7f4a_7c15;
+        product as u64 ^ (product >> 64) as u64
     }
 }
 
@@ -375,6 +382,8 @@ static MASKS: [[u64; 4]; Words::WHOLE + 1] = {
 };
 
 impl Dictionary {
+    const SLOTS_MIN: usize = 128;
+
     /// The code of a text, which need not become the value of a row.
     #[inline]
     pub fn code(&mut self, text: &[u8]) -> i32 {
@@ -391,10 +400,19 @@ impl Dictionary {
         }
     }
 
+    /// The same for a text of up to twelve bytes, as a [`view`] has it.
+    #[inline]
+    pub fn code_short(&mut self, view: u128) -> i32 {
+        let length = view as u32 as usize;
+        let bytes = (view >> 32).to_le_bytes();
+        let [first, second] = [view >> 32, view >> 96].map(|word| word as u64);
+        self.find(&bytes[..length], Words { length, words: [first, second, 0, 0] })
+    }
+
     #[inline(always)]
     fn find(&mut self, text: &[u8], words: Words) -> i32 {
         // the files of a trail are of one account and Region, and neighbours often agree
-        if words.length <= Words::WHOLE && self.words.get(self.last).is_some_and(|last| last.same(&words)) {
+        if self.is(self.last, text, &words) {
             return self.last as i32;
         }
         let code = self.look_up(text, words);
@@ -405,6 +423,9 @@ impl Dictionary {
     #[inline(always)]
     fn look_up(&mut self, text: &[u8], words: Words) -> i32 {
         let hash = words.hash(text);
+        if self.slots.is_empty() {
+            self.slots = vec![0; Dictionary::SLOTS_MIN];
+        }
         let mask = self.slots.len() - 1;
         let mut slot = hash as usize & mask;
         loop {
@@ -413,11 +434,18 @@ impl Dictionary {
                 return self.add(text, words, slot);
             }
             let code = found as usize - 1;
-            if self.words[code].same(&words) && (words.length <= Words::WHOLE || self.text(code as i32) == text) {
+            if self.is(code, text, &words) {
                 return code as i32;
             }
             slot = (slot + 1) & mask;
         }
+    }
+
+    /// Whether this code is there and is that of the text, which has these words.
+    #[inline(always)]
+    fn is(&self, code: usize, text: &[u8], words: &Words) -> bool {
+        self.words.get(code).is_some_and(|known| known.same(words))
+            && (words.length <= Words::WHOLE || self.text(code as i32) == text)
     }
 
     /// The text of a code.

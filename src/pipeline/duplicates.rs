@@ -78,18 +78,21 @@ impl Seen {
         let shown = |name: &&str| ArrayFormatter::try_new(column(name), &options).expect("a plain column can be shown");
         let others_shown: Vec<_> = others.iter().map(shown).collect();
         let time = others.iter().find(|name| **name == batch.table.time).map(|name| column(name));
-        let mut doubled = Vec::new();
-        for row in 0..ids.len() {
+        // first all of them: the processor waits for many ids at a time, and then for many places of the tables
+        let fingerprints = (0..ids.len()).map(|row| {
             let is_named = ids.is_valid(row) && ids.value(row).len() >= Seen::ID_BYTES_MIN;
-            if is_named && time.is_none_or(|time| time.is_valid(row)) {
+            let is_one = is_named && time.is_none_or(|time| time.is_valid(row));
+            is_one.then(|| {
                 let seed = account.key(row).map_or(0, |code| seeds[code]);
                 let other = |seed, shown: &ArrayFormatter<'_>| fingerprint(seed, Some(&shown.value(row).to_string()));
                 let seed = others_shown.iter().fold(seed, other);
-                if !self.is_new(fingerprint(seed, Some(ids.value(row)))) {
-                    doubled.push(row);
-                }
-            }
-        }
+                fingerprint(seed, Some(ids.value(row)))
+            })
+        });
+        let fingerprints: Vec<Option<u64>> = fingerprints.collect();
+        let is_doubled =
+            |(row, print): (usize, &Option<u64>)| print.is_some_and(|print| !self.is_new(print)).then_some(row);
+        let doubled: Vec<usize> = fingerprints.iter().enumerate().filter_map(is_doubled).collect();
         drop(others_shown);
         if doubled.is_empty() {
             return (batch, 0);

@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 use crate::archive::{Archive, Object};
 use crate::aws::Aws;
 use crate::catalog;
-use crate::decode::{self, Counts, Records};
+use crate::decode::{self, Counts, Records, reuse};
 use crate::detect::{self, Detector};
 use crate::finding::Finding;
 use crate::health::{HEALTH, Phase};
@@ -157,6 +157,7 @@ pub async fn run(
     loop {
         if wait::now() - left >= LEAVE_WAIT {
             memory::leave_program();
+            reuse::let_go();
             left = wait::now();
         }
         if memory.is_short() {
@@ -302,6 +303,7 @@ impl Worker {
     ) -> anyhow::Result<Worker> {
         stages.detector.keep_to(options.memory);
         stages.triage.keep_to(options.memory);
+        reuse::keep_to(options.memory);
         let mut summary = Summary { followed: commit_every.is_some(), ..so_far.committed() };
         let mut saved = Commit::default();
         let is_remote = stages.state.as_ref().is_some_and(State::is_remote);
@@ -522,6 +524,7 @@ impl Worker {
         if self.stages.archive.as_ref().is_some_and(|archive| archive.buffered_bytes() > 0) {
             self.commit()?;
         }
+        reuse::let_go_of_all();
         memory::trim();
         let is_due = self.eased.is_none_or(|eased| wait::now() - eased >= EASE_WAIT);
         if is_due && self.options.memory.is_short() {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use self::entry::Prefix;
 use self::place::Place;
 use super::text::{self, Columns};
-use crate::decode::{Body, Counts, Lines, Options, Records, Shape};
+use crate::decode::{Body, Counts, Lines, Options, Records, Shape, reuse};
 use crate::table::{Batch, Column, Kind, Names, Origin, Reject, Table};
 
 pub static GLUE_LOG: Table = Table {
@@ -195,7 +195,7 @@ impl Reader<'_> {
             self.row(&bytes, start, cut, (time, is_export), context);
         }
         counts.of(GLUE_LOG.name).records += records;
-        self.columns.arena.keep(bytes);
+        self.columns.arena.keep(reuse::shared(bytes));
     }
 
     fn row(

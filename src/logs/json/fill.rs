@@ -500,7 +500,8 @@ impl Fill {
             lists: self.lists.into_iter().map(Some).collect(),
         };
         let columns = self.plan.fields.iter().map(|field| parts.array(field, rows)).collect();
-        let rows = RecordBatch::try_new(table.schema(), columns).expect("the plan has the columns of the schema");
+        let rows =
+            RecordBatch::try_new(self.plan.schema.clone(), columns).expect("the plan has the columns of the schema");
         Some(Batch { table, rows })
     }
 }
@@ -536,8 +537,8 @@ impl Parts {
             Action::Struct { builder, .. } => {
                 let valid = self.structs[builder].take().expect(ONCE).finish(rows);
                 let arrays = field.fields.iter().map(|field| self.array(field, rows)).collect();
-                let DataType::Struct(fields) = field.column.kind.data_type() else { unreachable!("a struct column") };
-                Arc::new(StructArray::new(fields, arrays, valid))
+                let DataType::Struct(fields) = &field.kind else { unreachable!("a struct column") };
+                Arc::new(StructArray::new(fields.clone(), arrays, valid))
             }
             Action::List { builder, .. } => {
                 let mut list = self.lists[builder].take().expect(ONCE);
@@ -545,11 +546,11 @@ impl Parts {
                 list.ends.resize(rows, count as i32);
                 list.ends.push(count as i32);
                 let arrays: Vec<ArrayRef> = field.fields.iter().map(|field| self.array(field, count)).collect();
-                let DataType::List(item) = field.column.kind.data_type() else { unreachable!("a list column") };
+                let DataType::List(item) = &field.kind else { unreachable!("a list column") };
                 let DataType::Struct(fields) = item.data_type() else { unreachable!("a list of structs") };
                 let items = StructArray::new(fields.clone(), arrays, list.items.finish(count));
                 let offsets = OffsetBuffer::new(ScalarBuffer::from(list.ends));
-                Arc::new(ListArray::new(item, offsets, Arc::new(items), list.valid.finish(rows)))
+                Arc::new(ListArray::new(item.clone(), offsets, Arc::new(items), list.valid.finish(rows)))
             }
             Action::Unknown => unreachable!("no column has an unknown action"),
         }

@@ -21,7 +21,6 @@ mod walk;
 use std::sync::{Arc, LazyLock};
 
 use arrow::array::RecordBatch;
-use arrow::buffer::Buffer;
 
 use self::fill::{Fallback, Fill};
 pub use self::peel::resume;
@@ -31,7 +30,7 @@ use super::TABLES;
 use super::build::Arena;
 use crate::decode::cut::{closing_quote, is_text_of_records};
 use crate::decode::index::Indexer;
-use crate::decode::{Context, Counts, Json, Lines, Open as OpenBefore, Options, PADDING, Records, Text};
+use crate::decode::{Context, Counts, Json, Lines, Open as OpenBefore, Options, PADDING, Records, Text, reuse};
 use crate::table::{Batch, Origin, Reject, Table};
 use crate::time::Timestamp;
 
@@ -434,7 +433,7 @@ impl<'a> Parser<'a> {
         // a small one is copied, and needs no buffer that could be shared
         let (small, large) = match padded.len() <= Arena::JOIN_MAX {
             true => (padded, None),
-            false => (Vec::new(), Some(Buffer::from_vec(padded))),
+            false => (Vec::new(), Some(reuse::shared(padded))),
         };
         for open in &mut self.fills {
             let taken = std::mem::take(&mut open.taken);

@@ -1,10 +1,14 @@
 //! A table's column list → what to do at each key of its records.
 
+use arrow::datatypes::{DataType, SchemaRef};
+
 use crate::table::{Column, Kind, PARTITIONS, Table};
 
 /// Compiled once per table and process.
 pub struct Plan {
     pub table: &'static Table,
+    /// That of the table: made once, and the same in all batches, so that they are soon compared.
+    pub schema: SchemaRef,
     /// Node 0 is the record itself.
     pub nodes: Vec<Node>,
     /// Columns of the schema in order, partitions included.
@@ -81,7 +85,22 @@ pub enum Action {
 pub struct Field {
     pub action: Action,
     pub column: &'static Column,
+    /// As the schema has it.
+    pub kind: DataType,
     pub fields: Vec<Field>,
+}
+
+impl Field {
+    fn take_kind(&mut self, kind: &DataType) {
+        self.kind = kind.clone();
+        let inner = match kind {
+            DataType::List(item) => item.data_type(),
+            _ => kind,
+        };
+        if let DataType::Struct(fields) = inner {
+            self.fields.iter_mut().zip(fields).for_each(|(own, field)| own.take_kind(field.data_type()));
+        }
+    }
 }
 
 /// Where a table finds the account and the Region of a row: columns, dotted, best first.
@@ -111,6 +130,7 @@ impl Plan {
     pub fn new(table: &'static Table) -> Plan {
         let mut plan = Plan {
             table,
+            schema: table.schema(),
             nodes: vec![Node { keys: Vec::new(), first: 0, path: String::new(), inside: Vec::new() }],
             fields: Vec::new(),
             sizes: Sizes::default(),
@@ -124,6 +144,8 @@ impl Plan {
         let partitions = plan.fields(PARTITIONS, 0, None);
         let columns = plan.fields(table.columns, 0, None);
         plan.fields = partitions.into_iter().chain(columns).collect();
+        let kinds = plan.schema.fields().iter().map(|field| field.data_type());
+        plan.fields.iter_mut().zip(kinds).for_each(|(field, kind)| field.take_kind(kind));
         // version 4 flow records and GuardDuty's findings name their Region, which is a partition column
         if matches!(table.name, "vpc_flow" | "guardduty_finding") {
             let action = plan.fields[1].action;
@@ -238,7 +260,7 @@ impl Plan {
                 self.nodes[node].keys.push(Key::new(&format!("{}_{}", &name[..3], &name[3..]), action));
             }
         }
-        Field { action, column, fields }
+        Field { action, column, kind: DataType::Null, fields }
     }
 
     fn node(&mut self, parent: usize, column: &Column) -> usize {

@@ -7,7 +7,7 @@ use super::VPC_FLOW;
 use super::column::Column;
 use super::format::{self, Field, Format};
 use super::words::Words;
-use crate::decode::{Context, Counts, Lines};
+use crate::decode::{Context, Counts, Lines, reuse};
 use crate::logs::text::{self, Columns, Source};
 use crate::table::{Batch, Origin, Reject};
 
@@ -103,7 +103,7 @@ impl Parser {
         let tally = counts.of(VPC_FLOW.name);
         tally.records += (self.columns.rows - rows) as u64 + rejected;
         tally.rejects += rejected;
-        self.columns.arena.keep(bytes);
+        self.columns.arena.keep(reuse::shared(bytes));
     }
 }
 

@@ -1,0 +1,794 @@
+//! Rows of a column of texts → its column chunk of a Parquet file.
+//!
+//! The chunk is laid out as arrow's writer lays it out: a dictionary page where texts repeat, data pages of version 1, bounds of each page,
+//! a bloom filter. What differs is what a row costs. Batches know already which rows have the same text, so that a text is hashed,
+//! compared and put into the filter once, and each further row is one look into an array. Pages are made in one buffer and compressed by one
+//! compressor for each thread.
+
+use std::cell::RefCell;
+use std::io::{self, Read};
+use std::iter::repeat_n;
+use std::mem;
+
+use arrow::array::{Array, StringArray, StringViewArray};
+use bytes::buf::Reader;
+use bytes::{Buf, Bytes};
+use parquet::basic::{BoundaryOrder, Compression, Encoding, EncodingMask, PageType, Type};
+use parquet::bloom_filter::Sbbf;
+use parquet::column::page::{CompressedPage, Page, PageWriter};
+use parquet::column::writer::ColumnCloseResult;
+use parquet::data_type::ByteArray;
+use parquet::file::metadata::{
+    ColumnChunkMetaData, ColumnIndexBuilder, LevelHistogram, OffsetIndexBuilder, PageEncodingStats,
+};
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::reader::{ChunkReader, Length};
+use parquet::file::statistics::{Statistics, ValueStatistics};
+use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
+use parquet::schema::types::ColumnDescPtr;
+
+use super::gather::{Column, Each, Items, Place, Texts, level_of_item};
+use crate::decode::reuse;
+use crate::logs::build::Dictionary;
+
+/// Bytes that stand free before the values of a page, for its levels.
+const LEVELS_BYTES: usize = 32 << 10;
+/// A code that a text has not got yet.
+const UNSEEN: u32 = u32::MAX;
+
+/// A column chunk being written.
+pub struct Chunk {
+    column: ColumnDescPtr,
+    /// Definition level of a row that has a text.
+    whole: u8,
+    rules: Rules,
+    /// Definition levels of the rows of the open page, or of the items in them.
+    levels: Vec<u8>,
+    /// Where the column lies in a list: 0 for the items that begin a row, 1 for the others.
+    repetitions: Option<Vec<u8>>,
+    /// What it has of values, by [`Known::dictionary`] or, where there is none, in `page`.
+    codes: Vec<u32>,
+    /// Empty, or [`LEVELS_BYTES`] free bytes and what stands as it is.
+    page: Vec<u8>,
+    /// Bytes of the texts in `page`.
+    text_bytes: i64,
+    /// Of the texts of the open page; none where the file has no bounds of the column.
+    bounds: Option<Bounds>,
+    known: Option<Known>,
+    /// What was known before it was too much.
+    full: Option<Dictionary>,
+    filter: Option<Sbbf>,
+    /// Data pages that have ended, and where each of them stands.
+    written: TrackedWrite<Vec<u8>>,
+    places: Vec<(u64, usize)>,
+    pages: u32,
+    index: ColumnIndexBuilder,
+    offsets: OffsetIndexBuilder,
+    order: Order,
+    totals: Totals,
+}
+
+/// How the properties of the file have a column written.
+struct Rules {
+    compression: Compression,
+    indexed: bool,
+    bounds_bytes_max: usize,
+    index_bytes_max: usize,
+    dictionary_bytes_max: usize,
+    page_bytes_max: usize,
+    page_rows_max: usize,
+    filter_fpp: f64,
+}
+
+/// Texts that the chunk has a code for.
+#[derive(Default)]
+struct Known {
+    dictionary: Dictionary,
+    /// Of the dictionary's page.
+    bytes: usize,
+    /// For each code, the length of its text,
+    lengths: Vec<u32>,
+    /// and the number of pages when the last one that has it had ended.
+    stamps: Vec<u32>,
+    /// For the codes of the symbols that are appended, the chunk's, of those that the open page has.
+    codes: Vec<u32>,
+}
+
+/// The first and the last of texts.
+#[derive(Default)]
+struct Bounds(Option<(Vec<u8>, Vec<u8>)>);
+
+/// Whether the bounds of pages rise or fall.
+struct Order {
+    last: Option<(Vec<u8>, Vec<u8>)>,
+    rises: bool,
+    falls: bool,
+}
+
+/// Of all pages that have ended.
+#[derive(Default)]
+struct Totals {
+    bounds: Bounds,
+    rows: usize,
+    /// With those that are null: rows, or items and what stands for none.
+    values: usize,
+    nulls: usize,
+    text_bytes: i64,
+    /// Values by definition level.
+    levels: Vec<i64>,
+    /// Before compression, with headers.
+    bytes: usize,
+    pages_of_codes: i32,
+    pages_of_texts: i32,
+}
+
+impl Chunk {
+    /// # Errors
+    /// When the properties are at odds with Parquet.
+    pub fn new(column: ColumnDescPtr, properties: &WriterProperties) -> anyhow::Result<Chunk> {
+        let path = column.path();
+        let statistics = properties.statistics_enabled(path);
+        let filter = properties.bloom_filter_properties(path);
+        let rules = Rules {
+            compression: properties.compression(path),
+            indexed: statistics == EnabledStatistics::Page,
+            bounds_bytes_max: properties.statistics_truncate_length().unwrap_or(usize::MAX),
+            index_bytes_max: properties.column_index_truncate_length().unwrap_or(usize::MAX),
+            dictionary_bytes_max: properties.column_dictionary_page_size_limit(path),
+            page_bytes_max: properties.column_data_page_size_limit(path),
+            page_rows_max: properties.data_page_row_count_limit(),
+            filter_fpp: filter.map_or(0.0, |filter| filter.fpp()),
+        };
+        assert!(column.max_rep_level() < 2, "a list lies in no list");
+        Ok(Chunk {
+            levels: Vec::new(),
+            repetitions: (column.max_rep_level() > 0).then(Vec::new),
+            codes: Vec::new(),
+            page: Vec::new(),
+            text_bytes: 0,
+            bounds: (statistics != EnabledStatistics::None).then(Bounds::default),
+            known: properties.dictionary_enabled(path).then(Known::default),
+            full: None,
+            filter: filter.map(|filter| Sbbf::new_with_ndv_fpp(filter.ndv(), filter.fpp())).transpose()?,
+            written: TrackedWrite::new(Vec::new()),
+            places: Vec::new(),
+            pages: 0,
+            index: ColumnIndexBuilder::new(Type::BYTE_ARRAY),
+            offsets: OffsetIndexBuilder::new(),
+            order: Order { last: None, rises: true, falls: true },
+            totals: Totals { levels: vec![0; column.max_def_level() as usize + 1], ..Totals::default() },
+            rules,
+            whole: column.max_def_level() as u8,
+            column,
+        })
+    }
+
+    /// Adds the rows at the places.
+    ///
+    /// # Errors
+    /// When a page cannot be compressed.
+    pub fn append(&mut self, from: &Column, places: &[Place]) -> anyhow::Result<()> {
+        match &from.levels().each {
+            Each::Same(level) => self.append_texts(from, places, None, |_| *level),
+            Each::Of(levels) => self.append_texts(from, places, None, |(batch, row)| levels[batch][row]),
+        }
+    }
+
+    /// The same for a column that lies in a list.
+    ///
+    /// # Errors
+    /// When a page cannot be compressed.
+    pub fn append_items(&mut self, from: &Column, Items { places, repetitions }: &Items) -> anyhow::Result<()> {
+        let levels = &from.levels().each;
+        self.append_texts(from, places, Some(repetitions), |(batch, row)| {
+            level_of_item(row, |row| match levels {
+                Each::Same(level) => *level,
+                Each::Of(levels) => levels[batch][row],
+            })
+        })
+    }
+
+    fn append_texts(
+        &mut self,
+        from: &Column,
+        mut places: &[Place],
+        mut repetitions: Option<&[u8]>,
+        level: impl Fn(Place) -> u8 + Copy,
+    ) -> anyhow::Result<()> {
+        let texts = from.texts();
+        if let (Texts::Symbols { values, .. }, Some(known)) = (&texts, &mut self.known) {
+            known.codes.clear();
+            known.codes.resize(values.len(), UNSEEN);
+        }
+        while !places.is_empty() {
+            // a row is never cut, so that a page may have more than there is room for
+            let room = self.rules.page_rows_max.saturating_sub(self.levels.len()).clamp(1, places.len());
+            let now = &places[..room];
+            self.levels.reserve(now.len());
+            let done = match &texts {
+                Texts::None => {
+                    self.levels.extend(now.iter().map(|&place| level(place)));
+                    now.len()
+                }
+                Texts::Symbols { codes, values } => match self.known.is_some() {
+                    true => self.code_symbols(codes, values, now, level),
+                    false => self
+                        .add_plain(now, level, |_, (batch, row)| values.value(codes[batch][row] as usize).as_bytes()),
+                },
+                Texts::Views(views) => match self.known.is_some() {
+                    true => self.code_views(views, now, level),
+                    false => {
+                        let whole = self.whole;
+                        self.add_plain(now, level, |index, (batch, row)| {
+                            prefetch(views, now, index, level, whole);
+                            views[batch].value(row).as_bytes()
+                        })
+                    }
+                },
+            };
+            places = &places[done..];
+            if let (Some(own), Some(from)) = (&mut self.repetitions, &mut repetitions) {
+                own.extend_from_slice(&from[..done]);
+                *from = &from[done..];
+            }
+            if repetitions.is_none_or(|rest| rest.first().is_none_or(|&first| first == 0)) {
+                self.end_what_is_full()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Codes for symbols, which have codes of their own; how many rows they are, fewer when the dictionary became full.
+    fn code_symbols(
+        &mut self,
+        codes: &[Vec<i32>],
+        values: &StringArray,
+        places: &[Place],
+        level: impl Fn(Place) -> u8,
+    ) -> usize {
+        /// Rows ahead.
+        const AHEAD: usize = 24;
+        let known = self.known.as_mut().expect("there is a dictionary");
+        self.codes.reserve(places.len());
+        for (index, &(batch, row)) in places.iter().enumerate() {
+            if let Some(code) = places.get(index + AHEAD).and_then(|&(batch, row)| codes[batch].get(row)) {
+                fetch(code);
+            }
+            let level = level((batch, row));
+            self.levels.push(level);
+            if level != self.whole {
+                continue;
+            }
+            let code = codes[batch][row] as usize;
+            let mut own = known.codes[code];
+            if own == UNSEEN {
+                let text = values.value(code).as_bytes();
+                own = known.dictionary.code(text) as u32;
+                known.codes[code] = own;
+                known.meet(own, text, self.pages, &mut self.bounds, &mut self.filter);
+                if known.bytes >= self.rules.dictionary_bytes_max {
+                    self.codes.push(own);
+                    return index + 1;
+                }
+            }
+            self.codes.push(own);
+        }
+        places.len()
+    }
+
+    /// The same for texts that any row may have anew.
+    fn code_views(
+        &mut self,
+        views: &[&StringViewArray],
+        places: &[Place],
+        level: impl Fn(Place) -> u8 + Copy,
+    ) -> usize {
+        let known = self.known.as_mut().expect("there is a dictionary");
+        self.codes.reserve(places.len());
+        for (index, &(batch, row)) in places.iter().enumerate() {
+            prefetch(views, places, index, level, self.whole);
+            let level = level((batch, row));
+            self.levels.push(level);
+            if level != self.whole {
+                continue;
+            }
+            let view = views[batch].views()[row];
+            let code = match view as u32 {
+                0..=12 => known.dictionary.code_short(view),
+                length => {
+                    let (buffer, start) = ((view >> 64) as u32, (view >> 96) as u32);
+                    let buffer = &views[batch].data_buffers()[buffer as usize];
+                    known.dictionary.code_padded(buffer, start as usize, length as usize)
+                }
+            };
+            self.codes.push(code as u32);
+            if known.stamps.get(code as usize) != Some(&(self.pages + 1)) {
+                let text = views[batch].value(row).as_bytes();
+                known.meet(code as u32, text, self.pages, &mut self.bounds, &mut self.filter);
+                if known.bytes >= self.rules.dictionary_bytes_max {
+                    return index + 1;
+                }
+            }
+        }
+        places.len()
+    }
+
+    /// Texts as they are; how many rows they are, fewer when the page became full.
+    fn add_plain<'a>(
+        &mut self,
+        places: &[Place],
+        level: impl Fn(Place) -> u8,
+        text: impl Fn(usize, Place) -> &'a [u8],
+    ) -> usize {
+        self.open_page();
+        for (index, &place) in places.iter().enumerate() {
+            let level = level(place);
+            self.levels.push(level);
+            if level != self.whole {
+                continue;
+            }
+            let text = text(index, place);
+            self.page.extend_from_slice(&(text.len() as u32).to_le_bytes());
+            self.page.extend_from_slice(text);
+            self.text_bytes += text.len() as i64;
+            if let Some(bounds) = &mut self.bounds {
+                bounds.add(text);
+            }
+            if let Some(filter) = &mut self.filter {
+                filter.insert(text);
+            }
+            if self.page.len() >= LEVELS_BYTES + self.rules.page_bytes_max {
+                return index + 1;
+            }
+        }
+        places.len()
+    }
+
+    fn open_page(&mut self) {
+        if self.page.is_empty() {
+            if self.page.capacity() == 0 {
+                self.page = reuse::buffer(LEVELS_BYTES + self.rules.page_bytes_max);
+            }
+            self.page.resize(LEVELS_BYTES, 0);
+        }
+    }
+
+    fn end_what_is_full(&mut self) -> anyhow::Result<()> {
+        let is_full = self.known.as_ref().is_some_and(|known| known.bytes >= self.rules.dictionary_bytes_max);
+        if is_full
+            || self.levels.len() >= self.rules.page_rows_max
+            || self.page.len() >= LEVELS_BYTES + self.rules.page_bytes_max
+        {
+            self.end_page()?;
+        }
+        if is_full {
+            self.full = self.known.take().map(|known| known.dictionary);
+        }
+        Ok(())
+    }
+
+    fn end_page(&mut self) -> anyhow::Result<()> {
+        if self.levels.is_empty() {
+            return Ok(());
+        }
+        self.open_page();
+        let encoding = match &mut self.known {
+            None => Encoding::PLAIN,
+            Some(known) => {
+                let width = bits(known.dictionary.len().saturating_sub(1));
+                self.page.push(width as u8);
+                hybrid(&self.codes, width, &mut self.page);
+                self.text_bytes = self.codes.iter().map(|&code| i64::from(known.lengths[code as usize])).sum();
+                self.codes.clear();
+                known.codes.fill(UNSEEN);
+                Encoding::RLE_DICTIONARY
+            }
+        };
+        let start = self.put_levels();
+        let bytes = compressed(self.rules.compression, &self.page[start..])?;
+        let page = Page::DataPage {
+            buf: bytes,
+            num_values: self.levels.len() as u32,
+            encoding,
+            def_level_encoding: Encoding::RLE,
+            rep_level_encoding: Encoding::RLE,
+            statistics: None,
+        };
+        let page = CompressedPage::new(page, self.page.len() - start);
+        let spec = SerializedPageWriter::new(&mut self.written).write_page(page)?;
+        self.places.push((spec.offset, spec.compressed_size));
+        self.totals.bytes += spec.uncompressed_size;
+        match encoding {
+            Encoding::PLAIN => self.totals.pages_of_texts += 1,
+            _ => self.totals.pages_of_codes += 1,
+        }
+        self.index_page();
+        self.pages += 1;
+        self.page.clear();
+        self.levels.clear();
+        self.repetitions.iter_mut().for_each(Vec::clear);
+        self.text_bytes = 0;
+        Ok(())
+    }
+
+    /// Writes the levels right before the values of the page: where they begin.
+    fn put_levels(&mut self) -> usize {
+        let mut head = Vec::new();
+        if let Some(repetitions) = &self.repetitions {
+            put_levels(repetitions, 1, &mut head);
+        }
+        put_levels(&self.levels, self.whole, &mut head);
+        // only a list of very many items has more
+        let more = head.len().saturating_sub(LEVELS_BYTES);
+        self.page.splice(..0, repeat_n(0, more));
+        let start = LEVELS_BYTES + more - head.len();
+        self.page[start..][..head.len()].copy_from_slice(&head);
+        start
+    }
+
+    /// Notes what the indexes and the statistics have of the page.
+    fn index_page(&mut self) {
+        let count = |level: u8| self.levels.iter().filter(|&&found| found == level).count() as i64;
+        let levels: Vec<i64> = (0..=self.whole).map(count).collect();
+        let rows = self.repetitions.as_ref().map(|own| own.iter().filter(|&&level| level == 0).count());
+        let (rows, values) = (rows.unwrap_or(self.levels.len()), self.levels.len());
+        let nulls = values - levels[usize::from(self.whole)] as usize;
+        self.totals.rows += rows;
+        self.totals.values += values;
+        self.totals.nulls += nulls;
+        self.totals.text_bytes += self.text_bytes;
+        self.totals.levels.iter_mut().zip(&levels).for_each(|(total, count)| *total += count);
+        self.offsets.append_row_count(rows as i64);
+        self.offsets.append_unencoded_byte_array_data_bytes(Some(self.text_bytes));
+        let Some(bounds) = &mut self.bounds else { return };
+        let (least, most) = match mem::take(&mut bounds.0) {
+            None => (Vec::new(), Vec::new()),
+            Some((least, most)) => {
+                self.order.add(&least, &most);
+                self.totals.bounds.add(&least);
+                self.totals.bounds.add(&most);
+                (below(least, self.rules.index_bytes_max).0, above(most, self.rules.index_bytes_max).0)
+            }
+        };
+        self.index.append(nulls == values, least, most, nulls as i64);
+        let repetitions =
+            self.repetitions.as_ref().map(|_| LevelHistogram::from(vec![rows as i64, (values - rows) as i64]));
+        self.index.append_histograms(&repetitions, &Some(LevelHistogram::from(levels)));
+    }
+
+    /// The pages of the chunk, and what the file is told of it.
+    ///
+    /// # Errors
+    /// When a page cannot be compressed.
+    pub fn close(mut self) -> anyhow::Result<(Pages, ColumnCloseResult)> {
+        self.end_page()?;
+        reuse::give_back(mem::take(&mut self.page));
+        let mut written = TrackedWrite::new(Vec::new());
+        let dictionary = self.known.take().map(|known| known.dictionary).or(self.full.take());
+        let mut pages = Vec::new();
+        let mut encodings = vec![Encoding::RLE, Encoding::PLAIN];
+        let mut ahead = 0;
+        if let Some(dictionary) = &dictionary {
+            ahead = self.write_dictionary(dictionary, &mut written)?;
+            encodings.push(Encoding::RLE_DICTIONARY);
+            pages.push((PageType::DICTIONARY_PAGE, Encoding::PLAIN, 1));
+        }
+        let Totals { pages_of_codes, pages_of_texts, .. } = self.totals;
+        pages.push((PageType::DATA_PAGE, Encoding::RLE_DICTIONARY, pages_of_codes));
+        pages.push((PageType::DATA_PAGE, Encoding::PLAIN, pages_of_texts));
+        let pages = pages.into_iter().filter(|(_, _, count)| *count > 0);
+        let pages = pages.map(|(page_type, encoding, count)| PageEncodingStats { page_type, encoding, count });
+        for (offset, size) in &self.places {
+            self.offsets.append_offset_and_size(ahead as i64 + *offset as i64, *size as i32);
+        }
+        let pages_written = mem::replace(&mut self.written, TrackedWrite::new(Vec::new()));
+        let bytes = Pages { dictionary: written.into_inner()?.into(), data: pages_written.into_inner()?.into() };
+        let mut metadata = ColumnChunkMetaData::builder(self.column.clone())
+            .set_compression(self.rules.compression)
+            .set_encodings_mask(EncodingMask::new_from_encodings(encodings.iter()))
+            .set_page_encoding_stats(pages.collect())
+            .set_total_compressed_size(bytes.len() as i64)
+            .set_total_uncompressed_size(self.totals.bytes as i64)
+            .set_num_values(self.totals.values as i64)
+            .set_data_page_offset(ahead as i64)
+            .set_dictionary_page_offset(dictionary.map(|_| 0));
+        if self.bounds.is_some() {
+            let Totals { rows, values, .. } = self.totals;
+            let repetitions = self.repetitions.as_ref().map(|_| vec![rows as i64, (values - rows) as i64].into());
+            metadata = metadata
+                .set_statistics(self.statistics())
+                .set_repetition_level_histogram(repetitions)
+                .set_unencoded_byte_array_data_bytes(Some(self.totals.text_bytes))
+                .set_definition_level_histogram(Some(LevelHistogram::from(mem::take(&mut self.totals.levels))));
+        }
+        self.index.set_boundary_order(self.order.of_pages());
+        let filter = self.filter.map(|mut filter| {
+            filter.fold_to_target_fpp(self.rules.filter_fpp);
+            filter
+        });
+        let close = ColumnCloseResult {
+            bytes_written: bytes.len() as u64,
+            rows_written: self.totals.rows as u64,
+            metadata: metadata.build()?,
+            bloom_filter: filter,
+            column_index: self.rules.indexed.then(|| self.index.build()).transpose()?,
+            offset_index: Some(self.offsets.build()),
+        };
+        Ok((bytes, close))
+    }
+
+    /// The length of the page.
+    fn write_dictionary(
+        &mut self,
+        dictionary: &Dictionary,
+        written: &mut TrackedWrite<Vec<u8>>,
+    ) -> anyhow::Result<usize> {
+        let mut plain = Vec::new();
+        for code in 0..dictionary.len() as i32 {
+            let text = dictionary.text(code);
+            plain.extend_from_slice(&(text.len() as u32).to_le_bytes());
+            plain.extend_from_slice(text);
+        }
+        let page = Page::DictionaryPage {
+            buf: compressed(self.rules.compression, &plain)?,
+            num_values: dictionary.len() as u32,
+            encoding: Encoding::PLAIN,
+            is_sorted: false,
+        };
+        let spec = SerializedPageWriter::new(written).write_page(CompressedPage::new(page, plain.len()))?;
+        self.totals.bytes += spec.uncompressed_size;
+        Ok(spec.compressed_size)
+    }
+
+    fn statistics(&mut self) -> Statistics {
+        let most = self.rules.bounds_bytes_max;
+        let nulls = Some(self.totals.nulls as u64);
+        Statistics::ByteArray(match mem::take(&mut self.totals.bounds.0) {
+            None => ValueStatistics::new(None, None, None, nulls, false),
+            Some((first, last)) => {
+                let ((first, first_is_whole), (last, last_is_whole)) = (below(first, most), above(last, most));
+                ValueStatistics::new(Some(ByteArray::from(first)), Some(ByteArray::from(last)), None, nulls, false)
+                    .with_min_is_exact(first_is_whole)
+                    .with_max_is_exact(last_is_whole)
+            }
+        })
+    }
+}
+
+/// The bytes of a chunk, which a file takes as a reader.
+pub struct Pages {
+    dictionary: Bytes,
+    data: Bytes,
+}
+
+impl Length for Pages {
+    fn len(&self) -> u64 {
+        (self.dictionary.len() + self.data.len()) as u64
+    }
+}
+
+impl ChunkReader for Pages {
+    type T = io::Chain<Reader<Bytes>, Reader<Bytes>>;
+
+    fn get_read(&self, start: u64) -> parquet::errors::Result<Self::T> {
+        assert_eq!(start, 0, "a chunk is taken whole");
+        Ok(self.dictionary.clone().reader().chain(self.data.clone().reader()))
+    }
+
+    fn get_bytes(&self, _start: u64, _length: usize) -> parquet::errors::Result<Bytes> {
+        unreachable!("a chunk is taken whole")
+    }
+}
+
+impl Known {
+    /// Notes that the open page has the text of a code.
+    fn meet(&mut self, code: u32, text: &[u8], pages: u32, bounds: &mut Option<Bounds>, filter: &mut Option<Sbbf>) {
+        if self.stamps.len() == code as usize {
+            self.stamps.push(0);
+            self.lengths.push(text.len() as u32);
+            self.bytes += size_of::<u32>() + text.len();
+            if let Some(filter) = filter {
+                filter.insert(text);
+            }
+        }
+        let stamp = &mut self.stamps[code as usize];
+        if *stamp != pages + 1 {
+            *stamp = pages + 1;
+            if let Some(bounds) = bounds {
+                bounds.add(text);
+            }
+        }
+    }
+}
+
+impl Bounds {
+    fn add(&mut self, text: &[u8]) {
+        match &mut self.0 {
+            None => self.0 = Some((text.to_vec(), text.to_vec())),
+            Some((least, most)) => {
+                if text < &least[..] {
+                    text.clone_into(least);
+                } else if text > &most[..] {
+                    text.clone_into(most);
+                }
+            }
+        }
+    }
+}
+
+impl Order {
+    fn add(&mut self, least: &[u8], most: &[u8]) {
+        if let Some((last_least, last_most)) = &self.last {
+            self.rises &= &last_least[..] <= least && &last_most[..] <= most;
+            self.falls &= &last_least[..] >= least && &last_most[..] >= most;
+        }
+        self.last = Some((least.to_vec(), most.to_vec()));
+    }
+
+    fn of_pages(&self) -> BoundaryOrder {
+        match (self.rises, self.falls) {
+            (true, _) => BoundaryOrder::ASCENDING,
+            (false, true) => BoundaryOrder::DESCENDING,
+            (false, false) => BoundaryOrder::UNORDERED,
+        }
+    }
+}
+
+/// Levels up to `most`, with their length before them.
+fn put_levels(levels: &[u8], most: u8, out: &mut Vec<u8>) {
+    let start = out.len();
+    out.extend_from_slice(&[0; 4]);
+    hybrid(levels, bits(usize::from(most)), out);
+    let length = (out.len() - start - 4) as u32;
+    out[start..][..4].copy_from_slice(&length.to_le_bytes());
+}
+
+/// Has the processor get what rows need that come some rows later: rows of a file lie anywhere in what was read.
+#[inline(always)]
+fn prefetch(views: &[&StringViewArray], places: &[Place], index: usize, level: impl Fn(Place) -> u8, whole: u8) {
+    /// Rows ahead, for the view of the text and then for the text; bytes of that.
+    const VIEW_AHEAD: usize = 24;
+    const AHEAD: usize = 12;
+    const BYTES: usize = 256;
+    if let Some(view) = places.get(index + VIEW_AHEAD).and_then(|&(batch, row)| views[batch].views().get(row)) {
+        fetch(view);
+    }
+    let Some(&(batch, row)) = places.get(index + AHEAD) else { return };
+    let Some(&view) = views[batch].views().get(row) else { return };
+    let length = view as u32 as usize;
+    if length > 12 && level((batch, row)) == whole {
+        let (buffer, start) = ((view >> 64) as u32, (view >> 96) as u32);
+        let text = &views[batch].data_buffers()[buffer as usize][start as usize..];
+        text[..length.min(BYTES)].chunks(64).for_each(|line| fetch(&line[0]));
+    }
+}
+
+/// Has the processor get what is there into its cache.
+#[inline(always)]
+fn fetch<T>(place: &T) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: it reads nothing
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(place).cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = place;
+}
+
+/// A bound below a text in at most so many bytes, and whether it is the text.
+fn below(mut text: Vec<u8>, bytes_max: usize) -> (Vec<u8>, bool) {
+    if text.len() <= bytes_max {
+        return (text, true);
+    }
+    text.truncate(char_start(&text, bytes_max));
+    (text, false)
+}
+
+/// A bound above a text, in at most so many bytes where there is one, and whether it is the text.
+fn above(text: Vec<u8>, bytes_max: usize) -> (Vec<u8>, bool) {
+    if text.len() <= bytes_max {
+        return (text, true);
+    }
+    let short = std::str::from_utf8(&text[..char_start(&text, bytes_max)]).expect("a text is UTF-8");
+    for (place, last) in short.char_indices().rev() {
+        let next = char::from_u32(last as u32 + 1).filter(|next| next.len_utf8() == last.len_utf8());
+        if let Some(next) = next {
+            return (format!("{}{next}", &short[..place]).into_bytes(), false);
+        }
+    }
+    (text, true)
+}
+
+/// Where the character begins that stands at this place of a text.
+fn char_start(text: &[u8], place: usize) -> usize {
+    (0..=place).rev().find(|&place| text[place] & 0xc0 != 0x80).unwrap_or(0)
+}
+
+/// Bits of the numbers up to `most`.
+fn bits(most: usize) -> u32 {
+    usize::BITS - most.leading_zeros()
+}
+
+/// Parquet's hybrid of runs of one value and of values of so many bits.
+fn hybrid<T: Copy + Into<u32> + PartialEq>(values: &[T], width: u32, out: &mut Vec<u8>) {
+    // as many as stand together before one run of them is shorter
+    const RUN_MIN: usize = 16;
+    let mut packed = 0;
+    let mut at = 0;
+    while at < values.len() {
+        let first = values[at];
+        let run = values[at..].iter().take_while(|&&value| value == first).count();
+        if run >= RUN_MIN || at == packed && run == values.len() - at {
+            pack(&values[packed..at], width, out);
+            varint((run as u64) << 1, out);
+            out.extend_from_slice(&first.into().to_le_bytes()[..width.div_ceil(8) as usize]);
+            at += run;
+            packed = at;
+        } else {
+            // eight stand together; of a longer run the rest may begin one
+            at = values.len().min(at + 8);
+        }
+    }
+    pack(&values[packed..], width, out);
+}
+
+/// Values of so many bits, in groups of eight.
+fn pack<T: Copy + Into<u32>>(values: &[T], width: u32, out: &mut Vec<u8>) {
+    if values.is_empty() {
+        return;
+    }
+    let groups = values.len().div_ceil(8);
+    varint((groups as u64) << 1 | 1, out);
+    let end = out.len() + groups * width as usize;
+    out.reserve(groups * width as usize + 4);
+    let (mut word, mut filled) = (0u64, 0);
+    for &value in values {
+        word |= u64::from(value.into()) << filled;
+        filled += width;
+        if filled >= 32 {
+            out.extend_from_slice(&(word as u32).to_le_bytes());
+            word >>= 32;
+            filled -= 32;
+        }
+    }
+    out.extend_from_slice(&(word as u32).to_le_bytes());
+    out.resize(end, 0);
+}
+
+fn varint(mut number: u64, out: &mut Vec<u8>) {
+    while number >= 0x80 {
+        out.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    out.push(number as u8);
+}
+
+/// A page as the file has it.
+fn compressed(compression: Compression, page: &[u8]) -> anyhow::Result<Bytes> {
+    let level = match compression {
+        Compression::ZSTD(level) => level.compression_level(),
+        Compression::UNCOMPRESSED => return Ok(Bytes::copy_from_slice(page)),
+        other => unreachable!("an archive has no {other}"),
+    };
+    COMPRESSOR.with_borrow_mut(|(made_for, compressor, out)| {
+        if compressor.is_none() || *made_for != level {
+            *compressor = Some(zstd::bulk::Compressor::new(level)?);
+            *made_for = level;
+        }
+        out.clear();
+        out.reserve(zstd::zstd_safe::compress_bound(page.len()));
+        compressor.as_mut().expect("it was just made").compress_to_buffer(page, out)?;
+        Ok(Bytes::copy_from_slice(out))
+    })
+}
+
+type Compressor = (i32, Option<zstd::bulk::Compressor<'static>>, Vec<u8>);
+
+thread_local! {
+    /// With its level, and what it wrote last: it has large tables.
+    static COMPRESSOR: RefCell<Compressor> = const { RefCell::new((0, None, Vec::new())) };
+}
+
+#[cfg(test)]
+mod tests;
