@@ -37,6 +37,8 @@ pub struct Encoder {
     group_rows_max: usize,
     group: Vec<Leaves>,
     group_rows: usize,
+    /// How many are yet to come.
+    rows_left: usize,
 }
 
 /// A column of the table: itself, or its fields when it is nested.
@@ -68,7 +70,7 @@ impl Encoder {
         let writer = ArrowWriter::try_new(file, schema.clone(), Some(properties))?;
         let (file, groups) = writer.into_serialized_writer()?;
         let group_rows_max = config.row_group_rows.max(1);
-        Ok(Encoder { file, groups, schema, group_rows_max, group: Vec::new(), group_rows: 0 })
+        Ok(Encoder { file, groups, schema, group_rows_max, group: Vec::new(), group_rows: 0, rows_left: rows })
     }
 
     /// Adds rows, in the order of their places in `from`, which is of [`file_schema`].
@@ -81,12 +83,22 @@ impl Encoder {
                 self.open_group()?;
             }
             let (now, later) = places.split_at(places.len().min(self.group_rows_max - self.group_rows));
-            self.group.par_iter_mut().enumerate().with_max_len(1).try_for_each(|(column, leaves)| {
+            let append = |column: usize, leaves: &mut Leaves| {
                 now.chunks(PIECE_ROWS).try_for_each(|places| leaves.append(&from.column(column).gather(places)?))
-            })?;
+            };
             self.group_rows += now.len();
-            if self.group_rows == self.group_rows_max {
-                self.close_group()?;
+            self.rows_left = self.rows_left.saturating_sub(now.len());
+            if self.group_rows == self.group_rows_max || self.rows_left == 0 {
+                // each column is closed before the next is begun: what it is compressed with is most of what a column takes
+                let group = std::mem::take(&mut self.group).into_par_iter().enumerate().with_max_len(1);
+                let chunks = group.map(|(column, mut leaves)| {
+                    append(column, &mut leaves)?;
+                    leaves.close()
+                });
+                self.write_group(chunks.collect::<Result<_, _>>()?)?;
+            } else {
+                let group = self.group.par_iter_mut().enumerate().with_max_len(1);
+                group.try_for_each(|(column, leaves)| append(column, leaves))?;
             }
             places = later;
         }
@@ -120,11 +132,12 @@ impl Encoder {
         if columns.is_empty() {
             return Ok(());
         }
-        let writers: Vec<_> = columns.into_iter().flat_map(|leaves| leaves.writers).collect();
-        let chunks: Vec<ArrowColumnChunk> =
-            writers.into_par_iter().map(ArrowColumnWriter::close).collect::<Result<_, _>>()?;
+        self.write_group(columns.into_par_iter().with_max_len(1).map(Leaves::close).collect::<Result<_, _>>()?)
+    }
+
+    fn write_group(&mut self, columns: Vec<Vec<ArrowColumnChunk>>) -> anyhow::Result<()> {
         let mut group = self.file.next_row_group()?;
-        for chunk in chunks {
+        for chunk in columns.into_iter().flatten() {
             chunk.append_to_row_group(&mut group)?;
         }
         group.close()?;
@@ -137,6 +150,10 @@ impl Leaves {
         let leaves = compute_leaves(&self.field, column)?;
         let pairs = leaves.par_iter().zip(&mut self.writers).with_max_len(1);
         Ok(pairs.try_for_each(|(leaf, writer)| writer.write(leaf))?)
+    }
+
+    fn close(self) -> anyhow::Result<Vec<ArrowColumnChunk>> {
+        Ok(self.writers.into_par_iter().with_max_len(1).map(ArrowColumnWriter::close).collect::<Result<_, _>>()?)
     }
 }
 
