@@ -54,14 +54,15 @@ use said::Said;
 use summary::{Canary, RuleTook, SoFar, Summary, Suppressed, Unreadable};
 use tell::Told;
 
-/// A round is cut at the memory's share of this many inflated bytes,
-const ROUND_BYTES_MAX: usize = 8 << 20;
+/// A round is cut at the memory's share of this many inflated bytes: four pieces of a long stream, which end with a whole record a little
+/// before 2 MiB. A fifth would be worked on by one thread alone,
+const ROUND_BYTES_MAX: usize = (8 << 20) - (64 << 10);
 /// or this long after its first piece came, whichever is first.
 const ROUND_WAIT: Duration = Duration::from_secs(1);
 /// As long as rounds come full, rules are asked of several together, up to the memory's share of this many inflated bytes, and to so many
 /// rows as they can be asked of together ([`detect::together_max`]): what it costs to ask a rule at all is most of what it costs to ask it of
-/// a round.
-const TOGETHER_BYTES_MAX: usize = 32 << 20;
+/// a round. With so many rounds of CloudTrail the archive's buffer is full too.
+const TOGETHER_BYTES_MAX: usize = 5 * ROUND_BYTES_MAX;
 /// Once told to stop, readers get this long for the piece they are at. One that waits for standard input, or for a disk
 /// that does not answer, is left behind: what it has not given is not committed.
 const STOP_WAIT: Duration = Duration::from_secs(2);
