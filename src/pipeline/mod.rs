@@ -70,8 +70,9 @@ const STOP_WAIT: Duration = Duration::from_secs(2);
 const ACKNOWLEDGE_WAIT: Duration = Duration::from_secs(10);
 /// Between two times that what rules remember is halved for want of memory.
 const EASE_WAIT: Duration = Duration::from_secs(1);
-/// So often the pages of the program are let go of: what is worked with comes back, and what a commit or a start needed does not.
-const LEAVE_WAIT: Duration = Duration::from_secs(1);
+/// Before rules are asked and the archive is written, which is when most memory is taken, the pages of the program are let go of, unless
+/// that was done so short a time before: what is worked with comes back, and what reading, a commit or a start needed does not.
+const LEAVE_WAIT: Duration = Duration::from_millis(100);
 /// Where rules remember much, packing it takes at most one part in this many of the time: findings wait that much longer.
 const PACKING_SHARE: u32 = 10;
 /// Of input that ends, a commit may cost one part in this many of the time it takes,
@@ -154,12 +155,7 @@ pub async fn run(
     let round_bytes_max = memory.of(ROUND_BYTES_MAX);
     METRICS.queue_bytes_max.with_label_values(&["round"]).set(round_bytes_max as i64);
     let mut working = spawn_blocking(move || anyhow::Ok(worker));
-    let mut left = wait::now();
     loop {
-        if wait::now() - left >= LEAVE_WAIT {
-            memory::leave_program();
-            left = wait::now();
-        }
         if memory.is_short() {
             // nothing is taken meanwhile, so that the sources wait
             let mut worker = working.await.context("a turn panicked")??;
@@ -284,6 +280,8 @@ struct Worker {
     told: Told,
     /// When what rules remember was last halved, for want of memory.
     eased: Option<Instant>,
+    /// When the pages of the program were last let go of.
+    left: Instant,
     /// What people find out while it runs: in the archive's file, or beside a state in a bucket.
     verdicts: Option<Verdicts>,
     said: Option<Said>,
@@ -381,6 +379,7 @@ impl Worker {
             written: Vec::new(),
             flushes: 0,
             eased: None,
+            left: wait::now(),
             turned: None,
             report,
         })
@@ -483,6 +482,7 @@ impl Worker {
 
     /// What was read and not judged yet, to findings, and these to whoever is told of them.
     fn judge(&mut self, now: Timestamp) -> anyhow::Result<()> {
+        self.leave_program();
         let batches = std::mem::take(&mut self.unjudged);
         self.unjudged_bytes = 0;
         let mut found = self.detect(&batches, now);
@@ -504,6 +504,13 @@ impl Worker {
     /// The same where anything waits for it.
     fn judge_rest(&mut self) -> anyhow::Result<()> {
         if self.unjudged.is_empty() { Ok(()) } else { self.judge(clock()) }
+    }
+
+    fn leave_program(&mut self) {
+        if wait::now() - self.left >= LEAVE_WAIT {
+            memory::leave_program();
+            self.left = wait::now();
+        }
     }
 
     /// To whoever is told of findings as they come.
@@ -568,6 +575,7 @@ impl Worker {
 
     /// Has the archive write what it gathered to files that wait for the next commit, and name them by another round.
     fn flush(&mut self) -> anyhow::Result<()> {
+        self.leave_program();
         self.round += 1;
         self.flushes += 1;
         if let Some(archive) = &mut self.stages.archive {
