@@ -42,6 +42,8 @@ pub struct Encoder {
     group_rows_max: usize,
     group: Vec<Part>,
     group_rows: usize,
+    /// How many are yet to come.
+    rows_left: usize,
 }
 
 /// A column of the table, in the open row group.
@@ -84,7 +86,7 @@ impl Encoder {
         let file = BufWriter::with_capacity(WRITE_BYTES, File::create(path)?);
         let (file, _) = ArrowWriter::try_new(file, schema.clone(), Some(properties))?.into_serialized_writer()?;
         let group_rows_max = config.row_group_rows.max(1);
-        Ok(Encoder { file, others, schema, group_rows_max, group: Vec::new(), group_rows: 0 })
+        Ok(Encoder { file, others, schema, group_rows_max, group: Vec::new(), group_rows: 0, rows_left: rows })
     }
 
     /// Adds rows, in the order of their places in `from`, which is of [`file_schema`].
@@ -97,14 +99,19 @@ impl Encoder {
                 self.open_group()?;
             }
             let (now, later) = places.split_at(places.len().min(self.group_rows_max - self.group_rows));
-            self.group
-                .par_iter_mut()
-                .enumerate()
-                .with_max_len(1)
-                .try_for_each(|(column, part)| part.append(from.column(column), now))?;
             self.group_rows += now.len();
-            if self.group_rows == self.group_rows_max {
-                self.close_group()?;
+            self.rows_left = self.rows_left.saturating_sub(now.len());
+            if self.group_rows == self.group_rows_max || self.rows_left == 0 {
+                // each column is closed before the next is begun: what it is compressed with is most of what a column takes
+                let group = std::mem::take(&mut self.group).into_par_iter().enumerate().with_max_len(1);
+                let ended = group.map(|(column, mut part)| {
+                    part.append(from.column(column), now)?;
+                    part.end()
+                });
+                self.write_group(ended.collect::<anyhow::Result<_>>()?)?;
+            } else {
+                let group = self.group.par_iter_mut().enumerate().with_max_len(1);
+                group.try_for_each(|(column, part)| part.append(from.column(column), now))?;
             }
             places = later;
         }
@@ -144,9 +151,12 @@ impl Encoder {
         if parts.is_empty() {
             return Ok(());
         }
-        let ended: Vec<Ended> = parts.into_par_iter().with_max_len(1).map(Part::end).collect::<Result<_, _>>()?;
+        self.write_group(parts.into_par_iter().with_max_len(1).map(Part::end).collect::<anyhow::Result<_>>()?)
+    }
+
+    fn write_group(&mut self, parts: Vec<Ended>) -> anyhow::Result<()> {
         let mut group = self.file.next_row_group()?;
-        for ended in ended {
+        for ended in parts {
             match ended {
                 Ended::Texts(chunks) => {
                     chunks.into_iter().try_for_each(|(pages, close)| group.append_column(&pages, close))?;

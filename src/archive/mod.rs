@@ -83,12 +83,17 @@ impl Object {
     }
 }
 
+/// What it takes to sort a row when the buffer is written: its time, its place, and the codes of its symbols.
+const SORT_BYTES: usize = 64;
+
 /// The archive of one folder.
 pub struct Archive {
     dir: PathBuf,
     config: Config,
     buffered: BTreeMap<&'static str, Vec<Batch>>,
     buffered_bytes: usize,
+    /// The most that came at once of these.
+    added_bytes: usize,
 }
 
 impl Archive {
@@ -112,7 +117,13 @@ impl Archive {
             .append(true)
             .open(&lock)
             .with_context(|| format!("making {}", lock.display()))?;
-        Ok(Archive { dir: dir.to_owned(), config: config.clone(), buffered: BTreeMap::new(), buffered_bytes: 0 })
+        Ok(Archive {
+            dir: dir.to_owned(),
+            config: config.clone(),
+            buffered: BTreeMap::new(),
+            buffered_bytes: 0,
+            added_bytes: 0,
+        })
     }
 
     pub fn dir(&self) -> &Path {
@@ -121,22 +132,24 @@ impl Archive {
 
     /// Takes rows in.
     pub fn add(&mut self, batches: Vec<Batch>) {
+        let before = self.buffered_bytes;
         for batch in batches {
             if batch.rows.num_rows() > 0 {
-                self.buffered_bytes += batch.bytes_len();
+                self.buffered_bytes += batch.bytes_len() + batch.rows.num_rows() * SORT_BYTES;
                 self.buffered.entry(batch.table.name).or_default().push(batch);
             }
         }
+        self.added_bytes = self.added_bytes.max(self.buffered_bytes - before);
     }
 
-    /// Bytes of rows that wait to be written.
+    /// Bytes of rows that wait to be written, with what it takes to sort them.
     pub fn buffered_bytes(&self) -> usize {
         self.buffered_bytes
     }
 
-    /// True when the buffer should be written.
+    /// True when the buffer should be written: it is as full as it can be, give or take half of what came at once.
     pub fn is_full(&self) -> bool {
-        self.buffered_bytes >= self.config.buffer_bytes
+        self.buffered_bytes + self.added_bytes / 2 >= self.config.buffer_bytes
     }
 
     /// Writes what has gathered to files that wait for their commit, and empties the buffer.
@@ -153,7 +166,7 @@ impl Archive {
     /// # Errors
     /// When a file cannot be written; the error names it.
     pub fn write_as(&mut self, unit: &str) -> anyhow::Result<Vec<Object>> {
-        self.buffered_bytes = 0;
+        (self.buffered_bytes, self.added_bytes) = (0, 0);
         let mut objects = Vec::new();
         for (name, batches) in std::mem::take(&mut self.buffered) {
             let table: &'static Table = catalog::table(name).expect("batches are of tables of the catalog");

@@ -1,12 +1,12 @@
 //! One object of a source → buffers of whole records, in bounded memory.
 
-use std::io::{self, Cursor, Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::mem;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::vec;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::errors::ParquetError;
 use parquet::file::reader::ChunkReader;
@@ -177,11 +177,8 @@ impl Reader {
             return Ok(Ok(()));
         }
         let limits = Limits { bytes: self.options.inflated_bytes_max, ratio: self.options.inflated_ratio_max };
-        let source: Box<dyn Read + Send> = match rest {
-            Some(rest) => Box::new(Cursor::new(bytes).chain(rest)),
-            None => Box::new(Cursor::new(bytes)),
-        };
-        let stream = Stream::new(source, compression, limits)?.behind(self.offset);
+        let source = Begun { head: bytes, rest: rest.unwrap_or_else(|| Box::new(io::empty())) };
+        let stream = Stream::new(Box::new(source), compression, limits)?.behind(self.offset);
         self.state = State::Streaming { stream: Some(stream), buffer: vec![0; PADDING], kind: None };
         Ok(Ok(()))
     }
@@ -405,6 +402,25 @@ fn head(mut bytes: Vec<u8>, mut stream: Box<dyn Read + Send>, max: usize) -> io:
     (&mut stream).take((max + 1 - bytes.len()) as u64).read_to_end(&mut bytes)?;
     let rest = (bytes.len() > max).then_some(stream);
     Ok((bytes.into(), rest))
+}
+
+/// A stream whose first bytes have been taken. These are let go of once they are read, before the rest is.
+struct Begun {
+    head: Bytes,
+    rest: Box<dyn Read + Send>,
+}
+
+impl Read for Begun {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.head.is_empty() {
+            self.head = Bytes::new();
+            return self.rest.read(buffer);
+        }
+        let count = self.head.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&self.head[..count]);
+        self.head.advance(count);
+        Ok(count)
+    }
 }
 
 /// Behind the last line that is followed by the beginning of another record.

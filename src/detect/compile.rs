@@ -259,6 +259,9 @@ impl Compiler {
     pub fn finish(self) -> Vec<TableRules> {
         let routed = |mut rules: TableRules| {
             rules.router = Router::new(&rules.rules, &rules.conditions);
+            // what tells which rules ask the same
+            rules.known = HashMap::new();
+            rules.asked.settle();
             rules
         };
         self.tables.into_iter().filter(|rules| !rules.rules.is_empty()).map(routed).collect()

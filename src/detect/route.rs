@@ -155,8 +155,8 @@ impl Router {
             texts.insert(column.leaf);
             routed.iter_mut().zip(&*column.asking).for_each(|(routed, asking)| *routed |= asking);
         }
-        let found = self.pass(&columns, &routed, rows);
-        Routes { rows: self.by_rule(&found, &routed), unsure, texts, wide }
+        let by_bit = self.pass(&columns, &routed, rows);
+        Routes { rows: self.by_rule(by_bit, &routed), unsure, texts, wide }
     }
 
     /// Makes one of all columns but the first whose values are few: a row then costs two `and`s where it did one for each column.
@@ -210,69 +210,96 @@ impl Router {
         rows * open + gated
     }
 
-    /// Bits and rows of what may match, rows in rising order.
-    fn pass(&self, columns: &[Coded], routed: &[u64], rows: usize) -> Vec<(u32, u32)> {
-        let mut found = Vec::new();
+    /// Of each bit the rows that may match, in rising order.
+    fn pass(&self, columns: &[Coded], routed: &[u64], rows: usize) -> Vec<Vec<u32>> {
         let Some((first, others)) = columns.split_first() else {
-            for row in 0..rows as u32 {
-                bits(routed).for_each(|bit| found.push((bit as u32, row)));
-            }
-            return found;
+            let all = |bit: usize| if is_set(routed, bit) { (0..rows as u32).collect() } else { Vec::new() };
+            return (0..self.order.len()).map(all).collect();
         };
         // of very many rules a value of the first column leaves few possible: only their words are looked at
         let live = |mask: &Mask| (0..self.words).filter(|word| mask[*word] & routed[*word] != 0).collect();
         let live: Vec<Vec<usize>> = first.masks.iter().map(live).collect();
         let narrowing = |word: usize| others.iter().filter(move |other| other.asking[word] != 0).collect();
         let narrowing: Vec<Vec<&Coded>> = (0..self.words).map(narrowing).collect();
-        for row in 0..rows {
-            let code = first.codes[row] as usize;
-            for word in &live[code] {
-                let mut possible = routed[*word] & first.masks[code][*word];
-                for column in &narrowing[*word] {
-                    possible &= column.masks[column.codes[row] as usize][*word];
-                    if possible == 0 {
-                        break;
+        let mut by_bit = ByBit::new(self.order.len(), rows);
+        let mut found = Vec::new();
+        for start in (0..rows).step_by(STRETCH_ROWS) {
+            let end = rows.min(start + STRETCH_ROWS);
+            for row in start..end {
+                let code = first.codes[row] as usize;
+                for word in &live[code] {
+                    let mut possible = routed[*word] & first.masks[code][*word];
+                    for column in &narrowing[*word] {
+                        possible &= column.masks[column.codes[row] as usize][*word];
+                        if possible == 0 {
+                            break;
+                        }
+                    }
+                    while possible != 0 {
+                        found.push(((word * 64) as u32 + possible.trailing_zeros(), row as u32));
+                        possible &= possible - 1;
                     }
                 }
-                while possible != 0 {
-                    found.push(((word * 64) as u32 + possible.trailing_zeros(), row as u32));
-                    possible &= possible - 1;
-                }
             }
+            by_bit.take(&mut found, end);
         }
-        found
+        by_bit.rows
     }
 
-    fn by_rule(&self, found: &[(u32, u32)], routed: &[u64]) -> Candidates {
-        let mut counts = vec![0_u32; self.order.len()];
-        found.iter().for_each(|(bit, _)| counts[*bit as usize] += 1);
-        // where the rows of each bit are put
-        let mut places = vec![u32::MAX; self.order.len()];
+    fn by_rule(&self, mut by_bit: Vec<Vec<u32>>, routed: &[u64]) -> Candidates {
         let mut rules = Candidates::new();
         for (bit, rule) in self.order.iter().enumerate() {
-            if routed[bit / 64] >> (bit % 64) & 1 == 0 {
+            if !is_set(routed, bit) {
                 rules.push((*rule, None));
-            } else if counts[bit] > 0 {
-                places[bit] = rules.len() as u32;
-                rules.push((*rule, Some(Vec::with_capacity(counts[bit] as usize))));
+            } else if !by_bit[bit].is_empty() {
+                rules.push((*rule, Some(std::mem::take(&mut by_bit[bit]))));
             }
-        }
-        for (bit, row) in found {
-            let rows = &mut rules[places[*bit as usize] as usize].1;
-            rows.as_mut().expect("only rules that are routed have a bit").push(*row);
         }
         rules.sort_unstable_by_key(|(rule, _)| *rule);
         rules
     }
 }
 
+/// Rows that are looked at before what they may match is put to its bits: that much stays in the cache.
+const STRETCH_ROWS: usize = 1024;
+
+/// Of each bit the rows that may match.
+struct ByBit {
+    rows: Vec<Vec<u32>>,
+    /// Of each bit, how many there are in the stretch that is put to them.
+    counts: Vec<u32>,
+    /// Rows of the batch.
+    all: usize,
+}
+
+impl ByBit {
+    fn new(bits: usize, all: usize) -> ByBit {
+        ByBit { rows: vec![Vec::new(); bits], counts: vec![0; bits], all }
+    }
+
+    /// Takes bits and rows of a stretch out of `found`; `seen` are the rows up to its end.
+    fn take(&mut self, found: &mut Vec<(u32, u32)>, seen: usize) {
+        self.counts.fill(0);
+        found.iter().for_each(|(bit, _)| self.counts[*bit as usize] += 1);
+        for (rows, count) in self.rows.iter_mut().zip(&self.counts) {
+            let count = rows.len() + *count as usize;
+            if count > rows.capacity() {
+                // as many as there will be if the rest is as what was seen, and an eighth: where all is told of many rules, lists that
+                // doubled would be most of what a batch takes
+                let likely = count * self.all / seen;
+                rows.reserve_exact(self.all.min(likely + likely / 8) - rows.len());
+            }
+        }
+        found.drain(..).for_each(|(bit, row)| self.rows[bit as usize].push(row));
+    }
+}
+
+fn is_set(mask: &[u64], bit: usize) -> bool {
+    mask[bit / 64] >> (bit % 64) & 1 == 1
+}
+
 /// A column of text is looked at where rows would be asked this many times less often than there are rows.
 const ASKED_PART: usize = 2;
-
-/// Positions of the bits that are set.
-fn bits(mask: &[u64]) -> impl Iterator<Item = usize> {
-    (0..mask.len() * 64).filter(|bit| mask[bit / 64] >> (bit % 64) & 1 == 1)
-}
 
 impl Column {
     /// Bytes of values remembered at most; beyond them the column forgets all and starts again. Of very many rules, whose masks are

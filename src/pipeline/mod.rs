@@ -54,14 +54,15 @@ use said::Said;
 use summary::{Canary, RuleTook, SoFar, Summary, Suppressed, Unreadable};
 use tell::Told;
 
-/// A round is cut at the memory's share of this many inflated bytes,
-const ROUND_BYTES_MAX: usize = 8 << 20;
+/// A round is cut at the memory's share of this many inflated bytes: four pieces of a long stream, which end with a whole record a little
+/// before 2 MiB. A fifth would be worked on by one thread alone,
+const ROUND_BYTES_MAX: usize = (8 << 20) - (64 << 10);
 /// or this long after its first piece came, whichever is first.
 const ROUND_WAIT: Duration = Duration::from_secs(1);
 /// As long as rounds come full, rules are asked of several together, up to the memory's share of this many inflated bytes, and to so many
 /// rows as they can be asked of together ([`detect::together_max`]): what it costs to ask a rule at all is most of what it costs to ask it of
-/// a round.
-const TOGETHER_BYTES_MAX: usize = 32 << 20;
+/// a round. With so many rounds of CloudTrail the archive's buffer is full too.
+const TOGETHER_BYTES_MAX: usize = 5 * ROUND_BYTES_MAX;
 /// Once told to stop, readers get this long for the piece they are at. One that waits for standard input, or for a disk
 /// that does not answer, is left behind: what it has not given is not committed.
 const STOP_WAIT: Duration = Duration::from_secs(2);
@@ -69,8 +70,11 @@ const STOP_WAIT: Duration = Duration::from_secs(2);
 const ACKNOWLEDGE_WAIT: Duration = Duration::from_secs(10);
 /// Between two times that what rules remember is halved for want of memory.
 const EASE_WAIT: Duration = Duration::from_secs(1);
-/// So often the pages of the program are let go of: what is worked with comes back, and what a commit or a start needed does not.
-const LEAVE_WAIT: Duration = Duration::from_secs(1);
+/// Before rules are asked and the archive is written, which is when most memory is taken, the pages of the program are let go of, unless
+/// that was done so short a time before: what is worked with comes back, and what reading, a commit or a start needed does not.
+const LEAVE_WAIT: Duration = Duration::from_millis(100);
+/// So often buffers are let go of that nothing was read into meanwhile.
+const LET_GO_WAIT: Duration = Duration::from_secs(1);
 /// Where rules remember much, packing it takes at most one part in this many of the time: findings wait that much longer.
 const PACKING_SHARE: u32 = 10;
 /// Of input that ends, a commit may cost one part in this many of the time it takes,
@@ -153,12 +157,11 @@ pub async fn run(
     let round_bytes_max = memory.of(ROUND_BYTES_MAX);
     METRICS.queue_bytes_max.with_label_values(&["round"]).set(round_bytes_max as i64);
     let mut working = spawn_blocking(move || anyhow::Ok(worker));
-    let mut left = wait::now();
+    let mut let_go = wait::now();
     loop {
-        if wait::now() - left >= LEAVE_WAIT {
-            memory::leave_program();
+        if wait::now() - let_go >= LET_GO_WAIT {
             reuse::let_go();
-            left = wait::now();
+            let_go = wait::now();
         }
         if memory.is_short() {
             // nothing is taken meanwhile, so that the sources wait
@@ -284,6 +287,8 @@ struct Worker {
     told: Told,
     /// When what rules remember was last halved, for want of memory.
     eased: Option<Instant>,
+    /// When the pages of the program were last let go of.
+    left: Instant,
     /// What people find out while it runs: in the archive's file, or beside a state in a bucket.
     verdicts: Option<Verdicts>,
     said: Option<Said>,
@@ -382,6 +387,7 @@ impl Worker {
             written: Vec::new(),
             flushes: 0,
             eased: None,
+            left: wait::now(),
             turned: None,
             report,
         })
@@ -484,6 +490,7 @@ impl Worker {
 
     /// What was read and not judged yet, to findings, and these to whoever is told of them.
     fn judge(&mut self, now: Timestamp) -> anyhow::Result<()> {
+        self.leave_program();
         let batches = std::mem::take(&mut self.unjudged);
         self.unjudged_bytes = 0;
         let mut found = self.detect(&batches, now);
@@ -505,6 +512,13 @@ impl Worker {
     /// The same where anything waits for it.
     fn judge_rest(&mut self) -> anyhow::Result<()> {
         if self.unjudged.is_empty() { Ok(()) } else { self.judge(clock()) }
+    }
+
+    fn leave_program(&mut self) {
+        if wait::now() - self.left >= LEAVE_WAIT {
+            memory::leave_program();
+            self.left = wait::now();
+        }
     }
 
     /// To whoever is told of findings as they come.
@@ -570,6 +584,7 @@ impl Worker {
 
     /// Has the archive write what it gathered to files that wait for the next commit, and name them by another round.
     fn flush(&mut self) -> anyhow::Result<()> {
+        self.leave_program();
         self.round += 1;
         self.flushes += 1;
         if let Some(archive) = &mut self.stages.archive {

@@ -59,6 +59,11 @@ impl Columns {
         Ok(self.all.len() - 1)
     }
 
+    /// No more is asked: what tells which rules ask the same is let go of.
+    pub fn settle(&mut self) {
+        self.known = HashMap::new();
+    }
+
     pub fn len(&self) -> usize {
         self.all.len()
     }

@@ -78,9 +78,9 @@ impl Windows {
         }
         for pane in windows.panes.values_mut() {
             pane.bytes = pane.moments.bytes_len();
-            for (key, Kept { group, .. }) in &pane.groups {
-                pane.bytes += bytes_of(key, group);
-                pane.peaks.add(group);
+            for (key, kept) in &pane.groups {
+                pane.bytes += bytes_of(key, &kept.group);
+                pane.peaks.add(&kept.group);
             }
             windows.bytes += pane.bytes;
         }
@@ -151,7 +151,7 @@ impl Entries for Groups<'_> {
 
     fn read(&mut self, (number, mut key): (i64, Key), from: &mut Reader, part: u64) -> Option<(i64, Key)> {
         let parts = self.rule.parts_len();
-        let kept = Kept { group: Group::read(from, parts)?, mark: Mark::saved(part) };
+        let kept = Box::new(Kept { group: Group::read(from, parts)?, mark: Mark::saved(part) });
         let framed = self.rule.span.frame.is_some();
         match self.pane(number, part) {
             Some(pane) => {

@@ -92,7 +92,8 @@ impl Windows {
     pub fn carry(&mut self, gap: i64, number: i64) {
         let Some(mut next) = self.panes.remove(&(number + 1)) else { return };
         if let Some(pane) = self.panes.get_mut(&number) {
-            for (key, Kept { group, mark }) in &mut next.groups {
+            for (key, kept) in &mut next.groups {
+                let Kept { group, mark } = &mut **kept;
                 let goes_on = |before: &Group| is_joined(before, group, gap);
                 if !pane.group(key).is_some_and(goes_on) {
                     continue;

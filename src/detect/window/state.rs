@@ -55,7 +55,8 @@ pub struct Saved {
 
 #[derive(Debug)]
 pub(super) struct Pane {
-    pub(super) groups: HashMap<Key, Kept>,
+    /// In boxes: a table that grew has up to twice the places, and those of what left stay in it.
+    pub(super) groups: HashMap<Key, Box<Kept>>,
     /// When a row first came into it, and last.
     pub(super) begun: Timestamp,
     pub(super) touched: Timestamp,
@@ -173,7 +174,7 @@ impl Windows {
                 }
                 EntryRef::Vacant(new) => {
                     let key = Key::from(key);
-                    let mut kept = Kept { group: rule.empty(), mark: Mark::default() };
+                    let mut kept = Box::new(Kept { group: rule.empty(), mark: Mark::default() });
                     kept.mark.change();
                     pane.changed.push(key.clone());
                     (&mut new.insert_with_key(key, kept).group, 0)
