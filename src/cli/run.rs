@@ -528,10 +528,14 @@ fn work_once(
         Some("-") => Some(Journal::Stdout),
         Some(name) => {
             let committed = match &state {
-                Some(state) => state.load().or_output()?.map(|commit| commit.journal_bytes),
+                Some(state) => state.load().or_output()?.map(|commit| commit.journal),
                 None => None,
             };
-            Some(Journal::file(Path::new(name), committed).with_context(|| format!("opening {name}")).or_output()?)
+            Some(
+                Journal::file(Path::new(name), committed.as_ref())
+                    .with_context(|| format!("opening {name}"))
+                    .or_output()?,
+            )
         }
     };
     // what was started for this turn of the work ends with it

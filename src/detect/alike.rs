@@ -2,6 +2,7 @@
 
 use std::hash::BuildHasher;
 use std::hint::black_box;
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use arrow::array::{Array, StringViewArray};
@@ -12,6 +13,15 @@ static HASHER: LazyLock<DefaultHashBuilder> = LazyLock::new(DefaultHashBuilder::
 
 pub fn hash(value: &str) -> u64 {
     HASHER.hash_one(value)
+}
+
+/// Rows whose texts are fetched before they are looked at.
+pub const FETCHED: usize = 64;
+
+/// Has texts come into the processor's cache: they lie far apart in memory, and in a loop that does nothing else many are fetched at a time.
+pub fn fetch(column: &StringViewArray, rows: Range<usize>) {
+    let firsts = rows.map(|row| column.value(row).as_bytes().first().map_or(0, |byte| *byte));
+    black_box(firsts.fold(0, |all, byte| all ^ byte));
 }
 
 /// Which rows of a text column have the same value.
@@ -29,8 +39,6 @@ impl Alike {
     const FEW: usize = 32;
     /// More than one value in so many rows, and the column does not repeat.
     const PART: usize = 4;
-    /// Rows whose texts are fetched before they are looked at.
-    const FETCHED: usize = 64;
 
     /// Whether so many rows have so many values that their column does not repeat.
     pub fn differ(values: usize, rows: usize) -> bool {
@@ -42,11 +50,9 @@ impl Alike {
         const NULL: u32 = u32::MAX;
         let (mut known, mut firsts, mut hashes) = (HashTable::<u32>::new(), Vec::new(), Vec::new());
         let mut codes = Vec::with_capacity(column.len());
-        for start in (0..column.len()).step_by(Alike::FETCHED) {
-            let rows = start..column.len().min(start + Alike::FETCHED);
-            // the texts lie far apart in memory: in a loop that does nothing else, many are fetched at a time
-            let firsts_of = rows.clone().map(|row| column.value(row).as_bytes().first().map_or(0, |byte| *byte));
-            black_box(firsts_of.fold(0, |all, byte| all ^ byte));
+        for start in (0..column.len()).step_by(FETCHED) {
+            let rows = start..column.len().min(start + FETCHED);
+            fetch(column, rows.clone());
             for row in rows {
                 if column.is_null(row) {
                     codes.push(NULL);

@@ -29,7 +29,7 @@ use super::quarantine::{self, Floods};
 use super::reference::References;
 use super::rows::{Made, apart, matches, wrong};
 use super::scan::Scan;
-use super::window::gather::Selected;
+use super::window::gather::{Selected, Wanted};
 use super::window::plan::Windowed;
 use super::window::state::Windows;
 use crate::finding::Finding;
@@ -271,7 +271,8 @@ impl Detector {
         horizon: Timestamp,
     ) -> Vec<Finding> {
         let parts = Joined::of(batches, rayon::current_num_threads());
-        let seen: Vec<_> = parts.par_iter().with_max_len(1).map(|part| self.judge(part, wanted)).collect();
+        let seen = |place| self.windows.get(&place).map_or(Wanted::All, |windows| Wanted::New(&windows.seen));
+        let seen: Vec<_> = parts.par_iter().with_max_len(1).map(|part| self.judge(part, wanted, seen)).collect();
         let (mut found, mut wrong, mut selected) = (Vec::new(), Vec::new(), Vec::new());
         // of very many rules, each once and not for each batch
         let mut costs = BTreeMap::<Place, RuleCost>::new();
@@ -355,7 +356,13 @@ impl Detector {
         }
     }
 
-    fn judge(&self, batch: &Joined, wanted: &dyn Fn(&str) -> bool) -> Judged {
+    /// What the wanted rules make of a batch, those over windows as far as it is asked.
+    fn judge<'a>(
+        &'a self,
+        batch: &Joined,
+        wanted: &dyn Fn(&str) -> bool,
+        asked: impl Fn(Place) -> Wanted<'a>,
+    ) -> Judged {
         let mut judged = Judged::default();
         let Some(table) = self.tables.iter().position(|rules| std::ptr::eq(rules.table, batch.table)) else {
             return judged;
@@ -374,7 +381,7 @@ impl Detector {
             let start = Instant::now();
             let mut cost = RuleCost { rows: count as u64, ..RuleCost::default() };
             let rows = candidates.clone();
-            let (answers, failures) = match matches(rule, &scan, candidates) {
+            let (answers, failures) = match matches(rule, &scan, candidates, asked((table, place))) {
                 Ok(answer) => (vec![answer], Vec::new()),
                 Err(error) => {
                     let rows = rows.unwrap_or_else(|| (0..batch.rows as u32).collect());

@@ -13,7 +13,7 @@ use super::emit;
 use super::joined::Joined;
 use super::quarantine::{Place, failed, halves};
 use super::scan::Scan;
-use super::window::gather::{Selected, gather};
+use super::window::gather::{Selected, Wanted, gather};
 use crate::finding::Finding;
 use crate::rule::Rule;
 use crate::time::Timestamp;
@@ -55,7 +55,7 @@ struct Asked<'a> {
 impl Asked<'_> {
     fn ask(&self, rows: Vec<u32>) -> Result<(u64, Made)> {
         self.asked.set(self.asked.get() + 1);
-        matches(self.rule, self.scan, Some(rows))
+        matches(self.rule, self.scan, Some(rows), Wanted::All)
     }
 
     /// The way of telling them apart that leaves the fewest rows.
@@ -148,7 +148,7 @@ pub fn wrong(rule: &Rule, batches: &Joined, rows: &[u32], error: &str) -> Vec<Fi
 ///
 /// # Errors
 /// When an expression of the rule fails on one of the rows.
-pub fn matches(rule: &CompiledRule, scan: &Scan, candidates: Option<Vec<u32>>) -> Result<(u64, Made)> {
+pub fn matches(rule: &CompiledRule, scan: &Scan, candidates: Option<Vec<u32>>, wanted: Wanted) -> Result<(u64, Made)> {
     let rows = scan.select(rule, candidates)?;
     if rows.is_empty() {
         return Ok((0, Made::Nothing));
@@ -159,7 +159,7 @@ pub fn matches(rule: &CompiledRule, scan: &Scan, candidates: Option<Vec<u32>>) -
             let (found, ungraded) = emit::findings(rule, emit, &scan.arrays, &rows, scan.apart)?;
             Made::Findings(found, ungraded)
         }
-        Then::Window(plan, _) => Made::Selected(Box::new(gather(plan, scan.names()?, &scan.answers(), rows)?)),
+        Then::Window(plan, _) => Made::Selected(Box::new(gather(plan, scan.names()?, &scan.answers(), &rows, wanted)?)),
     };
     Ok((hits, made))
 }

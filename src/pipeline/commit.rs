@@ -22,6 +22,7 @@ use crate::archive::Object;
 use crate::aws::Aws;
 use crate::detect::Parts;
 use crate::position::Checkpoint;
+use crate::sink::Mark;
 use crate::source::claims::{Note, Permit};
 
 /// Everything that one round makes permanent.
@@ -37,8 +38,8 @@ pub struct Commit {
     /// Findings that were not accepted yet, by the name of the way that they wait for. A commit leaves those of ways that it
     /// does not name as they are.
     pub outboxes: BTreeMap<String, Vec<u8>>,
-    /// Length of the file that findings are appended to, so that what a crash left behind it can be cut off.
-    pub journal_bytes: u64,
+    /// How far the file is written that findings are appended to, so that what a crash left behind it can be cut off.
+    pub journal: Mark,
     /// Names this worker among those that share a source.
     pub worker: String,
 }
@@ -79,7 +80,8 @@ pub(super) struct Manifest {
     round: u64,
     checkpoint: Checkpoint,
     objects: Vec<Object>,
-    journal_bytes: u64,
+    #[serde(default)]
+    journal: Mark,
     /// States of before it have none.
     #[serde(default)]
     worker: String,
@@ -92,7 +94,7 @@ impl Manifest {
             round: commit.round,
             checkpoint: commit.checkpoint.clone(),
             objects: commit.objects.clone(),
-            journal_bytes: commit.journal_bytes,
+            journal: commit.journal.clone(),
             worker: commit.worker.clone(),
         }
     }
@@ -100,11 +102,11 @@ impl Manifest {
     /// # Errors
     /// When a newer Weir has written it.
     pub fn commit(self) -> anyhow::Result<Commit> {
-        let Manifest { version, round, checkpoint, objects, journal_bytes, worker } = self;
+        let Manifest { version, round, checkpoint, objects, journal, worker } = self;
         if version != VERSION {
             bail!("the state has version {version}, and this weir knows version {VERSION}");
         }
-        Ok(Commit { round, checkpoint, objects, journal_bytes, worker, ..Commit::default() })
+        Ok(Commit { round, checkpoint, objects, journal, worker, ..Commit::default() })
     }
 }
 
@@ -479,7 +481,7 @@ mod tests {
         let path = dir.path().join("state.redb");
         let mut commit = Commit { round: 3, triage: b"t".to_vec(), ..Commit::default() };
         commit.outboxes = BTreeMap::from([("sns".into(), b"o".to_vec())]);
-        commit.journal_bytes = 9;
+        commit.journal.bytes = 9;
         commit.checkpoint.advance(Position { partition: "a".into(), offset: Offset::at(5) });
         commit.objects = vec![Object { table: "cloudtrail".into(), path: "x".into(), rows: 1, bytes: 2 }];
         {

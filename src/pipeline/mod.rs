@@ -35,8 +35,8 @@ use crate::logs;
 use crate::memory;
 use crate::metrics::METRICS;
 use crate::position::{Checkpoint, Offset, Position};
-use crate::sink::Journal;
 use crate::sink::post::{self, Post};
+use crate::sink::{Journal, Mark};
 use crate::source::claims::{Claims, random_name};
 use crate::source::{self, Event, Events, Piece, Source};
 use crate::table::{Batch, Reject};
@@ -317,8 +317,8 @@ impl Worker {
                 (Some(saved), _) => saved,
                 // what is appended and never committed is cut off, also when not even one commit was made
                 (None, Some(journal)) => {
-                    let journal_bytes = journal.sync().context("writing findings")?;
-                    let first = Commit { journal_bytes, worker: random_name(), ..Commit::default() };
+                    let journal = journal.sync().context("writing findings")?;
+                    let first = Commit { journal, worker: random_name(), ..Commit::default() };
                     state.commit(&first)?;
                     first
                 }
@@ -710,9 +710,9 @@ impl Worker {
         if self.waiting_since.is_none() && self.reached == **self.committed.borrow() && !for_post {
             return Ok(());
         }
-        let journal_bytes = match &mut self.stages.journal {
+        let journal = match &mut self.stages.journal {
             Some(journal) => journal.sync().context("writing findings")?,
-            None => 0,
+            None => Mark::default(),
         };
         let permit = self.claims.permit(&self.name, moved(&self.committed.borrow(), &self.reached));
         if self.stages.state.is_some() {
@@ -729,7 +729,7 @@ impl Worker {
                 detector,
                 triage: self.stages.triage.snapshot(),
                 outboxes: BTreeMap::new(),
-                journal_bytes,
+                journal,
                 worker: self.name.clone(),
             };
             // nothing is sent that no commit has, and nothing committed that is another worker's

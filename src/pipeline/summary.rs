@@ -364,8 +364,8 @@ impl Summary {
         if self.shed_groups + self.late_rows > 0 {
             write!(
                 out,
-                "\n{} left early for want of room (weir/windows_shed says of which rules and times), {} came after theirs: weir backtest judges \
-                 these too",
+                "\n{} left early for want of room (weir/windows_shed says of which rules and times), {} came after theirs or without a time: \
+                 weir backtest judges those that have a time",
                 counted(self.shed_groups, "window"),
                 counted(self.late_rows, "row")
             )?;

@@ -88,7 +88,11 @@ impl Told {
         }
         if let (Some((rule, rows)), false) = (most(&self.costs, |cost| cost.late), self.late) {
             self.late = true;
-            tracing::warn!(rule, rows, "rows come after their window has left: weir backtest judges them too");
+            tracing::warn!(
+                rule,
+                rows,
+                "rows come after their window has left, which weir backtest judges too, or have no time"
+            );
         }
     }
 }

@@ -21,9 +21,12 @@ pub mod post;
 pub mod sender;
 pub mod probe;
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
-use std::path::Path;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
 
 use crate::finding::{Finding, FindingId};
 use crate::time::Timestamp;
@@ -86,29 +89,52 @@ pub fn write(
 
 /// Where findings go as they come, one JSON object a line: a file that is appended to, or standard output.
 ///
-/// A later line with the same `id` replaces the earlier one.
+/// A later line with the same `id` replaces the earlier one. A file that is moved away or removed is made anew, and one that is emptied is
+/// gone on with from its beginning, so that it can be rotated.
 pub enum Journal {
-    File { file: File, bytes: u64 },
+    File(JournalFile),
     Stdout,
 }
 
+/// A file that findings are appended to.
+pub struct JournalFile {
+    path: PathBuf,
+    file: File,
+    bytes: u64,
+}
+
+/// How far a journal was written when it was last committed, and by what its file is known then.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    pub bytes: u64,
+    /// Hash of the last bytes before that, at most [`TAIL_BYTES`]; empty where there is no file.
+    #[serde(default)]
+    pub tail: String,
+    /// Device and number of the file; empty where there is none.
+    #[serde(default)]
+    pub file: String,
+}
+
+/// Of the end of a file so much tells it from any other.
+const TAIL_BYTES: u64 = 4 << 10;
+
 impl Journal {
     /// Opens a file for appending and cuts it to the length of the last commit, so that lines a crash left behind are not
-    /// there twice. A file that is shorter than that was replaced by someone, and is appended to as it is.
+    /// there twice. Any other file than the one that was committed is appended to as it is.
     ///
     /// # Errors
     /// When the file cannot be opened or cut.
-    pub fn file(path: &Path, committed_bytes: Option<u64>) -> io::Result<Journal> {
-        let mut file = OpenOptions::new().create(true).read(true).write(true).truncate(false).open(path)?;
-        let mut bytes = file.metadata()?.len();
-        if let Some(committed) = committed_bytes
-            && committed < bytes
+    pub fn file(path: &Path, committed: Option<&Mark>) -> io::Result<Journal> {
+        let mut journal = JournalFile::open(path)?;
+        if let Some(committed) = committed
+            && committed.bytes < journal.bytes
+            && journal.mark(committed.bytes)?.is_same(committed)
         {
-            file.set_len(committed)?;
-            bytes = committed;
+            journal.file.set_len(committed.bytes)?;
+            journal.bytes = committed.bytes;
         }
-        file.seek(SeekFrom::End(0))?;
-        Ok(Journal::File { file, bytes })
+        journal.file.seek(SeekFrom::End(0))?;
+        Ok(Journal::File(journal))
     }
 
     /// # Errors
@@ -117,11 +143,7 @@ impl Journal {
         let mut lines = Vec::new();
         json::lines(findings, &mut lines)?;
         match self {
-            Journal::File { file, bytes } => {
-                file.write_all(&lines)?;
-                *bytes += lines.len() as u64;
-                Ok(())
-            }
+            Journal::File(journal) => journal.append(&lines),
             Journal::Stdout => {
                 let mut out = io::stdout().lock();
                 out.write_all(&lines)?;
@@ -130,16 +152,74 @@ impl Journal {
         }
     }
 
-    /// Makes what was appended durable, and gives the file's length for the commit.
+    /// Makes what was appended durable, and says how far that is for the commit.
     ///
     /// # Errors
     /// When the file cannot be synced.
-    pub fn sync(&mut self) -> io::Result<u64> {
+    pub fn sync(&mut self) -> io::Result<Mark> {
         match self {
-            Journal::File { file, bytes } => file.sync_data().map(|()| *bytes),
-            Journal::Stdout => Ok(0),
+            Journal::File(journal) => {
+                journal.file.sync_data()?;
+                journal.mark(journal.bytes)
+            }
+            Journal::Stdout => Ok(Mark::default()),
         }
     }
+}
+
+impl Mark {
+    /// Whether both are of one file. An empty one is known by its number alone.
+    fn is_same(&self, other: &Mark) -> bool {
+        self.bytes == other.bytes && self.tail == other.tail && (self.bytes > 0 || self.file == other.file)
+    }
+}
+
+impl JournalFile {
+    fn open(path: &Path) -> io::Result<JournalFile> {
+        let mut file = OpenOptions::new().create(true).read(true).write(true).truncate(false).open(path)?;
+        let bytes = file.metadata()?.len();
+        file.seek(SeekFrom::End(0))?;
+        Ok(JournalFile { path: path.to_owned(), file, bytes })
+    }
+
+    fn append(&mut self, lines: &[u8]) -> io::Result<()> {
+        let own = self.file.metadata()?;
+        if own.is_file() {
+            let there = std::fs::metadata(&self.path).ok();
+            if there.is_none_or(|there| number(&there) != number(&own)) {
+                self.file.sync_data()?;
+                *self = JournalFile::open(&self.path)?;
+            } else if own.len() != self.bytes {
+                // somebody has emptied it, or added to it
+                self.bytes = self.file.seek(SeekFrom::End(0))?;
+            }
+        }
+        self.file.write_all(lines)?;
+        self.bytes += lines.len() as u64;
+        Ok(())
+    }
+
+    /// What it is known by up to some length, at most its own.
+    fn mark(&self, bytes: u64) -> io::Result<Mark> {
+        let own = self.file.metadata()?;
+        if !own.is_file() {
+            return Ok(Mark { bytes, ..Mark::default() });
+        }
+        let mut tail = vec![0; bytes.min(TAIL_BYTES) as usize];
+        let from = bytes - tail.len() as u64;
+        match self.file.read_exact_at(&mut tail, from) {
+            Ok(()) => {}
+            // it was emptied meanwhile, and is known by its number again once something is in it
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => tail.clear(),
+            Err(error) => return Err(error),
+        }
+        Ok(Mark { bytes, tail: blake3::hash(&tail).to_hex().to_string(), file: number(&own) })
+    }
+}
+
+/// What a file is known by as long as it is there.
+fn number(file: &Metadata) -> String {
+    format!("{}:{}", file.dev(), file.ino())
 }
 
 #[cfg(test)]
@@ -156,8 +236,71 @@ mod tests {
         journal.append(&found).unwrap();
         let committed = journal.sync().unwrap();
         journal.append(&found).unwrap();
-        let mut journal = Journal::file(&path, Some(committed)).unwrap();
+        let mut journal = Journal::file(&path, Some(&committed)).unwrap();
         journal.append(&found).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 2);
+    }
+
+    fn lines(path: &Path) -> usize {
+        std::fs::read_to_string(path).unwrap().lines().count()
+    }
+
+    #[test]
+    fn no_other_file_is_cut() {
+        let dir = tempfile::tempdir().unwrap();
+        let [path, other] = ["f.ndjson", "other"].map(|name| dir.path().join(name));
+        let found = [one_match("a/b", "eve", Timestamp(0), "e")];
+        for findings in [0, 1, 100] {
+            let mut journal = Journal::file(&path, None).unwrap();
+            (0..findings).for_each(|_| journal.append(&found).unwrap());
+            let committed = journal.sync().unwrap();
+            journal.append(&found).unwrap();
+            std::fs::write(&other, "a line\n".repeat(20_000)).unwrap();
+            // of another name, and of the same
+            for _ in 0..2 {
+                let mut journal = Journal::file(&other, Some(&committed)).unwrap();
+                journal.append(&found).unwrap();
+                std::fs::rename(&other, &path).unwrap();
+                std::fs::copy(&path, &other).unwrap();
+            }
+            assert_eq!(lines(&path), 20_002);
+            std::fs::remove_file(&path).unwrap();
+        }
+        // where standard output took what was committed
+        std::fs::write(&path, "a line\n").unwrap();
+        drop(Journal::file(&path, Some(&Journal::Stdout.sync().unwrap())).unwrap());
+        assert_eq!(lines(&path), 1);
+        // and an empty one that is still the same
+        std::fs::write(&other, "").unwrap();
+        let mut journal = Journal::file(&other, None).unwrap();
+        let committed = journal.sync().unwrap();
+        journal.append(&found).unwrap();
+        drop(Journal::file(&other, Some(&committed)).unwrap());
+        assert_eq!(lines(&other), 0);
+    }
+
+    #[test]
+    fn a_file_may_be_rotated() {
+        let dir = tempfile::tempdir().unwrap();
+        let [path, away] = ["f.ndjson", "f.ndjson.1"].map(|name| dir.path().join(name));
+        let found = [one_match("a/b", "eve", Timestamp(0), "e")];
+        let mut journal = Journal::file(&path, None).unwrap();
+        journal.append(&found).unwrap();
+        std::fs::rename(&path, &away).unwrap();
+        (0..2).for_each(|_| journal.append(&found).unwrap());
+        assert_eq!((lines(&away), lines(&path)), (1, 2));
+        std::fs::remove_file(&path).unwrap();
+        journal.append(&found).unwrap();
+        assert_eq!(lines(&path), 1);
+        std::fs::write(&path, "").unwrap();
+        journal.sync().unwrap();
+        (0..2).for_each(|_| journal.append(&found).unwrap());
+        assert_eq!(lines(&path), 2);
+        assert!(!std::fs::read(&path).unwrap().contains(&0));
+        let committed = journal.sync().unwrap();
+        assert_eq!(committed.bytes, std::fs::metadata(&path).unwrap().len());
+        journal.append(&found).unwrap();
+        drop(Journal::file(&path, Some(&committed)).unwrap());
+        assert_eq!(lines(&path), 2);
     }
 }

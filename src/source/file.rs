@@ -117,6 +117,8 @@ impl Queue {
 fn list(config: &Config, queue: &Queue, feed: &Feed) {
     let mut taken = BTreeSet::new();
     let mut complained = BTreeSet::new();
+    let mut awaited = BTreeSet::new();
+    let mut read = BTreeSet::new();
     let mut before: BTreeMap<PathBuf, Arc<str>> = BTreeMap::new();
     let mut looks: BTreeMap<PathBuf, (Arc<str>, u32)> = BTreeMap::new();
     loop {
@@ -133,12 +135,23 @@ fn list(config: &Config, queue: &Queue, feed: &Feed) {
                                 && (taken.contains(&file.partition) || !is_begun(&file, &mut looks));
                         now.insert(file.path.clone(), file.partition.clone());
                         if settled && taken.insert(file.partition.clone()) {
+                            if !read.insert(file.path.clone()) {
+                                tracing::warn!(
+                                    file = %file.path.display(),
+                                    "it has changed since it was read, and is read again from its beginning: rows of tables without \
+                                     an id are there twice then"
+                                );
+                            }
                             found.push(file);
                         }
                     }
                     Err((name, why)) => {
                         // when following, what is not there yet may still come
-                        if !(config.follow && why == NOTHING_THERE) && complained.insert(name.clone()) {
+                        if config.follow && why == NOTHING_THERE {
+                            if awaited.insert(name.clone()) {
+                                tracing::warn!(from = name, "there is nothing yet: what comes will be read");
+                            }
+                        } else if complained.insert(name.clone()) {
                             let _ = feed.blocking_send(Event::Unreadable { name, why });
                         }
                     }

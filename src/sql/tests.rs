@@ -355,6 +355,11 @@ async fn the_words_of_athena_say_the_same() {
         ("SELECT eventid AS f FROM default.cloudtrail WHERE cloudtrail.eventname = 'PutObject'", "b"),
         ("WITH cloudtrail_logs AS (SELECT 7 AS f) SELECT f FROM cloudtrail_logs", "7"),
         ("SELECT listagg(eventid, '/') WITHIN GROUP (ORDER BY eventid DESC) AS f FROM cloudtrail", "c/b/a"),
+        (
+            "SELECT listagg(DISTINCT eventName, '/') WITHIN GROUP (ORDER BY eventName) AS f FROM cloudtrail",
+            "GetUser/PutObject",
+        ),
+        ("SELECT at_timezone(timestamp '2024-08-01 00:00:00 UTC', 'Asia/Tokyo') AS f", "2024-08-01T09:00:00+09:00"),
         ("SELECT eventid AS f FROM cloudtrail ORDER BY eventid FETCH FIRST 1 ROW ONLY", "a"),
         ("SELECT eventid AS f FROM cloudtrail ORDER BY eventid OFFSET 1 ROW FETCH NEXT ROW ONLY", "b"),
         ("SELECT coalesce(try(CAST('x' AS INTEGER) + 1), 7) AS f", "7"),

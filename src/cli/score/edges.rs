@@ -53,5 +53,8 @@ pub fn run(flags: &InOut) -> Result<ExitCode, Failure> {
     if bad > 0 {
         output::say(format_args!("weir: {bad} of {edges} edges could not be read and score 0"));
     }
+    if bad > 0 && bad == edges {
+        code = ExitCode::from(3);
+    }
     Ok(code)
 }

@@ -36,7 +36,13 @@ pub fn translate(name: &str, call: &mut Function, who: For) -> bool {
         }
         ("max_by" | "min_by", 2) if who == For::Rule => return false,
         ("listagg", 2) if !call.within_group.is_empty() && list.clauses.is_empty() && who == For::Query => {
-            list.clauses.push(FunctionArgumentClause::OrderBy(std::mem::take(&mut call.within_group)));
+            // a symbol is made a text, also where DataFusion compares what is ordered by with it
+            let Some(text) = argument(list, 0) else { return false };
+            let cast = with_arguments("CAST(arg1 AS VARCHAR)", &[&text]);
+            list.args[0] = FunctionArg::Unnamed(FunctionArgExpr::Expr(cast.clone()));
+            let mut order = std::mem::take(&mut call.within_group);
+            order.iter_mut().filter(|by| by.expr == text).for_each(|by| by.expr = cast.clone());
+            list.clauses.push(FunctionArgumentClause::OrderBy(order));
             call.name = named("string_agg");
         }
         ("set_agg", 1) if who == For::Query => {

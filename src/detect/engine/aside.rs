@@ -6,6 +6,7 @@ use datafusion::common::Result;
 
 use super::{Detector, Place, fold};
 use crate::detect::emit;
+use crate::detect::window::gather::Wanted;
 use crate::detect::window::plan::{Window, Windowed};
 use crate::detect::window::state::Windows;
 use crate::finding::Finding;
@@ -26,7 +27,7 @@ impl Detector {
         batches: &[Batch],
     ) -> BTreeMap<String, std::result::Result<Vec<Finding>, String>> {
         let (mut each, mut windows) = (BTreeMap::new(), BTreeMap::<Place, Windows>::new());
-        for judged in batches.iter().map(|batch| self.judge(&batch.into(), wanted)) {
+        for judged in batches.iter().map(|batch| self.judge(&batch.into(), wanted, |_| Wanted::All)) {
             judged.found.into_iter().for_each(|finding| put(&mut each, finding));
             for (place, selected) in judged.selected {
                 windows.entry(place).or_default().add(self.windowed(place).0, selected, false, Timestamp(0));
@@ -53,7 +54,7 @@ impl Detector {
     /// condition holds; for people. Nothing for a rule without windows.
     pub fn windows_of(&self, rule: &str, batches: &[Batch]) -> std::result::Result<Vec<Seen>, String> {
         let (mut seen, mut windows) = (Vec::new(), BTreeMap::<Place, Windows>::new());
-        for judged in batches.iter().map(|batch| self.judge(&batch.into(), &|id| id == rule)) {
+        for judged in batches.iter().map(|batch| self.judge(&batch.into(), &|id| id == rule, |_| Wanted::All)) {
             if let Some(error) = judged.costs.into_iter().find_map(|(_, cost)| cost.error) {
                 return Err(error);
             }

@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use super::Detector;
 use crate::detect::joined::Joined;
+use crate::detect::window::gather::Wanted;
 use crate::detect::window::plan::FirstSeen;
 use crate::memory::Memory;
 use crate::rule::Rule;
@@ -62,7 +63,8 @@ impl Detector {
         let wanted: BTreeSet<String> =
             self.windows.keys().filter(|place| asks(place)).map(|place| self.rule(*place).rule.id.clone()).collect();
         let parts = Joined::of(batches, rayon::current_num_threads());
-        let judged: Vec<_> = parts.par_iter().map(|part| self.judge(part, &|id| wanted.contains(id))).collect();
+        let judged: Vec<_> =
+            parts.par_iter().map(|part| self.judge(part, &|id| wanted.contains(id), |_| Wanted::None)).collect();
         for (place, selected) in judged.into_iter().flat_map(|judged| judged.selected) {
             let first = self.windowed(place).0.first;
             let windows = self.windows.get_mut(&place).expect("the rule has windows");

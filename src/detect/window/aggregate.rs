@@ -235,8 +235,12 @@ impl<'a> OfRows<'a> {
         OfRows { answers, rows: rows.into(), known: RefCell::default() }
     }
 
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
     /// What it says to some of the rows, by their places.
-    fn some(&self, places: &[u32]) -> OfRows<'a> {
+    pub fn some(&self, places: &[u32]) -> OfRows<'a> {
         let rows = places.iter().map(|place| self.rows[*place as usize]).collect();
         OfRows { answers: self.answers, rows: Cow::Owned(rows), known: RefCell::default() }
     }

@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, StringViewArray};
+use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::buffer::NullBuffer;
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use datafusion::common::Result;
 use hashbrown::HashMap;
 
+use super::aggregate::OfRows;
 use super::columns::Answers;
 use super::group::{Group, Shared};
-use super::plan::{Inputs, Span, Windowed};
+use super::plan::{Inputs, Keyed, Span, Windowed};
+use super::seen::Seen;
 use super::smallest::Smallest;
 use super::text::{EventId, Text, Values, add_shared};
 use crate::detect::emit::{Lists, times};
@@ -29,8 +31,21 @@ pub struct Selected {
     /// Rows without a time, which are in no window.
     pub(super) untimed: u64,
     pub(super) names: Arc<Names>,
-    /// What each adds to its group, by its place.
+    /// Whose they are, by their places.
+    keyed: Keyed,
+    /// What each adds to its group, by its place, or where not all add something by the place that this has for it.
     inputs: Inputs,
+    input_places: Option<Vec<u32>>,
+}
+
+/// Of which rows it is asked what they add to their groups.
+#[derive(Clone, Copy)]
+pub enum Wanted<'a> {
+    All,
+    /// Of a rule that asks what is new: of those whose key is, as far as this knows. Of another, of all.
+    New(&'a Seen),
+    /// Only whose they are.
+    None,
 }
 
 /// Rows of one key and pane; of a rule over frames, one row.
@@ -44,10 +59,13 @@ pub(super) struct Together<'a> {
 ///
 /// # Errors
 /// When an expression of the rule fails on these rows.
-pub fn gather(rule: &Windowed, names: Arc<Names>, answers: &Answers, rows: Vec<u32>) -> Result<Selected> {
-    let inputs = rule.inputs(answers, &rows)?;
-    let panes = Panes::of(rule.span, &names, &rows);
-    let mut selected = Selected { ends: Vec::new(), places: Vec::new(), rows: Vec::new(), untimed: 0, names, inputs };
+pub fn gather(rule: &Windowed, names: Arc<Names>, answers: &Answers, rows: &[u32], wanted: Wanted) -> Result<Selected> {
+    let answers = OfRows::new(answers, rows);
+    let keyed = rule.keys(&answers)?;
+    let panes = Panes::of(rule.span, &names, rows);
+    let (inputs, input_places) = (Inputs::default(), None);
+    let (ends, places) = (Vec::new(), Vec::new());
+    let mut selected = Selected { ends, places, rows: Vec::new(), untimed: 0, names, keyed, inputs, input_places };
     if rule.span.frame.is_some() {
         let timed = |place: &u32| panes.pane(*place as usize).is_some();
         selected.places = (0..rows.len() as u32).filter(timed).collect();
@@ -57,8 +75,8 @@ pub fn gather(rule: &Windowed, names: Arc<Names>, answers: &Answers, rows: Vec<u
         selected.ends = selected.places.iter().enumerate().map(end).collect();
     } else {
         let (of_place, firsts) = match panes.only {
-            Some(_) => (selected.inputs.keys.of_row().to_vec(), selected.inputs.keys.firsts().to_vec()),
-            None => selected.inputs.keys.parted(panes.numbers.len(), |place| panes.code(place)),
+            Some(_) => (selected.keyed.keys.of_row().to_vec(), selected.keyed.keys.firsts().to_vec()),
+            None => selected.keyed.keys.parted(panes.numbers.len(), |place| panes.code(place)),
         };
         // where the rows of each part begin; those without a time are left out
         let mut next = vec![0u32; firsts.len()];
@@ -85,10 +103,34 @@ pub fn gather(rule: &Windowed, names: Arc<Names>, answers: &Answers, rows: Vec<u
     }
     selected.untimed = (rows.len() - selected.places.len()) as u64;
     selected.rows = selected.places.iter().map(|place| rows[*place as usize]).collect();
+    selected.ask(rule, &answers, wanted)?;
     Ok(selected)
 }
 
 impl Selected {
+    /// Most rows have a key that is not new, and nothing is added up for it: what they would add need not be known.
+    fn ask(&mut self, rule: &Windowed, answers: &OfRows, wanted: Wanted) -> Result<()> {
+        let (seen, first) = match (wanted, rule.first) {
+            (Wanted::None, _) => return Ok(()),
+            (Wanted::New(seen), Some(first)) => (seen, first),
+            _ => {
+                self.inputs = rule.inputs(answers)?;
+                return Ok(());
+            }
+        };
+        let is_new = |together: &Together| seen.is_new(self.key(together.places), together.pane, first);
+        let new: Vec<u32> = self.together().filter(is_new).flat_map(|together| together.places).copied().collect();
+        if new.len() == answers.len() {
+            self.inputs = rule.inputs(answers)?;
+        } else if !new.is_empty() {
+            let mut places = vec![u32::MAX; answers.len()];
+            new.iter().enumerate().for_each(|(input, place)| places[*place as usize] = input as u32);
+            self.inputs = rule.inputs(&answers.some(&new))?;
+            self.input_places = Some(places);
+        }
+        Ok(())
+    }
+
     pub(super) fn together(&self) -> impl Iterator<Item = Together<'_>> {
         let mut begin = 0;
         self.ends.iter().map(move |(end, pane)| {
@@ -99,28 +141,34 @@ impl Selected {
 
     /// Bytes that stand for the key of rows that stand together.
     pub(super) fn key(&self, places: &[u32]) -> &[u8] {
-        self.inputs.keys.bytes(places[0] as usize)
+        self.keyed.keys.bytes(places[0] as usize)
     }
 
     /// Which of the batch's keys that is.
     pub(super) fn key_place(&self, places: &[u32]) -> u32 {
-        self.inputs.keys.place(places[0] as usize)
+        self.keyed.keys.place(places[0] as usize)
     }
 
     /// Bytes that stand for whose that key is.
     pub(super) fn owner(&self, places: &[u32]) -> &[u8] {
-        self.inputs.owner(places[0] as usize)
+        self.keyed.owner(places[0] as usize)
     }
 
     /// Bytes that stand for what is asked of a row that a frame ends with.
     pub(super) fn asked(&self, places: &[u32]) -> &[u8] {
-        self.inputs.asked(places[0] as usize)
+        self.keyed.asked(places[0] as usize)
     }
 
     /// Adds rows that stand together to their group.
     pub(super) fn add(&self, places: &[u32], rows: &[u32], group: &mut Group) {
         self.names.add(rows, group);
-        self.inputs.add(places, &mut group.parts);
+        match &self.input_places {
+            None => self.inputs.add(places, &mut group.parts),
+            Some(of_place) => {
+                let places: Vec<u32> = places.iter().map(|place| of_place[*place as usize]).collect();
+                self.inputs.add(&places, &mut group.parts);
+            }
+        }
     }
 }
 
@@ -185,7 +233,7 @@ pub struct Names {
     times: Vec<Timestamp>,
     /// Which rows have no time.
     untimed: Option<NullBuffer>,
-    ids: StringViewArray,
+    ids: Vec<Option<EventId>>,
     account: Who,
     region: Who,
     actor: Who,
@@ -245,7 +293,7 @@ impl Names {
         Ok(Names {
             times: times(&columns[0]),
             untimed: columns[0].nulls().filter(|nulls| nulls.null_count() > 0).cloned(),
-            ids: cast(&columns[1], &DataType::Utf8View)?.as_string_view().clone(),
+            ids: EventId::all(cast(&columns[1], &DataType::Utf8View)?.as_string_view()),
             account: Who::of(&columns[2])?,
             region: Who::of(&columns[3])?,
             actor: Who::of(&columns[4])?,
@@ -296,7 +344,7 @@ impl Names {
             kept if kept.len() >= MAX => kept[MAX - 1].0,
             _ => i64::MAX,
         };
-        let with_id = || rows.iter().filter(|row| self.ids.is_valid(**row as usize)).map(|row| (self.time(*row), *row));
+        let with_id = || rows.iter().filter_map(|row| Some((self.time(*row), self.ids[*row as usize].as_ref()?)));
         if rows.len() > MAX {
             let mut earliest = Smallest::default();
             with_id().map(|(time, _)| time).filter(|time| *time <= latest).for_each(|time| earliest.add(time, MAX));
@@ -304,9 +352,8 @@ impl Names {
                 latest = *last;
             }
         }
-        for (time, row) in with_id().filter(|(time, _)| *time <= latest) {
-            let id = EventId::from(self.ids.value(row as usize));
-            let order = |(earlier, known): &(i64, EventId)| earlier.cmp(&time).then_with(|| known.cmp(&id));
+        for (time, id) in with_id().filter(|(time, _)| *time <= latest) {
+            let order = |(earlier, known): &(i64, EventId)| earlier.cmp(&time).then_with(|| known.cmp(id));
             to.add_with(MAX, order, || (time, id.clone()));
         }
     }

@@ -15,7 +15,7 @@ use datafusion::physical_expr::PhysicalExpr;
 
 use super::aggregate::{AggregatePlan, Input, OfRows};
 use super::asked::{first_seen, rare, take_rate};
-use super::columns::{Alike, Answers, Columns};
+use super::columns::{Alike, Columns};
 use super::group::Group;
 use super::part::{DISTINCT_MAX, Part, hash};
 use super::rising::{Need, needed, never_falls, uncounted};
@@ -296,25 +296,32 @@ impl Windowed {
     ///
     /// # Errors
     /// When an expression of the rule fails on one of them.
-    pub fn inputs(&self, answers: &Answers, rows: &[u32]) -> Result<Inputs> {
-        let answers = OfRows::new(answers, rows);
+    pub fn keys(&self, answers: &OfRows) -> Result<Keyed> {
+        let rows = answers.len();
         let columns = self.keys.columns.iter().map(|column| answers.values(*column));
         let columns = columns.collect::<Result<Vec<_>>>()?;
-        let keys = Alike::of(&columns, &self.keys.nulls, rows.len());
+        let keys = Alike::of(&columns, &self.keys.nulls, rows);
         let owners = self.first.map(|FirstSeen { value, .. }| {
             let (mut columns, mut nulls) = (columns, self.keys.nulls.clone());
             drop((columns.remove(value), nulls.remove(value)));
-            Alike::of(&columns, &nulls, rows.len())
+            Alike::of(&columns, &nulls, rows)
         });
         let asked = match self.span.frame {
             Some(_) => {
                 let columns = self.asked.columns.iter().map(|column| answers.values(*column));
-                Some(Alike::of(&columns.collect::<Result<Vec<_>>>()?, &self.asked.nulls, rows.len()))
+                Some(Alike::of(&columns.collect::<Result<Vec<_>>>()?, &self.asked.nulls, rows))
             }
             None => None,
         };
-        let inputs = self.aggregates.iter().map(|aggregate| aggregate.input(&answers)).collect::<Result<_>>()?;
-        Ok(Inputs { keys, owners, asked, inputs })
+        Ok(Keyed { keys, owners, asked })
+    }
+
+    /// What rows add to the parts of their groups.
+    ///
+    /// # Errors
+    /// When an expression of the rule fails on one of them.
+    pub fn inputs(&self, answers: &OfRows) -> Result<Inputs> {
+        Ok(Inputs(self.aggregates.iter().map(|aggregate| aggregate.input(answers)).collect::<Result<_>>()?))
     }
 
     /// The groups that the condition holds for, and the selected columns of those, a row each.
@@ -451,16 +458,15 @@ impl Windowed {
 }
 
 /// What rows add to groups, column by column.
-pub struct Inputs {
+pub struct Keyed {
     pub keys: Alike,
     /// Of the keys without the column that may be new.
     owners: Option<Alike>,
     /// What is asked of the row that a frame ends with.
     asked: Option<Alike>,
-    inputs: Vec<Input>,
 }
 
-impl Inputs {
+impl Keyed {
     /// Bytes that stand for whose a row's key is.
     pub fn owner(&self, row: usize) -> &[u8] {
         self.owners.as_ref().map_or(&[], |owners| owners.bytes(row))
@@ -470,10 +476,16 @@ impl Inputs {
     pub fn asked(&self, row: usize) -> &[u8] {
         self.asked.as_ref().map_or(&[], |asked| asked.bytes(row))
     }
+}
 
+/// What rows add to each part of their groups.
+#[derive(Default)]
+pub struct Inputs(Vec<Input>);
+
+impl Inputs {
     /// Adds what rows of one group, by their places, say to its parts.
     pub fn add(&self, rows: &[u32], parts: &mut [Part]) {
-        self.inputs.iter().zip(parts).for_each(|(input, part)| input.add(rows, part));
+        self.0.iter().zip(parts).for_each(|(input, part)| input.add(rows, part));
     }
 }
 

@@ -437,7 +437,7 @@ pub fn cases() -> ProptestConfig {
 fn new_calls() -> Rule {
     rule(
         "",
-        "SELECT userIdentity.arn AS who, eventName AS what, count(*) AS n \
+        "SELECT userIdentity.arn AS who, eventName AS what, count(DISTINCT eventID) AS n \
          FROM cloudtrail WHERE eventSource = 'iam.amazonaws.com' \
          GROUP BY userIdentity.arn, eventName, tumble(eventTime, INTERVAL '1 day') \
          HAVING first_seen(eventName, INTERVAL '5 days')",

@@ -12,6 +12,7 @@ use hashbrown::HashMap;
 
 use super::part::hash;
 use super::smallest::Smallest;
+use crate::detect::alike::{FETCHED, fetch};
 
 /// A text, or the sort key of a value.
 pub type Text = Arc<str>;
@@ -275,6 +276,17 @@ fn digits(text: u64) -> Option<u32> {
 }
 
 impl EventId {
+    /// Those of a column.
+    pub fn all(column: &StringViewArray) -> Vec<Option<EventId>> {
+        let mut ids = Vec::with_capacity(column.len());
+        for start in (0..column.len()).step_by(FETCHED) {
+            let rows = start..column.len().min(start + FETCHED);
+            fetch(column, rows.clone());
+            ids.extend(rows.map(|row| column.is_valid(row).then(|| EventId::from(column.value(row)))));
+        }
+        ids
+    }
+
     /// Gives its text to `take`.
     pub fn with_text<R>(&self, take: impl FnOnce(&str) -> R) -> R {
         let number = match self {

@@ -197,6 +197,11 @@ impl Parser<'_> {
             self.set_aside("cloudtrail");
             return Ok(true);
         }
+        // a finding of ours, whose evidence may have what an event has
+        if ["rule", "priority", "evidence", "event_ids"].iter().all(|name| object.get(name).is_some()) {
+            self.set_aside("");
+            return Ok(true);
+        }
         if let (Some(kind), Some(events)) = (object.text("messageType"), object.get("logEvents")) {
             if kind == "CONTROL_MESSAGE" {
                 self.set_aside("");

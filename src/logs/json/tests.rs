@@ -346,6 +346,10 @@ fn what_is_no_log_record_is_set_aside() {
     let mut read = read_text(format!("{digest}\n{control}"));
     assert_eq!((read.counts.of("cloudtrail").set_aside, read.counts.of("").set_aside), (1, 1));
     assert_eq!(read.rejects.len(), 0);
+    let finding = r#"{"id":"0","rule":"a/b","title":"t","priority":5,"event_ids":["e"],
+        "evidence":{"eventName":"CreateUser","eventSource":"iam.amazonaws.com","userIdentity":{"type":"Root"}}}"#;
+    let mut read = read_text(finding.replace('\n', ""));
+    assert_eq!((read.counts.of("").set_aside, read.rejects.len(), read.counts.of("cloudtrail").rows), (1, 0, 0));
     assert_eq!(read_text(r#"{"Records":[]}"#).rejects.len(), 0);
     assert_eq!(read_text("").rejects.len(), 0);
 }

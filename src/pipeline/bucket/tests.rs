@@ -12,6 +12,7 @@ use super::layout::Index;
 use super::*;
 use crate::detect::Parts;
 use crate::position::{Offset, Position};
+use crate::sink::Mark;
 use crate::wait::simulated::Dice;
 
 /// A bucket that takes what its conditions allow; while it is `away` it answers 503, and where it is `mute` it takes the next
@@ -176,7 +177,7 @@ async fn a_commit_whose_answer_was_lost_is_made_once_and_one_that_comes_late_is_
     let working = tokio::task::spawn_blocking(move || {
         let state = Bucket::take("s3://b/w", "one", false, &aws, runtime).unwrap();
         let may = || Ok(());
-        let commit = |round, journal_bytes| Commit { round, journal_bytes, ..Commit::default() };
+        let commit = |round, bytes| Commit { round, journal: Mark { bytes, ..Mark::default() }, ..Commit::default() };
         let stands = || {
             let (version, body) = fake.head();
             (version, unpack(&body).unwrap().1.unwrap())
@@ -470,7 +471,8 @@ async fn a_state_whose_packs_are_removed_while_it_is_read_is_read_again() {
 
 #[test]
 fn what_is_packed_is_unpacked() {
-    let mut commit = Commit { round: 3, journal_bytes: 9, worker: "w".into(), ..Commit::default() };
+    let mut commit =
+        Commit { round: 3, journal: Mark { bytes: 9, ..Mark::default() }, worker: "w".into(), ..Commit::default() };
     commit.detector.shared = vec![b'\n'; 100_000].into();
     commit.detector.of_rules = BTreeMap::from([(("cloudtrail/x".into(), 7), "part".into())]);
     commit.triage = b"t".to_vec();
