@@ -265,14 +265,14 @@ fn uuid(text: &[u8]) -> Option<u128> {
 fn digits(text: u64) -> Option<u32> {
     const ONES: u64 = 0x0101_0101_0101_0101;
     // digits have the values of their low four bits, letters, by the bit that all of them have, nine more
-    let worth = (text & 0x0f * ONES) + (text >> 6 & ONES) * 9;
-    let is_letter = (worth + 0x76 * ONES) >> 7 & ONES;
-    if worth & 0xf0 * ONES != 0 || worth + 0x30 * ONES + is_letter * 0x27 != text {
+    let worth = (text & (0x0f * ONES)) + ((text >> 6) & ONES) * 9;
+    let is_letter = ((worth + 0x76 * ONES) >> 7) & ONES;
+    if worth & (0xf0 * ONES) != 0 || worth + 0x30 * ONES + is_letter * 0x27 != text {
         return None;
     }
-    let pairs = (worth | worth >> 4) & 0x00ff_00ff_00ff_00ff;
-    let fours = (pairs | pairs >> 8) & 0x0000_ffff_0000_ffff;
-    Some((fours | fours >> 16) as u32)
+    let pairs = (worth | (worth >> 4)) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs | (pairs >> 8)) & 0x0000_ffff_0000_ffff;
+    Some((fours | (fours >> 16)) as u32)
 }
 
 impl EventId {
