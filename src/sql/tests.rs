@@ -360,6 +360,10 @@ async fn the_words_of_athena_say_the_same() {
             "GetUser/PutObject",
         ),
         ("SELECT at_timezone(timestamp '2024-08-01 00:00:00 UTC', 'Asia/Tokyo') AS f", "2024-08-01T09:00:00+09:00"),
+        (
+            "SELECT at_timezone(eventTime, 'Asia/Tokyo') AS f FROM cloudtrail WHERE eventid = 'a'",
+            "2024-08-01T19:00:00+09:00",
+        ),
         ("SELECT eventid AS f FROM cloudtrail ORDER BY eventid FETCH FIRST 1 ROW ONLY", "a"),
         ("SELECT eventid AS f FROM cloudtrail ORDER BY eventid OFFSET 1 ROW FETCH NEXT ROW ONLY", "b"),
         ("SELECT coalesce(try(CAST('x' AS INTEGER) + 1), 7) AS f", "7"),

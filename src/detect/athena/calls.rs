@@ -18,7 +18,8 @@ const SAME: &[(&str, usize, &str)] = &[
     ("any_match", 2, "array_any_match(arg1, arg2)"),
     ("array_average", 1, "array_avg(arg1)"),
     ("arrays_overlap", 2, "array_has_any(arg1, arg2)"),
-    ("at_timezone", 2, "(CAST(arg1 AS TIMESTAMP WITH TIME ZONE) AT TIME ZONE arg2)"),
+    // a time without a zone is one of UTC
+    ("at_timezone", 2, r#"(arrow_cast(arg1, 'Timestamp(Microsecond, Some("+00:00"))') AT TIME ZONE arg2)"#),
     ("bitwise_and", 2, "(arg1 & arg2)"),
     ("bitwise_left_shift", 2, "(arg1 * CAST(power(2, arg2) AS BIGINT))"),
     ("bitwise_not", 1, "(-1 - arg1)"),
