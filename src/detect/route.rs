@@ -487,6 +487,41 @@ mod tests {
         }
     }
 
+    #[test]
+    fn columns_of_few_values_that_are_looked_at_as_one_leave_the_rows_of_each() {
+        let parts = [["us-east-1", "eu-west-1"], ["IAMUser", "AssumedRole"], ["aws-cli/2", "Boto3/1"]];
+        let columns = ["awsRegion", "userIdentity.type", "userAgent"];
+        // each rule asks for a name, and for one value of some of the columns
+        let asked = |n: usize, column: usize| [None, Some(0), Some(1)][n / 3_usize.pow(column as u32) % 3];
+        let made = (0..27).map(|n| {
+            let condition = |column: usize| {
+                asked(n, column).map(|value| format!(" AND {} = '{}'", columns[column], parts[column][value]))
+            };
+            let conditions: String = (0..3).filter_map(condition).collect();
+            let sql = format!("SELECT eventID FROM cloudtrail WHERE eventName = 'N{}'{conditions}", n % 2);
+            Rule { id: format!("cloudtrail/r{n}"), ..rule("", &sql) }
+        });
+        let mut many = detector(made);
+        let value = |call: usize, column: usize| call >> column & 1;
+        let name = |call: usize| call / 8 % 5;
+        let call = |n: usize| {
+            let [region, kind, agent] = [0, 1, 2].map(|column| parts[column][value(n, column)]);
+            let more = json!({ "awsRegion": region, "userIdentity": { "type": kind }, "userAgent": agent });
+            changed(event(&format!("N{}", name(n)), &format!("e{n}")), more)
+        };
+        let calls: Vec<Value> = (0..1000).map(call).collect();
+        many.observe(&[batch(&calls)], Timestamp(0));
+        for n in 0..27 {
+            let is_of = |call: &usize| {
+                name(*call) == n % 2
+                    && (0..3).all(|column| asked(n, column).is_none_or(|asked| asked == value(*call, column)))
+            };
+            let expected = (0..1000).filter(is_of).count() as u64;
+            let cost = &many.costs()[&format!("cloudtrail/r{n}")];
+            assert_eq!((cost.hits, cost.rows), (expected, expected), "rule {n}");
+        }
+    }
+
     /// Hits, and rows looked at, of rules of which one asks a column of text and one a column of symbols, in a batch of so many calls
     /// with so many values of each column.
     fn asked_of(calls: usize, values: usize) -> [(u64, u64); 2] {

@@ -162,7 +162,7 @@ impl<'a> Answers<'a> {
         };
         match whole {
             Some(whole) => Ok(whole.of_rows(rows.iter().copied())),
-            None => Values::sortable(&self.array(column, rows)?, kind),
+            None => Values::sortable(&self.compute(column, rows)?, kind),
         }
     }
 
@@ -175,8 +175,12 @@ impl<'a> Answers<'a> {
             let places: UInt32Array = rows.iter().map(|row| Some(tuple.of_row[*row as usize])).collect();
             return Ok(take(array, &places, None)?);
         }
-        let program = &self.columns.all[column].program;
         self.whole[column].asked.set(self.whole[column].asked.get() + rows.len());
+        self.compute(column, rows)
+    }
+
+    fn compute(&self, column: usize, rows: &[u32]) -> Result<ArrayRef> {
+        let program = &self.columns.all[column].program;
         let rows = if rows.len() == self.rows { Rows::All(self.rows) } else { Rows::These(rows) };
         Ok(program.run(self.arrays, rows)?.remove(0))
     }

@@ -292,7 +292,7 @@ impl Windowed {
         self.aggregates.len()
     }
 
-    /// What each of `rows` adds to its group.
+    /// Whose rows are.
     ///
     /// # Errors
     /// When an expression of the rule fails on one of them.
@@ -457,7 +457,7 @@ impl Windowed {
     }
 }
 
-/// What rows add to groups, column by column.
+/// Whose rows are: their keys, and what is known of these.
 pub struct Keyed {
     pub keys: Alike,
     /// Of the keys without the column that may be new.
