@@ -153,9 +153,12 @@ const REPEAT_ROWS_MIN: usize = 8;
 
 #[cfg(test)]
 mod tests {
+    use std::any::Any;
+
     use arrow::array::{DictionaryArray, StringArray};
     use arrow::datatypes::{Field, Int32Type};
     use datafusion::common::config::ConfigOptions;
+    use datafusion::prelude::{col, lit};
 
     use super::*;
 
@@ -174,6 +177,23 @@ mod tests {
         };
         let ColumnarValue::Array(truth) = function.invoke_with_args(args).unwrap() else { panic!("an array goes in") };
         truth.as_boolean().iter().collect()
+    }
+
+    #[test]
+    fn flags_are_compiled_with_the_expression() {
+        let compiled = |flags: &str| {
+            let args = vec![col("t"), lit("^A"), lit(flags)];
+            let call = ScalarFunction::new_udf(datafusion::functions::regex::regexp_like(), args);
+            match compile_once(Expr::ScalarFunction(call)) {
+                Expr::ScalarFunction(call) => (call.func.inner().as_ref() as &dyn Any)
+                    .downcast_ref::<Matches>()
+                    .map(|matches| matches.regex.as_str().to_owned()),
+                other => panic!("{other}"),
+            }
+        };
+        let found = ["i", "im", "", "g", "?"].map(compiled);
+        // what DataFusion refuses, or does otherwise, is left to it
+        assert_eq!(found, [Some("(?i)^A".to_owned()), Some("(?im)^A".to_owned()), None, None, None]);
     }
 
     #[test]
