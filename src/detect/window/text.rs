@@ -360,6 +360,22 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_is_nearly_a_uuid_keeps_its_text() {
+        let uuid = "01234567-89ab-cdef-0f1e-2d3c4b5a6978";
+        assert!(matches!(EventId::from(uuid), EventId::Uuid(0x0123_4567_89ab_cdef_0f1e_2d3c_4b5a_6978)));
+        for place in 0..uuid.len() {
+            // what stands beside the digits, and what an upper case or a dash in another place would be
+            for other in ["/", ":", "@", "A", "F", "`", "g", "o", "-", " ", "\u{7f}"] {
+                let mut text = uuid.to_owned();
+                text.replace_range(place..=place, other);
+                let id = EventId::from(text.as_str());
+                assert_eq!(id.with_text(str::to_owned), text);
+                assert_eq!(matches!(id, EventId::Uuid(_)), text == uuid, "{text}");
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn ids_keep_their_text_and_order_as_texts(ids in proptest::collection::vec("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9A-Fa-f-]{0,37}|[/0-9:@A-G`a-gé]{8}-[0-9a-f]{4}-[0-9a-g]{4}-[0-9a-f]{4}-[0-9a-f]{12}", 2)) {
