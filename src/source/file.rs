@@ -12,7 +12,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use bytes::Bytes;
 
 use super::half_written::is_half_written;
-use super::{Event, Feed, Gone, PANICKED, Piece};
+use super::{Event, Feed, Gone, PANICKED, Piece, layout};
 use crate::decode::{self, Counts, Input};
 use crate::position::{Offset, Position};
 use crate::table::Origin;
@@ -162,6 +162,8 @@ fn list(config: &Config, queue: &Queue, feed: &Feed) {
             }
         }
         before = now;
+        // by their names one account's year would come before the next one's, whose rows would be late by then
+        found.sort_by_cached_key(|file| layout::delivered(&file.name));
         queue.put(found);
         if !config.follow || feed.stop.is_cancelled() {
             break;
@@ -396,6 +398,29 @@ mod tests {
         assert_eq!(names(&format!("{all}/*.json"), &[]).0, ["a.json"]);
         assert_eq!(names(&format!("{all}/*.none"), &[]).1, ["no file matches"]);
         assert_eq!(names(&format!("{all}/nothing"), &[]).1, [NOTHING_THERE]);
+    }
+
+    #[tokio::test]
+    async fn what_was_delivered_first_is_read_first_whoever_it_is_of() {
+        let dir = tempfile::tempdir().unwrap();
+        for file in [
+            "1/CloudTrail/us-east-1/2024/08/02/b",
+            "1/CloudTrail/us-east-1/2024/08/01/c",
+            "2/CloudTrail/eu-west-1/2024/08/01/a",
+            "z",
+        ] {
+            let path = dir.path().join(if file == "z" { file.into() } else { format!("AWSLogs/11112222333{file}") });
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "x").unwrap();
+        }
+        let none = tokio::sync::watch::channel(Arc::default()).1;
+        let stop = tokio_util::sync::CancellationToken::new();
+        let (feed, _events) = super::super::queue(decode::Options::default(), Arc::default(), none, stop);
+        let from = vec![dir.path().to_string_lossy().into_owned()];
+        let queue = Queue::default();
+        list(&Config { from, exclude: Vec::new(), follow: false, readers: 1 }, &queue, &feed);
+        let ends = std::iter::from_fn(|| queue.take()).map(|file| file.name[file.name.len() - 1..].to_owned());
+        assert_eq!(ends.collect::<String>(), "zcab");
     }
 
     #[test]

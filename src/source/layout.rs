@@ -135,6 +135,19 @@ pub fn key_time(key: &str) -> Option<Timestamp> {
     })
 }
 
+/// When a file was delivered, as its name says it, or the day whose folder it is in.
+pub fn delivered(path: &str) -> Option<Timestamp> {
+    key_time(path).or_else(|| {
+        let mut place = Place::Outside;
+        for folder in path.rsplit_once('/')?.0.split('/') {
+            if let Child::Into(below) = place.child(folder, &Wanted::default()) {
+                place = below;
+            }
+        }
+        if let Place::Day(day) = place { Some(Timestamp(i64::from(day) * MICROS_PER_DAY)) } else { None }
+    })
+}
+
 /// How far down AWS's folders a prefix leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {

@@ -76,7 +76,7 @@ impl AggregatePlan {
             (APPROX_PERCENTILE, false) => Part::Spread(Default::default()),
             (APPROX_PERCENTILE, true) => return plan_err!("approx_percentile is of all values: leave DISTINCT out"),
             ("sum", false) if item.is_integer() => Part::Sum(None),
-            ("avg", false) if item.is_integer() => Part::Mean { sum: 0, count: 0 },
+            ("avg", false) if item.is_integer() => Part::Mean(Default::default()),
             ("sum" | "avg", _) => {
                 return plan_err!("{name} in a rule is of whole numbers, which add up the same in any order");
             }
@@ -86,7 +86,7 @@ impl AggregatePlan {
                 );
             }
         };
-        let bytes = !matches!(empty, Part::Count(_) | Part::Sum(_) | Part::Mean { .. } | Part::Spread(_));
+        let bytes = !matches!(empty, Part::Count(_) | Part::Sum(_) | Part::Mean(_) | Part::Spread(_));
         if bytes && !has_order(&item) {
             return plan_err!("{name} in a rule is of text, numbers or times: use `->>` in place of `->`");
         }
@@ -158,7 +158,7 @@ impl AggregatePlan {
             }
             Part::Regular(_) => Argument::Times(times(&array()?)?),
             Part::Spread(_) => Argument::Floats(numbers(&array()?)?),
-            Part::Sum(_) | Part::Mean { .. } => {
+            Part::Sum(_) | Part::Mean(_) => {
                 Argument::Numbers(cast(&array()?, &DataType::Int64)?.as_primitive::<Int64Type>().clone())
             }
             Part::Distinct(_) => Argument::Hashes(values()?),
@@ -183,11 +183,8 @@ impl AggregatePlan {
                 let sum = |part: &&Part| if let Part::Sum(sum) = part { *sum } else { None };
                 Arc::new(parts.iter().map(sum).collect::<Int64Array>())
             }
-            Part::Mean { .. } => {
-                let mean = |part: &&Part| match part {
-                    Part::Mean { sum, count } if *count > 0 => Some(*sum as f64 / *count as f64),
-                    _ => None,
-                };
+            Part::Mean(_) => {
+                let mean = |part: &&Part| if let Part::Mean(mean) = part { mean.value() } else { None };
                 Arc::new(parts.iter().map(mean).collect::<Float64Array>())
             }
             Part::Least(_) | Part::Greatest(_) => {

@@ -106,6 +106,9 @@ impl Shared {
     }
 }
 
+/// How often a text is shared stands before it.
+const COUNTS: usize = 16;
+
 impl Group {
     /// A group without rows.
     pub fn new(parts: Vec<Part>) -> Group {
@@ -140,11 +143,12 @@ impl Group {
     /// About what it takes, in bytes.
     pub fn bytes_len(&self) -> usize {
         let names = [&self.account, &self.region, &self.actor, &self.source_ip];
-        std::mem::size_of::<Group>()
+        size_of::<Group>()
             + names.iter().map(|name| name.bytes_len()).sum::<usize>()
-            // a list that grew is about three quarters full, and a text has a place of its own
-            + self.resources.as_slice().iter().map(|text| text.len() + 40).sum::<usize>()
-            + self.event_ids.as_slice().iter().map(|(_, id)| id.bytes_len() + 60).sum::<usize>()
+            + self.resources.places_len()
+            + self.resources.as_slice().iter().map(|text| text.len() + COUNTS).sum::<usize>()
+            + self.event_ids.places_len()
+            + self.event_ids.as_slice().iter().map(|(_, id)| id.bytes_len()).sum::<usize>()
             + self.parts.iter().map(Part::bytes_len).sum::<usize>()
     }
 

@@ -26,8 +26,8 @@ pub enum Part {
     Count(u64),
     /// `sum(x)` of integers, wrapping as DataFusion's does
     Sum(Option<i64>),
-    /// `avg(x)` of integers
-    Mean { sum: i128, count: u64 },
+    /// `avg(x)` of integers; in a box, for it is longer than the others, and there are very many of them
+    Mean(Box<Mean>),
     /// `min(x)`
     Least(Option<Sortable>),
     /// `max(x)`
@@ -44,6 +44,25 @@ pub enum Part {
     Spread(Spread),
 }
 
+/// Whole numbers that were added up.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mean {
+    sum: i128,
+    count: u64,
+}
+
+impl Mean {
+    /// `None` of no numbers.
+    pub fn value(&self) -> Option<f64> {
+        (self.count > 0).then(|| self.sum as f64 / self.count as f64)
+    }
+
+    fn add(&mut self, sum: i128, count: u64) {
+        self.sum += sum;
+        self.count += count;
+    }
+}
+
 impl Part {
     /// So many rows.
     pub fn count(&mut self, rows: u64) {
@@ -55,10 +74,7 @@ impl Part {
     pub fn number(&mut self, value: i64) {
         match self {
             Part::Sum(sum) => *sum = Some(sum.unwrap_or(0).wrapping_add(value)),
-            Part::Mean { sum, count } => {
-                *sum += i128::from(value);
-                *count += 1;
-            }
+            Part::Mean(mean) => mean.add(i128::from(value), 1),
             _ => {}
         }
     }
@@ -106,10 +122,7 @@ impl Part {
         match (self, other) {
             (Part::Count(a), Part::Count(b)) => *a += b,
             (Part::Sum(a), Part::Sum(Some(b))) => *a = Some(a.unwrap_or(0).wrapping_add(*b)),
-            (Part::Mean { sum, count }, Part::Mean { sum: more, count: rows }) => {
-                *sum += more;
-                *count += rows;
-            }
+            (Part::Mean(a), Part::Mean(b)) => a.add(b.sum, b.count),
             (a @ (Part::Least(_) | Part::Greatest(_)), Part::Least(Some(b)) | Part::Greatest(Some(b))) => a.value(b),
             (Part::Distinct(a), Part::Distinct(b)) => a.merge(b, DISTINCT_MAX),
             (Part::Sample(a), Part::Sample(b)) => a.merge(b, SAMPLE_MAX),
@@ -126,7 +139,7 @@ impl Part {
             Part::Count(count) => *count >= least,
             Part::Distinct(hashes) => hashes.as_slice().len() as u64 >= least.min(DISTINCT_MAX as u64),
             Part::Sum(sum) => least == 0 || sum.is_some(),
-            Part::Mean { count, .. } => least == 0 || *count > 0,
+            Part::Mean(mean) => least == 0 || mean.count > 0,
             Part::Least(value) | Part::Greatest(value) => least == 0 || value.is_some(),
             Part::Sample(_) => true,
             Part::InOrder(chain) => least == 0 || chain.holds(),
@@ -156,7 +169,7 @@ impl Part {
             Part::Count(count) => *count,
             Part::Distinct(hashes) => hashes.as_slice().len() as u64,
             Part::Sum(sum) => whether(sum.is_some()),
-            Part::Mean { count, .. } => whether(*count > 0),
+            Part::Mean(mean) => whether(mean.count > 0),
             Part::Least(value) | Part::Greatest(value) => whether(value.is_some()),
             Part::Sample(_) => u64::MAX,
             Part::InOrder(chain) => whether(!chain.is_empty()),
@@ -168,16 +181,18 @@ impl Part {
     /// About what it takes, in bytes.
     pub fn bytes_len(&self) -> usize {
         let more = match self {
-            Part::Count(_) | Part::Sum(_) | Part::Mean { .. } => 0,
+            Part::Count(_) | Part::Sum(_) => 0,
+            Part::Mean(_) => size_of::<Mean>(),
             Part::Least(value) | Part::Greatest(value) => value.as_ref().map_or(0, |value| value.len() + 16),
-            // a list that grew is about three quarters full
-            Part::Distinct(hashes) => hashes.as_slice().len() * 12,
-            Part::Sample(values) => values.as_slice().iter().map(|value| value.len() + 32).sum(),
+            Part::Distinct(hashes) => hashes.places_len(),
+            Part::Sample(values) => {
+                values.places_len() + values.as_slice().iter().map(|value| value.len() + 16).sum::<usize>()
+            }
             Part::InOrder(chain) => chain.bytes_len(),
             Part::Regular(times) => times.bytes_len(),
             Part::Spread(spread) => spread.bytes_len(),
         };
-        std::mem::size_of::<Part>() + more
+        size_of::<Part>() + more
     }
 
     pub fn write(&self, to: &mut Writer) {
@@ -190,10 +205,10 @@ impl Part {
                 to.byte(1);
                 to.optional(sum.map(i64::to_le_bytes).as_ref().map(|bytes| &bytes[..]));
             }
-            Part::Mean { sum, count } => {
+            Part::Mean(mean) => {
                 to.byte(2);
-                to.bytes(&sum.to_le_bytes());
-                to.number(*count);
+                to.bytes(&mean.sum.to_le_bytes());
+                to.number(mean.count);
             }
             Part::Least(value) => {
                 to.byte(3);
@@ -236,7 +251,10 @@ impl Part {
                 Some(bytes) => Some(i64::from_le_bytes(bytes.try_into().ok()?)),
                 None => None,
             }),
-            2 => Part::Mean { sum: i128::from_le_bytes(from.bytes()?.try_into().ok()?), count: from.number()? },
+            2 => {
+                let sum = i128::from_le_bytes(from.bytes()?.try_into().ok()?);
+                Part::Mean(Box::new(Mean { sum, count: from.number()? }))
+            }
             3 => Part::Least(from.optional()?.map(Into::into)),
             4 => Part::Greatest(from.optional()?.map(Into::into)),
             5 => {
@@ -265,7 +283,7 @@ mod tests {
         let kinds = [
             Part::Count(0),
             Part::Sum(None),
-            Part::Mean { sum: 0, count: 0 },
+            Part::Mean(Default::default()),
             Part::Least(None),
             Part::Greatest(None),
             Part::Distinct(Smallest::default()),

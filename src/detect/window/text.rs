@@ -231,8 +231,8 @@ pub fn add_shared<T: ?Sized + Ord>(to: &mut Smallest<Arc<T>>, value: &Arc<T>, ma
 /// Id of an event: as CloudTrail writes it, which takes no memory of its own, or any text. Ids order as their texts do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EventId {
-    /// Lower case, with dashes.
-    Uuid(u128),
+    /// Lower case, with dashes: its number, the highest byte first. As a number it would take half as much again, for its alignment.
+    Uuid([u8; 16]),
     Text(Text),
 }
 
@@ -241,7 +241,8 @@ const DASHES: [usize; 4] = [8, 13, 18, 23];
 
 impl From<&str> for EventId {
     fn from(text: &str) -> EventId {
-        uuid(text.as_bytes()).map_or_else(|| EventId::Text(text.into()), EventId::Uuid)
+        let of_number = |number: u128| EventId::Uuid(number.to_be_bytes());
+        uuid(text.as_bytes()).map_or_else(|| EventId::Text(text.into()), of_number)
     }
 }
 
@@ -290,7 +291,7 @@ impl EventId {
     /// Gives its text to `take`.
     pub fn with_text<R>(&self, take: impl FnOnce(&str) -> R) -> R {
         let number = match self {
-            EventId::Uuid(number) => *number,
+            EventId::Uuid(bytes) => u128::from_be_bytes(*bytes),
             EventId::Text(text) => return take(text),
         };
         let (mut text, mut shift) = ([b'-'; 36], 128);
@@ -313,7 +314,7 @@ impl EventId {
 impl Ord for EventId {
     fn cmp(&self, other: &EventId) -> Ordering {
         match (self, other) {
-            (EventId::Uuid(one), EventId::Uuid(other)) => one.cmp(other),
+            (EventId::Uuid(one), EventId::Uuid(other)) => u128::from_be_bytes(*one).cmp(&u128::from_be_bytes(*other)),
             _ => self.with_text(|one| other.with_text(|other| one.cmp(other))),
         }
     }
@@ -363,7 +364,8 @@ mod tests {
     #[test]
     fn what_is_nearly_a_uuid_keeps_its_text() {
         let uuid = "01234567-89ab-cdef-0f1e-2d3c4b5a6978";
-        assert!(matches!(EventId::from(uuid), EventId::Uuid(0x0123_4567_89ab_cdef_0f1e_2d3c_4b5a_6978)));
+        let number = 0x0123_4567_89ab_cdef_0f1e_2d3c_4b5a_6978u128;
+        assert_eq!(EventId::from(uuid), EventId::Uuid(number.to_be_bytes()));
         for place in 0..uuid.len() {
             // what stands beside the digits, and what an upper case or a dash in another place would be
             for other in ["/", ":", "@", "A", "F", "`", "g", "o", "-", " ", "\u{7f}"] {

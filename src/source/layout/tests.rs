@@ -58,6 +58,25 @@ fn the_time_is_read_off_the_name_of_a_file() {
 }
 
 #[test]
+fn a_file_is_of_the_time_in_its_name_or_of_the_day_it_stands_under() {
+    let check = |path: &str, expected: Option<&str>| assert_eq!(delivered(path), expected.map(time), "{path}");
+    let of_account = |rest: &str| format!("/srv/logs/AWSLogs/o-a1b2c3/111122223333/CloudTrail/us-east-1/{rest}");
+    check(
+        &of_account("2024/08/01/111122223333_CloudTrail_us-east-1_20240801T1130Z_Q.json.gz"),
+        Some("2024-08-01T11:30:00Z"),
+    );
+    check(&of_account("2024/08/01/0001.json.gz"), Some("2024-08-01"));
+    check(&of_account("2024/08/01/07/0001.json.gz"), Some("2024-08-01"));
+    check(&of_account("2024/13/01/0001.json.gz"), None);
+    check(&of_account("2024/0001.json.gz"), None);
+    let hive =
+        "AWSLogs/aws-account-id=111122223333/aws-service=vpcflowlogs/aws-region=us-east-1/year=2024/month=08/day=02";
+    check(&format!("{hive}/hour=05/x.parquet"), Some("2024-08-02"));
+    check("logs/2024/08/01/x.json", None);
+    check("x.json", None);
+}
+
+#[test]
 fn what_is_no_log_is_known_by_its_key() {
     let check = |key: &str, expected: bool| assert_eq!(set_aside(key).is_some(), expected, "{key}");
     check("AWSLogs/111122223333/CloudTrail-Digest/us-east-1/2024/08/01/x.json.gz", true);
