@@ -56,7 +56,7 @@ impl Default for Memory {
 }
 
 impl Memory {
-    /// From this limit up everything has its usual size: they come to 0.9 GB when all of them are full.
+    /// From this limit up everything has its usual size: they come to about 0.9 GB when all of them are full.
     pub const FULL: u64 = 1 << 30;
     /// A lower limit is refused: a piece, its rows and one decoder would not be sure to fit beside the program.
     pub const FLOOR: u64 = 256 << 20;

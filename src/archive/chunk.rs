@@ -5,7 +5,12 @@
 //! compared and put into the filter once, and each further row is one look into an array. Pages are made in one buffer and compressed by one
 //! compressor for each thread.
 
-use std::cell::RefCell;
+mod bounds;
+mod fetch;
+mod page;
+#[cfg(test)]
+mod tests;
+
 use std::io::{self, Read};
 use std::iter::repeat_n;
 use std::mem;
@@ -13,7 +18,7 @@ use std::mem;
 use arrow::array::{Array, StringArray, StringViewArray};
 use bytes::buf::Reader;
 use bytes::{Buf, Bytes};
-use parquet::basic::{BoundaryOrder, Compression, Encoding, EncodingMask, PageType, Type};
+use parquet::basic::{Compression, Encoding, EncodingMask, PageType, Type};
 use parquet::bloom_filter::Sbbf;
 use parquet::column::page::{CompressedPage, Page, PageWriter};
 use parquet::column::writer::ColumnCloseResult;
@@ -27,9 +32,12 @@ use parquet::file::statistics::{Statistics, ValueStatistics};
 use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 use parquet::schema::types::ColumnDescPtr;
 
+use self::bounds::{Bounds, Order, above, below};
+use self::fetch::{fetch, prefetch};
+use self::page::{bits, compressed, hybrid, put_levels};
 use super::gather::{Column, Each, Items, Place, Texts, level_of_item};
 use crate::decode::reuse;
-use crate::logs::build::Dictionary;
+use crate::logs::symbols::Dictionary;
 
 /// Bytes that stand free before the values of a page, for its levels.
 const LEVELS_BYTES: usize = 32 << 10;
@@ -94,17 +102,6 @@ struct Known {
     codes: Vec<u32>,
 }
 
-/// The first and the last of texts.
-#[derive(Default)]
-struct Bounds(Option<(Vec<u8>, Vec<u8>)>);
-
-/// Whether the bounds of pages rise or fall.
-struct Order {
-    last: Option<(Vec<u8>, Vec<u8>)>,
-    rises: bool,
-    falls: bool,
-}
-
 /// Of all pages that have ended.
 #[derive(Default)]
 struct Totals {
@@ -155,7 +152,7 @@ impl Chunk {
             pages: 0,
             index: ColumnIndexBuilder::new(Type::BYTE_ARRAY),
             offsets: OffsetIndexBuilder::new(),
-            order: Order { last: None, rises: true, falls: true },
+            order: Order::default(),
             totals: Totals { levels: vec![0; column.max_def_level() as usize + 1], ..Totals::default() },
             rules,
             whole: column.max_def_level() as u8,
@@ -555,6 +552,27 @@ impl Chunk {
     }
 }
 
+impl Known {
+    /// Notes that the open page has the text of a code.
+    fn meet(&mut self, code: u32, text: &[u8], pages: u32, bounds: &mut Option<Bounds>, filter: &mut Option<Sbbf>) {
+        if self.stamps.len() == code as usize {
+            self.stamps.push(0);
+            self.lengths.push(text.len() as u32);
+            self.bytes += size_of::<u32>() + text.len();
+            if let Some(filter) = filter {
+                filter.insert(text);
+            }
+        }
+        let stamp = &mut self.stamps[code as usize];
+        if *stamp != pages + 1 {
+            *stamp = pages + 1;
+            if let Some(bounds) = bounds {
+                bounds.add(text);
+            }
+        }
+    }
+}
+
 /// The bytes of a chunk, which a file takes as a reader.
 pub struct Pages {
     dictionary: Bytes,
@@ -579,216 +597,3 @@ impl ChunkReader for Pages {
         unreachable!("a chunk is taken whole")
     }
 }
-
-impl Known {
-    /// Notes that the open page has the text of a code.
-    fn meet(&mut self, code: u32, text: &[u8], pages: u32, bounds: &mut Option<Bounds>, filter: &mut Option<Sbbf>) {
-        if self.stamps.len() == code as usize {
-            self.stamps.push(0);
-            self.lengths.push(text.len() as u32);
-            self.bytes += size_of::<u32>() + text.len();
-            if let Some(filter) = filter {
-                filter.insert(text);
-            }
-        }
-        let stamp = &mut self.stamps[code as usize];
-        if *stamp != pages + 1 {
-            *stamp = pages + 1;
-            if let Some(bounds) = bounds {
-                bounds.add(text);
-            }
-        }
-    }
-}
-
-impl Bounds {
-    fn add(&mut self, text: &[u8]) {
-        match &mut self.0 {
-            None => self.0 = Some((text.to_vec(), text.to_vec())),
-            Some((least, most)) => {
-                if text < &least[..] {
-                    text.clone_into(least);
-                } else if text > &most[..] {
-                    text.clone_into(most);
-                }
-            }
-        }
-    }
-}
-
-impl Order {
-    fn add(&mut self, least: &[u8], most: &[u8]) {
-        if let Some((last_least, last_most)) = &self.last {
-            self.rises &= &last_least[..] <= least && &last_most[..] <= most;
-            self.falls &= &last_least[..] >= least && &last_most[..] >= most;
-        }
-        self.last = Some((least.to_vec(), most.to_vec()));
-    }
-
-    fn of_pages(&self) -> BoundaryOrder {
-        match (self.rises, self.falls) {
-            (true, _) => BoundaryOrder::ASCENDING,
-            (false, true) => BoundaryOrder::DESCENDING,
-            (false, false) => BoundaryOrder::UNORDERED,
-        }
-    }
-}
-
-/// Levels up to `most`, with their length before them.
-fn put_levels(levels: &[u8], most: u8, out: &mut Vec<u8>) {
-    let start = out.len();
-    out.extend_from_slice(&[0; 4]);
-    hybrid(levels, bits(usize::from(most)), out);
-    let length = (out.len() - start - 4) as u32;
-    out[start..][..4].copy_from_slice(&length.to_le_bytes());
-}
-
-/// Has the processor get what rows need that come some rows later: rows of a file lie anywhere in what was read.
-#[inline(always)]
-fn prefetch(views: &[&StringViewArray], places: &[Place], index: usize, level: impl Fn(Place) -> u8, whole: u8) {
-    /// Rows ahead, for the view of the text and then for the text; bytes of that.
-    const VIEW_AHEAD: usize = 24;
-    const AHEAD: usize = 12;
-    const BYTES: usize = 256;
-    if let Some(view) = places.get(index + VIEW_AHEAD).and_then(|&(batch, row)| views[batch].views().get(row)) {
-        fetch(view);
-    }
-    let Some(&(batch, row)) = places.get(index + AHEAD) else { return };
-    let Some(&view) = views[batch].views().get(row) else { return };
-    let length = view as u32 as usize;
-    if length > 12 && level((batch, row)) == whole {
-        let (buffer, start) = ((view >> 64) as u32, (view >> 96) as u32);
-        let text = &views[batch].data_buffers()[buffer as usize][start as usize..];
-        text[..length.min(BYTES)].chunks(64).for_each(|line| fetch(&line[0]));
-    }
-}
-
-/// Has the processor get what is there into its cache.
-#[inline(always)]
-fn fetch<T>(place: &T) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: it reads nothing
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(place).cast()) };
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = place;
-}
-
-/// A bound below a text in at most so many bytes, and whether it is the text.
-fn below(mut text: Vec<u8>, bytes_max: usize) -> (Vec<u8>, bool) {
-    if text.len() <= bytes_max {
-        return (text, true);
-    }
-    text.truncate(char_start(&text, bytes_max));
-    (text, false)
-}
-
-/// A bound above a text, in at most so many bytes where there is one, and whether it is the text.
-fn above(text: Vec<u8>, bytes_max: usize) -> (Vec<u8>, bool) {
-    if text.len() <= bytes_max {
-        return (text, true);
-    }
-    let short = std::str::from_utf8(&text[..char_start(&text, bytes_max)]).expect("a text is UTF-8");
-    for (place, last) in short.char_indices().rev() {
-        let next = char::from_u32(last as u32 + 1).filter(|next| next.len_utf8() == last.len_utf8());
-        if let Some(next) = next {
-            return (format!("{}{next}", &short[..place]).into_bytes(), false);
-        }
-    }
-    (text, true)
-}
-
-/// Where the character begins that stands at this place of a text.
-fn char_start(text: &[u8], place: usize) -> usize {
-    (0..=place).rev().find(|&place| text[place] & 0xc0 != 0x80).unwrap_or(0)
-}
-
-/// Bits of the numbers up to `most`.
-fn bits(most: usize) -> u32 {
-    usize::BITS - most.leading_zeros()
-}
-
-/// Parquet's hybrid of runs of one value and of values of so many bits.
-fn hybrid<T: Copy + Into<u32> + PartialEq>(values: &[T], width: u32, out: &mut Vec<u8>) {
-    // as many as stand together before one run of them is shorter
-    const RUN_MIN: usize = 16;
-    let mut packed = 0;
-    let mut at = 0;
-    while at < values.len() {
-        let first = values[at];
-        let run = values[at..].iter().take_while(|&&value| value == first).count();
-        if run >= RUN_MIN || at == packed && run == values.len() - at {
-            pack(&values[packed..at], width, out);
-            varint((run as u64) << 1, out);
-            out.extend_from_slice(&first.into().to_le_bytes()[..width.div_ceil(8) as usize]);
-            at += run;
-            packed = at;
-        } else {
-            // eight stand together; of a longer run the rest may begin one
-            at = values.len().min(at + 8);
-        }
-    }
-    pack(&values[packed..], width, out);
-}
-
-/// Values of so many bits, in groups of eight.
-fn pack<T: Copy + Into<u32>>(values: &[T], width: u32, out: &mut Vec<u8>) {
-    if values.is_empty() {
-        return;
-    }
-    let groups = values.len().div_ceil(8);
-    varint((groups as u64) << 1 | 1, out);
-    let end = out.len() + groups * width as usize;
-    out.reserve(groups * width as usize + 4);
-    let (mut word, mut filled) = (0u64, 0);
-    for &value in values {
-        word |= u64::from(value.into()) << filled;
-        filled += width;
-        if filled >= 32 {
-            out.extend_from_slice(&(word as u32).to_le_bytes());
-            word >>= 32;
-            filled -= 32;
-        }
-    }
-    out.extend_from_slice(&(word as u32).to_le_bytes());
-    out.resize(end, 0);
-}
-
-fn varint(mut number: u64, out: &mut Vec<u8>) {
-    while number >= 0x80 {
-        out.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    out.push(number as u8);
-}
-
-/// A page as the file has it.
-fn compressed(compression: Compression, page: &[u8]) -> anyhow::Result<Bytes> {
-    let level = match compression {
-        Compression::ZSTD(level) => level.compression_level(),
-        Compression::UNCOMPRESSED => return Ok(Bytes::copy_from_slice(page)),
-        other => unreachable!("an archive has no {other}"),
-    };
-    COMPRESSOR.with_borrow_mut(|(made_for, compressor, out)| {
-        if compressor.is_none() || *made_for != level {
-            *compressor = Some(zstd::bulk::Compressor::new(level)?);
-            *made_for = level;
-        }
-        out.clear();
-        out.reserve(zstd::zstd_safe::compress_bound(page.len()));
-        compressor.as_mut().expect("it was just made").compress_to_buffer(page, out)?;
-        Ok(Bytes::copy_from_slice(out))
-    })
-}
-
-type Compressor = (i32, Option<zstd::bulk::Compressor<'static>>, Vec<u8>);
-
-thread_local! {
-    /// With its level, and what it wrote last: it has large tables.
-    static COMPRESSOR: RefCell<Compressor> = const { RefCell::new((0, None, Vec::new())) };
-}
-
-#[cfg(test)]
-mod tests;

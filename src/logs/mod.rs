@@ -6,6 +6,7 @@
 //! lines or Parquet.
 
 pub mod build;
+pub mod symbols;
 pub mod cloudtrail;
 pub mod glue_job_run;
 pub mod glue_log;

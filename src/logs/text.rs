@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch};
 
-use super::build::{Arena, Numbers, Place, Symbols, Views};
+use super::build::{Arena, Numbers, Place, Views};
+use super::symbols::Symbols;
 use crate::decode::{Context, Lines};
 use crate::table::{Batch, Kind, Origin, PARTITIONS, Table};
 

@@ -10,7 +10,8 @@ use super::again::Again;
 use super::plan::{Action, Field, Key, Node, Plan};
 use super::scalar::{self, Clockwork};
 use super::walk::{Cursor, NO_COLON, NO_KEY, Stop};
-use crate::logs::build::{Arena, Flags, Numbers, Place, Symbols, Valid, Views};
+use crate::logs::build::{Arena, Flags, Numbers, Place, Valid, Views};
+use crate::logs::symbols::Symbols;
 use crate::table::Batch;
 
 /// The open batch of one table.

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use crate::logs::build::{self, Numbers, Place, Symbols, Views};
+use crate::logs::build::{self, Numbers, Place, Views};
+use crate::logs::symbols::Symbols;
 
 /// The words of one field of the pending lines.
 pub struct Column<'a> {
