@@ -86,6 +86,9 @@ pub fn run(flags: &Backtest) -> Result<ExitCode, Failure> {
 
     let references = reference::read(&config.reference).or_usage()?;
     let mut tried = Tried::new(chosen, &references, &config)?;
+    if tried.tables().is_empty() {
+        return Err(Failure::Usage(anyhow!("no rule is left in {}", flags.what.as_deref().unwrap_or_default())));
+    }
     let mut in_force = Tried::new(before, &references, &config)?;
     let started = Instant::now();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().or_output()?;

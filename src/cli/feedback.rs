@@ -40,7 +40,7 @@ pub struct Feedback {
     #[arg(long, value_name = "FILE")]
     import: Option<PathBuf>,
     /// Say what the file would do, and write nothing
-    #[arg(long, requires = "import")]
+    #[arg(long, requires = "import", conflicts_with_all = ["confirmed", "dismissed", "withdrawn"])]
     dry_run: bool,
     /// Who says so; of a file, in lines that do not say it
     #[arg(long, value_name = "WHO", requires = "judged")]

@@ -230,6 +230,12 @@ fn is_told(about: &tracing::Metadata<'_>) -> bool {
 }
 
 fn log(weir: &Weir) -> Result<(), Failure> {
+    // a single word is taken for the name of a module, of which then everything is logged, and nothing else
+    let is_word = weir.log.bytes().all(|byte| byte.is_ascii_alphanumeric()) && !weir.log.is_empty();
+    if is_word && weir.log.parse::<tracing::level_filters::LevelFilter>().is_err() && !weir.log.starts_with("weir") {
+        let why = "is no level: error, warn, info, debug, trace or off";
+        return Err(Failure::Usage(anyhow::anyhow!("`{}` of --log or WEIR_LOG {why}", weir.log)));
+    }
     let filter = tracing_subscriber::EnvFilter::try_new(&weir.log);
     // its causes say the same once more
     let filter = filter.map_err(|error| anyhow::anyhow!("`{}` of --log or WEIR_LOG: {error}", weir.log)).or_usage()?;

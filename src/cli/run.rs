@@ -167,6 +167,27 @@ impl Common {
         names.filter(|name| *name != "-").map(PathBuf::from)
     }
 
+    /// # Errors
+    /// When one of them would take the place of another, or of what is read.
+    fn spare(&self, from: &[String]) -> anyhow::Result<()> {
+        let written: Vec<PathBuf> = self.written().collect();
+        // neither need be there yet
+        let place = |path: &Path| {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            folder.canonicalize().ok().zip(path.file_name().map(ToOwned::to_owned))
+        };
+        if let [findings, summary] = &written[..]
+            && (place(findings).is_some_and(|one| place(summary) == Some(one)) || file::same(findings, summary))
+        {
+            bail!("findings and summary cannot both be written to {}", summary.display());
+        }
+        let is_read = |path: &&PathBuf| path.is_file() && from.iter().any(|from| file::same(Path::new(from), path));
+        match written.iter().find(is_read) {
+            Some(path) => bail!("{} is read: what a run writes needs another place", path.display()),
+            None => Ok(()),
+        }
+    }
+
     /// Tries whether these can be written, before hours of reading have to end without them. The archive's folder may be made yet.
     pub fn try_outputs(&self, config: &Config) -> Result<(), Failure> {
         let mut outside = self.written().filter(|path| !path.starts_with(&config.archive.dir));
@@ -269,6 +290,7 @@ pub fn run(flags: &Run) -> Result<ExitCode, Failure> {
         return Err(Failure::Usage(anyhow!("standard input can be read once")));
     }
     let mut sources = sources(&config, flags.follow).or_usage()?;
+    flags.common.spare(&config.from).or_usage()?;
     for source in &mut sources {
         if let Source::File(files) = source {
             files.exclude.extend(flags.common.written());
@@ -484,6 +506,9 @@ fn work_once(
     let compiled = compile(config.rules.as_deref(), config).or_usage()?;
     for error in &compiled.refused {
         output::say(format_args!("weir: rule left out: {error}"));
+    }
+    if compiled.sources.is_empty() && !compiled.refused.is_empty() {
+        return Err(Failure::Usage(anyhow!("no rule is left: `--rules none` runs without")));
     }
     let reload_every = Duration::from_secs(config.limits.reload_seconds);
     let watch = following.zip(stamped).filter(|_| !reload_every.is_zero());

@@ -9,7 +9,6 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::detect::library;
-use crate::logs;
 
 #[derive(Args)]
 pub struct New {
@@ -34,8 +33,8 @@ pub fn run(out: &mut impl Write, flags: &New) -> Result<ExitCode> {
         bail!("`{}` is no id: write the table and a name, such as cloudtrail/key_made", flags.id);
     };
     let Some((_, sql, cases)) = SKELETONS.iter().find(|(known, ..)| *known == table) else {
-        let tables: Vec<&str> = logs::TABLES.iter().map(|table| table.name).collect();
-        bail!("there is no table `{table}`; there are {}", tables.join(", "));
+        let tables: Vec<&str> = SKELETONS.iter().map(|(table, ..)| *table).collect();
+        bail!("there is no example of a rule over `{table}`; there are those over {}", tables.join(", "));
     };
     let letter = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_';
     if name.is_empty() || !name.chars().all(letter) {

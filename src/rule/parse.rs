@@ -104,6 +104,9 @@ impl Header {
         if length == 0 || length > TITLE_MAX {
             return Err(("title", format!("a title has 1 to {TITLE_MAX} characters, this one {length}")));
         }
+        if self.title.chars().any(char::is_control) {
+            return Err(("title", "the title has a control character, which terminals may obey".into()));
+        }
         if self.remedy.trim().is_empty() {
             return Err(("remedy", "the remedy is empty: name the next step".into()));
         }
@@ -250,6 +253,8 @@ WHERE eventName = 'ConsoleLogin'
         let open = refused(&GOOD.replace("\"Ask.\"", "\"Ask."));
         assert!(open.starts_with("x.sql:4:"), "{open}");
         assert!(with("-- dedupe = \"1 day\"").starts_with("x.sql:1:13: `1 day` is not a period"));
+        let title = refused(&GOOD.replace("Root signed in", "\\u001b[31mRoot"));
+        assert!(title.starts_with("x.sql:1:4: the title has a control character"), "{title}");
         let tags = refused(&GOOD.replace("attack.initial_access", "Attack"));
         assert!(tags.starts_with("x.sql:3:4: tag `Attack`"), "{tags}");
     }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
 use std::io::{self, Read, Seek};
+use std::os::unix::fs::MetadataExt;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -212,6 +213,7 @@ fn expand(spec: &str, exclude: &[PathBuf], found: &mut Found<'_>) {
             for path in paths {
                 any = true;
                 match path {
+                    Ok(path) if exclude.iter().any(|exclude| path.is_file() && same(&path, exclude)) => {}
                     Ok(path) => walk(&path, exclude, found),
                     Err(error) => found(Err((error.path().display().to_string(), error.error().to_string()))),
                 }
@@ -253,9 +255,10 @@ fn walk(path: &Path, exclude: &[PathBuf], found: &mut Found<'_>) {
     }
 }
 
-/// Whether two paths lead to the same file or folder.
+/// Whether two paths lead to the same file or folder, also as links.
 pub fn same(a: &Path, b: &Path) -> bool {
-    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
+    let number = |path: &Path| fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()));
+    number(a).is_some_and(|a| number(b) == Some(a))
 }
 
 fn describe(path: &Path) -> Result<File, (String, String)> {

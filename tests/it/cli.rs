@@ -52,6 +52,9 @@ fn usage_errors_exit_with_2_and_say_what_to_do() {
             "nothing lies between 2024-08-02 and 2024-08-01",
         ),
         (&["sql", "SELECT 1", "--archive", "no-such-archive"], "no-such-archive"),
+        (&["--log", "warning", "tables"], "`warning` of --log or WEIR_LOG is no level: error, warn"),
+        (&["feedback", "aa", "--confirmed", "--dry-run"], "cannot be used with '--dry-run'"),
+        (&["rules", "new", "guardduty_finding/x"], "no example of a rule over `guardduty_finding`"),
     ] {
         let output = weir(arguments, folder.path());
         assert_eq!(code(&output), 2, "{arguments:?}: {}", text(&output.stderr));
@@ -324,4 +327,47 @@ fn completions_and_the_man_page_come_from_the_same_definitions() {
     let folder = tempfile::tempdir().unwrap();
     assert!(text(&weir(&["completions", "bash"], folder.path()).stdout).contains("--fail-on"));
     assert!(text(&weir(&["man"], folder.path()).stdout).contains(".TH"));
+}
+
+#[test]
+fn what_is_read_is_never_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let event = r#"{"eventVersion":"1.08","eventTime":"2024-08-01T11:30:23Z","eventSource":"iam.amazonaws.com","eventName":"ListUsers"}"#;
+    fs::write(folder.path().join("in.json"), event).unwrap();
+    fs::hard_link(folder.path().join("in.json"), folder.path().join("link.json")).unwrap();
+    std::os::unix::fs::symlink("in.json", folder.path().join("symbolic.json")).unwrap();
+    for written in ["in.json", "./in.json", "link.json", "symbolic.json"] {
+        for flag in ["--findings", "--summary"] {
+            let output = weir(&["run", "--from", "in.json", "--archive", "none", flag, written], folder.path());
+            assert_eq!(code(&output), 2, "{flag} {written}");
+            assert!(text(&output.stderr).contains("is read: what a run writes needs another place"));
+        }
+    }
+    let output = weir(&["run", "--from", "in.json", "--findings", "same", "--summary", "./same"], folder.path());
+    assert_eq!(code(&output), 2);
+    // findings of an earlier run that a pattern matches are no input
+    fs::write(folder.path().join("old.json"), "{}").unwrap();
+    let from = folder.path().join("*.json").display().to_string();
+    let run = ["run", "--from", &from, "--archive", "none", "--findings", "old.json", "--summary", "-"];
+    let output = weir(&run, folder.path());
+    assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+    let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(summary["files_read"], 2);
+    assert_eq!(fs::read_to_string(folder.path().join("in.json")).unwrap(), event);
+}
+
+#[test]
+fn without_a_rule_that_can_be_used_nothing_is_judged() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir_all(folder.path().join("mine/cloudtrail")).unwrap();
+    let rule = "-- title = \"X\"\n-- severity = \"low\"\n-- tags = [\"attack.impact\"]\n-- remedy = \"Look.\"\nSELECT nosuch FROM cloudtrail WHERE nosuch = 1\n";
+    fs::write(folder.path().join("mine/cloudtrail/x.sql"), rule).unwrap();
+    fs::write(folder.path().join("in.json"), "").unwrap();
+    fs::create_dir(folder.path().join("archive")).unwrap();
+    let run = ["run", "--from", "in.json", "--archive", "none", "--rules", "only:mine"];
+    for arguments in [&run[..], &["backtest", "mine", "--archive", "archive"]] {
+        let output = weir(arguments, folder.path());
+        assert_eq!(code(&output), 2, "{}", text(&output.stderr));
+        assert!(text(&output.stderr).contains("no rule is left"), "{}", text(&output.stderr));
+    }
 }

@@ -79,13 +79,19 @@ fn csv(text: &str) -> Vec<(usize, Result<Line, String>)> {
         return vec![(1, Err(why))];
     }
     let mut lines = Vec::new();
+    // the reader counts neither what it passes over between two records nor the second half of a line end of two
+    let line = |position: Option<&csv::Position>| {
+        let begin = position.map_or(0, |position| position.byte() as usize);
+        let passed = text[begin..].bytes().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        1 + text[..begin + passed].matches('\n').count()
+    };
     for record in reader.records() {
         lines.push(match record {
             Ok(record) => {
-                let number = record.position().map_or(0, |position| position.line() as usize);
+                let number = line(record.position());
                 (number, record.deserialize(Some(&headers)).map_err(|error| said(&error)))
             }
-            Err(error) => (error.position().map_or(0, |position| position.line() as usize), Err(said(&error))),
+            Err(error) => (line(error.position()), Err(said(&error))),
         });
     }
     lines
@@ -209,6 +215,14 @@ mod tests {
             assert_eq!(read(text), (expected.map(str::to_owned).to_vec(), vec![]), "{text}");
         }
         assert_eq!(read(""), (vec![], vec![]));
+    }
+
+    #[test]
+    fn lines_are_those_of_an_editor() {
+        let numbers = |text: &str| read(text).1.into_iter().map(|(line, _)| line).collect::<Vec<_>>();
+        let csv = "finding,verdict,note\naaaa,confirmed,\"two\nlines\"\n\n\nzz,confirmed,\naaaa,no,\n";
+        assert_eq!(numbers(csv), [6, 7]);
+        assert_eq!(numbers(&csv.replace('\n', "\r\n")), [6, 7]);
     }
 
     #[test]

@@ -1,7 +1,8 @@
-//! The text in which Athena shows a struct, `{type=Root, arn=..., invokedby=null}`, or a list of such → JSON.
+//! The text in which Athena shows a struct, `{type=Root, arn=..., invokedby=null}`, a list of such, or a map → JSON.
 //!
-//! Nothing in it is quoted, so it can only be read by who knows the fields: a value ends where ` NAME=` of the next field or the
-//! bracket begins that closes its struct.
+//! Nothing in it is quoted, so a struct can only be read by who knows the fields: a value ends where ` NAME=` of the next field or the
+//! bracket begins that closes its struct. The keys of a map can be any: `requestParameters` of CloudTrail Lake is a `map<varchar, varchar>`,
+//! whose values are JSON where they are objects or lists.
 
 use super::query::quote;
 use crate::table::{Column, Kind};
@@ -23,6 +24,60 @@ pub fn add(out: &mut Vec<u8>, text: &[u8], columns: &[Column]) -> bool {
         out.truncate(length);
     }
     whole
+}
+
+/// Adds the JSON of a map of texts to `out`, which keeps what it has where the text is none.
+pub fn add_map(out: &mut Vec<u8>, text: &[u8]) -> bool {
+    let length = out.len();
+    let whole = entries(out, text.trim_ascii()).is_some();
+    if !whole {
+        out.truncate(length);
+    }
+    whole
+}
+
+/// Reads `{key=value, ...}` to its end.
+fn entries(out: &mut Vec<u8>, text: &[u8]) -> Option<()> {
+    let mut rest = text.strip_prefix(b"{")?.strip_suffix(b"}")?;
+    out.push(b'{');
+    while !rest.is_empty() {
+        let (key, behind) = rest.split_at(key_of(rest)?);
+        let behind = &behind[1..];
+        let is_end = |at: &usize| {
+            *at == behind.len() || behind[*at..].strip_prefix(b", ").is_some_and(|next| key_of(next).is_some())
+        };
+        let json = json_of(behind).filter(is_end);
+        let text = || memchr::memchr_iter(b',', behind).find(is_end).unwrap_or(behind.len());
+        let end = json.unwrap_or_else(text);
+        let value = &behind[..end];
+        if out.last() != Some(&b'{') {
+            out.push(b',');
+        }
+        quote(out, key);
+        out.push(b':');
+        match value {
+            value if json.is_some() || value == b"null" => out.extend_from_slice(value),
+            value => quote(out, value),
+        }
+        rest = behind.get(end + 2..).unwrap_or_default();
+    }
+    out.push(b'}');
+    Some(())
+}
+
+/// How long the key is that a text begins with, up to its `=`.
+fn key_of(text: &[u8]) -> Option<usize> {
+    let length = memchr::memchr(b'=', &text[..text.len().min(NAME_MAX)])?;
+    let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b':' | b'/');
+    (length > 0 && text[..length].iter().all(is_letter)).then_some(length)
+}
+
+/// How long the object or list of JSON is that a text begins with.
+fn json_of(text: &[u8]) -> Option<usize> {
+    let mut values = matches!(text, [b'{' | b'[', ..])
+        .then(|| serde_json::Deserializer::from_slice(text).into_iter::<serde::de::IgnoredAny>())?;
+    values.next()?.ok()?;
+    Some(values.byte_offset())
 }
 
 /// Reads `[{...}, {...}]`; gives what stands behind.
@@ -147,6 +202,35 @@ mod tests {
         let mut out = Vec::new();
         assert!(add(&mut out, b"[{arn=a}]", ISSUER));
         assert_eq!(out, br#"[{"arn":"a"}]"#);
+    }
+
+    #[test]
+    fn a_map_has_any_keys_and_json_for_what_is_no_text() {
+        let map = |text: &str| {
+            let mut out = b"before".to_vec();
+            add_map(&mut out, text.as_bytes()).then(|| String::from_utf8(out.split_off(6)).unwrap())
+        };
+        for (text, expected) in [
+            ("{ConsoleLogin=Success}", r#"{"ConsoleLogin":"Success"}"#),
+            (
+                "{MFAUsed=No, LoginTo=https://a/?x=1&y=2, MobileVersion=No}",
+                r#"{"MFAUsed":"No","LoginTo":"https://a/?x=1&y=2","MobileVersion":"No"}"#,
+            ),
+            (
+                r#"{set={"items":[{"a":"b, c=d"}], "e":1}, x-amz-acl=public-read, none=null}"#,
+                r#"{"set":{"items":[{"a":"b, c=d"}], "e":1},"x-amz-acl":"public-read","none":null}"#,
+            ),
+            ("{text=one, two and {three}, list=[1, 2]}", r#"{"text":"one, two and {three}","list":[1, 2]}"#),
+            ("{broken={\"a\":, b=c}", r#"{"broken":"{\"a\":","b":"c"}"#),
+            ("{empty=, quote=\"}", r#"{"empty":"","quote":"\""}"#),
+            ("{}", "{}"),
+        ] {
+            assert_eq!(map(text).as_deref(), Some(expected), "{text}");
+            assert!(serde_json::from_str::<serde_json::Value>(expected).is_ok(), "{expected}");
+        }
+        for text in ["", "{", "{a}", "{=b}", "{a b=c}", "a=b", "[a=b]", "{a=b"] {
+            assert_eq!(map(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! get-query-results` prints, and the CSV of the console's event history → records.
 //!
 //! Either has columns that are texts, under the names of the record's fields. Columns that Athena nests are JSON, or texts such
-//! as `{type=Root, arn=...}`, which are read where they are structs of known fields ([`braces`]); others stay texts.
+//! as `{type=Root, arn=...}`, which are read where they are structs of known fields, or maps where there are free forms ([`braces`]); others stay texts.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::{Around, Nested, OpenBefore, Parser, braces, peel, scalar};
 use crate::decode::{Lines, Options, Shape, Text};
 use crate::logs::cloudtrail::CLOUDTRAIL;
 use crate::logs::vpc_flow::VPC_FLOW;
-use crate::table::{Column, Kind, Origin, Table};
+use crate::table::{Kind, Origin, Table};
 
 /// Knows a CSV file by its header line, which names columns that make a record.
 pub fn recognize(head: &[u8], _: &Options) -> Option<Shape> {
@@ -94,6 +94,20 @@ pub(super) fn add(out: &mut Vec<u8>, name: &[u8], text: &[u8]) {
     if text.is_empty() {
         return;
     }
+    add_read(out, name, text, |out| match kind_of(name) {
+        Some(Kind::Struct(columns) | Kind::List(columns)) => braces::add(out, text, columns),
+        Some(Kind::Json) => braces::add_map(out, text),
+        _ => false,
+    });
+}
+
+/// The same of an object whose members can have any name, and that may be empty texts.
+pub(super) fn add_free(out: &mut Vec<u8>, name: &[u8], text: &[u8]) {
+    add_read(out, name, text, |_| false);
+}
+
+/// Adds a member: JSON as it is, what else is in brackets by `read`, where that can, and else a text.
+fn add_read(out: &mut Vec<u8>, name: &[u8], text: &[u8], read: impl FnOnce(&mut Vec<u8>) -> bool) {
     if out.last() != Some(&b'{') {
         out.push(b',');
     }
@@ -102,18 +116,15 @@ pub(super) fn add(out: &mut Vec<u8>, name: &[u8], text: &[u8]) {
     let nested = matches!(text.trim_ascii_start().first(), Some(b'{' | b'['));
     if nested && serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok() {
         out.extend_from_slice(text);
-    } else if !nested || fields_of(name).is_none_or(|columns| !braces::add(out, text, columns)) {
+    } else if !nested || !read(out) {
         quote(out, text);
     }
 }
 
-/// The fields of a column of CloudTrail's that is a struct, or a list of them.
-fn fields_of(name: &[u8]) -> Option<&'static [Column]> {
-    let column = CLOUDTRAIL.columns.iter().find(|column| column.name.as_bytes().eq_ignore_ascii_case(name))?;
-    match column.kind {
-        Kind::Struct(columns) | Kind::List(columns) => Some(columns),
-        _ => None,
-    }
+/// What a column of CloudTrail's holds.
+fn kind_of(name: &[u8]) -> Option<Kind> {
+    let mut columns = CLOUDTRAIL.columns.iter();
+    columns.find(|column| column.name.as_bytes().eq_ignore_ascii_case(name)).map(|column| column.kind)
 }
 
 pub(super) fn quote(out: &mut Vec<u8>, text: &[u8]) {

@@ -3,14 +3,14 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, MapArray, RecordBatch, StringArray, StringBuilder};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, TimeUnit};
 use arrow::error::ArrowError;
 use arrow::json::EncoderOptions;
 use arrow::json::writer::make_encoder;
 
-use super::query::{add, names_events, quote};
+use super::query::{add, add_free, names_events, quote};
 use super::{Around, OpenBefore, Parser};
 use crate::decode::{Options, Text};
 use crate::logs::cloudtrail::CLOUDTRAIL;
@@ -108,14 +108,42 @@ fn plain(field: &Field, column: &ArrayRef) -> Result<(Arc<Field>, ArrayRef), Arr
         DataType::Timestamp(..) => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
         other => other.clone(),
     };
-    Ok((Arc::new(field.clone().with_data_type(kind.clone())), cast(column, &kind)?))
+    let column = match column.as_map_opt() {
+        Some(maps) if maps.value_type().is_string() => objects(maps)?,
+        _ => cast(column, &kind)?,
+    };
+    Ok((Arc::new(field.clone().with_data_type(column.data_type().clone())), column))
+}
+
+/// Maps of texts as texts of JSON: what is an object or a list is so in `map<varchar, varchar>`, which CloudTrail Lake has for
+/// what is an object in the record.
+fn objects(maps: &MapArray) -> Result<ArrayRef, ArrowError> {
+    let [keys, values] = [maps.keys(), maps.values()].map(|texts| cast(texts, &DataType::Utf8));
+    let (keys, values) = (keys?, values?);
+    let (keys, values) = (keys.as_string::<i32>(), values.as_string::<i32>());
+    let mut texts = StringBuilder::new();
+    for row in 0..maps.len() {
+        if maps.is_null(row) {
+            texts.append_null();
+            continue;
+        }
+        let mut object = b"{".to_vec();
+        let offsets = &maps.offsets()[row..];
+        for entry in offsets[0] as usize..offsets[1] as usize {
+            if values.is_valid(entry) {
+                add_free(&mut object, keys.value(entry).as_bytes(), values.value(entry).as_bytes());
+            }
+        }
+        object.push(b'}');
+        texts.append_value(String::from_utf8_lossy(&object));
+    }
+    Ok(Arc::new(texts.finish()))
 }
 
 #[cfg(test)]
 mod tests {
     use arrow::array::{
-        BooleanArray, ListArray, MapBuilder, StringBuilder, StructArray, TimestampMillisecondArray,
-        TimestampNanosecondArray,
+        BooleanArray, ListArray, MapBuilder, StructArray, TimestampMillisecondArray, TimestampNanosecondArray,
     };
     use arrow::buffer::OffsetBuffer;
     use bytes::Bytes;
@@ -194,7 +222,7 @@ mod tests {
         assert_eq!(row["account"], "111122223333");
         assert_eq!(row["useridentity"]["sessioncontext"]["sessionissuer"]["username"], "app");
         assert_eq!(row["requestparameters"], r#"{"bucketName":"b"}"#);
-        assert_eq!(row["responseelements"], "\"{a=b, c=d}\"");
+        assert_eq!(row["responseelements"], r#"{"a":"b","c":"d"}"#);
         assert_eq!(row["readonly"], true);
         assert_eq!(row["resources"][0]["arn"], "arn:aws:s3:::b");
     }
@@ -204,6 +232,8 @@ mod tests {
         let mut parameters = MapBuilder::new(None, StringBuilder::new(), StringBuilder::new());
         parameters.keys().append_value("bucketName");
         parameters.values().append_value("b");
+        parameters.keys().append_value("tagSet");
+        parameters.values().append_value(r#"{"items":[1]}"#);
         parameters.append(true).unwrap();
         let parameters: ArrayRef = Arc::new(parameters.finish());
         let (millis, nanos) = (vec![1_722_506_400_000], vec![1_722_506_400_000_000_000]);
@@ -219,7 +249,7 @@ mod tests {
             ]);
             let row = row(columns);
             assert_eq!(row["eventtime"], "2024-08-01T10:00:00Z");
-            assert_eq!(row["requestparameters"], r#"{"bucketName":"b"}"#);
+            assert_eq!(row["requestparameters"], r#"{"bucketName":"b","tagSet":{"items":[1]}}"#);
             assert_eq!(row["readonly"], false);
             assert_eq!(row["useridentity"]["type"], "Root");
         }

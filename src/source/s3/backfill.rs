@@ -242,7 +242,8 @@ async fn folders(buckets: &Buckets, bucket: &str, step: &ListStep) -> Result<Lis
     loop {
         let page = list(buckets, bucket, &step.prefix, Some("/"), token).await?;
         listing.folders.extend(page.common_prefixes().iter().filter_map(|folder| folder.prefix().map(str::to_owned)));
-        let objects = page.contents().iter().filter(|object| object.key() != Some(&step.prefix));
+        let is_marker = |key: Option<&str>| step.prefix.ends_with('/') && key == Some(&step.prefix);
+        let objects = page.contents().iter().filter(|object| !is_marker(object.key()));
         listing.objects += objects.count() as u64;
         match page.next_continuation_token {
             Some(next) if step.pages == Pages::All => token = Some(next),

@@ -280,6 +280,20 @@ async fn a_backfill_lists_only_the_days_it_wants_and_folds_them() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backfill_may_be_of_one_object() {
+    let fake = Fake::start().await;
+    for name in ["plain/", "plain/a.json", "plain/a.json.bak", "top.json"] {
+        fake.put("logs", name, record(name));
+    }
+    for name in ["plain/a.json", "top.json"] {
+        let (seen, _) = Run::start(&fake, backfill(name, None, None), Checkpoint::default()).all().await;
+        assert!(seen.texts.contains_key(&format!("s3://logs/{name}")), "{:?}", seen.texts.keys());
+    }
+    let (seen, _) = Run::start(&fake, backfill("plain/", None, None), Checkpoint::default()).all().await;
+    assert_eq!(seen.texts.len(), 2, "the marker of the folder is none");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_backfill_that_was_stopped_goes_on_behind_what_is_committed() {
     let fake = Fake::start().await;
     let names: Vec<String> = (0..20).map(|number| format!("plain/{number:02}.json")).collect();
