@@ -21,7 +21,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::catalog;
 use crate::memory::Memory;
@@ -37,8 +38,10 @@ pub struct Config {
     /// Bytes of rows that gather in memory before they are written: more make larger files.
     pub buffer_bytes: usize,
     /// Level of zstd, 1 to 19.
+    #[serde(deserialize_with = "at_most_19")]
     pub zstd_level: i32,
-    /// Rows of a row group.
+    /// Rows of a row group, at least 1,000.
+    #[serde(deserialize_with = "at_least_1000")]
     pub row_group_rows: usize,
     /// Size that files grow to when small ones are merged. Those under a sixteenth of it are small.
     pub file_bytes: u64,
@@ -63,6 +66,21 @@ impl Default for Config {
             file_bytes: 32 << 20,
         }
     }
+}
+
+fn at_most_19<'de, D: Deserializer<'de>>(from: D) -> Result<i32, D::Error> {
+    let level = i32::deserialize(from)?;
+    (1..=19)
+        .contains(&level)
+        .then_some(level)
+        .ok_or_else(|| D::Error::custom(format!("{level} is no level of zstd: 1 to 19 are")))
+}
+
+fn at_least_1000<'de, D: Deserializer<'de>>(from: D) -> Result<usize, D::Error> {
+    let rows = usize::deserialize(from)?;
+    (rows >= 1000)
+        .then_some(rows)
+        .ok_or_else(|| D::Error::custom("a row group has at least 1000 rows: fewer take more room than they hold"))
 }
 
 /// A file of the archive.

@@ -122,10 +122,12 @@ impl State {
     /// When another process has it, or it cannot be read or made.
     pub fn open(path: &Path) -> anyhow::Result<State> {
         let create = || Database::builder().set_cache_size(CACHE_BYTES).create(path);
-        let created = match create() {
-            Err(DatabaseError::Storage(_)) if begin_again(path)? => create(),
-            created => created,
-        };
+        let created = unless_damaged(path, || {
+            Ok(match create() {
+                Err(DatabaseError::Storage(_)) if begin_again(path)? => create(),
+                created => created,
+            })
+        })?;
         match created {
             Ok(database) => Ok(State(Home::Disk(Disk { database, path: path.to_owned() }))),
             Err(DatabaseError::DatabaseAlreadyOpen) => {
@@ -241,6 +243,10 @@ impl State {
 
 impl Disk {
     fn load(&self) -> anyhow::Result<Option<Commit>> {
+        unless_damaged(&self.path, || self.read())
+    }
+
+    fn read(&self) -> anyhow::Result<Option<Commit>> {
         let read = self.database.begin_read().context("reading the archive's state")?;
         let table = match read.open_table(STATE) {
             Ok(table) => table,
@@ -286,6 +292,10 @@ impl Disk {
 
     /// By what the last commit is known if it had to be settled.
     fn unsettled(&self) -> anyhow::Result<Option<Note>> {
+        unless_damaged(&self.path, || self.note())
+    }
+
+    fn note(&self) -> anyhow::Result<Option<Note>> {
         let read = self.database.begin_read()?;
         let note = match read.open_table(STATE) {
             Ok(table) => table.get(NOTE)?.map(|note| serde_json::from_slice(note.value())),
@@ -349,8 +359,17 @@ impl Disk {
             }
             Ok(write.commit()?)
         };
-        write().with_context(|| format!("writing the archive's state {}", self.path.display()))
+        let written = unless_damaged(&self.path, write);
+        written.with_context(|| format!("writing the archive's state {}", self.path.display()))
     }
+}
+
+/// What is asked of a file whose pages redb takes for what it wrote: of others it panics.
+fn unless_damaged<T>(path: &Path, ask: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
+    panic::catch_unwind(AssertUnwindSafe(ask)).unwrap_or_else(|_| {
+        let path = path.display();
+        bail!("the archive's state {path} is damaged: move it away, and what there is to read is read anew")
+    })
 }
 
 /// Whether a file that begins so is none that redb has finished making: it writes the bytes by which it knows its files last.
@@ -395,6 +414,32 @@ mod tests {
     use super::*;
     use crate::position::{Offset, Position};
     use crate::source::claims::{Claims, Lost};
+
+    #[test]
+    fn a_file_that_was_damaged_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state.redb");
+        let detector = Parts { shared: vec![7; 1 << 20].into(), ..Parts::default() };
+        State::open(&path).unwrap().commit(&Commit { detector, ..Commit::default() }).unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        let mut told = 0;
+        for place in (4096..whole.len()).step_by(64 << 10) {
+            let mut damaged = whole.clone();
+            let end = damaged.len().min(place + (64 << 10));
+            damaged[place..end].fill(0);
+            std::fs::write(&path, damaged).unwrap();
+            let used = || -> anyhow::Result<()> {
+                let state = State::open(&path)?;
+                state.load()?;
+                state.commit(&Commit::default())
+            };
+            if let Err(error) = used() {
+                assert!(format!("{error:#}").contains("state.redb"), "{error:#}");
+                told += 1;
+            }
+        }
+        assert!(told > 0, "of {} bytes", whole.len());
+    }
 
     #[test]
     fn a_file_that_was_never_finished_is_made_again_and_any_other_is_left_alone() {
