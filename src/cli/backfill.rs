@@ -19,10 +19,10 @@ pub struct Backfill {
     /// s3://BUCKET/PREFIX: a bucket, a folder above or inside AWSLogs/, a plain folder of logs, or one object
     #[arg(value_name = "URL")]
     address: String,
-    /// Only events from this day or time on (UTC): 2024-08-01 or 2024-08-01T12:00:00Z
+    /// Only files that may have events from this day or time on (UTC): 2024-08-01 or 2024-08-01T12:00:00Z. Such a file is read whole
     #[arg(long, value_name = "DAY|TIME")]
     since: Option<String>,
-    /// Only events up to this day (and with it) or time (and without it)
+    /// Only files that may have events up to this day (and with it) or time (and without it): delivered up to six hours later
     #[arg(long, value_name = "DAY|TIME")]
     until: Option<String>,
     /// Only this account; repeat it for more

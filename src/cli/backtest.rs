@@ -336,12 +336,8 @@ impl Tried {
             }
             if is_edited {
                 let new: BTreeSet<FindingId> = found.iter().map(|finding| finding.id).collect();
-                let (gained, lost) = (new.difference(&old).count(), old.difference(&new).count());
-                writeln!(
-                    out,
-                    "  against the built-in rule: {gained} gained, {lost} lost, {} kept",
-                    new.intersection(&old).count()
-                )?;
+                let were: Vec<&Finding> = before.iter().filter(|finding| finding.rule == rule.id).collect();
+                writeln!(out, "  against the built-in rule: {}", beside(&were, &found))?;
                 let lost = before.iter().filter(|finding| old.contains(&finding.id) && !new.contains(&finding.id));
                 let lost: Vec<Finding> = lost.take(samples).cloned().collect();
                 if !lost.is_empty() {
@@ -358,6 +354,23 @@ impl Tried {
         failing.for_each(|(rule, error)| output::say(format_args!("weir: {rule} could not judge rows: {error}")));
         Ok(())
     }
+}
+
+/// What an edited rule finds beside what it found before.
+fn beside(were: &[&Finding], are: &[&Finding]) -> String {
+    let counts = |found: &[&Finding]| -> BTreeMap<FindingId, u64> {
+        found.iter().map(|finding| (finding.id, finding.count)).collect()
+    };
+    let (were, are) = (counts(were), counts(are));
+    let kept: Vec<(u64, u64)> = were.iter().filter_map(|(id, was)| Some((*was, *are.get(id)?))).collect();
+    let (gained, lost) = (are.len() - kept.len(), were.len() - kept.len());
+    let changed: Vec<&(u64, u64)> = kept.iter().filter(|(was, is)| was != is).collect();
+    let (was, is) = changed.iter().fold((0, 0), |(all, now), (was, is)| (all + was, now + is));
+    let more = match changed.len() {
+        0 => String::new(),
+        other => format!(", {other} of them with {} where there were {was}", counted(is, "match")),
+    };
+    format!("{gained} gained, {lost} lost, {} kept{more}", kept.len())
 }
 
 /// Findings per day, and who has most of them.
@@ -379,4 +392,25 @@ fn one(found: &[&Finding], out: &mut dyn Write) -> anyhow::Result<()> {
         writeln!(out, "  most: {}", most.join(", "))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::tests::one_match;
+
+    #[test]
+    fn an_edit_that_multiplies_matches_is_seen() {
+        let finding = |id: u8, count: u64| Finding {
+            id: FindingId([id; 16]),
+            count,
+            ..one_match("t/r", "arn", Timestamp(0), "e")
+        };
+        let (one, two, more, other) = (finding(1, 3), finding(2, 1), finding(2, 8), finding(3, 1));
+        assert_eq!(beside(&[&one, &two], &[&two]), "0 gained, 1 lost, 1 kept");
+        assert_eq!(
+            beside(&[&one, &two], &[&one, &more, &other]),
+            "1 gained, 0 lost, 2 kept, 1 of them with 8 matches where there were 1"
+        );
+    }
 }

@@ -120,6 +120,11 @@ impl Scorer {
         1.0 - held.p
     }
 
+    /// Whether all points so far were learnt, and none was scored.
+    pub fn is_warming_up(&self) -> bool {
+        (1..WARM_UP).contains(&self.points)
+    }
+
     /// One p of all.
     fn chance(&mut self, statistics: &[f64; 6], flat: f64, points: f64) -> f64 {
         let (mut first, mut second) = (1.0f64, 1.0f64);

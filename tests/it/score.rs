@@ -66,7 +66,7 @@ fn a_row_that_cannot_be_read_is_named_and_counted_and_keeps_its_place() {
     );
     assert_eq!(
         text(&output.stderr),
-        "weir: odd.csv:3: `n/a` is not a number\nweir: odd.csv:4: `NaN` is not a number\nweir: odd.csv:6: `later` is not a time\nweir: 3 of 5 rows could not be read and score 0\n"
+        "weir: odd.csv:3: `n/a` is not a number\nweir: odd.csv:4: `NaN` is not a number\nweir: odd.csv:6: `later` is not a time\nweir: odd.csv: all scores are 0, since a metric is learnt for 150 rows before it is scored\nweir: 3 of 5 rows could not be read and score 0\n"
     );
 }
 
@@ -159,7 +159,8 @@ fn standard_input_gets_a_line_for_a_line_at_once() {
     assert_eq!(ask("2024-08-01 00:05:00,2"), "2024-08-01 00:05:00,0");
     drop(input);
     let output = ended(child, Duration::from_secs(120));
-    assert_eq!((code(&output), text(&output.stderr)), (0, String::new()));
+    let short = "weir: -: all scores are 0, since a metric is learnt for 150 rows before it is scored\n";
+    assert_eq!((code(&output), text(&output.stderr).as_str()), (0, short));
 }
 
 #[test]
@@ -224,4 +225,20 @@ fn alerts_of_one_attack_are_one_incident_above_the_noise() {
     let headless = weir(&["score", "alerts", "incidents.csv"], folder.path());
     assert_eq!(code(&headless), 3);
     assert!(text(&headless.stderr).contains("line 1: the header has no column time"), "{}", text(&headless.stderr));
+}
+
+#[test]
+fn what_is_too_short_to_be_scored_and_what_is_out_of_order_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("m.csv"), metric(149, 100)).unwrap();
+    let output = weir(&["score", "series", "m.csv"], folder.path());
+    let why = "weir: m.csv: all scores are 0, since a metric is learnt for 150 rows before it is scored\n";
+    assert_eq!((code(&output), text(&output.stderr).as_str()), (0, why));
+    fs::write(folder.path().join("m.csv"), metric(150, 100)).unwrap();
+    assert_eq!(text(&weir(&["score", "series", "m.csv"], folder.path()).stderr), "");
+
+    fs::write(folder.path().join("e.csv"), "a,b,1000\na,b,1\na,c,1000\na,d,1001\n").unwrap();
+    let output = weir(&["score", "edges", "e.csv"], folder.path());
+    let why = "weir: e.csv: 1 of 4 edges have an earlier tick than the one before: they are scored as of the latest\n";
+    assert_eq!((code(&output), text(&output.stderr).as_str()), (0, why));
 }

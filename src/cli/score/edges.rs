@@ -20,7 +20,8 @@ pub fn run(flags: &InOut) -> Result<ExitCode, Failure> {
     let mut out = flags.write()?;
     let writing = || format!("writing {}", flags.output.display());
     let (mut scorer, mut line) = (Scorer::new(), Vec::new());
-    let (mut edges, mut bad) = (0u64, 0u64);
+    let (mut edges, mut bad, mut early) = (0u64, 0u64, 0u64);
+    let mut last = 0;
     let mut code = ExitCode::SUCCESS;
     for number in 1u64.. {
         if !reader.buffer().contains(&b'\n') {
@@ -40,7 +41,11 @@ pub fn run(flags: &InOut) -> Result<ExitCode, Failure> {
         }
         edges += 1;
         let score = match parse_line(&line) {
-            Ok(edge) => scorer.score(edge.src, edge.dst, edge.tick),
+            Ok(edge) => {
+                early += u64::from(edge.tick < last);
+                last = edge.tick;
+                scorer.score(edge.src, edge.dst, edge.tick)
+            }
             Err(why) => {
                 output::say(format_args!("weir: {name}:{number}: {why}"));
                 bad += 1;
@@ -52,6 +57,11 @@ pub fn run(flags: &InOut) -> Result<ExitCode, Failure> {
     out.flush().with_context(writing).or_output()?;
     if bad > 0 {
         output::say(format_args!("weir: {bad} of {edges} edges could not be read and score 0"));
+    }
+    if early > 0 {
+        output::say(format_args!(
+            "weir: {name}: {early} of {edges} edges have an earlier tick than the one before: they are scored as of the latest"
+        ));
     }
     if bad > 0 && bad == edges {
         code = ExitCode::from(3);

@@ -11,7 +11,7 @@ use walkdir::WalkDir;
 
 use super::is_same;
 use crate::cli::output::{self, Failure, OrFail};
-use crate::score::series::{Columns, Scorer};
+use crate::score::series::{Columns, Scorer, WARM_UP};
 
 #[derive(Args)]
 pub struct Series {
@@ -169,6 +169,11 @@ fn rows<R: io::Read>(
         });
         let mark = if row.timestamp.contains(',') { "\"" } else { "" };
         writeln!(out, "{mark}{}{mark},{score}", row.timestamp)?;
+    }
+    if scorer.is_warming_up() {
+        output::say(format_args!(
+            "weir: {name}: all scores are 0, since a metric is learnt for {WARM_UP} rows before it is scored"
+        ));
     }
     out.flush()
 }
