@@ -349,7 +349,115 @@ fn a_correlation_needs_rules_that_can_be_used() {
     assert_eq!(bad[2], "x.yml:27:13: the rule `T` is refused");
     let twice = converted(&text.replace("name: other", "name: base")).unwrap_err();
     assert_eq!(twice[2], "x.yml:27:13: several rules are called `base`");
-    let above = "---\ntitle: Above\ncorrelation:\n    type: temporal\n    rules: [Many]\n    timespan: 1h\n";
-    let above = converted(&format!("{text}{above}")).unwrap_err();
-    assert_eq!(above, ["x.yml:33:13: `Many` is a correlation: correlations of correlations are not supported"]);
+}
+
+/// Behind a correlation of that kind, `Many`: line 31 is the first of those that this adds.
+fn above(kind: &str, rest: &str, of: &str, of_rest: &str) -> String {
+    let rest: String = rest.lines().map(|line| format!("    {line}\n")).collect();
+    let many = correlation(of, of_rest);
+    format!("{many}---\ntitle: Above\ncorrelation:\n    type: {kind}\n    timespan: 1h\n{rest}")
+}
+
+#[test]
+fn a_correlation_may_name_another() {
+    let many = "rules: [base]\ngroup-by: [sourceIPAddress, userIdentity.arn]\ncondition: {gte: 10}";
+    let text = above("temporal_ordered", "rules: [Many, other]\ngroup-by: [userIdentity.arn]", "event_count", many);
+    let all = converted(&text).unwrap();
+    let titles: Vec<&str> = all.iter().map(|rule| rule.text.split('"').nth(1).unwrap()).collect();
+    assert_eq!(titles, ["Above"], "what it names is not by itself");
+    let sql = &all[0].text[all[0].text.find("SELECT").unwrap()..];
+    let expected = format!(
+        r#"SELECT userIdentity.arn AS "userIdentity.arn",
+       count(*) AS events,
+       count(*) FILTER (WHERE {BASE}) AS "events of Many",
+       count(*) FILTER (WHERE {OTHER}) AS "matches of other",
+       sample(eventName) AS event_names,
+       sample(sourceIPAddress) AS addresses,
+       sample(userAgent) AS user_agents,
+       'Above' AS sigma_rule
+FROM cloudtrail
+WHERE (({BASE}) OR {OTHER})
+GROUP BY userIdentity.arn, hop(eventTime, INTERVAL '325 seconds', INTERVAL '4225 seconds')
+HAVING count(*) FILTER (WHERE {BASE}) >= 10
+   AND count(*) FILTER (WHERE {OTHER}) > 0
+   AND correlates(eventTime, '{{"of":[{{"of":[0],"within":300,"holds":{{"count":10}},"by":[0]}},1],"within":3600,"holds":"in_order"}}',
+                  {BASE},
+                  {OTHER},
+                  CAST(sourceIPAddress AS VARCHAR))
+"#
+    );
+    assert_eq!(sql, expected);
+    let both = converted(&text.replace("title: Above", "title: Above\ngenerate: true")).unwrap();
+    assert_eq!(both.len(), 3, "`Many`, `other` and `Above`; `base` is only for the first");
+    let plan = |kind: &str, rest: &str, many: &str| {
+        let text = &converted(&above(kind, rest, "temporal", many)).unwrap()[0].text;
+        let from = text.find("correlates(eventTime, '").unwrap() + 23;
+        text[from..].split('\'').next().unwrap().to_owned()
+    };
+    assert_eq!(
+        plan("temporal", "rules: [other, Many]\ncondition: Many or other", "window: tumbling\nrules: [base, other]"),
+        r#"{"of":[0,{"of":[1,0],"within":300,"holds":{"together":[2,[0,1]]},"tumbling":true}],"within":3600,"holds":{"together":[1,[1,0]]}}"#
+    );
+    assert_eq!(
+        plan(
+            "event_count",
+            "rules: [Many]\ncondition: {gt: 2, gte: 2}",
+            "rules: [base, other]\ncondition: base and other"
+        ),
+        r#"{"of":[{"of":[0,1],"within":300,"holds":{"together":[2,[0,1]]}}],"within":3600,"holds":{"count":3}}"#
+    );
+}
+
+#[test]
+fn what_a_correlation_cannot_name_is_said() {
+    let count = "rules: [base]\ngroup-by: [awsRegion]\ncondition: {gte: 2}";
+    let said = |kind: &str, rest: &str, of: &str, many: &str| {
+        let refused = converted(&above(kind, rest, of, many)).unwrap_err();
+        refused.into_iter().find(|line| !line.contains("is refused, and not by itself")).unwrap()
+    };
+    assert_eq!(
+        said("temporal", "rules: [Many, other]\ngroup-by: [sourceIPAddress]", "event_count", count),
+        "x.yml:36:16: what `Many` matches has the fields that it groups by, and `sourceIPAddress` is none of them"
+    );
+    let falls = "the condition may become false as events come, and has no moment at which it matches: there are `gt`, `gte`, `and` and `or`";
+    assert_eq!(
+        said("temporal", "rules: [Many, other]", "event_count", &count.replace("gte", "lt")),
+        format!("x.yml:35:13: `Many` cannot be named by a correlation, line 29: {falls}")
+    );
+    assert_eq!(
+        said("event_count", "rules: [Many]\ncondition: {eq: 2}", "event_count", count),
+        format!("x.yml:36:5: {falls}")
+    );
+    assert_eq!(
+        said("temporal", "rules: [Many, other]\ncondition: Many and not other", "event_count", count),
+        format!("x.yml:36:5: {falls}")
+    );
+    assert_eq!(
+        said(
+            "temporal",
+            "rules: [Many, other]",
+            "value_avg",
+            &count.replace("gte: 2", "gte: 2, field: requestParameters.n")
+        ),
+        "x.yml:35:13: `Many` cannot be named by a correlation, line 25: `value_avg` may become false as events come, and has no \
+         moment at which it matches"
+    );
+    assert_eq!(
+        said("temporal", "rules: [Many, other]\ncondition: Many and lost", "event_count", count),
+        "x.yml:36:25: the correlation names no rule `lost`"
+    );
+    assert_eq!(
+        said("temporal", "rules: [Many, Above]", "event_count", count),
+        "x.yml:35:19: `Above` is a correlation that names, in the end, itself"
+    );
+    assert_eq!(
+        said("temporal", "rules: [Many, other]", "event_count", &count.replace("awsRegion", "resources.ARN")),
+        "x.yml:28:16: `resources.ARN` is no single value"
+    );
+    let long =
+        above("temporal", "rules: [Many, other]", "event_count", count).replace("timespan: 1h", "timespan: 366d");
+    assert_eq!(
+        converted(&long).unwrap_err().last().unwrap(),
+        "x.yml:34:5: what the correlations look for lies further apart, all together, than the 366 days that rows are remembered"
+    );
 }
