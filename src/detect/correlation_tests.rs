@@ -385,6 +385,31 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(cases())]
+
+    #[test]
+    fn what_a_session_has_together_is_found_and_nothing_that_lies_further_apart(
+        (kind, rest) in select(GROWING.iter().copied().filter(|(kind, _)| *kind != "value_sum").collect::<Vec<_>>()),
+        (group_by, group) in select(&GROUPS[..]),
+        gap in select(&[1i64, 7, 20][..]),
+        (timespan, events) in select(&[12i64, 40, 4000][..]).prop_flat_map(|span| (Just(span), stream(span.min(40)))),
+    ) {
+        let events = one_a_second(events);
+        let sliding = grouped(kind, timespan, rest, group);
+        let sessions = sliding.replace("    timespan", &format!("    window: session\n    gap: {gap}s\n    timespan"));
+        let theirs = |yaml: &str| oracle(yaml, &events).into_iter().filter_map(|(_, who)| who).collect::<BTreeSet<_>>();
+        let ours: Vec<Value> = events.iter().map(|(_, event)| event.clone()).collect();
+        let ours: BTreeSet<Who> = found(&sessions, &ours).iter().map(|finding| who(finding, group_by)).collect();
+        prop_assert!(theirs(&sessions).is_subset(&ours), "missed: {:?} {:?} {}", theirs(&sessions), ours, sessions);
+        prop_assert!(ours.is_subset(&theirs(&sliding)), "too many: {:?} {}", ours, sessions);
+        // no session is longer than that
+        if timespan == 4000 {
+            prop_assert_eq!(theirs(&sessions), ours, "{}", sessions);
+        }
+    }
+}
+
 /// Correlations that another names.
 const INNER: [(&str, &str); 6] = [
     ("event_count", "rules: [a]\ncondition: {gte: 2}"),

@@ -76,7 +76,7 @@ pub fn query_file(
     let lowering = Lowering { context, correlation, steps, lines };
     let keys = lowering.keys()?;
     let is_nested = steps.iter().any(|step| matches!(step.of, Of::Correlation(..)));
-    let (judged, window) = if is_nested {
+    let (judged, window) = if is_nested || correlation.window == WindowMode::Session {
         nested::judged(&lowering)?
     } else {
         let judged = lowering.judged()?;
@@ -403,6 +403,18 @@ impl Lowering<'_> {
         seconds.ok_or_else(|| self.wrong_timespan(format!("a timespan is between a second and {DAYS_MAX} days")))
     }
 
+    /// How many seconds apart the rows of a session are at most; `None` of what does not go by sessions.
+    pub fn gap(&self) -> Result<Option<i64>, Wrong> {
+        let Some(gap) = &self.correlation.gap else { return Ok(None) };
+        match i64::try_from(gap.seconds) {
+            Ok(seconds @ 1..) if seconds <= DAYS_MAX * 86_400 => Ok(Some(seconds)),
+            _ => {
+                let place = self.lines.text("gap:").unwrap_or_else(|| self.lines.key(&["correlation"]));
+                Err((place, format!("a gap is between a second and {DAYS_MAX} days")))
+            }
+        }
+    }
+
     pub fn wrong_timespan(&self, message: String) -> Wrong {
         let key = if self.lines.has(&["correlation", "timeframe"]) { "timeframe" } else { "timespan" };
         (self.lines.key(&["correlation", key]), message)
@@ -413,13 +425,7 @@ impl Lowering<'_> {
         match self.correlation.window {
             WindowMode::Sliding if grows => Ok(timespan::sliding(&self.time(), seconds)),
             WindowMode::Sliding | WindowMode::Tumbling => Ok(timespan::periods(&self.time(), seconds)),
-            WindowMode::Session => {
-                let place = self.lines.text("session").unwrap_or_else(|| self.lines.key(&["correlation"]));
-                Err((
-                    place,
-                    "windows of sessions are not supported: leave `window` out, or write `tumbling`".to_owned(),
-                ))
-            }
+            WindowMode::Session => panic!("what goes by sessions is judged as what is nested"),
         }
     }
 

@@ -114,6 +114,19 @@ fn a_count_has_bounds() {
 }
 
 #[test]
+fn a_session_ends_where_nothing_comes_for_the_gap() {
+    let groups = groups(
+        "event_count",
+        "window: session\ngap: 1m\nrules: [base]\ngroup-by: [userIdentity.arn]\ncondition: {gte: 3}",
+    );
+    let expected = "GROUP BY userIdentity.arn, session(eventTime, INTERVAL '1 minute')\n\
+                    HAVING count(*) FILTER (WHERE lower(eventSource) = 'iam.amazonaws.com' AND lower(eventName) = 'a') >= 3\n   \
+                    AND correlates(eventTime, '{\"of\":[0],\"within\":300,\"holds\":{\"count\":3}}',\n                  \
+                    lower(eventSource) = 'iam.amazonaws.com' AND lower(eventName) = 'a')\n";
+    assert_eq!(groups, expected);
+}
+
+#[test]
 fn values_are_counted_and_added_up() {
     let of = |kind: &str, condition: &str| {
         sql(kind, &format!("rules: [base]\ngroup-by: [sourceIPAddress]\ncondition: {condition}"))
@@ -291,9 +304,21 @@ fn what_cannot_be_used_is_named_with_its_place() {
         count("rules: [base]\naliases:\n    user:\n        lost: awsRegion"),
         "x.yml:30:13: the correlation names no rule `lost`"
     );
+    assert_eq!(count("rules: [base]\nwindow: session\ngap: 0m"), "x.yml:29:5: a gap is between a second and 366 days");
+    assert_eq!(count("rules: [base]\nwindow: session\ngap: 5q"), "x.yml:29:10: `5q` is no timespan such as 15m");
+    assert_eq!(count("rules: [base]\nwindow: session\ngap: 5"), "x.yml:29:5: a gap is a text such as \"5m\"");
+    assert_eq!(count("rules: [base]\nwindow: session"), "x.yml:28:13: a session needs a `gap`, such as 5m");
+    assert_eq!(count("rules: [base]\ngap: 1m"), "x.yml:28:5: `gap` goes with `window: session`");
+    let hopping = "x.yml:28:5: there is no window `hopping`: there are sliding, tumbling and session";
+    assert_eq!(count("rules: [base]\nwindow: hopping"), hopping);
+    let falls = "the condition may become false as events come, and has no moment at which it matches: there are `gt`, `gte`, `and` and `or`";
+    let session = |kind: &str, condition: &str| {
+        refused(kind, &format!("window: session\ngap: 1m\nrules: [base]\ncondition: {condition}"))
+    };
+    assert_eq!(session("event_count", "{lt: 3}"), format!("x.yml:30:5: {falls}"));
     assert_eq!(
-        count("rules: [base]\nwindow: session\ngap: 1m"),
-        "x.yml:28:13: windows of sessions are not supported: leave `window` out, or write `tumbling`"
+        session("value_sum", "{gte: 3, field: requestParameters.n}"),
+        "x.yml:25:5: `value_sum` may become false as events come, and has no moment at which it matches"
     );
     let span =
         |span: &str| converted(&correlation("event_count", "rules: [base]\ncondition: {gte: 2}").replace("5m", span));
@@ -453,6 +478,15 @@ fn what_a_correlation_cannot_name_is_said() {
     assert_eq!(
         said("temporal", "rules: [Many, other]", "event_count", &count.replace("awsRegion", "resources.ARN")),
         "x.yml:28:16: `resources.ARN` is no single value"
+    );
+    let sessions = "sessions are of rules, and not of correlations: leave `window` out, or write `tumbling`";
+    assert_eq!(
+        said("temporal", "rules: [Many, other]\nwindow: session\ngap: 1m", "event_count", count),
+        format!("x.yml:36:13: {sessions}")
+    );
+    assert_eq!(
+        said("temporal", "rules: [Many, other]", "event_count", &format!("window: session\ngap: 1m\n{count}")),
+        format!("x.yml:37:13: `Many` cannot be named by a correlation, line 27: {sessions}")
     );
     let long =
         above("temporal", "rules: [Many, other]", "event_count", count).replace("timespan: 1h", "timespan: 366d");

@@ -1,9 +1,12 @@
-//! A correlation that names other correlations → one condition on windows of the rows of all of their rules.
+//! A correlation that names other correlations, or goes by sessions → one condition on windows of the rows of all rules.
 //!
 //! A correlation that is named has no findings of its own to go by: whoever asks has its rows in one window, long enough for
 //! all that may belong to one match, and `correlates` says whether they make one, to the second. That they do cannot become
 //! false as rows come, and so the answer of a stream is that of the archive. What may become false, such as `lt: 5`, has no
 //! moment at which it matches, and cannot be named.
+//!
+//! A session ends where no row comes for the length of the gap, and what counts are rows of one that lie within the timespan.
+//! Sigma has a session end there too, wherever it began: what that leaves together is found here, and what it cuts apart may be.
 
 use std::collections::BTreeSet;
 
@@ -21,6 +24,9 @@ use super::timespan;
 /// # Errors
 /// With the place of what cannot be used.
 pub fn judged(lowering: &Lowering) -> Result<(Judged, String), Wrong> {
+    if lowering.steps.iter().any(|step| matches!(step.of, Of::Correlation(..))) {
+        no_session(lowering)?;
+    }
     let mut call = Call::default();
     // the query groups by these
     let shared = lowering.correlation.group_by.iter().map(String::as_str).collect();
@@ -35,6 +41,10 @@ pub fn judged(lowering: &Lowering) -> Result<(Judged, String), Wrong> {
     let seconds = seconds.filter(|seconds| *seconds <= DAYS_MAX * 86_400);
     let seconds = seconds.ok_or_else(|| lowering.wrong_timespan(message.to_owned()))?;
     let time = lowering.time();
+    let window = match lowering.gap()? {
+        Some(gap) => timespan::sessions(&time, gap),
+        None => timespan::sliding(&time, seconds),
+    };
     let arguments = call.rules.iter().chain(&call.values);
     let arguments = arguments.map(|sql| format!(",\n                  {sql}")).collect::<String>();
     let correlates = format!("correlates({time}, {}{arguments})", quoted(&plan.to_string(), '\''));
@@ -50,7 +60,16 @@ pub fn judged(lowering: &Lowering) -> Result<(Judged, String), Wrong> {
     }
     having.push(correlates);
     let judged = Judged { having, shown: lowering.counts(), grows: true };
-    Ok((judged, timespan::sliding(&time, seconds)))
+    Ok((judged, window))
+}
+
+fn no_session(lowering: &Lowering) -> Result<(), Wrong> {
+    let Lowering { correlation, lines, .. } = *lowering;
+    if correlation.window != WindowMode::Session {
+        return Ok(());
+    }
+    let place = lines.text("session").unwrap_or_else(|| lines.key(&["correlation"]));
+    Err((place, "sessions are of rules, and not of correlations: leave `window` out, or write `tumbling`".to_owned()))
 }
 
 /// Rules that `correlates` takes.
@@ -69,10 +88,6 @@ impl Call {
     fn plan(&mut self, lowering: &Lowering, shared: &BTreeSet<&str>) -> Result<(Value, Option<i64>), Wrong> {
         let Lowering { context, correlation, steps, lines } = *lowering;
         let seconds = lowering.seconds()?;
-        if correlation.window == WindowMode::Session {
-            let place = lines.text("session").unwrap_or_else(|| lines.key(&["correlation"]));
-            return Err((place, "a session has no moment at which it matches: leave `window` out".to_owned()));
-        }
         let mut by = Vec::new();
         for name in correlation.group_by.iter().filter(|name| !shared.contains(name.as_str())) {
             let wrong = |message| (lines.value(&["correlation", "group-by"], name), message);
@@ -86,13 +101,18 @@ impl Call {
                 Of::Correlation(inner, inner_lines, inner_steps) => {
                     let shared = shared.iter().map(|name| lowering.own(step, name)).collect();
                     let inner = Lowering { context, correlation: inner, steps: inner_steps, lines: inner_lines };
-                    let (plan, seconds) = self.plan(&inner, &shared).map_err(|((line, _), message)| {
-                        let place = lines.value(&["correlation", "rules"], step.reference);
-                        (
-                            place,
-                            format!("`{}` cannot be named by a correlation, line {line}: {message}", step.reference),
-                        )
-                    })?;
+                    let (plan, seconds) = no_session(&inner).and_then(|()| self.plan(&inner, &shared)).map_err(
+                        |((line, _), message)| {
+                            let place = lines.value(&["correlation", "rules"], step.reference);
+                            (
+                                place,
+                                format!(
+                                    "`{}` cannot be named by a correlation, line {line}: {message}",
+                                    step.reference
+                                ),
+                            )
+                        },
+                    )?;
                     longest = longest.zip(seconds).map(|(longest, seconds): (i64, i64)| longest.max(seconds));
                     plan
                 }
