@@ -190,11 +190,13 @@ fn told(command: &Rules, out: &mut impl Write) -> Result<ExitCode> {
             if *shows_gates {
                 gates(out, &found.sources, &settings.references()?)?;
             }
+            doubt(out, &found.doubts)?;
             tell(out, found.added_to(cases::check(logs::TABLES, &settings.references()?, &found.sources)))
         }
         Rules::Test { dir, mutate: changes, settings } => {
             let found = some(sources(dir.as_deref(), settings)?, dir.as_deref())?;
             let references = settings.references()?;
+            doubt(out, &found.doubts)?;
             let tested = tell(out, found.added_to(cases::test(logs::TABLES, &references, &found.sources)))?;
             if !changes {
                 return Ok(tested);
@@ -207,10 +209,13 @@ fn told(command: &Rules, out: &mut impl Write) -> Result<ExitCode> {
 }
 
 /// The rules below a folder.
+#[derive(Default)]
 pub struct Found {
     pub sources: Vec<Source>,
     /// Sigma rules that cannot be used, and files that are no text.
     pub refused: Vec<RuleError>,
+    /// What is probably misspelt in Sigma rules that are used.
+    pub doubts: Vec<RuleError>,
 }
 
 impl Found {
@@ -272,6 +277,7 @@ pub fn read(dir: &Path, config: &sigma::Config) -> Result<Found> {
     if sources.is_empty() && sigma.is_empty() && refused.is_empty() {
         tracing::warn!(path = %dir.display(), "no rule is there: their files end in .sql, .yml or .yaml");
     }
+    let doubts = sigma::doubts(&sigma);
     let (converted, unconverted) = sigma::convert(&sigma, config);
     refused.extend(unconverted);
     for rule in converted {
@@ -285,7 +291,7 @@ pub fn read(dir: &Path, config: &sigma::Config) -> Result<Found> {
         let cases = if rule.id.ends_with(&format!("/{stem}")) { cases_of(&path)? } else { None };
         sources.push(Source::sigma(rule, cases));
     }
-    Ok(Found { sources, refused })
+    Ok(Found { sources, refused, doubts })
 }
 
 fn doubled(file: String, (line, column): (usize, usize), same: &Source) -> RuleError {
@@ -333,7 +339,7 @@ fn id(path: &Path) -> Result<String> {
 
 fn sources(dir: Option<&Path>, settings: &Settings) -> Result<Found> {
     let config = settings.sigma()?;
-    dir.map_or_else(|| Ok(Found { sources: library::built_in(), refused: Vec::new() }), |dir| read(dir, &config))
+    dir.map_or_else(|| Ok(Found { sources: library::built_in(), ..Found::default() }), |dir| read(dir, &config))
 }
 
 /// What `rules` of a configuration names where no built-in rule is to run: `only:DIR`.
@@ -348,11 +354,12 @@ pub fn folder(rules: &str) -> Option<&Path> {
 pub fn merged(more: &More) -> Result<Vec<Source>> {
     let found = run::found(more.rules.as_deref(), &more.settings.read()?)?;
     found.refused.iter().for_each(|error| output::say(format_args!("weir: rule left out: {error}")));
+    found.doubts.iter().for_each(|error| output::say(format_args!("weir: {}", doubtful(error))));
     Ok(found.sources)
 }
 
 fn convert(out: &mut impl Write, path: &Path, to: Option<&Path>, config: &sigma::Config) -> Result<ExitCode> {
-    let Found { sources, refused } = read(path, config)?;
+    let Found { sources, refused, doubts } = read(path, config)?;
     let rules: Vec<&Source> = sources.iter().filter(|source| source.sigma.is_some()).collect();
     let mut edited = Vec::new();
     for (place, rule) in rules.iter().enumerate() {
@@ -373,6 +380,7 @@ fn convert(out: &mut impl Write, path: &Path, to: Option<&Path>, config: &sigma:
         output::say(format_args!("weir: not converted: {} is there already, and says something else", file.display()));
     }
     refused.iter().for_each(|error| output::say(format_args!("weir: not converted: {error}")));
+    doubts.iter().for_each(|error| output::say(format_args!("weir: {}", doubtful(error))));
     if rules.is_empty() && refused.is_empty() {
         return Err(anyhow!("{} has no Sigma rule in it: their names end in .yml or .yaml", path.display()));
     }
@@ -447,6 +455,18 @@ fn idle(sources: &[Source], config: &Config) -> Result<()> {
         output::say(format_args!("weir: [[suppress]]: no rule is `{rule}`: it hides nothing"));
     }
     Ok(())
+}
+
+/// What is probably misspelt, and stops no rule.
+fn doubt(out: &mut impl Write, doubts: &[RuleError]) -> Result<()> {
+    doubts.iter().try_for_each(|error| writeln!(out, "{}", doubtful(error)))?;
+    Ok(())
+}
+
+/// A line that says of what is probably misspelt that it is no error.
+pub fn doubtful(error: &RuleError) -> String {
+    let RuleError { file, line, column, message } = error;
+    format!("{file}:{line}:{column}: warning: {message}")
 }
 
 fn tell(out: &mut impl Write, report: Report) -> Result<ExitCode> {

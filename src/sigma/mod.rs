@@ -13,6 +13,7 @@ mod condition;
 mod compare;
 mod lower;
 mod write;
+mod doubts;
 mod timespan;
 mod correlation;
 mod nested;
@@ -21,6 +22,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rsigma_parser::{CorrelationRule, FilterRule, FilterRuleTarget, LogSource, SigmaDocument, SigmaRule, Status};
 use serde::Deserialize;
+
+pub use self::doubts::doubts;
 
 use self::compare::Context;
 use self::condition::Condition;

@@ -269,6 +269,29 @@ fn sigma_rules_stand_beside_the_others() {
 }
 
 #[test]
+fn what_is_probably_misspelt_is_told_and_stops_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let rule = "title: T\nleve: high\nlogsource: {product: aws, service: cloudtrail}\ndetection:\n    s:\n        eventNmae: GetUser\n    condition: s\n";
+    fs::write(folder.path().join("x.yml"), rule).unwrap();
+    let doubts = [
+        "x.yml:2:1: warning: `leve` is no key of Sigma and is passed over: did you mean `level`?",
+        "x.yml:6:9: warning: cloudtrail has no column `eventNmae`, which is looked for in what events have beyond their columns; did you mean \
+         `eventName`?",
+    ];
+    let check = done(weir(&["rules", "check", "x.yml"], folder.path()));
+    assert_eq!(check, format!("{}\n1 rule: 0 refused, 0 failures\n", doubts.join("\n")));
+    let convert = weir(&["rules", "convert", "x.yml"], folder.path());
+    assert_eq!(
+        (convert.status.code(), text(&convert.stderr)),
+        (Some(0), doubts.map(|doubt| format!("weir: {doubt}\n")).concat())
+    );
+    // of SigmaHQ's rules one asks for a field that CloudTrail's record does not have
+    let check = done(weir(&["rules", "check", repository("tests/data/sigma").to_str().unwrap()], folder.path()));
+    let warnings: Vec<&str> = check.lines().filter(|line| line.contains(": warning: ")).collect();
+    assert!(warnings.len() == 1 && warnings[0].contains(" has no column `status`, "), "{check}");
+}
+
+#[test]
 fn placeholders_come_from_the_configuration() {
     let folder = tempfile::tempdir().unwrap();
     let rule = "title: T\nlogsource: {product: aws, service: cloudtrail}\ndetection:\n    s:\n        userAgent|expand: 'a %tools%'\n    condition: s\n";
