@@ -434,6 +434,24 @@ HAVING count(*) FILTER (WHERE {BASE}) >= 10
 }
 
 #[test]
+fn each_level_groups_by_its_own_fields() {
+    let inner = "rules: [base]\ngroup-by: [sourceIPAddress, userIdentity.arn]\ncondition: {gte: 2}";
+    let above = above(
+        "event_count",
+        "rules: [Many]\ngroup-by: [who, sourceIPAddress]\naliases: {}\ncondition: {gte: 3}",
+        "event_count",
+        inner,
+    )
+    .replace("aliases: {}", "aliases:\n        who:\n            Many: userIdentity.arn");
+    let top = "---\ntitle: Top\ncorrelation:\n    type: value_count\n    timespan: 1d\n    rules: [Above]\n    group-by: [address]\n    \
+               aliases:\n        address:\n            Above: sourceIPAddress\n    condition: {gte: 4, field: who}\n";
+    let all = converted(&format!("{above}{top}")).unwrap();
+    let plan = r#"correlates(eventTime, '{"of":[{"of":[{"of":[0],"within":300,"holds":{"count":2},"by":[0]}],"within":3600,"holds":{"count":3},"by":[0]}],"within":86400,"holds":{"distinct":[4,0]}}',"#;
+    assert!(all[0].text.contains(plan), "{}", all[0].text);
+    assert!(all[0].text.contains("GROUP BY sourceIPAddress, hop("), "{}", all[0].text);
+}
+
+#[test]
 fn what_a_correlation_cannot_name_is_said() {
     let count = "rules: [base]\ngroup-by: [awsRegion]\ncondition: {gte: 2}";
     let said = |kind: &str, rest: &str, of: &str, many: &str| {
