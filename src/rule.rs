@@ -1,5 +1,6 @@
 //! A rule: the SQL that says what is wrong, and a header that says what it means. `queries/README.md` is the reference.
 
+pub mod spelling;
 pub mod dialect;
 mod parse;
 pub mod shape;

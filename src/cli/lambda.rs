@@ -185,7 +185,7 @@ fn make(config: &Config, runtime: tokio::runtime::Handle) -> anyhow::Result<Func
 /// The rules that judge row by row. Those over windows ask for what a function does not have, rows of other calls, and are
 /// left out with a count.
 fn detector(config: &Config) -> anyhow::Result<Detector> {
-    let super::rules::Found { sources, mut refused } = run::found(config.rules.as_deref(), config)?;
+    let super::rules::Found { sources, mut refused, doubts } = run::found(config.rules.as_deref(), config)?;
     let (parsed, unread) = library::rules(&sources);
     refused.extend(unread);
     let (per_row, over_windows): (Vec<_>, Vec<_>) = parsed.into_iter().partition(|rule| rule.fires == Fires::PerRow);
@@ -195,6 +195,7 @@ fn detector(config: &Config) -> anyhow::Result<Detector> {
     for error in &refused {
         tracing::warn!(%error, "a rule is left out");
     }
+    doubts.iter().for_each(|error| tracing::warn!("{}", super::rules::doubtful(error)));
     detector.limit(config.quarantine);
     if !over_windows.is_empty() {
         tracing::warn!(

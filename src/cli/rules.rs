@@ -1,6 +1,7 @@
 //! `weir rules`: which rules there are, whether they compile, and whether their cases hold.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -93,12 +94,13 @@ pub enum Rules {
     New(skeleton::New),
     /// Print Sigma rules as query files: header and SQL
     #[command(
-        after_help = "Examples:\n  weir rules convert sigma/aws_root_account_usage.yml\n  weir rules convert sigma/ --to my-rules"
+        after_help = "Examples:\n  weir rules convert sigma/aws_root_account_usage.yml\n  weir rules convert sigma/ --to my-rules\n\nExit codes: 0 all are converted; 2 one is not: it cannot be used, or a file that is there says something else"
     )]
     Convert {
-        /// Sigma rule, or folder of them
-        path: PathBuf,
-        /// Write DIR/TABLE/NAME.sql for each rule instead of printing it; what is there and says something else stays
+        /// Sigma rules, or folders of them; correlations and filters are about rules of all of them
+        #[arg(required = true, value_name = "PATH")]
+        paths: Vec<PathBuf>,
+        /// Write DIR/TABLE/NAME.sql for each rule instead of printing it, and say which; what is there and says something else stays
         #[arg(long, value_name = "DIR")]
         to: Option<PathBuf>,
         #[command(flatten)]
@@ -190,11 +192,13 @@ fn told(command: &Rules, out: &mut impl Write) -> Result<ExitCode> {
             if *shows_gates {
                 gates(out, &found.sources, &settings.references()?)?;
             }
+            doubt(out, &found.doubts)?;
             tell(out, found.added_to(cases::check(logs::TABLES, &settings.references()?, &found.sources)))
         }
         Rules::Test { dir, mutate: changes, settings } => {
             let found = some(sources(dir.as_deref(), settings)?, dir.as_deref())?;
             let references = settings.references()?;
+            doubt(out, &found.doubts)?;
             let tested = tell(out, found.added_to(cases::test(logs::TABLES, &references, &found.sources)))?;
             if !changes {
                 return Ok(tested);
@@ -202,15 +206,18 @@ fn told(command: &Rules, out: &mut impl Write) -> Result<ExitCode> {
             let changed = tell_mutation(out, &mutate::mutate(logs::TABLES, &references, &found.sources))?;
             Ok(if tested == ExitCode::SUCCESS { changed } else { tested })
         }
-        Rules::Convert { path, to, settings } => convert(out, path, to.as_deref(), &settings.sigma()?),
+        Rules::Convert { paths, to, settings } => convert(out, paths, to.as_deref(), &settings.sigma()?),
     }
 }
 
 /// The rules below a folder.
+#[derive(Default)]
 pub struct Found {
     pub sources: Vec<Source>,
     /// Sigma rules that cannot be used, and files that are no text.
     pub refused: Vec<RuleError>,
+    /// What is probably misspelt in Sigma rules that are used.
+    pub doubts: Vec<RuleError>,
 }
 
 impl Found {
@@ -242,9 +249,20 @@ pub fn is_shown(entry: &walkdir::DirEntry) -> bool {
 /// # Errors
 /// When a folder or file cannot be read.
 pub fn read(dir: &Path, config: &sigma::Config) -> Result<Found> {
+    read_all(&[dir], config)
+}
+
+/// The same of several folders or files, which belong together.
+fn read_all(dirs: &[&Path], config: &sigma::Config) -> Result<Found> {
     let (mut sources, mut sigma, mut refused) = (Vec::new(), Vec::new(), Vec::new());
-    for entry in WalkDir::new(dir).sort_by_file_name().into_iter().filter_entry(is_shown) {
-        let path = entry.map_err(|error| unreadable(dir, error))?.into_path();
+    let below = |dir| WalkDir::new(dir).sort_by_file_name().into_iter().filter_entry(is_shown);
+    let entries = dirs.iter().flat_map(|dir| below(dir).map(|entry| entry.map_err(|error| unreadable(dir, error))));
+    let mut known = BTreeSet::new();
+    for entry in entries {
+        let path = entry?.into_path();
+        if !known.insert(path.canonicalize().unwrap_or_else(|_| path.clone())) {
+            continue;
+        }
         let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
         let extension = extension.to_ascii_lowercase();
         if !["sql", "yml", "yaml"].contains(&&*extension) || path.is_dir() {
@@ -270,8 +288,9 @@ pub fn read(dir: &Path, config: &sigma::Config) -> Result<Found> {
         }
     }
     if sources.is_empty() && sigma.is_empty() && refused.is_empty() {
-        tracing::warn!(path = %dir.display(), "no rule is there: their files end in .sql, .yml or .yaml");
+        tracing::warn!(path = %shown(dirs), "no rule is there: their files end in .sql, .yml or .yaml");
     }
+    let doubts = sigma::doubts(&sigma);
     let (converted, unconverted) = sigma::convert(&sigma, config);
     refused.extend(unconverted);
     for rule in converted {
@@ -285,7 +304,7 @@ pub fn read(dir: &Path, config: &sigma::Config) -> Result<Found> {
         let cases = if rule.id.ends_with(&format!("/{stem}")) { cases_of(&path)? } else { None };
         sources.push(Source::sigma(rule, cases));
     }
-    Ok(Found { sources, refused })
+    Ok(Found { sources, refused, doubts })
 }
 
 fn doubled(file: String, (line, column): (usize, usize), same: &Source) -> RuleError {
@@ -333,7 +352,7 @@ fn id(path: &Path) -> Result<String> {
 
 fn sources(dir: Option<&Path>, settings: &Settings) -> Result<Found> {
     let config = settings.sigma()?;
-    dir.map_or_else(|| Ok(Found { sources: library::built_in(), refused: Vec::new() }), |dir| read(dir, &config))
+    dir.map_or_else(|| Ok(Found { sources: library::built_in(), ..Found::default() }), |dir| read(dir, &config))
 }
 
 /// What `rules` of a configuration names where no built-in rule is to run: `only:DIR`.
@@ -348,13 +367,19 @@ pub fn folder(rules: &str) -> Option<&Path> {
 pub fn merged(more: &More) -> Result<Vec<Source>> {
     let found = run::found(more.rules.as_deref(), &more.settings.read()?)?;
     found.refused.iter().for_each(|error| output::say(format_args!("weir: rule left out: {error}")));
+    found.doubts.iter().for_each(|error| output::say(format_args!("weir: {}", doubtful(error))));
     Ok(found.sources)
 }
 
-fn convert(out: &mut impl Write, path: &Path, to: Option<&Path>, config: &sigma::Config) -> Result<ExitCode> {
-    let Found { sources, refused } = read(path, config)?;
+fn shown(paths: &[&Path]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+fn convert(out: &mut impl Write, paths: &[PathBuf], to: Option<&Path>, config: &sigma::Config) -> Result<ExitCode> {
+    let paths: Vec<&Path> = paths.iter().map(PathBuf::as_path).collect();
+    let Found { sources, refused, doubts } = read_all(&paths, config)?;
     let rules: Vec<&Source> = sources.iter().filter(|source| source.sigma.is_some()).collect();
-    let mut edited = Vec::new();
+    let (mut written, mut edited) = (0, Vec::new());
     for (place, rule) in rules.iter().enumerate() {
         let Some(dir) = to else {
             let between = if place > 0 { "\n" } else { "" };
@@ -364,30 +389,58 @@ fn convert(out: &mut impl Write, path: &Path, to: Option<&Path>, config: &sigma:
         let file = dir.join(format!("{}.sql", rule.id));
         let folder = file.parent().unwrap_or(dir);
         fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
-        edited.extend(write_anew(&file, &rule.text)?);
-        if let Some(cases) = &rule.cases {
-            edited.extend(write_anew(&file.with_extension("cases.jsonl"), cases)?);
+        let cases = rule.cases.as_ref().map(|cases| (file.with_extension("cases.jsonl"), &**cases));
+        for (file, text) in [(file, &*rule.text)].into_iter().chain(cases) {
+            match write_anew(&file, text)? {
+                Anew::Written => {
+                    written += 1;
+                    writeln!(out, "{} from {}", file.display(), rule.file)?;
+                }
+                Anew::Same => {}
+                Anew::Edited => edited.push(file),
+            }
         }
     }
     for file in &edited {
         output::say(format_args!("weir: not converted: {} is there already, and says something else", file.display()));
     }
     refused.iter().for_each(|error| output::say(format_args!("weir: not converted: {error}")));
+    doubts.iter().for_each(|error| output::say(format_args!("weir: {}", doubtful(error))));
     if rules.is_empty() && refused.is_empty() {
-        return Err(anyhow!("{} has no Sigma rule in it: their names end in .yml or .yaml", path.display()));
+        return Err(anyhow!("{} has no Sigma rule in it: their names end in .yml or .yaml", shown(&paths)));
+    }
+    let (all, many) = (rules.len(), plural(rules.len()));
+    if to.is_some() {
+        let (files, kept, left) = (plural(written), edited.len(), refused.len());
+        writeln!(
+            out,
+            "{all} rule{many} converted, {left} refused: {written} file{files} written, {kept} kept that say something else"
+        )?;
+    } else if !refused.is_empty() {
+        output::say(format_args!("weir: {all} rule{many} converted, {} refused", refused.len()));
     }
     Ok(if refused.is_empty() && edited.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) })
 }
 
-/// Writes a file where there is none. Gives its path where there is one that says something else, which somebody may have edited.
-fn write_anew(path: &Path, text: &str) -> Result<Option<PathBuf>> {
+/// What became of a file that was to be written.
+enum Anew {
+    Written,
+    /// There is one that says the same.
+    Same,
+    /// There is one that says something else, which somebody may have edited.
+    Edited,
+}
+
+/// Writes a file where there is none.
+fn write_anew(path: &Path, text: &str) -> Result<Anew> {
     match fs::read(path) {
-        Ok(there) => return Ok((there != text.as_bytes()).then(|| path.to_owned())),
+        Ok(there) if there == text.as_bytes() => return Ok(Anew::Same),
+        Ok(_) => return Ok(Anew::Edited),
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
     }
     fs::write(path, text).with_context(|| format!("writing {}", path.display()))?;
-    Ok(None)
+    Ok(Anew::Written)
 }
 
 fn list(out: &mut impl Write, sources: &[Source], references: &References) -> Result<ExitCode> {
@@ -447,6 +500,18 @@ fn idle(sources: &[Source], config: &Config) -> Result<()> {
         output::say(format_args!("weir: [[suppress]]: no rule is `{rule}`: it hides nothing"));
     }
     Ok(())
+}
+
+/// What is probably misspelt, and stops no rule.
+fn doubt(out: &mut impl Write, doubts: &[RuleError]) -> Result<()> {
+    doubts.iter().try_for_each(|error| writeln!(out, "{}", doubtful(error)))?;
+    Ok(())
+}
+
+/// A line that says of what is probably misspelt that it is no error.
+pub fn doubtful(error: &RuleError) -> String {
+    let RuleError { file, line, column, message } = error;
+    format!("{file}:{line}:{column}: warning: {message}")
 }
 
 fn tell(out: &mut impl Write, report: Report) -> Result<ExitCode> {

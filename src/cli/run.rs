@@ -668,7 +668,8 @@ pub struct Compiled {
 
 /// The detector with the built-in rules and those of a folder. A rule that is wrong is named and left out.
 pub fn compile(rules: Option<&str>, config: &Config) -> anyhow::Result<Compiled> {
-    let rules::Found { mut sources, mut refused } = found(rules, config)?;
+    let rules::Found { mut sources, mut refused, doubts } = found(rules, config)?;
+    doubts.iter().for_each(|error| tracing::warn!("{}", rules::doubtful(error)));
     let (parsed, unread) = library::rules(&sources);
     refused.extend(unread);
     let references = reference::read(&config.reference)?;
@@ -682,9 +683,11 @@ pub fn compile(rules: Option<&str>, config: &Config) -> anyhow::Result<Compiled>
 /// The built-in rules and those of a folder, which take the place of their namesakes, or those of the folder alone; not yet
 /// compiled.
 pub fn found(rules: Option<&str>, config: &Config) -> anyhow::Result<rules::Found> {
-    let Some(rules) = rules else { return Ok(rules::Found { sources: library::built_in(), refused: Vec::new() }) };
+    let Some(rules) = rules else {
+        return Ok(rules::Found { sources: library::built_in(), ..rules::Found::default() });
+    };
     let Some(dir) = rules::folder(rules) else {
-        return Ok(rules::Found { sources: Vec::new(), refused: Vec::new() });
+        return Ok(rules::Found::default());
     };
     let found = rules::read(dir, &config.sigma)?;
     let sources = match rules.starts_with(rules::ONLY) {

@@ -112,7 +112,8 @@ impl Watch {
             return None;
         }
         self.gone = gone;
-        let found = found.unwrap_or_else(|_| rules::Found { sources: self.sources.clone(), refused: Vec::new() });
+        let found = found.unwrap_or_else(|_| rules::Found { sources: self.sources.clone(), ..rules::Found::default() });
+        found.doubts.iter().for_each(|error| tracing::warn!("{}", rules::doubtful(error)));
         let (mut renewed, references) = self.compile(found, references);
         refused.extend(renewed.refused.iter().map(ToString::to_string));
         let is_changed = renewed.sources != self.sources

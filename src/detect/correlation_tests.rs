@@ -20,7 +20,9 @@ use rsigma_eval::{CorrelationConfig, CorrelationEngine};
 use rsigma_parser::{ConditionOperator, CorrelationCondition, SigmaCollection};
 use serde_json::{Value, json};
 
+use super::Parts;
 use super::tests::{batch, changed, detector, event};
+use super::window::tests::analyst;
 use crate::finding::Finding;
 use crate::rule::{Rule, parse};
 use crate::sigma::{Config, File, convert};
@@ -162,6 +164,56 @@ fn an_alias_joins_rules_that_name_the_same_thing_differently() {
 }
 
 #[test]
+fn a_burst_and_then_a_call_are_a_finding_with_the_rows_of_both() {
+    let yaml = nested(
+        ("event_count", "rules: [a, b]\ncondition: {gte: 3}"),
+        (
+            "temporal_ordered",
+            "rules: [inner, c]\naliases:\n    user:\n        inner: userIdentity.userName\n        c: requestParameters.userName",
+        ),
+        (60, 600),
+        ("sourceIPAddress, userIdentity.userName", &["user"]),
+    );
+    let by = |second: i64, name: &str, id: &str, user: &str| {
+        call(second, name, id, json!({ "userIdentity": { "userName": user }, "sourceIPAddress": "192.0.2.9" }))
+    };
+    let used = |second: i64, user: &str| {
+        call(second, "c", "e9", json!({ "requestParameters": { "userName": user }, "sourceIPAddress": "192.0.2.1" }))
+    };
+    let burst = [by(0, "a", "e1", "bob"), by(30, "b", "e2", "bob"), by(60, "a", "e3", "bob")];
+    let with = |more: &[Value]| found(&yaml, &[&burst[..], more].concat());
+    let all = with(&[used(660, "bob")]);
+    assert_eq!(all.len(), 1, "{all:?}");
+    let shown: BTreeMap<&str, &str> = all[0].evidence.iter().map(|(name, value)| (&**name, &**value)).collect();
+    assert_eq!((shown["user"], shown["events of inner"], shown["matches of c"]), ("bob", "3", "1"));
+    let ids: Vec<&str> = all[0].event_ids.iter().map(|(_, id)| id.as_str()).collect();
+    assert_eq!(ids, ["e1", "e2", "e3", "e9"]);
+    assert_eq!(with(&[used(661, "bob")]), [], "a second too late");
+    assert_eq!(with(&[used(59, "bob")]), [], "before the burst was one");
+    assert_eq!(with(&[used(100, "eve")]), []);
+    // a burst is of one address
+    let apart = changed(by(60, "a", "e3", "bob"), json!({ "sourceIPAddress": "192.0.2.8" }));
+    assert_eq!(found(&yaml, &[burst[0].clone(), burst[1].clone(), apart, used(100, "bob")]), []);
+}
+
+#[test]
+fn values_that_correlations_group_by_are_counted() {
+    let yaml = nested(
+        ("event_count", "rules: [a]\ncondition: {gte: 2}"),
+        ("value_count", "rules: [inner]\ncondition: {gte: 2, field: requestParameters.userName}"),
+        (60, 600),
+        ("sourceIPAddress, requestParameters.userName", &["sourceIPAddress"]),
+    );
+    let tried = |second: i64, user: &str| {
+        call(second, "a", &format!("e{second}"), json!({ "requestParameters": { "userName": user } }))
+    };
+    let both = [tried(0, "bob"), tried(1, "bob"), tried(600, "eve"), tried(601, "eve")];
+    assert_eq!(found(&yaml, &both).len(), 1, "twice each, and two of them");
+    assert_eq!(found(&yaml, &both[..3]), []);
+    assert_eq!(found(&yaml, &[tried(0, "bob"), tried(1, "bob"), tried(601, "eve"), tried(602, "eve")]), []);
+}
+
+#[test]
 fn a_correlation_is_gated_by_what_its_rules_need() {
     let rule = rule(&correlation("temporal", "10m", "rules: [a, b, c]\ngroup-by: [userIdentity.arn]"));
     assert!(detector([rule]).gates().all(|(_, columns)| !columns.is_empty()));
@@ -183,7 +235,8 @@ fn oracle(yaml: &str, events: &[(i64, Value)]) -> Vec<(i64, Option<Who>)> {
     let mut engine = engine(&collection);
     let mut of = |event: &Value| {
         let results = engine.process_event(&JsonEvent::borrow(event));
-        let found = results.iter().find_map(|result| result.as_correlation())?;
+        let own = results.iter().filter(|result| result.header.rule_title == "Many");
+        let found = own.filter_map(|result| result.as_correlation()).next()?;
         let holds = !is_percentile || is_met(condition, found.aggregated_value);
         holds.then(|| found.group_key.iter().cloned().collect())
     };
@@ -334,6 +387,144 @@ proptest! {
 
 proptest! {
     #![proptest_config(cases())]
+
+    #[test]
+    fn what_a_session_has_together_is_found_and_nothing_that_lies_further_apart(
+        (kind, rest) in select(GROWING.iter().copied().filter(|(kind, _)| *kind != "value_sum").collect::<Vec<_>>()),
+        (group_by, group) in select(&GROUPS[..]),
+        gap in select(&[1i64, 7, 20][..]),
+        (timespan, events) in select(&[12i64, 40, 4000][..]).prop_flat_map(|span| (Just(span), stream(span.min(40)))),
+    ) {
+        let events = one_a_second(events);
+        let sliding = grouped(kind, timespan, rest, group);
+        let sessions = sliding.replace("    timespan", &format!("    window: session\n    gap: {gap}s\n    timespan"));
+        let theirs = |yaml: &str| oracle(yaml, &events).into_iter().filter_map(|(_, who)| who).collect::<BTreeSet<_>>();
+        let ours: Vec<Value> = events.iter().map(|(_, event)| event.clone()).collect();
+        let ours: BTreeSet<Who> = found(&sessions, &ours).iter().map(|finding| who(finding, group_by)).collect();
+        prop_assert!(theirs(&sessions).is_subset(&ours), "missed: {:?} {:?} {}", theirs(&sessions), ours, sessions);
+        prop_assert!(ours.is_subset(&theirs(&sliding)), "too many: {:?} {}", ours, sessions);
+        // no session is longer than that
+        if timespan == 4000 {
+            prop_assert_eq!(theirs(&sessions), ours, "{}", sessions);
+        }
+    }
+}
+
+/// Correlations that another names.
+const INNER: [(&str, &str); 6] = [
+    ("event_count", "rules: [a]\ncondition: {gte: 2}"),
+    ("event_count", "rules: [a, b]\ncondition: {gt: 2}"),
+    ("value_count", "rules: [a, b]\ncondition: {gte: 2, field: requestParameters.n}"),
+    ("temporal", "rules: [a, b]\ncondition: {gte: 2}"),
+    ("temporal", "rules: [a, b, c]\ncondition: a and (b or c)"),
+    ("temporal_ordered", "window: tumbling\nrules: [b, a]"),
+];
+
+/// Correlations that name one, or one that names one.
+const OUTER: [(&str, &str); 7] = [
+    ("event_count", "rules: [inner]\ncondition: {gte: 2}"),
+    ("event_count", "window: tumbling\nrules: [c, id-inner]\ncondition: {gt: 2}"),
+    ("temporal", "rules: [inner, c]\ncondition: {gte: 2}"),
+    ("temporal", "rules: [inner, b, c]\ncondition: inner and (b or c)"),
+    ("temporal_ordered", "rules: [inner, c]"),
+    ("temporal_ordered", "rules: [c, inner, b]"),
+    ("temporal_ordered", "rules: [middle, c]"),
+];
+
+/// What the inner ones group by, and what the outermost does.
+const GROUPS_OF_BOTH: [(&str, &[&str]); 4] = [
+    ("sourceIPAddress", &["sourceIPAddress"]),
+    ("sourceIPAddress, requestParameters.name, awsRegion", &["requestParameters.name", "awsRegion"]),
+    ("userIdentity.userName, awsRegion", &["awsRegion"]),
+    ("awsRegion, requestParameters.n", &[]),
+];
+
+/// A correlation of correlations, with how long each is.
+fn nested(inner: (&str, &str), outer: (&str, &str), spans: (i64, i64), groups: (&str, &[&str])) -> String {
+    let document = |title: &str, names: &str, kind: &str, span: i64, rest: &str| {
+        let rest: String = rest.lines().map(|line| format!("    {line}\n")).collect();
+        format!("title: {title}\n{names}correlation:\n    type: {kind}\n    timespan: {span}s\n{rest}")
+    };
+    let of_inner = format!("{}\ngroup-by: [{}]", inner.1, groups.0);
+    let of_middle = format!("rules: [inner]\ngroup-by: [{}]\ncondition: {{gte: 2}}", groups.0);
+    // the outermost drops whether its direct rules have all of the fields
+    let of_outer = format!("{}\ngroup-by: [{}]", outer.1, groups.1.join(", "));
+    [
+        rules(),
+        document("Inner", "id: id-inner\nname: inner\n", inner.0, spans.0, &of_inner),
+        "---\n".to_owned(),
+        document("Middle", "id: id-middle\nname: middle\n", "event_count", spans.0, &of_middle),
+        "---\n".to_owned(),
+        document("Many", "id: id-many\n", outer.0, spans.1, &of_outer),
+    ]
+    .concat()
+}
+
+/// No two at one time: rsigma-eval goes by which of them comes first.
+fn one_a_second(mut events: Vec<(i64, Value)>) -> Vec<(i64, Value)> {
+    events.dedup_by_key(|(second, _)| *second);
+    events
+}
+
+proptest! {
+    #![proptest_config(cases())]
+
+    #[test]
+    fn correlations_of_correlations_match_to_the_second(
+        inner in select(&INNER[..]),
+        outer in select(&OUTER[..]),
+        groups in select(&GROUPS_OF_BOTH[..]),
+        (spans, events) in select(&[(4i64, 9i64), (60, 60), (300, 61), (600, 3600)][..])
+            .prop_flat_map(|spans| (Just(spans), stream(spans.0.max(spans.1) / 2))),
+    ) {
+        let yaml = nested(inner, outer, spans, groups);
+        let theirs = |events: &[(i64, Value)]| oracle(&yaml, events).into_iter().filter_map(|(_, who)| who).collect::<BTreeSet<_>>();
+        let ours = |events: &[(i64, Value)]| {
+            let events: Vec<Value> = events.iter().map(|(_, event)| event.clone()).collect();
+            found(&yaml, &events).iter().map(|finding| who(finding, groups.1)).collect::<BTreeSet<_>>()
+        };
+        let apart = one_a_second(events.clone());
+        prop_assert_eq!(ours(&apart), theirs(&apart), "{}", yaml);
+        let (ours, theirs) = (ours(&events), theirs(&events));
+        prop_assert!(theirs.is_subset(&ours), "missed: {:?} {:?} {}", theirs, ours, yaml);
+    }
+
+    #[test]
+    fn a_stream_of_correlations_of_correlations_equals_batch(
+        inner in select(&INNER[..]),
+        outer in select(&OUTER[..]),
+        groups in select(&GROUPS_OF_BOTH[..]),
+        spans in select(&[(4i64, 9i64), (60, 60), (300, 61)][..]),
+        (events, order) in stream(300).prop_flat_map(|events| {
+            let order: Vec<usize> = (0..events.len()).collect();
+            (Just(events), Just(order).prop_shuffle())
+        }),
+        cuts in prop::collection::vec((1usize..9, any::<bool>()), 24),
+    ) {
+        let rule = rule(&nested(inner, outer, spans, groups));
+        let all: Vec<Value> = events.iter().map(|(_, event)| event.clone()).collect();
+        let names = groups.1.iter().map(|name| (*name).to_owned());
+        let key = |row: Vec<Option<String>>| names.clone().zip(row).filter_map(|(name, value)| Some((name, value?))).collect();
+        let expected: BTreeSet<Who> = analyst(&rule.text, &batch(&all)).into_iter().map(key).collect();
+        let (mut stream, mut state) = (detector([rule.clone()]), Parts::default());
+        let (mut told, mut left) = (Vec::new(), order.as_slice());
+        for (size, restart) in cuts {
+            let (these, rest) = left.split_at(size.min(left.len()));
+            left = rest;
+            let these: Vec<Value> = these.iter().map(|place| all[*place].clone()).collect();
+            if !these.is_empty() {
+                told.extend(stream.observe(&[batch(&these)], Timestamp(0)));
+            }
+            state.take(stream.changes());
+            if restart {
+                stream = detector([rule.clone()]);
+                prop_assert!(stream.restore(&state).is_whole());
+            }
+        }
+        told.extend(stream.finish());
+        let told: BTreeSet<Who> = told.iter().map(|finding| who(finding, groups.1)).collect();
+        prop_assert_eq!(told, expected, "{}", rule.text);
+    }
 
     #[test]
     fn a_percentile_is_the_number_that_rsigma_eval_tells(

@@ -14,6 +14,7 @@ use datafusion::logical_expr::{
     Aggregate, Expr, Filter, LogicalPlan, WindowFrame, WindowFrameBound, WindowFrameUnits, WindowFunctionDefinition,
 };
 
+use super::correlates::CORRELATES;
 use super::program::Leaves;
 use super::spans::micros;
 use super::window::plan::{Framed, Grouped};
@@ -151,6 +152,9 @@ fn aggregate(call: &WindowFunction) -> Result<Expr> {
     let WindowFunctionDefinition::AggregateUDF(function) = &call.fun else {
         return plan_err!("not supported yet: `{}` over a frame; there are aggregates", call.fun.name());
     };
+    if function.name() == CORRELATES {
+        return plan_err!("correlates says itself how far its rows lie apart: take hop in place of a frame");
+    }
     let params = call.params.clone();
     Ok(Expr::AggregateFunction(AggregateFunction::new_udf(
         function.clone(),

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::place::distance;
+use crate::rule::spelling::distance;
 use crate::rule::{Rule, RuleError, parse};
 use crate::sigma::Converted;
 

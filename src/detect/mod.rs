@@ -11,6 +11,7 @@ pub mod database;
 pub mod reference;
 pub mod from_reference;
 mod in_order;
+mod correlates;
 mod regularity;
 mod percentile;
 mod sliding;

@@ -12,6 +12,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use crate::rule::dialect::{find_word, line_and_column};
 use crate::rule::shape::{of_rows, of_rows_mut, query};
+use crate::rule::spelling::distance;
 use crate::table::{Kind, Table};
 
 /// Line and column of what is wrong, with words for it.
@@ -164,21 +165,6 @@ fn collect_paths(above: &str, fields: &Fields, paths: &mut Vec<String>) {
             collect_paths(&path(field), inner, paths);
         }
     }
-}
-
-/// Letters to insert, remove or change to make one word of the other.
-pub fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, y) in b.iter().enumerate() {
-            let change = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = change.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
 }
 
 /// Where the planner's complaint points: its own span, else a word it quotes, else the first part of the query that

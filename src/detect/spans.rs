@@ -46,6 +46,7 @@ pub fn tumble() -> ScalarUDF {
 pub fn aggregates() -> Vec<Arc<AggregateUDF>> {
     vec![
         Arc::new(super::in_order::function()),
+        Arc::new(super::correlates::function()),
         Arc::new(super::regularity::function()),
         Arc::new(super::percentile::function()),
         Arc::new(AggregateUDF::new_from_impl(Sample { signature: Signature::any(1, Volatility::Immutable) })),

@@ -423,13 +423,7 @@ impl Worker {
     fn turn(&mut self, round: Round) -> anyhow::Result<()> {
         self.learn();
         let now = clock();
-        if let Some(renewals) = &self.renewals {
-            let reloads = self.summary.reloads;
-            renewal::take(renewals, &mut self.stages, &mut self.summary);
-            if self.summary.reloads > reloads {
-                self.turned = None;
-            }
-        }
+        self.renew()?;
         let (bytes, bytes_max) = (round.bytes, self.options.memory.of(ROUND_BYTES_MAX));
         let (batches, rejects) = self.read(round, now);
         let start = wait::now();
@@ -460,6 +454,17 @@ impl Worker {
             records: self.summary.total(|counts| counts.records),
             findings: self.stages.triage.len() as u64,
         });
+        Ok(())
+    }
+
+    /// Takes up what was read again since the turn before. The rows of that turn are judged by what was in force then.
+    fn renew(&mut self) -> anyhow::Result<()> {
+        let came: Vec<Renewal> = self.renewals.iter().flat_map(Receiver::try_iter).collect();
+        if came.iter().any(|renewal| renewal.taken.is_some()) {
+            self.judge_rest()?;
+            self.turned = None;
+        }
+        renewal::take(came, &mut self.stages, &mut self.summary);
         Ok(())
     }
 

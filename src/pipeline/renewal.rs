@@ -1,7 +1,5 @@
 //! Rules, suppressions and canaries that were read again while a run goes on: made by whoever watches their files, taken between two turns.
 
-use std::sync::mpsc::Receiver;
-
 use crate::detect::Detector;
 use crate::metrics::METRICS;
 use crate::pipeline::Stages;
@@ -29,9 +27,9 @@ pub struct Taken {
     pub assets: Vec<Asset>,
 }
 
-/// Takes what has come since the last turn.
-pub fn take(renewals: &Receiver<Renewal>, stages: &mut Stages, summary: &mut Summary) {
-    for Renewal { taken, refused, unsaid } in renewals.try_iter() {
+/// Takes what has come since the last turn, whose rows have been judged.
+pub fn take(came: Vec<Renewal>, stages: &mut Stages, summary: &mut Summary) {
+    for Renewal { taken, refused, unsaid } in came {
         for why in &unsaid {
             tracing::warn!(why, "an edit is refused, and what was in force before it stays");
         }

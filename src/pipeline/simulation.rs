@@ -22,6 +22,7 @@ use std::thread;
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use redb::StorageBackend;
 
+use super::renewal::Taken;
 use super::*;
 use crate::aws;
 use crate::decode::{Body, Lines, Text};
@@ -34,6 +35,7 @@ use crate::sink::way::Way;
 use crate::sink::{event_bridge, security_hub, wire};
 use crate::table::Origin;
 use crate::time::MICROS_PER_SECOND;
+use crate::triage::canary::Canaries;
 use crate::triage::suppress::Suppressions;
 use crate::wait::simulated::Dice;
 
@@ -466,6 +468,32 @@ fn whatever_ends_a_life_everything_is_sent_once_it_is_committed_and_nothing_befo
     let again: u64 = worlds.iter().flat_map(|world| &world.taken).map(|times| times - 1).sum();
     println!("{} seeds: {deaths} lives ended, {again} findings came again", worlds.len());
     assert!(lives < SEEDS || deaths >= lives * 9 / 10, "{deaths} deaths");
+}
+
+#[test]
+fn rows_that_were_read_before_rules_changed_are_judged_by_those_that_were_in_force() {
+    let (detector, _) = Detector::new(logs::TABLES, [rule()]);
+    let triage = Triage::new(Suppressions::default(), Vec::new());
+    let stages = Stages { detector, triage, archive: None, state: None, journal: None, posts: vec![], look_back: None };
+    let mut worker = Worker::new(stages, decode::Options::default(), None, SoFar::default(), Box::new(|_| {})).unwrap();
+    let (tell, told) = std::sync::mpsc::sync_channel(2);
+    worker.renewals = Some(told);
+    let turn = |worker: &mut Worker, at: u64| {
+        let mut full = round(2 * at, 2 * at + 2);
+        full.bytes = ROUND_BYTES_MAX;
+        worker.turn(full).unwrap();
+        worker.stages.triage.len()
+    };
+    assert_eq!([turn(&mut worker, 0), turn(&mut worker, 1)], [0, 0], "they wait for others");
+    // what is only said changes nothing
+    tell.send(Renewal { taken: None, refused: vec![], unsaid: vec![] }).unwrap();
+    assert_eq!(turn(&mut worker, 2), 0);
+    let (detector, _) = Detector::new(logs::TABLES, []);
+    let (suppressions, canaries, assets) = (Suppressions::default(), Canaries::default(), Vec::new());
+    let taken = Some(Box::new(Taken { detector, suppressions, canaries, assets }));
+    tell.send(Renewal { taken, refused: vec![], unsaid: vec![] }).unwrap();
+    assert_eq!(turn(&mut worker, 3), 6);
+    assert_eq!(worker.finish().unwrap().findings.len(), 6, "nor are those behind them judged by what was before");
 }
 
 #[test]

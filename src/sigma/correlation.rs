@@ -9,25 +9,41 @@ use super::condition::Condition;
 use super::fields::{self, Field, One, quoted};
 use super::parse::Wrong;
 use super::place::Lines;
-use super::{is_called, timespan, write};
+use super::{is_called, is_correlation, nested, timespan, write};
 
-/// A rule that a correlation names.
+/// A rule, or another correlation, that a correlation names.
 pub struct Step<'a> {
     /// As the correlation names it.
     pub reference: &'a str,
-    pub rule: &'a SigmaRule,
-    /// Of its rows.
-    pub condition: Condition,
+    pub of: Of<'a>,
+}
+
+pub enum Of<'a> {
+    /// With the condition of its rows.
+    Rule(&'a SigmaRule, Condition),
+    Correlation(&'a CorrelationRule, &'a Lines, Vec<Step<'a>>),
 }
 
 impl Step<'_> {
     fn is(&self, name: &str) -> bool {
-        self.reference == name || is_called(self.rule, name)
+        let called = match &self.of {
+            Of::Rule(rule, _) => is_called(rule, name),
+            Of::Correlation(correlation, ..) => is_correlation(correlation, name),
+        };
+        self.reference == name || called
+    }
+
+    /// Of its rows: of a correlation those of its rules.
+    pub fn condition(&self) -> Condition {
+        match &self.of {
+            Of::Rule(_, condition) => condition.clone(),
+            Of::Correlation(.., steps) => Condition::any(steps.iter().map(Step::condition).collect()),
+        }
     }
 
     /// SQL of the number of its rows in a window.
     fn count(&self) -> String {
-        format!("count(*) FILTER (WHERE {})", self.condition.alone())
+        format!("count(*) FILTER (WHERE {})", self.condition().alone())
     }
 
     /// That there are any, and that there are none.
@@ -38,12 +54,12 @@ impl Step<'_> {
 }
 
 /// What a correlation asks of a window.
-struct Judged {
-    having: Vec<String>,
+pub struct Judged {
+    pub having: Vec<String>,
     /// Columns to show.
-    shown: Vec<String>,
+    pub shown: Vec<String>,
     /// Whether more rows cannot make the condition false.
-    grows: bool,
+    pub grows: bool,
 }
 
 /// The whole file. The rows are those of any step; a row of several is taken once, and where they group by different fields
@@ -59,8 +75,14 @@ pub fn query_file(
 ) -> Result<String, Wrong> {
     let lowering = Lowering { context, correlation, steps, lines };
     let keys = lowering.keys()?;
-    let judged = lowering.judged()?;
-    let window = lowering.window(judged.grows)?;
+    let is_nested = steps.iter().any(|step| matches!(step.of, Of::Correlation(..)));
+    let (judged, window) = if is_nested || correlation.window == WindowMode::Session {
+        nested::judged(&lowering)?
+    } else {
+        let judged = lowering.judged()?;
+        let window = lowering.window(judged.grows)?;
+        (judged, window)
+    };
     let groups: Vec<&str> = keys.iter().map(|(_, sql)| &**sql).chain([&*window]).collect();
     let mut columns: Vec<String> = keys.iter().map(|(name, sql)| format!("{sql} AS {}", quoted(name, '"'))).collect();
     columns.push("count(*) AS events".to_owned());
@@ -72,7 +94,7 @@ pub fn query_file(
     };
     columns.extend(usual.iter().map(|(sql, name)| format!("sample({sql}) AS {name}")));
     columns.push(write::whose(&correlation.into()));
-    let rows = Condition::any(steps.iter().map(|step| step.condition.clone()).collect());
+    let rows = Condition::any(steps.iter().map(Step::condition).collect());
     let mut file = write::header(&correlation.into());
     file.push_str(&format!("SELECT {}\n", columns.join(",\n       ")));
     file.push_str(&format!("FROM {}\n", context.table.name));
@@ -82,11 +104,11 @@ pub fn query_file(
     Ok(file)
 }
 
-struct Lowering<'a> {
-    context: &'a Context<'a>,
-    correlation: &'a CorrelationRule,
-    steps: &'a [Step<'a>],
-    lines: &'a Lines,
+pub struct Lowering<'a> {
+    pub context: &'a Context<'a>,
+    pub correlation: &'a CorrelationRule,
+    pub steps: &'a [Step<'a>],
+    pub lines: &'a Lines,
 }
 
 impl Lowering<'_> {
@@ -109,16 +131,34 @@ impl Lowering<'_> {
         Ok(keys)
     }
 
-    /// SQL of the one value that a row has for a field, or for an alias of one.
-    fn value(&self, name: &str) -> Result<(String, One), String> {
+    /// What a step calls a field, or an alias of one.
+    pub fn own<'b>(&'b self, step: &Step, name: &'b str) -> &'b str {
         let alias = self.correlation.aliases.iter().find(|alias| alias.alias == name);
-        let Some(alias) = alias else { return single(self.context, name) };
+        let own = alias.and_then(|alias| alias.mapping.iter().find(|(rule, _)| step.is(rule)));
+        own.map_or(name, |(_, field)| field)
+    }
+
+    /// SQL of the one value that a row has for a field, or for an alias of one.
+    pub fn value(&self, name: &str) -> Result<(String, One), String> {
         let mut of_steps = Vec::new();
         for step in self.steps {
-            let own = alias.mapping.iter().find(|(rule, _)| step.is(rule));
-            let field = own.map_or(name, |(_, field)| field);
-            of_steps
-                .push(single(self.context, field).map_err(|message| format!("{message} (for `{}`)", step.reference))?);
+            let field = self.own(step, name);
+            let value = match &step.of {
+                Of::Rule(..) => single(self.context, field),
+                Of::Correlation(correlation, lines, steps) if correlation.group_by.iter().any(|by| by == field) => {
+                    Lowering { context: self.context, correlation, steps, lines }.value(field)
+                }
+                Of::Correlation(..) => Err(format!(
+                    "what `{}` matches has the fields that it groups by, and `{field}` is none of them",
+                    step.reference
+                )),
+            };
+            let is_alias = self.correlation.aliases.iter().any(|alias| alias.alias == name);
+            let of_rule = matches!(step.of, Of::Rule(..)) && is_alias;
+            of_steps.push(value.map_err(|message| match of_rule {
+                true => format!("{message} (for `{}`)", step.reference),
+                false => message,
+            })?);
         }
         let (last, rest) = of_steps.split_last().expect("a correlation has a step");
         if rest.iter().all(|other| other == last) {
@@ -130,7 +170,7 @@ impl Lowering<'_> {
             .steps
             .iter()
             .zip(rest)
-            .map(|(step, (sql, _))| format!("WHEN {} THEN {}", step.condition.alone(), text(sql)));
+            .map(|(step, (sql, _))| format!("WHEN {} THEN {}", step.condition().alone(), text(sql)));
         let sql = format!("CASE {} ELSE {} END", cases.collect::<Vec<_>>().join(" "), text(&last.0));
         Ok((sql, if alike { last.1 } else { One::Text }))
     }
@@ -198,7 +238,7 @@ impl Lowering<'_> {
     }
 
     /// The parser writes `gte: 1` where there is none.
-    fn has_condition(&self) -> bool {
+    pub fn has_condition(&self) -> bool {
         let in_braces = || !self.lines.has(&["correlation", "type"]) && self.lines.text("condition").is_some();
         self.lines.has(&["correlation", "condition"]) || in_braces()
     }
@@ -208,9 +248,8 @@ impl Lowering<'_> {
         let place = || self.lines.key(&["correlation", "condition"]);
         let more = match condition {
             CorrelationCondition::Extended(expr) => Some((self.expression(expr)?, has_not(expr))),
-            CorrelationCondition::Threshold { predicates, .. } => {
-                let holds = |rules: u64| predicates.iter().all(|(operator, number)| holds(*operator, rules, *number));
-                if !holds(self.steps.len() as u64) || holds(0) {
+            CorrelationCondition::Threshold { .. } => {
+                if !self.all_of_steps() {
                     let message = "the condition of `temporal_ordered` is that all of its rules match, one after the \
                                    other: leave it out";
                     return Err((place(), message.to_owned()));
@@ -223,11 +262,11 @@ impl Lowering<'_> {
             [only] => format!("{} > 0", only.count()),
             [first, second] => format!(
                 "min({time}) FILTER (WHERE {}) <= max({time}) FILTER (WHERE {})",
-                first.condition.alone(),
-                second.condition.alone()
+                first.condition().alone(),
+                second.condition().alone()
             ),
             steps => {
-                let steps = steps.iter().map(|step| format!(",\n                {}", step.condition.alone()));
+                let steps = steps.iter().map(|step| format!(",\n                {}", step.condition().alone()));
                 format!("in_order({time}{})", steps.collect::<String>())
             }
         };
@@ -236,10 +275,20 @@ impl Lowering<'_> {
         Ok(Judged { having: having.collect(), shown: self.counts(), grows })
     }
 
-    fn counts(&self) -> Vec<String> {
+    /// Whether a number of rules that it compares with is met by all of its own, and not by none.
+    pub fn all_of_steps(&self) -> bool {
+        let CorrelationCondition::Threshold { predicates, .. } = &self.correlation.condition else { return false };
+        let holds = |rules: u64| predicates.iter().all(|(operator, number)| holds(*operator, rules, *number));
+        holds(self.steps.len() as u64) && !holds(0)
+    }
+
+    pub fn counts(&self) -> Vec<String> {
         let column = |step: &Step| {
-            let name = step.rule.name.as_deref().unwrap_or(&step.rule.title);
-            format!("{} AS {}", step.count(), quoted(&format!("matches of {name}"), '"'))
+            let name = match &step.of {
+                Of::Rule(rule, _) => format!("matches of {}", rule.name.as_deref().unwrap_or(&rule.title)),
+                Of::Correlation(rule, ..) => format!("events of {}", rule.name.as_deref().unwrap_or(&rule.title)),
+            };
+            format!("{} AS {}", step.count(), quoted(&name, '"'))
         };
         self.steps.iter().map(column).collect()
     }
@@ -247,24 +296,34 @@ impl Lowering<'_> {
     /// A condition over names of rules.
     fn expression(&self, expr: &ConditionExpr) -> Result<Condition, Wrong> {
         let each = |parts: &[ConditionExpr]| parts.iter().map(|part| self.expression(part)).collect::<Result<_, _>>();
-        let wrong = |what: &str, message: String| Err((self.lines.value(&["correlation", "condition"], what), message));
         Ok(match expr {
             ConditionExpr::And(parts) => Condition::all(each(parts)?),
             ConditionExpr::Or(parts) => Condition::any(each(parts)?),
             ConditionExpr::Not(inner) => Condition::Not(Box::new(self.expression(inner)?)),
-            ConditionExpr::Identifier(name) => match self.steps.iter().find(|step| step.is(name)) {
-                Some(step) => step.is_there(),
-                None => return wrong(name, format!("the correlation names no rule `{name}`")),
-            },
-            ConditionExpr::Selector { pattern, .. } => {
-                let pattern = pattern.to_string();
-                return wrong(&pattern, format!("write the names of the rules in place of `{pattern}`"));
-            }
+            ConditionExpr::Identifier(_) | ConditionExpr::Selector { .. } => self.steps[self.named(expr)?].is_there(),
         })
     }
 
+    /// The place of the step that a condition names.
+    pub fn named(&self, expr: &ConditionExpr) -> Result<usize, Wrong> {
+        let name = expr.to_string();
+        let (name, message) = match expr {
+            ConditionExpr::Identifier(name) => match self.steps.iter().position(|step| step.is(name)) {
+                Some(place) => return Ok(place),
+                None => (name, format!("the correlation names no rule `{name}`")),
+            },
+            ConditionExpr::Selector { pattern, .. } => {
+                (&pattern.to_string(), format!("write the names of the rules in place of `{pattern}`"))
+            }
+            ConditionExpr::And(_) | ConditionExpr::Or(_) | ConditionExpr::Not(_) => {
+                (&name, format!("`{name}` is the name of no rule"))
+            }
+        };
+        Err((self.lines.value(&["correlation", "condition"], name), message))
+    }
+
     /// SQL of what distinct values are counted of; null where a field has none.
-    fn distinct(&self, names: &[String]) -> Result<String, Wrong> {
+    pub fn distinct(&self, names: &[String]) -> Result<String, Wrong> {
         let values = names.iter().map(|name| self.value(name).map_err(|message| (self.of_field(name), message)));
         let values = values.collect::<Result<Vec<_>, _>>()?;
         match values.as_slice() {
@@ -336,29 +395,41 @@ impl Lowering<'_> {
         (self.lines.key(&["correlation", "condition"]), message)
     }
 
-    fn window(&self, grows: bool) -> Result<String, Wrong> {
+    /// The timespan in seconds.
+    pub fn seconds(&self) -> Result<i64, Wrong> {
         let seconds = i64::try_from(self.correlation.timespan.seconds)
             .ok()
             .filter(|seconds| (1..=DAYS_MAX * 86_400).contains(seconds));
-        let Some(seconds) = seconds else {
-            let key = if self.lines.has(&["correlation", "timeframe"]) { "timeframe" } else { "timespan" };
-            let message = format!("a timespan is between a second and {DAYS_MAX} days");
-            return Err((self.lines.key(&["correlation", key]), message));
-        };
-        match self.correlation.window {
-            WindowMode::Sliding if grows => Ok(timespan::sliding(&self.time(), seconds)),
-            WindowMode::Sliding | WindowMode::Tumbling => Ok(timespan::periods(&self.time(), seconds)),
-            WindowMode::Session => {
-                let place = self.lines.text("session").unwrap_or_else(|| self.lines.key(&["correlation"]));
-                Err((
-                    place,
-                    "windows of sessions are not supported: leave `window` out, or write `tumbling`".to_owned(),
-                ))
+        seconds.ok_or_else(|| self.wrong_timespan(format!("a timespan is between a second and {DAYS_MAX} days")))
+    }
+
+    /// How many seconds apart the rows of a session are at most; `None` of what does not go by sessions.
+    pub fn gap(&self) -> Result<Option<i64>, Wrong> {
+        let Some(gap) = &self.correlation.gap else { return Ok(None) };
+        match i64::try_from(gap.seconds) {
+            Ok(seconds @ 1..) if seconds <= DAYS_MAX * 86_400 => Ok(Some(seconds)),
+            _ => {
+                let place = self.lines.text("gap:").unwrap_or_else(|| self.lines.key(&["correlation"]));
+                Err((place, format!("a gap is between a second and {DAYS_MAX} days")))
             }
         }
     }
 
-    fn time(&self) -> String {
+    pub fn wrong_timespan(&self, message: String) -> Wrong {
+        let key = if self.lines.has(&["correlation", "timeframe"]) { "timeframe" } else { "timespan" };
+        (self.lines.key(&["correlation", key]), message)
+    }
+
+    fn window(&self, grows: bool) -> Result<String, Wrong> {
+        let seconds = self.seconds()?;
+        match self.correlation.window {
+            WindowMode::Sliding if grows => Ok(timespan::sliding(&self.time(), seconds)),
+            WindowMode::Sliding | WindowMode::Tumbling => Ok(timespan::periods(&self.time(), seconds)),
+            WindowMode::Session => panic!("what goes by sessions is judged as what is nested"),
+        }
+    }
+
+    pub fn time(&self) -> String {
         match fields::resolve(self.context.table, self.context.table.time) {
             Ok(Field::One { sql, .. }) => sql,
             other => panic!("the time of a table is one of its columns, not {other:?}"),
@@ -367,7 +438,7 @@ impl Lowering<'_> {
 }
 
 /// Longest timespan: rows are remembered as long.
-const DAYS_MAX: i64 = 366;
+pub const DAYS_MAX: i64 = 366;
 
 /// A field of one value.
 fn single(context: &Context, name: &str) -> Result<(String, One), String> {
@@ -407,7 +478,7 @@ fn holds(operator: ConditionOperator, value: u64, number: u64) -> bool {
     }
 }
 
-fn has_not(expr: &ConditionExpr) -> bool {
+pub fn has_not(expr: &ConditionExpr) -> bool {
     match expr {
         ConditionExpr::Not(_) => true,
         ConditionExpr::And(parts) | ConditionExpr::Or(parts) => parts.iter().any(has_not),

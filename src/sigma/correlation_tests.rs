@@ -114,6 +114,19 @@ fn a_count_has_bounds() {
 }
 
 #[test]
+fn a_session_ends_where_nothing_comes_for_the_gap() {
+    let groups = groups(
+        "event_count",
+        "window: session\ngap: 1m\nrules: [base]\ngroup-by: [userIdentity.arn]\ncondition: {gte: 3}",
+    );
+    let expected = "GROUP BY userIdentity.arn, session(eventTime, INTERVAL '1 minute')\n\
+                    HAVING count(*) FILTER (WHERE lower(eventSource) = 'iam.amazonaws.com' AND lower(eventName) = 'a') >= 3\n   \
+                    AND correlates(eventTime, '{\"of\":[0],\"within\":300,\"holds\":{\"count\":3}}',\n                  \
+                    lower(eventSource) = 'iam.amazonaws.com' AND lower(eventName) = 'a')\n";
+    assert_eq!(groups, expected);
+}
+
+#[test]
 fn values_are_counted_and_added_up() {
     let of = |kind: &str, condition: &str| {
         sql(kind, &format!("rules: [base]\ngroup-by: [sourceIPAddress]\ncondition: {condition}"))
@@ -291,9 +304,21 @@ fn what_cannot_be_used_is_named_with_its_place() {
         count("rules: [base]\naliases:\n    user:\n        lost: awsRegion"),
         "x.yml:30:13: the correlation names no rule `lost`"
     );
+    assert_eq!(count("rules: [base]\nwindow: session\ngap: 0m"), "x.yml:29:5: a gap is between a second and 366 days");
+    assert_eq!(count("rules: [base]\nwindow: session\ngap: 5q"), "x.yml:29:10: `5q` is no timespan such as 15m");
+    assert_eq!(count("rules: [base]\nwindow: session\ngap: 5"), "x.yml:29:5: a gap is a text such as \"5m\"");
+    assert_eq!(count("rules: [base]\nwindow: session"), "x.yml:28:13: a session needs a `gap`, such as 5m");
+    assert_eq!(count("rules: [base]\ngap: 1m"), "x.yml:28:5: `gap` goes with `window: session`");
+    let hopping = "x.yml:28:5: there is no window `hopping`: there are sliding, tumbling and session";
+    assert_eq!(count("rules: [base]\nwindow: hopping"), hopping);
+    let falls = "the condition may become false as events come, and has no moment at which it matches: there are `gt`, `gte`, `and` and `or`";
+    let session = |kind: &str, condition: &str| {
+        refused(kind, &format!("window: session\ngap: 1m\nrules: [base]\ncondition: {condition}"))
+    };
+    assert_eq!(session("event_count", "{lt: 3}"), format!("x.yml:30:5: {falls}"));
     assert_eq!(
-        count("rules: [base]\nwindow: session\ngap: 1m"),
-        "x.yml:28:13: windows of sessions are not supported: leave `window` out, or write `tumbling`"
+        session("value_sum", "{gte: 3, field: requestParameters.n}"),
+        "x.yml:25:5: `value_sum` may become false as events come, and has no moment at which it matches"
     );
     let span =
         |span: &str| converted(&correlation("event_count", "rules: [base]\ncondition: {gte: 2}").replace("5m", span));
@@ -349,7 +374,142 @@ fn a_correlation_needs_rules_that_can_be_used() {
     assert_eq!(bad[2], "x.yml:27:13: the rule `T` is refused");
     let twice = converted(&text.replace("name: other", "name: base")).unwrap_err();
     assert_eq!(twice[2], "x.yml:27:13: several rules are called `base`");
-    let above = "---\ntitle: Above\ncorrelation:\n    type: temporal\n    rules: [Many]\n    timespan: 1h\n";
-    let above = converted(&format!("{text}{above}")).unwrap_err();
-    assert_eq!(above, ["x.yml:33:13: `Many` is a correlation: correlations of correlations are not supported"]);
+}
+
+/// Behind a correlation of that kind, `Many`: line 31 is the first of those that this adds.
+fn above(kind: &str, rest: &str, of: &str, of_rest: &str) -> String {
+    let rest: String = rest.lines().map(|line| format!("    {line}\n")).collect();
+    let many = correlation(of, of_rest);
+    format!("{many}---\ntitle: Above\ncorrelation:\n    type: {kind}\n    timespan: 1h\n{rest}")
+}
+
+#[test]
+fn a_correlation_may_name_another() {
+    let many = "rules: [base]\ngroup-by: [sourceIPAddress, userIdentity.arn]\ncondition: {gte: 10}";
+    let text = above("temporal_ordered", "rules: [Many, other]\ngroup-by: [userIdentity.arn]", "event_count", many);
+    let all = converted(&text).unwrap();
+    let titles: Vec<&str> = all.iter().map(|rule| rule.text.split('"').nth(1).unwrap()).collect();
+    assert_eq!(titles, ["Above"], "what it names is not by itself");
+    let sql = &all[0].text[all[0].text.find("SELECT").unwrap()..];
+    let expected = format!(
+        r#"SELECT userIdentity.arn AS "userIdentity.arn",
+       count(*) AS events,
+       count(*) FILTER (WHERE {BASE}) AS "events of Many",
+       count(*) FILTER (WHERE {OTHER}) AS "matches of other",
+       sample(eventName) AS event_names,
+       sample(sourceIPAddress) AS addresses,
+       sample(userAgent) AS user_agents,
+       'Above' AS sigma_rule
+FROM cloudtrail
+WHERE (({BASE}) OR {OTHER})
+GROUP BY userIdentity.arn, hop(eventTime, INTERVAL '325 seconds', INTERVAL '4225 seconds')
+HAVING count(*) FILTER (WHERE {BASE}) >= 10
+   AND count(*) FILTER (WHERE {OTHER}) > 0
+   AND correlates(eventTime, '{{"of":[{{"of":[0],"within":300,"holds":{{"count":10}},"by":[0]}},1],"within":3600,"holds":"in_order"}}',
+                  {BASE},
+                  {OTHER},
+                  CAST(sourceIPAddress AS VARCHAR))
+"#
+    );
+    assert_eq!(sql, expected);
+    let both = converted(&text.replace("title: Above", "title: Above\ngenerate: true")).unwrap();
+    assert_eq!(both.len(), 3, "`Many`, `other` and `Above`; `base` is only for the first");
+    let plan = |kind: &str, rest: &str, many: &str| {
+        let text = &converted(&above(kind, rest, "temporal", many)).unwrap()[0].text;
+        let from = text.find("correlates(eventTime, '").unwrap() + 23;
+        text[from..].split('\'').next().unwrap().to_owned()
+    };
+    assert_eq!(
+        plan("temporal", "rules: [other, Many]\ncondition: Many or other", "window: tumbling\nrules: [base, other]"),
+        r#"{"of":[0,{"of":[1,0],"within":300,"holds":{"together":[2,[0,1]]},"tumbling":true}],"within":3600,"holds":{"together":[1,[1,0]]}}"#
+    );
+    assert_eq!(
+        plan(
+            "event_count",
+            "rules: [Many]\ncondition: {gt: 2, gte: 2}",
+            "rules: [base, other]\ncondition: base and other"
+        ),
+        r#"{"of":[{"of":[0,1],"within":300,"holds":{"together":[2,[0,1]]}}],"within":3600,"holds":{"count":3}}"#
+    );
+}
+
+#[test]
+fn each_level_groups_by_its_own_fields() {
+    let inner = "rules: [base]\ngroup-by: [sourceIPAddress, userIdentity.arn]\ncondition: {gte: 2}";
+    let above = above(
+        "event_count",
+        "rules: [Many]\ngroup-by: [who, sourceIPAddress]\naliases: {}\ncondition: {gte: 3}",
+        "event_count",
+        inner,
+    )
+    .replace("aliases: {}", "aliases:\n        who:\n            Many: userIdentity.arn");
+    let top = "---\ntitle: Top\ncorrelation:\n    type: value_count\n    timespan: 1d\n    rules: [Above]\n    group-by: [address]\n    \
+               aliases:\n        address:\n            Above: sourceIPAddress\n    condition: {gte: 4, field: who}\n";
+    let all = converted(&format!("{above}{top}")).unwrap();
+    let plan = r#"correlates(eventTime, '{"of":[{"of":[{"of":[0],"within":300,"holds":{"count":2},"by":[0]}],"within":3600,"holds":{"count":3},"by":[0]}],"within":86400,"holds":{"distinct":[4,0]}}',"#;
+    assert!(all[0].text.contains(plan), "{}", all[0].text);
+    assert!(all[0].text.contains("GROUP BY sourceIPAddress, hop("), "{}", all[0].text);
+}
+
+#[test]
+fn what_a_correlation_cannot_name_is_said() {
+    let count = "rules: [base]\ngroup-by: [awsRegion]\ncondition: {gte: 2}";
+    let said = |kind: &str, rest: &str, of: &str, many: &str| {
+        let refused = converted(&above(kind, rest, of, many)).unwrap_err();
+        refused.into_iter().find(|line| !line.contains("is refused, and not by itself")).unwrap()
+    };
+    assert_eq!(
+        said("temporal", "rules: [Many, other]\ngroup-by: [sourceIPAddress]", "event_count", count),
+        "x.yml:36:16: what `Many` matches has the fields that it groups by, and `sourceIPAddress` is none of them"
+    );
+    let falls = "the condition may become false as events come, and has no moment at which it matches: there are `gt`, `gte`, `and` and `or`";
+    assert_eq!(
+        said("temporal", "rules: [Many, other]", "event_count", &count.replace("gte", "lt")),
+        format!("x.yml:35:13: `Many` cannot be named by a correlation, line 29: {falls}")
+    );
+    assert_eq!(
+        said("event_count", "rules: [Many]\ncondition: {eq: 2}", "event_count", count),
+        format!("x.yml:36:5: {falls}")
+    );
+    assert_eq!(
+        said("temporal", "rules: [Many, other]\ncondition: Many and not other", "event_count", count),
+        format!("x.yml:36:5: {falls}")
+    );
+    assert_eq!(
+        said(
+            "temporal",
+            "rules: [Many, other]",
+            "value_avg",
+            &count.replace("gte: 2", "gte: 2, field: requestParameters.n")
+        ),
+        "x.yml:35:13: `Many` cannot be named by a correlation, line 25: `value_avg` may become false as events come, and has no \
+         moment at which it matches"
+    );
+    assert_eq!(
+        said("temporal", "rules: [Many, other]\ncondition: Many and lost", "event_count", count),
+        "x.yml:36:25: the correlation names no rule `lost`"
+    );
+    assert_eq!(
+        said("temporal", "rules: [Many, Above]", "event_count", count),
+        "x.yml:35:19: `Above` is a correlation that names, in the end, itself"
+    );
+    assert_eq!(
+        said("temporal", "rules: [Many, other]", "event_count", &count.replace("awsRegion", "resources.ARN")),
+        "x.yml:28:16: `resources.ARN` is no single value"
+    );
+    let sessions = "sessions are of rules, and not of correlations: leave `window` out, or write `tumbling`";
+    assert_eq!(
+        said("temporal", "rules: [Many, other]\nwindow: session\ngap: 1m", "event_count", count),
+        format!("x.yml:36:13: {sessions}")
+    );
+    assert_eq!(
+        said("temporal", "rules: [Many, other]", "event_count", &format!("window: session\ngap: 1m\n{count}")),
+        format!("x.yml:37:13: `Many` cannot be named by a correlation, line 27: {sessions}")
+    );
+    let long =
+        above("temporal", "rules: [Many, other]", "event_count", count).replace("timespan: 1h", "timespan: 366d");
+    assert_eq!(
+        converted(&long).unwrap_err().last().unwrap(),
+        "x.yml:34:5: what the correlations look for lies further apart, all together, than the 366 days that rows are remembered"
+    );
 }

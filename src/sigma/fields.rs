@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use crate::rule::spelling::nearest;
 use crate::table::{Column, Kind, PARTITIONS, Table};
 
 /// Where the value of a field is.
@@ -58,7 +59,59 @@ pub fn resolve(table: &Table, name: &str) -> Result<Field, String> {
     }
     match unmapped(table) {
         Some(unmapped) => Ok(in_json(&unmapped, &parts)),
-        None => Err(format!("table {} has no field `{name}`: see `weir tables {}`", table.name, table.name)),
+        None => {
+            let meant = meant(table, &name).map_or(String::new(), |meant| format!("; did you mean `{meant}`?"));
+            Err(format!("table {} has no field `{name}`: see `weir tables {}`{meant}", table.name, table.name))
+        }
+    }
+}
+
+/// A field without a column of its own, in a table that keeps what has none.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Stray {
+    /// The column that is called nearly so.
+    pub meant: Option<String>,
+}
+
+/// What is to be said of a field that none of the columns has; `None` of one that they have, or that is refused.
+pub fn stray(table: &Table, name: &str) -> Option<Stray> {
+    let kept = format!("json_texts({}, ", unmapped(table)?);
+    match resolve(table, name) {
+        Ok(Field::Many { texts, .. }) if texts.starts_with(&kept) => Some(Stray { meant: meant(table, name) }),
+        _ => None,
+    }
+}
+
+/// The column that a path nearly leads to, or one in whatever object that is called as the path is.
+fn meant(table: &Table, name: &str) -> Option<String> {
+    let (mut columns, mut above) = (table.columns, String::new());
+    let mut all = Vec::new();
+    paths(columns, "", &mut all);
+    for part in name.split('.') {
+        let known = columns.iter().filter(|column| !column.path.is_empty());
+        if let Some(column) = known.clone().find(|column| is_called(column, part)) {
+            above = join(&above, spelled(column));
+            columns = if let Kind::Struct(inner) = column.kind { inner } else { &[] };
+            continue;
+        }
+        let names: Vec<String> = known.map(spelled).collect();
+        let near = nearest(part, 1 + part.len() / 4, names.iter().map(String::as_str))
+            .map(|near| join(&above, near.to_owned()));
+        let elsewhere =
+            || all.into_iter().find(|path| path.rsplit('.').next().is_some_and(|last| last.eq_ignore_ascii_case(part)));
+        return near.or_else(elsewhere);
+    }
+    None
+}
+
+/// Every column within objects, those of the outermost first.
+fn paths(columns: &[Column], above: &str, all: &mut Vec<String>) {
+    let known = columns.iter().filter(|column| !column.path.is_empty());
+    all.extend(known.clone().map(|column| join(above, spelled(column))));
+    for column in known {
+        if let Kind::Struct(inner) = column.kind {
+            paths(inner, &join(above, spelled(column)), all);
+        }
     }
 }
 

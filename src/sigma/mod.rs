@@ -13,17 +13,21 @@ mod condition;
 mod compare;
 mod lower;
 mod write;
+mod doubts;
 mod timespan;
 mod correlation;
+mod nested;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use rsigma_parser::{CorrelationRule, FilterRule, FilterRuleTarget, LogSource, SigmaDocument, SigmaRule, Status};
 use serde::Deserialize;
 
+pub use self::doubts::doubts;
+
 use self::compare::Context;
 use self::condition::Condition;
-use self::correlation::Step;
+use self::correlation::{Of, Step};
 use self::parse::{Wrong, parse};
 use self::place::{Lines, Place};
 use crate::catalog;
@@ -103,8 +107,14 @@ pub fn convert(files: &[File], config: &Config) -> (Vec<Converted>, Vec<RuleErro
                 }
             }
             Turn::Correlation(place) => {
-                let (file, lines, _) = &set.correlations[*place];
-                (file, lines, "correlation", correlations[*place].clone())
+                let (file, lines, rule) = &set.correlations[*place];
+                let made = correlations[*place].clone();
+                let named = |reference: &str| is_correlation(rule, reference);
+                match made.and_then(|made| Ok((made, set.is_by_itself("correlation", lines, named, &correlations)?))) {
+                    Ok((_, false)) => continue,
+                    Ok((made, true)) => (file, lines, "correlation", Ok(made)),
+                    Err(wrong) => (file, lines, "correlation", Err(wrong)),
+                }
             }
         };
         let number = counts.entry(&file.name).and_modify(|count| *count += 1).or_insert(1);
@@ -146,6 +156,12 @@ enum Turn {
     Correlation(usize),
 }
 
+/// What a correlation names.
+enum Named<'a> {
+    Rule(&'a SigmaRule, &'a Lines),
+    Correlation(&'a CorrelationRule, &'a Lines),
+}
+
 /// A query file and the table that it reads, or what is wrong.
 type Made = Result<(&'static Table, String), Wrong>;
 
@@ -158,19 +174,30 @@ impl Set<'_> {
         correlations: &[Made],
     ) -> Result<Option<(&'static Table, String)>, Wrong> {
         let (table, condition) = self.rows(rule, lines)?;
-        let names = |reference: &String| is_called(rule, reference);
+        let by_itself = self.is_by_itself("rule", lines, |reference| is_called(rule, reference), correlations)?;
+        Ok(by_itself.then(|| (table, write::query_file(&self.context(table), rule, &condition))))
+    }
+
+    /// False of what is only there for correlations. `kind` is what it is.
+    fn is_by_itself(
+        &self,
+        kind: &str,
+        lines: &Lines,
+        is_called: impl Fn(&str) -> bool,
+        correlations: &[Made],
+    ) -> Result<bool, Wrong> {
         let users = self.correlations.iter().zip(correlations);
-        let users: Vec<_> = users.filter(|((.., user), _)| user.rules.iter().any(names)).collect();
+        let users: Vec<_> = users.filter(|((.., user), _)| user.rules.iter().any(|name| is_called(name))).collect();
         match users.first() {
             Some(((.., user), _)) if users.iter().all(|((.., user), _)| !user.generate) => {
                 if users.iter().any(|(_, made)| made.is_ok()) {
-                    return Ok(None);
+                    return Ok(false);
                 }
                 let message =
-                    format!("the rule is for the correlation `{}`, which is refused, and not by itself", user.title);
+                    format!("the {kind} is for the correlation `{}`, which is refused, and not by itself", user.title);
                 Err((lines.start(), message))
             }
-            _ => Ok(Some((table, write::query_file(&self.context(table), rule, &condition)))),
+            _ => Ok(true),
         }
     }
 
@@ -178,40 +205,65 @@ impl Set<'_> {
         if correlation.status == Some(Status::Unsupported) {
             return Err((lines.key(&["status"]), UNSUPPORTED.to_owned()));
         }
-        let (mut steps, mut of) = (Vec::new(), None::<&'static Table>);
-        for reference in &correlation.rules {
-            let wrong = |message: String| (lines.value(&["correlation", "rules"], reference), message);
-            let (rule_lines, rule) = self.named(reference).map_err(wrong)?;
-            let rows = self.rows(rule, rule_lines);
-            let (table, condition) = rows.map_err(|_| wrong(format!("the rule `{}` is refused", rule.title)))?;
-            if of.is_some_and(|of| of.name != table.name) {
-                return Err(wrong(format!(
-                    "the rules of a correlation read one table; `{}` reads {}",
-                    rule.title, table.name
-                )));
-            }
-            of = Some(table);
-            steps.push(Step { reference, rule, condition });
-        }
-        let Some(table) = of else {
-            return Err((lines.key(&["correlation", "rules"]), "the correlation names no rule".to_owned()));
-        };
+        let (table, steps) = self.steps(correlation, lines, &mut Vec::new())?;
         Ok((table, correlation::query_file(&self.context(table), correlation, &steps, lines)?))
     }
 
-    /// The rule that has this id, name or title.
-    fn named(&self, reference: &str) -> Result<(&Lines, &SigmaRule), String> {
-        let mut rules = self.rules.iter().filter(|(.., rule)| is_called(rule, reference));
-        match (rules.next(), rules.next()) {
-            (Some((_, lines, rule)), None) => Ok((lines, rule)),
-            (Some(_), Some(_)) => Err(format!("several rules are called `{reference}`")),
-            (None, _)
-                if self.correlations.iter().any(|(.., other)| {
-                    [other.id.as_deref(), other.name.as_deref()].contains(&Some(reference)) || other.title == reference
-                }) =>
-            {
-                Err(format!("`{reference}` is a correlation: correlations of correlations are not supported"))
+    /// The table that a correlation reads, and what it names; `above` are those that name it.
+    fn steps<'a>(
+        &'a self,
+        correlation: &'a CorrelationRule,
+        lines: &Lines,
+        above: &mut Vec<&'a CorrelationRule>,
+    ) -> Result<(&'static Table, Vec<Step<'a>>), Wrong> {
+        above.push(correlation);
+        let (mut steps, mut of) = (Vec::new(), None::<&'static Table>);
+        for reference in &correlation.rules {
+            let wrong = |message: String| (lines.value(&["correlation", "rules"], reference), message);
+            let (title, table, step) = match self.named(reference).map_err(wrong)? {
+                Named::Rule(rule, lines) => {
+                    let rows = self.rows(rule, lines);
+                    let (table, condition) =
+                        rows.map_err(|_| wrong(format!("the rule `{}` is refused", rule.title)))?;
+                    (&rule.title, table, Of::Rule(rule, condition))
+                }
+                Named::Correlation(inner, _) if above.iter().any(|above| std::ptr::eq(*above, inner)) => {
+                    return Err(wrong(format!("`{reference}` is a correlation that names, in the end, itself")));
+                }
+                Named::Correlation(inner, lines) => {
+                    let refused = || wrong(format!("the correlation `{}` is refused", inner.title));
+                    if inner.status == Some(Status::Unsupported) {
+                        return Err(refused());
+                    }
+                    let (table, steps) = self.steps(inner, lines, above).map_err(|_| refused())?;
+                    (&inner.title, table, Of::Correlation(inner, lines, steps))
+                }
+            };
+            if of.is_some_and(|of| of.name != table.name) {
+                return Err(wrong(format!(
+                    "the rules of a correlation read one table; `{title}` reads {}",
+                    table.name
+                )));
             }
+            of = Some(table);
+            steps.push(Step { reference, of: step });
+        }
+        above.pop();
+        match of {
+            Some(table) => Ok((table, steps)),
+            None => Err((lines.key(&["correlation", "rules"]), "the correlation names no rule".to_owned())),
+        }
+    }
+
+    /// The rule or correlation that has this id, name or title.
+    fn named(&self, reference: &str) -> Result<Named<'_>, String> {
+        let rules = self.rules.iter().filter(|(.., rule)| is_called(rule, reference));
+        let correlations = self.correlations.iter().filter(|(.., rule)| is_correlation(rule, reference));
+        let rules = rules.map(|(_, lines, rule)| Named::Rule(rule, lines));
+        let mut all = rules.chain(correlations.map(|(_, lines, rule)| Named::Correlation(rule, lines)));
+        match (all.next(), all.next()) {
+            (Some(one), None) => Ok(one),
+            (Some(_), Some(_)) => Err(format!("several rules are called `{reference}`")),
             (None, _) => Err(format!("no rule that is here is called `{reference}`")),
         }
     }
@@ -253,6 +305,10 @@ impl Set<'_> {
 const UNSUPPORTED: &str = "the rule's own status says that it cannot be used";
 
 fn is_called(rule: &SigmaRule, reference: &str) -> bool {
+    [rule.id.as_deref(), rule.name.as_deref()].contains(&Some(reference)) || rule.title == reference
+}
+
+fn is_correlation(rule: &CorrelationRule, reference: &str) -> bool {
     [rule.id.as_deref(), rule.name.as_deref()].contains(&Some(reference)) || rule.title == reference
 }
 

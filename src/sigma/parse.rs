@@ -118,8 +118,26 @@ fn explain(error: &str, lines: &Lines) -> Wrong {
         let message = "the condition compares a whole number, as in `gte: 10`".to_owned();
         return (lines.key(&["correlation", "condition"]), message);
     }
+    if let Some(window) = error.strip_prefix("Invalid correlation rule: Unknown window mode: ") {
+        let name = window.split(' ').next().unwrap_or_default();
+        let place = lines.text("window:").unwrap_or_else(|| lines.key(&["correlation"]));
+        return (place, format!("there is no window `{name}`: there are sliding, tumbling and session"));
+    }
+    if error.starts_with("Invalid correlation rule: window: session requires") {
+        let place = lines.text("session").unwrap_or_else(|| lines.key(&["correlation"]));
+        return (place, "a session needs a `gap`, such as 5m".to_owned());
+    }
+    if error.starts_with("Invalid correlation rule: 'gap' ") {
+        let place = lines.text("gap:").unwrap_or_else(|| lines.key(&["correlation"]));
+        let message = if error.contains("must be a string") {
+            "a gap is a text such as \"5m\""
+        } else {
+            "`gap` goes with `window: session`"
+        };
+        return (place, message.to_owned());
+    }
     if error.starts_with("Invalid timespan") {
-        let place = ["timespan", "timeframe"].map(|key| lines.value(&["correlation", key], quoted()));
+        let place = ["timespan", "timeframe", "gap"].map(|key| lines.value(&["correlation", key], quoted()));
         let found = place.into_iter().find(|place| Some(*place) == lines.text(quoted()));
         return (found.unwrap_or(lines.key(&["correlation"])), format!("`{}` is no timespan such as 15m", quoted()));
     }

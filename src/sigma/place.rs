@@ -45,6 +45,30 @@ impl Lines {
         self.find(above) != Some(found)
     }
 
+    /// The keys directly within the one that a path leads to, or of the document, each with its place. None of what stands in braces.
+    pub fn keys(&self, path: &[&str]) -> Vec<(Place, String)> {
+        let lines: Vec<Option<Line>> = self.lines().collect();
+        let (from, above) = match self.find(path) {
+            _ if path.is_empty() => (0, None),
+            Some((index, column)) if self.has(path) => (index + 1, Some(column - 1)),
+            _ => return Vec::new(),
+        };
+        let (mut keys, mut own) = (Vec::new(), None);
+        for (index, line) in lines.iter().enumerate().skip(from) {
+            let Some(line) = line else { continue };
+            if above.is_some_and(|above| line.indent <= above) {
+                break;
+            }
+            let own = *own.get_or_insert(line.indent);
+            if line.indent == own
+                && let Some(key) = line.name()
+            {
+                keys.push(((self.first + index, line.indent + 1), key.to_owned()));
+            }
+        }
+        keys
+    }
+
     /// A value below a key, else the key.
     pub fn value(&self, path: &[&str], value: &str) -> Place {
         let Some((index, column)) = self.find(path) else { return self.start() };
@@ -112,7 +136,15 @@ struct Line<'a> {
     key: &'a str,
 }
 
-impl Line<'_> {
+impl<'a> Line<'a> {
+    /// The key that it begins with.
+    fn name(&self) -> Option<&'a str> {
+        let (key, rest) = self.key.split_once(':')?;
+        let key = key.trim_matches(['\'', '"']);
+        let is_key = !key.is_empty() && !key.contains([' ', '{', '[']) && (rest.is_empty() || rest.starts_with(' '));
+        is_key.then_some(key)
+    }
+
     /// Whether the line begins with this key, or with this field and modifiers behind it.
     fn is_key(&self, name: &str) -> bool {
         let bare = self.key.trim_start_matches(['\'', '"']);

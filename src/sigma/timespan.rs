@@ -25,6 +25,11 @@ pub fn periods(time: &str, seconds: i64) -> String {
     format!("tumble({time}, {})", interval(seconds))
 }
 
+/// SQL that groups rows by sessions: rows of which none is further than `gap` seconds from the next.
+pub fn sessions(time: &str, gap: i64) -> String {
+    format!("session({time}, {})", interval(gap))
+}
+
 fn interval(seconds: i64) -> String {
     let units = [(86_400, "day"), (3600, "hour"), (60, "minute")];
     let (count, unit) = units
@@ -49,6 +54,7 @@ mod tests {
         // 61 seconds are eleven distances of six
         assert_eq!(hop(61), "hop(t, INTERVAL '6 seconds', INTERVAL '72 seconds')");
         assert_eq!(periods("t", 604_800), "tumble(t, INTERVAL '7 days')");
+        assert_eq!(sessions("t", 90), "session(t, INTERVAL '90 seconds')");
         assert_eq!(periods("t", 90), "tumble(t, INTERVAL '90 seconds')");
     }
 }

@@ -269,6 +269,29 @@ fn sigma_rules_stand_beside_the_others() {
 }
 
 #[test]
+fn what_is_probably_misspelt_is_told_and_stops_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let rule = "title: T\nleve: high\nlogsource: {product: aws, service: cloudtrail}\ndetection:\n    s:\n        eventNmae: GetUser\n    condition: s\n";
+    fs::write(folder.path().join("x.yml"), rule).unwrap();
+    let doubts = [
+        "x.yml:2:1: warning: `leve` is no key of Sigma and is passed over: did you mean `level`?",
+        "x.yml:6:9: warning: cloudtrail has no column `eventNmae`, which is looked for in what events have beyond their columns; did you mean \
+         `eventName`?",
+    ];
+    let check = done(weir(&["rules", "check", "x.yml"], folder.path()));
+    assert_eq!(check, format!("{}\n1 rule: 0 refused, 0 failures\n", doubts.join("\n")));
+    let convert = weir(&["rules", "convert", "x.yml"], folder.path());
+    assert_eq!(
+        (convert.status.code(), text(&convert.stderr)),
+        (Some(0), doubts.map(|doubt| format!("weir: {doubt}\n")).concat())
+    );
+    // of SigmaHQ's rules one asks for a field that CloudTrail's record does not have
+    let check = done(weir(&["rules", "check", repository("tests/data/sigma").to_str().unwrap()], folder.path()));
+    let warnings: Vec<&str> = check.lines().filter(|line| line.contains(": warning: ")).collect();
+    assert!(warnings.len() == 1 && warnings[0].contains(" has no column `status`, "), "{check}");
+}
+
+#[test]
 fn placeholders_come_from_the_configuration() {
     let folder = tempfile::tempdir().unwrap();
     let rule = "title: T\nlogsource: {product: aws, service: cloudtrail}\ndetection:\n    s:\n        userAgent|expand: 'a %tools%'\n    condition: s\n";
@@ -276,7 +299,7 @@ fn placeholders_come_from_the_configuration() {
     fs::write(folder.path().join("weir.toml"), "[sigma.placeholders]\ntools = ['x', 'y*']\n").unwrap();
     let without = weir(&["rules", "convert", "x.yml"], folder.path());
     assert_eq!(without.status.code(), Some(2));
-    let expected = "weir: not converted: x.yml:5:28: placeholder `%tools%` has no values: list them in weir.toml under [sigma.placeholders]\n";
+    let expected = "weir: not converted: x.yml:5:28: placeholder `%tools%` has no values: list them in weir.toml under [sigma.placeholders]\nweir: 0 rules converted, 1 refused\n";
     assert_eq!(text(&without.stderr), expected);
     let with = done(weir(&["rules", "convert", "x.yml", "-c", "weir.toml"], folder.path()));
     assert!(with.ends_with("WHERE (lower(userAgent) = 'a x' OR lower(userAgent) LIKE 'a y%')\n"), "{with}");
@@ -315,7 +338,11 @@ fn a_correlation_runs_beside_the_rules_of_other_files() {
                GROUP BY userIdentity.arn, hop(eventTime, INTERVAL '25 seconds', INTERVAL '325 seconds')\n\
                HAVING count(*) >= 3\n";
     assert!(convert.starts_with("-- title           = \"Many secrets read\"\n") && convert.ends_with(sql), "{convert}");
-    done(weir(&["rules", "convert", "rules", "--to", "sql"], folder.path()));
+    let to =
+        done(weir(&["rules", "convert", "rules/base.yml", "rules/many.yml", "rules", "--to", "sql"], folder.path()));
+    let written = "sql/cloudtrail/many.sql from rules/many.yml\nsql/cloudtrail/many.cases.jsonl from rules/many.yml\n\
+                   1 rule converted, 0 refused: 2 files written, 0 kept that say something else\n";
+    assert_eq!(to, written);
 
     fs::create_dir(path("logs")).unwrap();
     let records: Vec<Value> = ["12:04:00", "12:05:00", "12:06:00"]
@@ -346,6 +373,14 @@ fn a_correlation_runs_beside_the_rules_of_other_files() {
         text(&again.stderr)
     );
     assert_eq!(fs::read_to_string(path("sql/cloudtrail/many.sql")).unwrap(), edited);
+    let kept = "1 rule converted, 0 refused: 0 files written, 1 kept that say something else\n";
+    assert_eq!(text(&again.stdout), kept);
+    fs::write(path("bad.yml"), base.replace("eventName:", "eventName|like:")).unwrap();
+    let bad = weir(&["rules", "convert", "rules", "bad.yml", "--to", "new"], folder.path());
+    assert!(
+        text(&bad.stdout).ends_with("\n1 rule converted, 1 refused: 2 files written, 0 kept that say something else\n")
+    );
+    assert_eq!(bad.status.code(), Some(2));
 
     let expected = [("bob", "3"), ("eve", "4")]
         .map(|(user, count)| (format!("\"arn:aws:iam::111122223333:user/{user}\""), count.to_owned()));

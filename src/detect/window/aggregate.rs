@@ -17,8 +17,10 @@ use datafusion::logical_expr::expr::AggregateFunction;
 
 use super::chain::Chain;
 use super::columns::{Answers, Columns};
+use super::nested::Correlation;
 use super::part::Part;
 use super::text::{Values, fields, has_order};
+use crate::detect::correlates::{self, CORRELATES};
 use crate::detect::percentile::{APPROX_PERCENTILE, numbers, share};
 use crate::detect::program::{Leaves, type_of};
 use crate::detect::regularity::REGULARITY;
@@ -29,8 +31,10 @@ pub struct AggregatePlan {
     pub empty: Part,
     /// Positions in [`Columns`].
     pub argument: Option<usize>,
-    /// Of `in_order`, whose argument is the time.
+    /// Of `in_order` and `correlates`, whose argument is the time: the conditions, and behind them values.
     pub steps: Vec<usize>,
+    /// Of `correlates`.
+    correlation: Option<Correlation>,
     /// Of `approx_percentile`, whose argument is the number.
     share: Option<f64>,
     pub filter: Option<usize>,
@@ -45,7 +49,17 @@ impl AggregatePlan {
         if !params.order_by.is_empty() || params.null_treatment.is_some() {
             return plan_err!("not supported yet: ORDER BY or IGNORE NULLS within `{name}`");
         }
-        let steps = if name == "in_order" { params.args.split_off(1) } else { Vec::new() };
+        let mut steps = if name == "in_order" { params.args.split_off(1) } else { Vec::new() };
+        let mut correlation = None;
+        if name == CORRELATES {
+            let mut rest = params.args.split_off(1);
+            let text = rest.remove(0);
+            let kinds =
+                rest.iter().map(|expr| type_of(leaves, &leaves.flatten(expr.clone())?)).collect::<Result<Vec<_>>>()?;
+            let Expr::Literal(text, _) = text else { return plan_err!("the plan of correlates is a constant") };
+            correlation = Some(correlates::plan(&text, &kinds)?);
+            steps = rest;
+        }
         let share = match (name.as_str(), params.args.last()) {
             (APPROX_PERCENTILE, Some(Expr::Literal(value, _))) => Some(share(value)?),
             (APPROX_PERCENTILE, _) => {
@@ -72,6 +86,7 @@ impl AggregatePlan {
             ("max", _) => Part::Greatest(None),
             ("sample", _) => Part::Sample(Default::default()),
             ("in_order", _) => Part::InOrder(Chain::new(steps.len())),
+            (CORRELATES, _) => Part::Correlated(Default::default()),
             (REGULARITY, _) => Part::Regular(Default::default()),
             (APPROX_PERCENTILE, false) => Part::Spread(Default::default()),
             (APPROX_PERCENTILE, true) => return plan_err!("approx_percentile is of all values: leave DISTINCT out"),
@@ -82,7 +97,7 @@ impl AggregatePlan {
             }
             _ => {
                 return plan_err!(
-                    "not supported yet: the aggregate `{name}`; there are count, sum, avg, min, max, approx_percentile, sample, in_order and regularity"
+                    "not supported yet: the aggregate `{name}`; there are count, sum, avg, min, max, approx_percentile, sample, in_order, correlates and regularity"
                 );
             }
         };
@@ -101,7 +116,7 @@ impl AggregatePlan {
         };
         let steps = steps.into_iter().map(|step| place(leaves, step)).collect::<Result<_>>()?;
         let filter = params.filter.map(|filter| place(leaves, *filter)).transpose()?;
-        Ok(AggregatePlan { empty, argument, steps, share, filter, item })
+        Ok(AggregatePlan { empty, argument, steps, correlation, share, filter, item })
     }
 
     /// What each of `rows` adds to its part.
@@ -156,6 +171,15 @@ impl AggregatePlan {
             Part::InOrder(_) => {
                 Argument::Steps(times(&array()?)?, self.steps.iter().map(truth).collect::<Result<_>>()?)
             }
+            Part::Correlated(_) => {
+                let columns = self.steps.iter().map(|column| Ok(spread(answers.array(*column, rows)?)?));
+                let columns = columns.collect::<Result<Vec<ArrayRef>>>()?;
+                let (rules, values): (Vec<_>, Vec<_>) =
+                    columns.iter().partition(|column| *column.data_type() == DataType::Boolean);
+                let rules = rules.into_iter().map(|rule| rule.as_boolean().clone()).collect();
+                let values = values.into_iter().map(correlates::hashes).collect::<Result<_>>()?;
+                Argument::Rows(times(&array()?)?, rules, values)
+            }
             Part::Regular(_) => Argument::Times(times(&array()?)?),
             Part::Spread(_) => Argument::Floats(numbers(&array()?)?),
             Part::Sum(_) | Part::Mean(_) => {
@@ -196,6 +220,11 @@ impl AggregatePlan {
             }
             Part::InOrder(_) => {
                 let holds = |part: &&Part| Some(matches!(part, Part::InOrder(chain) if chain.holds()));
+                Arc::new(parts.iter().map(holds).collect::<BooleanArray>())
+            }
+            Part::Correlated(_) => {
+                let plan = self.correlation.as_ref().expect("rows correlate as a plan says");
+                let holds = |part: &&Part| Some(matches!(part, Part::Correlated(rows) if plan.holds(rows)));
                 Arc::new(parts.iter().map(holds).collect::<BooleanArray>())
             }
             Part::Regular(_) => {
@@ -273,6 +302,8 @@ enum Argument {
     Times(TimestampMicrosecondArray),
     /// The time of each row, and which steps it is one of.
     Steps(TimestampMicrosecondArray, Vec<BooleanArray>),
+    /// The time of each row, which rules it is of, and hashes of its values.
+    Rows(TimestampMicrosecondArray, Vec<BooleanArray>, Vec<Vec<u64>>),
 }
 
 impl Input {
@@ -300,6 +331,11 @@ impl Input {
             }
             Argument::Times(times) => {
                 each().filter(|row| times.is_valid(*row)).for_each(|row| part.time(times.value(row)));
+            }
+            Argument::Rows(times, rules, values) => {
+                for place in each().filter(|row| times.is_valid(*row)) {
+                    correlates::row(times.value(place), place, rules, values).into_iter().for_each(|row| part.row(row));
+                }
             }
             Argument::Steps(times, steps) => {
                 for row in each().filter(|row| times.is_valid(*row)) {

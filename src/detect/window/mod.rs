@@ -12,6 +12,7 @@ pub mod smallest;
 pub mod text;
 pub mod part;
 pub mod chain;
+pub mod nested;
 pub mod times;
 pub mod spread;
 mod group;
@@ -33,7 +34,7 @@ mod ending;
 pub mod fire;
 
 #[cfg(test)]
-mod tests;
+pub mod tests;
 #[cfg(test)]
 mod scored_tests;
 #[cfg(test)]

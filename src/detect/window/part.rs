@@ -2,6 +2,7 @@
 
 use super::bytes::{Reader, Writer};
 use super::chain::Chain;
+use super::nested::{Row, Rows};
 use super::smallest::Smallest;
 use super::spread::Spread;
 use super::text::{Sortable, add_shared};
@@ -38,6 +39,8 @@ pub enum Part {
     Sample(Smallest<Sortable>),
     /// `in_order(time, a, b, ...)`
     InOrder(Chain),
+    /// `correlates(time, plan, rule, ..., value, ...)`
+    Correlated(Rows),
     /// `regularity(time)`
     Regular(Times),
     /// `approx_percentile(x, share)`
@@ -110,6 +113,13 @@ impl Part {
         }
     }
 
+    /// A row of a rule of `correlates`.
+    pub fn row(&mut self, row: Row) {
+        if let Part::Correlated(rows) = self {
+            rows.add(row, 1);
+        }
+    }
+
     /// The time of a row, for `regularity`.
     pub fn time(&mut self, time: i64) {
         if let Part::Regular(times) = self {
@@ -127,6 +137,7 @@ impl Part {
             (Part::Distinct(a), Part::Distinct(b)) => a.merge(b, DISTINCT_MAX),
             (Part::Sample(a), Part::Sample(b)) => a.merge(b, SAMPLE_MAX),
             (Part::InOrder(a), Part::InOrder(b)) => a.merge(b),
+            (Part::Correlated(a), Part::Correlated(b)) => a.merge(b),
             (Part::Regular(a), Part::Regular(b)) => a.merge(b),
             (Part::Spread(a), Part::Spread(b)) => a.merge(b),
             _ => {}
@@ -143,6 +154,7 @@ impl Part {
             Part::Least(value) | Part::Greatest(value) => least == 0 || value.is_some(),
             Part::Sample(_) => true,
             Part::InOrder(chain) => least == 0 || chain.holds(),
+            Part::Correlated(rows) => least == 0 || !rows.is_empty(),
             Part::Regular(times) => least == 0 || times.regularity().is_some(),
             Part::Spread(spread) => least == 0 || !spread.is_empty(),
         }
@@ -173,6 +185,7 @@ impl Part {
             Part::Least(value) | Part::Greatest(value) => whether(value.is_some()),
             Part::Sample(_) => u64::MAX,
             Part::InOrder(chain) => whether(!chain.is_empty()),
+            Part::Correlated(rows) => whether(!rows.is_empty()),
             Part::Regular(times) => whether(!times.as_slice().is_empty()),
             Part::Spread(spread) => whether(!spread.is_empty()),
         }
@@ -189,6 +202,7 @@ impl Part {
                 values.places_len() + values.as_slice().iter().map(|value| value.len() + 16).sum::<usize>()
             }
             Part::InOrder(chain) => chain.bytes_len(),
+            Part::Correlated(rows) => rows.bytes_len(),
             Part::Regular(times) => times.bytes_len(),
             Part::Spread(spread) => spread.bytes_len(),
         };
@@ -240,6 +254,10 @@ impl Part {
                 to.byte(9);
                 spread.write(to);
             }
+            Part::Correlated(rows) => {
+                to.byte(10);
+                rows.write(to);
+            }
         }
     }
 
@@ -268,6 +286,7 @@ impl Part {
             7 => Part::InOrder(Chain::read(from)?),
             8 => Part::Regular(Times::read(from)?),
             9 => Part::Spread(Spread::read(from)?),
+            10 => Part::Correlated(Rows::read(from)?),
             _ => return None,
         })
     }
@@ -291,6 +310,7 @@ mod tests {
             Part::InOrder(Chain::new(3)),
             Part::Regular(Times::default()),
             Part::Spread(Spread::default()),
+            Part::Correlated(Rows::default()),
         ];
         kinds[kind].clone()
     }
@@ -303,12 +323,13 @@ mod tests {
         part.hash(u64::from(row));
         part.step(usize::from(row % 3), i64::from(row));
         part.time(i64::from(row));
+        part.row(Row { time: i64::from(row), rules: 1, values: Box::default() });
     }
 
     proptest! {
         #[test]
         fn what_merged_parts_are_at_least_they_may_be(
-            kind in 0usize..10,
+            kind in 0usize..11,
             rows in proptest::collection::vec(proptest::collection::vec(0u8..9, 0..4), 0..5),
             least in 0u64..6,
         ) {

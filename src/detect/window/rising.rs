@@ -7,6 +7,7 @@ use datafusion::logical_expr::expr::{Case, Cast, ScalarFunction};
 use datafusion::logical_expr::{Aggregate, BinaryExpr, Expr, ExprSchemable, Operator};
 
 use super::part::DISTINCT_MAX;
+use crate::detect::correlates::CORRELATES;
 use crate::detect::spans::{FIRST_SEEN, RARE, plain};
 
 /// Columns of our tables that hold sizes and counts, so that their sums only grow.
@@ -202,8 +203,8 @@ impl Of<'_> {
                     _ => self.way(condition) == Way::Still,
                 }
             }
-            // steps that are in order stay so
-            Expr::Column(_) if truth && self.is_in_order(condition) => true,
+            // steps that are in order stay so, and so do rows that correlate
+            Expr::Column(_) if truth && (self.is_in_order(condition) || self.is_correlates(condition)) => true,
             other => self.way(other) == Way::Still,
         }
     }
@@ -211,6 +212,11 @@ impl Of<'_> {
     /// Whether this is the column of `in_order`.
     fn is_in_order(&self, expr: &Expr) -> bool {
         matches!(self.aggregate_of(expr), Some(Expr::AggregateFunction(call)) if call.func.name() == "in_order")
+    }
+
+    /// Whether this is the column of `correlates`.
+    fn is_correlates(&self, expr: &Expr) -> bool {
+        matches!(self.aggregate_of(expr), Some(Expr::AggregateFunction(call)) if call.func.name() == CORRELATES)
     }
 
     fn way(&self, expr: &Expr) -> Way {
@@ -448,6 +454,7 @@ mod tests {
             "greatest(count(errorCode), count(*)) >= 3",
             "(count(*) >= 3) IS TRUE",
             "in_order(eventTime, errorCode IS NOT NULL, errorCode IS NULL)",
+            r#"correlates(eventTime, '{"of":[0],"within":9,"holds":{"count":3}}', eventName = 'GetUser')"#,
         ] {
             assert!(is_told_at_once(having), "{having}");
         }

@@ -291,7 +291,9 @@ const SHOWN: &str = "count(*) AS n, count(errorCode) AS errors, count(DISTINCT e
     min(eventTime) AS first, max(sourceIPAddress) AS most, sum(json_get_int(requestParameters, 'n')) AS total, \
     avg(json_get_int(requestParameters, 'n')) AS mean, approx_percentile(json_get_int(requestParameters, 'n'), 0.9) AS high, sample(eventName) AS what, \
     count(*) FILTER (WHERE errorCode IS NULL) > 1 AS good, \
-    in_order(eventTime, eventName = 'B', errorCode IS NULL, eventName = 'C') AS chain";
+    in_order(eventTime, eventName = 'B', errorCode IS NULL, eventName = 'C') AS chain, \
+    correlates(eventTime, '{\"of\":[{\"of\":[0],\"within\":600,\"by\":[0],\"holds\":{\"count\":2}},1],\"within\":900,\"holds\":\"in_order\"}', \
+      errorCode IS NULL, eventName = 'C', sourceIPAddress) AS nested";
 
 impl Query {
     fn keys(&self) -> String {
@@ -339,8 +341,10 @@ impl Query {
                 finding.evidence.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
             assert_eq!(shown["n"], finding.count.to_string());
             let keys = (0..self.keys.len()).map(|place| format!("k{place}"));
-            let columns =
-                ["at", "n", "errors", "names", "first", "most", "total", "mean", "high", "what", "good", "chain"];
+            let columns = [
+                "at", "n", "errors", "names", "first", "most", "total", "mean", "high", "what", "good", "chain",
+                "nested",
+            ];
             let columns = keys.chain(columns.map(str::to_owned));
             told.push(columns.map(|name| shown.get(name.as_str()).map(|value| (*value).to_owned())).collect());
         }
@@ -384,6 +388,10 @@ pub fn some_query() -> impl Strategy<Value = Query> {
         "min(eventTime) FILTER (WHERE eventName = 'A') < max(eventTime) FILTER (WHERE eventName = 'B')",
         "in_order(eventTime, eventName = 'A', eventName = 'B', eventName = 'A', eventName = 'C')",
         "in_order(eventTime, eventName = 'A', readOnly, eventName = 'C') FILTER (WHERE errorCode IS NULL)",
+        r#"correlates(eventTime, '{"of":[{"of":[0,1],"within":300,"holds":{"count":2}},{"of":[2],"within":600,"by":[0],"holds":{"distinct":[2,1]}}],"within":1200,"holds":"in_order"}',
+            eventName = 'A', eventName = 'B', eventName <> 'B', userIdentity.arn, sourceIPAddress)"#,
+        r#"correlates(eventTime, '{"of":[{"of":[0,1,2],"within":420,"holds":{"together":[2,[0,1,2]]}}],"within":900,"tumbling":true,"holds":{"count":3}}',
+            eventName = 'A', readOnly, errorCode IS NOT NULL) FILTER (WHERE awsRegion = 'us-east-1' OR errorCode IS NULL)"#,
         "max(eventTime) - min(eventTime) > INTERVAL '7 minutes'",
         "regularity(eventTime) >= 0.5",
         "sum(json_get_int(requestParameters, 'n')) > 3",

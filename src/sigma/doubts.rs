@@ -1,0 +1,246 @@
+//! Sigma files → what in them is probably misspelt: it is no error, for events may have fields and rules keys of their own, and
+//! a rule that asks for it never fires, or passes it over.
+
+use rsigma_parser::{CorrelationCondition, CorrelationRule, Detection, Detections, SigmaDocument, SigmaRule};
+
+use super::fields::{Stray, stray};
+use super::parse::{Document, parse};
+use super::place::{Lines, Place};
+use super::{File, is_called, table};
+use crate::rule::RuleError;
+use crate::rule::spelling::nearest;
+use crate::table::Table;
+
+/// Keys of documents.
+const KEYS: [&str; 26] = [
+    "title",
+    "id",
+    "name",
+    "related",
+    "taxonomy",
+    "status",
+    "description",
+    "license",
+    "references",
+    "author",
+    "date",
+    "modified",
+    "tags",
+    "scope",
+    "logsource",
+    "detection",
+    "correlation",
+    "filter",
+    "generate",
+    "fields",
+    "falsepositives",
+    "level",
+    "action",
+    "sigma-version",
+    "custom_attributes",
+    "source",
+];
+
+/// Keys of a correlation.
+const KEYS_OF_CORRELATIONS: [&str; 11] =
+    ["type", "rules", "group-by", "timespan", "timeframe", "condition", "aliases", "generate", "window", "gap", "name"];
+
+/// What is doubtful, with its place, in files that belong together.
+pub fn doubts(files: &[File]) -> Vec<RuleError> {
+    let read: Vec<(&File, Vec<Document>)> = files.iter().map(|file| (file, parse(&file.text).0)).collect();
+    let documents = || read.iter().flat_map(|(_, documents)| documents);
+    let rules: Vec<(&SigmaRule, Option<&'static Table>)> = documents()
+        .filter_map(|document| match &document.parsed {
+            SigmaDocument::Rule(rule) => Some((&**rule, table(&rule.logsource, &document.lines).ok())),
+            SigmaDocument::Correlation(_) | SigmaDocument::Filter(_) => None,
+        })
+        .collect();
+    let mut all = Vec::new();
+    for (file, documents) in &read {
+        let mut found: Vec<(Place, String)> = Lines::documents(&file.text).iter().flat_map(keys).collect();
+        for Document { parsed, lines } in documents {
+            found.extend(match parsed {
+                SigmaDocument::Rule(rule) => {
+                    let table = table(&rule.logsource, lines).ok();
+                    table.map_or_else(Vec::new, |table| of_detections(table, &rule.detection, "detection", lines))
+                }
+                SigmaDocument::Filter(filter) => {
+                    let table = filter.logsource.as_ref().and_then(|source| table(source, lines).ok());
+                    table.map_or_else(Vec::new, |table| of_detections(table, &filter.detection, "filter", lines))
+                }
+                SigmaDocument::Correlation(correlation) => {
+                    let of = |name: &String| {
+                        rules.iter().find(|(rule, _)| is_called(rule, name)).and_then(|(_, table)| *table)
+                    };
+                    // one that names correlations has the fields of these, or is refused
+                    let tables: Option<Vec<&Table>> = correlation.rules.iter().map(of).collect();
+                    let table = tables.and_then(|tables| tables.first().copied());
+                    table.map_or_else(Vec::new, |table| of_correlation(table, correlation, lines))
+                }
+            });
+        }
+        found.sort();
+        found.dedup();
+        let doubt = |((line, column), message)| RuleError { file: file.name.clone(), line, column, message };
+        all.extend(found.into_iter().map(doubt));
+    }
+    all
+}
+
+/// Keys that are nearly ones of Sigma; within a correlation, which has no others, any that is none.
+fn keys(lines: &Lines) -> Vec<(Place, String)> {
+    let top =
+        lines.keys(&[]).into_iter().filter(|(_, key)| !KEYS.contains(&key.as_str())).filter_map(|(place, key)| {
+            let meant = nearest(&key, edits_max(&key), KEYS)?;
+            Some((place, format!("`{key}` is no key of Sigma and is passed over: did you mean `{meant}`?")))
+        });
+    let within = lines.keys(&["correlation"]).into_iter();
+    let within = within.filter(|(_, key)| !KEYS_OF_CORRELATIONS.contains(&key.as_str())).map(|(place, key)| {
+        let meant =
+            nearest(&key, edits_max(&key), KEYS_OF_CORRELATIONS).map(|meant| format!(": did you mean `{meant}`?"));
+        (place, format!("`{key}` is no key of correlations and is passed over{}", meant.unwrap_or_default()))
+    });
+    top.chain(within).collect()
+}
+
+/// Short words are near to many others.
+fn edits_max(key: &str) -> usize {
+    1 + key.len() / 8
+}
+
+fn of_detections(table: &Table, detections: &Detections, section: &str, lines: &Lines) -> Vec<(Place, String)> {
+    let mut doubts = Vec::new();
+    for (name, detection) in &detections.named {
+        let mut fields = Vec::new();
+        collect(detection, &mut fields);
+        let doubt = |field: &&str| Some((lines.key(&[section, name, field]), doubt(table, field)?));
+        doubts.extend(fields.iter().filter_map(doubt));
+    }
+    doubts
+}
+
+fn collect<'a>(detection: &'a Detection, fields: &mut Vec<&'a str>) {
+    match detection {
+        Detection::AllOf(items) => fields.extend(items.iter().filter_map(|item| item.field.name.as_deref())),
+        Detection::AnyOf(parts) | Detection::And(parts) => parts.iter().for_each(|part| collect(part, fields)),
+        Detection::Keywords(_) | Detection::ArrayMatch { .. } | Detection::Conditional { .. } => {}
+    }
+}
+
+/// Of the fields that are grouped by and counted, and those that aliases stand for.
+fn of_correlation(table: &Table, correlation: &CorrelationRule, lines: &Lines) -> Vec<(Place, String)> {
+    let counted = match &correlation.condition {
+        CorrelationCondition::Threshold { field, .. } => field.as_deref().unwrap_or_default(),
+        CorrelationCondition::Extended(_) => &[],
+    };
+    let is_alias = |name: &&String| correlation.aliases.iter().any(|alias| alias.alias == **name);
+    let direct = |names: &[String], key: &[&str]| {
+        let named = names.iter().filter(|name| !is_alias(name));
+        named.map(|name| (lines.value(key, name), name.clone())).collect::<Vec<_>>()
+    };
+    let mut fields = direct(&correlation.group_by, &["correlation", "group-by"]);
+    fields.extend(direct(counted, &["correlation", "condition", "field"]));
+    for alias in &correlation.aliases {
+        let stands_for = alias
+            .mapping
+            .values()
+            .map(|field| (lines.value(&["correlation", "aliases", &alias.alias], field), field.clone()));
+        fields.extend(stands_for);
+    }
+    fields.into_iter().filter_map(|(place, field)| Some((place, doubt(table, &field)?))).collect()
+}
+
+fn doubt(table: &Table, field: &str) -> Option<String> {
+    let Stray { meant } = stray(table, field)?;
+    let meant = meant.map_or(String::new(), |meant| format!("; did you mean `{meant}`?"));
+    Some(format!(
+        "{} has no column `{field}`, which is looked for in what events have beyond their columns{meant}",
+        table.name
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(text: &str) -> Vec<String> {
+        let file = File { name: "x.yml".into(), stem: "x".into(), text: text.into() };
+        doubts(&[file]).iter().map(ToString::to_string).collect()
+    }
+
+    fn rule(detection: &str) -> String {
+        format!(
+            "title: T\nname: base\nlogsource: {{product: aws, service: cloudtrail}}\ndetection:\n    s:\n{detection}    condition: s\n"
+        )
+    }
+
+    #[test]
+    fn a_field_that_is_misspelt_is_told_with_the_nearest() {
+        let beyond = "which is looked for in what events have beyond their columns";
+        let text = rule(
+            "        eventNmae: A\n        USERIDENTITY.ARN|contains: x\n        userIdentity.arnn|endswith: y\n        status: z\n",
+        );
+        assert_eq!(
+            said(&text),
+            [
+                format!("x.yml:6:9: cloudtrail has no column `eventNmae`, {beyond}; did you mean `eventName`?"),
+                format!(
+                    "x.yml:8:9: cloudtrail has no column `userIdentity.arnn`, {beyond}; did you mean `userIdentity.arn`?"
+                ),
+                format!("x.yml:9:9: cloudtrail has no column `status`, {beyond}"),
+            ]
+        );
+        let listed = rule("        - eventName: A\n        - userName: B\n        - - awsRegion: C\n");
+        assert_eq!(
+            said(&listed),
+            [format!(
+                "x.yml:7:11: cloudtrail has no column `userName`, {beyond}; did you mean `userIdentity.userName`?"
+            )]
+        );
+    }
+
+    #[test]
+    fn what_is_free_is_nothing_to_doubt() {
+        let free = "        requestParameters.bukcetName: a\n        responseElements.x.y: b\n        additionalEventData.MFAUsed: 'No'\n        \
+                    serviceEventDetails.z: c\n        resources.ARN: d\n        userIdentity: e\n        account: f\n        addendum.reason: g\n";
+        assert_eq!(said(&rule(free)), <[String; 0]>::default());
+        let flows = rule("        interface-id: a\n        dstPort: 22\n").replace("cloudtrail", "vpcflow");
+        assert_eq!(said(&flows), <[String; 0]>::default());
+        let other = rule("        eventNmae: a\n").replace("cloudtrail", "s3access");
+        assert_eq!(said(&other), <[String; 0]>::default(), "it is refused");
+    }
+
+    #[test]
+    fn keys_that_are_misspelt_are_told() {
+        let text = format!("{}leve: high\nmy_team: x\nnote: y\nrsigma.window: z\n", rule("        eventName: A\n"));
+        assert_eq!(said(&text), ["x.yml:8:1: `leve` is no key of Sigma and is passed over: did you mean `level`?"]);
+        let broken = rule("        eventName: A\n").replace("detection:", "detecton:");
+        assert_eq!(
+            said(&broken),
+            ["x.yml:4:1: `detecton` is no key of Sigma and is passed over: did you mean `detection`?"]
+        );
+    }
+
+    #[test]
+    fn correlations_have_fields_and_keys_too() {
+        let correlation = "---\ntitle: M\ncorrelation:\n    type: value_count\n    rules: [base]\n    group_by: [x]\n    group-by: [userIdentity.arnn, who]\n    \
+             timespan: 5m\n    colour: red\n    aliases:\n        who:\n            base: sourceIPAdress\n    condition:\n        gte: 3\n        field: awsRegio\n";
+        let said = said(&format!("{}{correlation}", rule("        eventName: A\n")));
+        let beyond = "which is looked for in what events have beyond their columns";
+        assert_eq!(
+            said,
+            [
+                "x.yml:13:5: `group_by` is no key of correlations and is passed over: did you mean `group-by`?"
+                    .to_owned(),
+                format!(
+                    "x.yml:14:16: cloudtrail has no column `userIdentity.arnn`, {beyond}; did you mean `userIdentity.arn`?"
+                ),
+                "x.yml:16:5: `colour` is no key of correlations and is passed over".to_owned(),
+                format!(
+                    "x.yml:19:19: cloudtrail has no column `sourceIPAdress`, {beyond}; did you mean `sourceIPAddress`?"
+                ),
+                format!("x.yml:22:16: cloudtrail has no column `awsRegio`, {beyond}; did you mean `awsRegion`?"),
+            ]
+        );
+    }
+}
