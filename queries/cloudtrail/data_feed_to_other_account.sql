@@ -9,14 +9,16 @@ SELECT eventTime,
        requestParameters AS feed,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'dataShareArn', requestParameters ->> 'clusterIdentifier', requestParameters ->> 'bucketName', requestParameters ->> 'recoveryPointArn', requestParameters ->> 'topicArn', requestParameters ->> 'queueUrl', requestParameters ->> 'layerName', requestParameters ->> 'name', account) AS resource
+       coalesce(requestParameters ->> 'dataShareArn', requestParameters ->> 'sourceFileSystemId', requestParameters ->> 'tableName', requestParameters ->> 'repositoryName', requestParameters ->> 'sourceDataSetId', requestParameters ->> 'clusterIdentifier', requestParameters ->> 'bucketName', requestParameters ->> 'recoveryPointArn', requestParameters ->> 'topicArn', requestParameters ->> 'queueUrl', requestParameters ->> 'layerName', requestParameters ->> 'name', account) AS resource
 FROM cloudtrail
-WHERE eventSource IN ('redshift.amazonaws.com', 's3.amazonaws.com', 'ecr.amazonaws.com', 'ec2.amazonaws.com', 'backup.amazonaws.com', 'dlm.amazonaws.com', 'sns.amazonaws.com', 'sqs.amazonaws.com', 'lambda.amazonaws.com')
+WHERE eventSource IN ('redshift.amazonaws.com', 's3.amazonaws.com', 'ecr.amazonaws.com', 'ec2.amazonaws.com', 'backup.amazonaws.com', 'dlm.amazonaws.com', 'sns.amazonaws.com', 'sqs.amazonaws.com', 'lambda.amazonaws.com',
+                      'elasticfilesystem.amazonaws.com', 'dynamodb.amazonaws.com', 'codecommit.amazonaws.com', 'dataexchange.amazonaws.com')
   AND eventName IN ('AuthorizeDataShare', 'AuthorizeEndpointAccess', 'CreateAccessPoint', 'CreateAccessGrant', 'PutBucketInventoryConfiguration', 'PutBucketNotification', 'PutReplicationConfiguration', 'ModifyFpgaImageAttribute',
-                      'StartCopyJob', 'CreateBackupPlan', 'UpdateBackupPlan', 'CreateLifecyclePolicy', 'UpdateLifecyclePolicy', 'AddPermission', 'AddLayerVersionPermission20181031')
+                      'StartCopyJob', 'CreateBackupPlan', 'UpdateBackupPlan', 'CreateLifecyclePolicy', 'UpdateLifecyclePolicy', 'AddPermission', 'AddLayerVersionPermission20181031',
+                      'CreateReplicationConfiguration', 'EnableKinesisStreamingDestination', 'PutRepositoryTriggers', 'CreateDataGrant')
   -- which account is named where somebody else may be
   AND regexp_like(replace(requestParameters, account, ''),
-                '(?i)"(consumerIdentifier|account|bucketAccountId|accountId|registryId|UserId|principal)"\s*:\s*"(\*|[0-9]{12})"|"(TargetAccounts|aWSAccountIds?)"\s*:\s*\[?\s*"[0-9]{12}|"(granteeIdentifier|destinationBackupVaultArn|Queue|Topic|CloudFunction)"\s*:\s*"arn:[a-z-]+:[a-z]+:[a-z0-9-]*:[0-9]{12}:')
+                '(?i)"(consumerIdentifier|account|bucketAccountId|accountId|registryId|UserId|principal|receiverPrincipal|content)"\s*:\s*"(\*|[0-9]{12})"|"(TargetAccounts|aWSAccountIds?)"\s*:\s*\[?\s*"[0-9]{12}|"(granteeIdentifier|destinationBackupVaultArn|Queue|Topic|CloudFunction|fileSystemId|streamArn|destinationArn)"\s*:\s*"arn:[a-z-]+:[a-z]+:[a-z0-9-]*:[0-9]{12}:')
   -- a layer for the organization
   AND NOT json_contains(requestParameters, 'organizationId')
   AND errorCode IS NULL

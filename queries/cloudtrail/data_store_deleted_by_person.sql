@@ -1,4 +1,4 @@
--- title           = "Table, stream, file system, warehouse, search domain, cache, cluster or user pool was deleted by hand"
+-- title           = "Table, file system, other store of data, cluster, directory, repository or user pool was deleted by hand"
 -- severity        = "medium"
 -- tags            = ["attack.impact", "attack.t1485"]
 -- remedy          = "Ask the owner; restore from a backup if nobody claims it."
@@ -8,12 +8,12 @@ SELECT eventTime,
        eventSource,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'tableName', requestParameters ->> 'fileSystemId', requestParameters ->> 'clusterIdentifier', requestParameters ->> 'domainName', requestParameters ->> 'replicationGroupId', requestParameters ->> 'userPoolId', requestParameters ->> 'name', eventName) AS resource
+       coalesce(requestParameters ->> 'tableName', requestParameters ->> 'fileSystemId', requestParameters ->> 'clusterIdentifier', requestParameters ->> 'domainName', requestParameters ->> 'replicationGroupId', requestParameters ->> 'userPoolId', requestParameters ->> 'directoryId', requestParameters ->> 'repositoryName', requestParameters ->> 'keyspaceName', requestParameters ->> 'name', eventName) AS resource
 FROM cloudtrail
 WHERE eventSource IN ('dynamodb.amazonaws.com', 'elasticfilesystem.amazonaws.com', 'redshift.amazonaws.com', 'es.amazonaws.com', 'elasticache.amazonaws.com', 'eks.amazonaws.com', 'cognito-idp.amazonaws.com', 'fsx.amazonaws.com', 'memorydb.amazonaws.com',
                     'bedrock.amazonaws.com', 'glacier.amazonaws.com', 'docdb-elastic.amazonaws.com', 'dsql.amazonaws.com', 'neptune-graph.amazonaws.com', 'timestream.amazonaws.com', 'ecr.amazonaws.com',
-                    'kinesis.amazonaws.com', 'aoss.amazonaws.com', 's3tables.amazonaws.com')
-  AND eventName IN ('DeleteTable', 'DeleteFileSystem', 'DeleteCluster', 'DeleteDomain', 'DeleteElasticsearchDomain', 'DeleteReplicationGroup', 'DeleteUserPool', 'DeleteKnowledgeBase', 'DeleteVault', 'DeleteGraph', 'DeleteDatabase', 'DeleteRepository', 'DeleteStream', 'DeleteCollection', 'DeleteTableBucket')
+                    'kinesis.amazonaws.com', 'aoss.amazonaws.com', 's3tables.amazonaws.com', 'cassandra.amazonaws.com', 'ds.amazonaws.com', 'codecommit.amazonaws.com')
+  AND eventName IN ('DeleteTable', 'DeleteFileSystem', 'DeleteCluster', 'DeleteDomain', 'DeleteElasticsearchDomain', 'DeleteReplicationGroup', 'DeleteUserPool', 'DeleteKnowledgeBase', 'DeleteVault', 'DeleteGraph', 'DeleteDatabase', 'DeleteRepository', 'DeleteStream', 'DeleteCollection', 'DeleteTableBucket', 'DropTable', 'DropKeyspace', 'DeleteDirectory')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND NOT is_infrastructure_tool()

@@ -14,17 +14,18 @@ FROM cloudtrail
 WHERE eventSource IN ('kinesis.amazonaws.com', 'ssm.amazonaws.com', 'redshift-serverless.amazonaws.com', 'redshift.amazonaws.com', 'logs.amazonaws.com', 'ecr.amazonaws.com', 'ses.amazonaws.com', 's3.amazonaws.com',
                     'events.amazonaws.com', 'codeartifact.amazonaws.com', 'mediastore.amazonaws.com', 'kafka.amazonaws.com', 's3tables.amazonaws.com', 's3express.amazonaws.com',
                     'acm-pca.amazonaws.com', 'sagemaker.amazonaws.com', 'imagebuilder.amazonaws.com', 'bedrock.amazonaws.com', 'vpc-lattice.amazonaws.com', 'dsql.amazonaws.com', 'oam.amazonaws.com', 's3vectors.amazonaws.com',
-                    'rekognition.amazonaws.com', 'comprehend.amazonaws.com', 's3-object-lambda.amazonaws.com', 'ssm-contacts.amazonaws.com', 'signer.amazonaws.com')
+                    'rekognition.amazonaws.com', 'comprehend.amazonaws.com', 's3-object-lambda.amazonaws.com', 'ssm-contacts.amazonaws.com', 'signer.amazonaws.com',
+                    'xray.amazonaws.com', 'cloudhsm.amazonaws.com', 'codebuild.amazonaws.com', 'aps.amazonaws.com', 'schemas.amazonaws.com', 'lex.amazonaws.com', 'refactor-spaces.amazonaws.com')
   AND eventName IN ('PutResourcePolicy', 'PutDestinationPolicy', 'PutRegistryPolicy', 'PutIdentityPolicy', 'CreateEmailIdentityPolicy', 'PutAccessPointPolicy', 'PutMultiRegionAccessPointPolicy', 'PutPermission',
                     'PutDomainPermissionsPolicy', 'PutRepositoryPermissionsPolicy', 'PutContainerPolicy', 'PutClusterPolicy', 'PutTableBucketPolicy', 'PutTablePolicy', 'PutPolicy', 'PutModelPackageGroupPolicy', 'PutImagePolicy', 'PutAuthPolicy', 'PutSinkPolicy', 'PutVectorBucketPolicy', 'PutDeliveryDestinationPolicy',
-                    'PutBucketPolicy', 'PutProjectPolicy', 'PutAccessPointPolicyForObjectLambda', 'PutContactPolicy', 'AddProfilePermission')
+                    'PutBucketPolicy', 'PutProjectPolicy', 'PutAccessPointPolicyForObjectLambda', 'PutContactPolicy', 'AddProfilePermission', 'CreateResourcePolicy', 'UpdateResourcePolicy')
   AND (array_any_match(
          coalesce(json_get_array(replace(coalesce(requestParameters ->> 'policy', requestParameters ->> 'resourcePolicy', requestParameters ->> 'policyText', requestParameters ->> 'policyDocument',
                                          requestParameters ->> 'accessPolicy', requestParameters ->> 'bucketPolicy', requestParameters -> 'details' ->> 'policy',
-                                         requestParameters ->> 'Policy', requestParameters -> 'PutAccessPointPolicyRequest' ->> 'Policy', requestParameters ->> 'deliveryDestinationPolicy'), account, ''), 'Statement'),
+                                         requestParameters ->> 'Policy', requestParameters -> 'PutAccessPointPolicyRequest' ->> 'Policy', requestParameters -> 'PutMultiRegionAccessPointPolicyRequest' -> 'Details' ->> 'Policy', requestParameters ->> 'deliveryDestinationPolicy'), account, ''), 'Statement'),
                   make_array(json_get_json(replace(coalesce(requestParameters ->> 'policy', requestParameters ->> 'resourcePolicy', requestParameters ->> 'policyText', requestParameters ->> 'policyDocument',
                                          requestParameters ->> 'accessPolicy', requestParameters ->> 'bucketPolicy', requestParameters -> 'details' ->> 'policy',
-                                         requestParameters ->> 'Policy', requestParameters -> 'PutAccessPointPolicyRequest' ->> 'Policy', requestParameters ->> 'deliveryDestinationPolicy'), account, ''), 'Statement'))),
+                                         requestParameters ->> 'Policy', requestParameters -> 'PutAccessPointPolicyRequest' ->> 'Policy', requestParameters -> 'PutMultiRegionAccessPointPolicyRequest' -> 'Details' ->> 'Policy', requestParameters ->> 'deliveryDestinationPolicy'), account, ''), 'Statement'))),
          s -> s ->> 'Effect' = 'Allow'
               AND (regexp_like(s ->> 'Principal', '(^|::|")[0-9]{12}([:"]|$)')
                    OR (regexp_like(s ->> 'Principal', '^[*]$|"(AWS|[*])"\s*:\s*(\[[^\]]*)?"[*]"') OR json_contains(s, 'NotPrincipal'))
