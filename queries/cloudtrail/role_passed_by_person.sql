@@ -23,8 +23,8 @@ WHERE eventSource IN ('lambda.amazonaws.com', 'cloudformation.amazonaws.com', 'e
                     'bedrock-agentcore.amazonaws.com', 'bedrock-agentcore-control.amazonaws.com', 'bedrock.amazonaws.com', 'sagemaker.amazonaws.com', 'glue.amazonaws.com',
                     'batch.amazonaws.com', 'codebuild.amazonaws.com', 'codepipeline.amazonaws.com', 'states.amazonaws.com',
                     'elasticmapreduce.amazonaws.com', 'emr-serverless.amazonaws.com', 'amplify.amazonaws.com', 'eks.amazonaws.com',
-                    'scheduler.amazonaws.com', 'iot.amazonaws.com', 'autoscaling.amazonaws.com', 'chatbot.amazonaws.com')
-  AND regexp_like(eventName, '^(CreateAgent|CreateAgentRuntime|CreateApp|CreateChangeSet|CreateCodeInterpreter|CreateFunction|CreateJob|CreateLaunchConfiguration|CreateNotebookInstance|CreatePipeline|CreatePodIdentityAssociation|CreateProcessingJob|CreateProject|CreateRoleAlias|CreateSchedule|CreateService|CreateSlackChannelConfiguration|CreateStack|CreateStateMachine|CreateTrainingJob|RegisterJobDefinition|RegisterTaskDefinition|RunJobFlow|RunTask|StartJobRun|StartTask|TestState|UpdateFunctionConfiguration|UpdatePipeline|UpdateStack)(20[0-9]{6}(v2)?)?$')
+                    'scheduler.amazonaws.com', 'iot.amazonaws.com', 'autoscaling.amazonaws.com', 'chatbot.amazonaws.com', 'databrew.amazonaws.com')
+  AND regexp_like(eventName, '^(CreateAgent|CreateAgentRuntime|CreateApp|CreateChangeSet|CreateCodeInterpreter|CreateFunction|CreateJob|CreateLaunchConfiguration|CreateNotebookInstance|CreatePipeline|CreatePodIdentityAssociation|CreateProcessingJob|CreateProfileJob|CreateProject|CreateRecipeJob|CreateRoleAlias|CreateSchedule|CreateService|CreateSlackChannelConfiguration|CreateStack|CreateStateMachine|CreateTrainingJob|RegisterJobDefinition|RegisterTaskDefinition|RunJobFlow|RunTask|StartBlueprintRun|StartJobRun|StartTask|TestState|UpdateFunctionConfiguration|UpdatePipeline|UpdateStack)(20[0-9]{6}(v2)?)?$')
   -- the console names the role of a function at each change of its settings
   AND NOT (eventName LIKE 'UpdateFunctionConfiguration%'
            AND sessionCredentialFromConsole IS TRUE)

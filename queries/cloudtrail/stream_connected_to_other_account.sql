@@ -11,7 +11,7 @@ SELECT eventTime,
        coalesce(requestParameters ->> 'topicArn', requestParameters ->> 'rule', requestParameters ->> 'Name', requestParameters ->> 'domainName', requestParameters ->> 'sourceArn', requestParameters ->> 'portfolioId', requestParameters ->> 'name') AS resource
 FROM cloudtrail
 WHERE eventSource IN ('sns.amazonaws.com', 'events.amazonaws.com', 'pipes.amazonaws.com', 'oam.amazonaws.com', 'servicecatalog.amazonaws.com', 'es.amazonaws.com', 'rds.amazonaws.com', 'redshift.amazonaws.com', 'imagebuilder.amazonaws.com', 'iot.amazonaws.com', 'lambda.amazonaws.com',
-                      'securitylake.amazonaws.com', 'config.amazonaws.com', 'athena.amazonaws.com')
+                      'securitylake.amazonaws.com', 'config.amazonaws.com', 'athena.amazonaws.com', 'glue.amazonaws.com')
   AND eventName IN ('Subscribe', 'PutTargets', 'CreatePipe', 'UpdatePipe', 'CreateLink', 'CreatePortfolioShare', 'AuthorizeVpcEndpointAccess', 'CreateIntegration', 'CreateDistributionConfiguration', 'UpdateDistributionConfiguration', 'TransferCertificate', 'PutFunctionEventInvokeConfig',
                     'CreateSubscriber', 'UpdateSubscriber', 'PutAggregationAuthorization', 'CreateDataCatalog', 'UpdateDataCatalog')
   AND regexp_like(replace(requestParameters, account, ''), '(?i)"(endpoint|arn|target|source|destination|sinkIdentifier|targetArn|targetAwsAccount|accountId|account|principal|authorizedAccountId|(metadata-|record-)?function)"\s*:\s*"(arn:[a-z-]+:[a-z0-9-]+:[a-z0-9-]*:[0-9]{12}:|[0-9]{12}")|"(userIds|targetAccountIds)"\s*:\s*\[\s*"[0-9]{12}"')
