@@ -10,11 +10,13 @@ SELECT eventTime,
        coalesce(requestParameters ->> 'keyName', requestParameters ->> 'name', requestParameters ->> 'description') AS what,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'workspaceId', requestParameters ->> 'apiId', requestParameters ->> 'name', requestParameters ->> 'Name', requestParameters ->> 'email', eventSource) AS resource,
+       coalesce(requestParameters ->> 'workspaceId', requestParameters ->> 'apiId', requestParameters ->> 'name', requestParameters ->> 'Name', requestParameters ->> 'email', requestParameters ->> 'brokerId', requestParameters ->> 'broker-id', eventSource) AS resource,
+       CASE WHEN eventSource = 'mq.amazonaws.com' THEN 'User of a message broker was made by a person'
+            ELSE 'Key or link into Airflow, Grafana or AppSync, or an administrator of QuickSight, was made by a person' END AS title,
        CASE WHEN eventSource = 'appsync.amazonaws.com' THEN 'low' ELSE 'medium' END AS severity
 FROM cloudtrail
-WHERE eventSource IN ('airflow.amazonaws.com', 'grafana.amazonaws.com', 'appsync.amazonaws.com', 'quicksight.amazonaws.com')
-  AND eventName IN ('CreateWebLoginToken', 'CreateCliToken', 'CreateWorkspaceApiKey', 'CreateWorkspaceServiceAccountToken', 'CreateApiKey', 'RegisterUser')
+WHERE eventSource IN ('airflow.amazonaws.com', 'grafana.amazonaws.com', 'appsync.amazonaws.com', 'quicksight.amazonaws.com', 'mq.amazonaws.com')
+  AND eventName IN ('CreateWebLoginToken', 'CreateCliToken', 'CreateWorkspaceApiKey', 'CreateWorkspaceServiceAccountToken', 'CreateApiKey', 'RegisterUser', 'CreateUser')
   AND (eventName <> 'RegisterUser'
        OR requestParameters ->> 'userRole' LIKE 'ADMIN%')
   AND (eventSource NOT IN ('airflow.amazonaws.com', 'quicksight.amazonaws.com')

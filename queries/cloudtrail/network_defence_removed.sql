@@ -8,13 +8,21 @@ SELECT eventTime,
        eventSource,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'firewallName', requestParameters ->> 'firewallPolicyName', requestParameters ->> 'firewallRuleGroupAssociationId', requestParameters ->> 'protectionId', account) AS resource
+       coalesce(requestParameters ->> 'firewallName', requestParameters ->> 'firewallPolicyName', requestParameters ->> 'firewallRuleGroupAssociationId', requestParameters ->> 'protectionId', requestParameters ->> 'ruleGroupName', requestParameters ->> 'firewallDomainListId', requestParameters ->> 'firewallRuleGroupId', account) AS resource
 FROM cloudtrail
 WHERE eventSource IN ('network-firewall.amazonaws.com', 'route53resolver.amazonaws.com', 'shield.amazonaws.com')
   AND eventName IN ('DeleteFirewall', 'DeleteFirewallPolicy', 'DisassociateSubnets', 'UpdateFirewallDeleteProtection', 'UpdateLoggingConfiguration', 'DisassociateFirewallRuleGroup', 'DeleteFirewallRule',
-                      'DeleteProtection', 'DeleteSubscription', 'DisassociateDRTRole', 'DisableProactiveEngagement', 'DisableApplicationLayerAutomaticResponse')
+                      'DeleteProtection', 'DeleteSubscription', 'DisassociateDRTRole', 'DisableProactiveEngagement', 'DisableApplicationLayerAutomaticResponse',
+                      'UpdateRuleGroup', 'UpdateFirewallDomains', 'UpdateFirewallRule')
   AND (eventName NOT IN ('UpdateFirewallDeleteProtection', 'UpdateLoggingConfiguration')
        OR requestParameters ->> 'deleteProtection' = 'false'
        OR json_length(requestParameters, 'loggingConfiguration', 'logDestinationConfigs') = 0)
+  -- rules are changed every day, by deployments; by hand, those that let everything pass
+  AND (eventName NOT IN ('UpdateRuleGroup', 'UpdateFirewallDomains', 'UpdateFirewallRule')
+       OR is_by_hand()
+          AND NOT is_infrastructure_tool()
+          AND (requestParameters ->> 'operation' = 'REMOVE'
+               OR requestParameters ->> 'action' = 'ALLOW'
+               OR regexp_like(requestParameters, '(?i)(^|["n])pass\s+(ip|tcp)\s+any\s+any\s+->\s+any\s+any|"actions"\s*:\s*\[\s*"aws:pass"')))
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

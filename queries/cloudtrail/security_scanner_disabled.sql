@@ -15,7 +15,12 @@ SELECT eventTime,
 FROM cloudtrail
 WHERE eventSource IN ('macie2.amazonaws.com', 'inspector2.amazonaws.com', 'detective.amazonaws.com', 'access-analyzer.amazonaws.com', 'fms.amazonaws.com', 'securitylake.amazonaws.com', 'security-ir.amazonaws.com')
   AND eventName IN ('DisableMacie', 'DisassociateFromAdministratorAccount', 'Disable', 'DeleteGraph', 'DeleteAnalyzer', 'UpdateMacieSession', 'DeletePolicy',
-                    'DisassociateAdminAccount', 'DeleteDataLake', 'DeleteMembers', 'DisassociateMembership', 'DisassociateMember', 'CancelMembership')
+                    'DisassociateAdminAccount', 'DeleteDataLake', 'DeleteMembers', 'DisassociateMembership', 'DisassociateMember', 'CancelMembership',
+                    'UpdateAutomatedDiscoveryConfiguration', 'UpdateClassificationScope', 'DisableDelegatedAdminAccount', 'DisableOrganizationAdminAccount')
   AND (eventName <> 'UpdateMacieSession'
        OR requestParameters ->> 'status' = 'PAUSED')
+  AND (eventName <> 'UpdateAutomatedDiscoveryConfiguration'
+       OR requestParameters ->> 'status' = 'DISABLED')
+  AND (eventName <> 'UpdateClassificationScope'
+       OR requestParameters -> 's3' -> 'excludes' ->> 'operation' IN ('ADD', 'REPLACE'))
   AND (errorCode IS NULL OR errorCode LIKE '%AccessDenied%' OR errorCode LIKE '%Unauthorized%')
