@@ -17,7 +17,7 @@ WHERE eventSource = 's3.amazonaws.com'
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   -- instances write as they are told to every night
-  AND (is_person()
-       OR is_by_hand() AND userIdentity.sessionContext.ec2RoleDelivery IS NULL)
+  AND is_by_hand()
+  AND userIdentity.sessionContext.ec2RoleDelivery IS NULL
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '10 minutes', INTERVAL '30 minutes')
 HAVING count(DISTINCT requestParameters ->> 'key') >= 100
