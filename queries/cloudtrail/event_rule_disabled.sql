@@ -13,5 +13,7 @@ FROM cloudtrail
 WHERE eventSource = 'events.amazonaws.com'
   AND eventName IN ('DisableRule', 'DeleteRule', 'PutRule')
   AND (eventName <> 'PutRule'
-       OR requestParameters ->> 'state' = 'DISABLED')
+       OR requestParameters ->> 'state' = 'DISABLED'
+          AND userIdentity.invokedBy IS NULL
+          AND NOT is_infrastructure_tool())
   AND errorCode IS NULL
