@@ -15,7 +15,8 @@ SELECT eventTime,
        eventName AS resource,
        -- spending_alarm_removed and account_guard_removed tell it
        CASE WHEN eventSource IN ('budgets.amazonaws.com', 'ce.amazonaws.com')
-                 OR eventName IN ('DeleteFunctionCodeSigningConfig', 'DeleteCodeSigningConfig20200630') THEN 'low' ELSE 'medium' END AS severity
+                 OR eventName IN ('DeleteFunctionCodeSigningConfig', 'DeleteCodeSigningConfig20200630') THEN 'low' ELSE 'medium' END AS severity,
+       'Guard, log or alarm of the account was weakened by hand: ' || eventName AS title
 FROM cloudtrail
 WHERE regexp_like(eventName, '^(SetAlarmState|StopMetricStreams|DeleteMetricStream|DeleteInsightRules|DeleteDataProtectionPolicy|DeleteLogAnomalyDetector|DisassociateKmsKey|UpdateFirewallConfig|DeleteFirewallRuleGroup|DeleteFirewallDomainList|UpdateFirewallPolicy|UpdateMalwareScanSettings|CreateSampleFindings|DeleteActionTarget|DeleteInsight|DeleteRetentionConfiguration|DeleteAggregationAuthorization|DeleteEvaluationResults|DeleteAwsLogSource|DeleteSubscriber|DeregisterAccount|DeleteResourceDataSync|DeleteChannel|DisableFederation|DeleteBackupVaultAccessPolicy|StopBackupJob|UpdateRecoveryPointLifecycle|DisassociateRecoveryPoint|UnlockSnapshot|DisableKeyRotation|StopStreamEncryption|DeleteBucketEncryption|DeleteDeliveryStream|DeleteReportDefinition|DisableMfaDeviceForUser|DeleteSAMLProvider|DeleteOpenIDConnectProvider|DeregisterDelegatedAdministrator|DeleteFunctionCodeSigningConfig|DisableRadius|UpdateTerminationProtection|CancelRotateSecret|DisconnectCustomKeyStore|DeleteCustomKeyStore|AbortVaultLock|DeleteFileSystemPolicy|DeleteAuthorizer|DeleteCanary|DeletePolicyStore|DeleteReplicationSet|DisableLDAPS|DisableClientAuthentication|SetV2LoggingOptions|DeleteAccountAuditConfiguration|StopTelemetryEvaluation)$')
   AND (eventName <> 'UpdateTerminationProtection'
