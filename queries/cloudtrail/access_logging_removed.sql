@@ -8,16 +8,14 @@ SELECT eventTime,
        eventSource,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'clusterIdentifier', requestParameters ->> 'loadBalancerArn', requestParameters ->> 'loadBalancerName', requestParameters ->> 'id', requestParameters ->> 'restApiId', requestParameters ->> 'dBInstanceIdentifier', requestParameters ->> 'dBClusterIdentifier', requestParameters ->> 'resourceArn', requestParameters ->> 'directoryId', eventName) AS resource,
+       coalesce(requestParameters ->> 'clusterIdentifier', requestParameters ->> 'loadBalancerArn', requestParameters ->> 'loadBalancerName', requestParameters ->> 'id', requestParameters ->> 'restApiId', requestParameters ->> 'dBInstanceIdentifier', requestParameters ->> 'dBClusterIdentifier', requestParameters ->> 'resourceArn', requestParameters ->> 'directoryId', requestParameters ->> 'name', eventName) AS resource,
        -- controllers of clusters say again and again what is so
        CASE WHEN eventName = 'ModifyLoadBalancerAttributes'
-                 AND userIdentity.type = 'AssumedRole'
-                 AND userIdentity.sessionContext.sessionIssuer.arn NOT LIKE '%AWSReservedSSO%'
-                 AND sessionCredentialFromConsole IS NOT TRUE THEN 'low' ELSE 'medium' END AS severity
+                 AND NOT is_by_hand() THEN 'low' ELSE 'medium' END AS severity
 FROM cloudtrail
-WHERE eventSource IN ('redshift.amazonaws.com', 'elasticloadbalancing.amazonaws.com', 'apigateway.amazonaws.com', 'rds.amazonaws.com', 'ds.amazonaws.com')
-  AND eventName IN ('DisableLogging', 'ModifyLoadBalancerAttributes', 'UpdateStage', 'StopActivityStream', 'ModifyDBInstance', 'ModifyDBCluster', 'DeleteLogSubscription')
-  AND (eventName IN ('DisableLogging', 'StopActivityStream', 'DeleteLogSubscription')
+WHERE eventSource IN ('redshift.amazonaws.com', 'elasticloadbalancing.amazonaws.com', 'apigateway.amazonaws.com', 'rds.amazonaws.com', 'ds.amazonaws.com', 'cloudfront.amazonaws.com')
+  AND eventName IN ('DisableLogging', 'ModifyLoadBalancerAttributes', 'UpdateStage', 'StopActivityStream', 'ModifyDBInstance', 'ModifyDBCluster', 'DeleteLogSubscription', 'DeleteRealtimeLogConfig', 'DeleteRealtimeLogConfig2020_05_31')
+  AND (eventName IN ('DisableLogging', 'StopActivityStream', 'DeleteLogSubscription', 'DeleteRealtimeLogConfig', 'DeleteRealtimeLogConfig2020_05_31')
        OR json_length(requestParameters, 'cloudwatchLogsExportConfiguration', 'disableLogTypes') >= 1
        OR regexp_like(requestParameters, '"access_logs\.s3\.enabled"\s*,\s*"value"\s*:\s*"false"|"accessLog"\s*:\s*[{]\s*"enabled"\s*:\s*false')
        OR regexp_like(requestParameters, '"remove"\s*,\s*"path"\s*:\s*"/accessLogSettings'))

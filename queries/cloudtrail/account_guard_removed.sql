@@ -12,9 +12,10 @@ SELECT eventTime,
 FROM cloudtrail
 WHERE eventSource IN ('ec2.amazonaws.com', 'ssm.amazonaws.com', 'lambda.amazonaws.com', 'elasticmapreduce.amazonaws.com', 'cloudformation.amazonaws.com')
   AND eventName IN ('ModifyVpcBlockPublicAccessOptions', 'CreateVpcBlockPublicAccessExclusion', 'DisableAllowedImagesSettings', 'ModifyInstanceMetadataDefaults', 'UpdateServiceSetting', 'PutPublicAccessBlockConfig',
-                      'PutBlockPublicAccessConfiguration', 'DeleteFunctionCodeSigningConfig', 'DeleteCodeSigningConfig20200630', 'DeactivateType')
+                      'PutBlockPublicAccessConfiguration', 'DeleteFunctionCodeSigningConfig', 'DeleteCodeSigningConfig20200630', 'DeactivateType', 'UpdateCodeSigningConfig20200630')
   AND (eventName IN ('CreateVpcBlockPublicAccessExclusion', 'DisableAllowedImagesSettings', 'DeleteFunctionCodeSigningConfig', 'DeleteCodeSigningConfig20200630')
        OR regexp_like(requestParameters, '"InternetGatewayBlockMode"\s*:\s*"off"|"HttpTokens"\s*:\s*"optional"|"(blockPublicPolicy|restrictPublicResource|blockPublicSecurityGroupRules)"\s*:\s*false')
+       OR requestParameters -> 'codeSigningPolicies' ->> 'untrustedArtifactOnDeployment' = 'Warn'
        OR requestParameters ->> 'type' = 'HOOK'
        OR requestParameters ->> 'settingId' LIKE '%/ssm/documents/console/public-sharing-permission'
           AND requestParameters ->> 'settingValue' = 'Enable')

@@ -10,15 +10,16 @@ SELECT eventTime,
        requestParameters AS what,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'functionName', requestParameters ->> 'stackName', requestParameters ->> 'instanceProfileName', requestParameters ->> 'name', eventName) AS resource
+       coalesce(requestParameters ->> 'functionName', requestParameters ->> 'stackName', requestParameters ->> 'instanceProfileName', requestParameters ->> 'name', requestParameters ->> 'environmentName', requestParameters ->> 'domainId', eventName) AS resource
 FROM cloudtrail
 WHERE eventSource IN ('lambda.amazonaws.com', 'ecs.amazonaws.com', 'cloudformation.amazonaws.com', 'states.amazonaws.com',
                     'sagemaker.amazonaws.com', 'apprunner.amazonaws.com', 'bedrock-agentcore.amazonaws.com', 'bedrock-agentcore-control.amazonaws.com', 'bedrock.amazonaws.com',
                     'batch.amazonaws.com', 'codebuild.amazonaws.com', 'codepipeline.amazonaws.com', 'elasticmapreduce.amazonaws.com',
                     'emr-serverless.amazonaws.com', 'amplify.amazonaws.com', 'eks.amazonaws.com', 'scheduler.amazonaws.com',
-                    'iot.amazonaws.com', 'autoscaling.amazonaws.com', 'iam.amazonaws.com', 'imagebuilder.amazonaws.com')
+                    'iot.amazonaws.com', 'autoscaling.amazonaws.com', 'iam.amazonaws.com', 'imagebuilder.amazonaws.com', 'airflow.amazonaws.com', 'databrew.amazonaws.com', 'elasticbeanstalk.amazonaws.com')
   AND eventName <> 'CreateAccessEntry'
-  AND regexp_like(eventName, '^(Create|Register|Run|Start|Add(Role)|Update(FunctionConfiguration|StateMachine|Project|Stack|Service|Pipeline))')
-  AND regexp_like(requestParameters, '(?i)(:(role|instance-profile)/|"(roleName|jobFlowRole|iamInstanceProfile|name)"\s*:\s*")([^"]*[^a-z"])?(admins?|administrators?|administratoraccess|poweruser(access)?)([^a-z]|$)|(?-i:(:(role|instance-profile)/|"(roleName|jobFlowRole|iamInstanceProfile|instanceProfileName)"\s*:\s*")[^"]*Admin(istrator)?s?([A-Z]|[^A-Za-z]|$))')
+  AND regexp_like(eventName, '^(Create|Register|Run|Start|Add(Role)|Update(FunctionConfiguration|StateMachine|Project|Stack|Service|Pipeline|Environment|Domain|UserProfile))')
+  AND (regexp_like(requestParameters, '(?i)"optionName"\s*:\s*"IamInstanceProfile"\s*,\s*"value"\s*:\s*"[^"]*(admin|poweruser)')
+       OR regexp_like(requestParameters, '(?i)(:(role|instance-profile)/|"(roleName|jobFlowRole|iamInstanceProfile|name)"\s*:\s*")([^"]*[^a-z"])?(admins?|administrators?|administratoraccess|poweruser(access)?)([^a-z]|$)|(?-i:(:(role|instance-profile)/|"(roleName|jobFlowRole|iamInstanceProfile|instanceProfileName)"\s*:\s*")[^"]*Admin(istrator)?s?([A-Z]|[^A-Za-z]|$))'))
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

@@ -7,11 +7,12 @@ SELECT eventTime,
        coalesce(requestParameters ->> 'httpMethod', requestParameters ->> 'routeKey') AS method,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'restApiId', requestParameters ->> 'apiId') AS resource
+       coalesce(requestParameters ->> 'restApiId', requestParameters ->> 'apiId', requestParameters ->> 'gatewayIdentifier', requestParameters ->> 'name') AS resource
 FROM cloudtrail
-WHERE eventSource IN ('apigateway.amazonaws.com', 'appsync.amazonaws.com')
-  AND eventName IN ('UpdateMethod', 'UpdateRoute', 'UpdateGraphqlApi', 'UpdateRestApi')
+WHERE eventSource IN ('apigateway.amazonaws.com', 'appsync.amazonaws.com', 'bedrock-agentcore.amazonaws.com', 'bedrock-agentcore-control.amazonaws.com')
+  AND eventName IN ('UpdateMethod', 'UpdateRoute', 'UpdateGraphqlApi', 'UpdateRestApi', 'CreateGateway', 'UpdateGateway')
   AND (regexp_like(requestParameters, '"path"\s*:\s*"/authorizationType"\s*,\s*"value"\s*:\s*"NONE"|"authorizationType"\s*:\s*"NONE"')
+       OR requestParameters ->> 'authorizerType' = 'NONE'
        OR requestParameters ->> 'authenticationType' = 'API_KEY'
        OR regexp_like(requestParameters, '"path"\s*:\s*"/policy"')
           AND NOT is_infrastructure_tool()

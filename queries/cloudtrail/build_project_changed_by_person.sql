@@ -9,12 +9,13 @@ SELECT eventTime,
        requestParameters ->> 'filterGroups' AS webhook,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'name', requestParameters -> 'pipeline' ->> 'name', requestParameters ->> 'projectName', requestParameters ->> 'projectArn', eventName) AS resource
+       coalesce(requestParameters ->> 'name', requestParameters -> 'pipeline' ->> 'name', requestParameters -> 'webhook' ->> 'targetPipeline', requestParameters ->> 'projectName', requestParameters ->> 'projectArn', eventName) AS resource
 FROM cloudtrail
 WHERE eventSource IN ('codebuild.amazonaws.com', 'codepipeline.amazonaws.com')
-  AND eventName IN ('CreateProject', 'UpdateProject', 'CreateWebhook', 'UpdateWebhook', 'UpdateProjectVisibility', 'ImportSourceCredentials', 'CreatePipeline', 'UpdatePipeline')
+  AND eventName IN ('CreateProject', 'UpdateProject', 'CreateWebhook', 'UpdateWebhook', 'UpdateProjectVisibility', 'ImportSourceCredentials', 'CreatePipeline', 'UpdatePipeline', 'PutWebhook')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND NOT is_infrastructure_tool()
   AND (eventName = 'ImportSourceCredentials'
+       OR requestParameters -> 'webhook' ->> 'authentication' = 'UNAUTHENTICATED'
        OR is_by_hand())

@@ -14,7 +14,7 @@ FROM cloudtrail
 WHERE eventSource IN ('ec2.amazonaws.com', 'autoscaling.amazonaws.com', 'batch.amazonaws.com', 'gamelift.amazonaws.com', 'sagemaker.amazonaws.com', 'bedrock.amazonaws.com', 'lightsail.amazonaws.com', 'elasticmapreduce.amazonaws.com', 'ecs.amazonaws.com', 'eks.amazonaws.com',
                       'appstream.amazonaws.com', 'workspaces.amazonaws.com', 'cloud9.amazonaws.com')
   AND eventName IN ('RequestSpotFleet', 'CreateFleet', 'RequestSpotInstances', 'CreateAutoScalingGroup', 'UpdateAutoScalingGroup', 'CreateComputeEnvironment', 'CreateNotebookInstance', 'CreateTrainingJob', 'CreateEndpointConfig',
-                      'CreateProvisionedModelThroughput', 'CreateInstances', 'RunJobFlow', 'CreateService', 'UpdateService', 'RunTask', 'CreateNodegroup', 'UpdateNodegroupConfig', 'CreateWorkspaces', 'CreateEnvironmentEC2')
+                      'CreateProvisionedModelThroughput', 'CreateInstances', 'RunJobFlow', 'CreateService', 'UpdateService', 'RunTask', 'CreateNodegroup', 'UpdateNodegroupConfig', 'CreateWorkspaces', 'CreateEnvironmentEC2', 'CreateCapacityReservation')
   AND (eventName IN ('RequestSpotFleet', 'CreateProvisionedModelThroughput')
        OR eventSource = 'gamelift.amazonaws.com'
        OR regexp_like(requestParameters, '"(ml\.)?(p[2-6][a-z]*|g[3-6][a-z]*|trn[0-9][a-z]*|inf[0-9][a-z]*)\.|"[a-z0-9.-]+\.(1[2689]|24|32|48)xlarge"')

@@ -12,7 +12,8 @@ SELECT eventTime,
        CASE WHEN is_person() OR NOT is_infrastructure_tool() THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'config.amazonaws.com'
-  AND eventName IN ('DeleteConfigRule', 'DeleteConformancePack', 'DeleteOrganizationConfigRule', 'DeleteRemediationConfiguration', 'DeleteConfigurationAggregator', 'PutConfigurationRecorder')
+  AND eventName IN ('DeleteConfigRule', 'DeleteConformancePack', 'DeleteOrganizationConfigRule', 'DeleteRemediationConfiguration', 'DeleteConfigurationAggregator', 'PutConfigurationRecorder',
+                    'DisassociateResourceTypes', 'DeleteServiceLinkedConfigurationRecorder')
   AND (eventName <> 'PutConfigurationRecorder'
        OR requestParameters -> 'configurationRecorder' -> 'recordingGroup' ->> 'allSupported' = 'false')
   AND errorCode IS NULL

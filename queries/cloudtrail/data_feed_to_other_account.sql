@@ -1,5 +1,6 @@
 -- title           = "Another account was given a feed of data: shares, inventories, notifications, replicas or images"
 -- severity        = "medium"
+-- key             = ["account", "userIdentity.arn", "eventName"]
 -- tags            = ["attack.exfiltration", "attack.t1537", "attack.t1020"]
 -- remedy          = "Find out whose account it is; take the feed off if it is none of yours or of a vendor you know."
 -- false_positives = "Accounts of your own organization that work together."
@@ -9,14 +10,31 @@ SELECT eventTime,
        requestParameters AS feed,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'dataShareArn', requestParameters ->> 'clusterIdentifier', requestParameters ->> 'bucketName', requestParameters ->> 'recoveryPointArn', requestParameters ->> 'topicArn', requestParameters ->> 'queueUrl', requestParameters ->> 'layerName', requestParameters ->> 'name', account) AS resource
+       coalesce(requestParameters ->> 'dataShareArn', requestParameters ->> 'sourceFileSystemId', requestParameters ->> 'tableName', requestParameters ->> 'repositoryName', requestParameters ->> 'sourceDataSetId', requestParameters ->> 'clusterIdentifier', requestParameters ->> 'bucketName', requestParameters ->> 'recoveryPointArn', requestParameters ->> 'topicArn', requestParameters ->> 'queueUrl', requestParameters ->> 'layerName', requestParameters ->> 'name', account) AS resource,
+       CASE WHEN eventName = 'AuthorizeDataShare' THEN 'Redshift data share was given to another account'
+            WHEN eventName = 'AuthorizeEndpointAccess' THEN 'Another account was let into a Redshift cluster'
+            WHEN eventName IN ('CreateAccessPoint', 'CreateAccessGrant') THEN 'Access point or grant of S3 was given to another account'
+            WHEN eventName = 'PutBucketInventoryConfiguration' THEN 'Inventory of a bucket is delivered to another account'
+            WHEN eventName = 'PutBucketNotification' THEN 'What happens in a bucket is told to another account'
+            WHEN eventName = 'PutReplicationConfiguration' THEN 'Container images are replicated to another account'
+            WHEN eventName = 'ModifyFpgaImageAttribute' THEN 'FPGA image was shared with another account'
+            WHEN eventName IN ('StartCopyJob', 'CreateBackupPlan', 'UpdateBackupPlan') THEN 'Backups are copied to another account'
+            WHEN eventName IN ('CreateLifecyclePolicy', 'UpdateLifecyclePolicy') THEN 'Snapshots are shared with another account by a schedule'
+            WHEN eventName = 'AddPermission' THEN 'Topic or queue was opened to another account'
+            WHEN eventName = 'AddLayerVersionPermission20181031' THEN 'Lambda layer was shared with another account'
+            WHEN eventName = 'CreateReplicationConfiguration' THEN 'File system replicates to another account'
+            WHEN eventName = 'EnableKinesisStreamingDestination' THEN 'Changes of a table are sent to a stream of another account'
+            WHEN eventName = 'PutRepositoryTriggers' THEN 'Pushes to a code repository are told to another account'
+            ELSE 'Data set was granted to another account' END AS title
 FROM cloudtrail
-WHERE eventSource IN ('redshift.amazonaws.com', 's3.amazonaws.com', 'ecr.amazonaws.com', 'ec2.amazonaws.com', 'backup.amazonaws.com', 'dlm.amazonaws.com', 'sns.amazonaws.com', 'sqs.amazonaws.com', 'lambda.amazonaws.com')
+WHERE eventSource IN ('redshift.amazonaws.com', 's3.amazonaws.com', 'ecr.amazonaws.com', 'ec2.amazonaws.com', 'backup.amazonaws.com', 'dlm.amazonaws.com', 'sns.amazonaws.com', 'sqs.amazonaws.com', 'lambda.amazonaws.com',
+                      'elasticfilesystem.amazonaws.com', 'dynamodb.amazonaws.com', 'codecommit.amazonaws.com', 'dataexchange.amazonaws.com')
   AND eventName IN ('AuthorizeDataShare', 'AuthorizeEndpointAccess', 'CreateAccessPoint', 'CreateAccessGrant', 'PutBucketInventoryConfiguration', 'PutBucketNotification', 'PutReplicationConfiguration', 'ModifyFpgaImageAttribute',
-                      'StartCopyJob', 'CreateBackupPlan', 'UpdateBackupPlan', 'CreateLifecyclePolicy', 'UpdateLifecyclePolicy', 'AddPermission', 'AddLayerVersionPermission20181031')
+                      'StartCopyJob', 'CreateBackupPlan', 'UpdateBackupPlan', 'CreateLifecyclePolicy', 'UpdateLifecyclePolicy', 'AddPermission', 'AddLayerVersionPermission20181031',
+                      'CreateReplicationConfiguration', 'EnableKinesisStreamingDestination', 'PutRepositoryTriggers', 'CreateDataGrant')
   -- which account is named where somebody else may be
   AND regexp_like(replace(requestParameters, account, ''),
-                '(?i)"(consumerIdentifier|account|bucketAccountId|accountId|registryId|UserId|principal)"\s*:\s*"(\*|[0-9]{12})"|"(TargetAccounts|aWSAccountIds?)"\s*:\s*\[?\s*"[0-9]{12}|"(granteeIdentifier|destinationBackupVaultArn|Queue|Topic|CloudFunction)"\s*:\s*"arn:[a-z-]+:[a-z]+:[a-z0-9-]*:[0-9]{12}:')
+                '(?i)"(consumerIdentifier|account|bucketAccountId|accountId|registryId|UserId|principal|receiverPrincipal|content)"\s*:\s*"(\*|[0-9]{12})"|"(TargetAccounts|aWSAccountIds?)"\s*:\s*\[?\s*"[0-9]{12}|"(granteeIdentifier|destinationBackupVaultArn|Queue|Topic|CloudFunction|fileSystemId|streamArn|destinationArn)"\s*:\s*"arn:[a-z-]+:[a-z]+:[a-z0-9-]*:[0-9]{12}:')
   -- a layer for the organization
   AND NOT json_contains(requestParameters, 'organizationId')
   AND errorCode IS NULL

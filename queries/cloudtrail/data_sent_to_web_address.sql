@@ -5,18 +5,19 @@
 -- false_positives = "Chat and on-call services."
 SELECT eventTime,
        eventName,
-       coalesce(requestParameters ->> 'invocationEndpoint', requestParameters ->> 'endpoint', requestParameters ->> 'httpEndpointDestinationUpdate', requestParameters ->> 'httpEndpointDestinationConfiguration') AS address,
+       coalesce(requestParameters ->> 'invocationEndpoint', requestParameters ->> 'endpoint', requestParameters ->> 'httpEndpointDestinationUpdate', requestParameters ->> 'httpEndpointDestinationConfiguration', requestParameters ->> 'topicRulePayload') AS address,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'deliveryStreamName', requestParameters ->> 'topicArn', requestParameters ->> 'name', requestParameters ->> 'apiDestinationArn') AS resource
+       coalesce(requestParameters ->> 'deliveryStreamName', requestParameters ->> 'topicArn', requestParameters ->> 'name', requestParameters ->> 'ruleName', requestParameters ->> 'apiDestinationArn') AS resource
 FROM cloudtrail
-WHERE eventSource IN ('events.amazonaws.com', 'firehose.amazonaws.com', 'sns.amazonaws.com')
-  AND eventName IN ('CreateApiDestination', 'UpdateApiDestination', 'CreateDeliveryStream', 'UpdateDestination', 'Subscribe')
+WHERE eventSource IN ('events.amazonaws.com', 'firehose.amazonaws.com', 'sns.amazonaws.com', 'iot.amazonaws.com')
+  AND eventName IN ('CreateApiDestination', 'UpdateApiDestination', 'CreateDeliveryStream', 'UpdateDestination', 'Subscribe', 'CreateTopicRule', 'ReplaceTopicRule')
   AND (json_contains(requestParameters, 'invocationEndpoint')
        OR requestParameters LIKE '%ttpEndpoint%'
+       OR regexp_like(requestParameters ->> 'topicRulePayload', '"http"\s*:\s*[{]')
        OR requestParameters ->> 'protocol' IN ('http', 'https'))
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND NOT is_infrastructure_tool()
-  AND (eventSource <> 'sns.amazonaws.com'
+  AND (eventSource NOT IN ('sns.amazonaws.com', 'iot.amazonaws.com')
        OR is_by_hand())

@@ -1,5 +1,6 @@
--- title           = "Table, stream, file system, warehouse, search domain, cache, cluster or user pool was deleted by hand"
+-- title           = "Table, file system, other store of data, cluster, directory, repository or user pool was deleted by hand"
 -- severity        = "medium"
+-- key             = ["account", "userIdentity.arn", "eventName"]
 -- tags            = ["attack.impact", "attack.t1485"]
 -- remedy          = "Ask the owner; restore from a backup if nobody claims it."
 -- false_positives = "Clean-up of test environments."
@@ -8,12 +9,27 @@ SELECT eventTime,
        eventSource,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'tableName', requestParameters ->> 'fileSystemId', requestParameters ->> 'clusterIdentifier', requestParameters ->> 'domainName', requestParameters ->> 'replicationGroupId', requestParameters ->> 'userPoolId', requestParameters ->> 'name', eventName) AS resource
+       coalesce(requestParameters ->> 'tableName', requestParameters ->> 'fileSystemId', requestParameters ->> 'clusterIdentifier', requestParameters ->> 'domainName', requestParameters ->> 'replicationGroupId', requestParameters ->> 'userPoolId', requestParameters ->> 'directoryId', requestParameters ->> 'repositoryName', requestParameters ->> 'keyspaceName', requestParameters ->> 'name', eventName) AS resource,
+       CASE WHEN eventSource = 'eks.amazonaws.com' THEN 'EKS cluster was deleted by hand'
+            WHEN eventName IN ('DeleteTable', 'DropTable') THEN 'Table was deleted by hand'
+            WHEN eventName = 'DeleteFileSystem' THEN 'File system was deleted by hand'
+            WHEN eventName IN ('DeleteDomain', 'DeleteElasticsearchDomain', 'DeleteCollection') THEN 'Search domain or collection was deleted by hand'
+            WHEN eventName = 'DeleteReplicationGroup' THEN 'Cache was deleted by hand'
+            WHEN eventName = 'DeleteUserPool' THEN 'User pool was deleted by hand'
+            WHEN eventName = 'DeleteKnowledgeBase' THEN 'Knowledge base was deleted by hand'
+            WHEN eventName = 'DeleteVault' THEN 'Archive vault was deleted by hand'
+            WHEN eventName = 'DeleteGraph' THEN 'Graph was deleted by hand'
+            WHEN eventName IN ('DeleteDatabase', 'DropKeyspace') THEN 'Database was deleted by hand'
+            WHEN eventName = 'DeleteRepository' THEN 'Repository of images or code was deleted by hand'
+            WHEN eventName = 'DeleteStream' THEN 'Stream was deleted by hand'
+            WHEN eventName = 'DeleteTableBucket' THEN 'Table bucket was deleted by hand'
+            WHEN eventName = 'DeleteDirectory' THEN 'Directory was deleted by hand'
+            ELSE 'Data warehouse, cache or other cluster was deleted by hand' END AS title
 FROM cloudtrail
 WHERE eventSource IN ('dynamodb.amazonaws.com', 'elasticfilesystem.amazonaws.com', 'redshift.amazonaws.com', 'es.amazonaws.com', 'elasticache.amazonaws.com', 'eks.amazonaws.com', 'cognito-idp.amazonaws.com', 'fsx.amazonaws.com', 'memorydb.amazonaws.com',
                     'bedrock.amazonaws.com', 'glacier.amazonaws.com', 'docdb-elastic.amazonaws.com', 'dsql.amazonaws.com', 'neptune-graph.amazonaws.com', 'timestream.amazonaws.com', 'ecr.amazonaws.com',
-                    'kinesis.amazonaws.com', 'aoss.amazonaws.com', 's3tables.amazonaws.com')
-  AND eventName IN ('DeleteTable', 'DeleteFileSystem', 'DeleteCluster', 'DeleteDomain', 'DeleteElasticsearchDomain', 'DeleteReplicationGroup', 'DeleteUserPool', 'DeleteKnowledgeBase', 'DeleteVault', 'DeleteGraph', 'DeleteDatabase', 'DeleteRepository', 'DeleteStream', 'DeleteCollection', 'DeleteTableBucket')
+                    'kinesis.amazonaws.com', 'aoss.amazonaws.com', 's3tables.amazonaws.com', 'cassandra.amazonaws.com', 'ds.amazonaws.com', 'codecommit.amazonaws.com')
+  AND eventName IN ('DeleteTable', 'DeleteFileSystem', 'DeleteCluster', 'DeleteDomain', 'DeleteElasticsearchDomain', 'DeleteReplicationGroup', 'DeleteUserPool', 'DeleteKnowledgeBase', 'DeleteVault', 'DeleteGraph', 'DeleteDatabase', 'DeleteRepository', 'DeleteStream', 'DeleteCollection', 'DeleteTableBucket', 'DropTable', 'DropKeyspace', 'DeleteDirectory')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND NOT is_infrastructure_tool()

@@ -7,10 +7,10 @@ SELECT eventTime,
        requestParameters AS key,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'sourceSnapshotId', requestParameters ->> 'sourceImageId', requestParameters ->> 'sourceDBSnapshotIdentifier', requestParameters ->> 'sourceDBClusterSnapshotIdentifier', account) AS resource
+       coalesce(requestParameters ->> 'sourceSnapshotId', requestParameters ->> 'sourceImageId', requestParameters ->> 'sourceDBSnapshotIdentifier', requestParameters ->> 'sourceDBClusterSnapshotIdentifier', requestParameters ->> 'snapshotArn', account) AS resource
 FROM cloudtrail
-WHERE eventSource IN ('ec2.amazonaws.com', 'rds.amazonaws.com')
-  AND eventName IN ('ModifyEbsDefaultKmsKeyId', 'CopySnapshot', 'CopyImage', 'CopyDBSnapshot', 'CopyDBClusterSnapshot')
+WHERE eventSource IN ('ec2.amazonaws.com', 'rds.amazonaws.com', 'docdb-elastic.amazonaws.com')
+  AND eventName IN ('ModifyEbsDefaultKmsKeyId', 'CopySnapshot', 'CopyImage', 'CopyDBSnapshot', 'CopyDBClusterSnapshot', 'CopyClusterSnapshot')
   AND (eventName = 'ModifyEbsDefaultKmsKeyId'
           AND regexp_like(replace(requestParameters, account, ''), ':[0-9]{12}:')
        OR regexp_like(replace(requestParameters ->> 'kmsKeyId', account, ''), ':[0-9]{12}:'))

@@ -8,10 +8,13 @@ SELECT eventTime,
        requestParameters -> 'ModifyVpcEndpointServicePermissionsRequest' ->> 'AddAllowedPrincipals' AS opened_to,
        sourceIPAddress,
        userAgent,
-       requestParameters -> 'ModifyVpcEndpointServicePermissionsRequest' ->> 'ServiceId' AS resource
+       coalesce(requestParameters -> 'ModifyVpcEndpointServicePermissionsRequest' ->> 'ServiceId', requestParameters -> 'ModifyVpcEndpointServiceConfigurationRequest' ->> 'ServiceId') AS resource
 FROM cloudtrail
 WHERE eventSource = 'ec2.amazonaws.com'
-  AND eventName = 'ModifyVpcEndpointServicePermissions'
-  AND regexp_like(replace(requestParameters -> 'ModifyVpcEndpointServicePermissionsRequest' ->> 'AddAllowedPrincipals', account, ''), '[0-9]{12}|"\*"')
+  AND eventName IN ('ModifyVpcEndpointServicePermissions', 'ModifyVpcEndpointServiceConfiguration')
+  AND (json_get_bool(requestParameters, 'ModifyVpcEndpointServiceConfigurationRequest', 'AcceptanceRequired') = false
+          AND is_by_hand()
+          AND NOT is_infrastructure_tool()
+       OR regexp_like(replace(requestParameters -> 'ModifyVpcEndpointServicePermissionsRequest' ->> 'AddAllowedPrincipals', account, ''), '[0-9]{12}|"\*"'))
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

@@ -11,5 +11,9 @@ SELECT eventTime,
        CASE WHEN regexp_like(requestParameters ->> 'name', '(?i)guardduty|security|cloudtrail|config|iam|root|alert|siem') THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'events.amazonaws.com'
-  AND eventName IN ('DisableRule', 'DeleteRule')
+  AND eventName IN ('DisableRule', 'DeleteRule', 'PutRule')
+  AND (eventName <> 'PutRule'
+       OR requestParameters ->> 'state' = 'DISABLED'
+          AND userIdentity.invokedBy IS NULL
+          AND NOT is_infrastructure_tool())
   AND errorCode IS NULL

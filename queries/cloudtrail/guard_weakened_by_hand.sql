@@ -15,15 +15,19 @@ SELECT eventTime,
        eventName AS resource,
        -- spending_alarm_removed and account_guard_removed tell it
        CASE WHEN eventSource IN ('budgets.amazonaws.com', 'ce.amazonaws.com')
-                 OR eventName IN ('DeleteFunctionCodeSigningConfig', 'DeleteCodeSigningConfig20200630') THEN 'low' ELSE 'medium' END AS severity
+                 OR eventName IN ('DeleteFunctionCodeSigningConfig', 'DeleteCodeSigningConfig20200630') THEN 'low' ELSE 'medium' END AS severity,
+       'Guard, log or alarm of the account was weakened by hand: ' || eventName AS title
 FROM cloudtrail
-WHERE regexp_like(eventName, '^(SetAlarmState|StopMetricStreams|DeleteMetricStream|DeleteInsightRules|DeleteDataProtectionPolicy|DeleteLogAnomalyDetector|DisassociateKmsKey|UpdateFirewallConfig|DeleteFirewallRuleGroup|DeleteFirewallDomainList|UpdateFirewallPolicy|UpdateMalwareScanSettings|CreateSampleFindings|DeleteActionTarget|DeleteInsight|DeleteRetentionConfiguration|DeleteAggregationAuthorization|DeleteEvaluationResults|DeleteAwsLogSource|DeleteSubscriber|DeregisterAccount|DeleteResourceDataSync|DeleteChannel|DisableFederation|DeleteBackupVaultAccessPolicy|StopBackupJob|UpdateRecoveryPointLifecycle|DisassociateRecoveryPoint|UnlockSnapshot|DisableKeyRotation|StopStreamEncryption|DeleteBucketEncryption|DeleteDeliveryStream|DeleteReportDefinition|DisableMfaDeviceForUser|DeleteSAMLProvider|DeleteOpenIDConnectProvider|DeregisterDelegatedAdministrator|DeleteFunctionCodeSigningConfig|DisableRadius|UpdateTerminationProtection|CancelRotateSecret|DisconnectCustomKeyStore|DeleteCustomKeyStore|AbortVaultLock|DeleteFileSystemPolicy|DeleteAuthorizer|DeleteCanary|DeletePolicyStore|DeleteReplicationSet)$')
+WHERE regexp_like(eventName, '^(SetAlarmState|StopMetricStreams|DeleteMetricStream|DeleteInsightRules|DeleteDataProtectionPolicy|DeleteLogAnomalyDetector|DisassociateKmsKey|UpdateFirewallConfig|DeleteFirewallRuleGroup|DeleteFirewallDomainList|UpdateFirewallPolicy|UpdateMalwareScanSettings|CreateSampleFindings|DeleteActionTarget|DeleteInsight|DeleteRetentionConfiguration|DeleteAggregationAuthorization|DeleteEvaluationResults|DeleteAwsLogSource|DeleteSubscriber|DeregisterAccount|DeleteResourceDataSync|DeleteChannel|DisableFederation|DeleteBackupVaultAccessPolicy|StopBackupJob|UpdateRecoveryPointLifecycle|DisassociateRecoveryPoint|UnlockSnapshot|DisableKeyRotation|StopStreamEncryption|DeleteBucketEncryption|DeleteDeliveryStream|DeleteReportDefinition|DisableMfaDeviceForUser|DeleteSAMLProvider|DeleteOpenIDConnectProvider|DeregisterDelegatedAdministrator|DeleteFunctionCodeSigningConfig|DisableRadius|UpdateTerminationProtection|CancelRotateSecret|DisconnectCustomKeyStore|DeleteCustomKeyStore|AbortVaultLock|DeleteFileSystemPolicy|DeleteAuthorizer|DeleteCanary|DeletePolicyStore|DeleteReplicationSet|DisableLDAPS|DisableClientAuthentication|SetV2LoggingOptions|DeleteAccountAuditConfiguration|StopTelemetryEvaluation)$')
   AND (eventName <> 'UpdateTerminationProtection'
        OR requestParameters ->> 'enableTerminationProtection' = 'false')
+  AND (eventName <> 'SetV2LoggingOptions'
+       OR requestParameters ->> 'disableAllLogs' = 'true'
+       OR requestParameters ->> 'defaultLogLevel' = 'DISABLED')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   -- what no program does every day
-  AND (eventName IN ('DeleteDataProtectionPolicy', 'UnlockSnapshot', 'AbortVaultLock', 'DisconnectCustomKeyStore', 'DeleteCustomKeyStore', 'DeleteAwsLogSource', 'DeregisterAccount', 'DisableMfaDeviceForUser', 'DisableRadius', 'DeregisterDelegatedAdministrator', 'StopStreamEncryption', 'UpdateFirewallConfig', 'DeleteReplicationSet', 'StopMetricStreams', 'DisableKeyRotation', 'DeleteBackupVaultAccessPolicy')
+  AND (eventName IN ('DeleteDataProtectionPolicy', 'UnlockSnapshot', 'AbortVaultLock', 'DisconnectCustomKeyStore', 'DeleteCustomKeyStore', 'DeleteAwsLogSource', 'DeregisterAccount', 'DisableMfaDeviceForUser', 'DisableRadius', 'DeregisterDelegatedAdministrator', 'StopStreamEncryption', 'UpdateFirewallConfig', 'DeleteReplicationSet', 'StopMetricStreams', 'DisableKeyRotation', 'DeleteBackupVaultAccessPolicy', 'DisableLDAPS', 'DisableClientAuthentication', 'DeleteAccountAuditConfiguration', 'SetV2LoggingOptions')
        OR is_by_hand_or_script()
        OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL)
   AND NOT is_infrastructure_tool()

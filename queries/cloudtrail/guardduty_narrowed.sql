@@ -1,5 +1,6 @@
 -- title           = "GuardDuty lost a feature, a list of threats, its pace, or new accounts"
 -- severity        = "medium"
+-- key             = ["account", "userIdentity.arn", "eventName"]
 -- tags            = ["attack.defense_evasion", "attack.t1562.001"]
 -- remedy          = "Turn the feature on again if the change was not announced, and look at what happened meanwhile that it would have seen."
 -- false_positives = "Features that were tried and found too dear."
@@ -8,7 +9,11 @@ SELECT eventTime,
        requestParameters AS change,
        sourceIPAddress,
        userAgent,
-       requestParameters ->> 'detectorId' AS resource
+       requestParameters ->> 'detectorId' AS resource,
+       CASE WHEN eventName IN ('DeleteThreatIntelSet', 'DeleteThreatEntitySet') THEN 'GuardDuty lost a list of threats'
+            WHEN eventName IN ('CreateTrustedEntitySet', 'UpdateTrustedEntitySet') THEN 'GuardDuty was told to trust a list of addresses or domains'
+            WHEN eventName = 'UpdateOrganizationConfiguration' THEN 'GuardDuty was told to leave new accounts or features out'
+            ELSE 'GuardDuty lost a feature, or reports more seldom' END AS title
 FROM cloudtrail
 WHERE eventSource = 'guardduty.amazonaws.com'
   AND eventName IN ('UpdateDetector', 'UpdateMemberDetectors', 'UpdateOrganizationConfiguration', 'DeleteThreatIntelSet', 'DeleteThreatEntitySet', 'CreateTrustedEntitySet', 'UpdateTrustedEntitySet')

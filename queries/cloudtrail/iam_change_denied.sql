@@ -11,7 +11,12 @@ SELECT eventTime, eventName, errorMessage,
                      WHEN json_contains(requestParameters, 'groupName') THEN 'group/' || (requestParameters ->> 'groupName') END,
                 requestParameters ->> 'policyArn', userIdentity.arn) AS resource,
        CASE WHEN userIdentity.type = 'IAMUser' OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL
-                 OR is_by_hand() AND NOT is_person() THEN 'medium' ELSE 'low' END AS severity
+                 OR is_by_hand() AND NOT is_person() THEN 'medium'
+            -- what no function or container of an application ever needs
+            WHEN regexp_like(userAgent, 'exec-env/AWS_(Lambda|ECS)')
+                 AND regexp_like(eventName, '^(CreateAccessKey|UpdateAccessKey|CreateLoginProfile|UpdateLoginProfile|CreateUser|AddUserToGroup|Attach(User|Group)Policy|Put(User|Group)Policy|UpdateAssumeRolePolicy|Create(SAML|OpenIDConnect)Provider|DeactivateMFADevice)$')
+                 AND NOT regexp_like(userIdentity.arn, '(?i)rotat|key|user|account|access|accelerator|control-?tower|custom-?resource|cfn|cdk|stack|vending|provision|bootstrap|baseline|landing|automation|remediat|custodian|janitor|clean-?up|security|iam|admin|platform|deploy|pipeline|codebuild|runner|[/_-](ops|infra|iac|tf)([/_-]|$)') THEN 'medium'
+            ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'iam.amazonaws.com'
   AND eventName IN ('AddUserToGroup', 'AttachGroupPolicy', 'AttachRolePolicy', 'AttachUserPolicy', 'CreateAccessKey', 'CreateLoginProfile',

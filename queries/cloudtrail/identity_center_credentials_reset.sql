@@ -7,9 +7,16 @@ SELECT eventTime,
        eventName,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'userId', account) AS resource
+       coalesce(requestParameters ->> 'userId', account) AS resource,
+       CASE WHEN eventName = 'UpdateUser' THEN 'E-mail address or name of an IAM Identity Center user was changed by hand'
+            ELSE 'Password or MFA device of an IAM Identity Center user was changed by somebody else' END AS title
 FROM cloudtrail
-WHERE eventSource IN ('sso-directory.amazonaws.com', 'sso.amazonaws.com')
-  AND eventName IN ('UpdatePassword', 'DeleteMfaDeviceForUser', 'UpdateMfaDeviceManagementForDirectory', 'PutMfaDeviceManagementForDirectory')
+WHERE eventSource IN ('sso-directory.amazonaws.com', 'sso.amazonaws.com', 'identitystore.amazonaws.com')
+  AND eventName IN ('UpdatePassword', 'DeleteMfaDeviceForUser', 'UpdateMfaDeviceManagementForDirectory', 'PutMfaDeviceManagementForDirectory', 'UpdateUser')
+  -- where the next password is sent to
+  AND (eventName <> 'UpdateUser'
+       OR regexp_like(requestParameters ->> 'operations', '"attributePath"\s*:\s*"(emails|userName)')
+          AND is_by_hand()
+          AND NOT is_infrastructure_tool())
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

@@ -8,11 +8,14 @@ SELECT eventTime,
        coalesce(requestParameters ->> 'filterPattern', requestParameters ->> 'queryString', requestParameters ->> 'logEventFilterPattern') AS searched_for,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'logGroupName', account) AS resource
+       coalesce(requestParameters ->> 'logGroupName', account) AS resource,
+       CASE WHEN requestParameters ->> 'unmask' = 'true' OR requestParameters ->> 'queryString' LIKE '%unmask(%' THEN 'Values that are masked in logs were asked for in the clear'
+            ELSE 'Logs were searched for passwords or keys' END AS title
 FROM cloudtrail
 WHERE eventSource = 'logs.amazonaws.com'
-  AND eventName IN ('FilterLogEvents', 'StartQuery', 'StartLiveTail')
-  AND regexp_like(coalesce(requestParameters ->> 'filterPattern', requestParameters ->> 'queryString', requestParameters ->> 'logEventFilterPattern'), '(?i)passw(or)?d|secret|AKIA|ASIA|api_?-?key|private.key|bearer|credential')
+  AND eventName IN ('FilterLogEvents', 'StartQuery', 'StartLiveTail', 'GetLogEvents')
+  AND (requestParameters ->> 'unmask' = 'true'
+       OR regexp_like(coalesce(requestParameters ->> 'filterPattern', requestParameters ->> 'queryString', requestParameters ->> 'logEventFilterPattern'), '(?i)passw(or)?d|secret|AKIA|ASIA|api_?-?key|private.key|bearer|credential|unmask[(]'))
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND NOT is_infrastructure_tool()

@@ -8,10 +8,11 @@ SELECT eventTime,
        userAgent,
        coalesce(requestParameters ->> 'projectArn', requestParameters ->> 'resourceShareArn', requestParameters ->> 'applicationId', requestParameters ->> 'awsAccountId') AS resource
 FROM cloudtrail
-WHERE eventSource IN ('codebuild.amazonaws.com', 'quicksight.amazonaws.com', 'ram.amazonaws.com', 'serverlessrepo.amazonaws.com')
-  AND eventName IN ('UpdateProjectVisibility', 'UpdatePublicSharingSettings', 'UpdateResourceShare', 'PutApplicationPolicy')
+WHERE eventSource IN ('codebuild.amazonaws.com', 'quicksight.amazonaws.com', 'ram.amazonaws.com', 'serverlessrepo.amazonaws.com', 'qbusiness.amazonaws.com')
+  AND eventName IN ('UpdateProjectVisibility', 'UpdatePublicSharingSettings', 'UpdateResourceShare', 'PutApplicationPolicy', 'CreateApplication')
   AND (requestParameters ->> 'projectVisibility' = 'PUBLIC_READ'
        OR requestParameters ->> 'publicSharingEnabled' = 'true'
        OR requestParameters ->> 'allowExternalPrincipals' = 'true'
+       OR requestParameters ->> 'identityType' = 'ANONYMOUS'
        OR regexp_like(requestParameters ->> 'statements', '"principals"\s*:\s*\[\s*"[*]"'))
   AND errorCode IS NULL

@@ -1,4 +1,4 @@
--- title           = "Key or link into Airflow, Grafana or AppSync was made by a person"
+-- title           = "Key or link into Airflow, Grafana or AppSync, or an administrator of QuickSight, was made by a person"
 -- severity        = "medium"
 -- confidence      = "medium"
 -- tags            = ["attack.persistence", "attack.t1098.001", "attack.lateral_movement", "attack.t1550.001"]
@@ -10,12 +10,16 @@ SELECT eventTime,
        coalesce(requestParameters ->> 'keyName', requestParameters ->> 'name', requestParameters ->> 'description') AS what,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'workspaceId', requestParameters ->> 'apiId', requestParameters ->> 'name', requestParameters ->> 'Name', eventSource) AS resource,
+       coalesce(requestParameters ->> 'workspaceId', requestParameters ->> 'apiId', requestParameters ->> 'name', requestParameters ->> 'Name', requestParameters ->> 'email', requestParameters ->> 'brokerId', requestParameters ->> 'broker-id', eventSource) AS resource,
+       CASE WHEN eventSource = 'mq.amazonaws.com' THEN 'User of a message broker was made by a person'
+            ELSE 'Key or link into Airflow, Grafana or AppSync, or an administrator of QuickSight, was made by a person' END AS title,
        CASE WHEN eventSource = 'appsync.amazonaws.com' THEN 'low' ELSE 'medium' END AS severity
 FROM cloudtrail
-WHERE eventSource IN ('airflow.amazonaws.com', 'grafana.amazonaws.com', 'appsync.amazonaws.com')
-  AND eventName IN ('CreateWebLoginToken', 'CreateCliToken', 'CreateWorkspaceApiKey', 'CreateWorkspaceServiceAccountToken', 'CreateApiKey')
-  AND (eventSource <> 'airflow.amazonaws.com'
+WHERE eventSource IN ('airflow.amazonaws.com', 'grafana.amazonaws.com', 'appsync.amazonaws.com', 'quicksight.amazonaws.com', 'mq.amazonaws.com')
+  AND eventName IN ('CreateWebLoginToken', 'CreateCliToken', 'CreateWorkspaceApiKey', 'CreateWorkspaceServiceAccountToken', 'CreateApiKey', 'RegisterUser', 'CreateUser')
+  AND (eventName <> 'RegisterUser'
+       OR requestParameters ->> 'userRole' LIKE 'ADMIN%')
+  AND (eventSource NOT IN ('airflow.amazonaws.com', 'quicksight.amazonaws.com')
        OR sessionCredentialFromConsole IS NOT TRUE)
   AND NOT is_infrastructure_tool()
   AND is_by_hand()

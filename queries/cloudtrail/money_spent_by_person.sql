@@ -1,4 +1,4 @@
--- title           = "Commitment was bought by hand that is paid for whether used or not"
+-- title           = "Commitment, hosts or a product of others was bought by hand"
 -- severity        = "medium"
 -- tags            = ["attack.impact", "attack.t1496", "attack.t1657"]
 -- remedy          = "Ask whoever pays; open a case with AWS at once if nobody knows of it, as few commitments can be given back."
@@ -11,8 +11,8 @@ SELECT eventTime,
        userAgent,
        eventName AS resource
 FROM cloudtrail
-WHERE eventSource IN ('ec2.amazonaws.com', 'savingsplans.amazonaws.com', 'rds.amazonaws.com')
-  AND eventName IN ('PurchaseReservedInstancesOffering', 'PurchaseHostReservation', 'PurchaseCapacityBlock', 'CreateSavingsPlan', 'PurchaseReservedDBInstancesOffering')
+WHERE eventSource IN ('ec2.amazonaws.com', 'savingsplans.amazonaws.com', 'rds.amazonaws.com', 'aws-marketplace.amazonaws.com')
+  AND eventName IN ('PurchaseReservedInstancesOffering', 'PurchaseHostReservation', 'PurchaseCapacityBlock', 'CreateSavingsPlan', 'PurchaseReservedDBInstancesOffering', 'AllocateHosts', 'AcceptAgreementRequest')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND NOT is_infrastructure_tool()

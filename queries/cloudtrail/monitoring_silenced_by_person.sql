@@ -1,6 +1,7 @@
 -- title           = "Alarm, metric filter, rule or subscription that tells of events was taken off by hand"
 -- severity        = "medium"
 -- confidence      = "medium"
+-- key             = ["account", "userIdentity.arn", "eventSource"]
 -- tags            = ["attack.defense_evasion", "attack.t1562.001", "attack.t1562.008", "attack.t1562.006"]
 -- remedy          = "See what it told of and whom; put it back if nobody claims it."
 -- false_positives = "Clean-up of old alarms."
@@ -10,14 +11,26 @@ SELECT eventTime,
        requestParameters AS what,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters -> 'alarmNames' ->> 0, requestParameters ->> 'logGroupName', requestParameters ->> 'rule', requestParameters ->> 'name', requestParameters ->> 'subscriptionArn', requestParameters ->> 'topicArn', eventName) AS resource,
+       coalesce(requestParameters -> 'alarmNames' ->> 0, requestParameters ->> 'logGroupName', requestParameters ->> 'rule', requestParameters ->> 'name', requestParameters ->> 'subscriptionArn', requestParameters ->> 'topicArn', requestParameters ->> 'subscriptionName', requestParameters ->> 'backupVaultName', requestParameters ->> 'arn', eventName) AS resource,
        -- event_rule_disabled and log_forwarding_removed tell it
        CASE WHEN eventName = 'DisableRule' AND regexp_like(requestParameters ->> 'name', '(?i)guardduty|security|cloudtrail|config|iam|root|alert|siem')
                  OR eventName IN ('DeleteSubscriptionFilter', 'DeleteDestination')
-                    AND regexp_like(requestParameters ->> 'logGroupName', '(?i)cloudtrail|flow-?log|vpc|guardduty|waf|route53|firewall|audit|security') THEN 'low' ELSE 'medium' END AS severity
+                    AND regexp_like(requestParameters ->> 'logGroupName', '(?i)cloudtrail|flow-?log|vpc|guardduty|waf|route53|firewall|audit|security') THEN 'low' ELSE 'medium' END AS severity,
+       CASE WHEN eventName = 'DeleteAlarms' THEN 'CloudWatch alarm was deleted by hand'
+            WHEN eventName IN ('DisableAlarmActions', 'PutMetricAlarm') THEN 'CloudWatch alarm was silenced by hand'
+            WHEN eventName = 'DeleteMetricFilter' THEN 'Metric filter of a log was deleted'
+            WHEN eventName IN ('DeleteSubscriptionFilter', 'DeleteDestination', 'DeleteDelivery') THEN 'Delivery of a log was taken off'
+            WHEN eventName = 'DeleteAccountPolicy' THEN 'Policy of logs was deleted'
+            WHEN eventName IN ('DisableRule', 'RemoveTargets') THEN 'EventBridge rule was silenced by hand'
+            WHEN eventName = 'DeleteEventBus' THEN 'Event bus was deleted by hand'
+            WHEN eventName IN ('Unsubscribe', 'DeleteTopic') THEN 'Topic that alerts was deleted or unsubscribed from by hand'
+            WHEN eventName = 'DeleteEventSubscription' THEN 'Subscription to events of databases was deleted by hand'
+            WHEN eventName = 'DeleteNotificationConfiguration' THEN 'Notifications of the account were deleted by hand'
+            ELSE 'Notifications of a backup vault were deleted by hand' END AS title
 FROM cloudtrail
-WHERE eventSource IN ('monitoring.amazonaws.com', 'logs.amazonaws.com', 'events.amazonaws.com', 'sns.amazonaws.com')
-  AND eventName IN ('DeleteAlarms', 'DisableAlarmActions', 'DeleteMetricFilter', 'DeleteSubscriptionFilter', 'DeleteDestination', 'DisableRule', 'RemoveTargets', 'Unsubscribe', 'DeleteTopic', 'DeleteDelivery', 'DeleteAccountPolicy', 'PutMetricAlarm')
+WHERE eventSource IN ('monitoring.amazonaws.com', 'logs.amazonaws.com', 'events.amazonaws.com', 'sns.amazonaws.com', 'rds.amazonaws.com', 'notifications.amazonaws.com', 'backup.amazonaws.com')
+  AND eventName IN ('DeleteAlarms', 'DisableAlarmActions', 'DeleteMetricFilter', 'DeleteSubscriptionFilter', 'DeleteDestination', 'DisableRule', 'RemoveTargets', 'Unsubscribe', 'DeleteTopic', 'DeleteDelivery', 'DeleteAccountPolicy', 'PutMetricAlarm',
+                    'DeleteEventBus', 'DeleteEventSubscription', 'DeleteNotificationConfiguration', 'DeleteBackupVaultNotifications')
   AND (eventName <> 'DeleteTopic'
        OR regexp_like(requestParameters ->> 'topicArn', '(?i)alert|alarm|secur|guard|incident|monitor'))
   AND (eventName <> 'PutMetricAlarm'

@@ -7,10 +7,12 @@ SELECT eventTime,
        eventName,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'notebookInstanceLifecycleConfigName', requestParameters ->> 'studioLifecycleConfigName') AS resource
+       coalesce(requestParameters ->> 'notebookInstanceLifecycleConfigName', requestParameters ->> 'studioLifecycleConfigName', requestParameters ->> 'notebookInstanceName') AS resource
 FROM cloudtrail
 WHERE eventSource = 'sagemaker.amazonaws.com'
-  AND eventName IN ('CreateNotebookInstanceLifecycleConfig', 'UpdateNotebookInstanceLifecycleConfig', 'CreateStudioLifecycleConfig')
+  AND eventName IN ('CreateNotebookInstanceLifecycleConfig', 'UpdateNotebookInstanceLifecycleConfig', 'CreateStudioLifecycleConfig', 'UpdateNotebookInstance')
+  AND (eventName <> 'UpdateNotebookInstance'
+       OR json_contains(requestParameters, 'lifecycleConfigName'))
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND NOT is_infrastructure_tool()

@@ -1,4 +1,4 @@
--- title           = "Very many objects were written over themselves with other encryption by a person"
+-- title           = "Very many objects were written over themselves with other encryption by a person or at a command line"
 -- severity        = "medium"
 -- tags            = ["attack.impact", "attack.t1486"]
 -- remedy          = "Ask whoever it was; see with which key they are encrypted now and who may use it, and restore earlier versions if nobody can say."
@@ -16,6 +16,8 @@ WHERE eventSource = 's3.amazonaws.com'
   AND json_contains(requestParameters, 'x-amz-server-side-encryption')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-  AND is_person()
+  -- instances write as they are told to every night
+  AND is_by_hand()
+  AND userIdentity.sessionContext.ec2RoleDelivery IS NULL
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '10 minutes', INTERVAL '30 minutes')
 HAVING count(DISTINCT requestParameters ->> 'key') >= 100

@@ -8,11 +8,19 @@ SELECT eventTime,
        coalesce(requestParameters ->> 'policyDocument', requestParameters ->> 'policyArn') AS policy,
        sourceIPAddress,
        userAgent,
-       coalesce('user/' || (requestParameters ->> 'userName'), 'role/' || (requestParameters ->> 'roleName'), 'group/' || (requestParameters ->> 'groupName')) AS resource
+       coalesce('user/' || (requestParameters ->> 'userName'), 'role/' || (requestParameters ->> 'roleName'), 'group/' || (requestParameters ->> 'groupName'), 'arn:aws:s3:::' || (requestParameters ->> 'bucketName')) AS resource,
+       CASE WHEN eventSource = 's3.amazonaws.com' THEN 'Bucket policy was written that forbids everything to everybody'
+            ELSE 'Policy that forbids everything was put on a user, group or role' END AS title
 FROM cloudtrail
-WHERE eventSource = 'iam.amazonaws.com'
-  AND eventName IN ('PutUserPolicy', 'PutGroupPolicy', 'PutRolePolicy', 'AttachUserPolicy', 'AttachGroupPolicy', 'AttachRolePolicy')
+WHERE eventSource IN ('iam.amazonaws.com', 's3.amazonaws.com')
+  AND eventName IN ('PutUserPolicy', 'PutGroupPolicy', 'PutRolePolicy', 'AttachUserPolicy', 'AttachGroupPolicy', 'AttachRolePolicy', 'PutBucketPolicy')
   AND (requestParameters ->> 'policyArn' LIKE 'arn:aws%:iam::aws:policy/AWSDenyAll'
+       -- a bucket that nobody gets at
+       OR array_any_match(coalesce(json_get_array(requestParameters, 'bucketPolicy', 'Statement'), make_array(json_get_json(requestParameters, 'bucketPolicy', 'Statement'))),
+                          s -> s ->> 'Effect' = 'Deny'
+                               AND regexp_like(s ->> 'Principal', '^[*]$|"AWS"\s*:\s*(\[\s*)?"[*]"')
+                               AND regexp_like(s ->> 'Action', '^(s3:)?[*]$|"(s3:)?[*]"')
+                               AND NOT json_contains(s, 'Condition'))
        OR regexp_like(requestParameters ->> 'policyDocument', '"Effect"\s*:\s*"Deny"\s*,\s*"Action"\s*:\s*(\[\s*)?"[*]"|"Action"\s*:\s*(\[\s*)?"[*]"\s*\]?\s*,[^{}]*"Effect"\s*:\s*"Deny"'))
   AND NOT coalesce(requestParameters ->> 'policyDocument', '') LIKE '%"Condition"%'
   AND errorCode IS NULL

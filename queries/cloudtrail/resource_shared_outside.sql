@@ -11,8 +11,8 @@ SELECT eventTime,
        userAgent,
        coalesce(requestParameters ->> 'resourceShareArn', responseElements -> 'resourceShare' ->> 'resourceShareArn', requestParameters ->> 'name') AS resource
 FROM cloudtrail
-WHERE eventSource = 'ram.amazonaws.com'
-  AND eventName IN ('CreateResourceShare', 'AssociateResourceShare')
+WHERE eventSource IN ('ram.amazonaws.com', 'globalaccelerator.amazonaws.com')
+  AND eventName IN ('CreateResourceShare', 'AssociateResourceShare', 'CreateCrossAccountAttachment')
   AND errorCode IS NULL
   AND regexp_like(replace(requestParameters ->> 'principals', account, ''), '("|iam::)[0-9]{12}[":]')
   AND coalesce(requestParameters ->> 'allowExternalPrincipals', 'true') = 'true'

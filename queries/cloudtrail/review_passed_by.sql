@@ -6,9 +6,14 @@ SELECT eventTime,
        eventName,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'pullRequestId', requestParameters ->> 'repositoryName', requestParameters ->> 'approvalRuleTemplateName', requestParameters ->> 'pipelineName') AS resource
+       coalesce(requestParameters ->> 'pullRequestId', requestParameters ->> 'repositoryName', requestParameters ->> 'approvalRuleTemplateName', requestParameters ->> 'pipelineName', eventName) AS resource,
+       CASE WHEN eventName = 'SendTaskSuccess' THEN 'Step of a state machine that waits for an answer was answered by hand'
+            ELSE 'Approval that a change or release needs was overridden or taken away' END AS title
 FROM cloudtrail
-WHERE eventSource IN ('codecommit.amazonaws.com', 'codepipeline.amazonaws.com')
-  AND eventName IN ('OverridePullRequestApprovalRules', 'DeletePullRequestApprovalRule', 'DisassociateApprovalRuleTemplateFromRepository', 'DeleteApprovalRuleTemplate', 'OverrideStageCondition')
+WHERE eventSource IN ('codecommit.amazonaws.com', 'codepipeline.amazonaws.com', 'states.amazonaws.com')
+  AND eventName IN ('OverridePullRequestApprovalRules', 'DeletePullRequestApprovalRule', 'DisassociateApprovalRuleTemplateFromRepository', 'DeleteApprovalRuleTemplate', 'OverrideStageCondition', 'SendTaskSuccess')
+  -- a program answers for what it did
+  AND (eventName <> 'SendTaskSuccess'
+       OR is_by_hand())
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

@@ -17,6 +17,11 @@ SELECT eventTime,
             WHEN userIdentity.invokedBy = 'cloudformation.amazonaws.com'
                  AND regexp_like(userIdentity.sessionContext.sessionIssuer.userName, '^(stacksets-exec-[0-9a-f]{16,}|AWSCloudFormationStackSetExecutionRole)$') THEN 'low'
             WHEN regexp_like(regexp_replace(replace(requestParameters ->> 'assumeRolePolicyDocument', account, 'own'), '[{]([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*("Effect"\s*:\s*"Deny"|"Condition"\s*:)([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*[}]', '', 'g'), '"AWS"\s*:\s*(\[[^\]]*)?"(arn:[a-z-]+:(iam|sts)::)?[0-9]{12}') THEN 'medium'
+            -- a condition that only the stranger needs to know
+            WHEN is_by_hand()
+                 AND sessionCredentialFromConsole IS NOT TRUE
+                 AND NOT is_infrastructure_tool()
+                 AND NOT regexp_like(requestParameters ->> 'assumeRolePolicyDocument', 'aws:PrincipalOrg') THEN 'medium'
             ELSE 'low' END AS severity,
        CASE WHEN regexp_like(regexp_replace(requestParameters ->> 'assumeRolePolicyDocument', '[{]([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*"Effect"\s*:\s*"Deny"([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*[}]', '', 'g'), '"(AWS|Principal)"\s*:\s*(\[[^\]]*)?"\*"') THEN 'Role that every AWS account can assume was created'
             ELSE 'Role that another account can assume was created' END AS title

@@ -11,11 +11,11 @@ SELECT eventTime,
        coalesce(requestParameters ->> 'standardsControlArn', requestParameters ->> 'ruleName', account) AS resource
 FROM cloudtrail
 WHERE eventSource = 'securityhub.amazonaws.com'
-  AND eventName IN ('UpdateStandardsControl', 'BatchUpdateStandardsControlAssociations', 'CreateAutomationRule', 'BatchUpdateAutomationRules', 'DisableImportFindingsForProduct', 'DeleteFindingAggregator', 'CreateAutomationRuleV2', 'DeleteAggregatorV2', 'DeleteConfigurationPolicy', 'StartConfigurationPolicyDisassociation')
+  AND eventName IN ('UpdateStandardsControl', 'BatchUpdateStandardsControlAssociations', 'CreateAutomationRule', 'BatchUpdateAutomationRules', 'DisableImportFindingsForProduct', 'DeleteFindingAggregator', 'CreateAutomationRuleV2', 'DeleteAggregatorV2', 'DeleteConfigurationPolicy', 'StartConfigurationPolicyDisassociation', 'UpdateSecurityHubConfiguration', 'UpdateConfigurationPolicy', 'CreateConfigurationPolicy')
   AND (eventName IN ('DisableImportFindingsForProduct', 'DeleteFindingAggregator', 'DeleteAggregatorV2', 'DeleteConfigurationPolicy', 'StartConfigurationPolicyDisassociation')
-       OR regexp_like(requestParameters, '"(DISABLED|SUPPRESSED)"'))
+       OR regexp_like(requestParameters, '"(DISABLED|SUPPRESSED)"|"(autoEnableControls|AutoEnableControls|serviceEnabled|ServiceEnabled)"\s*:\s*false'))
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND NOT is_infrastructure_tool()
-  AND (eventName IN ('DisableImportFindingsForProduct', 'DeleteFindingAggregator', 'CreateAutomationRule', 'CreateAutomationRuleV2', 'DeleteAggregatorV2')
+  AND (eventName IN ('DisableImportFindingsForProduct', 'DeleteFindingAggregator', 'CreateAutomationRule', 'CreateAutomationRuleV2', 'DeleteAggregatorV2', 'UpdateSecurityHubConfiguration')
        OR is_by_hand_or_script())

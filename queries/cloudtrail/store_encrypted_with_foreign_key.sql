@@ -8,9 +8,9 @@ SELECT eventTime,
        regexp_match(replace(requestParameters, account, ''), 'arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:(?:key|alias)/[^"]+')[1] AS key,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'tableName', requestParameters ->> 'secretId', requestParameters ->> 'queueUrl', requestParameters ->> 'topicArn', requestParameters ->> 'streamName', requestParameters ->> 'logGroupName', requestParameters ->> 'clusterIdentifier', requestParameters ->> 'dBInstanceIdentifier', requestParameters ->> 'dBClusterIdentifier', requestParameters ->> 'functionName') AS resource
+       coalesce(requestParameters ->> 'tableName', requestParameters ->> 'secretId', requestParameters ->> 'queueUrl', requestParameters ->> 'topicArn', requestParameters ->> 'streamName', requestParameters ->> 'logGroupName', requestParameters ->> 'clusterIdentifier', requestParameters ->> 'dBInstanceIdentifier', requestParameters ->> 'dBClusterIdentifier', requestParameters ->> 'functionName', requestParameters ->> 'stateMachineArn', requestParameters ->> 'name') AS resource
 FROM cloudtrail
-WHERE eventSource IN ('dynamodb.amazonaws.com', 'secretsmanager.amazonaws.com', 'sqs.amazonaws.com', 'sns.amazonaws.com', 'kinesis.amazonaws.com', 'logs.amazonaws.com', 'redshift.amazonaws.com', 'rds.amazonaws.com', 'elasticfilesystem.amazonaws.com', 'lambda.amazonaws.com')
-  AND eventName IN ('UpdateTable', 'UpdateSecret', 'SetQueueAttributes', 'SetTopicAttributes', 'StartStreamEncryption', 'AssociateKmsKey', 'ModifyCluster', 'RestoreDBInstanceFromDBSnapshot', 'RestoreDBClusterFromSnapshot', 'CreateFileSystem', 'UpdateFunctionConfiguration20150331v2')
+WHERE eventSource IN ('dynamodb.amazonaws.com', 'secretsmanager.amazonaws.com', 'sqs.amazonaws.com', 'sns.amazonaws.com', 'kinesis.amazonaws.com', 'logs.amazonaws.com', 'redshift.amazonaws.com', 'rds.amazonaws.com', 'elasticfilesystem.amazonaws.com', 'lambda.amazonaws.com', 'states.amazonaws.com', 'glue.amazonaws.com')
+  AND eventName IN ('UpdateTable', 'UpdateSecret', 'SetQueueAttributes', 'SetTopicAttributes', 'StartStreamEncryption', 'AssociateKmsKey', 'ModifyCluster', 'RestoreDBInstanceFromDBSnapshot', 'RestoreDBClusterFromSnapshot', 'CreateFileSystem', 'UpdateFunctionConfiguration20150331v2', 'UpdateStateMachine', 'PutDataCatalogEncryptionSettings', 'CreateSecurityConfiguration')
   AND regexp_like(replace(requestParameters, account, ''), ':kms:[a-z0-9-]+:[0-9]{12}:(key|alias)/')
   AND errorCode IS NULL

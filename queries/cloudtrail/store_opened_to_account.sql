@@ -1,5 +1,6 @@
 -- title           = "Backup vault, archive vault, file system or table was opened to another account"
 -- severity        = "medium"
+-- key             = ["account", "userIdentity.arn", "eventSource"]
 -- tags            = ["attack.exfiltration", "attack.t1537"]
 -- remedy          = "Put the earlier policy back; look for copies, restores, mounts or reads by other accounts since."
 -- false_positives = "Sharing on purpose with an account of your own or of a partner."
@@ -8,7 +9,11 @@ SELECT eventTime,
        coalesce(requestParameters -> 'policy' ->> 'policy', requestParameters ->> 'policy') AS policy,
        sourceIPAddress,
        userAgent,
-       coalesce(resources[1].arn, requestParameters ->> 'resourceArn', requestParameters ->> 'vaultName', requestParameters ->> 'backupVaultName', requestParameters ->> 'fileSystemId') AS resource
+       coalesce(resources[1].arn, requestParameters ->> 'resourceArn', requestParameters ->> 'vaultName', requestParameters ->> 'backupVaultName', requestParameters ->> 'fileSystemId') AS resource,
+       CASE WHEN eventSource = 'backup.amazonaws.com' THEN 'Backup vault was opened to another account'
+            WHEN eventSource = 'glacier.amazonaws.com' THEN 'Archive vault was opened to another account'
+            WHEN eventSource = 'elasticfilesystem.amazonaws.com' THEN 'File system was opened to another account'
+            ELSE 'Table was opened to another account' END AS title
 FROM cloudtrail
 WHERE eventSource IN ('backup.amazonaws.com', 'glacier.amazonaws.com', 'elasticfilesystem.amazonaws.com', 'dynamodb.amazonaws.com')
   AND eventName IN ('PutBackupVaultAccessPolicy', 'SetVaultAccessPolicy', 'PutFileSystemPolicy', 'PutResourcePolicy')

@@ -1,5 +1,6 @@
 -- title    = "Backup vault, archive vault, file system or table was opened to everybody"
 -- severity = "high"
+-- key      = ["account", "userIdentity.arn", "eventSource"]
 -- tags     = ["attack.exfiltration", "attack.t1537"]
 -- remedy   = "Put the earlier policy back; look for copies, restores, mounts or reads by other accounts since."
 SELECT eventTime,
@@ -7,7 +8,11 @@ SELECT eventTime,
        coalesce(requestParameters -> 'policy' ->> 'policy', requestParameters ->> 'policy') AS policy,
        sourceIPAddress,
        userAgent,
-       coalesce(resources[1].arn, requestParameters ->> 'resourceArn', requestParameters ->> 'vaultName', requestParameters ->> 'backupVaultName', requestParameters ->> 'fileSystemId') AS resource
+       coalesce(resources[1].arn, requestParameters ->> 'resourceArn', requestParameters ->> 'vaultName', requestParameters ->> 'backupVaultName', requestParameters ->> 'fileSystemId') AS resource,
+       CASE WHEN eventSource = 'backup.amazonaws.com' THEN 'Backup vault was opened to everybody'
+            WHEN eventSource = 'glacier.amazonaws.com' THEN 'Archive vault was opened to everybody'
+            WHEN eventSource = 'elasticfilesystem.amazonaws.com' THEN 'File system was opened to everybody'
+            ELSE 'Table was opened to everybody' END AS title
 FROM cloudtrail
 WHERE eventSource IN ('backup.amazonaws.com', 'glacier.amazonaws.com', 'elasticfilesystem.amazonaws.com', 'dynamodb.amazonaws.com')
   AND eventName IN ('PutBackupVaultAccessPolicy', 'SetVaultAccessPolicy', 'PutFileSystemPolicy', 'PutResourcePolicy')

@@ -1,4 +1,4 @@
--- title           = "Table lost its protection against deletion or its point-in-time recovery"
+-- title           = "Table, cluster, graph or log group lost its protection against deletion, or a table its point-in-time recovery"
 -- severity        = "medium"
 -- tags            = ["attack.impact", "attack.t1490"]
 -- remedy          = "Turn it on again, and see whether the table is still there and whole."
@@ -7,12 +7,13 @@ SELECT eventTime,
        eventName,
        sourceIPAddress,
        userAgent,
-       requestParameters ->> 'tableName' AS resource
+       coalesce(requestParameters ->> 'tableName', requestParameters ->> 'name', requestParameters ->> 'identifier', requestParameters ->> 'graphIdentifier', requestParameters ->> 'logGroupIdentifier') AS resource
 FROM cloudtrail
-WHERE eventSource = 'dynamodb.amazonaws.com'
-  AND eventName IN ('UpdateContinuousBackups', 'UpdateTable')
+WHERE eventSource IN ('dynamodb.amazonaws.com', 'eks.amazonaws.com', 'dsql.amazonaws.com', 'neptune-graph.amazonaws.com', 'logs.amazonaws.com')
+  AND eventName IN ('UpdateContinuousBackups', 'UpdateTable', 'UpdateClusterConfig', 'UpdateCluster', 'UpdateGraph', 'PutLogGroupDeletionProtection')
   AND (requestParameters -> 'pointInTimeRecoverySpecification' ->> 'pointInTimeRecoveryEnabled' = 'false'
-       OR requestParameters ->> 'deletionProtectionEnabled' = 'false')
+       OR requestParameters ->> 'deletionProtectionEnabled' = 'false'
+       OR requestParameters ->> 'deletionProtection' = 'false')
   AND coalesce(userAgent, '') NOT LIKE '%Terraform%'
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

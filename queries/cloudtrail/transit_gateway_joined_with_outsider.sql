@@ -8,10 +8,14 @@ SELECT eventTime,
        responseElements AS answer,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters -> 'CreateTransitGatewayPeeringAttachmentRequest' ->> 'TransitGatewayId', requestParameters -> 'AcceptTransitGatewayVpcAttachmentRequest' ->> 'TransitGatewayAttachmentId', requestParameters -> 'AcceptTransitGatewayPeeringAttachmentRequest' ->> 'TransitGatewayAttachmentId') AS resource
+       coalesce(requestParameters -> 'CreateTransitGatewayPeeringAttachmentRequest' ->> 'TransitGatewayId', requestParameters -> 'AcceptTransitGatewayVpcAttachmentRequest' ->> 'TransitGatewayAttachmentId', requestParameters -> 'AcceptTransitGatewayPeeringAttachmentRequest' ->> 'TransitGatewayAttachmentId', requestParameters -> 'ModifyTransitGatewayRequest' ->> 'TransitGatewayId') AS resource,
+       CASE WHEN eventName = 'ModifyTransitGateway' THEN 'Transit gateway was set to take in networks of other accounts by itself'
+            ELSE 'Network of another account was joined to a transit gateway' END AS title
 FROM cloudtrail
 WHERE eventSource = 'ec2.amazonaws.com'
-  AND eventName IN ('CreateTransitGatewayPeeringAttachment', 'AcceptTransitGatewayVpcAttachment', 'AcceptTransitGatewayPeeringAttachment')
-  AND (regexp_like(replace(requestParameters, account, ''), '"PeerAccountId"\s*:\s*"?[0-9]{12}')
+  AND eventName IN ('CreateTransitGatewayPeeringAttachment', 'AcceptTransitGatewayVpcAttachment', 'AcceptTransitGatewayPeeringAttachment', 'ModifyTransitGateway')
+  AND (requestParameters -> 'ModifyTransitGatewayRequest' -> 'Options' ->> 'AutoAcceptSharedAttachments' = 'enable'
+          AND NOT is_infrastructure_tool()
+       OR regexp_like(replace(requestParameters, account, ''), '"PeerAccountId"\s*:\s*"?[0-9]{12}')
        OR regexp_like(replace(responseElements, account, ''), '"(vpcOwnerId|ownerId)"\s*:\s*"[0-9]{12}"'))
   AND errorCode IS NULL

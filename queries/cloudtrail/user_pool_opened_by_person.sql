@@ -11,15 +11,18 @@ SELECT eventTime,
        requestParameters ->> 'userPoolId' AS resource
 FROM cloudtrail
 WHERE eventSource = 'cognito-idp.amazonaws.com'
-  AND eventName IN ('CreateIdentityProvider', 'UpdateIdentityProvider', 'UpdateUserPool', 'UpdateUserPoolClient', 'AdminAddUserToGroup')
+  AND eventName IN ('CreateIdentityProvider', 'UpdateIdentityProvider', 'UpdateUserPool', 'UpdateUserPoolClient', 'AdminAddUserToGroup', 'SetRiskConfiguration')
   AND (eventName IN ('CreateIdentityProvider', 'UpdateIdentityProvider', 'UpdateUserPoolClient')
        OR requestParameters ->> 'mfaConfiguration' = 'OFF'
        -- the console sends it with every change of a pool
        OR requestParameters -> 'adminCreateUserConfig' ->> 'allowAdminCreateUserOnly' = 'false'
           AND sessionCredentialFromConsole IS NOT TRUE
        OR regexp_like(replace(requestParameters ->> 'lambdaConfig', account, ''), ':lambda:[a-z0-9-]+:[0-9]{12}:')
+       OR json_length(requestParameters, 'riskExceptionConfiguration', 'skippedIPRangeList') > 0
        OR regexp_like(requestParameters ->> 'groupName', '(?i)admin'))
-  AND NOT is_infrastructure_tool()
-  AND is_by_hand()
+  AND (is_by_hand()
+          AND NOT is_infrastructure_tool()
+       -- code of a stranger is nobody's work
+       OR regexp_like(replace(requestParameters ->> 'lambdaConfig', account, ''), ':lambda:[a-z0-9-]+:[0-9]{12}:'))
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

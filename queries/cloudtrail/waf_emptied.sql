@@ -6,12 +6,18 @@ SELECT eventTime,
        eventName,
        sourceIPAddress,
        userAgent,
-       requestParameters ->> 'name' AS resource
+       coalesce(requestParameters ->> 'name', requestParameters -> 'loggingConfiguration' ->> 'resourceArn') AS resource,
+       CASE WHEN eventName = 'PutLoggingConfiguration' THEN 'WAF log was set to keep nothing'
+            WHEN eventName IN ('UpdateWebACL', 'UpdateRuleGroup') THEN 'WAF web ACL was left without rules that stop anything'
+            ELSE 'WAF list of addresses was given a large part of the internet' END AS title
 FROM cloudtrail
 WHERE eventSource = 'wafv2.amazonaws.com'
-  AND eventName = 'UpdateWebACL'
+  AND eventName IN ('UpdateWebACL', 'UpdateIPSet', 'CreateIPSet', 'UpdateRuleGroup', 'PutLoggingConfiguration')
   -- none at all, or none but such as only count: a group of rules acts by itself unless it is overridden
   AND (json_length(requestParameters, 'rules') = 0
+       OR requestParameters -> 'loggingConfiguration' -> 'loggingFilter' ->> 'defaultBehavior' = 'DROP'
+          AND json_length(requestParameters, 'loggingConfiguration', 'loggingFilter', 'filters') = 0
+       OR array_any_match(json_texts(requestParameters, 'addresses'), v -> regexp_like(v, '/[0-3]$'))
        OR requestParameters ->> 'rules' LIKE '%"count"%'
           AND NOT regexp_like(requestParameters ->> 'rules', '"(action|overrideAction)"\s*:\s*[{]\s*"(block|captcha|challenge|none)"'))
   AND NOT json_contains(requestParameters, 'defaultAction', 'block')

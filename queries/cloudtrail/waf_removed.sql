@@ -7,11 +7,11 @@ SELECT eventTime,
        errorCode,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'resourceArn', requestParameters ->> 'name', requestParameters ->> 'webACLId') AS resource,
+       coalesce(requestParameters ->> 'resourceArn', requestParameters ->> 'name', requestParameters ->> 'webACLId', requestParameters ->> 'id') AS resource,
        CASE WHEN errorCode IS NULL THEN 'medium' ELSE 'low' END AS severity,
        CASE WHEN errorCode IS NULL THEN 'WAF web ACL was deleted or taken off what it protects'
             ELSE 'Somebody tried to delete a WAF web ACL or take it off' END AS title
 FROM cloudtrail
-WHERE eventSource IN ('wafv2.amazonaws.com', 'waf.amazonaws.com', 'waf-regional.amazonaws.com')
-  AND eventName IN ('DeleteWebACL', 'DisassociateWebACL', 'DeleteLoggingConfiguration', 'DeleteRuleGroup')
+WHERE eventSource IN ('wafv2.amazonaws.com', 'waf.amazonaws.com', 'waf-regional.amazonaws.com', 'cloudfront.amazonaws.com')
+  AND eventName IN ('DeleteWebACL', 'DisassociateWebACL', 'DeleteLoggingConfiguration', 'DeleteRuleGroup', 'DisassociateDistributionWebACL', 'DisassociateDistributionWebACL2020_05_31')
   AND (errorCode IS NULL OR errorCode LIKE '%AccessDenied%' OR errorCode LIKE '%Unauthorized%')

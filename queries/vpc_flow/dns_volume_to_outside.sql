@@ -19,4 +19,6 @@ WHERE action = 'ACCEPT'
   AND coalesce(tcp_flags & 18, 0) <> 18
 GROUP BY srcaddr, interface_id, account, hop("start", INTERVAL '20 minutes', INTERVAL '1 hour')
 HAVING sum(bytes) >= 5000000
-   AND sum(packets) >= 20000
+   -- names are short, whatever carries them
+   AND (sum(packets) >= 20000
+        OR sum(bytes) >= 300 * sum(packets))
