@@ -216,6 +216,49 @@ async fn folders_that_cannot_match_are_not_opened() {
     assert!(!explained.contains("day=2024-08-01"), "{explained}");
 }
 
+/// The rows of both files of the day but one, with what is wrong with that one.
+async fn read_around(dir: &Path, sql: &str) -> (usize, Vec<(PathBuf, String)>) {
+    let session = session(dir).unwrap();
+    let rows: Vec<_> = query(&session, sql).await.unwrap().try_collect().await.unwrap();
+    let damaged = damaged(&session);
+    assert_eq!(refuse_damaged(&session).is_err(), !damaged.is_empty());
+    (rows.iter().map(RecordBatch::num_rows).sum(), damaged)
+}
+
+#[tokio::test]
+async fn a_query_goes_on_behind_a_damaged_file_and_names_it() {
+    let dir = archive();
+    let folder =
+        dir.path().canonicalize().unwrap().join("cloudtrail/account=111122223333/region=us-east-1/day=2024-08-01");
+    let file = std::fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
+    let whole = std::fs::read(&file).unwrap();
+    let mut pages = whole.clone();
+    pages[4..2000].fill(0);
+    for (what, bytes) in [("cut", &whole[..whole.len() - 20]), ("pages", &pages), ("empty", &[])] {
+        std::fs::write(&file, bytes).unwrap();
+        for sql in [
+            "SELECT * FROM cloudtrail",
+            "SELECT * FROM cloudtrail WHERE eventname <> 'x' ORDER BY eventid DESC LIMIT 9",
+        ] {
+            let (rows, damaged) = read_around(dir.path(), sql).await;
+            let names: Vec<&PathBuf> = damaged.iter().map(|(path, _)| path).collect();
+            assert_eq!((rows, names), (2, vec![&file]), "{what}: {damaged:?}");
+        }
+    }
+    std::fs::write(&file, whole).unwrap();
+    assert_eq!(read_around(dir.path(), "SELECT * FROM cloudtrail").await, (3, Vec::new()));
+}
+
+#[tokio::test]
+async fn a_query_that_fails_of_a_row_damages_no_file() {
+    let dir = archive();
+    let session = session(dir.path()).unwrap();
+    let rows = query(&session, "SELECT eventid FROM cloudtrail WHERE CAST(eventname AS BIGINT) > 1").await.unwrap();
+    let error = rows.try_collect::<Vec<_>>().await.map_err(readable).unwrap_err().to_string();
+    assert!(error.contains("GetUser"), "{error}");
+    assert_eq!(damaged(&session), Vec::new());
+}
+
 #[tokio::test]
 async fn files_of_an_older_weir_lack_columns_and_fields() {
     use arrow::array::{ArrayRef, StringArray, StructArray};
