@@ -12,6 +12,7 @@ mod keyed;
 mod unnested;
 pub mod replay;
 mod damaged;
+mod checked;
 mod table;
 
 use std::collections::HashMap;
@@ -38,6 +39,7 @@ use crate::detect::athena::tables::with_event_data_stores;
 use crate::detect::reference::References;
 use crate::detect::{athena, from_reference};
 use crate::rule::shorthand;
+use checked::Checked;
 use damaged::Damaged;
 use table::ArchivedTable;
 
@@ -74,6 +76,8 @@ fn open(
     let damaged = Arc::new(Damaged::default());
     let config = SessionConfig::new()
         .with_information_schema(true)
+        // the zone of Athena's sessions, of which `current_timestamp` is
+        .set_str("datafusion.execution.time_zone", "UTC")
         // as in Athena: the most of something is not what has none of it
         .set_str("datafusion.sql_parser.default_null_ordering", "nulls_last")
         .with_parquet_bloom_filter_pruning(true)
@@ -86,7 +90,9 @@ fn open(
     if let Some(room) = room {
         state = state.with_runtime_env(room);
     }
-    let session = SessionContext::new_with_state(state.with_optimizer_rules(unnested::rules()).build());
+    let session = SessionContext::new_with_state(
+        state.with_optimizer_rules(unnested::rules()).with_analyzer_rule(Arc::new(Checked)).build(),
+    );
     for function in from_reference::functions(references) {
         session.register_udf(function.as_ref().clone());
     }
