@@ -122,7 +122,7 @@ pub fn run(flags: &Backtest) -> Result<ExitCode, Failure> {
              --memory (above 1GiB), leave room for all"
         ));
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(output::done_but_for(&rows.damaged))
 }
 
 fn day(text: Option<&str>) -> anyhow::Result<Option<i32>> {
@@ -163,6 +163,8 @@ struct Rows {
     asked: u64,
     /// Of days before and behind them.
     around: u64,
+    /// Files of the archive that lack some, and why.
+    damaged: Vec<(PathBuf, String)>,
 }
 
 /// Puts the archive's rows through both, day by day: windows leave with theirs, so that a year takes as much room as a few days.
@@ -214,6 +216,7 @@ async fn replay(
             }
         }
     }
+    rows.damaged = sql::damaged(&session);
     Ok(rows)
 }
 

@@ -1,7 +1,7 @@
 //! Arguments → one subcommand → an exit code.
 //!
 //! Exit codes: 0 done; 1 a finding at or above `--fail-on`, or a suppression that would hide a confirmed one; 2 wrong flags or configuration, or rules that fail their
-//! check or tests, or a check of `weir doctor` that failed; 3 an input could not be read; 4 something could not be written.
+//! check or tests, or a check of `weir doctor` that failed; 3 an input or a file of the archive could not be read; 4 something could not be written.
 
 mod alive;
 mod archived;

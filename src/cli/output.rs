@@ -2,10 +2,12 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use anyhow::Context;
 
+use crate::pipeline::summary::counted;
 use crate::sink::Look;
 
 /// Why a command failed, which says its exit code.
@@ -80,6 +82,21 @@ pub fn look(name: &str) -> Look {
 /// A message on standard error. When nobody reads it, there is nobody to tell.
 pub fn say(message: impl std::fmt::Display) {
     let _ = writeln!(io::stderr(), "{message}");
+}
+
+/// Names the archive's files that could not be read, with why; the exit code of an answer that lacks what is in them.
+pub fn done_but_for(damaged: &[(PathBuf, String)]) -> ExitCode {
+    if damaged.is_empty() {
+        return ExitCode::SUCCESS;
+    }
+    for (path, why) in damaged {
+        say(format_args!("weir: {} is damaged: {why}", path.display()));
+    }
+    say(format_args!(
+        "weir: {} of the archive cannot be read, or not to the end: the answer lacks the rows",
+        counted(damaged.len() as u64, "file")
+    ));
+    ExitCode::from(3)
 }
 
 /// An error and its causes, each said once: some say what caused them themselves.

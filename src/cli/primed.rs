@@ -193,6 +193,7 @@ fn look(learner: &mut Detector, archive: &Path, now: Timestamp, stop: &Cancellat
                 learner.see(&[batch]);
             }
         }
+        sql::refuse_damaged(&session)?;
         anyhow::Ok(true)
     })?;
     Ok(Looked { rows, days: days.len(), whole })

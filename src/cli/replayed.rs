@@ -100,6 +100,7 @@ pub fn replayed(
                 tell(&[], learner.pass(newest.min(end)));
             }
         }
+        sql::refuse_damaged(&session)?;
         Ok(Some(replayed))
     })
 }

@@ -88,7 +88,7 @@ async fn answer(session: SessionContext, query: String, form: Form) -> Result<Ex
     let mut out = output::open("-").or_output()?;
     write(form, &schema, answer, &mut out).await?;
     out.flush().or_output()?;
-    Ok(ExitCode::SUCCESS)
+    Ok(output::done_but_for(&sql::damaged(&session)))
 }
 
 /// The exit code of the signal that ends the query.

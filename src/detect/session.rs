@@ -13,6 +13,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement;
 use futures::FutureExt;
 
+use super::athena::types::AsAthena;
 use super::lowered::Lowered;
 use super::reference::References;
 use super::{athena, from_reference, functions, spans, words};
@@ -23,7 +24,7 @@ use crate::table::Table;
 /// A session without tables and lists. What a rule asks of windows is computed over all rows at once. Statements for it come from [`parse`]: `SessionContext::sql` would read another dialect.
 pub fn session(config: SessionConfig) -> SessionContext {
     // what types there are to coerce is known only after it
-    let mut rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>> = vec![Arc::new(Lowered)];
+    let mut rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>> = vec![Arc::new(AsAthena), Arc::new(Lowered)];
     rules.extend(Analyzer::new().rules);
     let state = SessionStateBuilder::new().with_config(settings(config)).with_default_features();
     let mut state = state.with_analyzer_rules(rules).build();
@@ -35,9 +36,12 @@ pub fn session(config: SessionConfig) -> SessionContext {
 pub(super) fn planner(tables: &[&'static Table], references: &References) -> SessionState {
     // what is simple once it was simplified need not be looked at again
     let config = settings(SessionConfig::new()).set_usize("datafusion.optimizer.max_passes", 1);
+    let mut rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>> = vec![Arc::new(AsAthena)];
+    rules.extend(Analyzer::new().rules);
     let mut state = SessionStateBuilder::new()
         .with_config(config)
         .with_default_features()
+        .with_analyzer_rules(rules)
         .with_optimizer_rules(vec![Arc::new(SimplifyExpressions::new())])
         .build();
     register(&mut state);

@@ -11,10 +11,12 @@ mod scalar;
 mod keyed;
 mod unnested;
 pub mod replay;
+mod damaged;
+mod checked;
 mod table;
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow, bail};
@@ -37,6 +39,8 @@ use crate::detect::athena::tables::with_event_data_stores;
 use crate::detect::reference::References;
 use crate::detect::{athena, from_reference};
 use crate::rule::shorthand;
+use checked::Checked;
+use damaged::Damaged;
 use table::ArchivedTable;
 
 /// A session over the archive as it is now: files committed later are not seen. Tables without rows are there, empty.
@@ -69,20 +73,26 @@ fn open(
     if !has_table && !dir.join(PRIVATE).is_dir() {
         bail!("{} is not an archive: `weir run --archive {0}` makes one", dir.display());
     }
+    let damaged = Arc::new(Damaged::default());
     let config = SessionConfig::new()
         .with_information_schema(true)
+        // the zone of Athena's sessions, of which `current_timestamp` is
+        .set_str("datafusion.execution.time_zone", "UTC")
         // as in Athena: the most of something is not what has none of it
         .set_str("datafusion.sql_parser.default_null_ordering", "nulls_last")
         .with_parquet_bloom_filter_pruning(true)
         .with_parquet_page_index_pruning(true)
         .set_bool("datafusion.execution.parquet.pushdown_filters", true)
         .set_bool("datafusion.execution.parquet.reorder_filters", true)
+        .with_extension(damaged.clone())
         .with_extension(Arc::new(Reading::start(&dir)?));
     let mut state = SessionStateBuilder::new_from_existing(detect::session::session(config).state());
     if let Some(room) = room {
         state = state.with_runtime_env(room);
     }
-    let session = SessionContext::new_with_state(state.with_optimizer_rules(unnested::rules()).build());
+    let session = SessionContext::new_with_state(
+        state.with_optimizer_rules(unnested::rules()).with_analyzer_rule(Arc::new(Checked)).build(),
+    );
     for function in from_reference::functions(references) {
         session.register_udf(function.as_ref().clone());
     }
@@ -96,7 +106,7 @@ fn open(
     lambdas::all().into_iter().for_each(|function| session.register_higher_order_function(Arc::new(function)));
     let mut tables = Vec::new();
     for table in catalog::tables() {
-        let archived = Arc::new(ArchivedTable::new(&dir, table));
+        let archived = Arc::new(ArchivedTable::new(&dir, table, damaged.clone()));
         session.register_table(table.name, archived.clone())?;
         tables.push(archived);
     }
@@ -121,6 +131,23 @@ pub async fn query(session: &SessionContext, sql: &str) -> anyhow::Result<Sendab
     let rows = session.execute_logical_plan(plan).await.map_err(readable)?;
     let stream = rows.execute_stream().await.map_err(readable)?;
     Ok(named_shortly(stream))
+}
+
+/// The files of the archive that queries of the session could not read, or not to their end, and why: the rest of their rows are
+/// missing from the answers. Known once these are read.
+pub fn damaged(session: &SessionContext) -> Vec<(PathBuf, String)> {
+    session.state().config().get_extension::<Damaged>().map_or_else(Vec::new, |damaged| damaged.files())
+}
+
+/// The same where an answer that lacks rows is none.
+///
+/// # Errors
+/// When there is such a file, with its name.
+pub fn refuse_damaged(session: &SessionContext) -> anyhow::Result<()> {
+    match damaged(session).first() {
+        Some((path, why)) => bail!("{}: {why}", path.display()),
+        None => Ok(()),
+    }
 }
 
 fn parse(sql: &str) -> anyhow::Result<Statement> {

@@ -9,10 +9,10 @@ use arrow::datatypes::{DataType, Field, Int32Type, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{DFSchema, ScalarValue, project_schema};
 use datafusion::datasource::TableType;
-use datafusion::datasource::file_format::FileFormat;
-use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::{PartitionedFile, helpers::expr_applicable_for_cols};
-use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder};
+use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, FileSource, ParquetSource};
+use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::object_store::ObjectStoreUrl;
@@ -21,6 +21,7 @@ use datafusion::object_store::{ObjectMeta, path::Path as ObjectPath};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 
+use super::damaged::{Damaged, GoesOn};
 use crate::archive::encode::file_schema;
 use crate::archive::read::{self, Found};
 use crate::table::{PARTITIONS, Table};
@@ -35,13 +36,14 @@ pub struct ArchivedTable {
     table: &'static Table,
     /// Those that were there when somebody first asked.
     files: OnceLock<Vec<(Found, PartitionedFile)>>,
+    damaged: Arc<Damaged>,
     schema: SchemaRef,
     scanned: TableSchema,
 }
 
 impl ArchivedTable {
-    /// `dir` is absolute.
-    pub fn new(dir: &Path, table: &'static Table) -> ArchivedTable {
+    /// `dir` is absolute; `damaged` is told of files that cannot be read.
+    pub fn new(dir: &Path, table: &'static Table, damaged: Arc<Damaged>) -> ArchivedTable {
         let folders: Vec<Arc<Field>> = PARTITIONS
             .iter()
             .map(|column| Field::new(column.name, column.kind.data_type(), true))
@@ -54,6 +56,7 @@ impl ArchivedTable {
             dir: dir.to_owned(),
             table,
             files: OnceLock::new(),
+            damaged,
             schema: Arc::new(Schema::new(fields)),
             scanned: TableSchema::builder(own).with_table_partition_cols(folders).build(),
         }
@@ -117,10 +120,10 @@ impl ArchivedTable {
         projection: Option<&Vec<usize>>,
         filters: &[Expr],
         limit: Option<usize>,
-    ) -> Result<Result<FileScanConfigBuilder, Arc<dyn ExecutionPlan>>> {
+    ) -> Result<Arc<dyn ExecutionPlan>> {
         let files = self.pruned(state, filters)?;
         if files.is_empty() {
-            return Ok(Err(Arc::new(EmptyExec::new(project_schema(&self.schema, projection)?))));
+            return Ok(Arc::new(EmptyExec::new(project_schema(&self.schema, projection)?)));
         }
         let own = self.schema.fields().len() - FOLDERS.len();
         let all: Vec<usize> = (0..self.schema.fields().len()).collect();
@@ -129,17 +132,23 @@ impl ArchivedTable {
         let places = projection.unwrap_or(&all).iter().map(place).collect();
         // a limit may end the scan early only where no row is filtered out behind it
         let limit = limit.filter(|_| filters.iter().all(is_of_folders));
-        let source = parquet(state).file_source(self.scanned.clone());
-        let builder = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), source)
+        let source = Arc::new(GoesOn::new(self.source(state)?, self.damaged.clone()));
+        let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), source)
             .with_file_groups(FileGroup::new(files).split_files(state.config().target_partitions()))
             .with_projection_indices(Some(places))?
             .with_limit(limit);
-        Ok(Ok(builder))
+        Ok(DataSourceExec::from_data_source(config.build()))
     }
-}
 
-fn parquet(state: &dyn Session) -> ParquetFormat {
-    ParquetFormat::default().with_options(state.default_table_options().parquet)
+    fn source(&self, state: &dyn Session) -> Result<Arc<dyn FileSource>> {
+        let runtime = state.runtime_env();
+        let store = runtime.object_store(ObjectStoreUrl::local_filesystem())?;
+        let reader = CachedParquetFileReaderFactory::new(store, runtime.cache_manager.get_file_metadata_cache());
+        let source = ParquetSource::new(self.scanned.clone())
+            .with_table_parquet_options(state.default_table_options().parquet)
+            .with_parquet_file_reader_factory(Arc::new(reader));
+        Ok(Arc::new(source))
+    }
 }
 
 fn partitioned(found: &Found) -> Result<PartitionedFile> {
@@ -197,12 +206,7 @@ impl TableProvider for ArchivedTable {
         'filters: 'scan,
         Self: 'scan,
     {
-        Box::pin(async move {
-            match self.plan(state, projection, filters, limit)? {
-                Ok(builder) => parquet(state).create_physical_plan(state, builder.build()).await,
-                Err(empty) => Ok(empty),
-            }
-        })
+        Box::pin(async move { self.plan(state, projection, filters, limit) })
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {

@@ -216,6 +216,49 @@ async fn folders_that_cannot_match_are_not_opened() {
     assert!(!explained.contains("day=2024-08-01"), "{explained}");
 }
 
+/// The rows of both files of the day but one, with what is wrong with that one.
+async fn read_around(dir: &Path, sql: &str) -> (usize, Vec<(PathBuf, String)>) {
+    let session = session(dir).unwrap();
+    let rows: Vec<_> = query(&session, sql).await.unwrap().try_collect().await.unwrap();
+    let damaged = damaged(&session);
+    assert_eq!(refuse_damaged(&session).is_err(), !damaged.is_empty());
+    (rows.iter().map(RecordBatch::num_rows).sum(), damaged)
+}
+
+#[tokio::test]
+async fn a_query_goes_on_behind_a_damaged_file_and_names_it() {
+    let dir = archive();
+    let folder =
+        dir.path().canonicalize().unwrap().join("cloudtrail/account=111122223333/region=us-east-1/day=2024-08-01");
+    let file = std::fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
+    let whole = std::fs::read(&file).unwrap();
+    let mut pages = whole.clone();
+    pages[4..2000].fill(0);
+    for (what, bytes) in [("cut", &whole[..whole.len() - 20]), ("pages", &pages), ("empty", &[])] {
+        std::fs::write(&file, bytes).unwrap();
+        for sql in [
+            "SELECT * FROM cloudtrail",
+            "SELECT * FROM cloudtrail WHERE eventname <> 'x' ORDER BY eventid DESC LIMIT 9",
+        ] {
+            let (rows, damaged) = read_around(dir.path(), sql).await;
+            let names: Vec<&PathBuf> = damaged.iter().map(|(path, _)| path).collect();
+            assert_eq!((rows, names), (2, vec![&file]), "{what}: {damaged:?}");
+        }
+    }
+    std::fs::write(&file, whole).unwrap();
+    assert_eq!(read_around(dir.path(), "SELECT * FROM cloudtrail").await, (3, Vec::new()));
+}
+
+#[tokio::test]
+async fn a_query_that_fails_of_a_row_damages_no_file() {
+    let dir = archive();
+    let session = session(dir.path()).unwrap();
+    let rows = query(&session, "SELECT eventid FROM cloudtrail WHERE CAST(eventname AS BIGINT) > 1").await.unwrap();
+    let error = rows.try_collect::<Vec<_>>().await.map_err(readable).unwrap_err().to_string();
+    assert!(error.contains("GetUser"), "{error}");
+    assert_eq!(damaged(&session), Vec::new());
+}
+
 #[tokio::test]
 async fn files_of_an_older_weir_lack_columns_and_fields() {
     use arrow::array::{ArrayRef, StringArray, StructArray};
@@ -298,6 +341,8 @@ async fn a_list_is_asked_by_its_name() {
 
 #[tokio::test]
 async fn the_words_of_athena_say_the_same() {
+    let dir = archive();
+    let mut wrong = Vec::new();
     for (sql, expected) in [
         ("SELECT json_extract_scalar(requestParameters, '$.bucketName') AS f FROM cloudtrail WHERE eventid = 'b'", "x"),
         ("SELECT json_extract_scalar('{\"a\": [{\"b c\": 1.50}]}', '$.a[0][\"b c\"]') AS f", "1.50"),
@@ -397,7 +442,7 @@ async fn the_words_of_athena_say_the_same() {
         ("SELECT count(*) AS f FROM default.cloudtrail_logs_my_bucket WHERE eventname = 'GetUser'", "2"),
         (
             "SELECT CAST(from_unixtime(start) AT TIME ZONE 'America/New_York' AS VARCHAR) AS f FROM vpc_flow",
-            "2024-08-01T07:30:23-04:00",
+            "2024-08-01 07:30:23.000 America/New_York",
         ),
         ("SELECT date_format(from_unixtime(start), '%d/%m/%Y %H:%i') AS f FROM vpc_flow_logs", "01/08/2024 11:30"),
         ("SELECT from_unixtime(start) > timestamp '2024-08-01 11:30:22' AS f FROM vpc_flow", "true"),
@@ -513,7 +558,54 @@ async fn the_words_of_athena_say_the_same() {
         ("SELECT eventID AS f FROM 0233062b-51c6-4d18-8dec-a8c90da840d9 WHERE eventTime > '2024-08-02 00:00:00'", "b"),
         ("SELECT count(*) AS f FROM $EDS_ID a JOIN <event-data-store-id> b ON a.eventID = b.eventID", "3"),
         ("SELECT eventData.userIdentity.type AS f FROM $EDS_ID AS e WHERE e.eventData.eventID = 'a'", "Root"),
+        // what types decide
+        (
+            "SELECT array_join(ARRAY[CAST(1.5 AS BIGINT), CAST(-1.5 AS INTEGER), TRY_CAST(2.5e0 AS INT), CAST(0.4 AS BIGINT)], ' ') AS f",
+            "2 -2 3 0",
+        ),
+        ("SELECT CAST(CAST(2.5 AS DECIMAL(3, 1)) AS BIGINT) AS f", "3"),
+        (
+            "SELECT sum(CAST(start / 10.0 AS BIGINT)) AS f FROM vpc_flow GROUP BY CAST(start / 10.0 AS BIGINT)",
+            "172251182",
+        ),
+        ("SELECT CAST(timestamp '2024-08-01 12:00:00' AS VARCHAR) AS f", "2024-08-01 12:00:00.000"),
+        ("SELECT CAST(timestamp '2024-08-01 12:00:00.123 UTC' AS VARCHAR) AS f", "2024-08-01 12:00:00.123 UTC"),
+        ("SELECT CAST(CAST('2024-08-01T12:00:00Z' AS TIMESTAMP) AS VARCHAR(30)) AS f", "2024-08-01 12:00:00.000"),
+        ("SELECT CAST(from_iso8601_timestamp('2024-08-01T12:00:00Z') AS VARCHAR) AS f", "2024-08-01 12:00:00.000 UTC"),
+        // a text in AWS's table
+        ("SELECT CAST(eventTime AS VARCHAR) AS f FROM cloudtrail WHERE eventid = 'a'", "2024-08-01T10:00:00Z"),
+        ("SELECT timestamp '2024-08-01 12:00:00' AT TIME ZONE 'America/New_York' AS f", "2024-08-01T08:00:00-04:00"),
+        ("SELECT timestamp '2024-08-01 12:00:00 Europe/Paris' AT TIME ZONE 'UTC' AS f", "2024-08-01T10:00:00Z"),
+        ("SELECT timestamp '2024-08-01 12:00:00 +02:00' = timestamp '2024-08-01 10:00:00 UTC' AS f", "true"),
+        ("SELECT with_timezone(timestamp '2024-08-01 12:00:00', 'America/New_York') AS f", "2024-08-01T12:00:00-04:00"),
+        ("SELECT date_trunc('month', day) AS f FROM cloudtrail WHERE eventid = 'b'", "2024-08-01"),
+        ("SELECT date_trunc('month', eventTime) AS f FROM cloudtrail WHERE eventid = 'b'", "2024-08-01T00:00:00Z"),
+        (
+            "SELECT CAST(localtimestamp AS VARCHAR) NOT LIKE '% UTC' AND CAST(current_timestamp AS VARCHAR) LIKE '% UTC' AS f",
+            "true",
+        ),
         // what DataFusion answers otherwise, or not
+        ("SELECT concat('a', NULL, 'b') IS NULL AS f", "true"),
+        ("SELECT concat('a', eventid, '-', 5) AS f FROM cloudtrail WHERE eventid = 'b'", "ab-5"),
+        ("SELECT concat(ARRAY[1], ARRAY[2, 3]) AS f", "[1, 2, 3]"),
+        ("SELECT regexp_replace('1a 2b 14m', '(\\d+)([ab]) ', '3c$2x ') AS f", "3cax 3cbx 14m"),
+        ("SELECT split('a,b,c', ',', 2) AS f", "[a, b,c]"),
+        ("SELECT split('a,b,c', ',', 3) AS f", "[a, b, c]"),
+        ("SELECT max(start, 2) AS f FROM vpc_flow", "[1722511823]"),
+        ("SELECT min(eventid, 2) AS f FROM cloudtrail", "[a, b]"),
+        ("SELECT json_array_length('{\"a\": 1}') IS NULL AS f", "true"),
+        ("SELECT year_of_week(date '2024-12-30') + yow(date '2024-12-30') AS f", "4050"),
+        ("SELECT extract(dow FROM date '2024-08-04') + extract(day_of_week FROM date '2024-08-04') AS f", "14"),
+        (
+            "SELECT extract(year_of_week FROM date '2024-12-30') + extract(hour FROM timestamp '2024-08-01 10:00:00') AS f",
+            "2035",
+        ),
+        ("SELECT truncate(1.239, 2) AS f", "1.23"),
+        ("SELECT from_unixtime(1722511823.5) AS f", "2024-08-01T11:30:23.500Z"),
+        (
+            "SELECT x || CAST(n AS VARCHAR) AS f FROM UNNEST(ARRAY['a', 'b']) WITH ORDINALITY AS t (x, n) WHERE t.n = 2",
+            "b2",
+        ),
         (
             "SELECT count(*) AS f FROM cloudtrail WHERE eventname = ANY (SELECT eventname FROM cloudtrail WHERE readOnly)",
             "2",
@@ -534,8 +626,34 @@ async fn the_words_of_athena_say_the_same() {
             "b.ca b",
         ),
     ] {
-        assert_eq!(run(archive().path(), sql).await.unwrap(), format!("| f |\n| {expected} |"), "{sql}");
+        let answer = run(dir.path(), sql).await.unwrap_or_else(|error| error.to_string());
+        if answer != format!("| f |\n| {expected} |") {
+            wrong.push(format!("{sql}: {answer}, and not {expected}"));
+        }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn integers_end_at_their_range() {
+    let dir = archive();
+    for (sum, expected) in [
+        ("9223372036854775807 + 1", "bigint addition overflow: 9223372036854775807 + 1"),
+        ("start * 9223372036854775807", "bigint multiplication overflow: 1722511823 * 9223372036854775807"),
+        ("-9223372036854775807 - start", "bigint subtraction overflow: -9223372036854775807 - 1722511823"),
+        ("CAST(2147483647 AS INTEGER) + CAST(1 AS INTEGER)", "integer addition overflow: 2147483647 + 1"),
+    ] {
+        let error = run(dir.path(), &format!("SELECT {sum} FROM vpc_flow")).await.unwrap_err();
+        let error =
+            error.downcast_ref::<DataFusionError>().map_or_else(|| error.to_string(), DataFusionError::strip_backtrace);
+        assert!(error.ends_with(&format!("NUMERIC_VALUE_OUT_OF_RANGE: {expected}")), "{error}");
+    }
+    check("SELECT start + 1 - 2 * 3 AS f FROM vpc_flow WHERE start - 1 = 1722511822", "| f |\n| 1722511818 |").await;
+    check(
+        "SELECT start + 1 AS f, count(*) AS n FROM vpc_flow GROUP BY start + 1 ORDER BY start + 1",
+        "| f | n |\n| 1722511824 | 1 |",
+    )
+    .await;
 }
 
 #[tokio::test]

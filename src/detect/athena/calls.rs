@@ -1,16 +1,18 @@
 //! Calls of functions that only Athena knows → other calls, or operators, that say the same.
 
 use std::ops::ControlFlow;
+use std::sync::LazyLock;
 
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, UnaryOperator,
-    visit_expressions_mut,
+    Value, visit_expressions_mut,
 };
+use regex::Regex;
 
 use super::json_path::keys;
-use super::template::{call_name, positional, text, with_arguments};
+use super::template::{call_name, expression, positional, text, with_arguments};
 use super::time_format::{Direction, chrono, chrono_of_joda};
-use super::times::{as_text, date_add, date_diff, is_date, is_time, time_format};
+use super::times::{AT_TIME_ZONE, as_text, date_add, date_diff, is_date, is_time, time_format};
 use super::{For, aggregates, is_address, rename};
 
 /// Calls that are another call, or an operator, of their arguments: name, number of arguments, and what they are.
@@ -18,8 +20,7 @@ const SAME: &[(&str, usize, &str)] = &[
     ("any_match", 2, "array_any_match(arg1, arg2)"),
     ("array_average", 1, "array_avg(arg1)"),
     ("arrays_overlap", 2, "array_has_any(arg1, arg2)"),
-    // a time without a zone is one of UTC
-    ("at_timezone", 2, r#"(arrow_cast(arg1, 'Timestamp(Microsecond, Some("+00:00"))') AT TIME ZONE arg2)"#),
+    ("at_timezone", 2, AT_TIME_ZONE),
     ("bitwise_and", 2, "(arg1 & arg2)"),
     ("bitwise_left_shift", 2, "(arg1 * CAST(power(2, arg2) AS BIGINT))"),
     ("bitwise_not", 1, "(-1 - arg1)"),
@@ -40,7 +41,6 @@ const SAME: &[(&str, usize, &str)] = &[
     ("from_base64", 1, "decode(arg1, 'base64')"),
     ("from_hex", 1, "decode(arg1, 'hex')"),
     ("geometric_mean", 1, "exp(avg(ln(arg1)))"),
-    // of no zone, which `AT TIME ZONE` would take for a time of the zone that is asked for
     ("from_unixtime", 1, "from_unixtime(arg1, 'UTC')"),
     ("from_utf8", 1, "CAST(arg1 AS VARCHAR)"),
     ("from_iso8601_date", 1, "CAST(arg1 AS DATE)"),
@@ -54,7 +54,7 @@ const SAME: &[(&str, usize, &str)] = &[
         "array_has(array_transform(json_get_array(arg1), v -> json_as_text(v)), CAST(arg2 AS VARCHAR))",
     ),
     ("json_array_get", 2, "json_get_json(arg1, arg2)"),
-    ("json_array_length", 1, "json_length(arg1)"),
+    ("json_array_length", 1, "CASE WHEN json_get_array(arg1) IS NOT NULL THEN json_length(arg1) END"),
     ("json_format", 1, "arg1"),
     ("json_parse", 1, "arg1"),
     ("last_day_of_month", 1, "CAST(date_trunc('month', arg1) + INTERVAL '1 month' - INTERVAL '1 day' AS DATE)"),
@@ -76,11 +76,20 @@ const SAME: &[(&str, usize, &str)] = &[
     ("sign", 1, "signum(arg1)"),
     ("slice", 3, "array_slice(arg1, arg2, arg2 + arg3 - 1)"),
     ("split", 2, "string_to_array(arg1, arg2)"),
+    (
+        "split",
+        3,
+        "CASE WHEN cardinality(string_to_array(arg1, arg2)) > arg3 THEN array_append( \
+         array_slice(string_to_array(arg1, arg2), 1, arg3 - 1), \
+         array_to_string(array_slice(string_to_array(arg1, arg2), arg3, length(arg1) + 1), arg2)) \
+         ELSE string_to_array(arg1, arg2) END",
+    ),
     ("to_iso8601", 1, "to_char(arg1, '%Y-%m-%dT%H:%M:%S%.3fZ')"),
     ("to_utf8", 1, "arrow_cast(arg1, 'Binary')"),
     ("to_base64", 1, "encode(arg1, 'base64')"),
     ("transform", 2, "array_transform(arg1, arg2)"),
     ("truncate", 1, "trunc(arg1)"),
+    ("truncate", 2, "trunc(arg1, arg2)"),
     ("typeof", 1, "arrow_typeof(arg1)"),
     (
         "url_extract_host",
@@ -101,6 +110,8 @@ const SAME: &[(&str, usize, &str)] = &[
     ),
     ("with_timezone", 2, "(arg1 AT TIME ZONE arg2)"),
     ("year", 1, "date_part('year', arg1)"),
+    ("year_of_week", 1, "date_part('isoyear', arg1)"),
+    ("yow", 1, "date_part('isoyear', arg1)"),
     ("zip", 2, "arrays_zip(arg1, arg2)"),
     ("day_name", 1, "to_char(arg1, '%A')"),
     ("json_extract_items", 1, "json_get_array(arg1)"),
@@ -120,6 +131,10 @@ pub fn function(call: &mut Function, who: For) -> anyhow::Result<Option<Expr>> {
         && let Some(first) = first_argument(call)
     {
         as_text(first);
+    }
+    if let (FunctionArguments::None, "localtime" | "localtimestamp") = (&call.args, name.as_str()) {
+        let kind = if name == "localtime" { "TIME" } else { "TIMESTAMP" };
+        return Ok(Some(expression(&format!("CAST(now() AS {kind})"))));
     }
     let Some(args) = positional(call) else { return Ok(None) };
     Ok(match (name.as_str(), args.as_slice()) {
@@ -206,6 +221,27 @@ pub fn function(call: &mut Function, who: For) -> anyhow::Result<Option<Expr>> {
             let template = format!("make_array({})", names.join(", "));
             Some(with_arguments(&template, &each.iter().collect::<Vec<_>>()))
         }
+        // null where one of them is, which PostgreSQL passes over
+        ("concat", [_, _, ..]) => {
+            let names: Vec<String> = (1..=args.len()).map(|place| format!("arg{place}")).collect();
+            Some(with_arguments(&format!("({})", names.join(" || ")), &args.iter().collect::<Vec<_>>()))
+        }
+        // in every place, and not in the first
+        ("regexp_replace", [text, pattern, with]) => {
+            Some(with_arguments("regexp_replace(arg1, arg2, arg3, 'g')", &[text, pattern, &groups_apart(with)]))
+        }
+        ("from_unixtime", [seconds]) if has_fraction(seconds) => {
+            let moment = "arrow_cast(CAST(arg1 * 1000000 AS BIGINT), 'Timestamp(Microsecond, Some(\"UTC\"))')";
+            Some(with_arguments(moment, &[seconds]))
+        }
+        ("max", [value, count]) if who == For::Query => {
+            let template = "array_slice(array_agg(arg1 ORDER BY arg1 DESC) FILTER (WHERE arg1 IS NOT NULL), 1, arg2)";
+            Some(with_arguments(template, &[value, count]))
+        }
+        ("min", [value, count]) if who == For::Query => {
+            let template = "array_slice(array_agg(arg1 ORDER BY arg1) FILTER (WHERE arg1 IS NOT NULL), 1, arg2)";
+            Some(with_arguments(template, &[value, count]))
+        }
         ("max_by", [value, by, count]) if who == For::Query => {
             let template =
                 "array_slice(array_agg(arg1 ORDER BY arg2 DESC NULLS LAST) FILTER (WHERE arg2 IS NOT NULL), 1, arg3)";
@@ -252,6 +288,31 @@ fn trying(expr: &Expr) -> Expr {
         ControlFlow::<()>::Continue(())
     }); // the closure never breaks
     tried
+}
+
+/// The text of what replaces a pattern, with groups written so that no letter behind one is of its name: `$1x` as `${1}x`.
+fn groups_apart(with: &Expr) -> Expr {
+    static GROUP: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\$(\d)").expect("a pattern written here"));
+    match text(with) {
+        Some(text) => {
+            let apart = GROUP.replace_all(text, "$${$1}").into_owned();
+            Expr::Value(Value::SingleQuotedString(apart).with_empty_span())
+        }
+        None => with.clone(),
+    }
+}
+
+/// Whether an expression is certainly no whole number.
+fn has_fraction(expr: &Expr) -> bool {
+    match expr {
+        Expr::Value(value) => matches!(&value.value, Value::Number(digits, _) if digits.to_string().contains('.')),
+        Expr::Nested(inner) => has_fraction(inner),
+        Expr::Cast { data_type, .. } => {
+            matches!(data_type, DataType::Double(_) | DataType::DoublePrecision | DataType::Real | DataType::Decimal(_))
+        }
+        Expr::BinaryOp { left, right, .. } => has_fraction(left) || has_fraction(right),
+        _ => false,
+    }
 }
 
 /// `substr(name, -3)`, which counts from the end and in PostgreSQL from before the beginning.

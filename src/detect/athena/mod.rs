@@ -2,6 +2,7 @@
 
 pub mod shape;
 pub mod tables;
+pub mod types;
 mod calls;
 mod aggregates;
 mod unnest;
@@ -24,7 +25,7 @@ use datafusion::sql::sqlparser::ast::{
 use self::calls::{from_the_end, function};
 use self::tables::{Named, archived, called};
 use self::template::{call_name, expression, text, with_arguments};
-use self::times::{as_text, complete_time};
+use self::times::{AT_TIME_ZONE, as_text, complete_time, is_time, part, time_of_zone};
 use self::unnest::Unnested;
 use crate::catalog;
 use crate::table::Kind;
@@ -278,8 +279,18 @@ fn translated(expr: &mut Expr, who: For) -> anyhow::Result<Option<Expr>> {
         Expr::IsUnknown(inner) => Some(with_arguments("(arg1 IS NULL)", &[inner])),
         Expr::IsNotUnknown(inner) => Some(with_arguments("(arg1 IS NOT NULL)", &[inner])),
         Expr::Cast { expr, data_type, .. } if is_list_of_json(data_type) => Some((**expr).clone()),
+        // a text in AWS's table for Athena, and another one than that of a time
+        Expr::Cast { expr, data_type, .. } if is_time(expr) && is_text(data_type) => {
+            as_text(expr);
+            None
+        }
         Expr::Cast { expr, data_type, .. } if who == For::Query => typed(expr, data_type),
         Expr::TypedString(TypedString { data_type: DataType::JSON, value, .. }) => Some(Expr::Value(value.clone())),
+        Expr::TypedString(TypedString { data_type: DataType::Timestamp(..), value, .. }) => time_of_zone(&value.value),
+        Expr::AtTimeZone { timestamp, time_zone } => Some(with_arguments(AT_TIME_ZONE, &[timestamp, time_zone])),
+        Expr::Extract { field, expr, .. } => {
+            part(&field.to_string()).map(|part| with_arguments(&format!("date_part('{part}', arg1)"), &[expr]))
+        }
         Expr::CompoundFieldAccess { root, access_chain } => subscripts(root, access_chain),
         Expr::SimilarTo { .. } => bail!("there is no SIMILAR TO here: LIKE 'Get%', or regexp_like(eventName, '^Get')"),
         Expr::Like { expr, .. } | Expr::ILike { expr, .. } => {
@@ -332,6 +343,10 @@ fn typed(expr: &Expr, kind: &DataType) -> Option<Expr> {
         "ipprefix" => Some(expr.clone()),
         _ => None,
     }
+}
+
+fn is_text(kind: &DataType) -> bool {
+    matches!(kind, DataType::Varchar(_) | DataType::Char(_) | DataType::Text | DataType::String(_))
 }
 
 /// The text of a type with rows or maps in it, which [`crate::rule::dialect`] makes one name of.

@@ -19,6 +19,32 @@ pub fn time_format(
     Ok(Expr::Value(Value::SingleQuotedString(chrono(format)?).with_empty_span()))
 }
 
+/// The time of a zone: a time without one is of UTC, the zone of Athena's sessions, where PostgreSQL takes it for a time of the zone that
+/// is asked for.
+pub const AT_TIME_ZONE: &str = r#"(arrow_cast(arg1, 'Timestamp(Microsecond, Some("+00:00"))') AT TIME ZONE arg2)"#;
+
+/// `timestamp '2024-08-01 12:00:00 America/New_York'` as a time of that zone.
+pub fn time_of_zone(value: &Value) -> Option<Expr> {
+    let Value::SingleQuotedString(text) = value else { return None };
+    let (_, zone) = text.trim().rsplit_once(' ')?;
+    let is_zone = zone.starts_with(|first: char| first.is_ascii_alphabetic() || ['+', '-'].contains(&first));
+    let is_quoted = zone.contains(['\'', '"']);
+    let moment = Expr::Value(Value::SingleQuotedString(text.trim().to_owned()).with_empty_span());
+    let kind = format!("Timestamp(Microsecond, Some(\"{zone}\"))");
+    (is_zone && !is_quoted).then(|| with_arguments(&format!("arrow_cast(arg1, '{kind}')"), &[&moment]))
+}
+
+/// What DataFusion calls a part of a time that Athena calls otherwise, or that is another there: weeks begin on Mondays, day 1.
+pub fn part(field: &str) -> Option<&'static str> {
+    Some(match field.to_ascii_lowercase().as_str() {
+        "dow" | "day_of_week" => "isodow",
+        "day_of_month" => "day",
+        "day_of_year" => "doy",
+        "yow" | "year_of_week" => "isoyear",
+        _ => return None,
+    })
+}
+
 /// Units of one length, in microseconds.
 const UNITS: [(&str, i64); 6] = [
     ("millisecond", 1_000),

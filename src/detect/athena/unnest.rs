@@ -22,6 +22,9 @@ impl Unnested {
     pub fn join(&mut self, select: &mut Select) {
         join_instead_of_commas(&mut select.from);
         for table in &mut select.from {
+            if let Some(numbered) = numbered(&table.relation) {
+                table.relation = numbered;
+            }
             let mut at = 0;
             while let Some(join) = table.joins.get(at) {
                 let found = owner(table, at);
@@ -95,6 +98,26 @@ impl Unnested {
         Some(table)
     }
 }
+
+/// `FROM UNNEST(list) WITH ORDINALITY AS t (x, n)` as a subquery.
+fn numbered(relation: &TableFactor) -> Option<TableFactor> {
+    let TableFactor::UNNEST { alias: Some(alias), array_exprs, with_ordinality: true, .. } = relation else {
+        return None;
+    };
+    let columns: Vec<String> = alias.columns.iter().map(|column| quoted(&column.name)).collect();
+    if columns.len() != array_exprs.len() + 1 {
+        return None;
+    }
+    let items = (1..columns.len()).map(|place| format!("unnest(arg{place})"));
+    let shown = items.chain([ORDINALS.to_owned()]).zip(columns).map(|(item, column)| format!("{item} AS {column}"));
+    let sql = format!("SELECT {}", shown.collect::<Vec<_>>().join(", "));
+    let subquery = query(&sql, &array_exprs.iter().collect::<Vec<_>>());
+    let alias = TableAlias { columns: Vec::new(), ..alias.clone() };
+    Some(TableFactor::Derived { lateral: false, subquery, alias: Some(alias), sample: None })
+}
+
+/// The places of the items of a list, beside them.
+const ORDINALS: &str = "unnest(generate_series(1, CAST(cardinality(arg1) AS BIGINT)))";
 
 /// What an item is called whose fields are columns.
 const ITEM: &str = "unnested_item";
@@ -250,7 +273,7 @@ fn unnesting(columns: &[Ident], ordinal: Option<&Ident>, keeps_all: bool) -> Str
         any.push(format!("cardinality({list}) > 0"));
     }
     if let Some(ordinal) = ordinal {
-        shown.push(format!("unnest(generate_series(1, CAST(cardinality(arg1) AS BIGINT))) AS {}", quoted(ordinal)));
+        shown.push(format!("{ORDINALS} AS {}", quoted(ordinal)));
     }
     let condition = if keeps_all { "true".to_owned() } else { any.join(" OR ") };
     format!("SELECT {} FROM t WHERE {condition}", shown.join(", "))

@@ -1,0 +1,81 @@
+//! A plan → the same plan with Athena's answers where types decide: fractions become integers by rounding, times become texts
+//! with a space between day and clock, and the first day of a date's month is a date.
+
+use arrow::datatypes::DataType;
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{DFSchema, Result};
+use datafusion::functions::datetime::to_char;
+use datafusion::functions::math::round;
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, cast, lit};
+use datafusion::optimizer::analyzer::AnalyzerRule;
+
+/// To be asked before types are coerced: what nobody wrote a CAST for stays as DataFusion has it.
+#[derive(Debug)]
+pub struct AsAthena;
+
+impl AnalyzerRule for AsAthena {
+    fn name(&self) -> &str {
+        "types_as_athena"
+    }
+
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        let answered = plan.transform_up_with_subqueries(|node| {
+            let schema = merge_schema(&node.inputs());
+            let names = NamePreserver::new(&node);
+            let node = node.map_expressions(|expr| {
+                let name = names.save(&expr);
+                let answered = expr.transform_up(|expr| Ok(answered(expr, &schema)))?;
+                Ok(answered.update_data(|expr| name.restore(expr)))
+            })?;
+            if node.transformed { node.map_data(LogicalPlan::recompute_schema) } else { Ok(node) }
+        });
+        Ok(answered?.data)
+    }
+}
+
+fn answered(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
+    // what has no type here, such as what a lambda is called with, stays
+    let other = match &expr {
+        Expr::Cast(cast) => inside(&cast.expr, cast.field.data_type(), schema),
+        Expr::TryCast(cast) => inside(&cast.expr, cast.field.data_type(), schema),
+        Expr::ScalarFunction(call) if call.func.name() == "date_trunc" => {
+            let is_date = |time: &Expr| matches!(time.get_type(schema), Ok(DataType::Date32));
+            return match call.args.as_slice() {
+                [_, time] if is_date(time) => Transformed::yes(cast(expr, DataType::Date32)),
+                _ => Transformed::no(expr),
+            };
+        }
+        _ => None,
+    };
+    match (expr, other) {
+        (Expr::Cast(mut cast), Some(other)) => {
+            *cast.expr = other;
+            Transformed::yes(Expr::Cast(cast))
+        }
+        (Expr::TryCast(mut cast), Some(other)) => {
+            *cast.expr = other;
+            Transformed::yes(Expr::TryCast(cast))
+        }
+        (expr, _) => Transformed::no(expr),
+    }
+}
+
+/// What is cast in the place of an expression, where that is another.
+fn inside(expr: &Expr, kind: &DataType, schema: &DFSchema) -> Option<Expr> {
+    let of = expr.get_type(schema).ok()?;
+    let is_fraction = of.is_floating() || matches!(of, DataType::Decimal128(..) | DataType::Decimal256(..));
+    if kind.is_integer() && is_fraction {
+        return Some(round().call(vec![expr.clone()]));
+    }
+    let DataType::Timestamp(_, zone) = of else { return None };
+    let is_text = matches!(kind, DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8);
+    let zone = match zone.as_deref() {
+        None => String::new(),
+        Some("+00:00" | "UTC") => " UTC".to_owned(),
+        Some(zone) => format!(" {zone}"),
+    };
+    is_text.then(|| to_char().call(vec![expr.clone(), lit(format!("%Y-%m-%d %H:%M:%S%.3f{zone}"))]))
+}
