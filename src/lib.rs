@@ -7,6 +7,7 @@ pub mod metrics;
 pub mod memory;
 pub mod health;
 pub mod position;
+pub mod mark;
 pub mod table;
 pub mod rule;
 pub mod finding;

@@ -94,7 +94,8 @@ impl PartialOrd for Offset {
     }
 }
 
-/// A place in the input. The partition of a file names the file and its version (size and time of change).
+/// A place in the input. The partition of a file names the file and its version: size and time of change, and of a text of lines also what
+/// stands before the place up to which it was read.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Position {
     pub partition: Arc<str>,

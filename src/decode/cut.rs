@@ -72,6 +72,11 @@ impl Cutter {
         Some(end + usize::from(text.get(end) == Some(&b',')))
     }
 
+    /// Whether the next piece is in no container.
+    pub fn is_between(&self) -> bool {
+        self.open == Open::Nothing
+    }
+
     /// The containers around the piece that is taken now.
     pub fn piece(&mut self) -> Open {
         std::mem::replace(&mut self.open, self.next)
@@ -183,7 +188,8 @@ fn walk(bytes: &[u8], end: usize, places: &[u32], mut open: Open) -> Walk {
     walk
 }
 
-fn is_records(bytes: &[u8], key: usize) -> bool {
+/// Whether the key that begins there names a list of records.
+pub(super) fn is_records(bytes: &[u8], key: usize) -> bool {
     let names = [&b"\"Records\""[..], b"\"records\"", b"\"Events\"", b"\"events\""];
     names.iter().any(|name| bytes[key..].starts_with(name))
 }

@@ -3,6 +3,7 @@
 
 pub mod reuse;
 pub mod cut;
+pub mod line;
 pub mod index;
 pub mod gzip;
 pub mod inflate;
@@ -11,7 +12,7 @@ pub mod reader;
 #[cfg(test)]
 mod tests;
 
-pub use self::reader::{Reader, open, whole_json};
+pub use self::reader::{Reader, go_on, open, whole_json};
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -35,6 +36,26 @@ pub enum Input {
     Stream(Box<dyn Read + Send>),
     /// A file that can be sought, as Parquet needs.
     File(File),
+}
+
+/// What was read of a text before more was written to it.
+#[derive(Clone, Debug, Default)]
+pub struct Before {
+    /// The beginning of the text, which says what it is.
+    pub head: Vec<u8>,
+    /// Where the line begins that names the fields of what follows, and that line, where one does.
+    pub header: Option<(u64, String)>,
+    /// All before this is read.
+    pub offset: u64,
+}
+
+/// Where a text of lines can be gone on with, once more is written to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LineEnd {
+    /// Behind a whole line.
+    pub offset: u64,
+    /// Where the line begins that names the fields of what follows, where one does.
+    pub header: Option<u64>,
 }
 
 /// How to read an object.

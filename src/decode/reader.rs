@@ -14,7 +14,8 @@ use parquet::file::reader::ChunkReader;
 use super::cut::{Cutter, is_text_of_records};
 use super::inflate::{self, Compression, Filled, Limits, Stream};
 use super::kpl;
-use super::{Body, Counts, Input, Json, Lines, Open, Options, PADDING, Records, Shape, Text};
+use super::line::{end_of_lines, is_json_lines};
+use super::{Before, Body, Counts, Input, Json, LineEnd, Lines, Open, Options, PADDING, Records, Shape, Text};
 use crate::table::{Origin, Reject, Table};
 
 /// Objects up to this size, as they are stored, are taken whole; CloudTrail's are 1 to 200 KB.
@@ -35,6 +36,11 @@ pub struct Reader {
     options: Options,
     /// Place of the next piece in the inflated input.
     offset: u64,
+    /// It is compressed by nothing, and no aggregated record.
+    is_plain: bool,
+    /// More is being written to it: what may not be whole at its end is left.
+    is_growing: bool,
+    line_end: Option<LineEnd>,
     /// What an aggregated record of Kinesis holds, and is not yet read. Each part is read like an object of its own, but
     /// for its place: parts are inflated one behind the other.
     parts: Option<vec::IntoIter<Bytes>>,
@@ -54,13 +60,55 @@ enum State {
 
 /// What the text of an object is made of.
 enum Kind {
-    Json(Box<Cutter>),
-    Lines { shape: Shape, format: Option<Arc<str>> },
+    Json {
+        cutter: Box<Cutter>,
+        /// Each line is a value.
+        is_lines: bool,
+    },
+    Lines {
+        shape: Shape,
+        format: Option<Arc<str>>,
+        /// Where the line begins that names the fields.
+        header: Option<u64>,
+    },
 }
 
 /// Begins to read an object. Nothing is read before the first [`Reader::next`].
 pub fn open(input: Input, origin: Arc<Origin>, options: &Options) -> Reader {
-    Reader { state: State::Unopened(input), origin, options: options.clone(), offset: 0, parts: None }
+    Reader {
+        state: State::Unopened(input),
+        origin,
+        options: options.clone(),
+        offset: 0,
+        is_plain: false,
+        is_growing: false,
+        line_end: None,
+        parts: None,
+    }
+}
+
+/// Goes on with a text behind what was read of it before ([`Reader::line_end`] said how far); `input` is what stands there.
+///
+/// # Errors
+/// Only those of the input itself.
+pub fn go_on(
+    input: Box<dyn Read + Send>,
+    mut before: Before,
+    origin: Arc<Origin>,
+    options: &Options,
+) -> io::Result<Reader> {
+    let mut reader = Reader { is_plain: true, ..open(Input::Bytes(Bytes::new()), origin, options) };
+    before.head.resize(before.head.len() + PADDING, 0);
+    // said and counted when it was read
+    let mut kind = reader.kind(&mut before.head, &mut Vec::new(), &mut Counts::default());
+    if let (Some(Kind::Lines { format, header, .. }), Some((place, line))) = (&mut kind, before.header) {
+        (*format, *header) = (Some(line.into()), Some(place));
+    }
+    let limits = Limits { bytes: options.inflated_bytes_max, ratio: options.inflated_ratio_max };
+    let stream = Stream::new(input, Compression::None, limits)?.behind(before.offset);
+    reader.state = State::Streaming { stream: Some(stream), buffer: vec![0; PADDING], kind };
+    (reader.offset, reader.line_end) = (before.offset, None);
+    Ok(reader)
 }
 
 /// A small object that is JSON with nothing around it, as the records of a stream mostly are: what [`open`] gives of it as its only
@@ -81,6 +129,17 @@ pub fn whole_json(bytes: Vec<u8>, origin: &Arc<Origin>, options: &Options) -> Re
 }
 
 impl Reader {
+    /// Leaves what may not be whole at the end of the input, to which more is being written: of a text of lines the last record, and all
+    /// of anything else.
+    pub fn growing(self) -> Reader {
+        Reader { is_growing: true, ..self }
+    }
+
+    /// Where it can be gone on with behind the last piece ([`go_on`]), when it is a text of lines that nothing compresses.
+    pub fn line_end(&self) -> Option<LineEnd> {
+        self.line_end.filter(|end| end.offset > 0)
+    }
+
     /// The next piece: 1 to 4 MiB of a large object, a small one whole (at most 8 MiB when inflated), and of an aggregated
     /// record of Kinesis one user record, or a piece of it. What cannot be read is rejected and counted; everything before
     /// it is handed on.
@@ -152,6 +211,7 @@ impl Reader {
             return Ok(self.parquet(bytes));
         }
         let compression = Compression::of(&bytes);
+        self.is_plain = compression == Compression::None && self.parts.is_none();
         let whole_max = self.options.memory.of(INFLATED_MAX) as u64;
         let max = whole_max.min(self.options.inflated_bytes_max.saturating_sub(self.offset)) as usize;
         let whole = match compression {
@@ -256,13 +316,17 @@ impl Reader {
             }
             let last = stream.is_none();
             let cut = match &mut kind {
-                _ if last => Some(length),
+                _ if last && !self.is_growing => Some(length),
                 None => None,
-                Some(Kind::Json(cutter)) => cutter.cut(&mut buffer, self.options.recognize.resume),
+                Some(Kind::Json { cutter, is_lines }) if last => {
+                    (*is_lines && cutter.is_between()).then(|| end_of_lines(&buffer[..length]))
+                }
+                Some(Kind::Json { cutter, .. }) => cutter.cut(&mut buffer, self.options.recognize.resume),
                 Some(Kind::Lines { shape, .. }) if shape.quoted => last_row(&buffer[..length]),
                 Some(Kind::Lines { shape, .. }) => last_line(&buffer[..length], shape),
             };
             let cut = match cut {
+                None if last => 0,
                 None if length < RECORD_MAX => {
                     wanted = length + PIECE;
                     continue;
@@ -296,15 +360,24 @@ impl Reader {
         piece.truncate(cut);
         let text = Text::new(piece);
         let (table, body) = match kind.as_mut().expect("a piece is taken once its kind is known") {
-            Kind::Json(cutter) => {
+            Kind::Json { cutter, is_lines } => {
                 let open = cutter.piece();
+                let is_end = self.is_plain && *is_lines && cutter.is_between();
+                self.line_end = is_end
+                    .then(|| LineEnd { offset: self.offset + end_of_lines(text.as_slice()) as u64, header: None });
                 (self.options.table.unwrap_or(self.options.recognize.json), Body::Json(Json { text, open }))
             }
-            Kind::Lines { shape, format } => {
+            Kind::Lines { shape, format, header } => {
                 let now = format.clone();
-                if more && let Some(header) = (shape.last_header)(text.as_slice()) {
-                    *format = Some(String::from_utf8_lossy(header).into());
+                if (more || self.is_plain)
+                    && let Some(line) = (shape.last_header)(text.as_slice())
+                {
+                    *format = Some(String::from_utf8_lossy(line).into());
+                    let at = line.as_ptr().addr() - text.as_slice().as_ptr().addr();
+                    *header = Some(self.offset + at as u64);
                 }
+                let end = LineEnd { offset: self.offset + cut as u64, header: *header };
+                self.line_end = self.is_plain.then_some(end);
                 (shape.table, Body::Lines(Lines { text, format: now, entries: Vec::new() }))
             }
         };
@@ -324,23 +397,24 @@ impl Reader {
         let blank = text[bom..].iter().take_while(|byte| byte.is_ascii_whitespace() || **byte == 0).count();
         let head = &text[bom + blank..];
         match head.first() {
-            None => return Some(Kind::Json(Box::default())),
+            None => return Some(Kind::Json { cutter: Box::default(), is_lines: false }),
             // no JSON has a capital letter there; Spark's progress bar does
             Some(b'[') if head.get(1).is_some_and(u8::is_ascii_uppercase) => {}
-            Some(b'{' | b'[') => return Some(Kind::Json(Box::default())),
-            Some(b'"') if is_text_of_records(head) => return Some(Kind::Json(Box::default())),
+            Some(b'{' | b'[') => return Some(self.json(head)),
+            Some(b'"') if is_text_of_records(head) => return Some(self.json(head)),
             Some(_) => {}
         }
         let Some(shape) = (self.options.recognize.text)(head, &self.options) else {
             if (self.options.recognize.resume)(head, 0).is_some() {
                 // JSON that is damaged at its beginning
-                return Some(Kind::Json(Box::default()));
+                return Some(Kind::Json { cutter: Box::default(), is_lines: false });
             }
             self.unknown(why_unknown(text), text, rejects, counts);
             return None;
         };
         let mut format = self.options.vpc_flow_format.as_deref().map(Arc::from);
         let mut start = bom + blank;
+        let header = shape.header.then_some(self.offset + start as u64);
         if shape.header {
             let line = head.iter().position(|&byte| byte == b'\n').unwrap_or(head.len());
             format = Some(String::from_utf8_lossy(head[..line].trim_ascii()).into());
@@ -348,11 +422,19 @@ impl Reader {
         }
         buffer.drain(..start);
         self.offset += start as u64;
-        Some(Kind::Lines { shape, format })
+        self.line_end = self.is_plain.then_some(LineEnd { offset: self.offset, header });
+        Some(Kind::Lines { shape, format, header })
     }
 
-    /// Rejects a text that is of no table.
+    fn json(&self, head: &[u8]) -> Kind {
+        Kind::Json { cutter: Box::default(), is_lines: self.is_plain && is_json_lines(head) }
+    }
+
+    /// Rejects a text that is of no table, unless what comes may say more of it.
     fn unknown(&self, reason: &str, text: &[u8], rejects: &mut Vec<Reject>, counts: &mut Counts) {
+        if self.is_growing {
+            return;
+        }
         rejects.push(Reject::new(&self.origin, self.offset, "", reason, text));
         let tally = counts.of("");
         tally.records += 1;

@@ -21,8 +21,8 @@ use super::said::Said;
 use crate::archive::Object;
 use crate::aws::Aws;
 use crate::detect::Parts;
+use crate::mark::Mark;
 use crate::position::Checkpoint;
-use crate::sink::Mark;
 use crate::source::claims::{Note, Permit};
 
 /// Everything that one round makes permanent.

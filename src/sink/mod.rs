@@ -21,14 +21,12 @@ pub mod post;
 pub mod sender;
 pub mod probe;
 
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
-use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-
 use crate::finding::{Finding, FindingId};
+use crate::mark::{Mark, number};
 use crate::time::Timestamp;
 
 /// The forms findings can take.
@@ -103,21 +101,6 @@ pub struct JournalFile {
     bytes: u64,
 }
 
-/// How far a journal was written when it was last committed, and by what its file is known then.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Mark {
-    pub bytes: u64,
-    /// Hash of the last bytes before that, at most [`TAIL_BYTES`]; empty where there is no file.
-    #[serde(default)]
-    pub tail: String,
-    /// Device and number of the file; empty where there is none.
-    #[serde(default)]
-    pub file: String,
-}
-
-/// Of the end of a file so much tells it from any other.
-const TAIL_BYTES: u64 = 4 << 10;
-
 impl Journal {
     /// Opens a file for appending and cuts it to the length of the last commit, so that lines a crash left behind are not
     /// there twice. Any other file than the one that was committed is appended to as it is.
@@ -128,7 +111,7 @@ impl Journal {
         let mut journal = JournalFile::open(path)?;
         if let Some(committed) = committed
             && committed.bytes < journal.bytes
-            && journal.mark(committed.bytes)?.is_same(committed)
+            && Mark::of(&journal.file, committed.bytes)?.is_same(committed)
         {
             journal.file.set_len(committed.bytes)?;
             journal.bytes = committed.bytes;
@@ -160,17 +143,10 @@ impl Journal {
         match self {
             Journal::File(journal) => {
                 journal.file.sync_data()?;
-                journal.mark(journal.bytes)
+                Mark::of(&journal.file, journal.bytes)
             }
             Journal::Stdout => Ok(Mark::default()),
         }
-    }
-}
-
-impl Mark {
-    /// Whether both are of one file. An empty one is known by its number alone.
-    fn is_same(&self, other: &Mark) -> bool {
-        self.bytes == other.bytes && self.tail == other.tail && (self.bytes > 0 || self.file == other.file)
     }
 }
 
@@ -198,28 +174,6 @@ impl JournalFile {
         self.bytes += lines.len() as u64;
         Ok(())
     }
-
-    /// What it is known by up to some length, at most its own.
-    fn mark(&self, bytes: u64) -> io::Result<Mark> {
-        let own = self.file.metadata()?;
-        if !own.is_file() {
-            return Ok(Mark { bytes, ..Mark::default() });
-        }
-        let mut tail = vec![0; bytes.min(TAIL_BYTES) as usize];
-        let from = bytes - tail.len() as u64;
-        match self.file.read_exact_at(&mut tail, from) {
-            Ok(()) => {}
-            // it was emptied meanwhile, and is known by its number again once something is in it
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => tail.clear(),
-            Err(error) => return Err(error),
-        }
-        Ok(Mark { bytes, tail: blake3::hash(&tail).to_hex().to_string(), file: number(&own) })
-    }
-}
-
-/// What a file is known by as long as it is there.
-fn number(file: &Metadata) -> String {
-    format!("{}:{}", file.dev(), file.ino())
 }
 
 #[cfg(test)]

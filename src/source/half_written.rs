@@ -1,10 +1,13 @@
-//! A file that may still be written to → whether it ends within a record.
+//! A file that may still be written to → whether it ends within a record, and whether it is made of lines, so that what is whole of it
+//! can be read.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
-use std::path::Path;
+use std::io;
+use std::os::unix::fs::FileExt;
 
-/// Bytes at the end of a file that are looked at: a last line that is longer is not told.
+use crate::decode::line::{first_line, is_begun, is_json_lines};
+
+/// Bytes at the end, or at the beginning, of a file that are looked at: a line that is longer is not told.
 const LOOK: u64 = 1 << 20;
 
 /// True when the last line of a file that is not compressed is begun and not ended: text without a line end behind it,
@@ -13,18 +16,12 @@ const LOOK: u64 = 1 << 20;
 ///
 /// # Errors
 /// When the file cannot be read.
-pub fn is_half_written(path: &Path) -> io::Result<bool> {
-    let mut file = File::open(path)?;
-    let mut magic = Vec::new();
-    (&mut file).take(4).read_to_end(&mut magic)?;
-    // gzip, zstd and Parquet
-    if magic.starts_with(b"\x1f\x8b") || magic == b"\x28\xb5\x2f\xfd" || magic == b"PAR1" {
+pub fn is_half_written(file: &File) -> io::Result<bool> {
+    let length = file.metadata()?.len();
+    if is_packed(&read(file, 0, 4)?) {
         return Ok(false);
     }
-    let length = file.seek(SeekFrom::End(0))?;
-    file.seek(SeekFrom::Start(length.saturating_sub(LOOK)))?;
-    let mut tail = Vec::new();
-    file.take(LOOK).read_to_end(&mut tail)?;
+    let tail = read(file, length.saturating_sub(LOOK), LOOK)?;
     Ok(match memchr::memrchr(b'\n', &tail) {
         Some(end) => is_begun(&tail[end + 1..]),
         None if length > LOOK => false,
@@ -32,37 +29,56 @@ pub fn is_half_written(path: &Path) -> io::Result<bool> {
     })
 }
 
-fn is_begun(line: &[u8]) -> bool {
-    match line.trim_ascii() {
-        [] => false,
-        json @ [b'{' | b'[' | b']' | b'}' | b',' | b'"', ..] => is_open(json),
-        _ => true,
-    }
+/// True when a file that is not compressed is made of lines, by the first: a whole JSON value, or text. Others are documents, which
+/// are whole once nobody writes to them any more.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn is_of_lines(file: &File) -> io::Result<bool> {
+    let head = read(file, 0, LOOK)?;
+    Ok(!is_packed(&head)
+        && match first_line(&head) {
+            line if line.len() == head.len() => false,
+            // no JSON has a capital letter there
+            [b'[', second, ..] if second.is_ascii_uppercase() => true,
+            [b'{' | b'[' | b'"', ..] => is_json_lines(&head),
+            line => !line.trim_ascii().is_empty(),
+        })
 }
 
-/// Whether JSON ends inside a bracket or string that begins in it.
-fn is_open(json: &[u8]) -> bool {
-    let (mut depth, mut string, mut escaped) = (0, false, false);
-    for &byte in json {
-        match byte {
-            b'"' if !escaped => string = !string,
-            b'{' | b'[' if !string => depth += 1,
-            b'}' | b']' if !string => depth -= 1,
-            _ => {}
+/// gzip, zstd and Parquet.
+fn is_packed(head: &[u8]) -> bool {
+    head.starts_with(b"\x1f\x8b") || head.starts_with(b"\x28\xb5\x2f\xfd") || head.starts_with(b"PAR1")
+}
+
+/// Up to so many bytes from a place on.
+pub(super) fn read(file: &File, from: u64, bytes: u64) -> io::Result<Vec<u8>> {
+    let mut read = vec![0; bytes.min(file.metadata()?.len().saturating_sub(from)) as usize];
+    let mut filled = 0;
+    while filled < read.len() {
+        match file.read_at(&mut read[filled..], from + filled as u64) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
-        escaped = string && byte == b'\\' && !escaped;
     }
-    string || depth > 0
+    read.truncate(filled);
+    Ok(read)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn check(bytes: impl AsRef<[u8]>) -> bool {
+    fn file(bytes: impl AsRef<[u8]>) -> File {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), bytes).unwrap();
-        is_half_written(file.path()).unwrap()
+        File::open(file.path()).unwrap()
+    }
+
+    fn check(bytes: impl AsRef<[u8]>) -> bool {
+        is_half_written(&file(bytes)).unwrap()
     }
 
     #[test]
@@ -89,5 +105,16 @@ mod tests {
         assert!(!check(b"PAR1 and more"));
         assert!(!check("x".repeat(1 + LOOK as usize)));
         assert!(check(format!("{}\nx", "x".repeat(1 + LOOK as usize))));
+    }
+
+    #[test]
+    fn text_and_lines_of_json_are_told_from_documents() {
+        for lines in ["2 eni-1 OK\n", "2 eni-1 OK\n2 en", "{\"a\":1}\n", "{\"a\":1}\n{\"a\"", "[INFO] x\n"] {
+            assert!(is_of_lines(&file(lines)).unwrap(), "{lines}");
+        }
+        for other in ["", "\n", "2 eni", "{\"a\":1}", "{\n \"a\":1\n}\n", "{\"Records\":[{}]}\n", "[\n{}\n]\n"] {
+            assert!(!is_of_lines(&file(other)).unwrap(), "{other}");
+        }
+        assert!(!is_of_lines(&file(b"\x1f\x8b\x08\n")).unwrap());
     }
 }

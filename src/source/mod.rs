@@ -1,6 +1,7 @@
 //! Where bytes come from. A source reads, cuts what it read into whole records, and says how far that brings it.
 
 mod half_written;
+mod tail;
 pub mod file;
 pub mod layout;
 pub mod plan;

@@ -1,5 +1,6 @@
 //! Ctrl-C: what was read is kept, and the next run goes on from there.
 
+use std::cell::Cell;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -153,6 +154,52 @@ fn a_line_that_is_being_written_is_no_reject() {
     assert_eq!(code(&ended(child, SOON)), 0);
     let flows = &summary(folder.path())["tables"]["vpc_flow"];
     assert_eq!((&flows["rows"], &flows["rejects"]), (&2.into(), &0.into()), "{flows}");
+}
+
+#[test]
+fn rows_of_a_log_that_grows_are_there_once_whenever_a_run_is_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("logs")).unwrap();
+    let log = folder.path().join("logs/flows.log");
+    fs::write(&log, "srcaddr srcport start end account-id\n").unwrap();
+    let written = Cell::new(0);
+    let append = |count: u32| {
+        let from = written.replace(written.get() + count);
+        let line = |number| format!("10.0.0.1 {number} 1674898496 1674898507 111122223333\n");
+        let lines: String = (from..from + count).map(line).collect();
+        fs::OpenOptions::new().append(true).open(&log).unwrap().write_all(lines.as_bytes()).unwrap();
+    };
+    let rows = || {
+        let rows = "SELECT count(*) AS n, count(DISTINCT srcport) AS ports FROM vpc_flow";
+        let output = weir(&["sql", rows, "--archive", "a", "--format", "ndjson"], folder.path());
+        let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        (answer["n"].as_u64().unwrap_or(0), answer["ports"].as_u64().unwrap_or(0))
+    };
+    let once = ["run", "--rules", few(), "--from", "logs", "--archive", "a", "--format", "ndjson"];
+    fs::write(folder.path().join("weir.toml"), "[limits]\ncommit_seconds = 1\n").unwrap();
+    let follow = [&once[..5], &["--archive", "a", "--follow", "-c", "weir.toml", "--findings", "f.ndjson"]].concat();
+    for _ in 0..2 {
+        append(50);
+        let mut child = start(&follow, folder.path());
+        let before = rows().0;
+        let grows = || {
+            append(5);
+            thread::sleep(Duration::from_millis(200));
+            rows().0 > before + 60
+        };
+        wait_for(&mut child, "rows of what is appended", grows);
+        child.kill().unwrap();
+        let told = text(&child.wait_with_output().unwrap().stderr);
+        assert!(!told.contains("again from its beginning"), "{told}");
+        append(7);
+    }
+    for appended in [3, 0] {
+        append(appended);
+        let last = weir(&once, folder.path());
+        assert_eq!(code(&last), 0, "{}", text(&last.stderr));
+        let all = u64::from(written.get());
+        assert_eq!(rows(), (all, all));
+    }
 }
 
 #[test]

@@ -11,8 +11,8 @@ use axum::response::{IntoResponse, Response};
 use super::layout::Index;
 use super::*;
 use crate::detect::Parts;
+use crate::mark::Mark;
 use crate::position::{Offset, Position};
-use crate::sink::Mark;
 use crate::wait::simulated::Dice;
 
 /// A bucket that takes what its conditions allow; while it is `away` it answers 503, and where it is `mute` it takes the next
