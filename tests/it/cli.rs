@@ -352,7 +352,7 @@ fn what_is_read_is_never_written_over() {
     let output = weir(&run, folder.path());
     assert_eq!(code(&output), 0, "{}", text(&output.stderr));
     let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(summary["files_read"], 2);
+    assert_eq!(summary["files_read"], 1, "the three names are one file");
     assert_eq!(fs::read_to_string(folder.path().join("in.json")).unwrap(), event);
 }
 
