@@ -1,5 +1,6 @@
 -- title           = "Log of a load balancer, API, warehouse, database or directory was turned off"
 -- severity        = "medium"
+-- key             = ["account", "userIdentity.arn", "eventSource"]
 -- tags            = ["attack.defense_evasion", "attack.t1562.008"]
 -- remedy          = "Turn the log on again; requests since then are told of nowhere."
 -- false_positives = "Test environments."
@@ -11,7 +12,13 @@ SELECT eventTime,
        coalesce(requestParameters ->> 'clusterIdentifier', requestParameters ->> 'loadBalancerArn', requestParameters ->> 'loadBalancerName', requestParameters ->> 'id', requestParameters ->> 'restApiId', requestParameters ->> 'dBInstanceIdentifier', requestParameters ->> 'dBClusterIdentifier', requestParameters ->> 'resourceArn', requestParameters ->> 'directoryId', requestParameters ->> 'name', eventName) AS resource,
        -- controllers of clusters say again and again what is so
        CASE WHEN eventName = 'ModifyLoadBalancerAttributes'
-                 AND NOT is_by_hand() THEN 'low' ELSE 'medium' END AS severity
+                 AND NOT is_by_hand() THEN 'low' ELSE 'medium' END AS severity,
+       CASE WHEN eventSource = 'redshift.amazonaws.com' THEN 'Audit log of a data warehouse was turned off'
+            WHEN eventSource = 'elasticloadbalancing.amazonaws.com' THEN 'Access log of a load balancer was turned off'
+            WHEN eventSource = 'apigateway.amazonaws.com' THEN 'Access log of an API was turned off'
+            WHEN eventSource = 'rds.amazonaws.com' THEN 'Activity stream or exported log of a database was turned off'
+            WHEN eventSource = 'ds.amazonaws.com' THEN 'Log of a directory was turned off'
+            ELSE 'Real-time log of a distribution was deleted' END AS title
 FROM cloudtrail
 WHERE eventSource IN ('redshift.amazonaws.com', 'elasticloadbalancing.amazonaws.com', 'apigateway.amazonaws.com', 'rds.amazonaws.com', 'ds.amazonaws.com', 'cloudfront.amazonaws.com')
   AND eventName IN ('DisableLogging', 'ModifyLoadBalancerAttributes', 'UpdateStage', 'StopActivityStream', 'ModifyDBInstance', 'ModifyDBCluster', 'DeleteLogSubscription', 'DeleteRealtimeLogConfig', 'DeleteRealtimeLogConfig2020_05_31')

@@ -7,10 +7,10 @@ SELECT eventTime,
        requestParameters AS integration,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'restApiId', eventName) AS resource
+       coalesce(requestParameters ->> 'restApiId', requestParameters ->> 'apiId', eventName) AS resource
 FROM cloudtrail
-WHERE eventSource = 'apigateway.amazonaws.com'
-  AND eventName IN ('PutIntegration', 'UpdateIntegration')
-  AND regexp_like(requestParameters, ':apigateway:[a-z0-9-]+:(iam|sts|ec2|secretsmanager|ssm|organizations|kms):')
+WHERE eventSource IN ('apigateway.amazonaws.com', 'appsync.amazonaws.com')
+  AND eventName IN ('PutIntegration', 'UpdateIntegration', 'CreateDataSource', 'UpdateDataSource')
+  AND regexp_like(requestParameters, ':apigateway:[a-z0-9-]+:(iam|sts|ec2|secretsmanager|ssm|organizations|kms):|"endpoint"\s*:\s*"https://(iam|sts|ec2|secretsmanager|ssm|organizations|kms)[.][a-z0-9.-]*amazonaws[.]com')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

@@ -6,7 +6,9 @@ SELECT eventTime,
        eventName,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'clusterArn', requestParameters ->> 'brokerName', requestParameters ->> 'clusterName') AS resource
+       coalesce(requestParameters ->> 'clusterArn', requestParameters ->> 'brokerName', requestParameters ->> 'clusterName') AS resource,
+       CASE WHEN eventName = 'UpdateSecurity' THEN 'Kafka cluster was changed to take callers without a login'
+            ELSE 'Message broker was opened to the internet or to callers without a login' END AS title
 FROM cloudtrail
 WHERE eventSource IN ('kafka.amazonaws.com', 'mq.amazonaws.com')
   AND eventName IN ('UpdateConnectivity', 'UpdateSecurity', 'CreateCluster', 'CreateBroker')

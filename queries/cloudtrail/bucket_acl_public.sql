@@ -18,5 +18,6 @@ WHERE eventSource = 's3.amazonaws.com'
   AND eventName IN ('PutBucketAcl', 'CreateBucket')
   AND errorCode IS NULL
   AND (regexp_like(requestParameters ->> 'x-amz-acl', 'public-read|authenticated-read')
+       OR regexp_like(requestParameters ->> 'accessControlList', 'public-read|authenticated-read|groups/global/A')
        OR requestParameters ->> 'AccessControlPolicy' LIKE '%acs.amazonaws.com/groups/global/A%'
        OR regexp_like(coalesce(requestParameters ->> 'x-amz-grant-read', requestParameters ->> 'x-amz-grant-full-control', requestParameters ->> 'x-amz-grant-write'), 'groups/global/A'))

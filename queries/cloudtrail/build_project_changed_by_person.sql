@@ -1,4 +1,4 @@
--- title           = "Build project or pipeline was made or changed by a person, or credentials for its source set by hand"
+-- title           = "Build project, pipeline or recipe of images was made or changed by a person, or credentials for a source set by hand"
 -- severity        = "medium"
 -- tags            = ["attack.persistence", "attack.execution", "attack.t1648", "attack.t1554", "attack.t1543"]
 -- remedy          = "Compare the project's source, build specification and role with the reviewed ones; delete a webhook that nobody claims. Who owns the source runs code with the project's role."
@@ -11,8 +11,9 @@ SELECT eventTime,
        userAgent,
        coalesce(requestParameters ->> 'name', requestParameters -> 'pipeline' ->> 'name', requestParameters -> 'webhook' ->> 'targetPipeline', requestParameters ->> 'projectName', requestParameters ->> 'projectArn', eventName) AS resource
 FROM cloudtrail
-WHERE eventSource IN ('codebuild.amazonaws.com', 'codepipeline.amazonaws.com')
-  AND eventName IN ('CreateProject', 'UpdateProject', 'CreateWebhook', 'UpdateWebhook', 'UpdateProjectVisibility', 'ImportSourceCredentials', 'CreatePipeline', 'UpdatePipeline', 'PutWebhook')
+WHERE eventSource IN ('codebuild.amazonaws.com', 'codepipeline.amazonaws.com', 'imagebuilder.amazonaws.com')
+  AND eventName IN ('CreateProject', 'UpdateProject', 'CreateWebhook', 'UpdateWebhook', 'UpdateProjectVisibility', 'ImportSourceCredentials', 'CreatePipeline', 'UpdatePipeline', 'PutWebhook',
+                    'CreateImagePipeline', 'UpdateImagePipeline', 'CreateComponent', 'CreateInfrastructureConfiguration', 'UpdateInfrastructureConfiguration')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND NOT is_infrastructure_tool()

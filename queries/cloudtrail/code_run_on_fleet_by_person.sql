@@ -7,13 +7,16 @@ SELECT eventTime,
        eventName,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'jobFlowId', requestParameters ->> 'applicationName', requestParameters ->> 'virtualClusterId', requestParameters ->> 'environmentName', requestParameters ->> 'jobId', requestParameters ->> 'targetArn') AS resource,
+       coalesce(requestParameters ->> 'jobFlowId', requestParameters ->> 'applicationName', requestParameters ->> 'virtualClusterId', requestParameters ->> 'environmentName', requestParameters ->> 'jobId', requestParameters ->> 'targetArn', requestParameters ->> 'jobQueue', requestParameters ->> 'editorId', requestParameters ->> 'workGroup', requestParameters ->> 'codeInterpreterIdentifier') AS resource,
        CASE WHEN userIdentity.accessKeyId LIKE 'AKIA%' THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
-WHERE eventSource IN ('elasticmapreduce.amazonaws.com', 'codedeploy.amazonaws.com', 'emr-containers.amazonaws.com', 'greengrass.amazonaws.com', 'elasticbeanstalk.amazonaws.com', 'iot.amazonaws.com')
-  AND eventName IN ('AddJobFlowSteps', 'CreateDeployment', 'StartJobRun', 'UpdateEnvironment', 'CreateJob')
+WHERE eventSource IN ('elasticmapreduce.amazonaws.com', 'codedeploy.amazonaws.com', 'emr-containers.amazonaws.com', 'greengrass.amazonaws.com', 'elasticbeanstalk.amazonaws.com', 'iot.amazonaws.com', 'batch.amazonaws.com', 'athena.amazonaws.com', 'bedrock-agentcore.amazonaws.com')
+  AND eventName IN ('AddJobFlowSteps', 'CreateDeployment', 'StartJobRun', 'UpdateEnvironment', 'CreateJob', 'SubmitJob', 'StartNotebookExecution', 'StartSession', 'StartCodeInterpreterSession')
   AND (eventName <> 'UpdateEnvironment'
        OR json_contains(requestParameters, 'versionLabel'))
+  -- another command than the job's own
+  AND (eventName <> 'SubmitJob'
+       OR json_contains(requestParameters, 'containerOverrides', 'command'))
   AND NOT is_infrastructure_tool()
   AND is_person()
   AND errorCode IS NULL

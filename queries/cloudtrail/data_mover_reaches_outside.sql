@@ -1,5 +1,6 @@
 -- title           = "Data mover was connected to a place outside AWS, or a public file server made"
 -- severity        = "medium"
+-- key             = ["account", "userIdentity.arn", "eventName"]
 -- tags            = ["attack.exfiltration", "attack.t1048", "attack.t1567.002", "attack.t1537"]
 -- remedy          = "Ask the owner whose place it is. If nobody knows: delete the location or server, and see which tasks ran."
 -- false_positives = "Migrations, and file servers for partners."
@@ -8,7 +9,10 @@ SELECT eventTime,
        coalesce(requestParameters ->> 'containerUrl', requestParameters ->> 'serverHostname', requestParameters ->> 'url', requestParameters ->> 'endpointType') AS place,
        sourceIPAddress,
        userAgent,
-       coalesce(responseElements ->> 'locationArn', responseElements ->> 'connectorId', responseElements ->> 'serverId') AS resource
+       coalesce(responseElements ->> 'locationArn', responseElements ->> 'connectorId', responseElements ->> 'serverId') AS resource,
+       CASE WHEN eventName IN ('CreateLocationAzureBlob', 'CreateLocationObjectStorage') THEN 'DataSync was connected to a place outside AWS'
+            WHEN eventName = 'CreateConnector' THEN 'Transfer Family was connected to a server of others'
+            ELSE 'Public file server was made' END AS title
 FROM cloudtrail
 WHERE eventSource IN ('datasync.amazonaws.com', 'transfer.amazonaws.com')
   AND eventName IN ('CreateLocationAzureBlob', 'CreateLocationObjectStorage', 'CreateConnector', 'CreateServer', 'UpdateServer')

@@ -38,7 +38,7 @@ WHERE regexp_like(eventName, '^(MoveAccount|CreateAccount|PutResourcePolicy|Dele
        OR requestParameters -> 'imageScanningConfiguration' ->> 'scanOnPush' = 'false')
   AND (eventName <> 'UpdateStandardsControl'
        OR requestParameters ->> 'controlStatus' = 'DISABLED')
-  AND NOT is_infrastructure_tool()
+  AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|aws-cdk|aws-sam-cli|[Cc]rossplane|aws-controllers-k8s|[Aa]nsible')
   -- told by other rules
   AND NOT is_by_hand()
   AND userIdentity.sessionContext.ec2RoleDelivery IS NULL

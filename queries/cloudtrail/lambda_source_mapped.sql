@@ -8,7 +8,8 @@ SELECT eventTime,
        sourceIPAddress,
        userAgent,
        coalesce(responseElements ->> 'functionArn', requestParameters ->> 'functionName') AS resource,
-       CASE WHEN is_by_hand()
+       CASE WHEN regexp_like(replace(requestParameters ->> 'eventSourceArn', account, ''), ':[0-9]{12}:') THEN 'medium'
+            WHEN is_by_hand()
                  AND userIdentity.invokedBy IS NULL
                  AND NOT is_infrastructure_tool() THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail

@@ -9,7 +9,11 @@ SELECT eventTime,
        requestParameters AS what,
        sourceIPAddress,
        userAgent,
-       eventName AS resource
+       eventName AS resource,
+       CASE WHEN eventName = 'AllocateHosts' THEN 'Dedicated hosts were taken by hand'
+            WHEN eventName = 'AcceptAgreementRequest' THEN 'Product of the AWS Marketplace was bought by hand'
+            WHEN eventName = 'CreateSavingsPlan' THEN 'Savings plan was bought by hand'
+            ELSE 'Reservation of capacity was bought by hand' END AS title
 FROM cloudtrail
 WHERE eventSource IN ('ec2.amazonaws.com', 'savingsplans.amazonaws.com', 'rds.amazonaws.com', 'aws-marketplace.amazonaws.com')
   AND eventName IN ('PurchaseReservedInstancesOffering', 'PurchaseHostReservation', 'PurchaseCapacityBlock', 'CreateSavingsPlan', 'PurchaseReservedDBInstancesOffering', 'AllocateHosts', 'AcceptAgreementRequest')

@@ -7,7 +7,11 @@ SELECT eventTime,
        requestParameters ->> 'key' AS object,
        sourceIPAddress,
        userAgent,
-       requestParameters ->> 'bucketName' AS resource
+       requestParameters ->> 'bucketName' AS resource,
+       CASE WHEN eventName = 'PutBucketObjectLockConfiguration' THEN 'Bucket lost the rule by which its objects are locked'
+            WHEN eventName = 'PutObjectLegalHold' THEN 'Legal hold was taken off an object'
+            WHEN eventName = 'PutObjectRetention' THEN 'Retention of an object was shortened past its lock'
+            ELSE 'Locked object was deleted past its lock' END AS title
 FROM cloudtrail
 WHERE eventSource = 's3.amazonaws.com'
   AND eventName IN ('PutBucketObjectLockConfiguration', 'PutObjectLegalHold', 'PutObjectRetention', 'DeleteObject', 'DeleteObjects')

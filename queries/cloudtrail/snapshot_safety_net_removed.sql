@@ -1,5 +1,6 @@
 -- title    = "Schedule of snapshots, or what keeps deleted ones, was removed or switched off"
 -- severity = "medium"
+-- key      = ["account", "userIdentity.arn", "eventSource"]
 -- tags     = ["attack.impact", "attack.t1490"]
 -- remedy   = "Put the rule or policy back, and look for snapshots and images deleted since."
 SELECT eventTime,
@@ -7,7 +8,9 @@ SELECT eventTime,
        sourceIPAddress,
        userAgent,
        coalesce(requestParameters ->> 'identifier', requestParameters ->> 'policyId') AS resource,
-       CASE WHEN eventSource = 'dlm.amazonaws.com' AND (is_infrastructure_tool() OR NOT is_by_hand()) THEN 'low' ELSE 'medium' END AS severity
+       CASE WHEN eventSource = 'dlm.amazonaws.com' AND (is_infrastructure_tool() OR NOT is_by_hand()) THEN 'low' ELSE 'medium' END AS severity,
+       CASE WHEN eventSource = 'rbin.amazonaws.com' THEN 'Rule that keeps deleted snapshots and images was removed or cut back'
+            ELSE 'Schedule of snapshots was removed or switched off' END AS title
 FROM cloudtrail
 WHERE eventSource IN ('rbin.amazonaws.com', 'dlm.amazonaws.com')
   AND eventName IN ('DeleteRule', 'UnlockRule', 'UpdateRule', 'DeleteLifecyclePolicy', 'UpdateLifecyclePolicy')

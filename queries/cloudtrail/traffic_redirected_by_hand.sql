@@ -1,5 +1,6 @@
 -- title    = "Visitors or a stream of data were sent to another place by hand"
 -- severity = "medium"
+-- key      = ["account", "userIdentity.arn", "eventSource"]
 -- tags     = ["attack.impact", "attack.t1491.002", "attack.t1565", "attack.exfiltration", "attack.t1020"]
 -- remedy   = "Compare with what is in your repository, put it back, and see who was sent where meanwhile."
 SELECT eventTime,
@@ -9,7 +10,12 @@ SELECT eventTime,
        userAgent,
        coalesce(requestParameters ->> 'listenerArn', requestParameters ->> 'ruleArn', requestParameters ->> 'deliveryStreamName', requestParameters ->> 'alias', requestParameters ->> 'targetDistributionId', requestParameters ->> 'endpointGroupArn', requestParameters ->> 'restApiId', requestParameters ->> 'apiId') AS resource,
        -- data_sent_to_web_address tells it
-       CASE WHEN requestParameters LIKE '%ttpEndpoint%' OR eventSource = 'apigateway.amazonaws.com' AND sessionCredentialFromConsole THEN 'low' ELSE 'medium' END AS severity
+       CASE WHEN requestParameters LIKE '%ttpEndpoint%' OR eventSource = 'apigateway.amazonaws.com' AND sessionCredentialFromConsole THEN 'low' ELSE 'medium' END AS severity,
+       CASE WHEN eventSource = 'elasticloadbalancing.amazonaws.com' THEN 'Visitors of a load balancer were sent to another place by hand'
+            WHEN eventSource = 'firehose.amazonaws.com' THEN 'Stream of data was sent to another place by hand'
+            WHEN eventSource = 'cloudfront.amazonaws.com' THEN 'Name of a web site was moved to another distribution by hand'
+            WHEN eventSource = 'globalaccelerator.amazonaws.com' THEN 'Accelerator was given other endpoints by hand'
+            ELSE 'API was made by hand to send its callers on to a web address' END AS title
 FROM cloudtrail
 WHERE eventSource IN ('elasticloadbalancing.amazonaws.com', 'firehose.amazonaws.com', 'cloudfront.amazonaws.com', 'globalaccelerator.amazonaws.com', 'apigateway.amazonaws.com')
   AND eventName IN ('ModifyListener', 'CreateRule', 'ModifyRule', 'UpdateDestination', 'AssociateAlias', 'AssociateAlias2020_05_31', 'UpdateEndpointGroup', 'AddEndpoints', 'PutIntegration', 'UpdateIntegration', 'CreateIntegration')

@@ -1,5 +1,6 @@
 -- title           = "Person changed who gets into a user pool: its identity providers, clients, triggers, MFA or administrators"
 -- severity        = "medium"
+-- key             = ["account", "userIdentity.arn", "eventName"]
 -- tags            = ["attack.persistence", "attack.t1556", "attack.t1484.002", "attack.t1098", "attack.t1556.006"]
 -- remedy          = "Compare the pool with what is in your repository; take the provider or membership back, and sign out who came in by it (AdminUserGlobalSignOut)."
 -- false_positives = "Administrators of the application."
@@ -8,7 +9,12 @@ SELECT eventTime,
        coalesce(requestParameters ->> 'providerName', requestParameters ->> 'groupName') AS what,
        sourceIPAddress,
        userAgent,
-       requestParameters ->> 'userPoolId' AS resource
+       requestParameters ->> 'userPoolId' AS resource,
+       CASE WHEN eventName IN ('CreateIdentityProvider', 'UpdateIdentityProvider') THEN 'Identity provider of a user pool was added or changed by hand'
+            WHEN eventName = 'UpdateUserPoolClient' THEN 'Client of a user pool was changed by hand'
+            WHEN eventName = 'AdminAddUserToGroup' THEN 'User of a user pool was made administrator'
+            WHEN eventName = 'SetRiskConfiguration' THEN 'User pool was told not to check sign-ins from some addresses'
+            ELSE 'User pool was set to let in more people, or to run code of another account' END AS title
 FROM cloudtrail
 WHERE eventSource = 'cognito-idp.amazonaws.com'
   AND eventName IN ('CreateIdentityProvider', 'UpdateIdentityProvider', 'UpdateUserPool', 'UpdateUserPoolClient', 'AdminAddUserToGroup', 'SetRiskConfiguration')

@@ -1,5 +1,6 @@
 -- title           = "VPN or another way into the network was made by hand"
 -- severity        = "medium"
+-- key             = ["account", "userIdentity.arn", "eventName"]
 -- tags            = ["attack.persistence", "attack.initial_access", "attack.t1133"]
 -- remedy          = "Ask the network's owners; delete it if they do not know it, and look at the flows that came over it."
 -- false_positives = "Network engineers at work."
@@ -7,7 +8,10 @@ SELECT eventTime,
        eventName,
        sourceIPAddress,
        userAgent,
-       eventName AS resource
+       eventName AS resource,
+       CASE WHEN eventName IN ('CreateClientVpnEndpoint', 'AuthorizeClientVpnIngress') THEN 'VPN for clients was made or opened by hand'
+            WHEN eventName IN ('CreateVpnConnection', 'CreateCustomerGateway') THEN 'VPN to another network was made by hand'
+            ELSE 'Endpoint for sessions on instances was made by hand' END AS title
 FROM cloudtrail
 WHERE eventSource = 'ec2.amazonaws.com'
   AND eventName IN ('CreateClientVpnEndpoint', 'AuthorizeClientVpnIngress', 'CreateVpnConnection', 'CreateCustomerGateway', 'CreateInstanceConnectEndpoint')
