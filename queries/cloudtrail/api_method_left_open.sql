@@ -7,11 +7,11 @@ SELECT eventTime,
        coalesce(requestParameters ->> 'httpMethod', requestParameters ->> 'routeKey') AS method,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'restApiId', requestParameters ->> 'apiId', requestParameters ->> 'gatewayIdentifier', requestParameters ->> 'name') AS resource
+       coalesce(requestParameters ->> 'restApiId', requestParameters ->> 'apiId', requestParameters ->> 'gatewayIdentifier', requestParameters ->> 'domainName', requestParameters ->> 'name') AS resource
 FROM cloudtrail
 WHERE eventSource IN ('apigateway.amazonaws.com', 'appsync.amazonaws.com', 'bedrock-agentcore.amazonaws.com', 'bedrock-agentcore-control.amazonaws.com')
-  AND eventName IN ('UpdateMethod', 'UpdateRoute', 'UpdateGraphqlApi', 'UpdateRestApi', 'CreateGateway', 'UpdateGateway')
-  AND (regexp_like(requestParameters, '"path"\s*:\s*"/authorizationType"\s*,\s*"value"\s*:\s*"NONE"|"authorizationType"\s*:\s*"NONE"')
+  AND eventName IN ('UpdateMethod', 'UpdateRoute', 'UpdateGraphqlApi', 'UpdateRestApi', 'CreateGateway', 'UpdateGateway', 'UpdateDomainName')
+  AND (regexp_like(requestParameters, '"path"\s*:\s*"/authorizationType"\s*,\s*"value"\s*:\s*"NONE"|"authorizationType"\s*:\s*"NONE"|"remove"\s*,\s*"path"\s*:\s*"/mutualTlsAuthentication')
        OR requestParameters ->> 'authorizerType' = 'NONE'
        OR requestParameters ->> 'authenticationType' = 'API_KEY'
        OR regexp_like(requestParameters, '"path"\s*:\s*"/policy"')

@@ -6,10 +6,12 @@ SELECT eventTime,
        eventName,
        sourceIPAddress,
        userAgent,
-       coalesce(responseElements ->> 'dBInstanceArn', responseElements ->> 'dBClusterArn', requestParameters ->> 'dBInstanceIdentifier', requestParameters ->> 'dBClusterIdentifier') AS resource,
+       coalesce(responseElements ->> 'dBInstanceArn', responseElements ->> 'dBClusterArn', requestParameters ->> 'dBInstanceIdentifier', requestParameters ->> 'dBClusterIdentifier', requestParameters ->> 'graphIdentifier', requestParameters ->> 'graphName', requestParameters ->> 'name') AS resource,
        CASE WHEN eventName LIKE 'Restore%' THEN 'high' ELSE 'medium' END AS severity
 FROM cloudtrail
-WHERE eventSource = 'rds.amazonaws.com'
-  AND eventName IN ('ModifyDBInstance', 'CreateDBInstance', 'CreateDBCluster', 'RestoreDBInstanceFromDBSnapshot', 'RestoreDBInstanceToPointInTime', 'RestoreDBClusterFromSnapshot', 'CreateDBInstanceReadReplica')
+WHERE eventSource IN ('rds.amazonaws.com', 'neptune-graph.amazonaws.com', 'timestream-influxdb.amazonaws.com')
+  AND eventName IN ('ModifyDBInstance', 'CreateDBInstance', 'CreateDBCluster', 'RestoreDBInstanceFromDBSnapshot', 'RestoreDBInstanceToPointInTime', 'RestoreDBClusterFromSnapshot', 'CreateDBInstanceReadReplica',
+                    'CreateGraph', 'UpdateGraph', 'RestoreGraphFromSnapshot', 'CreateDbInstance')
   AND errorCode IS NULL
-  AND requestParameters ->> 'publiclyAccessible' = 'true'
+  AND (requestParameters ->> 'publiclyAccessible' = 'true'
+       OR requestParameters ->> 'publicConnectivity' = 'true')

@@ -10,9 +10,9 @@ SELECT eventTime,
        userAgent,
        coalesce(requestParameters ->> 'id', requestParameters ->> 'hostedZoneId') AS resource,
        CASE WHEN eventName = 'DeleteHostedZone' THEN 'DNS zone was deleted'
-            WHEN eventName = 'DisableHostedZoneDNSSEC' THEN 'DNS zone lost DNSSEC'
+            WHEN eventName IN ('DisableHostedZoneDNSSEC', 'DeactivateKeySigningKey') THEN 'DNS zone lost DNSSEC'
             ELSE 'DNS zone was opened to a VPC of another account' END AS title
 FROM cloudtrail
 WHERE eventSource = 'route53.amazonaws.com'
-  AND eventName IN ('DeleteHostedZone', 'DisableHostedZoneDNSSEC', 'CreateVPCAssociationAuthorization')
+  AND eventName IN ('DeleteHostedZone', 'DisableHostedZoneDNSSEC', 'CreateVPCAssociationAuthorization', 'DeactivateKeySigningKey')
   AND errorCode IS NULL

@@ -17,7 +17,7 @@ SELECT eventTime,
             ELSE 'Incoming mail was sent elsewhere' END AS title
 FROM cloudtrail
 WHERE eventSource IN ('workmail.amazonaws.com', 'ses.amazonaws.com')
-  AND eventName IN ('StartMailboxExportJob', 'PutMailboxPermissions', 'CreateImpersonationRole', 'UpdateImpersonationRole', 'PutEmailMonitoringConfiguration', 'CreateReceiptRule', 'UpdateReceiptRule', 'SetActiveReceiptRuleSet')
+  AND eventName IN ('StartMailboxExportJob', 'PutMailboxPermissions', 'CreateImpersonationRole', 'UpdateImpersonationRole', 'PutEmailMonitoringConfiguration', 'CreateReceiptRule', 'UpdateReceiptRule', 'SetActiveReceiptRuleSet', 'CreateRelay')
   AND (eventSource = 'workmail.amazonaws.com'
        OR NOT is_infrastructure_tool()
           AND is_by_hand_or_script())

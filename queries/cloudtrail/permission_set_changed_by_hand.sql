@@ -8,13 +8,15 @@ SELECT eventTime,
        coalesce(requestParameters ->> 'managedPolicyArn', requestParameters -> 'customerManagedPolicyReference' ->> 'name') AS policy,
        sourceIPAddress,
        userAgent,
-       requestParameters ->> 'permissionSetArn' AS resource,
+       coalesce(requestParameters ->> 'permissionSetArn', requestParameters ->> 'instanceArn') AS resource,
+       CASE WHEN eventName = 'UpdateInstanceAccessControlAttributeConfiguration' THEN 'Attributes by which IAM Identity Center gives access were changed by hand'
+            ELSE 'Permission set was changed by hand, or lost its boundary' END AS title,
        -- permission_set_made_admin tells it
        CASE WHEN eventName = 'AttachManagedPolicyToPermissionSet' AND regexp_like(requestParameters ->> 'managedPolicyArn', ':iam::aws:policy/(AdministratorAccess|IAMFullAccess)$')
                  OR regexp_like(regexp_replace(requestParameters ->> 'inlinePolicy', '[{]([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*"Effect"\s*:\s*"Deny"([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*[}]', '', 'g'), '"Action"\s*:\s*(\[[^\]]*)?"(\*|\*:\*|iam:\*)"([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*"Resource"\s*:\s*(\[[^\]]*)?"\*"|"Resource"\s*:\s*(\[[^\]]*)?"\*"([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*"Action"\s*:\s*(\[[^\]]*)?"(\*|\*:\*|iam:\*)"') THEN 'low' ELSE 'medium' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'sso.amazonaws.com'
-  AND eventName IN ('AttachManagedPolicyToPermissionSet', 'AttachCustomerManagedPolicyReferenceToPermissionSet', 'PutInlinePolicyToPermissionSet', 'UpdatePermissionSet', 'DeleteInlinePolicyFromPermissionSet', 'DeletePermissionsBoundaryFromPermissionSet')
+  AND eventName IN ('AttachManagedPolicyToPermissionSet', 'AttachCustomerManagedPolicyReferenceToPermissionSet', 'PutInlinePolicyToPermissionSet', 'UpdatePermissionSet', 'DeleteInlinePolicyFromPermissionSet', 'DeletePermissionsBoundaryFromPermissionSet', 'UpdateInstanceAccessControlAttributeConfiguration')
   AND (eventName = 'DeletePermissionsBoundaryFromPermissionSet'
        OR NOT is_infrastructure_tool())
   AND errorCode IS NULL

@@ -6,12 +6,13 @@ SELECT eventTime,
        eventName,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'pullRequestId', requestParameters ->> 'repositoryName', requestParameters ->> 'approvalRuleTemplateName', requestParameters ->> 'pipelineName', eventName) AS resource,
+       coalesce(requestParameters ->> 'pullRequestId', requestParameters ->> 'repositoryName', requestParameters ->> 'approvalRuleTemplateName', requestParameters ->> 'pipelineName', requestParameters ->> 'arn', eventName) AS resource,
        CASE WHEN eventName = 'SendTaskSuccess' THEN 'Step of a state machine that waits for an answer was answered by hand'
+            WHEN eventSource = 'mpa.amazonaws.com' THEN 'Team whose approval is asked for was changed or deleted'
             ELSE 'Approval that a change or release needs was overridden or taken away' END AS title
 FROM cloudtrail
-WHERE eventSource IN ('codecommit.amazonaws.com', 'codepipeline.amazonaws.com', 'states.amazonaws.com')
-  AND eventName IN ('OverridePullRequestApprovalRules', 'DeletePullRequestApprovalRule', 'DisassociateApprovalRuleTemplateFromRepository', 'DeleteApprovalRuleTemplate', 'OverrideStageCondition', 'SendTaskSuccess')
+WHERE eventSource IN ('codecommit.amazonaws.com', 'codepipeline.amazonaws.com', 'states.amazonaws.com', 'mpa.amazonaws.com')
+  AND eventName IN ('OverridePullRequestApprovalRules', 'DeletePullRequestApprovalRule', 'DisassociateApprovalRuleTemplateFromRepository', 'DeleteApprovalRuleTemplate', 'OverrideStageCondition', 'SendTaskSuccess', 'StartActiveApprovalTeamDeletion', 'UpdateApprovalTeam')
   -- a program answers for what it did
   AND (eventName <> 'SendTaskSuccess'
        OR is_by_hand())
