@@ -41,7 +41,7 @@ use crate::metrics::METRICS;
 use crate::pipeline::bucket;
 use crate::pipeline::commit::State;
 use crate::pipeline::listen::{Listener, Verdicts};
-use crate::pipeline::summary::SoFar;
+use crate::pipeline::summary::{SoFar, counted};
 use crate::pipeline::{self, Outcome, Stages};
 use crate::rule::{RuleError, Severity};
 use crate::sink::post::Post;
@@ -276,6 +276,9 @@ pub fn run(flags: &Run) -> Result<ExitCode, Failure> {
         hub.read_back_seconds = seconds;
     }
     config.source.kinesis.share = flags.share.unwrap_or(config.source.kinesis.share);
+    if let Some(id) = &flags.explain {
+        check_id(id).or_usage()?;
+    }
     if let (Some(id), Some(_)) = (&flags.explain, &config.state) {
         // a run would take the state over from the worker that has it
         let triage = Home::of(None, &config).and_then(|home| home.triage(&config)).or_usage()?;
@@ -407,14 +410,28 @@ fn tell(refused: &[Refused], findings: usize) {
     }
 }
 
+/// Refuses what no id of a finding begins with, before anything is read.
+fn check_id(id: &str) -> anyhow::Result<()> {
+    if !(1..=32).contains(&id.len()) || !id.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        bail!(
+            "`{id}` is no id of a finding: these are 32 digits, 0 to 9 and a to f, of which the first few are enough"
+        );
+    }
+    Ok(())
+}
+
 fn explain(findings: &[Finding], id: &str) -> Result<(), Failure> {
-    let matching: Vec<_> = findings.iter().filter(|finding| finding.id.to_string().starts_with(id)).collect();
+    let id = id.to_ascii_lowercase();
+    let matching: Vec<_> = findings.iter().filter(|finding| finding.id.to_string().starts_with(&id)).collect();
     match matching[..] {
         [finding] => {
             let mut out = output::open("-").or_output()?;
             sink::table::explain(finding, &mut out).and_then(|()| out.flush()).or_output()
         }
-        [] => Err(Failure::Usage(anyhow!("no finding has an id that begins with {id}"))),
+        [] => Err(Failure::Usage(anyhow!(
+            "none of the {} has an id that begins with {id}: the same run without --explain shows them",
+            counted(findings.len() as u64, "finding")
+        ))),
         _ => Err(Failure::Usage(anyhow!("{} findings have an id that begins with {id}", matching.len()))),
     }
 }

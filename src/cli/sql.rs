@@ -84,7 +84,7 @@ pub fn run(flags: &Sql) -> Result<ExitCode, Failure> {
 async fn answer(session: SessionContext, query: String, form: Form) -> Result<ExitCode, Failure> {
     let answer = sql::query(&session, &query).await.or_usage()?;
     let schema = without_unions(&answer.schema());
-    let answer = answer.map(|rows| united(&rows.map_err(sql::readable)?, &schema));
+    let answer = answer.map(|rows| united(&rows.map_err(|error| sql::readable_in(&query, &error))?, &schema));
     let mut out = output::open("-").or_output()?;
     write(form, &schema, answer, &mut out).await?;
     out.flush().or_output()?;

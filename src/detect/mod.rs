@@ -22,6 +22,7 @@ mod regex;
 mod absent;
 mod program;
 mod place;
+pub mod mistakes;
 mod framed;
 mod query;
 mod compile;

@@ -10,7 +10,8 @@ use datafusion::sql::sqlparser::ast::{
     Statement as SqlStatement, TableFactor, Value, WindowType, visit_expressions,
 };
 
-use crate::rule::dialect::{find_word, line_and_column};
+use super::mistakes::Mistake;
+use crate::rule::dialect::{find_call, find_word, line_and_column};
 use crate::rule::shape::{of_rows, of_rows_mut, query};
 use crate::rule::spelling::distance;
 use crate::table::{Kind, Table};
@@ -167,8 +168,8 @@ fn collect_paths(above: &str, fields: &Fields, paths: &mut Vec<String>) {
     }
 }
 
-/// Where the planner's complaint points: its own span, else a word it quotes, else the first part of the query that
-/// does not plan when it stands alone, else the query.
+/// Where the planner's complaint points: its own span, else what it is about, else a word or text it quotes, else a function it names, else the
+/// first part of the query that does not plan when it stands alone, else the query.
 pub fn planner_error(
     error: &DataFusionError,
     text: &str,
@@ -179,23 +180,24 @@ pub fn planner_error(
         .diagnostic()
         .and_then(|diagnostic| diagnostic.span)
         .map(|span| (span.start.line as usize, span.start.column as usize));
+    let mistake = Mistake::of(error);
     let message = words(error);
-    // what `->` gives is a union in Arrow, and the planner spells it out
-    let json = message.contains("Union(0: (\"null\"");
-    let message =
-        if json { "JSON stands where text is needed: use `->>` in place of `->`".to_owned() } else { message };
+    let called = || message.split(' ').find_map(|word| find_call(text, word));
     let quoted = || message.split(['\'', '`', '"']).skip(1).step_by(2).find_map(|word| find_word(text, word, 0));
     let part = || parts(statement).into_iter().find(|(_, part)| !plans(part.clone())).map(|(place, _)| place);
-    let place = span.or_else(quoted).or_else(part).or_else(|| find_word(text, "SELECT", 0)).unwrap_or((1, 1));
+    let place = span
+        .or_else(|| mistake.place(text))
+        .or_else(quoted)
+        .or_else(called)
+        .or_else(part)
+        .or_else(|| find_word(text, "SELECT", 0))
+        .unwrap_or((1, 1));
     (place, message)
 }
 
 /// What an error says, on one line, without saying what kind of error it is.
 pub fn words(error: &DataFusionError) -> String {
-    let message = error.find_root().strip_backtrace();
-    let kinds = ["Error during planning: ", "Schema error: ", "Execution error: "];
-    let words = kinds.iter().fold(message.as_str(), |text, kind| text.strip_prefix(kind).unwrap_or(text));
-    words.lines().collect::<Vec<_>>().join(" ")
+    Mistake::of(error).message.lines().collect::<Vec<_>>().join(" ")
 }
 
 /// The query with only one selected column and no condition, or with only one condition, for each of them.

@@ -281,7 +281,20 @@ fn a_rule_that_cannot_work_is_refused_with_its_place() {
     let check = |got: String, start: &str| assert!(got.starts_with(start), "{got}");
     check(where_("eventTime < now()"), "x.sql:8:19: `now` gives another answer");
     check(where_("random() < 0.5"), "x.sql:8:7: `random` gives another answer");
-    check(where_("starts_wiht(eventName, 'y')"), "x.sql:8:7: Invalid function 'starts_wiht'");
+    check(
+        where_("starts_wiht(eventName, 'y')"),
+        "x.sql:8:7: there is no function `starts_wiht`; did you mean `starts_with`?",
+    );
+    check(where_("date_diff('day', eventTime) > 1"), "x.sql:8:7: date_diff takes 3 arguments");
+    check(
+        where_("1 = 1 AND json_extract_scalar(requestParameters, '$..x') = 'y'"),
+        "x.sql:8:17: the path $..x has several values",
+    );
+    check(where_("eventTime > 2024-08-01"), "x.sql:8:19: 2024-08-01 without quotes is the number 2015");
+    check(
+        where_("regexp_like(userAgent, '(abc')"),
+        "x.sql:8:30: the pattern '(abc' cannot be read: unclosed group, at its character 1",
+    );
     check(where_("cidr_match(sourceIPAddress, '10.0.0/8')"), "x.sql:8:7: `10.0.0/8` is not a network");
     check(where_("regexp_like(requestParameters -> 'a', 'b')"), "x.sql:8:7: JSON stands where text is needed");
     check(where_("count(*) > 1"), "x.sql:8:7: ");
@@ -292,6 +305,25 @@ fn a_rule_that_cannot_work_is_refused_with_its_place() {
     check(
         refused("SELECT row_number() OVER ()\nFROM cloudtrail WHERE eventName = 'x'"),
         "x.sql:5:8: not supported yet: window",
+    );
+    let windows = |by: &str, having: &str| {
+        refused(&format!(
+            "SELECT count(*) AS n, awsRegion AS actor\nFROM cloudtrail\nWHERE true\nGROUP BY awsRegion, {by}\nHAVING {having}"
+        ))
+    };
+    let (tumble, many) = ("tumble(eventTime, INTERVAL '10 minutes')", "count(*) > 3");
+    check(windows("tumble(eventTime, INTERVAL 'ten minutes')", many), "x.sql:8:48: `ten minutes` is no interval");
+    check(windows("hop(eventTime, INTERVAL '10 minutes')", many), "x.sql:8:21: hop takes a time");
+    check(
+        windows("hop(eventTime, INTERVAL '10 minutes', INTERVAL '15 minutes')", many),
+        "x.sql:8:21: the length of hop is a multiple",
+    );
+    check(windows("hop(eventTime, '10 minutes', '20 minutes')", many), "x.sql:8:21: hop takes constant intervals");
+    check(windows(tumble, "first_seen(awsRegion, '30 days')"), "x.sql:9:8: first_seen looks back");
+    check(windows(tumble, "first_seen(awsRegion)"), "x.sql:9:8: first_seen takes 2 arguments, not 1");
+    check(
+        refused("SELECT count(*), awsRegion\nFROM cloudtrail\nWHERE true\nGROUP BY account\nHAVING count(*) > 3"),
+        "x.sql:5:18: `awsregion` stands neither in GROUP BY nor in an aggregate",
     );
     check(
         refused("SELECT 1 FROM cloud_trail WHERE true"),

@@ -153,15 +153,86 @@ pub struct SqlError {
 
 /// Parses any number of statements.
 pub fn parse(sql: &str) -> Result<VecDeque<Statement>, SqlError> {
-    let sql = with_types(sql);
+    let sql = with_rows(sql);
+    let sql = with_types(&sql);
     let parse = || DFParserBuilder::new(&*sql).with_dialect(&WeirDialect).build()?.parse_statements();
-    let mut statements = parse().map_err(|error| locate(&error))?;
+    let mut statements = parse().map_err(|error| locate(&error, &sql))?;
     for statement in &mut statements {
         if let Statement::Statement(statement) = statement {
             name_fields(statement);
         }
     }
     Ok(statements)
+}
+
+/// The text with each row of `VALUES 1, 2` in parentheses, which Athena takes for rows of one column.
+fn with_rows(sql: &str) -> Cow<'_, str> {
+    if !sql.to_ascii_lowercase().contains("values") {
+        return Cow::Borrowed(sql);
+    }
+    // what is no SQL the parser complains of
+    let Ok(tokens) = Tokenizer::new(&WeirDialect, sql).tokenize_with_location() else { return Cow::Borrowed(sql) };
+    let tokens: Vec<_> = tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).collect();
+    let (mut edits, mut at_end) = (Vec::new(), false);
+    for place in 1..tokens.len() {
+        if !begins_rows(&tokens, place - 1) {
+            continue;
+        }
+        edits.push((tokens[place].span.start, Edit::Before('(')));
+        let (mut depth, mut end) = (0_usize, place);
+        while let Some(token) = tokens.get(end) {
+            match &token.token {
+                Token::LParen | Token::LBracket => depth += 1,
+                Token::RParen | Token::RBracket if depth > 0 => depth -= 1,
+                Token::Comma if depth == 0 => {
+                    edits.push((token.span.start, Edit::Before(')')));
+                    edits.extend(tokens.get(end + 1).map(|next| (next.span.start, Edit::Before('('))));
+                }
+                Token::RParen | Token::SemiColon => break,
+                Token::Word(word) if depth == 0 && ENDS_ROWS.contains(&word.keyword) => break,
+                _ => {}
+            }
+            end += 1;
+        }
+        match tokens.get(end) {
+            Some(token) if token.token != Token::EOF => edits.push((token.span.start, Edit::Before(')'))),
+            _ => at_end = true,
+        }
+    }
+    Cow::Owned(edited(sql, edits) + if at_end { ")" } else { "" })
+}
+
+/// What stands behind the rows of VALUES.
+const ENDS_ROWS: [Keyword; 7] = [
+    Keyword::ORDER,
+    Keyword::LIMIT,
+    Keyword::OFFSET,
+    Keyword::FETCH,
+    Keyword::UNION,
+    Keyword::EXCEPT,
+    Keyword::INTERSECT,
+];
+
+/// Whether a token is VALUES with a constant behind it, and no column of that name.
+fn begins_rows(tokens: &[&TokenWithSpan], place: usize) -> bool {
+    let is_first =
+        place.checked_sub(1).and_then(|before| tokens.get(before)).is_none_or(|before| match &before.token {
+            Token::LParen => true,
+            Token::Word(word) => {
+                matches!(word.keyword, Keyword::ALL | Keyword::UNION | Keyword::EXCEPT | Keyword::INTERSECT)
+            }
+            _ => false,
+        });
+    let is_values = matches!(&tokens[place].token, Token::Word(word) if word.keyword == Keyword::VALUES);
+    let is_constant = tokens.get(place + 1).is_some_and(|next| match &next.token {
+        Token::Number(..) | Token::SingleQuotedString(_) => true,
+        Token::Word(word) => {
+            use Keyword::{ARRAY, DATE, FALSE, NULL, TIMESTAMP, TRUE};
+            matches!(word.keyword, ARRAY | DATE | FALSE | NULL | TIMESTAMP | TRUE)
+        }
+        _ => false,
+    });
+    is_first && is_values && is_constant
 }
 
 /// The text with `ARRAY<VARCHAR>` where Athena's `ARRAY(VARCHAR)` is the type of a cast, and with a type that has rows or maps in it
@@ -314,7 +385,7 @@ fn field(name: &Ident) -> Expr {
 }
 
 /// The parser says where only in its text: `... at Line: 3, Column: 8`.
-fn locate(error: &DataFusionError) -> SqlError {
+fn locate(error: &DataFusionError, sql: &str) -> SqlError {
     let text = match error.find_root() {
         DataFusionError::SQL(error, _) => match error.as_ref() {
             ParserError::TokenizerError(text) | ParserError::ParserError(text) => text.clone(),
@@ -326,7 +397,17 @@ fn locate(error: &DataFusionError) -> SqlError {
         let (line, column) = place.split_once(", Column: ")?;
         Some(SqlError { line: line.parse().ok()?, column: column.trim().parse().ok()?, message: message.to_owned() })
     });
-    place.unwrap_or(SqlError { line: 1, column: 1, message: text })
+    place.unwrap_or_else(|| {
+        let (line, column) = if text.ends_with("found: EOF") { end(sql) } else { (1, 1) };
+        SqlError { line, column, message: text }
+    })
+}
+
+/// The place behind the last word of a text.
+fn end(sql: &str) -> (usize, usize) {
+    let sql = sql.trim_end();
+    let last = sql.rsplit('\n').next().unwrap_or_default();
+    (sql.matches('\n').count() + 1, last.chars().count() + 1)
 }
 
 /// Line and column of the `which`-th time (from 0) that a word stands in SQL text outside of comments and quotes.
@@ -334,6 +415,16 @@ pub fn find_word(sql: &str, word: &str, which: usize) -> Option<(usize, usize)> 
     let tokens = Tokenizer::new(&WeirDialect, sql).tokenize_with_location().ok()?;
     let is_word = |token: &Token| matches!(token, Token::Word(found) if found.value.eq_ignore_ascii_case(word));
     tokens.iter().filter(|token| is_word(&token.token)).nth(which).map(|token| line_and_column(token.span.start))
+}
+
+/// Line and column of the first call of a function in SQL text outside of comments and quotes.
+pub fn find_call(sql: &str, name: &str) -> Option<(usize, usize)> {
+    let tokens = Tokenizer::new(&WeirDialect, sql).tokenize_with_location().ok()?;
+    let is_call = |pair: &&[TokenWithSpan]| {
+        matches!(&pair[0].token, Token::Word(word) if word.value.eq_ignore_ascii_case(name))
+            && pair[1].token == Token::LParen
+    };
+    tokens.windows(2).find(is_call).map(|pair| line_and_column(pair[0].span.start))
 }
 
 /// Line and column of the first constant of SQL text, outside of comments, that is this text.

@@ -13,6 +13,7 @@ mod unnested;
 pub mod replay;
 mod damaged;
 mod checked;
+mod describe;
 mod table;
 
 use std::collections::HashMap;
@@ -26,6 +27,7 @@ use datafusion::error::DataFusionError;
 use datafusion::execution::context::SQLOptions;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::{SendableRecordBatchStream, SessionStateBuilder};
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement;
@@ -36,8 +38,10 @@ use crate::archive::read::Reading;
 use crate::catalog;
 use crate::detect;
 use crate::detect::athena::tables::with_event_data_stores;
+use crate::detect::mistakes::Mistake;
 use crate::detect::reference::References;
 use crate::detect::{athena, from_reference};
+use crate::rule::dialect::SqlError;
 use crate::rule::shorthand;
 use checked::Checked;
 use damaged::Damaged;
@@ -123,13 +127,16 @@ pub async fn query(session: &SessionContext, sql: &str) -> anyhow::Result<Sendab
     shorthand::expand(&mut statement);
     athena::translate(&mut statement)?;
     let plan = session.state().statement_to_plan(statement).await;
-    let plan = plan.map_err(|error| hint(sql).unwrap_or_else(|| readable(error)))?;
+    let plan = plan.map_err(|error| hint(sql).unwrap_or_else(|| readable_in(sql, &error)))?;
+    if let LogicalPlan::DescribeTable(table) = &plan {
+        return describe::columns(&table.schema);
+    }
     let queries_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
     if queries_only.verify_plan(&plan).is_err() {
         bail!("only queries are allowed here: SELECT, WITH, EXPLAIN, SHOW or DESCRIBE");
     }
-    let rows = session.execute_logical_plan(plan).await.map_err(readable)?;
-    let stream = rows.execute_stream().await.map_err(readable)?;
+    let rows = session.execute_logical_plan(plan).await.map_err(|error| readable_in(sql, &error))?;
+    let stream = rows.execute_stream().await.map_err(|error| readable_in(sql, &error))?;
     Ok(named_shortly(stream))
 }
 
@@ -166,6 +173,7 @@ fn hint(sql: &str) -> Option<anyhow::Error> {
         ["SHOW", "PARTITIONS", ..] => {
             anyhow!("the partitions are columns: SELECT DISTINCT account, region, day FROM cloudtrail")
         }
+        ["SHOW", "DATABASES" | "SCHEMAS", ..] => anyhow!("there is one database here, the archive: SHOW TABLES"),
         ["SHOW", "CREATE", ..] => anyhow!("DESCRIBE cloudtrail shows the columns of a table"),
         ["UNLOAD" | "UNLOAD(" | "CREATE" | "INSERT", ..] => anyhow!(
             "only queries are allowed here, and `weir sql '...' --format parquet > answer.parquet` keeps the answer of one"
@@ -176,113 +184,16 @@ fn hint(sql: &str) -> Option<anyhow::Error> {
 
 /// DataFusion's error in words for the person who typed the query.
 pub fn readable(error: DataFusionError) -> anyhow::Error {
-    if let DataFusionError::ResourcesExhausted(why) = error.find_root() {
-        return anyhow!("{why}");
-    }
-    let text = error.strip_backtrace();
-    if let Some((_, rest)) = text.split_once("table '")
-        && let Some((path, _)) = rest.split_once("' not found")
-    {
-        let name = path.splitn(3, '.').last().unwrap_or(path);
-        if name.starts_with("amazon_security_lake") {
-            return anyhow!(
-                "tables of Security Lake have OCSF's columns, and the archive AWS's own: FROM cloudtrail, where api.operation is \
-                 eventName, actor.user.uid userIdentity.arn, and src_endpoint.ip sourceIPAddress"
-            );
-        }
-        let names: Vec<_> = catalog::tables().map(|table| table.name).collect();
-        return anyhow!("there is no table `{name}`; the tables are {}", names.join(", "));
-    }
-    const PREFIXES: [&str; 10] = [
-        "Error during planning: ",
-        "Schema error: ",
-        "SQL error: ",
-        "Execution error: ",
-        "External error: ",
-        "Arrow error: ",
-        "Parquet error: ",
-        "Cast error: ",
-        "Parser error: ",
-        "type_coercion\ncaused by\n",
-    ];
-    let mut text = text.as_str();
-    while let Some(rest) = PREFIXES.iter().find_map(|prefix| text.strip_prefix(prefix)).or_else(|| behind_rule(text)) {
-        text = rest;
-    }
-    let parser = text.strip_prefix("ParserError(\"").or_else(|| text.strip_prefix("TokenizerError(\""));
-    let text = parser.and_then(|text| text.strip_suffix("\")")).unwrap_or(text);
-    // a list of a hundred valid names helps nobody; the nearest one stands in front of it. Nor does the name of a setting
-    let text = text.split("\nValid fields are ").next().unwrap_or(text);
-    let text = text.split("\nColumn names are case sensitive.").next().unwrap_or(text);
-    // a type that a function does not take, DataFusion takes for a bug of its own as well
-    let text = text.split_once("https://github.com/apache/datafusion/issues. ").map_or(text, |(_, rest)| rest);
-    if text.contains("does not support logical expression OuterReferenceColumn") {
-        return anyhow!(
-            "what stands behind FROM can name a column of another table only in CROSS JOIN UNNEST(c.resources) AS t (r), where c is \
-             a table before it whose rows no outer join fills with nulls"
-        );
-    }
-    if let Some(field) = text.strip_prefix("Field ").and_then(|text| text.strip_suffix(" not found in struct")) {
-        return anyhow!(
-            "there is no field `{field}` in that column: `weir tables NAME` shows the fields of a table's columns"
-        );
-    }
-    if text.starts_with("Cannot access field at argument") && text.contains("type Utf8") {
-        return anyhow!(
-            "that column has no fields; of JSON text, as `weir tables NAME` says which column is, requestParameters ->> 'bucketName' \
-             is one"
-        );
-    }
-    if text.starts_with("No field named ") && text.split(['.', ' ', '"']).any(|word| word == "eventjson") {
-        return anyhow!(
-            "the archive has an event's fields as columns, and not its text: those without a column are in `unmapped`"
-        );
-    }
-    if let Some(name) = text.strip_prefix("No field named ").and_then(|text| text.strip_suffix('.')) {
-        if let Some(name) = name.strip_prefix('"').and_then(|name| name.strip_suffix('"')) {
-            return anyhow!("{text} Text is written in single quotes: '{}'", name.replace('\'', "''"));
-        }
-        // Athena's tables are partitioned by these
-        if ["date", "year", "month", "timestamp"].contains(&name) {
-            return anyhow!("{text} The day of a row is `day`: WHERE day = '2024-08-01'");
-        }
-    }
-    if let Some((what, _)) = text.split_once(", got Struct(") {
-        return anyhow!("{what}, got a struct: its fields are named with dots, as in userIdentity.arn");
-    }
-    if text.starts_with(
-        "This feature is not implemented: Nested identifiers are not yet supported for OuterReferenceColumn",
-    ) {
-        let name = text.rsplit(' ').next().unwrap_or_default();
-        return anyhow!(
-            "a subquery can name a column of a table around it, and no field of one: {name}.arn is one where FROM has it as a column, \
-             as FROM (SELECT *, userIdentity.arn AS arn FROM cloudtrail) AS c has c.arn"
-        );
-    }
-    if let Some((name, instead)) =
-        ATHENA.iter().find(|(name, _)| text.starts_with(&format!("Invalid function '{name}'")))
-    {
-        return anyhow!("there is no function `{name}` here: {instead}");
-    }
-    if text.to_ascii_lowercase().contains("unsupported sql type ipaddress") {
-        return anyhow!("addresses are texts here: cidr_match(srcaddr, '10.0.0.0/8', '192.168.0.0/16')");
-    }
-    let text = text.replace("to value of Date32 type", "to a day such as 2024-08-01");
-    anyhow!("{}", text.replace("datafusion.public.", "").replace("\\\"", "\""))
+    anyhow!(Mistake::of(&error).message)
 }
 
-/// Functions of Athena that there are not, and what is written here.
-const ATHENA: [(&str, &str); 2] = [
-    (
-        "approx_most_frequent",
-        "SELECT eventName, count(*) AS n FROM cloudtrail GROUP BY eventName ORDER BY n DESC LIMIT 3",
-    ),
-    ("numeric_histogram", "SELECT floor(bytes / 1000) AS thousands, count(*) FROM vpc_flow GROUP BY 1"),
-];
-
-/// The error that DataFusion's optimizer ran into, without the name of the rule of its that did.
-fn behind_rule(text: &str) -> Option<&str> {
-    text.strip_prefix("Optimizer rule '")?.split_once("' failed\ncaused by\n").map(|(_, rest)| rest)
+/// The same with the place of what it is about in the text of the query.
+pub fn readable_in(sql: &str, error: &DataFusionError) -> anyhow::Error {
+    let mistake = Mistake::of(error);
+    match mistake.place(sql) {
+        Some((line, column)) => SqlError { line, column, message: mistake.message }.into(),
+        None => anyhow!(mistake.message),
+    }
 }
 
 /// The same rows with `t.a[b][c]` shown as `c` where no other column is.

@@ -87,27 +87,31 @@ async fn json_text_is_read_with_arrows_and_functions() {
 async fn a_table_without_rows_is_empty_and_an_unknown_one_is_an_error_that_names_the_others() {
     check("SELECT count(*) AS n FROM reject", "| n |\n| 0 |").await;
     let error = run(archive().path(), "SELECT * FROM \"default\".alb_logs").await.unwrap_err().to_string();
-    assert!(error.starts_with("there is no table `alb_logs`; the tables are cloudtrail, "), "{error}");
+    assert!(
+        error.starts_with("line 1, column 25: there is no table `alb_logs`; the tables are cloudtrail, "),
+        "{error}"
+    );
     let error = run(archive().path(), "SELECT * FROM cloudtrial").await.unwrap_err().to_string();
     assert_eq!(
         error,
-        "there is no table `cloudtrial`; the tables are cloudtrail, vpc_flow, glue_job_run, glue_log, guardduty_finding, reject"
+        "line 1, column 15: there is no table `cloudtrial`; the tables are cloudtrail, vpc_flow, glue_job_run, glue_log, guardduty_finding, reject"
     );
     let error = run(archive().path(), "SELECT eventnam FROM cloudtrail").await.unwrap_err().to_string();
-    assert_eq!(error, "No field named eventnam. Did you mean 'cloudtrail.eventname'?");
+    assert_eq!(error, "line 1, column 8: there is no column `eventnam`; did you mean `eventname`?");
 }
 
 #[tokio::test]
 async fn an_error_is_written_for_who_typed_the_query() {
     let dir = archive();
+    let mut wrong = Vec::new();
     for (sql, expected) in [
         (
             "SELECT \"eventNames\" FROM cloudtrail",
-            "No field named \"eventNames\". Did you mean 'cloudtrail.eventname'?",
+            "line 1, column 8: there is no column `eventNames`; did you mean `eventname`?",
         ),
         (
             "SELECT eventid FROM cloudtrail WHERE userIdentity.arnn IS NULL",
-            "there is no field `arnn` in that column: `weir tables NAME` shows the fields of a table's columns",
+            "line 1, column 51: there is no field `arnn` in that column: did you mean `useridentity.arn`?",
         ),
         (
             "SELECT eventid FROM cloudtrail WHERE day = '2024-08'",
@@ -124,16 +128,16 @@ async fn an_error_is_written_for_who_typed_the_query() {
         ),
         (
             "SELECT eventid FROM cloudtrail WHERE eventName = \"ConsoleLogin\"",
-            "No field named \"ConsoleLogin\". Text is written in single quotes: 'ConsoleLogin'",
+            "line 1, column 50: there is no column `ConsoleLogin`; text is written in single quotes: 'ConsoleLogin'",
         ),
         (
             "SELECT api.operation FROM db.amazon_security_lake_table_us_east_1_cloud_trail_mgmt_2_0",
-            "tables of Security Lake have OCSF's columns, and the archive AWS's own: FROM cloudtrail, where api.operation is \
+            "line 1, column 30: tables of Security Lake have OCSF's columns, and the archive AWS's own: FROM cloudtrail, where api.operation is \
              eventName, actor.user.uid userIdentity.arn, and src_endpoint.ip sourceIPAddress",
         ),
         (
             "SELECT eventJson FROM cloudtrail",
-            "the archive has an event's fields as columns, and not its text: those without a column are in `unmapped`",
+            "line 1, column 8: the archive has an event's fields as columns, and not its text: those without a column are in `unmapped`",
         ),
         (
             "SELECT 1 FROM cloudtrail c WHERE NOT EXISTS (SELECT 1 FROM cloudtrail d WHERE d.eventname = c.useridentity.arn)",
@@ -153,7 +157,7 @@ async fn an_error_is_written_for_who_typed_the_query() {
             "that column has no fields; of JSON text, as `weir tables NAME` says which column is, requestParameters ->> 'bucketName' \
              is one",
         ),
-        ("SELECT reduce(eventName, 0, (s, x) -> s + x, s -> s) FROM cloudtrail", "reduce takes a list, not Utf8"),
+        ("SELECT reduce(eventName, 0, (s, x) -> s + x, s -> s) FROM cloudtrail", "reduce takes a list, not varchar"),
         (
             "SELECT map_filter(userIdentity, (k, v) -> v = 'x') FROM cloudtrail",
             "map_filter takes a map or JSON text, not a struct",
@@ -163,20 +167,116 @@ async fn an_error_is_written_for_who_typed_the_query() {
             "element_at takes a list, a map or JSON text, not a struct",
         ),
         (
+            "SELECT eventNme.x FROM cloudtrail",
+            "line 1, column 17: there is no column `eventnme.x`; did you mean `eventname`?",
+        ),
+        (
+            "SELECT 1\nFROM cloudtrail c\nWHERE c.eventNmae = 'x'",
+            "line 3, column 9: there is no column `c.eventnmae`; did you mean `c.eventname`?",
+        ),
+        ("SELECT arn FROM cloudtrail", "line 1, column 8: there is no column `arn`; did you mean `useridentity.arn`?"),
+        ("SELECT split('a', ',', 2, 3)", "line 1, column 8: split takes 2 or 3 arguments"),
+        ("SELECT date_diff('day', now())", "line 1, column 8: date_diff takes 3 arguments"),
+        (
+            "SELECT json_extract_scaler(a, b) FROM (SELECT 1 AS a, 2 AS b)",
+            "line 1, column 8: there is no function `json_extract_scaler`; did you mean `json_extract_scalar`?",
+        ),
+        ("SELECT lowr('A')", "line 1, column 8: there is no function `lowr`; did you mean `lower`?"),
+        ("SELECT frobnicate('A')", "line 1, column 8: there is no function `frobnicate`"),
+        (
+            "SELECT userIdentity.* FROM cloudtrail",
+            "line 1, column 8: `useridentity.*` has no table before the star: its fields are named one by one, useridentity.type, useridentity.principalid",
+        ),
+        (
+            "SELECT eventName, awsRegion, count(*) FROM cloudtrail GROUP BY eventName",
+            "line 1, column 19: `awsregion` stands neither in GROUP BY nor in an aggregate: GROUP BY awsregion too, or select arbitrary(awsregion)",
+        ),
+        (
+            "SELECT account FROM cloudtrail a JOIN vpc_flow b ON a.account = b.account",
+            "line 1, column 8: more than one table has a column `account`: write the table before it, as in t.account",
+        ),
+        (
+            "SELECT count(*) FROM cloudtrail WHERE eventTime > 2024-08-01",
+            "line 1, column 51: 2024-08-01 without quotes is the number 2015: a day is written '2024-08-01'",
+        ),
+        (
+            "SELECT count(*) FROM cloudtrail WHERE day BETWEEN 2024-08-01 AND 2024-08-02",
+            "line 1, column 51: 2024-08-01 without quotes is the number 2015: a day is written '2024-08-01'",
+        ),
+        (
+            "SELECT count(*) FROM cloudtrail WHERE eventTime BETWEEN 1 AND 2",
+            "timestamp with time zone and bigint cannot be compared: a time is written '2024-08-01 12:00:00', and CAST(x AS BIGINT) makes a \
+             number of a text",
+        ),
+        (
+            "SELECT eventTime - 7 FROM cloudtrail",
+            "timestamp with time zone - bigint is nothing: an interval is taken off a time, eventTime - INTERVAL '7' DAY",
+        ),
+        (
+            "SELECT sum(eventName) FROM cloudtrail",
+            "sum does not take (varchar): CAST(x AS VARCHAR) makes a text, CAST(x AS BIGINT) or CAST(x AS DOUBLE) a number",
+        ),
+        (
+            "SELECT INTERVAL 'ten minutes'",
+            "line 1, column 17: `ten minutes` is no interval: INTERVAL '10 minutes', or INTERVAL '10' MINUTE",
+        ),
+        ("SELECT eventName FROM cloudtrail\nWHERE", "line 2, column 6: Expected: an expression, found: EOF"),
+        (
+            "SELECT 1,\n  date_format(from_unixtime(start), '%Q') FROM vpc_flow",
+            "line 2, column 3: `%Q` in the format '%Q' is not known; minutes are %i, and %m is the month",
+        ),
+        ("SHOW DATABASES", "there is one database here, the archive: SHOW TABLES"),
+        (
             "SELECT CAST(requestParameters AS MAP(BIGINT, JSON)) FROM cloudtrail",
             "the keys of JSON are texts: MAP(VARCHAR, JSON), not `MAP(BIGINT, JSON)`",
         ),
     ] {
-        assert_eq!(run(dir.path(), sql).await.unwrap_err().to_string(), expected, "{sql}");
+        let error = run(dir.path(), sql).await.unwrap_err().to_string();
+        if error != expected {
+            wrong.push(format!("{sql}: {error}, and not {expected}"));
+        }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     let beginning = |sql: &'static str| {
         let dir = dir.path();
         async move { run(dir, sql).await.unwrap_err().to_string().chars().take(30).collect::<String>() }
     };
-    assert_eq!(beginning("SELECT substr(day, 1, 7) FROM cloudtrail").await, "No function matches the given ");
+    assert_eq!(beginning("SELECT substr(day, 1, 7) FROM cloudtrail").await, "substr does not take (date, bi");
     let unnest =
         "SELECT r.arn FROM cloudtrail a LEFT JOIN cloudtrail b ON a.day = b.day CROSS JOIN UNNEST(b.resources) AS t(r)";
     assert_eq!(beginning(unnest).await, "what stands behind FROM can na");
+}
+
+#[tokio::test]
+async fn an_error_of_a_row_is_told_in_one_line() {
+    let dir = archive();
+    let session = session(dir.path()).unwrap();
+    let sql = "SELECT regexp_like(eventname, 'a(b') FROM cloudtrail";
+    let error = match query(&session, sql).await {
+        Ok(rows) => readable_in(sql, &rows.try_collect::<Vec<_>>().await.unwrap_err()),
+        Err(error) => error,
+    };
+    assert_eq!(
+        error.to_string(),
+        "line 1, column 31: the pattern 'a(b' cannot be read: unclosed group, at its character 2"
+    );
+}
+
+#[tokio::test]
+async fn tables_are_shown_and_not_what_describes_them() {
+    let all = "| table_name |\n| cloudtrail |\n| glue_job_run |\n| glue_log |\n| guardduty_finding |\n| reject |\n| vpc_flow |";
+    check("SHOW TABLES", all).await;
+    check("SHOW TABLES LIKE 'glue%'", "| table_name |\n| glue_job_run |\n| glue_log |").await;
+    check("SHOW TABLES '*flow'", "| table_name |\n| vpc_flow |").await;
+    for described in
+        ["DESCRIBE cloudtrail_logs", "SHOW COLUMNS FROM cloudtrail", "SHOW COLUMNS IN default.cloudtrail_logs"]
+    {
+        let columns = run(archive().path(), described).await.unwrap();
+        let first = "| column_name | data_type |\n| account | varchar |\n| region | varchar |\n| day | date |\n";
+        assert!(columns.starts_with(first), "{columns}");
+        assert!(columns.contains("\n| eventtime | timestamp with time zone |\n"), "{columns}");
+        assert!(columns.contains("\n| resources | array(row("), "{columns}");
+    }
 }
 
 #[tokio::test]
@@ -601,6 +701,31 @@ async fn the_words_of_athena_say_the_same() {
             "2035",
         ),
         ("SELECT truncate(1.239, 2) AS f", "1.23"),
+        (
+            "SELECT array_agg(date_add('month', n, date '2024-01-31') ORDER BY n) AS f FROM (VALUES 1, -2) AS t (n)",
+            "[2023-11-30, 2024-02-29]",
+        ),
+        ("SELECT date_add('quarter', n, date '2024-01-31') AS f FROM (VALUES 1) AS t (n)", "2024-04-30"),
+        ("SELECT bitwise_or_agg(x) + bitwise_and_agg(x) AS f FROM (VALUES 1, 3) AS t (x)", "4"),
+        ("SELECT truncate(e(), 3) AS f WHERE is_nan(nan()) AND infinity() > 1 AND rand() < 1", "2.718"),
+        ("SELECT from_unixtime(1e9) AS f", "2001-09-09T01:46:40Z"),
+        (
+            "SELECT concat_ws(' ', typeof(1), typeof(1.5), typeof('a'), typeof(day), typeof(eventname), typeof(resources[1].arn)) AS f \
+             FROM cloudtrail WHERE eventid = 'b'",
+            "bigint double varchar date varchar varchar",
+        ),
+        (
+            "SELECT typeof(eventTime) || typeof(now()) AS f FROM cloudtrail LIMIT 1",
+            "timestamp with time zonetimestamp with time zone",
+        ),
+        ("SELECT typeof(histogram(eventname)) AS f FROM cloudtrail", "map(varchar, bigint)"),
+        (
+            "SELECT typeof(CAST(ROW(1, ARRAY['a']) AS ROW(x BIGINT, y ARRAY(VARCHAR)))) AS f",
+            "row(x bigint, y array(varchar))",
+        ),
+        ("SELECT sum(x) AS f FROM (VALUES 1, 2 + (3), 4) AS t (x)", "10"),
+        ("SELECT array_agg(x ORDER BY x) AS f FROM (VALUES 'b', 'a') AS t (x)", "[a, b]"),
+        ("SELECT sum(x) AS f FROM (VALUES (1), (2)) AS t (x)", "3"),
         ("SELECT from_unixtime(1722511823.5) AS f", "2024-08-01T11:30:23.500Z"),
         (
             "SELECT x || CAST(n AS VARCHAR) AS f FROM UNNEST(ARRAY['a', 'b']) WITH ORDINALITY AS t (x, n) WHERE t.n = 2",
@@ -632,6 +757,18 @@ async fn the_words_of_athena_say_the_same() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn values_are_rows_with_and_without_parentheses() {
+    for (sql, expected) in [
+        ("VALUES 1, 2", "| column1 |\n| 1 |\n| 2 |"),
+        ("VALUES date '2024-08-01', NULL ORDER BY 1", "| column1 |\n| 2024-08-01 |\n| |"),
+        ("VALUES 'a' UNION ALL VALUES 'a' LIMIT 5", "| column1 |\n| a |\n| a |"),
+        ("SELECT count(values) AS values FROM (VALUES (1, 'a')) AS t (values, x)", "| values |\n| 1 |"),
+    ] {
+        check(sql, expected).await;
+    }
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, Field, FieldRef, Int64Type};
 use arrow::json::EncoderOptions;
 use arrow::json::writer::make_encoder;
 use arrow::row::{RowConverter, Rows, SortField};
-use datafusion::common::{Result, exec_datafusion_err, plan_datafusion_err, plan_err};
+use datafusion::common::{Result, ScalarValue, exec_datafusion_err, plan_datafusion_err, plan_err};
 use datafusion::functions::string;
 use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
@@ -18,6 +18,7 @@ use datafusion_functions_json::udfs::{json_as_text_udf, json_length_udf};
 use ipnet::IpNet;
 
 use super::maps::{lengths, maps, plain, texts};
+use crate::detect::athena::names::type_name;
 use crate::detect::athena::shape::Shape;
 use crate::detect::functions::{judge_texts, read_address};
 
@@ -30,6 +31,7 @@ pub fn all() -> Vec<ScalarUDF> {
         (What::MapValues, 1),
         (What::JsonCast, 2),
         (What::ToJson, 1),
+        (What::TypeOf, 1),
     ]
     .map(|(what, count)| {
         let signature = Signature::any(count, Volatility::Immutable);
@@ -47,6 +49,7 @@ enum What {
     MapValues,
     JsonCast,
     ToJson,
+    TypeOf,
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -65,6 +68,7 @@ impl ScalarUDFImpl for Typed {
             What::MapValues => "map_values",
             What::JsonCast => "json_cast",
             What::ToJson => "to_json",
+            What::TypeOf => "typeof",
         }
     }
 
@@ -80,6 +84,7 @@ impl ScalarUDFImpl for Typed {
         let kind = plain(args.arg_fields[0].data_type());
         let list_of = |kind: &DataType| DataType::List(Arc::new(Field::new_list_field(kind.clone(), true)));
         let result = match (self.what, &kind) {
+            (What::TypeOf, _) => DataType::Utf8,
             (_, DataType::Null) if self.what != What::JsonCast => DataType::Null,
             (What::ElementAt, DataType::Utf8) => DataType::Utf8,
             (What::ElementAt, DataType::List(item)) => item.data_type().clone(),
@@ -104,6 +109,9 @@ impl ScalarUDFImpl for Typed {
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let first = &args.args[0];
         let kind = plain(&first.data_type());
+        if self.what == What::TypeOf {
+            return Ok(ColumnarValue::Scalar(ScalarValue::from(type_name(&first.data_type()))));
+        }
         if kind == DataType::Null && self.what != What::JsonCast {
             return Ok(first.clone());
         }
@@ -130,6 +138,7 @@ impl ScalarUDFImpl for Typed {
             What::MapKeys | What::MapValues => parts(&array, self.what == What::MapKeys, args.return_type())?,
             What::JsonCast => json_cast(&array, args.return_type(), &args.args[1])?,
             What::ToJson => to_json(&array, &args.arg_fields[0])?,
+            What::TypeOf => unreachable!("it was answered above"),
         };
         Ok(ColumnarValue::Array(answer))
     }
@@ -142,7 +151,7 @@ impl Typed {
             What::Contains => "a list, or a network such as '10.0.0.0/8' and an address",
             What::Cardinality => "a list, a map or JSON text",
             What::MapKeys | What::MapValues => "a map or JSON text",
-            What::JsonCast | What::ToJson => "a value",
+            What::JsonCast | What::ToJson | What::TypeOf => "a value",
         }
     }
 }
@@ -151,7 +160,7 @@ impl Typed {
 pub fn in_short(kind: &DataType) -> String {
     match kind {
         DataType::Struct(_) => "a struct".to_owned(),
-        other => other.to_string(),
+        other => type_name(other),
     }
 }
 

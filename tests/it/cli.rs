@@ -44,6 +44,11 @@ fn usage_errors_exit_with_2_and_say_what_to_do() {
         (&["run", "--from", &sample, "--follow", "--format", "csv"], "ndjson"),
         (&["run", "--from", &sample, "-c", "none.toml"], "none.toml"),
         (&["run", "--from", &sample, "--rules", "no-such-folder"], "no-such-folder"),
+        (&["run", "--from", &sample, "--explain", "5d1f0g"], "`5d1f0g` is no id of a finding"),
+        (
+            &["run", "--from", &sample, "--rules", few(), "--archive", "none", "--explain", "0000"],
+            "has an id that begins with 0000",
+        ),
         (&["tables", "x"], "cloudtrail"),
         (&["run", "--from", "./", "--archive", "."], "./ is the archive too"),
         (&["run", "--from", ".", "--archive", ""], "name its folder, or none"),
@@ -70,6 +75,31 @@ fn a_wrong_key_in_the_configuration_is_named_with_its_line() {
     assert_eq!(code(&output), 2);
     let says = text(&output.stderr);
     assert!(says.contains("weir.toml") && says.contains("line 4") && says.contains("dri"), "{says}");
+}
+
+#[test]
+fn a_damaged_file_of_the_archive_is_named_and_the_rest_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let attack = path(&repository("tests/data/cloudtrail/stratus/aws.persistence.iam-create-admin-user.json.gz"));
+    let run = weir(&["run", "--from", &attack, "--rules", few(), "--archive", "a"], folder.path());
+    assert_eq!(code(&run), 0, "{}", text(&run.stderr));
+    let files =
+        walkdir::WalkDir::new(folder.path().join("a/cloudtrail")).into_iter().map(|entry| entry.unwrap().into_path());
+    let file = files.filter(|path| path.extension().is_some_and(|end| end == "parquet")).last().unwrap();
+    let whole = fs::read(&file).unwrap();
+    fs::write(&file, &whole[..whole.len() / 2]).unwrap();
+    let name = file.file_name().unwrap().to_str().unwrap();
+    for arguments in [
+        &["sql", "SELECT count(*) AS n FROM cloudtrail", "--archive", "a"][..],
+        &["backtest", "cloudtrail/root_console_login", "--archive", "a"],
+    ] {
+        let output = weir(arguments, folder.path());
+        let says = text(&output.stderr);
+        assert_eq!(code(&output), 3, "{says}");
+        assert_eq!(says.matches(name).count(), 1, "{says}");
+        assert!(says.contains("1 file of the archive cannot be read"), "{says}");
+        assert!(!output.stdout.is_empty());
+    }
 }
 
 #[test]

@@ -9,8 +9,14 @@ use super::For;
 use super::template::with_arguments;
 
 /// Aggregates that have another name.
-const RENAMED: [(&str, usize, &str); 3] =
-    [("every", 1, "bool_and"), ("listagg", 2, "string_agg"), ("variance", 1, "var_samp")];
+const RENAMED: [(&str, usize, &str); 6] = [
+    ("bitwise_and_agg", 1, "bit_and"),
+    ("bitwise_or_agg", 1, "bit_or"),
+    ("bitwise_xor_agg", 1, "bit_xor"),
+    ("every", 1, "bool_and"),
+    ("listagg", 2, "string_agg"),
+    ("variance", 1, "var_samp"),
+];
 
 /// True where the call was one of these and is another now.
 pub fn translate(name: &str, call: &mut Function, who: For) -> bool {

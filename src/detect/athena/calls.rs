@@ -1,5 +1,6 @@
 //! Calls of functions that only Athena knows → other calls, or operators, that say the same.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::LazyLock;
 
@@ -36,6 +37,7 @@ const SAME: &[(&str, usize, &str)] = &[
     ("day_of_year", 1, "date_part('doy', arg1)"),
     ("dow", 1, "date_part('isodow', arg1)"),
     ("doy", 1, "date_part('doy', arg1)"),
+    ("e", 0, "exp(1.0)"),
     ("element_at", 2, "array_element(arg1, arg2)"),
     ("filter", 2, "array_filter(arg1, arg2)"),
     ("from_base64", 1, "decode(arg1, 'base64')"),
@@ -48,6 +50,8 @@ const SAME: &[(&str, usize, &str)] = &[
     ("hour", 1, "date_part('hour', arg1)"),
     ("if", 2, "CASE WHEN arg1 THEN arg2 END"),
     ("if", 3, "CASE WHEN arg1 THEN arg2 ELSE arg3 END"),
+    ("infinity", 0, "CAST('Infinity' AS DOUBLE)"),
+    ("is_nan", 1, "isnan(arg1)"),
     (
         "json_array_contains",
         2,
@@ -63,8 +67,10 @@ const SAME: &[(&str, usize, &str)] = &[
     ("minute", 1, "date_part('minute', arg1)"),
     ("mod", 2, "(arg1 % arg2)"),
     ("month", 1, "date_part('month', arg1)"),
+    ("nan", 0, "CAST('NaN' AS DOUBLE)"),
     ("none_match", 2, "(NOT array_any_match(arg1, arg2))"),
     ("quarter", 1, "date_part('quarter', arg1)"),
+    ("rand", 0, "random()"),
     ("regexp_extract", 2, "array_element(regexp_match(arg1, concat('(', arg2, ')')), 1)"),
     ("regexp_extract", 3, "array_element(regexp_match(arg1, concat('(', arg2, ')')), arg3 + 1)"),
     ("regexp_position", 2, "CASE WHEN regexp_like(arg1, arg2) THEN regexp_instr(arg1, arg2) ELSE -1 END"),
@@ -118,6 +124,53 @@ const SAME: &[(&str, usize, &str)] = &[
     ("json_extract_text", 1, "json_as_text(arg1)"),
     ("json_extract_array", 1, "array_transform(json_get_array(arg1), v -> json_as_text(v))"),
 ];
+
+/// Names of Athena that are not only put in other words, and how many arguments they take.
+const OTHERS: [(&str, &[usize]); 31] = [
+    ("all_match", &[2]),
+    ("any_value", &[1]),
+    ("approx_distinct", &[1, 2]),
+    ("approx_percentile", &[2]),
+    ("arbitrary", &[1]),
+    ("array_sort", &[1, 2]),
+    ("cardinality", &[1]),
+    ("contains", &[2]),
+    ("count_if", &[1]),
+    ("date_add", &[3]),
+    ("date_diff", &[3]),
+    ("date_format", &[2]),
+    ("date_parse", &[2]),
+    ("every", &[1]),
+    ("format_datetime", &[2]),
+    ("json_exists", &[2]),
+    ("json_extract", &[2]),
+    ("json_extract_scalar", &[2]),
+    ("json_query", &[2]),
+    ("json_size", &[2]),
+    ("json_value", &[2]),
+    ("listagg", &[2]),
+    ("max_by", &[2, 3]),
+    ("min_by", &[2, 3]),
+    ("parse_datetime", &[2]),
+    ("set_agg", &[1]),
+    ("substring", &[2, 3]),
+    ("to_hex", &[1]),
+    ("try", &[1]),
+    ("variance", &[1]),
+    ("with_timezone", &[2]),
+];
+
+/// Names of functions that Athena has and DataFusion has not, or otherwise.
+pub fn names() -> Vec<&'static str> {
+    SAME.iter().map(|(name, ..)| *name).chain(OTHERS.iter().map(|(name, _)| *name)).collect()
+}
+
+/// How many arguments such a function takes; empty for any other name.
+pub fn counts(name: &str) -> Vec<usize> {
+    let same = SAME.iter().filter(|(same, ..)| *same == name).map(|(_, count, _)| *count);
+    let other = OTHERS.iter().filter(|(other, _)| *other == name).flat_map(|(_, counts)| *counts).copied();
+    same.chain(other).collect::<BTreeSet<_>>().into_iter().collect()
+}
 
 /// Functions whose first argument is text, which CloudTrail's `eventTime` is in AWS's table for Athena.
 const TEXT_FUNCTIONS: [&str; 6] = ["regexp_like", "regexp_extract", "split_part", "starts_with", "strpos", "substr"];
@@ -176,7 +229,7 @@ pub fn function(call: &mut Function, who: For) -> anyhow::Result<Option<Expr>> {
         }
         // CloudTrail Lake has maps where JSON text is here
         // what they do depends on the type of what they are asked of
-        ("element_at" | "contains" | "cardinality", _) if who == For::Query => None,
+        ("element_at" | "contains" | "cardinality" | "typeof", _) if who == For::Query => None,
         ("element_at", [map, key]) if text(key).is_some() => {
             Some(with_arguments("json_as_text(arg1, arg2)", &[map, key]))
         }
@@ -305,7 +358,9 @@ fn groups_apart(with: &Expr) -> Expr {
 /// Whether an expression is certainly no whole number.
 fn has_fraction(expr: &Expr) -> bool {
     match expr {
-        Expr::Value(value) => matches!(&value.value, Value::Number(digits, _) if digits.to_string().contains('.')),
+        Expr::Value(value) => {
+            matches!(&value.value, Value::Number(digits, _) if digits.to_string().contains(['.', 'e', 'E']))
+        }
         Expr::Nested(inner) => has_fraction(inner),
         Expr::Cast { data_type, .. } => {
             matches!(data_type, DataType::Double(_) | DataType::DoublePrecision | DataType::Real | DataType::Decimal(_))

@@ -3,7 +3,8 @@
 pub mod shape;
 pub mod tables;
 pub mod types;
-mod calls;
+pub mod names;
+pub mod calls;
 mod aggregates;
 mod unnest;
 mod times;
@@ -14,13 +15,16 @@ mod template;
 use std::ops::ControlFlow;
 
 use anyhow::{anyhow, bail};
+use datafusion::common::{self, Diagnostic, Location};
 use datafusion::error::DataFusionError;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
-    self, AccessExpr, ArrayElemTypeDef, BinaryOperator, DataType, Distinct, Expr, Fetch, Function, Ident, LimitClause,
-    ObjectName, OrderBy, OrderByKind, Query, Select, SelectItem, SetExpr, ShowStatementIn, ShowStatementOptions,
-    Subscript, TableFactor, TypedString, Value, VisitMut, VisitorMut,
+    self, AccessExpr, ArrayElemTypeDef, BinaryOperator, DataType, DescribeAlias, Distinct, Expr, Fetch, Function,
+    Ident, LimitClause, ObjectName, OrderBy, OrderByKind, Query, Select, SelectItem, SetExpr, ShowStatementFilter,
+    ShowStatementFilterPosition, ShowStatementIn, ShowStatementOptions, Spanned, Subscript, TableFactor, TypedString,
+    Value, VisitMut, VisitorMut,
 };
+use datafusion::sql::sqlparser::tokenizer::Span;
 
 use self::calls::{from_the_end, function};
 use self::tables::{Named, archived, called};
@@ -28,6 +32,7 @@ use self::template::{call_name, expression, text, with_arguments};
 use self::times::{AT_TIME_ZONE, as_text, complete_time, is_time, part, time_of_zone};
 use self::unnest::Unnested;
 use crate::catalog;
+use crate::rule::dialect::{SqlError, line_and_column};
 use crate::table::Kind;
 
 /// Who runs the statement.
@@ -53,7 +58,14 @@ pub fn translate(statement: &mut Statement) -> anyhow::Result<()> {
 /// # Errors
 /// As [`translate`].
 pub fn translate_rule(statement: &mut Statement) -> Result<(), DataFusionError> {
-    in_words(statement, For::Rule).map_err(|error| DataFusionError::Plan(error.to_string()))
+    in_words(statement, For::Rule).map_err(|error| match error.downcast::<SqlError>() {
+        Ok(SqlError { line, column, message }) => {
+            let start = Location { line: line as u64, column: column as u64 };
+            let diagnostic = Diagnostic::new_error(&message, Some(common::Span::new(start, start)));
+            DataFusionError::Plan(message).with_diagnostic(diagnostic)
+        }
+        Err(error) => DataFusionError::Plan(error.to_string()),
+    })
 }
 
 fn in_words(statement: &mut Statement, who: For) -> anyhow::Result<()> {
@@ -62,6 +74,10 @@ fn in_words(statement: &mut Statement, who: For) -> anyhow::Result<()> {
             let named = if who == For::Query { Named::by(&**statement) } else { Named::default() };
             let mut words = Words { who, named, ..Words::default() };
             described(statement);
+            if let Some(tables) = tables_of(statement) {
+                **statement = tables;
+                return Ok(());
+            }
             match statement.visit(&mut words) {
                 ControlFlow::Break(error) => Err(error),
                 ControlFlow::Continue(()) => Ok(()),
@@ -84,19 +100,40 @@ struct Words {
     named: Named,
 }
 
-/// The table that DESCRIBE and SHOW COLUMNS show by its name here.
+/// The table that DESCRIBE shows by its name here; SHOW COLUMNS is the same.
 fn described(statement: &mut ast::Statement) {
-    let name = match statement {
-        ast::Statement::ExplainTable { table_name, .. } => table_name,
-        ast::Statement::ShowColumns {
-            show_options: ShowStatementOptions { show_in: Some(ShowStatementIn { parent_name: Some(name), .. }), .. },
-            ..
-        } => name,
-        _ => return,
-    };
-    if let Some((table, _)) = archived(name) {
+    if let ast::Statement::ShowColumns {
+        show_options: ShowStatementOptions { show_in: Some(ShowStatementIn { parent_name: Some(name), .. }), .. },
+        ..
+    } = statement
+    {
+        let (describe_alias, table_name) = (DescribeAlias::Describe, name.clone());
+        *statement =
+            ast::Statement::ExplainTable { describe_alias, hive_format: None, has_table_keyword: false, table_name };
+    }
+    if let ast::Statement::ExplainTable { table_name: name, .. } = statement
+        && let Some((table, _)) = archived(name)
+    {
         *name = ObjectName::from(vec![Ident::new(table)]);
     }
+}
+
+/// What `SHOW TABLES` asks: for the tables of the archive, and not for those that describe them.
+fn tables_of(statement: &ast::Statement) -> Option<ast::Statement> {
+    let ast::Statement::ShowTables { show_options, .. } = statement else { return None };
+    let pattern = match &show_options.filter_position {
+        Some(ShowStatementFilterPosition::Infix(filter) | ShowStatementFilterPosition::Suffix(filter)) => {
+            match filter {
+                // stars are Athena's
+                ShowStatementFilter::Like(text) | ShowStatementFilter::NoKeyword(text) => text.replace('*', "%"),
+                ShowStatementFilter::ILike(_) | ShowStatementFilter::Where(_) => return None,
+            }
+        }
+        None => "%".to_owned(),
+    };
+    let pattern = Expr::Value(Value::SingleQuotedString(pattern).with_empty_span());
+    let sql = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' AND table_name LIKE arg1 ORDER BY 1";
+    Some(ast::Statement::Query(template::query(sql, &[&pattern])))
 }
 
 impl VisitorMut for Words {
@@ -256,10 +293,21 @@ fn of_event_data(name: &mut Vec<Ident>) {
     }
 }
 
+/// The error with the place of what it is about, where the statement was typed and not made here.
+fn at(place: Span, error: anyhow::Error) -> anyhow::Error {
+    match line_and_column(place.start) {
+        (0, _) => error,
+        (line, column) => SqlError { line, column, message: error.to_string() }.into(),
+    }
+}
+
 /// What takes the place of an expression whose parts are in DataFusion's words already.
 fn translated(expr: &mut Expr, who: For) -> anyhow::Result<Option<Expr>> {
     Ok(match expr {
-        Expr::Function(call) => return function(call, who),
+        Expr::Function(call) => {
+            let name = call.name.span();
+            return function(call, who).map_err(|error| at(name, error));
+        }
         Expr::IsTrue(_)
         | Expr::IsNotTrue(_)
         | Expr::IsFalse(_)
@@ -302,6 +350,9 @@ fn translated(expr: &mut Expr, who: For) -> anyhow::Result<Option<Expr>> {
             substring_from.as_ref().and_then(|from| from_the_end(expr, from, substring_for.as_deref()))
         }
         Expr::BinaryOp { left, op, right } => {
+            if is_comparison(op) {
+                quoted_days([left, right])?;
+            }
             if matches!(op, BinaryOperator::Eq | BinaryOperator::NotEq) {
                 compare(left, right);
                 compare(right, left);
@@ -314,6 +365,7 @@ fn translated(expr: &mut Expr, who: For) -> anyhow::Result<Option<Expr>> {
             None
         }
         Expr::Between { expr, low, high, .. } => {
+            quoted_days([low, high])?;
             complete_time(expr, low);
             complete_time(expr, high);
             in_order([expr, low, high]);
@@ -355,6 +407,47 @@ pub fn nested(kind: &DataType) -> Option<&str> {
     let [name] = name.0.as_slice() else { return None };
     let name = name.as_ident().filter(|name| name.quote_style.is_some())?;
     name.value.ends_with(')').then_some(name.value.as_str())
+}
+
+fn is_comparison(operator: &BinaryOperator) -> bool {
+    matches!(
+        operator,
+        BinaryOperator::Eq
+            | BinaryOperator::NotEq
+            | BinaryOperator::Lt
+            | BinaryOperator::LtEq
+            | BinaryOperator::Gt
+            | BinaryOperator::GtEq
+    )
+}
+
+/// Refuses a day without its quotes, `2024-08-01`, which is the number 2015.
+fn quoted_days(sides: [&Expr; 2]) -> anyhow::Result<()> {
+    let digits = |expr: &Expr, count: usize| match expr {
+        Expr::Value(value) => match &value.value {
+            Value::Number(digits, _) => Some(digits.to_string()).filter(|digits| digits.len() == count),
+            _ => None,
+        },
+        _ => None,
+    };
+    let difference = |expr: &Expr| match expr {
+        Expr::BinaryOp { left, op: BinaryOperator::Minus, right } => Some(((**left).clone(), (**right).clone())),
+        _ => None,
+    };
+    for side in sides {
+        let day = difference(side).and_then(|(rest, day)| {
+            let (year, month) = difference(&rest)?;
+            Some([digits(&year, 4)?, digits(&month, 2)?, digits(&day, 2)?])
+        });
+        if let Some([year, month, day]) = day {
+            let number: i64 =
+                [&month, &day].iter().fold(year.parse()?, |number, part| number - part.parse::<i64>().unwrap_or(0));
+            let day = format!("{year}-{month}-{day}");
+            let message = anyhow!("{day} without quotes is the number {number}: a day is written '{day}'");
+            return Err(at(side.span(), message));
+        }
+    }
+    Ok(())
 }
 
 /// Addresses are texts, and compare as numbers do.
@@ -479,7 +572,7 @@ mod tests {
             ("SELECT format_datetime(a, 'xxxx') FROM t", "`xxxx`"),
             ("SELECT format_datetime(a, b) FROM t", "such as 'yyyy-MM-dd'"),
             ("SELECT date_diff('era', a, b) FROM t", "the unit of date_diff"),
-            ("SELECT date_add('month', n, b) FROM t", "needs a number"),
+            ("SELECT date_add('era', 1, b) FROM t", "the unit of date_add"),
         ];
         for (sql, expected) in cases {
             assert!(error(sql).contains(expected), "{sql}: {}", error(sql));

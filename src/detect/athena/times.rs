@@ -55,37 +55,42 @@ const UNITS: [(&str, i64); 6] = [
     ("week", 604_800_000_000),
 ];
 
+/// Months in a unit that has some.
+fn months(unit: &str) -> Option<i64> {
+    match unit {
+        "month" => Some(1),
+        "quarter" => Some(3),
+        "year" => Some(12),
+        _ => None,
+    }
+}
+
+/// What units are named in errors.
+const ALL_UNITS: &str = "millisecond, second, minute, hour, day, week, month, quarter and year";
+
 pub fn date_add(unit: &Expr, count: &Expr, time: &Expr) -> anyhow::Result<Expr> {
-    let Some(unit) = text(unit).map(str::to_ascii_lowercase) else {
-        bail!("the unit of date_add is one such as 'day'")
-    };
-    let fixed = UNITS.iter().find(|(name, _)| *name == unit).map(|(_, micros)| micros);
-    Ok(match (count.to_string().parse::<i64>(), fixed) {
-        (Ok(count), Some(_)) => with_arguments(&format!("(arg1 + INTERVAL '{count} {unit}')"), &[time]),
-        (Ok(count), None) if matches!(unit.as_str(), "month" | "quarter" | "year") => {
-            let months = count.saturating_mul(match unit.as_str() {
-                "month" => 1,
-                "quarter" => 3,
-                _ => 12,
-            });
-            with_arguments(&format!("(arg1 + INTERVAL '{months} month')"), &[time])
+    let unit = text(unit).map(str::to_ascii_lowercase).unwrap_or_default();
+    let fixed = UNITS.iter().find(|(name, _)| *name == unit);
+    let written = count.to_string().parse::<i64>().ok();
+    let interval = |count: i64, unit: &str| with_arguments(&format!("(arg1 + INTERVAL '{count} {unit}')"), &[time]);
+    Ok(match (months(&unit), fixed, written) {
+        (Some(months), _, Some(count)) => interval(count.saturating_mul(months), "month"),
+        (Some(months), _, None) => {
+            let months = format!("CAST(concat(CAST(arg2 * {months} AS VARCHAR), ' month') AS INTERVAL)");
+            with_arguments(&format!("(arg1 + {months})"), &[time, count])
         }
-        (Err(_), Some(micros)) => {
+        (None, Some((unit, _)), Some(count)) => interval(count, unit),
+        (None, Some((_, micros)), None) => {
             with_arguments(&format!("(arg1 + arrow_cast(arg2 * {micros}, 'Duration(Microsecond)'))"), &[time, count])
         }
-        _ => bail!("date_add with the unit '{unit}' needs a number that is written out: date_add('month', -1, now())"),
+        (None, None, _) => bail!("the unit of date_add is one of {ALL_UNITS}"),
     })
 }
 
 /// Whole units between two times; less than one is none.
 pub fn date_diff(unit: &Expr, from: &Expr, to: &Expr) -> anyhow::Result<Expr> {
-    let unit = text(unit).map(str::to_ascii_lowercase);
-    let months = match unit.as_deref() {
-        Some("month") => Some(1),
-        Some("quarter") => Some(3),
-        Some("year") => Some(12),
-        _ => None,
-    };
+    let unit = text(unit).map(str::to_ascii_lowercase).unwrap_or_default();
+    let months = months(&unit);
     if let Some(months) = months {
         return Ok(with_arguments(
             &format!(
@@ -96,8 +101,8 @@ pub fn date_diff(unit: &Expr, from: &Expr, to: &Expr) -> anyhow::Result<Expr> {
             &[from, to],
         ));
     }
-    let Some((_, micros)) = UNITS.iter().find(|(name, _)| Some(*name) == unit.as_deref()) else {
-        bail!("the unit of date_diff is one of millisecond, second, minute, hour, day, week, month, quarter and year");
+    let Some((_, micros)) = UNITS.iter().find(|(name, _)| *name == unit) else {
+        bail!("the unit of date_diff is one of {ALL_UNITS}");
     };
     let of = |time: &str| format!("arrow_cast(arrow_cast({time}, 'Timestamp(Microsecond, None)'), 'Int64')");
     Ok(with_arguments(&format!("(({} - {}) / {micros})", of("arg2"), of("arg1")), &[from, to]))

@@ -3,7 +3,7 @@
 
 use arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result};
 use datafusion::functions::datetime::to_char;
 use datafusion::functions::math::round;
@@ -23,6 +23,9 @@ impl AnalyzerRule for AsAthena {
 
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
         let answered = plan.transform_up_with_subqueries(|node| {
+            if !is_asked(&node)? {
+                return Ok(Transformed::no(node));
+            }
             let schema = merge_schema(&node.inputs());
             let names = NamePreserver::new(&node);
             let node = node.map_expressions(|expr| {
@@ -34,6 +37,21 @@ impl AnalyzerRule for AsAthena {
         });
         Ok(answered?.data)
     }
+}
+
+/// Whether there is something to look at, which in most nodes of most rules there is not.
+fn is_asked(node: &LogicalPlan) -> Result<bool> {
+    let is_typed = |expr: &Expr| match expr {
+        Expr::Cast(_) | Expr::TryCast(_) => true,
+        Expr::ScalarFunction(call) => call.func.name() == "date_trunc",
+        _ => false,
+    };
+    let mut is_asked = false;
+    node.apply_expressions(|expr| {
+        is_asked |= expr.exists(|expr| Ok(is_typed(expr)))?;
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(is_asked)
 }
 
 fn answered(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {

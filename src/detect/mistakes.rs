@@ -1,0 +1,342 @@
+//! What DataFusion says of a query that it cannot run → words for the person who typed it, and the name or text in the query that
+//! they are about.
+
+use datafusion::error::DataFusionError;
+use regex::Regex;
+
+use super::athena::calls;
+use crate::catalog;
+use crate::rule::dialect::{find_text, find_word};
+use crate::rule::spelling::distance;
+use crate::table::{Column, Kind};
+
+pub struct Mistake {
+    pub message: String,
+    /// What is wrong, as the query may have it in any case.
+    about: Option<String>,
+}
+
+impl From<String> for Mistake {
+    fn from(message: String) -> Mistake {
+        Mistake { message, about: None }
+    }
+}
+
+impl Mistake {
+    pub fn of(error: &DataFusionError) -> Mistake {
+        if let DataFusionError::ResourcesExhausted(why) = error.find_root() {
+            return why.clone().into();
+        }
+        let text = error.strip_backtrace();
+        let text = plain(&text);
+        let named = [table, column, field, function, group, qualifier, twice, interval, pattern];
+        if let Some(mistake) = named.iter().find_map(|judge| judge(text)) {
+            return mistake;
+        }
+        if let Some(message) = other(text) {
+            return message.into();
+        }
+        let text = text.replace("to value of Date32 type", "to a day such as 2024-08-01");
+        as_athena(&text.replace("datafusion.public.", "").replace("\\\"", "\"")).into()
+    }
+
+    /// Line and column of what it is about.
+    pub fn place(&self, sql: &str) -> Option<(usize, usize)> {
+        let about = self.about.as_deref()?;
+        find_word(sql, about, 0).or_else(|| find_text(sql, about))
+    }
+}
+
+fn about(name: &str, message: String) -> Option<Mistake> {
+    Some(Mistake { message, about: Some(name.to_owned()) })
+}
+
+/// An error without the kinds of errors that it is, and without what helps nobody.
+fn plain(text: &str) -> &str {
+    const PREFIXES: [&str; 11] = [
+        "Error during planning: ",
+        "Schema error: ",
+        "SQL error: ",
+        "Execution error: ",
+        "External error: ",
+        "Arrow error: ",
+        "Parquet error: ",
+        "Cast error: ",
+        "Parser error: ",
+        "Internal error: ",
+        "type_coercion\ncaused by\n",
+    ];
+    let mut text = text;
+    while let Some(rest) = PREFIXES.iter().find_map(|prefix| text.strip_prefix(prefix)).or_else(|| behind_rule(text)) {
+        text = rest;
+    }
+    let parser = text.strip_prefix("ParserError(\"").or_else(|| text.strip_prefix("TokenizerError(\""));
+    let text = parser.and_then(|text| text.strip_suffix("\")")).unwrap_or(text);
+    // a list of a hundred valid names helps nobody; the nearest one stands in front of it. Nor does the name of a setting
+    let text = text.split("\nValid fields are ").next().unwrap_or(text);
+    let text = text.split("\nColumn names are case sensitive.").next().unwrap_or(text);
+    // a type that a function does not take, DataFusion takes for a bug of its own as well
+    let text = text.split_once("https://github.com/apache/datafusion/issues. ").map_or(text, |(_, rest)| rest);
+    text.split("\nThis issue was likely caused by a bug in DataFusion's code.").next().unwrap_or(text)
+}
+
+/// The error that DataFusion's optimizer ran into, without the name of the rule of its that did.
+fn behind_rule(text: &str) -> Option<&str> {
+    text.strip_prefix("Optimizer rule '")?.split_once("' failed\ncaused by\n").map(|(_, rest)| rest)
+}
+
+fn table(text: &str) -> Option<Mistake> {
+    let (path, _) = text.split_once("table '")?.1.split_once("' not found")?;
+    let name = path.splitn(3, '.').last().unwrap_or(path);
+    if name.starts_with("amazon_security_lake") {
+        return about(
+            name,
+            "tables of Security Lake have OCSF's columns, and the archive AWS's own: FROM cloudtrail, where api.operation is \
+             eventName, actor.user.uid userIdentity.arn, and src_endpoint.ip sourceIPAddress"
+                .to_owned(),
+        );
+    }
+    let names: Vec<_> = catalog::tables().map(|table| table.name).collect();
+    about(name, format!("there is no table `{name}`; the tables are {}", names.join(", ")))
+}
+
+fn column(text: &str) -> Option<Mistake> {
+    let (name, rest) = match text.strip_prefix("No field named ")?.split_once(". Did you mean '") {
+        Some((name, rest)) => (name, rest.split_once('\'').map(|(near, _)| near)),
+        None => (text.strip_prefix("No field named ")?.strip_suffix('.')?, None),
+    };
+    let bare = name.split('"').map(|part| part.trim_matches('.')).rfind(|part| !part.is_empty()).unwrap_or(name);
+    let bare = if name.contains('"') { bare } else { bare.rsplit('.').next().unwrap_or(bare) };
+    let mut message = format!("there is no column `{}`", name.trim_matches('"'));
+    if name.split(['.', ' ', '"']).any(|word| word == "eventjson") {
+        return about(
+            bare,
+            "the archive has an event's fields as columns, and not its text: those without a column are in `unmapped`"
+                .to_owned(),
+        );
+    }
+    if let Some(near) = rest {
+        let near = near.replace('"', "");
+        let near = catalog::tables()
+            .find_map(|table| near.strip_prefix(table.name)?.strip_prefix('.').map(str::to_owned))
+            .unwrap_or(near);
+        message += &format!("; did you mean `{near}`?");
+    } else if let Some(text) = name.strip_prefix('"').and_then(|name| name.strip_suffix('"')) {
+        message += &format!("; text is written in single quotes: '{}'", text.replace('\'', "''"));
+    } else if ["date", "year", "month", "timestamp"].contains(&name) {
+        // Athena's tables are partitioned by these
+        message += "; the day of a row is `day`: WHERE day = '2024-08-01'";
+    } else if let Some(path) = path_to(bare) {
+        message += &format!("; did you mean `{path}`?");
+    }
+    about(bare, message)
+}
+
+/// The path of a field that is called so.
+fn path_to(name: &str) -> Option<String> {
+    fields().into_iter().map(|(path, _)| path).find(|path| path.rsplit('.').next() == Some(name))
+}
+
+/// Every field inside of a column, as `useridentity.arn`, with its own name.
+fn fields() -> Vec<(String, &'static str)> {
+    fn within(above: &str, columns: &'static [Column], all: &mut Vec<(String, &'static str)>) {
+        for column in columns {
+            let path = format!("{above}.{}", column.name);
+            if let Kind::Struct(inner) = column.kind {
+                within(&path, inner, all);
+            }
+            all.push((path, column.name));
+        }
+    }
+    let mut all = Vec::new();
+    for column in catalog::tables().flat_map(|table| table.columns) {
+        if let Kind::Struct(inner) = column.kind {
+            within(column.name, inner, &mut all);
+        }
+    }
+    all
+}
+
+fn field(text: &str) -> Option<Mistake> {
+    let name = text.strip_prefix("Field ")?.strip_suffix(" not found in struct")?;
+    let fields = fields();
+    let near = nearest(name, fields.iter().map(|(_, name)| *name));
+    let near = near.and_then(|near| fields.iter().find(|(_, name)| *name == near));
+    let what = match near {
+        Some((path, _)) => format!("did you mean `{path}`?"),
+        None => "`weir tables NAME` shows the fields of a table's columns".to_owned(),
+    };
+    about(name, format!("there is no field `{name}` in that column: {what}"))
+}
+
+fn function(text: &str) -> Option<Mistake> {
+    if let Some((name, rest)) = text.strip_prefix("The function '").and_then(|text| text.split_once("' expected ")) {
+        let (takes, rest) = rest.split_once(" but received ")?;
+        let count = rest.split('.').next()?;
+        return about(name, format!("{name} takes {}, not {count}", takes.replace("(s)", "s")));
+    }
+    let (name, rest) = text.strip_prefix("Invalid function '")?.split_once('\'')?;
+    if let Some((_, instead)) = ATHENA.iter().find(|(known, _)| *known == name) {
+        return about(name, format!("there is no function `{name}` here: {instead}"));
+    }
+    let counts: Vec<String> = calls::counts(name).iter().map(ToString::to_string).collect();
+    if let Some((last, others)) = counts.split_last() {
+        let others = if others.is_empty() { String::new() } else { format!("{} or ", others.join(", ")) };
+        let plural = if counts == ["1"] { "" } else { "s" };
+        return about(name, format!("{name} takes {others}{last} argument{plural}"));
+    }
+    let mut known: Vec<&str> = calls::names();
+    known.extend(rest.split('\'').nth(1));
+    let near = nearest(name, known.into_iter());
+    let near = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+    about(name, format!("there is no function `{name}`{near}"))
+}
+
+/// Functions of Athena that there are not, and what is written here.
+const ATHENA: [(&str, &str); 2] = [
+    (
+        "approx_most_frequent",
+        "SELECT eventName, count(*) AS n FROM cloudtrail GROUP BY eventName ORDER BY n DESC LIMIT 3",
+    ),
+    ("numeric_histogram", "SELECT floor(bytes / 1000) AS thousands, count(*) FROM vpc_flow GROUP BY 1"),
+];
+
+/// The known name that takes the fewest letters to change, where these are few.
+fn nearest<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
+    let near = known.map(|known| (distance(name, known), known)).min()?;
+    (near.0 <= 1 + name.len() / 4).then_some(near.1)
+}
+
+fn group(text: &str) -> Option<Mistake> {
+    let (_, rest) = text.split_once("While expanding wildcard, column \"")?;
+    let (column, _) = rest.split_once("\" must appear in the GROUP BY clause")?;
+    let name = column.rsplit('.').next().unwrap_or(column).trim_end_matches(']');
+    let name = name.rsplit('[').next().unwrap_or(name);
+    about(
+        name,
+        format!(
+            "`{name}` stands neither in GROUP BY nor in an aggregate: GROUP BY {name} too, or select arbitrary({name})"
+        ),
+    )
+}
+
+fn qualifier(text: &str) -> Option<Mistake> {
+    let name = text.strip_prefix("Invalid qualifier ")?;
+    let fields: Vec<String> = fields()
+        .into_iter()
+        .filter(|(path, _)| path.starts_with(&format!("{name}.")))
+        .map(|(path, _)| path)
+        .take(2)
+        .collect();
+    let instead = match fields.as_slice() {
+        [] => "a star stands for the columns of a table".to_owned(),
+        some => format!("its fields are named one by one, {}", some.join(", ")),
+    };
+    about(name, format!("`{name}.*` has no table before the star: {instead}"))
+}
+
+fn twice(text: &str) -> Option<Mistake> {
+    let name = text.strip_prefix("Ambiguous reference to unqualified field ")?;
+    about(name, format!("more than one table has a column `{name}`: write the table before it, as in t.{name}"))
+}
+
+fn interval(text: &str) -> Option<Mistake> {
+    let typed = text.strip_prefix("Invalid input syntax for type interval: \"")?.strip_suffix('"')?;
+    about(typed, format!("`{typed}` is no interval: INTERVAL '10 minutes', or INTERVAL '10' MINUTE"))
+}
+
+/// The complaint about a regular expression, which draws it with a caret below.
+fn pattern(text: &str) -> Option<Mistake> {
+    let mut lines = text.split_once("regex parse error:\n")?.1.lines();
+    let (pattern, caret) = (lines.next()?.strip_prefix("    ")?, lines.next()?);
+    let why = lines.find_map(|line| line.strip_prefix("error: "))?;
+    let place = caret.find('^').map(|column| format!(", at its character {}", column.saturating_sub(3)));
+    let message = format!("the pattern '{pattern}' cannot be read: {why}{}", place.unwrap_or_default());
+    about(pattern, message)
+}
+
+/// What is said in the place of an error that is about no single name.
+fn other(text: &str) -> Option<String> {
+    // what `->` gives is a union in Arrow, and the planner spells it out
+    if text.contains("0: (\"null\"") {
+        return Some("JSON stands where text is needed: use `->>` in place of `->`".to_owned());
+    }
+    if text.contains("does not support logical expression OuterReferenceColumn") {
+        return Some(
+            "what stands behind FROM can name a column of another table only in CROSS JOIN UNNEST(c.resources) AS t (r), where c is \
+             a table before it whose rows no outer join fills with nulls"
+                .to_owned(),
+        );
+    }
+    if text.starts_with("Cannot access field at argument") && text.contains("type Utf8") {
+        return Some(
+            "that column has no fields; of JSON text, as `weir tables NAME` says which column is, requestParameters ->> 'bucketName' \
+             is one"
+                .to_owned(),
+        );
+    }
+    if let Some((what, _)) = text.split_once(", got Struct(") {
+        return Some(format!("{what}, got a struct: its fields are named with dots, as in userIdentity.arn"));
+    }
+    if text.starts_with(
+        "This feature is not implemented: Nested identifiers are not yet supported for OuterReferenceColumn",
+    ) {
+        let name = text.rsplit(' ').next().unwrap_or_default();
+        return Some(format!(
+            "a subquery can name a column of a table around it, and no field of one: {name}.arn is one where FROM has it as a column, \
+             as FROM (SELECT *, userIdentity.arn AS arn FROM cloudtrail) AS c has c.arn"
+        ));
+    }
+    if text.to_ascii_lowercase().contains("unsupported sql type ipaddress") {
+        return Some("addresses are texts here: cidr_match(srcaddr, '10.0.0.0/8', '192.168.0.0/16')".to_owned());
+    }
+    let compared = text.strip_prefix("Cannot infer common argument type for comparison operation ").or_else(|| {
+        text.strip_prefix("Failed to coerce types ").and_then(|text| text.split_once(" in ")).map(|(types, _)| types)
+    });
+    if let Some(types) = compared {
+        return Some(format!(
+            "{} cannot be compared: a time is written '2024-08-01 12:00:00', and CAST(x AS BIGINT) makes a number of a text",
+            as_athena(types)
+        ));
+    }
+    if let Some(types) =
+        text.strip_prefix("Cannot coerce arithmetic expression ").and_then(|text| text.strip_suffix(" to valid types"))
+    {
+        return Some(format!(
+            "{} is nothing: an interval is taken off a time, eventTime - INTERVAL '7' DAY",
+            as_athena(types)
+        ));
+    }
+    if let Some((_, rest)) = text.split_once("No function matches the given name and argument types '") {
+        let (call, _) = rest.split_once('\'')?;
+        let (name, types) = as_athena(call)
+            .split_once('(')
+            .map(|(name, types)| (name.to_owned(), types.trim_end_matches(')').to_owned()))?;
+        return Some(format!(
+            "{name} does not take ({types}): CAST(x AS VARCHAR) makes a text, CAST(x AS BIGINT) or CAST(x AS DOUBLE) a number"
+        ));
+    }
+    None
+}
+
+/// A text with Athena's names of types in the place of Arrow's.
+fn as_athena(text: &str) -> String {
+    const TYPES: [(&str, &str); 12] = [
+        (r"Dictionary\(\w+, Utf8(View)?\)", "varchar"),
+        (r#"Timestamp\(\w+, "[^"]*"\)"#, "timestamp with time zone"),
+        (r"Timestamp\(\w+\)", "timestamp"),
+        (r"Struct\(.*\)", "row"),
+        (r"\b(Large)?Utf8(View)?\b", "varchar"),
+        (r"\bU?Int64\b", "bigint"),
+        (r"\bU?Int32\b", "integer"),
+        (r"\bFloat64\b", "double"),
+        (r"\bFloat32\b", "real"),
+        (r"\bDate32\b", "date"),
+        (r"\bBoolean\b", "boolean"),
+        (r"\bInterval\(\w+\)", "interval"),
+    ];
+    TYPES.iter().fold(text.to_owned(), |text, (pattern, name)| {
+        let pattern = Regex::new(pattern).expect("a pattern written here");
+        pattern.replace_all(&text, *name).into_owned()
+    })
+}
