@@ -29,14 +29,13 @@ impl Mistake {
         }
         let text = error.strip_backtrace();
         let text = plain(&text);
-        let named = [table, column, field, function, group, qualifier, twice, interval, pattern];
+        let named = [table, column, field, function, group, qualifier, twice, interval, pattern, value];
         if let Some(mistake) = named.iter().find_map(|judge| judge(text)) {
             return mistake;
         }
         if let Some(message) = other(text) {
             return message.into();
         }
-        let text = text.replace("to value of Date32 type", "to a day such as 2024-08-01");
         as_athena(&text.replace("datafusion.public.", "").replace("\\\"", "\"")).into()
     }
 
@@ -255,6 +254,16 @@ fn pattern(text: &str) -> Option<Mistake> {
     about(pattern, message)
 }
 
+/// A text that is no value of a type, which may stand in the query.
+fn value(text: &str) -> Option<Mistake> {
+    let (typed, kind) = text.strip_prefix("Cannot cast string '")?.rsplit_once("' to value of ")?;
+    let kind = match kind.strip_suffix(" type")? {
+        "Date32" => "a day such as 2024-08-01".to_owned(),
+        kind => as_athena(kind),
+    };
+    about(typed, format!("'{typed}' cannot be cast to {kind}"))
+}
+
 /// What is said in the place of an error that is about no single name.
 fn other(text: &str) -> Option<String> {
     // what `->` gives is a union in Arrow, and the planner spells it out
@@ -303,7 +312,7 @@ fn other(text: &str) -> Option<String> {
         text.strip_prefix("Cannot coerce arithmetic expression ").and_then(|text| text.strip_suffix(" to valid types"))
     {
         return Some(format!(
-            "{} is nothing: an interval is taken off a time, eventTime - INTERVAL '7' DAY",
+            "{} cannot be computed: an interval is taken off a time, eventTime - INTERVAL '7' DAY",
             as_athena(types)
         ));
     }

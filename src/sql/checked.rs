@@ -5,7 +5,7 @@ use arrow::compute::kernels::numeric::{add, mul, sub};
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Result, exec_datafusion_err, plan_err};
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
@@ -28,6 +28,9 @@ impl AnalyzerRule for Checked {
 
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
         let checked = plan.transform_up_with_subqueries(|node| {
+            if !computes(&node)? {
+                return Ok(Transformed::no(node));
+            }
             let schema = merge_schema(&node.inputs());
             let names = NamePreserver::new(&node);
             let is_integer = |expr: &Expr| expr.get_type(&schema).is_ok_and(|kind| kind.is_integer());
@@ -48,6 +51,17 @@ impl AnalyzerRule for Checked {
         });
         Ok(checked?.data)
     }
+}
+
+/// Whether a node computes anything, which most do not.
+fn computes(node: &LogicalPlan) -> Result<bool> {
+    let is_computed = |expr: &Expr| matches!(expr, Expr::BinaryExpr(binary) if word(binary.op).is_some());
+    let mut computes = false;
+    node.apply_expressions(|expr| {
+        computes |= expr.exists(|expr| Ok(is_computed(expr)))?;
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(computes)
 }
 
 fn word(operator: Operator) -> Option<&'static str> {

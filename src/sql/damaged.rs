@@ -52,8 +52,8 @@ impl Damaged {
 /// Reads every row, for what fails in a scan may also be a condition that is asked of the rows in it.
 fn read_whole(path: &Path) -> anyhow::Result<()> {
     let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
-    let rows = ParquetRecordBatchReaderBuilder::try_new_with_options(File::open(path)?, options)?.build()?;
-    rows.map(|rows| rows.map(drop)).collect::<std::result::Result<(), _>>()?;
+    let mut rows = ParquetRecordBatchReaderBuilder::try_new_with_options(File::open(path)?, options)?.build()?;
+    rows.try_for_each(|rows| rows.map(drop))?;
     Ok(())
 }
 
