@@ -34,7 +34,7 @@ pub fn run(out: &mut impl Write, flags: &New) -> Result<ExitCode> {
     };
     let Some((_, sql, cases)) = SKELETONS.iter().find(|(known, ..)| *known == table) else {
         let tables: Vec<&str> = SKELETONS.iter().map(|(table, ..)| *table).collect();
-        bail!("there is no example of a rule over `{table}`; there are those over {}", tables.join(", "));
+        bail!("there is no example of a rule over `{table}`; there are {}", tables.join(", "));
     };
     let letter = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_';
     if name.is_empty() || !name.chars().all(letter) {

@@ -445,10 +445,10 @@ fn each_level_groups_by_its_own_fields() {
     .replace("aliases: {}", "aliases:\n        who:\n            Many: userIdentity.arn");
     let top = "---\ntitle: Top\ncorrelation:\n    type: value_count\n    timespan: 1d\n    rules: [Above]\n    group-by: [address]\n    \
                aliases:\n        address:\n            Above: sourceIPAddress\n    condition: {gte: 4, field: who}\n";
-    let all = converted(&format!("{above}{top}")).unwrap();
+    let text = converted(&format!("{above}{top}")).unwrap().pop().unwrap().text;
     let plan = r#"correlates(eventTime, '{"of":[{"of":[{"of":[0],"within":300,"holds":{"count":2},"by":[0]}],"within":3600,"holds":{"count":3},"by":[0]}],"within":86400,"holds":{"distinct":[4,0]}}',"#;
-    assert!(all[0].text.contains(plan), "{}", all[0].text);
-    assert!(all[0].text.contains("GROUP BY sourceIPAddress, hop("), "{}", all[0].text);
+    assert!(text.contains(plan), "{text}");
+    assert!(text.contains("GROUP BY sourceIPAddress, hop("), "{text}");
 }
 
 #[test]

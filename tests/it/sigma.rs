@@ -209,12 +209,10 @@ fn converted_rules_give_the_same_findings() {
     let sigma = sigma.to_str().unwrap();
     done(weir(&["rules", "convert", sigma, "--to", "sql"], folder.path()));
     assert_eq!(done(weir(&["rules", "check", "sql"], folder.path())), "57 rules: 0 refused, 0 failures\n");
-    // a rule of SigmaHQ looks for a field that CloudTrail does not have
-    let checked = done(weir(&["rules", "check", sigma], folder.path()));
-    let (doubt, checked) = checked.split_once('\n').unwrap();
-    assert!(doubt.ends_with("aws_delete_saml_provider.yml:26:9: warning: cloudtrail has no column `status`, which is looked for in what events have beyond their columns"), "{doubt}");
-    assert_eq!(checked, "57 rules: 0 refused, 0 failures\n");
-    assert_eq!(done(weir(&["rules", "test", sigma], folder.path())), "57 rules: 0 refused, 0 failures\n");
+    for command in ["check", "test"] {
+        let said = done(weir(&["rules", command, sigma], folder.path()));
+        assert!(said.ends_with("\n57 rules: 0 refused, 0 failures\n"), "{said}");
+    }
     let (native, converted) = (ran(sigma, folder.path()), ran("sql", folder.path()));
     assert!(native.len() > 10, "{}", native.len());
     assert_eq!(native, converted);
