@@ -449,7 +449,10 @@ fn read_file(file: &File, files: &Files, feed: &Feed) -> Result<(), Gone> {
         }))?;
         read_before = read;
         if end {
-            return Ok(());
+            return match reader.broken() {
+                Some(why) => feed.blocking_send(Event::Unreadable { name: file.name.clone(), why: why.to_owned() }),
+                None => Ok(()),
+            };
         }
     }
 }
@@ -612,6 +615,7 @@ mod tests {
         /// The header and the text of each piece.
         texts: Vec<(String, String)>,
         rejects: usize,
+        unreadable: Vec<String>,
         ended: usize,
         already: usize,
         done: Checkpoint,
@@ -640,7 +644,7 @@ mod tests {
                     piece.forget.iter().for_each(|name| self.done.forget(name));
                 }
                 Event::AlreadyRead => self.already += 1,
-                Event::Unreadable { name, why } => panic!("{name}: {why}"),
+                Event::Unreadable { why, .. } => self.unreadable.push(why),
                 Event::Reached { .. } => {}
             }
         }
@@ -742,6 +746,30 @@ mod tests {
             let alone = read_new(&path, &Checkpoint::default()).await;
             assert!(!alone.texts.is_empty());
             assert_eq!(again.texts, alone.texts, "{}", String::from_utf8_lossy(&first));
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_ends_before_its_end_is_told_of_and_read_up_to_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let lines: String = (0..2000).map(|number| format!("24/08/01 12:00:00 INFO A: {number}\n")).collect();
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(lines.as_bytes()).unwrap();
+        let gzip = gzip.finish().unwrap();
+        let cut_off = "the compressed data is cut off at its end";
+        let unknown = "compressed with bzip2: decompress it, or use gzip or zstd";
+        for (bytes, why, has_lines) in [
+            (&gzip[..], None, true),
+            (&gzip[..gzip.len() / 2], Some(cut_off), true),
+            (b"BZh91AY&SY", Some(unknown), false),
+            // a file beside the logs
+            (b"how to read these", None, false),
+        ] {
+            fs::write(dir.path().join("a"), bytes).unwrap();
+            let found = read_new(dir.path(), &Checkpoint::default()).await;
+            assert_eq!(found.unreadable, Vec::from_iter(why));
+            assert_eq!((found.all().starts_with("24/08/01 12:00:00 INFO A: 0\n"), found.ended), (has_lines, 1));
+            assert_eq!(found.rejects, usize::from(bytes.len() != gzip.len()));
         }
     }
 
