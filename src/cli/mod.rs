@@ -1,7 +1,7 @@
 //! Arguments → one subcommand → an exit code.
 //!
 //! Exit codes: 0 done; 1 a finding at or above `--fail-on`, or a suppression that would hide a confirmed one; 2 wrong flags or configuration, or rules that fail their
-//! check or tests, or a check of `weir doctor` that failed; 3 an input or a file of the archive could not be read; 4 something could not be written.
+//! check or tests, or a check of `weir doctor` that failed; 3 an input, a file of the archive, or the rest of one, could not be read; 4 something could not be written.
 
 mod alive;
 mod archived;
@@ -49,7 +49,7 @@ use output::{Failure, OrFail};
 #[command(
     name = "weir",
     version,
-    after_help = "Examples:\n  weir demo\n  weir run --from logs/ --archive archive\n  weir sql \"SELECT eventName, count(*) FROM cloudtrail GROUP BY 1\" --archive archive\n\nExit codes: 0 done, 1 finding at or above --fail-on, 2 usage or configuration, 3 input unreadable, 4 output unwritable"
+    after_help = "Examples:\n  weir demo\n  weir run --from logs/ --archive archive\n  weir sql \"SELECT eventName, count(*) FROM cloudtrail GROUP BY 1\" --archive archive\n\nExit codes: 0 done, 1 finding at or above --fail-on, 2 usage or configuration, 3 input, or part of it, unreadable, 4 output unwritable"
 )]
 struct Weir {
     /// Form of the messages on standard error

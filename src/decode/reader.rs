@@ -41,6 +41,7 @@ pub struct Reader {
     /// More is being written to it: what may not be whole at its end is left.
     is_growing: bool,
     line_end: Option<LineEnd>,
+    broken: Option<String>,
     /// What an aggregated record of Kinesis holds, and is not yet read. Each part is read like an object of its own, but
     /// for its place: parts are inflated one behind the other.
     parts: Option<vec::IntoIter<Bytes>>,
@@ -83,6 +84,7 @@ pub fn open(input: Input, origin: Arc<Origin>, options: &Options) -> Reader {
         is_plain: false,
         is_growing: false,
         line_end: None,
+        broken: None,
         parts: None,
     }
 }
@@ -138,6 +140,11 @@ impl Reader {
     /// Where it can be gone on with behind the last piece ([`go_on`]), when it is a text of lines that nothing compresses.
     pub fn line_end(&self) -> Option<LineEnd> {
         self.line_end.filter(|end| end.offset > 0)
+    }
+
+    /// Why the input, or the rest of it, could not be read; a reject says so too, and where.
+    pub fn broken(&self) -> Option<&str> {
+        self.broken.as_deref()
     }
 
     /// The next piece: 1 to 4 MiB of a large object, a small one whole (at most 8 MiB when inflated), and of an aggregated
@@ -263,6 +270,7 @@ impl Reader {
     fn damaged_parquet(&mut self, error: &ParquetError, rejects: &mut Vec<Reject>, counts: &mut Counts) {
         let table = self.options.table.unwrap_or(self.options.recognize.parquet[0]).name;
         let reason = format!("not a readable Parquet file: {error}");
+        self.broken = Some(reason.clone());
         rejects.push(Reject::new(&self.origin, self.offset, table, reason, b"PAR1"));
         let tally = counts.of(table);
         tally.records += 1;
@@ -336,7 +344,8 @@ impl Reader {
             };
             let records = (cut > 0).then(|| self.take(&mut buffer, cut, &mut kind));
             if let Some(why) = broken {
-                rejects.push(Reject::new(&self.origin, self.offset, "", why, &[]));
+                rejects.push(Reject::new(&self.origin, self.offset, "", why.clone(), &[]));
+                self.broken = Some(why);
                 let tally = counts.of("");
                 tally.records += 1;
                 tally.rejects += 1;
@@ -390,7 +399,7 @@ impl Reader {
     fn kind(&mut self, buffer: &mut Vec<u8>, rejects: &mut Vec<Reject>, counts: &mut Counts) -> Option<Kind> {
         let text = &buffer[..buffer.len() - PADDING];
         if is_utf16(text) {
-            self.unknown("UTF-16: convert to UTF-8", text, rejects, counts);
+            self.broken = self.unknown("UTF-16: convert to UTF-8", text, rejects, counts);
             return None;
         }
         let bom = if text.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
@@ -409,7 +418,9 @@ impl Reader {
                 // JSON that is damaged at its beginning
                 return Some(Kind::Json { cutter: Box::default(), is_lines: false });
             }
-            self.unknown(why_unknown(text), text, rejects, counts);
+            let why = why_unknown(text);
+            // a file beside the logs is no part of them
+            self.broken = self.unknown(why, text, rejects, counts).filter(|_| why != OF_NO_TABLE);
             return None;
         };
         let mut format = self.options.vpc_flow_format.as_deref().map(Arc::from);
@@ -430,20 +441,23 @@ impl Reader {
         Kind::Json { cutter: Box::default(), is_lines: self.is_plain && is_json_lines(head) }
     }
 
-    /// Rejects a text that is of no table, unless what comes may say more of it.
-    fn unknown(&self, reason: &str, text: &[u8], rejects: &mut Vec<Reject>, counts: &mut Counts) {
+    /// Rejects a text that is of no table, unless what comes may say more of it, and gives why.
+    fn unknown(&self, reason: &str, text: &[u8], rejects: &mut Vec<Reject>, counts: &mut Counts) -> Option<String> {
         if self.is_growing {
-            return;
+            return None;
         }
         rejects.push(Reject::new(&self.origin, self.offset, "", reason, text));
         let tally = counts.of("");
         tally.records += 1;
         tally.rejects += 1;
+        Some(reason.to_owned())
     }
 }
 
 /// Where the header of a tar archive's first file says that it is one.
 const TAR_MAGIC_AT: usize = 257;
+
+const OF_NO_TABLE: &str = "neither JSON nor a text log that a table knows";
 
 /// Why a text is of no table: by its first bytes, where these say what it is.
 fn why_unknown(text: &[u8]) -> &'static str {
@@ -456,7 +470,7 @@ fn why_unknown(text: &[u8]) -> &'static str {
             "a tar archive: unpack it, or compress the files in it with gzip or zstd"
         }
         [b'P', b'A', b'R', b'1', ..] => "Parquet that is compressed as a whole: decompress it",
-        _ => "neither JSON nor a text log that a table knows",
+        _ => OF_NO_TABLE,
     }
 }
 

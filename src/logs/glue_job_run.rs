@@ -12,8 +12,8 @@ pub static GLUE_JOB_RUN: Table = Table {
     about: "runs of AWS Glue jobs, one row for each state that was reported",
     time: "lastmodifiedon",
     id: None,
-    // whoever asks GetJobRuns again is told of the same runs again; one that is running has another time each time
-    same: &["id", "lastmodifiedon", "jobname", "jobrunstate", "reportedby", "executiontime"],
+    // whoever asks GetJobRuns again is told of the same runs again; of one that is running no more is new than how long it has been
+    same: &["id", "lastmodifiedon", "jobname", "jobrunstate", "reportedby"],
     names: Names { actor: "jobname", source_ip: "", resource: "jobname" },
     own: "",
     lookups: &["id"],

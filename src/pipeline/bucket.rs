@@ -20,6 +20,7 @@ use tokio::runtime::Handle;
 
 use self::layout::{Head, Kept, Layout, Pack, Values};
 use super::commit::Commit;
+use super::duplicates::kept;
 use super::said::Said;
 use crate::aws::tried::{NOT_WITHOUT_DOING_IT, Outcome, Tried};
 use crate::aws::{Aws, Kind, Trouble};
@@ -54,7 +55,7 @@ struct Held {
     /// Of the object as it stands, as far as we know.
     etag: String,
     epoch: u64,
-    /// Once a commit was made, no more of it than what the next one may leave as it is: outboxes, and what rules over windows remember.
+    /// Once a commit was made, no more of it than what the next one may leave as it is: outboxes, and what rules over windows remember, and ids.
     last: Option<Commit>,
     /// What the object has, and where.
     kept: Kept,
@@ -226,11 +227,12 @@ impl Bucket {
     ) -> anyhow::Result<()> {
         let mut held = self.held.lock().expect("nobody panics while holding it");
         let last = held.last.as_ref();
-        let (mut outboxes, mut detector) =
-            last.map(|last| (last.outboxes.clone(), last.detector.clone())).unwrap_or_default();
+        let (mut outboxes, mut detector, mut seen) =
+            last.map(|last| (last.outboxes.clone(), last.detector.clone(), last.seen.clone())).unwrap_or_default();
         outboxes.extend(commit.outboxes.clone());
         detector.take(commit.detector.clone());
-        let whole = Commit { outboxes, detector, ..commit.clone() };
+        kept::take(&mut seen, commit.seen.clone());
+        let whole = Commit { outboxes, detector, seen, ..commit.clone() };
         let mut layout = held.kept.next(commit, &whole);
         let mut written = None;
         if layout.wants_pack() && !held.is_alone {

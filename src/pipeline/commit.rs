@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 
 use super::bucket::Bucket;
+use super::duplicates::kept;
 use super::said::Said;
 use crate::archive::Object;
 use crate::aws::Aws;
@@ -35,6 +36,8 @@ pub struct Commit {
     /// Of a commit that is made, what changed since the one before; of one that is loaded, all.
     pub detector: Parts,
     pub triage: Vec<u8>,
+    /// Ids of events that were seen; the same.
+    pub seen: kept::Parts,
     /// Findings that were not accepted yet, by the name of the way that they wait for. A commit leaves those of ways that it
     /// does not name as they are.
     pub outboxes: BTreeMap<String, Vec<u8>>,
@@ -61,6 +64,8 @@ struct Disk {
 const STATE: TableDefinition<&str, &[u8]> = TableDefinition::new("state");
 /// What rules over windows remember, by id and number of part.
 const WINDOWS: TableDefinition<(&str, u64), &[u8]> = TableDefinition::new("windows");
+/// Ids of events that were seen, by number of part.
+const SEEN: TableDefinition<u64, &[u8]> = TableDefinition::new("seen");
 /// What the key of an outbox begins with. Security Hub's was once under [`OUTBOX_BEFORE`], with no name.
 const OUTBOX: &str = "outbox/";
 const OUTBOX_BEFORE: (&str, &str) = ("outbox", "security_hub");
@@ -286,8 +291,20 @@ impl Disk {
             Err(redb::TableError::TableDoesNotExist(_)) => {}
             Err(error) => return Err(error).context("reading the archive's state"),
         }
+        let mut seen = kept::Parts::default();
+        match read.open_table(SEEN) {
+            Ok(parts) => {
+                for entry in parts.range::<u64>(..).context("reading the archive's state")? {
+                    let (number, part) = entry.context("reading the archive's state")?;
+                    seen.insert(number.value(), part.value().to_vec().into());
+                }
+            }
+            // of before they were kept
+            Err(redb::TableError::TableDoesNotExist(_)) => {}
+            Err(error) => return Err(error).context("reading the archive's state"),
+        }
         let triage = value("triage")?.unwrap_or_default();
-        Ok(Some(Commit { detector, triage, outboxes, ..commit }))
+        Ok(Some(Commit { detector, triage, seen, outboxes, ..commit }))
     }
 
     /// By what the last commit is known if it had to be settled.
@@ -348,6 +365,13 @@ impl Disk {
                     match part.is_empty() {
                         true => windows.remove((rule.as_str(), *number))?,
                         false => windows.insert((rule.as_str(), *number), &part[..])?,
+                    };
+                }
+                let mut seen = write.open_table(SEEN)?;
+                for (number, part) in &commit.seen {
+                    match part.is_empty() {
+                        true => seen.remove(number)?,
+                        false => seen.insert(number, &part[..])?,
                     };
                 }
                 for (name, outbox) in &commit.outboxes {
@@ -583,11 +607,13 @@ mod tests {
         let with = |parts: &[(&str, u64, &'static str)]| {
             let of_rules = parts.iter().map(|(rule, number, bytes)| (((*rule).to_owned(), *number), (*bytes).into()));
             let detector = Parts { shared: "s".into(), of_rules: of_rules.collect() };
-            Commit { detector, ..Commit::default() }
+            let seen = parts.iter().map(|(_, number, bytes)| (*number, (*bytes).into())).collect();
+            Commit { detector, seen, ..Commit::default() }
         };
         state.commit(&with(&[("a/x", 0, "head"), ("a/x", 1, "one"), ("b/y", 1, "other")])).unwrap();
         state.commit(&with(&[("a/x", 0, "next"), ("a/x", 1, ""), ("a/x", 2, "two"), ("c/z", 9, "")])).unwrap();
-        let expected = with(&[("a/x", 0, "next"), ("a/x", 2, "two"), ("b/y", 1, "other")]);
+        let mut expected = with(&[("a/x", 0, "next"), ("a/x", 2, "two"), ("b/y", 1, "other")]);
+        expected.seen = BTreeMap::from([(0, "next".into()), (2, "two".into())]);
         assert_eq!(state.load().unwrap(), Some(expected));
     }
 

@@ -1,4 +1,6 @@
-//! Batches → the same batches without the rows whose id was seen before.
+//! Batches → the same batches without the rows whose id was seen before, in this run or in one that was committed.
+
+pub mod kept;
 
 use std::hash::{BuildHasherDefault, Hasher};
 
@@ -6,10 +8,11 @@ use arrow::array::{Array, AsArray, BooleanArray};
 use arrow::compute::filter_record_batch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
+use self::kept::{Kept, Parts};
 use crate::memory::Memory;
 use crate::table::Batch;
 
-/// The ids of a run's latest rows, as 64-bit fingerprints in two generations: when the newer one is full the older is
+/// The ids of the latest rows, as 64-bit fingerprints in two generations: when the newer one is full the older is
 /// forgotten, so between one and two times [`Seen::GENERATION_MAX`] ids are remembered in at most 38 MB, or fewer in less where
 /// memory is short.
 ///
@@ -18,6 +21,8 @@ pub struct Seen {
     newer: Ids,
     older: Ids,
     generation_max: usize,
+    /// What commits have of them; none where there are no commits.
+    kept: Option<Kept>,
 }
 
 impl Default for Seen {
@@ -52,7 +57,18 @@ impl Seen {
     pub fn within(memory: Memory) -> Seen {
         const SLOTS: usize = Seen::GENERATION_MAX / 7 * 8;
         let slots = 1 << memory.of(SLOTS).ilog2();
-        Seen { newer: Ids::default(), older: Ids::default(), generation_max: slots / 8 * 7 }
+        Seen { newer: Ids::default(), older: Ids::default(), generation_max: slots / 8 * 7, kept: None }
+    }
+
+    /// Goes on with what was committed, and has commits keep what comes.
+    pub fn restore(&mut self, saved: &Parts) {
+        let (kept, newer, older) = Kept::restore(saved, self.generation_max);
+        (self.newer, self.older, self.kept) = (newer.into_iter().collect(), older.into_iter().collect(), Some(kept));
+    }
+
+    /// What a commit has to write: what changed since the one before.
+    pub fn changes(&mut self) -> Parts {
+        self.kept.as_mut().map(Kept::changes).unwrap_or_default()
     }
 
     /// Ids remembered, in both generations, and how many may be.
@@ -108,8 +124,14 @@ impl Seen {
         if self.older.contains(&fingerprint) || !self.newer.insert(fingerprint) {
             return false;
         }
+        if let Some(kept) = &mut self.kept {
+            kept.add(fingerprint);
+        }
         if self.newer.len() >= self.generation_max {
             self.older = std::mem::take(&mut self.newer);
+            if let Some(kept) = &mut self.kept {
+                kept.turn();
+            }
         }
         true
     }
@@ -207,7 +229,7 @@ mod tests {
         let failed = run(r#""JobRunState":"FAILED","ExecutionTime":60,"CompletedOn":1722506460.5"#);
         let in_words = failed.replace("1722506460.5", "\"2024-08-01T12:01:00.500+02:00\"");
         let told = [running(30), running(30), running(60), failed.clone(), failed, in_words];
-        assert_eq!(kept_and_doubled(&told), (3, 3));
+        assert_eq!(kept_and_doubled(&told), (2, 4));
     }
 
     fn kept_and_doubled(lines: &[String]) -> (usize, u64) {
@@ -257,6 +279,26 @@ mod tests {
         assert_eq!(seen.len(), (114_689, 229_376));
         assert!((0..114_687).all(|n| seen.is_new(fingerprint(200_000 + n, None))));
         assert!(seen.is_new(fingerprint(0, None)), "the first id has been forgotten");
+    }
+
+    #[test]
+    fn what_was_committed_is_known_after_a_stop_and_nothing_else_is() {
+        let rows = |ids: std::ops::Range<u32>| {
+            let ids: Vec<String> = ids.map(|id| format!("id-{id:06}")).collect();
+            batch(&ids.iter().map(|id| ("1", Some(id.as_str()))).collect::<Vec<_>>())
+        };
+        let (mut seen, mut whole) = (Seen::default(), Parts::default());
+        seen.restore(&whole);
+        for ids in [0..3, 3..10_000] {
+            seen.take_new(rows(ids));
+            kept::take(&mut whole, seen.changes());
+        }
+        seen.take_new(rows(10_000..10_010));
+        let mut seen = Seen::default();
+        seen.restore(&whole);
+        let (kept, doubled) = seen.take_new(rows(0..10_020));
+        assert_eq!((kept.rows.num_rows(), doubled), (20, 10_000));
+        assert_eq!(seen.len().0, 10_020);
     }
 
     #[test]

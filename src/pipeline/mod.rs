@@ -361,6 +361,10 @@ impl Worker {
                 None => post.stage(&stages.triage.findings(), clock()),
             }
         }
+        let mut seen = Seen::within(options.memory);
+        if stages.state.is_some() {
+            seen.restore(&saved.seen);
+        }
         renewal::count_rules(&stages);
         Ok(Worker {
             renewals: None,
@@ -368,7 +372,7 @@ impl Worker {
             verdicts,
             said,
             stages,
-            seen: Seen::within(options.memory),
+            seen,
             options,
             summary,
             so_far,
@@ -734,6 +738,7 @@ impl Worker {
                 objects: std::mem::take(&mut self.written),
                 detector,
                 triage: self.stages.triage.snapshot(),
+                seen: self.seen.changes(),
                 outboxes: BTreeMap::new(),
                 journal,
                 worker: self.name.clone(),

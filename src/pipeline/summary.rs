@@ -414,7 +414,7 @@ impl Summary {
             }
         }
         for unreadable in &self.unreadable {
-            writeln!(out, "could not read {}: {}", unreadable.name, unreadable.why)?;
+            writeln!(out, "could not read {}: {}", plain(&unreadable.name), plain(&unreadable.why))?;
         }
         self.show_rejected(out)?;
         if self.rows_without_time > 0 {
@@ -441,7 +441,11 @@ impl Summary {
 
     /// Where rejects come from and why, those with the most records first.
     fn show_rejected(&self, out: &mut dyn io::Write) -> io::Result<()> {
-        let mut most: Vec<&Rejected> = self.rejected.iter().collect();
+        // what was said already
+        let is_unreadable = |rejected: &&Rejected| {
+            self.unreadable.iter().any(|input| input.name == rejected.name && input.why == rejected.reason)
+        };
+        let (said, mut most): (Vec<&Rejected>, Vec<_>) = self.rejected.iter().partition(is_unreadable);
         most.sort_by_key(|rejected| Reverse(rejected.records));
         most.truncate(Rejected::SHOWN_MAX);
         for Rejected { name, reason, records, first } in &most {
@@ -450,7 +454,7 @@ impl Summary {
             let (name, records, first) = (plain(name), grouped(*records), grouped(*first));
             writeln!(out, "{name}: {records} {what} rejected: {reason} (first at byte {first})")?;
         }
-        let shown: u64 = most.iter().map(|rejected| rejected.records).sum();
+        let shown: u64 = most.iter().chain(&said).map(|rejected| rejected.records).sum();
         let more = self.total(|counts| counts.rejects).saturating_sub(shown);
         if more > 0 {
             writeln!(out, "{} more rejected, of other files or for other reasons", grouped(more))?;

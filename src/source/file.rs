@@ -8,12 +8,12 @@ use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::half_written::{self, is_half_written, is_of_lines};
-use super::tail::{Tail, Tails, Version};
+use super::tail::{Size, Tail, Tails, Version};
 use super::{Event, Feed, Gone, PANICKED, Piece, layout};
 use crate::decode::{self, Counts, Input, Reader};
 use crate::mark;
@@ -121,7 +121,7 @@ struct Waiting {
     closed: bool,
     /// Numbers of the files that wait or are being read: another version of one is read behind it.
     busy: BTreeSet<String>,
-    /// Of those that were not there any more.
+    /// Names of those that were not there any more.
     missed: Vec<String>,
 }
 
@@ -162,7 +162,7 @@ impl Queue {
     }
 
     fn miss(&self, file: &File) {
-        self.inside().missed.push(file.version.number.clone());
+        self.inside().missed.push(file.version.path.clone());
     }
 
     fn missed(&self) -> Vec<String> {
@@ -177,6 +177,7 @@ fn list(config: &Config, queue: &Queue, feed: &Feed) {
     let mut awaited = BTreeSet::new();
     loop {
         let mut found = Vec::new();
+        let mut queued = BTreeSet::new();
         looks.missed(queue.missed());
         for spec in &config.from {
             let mut any = false;
@@ -184,7 +185,9 @@ fn list(config: &Config, queue: &Queue, feed: &Feed) {
                 any = true;
                 match result {
                     Ok(file) => {
-                        if let Some(extent) = looks.wants(&file, queue.is_busy(&file)) {
+                        let is_busy = queue.is_busy(&file) || queued.contains(&file.version.number);
+                        if let Some(extent) = looks.wants(&file, config.follow && is_busy) {
+                            queued.insert(file.version.number.clone());
                             found.push(File { extent, ..file });
                         }
                     }
@@ -219,9 +222,7 @@ fn list(config: &Config, queue: &Queue, feed: &Feed) {
     queue.close();
 }
 
-type Size = (u64, u128);
-
-/// What was seen of the files, by their numbers, and what was taken of them.
+/// What was seen of the files, by their names, and what was taken of them.
 ///
 /// When following, a file is taken once its size and time of change have stayed the same between two looks; one that ends within a
 /// record may still be written to, and is taken a minute later. Of one that is made of lines, those that are whole are taken before.
@@ -238,32 +239,32 @@ struct Looks {
 impl Looks {
     /// How much of a file is to be read now, if anything; nothing more is while it is busy.
     fn wants(&mut self, file: &File, is_busy: bool) -> Option<Extent> {
-        let (number, size) = (file.version.number.clone(), (file.version.bytes, file.version.changed));
-        self.now.insert(number.clone(), size);
-        let taken = self.taken.get(&number).filter(|(taken, _)| *taken == size).map(|(_, extent)| *extent);
+        let (name, size) = (file.version.path.clone(), file.version.size);
+        self.now.insert(name.clone(), size);
+        let taken = self.taken.get(&name).filter(|(taken, _)| *taken == size).map(|(_, extent)| *extent);
         if is_busy || taken == Some(Extent::All) {
             return None;
         }
-        let wanted = match self.before.get(&number).copied() {
+        let wanted = match self.before.get(&name).copied() {
             _ if !self.follow => Extent::All,
             Some(before) if before == size && !self.is_begun(file) => Extent::All,
             Some(_) if taken.is_none() && has_lines(file) => Extent::Lines,
             _ => return None,
         };
-        self.taken.insert(number, (size, wanted));
+        self.taken.insert(name, (size, wanted));
         Some(wanted)
     }
 
     /// Whether a file ends within a record, for as long as it is worth to wait for the rest.
     fn is_begun(&mut self, file: &File) -> bool {
-        let size = (file.version.bytes, file.version.changed);
+        let (name, size) = (&file.version.path, file.version.size);
         // a file that cannot be read is told of when it is read
         let half = || is_half_written(&fs::File::open(&file.path)?);
         if !file.is_regular() || !half().unwrap_or(false) {
-            self.begun.remove(&file.version.number);
+            self.begun.remove(name);
             return false;
         }
-        let (seen, count) = self.begun.entry(file.version.number.clone()).or_insert((size, 0));
+        let (seen, count) = self.begun.entry(name.clone()).or_insert((size, 0));
         if *seen != size {
             (*seen, *count) = (size, 0);
         }
@@ -271,16 +272,16 @@ impl Looks {
         *count <= HALF_WRITTEN_LOOKS
     }
 
-    fn missed(&mut self, numbers: Vec<String>) {
-        for number in numbers {
-            self.taken.remove(&number);
+    fn missed(&mut self, names: Vec<String>) {
+        for name in names {
+            self.taken.remove(&name);
         }
     }
 
     /// All files were looked at.
     fn end(&mut self) {
         self.before = std::mem::take(&mut self.now);
-        self.begun.retain(|number, _| self.before.contains_key(number));
+        self.begun.retain(|name, _| self.before.contains_key(name));
     }
 }
 
@@ -362,11 +363,8 @@ pub fn same(a: &Path, b: &Path) -> bool {
 fn describe(path: &Path) -> Result<File, (String, String)> {
     let name = path.display().to_string();
     let meta = fs::metadata(path).map_err(|error| (name.clone(), error.to_string()))?;
-    let changed =
-        meta.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).map_or(0, |since| since.as_nanos());
     let whole = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let version =
-        Version { path: whole.display().to_string(), bytes: meta.len(), changed, number: mark::number(&meta) };
+    let version = Version { path: whole.display().to_string(), size: Size::of(&meta), number: mark::number(&meta) };
     let bytes = if meta.is_file() { meta.len() } else { u64::MAX };
     Ok(File { name, path: path.to_owned(), bytes, version, extent: Extent::All })
 }
@@ -456,7 +454,10 @@ fn read_file(file: &File, files: &Files, feed: &Feed) -> Result<(), Gone> {
         }))?;
         read_before = read;
         if end {
-            return Ok(());
+            return match reader.broken() {
+                Some(why) => feed.blocking_send(Event::Unreadable { name: file.name.clone(), why: why.to_owned() }),
+                None => Ok(()),
+            };
         }
     }
 }
@@ -485,7 +486,9 @@ fn open(file: &File, files: &Files, options: &decode::Options) -> io::Result<Opt
         // a pipe, as of `<(zcat flow.log.gz)`, cannot be sought
         return start(Input::Stream(Box::new(handle)), None);
     }
-    let is_other = files.follow && mark::number(&handle.metadata()?) != file.version.number;
+    // some file systems number a file anew when it is looked at again
+    let meta = handle.metadata()?;
+    let is_other = files.follow && mark::number(&meta) != file.version.number && Size::of(&meta) != file.version.size;
     if is_other || (file.extent == Extent::Lines && !is_of_lines(&handle)?) {
         return Ok(None);
     }
@@ -640,6 +643,7 @@ mod tests {
         /// The header and the text of each piece.
         texts: Vec<(String, String)>,
         rejects: usize,
+        unreadable: Vec<String>,
         ended: usize,
         already: usize,
         done: Checkpoint,
@@ -668,7 +672,7 @@ mod tests {
                     piece.forget.iter().for_each(|name| self.done.forget(name));
                 }
                 Event::AlreadyRead => self.already += 1,
-                Event::Unreadable { name, why } => panic!("{name}: {why}"),
+                Event::Unreadable { why, .. } => self.unreadable.push(why),
                 Event::Reached { .. } => {}
             }
         }
@@ -770,6 +774,30 @@ mod tests {
             let alone = read_new(&path, &Checkpoint::default()).await;
             assert!(!alone.texts.is_empty());
             assert_eq!(again.texts, alone.texts, "{}", String::from_utf8_lossy(&first));
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_ends_before_its_end_is_told_of_and_read_up_to_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let lines: String = (0..2000).map(|number| format!("24/08/01 12:00:00 INFO A: {number}\n")).collect();
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(lines.as_bytes()).unwrap();
+        let gzip = gzip.finish().unwrap();
+        let cut_off = "the compressed data is cut off at its end";
+        let unknown = "compressed with bzip2: decompress it, or use gzip or zstd";
+        for (bytes, why, has_lines) in [
+            (&gzip[..], None, true),
+            (&gzip[..gzip.len() / 2], Some(cut_off), true),
+            (b"BZh91AY&SY", Some(unknown), false),
+            // a file beside the logs
+            (b"how to read these", None, false),
+        ] {
+            fs::write(dir.path().join("a"), bytes).unwrap();
+            let found = read_new(dir.path(), &Checkpoint::default()).await;
+            assert_eq!(found.unreadable, Vec::from_iter(why));
+            assert_eq!((found.all().starts_with("24/08/01 12:00:00 INFO A: 0\n"), found.ended), (has_lines, 1));
+            assert_eq!(found.rejects, usize::from(bytes.len() != gzip.len()));
         }
     }
 

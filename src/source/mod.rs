@@ -100,7 +100,7 @@ impl Piece {
 /// What a source tells the pipeline.
 pub enum Event {
     Piece(Piece),
-    /// A file, object or stream that could not be opened or read to its end, and why.
+    /// A file, object or stream that could not be opened or read to its end, and why. What was read of it was told before.
     Unreadable {
         name: String,
         why: String,

@@ -5,9 +5,10 @@
 //! the one before; the last one's is at its end.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::sync::Arc;
+use std::time::UNIX_EPOCH;
 
 use super::half_written::read;
 use crate::decode::line::first_line;
@@ -18,27 +19,38 @@ use crate::position::{Checkpoint, Offset, Position};
 /// What of a text's beginning says what it is, and how long its header may be.
 const HEAD_BYTES: u64 = 2 << 20;
 const HEADER_BYTES: u64 = 64 << 10;
+/// Of the hash in a partition's name.
+const TAIL_DIGITS: usize = 16;
 
 /// A file as it was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Version {
     /// Without links.
     pub path: String,
-    pub bytes: u64,
-    /// When it was changed, in nanoseconds since 1970.
-    pub changed: u128,
+    pub size: Size,
     /// By what it is known under another name.
     pub number: String,
+}
+
+/// What changes with a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Size {
+    bytes: u64,
+    /// When it was changed, in nanoseconds since 1970.
+    changed: u128,
+}
+
+impl Size {
+    pub fn of(file: &Metadata) -> Size {
+        let changed = file.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        Size { bytes: file.len(), changed: changed.map_or(0, |since| since.as_nanos()) }
+    }
 }
 
 impl Version {
     /// Names it in the checkpoint: a file that changes is another partition.
     pub fn partition(&self) -> String {
-        format!("{SCHEME}{}|{}|{}", self.path, self.bytes, self.changed)
-    }
-
-    fn is_same(&self, other: &Version) -> bool {
-        (self.bytes, self.changed) == (other.bytes, other.changed)
+        format!("{SCHEME}{}|{}|{}", self.path, self.size.bytes, self.size.changed)
     }
 }
 
@@ -70,8 +82,7 @@ impl Tail {
         let (marked, header, tail, file) = (of_mark.next()?, of_mark.next()?, of_mark.next()?, of_mark.next()?);
         let version = Version {
             path: path.to_owned(),
-            bytes: bytes.parse().ok()?,
-            changed: changed.parse().ok()?,
+            size: Size { bytes: bytes.parse().ok()?, changed: changed.parse().ok()? },
             number: file.to_owned(),
         };
         let mark = Mark { bytes: marked.parse().ok()?, tail: tail.to_owned(), file: file.to_owned() };
@@ -99,6 +110,13 @@ impl Tail {
         let header = self.header.map(line).transpose()?;
         Ok(Before { head: read(file, 0, HEAD_BYTES.min(self.mark.bytes))?, header, offset: self.mark.bytes })
     }
+}
+
+/// By what a file is known up to some length; the checkpoint has one for each text file, which 64 bits of a hash tell from others.
+fn mark(file: &File, bytes: u64) -> io::Result<Mark> {
+    let mut mark = Mark::of(file, bytes)?;
+    mark.tail.truncate(TAIL_DIGITS);
+    Ok(mark)
 }
 
 /// The text files that were read.
@@ -138,7 +156,7 @@ impl Tails {
 
     /// Whether nothing more is to be read of it.
     pub fn is_done(&self, version: &Version) -> bool {
-        self.candidates(version).any(|tail| tail.is_done && tail.version.is_same(version))
+        self.candidates(version).any(|tail| tail.is_done && tail.version.size == version.size)
     }
 
     /// What was read of a file, when it has that still: it was neither truncated nor replaced.
@@ -147,7 +165,7 @@ impl Tails {
     /// When the file cannot be read.
     pub fn find(&self, version: &Version, file: &File) -> io::Result<Option<Tail>> {
         for tail in self.candidates(version) {
-            if tail.mark.bytes <= version.bytes && Mark::of(file, tail.mark.bytes)?.is_same(&tail.mark) {
+            if tail.mark.bytes <= version.size.bytes && mark(file, tail.mark.bytes)?.is_same(&tail.mark) {
                 return Ok(Some(tail.clone()));
             }
         }
@@ -166,7 +184,7 @@ impl Tails {
         before: Option<&Tail>,
         is_done: bool,
     ) -> io::Result<(Position, Tail, Vec<Arc<str>>)> {
-        let mark = Mark::of(file, to.offset)?;
+        let mark = mark(file, to.offset)?;
         let number = mark.file.clone();
         let tail = Tail::new(version, mark, to.header, is_done);
         let offset = if is_done { Offset::End } else { Offset::at(to.offset) };

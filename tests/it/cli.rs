@@ -158,6 +158,28 @@ fn input_that_cannot_be_read_exits_with_3_and_the_rest_is_judged() {
     assert!(!lines(&output.stdout).is_empty());
 }
 
+#[test]
+fn the_rest_of_an_input_that_cannot_be_read_exits_with_3_and_what_is_before_it_is_judged() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = fs::read(repository(RECORDED)).unwrap();
+    fs::write(folder.path().join("cut.json.gz"), &whole[..whole.len() - 20]).unwrap();
+    fs::write(folder.path().join("README"), "what is here").unwrap();
+    let run = |from: &str| {
+        let run = ["run", "--rules", few(), "--from", from, "--archive", "a", "--format", "ndjson"];
+        let output = weir(&run, folder.path());
+        (code(&output), text(&output.stderr), lines(&output.stdout).len())
+    };
+    let (exit, says, _) = run("README");
+    assert_eq!(exit, 0, "{says}");
+    assert!(says.contains("README: 1 record rejected: neither JSON nor"), "{says}");
+    let (exit, says, found) = run("cut.json.gz");
+    assert_eq!(exit, 3, "{says}");
+    assert!(says.contains("could not read cut.json.gz: the compressed data is cut off at its end\n"), "{says}");
+    assert!(!says.contains("record rejected: the compressed") && found > 0, "{found}: {says}");
+    let (exit, says, _) = run("cut.json.gz");
+    assert_eq!(exit, 0, "nothing is read: {says}");
+}
+
 const RECORDED: &str = "tests/data/cloudtrail/stratus/aws.persistence.iam-create-admin-user.json.gz";
 
 #[test]
@@ -286,10 +308,11 @@ fn what_was_rejected_is_told_by_file_and_reason() {
     fs::write(folder.path().join("photo"), b"\x89PNG\r\n\x1a\n").unwrap();
     let inputs = ["run", "--rules", few(), "--from", "cut.json.gz", "windows.json", "photo", "--archive"];
     let output = weir(&[&inputs[..], &["none"]].concat(), folder.path());
-    assert_eq!(code(&output), 0);
+    assert_eq!(code(&output), 3);
     let says = text(&output.stderr);
     for line in [
-        "\nwindows.json: 1 record rejected: UTF-16: convert to UTF-8 (first at byte 0)\n",
+        "\ncould not read windows.json: UTF-16: convert to UTF-8\n",
+        "\ncould not read cut.json.gz: the compressed data is cut off at its end\n",
         "\nphoto: 1 record rejected: neither JSON nor a text log that a table knows (first at byte 0)\n",
         "\ncut.json.gz: 1 record rejected: ",
     ] {

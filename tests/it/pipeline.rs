@@ -175,6 +175,30 @@ fn a_second_run_reads_nothing_again_and_says_the_same() {
 }
 
 #[test]
+fn an_event_that_comes_again_behind_a_stop_is_a_duplicate() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("logs")).unwrap();
+    let sample = repository("tests/data/cloudtrail/stratus/aws.persistence.iam-create-admin-user.json.gz");
+    let run = |name: &str| {
+        fs::copy(&sample, folder.path().join("logs").join(name)).unwrap();
+        let run = ["run", "--rules", few(), "--from", "logs", "--archive", "a", "--format", "ndjson"];
+        let output = weir(&[&run[..], &["--summary", "s.json"]].concat(), folder.path());
+        assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+        let summary: serde_json::Value =
+            serde_json::from_slice(&fs::read(folder.path().join("s.json")).unwrap()).unwrap();
+        assert_nothing_is_lost(&summary);
+        let counts = &summary["tables"]["cloudtrail"];
+        (text(&output.stdout), counts["rows"].as_u64().unwrap(), counts["duplicates"].as_u64().unwrap())
+    };
+    let (found, rows, duplicates) = run("first.json.gz");
+    assert_eq!((rows, duplicates), (3, 0));
+    for again in ["second.json.gz", "third.json.gz"] {
+        assert_eq!(run(again), (found.clone(), 0, 3));
+    }
+    assert_eq!(count("a", folder.path()), (3, 3));
+}
+
+#[test]
 fn a_run_killed_anywhere_and_started_again_loses_and_doubles_nothing() {
     let folder = tempfile::tempdir().unwrap();
     many_files(&folder.path().join("logs"), 60);

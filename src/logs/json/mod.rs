@@ -294,7 +294,7 @@ impl<'a> Parser<'a> {
                     cursor.go(at + 1);
                     match bytes[here..end].iter().find(|&&byte| byte != 0) {
                         None | Some(b'{' | b'[' | b'}' | b']' | b',' | b' ' | b'\n' | b'\r' | b'\t') => Ok(()),
-                        Some(_) => Err(Stop::Damaged("not JSON")),
+                        Some(_) => Err(Stop::Damaged(NOT_JSON)),
                     }
                 }
                 b'0'..=b'9' if time_of_export(&bytes[here..]).is_some() => {
@@ -304,7 +304,7 @@ impl<'a> Parser<'a> {
                     }
                     continue;
                 }
-                _ => Err(Stop::Damaged("not JSON")),
+                _ => Err(Stop::Damaged(instead_of_record(&bytes[here..end]))),
             };
             match step {
                 Ok(()) => behind = cursor.behind(),
@@ -326,7 +326,7 @@ impl<'a> Parser<'a> {
         let close = closing_quote(&bytes[..end], here + 1).ok_or(Stop::Short)?;
         let mut text = Vec::new();
         if around.depth >= NESTED_MAX || scalar::unescape(&bytes[here + 1..close], &mut text).is_none() {
-            return Err(Stop::Damaged("not JSON"));
+            return Err(Stop::Damaged(NOT_JSON));
         }
         let context = around.context.cloned().unwrap_or_default();
         self.nested.push(Nested { text: Text::new(text), context, depth: around.depth + 1 });
@@ -453,6 +453,29 @@ impl<'a> Parser<'a> {
                 }
             }
         }
+    }
+}
+
+const NOT_JSON: &str = "not JSON";
+
+/// What stands where a record should, and is no object.
+#[cold]
+fn instead_of_record(text: &[u8]) -> &'static str {
+    let starts = |word: &str| text.starts_with(word.as_bytes()).then_some(word.len());
+    let (length, what) = match text.first() {
+        Some(b'"') => (closing_quote(text, 1).map(|close| close + 1), "a string where an object should be"),
+        Some(b'-' | b'0'..=b'9') => {
+            let in_number = |byte: &&u8| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E');
+            (Some(text.iter().take_while(in_number).count()), "a number where an object should be")
+        }
+        Some(b'n') => (starts("null"), "null where an object should be"),
+        _ => (starts("true").or_else(|| starts("false")), "true or false where an object should be"),
+    };
+    let behind = length.map(|length| &text[length..]);
+    let next = behind.map(|behind| behind.iter().find(|byte| !matches!(byte, b' ' | b'\t')));
+    match next {
+        Some(None | Some(b',' | b']' | b'\n' | b'\r' | 0)) => what,
+        Some(Some(_)) | None => NOT_JSON,
     }
 }
 

@@ -406,7 +406,18 @@ fn damage_costs_the_damaged_record_only() {
     check(wrap(&brace), &["id-1", "id-3"], &["a key of an object is no string"]);
     let word = b.replacen(r#""CreateUser""#, "CreateUser", 1);
     check(wrap(&word), &["id-1", "id-3"], &["a value is no JSON"]);
-    check(wrap("42"), &["id-1", "id-3"], &["not JSON"]);
+    for (item, why) in [
+        ("42", "a number where an object should be"),
+        ("-4.2e1", "a number where an object should be"),
+        ("\"a, \\\"b\"", "a string where an object should be"),
+        ("null", "null where an object should be"),
+        ("true", "true or false where an object should be"),
+        ("nullable", "not JSON"),
+        ("4 2", "not JSON"),
+    ] {
+        check(wrap(item), &["id-1", "id-3"], &[why]);
+        check(format!("{a}\n{item}\n{c}"), &["id-1", "id-3"], &[why]);
+    }
     check(
         wrap(&format!(r#"{{"a":{}1{}}}"#, "[".repeat(200), "]".repeat(200))),
         &["id-1", "id-3"],

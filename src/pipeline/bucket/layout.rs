@@ -21,6 +21,8 @@ const LEVEL: i32 = 3;
 /// What the name of a part begins with of what a rule over windows remembers; its number and the rule follow.
 const WINDOWS: &str = "windows/";
 const OUTBOX: &str = "outbox/";
+/// And of ids of events that were seen.
+const SEEN: &str = "seen/";
 /// Layout of the head; another one is refused rather than guessed at. One without packs is as those of before there were any, and one
 /// that stands as those of before others did not.
 const VERSION: u32 = 3;
@@ -94,10 +96,12 @@ fn values(commit: &Commit) -> impl Iterator<Item = (String, &[u8])> {
     let parts = commit.detector.of_rules.iter();
     let parts = parts.map(|((rule, number), part)| (format!("{WINDOWS}{number}/{rule}"), &part[..]));
     let outboxes = commit.outboxes.iter().map(|(name, outbox)| (format!("{OUTBOX}{name}"), &outbox[..]));
+    let seen = commit.seen.iter().map(|(number, part)| (format!("{SEEN}{number}"), &part[..]));
     once(("detector".to_owned(), &commit.detector.shared[..]))
         .chain(parts)
         .chain(once(("triage".to_owned(), &commit.triage[..])))
         .chain(outboxes)
+        .chain(seen)
 }
 
 impl Kept {
@@ -284,6 +288,9 @@ pub fn commit_of(index: &mut Index, mut values: Values) -> anyhow::Result<Option
     for (name, part) in values.extract_if(.., |name, _| name.starts_with(WINDOWS)) {
         let (number, rule) = name[WINDOWS.len()..].split_once('/').context("a part has no number")?;
         commit.detector.of_rules.insert((rule.to_owned(), number.parse()?), part.into());
+    }
+    for (name, part) in values.extract_if(.., |name, _| name.starts_with(SEEN)) {
+        commit.seen.insert(name[SEEN.len()..].parse()?, part.into());
     }
     commit.triage = values.remove("triage").unwrap_or_default();
     let outboxes = values.into_iter().filter_map(|(name, value)| Some((name.strip_prefix(OUTBOX)?.to_owned(), value)));

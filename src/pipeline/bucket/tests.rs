@@ -212,6 +212,7 @@ async fn what_a_commit_does_not_name_stays_as_it_is() {
             Commit {
                 outboxes: outboxes.collect(),
                 detector: Parts { shared: "d".into(), of_rules: of_rules.collect() },
+                seen: parts.iter().map(|(number, part)| (*number, (*part).into())).collect(),
                 ..Commit::default()
             }
         };

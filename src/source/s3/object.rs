@@ -282,7 +282,10 @@ impl Work {
                 reached = Some(offset);
             }
             if ended {
-                return (reached, Ok(()));
+                let name = || self.origin.name.clone();
+                let unreadable = reader.broken().map(|why| Event::Unreadable { name: name(), why: why.to_owned() });
+                let told = unreadable.map_or(Ok(()), |event| self.feed.blocking_send(event));
+                return (reached, told.map_err(|Gone| Stop::Gone));
             }
         }
     }

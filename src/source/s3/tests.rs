@@ -345,6 +345,20 @@ async fn an_object_that_cannot_be_read_costs_nothing_but_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_object_that_ends_before_its_end_is_told_of_once() {
+    let fake = Fake::start().await;
+    // the head of a gzip file, and no more
+    fake.put("logs", &trail("2024/08/01", "a"), b"\x1f\x8b\x08\0\0\0\0\0\0\xff".to_vec());
+    let source = || backfill(&format!("{ACCOUNT}/"), None, None);
+    let (seen, done) = Run::start(&fake, source(), Checkpoint::default()).all().await;
+    let name = format!("s3://logs/{}", trail("2024/08/01", "a"));
+    assert_eq!(seen.unreadable, [format!("{name}: the compressed data is cut off at its end")]);
+    assert_eq!(seen.rejects.len(), 1);
+    let (seen, _) = Run::start(&fake, source(), done).all().await;
+    assert_eq!((seen.unreadable.len(), seen.rejects.len()), (0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bucket_that_may_not_be_listed_is_said_with_the_permission() {
     let fake = Fake::start().await;
     fake.fault("LIST logs/AWSLogs/", [Fault::Refuse(403, "AccessDenied", "Access Denied")]);
