@@ -30,6 +30,10 @@ deny:
 simulate:
     WEIR_SIMULATION_SEEDS=5000 cargo test --lib pipeline::simulation -- --nocapture
 
+# the engine against DataFusion, the stream against a query over all rows, and what was saved against what was remembered: 10,000 cases of each
+properties:
+    WEIR_TEST_CASES=10000 cargo test --lib -- router_equals_oracle stream_equals_batch restart_changes_nothing
+
 # fuzz everything that reads bytes, five minutes for each target (needs cargo-fuzz; tests/fuzz/README.md)
 fuzz:
     tests/fuzz/seeds.sh

@@ -507,10 +507,10 @@ fn selected(condition: &str, batch: &Batch) -> Vec<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(crate::detect::window::tests::cases_or(96))]
 
     #[test]
-    fn the_engine_selects_what_datafusion_selects(
+    fn router_equals_oracle(
         events in some_events(),
         conditions in prop::collection::vec(some_condition(), 1..5),
     ) {

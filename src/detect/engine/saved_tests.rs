@@ -129,10 +129,10 @@ fn a_rule_that_asks_of_rows_alone_now_has_lost_nothing_and_leaves_nothing() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(crate::detect::window::tests::cases_or(64))]
 
     #[test]
-    fn what_was_saved_commit_by_commit_is_what_is_remembered(
+    fn restart_changes_nothing(
         rounds in prop::collection::vec((prop::collection::vec((0i64..40, 0u8..12, 0u8..3), 0..12), 0i64..90, 0u8..10), 1..30),
     ) {
         let (mut stream, mut saved, mut now, mut place) = (kinds(), Parts::default(), 0, 0);

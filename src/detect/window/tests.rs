@@ -435,10 +435,15 @@ pub fn folded(into: &mut BTreeMap<FindingId, Finding>, found: Vec<Finding>) {
     }
 }
 
-/// Cases of each property; `WEIR_TEST_CASES=10000` runs more.
+/// Cases of each property.
 pub fn cases() -> ProptestConfig {
+    cases_or(256)
+}
+
+/// The same where they take so long that the usual number is another; `WEIR_TEST_CASES=10000` runs more.
+pub fn cases_or(usual: u32) -> ProptestConfig {
     let cases = std::env::var("WEIR_TEST_CASES").ok().and_then(|cases| cases.parse().ok());
-    ProptestConfig::with_cases(cases.unwrap_or(256))
+    ProptestConfig::with_cases(cases.unwrap_or(usual))
 }
 
 /// What a principal does for the first time in five days.
