@@ -36,6 +36,9 @@ pub struct Metrics {
     pub rule_errors: IntCounterVec,
     /// Matches put aside because the rule has too many findings.
     pub rule_aside: IntCounterVec,
+    /// Rows of which the engine says of a rule what its conditions do not, of `checked_rows`.
+    pub rule_misrouted_rows: IntCounterVec,
+    pub checked_rows: IntCounterVec,
     /// Rows that came after their window had left, and groups of windows that left early for want of room.
     pub rule_late_rows: IntCounterVec,
     pub rule_shed_groups: IntCounterVec,
@@ -129,6 +132,12 @@ impl Metrics {
             rule_hits: ints("weir_rule_hits_total", "rows that matched", &["rule"]),
             rule_errors: ints("weir_rule_errors_total", "rows a rule could not judge", &["rule"]),
             rule_aside: ints("weir_rule_aside_total", "matches put aside of a rule that floods", &["rule"]),
+            rule_misrouted_rows: ints(
+                "weir_rule_misrouted_rows_total",
+                "checked rows that a rule selects and its conditions do not, or the other way round",
+                &["rule"],
+            ),
+            checked_rows: ints("weir_checked_rows_total", "rows whose rules were asked once more, directly", &[]),
             rule_late_rows: ints("weir_rule_late_rows_total", "rows that came after their window had left", &["rule"]),
             rule_shed_groups: ints(
                 "weir_rule_shed_groups_total",

@@ -11,6 +11,7 @@ mod saved_tests;
 mod windows;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use rayon::prelude::*;
@@ -21,6 +22,7 @@ pub use room::MODEL_BYTES_MAX;
 use saved::state_hash;
 pub use saved::{Parts, Restored};
 
+use super::check;
 use super::compile::{CompiledRule, Compiler, TableRules, Then};
 use super::emit::Apart;
 use super::horizon::Horizon;
@@ -40,13 +42,16 @@ use crate::time::Timestamp;
 
 /// Judges batches by rules. The answer depends neither on how rows were cut into batches nor on their order.
 pub struct Detector {
-    tables: Vec<TableRules>,
+    pub(super) tables: Vec<TableRules>,
     /// Of each rule, by its id.
     places: BTreeMap<String, Place>,
     costs: BTreeMap<String, RuleCost>,
     /// What the rules over windows remember.
     windows: BTreeMap<Place, Windows>,
     floods: Floods,
+    /// Batches that were judged, and rows of them that were checked.
+    judged: AtomicU64,
+    checked_rows: AtomicU64,
     follows: bool,
     horizon: Horizon,
     memory: Memory,
@@ -79,6 +84,8 @@ pub struct RuleCost {
     pub shed: u64,
     /// Matches that were put aside because the rule has too many findings.
     pub aside: u64,
+    /// Rows of which what the engine says of the rule is not what its conditions say, of the few that are checked: there should be none.
+    pub misrouted: u64,
     /// Why rows failed, the first time.
     pub error: Option<String>,
 }
@@ -93,6 +100,7 @@ impl RuleCost {
         self.late += other.late;
         self.shed += other.shed;
         self.aside += other.aside;
+        self.misrouted += other.misrouted;
         self.error = self.error.take().or(other.error);
     }
 }
@@ -133,6 +141,8 @@ impl Detector {
             costs,
             windows,
             floods: Floods::default(),
+            judged: AtomicU64::new(0),
+            checked_rows: AtomicU64::new(0),
             follows: false,
             horizon: Horizon::default(),
             memory: Memory::default(),
@@ -234,6 +244,11 @@ impl Detector {
     /// Cost of each rule that runs, and of those that ran before [`Detector::take_over`], by id.
     pub fn costs(&self) -> &BTreeMap<String, RuleCost> {
         &self.costs
+    }
+
+    /// Rows of which it was checked whether each rule selects them as its conditions say, see [`RuleCost::misrouted`].
+    pub fn checked_rows(&self) -> u64 {
+        self.checked_rows.load(Ordering::Relaxed)
     }
 
     /// Bytes of the windows that each rule over windows remembers, by id.
@@ -369,6 +384,12 @@ impl Detector {
         };
         let rules = &self.tables[table];
         let (scan, routes) = Scan::new(rules, batch, self.apart);
+        if self.judged.fetch_add(1, Ordering::Relaxed).is_multiple_of(check::EVERY) {
+            let (rows, wrong) = check::check(rules, &scan, &routes, batch.rows);
+            self.checked_rows.fetch_add(rows as u64, Ordering::Relaxed);
+            let cost = |misrouted| RuleCost { misrouted, ..RuleCost::default() };
+            judged.costs.extend(wrong.into_iter().map(|(place, count)| ((table, place), cost(count))));
+        }
         for (place, candidates) in routes {
             let rule = &rules.rules[place];
             if !wanted(&rule.rule.id) {

@@ -37,6 +37,7 @@ mod window;
 mod horizon;
 pub mod quarantine;
 mod rows;
+mod check;
 pub mod engine;
 pub mod library;
 pub mod explain;

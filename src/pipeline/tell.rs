@@ -17,6 +17,7 @@ pub struct Told {
     costs: BTreeMap<String, RuleCost>,
     opened: BTreeMap<Severity, u64>,
     hidden: BTreeMap<String, u64>,
+    checked: u64,
     /// Whether it was said already that windows left early, and that rows came late.
     shed: bool,
     late: bool,
@@ -25,7 +26,14 @@ pub struct Told {
 impl Told {
     /// Begins with stages that have been restored: what an earlier run hid is not counted again.
     pub fn new(stages: &Stages) -> Told {
-        Told { costs: BTreeMap::new(), opened: BTreeMap::new(), hidden: hidden(stages), shed: false, late: false }
+        Told {
+            costs: BTreeMap::new(),
+            opened: BTreeMap::new(),
+            hidden: hidden(stages),
+            checked: 0,
+            shed: false,
+            late: false,
+        }
     }
 
     /// Tells what is new since the last time. A rule's first error is logged too.
@@ -40,6 +48,13 @@ impl Told {
             let wrong = |cost: &RuleCost| cost.failed + cost.ungraded;
             METRICS.rule_errors.with_label_values(&[rule]).inc_by(wrong(cost) - wrong(before));
             METRICS.rule_aside.with_label_values(&[rule]).inc_by(cost.aside - before.aside);
+            METRICS.rule_misrouted_rows.with_label_values(&[rule]).inc_by(cost.misrouted - before.misrouted);
+            if cost.misrouted > 0 && before.misrouted == 0 {
+                tracing::error!(
+                    rule,
+                    "a rule does not select what its conditions say: please report it with the rule and an event"
+                );
+            }
             METRICS.rule_late_rows.with_label_values(&[rule]).inc_by(cost.late - before.late);
             METRICS.rule_shed_groups.with_label_values(&[rule]).inc_by(cost.shed - before.shed);
             if let (Some(error), None) = (&cost.error, &before.error) {
@@ -55,6 +70,9 @@ impl Told {
                 METRICS.rule_score_share.with_label_values(&[rule, below]).set(share);
             }
         }
+        let checked = stages.detector.checked_rows();
+        let checked_rows = METRICS.checked_rows.with_label_values(&[] as &[&str]);
+        checked_rows.inc_by(checked.saturating_sub(std::mem::replace(&mut self.checked, checked)));
         self.tell_of_windows();
         for (severity, count) in stages.triage.opened() {
             let before = self.opened.insert(*severity, *count).unwrap_or(0);
