@@ -371,7 +371,7 @@ fn beside(were: &[&Finding], are: &[&Finding]) -> String {
     let (was, is) = changed.iter().fold((0, 0), |(all, now), (was, is)| (all + was, now + is));
     let more = match changed.len() {
         0 => String::new(),
-        other => format!(", {other} of them with {} where there were {was}", counted(is, "match")),
+        other => format!(", {other} of them with {} where there were {was}", counted(is, "row")),
     };
     format!("{gained} gained, {lost} lost, {} kept{more}", kept.len())
 }
@@ -413,7 +413,7 @@ mod tests {
         assert_eq!(beside(&[&one, &two], &[&two]), "0 gained, 1 lost, 1 kept");
         assert_eq!(
             beside(&[&one, &two], &[&one, &more, &other]),
-            "1 gained, 0 lost, 2 kept, 1 of them with 8 matches where there were 1"
+            "1 gained, 0 lost, 2 kept, 1 of them with 8 rows where there were 1"
         );
     }
 }

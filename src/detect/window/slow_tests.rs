@@ -9,6 +9,7 @@ use super::tests::{MINUTE, NOON, analyst, call, cases, folded, some_calls, some_
 use crate::detect::tests::{batch, detector, rule};
 use crate::detect::{Detector, Parts};
 use crate::finding::Finding;
+use crate::memory::{Memory, Size};
 use crate::rule::Rule;
 use crate::time::{MICROS_PER_HOUR, Timestamp};
 
@@ -129,6 +130,7 @@ fn rows_from_the_future_close_no_window_and_leave_first() {
     assert_eq!(observed(&mut detector, 3, 4), []);
     assert_eq!((detector.observe(&[], at(25)).len(), late(&detector)), (1, 0));
     // a flood of them takes the room of none but themselves
+    detector.keep_to(Memory::of_limit(Size(Memory::FLOOR)).unwrap());
     assert_eq!(observed(&mut detector, 26, 27), []);
     for round in 0..8 {
         let flood = (0..10_000).map(|n| {
