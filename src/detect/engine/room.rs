@@ -11,7 +11,7 @@ use crate::time::Timestamp;
 /// What the windows of all rules may take, in bytes, as the two below where memory is not short and not much, see
 /// [`Detector::state_bytes_max`]. Texts that windows share are counted for each: it is about twice what they take. Past it the rule that
 /// takes most lets go of some, see [`Windows::shed`], and its [`RuleCost::shed`] says so.
-const WINDOW_BYTES_MAX: usize = 64 << 20;
+const WINDOW_BYTES_MAX: usize = 32 << 20;
 
 /// What rules that ask what is new may keep of what they have seen, in bytes: about 250,000 keys. Past it the rule that
 /// takes most forgets what was seen longest ago, which counts as shed too.
@@ -168,9 +168,9 @@ mod tests {
     #[test]
     fn with_more_memory_more_is_remembered() {
         let mut roomy = burst();
-        assert_eq!(roomy.state_bytes_max(), [64 << 20, 16 << 20, 16 << 20]);
+        assert_eq!(roomy.state_bytes_max(), [32 << 20, 16 << 20, 16 << 20]);
         roomy.keep_to(Memory::of_limit(Size(2 << 30)).unwrap());
-        assert_eq!(roomy.state_bytes_max(), [(64 + 128) << 20, (16 + 64) << 20, (16 + 64) << 20]);
+        assert_eq!(roomy.state_bytes_max(), [(32 + 128) << 20, (16 + 64) << 20, (16 + 64) << 20]);
         for round in 0..8 {
             assert_eq!(roomy.observe(&[batch(&flood(round))], Timestamp(0)), []);
         }
