@@ -71,8 +71,8 @@ impl Told {
             }
         }
         let checked = stages.detector.checked_rows();
-        let checked_rows = METRICS.checked_rows.with_label_values(&[] as &[&str]);
-        checked_rows.inc_by(checked.saturating_sub(std::mem::replace(&mut self.checked, checked)));
+        let more = checked.saturating_sub(std::mem::replace(&mut self.checked, checked));
+        METRICS.checked_rows.with_label_values(&[] as &[&str]).inc_by(more);
         self.tell_of_windows();
         for (severity, count) in stages.triage.opened() {
             let before = self.opened.insert(*severity, *count).unwrap_or(0);
