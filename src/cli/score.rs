@@ -13,6 +13,7 @@ use anyhow::{Context, anyhow};
 use clap::{Args, Subcommand};
 
 use super::output::{self, Failure, OrFail};
+use crate::source::file;
 
 #[derive(Subcommand)]
 pub enum Score {
@@ -83,7 +84,7 @@ impl InOut {
     /// # Errors
     /// When the file is the one that is read, or cannot be made.
     fn write(&self) -> Result<BufWriter<Box<dyn Write>>, Failure> {
-        if is_same(&self.input, &self.output) {
+        if file::same(&self.input, &self.output) {
             return Err(Failure::Usage(anyhow!("{} is read: the answers need another place", self.input.display())));
         }
         let out: Box<dyn Write> = match self.output == Path::new("-") {
@@ -95,11 +96,6 @@ impl InOut {
         };
         Ok(BufWriter::with_capacity(1 << 16, out))
     }
-}
-
-/// Two names of one file or folder that is there.
-fn is_same(one: &Path, other: &Path) -> bool {
-    std::fs::canonicalize(one).is_ok_and(|one| std::fs::canonicalize(other).is_ok_and(|other| one == other))
 }
 
 /// Says what could not be read; the exit code for it.

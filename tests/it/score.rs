@@ -118,6 +118,7 @@ fn what_cannot_be_read_or_written_says_so() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("in")).unwrap();
     fs::write(folder.path().join("cpu.csv"), metric(3, 0)).unwrap();
+    fs::hard_link(folder.path().join("cpu.csv"), folder.path().join("link.csv")).unwrap();
     for (arguments, expected, says) in [
         (&["score", "series", "missing.csv"][..], 3, "could not read missing.csv"),
         (&["score", "series", "in"], 2, "--output must name a folder"),
@@ -126,6 +127,8 @@ fn what_cannot_be_read_or_written_says_so() {
         (&["score", "series", "cpu.csv", "--output", "in"], 4, "writing in"),
         (&["score", "series", "cpu.csv", "--output", "./cpu.csv"], 2, "need another place"),
         (&["score", "series", "in", "--output", "in"], 2, "need another place"),
+        (&["score", "series", "cpu.csv", "--output", "link.csv"], 2, "need another place"),
+        (&["score", "edges", "cpu.csv", "--output", "link.csv"], 2, "need another place"),
         (&["score"], 2, "series"),
     ] {
         let output = weir(arguments, folder.path());

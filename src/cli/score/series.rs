@@ -9,9 +9,9 @@ use anyhow::{Context, anyhow};
 use clap::Args;
 use walkdir::WalkDir;
 
-use super::is_same;
 use crate::cli::output::{self, Failure, OrFail};
 use crate::score::series::{Columns, Scorer, WARM_UP};
+use crate::source::file;
 
 #[derive(Args)]
 pub struct Series {
@@ -34,7 +34,7 @@ struct Counts {
 pub fn run(flags: &Series) -> Result<ExitCode, Failure> {
     let mut counts = Counts::default();
     let standard = Path::new("-");
-    if is_same(&flags.input, &flags.output) {
+    if file::same(&flags.input, &flags.output) {
         return Err(Failure::Usage(anyhow!("{} is read: the scores need another place", flags.input.display())));
     }
     if flags.input != standard && flags.input.is_dir() {
@@ -71,7 +71,7 @@ fn folder(input: &Path, output: &Path, counts: &mut Counts) -> Result<(), Failur
 fn csv_files(input: &Path, output: &Path, counts: &mut Counts) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in
-        WalkDir::new(input).sort_by_file_name().into_iter().filter_entry(|entry| !is_same(entry.path(), output))
+        WalkDir::new(input).sort_by_file_name().into_iter().filter_entry(|entry| !file::same(entry.path(), output))
     {
         match entry {
             Ok(entry) if entry.file_type().is_dir() => {}
