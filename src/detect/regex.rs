@@ -1,14 +1,14 @@
-//! A regular expression that a query spells out → the same match with the expression compiled once, when the rule is.
+//! A regular expression that a query spells out → the same match with the expression compiled once, when it is first asked.
 
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError, Weak};
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringViewArray};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::{cast, take};
 use arrow::datatypes::DataType;
-use datafusion::common::Result;
+use datafusion::common::{Result, exec_datafusion_err};
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{
     BinaryExpr, ColumnarValue, Expr, Operator, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
@@ -49,40 +49,69 @@ pub fn compile_once(expr: Expr) -> Expr {
 
 fn compiled(text: &Expr, pattern: &Expr, flags: &str, negated: bool) -> Option<Expr> {
     let Expr::Literal(pattern, _) = pattern else { return None };
-    let regex = shared(format!("{flags}{}", pattern.try_as_str().flatten()?))?;
-    let function = Matches { regex, negated, signature: Signature::any(1, Volatility::Immutable) };
+    let pattern = shared(format!("{flags}{}", pattern.try_as_str().flatten()?))?;
+    let function = Matches { pattern, negated, signature: Signature::any(1, Volatility::Immutable) };
     let function = Arc::new(ScalarUDF::new_from_impl(function));
     Some(Expr::ScalarFunction(ScalarFunction::new_udf(function, vec![text.clone()])))
 }
 
-/// Many rules ask for the same expression, and to compile one takes as long as to plan a small rule.
-fn shared(pattern: String) -> Option<Arc<Regex>> {
-    static KNOWN: LazyLock<Mutex<HashMap<String, Weak<Regex>>>> = LazyLock::new(Mutex::default);
-    let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(regex) = known().get(&pattern).and_then(Weak::upgrade) {
-        return Some(regex);
+/// An expression that can be compiled, and is once a row is asked: of most rules none ever is, and compiled ones take a
+/// third of the memory of all rules.
+#[derive(Debug)]
+struct Pattern {
+    text: String,
+    compiled: OnceLock<Result<Regex, regex::Error>>,
+}
+
+/// An expression up to so long that repeats nothing a number of times stays far below the size at which compiling fails.
+const SMALL_LEN: usize = 256;
+
+impl Pattern {
+    /// `None` where it cannot be compiled.
+    fn new(text: String) -> Option<Pattern> {
+        let pattern = Pattern { text, compiled: OnceLock::new() };
+        if pattern.text.len() <= SMALL_LEN && !pattern.text.contains('{') {
+            regex_syntax::parse(&pattern.text).ok()?;
+        } else {
+            pattern.regex().ok()?;
+        }
+        Some(pattern)
     }
-    let regex = Arc::new(Regex::new(&pattern).ok()?);
+
+    fn regex(&self) -> Result<&Regex> {
+        let compiled = self.compiled.get_or_init(|| Regex::new(&self.text));
+        compiled.as_ref().map_err(|error| exec_datafusion_err!("{} cannot be compiled: {error}", self.text))
+    }
+}
+
+/// Many rules ask for the same expression, and to compile one takes as long as to plan a small rule.
+fn shared(text: String) -> Option<Arc<Pattern>> {
+    static KNOWN: LazyLock<Mutex<HashMap<String, Weak<Pattern>>>> = LazyLock::new(Mutex::default);
+    let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(pattern) = known().get(&text).and_then(Weak::upgrade) {
+        return Some(pattern);
+    }
+    let pattern = Arc::new(Pattern::new(text.clone())?);
     let mut known = known();
     // what nobody asks for any more: now and then, since rules may be read anew for as long as the process runs
     if known.len() == known.capacity() {
-        known.retain(|_, regex| regex.strong_count() > 0);
+        known.retain(|_, pattern| pattern.strong_count() > 0);
     }
-    known.insert(pattern, Arc::downgrade(&regex));
-    Some(regex)
+    known.insert(text, Arc::downgrade(&pattern));
+    Some(pattern)
 }
 
 /// True where the text matches; null where it is null.
 #[derive(Debug)]
 struct Matches {
-    regex: Arc<Regex>,
+    pattern: Arc<Pattern>,
     negated: bool,
     signature: Signature,
 }
 
 impl PartialEq for Matches {
     fn eq(&self, other: &Matches) -> bool {
-        (self.regex.as_str(), self.negated) == (other.regex.as_str(), other.negated)
+        (&self.pattern.text, self.negated) == (&other.pattern.text, other.negated)
     }
 }
 
@@ -90,7 +119,7 @@ impl Eq for Matches {}
 
 impl Hash for Matches {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.regex.as_str(), self.negated).hash(state);
+        (&self.pattern.text, self.negated).hash(state);
     }
 }
 
@@ -123,6 +152,7 @@ impl Matches {
     fn matches(&self, texts: &ArrayRef) -> Result<BooleanArray> {
         let texts = cast(texts, &DataType::Utf8View)?;
         let texts: &StringViewArray = texts.as_string_view();
+        let regex = self.pattern.regex()?;
         // columns of logs repeat: most texts are ones that were just asked of
         let (mut known, mut repeats) = (HashTable::<(&str, bool)>::new(), texts.len() >= REPEAT_ROWS_MIN);
         let matches = |row| {
@@ -130,7 +160,7 @@ impl Matches {
                 return false;
             }
             let text = texts.value(row);
-            let ask = || self.regex.is_match(text) != self.negated;
+            let ask = || regex.is_match(text) != self.negated;
             if !repeats {
                 return ask();
             }
@@ -164,7 +194,7 @@ mod tests {
 
     fn told(texts: ArrayRef, negated: bool) -> Vec<Option<bool>> {
         let function = Matches {
-            regex: shared("^a|b$".to_owned()).unwrap(),
+            pattern: shared("^a|b$".to_owned()).unwrap(),
             negated,
             signature: Signature::any(1, Volatility::Immutable),
         };
@@ -187,7 +217,7 @@ mod tests {
             match compile_once(Expr::ScalarFunction(call)) {
                 Expr::ScalarFunction(call) => (call.func.inner().as_ref() as &dyn Any)
                     .downcast_ref::<Matches>()
-                    .map(|matches| matches.regex.as_str().to_owned()),
+                    .map(|matches| matches.pattern.text.clone()),
                 other => panic!("{other}"),
             }
         };
@@ -202,6 +232,18 @@ mod tests {
             ["^shared$", "^shared$", "^shared$|x"].map(|pattern| shared(pattern.to_owned()).unwrap());
         assert!(Arc::ptr_eq(&one, &other) && !Arc::ptr_eq(&one, &third));
         assert!(shared("(".to_owned()).is_none());
+        assert!([&one, &third].iter().all(|pattern| pattern.compiled.get().is_none()), "nobody has asked yet");
+        assert!(one.regex().unwrap().is_match("shared"));
+    }
+
+    #[test]
+    fn what_is_too_large_to_compile_is_known_before_it_is_asked() {
+        for pattern in [r"(\w{99}){99}".to_owned(), format!("{}x{{1}}", r"\w".repeat(2000))] {
+            assert!(Regex::new(&pattern).is_err() && shared(pattern.clone()).is_none(), "{pattern}");
+        }
+        // the largest that is not tried
+        let classes = format!("(?i){}", r"\W".repeat((SMALL_LEN - 4) / 2));
+        assert!(Regex::new(&classes).is_ok());
     }
 
     #[test]
