@@ -83,6 +83,64 @@ pub fn know_what_is_new(
     ids
 }
 
+/// Has the rules over windows whose ids are among `anew` count the archived rows of windows that may still be open, as if they had been
+/// there; those that score learn them from [`know_what_is_usual`]. Nothing that they would have told is told. What goes wrong is dealt with
+/// as by [`know_what_is_new`].
+///
+/// Outside of an asynchronous runtime.
+pub fn know_open_windows(
+    detector: &mut Detector,
+    anew: &dyn Fn(&str) -> bool,
+    references: &References,
+    archive: &Path,
+    follows: bool,
+    stop: &CancellationToken,
+) {
+    let scored: BTreeSet<String> = detector.ask_what_is_usual().map(|asks| asks.rule.id.clone()).collect();
+    let windowed = detector.window_bytes().map(|(rule, _)| rule.to_owned());
+    let ids: BTreeSet<String> = windowed.filter(|rule| anew(rule) && !scored.contains(rule)).collect();
+    if ids.is_empty() {
+        return;
+    }
+    let (started, now, count) = (Instant::now(), Timestamp::now(), ids.len());
+    let rules: Vec<Rule> = detector.rules().filter(|rule| ids.contains(&rule.id)).cloned().collect();
+    let (mut learner, _) = Detector::with_references(logs::TABLES, references, rules);
+    learner.keep_to(detector.memory());
+    learner.follow(follows);
+    let replayed = archived(archive, now, |table| learner.days_open(table))
+        .and_then(|tables| replayed(&mut learner, archive, &tables, now, stop, &mut |_, _| {}));
+    match replayed {
+        _ if stop.is_cancelled() => detector.do_not_keep(ids),
+        Ok(Some(Replayed { rows: 0, .. })) => {}
+        Ok(None) => tracing::warn!(
+            rules = count,
+            seconds = LOOK_MAX.as_secs(),
+            "the archive is too large for rules that are new or edited to count what is in it: their windows begin anew"
+        ),
+        Ok(Some(Replayed { rows, days, .. })) => {
+            detector.take_windows(&mut learner, &ids);
+            let who = if count == 1 { "1 new or edited rule counts" } else { "new or edited rules count" };
+            let count = if count == 1 { String::new() } else { format!("{count} ") };
+            output::say(format_args!(
+                "weir: {count}{who} {} of {} into windows that are open ({:.1} s)",
+                counted(rows, "archived row"),
+                counted(days.len() as u64, "day"),
+                started.elapsed().as_secs_f64()
+            ));
+        }
+        Err(error) => {
+            let error = format!("{error:#}");
+            tracing::warn!(
+                error,
+                rules = count,
+                "the archive cannot tell what rules that are new or edited would have counted: their windows begin anew, and the next \
+                 start tries again"
+            );
+            detector.do_not_keep(ids);
+        }
+    }
+}
+
 /// Has the rules that score, and whose ids are among `anew`, learn from the archived days that matter to them what is usual, day by day as
 /// from a stream; windows that are not over stay open. Where `triage` is given, all that score tell it what they found then. What goes
 /// wrong is dealt with as by [`know_what_is_new`].

@@ -36,18 +36,13 @@ impl Back {
                 true => self.rebuild(unknown, detector, triage)?,
                 false => Err("nothing is refused".to_owned()),
             };
+            let is_edited = |rule: &str| unknown.edited.contains(rule);
+            let (references, archive, stop) = (&self.references, &self.archive, &self.stop);
+            primed::know_open_windows(detector, &is_edited, references, archive, self.follows, stop);
             let is_new = |rule: &str| unknown.rules.contains(rule);
-            let mut unlearned =
-                primed::know_what_is_new(detector, &is_new, &self.references, &self.archive, &self.stop);
+            let mut unlearned = primed::know_what_is_new(detector, &is_new, references, archive, stop);
             let triage = unknown.findings.then_some(triage);
-            unlearned.extend(primed::know_what_is_usual(
-                detector,
-                &is_new,
-                &self.references,
-                &self.archive,
-                &self.stop,
-                triage,
-            ));
+            unlearned.extend(primed::know_what_is_usual(detector, &is_new, references, archive, stop, triage));
             Ok(Answer { rebuilt, unlearned })
         })
     }

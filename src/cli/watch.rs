@@ -1,5 +1,6 @@
 //! Files of rules, lists and configuration → what a run that goes on takes up when they change.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -11,6 +12,7 @@ use walkdir::WalkDir;
 use super::run::{Common, Compiled, found};
 use super::{primed, reference, rules};
 use crate::config::Config;
+use crate::detect::Digest;
 use crate::detect::library::Source;
 use crate::detect::reference::References;
 use crate::detect::renew::{Renewed, renew};
@@ -31,6 +33,8 @@ pub struct Watch {
     memory: Memory,
     sources: Vec<Source>,
     references: References,
+    /// What the rules over windows ask of rows, by their ids.
+    asked: BTreeMap<String, Digest>,
     /// Of the files that `sources`, `references` and `config` were read from.
     seen: Stamp,
     /// Of files that have changed, and may be in the middle of it.
@@ -48,7 +52,8 @@ impl Watch {
     pub fn new(flags: Common, config: Config, compiled: &Compiled, seen: Stamp, memory: Memory) -> Watch {
         let refused = compiled.refused.iter().map(ToString::to_string).collect();
         let (sources, references) = (compiled.sources.clone(), compiled.references.clone());
-        Watch { flags, config, memory, sources, references, seen, changing: None, gone: None, refused }
+        let asked = compiled.detector.asked_of_rows();
+        Watch { flags, config, memory, sources, references, asked, seen, changing: None, gone: None, refused }
     }
 
     /// Looks at the files every so often on a thread of its own, which ends with the run.
@@ -126,13 +131,15 @@ impl Watch {
         renewed.detector.limit(config.quarantine);
         renewed.detector.keep_to(self.memory);
         if is_changed && config.archive.dir != "none" {
-            let text = |sources: &[Source], id: &str| {
-                sources.iter().find(|source| source.id == id).map(|source| source.text.clone())
-            };
-            let anew = |id: &str| text(&self.sources, id) != text(&renewed.sources, id);
+            let asked = renewed.detector.asked_of_rows();
+            let anew = |id: &str| self.asked.get(id) != asked.get(id);
             let (detector, archive) = (&mut renewed.detector, Path::new(&config.archive.dir));
+            primed::know_open_windows(detector, &anew, &references, archive, true, stop);
             primed::know_what_is_new(detector, &anew, &references, archive, stop);
             primed::know_what_is_usual(detector, &anew, &references, archive, stop, None);
+        }
+        if is_changed {
+            self.asked = renewed.detector.asked_of_rows();
         }
         let taken = is_changed.then(|| Box::new(Taken { detector: renewed.detector, suppressions, canaries, assets }));
         (self.sources, self.references, self.config) = (renewed.sources, references, config);

@@ -19,8 +19,8 @@ use rayon::prelude::*;
 pub use aside::Seen;
 pub use learning::Asks;
 pub use room::MODEL_BYTES_MAX;
-use saved::state_hash;
 pub use saved::{Parts, Restored};
+use saved::{state_hash, text_hash};
 
 use super::check;
 use super::compile::{CompiledRule, Compiler, TableRules, Then};
@@ -32,6 +32,7 @@ use super::reference::References;
 use super::rows::{Made, apart, matches, wrong};
 use super::scan::Scan;
 use super::window::gather::{Selected, Wanted};
+use super::window::log::Digest;
 use super::window::plan::Windowed;
 use super::window::state::Windows;
 use crate::finding::Finding;
@@ -173,13 +174,16 @@ impl Detector {
         self.floods.retain(|rule| ids.contains(rule));
         let places: Vec<Place> = self.windows.keys().copied().collect();
         for place in places {
-            let rule = &self.rule(place).rule;
+            let (rule, plan) = (&self.rule(place).rule, self.windowed(place).0);
             let is_same = |known: &&Place| {
-                let known = &before.rule(**known).rule;
-                known.id == rule.id && state_hash(known) == state_hash(rule)
+                let (known, its) = (&before.rule(**known).rule, before.windowed(**known).0);
+                known.id == rule.id && state_hash(known, its) == state_hash(rule, plan)
             };
             if let Some(known) = before.windows.keys().find(is_same).copied() {
-                let windows = before.windows.remove(&known).expect("its place was just found");
+                let mut windows = before.windows.remove(&known).expect("its place was just found");
+                if text_hash(&before.rule(known).rule) != text_hash(rule) {
+                    windows.take_edit();
+                }
                 self.windows.insert(place, windows);
                 let id = &self.tables[place.0].rules[place.1].rule.id;
                 if before.not_kept.contains(id) {
@@ -201,6 +205,15 @@ impl Detector {
         for rule in &edited {
             self.costs.entry(rule.clone()).or_default().error = None;
         }
+    }
+
+    /// What each rule over windows asks of rows, by its id: where it is the same, [`Detector::take_over`] has its windows go on.
+    pub fn asked_of_rows(&self) -> BTreeMap<String, Digest> {
+        let asked = |place: &Place| {
+            let rule = &self.rule(*place).rule;
+            (rule.id.clone(), state_hash(rule, self.windowed(*place).0))
+        };
+        self.windows.keys().map(asked).collect()
     }
 
     /// Whether the input goes on for ever. Windows then leave when they are over by the clock that

@@ -49,6 +49,7 @@ pub mod mutate;
 pub use emit::Apart;
 pub use engine::{Detector, Parts, RuleCost};
 pub use joined::together_max;
+pub use window::log::Digest;
 
 #[cfg(test)]
 pub(crate) mod tests;

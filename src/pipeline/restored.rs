@@ -17,6 +17,8 @@ pub struct Unknown {
     pub rules: BTreeSet<String>,
     /// Of these, the ones that lost it.
     pub lost: BTreeSet<String>,
+    /// Of these, the ones that ask something else of rows than they did before the last commit, or were not there.
+    pub edited: BTreeSet<String>,
     /// How far partitions had been read, and how many findings each rule had.
     pub shared: bool,
     /// The open findings.
@@ -52,9 +54,15 @@ pub fn restore(stages: &mut Stages, saved: &Commit, summary: &mut Summary) -> an
     let mut taken = BTreeSet::new();
     if !saved.detector.shared.is_empty() {
         let restored = stages.detector.restore(&saved.detector);
-        for rule in &restored.changed {
-            tracing::info!(rule, "the rule has changed, and its windows begin anew");
+        if stages.look_back.is_none() {
+            for rule in &restored.changed {
+                tracing::warn!(
+                    rule,
+                    "the rule asks something else of rows, and there is no archive: its windows begin anew"
+                );
+            }
         }
+        unknown.edited = restored.changed.into_iter().chain(restored.new).collect();
         taken = restored.taken;
         let mut by_why = BTreeMap::<String, Vec<String>>::new();
         for (rule, why) in restored.lost {
@@ -168,7 +176,7 @@ mod tests {
         let mut shown = Vec::new();
         summary.show(&mut shown).unwrap();
         let shown = String::from_utf8(shown).unwrap();
-        let line = "the last commit's windows of 1 rule (cloudtrail/x) are refused: the saved state has version 99, and this weir reads 8: \
+        let line = "the last commit's windows of 1 rule (cloudtrail/x) are refused: the saved state has version 99, and this weir reads 9: \
                     not rebuilt, since there is no archive";
         assert!(shown.contains(line), "{shown}");
         assert_eq!(json!(summary)["refused_state"][0]["hole"], "there is no archive");

@@ -219,3 +219,48 @@ fn a_rule_that_scores_knows_from_the_archive_what_is_usual() {
     assert_eq!((found.len(), &summary["unlearned"]), (0, &json!(["cloudtrail/rate"])), "{said}");
     assert!(!said.contains("known from"), "who wants no archive knows: {said}");
 }
+
+#[test]
+fn a_rule_over_windows_that_comes_back_or_asks_otherwise_counts_what_the_archive_has() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    for name in ["logs", "rules/cloudtrail"] {
+        fs::create_dir_all(path.join(name)).unwrap();
+    }
+    let rule = |name: &str, condition: &str, least: u64| {
+        let header = "-- title = \"t\"\n-- severity = \"low\"\n-- tags = [\"attack.impact\"]\n-- remedy = \"r\"\n";
+        let sql = format!(
+            "{header}SELECT count(*) AS calls FROM cloudtrail WHERE {condition}\n\
+             GROUP BY account, tumble(eventTime, INTERVAL '30 days') HAVING count(*) >= {least}\n"
+        );
+        fs::write(path.join("rules/cloudtrail").join(name), sql).unwrap();
+    };
+    let counts = |found: &[Value]| -> Vec<u64> { found.iter().map(|found| found["count"].as_u64().unwrap()).collect() };
+    let put = |name: i64, call: &str| write(path, name, 1, &[call]);
+    rule("other.sql", "eventName = 'Never'", 1);
+    rule("burst.sql", "eventName = 'GetObject'", 9);
+    (0..4).for_each(|name| put(name, "GetObject"));
+    assert_eq!(run(path, "a").0.len(), 0);
+
+    // with another bound the windows are as they were
+    rule("burst.sql", "eventName = 'GetObject'", 5);
+    put(4, "GetObject");
+    let (found, _, said) = run(path, "a");
+    assert_eq!((counts(&found), said.contains("new or edited")), (vec![5], false), "{said}");
+
+    // with another condition they are made of what was archived
+    rule("burst.sql", "eventName IN ('GetObject', 'ListObjects')", 6);
+    put(5, "ListObjects");
+    let (found, _, said) = run(path, "a");
+    assert_eq!(counts(&found), [6], "{said}");
+    assert!(said.contains("1 new or edited rule counts 5 archived rows of 1 day into windows that are open"), "{said}");
+
+    // and where the rule could not be read for a time
+    fs::write(path.join("rules/cloudtrail/burst.sql"), "SELECT").unwrap();
+    put(6, "GetObject");
+    assert_eq!(run(path, "a").0.len(), 0);
+    rule("burst.sql", "eventName IN ('GetObject', 'ListObjects')", 6);
+    put(7, "GetObject");
+    let (found, _, said) = run(path, "a");
+    assert_eq!(counts(&found), [8], "{said}");
+}

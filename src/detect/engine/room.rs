@@ -75,6 +75,7 @@ impl Detector {
                 lost.push(self.lose(place, &left));
             } else if scored && windows.panes_len() > 1 {
                 found.extend(self.close_oldest(place));
+                self.windows.get_mut(&place).expect("the rule has windows").note_shed();
             } else {
                 let left = windows.shed(span).expect("what takes bytes has panes");
                 lost.push(self.lose(place, &left));
@@ -101,8 +102,13 @@ impl Detector {
 
     /// Counts what left, and gives what says so.
     fn lose(&mut self, place: Place, left: &Left) -> Finding {
-        let (span, rule) = (self.windowed(place).0.span, self.rule(place).rule.clone());
-        self.spend(&rule, RuleCost { shed: left.groups, ..RuleCost::default() });
+        self.spend(&self.rule(place).rule.clone(), RuleCost { shed: left.groups, ..RuleCost::default() });
+        self.hole(place, left)
+    }
+
+    /// What says that groups are lost: they left for want of room, or their rows came when their windows had.
+    pub(super) fn hole(&self, place: Place, left: &Left) -> Finding {
+        let (span, rule) = (self.windowed(place).0.span, &self.rule(place).rule);
         let name = |name: Option<&str>| name.unwrap_or("unknown").to_owned();
         let time = Timestamp(left.pane.saturating_mul(span.slide));
         let at = quarantine::Place {
@@ -111,7 +117,7 @@ impl Detector {
             region: name(left.region.as_deref()),
             event_id: None,
         };
-        quarantine::lost(&rule, left.groups, [span.slide, span.size], at)
+        quarantine::lost(rule, left.groups, [span.slide, span.size], at)
     }
 }
 
@@ -163,6 +169,31 @@ mod tests {
         );
         let command = "weir backtest cloudtrail/x --since 2024-07-31 --until 2024-08-02";
         assert!(hole.remedy.contains(command), "{}", hole.remedy);
+    }
+
+    #[test]
+    fn rows_that_come_when_their_windows_have_left_for_want_of_room_are_a_hole_too() {
+        let calls = |time: &str, from: usize, count: usize| {
+            let call = |n: usize| changed(event("GetUser", &format!("{time}-{n}")), json!({ "eventTime": time }));
+            [batch(&(from..from + count).map(call).collect::<Vec<_>>())]
+        };
+        let mut detector = burst();
+        for time in ["2024-08-01T12:00:00Z", "2024-08-01T13:00:00Z"] {
+            assert_eq!(detector.observe(&calls(time, 0, 2), Timestamp(0)), []);
+        }
+        let left = detector.shed([detector.state_bytes()[0] - 1, usize::MAX, usize::MAX], Timestamp(0));
+        assert_eq!(left.iter().map(|hole| (hole.rule.as_str(), hole.count)).collect::<Vec<_>>(), [(WINDOWS_SHED, 1)]);
+        let mut again = burst();
+        assert!(again.restore(&detector.changes()).is_whole());
+        // a month before, of a window that was never there
+        let holes = again.observe(&calls("2024-07-01T00:03:00Z", 0, 4), Timestamp(0));
+        let time = |text: &str| Timestamp::parse(text).unwrap();
+        let told: Vec<_> = holes.iter().map(|hole| (hole.rule.as_str(), hole.count, hole.first_seen)).collect();
+        assert_eq!(told, [(WINDOWS_SHED, 1, time("2024-07-01T00:00:00Z"))]);
+        assert_eq!(again.costs()["cloudtrail/x"].late, 4);
+        assert!(holes[0].remedy.contains("--since 2024-06-30 --until 2024-07-02"), "{}", holes[0].remedy);
+        // behind what left all is as it was
+        assert_eq!(again.observe(&calls("2024-08-01T13:00:00Z", 2, 1), Timestamp(0))[0].count, 3);
     }
 
     #[test]

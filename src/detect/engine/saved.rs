@@ -9,11 +9,12 @@ use crate::detect::compile::{CompiledRule, Then};
 use crate::detect::horizon::Horizon;
 use crate::detect::window::bytes::{Reader, Writer};
 use crate::detect::window::log::{Digest, Saving, digest};
+use crate::detect::window::plan::Windowed;
 use crate::detect::window::state::Windows;
 use crate::rule::{Rule, query_text, shorthand};
 
 /// Layout of [`Parts`]. Until version 7 it was all in one, and each commit wrote all of it.
-const SNAPSHOT_VERSION: u8 = 8;
+const SNAPSHOT_VERSION: u8 = 9;
 /// Keys and values in windows have the bytes that this library gives them.
 const SORT_KEYS: &str = "arrow-row 59";
 const DAMAGED: &str = "the saved state is damaged";
@@ -47,8 +48,10 @@ impl Parts {
 pub struct Restored {
     /// Rules that go on with what they remembered.
     pub taken: BTreeSet<String>,
-    /// Rules that begin anew because their text is another one now.
+    /// Rules that begin anew because they ask something else of rows now.
     pub changed: Vec<String>,
+    /// Rules that begin because nothing is saved of them.
+    pub new: Vec<String>,
     /// Rules that begin anew because what the state has of them, or may have, cannot be read; each with why.
     pub lost: BTreeMap<String, String>,
     /// Why what the rules share cannot be read: how far partitions were, and how many findings each rule had.
@@ -75,7 +78,7 @@ impl Detector {
             if self.not_kept.contains(&rule.id) {
                 continue;
             }
-            let mut head = Writer(state_hash(rule).to_vec());
+            let mut head = Writer([state_hash(rule, plan), text_hash(rule)].concat());
             windows.save(plan, &mut head, &mut saving);
             let named = name(rule, &head.0);
             if windows.saved.head.replace(named) != Some(named) {
@@ -129,24 +132,34 @@ impl Detector {
 
     fn take_up(&mut self, saved: &Parts, shared: &[u8], restored: &mut Restored) {
         let places: Vec<Place> = self.windows.keys().copied().collect();
+        let mut new = Vec::new();
         for place in places {
             let rule = self.rule(place).rule.clone();
             let part = |number| saved.of_rules.get(&(rule.id.clone(), number)).map(|bytes| &bytes[..]);
-            // one that nothing is saved of is new
-            let Some(head) = part(HEAD) else { continue };
+            let Some(head) = part(HEAD) else {
+                new.push(rule.id.clone());
+                continue;
+            };
             let whole = head.split_last_chunk::<16>().filter(|(head, named)| **named == name(&rule, head));
-            let known = whole.and_then(|(head, named)| Some((head.split_first_chunk::<16>()?, *named)));
-            let Some(((hash, head), named)) = known else {
+            let known = whole.and_then(|(head, named)| {
+                let (asks, head) = head.split_first_chunk::<16>()?;
+                let (text, head) = head.split_first_chunk::<16>()?;
+                Some((*asks, *text, head, *named))
+            });
+            let Some((asks, text, head, named)) = known else {
                 restored.lost.insert(rule.id.clone(), DAMAGED.to_owned());
                 continue;
             };
-            if *hash != state_hash(&rule) {
+            if asks != state_hash(&rule, self.windowed(place).0) {
                 restored.changed.push(rule.id.clone());
                 continue;
             }
             match Windows::read(&mut Reader(head), self.windowed(place).0, &part) {
                 Some(mut windows) => {
                     windows.saved.head = Some(named);
+                    if text != text_hash(&rule) {
+                        windows.take_edit();
+                    }
                     self.windows.insert(place, windows);
                     restored.taken.insert(rule.id.clone());
                 }
@@ -162,6 +175,8 @@ impl Detector {
                         restored.lost.entry(id.clone()).or_insert_with(|| DAMAGED.to_owned());
                     }
                 }
+                new.retain(|id| !restored.lost.contains_key(id));
+                restored.new = new;
             }
             None => {
                 (self.horizon, restored.shared) = (Horizon::default(), Some(DAMAGED.to_owned()));
@@ -205,16 +220,15 @@ fn name(rule: &Rule, head: &[u8]) -> Digest {
     digest(&[&[SNAPSHOT_VERSION], rule.id.as_bytes(), head])
 }
 
-/// Names what a rule remembers: one whose query differs remembers something else. Its title, remedy and the like say nothing of
-/// rows.
-pub(super) fn state_hash(rule: &Rule) -> Digest {
-    let mut hash = blake3::Hasher::new();
-    hash.update(SORT_KEYS.as_bytes());
-    hash.update(&[u8::from(rule.aws_services)]);
-    let query = query_text(&rule.text);
-    hash.update(query.as_bytes());
-    for meaning in shorthand::meanings(query) {
-        hash.update(meaning.as_bytes());
-    }
-    *hash.finalize().as_bytes().first_chunk().expect("a hash has 32 bytes")
+/// Names what a rule remembers: one that asks something else of rows remembers something else. Its title, what it selects of windows and
+/// their condition say nothing of rows.
+pub(super) fn state_hash(rule: &Rule, plan: &Windowed) -> Digest {
+    let meanings: Vec<&str> = shorthand::meanings(query_text(&rule.text)).collect();
+    let services = [u8::from(rule.aws_services)];
+    digest(&[SORT_KEYS.as_bytes(), rule.table.as_bytes(), &services, &plan.asks, meanings.concat().as_bytes()])
+}
+
+/// Names a rule's query as it is written.
+pub(super) fn text_hash(rule: &Rule) -> Digest {
+    digest(&[query_text(&rule.text).as_bytes()])
 }

@@ -60,7 +60,7 @@ fn bytes(parts: &Parts) -> usize {
 fn a_commit_has_what_changed_and_what_is_needed_no_more_goes() {
     let burst = || named("tumble", &grouped("tumble(eventTime, INTERVAL '1 hour')", "count(*) >= 300"));
     let other = || named("other", &grouped("tumble(eventTime, INTERVAL '1 hour')", "count(*) >= 200"));
-    let edit = || Rule { text: burst().text.replace(">= 300", ">= 301"), ..burst() };
+    let edit = || Rule { text: burst().text.replace("userIdentity.arn,", "eventName,"), ..burst() };
     let mut detector = begun([burst(), other()]);
     let calls: Vec<Value> = (0..250).map(|who| call(who.into(), 0, who, 0)).collect();
     detector.observe(&[batch(&calls)], at(0));
@@ -89,6 +89,53 @@ fn a_commit_has_what_changed_and_what_is_needed_no_more_goes() {
     let mut again = begun([edit()]);
     assert!(again.restore(&saved).is_whole());
     assert_eq!(again.state_bytes(), edited.state_bytes());
+}
+
+#[test]
+fn windows_go_on_for_another_text_that_asks_the_same_of_rows() {
+    let of = |text: String| begun([named("x", &text)]);
+    let text = |having: &str| grouped("hop(eventTime, INTERVAL '10 minutes', INTERVAL '30 minutes')", having);
+    let calls: Vec<Value> = (0..4).map(|place| call(place, 0, 1, 0)).collect();
+    let before = || {
+        let mut detector = of(text("count(*) >= 9"));
+        assert_eq!(detector.observe(&[batch(&calls)], at(0)), []);
+        detector
+    };
+    let told = |mut detector: Detector, calls: &[Value]| {
+        let mut found: Vec<u64> = detector.observe(&[batch(calls)], at(1)).iter().map(|found| found.count).collect();
+        found.sort_unstable();
+        found.last().copied()
+    };
+    let lower = text("count(*) >= 4");
+    let same = [
+        lower.clone(),
+        lower.replace("AS n", "AS calls -- of each"),
+        format!("{lower} AND max(eventName) IS NOT NULL"),
+    ];
+    for (text, goes_on) in same.into_iter().zip([true, true, false]) {
+        let (mut taken, mut restored) = (of(text.clone()), of(text));
+        taken.take_over(before());
+        assert_eq!(restored.restore(&before().changes()).is_whole(), goes_on);
+        // what held by the time of the edit is told with the next rows, whosever they are
+        let other = [call(9, 1, 2, 0)];
+        assert_eq!([told(taken, &other), told(restored, &other)], [goes_on.then_some(4); 2]);
+    }
+    // whoever is asked from then on is asked by the windows of before
+    let mut edited = of(text("count(*) >= 5"));
+    edited.take_over(before());
+    assert_eq!(told(edited, &[call(9, 1, 1, 0)]), Some(5));
+    // each part of a query that says what it asks of rows
+    for (from, to) in [
+        ("'iam.amazonaws.com'", "'sts.amazonaws.com'"),
+        ("userIdentity.arn,", "userIdentity.arn, awsRegion,"),
+        ("10 minutes'", "15 minutes'"),
+        ("count(*) AS n", "count(errorCode) AS n"),
+    ] {
+        let mut other = of(lower.replace(from, to));
+        assert_eq!(other.restore(&before().changes()).changed, ["cloudtrail/x"], "{to}");
+    }
+    let mut services = begun([Rule { aws_services: true, ..named("x", &lower) }]);
+    assert_eq!(services.restore(&before().changes()).changed, ["cloudtrail/x"]);
 }
 
 #[test]

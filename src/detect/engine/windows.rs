@@ -13,7 +13,7 @@ use crate::detect::quarantine::{self, failed, halves};
 use crate::detect::window::fire::{self, Items};
 use crate::detect::window::gather::Selected;
 use crate::detect::window::plan::Window;
-use crate::detect::window::state::Key;
+use crate::detect::window::state::{Added, Key};
 use crate::finding::Finding;
 use crate::time::{MICROS_PER_DAY, MICROS_PER_SECOND, Timestamp};
 
@@ -34,6 +34,7 @@ impl Detector {
     /// Puts rows into their windows, and gives the findings of those that need not be waited for.
     pub(super) fn add_up(&mut self, selected: Vec<(Place, Selected)>, now: Timestamp) -> Vec<Finding> {
         let mut changed: BTreeMap<Place, BTreeSet<(Key, i64)>> = BTreeMap::new();
+        let mut holes = Vec::new();
         for ((table, rule), selected) in selected {
             let start = Instant::now();
             let CompiledRule { rule: text, then: Then::Window(plan, _), .. } = &self.tables[table].rules[rule] else {
@@ -42,7 +43,7 @@ impl Detector {
             let foreseen = plan.foreseen && self.follows;
             let at_once = self.fires_at_once(plan) || foreseen;
             let windows = self.windows.get_mut(&(table, rule)).expect("the rule has windows");
-            let (mut more, late) = windows.add(plan, selected, at_once, now);
+            let Added { changed: mut more, late, lost } = windows.add(plan, selected, at_once, now);
             if foreseen {
                 more.retain(|(_, pane)| windows.foreseen == Some(*pane));
             }
@@ -50,9 +51,21 @@ impl Detector {
             changed.entry((table, rule)).or_default().extend(more);
             let seconds = start.elapsed().as_secs_f64();
             self.spend(&text, RuleCost { seconds, late, ..RuleCost::default() });
+            holes.extend(lost.iter().map(|left| self.hole((table, rule), left)));
+        }
+        let edited: Vec<Place> =
+            self.windows.iter().filter(|(_, windows)| windows.edited).map(|(place, _)| *place).collect();
+        for place in edited {
+            let at_once = self.fires_at_once(self.windowed(place).0);
+            let windows = self.windows.get_mut(&place).expect("it was just there");
+            windows.edited = false;
+            if at_once {
+                changed.entry(place).or_default().extend(windows.all());
+            }
         }
         changed.retain(|_, changed| !changed.is_empty());
-        changed.into_iter().flat_map(|(place, changed)| self.fire(place, &changed)).collect()
+        let found: Vec<Finding> = changed.into_iter().flat_map(|(place, changed)| self.fire(place, &changed)).collect();
+        found.into_iter().chain(fold(holes)).collect()
     }
 
     /// Lets go of the windows that are over, and gives the findings of those that waited for it.

@@ -15,6 +15,7 @@ use super::group::{Group, Shared};
 use super::plan::{Inputs, Keyed, Span, Windowed};
 use super::seen::Seen;
 use super::smallest::Smallest;
+use super::state::Left;
 use super::text::{EventId, Text, Values, add_shared};
 use crate::detect::emit::{Lists, times};
 use crate::finding::Finding;
@@ -137,6 +138,13 @@ impl Selected {
             let within = std::mem::replace(&mut begin, *end as usize)..*end as usize;
             Together { pane: *pane, places: &self.places[within.clone()], rows: &self.rows[within] }
         })
+    }
+
+    /// What is lost with rows that stand together: one group of their pane.
+    pub(super) fn left(&self, rows: &[u32], pane: i64) -> Left {
+        let mut group = Group::new(Vec::new());
+        self.names.add(rows, &mut group);
+        Left::of(pane, std::iter::once(&group))
     }
 
     /// Bytes that stand for the key of rows that stand together.

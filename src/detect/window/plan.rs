@@ -10,13 +10,14 @@ use arrow::datatypes::{DataType, Float64Type, SchemaRef};
 use arrow::row::RowConverter;
 use datafusion::common::{DFSchema, Result, plan_err};
 use datafusion::logical_expr::expr::ScalarFunction;
-use datafusion::logical_expr::{Aggregate, Expr};
+use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan};
 use datafusion::physical_expr::PhysicalExpr;
 
 use super::aggregate::{AggregatePlan, Input, OfRows};
 use super::asked::{first_seen, rare, take_rate};
 use super::columns::{Alike, Columns};
 use super::group::Group;
+use super::log::{Digest, digest};
 use super::part::{DISTINCT_MAX, Part, hash};
 use super::rising::{Need, needed, never_falls, uncounted};
 use super::score::{Model, Observed, Score, Scored, What};
@@ -65,6 +66,8 @@ pub struct FirstSeen {
 
 /// A rule that judges windows.
 pub struct Windowed {
+    /// Names what it asks of rows: rules of which this is the same remember the same.
+    pub asks: Digest,
     pub span: Span,
     pub first: Option<FirstSeen>,
     /// How unusual its windows must be. They are then judged in the order of time, when they are over.
@@ -130,6 +133,18 @@ pub struct Window {
     pub score: Option<Score>,
 }
 
+/// Which rows a query reads, how it groups them, and what it adds up of them, each as text; last its HAVING, which asks nothing more of rows.
+fn texts_of(aggregate: &Aggregate, frame: Option<Framed>, having: &Expr) -> Vec<String> {
+    let rows = match aggregate.input.as_ref() {
+        LogicalPlan::Filter(rows) => rows.predicate.to_string(),
+        other => other.display_indent().to_string(),
+    };
+    let grouped = aggregate.group_expr.iter().map(Expr::to_string);
+    let added = aggregate.aggr_expr.iter().map(Expr::to_string);
+    let how = [rows, format!("{frame:?}"), grouped.len().to_string()];
+    how.into_iter().chain(grouped).chain(added).chain([having.to_string()]).collect()
+}
+
 /// A query's parts behind its WHERE.
 pub struct Grouped {
     pub aggregate: Aggregate,
@@ -144,6 +159,7 @@ impl Windowed {
     pub fn new(leaves: &mut Leaves, asked_of_rows: &mut Columns, grouped: Grouped, time: &Expr) -> Result<Windowed> {
         let Grouped { aggregate, mut having, mut items, frame } = grouped;
         let mut schema = aggregate.schema.as_ref().clone();
+        let texts = texts_of(&aggregate, frame, &having);
         let mut scored = None;
         let mut key_exprs = Vec::new();
         let (mut columns, mut span, mut first) = (Vec::new(), frame.map(Span::of_frames), None);
@@ -236,7 +252,10 @@ impl Windowed {
             Origin::Aggregate(part) => Some(part),
             _ => None,
         };
+        // what is scored teaches, and what is learnt is of all of HAVING
+        let texts = if scored.is_some() { &texts[..] } else { &texts[..texts.len() - 1] };
         Ok(Windowed {
+            asks: digest(&texts.iter().map(String::as_bytes).collect::<Vec<_>>()),
             span,
             first,
             scored,

@@ -33,7 +33,7 @@ impl Windows {
             self.saved.model = Some(to.put(self.saved.last, &model.0));
         }
 
-        for bound in [self.floor, self.left] {
+        for bound in [self.floor, self.left, self.shed] {
             head.byte(u8::from(bound.is_some()));
             head.signed(bound.unwrap_or(0));
         }
@@ -59,7 +59,7 @@ impl Windows {
     /// What [`Windows::save`] wrote and saved for the same rule; `None` when it did not.
     pub fn read<'a>(from: &mut Reader, rule: &Windowed, saved: &impl Fn(u64) -> Option<&'a [u8]>) -> Option<Windows> {
         let mut windows = Windows::default();
-        for bound in [&mut windows.floor, &mut windows.left] {
+        for bound in [&mut windows.floor, &mut windows.left, &mut windows.shed] {
             let is_some = from.byte()? == 1;
             let number = from.signed()?;
             *bound = is_some.then_some(number);

@@ -29,6 +29,10 @@ pub struct Windows {
     pub(super) floor: Option<i64>,
     /// Panes before this one have left; of a rule over frames, some stay for a time after `floor` has passed them.
     pub(super) left: Option<i64>,
+    /// Panes before this one left for want of room, if they were there.
+    pub(super) shed: Option<i64>,
+    /// It was remembered for another text of the rule: each window is to be judged by this one.
+    pub edited: bool,
     /// Of a rule that asks what is new.
     pub seen: Seen,
     /// Of a rule that scores its windows: what those taught that have left.
@@ -101,6 +105,16 @@ impl Peaks {
     }
 }
 
+/// What became of the rows that a rule selected of a batch.
+pub struct Added {
+    /// The groups that changed and may make a window fire, when the rule fires at once.
+    pub changed: BTreeSet<(Key, i64)>,
+    /// The number of rows whose pane had left, or that have no time.
+    pub late: u64,
+    /// Of these what is lost, since their pane left for want of room.
+    pub lost: Vec<Left>,
+}
+
 /// What left before its time, of one pane.
 #[derive(Debug, PartialEq)]
 pub struct Left {
@@ -113,7 +127,7 @@ pub struct Left {
 }
 
 impl Left {
-    fn of<'a>(pane: i64, groups: impl Iterator<Item = &'a Group>) -> Left {
+    pub(super) fn of<'a>(pane: i64, groups: impl Iterator<Item = &'a Group>) -> Left {
         let mut left = Left { pane, groups: 0, account: None, region: None };
         for group in groups {
             left.groups += 1;
@@ -137,16 +151,18 @@ impl Windows {
         self.bytes
     }
 
-    /// Takes in what a rule selected of a batch; gives the groups that changed and may make a window fire, when the rule
-    /// fires at once, and the number of rows whose pane had left, or that have no time.
-    pub fn add(
-        &mut self,
-        rule: &Windowed,
-        selected: Selected,
-        at_once: bool,
-        now: Timestamp,
-    ) -> (BTreeSet<(Key, i64)>, u64) {
-        let (mut changed, mut late) = (Vec::new(), selected.untimed);
+    /// Goes on for another text of its rule, which asks the same of rows.
+    pub fn take_edit(&mut self) {
+        self.edited = true;
+        for pane in self.panes.values_mut() {
+            pane.peaks = Peaks::default();
+            pane.groups.values().for_each(|kept| pane.peaks.add(&kept.group));
+        }
+    }
+
+    /// Takes in what a rule selected of a batch, which may fire at once.
+    pub fn add(&mut self, rule: &Windowed, selected: Selected, at_once: bool, now: Timestamp) -> Added {
+        let (mut changed, mut late, mut lost) = (Vec::new(), selected.untimed, Vec::new());
         let new = rule.first.map(|first| self.note_new(&selected, first));
         for Together { pane: number, places, rows } in selected.together() {
             let key = selected.key(places);
@@ -155,6 +171,9 @@ impl Windows {
             }
             if self.floor.is_some_and(|floor| number < floor) {
                 late += rows.len() as u64;
+                if self.shed.is_some_and(|shed| number < shed) {
+                    lost.push(selected.left(rows, number));
+                }
                 continue;
             }
             // rows of frames come one by one
@@ -201,7 +220,7 @@ impl Windows {
         }
         changed.sort_unstable();
         changed.dedup();
-        (changed.into_iter().map(|(key, number)| (key.into(), number)).collect(), late)
+        Added { changed: changed.into_iter().map(|(key, number)| (key.into(), number)).collect(), late, lost }
     }
 
     /// Leaves those groups of which a window may hold; of most rows that come none does.
@@ -405,6 +424,11 @@ impl Windows {
         Some(Left::of(last, pane.groups()))
     }
 
+    /// Notes that what has left until now left before its time.
+    pub fn note_shed(&mut self) {
+        self.shed = self.shed.max(self.left);
+    }
+
     /// Forgets some of what was learnt, see [`Model::shed`].
     pub fn shed_learnt(&mut self) -> u64 {
         self.saved.has_learnt = true;
@@ -418,6 +442,7 @@ impl Windows {
         if newest - oldest >= span.size / span.slide {
             let left = Left::of(oldest, self.panes[&oldest].groups());
             self.drop_through(oldest);
+            self.note_shed();
             return Some(left);
         }
         let (largest, _) = self.panes.iter().max_by_key(|(number, pane)| (pane.bytes, **number))?;
