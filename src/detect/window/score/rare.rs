@@ -101,7 +101,7 @@ impl Rares {
             let why = self.judge(&Names::of(window), start, since);
             let (chance, false_a_day) = match why {
                 Why::Rare(Basis { bits, .. }) => worth.of(bits),
-                Why::Learning { .. } | Why::Rate(_) | Why::New(_) => (1.0, f64::INFINITY),
+                Why::Learning { .. } | Why::Rate(_) | Why::New(_) | Why::Hours(_) => (1.0, f64::INFINITY),
             };
             Score { chance, false_a_day, why }
         };

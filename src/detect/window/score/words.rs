@@ -1,7 +1,7 @@
 //! A score → the sentence that explains it.
 
 use super::tail::usual;
-use super::{Score, Why, newcomers, rare, rate};
+use super::{Score, Why, hours, newcomers, rare, rate};
 use crate::time::{MICROS_PER_DAY, MICROS_PER_HOUR, MICROS_PER_SECOND};
 
 impl Score {
@@ -16,6 +16,7 @@ impl Score {
             Why::New(basis) => format!("{}; {}", new(&basis, &window), self.odds()),
             Why::Rate(basis) => format!("{}; {}", rate(&basis, &window), self.odds()),
             Why::Rare(basis) => format!("{}; {}", rare(&basis, &window), self.odds()),
+            Why::Hours(basis) => format!("{}; {}", hours(&basis), self.odds()),
         }
     }
 
@@ -57,6 +58,21 @@ fn rare(basis: &rare::Basis, window: &str) -> String {
     };
     format!(
         "{own}; {others:.0} of {all:.0} times of all in the last weeks, by windows of {window}; expected once in {:.0}",
+        bits.exp2()
+    )
+}
+
+fn hours(basis: &hours::Basis) -> String {
+    let hours::Basis { hour, days, weeks, peers, bits } = *basis;
+    let day =
+        ["Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday", "Wednesday"][usize::from(hour) / 24 % 7];
+    format!(
+        "{day} {:02}:00 UTC; in {weeks} of its last {} weeks within two hours of that, of {} that are known; so are {} of the \
+         hours of its peers; of its own one in {:.0} is as odd",
+        hour % 24,
+        hours::WEEKS,
+        many(days, "day"),
+        tiny(peers),
         bits.exp2()
     )
 }
@@ -104,6 +120,13 @@ mod tests {
             score.told(MICROS_PER_HOUR),
             "never on 41 days of its own; 2 of 5000 times of all in the last weeks, by windows of one hour; expected \
              once in 8192; chance among all scores 2e-4; at most 0.1 false findings a day"
+        );
+        let basis = hours::Basis { hour: 5 * 24 + 3, days: 41, weeks: 1, peers: 0.0012, bits: 9.0 };
+        let score = Score { chance: 2e-4, false_a_day: 0.1, why: Why::Hours(basis) };
+        assert_eq!(
+            score.told(MICROS_PER_HOUR),
+            "Tuesday 03:00 UTC; in 1 of its last 8 weeks within two hours of that, of 41 days that are known; so are 0.001 of the \
+             hours of its peers; of its own one in 512 is as odd; chance among all scores 2e-4; at most 0.1 false findings a day"
         );
         let basis = newcomers::Basis { seen: 90.0, mean: 2.0, variance: 4.0, keys: 310, days: 1, rows: 4 };
         let score = Score { chance: 1e-5, false_a_day: 0.02, why: Why::New(basis) };
