@@ -5,6 +5,7 @@
 //! by what closed before it, and windows of one time in the order of their keys, so that the same rows give the same scores.
 
 pub mod tail;
+mod alike;
 mod hours;
 mod ledger;
 mod newcomers;
@@ -120,16 +121,21 @@ impl Model {
     /// microseconds since 1970; panes come in their order.
     pub fn close(&mut self, scored: Scored, start: i64, windows: &[Observed]) -> Vec<Score> {
         let day = start.div_euclid(MICROS_PER_DAY);
-        if self.ledger.begin(day) {
+        let begins = self.ledger.begin(day);
+        if begins {
             self.rates.forget_before(start);
             self.rares.forget_before(start);
             self.hours.forget_before(start);
         }
-        match scored.what {
+        let scores = match scored.what {
             What::Rate => self.rates.close(&mut self.ledger, start, windows),
             What::Rare { .. } => self.rares.close(&mut self.ledger, start, windows),
             What::Hours => self.hours.close(&mut self.ledger, start, windows),
+        };
+        if begins {
+            self.rares.regroup(start);
         }
+        scores
     }
 
     /// The scores that windows of the next pane will have when it closes, where these can be told before: of what is rare and of hours, as soon as

@@ -311,3 +311,34 @@ fn the_same_hours_in_any_order_teach_the_same() {
         assert_eq!(again, scores);
     }
 }
+
+/// Roles of four kinds in one account, each of which has most of the twenty calls of its kind; then one has the call that it alone of its kind never had,
+/// and another has one of another kind's. The bits of both.
+#[test]
+fn what_those_do_that_do_the_like_is_less_rare() {
+    let (mut dice, mut model) = (Dice(9), Model::default());
+    let rare = Scored { what: What::Rare { value: 1 }, budget: 0.2 };
+    let seen = |owner: u64, call: u64| Observed { owner, peers: 7, value: alike::mix(call), amount: 0.0, rows: 1 };
+    for hour in 0..28 * 24 {
+        let mut windows = BTreeSet::new();
+        for owner in 0..24u64 {
+            let call = (dice.unit() * 20.0) as u64;
+            if call != owner % 20 {
+                windows.insert((owner, owner % 4 * 100 + call));
+            }
+        }
+        let windows: Vec<Observed> = windows.iter().map(|(owner, call)| seen(*owner, *call)).collect();
+        model.close(rare, hour * 6 * PANE, &windows);
+    }
+    let scores = model.close(rare, 28 * MICROS_PER_DAY, &[seen(4, 4), seen(5, 4)]);
+    let bits = |place: usize| match scores[place].why {
+        Why::Rare(basis) => (basis.members, basis.bits),
+        why => panic!("{why:?}"),
+    };
+    let ((of_kind, own), (of_other, foreign)) = (bits(0), bits(1));
+    assert_eq!((of_kind, of_other), (6, 6));
+    assert!(own + 4.0 < foreign, "{own} {foreign}");
+    let mut to = Writer::default();
+    model.write(&mut to);
+    assert_eq!(Model::read(&mut Reader(&to.0)), Some(model));
+}
