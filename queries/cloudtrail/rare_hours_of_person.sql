@@ -4,8 +4,7 @@
 -- remedy          = "Ask whether it was they; where nobody knows of it, end their sessions and deactivate their keys."
 -- false_positives = "Being on call, and travel to another time zone."
 SELECT coalesce(userIdentity.arn, userIdentity.principalId) AS actor,
-       date_part('hour', eventTime) - date_part('hour', eventTime) % 3 AS from_hour,
-       date_part('dow', eventTime) IN (0, 6) AS at_a_weekend,
+       tumble(eventTime, INTERVAL '1 hour') AS hour,
        count(*) AS changes
 FROM cloudtrail
 WHERE errorCode IS NULL
@@ -14,7 +13,5 @@ WHERE errorCode IS NULL
   AND (userIdentity.type = 'IAMUser' AND sessionCredentialFromConsole
        OR userIdentity.sessionContext.sessionIssuer.userName LIKE 'AWSReservedSSO\_%'
        OR eventName = 'ConsoleLogin' AND json_get_str(responseElements, 'ConsoleLogin') = 'Success')
-GROUP BY account, coalesce(userIdentity.arn, userIdentity.principalId),
-         date_part('hour', eventTime) - date_part('hour', eventTime) % 3, date_part('dow', eventTime) IN (0, 6),
-         tumble(eventTime, INTERVAL '1 hour')
-HAVING rare(date_part('hour', eventTime) - date_part('hour', eventTime) % 3, 0.2)
+GROUP BY account, coalesce(userIdentity.arn, userIdentity.principalId), tumble(eventTime, INTERVAL '1 hour')
+HAVING unusual_hour(0.2)

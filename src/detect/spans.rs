@@ -1,5 +1,5 @@
 //! Time → windows: `tumble(time, interval)`, `hop(time, slide, size)` and `session(time, gap)`; `sample(x)`, which shows what is in a window, and
-//! `first_seen(x, interval)`, `rare(x, budget)` and `unusual_rate(number, budget)`, which ask what was before it.
+//! `first_seen(x, interval)`, `rare(x, budget)`, `unusual_hour(budget)` and `unusual_rate(number, budget)`, which ask what was before it.
 
 use std::sync::Arc;
 
@@ -24,8 +24,9 @@ pub const WINDOWS_MAX: i64 = 240;
 /// Name of the aggregate.
 pub const FIRST_SEEN: &str = "first_seen";
 
-/// Names of the scores: an aggregate, and a function of one.
+/// Names of the scores: two aggregates, and a function of one.
 pub const RARE: &str = "rare";
+pub const UNUSUAL_HOUR: &str = "unusual_hour";
 pub const UNUSUAL_RATE: &str = "unusual_rate";
 
 pub fn all() -> Vec<Arc<ScalarUDF>> {
@@ -52,6 +53,7 @@ pub fn aggregates() -> Vec<Arc<AggregateUDF>> {
         Arc::new(AggregateUDF::new_from_impl(Sample { signature: Signature::any(1, Volatility::Immutable) })),
         Arc::new(AggregateUDF::new_from_impl(FirstSeen { signature: Signature::any(2, Volatility::Immutable) })),
         Arc::new(AggregateUDF::new_from_impl(Rare { signature: Signature::any(2, Volatility::Immutable) })),
+        Arc::new(AggregateUDF::new_from_impl(UnusualHour { signature: Signature::any(1, Volatility::Immutable) })),
     ]
 }
 
@@ -305,6 +307,31 @@ impl AggregateUDFImpl for Rare {
 
     fn accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
         exec_err!("rare looks at what was before a window, which only a rule can: see `weir backtest`")
+    }
+}
+
+/// Whether the key of a window is there at an hour of the week so odd for it that telling all that is as odd gives at most so many false findings
+/// a day. Planned and never computed, as [`FirstSeen`] is.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct UnusualHour {
+    signature: Signature,
+}
+
+impl AggregateUDFImpl for UnusualHour {
+    fn name(&self) -> &str {
+        UNUSUAL_HOUR
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Boolean)
+    }
+
+    fn accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
+        exec_err!("unusual_hour looks at what was before a window, which only a rule can: see `weir backtest`")
     }
 }
 

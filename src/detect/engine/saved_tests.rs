@@ -46,6 +46,7 @@ fn kinds() -> Detector {
             &grouped("eventName, tumble(eventTime, INTERVAL '1 hour')", "first_seen(eventName, INTERVAL '5 hours')"),
         ),
         named("rate", &grouped("tumble(eventTime, INTERVAL '1 hour')", "unusual_rate(count(*), 1000)")),
+        named("hours", &grouped("tumble(eventTime, INTERVAL '1 hour')", "unusual_hour(1000)")),
         named("framed", framed),
     ]);
     detector.follow(true);

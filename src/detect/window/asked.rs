@@ -10,6 +10,7 @@ use super::plan::{FirstSeen, Span};
 use super::score::{Scored, What};
 use crate::detect::program::Leaves;
 use crate::detect::spans::{UNUSUAL_RATE, micros};
+use crate::time::MICROS_PER_HOUR;
 
 /// Panes of history that `first_seen` may ask for.
 const HISTORY_MAX: i64 = 400;
@@ -56,6 +57,23 @@ pub fn rare(leaves: &Leaves, call: &AggregateFunction, keys: &[Expr]) -> Result<
         );
     }
     Ok(Scored { what: What::Rare { value }, budget: budget_of(budget)? })
+}
+
+/// What `unusual_hour(budget)` asks, where there are so many keys.
+pub fn unusual_hour(call: &AggregateFunction, keys: usize, span: Span) -> Result<Scored> {
+    let [budget] = call.params.args.as_slice() else {
+        return plan_err!("unusual_hour takes a budget of false findings a day");
+    };
+    if call.params.filter.is_some() || call.params.distinct {
+        return plan_err!("unusual_hour takes no FILTER and no DISTINCT: put conditions into WHERE");
+    }
+    if (span.size, span.slide, span.session) != (MICROS_PER_HOUR, MICROS_PER_HOUR, false) {
+        return plan_err!("unusual_hour goes with hours: GROUP BY ..., tumble(<time>, INTERVAL '1 hour')");
+    }
+    if keys == 0 {
+        return plan_err!("unusual_hour asks whose hours these are: GROUP BY userIdentity.arn, ...");
+    }
+    Ok(Scored { what: What::Hours, budget: budget_of(budget)? })
 }
 
 /// Name of the column that stands for `unusual_rate`.

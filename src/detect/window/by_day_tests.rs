@@ -62,6 +62,7 @@ fn days_around_are_those_that_windows_and_questions_reach_to() {
     assert_eq!(around("session(eventTime, INTERVAL '1 hour')", "count(*) > 1"), [1, 1]);
     assert_eq!(around("tumble(eventTime, INTERVAL '1 day')", "first_seen(eventName, INTERVAL '30 days')"), [32, 0]);
     assert_eq!(around("tumble(eventTime, INTERVAL '1 hour')", "unusual_rate(count(*), 0.2)"), [56, 0]);
+    assert_eq!(around("tumble(eventTime, INTERVAL '1 hour')", "unusual_hour(0.2)"), [56, 0]);
     let row = rule("", "SELECT eventName FROM cloudtrail WHERE eventName = 'x'");
     assert_eq!(detector([row]).days_around("cloudtrail/x"), [0, 0]);
 }

@@ -14,16 +14,17 @@ use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan};
 use datafusion::physical_expr::PhysicalExpr;
 
 use super::aggregate::{AggregatePlan, Input, OfRows};
-use super::asked::{first_seen, rare, take_rate};
+use super::asked::{first_seen, rare, take_rate, unusual_hour};
 use super::columns::{Alike, Columns};
 use super::group::Group;
 use super::log::{Digest, digest};
 use super::part::{DISTINCT_MAX, Part, hash};
 use super::rising::{Need, needed, never_falls, uncounted};
 use super::score::{Model, Observed, Score, Scored, What};
+use super::seen::Name;
 use super::text::{Sortable, fields, has_order, sort_keys};
 use crate::detect::program::{Leaves, physical, type_of};
-use crate::detect::spans::{FIRST_SEEN, RARE, micros, plain};
+use crate::detect::spans::{FIRST_SEEN, RARE, UNUSUAL_HOUR, micros, plain};
 use crate::detect::verdicts::is_true;
 use crate::time::{MICROS_PER_SECOND, Timestamp};
 
@@ -216,11 +217,15 @@ impl Windowed {
                 }
                 continue;
             }
-            if call.func.name() == RARE {
+            let found = match call.func.name() {
+                RARE => Some(rare(leaves, &call, &key_exprs)?),
+                UNUSUAL_HOUR => Some(unusual_hour(&call, key_exprs.len(), span)?),
+                _ => None,
+            };
+            if let Some(found) = found {
                 columns.push(Origin::Score);
-                let found = rare(leaves, &call, &key_exprs)?;
                 if scored.replace(found).is_some() {
-                    return plan_err!("a rule has one score: rare stands once in HAVING");
+                    return plan_err!("a rule has one score: rare or unusual_hour stands once in HAVING");
                 }
                 continue;
             }
@@ -228,7 +233,9 @@ impl Windowed {
             aggregates.push(AggregatePlan::new(leaves, asked_of_rows, call)?);
         }
         let amount = match take_rate(&mut schema, &mut having, &mut items)? {
-            Some(_) if scored.is_some() => return plan_err!("a rule has one score: rare or unusual_rate"),
+            Some(_) if scored.is_some() => {
+                return plan_err!("a rule has one score: rare, unusual_hour or unusual_rate");
+            }
             Some((amount, found)) => {
                 columns.push(Origin::Score);
                 scored = Some(found);
@@ -247,7 +254,7 @@ impl Windowed {
             let of = |place: Option<usize>| place.is_some_and(|place| matches!(columns[place], Origin::Window));
             having.column_refs().into_iter().any(|column| of(schema.maybe_index_of_column(column)))
         };
-        // aggregates have parts, but for first_seen and rare; and what is scored teaches, whether or not it is told
+        // aggregates have parts, but for first_seen, rare and unusual_hour; and what is scored teaches, whether or not it is told
         let part = |place: usize| match columns[aggregate.group_expr.len() + place] {
             Origin::Aggregate(part) => Some(part),
             _ => None,
@@ -410,25 +417,34 @@ impl Windowed {
                 }
             }
             What::Rare { value } => {
-                let columns = self.key_columns(&windows.iter().map(|window| &*window.key).collect::<Vec<_>>())?;
-                let part = |places: &[usize]| -> Result<Vec<u64>> {
-                    if places.is_empty() {
-                        return Ok(vec![0; windows.len()]);
-                    }
-                    let types: Vec<_> = places.iter().map(|place| self.keys.types[*place].clone()).collect();
-                    let columns: Vec<_> = places.iter().map(|place| columns[*place].clone()).collect();
-                    Ok(sort_keys(&types, &columns)?.iter().map(|row| hash(row.data())).collect())
-                };
                 let rest: Vec<usize> = (0..self.keys.types.len()).filter(|place| *place != value).collect();
-                // of one column the owner is his own peer, so that only all others are asked
-                let peers = if rest.len() > 1 { &rest[..1] } else { &[] };
-                let parts = part(&rest)?.into_iter().zip(part(peers)?).zip(part(&[value])?);
-                for (one, ((owner, peers), value)) in all.iter_mut().zip(parts) {
-                    (one.owner, one.peers, one.value) = (owner, peers, value);
-                }
+                self.name(&mut all, windows, &rest)?;
+                let values = self.names(windows, &[value])?;
+                all.iter_mut().zip(values).for_each(|(one, value)| one.value = value);
             }
+            What::Hours => self.name(&mut all, windows, &(0..self.keys.types.len()).collect::<Vec<_>>())?,
         }
         Ok(all)
+    }
+
+    /// Says whose windows are by these columns of their keys, and that those are peers who have the first of them alike.
+    fn name(&self, all: &mut [Observed], windows: &[Window], owners: &[usize]) -> Result<()> {
+        // of one column the owner is his own peer, so that only all others are asked
+        let peers = if owners.len() > 1 { &owners[..1] } else { &[] };
+        let names = self.names(windows, owners)?.into_iter().zip(self.names(windows, peers)?);
+        all.iter_mut().zip(names).for_each(|(one, (owner, peers))| (one.owner, one.peers) = (owner, peers));
+        Ok(())
+    }
+
+    /// What stands for these columns of the keys of windows.
+    fn names(&self, windows: &[Window], places: &[usize]) -> Result<Vec<Name>> {
+        if places.is_empty() {
+            return Ok(vec![0; windows.len()]);
+        }
+        let columns = self.key_columns(&windows.iter().map(|window| &*window.key).collect::<Vec<_>>())?;
+        let types: Vec<_> = places.iter().map(|place| self.keys.types[*place].clone()).collect();
+        let columns: Vec<_> = places.iter().map(|place| columns[*place].clone()).collect();
+        Ok(sort_keys(&types, &columns)?.iter().map(|row| hash(row.data())).collect())
     }
 
     /// The selected columns of all groups, whether or not the condition holds.

@@ -8,7 +8,7 @@ use datafusion::logical_expr::{Aggregate, BinaryExpr, Expr, ExprSchemable, Opera
 
 use super::part::DISTINCT_MAX;
 use crate::detect::correlates::CORRELATES;
-use crate::detect::spans::{FIRST_SEEN, RARE, plain};
+use crate::detect::spans::{FIRST_SEEN, RARE, UNUSUAL_HOUR, plain};
 
 /// Columns of our tables that hold sizes and counts, so that their sums only grow.
 const NEVER_NEGATIVE: [&str; 2] = ["bytes", "packets"];
@@ -373,7 +373,7 @@ fn aggregate_way(call: &Expr) -> Way {
     let Expr::AggregateFunction(call) = call else { return Way::Either };
     match call.func.name() {
         // rows of its window change nothing about what was before it
-        FIRST_SEEN | RARE => Way::Still,
+        FIRST_SEEN | RARE | UNUSUAL_HOUR => Way::Still,
         "count" | "max" => Way::Up,
         "min" => Way::Down,
         "sum" if call.params.args.first().is_some_and(never_negative) => Way::Up,

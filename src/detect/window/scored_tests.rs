@@ -52,6 +52,16 @@ fn rares(budget: &str) -> Rule {
     )
 }
 
+fn hours(budget: &str) -> Rule {
+    rule(
+        "-- dedupe = \"1h\"\n",
+        &format!(
+            "SELECT userIdentity.arn AS who, count(*) AS n FROM cloudtrail WHERE eventSource = 'iam.amazonaws.com' \
+             GROUP BY account, userIdentity.arn, tumble(eventTime, INTERVAL '1 hour') HAVING unusual_hour({budget})"
+        ),
+    )
+}
+
 fn evidence<'a>(finding: &'a Finding, name: &str) -> &'a str {
     &finding.evidence.iter().find(|(known, _)| known == name).unwrap().1
 }
@@ -161,6 +171,31 @@ fn what_a_principal_never_does_is_rare_and_what_all_do_is_not() {
 }
 
 #[test]
+fn an_hour_at_which_nobody_is_there_is_unusual_and_the_evening_is_not() {
+    let working = |day: i64| day % 7 != 2 && day % 7 != 3;
+    let days = (0..56).filter(|day| working(*day));
+    let calls = days.flat_map(|day| [9, 11, 14, 16].map(|hour| day * 24 + hour));
+    let calls: Vec<Value> = calls.map(|hour| call(hour, &format!("e{hour}"), "eve", "GetUser")).collect();
+    let last = |hour: i64| {
+        let mut ends = detector([hours("0.2")]);
+        ends.observe(&[batch(&[calls.clone(), vec![call(56 * 24 + hour, "x", "eve", "GetUser")]].concat())], at(0));
+        ends.finish()
+    };
+    // 1 August 2024 is a Thursday, and so is this day
+    let found = last(3);
+    assert_eq!(found.len(), 1);
+    let told = evidence(&found[0], "unusual");
+    let expected =
+        "Thursday 03:00 UTC; in 0 of its last 8 weeks within two hours of that, of 40 days that are known; so are 0.0";
+    assert!(told.starts_with(expected), "{told}");
+    assert_eq!(last(18), []);
+    assert_eq!(last(12), []);
+    // on a Sunday at a usual time, and by night
+    assert_eq!(last(3 * 24 + 14), []);
+    assert_eq!(last(3 * 24 + 3).len(), 1);
+}
+
+#[test]
 fn what_is_rare_is_told_before_its_hour_is_over() {
     let mut stream = detector([rares("0.2")]);
     stream.follow(true);
@@ -198,6 +233,7 @@ fn what_a_score_cannot_be_asked_is_said() {
         ("eventName", "unusual_rate(count(*), 0.2) AND unusual_rate(count(*), 0.3)", "one score"),
         ("eventName", "rare(awsRegion, 0.2)", "a column of GROUP BY"),
         ("eventName", "rare(eventName, 0.2)", "there is no rest"),
+        ("eventName", "unusual_hour(0.2)", "goes with hours"),
         ("awsRegion, eventName", "rare(eventName, 0.2) AND unusual_rate(count(*), 0.2)", "one score"),
         (
             "awsRegion, eventName",
@@ -213,6 +249,17 @@ fn what_a_score_cannot_be_asked_is_said() {
         let said = refused.first().map(ToString::to_string).unwrap_or_default();
         assert!(said.contains(expected), "{having}: {said}");
     }
+    let hourly = |group: &str, having: &str| {
+        let sql = format!(
+            "SELECT count(*) AS n FROM cloudtrail WHERE eventName = 'x' \
+             GROUP BY {group}tumble(eventTime, INTERVAL '1 hour') HAVING {having}"
+        );
+        Detector::new(logs::TABLES, [rule("", &sql)]).1.first().map(ToString::to_string).unwrap_or_default()
+    };
+    assert_eq!(hourly("eventName, ", "unusual_hour(0.2)"), "");
+    assert!(hourly("", "unusual_hour(0.2)").contains("whose hours"));
+    assert!(hourly("eventName, ", "unusual_hour(0)").contains("a budget is the number of false findings"));
+    assert!(hourly("eventName, awsRegion, ", "unusual_hour(1) AND rare(awsRegion, 1)").contains("one score"));
     let hop = "SELECT count(*) AS n FROM cloudtrail WHERE eventName = 'x' GROUP BY awsRegion, \
                hop(eventTime, INTERVAL '1 hour', INTERVAL '2 hours') HAVING unusual_rate(count(*), 0.2)";
     let (_, refused) = Detector::new(logs::TABLES, [rule("", hop)]);
@@ -343,29 +390,31 @@ proptest! {
         let mut calls = calls;
         calls.sort_by_key(time);
         let events: Vec<Value> = calls.iter().enumerate().map(|(place, one)| event(place, one)).collect();
-        let mut ends = detector([rares("1000")]);
-        ends.observe(&[batch(&events)], at(0));
-        let mut expected = BTreeMap::new();
-        folded(&mut expected, ends.finish());
-        let make = || {
-            let mut stream = detector([rares("1000")]);
-            stream.follow(true);
-            stream
-        };
-        let (mut stream, mut told) = (make(), BTreeMap::new());
-        let mut state = Parts::default();
-        for (place, one) in calls.iter().enumerate() {
-            folded(&mut told, stream.observe(&[batch(&events[place..=place])], time(one)));
-            state.take(stream.changes());
-            if restarts.contains(&place) {
-                stream = make();
-                prop_assert!(stream.restore(&state).is_whole());
+        for rule in [rares, hours] {
+            let mut ends = detector([rule("1000")]);
+            events.rchunks(7).for_each(|events| assert_eq!(ends.observe(&[batch(events)], at(0)), []));
+            let mut expected = BTreeMap::new();
+            folded(&mut expected, ends.finish());
+            let make = || {
+                let mut stream = detector([rule("1000")]);
+                stream.follow(true);
+                stream
+            };
+            let (mut stream, mut told) = (make(), BTreeMap::new());
+            let mut state = Parts::default();
+            for (place, one) in calls.iter().enumerate() {
+                folded(&mut told, stream.observe(&[batch(&events[place..=place])], time(one)));
+                state.take(stream.changes());
+                if restarts.contains(&place) {
+                    stream = make();
+                    prop_assert!(stream.restore(&state).is_whole());
+                }
             }
+            for hour in 150..153 {
+                folded(&mut told, stream.observe(&[], at(hour)));
+            }
+            prop_assert_eq!(told, expected);
         }
-        for hour in 150..153 {
-            folded(&mut told, stream.observe(&[], at(hour)));
-        }
-        prop_assert_eq!(told, expected);
     }
 }
 

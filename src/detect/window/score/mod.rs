@@ -5,6 +5,8 @@
 //! by what closed before it, and windows of one time in the order of their keys, so that the same rows give the same scores.
 
 pub mod tail;
+mod alike;
+mod hours;
 mod ledger;
 mod newcomers;
 mod rate;
@@ -14,6 +16,7 @@ pub mod words;
 use super::bytes::{Reader, Writer};
 use super::seen::Name;
 use crate::time::MICROS_PER_DAY;
+use hours::Hours;
 use ledger::Ledger;
 use rare::Rares;
 use rate::Rates;
@@ -35,6 +38,8 @@ pub enum What {
     Rate,
     /// A column of the key, by its position: against what the other columns had, then the first of these, then all.
     Rare { value: usize },
+    /// The hour of the week that a window begins at, against those of the key, of keys with the same first column, and of all.
+    Hours,
 }
 
 impl What {
@@ -43,6 +48,7 @@ impl What {
         let days = match self {
             What::Rate => rate::FORGET_DAYS,
             What::Rare { .. } => rare::FORGET_DAYS,
+            What::Hours => hours::FORGET_DAYS,
         };
         i32::try_from(days).expect("it is some weeks")
     }
@@ -92,6 +98,7 @@ pub enum Why {
     /// The owner has had too few windows, and is compared with others when they were as new.
     New(newcomers::Basis),
     Rare(rare::Basis),
+    Hours(hours::Basis),
 }
 
 impl Score {
@@ -106,6 +113,7 @@ pub struct Model {
     ledger: Ledger,
     rates: Rates,
     rares: Rares,
+    hours: Hours,
 }
 
 impl Model {
@@ -113,26 +121,37 @@ impl Model {
     /// microseconds since 1970; panes come in their order.
     pub fn close(&mut self, scored: Scored, start: i64, windows: &[Observed]) -> Vec<Score> {
         let day = start.div_euclid(MICROS_PER_DAY);
-        if self.ledger.begin(day) {
+        let begins = self.ledger.begin(day);
+        if begins {
             self.rates.forget_before(start);
             self.rares.forget_before(start);
+            self.hours.forget_before(start);
         }
-        match scored.what {
+        let scores = match scored.what {
             What::Rate => self.rates.close(&mut self.ledger, start, windows),
             What::Rare { .. } => self.rares.close(&mut self.ledger, start, windows),
+            What::Hours => self.hours.close(&mut self.ledger, start, windows),
+        };
+        if begins {
+            self.rares.regroup(start);
         }
+        scores
     }
 
-    /// The scores that windows of the next pane will have when it closes, where these can be told before: of what is rare, as soon as no row
-    /// can come for a pane before it.
+    /// The scores that windows of the next pane will have when it closes, where these can be told before: of what is rare and of hours, as soon as
+    /// no row can come for a pane before it.
     pub fn foresee(&self, scored: Scored, start: i64, windows: &[Observed]) -> Option<Vec<Score>> {
         if scored.what == What::Rate {
             return None;
         }
         let mut ledger = self.ledger.clone();
         let begins = ledger.begin(start.div_euclid(MICROS_PER_DAY));
-        let since = if begins { Rares::forgotten(start) } else { i64::MIN };
-        Some(self.rares.scores(&ledger, start, windows, since))
+        let since = |forgotten: i64| if begins { forgotten } else { i64::MIN };
+        match scored.what {
+            What::Rate => None,
+            What::Rare { .. } => Some(self.rares.scores(&ledger, start, windows, since(Rares::forgotten(start)))),
+            What::Hours => Some(self.hours.scores(&ledger, start, windows, since(Hours::forgotten(start)))),
+        }
     }
 
     /// Shares of the scores of the last weeks that were below 1e-2, 1e-3 and 1e-4, and how many there were; `None` before the
@@ -143,25 +162,26 @@ impl Model {
 
     /// About what it takes, in bytes.
     pub fn bytes_len(&self) -> usize {
-        self.rates.bytes_len() + self.rares.bytes_len()
+        self.rates.bytes_len() + self.rares.bytes_len() + self.hours.bytes_len()
     }
 
     /// Makes room: what was seen longest ago is forgotten, a quarter of it, and is learnt again when it comes. Gives the number of
     /// owners and values.
     pub fn shed(&mut self) -> u64 {
-        self.rates.shed() + self.rares.shed()
+        self.rates.shed() + self.rares.shed() + self.hours.shed()
     }
 
     pub fn write(&self, to: &mut Writer) {
         self.ledger.write(to);
         self.rates.write(to);
         self.rares.write(to);
+        self.hours.write(to);
     }
 
     /// What [`Model::write`] wrote; `None` when it did not.
     pub fn read(from: &mut Reader) -> Option<Model> {
-        let (ledger, rates) = (Ledger::read(from)?, Rates::read(from)?);
-        Some(Model { ledger, rates, rares: Rares::read(from)? })
+        let (ledger, rates, rares) = (Ledger::read(from)?, Rates::read(from)?, Rares::read(from)?);
+        Some(Model { ledger, rates, rares, hours: Hours::read(from)? })
     }
 }
 

@@ -1,13 +1,14 @@
-//! How rare a value is of its owner: shares of windows, smoothed by those of its peers, and these by those of all.
+//! How rare a value is of its owner: shares of windows, smoothed by those of owners that have the like values, these by those of its peers, and
+//! these by those of all.
 
 use hashbrown::HashMap;
 
+use super::alike::{Groups, VALUES_MIN, mix};
 use super::ledger::Ledger;
 use super::{
     LEARNED_DAYS, LEARNED_ROWS, ODD, ODD_DAYS, ODD_WEIGHT, Observed, Score, Why, decay, read_float, write_float,
 };
 use crate::detect::window::bytes::{Reader, Writer};
-use crate::detect::window::part::hash;
 use crate::detect::window::seen::Name;
 use crate::time::MICROS_PER_DAY;
 
@@ -22,6 +23,7 @@ pub struct Rares {
     cells: HashMap<Name, Cell>,
     /// Different values that there were.
     values: u64,
+    groups: Groups,
 }
 
 /// Of an owner, of a value, or of a value of an owner.
@@ -43,6 +45,10 @@ pub struct Basis {
     /// Days with windows of the owner, and those on which it had the value.
     pub days: u32,
     pub value_days: u32,
+    /// Owners that have the like values; and of their windows, decayed, those that had the value, and all. Of none other it is 0.
+    pub members: u32,
+    pub alike_value: f64,
+    pub alike: f64,
     /// Of all owners, decayed: windows that had the value, and windows.
     pub others: f64,
     pub all: f64,
@@ -58,23 +64,37 @@ struct Names {
     peers_value: Name,
     owner: Name,
     owner_value: Name,
+    group: Option<Group>,
+}
+
+/// Of the owners that have the like values, where there are others.
+#[derive(Clone, Copy)]
+struct Group {
+    all: Name,
+    value: Name,
+    members: u32,
+}
+
+/// What stands for two names in one of their parts; these are hashes, of which no more than a mix is needed.
+fn name(part: u64, first: Name, second: Name) -> Name {
+    mix(mix(mix(part) ^ first) ^ second)
+}
+
+fn day(time: i64) -> i64 {
+    time.div_euclid(MICROS_PER_DAY)
 }
 
 impl Names {
-    fn of(window: &Observed) -> Names {
-        let of = |kind: u8, first: Name, second: Name| {
-            let mut bytes = [kind; 17];
-            bytes[1..9].copy_from_slice(&first.to_le_bytes());
-            bytes[9..].copy_from_slice(&second.to_le_bytes());
-            hash(&bytes)
-        };
+    fn of(window: &Observed, groups: &Groups) -> Names {
+        let group = |(group, members)| Group { all: name(6, group, 0), value: name(7, group, window.value), members };
         Names {
             all: 0,
-            value: of(1, window.value, 0),
-            peers: of(2, window.peers, 0),
-            peers_value: of(3, window.peers, window.value),
-            owner: of(4, window.owner, 0),
-            owner_value: of(5, window.owner, window.value),
+            value: name(1, window.value, 0),
+            peers: name(2, window.peers, 0),
+            peers_value: name(3, window.peers, window.value),
+            owner: name(4, window.owner, 0),
+            owner_value: name(5, window.owner, window.value),
+            group: groups.of(window.owner).map(group),
         }
     }
 }
@@ -84,11 +104,10 @@ impl Rares {
         let scores = self.scores(ledger, start, windows, i64::MIN);
         for (window, Score { chance, why, .. }) in windows.iter().zip(&scores) {
             if let Why::Rare(Basis { bits, .. }) = why {
-                let day = |time: i64| time.div_euclid(MICROS_PER_DAY);
-                let known = self.cells.get(&Names::of(window).owner_value);
+                let known = self.cells.get(&Names::of(window, &self.groups).owner_value);
                 ledger.add(*bits, *chance, known.is_some_and(|cell| day(cell.last) == day(start)));
             }
-            self.teach(&Names::of(window), start, window.rows, *chance);
+            self.teach(window, start, *chance);
         }
         scores
     }
@@ -98,10 +117,10 @@ impl Rares {
     pub fn scores(&self, ledger: &Ledger, start: i64, windows: &[Observed], since: i64) -> Vec<Score> {
         let worth = ledger.worth();
         let score = |window: &Observed| {
-            let why = self.judge(&Names::of(window), start, since);
+            let why = self.judge(&Names::of(window, &self.groups), start, since);
             let (chance, false_a_day) = match why {
                 Why::Rare(Basis { bits, .. }) => worth.of(bits),
-                Why::Learning { .. } | Why::Rate(_) | Why::New(_) => (1.0, f64::INFINITY),
+                Why::Learning { .. } | Why::Rate(_) | Why::New(_) | Why::Hours(_) => (1.0, f64::INFINITY),
             };
             Score { chance, false_a_day, why }
         };
@@ -132,19 +151,34 @@ impl Rares {
             let values = values.max(1.0);
             (self.at(part, start, since).0 + values * share) / (windows + values)
         };
-        let share = smoothed(names.peers, names.peers_value, share);
+        let mut share = smoothed(names.peers, names.peers_value, share);
+        let (mut members, mut alike_value, mut alike) = (0, 0.0, 0.0);
+        if let Some(group) = names.group {
+            share = smoothed(group.all, group.value, share);
+            members = group.members;
+            (alike_value, alike) = (self.at(group.value, start, since).0, self.at(group.all, start, since).0);
+        }
         let share = smoothed(names.owner, names.owner_value, share);
         let value_days = self.cell(names.owner_value, since).map_or(0, |cell| cell.days);
-        Why::Rare(Basis { days, value_days, others, all, bits: (-share.log2()).max(0.0) })
+        let bits = (-share.log2()).max(0.0);
+        Why::Rare(Basis { days, value_days, members, alike_value, alike, others, all, bits })
     }
 
-    fn teach(&mut self, names: &Names, start: i64, rows: u64, chance: f64) {
-        let days = self.cells.get(&names.owner_value).map_or(0, |cell| cell.days);
+    fn teach(&mut self, window: &Observed, start: i64, chance: f64) {
+        let (names, rows) = (Names::of(window, &self.groups), window.rows);
+        let known = self.cells.get(&names.owner_value);
+        let days = known.map_or(0, |cell| cell.days);
+        // once a day, so that what it had before it had many is soon there too
+        let is_first = known.is_none_or(|cell| day(cell.last) != day(start));
+        if is_first && self.cells.get(&names.owner).is_some_and(|owner| owner.values >= VALUES_MIN) {
+            self.groups.add(window.owner, window.value, start);
+        }
         let weight = if chance < ODD && days < u32::from(ODD_DAYS) { ODD_WEIGHT } else { 1.0 };
         self.values += u64::from(self.touch(names.value, start, rows, weight));
         self.touch(names.all, start, rows, weight);
         let pairs = [(names.peers, names.peers_value), (names.owner, names.owner_value)];
-        for (whole, part) in pairs {
+        let of_group = names.group.map(|group| (group.all, group.value));
+        for (whole, part) in pairs.into_iter().chain(of_group) {
             let is_new = self.touch(part, start, rows, weight);
             self.touch(whole, start, rows, weight);
             self.cells.get_mut(&whole).expect("it was just touched").values += u32::from(is_new);
@@ -155,7 +189,6 @@ impl Rares {
     fn touch(&mut self, cell: Name, start: i64, rows: u64, weight: f64) -> bool {
         let cell = self.cells.entry(cell).or_default();
         let is_new = cell.days == 0;
-        let day = |time: i64| time.div_euclid(MICROS_PER_DAY);
         if is_new || day(cell.last) != day(start) {
             cell.days += 1;
         }
@@ -168,6 +201,11 @@ impl Rares {
         is_new
     }
 
+    /// Finds anew who is like whom, when the first windows of a day have taught: those that come are judged by what is known before them.
+    pub fn regroup(&mut self, start: i64) {
+        self.groups.regroup(start);
+    }
+
     /// What was last seen then, or before, is forgotten at a time.
     pub fn forgotten(start: i64) -> i64 {
         start - FORGET_DAYS * MICROS_PER_DAY
@@ -178,7 +216,7 @@ impl Rares {
     }
 
     pub fn bytes_len(&self) -> usize {
-        self.cells.len() * (size_of::<(Name, Cell)>() * 8 / 7 + 16)
+        self.cells.len() * (size_of::<(Name, Cell)>() * 8 / 7 + 16) + self.groups.bytes_len()
     }
 
     pub fn shed(&mut self) -> u64 {
@@ -188,6 +226,7 @@ impl Rares {
         leaving.iter().for_each(|(_, name)| {
             self.cells.remove(name);
         });
+        self.groups.retain(|owner| self.cells.contains_key(&name(4, owner, 0)));
         leaving.len() as u64
     }
 
@@ -204,10 +243,11 @@ impl Rares {
             to.number(cell.rows);
             to.number(u64::from(cell.values));
         }
+        self.groups.write(to);
     }
 
     pub fn read(from: &mut Reader) -> Option<Rares> {
-        let mut rares = Rares { values: from.number()?, cells: HashMap::new() };
+        let mut rares = Rares { values: from.number()?, ..Rares::default() };
         for _ in 0..from.number()? {
             let name = Name::from_le_bytes(from.fixed()?);
             let cell = Cell {
@@ -219,6 +259,7 @@ impl Rares {
             };
             rares.cells.insert(name, cell);
         }
+        rares.groups = Groups::read(from)?;
         Some(rares)
     }
 }

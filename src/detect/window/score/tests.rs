@@ -238,3 +238,107 @@ fn a_key_without_history_is_compared_with_others_that_had_none() {
     model.write(&mut to);
     assert_eq!(Model::read(&mut Reader(&to.0)), Some(model));
 }
+
+/// Who is there in an hour: of those of the odd numbers by day on working days, and of the others by night, each at any other time as often as `stray` says.
+fn people(dice: &mut Dice, hour: i64, stray: f64) -> Vec<Observed> {
+    // 1970 began on a Thursday
+    let is_working = ![2, 3].contains(&(hour / 24 % 7));
+    let of_day = if (8..18).contains(&(hour % 24)) { [stray, 0.4] } else { [0.4, stray] };
+    let seen = |owner: u64| Observed { owner, peers: owner % 2, value: 0, amount: 0.0, rows: 1 };
+    let is_there = |owner: &u64| {
+        let usual = of_day[*owner as usize % 2];
+        dice.unit() < if is_working { usual } else { stray }
+    };
+    (0..60).filter(is_there).map(seen).collect()
+}
+
+const AT_HOURS: Scored = Scored { what: What::Hours, budget: 0.2 };
+
+#[test]
+fn ordinary_hours_are_odd_as_often_as_they_say() {
+    let (mut dice, mut model, mut judged) = (Dice(5), Model::default(), Vec::new());
+    let mut told = BTreeSet::new();
+    for hour in 0..84 * 24 {
+        let windows = people(&mut dice, hour, 0.002);
+        for (window, score) in windows.iter().zip(model.close(AT_HOURS, hour * 6 * PANE, &windows)) {
+            if hour >= 28 * 24 {
+                judged.push(score.chance);
+                if score.is_within(AT_HOURS.budget) {
+                    told.insert((hour / 24, window.owner));
+                }
+            }
+        }
+    }
+    let shares =
+        [1e-2, 1e-3].map(|bound| judged.iter().filter(|chance| **chance < bound).count() as f64 / judged.len() as f64);
+    assert!((0.01 / 3.0..0.03).contains(&shares[0]) && shares[1] < 0.003, "{shares:?} of {}", judged.len());
+    // eleven are expected, and three more are chance
+    assert!(told.len() as f64 / 56.0 <= 1.3 * AT_HOURS.budget, "{told:?}");
+    let mut to = Writer::default();
+    model.write(&mut to);
+    assert_eq!(Model::read(&mut Reader(&to.0)), Some(model));
+}
+
+/// The days on which one of the day, who is there by night from the sixth week on, is told, of three weeks.
+#[test]
+fn a_new_shift_is_told_and_learnt() {
+    let (mut dice, mut model, mut told) = (Dice(6), Model::default(), vec![false; 21]);
+    for hour in 0..56 * 24 {
+        let mut windows = people(&mut dice, hour, 0.0002);
+        let by_night = hour >= 35 * 24;
+        let is_there = if by_night { [1, 2, 3].contains(&(hour % 24)) } else { [10, 11, 12].contains(&(hour % 24)) };
+        if is_there {
+            windows.push(Observed { owner: 99, peers: 1, value: 0, amount: 0.0, rows: 1 });
+        }
+        let scores = model.close(AT_HOURS, hour * 6 * PANE, &windows);
+        if is_there && by_night {
+            told[(hour / 24 - 35) as usize] |= scores.last().unwrap().is_within(AT_HOURS.budget);
+        }
+    }
+    assert!(told[0], "{told:?}");
+    assert_eq!(told[14..], [false; 7], "{told:?}");
+}
+
+#[test]
+fn the_same_hours_in_any_order_teach_the_same() {
+    let (mut dice, mut in_order, mut in_reverse) = (Dice(7), Model::default(), Model::default());
+    for hour in 0..21 * 24 {
+        let mut windows = people(&mut dice, hour, 0.002);
+        let scores = in_order.close(AT_HOURS, hour * 6 * PANE, &windows);
+        windows.reverse();
+        let mut again = in_reverse.close(AT_HOURS, hour * 6 * PANE, &windows);
+        again.reverse();
+        assert_eq!(again, scores);
+    }
+}
+
+/// Roles of four kinds in one account, each of which has most of the twenty calls of its kind; then one has the call that it alone of its kind never had,
+/// and another has one of another kind's. The bits of both.
+#[test]
+fn what_those_do_that_do_the_like_is_less_rare() {
+    let (mut dice, mut model) = (Dice(9), Model::default());
+    let rare = Scored { what: What::Rare { value: 1 }, budget: 0.2 };
+    let seen = |owner: u64, call: u64| Observed { owner, peers: 7, value: alike::mix(call), amount: 0.0, rows: 1 };
+    for hour in 0..28 * 24 {
+        let mut windows = BTreeSet::new();
+        for owner in 0..24u64 {
+            let call = (dice.unit() * 20.0) as u64;
+            if call != owner % 20 {
+                windows.insert((owner, owner % 4 * 100 + call));
+            }
+        }
+        let windows: Vec<Observed> = windows.iter().map(|(owner, call)| seen(*owner, *call)).collect();
+        model.close(rare, hour * 6 * PANE, &windows);
+    }
+    let scores = model.close(rare, 28 * MICROS_PER_DAY, &[seen(4, 4), seen(5, 4)]);
+    let bits = |place: usize| match scores[place].why {
+        Why::Rare(basis) => (basis.members, basis.bits),
+        why => panic!("{why:?}"),
+    };
+    let ((of_kind, own), (of_other, foreign)) = (bits(0), bits(1));
+    assert_eq!((of_kind, of_other), (6, 6));
+    assert!(own + 4.0 < foreign, "{own} {foreign}");
+    let mut to = Writer::default();
+    model.write(&mut to);
+    assert_eq!(Model::read(&mut Reader(&to.0)), Some(model));
+}

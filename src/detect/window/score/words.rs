@@ -1,7 +1,7 @@
 //! A score → the sentence that explains it.
 
 use super::tail::usual;
-use super::{Score, Why, newcomers, rare, rate};
+use super::{Score, Why, hours, newcomers, rare, rate};
 use crate::time::{MICROS_PER_DAY, MICROS_PER_HOUR, MICROS_PER_SECOND};
 
 impl Score {
@@ -16,6 +16,7 @@ impl Score {
             Why::New(basis) => format!("{}; {}", new(&basis, &window), self.odds()),
             Why::Rate(basis) => format!("{}; {}", rate(&basis, &window), self.odds()),
             Why::Rare(basis) => format!("{}; {}", rare(&basis, &window), self.odds()),
+            Why::Hours(basis) => format!("{}; {}", hours(&basis), self.odds()),
         }
     }
 
@@ -50,13 +51,32 @@ fn new(basis: &newcomers::Basis, window: &str) -> String {
 }
 
 fn rare(basis: &rare::Basis, window: &str) -> String {
-    let rare::Basis { days, value_days, others, all, bits } = *basis;
+    let rare::Basis { days, value_days, members, alike_value, alike, others, all, bits } = *basis;
     let own = match value_days {
         0 => format!("never on {} of its own", many(days, "day")),
         times => format!("on {times} of {} of its own", many(days, "day")),
     };
+    let alike = match members {
+        0 => String::new(),
+        _ => format!("{alike_value:.0} of {alike:.0} times of {members} that do the like; "),
+    };
     format!(
-        "{own}; {others:.0} of {all:.0} times of all in the last weeks, by windows of {window}; expected once in {:.0}",
+        "{own}; {alike}{others:.0} of {all:.0} times of all in the last weeks, by windows of {window}; expected once in {:.0}",
+        bits.exp2()
+    )
+}
+
+fn hours(basis: &hours::Basis) -> String {
+    let hours::Basis { hour, days, weeks, peers, bits } = *basis;
+    let day =
+        ["Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday", "Wednesday"][usize::from(hour) / 24 % 7];
+    format!(
+        "{day} {:02}:00 UTC; in {weeks} of its last {} weeks within two hours of that, of {} that are known; so are {} of the \
+         hours of its peers; of its own one in {:.0} is as odd",
+        hour % 24,
+        hours::WEEKS,
+        many(days, "day"),
+        tiny(peers),
         bits.exp2()
     )
 }
@@ -98,12 +118,32 @@ mod tests {
             "214 in 10 min; usually 0 to 3 over 41 days; chance under its own history 9e-13; \
              chance among all scores 2e-7; at most 0.012 false findings a day"
         );
-        let basis = rare::Basis { days: 41, value_days: 0, others: 2.2, all: 5000.0, bits: 13.0 };
+        let basis = rare::Basis {
+            days: 41,
+            value_days: 0,
+            members: 0,
+            alike_value: 0.0,
+            alike: 0.0,
+            others: 2.2,
+            all: 5000.0,
+            bits: 13.0,
+        };
         let score = Score { chance: 2e-4, false_a_day: 0.1, why: Why::Rare(basis) };
         assert_eq!(
             score.told(MICROS_PER_HOUR),
             "never on 41 days of its own; 2 of 5000 times of all in the last weeks, by windows of one hour; expected \
              once in 8192; chance among all scores 2e-4; at most 0.1 false findings a day"
+        );
+        let basis = rare::Basis { members: 5, alike_value: 0.0, alike: 310.0, ..basis };
+        let score = Score { why: Why::Rare(basis), ..score };
+        let told = score.told(MICROS_PER_HOUR);
+        assert!(told.contains("of its own; 0 of 310 times of 5 that do the like; 2 of 5000 times of all"), "{told}");
+        let basis = hours::Basis { hour: 5 * 24 + 3, days: 41, weeks: 1, peers: 0.0012, bits: 9.0 };
+        let score = Score { chance: 2e-4, false_a_day: 0.1, why: Why::Hours(basis) };
+        assert_eq!(
+            score.told(MICROS_PER_HOUR),
+            "Tuesday 03:00 UTC; in 1 of its last 8 weeks within two hours of that, of 41 days that are known; so are 0.001 of the \
+             hours of its peers; of its own one in 512 is as odd; chance among all scores 2e-4; at most 0.1 false findings a day"
         );
         let basis = newcomers::Basis { seen: 90.0, mean: 2.0, variance: 4.0, keys: 310, days: 1, rows: 4 };
         let score = Score { chance: 1e-5, false_a_day: 0.02, why: Why::New(basis) };
