@@ -5,6 +5,7 @@ use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema, Result, ScalarValue, plan_err};
 use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::expr::AggregateFunction;
+use datafusion::logical_expr::utils::split_conjunction;
 
 use super::plan::{FirstSeen, Span};
 use super::score::{Scored, What};
@@ -36,6 +37,15 @@ pub fn first_seen(leaves: &Leaves, call: &AggregateFunction, keys: &[Expr], span
             "first_seen looks back a whole number of windows, 1 to {HISTORY_MAX}: INTERVAL '30 days' with windows of a day"
         ),
     }
+}
+
+/// Whether a condition asks what is new by itself, or joined with others by AND. Nothing is kept of windows whose key is not new: no other
+/// condition is asked of them.
+pub fn asks_alone(having: &Expr, first_seen: &Column) -> bool {
+    let conjuncts = split_conjunction(having);
+    let (own, others): (Vec<_>, Vec<_>) =
+        conjuncts.into_iter().partition(|conjunct| matches!(conjunct, Expr::Column(column) if column == first_seen));
+    !own.is_empty() && others.iter().all(|other| !other.column_refs().contains(first_seen))
 }
 
 /// What `rare(value, budget)` asks, where the group's keys are `keys`.
