@@ -9,6 +9,7 @@ use datafusion::logical_expr::utils::split_conjunction;
 
 use super::plan::{FirstSeen, Span};
 use super::score::{Scored, What};
+use super::seen::LEARNED_PANES;
 use crate::detect::program::Leaves;
 use crate::detect::spans::{UNUSUAL_RATE, micros};
 
@@ -31,10 +32,12 @@ pub fn first_seen(leaves: &Leaves, call: &AggregateFunction, keys: &[Expr], span
         return plan_err!("first_seen asks for a column of GROUP BY, and `{value}` is none");
     };
     let panes = micros(history).filter(|history| history % span.size == 0).map(|history| history / span.size);
+    const LEAST: i64 = LEARNED_PANES as i64;
     match panes {
-        Some(panes @ 1..=HISTORY_MAX) => Ok(FirstSeen { panes, value }),
+        Some(panes @ LEAST..=HISTORY_MAX) => Ok(FirstSeen { panes, value }),
         _ => plan_err!(
-            "first_seen looks back a whole number of windows, 1 to {HISTORY_MAX}: INTERVAL '30 days' with windows of a day"
+            "first_seen looks back a whole number of windows, {LEAST} to {HISTORY_MAX}: INTERVAL '30 days' with windows of a day. \
+             Of {LEAST} windows something must be known before anything is new"
         ),
     }
 }

@@ -520,8 +520,14 @@ fn what_first_seen_cannot_ask_is_said() {
     let day = "eventName, tumble(eventTime, INTERVAL '1 day')";
     for (group, having, expected) in [
         (day, "first_seen(awsRegion, INTERVAL '9 days')", "first_seen asks for a column of GROUP BY"),
-        (day, "first_seen(eventName, INTERVAL '36 hours')", "a whole number of windows, 1 to 400"),
-        (day, "first_seen(eventName, 9)", "a whole number of windows, 1 to 400"),
+        (day, "first_seen(eventName, INTERVAL '36 hours')", "a whole number of windows, 3 to 400"),
+        (day, "first_seen(eventName, 9)", "a whole number of windows, 3 to 400"),
+        (
+            day,
+            "first_seen(eventName, INTERVAL '2 days')",
+            "Of 3 windows something must be known before anything is new",
+        ),
+        (day, "first_seen(eventName, INTERVAL '401 days')", "3 to 400"),
         (day, "first_seen(eventName, INTERVAL '9 days') FILTER (WHERE eventName = 'x')", "no FILTER"),
         (
             day,
