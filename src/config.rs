@@ -83,7 +83,8 @@ pub struct Reference {
     /// `.csv`, `.ndjson` or `.jsonl`, `.parquet`; `.mmdb` is a database of addresses in MaxMind's format; any other has one value on a
     /// line, `#` begins a comment.
     pub path: PathBuf,
-    /// Which column has the values; of CSV the first when there is none. JSON and Parquet need one.
+    /// Which column has the values; of CSV the first when there is none. JSON and Parquet need one, and of JSON
+    /// `a.b` is the field `b` of the object `a`.
     pub column: Option<String>,
     #[serde(default)]
     pub kind: reference::Kind,

@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use futures::StreamExt;
 
 use super::output::{self, Failure, OrFail};
-use super::run::memory;
+use super::run::{found, memory};
 use super::{reference, rules};
 use crate::archive::read;
 use crate::config::Config;
@@ -33,7 +33,8 @@ use crate::triage::suppress::Suppressions;
 
 #[derive(Args)]
 pub struct Backtest {
-    /// Id of a built-in rule, a rule's file (.sql, .yml), or a folder of them; without it every built-in rule
+    /// Id of a rule, a rule's file (.sql, .yml), or a folder of them; without it every rule in force: the built-in ones, and those of
+    /// the configuration
     #[arg(value_name = "RULE|PATH")]
     what: Option<String>,
     /// Folder of the archive
@@ -55,7 +56,8 @@ pub struct Backtest {
     /// group]
     #[arg(long, value_name = "SIZE")]
     memory: Option<Size>,
-    /// Configuration file, for the placeholders of Sigma rules, the lists that rules ask, and canaries
+    /// Configuration file, for the rules in force, the placeholders of Sigma rules, the lists that rules ask, suppressions, assets and
+    /// canaries
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -78,11 +80,7 @@ pub fn run(flags: &Backtest) -> Result<ExitCode, Failure> {
     }
     let mut config = flags.config.as_deref().map(Config::read).transpose().or_usage()?.unwrap_or_default();
     config.limits.memory = flags.memory.or(config.limits.memory);
-    let chosen = chosen(flags, &config).or_usage()?;
-    // rules that are built in and read otherwise here: what they gain and lose
-    let (built_in, _) = library::rules(&library::built_in());
-    let edited = |rule: &Rule| chosen.iter().any(|new| new.id == rule.id && new.text != rule.text);
-    let before: Vec<Rule> = built_in.into_iter().filter(edited).collect();
+    let Chosen { rules: chosen, before } = chosen(flags, &config).or_usage()?;
 
     let references = reference::read(&config.reference).or_usage()?;
     let mut tried = Tried::new(chosen, &references, &config)?;
@@ -111,9 +109,13 @@ pub fn run(flags: &Backtest) -> Result<ExitCode, Failure> {
             writeln!(out, "{asked} of {tables} in {seconds:.1} s{around}").or_output()?;
             tried.tell(&in_force, flags.samples, &mut out).or_output()?;
             tried.canaries().iter().try_for_each(|line| writeln!(out, "{line}")).or_output()?;
+            tried.suppressed().iter().try_for_each(|line| writeln!(out, "{line}")).or_output()?;
         }
     }
     out.flush().or_output()?;
+    if flags.format == Form::Ndjson {
+        tried.suppressed().iter().for_each(|line| output::say(format_args!("weir: {line}")));
+    }
     let shed = tried.shed() + in_force.shed();
     if shed > 0 {
         let windows = counted(shed, "window");
@@ -131,29 +133,38 @@ fn day(text: Option<&str>) -> anyhow::Result<Option<i32>> {
     day.map(|time| Some(time.day())).ok_or_else(|| anyhow!("`{text}` is not a day such as 2024-08-01"))
 }
 
-/// The rules to try.
-fn chosen(flags: &Backtest, config: &Config) -> anyhow::Result<Vec<Rule>> {
-    let built_in = library::built_in();
+/// The rules to try, and of those in force that these are edits of, the text in force: what an edit gains and loses.
+struct Chosen {
+    rules: Vec<Rule>,
+    before: Vec<Rule>,
+}
+
+fn chosen(flags: &Backtest, config: &Config) -> anyhow::Result<Chosen> {
+    let in_force = found(config.rules.as_deref(), config)?;
+    // a rule that the configuration leaves out can be tried as well
+    let known = library::merge(library::built_in(), in_force.sources.clone());
     let (sources, refused) = match flags.what.as_deref() {
-        None => (built_in, Vec::new()),
+        None => (in_force.sources, in_force.refused),
         Some(path) if Path::new(path).exists() => {
             let found = rules::read(Path::new(path), &config.sigma)?;
             (found.sources, found.refused)
         }
-        Some(id) => (built_in.into_iter().filter(|source| source.id == id).collect(), Vec::new()),
+        Some(id) => (known.iter().filter(|source| source.id == id).cloned().collect(), Vec::new()),
     };
     let (rules, unread) = library::rules(&sources);
     for error in refused.iter().chain(&unread) {
         output::say(format_args!("weir: rule left out: {error}"));
     }
     if rules.is_empty() {
-        let what = flags.what.as_deref().unwrap_or_default();
-        if !refused.is_empty() || !unread.is_empty() {
+        let what = flags.what.as_deref().unwrap_or("the configuration");
+        if !refused.is_empty() || !unread.is_empty() || flags.what.is_none() {
             bail!("no rule is left in {what}");
         }
         bail!("there is no rule `{what}`, and no such file or folder with rules: see `weir rules list`");
     }
-    Ok(rules)
+    let edited = |rule: &Rule| rules.iter().any(|new| new.id == rule.id && new.text != rule.text);
+    let before = library::rules(&known).0.into_iter().filter(edited).collect();
+    Ok(Chosen { rules, before })
 }
 
 /// Rows that were read.
@@ -207,6 +218,10 @@ async fn replay(
                 let batch = batch.with_context(|| format!("reading the archived {}", table.name))?;
                 *(if is_asked { &mut rows.asked } else { &mut rows.around }) += batch.rows.num_rows() as u64;
                 let batch = [batch];
+                if is_asked {
+                    tried.triage.watch(&batch);
+                    in_force.triage.watch(&batch);
+                }
                 tried.observe(&wanted, &batch);
                 in_force.observe(&wanted, &batch);
             }
@@ -239,15 +254,16 @@ fn is_asked((since, until): replay::Days, day: Option<i32>) -> bool {
     }
 }
 
-/// Behind all times of events, which a canary is last seen at.
-const WHENEVER: Timestamp = Timestamp(i64::MAX);
-
 /// Rules, and what they have found.
 struct Tried {
     detector: Detector,
     triage: Triage,
     /// Findings of rows that are all before or behind these days are not told.
     asked: replay::Days,
+    /// Of suppressions, those that expired before this hide nothing.
+    now: Timestamp,
+    /// What they hide. A window is found again as it grows.
+    hidden: BTreeSet<FindingId>,
 }
 
 impl Tried {
@@ -255,10 +271,10 @@ impl Tried {
         let (mut detector, refused) = Detector::with_references(logs::TABLES, references, rules);
         refused.iter().for_each(|error| output::say(format_args!("weir: rule left out: {error}")));
         detector.keep_to(memory(config).or_usage()?);
-        let suppressions = Suppressions::new(Vec::new()).or_usage()?;
+        let suppressions = Suppressions::new(config.suppress.clone()).or_usage()?;
         let canaries = Canaries::new(config.canary.clone()).or_usage()?;
-        let triage = Triage::new(suppressions, Vec::new()).with_canaries(canaries);
-        Ok(Tried { detector, triage, asked: (None, None) })
+        let triage = Triage::new(suppressions, config.assets.clone()).with_canaries(canaries);
+        Ok(Tried { detector, triage, asked: (None, None), now: Timestamp::now(), hidden: BTreeSet::new() })
     }
 
     fn tell_of(&mut self, asked: replay::Days) {
@@ -295,7 +311,9 @@ impl Tried {
             since.is_none_or(|since| finding.last_seen.day() >= since)
                 && until.is_none_or(|until| finding.first_seen.day() <= until)
         });
-        self.triage.settle(found, WHENEVER);
+        let hides = |finding: &&Finding| self.triage.suppressions().covers(finding, self.now);
+        self.hidden.extend(found.iter().filter(hides).map(|finding| finding.id));
+        self.triage.settle(found, self.now);
     }
 
     /// What the rows had of canaries that are of these rules: their events are no findings.
@@ -309,6 +327,14 @@ impl Tried {
             None => format!("canary {}: none of its events was detected", canary.name),
         };
         told.map(one).collect()
+    }
+
+    /// What the configuration hides.
+    fn suppressed(&self) -> Option<String> {
+        let count = (!self.hidden.is_empty()).then(|| counted(self.hidden.len() as u64, "finding"))?;
+        let hidden = self.triage.suppressions().hidden();
+        let by: Vec<String> = hidden.map(|(rule, reason, _)| format!("{rule} ({reason})")).collect();
+        Some(format!("{count} suppressed, by [[suppress]] of {}", by.join(", ")))
     }
 
     /// Groups of windows that there was no room for, of all rules.
@@ -330,33 +356,48 @@ impl Tried {
         writeln!(out, "{findings} of {ruled}; {} found nothing", counted(quiet as u64, "rule"))?;
         for rule in rules {
             let found: Vec<&Finding> = all.iter().filter(|finding| finding.rule == rule.id).collect();
-            let old: BTreeSet<FindingId> =
-                before.iter().filter(|finding| finding.rule == rule.id).map(|finding| finding.id).collect();
-            let is_edited = in_force.detector.rules().any(|old| old.id == rule.id);
-            if !found.is_empty() || is_edited {
+            let was = in_force.detector.rules().find(|old| old.id == rule.id);
+            if !found.is_empty() || was.is_some() {
                 writeln!(out, "\n{} ({}): {}", rule.id, rule.severity, rule.title)?;
                 one(&found, out)?;
             }
-            if is_edited {
-                let new: BTreeSet<FindingId> = found.iter().map(|finding| finding.id).collect();
-                let were: Vec<&Finding> = before.iter().filter(|finding| finding.rule == rule.id).collect();
-                writeln!(out, "  against the built-in rule: {}", beside(&were, &found))?;
-                let lost = before.iter().filter(|finding| old.contains(&finding.id) && !new.contains(&finding.id));
-                let lost: Vec<Finding> = lost.take(samples).cloned().collect();
-                if !lost.is_empty() {
-                    writeln!(out, "  lost:")?;
-                    sink::write(Format::Table, &lost, output::look("-"), Timestamp(0), out)?;
-                }
-            }
-            let shown: Vec<Finding> = found.into_iter().take(samples).cloned().collect();
-            if !shown.is_empty() {
-                sink::write(Format::Table, &shown, output::look("-"), Timestamp(0), out)?;
-            }
+            let Some(was) = was else {
+                table("", &found, samples, out)?;
+                continue;
+            };
+            let were: Vec<&Finding> = before.iter().filter(|finding| finding.rule == rule.id).collect();
+            writeln!(out, "  against {}: {}", named(was), beside(&were, &found))?;
+            let is_among = |some: &[&Finding], finding: &&&Finding| some.iter().any(|other| other.id == finding.id);
+            let lost: Vec<&Finding> = were.iter().filter(|finding| !is_among(&found, finding)).copied().collect();
+            table("lost", &lost, samples, out)?;
+            let (kept, gained): (Vec<&Finding>, Vec<&Finding>) =
+                found.iter().partition(|finding| is_among(&were, finding));
+            table("gained", &gained, samples, out)?;
+            table("kept", &kept, samples, out)?;
         }
         let failing = self.detector.costs().iter().filter_map(|(rule, cost)| Some((rule, cost.error.as_ref()?)));
         failing.for_each(|(rule, error)| output::say(format_args!("weir: {rule} could not judge rows: {error}")));
         Ok(())
     }
+}
+
+/// What an edit is compared with.
+fn named(rule: &Rule) -> String {
+    let is_built_in = library::built_in().iter().any(|source| source.id == rule.id && source.text == rule.text);
+    if is_built_in { "the built-in rule".to_owned() } else { format!("the rule in force, {}", rule.file) }
+}
+
+/// The first of some findings, with what they are above them.
+fn table(what: &str, findings: &[&Finding], samples: usize, out: &mut dyn Write) -> anyhow::Result<()> {
+    let shown: Vec<Finding> = findings.iter().take(samples).map(|finding| (*finding).clone()).collect();
+    if shown.is_empty() {
+        return Ok(());
+    }
+    if !what.is_empty() {
+        writeln!(out, "  {what}:")?;
+    }
+    sink::write(Format::Table, &shown, output::look("-"), Timestamp(0), out)?;
+    Ok(())
 }
 
 /// What an edited rule finds beside what it found before.

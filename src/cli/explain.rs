@@ -121,7 +121,9 @@ fn tell(out: &mut impl Write, explained: &Explanation) -> Result<()> {
     let selected = |row: &usize| explained.conditions.iter().all(|one| one.is_true(*row));
     let count = (0..explained.rows).filter(selected).count();
     let mut windows: Vec<&Window> = explained.windows.iter().collect();
-    windows.sort_by_key(|window| std::cmp::Reverse(window.rows));
+    // those that fire first, else those that come nearest
+    let fires = |window: &Window| window.conditions.iter().all(|one| one.is_true(0));
+    windows.sort_by_key(|window| std::cmp::Reverse((fires(window), window.rows)));
     for window in windows.iter().take(SHOWN_MAX) {
         let key: Vec<String> = window.key.iter().map(|(sql, value)| format!(", {sql} {}", short(value))).collect();
         let many = plural(window.rows as usize);
@@ -133,7 +135,9 @@ fn tell(out: &mut impl Write, explained: &Explanation) -> Result<()> {
     }
     if windows.len() > SHOWN_MAX {
         let more = windows.len() - SHOWN_MAX;
-        writeln!(out, "\nand {more} window{} with fewer rows", plural(more))?;
+        let firing = windows[SHOWN_MAX..].iter().filter(|window| fires(window)).count();
+        let which = if firing > 0 { format!(", {firing} of which fire") } else { String::new() };
+        writeln!(out, "\nand {more} more window{}{which}", plural(more))?;
     }
     writeln!(out)?;
     if explained.fires {
@@ -220,5 +224,41 @@ fn short(value: &Option<String>) -> String {
             format!("`{}…`", plain(&value.chars().take(VALUE_MAX).collect::<String>()))
         }
         Some(value) => format!("`{}`", plain(value)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_that_fire_are_shown_first() {
+        let window = |hour: usize, holds: bool| Window {
+            start: format!("{hour:02}:00"),
+            end: format!("{:02}:00", hour + 1),
+            rows: 90 - hour as u64,
+            key: Vec::new(),
+            conditions: vec![Condition { sql: "HAVING".into(), holds: vec![Some(holds)], ..Condition::default() }],
+            unusual: None,
+        };
+        let shown = |firing: &[usize]| {
+            let explained = Explanation {
+                rule: "t/r".into(),
+                table: "t".into(),
+                rows: 1,
+                others: Vec::new(),
+                conditions: Vec::new(),
+                windows: (0..12).map(|hour| window(hour, firing.contains(&hour))).collect(),
+                fires: !firing.is_empty(),
+            };
+            let mut out = Vec::new();
+            tell(&mut out, &explained).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        let one = shown(&[11]);
+        assert!(one.contains("\n\nwindow 11:00 to 12:00: 79 rows\ntrue   HAVING\n\nwindow 00:00 to 01:00"), "{one}");
+        assert!(one.contains("\nand 2 more windows\n\nfires"), "{one}");
+        let all = shown(&(0..12).collect::<Vec<_>>());
+        assert!(all.contains("\nand 2 more windows, 2 of which fire\n"), "{all}");
     }
 }

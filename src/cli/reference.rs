@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use arrow::array::{Array, AsArray};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
+use ipnet::IpNet;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
 
@@ -92,7 +94,13 @@ fn csv(path: &Path, column: Option<&str>) -> Result<Vec<(usize, String)>> {
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(path)?;
     let headers = reader.headers()?.clone();
     let place = match column {
-        None => 0,
+        None => match headers.get(0).filter(|name| is_value(name, headers.len())) {
+            None => 0,
+            Some(value) => bail!(
+                "the first line of CSV has the names of columns, and this one has `{value}`, which is a value: put a line of names above it, or give \
+                 the file another extension, such as .txt, where each line is a value"
+            ),
+        },
         Some(column) => headers.iter().position(|header| header == column).ok_or_else(|| {
             anyhow!("there is no column `{column}`; there are {}", headers.iter().collect::<Vec<_>>().join(", "))
         })?,
@@ -106,20 +114,51 @@ fn csv(path: &Path, column: Option<&str>) -> Result<Vec<(usize, String)>> {
     Ok(values)
 }
 
+/// Whether what stands where a column's name should is no name but a value of a list: the first of it would be lost.
+fn is_value(text: &str, columns: usize) -> bool {
+    // none of these is what a field is called: `source.ip` is a name
+    const DOMAINS: [&str; 12] = ["com", "net", "org", "io", "ru", "cn", "de", "uk", "eu", "fr", "nl", "xyz"];
+    let is_hash = matches!(text.len(), 32 | 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_account = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_access_key = text.len() == 20 && ["AKIA", "ASIA"].iter().any(|kind| text.starts_with(kind));
+    let is_domain = || {
+        let top = text.rsplit_once('.').map(|(_, top)| top.to_ascii_lowercase());
+        top.is_some_and(|top| DOMAINS.contains(&top.as_str()))
+    };
+    text.parse::<IpAddr>().is_ok()
+        || text.parse::<IpNet>().is_ok()
+        || text.starts_with("arn:")
+        || is_hash
+        || is_account
+        || is_access_key
+        || (columns == 1 && is_domain())
+}
+
+/// The values of a field that is called so, or of the field of an object where the name is a path to one.
 fn ndjson(path: &Path, column: &str) -> Result<Vec<(usize, String)>> {
     let text = fs::read_to_string(path)?;
-    let mut values = Vec::new();
+    let pointer = format!("/{}", column.replace('~', "~0").replace('/', "~1").replace('.', "/"));
+    let (mut values, mut is_there, mut names) = (Vec::new(), false, None);
     for (line, text) in
         text.trim_start_matches('\u{feff}').lines().enumerate().filter(|(_, text)| !text.trim().is_empty())
     {
         let value: Value = serde_json::from_str(text).with_context(|| format!("line {}", line + 1))?;
-        match &value[column] {
-            Value::Null => {}
-            Value::String(value) => values.push((line + 1, value.clone())),
-            other => values.push((line + 1, other.to_string())),
+        let found = value.get(column).or_else(|| value.pointer(&pointer));
+        is_there |= found.is_some();
+        match found {
+            None => {
+                let keys = value.as_object().map(|fields| fields.keys().cloned().collect::<Vec<_>>().join(", "));
+                names = names.or(Some(keys.unwrap_or_else(|| "no fields".to_owned())));
+            }
+            Some(Value::Null) => {}
+            Some(Value::String(value)) => values.push((line + 1, value.clone())),
+            Some(other) => values.push((line + 1, other.to_string())),
         }
     }
-    Ok(values)
+    match names {
+        Some(names) if !is_there => bail!("no line has `{column}`; the first has {names}"),
+        _ => Ok(values),
+    }
 }
 
 fn parquet(path: &Path, column: &str) -> Result<Vec<(usize, String)>> {
@@ -180,6 +219,66 @@ mod tests {
             let error = format!("{:#}", values(path, column).unwrap_err());
             assert!(error.contains(expected) && error.contains(&path.display().to_string()), "{error}");
         }
+    }
+
+    #[test]
+    fn a_field_of_json_that_no_line_has_is_no_empty_list() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("bad.ndjson");
+        let section = |column: &str| {
+            let text = format!("[reference.bad]\npath = {:?}\ncolumn = '{column}'\n", path.display().to_string());
+            toml::from_str::<crate::config::Config>(&text).unwrap().reference
+        };
+        let write = |text: &str| fs::write(&path, text).unwrap();
+        write(
+            "{\"threat\": {\"ip\": \"192.0.2.7\"}, \"a.b/c\": \"x\"}\n{\"threat\": {}}\n{\"threat\": {\"ip\": null}}\n",
+        );
+        let values = |column: &str| values(&path, Some(column)).unwrap();
+        assert_eq!(values("threat.ip"), [(1, "192.0.2.7".to_owned())]);
+        assert_eq!(values("a.b/c"), [(1, "x".to_owned())]);
+        let error = format!("{:#}", read(&section("thread.ip")).unwrap_err());
+        assert!(error.ends_with("bad.ndjson: no line has `thread.ip`; the first has threat, a.b/c"), "{error}");
+        // a file that lost the field while a run goes on takes nothing from the list
+        let known = read(&section("threat.ip")).unwrap();
+        write("{\"ip\": \"192.0.2.8\"}\n");
+        let (again, wrong) = read_again(&section("threat.ip"), &known);
+        assert!(again.is_same(&known) && wrong.len() == 1, "{wrong:?}");
+        for nothing in ["", "{\"threat\": {\"ip\": null}}\n"] {
+            write(nothing);
+            assert_eq!(values("threat.ip"), []);
+        }
+        // what is no object has no field
+        write("[1]\n\"x\"\n");
+        assert!(super::values(&path, Some("ip")).is_err());
+    }
+
+    #[test]
+    fn a_value_where_csv_has_names_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("bad.csv");
+        let read = |text: &str, column: Option<&str>| {
+            fs::write(&path, text).unwrap();
+            values(&path, column).map_err(|error| format!("{error:#}"))
+        };
+        for first in [
+            "192.0.2.7",
+            "198.51.100.0/24",
+            "2001:db8::1",
+            "evil.example.com",
+            "arn:aws:iam::111122223333:user/eve",
+            "111122223333",
+            "44d88612fea8a8f36de82e1278abb02f",
+            "AKIAIOSFODNN7EXAMPLE",
+            "192.0.2.7,a note",
+        ] {
+            let error = read(&format!("{first}\n192.0.2.8\n"), None).unwrap_err();
+            assert!(error.contains("which is a value") && error.contains("such as .txt"), "{first}: {error}");
+        }
+        for first in ["ip", "source.ip", "domain.com,note", "threat_indicator_value", "sha256", "2024"] {
+            let text = format!("{first}\n192.0.2.8{}\n", if first.contains(',') { "," } else { "" });
+            assert_eq!(read(&text, None).unwrap(), [(2, "192.0.2.8".to_owned())], "{first}");
+        }
+        assert_eq!(read("192.0.2.7,ip\nx,192.0.2.8\n", Some("ip")).unwrap(), [(2, "192.0.2.8".to_owned())]);
     }
 
     #[test]

@@ -40,6 +40,19 @@ impl Dialect for WeirDialect {
         json.then(|| Ok(Expr::Identifier(name.into_ident(parser.next_token().span))))
     }
 
+    /// The parser takes all that follows `IS [NOT] DISTINCT FROM`, with AND and OR, for its right side.
+    fn parse_infix(&self, parser: &mut Parser, left: &Expr, precedence: u8) -> Option<Result<Expr, ParserError>> {
+        use Keyword::{DISTINCT, FROM, IS, NOT};
+        let make = if parser.parse_keywords(&[IS, DISTINCT, FROM]) {
+            Expr::IsDistinctFrom
+        } else if parser.parse_keywords(&[IS, NOT, DISTINCT, FROM]) {
+            Expr::IsNotDistinctFrom
+        } else {
+            return None;
+        };
+        Some(parser.parse_subexpr(precedence).map(|right| make(Box::new(left.clone()), Box::new(right))))
+    }
+
     fn supports_lambda_functions(&self) -> bool {
         true
     }
@@ -461,6 +474,32 @@ mod tests {
     fn arrows_bind_tighter_than_comparison() {
         same("a ->> 'k' = 'v'", "(a ->> 'k') = 'v'");
         same("a -> 'k' -> 0 ->> 'v' LIKE 'x%'", "(((a -> 'k') -> 0) ->> 'v') LIKE 'x%'");
+    }
+
+    #[test]
+    fn is_distinct_from_binds_tighter_than_and() {
+        let without_parentheses = |condition: &str| {
+            let mut statement = parse(&format!("SELECT {condition}")).unwrap().pop_front().unwrap();
+            let Statement::Statement(query) = &mut statement else { panic!("{condition}") };
+            let _ = visit_expressions_mut(query, |expr| {
+                if let Expr::Nested(inside) = expr {
+                    *expr = inside.as_ref().clone();
+                }
+                ControlFlow::<()>::Continue(())
+            });
+            statement
+        };
+        let cases = [
+            ("a IS DISTINCT FROM b AND c", "(a IS DISTINCT FROM b) AND c"),
+            ("a is not distinct from b OR c", "(a IS NOT DISTINCT FROM b) OR c"),
+            ("NOT a IS DISTINCT FROM b AND c", "(NOT (a IS DISTINCT FROM b)) AND c"),
+            ("a IS DISTINCT FROM b || 'x' AND c", "(a IS DISTINCT FROM (b || 'x')) AND c"),
+            ("c AND a ->> 'k' IS NOT DISTINCT FROM -1 OR d", "(c AND ((a ->> 'k') IS NOT DISTINCT FROM (-1))) OR d"),
+            ("a IS NOT NULL AND b IS NOT TRUE", "(a IS NOT NULL) AND (b IS NOT TRUE)"),
+        ];
+        for (condition, meant) in cases {
+            assert_eq!(without_parentheses(condition), without_parentheses(meant), "{condition}");
+        }
     }
 
     #[test]

@@ -59,6 +59,15 @@ fn the_archive_says_what_the_stream_said() {
     assert_eq!(again, windows);
     all.extend(again);
     assert_eq!(all, found(&run, None));
+    // all rules in force at once: the same urgencies, and the same reasons for them
+    fs::write(folder.path().join("weir.toml"), "rules = \"rules\"\n").unwrap();
+    let urgent = |output: &Output| -> BTreeSet<String> {
+        lines(&output.stdout)
+            .into_iter()
+            .map(|finding| format!("{} {} {}", finding["id"], finding["priority"], finding["terms"]))
+            .collect()
+    };
+    assert_eq!(urgent(&backtest(&["--format", "ndjson", "-c", "weir.toml"], folder.path())), urgent(&run));
     // a day of it, and for people
     let days = ["rules", "--since", "2024-08-01", "--until", "2024-08-01"];
     let said = text(&backtest(&days, folder.path()).stdout);
@@ -77,6 +86,44 @@ fn an_edit_of_a_built_in_rule_shows_what_it_gains_and_loses() {
     fs::write(&path, edited).unwrap();
     let said = text(&backtest(&[&path.display().to_string()], folder.path()).stdout);
     assert!(said.contains("against the built-in rule: 0 gained, 1 lost, 1 kept\n  lost:\n"), "{said}");
+}
+
+#[test]
+fn an_edit_is_compared_with_the_rule_in_force() {
+    let (folder, run) = archived();
+    fs::write(folder.path().join("weir.toml"), "rules = \"rules\"\n").unwrap();
+    let with_config = |what: &str| text(&backtest(&[what, "-c", "weir.toml"], folder.path()).stdout);
+    let unedited = with_config("cloudtrail/many_calls");
+    let count = found(&run, Some("cloudtrail/many_calls")).len();
+    assert!(unedited.contains(&format!("{count} findings of 1 rule; ")) && !unedited.contains("against"), "{unedited}");
+    let path = folder.path().join("edit/cloudtrail/many_calls.sql");
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, RULE.replace(">= 20", ">= 8")).unwrap();
+    let said = with_config("edit");
+    assert!(said.contains("against the rule in force, rules/cloudtrail/many_calls.sql: "), "{said}");
+    assert!(said.contains(&format!(" gained, 0 lost, {count} kept")), "{said}");
+    let [gained, kept] = ["\n  gained:\n", "\n  kept:\n"].map(|heading| said.find(heading).unwrap());
+    assert!(gained < kept && !said.contains("\n  lost:\n"), "{said}");
+    // without a configuration there is nothing that it is an edit of
+    assert!(!text(&backtest(&["edit"], folder.path()).stdout).contains("against"));
+}
+
+#[test]
+fn what_the_configuration_suppresses_is_counted_and_is_no_finding() {
+    let (folder, run) = archived();
+    let entry = |expires: &str| {
+        format!("[[suppress]]\nrule = \"cloudtrail/many_*\"\nreason = \"our pipeline\"\nexpires = {expires}\n")
+    };
+    let backtest = |format: &str, expires: &str| {
+        fs::write(folder.path().join("weir.toml"), entry(expires)).unwrap();
+        backtest(&["rules", "--format", format, "-c", "weir.toml"], folder.path())
+    };
+    let count = found(&run, Some("cloudtrail/many_calls")).len();
+    let expected = format!("{count} findings suppressed, by [[suppress]] of cloudtrail/many_* (our pipeline)\n");
+    assert!(text(&backtest("table", "2999-01-01").stdout).ends_with(&expected));
+    let output = backtest("ndjson", "2999-01-01");
+    assert!(output.stdout.is_empty() && text(&output.stderr).contains(&expected), "{}", text(&output.stderr));
+    assert_eq!(found(&backtest("ndjson", "2020-01-01"), None), found(&run, Some("cloudtrail/many_calls")));
 }
 
 /// What somebody does for the first time, and two calls within two hours that are all there were.

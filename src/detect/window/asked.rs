@@ -5,9 +5,11 @@ use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema, Result, ScalarValue, plan_err};
 use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::expr::AggregateFunction;
+use datafusion::logical_expr::utils::split_conjunction;
 
 use super::plan::{FirstSeen, Span};
 use super::score::{Scored, What};
+use super::seen::LEARNED_PANES;
 use crate::detect::program::Leaves;
 use crate::detect::spans::{UNUSUAL_RATE, micros};
 use crate::time::MICROS_PER_HOUR;
@@ -31,12 +33,23 @@ pub fn first_seen(leaves: &Leaves, call: &AggregateFunction, keys: &[Expr], span
         return plan_err!("first_seen asks for a column of GROUP BY, and `{value}` is none");
     };
     let panes = micros(history).filter(|history| history % span.size == 0).map(|history| history / span.size);
+    const LEAST: i64 = LEARNED_PANES as i64;
     match panes {
-        Some(panes @ 1..=HISTORY_MAX) => Ok(FirstSeen { panes, value }),
+        Some(panes @ LEAST..=HISTORY_MAX) => Ok(FirstSeen { panes, value }),
         _ => plan_err!(
-            "first_seen looks back a whole number of windows, 1 to {HISTORY_MAX}: INTERVAL '30 days' with windows of a day"
+            "first_seen looks back a whole number of windows, {LEAST} to {HISTORY_MAX}: INTERVAL '30 days' with windows of a day. \
+             Of {LEAST} windows something must be known before anything is new"
         ),
     }
+}
+
+/// Whether a condition asks what is new by itself, or joined with others by AND. Nothing is kept of windows whose key is not new: no other
+/// condition is asked of them.
+pub fn asks_alone(having: &Expr, first_seen: &Column) -> bool {
+    let conjuncts = split_conjunction(having);
+    let (own, others): (Vec<_>, Vec<_>) =
+        conjuncts.into_iter().partition(|conjunct| matches!(conjunct, Expr::Column(column) if column == first_seen));
+    !own.is_empty() && others.iter().all(|other| !other.column_refs().contains(first_seen))
 }
 
 /// What `rare(value, budget)` asks, where the group's keys are `keys`.

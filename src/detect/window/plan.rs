@@ -8,13 +8,13 @@ use arrow::array::{
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type, SchemaRef};
 use arrow::row::RowConverter;
-use datafusion::common::{DFSchema, Result, plan_err};
+use datafusion::common::{Column, DFSchema, Result, plan_err};
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan};
 use datafusion::physical_expr::PhysicalExpr;
 
 use super::aggregate::{AggregatePlan, Input, OfRows};
-use super::asked::{first_seen, rare, take_rate, unusual_hour};
+use super::asked::{asks_alone, first_seen, rare, take_rate, unusual_hour};
 use super::columns::{Alike, Columns};
 use super::group::Group;
 use super::log::{Digest, digest};
@@ -231,6 +231,15 @@ impl Windowed {
             }
             columns.push(Origin::Aggregate(aggregates.len()));
             aggregates.push(AggregatePlan::new(leaves, asked_of_rows, call)?);
+        }
+        let new = columns.iter().position(|column| matches!(column, Origin::FirstSeen));
+        if let Some(place) = new
+            && !asks_alone(&having, &Column::from(schema.qualified_field(place)))
+        {
+            return plan_err!(
+                "first_seen stands alone in HAVING, or is joined with other conditions by AND: windows of what is not new are not kept, and OR, \
+                 NOT and comparisons would ask for them"
+            );
         }
         let amount = match take_rate(&mut schema, &mut having, &mut items)? {
             Some(_) if scored.is_some() => {

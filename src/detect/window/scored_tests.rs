@@ -237,7 +237,7 @@ fn what_a_score_cannot_be_asked_is_said() {
         ("awsRegion, eventName", "rare(eventName, 0.2) AND unusual_rate(count(*), 0.2)", "one score"),
         (
             "awsRegion, eventName",
-            "rare(eventName, 0.2) AND first_seen(eventName, INTERVAL '2 days')",
+            "rare(eventName, 0.2) AND first_seen(eventName, INTERVAL '3 days')",
             "without first_seen",
         ),
     ] {

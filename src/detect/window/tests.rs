@@ -520,8 +520,14 @@ fn what_first_seen_cannot_ask_is_said() {
     let day = "eventName, tumble(eventTime, INTERVAL '1 day')";
     for (group, having, expected) in [
         (day, "first_seen(awsRegion, INTERVAL '9 days')", "first_seen asks for a column of GROUP BY"),
-        (day, "first_seen(eventName, INTERVAL '36 hours')", "a whole number of windows, 1 to 400"),
-        (day, "first_seen(eventName, 9)", "a whole number of windows, 1 to 400"),
+        (day, "first_seen(eventName, INTERVAL '36 hours')", "a whole number of windows, 3 to 400"),
+        (day, "first_seen(eventName, 9)", "a whole number of windows, 3 to 400"),
+        (
+            day,
+            "first_seen(eventName, INTERVAL '2 days')",
+            "Of 3 windows something must be known before anything is new",
+        ),
+        (day, "first_seen(eventName, INTERVAL '401 days')", "3 to 400"),
         (day, "first_seen(eventName, INTERVAL '9 days') FILTER (WHERE eventName = 'x')", "no FILTER"),
         (
             day,
@@ -536,6 +542,37 @@ fn what_first_seen_cannot_ask_is_said() {
     ] {
         let said = asks(group, having);
         assert!(said.contains(expected), "{having}: {said}");
+    }
+}
+
+#[test]
+fn first_seen_stands_alone_or_is_joined_by_and() {
+    let refused = |select: &str, having: &str| {
+        let sql = format!(
+            "SELECT {select} FROM cloudtrail WHERE eventName = 'x'\n\
+             GROUP BY eventName, tumble(eventTime, INTERVAL '1 day')\nHAVING {having}"
+        );
+        let (_, refused) = Detector::new(logs::TABLES, [rule("", &sql)]);
+        refused.first().map(ToString::to_string).unwrap_or_default()
+    };
+    const NEW: &str = "first_seen(eventName, INTERVAL '9 days')";
+    for having in [
+        format!("{NEW} OR count(*) >= 50"),
+        format!("NOT {NEW}"),
+        format!("count(*) > 3 AND (count(*) > 50 OR {NEW})"),
+        format!("{NEW} AND NOT {NEW}"),
+        format!("{NEW} = (count(*) > 3)"),
+    ] {
+        let said = refused("count(*) AS n", &having);
+        assert!(
+            said.contains("first_seen stands alone in HAVING, or is joined with other conditions by AND"),
+            "{said}"
+        );
+        assert!(said.contains(&format!(":7:{}: ", 8 + having.find("first_seen").unwrap())), "{having}: {said}");
+    }
+    assert!(refused(NEW, "count(*) > 3").contains("first_seen stands alone in HAVING"));
+    for having in [NEW.to_owned(), format!("(count(*) > 3 OR count(*) = 1) AND ({NEW} AND count(*) < 9)")] {
+        assert_eq!(refused("count(*) AS n", &having), "");
     }
 }
 
