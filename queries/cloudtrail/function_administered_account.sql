@@ -43,6 +43,6 @@ WHERE regexp_like(eventName, '^(MoveAccount|CreateAccount|PutResourcePolicy|Dele
   AND NOT is_by_hand()
   AND userIdentity.sessionContext.ec2RoleDelivery IS NULL
   -- which are written to administer, as they are named
-  AND NOT regexp_like(userIdentity.arn, '(?i)accelerator|control-?tower|custom-?resource|cfn|cdk|stack|vending|provision|bootstrap|baseline|landing|automation|remediat|custodian|janitor|clean-?up|security|admin|platform|rotat|patch|[/_-](ops|infra|iac|tf)([/_-]|$)')
-  AND NOT (regexp_like(userIdentity.arn, '(?i)deploy|pipeline|codebuild|jenkins|gitlab|runner')
+  AND NOT regexp_like(userIdentity.sessionContext.sessionIssuer.arn, '(?i)accelerator|control-?tower|custom-?resource|cfn|cdk|stack|vending|provision|bootstrap|baseline|landing|automation|remediat|custodian|janitor|clean-?up|security|admin|platform|rotat|patch|[/_-](ops|infra|iac|tf)([/_-]|$)')
+  AND NOT (regexp_like(userIdentity.sessionContext.sessionIssuer.arn, '(?i)deploy|pipeline|codebuild|jenkins|gitlab|runner')
            AND userIdentity.sessionContext.webIdFederationData IS NULL)

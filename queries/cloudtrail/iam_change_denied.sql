@@ -15,7 +15,7 @@ SELECT eventTime, eventName, errorMessage,
             -- what no function or container of an application ever needs
             WHEN regexp_like(userAgent, 'exec-env/AWS_(Lambda|ECS)')
                  AND regexp_like(eventName, '^(CreateAccessKey|UpdateAccessKey|CreateLoginProfile|UpdateLoginProfile|CreateUser|AddUserToGroup|Attach(User|Group)Policy|Put(User|Group)Policy|UpdateAssumeRolePolicy|Create(SAML|OpenIDConnect)Provider|DeactivateMFADevice)$')
-                 AND NOT regexp_like(userIdentity.arn, '(?i)rotat|key|user|account|access|accelerator|control-?tower|custom-?resource|cfn|cdk|stack|vending|provision|bootstrap|baseline|landing|automation|remediat|custodian|janitor|clean-?up|security|iam|admin|platform|deploy|pipeline|codebuild|runner|[/_-](ops|infra|iac|tf)([/_-]|$)') THEN 'medium'
+                 AND NOT regexp_like(userIdentity.sessionContext.sessionIssuer.userName, '(?i)rotat|key|user|account|access|accelerator|control-?tower|custom-?resource|cfn|cdk|stack|vending|provision|bootstrap|baseline|landing|automation|remediat|custodian|janitor|clean-?up|security|iam|admin|platform|deploy|pipeline|codebuild|runner|[/_-](ops|infra|iac|tf)([/_-]|$)') THEN 'medium'
             ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'iam.amazonaws.com'

@@ -27,7 +27,7 @@ SELECT coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn)
        -- a pipeline is made to set up and to change, and what a tool does was written down before
        CASE WHEN count(*) FILTER (WHERE NOT is_infrastructure_tool()
                                     AND NOT (regexp_like(eventName, '^(RunInstances|CreateFleet|RegisterTaskDefinition|CreateCluster|CreateService|CreateApp|UpdateFunctionCode|PutImage|UpdateStateMachine|UpdateJob|PutTargets|UpdateStack|CreateStack|DeleteStack|DeleteFunction|UpdatePipeline|CreateLaunchTemplateVersion|PublishFunction|UpdateDistribution|ModifyListener)')
-                                             AND (userIdentity.sessionContext.webIdFederationData IS NOT NULL OR regexp_like(userIdentity.arn, '(?i)deploy|pipeline|jenkins|github|gitlab|bitbucket|circleci|codebuild|teamcity|bamboo|buildkite|azure-?devops|octopus|terraform|atlantis|spacelift|ansible|airflow|runner|[/_-](ci|cd|cicd|gha|gh|tf|iac)([/_-]|$)')))) = 0 THEN 'low'
+                                             AND (userIdentity.sessionContext.webIdFederationData IS NOT NULL OR regexp_like(userIdentity.sessionContext.sessionIssuer.arn, '(?i)deploy|pipeline|jenkins|github|gitlab|bitbucket|circleci|codebuild|teamcity|bamboo|buildkite|azure-?devops|octopus|terraform|atlantis|spacelift|ansible|airflow|runner|[/_-](ci|cd|cicd|gha|gh|tf|iac)([/_-]|$)')))) = 0 THEN 'low'
             ELSE 'medium' END AS severity
 FROM cloudtrail
 WHERE userIdentity.type = 'AssumedRole'

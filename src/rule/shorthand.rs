@@ -40,11 +40,13 @@ macro_rules! command_line {
     };
 }
 
-/// No session of a pipeline or cluster, as far as the names of role and session tell, or the token that it began with.
+/// No session of a pipeline or cluster, as far as the name of the role tells, or the token that it began with. The name of a session is
+/// chosen by whoever assumes the role, so that it tells nothing, but for the long one that EKS gives to a pod.
 macro_rules! no_pipeline {
     () => {
         "userIdentity.sessionContext.webIdFederationData IS NULL \
-     AND NOT regexp_like(userIdentity.arn, '(?i)deploy|pipeline|jenkins|github|gitlab|bitbucket|circleci|codebuild|teamcity|bamboo|buildkite|azure-?devops|octopus|terraform|atlantis|spacelift|ansible|airflow|runner|/eks-|[/_-](ci|cd|cicd|gha|gh|tf|iac)([/_-]|$)')"
+     AND NOT regexp_like(coalesce(userIdentity.sessionContext.sessionIssuer.arn, ''), '(?i)deploy|pipeline|jenkins|github|gitlab|bitbucket|circleci|codebuild|teamcity|bamboo|buildkite|azure-?devops|octopus|terraform|atlantis|spacelift|ansible|airflow|runner|/eks-|[/_-](ci|cd|cicd|gha|gh|tf|iac)([/_-]|$)') \
+     AND NOT regexp_like(coalesce(userIdentity.arn, ''), '/eks-.+-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$')"
     };
 }
 
