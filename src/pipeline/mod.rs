@@ -186,7 +186,7 @@ pub async fn run(
     let finished = spawn_blocking(move || worker.finish());
     let mut outcome = finished.await.context("finishing the run panicked")??;
     for event in events.acknowledged(ACKNOWLEDGE_WAIT).await {
-        if let Event::Unreadable { name, why } = event {
+        if let Event::Unreadable { name, why } | Event::Ended { name, why } = event {
             tracing::error!(name, why, "an input could not be read");
             outcome.summary.unreadable.push(Unreadable { name, why });
         }
@@ -199,6 +199,8 @@ pub async fn run(
 struct Round {
     pieces: Vec<Piece>,
     unreadable: Vec<Unreadable>,
+    /// Sources of which nothing comes any more.
+    ended: Vec<Unreadable>,
     already_read: u64,
     /// How far partitions have been read, once these pieces have.
     reached: Vec<(Arc<str>, Timestamp)>,
@@ -213,6 +215,7 @@ impl Round {
                 self.pieces.push(piece);
             }
             Event::Unreadable { name, why } => self.unreadable.push(Unreadable { name, why }),
+            Event::Ended { name, why } => self.ended.push(Unreadable { name, why }),
             Event::AlreadyRead => self.already_read += 1,
             Event::Reached { partition, until } => self.reached.push((partition, until)),
         }
@@ -617,7 +620,20 @@ impl Worker {
         for Unreadable { name, why } in &round.unreadable {
             tracing::warn!(name, why, "an input could not be read");
         }
-        self.summary.unreadable.extend(round.unreadable);
+        for Unreadable { name, why } in &round.ended {
+            tracing::error!(
+                name,
+                why,
+                "a source has ended: nothing is read from it until the program is started again"
+            );
+            if self.summary.followed {
+                HEALTH.lost(name);
+            }
+        }
+        let (ended, unreadable) = (round.ended.len() as u64, round.unreadable.len() as u64);
+        METRICS.sources_ended.with_label_values(&[] as &[&str]).inc_by(ended);
+        METRICS.inputs_unreadable.with_label_values(&[] as &[&str]).inc_by(ended + unreadable);
+        self.summary.unreadable.extend(round.unreadable.into_iter().chain(round.ended));
         self.summary.files_already_read += round.already_read;
         self.summary.bytes_inflated += round.bytes as u64;
         METRICS.bytes.with_label_values(&["inflated"]).inc_by(round.bytes as u64);

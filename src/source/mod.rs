@@ -100,8 +100,13 @@ impl Piece {
 /// What a source tells the pipeline.
 pub enum Event {
     Piece(Piece),
-    /// A file, object or stream that could not be opened or read to its end, and why. What was read of it was told before.
+    /// A file or object that could not be opened or read to its end, and why. What was read of it was told before.
     Unreadable {
+        name: String,
+        why: String,
+    },
+    /// A queue, a stream or a prefix that could not be opened or read on, and why: nothing more comes from it.
+    Ended {
         name: String,
         why: String,
     },
@@ -216,7 +221,7 @@ impl Events {
 }
 
 fn panicked() -> Event {
-    Event::Unreadable { name: "a source".to_owned(), why: PANICKED.to_owned() }
+    Event::Ended { name: "a source".to_owned(), why: PANICKED.to_owned() }
 }
 
 /// The sources there are, each with what it reads.
@@ -229,7 +234,7 @@ pub enum Source {
 }
 
 /// Starts to read. The events end when every source has, or soon after `stop`; one that fails as a whole is
-/// [`Event::Unreadable`]. Must be called in a runtime.
+/// [`Event::Ended`]. Must be called in a runtime.
 pub fn start(
     sources: Vec<Source>,
     aws: &Aws,
@@ -304,7 +309,7 @@ mod tests {
         let soon = Duration::from_secs(10);
         events.sources.spawn(panics(feed.clone()));
         let told = timeout(soon, events.next()).await.unwrap();
-        assert!(matches!(told, Some(Event::Unreadable { why, .. }) if why == PANICKED));
+        assert!(matches!(told, Some(Event::Ended { why, .. }) if why == PANICKED));
         feed.send(piece(1)).await.unwrap();
         assert!(matches!(timeout(soon, events.next()).await.unwrap(), Some(Event::Piece(_))));
         // the last: nobody may be told before the queue has ended
@@ -314,7 +319,7 @@ mod tests {
             told.push(event);
         }
         told.extend(events.acknowledged(soon).await);
-        assert!(matches!(&told[..], [Event::Unreadable { why, .. }] if why == PANICKED));
+        assert!(matches!(&told[..], [Event::Ended { why, .. }] if why == PANICKED));
     }
 
     fn piece(bytes: usize) -> Event {

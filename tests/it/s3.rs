@@ -13,6 +13,7 @@ use aws_sdk_s3::types::{Event, NotificationConfiguration, QueueConfiguration as 
 use aws_sdk_sqs::types::QueueAttributeName as Attribute;
 use weir::aws::{self, Aws};
 
+use crate::health::{ask, free_address};
 use crate::moto::moto;
 use crate::pipeline::{count, many_files};
 use crate::s3_fake::{Fake, Fault};
@@ -465,4 +466,27 @@ async fn a_queue_is_read_until_it_is_empty() {
     assert_eq!(summary["tables"]["unknown"]["rejects"], 1);
     // the notice of the missing object waits for its next try; the others are done with
     assert_eq!(clients.messages(&url).await, (0, 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_is_not_ready_when_one_of_its_sources_has_ended() {
+    let (fake, folder, address) = (Fake::start().await, tempfile::tempdir().unwrap(), free_address());
+    configure(folder.path(), &fake.url, "");
+    fs::create_dir(folder.path().join("logs")).unwrap();
+    fake.fault("GetQueueUrl", [Fault::Refuse(400, "AWS.SimpleQueueService.NonExistentQueue", "no such queue")]);
+    let from = ["run", "--from", "logs", "sqs://gone", "--follow", "--archive", "a", "--findings", "f.ndjson"];
+    let child = begin(&[&from[..], &["--metrics", &address, "--summary", "s.json"]].concat(), folder.path());
+    let begun = Instant::now();
+    let report = loop {
+        match ask(&address, "/readyz") {
+            Some((503, report)) if report["sources_ended"].is_array() => break report,
+            answer => assert!(begun.elapsed() < Duration::from_secs(180), "it did not come: {answer:?}"),
+        }
+        thread::sleep(Duration::from_millis(50));
+    };
+    assert_eq!(report["sources_ended"], serde_json::json!(["sqs://gone"]), "{report}");
+    signal(&child, rustix::process::Signal::TERM);
+    let output = ended(child, Duration::from_secs(120));
+    assert_eq!(code(&output), 3, "a source was not read: {}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("a source has ended"), "{}", text(&output.stderr));
 }
