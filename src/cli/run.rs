@@ -353,6 +353,7 @@ pub fn sources(config: &Config, follow: bool) -> anyhow::Result<Vec<Source>> {
              `weir backfill` into the same archive, then sqs://"
         );
     }
+    distinct(&sources)?;
     if !files.is_empty() {
         let is_archive = |from: &&String| file::same(Path::new(from), Path::new(&config.archive.dir));
         if config.archive.dir != "none"
@@ -367,6 +368,18 @@ pub fn sources(config: &Config, follow: bool) -> anyhow::Result<Vec<Source>> {
         sources.push(Source::File(file::Config { from: files, exclude, follow, readers }));
     }
     Ok(sources)
+}
+
+/// # Errors
+/// When two of them would read the same: its rows would be there twice.
+pub fn distinct(sources: &[Source]) -> anyhow::Result<()> {
+    match Source::overlapping(sources) {
+        None => Ok(()),
+        Some((one, other)) => bail!(
+            "{one} and {other} are the same, or one is in the other, and what is in both would be read twice: name one of them, or both \
+             by whole URLs or ARNs where they are two"
+        ),
+    }
 }
 
 /// What the first signal makes of the exit code, as a shell has it: 130 or 143; 0 until one comes.

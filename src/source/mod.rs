@@ -135,6 +135,8 @@ pub struct Feed {
     pub committed: watch::Receiver<Arc<Checkpoint>>,
     /// Names this worker among those that share a source; stays the same for as long as its state does.
     pub worker: Arc<str>,
+    /// What is known of the objects that all sources of the run read.
+    pub objects: Arc<s3::Known>,
     /// Where a source answers that may lose what it reads to another worker.
     pub claims: Claims,
     pub stop: CancellationToken,
@@ -233,6 +235,36 @@ pub enum Source {
     Kinesis(kinesis::Config),
 }
 
+impl Source {
+    /// The names of two of them that would read the same, so that its rows would be there twice.
+    pub fn overlapping(sources: &[Source]) -> Option<(String, String)> {
+        let pairs = sources.iter().enumerate().flat_map(|(place, one)| {
+            let others = &sources[place + 1..];
+            others.iter().map(move |other| (one, other))
+        });
+        pairs.filter_map(|(one, other)| one.overlap(other)).next()
+    }
+
+    fn overlap(&self, other: &Source) -> Option<(String, String)> {
+        match (self, other) {
+            (Source::Backfill(one), Source::Backfill(other)) => {
+                let (one, other) = (&one.address, &other.address);
+                (one.holds(other) || other.holds(one)).then(|| (one.to_string(), other.to_string()))
+            }
+            (Source::Notices(one), Source::Notices(other)) => {
+                let (one, other) = (&one.queue, &other.queue);
+                one.is_same(other).then(|| (one.to_string(), other.to_string()))
+            }
+            (Source::Kinesis(one), Source::Kinesis(other)) => {
+                let (one, other) = (&one.stream, &other.stream);
+                one.is_same(other).then(|| (one.to_string(), other.to_string()))
+            }
+            // files look after themselves
+            (Source::File(_) | Source::Backfill(_) | Source::Notices(_) | Source::Kinesis(_), _) => None,
+        }
+    }
+}
+
 /// Starts to read. The events end when every source has, or soon after `stop`; one that fails as a whole is
 /// [`Event::Ended`]. Must be called in a runtime.
 pub fn start(
@@ -286,6 +318,7 @@ fn queue(
         resume,
         committed,
         worker,
+        objects: Arc::default(),
         claims: claims.clone(),
         stop,
     };

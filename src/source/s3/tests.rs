@@ -175,11 +175,15 @@ struct Seen {
 
 impl Run {
     fn start(fake: &Fake, source: Source, resume: Checkpoint) -> Run {
+        Run::of(fake, vec![source], resume)
+    }
+
+    fn of(fake: &Fake, sources: Vec<Source>, resume: Checkpoint) -> Run {
         let committed = watch::Sender::new(Arc::new(resume.clone()));
         let stop = CancellationToken::new();
         let options = Options::default();
         let events = source::start(
-            vec![source],
+            sources,
             &Aws::of_server(&fake.url),
             &options,
             Arc::new(resume.clone()),
@@ -702,4 +706,26 @@ async fn a_queue_that_is_empty_ends_a_run_that_does_not_follow() {
     drop(run.committed);
     run.events.acknowledged(SOON).await;
     assert_eq!(fake.world().deleted.len(), 25);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_object_that_two_queues_tell_of_is_read_once() {
+    let (fake, other) = (Fake::start().await, Fake::start().await);
+    fake.put("logs", "a", record("a"));
+    // the first waits at its beginning while the other is told of it
+    fake.fault("logs/a", [Fault::Cut(0)]);
+    for queue in [&fake, &other] {
+        queue.send("1", notice(&["a"]));
+    }
+    let url = format!("sqs://{}/1/other", other.url);
+    let second = notices::Address::parse(&url).unwrap();
+    let second = notices::Config { queue: second, settings: Settings::default(), until_empty: false };
+    let mut run = Run::of(&fake, vec![queue(false), Source::Notices(second)], Checkpoint::default());
+    let mut seen = Seen::default();
+    while seen.already == 0 {
+        assert!(!run.take(&mut seen, Duration::from_millis(50)).await, "{seen:?}");
+    }
+    assert_eq!(seen.texts, BTreeMap::from([("s3://logs/a".to_owned(), record("a"))]), "once");
+    run.committed.send_replace(Arc::new(run.reached.clone()));
+    until(|| fake.world().deleted.len() + other.world().deleted.len() == 2).await;
 }
