@@ -293,6 +293,12 @@ pub fn run(flags: &Run) -> Result<ExitCode, Failure> {
         return Err(Failure::Usage(anyhow!("standard input can be read once")));
     }
     let mut sources = sources(&config, flags.follow).or_usage()?;
+    if flags.follow && sources.iter().any(|source| matches!(source, Source::Backfill(_))) {
+        return Err(Failure::Usage(anyhow!(
+            "s3:// is read once, and does not go on with --follow: read what is there without it, or with `weir backfill`, and what \
+             comes from a queue that the bucket tells of it, --from sqs://QUEUE"
+        )));
+    }
     flags.common.spare(&config.from).or_usage()?;
     for source in &mut sources {
         if let Source::File(files) = source {

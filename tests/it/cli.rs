@@ -55,6 +55,7 @@ fn usage_errors_exit_with_2_and_say_what_to_do() {
             "kinesis://s and arn:aws:kinesis:eu-west-1:111122223333:stream/s are the same",
         ),
         (&["run", "--from", "s3://logs/a/b", "s3://logs/a/"], "s3://logs/a/b and s3://logs/a/ are the same, or one is in"),
+        (&["run", "--from", "s3://logs/a", "--follow"], "--from sqs://QUEUE"),
         (&["tables", "x"], "cloudtrail"),
         (&["run", "--from", "./", "--archive", "."], "./ is the archive too"),
         (&["run", "--from", ".", "--archive", ""], "name its folder, or none"),
