@@ -188,7 +188,7 @@ pub async fn run(
     for event in events.acknowledged(ACKNOWLEDGE_WAIT).await {
         if let Event::Unreadable { name, why } | Event::Ended { name, why } = event {
             tracing::error!(name, why, "an input could not be read");
-            outcome.summary.unreadable.push(Unreadable { name, why });
+            outcome.summary.note_unreadable(Unreadable { name, why });
         }
     }
     Ok(outcome)
@@ -633,7 +633,8 @@ impl Worker {
         let (ended, unreadable) = (round.ended.len() as u64, round.unreadable.len() as u64);
         METRICS.sources_ended.with_label_values(&[] as &[&str]).inc_by(ended);
         METRICS.inputs_unreadable.with_label_values(&[] as &[&str]).inc_by(ended + unreadable);
-        self.summary.unreadable.extend(round.unreadable.into_iter().chain(round.ended));
+        self.summary.sources_ended += ended;
+        round.unreadable.into_iter().chain(round.ended).for_each(|input| self.summary.note_unreadable(input));
         self.summary.files_already_read += round.already_read;
         self.summary.bytes_inflated += round.bytes as u64;
         METRICS.bytes.with_label_values(&["inflated"]).inc_by(round.bytes as u64);
