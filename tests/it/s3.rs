@@ -490,3 +490,43 @@ async fn a_run_is_not_ready_when_one_of_its_sources_has_ended() {
     assert_eq!(code(&output), 3, "a source was not read: {}", text(&output.stderr));
     assert!(text(&output.stderr).contains("a source has ended"), "{}", text(&output.stderr));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_backfill_that_is_killed_goes_on_behind_its_last_commit() {
+    let (fake, folder) = (Fake::start().await, tempfile::tempdir().unwrap());
+    configure(folder.path(), &fake.url, "[limits]\ncommit_seconds = 1");
+    let each = fill(&fake, folder.path(), 4);
+    fake.fault(&format!("trail/{}", key(3)), [Fault::Stall(0)]);
+    let backfill = ["backfill", "s3://trail", "--archive", "a", "--summary", "s.json"];
+    let mut child = begin(&backfill, folder.path());
+    let begun = Instant::now();
+    while !folder.path().join("a/cloudtrail").exists() {
+        assert!(begun.elapsed() < Duration::from_secs(180), "no commit came");
+        thread::sleep(Duration::from_millis(50));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(code(&run(&backfill, folder.path())), 0);
+    let summary = summary(folder.path());
+    assert_eq!((&summary["files_already_read"], &summary["files_read"]), (&3.into(), &1.into()), "{summary}");
+    let (rows, ids) = count("a", folder.path());
+    assert_eq!((rows, ids), (4 * each, 4 * each), "each once");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_follows_and_is_told_to_stop_ends_with_0_though_an_object_was_gone() {
+    let (fake, folder) = (Fake::start().await, tempfile::tempdir().unwrap());
+    configure(folder.path(), &fake.url, "");
+    fake.send("1", r#"{"s3Bucket":"trail","s3ObjectKey":["gone"]}"#);
+    let worker = ["run", "--from", "sqs://trail", "--follow", "--archive", "a", "--findings", "f.ndjson", "--summary", "s.json"];
+    let child = begin(&worker, folder.path());
+    let begun = Instant::now();
+    while fake.world().hidden.values().all(|seconds| *seconds != 30) {
+        assert!(begun.elapsed() < Duration::from_secs(180), "it was not given back");
+        thread::sleep(Duration::from_millis(50));
+    }
+    signal(&child, rustix::process::Signal::TERM);
+    let output = ended(child, Duration::from_secs(120));
+    assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+    assert_eq!(summary(folder.path())["unreadable"][0]["name"], "s3://trail/gone");
+}
