@@ -462,7 +462,7 @@ where
 }
 
 /// A text of another's in one line of bounded length.
-fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     let line: Vec<&str> = text.split_whitespace().collect();
     let line = line.join(" ");
     match line.char_indices().nth(QUOTED_CHARS_MAX) {

@@ -596,9 +596,7 @@ impl Worker {
     /// Whether the commit may be put off though the archive's buffer is full: nobody waits for findings while input that ends is read,
     /// and each packs what the rules remember since the one before.
     fn can_wait(&self) -> bool {
-        !self.follows
-            && self.flushes < FLUSHES_MAX
-            && now() - self.committed_at < self.commit_took * COMMIT_SHARE
+        !self.follows && self.flushes < FLUSHES_MAX && now() - self.committed_at < self.commit_took * COMMIT_SHARE
     }
 
     /// Has the archive write what it gathered to files that wait for the next commit, and name them by another round.

@@ -206,6 +206,7 @@ pub fn refused(reply: &Reply, code: &str, message: String) -> Answer {
     let message = match message {
         // AWS's text has what should have been signed, and with it the session token
         _ if code.contains("Signature") => "check the secret access key and the clock".to_owned(),
+        message if message.is_empty() && code.is_empty() && !matches!(reply.status, 401 | 403 | 413) => reply.text(),
         message if message.is_empty() => reply.told(),
         message => message,
     };
@@ -256,8 +257,8 @@ mod tests {
             "unavailable InvalidSignatureException: check the secret access key and the clock"
         );
         assert_eq!(said(403, None, "Forbidden"), "denied AccessDenied: status 403: Forbidden");
-        assert_eq!(said(413, None, ""), "invalid InvalidInput: status 413: ");
-        assert_eq!(said(502, None, "<html>"), "unavailable status 502: status 502: <html>");
+        assert_eq!(said(413, None, ""), "invalid InvalidInput: status 413");
+        assert_eq!(said(502, None, "<html>\r\n<h1>Bad\n"), "unavailable status 502: <html> <h1>Bad");
     }
 
     #[test]

@@ -518,7 +518,8 @@ async fn a_run_that_follows_and_is_told_to_stop_ends_with_0_though_an_object_was
     let (fake, folder) = (Fake::start().await, tempfile::tempdir().unwrap());
     configure(folder.path(), &fake.url, "");
     fake.send("1", r#"{"s3Bucket":"trail","s3ObjectKey":["gone"]}"#);
-    let worker = ["run", "--from", "sqs://trail", "--follow", "--archive", "a", "--findings", "f.ndjson", "--summary", "s.json"];
+    let worker =
+        ["run", "--from", "sqs://trail", "--follow", "--archive", "a", "--findings", "f.ndjson", "--summary", "s.json"];
     let child = begin(&worker, folder.path());
     let begun = Instant::now();
     while fake.world().hidden.values().all(|seconds| *seconds != 30) {

@@ -147,7 +147,8 @@ fn damage_is_said_to_be_what_it_is() {
     check("hello", "not JSON: ");
     check("[]", "not a JSON object");
     check(r#"{"a":1,"b":2}"#, "a notice of no known shape, with the keys [a, b]");
-    let call = r#"{"detail-type":"AWS API Call via CloudTrail","source":"aws.s3","detail":{"eventName":"DeleteBucket"}}"#;
+    let call =
+        r#"{"detail-type":"AWS API Call via CloudTrail","source":"aws.s3","detail":{"eventName":"DeleteBucket"}}"#;
     check(call, "an event of EventBridge, AWS API Call via CloudTrail, which is no notice of S3");
     let events = r#"{"Records":[{"eventVersion":"1.08","eventSource":"s3.amazonaws.com","eventName":"DeleteBucket"}]}"#;
     check(events, "a record of s3.amazonaws.com, which is no notice of S3");

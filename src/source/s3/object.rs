@@ -196,7 +196,8 @@ impl Reader {
     fn was_read(&self, partition: &Arc<str>) -> bool {
         is_done(&self.feed.resume, partition)
             || (self.remembers
-                && (lock(&self.known.finished).contains(partition) || is_done(&self.feed.committed.borrow(), partition)))
+                && (lock(&self.known.finished).contains(partition)
+                    || is_done(&self.feed.committed.borrow(), partition)))
     }
 
     async fn room(&self, size: u64) -> Room {
