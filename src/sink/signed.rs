@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 
 use super::outbox::call::Answer;
 use super::wire::{self, Reply};
-use crate::aws::Aws;
+use crate::aws::{Aws, without_login};
 use crate::wait::timeout;
 
 /// Credentials are renewed when they have less than this left.
@@ -71,7 +71,7 @@ impl Line {
         let endpoint = std::env::var(service.endpoint_variable).ok();
         let endpoint = endpoint.or_else(|| sdk.endpoint_url().map(str::to_owned));
         let endpoint = endpoint.unwrap_or_else(|| service.of_aws(&region, sdk.use_fips().unwrap_or_default()));
-        let endpoint = endpoint.trim_end_matches('/').to_owned();
+        let endpoint = without_login(endpoint.trim_end_matches('/'));
         let login = Login { provider, held: Mutex::new(None) };
         Ok(Line { service, region, endpoint, login, http })
     }

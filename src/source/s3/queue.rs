@@ -10,7 +10,7 @@ use aws_sdk_sqs::types::{
 };
 use futures::{StreamExt, stream};
 
-use crate::aws::{Aws, Trouble};
+use crate::aws::{Aws, Trouble, without_login};
 use crate::time::Timestamp;
 
 /// SQS takes and gives so many messages in one call.
@@ -29,8 +29,10 @@ pub enum Address {
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Address::Name(name) | Address::Url(name)) = self;
-        write!(f, "sqs://{name}")
+        match self {
+            Address::Name(name) => write!(f, "sqs://{name}"),
+            Address::Url(url) => write!(f, "sqs://{}", without_login(url)),
+        }
     }
 }
 
