@@ -251,13 +251,27 @@ async fn load(config: &Config) -> Result<SdkConfig, Trouble> {
         loader = loader.region(Region::new(region.clone()));
     }
     if let Some(url) = &config.endpoint_url {
-        loader = loader.endpoint_url(url);
+        loader = loader.endpoint_url(without_login(url));
     }
     if config.use_fips {
         // not set otherwise: the environment and the profile may ask for it too
         loader = loader.use_fips(true);
     }
-    Ok(loader.load().await)
+    let sdk = loader.load().await;
+    let shown = sdk.endpoint_url().map(without_login).filter(|shown| sdk.endpoint_url() != Some(shown));
+    Ok(match shown {
+        Some(url) => sdk.into_builder().endpoint_url(url).build(),
+        None => sdk,
+    })
+}
+
+/// A URL without name and password. AWS's signature stands where they would be sent, so that they are for nothing, and what is called is
+/// shown.
+pub fn without_login(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let (host, path) = rest.find(['/', '?', '#']).map_or((rest, ""), |end| rest.split_at(end));
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    format!("{scheme}://{host}{path}")
 }
 
 async fn assume(chain: &SdkConfig, role: &Role) -> SdkConfig {
@@ -462,7 +476,7 @@ where
 }
 
 /// A text of another's in one line of bounded length.
-fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     let line: Vec<&str> = text.split_whitespace().collect();
     let line = line.join(" ");
     match line.char_indices().nth(QUOTED_CHARS_MAX) {

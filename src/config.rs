@@ -54,7 +54,8 @@ pub struct Limits {
     pub inflated_bytes: u64,
     /// An object is cut off when it inflates to more than this many times its size.
     pub inflated_ratio: u64,
-    /// Seconds after which `--follow` commits what it has read.
+    /// Seconds after which what was read is committed; of input that ends, such as that of a backfill, a commit may take at most a twentieth of
+    /// the time.
     pub commit_seconds: u64,
     /// Seconds between two looks of `--follow` at the files of rules, lists and the configuration; 0 for none.
     pub reload_seconds: u64,

@@ -1,5 +1,6 @@
 //! Whether the process still turns, and whether it is ready: what `/healthz` and `/readyz` answer.
 
+use std::collections::BTreeSet;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,8 @@ struct Now {
     /// When the turn began that is not over.
     turning_since: Option<Instant>,
     turns: u64,
+    /// Sources that ended while the others are read.
+    ended: BTreeSet<String>,
 }
 
 /// Where a run stands.
@@ -44,15 +47,26 @@ pub struct Report {
     pub turn_seconds: Option<f64>,
     /// Turns that are over.
     pub turns: u64,
+    /// Sources that nothing is read from any more, though the run goes on.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub sources_ended: BTreeSet<String>,
 }
 
 impl Health {
-    /// Nothing comes behind [`Phase::Stopping`].
+    /// Nothing comes behind [`Phase::Stopping`]. All sources are begun anew behind [`Phase::Starting`].
     pub fn enter(&self, phase: Phase) {
         let mut now = self.now();
+        if phase == Phase::Starting {
+            now.ended.clear();
+        }
         if now.phase != Phase::Stopping {
             now.phase = phase;
         }
+    }
+
+    /// A source has ended that was to be read on and on.
+    pub fn lost(&self, source: &str) {
+        self.now().ended.insert(source.to_owned());
     }
 
     /// Whether the run is ending.
@@ -83,10 +97,10 @@ impl Health {
         (alive, now.report(if alive { "ok" } else { "stuck" }))
     }
 
-    /// `ready` while sources are read, and whether it is.
+    /// `ready` while all sources are read, and whether it is.
     pub fn ready(&self) -> (bool, Report) {
         let now = self.now();
-        let ready = now.phase == Phase::Running;
+        let ready = now.phase == Phase::Running && now.ended.is_empty();
         (ready, now.report(if ready { "ready" } else { "not ready" }))
     }
 
@@ -98,7 +112,8 @@ impl Health {
 impl Now {
     fn report(&self, status: &'static str) -> Report {
         let turn_seconds = self.turning_since.map(|since| since.elapsed().as_secs_f64());
-        Report { status, phase: self.phase, turn_seconds, turns: self.turns }
+        let sources_ended = self.ended.clone();
+        Report { status, phase: self.phase, turn_seconds, turns: self.turns, sources_ended }
     }
 }
 
@@ -132,6 +147,13 @@ mod tests {
         health.enter(Phase::Running);
         let body = r#"{"status":"ready","phase":"running","turn_seconds":null,"turns":0}"#;
         assert_eq!(ready(&health), (true, body.to_owned()));
+        health.lost("sqs://trail");
+        let body =
+            r#"{"status":"not ready","phase":"running","turn_seconds":null,"turns":0,"sources_ended":["sqs://trail"]}"#;
+        assert_eq!(ready(&health), (false, body.to_owned()));
+        health.enter(Phase::Starting);
+        health.enter(Phase::Running);
+        assert!(ready(&health).0, "it began again, with all of its sources");
         health.enter(Phase::Stopping);
         health.enter(Phase::Running);
         assert!(!ready(&health).0, "it was told to stop before it had begun");

@@ -57,6 +57,9 @@ pub struct Metrics {
     pub memory_bytes: IntGauge,
     pub memory_max_bytes: IntGauge,
     pub memory_waits: IntCounterVec,
+    /// Files, objects and sources that could not be read or not to their end; and of these the sources, of which nothing is read any more.
+    pub inputs_unreadable: IntCounterVec,
+    pub sources_ended: IntCounterVec,
     /// Notices of new objects: `received`, then `deleted` once their objects are committed, `returned` to the queue for
     /// another try, or `poison`, left to the queue's redrive policy.
     pub notices: IntCounterVec,
@@ -163,6 +166,8 @@ impl Metrics {
                 IntGauge::new("weir_memory_max_bytes", "resident memory that is allowed, 0 without a limit"),
             ),
             memory_waits: ints("weir_memory_waits_total", "times that reading waited for memory", &[]),
+            inputs_unreadable: ints("weir_inputs_unreadable_total", "inputs that could not be read to their end", &[]),
+            sources_ended: ints("weir_sources_ended_total", "sources that nothing is read from any more", &[]),
             notices: ints("weir_notices_total", "notices of new objects", &["outcome"]),
             notices_held: register(
                 &registry,

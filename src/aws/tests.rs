@@ -112,3 +112,16 @@ impl aws_sdk_s3::config::ProvideCredentials for NoCredentials {
         aws_credential_types::provider::future::ProvideCredentials::ready(Err(CredentialsError::not_loaded("nothing")))
     }
 }
+
+#[test]
+fn a_url_is_shown_without_its_login() {
+    for (url, shown) in [
+        ("http://user:secret@host:1/a@b?c", "http://host:1/a@b?c"),
+        ("https://user@host", "https://host"),
+        ("https://u:p@ss@host/", "https://host/"),
+        ("http://host:1/a@b", "http://host:1/a@b"),
+        ("user:secret@host", "user:secret@host"),
+    ] {
+        assert_eq!(without_login(url), shown);
+    }
+}

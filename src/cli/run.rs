@@ -293,6 +293,12 @@ pub fn run(flags: &Run) -> Result<ExitCode, Failure> {
         return Err(Failure::Usage(anyhow!("standard input can be read once")));
     }
     let mut sources = sources(&config, flags.follow).or_usage()?;
+    if flags.follow && sources.iter().any(|source| matches!(source, Source::Backfill(_))) {
+        return Err(Failure::Usage(anyhow!(
+            "s3:// is read once, and does not go on with --follow: read what is there without it, or with `weir backfill`, and what \
+             comes from a queue that the bucket tells of it, --from sqs://QUEUE"
+        )));
+    }
     flags.common.spare(&config.from).or_usage()?;
     for source in &mut sources {
         if let Source::File(files) = source {
@@ -353,6 +359,7 @@ pub fn sources(config: &Config, follow: bool) -> anyhow::Result<Vec<Source>> {
              `weir backfill` into the same archive, then sqs://"
         );
     }
+    distinct(&sources)?;
     if !files.is_empty() {
         let is_archive = |from: &&String| file::same(Path::new(from), Path::new(&config.archive.dir));
         if config.archive.dir != "none"
@@ -369,6 +376,18 @@ pub fn sources(config: &Config, follow: bool) -> anyhow::Result<Vec<Source>> {
     Ok(sources)
 }
 
+/// # Errors
+/// When two of them would read the same: its rows would be there twice.
+pub fn distinct(sources: &[Source]) -> anyhow::Result<()> {
+    match Source::overlapping(sources) {
+        None => Ok(()),
+        Some((one, other)) => bail!(
+            "{one} and {other} are the same, or one is in the other, and what is in both would be read twice: name one of them, or both \
+             by whole URLs or ARNs where they are two"
+        ),
+    }
+}
+
 /// What the first signal makes of the exit code, as a shell has it: 130 or 143; 0 until one comes.
 static STOPPED_BY: AtomicU8 = AtomicU8::new(0);
 
@@ -377,7 +396,10 @@ static STOPPED_BY: AtomicU8 = AtomicU8::new(0);
 fn verdict(outcome: &Outcome, refused: &[Refused], fail_on: Option<Severity>) -> ExitCode {
     let severe = fail_on.is_some_and(|least| outcome.findings.iter().any(|finding| finding.severity >= least));
     let sent = outcome.summary.sent.values().all(|sent| sent.refused == 0 && sent.waiting == 0);
-    match (outcome.summary.unreadable.is_empty() && refused.is_empty() && sent, severe) {
+    // one that follows for months meets an object now and then that is gone; a source that is, nobody reads any more
+    let told_to_end = outcome.summary.followed && outcome.summary.stopped;
+    let read = outcome.summary.unreadable.is_empty() || (told_to_end && outcome.summary.sources_ended == 0);
+    match (read && refused.is_empty() && sent, severe) {
         (false, _) => ExitCode::from(3),
         (true, true) => ExitCode::from(1),
         // who waits for the whole answer must not take a part for it; a run that follows ends in no other way

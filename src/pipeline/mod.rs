@@ -96,7 +96,7 @@ pub struct Config {
     pub follow: bool,
     /// What is read again while it runs.
     pub renewals: Option<Receiver<Renewal>>,
-    /// Following, a commit is made at least this often while rows wait for one.
+    /// A commit is made at least this often while rows wait for one; of input that ends less often where commits take long.
     pub commit_every: Duration,
     /// What the same run did before it had to begin again.
     pub so_far: SoFar,
@@ -145,8 +145,8 @@ pub async fn run(
     report: impl Fn(Progress) + Send + 'static,
 ) -> anyhow::Result<Outcome> {
     let (memory, so_far) = (config.decode.memory, config.so_far.clone());
-    let (options, every) = (config.decode.clone(), config.follow.then_some(config.commit_every));
-    let worker = spawn_blocking(move || Worker::new(stages, options, every, so_far, Box::new(report)));
+    let (options, follows, every) = (config.decode.clone(), config.follow, config.commit_every);
+    let worker = spawn_blocking(move || Worker::new(stages, options, (follows, every), so_far, Box::new(report)));
     let mut worker = worker.await.context("restoring the state panicked")??;
     worker.renewals = config.renewals;
     let committed = worker.committed.subscribe();
@@ -172,7 +172,7 @@ pub async fn run(
             working = spawn_blocking(move || Ok(worker));
         }
         // while one round is worked on, the next is gathered: never more than two are in memory
-        let (round, ended) = gather(&mut events, round_bytes_max, config.follow, &stop).await;
+        let (round, ended) = gather(&mut events, round_bytes_max, &stop).await;
         let mut worker = working.await.context("a turn panicked")??;
         working = spawn_blocking(move || HEALTH.during(|| worker.turn(round)).map(|()| worker));
         if ended {
@@ -186,9 +186,9 @@ pub async fn run(
     let finished = spawn_blocking(move || worker.finish());
     let mut outcome = finished.await.context("finishing the run panicked")??;
     for event in events.acknowledged(ACKNOWLEDGE_WAIT).await {
-        if let Event::Unreadable { name, why } = event {
+        if let Event::Unreadable { name, why } | Event::Ended { name, why } = event {
             tracing::error!(name, why, "an input could not be read");
-            outcome.summary.unreadable.push(Unreadable { name, why });
+            outcome.summary.note_unreadable(Unreadable { name, why });
         }
     }
     Ok(outcome)
@@ -199,6 +199,8 @@ pub async fn run(
 struct Round {
     pieces: Vec<Piece>,
     unreadable: Vec<Unreadable>,
+    /// Sources of which nothing comes any more.
+    ended: Vec<Unreadable>,
     already_read: u64,
     /// How far partitions have been read, once these pieces have.
     reached: Vec<(Arc<str>, Timestamp)>,
@@ -213,6 +215,7 @@ impl Round {
                 self.pieces.push(piece);
             }
             Event::Unreadable { name, why } => self.unreadable.push(Unreadable { name, why }),
+            Event::Ended { name, why } => self.ended.push(Unreadable { name, why }),
             Event::AlreadyRead => self.already_read += 1,
             Event::Reached { partition, until } => self.reached.push((partition, until)),
         }
@@ -222,16 +225,15 @@ impl Round {
 
 /// Takes what comes until the round is full, has waited long enough, or the input ends (then also `true`).
 ///
-/// Following, it also ends after [`ROUND_WAIT`] with nothing, so that rows already read do not wait for new ones.
-async fn gather(events: &mut Events, bytes_max: usize, follow: bool, stop: &CancellationToken) -> (Round, bool) {
+/// It also ends after [`ROUND_WAIT`] with nothing, so that rows already read do not wait for new ones.
+async fn gather(events: &mut Events, bytes_max: usize, stop: &CancellationToken) -> (Round, bool) {
     let mut round = Round::default();
     let mut cut = now() + ROUND_WAIT;
     while round.bytes < bytes_max {
-        let waiting = follow || !round.pieces.is_empty();
         let event = tokio::select! {
             biased;
             event = events.next() => event,
-            () = sleep_until(cut), if waiting => return (round, false),
+            () = sleep_until(cut) => return (round, false),
             () = async {
                 stop.cancelled().await;
                 sleep(STOP_WAIT).await;
@@ -272,7 +274,9 @@ struct Worker {
     /// Of this worker, among those that share a source.
     name: String,
     round: u64,
-    commit_every: Option<Duration>,
+    /// Its input has no end.
+    follows: bool,
+    commit_every: Duration,
     /// Of the commits that findings bring forward.
     pace: Pace,
     /// When the oldest turn that is not committed was taken.
@@ -299,18 +303,18 @@ struct Worker {
 }
 
 impl Worker {
-    /// Takes up the stages where the last commit left them.
+    /// Takes up the stages where the last commit left them, for input that goes on and on or ends, and a commit that often.
     fn new(
         mut stages: Stages,
         options: decode::Options,
-        commit_every: Option<Duration>,
+        (follows, commit_every): (bool, Duration),
         so_far: SoFar,
         report: Report,
     ) -> anyhow::Result<Worker> {
         stages.detector.keep_to(options.memory);
         stages.triage.keep_to(options.memory);
         reuse::keep_to(options.memory);
-        let mut summary = Summary { followed: commit_every.is_some(), ..so_far.committed() };
+        let mut summary = Summary { followed: follows, ..so_far.committed() };
         let mut saved = Commit::default();
         let is_remote = stages.state.as_ref().is_some_and(State::is_remote);
         if let Some(state) = &mut stages.state {
@@ -342,7 +346,7 @@ impl Worker {
             archive.sweep()?;
             summary.archive = Some(archive.dir().display().to_string());
         }
-        stages.detector.follow(commit_every.is_some());
+        stages.detector.follow(follows);
         restored::restore(&mut stages, &saved, &mut summary)?;
         let mut said = stages.state.as_ref().and_then(State::said);
         let mut verdicts =
@@ -381,6 +385,7 @@ impl Worker {
             name: if saved.worker.is_empty() { random_name() } else { saved.worker },
             committed: watch::Sender::new(Arc::new(saved.checkpoint)),
             round: saved.round,
+            follows,
             commit_every,
             pace: Pace::new(is_remote),
             waiting_since: None,
@@ -442,7 +447,9 @@ impl Worker {
         let full = self.stages.archive.as_ref().is_some_and(Archive::is_full);
         let rows: usize = self.unjudged.iter().map(|batch| batch.rows.num_rows()).sum();
         let many = self.unjudged_bytes >= self.options.memory.of(TOGETHER_BYTES_MAX) || rows >= detect::together_max();
-        if bytes < bytes_max || full || many {
+        let comes_full = bytes >= bytes_max && !full && !many;
+        // where input ends, time alone tells the rules nothing
+        if !comes_full && (self.follows || !self.unjudged.is_empty()) {
             self.judge(now)?;
         }
         let start = wait::now();
@@ -506,7 +513,7 @@ impl Worker {
         let mut found = self.detect(&batches, now);
         let start = wait::now();
         self.stages.triage.watch(&batches);
-        if self.commit_every.is_some() {
+        if self.follows {
             found.extend(self.stages.triage.silent(now));
         }
         let changed = self.stages.triage.settle(found, now);
@@ -567,11 +574,14 @@ impl Worker {
         Ok(())
     }
 
-    /// Following: whether rows have waited long enough, or findings on their way out, or what was accepted for its removal: soon
+    /// Whether rows have waited long enough, or, following, findings on their way out, or what was accepted for its removal: soon
     /// where it would come twice if the program were killed.
     fn is_commit_due(&self) -> bool {
-        let Some(every) = self.commit_every else { return false };
-        let waited = now() - self.committed_at;
+        let (every, waited) = (self.commit_every, now() - self.committed_at);
+        let have_waited = self.waiting_since.is_some_and(|since| now() - since >= every);
+        if !self.follows {
+            return have_waited && waited >= self.commit_took * COMMIT_SHARE;
+        }
         let is_due = |post: &Post| {
             let removal = if post.way().worth().is_some() { self.pace.wait().min(every) } else { every };
             let staged = if post.has_critical_staged() { SEND_WAIT } else { self.pace.wait() };
@@ -579,17 +589,14 @@ impl Worker {
         };
         let is_hurried = self.claims.take_hurry();
         let is_early = waited < self.packing_took * PACKING_SHARE;
-        let is_waited_for =
-            || self.waiting_since.is_some_and(|since| now() - since >= every) || self.stages.posts.iter().any(is_due);
+        let is_waited_for = || have_waited || self.stages.posts.iter().any(is_due);
         is_hurried || (!is_early && is_waited_for())
     }
 
-    /// Whether the commit may be put off though the archive's buffer is full: nobody waits for one while input that ends is read,
+    /// Whether the commit may be put off though the archive's buffer is full: nobody waits for findings while input that ends is read,
     /// and each packs what the rules remember since the one before.
     fn can_wait(&self) -> bool {
-        self.commit_every.is_none()
-            && self.flushes < FLUSHES_MAX
-            && now() - self.committed_at < self.commit_took * COMMIT_SHARE
+        !self.follows && self.flushes < FLUSHES_MAX && now() - self.committed_at < self.commit_took * COMMIT_SHARE
     }
 
     /// Has the archive write what it gathered to files that wait for the next commit, and name them by another round.
@@ -617,7 +624,21 @@ impl Worker {
         for Unreadable { name, why } in &round.unreadable {
             tracing::warn!(name, why, "an input could not be read");
         }
-        self.summary.unreadable.extend(round.unreadable);
+        for Unreadable { name, why } in &round.ended {
+            tracing::error!(
+                name,
+                why,
+                "a source has ended: nothing is read from it until the program is started again"
+            );
+            if self.summary.followed {
+                HEALTH.lost(name);
+            }
+        }
+        let (ended, unreadable) = (round.ended.len() as u64, round.unreadable.len() as u64);
+        METRICS.sources_ended.with_label_values(&[] as &[&str]).inc_by(ended);
+        METRICS.inputs_unreadable.with_label_values(&[] as &[&str]).inc_by(ended + unreadable);
+        self.summary.sources_ended += ended;
+        round.unreadable.into_iter().chain(round.ended).for_each(|input| self.summary.note_unreadable(input));
         self.summary.files_already_read += round.already_read;
         self.summary.bytes_inflated += round.bytes as u64;
         METRICS.bytes.with_label_values(&["inflated"]).inc_by(round.bytes as u64);
@@ -788,7 +809,7 @@ impl Worker {
     fn finish(mut self) -> anyhow::Result<Outcome> {
         self.judge_rest()?;
         let start = wait::now();
-        if self.commit_every.is_none() && !self.summary.stopped {
+        if !self.follows && !self.summary.stopped {
             let found = self.stages.detector.finish();
             self.stages.triage.settle(found, clock());
             self.told.tell(&self.stages);

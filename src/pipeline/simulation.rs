@@ -268,7 +268,7 @@ impl World {
         // it commits at each turn, or only when it is hurried
         let every = if self.dice.roll(2) == 0 { Duration::ZERO } else { Duration::from_secs(3600) };
         let report = Box::new(|_| {});
-        let worker = Worker::new(stages, decode::Options::default(), Some(every), SoFar::default(), report);
+        let worker = Worker::new(stages, decode::Options::default(), (true, every), SoFar::default(), report);
         let mut worker = match worker {
             Ok(worker) => worker,
             Err(error) => {
@@ -470,12 +470,15 @@ fn whatever_ends_a_life_everything_is_sent_once_it_is_committed_and_nothing_befo
     assert!(lives < SEEDS || deaths >= lives * 9 / 10, "{deaths} deaths");
 }
 
+/// Of input that ends, without a commit before.
+const ENDS: (bool, Duration) = (false, Duration::MAX);
+
 #[test]
 fn rows_that_were_read_before_rules_changed_are_judged_by_those_that_were_in_force() {
     let (detector, _) = Detector::new(logs::TABLES, [rule()]);
     let triage = Triage::new(Suppressions::default(), Vec::new());
     let stages = Stages { detector, triage, archive: None, state: None, journal: None, posts: vec![], look_back: None };
-    let mut worker = Worker::new(stages, decode::Options::default(), None, SoFar::default(), Box::new(|_| {})).unwrap();
+    let mut worker = Worker::new(stages, decode::Options::default(), ENDS, SoFar::default(), Box::new(|_| {})).unwrap();
     let (tell, told) = std::sync::mpsc::sync_channel(2);
     worker.renewals = Some(told);
     let turn = |worker: &mut Worker, at: u64| {
@@ -506,7 +509,7 @@ fn as_long_as_rounds_come_full_they_are_judged_together_and_all_at_the_end() {
     assert_eq!(refused, []);
     let triage = Triage::new(Suppressions::default(), Vec::new());
     let stages = Stages { detector, triage, archive: None, state: None, journal: None, posts: vec![], look_back: None };
-    let mut worker = Worker::new(stages, decode::Options::default(), None, SoFar::default(), Box::new(|_| {})).unwrap();
+    let mut worker = Worker::new(stages, decode::Options::default(), ENDS, SoFar::default(), Box::new(|_| {})).unwrap();
     let mut told = Vec::new();
     for at in 0..6 {
         let mut full = round(2 * at, 2 * at + 2);

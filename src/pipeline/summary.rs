@@ -45,6 +45,11 @@ pub struct Rejected {
     pub first: u64,
 }
 
+impl Unreadable {
+    /// Inputs that are named: a run that follows goes on for months.
+    pub const NAMED_MAX: usize = 1000;
+}
+
 impl Rejected {
     /// Inputs and reasons that are counted one by one, and those of them that people are shown.
     const KEPT_MAX: usize = 100;
@@ -199,7 +204,13 @@ pub struct Summary {
     pub files_read: u64,
     /// Files that an earlier run into the same archive had read.
     pub files_already_read: u64,
+    /// The first thousand, and how many more there were.
     pub unreadable: Vec<Unreadable>,
+    #[serde(default)]
+    pub unreadable_more: u64,
+    /// Sources that ended because they could not be read, of all that could not.
+    #[serde(default)]
+    pub sources_ended: u64,
     /// Rejects by input and reason, the first hundred of such pairs; `tables` counts all.
     pub rejected: Vec<Rejected>,
     /// Rows without a time that can be read. Rules judge them; their findings are dated 1970-01-01T00:00:00Z.
@@ -416,6 +427,9 @@ impl Summary {
         for unreadable in &self.unreadable {
             writeln!(out, "could not read {}: {}", plain(&unreadable.name), plain(&unreadable.why))?;
         }
+        if self.unreadable_more > 0 {
+            writeln!(out, "could not read {} more", grouped(self.unreadable_more))?;
+        }
         self.show_rejected(out)?;
         if self.rows_without_time > 0 {
             let have = if self.rows_without_time == 1 { "has" } else { "have" };
@@ -436,6 +450,15 @@ impl Summary {
                 writeln!(out, "stopped before the end of the input: the same command goes on where it stopped")
             }
             (None, true) => writeln!(out, "stopped before the end of the input: the same command begins anew"),
+        }
+    }
+
+    /// Takes note of an input that could not be read.
+    pub fn note_unreadable(&mut self, input: Unreadable) {
+        if self.unreadable.len() < Unreadable::NAMED_MAX {
+            self.unreadable.push(input);
+        } else {
+            self.unreadable_more += 1;
         }
     }
 
@@ -573,6 +596,16 @@ mod tests {
         assert!(text.contains("\n1 row has no time that can be read\n"), "{text}");
         summary.rows_without_time = 1200;
         assert!(shown(&summary).contains("\n1,200 rows have no time that can be read\n"));
+    }
+
+    #[test]
+    fn inputs_that_cannot_be_read_are_named_up_to_a_thousand() {
+        let mut summary = Summary::default();
+        for number in 0..1234 {
+            summary.note_unreadable(Unreadable { name: format!("s3://b/{number}"), why: "gone".into() });
+        }
+        assert_eq!((summary.unreadable.len(), summary.unreadable_more), (1000, 234));
+        assert!(shown(&summary).contains("\ncould not read s3://b/999: gone\ncould not read 234 more\n"));
     }
 
     #[test]

@@ -56,6 +56,8 @@ pub struct Shared {
 pub(super) struct Desk {
     pub outbox: Outbox,
     pub sent: Sent,
+    /// Why some of the last call are sent again, where the service took others of it.
+    again: Option<String>,
     /// Something was accepted or refused that the last commit still has.
     pub changed: bool,
     /// A commit has failed: the outbox holds what none has, and nothing more is sent.
@@ -64,7 +66,7 @@ pub(super) struct Desk {
 
 impl Desk {
     fn new(limits: Limits) -> Desk {
-        Desk { outbox: Outbox::new(limits), sent: Sent::default(), changed: false, is_closed: false }
+        Desk { outbox: Outbox::new(limits), sent: Sent::default(), again: None, changed: false, is_closed: false }
     }
 
     /// Reads the answer to the call of this number; `random` as [`Outbox::answer`] has it.
@@ -76,6 +78,10 @@ impl Desk {
             (false, None) => tracing::info!(place, "{} takes findings again", way.said()),
             (true, None) | (false, Some(_)) => {}
         }
+        if let Some(why) = done.why.as_ref().filter(|why| self.again.as_ref() != Some(*why)) {
+            tracing::warn!(place, why, "{} left findings of a call out, which are sent again", way.said());
+        }
+        self.again = done.why;
         self.sent.accepted += done.accepted as u64;
         self.changed |= done.accepted > 0;
         self.refuse(way);
@@ -370,8 +376,11 @@ impl Post {
     /// On a thread that runs tasks.
     pub fn sent(&self) -> Sent {
         let desk = self.shared.desk();
-        let why = desk.outbox.places().find_map(|(place, _, trouble)| Some(format!("{place}: {}", trouble?.why)));
-        Sent { waiting: desk.outbox.len() as u64, why, ..desk.sent.clone() }
+        let trouble = desk.outbox.places().find_map(|(place, _, trouble)| Some(format!("{place}: {}", trouble?.why)));
+        let unanswered = || desk.outbox.is_out().then(|| "a call has no answer yet".to_owned());
+        let waiting = desk.outbox.len() as u64;
+        let why = trouble.or_else(|| desk.again.clone().filter(|_| waiting > 0)).or_else(unanswered);
+        Sent { waiting, why, ..desk.sent.clone() }
     }
 }
 

@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 
 use super::outbox::call::Answer;
 use super::wire::{self, Reply};
-use crate::aws::Aws;
+use crate::aws::{Aws, without_login};
 use crate::wait::timeout;
 
 /// Credentials are renewed when they have less than this left.
@@ -71,7 +71,7 @@ impl Line {
         let endpoint = std::env::var(service.endpoint_variable).ok();
         let endpoint = endpoint.or_else(|| sdk.endpoint_url().map(str::to_owned));
         let endpoint = endpoint.unwrap_or_else(|| service.of_aws(&region, sdk.use_fips().unwrap_or_default()));
-        let endpoint = endpoint.trim_end_matches('/').to_owned();
+        let endpoint = without_login(endpoint.trim_end_matches('/'));
         let login = Login { provider, held: Mutex::new(None) };
         Ok(Line { service, region, endpoint, login, http })
     }
@@ -206,6 +206,7 @@ pub fn refused(reply: &Reply, code: &str, message: String) -> Answer {
     let message = match message {
         // AWS's text has what should have been signed, and with it the session token
         _ if code.contains("Signature") => "check the secret access key and the clock".to_owned(),
+        message if message.is_empty() && code.is_empty() && !matches!(reply.status, 401 | 403 | 413) => reply.text(),
         message if message.is_empty() => reply.told(),
         message => message,
     };
@@ -256,8 +257,8 @@ mod tests {
             "unavailable InvalidSignatureException: check the secret access key and the clock"
         );
         assert_eq!(said(403, None, "Forbidden"), "denied AccessDenied: status 403: Forbidden");
-        assert_eq!(said(413, None, ""), "invalid InvalidInput: status 413: ");
-        assert_eq!(said(502, None, "<html>"), "unavailable status 502: status 502: <html>");
+        assert_eq!(said(413, None, ""), "invalid InvalidInput: status 413");
+        assert_eq!(said(502, None, "<html>\r\n<h1>Bad\n"), "unavailable status 502: <html> <h1>Bad");
     }
 
     #[test]

@@ -157,7 +157,7 @@ pub fn form(finding: &Finding, now: Timestamp) -> Result<Outgoing, String> {
 }
 
 fn read(reply: &Reply, call: &Call) -> Answer {
-    let told = reply.told();
+    let told = reply.text();
     let code = format!("status {}", reply.status);
     match reply.status {
         200..300 => Answer::all(call),

@@ -11,7 +11,8 @@ use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorSettings,
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::byte_stream::ByteStream;
 
-use super::outbox::call::Answer;
+use super::outbox::call::{Answer, said};
+use crate::aws::quoted;
 use crate::aws::trust::Trust;
 use crate::wait::timeout;
 
@@ -53,10 +54,14 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// The beginning of the body, with the status, where nothing better says what went wrong.
+    /// The beginning of the body in one line, where nothing better says what went wrong.
+    pub fn text(&self) -> String {
+        quoted(&String::from_utf8_lossy(&self.body))
+    }
+
+    /// The same with the status.
     pub fn told(&self) -> String {
-        let begin: String = String::from_utf8_lossy(&self.body).chars().take(200).collect();
-        format!("status {}: {begin}", self.status)
+        said(&format!("status {}", self.status), &self.text())
     }
 }
 

@@ -100,8 +100,13 @@ impl Piece {
 /// What a source tells the pipeline.
 pub enum Event {
     Piece(Piece),
-    /// A file, object or stream that could not be opened or read to its end, and why. What was read of it was told before.
+    /// A file or object that could not be opened or read to its end, and why. What was read of it was told before.
     Unreadable {
+        name: String,
+        why: String,
+    },
+    /// A queue, a stream or a prefix that could not be opened or read on, and why: nothing more comes from it.
+    Ended {
         name: String,
         why: String,
     },
@@ -130,6 +135,8 @@ pub struct Feed {
     pub committed: watch::Receiver<Arc<Checkpoint>>,
     /// Names this worker among those that share a source; stays the same for as long as its state does.
     pub worker: Arc<str>,
+    /// What is known of the objects that all sources of the run read.
+    pub objects: Arc<s3::Known>,
     /// Where a source answers that may lose what it reads to another worker.
     pub claims: Claims,
     pub stop: CancellationToken,
@@ -216,7 +223,7 @@ impl Events {
 }
 
 fn panicked() -> Event {
-    Event::Unreadable { name: "a source".to_owned(), why: PANICKED.to_owned() }
+    Event::Ended { name: "a source".to_owned(), why: PANICKED.to_owned() }
 }
 
 /// The sources there are, each with what it reads.
@@ -228,8 +235,38 @@ pub enum Source {
     Kinesis(kinesis::Config),
 }
 
+impl Source {
+    /// The names of two of them that would read the same, so that its rows would be there twice.
+    pub fn overlapping(sources: &[Source]) -> Option<(String, String)> {
+        let pairs = sources.iter().enumerate().flat_map(|(place, one)| {
+            let others = &sources[place + 1..];
+            others.iter().map(move |other| (one, other))
+        });
+        pairs.filter_map(|(one, other)| one.overlap(other)).next()
+    }
+
+    fn overlap(&self, other: &Source) -> Option<(String, String)> {
+        match (self, other) {
+            (Source::Backfill(one), Source::Backfill(other)) => {
+                let (one, other) = (&one.address, &other.address);
+                (one.holds(other) || other.holds(one)).then(|| (one.to_string(), other.to_string()))
+            }
+            (Source::Notices(one), Source::Notices(other)) => {
+                let (one, other) = (&one.queue, &other.queue);
+                one.is_same(other).then(|| (one.to_string(), other.to_string()))
+            }
+            (Source::Kinesis(one), Source::Kinesis(other)) => {
+                let (one, other) = (&one.stream, &other.stream);
+                one.is_same(other).then(|| (one.to_string(), other.to_string()))
+            }
+            // files look after themselves
+            (Source::File(_) | Source::Backfill(_) | Source::Notices(_) | Source::Kinesis(_), _) => None,
+        }
+    }
+}
+
 /// Starts to read. The events end when every source has, or soon after `stop`; one that fails as a whole is
-/// [`Event::Unreadable`]. Must be called in a runtime.
+/// [`Event::Ended`]. Must be called in a runtime.
 pub fn start(
     sources: Vec<Source>,
     aws: &Aws,
@@ -281,6 +318,7 @@ fn queue(
         resume,
         committed,
         worker,
+        objects: Arc::default(),
         claims: claims.clone(),
         stop,
     };
@@ -304,7 +342,7 @@ mod tests {
         let soon = Duration::from_secs(10);
         events.sources.spawn(panics(feed.clone()));
         let told = timeout(soon, events.next()).await.unwrap();
-        assert!(matches!(told, Some(Event::Unreadable { why, .. }) if why == PANICKED));
+        assert!(matches!(told, Some(Event::Ended { why, .. }) if why == PANICKED));
         feed.send(piece(1)).await.unwrap();
         assert!(matches!(timeout(soon, events.next()).await.unwrap(), Some(Event::Piece(_))));
         // the last: nobody may be told before the queue has ended
@@ -314,7 +352,7 @@ mod tests {
             told.push(event);
         }
         told.extend(events.acknowledged(soon).await);
-        assert!(matches!(&told[..], [Event::Unreadable { why, .. }] if why == PANICKED));
+        assert!(matches!(&told[..], [Event::Ended { why, .. }] if why == PANICKED));
     }
 
     fn piece(bytes: usize) -> Event {

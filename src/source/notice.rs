@@ -78,7 +78,7 @@ fn poison<T>(why: impl Into<String>) -> Result<T, Poison> {
 /// Reads the body of one SQS message.
 ///
 /// # Errors
-/// When it is no JSON, or JSON of no known shape; and when any part of a notice is damaged, since a body is deleted from
+/// When it is no JSON, or JSON of no known shape, such as an event in place of a notice; and when any part of a notice is damaged, since a body is deleted from
 /// its queue as a whole.
 pub fn read(body: &str) -> Result<Told, Poison> {
     unwrapped(body, 0)
@@ -136,8 +136,7 @@ fn s3_event(records: &[Value]) -> Result<Told, Poison> {
     let mut told = Objects::new(Kind::S3);
     for record in records {
         let Some(s3) = record.get("s3") else {
-            told.other("", "a record that is not about S3");
-            continue;
+            return poison(format!("a record of {}, {NO_NOTICE}", name(&record["eventSource"])));
         };
         let Some(name) = record["eventName"].as_str() else { return poison("an S3 event without eventName") };
         let object = &s3["object"];
@@ -164,7 +163,11 @@ fn eventbridge(event: &Map<String, Value>) -> Result<Told, Poison> {
             };
             told.created(&detail["bucket"]["name"], key.to_owned(), object, ["etag", "version-id"])?;
         }
-        Some(other) => told.other(detail["object"]["key"].as_str().unwrap_or_default(), other),
+        // CloudTrail's calls of S3 have the same source
+        Some(other) if text(event, "source") == Some("aws.s3") && other.starts_with("Object ") => {
+            told.other(detail["object"]["key"].as_str().unwrap_or_default(), other);
+        }
+        Some(_) => return poison(format!("an event of EventBridge, {}, {NO_NOTICE}", name(&event["detail-type"]))),
         None => return poison("an EventBridge event whose detail-type is no text"),
     }
     told.told()
@@ -182,6 +185,14 @@ fn cloudtrail(notice: &Map<String, Value>) -> Result<Told, Poison> {
         told.created(&notice["s3Bucket"], key.to_owned(), &Value::Null, ["", ""])?;
     }
     told.told()
+}
+
+/// Deleted, an event would be read by nobody.
+const NO_NOTICE: &str = "which is no notice of S3: events are read from objects, files and streams";
+
+/// What something calls itself, for people.
+fn name(value: &Value) -> String {
+    value.as_str().map_or_else(|| "something without a name".to_owned(), |name| name.chars().take(80).collect())
 }
 
 fn text<'a>(object: &'a Map<String, Value>, key: &str) -> Option<&'a str> {

@@ -32,6 +32,15 @@ impl Address {
         }
         Ok(Address { bucket: bucket.to_owned(), prefix: prefix.to_owned() })
     }
+
+    /// Whether all that is in the other is in this.
+    pub fn holds(&self, other: &Address) -> bool {
+        let folder = |prefix: &str| match prefix.trim_end_matches('/') {
+            "" => String::new(),
+            name => format!("{name}/"),
+        };
+        self.bucket == other.bucket && folder(&other.prefix).starts_with(&folder(&self.prefix))
+    }
 }
 
 impl fmt::Display for Address {

@@ -49,6 +49,19 @@ fn usage_errors_exit_with_2_and_say_what_to_do() {
             &["run", "--from", &sample, "--rules", few(), "--archive", "none", "--explain", "0000"],
             "has an id that begins with 0000",
         ),
+        (
+            &["run", "--from", "sqs://t", "sqs://sqs.eu-west-1.amazonaws.com/1/t"],
+            "sqs://t and sqs://https://sqs.eu-west-1",
+        ),
+        (
+            &["run", "--from", "kinesis://s", "arn:aws:kinesis:eu-west-1:111122223333:stream/s"],
+            "kinesis://s and arn:aws:kinesis:eu-west-1:111122223333:stream/s are the same",
+        ),
+        (
+            &["run", "--from", "s3://logs/a/b", "s3://logs/a/"],
+            "s3://logs/a/b and s3://logs/a/ are the same, or one is in",
+        ),
+        (&["run", "--from", "s3://logs/a", "--follow"], "--from sqs://QUEUE"),
         (&["tables", "x"], "cloudtrail"),
         (&["run", "--from", "./", "--archive", "."], "./ is the archive too"),
         (&["run", "--from", ".", "--archive", ""], "name its folder, or none"),

@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::support::{code, ended, few, repository, signal, text, weir};
 
 /// Status and body of what is at a path.
-fn ask(address: &str, path: &str) -> Option<(u16, Value)> {
+pub fn ask(address: &str, path: &str) -> Option<(u16, Value)> {
     let mut connection = TcpStream::connect(address).ok()?;
     write!(connection, "GET {path} HTTP/1.0\r\n\r\n").ok()?;
     let mut answer = String::new();

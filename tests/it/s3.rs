@@ -13,6 +13,7 @@ use aws_sdk_s3::types::{Event, NotificationConfiguration, QueueConfiguration as 
 use aws_sdk_sqs::types::QueueAttributeName as Attribute;
 use weir::aws::{self, Aws};
 
+use crate::health::{ask, free_address};
 use crate::moto::moto;
 use crate::pipeline::{count, many_files};
 use crate::s3_fake::{Fake, Fault};
@@ -465,4 +466,68 @@ async fn a_queue_is_read_until_it_is_empty() {
     assert_eq!(summary["tables"]["unknown"]["rejects"], 1);
     // the notice of the missing object waits for its next try; the others are done with
     assert_eq!(clients.messages(&url).await, (0, 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_is_not_ready_when_one_of_its_sources_has_ended() {
+    let (fake, folder, address) = (Fake::start().await, tempfile::tempdir().unwrap(), free_address());
+    configure(folder.path(), &fake.url, "");
+    fs::create_dir(folder.path().join("logs")).unwrap();
+    fake.fault("GetQueueUrl", [Fault::Refuse(400, "AWS.SimpleQueueService.NonExistentQueue", "no such queue")]);
+    let from = ["run", "--from", "logs", "sqs://gone", "--follow", "--archive", "a", "--findings", "f.ndjson"];
+    let child = begin(&[&from[..], &["--metrics", &address, "--summary", "s.json"]].concat(), folder.path());
+    let begun = Instant::now();
+    let report = loop {
+        match ask(&address, "/readyz") {
+            Some((503, report)) if report["sources_ended"].is_array() => break report,
+            answer => assert!(begun.elapsed() < Duration::from_secs(180), "it did not come: {answer:?}"),
+        }
+        thread::sleep(Duration::from_millis(50));
+    };
+    assert_eq!(report["sources_ended"], serde_json::json!(["sqs://gone"]), "{report}");
+    signal(&child, rustix::process::Signal::TERM);
+    let output = ended(child, Duration::from_secs(120));
+    assert_eq!(code(&output), 3, "a source was not read: {}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("a source has ended"), "{}", text(&output.stderr));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_backfill_that_is_killed_goes_on_behind_its_last_commit() {
+    let (fake, folder) = (Fake::start().await, tempfile::tempdir().unwrap());
+    configure(folder.path(), &fake.url, "[limits]\ncommit_seconds = 1");
+    let each = fill(&fake, folder.path(), 4);
+    fake.fault(&format!("trail/{}", key(3)), [Fault::Stall(0)]);
+    let backfill = ["backfill", "s3://trail", "--archive", "a", "--summary", "s.json"];
+    let mut child = begin(&backfill, folder.path());
+    let begun = Instant::now();
+    while !folder.path().join("a/cloudtrail").exists() {
+        assert!(begun.elapsed() < Duration::from_secs(180), "no commit came");
+        thread::sleep(Duration::from_millis(50));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(code(&run(&backfill, folder.path())), 0);
+    let summary = summary(folder.path());
+    assert_eq!((&summary["files_already_read"], &summary["files_read"]), (&3.into(), &1.into()), "{summary}");
+    let (rows, ids) = count("a", folder.path());
+    assert_eq!((rows, ids), (4 * each, 4 * each), "each once");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_follows_and_is_told_to_stop_ends_with_0_though_an_object_was_gone() {
+    let (fake, folder) = (Fake::start().await, tempfile::tempdir().unwrap());
+    configure(folder.path(), &fake.url, "");
+    fake.send("1", r#"{"s3Bucket":"trail","s3ObjectKey":["gone"]}"#);
+    let worker =
+        ["run", "--from", "sqs://trail", "--follow", "--archive", "a", "--findings", "f.ndjson", "--summary", "s.json"];
+    let child = begin(&worker, folder.path());
+    let begun = Instant::now();
+    while fake.world().hidden.values().all(|seconds| *seconds != 30) {
+        assert!(begun.elapsed() < Duration::from_secs(180), "it was not given back");
+        thread::sleep(Duration::from_millis(50));
+    }
+    signal(&child, rustix::process::Signal::TERM);
+    let output = ended(child, Duration::from_secs(120));
+    assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+    assert_eq!(summary(folder.path())["unreadable"][0]["name"], "s3://trail/gone");
 }

@@ -13,6 +13,7 @@ const SECRET: &str = "wCANARYsecretCANARY/of+the+tests";
 const TOKEN: &str = "IQoJCANARYtokenCANARY";
 const HOOK: &str = "TCANARYhookCANARYhook";
 const FILED: &str = "wCANARYfiledCANARY/in+a+profile";
+const LOGIN: &str = "wCANARYloginCANARYin-an-address";
 
 /// A server that answers as AWS does to a signature it does not accept: with the text that should have been signed, which has
 /// the session token in it.
@@ -57,7 +58,7 @@ fn run(arguments: &[&str], folder: &Path, url: &str) -> Output {
 }
 
 fn assert_no_canary(what: &str, bytes: &[u8]) {
-    for secret in [SECRET, TOKEN, HOOK, FILED] {
+    for secret in [SECRET, TOKEN, HOOK, FILED, LOGIN] {
         // a part of it is too much, too
         let part = &secret[..14];
         let found = bytes.windows(part.len()).position(|window| window == part.as_bytes());
@@ -84,6 +85,8 @@ fn what_is_written_holds_no_secret() {
     fs::write(at("profile.toml"), config("profile = 'filed'")).unwrap();
     let role = "assume_role = { arn = 'arn:aws:iam::111122223333:role/weir' }";
     fs::write(at("role.toml"), config(role)).unwrap();
+    let login = url.replace("http://", &format!("http://weir:{LOGIN}@"));
+    fs::write(at("login.toml"), config("").replace(&url, &login)).unwrap();
     fs::write(at("leases.toml"), config("") + "[source.kinesis.leases]\ntable = 'leases'\n").unwrap();
     fs::write(at("wrong.toml"), "[aws]\nsecret_access_key = 'x'\n").unwrap();
     let filed = format!("[filed]\naws_access_key_id = AKIAI44QH8DHBEXAMPLE\naws_secret_access_key = {FILED}\n");
@@ -113,7 +116,7 @@ fn what_is_written_holds_no_secret() {
         .concat(),
     ));
     for how in &loud {
-        for file in ["weir.toml", "profile.toml", "role.toml"] {
+        for file in ["weir.toml", "profile.toml", "role.toml", "login.toml"] {
             let queue = ["run", "-c", file, "--from", "sqs://notices", "--rules", "none"];
             commands.push((3, [how, &queue[..], &work].concat()));
             commands.push((
@@ -127,10 +130,10 @@ fn what_is_written_holds_no_secret() {
             commands.push((3, [how, &stream[..], &work].concat()));
         }
         // its finding waits for the hub, which refuses the signature
-        commands.push((
-            3,
-            [how, &["run", "--rules", few(), "-c", "weir.toml", "--from", "attack.json.gz"][..], &work].concat(),
-        ));
+        for file in ["weir.toml", "login.toml"] {
+            let attack = ["run", "--rules", few(), "-c", file, "--from", "attack.json.gz"];
+            commands.push((3, [how, &attack[..], &work].concat()));
+        }
         let bucket = ["backfill", "s3://my-trail", "-c", "role.toml", "--rules", "none"];
         commands.push((3, [how, &bucket[..], &work].concat()));
     }
@@ -146,7 +149,7 @@ fn what_is_written_holds_no_secret() {
     println!("{} commands", commands.len());
     let mut files = 0;
     for entry in walkdir::WalkDir::new(folder.path()).into_iter().map(Result::unwrap) {
-        if entry.file_type().is_file() && entry.file_name() != "credentials" {
+        if entry.file_type().is_file() && entry.file_name() != "credentials" && entry.file_name() != "login.toml" {
             assert_no_canary(&entry.path().display().to_string(), &fs::read(entry.path()).unwrap());
             files += 1;
         }

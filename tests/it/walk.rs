@@ -131,7 +131,7 @@ fn read(path: &Path) -> Vec<Piece> {
     while let Some(event) = runtime.block_on(events.next()) {
         match event {
             Event::Piece(piece) => pieces.push(piece),
-            Event::Unreadable { name, why } => panic!("{name}: {why}"),
+            Event::Unreadable { name, why } | Event::Ended { name, why } => panic!("{name}: {why}"),
             Event::AlreadyRead => panic!("nothing was read before"),
             Event::Reached { .. } => panic!("files do not go on"),
         }

@@ -275,7 +275,7 @@ fn the_address_of_a_webhook_is_never_printed() {
     let mut printed = String::new();
     // it says that there is nothing at the address, then nobody is there at all, then there is none
     for (hook, exit, says) in [
-        (fake.hook(), 3, "1 wait for the next run (address: status 404: status 404: no_service at /(secret))"),
+        (fake.hook(), 3, "1 wait for the next run (address: status 404: no_service at /(secret))"),
         (format!("http://127.0.0.1:9/services/{CANARY}"), 3, "1 wait for the next run (address: "),
         (format!("ftp://127.0.0.1/{CANARY}"), 2, "in the environment variable `HOOK`: there is no https:// URL"),
         (String::new(), 2, "the environment variable `HOOK` of the webhook is not set"),

@@ -6,11 +6,12 @@ use std::path::Path;
 
 use super::check::{Check, Status};
 use crate::archive::layout::PRIVATE;
-use crate::cli::run::{Compiled, compile, memory, sources, table, ways};
+use crate::cli::run::{Compiled, compile, distinct, memory, sources, table, ways};
 use crate::config::Config;
 use crate::logs::vpc_flow;
 use crate::memory::{Memory, mib};
 use crate::pipeline::commit::State;
+use crate::source::Source;
 use crate::time::Timestamp;
 use crate::triage::canary::Canaries;
 use crate::triage::suppress::Suppressions;
@@ -37,10 +38,12 @@ fn configuration(config: &Config, file: Option<&Path>) -> Vec<Check> {
             wrong.push(format!("{key}: {error:#}"));
         }
     };
+    let mut all: Vec<Source> = Vec::new();
     for from in &config.from {
         let alone = Config { from: vec![from.clone()], ..config.clone() };
-        note("from", sources(&alone, true).map(|_| ()));
+        note("from", sources(&alone, true).map(|found| all.extend(found)));
     }
+    note("from", distinct(&all));
     note("table", config.table.as_deref().map_or(Ok(()), |name| table(name).map(|_| ())));
     let format = config.vpc_flow_format.as_deref().map_or(Ok(()), vpc_flow::check_format);
     note("vpc_flow_format", format.map_err(anyhow::Error::msg));

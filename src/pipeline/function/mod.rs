@@ -71,7 +71,7 @@ impl Function {
         let Setup { stages, decode, suppress, assets, aws, archive } = setup;
         Suppressions::new(suppress.clone())?;
         // it follows, so that no rule waits for an end; no commit is ever due
-        let worker = Worker::new(stages, decode, Some(Duration::MAX), SoFar::default(), Box::new(|_| ()))?;
+        let worker = Worker::new(stages, decode, (true, Duration::MAX), SoFar::default(), Box::new(|_| ()))?;
         Ok(Function { worker, suppress, assets, objects: Named::new(aws), archive, runtime })
     }
 

@@ -119,7 +119,7 @@ impl Answer {
             Answer::Taken { .. } => None,
             Answer::Invalid { code, message }
             | Answer::Denied { code, message }
-            | Answer::Unavailable { code, message, .. } => Some(format!("{code}: {message}")),
+            | Answer::Unavailable { code, message, .. } => Some(said(code, message)),
         }
     }
 
@@ -127,6 +127,11 @@ impl Answer {
     pub fn all(call: &Call) -> Answer {
         Answer::Taken { success_count: call.findings.len(), failed: Vec::new() }
     }
+}
+
+/// Code and message, where there is one.
+pub fn said(code: &str, message: &str) -> String {
+    if message.is_empty() { code.to_owned() } else { format!("{code}: {message}") }
 }
 
 fn begins(code: &str, words: &[&str]) -> bool {
@@ -158,8 +163,10 @@ impl Failed {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
     pub accepted: usize,
-    /// Those that will be sent again.
+    /// Those that will be sent again,
     pub again: usize,
+    /// and why, where the service took others of their call.
+    pub why: Option<String>,
     /// Those that will not, with code and message.
     pub poison: Vec<(Outgoing, String, String)>,
 }

@@ -59,10 +59,12 @@ pub enum Put {
 }
 
 /// What an answer did to the findings of its call.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Delivery {
     pub accepted: usize,
     pub again: usize,
+    /// Why the service left these out, where it took others of the call.
+    pub why: Option<String>,
     pub poisoned: usize,
 }
 
@@ -96,6 +98,11 @@ impl Outbox {
     pub fn places(&self) -> impl Iterator<Item = (&str, usize, Option<&Trouble>)> {
         let waiting = self.queues.iter().filter(|(_, queue)| !queue.is_empty());
         waiting.map(|(place, queue)| (place.as_str(), queue.len(), queue.trouble()))
+    }
+
+    /// Whether calls are out that have no answer yet.
+    pub fn is_out(&self) -> bool {
+        self.queues.values().any(Queue::is_out)
     }
 
     /// The JSON of everything that waits.
@@ -170,7 +177,7 @@ impl Outbox {
         let (accepted, again, poisoned) = (outcome.accepted, outcome.again, outcome.poison.len());
         let poison = |(outgoing, code, message)| Poison { place: place.to_owned(), outgoing, code, message };
         self.poison.extend(outcome.poison.into_iter().map(poison));
-        Delivery { accepted, again, poisoned }
+        Delivery { accepted, again, why: outcome.why, poisoned }
     }
 
     /// Hands over what the service will not take. The caller keeps it somewhere in every turn: here it is not bounded.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
-use super::call::{Answer, Call, Failed, Gather, Limits, Outcome, Outgoing};
+use super::call::{Answer, Call, Failed, Gather, Limits, Outcome, Outgoing, said};
 use super::rate::{Rate, back_off};
 use crate::time::Timestamp;
 
@@ -133,6 +133,11 @@ impl Queue {
     /// Their ids.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
         self.turns.keys().map(String::as_str)
+    }
+
+    /// Whether calls are out that have no answer yet.
+    pub fn is_out(&self) -> bool {
+        !self.out.is_empty()
     }
 
     /// Bytes of JSON of all of them.
@@ -292,11 +297,11 @@ impl Queue {
                 self.bisect(out.turns, code, message, &mut outcome);
             }
             Answer::Denied { code, message } => {
-                self.refused(&out, Refused::Denied, format!("{code}: {message}"), now, random);
+                self.refused(&out, Refused::Denied, said(&code, &message), now, random);
                 out.turns.iter().for_each(|turn| self.back(*turn, State::Ready, &mut outcome));
             }
             Answer::Unavailable { code, message, pause } => {
-                self.refused(&out, Refused::Unavailable { pause }, format!("{code}: {message}"), now, random);
+                self.refused(&out, Refused::Unavailable { pause }, said(&code, &message), now, random);
                 out.turns.iter().for_each(|turn| self.back(*turn, State::Ready, &mut outcome));
             }
         }
@@ -312,6 +317,7 @@ impl Queue {
         random: f64,
         outcome: &mut Outcome,
     ) {
+        let first = failed.first().cloned();
         let mut failed: HashMap<String, Failed> = failed.into_iter().rev().map(|one| (one.id.clone(), one)).collect();
         let unnamed = turns.iter().filter(|turn| !failed.contains_key(&self.held[turn].outgoing.id)).count();
         // some failed and are not named: all that are not named go again, which changes nothing for those imported
@@ -327,7 +333,15 @@ impl Queue {
                     outcome.poison.push((held.outgoing.clone(), one.code, one.message));
                     self.settle(*turn);
                 }
-                None | Some(_) => {
+                passing => {
+                    let of_others = || match &first {
+                        Some(Failed { code, message, .. }) => {
+                            format!("{}, of findings that were not sent", said(code, message))
+                        }
+                        None => format!("{success_count} of {} were accepted, and none is named", turns.len()),
+                    };
+                    let why = passing.map_or_else(of_others, |one| said(&one.code, &one.message));
+                    outcome.why.get_or_insert(why);
                     let attempts = held.attempts + 1;
                     let until = now.0.saturating_add(back_off(attempts, WAIT_MICROS_MAX, random));
                     self.held.get_mut(turn).expect("out means held").attempts = attempts;

@@ -18,8 +18,8 @@ fn what_a_status_means() {
     };
     assert_eq!(of(200, None), "1 taken, 0 failed");
     assert_eq!(of(204, None), "1 taken, 0 failed");
-    assert_eq!(of(302, None), "denied status 302 (status 302: no_service)");
-    assert_eq!(of(400, None), "invalid status 400 (status 400: no_service)");
+    assert_eq!(of(302, None), "denied status 302 (no_service)");
+    assert_eq!(of(400, None), "invalid status 400 (no_service)");
     for status in [401, 403, 404, 410] {
         assert!(of(status, None).starts_with("denied"), "{status}");
     }

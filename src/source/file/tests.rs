@@ -152,7 +152,7 @@ impl Found {
                 piece.forget.iter().for_each(|name| self.done.forget(name));
             }
             Event::AlreadyRead => self.already += 1,
-            Event::Unreadable { why, .. } => self.unreadable.push(why),
+            Event::Unreadable { why, .. } | Event::Ended { why, .. } => self.unreadable.push(why),
             Event::Reached { .. } => {}
         }
     }

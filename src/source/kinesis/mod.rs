@@ -188,8 +188,16 @@ pub async fn run(config: Config, aws: Aws, feed: Feed) {
 }
 
 async fn unreadable(feed: &Feed, name: String, error: &anyhow::Error) {
+    // how it stood when it was last read says nothing of now
+    for gauge in [&METRICS.kinesis_behind_seconds, &METRICS.kinesis_age_seconds] {
+        // where it was never set there is none to remove
+        let _ = gauge.remove_label_values(&[&name]);
+    }
+    for gauge in [&METRICS.kinesis_shards, &METRICS.kinesis_leases] {
+        let _ = gauge.remove_label_values(&[&name]);
+    }
     // when the pipeline has gone, nobody wants to know
-    let _ = feed.send(Event::Unreadable { name, why: format!("{error:#}") }).await;
+    let _ = feed.send(Event::Ended { name, why: format!("{error:#}") }).await;
 }
 
 async fn run_with(config: Config, client: Client, trust: Trust, feed: Feed) -> anyhow::Result<()> {

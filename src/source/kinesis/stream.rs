@@ -40,6 +40,16 @@ impl Stream {
         (arn == "arn" && service == "kinesis" && is_name(name)).then(|| Stream::Arn(text.to_owned()))
     }
 
+    /// Whether both name one stream; a name and an ARN with it do so where nobody can tell.
+    pub fn is_same(&self, other: &Stream) -> bool {
+        match (self, other) {
+            (Stream::Name(one), Stream::Name(other)) | (Stream::Arn(one), Stream::Arn(other)) => one == other,
+            (Stream::Name(name), Stream::Arn(arn)) | (Stream::Arn(arn), Stream::Name(name)) => {
+                arn.rsplit('/').next() == Some(name)
+            }
+        }
+    }
+
     /// The Region that an ARN names.
     pub fn region(&self) -> Option<&str> {
         match self {

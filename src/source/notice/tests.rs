@@ -93,11 +93,6 @@ fn news_about_nothing_to_read_is_not_for_us() {
     let only = "only objects that are created are read";
     check(&sample("s3-removed"), &format!("ObjectRemoved:Delete: {only}"));
     check(&sample("eventbridge-deleted"), &format!("Object Deleted: {only}"));
-    check(
-        r#"{"detail-type":"AWS API Call via CloudTrail","detail":{}}"#,
-        &format!("AWS API Call via CloudTrail: {only}"),
-    );
-    check(r#"{"Records":[{"eventSource":"aws:ses"}]}"#, &format!("a record that is not about S3: {only}"));
     check(r#"{"Records":[]}"#, "nothing is named in it");
     check(r#"{"s3Bucket":"b.c","s3ObjectKey":[]}"#, "nothing is named in it");
     check(r#"{"Type":"UnsubscribeConfirmation","TopicArn":"t"}"#, "SNS says that this queue has no longer its notices");
@@ -152,6 +147,13 @@ fn damage_is_said_to_be_what_it_is() {
     check("hello", "not JSON: ");
     check("[]", "not a JSON object");
     check(r#"{"a":1,"b":2}"#, "a notice of no known shape, with the keys [a, b]");
+    let call =
+        r#"{"detail-type":"AWS API Call via CloudTrail","source":"aws.s3","detail":{"eventName":"DeleteBucket"}}"#;
+    check(call, "an event of EventBridge, AWS API Call via CloudTrail, which is no notice of S3");
+    let events = r#"{"Records":[{"eventVersion":"1.08","eventSource":"s3.amazonaws.com","eventName":"DeleteBucket"}]}"#;
+    check(events, "a record of s3.amazonaws.com, which is no notice of S3");
+    check(r#"{"Records":[{"eventSource":"aws:ses"}]}"#, "a record of aws:ses, which is no notice of S3");
+    check(r#"{"Records":[7]}"#, "a record of something without a name, which is no notice of S3");
     check(r#"{"Records":{}}"#, "a notice of no known shape, with the keys [Records]");
     check(&"[".repeat(100_000), "not JSON: recursion limit");
     check(r#"{"Type":"Notification","TopicArn":"t"}"#, "an SNS envelope without a Message");

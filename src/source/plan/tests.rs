@@ -5,6 +5,21 @@ use proptest::prelude::*;
 use regex::Regex;
 
 use super::*;
+
+#[test]
+fn a_prefix_holds_what_is_below_it() {
+    let holds = |one: &str, other: &str| Address::parse(one).unwrap().holds(&Address::parse(other).unwrap());
+    for (one, other) in
+        [("s3://logs", "s3://logs/a"), ("s3://logs/a", "s3://logs/a/"), ("s3://logs/a/", "s3://logs/a/b/c.gz")]
+    {
+        assert!(holds(one, other), "{one} {other}");
+    }
+    for (one, other) in
+        [("s3://logs/a", "s3://logs/ab"), ("s3://logs/a/b", "s3://logs/a"), ("s3://logs", "s3://others/a")]
+    {
+        assert!(!holds(one, other), "{one} {other}");
+    }
+}
 use crate::source::layout::{Range, Verdict};
 use crate::time::{MICROS_PER_HOUR, Timestamp};
 

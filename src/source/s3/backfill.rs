@@ -56,7 +56,8 @@ pub struct Progress {
     pub bytes_done: AtomicU64,
 }
 
-/// Reads what is wanted, or stops when it is told to. What cannot be read is told as [`Event::Unreadable`].
+/// Reads what is wanted, or stops when it is told to. What cannot be read is told as [`Event::Unreadable`], and the
+/// whole as [`Event::Ended`].
 pub async fn run(config: Config, aws: Aws, feed: Feed) {
     let name = config.address.to_string();
     let work = async {
@@ -77,7 +78,7 @@ pub async fn run(config: Config, aws: Aws, feed: Feed) {
     };
     if let Err(error) = result {
         // when the pipeline has gone, nobody is there to be told
-        let _ = feed.send(Event::Unreadable { name, why: format!("{error:#}") }).await;
+        let _ = feed.send(Event::Ended { name, why: format!("{error:#}") }).await;
     }
 }
 

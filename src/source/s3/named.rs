@@ -60,7 +60,7 @@ impl Reading {
             match self.events.next().await? {
                 Event::Piece(piece) => return Some(piece),
                 // nothing is remembered that could have been read before
-                Event::AlreadyRead | Event::Unreadable { .. } | Event::Reached { .. } => {}
+                Event::AlreadyRead | Event::Unreadable { .. } | Event::Ended { .. } | Event::Reached { .. } => {}
             }
         }
     }

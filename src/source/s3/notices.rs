@@ -62,18 +62,33 @@ pub struct Config {
     pub until_empty: bool,
 }
 
-/// Reads what the queue tells of until told to stop. What cannot be read is told as [`Event::Unreadable`].
+/// Reads what the queue tells of until told to stop. What cannot be read is told as [`Event::Unreadable`], and a queue that cannot be
+/// opened or received from as [`Event::Ended`]: not what time may mend, as long as it is to be read on and on.
 pub async fn run(config: Config, aws: Aws, feed: Feed) {
     let aws = aws.assuming(config.settings.assume_role.as_ref());
-    let opened = async { Ok((Queue::open(&aws, &config.queue).await?, Buckets::new(&aws).await?)) };
-    let opened: Result<_, Trouble> = select! {
+    let opened = async {
+        let mut tries = 0;
+        loop {
+            let opened: Result<_, Trouble> =
+                async { Ok((Queue::open(&aws, &config.queue).await?, Buckets::new(&aws).await?)) }.await;
+            match opened {
+                Err(trouble) if trouble.may_pass() && !config.until_empty => {
+                    tracing::warn!("opening {}: {trouble}; trying again", config.queue);
+                    sleep(pause(tries)).await;
+                    tries += 1;
+                }
+                opened => return opened,
+            }
+        }
+    };
+    let opened = select! {
         opened = opened => opened,
         () = feed.stop.cancelled() => return,
     };
     match opened {
         Ok((queue, buckets)) => Notices::new(config, queue, buckets, feed).run().await,
         Err(trouble) => {
-            let event = Event::Unreadable { name: config.queue.to_string(), why: trouble.to_string() };
+            let event = Event::Ended { name: config.queue.to_string(), why: trouble.to_string() };
             // when the pipeline has gone, nobody is there to be told
             let _ = feed.send(event).await;
         }
@@ -222,7 +237,7 @@ impl Notices {
                 self.troubles += 1;
                 let hopeless = !self.answered && !trouble.may_pass();
                 if hopeless || (self.until_empty && self.troubles >= TRIES_MAX) {
-                    let event = Event::Unreadable { name: self.name.clone(), why: format!("receiving: {trouble}") };
+                    let event = Event::Ended { name: self.name.clone(), why: format!("receiving: {trouble}") };
                     self.drained = true;
                     return self.hand_on(event).await;
                 }

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::io::{self, Cursor, Read, Seek};
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use super::body::{Body, Patience, Stream};
 use super::bucket::Buckets;
@@ -76,10 +77,41 @@ pub(super) struct Reader {
     loading: Arc<Semaphore>,
     /// Objects that are decoded at the same time: each may take 32 MiB when inflated.
     decoding: Arc<Semaphore>,
-    /// How far this run got with objects that it could not read to their end.
+    known: Arc<Known>,
+    /// The same object may be asked for again.
+    remembers: bool,
+}
+
+/// What a run knows of objects, whichever of its queues told of them.
+#[derive(Default)]
+pub struct Known {
+    /// How far it got with objects that it could not read to their end.
     left: Mutex<HashMap<Arc<str>, Offset>>,
     /// Objects that were read to their end and are not committed, where the same may be asked for again.
-    finished: Option<Mutex<BTreeSet<Arc<str>>>>,
+    finished: Mutex<BTreeSet<Arc<str>>>,
+    /// Those that are being read, and who waits for one of them to be so no more.
+    reading: Mutex<BTreeSet<Arc<str>>>,
+    ended: Notify,
+}
+
+/// An object that nobody else reads meanwhile.
+struct Alone<'a> {
+    known: &'a Known,
+    partition: Arc<str>,
+}
+
+impl Known {
+    fn begin(&self, partition: &Arc<str>) -> Option<Alone<'_>> {
+        let is_new = lock(&self.reading).insert(partition.clone());
+        is_new.then(|| Alone { known: self, partition: partition.clone() })
+    }
+}
+
+impl Drop for Alone<'_> {
+    fn drop(&mut self) {
+        lock(&self.known.reading).remove(&self.partition);
+        self.known.ended.notify_waiters();
+    }
 }
 
 impl Reader {
@@ -91,63 +123,81 @@ impl Reader {
         METRICS.queue_bytes_max.with_label_values(&["objects"]).set(loading as i64);
         Reader {
             buckets,
+            known: feed.objects.clone(),
             feed,
             patience: Patience { stall: STALL, tries_max },
             loading: Arc::new(Semaphore::new((loading / LOADING_UNIT) as usize)),
             decoding: Arc::new(Semaphore::new(decoders)),
-            left: Mutex::default(),
-            finished: None,
+            remembers: false,
         }
     }
 
     /// The same for who may ask for an object again in this run: what was read is not read twice. It must then be told of
     /// commits with [`Reader::settle`].
     pub fn remembering(self) -> Reader {
-        Reader { finished: Some(Mutex::default()), ..self }
+        Reader { remembers: true, ..self }
     }
 
     /// What is committed is known from there.
     pub fn settle(&self, committed: &Checkpoint) {
-        if let Some(finished) = &self.finished {
-            lock(finished).retain(|partition| !is_done(committed, partition));
-        }
+        lock(&self.known.finished).retain(|partition| !is_done(committed, partition));
     }
 
     /// Reads one object to its end. Told to stop, it finishes a small one, whose records and end would else be parted.
     pub async fn read(&self, object: &Object) -> Outcome {
+        loop {
+            if let Some(outcome) = self.read_alone(object).await {
+                return outcome;
+            }
+        }
+    }
+
+    /// The same; `None` when another was reading it until now.
+    async fn read_alone(&self, object: &Object) -> Option<Outcome> {
         let open = async {
             let room = self.room(object.size.unwrap_or(WHOLE_BYTES_MAX)).await;
             (room, Body::open(&self.buckets, &object.bucket, &object.key, self.patience).await)
         };
-        let Some((room, opened)) = self.feed.stop.run_until_cancelled(open).await else { return Outcome::Stopped };
+        let Some((room, opened)) = self.feed.stop.run_until_cancelled(open).await else {
+            return Some(Outcome::Stopped);
+        };
         let body = match opened {
             Ok(body) => body,
-            Err(trouble) => return Outcome::Failed(trouble),
+            Err(trouble) => return Some(Outcome::Failed(trouble)),
         };
         let partition = object.partition(body.etag());
+        let mut ended = pin!(self.known.ended.notified());
+        ended.as_mut().enable();
+        let Some(_alone) = self.known.begin(&partition) else {
+            drop((room, body));
+            return match self.feed.stop.run_until_cancelled(ended).await {
+                Some(()) => None,
+                None => Some(Outcome::Stopped),
+            };
+        };
         if self.was_read(&partition) {
-            return match self.feed.send(Event::AlreadyRead).await {
+            return Some(match self.feed.send(Event::AlreadyRead).await {
                 Ok(()) => Outcome::Read(partition),
                 Err(Gone) => Outcome::Stopped,
-            };
+            });
         }
-        match self.decode(object, &partition, body, room).await {
+        Some(match self.decode(object, &partition, body, room).await {
             Ok(()) => {
-                if let Some(finished) = &self.finished {
-                    lock(finished).insert(partition.clone());
+                if self.remembers {
+                    lock(&self.known.finished).insert(partition.clone());
                 }
                 Outcome::Read(partition)
             }
             Err(Halt::Gone) => Outcome::Stopped,
             Err(Halt::Failed(trouble)) => Outcome::Failed(trouble),
-        }
+        })
     }
 
     fn was_read(&self, partition: &Arc<str>) -> bool {
         is_done(&self.feed.resume, partition)
-            || self.finished.as_ref().is_some_and(|finished| {
-                lock(finished).contains(partition) || is_done(&self.feed.committed.borrow(), partition)
-            })
+            || (self.remembers
+                && (lock(&self.known.finished).contains(partition)
+                    || is_done(&self.feed.committed.borrow(), partition)))
     }
 
     async fn room(&self, size: u64) -> Room {
@@ -158,7 +208,7 @@ impl Reader {
     }
 
     async fn decode(&self, object: &Object, partition: &Arc<str>, body: Body, room: Room) -> Result<(), Halt> {
-        let before = [self.feed.resume.0.get(partition).cloned(), lock(&self.left).get(partition).cloned()];
+        let before = [self.feed.resume.0.get(partition).cloned(), lock(&self.known.left).get(partition).cloned()];
         let work = Work {
             origin: Arc::new(Origin::from_name(&object.name())),
             partition: partition.clone(),
@@ -200,8 +250,8 @@ impl Reader {
             (_, Ok(())) => Ok(()),
         };
         match reached {
-            Some(offset) if ended.is_err() => lock(&self.left).insert(partition.clone(), offset),
-            _ => lock(&self.left).remove(partition),
+            Some(offset) if ended.is_err() => lock(&self.known.left).insert(partition.clone(), offset),
+            _ => lock(&self.known.left).remove(partition),
         };
         ended
     }

@@ -10,7 +10,7 @@ use aws_sdk_sqs::types::{
 };
 use futures::{StreamExt, stream};
 
-use crate::aws::{Aws, Trouble};
+use crate::aws::{Aws, Trouble, without_login};
 use crate::time::Timestamp;
 
 /// SQS takes and gives so many messages in one call.
@@ -29,8 +29,10 @@ pub enum Address {
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Address::Name(name) | Address::Url(name)) = self;
-        write!(f, "sqs://{name}")
+        match self {
+            Address::Name(name) => write!(f, "sqs://{name}"),
+            Address::Url(url) => write!(f, "sqs://{}", without_login(url)),
+        }
     }
 }
 
@@ -55,16 +57,38 @@ impl Address {
         })
     }
 
+    /// Whether both name one queue; a name and a URL that ends with it do so where nobody can tell.
+    pub fn is_same(&self, other: &Address) -> bool {
+        let place = |url: &str| {
+            let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+            let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+            (self::region(url).unwrap_or(host).to_owned(), path.to_owned())
+        };
+        match (self, other) {
+            (Address::Name(one), Address::Name(other)) => one == other,
+            (Address::Url(one), Address::Url(other)) => place(one) == place(other),
+            (Address::Name(name), Address::Url(url)) | (Address::Url(url), Address::Name(name)) => {
+                url.rsplit('/').next() == Some(name)
+            }
+        }
+    }
+
     /// The Region in the URL of one of AWS's own.
     fn region(&self) -> Option<&str> {
-        let Address::Url(url) = self else { return None };
-        let host = url.split_once("://")?.1.split('/').next()?;
-        let mut names = host.split('.');
-        match (names.next()?, names.next()?, names.next()?) {
-            ("sqs" | "sqs-fips", region, "amazonaws" | "api") => Some(region),
-            (region, "queue", "amazonaws") => Some(region),
-            _ => None,
+        match self {
+            Address::Url(url) => region(url),
+            Address::Name(_) => None,
         }
+    }
+}
+
+fn region(url: &str) -> Option<&str> {
+    let host = url.split_once("://")?.1.split('/').next()?;
+    let mut names = host.split('.');
+    match (names.next()?, names.next()?, names.next()?) {
+        ("sqs" | "sqs-fips", region, "amazonaws" | "api") => Some(region),
+        (region, "queue", "amazonaws") => Some(region),
+        _ => None,
     }
 }
 
@@ -260,6 +284,17 @@ mod tests {
             let address = Address::parse(text).unwrap();
             assert_eq!((&address, address.region()), (&expected, region), "{text}");
         }
+        let is_same = |one: &str, other: &str| Address::parse(one).unwrap().is_same(&Address::parse(other).unwrap());
+        let path = "111122223333/trail";
+        assert!(is_same("sqs://trail", &format!("sqs://sqs.eu-west-1.amazonaws.com/{path}")));
+        assert!(is_same(
+            &format!("sqs://eu-west-1.queue.amazonaws.com/{path}"),
+            &format!("sqs://https://sqs.eu-west-1.amazonaws.com/{path}")
+        ));
+        assert!(!is_same(
+            &format!("sqs://sqs.eu-west-2.amazonaws.com/{path}"),
+            &format!("sqs://sqs.eu-west-1.amazonaws.com/{path}")
+        ));
         assert_eq!(Address::parse("sqs://").unwrap_err(), "`` is no name of a queue");
         assert_eq!(Address::parse("sqs://a b").unwrap_err(), "`a b` is no name of a queue");
     }

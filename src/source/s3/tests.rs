@@ -167,6 +167,7 @@ struct Seen {
     texts: BTreeMap<String, String>,
     rejects: Vec<String>,
     unreadable: Vec<String>,
+    ended: Vec<String>,
     already: usize,
     /// How far the queue was read.
     until: Vec<Timestamp>,
@@ -174,11 +175,15 @@ struct Seen {
 
 impl Run {
     fn start(fake: &Fake, source: Source, resume: Checkpoint) -> Run {
+        Run::of(fake, vec![source], resume)
+    }
+
+    fn of(fake: &Fake, sources: Vec<Source>, resume: Checkpoint) -> Run {
         let committed = watch::Sender::new(Arc::new(resume.clone()));
         let stop = CancellationToken::new();
         let options = Options::default();
         let events = source::start(
-            vec![source],
+            sources,
             &Aws::of_server(&fake.url),
             &options,
             Arc::new(resume.clone()),
@@ -198,6 +203,7 @@ impl Run {
                 Some(Event::AlreadyRead) => seen.already += 1,
                 Some(Event::Reached { until, .. }) => seen.until.push(until),
                 Some(Event::Unreadable { name, why }) => seen.unreadable.push(format!("{name}: {why}")),
+                Some(Event::Ended { name, why }) => seen.ended.push(format!("{name}: {why}")),
                 Some(Event::Piece(piece)) => {
                     seen.rejects.extend(piece.rejects.iter().map(|reject| reject.reason.clone()));
                     for records in &piece.records {
@@ -660,7 +666,29 @@ async fn a_queue_that_may_not_be_received_from_ends_the_source() {
     fake.fault("ReceiveMessage", [Fault::Refuse(403, "AccessDeniedException", "")]);
     let (seen, _) = Run::start(&fake, queue(false), Checkpoint::default()).all().await;
     let why = "receiving: access denied: allow sqs:ReceiveMessage to the role Weir runs as, and look at the policy of the resource";
-    assert_eq!(seen.unreadable, [format!("sqs://trail: {why}")]);
+    assert_eq!(seen.ended, [format!("sqs://trail: {why}")]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_queue_that_does_not_answer_at_first_is_asked_again_by_who_follows() {
+    let unavailable = || vec![Fault::Refuse(503, "ServiceUnavailable", ""); 5];
+    let fake = Fake::start().await;
+    fake.put("logs", "a", record("a"));
+    fake.send("1", notice(&["a"]));
+    fake.fault("GetQueueUrl", unavailable());
+    let mut run = Run::start(&fake, queue(false), Checkpoint::default());
+    let mut seen = Seen::default();
+    while seen.texts.is_empty() {
+        assert!(!run.take(&mut seen, Duration::from_millis(50)).await, "{seen:?}");
+    }
+    // who reads what there is has an end, and is told why
+    fake.fault("GetQueueUrl", unavailable());
+    let (seen, _) = Run::start(&fake, queue(true), Checkpoint::default()).all().await;
+    assert_eq!(seen.ended.len(), 1, "{seen:?}");
+    // and nobody waits for what is not there
+    fake.fault("GetQueueUrl", [Fault::Refuse(400, "AWS.SimpleQueueService.NonExistentQueue", "")]);
+    let (seen, _) = Run::start(&fake, queue(false), Checkpoint::default()).all().await;
+    assert_eq!(seen.ended.len(), 1, "{seen:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -678,4 +706,26 @@ async fn a_queue_that_is_empty_ends_a_run_that_does_not_follow() {
     drop(run.committed);
     run.events.acknowledged(SOON).await;
     assert_eq!(fake.world().deleted.len(), 25);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_object_that_two_queues_tell_of_is_read_once() {
+    let (fake, other) = (Fake::start().await, Fake::start().await);
+    fake.put("logs", "a", record("a"));
+    // the first waits at its beginning while the other is told of it
+    fake.fault("logs/a", [Fault::Cut(0)]);
+    for queue in [&fake, &other] {
+        queue.send("1", notice(&["a"]));
+    }
+    let url = format!("sqs://{}/1/other", other.url);
+    let second = notices::Address::parse(&url).unwrap();
+    let second = notices::Config { queue: second, settings: Settings::default(), until_empty: false };
+    let mut run = Run::of(&fake, vec![queue(false), Source::Notices(second)], Checkpoint::default());
+    let mut seen = Seen::default();
+    while seen.already == 0 {
+        assert!(!run.take(&mut seen, Duration::from_millis(50)).await, "{seen:?}");
+    }
+    assert_eq!(seen.texts, BTreeMap::from([("s3://logs/a".to_owned(), record("a"))]), "once");
+    run.committed.send_replace(Arc::new(run.reached.clone()));
+    until(|| fake.world().deleted.len() + other.world().deleted.len() == 2).await;
 }

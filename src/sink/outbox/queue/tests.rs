@@ -201,3 +201,17 @@ fn a_clock_set_back_does_not_prolong_a_wait() {
     queue.answer(1, Answer::of_error("Internal", "m"), Timestamp(day), 1.0);
     assert_eq!(call(&mut queue, 2, 100_000), ["b"]);
 }
+
+#[test]
+fn why_findings_of_a_call_are_sent_again_is_told() {
+    let why = |answer: Answer| {
+        let mut queue = queue([outgoing("a", 5, 0), outgoing("b", 5, 0)]);
+        call(&mut queue, 0, 0);
+        let outcome = queue.answer(0, answer, Timestamp(0), 0.0);
+        (outcome.again, outcome.why.unwrap_or_default())
+    };
+    assert_eq!(why(imported(1, &[("a", "InternalError")])), (1, "InternalError: m".to_owned()));
+    assert_eq!(why(imported(0, &[("x", "Odd")])), (2, "Odd: m, of findings that were not sent".to_owned()));
+    assert_eq!(why(imported(1, &[])), (2, "1 of 2 were accepted, and none is named".to_owned()));
+    assert_eq!(why(imported(1, &[("a", "InvalidInput")])), (0, String::new()));
+}

@@ -212,7 +212,7 @@ impl Worker {
     fn note(&mut self, event: Event) {
         let piece = match event {
             Event::Piece(piece) => piece,
-            Event::Unreadable { name, why } => panic!("{name}: {why}"),
+            Event::Unreadable { name, why } | Event::Ended { name, why } => panic!("{name}: {why}"),
             Event::AlreadyRead | Event::Reached { .. } => return,
         };
         for records in piece.records {
