@@ -10,6 +10,7 @@ use std::sync::mpsc::TryRecvError;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
+use rustix::time::{ClockId, clock_gettime};
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, MutexGuard, watch};
 use tokio::task::JoinHandle;
@@ -24,6 +25,16 @@ pub fn now() -> Instant {
         return now;
     }
     Instant::now()
+}
+
+/// Time since a moment before, which goes by also while the machine sleeps: that of [`now`] stands still then.
+pub fn boottime() -> Duration {
+    #[cfg(test)]
+    if simulated::now().is_some() {
+        return simulated::elapsed();
+    }
+    let time = clock_gettime(ClockId::Boottime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
 /// The same as a time of day.

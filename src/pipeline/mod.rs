@@ -770,6 +770,8 @@ impl Worker {
                 permit.confirm()?;
                 state.commit_if(&commit, &permit)
             })?;
+            // the sooner a queue hears of it, the less of the time is over for which it hides the notices
+            self.committed.send_replace(Arc::new(self.reached.clone()));
             self.commit_took = now() - start;
             self.flushes = 0;
             if let Some(archive) = &mut self.stages.archive {
@@ -784,8 +786,8 @@ impl Worker {
             }
         } else {
             permit.confirm()?;
+            self.committed.send_replace(Arc::new(self.reached.clone()));
         }
-        self.committed.send_replace(Arc::new(self.reached.clone()));
         self.waiting_since = None;
         self.pace.committed(now() - self.committed_at);
         self.committed_at = now();

@@ -1,5 +1,6 @@
 //! What the pipeline asks before it makes anything permanent: whether those who read it may still do so. Kinesis shards move
-//! between workers; what a worker has read of one that it lost meanwhile is for another to archive and to tell of.
+//! between workers; what a worker has read of one that it lost meanwhile is for another to archive and to tell of. So do objects, with
+//! the notices of a queue.
 //!
 //! A process may stop at any time, and go on when others have taken its shards. So what it asked before a commit says nothing of the
 //! time in which the commit is made, and the commit is settled behind it: it stands once the leases say that it was made, which they
@@ -9,14 +10,14 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::health::HEALTH;
 use crate::position::Position;
-use crate::wait::{self, recv_timeout};
+use crate::wait::{boottime, recv_timeout};
 
 /// A wait for an answer shows this often that it is one.
 const LOOK: Duration = Duration::from_secs(1);
@@ -43,8 +44,8 @@ pub struct Ask {
     pub moved: Vec<Position>,
     /// Of a commit that has been made, and is to stand.
     pub note: Option<Note>,
-    /// Until when the commit must have been made, or which partition is another's by now.
-    pub answer: Sender<Result<Instant, Lost>>,
+    /// Until when, by [`boottime`], the commit must have been made, or which partition is another's by now.
+    pub answer: Sender<Result<Duration, Lost>>,
 }
 
 /// What was read since the last commit cannot be committed: it may be another worker's to commit.
@@ -58,8 +59,11 @@ pub enum Lost {
         "whether another worker reads {0} by now could not be found out: what was read since the last commit is dropped"
     )]
     Unanswered(String),
-    /// Who kept the leases of partitions that begin so has ended.
-    #[error("the leases of {0} are kept no more: what was read since the last commit is dropped")]
+    /// The queue hid what told of this object for too short a time.
+    #[error("the queue may have told another worker of {0} by now: what was read since the last commit is dropped")]
+    Shown(String),
+    /// Who answered for partitions that begin so has ended.
+    #[error("nobody answers for {0} any more: what was read since the last commit is dropped")]
     Unkept(String),
 }
 
@@ -69,16 +73,34 @@ pub struct Claims(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
-    /// Each with what its partitions begin with.
-    keepers: Mutex<Vec<(String, UnboundedSender<Ask>)>>,
+    keepers: Mutex<Vec<Keeper>>,
     hurried: AtomicBool,
+}
+
+/// Who answers for partitions that begin so.
+#[derive(Clone)]
+struct Keeper {
+    beginning: String,
+    asks: UnboundedSender<Ask>,
+    /// Also behind a commit.
+    settles: bool,
 }
 
 impl Claims {
     /// Has all questions about partitions that begin so come here. When the receiver is gone, they are lost.
-    pub fn answer_for(&self, beginning: String) -> UnboundedReceiver<Ask> {
-        let (sender, receiver) = unbounded_channel();
-        self.0.keepers.lock().expect("nobody panics while holding it").push((beginning, sender));
+    pub fn answer_for(&self, beginning: &str) -> UnboundedReceiver<Ask> {
+        self.answer(beginning, true)
+    }
+
+    /// The same for who knows before a commit whether it may be made, and has nobody who could tell behind it whether it stands.
+    pub fn answer_before(&self, beginning: &str) -> UnboundedReceiver<Ask> {
+        self.answer(beginning, false)
+    }
+
+    fn answer(&self, beginning: &str, settles: bool) -> UnboundedReceiver<Ask> {
+        let (asks, receiver) = unbounded_channel();
+        let keeper = Keeper { beginning: beginning.to_owned(), asks, settles };
+        self.0.keepers.lock().expect("nobody panics while holding it").push(keeper);
         receiver
     }
 
@@ -95,18 +117,19 @@ impl Claims {
     /// What is asked for a commit that brings partitions here.
     pub fn permit(&self, worker: &str, moved: Vec<Position>) -> Permit {
         let keepers = self.0.keepers.lock().expect("nobody panics while holding it");
-        let of_keeper = keepers.iter().map(|(beginning, keeper)| {
-            let of_it = moved.iter().filter(|position| position.partition.starts_with(beginning));
-            (beginning.clone(), keeper.clone(), of_it.cloned().collect())
+        let of_keeper = keepers.iter().map(|keeper| {
+            let of_it = moved.iter().filter(|position| position.partition.starts_with(&keeper.beginning));
+            (keeper.clone(), of_it.cloned().collect())
         });
-        let shared: Vec<Shared> = of_keeper.filter(|(_, _, moved): &Shared| !moved.is_empty()).collect();
-        let note = (!shared.is_empty()).then(|| Note { worker: worker.to_owned(), commit: random_name() });
+        let shared: Vec<Shared> = of_keeper.filter(|(_, moved): &Shared| !moved.is_empty()).collect();
+        let is_settled = shared.iter().any(|(keeper, _)| keeper.settles);
+        let note = is_settled.then(|| Note { worker: worker.to_owned(), commit: random_name() });
         Permit { shared, note }
     }
 }
 
-/// What the partitions of a keeper begin with, who that is, and where a commit brings those of them that it moves.
-type Shared = (String, UnboundedSender<Ask>, Vec<Position>);
+/// A keeper, and where a commit brings those of its partitions that it moves.
+type Shared = (Keeper, Vec<Position>);
 
 /// Says of one commit whether it may be made, and whether it stands. By itself it is of partitions that nobody else can take.
 #[derive(Default)]
@@ -126,14 +149,14 @@ impl Permit {
     /// # Errors
     /// When one of its partitions is another worker's.
     pub fn confirm(&self) -> Result<(), Lost> {
-        while self.confirm_all()?.is_some_and(|until| until <= wait::now().into_std()) {}
+        while self.confirm_all()?.is_some_and(|until| until <= boottime()) {}
         Ok(())
     }
 
     /// The time by which the commit must have been made; `None` when nobody else can take what it moves.
-    fn confirm_all(&self) -> Result<Option<Instant>, Lost> {
+    fn confirm_all(&self) -> Result<Option<Duration>, Lost> {
         let times = self.shared.iter().map(|shared| ask(shared, None));
-        times.collect::<Result<Vec<Instant>, Lost>>().map(|times| times.into_iter().min())
+        times.collect::<Result<Vec<Duration>, Lost>>().map(|times| times.into_iter().min())
     }
 
     /// Has the commit stand, once it is made: what keeps the leases notes all its positions in them at once, if they are all still
@@ -143,18 +166,19 @@ impl Permit {
     /// When one of its partitions is another worker's, or that cannot be found out. The commit is not to be gone on from until it is
     /// known whether it stands, which it may all the same: an answer can be lost.
     pub fn settle(&self) -> Result<(), Lost> {
-        self.shared.first().map_or(Ok(()), |shared| ask(shared, self.note.clone()).map(|_| ()))
+        let first = self.shared.iter().find(|(keeper, _)| keeper.settles);
+        first.map_or(Ok(()), |shared| ask(shared, self.note.clone()).map(|_| ()))
     }
 }
 
-fn ask((beginning, keeper, moved): &Shared, note: Option<Note>) -> Result<Instant, Lost> {
+fn ask((keeper, moved): &Shared, note: Option<Note>) -> Result<Duration, Lost> {
     let (answer, receiver) = channel();
     // where it cannot be sent, the receiver tells
-    let _ = keeper.send(Ask { moved: moved.clone(), note, answer });
-    answered(&receiver).unwrap_or_else(|| Err(Lost::Unkept(beginning.clone())))
+    let _ = keeper.asks.send(Ask { moved: moved.clone(), note, answer });
+    answered(&receiver).unwrap_or_else(|| Err(Lost::Unkept(keeper.beginning.clone())))
 }
 
-fn answered(answer: &Receiver<Result<Instant, Lost>>) -> Option<Result<Instant, Lost>> {
+fn answered(answer: &Receiver<Result<Duration, Lost>>) -> Option<Result<Duration, Lost>> {
     loop {
         match recv_timeout(answer, LOOK) {
             Ok(answer) => return Some(answer),
@@ -178,11 +202,11 @@ mod tests {
         let claims = Claims::default();
         let permit = |names: &[&str]| claims.permit("w", at_one(names));
         permit(&["kinesis:a/1"]).confirm().unwrap();
-        let (mut a, mut b) = (claims.answer_for("kinesis:a/".into()), claims.answer_for("kinesis:b/".into()));
+        let (mut a, mut b) = (claims.answer_for("kinesis:a/"), claims.answer_for("kinesis:b/"));
         let alone = permit(&["file"]);
         assert_eq!((alone.confirm_all().unwrap(), alone.note()), (None, None));
         alone.settle().unwrap();
-        let until = Instant::now();
+        let until = boottime();
         let shared = permit(&["file", "kinesis:b/1", "kinesis:b/2"]);
         let note = shared.note().cloned();
         let asking = std::thread::spawn(move || (shared.confirm_all(), shared.settle()));
@@ -197,7 +221,32 @@ mod tests {
         drop(a);
         assert_eq!(
             permit(&["kinesis:a/1"]).confirm().unwrap_err().to_string(),
-            "the leases of kinesis:a/ are kept no more: what was read since the last commit is dropped"
+            "nobody answers for kinesis:a/ any more: what was read since the last commit is dropped"
         );
+    }
+
+    #[test]
+    fn who_cannot_tell_behind_a_commit_is_asked_before_it_alone() {
+        let claims = Claims::default();
+        let mut queue = claims.answer_before("s3://");
+        let mut leases = claims.answer_for("kinesis:");
+        let answering = std::thread::spawn(move || {
+            let mut asked = Vec::new();
+            for is_queue in [true, false, false] {
+                let ask = if is_queue { queue.blocking_recv() } else { leases.blocking_recv() }.unwrap();
+                asked.push((ask.moved, ask.note));
+                ask.answer.send(Ok(Duration::MAX)).unwrap();
+            }
+            (asked, queue)
+        });
+        let alone = claims.permit("w", at_one(&["s3://b/k|e"]));
+        assert_eq!(alone.note(), None);
+        alone.settle().unwrap();
+        let both = claims.permit("w", at_one(&["s3://b/k|e", "kinesis:a/1"]));
+        both.confirm().unwrap();
+        both.settle().unwrap();
+        let (asked, _queue) = answering.join().unwrap();
+        let (object, shard) = (at_one(&["s3://b/k|e"]), at_one(&["kinesis:a/1"]));
+        assert_eq!(asked, [(object, None), (shard.clone(), None), (shard, both.note().cloned())]);
     }
 }

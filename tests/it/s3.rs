@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use aws_sdk_s3::config::Credentials;
 use aws_sdk_s3::types::{Event, NotificationConfiguration, QueueConfiguration as Notify};
 use aws_sdk_sqs::types::QueueAttributeName as Attribute;
+use serde_json::json;
 use weir::aws::{self, Aws};
 
 use crate::health::{ask, free_address};
@@ -530,4 +531,52 @@ async fn a_run_that_follows_and_is_told_to_stop_ends_with_0_though_an_object_was
     let output = ended(child, Duration::from_secs(120));
     assert_eq!(code(&output), 0, "{}", text(&output.stderr));
     assert_eq!(summary(folder.path())["unreadable"][0]["name"], "s3://trail/gone");
+}
+
+/// A worker is stopped, as a machine that sleeps is, when it has read all and committed nothing, until another has read the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_was_stopped_for_too_long_commits_nothing_that_another_has_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let fake = Fake::start().await;
+    fake.world().clock = Some(weir::wait::boottime);
+    let copies = 12;
+    let expected = fill(&fake, folder.path(), copies) * copies as u64;
+    for number in 0..copies {
+        let told = json!({ "Records": [{ "eventName": "ObjectCreated:Put",
+                                         "s3": { "bucket": { "name": "trail" }, "object": { "key": key(number) } } }] });
+        fake.send(&number.to_string(), told.to_string());
+    }
+    configure(folder.path(), &fake.url, "[limits]\ncommit_seconds = 8\n[source.s3]\nvisibility_seconds = 4");
+    let worker = |archive: &'static str| {
+        let findings = archive_findings(archive);
+        let arguments = ["run", "--from", "sqs://notices", "--archive", archive, "--follow", "--findings", findings];
+        begin(&arguments, folder.path())
+    };
+    let begun = Instant::now();
+    let wait_for = async |what: &str, is_there: &dyn Fn() -> bool| {
+        while !is_there() {
+            assert!(begun.elapsed() < Duration::from_secs(180), "{what}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let first = worker("a");
+    wait_for("not all was read", &|| fake.asked("GET trail/").len() == copies).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    signal(&first, rustix::process::Signal::STOP);
+    assert!(fake.world().deleted.is_empty(), "it has committed");
+    let second = worker("b");
+    wait_for("the other did not commit", &|| fake.world().deleted.len() == copies).await;
+    signal(&first, rustix::process::Signal::CONT);
+    // its commit is refused, and it begins again
+    let polls = || fake.asked("GetQueueUrl").len();
+    wait_for("it did not begin again", &|| polls() == 3).await;
+    let said = [first, second].map(|worker| {
+        signal(&worker, rustix::process::Signal::TERM);
+        let output = ended(worker, Duration::from_secs(120));
+        assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+        text(&output.stderr).to_owned()
+    });
+    assert!(said[0].contains("the queue may have told another worker of s3://trail/"), "{}", said[0]);
+    assert!(!said[1].contains("may have told another"), "{}", said[1]);
+    assert_eq!((count("a", folder.path()), count("b", folder.path())), ((0, 0), (expected, expected)));
 }

@@ -44,6 +44,36 @@ pub struct World {
     pub hidden: BTreeMap<String, i64>,
     pub deleted: Vec<String>,
     received: u64,
+    /// By this clock what is hidden is there again once its time is over. A handle is then good for nothing any more: what it names is not
+    /// hidden, and that it is deleted is said, as AWS does, and not done. Without a clock what is hidden stays so.
+    pub clock: Option<fn() -> Duration>,
+    bodies: BTreeMap<String, String>,
+    until: BTreeMap<String, Duration>,
+}
+
+impl World {
+    /// Until when what is hidden now for so many seconds is hidden.
+    fn hide(&mut self, handle: &str, seconds: i64) {
+        self.hidden.insert(handle.to_owned(), seconds);
+        if let Some(clock) = self.clock {
+            self.until.insert(handle.to_owned(), clock() + Duration::from_secs(seconds as u64));
+        }
+    }
+
+    /// What is hidden no longer is there again.
+    fn show(&mut self) {
+        let Some(clock) = self.clock else { return };
+        let now = clock();
+        for (handle, _) in self.until.extract_if(.., |_, until| *until <= now) {
+            self.hidden.remove(&handle);
+            let id = handle.split('#').next().unwrap();
+            self.messages.push_back((id.to_owned(), self.bodies[id].clone()));
+        }
+    }
+
+    fn is_in_flight(&self, handle: &str) -> bool {
+        self.clock.is_none() || self.until.contains_key(handle)
+    }
 }
 
 #[derive(Clone)]
@@ -240,6 +270,7 @@ async fn sqs(fake: &Fake, operation: &str, input: &Value) -> Response {
         if let Some(Fault::Stall(millis)) = fault {
             pause = millis as u64;
         }
+        world.show();
         match operation {
             "GetQueueUrl" => json!({ "QueueUrl": format!("{}/1/{}", fake.url, input["QueueName"].as_str().unwrap()) }),
             "GetQueueAttributes" => json!({ "Attributes": { "RedrivePolicy": "{}" } }),
@@ -249,7 +280,8 @@ async fn sqs(fake: &Fake, operation: &str, input: &Value) -> Response {
                 let messages = taken.into_iter().map(|(id, body)| {
                     world.received += 1;
                     let handle = format!("{id}#{}", world.received);
-                    world.hidden.insert(handle.clone(), input["VisibilityTimeout"].as_i64().unwrap());
+                    world.hide(&handle, input["VisibilityTimeout"].as_i64().unwrap());
+                    world.bodies.insert(id.clone(), body.clone());
                     let mut attributes = json!({ "ApproximateReceiveCount": "1" });
                     if let Some(sent) = world.sent.get(&id) {
                         attributes["SentTimestamp"] = json!(sent.to_string());
@@ -260,17 +292,26 @@ async fn sqs(fake: &Fake, operation: &str, input: &Value) -> Response {
                 json!({ "Messages": messages })
             }
             "DeleteMessageBatch" => {
-                for entry in &entries {
-                    world.hidden.remove(&handle(entry));
-                    world.deleted.push(handle(entry));
+                for handle in entries.iter().map(handle).filter(|handle| world.is_in_flight(handle)).collect::<Vec<_>>()
+                {
+                    world.hidden.remove(&handle);
+                    world.until.remove(&handle);
+                    world.deleted.push(handle);
                 }
                 json!({ "Successful": all(), "Failed": [] })
             }
             "ChangeMessageVisibilityBatch" => {
+                let (mut hidden, mut failed) = (Vec::new(), Vec::new());
                 for entry in &entries {
-                    world.hidden.insert(handle(entry), entry["VisibilityTimeout"].as_i64().unwrap());
+                    if world.is_in_flight(&handle(entry)) {
+                        world.hide(&handle(entry), entry["VisibilityTimeout"].as_i64().unwrap());
+                        hidden.push(json!({ "Id": entry["Id"] }));
+                    } else {
+                        let code = "MessageNotInflight";
+                        failed.push(json!({ "Id": entry["Id"], "SenderFault": true, "Code": code }));
+                    }
                 }
-                json!({ "Successful": all(), "Failed": [] })
+                json!({ "Successful": hidden, "Failed": failed })
             }
             other => panic!("SQS was asked for {other}"),
         }

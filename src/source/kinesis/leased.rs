@@ -31,7 +31,7 @@ use crate::source::claims::{Ask, Claims, Lost, Note, random_name};
 use crate::source::lease::{Lease, Leases, Mark, Take};
 use crate::source::shards::{Due, ReadFrom, Shard, Start, ancestors};
 use crate::source::{Event, Feed, Piece};
-use crate::wait::{changed, clock, now, select, sleep, sleep_until};
+use crate::wait::{boottime, changed, clock, now, select, sleep, sleep_until};
 
 /// Leases are looked at and renewed so often within the time in which they expire.
 const TICKS: u32 = 4;
@@ -95,7 +95,7 @@ async fn start(
     let forget = tell_remade(&name, &told.partition, &feed.resume);
     let start = config.settings.start;
     let mut keeper = Keeper {
-        asks: feed.claims.answer_for(partition.clone()),
+        asks: feed.claims.answer_for(&partition),
         committed: feed.committed.clone(),
         claims: feed.claims.clone(),
         stop: feed.stop.clone(),
@@ -581,16 +581,16 @@ impl Keeper {
     /// Whether all of these partitions are still this worker's, and until when nobody else can take them, but for the time that
     /// the commit itself takes: half of the expiry. With a note, has the commit that was made of them stand. Asks until there is an
     /// answer.
-    async fn answer(&mut self, ask: &Ask) -> Result<std::time::Instant, Lost> {
+    async fn answer(&mut self, ask: &Ask) -> Result<Duration, Lost> {
         let mut tries = 0;
         loop {
-            let sent = now();
+            let sent = boottime();
             let answer = match &ask.note {
                 None => self.confirm(&ask.moved).await,
                 Some(note) => self.settle(&ask.moved, note).await,
             };
             match answer? {
-                true => return Ok((sent + self.expiry / 2).into_std()),
+                true => return Ok(sent + self.expiry / 2),
                 false => tries += 1,
             }
             if self.stop.is_cancelled() && tries >= TRIES_MAX {

@@ -5,6 +5,7 @@ pub mod backfill;
 mod body;
 mod bucket;
 mod days;
+mod held;
 pub mod named;
 pub mod notices;
 mod object;

@@ -1,35 +1,39 @@
 //! A queue that tells of new objects → those objects, each read once; a notice is deleted when what it names is committed.
 //!
 //! Several workers on one queue share its notices. A notice is hidden from the others while its objects are read and wait
-//! for the commit; when a worker dies, it comes to another once that time is over.
+//! for the commit; when a worker dies, it comes to another once that time is over. So it does when a worker is stopped for too long,
+//! whose commit is refused then (`held`).
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 
 use super::bucket::Buckets;
-use super::days::is_done;
+use super::held::{Hands, count};
 use super::object::{Object, Outcome, Reader};
 pub use super::queue::Address;
-use super::queue::{Message, POLL, Queue};
+use super::queue::{Message, POLL, Queue, Told as Answer};
 use super::{Settings, pause};
 use crate::aws::{Aws, Kind, Trouble};
-use crate::metrics::METRICS;
 use crate::position::Checkpoint;
+use crate::source::claims::Ask;
 use crate::source::layout::key_time;
 use crate::source::notice::{self, ObjectRef, Told};
 use crate::source::{Event, Feed, Gone, Piece};
 use crate::table::{Origin, Reject};
 use crate::time::Timestamp;
-use crate::wait::{changed, clock, every, now, select, sleep, timeout};
+use crate::wait::{boottime, changed, clock, every, now, select, sleep, timeout};
 
 /// Told to stop, a call that asks for notices gets this long from when it was made: one that takes longer has found none yet.
 const RECEIVE_WAIT: Duration = Duration::from_secs(1);
+/// The shortest that SQS is asked to wait for a message.
+const WAIT_MIN: Duration = Duration::from_secs(1);
 /// Notices that may be in our hands; beyond, none is received until some are committed.
 const HELD_MAX: usize = 5000;
 /// Objects waiting for one that is fetched to be done, for each of those: enough to go on with while SQS is asked for more.
@@ -95,31 +99,16 @@ pub async fn run(config: Config, aws: Aws, feed: Feed) {
     }
 }
 
-/// A notice in our hands.
-struct Held {
-    message: Message,
-    hidden_until: Instant,
-    /// Objects that are not read yet.
-    left: usize,
-    /// Those that are, by partition: to be seen in the checkpoint.
-    read: Vec<Arc<str>>,
-    failed: Option<(String, Trouble)>,
-    stopped: bool,
-}
-
-impl Held {
-    /// All that it names is committed.
-    fn is_settled(&self, done: &Checkpoint) -> bool {
-        let all_read = self.left == 0 && self.failed.is_none() && !self.stopped;
-        all_read && self.read.iter().all(|object| is_done(done, object))
-    }
-}
+/// What a call gave that asks for notices, and when it was made, by [`boottime`].
+type Received = (Duration, Result<Vec<Message>, Trouble>);
 
 /// A notice that waits for an object, and the ETag it has for it.
 type Waiting = (u64, Option<String>);
 
 struct Notices {
-    queue: Queue,
+    hands: Hands,
+    /// Of the pipeline, whether it may commit what notices told of.
+    asks: UnboundedReceiver<Ask>,
     name: String,
     reader: Arc<Reader>,
     feed: Feed,
@@ -127,12 +116,10 @@ struct Notices {
     hidden: Duration,
     slots: Arc<Semaphore>,
     waiting_max: usize,
-    held: BTreeMap<u64, Held>,
-    next: u64,
     /// Objects that are read now, and the notices that wait for them; the first began it.
     waiting: HashMap<String, Vec<Waiting>>,
     reading: JoinSet<(Object, Outcome)>,
-    receiving: Option<JoinHandle<Result<Vec<Message>, Trouble>>>,
+    receiving: Option<JoinHandle<Received>>,
     /// When that was begun.
     asked: Instant,
     troubles: u32,
@@ -153,17 +140,17 @@ struct Notices {
 impl Notices {
     fn new(config: Config, queue: Queue, buckets: Buckets, feed: Feed) -> Notices {
         let at_once = config.settings.objects_at_once.max(1) as usize;
+        // SQS hides nothing for longer than 12 hours
+        let hidden = Duration::from_secs(config.settings.visibility_seconds.clamp(2, 43_200) as u64);
         Notices {
-            queue,
+            hands: Hands::new(queue, hidden),
+            asks: feed.claims.answer_before("s3://"),
             name: config.queue.to_string(),
             reader: Arc::new(Reader::new(buckets, feed.clone(), TRIES_MAX).remembering()),
             until_empty: config.until_empty,
-            // SQS hides nothing for longer than 12 hours
-            hidden: Duration::from_secs(config.settings.visibility_seconds.clamp(2, 43_200) as u64),
+            hidden,
             slots: Arc::new(Semaphore::new(at_once)),
             waiting_max: at_once * WAITING_PER_SLOT,
-            held: BTreeMap::new(),
-            next: 0,
             waiting: HashMap::new(),
             reading: JoinSet::new(),
             receiving: None,
@@ -207,7 +194,15 @@ impl Notices {
                         break;
                     }
                 }
-                _ = tick.tick() => self.hide_longer().await,
+                Some(ask) = self.asks.recv() => self.hands.answer(ask).await,
+                _ = tick.tick() => {
+                    self.hands.hide_longer().await;
+                    // what could not be deleted
+                    let done = self.feed.committed.borrow().clone();
+                    if self.settle(&done).await.is_err() {
+                        break;
+                    }
+                }
                 else => break,
             }
         }
@@ -216,21 +211,24 @@ impl Notices {
 
     /// Asks for more notices, unless there is enough to do.
     fn receive(&mut self) {
-        let room = self.held.len() < HELD_MAX && self.reading.len() < self.waiting_max;
+        let room = self.hands.len() < HELD_MAX && self.reading.len() < self.waiting_max;
         if self.receiving.is_none() && room {
-            let (queue, hidden, pause) = (self.queue.clone(), self.hidden, self.troubles.checked_sub(1).map(pause));
-            let wait = if self.until_empty { Duration::from_secs(1) } else { POLL };
+            let (queue, hidden) = (self.hands.queue.clone(), self.hidden);
+            let pause = self.troubles.checked_sub(1).map(pause);
+            // a message is ours from when it was asked for, since nobody says when it was given
+            let wait = if self.until_empty { WAIT_MIN } else { (hidden / 4).clamp(WAIT_MIN, POLL) };
             self.asked = now();
             self.receiving = Some(tokio::spawn(async move {
                 if let Some(pause) = pause {
                     sleep(pause).await;
                 }
-                queue.receive(wait, hidden).await
+                let asked = boottime();
+                (asked, queue.receive(wait, hidden).await)
             }));
         }
     }
 
-    async fn received(&mut self, received: Result<Vec<Message>, Trouble>) -> Result<(), Gone> {
+    async fn received(&mut self, (asked, received): Received) -> Result<(), Gone> {
         let messages = match received {
             Ok(messages) => messages,
             Err(trouble) => {
@@ -254,13 +252,17 @@ impl Notices {
             true => Some(clock()),
             false => messages.iter().filter_map(waited_for).min().or(self.received_until),
         };
-        let hidden_until = now() + self.hidden;
+        count("received", messages.len());
+        if !self.hands.is_ours(asked) {
+            // we were stopped: they come again, to us or to another
+            count("lost", messages.len());
+            return Ok(());
+        }
         let mut settled = Vec::new();
         for message in messages {
-            count("received", 1);
             match notice::read(&message.body) {
                 Ok(Told::Notice(notice)) if !notice.objects.is_empty() => {
-                    self.hold(message, notice.objects, hidden_until);
+                    self.hold(message, notice.objects, asked);
                 }
                 Ok(Told::Notice(_)) => settled.push(message.handle),
                 Ok(Told::TestEvent) => {
@@ -275,20 +277,20 @@ impl Notices {
             }
         }
         // those with nothing to read wait for no commit
-        self.delete(settled).await;
+        let told = self.hands.queue.delete(&settled).await;
+        count("deleted", told.into_iter().filter(|told| *told == Answer::Done).count());
         Ok(())
     }
 
     /// Begins to read the objects that a notice names.
-    fn hold(&mut self, message: Message, objects: Vec<ObjectRef>, hidden_until: Instant) {
-        let number = self.next;
-        self.next += 1;
-        let held = Held { message, hidden_until, left: objects.len(), read: Vec::new(), failed: None, stopped: false };
-        self.held.insert(number, held);
-        METRICS.notices_held.set(self.held.len() as i64);
-        for object in objects {
-            let ObjectRef { bucket, key, size, etag, .. } = object;
-            self.begin(Object { bucket: bucket.into(), key, size }, (number, etag));
+    fn hold(&mut self, message: Message, objects: Vec<ObjectRef>, asked: Duration) {
+        let (objects, etags): (Vec<Object>, Vec<_>) = objects
+            .into_iter()
+            .map(|ObjectRef { bucket, key, size, etag, .. }| (Object { bucket: bucket.into(), key, size }, etag))
+            .unzip();
+        let number = self.hands.take(message, &objects, asked);
+        for (object, etag) in objects.into_iter().zip(etags) {
+            self.begin(object, (number, etag));
         }
     }
 
@@ -320,14 +322,15 @@ impl Notices {
                 self.begin(object.clone(), (number, Some(etag.clone())));
                 continue;
             }
-            let held = self.held.get_mut(&number).expect("a notice is held until its objects are read");
+            let held = self.hands.get_mut(number);
             held.left -= 1;
             match &outcome {
                 Outcome::Read(partition) => held.read.push(partition.clone()),
                 Outcome::Failed(trouble) => held.failed = Some((object.name(), trouble.clone())),
                 Outcome::Stopped => held.stopped = true,
             }
-            if held.left == 0 && !held.stopped && held.failed.is_some() {
+            // of one that is lost no commit may have anything, and what is given back is another's
+            if held.left == 0 && !held.stopped && held.failed.is_some() && !held.is_lost {
                 self.failed(number).await?;
             }
         }
@@ -338,13 +341,12 @@ impl Notices {
 
     /// Gives a notice back, of which an object could not be read: for another try, or in the end to the queue's redrive.
     async fn failed(&mut self, number: u64) -> Result<(), Gone> {
-        let held = self.held.remove(&number).expect("the caller has just seen it");
-        METRICS.notices_held.set(self.held.len() as i64);
+        let held = self.hands.remove(number);
         let (name, trouble) = held.failed.expect("the caller has just seen it");
         if trouble.may_pass() || matches!(trouble.kind, Kind::Credentials | Kind::Region) {
             count("returned", 1);
             tracing::warn!("{name}: {trouble}; its notice will come back");
-            self.queue.hide(&[(held.message.handle, back_after(held.message.receives))]).await;
+            self.hands.queue.hide(&[(held.message.handle, back_after(held.message.receives))]).await;
             return Ok(());
         }
         let is_news = !self.reported.contains(&held.message.id);
@@ -358,7 +360,7 @@ impl Notices {
     /// Leaves a notice that cannot be read to the queue's redrive, and its reason to the archive.
     async fn give_up(&mut self, message: &Message, reason: &str) -> Result<(), Gone> {
         count("poison", 1);
-        self.queue.hide(&[(message.handle.clone(), back_after(message.receives))]).await;
+        self.hands.queue.hide(&[(message.handle.clone(), back_after(message.receives))]).await;
         if self.reported.len() >= REPORTED_MAX {
             self.reported.clear();
         }
@@ -374,7 +376,7 @@ impl Notices {
     /// Tells how far the queue has been read, for windows to wait for what is still in it: up to the oldest notice whose objects are
     /// not all read. A queue keeps about the order in which it got its messages, and gives the oldest first.
     fn tell(&mut self) {
-        let unread = self.held.values().filter(|held| held.left > 0);
+        let unread = self.hands.all().filter(|held| held.left > 0);
         let unread = unread.filter_map(|held| waited_for(&held.message)).min();
         let Some(until) = unread.or(self.received_until).filter(|_| !self.until_empty) else { return };
         let is_due = self.told.is_none_or(|(told, at)| until < told || now() - at >= TELL_EVERY);
@@ -389,14 +391,8 @@ impl Notices {
 
     /// Deletes the notices of which all objects are committed.
     async fn settle(&mut self, done: &Checkpoint) -> Result<(), Gone> {
-        let settled = self.held.extract_if(.., |_, held| held.is_settled(done));
-        let settled: Vec<Held> = settled.map(|(_, held)| held).collect();
-        METRICS.notices_held.set(self.held.len() as i64);
         self.reader.settle(done);
-        let (handles, objects): (Vec<_>, Vec<_>) =
-            settled.into_iter().map(|held| (held.message.handle, held.read)).unzip();
-        self.delete(handles).await;
-        self.remembered.extend(objects.into_iter().flatten());
+        self.remembered.extend(self.hands.settle(done).await);
         let many = self.remembered.len().saturating_sub(REMEMBERED_MAX);
         if many > 0 {
             let forget = self.remembered.drain(..many).collect();
@@ -405,28 +401,18 @@ impl Notices {
         Ok(())
     }
 
-    /// Hands an event over. The pipeline may take none for as long as a service is away whose outbox is full: notices stay hidden
-    /// meanwhile.
+    /// Hands an event over. The pipeline may take none for as long as a service is away whose outbox is full, or while it waits for
+    /// an answer itself: notices stay hidden meanwhile.
     async fn hand_on(&mut self, event: Event) -> Result<(), Gone> {
         let feed = self.feed.clone();
         let mut sending = pin!(feed.send(event));
         loop {
             select! {
                 sent = &mut sending => return sent,
-                () = sleep(self.hidden / 4) => self.hide_longer().await,
+                Some(ask) = self.asks.recv() => self.hands.answer(ask).await,
+                () = sleep(self.hidden / 4) => self.hands.hide_longer().await,
             }
         }
-    }
-
-    async fn delete(&self, handles: Vec<String>) {
-        if !handles.is_empty() {
-            let kept = self.queue.delete(&handles).await;
-            count("deleted", handles.len() - kept);
-        }
-    }
-
-    async fn hide_longer(&mut self) {
-        hide_longer(&self.queue, &mut self.held, self.hidden).await;
     }
 
     /// Ends the call that asks for more. What it may have been given already goes back: SQS would hide it from all for as long as
@@ -435,10 +421,12 @@ impl Notices {
         let Some(mut receiving) = self.receiving.take() else { return };
         let received = timeout(RECEIVE_WAIT.saturating_sub(now() - self.asked), &mut receiving).await;
         receiving.abort();
-        if let Ok(Ok(Ok(messages))) = received {
+        if let Ok(Ok((asked, Ok(messages)))) = received
+            && self.hands.is_ours(asked)
+        {
             count("returned", messages.len());
             let back: Vec<_> = messages.into_iter().map(|message| (message.handle, Duration::ZERO)).collect();
-            self.queue.hide(&back).await;
+            self.hands.queue.hide(&back).await;
         }
     }
 
@@ -459,44 +447,28 @@ impl Notices {
                     }
                     None => break,
                 },
+                Some(ask) = self.asks.recv() => self.hands.answer(ask).await,
                 // one may wait for room to hand on the last that it read
-                _ = tick.tick() => self.hide_longer().await,
+                _ = tick.tick() => self.hands.hide_longer().await,
             }
         }
         self.reading.abort_all();
         while self.reading.join_next().await.is_some() {}
-        let Notices { reader, feed, mut held, queue, hidden, .. } = self;
+        let Notices { reader, feed, mut hands, mut asks, .. } = self;
         let mut committed = feed.committed.clone();
         // the last commit comes when every source has let go of its feed
         drop((reader, feed));
         loop {
             select! {
                 told = changed(&mut committed) => if told.is_err() { break },
+                Some(ask) = asks.recv() => hands.answer(ask).await,
                 // it waits for services to take what was found
-                _ = tick.tick() => hide_longer(&queue, &mut held, hidden).await,
+                _ = tick.tick() => hands.hide_longer().await,
             }
         }
         let done = committed.borrow().clone();
-        let settled = held.extract_if(.., |_, held| held.is_settled(&done));
-        let settled: Vec<String> = settled.map(|(_, held)| held.message.handle).collect();
-        let kept = queue.delete(&settled).await;
-        count("deleted", settled.len() - kept);
-        let rest: Vec<_> = held.into_values().map(|held| (held.message.handle, Duration::ZERO)).collect();
-        count("returned", rest.len());
-        queue.hide(&rest).await;
+        hands.let_go(&done, TRIES_MAX).await;
     }
-}
-
-/// Hides what is still in our hands for longer, before its time is over.
-async fn hide_longer(queue: &Queue, held: &mut BTreeMap<u64, Held>, hidden: Duration) {
-    let now = now();
-    let soon = |held: &&mut Held| held.hidden_until < now + hidden / 2;
-    let mut messages = Vec::new();
-    for held in held.values_mut().filter(soon) {
-        held.hidden_until = now + hidden;
-        messages.push((held.message.handle.clone(), hidden));
-    }
-    queue.hide(&messages).await;
 }
 
 /// Objects of earlier runs, by the time in their names; those without one are not ours to forget.
@@ -517,10 +489,6 @@ fn waited_for(message: &Message) -> Option<Timestamp> {
 fn back_after(receives: u32) -> Duration {
     let doublings = receives.saturating_sub(1).min(10);
     (RETURN_MIN * (1 << doublings)).min(RETURN_MAX)
-}
-
-fn count(outcome: &str, notices: usize) {
-    METRICS.notices.with_label_values(&[outcome]).inc_by(notices as u64);
 }
 
 /// What a task that was begun came to; `None` when there is none, or it was aborted.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{
-    ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry, MessageSystemAttributeName,
-    QueueAttributeName,
+    BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry,
+    MessageSystemAttributeName, QueueAttributeName,
 };
 use futures::{StreamExt, stream};
 
@@ -201,27 +201,28 @@ impl Queue {
         Ok(answer.messages.unwrap_or_default().into_iter().map(message).collect())
     }
 
-    /// Deletes messages; gives how many SQS did not delete. Those come back, and are then known as read.
-    pub async fn delete(&self, handles: &[String]) -> usize {
+    /// Deletes messages; says of each what came of it. One that another has received since may be there still, and is then said to
+    /// be deleted.
+    pub async fn delete(&self, handles: &[String]) -> Vec<Told> {
         let call = async |batch: &[String]| {
             let entries = numbered(batch).map(|(id, handle)| {
                 DeleteMessageBatchRequestEntry::builder().id(id).receipt_handle(handle).build().expect(COMPLETE)
             });
             let call = self.client.delete_message_batch().queue_url(&self.url).set_entries(Some(entries.collect()));
             match call.send().await {
-                Ok(answer) => answer.failed.len(),
+                Ok(answer) => told(batch.len(), &answer.failed),
                 Err(error) => {
                     tracing::warn!("deleting notices: {}", Trouble::of("sqs:DeleteMessage", &error));
-                    batch.len()
+                    vec![Told::Nothing; batch.len()]
                 }
             }
         };
-        stream::iter(handles.chunks(BATCH)).map(call).buffer_unordered(CALLS_AT_ONCE).fold(0, async |a, b| a + b).await
+        stream::iter(handles.chunks(BATCH)).map(call).buffered(CALLS_AT_ONCE).concat().await
     }
 
-    /// Hides messages for so long from now; those of 0 seconds are there for everybody at once. What fails is told, and the
-    /// message comes back when its time is over.
-    pub async fn hide(&self, messages: &[(String, Duration)]) {
+    /// Hides messages for so long from now; those of 0 seconds are there for everybody at once. Says of each what came of it: one that
+    /// is not hidden comes back when its time is over.
+    pub async fn hide(&self, messages: &[(String, Duration)]) -> Vec<Told> {
         let call = async |batch: &[(String, Duration)]| {
             let entries = numbered(batch).map(|(id, (handle, hidden))| {
                 let entry = ChangeMessageVisibilityBatchRequestEntry::builder().id(id).receipt_handle(handle);
@@ -229,15 +230,36 @@ impl Queue {
             });
             let call = self.client.change_message_visibility_batch().queue_url(&self.url);
             match call.set_entries(Some(entries.collect())).send().await {
-                Ok(answer) if answer.failed.is_empty() => {}
-                Ok(answer) => tracing::debug!(failed = answer.failed.len(), "notices are no longer ours to hide"),
+                Ok(answer) => told(batch.len(), &answer.failed),
                 Err(error) => {
                     tracing::warn!("hiding notices: {}", Trouble::of("sqs:ChangeMessageVisibility", &error));
+                    vec![Told::Nothing; batch.len()]
                 }
             }
         };
-        stream::iter(messages.chunks(BATCH)).map(call).buffer_unordered(CALLS_AT_ONCE).collect::<()>().await;
+        stream::iter(messages.chunks(BATCH)).map(call).buffered(CALLS_AT_ONCE).concat().await
     }
+}
+
+/// What SQS says of one message of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    Done,
+    /// The message is not ours any more, or not there.
+    Refused,
+    /// The service failed, or there was no answer.
+    Nothing,
+}
+
+/// What is said of the messages of a call that was answered.
+fn told(count: usize, failed: &[BatchResultErrorEntry]) -> Vec<Told> {
+    let mut all = vec![Told::Done; count];
+    for failed in failed {
+        if let Some(told) = failed.id.parse().ok().and_then(|place: usize| all.get_mut(place)) {
+            *told = if failed.sender_fault { Told::Refused } else { Told::Nothing };
+        }
+    }
+    all
 }
 
 const COMPLETE: &str = "id and handle are set";

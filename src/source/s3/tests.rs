@@ -17,11 +17,13 @@ use super::fake::{Fake, Fault};
 use super::{Settings, backfill, notices};
 use crate::aws::{Aws, Trouble};
 use crate::decode::Options;
-use crate::position::{Checkpoint, Offset};
+use crate::position::{Checkpoint, Offset, Position};
+use crate::source::claims::Lost;
 use crate::source::layout::{Range, Wanted};
 use crate::source::plan;
 use crate::source::{self, Event, Events, Source};
 use crate::time::Timestamp;
+use crate::wait::boottime;
 
 const PATIENCE: Patience = Patience { stall: Duration::from_millis(300), tries_max: 4 };
 /// Long enough for everything here on a busy machine.
@@ -728,4 +730,82 @@ async fn an_object_that_two_queues_tell_of_is_read_once() {
     assert_eq!(seen.texts, BTreeMap::from([("s3://logs/a".to_owned(), record("a"))]), "once");
     run.committed.send_replace(Arc::new(run.reached.clone()));
     until(|| fake.world().deleted.len() + other.world().deleted.len() == 2).await;
+}
+
+/// A queue whose notices are hidden for two seconds at a time, by the clock.
+async fn hiding_for_two_seconds(fake: &Fake) -> Run {
+    fake.world().clock = Some(boottime);
+    fake.put("logs", "a", record("a"));
+    fake.send("1", notice(&["a"]));
+    let settings = Settings { visibility_seconds: 2, ..Settings::default() };
+    let address = notices::Address::parse("sqs://trail").unwrap();
+    let source = Source::Notices(notices::Config { queue: address, settings, until_empty: false });
+    let mut run = Run::start(fake, source, Checkpoint::default());
+    let mut seen = Seen::default();
+    while run.reached.0.is_empty() {
+        assert!(!run.take(&mut seen, Duration::from_millis(50)).await);
+    }
+    run
+}
+
+impl Run {
+    /// Asks whether what was read may be committed, as the pipeline does.
+    async fn confirm(&self) -> Result<(), Lost> {
+        let reached = self.reached.0.iter();
+        let moved =
+            reached.map(|(partition, offset)| Position { partition: partition.clone(), offset: offset.clone() });
+        let permit = self.events.claims.permit("w", moved.collect());
+        assert_eq!(permit.note(), None, "no table says whether it stands");
+        tokio::task::spawn_blocking(move || permit.confirm()).await.unwrap()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_queue_told_of_is_committed_only_while_it_is_hidden() {
+    let fake = Fake::start().await;
+    let mut run = hiding_for_two_seconds(&fake).await;
+    run.confirm().await.unwrap();
+    // SQS cannot be reached for longer than that
+    fake.fault("ChangeMessageVisibilityBatch", vec![Fault::Refuse(500, "InternalFailure", "no"); 1000]);
+    until(|| fake.asked("ChangeMessageVisibilityBatch").len() >= 2).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let Err(Lost::Shown(name)) = run.confirm().await else { panic!("another may have it") };
+    assert_eq!(name, "s3://logs/a");
+    // it is given to us again, and that says nothing of who had it meanwhile
+    fake.fault("ChangeMessageVisibilityBatch", []);
+    let mut seen = Seen::default();
+    while seen.already == 0 {
+        assert!(!run.take(&mut seen, Duration::from_millis(50)).await);
+    }
+    assert!(matches!(run.confirm().await, Err(Lost::Shown(_))));
+    // what somebody else reads
+    let other = [Position { partition: "s3://logs/other|e".into(), offset: Offset::End }];
+    let permit = run.events.claims.permit("w", other.into());
+    tokio::task::spawn_blocking(move || permit.confirm()).await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_for_room_answers_all_the_same() {
+    let fake = Fake::start().await;
+    let run = hiding_for_two_seconds(&fake).await;
+    // more reasons than the queue to the pipeline holds, which takes nothing while it waits for an answer
+    for number in 0..100 {
+        fake.send(&format!("poison-{number}"), "no notice");
+    }
+    until(|| fake.asked("ChangeMessageVisibilityBatch").len() >= 64).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    timeout(SOON, run.confirm()).await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_notice_that_could_not_be_deleted_stays_hidden_until_it_is() {
+    let fake = Fake::start().await;
+    let run = hiding_for_two_seconds(&fake).await;
+    // more tries than the client makes by itself
+    fake.fault("DeleteMessageBatch", vec![Fault::Refuse(500, "InternalFailure", "no"); 8]);
+    run.committed.send_replace(Arc::new(run.reached.clone()));
+    until(|| !fake.world().deleted.is_empty()).await;
+    let world = fake.world();
+    assert_eq!(world.deleted, ["1#1"], "nobody was given it meanwhile");
+    assert!(world.messages.is_empty() && world.hidden.is_empty());
 }
