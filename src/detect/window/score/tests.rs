@@ -328,7 +328,8 @@ fn what_those_do_that_do_the_like_is_less_rare() {
             }
         }
         let windows: Vec<Observed> = windows.iter().map(|(owner, call)| seen(*owner, *call)).collect();
-        model.close(rare, hour * 6 * PANE, &windows);
+        let foreseen = model.foresee(rare, hour * 6 * PANE, &windows).unwrap();
+        assert_eq!(model.close(rare, hour * 6 * PANE, &windows), foreseen, "hour {hour}");
     }
     let scores = model.close(rare, 28 * MICROS_PER_DAY, &[seen(4, 4), seen(5, 4)]);
     let bits = |place: usize| match scores[place].why {
