@@ -191,7 +191,7 @@ impl AggregatePlan {
             }
             Part::Regular(_) => Argument::Times(times(&array()?)?),
             Part::Spread(_) => Argument::Floats(numbers(&array()?)?),
-            Part::Sum(_) | Part::Mean(_) => {
+            Part::Sum(_) | Part::Beyond(_) | Part::Mean(_) => {
                 Argument::Numbers(cast(&array()?, &DataType::Int64)?.as_primitive::<Int64Type>().clone())
             }
             Part::Distinct(_) => Argument::Hashes(values()?),
@@ -212,10 +212,7 @@ impl AggregatePlan {
                     })
                     .collect::<Int64Array>(),
             ),
-            Part::Sum(_) => {
-                let sum = |part: &&Part| if let Part::Sum(sum) = part { *sum } else { None };
-                Arc::new(parts.iter().map(sum).collect::<Int64Array>())
-            }
+            Part::Sum(_) | Part::Beyond(_) => Arc::new(parts.iter().map(|part| part.sum()).collect::<Int64Array>()),
             Part::Mean(_) => {
                 let mean = |part: &&Part| if let Part::Mean(mean) = part { mean.value() } else { None };
                 Arc::new(parts.iter().map(mean).collect::<Float64Array>())
