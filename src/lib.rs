@@ -3,6 +3,7 @@
 
 pub mod time;
 pub mod wait;
+pub mod caught;
 pub mod metrics;
 pub mod memory;
 pub mod health;

@@ -15,6 +15,21 @@ use crate::pipeline::said::Said;
 use crate::triage::Triage;
 use crate::triage::suppress::Suppressions;
 
+/// The folder of an archive on this machine that is to be asked: the one of `--archive`, else the configuration's.
+///
+/// # Errors
+/// When the configuration has none.
+pub fn folder(archive: Option<&Path>, config: &Config) -> anyhow::Result<PathBuf> {
+    match (archive, &*config.archive.dir) {
+        (Some(dir), _) => Ok(dir.to_owned()),
+        (None, "none") => bail!("the configuration keeps no archive: name one with --archive"),
+        (None, dir) if dir.starts_with("s3://") => {
+            bail!("the archive {dir} is in a bucket: copy it to a folder, and name that with --archive")
+        }
+        (None, dir) => Ok(PathBuf::from(dir)),
+    }
+}
+
 /// Where a state is, and what was said of its findings.
 pub enum Home {
     /// Beside the archive in this folder.

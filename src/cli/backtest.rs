@@ -12,7 +12,7 @@ use futures::StreamExt;
 
 use super::output::{self, Failure, OrFail};
 use super::run::{found, memory};
-use super::{reference, rules};
+use super::{archived, reference, rules};
 use crate::archive::read;
 use crate::config::Config;
 use crate::detect::reference::References;
@@ -37,9 +37,9 @@ pub struct Backtest {
     /// the configuration
     #[arg(value_name = "RULE|PATH")]
     what: Option<String>,
-    /// Folder of the archive
-    #[arg(long, value_name = "DIR", default_value = "weir-archive")]
-    archive: PathBuf,
+    /// Folder of the archive [default: archive.dir of the configuration, weir-archive]
+    #[arg(long, value_name = "DIR")]
+    archive: Option<PathBuf>,
     /// Only events from this day on (UTC): 2024-08-01
     #[arg(long, value_name = "DAY")]
     since: Option<String>,
@@ -82,6 +82,7 @@ pub fn run(flags: &Backtest) -> Result<ExitCode, Failure> {
     config.limits.memory = flags.memory.or(config.limits.memory);
     let Chosen { rules: chosen, before } = chosen(flags, &config).or_usage()?;
 
+    let archive = archived::folder(flags.archive.as_deref(), &config).or_usage()?;
     let references = reference::read(&config.reference).or_usage()?;
     let mut tried = Tried::new(chosen, &references, &config)?;
     if tried.tables().is_empty() {
@@ -90,7 +91,7 @@ pub fn run(flags: &Backtest) -> Result<ExitCode, Failure> {
     let mut in_force = Tried::new(before, &references, &config)?;
     let started = Instant::now();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().or_output()?;
-    let rows = runtime.block_on(replay(&flags.archive, days, &references, &mut tried, &mut in_force)).or_usage()?;
+    let rows = runtime.block_on(replay(&archive, days, &references, &mut tried, &mut in_force)).or_usage()?;
     tried.finish();
     in_force.finish();
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use parquet::file::properties::WriterProperties;
 use tokio::runtime::Builder;
 
 use super::output::{self, Failure, OrFail};
-use super::reference;
+use super::{archived, reference};
 use crate::config::Config;
 use crate::memory::{Memory, Size};
 use crate::sink::csv::neutralized;
@@ -30,13 +30,13 @@ pub struct Sql {
     /// The query; column names are AWS's, in any case. The text of a rule is one, comments and all
     #[arg(allow_hyphen_values = true)]
     query: String,
-    /// Folder of the archive
-    #[arg(long, value_name = "DIR", default_value = "weir-archive")]
-    archive: PathBuf,
+    /// Folder of the archive [default: archive.dir of the configuration, weir-archive]
+    #[arg(long, value_name = "DIR")]
+    archive: Option<PathBuf>,
     /// Form of the answer
     #[arg(long, value_enum, default_value = "table")]
     format: Form,
-    /// Configuration file, for the lists that `in_reference` asks
+    /// Configuration file, for the archive, and the lists that `in_reference` asks
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// How much memory the process may take, such as 512MiB, at least 256MiB; rows that find no room are in files in TMPDIR meanwhile
@@ -62,7 +62,8 @@ pub fn run(flags: &Sql) -> Result<ExitCode, Failure> {
     let limit = flags.memory.or(config.limits.memory).unwrap_or_else(Memory::half_of_machine);
     let room = room::within(limit).or_usage()?;
     let references = reference::read(&config.reference).or_usage()?;
-    let session = sql::session_with(Path::new(&flags.archive), &references, room.clone()).or_usage()?;
+    let archive = archived::folder(flags.archive.as_deref(), &config).or_usage()?;
+    let session = sql::session_with(&archive, &references, room.clone()).or_usage()?;
     let mut workers = Builder::new_multi_thread();
     // as much as the first thread has: plans are trees, and are walked as such
     let workers = workers.enable_all().thread_stack_size(8 << 20).build().or_output()?;
@@ -373,7 +374,7 @@ mod tests {
     fn the_text_of_a_rule_is_a_query_although_it_begins_as_a_flag_does() {
         let text = "-- title = \"t\"\nSELECT 1";
         let line = Line::try_parse_from(["weir", text, "--archive", "kept"]).unwrap();
-        assert_eq!((line.sql.query.as_str(), line.sql.archive.as_path()), (text, Path::new("kept")));
+        assert_eq!((line.sql.query.as_str(), line.sql.archive), (text, Some(PathBuf::from("kept"))));
         assert!(Line::try_parse_from(["weir", "SELECT 1", "--archives", "kept"]).is_err());
     }
 }

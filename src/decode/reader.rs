@@ -2,7 +2,6 @@
 
 use std::io::{self, Read, Seek, SeekFrom};
 use std::mem;
-use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::vec;
 
@@ -16,6 +15,7 @@ use super::inflate::{self, Compression, Filled, Limits, Stream};
 use super::kpl;
 use super::line::{end_of_lines, is_json_lines};
 use super::{Before, Body, Counts, Input, Json, LineEnd, Lines, Open, Options, PADDING, Records, Shape, Text};
+use crate::caught;
 use crate::table::{Origin, Reject, Table};
 
 /// Objects up to this size, as they are stored, are taken whole; CloudTrail's are 1 to 200 KB.
@@ -487,8 +487,7 @@ fn is_utf16(text: &[u8]) -> bool {
 /// What reading Parquet gives: where a file is damaged, parquet 59.3 panics rather than fails, as for a column chunk of
 /// negative length (`file/metadata/mod.rs`).
 fn caught<T>(read: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, ParquetError> {
-    panic::catch_unwind(AssertUnwindSafe(read))
-        .unwrap_or_else(|_| Err(ParquetError::General("it is damaged".to_owned())))
+    caught::caught(read).unwrap_or_else(|| Err(ParquetError::General("it is damaged".to_owned())))
 }
 
 type Head = (Bytes, Option<Box<dyn Read + Send>>);

@@ -29,7 +29,7 @@ impl Mistake {
         }
         let text = error.strip_backtrace();
         let text = plain(&text);
-        let named = [table, column, field, function, group, qualifier, twice, interval, pattern, value];
+        let named = [table, column, field, function, group, qualifier, twice, interval, pattern, value, escape];
         if let Some(mistake) = named.iter().find_map(|judge| judge(text)) {
             return mistake;
         }
@@ -264,6 +264,13 @@ fn value(text: &str) -> Option<Mistake> {
     about(typed, format!("'{typed}' cannot be cast to {kind}"))
 }
 
+fn escape(text: &str) -> Option<Mistake> {
+    text.starts_with("LIKE does not support escape_char other than").then(|| Mistake {
+        message: "LIKE knows one ESCAPE, the backslash, which need not be named: LIKE 'a\\_%' is for texts that begin with a_".to_owned(),
+        about: Some("ESCAPE".to_owned()),
+    })
+}
+
 /// What is said in the place of an error that is about no single name.
 fn other(text: &str) -> Option<String> {
     // what `->` gives is a union in Arrow, and the planner spells it out
@@ -303,10 +310,14 @@ fn other(text: &str) -> Option<String> {
         text.strip_prefix("Failed to coerce types ").and_then(|text| text.split_once(" in ")).map(|(types, _)| types)
     });
     if let Some(types) = compared {
-        return Some(format!(
-            "{} cannot be compared: a time is written '2024-08-01 12:00:00', and CAST(x AS BIGINT) makes a number of a text",
-            as_athena(types)
-        ));
+        let types = as_athena(types);
+        let instead = match types.contains("boolean") {
+            true => {
+                "true and false stand without quotes, as in readOnly = true, and are no numbers; a text is compared with 'true'"
+            }
+            false => "a time is written '2024-08-01 12:00:00', and CAST(x AS BIGINT) makes a number of a text",
+        };
+        return Some(format!("{types} cannot be compared: {instead}"));
     }
     if let Some(types) =
         text.strip_prefix("Cannot coerce arithmetic expression ").and_then(|text| text.strip_suffix(" to valid types"))

@@ -10,7 +10,9 @@ use datafusion::sql::sqlparser::ast::{
     Statement as SqlStatement, TableFactor, Value, WindowType, visit_expressions,
 };
 
+use super::athena::aggregates;
 use super::mistakes::Mistake;
+use super::window::aggregate::IN_RULES;
 use crate::rule::dialect::{find_call, find_word, line_and_column};
 use crate::rule::shape::{of_rows, of_rows_mut, query};
 use crate::rule::spelling::distance;
@@ -181,7 +183,7 @@ pub fn planner_error(
         .and_then(|diagnostic| diagnostic.span)
         .map(|span| (span.start.line as usize, span.start.column as usize));
     let mistake = Mistake::of(error);
-    let message = words(error);
+    let message = unsupported(error).unwrap_or_else(|| words(error));
     let called = || message.split(' ').find_map(|word| find_call(text, word));
     let quoted = || message.split(['\'', '`', '"']).skip(1).step_by(2).find_map(|word| find_word(text, word, 0));
     let part = || parts(statement).into_iter().find(|(_, part)| !plans(part.clone())).map(|(place, _)| place);
@@ -193,6 +195,14 @@ pub fn planner_error(
         .or_else(|| find_word(text, "SELECT", 0))
         .unwrap_or((1, 1));
     (place, message)
+}
+
+/// Of an aggregate that `weir sql` has as Athena does, and rules have not.
+fn unsupported(error: &DataFusionError) -> Option<String> {
+    let text = error.strip_backtrace();
+    let (name, _) = text.split_once("Invalid function '")?.1.split_once('\'')?;
+    let is_aggregate = aggregates::IN_QUERIES.contains(&name);
+    is_aggregate.then(|| format!("the aggregate `{name}` is not supported in rules; there are {IN_RULES}"))
 }
 
 /// What an error says, on one line, without saying what kind of error it is.

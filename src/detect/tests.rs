@@ -320,6 +320,32 @@ fn a_rule_that_cannot_work_is_refused_with_its_place() {
     );
     check(windows("hop(eventTime, '10 minutes', '20 minutes')", many), "x.sql:8:21: hop takes constant intervals");
     check(windows(tumble, "first_seen(awsRegion, '30 days')"), "x.sql:9:8: first_seen looks back");
+    for aggregate in [
+        "every(readOnly)",
+        "max_by(eventName, eventTime) = 'x'",
+        "listagg(eventName, ',') = 'x'",
+        "string_agg(eventName, ',') = 'x'",
+        "bool_and(readOnly)",
+        "stddev(length(eventName)) > 3",
+    ] {
+        let name = aggregate.split('(').next().unwrap();
+        let expected = format!("x.sql:9:8: the aggregate `{name}` is not supported in rules; there are count, ");
+        check(windows(tumble, aggregate), &expected);
+    }
+    check(
+        windows(tumble, "cardinality(set_agg(eventName)) > 3"),
+        "x.sql:9:20: the aggregate `set_agg` is not supported in rules; there are count, ",
+    );
+    check(windows(tumble, "sum(DISTINCT length(eventName)) > 3"), "x.sql:9:8: sum in a rule is of all values");
+    check(
+        where_("readOnly = 'yes'"),
+        "x.sql:8:7: boolean = varchar cannot be compared: true and false stand without quotes",
+    );
+    check(
+        where_("eventTime > 3"),
+        "x.sql:8:7: timestamp with time zone > bigint cannot be compared: a time is written",
+    );
+    check(where_("true AND eventName LIKE 'a#_%' ESCAPE '#'"), "x.sql:8:38: LIKE knows one ESCAPE, the backslash");
     check(windows(tumble, "first_seen(awsRegion)"), "x.sql:9:8: first_seen takes 2 arguments, not 1");
     check(
         refused("SELECT count(*), awsRegion\nFROM cloudtrail\nWHERE true\nGROUP BY account\nHAVING count(*) > 3"),

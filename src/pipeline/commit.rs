@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
-use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -21,6 +20,7 @@ use super::duplicates::kept;
 use super::said::Said;
 use crate::archive::Object;
 use crate::aws::Aws;
+use crate::caught::caught;
 use crate::detect::Parts;
 use crate::mark::Mark;
 use crate::position::Checkpoint;
@@ -390,7 +390,7 @@ impl Disk {
 
 /// What is asked of a file whose pages redb takes for what it wrote: of others it panics.
 fn unless_damaged<T>(path: &Path, ask: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
-    panic::catch_unwind(AssertUnwindSafe(ask)).unwrap_or_else(|_| {
+    caught(ask).unwrap_or_else(|| {
         let path = path.display();
         bail!("the archive's state {path} is damaged: move it away, and what there is to read is read anew")
     })
@@ -428,7 +428,7 @@ fn whole(copy: Vec<u8>) -> anyhow::Result<Database> {
         Ok(database)
     };
     // pages of different commits are nothing redb expects to see
-    panic::catch_unwind(AssertUnwindSafe(open)).unwrap_or_else(|_| bail!("its pages do not fit together"))
+    caught(open).unwrap_or_else(|| bail!("its pages do not fit together"))
 }
 
 #[cfg(test)]

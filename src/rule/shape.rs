@@ -23,6 +23,13 @@ impl Misfit {
                     .to_owned()
             }
             "WHERE" => "a rule needs a WHERE: without one every row is a finding".to_owned(),
+            "SELECT without WHERE" => {
+                "the query within FROM needs a WHERE, of the rows that frames are made of: without one they are made of every row".to_owned()
+            }
+            "ROLLUP" | "CUBE" | "GROUPING SETS" => format!(
+                "a rule groups once, and {} groups several times over: a rule for each, or GROUP BY what tells most apart",
+                self.0
+            ),
             "GROUP BY" => "a rule that groups needs a HAVING: without one every group is a finding".to_owned(),
             "HAVING" => {
                 "HAVING needs a GROUP BY with a window: GROUP BY ..., tumble(<time>, INTERVAL '10 minutes')".to_owned()
@@ -34,7 +41,10 @@ impl Misfit {
     /// Line and column of those words.
     pub fn place(&self, text: &str) -> Option<(usize, usize)> {
         // a subquery is the second SELECT of the file
-        let which = usize::from(self == &Misfit("SELECT within SELECT"));
+        if self.0 == "WHERE" {
+            return None;
+        }
+        let which = usize::from(["SELECT within SELECT", "SELECT without WHERE"].contains(&self.0));
         find_word(text, self.0.split(' ').next()?, which)
     }
 }
@@ -87,7 +97,7 @@ fn rows_of_frames(query: &Query) -> Result<(String, Fires), Misfit> {
     check(fires == Fires::PerWindow, "GROUP BY within a query over frames")?;
     let [from] = select.from.as_slice() else { return Err(Misfit("")) };
     check(!from.joins.is_empty(), "JOIN")?;
-    check(select.selection.is_none(), "WHERE")?;
+    check(select.selection.is_none(), "SELECT without WHERE")?;
     match &from.relation {
         TableFactor::Table { name, args: None, .. } => Ok((table_name(name), Fires::PerWindow)),
         _ => Err(Misfit("SELECT within SELECT")),
@@ -153,6 +163,9 @@ fn select(query: &Query) -> Result<(&Select, Fires), Misfit> {
     check(select.qualify.is_some(), "QUALIFY")?;
     let GroupByExpr::Expressions(by, more) = &select.group_by else { return Err(Misfit("GROUP BY ALL")) };
     check(!more.is_empty(), "GROUP BY with modifiers")?;
+    check(by.iter().any(|expr| matches!(expr, Expr::Rollup(_))), "ROLLUP")?;
+    check(by.iter().any(|expr| matches!(expr, Expr::Cube(_))), "CUBE")?;
+    check(by.iter().any(|expr| matches!(expr, Expr::GroupingSets(_))), "GROUPING SETS")?;
     check(!by.is_empty() && select.having.is_none(), "GROUP BY")?;
     check(by.is_empty() && select.having.is_some(), "HAVING")?;
     Ok((select, if by.is_empty() { Fires::PerRow } else { Fires::PerWindow }))
@@ -185,8 +198,18 @@ mod tests {
         let over = "count(*) OVER (ORDER BY a) AS n";
         let framed = format!("SELECT n FROM (SELECT {over} FROM t WHERE a) WHERE n > 1");
         assert_eq!(table(&dialect::parse(&framed).unwrap()[0]), Ok(("t".to_owned(), Fires::PerWindow)));
-        assert_eq!(refused(&format!("SELECT n FROM (SELECT {over} FROM t) WHERE n > 1")).0, "WHERE");
-        assert_eq!(refused(&format!("SELECT n FROM (SELECT {over} FROM t WHERE a)")).0, "WHERE");
+        let within = refused(&format!("SELECT n FROM (SELECT {over} FROM t) WHERE n > 1"));
+        assert_eq!(within, ("SELECT without WHERE", Some((1, 16))));
+        assert_eq!(refused(&format!("SELECT n FROM (SELECT {over} FROM t WHERE a)")), ("WHERE", None));
+        for (by, words) in [
+            ("ROLLUP (a, b)", "ROLLUP"),
+            ("a, rollup (b)", "ROLLUP"),
+            ("CUBE (a, b)", "CUBE"),
+            ("GROUPING SETS ((a), (b))", "GROUPING SETS"),
+        ] {
+            let (said, place) = refused(&format!("SELECT a FROM t WHERE a\nGROUP BY {by} HAVING a"));
+            assert_eq!((said, place.map(|place| place.0)), (words, Some(2)), "{by}");
+        }
         for (from, name) in
             [("default.\"Cloudtrail_Logs\" AS l", "cloudtrail"), ("vpc_flow_logs", "vpc_flow"), ("d.t", "t")]
         {

@@ -116,6 +116,53 @@ fn a_damaged_file_of_the_archive_is_named_and_the_rest_is_read() {
 }
 
 #[test]
+fn a_state_that_is_damaged_is_told_and_no_stack_is_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let event = r#"{"eventVersion":"1.08","eventSource":"iam.amazonaws.com","eventName":"GetUser","eventID":"e"}"#;
+    fs::write(folder.path().join("one.json"), event).unwrap();
+    let run = || weir(&["run", "--from", "one.json", "--archive", "a", "--rules", "none"], folder.path());
+    assert_eq!(code(&run()), 0);
+    let state = folder.path().join("a/_weir/state.redb");
+    let mut bytes = fs::read(&state).unwrap();
+    bytes[4096..].fill(0);
+    fs::write(&state, bytes).unwrap();
+    let expected =
+        "weir: the archive's state a/_weir/state.redb is damaged: move it away, and what there is to read is read anew";
+    let output = run();
+    assert_eq!((code(&output), text(&output.stderr).trim()), (4, expected));
+    let looked = weir(&["incidents", "--archive", "a"], folder.path());
+    let said = text(&looked.stderr);
+    assert!(said.contains("state.redb") && !said.contains("panicked") && said.lines().count() == 1, "{said}");
+}
+
+#[test]
+fn the_archive_of_the_configuration_is_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let event = r#"{"eventVersion":"1.08","eventSource":"iam.amazonaws.com","eventName":"GetUser","eventID":"e"}"#;
+    fs::write(folder.path().join("one.json"), event).unwrap();
+    let config = |dir: &str| {
+        fs::write(folder.path().join("weir.toml"), format!("rules = \"none\"\n[archive]\ndir = \"{dir}\"\n")).unwrap();
+    };
+    config("kept");
+    assert_eq!(code(&weir(&["run", "-c", "weir.toml", "--from", "one.json"], folder.path())), 0);
+    let query = ["sql", "SELECT count(*) AS n FROM cloudtrail", "-c", "weir.toml", "--format", "csv"];
+    let test = ["backtest", "cloudtrail/root_console_login", "-c", "weir.toml"];
+    assert_eq!(text(&weir(&query, folder.path()).stdout), "n\n1\n");
+    assert!(text(&weir(&test, folder.path()).stdout).starts_with("1 row of cloudtrail in "));
+    for (dir, why) in
+        [("none", "the configuration keeps no archive: name one with --archive"), ("s3://b/p", "is in a bucket")]
+    {
+        config(dir);
+        for arguments in [&query[..], &test] {
+            let output = weir(arguments, folder.path());
+            assert_eq!(code(&output), 2);
+            assert!(text(&output.stderr).contains(why), "{}", text(&output.stderr));
+        }
+        assert_eq!(text(&weir(&[&query[..], &["--archive", "kept"]].concat(), folder.path()).stdout), "n\n1\n");
+    }
+}
+
+#[test]
 fn findings_of_a_severity_exit_with_1() {
     let folder = tempfile::tempdir().unwrap();
     let attack = path(&repository("tests/data/cloudtrail/stratus/aws.persistence.iam-create-admin-user.json.gz"));

@@ -18,6 +18,24 @@ const RENAMED: [(&str, usize, &str); 6] = [
     ("variance", 1, "var_samp"),
 ];
 
+/// Aggregates that queries have in Athena's words, and rules have not.
+pub const IN_QUERIES: [&str; 14] = [
+    "bitwise_and_agg",
+    "bitwise_or_agg",
+    "bitwise_xor_agg",
+    "checksum",
+    "every",
+    "geometric_mean",
+    "histogram",
+    "listagg",
+    "map_agg",
+    "max_by",
+    "min_by",
+    "multimap_agg",
+    "set_agg",
+    "variance",
+];
+
 /// True where the call was one of these and is another now.
 pub fn translate(name: &str, call: &mut Function, who: For) -> bool {
     let FunctionArguments::List(list) = &mut call.args else { return false };

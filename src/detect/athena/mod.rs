@@ -5,7 +5,7 @@ pub mod tables;
 pub mod types;
 pub mod names;
 pub mod calls;
-mod aggregates;
+pub mod aggregates;
 mod unnest;
 mod times;
 mod json_path;

@@ -27,6 +27,12 @@ use crate::detect::regularity::REGULARITY;
 use crate::detect::spans::{plain, sample_list, times};
 use crate::detect::verdicts::is_true;
 
+/// The aggregates that rules have, in words of people who write them.
+pub const IN_RULES: &str = "count, count_if, sum, avg, min, max, arbitrary, approx_distinct, approx_percentile, sample, in_order, correlates and regularity";
+
+const KNOWN: [&str; 10] =
+    ["count", "sum", "avg", "min", "max", "sample", "in_order", CORRELATES, REGULARITY, APPROX_PERCENTILE];
+
 pub struct AggregatePlan {
     pub empty: Part,
     /// Positions in [`Columns`].
@@ -45,6 +51,9 @@ pub struct AggregatePlan {
 impl AggregatePlan {
     pub fn new(leaves: &mut Leaves, columns: &mut Columns, call: AggregateFunction) -> Result<AggregatePlan> {
         let name = call.func.name().to_owned();
+        if !KNOWN.contains(&name.as_str()) {
+            return plan_err!("the aggregate `{name}` is not supported in rules; there are {IN_RULES}");
+        }
         let mut params = call.params;
         if !params.order_by.is_empty() || params.null_treatment.is_some() {
             return plan_err!("not supported yet: ORDER BY or IGNORE NULLS within `{name}`");
@@ -70,8 +79,11 @@ impl AggregatePlan {
         if share.is_some() {
             params.args.truncate(1);
         }
-        let [argument] = <[Expr; 1]>::try_from(params.args)
-            .or_else(|_| plan_err!("not supported yet: `{name}` of several columns"))?;
+        let [argument] = <[Expr; 1]>::try_from(params.args).or_else(|_| {
+            plan_err!(
+                "`{name}` of several columns is not supported in rules: {name}(DISTINCT a || ' ' || b) is of one text"
+            )
+        })?;
         let argument = leaves.flatten(argument)?;
         // avg of a whole number is planned over floats, whose sum depends on their order
         let argument = match argument {
@@ -92,14 +104,11 @@ impl AggregatePlan {
             (APPROX_PERCENTILE, true) => return plan_err!("approx_percentile is of all values: leave DISTINCT out"),
             ("sum", false) if item.is_integer() => Part::Sum(None),
             ("avg", false) if item.is_integer() => Part::Mean(Default::default()),
-            ("sum" | "avg", _) => {
+            ("sum" | "avg", true) => return plan_err!("{name} in a rule is of all values: leave DISTINCT out"),
+            ("sum" | "avg", false) => {
                 return plan_err!("{name} in a rule is of whole numbers, which add up the same in any order");
             }
-            _ => {
-                return plan_err!(
-                    "not supported yet: the aggregate `{name}`; there are count, sum, avg, min, max, approx_percentile, sample, in_order, correlates and regularity"
-                );
-            }
+            _ => unreachable!("all that are known have a part"),
         };
         let bytes = !matches!(empty, Part::Count(_) | Part::Sum(_) | Part::Mean(_) | Part::Spread(_));
         if bytes && !has_order(&item) {
@@ -182,7 +191,7 @@ impl AggregatePlan {
             }
             Part::Regular(_) => Argument::Times(times(&array()?)?),
             Part::Spread(_) => Argument::Floats(numbers(&array()?)?),
-            Part::Sum(_) | Part::Mean(_) => {
+            Part::Sum(_) | Part::Beyond(_) | Part::Mean(_) => {
                 Argument::Numbers(cast(&array()?, &DataType::Int64)?.as_primitive::<Int64Type>().clone())
             }
             Part::Distinct(_) => Argument::Hashes(values()?),
@@ -203,10 +212,7 @@ impl AggregatePlan {
                     })
                     .collect::<Int64Array>(),
             ),
-            Part::Sum(_) => {
-                let sum = |part: &&Part| if let Part::Sum(sum) = part { *sum } else { None };
-                Arc::new(parts.iter().map(sum).collect::<Int64Array>())
-            }
+            Part::Sum(_) | Part::Beyond(_) => Arc::new(parts.iter().map(|part| part.sum()).collect::<Int64Array>()),
             Part::Mean(_) => {
                 let mean = |part: &&Part| if let Part::Mean(mean) = part { mean.value() } else { None };
                 Arc::new(parts.iter().map(mean).collect::<Float64Array>())

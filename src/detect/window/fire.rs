@@ -34,7 +34,8 @@ pub fn findings(rule: &Rule, plan: &Windowed, items: &Items, windows: &[Window])
     let (titles, severities) = (text("title")?, text("severity")?);
     let (actors, addresses) = (text("actor")?, text("source_ip")?);
     let resources = column("resource").map(Lists::of).transpose()?;
-    let evidence = evidence(items, &columns)?;
+    let is_capped = |item: usize, row: usize| plan.is_capped(item, &windows[holding[row]]);
+    let evidence = evidence(items, &columns, is_capped)?;
     let (mut found, mut ungraded) = (BTreeMap::<FindingId, Finding>::new(), 0);
     for (row, place) in holding.iter().enumerate() {
         let window = &windows[*place];
@@ -110,13 +111,21 @@ fn tell(found: &mut BTreeMap<FindingId, Finding>, finding: Finding) {
 /// Name and values of a selected column.
 type Shown<'a> = (&'a str, Vec<Option<String>>);
 
-/// The selected columns that are evidence.
-fn evidence<'a>(items: &Items<'a>, columns: &[ArrayRef]) -> Result<Vec<Shown<'a>>> {
-    let named = items.names.iter().zip(columns).filter(|(name, _)| !items.overrides.contains(&name.as_str()));
+/// The selected columns that are evidence; a count that has ended, by its column and row, is `10000+`.
+fn evidence<'a>(
+    items: &Items<'a>,
+    columns: &[ArrayRef],
+    is_capped: impl Fn(usize, usize) -> bool,
+) -> Result<Vec<Shown<'a>>> {
+    let named = items.names.iter().zip(columns).enumerate();
     named
-        .map(|(name, column)| {
-            let values = texts(column)?.into_iter().map(|value| value.map(|value| cut(&value)));
-            Ok((name.as_str(), values.collect()))
+        .filter(|(_, (name, _))| !items.overrides.contains(&name.as_str()))
+        .map(|(item, (name, column))| {
+            let shown = |(row, value): (usize, Option<String>)| {
+                let more = if is_capped(item, row) { "+" } else { "" };
+                value.map(|value| cut(&value) + more)
+            };
+            Ok((name.as_str(), texts(column)?.into_iter().enumerate().map(shown).collect()))
         })
         .collect()
 }

@@ -25,8 +25,10 @@ pub fn hash(value: &[u8]) -> u64 {
 pub enum Part {
     /// `count(*)`, `count(x)`
     Count(u64),
-    /// `sum(x)` of integers, wrapping as DataFusion's does
+    /// `sum(x)` of integers
     Sum(Option<i64>),
+    /// The same, where it is beyond the range of a BIGINT: it is then the end of that range, in any order of rows. In a box as a mean is
+    Beyond(Box<i128>),
     /// `avg(x)` of integers; in a box, for it is longer than the others, and there are very many of them
     Mean(Box<Mean>),
     /// `min(x)`
@@ -76,9 +78,33 @@ impl Part {
 
     pub fn number(&mut self, value: i64) {
         match self {
-            Part::Sum(sum) => *sum = Some(sum.unwrap_or(0).wrapping_add(value)),
+            Part::Sum(sum) => match sum.unwrap_or(0).checked_add(value) {
+                Some(fits) => *sum = Some(fits),
+                None => self.add(i128::from(value)),
+            },
+            Part::Beyond(_) => self.add(i128::from(value)),
             Part::Mean(mean) => mean.add(i128::from(value), 1),
             _ => {}
+        }
+    }
+
+    /// Adds to a sum.
+    fn add(&mut self, value: i128) {
+        let before = match self {
+            Part::Sum(sum) => i128::from(sum.unwrap_or(0)),
+            Part::Beyond(sum) => **sum,
+            _ => return,
+        };
+        let sum = before + value;
+        *self = i64::try_from(sum).map_or_else(|_| Part::Beyond(Box::new(sum)), |sum| Part::Sum(Some(sum)));
+    }
+
+    /// What a sum comes to; `None` of no numbers.
+    pub fn sum(&self) -> Option<i64> {
+        match self {
+            Part::Sum(sum) => *sum,
+            Part::Beyond(sum) => Some(if **sum > 0 { i64::MAX } else { i64::MIN }),
+            _ => None,
         }
     }
 
@@ -131,7 +157,8 @@ impl Part {
     pub fn merge(&mut self, other: &Part) {
         match (self, other) {
             (Part::Count(a), Part::Count(b)) => *a += b,
-            (Part::Sum(a), Part::Sum(Some(b))) => *a = Some(a.unwrap_or(0).wrapping_add(*b)),
+            (sum @ (Part::Sum(_) | Part::Beyond(_)), Part::Sum(Some(b))) => sum.add(i128::from(*b)),
+            (sum @ (Part::Sum(_) | Part::Beyond(_)), Part::Beyond(b)) => sum.add(**b),
             (Part::Mean(a), Part::Mean(b)) => a.add(b.sum, b.count),
             (a @ (Part::Least(_) | Part::Greatest(_)), Part::Least(Some(b)) | Part::Greatest(Some(b))) => a.value(b),
             (Part::Distinct(a), Part::Distinct(b)) => a.merge(b, DISTINCT_MAX),
@@ -150,6 +177,7 @@ impl Part {
             Part::Count(count) => *count >= least,
             Part::Distinct(hashes) => hashes.as_slice().len() as u64 >= least.min(DISTINCT_MAX as u64),
             Part::Sum(sum) => least == 0 || sum.is_some(),
+            Part::Beyond(_) => true,
             Part::Mean(mean) => least == 0 || mean.count > 0,
             Part::Least(value) | Part::Greatest(value) => least == 0 || value.is_some(),
             Part::Sample(_) => true,
@@ -181,6 +209,7 @@ impl Part {
             Part::Count(count) => *count,
             Part::Distinct(hashes) => hashes.as_slice().len() as u64,
             Part::Sum(sum) => whether(sum.is_some()),
+            Part::Beyond(_) => u64::MAX,
             Part::Mean(mean) => whether(mean.count > 0),
             Part::Least(value) | Part::Greatest(value) => whether(value.is_some()),
             Part::Sample(_) => u64::MAX,
@@ -196,6 +225,7 @@ impl Part {
         let more = match self {
             Part::Count(_) | Part::Sum(_) => 0,
             Part::Mean(_) => size_of::<Mean>(),
+            Part::Beyond(_) => size_of::<i128>(),
             Part::Least(value) | Part::Greatest(value) => value.as_ref().map_or(0, |value| value.len() + 16),
             Part::Distinct(hashes) => hashes.places_len(),
             Part::Sample(values) => {
@@ -258,6 +288,10 @@ impl Part {
                 to.byte(10);
                 rows.write(to);
             }
+            Part::Beyond(sum) => {
+                to.byte(11);
+                to.bytes(&sum.to_le_bytes());
+            }
         }
     }
 
@@ -287,6 +321,7 @@ impl Part {
             8 => Part::Regular(Times::read(from)?),
             9 => Part::Spread(Spread::read(from)?),
             10 => Part::Correlated(Rows::read(from)?),
+            11 => Part::Beyond(Box::new(i128::from_le_bytes(from.bytes()?.try_into().ok()?))),
             _ => return None,
         })
     }
@@ -324,6 +359,32 @@ mod tests {
         part.step(usize::from(row % 3), i64::from(row));
         part.time(i64::from(row));
         part.row(Row { time: i64::from(row), rules: 1, values: Box::default() });
+    }
+
+    #[test]
+    fn a_sum_beyond_its_range_is_the_end_of_it_in_any_order() {
+        let of = |rows: &[i64]| {
+            let mut part = empty(1);
+            rows.iter().for_each(|row| part.number(*row));
+            part
+        };
+        assert_eq!(of(&[i64::MAX, 1]).sum(), Some(i64::MAX));
+        assert_eq!(of(&[i64::MIN, -1]).sum(), Some(i64::MIN));
+        assert_eq!(of(&[i64::MAX, 1]).bytes_len(), size_of::<Part>() + 16);
+        // what comes back into the range is exact
+        let rows = [i64::MAX, i64::MAX, 7, i64::MIN, i64::MIN];
+        for cut in 0..=rows.len() {
+            let (mut one, other) = (of(&rows[..cut]), of(&rows[cut..]));
+            one.merge(&other);
+            assert_eq!(one, Part::Sum(Some(5)), "cut at {cut}");
+        }
+        for part in [of(&rows[..2]), of(&rows[3..])] {
+            let mut bytes = Writer::default();
+            part.write(&mut bytes);
+            let bytes = bytes.0;
+            assert_eq!(Part::read(&mut Reader(&bytes)).as_ref(), Some(&part));
+            assert!(part.is_at_least(1) && part.at_most() == u64::MAX);
+        }
     }
 
     proptest! {

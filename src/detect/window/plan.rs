@@ -19,7 +19,7 @@ use super::columns::{Alike, Columns};
 use super::group::Group;
 use super::log::{Digest, digest};
 use super::part::{DISTINCT_MAX, Part, hash};
-use super::rising::{Need, needed, never_falls, uncounted};
+use super::rising::{Need, beside_distinct, needed, never_falls, uncounted};
 use super::score::{Model, Observed, Score, Scored, What};
 use super::seen::Name;
 use super::text::{Sortable, fields, has_order, sort_keys};
@@ -104,6 +104,8 @@ struct After {
     columns: Vec<Origin>,
     having: Arc<dyn PhysicalExpr>,
     items: Vec<Arc<dyn PhysicalExpr>>,
+    /// Of each item that is a count of distinct values, which aggregate that is.
+    counted: Vec<Option<usize>>,
     /// The number that is scored.
     amount: Option<Arc<dyn PhysicalExpr>>,
 }
@@ -258,6 +260,13 @@ impl Windowed {
         if let Some(number) = uncounted(&having, &schema, &aggregate) {
             return plan_err!("{DISTINCT_MAX} distinct values are counted at most, and HAVING compares with {number}");
         }
+        if let Some(other) = beside_distinct(&having, &schema, &aggregate) {
+            return plan_err!(
+                "{DISTINCT_MAX} distinct values are counted at most, and `HAVING` compares their count with {}: compare it with a constant, or \
+                 with another such count",
+                other.human_display()
+            );
+        }
         // the start of a session may change
         let names_window = |having: &Expr| {
             let of = |place: Option<usize>| place.is_some_and(|place| matches!(columns[place], Origin::Window));
@@ -270,6 +279,14 @@ impl Windowed {
         };
         // what is scored teaches, and what is learnt is of all of HAVING
         let texts = if scored.is_some() { &texts[..] } else { &texts[..texts.len() - 1] };
+        let counted = |item: &Expr| match item.clone().unalias() {
+            Expr::Column(column) => match columns[schema.maybe_index_of_column(&column)?] {
+                Origin::Aggregate(part) if matches!(aggregates[part].empty, Part::Distinct(_)) => Some(part),
+                _ => None,
+            },
+            _ => None,
+        };
+        let counted = items.iter().map(counted).collect();
         Ok(Windowed {
             asks: digest(&texts.iter().map(String::as_bytes).collect::<Vec<_>>()),
             span,
@@ -287,7 +304,7 @@ impl Windowed {
             keys,
             asked,
             aggregates,
-            after: After::new(&schema, columns, &having, &items, amount.as_ref())?,
+            after: After { counted, ..After::new(&schema, columns, &having, &items, amount.as_ref())? },
         })
     }
 
@@ -315,6 +332,11 @@ impl Windowed {
     /// The same where no more is known of groups than what their parts are at most, together.
     pub fn may_hold_of(&self, most: &[u64]) -> bool {
         self.needed.is_met(&|place, least| most[place] >= least.min(DISTINCT_MAX as u64))
+    }
+
+    /// Whether a selected column, by its place, is a count of distinct values that has ended in a window: there may be more.
+    pub fn is_capped(&self, item: usize, window: &Window) -> bool {
+        self.after.counted[item].is_some_and(|part| window.group.parts[part].is_at_least(DISTINCT_MAX as u64))
     }
 
     /// A group without rows.
@@ -591,6 +613,7 @@ impl After {
             columns,
             having: physical(having)?,
             items: items.iter().map(physical).collect::<Result<_>>()?,
+            counted: vec![None; items.len()],
             amount: amount.map(physical).transpose()?,
         })
     }

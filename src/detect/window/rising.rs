@@ -129,6 +129,35 @@ pub fn uncounted(having: &Expr, schema: &DFSchema, aggregate: &Aggregate) -> Opt
     beyond
 }
 
+/// The other aggregate of a comparison that counts distinct values too: past so many it would be compared with a count that has ended.
+pub fn beside_distinct(having: &Expr, schema: &DFSchema, aggregate: &Aggregate) -> Option<Expr> {
+    let of = Of { schema, aggregate };
+    let mut found = None;
+    let walked = having.apply(|expr| {
+        use Operator::{Eq, Gt, GtEq, IsDistinctFrom, IsNotDistinctFrom, Lt, LtEq, NotEq};
+        let compares = match expr {
+            Expr::BinaryExpr(BinaryExpr { op, .. }) => {
+                matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq | IsDistinctFrom | IsNotDistinctFrom)
+            }
+            Expr::Between(_) | Expr::InList(_) => true,
+            _ => false,
+        };
+        if compares {
+            let mut columns: Vec<_> = expr.column_refs().into_iter().cloned().collect();
+            columns.sort();
+            let calls = columns.into_iter().filter_map(|column| of.aggregate_of(&Expr::Column(column)));
+            let counts = |call: &Expr| is_count(call) && is_distinct(call);
+            let (counted, others): (Vec<_>, Vec<_>) = calls.partition(counts);
+            if !counted.is_empty() {
+                found = found.take().or(others.into_iter().next());
+            }
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    walked.expect("nothing above fails");
+    found
+}
+
 fn is_distinct(call: &Expr) -> bool {
     matches!(call, Expr::AggregateFunction(call) if call.params.distinct)
 }
@@ -432,6 +461,37 @@ mod tests {
             "count(DISTINCT eventName) < 10000",
             "count(*) > 20000",
             "9999 < count(DISTINCT eventName)",
+        ] {
+            assert_eq!(said(having), "", "{having}");
+        }
+    }
+
+    #[test]
+    fn a_count_that_ends_is_compared_with_nothing_that_does_not() {
+        let said = |having: &str| {
+            let sql = format!(
+                "SELECT count(*) AS n FROM cloudtrail WHERE eventSource = 'iam.amazonaws.com'\n\
+                 GROUP BY awsRegion, tumble(eventTime, INTERVAL '1 hour')\nHAVING {having}"
+            );
+            let (_, refused) = Detector::new(logs::TABLES, [rule("", &sql)]);
+            refused.first().map(ToString::to_string).unwrap_or_default()
+        };
+        for having in [
+            "count(DISTINCT eventName) = count(*)",
+            "count(*) > 3 AND NOT (2 * count(DISTINCT eventName) < count(errorCode))",
+            "CAST(count(DISTINCT eventName) AS DOUBLE) / count(*) > 0.9",
+            "count(DISTINCT eventName) BETWEEN 3 AND max(json_get_int(requestParameters, 'n'))",
+            "count(DISTINCT eventName) IN (sum(length(eventName)), 3)",
+        ] {
+            let said = said(having);
+            let expected =
+                "x.sql:7:1: 10000 distinct values are counted at most, and `HAVING` compares their count with ";
+            assert!(said.contains(expected), "{having}: {said}");
+        }
+        for having in [
+            "count(DISTINCT eventName) > count(DISTINCT eventName) FILTER (WHERE errorCode IS NULL) + 2",
+            "count(DISTINCT eventName) >= 2 AND count(*) >= 3",
+            "count(DISTINCT eventName) BETWEEN 3 AND 9",
         ] {
             assert_eq!(said(having), "", "{having}");
         }

@@ -546,6 +546,24 @@ fn what_first_seen_cannot_ask_is_said() {
 }
 
 #[test]
+fn a_count_that_has_ended_is_shown_as_that() {
+    let rule = rule(
+        "",
+        "SELECT count(DISTINCT eventID) AS ids, count(DISTINCT awsRegion) AS regions, count(*) AS n FROM cloudtrail \
+         WHERE eventSource = 'iam.amazonaws.com' GROUP BY account, tumble(eventTime, INTERVAL '1 hour') \
+         HAVING count(DISTINCT eventID) >= 9999",
+    );
+    let mut detector = detector([rule]);
+    let mut shown = |from: usize, to: usize| {
+        let calls: Vec<Value> = (from..to).map(|n| call(0, &format!("e{n}"), json!({}))).collect();
+        let found = detector.observe(&[batch(&calls)], NOON).pop().unwrap();
+        found.evidence.into_iter().map(|(_, value)| value).collect::<Vec<_>>()
+    };
+    assert_eq!(shown(0, 9_999), ["9999", "1", "9999"]);
+    assert_eq!(shown(9_999, 10_020), ["10000+", "1", "10020"]);
+}
+
+#[test]
 fn first_seen_stands_alone_or_is_joined_by_and() {
     let refused = |select: &str, having: &str| {
         let sql = format!(
