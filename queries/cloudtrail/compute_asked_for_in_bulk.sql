@@ -19,6 +19,10 @@ WHERE eventSource IN ('ec2.amazonaws.com', 'autoscaling.amazonaws.com', 'batch.a
   AND (eventName IN ('RequestSpotFleet', 'CreateProvisionedModelThroughput')
        OR eventSource = 'gamelift.amazonaws.com'
        OR regexp_like(requestParameters, '"(ml\.)?(p[2-6][a-z]*|g[3-6][a-z]*|trn[0-9][a-z]*|inf[0-9][a-z]*)\.|"[a-z0-9.-]+\.(1[2689]|24|32|48)xlarge"')
+          -- one graphics card for an hour of training is no bulk
+          AND NOT (eventName = 'CreateTrainingJob'
+                   AND json_get_int(requestParameters, 'resourceConfig', 'instanceCount') = 1
+                   AND regexp_like(requestParameters, '"ml\.g[3-6][a-z]*\.[248]?xlarge"'))
        OR regexp_like(requestParameters, '(?i)"(desiredCapacity|desiredCount|desiredSize|minSize|TotalTargetCapacity|instanceCount|maxvCpus)"\s*:\s*([2-9][0-9]|[0-9]{3,})')
        OR regexp_like(requestParameters, '"(bundleId|instanceType)"\s*:\s*"([0-9]xlarge_|gpu_|stream\.graphics)')
        OR json_length(requestParameters, 'instanceNames') >= 5

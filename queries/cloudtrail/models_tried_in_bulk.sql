@@ -21,3 +21,5 @@ WHERE eventSource IN ('bedrock.amazonaws.com', 'bedrock-runtime.amazonaws.com')
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '10 minutes', INTERVAL '30 minutes')
 HAVING count(DISTINCT awsRegion) >= 4
     OR count(DISTINCT requestParameters ->> 'modelId') >= 6
+    OR count(DISTINCT awsRegion) >= 3
+       AND count(DISTINCT requestParameters ->> 'modelId') >= 3

@@ -9,5 +9,7 @@ SELECT coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn)
 FROM cloudtrail
 WHERE errorCode IS NULL
   AND NOT readOnly
+  -- services that have one Region for all, whichever the caller is in
+  AND NOT regexp_like(eventSource, '^(iam|sts|signin|organizations|account|cloudfront|route53|route53domains|globalaccelerator|shield|waf|budgets|ce|cur|billing.*|support|health|trustedadvisor|artifact|ecr-public|aws-marketplace|networkmanager)[.]')
 GROUP BY account, coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn), awsRegion, tumble(eventTime, INTERVAL '1 hour')
 HAVING rare(awsRegion, 0.2)

@@ -48,10 +48,10 @@ WHERE eventSource IN ('kinesis.amazonaws.com', 'ssm.amazonaws.com', 'redshift-se
                     'PutDomainPermissionsPolicy', 'PutRepositoryPermissionsPolicy', 'PutContainerPolicy', 'PutClusterPolicy', 'PutTableBucketPolicy', 'PutTablePolicy', 'PutPolicy', 'PutModelPackageGroupPolicy', 'PutImagePolicy', 'PutAuthPolicy', 'PutSinkPolicy', 'PutVectorBucketPolicy', 'PutDeliveryDestinationPolicy',
                     'PutBucketPolicy', 'PutProjectPolicy', 'PutAccessPointPolicyForObjectLambda', 'PutContactPolicy', 'AddProfilePermission', 'CreateResourcePolicy', 'UpdateResourcePolicy')
   AND (array_any_match(
-         coalesce(json_get_array(replace(coalesce(requestParameters ->> 'policy', requestParameters ->> 'resourcePolicy', requestParameters ->> 'policyText', requestParameters ->> 'policyDocument',
+         coalesce(json_get_array(replace(coalesce(nullif(requestParameters ->> 'policy', ''), requestParameters ->> 'resourcePolicy', requestParameters ->> 'policyText', requestParameters ->> 'policyDocument',
                                          requestParameters ->> 'accessPolicy', requestParameters ->> 'bucketPolicy', requestParameters -> 'details' ->> 'policy',
                                          requestParameters ->> 'Policy', requestParameters -> 'PutAccessPointPolicyRequest' ->> 'Policy', requestParameters -> 'PutMultiRegionAccessPointPolicyRequest' -> 'Details' ->> 'Policy', requestParameters ->> 'deliveryDestinationPolicy'), account, ''), 'Statement'),
-                  make_array(json_get_json(replace(coalesce(requestParameters ->> 'policy', requestParameters ->> 'resourcePolicy', requestParameters ->> 'policyText', requestParameters ->> 'policyDocument',
+                  make_array(json_get_json(replace(coalesce(nullif(requestParameters ->> 'policy', ''), requestParameters ->> 'resourcePolicy', requestParameters ->> 'policyText', requestParameters ->> 'policyDocument',
                                          requestParameters ->> 'accessPolicy', requestParameters ->> 'bucketPolicy', requestParameters -> 'details' ->> 'policy',
                                          requestParameters ->> 'Policy', requestParameters -> 'PutAccessPointPolicyRequest' ->> 'Policy', requestParameters -> 'PutMultiRegionAccessPointPolicyRequest' -> 'Details' ->> 'Policy', requestParameters ->> 'deliveryDestinationPolicy'), account, ''), 'Statement'))),
          s -> s ->> 'Effect' = 'Allow'

@@ -10,6 +10,7 @@ SELECT eventTime,
        sourceIPAddress,
        userAgent,
        coalesce(requestParameters ->> 'sourceSnapshotId', requestParameters ->> 'sourceImageId', requestParameters ->> 'sourceDBSnapshotIdentifier') AS resource,
+       CASE WHEN eventName = 'CopyImage' THEN 'Machine image was copied to another Region' ELSE 'Snapshot was copied to another Region' END AS title,
        CASE WHEN is_by_hand()
                  AND sessionCredentialFromConsole IS NOT TRUE
                  AND userIdentity.invokedBy IS NULL

@@ -1,7 +1,7 @@
 -- title           = "Host opened a telnet connection to the internet"
 -- severity        = "medium"
 -- confidence      = "medium"
--- key             = ["interface_id", "dstaddr"]
+-- key             = ["interface_id"]
 -- tags            = ["attack.lateral_movement", "attack.t1021", "attack.discovery", "attack.t1046"]
 -- remedy          = "Find the process: servers seldom speak telnet, worms that look for devices do. If it is one: isolate the host, and look at how it was entered."
 -- false_positives = "Somebody tests whether a port is open with the telnet program, rarely port 23 itself."
