@@ -191,6 +191,13 @@ fn the_rest_of_an_input_that_cannot_be_read_exits_with_3_and_what_is_before_it_i
     assert!(!says.contains("record rejected: the compressed") && found > 0, "{found}: {says}");
     let (exit, says, _) = run("cut.json.gz");
     assert_eq!(exit, 0, "nothing is read: {says}");
+    fs::write(folder.path().join("list.json"), "{\"Records\":[").unwrap();
+    let (exit, says, _) = run("list.json");
+    assert_eq!(exit, 3, "{says}");
+    assert!(
+        says.contains("could not read list.json: the list of records is cut off at the end of the input\n"),
+        "{says}"
+    );
 }
 
 const RECORDED: &str = "tests/data/cloudtrail/stratus/aws.persistence.iam-create-admin-user.json.gz";
