@@ -62,6 +62,7 @@ fn usage_errors_exit_with_2_and_say_what_to_do() {
             "s3://logs/a/b and s3://logs/a/ are the same, or one is in",
         ),
         (&["run", "--from", "s3://logs/a", "--follow"], "--from sqs://QUEUE"),
+        (&["run", "--from", ".", "--archive", "s3://logs/a"], "`s3://logs/a` is no folder"),
         (&["tables", "x"], "cloudtrail"),
         (&["run", "--from", "./", "--archive", "."], "./ is the archive too"),
         (&["run", "--from", ".", "--archive", ""], "name its folder, or none"),
