@@ -303,7 +303,7 @@ fn a_sink_that_is_wrong_hides_no_other_and_a_missing_login_is_one_line() {
     let folder = tempfile::tempdir().unwrap();
     let sinks = "[aws]\nregion = 'eu-west-1'\n[sink.event_bridge]\n[sink.sns]\ntopic = 'no-arn'\n";
     fs::write(folder.path().join("weir.toml"), format!("from = ['s3://logs/a']\n{sinks}")).unwrap();
-    let output = doctor(&["-c", "weir.toml", "--rules", "none"], folder.path(), &[("TMPDIR", "/proc/none")]);
+    let output = doctor_of(&["-c", "weir.toml", "--rules", "none"], folder.path(), &[("TMPDIR", "/proc/none")]);
     assert_eq!(code(&output), 2);
     assert_says(&output, "failed   config: sink: ");
     let told = said(&output);
@@ -313,6 +313,6 @@ fn a_sink_that_is_wrong_hides_no_other_and_a_missing_login_is_one_line() {
     assert!(told.iter().all(|line| !line.starts_with(' ')), "each is one line: {told:#?}");
     assert_says(&output, "warning  temporary files: no temporary file can be made in /proc/none: ");
     assert_says(&output, "let TMPDIR name a folder that can be written; Parquet objects over 4 MiB need it");
-    let output = doctor(&["--rules", "none", "--archive", "s3://logs/archive"], folder.path(), &[]);
+    let output = doctor_of(&["--rules", "none", "--archive", "s3://logs/archive"], folder.path(), &[]);
     assert_says(&output, "failed   archive: `s3://logs/archive` is no folder");
 }
