@@ -250,7 +250,7 @@ pub fn to_hub(config: &mut Config, hub: Option<&str>) -> anyhow::Result<()> {
 pub fn on_disk(config: &Config) -> anyhow::Result<()> {
     match &config.archive.dir {
         dir if dir.starts_with(SCHEME) => bail!(
-            "`{dir}` is no folder, and the archive of a run is one (--archive none keeps none): only that of `weir lambda` is in a bucket"
+            "`{dir}` is no folder: an archive in S3 is written by `weir lambda`, and that of a run is a folder, or none"
         ),
         _ => Ok(()),
     }
