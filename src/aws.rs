@@ -451,28 +451,40 @@ where
         credentials = credentials.or(cause.downcast_ref::<CredentialsError>());
         root = cause;
     }
+    if let Some(error) = credentials {
+        return without_credentials(error);
+    }
     let root = quoted(&root.to_string());
-    let (kind, why) = match (credentials, error) {
-        (Some(CredentialsError::CredentialsNotLoaded(_)), _) => (
-            Kind::Credentials,
-            "no AWS credentials were found: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the \
-             machine or container a role"
-                .to_owned(),
-        ),
-        (Some(CredentialsError::ProviderTimedOut(_)), _) => (
-            Kind::Credentials,
-            "no AWS credentials in time: check the profile, and the way to STS or to the metadata service".to_owned(),
-        ),
-        (Some(_), _) => (Kind::Credentials, format!("getting AWS credentials failed: {root}")),
-        (None, SdkError::DispatchFailure(failure)) if failure.is_timeout() || failure.is_io() => (
+    let (kind, why) = match error {
+        SdkError::DispatchFailure(failure) if failure.is_timeout() || failure.is_io() => (
             Kind::Unreachable,
             format!("cannot connect: {root}: check the network, proxies, VPC endpoints and `endpoint_url`"),
         ),
-        (None, SdkError::ResponseError(_)) => (Kind::Server, format!("a broken answer: {root}")),
-        (None, _) if root.contains("egion") && root.contains("issing") => (Kind::Region, NO_REGION.to_owned()),
-        (None, _) => (Kind::Other, root),
+        SdkError::ResponseError(_) => (Kind::Server, format!("a broken answer: {root}")),
+        _ if root.contains("egion") && root.contains("issing") => (Kind::Region, NO_REGION.to_owned()),
+        _ => (Kind::Other, root),
     };
     Trouble::new(kind, why)
+}
+
+/// What there is to mend when credentials cannot be had.
+pub fn without_credentials(error: &CredentialsError) -> Trouble {
+    let mut root: &(dyn Error + 'static) = error;
+    while let Some(cause) = root.source() {
+        root = cause;
+    }
+    let why = match error {
+        CredentialsError::CredentialsNotLoaded(_) => {
+            "no AWS credentials were found: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the machine or \
+             container a role"
+                .to_owned()
+        }
+        CredentialsError::ProviderTimedOut(_) => {
+            "no AWS credentials in time: check the profile, and the way to STS or to the metadata service".to_owned()
+        }
+        _ => format!("getting AWS credentials failed: {}", quoted(&root.to_string())),
+    };
+    Trouble::new(Kind::Credentials, why)
 }
 
 /// A text of another's in one line of bounded length.

@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 
 use crate::pipeline::Progress;
 use crate::pipeline::summary::{bytes, counted};
@@ -17,7 +17,7 @@ pub enum Shown {
     /// What has been read.
     #[default]
     Spinner,
-    /// How much of the folders of days is done, at which rate, and how long the rest will take at that rate.
+    /// How much of the folders of days is done, at which rate, and how long the rest will take by the bytes that are known.
     Backfill(Arc<backfill::Progress>),
 }
 
@@ -27,9 +27,7 @@ impl Shown {
             _ if !std::io::stderr().is_terminal() => return ProgressBar::hidden(),
             Shown::Nothing => return ProgressBar::hidden(),
             Shown::Spinner => "{spinner} {elapsed} {msg}",
-            Shown::Backfill(_) => {
-                "{bar:20} {pos}/{len} days of accounts and Regions, {elapsed}, about {eta} left: {msg}"
-            }
+            Shown::Backfill(_) => "{bar:20} {pos}/{len} days of accounts and Regions, {elapsed}{msg}",
         };
         let style = ProgressStyle::with_template(template).expect("the template is valid");
         match self {
@@ -52,7 +50,9 @@ impl Shown {
             bar.set_length(value(&backfill.folders));
             bar.set_position(value(&backfill.folders_done));
             let rate = value(&backfill.bytes_done) as f64 / bar.elapsed().as_secs_f64().max(0.001);
-            text = format!("{text}, {}/s", bytes(rate as u64));
+            let left = backfill.left(bar.elapsed());
+            let left = left.map_or_else(String::new, |left| format!(", about {} left", HumanDuration(left)));
+            text = format!("{left}: {text}, {}/s", bytes(rate as u64));
         }
         bar.set_message(text);
         bar.tick();

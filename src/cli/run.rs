@@ -24,6 +24,7 @@ use super::rebuilt::Back;
 use super::watch::{self, Watch};
 use super::{reference, rules};
 use crate::archive::Archive;
+use crate::archive::bucket::SCHEME;
 use crate::archive::layout::PRIVATE;
 use crate::aws::Aws;
 use crate::aws::trust::Trust;
@@ -146,6 +147,7 @@ impl Common {
             // as of a variable that is not set: it would be the working directory
             return Err(Failure::Usage(anyhow!("the archive has an empty name: name its folder, or none")));
         }
+        on_disk(&config).or_usage()?;
         config.state = self.state.clone().or(config.state);
         config.rules = self.rules.clone().or(config.rules);
         config.table = self.table.clone().or(config.table);
@@ -241,6 +243,17 @@ pub fn to_hub(config: &mut Config, hub: Option<&str>) -> anyhow::Result<()> {
         });
     }
     Ok(())
+}
+
+/// # Errors
+/// When the archive is to be in a bucket, where only that of a function of Lambda is.
+pub fn on_disk(config: &Config) -> anyhow::Result<()> {
+    match &config.archive.dir {
+        dir if dir.starts_with(SCHEME) => bail!(
+            "`{dir}` is no folder: an archive in S3 is written by `weir lambda`, and that of a run is a folder, or none"
+        ),
+        _ => Ok(()),
+    }
 }
 
 /// How a configuration says that logs are read.
@@ -681,6 +694,14 @@ pub fn memory(config: &Config) -> anyhow::Result<Memory> {
 
 /// The services that findings are sent to.
 pub fn ways(config: &Config) -> anyhow::Result<Vec<Way>> {
+    each_way(config)?.into_iter().collect()
+}
+
+/// The same, each with what is wrong with it.
+///
+/// # Errors
+/// When the certificates of `AWS_CA_BUNDLE` cannot be read.
+pub fn each_way(config: &Config) -> anyhow::Result<Vec<anyhow::Result<Way>>> {
     let (sinks, aws) = (&config.sink, &config.aws);
     let calls_aws = sinks.security_hub.is_some() || sinks.event_bridge.is_some() || sinks.sns.is_some();
     let trust = if calls_aws { Trust::from_env()? } else { Trust::default() };
@@ -693,7 +714,7 @@ pub fn ways(config: &Config) -> anyhow::Result<Vec<Way>> {
         sinks.webhook.as_ref().map(|sink| Way::webhook(sink, wire::connector())),
         sinks.s3.as_ref().map(|sink| Way::s3(sink, aws.clone())),
     ];
-    ways.into_iter().flatten().collect()
+    Ok(ways.into_iter().flatten().collect())
 }
 
 /// The rules that run, and what they were made of.

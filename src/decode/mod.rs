@@ -158,6 +158,15 @@ pub enum Body {
 pub struct Json {
     pub text: Text,
     pub open: Open,
+    /// Nothing of its input comes behind it.
+    pub ends: bool,
+}
+
+impl Json {
+    /// A text that was made of another's values, and is whole.
+    pub fn alone(text: Text) -> Json {
+        Json { text, open: Open::Nothing, ends: false }
+    }
 }
 
 /// Containers that were opened in an earlier piece of the text, and whose inside is a sequence of values.

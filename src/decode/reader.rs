@@ -125,7 +125,7 @@ pub fn whole_json(bytes: Vec<u8>, origin: &Arc<Origin>, options: &Options) -> Re
         [b'{', second, ..] if second != 0 && bytes.len() as u64 <= max => {}
         _ => return Err(bytes),
     }
-    let body = Body::Json(Json { text: Text::new(bytes), open: Open::Nothing });
+    let body = Body::Json(Json { text: Text::new(bytes), open: Open::Nothing, ends: true });
     let table = options.table.unwrap_or(options.recognize.json);
     Ok(Records { table, origin: origin.clone(), offset: 0, body, context: None })
 }
@@ -342,7 +342,9 @@ impl Reader {
                 None => length,
                 Some(cut) => cut,
             };
-            let records = (cut > 0).then(|| self.take(&mut buffer, cut, &mut kind));
+            // why a broken one ends is told of anyway, and one that grows does not end yet
+            let ends = last && broken.is_none() && !self.is_growing;
+            let records = (cut > 0).then(|| self.take(&mut buffer, cut, &mut kind, ends));
             if let Some(why) = broken {
                 rejects.push(Reject::new(&self.origin, self.offset, "", why.clone(), &[]));
                 self.broken = Some(why);
@@ -361,8 +363,8 @@ impl Reader {
         }
     }
 
-    /// Takes the first `cut` bytes of the buffer as records.
-    fn take(&mut self, buffer: &mut Vec<u8>, cut: usize, kind: &mut Option<Kind>) -> Records {
+    /// Takes the first `cut` bytes of the buffer as records; `ends` when nothing comes behind them.
+    fn take(&mut self, buffer: &mut Vec<u8>, cut: usize, kind: &mut Option<Kind>, ends: bool) -> Records {
         let rest = buffer[cut..].to_vec();
         let more = rest.len() > PADDING;
         let mut piece = mem::replace(buffer, rest);
@@ -374,7 +376,7 @@ impl Reader {
                 let is_end = self.is_plain && *is_lines && cutter.is_between();
                 self.line_end = is_end
                     .then(|| LineEnd { offset: self.offset + end_of_lines(text.as_slice()) as u64, header: None });
-                (self.options.table.unwrap_or(self.options.recognize.json), Body::Json(Json { text, open }))
+                (self.options.table.unwrap_or(self.options.recognize.json), Body::Json(Json { text, open, ends }))
             }
             Kind::Lines { shape, format, header } => {
                 let now = format.clone();

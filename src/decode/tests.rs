@@ -130,12 +130,13 @@ fn cut_up(text: &[u8], step: usize) -> Vec<Json> {
         if let Some(cut) = cutter.cut(&mut padded, logs::json::resume) {
             assert_eq!(padded[..buffer.len()], buffer, "looking for a place changes nothing");
             assert!(0 < cut && cut <= buffer.len());
-            pieces.push(Json { open: cutter.piece(), text: Text::new(buffer.drain(..cut).collect()) });
+            pieces.push(Json { open: cutter.piece(), text: Text::new(buffer.drain(..cut).collect()), ends: false });
         }
     }
     if !buffer.is_empty() {
-        pieces.push(Json { open: cutter.piece(), text: Text::new(buffer) });
+        pieces.push(Json { open: cutter.piece(), text: Text::new(buffer), ends: false });
     }
+    pieces.iter_mut().next_back().into_iter().for_each(|last| last.ends = true);
     pieces
 }
 

@@ -32,6 +32,7 @@ use crate::detect::{self, Detector};
 use crate::finding::Finding;
 use crate::health::{HEALTH, Phase};
 use crate::logs;
+use crate::logs::json::LIST_CUT_OFF;
 use crate::mark::Mark;
 use crate::memory;
 use crate::metrics::METRICS;
@@ -694,6 +695,10 @@ impl Worker {
     /// Following, a run has no end at which its summary would tell.
     fn note(&mut self, rejects: &[Reject]) {
         for reject in rejects {
+            if reject.reason == LIST_CUT_OFF {
+                let (name, why) = (reject.origin.name.clone(), LIST_CUT_OFF.to_owned());
+                self.summary.note_unreadable(Unreadable { name, why });
+            }
             if self.summary.reject(reject) && self.summary.followed {
                 let (name, offset) = (&reject.origin.name, reject.offset);
                 tracing::warn!(name, offset, reason = reject.reason, "a record was rejected");

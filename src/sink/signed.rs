@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 
 use super::outbox::call::Answer;
 use super::wire::{self, Reply};
-use crate::aws::{Aws, without_login};
+use crate::aws::{Aws, without_credentials, without_login};
 use crate::wait::timeout;
 
 /// Credentials are renewed when they have less than this left.
@@ -166,7 +166,7 @@ impl Login {
         let credentials = timeout(CREDENTIALS_WAIT, self.provider.provide_credentials())
             .await
             .context("getting credentials took too long")?
-            .context("getting credentials")?;
+            .map_err(|error| without_credentials(&error))?;
         Ok(held.insert(credentials).clone())
     }
 }

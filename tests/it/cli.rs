@@ -62,6 +62,7 @@ fn usage_errors_exit_with_2_and_say_what_to_do() {
             "s3://logs/a/b and s3://logs/a/ are the same, or one is in",
         ),
         (&["run", "--from", "s3://logs/a", "--follow"], "--from sqs://QUEUE"),
+        (&["run", "--from", ".", "--archive", "s3://logs/a"], "`s3://logs/a` is no folder"),
         (&["tables", "x"], "cloudtrail"),
         (&["run", "--from", "./", "--archive", "."], "./ is the archive too"),
         (&["run", "--from", ".", "--archive", ""], "name its folder, or none"),
@@ -238,6 +239,13 @@ fn the_rest_of_an_input_that_cannot_be_read_exits_with_3_and_what_is_before_it_i
     assert!(!says.contains("record rejected: the compressed") && found > 0, "{found}: {says}");
     let (exit, says, _) = run("cut.json.gz");
     assert_eq!(exit, 0, "nothing is read: {says}");
+    fs::write(folder.path().join("list.json"), "{\"Records\":[").unwrap();
+    let (exit, says, _) = run("list.json");
+    assert_eq!(exit, 3, "{says}");
+    assert!(
+        says.contains("could not read list.json: the list of records is cut off at the end of the input\n"),
+        "{says}"
+    );
 }
 
 const RECORDED: &str = "tests/data/cloudtrail/stratus/aws.persistence.iam-create-admin-user.json.gz";

@@ -320,6 +320,8 @@ fn unit_and_image_start_the_program_with_flags_that_it_knows() {
         serde_json::from_str(image.lines().find_map(|line| line.strip_prefix(word)).unwrap()).unwrap()
     };
     assert_starts(&[list("ENTRYPOINT "), list("CMD ")].concat(), folder.path());
+    // temporary files, also with --read-only
+    assert!(image.contains("\nVOLUME /data /tmp\n"));
     let rust = format!("FROM rust:{}-", env!("CARGO_PKG_RUST_VERSION"));
     assert!(image.contains(&rust), "the image is built with another Rust than Cargo.toml wants");
 }

@@ -162,14 +162,17 @@ async fn a_bucket_a_queue_a_stream_and_a_hub_that_are_there_are_well() {
 
     // the bucket too, which a run may not read beside the queue, and a consumer
     fs::write(folder.path().join("weir.toml"), config + "[source.kinesis]\nfan_out = 'weir'\n").unwrap();
-    let from = ["-c", "weir.toml", "--from", "s3://doctor-trail", "s3://doctor-trail/none/", "kinesis://doctor"];
+    let from = ["-c", "weir.toml", "--from", "s3://doctor-trail", "kinesis://doctor"];
     let output = doctor(&from, folder.path(), &more);
     assert_eq!(code(&output), 0, "{}", text(&output.stdout));
     assert_says(&output, "ok       s3:ListBucket on s3://doctor-trail/: one object");
     assert_says(&output, "ok       s3:GetObject on s3://doctor-trail/: the first object can be read");
-    assert_says(&output, "warning  s3:ListBucket on s3://doctor-trail/none/: there is no object under this prefix");
     assert_says(&output, "ok       kinesis:DescribeStreamConsumer on kinesis://doctor: there is no consumer weir yet");
     assert_says(&output, "untried  kinesis:SubscribeToShard on kinesis://doctor: cannot be tried without doing it");
+
+    let none = ["-c", "weir.toml", "--from", "s3://doctor-trail/none/"];
+    let output = doctor(&none, folder.path(), &more);
+    assert_says(&output, "warning  s3:ListBucket on s3://doctor-trail/none/: there is no object under this prefix");
 
     let from = ["-c", "weir.toml", "--from", "s3://no-such-bucket", "sqs://no-such-queue", "kinesis://no-such-stream"];
     let output = doctor(&from, folder.path(), &more);
@@ -296,4 +299,23 @@ async fn a_state_in_s3_is_tried_without_changing_it() {
     let output = doctor(&["-c", "weir.toml"], folder.path(), &KEYS);
     assert_eq!(code(&output), 2);
     assert_says(&output, "failed   s3:GetObject on s3://doctor-no-such-bucket/w1/state.weir: there is no such thing");
+}
+
+#[test]
+fn a_sink_that_is_wrong_hides_no_other_and_a_missing_login_is_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let sinks = "[aws]\nregion = 'eu-west-1'\n[sink.event_bridge]\n[sink.sns]\ntopic = 'no-arn'\n";
+    fs::write(folder.path().join("weir.toml"), format!("from = ['s3://logs/a']\n{sinks}")).unwrap();
+    let output = doctor_of(&["-c", "weir.toml", "--rules", "none"], folder.path(), &[("TMPDIR", "/proc/none")]);
+    assert_eq!(code(&output), 2);
+    assert_says(&output, "failed   config: sink: ");
+    let told = said(&output);
+    let bus = told.iter().position(|line| line.starts_with("failed   events:PutEvents on the bus default: "));
+    let bus = bus.unwrap_or_else(|| panic!("{told:#?}"));
+    assert!(told[bus].contains("no AWS credentials were found: set AWS_PROFILE"), "{told:#?}");
+    assert!(told.iter().all(|line| !line.starts_with(' ')), "each is one line: {told:#?}");
+    assert_says(&output, "warning  temporary files: no temporary file can be made in /proc/none: ");
+    assert_says(&output, "let TMPDIR name a folder that can be written; Parquet objects over 4 MiB need it");
+    let output = doctor_of(&["--rules", "none", "--archive", "s3://logs/archive"], folder.path(), &[]);
+    assert_says(&output, "failed   archive: `s3://logs/archive` is no folder");
 }

@@ -59,7 +59,9 @@ fn one_event_from_byte_to_finding() {
     // 3. gzip has come off, and the first bytes have said that it is JSON
     let text = the_bytes_come_off();
     assert_eq!((records.table.name, records.offset, records.end()), ("cloudtrail", 0, 3178));
-    let Body::Json(Json { text: json, open: Open::Nothing }) = &records.body else { panic!("a JSON document") };
+    let Body::Json(Json { text: json, open: Open::Nothing, ends: true }) = &records.body else {
+        panic!("a JSON document")
+    };
     assert_eq!(json.as_slice(), text);
     a_long_stream_is_cut_between_records(&text);
 

@@ -11,7 +11,7 @@ use super::check::{Check, Status};
 use crate::aws::identity::{Identity, identity};
 use crate::aws::tried::Tried;
 use crate::aws::{self, Aws, Role};
-use crate::cli::run::{sources, ways};
+use crate::cli::run::{each_way, sources};
 use crate::config::Config;
 use crate::pipeline::bucket;
 use crate::sink;
@@ -30,7 +30,7 @@ type Probe<'a> = Pin<Box<dyn Future<Output = Vec<Tried>> + 'a>>;
 pub async fn checks(config: &Config) -> Vec<Check> {
     let of_one = |from: &String| sources(&Config { from: vec![from.clone()], ..config.clone() }, true);
     let sources: Vec<Source> = config.from.iter().filter_map(|from| of_one(from).ok()).flatten().collect();
-    let ways = ways(config).unwrap_or_default();
+    let ways: Vec<_> = each_way(config).unwrap_or_default().into_iter().filter_map(Result::ok).collect();
     let aws = Aws::new(config.aws.clone());
     let mut roles = vec![None];
     let mut region = config.sink.security_hub.as_ref().map(|hub| hub.region.clone());

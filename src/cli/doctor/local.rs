@@ -6,12 +6,12 @@ use std::path::Path;
 
 use super::check::{Check, Status};
 use crate::archive::layout::PRIVATE;
-use crate::cli::run::{Compiled, compile, distinct, memory, sources, table, ways};
+use crate::cli::run::{Compiled, compile, distinct, each_way, memory, on_disk, sources, table};
 use crate::config::Config;
 use crate::logs::vpc_flow;
 use crate::memory::{Memory, mib};
 use crate::pipeline::commit::State;
-use crate::source::Source;
+use crate::source::{Source, s3};
 use crate::time::Timestamp;
 use crate::triage::canary::Canaries;
 use crate::triage::suppress::Suppressions;
@@ -26,8 +26,20 @@ pub fn checks(config: &Config, file: Option<&Path>) -> Vec<Check> {
     checks.push(limit(config));
     checks.extend(archive(config));
     checks.extend(config.from.iter().filter_map(|from| input(from)));
+    checks.extend(temporary(config));
     checks.extend(config.metrics.listen.as_deref().map(listener));
     checks
+}
+
+/// Whether large Parquet objects of buckets can be read.
+fn temporary(config: &Config) -> Option<Check> {
+    let is_object = |from: &String| from.starts_with("s3://") || from.starts_with("sqs://");
+    config.from.iter().any(is_object).then(|| match s3::temporary() {
+        Ok(_) => Check::ok("temporary files", format!("{} can be written", std::env::temp_dir().display())),
+        Err(error) => {
+            Check::new("temporary files", Status::Warning, format!("{error}; Parquet objects over 4 MiB need it"))
+        }
+    })
 }
 
 /// What parses and still makes no sense.
@@ -47,7 +59,10 @@ fn configuration(config: &Config, file: Option<&Path>) -> Vec<Check> {
     note("table", config.table.as_deref().map_or(Ok(()), |name| table(name).map(|_| ())));
     let format = config.vpc_flow_format.as_deref().map_or(Ok(()), vpc_flow::check_format);
     note("vpc_flow_format", format.map_err(anyhow::Error::msg));
-    note("sink", ways(config).map(|_| ()));
+    match each_way(config) {
+        Ok(ways) => ways.into_iter().for_each(|way| note("sink", way.map(|_| ()))),
+        Err(error) => note("sink", Err(error)),
+    }
     let suppressions = Suppressions::new(config.suppress.clone());
     let expired: Vec<Check> = match &suppressions {
         Err(_) => Vec::new(),
@@ -127,6 +142,9 @@ fn archive(config: &Config) -> Vec<Check> {
     let dir = Path::new(&config.archive.dir);
     if config.archive.dir == "none" {
         return vec![Check::ok("archive", "none is kept")];
+    }
+    if let Err(error) = on_disk(config) {
+        return vec![Check::failed("archive", error.to_string())];
     }
     // what is not there yet is made by the run, below what is there
     let Some(there) = dir

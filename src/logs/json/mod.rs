@@ -41,6 +41,8 @@ const WINDOW: usize = 256 << 10;
 const WINDOW_MIN: usize = 8 << 10;
 /// A record longer than this is damaged.
 const RECORD_MAX: usize = 16 << 20;
+/// Of an input that ends where the next record of a list would stand, which hides nothing of a record that is there.
+pub const LIST_CUT_OFF: &str = "the list of records is cut off at the end of the input";
 const TOO_LONG: &str = "the record is longer than 16 MiB";
 /// A batch is cut at the end of the text in which it reaches one of these.
 const ROWS_MAX: usize = 32 << 10;
@@ -124,7 +126,7 @@ impl<'a> Parser<'a> {
 
     /// Reads a text; `offset` is its place in the inflated input of `origin`.
     pub fn read(&mut self, json: Json, origin: &Arc<Origin>, offset: u64, context: Option<&Arc<Context>>) {
-        self.text(json.text, json.open, &Around { origin, offset, context, depth: 0 });
+        self.text(json, &Around { origin, offset, context, depth: 0 });
         self.read_inside(origin, offset);
     }
 
@@ -144,7 +146,7 @@ impl<'a> Parser<'a> {
     fn read_inside(&mut self, origin: &Arc<Origin>, offset: u64) {
         loop {
             while let Some(Nested { text, context, depth }) = self.nested.pop() {
-                self.text(text, OpenBefore::Nothing, &Around { origin, offset, context: Some(&context), depth });
+                self.text(Json::alone(text), &Around { origin, offset, context: Some(&context), depth });
             }
             if !self.unpack(origin) {
                 return;
@@ -161,7 +163,8 @@ impl<'a> Parser<'a> {
         (self.done, self.lines)
     }
 
-    fn text(&mut self, text: Text, open: OpenBefore, around: &Around<'_>) {
+    fn text(&mut self, json: Json, around: &Around<'_>) {
+        let Json { text, open, ends } = json;
         let mut indexer = std::mem::take(&mut self.indexer);
         let mut padded = text.into_padded();
         let is_marked = padded.starts_with("\u{feff}".as_bytes());
@@ -242,6 +245,10 @@ impl<'a> Parser<'a> {
                     (at, damaged, size) = (resume, true, WINDOW_MIN);
                 }
             }
+        }
+        if ends && !damaged && !frames.is_empty() {
+            let table = self.last.map_or("", |open| self.fills[open].fill.plan.table.name);
+            self.reject(table, end, LIST_CUT_OFF, &[], around);
         }
         padded.truncate(end + PADDING);
         self.keep(padded);

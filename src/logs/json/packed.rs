@@ -92,7 +92,7 @@ impl Parser<'_> {
             };
             self.packed.inflated += records.bytes_len() as u64;
             match records.body {
-                Body::Json(json) => self.text(json.text, json.open, &around),
+                Body::Json(json) => self.text(json, &around),
                 Body::Lines(lines) if lines.is_csv() => self.csv(&lines, origin, place),
                 body @ (Body::Lines(_) | Body::Parquet(_)) => {
                     self.lines.push(Records { body, offset: place, context: context.clone(), ..records });

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use super::peel::{Member, Members};
 use super::walk::{Cursor, Stop};
-use super::{Around, Nested, OpenBefore, Parser, braces, peel, scalar};
-use crate::decode::{Lines, Options, Shape, Text};
+use super::{Around, Nested, Parser, braces, peel, scalar};
+use crate::decode::{Json, Lines, Options, Shape, Text};
 use crate::logs::cloudtrail::CLOUDTRAIL;
 use crate::logs::vpc_flow::VPC_FLOW;
 use crate::table::{Kind, Origin, Table};
@@ -213,7 +213,7 @@ impl Parser<'_> {
         }
         // what is wrong with a row is told with the place of the text around it
         let around = Around { origin, offset, context: None, depth: 1 };
-        self.text(Text::new(records), OpenBefore::Nothing, &around);
+        self.text(Json::alone(Text::new(records)), &around);
     }
 
     /// Takes the rows of `QueryResultRows`, each an array of objects of one column. True when there are none but such.

@@ -11,8 +11,8 @@ use arrow::json::EncoderOptions;
 use arrow::json::writer::make_encoder;
 
 use super::query::{add, add_free, names_events, quote};
-use super::{Around, OpenBefore, Parser};
-use crate::decode::{Options, Text};
+use super::{Around, Parser};
+use crate::decode::{Json, Options, Text};
 use crate::logs::cloudtrail::CLOUDTRAIL;
 use crate::table::Origin;
 
@@ -39,7 +39,7 @@ impl Parser<'_> {
         while at < rows.num_rows() {
             match records(rows, at) {
                 Ok((records, end)) => {
-                    self.text(Text::new(records), OpenBefore::Nothing, &around);
+                    self.text(Json::alone(Text::new(records)), &around);
                     at = end;
                 }
                 Err(error) => {

@@ -9,6 +9,7 @@ use arrow::datatypes::{DataType, TimestampMicrosecondType};
 use bytes::Bytes;
 use proptest::prelude::*;
 
+use super::LIST_CUT_OFF;
 use crate::decode::{self, Counts, Input, Options};
 use crate::logs;
 use crate::memory::{Memory, Size};
@@ -447,6 +448,12 @@ fn damage_costs_the_damaged_record_only() {
         &["id-1", "id-2"],
         &["the record is cut off at the end of the input"],
     );
+    // also where the next one would begin
+    for cut in ["", ",", ",\n", "]", "]\n"] {
+        check(format!(r#"{{"Records":[{a},{b}{cut}"#), &["id-1", "id-2"], &[LIST_CUT_OFF]);
+    }
+    check(r#"{"Records":["#.to_owned(), &[], &[LIST_CUT_OFF]);
+    check(format!("[{a},{b},"), &["id-1", "id-2"], &[LIST_CUT_OFF]);
 }
 
 #[test]

@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
@@ -51,9 +52,29 @@ pub struct Progress {
     /// 0 until the plan is made.
     pub folders: AtomicU64,
     pub folders_done: AtomicU64,
+    /// Of these, those that an earlier run had read.
+    pub folders_known: AtomicU64,
+    /// Those that are listed by now, or are being listed.
+    pub folders_begun: AtomicU64,
     pub objects_done: AtomicU64,
-    /// Bytes as stored.
+    /// Bytes, as stored, of the objects that were found so far and are to be read, and of those that were read.
+    pub bytes_found: AtomicU64,
     pub bytes_done: AtomicU64,
+}
+
+impl Progress {
+    /// How long the rest will take, if folders have as many bytes as those that were listed so far, and are read as fast. Of a folder
+    /// whose listing has several pages more is found as it goes on. `None` where nothing was read yet.
+    pub fn left(&self, elapsed: Duration) -> Option<Duration> {
+        let value = |value: &AtomicU64| value.load(Ordering::Relaxed) as f64;
+        let (begun, found, done) = (value(&self.folders_begun), value(&self.bytes_found), value(&self.bytes_done));
+        if begun == 0.0 || done == 0.0 {
+            return None;
+        }
+        let folders = (value(&self.folders) - value(&self.folders_known)).max(begun);
+        let rest = (found / begun * folders - done).max(0.0);
+        Duration::try_from_secs_f64(elapsed.as_secs_f64() * rest / done).ok()
+    }
 }
 
 /// Reads what is wanted, or stops when it is told to. What cannot be read is told as [`Event::Unreadable`], and the
@@ -102,6 +123,7 @@ impl Backfill {
         let mut days = Days::of(&self.bucket, &self.feed.resume);
         let (known, new): (Vec<Leaf>, Vec<Leaf>) =
             plan.leaves().partition(|leaf| folder_of_day(leaf).is_some_and(|(root, day)| days.has(root, day)));
+        self.config.progress.folders_known.store(known.len() as u64, Ordering::Relaxed);
         self.config.progress.folders_done.store(known.len() as u64, Ordering::Relaxed);
         if !known.is_empty() {
             tracing::info!(folders = known.len(), "read before: passed over without listing them");
@@ -157,12 +179,16 @@ impl Backfill {
 
     /// Reads everything wanted in a folder; true when all that is in it was read, and nothing more will come.
     async fn leaf(&self, leaf: Leaf) -> anyhow::Result<(Leaf, bool)> {
+        self.config.progress.folders_begun.fetch_add(1, Ordering::Relaxed);
         let mut whole = leaf.day.is_some_and(|day| is_settled(day, clock()));
         let mut reading = JoinSet::new();
         let mut token = None;
         loop {
             let page = list(&self.reader.buckets, &self.bucket, &leaf.prefix, None, token).await;
             let page = page.with_context(|| format!("listing s3://{}/{}", self.bucket, leaf.prefix))?;
+            let bytes = page.contents().iter().filter(|listed| self.is_due(listed)).filter_map(|listed| listed.size());
+            let bytes: i64 = bytes.sum();
+            self.config.progress.bytes_found.fetch_add(bytes.max(0) as u64, Ordering::Relaxed);
             for object in page.contents() {
                 whole &= self.take(object, &mut reading).await?;
                 while let Some(read) = reading.try_join_next() {
@@ -178,6 +204,14 @@ impl Backfill {
             whole &= self.took(read.context("reading an object")?).await?;
         }
         Ok((leaf, whole))
+    }
+
+    /// Whether a listed object is to be read, and was not.
+    fn is_due(&self, listed: &aws_sdk_s3::types::Object) -> bool {
+        let (Some(key), Some(etag)) = (listed.key(), listed.e_tag()) else { return false };
+        let object = Object { bucket: self.bucket.clone(), key: key.to_owned(), size: None };
+        matches!(self.config.wanted.judge(key), Verdict::Read)
+            && !self.feed.resume.is_done(&object.partition(etag.trim_matches('"')))
     }
 
     /// Begins to read a listed object, once there is room; false when it is left out though it is a log.
@@ -271,5 +305,32 @@ async fn list(
             answer => return answer,
         }
         tries += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_is_told_by_the_bytes_that_are_known() {
+        let left = |folders: [u64; 3], found: u64, done: u64| {
+            let [all, known, begun] = folders.map(AtomicU64::new);
+            let progress = Progress {
+                folders: all,
+                folders_known: known,
+                folders_begun: begun,
+                bytes_found: found.into(),
+                bytes_done: done.into(),
+                ..Progress::default()
+            };
+            progress.left(Duration::from_secs(60)).map(|left| left.as_secs())
+        };
+        assert_eq!(left([10, 0, 0], 0, 0), None);
+        assert_eq!(left([10, 0, 1], 100, 0), None, "nothing is known of how fast it is");
+        // a tenth of the first of ten folders in a minute
+        assert_eq!(left([10, 0, 1], 100, 10), Some(99 * 60));
+        assert_eq!(left([10, 8, 1], 100, 10), Some(19 * 60), "eight had been read before");
+        assert_eq!(left([10, 0, 10], 1000, 1000), Some(0));
     }
 }

@@ -22,7 +22,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::aws::Role;
-pub use object::Known;
+pub use object::{Known, temporary};
 
 /// The `[source.s3]` section: how the buckets and queues that `from` names are read.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

@@ -1,6 +1,7 @@
 //! One object → its pieces, on the feed.
 
 use std::collections::{BTreeSet, HashMap};
+use std::fs::File;
 use std::io::{self, Cursor, Read, Seek};
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -273,6 +274,22 @@ enum Stop {
     Broken(io::Error),
 }
 
+/// A file without a name in the folder for temporary ones.
+///
+/// # Errors
+/// When none can be made, with what to do.
+pub fn temporary() -> io::Result<File> {
+    let told = |error: io::Error| {
+        let dir = std::env::temp_dir();
+        let why = format!(
+            "no temporary file can be made in {}: {error}: let TMPDIR name a folder that can be written",
+            dir.display()
+        );
+        io::Error::new(error.kind(), why)
+    };
+    tempfile::tempfile().map_err(told)
+}
+
 /// Parquet is not read from front to back: from a stream it goes through a file without a name in the folder for
 /// temporary ones.
 fn spooled(mut stream: Stream) -> io::Result<Input> {
@@ -282,7 +299,7 @@ fn spooled(mut stream: Stream) -> io::Result<Input> {
     if magic != b"PAR1" {
         return Ok(Input::Stream(Box::new(whole)));
     }
-    let mut file = tempfile::tempfile()?;
+    let mut file = temporary()?;
     io::copy(&mut whole, &mut file)?;
     file.rewind()?;
     Ok(Input::File(file))
