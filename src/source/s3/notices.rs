@@ -69,9 +69,8 @@ pub struct Config {
 /// Reads what the queue tells of until told to stop. What cannot be read is told as [`Event::Unreadable`].
 pub async fn run(config: Config, aws: Aws, feed: Feed) {
     let aws = aws.assuming(config.settings.assume_role.as_ref());
-    let opened = async { Ok((Queue::open(&aws, &config.queue).await?, Buckets::new(&aws).await?)) };
-    let opened: Result<_, Trouble> = select! {
-        opened = opened => opened,
+    let opened = select! {
+        opened = open(&config, &aws) => opened,
         () = feed.stop.cancelled() => return,
     };
     match opened {
@@ -81,6 +80,26 @@ pub async fn run(config: Config, aws: Aws, feed: Feed) {
             // when the pipeline has gone, nobody is there to be told
             let _ = feed.send(event).await;
         }
+    }
+}
+
+/// For as long as time may mend what is wrong, that is told, and it is tried again; of a run that is to end, a few times.
+async fn open(config: &Config, aws: &Aws) -> Result<(Queue, Buckets), Trouble> {
+    let mut troubles = 0;
+    loop {
+        let opened = async { Ok((Queue::open(aws, &config.queue).await?, Buckets::new(aws).await?)) };
+        let trouble = match opened.await {
+            Err(trouble) if Trouble::may_pass(&trouble) => trouble,
+            ended => return ended,
+        };
+        troubles += 1;
+        if config.until_empty && troubles >= TRIES_MAX {
+            return Err(trouble);
+        }
+        if troubles.is_power_of_two() {
+            tracing::warn!("opening {}: {trouble}; trying again", config.queue);
+        }
+        sleep(pause(troubles - 1)).await;
     }
 }
 
