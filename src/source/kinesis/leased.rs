@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::stream::Remade;
 use super::table::{Change, SETTLED_MAX, Table, Unanswered};
-use super::trouble::Backoff;
+use super::trouble::{Backoff, patiently};
 use super::{Config, Ended, LIST_EVERY, LIST_PAUSE, Readers, following, stream, tell_remade, unreadable};
 use crate::aws::Aws;
 use crate::aws::trust::Trust;
@@ -86,7 +86,8 @@ async fn start(
 ) -> anyhow::Result<Keeper> {
     let (client, trust) = reader;
     let name = config.stream.to_string();
-    let told = stream::describe(&client, &config.stream).await.with_context(|| format!("describing {name}"))?;
+    let told = patiently(&name, || stream::describe(&client, &config.stream)).await;
+    let told = told.with_context(|| format!("describing {name}"))?;
     let table = Table::open(aws, &leases.table, &told.arn, told.created_millis).await;
     let table = table.with_context(|| format!("sharing {name}"))?;
     let expiry = Duration::from_secs(leases.expiry_seconds);
@@ -130,7 +131,7 @@ async fn start(
         keeper.pause("reading leases", error, &mut backoff).await?;
     }
     let begun = now();
-    let shards = readers.shared.list().await?;
+    let shards = patiently(&name, || readers.shared.list()).await?;
     keeper.readers = Some(readers);
     while let Err(error) = keeper.listed(shards.clone(), begun).await {
         keeper.pause("making leases", error, &mut backoff).await?;

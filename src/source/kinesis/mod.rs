@@ -41,7 +41,7 @@ use self::page::Taken;
 use self::stream::Remade;
 pub use self::stream::Stream;
 use self::table::Table;
-use self::trouble::{Backoff, Trouble};
+use self::trouble::{Backoff, Trouble, patiently};
 use super::claims::Note;
 use super::shards::{self, Due, Shard, Shards, Share, Start};
 use super::{Event, Feed, Gone, Piece};
@@ -165,8 +165,8 @@ pub struct Config {
 /// Reads the stream until it is told to stop, and, where it is shared by leases, until the last commit has been made.
 ///
 /// It is unreadable when there is no Region, or the stream cannot be described, its shards be listed or its leases be read: they
-/// are not there, or access is denied. What goes wrong later is tried again, for ever, and told. Where the stream is deleted and made
-/// again, the new one is read from its beginning.
+/// are not there, or access is denied. What time may mend, and all that goes wrong later, is tried again, for ever, and told. Where the
+/// stream is deleted and made again, the new one is read from its beginning.
 pub async fn run(config: Config, aws: Aws, feed: Feed) {
     let name = config.stream.to_string();
     let reader = async {
@@ -213,7 +213,8 @@ async fn run_with(config: Config, client: Client, trust: Trust, feed: Feed) -> a
 async fn read(config: Config, client: Client, trust: Trust, mut feed: Feed) -> anyhow::Result<()> {
     let name = config.stream.to_string();
     loop {
-        let told = stream::describe(&client, &config.stream).await.with_context(|| format!("describing {name}"))?;
+        let told = patiently(&name, || stream::describe(&client, &config.stream)).await;
+        let told = told.with_context(|| format!("describing {name}"))?;
         let partition = told.partition.clone();
         match read_until_remade(config.clone(), client.clone(), trust.clone(), feed.clone(), told).await {
             Err(error) if error.is::<Remade>() => feed = following(&partition, feed),
@@ -243,7 +244,10 @@ async fn read_until_remade(
     let mut readers = Readers::new(config, client, trust, feed, told).await?;
     let mut begun = false;
     loop {
-        let listing = readers.shared.list().await;
+        let listing = match begun {
+            true => readers.shared.list().await,
+            false => patiently(&name, || readers.shared.list()).await,
+        };
         let listed = now();
         match listing {
             Ok(listing) => {
@@ -342,7 +346,10 @@ impl Readers {
         told: stream::Told,
     ) -> anyhow::Result<Readers> {
         let consumer = match &config.settings.fan_out {
-            Some(name) => Some(stream::consumer(&client, &told.arn, name).await?),
+            Some(consumer) => {
+                let name = config.stream.to_string();
+                Some(patiently(&name, || stream::consumer(&client, &told.arn, consumer)).await?)
+            }
             None => None,
         };
         let polling = client.config().to_builder().retry_config(RetryConfig::disabled());

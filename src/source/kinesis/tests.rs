@@ -311,6 +311,30 @@ async fn a_stream_that_is_not_there_is_an_error() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_time_may_mend_at_the_start_is_waited_for_and_what_it_does_not_ends_the_source() {
+    let first = ["DescribeStreamSummary", "DescribeStreamConsumer", "ListShards"];
+    let settings = || Settings { fan_out: Some("weir".to_owned()), ..quick() };
+    let fake = Fake::start().await;
+    put(&fake, "shardId-0", 0..2);
+    // more than the client tries by itself
+    for operation in first {
+        fake.fault(
+            operation,
+            &["LimitExceededException", "InternalFailure", "LimitExceededException", "InternalFailure"],
+        );
+    }
+    let mut work = start(&fake, settings(), &Checkpoint::default());
+    assert_eq!(work.take(2).await, names(0..2));
+    work.end().await;
+    for operation in first {
+        fake.fault(operation, &["AccessDeniedException"]);
+        let work = start(&fake, settings(), &Checkpoint::default());
+        let error = tokio::time::timeout(Duration::from_secs(30), work.source).await.unwrap().unwrap().unwrap_err();
+        assert!(format!("{error:#}").contains(&format!("allow kinesis:{operation} to the role")), "{error:#}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_workers_share_the_shards_and_a_consumer_is_registered_once() {
     let fake = Fake::start().await;
     let half = u128::MAX / 2;

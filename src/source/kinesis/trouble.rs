@@ -8,6 +8,7 @@ use aws_sdk_kinesis::config::http::HttpResponse;
 use aws_sdk_kinesis::error::{ProvideErrorMetadata, SdkError};
 
 use crate::aws;
+use crate::wait::sleep;
 
 /// Why a call has failed, as far as it matters.
 #[derive(Debug, PartialEq, Eq)]
@@ -67,6 +68,33 @@ impl Trouble {
             Trouble::NotFound | Trouble::Invalid(_) | Trouble::Other(_) => "failed",
         }
     }
+}
+
+/// What a call comes to that is made at the start. For as long as time may mend what is wrong with it, that is told, and the call is made
+/// again.
+///
+/// # Errors
+/// What time does not mend: there is no such stream, access is denied.
+pub(super) async fn patiently<T, C>(stream: &str, call: impl Fn() -> C) -> anyhow::Result<T>
+where
+    C: Future<Output = anyhow::Result<T>>,
+{
+    let mut backoff = Backoff::new(stream);
+    loop {
+        let error = match call().await {
+            Err(error) if may_pass(&error) => error,
+            ended => return ended,
+        };
+        let wait = backoff.next();
+        if backoff.is_news() {
+            tracing::warn!(stream, error = format!("{error:#}"), "beginning to read a stream: trying again");
+        }
+        sleep(wait).await;
+    }
+}
+
+fn may_pass(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<aws::Trouble>().is_some_and(aws::Trouble::may_pass)
 }
 
 /// How long to wait after something failed: 1 s and twice as long each time, up to 30 s, and up to a quarter more or less

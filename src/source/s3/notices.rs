@@ -70,23 +70,8 @@ pub struct Config {
 /// opened or received from as [`Event::Ended`]: not what time may mend, as long as it is to be read on and on.
 pub async fn run(config: Config, aws: Aws, feed: Feed) {
     let aws = aws.assuming(config.settings.assume_role.as_ref());
-    let opened = async {
-        let mut tries = 0;
-        loop {
-            let opened: Result<_, Trouble> =
-                async { Ok((Queue::open(&aws, &config.queue).await?, Buckets::new(&aws).await?)) }.await;
-            match opened {
-                Err(trouble) if trouble.may_pass() && !config.until_empty => {
-                    tracing::warn!("opening {}: {trouble}; trying again", config.queue);
-                    sleep(pause(tries)).await;
-                    tries += 1;
-                }
-                opened => return opened,
-            }
-        }
-    };
     let opened = select! {
-        opened = opened => opened,
+        opened = open(&config, &aws) => opened,
         () = feed.stop.cancelled() => return,
     };
     match opened {
@@ -96,6 +81,26 @@ pub async fn run(config: Config, aws: Aws, feed: Feed) {
             // when the pipeline has gone, nobody is there to be told
             let _ = feed.send(event).await;
         }
+    }
+}
+
+/// For as long as time may mend what is wrong, that is told, and it is tried again; of a run that is to end, a few times.
+async fn open(config: &Config, aws: &Aws) -> Result<(Queue, Buckets), Trouble> {
+    let mut troubles = 0;
+    loop {
+        let opened = async { Ok((Queue::open(aws, &config.queue).await?, Buckets::new(aws).await?)) };
+        let trouble = match opened.await {
+            Err(trouble) if Trouble::may_pass(&trouble) => trouble,
+            ended => return ended,
+        };
+        troubles += 1;
+        if config.until_empty && troubles >= TRIES_MAX {
+            return Err(trouble);
+        }
+        if troubles.is_power_of_two() {
+            tracing::warn!("opening {}: {trouble}; trying again", config.queue);
+        }
+        sleep(pause(troubles - 1)).await;
     }
 }
 

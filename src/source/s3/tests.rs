@@ -809,3 +809,21 @@ async fn a_notice_that_could_not_be_deleted_stays_hidden_until_it_is() {
     assert_eq!(world.deleted, ["1#1"], "nobody was given it meanwhile");
     assert!(world.messages.is_empty() && world.hidden.is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_queue_that_cannot_be_asked_at_the_start_is_waited_for_and_one_that_is_not_there_is_not() {
+    let fake = Fake::start().await;
+    fake.put("logs", "a", record("a"));
+    fake.send("1", notice(&["a"]));
+    // more tries than the client makes by itself
+    fake.fault("GetQueueUrl", vec![Fault::Refuse(500, "InternalFailure", "no"); 4]);
+    let mut run = Run::start(&fake, queue(false), Checkpoint::default());
+    let mut seen = Seen::default();
+    while run.reached.0.is_empty() {
+        assert!(!run.take(&mut seen, Duration::from_millis(50)).await, "{seen:?}");
+    }
+    assert!(seen.unreadable.is_empty());
+    fake.fault("GetQueueUrl", [Fault::Refuse(400, "QueueDoesNotExist", "There is no such queue.")]);
+    let (seen, _) = Run::start(&fake, queue(false), Checkpoint::default()).all().await;
+    assert!(seen.unreadable[0].starts_with("sqs://trail: there is no such thing, or it is gone"), "{seen:?}");
+}

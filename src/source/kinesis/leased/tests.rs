@@ -321,6 +321,19 @@ fn sorted<'a>(archives: impl IntoIterator<Item = &'a Disk>) -> Vec<u32> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_time_may_mend_at_the_start_is_waited_for() {
+    let stage = stage(Calls::GetRecords).await;
+    for operation in ["DescribeStreamSummary", "ListShards"] {
+        let throttled = "LimitExceededException";
+        stage.fake.fault(operation, &[throttled, "InternalFailure", throttled, "InternalFailure"]);
+    }
+    stage.put(1, 0..2);
+    let mut a = stage.start(new("a")).await;
+    a.take(2).await;
+    a.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_kill_before_the_commit_leaves_what_was_read_to_another_and_doubles_nothing() {
     for calls in CALLS {
         let stage = stage(calls).await;
