@@ -172,7 +172,7 @@ mod tests {
         assert!(tool.contains("aws-sam-cli')) OR NOT (coalesce("), "{tool}");
         let hand = expanded("SELECT is_by_hand() AND is_by_hand_or_script() FROM cloudtrail");
         assert!(hand.starts_with("SELECT (coalesce(coalesce(userIdentity.type IN ("), "{hand}");
-        assert!(hand.contains("$)'), false)) AND (coalesce(coalesce(userIdentity.type IN ("), "{hand}");
+        assert!(hand.contains("$'), false)) AND (coalesce(coalesce(userIdentity.type IN ("), "{hand}");
         let told: Vec<_> = meanings("SELECT IS_PERSON() OR true").chain(meanings("SELECT person()")).collect();
         assert_eq!(told, [person!()]);
         let other = "SELECT is_person(1), is_person, person(), is_infrastructure_tool FROM cloudtrail";

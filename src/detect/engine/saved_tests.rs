@@ -110,7 +110,7 @@ fn windows_go_on_for_another_text_that_asks_the_same_of_rows() {
     let lower = text("count(*) >= 4");
     let same = [
         lower.clone(),
-        lower.replace("AS n", "AS calls -- of each"),
+        lower.replace("AS n", "AS calls /* of each */"),
         format!("{lower} AND max(eventName) IS NOT NULL"),
     ];
     for (text, goes_on) in same.into_iter().zip([true, true, false]) {
