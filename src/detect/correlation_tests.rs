@@ -490,7 +490,7 @@ proptest! {
     }
 
     #[test]
-    fn a_stream_of_correlations_of_correlations_equals_batch(
+    fn stream_equals_batch_of_correlations_of_correlations(
         inner in select(&INNER[..]),
         outer in select(&OUTER[..]),
         groups in select(&GROUPS_OF_BOTH[..]),

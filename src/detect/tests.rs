@@ -560,7 +560,7 @@ proptest! {
     }
 
     #[test]
-    fn any_split_into_batches_gives_the_same_findings(
+    fn stream_equals_batch_of_rows(
         events in some_events(),
         condition in some_condition(),
         mut cuts in prop::collection::vec(0usize..40, 0..6),

@@ -71,7 +71,7 @@ proptest! {
     #![proptest_config(cases())]
 
     #[test]
-    fn days_one_after_the_other_give_what_all_rows_at_once_give(
+    fn stream_equals_batch_day_by_day(
         query in some_query(),
         (calls, order) in some_calls().prop_flat_map(|calls| {
             let order: Vec<usize> = (0..calls.len()).collect();

@@ -300,7 +300,7 @@ proptest! {
     #![proptest_config(cases())]
 
     #[test]
-    fn frames_of_a_stream_are_those_of_all_rows_at_once(
+    fn stream_equals_batch_over_frames(
         query in some_query(),
         (calls, order) in some_calls().prop_flat_map(|calls| {
             let order: Vec<usize> = (0..calls.len()).collect();
@@ -338,7 +338,7 @@ proptest! {
     }
 
     #[test]
-    fn frames_that_leave_a_stream_are_those_of_all_rows_at_once(
+    fn stream_equals_batch_over_frames_that_leave(
         query in some_query(),
         calls in some_calls(),
         delays in prop::collection::vec(0i64..15, 50),

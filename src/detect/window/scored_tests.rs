@@ -321,7 +321,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn scores_are_what_they_say_in_any_order(
+    fn stream_equals_batch_of_scores(
         (calls, order) in prop::collection::vec((0i64..24, 0u8..3), 1..150).prop_flat_map(|calls| {
             // six hours of each day
             let calls: Vec<(i64, u8)> = calls.into_iter().map(|(n, who)| (n / 4 * 24 + n % 4, who)).collect();

@@ -148,7 +148,7 @@ proptest! {
     #![proptest_config(cases())]
 
     #[test]
-    fn partitions_of_any_speed_give_what_all_rows_at_once_give(
+    fn stream_equals_batch_of_partitions_of_any_speed(
         query in some_query(),
         calls in some_calls(),
         delays in prop::collection::vec(0i64..15, 50),

@@ -641,7 +641,7 @@ proptest! {
     #![proptest_config(cases())]
 
     #[test]
-    fn first_seen_is_what_it_says_in_any_order(
+    fn stream_equals_batch_of_what_is_new(
         (calls, order) in prop::collection::vec((0i64..14, 0u8..2, 0u8..3), 1..60).prop_flat_map(|calls| {
             let order: Vec<usize> = (0..calls.len()).collect();
             (Just(calls), Just(order).prop_shuffle())
@@ -731,7 +731,7 @@ proptest! {
     }
 
     #[test]
-    fn sessions_that_leave_a_stream_are_those_of_all_rows_at_once(
+    fn stream_equals_batch_over_sessions_that_leave(
         query in some_query(),
         gap in prop::sample::select(vec![7, 20]),
         calls in some_calls(),
