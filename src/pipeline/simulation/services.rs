@@ -541,7 +541,8 @@ impl Services {
             let packs = format!("{prefix}state.parts/");
             let there = cloud.objects.keys().filter_map(|key| key.strip_prefix(&packs));
             let named = bucket::packs_of(head);
-            assert_eq!(there.collect::<Vec<_>>(), named, "seed {}: left: there; right: named", self.seed);
+            let trace = &self.inside().trace;
+            assert_eq!(there.collect::<Vec<_>>(), named, "seed {}: left: there; right: named: {trace:#?}", self.seed);
         }
     }
 

@@ -120,7 +120,8 @@ async fn start(
         failed: false,
         committing: BTreeSet::new(),
     };
-    let readers = Readers::new(config, client, trust, feed, told).await?;
+    // all that a commit moves has to stand at once
+    let readers = Readers::new(config, client, trust, feed, told, SETTLED_MAX).await?;
     if !forget.is_empty() {
         // when the pipeline has gone, the program is to stop
         let _ = readers.shared.feed.send(Event::Piece(Piece { forget, ..Piece::default() })).await;
@@ -620,12 +621,11 @@ impl Keeper {
         Ok(all)
     }
 
-    /// `false` as with [`Keeper::confirm`]; noting the same commit once more changes nothing. Of more leases than one transaction
-    /// takes the first say whether the commit stands. The others were confirmed before it, and are told of it when it is heard of: what
-    /// is committed of one that another takes between these two comes twice. That a shard is done cannot wait here until its children
-    /// have leases: who makes these finds the lease of their parent, which stays for as long as the stream has it.
+    /// `false` as with [`Keeper::confirm`]; noting the same commit once more changes nothing. That a shard is done cannot wait here until
+    /// its children have leases: who makes these finds the lease of their parent, which stays for as long as the stream has it.
     async fn settle(&mut self, moved: &[Position], note: &Note) -> Result<bool, Lost> {
         let leases = self.still_own(moved)?;
+        debug_assert!(leases.len() <= SETTLED_MAX, "pieces of so many shards at most are handed on between two commits");
         let leases = &leases[..leases.len().min(SETTLED_MAX)];
         let settled = self.table.settle(note, &self.me, leases).await;
         let is_settled = matches!(settled, Ok(true));

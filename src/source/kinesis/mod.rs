@@ -50,7 +50,7 @@ use crate::aws::{self, Aws};
 use crate::metrics::METRICS;
 use crate::position::{Checkpoint, Offset, Position};
 use crate::time::Timestamp;
-use crate::wait::{block_in_place, clock, now, select, sleep, sleep_until};
+use crate::wait::{block_in_place, changed, clock, now, select, sleep, sleep_until, timeout};
 
 /// Answers of GetRecords that are in memory at a time, of at most 10 MiB each (13 in JSON), whatever the number of shards; fewer where
 /// memory is short. With enhanced fan-out so many are taken apart at a time, and each other shard holds at most one event and what of
@@ -62,6 +62,8 @@ const LIST_EVERY: Duration = Duration::from_secs(60);
 const TELL_EVERY: Duration = Duration::from_secs(60);
 /// ... but not more often than this.
 const LIST_PAUSE: Duration = Duration::from_secs(1);
+/// Who waits for a commit asks for one this often.
+const HURRY_EVERY: Duration = Duration::from_secs(1);
 
 /// The `[source.kinesis]` section: how every stream that `from` names is read.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -241,7 +243,7 @@ async fn read_until_remade(
     let name = config.stream.to_string();
     let mut shards = Shards::new(&told.partition, config.settings.start, config.settings.share, &feed.resume);
     let mut forget = tell_remade(&name, &told.partition, &feed.resume);
-    let mut readers = Readers::new(config, client, trust, feed, told).await?;
+    let mut readers = Readers::new(config, client, trust, feed, told, usize::MAX).await?;
     let mut begun = false;
     loop {
         let listing = match begun {
@@ -319,8 +321,10 @@ struct Shared {
     behind: Mutex<BTreeMap<Arc<str>, i64>>,
     /// When it was last told how far a partition has been read.
     told: Mutex<BTreeMap<Arc<str>, Instant>>,
-    /// How far each partition has been handed on.
+    /// How far each partition has been handed on,
     handed: Arc<Mutex<BTreeMap<Arc<str>, Offset>>>,
+    /// and how many there may be that are not all committed.
+    handed_max: usize,
 }
 
 struct Readers {
@@ -338,12 +342,14 @@ enum Ended {
 }
 
 impl Readers {
+    /// Between two commits, pieces of `handed_max` shards at most are handed on.
     async fn new(
         config: Config,
         client: Client,
         trust: Trust,
         feed: Feed,
         told: stream::Told,
+        handed_max: usize,
     ) -> anyhow::Result<Readers> {
         let consumer = match &config.settings.fan_out {
             Some(consumer) => {
@@ -373,6 +379,7 @@ impl Readers {
             behind: Mutex::default(),
             told: Mutex::default(),
             handed: Arc::default(),
+            handed_max,
         };
         Ok(Readers { shared: Arc::new(shared), tasks: JoinSet::new(), consumer })
     }
@@ -497,10 +504,7 @@ impl Shared {
         }
         let stop = taken.stop.clone();
         let mut send = |piece: Piece| {
-            if stop.is_cancelled() {
-                return Err(Gone);
-            }
-            self.handing_on(&piece);
+            self.feed.runtime.block_on(self.handing_on(&piece, &stop))?;
             self.feed.blocking_send(Event::Piece(piece))
         };
         let is_due = !records.is_empty() || self.is_telling_due(taken.partition());
@@ -532,19 +536,44 @@ impl Shared {
     }
 
     async fn end(&self, taken: &Taken) -> Result<(), Gone> {
-        if taken.stop.is_cancelled() {
-            return Err(Gone);
-        }
         let piece = taken.ended();
-        self.handing_on(&piece);
+        self.handing_on(&piece, &taken.stop).await?;
         self.feed.send(Event::Piece(piece)).await
     }
 
-    fn handing_on(&self, piece: &Piece) {
-        if let Some(Position { partition, offset }) = &piece.position {
-            let mut handed = self.handed.lock().expect("nobody panics while holding it");
-            handed.insert(partition.clone(), offset.clone());
+    /// Notes that a piece is handed on; waits where too many other shards wait for a commit.
+    ///
+    /// # Errors
+    /// When its reader is told to stop, or the pipeline has gone: then it is not to be handed on.
+    async fn handing_on(&self, piece: &Piece, stop: &CancellationToken) -> Result<(), Gone> {
+        let mut committed = self.feed.committed.clone();
+        loop {
+            if stop.is_cancelled() {
+                return Err(Gone);
+            }
+            if piece.position.as_ref().is_none_or(|position| self.is_noted(position, &committed.borrow_and_update())) {
+                return Ok(());
+            }
+            self.feed.claims.hurry();
+            let again = timeout(HURRY_EVERY, changed(&mut committed));
+            select! {
+                () = stop.cancelled() => return Err(Gone),
+                changed = again => if let Ok(Err(_)) = changed { return Err(Gone) },
+            }
         }
+    }
+
+    /// Notes how far a partition is handed on; `false` where it may not be.
+    fn is_noted(&self, position: &Position, committed: &Checkpoint) -> bool {
+        let mut handed = self.handed.lock().expect("nobody panics while holding it");
+        let is_waiting = |(partition, offset): &(&Arc<str>, &Offset)| {
+            **partition != position.partition && committed.0.get(*partition).is_none_or(|done| done < *offset)
+        };
+        let may = handed.iter().filter(is_waiting).count() < self.handed_max;
+        if may {
+            handed.insert(position.partition.clone(), position.offset.clone());
+        }
+        may
     }
 
     /// Kinesis has said that it does not have the shard: so it is, when it no longer lists it. Else it was something else

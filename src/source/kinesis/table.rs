@@ -28,7 +28,8 @@ use crate::wait::timeout;
 const DYNAMODB: Service = Service { name: "dynamodb", endpoint_variable: "AWS_ENDPOINT_URL_DYNAMODB", path: "/" };
 /// A call is given up after this and made again by who wants it: DynamoDB answers within milliseconds.
 const CALL_WAIT: Duration = Duration::from_secs(5);
-/// Leases that one transaction notes a commit in: it takes 100 items, of which one is the worker's.
+/// Leases that one transaction notes a commit in: it takes 100 items, of which one is the worker's. Pieces of more shards are not handed
+/// on between two commits.
 pub(super) const SETTLED_MAX: usize = 99;
 
 /// The table did not answer, or could not: asked again, it may.

@@ -210,7 +210,7 @@ async fn reader(server: &Secure, stop: CancellationToken) -> (Readers, Events) {
     let config = Config { stream: Stream::parse("kinesis://there").unwrap(), settings: settings() };
     let told = stream::describe(&server.fake.client, &config.stream).await.unwrap();
     let (client, trust) = (server.fake.client.clone(), server.trust.clone());
-    let mut readers = Readers::new(config, client, trust, feed, told).await.unwrap();
+    let mut readers = Readers::new(config, client, trust, feed, told, usize::MAX).await.unwrap();
     let due = Due {
         shard: "shardId-000".into(),
         range: HashRange { first: 0, last: u128::MAX },

@@ -36,6 +36,7 @@ struct Stage {
     trust: Trust,
     table: FakeTable,
     calls: Calls,
+    poll_ms: u64,
     /// Events in the order in which they were archived, by whomever.
     archived: Arc<Mutex<Vec<String>>>,
 }
@@ -86,7 +87,7 @@ async fn stage(calls: Calls) -> Stage {
     let half = u128::MAX / 2;
     fake.born("shardId-1", &[], (0, half));
     fake.born("shardId-2", &[], (half + 1, u128::MAX));
-    Stage { fake, trust, table: FakeTable::default(), calls, archived: Arc::default() }
+    Stage { fake, trust, table: FakeTable::default(), calls, poll_ms: 20, archived: Arc::default() }
 }
 
 fn leases() -> crate::source::kinesis::Leases {
@@ -132,7 +133,7 @@ impl Stage {
         let (feed, events) = queue(decode::Options::default(), resume, committed.subscribe(), stop.clone());
         let feed = Feed { worker: disk.name.into(), ..feed };
         let fan_out = (self.calls == Calls::SubscribeToShard).then(|| "weir".to_owned());
-        let settings = Settings { poll_ms: 20, fan_out, ..Settings::default() };
+        let settings = Settings { poll_ms: self.poll_ms, fan_out, ..Settings::default() };
         let config = Config { stream: Stream::parse("kinesis://there").unwrap(), settings };
         let leases = leases();
         let (aws, reader) = (Aws::of_server(&door.url), (self.fake.client.clone(), self.trust.clone()));
@@ -331,6 +332,46 @@ async fn what_time_may_mend_at_the_start_is_waited_for() {
     let mut a = stage.start(new("a")).await;
     a.take(2).await;
     a.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_more_shards_than_one_transaction_takes_each_commit_stands_in_all_that_it_moves() {
+    const SHARDS: u32 = 120;
+    let mut stage = stage(Calls::GetRecords).await;
+    stage.poll_ms = 1000;
+    stage.fake.stream().shards.clear();
+    let width = u128::MAX / u128::from(SHARDS);
+    for number in 0..SHARDS {
+        let first = u128::from(number) * width;
+        stage.fake.born(&format!("shardId-{number}"), &[], (first, first + width - 1));
+        stage.put(number, number..number + 1);
+    }
+    let mut a = stage.start(new("a")).await;
+    let begun = Instant::now();
+    let mut commits = Vec::new();
+    while a.disk.archive.len() < SHARDS as usize {
+        assert!(begun.elapsed() < PATIENCE, "{commits:?}");
+        // until nothing more comes
+        while let Ok(event) = timeout(2 * Duration::from_millis(stage.poll_ms), a.events.next()).await {
+            a.note(event.expect("it goes on"));
+        }
+        let Some(permit) = a.confirm().await.unwrap() else { continue };
+        commits.push(a.read.len());
+        a.settle(permit).await.unwrap();
+        // before anybody is told of it
+        let leases = stage.table.leases();
+        for (partition, offset) in &a.reached.0 {
+            let (shard, Offset::At(at)) = (partition.split_once('/').unwrap().1, offset) else {
+                panic!("none has ended")
+            };
+            assert_eq!(leases[shard]["weirOffset"]["S"], **at, "{shard}");
+        }
+        a.disk.stands();
+        a.committed.send_replace(Arc::new(a.disk.checkpoint.clone()));
+    }
+    assert!(commits.len() > 1 && commits.iter().all(|shards| *shards <= SETTLED_MAX), "{commits:?}");
+    let a = a.end().await;
+    assert_eq!(sorted([&a]), (0..SHARDS).collect::<Vec<u32>>());
 }
 
 #[tokio::test(flavor = "multi_thread")]
