@@ -715,7 +715,6 @@ impl Worker {
             table.rejects += tally.rejects;
             table.set_aside += tally.set_aside;
             METRICS.records.with_label_values(&[label]).inc_by(tally.records);
-            METRICS.rows.with_label_values(&[label]).inc_by(tally.rows);
             METRICS.rejects.with_label_values(&[label]).inc_by(tally.rejects);
             METRICS.set_aside.with_label_values(&[label]).inc_by(tally.set_aside);
         }
@@ -732,6 +731,7 @@ impl Worker {
                 table.duplicates += doubled;
                 METRICS.duplicates.with_label_values(&[name]).inc_by(doubled);
             }
+            METRICS.rows.with_label_values(&[name]).inc_by(batch.rows.num_rows() as u64);
             kept.push(batch);
         }
         kept
