@@ -329,7 +329,7 @@ impl Reader {
                 Some(Kind::Json { cutter, is_lines }) if last => {
                     (*is_lines && cutter.is_between()).then(|| end_of_lines(&buffer[..length]))
                 }
-                Some(Kind::Json { cutter, .. }) => cutter.cut(&mut buffer, self.options.recognize.resume),
+                Some(Kind::Json { cutter, .. }) => cutter.cut(&mut buffer, &self.options),
                 Some(Kind::Lines { shape, .. }) if shape.quoted => last_row(&buffer[..length]),
                 Some(Kind::Lines { shape, .. }) => last_line(&buffer[..length], shape),
             };

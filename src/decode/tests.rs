@@ -127,7 +127,7 @@ fn cut_up(text: &[u8], step: usize) -> Vec<Json> {
     for more in text.chunks(step) {
         buffer.extend_from_slice(more);
         let mut padded = [&buffer[..], &[0; PADDING]].concat();
-        if let Some(cut) = cutter.cut(&mut padded, logs::json::resume) {
+        if let Some(cut) = cutter.cut(&mut padded, &Options::default()) {
             assert_eq!(padded[..buffer.len()], buffer, "looking for a place changes nothing");
             assert!(0 < cut && cut <= buffer.len());
             pieces.push(Json { open: cutter.piece(), text: Text::new(buffer.drain(..cut).collect()), ends: false });
