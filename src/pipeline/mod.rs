@@ -153,6 +153,7 @@ pub async fn run(
     let committed = worker.committed.subscribe();
     let resume = committed.borrow().clone();
     let name = worker.name.as_str().into();
+    worker.summary.has_pipe = config.sources.iter().any(source::Source::has_pipe);
     let mut events = source::start(config.sources, &config.aws, &config.decode, resume, committed, name, stop.clone());
     let worker = Worker { claims: events.claims.clone(), ..worker };
     HEALTH.enter(Phase::Running);
