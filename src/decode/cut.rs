@@ -1,8 +1,8 @@
 //! A long JSON text, piece by piece → places between records where it can be cut.
 
-use super::Open;
 use super::PADDING;
 use super::index::{self, Indexer};
+use super::{Open, Options};
 
 /// Follows the brackets of a text from piece to piece.
 #[derive(Default)]
@@ -15,11 +15,14 @@ pub struct Cutter {
 
 /// Deeper nesting is damage; `logs::json` says the same.
 const DEPTH_MAX: u32 = 128;
+/// Log events of which none begins an entry are cut behind the last one when there are so many.
+const LOG_EVENTS_MAX: usize = 8 << 20;
 
 impl Cutter {
-    /// Where the padded text can be cut: behind its last whole record. `None` when there is none. `resume` finds a
-    /// place to go on at after damage.
-    pub fn cut(&mut self, padded: &mut [u8], resume: fn(&[u8], usize) -> Option<usize>) -> Option<usize> {
+    /// Where the padded text can be cut: behind its last whole record, or before the last log event that begins an entry. `None`
+    /// when there is none.
+    pub fn cut(&mut self, padded: &mut [u8], options: &Options) -> Option<usize> {
+        let resume = options.recognize.resume;
         if let Some(cut) = self.quick(padded) {
             self.next = self.open;
             return Some(cut);
@@ -37,7 +40,7 @@ impl Cutter {
             let scan = if padded[from] == b'"' && from == 0 { None } else { Some(()) };
             let walked = scan.map(|()| {
                 self.indexer.index(padded, from, end);
-                walk(padded, end, self.indexer.places(), open)
+                walk(padded, end, self.indexer.places(), open, options)
             });
             let Some(walk) = walked else {
                 from = resume(&padded[..end], from + 1).unwrap_or(end);
@@ -66,7 +69,7 @@ impl Cutter {
         let text = &padded[..padded.len() - PADDING];
         match self.open {
             Open::Nothing | Open::Records | Open::Array => {}
-            Open::Wrapper => return None,
+            Open::Wrapper | Open::LogEvents => return None,
         }
         let end = index::last_object(text, 0)?;
         Some(end + usize::from(text.get(end) == Some(&b',')))
@@ -104,7 +107,27 @@ fn may_follow(before: u8, byte: u8) -> bool {
     }
 }
 
-fn walk(bytes: &[u8], end: usize, places: &[u32], mut open: Open) -> Walk {
+fn walk(bytes: &[u8], end: usize, places: &[u32], open: Open, options: &Options) -> Walk {
+    let mut log_events = Vec::new();
+    let mut walk = tokens(bytes, end, places, (open, options), &mut log_events);
+    let mut behind_first = log_events.iter().skip(1).rev();
+    if let Some(&(start, _)) = behind_first.find(|&&(start, end)| (options.recognize.begins_entry)(&bytes[start..end]))
+    {
+        (walk.cut, walk.open) = (start, Open::LogEvents);
+    } else if let Some(&(_, behind)) = log_events.last().filter(|_| walk.damaged || end >= LOG_EVENTS_MAX) {
+        (walk.cut, walk.open) = (behind, Open::LogEvents);
+    }
+    walk
+}
+
+/// Walks over the tokens. `log_events` has the places of those that are whole, of an array that is still open.
+fn tokens(
+    bytes: &[u8],
+    end: usize,
+    places: &[u32],
+    (mut open, options): (Open, &Options),
+    log_events: &mut Vec<(usize, usize)>,
+) -> Walk {
     let mut walk = Walk { cut: 0, open, damaged: false };
     // brackets inside `open`, one bit each: 1 for an object
     let mut kinds = 0u128;
@@ -112,6 +135,7 @@ fn walk(bytes: &[u8], end: usize, places: &[u32], mut open: Open) -> Walk {
     let mut before = 0;
     let mut tokens = places.iter().map(|&place| place as usize).take_while(|&at| at < end).peekable();
     let mut seen = [0usize; 3];
+    let mut begin = 0;
     for at in tokens.by_ref() {
         let byte = bytes[at];
         seen = [seen[1], seen[2], at];
@@ -121,9 +145,15 @@ fn walk(bytes: &[u8], end: usize, places: &[u32], mut open: Open) -> Walk {
                 (Open::Nothing, b'[') => open = Open::Array,
                 (Open::Array, b']') => open = Open::Nothing,
                 (Open::Records, b']') => open = Open::Wrapper,
+                (Open::LogEvents, b']') => {
+                    log_events.clear();
+                    open = Open::Wrapper;
+                }
+                (Open::LogEvents, b',' | 0) => continue,
                 (Open::Wrapper, b'}') => open = Open::Nothing,
                 (_, b'{' | b'[') => {
                     depth = 1;
+                    begin = at;
                     kinds = u128::from(byte == b'{');
                     before = byte;
                     continue;
@@ -161,8 +191,12 @@ fn walk(bytes: &[u8], end: usize, places: &[u32], mut open: Open) -> Walk {
                 }
                 if byte == b'[' && depth == 1 && open == Open::Nothing && is_records(bytes, seen[0]) {
                     // what is inside are the records
-                    open = Open::Records;
                     depth = 0;
+                    if (options.recognize.log_events)(&bytes[at + 1..end], options) {
+                        open = Open::LogEvents;
+                        continue;
+                    }
+                    open = Open::Records;
                     walk.cut = at + 1;
                     walk.open = open;
                     continue;
@@ -177,7 +211,9 @@ fn walk(bytes: &[u8], end: usize, places: &[u32], mut open: Open) -> Walk {
                 }
                 depth -= 1;
                 kinds >>= 1;
-                if depth == 0 && open != Open::Wrapper {
+                if depth == 0 && open == Open::LogEvents {
+                    log_events.push((begin, at + 1));
+                } else if depth == 0 && open != Open::Wrapper {
                     walk.cut = at + 1;
                     walk.open = open;
                 }
@@ -228,7 +264,9 @@ mod tests {
         padded.resize(padded.len() + PADDING, 0);
         let mut cutter = Cutter { open, ..Cutter::default() };
         let resume = |bytes: &[u8], from: usize| memchr::memmem::find(&bytes[from..], b"{\"e").map(|at| from + at);
-        let cut = cutter.cut(&mut padded, resume)?;
+        let options = Options::default();
+        let recognize = crate::decode::Recognize { resume, ..options.recognize };
+        let cut = cutter.cut(&mut padded, &Options { recognize, ..options })?;
         Some((cut, cutter.next))
     }
 
@@ -261,7 +299,7 @@ mod tests {
             let quick = cutter.quick(&padded);
             if length > 0 {
                 cutter.indexer.index(&mut padded, 0, length);
-                let slow = walk(&padded, length, cutter.indexer.places(), open);
+                let slow = walk(&padded, length, cutter.indexer.places(), open, &Options::default());
                 proptest::prop_assert!(!slow.damaged);
                 let whole = (slow.cut > 0).then_some(slow.cut);
                 let expected = if is_x86_feature_detected!("avx2") { whole } else { None };

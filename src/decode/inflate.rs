@@ -1,7 +1,7 @@
 //! Compressed bytes → inflated bytes, whole or as a stream. The compression is told by its magic bytes.
 
 use std::cell::RefCell;
-use std::io::{self, Chain, Cursor, Read};
+use std::io::{self, Cursor, Read};
 use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -76,21 +76,16 @@ pub struct Stream {
 
 enum Inner {
     Gzip(Box<Gzip<Source>>),
-    /// Gzip inside of gzip.
-    Twice(Box<Gzip<Inflated>>),
     Other(Source),
 }
 
 type Source = Box<dyn Read + Send>;
-/// The first bytes of what an outer stream inflates to, and the rest.
-type Inflated = Chain<Cursor<Vec<u8>>, Gzip<Source>>;
 
 impl Inner {
     /// Appends up to `room` bytes, fewer only at the end, or before an error.
     fn append(&mut self, out: &mut Vec<u8>, room: usize) -> io::Result<usize> {
         match self {
             Inner::Gzip(gzip) => gzip.append(out, room),
-            Inner::Twice(gzip) => gzip.append(out, room),
             Inner::Other(source) => source.take(room as u64).read_to_end(out),
         }
     }
@@ -121,7 +116,7 @@ impl<R: Read> Read for Counted<R> {
             Ok(count) => {
                 self.taken.bytes.fetch_add(*count as u64, Ordering::Relaxed);
             }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {}
             Err(_) => self.taken.failed.store(true, Ordering::Relaxed),
         }
         result
@@ -132,6 +127,8 @@ impl<R: Read> Read for Counted<R> {
 #[derive(Debug)]
 pub enum Filled {
     More,
+    /// There is no more for now: the source would block.
+    Paused,
     End,
     /// The rest cannot be inflated; why.
     Broken(String),
@@ -149,7 +146,7 @@ impl Stream {
             Compression::Zstd => Inner::Other(Box::new(zstd::stream::read::Decoder::new(source)?)),
             Compression::None => Inner::Other(Box::new(source)),
         };
-        Ok(Stream { inner, nested: compression == Compression::Gzip, taken, given: 0, before: 0, limits })
+        Ok(Stream { inner, nested: compression != Compression::None, taken, given: 0, before: 0, limits })
     }
 
     /// Counts the bytes that other parts of the same object gave before against the limit in bytes.
@@ -157,18 +154,23 @@ impl Stream {
         Stream { given: before, before, ..self }
     }
 
-    /// Firehose may be told to compress what CloudWatch Logs gives it compressed: gzip inside of gzip. Appends the first bytes when it is
+    /// Firehose may be told to compress what CloudWatch Logs gives it compressed: gzip inside of gzip; people do it with zstd. Appends the first bytes when it is
     /// not that.
     fn inflate_again(&mut self, out: &mut Vec<u8>) -> io::Result<usize> {
         let mut head = Vec::new();
         let result = self.inner.append(&mut head, 2);
+        if head.is_empty() && result.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock) {
+            self.nested = true;
+        }
         if result.is_err() || Compression::of(&head) != Compression::Gzip {
             out.extend_from_slice(&head);
             return result;
         }
-        if let Inner::Gzip(outer) = mem::replace(&mut self.inner, Inner::Other(Box::new(io::empty()))) {
-            self.inner = Inner::Twice(Box::new(Gzip::new(Cursor::new(head).chain(*outer))));
-        }
+        let outer: Source = match mem::replace(&mut self.inner, Inner::Other(Box::new(io::empty()))) {
+            Inner::Gzip(outer) => outer,
+            Inner::Other(outer) => outer,
+        };
+        self.inner = Inner::Gzip(Box::new(Gzip::new(Box::new(Cursor::new(head).chain(outer)))));
         Ok(0)
     }
 
@@ -205,6 +207,7 @@ impl Stream {
         match result {
             Ok(read) if (read as u64) < room => Ok(Filled::End),
             Ok(_) => Ok(Filled::More),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Filled::Paused),
             Err(error) if self.taken.failed.load(Ordering::Relaxed) => Err(error),
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 Ok(Filled::Broken("the compressed data is cut off at its end".to_owned()))
@@ -232,7 +235,7 @@ mod tests {
         let mut out = Vec::new();
         loop {
             match stream.fill(&mut out, 1000).unwrap() {
-                Filled::More => {}
+                Filled::More | Filled::Paused => {}
                 Filled::End => return (out, String::new()),
                 Filled::Broken(why) => return (out, why),
             }
@@ -273,6 +276,8 @@ mod tests {
         let (out, why) = stream(gzip(&gzip(b"hello")[..20]), WIDE);
         assert_eq!((&out[..], why.as_str()), (&b"hello"[..], "the compressed data is cut off at its end"));
         assert_eq!(stream(gzip(b"x"), WIDE), (b"x".to_vec(), String::new()));
+        let of_zstd = zstd::encode_all(&gzip(b"hello")[..], 1).unwrap();
+        assert_eq!(stream(of_zstd, WIDE), (b"hello".to_vec(), String::new()));
         assert_eq!(stream(gzip(b""), WIDE), (Vec::new(), String::new()));
     }
 
@@ -300,7 +305,7 @@ mod tests {
             let mut out = Vec::new();
             loop {
                 match stream.fill(&mut out, count).unwrap() {
-                    Filled::More => {}
+                    Filled::More | Filled::Paused => {}
                     Filled::End => panic!("it is damaged"),
                     Filled::Broken(_) => return out,
                 }

@@ -82,6 +82,11 @@ pub struct Recognize {
     pub text: fn(&[u8], &Options) -> Option<Shape>,
     /// Where the next JSON record begins, at the given place or later, in a text that is damaged before it.
     pub resume: fn(&[u8], usize) -> Option<usize>,
+    /// Whether the log events of an array, of which the beginning is given without its bracket, are lines of one log, which
+    /// are read together.
+    pub log_events: fn(&[u8], &Options) -> bool,
+    /// Whether such a log event begins an entry of its log, so that the text can be cut before it.
+    pub begins_entry: fn(&[u8]) -> bool,
     /// Table of JSON, until its records say otherwise.
     pub json: &'static Table,
     /// Tables of Parquet files; the first is that of one that cannot be read.
@@ -177,6 +182,8 @@ pub enum Open {
     Array,
     /// `{"Records":[`
     Records,
+    /// `{"events":[` of log events of a Glue job, whose lines belong together ([`Recognize::log_events`]).
+    LogEvents,
     /// The same after its `]`.
     Wrapper,
 }

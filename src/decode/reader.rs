@@ -40,6 +40,8 @@ pub struct Reader {
     is_plain: bool,
     /// More is being written to it: what may not be whole at its end is left.
     is_growing: bool,
+    /// The input has no more for now.
+    is_paused: bool,
     line_end: Option<LineEnd>,
     broken: Option<String>,
     /// What an aggregated record of Kinesis holds, and is not yet read. Each part is read like an object of its own, but
@@ -83,6 +85,7 @@ pub fn open(input: Input, origin: Arc<Origin>, options: &Options) -> Reader {
         offset: 0,
         is_plain: false,
         is_growing: false,
+        is_paused: false,
         line_end: None,
         broken: None,
         parts: None,
@@ -137,6 +140,12 @@ impl Reader {
         Reader { is_growing: true, ..self }
     }
 
+    /// Whether [`Reader::next`] gave nothing since the input, whose error was `WouldBlock`, has no more for now: it is to be asked
+    /// again.
+    pub fn is_paused(&self) -> bool {
+        self.is_paused
+    }
+
     /// Where it can be gone on with behind the last piece ([`go_on`]), when it is a text of lines that nothing compresses.
     pub fn line_end(&self) -> Option<LineEnd> {
         self.line_end.filter(|end| end.offset > 0)
@@ -149,11 +158,12 @@ impl Reader {
 
     /// The next piece: 1 to 4 MiB of a large object, a small one whole (at most 8 MiB when inflated), and of an aggregated
     /// record of Kinesis one user record, or a piece of it. What cannot be read is rejected and counted; everything before
-    /// it is handed on.
+    /// it is handed on. An input that would block has the records of it handed on that are whole ([`Reader::is_paused`]).
     ///
     /// # Errors
     /// Only those of the input itself.
     pub fn next(&mut self, rejects: &mut Vec<Reject>, counts: &mut Counts) -> io::Result<Option<Records>> {
+        self.is_paused = false;
         loop {
             match mem::replace(&mut self.state, State::Done) {
                 State::Done => match self.parts.as_mut().and_then(Iterator::next) {
@@ -163,6 +173,9 @@ impl Reader {
                 State::Unopened(input) => {
                     if let Err(error) = self.begin(input)? {
                         self.damaged_parquet(&error, rejects, counts);
+                    }
+                    if self.is_paused {
+                        return Ok(None);
                     }
                 }
                 State::Parquet(mut reader) => match caught(|| reader.next().transpose().map_err(ParquetError::from)) {
@@ -177,8 +190,9 @@ impl Reader {
                     Err(error) => self.damaged_parquet(&error, rejects, counts),
                 },
                 State::Streaming { stream, buffer, kind } => {
-                    if let Some(records) = self.piece(stream, buffer, kind, rejects, counts)? {
-                        return Ok(Some(records));
+                    let records = self.piece(stream, buffer, kind, rejects, counts)?;
+                    if records.is_some() || self.is_paused {
+                        return Ok(records);
                     }
                 }
             }
@@ -187,9 +201,18 @@ impl Reader {
 
     /// Opens the input; the inner error is that of a Parquet file which cannot be read.
     fn begin(&mut self, input: Input) -> io::Result<Result<(), ParquetError>> {
-        let (mut bytes, mut rest): (Bytes, Option<Box<dyn Read + Send>>) = match input {
-            Input::Bytes(bytes) => (bytes, None),
-            Input::Stream(stream) => head(Vec::new(), stream, WHOLE_MAX)?,
+        let (mut bytes, mut rest, mut is_paused): Head = match input {
+            Input::Bytes(bytes) => (bytes, None, false),
+            Input::Stream(stream) => match head(Vec::new(), stream, WHOLE_MAX)? {
+                // a stream goes on from here, and what is read whole or not at all waits
+                (bytes, Some(rest), true) if is_short(&bytes) => {
+                    let begun = Begun { head: bytes, rest, is_paused: false };
+                    self.state = State::Unopened(Input::Stream(Box::new(begun)));
+                    self.is_paused = true;
+                    return Ok(Ok(()));
+                }
+                head => head,
+            },
             Input::File(mut file) => {
                 let mut magic = [0; 4];
                 file.seek(SeekFrom::Start(0))?;
@@ -204,7 +227,7 @@ impl Reader {
         // not again inside of one: Kinesis knows no such thing, and it would have no end
         if self.parts.is_none() && bytes.starts_with(&kpl::MAGIC) {
             if let Some(more) = rest.take() {
-                (bytes, rest) = head(bytes.into(), more, kpl::BYTES_MAX)?;
+                (bytes, rest, is_paused) = head(bytes.into(), more, kpl::BYTES_MAX)?;
             }
             if rest.is_none()
                 && let Some(records) = kpl::unpack(&bytes)
@@ -244,7 +267,7 @@ impl Reader {
             return Ok(Ok(()));
         }
         let limits = Limits { bytes: self.options.inflated_bytes_max, ratio: self.options.inflated_ratio_max };
-        let source = Begun { head: bytes, rest: rest.unwrap_or_else(|| Box::new(io::empty())) };
+        let source = Begun { head: bytes, rest: rest.unwrap_or_else(|| Box::new(io::empty())), is_paused };
         let stream = Stream::new(Box::new(source), compression, limits)?.behind(self.offset);
         self.state = State::Streaming { stream: Some(stream), buffer: vec![0; PADDING], kind: None };
         Ok(Ok(()))
@@ -292,9 +315,11 @@ impl Reader {
     ) -> io::Result<Option<Records>> {
         let mut broken = None;
         let mut wanted = PIECE;
+        let mut is_paused = false;
         loop {
             while let Some(source) = &mut stream
                 && buffer.len() - PADDING < wanted
+                && !is_paused
             {
                 buffer.truncate(buffer.len() - PADDING);
                 let missing = wanted - buffer.len();
@@ -303,6 +328,7 @@ impl Reader {
                 buffer.resize(buffer.len() + PADDING, 0);
                 match filled? {
                     Filled::More => {}
+                    Filled::Paused => is_paused = true,
                     Filled::End => stream = None,
                     Filled::Broken(why) => {
                         broken = Some(why);
@@ -311,8 +337,16 @@ impl Reader {
                 }
             }
             let length = buffer.len() - PADDING;
+            self.is_paused = is_paused;
             if kind.is_none() && length > 0 {
-                kind = self.kind(&mut buffer, rejects, counts);
+                kind = match is_paused && begins_line(&buffer[..length]) {
+                    true => None,
+                    false => self.kind(&mut buffer, rejects, counts),
+                };
+                if kind.is_none() && is_paused {
+                    self.state = State::Streaming { stream, buffer, kind };
+                    return Ok(None);
+                }
                 if kind.is_none() {
                     // nothing we know: what follows in the same input is no better
                     stream = None;
@@ -329,12 +363,20 @@ impl Reader {
                 Some(Kind::Json { cutter, is_lines }) if last => {
                     (*is_lines && cutter.is_between()).then(|| end_of_lines(&buffer[..length]))
                 }
-                Some(Kind::Json { cutter, .. }) => cutter.cut(&mut buffer, self.options.recognize.resume),
+                Some(Kind::Json { cutter, .. }) => cutter.cut(&mut buffer, &self.options),
+                // nothing comes for now, which would belong to the last line
+                Some(Kind::Lines { shape, .. }) if is_paused && !shape.quoted => {
+                    memchr::memrchr(b'\n', &buffer[..length]).map(|end| end + 1)
+                }
                 Some(Kind::Lines { shape, .. }) if shape.quoted => last_row(&buffer[..length]),
                 Some(Kind::Lines { shape, .. }) => last_line(&buffer[..length], shape),
             };
             let cut = match cut {
                 None if last => 0,
+                None if is_paused => {
+                    self.state = State::Streaming { stream, buffer, kind };
+                    return Ok(None);
+                }
                 None if length < RECORD_MAX => {
                     wanted = length + PIECE;
                     continue;
@@ -404,6 +446,10 @@ impl Reader {
             self.broken = self.unknown("UTF-16: convert to UTF-8", text, rejects, counts);
             return None;
         }
+        if is_tar(text) {
+            self.broken = self.unknown(OF_TAR, text, rejects, counts);
+            return None;
+        }
         let bom = if text.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
         let blank = text[bom..].iter().take_while(|byte| byte.is_ascii_whitespace() || **byte == 0).count();
         let head = &text[bom + blank..];
@@ -445,7 +491,7 @@ impl Reader {
 
     /// Rejects a text that is of no table, unless what comes may say more of it, and gives why.
     fn unknown(&self, reason: &str, text: &[u8], rejects: &mut Vec<Reject>, counts: &mut Counts) -> Option<String> {
-        if self.is_growing {
+        if self.is_growing || self.is_paused {
             return None;
         }
         rejects.push(Reject::new(&self.origin, self.offset, "", reason, text));
@@ -456,8 +502,20 @@ impl Reader {
     }
 }
 
-/// Where the header of a tar archive's first file says that it is one.
-const TAR_MAGIC_AT: usize = 257;
+/// Whether a text is the beginning of a line that is not whole, and no JSON.
+fn begins_line(text: &[u8]) -> bool {
+    let head = text.trim_ascii_start();
+    head.is_empty() || (!matches!(head[0], b'{' | b'[' | b'"') && memchr::memchr(b'\n', head).is_none())
+}
+
+const OF_TAR: &str = "a tar archive: unpack it, or compress the files in it with gzip or zstd";
+
+/// Whether the header of an archive's first file says that it is tar. The files in it may be JSON.
+fn is_tar(text: &[u8]) -> bool {
+    const MAGIC_AT: usize = 257;
+    text.get(MAGIC_AT..).is_some_and(|rest| rest.starts_with(b"ustar"))
+        && memchr::memchr(0, &text[..MAGIC_AT]).is_some()
+}
 
 const OF_NO_TABLE: &str = "neither JSON nor a text log that a table knows";
 
@@ -468,9 +526,6 @@ fn why_unknown(text: &[u8]) -> &'static str {
         [b'B', b'Z', b'h', b'1'..=b'9', ..] => "compressed with bzip2: decompress it, or use gzip or zstd",
         [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => "compressed with xz: decompress it, or use gzip or zstd",
         [0x04, 0x22, 0x4d, 0x18, ..] => "compressed with lz4: decompress it, or use gzip or zstd",
-        _ if text.get(TAR_MAGIC_AT..).is_some_and(|rest| rest.starts_with(b"ustar")) => {
-            "a tar archive: unpack it, or compress the files in it with gzip or zstd"
-        }
         [b'P', b'A', b'R', b'1', ..] => "Parquet that is compressed as a whole: decompress it",
         _ => OF_NO_TABLE,
     }
@@ -492,25 +547,41 @@ fn caught<T>(read: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, Parque
     caught::caught(read).unwrap_or_else(|| Err(ParquetError::General("it is damaged".to_owned())))
 }
 
-type Head = (Bytes, Option<Box<dyn Read + Send>>);
+type Head = (Bytes, Option<Box<dyn Read + Send>>, bool);
 
-/// A stream whose first bytes have been taken: up to `max` of them and one more, and the rest when that is not all.
+/// A stream whose first bytes have been taken: up to `max` of them and one more, and the rest when that is not all; and whether it has
+/// no more for now.
 fn head(mut bytes: Vec<u8>, mut stream: Box<dyn Read + Send>, max: usize) -> io::Result<Head> {
-    (&mut stream).take((max + 1 - bytes.len()) as u64).read_to_end(&mut bytes)?;
-    let rest = (bytes.len() > max).then_some(stream);
-    Ok((bytes.into(), rest))
+    let room = (max + 1 - bytes.len()) as u64;
+    let is_paused = match (&mut stream).take(room).read_to_end(&mut bytes) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => true,
+        read => read.map(|_| false)?,
+    };
+    let rest = (is_paused || bytes.len() > max).then_some(stream);
+    Ok((bytes.into(), rest, is_paused))
+}
+
+/// Whether a stream's first bytes do not tell what it is, or are of what is only read whole.
+fn is_short(head: &[u8]) -> bool {
+    const LEAST: usize = 16;
+    head.len() < LEAST || head.starts_with(b"PAR1") || head.starts_with(&kpl::MAGIC)
 }
 
 /// A stream whose first bytes have been taken. These are let go of once they are read, before the rest is.
 struct Begun {
     head: Bytes,
     rest: Box<dyn Read + Send>,
+    /// There is no more for now behind the first bytes.
+    is_paused: bool,
 }
 
 impl Read for Begun {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.head.is_empty() {
             self.head = Bytes::new();
+            if mem::take(&mut self.is_paused) {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
             return self.rest.read(buffer);
         }
         let count = self.head.len().min(buffer.len());

@@ -127,7 +127,7 @@ fn cut_up(text: &[u8], step: usize) -> Vec<Json> {
     for more in text.chunks(step) {
         buffer.extend_from_slice(more);
         let mut padded = [&buffer[..], &[0; PADDING]].concat();
-        if let Some(cut) = cutter.cut(&mut padded, logs::json::resume) {
+        if let Some(cut) = cutter.cut(&mut padded, &Options::default()) {
             assert_eq!(padded[..buffer.len()], buffer, "looking for a place changes nothing");
             assert!(0 < cut && cut <= buffer.len());
             pieces.push(Json { open: cutter.piece(), text: Text::new(buffer.drain(..cut).collect()), ends: false });
@@ -162,7 +162,7 @@ fn inflated(source: Box<dyn Read + Send>, compression: Compression, count: usize
     let mut out = Vec::new();
     loop {
         match stream.fill(&mut out, count).unwrap() {
-            Filled::More => {}
+            Filled::More | Filled::Paused => {}
             Filled::End => return (out, None),
             Filled::Broken(why) => return (out, Some(why)),
         }
@@ -380,6 +380,9 @@ fn what_is_compressed_otherwise_says_what_to_do() {
     assert!(reason(&gzip(b"PAR1\x15\x04\x15\x10")).starts_with("Parquet that is compressed as a whole"));
     let tar = [&[b'a'; 100][..], &[0; 157], b"ustar\0", &[0; 249], &gzip(b"{}")].concat();
     assert!(reason(&tar).starts_with("a tar archive: unpack it"));
+    let of_json = [&b"a.json"[..], &[0; 251], b"ustar\0", &[0; 249], b"{\"eventVersion\":\"1.08\"}\n"].concat();
+    assert!(reason(&of_json).starts_with("a tar archive: unpack it"));
+    assert!(reason(&gzip(&of_json)).starts_with("a tar archive: unpack it"));
     assert_eq!(reason(b"BZ is the name of an office"), "neither JSON nor a text log that a table knows");
 }
 

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::array::{
+    Array, ArrayRef, AsArray, DictionaryArray, Int32Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+};
 use arrow::compute::cast;
 use arrow::datatypes::{Int32Type, TimestampMicrosecondType};
 use serde::Deserialize;
@@ -49,8 +51,10 @@ struct Window {
     window_start: Option<String>,
 }
 
-/// Gives aggregated events the time at which their window begins, and the account that received them.
+/// Makes an empty error code null, as it is in CSV and Parquet, and gives aggregated events the time at which their window begins, and
+/// the account that received them.
 pub fn settled(batch: Batch) -> Batch {
+    let batch = without_empty_codes(batch);
     let kinds = batch.rows.column_by_name("eventtype").expect("a column of the table").as_dictionary::<Int32Type>();
     let names = kinds.values().as_string::<i32>();
     if !names.iter().any(|name| name == Some(AGGREGATED)) {
@@ -71,6 +75,19 @@ pub fn settled(batch: Batch) -> Batch {
     });
     let columns = columns.collect();
     let rows = RecordBatch::try_new(schema.clone(), columns).expect("the columns keep their kinds");
+    Batch { rows, ..batch }
+}
+
+fn without_empty_codes(batch: Batch) -> Batch {
+    let place = batch.rows.schema().index_of("errorcode").expect("a column of the table");
+    let codes = batch.rows.column(place).as_dictionary::<Int32Type>();
+    let names = codes.values().as_string::<i32>();
+    let Some(empty) = names.iter().position(|name| name == Some("")) else { return batch };
+    let keys: Int32Array = codes.keys().iter().map(|key| key.filter(|key| *key as usize != empty)).collect();
+    let codes = DictionaryArray::new(keys, codes.values().clone());
+    let mut columns = batch.rows.columns().to_vec();
+    columns[place] = Arc::new(codes);
+    let rows = RecordBatch::try_new(batch.rows.schema(), columns).expect("the columns keep their kinds");
     Batch { rows, ..batch }
 }
 

@@ -72,6 +72,8 @@ fn settled(batch: Batch) -> Batch {
 pub const RECOGNIZE: Recognize = Recognize {
     text: text_shape,
     resume: json::resume,
+    log_events: json::are_of_a_job,
+    begins_entry: json::begins_entry,
     json: &cloudtrail::CLOUDTRAIL,
     parquet: &[&VPC_FLOW, &cloudtrail::CLOUDTRAIL],
 };
@@ -92,7 +94,10 @@ impl Default for Options {
 
 fn text_shape(head: &[u8], options: &Options) -> Option<Shape> {
     match options.table {
-        Some(table) if table.name == glue_log::GLUE_LOG.name => glue_log::recognize(head, options),
+        Some(table) if table.name == glue_log::GLUE_LOG.name => {
+            let csv = json::query::recognize(head, options).filter(|shape| shape.table.name == table.name);
+            csv.or_else(|| glue_log::recognize(head, options))
+        }
         Some(table) if table.name == VPC_FLOW.name => {
             let csv = json::query::recognize(head, options).filter(|shape| shape.table.name == table.name);
             csv.or_else(|| vpc_flow::recognize(head, options))

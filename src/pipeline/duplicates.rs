@@ -80,7 +80,8 @@ impl Seen {
     pub const ID_BYTES_MIN: usize = 8;
 
     /// Takes out the rows whose id was seen before, and says how many they were. Rows without an id all stay. Where a
-    /// table's ids are told of again, the id counts together with what differs then ([`crate::table::Table::same`]).
+    /// table's ids are told of again, the id counts together with what differs then ([`crate::table::Table::same`]); elsewhere
+    /// one that is no UUID, which people put where one was, counts together with the name and time of its event.
     ///
     /// An id counts within one account: CloudTrail gives the copies of one action that several accounts receive
     /// different ids, but nothing promises that.
@@ -93,6 +94,9 @@ impl Seen {
         let options = FormatOptions::default();
         let shown = |name: &&str| ArrayFormatter::try_new(column(name), &options).expect("a plain column can be shown");
         let others_shown: Vec<_> = others.iter().map(shown).collect();
+        let beside = if others.is_empty() { &["eventname", batch.table.time][..] } else { &[] };
+        let beside: Vec<_> =
+            beside.iter().filter(|name| batch.rows.column_by_name(name).is_some()).map(shown).collect();
         let time = others.iter().find(|name| **name == batch.table.time).map(|name| column(name));
         // first all of them: the processor waits for many ids at a time, and then for many places of the tables
         let fingerprints = (0..ids.len()).map(|row| {
@@ -101,7 +105,8 @@ impl Seen {
             is_one.then(|| {
                 let seed = account.key(row).map_or(0, |code| seeds[code]);
                 let other = |seed, shown: &ArrayFormatter<'_>| fingerprint(seed, Some(&shown.value(row).to_string()));
-                let seed = others_shown.iter().fold(seed, other);
+                let beside = if is_uuid(ids.value(row)) { &[][..] } else { &beside[..] };
+                let seed = others_shown.iter().chain(beside).fold(seed, other);
                 fingerprint(seed, Some(ids.value(row)))
             })
         });
@@ -109,7 +114,7 @@ impl Seen {
         let is_doubled =
             |(row, print): (usize, &Option<u64>)| print.is_some_and(|print| !self.is_new(print)).then_some(row);
         let doubled: Vec<usize> = fingerprints.iter().enumerate().filter_map(is_doubled).collect();
-        drop(others_shown);
+        drop((others_shown, beside));
         if doubled.is_empty() {
             return (batch, 0);
         }
@@ -135,6 +140,15 @@ impl Seen {
         }
         true
     }
+}
+
+fn is_uuid(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    bytes.len() == 36
+        && bytes.iter().enumerate().all(|(place, byte)| match place {
+            8 | 13 | 18 | 23 => *byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
 }
 
 /// A 64-bit hash with a fixed seed, by folded multiplication (as foldhash and wyhash do).
@@ -206,6 +220,22 @@ mod tests {
         assert_eq!((kept.rows.num_rows(), doubled), (7, 1));
         let (kept, doubled) = seen.take_new(batch(&[("2", Some("id-0000a")), ("1", Some("id-0000c"))]));
         assert_eq!((kept.rows.num_rows(), doubled), (1, 1));
+    }
+
+    #[test]
+    fn an_id_that_is_no_uuid_counts_with_the_name_and_time_of_its_event() {
+        let event = |id: &str, name: &str, second: u32| {
+            format!(
+                r#"{{"eventSource":"s","eventName":"{name}","eventTime":"2024-08-01T12:00:{second:02}Z","eventID":"{id}"}}"#
+            )
+        };
+        let (written, id) = ("123aaac1-123d-456a-1k29a4dd2kea", "0a1b2c3d-123d-456a-8a29-a4dd2ea0a1b2");
+        let told = [event(written, "A", 1), event(written, "B", 1), event(written, "A", 2), event(written, "A", 1)];
+        assert_eq!(kept_and_doubled(&told), (3, 1));
+        // a UUID is one event, whatever a copy lacks
+        let csv_lacks_it = event(id, "A", 1).replace("\"eventTime\":\"2024-08-01T12:00:01Z\",", "");
+        assert_eq!(kept_and_doubled(&[event(id, "A", 1), csv_lacks_it]), (1, 1));
+        assert!(is_uuid(id) && !is_uuid(written) && !is_uuid(&id.replace('d', "x")) && !is_uuid("é-"));
     }
 
     #[test]

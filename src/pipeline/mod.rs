@@ -153,6 +153,7 @@ pub async fn run(
     let committed = worker.committed.subscribe();
     let resume = committed.borrow().clone();
     let name = worker.name.as_str().into();
+    worker.summary.has_pipe = config.sources.iter().any(source::Source::has_pipe);
     let mut events = source::start(config.sources, &config.aws, &config.decode, resume, committed, name, stop.clone());
     let worker = Worker { claims: events.claims.clone(), ..worker };
     HEALTH.enter(Phase::Running);
@@ -715,7 +716,6 @@ impl Worker {
             table.rejects += tally.rejects;
             table.set_aside += tally.set_aside;
             METRICS.records.with_label_values(&[label]).inc_by(tally.records);
-            METRICS.rows.with_label_values(&[label]).inc_by(tally.rows);
             METRICS.rejects.with_label_values(&[label]).inc_by(tally.rejects);
             METRICS.set_aside.with_label_values(&[label]).inc_by(tally.set_aside);
         }
@@ -732,6 +732,7 @@ impl Worker {
                 table.duplicates += doubled;
                 METRICS.duplicates.with_label_values(&[name]).inc_by(doubled);
             }
+            METRICS.rows.with_label_values(&[name]).inc_by(batch.rows.num_rows() as u64);
             kept.push(batch);
         }
         kept

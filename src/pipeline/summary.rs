@@ -246,6 +246,9 @@ pub struct Summary {
     pub stopped: bool,
     /// True when it read inputs that have no end, so that being told to stop is how it ends.
     pub followed: bool,
+    /// True when it read an input that can be read once only.
+    #[serde(skip)]
+    pub has_pipe: bool,
 }
 
 /// What a run has done up to its last commit: where it has to begin again from that, its summary goes on from there. A clone is
@@ -446,6 +449,12 @@ impl Summary {
         }
         match (&self.archive, self.stopped && !self.followed) {
             (_, false) => Ok(()),
+            (Some(_), true) if self.has_pipe => {
+                writeln!(
+                    out,
+                    "stopped before the end of the input: what came through a pipe until then is kept, and cannot be gone on with"
+                )
+            }
             (Some(_), true) => {
                 writeln!(out, "stopped before the end of the input: the same command goes on where it stopped")
             }
@@ -651,6 +660,8 @@ mod tests {
         assert!(shown(&summary).ends_with("stopped before the end of the input: the same command begins anew\n"));
         summary.archive = Some("kept".into());
         assert!(shown(&summary).ends_with("end of the input: the same command goes on where it stopped\n"));
+        summary.has_pipe = true;
+        assert!(shown(&summary).ends_with("what came through a pipe until then is kept, and cannot be gone on with\n"));
         summary.followed = true;
         assert!(shown(&summary).ends_with("archive: kept (0 B in 0 files)\n"));
     }

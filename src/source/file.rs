@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
@@ -11,8 +11,10 @@ use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio_util::sync::CancellationToken;
 
 use super::half_written::{self, is_half_written, is_of_lines};
+use super::pipe::Pipe;
 use super::tail::{Size, Tail, Tails, Version};
 use super::{Event, Feed, Gone, PANICKED, Piece, layout};
 use crate::decode::{self, Counts, Input, Reader};
@@ -65,6 +67,14 @@ pub struct Config {
     /// Keep looking for new files.
     pub follow: bool,
     pub readers: usize,
+}
+
+impl Config {
+    /// Whether standard input or a pipe is named.
+    pub fn has_pipe(&self) -> bool {
+        let is_pipe = |name: &str| fs::metadata(name).is_ok_and(|meta| meta.file_type().is_fifo());
+        self.from.iter().any(|name| name == "-" || is_pipe(name))
+    }
 }
 
 /// Starts reading.
@@ -381,7 +391,7 @@ fn read_file(file: &File, files: &Files, feed: &Feed) -> Result<(), Gone> {
         _ => 0,
     };
     let unreadable = |error: io::Error| Event::Unreadable { name: file.name.clone(), why: error.to_string() };
-    let Opened { mut reader, handle, mut tail } = match open(file, files, &feed.decode) {
+    let Opened { mut reader, handle, mut tail } = match open(file, files, &feed.decode, &feed.stop) {
         Ok(Some(opened)) => opened,
         Ok(None) => {
             files.queue.miss(file);
@@ -391,8 +401,10 @@ fn read_file(file: &File, files: &Files, feed: &Feed) -> Result<(), Gone> {
     };
     let mut read_before = tail.as_ref().map_or(0, Tail::bytes);
     let mut inflated = 0;
+    let mut stopped = false;
     loop {
-        if feed.stop.is_cancelled() {
+        // of a pipe, which cannot be gone on with, what has come is handed on once more
+        if feed.stop.is_cancelled() && (handle.is_some() || std::mem::replace(&mut stopped, true)) {
             return Ok(());
         }
         let (mut rejects, mut counts) = (Vec::new(), Counts::default());
@@ -400,6 +412,9 @@ fn read_file(file: &File, files: &Files, feed: &Feed) -> Result<(), Gone> {
             Ok(next) => next,
             Err(error) => return feed.blocking_send(unreadable(error)),
         };
+        if next.is_none() && reader.is_paused() {
+            continue;
+        }
         let end = next.is_none();
         if end && file.extent == Extent::Lines {
             return Ok(());
@@ -473,18 +488,18 @@ struct Opened {
 
 /// Opens a file behind what was read of it; `None` when another has its name by now, or it is not of lines any more, and it will be found
 /// again.
-fn open(file: &File, files: &Files, options: &decode::Options) -> io::Result<Option<Opened>> {
+fn open(file: &File, files: &Files, options: &decode::Options, stop: &CancellationToken) -> io::Result<Option<Opened>> {
     let origin = Arc::new(Origin::from_name(&file.name));
     let start = |input: Input, handle: Option<fs::File>| {
         Ok(Some(Opened { reader: decode::open(input, origin.clone(), options), handle, tail: None }))
     };
     if file.name == "-" {
-        return start(Input::Stream(Box::new(io::stdin())), None);
+        return start(Input::Stream(Box::new(Pipe::standard_input(stop.clone())?)), None);
     }
     let mut handle = fs::File::open(&file.path)?;
     if !file.is_regular() {
         // a pipe, as of `<(zcat flow.log.gz)`, cannot be sought
-        return start(Input::Stream(Box::new(handle)), None);
+        return start(Input::Stream(Box::new(Pipe::new(handle, stop.clone()))), None);
     }
     // some file systems number a file anew when it is looked at again
     let meta = handle.metadata()?;

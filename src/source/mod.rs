@@ -1,6 +1,7 @@
 //! Where bytes come from. A source reads, cuts what it read into whole records, and says how far that brings it.
 
 mod half_written;
+mod pipe;
 mod tail;
 pub mod file;
 pub mod layout;
@@ -262,6 +263,11 @@ impl Source {
             // files look after themselves
             (Source::File(_) | Source::Backfill(_) | Source::Notices(_) | Source::Kinesis(_), _) => None,
         }
+    }
+
+    /// Whether something in it can be read once only, as standard input can.
+    pub fn has_pipe(&self) -> bool {
+        matches!(self, Source::File(config) if config.has_pipe())
     }
 }
 

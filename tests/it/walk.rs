@@ -163,7 +163,7 @@ fn a_long_stream_is_cut_between_records(text: &[u8]) {
     assert_eq!(&text[970..972], b",{");
     let mut piece = [&text[..1700], &[0; PADDING]].concat();
     let mut cutter = Cutter::default();
-    assert_eq!(cutter.cut(&mut piece, logs::json::resume), Some(971));
+    assert_eq!(cutter.cut(&mut piece, &Options::default()), Some(971));
     assert_eq!(cutter.piece(), Open::Nothing);
     assert_eq!(cutter.piece(), Open::Records, "the next piece begins inside of `Records`");
 }

@@ -51,7 +51,11 @@ fn class(text: &str) -> String {
             return named.to_owned();
         }
     }
-    entry::exception(text).unwrap_or(text).to_owned()
+    // of a stack trace the first line begins with it, whatever it is called
+    let name = text.split(['\n', ':']).next().unwrap_or_default().trim();
+    let is_class =
+        name.contains('.') && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._$".contains(&byte));
+    entry::exception(text).unwrap_or(if is_class { name } else { text }).to_owned()
 }
 
 /// Fills in log4j 2's `instant` object, and times in the notation of lines, which were left in `unmapped`.
@@ -131,6 +135,10 @@ mod tests {
         check(
             r#"{"ts":"2024-05-01T12:00:01.118Z","level":"ERROR","msg":"Lost task","context":{"task_id":"3"},"exception":{"class":"java.io.IOException","msg":"m","stacktrace":[]},"logger":"TaskSetManager"}"#,
             ["2024-05-01T12:00:01.118Z", "ERROR", "TaskSetManager", "", "Lost task", "java.io.IOException"],
+        );
+        check(
+            r#"{"ts":"2024-05-01T12:00:01.118Z","level":"ERROR","logger":"a.B","message":"x","stack_trace":"org.apache.spark.shuffle.FetchFailed: y\n\tat a.B.c(B.java:1)\nCaused by: z"}"#,
+            ["2024-05-01T12:00:01.118Z", "ERROR", "a.B", "", "x", "org.apache.spark.shuffle.FetchFailed"],
         );
         check(
             r#"{"asctime":"2024-05-01 12:00:01,118","levelname":"warning","name":"my_job","message":"careful"}"#,

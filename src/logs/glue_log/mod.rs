@@ -83,9 +83,9 @@ pub fn recognize(head: &[u8], options: &Options) -> Option<Shape> {
     known.then_some(SHAPE)
 }
 
-/// Whether a line begins an entry, by its time or level.
-pub fn begins(line: &str) -> bool {
-    entry::begins(line.as_bytes())
+/// Whether a text begins an entry: by its time or level, or as a traceback.
+pub fn begins_entry(text: &str) -> bool {
+    text.lines().next().is_some_and(|line| entry::begins(line.as_bytes())) || entry::is_traceback(text.as_bytes())
 }
 
 pub const SHAPE: Shape =

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::peel::{Member, Members, is_evident};
 use super::walk::{Cursor, Stop};
-use super::{Around, NESTED_MAX, Nested, Parser, plan, scalar};
-use crate::decode::{Body, Context, Entry, Lines, Records, Text};
-use crate::logs::glue_log;
+use super::{Around, NESTED_MAX, Nested, OpenBefore, Parser, plan, scalar};
+use crate::decode::{Body, Context, Entry, Json, Lines, Options, Records, Text};
+use crate::logs::glue_log::{self, GLUE_LOG};
 use crate::time::Timestamp;
 
 impl Parser<'_> {
@@ -18,11 +18,8 @@ impl Parser<'_> {
         events: &Member<'_>,
         around: &Around<'_>,
     ) -> Result<(), Stop> {
-        let mut json: Vec<(Option<Timestamp>, Option<String>, Vec<u8>)> = Vec::new();
-        let mut streams: Vec<Stream> = Vec::new();
-        let mut first = None;
         let text = |name| envelope.text(name).map(str::to_owned);
-        let mut context = Context {
+        let context = Context {
             account: text("owner"),
             region: around.context.and_then(|context| context.region.clone()),
             time: None,
@@ -30,7 +27,9 @@ impl Parser<'_> {
             log_stream: text("logStream"),
             reported_by: None,
         };
-        let of_a_job = self.options.table.is_none() && (glue_log::is_of_a_job(&context) || is_printed_of_a_job(events));
+        let may_be = self.options.table.is_none_or(|table| table.name == GLUE_LOG.name);
+        let of_a_job = may_be && (glue_log::is_of_a_job(&context) || is_printed_of_a_job(events, self.options));
+        let mut found = LogEvents { of_a_job, ..LogEvents::default() };
         cursor.go(events.at);
         if cursor.byte()? == b'[' && cursor.enter()? {
             loop {
@@ -38,42 +37,42 @@ impl Parser<'_> {
                 let mut message = Vec::new();
                 let mut time = None;
                 let mut stream = None;
-                let mut found = false;
+                let mut is_whole = false;
                 if cursor.byte()? == b'{' {
                     let event = Members::read(cursor)?;
                     time = event.text("timestamp").and_then(time_of_event);
                     stream = event.text("logStreamName");
                     if let Some(Member { value: [b'"', inside @ .., b'"'], .. }) = event.get("message") {
-                        found = scalar::unescape(inside, &mut message).is_some();
+                        is_whole = scalar::unescape(inside, &mut message).is_some();
                     }
                 } else {
                     cursor.skip()?;
                 }
-                first = first.or(time);
-                if !found {
+                found.first = found.first.or(time);
+                if is_whole {
+                    found.add(&message, time, stream, around.depth);
+                } else {
                     let record = &cursor.bytes()[start..cursor.ended()];
                     self.reject("", start, "a log event without a message", record, around);
-                } else if message.trim_ascii_start().first() == Some(&b'{')
-                    && around.depth < NESTED_MAX
-                    && (!of_a_job || is_entry(&message))
-                {
-                    // what a job logs may have no time of its own; records of the other tables have one, and stay together
-                    let is_apart =
-                        |before: Option<Timestamp>, of: Option<&str>| of_a_job && before != time || of != stream;
-                    if json.last().is_none_or(|(before, of, _)| is_apart(*before, of.as_deref())) {
-                        json.push((time, stream.map(str::to_owned), Vec::new()));
-                    }
-                    let (_, _, text) = json.last_mut().expect("there is one, or it was pushed above");
-                    text.extend_from_slice(&message);
-                    text.push(b'\n');
-                } else {
-                    Stream::of(&mut streams, stream).push(&message, time);
                 }
                 if !cursor.more_items()? {
                     break;
                 }
             }
         }
+        self.take_log_events(found, context, events.start, around);
+        Ok(())
+    }
+
+    /// Takes log events as the records that they are; `start` is where they stand.
+    pub(super) fn take_log_events(
+        &mut self,
+        found: LogEvents,
+        mut context: Context,
+        start: usize,
+        around: &Around<'_>,
+    ) {
+        let LogEvents { of_a_job, json, streams, first } = found;
         for (time, stream, text) in json {
             let log_stream = stream.or_else(|| context.log_stream.clone());
             let context = Arc::new(Context { time: time.or(first), log_stream, ..context.clone() });
@@ -89,7 +88,7 @@ impl Parser<'_> {
                 Some(shape) if !shape.quoted => self.lines.push(Records {
                     table: shape.table,
                     origin: around.origin.clone(),
-                    offset: around.offset + events.start as u64,
+                    offset: around.offset + start as u64,
                     body: Body::Lines(Lines {
                         text: Text::new(lines),
                         format: self.options.vpc_flow_format.as_deref().map(Arc::from),
@@ -100,30 +99,73 @@ impl Parser<'_> {
                 Some(_) | None => {
                     for entry in entries {
                         let line = &lines[entry.start..entry.end];
-                        self.reject("", events.start, "no table is known for this log event", line, around);
+                        self.reject("", start, "no table is known for this log event", line, around);
                     }
                 }
             }
         }
-        Ok(())
     }
 
-    /// Of an envelope that begins at `start` and has no end, takes the log events that are whole. Gives where the rest begins;
-    /// `None` when it is no such envelope, or none of its events is whole.
+    /// Reads what an earlier text was cut off in: log events of a Glue job, and what is behind them.
+    pub(super) fn log_events(&mut self, text: &Text, ends: bool, around: &Around<'_>) {
+        let offset = around.offset.saturating_sub(EVENTS.len() as u64);
+        let rest = text.as_slice().trim_ascii_start();
+        let text = Text::new([EVENTS, rest.strip_prefix(b",").unwrap_or(rest)].concat());
+        self.text(Json { text, open: OpenBefore::Nothing, ends }, &Around { offset, ..*around });
+    }
+
+    /// Of an envelope that begins at `start` and has no end, takes the log events that are whole. Gives where the rest begins,
+    /// and whether the envelope is one that is read in several texts; `None` when it is no such envelope, or none of its events
+    /// is whole.
     #[cold]
     pub(super) fn whole_log_events(
         &mut self,
         cursor: &mut Cursor<'_>,
         start: usize,
         around: &Around<'_>,
-    ) -> Option<usize> {
-        let end = end_of_log_events(cursor, start).filter(|_| around.depth < NESTED_MAX)?;
+    ) -> Option<(usize, bool)> {
+        let (end, is_printed) = end_of_log_events(cursor, start, self.options).filter(|_| around.depth < NESTED_MAX)?;
         let bytes = cursor.bytes();
         let text = Text::new([&bytes[start..end], b"]}"].concat());
         let context = around.context.cloned().unwrap_or_default();
         self.nested.push(Nested { text, context, depth: around.depth + 1 });
-        let blank = bytes[end..].iter().take_while(|byte| byte.is_ascii_whitespace() || **byte == b',').count();
-        Some(end + blank)
+        let is_between = |byte: &u8| byte.is_ascii_whitespace() || *byte == b',' || is_printed && *byte == b']';
+        let blank = bytes[end..].iter().take_while(|byte| **byte != 0 && is_between(byte)).count();
+        Some((end + blank, is_printed))
+    }
+}
+
+/// Log events, by what they are.
+#[derive(Default)]
+pub(super) struct LogEvents {
+    /// They are of a Glue job, whatever they say.
+    pub of_a_job: bool,
+    /// JSON, with the time and stream of those that stand together.
+    json: Vec<(Option<Timestamp>, Option<String>, Vec<u8>)>,
+    streams: Vec<Stream>,
+    /// The time of the first.
+    pub first: Option<Timestamp>,
+}
+
+impl LogEvents {
+    /// None yet of a Glue job, of which the first has this time.
+    pub fn of_a_job(first: Option<Timestamp>) -> LogEvents {
+        LogEvents { of_a_job: true, first, ..LogEvents::default() }
+    }
+
+    pub fn add(&mut self, message: &[u8], time: Option<Timestamp>, stream: Option<&str>, depth: u8) {
+        let is_json = message.trim_ascii_start().first() == Some(&b'{') && depth < NESTED_MAX;
+        if !is_json || self.of_a_job && !is_entry(message) {
+            return Stream::of(&mut self.streams, stream).push(message, time);
+        }
+        // what a job logs may have no time of its own; records of the other tables have one, and stay together
+        let is_apart = |before: Option<Timestamp>, of: Option<&str>| self.of_a_job && before != time || of != stream;
+        if self.json.last().is_none_or(|(before, of, _)| is_apart(*before, of.as_deref())) {
+            self.json.push((time, stream.map(str::to_owned), Vec::new()));
+        }
+        let (_, _, text) = self.json.last_mut().expect("there is one, or it was pushed above");
+        text.extend_from_slice(message);
+        text.push(b'\n');
     }
 }
 
@@ -153,16 +195,49 @@ impl Stream {
     }
 }
 
-/// Whether the first of the events that `aws logs filter-log-events` or `get-log-events` printed is one of a Glue job: its
-/// stream says so, or its message begins as an entry does.
-pub(super) fn is_printed_of_a_job(events: &Member<'_>) -> bool {
-    let Some(items) = events.value.strip_prefix(b"[") else { return false };
-    let Some(Ok(first)) = serde_json::Deserializer::from_slice(items).into_iter::<Printed>().next() else {
+/// What `aws logs filter-log-events` and `get-log-events` print begins so.
+const EVENTS: &[u8] = b"{\"events\":[";
+/// Log events among which is one that says it is of a Glue job.
+const EVENTS_LOOKED_AT: usize = 20;
+
+/// Whether the events that `aws logs filter-log-events` or `get-log-events` printed are those of a Glue job.
+pub(super) fn is_printed_of_a_job(events: &Member<'_>, options: &Options) -> bool {
+    events.value.strip_prefix(b"[").is_some_and(|items| are_of_a_job(items, options))
+}
+
+/// Whether one of the first log events, which are given without the bracket before them, is of a Glue job: its stream says so, or
+/// its message begins as an entry or a traceback does.
+pub fn are_of_a_job(items: &[u8], options: &Options) -> bool {
+    if options.table.is_some_and(|table| table.name != GLUE_LOG.name) {
         return false;
-    };
-    let context = Context { log_stream: first.stream, ..Context::default() };
-    first.ingestion.is_some()
-        && (glue_log::is_of_a_job(&context) || first.message.lines().next().is_some_and(glue_log::begins))
+    }
+    let mut rest = items;
+    for _ in 0..EVENTS_LOOKED_AT {
+        let mut events = serde_json::Deserializer::from_slice(rest).into_iter::<Printed>();
+        let Some(Ok(event)) = events.next() else { return false };
+        if options.table.is_some() || event.is_of_a_job() {
+            return true;
+        }
+        let Some(behind) = rest[events.byte_offset()..].trim_ascii_start().strip_prefix(b",") else { return false };
+        rest = behind;
+    }
+    false
+}
+
+/// Whether the message of a log event begins an entry of a log.
+pub fn begins_entry(event: &[u8]) -> bool {
+    serde_json::from_slice::<Printed>(event).is_ok_and(|event| event.begins())
+}
+
+impl Printed {
+    fn is_of_a_job(&self) -> bool {
+        let context = Context { log_stream: self.stream.clone(), ..Context::default() };
+        glue_log::is_of_a_job(&context) || self.ingestion.is_some() && self.begins()
+    }
+
+    fn begins(&self) -> bool {
+        glue_log::begins_entry(&self.message)
+    }
 }
 
 /// A log event as the AWS CLI prints it.
@@ -175,12 +250,13 @@ struct Printed {
     ingestion: Option<serde::de::IgnoredAny>,
 }
 
-/// Behind the last whole log event of the envelope that begins at `start`, when there is one.
-fn end_of_log_events(cursor: &mut Cursor<'_>, start: usize) -> Option<usize> {
+/// Behind the last whole log event of the envelope that begins at `start`, when there is one, and whether the AWS CLI printed it of a
+/// Glue job.
+fn end_of_log_events(cursor: &mut Cursor<'_>, start: usize, options: &Options) -> Option<(usize, bool)> {
     cursor.seek(start);
     let mut has_kind = false;
     let mut more = cursor.enter().ok()?;
-    loop {
+    let is_printed = loop {
         if !more {
             return None;
         }
@@ -189,23 +265,29 @@ fn end_of_log_events(cursor: &mut Cursor<'_>, start: usize) -> Option<usize> {
         let name = &cursor.bytes()[key.start..key.end];
         cursor.colon().ok()?;
         if name == b"logEvents" && has_kind && cursor.byte().ok()? == b'[' {
-            break;
+            break false;
+        }
+        if name == b"events" && cursor.byte().ok()? == b'[' {
+            let inside = cursor.here().ok()? + 1;
+            if are_of_a_job(&cursor.bytes()[inside..], options) {
+                break true;
+            }
         }
         has_kind |= name == b"messageType";
         cursor.skip().ok()?;
         more = cursor.more_members().ok()?;
-    }
+    };
     let mut end = None;
     let mut more = cursor.enter().ok()?;
     while more && let Ok((_, behind)) = cursor.skip() {
         end = Some(behind);
         more = cursor.more_items().unwrap_or(false);
     }
-    end
+    Some((end?, is_printed))
 }
 
 /// The time of a log event of CloudWatch Logs: a number of milliseconds, however small it is.
-fn time_of_event(text: &str) -> Option<Timestamp> {
+pub(super) fn time_of_event(text: &str) -> Option<Timestamp> {
     let micros = match scalar::int(text.as_bytes()) {
         Some(millis) => millis.checked_mul(1000)?,
         None => scalar::Clockwork::default().read(text.as_bytes())?,

@@ -22,6 +22,7 @@ use std::sync::{Arc, LazyLock};
 
 use arrow::array::RecordBatch;
 
+pub use self::cloudwatch::{are_of_a_job, begins_entry};
 use self::fill::{Fallback, Fill};
 pub use self::peel::resume;
 use self::plan::Plan;
@@ -30,7 +31,7 @@ use super::TABLES;
 use super::build::Arena;
 use crate::decode::cut::{closing_quote, is_text_of_records};
 use crate::decode::index::Indexer;
-use crate::decode::{Context, Counts, Json, Lines, Open as OpenBefore, Options, PADDING, Records, Text, reuse};
+use crate::decode::{Context, Counts, Entry, Json, Lines, Open as OpenBefore, Options, PADDING, Records, Text, reuse};
 use crate::table::{Batch, Origin, Reject, Table};
 use crate::time::Timestamp;
 
@@ -67,6 +68,8 @@ pub struct Parser<'a> {
     messages: Option<Messages>,
     nested: Vec<Nested>,
     packed: packed::Queue,
+    /// What is read stands in `Records`.
+    in_records: bool,
 }
 
 struct Open {
@@ -79,6 +82,8 @@ struct Open {
 struct Messages {
     table: &'static Table,
     text: Vec<u8>,
+    /// Where each stands, with the time beside it; none of flow records, whose messages are their lines.
+    entries: Vec<Entry>,
     origin: Arc<Origin>,
     offset: u64,
     context: Option<Arc<Context>>,
@@ -121,6 +126,7 @@ impl<'a> Parser<'a> {
             messages: None,
             nested: Vec::new(),
             packed: packed::Queue::default(),
+            in_records: false,
         }
     }
 
@@ -165,6 +171,9 @@ impl<'a> Parser<'a> {
 
     fn text(&mut self, json: Json, around: &Around<'_>) {
         let Json { text, open, ends } = json;
+        if open == OpenBefore::LogEvents {
+            return self.log_events(&text, ends, around);
+        }
         let mut indexer = std::mem::take(&mut self.indexer);
         let mut padded = text.into_padded();
         let is_marked = padded.starts_with("\u{feff}".as_bytes());
@@ -176,7 +185,7 @@ impl<'a> Parser<'a> {
         let mut at = if is_marked { 3 } else { 0 };
         let mut size = WINDOW;
         let mut frames = match open {
-            OpenBefore::Nothing => vec![],
+            OpenBefore::Nothing | OpenBefore::LogEvents => vec![],
             OpenBefore::Array => vec![Frame::Array],
             OpenBefore::Records => vec![Frame::Wrapper, Frame::Array],
             OpenBefore::Wrapper => vec![Frame::Wrapper],
@@ -222,7 +231,9 @@ impl<'a> Parser<'a> {
                 Next::Short(here) if last => {
                     let mut cursor = Cursor::new(&padded, &indexer, window.unclean);
                     let (here, reason) = match self.whole_log_events(&mut cursor, here, around) {
-                        Some(rest) => (rest, "the log events of an envelope are cut off at the end of the input"),
+                        // the rest of them is the next text
+                        Some((rest, true)) if rest == end && !ends => break,
+                        Some((rest, _)) => (rest, "the log events of an envelope are cut off at the end of the input"),
                         // the reader cuts there what has no end until then
                         None if end >= RECORD_MAX && padded[..here].trim_ascii().is_empty() => (here, TOO_LONG),
                         None => (here, "the record is cut off at the end of the input"),
@@ -277,7 +288,10 @@ impl<'a> Parser<'a> {
                     frames.extend([Frame::Wrapper, Frame::Array]);
                     Ok(())
                 }
-                b'{' => self.record(cursor, around),
+                b'{' => {
+                    self.in_records = frames.first() == Some(&Frame::Wrapper);
+                    self.record(cursor, around)
+                }
                 b',' => {
                     cursor.go(at + 1);
                     Ok(())
@@ -316,7 +330,7 @@ impl<'a> Parser<'a> {
             match step {
                 Ok(()) => behind = cursor.behind(),
                 // keys before `Records`: its records are read one by one, however long the document
-                Err(Stop::Short) if bytes[here] == b'{' && enter_records(cursor, at) => {
+                Err(Stop::Short) if bytes[here] == b'{' && enter_records(cursor, at, self.options) => {
                     frames.extend([Frame::Wrapper, Frame::Array]);
                     behind = cursor.behind();
                 }
@@ -373,7 +387,9 @@ impl<'a> Parser<'a> {
                 return Err(stop);
             }
             if peel::is_record(fill) {
-                self.take(open, around);
+                if !fill.has_unmapped(peel::OBJECT_IN_TEXT) || !self.taken_out_of_text(open, cursor, at, around)? {
+                    self.take(open, around);
+                }
                 return Ok(());
             }
             fill.forget();
@@ -514,9 +530,9 @@ fn closes(bracket: u8) -> Frame {
 }
 
 /// Steps into the `Records` of an object that begins at place `at` and is not whole, when it has them, or into the
-/// `events` that `aws logs filter-log-events` prints of a whole log group.
+/// `events` that `aws logs filter-log-events` prints of a whole log group; not those of a Glue job, which are read together.
 #[cold]
-fn enter_records(cursor: &mut Cursor<'_>, at: usize) -> bool {
+fn enter_records(cursor: &mut Cursor<'_>, at: usize, options: &Options) -> bool {
     cursor.go(at);
     let mut enter = || {
         let mut more = cursor.enter()?;
@@ -525,8 +541,9 @@ fn enter_records(cursor: &mut Cursor<'_>, at: usize) -> bool {
             let named = [&b"Records\""[..], b"events\""].iter().any(|name| cursor.bytes()[key..].starts_with(name));
             cursor.go_to_value()?;
             if named && cursor.byte()? == b'[' {
+                let inside = cursor.here()? + 1;
                 cursor.go(cursor.at() + 1);
-                return Ok::<bool, Stop>(true);
+                return Ok::<bool, Stop>(!are_of_a_job(&cursor.bytes()[inside..], options));
             }
             cursor.skip()?;
             more = cursor.more_members()?;

@@ -6,10 +6,11 @@ use super::fill::Fill;
 use super::plan::{Action, Plan};
 use super::walk::{Cursor, Stop};
 use super::{Around, Messages, NESTED_MAX, Nested, Parser, cloudwatch, packed, plan, scalar};
-use crate::decode::{Body, Context, Lines, Records, Text};
+use crate::decode::{Body, Context, Entry, Lines, Records, Shape, Text};
 use crate::logs::TABLES;
-use crate::logs::vpc_flow::VPC_FLOW;
-use crate::table::Table;
+use crate::logs::cloudtrail::CLOUDTRAIL;
+use crate::logs::glue_log::{GLUE_LOG, begins_entry};
+use crate::table::{Column, Kind, Table};
 use crate::time::Timestamp;
 
 /// Objects around records are searched this deep.
@@ -82,6 +83,9 @@ fn is_of_mapping(source: &[u8]) -> bool {
 /// names that differ from its own in case only.
 const LOOKED_UP: &[u8] = b"CloudTrailEvent";
 
+/// Where `unmapped` may have a column of an object that is a text: `"userIdentity":"{\"type\":...`.
+pub(super) const OBJECT_IN_TEXT: &[u8] = b"\":\"{\\\"";
+
 /// The members of an object, by their places in the index.
 pub(super) struct Members<'a> {
     pub members: Vec<Member<'a>>,
@@ -153,13 +157,26 @@ impl Parser<'_> {
         if self.object(cursor, around, 0)? {
             return Ok(());
         }
-        if let Some(table) = self.options.table {
+        let bare = if self.options.table.is_none() && self.in_records { self.bare(cursor, at)? } else { None };
+        if let Some(table) = self.options.table.or(bare) {
             cursor.go(at);
             return self.leaf(table, cursor, around);
         }
         let record = &cursor.bytes()[start..cursor.ended()];
         self.reject("", start, "no table is known for this object", record, around);
         Ok(())
+    }
+
+    /// The table of what `Records` has at place `at`, where only the array says that it is one: an event of a name and a time. What has
+    /// a source besides is known by it.
+    #[cold]
+    fn bare(&self, cursor: &mut Cursor<'_>, at: usize) -> Result<Option<&'static Table>, Stop> {
+        let (behind, ended) = (cursor.at(), cursor.ended());
+        cursor.go(at);
+        let object = Members::read(cursor)?;
+        cursor.settle(behind, ended);
+        let has = |name: &str| object.text(name).is_some();
+        Ok((has("eventName") && has("eventTime") && !has("eventSource")).then_some(&CLOUDTRAIL))
     }
 
     /// True when the object at the cursor was understood.
@@ -172,7 +189,7 @@ impl Parser<'_> {
             && forced.is_none_or(|table| table.name == "cloudtrail")
             && depth < DEPTH_MAX
         {
-            if !self.member(cursor, record, around, depth)? {
+            if !self.member(cursor, record, around, (depth, None))? {
                 let reason = "its CloudTrailEvent is no JSON object";
                 self.reject("cloudtrail", record.start, reason, record.value, around);
             }
@@ -212,8 +229,8 @@ impl Parser<'_> {
             return Ok(true);
         }
         if let Some(rows) = object.get("results")
-            && object.get("statistics").is_some()
             && object.get("status").is_some()
+            && (object.get("statistics").is_some() || has_rows(rows.value))
             && around.depth < NESTED_MAX
         {
             cursor.go(rows.at);
@@ -222,12 +239,23 @@ impl Parser<'_> {
             return Ok(true);
         }
         if let Some(events) = object.get("events")
-            && forced.is_none()
-            && cloudwatch::is_printed_of_a_job(events)
+            && cloudwatch::is_printed_of_a_job(events, self.options)
         {
             self.cloudwatch(cursor, &object, events, around)?;
             cursor.settle(behind, ended);
             return Ok(true);
+        }
+        if is_empty_page(&object) {
+            return Ok(true);
+        }
+        if is_step(&object) {
+            let is_result = |member: &Member<'_>| memchr::memmem::find(member.value, b"JobRunState").is_some();
+            let of_a_task =
+                object.text("type").is_some_and(|kind| kind.starts_with("Task") && !kind.starts_with("TaskState"));
+            if !(of_a_task && object.members.iter().any(is_result)) {
+                self.set_aside("");
+                return Ok(true);
+            }
         }
         let context = context(&object, around);
         let inner = Around { context: Some(&context), ..*around };
@@ -237,9 +265,11 @@ impl Parser<'_> {
             return Ok(true);
         }
         let mut understood = false;
+        let time =
+            ["timestamp", "@timestamp", "time"].iter().find_map(|name| cloudwatch::time_of_event(object.text(name)?));
         if depth < DEPTH_MAX {
             for member in &object.members {
-                understood |= self.member(cursor, member, &inner, depth)?;
+                understood |= self.member(cursor, member, &inner, (depth, time))?;
             }
         }
         cursor.settle(behind, ended);
@@ -251,11 +281,11 @@ impl Parser<'_> {
         cursor: &mut Cursor<'_>,
         member: &Member<'_>,
         around: &Around<'_>,
-        depth: u8,
+        (depth, time): (u8, Option<Timestamp>),
     ) -> Result<bool, Stop> {
         let reported_by = match member.name {
             b"JobRuns" | b"JobRun" => Some("get_job_runs"),
-            b"output" | b"cause" => Some("step_functions"),
+            b"output" | b"Output" | b"cause" | b"Cause" => Some("step_functions"),
             _ => None,
         };
         let named = reported_by.map(|reported_by| {
@@ -278,7 +308,7 @@ impl Parser<'_> {
                     return Ok(false);
                 }
                 if text.trim_ascii_start().first() != Some(&b'{') {
-                    return Ok(self.message(&text, member.start, around));
+                    return Ok(self.message(&text, member.start, time, around));
                 }
                 let context = around.context.cloned().unwrap_or_default();
                 self.nested.push(Nested { text: Text::new(text), context, depth: around.depth + 1 });
@@ -288,35 +318,48 @@ impl Parser<'_> {
         }
     }
 
-    /// Takes flow records that are the message of an object, as shippers and Firehose pass lines on, and as
+    /// Takes flow records, or an entry of a Glue log, that are the message of an object, as shippers and Firehose pass lines on, and as
     /// `aws logs filter-log-events` prints them. True when they are some.
-    fn message(&mut self, text: &[u8], start: usize, around: &Around<'_>) -> bool {
+    fn message(&mut self, text: &[u8], start: usize, time: Option<Timestamp>, around: &Around<'_>) -> bool {
         let shape = (self.options.recognize.text)(text, self.options);
-        let Some(shape) = shape.filter(|shape| shape.table.name == VPC_FLOW.name && !shape.header) else {
-            return false;
+        let is_known = |shape: &Shape| match shape.table.name {
+            "vpc_flow" => !shape.header,
+            _ => shape.table.name == GLUE_LOG.name && !shape.quoted && begins_entry(&String::from_utf8_lossy(text)),
         };
         let is_apart = |before: &Messages| {
             !Arc::ptr_eq(&before.origin, around.origin) || before.context.as_ref() != around.context
         };
-        if self.messages.as_ref().is_some_and(is_apart) {
+        let before = self.messages.as_ref().filter(|before| !is_apart(before)).map(|before| before.table);
+        let table = match shape.filter(is_known) {
+            Some(shape) => shape.table,
+            // what stands behind an entry of a log is of that log
+            None if before.is_some_and(|table| table.name == GLUE_LOG.name) => &GLUE_LOG,
+            None => return false,
+        };
+        if before.is_none_or(|before| before.name != table.name) {
             self.end_messages();
         }
         let messages = self.messages.get_or_insert_with(|| Messages {
-            table: shape.table,
+            table,
             text: Vec::new(),
+            entries: Vec::new(),
             origin: around.origin.clone(),
             offset: around.offset + start as u64,
             context: around.context.cloned(),
         });
+        let begin = messages.text.len();
         messages.text.extend_from_slice(text);
+        if table.name == GLUE_LOG.name {
+            messages.entries.push(Entry { start: begin, end: messages.text.len(), time });
+        }
         messages.text.push(b'\n');
         true
     }
 
     pub(super) fn end_messages(&mut self) {
-        if let Some(Messages { table, text, origin, offset, context }) = self.messages.take() {
+        if let Some(Messages { table, text, entries, origin, offset, context }) = self.messages.take() {
             let format = self.options.vpc_flow_format.as_deref().map(Arc::from);
-            let body = Body::Lines(Lines { text: Text::new(text), format, entries: Vec::new() });
+            let body = Body::Lines(Lines { text: Text::new(text), format, entries });
             self.lines.push(Records { table, origin, offset, body, context });
         }
     }
@@ -358,7 +401,11 @@ impl Parser<'_> {
         let open = self.open(table);
         let fill = &mut self.fills[open].fill;
         match fill.record(cursor) {
-            Ok(()) => self.take(open, around),
+            Ok(()) => {
+                if !fill.has_unmapped(OBJECT_IN_TEXT) || !self.taken_out_of_text(open, cursor, at, around)? {
+                    self.take(open, around);
+                }
+            }
             Err(Stop::Short) => unreachable!("the whole object was walked before"),
             Err(Stop::Damaged(reason)) => {
                 // the grammar is sound, or we were not here: only this record is lost
@@ -369,6 +416,50 @@ impl Parser<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Reads the record that begins at place `at`, and was just read into `open`, as if columns of objects which are texts that
+    /// hold these stood there as they should. False when there are none: the row stands.
+    #[cold]
+    pub(super) fn taken_out_of_text(
+        &mut self,
+        open: usize,
+        cursor: &mut Cursor<'_>,
+        at: usize,
+        around: &Around<'_>,
+    ) -> Result<bool, Stop> {
+        cursor.go(at);
+        let object = Members::read(cursor)?;
+        let columns = self.fills[open].fill.plan.table.columns;
+        let mut is_other = false;
+        let mut record = vec![b'{'];
+        for member in &object.members {
+            let is_column = |column: &Column| {
+                matches!(column.kind, Kind::Struct(_) | Kind::List(_))
+                    && column.name.as_bytes().eq_ignore_ascii_case(member.name)
+            };
+            let mut text = Vec::new();
+            let inside = match member.value {
+                [b'"', inside @ .., b'"'] if columns.iter().any(is_column) => scalar::unescape(inside, &mut text),
+                _ => None,
+            };
+            let is_json = inside.is_some()
+                && matches!(text.first(), Some(b'{' | b'['))
+                && serde_json::from_slice::<serde::de::IgnoredAny>(&text).is_ok();
+            is_other |= is_json;
+            record.extend_from_slice(if record.len() > 1 { b",\"" } else { b"\"" });
+            record.extend_from_slice(member.name);
+            record.extend_from_slice(b"\":");
+            record.extend_from_slice(if is_json { &text } else { member.value });
+        }
+        record.push(b'}');
+        if !is_other || around.depth >= NESTED_MAX {
+            return Ok(false);
+        }
+        self.fills[open].fill.forget();
+        let context = around.context.cloned().unwrap_or_default();
+        self.nested.push(Nested { text: Text::new(record), context, depth: around.depth + 1 });
+        Ok(true)
     }
 
     fn set_aside(&mut self, table: &'static str) {
@@ -387,7 +478,9 @@ pub(super) const NAMES_OF_TEXT: &[&[u8]] = &[
     b"body",
     b"Body",
     b"output",
+    b"Output",
     b"cause",
+    b"Cause",
     b"event",
     b"log",
     b"eventJson",
@@ -396,6 +489,25 @@ pub(super) const NAMES_OF_TEXT: &[&[u8]] = &[
     b"original",
     b"@message",
 ];
+
+/// Whether a list is one of lists, as the rows of CloudWatch Logs Insights are.
+fn has_rows(list: &[u8]) -> bool {
+    list.strip_prefix(b"[").is_some_and(|inside| inside.trim_ascii_start().starts_with(b"["))
+}
+
+/// A page of `aws logs filter-log-events` or `get-log-events`, or a history of Step Functions, that has no events.
+fn is_empty_page(object: &Members<'_>) -> bool {
+    const BESIDE: [&[u8]; 5] =
+        [b"events", b"searchedLogStreams", b"nextToken", b"nextForwardToken", b"nextBackwardToken"];
+    let is_empty = |value: &[u8]| value.strip_prefix(b"[").is_some_and(|rest| rest.trim_ascii() == b"]");
+    object.get("events").is_some_and(|events| is_empty(events.value))
+        && object.members.iter().all(|member| BESIDE.contains(&member.name))
+}
+
+/// An event of the history of an execution of Step Functions.
+fn is_step(object: &Members<'_>) -> bool {
+    ["timestamp", "type", "id", "previousEventId"].iter().all(|name| object.get(name).is_some())
+}
 
 /// What an object says about the records inside it: the EventBridge envelope's account, Region and time.
 fn context(object: &Members<'_>, around: &Around<'_>) -> Arc<Context> {
@@ -446,7 +558,7 @@ const NAMES_OF_ENVELOPES: &[&[u8]] = &[
 
 fn begins_record(name: &[u8]) -> bool {
     // `version` and such words of flow records are keys of many things; there lines are the mark
-    [&crate::logs::cloudtrail::CLOUDTRAIL, &crate::logs::glue_job_run::GLUE_JOB_RUN]
+    [&CLOUDTRAIL, &crate::logs::glue_job_run::GLUE_JOB_RUN]
         .iter()
         .any(|table| plan(table).nodes[0].keys.iter().any(|key| *key.name == *name))
 }

@@ -7,22 +7,32 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use serde_json::Value;
+
+use super::cloudwatch::LogEvents;
 use super::peel::{Member, Members};
 use super::walk::{Cursor, Stop};
 use super::{Around, Nested, Parser, braces, peel, scalar};
-use crate::decode::{Json, Lines, Options, Shape, Text};
+use crate::decode::{Context, Json, Lines, Options, Shape, Text};
 use crate::logs::cloudtrail::CLOUDTRAIL;
+use crate::logs::glue_log::{self, GLUE_LOG};
 use crate::logs::vpc_flow::VPC_FLOW;
 use crate::table::{Kind, Origin, Table};
+use crate::time::Timestamp;
 
 /// Knows a CSV file by its header line, which names columns that make a record.
-pub fn recognize(head: &[u8], _: &Options) -> Option<Shape> {
+pub fn recognize(head: &[u8], options: &Options) -> Option<Shape> {
     let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
     // asked of every line that is a message of an object, few of which are CSV
     memchr::memchr(b',', line)?;
     let mut cells = Vec::new();
     row(line, &mut cells)?;
-    Some(Shape { table: table(&cells)?, header: true, quoted: true, begins: |_| true, last_header: |_| None })
+    let table = match (table(&cells)?, options.table) {
+        // its rows say what they are
+        (_, Some(forced)) if cells.iter().any(|cell| cell.eq_ignore_ascii_case(b"@message")) => forced,
+        (table, _) => table,
+    };
+    Some(Shape { table, header: true, quoted: true, begins: |_| true, last_header: |_| None })
 }
 
 /// The table whose records these columns make.
@@ -38,12 +48,18 @@ fn table(names: &[Cow<'_, [u8]>]) -> Option<&'static Table> {
 
 /// Whether columns, in lower case, have CloudTrail's events.
 pub(super) fn names_events(names: &[String]) -> bool {
-    names.iter().any(|name| is_text(name)) || peel::names_record(&CLOUDTRAIL, names)
+    let tops: Vec<String> = names.iter().map(|name| top(name).to_owned()).collect();
+    names.iter().any(|name| is_text(name)) || peel::names_record(&CLOUDTRAIL, &tops)
 }
 
 /// Whether a column has whole records, or log events, as texts: those of CloudTrail Lake, CloudWatch Logs Insights and Splunk.
 fn is_text(name: &str) -> bool {
     matches!(name, "eventjson" | "@message" | "_raw")
+}
+
+/// The column that a name is of, or of whose fields: `useridentity` of `useridentity.arn`.
+fn top(name: &str) -> &str {
+    name.split('.').next().unwrap_or(name)
 }
 
 /// Columns of the event history as the console downloads it, and the fields that they are.
@@ -179,6 +195,9 @@ impl Parser<'_> {
         row(header.as_bytes(), &mut names).expect("the header was read when the file was recognized");
         let lower: Vec<String> = names.iter().map(|name| String::from_utf8_lossy(name).to_ascii_lowercase()).collect();
         let is_history = is_event_history(&lower);
+        let may_be_of_a_job = self.options.table.is_none_or(|table| table.name == GLUE_LOG.name);
+        let has_log_events = may_be_of_a_job && lower.iter().any(|name| name == "@message");
+        let (mut rows, mut of_a_job) = (Vec::new(), has_log_events && self.options.table.is_some());
         let mut start = 0;
         while start < text.len() {
             let length = row(&text[start..], &mut cells);
@@ -189,7 +208,13 @@ impl Parser<'_> {
                         records.push(b'{');
                         match is_history {
                             true => add_history(&mut records, &names, &cells),
-                            false => names.iter().zip(&cells).for_each(|(name, cell)| add(&mut records, name, cell)),
+                            false if has_log_events => {
+                                let row = LogRow::of(lower.iter().map(String::as_str).zip(&cells));
+                                of_a_job |= row.is_of_a_job();
+                                rows.push(row);
+                                add_all(&mut records, &names, &cells);
+                            }
+                            false => add_all(&mut records, &names, &cells),
                         }
                         records.extend_from_slice(b"}\n");
                     }
@@ -213,6 +238,9 @@ impl Parser<'_> {
         }
         // what is wrong with a row is told with the place of the text around it
         let around = Around { origin, offset, context: None, depth: 1 };
+        if of_a_job {
+            return self.log_rows(rows, 0, &around);
+        }
         self.text(Json::alone(Text::new(records)), &around);
     }
 
@@ -241,57 +269,140 @@ impl Parser<'_> {
 }
 
 impl Parser<'_> {
-    /// Takes the rows of `results` that `aws logs get-query-results` prints, each an array of fields, as the log events that
-    /// their `@message` is, of the stream that `@logStream` names.
+    /// Takes the rows of `results` that `aws logs get-query-results` prints, each an array of fields: as the log events that
+    /// their `@message` is, of the stream that `@logStream` names and the group of `@log`, or as the records whose fields they have.
     pub(super) fn insights_rows(&mut self, cursor: &mut Cursor<'_>, around: &Around<'_>) -> Result<(), Stop> {
         let mut events = b"{\"events\":[".to_vec();
+        let forced = self.options.table.map(|table| table.name == GLUE_LOG.name);
+        let (mut records, mut rows, mut of_a_job) = (Vec::new(), Vec::new(), forced == Some(true));
+        let first = cursor.here()?;
         if cursor.byte()? == b'[' && cursor.enter()? {
             loop {
                 let start = cursor.here()?;
-                let event = insights_row(cursor)?;
-                if event.is_empty() {
-                    let record = &cursor.bytes()[start..cursor.ended()];
-                    self.reject("", start, "a row of a query without @message", record, around);
-                } else {
+                let (names, cells) = insights_row(cursor)?;
+                let lower: Vec<String> = names.iter().map(|name| name.to_ascii_lowercase()).collect();
+                if lower.iter().any(|name| name == "@message") {
+                    let row = LogRow::of(lower.iter().map(String::as_str).zip(&cells));
+                    of_a_job |= row.is_of_a_job();
                     if events.last() == Some(&b'}') {
                         events.push(b',');
                     }
-                    events.extend_from_slice(&event);
+                    row.print(&mut events);
+                    rows.push(row);
+                } else if names_events(&lower) {
+                    records.push(b'{');
+                    let names: Vec<Cow<'_, [u8]>> = names.iter().map(|name| name.as_bytes().into()).collect();
+                    let cells: Vec<Cow<'_, [u8]>> = cells.iter().map(|cell| cell.as_slice().into()).collect();
+                    add_all(&mut records, &names, &cells);
+                    records.extend_from_slice(b"}\n");
+                } else {
+                    let record = &cursor.bytes()[start..cursor.ended()];
+                    self.reject("", start, "a row of a query without @message", record, around);
                 }
                 if !cursor.more_items()? {
                     break;
                 }
             }
         }
-        if events.last() == Some(&b'}') {
+        let mut texts = vec![records];
+        if of_a_job && forced != Some(false) {
+            self.log_rows(rows, first, around);
+        } else if events.last() == Some(&b'}') {
             events.extend_from_slice(b"]}");
+            texts.push(events);
+        }
+        for text in texts.into_iter().filter(|text| !text.is_empty()) {
             let context = around.context.cloned().unwrap_or_default();
-            self.nested.push(Nested { text: Text::new(events), context, depth: around.depth + 1 });
+            self.nested.push(Nested { text: Text::new(text), context, depth: around.depth + 1 });
         }
         Ok(())
     }
+
+    /// Takes rows as log events of a Glue job; `start` is where they stand.
+    fn log_rows(&mut self, rows: Vec<LogRow>, start: usize, around: &Around<'_>) {
+        let mut groups: Vec<(Option<String>, LogEvents)> = Vec::new();
+        for LogRow { message, time, stream, log } in rows {
+            let place = groups.iter().position(|(name, _)| *name == log).unwrap_or_else(|| {
+                groups.push((log, LogEvents::of_a_job(time)));
+                groups.len() - 1
+            });
+            groups[place].1.add(&message, time, stream.as_deref(), around.depth);
+        }
+        for (log, events) in groups {
+            let before = around.context.map(|context| (**context).clone()).unwrap_or_default();
+            let (account, log_group) = log.as_deref().map_or((None, None), of_log);
+            let context = Context { account: account.or(before.account), log_group, ..before };
+            self.take_log_events(events, context, start, around);
+        }
+    }
 }
 
-/// The log event of the row at the cursor, which is behind it then, as `aws logs filter-log-events` prints one; empty where the
-/// query did not ask for it.
-fn insights_row(cursor: &mut Cursor<'_>) -> Result<Vec<u8>, Stop> {
-    let mut event = Vec::new();
-    let mut has_message = false;
+/// A row of CloudWatch Logs Insights that has a log event.
+struct LogRow {
+    message: Vec<u8>,
+    time: Option<Timestamp>,
+    stream: Option<String>,
+    /// `111122223333:/aws-glue/jobs/error`
+    log: Option<String>,
+}
+
+impl LogRow {
+    /// From names in lower case, and their values.
+    fn of<'n>(fields: impl Iterator<Item = (&'n str, &'n (impl AsRef<[u8]> + 'n))>) -> LogRow {
+        let mut row = LogRow { message: Vec::new(), time: None, stream: None, log: None };
+        for (name, value) in fields {
+            let text = || String::from_utf8_lossy(value.as_ref()).into_owned();
+            match name {
+                "@message" => row.message = value.as_ref().to_vec(),
+                "@timestamp" => row.time = scalar::Clockwork::default().read(value.as_ref()).map(Timestamp),
+                "@logstream" => row.stream = Some(text()).filter(|stream| !stream.is_empty()),
+                "@log" => row.log = Some(text()).filter(|log| !log.is_empty()),
+                _ => {}
+            }
+        }
+        row
+    }
+
+    fn is_of_a_job(&self) -> bool {
+        let log_group = self.log.as_deref().and_then(|log| of_log(log).1);
+        let context = Context { log_group, log_stream: self.stream.clone(), ..Context::default() };
+        glue_log::is_of_a_job(&context) || glue_log::begins_entry(&String::from_utf8_lossy(&self.message))
+    }
+
+    /// As `aws logs filter-log-events` prints a log event.
+    fn print(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"{\"message\":");
+        quote(out, &self.message);
+        out.extend_from_slice(b",\"ingestionTime\":0}");
+    }
+}
+
+/// Account and log group of `@log`.
+fn of_log(log: &str) -> (Option<String>, Option<String>) {
+    match log.split_once(':') {
+        Some((account, group)) => (Some(account.to_owned()), Some(group.to_owned())),
+        None => (None, Some(log.to_owned())),
+    }
+}
+
+/// Names and values of the fields of the row at the cursor, which is behind it then; without `@ptr`, which is the row's place.
+fn insights_row(cursor: &mut Cursor<'_>) -> Result<(Vec<String>, Vec<Vec<u8>>), Stop> {
+    let (mut names, mut cells) = (Vec::new(), Vec::new());
     if cursor.byte()? != b'[' {
         cursor.skip()?;
-        return Ok(event);
+        return Ok((names, cells));
     }
     if cursor.enter()? {
         loop {
             if cursor.byte()? == b'{' {
                 let field = Members::read(cursor)?;
-                let value = field.get("value").map(|member| member.value).filter(|value| value.starts_with(b"\""));
-                if let (Some(name @ ("@message" | "@logStream")), Some(value)) = (field.text("field"), value) {
-                    has_message |= name == "@message";
-                    let name = if name == "@message" { "message" } else { "logStreamName" };
-                    event.extend_from_slice(format!("\"{name}\":").as_bytes());
-                    event.extend_from_slice(value);
-                    event.push(b',');
+                let mut text = Vec::new();
+                if let Some(name) = field.text("field").filter(|name| *name != "@ptr")
+                    && let Some(Member { value: [b'"', inside @ .., b'"'], .. }) = field.get("value")
+                    && scalar::unescape(inside, &mut text).is_some()
+                {
+                    names.push(name.to_owned());
+                    cells.push(text);
                 }
             } else {
                 cursor.skip()?;
@@ -301,10 +412,63 @@ fn insights_row(cursor: &mut Cursor<'_>) -> Result<Vec<u8>, Stop> {
             }
         }
     }
-    if !has_message {
-        return Ok(Vec::new());
+    Ok((names, cells))
+}
+
+/// Adds the columns of a row, those of fields of columns (`userIdentity.arn`) as members of one object each.
+fn add_all(out: &mut Vec<u8>, names: &[Cow<'_, [u8]>], cells: &[Cow<'_, [u8]>]) {
+    let mut nested: Vec<(&[u8], Value)> = Vec::new();
+    // the time of a log event is that of the record it is
+    let named = |other: &[u8]| names.iter().any(|name| name.eq_ignore_ascii_case(other));
+    let has_time_beside = named(b"eventName") && !named(b"eventTime");
+    for (name, cell) in names.iter().zip(cells) {
+        if has_time_beside && name.eq_ignore_ascii_case(b"@timestamp") {
+            add(out, b"eventTime", cell);
+            continue;
+        }
+        let Some(dot) = memchr::memchr(b'.', name).filter(|dot| *dot > 0 && dot + 1 < name.len()) else {
+            add(out, name, cell);
+            continue;
+        };
+        if cell.is_empty() {
+            continue;
+        }
+        let place = nested.iter().position(|(top, _)| *top == &name[..dot]).unwrap_or_else(|| {
+            nested.push((&name[..dot], Value::Null));
+            nested.len() - 1
+        });
+        let mut at = &mut nested[place].1;
+        for part in String::from_utf8_lossy(&name[dot + 1..]).split('.') {
+            at = field(at, part);
+        }
+        let is_json = matches!(cell.first(), Some(b'{' | b'['));
+        let json = if is_json { serde_json::from_slice(cell).ok() } else { None };
+        *at = json.unwrap_or_else(|| Value::String(String::from_utf8_lossy(cell).into_owned()));
     }
-    Ok([b"{", event.as_slice(), b"\"ingestionTime\":0}"].concat())
+    for (name, value) in nested {
+        add(out, name, value.to_string().as_bytes());
+    }
+}
+
+/// The field of an object, or, where it is a number that follows those before it, of a list: Insights calls them
+/// `resources.0.ARN`.
+fn field<'v>(value: &'v mut Value, name: &str) -> &'v mut Value {
+    if let Ok(number) = name.parse::<usize>() {
+        if value.is_null() && number == 0 {
+            *value = Value::Array(Vec::new());
+        }
+        if value.as_array().is_some_and(|list| number <= list.len()) {
+            let list = value.as_array_mut().expect("it was just found to be one");
+            if number == list.len() {
+                list.push(Value::Null);
+            }
+            return &mut list[number];
+        }
+    }
+    if !value.is_object() {
+        *value = Value::Object(serde_json::Map::new());
+    }
+    value.as_object_mut().expect("it was just made one").entry(name).or_insert(Value::Null)
 }
 
 /// Adds the columns of the row at the cursor, which is behind it then.

@@ -40,7 +40,7 @@ impl Clockwork {
         }
         // what CloudTrail Lake and Athena print has a space, and no zone or this one
         let plain = text.strip_suffix(" UTC").unwrap_or(text);
-        for form in ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"] {
+        for form in ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%MZ"] {
             if let Ok(time) = chrono::NaiveDateTime::parse_from_str(plain, form) {
                 return Some(time.and_utc().timestamp_micros());
             }
@@ -208,6 +208,7 @@ mod tests {
         assert_eq!(clock.read(b"2024-08-01 11:30:23.500"), Some(1_722_511_823_500_000));
         assert_eq!(clock.read(b"2024-08-01 11:30:23 UTC"), Some(1_722_511_823_000_000));
         assert_eq!(clock.read(b"2024-08-01 11:30:23 CET"), None);
+        assert_eq!(clock.read(b"2024-08-01T11:30Z"), Some(1_722_511_800_000_000));
         assert_eq!(clock.read(b"yesterday"), None);
         assert_eq!(clock.read(b"inf"), None);
     }

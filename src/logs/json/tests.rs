@@ -331,6 +331,156 @@ fn glue_job_runs_in_three_notations() {
     assert_eq!(column(&read, "glue_job_run", "startedon")[1].as_deref(), Some("2020-10-16T18:45:31.255Z"));
 }
 
+/// Gives what it has part by part, and would block before each.
+struct Halting {
+    parts: Vec<Vec<u8>>,
+    is_asked: bool,
+}
+
+impl Read for Halting {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let Some(part) = self.parts.first_mut() else { return Ok(0) };
+        if !std::mem::replace(&mut self.is_asked, true) {
+            return Err(std::io::ErrorKind::WouldBlock.into());
+        }
+        let count = part.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&part[..count]);
+        part.drain(..count);
+        if part.is_empty() {
+            self.parts.remove(0);
+            self.is_asked = false;
+        }
+        Ok(count)
+    }
+}
+
+/// What the reader gives of parts until each pause, and then.
+fn halting(parts: Vec<Vec<u8>>) -> (Vec<usize>, Outcome) {
+    let options = Options::default();
+    let mut read = Outcome { batches: Vec::new(), rejects: Vec::new(), counts: Counts::default() };
+    let source = Halting { parts, is_asked: false };
+    let mut reader = decode::open(Input::Stream(Box::new(source)), Arc::default(), &options);
+    let mut rows = Vec::new();
+    loop {
+        match reader.next(&mut read.rejects, &mut read.counts).unwrap() {
+            Some(records) => {
+                read.batches.extend(logs::batches(vec![records], &options, &mut read.rejects, &mut read.counts));
+                rows.push(read.batches.iter().map(|batch| batch.rows.num_rows()).sum());
+            }
+            None if reader.is_paused() => {}
+            None => return (rows, read),
+        }
+    }
+}
+
+#[test]
+fn what_has_come_is_handed_on_when_the_input_pauses() {
+    let flow =
+        |n: u32| format!("2 111122223333 eni-1 10.0.0.1 10.0.0.2 {n} 22 6 1 44 1674898496 1674898507 ACCEPT OK\n");
+    let zipped = |text: String| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(text.as_bytes()).unwrap();
+        encoder.finish().unwrap()
+    };
+    let lines = [1, 2, 3].map(|n| format!("{}\n", event(n)));
+    let entry = |n: u32| format!("24/08/01 11:30:0{n} ERROR A: x\n\tat y\n");
+    for (parts, what) in [
+        (lines.clone().map(String::into_bytes).to_vec(), "lines"),
+        (
+            [format!("{{\"Records\":[{},", event(1)), format!("{},", event(2)), format!("{}]}}", event(3))]
+                .map(String::into_bytes)
+                .to_vec(),
+            "a document",
+        ),
+        ([1, 2, 3].map(flow).map(String::into_bytes).to_vec(), "flows"),
+        ([1, 2, 3].map(entry).map(String::into_bytes).to_vec(), "entries"),
+        (lines.map(zipped).to_vec(), "gzip"),
+    ] {
+        let (rows, read) = halting(parts);
+        assert_eq!((rows, reasons(&read)), (vec![1, 2, 3], vec![]), "{what}");
+    }
+}
+
+#[test]
+fn what_step_functions_says_of_a_failed_run_is_read() {
+    let run = r#"{"Id":"jr_1","JobName":"j","JobRunState":"FAILED","StartedOn":1602873931255}"#;
+    let failure = serde_json::json!({"Error": "States.TaskFailed", "Cause": run});
+    let step = |n: u32, kind: &str, details: serde_json::Value| serde_json::json!({"timestamp": "2024-08-01T12:00:00+02:00", "type": kind, "id": n, "previousEventId": n - 1, "details": details});
+    let told = [
+        failure.clone(),
+        serde_json::json!({"input": {"a": 1}, "failed": failure}),
+        serde_json::json!({"Output": run, "Status": "FAILED"}),
+        serde_json::json!({"events": [step(3, "TaskFailed", serde_json::json!({"resourceType": "glue", "error": "States.TaskFailed", "cause": run}))]}),
+    ];
+    for text in told {
+        let read = read_text(text.to_string());
+        assert_eq!((column(&read, "glue_job_run", "id"), reasons(&read)), (some(&["jr_1"]), vec![]), "{text}");
+        assert_eq!(column(&read, "glue_job_run", "reportedby"), some(&["step_functions"]));
+    }
+    // the other steps of an execution are no runs of a job, and no damage
+    let history = [
+        step(1, "ExecutionStarted", serde_json::json!({"input": "{\"a\":1}"})),
+        step(2, "TaskScheduled", serde_json::json!({"resourceType": "glue", "parameters": "{\"JobName\":\"j\"}"})),
+        step(3, "TaskSubmitted", serde_json::json!({"resourceType": "glue", "output": "{\"JobRunId\":\"jr_1\"}"})),
+        step(4, "TaskSucceeded", serde_json::json!({"resourceType": "glue", "output": run})),
+        step(5, "TaskStateExited", serde_json::json!({"output": run})),
+    ];
+    let mut read = read_text(serde_json::json!({"events": history}).to_string());
+    assert_eq!((column(&read, "glue_job_run", "id"), reasons(&read)), (some(&["jr_1"]), vec![]));
+    assert_eq!(read.counts.of("").set_aside, 4);
+}
+
+#[test]
+fn a_page_without_records_is_no_damage() {
+    for text in [
+        r#"{"events":[],"searchedLogStreams":[]}"#,
+        r#"{"events": [ ], "nextForwardToken":"f/1","nextBackwardToken":"b/1"}"#,
+        r#"{"results":[],"statistics":{"recordsMatched":0.0},"status":"Complete"}"#,
+        r#"{"JobRuns":[]}"#,
+        r#"{"Events":[]}"#,
+        r#"{"Records":[]}"#,
+    ] {
+        let read = read_text(text);
+        assert_eq!((reasons(&read), read.batches.len()), (vec![], 0), "{text}");
+    }
+    assert_eq!(read_text(r#"{"events":[],"name":"mine"}"#).rejects.len(), 1);
+}
+
+#[test]
+fn an_identity_that_is_a_text_is_read_as_the_object_in_it() {
+    let who = r#"{"type":"IAMUser","accountId":"111122223333"}"#;
+    for n in [1, 2] {
+        // the second is tried as a record of the table of the one before it
+        let record = event(1).replace(who, &serde_json::to_string(who).unwrap());
+        assert_ne!(record, event(1));
+        let read = read_text(vec![record; n].join("\n"));
+        assert_eq!(reasons(&read), [""; 0]);
+        assert_eq!(column(&read, "cloudtrail", "useridentity.type"), some(&["IAMUser", "IAMUser"][..n]));
+        assert_eq!(column(&read, "cloudtrail", "account"), some(&["111122223333", "111122223333"][..n]));
+        assert_eq!(column(&read, "cloudtrail", "unmapped"), vec![None; n]);
+    }
+    let none = event(1).replace(who, r#""{\"type""#);
+    let read = read_text(&none);
+    assert_eq!(column(&read, "cloudtrail", "unmapped"), some(&[r#"{"userIdentity":"{\"type"}"#]));
+}
+
+#[test]
+fn an_event_of_records_needs_a_name_and_a_time_only() {
+    let bare = r#"{"eventName":"CreateUser","eventTime":"2024-08-01T11:30:23Z"}"#;
+    let read = read_text(format!("{{\"Records\":[{bare},{bare},{{\"eventName\":\"x\"}}]}}"));
+    assert_eq!(column(&read, "cloudtrail", "eventname"), some(&["CreateUser", "CreateUser"]));
+    assert_eq!(reasons(&read), ["no table is known for this object"]);
+    assert_eq!(read_text(bare).rejects.len(), 1);
+}
+
+#[test]
+fn an_empty_error_code_is_none() {
+    let with =
+        |code: &str| event(1).replace("{\"eventVersion\"", &format!("{{\"errorCode\":\"{code}\",\"eventVersion\""));
+    let read = read_text([with(""), with("AccessDenied"), event(1)].join("\n"));
+    assert_eq!(column(&read, "cloudtrail", "errorcode"), [None, Some("AccessDenied".to_owned()), None]);
+}
+
 #[test]
 fn what_lambda_is_handed_of_a_topic_is_no_record_and_holds_one() {
     let handed = serde_json::json!({"Records": [{"EventSource": "aws:sns", "EventVersion": "1.0",
@@ -647,6 +797,33 @@ fn json(text: &Option<String>) -> serde_json::Value {
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn pauses_change_nothing(count in 1usize..12, places in prop::collection::vec(0usize..6000, 0..8), shape in 0usize..4, zipped: bool) {
+        let events: Vec<String> = (0..count).map(event).collect();
+        let text = match shape {
+            0 => events.join("\n") + "\n",
+            1 => format!("{{\"Records\":[{}]}}", events.join(",")),
+            2 => format!("[\n  {}\n]\n", events.join(",\n  ")),
+            _ => "2 111122223333 eni-1 10.0.0.1 10.0.0.2 1 22 6 1 44 1674898496 1674898507 ACCEPT OK\n".repeat(count),
+        };
+        let mut bytes = text.clone().into_bytes();
+        if zipped {
+            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            encoder.write_all(&bytes).unwrap();
+            bytes = encoder.finish().unwrap();
+        }
+        let mut places: Vec<usize> = places.into_iter().map(|place| place % bytes.len()).chain([0, bytes.len()]).collect();
+        places.sort_unstable();
+        places.dedup();
+        let parts = places.windows(2).map(|ends| bytes[ends[0]..ends[1]].to_vec()).collect();
+        let (rows, read) = halting(parts);
+        prop_assert_eq!(reasons(&read), [""; 0]);
+        prop_assert_eq!(rows.last(), Some(&count));
+        if shape < 3 {
+            prop_assert_eq!(ids(&read), ids(&read_text(&text)));
+        }
+    }
 
     #[test]
     fn any_record_has_the_values_that_serde_json_reads(records in prop::collection::vec(record(), 1..8), pretty: bool) {

@@ -87,11 +87,42 @@ fn a_pipe_is_read_as_it_comes_and_is_no_partition() {
     let file = describe(Path::new(&format!("/proc/self/fd/{}", from.as_raw_fd()))).unwrap();
     assert!(!file.is_regular());
     let files = Files { queue: Queue::default(), tails: Mutex::default(), follow: false };
-    let mut opened = open(&file, &files, &decode::Options::default()).unwrap().unwrap();
+    let mut opened = open(&file, &files, &decode::Options::default(), &CancellationToken::new()).unwrap().unwrap();
     assert!(opened.handle.is_none(), "it cannot be sought");
     let (mut rejects, mut counts) = (Vec::new(), Counts::default());
     assert!(opened.reader.next(&mut rejects, &mut counts).unwrap().is_none());
     assert_eq!(rejects[0].bytes, b"x");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_came_through_a_pipe_is_handed_on_while_it_is_open_and_when_the_run_is_to_stop() {
+    let (from, mut to) = io::pipe().unwrap();
+    let flow =
+        |n: u32| format!("2 111122223333 eni-1 10.0.0.1 10.0.0.2 {n} 22 6 1 44 1674898496 1674898507 ACCEPT OK\n");
+    let name = format!("/proc/self/fd/{}", from.as_raw_fd());
+    let none = tokio::sync::watch::channel(Arc::default()).1;
+    let stop = CancellationToken::new();
+    let (feed, mut events) = crate::source::queue(decode::Options::default(), Arc::default(), none, stop.clone());
+    assert!(Config { from: vec![name.clone()], exclude: Vec::new(), follow: false, readers: 1 }.has_pipe());
+    let file = describe(Path::new(&name)).unwrap();
+    let reading = thread::spawn(move || {
+        let files = Files { queue: Queue::default(), tails: Mutex::default(), follow: false };
+        read_file(&file, &files, &feed).is_ok()
+    });
+    let text = |event: Option<Event>| {
+        let Some(Event::Piece(Piece { records, .. })) = event else { panic!("no piece") };
+        let Body::Lines(lines) = &records[0].body else { panic!("no lines") };
+        String::from_utf8(lines.text.as_slice().to_vec()).unwrap()
+    };
+    to.write_all(flow(1).as_bytes()).unwrap();
+    assert_eq!(text(events.next().await), flow(1));
+    to.write_all(format!("{}{}", flow(2), &flow(3)[..20]).as_bytes()).unwrap();
+    thread::sleep(Duration::from_millis(300));
+    stop.cancel();
+    // what is no whole line is not there
+    assert_eq!(text(events.next().await), flow(2));
+    assert!(events.next().await.is_none());
+    assert!(reading.join().unwrap());
 }
 
 #[test]

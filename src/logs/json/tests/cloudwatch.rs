@@ -144,6 +144,179 @@ fn rows_of_logs_insights_are_the_log_events_they_have() {
     assert_eq!(reasons(&read_text(answer(&[]))), [""; 0]);
 }
 
+/// Entries of a job's log, each a log event or, as a traceback, several.
+fn entries(count: usize, filling: usize) -> Vec<String> {
+    let filling = "x".repeat(filling);
+    (0..count)
+        .flat_map(|n| {
+            let first = format!("24/08/01 11:30:{:02} ERROR Main: entry {n} {filling}", n % 60);
+            let rest = ["java.io.IOException: \"x\"", "\tat a.B.c(B.java:1)"].map(str::to_owned);
+            std::iter::once(first).chain(rest.into_iter().take(if n % 3 == 0 { 2 } else { 0 }))
+        })
+        .collect()
+}
+
+fn messages(read: &Outcome) -> Vec<String> {
+    column(read, "glue_log", "message").into_iter().flatten().collect()
+}
+
+#[test]
+fn events_of_a_glue_job_are_the_same_rows_however_many_there_are() {
+    // around the window, what is taken whole, and what is cut into pieces
+    for (count, filling) in [(3, 100), (30, 8_700), (31, 8_700), (400, 5_000), (1_000, 4_000), (2_400, 5_000)] {
+        let stream = format!("jr_{}", "0a".repeat(32));
+        let event = |message: &String| serde_json::json!({"logStreamName": stream, "timestamp": 1_722_511_823_000_i64, "message": message, "ingestionTime": 1, "eventId": "1"});
+        let unnamed = |message: &String| serde_json::json!({"timestamp": 1_722_511_823_000_i64, "message": message, "ingestionTime": 1});
+        let row = |message: &String| serde_json::json!([{"field": "@message", "value": message}, {"field": "@logStream", "value": stream}]);
+        let lines = entries(count, filling);
+        let expected = messages(&read_text(lines.join("\n")));
+        assert_eq!(expected.len(), count);
+        let printed =
+            serde_json::json!({"events": lines.iter().map(event).collect::<Vec<_>>(), "searchedLogStreams": []});
+        let of_stream =
+            serde_json::json!({"events": lines.iter().map(unnamed).collect::<Vec<_>>(), "nextForwardToken": "f/1"});
+        let answer = serde_json::json!({"results": lines.iter().map(row).collect::<Vec<_>>(), "statistics": {}, "status": "Complete"});
+        let texts =
+            [printed, of_stream, answer].map(|text| (text.to_string(), serde_json::to_string_pretty(&text).unwrap()));
+        for text in texts.into_iter().flat_map(|(line, pretty)| [line, pretty]) {
+            let whole = read_text(&text);
+            assert_eq!(reasons(&whole), [""; 0], "{} bytes: {}", text.len(), &text[..60]);
+            assert!(messages(&whole) == expected, "{} bytes: {}", text.len(), &text[..60]);
+            let streamed =
+                read(Input::Stream(Box::new(std::io::Cursor::new(text.clone().into_bytes()))), &Options::default());
+            assert_eq!(reasons(&streamed), [""; 0], "{} bytes: {}", text.len(), &text[..60]);
+            assert!(messages(&streamed) == expected, "{} bytes: {}", text.len(), &text[..60]);
+        }
+    }
+}
+
+#[test]
+fn a_glue_job_that_the_cli_printed_and_that_is_cut_off_keeps_its_whole_events() {
+    let event = |message: &String| serde_json::json!({"timestamp": 1, "message": message, "ingestionTime": 1});
+    for count in [5, 1_000] {
+        let events: Vec<_> = entries(count, 5_000).iter().map(event).collect();
+        let text = serde_json::json!({"events": events}).to_string();
+        let read = read(
+            Input::Stream(Box::new(std::io::Cursor::new(text.as_bytes()[..text.len() - 3_000].to_vec()))),
+            &Options::default(),
+        );
+        assert_eq!(messages(&read).len(), count - 1);
+        assert_eq!(reasons(&read), ["the log events of an envelope are cut off at the end of the input"]);
+    }
+}
+
+#[test]
+fn a_log_of_which_an_exception_comes_first_is_one_of_a_job() {
+    let events =
+        ["Traceback (most recent call last):", "  File \"x\", line 1", "KeyError: 'a'", "24/08/01 11:30:23 INFO A: b"];
+    let events = events.map(|message| serde_json::json!({"timestamp": 1, "message": message, "ingestionTime": 1}));
+    let read = read_text(serde_json::json!({"events": events, "nextForwardToken": "f"}).to_string());
+    assert_eq!((column(&read, "glue_log", "exception"), reasons(&read)), (vec![Some("KeyError".into()), None], vec![]));
+}
+
+#[test]
+fn envelopes_are_taken_off_where_the_table_is_said_too() {
+    let forced = Options { table: Some(&logs::glue_log::GLUE_LOG), ..Options::default() };
+    let entry = "24/08/01 11:30:23 ERROR Main: failed";
+    let sent = serde_json::json!({"messageType": "DATA_MESSAGE", "owner": "1", "logGroup": "mine", "logStream": "s", "logEvents": [{"id": "1", "timestamp": 1, "message": "printed"}]});
+    let printed = serde_json::json!({"events": [{"timestamp": 1, "message": entry, "ingestionTime": 2}]});
+    let answer = serde_json::json!({"results": [[{"field": "@message", "value": entry}]], "statistics": {}, "status": "Complete"});
+    let shipped = serde_json::json!({"message": entry, "host": "a"});
+    for (text, message) in [
+        (sent.to_string(), "printed"),
+        (printed.to_string(), "failed"),
+        (answer.to_string(), "failed"),
+        (shipped.to_string(), "failed"),
+        (format!("@timestamp,@message\n2024-08-01 11:30:23.000,{entry}\n"), "failed"),
+    ] {
+        let read = read(Input::Bytes(text.clone().into()), &forced);
+        assert_eq!((messages(&read), reasons(&read)), (vec![message.to_owned()], vec![]), "{text}");
+    }
+}
+
+#[test]
+fn entries_that_are_messages_of_objects_are_read() {
+    let messages =
+        ["24/08/01 11:30:23 ERROR Main: failed", "java.io.IOException: x", "24/08/01 11:30:24 INFO Main: done"];
+    let shipped = messages
+        .map(|message| serde_json::json!({"@timestamp": "2024-08-01T11:30:25Z", "message": message}).to_string());
+    let read = read_text(shipped.join("\n"));
+    assert_eq!(reasons(&read), [""; 0]);
+    assert_eq!(column(&read, "glue_log", "level"), some(&["ERROR", "INFO"]));
+    assert_eq!(column(&read, "glue_log", "exception"), [Some("java.io.IOException".to_owned()), None]);
+}
+
+#[test]
+fn rows_of_logs_insights_over_a_glue_log_have_its_account_and_group() {
+    let stream = format!("jr_{}-driver", "0a".repeat(32));
+    let log = "111122223333:/aws-glue/jobs/error";
+    let names = ["@timestamp", "@message", "@logStream", "@log"];
+    let rows = [
+        ["2024-08-01 11:30:23.000", "24/08/01 11:30:23 ERROR Main: failed", stream.as_str(), log],
+        ["2024-08-01 11:30:24.000", "printed, by it", stream.as_str(), log],
+    ];
+    let csv: String =
+        [names].iter().chain(&rows).map(|row| row.map(|cell| format!("\"{cell}\"")).join(",") + "\n").collect();
+    let fields =
+        rows.map(|row| std::array::from_fn::<_, 4, _>(|n| serde_json::json!({"field": names[n], "value": row[n]})));
+    let answer = serde_json::json!({"results": fields, "statistics": {}, "status": "Complete"}).to_string();
+    for text in [csv, answer] {
+        let read = read_text(&text);
+        assert_eq!(reasons(&read), [""; 0], "{text}");
+        for (path, expected) in [
+            ("message", ["failed", "printed, by it"]),
+            ("timestamp", ["2024-08-01T11:30:23Z", "2024-08-01T11:30:24Z"]),
+            ("account", ["111122223333"; 2]),
+            ("loggroup", ["/aws-glue/jobs/error"; 2]),
+            ("source", ["driver"; 2]),
+        ] {
+            assert_eq!(column(&read, "glue_log", path), some(&expected), "{path} of {text}");
+        }
+    }
+}
+
+#[test]
+fn fields_of_events_that_a_query_chose_are_columns() {
+    let names = [
+        "@timestamp",
+        "eventTime",
+        "eventName",
+        "eventSource",
+        "userIdentity.arn",
+        "userIdentity.sessionContext.sessionIssuer.arn",
+        "requestParameters.bucketName",
+        "resources.0.ARN",
+    ];
+    let values = [
+        "2024-08-01 11:30:24.000",
+        "2024-08-01T11:30:23Z",
+        "GetObject",
+        "s3.amazonaws.com",
+        "arn:aws:iam::1:user/eve",
+        "arn:aws:iam::1:role/r",
+        "b",
+        "arn:aws:s3:::b",
+    ];
+    let csv = format!("{}\n{}\n", names.join(","), values.join(","));
+    let fields: Vec<_> =
+        names.iter().zip(values).map(|(name, value)| serde_json::json!({"field": name, "value": value})).collect();
+    let answer = serde_json::json!({"results": [fields], "statistics": {}, "status": "Complete"}).to_string();
+    let athena = csv.to_lowercase().replace("@timestamp", "id");
+    for text in [csv, answer, athena] {
+        let read = read_text(&text);
+        assert_eq!(reasons(&read), [""; 0], "{text}");
+        for (path, expected) in [
+            ("eventtime", "2024-08-01T11:30:23Z"),
+            ("useridentity.arn", "arn:aws:iam::1:user/eve"),
+            ("useridentity.sessioncontext.sessionissuer.arn", "arn:aws:iam::1:role/r"),
+        ] {
+            assert_eq!(column(&read, "cloudtrail", path), some(&[expected]), "{path} of {text}");
+        }
+        let parameters = json(&column(&read, "cloudtrail", "requestparameters")[0]);
+        assert!(parameters.to_string().to_lowercase().contains(r#"{"bucketname":"b"}"#), "{parameters}");
+    }
+}
+
 #[test]
 fn whatever_a_glue_job_prints_is_an_entry_of_its_log() {
     let envelope = |group: &str, messages: &[&str]| {
