@@ -9,7 +9,7 @@ SELECT eventTime,
        eventSource,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'clusterIdentifier', requestParameters ->> 'loadBalancerArn', requestParameters ->> 'loadBalancerName', requestParameters ->> 'id', requestParameters ->> 'restApiId', requestParameters ->> 'dBInstanceIdentifier', requestParameters ->> 'dBClusterIdentifier', requestParameters ->> 'resourceArn', requestParameters ->> 'directoryId', requestParameters ->> 'name', requestParameters ->> 'brokerId', requestParameters ->> 'broker-id', requestParameters ->> 'serverId', eventName) AS resource,
+       coalesce(requestParameters ->> 'clusterIdentifier', requestParameters ->> 'loadBalancerArn', requestParameters ->> 'loadBalancerName', requestParameters ->> 'id', requestParameters ->> 'restApiId', requestParameters ->> 'dBInstanceIdentifier', requestParameters ->> 'dBClusterIdentifier', requestParameters ->> 'resourceArn', requestParameters ->> 'directoryId', requestParameters ->> 'name', requestParameters ->> 'brokerId', requestParameters ->> 'broker-id', requestParameters ->> 'serverId', account) AS resource,
        -- controllers of clusters say again and again what is so
        CASE WHEN eventName = 'ModifyLoadBalancerAttributes'
                  AND NOT is_by_hand() THEN 'low' ELSE 'medium' END AS severity,

@@ -10,7 +10,7 @@ SELECT eventTime,
        requestParameters AS what,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'functionName', requestParameters ->> 'stackName', requestParameters ->> 'instanceProfileName', requestParameters ->> 'name', requestParameters ->> 'environmentName', requestParameters ->> 'domainId', eventName) AS resource
+       coalesce(requestParameters ->> 'functionName', requestParameters ->> 'stackName', requestParameters ->> 'instanceProfileName', requestParameters ->> 'name', requestParameters ->> 'environmentName', requestParameters ->> 'domainId', requestParameters ->> 'trainingJobName', requestParameters ->> 'processingJobName', requestParameters ->> 'notebookInstanceName', requestParameters ->> 'modelName', requestParameters ->> 'family', requestParameters ->> 'serviceName', requestParameters ->> 'jobDefinitionName', requestParameters ->> 'jobName', requestParameters ->> 'applicationId', requestParameters ->> 'projectName', account) AS resource
 FROM cloudtrail
 WHERE eventSource IN ('lambda.amazonaws.com', 'ecs.amazonaws.com', 'cloudformation.amazonaws.com', 'states.amazonaws.com',
                     'sagemaker.amazonaws.com', 'apprunner.amazonaws.com', 'bedrock-agentcore.amazonaws.com', 'bedrock-agentcore-control.amazonaws.com', 'bedrock.amazonaws.com',

@@ -7,7 +7,7 @@ SELECT eventTime,
        requestParameters AS integration,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'restApiId', requestParameters ->> 'apiId', eventName) AS resource
+       coalesce(requestParameters ->> 'restApiId', requestParameters ->> 'apiId', requestParameters ->> 'name', account) AS resource
 FROM cloudtrail
 WHERE eventSource IN ('apigateway.amazonaws.com', 'appsync.amazonaws.com')
   AND eventName IN ('PutIntegration', 'UpdateIntegration', 'CreateDataSource', 'UpdateDataSource')

@@ -9,7 +9,7 @@ SELECT eventTime,
        requestParameters ->> 'filterGroups' AS webhook,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'name', requestParameters -> 'pipeline' ->> 'name', requestParameters -> 'webhook' ->> 'targetPipeline', requestParameters ->> 'projectName', requestParameters ->> 'projectArn', eventName) AS resource
+       coalesce(requestParameters ->> 'name', requestParameters -> 'pipeline' ->> 'name', requestParameters -> 'webhook' ->> 'targetPipeline', requestParameters ->> 'projectName', requestParameters ->> 'projectArn', requestParameters ->> 'pipelineName', requestParameters ->> 'id', account) AS resource
 FROM cloudtrail
 WHERE eventSource IN ('codebuild.amazonaws.com', 'codepipeline.amazonaws.com', 'imagebuilder.amazonaws.com')
   AND eventName IN ('CreateProject', 'UpdateProject', 'CreateWebhook', 'UpdateWebhook', 'UpdateProjectVisibility', 'ImportSourceCredentials', 'CreatePipeline', 'UpdatePipeline', 'PutWebhook',

@@ -7,7 +7,7 @@ SELECT eventTime,
        eventName,
        sourceIPAddress,
        userAgent,
-       requestParameters ->> 'EnvironmentId' AS resource
+       coalesce(requestParameters ->> 'fileDownloadPath', requestParameters ->> 'FileDownloadPath', requestParameters ->> 'environmentId', requestParameters ->> 'EnvironmentId', userIdentity.arn) AS resource
 FROM cloudtrail
 WHERE eventSource = 'cloudshell.amazonaws.com'
   AND eventName IN ('GetFileDownloadUrls', 'GetFileUploadUrls')

@@ -9,7 +9,7 @@ SELECT eventTime,
        requestParameters AS what,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'autoScalingGroupName', requestParameters ->> 'computeEnvironmentName', requestParameters ->> 'notebookInstanceName', requestParameters ->> 'trainingJobName', requestParameters ->> 'name', eventName) AS resource,
+       coalesce(requestParameters ->> 'autoScalingGroupName', requestParameters ->> 'computeEnvironmentName', requestParameters ->> 'notebookInstanceName', requestParameters ->> 'trainingJobName', requestParameters ->> 'name', requestParameters ->> 'endpointConfigName', requestParameters ->> 'provisionedModelName', requestParameters ->> 'nodegroupName', requestParameters ->> 'serviceName', requestParameters ->> 'service', requestParameters ->> 'taskDefinition', requestParameters ->> 'cluster', requestParameters -> 'instanceNames' ->> 0, responseElements ->> 'spotFleetRequestId', responseElements ->> 'jobFlowId', account) AS resource,
        'Person asked for much compute at once: ' || eventName AS title
 FROM cloudtrail
 WHERE eventSource IN ('ec2.amazonaws.com', 'autoscaling.amazonaws.com', 'batch.amazonaws.com', 'gamelift.amazonaws.com', 'sagemaker.amazonaws.com', 'bedrock.amazonaws.com', 'lightsail.amazonaws.com', 'elasticmapreduce.amazonaws.com', 'ecs.amazonaws.com', 'eks.amazonaws.com',

@@ -9,7 +9,7 @@ SELECT eventTime,
        requestParameters AS what,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'destinationLocationArn', requestParameters ->> 'serverId', requestParameters ->> 'endpointIdentifier', requestParameters ->> 'flowName', eventName) AS resource,
+       coalesce(requestParameters ->> 'destinationLocationArn', requestParameters ->> 'serverId', requestParameters ->> 'endpointIdentifier', requestParameters ->> 'flowName', responseElements ->> 'serverId', responseElements ->> 'locationArn', responseElements ->> 'taskArn', requestParameters ->> 'replicationTaskIdentifier', requestParameters ->> 'connectorId', requestParameters ->> 'sourceLocationArn', requestParameters ->> 'userName', requestParameters ->> 'name', account) AS resource,
        -- data_mover_reaches_outside tells it
        CASE WHEN eventSource = 'transfer.amazonaws.com' AND eventName = 'CreateServer' AND coalesce(requestParameters ->> 'endpointType', 'PUBLIC') = 'PUBLIC' THEN 'low' ELSE 'medium' END AS severity
 FROM cloudtrail

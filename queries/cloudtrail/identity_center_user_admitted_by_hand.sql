@@ -9,7 +9,7 @@ SELECT eventTime,
        requestParameters ->> 'groupId' AS into_group,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'userName', requestParameters ->> 'memberId', responseElements ->> 'userId', eventName) AS resource
+       coalesce(requestParameters ->> 'userName', requestParameters ->> 'memberId', responseElements ->> 'userId', account) AS resource
 FROM cloudtrail
 WHERE eventSource IN ('sso-directory.amazonaws.com', 'identitystore.amazonaws.com')
   AND eventName IN ('CreateUser', 'AddMemberToGroup', 'CreateGroupMembership')

@@ -10,7 +10,7 @@ SELECT eventTime,
        coalesce(requestParameters ->> 'keyName', requestParameters ->> 'name', requestParameters ->> 'description') AS what,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'workspaceId', requestParameters ->> 'apiId', requestParameters ->> 'name', requestParameters ->> 'Name', requestParameters ->> 'email', requestParameters ->> 'brokerId', requestParameters ->> 'broker-id', eventSource) AS resource,
+       coalesce(requestParameters ->> 'workspaceId', requestParameters ->> 'apiId', requestParameters ->> 'name', requestParameters ->> 'Name', requestParameters ->> 'email', requestParameters ->> 'brokerId', requestParameters ->> 'broker-id', account) AS resource,
        CASE WHEN eventSource = 'mq.amazonaws.com' THEN 'User of a message broker was made by a person'
             ELSE 'Key or link into Airflow, Grafana or AppSync, or an administrator of QuickSight, was made by a person' END AS title,
        CASE WHEN eventSource = 'appsync.amazonaws.com' THEN 'low' ELSE 'medium' END AS severity

@@ -9,7 +9,7 @@ SELECT eventTime,
        requestParameters AS change,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'accountId', requestParameters ->> 'policyId', requestParameters ->> 'servicePrincipal', eventName) AS resource,
+       coalesce(requestParameters ->> 'accountId', requestParameters ->> 'policyId', requestParameters ->> 'servicePrincipal', requestParameters ->> 'organizationalUnitId', requestParameters ->> 'targetId', requestParameters ->> 'rootId', requestParameters ->> 'name', account) AS resource,
        -- organization_account_joined and organization_policy_emptied tell it
        CASE WHEN eventName = 'InviteAccountToOrganization'
                  OR eventName = 'UpdatePolicy' AND requestParameters ->> 'content' LIKE '%"Statement"%' AND NOT regexp_like(requestParameters ->> 'content', '"Effect"\s*:\s*"Deny"') THEN 'low' ELSE 'medium' END AS severity,

@@ -12,7 +12,7 @@ SELECT eventTime,
        sourceIPAddress,
        userAgent,
        coalesce(requestParameters ->> 'serviceIdentifier', requestParameters ->> 'serviceNetworkIdentifier', requestParameters ->> 'resourceIdentifier', requestParameters ->> 'accessLogSubscriptionIdentifier', requestParameters ->> 'policyStoreId',
-                requestParameters -> 'ModifyVerifiedAccessEndpointPolicyRequest' ->> 'VerifiedAccessEndpointId', requestParameters -> 'ModifyVerifiedAccessGroupPolicyRequest' ->> 'VerifiedAccessGroupId', eventName) AS resource
+                requestParameters -> 'ModifyVerifiedAccessEndpointPolicyRequest' ->> 'VerifiedAccessEndpointId', requestParameters -> 'ModifyVerifiedAccessGroupPolicyRequest' ->> 'VerifiedAccessGroupId', account) AS resource
 FROM cloudtrail
 WHERE eventSource IN ('ec2.amazonaws.com', 'vpc-lattice.amazonaws.com', 'verifiedpermissions.amazonaws.com')
   AND eventName IN ('ModifyVerifiedAccessEndpointPolicy', 'ModifyVerifiedAccessGroupPolicy', 'ModifyVerifiedAccessInstanceLoggingConfiguration', 'AttachVerifiedAccessTrustProvider',

@@ -9,8 +9,7 @@ SELECT coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn)
 FROM cloudtrail
 WHERE errorCode IS NULL
   AND NOT readOnly
-  -- what a role sets up and changes by such a tool was written down before
-  AND (NOT is_infrastructure_tool()
-       OR is_person())
 GROUP BY account, coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn), concat(eventSource, ':', eventName), tumble(eventTime, INTERVAL '1 hour')
 HAVING rare(concat(eventSource, ':', eventName), 0.2)
+   -- what a role sets up and changes by such a tool was written down before
+   AND count(*) FILTER (WHERE NOT is_infrastructure_tool() OR is_person()) > 0

@@ -6,7 +6,7 @@ SELECT eventTime,
        eventName,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'pullRequestId', requestParameters ->> 'repositoryName', requestParameters ->> 'approvalRuleTemplateName', requestParameters ->> 'pipelineName', requestParameters ->> 'arn', eventName) AS resource,
+       coalesce(requestParameters ->> 'pullRequestId', requestParameters ->> 'repositoryName', requestParameters ->> 'approvalRuleTemplateName', requestParameters ->> 'pipelineName', requestParameters ->> 'arn', requestParameters ->> 'name', account) AS resource,
        CASE WHEN eventName = 'SendTaskSuccess' THEN 'Step of a state machine that waits for an answer was answered by hand'
             WHEN eventSource = 'mpa.amazonaws.com' THEN 'Team whose approval is asked for was changed or deleted'
             ELSE 'Approval that a change or release needs was overridden or taken away' END AS title

@@ -10,7 +10,7 @@ SELECT eventTime,
        requestParameters AS what,
        sourceIPAddress,
        userAgent,
-       coalesce(responseElements ->> 'functionArn', requestParameters ->> 'functionName', requestParameters ->> 'stackName', requestParameters ->> 'name', eventName) AS resource,
+       coalesce(responseElements ->> 'functionArn', requestParameters ->> 'functionName', requestParameters ->> 'stackName', requestParameters ->> 'name', requestParameters ->> 'trainingJobName', requestParameters ->> 'processingJobName', requestParameters ->> 'notebookInstanceName', requestParameters ->> 'modelName', requestParameters ->> 'domainName', requestParameters ->> 'userProfileName', requestParameters ->> 'family', requestParameters ->> 'taskDefinition', requestParameters ->> 'serviceName', requestParameters ->> 'jobDefinitionName', requestParameters ->> 'jobName', requestParameters ->> 'applicationId', requestParameters ->> 'projectName', requestParameters ->> 'environmentName', requestParameters ->> 'launchConfigurationName', requestParameters ->> 'clusterName', requestParameters ->> 'roleAlias', requestParameters ->> 'canaryName', requestParameters ->> 'configurationName', responseElements ->> 'stateMachineArn', requestParameters ->> 'id', account) AS resource,
        -- other rules tell it
        CASE WHEN eventSource IN ('codebuild.amazonaws.com', 'codepipeline.amazonaws.com', 'scheduler.amazonaws.com')
                  OR json_contains(requestParameters, 'overrides', 'taskRoleArn')

@@ -34,4 +34,7 @@ HAVING first_seen(dstaddr, INTERVAL '10 days')
            AND regularity("start") >= 0.7
            AND max(bytes) <= 4 * min(bytes))
    -- a connection that stays open has a record in each interval of the log, which is regular too
-   AND sum("end" - "start") * 2 <= max("start") - min("start")
+   AND (sum("end" - "start") * 2 <= max("start") - min("start")
+        -- one that is made anew each time has a port of its own, though its record may span the interval
+        OR count(DISTINCT srcport) * 4 >= count(DISTINCT "start") * 3
+           AND max(bytes) <= 4 * min(bytes))

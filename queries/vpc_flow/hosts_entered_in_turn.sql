@@ -20,3 +20,5 @@ WHERE dstport IN (22, 3389, 5985, 5986)
   AND coalesce(tcp_flags & 18, 0) <> 18
 GROUP BY srcaddr, dstport, account, hop("start", INTERVAL '30 minutes', INTERVAL '2 hours')
 HAVING count(DISTINCT dstaddr) >= 10
+    OR dstport = 3389
+       AND count(DISTINCT dstaddr) >= 8
