@@ -20,6 +20,8 @@ struct Line {
     account: String,
     region: String,
     actor: Option<String>,
+    #[serde(default)]
+    sessions: Vec<String>,
     source_ip: Option<String>,
     resources: Vec<String>,
     first_seen: String,
@@ -88,6 +90,7 @@ fn finding(line: &[u8]) -> Result<Finding, String> {
         account: line.account,
         region: line.region,
         actor: line.actor,
+        sessions: line.sessions,
         source_ip: line.source_ip,
         resources: line.resources.into_iter().map(Resource).collect(),
         first_seen,

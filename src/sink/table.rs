@@ -93,7 +93,7 @@ fn row(finding: &Finding) -> Vec<String> {
         finding.priority.to_string(),
         finding.severity.to_string(),
         plain(&finding.title),
-        or_dash(finding.who()),
+        or_dash(&finding.who()),
         or_dash(finding.source_ip.as_deref().unwrap_or_default()),
         on(finding),
         when(finding.first_seen),

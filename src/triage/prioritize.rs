@@ -166,8 +166,8 @@ fn asset(finding: &Finding, assets: &[Asset]) -> Option<Term> {
 
 /// One paragraph for a person: what happened, why it ranks where it does, what to do next.
 pub fn explanation(finding: &Finding) -> String {
-    let who = match finding.who() {
-        "" => "an unnamed actor",
+    let who = match finding.who_in_full() {
+        who if who.is_empty() => "an unnamed actor".to_owned(),
         who => who,
     };
     let mut text = format!("{}: by {who}", finding.title.trim_end_matches('.'));
@@ -249,11 +249,14 @@ mod tests {
     fn an_explanation_names_actor_place_and_next_step() {
         let all = [finding("eve", 0)];
         let history = History::of(&Watched::default(), all.iter());
-        let text = explanation(&ranked(&finding("eve", 0), &history, &[], &Feedback::default()));
+        let mut found = ranked(&finding("eve", 0), &history, &[], &Feedback::default());
+        let text = explanation(&found);
         assert!(
             text.starts_with("Something was changed: by eve from 192.0.2.7 on user/eve in account 111122223333"),
             "{text}"
         );
         assert!(text.ends_with("Next: Ask the owner."), "{text}");
+        found.sessions = vec!["i-0123".into()];
+        assert!(explanation(&found).starts_with("Something was changed: by eve in session i-0123 from"));
     }
 }

@@ -83,8 +83,8 @@ impl Incident {
     }
 
     /// Who acted: the lead's actor and then others, by the name people use.
-    pub fn who(&self) -> Vec<&str> {
-        let mut who: Vec<&str> = Vec::new();
+    pub fn who(&self) -> Vec<String> {
+        let mut who: Vec<String> = Vec::new();
         for name in [self.lead()].into_iter().chain(&self.findings).map(Finding::who) {
             if !name.is_empty() && !who.contains(&name) {
                 who.push(name);
