@@ -111,15 +111,19 @@ fn priority(bits: f64) -> u8 {
     ((bits - LEAST) / (MOST - LEAST) * 99.0).round().clamp(0.0, 99.0) as u8
 }
 
-fn severity(finding: &Finding) -> Term {
-    let bits = match finding.severity {
+/// Bits that a severity is worth by itself.
+pub fn prior(severity: Severity) -> f64 {
+    match severity {
         Severity::Informational => 0.0,
         Severity::Low => 1.0,
         Severity::Medium => 3.0,
         Severity::High => 5.0,
         Severity::Critical => 7.0,
-    };
-    Term { name: "severity", bits, why: format!("the rule says {}", finding.severity) }
+    }
+}
+
+fn severity(finding: &Finding) -> Term {
+    Term { name: "severity", bits: prior(finding.severity), why: format!("the rule says {}", finding.severity) }
 }
 
 /// Odds that a match is what the rule's title says, by the rule's own word and by what was found out about its findings.

@@ -241,8 +241,11 @@ mod tests {
     use crate::triage::incident::tests::{at_hour, finding};
 
     fn attack() -> Incident {
-        let mut found =
-            [finding("a/key", "high", 0.0, 9.0), finding("a/user", "low", 1.0, 4.0), finding("a/n", "low", 1.5, -1.0)];
+        let mut found = [
+            finding("a/key", "high", 0.0, 9.0),
+            finding("a/user", "medium", 1.0, 4.0),
+            finding("a/n", "low", 1.5, -1.0),
+        ];
         for (finding, tactic) in found.iter_mut().zip(["persistence", "impact", "impact"]) {
             finding.tags = vec![format!("attack.{tactic}")];
             finding.source_ip = Some("198.51.100.7".into());
