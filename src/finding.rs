@@ -154,9 +154,15 @@ impl Finding {
         let actor = self.actor();
         match self.people() {
             [] => actor.to_owned(),
-            [only] => format!("{only} ({})", permission_set(actor).unwrap_or(actor)),
-            [first, rest @ ..] => format!("{first} +{} ({})", rest.len(), permission_set(actor).unwrap_or(actor)),
+            [only] => self.in_role(only),
+            [first, rest @ ..] => self.in_role(&format!("{first} +{}", rest.len())),
         }
+    }
+
+    /// People with the role that they act in.
+    pub fn in_role(&self, people: &str) -> String {
+        let actor = self.actor();
+        format!("{people} ({})", permission_set(actor).unwrap_or(actor))
     }
 
     /// The same with every session there is: `eve@example.com in role/ops`, `role/web in session i-0123`.
