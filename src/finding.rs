@@ -176,6 +176,17 @@ impl Finding {
         }
     }
 
+    /// Where it came from: the address that all of it has in common, or those that the rule selected as `addresses`.
+    pub fn addresses(&self) -> Vec<String> {
+        let several = || self.evidence.iter().find(|(name, _)| name == "addresses").map(|(_, text)| text.as_str());
+        match (&self.source_ip, several()) {
+            (Some(one), _) => vec![one.clone()],
+            // a list that was cut is none
+            (None, Some(text)) => serde_json::from_str(text).unwrap_or_default(),
+            (None, None) => Vec::new(),
+        }
+    }
+
     /// Whether the actor is a role that IAM Identity Center made, in which everybody with one permission set acts.
     pub fn is_permission_set(&self) -> bool {
         permission_set(self.actor()).is_some()
@@ -349,6 +360,17 @@ pub(crate) mod tests {
         assert_eq!(on("arn:aws:s3:::logs/a:b"), "s3:logs/a:b");
         assert_eq!(on("arn:aws:iam::111122223333:user/eve"), "user/eve");
         assert_eq!(on("i-0123"), "i-0123");
+    }
+
+    #[test]
+    fn addresses_that_differ_are_those_of_the_evidence() {
+        let mut found = one_match("a/b", "eve", Timestamp(0), "e");
+        found.evidence = vec![("addresses".into(), r#"["192.0.2.7","198.51.100.7"]"#.into())];
+        assert_eq!(found.addresses(), ["192.0.2.7"]);
+        found.source_ip = None;
+        assert_eq!(found.addresses(), ["192.0.2.7", "198.51.100.7"]);
+        found.evidence[0].1 = r#"["192.0.2.7","198.5…"#.into();
+        assert_eq!(found.addresses(), [""; 0]);
     }
 
     #[test]

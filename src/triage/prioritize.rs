@@ -175,8 +175,9 @@ pub fn explanation(finding: &Finding) -> String {
         who => who,
     };
     let mut text = format!("{}: by {who}", finding.title.trim_end_matches('.'));
-    if let Some(source) = &finding.source_ip {
-        text.push_str(&format!(" from {source}"));
+    let addresses = finding.addresses();
+    if !addresses.is_empty() {
+        text.push_str(&format!(" from {}", addresses.join(", ")));
     }
     if let Some(resource) = finding.resources.first() {
         text.push_str(&format!(" on {}", resource.short()));

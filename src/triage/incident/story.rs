@@ -96,7 +96,7 @@ fn what_happened(incident: &Incident) -> String {
     if !others.is_empty() {
         text.push_str(&format!(", with {}", listed(others, 3)));
     }
-    let addresses = distinct(incident.findings.iter().filter_map(|finding| finding.source_ip.clone()));
+    let addresses = distinct(incident.findings.iter().flat_map(Finding::addresses));
     if !addresses.is_empty() {
         text.push_str(&format!(", from {}", listed(&addresses, 3)));
     }
