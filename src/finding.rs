@@ -70,6 +70,9 @@ pub struct Finding {
     /// Names of the sessions in which a role acted, at most [`Finding::SESSIONS_MAX`], distinct, in the order of their text:
     /// everybody in IAM Identity Center who has one permission set acts in the same role.
     pub sessions: Vec<String>,
+    /// ARNs of those who assumed the role for these sessions, and theirs; the nearest first, at most
+    /// [`Finding::ASSUMED_BY_MAX`]; filled by triage.
+    pub assumed_by: Vec<String>,
     pub source_ip: Option<String>,
     /// At most [`Finding::RESOURCES_MAX`], distinct, in the order of their text: an order of arrival would make the
     /// finding depend on how its matches were read.
@@ -95,6 +98,7 @@ pub struct Finding {
 impl Finding {
     pub const RESOURCES_MAX: usize = 20;
     pub const SESSIONS_MAX: usize = 10;
+    pub const ASSUMED_BY_MAX: usize = 10;
     pub const EVENT_IDS_MAX: usize = 10;
 
     /// Adds the matches of `other`, which has the same id. Any order and any grouping of folds gives the same finding:
@@ -187,6 +191,18 @@ impl Finding {
         }
     }
 
+    /// Those who assumed the role, as people say it: `role/ops`, `user/eve`, and of people their names.
+    pub fn assumers(&self) -> Vec<String> {
+        let name = |arn: &String| {
+            let (name, session) = (short_actor(arn), arn.rsplit('/').next().unwrap_or_default());
+            match permission_set(name) {
+                Some(set) => format!("{session} ({set})"),
+                None => name.to_owned(),
+            }
+        };
+        self.assumed_by.iter().map(name).collect()
+    }
+
     /// Whether the actor is a role that IAM Identity Center made, in which everybody with one permission set acts.
     pub fn is_permission_set(&self) -> bool {
         permission_set(self.actor()).is_some()
@@ -275,6 +291,7 @@ pub(crate) mod tests {
             region: "us-east-1".into(),
             actor: Some(actor.to_owned()),
             sessions: Vec::new(),
+            assumed_by: Vec::new(),
             source_ip: Some("192.0.2.7".into()),
             resources: vec![Resource("arn:aws:iam::111122223333:user/eve".into())],
             first_seen: time,
@@ -360,6 +377,15 @@ pub(crate) mod tests {
         assert_eq!(on("arn:aws:s3:::logs/a:b"), "s3:logs/a:b");
         assert_eq!(on("arn:aws:iam::111122223333:user/eve"), "user/eve");
         assert_eq!(on("i-0123"), "i-0123");
+    }
+
+    #[test]
+    fn who_assumed_a_role_is_named_as_actors_are() {
+        let mut found = one_match("a/b", "arn:aws:iam::111122223333:role/ops", Timestamp(0), "e");
+        let sso = "arn:aws:sts::111122223333:assumed-role/AWSReservedSSO_Admin_0123456789abcdef/eve@x.org";
+        let role = "arn:aws:sts::111122223333:assumed-role/web/i-0123";
+        found.assumed_by = [role, sso, "arn:aws:iam::111122223333:user/tom"].map(str::to_owned).to_vec();
+        assert_eq!(found.assumers(), ["role/web", "eve@x.org (Admin)", "user/tom"]);
     }
 
     #[test]

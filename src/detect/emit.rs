@@ -112,6 +112,7 @@ pub fn findings(
             region: region.text(*leader).unwrap_or("unknown").to_owned(),
             actor: actor.text(*leader).map(str::to_owned),
             sessions: Vec::new(),
+            assumed_by: Vec::new(),
             source_ip: source_ip.text(*leader).map(str::to_owned),
             resources: Vec::new(),
             first_seen: times[*leader],

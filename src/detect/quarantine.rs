@@ -138,6 +138,7 @@ fn of_weir(own: &str, rule: &Rule, why: &str, period: i64, at: Place) -> Finding
         region: at.region,
         actor: None,
         sessions: Vec::new(),
+        assumed_by: Vec::new(),
         source_ip: None,
         resources: vec![Resource(rule.id.clone())],
         first_seen: at.time,

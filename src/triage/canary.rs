@@ -182,6 +182,7 @@ impl Canary {
             region: region.unwrap_or_else(unknown),
             actor: None,
             sessions: Vec::new(),
+            assumed_by: Vec::new(),
             source_ip: None,
             resources: vec![Resource(name.clone())],
             first_seen: from,

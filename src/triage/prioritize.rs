@@ -174,6 +174,10 @@ pub fn explanation(finding: &Finding) -> String {
         who if who.is_empty() => "an unnamed actor".to_owned(),
         who => who,
     };
+    let who = match &finding.assumers()[..] {
+        [] => who,
+        assumers => format!("{who}, assumed by {}", assumers.join(", by ")),
+    };
     let mut text = format!("{}: by {who}", finding.title.trim_end_matches('.'));
     let addresses = finding.addresses();
     if !addresses.is_empty() {

@@ -55,8 +55,9 @@ pub fn links(finding: &Finding) -> Vec<(Entity, Part)> {
         true => finding.sessions.iter().map(|name| Entity::Principal(String::new(), name.clone())).collect(),
         false => finding.actor.as_ref().map_or_else(Vec::new, |text| acting(text, &finding.account)),
     };
+    let assumers = finding.assumed_by.iter().flat_map(|text| acting(text, &finding.account));
     let address = finding.source_ip.iter().filter_map(|text| address(text));
-    for entity in actor.into_iter().chain(address) {
+    for entity in actor.into_iter().chain(assumers).chain(address) {
         parts.insert(entity, Part::Acts);
     }
     let on = finding.resources.iter().flat_map(|resource| acted_on(&resource.0, &finding.account));
@@ -119,6 +120,11 @@ fn principal(text: &str, account: &str) -> Named {
             named(format!("{kind}/{}", path.rsplit('/').next().unwrap_or_default()))
         }
         Some(("assumed-role", session)) if session.starts_with("AWSServiceRoleFor") => Named::Aws,
+        // the role is everybody's who has the permission set
+        Some(("assumed-role", session)) if session.starts_with("AWSReservedSSO_") => {
+            let person = session.split_once('/').map_or(session, |(_, name)| name);
+            Named::These(vec![Entity::Principal(String::new(), person.to_owned())])
+        }
         Some(("assumed-role", session)) => {
             let role = session.split('/').next().unwrap_or_default();
             let role = Entity::Principal(account.to_owned(), format!("role/{role}"));

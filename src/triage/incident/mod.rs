@@ -85,7 +85,8 @@ impl Incident {
     /// Who acted: the lead's actor and then others, by the name people use.
     pub fn who(&self) -> Vec<String> {
         let mut who: Vec<String> = Vec::new();
-        for name in [self.lead()].into_iter().chain(&self.findings).map(Finding::who) {
+        let names = |finding: &Finding| [vec![finding.who()], finding.assumers()].concat();
+        for name in [self.lead()].into_iter().chain(&self.findings).flat_map(names) {
             if !name.is_empty() && !who.contains(&name) {
                 who.push(name);
             }

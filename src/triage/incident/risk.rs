@@ -314,7 +314,7 @@ mod tests {
             found.terms = vec![term("severity", prior(found.severity)), term("rarity", 9.0), term("asset", 2.0)];
             assert_eq!(weight(&found), expected, "{severity}");
         };
-        check("informational", 0.0 + 1.0 + 2.0);
+        check("informational", 1.0 + 2.0);
         check("low", 1.0 + 2.0 + 2.0);
         check("medium", 3.0 + 6.0 + 2.0);
         check("high", 5.0 + 9.0 + 2.0);

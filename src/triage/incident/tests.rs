@@ -102,6 +102,18 @@ fn who_assumed_a_role_answers_for_its_sessions() {
 }
 
 #[test]
+fn what_one_did_in_several_roles_is_one_incident() {
+    let assumed = |mut found: Finding| {
+        found.assumed_by = vec!["arn:aws:iam::111122223333:user/eve".into()];
+        found
+    };
+    let found = [by("role/ops", finding("a", "high", 0.0, 9.0)), by("role/backup", finding("b", "high", 1.0, 9.0))];
+    assert_eq!(incidents(&found).len(), 2);
+    let all = incidents(&found.map(assumed));
+    assert_eq!(all.iter().map(Incident::who).collect::<Vec<_>>(), [["role/ops", "user/eve", "role/backup"]]);
+}
+
+#[test]
 fn what_is_more_severe_comes_first() {
     let grave = by("user/eve", finding("a", "critical", 0.0, 9.0));
     let many = ["b", "c", "d", "e"].map(|rule| finding(rule, "medium", 0.0, 5.9));
