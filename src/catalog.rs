@@ -15,7 +15,7 @@ pub static REJECT: Table = Table {
     time: "arrived",
     id: None,
     same: &[],
-    names: Names { actor: "", source_ip: "", resource: "origin" },
+    names: Names { actor: "", session: "", source_ip: "", resource: "origin" },
     own: "",
     lookups: &[],
     columns: &[

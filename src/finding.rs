@@ -67,6 +67,12 @@ pub struct Finding {
     pub account: String,
     pub region: String,
     pub actor: Option<String>,
+    /// Names of the sessions in which a role acted, at most [`Finding::SESSIONS_MAX`], distinct, in the order of their text:
+    /// everybody in IAM Identity Center who has one permission set acts in the same role.
+    pub sessions: Vec<String>,
+    /// ARNs of those who assumed the role for these sessions, and theirs; the nearest first, at most
+    /// [`Finding::ASSUMED_BY_MAX`]; filled by triage.
+    pub assumed_by: Vec<String>,
     pub source_ip: Option<String>,
     /// At most [`Finding::RESOURCES_MAX`], distinct, in the order of their text: an order of arrival would make the
     /// finding depend on how its matches were read.
@@ -91,6 +97,8 @@ pub struct Finding {
 
 impl Finding {
     pub const RESOURCES_MAX: usize = 20;
+    pub const SESSIONS_MAX: usize = 10;
+    pub const ASSUMED_BY_MAX: usize = 10;
     pub const EVENT_IDS_MAX: usize = 10;
 
     /// Adds the matches of `other`, which has the same id. Any order and any grouping of folds gives the same finding:
@@ -118,6 +126,7 @@ impl Finding {
         self.count = self.count.saturating_add(other.count);
         self.event_ids.append(&mut other.event_ids);
         self.resources.append(&mut other.resources);
+        self.sessions.append(&mut other.sessions);
         self.settle_lists();
         self.priority = 0;
         self.terms.clear();
@@ -127,6 +136,7 @@ impl Finding {
     pub fn settle_lists(&mut self) {
         keep_smallest(&mut self.event_ids, Finding::EVENT_IDS_MAX);
         keep_smallest(&mut self.resources, Finding::RESOURCES_MAX);
+        keep_smallest(&mut self.sessions, Finding::SESSIONS_MAX);
     }
 
     /// Orders findings of one id by their earliest match. It looks at every field that `fold` takes from that match, so
@@ -141,11 +151,89 @@ impl Finding {
         )
     }
 
-    /// The actor as people say it: `role/name`, `user/name`, `root`, or whatever the log calls it; an assumed role's
-    /// session name is left out.
-    pub fn who(&self) -> &str {
+    /// The actor as people say it: `role/name`, `user/name`, `root`, or whatever the log calls it. People who act in a role
+    /// come before it (`eve@example.com (AdministratorAccess)`, `eve@example.com +2 (role/ops)`); the sessions of programs
+    /// are left out.
+    pub fn who(&self) -> String {
+        let actor = self.actor();
+        match self.people() {
+            [] => actor.to_owned(),
+            [only] => self.in_role(only),
+            [first, rest @ ..] => self.in_role(&format!("{first} +{}", rest.len())),
+        }
+    }
+
+    /// People with the role that they act in.
+    pub fn in_role(&self, people: &str) -> String {
+        let actor = self.actor();
+        format!("{people} ({})", permission_set(actor).unwrap_or(actor))
+    }
+
+    /// The same with every session there is: `eve@example.com in role/ops`, `role/web in session i-0123`.
+    pub fn who_in_full(&self) -> String {
+        let (actor, sessions) = (self.actor(), self.sessions.join(", "));
+        match (self.sessions.len(), self.people()) {
+            (0, _) => actor.to_owned(),
+            (1, []) => format!("{actor} in session {sessions}"),
+            (_, []) => format!("{actor} in sessions {sessions}"),
+            _ => format!("{sessions} in {actor}"),
+        }
+    }
+
+    /// Where it came from: the address that all of it has in common, or those that the rule selected as `addresses`.
+    pub fn addresses(&self) -> Vec<String> {
+        let several = || self.evidence.iter().find(|(name, _)| name == "addresses").map(|(_, text)| text.as_str());
+        match (&self.source_ip, several()) {
+            (Some(one), _) => vec![one.clone()],
+            // a list that was cut is none
+            (None, Some(text)) => serde_json::from_str(text).unwrap_or_default(),
+            (None, None) => Vec::new(),
+        }
+    }
+
+    /// Those who assumed the role, as people say it: `role/ops`, `user/eve`, and of people their names.
+    pub fn assumers(&self) -> Vec<String> {
+        let name = |arn: &String| {
+            let (name, session) = (short_actor(arn), arn.rsplit('/').next().unwrap_or_default());
+            match permission_set(name) {
+                Some(set) => format!("{session} ({set})"),
+                None => name.to_owned(),
+            }
+        };
+        self.assumed_by.iter().map(name).collect()
+    }
+
+    /// Whether the actor is a role that IAM Identity Center made, in which everybody with one permission set acts.
+    pub fn is_permission_set(&self) -> bool {
+        permission_set(self.actor()).is_some()
+    }
+
+    /// The actor's name without a session.
+    pub fn actor(&self) -> &str {
         self.actor.as_deref().map_or("", short_actor)
     }
+
+    /// The sessions, where they are named for people: those of IAM Identity Center are, and so are mail addresses.
+    pub fn people(&self) -> &[String] {
+        let named = |session: &String| session.contains('@');
+        let role = self.actor().starts_with("role/");
+        match role && (permission_set(self.actor()).is_some() || self.sessions.iter().any(named)) {
+            true => &self.sessions,
+            false => &[],
+        }
+    }
+}
+
+/// What follows the id of a role in the principal id of its session: what whoever assumed it called the session.
+pub fn session_name(principal_id: &str) -> Option<&str> {
+    let (role, name) = principal_id.split_once(':')?;
+    (role.starts_with("AROA") && !name.is_empty()).then_some(name)
+}
+
+/// The permission set that IAM Identity Center made a role for: `AWSReservedSSO_NAME_0123456789abcdef`.
+fn permission_set(actor: &str) -> Option<&str> {
+    let name = actor.rsplit('/').next()?.strip_prefix("AWSReservedSSO_")?;
+    Some(name.rsplit_once('_').map_or(name, |(set, _)| set))
 }
 
 fn keep_smallest<T: Ord>(list: &mut Vec<T>, max: usize) {
@@ -202,6 +290,8 @@ pub(crate) mod tests {
             account: "111122223333".into(),
             region: "us-east-1".into(),
             actor: Some(actor.to_owned()),
+            sessions: Vec::new(),
+            assumed_by: Vec::new(),
             source_ip: Some("192.0.2.7".into()),
             resources: vec![Resource("arn:aws:iam::111122223333:user/eve".into())],
             first_seen: time,
@@ -242,6 +332,7 @@ pub(crate) mod tests {
                 found.source_ip = (on % 3 > 0).then(|| format!("192.0.2.{on}"));
                 found.resources = vec![Resource(format!("r{on}"))];
                 found.severity = Severity::ALL[severity];
+                found.sessions = vec![format!("s{on}")];
                 found
             });
         prop::collection::vec(one, 1..40)
@@ -269,6 +360,7 @@ pub(crate) mod tests {
             let whole = fold_all(found);
             prop_assert_eq!(whole.count, total);
             prop_assert!(whole.event_ids.len() <= Finding::EVENT_IDS_MAX && whole.resources.len() <= Finding::RESOURCES_MAX);
+            prop_assert!(whole.sessions.len() <= Finding::SESSIONS_MAX);
             prop_assert_eq!(fold_all(groups), whole);
         }
     }
@@ -285,6 +377,44 @@ pub(crate) mod tests {
         assert_eq!(on("arn:aws:s3:::logs/a:b"), "s3:logs/a:b");
         assert_eq!(on("arn:aws:iam::111122223333:user/eve"), "user/eve");
         assert_eq!(on("i-0123"), "i-0123");
+    }
+
+    #[test]
+    fn who_assumed_a_role_is_named_as_actors_are() {
+        let mut found = one_match("a/b", "arn:aws:iam::111122223333:role/ops", Timestamp(0), "e");
+        let sso = "arn:aws:sts::111122223333:assumed-role/AWSReservedSSO_Admin_0123456789abcdef/eve@x.org";
+        let role = "arn:aws:sts::111122223333:assumed-role/web/i-0123";
+        found.assumed_by = [role, sso, "arn:aws:iam::111122223333:user/tom"].map(str::to_owned).to_vec();
+        assert_eq!(found.assumers(), ["role/web", "eve@x.org (Admin)", "user/tom"]);
+    }
+
+    #[test]
+    fn addresses_that_differ_are_those_of_the_evidence() {
+        let mut found = one_match("a/b", "eve", Timestamp(0), "e");
+        found.evidence = vec![("addresses".into(), r#"["192.0.2.7","198.51.100.7"]"#.into())];
+        assert_eq!(found.addresses(), ["192.0.2.7"]);
+        found.source_ip = None;
+        assert_eq!(found.addresses(), ["192.0.2.7", "198.51.100.7"]);
+        found.evidence[0].1 = r#"["192.0.2.7","198.5…"#.into();
+        assert_eq!(found.addresses(), [""; 0]);
+    }
+
+    #[test]
+    fn people_are_named_before_the_role_they_share() {
+        let check = |role: &str, sessions: &[&str], short: &str, full: &str| {
+            let actor = format!("arn:aws:iam::111122223333:role/{role}");
+            let mut found = one_match("a/b", &actor, Timestamp(0), "e");
+            found.sessions = sessions.iter().map(|name| (*name).to_owned()).collect();
+            assert_eq!((found.who().as_str(), found.who_in_full().as_str()), (short, full));
+        };
+        let sso = "aws-reserved/sso.amazonaws.com/eu-west-1/AWSReservedSSO_Data_Admin_0123456789abcdef";
+        check(sso, &["eve"], "eve (Data_Admin)", &format!("eve in role/{sso}"));
+        check(sso, &[], &format!("role/{sso}"), &format!("role/{sso}"));
+        check("ops", &["eve@x.org", "tom"], "eve@x.org +1 (role/ops)", "eve@x.org, tom in role/ops");
+        check("web", &["i-0123"], "role/web", "role/web in session i-0123");
+        check("web", &["i-0123", "i-0456"], "role/web", "role/web in sessions i-0123, i-0456");
+        let names = ["AROAEXAMPLE:eve", "AIDAEXAMPLE", "AROAEXAMPLE", "AROAEXAMPLE:", "111122223333:eve"];
+        assert_eq!(names.map(session_name), [Some("eve"), None, None, None, None]);
     }
 
     #[test]

@@ -48,6 +48,8 @@ pub const PARTITIONS: &[Column] = &[
 /// SQL expressions, over a table's columns, for who did it, from where, and on what. Empty when the table has no such thing.
 pub struct Names {
     pub actor: &'static str,
+    /// Of whoever acts in a role: `ROLEID:session`.
+    pub session: &'static str,
     pub source_ip: &'static str,
     pub resource: &'static str,
 }

@@ -71,7 +71,7 @@ fn every_kind_comes_back_as_it_was_written() {
         time: "time",
         id: None,
         same: &[],
-        names: Names { actor: "", source_ip: "", resource: "" },
+        names: Names { actor: "", session: "", source_ip: "", resource: "" },
         own: "",
         lookups: &["outer.inner.text", "symbol"],
         columns: &[

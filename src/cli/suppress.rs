@@ -1,5 +1,6 @@
 //! `weir suppress`: what the `[[suppress]]` entries of a configuration would hide of an archive's findings.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -9,9 +10,11 @@ use clap::Args;
 
 use super::archived::Home;
 use super::output::{self, Failure, OrFail};
+use super::run;
 use crate::config::Config;
+use crate::detect::library::{self, Source, near};
 use crate::finding::Finding;
-use crate::rule::Severity;
+use crate::rule::{Rule, Severity};
 use crate::time::Timestamp;
 use crate::triage::Triage;
 use crate::triage::feedback::Verdict;
@@ -40,6 +43,8 @@ pub fn run(flags: &Suppress) -> Result<ExitCode, Failure> {
     Suppressions::new(config.suppress.clone()).or_usage()?;
     let triage = Home::of(flags.archive.as_deref(), &config).and_then(|home| home.triage(&config)).or_usage()?;
     let findings = triage.findings();
+    let sources = run::found(config.rules.as_deref(), &config).or_usage()?.sources;
+    let (rules, _) = library::rules(&sources);
     let mut out = output::open("-").or_output()?;
     let mut hides_confirmed = false;
     let mut write = || -> anyhow::Result<()> {
@@ -47,6 +52,7 @@ pub fn run(flags: &Suppress) -> Result<ExitCode, Failure> {
             let hidden = hidden(entry, &findings)?;
             hides_confirmed |= hidden.iter().any(|finding| triage.feedback().on(finding) == Some(Verdict::Confirmed));
             tell(entry, &hidden, findings.len(), &triage, flags.limit, &mut out)?;
+            tell_of_rules(entry, &rules, &sources, hidden.is_empty(), &mut out)?;
         }
         Ok(out.flush()?)
     };
@@ -77,7 +83,8 @@ fn tell(
     let severities: Vec<String> = Severity::ALL.iter().rev().filter_map(of_severity).collect();
     let expired = Timestamp::parse(&entry.expires).is_some_and(|expires| expires <= Timestamp::now());
     let (until, hides) = if expired { ("expired", "would hide") } else { ("until", "hides") };
-    write!(out, "{} ({}; {until} {}): ", entry.rule, entry.reason, entry.expires)?;
+    let owner = entry.owner.as_ref().map_or_else(String::new, |owner| format!("owner {owner}; "));
+    write!(out, "{} ({}; {owner}{until} {}): ", entry.rule, entry.reason, entry.expires)?;
     match hidden.len() {
         0 => writeln!(out, "{hides} none of {of} open findings")?,
         count => writeln!(out, "{hides} {count} of {of} open findings: {}", severities.join(", "))?,
@@ -99,4 +106,51 @@ fn tell(
         writeln!(out, "  and {} more", shown.len() - limit)?;
     }
     Ok(())
+}
+
+/// Techniques shown at most.
+const TECHNIQUES_SHOWN_MAX: usize = 10;
+
+/// How much detection an entry takes away, whatever the archive has: of which rules it is, and what no other names.
+fn tell_of_rules(
+    entry: &Entry,
+    rules: &[Rule],
+    sources: &[Source],
+    hides_none: bool,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    let alone = Suppressions::new(vec![entry.clone()])?;
+    let is_covered = |rule: &&Rule| alone.without_rule(&[&rule.id]).is_empty();
+    let (covered, others): (Vec<&Rule>, Vec<&Rule>) = rules.iter().partition(is_covered);
+    if covered.is_empty() {
+        // findings about Weir itself are of no rule that is in a file
+        if hides_none {
+            write!(out, "  NO RULE is `{}`", entry.rule)?;
+            match &near(&entry.rule, sources)[..] {
+                [] => writeln!(out)?,
+                near => writeln!(out, ": is it {}?", near.join(" or "))?,
+            }
+        }
+        return Ok(());
+    }
+    if covered.len() > 1 {
+        writeln!(out, "  it is about {} of {} rules", covered.len(), rules.len())?;
+    }
+    let narrower = [&entry.account, &entry.region, &entry.actor, &entry.source_ip, &entry.resource];
+    if narrower.iter().any(|condition| condition.is_some()) {
+        return Ok(());
+    }
+    let lost: Vec<String> = techniques(&covered).difference(&techniques(&others)).map(|id| format!("T{id}")).collect();
+    if !lost.is_empty() {
+        let shown = &lost[..lost.len().min(TECHNIQUES_SHOWN_MAX)];
+        let more = lost.len() - shown.len();
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        writeln!(out, "  no other rule is about {}{more}", shown.join(", "))?;
+    }
+    Ok(())
+}
+
+/// Of ATT&CK, as tags have them: `1078.004`.
+fn techniques<'a>(rules: &[&'a Rule]) -> BTreeSet<&'a str> {
+    rules.iter().flat_map(|rule| &rule.tags).filter_map(|tag| tag.strip_prefix("attack.t")).collect()
 }

@@ -77,8 +77,8 @@ pub enum Then {
 
 /// What becomes of a match.
 pub struct Emit {
-    /// Computed for each match: time, resources, id, severity; account, region, actor, source address; then what
-    /// else the key needs.
+    /// Computed for each match: time, resources, id, severity; account, region, actor, source address, session; then
+    /// what else the key needs.
     pub every: Program,
     /// Positions of the key's values in `every`, counted from the account.
     pub key: Vec<usize>,
@@ -91,6 +91,7 @@ pub struct Emit {
 /// The table's own expressions.
 struct Names {
     actor: Expr,
+    session: Expr,
     source_ip: Expr,
     resource: Expr,
     own: Vec<Expr>,
@@ -113,8 +114,9 @@ impl Names {
     fn plan(state: &SessionState, table: &'static Table) -> Names {
         let or = |sql: &'static str, none: &'static str| if sql.is_empty() { none } else { sql };
         let sql = format!(
-            "SELECT {} AS a, {} AS s, {} AS r FROM {} WHERE {}",
+            "SELECT {} AS a, {} AS p, {} AS s, {} AS r FROM {} WHERE {}",
             or(table.names.actor, "NULL"),
+            or(table.names.session, "NULL"),
             or(table.names.source_ip, "NULL"),
             or(table.names.resource, "NULL"),
             table.name,
@@ -123,9 +125,10 @@ impl Names {
         let query = take_apart(state, &Leaves::new(table), only_statement(&sql));
         let query = query.unwrap_or_else(|error| panic!("the names of table {table:?} do not plan: {error}"));
         let mut items = query.items.into_iter().map(|(_, expr)| expr);
-        let mut next = || items.next().expect("three were selected");
+        let mut next = || items.next().expect("four were selected");
         Names {
             actor: next(),
+            session: next(),
             source_ip: next(),
             resource: next(),
             own: if table.own.is_empty() { Vec::new() } else { split_or(query.condition) },
@@ -355,7 +358,7 @@ impl TableRules {
         Windowed::new(&mut self.leaves, &mut self.asked, grouped, &time)
     }
 
-    /// Time, id, account, region, actor, source address and resource of a row.
+    /// Time, id, account, region, actor, source address, resource and session of a row.
     fn shared_names(&mut self) -> Result<Program> {
         let column = |name: &str| Expr::Column(datafusion::common::Column::new_unqualified(name));
         let names = vec![
@@ -366,6 +369,7 @@ impl TableRules {
             self.names.actor.clone(),
             self.names.source_ip.clone(),
             self.names.resource.clone(),
+            self.names.session.clone(),
         ];
         self.texts(names)
     }
@@ -415,6 +419,7 @@ impl TableRules {
             column("region"),
             actor.clone(),
             own("source_ip").unwrap_or_else(|| self.names.source_ip.clone()),
+            self.names.session.clone(),
         ];
         let mut place = |expr: Expr| {
             names.iter().position(|known| *known == expr).unwrap_or_else(|| {

@@ -15,7 +15,7 @@ use super::spans::plain;
 use super::window::columns::refine;
 use super::window::smallest::Smallest;
 use super::window::text::Values;
-use crate::finding::{Finding, FindingId, Resource};
+use crate::finding::{Finding, FindingId, Resource, session_name};
 use crate::rule::Severity;
 use crate::time::Timestamp;
 
@@ -30,6 +30,9 @@ pub struct Apart {
     pub names: [bool; 4],
     pub resources: bool,
 }
+
+/// Place of the actor in [`Apart::names`].
+const ACTOR: usize = 2;
 
 impl Apart {
     /// By all that a suppression may ask.
@@ -59,7 +62,7 @@ pub fn findings(
     let ids = Texts::of(&every[2])?;
     let (severities, ungraded) = grade(rule.rule.severity, &values(&every[3])?, rows.len());
     let names = every[4..].iter().map(values).collect::<Result<Vec<_>>>()?;
-    let [account, region, actor, source_ip, ..] = names.as_slice() else {
+    let [account, region, actor, source_ip, sessions, ..] = names.as_slice() else {
         unreachable!("an emit program goes on with these")
     };
 
@@ -75,6 +78,10 @@ pub fn findings(
     let by_id: Vec<FindingId> = alike.firsts.iter().map(id).collect();
     let part_of_id = alike.of_row.clone();
     names.iter().zip(apart.names).filter(|(_, apart)| *apart).for_each(|(name, _)| alike.part(name));
+    if apart.names[ACTOR] {
+        // an actor is named by the session too
+        alike.part(sessions);
+    }
     match &resources {
         _ if !apart.resources => {}
         Lists::One(texts) => alike.part(texts),
@@ -104,6 +111,8 @@ pub fn findings(
             account: account.text(*leader).unwrap_or("unknown").to_owned(),
             region: region.text(*leader).unwrap_or("unknown").to_owned(),
             actor: actor.text(*leader).map(str::to_owned),
+            sessions: Vec::new(),
+            assumed_by: Vec::new(),
             source_ip: source_ip.text(*leader).map(str::to_owned),
             resources: Vec::new(),
             first_seen: times[*leader],
@@ -133,6 +142,8 @@ pub fn findings(
         finding.event_ids = earliest.as_slice().iter().map(|(time, id)| (*time, (*id).to_owned())).collect();
         // all of them, past the limit too: triage asks whether every one is suppressed
         finding.resources = resources.of_rows(matches).into_iter().map(|text| Resource(text.to_owned())).collect();
+        finding.sessions =
+            distinct(sessions, matches).into_iter().filter_map(session_name).map(str::to_owned).collect();
         found.push(finding);
     }
     Ok((found, ungraded))
@@ -321,19 +332,21 @@ impl Lists {
     /// Distinct texts of some of the rows, in their order.
     fn of_rows(&self, rows: &[usize]) -> Vec<&str> {
         let mut all: Vec<&str> = match self {
-            Lists::One(texts) => {
-                let mut codes: Vec<(u32, usize)> =
-                    rows.iter().filter_map(|row| Some((texts.code(*row)?, *row))).collect();
-                codes.sort_unstable();
-                codes.dedup_by_key(|(code, _)| *code);
-                codes.into_iter().filter_map(|(_, row)| texts.text(row)).collect()
-            }
+            Lists::One(texts) => distinct(texts, rows),
             Lists::Many(lists) => rows.iter().flat_map(|row| &lists[*row]).map(String::as_str).collect(),
         };
         all.sort_unstable();
         all.dedup();
         all
     }
+}
+
+/// The texts of some rows, each once.
+fn distinct<'a>(texts: &'a Values<str>, rows: &[usize]) -> Vec<&'a str> {
+    let mut codes: Vec<(u32, usize)> = rows.iter().filter_map(|row| Some((texts.code(*row)?, *row))).collect();
+    codes.sort_unstable();
+    codes.dedup_by_key(|(code, _)| *code);
+    codes.into_iter().filter_map(|(_, row)| texts.text(row)).collect()
 }
 
 #[cfg(test)]

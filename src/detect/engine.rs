@@ -464,7 +464,8 @@ struct Judged {
 /// suppressed is then as if each match had been asked, and those of one id can be folded later.
 fn fold(mut all: Vec<Finding>) -> Vec<Finding> {
     fn alike(finding: &Finding) -> impl Ord + '_ {
-        (finding.id, &finding.account, &finding.region, &finding.actor, &finding.source_ip, &finding.resources)
+        let who = (&finding.actor, &finding.sessions, &finding.source_ip);
+        (finding.id, &finding.account, &finding.region, who, &finding.resources)
     }
     all.sort_by(|a, b| alike(a).cmp(&alike(b)));
     let mut found: Vec<Finding> = Vec::with_capacity(all.len());

@@ -137,6 +137,8 @@ fn of_weir(own: &str, rule: &Rule, why: &str, period: i64, at: Place) -> Finding
         account: at.account,
         region: at.region,
         actor: None,
+        sessions: Vec::new(),
+        assumed_by: Vec::new(),
         source_ip: None,
         resources: vec![Resource(rule.id.clone())],
         first_seen: at.time,

@@ -98,6 +98,57 @@ fn a_finding_tells_who_where_and_on_what() {
     );
 }
 
+/// Events of one role, each in a session.
+fn in_sessions(sessions: &[&str]) -> Vec<Value> {
+    let one = |(number, session): (usize, &&str)| {
+        let arn = "arn:aws:iam::111122223333:role/ops";
+        let identity = json!({
+            "type": "AssumedRole", "principalId": format!("AROAEXAMPLE:{session}"),
+            "arn": format!("arn:aws:sts::111122223333:assumed-role/ops/{session}"),
+            "sessionContext": { "sessionIssuer": { "type": "Role", "arn": arn } },
+        });
+        changed(event("CreateUser", &format!("e{number}")), json!({ "userIdentity": identity }))
+    };
+    sessions.iter().enumerate().map(one).collect()
+}
+
+#[test]
+fn a_finding_of_a_role_tells_its_sessions() {
+    let batches = [batch(&in_sessions(&["tom@x.org", "eve@x.org", "tom@x.org"])), batch(&in_sessions(&["ann@x.org"]))];
+    let sql = "SELECT eventName FROM cloudtrail WHERE eventName = 'CreateUser'";
+    let mut detector = detector([rule("", sql)]);
+    detector.keep_apart(Apart::NOTHING);
+    let finding = detector.observe(&batches, Timestamp(0)).into_iter().reduce(|mut a, b| {
+        a.fold(b);
+        a
+    });
+    let finding = finding.unwrap();
+    assert_eq!(finding.sessions, ["ann@x.org", "eve@x.org", "tom@x.org"]);
+    assert_eq!(finding.actor.as_deref(), Some("arn:aws:iam::111122223333:role/ops"));
+    // by a user there is none
+    assert_eq!(found(rule("", sql), &[batch(&[event("CreateUser", "e1")])])[0].sessions, [""; 0]);
+}
+
+#[test]
+fn a_finding_of_a_window_tells_its_sessions() {
+    let sql = "SELECT count(*) AS calls FROM cloudtrail WHERE eventName = 'CreateUser' \
+               GROUP BY account, userIdentity.sessionContext.sessionIssuer.arn, tumble(eventTime, INTERVAL '1 hour') HAVING count(*) >= 3";
+    let of = |sessions: &[&str]| found(rule("", sql), &[batch(&in_sessions(sessions))]);
+    let several = of(&["tom@x.org", "eve@x.org", "tom@x.org"]);
+    assert_eq!(several.len(), 1);
+    assert_eq!(several[0].sessions, ["eve@x.org", "tom@x.org"]);
+}
+
+#[test]
+fn a_suppression_by_actor_parts_the_matches_of_sessions() {
+    let sql = "SELECT eventName FROM cloudtrail WHERE eventName = 'CreateUser'";
+    let mut detector = detector([rule("", sql)]);
+    detector.keep_apart(Apart { names: [false, false, true, false], resources: false });
+    let found = detector.observe(&[batch(&in_sessions(&["tom@x.org", "eve@x.org"]))], Timestamp(0));
+    let sessions: Vec<_> = found.iter().map(|finding| finding.sessions.join(" ")).collect();
+    assert_eq!(sessions, ["eve@x.org", "tom@x.org"]);
+}
+
 #[test]
 fn selected_names_fill_the_finding_instead() {
     let sql = "SELECT 'Made ' || eventName AS title, CASE WHEN eventID = 'e2' THEN 'critical' ELSE 'medium' END AS severity, \
@@ -393,7 +444,7 @@ fn state_of_another_version_is_refused() {
     assert!(detector.restore(&of(&[99])).shared.unwrap().contains("version 99"));
     assert!(detector.restore(&of(&[])).shared.unwrap().contains("empty"));
     // one of before there were parts
-    assert!(detector.restore(&of(&[7, 0])).shared.unwrap().contains("version 7, and this weir reads 9"));
+    assert!(detector.restore(&of(&[7, 0])).shared.unwrap().contains("version 7, and this weir reads 10"));
 }
 
 #[test]

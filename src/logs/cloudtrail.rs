@@ -21,6 +21,7 @@ pub static CLOUDTRAIL: Table = Table {
     same: &["eventid"],
     names: Names {
         actor: "coalesce(useridentity.sessioncontext.sessionissuer.arn, useridentity.arn, useridentity.invokedby, useridentity.principalid)",
+        session: "useridentity.principalid",
         source_ip: "sourceipaddress",
         resource: "resources[1].arn",
     },

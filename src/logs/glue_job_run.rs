@@ -14,7 +14,7 @@ pub static GLUE_JOB_RUN: Table = Table {
     id: None,
     // whoever asks GetJobRuns again is told of the same runs again; of one that is running no more is new than how long it has been
     same: &["id", "lastmodifiedon", "jobname", "jobrunstate", "reportedby"],
-    names: Names { actor: "jobname", source_ip: "", resource: "jobname" },
+    names: Names { actor: "jobname", session: "", source_ip: "", resource: "jobname" },
     own: "",
     lookups: &["id"],
     columns: COLUMNS,

@@ -16,7 +16,7 @@ pub static GUARDDUTY_FINDING: Table = Table {
     time: "updatedat",
     id: Some("id"),
     same: &["id", "updatedat"],
-    names: Names { actor: ACTOR, source_ip: SOURCE_IP, resource: RESOURCE },
+    names: Names { actor: ACTOR, session: "", source_ip: SOURCE_IP, resource: RESOURCE },
     own: "",
     lookups: &[
         "id",

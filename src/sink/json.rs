@@ -20,6 +20,12 @@ pub struct Shown<'a> {
     pub account: &'a str,
     pub region: &'a str,
     pub actor: Option<&'a str>,
+    /// Names of the sessions in which a role acted, where there are any.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub sessions: &'a [String],
+    /// ARNs of those who assumed the role, the nearest first.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub assumed_by: &'a [String],
     pub resources: Vec<&'a str>,
     pub source_ip: Option<&'a str>,
     pub first_seen: String,
@@ -61,6 +67,8 @@ impl<'a> From<&'a Finding> for Shown<'a> {
             account: &finding.account,
             region: &finding.region,
             actor: finding.actor.as_deref(),
+            sessions: &finding.sessions,
+            assumed_by: &finding.assumed_by,
             resources: finding.resources.iter().map(|resource| resource.0.as_str()).collect(),
             source_ip: finding.source_ip.as_deref(),
             first_seen: finding.first_seen.to_string(),

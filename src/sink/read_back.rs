@@ -20,6 +20,10 @@ struct Line {
     account: String,
     region: String,
     actor: Option<String>,
+    #[serde(default)]
+    sessions: Vec<String>,
+    #[serde(default)]
+    assumed_by: Vec<String>,
     source_ip: Option<String>,
     resources: Vec<String>,
     first_seen: String,
@@ -88,6 +92,8 @@ fn finding(line: &[u8]) -> Result<Finding, String> {
         account: line.account,
         region: line.region,
         actor: line.actor,
+        sessions: line.sessions,
+        assumed_by: line.assumed_by,
         source_ip: line.source_ip,
         resources: line.resources.into_iter().map(Resource).collect(),
         first_seen,
@@ -145,6 +151,8 @@ mod tests {
     fn found() -> Finding {
         let mut found = one_match("a/b", "eve", Timestamp(1_500_000), "e1");
         found.priority = 40;
+        found.sessions = vec!["s1".into()];
+        found.assumed_by = vec!["arn:aws:iam::111122223333:user/eve".into()];
         found.window = Some((Timestamp(0), Timestamp(60_000_000)));
         found.evidence = vec![("a".into(), "x".into()), ("b".into(), "y".into())];
         found.terms = vec![Term { name: "rarity", bits: 2.25, why: "seldom".into() }];

@@ -93,12 +93,21 @@ fn row(finding: &Finding) -> Vec<String> {
         finding.priority.to_string(),
         finding.severity.to_string(),
         plain(&finding.title),
-        or_dash(finding.who()),
-        or_dash(finding.source_ip.as_deref().unwrap_or_default()),
+        or_dash(&finding.who()),
+        from(finding),
         on(finding),
         when(finding.first_seen),
         finding.count.to_string(),
     ]
+}
+
+/// `192.0.2.7`, or `192.0.2.7 +1` where there are several.
+fn from(finding: &Finding) -> String {
+    match &finding.addresses()[..] {
+        [] => "-".to_owned(),
+        [only] => plain(only),
+        [first, rest @ ..] => plain(&format!("{first} +{}", rest.len())),
+    }
 }
 
 /// The second; a dash for what has no time.
@@ -223,6 +232,15 @@ mod tests {
     fn escape_sequences_in_a_name_do_not_reach_the_terminal() {
         let text = shown(&[one_match("a/b", "x\u{1b}[31m", Timestamp(0), "e")], Look::default());
         assert!(!text.contains('\u{1b}'), "{text:?}");
+    }
+
+    #[test]
+    fn addresses_that_differ_are_counted() {
+        let mut found = one_match("a/b", "eve", Timestamp(0), "e");
+        found.source_ip = None;
+        found.evidence = vec![("addresses".into(), r#"["192.0.2.7","198.51.100.7"]"#.into())];
+        let text = shown(&[found], Look { width: Some(160), color: false });
+        assert!(text.contains(" 192.0.2.7 +1 "), "{text}");
     }
 
     #[test]

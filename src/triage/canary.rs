@@ -181,6 +181,8 @@ impl Canary {
             account: account.unwrap_or_else(unknown),
             region: region.unwrap_or_else(unknown),
             actor: None,
+            sessions: Vec::new(),
+            assumed_by: Vec::new(),
             source_ip: None,
             resources: vec![Resource(name.clone())],
             first_seen: from,

@@ -1,5 +1,6 @@
 //! Findings as rules make them → fewer, better ones: suppressed, folded by id, and ranked.
 
+pub mod assumed;
 pub mod feedback;
 pub mod heard;
 pub mod prioritize;
@@ -19,6 +20,7 @@ use crate::memory::Memory;
 use crate::rule::{Confidence, Severity};
 use crate::table::Batch;
 use crate::time::Timestamp;
+use assumed::Assumed;
 use canary::{Canaries, Heard};
 use feedback::{Feedback, Verdict};
 use prioritize::{Asset, History, Watched};
@@ -32,6 +34,7 @@ pub struct Triage {
     assets: Vec<Asset>,
     feedback: Feedback,
     watched: Watched,
+    assumed: Assumed,
     open: BTreeMap<FindingId, Open>,
     forgotten: u64,
     opened: BTreeMap<Severity, u64>,
@@ -50,9 +53,10 @@ impl Triage {
     pub const OPEN_MAX: usize = 100_000;
 
     pub fn new(suppressions: Suppressions, assets: Vec<Asset>) -> Triage {
-        let (watched, open, opened) = (Watched::default(), BTreeMap::new(), BTreeMap::new());
+        let (watched, assumed) = (Watched::default(), Assumed::default());
+        let (open, opened) = (BTreeMap::new(), BTreeMap::new());
         let (canaries, feedback, memory) = (Canaries::default(), Feedback::default(), Memory::default());
-        Triage { suppressions, canaries, assets, feedback, watched, open, forgotten: 0, opened, memory }
+        Triage { suppressions, canaries, assets, feedback, watched, assumed, open, forgotten: 0, opened, memory }
     }
 
     /// The same with canaries.
@@ -98,9 +102,12 @@ impl Triage {
     }
 
     /// Notes the hours that the rows are from: a rule that fired once in a month of logs is rarer than one that fired
-    /// once in an hour of them.
+    /// once in an hour of them. Also who assumes which role.
     pub fn watch(&mut self, batches: &[Batch]) {
-        batches.iter().for_each(|batch| self.watched.note(batch));
+        for batch in batches {
+            self.watched.note(batch);
+            self.assumed.note(batch);
+        }
     }
 
     /// Takes matches in; gives the findings that are new, twice as large as when last given, or more severe.
@@ -152,8 +159,7 @@ impl Triage {
         }
         let history = self.history();
         let open = ids.iter().filter_map(|id| self.open.get(id));
-        let mut ranked: Vec<_> =
-            open.map(|open| prioritize::ranked(&open.finding, &history, &self.assets, &self.feedback)).collect();
+        let mut ranked: Vec<_> = open.map(|open| self.shown(&open.finding, &history)).collect();
         rank(&mut ranked);
         ranked
     }
@@ -177,13 +183,15 @@ impl Triage {
     /// All open findings, most urgent first.
     pub fn findings(&self) -> Vec<Finding> {
         let history = self.history();
-        let mut all: Vec<_> = self
-            .open
-            .values()
-            .map(|open| prioritize::ranked(&open.finding, &history, &self.assets, &self.feedback))
-            .collect();
+        let mut all: Vec<_> = self.open.values().map(|open| self.shown(&open.finding, &history)).collect();
         rank(&mut all);
         all
+    }
+
+    /// A finding with its priority, and with those who assumed its role.
+    fn shown(&self, finding: &Finding, history: &History) -> Finding {
+        let assumed_by = self.assumed.by(finding);
+        Finding { assumed_by, ..prioritize::ranked(finding, history, &self.assets, &self.feedback) }
     }
 
     pub fn len(&self) -> usize {
@@ -233,6 +241,7 @@ impl Triage {
             hidden: self.suppressions.counts(),
             canaries: self.canaries.heard(),
             watched: self.watched.0.iter().copied().collect(),
+            assumed: self.assumed.clone(),
             open: self.open.values().map(SavedFinding::from).collect(),
         };
         serde_json::to_vec(&saved).expect("plain data has a JSON form")
@@ -261,6 +270,7 @@ impl Triage {
         self.suppressions.restore(&saved.hidden);
         self.canaries.restore(&saved.canaries);
         self.watched = Watched(saved.watched.into_iter().collect());
+        self.assumed = saved.assumed;
         Ok(())
     }
 
@@ -309,6 +319,8 @@ struct Saved {
     canaries: BTreeMap<String, Heard>,
     /// Hours since 1970 that had rows.
     watched: Vec<i64>,
+    #[serde(default)]
+    assumed: Assumed,
     open: Vec<SavedFinding>,
 }
 
@@ -323,6 +335,8 @@ struct SavedFinding {
     account: String,
     region: String,
     actor: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    sessions: Vec<String>,
     source_ip: Option<String>,
     resources: Vec<String>,
     first_seen: i64,
@@ -349,6 +363,7 @@ impl From<&Open> for SavedFinding {
             account: finding.account,
             region: finding.region,
             actor: finding.actor,
+            sessions: finding.sessions,
             source_ip: finding.source_ip,
             resources: finding.resources.into_iter().map(|resource| resource.0).collect(),
             first_seen: finding.first_seen.0,
@@ -388,6 +403,8 @@ impl TryFrom<SavedFinding> for Open {
             account: saved.account,
             region: saved.region,
             actor: saved.actor,
+            sessions: saved.sessions,
+            assumed_by: Vec::new(),
             source_ip: saved.source_ip,
             resources: saved.resources.into_iter().map(Resource).collect(),
             first_seen: Timestamp(saved.first_seen),
@@ -488,6 +505,24 @@ mod tests {
         assert_eq!(triage.settle(matches(1), Timestamp(0)).len(), 1, "six are twice as many");
         assert!(triage.restore(b"{").is_err() && triage.restore(b"{\"version\":9}").is_err());
         assert_eq!(triage.findings()[0].count, 6, "what is refused changes nothing");
+    }
+
+    #[test]
+    fn who_assumed_a_role_is_told_with_its_findings_after_a_restart_too() {
+        use crate::detect::tests::{batch, changed, event};
+        let answer =
+            serde_json::json!({ "assumedRoleUser": { "arn": "arn:aws:sts::111122223333:assumed-role/ops/s1" } });
+        let assumed = changed(event("AssumeRole", "e1"), serde_json::json!({ "responseElements": answer }));
+        let time = Timestamp::parse("2024-08-01T12:00:00Z").unwrap();
+        let mut found = one_match("cloudtrail/x", "arn:aws:iam::111122223333:role/ops", time, "e2");
+        found.sessions = vec!["s1".into()];
+        let mut triage = triage();
+        triage.watch(&[batch(&[assumed])]);
+        let told = triage.settle(vec![found], Timestamp(0));
+        assert_eq!(told[0].assumed_by, ["arn:aws:iam::111122223333:user/eve"]);
+        let mut again = Triage::new(Suppressions::default(), Vec::new());
+        again.restore(&triage.snapshot()).unwrap();
+        assert_eq!(again.findings(), told);
     }
 
     fn suppressing(conditions: &str) -> Triage {

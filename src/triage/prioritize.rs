@@ -111,15 +111,19 @@ fn priority(bits: f64) -> u8 {
     ((bits - LEAST) / (MOST - LEAST) * 99.0).round().clamp(0.0, 99.0) as u8
 }
 
-fn severity(finding: &Finding) -> Term {
-    let bits = match finding.severity {
+/// Bits that a severity is worth by itself.
+pub fn prior(severity: Severity) -> f64 {
+    match severity {
         Severity::Informational => 0.0,
         Severity::Low => 1.0,
         Severity::Medium => 3.0,
         Severity::High => 5.0,
         Severity::Critical => 7.0,
-    };
-    Term { name: "severity", bits, why: format!("the rule says {}", finding.severity) }
+    }
+}
+
+fn severity(finding: &Finding) -> Term {
+    Term { name: "severity", bits: prior(finding.severity), why: format!("the rule says {}", finding.severity) }
 }
 
 /// Odds that a match is what the rule's title says, by the rule's own word and by what was found out about its findings.
@@ -166,13 +170,18 @@ fn asset(finding: &Finding, assets: &[Asset]) -> Option<Term> {
 
 /// One paragraph for a person: what happened, why it ranks where it does, what to do next.
 pub fn explanation(finding: &Finding) -> String {
-    let who = match finding.who() {
-        "" => "an unnamed actor",
+    let who = match finding.who_in_full() {
+        who if who.is_empty() => "an unnamed actor".to_owned(),
         who => who,
     };
+    let who = match &finding.assumers()[..] {
+        [] => who,
+        assumers => format!("{who}, assumed by {}", assumers.join(", by ")),
+    };
     let mut text = format!("{}: by {who}", finding.title.trim_end_matches('.'));
-    if let Some(source) = &finding.source_ip {
-        text.push_str(&format!(" from {source}"));
+    let addresses = finding.addresses();
+    if !addresses.is_empty() {
+        text.push_str(&format!(" from {}", addresses.join(", ")));
     }
     if let Some(resource) = finding.resources.first() {
         text.push_str(&format!(" on {}", resource.short()));
@@ -249,11 +258,14 @@ mod tests {
     fn an_explanation_names_actor_place_and_next_step() {
         let all = [finding("eve", 0)];
         let history = History::of(&Watched::default(), all.iter());
-        let text = explanation(&ranked(&finding("eve", 0), &history, &[], &Feedback::default()));
+        let mut found = ranked(&finding("eve", 0), &history, &[], &Feedback::default());
+        let text = explanation(&found);
         assert!(
             text.starts_with("Something was changed: by eve from 192.0.2.7 on user/eve in account 111122223333"),
             "{text}"
         );
         assert!(text.ends_with("Next: Ask the owner."), "{text}");
+        found.sessions = vec!["i-0123".into()];
+        assert!(explanation(&found).starts_with("Something was changed: by eve in session i-0123 from"));
     }
 }

@@ -19,6 +19,8 @@ pub struct Entry {
     pub rule: String,
     pub account: Option<String>,
     pub region: Option<String>,
+    /// As the log has it, or as a finding is shown: `arn:aws:iam::111122223333:user/eve`, `user/eve`, and of people who act in a
+    /// role `eve@example.com` or `eve@example.com (AdministratorAccess)`; every session of the finding must match.
     pub actor: Option<String>,
     /// An address or a CIDR block.
     pub source_ip: Option<String>,
@@ -224,7 +226,7 @@ impl Cover {
         self.is_of_rule(&finding.rule)
             && holds(&self.account, Some(&finding.account))
             && holds(&self.region, Some(&finding.region))
-            && holds(&self.actor, finding.actor.as_deref())
+            && self.actor.as_ref().is_none_or(|pattern| is_by(pattern, finding))
             && from
             && on
     }
@@ -233,6 +235,19 @@ impl Cover {
     pub fn is_of_rule(&self, rule: &str) -> bool {
         matches(&self.rule, rule)
     }
+}
+
+/// Whether who acted is called so: in the log, or where findings are shown.
+fn is_by(pattern: &Pattern, finding: &Finding) -> bool {
+    let Some(actor) = finding.actor.as_deref() else { return false };
+    if matches(pattern, actor) || matches(pattern, finding.actor()) {
+        return true;
+    }
+    // past as many there may be others
+    let people = finding.people();
+    let all_are_known = !people.is_empty() && people.len() < Finding::SESSIONS_MAX;
+    let is_one = |person: &String| matches(pattern, person) || matches(pattern, &finding.in_role(person));
+    all_are_known && people.iter().all(is_one)
 }
 
 fn matches(pattern: &Pattern, text: &str) -> bool {
@@ -261,6 +276,30 @@ mod tests {
         assert!(!hides("actor = '*:role/other'"));
         assert!(!hides("source_ip = '198.51.100.1'"));
         assert!(!hides("account = '444455556666'"));
+    }
+
+    #[test]
+    fn an_actor_is_named_as_in_the_log_or_as_it_is_shown() {
+        let check = |actor: &str, sessions: &[&str], pattern: &str, expected: bool| {
+            let entry = format!("rule = '*'\nreason = 'known'\nexpires = '2027-01-01'\nactor = '{pattern}'");
+            let mut found = one_match("a/b", actor, Timestamp(0), "e");
+            found.sessions = sessions.iter().map(|name| (*name).to_owned()).collect();
+            let hides = suppressions(&entry).unwrap().hides(&found, Timestamp::parse("2026-12-31").unwrap());
+            assert_eq!(hides, expected, "{pattern} {sessions:?}");
+        };
+        let user = "arn:aws:iam::111122223333:user/eve";
+        check(user, &[], user, true);
+        check(user, &[], "user/eve", true);
+        check(user, &[], "eve", false);
+        let role = "arn:aws:iam::111122223333:role/aws-reserved/AWSReservedSSO_Admin_0123456789abcdef";
+        check(role, &["eve@x.org"], "eve@x.org", true);
+        check(role, &["eve@x.org"], "eve@x.org (Admin)", true);
+        check(role, &["eve@x.org", "tom@x.org"], "eve@x.org*", false);
+        check(role, &["eve@x.org", "tom@x.org"], "*@x.org", true);
+        check(role, &[], "*@x.org", false);
+        let many: Vec<String> = (0..Finding::SESSIONS_MAX).map(|n| format!("{n}@x.org")).collect();
+        check(role, &many.iter().map(String::as_str).collect::<Vec<_>>(), "*@x.org", false);
+        check("arn:aws:iam::111122223333:role/web", &["i-0123"], "i-0123", false);
     }
 
     #[test]

@@ -151,6 +151,34 @@ fn a_suppression_that_would_hide_what_was_real_says_so() {
 }
 
 #[test]
+fn a_suppression_says_how_much_detection_goes_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    judge(folder.path());
+    let told = |entry: &str| {
+        let entry = format!("[[suppress]]\n{entry}\nreason = 'noise'\nexpires = 2099-01-01\n");
+        fs::write(folder.path().join("weir.toml"), entry).unwrap();
+        let output = weir(&["suppress", "-c", "weir.toml", "--archive", "a", "--limit", "0"], folder.path());
+        assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    let wrong = told("rule = 'cloudtrail/admin_policy_atached'\nowner = 'secops'");
+    assert!(
+        wrong.starts_with("cloudtrail/admin_policy_atached (noise; owner secops; until 2099-01-01): hides none"),
+        "{wrong}"
+    );
+    assert!(
+        wrong.contains("\n  NO RULE is `cloudtrail/admin_policy_atached`: is it cloudtrail/admin_policy_attached"),
+        "{wrong}"
+    );
+    let wide = told("rule = 'cloudtrail/*'");
+    assert!(wide.contains("\n  it is about ") && wide.contains("\n  no other rule is about T1"), "{wide}");
+    let narrow = told("rule = 'cloudtrail/*'\nactor = 'user/christophe'");
+    assert!(!narrow.contains("no other rule") && !narrow.contains("hides none"), "{narrow}");
+    let one = told(&format!("rule = '{RULE}'"));
+    assert!(!one.contains("it is about") && !one.contains("NO RULE"), "{one}");
+}
+
+#[test]
 fn what_is_missing_from_a_verdict_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let said = |words: &[&str]| {

@@ -66,6 +66,8 @@ pub fn findings(rule: &Rule, plan: &Windowed, items: &Items, windows: &[Window])
             account: group.account.least().unwrap_or("unknown").to_owned(),
             region: group.region.least().unwrap_or("unknown").to_owned(),
             actor: given(&actors).or_else(|| group.actor.one().map(str::to_owned)),
+            sessions: group.sessions.as_slice().iter().map(|text| text.to_string()).collect(),
+            assumed_by: Vec::new(),
             source_ip: given(&addresses).or_else(|| group.source_ip.one().map(str::to_owned)),
             resources: resources.into_iter().map(Resource).collect(),
             first_seen: Timestamp(group.first),

@@ -18,7 +18,7 @@ use super::smallest::Smallest;
 use super::state::Left;
 use super::text::{EventId, Text, Values, add_shared};
 use crate::detect::emit::{Lists, times};
-use crate::finding::Finding;
+use crate::finding::{Finding, session_name};
 use crate::time::Timestamp;
 
 /// What a rule selected of a batch. Rows of one key and pane stand together: what a rule remembers is looked up once for them, and
@@ -247,6 +247,7 @@ pub struct Names {
     actor: Who,
     source_ip: Who,
     resources: Lists,
+    sessions: Values<str>,
 }
 
 /// A text of each row.
@@ -293,7 +294,7 @@ impl Who {
 }
 
 impl Names {
-    /// Of the columns for time, id, account, region, actor, source address and resource.
+    /// Of the columns for time, id, account, region, actor, source address, resource and session.
     ///
     /// # Errors
     /// When one of them is not what it should be.
@@ -307,6 +308,7 @@ impl Names {
             actor: Who::of(&columns[4])?,
             source_ip: Who::of(&columns[5])?,
             resources: Lists::of(&columns[6])?,
+            sessions: Values::texts(&columns[7])?,
         })
     }
 
@@ -327,6 +329,7 @@ impl Names {
         self.actor.add(rows, &mut group.actor);
         self.source_ip.add(rows, &mut group.source_ip);
         self.add_resources(rows, &mut group.resources);
+        self.add_sessions(rows, &mut group.sessions);
         self.add_ids(rows, &mut group.event_ids);
     }
 
@@ -343,6 +346,15 @@ impl Names {
                 }
             }
         }
+    }
+
+    fn add_sessions(&self, rows: &[u32], to: &mut Smallest<Text>) {
+        const MAX: usize = Finding::SESSIONS_MAX;
+        self.sessions.each_once(rows.iter().map(|row| *row as usize), |code| {
+            if let Some(name) = session_name(self.sessions.of_code(code)) {
+                to.add_with(MAX, |known| known.as_ref().cmp(name), || name.into());
+            }
+        });
     }
 
     fn add_ids(&self, rows: &[u32], to: &mut Smallest<(i64, EventId)>) {

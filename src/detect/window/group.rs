@@ -21,6 +21,8 @@ pub struct Group {
     pub source_ip: Shared,
     /// The smallest texts, at most [`Finding::RESOURCES_MAX`].
     pub resources: Smallest<Text>,
+    /// The smallest names of sessions, at most [`Finding::SESSIONS_MAX`].
+    pub sessions: Smallest<Text>,
     /// The earliest, at most [`Finding::EVENT_IDS_MAX`].
     pub event_ids: Smallest<(i64, EventId)>,
     pub parts: Vec<Part>,
@@ -109,6 +111,10 @@ impl Shared {
 /// How often a text is shared stands before it.
 const COUNTS: usize = 16;
 
+fn texts_len(texts: &Smallest<Text>) -> usize {
+    texts.places_len() + texts.as_slice().iter().map(|text| text.len() + COUNTS).sum::<usize>()
+}
+
 impl Group {
     /// A group without rows.
     pub fn new(parts: Vec<Part>) -> Group {
@@ -121,6 +127,7 @@ impl Group {
             actor: Shared::None,
             source_ip: Shared::None,
             resources: Smallest::default(),
+            sessions: Smallest::default(),
             event_ids: Smallest::default(),
             parts,
         }
@@ -136,6 +143,7 @@ impl Group {
         self.actor.merge(&other.actor);
         self.source_ip.merge(&other.source_ip);
         self.resources.merge(&other.resources, Finding::RESOURCES_MAX);
+        self.sessions.merge(&other.sessions, Finding::SESSIONS_MAX);
         self.event_ids.merge(&other.event_ids, Finding::EVENT_IDS_MAX);
         self.parts.iter_mut().zip(&other.parts).for_each(|(part, other)| part.merge(other));
     }
@@ -145,8 +153,7 @@ impl Group {
         let names = [&self.account, &self.region, &self.actor, &self.source_ip];
         size_of::<Group>()
             + names.iter().map(|name| name.bytes_len()).sum::<usize>()
-            + self.resources.places_len()
-            + self.resources.as_slice().iter().map(|text| text.len() + COUNTS).sum::<usize>()
+            + [&self.resources, &self.sessions].into_iter().map(texts_len).sum::<usize>()
             + self.event_ids.places_len()
             + self.event_ids.as_slice().iter().map(|(_, id)| id.bytes_len()).sum::<usize>()
             + self.parts.iter().map(Part::bytes_len).sum::<usize>()
@@ -157,8 +164,10 @@ impl Group {
         to.signed(self.first);
         to.signed(self.last);
         [&self.account, &self.region, &self.actor, &self.source_ip].into_iter().for_each(|name| name.write(to));
-        to.number(self.resources.as_slice().len() as u64);
-        self.resources.as_slice().iter().for_each(|text| to.bytes(text.as_bytes()));
+        for texts in [self.resources.as_slice(), self.sessions.as_slice()] {
+            to.number(texts.len() as u64);
+            texts.iter().for_each(|text| to.bytes(text.as_bytes()));
+        }
         to.number(self.event_ids.as_slice().len() as u64);
         for (time, id) in self.event_ids.as_slice() {
             to.signed(*time);
@@ -176,7 +185,9 @@ impl Group {
         for name in [&mut group.account, &mut group.region, &mut group.actor, &mut group.source_ip] {
             *name = Shared::read(from)?;
         }
-        group.resources = (0..from.number()?).map(|_| Some(from.text()?.into())).collect::<Option<_>>()?;
+        for texts in [&mut group.resources, &mut group.sessions] {
+            *texts = (0..from.number()?).map(|_| Some(from.text()?.into())).collect::<Option<_>>()?;
+        }
         let event_id = |from: &mut Reader| Some((from.signed()?, EventId::from(from.text()?.as_str())));
         group.event_ids = (0..from.number()?).map(|_| event_id(from)).collect::<Option<_>>()?;
         for _ in 0..parts {

@@ -21,7 +21,7 @@ pub static GLUE_LOG: Table = Table {
     time: "timestamp",
     id: None,
     same: &[],
-    names: Names { actor: "jobrunid", source_ip: "", resource: "jobrunid" },
+    names: Names { actor: "jobrunid", session: "", source_ip: "", resource: "jobrunid" },
     own: "",
     lookups: &["jobrunid"],
     columns: COLUMNS,

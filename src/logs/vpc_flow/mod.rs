@@ -24,7 +24,7 @@ pub static VPC_FLOW: Table = Table {
     time: "start",
     id: None,
     same: &[],
-    names: Names { actor: "srcaddr", source_ip: "srcaddr", resource: "interface_id" },
+    names: Names { actor: "srcaddr", session: "", source_ip: "srcaddr", resource: "interface_id" },
     own: "",
     lookups: &["srcaddr", "dstaddr", "pkt_srcaddr", "pkt_dstaddr", "interface_id"],
     columns: COLUMNS,

@@ -15,7 +15,7 @@ struct Shown<'a> {
     /// In bits.
     score: f64,
     title: &'a str,
-    who: Vec<&'a str>,
+    who: Vec<String>,
     tactics: Vec<&'a str>,
     first_seen: String,
     last_seen: String,

@@ -25,10 +25,10 @@ fn span(incident: &Incident) -> String {
 
 /// `user/eve`, or `user/eve +2` with those that acted besides.
 fn who(incident: &Incident) -> String {
-    match incident.who()[..] {
+    match &incident.who()[..] {
         [] => "-".to_owned(),
-        [only] => only.to_owned(),
-        [first, ref rest @ ..] => format!("{first} +{}", rest.len()),
+        [only] => only.clone(),
+        [first, rest @ ..] => format!("{first} +{}", rest.len()),
     }
 }
 

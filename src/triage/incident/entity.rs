@@ -10,7 +10,8 @@ use crate::finding::Finding;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Entity {
     /// Account and `user/NAME`, `role/NAME`, `root`, or what else the log calls an actor. Paths are left out: the ARN of a
-    /// role's session has none, that of the role may.
+    /// role's session has none, that of the role may. No account and `eve@example.com` for people of IAM Identity Center, who
+    /// act in many.
     Principal(String, String),
     /// ARN of a session, apart from its role's.
     Session(String),
@@ -26,6 +27,7 @@ impl fmt::Display for Entity {
     /// `role/admin of 111122223333`, or what the log says.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Entity::Principal(account, name) if account.is_empty() => f.write_str(name),
             Entity::Principal(account, name) => write!(f, "{name} of {account}"),
             Entity::Session(text) | Entity::Address(text) | Entity::Key(text) | Entity::Thing(_, text) => {
                 f.write_str(text)
@@ -48,9 +50,14 @@ pub enum Part {
 /// The entities of a finding, each once, in order.
 pub fn links(finding: &Finding) -> Vec<(Entity, Part)> {
     let mut parts = BTreeMap::new();
-    let actor = finding.actor.iter().flat_map(|text| acting(text, &finding.account));
+    let actor = match finding.is_permission_set() && !finding.sessions.is_empty() {
+        // the role is everybody's
+        true => finding.sessions.iter().map(|name| Entity::Principal(String::new(), name.clone())).collect(),
+        false => finding.actor.as_ref().map_or_else(Vec::new, |text| acting(text, &finding.account)),
+    };
+    let assumers = finding.assumed_by.iter().flat_map(|text| acting(text, &finding.account));
     let address = finding.source_ip.iter().filter_map(|text| address(text));
-    for entity in actor.chain(address) {
+    for entity in actor.into_iter().chain(assumers).chain(address) {
         parts.insert(entity, Part::Acts);
     }
     let on = finding.resources.iter().flat_map(|resource| acted_on(&resource.0, &finding.account));
@@ -113,6 +120,11 @@ fn principal(text: &str, account: &str) -> Named {
             named(format!("{kind}/{}", path.rsplit('/').next().unwrap_or_default()))
         }
         Some(("assumed-role", session)) if session.starts_with("AWSServiceRoleFor") => Named::Aws,
+        // the role is everybody's who has the permission set
+        Some(("assumed-role", session)) if session.starts_with("AWSReservedSSO_") => {
+            let person = session.split_once('/').map_or(session, |(_, name)| name);
+            Named::These(vec![Entity::Principal(String::new(), person.to_owned())])
+        }
         Some(("assumed-role", session)) => {
             let role = session.split('/').next().unwrap_or_default();
             let role = Entity::Principal(account.to_owned(), format!("role/{role}"));
@@ -211,6 +223,21 @@ mod tests {
         for text in ["198.51.100.7", "2001:db8::1", "075.050.255.67", "100.63.0.1"] {
             assert_eq!(address(text), Some(Entity::Address(text.into())), "{text}");
         }
+    }
+
+    #[test]
+    fn people_who_share_the_role_of_a_permission_set_are_told_apart() {
+        let role =
+            "arn:aws:iam::111122223333:role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_Admin_0123456789abcdef";
+        let mut found = one_match("a/b", role, Timestamp(0), "e");
+        (found.source_ip, found.resources) = (None, Vec::new());
+        assert_eq!(links(&found), [(principal("role/AWSReservedSSO_Admin_0123456789abcdef"), Part::Acts)]);
+        found.sessions = vec!["eve@x.org".into(), "tom@x.org".into()];
+        let person = |name: &str| (Entity::Principal(String::new(), name.into()), Part::Acts);
+        assert_eq!(links(&found), [person("eve@x.org"), person("tom@x.org")]);
+        assert_eq!(person("eve@x.org").0.to_string(), "eve@x.org");
+        found.actor = Some("arn:aws:iam::111122223333:role/ops".into());
+        assert_eq!(links(&found), [(principal("role/ops"), Part::Acts)]);
     }
 
     #[test]

@@ -66,9 +66,9 @@ pub struct Incident {
 impl Incident {
     pub const FINDINGS_MAX: usize = 500;
     pub const ENTITIES_MAX: usize = 20;
-    /// What does not reach it, and has no finding of severity high or above, is no incident, be it one finding or
-    /// several: it stays among the findings.
-    pub const SCORE_MIN: f64 = 15.0;
+    /// What does not reach it, or is of one rule alone, and has no finding of severity high or above, is no incident: it stays
+    /// among the findings. It is what a medium finding that is new to its actor is worth, with half a bit of anything else.
+    pub const SCORE_MIN: f64 = 7.5;
 
     /// The finding that says best what happened: the most severe, of those the one with the most bits, then the earliest.
     pub fn lead(&self) -> &Finding {
@@ -83,9 +83,10 @@ impl Incident {
     }
 
     /// Who acted: the lead's actor and then others, by the name people use.
-    pub fn who(&self) -> Vec<&str> {
-        let mut who: Vec<&str> = Vec::new();
-        for name in [self.lead()].into_iter().chain(&self.findings).map(Finding::who) {
+    pub fn who(&self) -> Vec<String> {
+        let mut who: Vec<String> = Vec::new();
+        let names = |finding: &Finding| [vec![finding.who()], finding.assumers()].concat();
+        for name in [self.lead()].into_iter().chain(&self.findings).flat_map(names) {
             if !name.is_empty() && !who.contains(&name) {
                 who.push(name);
             }
@@ -94,7 +95,7 @@ impl Incident {
     }
 }
 
-/// The incidents in a set of findings, each of which has its terms and an id of its own; the highest score first. The same
+/// The incidents in a set of findings, each of which has its terms and an id of its own; the most severe first, of those the highest score. The same
 /// set gives the same incidents, in whatever order it comes.
 pub fn incidents(findings: &[Finding]) -> Vec<Incident> {
     let mut sorted: Vec<&Finding> = findings.iter().collect();
@@ -110,7 +111,8 @@ pub fn incidents(findings: &[Finding]) -> Vec<Incident> {
     let groups = join::groups(&nodes);
     let members = |group: Vec<usize>| group.into_iter().map(|place| (sorted[place], &nodes[place])).collect::<Vec<_>>();
     let mut incidents: Vec<_> = groups.into_iter().filter_map(|group| incident(&members(group))).collect();
-    incidents.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.id.cmp(&b.id)));
+    incidents
+        .sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| b.score.total_cmp(&a.score)).then(a.id.cmp(&b.id)));
     incidents
 }
 
@@ -128,10 +130,11 @@ fn incident(group: &[(&Finding, &Node)]) -> Option<Incident> {
 
     let risks = risk::risks(&with_entities, last_seen);
     let tactics = risk::tactics(&found);
-    let reasons = risk::reasons(&found, &risks, &tactics, last_seen);
+    let reasons = risk::reasons(&found, &risks, &risk::steps(&found), last_seen);
     let score: f64 = reasons.iter().map(|reason| reason.bits).sum();
     let worst = found.iter().map(|finding| finding.severity).max();
-    if score < Incident::SCORE_MIN && worst < Some(Severity::High) {
+    let is_of_one_rule = found.iter().all(|finding| finding.rule == first.rule);
+    if (score < Incident::SCORE_MIN || is_of_one_rule) && worst < Some(Severity::High) {
         return None;
     }
     let mut kept: Vec<&Finding> = group.iter().map(|(finding, _)| *finding).collect();

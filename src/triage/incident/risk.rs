@@ -2,19 +2,26 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Incident;
 use super::entity::Entity;
 use super::tactic::Tactic;
-use crate::finding::Finding;
+use crate::finding::{Finding, Term};
 use crate::rule::Severity;
 use crate::time::{MICROS_PER_HOUR, Timestamp};
+use crate::triage::prioritize::prior;
 
 /// Evidence is worth half after so many hours.
 const HALF_LIFE_HOURS: f64 = 6.0;
-/// Bits for each tactic past the first, and more for each that was reached after an earlier one of the kill chain.
+/// Bits for each tactic past the first that a finding of medium severity or above is about, and more for each that was reached after an earlier one of the kill chain.
 const CHAIN: f64 = 3.0;
 const FORWARD: f64 = 2.0;
 /// What entities other than the strongest add counts so much.
 const OTHERS: f64 = 0.5;
+/// What is new to an actor adds at most so much for each bit of its severity: a role that never did any of it before sets off many
+/// low rules in its first minute of honest work.
+const RARITY_FOR_SEVERITY: f64 = 2.0;
+/// Of one tactic the second rule counts so much, the third that much of it, and so on: they tell of the same work.
+const NEXT_OF_TACTIC: f64 = 0.5;
 /// A rule that fires on an actor in every other hour tells nothing new: log2((hours + 4) / hours it fired in) is then 1.
 const HABIT_BITS: f64 = 1.0;
 
@@ -42,16 +49,67 @@ pub fn bits(finding: &Finding) -> f64 {
     finding.terms.iter().map(|term| term.bits).sum()
 }
 
+/// What a finding is worth to an incident: its bits, of its rarity no more than its severity allows.
+fn weight(finding: &Finding) -> f64 {
+    finding.terms.iter().map(|term| counted(finding, term)).sum::<f64>().max(0.0)
+}
+
+fn counted(finding: &Finding, term: &Term) -> f64 {
+    match term.name {
+        "rarity" => term.bits.min((RARITY_FOR_SEVERITY * prior(finding.severity)).max(1.0)),
+        _ => term.bits,
+    }
+}
+
 /// Whether a finding counts: its bits are above zero, and it is no habit of its actor's. The rest is noise, which is shown
 /// where it belongs and changes nothing.
 pub fn is_evidence(finding: &Finding) -> bool {
-    let habit = |term: &crate::finding::Term| term.name == "rarity" && term.bits <= HABIT_BITS;
+    let habit = |term: &Term| term.name == "rarity" && term.bits <= HABIT_BITS;
     bits(finding) > 0.0 && !finding.terms.iter().any(habit)
 }
 
+/// What one rule adds to a set of evidence.
+struct Part<'a> {
+    /// Of its best finding faded by age, and of its repeats; of both as much as its tactic leaves.
+    bits: f64,
+    best: &'a Finding,
+    matches: u64,
+    /// Rules of its tactic that are worth more.
+    behind: i32,
+}
+
 /// What a set of evidence is worth at a time: of each rule the best finding, faded by its age, and for repeats
-/// log2(matches) / 4. A rule names tactic and technique, so that it stands for all three.
-fn of_rules<'a>(evidence: &[&'a Finding], at: Timestamp) -> BTreeMap<&'a str, (f64, &'a Finding, u64)> {
+/// log2(matches) / 4, which is no more than the finding itself; and of each tactic its best rule whole.
+fn of_rules<'a>(evidence: &[&'a Finding], at: Timestamp) -> BTreeMap<&'a str, Part<'a>> {
+    let mut families: BTreeMap<Family, Vec<(&str, Part)>> = BTreeMap::new();
+    for (rule, (bits, best, matches)) in best_of_rules(evidence, at) {
+        let bits = bits + repeats(best, matches);
+        families.entry(Family::of(best)).or_default().push((rule, Part { bits, best, matches, behind: 0 }));
+    }
+    // of equal ones the first by name
+    families.values_mut().for_each(|parts| parts.sort_by(|(_, a), (_, b)| b.bits.total_cmp(&a.bits)));
+    let behind = |(behind, (rule, part)): (usize, (&'a str, Part<'a>))| {
+        let behind = i32::try_from(behind).unwrap_or(i32::MAX);
+        (rule, Part { bits: part.bits * NEXT_OF_TACTIC.powi(behind), behind, ..part })
+    };
+    families.into_values().flat_map(|parts| parts.into_iter().enumerate().map(behind)).collect()
+}
+
+/// What findings of one actor tell the same of: their tactic, or the rule that has none.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Family<'a> {
+    Tactic(Tactic),
+    Rule(&'a str),
+}
+
+impl Family<'_> {
+    fn of(finding: &Finding) -> Family<'_> {
+        Tactic::of(&finding.tags).map_or(Family::Rule(&finding.rule), Family::Tactic)
+    }
+}
+
+/// Of each rule the finding that is worth most, and the matches of all.
+fn best_of_rules<'a>(evidence: &[&'a Finding], at: Timestamp) -> BTreeMap<&'a str, (f64, &'a Finding, u64)> {
     let mut rules: BTreeMap<&str, (f64, &Finding, u64)> = BTreeMap::new();
     for &finding in evidence {
         let bits = faded(finding, at);
@@ -65,19 +123,19 @@ fn of_rules<'a>(evidence: &[&'a Finding], at: Timestamp) -> BTreeMap<&'a str, (f
 }
 
 fn faded(finding: &Finding, at: Timestamp) -> f64 {
-    bits(finding) * (-age_hours(finding, at) / HALF_LIFE_HOURS).exp2()
+    weight(finding) * (-age_hours(finding, at) / HALF_LIFE_HOURS).exp2()
 }
 
 fn age_hours(finding: &Finding, at: Timestamp) -> f64 {
     at.0.saturating_sub(finding.last_seen.0) as f64 / MICROS_PER_HOUR as f64
 }
 
-fn repeats(matches: u64) -> f64 {
-    (matches.max(1) as f64).log2() / 4.0
+fn repeats(finding: &Finding, matches: u64) -> f64 {
+    ((matches.max(1) as f64).log2() / 4.0).min(weight(finding))
 }
 
 fn worth(evidence: &[&Finding], at: Timestamp) -> f64 {
-    of_rules(evidence, at).values().map(|(bits, _, matches)| bits + repeats(*matches)).sum()
+    of_rules(evidence, at).values().map(|part| part.bits).sum()
 }
 
 /// Tactics in the order in which they were reached; of those reached at once the earlier of the kill chain first.
@@ -94,6 +152,15 @@ pub fn tactics(evidence: &[&Finding]) -> Vec<(Timestamp, Tactic)> {
     tactics
 }
 
+/// Those that a finding of medium severity or above is about. What is low alone is a hint, and no step of an attack.
+pub fn steps(evidence: &[&Finding]) -> Vec<(Timestamp, Tactic)> {
+    tactics(&firm(evidence))
+}
+
+fn firm<'a>(evidence: &[&'a Finding]) -> Vec<&'a Finding> {
+    evidence.iter().copied().filter(|finding| finding.severity >= Severity::Medium).collect()
+}
+
 /// 3 bits for each tactic past the first, 2 more for each that is a step forward. What was reached in one instant is no
 /// step.
 fn chain(tactics: &[(Timestamp, Tactic)]) -> f64 {
@@ -108,7 +175,7 @@ pub fn risks<'a>(evidence: &[(&'a Finding, Vec<Entity>)], at: Timestamp) -> Vec<
         entities.iter().for_each(|entity| on.entry(entity).or_default().push(finding));
     }
     let risk = |(entity, findings): (&Entity, Vec<&'a Finding>)| {
-        let bits = worth(&findings, at) + chain(&tactics(&findings));
+        let bits = worth(&findings, at) + chain(&steps(&findings));
         (Risk { entity: entity.clone(), bits, findings: findings.len() }, findings)
     };
     let mut risks: Vec<_> = on.into_iter().map(risk).collect();
@@ -123,7 +190,7 @@ pub fn risks<'a>(evidence: &[(&'a Finding, Vec<Entity>)], at: Timestamp) -> Vec<
 pub fn reasons(
     evidence: &[&Finding],
     risks: &[(Risk, Vec<&Finding>)],
-    tactics: &[(Timestamp, Tactic)],
+    steps: &[(Timestamp, Tactic)],
     at: Timestamp,
 ) -> Vec<Reason> {
     let mut counted = BTreeSet::new();
@@ -134,36 +201,49 @@ pub fn reasons(
         let fresh: Vec<&Finding> = findings.iter().copied().filter(|finding| counted.insert(finding.id)).collect();
         // the first entity is the strongest, and findings without any are as one
         let share = if entity == risks.first().map(|(risk, _)| risk) { 1.0 } else { OTHERS };
-        for (rule, (best, finding, matches)) in of_rules(&fresh, at) {
-            let bits = (best + repeats(matches)) * share;
-            let why = why(finding, matches, at, entity.filter(|_| share < 1.0));
+        for (rule, part) in of_rules(&fresh, at) {
+            let bits = part.bits * share;
+            let why = why(&part, at, entity.filter(|_| share < 1.0));
             match reasons.get_mut(rule) {
                 Some(reason) => {
                     reason.bits += bits;
                     reason.why.push_str(&format!("; {why}"));
                 }
-                None => drop(reasons.insert(rule, Reason { bits, what: finding.title.clone(), why })),
+                None => drop(reasons.insert(rule, Reason { bits, what: part.best.title.clone(), why })),
             }
         }
     }
     let mut reasons: Vec<Reason> = reasons.into_values().collect();
-    if tactics.len() > 1 {
-        let names: Vec<_> = tactics.iter().map(|(_, tactic)| tactic.as_str()).collect();
-        let what = format!("{} tactics of an attack", tactics.len());
-        reasons.push(Reason { bits: chain(tactics), what, why: names.join(", then ") });
+    if steps.len() > 1 {
+        let names: Vec<_> = steps.iter().map(|(_, tactic)| tactic.as_str()).collect();
+        let what = format!("{} tactics of an attack", steps.len());
+        reasons.push(Reason { bits: chain(steps), what, why: names.join(", then ") });
     }
     reasons.sort_by(|a, b| b.bits.total_cmp(&a.bits));
     reasons
 }
 
-fn why(finding: &Finding, matches: u64, at: Timestamp, other: Option<&Risk>) -> String {
-    let mut why: Vec<String> = finding.terms.iter().map(|term| format!("{} {:+.1}", term.name, term.bits)).collect();
+fn why(part: &Part, at: Timestamp, other: Option<&Risk>) -> String {
+    let (finding, matches) = (part.best, part.matches);
+    let term = |term: &Term| match counted(finding, term) {
+        all if all == term.bits => format!("{} {all:+.1}", term.name),
+        some => format!("{} {some:+.1} of {:+.1}", term.name, term.bits),
+    };
+    let mut why: Vec<String> = finding.terms.iter().map(term).collect();
     let age = age_hours(finding, at);
     if age >= 0.5 {
         why.push(format!("faded over {age:.0} h"));
     }
     if matches > 1 {
-        why.push(format!("{matches} matches {:+.1}", repeats(matches)));
+        why.push(format!("{matches} matches {:+.1}", repeats(finding, matches)));
+    }
+    if part.behind > 0 {
+        let tactic = Tactic::of(&finding.tags).map_or("rule", Tactic::as_str);
+        why.push(format!(
+            "1/{:.0} of it, being number {} for {tactic}",
+            NEXT_OF_TACTIC.powi(-part.behind),
+            part.behind + 1
+        ));
     }
     if let Some(risk) = other {
         why.push(format!("by half, being on {}", risk.entity));
@@ -172,14 +252,17 @@ fn why(finding: &Finding, matches: u64, at: Timestamp, other: Option<&Risk>) -> 
 }
 
 /// At least that of the worst evidence; one step above it where the score says so: a rule knows one act, not what led to it.
+/// High and above by its score is only what findings of medium severity or above tell of from two sides.
 pub fn severity(evidence: &[&Finding], score: f64) -> Severity {
     let worst = evidence.iter().map(|finding| finding.severity).max().unwrap_or(Severity::Informational);
     let band = match score {
-        45.0.. => Severity::Critical,
+        40.0.. => Severity::Critical,
         25.0.. => Severity::High,
-        10.0.. => Severity::Medium,
+        Incident::SCORE_MIN.. => Severity::Medium,
         _ => Severity::Low,
     };
+    let sides: BTreeSet<Family> = firm(evidence).into_iter().map(Family::of).collect();
+    let band = if sides.len() < 2 { band.min(Severity::Medium) } else { band };
     let above = Severity::ALL.into_iter().find(|severity| *severity > worst).unwrap_or(worst);
     worst.max(band.min(above))
 }
@@ -189,21 +272,80 @@ mod tests {
     use super::*;
     use crate::triage::incident::tests::{at_hour, finding};
 
-    fn check(evidence: &[(f64, &str)], score: f64, expected: Severity) {
-        let findings: Vec<_> = evidence.iter().map(|(bits, word)| finding("r", word, 0.0, *bits)).collect();
+    fn check(evidence: &[(&str, &str)], score: f64, expected: Severity) {
+        let findings: Vec<_> = evidence.iter().map(|(rule, word)| finding(rule, word, 0.0, 1.0)).collect();
         let findings: Vec<_> = findings.iter().collect();
         assert_eq!(severity(&findings, score), expected, "{evidence:?} {score}");
     }
 
     #[test]
     fn the_score_raises_the_severity_by_one_step_at_most() {
-        check(&[(1.0, "medium")], 9.0, Severity::Medium);
-        check(&[(1.0, "medium")], 24.9, Severity::Medium);
-        check(&[(1.0, "medium")], 25.0, Severity::High);
-        check(&[(1.0, "medium")], 99.0, Severity::High);
-        check(&[(1.0, "informational"), (1.0, "low")], 99.0, Severity::Medium);
-        check(&[(1.0, "critical")], 99.0, Severity::Critical);
-        check(&[(1.0, "high")], 3.0, Severity::High);
+        let two = [("a", "medium"), ("b", "medium")];
+        check(&two, 7.0, Severity::Medium);
+        check(&two, 24.9, Severity::Medium);
+        check(&two, 25.0, Severity::High);
+        check(&two, 99.0, Severity::High);
+        check(&[("a", "informational"), ("b", "low")], 99.0, Severity::Medium);
+        check(&[("a", "high"), ("b", "medium")], 40.0, Severity::Critical);
+        check(&[("a", "high"), ("b", "medium")], 39.9, Severity::High);
+        check(&[("a", "critical")], 99.0, Severity::Critical);
+        check(&[("a", "high")], 3.0, Severity::High);
+    }
+
+    #[test]
+    fn what_tells_of_one_side_only_is_not_made_high() {
+        check(&[("a", "medium"), ("a", "medium")], 99.0, Severity::Medium);
+        check(&[("a", "medium"), ("b", "low")], 99.0, Severity::Medium);
+        check(&[("a", "high"), ("b", "low")], 99.0, Severity::High);
+        let mut found = [finding("a", "medium", 0.0, 1.0), finding("b", "medium", 0.0, 1.0)];
+        for finding in &mut found {
+            finding.tags = vec!["attack.impact".into()];
+        }
+        assert_eq!(severity(&[&found[0], &found[1]], 99.0), Severity::Medium, "of one tactic");
+        found[1].tags = vec!["attack.execution".into()];
+        assert_eq!(severity(&[&found[0], &found[1]], 99.0), Severity::High);
+    }
+
+    #[test]
+    fn what_is_new_adds_no_more_than_twice_the_severity() {
+        let term = |name, bits| Term { name, bits, why: String::new() };
+        let check = |severity: &str, expected: f64| {
+            let mut found = finding("a", severity, 0.0, 0.0);
+            found.terms = vec![term("severity", prior(found.severity)), term("rarity", 9.0), term("asset", 2.0)];
+            assert_eq!(weight(&found), expected, "{severity}");
+        };
+        check("informational", 1.0 + 2.0);
+        check("low", 1.0 + 2.0 + 2.0);
+        check("medium", 3.0 + 6.0 + 2.0);
+        check("high", 5.0 + 9.0 + 2.0);
+        let mut habit = finding("a", "low", 0.0, 1.0);
+        habit.terms.push(term("rarity", -2.0));
+        assert_eq!(weight(&habit), 0.0, "nothing takes away from others");
+    }
+
+    #[test]
+    fn further_rules_of_a_tactic_count_half_a_quarter_and_so_on() {
+        let mut found =
+            [finding("a", "high", 0.0, 4.0), finding("b", "high", 0.0, 8.0), finding("c", "high", 0.0, 2.0)];
+        let worth_of = |found: &[Finding]| worth(&found.iter().collect::<Vec<_>>(), at_hour(0.0));
+        assert_eq!(worth_of(&found), 14.0, "none has a tactic");
+        for finding in &mut found {
+            finding.tags = vec!["attack.impact".into()];
+        }
+        assert_eq!(worth_of(&found), 8.0 + 4.0 / 2.0 + 2.0 / 4.0);
+        let evidence: Vec<_> = found.iter().collect();
+        let parts = of_rules(&evidence, at_hour(0.0));
+        assert_eq!(why(&parts["c"], at_hour(0.0), None), "severity +2.0, 1/4 of it, being number 3 for impact");
+    }
+
+    #[test]
+    fn what_is_low_is_no_step_of_an_attack() {
+        let mut found = [finding("a", "medium", 0.0, 4.0), finding("b", "low", 1.0, 8.0)];
+        for (finding, tactic) in found.iter_mut().zip(["execution", "impact"]) {
+            finding.tags = vec![format!("attack.{tactic}")];
+        }
+        let evidence: Vec<_> = found.iter().collect();
+        assert_eq!((tactics(&evidence).len(), steps(&evidence).len()), (2, 1));
     }
 
     #[test]
@@ -233,8 +375,8 @@ mod tests {
         found.terms[0].bits = -0.1;
         assert!(!is_evidence(&found));
         found.terms = vec![
-            crate::finding::Term { name: "severity", bits: 5.0, why: String::new() },
-            crate::finding::Term { name: "rarity", bits: 1.0, why: String::new() },
+            Term { name: "severity", bits: 5.0, why: String::new() },
+            Term { name: "rarity", bits: 1.0, why: String::new() },
         ];
         assert!(!is_evidence(&found), "in every other hour");
         found.terms[1].bits = 1.01;

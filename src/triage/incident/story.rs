@@ -87,15 +87,16 @@ fn one_of_each_rule(incident: &Incident) -> Vec<&Finding> {
 
 fn what_happened(incident: &Incident) -> String {
     let lead = incident.lead();
-    let (who, others) = match incident.who()[..] {
-        [] => ("an unnamed actor".to_owned(), Vec::new()),
-        [who, ref others @ ..] => (who.to_owned(), others.to_vec()),
+    let all = incident.who();
+    let (who, others) = match &all[..] {
+        [] => ("an unnamed actor", &[][..]),
+        [who, others @ ..] => (who.as_str(), others),
     };
-    let mut text = who;
+    let mut text = who.to_owned();
     if !others.is_empty() {
-        text.push_str(&format!(", with {}", listed(&others, 3)));
+        text.push_str(&format!(", with {}", listed(others, 3)));
     }
-    let addresses = distinct(incident.findings.iter().filter_map(|finding| finding.source_ip.clone()));
+    let addresses = distinct(incident.findings.iter().flat_map(Finding::addresses));
     if !addresses.is_empty() {
         text.push_str(&format!(", from {}", listed(&addresses, 3)));
     }
@@ -163,7 +164,7 @@ fn steps(incident: &Incident) -> Vec<Step> {
         time: of[0].first_seen,
         tactic: Tactic::of(&of[0].tags),
         title: of[0].title.clone(),
-        who: of[0].who().to_owned(),
+        who: of[0].who(),
         on: on(of.iter().copied()),
         count: of.iter().fold(0, |count, finding| count.saturating_add(finding.count)),
         is_noise,
@@ -240,8 +241,11 @@ mod tests {
     use crate::triage::incident::tests::{at_hour, finding};
 
     fn attack() -> Incident {
-        let mut found =
-            [finding("a/key", "high", 0.0, 9.0), finding("a/user", "low", 1.0, 4.0), finding("a/n", "low", 1.5, -1.0)];
+        let mut found = [
+            finding("a/key", "high", 0.0, 9.0),
+            finding("a/user", "medium", 1.0, 4.0),
+            finding("a/n", "low", 1.5, -1.0),
+        ];
         for (finding, tactic) in found.iter_mut().zip(["persistence", "impact", "impact"]) {
             finding.tags = vec![format!("attack.{tactic}")];
             finding.source_ip = Some("198.51.100.7".into());

@@ -79,12 +79,14 @@ fn what_only_others_have_counts_half() {
 }
 
 #[test]
-fn one_finding_is_an_incident_when_it_is_severe_or_weighs_enough() {
+fn findings_are_an_incident_when_one_is_severe_or_several_weigh_enough() {
     let is_one = |severity, bits| !incidents(&[finding("a", severity, 0.0, bits)]).is_empty();
     assert!(is_one("high", 0.1));
-    assert!(is_one("low", 15.0));
-    assert!(!is_one("medium", 14.9));
+    assert!(!is_one("medium", 99.0), "it is a finding");
     assert!(!is_one("high", 0.0), "noise");
+    let two = |a, b| !incidents(&[finding("a", "medium", 0.0, a), finding("b", "low", 0.0, b)]).is_empty();
+    assert!(two(7.0, 0.5));
+    assert!(!two(7.0, 0.4));
 }
 
 #[test]
@@ -95,8 +97,29 @@ fn who_assumed_a_role_answers_for_its_sessions() {
     let of_others = by("role/other", finding("c", "high", 20.0, 9.0));
     let all = incidents(&[acted, of_others, assumed]);
     let who: Vec<_> = all.iter().map(Incident::who).collect();
-    assert_eq!(who, [vec!["role/admin", "user/eve"], vec!["role/other"]]);
-    assert_eq!(all[0].findings.iter().map(|found| found.rule.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+    assert_eq!(who, [vec!["role/other"], vec!["role/admin", "user/eve"]]);
+    assert_eq!(all[1].findings.iter().map(|found| found.rule.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+}
+
+#[test]
+fn what_one_did_in_several_roles_is_one_incident() {
+    let assumed = |mut found: Finding| {
+        found.assumed_by = vec!["arn:aws:iam::111122223333:user/eve".into()];
+        found
+    };
+    let found = [by("role/ops", finding("a", "high", 0.0, 9.0)), by("role/backup", finding("b", "high", 1.0, 9.0))];
+    assert_eq!(incidents(&found).len(), 2);
+    let all = incidents(&found.map(assumed));
+    assert_eq!(all.iter().map(Incident::who).collect::<Vec<_>>(), [["role/ops", "user/eve", "role/backup"]]);
+}
+
+#[test]
+fn what_is_more_severe_comes_first() {
+    let grave = by("user/eve", finding("a", "critical", 0.0, 9.0));
+    let many = ["b", "c", "d", "e"].map(|rule| finding(rule, "medium", 0.0, 5.9));
+    let all = incidents(&[&many[..], &[grave]].concat());
+    let ranked: Vec<_> = all.iter().map(|one| (one.severity, one.score)).collect();
+    assert_eq!(ranked, [(Severity::Critical, 9.0), (Severity::Medium, 23.6)]);
 }
 
 #[test]
