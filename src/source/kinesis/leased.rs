@@ -625,7 +625,10 @@ impl Keeper {
     /// its children have leases: who makes these finds the lease of their parent, which stays for as long as the stream has it.
     async fn settle(&mut self, moved: &[Position], note: &Note) -> Result<bool, Lost> {
         let leases = self.still_own(moved)?;
-        debug_assert!(leases.len() <= SETTLED_MAX, "pieces of so many shards at most are handed on between two commits");
+        debug_assert!(
+            leases.len() <= SETTLED_MAX,
+            "pieces of so many shards at most are handed on between two commits"
+        );
         let leases = &leases[..leases.len().min(SETTLED_MAX)];
         let settled = self.table.settle(note, &self.me, leases).await;
         let is_settled = matches!(settled, Ok(true));
