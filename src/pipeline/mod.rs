@@ -174,7 +174,7 @@ pub async fn run(
             working = spawn_blocking(move || Ok(worker));
         }
         // while one round is worked on, the next is gathered: never more than two are in memory
-        let (round, ended) = gather(&mut events, round_bytes_max, &stop).await;
+        let (round, ended) = gather(&mut events, round_bytes_max, config.follow, &stop).await;
         let mut worker = working.await.context("a turn panicked")??;
         working = spawn_blocking(move || HEALTH.during(|| worker.turn(round)).map(|()| worker));
         if ended {
@@ -227,15 +227,17 @@ impl Round {
 
 /// Takes what comes until the round is full, has waited long enough, or the input ends (then also `true`).
 ///
-/// It also ends after [`ROUND_WAIT`] with nothing, so that rows already read do not wait for new ones.
-async fn gather(events: &mut Events, bytes_max: usize, stop: &CancellationToken) -> (Round, bool) {
+/// It also ends after [`ROUND_WAIT`] with nothing, so that rows already read do not wait for new ones; told to stop, input that ends
+/// gets [`STOP_WAIT`] as a whole.
+async fn gather(events: &mut Events, bytes_max: usize, follow: bool, stop: &CancellationToken) -> (Round, bool) {
     let mut round = Round::default();
     let mut cut = now() + ROUND_WAIT;
     while round.bytes < bytes_max {
+        let waiting = follow || !stop.is_cancelled() || !round.pieces.is_empty();
         let event = tokio::select! {
             biased;
             event = events.next() => event,
-            () = sleep_until(cut) => return (round, false),
+            () = sleep_until(cut), if waiting => return (round, false),
             () = async {
                 stop.cancelled().await;
                 sleep(STOP_WAIT).await;
