@@ -43,7 +43,14 @@ pub fn run(flags: &Suppress) -> Result<ExitCode, Failure> {
     Suppressions::new(config.suppress.clone()).or_usage()?;
     let triage = Home::of(flags.archive.as_deref(), &config).and_then(|home| home.triage(&config)).or_usage()?;
     let findings = triage.findings();
-    let sources = run::found(config.rules.as_deref(), &config).or_usage()?.sources;
+    // who looks from another machine may not have them
+    let sources = match run::found(config.rules.as_deref(), &config) {
+        Ok(found) => found.sources,
+        Err(error) => {
+            output::say(format_args!("weir: how much detection the entries take away is not known: {error:#}"));
+            Vec::new()
+        }
+    };
     let (rules, _) = library::rules(&sources);
     let mut out = output::open("-").or_output()?;
     let mut hides_confirmed = false;
@@ -52,7 +59,9 @@ pub fn run(flags: &Suppress) -> Result<ExitCode, Failure> {
             let hidden = hidden(entry, &findings)?;
             hides_confirmed |= hidden.iter().any(|finding| triage.feedback().on(finding) == Some(Verdict::Confirmed));
             tell(entry, &hidden, findings.len(), &triage, flags.limit, &mut out)?;
-            tell_of_rules(entry, &rules, &sources, hidden.is_empty(), &mut out)?;
+            if !rules.is_empty() {
+                tell_of_rules(entry, &rules, &sources, hidden.is_empty(), &mut out)?;
+            }
         }
         Ok(out.flush()?)
     };

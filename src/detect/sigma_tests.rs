@@ -269,7 +269,9 @@ fn one_event() -> impl Strategy<Value = Value> {
             *place = value;
         };
         // an error code that is null and one that is missing are told apart by nobody
-        set(&["errorCode"], if flags.2 { Some(json!(name.1)) } else { name.1.map(Value::from) });
+        // an empty one is none
+        let error = name.1.filter(|error| !error.is_empty());
+        set(&["errorCode"], if flags.2 { Some(json!(error)) } else { error.map(Value::from) });
         set(&["userAgent"], name.2.map(Value::from));
         set(&["sourceIPAddress"], name.3.map(Value::from));
         set(&["userIdentity", "type"], Some(json!("IAMUser")));

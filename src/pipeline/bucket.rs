@@ -16,7 +16,9 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::put_object::PutObjectError;
 use aws_sdk_s3::primitives::ByteStream;
+use futures::future::join_all;
 use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 
 use self::layout::{Head, Kept, Layout, Pack, Values};
 use super::commit::Commit;
@@ -26,7 +28,7 @@ use crate::aws::tried::{NOT_WITHOUT_DOING_IT, Outcome, Tried};
 use crate::aws::{Aws, Kind, Trouble};
 use crate::health::HEALTH;
 use crate::source::claims::{Lost, Note, random_name};
-use crate::wait::{block_on, pause};
+use crate::wait::{block_on, pause, timeout};
 
 mod layout;
 
@@ -38,6 +40,9 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// Tries of the first calls, which a person may be waiting for.
 const TRIES_MAX: u32 = 5;
 
+/// An end waits for what is being removed for so long.
+const REMOVAL_WAIT: Duration = Duration::from_secs(5);
+
 /// A state in a bucket that this worker has taken.
 pub struct Bucket {
     client: Client,
@@ -48,6 +53,8 @@ pub struct Bucket {
     /// Names the writer, so that a write whose answer was lost is known again.
     writer: String,
     held: Mutex<Held>,
+    /// Removals that are under way.
+    removing: Mutex<Vec<JoinHandle<()>>>,
 }
 
 #[derive(Default)]
@@ -156,6 +163,7 @@ impl Bucket {
             owner: aws.expected_bucket_owner().map(str::to_owned),
             writer: writer.to_owned(),
             held: Mutex::default(),
+            removing: Mutex::default(),
         })
     }
 
@@ -381,17 +389,27 @@ impl Bucket {
         }
     }
 
-    /// Removes packs that no head names, or will name. Nobody waits for it: what is left over, the next worker sweeps.
+    /// Removes packs that no head names, or will name. No commit waits for it: what is left over, the next worker sweeps.
     fn remove(&self, names: impl Iterator<Item = String>) {
+        let mut removing = self.removing.lock().expect("nobody panics while holding it");
+        removing.retain(|removal| !removal.is_finished());
         for name in names {
             let delete = self.client.delete_object().bucket(&self.bucket).key(self.pack_key(&name));
             let delete = delete.set_expected_bucket_owner(self.owner.clone()).send();
-            self.runtime.spawn(async move {
+            removing.push(self.runtime.spawn(async move {
                 if let Err(error) = delete.await {
                     let error = Trouble::of("s3:DeleteObject", &error).to_string();
                     tracing::warn!(name, error, "a part of the state that is needed no more cannot be removed");
                 }
-            });
+            }));
+        }
+    }
+
+    /// Waits for what is being removed, for a time: once the program has ended nobody removes it before another worker begins.
+    pub fn wait_for_removals(&self) {
+        let removing = std::mem::take(&mut *self.removing.lock().expect("nobody panics while holding it"));
+        if !removing.is_empty() {
+            let _ = block_on(&self.runtime, timeout(REMOVAL_WAIT, join_all(removing)));
         }
     }
 

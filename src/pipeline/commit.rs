@@ -157,6 +157,13 @@ impl State {
         Ok(State(Home::Bucket(Box::new(Bucket::take(address, writer, again, aws, runtime)?))))
     }
 
+    /// Waits for what the last commits needed no more to be removed, see [`Bucket::wait_for_removals`].
+    pub fn wait_for_removals(&self) {
+        if let Home::Bucket(bucket) = &self.0 {
+            bucket.wait_for_removals();
+        }
+    }
+
     /// Whether the state is elsewhere than the archive, which may then be gone while it is there.
     pub fn is_remote(&self) -> bool {
         matches!(self.0, Home::Bucket(_))

@@ -833,6 +833,7 @@ impl Worker {
         post::drain(&self.stages.posts);
         // what was accepted leaves the outbox
         self.commit()?;
+        self.stages.state.iter().for_each(State::wait_for_removals);
         self.spent("send", start);
         self.summary = self.tally();
         let findings = self.stages.triage.findings();

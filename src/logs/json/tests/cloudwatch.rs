@@ -253,7 +253,7 @@ fn rows_of_logs_insights_over_a_glue_log_have_its_account_and_group() {
     let names = ["@timestamp", "@message", "@logStream", "@log"];
     let rows = [
         ["2024-08-01 11:30:23.000", "24/08/01 11:30:23 ERROR Main: failed", stream.as_str(), log],
-        ["2024-08-01 11:30:24.000", "printed, by it", stream.as_str(), log],
+        ["2024-08-01 11:30:24.000", "24/08/01 11:30:24 INFO Main: printed, by it", stream.as_str(), log],
     ];
     let csv: String =
         [names].iter().chain(&rows).map(|row| row.map(|cell| format!("\"{cell}\"")).join(",") + "\n").collect();
