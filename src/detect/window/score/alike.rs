@@ -164,9 +164,12 @@ fn largest(found: &HashMap<Name, Name>) -> Vec<Name> {
     groups.into_iter().map(|(_, group)| group).collect()
 }
 
+/// Which band of a signature it is, and what is in it.
+type Band = (usize, [u32; BAND]);
+
 /// The owners that groups are named for, by each of their bands.
 #[derive(Default)]
-struct Heads(HashMap<(usize, [u32; BAND]), Vec<(Name, Smallest)>>);
+struct Heads(HashMap<Band, Vec<(Name, Smallest)>>);
 
 impl Heads {
     fn add(&mut self, name: Name, smallest: &Smallest) {
@@ -187,7 +190,7 @@ impl Heads {
     }
 }
 
-fn bands(smallest: &Smallest) -> impl Iterator<Item = (usize, [u32; BAND])> {
+fn bands(smallest: &Smallest) -> impl Iterator<Item = Band> {
     let bands = smallest.chunks_exact(BAND).enumerate();
     bands.map(|(place, band)| (place, band.try_into().expect("a band has so many")))
 }
