@@ -87,6 +87,9 @@ impl Detector {
         }
         while let Some(place) = self.over(model_max, |windows| windows.model.bytes_len()) {
             let shed = self.windows.get_mut(&place).expect("the rule has windows").shed_learnt();
+            if shed == 0 {
+                break;
+            }
             self.spend(&self.rule(place).rule.clone(), RuleCost { shed, ..RuleCost::default() });
         }
         found.extend(fold(lost));

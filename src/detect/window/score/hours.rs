@@ -188,7 +188,13 @@ impl Hours {
         leaving.iter().for_each(|(_, name)| {
             self.owners.remove(name);
         });
-        leaving.len() as u64
+        let mut peers: Vec<Name> = self.peers.keys().copied().collect();
+        peers.sort_unstable();
+        peers.truncate(peers.len().div_ceil(4));
+        peers.iter().for_each(|name| {
+            self.peers.remove(name);
+        });
+        (leaving.len() + peers.len()) as u64
     }
 
     pub fn write(&self, to: &mut Writer) {
