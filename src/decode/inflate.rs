@@ -41,10 +41,10 @@ pub fn whole(gzip: &[u8], max: usize) -> Option<Vec<u8>> {
     if length > max || length / 1100 > gzip.len() {
         return None;
     }
-    // libdeflate stops after the first member without a word. Were there a second, the first member's size would
-    // stand before its magic bytes.
-    let [a, b, c, d] = size;
-    if memchr::memmem::find(gzip, &[a, b, c, d, 0x1f, 0x8b, 8]).is_some() {
+    // libdeflate stops after the first member without a word, and its size stands at the end of the file where others are as long:
+    // what may be the head of another is left to the stream, which knows
+    let may_begin = |at: usize| gzip.get(at + 3).is_some_and(|flags| flags & 0b1110_0000 == 0);
+    if memchr::memmem::find_iter(gzip, &[0x1f, 0x8b, 8]).skip(1).any(may_begin) {
         return None;
     }
     let mut bytes = reuse::buffer(length + PADDING);
@@ -261,6 +261,9 @@ mod tests {
         let padded = [gzip(b"hello, "), vec![0; 512], gzip(b"you"), vec![0; 7]].concat();
         assert_eq!(whole(&padded, 1000), None);
         assert_eq!(stream(padded, WIDE), (b"hello, you".to_vec(), String::new()));
+        let as_long = [gzip(b"hello"), vec![0; 100], gzip(b"there")].concat();
+        assert_eq!(whole(&as_long, 1000), None);
+        assert_eq!(stream(as_long, WIDE), (b"hellothere".to_vec(), String::new()));
         let (out, why) = stream([gzip(b"hello"), vec![0, 1]].concat(), WIDE);
         assert_eq!(out, b"hello");
         assert!(!why.is_empty());

@@ -20,7 +20,7 @@ use super::{Event, Feed, Gone, PANICKED, Piece, layout};
 use crate::decode::{self, Counts, Input, Reader};
 use crate::mark;
 use crate::position::{Offset, Position};
-use crate::table::Origin;
+use crate::table::{Origin, Reject};
 
 /// Files up to this size are read whole, so that gzip can be inflated in one shot; larger ones are streamed.
 const WHOLE_BYTES_MAX: u64 = 4 << 20;
@@ -391,7 +391,7 @@ fn read_file(file: &File, files: &Files, feed: &Feed) -> Result<(), Gone> {
         _ => 0,
     };
     let unreadable = |error: io::Error| Event::Unreadable { name: file.name.clone(), why: error.to_string() };
-    let Opened { mut reader, handle, mut tail } = match open(file, files, &feed.decode, &feed.stop) {
+    let Opened { mut reader, handle, mut tail, mut cut } = match open(file, files, &feed.decode, &feed.stop) {
         Ok(Some(opened)) => opened,
         Ok(None) => {
             files.queue.miss(file);
@@ -408,6 +408,11 @@ fn read_file(file: &File, files: &Files, feed: &Feed) -> Result<(), Gone> {
             return Ok(());
         }
         let (mut rejects, mut counts) = (Vec::new(), Counts::default());
+        if let Some(cut) = cut.take() {
+            let tally = counts.of("");
+            (tally.records, tally.rejects) = (tally.records + 1, tally.rejects + 1);
+            rejects.push(cut);
+        }
         let next = match reader.next(&mut rejects, &mut counts) {
             Ok(next) => next,
             Err(error) => return feed.blocking_send(unreadable(error)),
@@ -484,14 +489,19 @@ struct Opened {
     handle: Option<fs::File>,
     /// What was read of it before.
     tail: Option<Tail>,
+    /// A line of which the beginning was read before, as if it were all.
+    cut: Option<Reject>,
 }
+
+const WAS_CUT: &str =
+    "the line that begins so had no end when it was read: the row of its beginning stays, and all of it is read now";
 
 /// Opens a file behind what was read of it; `None` when another has its name by now, or it is not of lines any more, and it will be found
 /// again.
 fn open(file: &File, files: &Files, options: &decode::Options, stop: &CancellationToken) -> io::Result<Option<Opened>> {
     let origin = Arc::new(Origin::from_name(&file.name));
     let start = |input: Input, handle: Option<fs::File>| {
-        Ok(Some(Opened { reader: decode::open(input, origin.clone(), options), handle, tail: None }))
+        Ok(Some(Opened { reader: decode::open(input, origin.clone(), options), handle, tail: None, cut: None }))
     };
     if file.name == "-" {
         return start(Input::Stream(Box::new(Pipe::standard_input(stop.clone())?)), None);
@@ -511,10 +521,12 @@ fn open(file: &File, files: &Files, options: &decode::Options, stop: &Cancellati
     let opened = if let Some(tail) = tail {
         let before = tail.before(&handle)?;
         let mut rest = handle.try_clone()?;
-        rest.seek(SeekFrom::Start(tail.bytes()))?;
-        let rest = rest.take(file.bytes - tail.bytes());
+        rest.seek(SeekFrom::Start(before.offset))?;
+        let rest = rest.take(file.bytes - before.offset);
+        let cut = half_written::read(&handle, before.offset, tail.bytes() - before.offset)?;
+        let cut = (!cut.is_empty()).then(|| Reject::new(&origin, before.offset, "", WAS_CUT, &cut));
         let reader = decode::go_on(Box::new(rest), before, origin, options)?;
-        Some(Opened { reader, handle: Some(handle), tail: Some(tail) })
+        Some(Opened { reader, handle: Some(handle), tail: Some(tail), cut })
     } else if file.bytes <= WHOLE_BYTES_MAX {
         // with room for the padding, so that a file that is not compressed is parsed where it was read to
         let mut bytes = Vec::with_capacity(file.bytes as usize + decode::PADDING + 1);

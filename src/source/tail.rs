@@ -19,6 +19,8 @@ use crate::position::{Checkpoint, Offset, Position};
 /// What of a text's beginning says what it is, and how long its header may be.
 const HEAD_BYTES: u64 = 2 << 20;
 const HEADER_BYTES: u64 = 64 << 10;
+/// A line that was cut off is not found when more of it was read.
+const LINE_BYTES: u64 = 1 << 20;
 /// Of the hash in a partition's name.
 const TAIL_DIGITS: usize = 16;
 
@@ -108,7 +110,20 @@ impl Tail {
             Ok((place, String::from_utf8_lossy(first_line(&text).trim_ascii()).into_owned()))
         };
         let header = self.header.map(line).transpose()?;
-        Ok(Before { head: read(file, 0, HEAD_BYTES.min(self.mark.bytes))?, header, offset: self.mark.bytes })
+        let head = read(file, 0, HEAD_BYTES.min(self.mark.bytes))?;
+        Ok(Before { head, header, offset: self.cut_line(file)?.unwrap_or(self.mark.bytes) })
+    }
+
+    /// Where the last line begins that was read, if it had no end then, and has more now: it was being written.
+    fn cut_line(&self, file: &File) -> io::Result<Option<u64>> {
+        let Some(last) = self.mark.bytes.checked_sub(1) else { return Ok(None) };
+        if !matches!(read(file, last, 2)?[..], [before, behind] if before != b'\n' && !matches!(behind, b'\n' | b'\r'))
+        {
+            return Ok(None);
+        }
+        let from = self.mark.bytes.saturating_sub(LINE_BYTES);
+        let line = memchr::memrchr(b'\n', &read(file, from, self.mark.bytes - from)?);
+        Ok(line.map(|end| from + end as u64 + 1).or((from == 0).then_some(0)))
     }
 }
 

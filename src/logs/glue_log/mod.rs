@@ -5,14 +5,13 @@ mod json;
 mod place;
 
 pub use self::json::settled;
-pub use self::place::is_of_a_job;
+pub use self::place::{Place, is_of_a_job};
 
 use std::sync::Arc;
 
 use self::entry::Prefix;
-use self::place::Place;
 use super::text::{self, Columns};
-use crate::decode::{Body, Counts, Lines, Options, Records, Shape, reuse};
+use crate::decode::{Body, Context, Counts, Lines, Options, Records, Shape, reuse};
 use crate::table::{Batch, Column, Kind, Names, Origin, Reject, Table};
 
 pub static GLUE_LOG: Table = Table {
@@ -125,13 +124,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn read(
-        &mut self,
-        body: Lines,
-        context: Option<&crate::decode::Context>,
-        rejects: &mut Vec<Reject>,
-        counts: &mut Counts,
-    ) {
+    fn read(&mut self, body: Lines, context: Option<&Context>, rejects: &mut Vec<Reject>, counts: &mut Counts) {
         let entries = text::entries(&body);
         let length = body.text.len();
         let mut bytes = body.text.into_padded();
@@ -204,7 +197,7 @@ impl Reader<'_> {
         start: usize,
         end: usize,
         (time, is_export): (Option<i64>, bool),
-        context: Option<&crate::decode::Context>,
+        context: Option<&Context>,
     ) {
         let at = |name| text::column(&GLUE_LOG, name);
         let text =
@@ -232,15 +225,13 @@ impl Reader<'_> {
             Some(message) => self.columns.set_new_text(at("message"), message.trim_ascii_end()),
             None => self.columns.set_text(at("message"), bytes, begin, begin + trimmed),
         }
-        let source = if entry::is_progress(&text[message..]) { Some("progress") } else { place.source };
-        let around = [
-            ("source", source),
-            ("executor", place.executor.as_deref()),
-            ("jobrunid", place.run.as_deref()),
-            ("loggroup", context.and_then(|context| context.log_group.as_deref())),
-            ("logstream", context.and_then(|context| context.log_stream.as_deref()).or(stream)),
-        ];
-        for (name, value) in around {
+        let is_progress = entry::is_progress(&text[message..]);
+        for (name, value) in beside(place, context) {
+            let value = match name {
+                "source" if is_progress => Some("progress"),
+                "logstream" => value.or(stream),
+                _ => value,
+            };
             if let Some(value) = value {
                 self.columns.set_new_text(at(name), value);
             }
@@ -248,6 +239,17 @@ impl Reader<'_> {
         self.columns.set_partition(&text::Source { origin: self.origin, offset: self.offset, context });
         self.columns.rows += 1;
     }
+}
+
+/// What an entry does not say itself, by column: where it came from, by its place and by the envelope around it.
+pub fn beside<'a>(place: &'a Place, context: Option<&'a Context>) -> [(&'static str, Option<&'a str>); 5] {
+    [
+        ("source", place.source),
+        ("executor", place.executor.as_deref()),
+        ("jobrunid", place.run.as_deref()),
+        ("loggroup", context.and_then(|context| context.log_group.as_deref())),
+        ("logstream", context.and_then(|context| context.log_stream.as_deref())),
+    ]
 }
 
 #[cfg(test)]
@@ -258,7 +260,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::decode::{Context, Entry, Text};
+    use crate::decode::{Entry, Text};
     use crate::time::Timestamp;
 
     fn read(text: &str, context: Option<Context>, entries: Vec<Entry>) -> (RecordBatch, Counts) {

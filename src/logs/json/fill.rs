@@ -149,6 +149,20 @@ impl Fill {
         !self.unmapped.is_empty() && memchr::memmem::find(&self.unmapped, name).is_some()
     }
 
+    /// Gives a column of the row that was read a text, if it has none.
+    pub fn complete(&mut self, name: &str, text: Option<&str>) {
+        let (row, Some(text)) = (self.rows, text) else { return };
+        match self.plan.find(name) {
+            Some(Action::Symbol(builder)) if !self.symbols[builder].is_set(row) => {
+                self.symbols[builder].set(row, text.as_bytes());
+            }
+            Some(Action::Text(builder)) if !self.texts[builder].is_set(row) => {
+                self.side_text(builder, row, text.as_bytes());
+            }
+            _ => {}
+        }
+    }
+
     /// Completes the row that was read.
     #[inline]
     pub fn keep(&mut self, fallback: &Fallback<'_>) {

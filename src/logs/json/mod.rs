@@ -18,6 +18,7 @@ mod scalar;
 mod tests;
 mod walk;
 
+use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
 use arrow::array::RecordBatch;
@@ -29,6 +30,7 @@ use self::plan::Plan;
 use self::walk::{Cursor, Stop};
 use super::TABLES;
 use super::build::Arena;
+use super::glue_log::{self, GLUE_LOG, Place};
 use crate::decode::cut::{closing_quote, is_text_of_records};
 use crate::decode::index::Indexer;
 use crate::decode::{Context, Counts, Entry, Json, Lines, Open as OpenBefore, Options, PADDING, Records, Text, reuse};
@@ -68,6 +70,8 @@ pub struct Parser<'a> {
     messages: Option<Messages>,
     nested: Vec<Nested>,
     packed: packed::Queue,
+    /// Where the texts stood that were taken out of the object being read, but for those of other items of a list in it.
+    texts: Vec<Range<usize>>,
     /// What is read stands in `Records`.
     in_records: bool,
 }
@@ -126,6 +130,7 @@ impl<'a> Parser<'a> {
             messages: None,
             nested: Vec::new(),
             packed: packed::Queue::default(),
+            texts: Vec::new(),
             in_records: false,
         }
     }
@@ -258,8 +263,7 @@ impl<'a> Parser<'a> {
             }
         }
         if ends && !damaged && !frames.is_empty() {
-            let table = self.last.map_or("", |open| self.fills[open].fill.plan.table.name);
-            self.reject(table, end, LIST_CUT_OFF, &[], around);
+            self.reject(self.last_table(), end, LIST_CUT_OFF, &[], around);
         }
         padded.truncate(end + PADDING);
         self.keep(padded);
@@ -309,7 +313,13 @@ impl<'a> Parser<'a> {
                     cursor.go(at + 1);
                     Ok(())
                 }
-                b'"' if frames.last() == Some(&Frame::Wrapper) => skip_member(cursor),
+                b'"' if frames.last() == Some(&Frame::Wrapper) => match enter_list(cursor) {
+                    true => {
+                        frames.push(Frame::Array);
+                        Ok(())
+                    }
+                    false => skip_member(cursor),
+                },
                 b'"' if is_text_of_records(&bytes[here..end]) => self.quoted(cursor, here, end, around),
                 0 => {
                     cursor.go(at + 1);
@@ -325,7 +335,15 @@ impl<'a> Parser<'a> {
                     }
                     continue;
                 }
-                _ => Err(Stop::Damaged(instead_of_record(&bytes[here..end]))),
+                _ => match instead_of_record(&bytes[here..end]) {
+                    Some((what, length)) => {
+                        self.reject(self.last_table(), here, what, &bytes[here..here + length], around);
+                        cursor.seek(here + length);
+                        cursor.settle(cursor.at(), here + length);
+                        Ok(())
+                    }
+                    None => Err(Stop::Damaged(NOT_JSON)),
+                },
             };
             match step {
                 Ok(()) => behind = cursor.behind(),
@@ -359,21 +377,12 @@ impl<'a> Parser<'a> {
     /// Steps into `{"Records":[`, the document that CloudTrail delivers, or `{"Events":[`, what LookupEvents answers.
     fn enter_wrapper(&mut self, cursor: &mut Cursor<'_>) -> bool {
         let at = cursor.at();
-        let bytes = cursor.bytes();
-        let entered = (|| {
-            cursor.go(at + 1);
-            let key = cursor.key_start()?;
-            let named =
-                [&b"Records\""[..], b"records\"", b"Events\""].iter().any(|name| bytes[key..].starts_with(name));
-            cursor.go_to_value()?;
-            Ok::<bool, Stop>(named && cursor.byte()? == b'[')
-        })();
-        if entered == Ok(true) {
-            cursor.go(cursor.at() + 1);
-            return true;
+        cursor.go(at + 1);
+        let entered = enter_list(cursor);
+        if !entered {
+            cursor.go(at);
         }
-        cursor.go(at);
-        false
+        entered
     }
 
     /// Reads the object at the cursor.
@@ -405,6 +414,10 @@ impl<'a> Parser<'a> {
         let context = around.context.map(|context| &**context);
         let account = around.origin.account.as_deref().or(context.and_then(|context| context.account.as_deref()));
         let region = around.origin.region.as_deref().or(context.and_then(|context| context.region.as_deref()));
+        if fill.plan.table.name == GLUE_LOG.name {
+            let place = Place::of(&around.origin.name, context);
+            glue_log::beside(&place, context).into_iter().for_each(|(name, value)| fill.complete(name, value));
+        }
         fill.keep(&Fallback {
             account: account.unwrap_or("unknown"),
             region: region.unwrap_or("unknown"),
@@ -427,16 +440,21 @@ impl<'a> Parser<'a> {
     /// Rejects what begins at `here`; where reading goes on.
     #[cold]
     fn damage(&mut self, bytes: &[u8], here: usize, end: usize, reason: &str, around: &Around<'_>) -> usize {
-        let table = self.last.map_or("", |open| self.fills[open].fill.plan.table.name);
+        let table = self.last_table();
         let is_of_python = reason == walk::NO_KEY && bytes[here + 1..end].trim_ascii_start().starts_with(b"'");
         let reason = if is_of_python { OF_PYTHON } else { reason };
-        let resume = peel::resume(&bytes[..end], here + 1).unwrap_or(end);
+        let resume = peel::resume_behind(&bytes[..end], here).unwrap_or(end);
         let mut record = &bytes[here..resume];
         while let [rest @ .., b' ' | b'\n' | b'\r' | b'\t' | b',' | 0] = record {
             record = rest;
         }
         self.reject(table, here, reason, record, around);
         resume
+    }
+
+    /// That of the record before; none where there is none.
+    fn last_table(&self) -> &'static str {
+        self.last.map_or("", |open| self.fills[open].fill.plan.table.name)
     }
 
     fn reject(&mut self, table: &'static str, here: usize, reason: &str, record: &[u8], around: &Around<'_>) {
@@ -481,9 +499,9 @@ impl<'a> Parser<'a> {
 
 const NOT_JSON: &str = "not JSON";
 
-/// What stands where a record should, and is no object.
+/// What stands where a record should, and is a value of another kind, and how long it is.
 #[cold]
-fn instead_of_record(text: &[u8]) -> &'static str {
+fn instead_of_record(text: &[u8]) -> Option<(&'static str, usize)> {
     let starts = |word: &str| text.starts_with(word.as_bytes()).then_some(word.len());
     let (length, what) = match text.first() {
         Some(b'"') => (closing_quote(text, 1).map(|close| close + 1), "a string where an object should be"),
@@ -494,12 +512,9 @@ fn instead_of_record(text: &[u8]) -> &'static str {
         Some(b'n') => (starts("null"), "null where an object should be"),
         _ => (starts("true").or_else(|| starts("false")), "true or false where an object should be"),
     };
-    let behind = length.map(|length| &text[length..]);
-    let next = behind.map(|behind| behind.iter().find(|byte| !matches!(byte, b' ' | b'\t')));
-    match next {
-        Some(None | Some(b',' | b']' | b'\n' | b'\r' | 0)) => what,
-        Some(Some(_)) | None => NOT_JSON,
-    }
+    let length = length?;
+    let next = text[length..].iter().find(|byte| !matches!(byte, b' ' | b'\t'));
+    matches!(next, None | Some(b',' | b']' | b'\n' | b'\r' | 0)).then_some((what, length))
 }
 
 const OF_PYTHON: &str = "not JSON but what Python prints of a dict: write json.dumps(answer, default=str)";
@@ -551,6 +566,21 @@ fn enter_records(cursor: &mut Cursor<'_>, at: usize, options: &Options) -> bool 
         Ok(false)
     };
     enter() == Ok(true)
+}
+
+/// Steps into the list of records that the member at the cursor is; an object may have several.
+fn enter_list(cursor: &mut Cursor<'_>) -> bool {
+    let at = cursor.at();
+    let mut is_list = || {
+        let key = cursor.key_start()?;
+        let key = &cursor.bytes()[key..];
+        let named = [&b"Records\""[..], b"records\"", b"Events\""].iter().any(|name| key.starts_with(name));
+        cursor.go_to_value()?;
+        Ok::<bool, Stop>(named && cursor.byte()? == b'[')
+    };
+    let entered = is_list() == Ok(true);
+    cursor.go(if entered { cursor.at() + 1 } else { at });
+    entered
 }
 
 /// Over a member of the object around `Records`, its comma not included.

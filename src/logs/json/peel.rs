@@ -1,5 +1,6 @@
 //! What a JSON object is: a record of some table, an envelope around records, or nothing we know.
 
+use std::mem;
 use std::sync::Arc;
 
 use super::fill::Fill;
@@ -184,6 +185,9 @@ impl Parser<'_> {
         let at = cursor.at();
         let object = Members::read(cursor)?;
         let (behind, ended) = (cursor.at(), cursor.ended());
+        if depth == 0 {
+            self.texts.clear();
+        }
         let forced = self.options.table;
         if let Some(record) = object.members.iter().find(|member| member.name == LOOKED_UP)
             && forced.is_none_or(|table| table.name == "cloudtrail")
@@ -302,6 +306,11 @@ impl Parser<'_> {
                 self.array(cursor, around, depth + 1, whole)
             }
             Some(b'"') if NAMES_OF_TEXT.contains(&member.name) && around.depth < NESTED_MAX => {
+                // shippers keep a message beside what it was made of
+                if self.texts.iter().any(|read| cursor.bytes()[read.clone()] == *member.value) {
+                    return Ok(true);
+                }
+                self.texts.push(member.start..member.start + member.value.len());
                 let mut text = Vec::new();
                 let inside = &member.value[1..member.value.len() - 1];
                 if scalar::unescape(inside, &mut text).is_none() {
@@ -372,7 +381,11 @@ impl Parser<'_> {
             loop {
                 let start = cursor.here()?;
                 let known = if cursor.byte()? == b'{' {
-                    self.object(cursor, around, depth)?
+                    // those of another item are of another event
+                    let texts = mem::take(&mut self.texts);
+                    let known = self.object(cursor, around, depth)?;
+                    self.texts = texts;
+                    known
                 } else {
                     cursor.skip()?;
                     false
@@ -530,15 +543,35 @@ fn context(object: &Members<'_>, around: &Around<'_>) -> Arc<Context> {
 /// key is a first-level key of some table or envelope. Outside damage no string can hold such bytes, because a
 /// quote inside a string has a backslash before it.
 pub fn resume(bytes: &[u8], from: usize) -> Option<usize> {
+    resume_at(bytes, from, |_, _| false)
+}
+
+/// The same behind what is damaged at `here`, where also an object is one to go on at that begins as it did: with the same key, or a
+/// line that is indented as far. So begin the items of one list.
+pub(super) fn resume_behind(bytes: &[u8], here: usize) -> Option<usize> {
+    let key = first_key(&bytes[here..]);
+    let line = memchr::memrchr(b'\n', &bytes[..here]).map(|end| &bytes[end..here]);
+    let line = line.filter(|line| key.is_some() && line[1..].iter().all(|byte| matches!(byte, b' ' | b'\t')));
+    let begins_alike = |at: usize, name: &[u8]| {
+        let is_indented_alike = line.is_some_and(|line| bytes[..at].ends_with(line));
+        is_indented_alike || key == Some(name)
+    };
+    resume_at(bytes, here + 1, begins_alike)
+}
+
+fn resume_at(bytes: &[u8], from: usize, is_one: impl Fn(usize, &[u8]) -> bool) -> Option<usize> {
     memchr::memchr_iter(b'{', bytes.get(from..)?).map(|at| from + at).find(|&at| {
-        let Some(rest) = bytes[at + 1..].trim_ascii_start().strip_prefix(b"\"") else { return false };
-        let Some(length) = rest.iter().take(64).position(|&byte| byte == b'"') else { return false };
-        if !rest[length + 1..].trim_ascii_start().starts_with(b":") {
-            return false;
-        }
-        let name = &rest[..length];
-        at == 0 || bytes[at - 1] == b'\n' || NAMES_OF_ENVELOPES.contains(&name) || begins_record(name)
+        let Some(name) = first_key(&bytes[at..]) else { return false };
+        let begins_line = at == 0 || bytes[at - 1] == b'\n';
+        begins_line || NAMES_OF_ENVELOPES.contains(&name) || begins_record(name) || is_one(at, name)
     })
+}
+
+/// The first key of an object, if one begins here.
+fn first_key(object: &[u8]) -> Option<&[u8]> {
+    let rest = object.strip_prefix(b"{")?.trim_ascii_start().strip_prefix(b"\"")?;
+    let length = rest.iter().take(64).position(|&byte| byte == b'"')?;
+    rest[length + 1..].trim_ascii_start().starts_with(b":").then_some(&rest[..length])
 }
 
 const NAMES_OF_ENVELOPES: &[&[u8]] = &[
@@ -558,7 +591,8 @@ const NAMES_OF_ENVELOPES: &[&[u8]] = &[
 
 fn begins_record(name: &[u8]) -> bool {
     // `version` and such words of flow records are keys of many things; there lines are the mark
-    [&CLOUDTRAIL, &crate::logs::glue_job_run::GLUE_JOB_RUN]
-        .iter()
-        .any(|table| plan(table).nodes[0].keys.iter().any(|key| *key.name == *name))
+    let has = |table, is_it: &dyn Fn(&[u8]) -> bool| plan(table).nodes[0].keys.iter().any(|key| is_it(&key.name));
+    // Athena and others write the columns of CloudTrail in lower case; `id` is no mark
+    has(&CLOUDTRAIL, &|key| key.eq_ignore_ascii_case(name))
+        || has(&crate::logs::glue_job_run::GLUE_JOB_RUN, &|key| key == name)
 }

@@ -607,6 +607,98 @@ fn damage_costs_the_damaged_record_only() {
 }
 
 #[test]
+fn behind_damage_the_next_of_a_list_is_found_by_how_it_begins() {
+    let lower = |n: usize| {
+        format!(
+            r#"{{"eventversion":"1.08","eventname":"CreateUser","eventsource":"iam.amazonaws.com","eventid":"id-{n}"}}"#
+        )
+    };
+    let body = |n: usize| serde_json::json!({ "messageId": format!("m{n}"), "body": event(n) });
+    let pretty =
+        |text: &str| serde_json::to_string_pretty(&serde_json::from_str::<serde_json::Value>(text).unwrap()).unwrap();
+    let listed = |items: [String; 3]| format!("[{}]", items.join(","));
+    let queued = |items: [String; 3]| format!(r#"{{"Records":[{}]}}"#, items.join(","));
+    for (what, text) in [
+        ("as Athena writes them", listed([1, 2, 3].map(lower))),
+        ("as Lambda gets them", queued([1, 2, 3].map(|n| body(n).to_string()))),
+    ] {
+        for text in [pretty(&text), text] {
+            let first = text.find("m1").or(text.find("1.08")).unwrap();
+            assert_eq!(ids(&read_text(&text)).len(), 3, "{what}");
+            // the quote behind it
+            let damaged = [&text[..first], &text[first..].replacen('"', "", 1)].concat();
+            let read = read_text(&damaged);
+            let mut found = ids(&read);
+            found.sort();
+            assert_eq!(
+                (found, read.rejects.len()),
+                (vec!["id-2".to_owned(), "id-3".to_owned()], 1),
+                "{what} {damaged}"
+            );
+        }
+    }
+    // what is sound is stepped over by itself, each
+    for text in [listed([lower(1), "null,7,\"x\"".to_owned(), lower(3)]), queued([lower(1), "[]".to_owned(), lower(3)])]
+    {
+        let read = read_text(&text);
+        assert_eq!(ids(&read), ["id-1", "id-3"]);
+        assert_eq!(read.rejects.len(), if text.contains("null") { 3 } else { 0 });
+    }
+}
+
+#[test]
+fn an_object_may_have_several_lists_of_records() {
+    for names in [["Records", "Records"], ["Records", "Events"], ["records", "Records"]] {
+        let [first, second] = names;
+        let text = format!(r#"{{"{first}":[{}],"NextToken":"t","{second}":[{}]}}"#, event(1), event(2));
+        assert_eq!(ids(&read_text(text)), ["id-1", "id-2"]);
+    }
+}
+
+#[test]
+fn a_text_that_stands_twice_in_one_object_is_read_once() {
+    let flow = "2 111122223333 eni-0a 10.0.0.1 10.0.0.2 1 2 6 1 40 1722470400 1722470460 ACCEPT OK";
+    let shipped = serde_json::json!({ "message": flow, "event": { "original": flow }, "@version": "1" }).to_string();
+    assert_eq!(column(&read_text(format!("{shipped}\n{shipped}")), "vpc_flow", "srcport").len(), 2);
+    let event = event(1).replace(",\"eventID\":\"id-1\"", "");
+    let shipped = serde_json::json!({ "event": { "original": event }, "message": event }).to_string();
+    assert_eq!(column(&read_text(shipped), "cloudtrail", "eventname").len(), 1);
+    // events of one list may say the same
+    let listed = serde_json::json!({ "logs": [{ "message": flow }, { "message": flow }] }).to_string();
+    assert_eq!(column(&read_text(listed), "vpc_flow", "srcport").len(), 2);
+}
+
+#[test]
+fn times_of_flows_in_milliseconds_are_seconds() {
+    let flow =
+        r#"{"srcaddr":"10.0.0.1","dstaddr":"10.0.0.2","action":"ACCEPT","start":1722470400123,"end":1722470460}"#;
+    let read = read_text(flow);
+    assert_eq!(column(&read, "vpc_flow", "start"), [Some("1722470400".to_owned())]);
+    assert_eq!(column(&read, "vpc_flow", "end"), [Some("1722470460".to_owned())]);
+}
+
+#[test]
+fn a_json_entry_of_a_glue_log_has_the_run_and_the_stream_of_its_envelope() {
+    let run = format!("jr_{}", "0a".repeat(32));
+    let message = r#"{"level":"ERROR","message":"m","logger":"L","timestamp":"2024-08-01T12:00:00Z"}"#;
+    let envelope = serde_json::json!({
+        "messageType": "DATA_MESSAGE", "owner": "111122223333", "logGroup": "/aws-glue/jobs/error",
+        "logStream": format!("{run}_g-7"), "logEvents": [{ "id": "1", "timestamp": 1722513600000_i64, "message": message }],
+    });
+    let read = read_text(envelope.to_string());
+    for (name, value) in [
+        ("jobrunid", &run[..]),
+        ("source", "executor"),
+        ("executor", "g-7"),
+        ("loggroup", "/aws-glue/jobs/error"),
+        ("logstream", &format!("{run}_g-7")),
+        ("logger", "L"),
+    ] {
+        assert_eq!(column(&read, "glue_log", name), [Some(value.to_owned())], "{name}");
+    }
+}
+
+#[test]
 fn an_aggregated_event_has_the_time_of_its_window_and_the_account_that_received_it() {
     let aggregated = r#"{"eventVersion":"1.0","accountId":"444455556666","eventId":"a","eventCategory":"Aggregated","eventType":"AwsAggregatedEvent","awsRegion":"us-east-1","eventSource":"s3.amazonaws.com","timeWindow":{"windowStart":"2024-08-01T12:00:00Z","windowEnd":"2024-08-01T12:05:00Z","windowSize":"PT5M"},"summary":{"details":[]}}"#;
     let read = read_text(format!(r#"{{"Records":[{aggregated},{}]}}"#, event(1)));

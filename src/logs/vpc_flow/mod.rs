@@ -10,7 +10,10 @@ pub use self::format::check as check_format;
 
 use self::format::Format;
 
-use arrow::array::RecordBatch;
+use std::sync::Arc;
+
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::Int64Type;
 
 use super::text;
 use crate::decode::{Body, Counts, Options, Records, Shape};
@@ -51,10 +54,20 @@ pub fn recognize(head: &[u8], options: &Options) -> Option<Shape> {
     })
 }
 
-/// Flow records that were JSON, with null for `-`.
+/// Flow records that were JSON, with null for `-`, and times in seconds: whoever makes JSON of them likes milliseconds.
 pub fn settled(batch: Batch) -> Batch {
-    let columns = batch.rows.columns().iter().map(|column| parquet::without_dashes(column)).collect();
-    let rows = RecordBatch::try_new(batch.rows.schema(), columns).expect("only nulls were added to nullable columns");
+    /// The year 5138 in seconds, 1973 in milliseconds.
+    const SECONDS_MAX: i64 = 100_000_000_000;
+    let seconds = |time: i64| if time.abs() < SECONDS_MAX { time } else { time / 1000 };
+    let schema = batch.rows.schema();
+    let columns = schema.fields().iter().zip(batch.rows.columns()).map(|(field, column)| {
+        match (field.name().as_str(), column.as_primitive_opt::<Int64Type>()) {
+            ("start" | "end", Some(times)) => Arc::new(times.unary::<_, Int64Type>(seconds)),
+            _ => parquet::without_dashes(column),
+        }
+    });
+    let columns = columns.collect();
+    let rows = RecordBatch::try_new(schema, columns).expect("only nulls were added to nullable columns");
     Batch { rows, ..batch }
 }
 

@@ -248,6 +248,27 @@ async fn of_a_text_that_grows_what_is_appended_is_read_as_what_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_line_of_text_that_was_cut_off_is_told_of_and_read_again_when_it_is_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a");
+    for (first, second, read, rejects) in [
+        ("1 eni-1 10.0.0.1 10.0.0.2\n2 eni-2 10.0.0.1 10.", "0.0.2\n", "2 eni-2 10.0.0.1 10.0.0.2\n", 1),
+        ("1 eni-1 10.0.0.1 10.0.", "0.2\n2 eni-2 - -", "1 eni-1 10.0.0.1 10.0.0.2\n2 eni-2 - -", 1),
+        // it was whole
+        ("1 eni-1 10.0.0.1 10.0.0.2", "\n2 eni-2 - -\n", "\n2 eni-2 - -\n", 0),
+        ("1 eni-1 10.0.0.1 10.0.0.2", "\r\n2 eni-2 - -\r\n", "\r\n2 eni-2 - -\r\n", 0),
+    ] {
+        fs::write(&path, format!("{FIELDS}\n{first}")).unwrap();
+        let found = read_new(&path, &Checkpoint::default()).await;
+        assert_eq!(found.all(), first);
+        append(&path, second);
+        let found = read_new(&path, &found.done).await;
+        assert_eq!((&found.all()[..], found.rejects), (read, rejects));
+        assert_eq!(read_new(&path, &found.done).await.already, 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_line_of_json_that_is_begun_is_read_when_it_is_whole() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a");
