@@ -233,13 +233,16 @@ impl Archive {
         let mut folders = BTreeSet::new();
         for object in objects {
             let (from, to) = (self.dir.join(object.pending()), self.dir.join(&object.path));
+            let folder = to.parent().expect("an object lies in a folder");
+            // one that is there already may not be on the disk by this name
+            folders.insert(folder.to_owned());
             if !from.exists() && to.exists() {
                 continue;
             }
-            let folder = to.parent().expect("an object lies in a folder");
+            let made = folder.ancestors().take_while(|folder| !folder.exists() && *folder != self.dir);
+            folders.extend(made.filter_map(|folder| Some(folder.parent()?.to_owned())));
             fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
             fs::rename(&from, &to).with_context(|| format!("moving {} to {}", from.display(), to.display()))?;
-            folders.insert(folder.to_owned());
         }
         // the next commit forgets these files, so the disk must have their names before it
         folders.iter().try_for_each(|folder| compact::sync_folder(folder))
