@@ -1,5 +1,7 @@
 //! `weir sql`: one query over an archive.
 
+mod result_set;
+
 use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
@@ -55,6 +57,8 @@ enum Form {
     Ndjson,
     /// A Parquet file on standard output
     Parquet,
+    /// What `aws athena get-query-results` prints, in one JSON object: rows of texts behind one of names, and the types
+    Athena,
 }
 
 pub fn run(flags: &Sql) -> Result<ExitCode, Failure> {
@@ -159,6 +163,13 @@ async fn write(
                 }
             }
             file.close().or_output()?;
+        }
+        Form::Athena => {
+            result_set::begin(schema, &mut out).or_output()?;
+            while let Some(batch) = answer.next().await {
+                result_set::rows(&batch.or_usage()?, &mut out).or_output()?;
+            }
+            result_set::end(schema, &mut out).or_output()?;
         }
     }
     Ok(())
