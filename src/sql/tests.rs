@@ -891,6 +891,33 @@ async fn a_column_is_shown_by_the_words_that_were_typed() {
 }
 
 #[tokio::test]
+async fn columns_of_an_answer_may_have_one_name() {
+    for (sql, expected) in [
+        ("SELECT 1 AS a, 2 AS A, 3 AS a", "| a | a | a |\n| 1 | 2 | 3 |"),
+        ("SELECT 1, 1", "| 1 | 1 |\n| 1 | 1 |"),
+        (
+            "SELECT a.eventid, b.eventid FROM cloudtrail a JOIN cloudtrail b ON a.eventid = b.eventid WHERE a.eventid = 'a'",
+            "| eventid | eventid |\n| a | a |",
+        ),
+        (
+            "SELECT eventid, cloudtrail.eventID FROM cloudtrail ORDER BY eventid LIMIT 1",
+            "| eventid | eventid |\n| a | a |",
+        ),
+        (
+            "SELECT upper(eventname), upper(eventname), count(*), count(*) FROM cloudtrail GROUP BY 1, 2 ORDER BY 1 DESC LIMIT 1",
+            "| upper(eventname) | upper(eventname) | count(*) | count(*) |\n| PUTOBJECT | PUTOBJECT | 1 | 1 |",
+        ),
+        ("SELECT 1 AS a, 2 AS a UNION ALL SELECT 3, 3 ORDER BY 1", "| a | a |\n| 1 | 2 |\n| 3 | 3 |"),
+        ("WITH t AS (SELECT 1 AS a, 2 AS b) SELECT *, a, t.b FROM t", "| a | b | a | b |\n| 1 | 2 | 1 | 2 |"),
+        ("SELECT *, upper(a) AS a FROM (SELECT 'x' AS a)", "| a | a |\n| x | X |"),
+        ("SELECT *, -a AS n FROM (VALUES 1, 2) AS t (a) ORDER BY n", "| a | n |\n| 2 | -2 |\n| 1 | -1 |"),
+        ("SELECT DISTINCT a, a FROM (VALUES 2, 1) AS t (a) ORDER BY a", "| a | a |\n| 1 | 1 |\n| 2 | 2 |"),
+    ] {
+        check(sql, expected).await;
+    }
+}
+
+#[tokio::test]
 async fn nulls_come_last_in_either_order() {
     check("SELECT readOnly FROM cloudtrail ORDER BY readOnly DESC", "| readonly |\n| true |\n| |\n| |").await;
     check("SELECT readOnly FROM cloudtrail ORDER BY readOnly", "| readonly |\n| true |\n| |\n| |").await;

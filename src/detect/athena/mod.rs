@@ -6,6 +6,7 @@ pub mod types;
 pub mod names;
 pub mod calls;
 pub mod aggregates;
+pub mod twice;
 mod unnest;
 mod times;
 mod json_path;
@@ -78,10 +79,13 @@ fn in_words(statement: &mut Statement, who: For) -> anyhow::Result<()> {
                 **statement = tables;
                 return Ok(());
             }
-            match statement.visit(&mut words) {
-                ControlFlow::Break(error) => Err(error),
-                ControlFlow::Continue(()) => Ok(()),
+            if let ControlFlow::Break(error) = statement.visit(&mut words) {
+                return Err(error);
             }
+            if let (For::Query, ast::Statement::Query(query)) = (who, &mut **statement) {
+                twice::marked(query);
+            }
+            Ok(())
         }
         Statement::Explain(explain) => in_words(&mut explain.statement, who),
         _ => Ok(()),
