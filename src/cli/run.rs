@@ -264,8 +264,8 @@ pub fn decode_options(config: &Config) -> anyhow::Result<decode::Options> {
     Ok(decode::Options {
         table: config.table.as_deref().map(table).transpose()?,
         vpc_flow_format: config.vpc_flow_format.clone(),
-        inflated_bytes_max: config.limits.inflated_bytes,
-        inflated_ratio_max: config.limits.inflated_ratio,
+        inflated_bytes_max: config.limits.inflated_bytes.get(),
+        inflated_ratio_max: config.limits.inflated_ratio.get(),
         memory: memory(config)?,
         ..decode::Options::default()
     })
