@@ -350,6 +350,32 @@ async fn a_query_goes_on_behind_a_damaged_file_and_names_it() {
 }
 
 #[tokio::test]
+async fn a_file_that_is_gone_when_it_is_read_is_named() {
+    let dir = archive();
+    let folder = dir.path().canonicalize().unwrap().join("cloudtrail");
+    let day = folder.join("account=111122223333/region=us-east-1/day=2024-08-01");
+    let file = std::fs::read_dir(&day).unwrap().next().unwrap().unwrap().path();
+    for sql in ["SELECT * FROM cloudtrail", "SELECT count(*) FROM cloudtrail"] {
+        let bytes = std::fs::read(&file).unwrap();
+        let session = session(dir.path()).unwrap();
+        std::fs::remove_dir_all(&day).unwrap();
+        query(&session, sql).await.unwrap().try_collect::<Vec<_>>().await.unwrap();
+        let [(path, why)] = &damaged(&session)[..] else { panic!("{sql}: {:?}", damaged(&session)) };
+        assert_eq!((path, why.contains("No such file")), (&file, true), "{why}");
+        std::fs::create_dir(&day).unwrap();
+        std::fs::write(&file, bytes).unwrap();
+    }
+    // a folder or a file that stands elsewhere is read there, and named where it is not
+    let elsewhere = tempfile::tempdir().unwrap();
+    std::fs::rename(&day, elsewhere.path().join("day")).unwrap();
+    std::os::unix::fs::symlink(elsewhere.path().join("day"), &day).unwrap();
+    assert_eq!(read_around(dir.path(), "SELECT * FROM cloudtrail").await, (3, Vec::new()));
+    drop(elsewhere);
+    let error = run(dir.path(), "SELECT * FROM cloudtrail").await.unwrap_err();
+    assert!(format!("{error:#}").contains("day=2024-08-01"), "{error:#}");
+}
+
+#[tokio::test]
 async fn a_query_that_fails_of_a_row_damages_no_file() {
     let dir = archive();
     let session = session(dir.path()).unwrap();
