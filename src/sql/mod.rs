@@ -13,6 +13,7 @@ mod unnested;
 pub mod replay;
 mod damaged;
 mod checked;
+mod sums;
 mod describe;
 mod table;
 
@@ -107,7 +108,7 @@ fn open(
         .flatten()
         .chain([maps::split_to_map(), scalar::json_scalar()])
         .for_each(|function| session.register_udf(function));
-    maps::aggregates().into_iter().for_each(|function| session.register_udaf(function));
+    maps::aggregates().into_iter().chain([sums::sum()]).for_each(|function| session.register_udaf(function));
     lambdas::all().into_iter().for_each(|function| session.register_higher_order_function(Arc::new(function)));
     let mut tables = Vec::new();
     for table in catalog::tables() {

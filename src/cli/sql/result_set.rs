@@ -12,6 +12,7 @@ use arrow::datatypes::{
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use serde::Serialize;
 
+use crate::detect::athena::doubles;
 use crate::detect::athena::names::type_name;
 
 /// Begins with the row that Athena has in front: the names of the columns.
@@ -137,7 +138,7 @@ fn texts(column: &ArrayRef) -> anyhow::Result<Texts> {
             let numbers =
                 if is_double { column.clone() } else { cast(&cast(column, &DataType::Utf8)?, &DataType::Float64)? };
             Box::new(move |row, out| {
-                out.push_str(&double(numbers.as_primitive::<Float64Type>().value(row)));
+                out.push_str(&doubles::text(numbers.as_primitive::<Float64Type>().value(row)));
                 Ok(())
             })
         }
@@ -255,23 +256,6 @@ fn shown(column: &ArrayRef) -> anyhow::Result<StringArray> {
     let shown = ArrayFormatter::try_new(column, &options)?;
     let texts = (0..column.len()).map(|row| column.is_valid(row).then(|| shown.value(row).try_to_string()).transpose());
     Ok(texts.collect::<Result<_, _>>()?)
-}
-
-/// As Java writes it, in which Athena is written: `1.0`, `1.0E10`.
-fn double(number: f64) -> String {
-    if number.is_infinite() {
-        return if number > 0.0 { "Infinity" } else { "-Infinity" }.to_owned();
-    }
-    let size = number.abs();
-    if number.is_nan() || size == 0.0 || (1e-3..1e7).contains(&size) {
-        return format!("{number:?}");
-    }
-    let text = format!("{number:e}");
-    match text.split_once('e') {
-        Some((digits, power)) if digits.contains('.') => format!("{digits}E{power}"),
-        Some((digits, power)) => format!("{digits}.0E{power}"),
-        None => text,
-    }
 }
 
 /// Days, and the clock.
