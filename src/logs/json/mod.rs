@@ -29,7 +29,7 @@ use self::plan::Plan;
 use self::walk::{Cursor, Stop};
 use super::TABLES;
 use super::build::Arena;
-use crate::decode::cut::{closing_quote, is_text_of_records};
+use crate::decode::cut::{closing_quote, is_rows, is_text_of_records};
 use crate::decode::index::Indexer;
 use crate::decode::{Context, Counts, Entry, Json, Lines, Open as OpenBefore, Options, PADDING, Records, Text, reuse};
 use crate::table::{Batch, Origin, Reject, Table};
@@ -68,6 +68,8 @@ pub struct Parser<'a> {
     messages: Option<Messages>,
     nested: Vec<Nested>,
     packed: packed::Queue,
+    /// Rows of the text being read.
+    insights: Option<query::InsightsRows>,
     /// What is read stands in `Records`.
     in_records: bool,
 }
@@ -108,7 +110,9 @@ struct Around<'a> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Frame {
     Array,
-    /// An object around `Records`, or `Events`.
+    /// Of rows of CloudWatch Logs Insights.
+    Rows,
+    /// An object around `Records`, `Events` or `results`.
     Wrapper,
 }
 
@@ -126,6 +130,7 @@ impl<'a> Parser<'a> {
             messages: None,
             nested: Vec::new(),
             packed: packed::Queue::default(),
+            insights: None,
             in_records: false,
         }
     }
@@ -188,6 +193,7 @@ impl<'a> Parser<'a> {
             OpenBefore::Nothing | OpenBefore::LogEvents => vec![],
             OpenBefore::Array => vec![Frame::Array],
             OpenBefore::Records => vec![Frame::Wrapper, Frame::Array],
+            OpenBefore::Rows => vec![Frame::Wrapper, Frame::Rows],
             OpenBefore::Wrapper => vec![Frame::Wrapper],
         };
         let mut damaged = false;
@@ -261,6 +267,9 @@ impl<'a> Parser<'a> {
             let table = self.last.map_or("", |open| self.fills[open].fill.plan.table.name);
             self.reject(table, end, LIST_CUT_OFF, &[], around);
         }
+        if let Some(rows) = self.insights.take() {
+            self.end_insights(rows, around);
+        }
         padded.truncate(end + PADDING);
         self.keep(padded);
         self.indexer = indexer;
@@ -293,6 +302,12 @@ impl<'a> Parser<'a> {
                     self.record(cursor, around)
                 }
                 b',' => {
+                    cursor.go(at + 1);
+                    Ok(())
+                }
+                b'[' if frames.last() == Some(&Frame::Rows) => self.insights_row(cursor, around),
+                b']' if frames.last() == Some(&Frame::Rows) => {
+                    frames.pop();
                     cursor.go(at + 1);
                     Ok(())
                 }
@@ -332,6 +347,10 @@ impl<'a> Parser<'a> {
                 // keys before `Records`: its records are read one by one, however long the document
                 Err(Stop::Short) if bytes[here] == b'{' && enter_records(cursor, at, self.options) => {
                     frames.extend([Frame::Wrapper, Frame::Array]);
+                    behind = cursor.behind();
+                }
+                Err(Stop::Short) if bytes[here] == b'{' && around.depth < NESTED_MAX && enter_rows(cursor, at) => {
+                    frames.extend([Frame::Wrapper, Frame::Rows]);
                     behind = cursor.behind();
                 }
                 Err(Stop::Short) => return Next::Short(here),
@@ -544,6 +563,28 @@ fn enter_records(cursor: &mut Cursor<'_>, at: usize, options: &Options) -> bool 
                 let inside = cursor.here()? + 1;
                 cursor.go(cursor.at() + 1);
                 return Ok::<bool, Stop>(!are_of_a_job(&cursor.bytes()[inside..], options));
+            }
+            cursor.skip()?;
+            more = cursor.more_members()?;
+        }
+        Ok(false)
+    };
+    enter() == Ok(true)
+}
+
+/// Steps into the `results` of what `aws logs get-query-results` prints, in the same way.
+#[cold]
+fn enter_rows(cursor: &mut Cursor<'_>, at: usize) -> bool {
+    cursor.go(at);
+    let mut enter = || {
+        let mut more = cursor.enter()?;
+        while more {
+            // behind the quote that opens the key
+            let key = cursor.key_start()? - 1;
+            cursor.go_to_value()?;
+            if cursor.byte()? == b'[' && is_rows(cursor.bytes(), key, cursor.here()?) {
+                cursor.go(cursor.at() + 1);
+                return Ok::<bool, Stop>(true);
             }
             cursor.skip()?;
             more = cursor.more_members()?;
