@@ -9,8 +9,8 @@ use anyhow::anyhow;
 use clap::Args;
 
 use super::archived::Home;
+use super::configured;
 use super::output::{self, Failure, OrFail};
-use super::run;
 use crate::config::Config;
 use crate::detect::library::{self, Source, near};
 use crate::detect::quarantine::{RULE_QUARANTINED, WINDOWS_SHED};
@@ -49,7 +49,7 @@ pub fn run(flags: &Suppress) -> Result<ExitCode, Failure> {
     let triage = Home::of(flags.archive.as_deref(), &config).and_then(|home| home.triage(&config)).or_usage()?;
     let findings = triage.findings();
     // who looks from another machine may not have them
-    let sources = match run::found(config.rules.as_deref(), &config) {
+    let sources = match configured::found(config.rules.as_deref(), &config) {
         Ok(found) => found.sources,
         Err(error) => {
             output::say(format_args!("weir: how much detection the entries take away is not known: {error:#}"));

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::check::{Check, Status};
 use crate::archive::layout::PRIVATE;
-use crate::cli::run::{Compiled, compile, distinct, each_way, memory, on_disk, sources, table};
+use crate::cli::configured::{Compiled, compile, distinct, each_way, memory, on_disk, sources, table};
 use crate::cli::suppress::OF_WEIR;
 use crate::config::Config;
 use crate::logs::vpc_flow;
