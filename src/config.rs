@@ -1,6 +1,7 @@
 //! `weir.toml`: what to process and how. Flags override it, and without it everything has a default.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -51,9 +52,9 @@ pub struct Config {
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// An object is cut off after this many inflated bytes.
-    pub inflated_bytes: u64,
+    pub inflated_bytes: NonZeroU64,
     /// An object is cut off when it inflates to more than this many times its size.
-    pub inflated_ratio: u64,
+    pub inflated_ratio: NonZeroU64,
     /// Seconds after which what was read is committed; of input that ends, such as that of a backfill, a commit may take at most a twentieth of
     /// the time.
     pub commit_seconds: u64,
@@ -65,7 +66,14 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { inflated_bytes: 64 << 30, inflated_ratio: 1000, commit_seconds: 30, reload_seconds: 2, memory: None }
+        let some = |limit| NonZeroU64::new(limit).expect("a limit written here is not 0");
+        Limits {
+            inflated_bytes: some(64 << 30),
+            inflated_ratio: some(1000),
+            commit_seconds: 30,
+            reload_seconds: 2,
+            memory: None,
+        }
     }
 }
 
@@ -163,5 +171,15 @@ mod tests {
     fn an_unknown_key_is_named_with_its_line() {
         let error = toml::from_str::<Config>("from = []\n[archive]\ndri = 'x'\n").unwrap_err().to_string();
         assert!(error.contains("line 3") && error.contains("dri"), "{error}");
+    }
+
+    #[test]
+    fn a_limit_that_leaves_nothing_of_an_object_is_refused() {
+        let read = |line: &str| toml::from_str::<Config>(&format!("[limits]\n{line}\n"));
+        for name in ["inflated_bytes", "inflated_ratio"] {
+            let why = read(&format!("{name} = 0")).unwrap_err().to_string();
+            assert!(why.contains("line 2, column") && why.contains("nonzero"), "{why}");
+            assert!(read(&format!("{name} = 1")).is_ok());
+        }
     }
 }

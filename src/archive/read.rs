@@ -61,7 +61,8 @@ pub fn files(dir: &Path, table: &Table) -> anyhow::Result<Vec<Found>> {
     }
     let hidden = hidden(dir)?;
     let is_private = |name: &str| name.starts_with('.') || name.starts_with('_');
-    let walk = WalkDir::new(&root).min_depth(1).sort_by_file_name().into_iter();
+    // days that were moved to another disk are read there, and one that is not there any more is an error
+    let walk = WalkDir::new(&root).min_depth(1).follow_links(true).sort_by_file_name().into_iter();
     let mut found = Vec::new();
     for entry in walk.filter_entry(|entry| !is_private(&entry.file_name().to_string_lossy())) {
         let entry = entry.with_context(|| format!("reading {}", root.display()))?;

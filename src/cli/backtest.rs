@@ -10,8 +10,8 @@ use anyhow::{Context, anyhow, bail};
 use clap::{Args, ValueEnum};
 use futures::StreamExt;
 
+use super::configured::{found, memory};
 use super::output::{self, Failure, OrFail};
-use super::run::{found, memory};
 use super::{archived, reference, rules};
 use crate::archive::read;
 use crate::config::Config;

@@ -10,7 +10,7 @@ use clap::Args;
 
 use super::output::{self, Failure, OrFail};
 use super::progress::Shown;
-use super::run;
+use super::{configured, run};
 use crate::config::Config;
 use crate::pipeline::summary::counted;
 use crate::sink::table::plain;
@@ -36,7 +36,7 @@ pub fn run(flags: &Demo) -> Result<ExitCode, Failure> {
     unpack(dir).or_output()?;
     let mut config = Config { from: vec![dir.join("logs").display().to_string()], ..Config::default() };
     config.archive.dir = dir.join("archive").display().to_string();
-    let sources = run::sources(&config, false).or_usage()?;
+    let sources = configured::sources(&config, false).or_usage()?;
     let outcome = run::work(&config, sources, None, &Shown::Spinner)?;
     show(dir, &outcome).or_output()?;
     Ok(ExitCode::SUCCESS)

@@ -12,8 +12,8 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use self::check::{Check, Status};
+use super::configured::send_to;
 use super::output::{self, Failure, OrFail};
-use super::run::send_to;
 use crate::config::Config;
 
 #[derive(Args)]

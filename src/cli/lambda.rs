@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::output::{Failure, OrFail};
-use super::{reference, run};
+use super::{configured, reference};
 use crate::archive;
 use crate::archive::bucket::{Bucket, SCHEME};
 use crate::aws::Aws;
@@ -132,7 +132,7 @@ fn configuration(flags: &Lambda) -> anyhow::Result<Config> {
     };
     config.archive.dir = flags.archive.clone().unwrap_or(config.archive.dir);
     config.rules = flags.rules.clone().or(config.rules);
-    run::to_hub(&mut config, flags.security_hub.as_deref())?;
+    configured::to_hub(&mut config, flags.security_hub.as_deref())?;
     if config.state.is_some() {
         bail!("`state` is for `weir run`: a function keeps nothing between calls");
     }
@@ -141,7 +141,7 @@ fn configuration(flags: &Lambda) -> anyhow::Result<Config> {
 
 /// The function that a configuration asks for.
 fn make(config: &Config, runtime: tokio::runtime::Handle) -> anyhow::Result<Function> {
-    let decode = run::decode_options(config)?;
+    let decode = configured::decode_options(config)?;
     reuse::keep_to(decode.memory);
     let suppressions = Suppressions::new(config.suppress.clone())?;
     for (rule, day) in suppressions.expired(Timestamp::now()) {
@@ -158,7 +158,7 @@ fn make(config: &Config, runtime: tokio::runtime::Handle) -> anyhow::Result<Func
     };
     let stop = CancellationToken::new();
     let posts: Vec<Post> =
-        run::ways(config)?.into_iter().map(|way| Post::new(way, decode.memory, stop.clone())).collect();
+        configured::ways(config)?.into_iter().map(|way| Post::new(way, decode.memory, stop.clone())).collect();
     let journal = posts.is_empty().then_some(Journal::Stdout);
     let detector = detector(config)?;
     memory::leave_program();
@@ -185,7 +185,7 @@ fn make(config: &Config, runtime: tokio::runtime::Handle) -> anyhow::Result<Func
 /// The rules that judge row by row. Those over windows ask for what a function does not have, rows of other calls, and are
 /// left out with a count.
 fn detector(config: &Config) -> anyhow::Result<Detector> {
-    let super::rules::Found { sources, mut refused, doubts } = run::found(config.rules.as_deref(), config)?;
+    let super::rules::Found { sources, mut refused, doubts } = configured::found(config.rules.as_deref(), config)?;
     let (parsed, unread) = library::rules(&sources);
     refused.extend(unread);
     let (per_row, over_windows): (Vec<_>, Vec<_>) = parsed.into_iter().partition(|rule| rule.fires == Fires::PerRow);

@@ -7,6 +7,7 @@ mod alive;
 mod archived;
 mod backfill;
 mod backtest;
+mod configured;
 mod coverage;
 mod demo;
 mod doctor;

@@ -13,7 +13,7 @@ use clap::{Args, Subcommand};
 use walkdir::WalkDir;
 
 use super::output::{Failure, OrFail};
-use super::{coverage, explain, output, reference, run, skeleton, took};
+use super::{configured, coverage, explain, output, reference, skeleton, took};
 use crate::config::Config;
 use crate::detect::Detector;
 use crate::detect::cases::{self, Report};
@@ -365,7 +365,7 @@ pub fn folder(rules: &str) -> Option<&Path> {
 
 /// The rules that `weir run` would have; what cannot be used is said and left out.
 pub fn merged(more: &More) -> Result<Vec<Source>> {
-    let found = run::found(more.rules.as_deref(), &more.settings.read()?)?;
+    let found = configured::found(more.rules.as_deref(), &more.settings.read()?)?;
     found.refused.iter().for_each(|error| output::say(format_args!("weir: rule left out: {error}")));
     found.doubts.iter().for_each(|error| output::say(format_args!("weir: {}", doubtful(error))));
     Ok(found.sources)

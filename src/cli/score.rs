@@ -2,6 +2,7 @@
 
 mod alerts;
 mod edges;
+mod lines;
 mod series;
 
 use std::fs::File;

@@ -1,5 +1,8 @@
 //! `weir sql`: one query over an archive.
 
+mod result_set;
+
+use std::collections::HashSet;
 use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
@@ -55,6 +58,8 @@ enum Form {
     Ndjson,
     /// A Parquet file on standard output
     Parquet,
+    /// What `aws athena get-query-results` prints, in one JSON object: rows of texts behind one of names, and the types
+    Athena,
 }
 
 pub fn run(flags: &Sql) -> Result<ExitCode, Failure> {
@@ -85,6 +90,10 @@ pub fn run(flags: &Sql) -> Result<ExitCode, Failure> {
 async fn answer(session: SessionContext, query: String, form: Form) -> Result<ExitCode, Failure> {
     let answer = sql::query(&session, &query).await.or_usage()?;
     let schema = without_unions(&answer.schema());
+    let schema = match form {
+        Form::Ndjson | Form::Parquet => with_distinct_names(&schema),
+        Form::Table | Form::Csv | Form::Athena => schema,
+    };
     let answer = answer.map(|rows| united(&rows.map_err(|error| sql::readable_in(&query, &error))?, &schema));
     let mut out = output::open("-").or_output()?;
     write(form, &schema, answer, &mut out).await?;
@@ -160,6 +169,13 @@ async fn write(
             }
             file.close().or_output()?;
         }
+        Form::Athena => {
+            result_set::begin(schema, &mut out).or_output()?;
+            while let Some(batch) = answer.next().await {
+                result_set::rows(&batch.or_usage()?, &mut out).or_output()?;
+            }
+            result_set::end(schema, &mut out).or_output()?;
+        }
     }
     Ok(())
 }
@@ -184,6 +200,20 @@ fn without_unions(schema: &SchemaRef) -> SchemaRef {
     let fields = schema.fields().iter().map(|field| match field.data_type() {
         DataType::Union(..) => Arc::new(Field::new(field.name(), DataType::Utf8, true)),
         _ => field.clone(),
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+/// The schema with `a` and `a_2` where two columns are `a`: of an object's keys of one name readers keep the last.
+fn with_distinct_names(schema: &SchemaRef) -> SchemaRef {
+    let mut names: HashSet<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
+    let mut seen = HashSet::new();
+    let fields = schema.fields().iter().map(|field| {
+        if seen.insert(field.name().clone()) {
+            return field.clone();
+        }
+        let name = (2..).map(|number| format!("{}_{number}", field.name())).find(|name| names.insert(name.clone()));
+        Arc::new(field.as_ref().clone().with_name(name.expect("some number is free")))
     });
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
@@ -315,6 +345,15 @@ mod tests {
         let mut out = Vec::new();
         arrow::csv::Writer::new(&mut out).write(&flat(&rows).unwrap()).unwrap();
         assert_eq!(String::from_utf8(out).unwrap(), "agent,name,n\n'@SUM(1),'=1+1,-1\n,a=b,2\nboto3,,3\n");
+    }
+
+    #[test]
+    fn columns_of_one_name_have_two_in_json_and_parquet() {
+        let column = |name| Field::new(name, DataType::Int64, true);
+        let schema = Arc::new(Schema::new(["a", "a_2", "a", "b", "a"].map(column).to_vec()));
+        let distinct = with_distinct_names(&schema);
+        let names: Vec<_> = distinct.fields().iter().map(|field| field.name().as_str()).collect();
+        assert_eq!(names, ["a", "a_2", "a_3", "b", "a_4"]);
     }
 
     /// Counts what is written to it.

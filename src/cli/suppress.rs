@@ -9,16 +9,21 @@ use anyhow::anyhow;
 use clap::Args;
 
 use super::archived::Home;
+use super::configured;
 use super::output::{self, Failure, OrFail};
-use super::run;
 use crate::config::Config;
 use crate::detect::library::{self, Source, near};
+use crate::detect::quarantine::{RULE_QUARANTINED, WINDOWS_SHED};
 use crate::finding::Finding;
 use crate::rule::{Rule, Severity};
 use crate::time::Timestamp;
 use crate::triage::Triage;
+use crate::triage::canary::CANARY_SILENT;
 use crate::triage::feedback::Verdict;
 use crate::triage::suppress::{Entry, Suppressions};
+
+/// Rules of findings that are about Weir itself, which are in no file.
+pub const OF_WEIR: [&str; 3] = [RULE_QUARANTINED, WINDOWS_SHED, CANARY_SILENT];
 
 #[derive(Args)]
 pub struct Suppress {
@@ -44,7 +49,7 @@ pub fn run(flags: &Suppress) -> Result<ExitCode, Failure> {
     let triage = Home::of(flags.archive.as_deref(), &config).and_then(|home| home.triage(&config)).or_usage()?;
     let findings = triage.findings();
     // who looks from another machine may not have them
-    let sources = match run::found(config.rules.as_deref(), &config) {
+    let sources = match configured::found(config.rules.as_deref(), &config) {
         Ok(found) => found.sources,
         Err(error) => {
             output::say(format_args!("weir: how much detection the entries take away is not known: {error:#}"));
@@ -53,19 +58,24 @@ pub fn run(flags: &Suppress) -> Result<ExitCode, Failure> {
     };
     let (rules, _) = library::rules(&sources);
     let mut out = output::open("-").or_output()?;
-    let mut hides_confirmed = false;
+    let (mut hides_confirmed, mut misspelt) = (false, 0);
     let mut write = || -> anyhow::Result<()> {
         for entry in &config.suppress {
             let hidden = hidden(entry, &findings)?;
             hides_confirmed |= hidden.iter().any(|finding| triage.feedback().on(finding) == Some(Verdict::Confirmed));
             tell(entry, &hidden, findings.len(), &triage, flags.limit, &mut out)?;
             if !rules.is_empty() {
-                tell_of_rules(entry, &rules, &sources, hidden.is_empty(), &mut out)?;
+                let has_rule = tell_of_rules(entry, &rules, &sources, hidden.is_empty(), &mut out)?;
+                misspelt += usize::from(!has_rule);
             }
         }
         Ok(out.flush()?)
     };
     output::unless_closed(write()).or_output()?;
+    if misspelt > 0 {
+        let all = config.suppress.len();
+        return Err(Failure::Usage(anyhow!("{misspelt} of {all} [[suppress]] entries name no rule and hide nothing")));
+    }
     Ok(if hides_confirmed { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
@@ -120,34 +130,35 @@ fn tell(
 /// Techniques shown at most.
 const TECHNIQUES_SHOWN_MAX: usize = 10;
 
-/// How much detection an entry takes away, whatever the archive has: of which rules it is, and what no other names.
+/// How much detection an entry takes away, whatever the archive has: of which rules it is, and what no other names. False where there is
+/// none of its name, nor a finding of one.
 fn tell_of_rules(
     entry: &Entry,
     rules: &[Rule],
     sources: &[Source],
     hides_none: bool,
     out: &mut dyn Write,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<bool> {
     let alone = Suppressions::new(vec![entry.clone()])?;
     let is_covered = |rule: &&Rule| alone.without_rule(&[&rule.id]).is_empty();
     let (covered, others): (Vec<&Rule>, Vec<&Rule>) = rules.iter().partition(is_covered);
     if covered.is_empty() {
-        // findings about Weir itself are of no rule that is in a file
-        if hides_none {
+        let is_known = !hides_none || alone.without_rule(&OF_WEIR).is_empty();
+        if !is_known {
             write!(out, "  NO RULE is `{}`", entry.rule)?;
             match &near(&entry.rule, sources)[..] {
                 [] => writeln!(out)?,
                 near => writeln!(out, ": is it {}?", near.join(" or "))?,
             }
         }
-        return Ok(());
+        return Ok(is_known);
     }
     if covered.len() > 1 {
         writeln!(out, "  it is about {} of {} rules", covered.len(), rules.len())?;
     }
     let narrower = [&entry.account, &entry.region, &entry.actor, &entry.source_ip, &entry.resource];
     if narrower.iter().any(|condition| condition.is_some()) {
-        return Ok(());
+        return Ok(true);
     }
     let lost: Vec<String> = techniques(&covered).difference(&techniques(&others)).map(|id| format!("T{id}")).collect();
     if !lost.is_empty() {
@@ -156,7 +167,7 @@ fn tell_of_rules(
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         writeln!(out, "  no other rule is about {}{more}", shown.join(", "))?;
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Of ATT&CK, as tags have them: `1078.004`.

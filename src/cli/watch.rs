@@ -9,7 +9,8 @@ use std::time::{Duration, UNIX_EPOCH};
 use tokio_util::sync::CancellationToken;
 use walkdir::WalkDir;
 
-use super::run::{Common, Compiled, found};
+use super::configured::{Compiled, found};
+use super::run::Common;
 use super::{primed, reference, rules};
 use crate::config::Config;
 use crate::detect::Digest;
@@ -225,7 +226,7 @@ fn is_of_rules(path: &Path) -> bool {
 mod tests {
     use clap::Parser;
 
-    use super::super::run::compile;
+    use super::super::configured::compile;
     use super::*;
 
     #[derive(Parser)]

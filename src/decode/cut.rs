@@ -15,7 +15,8 @@ pub struct Cutter {
 
 /// Deeper nesting is damage; `logs::json` says the same.
 const DEPTH_MAX: u32 = 128;
-/// Log events of which none begins an entry are cut behind the last one when there are so many.
+/// Log events of which none begins an entry are cut behind the last one when there are so many, and rows of Logs Insights, of which
+/// several may be one entry, behind a row.
 const LOG_EVENTS_MAX: usize = 8 << 20;
 
 impl Cutter {
@@ -69,7 +70,7 @@ impl Cutter {
         let text = &padded[..padded.len() - PADDING];
         match self.open {
             Open::Nothing | Open::Records | Open::Array => {}
-            Open::Wrapper | Open::LogEvents => return None,
+            Open::Wrapper | Open::LogEvents | Open::Rows => return None,
         }
         let end = index::last_object(text, 0)?;
         Some(end + usize::from(text.get(end) == Some(&b',')))
@@ -144,7 +145,7 @@ fn tokens(
             match (open, byte) {
                 (Open::Nothing, b'[') => open = Open::Array,
                 (Open::Array, b']') => open = Open::Nothing,
-                (Open::Records, b']') => open = Open::Wrapper,
+                (Open::Records | Open::Rows, b']') => open = Open::Wrapper,
                 (Open::LogEvents, b']') => {
                     log_events.clear();
                     open = Open::Wrapper;
@@ -201,6 +202,16 @@ fn tokens(
                     walk.open = open;
                     continue;
                 }
+                if byte == b'['
+                    && depth == 1
+                    && open == Open::Nothing
+                    && end >= LOG_EVENTS_MAX
+                    && is_rows(bytes, seen[0], at)
+                {
+                    depth = 0;
+                    (open, walk.cut, walk.open) = (Open::Rows, at + 1, Open::Rows);
+                    continue;
+                }
                 depth += 1;
                 kinds = kinds << 1 | u128::from(byte == b'{');
             }
@@ -228,6 +239,20 @@ fn tokens(
 pub(super) fn is_records(bytes: &[u8], key: usize) -> bool {
     let names = [&b"\"Records\""[..], b"\"records\"", b"\"Events\"", b"\"events\""];
     names.iter().any(|name| bytes[key..].starts_with(name))
+}
+
+/// Whether the key that begins there names the rows of CloudWatch Logs Insights, whose list begins at `list`.
+pub fn is_rows(bytes: &[u8], key: usize, list: usize) -> bool {
+    let inside = |text: &[u8], bracket: u8| match text.trim_ascii_start() {
+        [first, rest @ ..] if *first == bracket => Some(rest.len()),
+        _ => None,
+    };
+    let field = inside(&bytes[list..], b'[')
+        .and_then(|left| inside(&bytes[bytes.len() - left..], b'['))
+        .and_then(|left| inside(&bytes[bytes.len() - left..], b'{'))
+        .map(|left| bytes[bytes.len() - left..].trim_ascii_start());
+    bytes[key..].starts_with(b"\"results\"")
+        && field.is_some_and(|field| field.starts_with(b"\"field\"") || field.starts_with(b"\"value\""))
 }
 
 /// Whether a string holds an object, or a list of them, as JSON: `"{\"eventVersion\":...`. So print
@@ -306,6 +331,19 @@ mod tests {
                 proptest::prop_assert_eq!(quick, expected, "{}", text);
             }
         }
+    }
+
+    #[test]
+    fn rows_of_a_long_answer_are_cut_behind_a_row() {
+        let row = |text: &str| format!(r#"[{{"field":"@message","value":"{text}"}}],"#);
+        let begin = r#"{"queryLanguage":"CWLI", "results" : [ "#;
+        let long = format!("{begin}{}{}", row("1"), row(&"x".repeat(LOG_EVENTS_MAX)));
+        assert_eq!(cuts(&format!("{long}[{{"), Open::Nothing), Some((long.len(), Open::Rows)));
+        assert_eq!(cuts(&format!("{begin}{}[{{", row("1")), Open::Nothing), None);
+        assert_eq!(cuts(&format!("{}[{{", row("1")), Open::Rows), Some((row("1").len(), Open::Rows)));
+        assert_eq!(cuts(r#"[]],"statistics":{"a":[1]}"#, Open::Rows), Some((4, Open::Wrapper)));
+        let other = format!("{begin}[{}", "1,".repeat(LOG_EVENTS_MAX));
+        assert_eq!(cuts(&other, Open::Nothing), None);
     }
 
     #[test]

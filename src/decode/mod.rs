@@ -184,7 +184,9 @@ pub enum Open {
     Records,
     /// `{"events":[` of log events of a Glue job, whose lines belong together ([`Recognize::log_events`]).
     LogEvents,
-    /// The same after its `]`.
+    /// `{"results":[` of rows of CloudWatch Logs Insights, each an array.
+    Rows,
+    /// `{"Records":[`, or one of the others, after its `]`.
     Wrapper,
 }
 

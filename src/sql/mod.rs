@@ -13,6 +13,7 @@ mod unnested;
 pub mod replay;
 mod damaged;
 mod checked;
+mod sums;
 mod describe;
 mod table;
 
@@ -38,6 +39,7 @@ use crate::archive::read::Reading;
 use crate::catalog;
 use crate::detect;
 use crate::detect::athena::tables::with_event_data_stores;
+use crate::detect::athena::twice::unmarked;
 use crate::detect::mistakes::Mistake;
 use crate::detect::reference::References;
 use crate::detect::{athena, from_reference};
@@ -106,7 +108,7 @@ fn open(
         .flatten()
         .chain([maps::split_to_map(), scalar::json_scalar()])
         .for_each(|function| session.register_udf(function));
-    maps::aggregates().into_iter().for_each(|function| session.register_udaf(function));
+    maps::aggregates().into_iter().chain([sums::sum()]).for_each(|function| session.register_udaf(function));
     lambdas::all().into_iter().for_each(|function| session.register_higher_order_function(Arc::new(function)));
     let mut tables = Vec::new();
     for table in catalog::tables() {
@@ -118,7 +120,7 @@ fn open(
 }
 
 /// Runs one query: SELECT, WITH, VALUES, EXPLAIN, SHOW or DESCRIBE. A field of a struct that has no alias is shown by
-/// its last name where that is unique: `userIdentity.arn` as `arn`.
+/// its last name where that is unique: `userIdentity.arn` as `arn`. Several columns may have one name, as in Athena.
 ///
 /// # Errors
 /// When the text is not one such query, or names what is not there; the message is written for the person who typed it.
@@ -210,13 +212,14 @@ fn short_names(schema: &SchemaRef) -> SchemaRef {
     names.iter().for_each(|name| *counts.entry(name).or_default() += 1);
     let fields = schema.fields().iter().zip(&names).map(|(field, name)| match counts[name] {
         1 => field.as_ref().clone().with_name(*name),
-        _ => field.as_ref().clone(),
+        _ => field.as_ref().clone().with_name(unmarked(field.name())),
     });
     Arc::new(Schema::new_with_metadata(fields.collect::<Vec<Field>>(), schema.metadata().clone()))
 }
 
 /// `arn` of `cloudtrail.useridentity[arn]`; other expressions keep their whole text.
 fn last_name(name: &str) -> &str {
+    let name = unmarked(name);
     let inner = name.strip_suffix(']').and_then(|name| name.rsplit_once('['));
     match inner {
         Some((owner, last)) if !owner.contains(' ') && last.starts_with(|c: char| c.is_ascii_alphabetic()) => last,

@@ -350,6 +350,32 @@ async fn a_query_goes_on_behind_a_damaged_file_and_names_it() {
 }
 
 #[tokio::test]
+async fn a_file_that_is_gone_when_it_is_read_is_named() {
+    let dir = archive();
+    let folder = dir.path().canonicalize().unwrap().join("cloudtrail");
+    let day = folder.join("account=111122223333/region=us-east-1/day=2024-08-01");
+    let file = std::fs::read_dir(&day).unwrap().next().unwrap().unwrap().path();
+    for sql in ["SELECT * FROM cloudtrail", "SELECT count(*) FROM cloudtrail"] {
+        let bytes = std::fs::read(&file).unwrap();
+        let session = session(dir.path()).unwrap();
+        std::fs::remove_dir_all(&day).unwrap();
+        query(&session, sql).await.unwrap().try_collect::<Vec<_>>().await.unwrap();
+        let [(path, why)] = &damaged(&session)[..] else { panic!("{sql}: {:?}", damaged(&session)) };
+        assert_eq!((path, why.contains("No such file")), (&file, true), "{why}");
+        std::fs::create_dir(&day).unwrap();
+        std::fs::write(&file, bytes).unwrap();
+    }
+    // a folder or a file that stands elsewhere is read there, and named where it is not
+    let elsewhere = tempfile::tempdir().unwrap();
+    std::fs::rename(&day, elsewhere.path().join("day")).unwrap();
+    std::os::unix::fs::symlink(elsewhere.path().join("day"), &day).unwrap();
+    assert_eq!(read_around(dir.path(), "SELECT * FROM cloudtrail").await, (3, Vec::new()));
+    drop(elsewhere);
+    let error = run(dir.path(), "SELECT * FROM cloudtrail").await.unwrap_err();
+    assert!(format!("{error:#}").contains("day=2024-08-01"), "{error:#}");
+}
+
+#[tokio::test]
 async fn a_query_that_fails_of_a_row_damages_no_file() {
     let dir = archive();
     let session = session(dir.path()).unwrap();
@@ -613,7 +639,11 @@ async fn the_words_of_athena_say_the_same() {
         // addresses
         ("SELECT contains('10.0.0.0/8', try_cast('10.1.2.3' AS ipaddress)) AS f", "true"),
         ("SELECT contains('10.0.0.0/8', '11.1.2.3') AS f", "false"),
-        ("SELECT contains('10.0.0.0/8', '0/8') AS f", "false"),
+        ("SELECT contains('10.0.0.0/8', '0/8') IS NULL AS f", "true"),
+        (
+            "SELECT count(*) AS f FROM (VALUES '10.1.2.3', '11.1.2.3', 'AWS Internal', NULL) AS t (a) WHERE NOT contains('10.0.0.0/8', try_cast(a AS ipaddress))",
+            "1",
+        ),
         ("SELECT contains('ConsoleLogin', 'Login') AS f", "true"),
         ("SELECT contains(l, 'b') AS f FROM (SELECT array_agg(eventid) AS l FROM cloudtrail)", "true"),
         ("SELECT contains(ARRAY['a', NULL], 'b') IS NULL AS f", "true"),
@@ -746,6 +776,49 @@ async fn the_words_of_athena_say_the_same() {
         ("SELECT width_bucket(5.3, 0.2, 10.6, 5) AS f", "3"),
         ("SELECT bitwise_xor(6, 3) + bitwise_not(0) + bitwise_left_shift(1, 3) + bitwise_right_shift(-9, 1) AS f", "7"),
         ("SELECT to_hex(md5(to_utf8('a'))) AS f", "0CC175B9C0F1B6A831C399E269772661"),
+        // where DataFusion answers otherwise in silence
+        ("SELECT split_part('a//b', '/', 2) || split_part('a/b', '/', 2) || split_part('', '/', 1) AS f", "b"),
+        ("SELECT split_part('a/b', '/', 3) IS NULL AND split_part(NULL, '/', 1) IS NULL AS f", "true"),
+        ("SELECT reverse(ARRAY[1, 2]) AS f", "[2, 1]"),
+        (
+            "SELECT array_join(reverse(array_agg(eventid ORDER BY eventid)), '') || reverse('é1') AS f FROM cloudtrail",
+            "cba1é",
+        ),
+        ("SELECT array_position(ARRAY[5, 7], 7) * 10 + array_position(ARRAY[5, 7], 6) AS f", "20"),
+        ("SELECT concat_ws(',', ARRAY['a', NULL, 'b']) || concat_ws('-', 'a', NULL, 'b') AS f", "a,ba-b"),
+        ("SELECT to_unixtime(timestamp '2024-08-01 10:00:00.5') AS f", "1722506400.5"),
+        ("SELECT from_unixtime(floor(start / 300) * 300) AS f FROM vpc_flow", "2024-08-01T11:30:00Z"),
+        ("SELECT to_iso8601(timestamp '2024-08-01 10:00:00') AS f", "2024-08-01T10:00:00.000"),
+        ("SELECT to_iso8601(timestamp '2024-08-01 10:00:00.5 America/New_York') AS f", "2024-08-01T10:00:00.500-04:00"),
+        ("SELECT to_iso8601(date '2024-08-01') AS f", "2024-08-01"),
+        ("SELECT from_iso8601_timestamp('2024-08-01T10:30+02:00') AS f", "2024-08-01T08:30:00Z"),
+        ("SELECT from_iso8601_timestamp('2024-08-01T10') AS f", "2024-08-01T10:00:00Z"),
+        ("SELECT timestamp '2024-08-01 10:30' AS f", "2024-08-01T10:30:00"),
+        ("SELECT timestamp '2024-08-01 10:30 America/New_York' = timestamp '2024-08-01 14:30 UTC' AS f", "true"),
+        ("SELECT parse_datetime('2024-08-01T10:00:00Z', 'yyyy-MM-dd''T''HH:mm:ssZ') AS f", "2024-08-01T10:00:00Z"),
+        ("SELECT date '2024-08-01' + 3 * interval '2' day AS f", "2024-08-07"),
+        (
+            "SELECT timestamp '2024-08-01 00:00:00' + interval '1' hour * n AS f FROM (VALUES 5) AS t (n)",
+            "2024-08-01T05:00:00",
+        ),
+        (
+            "SELECT CAST(1e10 AS VARCHAR) || ' ' || CAST(0.5 AS VARCHAR) || ' ' || CAST(avg(start) AS VARCHAR) AS f FROM vpc_flow",
+            "1.0E10 0.5 1.722511823E9",
+        ),
+        ("SELECT CAST('ConsoleLogin' AS VARCHAR(7)) AS f", "Console"),
+        ("SELECT CAST(eventTime AS VARCHAR(10)) AS f FROM cloudtrail WHERE eventid = 'a'", "2024-08-01"),
+        ("SELECT millisecond(timestamp '2024-08-01 10:00:01.123') AS f", "123"),
+        ("SELECT random(1) + rand(7, 8) AS f", "7"),
+        (
+            "SELECT current_timezone() || CAST(from_unixtime_nanos(1722511823000000000) AS VARCHAR) AS f",
+            "UTC2024-08-01 11:30:23.000 UTC",
+        ),
+        ("SELECT array_first(trim_array(ARRAY[1, 2, 3], 1)) + array_last(trim_array(ARRAY[1, 2, 3], 1)) AS f", "3"),
+        ("SELECT ip_subnet_range('10.1.0.0/16') AS f", "[10.1.0.0, 10.1.255.255]"),
+        (
+            "SELECT url_extract_port('https://a@b.c:8080/d') || url_extract_fragment('https://a/#top') AS f WHERE url_extract_port('https://a/') IS NULL",
+            "8080top",
+        ),
         (
             "SELECT url_extract_host('https://a@b.c:8/d?x=1') || url_extract_parameter('https://b/?y=0&x=a%20b', 'x') AS f",
             "b.ca b",
@@ -786,6 +859,30 @@ async fn integers_end_at_their_range() {
         assert!(error.ends_with(&format!("NUMERIC_VALUE_OUT_OF_RANGE: {expected}")), "{error}");
     }
     check("SELECT start + 1 - 2 * 3 AS f FROM vpc_flow WHERE start - 1 = 1722511822", "| f |\n| 1722511818 |").await;
+    // one behind the range, with and without groups, and in a window
+    let numbers = "FROM (VALUES (9223372036854775807, 'a'), (1, 'a'), (-1, 'b')) AS t (x, k)";
+    for sum in [
+        format!("sum(x) {numbers} WHERE k = 'a'"),
+        format!("k, sum(x) {numbers} GROUP BY k"),
+        format!("sum(x) OVER (ORDER BY x DESC ROWS 1 PRECEDING) {numbers}"),
+    ] {
+        let error = run(dir.path(), &format!("SELECT {sum}")).await.unwrap_err().to_string();
+        let expected = "NUMERIC_VALUE_OUT_OF_RANGE: bigint addition overflow: 9223372036854775808";
+        assert!(error.contains(expected), "{sum}: {error}");
+    }
+    check(&format!("SELECT sum(x) AS f {numbers}"), "| f |\n| 9223372036854775807 |").await;
+    check(
+        "SELECT k, sum(x) AS f, sum(DISTINCT x) AS d, sum(x) FILTER (WHERE x > 1) AS n \
+         FROM (VALUES (2, 'a'), (2, 'a'), (NULL, 'b')) AS t (x, k) GROUP BY k ORDER BY k",
+        "| k | f | d | n |\n| a | 4 | 2 | 4 |\n| b | | | |",
+    )
+    .await;
+    check(
+        "SELECT x, sum(x) OVER (ORDER BY x ROWS 1 PRECEDING) AS f FROM (VALUES 1, 2, 3) AS t (x) ORDER BY x",
+        "| x | f |\n| 1 | 1 |\n| 2 | 3 |\n| 3 | 5 |",
+    )
+    .await;
+    check("SELECT sum(1.5) AS f, sum(start) AS n FROM vpc_flow", "| f | n |\n| 1.5 | 1722511823 |").await;
     check(
         "SELECT start + 1 AS f, count(*) AS n FROM vpc_flow GROUP BY start + 1 ORDER BY start + 1",
         "| f | n |\n| 1722511824 | 1 |",
@@ -888,6 +985,33 @@ async fn a_column_is_shown_by_the_words_that_were_typed() {
         "| upper(eventname) | d |\n| GETUSER | 1 |\n| PUTOBJECT | 2 |",
     )
     .await;
+}
+
+#[tokio::test]
+async fn columns_of_an_answer_may_have_one_name() {
+    for (sql, expected) in [
+        ("SELECT 1 AS a, 2 AS A, 3 AS a", "| a | a | a |\n| 1 | 2 | 3 |"),
+        ("SELECT 1, 1", "| 1 | 1 |\n| 1 | 1 |"),
+        (
+            "SELECT a.eventid, b.eventid FROM cloudtrail a JOIN cloudtrail b ON a.eventid = b.eventid WHERE a.eventid = 'a'",
+            "| eventid | eventid |\n| a | a |",
+        ),
+        (
+            "SELECT eventid, cloudtrail.eventID FROM cloudtrail ORDER BY eventid LIMIT 1",
+            "| eventid | eventid |\n| a | a |",
+        ),
+        (
+            "SELECT upper(eventname), upper(eventname), count(*), count(*) FROM cloudtrail GROUP BY 1, 2 ORDER BY 1 DESC LIMIT 1",
+            "| upper(eventname) | upper(eventname) | count(*) | count(*) |\n| PUTOBJECT | PUTOBJECT | 1 | 1 |",
+        ),
+        ("SELECT 1 AS a, 2 AS a UNION ALL SELECT 3, 3 ORDER BY 1", "| a | a |\n| 1 | 2 |\n| 3 | 3 |"),
+        ("WITH t AS (SELECT 1 AS a, 2 AS b) SELECT *, a, t.b FROM t", "| a | b | a | b |\n| 1 | 2 | 1 | 2 |"),
+        ("SELECT *, upper(a) AS a FROM (SELECT 'x' AS a)", "| a | a |\n| x | X |"),
+        ("SELECT *, -a AS n FROM (VALUES 1, 2) AS t (a) ORDER BY n", "| a | n |\n| 2 | -2 |\n| 1 | -1 |"),
+        ("SELECT DISTINCT a, a FROM (VALUES 2, 1) AS t (a) ORDER BY a", "| a | a |\n| 1 | 1 |\n| 2 | 2 |"),
+    ] {
+        check(sql, expected).await;
+    }
 }
 
 #[tokio::test]

@@ -3,12 +3,14 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringBuilder, UInt32Array};
-use arrow::compute::{cast, take};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, ListArray, StringArray, StringBuilder, UInt32Array};
+use arrow::buffer::OffsetBuffer;
+use arrow::compute::{cast, nullif, take};
 use arrow::datatypes::{DataType, Field, FieldRef, Int64Type};
 use arrow::json::EncoderOptions;
 use arrow::json::writer::make_encoder;
 use arrow::row::{RowConverter, Rows, SortField};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::common::{Result, ScalarValue, exec_datafusion_err, plan_datafusion_err, plan_err};
 use datafusion::functions::string;
 use datafusion::logical_expr::{
@@ -32,9 +34,15 @@ pub fn all() -> Vec<ScalarUDF> {
         (What::JsonCast, 2),
         (What::ToJson, 1),
         (What::TypeOf, 1),
+        (What::Reverse, 1),
+        (What::ToIso8601, 1),
+        (What::ConcatWs, 0),
     ]
     .map(|(what, count)| {
-        let signature = Signature::any(count, Volatility::Immutable);
+        let signature = match count {
+            0 => Signature::variadic_any(Volatility::Immutable),
+            count => Signature::any(count, Volatility::Immutable),
+        };
         ScalarUDF::new_from_impl(Typed { what, signature })
     })
     .into()
@@ -50,6 +58,9 @@ enum What {
     JsonCast,
     ToJson,
     TypeOf,
+    Reverse,
+    ToIso8601,
+    ConcatWs,
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -69,6 +80,9 @@ impl ScalarUDFImpl for Typed {
             What::JsonCast => "json_cast",
             What::ToJson => "to_json",
             What::TypeOf => "typeof",
+            What::Reverse => "reverse",
+            What::ToIso8601 => "to_iso8601",
+            What::ConcatWs => "concat_ws",
         }
     }
 
@@ -81,10 +95,13 @@ impl ScalarUDFImpl for Typed {
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
+        if args.arg_fields.is_empty() {
+            return plan_err!("{} takes a text to put between, and texts or a list of them", self.name());
+        }
         let kind = plain(args.arg_fields[0].data_type());
         let list_of = |kind: &DataType| DataType::List(Arc::new(Field::new_list_field(kind.clone(), true)));
         let result = match (self.what, &kind) {
-            (What::TypeOf, _) => DataType::Utf8,
+            (What::TypeOf | What::ConcatWs, _) => DataType::Utf8,
             (_, DataType::Null) if self.what != What::JsonCast => DataType::Null,
             (What::ElementAt, DataType::Utf8) => DataType::Utf8,
             (What::ElementAt, DataType::List(item)) => item.data_type().clone(),
@@ -101,6 +118,8 @@ impl ScalarUDFImpl for Typed {
             (What::Cardinality, DataType::List(_) | DataType::Map(..) | DataType::Utf8) => DataType::Int64,
             (What::JsonCast, _) => shape(&args)?.data_type(),
             (What::ToJson, _) => DataType::Utf8,
+            (What::Reverse, DataType::List(_) | DataType::Utf8) => kind,
+            (What::ToIso8601, DataType::Date32 | DataType::Timestamp(..) | DataType::Utf8) => DataType::Utf8,
             (_, other) => return plan_err!("{} takes {}, not {}", self.name(), self.takes(), in_short(other)),
         };
         Ok(Arc::new(Field::new(self.name(), result, true)))
@@ -111,6 +130,9 @@ impl ScalarUDFImpl for Typed {
         let kind = plain(&first.data_type());
         if self.what == What::TypeOf {
             return Ok(ColumnarValue::Scalar(ScalarValue::from(type_name(&first.data_type()))));
+        }
+        if self.what == What::ConcatWs {
+            return Ok(ColumnarValue::Array(Arc::new(joined(&args)?)));
         }
         if kind == DataType::Null && self.what != What::JsonCast {
             return Ok(first.clone());
@@ -138,7 +160,13 @@ impl ScalarUDFImpl for Typed {
             What::MapKeys | What::MapValues => parts(&array, self.what == What::MapKeys, args.return_type())?,
             What::JsonCast => json_cast(&array, args.return_type(), &args.args[1])?,
             What::ToJson => to_json(&array, &args.arg_fields[0])?,
-            What::TypeOf => unreachable!("it was answered above"),
+            What::Reverse if is_text => {
+                let turned = |text: &str| text.chars().rev().collect::<String>();
+                Arc::new(texts(&array)?.iter().map(|text| text.map(turned)).collect::<StringArray>())
+            }
+            What::Reverse => reversed(&array)?,
+            What::ToIso8601 => Arc::new(iso8601(&array)?),
+            What::TypeOf | What::ConcatWs => unreachable!("it was answered above"),
         };
         Ok(ColumnarValue::Array(answer))
     }
@@ -152,6 +180,9 @@ impl Typed {
             What::Cardinality => "a list, a map or JSON text",
             What::MapKeys | What::MapValues => "a map or JSON text",
             What::JsonCast | What::ToJson | What::TypeOf => "a value",
+            What::Reverse => "a text or a list",
+            What::ToIso8601 => "a time or a date",
+            What::ConcatWs => "texts",
         }
     }
 }
@@ -240,16 +271,21 @@ fn contains(array: &ArrayRef, item: &ArrayRef) -> Result<BooleanArray> {
     Ok((0..list.len()).map(judge).collect())
 }
 
-/// Whether an address is of a network, or a text has another in it.
+/// Whether an address is of a network, null where it is none; or whether a text has another in it.
 fn part_of_text(args: ScalarFunctionArgs) -> Result<ColumnarValue> {
     let network = match &args.args[0] {
         ColumnarValue::Scalar(text) => text.try_as_str().flatten().filter(|text| text.contains('/')),
         ColumnarValue::Array(_) => None,
     };
     match network.and_then(|text| text.parse::<IpNet>().ok()) {
-        Some(network) => judge_texts(&args.args[1], &|text| {
-            text.and_then(read_address).is_some_and(|address| network.contains(&address))
-        }),
+        Some(network) => {
+            let address = |text: Option<&str>| text.and_then(read_address);
+            let is_of =
+                judge_texts(&args.args[1], &|text| address(text).is_some_and(|found| network.contains(&found)))?;
+            let is_none = judge_texts(&args.args[1], &|text| address(text).is_none())?;
+            let is_none = is_none.to_array(args.number_rows)?;
+            Ok(ColumnarValue::Array(nullif(&is_of.to_array(args.number_rows)?, is_none.as_boolean())?))
+        }
         None => {
             let plain = |value: &ColumnarValue| value.cast_to(&DataType::Utf8, None);
             let values = args.args.iter().map(plain).collect::<Result<_>>()?;
@@ -258,13 +294,65 @@ fn part_of_text(args: ScalarFunctionArgs) -> Result<ColumnarValue> {
     }
 }
 
+/// Lists from their last item to their first.
+fn reversed(array: &ArrayRef) -> Result<ArrayRef> {
+    let list = array.as_list::<i32>();
+    let places: UInt32Array = list
+        .offsets()
+        .windows(2)
+        .flat_map(|ends| (ends[0]..ends[1]).rev())
+        .map(|place| u32::try_from(place).ok())
+        .collect();
+    let begin = list.offsets()[0];
+    let offsets = OffsetBuffer::new(list.offsets().iter().map(|end| end - begin).collect());
+    let DataType::List(item) = list.data_type() else { return plan_err!("{} is no list", list.data_type()) };
+    Ok(Arc::new(ListArray::try_new(item.clone(), offsets, take(list.values(), &places, None)?, list.nulls().cloned())?))
+}
+
+/// `2024-08-01T10:00:00.000`, with the zone where there is one, and of a date the date.
+fn iso8601(array: &ArrayRef) -> Result<StringArray> {
+    let options = FormatOptions::default()
+        .with_timestamp_format(Some("%Y-%m-%dT%H:%M:%S%.3f"))
+        .with_timestamp_tz_format(Some("%Y-%m-%dT%H:%M:%S%.3f%:z"));
+    let shown = ArrayFormatter::try_new(array, &options)?;
+    let text = |row: usize| {
+        let text = shown.value(row).try_to_string()?;
+        Ok(text.strip_suffix("+00:00").map_or_else(|| text.clone(), |time| format!("{time}Z")))
+    };
+    (0..array.len()).map(|row| array.is_valid(row).then(|| text(row)).transpose()).collect()
+}
+
+/// Texts with the first between them; a list among them is as many as it has. Nulls are passed over.
+fn joined(args: &ScalarFunctionArgs) -> Result<StringArray> {
+    let rows = args.number_rows;
+    let arrays = args.args.iter().map(|arg| arg.to_array(rows)).collect::<Result<Vec<_>>>()?;
+    let columns = arrays[1..].iter().map(|array| match array.as_list_opt::<i32>() {
+        Some(list) => Ok((texts(list.values())?, Some(list))),
+        None => Ok((texts(array)?, None)),
+    });
+    let columns = columns.collect::<Result<Vec<_>>>()?;
+    let one = |(row, between): (usize, Option<&str>)| {
+        let mut parts = Vec::new();
+        for (texts, list) in &columns {
+            let places = match list {
+                None => row..row + 1,
+                Some(list) if list.is_null(row) => continue,
+                Some(list) => list.offsets()[row] as usize..list.offsets()[row + 1] as usize,
+            };
+            parts.extend(places.filter(|&place| texts.is_valid(place)).map(|place| texts.value(place)));
+        }
+        between.map(|between| parts.join(between))
+    };
+    Ok(texts(&arrays[0])?.iter().enumerate().map(one).collect())
+}
+
 /// The keys of maps, or their values, as lists.
 fn parts(array: &ArrayRef, of_keys: bool, result: &DataType) -> Result<ArrayRef> {
     let map = maps(array)?;
     let values = if of_keys { map.keys() } else { map.values() };
     let DataType::List(item) = result else { return plan_err!("{result} is no list") };
     let values = cast(values, item.data_type())?;
-    Ok(Arc::new(arrow::array::ListArray::try_new(item.clone(), map.offsets().clone(), values, map.nulls().cloned())?))
+    Ok(Arc::new(ListArray::try_new(item.clone(), map.offsets().clone(), values, map.nulls().cloned())?))
 }
 
 /// JSON text as a type; what is no text is cast as it is.

@@ -154,14 +154,16 @@ fn a_suppression_that_would_hide_what_was_real_says_so() {
 fn a_suppression_says_how_much_detection_goes_with_it() {
     let folder = tempfile::tempdir().unwrap();
     judge(folder.path());
-    let told = |entry: &str| {
+    let ended = |entry: &str, exit: i32| {
         let entry = format!("[[suppress]]\n{entry}\nreason = 'noise'\nexpires = 2099-01-01\n");
         fs::write(folder.path().join("weir.toml"), entry).unwrap();
         let output = weir(&["suppress", "-c", "weir.toml", "--archive", "a", "--limit", "0"], folder.path());
-        assert_eq!(code(&output), 0, "{}", text(&output.stderr));
-        text(&output.stdout)
+        assert_eq!(code(&output), exit, "{}", text(&output.stderr));
+        (text(&output.stdout), text(&output.stderr))
     };
-    let wrong = told("rule = 'cloudtrail/admin_policy_atached'\nowner = 'secops'");
+    let told = |entry: &str| ended(entry, 0).0;
+    let (wrong, why) = ended("rule = 'cloudtrail/admin_policy_atached'\nowner = 'secops'", 2);
+    assert_eq!(why, "weir: 1 of 1 [[suppress]] entries name no rule and hide nothing\n");
     assert!(
         wrong.starts_with("cloudtrail/admin_policy_atached (noise; owner secops; until 2099-01-01): hides none"),
         "{wrong}"
@@ -170,6 +172,8 @@ fn a_suppression_says_how_much_detection_goes_with_it() {
         wrong.contains("\n  NO RULE is `cloudtrail/admin_policy_atached`: is it cloudtrail/admin_policy_attached"),
         "{wrong}"
     );
+    let of_weir = told("rule = 'weir/windows_shed'");
+    assert!(!of_weir.contains("NO RULE"), "{of_weir}");
     let wide = told("rule = 'cloudtrail/*'");
     assert!(wide.contains("\n  it is about ") && wide.contains("\n  no other rule is about T1"), "{wide}");
     let narrow = told("rule = 'cloudtrail/*'\nactor = 'user/christophe'");

@@ -62,7 +62,7 @@ fn an_answer_nobody_reads_to_its_end_is_no_error() {
         weir(&["run", "--rules", few(), "--from", "logs", "--archive", "a", "--format", "ndjson"], folder.path());
     assert_eq!(code(&made), 0, "{}", text(&made.stderr));
     // more than any buffer on the way holds
-    for form in ["ndjson", "csv", "table", "parquet"] {
+    for form in ["ndjson", "csv", "table", "parquet", "athena"] {
         let output =
             into_a_closed_pipe(&["sql", "SELECT * FROM cloudtrail", "--archive", "a", "--format", form], folder.path());
         assert_eq!((code(&output), text(&output.stderr).as_str()), (0, ""), "{form}");

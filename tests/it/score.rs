@@ -225,6 +225,11 @@ fn alerts_of_one_attack_are_one_incident_above_the_noise() {
     assert_eq!(scan[1], last[1], "one incident");
     assert!(priority(last) > noise + 10.0, "{last:?} over {noise}");
     assert_eq!(rows[100], ["last", "0", "0"]);
+    let (windows, quoted) = ("time,id,name\r\n\r\n1722513600,1,Scan\r\nsoon,2,What\r\n", "then,4,What\r\n");
+    fs::write(folder.path().join("crlf.csv"), format!("{windows}1722513600,3,\"Two\r\nlines\"\r\n{quoted}")).unwrap();
+    let output = weir(&["score", "alerts", "crlf.csv"], folder.path());
+    let told = text(&output.stderr);
+    assert!(told.contains("crlf.csv:4: \"soon\"") && told.contains("crlf.csv:7: \"then\""), "{told}");
     let headless = weir(&["score", "alerts", "incidents.csv"], folder.path());
     assert_eq!(code(&headless), 3);
     assert!(text(&headless.stderr).contains("line 1: the header has no column time"), "{}", text(&headless.stderr));

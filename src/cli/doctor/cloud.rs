@@ -11,7 +11,7 @@ use super::check::{Check, Status};
 use crate::aws::identity::{Identity, identity};
 use crate::aws::tried::Tried;
 use crate::aws::{self, Aws, Role};
-use crate::cli::run::{each_way, sources};
+use crate::cli::configured::{each_way, sources};
 use crate::config::Config;
 use crate::pipeline::bucket;
 use crate::sink;

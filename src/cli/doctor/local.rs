@@ -6,7 +6,8 @@ use std::path::Path;
 
 use super::check::{Check, Status};
 use crate::archive::layout::PRIVATE;
-use crate::cli::run::{Compiled, compile, distinct, each_way, memory, on_disk, sources, table};
+use crate::cli::configured::{Compiled, compile, distinct, each_way, memory, on_disk, sources, table};
+use crate::cli::suppress::OF_WEIR;
 use crate::config::Config;
 use crate::logs::vpc_flow;
 use crate::memory::{Memory, mib};
@@ -106,6 +107,7 @@ fn rules(config: &Config) -> Vec<Check> {
     let ids: Vec<&str> = detector.rules().map(|rule| rule.id.as_str()).collect();
     // what cannot be read is told of with the configuration
     if let Ok(suppressions) = Suppressions::new(config.suppress.clone()) {
+        let ids: Vec<&str> = ids.iter().copied().chain(OF_WEIR).collect();
         let unknown = suppressions.without_rule(&ids).into_iter();
         let says = |rule: &str| format!("no rule is `{rule}`: it hides nothing");
         checks.extend(unknown.map(|rule| Check::new("suppress", Status::Warning, says(rule))));

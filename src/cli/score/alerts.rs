@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, anyhow};
 
+use super::lines::Counted;
 use super::{InOut, unread};
 use crate::cli::output::{self, Failure, OrFail};
 use crate::score::alerts::{Columns, Scorer};
@@ -16,6 +17,8 @@ pub fn run(flags: &InOut) -> Result<ExitCode, Failure> {
         Ok(reader) => reader,
         Err(error) => return Ok(unread(&error)),
     };
+    // the reader counts neither what it passes over between two records nor the second half of a line end of two
+    let (reader, places) = Counted::new(reader);
     let mut lines = csv::ReaderBuilder::new().flexible(true).from_reader(reader);
     let header = match lines.byte_headers() {
         Ok(header) => header.iter().map(text).collect::<Vec<_>>(),
@@ -45,6 +48,7 @@ pub fn run(flags: &InOut) -> Result<ExitCode, Failure> {
             }
         }
         alerts += 1;
+        let line = record.position().map_or(0, |position| places.at(position.byte()));
         let fields: Vec<String> = record.iter().map(text).collect();
         let field = |at: usize| fields.get(at).map(String::as_str);
         let (id, incident, priority) = match columns.alert(field) {
@@ -53,7 +57,6 @@ pub fn run(flags: &InOut) -> Result<ExitCode, Failure> {
                 (id, incident.0, priority)
             }
             Err(why) => {
-                let line = record.position().map_or(0, csv::Position::line);
                 output::say(format_args!("weir: {name}:{line}: {why}"));
                 bad += 1;
                 (columns.id(field), 0, 0.0)

@@ -13,13 +13,20 @@ use regex::Regex;
 use super::json_path::keys;
 use super::template::{call_name, expression, positional, text, with_arguments};
 use super::time_format::{Direction, chrono, chrono_of_joda};
-use super::times::{AT_TIME_ZONE, as_text, date_add, date_diff, is_date, is_time, time_format};
+use super::times::{AT_TIME_ZONE, as_text, complete, date_add, date_diff, is_date, is_time, time_format};
 use super::{For, aggregates, is_address, rename};
 
 /// Calls that are another call, or an operator, of their arguments: name, number of arguments, and what they are.
 const SAME: &[(&str, usize, &str)] = &[
     ("any_match", 2, "array_any_match(arg1, arg2)"),
     ("array_average", 1, "array_avg(arg1)"),
+    ("array_first", 1, "array_element(arg1, 1)"),
+    ("array_last", 1, "array_element(arg1, -1)"),
+    (
+        "array_position",
+        2,
+        "CASE WHEN arg1 IS NOT NULL AND arg2 IS NOT NULL THEN CAST(coalesce(array_position(arg1, arg2), 0) AS BIGINT) END",
+    ),
     ("arrays_overlap", 2, "array_has_any(arg1, arg2)"),
     ("at_timezone", 2, AT_TIME_ZONE),
     ("bitwise_and", 2, "(arg1 & arg2)"),
@@ -30,6 +37,7 @@ const SAME: &[(&str, usize, &str)] = &[
     ("bitwise_xor", 2, "((arg1 | arg2) - (arg1 & arg2))"),
     ("ceiling", 1, "ceil(arg1)"),
     ("codepoint", 1, "ascii(arg1)"),
+    ("current_timezone", 0, "'UTC'"),
     ("date", 1, "CAST(arg1 AS DATE)"),
     ("day", 1, "date_part('day', arg1)"),
     ("day_of_month", 1, "date_part('day', arg1)"),
@@ -44,6 +52,7 @@ const SAME: &[(&str, usize, &str)] = &[
     ("from_hex", 1, "decode(arg1, 'hex')"),
     ("geometric_mean", 1, "exp(avg(ln(arg1)))"),
     ("from_unixtime", 1, "from_unixtime(arg1, 'UTC')"),
+    ("from_unixtime_nanos", 1, "arrow_cast(arg1, 'Timestamp(Nanosecond, Some(\"UTC\"))')"),
     ("from_utf8", 1, "CAST(arg1 AS VARCHAR)"),
     ("from_iso8601_date", 1, "CAST(arg1 AS DATE)"),
     ("from_iso8601_timestamp", 1, "arrow_cast(arg1, 'Timestamp(Microsecond, Some(\"UTC\"))')"),
@@ -51,6 +60,7 @@ const SAME: &[(&str, usize, &str)] = &[
     ("if", 2, "CASE WHEN arg1 THEN arg2 END"),
     ("if", 3, "CASE WHEN arg1 THEN arg2 ELSE arg3 END"),
     ("infinity", 0, "CAST('Infinity' AS DOUBLE)"),
+    ("ip_subnet_range", 1, "make_array(ip_subnet_min(arg1), ip_subnet_max(arg1))"),
     ("is_nan", 1, "isnan(arg1)"),
     (
         "json_array_contains",
@@ -64,6 +74,7 @@ const SAME: &[(&str, usize, &str)] = &[
     ("last_day_of_month", 1, "CAST(date_trunc('month', arg1) + INTERVAL '1 month' - INTERVAL '1 day' AS DATE)"),
     ("levenshtein_distance", 2, "levenshtein(arg1, arg2)"),
     ("map_concat", 2, "map_zip_with(arg1, arg2, (k, a, b) -> coalesce(b, a))"),
+    ("millisecond", 1, "(CAST(date_part('millisecond', arg1) AS BIGINT) % 1000)"),
     ("minute", 1, "date_part('minute', arg1)"),
     ("mod", 2, "(arg1 % arg2)"),
     ("month", 1, "date_part('month', arg1)"),
@@ -71,6 +82,10 @@ const SAME: &[(&str, usize, &str)] = &[
     ("none_match", 2, "(NOT array_any_match(arg1, arg2))"),
     ("quarter", 1, "date_part('quarter', arg1)"),
     ("rand", 0, "random()"),
+    ("rand", 1, "CAST(floor(random() * arg1) AS BIGINT)"),
+    ("rand", 2, "CAST(floor(arg1 + random() * (arg2 - arg1)) AS BIGINT)"),
+    ("random", 1, "CAST(floor(random() * arg1) AS BIGINT)"),
+    ("random", 2, "CAST(floor(arg1 + random() * (arg2 - arg1)) AS BIGINT)"),
     ("regexp_extract", 2, "array_element(regexp_match(arg1, concat('(', arg2, ')')), 1)"),
     ("regexp_extract", 3, "array_element(regexp_match(arg1, concat('(', arg2, ')')), arg3 + 1)"),
     ("regexp_position", 2, "CASE WHEN regexp_like(arg1, arg2) THEN regexp_instr(arg1, arg2) ELSE -1 END"),
@@ -94,13 +109,20 @@ const SAME: &[(&str, usize, &str)] = &[
     ("to_utf8", 1, "arrow_cast(arg1, 'Binary')"),
     ("to_base64", 1, "encode(arg1, 'base64')"),
     ("transform", 2, "array_transform(arg1, arg2)"),
+    ("trim_array", 2, "array_slice(arg1, 1, CAST(array_length(arg1) AS BIGINT) - arg2)"),
     ("truncate", 1, "trunc(arg1)"),
     ("truncate", 2, "trunc(arg1, arg2)"),
     ("typeof", 1, "arrow_typeof(arg1)"),
+    ("url_extract_fragment", 1, "array_element(regexp_match(arg1, '#(.*)$'), 1)"),
     (
         "url_extract_host",
         1,
         "array_element(regexp_match(arg1, '^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#@]*@)?([^/:?#]*)'), 1)",
+    ),
+    (
+        "url_extract_port",
+        1,
+        "CAST(array_element(regexp_match(arg1, '^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#@]*@)?[^/:?#]*:([0-9]+)'), 1) AS BIGINT)",
     ),
     ("url_extract_parameter", 2, "url_decode(array_element(regexp_match(arg1, concat('[?&]', arg2, '=([^&#]*)')), 1))"),
     ("url_extract_path", 1, "array_element(regexp_match(arg1, '^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*([^?#]*)'), 1)"),
@@ -229,7 +251,21 @@ pub fn function(call: &mut Function, who: For) -> anyhow::Result<Option<Expr>> {
         }
         // CloudTrail Lake has maps where JSON text is here
         // what they do depends on the type of what they are asked of
-        ("element_at" | "contains" | "cardinality" | "typeof", _) if who == For::Query => None,
+        ("element_at" | "contains" | "cardinality" | "typeof" | "to_iso8601", _) if who == For::Query => None,
+        // null, where PostgreSQL has an empty text
+        ("split_part", [whole, between, place]) if who == For::Query => {
+            let template = "CASE WHEN greatest(cardinality(string_to_array(arg1, arg2)), 1) >= arg3 THEN split_part(arg1, arg2, arg3) END";
+            Some(with_arguments(template, &[whole, between, place]))
+        }
+        ("to_unixtime", [time]) if who == For::Query => {
+            let micros = "arrow_cast(arrow_cast(arg1, 'Timestamp(Microsecond, None)'), 'Int64')";
+            Some(with_arguments(&format!("(CAST({micros} AS DOUBLE) / 1000000)"), &[time]))
+        }
+        ("from_iso8601_timestamp", [time]) if text(time).is_some_and(|time| complete(time).is_some()) => {
+            let whole = text(time).and_then(complete).unwrap_or_default();
+            let whole = Expr::Value(Value::SingleQuotedString(whole).with_empty_span());
+            Some(with_arguments("arrow_cast(arg1, 'Timestamp(Microsecond, Some(\"UTC\"))')", &[&whole]))
+        }
         ("element_at", [map, key]) if text(key).is_some() => {
             Some(with_arguments("json_as_text(arg1, arg2)", &[map, key]))
         }
@@ -283,8 +319,8 @@ pub fn function(call: &mut Function, who: For) -> anyhow::Result<Option<Expr>> {
         ("regexp_replace", [text, pattern, with]) => {
             Some(with_arguments("regexp_replace(arg1, arg2, arg3, 'g')", &[text, pattern, &groups_apart(with)]))
         }
-        ("from_unixtime", [seconds]) if has_fraction(seconds) => {
-            let moment = "arrow_cast(CAST(arg1 * 1000000 AS BIGINT), 'Timestamp(Microsecond, Some(\"UTC\"))')";
+        ("from_unixtime", [seconds]) if who == For::Query || has_fraction(seconds) => {
+            let moment = "arrow_cast(CAST(arg1 * 1000 AS BIGINT), 'Timestamp(Millisecond, Some(\"UTC\"))')";
             Some(with_arguments(moment, &[seconds]))
         }
         ("max", [value, count]) if who == For::Query => {

@@ -3,9 +3,11 @@
 pub mod shape;
 pub mod tables;
 pub mod types;
+pub mod doubles;
 pub mod names;
 pub mod calls;
 pub mod aggregates;
+pub mod twice;
 mod unnest;
 mod times;
 mod json_path;
@@ -19,17 +21,17 @@ use datafusion::common::{self, Diagnostic, Location};
 use datafusion::error::DataFusionError;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
-    self, AccessExpr, ArrayElemTypeDef, BinaryOperator, DataType, DescribeAlias, Distinct, Expr, Fetch, Function,
-    Ident, LimitClause, ObjectName, OrderBy, OrderByKind, Query, Select, SelectItem, SetExpr, ShowStatementFilter,
-    ShowStatementFilterPosition, ShowStatementIn, ShowStatementOptions, Spanned, Subscript, TableFactor, TypedString,
-    Value, VisitMut, VisitorMut,
+    self, AccessExpr, ArrayElemTypeDef, BinaryOperator, CharacterLength, DataType, DescribeAlias, Distinct, Expr,
+    Fetch, Function, Ident, LimitClause, ObjectName, OrderBy, OrderByKind, Query, Select, SelectItem, SetExpr,
+    ShowStatementFilter, ShowStatementFilterPosition, ShowStatementIn, ShowStatementOptions, Spanned, Subscript,
+    TableFactor, TypedString, Value, VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::tokenizer::Span;
 
 use self::calls::{from_the_end, function};
 use self::tables::{Named, archived, called};
 use self::template::{call_name, expression, text, with_arguments};
-use self::times::{AT_TIME_ZONE, as_text, complete_time, is_time, part, time_of_zone};
+use self::times::{AT_TIME_ZONE, as_text, complete, complete_time, interval_times, is_time, part, time_of_zone};
 use self::unnest::Unnested;
 use crate::catalog;
 use crate::rule::dialect::{SqlError, line_and_column};
@@ -78,10 +80,13 @@ fn in_words(statement: &mut Statement, who: For) -> anyhow::Result<()> {
                 **statement = tables;
                 return Ok(());
             }
-            match statement.visit(&mut words) {
-                ControlFlow::Break(error) => Err(error),
-                ControlFlow::Continue(()) => Ok(()),
+            if let ControlFlow::Break(error) = statement.visit(&mut words) {
+                return Err(error);
             }
+            if let (For::Query, ast::Statement::Query(query)) = (who, &mut **statement) {
+                twice::marked(query);
+            }
+            Ok(())
         }
         Statement::Explain(explain) => in_words(&mut explain.statement, who),
         _ => Ok(()),
@@ -330,11 +335,18 @@ fn translated(expr: &mut Expr, who: For) -> anyhow::Result<Option<Expr>> {
         // a text in AWS's table for Athena, and another one than that of a time
         Expr::Cast { expr, data_type, .. } if is_time(expr) && is_text(data_type) => {
             as_text(expr);
-            None
+            if who == For::Query { typed(expr, data_type) } else { None }
         }
         Expr::Cast { expr, data_type, .. } if who == For::Query => typed(expr, data_type),
         Expr::TypedString(TypedString { data_type: DataType::JSON, value, .. }) => Some(Expr::Value(value.clone())),
-        Expr::TypedString(TypedString { data_type: DataType::Timestamp(..), value, .. }) => time_of_zone(&value.value),
+        Expr::TypedString(TypedString { data_type: DataType::Timestamp(..), value, .. }) => {
+            if let Value::SingleQuotedString(text) = &mut value.value
+                && let Some(whole) = complete(text)
+            {
+                *text = whole;
+            }
+            time_of_zone(&value.value)
+        }
         Expr::AtTimeZone { timestamp, time_zone } => Some(with_arguments(AT_TIME_ZONE, &[timestamp, time_zone])),
         Expr::Extract { field, expr, .. } => {
             part(&field.to_string()).map(|part| with_arguments(&format!("date_part('{part}', arg1)"), &[expr]))
@@ -362,7 +374,7 @@ fn translated(expr: &mut Expr, who: For) -> anyhow::Result<Option<Expr>> {
             if !matches!(op, BinaryOperator::Eq | BinaryOperator::NotEq) {
                 in_order([left, right]);
             }
-            None
+            if matches!(op, BinaryOperator::Multiply) { interval_times(left, right) } else { None }
         }
         Expr::Between { expr, low, high, .. } => {
             quoted_days([low, high])?;
@@ -388,6 +400,9 @@ fn translated(expr: &mut Expr, who: For) -> anyhow::Result<Option<Expr>> {
 fn typed(expr: &Expr, kind: &DataType) -> Option<Expr> {
     if let Some(text) = nested(kind) {
         return Some(with_arguments(&format!("json_cast(arg1, '{}')", text.replace('\'', "''")), &[expr]));
+    }
+    if let DataType::Varchar(Some(CharacterLength::IntegerLength { length, .. })) = kind {
+        return Some(with_arguments(&format!("left(CAST(arg1 AS VARCHAR), {length})"), &[expr]));
     }
     match kind.to_string().to_ascii_lowercase().as_str() {
         "json" => Some(with_arguments("to_json(arg1)", &[expr])),

@@ -103,6 +103,8 @@ pub fn chrono_of_joda(format: &str, direction: Direction) -> anyhow::Result<Stri
             ('S', 6) => "%6f",
             ('S', 9) => "%9f",
             ('a', _) => "%p",
+            // `Z` is an offset too
+            ('Z', _) if direction == Direction::Read => "%#z",
             ('Z', 1) => "%z",
             ('Z', 2) => "%:z",
             ('%', _) => {

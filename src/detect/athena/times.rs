@@ -87,6 +87,17 @@ pub fn date_add(unit: &Expr, count: &Expr, time: &Expr) -> anyhow::Result<Expr> 
     })
 }
 
+/// An interval so many times, which DataFusion does not multiply.
+pub fn interval_times(left: &Expr, right: &Expr) -> Option<Expr> {
+    let (interval, count) = match (left, right) {
+        (Expr::Interval(interval), count) | (count, Expr::Interval(interval)) => (interval, count),
+        _ => return None,
+    };
+    let (unit, None) = (interval.leading_field.as_ref()?.to_string(), &interval.last_field) else { return None };
+    let each = text(&interval.value)?.trim().parse::<i64>().ok()?;
+    Some(with_arguments(&format!("CAST(concat(CAST(arg1 * {each} AS VARCHAR), ' {unit}') AS INTERVAL)"), &[count]))
+}
+
 /// Whole units between two times; less than one is none.
 pub fn date_diff(unit: &Expr, from: &Expr, to: &Expr) -> anyhow::Result<Expr> {
     let unit = text(unit).map(str::to_ascii_lowercase).unwrap_or_default();
@@ -142,6 +153,24 @@ pub fn complete_time(column: &Expr, value: &mut Expr) {
         "0000-00-00 00" | "0000-00-00T00" => format!("{day}T{clock}:00:00"),
         _ => return,
     });
+}
+
+/// A time that lacks seconds, or minutes too, with them; `None` for any other text.
+pub fn complete(time: &str) -> Option<String> {
+    let (day, rest) = time.split_at_checked(10)?;
+    let is_day = day.bytes().enumerate().all(|(place, byte)| match place {
+        4 | 7 => byte == b'-',
+        _ => byte.is_ascii_digit(),
+    });
+    let (between, rest) = rest.split_at_checked(1).filter(|(between, _)| is_day && ["T", " "].contains(between))?;
+    let (clock, zone) =
+        rest.split_at(rest.find(|letter: char| !letter.is_ascii_digit() && letter != ':').unwrap_or(rest.len()));
+    let missing = match clock.len() {
+        2 => ":00:00",
+        5 => ":00",
+        _ => return None,
+    };
+    Some(format!("{day}{between}{clock}{missing}{zone}"))
 }
 
 pub fn is_time(expr: &Expr) -> bool {

@@ -1,5 +1,5 @@
-//! A plan → the same plan with Athena's answers where types decide: fractions become integers by rounding, times become texts
-//! with a space between day and clock, and the first day of a date's month is a date.
+//! A plan → the same plan with Athena's answers where types decide: fractions become integers by rounding and texts as in Java, times
+//! become texts with a space between day and clock, and the first day of a date's month is a date.
 
 use arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;
@@ -11,6 +11,8 @@ use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, cast, lit};
 use datafusion::optimizer::analyzer::AnalyzerRule;
+
+use super::doubles;
 
 /// To be asked before types are coerced: what nobody wrote a CAST for stays as DataFusion has it.
 #[derive(Debug)]
@@ -88,8 +90,11 @@ fn inside(expr: &Expr, kind: &DataType, schema: &DFSchema) -> Option<Expr> {
     if kind.is_integer() && is_fraction {
         return Some(round().call(vec![expr.clone()]));
     }
-    let DataType::Timestamp(_, zone) = of else { return None };
     let is_text = matches!(kind, DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8);
+    if is_text && of == DataType::Float64 {
+        return Some(doubles::as_text(expr.clone()));
+    }
+    let DataType::Timestamp(_, zone) = of else { return None };
     let zone = match zone.as_deref() {
         None => String::new(),
         Some("+00:00" | "UTC") => " UTC".to_owned(),

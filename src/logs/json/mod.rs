@@ -31,7 +31,7 @@ use self::walk::{Cursor, Stop};
 use super::TABLES;
 use super::build::Arena;
 use super::glue_log::{self, GLUE_LOG, Place};
-use crate::decode::cut::{closing_quote, is_text_of_records};
+use crate::decode::cut::{closing_quote, is_rows, is_text_of_records};
 use crate::decode::index::Indexer;
 use crate::decode::{Context, Counts, Entry, Json, Lines, Open as OpenBefore, Options, PADDING, Records, Text, reuse};
 use crate::table::{Batch, Origin, Reject, Table};
@@ -72,6 +72,8 @@ pub struct Parser<'a> {
     packed: packed::Queue,
     /// Where the texts stood that were taken out of the object being read, but for those of other items of a list in it.
     texts: Vec<Range<usize>>,
+    /// Rows of the text being read.
+    insights: Option<query::InsightsRows>,
     /// What is read stands in `Records`.
     in_records: bool,
 }
@@ -112,7 +114,9 @@ struct Around<'a> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Frame {
     Array,
-    /// An object around `Records`, or `Events`.
+    /// Of rows of CloudWatch Logs Insights.
+    Rows,
+    /// An object around `Records`, `Events` or `results`.
     Wrapper,
 }
 
@@ -131,6 +135,7 @@ impl<'a> Parser<'a> {
             nested: Vec::new(),
             packed: packed::Queue::default(),
             texts: Vec::new(),
+            insights: None,
             in_records: false,
         }
     }
@@ -193,6 +198,7 @@ impl<'a> Parser<'a> {
             OpenBefore::Nothing | OpenBefore::LogEvents => vec![],
             OpenBefore::Array => vec![Frame::Array],
             OpenBefore::Records => vec![Frame::Wrapper, Frame::Array],
+            OpenBefore::Rows => vec![Frame::Wrapper, Frame::Rows],
             OpenBefore::Wrapper => vec![Frame::Wrapper],
         };
         let mut damaged = false;
@@ -265,6 +271,9 @@ impl<'a> Parser<'a> {
         if ends && !damaged && !frames.is_empty() {
             self.reject(self.last_table(), end, LIST_CUT_OFF, &[], around);
         }
+        if let Some(rows) = self.insights.take() {
+            self.end_insights(rows, around);
+        }
         padded.truncate(end + PADDING);
         self.keep(padded);
         self.indexer = indexer;
@@ -297,6 +306,12 @@ impl<'a> Parser<'a> {
                     self.record(cursor, around)
                 }
                 b',' => {
+                    cursor.go(at + 1);
+                    Ok(())
+                }
+                b'[' if frames.last() == Some(&Frame::Rows) => self.insights_row(cursor, around),
+                b']' if frames.last() == Some(&Frame::Rows) => {
+                    frames.pop();
                     cursor.go(at + 1);
                     Ok(())
                 }
@@ -350,6 +365,10 @@ impl<'a> Parser<'a> {
                 // keys before `Records`: its records are read one by one, however long the document
                 Err(Stop::Short) if bytes[here] == b'{' && enter_records(cursor, at, self.options) => {
                     frames.extend([Frame::Wrapper, Frame::Array]);
+                    behind = cursor.behind();
+                }
+                Err(Stop::Short) if bytes[here] == b'{' && around.depth < NESTED_MAX && enter_rows(cursor, at) => {
+                    frames.extend([Frame::Wrapper, Frame::Rows]);
                     behind = cursor.behind();
                 }
                 Err(Stop::Short) => return Next::Short(here),
@@ -581,6 +600,28 @@ fn enter_list(cursor: &mut Cursor<'_>) -> bool {
     let entered = is_list() == Ok(true);
     cursor.go(if entered { cursor.at() + 1 } else { at });
     entered
+}
+
+/// Steps into the `results` of what `aws logs get-query-results` prints, in the same way.
+#[cold]
+fn enter_rows(cursor: &mut Cursor<'_>, at: usize) -> bool {
+    cursor.go(at);
+    let mut enter = || {
+        let mut more = cursor.enter()?;
+        while more {
+            // behind the quote that opens the key
+            let key = cursor.key_start()? - 1;
+            cursor.go_to_value()?;
+            if cursor.byte()? == b'[' && is_rows(cursor.bytes(), key, cursor.here()?) {
+                cursor.go(cursor.at() + 1);
+                return Ok::<bool, Stop>(true);
+            }
+            cursor.skip()?;
+            more = cursor.more_members()?;
+        }
+        Ok(false)
+    };
+    enter() == Ok(true)
 }
 
 /// Over a member of the object around `Records`, its comma not included.

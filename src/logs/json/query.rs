@@ -272,42 +272,66 @@ impl Parser<'_> {
     /// Takes the rows of `results` that `aws logs get-query-results` prints, each an array of fields: as the log events that
     /// their `@message` is, of the stream that `@logStream` names and the group of `@log`, or as the records whose fields they have.
     pub(super) fn insights_rows(&mut self, cursor: &mut Cursor<'_>, around: &Around<'_>) -> Result<(), Stop> {
-        let mut events = b"{\"events\":[".to_vec();
-        let forced = self.options.table.map(|table| table.name == GLUE_LOG.name);
-        let (mut records, mut rows, mut of_a_job) = (Vec::new(), Vec::new(), forced == Some(true));
-        let first = cursor.here()?;
         if cursor.byte()? == b'[' && cursor.enter()? {
             loop {
-                let start = cursor.here()?;
-                let (names, cells) = insights_row(cursor)?;
-                let lower: Vec<String> = names.iter().map(|name| name.to_ascii_lowercase()).collect();
-                if lower.iter().any(|name| name == "@message") {
-                    let row = LogRow::of(lower.iter().map(String::as_str).zip(&cells));
-                    of_a_job |= row.is_of_a_job();
-                    if events.last() == Some(&b'}') {
-                        events.push(b',');
-                    }
-                    row.print(&mut events);
-                    rows.push(row);
-                } else if names_events(&lower) {
-                    records.push(b'{');
-                    let names: Vec<Cow<'_, [u8]>> = names.iter().map(|name| name.as_bytes().into()).collect();
-                    let cells: Vec<Cow<'_, [u8]>> = cells.iter().map(|cell| cell.as_slice().into()).collect();
-                    add_all(&mut records, &names, &cells);
-                    records.extend_from_slice(b"}\n");
-                } else {
-                    let record = &cursor.bytes()[start..cursor.ended()];
-                    self.reject("", start, "a row of a query without @message", record, around);
-                }
+                self.insights_row(cursor, around)?;
                 if !cursor.more_items()? {
                     break;
                 }
             }
         }
+        if let Some(rows) = self.insights.take() {
+            self.end_insights(rows, around);
+        }
+        Ok(())
+    }
+
+    /// Takes one of them, which waits for those behind it.
+    pub(super) fn insights_row(&mut self, cursor: &mut Cursor<'_>, around: &Around<'_>) -> Result<(), Stop> {
+        let start = cursor.here()?;
+        let (names, cells) = insights_row(cursor)?;
+        let lower: Vec<String> = names.iter().map(|name| name.to_ascii_lowercase()).collect();
+        let is_log = lower.iter().any(|name| name == "@message");
+        if !is_log && !names_events(&lower) {
+            let record = &cursor.bytes()[start..cursor.ended()];
+            self.reject("", start, "a row of a query without @message", record, around);
+            return Ok(());
+        }
+        let forced = self.options.table.map(|table| table.name == GLUE_LOG.name);
+        let waiting = self.insights.get_or_insert_with(|| InsightsRows {
+            start,
+            of_a_job: forced == Some(true),
+            ..InsightsRows::default()
+        });
+        if is_log {
+            let row = LogRow::of(lower.iter().map(String::as_str).zip(&cells));
+            waiting.of_a_job |= forced.is_none() && row.is_of_a_job();
+            waiting.rows.push(row);
+        } else {
+            let records = &mut waiting.records;
+            records.push(b'{');
+            let names: Vec<Cow<'_, [u8]>> = names.iter().map(|name| name.as_bytes().into()).collect();
+            let cells: Vec<Cow<'_, [u8]>> = cells.iter().map(|cell| cell.as_slice().into()).collect();
+            add_all(records, &names, &cells);
+            records.extend_from_slice(b"}\n");
+        }
+        Ok(())
+    }
+
+    /// Reads those that wait.
+    pub(super) fn end_insights(&mut self, waiting: InsightsRows, around: &Around<'_>) {
+        let InsightsRows { start, of_a_job, rows, records } = waiting;
         let mut texts = vec![records];
-        if of_a_job && forced != Some(false) {
-            self.log_rows(rows, first, around);
-        } else if events.last() == Some(&b'}') {
+        if of_a_job {
+            self.log_rows(rows, start, around);
+        } else if !rows.is_empty() {
+            let mut events = b"{\"events\":[".to_vec();
+            for (place, row) in rows.iter().enumerate() {
+                if place > 0 {
+                    events.push(b',');
+                }
+                row.print(&mut events);
+            }
             events.extend_from_slice(b"]}");
             texts.push(events);
         }
@@ -315,7 +339,6 @@ impl Parser<'_> {
             let context = around.context.cloned().unwrap_or_default();
             self.nested.push(Nested { text: Text::new(text), context, depth: around.depth + 1 });
         }
-        Ok(())
     }
 
     /// Takes rows as log events of a Glue job; `start` is where they stand.
@@ -335,6 +358,18 @@ impl Parser<'_> {
             self.take_log_events(events, context, start, around);
         }
     }
+}
+
+/// Rows of CloudWatch Logs Insights that were read.
+#[derive(Default)]
+pub(super) struct InsightsRows {
+    /// Where the first stands.
+    start: usize,
+    of_a_job: bool,
+    /// Those with log events, which may belong together,
+    rows: Vec<LogRow>,
+    /// and the others, as records.
+    records: Vec<u8>,
 }
 
 /// A row of CloudWatch Logs Insights that has a log event.

@@ -144,6 +144,30 @@ fn rows_of_logs_insights_are_the_log_events_they_have() {
     assert_eq!(reasons(&read_text(answer(&[]))), [""; 0]);
 }
 
+#[test]
+fn rows_of_logs_insights_are_read_however_many_there_are() {
+    let row = |number: usize| {
+        let message = event(number).replacen('{', &format!("{{\"filling\":\"{}\",", "x".repeat(40_000)), 1);
+        serde_json::json!([{"field": "@message", "value": message}, {"field": "@ptr", "value": "x"}])
+    };
+    // as the AWS CLI prints it, and with nothing between the tokens
+    for is_pretty in [true, false] {
+        let rows: Vec<_> = (0..500).map(row).collect();
+        let answer = serde_json::json!({"queryLanguage": "CWLI", "results": rows, "statistics": {"recordsMatched": 2.0}, "status": "Complete"});
+        let text = if is_pretty { format!("{answer:#}") } else { answer.to_string() };
+        assert!(text.len() > 17 << 20);
+        let read = read_text(&text);
+        let mut found = ids(&read);
+        found.sort();
+        let mut expected: Vec<String> = (0..500).map(|number| format!("id-{number}")).collect();
+        expected.sort();
+        assert_eq!((found, reasons(&read)), (expected, vec![""; 0]), "{is_pretty}");
+        // what was lost of it at the end is told
+        let cut = read_text(&text[..text.len() - (1 << 20)]);
+        assert!(ids(&cut).len() > 460 && !cut.rejects.is_empty(), "{}", ids(&cut).len());
+    }
+}
+
 /// Entries of a job's log, each a log event or, as a traceback, several.
 fn entries(count: usize, filling: usize) -> Vec<String> {
     let filling = "x".repeat(filling);

@@ -1,0 +1,86 @@
+//! Columns of an answer that have one name, which Athena allows and DataFusion does not → names that a mark tells apart until they are shown.
+
+use std::collections::HashSet;
+
+use datafusion::sql::sqlparser::ast::{Expr, Ident, Query, SelectItem, SetExpr};
+
+/// Stands between a name and what tells it from others. No query has it in a name.
+const MARK: char = '\u{1f}';
+
+/// Marks columns of the whole query, and not of those inside of it: there a name that two columns have may be asked for.
+pub fn marked(query: &mut Query) {
+    let order = query.order_by.as_ref().map(|order| order.to_string().to_ascii_lowercase()).unwrap_or_default();
+    of_body(&mut query.body, &order);
+}
+
+/// The name that was typed.
+pub fn unmarked(name: &str) -> &str {
+    name.split(MARK).next().unwrap_or(name)
+}
+
+fn of_body(body: &mut SetExpr, order: &str) {
+    match body {
+        SetExpr::Select(select) => of_items(&mut select.projection, order),
+        SetExpr::SetOperation { left, right, .. } => [left, right].into_iter().for_each(|side| of_body(side, order)),
+        SetExpr::Query(query) => of_body(&mut query.body, order),
+        _ => {}
+    }
+}
+
+fn of_items(items: &mut [SelectItem], order: &str) {
+    let has_all = items.iter().any(|item| matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..)));
+    let alone: HashSet<String> = items.iter().filter_map(name_alone).collect();
+    let mut seen = HashSet::new();
+    for (place, item) in items.iter_mut().enumerate() {
+        let Some(name) = name(item) else { continue };
+        let is_new = seen.insert(folded(item, &name));
+        let is_also_alone = is_qualified(item) && alone.contains(&name.value.to_ascii_lowercase());
+        // what rows are ordered by is the column of this name, and not another of the table
+        let is_of_table = has_all && !(has_alias(item) && order.contains(&name.value.to_ascii_lowercase()));
+        if is_new && !is_also_alone && !is_of_table {
+            continue;
+        }
+        let alias = Ident::with_quote('"', format!("{}{MARK}{place}", shown(&name)));
+        if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {
+            *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
+        }
+    }
+}
+
+/// What a column is called in the answer.
+fn name(item: &SelectItem) -> Option<Ident> {
+    match item {
+        SelectItem::ExprWithAlias { alias, .. } => Some(alias.clone()),
+        SelectItem::UnnamedExpr(Expr::Identifier(name)) => Some(name.clone()),
+        SelectItem::UnnamedExpr(Expr::CompoundIdentifier(names)) => names.last().cloned(),
+        SelectItem::UnnamedExpr(other) => Some(Ident::with_quote('"', other.to_string())),
+        _ => None,
+    }
+}
+
+fn has_alias(item: &SelectItem) -> bool {
+    matches!(item, SelectItem::ExprWithAlias { .. })
+}
+
+fn is_qualified(item: &SelectItem) -> bool {
+    matches!(item, SelectItem::UnnamedExpr(Expr::CompoundIdentifier(_)))
+}
+
+fn name_alone(item: &SelectItem) -> Option<String> {
+    match item {
+        SelectItem::UnnamedExpr(Expr::Identifier(name)) => Some(name.value.to_ascii_lowercase()),
+        _ => None,
+    }
+}
+
+/// As DataFusion compares it: `a.x` is another than `b.x`.
+fn folded(item: &SelectItem, name: &Ident) -> String {
+    match item {
+        SelectItem::UnnamedExpr(expr @ Expr::CompoundIdentifier(_)) => expr.to_string().to_ascii_lowercase(),
+        _ => shown(name),
+    }
+}
+
+fn shown(name: &Ident) -> String {
+    if name.quote_style.is_some() { name.value.clone() } else { name.value.to_ascii_lowercase() }
+}
