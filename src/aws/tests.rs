@@ -66,6 +66,10 @@ fn the_section_is_strict_and_empty_by_default() {
 }
 
 /// A client that has everything it needs but a server: nothing listens on port 1.
+    for owner in ["expected_bucket_owner = '1111'", "bucket_owners = { trail = 'me' }"] {
+        let error = toml::from_str::<Config>(&format!("[s3]\n{owner}")).unwrap_err().to_string();
+        assert!(error.contains("is no account of AWS: 12 digits in quotes"), "{error}");
+    }
 fn nowhere() -> Aws {
     Aws::new(Config {
         region: Some("eu-central-1".to_owned()),
