@@ -213,19 +213,42 @@ impl Bucket {
     /// When it cannot be read or written, or another worker has taken the state over.
     pub fn undo(&self) -> anyhow::Result<()> {
         let mut held = self.held.lock().expect("nobody panics while holding it");
-        let Some((_, before)) = &held.before else { return Ok(()) };
-        let object = layout::rewritten(before, |index| {
+        match held.before.take() {
+            Some((_, before)) => self.settle_on(&mut held, &before),
+            None => Ok(()),
+        }
+    }
+
+    /// Keeps the last commit, which stands.
+    ///
+    /// # Errors
+    /// Those of [`Bucket::undo`].
+    pub fn stand(&self) -> anyhow::Result<()> {
+        let mut held = self.held.lock().expect("nobody panics while holding it");
+        let last = layout::read_head(&held.head)?.text;
+        self.settle_on(&mut held, &last)
+    }
+
+    /// Writes this head, inflated, with nothing that is to be found out, and goes on from it.
+    fn settle_on(&self, held: &mut Held, head: &[u8]) -> anyhow::Result<()> {
+        let write = random_name();
+        let object = layout::rewritten(head, |index| {
             // no other object may be the same: whoever wrote it would take it for its own
-            (index.epoch, index.writer, index.write) = (held.epoch, self.writer.clone(), random_name());
+            (index.epoch, index.writer, index.write) = (held.epoch, self.writer.clone(), write.clone());
             index.note = None;
         })?;
         let mut head = layout::read_head(&object)?;
         let last = self.read_packs(&mut head)?;
-        let Put::Done(etag) = self.put(Some(&held.etag), &object)? else {
-            bail!("somebody else has written the state {}", self.name());
+        let etag = match self.put(Some(&held.etag), &object)? {
+            Put::Done(etag) => etag,
+            Put::Otherwise => match self.head()? {
+                // the answer to an earlier try was lost
+                Some((etag, Head { index, .. })) if index.writer == self.writer && index.write == write => etag,
+                _ => bail!("somebody else has written the state {}", self.name()),
+            },
         };
-        let undone = std::mem::replace(&mut *held, Held::of(head, last, etag)?);
-        let packs = undone.kept.packs.into_iter().map(|pack| pack.name);
+        let before = std::mem::replace(held, Held::of(head, last, etag)?);
+        let packs = before.kept.packs.into_iter().map(|pack| pack.name).chain(before.left);
         self.remove(packs.filter(|name| !held.kept.names(name)));
         Ok(())
     }

@@ -211,21 +211,25 @@ impl State {
     }
 
     /// Finds out whether the last commit stands, where that is not known: `undo` has it never stand, and says `false` where it does.
-    /// To be called before anything else of a state that was just taken up.
+    /// To be called before anything else of a state that was just taken up. What is found is kept: files of a commit that stands are moved
+    /// into place, and it is asked of nobody again, who might have it that it never did.
     ///
     /// # Errors
-    /// That of `undo`, or when the commit cannot be taken back.
+    /// That of `undo`, or when what was found cannot be written.
     pub fn settle(&self, undo: impl FnOnce(&Note) -> anyhow::Result<bool>) -> anyhow::Result<()> {
         let note = match &self.0 {
             Home::Disk(disk) => disk.unsettled()?,
             Home::Bucket(bucket) => bucket.unsettled(),
         };
         let Some(note) = note else { return Ok(()) };
-        if undo(&note).context("finding out whether the last commit stands")? {
-            match &self.0 {
-                Home::Disk(disk) => disk.undo().context("undoing the last commit")?,
-                Home::Bucket(bucket) => bucket.undo().context("undoing the last commit")?,
-            }
+        let is_undone = undo(&note).context("finding out whether the last commit stands")?;
+        match (&self.0, is_undone) {
+            (Home::Disk(disk), true) => disk.undo().context("undoing the last commit")?,
+            (Home::Disk(disk), false) => disk.stand().context("keeping that the last commit stands")?,
+            (Home::Bucket(bucket), true) => bucket.undo().context("undoing the last commit")?,
+            (Home::Bucket(bucket), false) => bucket.stand().context("keeping that the last commit stands")?,
+        }
+        if is_undone {
             tracing::warn!("another worker has read on before the last commit stood: it is undone");
         }
         Ok(())
@@ -337,6 +341,16 @@ impl Disk {
         write.restore_savepoint(&savepoint)?;
         write.delete_persistent_savepoint(before)?;
         // that of the commit before, which stands
+        write.open_table(STATE)?.remove(NOTE)?;
+        Ok(write.commit()?)
+    }
+
+    /// Keeps the last commit, which stands.
+    fn stand(&self) -> anyhow::Result<()> {
+        let write = self.database.begin_write()?;
+        for before in write.list_persistent_savepoints()? {
+            write.delete_persistent_savepoint(before)?;
+        }
         write.open_table(STATE)?.remove(NOTE)?;
         Ok(write.commit()?)
     }
@@ -539,6 +553,10 @@ mod tests {
         // an answer was lost
         let state = State::open(&path).unwrap();
         assert_eq!(found(&state, Some(false)), Some(whole(21)));
+        drop(state);
+        // that it stands is known from then on: its files are in place
+        let state = State::open(&path).unwrap();
+        assert_eq!(found(&state, None), Some(whole(21)));
         state.commit_if(&commit(22), &permit(false)).unwrap_err();
         drop(state);
         let state = State::open(&path).unwrap();

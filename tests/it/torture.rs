@@ -427,6 +427,34 @@ async fn a_table_of_leases_that_does_not_answer_at_the_start_is_waited_for() {
     assert_eq!(code(&output), 4, "{}", said(world.folder.path()));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_that_was_taken_to_stand_without_leases_stands_with_them() {
+    for state in ["", "state = 's3://states/w'\n"] {
+        let mut world = World::new(state).await;
+        world.feed();
+        let says = |what: &str| said(world.folder.path()).contains(what);
+        let is_committed = || says("settling a commit: trying again");
+        let is_archived = || says("is taken to stand") && !world.archived().is_empty();
+        world.door.is(TableWay::Unsettled);
+        // the first is committed, and nobody comes to know that it stands; the second has its files in the archive
+        let lives: [(&str, &dyn Fn() -> bool); 2] = [(READS[2].1, &is_committed), ("", &is_archived)];
+        for (settings, is_so) in lives {
+            let begun = Instant::now();
+            let mut child = world.start(settings, None);
+            while !is_so() {
+                assert!(begun.elapsed() < Duration::from_secs(180), "{}", said(world.folder.path()));
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        world.calm();
+        // it would read the stream alone, and write another file: the notices are still hidden
+        let came = tokio::task::block_in_place(|| world.end(world.start(READS[2].1, None)));
+        assert_eq!(came.archived.len(), world.next, "an event is lost, or archived twice");
+    }
+}
+
 fn kills() -> usize {
     number("WEIR_TORTURE_KILLS").map_or(KILLS, |kills| kills as usize)
 }

@@ -23,6 +23,8 @@ pub enum Way {
     Shut,
     /// They are made, and the answers are lost.
     Mute,
+    /// Those that have a commit stand fail, and no other.
+    Unsettled,
 }
 
 /// Where one worker calls the table.
@@ -114,13 +116,14 @@ pub async fn answer(
     let way = *way.lock().unwrap();
     let operation = headers["x-amz-target"].to_str().unwrap().strip_prefix("DynamoDB_20120810.").unwrap();
     let ask: Value = serde_json::from_slice(&body).unwrap();
-    let answer = (way != Way::Shut).then(|| table.call(operation, &ask));
+    let is_shut = way == Way::Shut || (way == Way::Unsettled && operation == "TransactWriteItems");
+    let answer = (!is_shut).then(|| table.call(operation, &ask));
     let refused = |status, code: &str| {
         let told = json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{code}"),
                            "message": "of the fake: [ConditionalCheckFailed]" });
         (status, told.to_string()).into_response()
     };
-    match answer.filter(|_| way == Way::Open) {
+    match answer.filter(|_| way != Way::Mute) {
         Some(Ok(answer)) => answer.to_string().into_response(),
         Some(Err(code)) => refused(StatusCode::BAD_REQUEST, code),
         None => refused(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError"),
