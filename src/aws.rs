@@ -9,6 +9,7 @@ pub mod identity;
 pub mod tried;
 pub mod trust;
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
@@ -63,10 +64,28 @@ pub struct Config {
 pub struct S3 {
     /// Put the bucket into the path, not into the name of the host; servers that are not AWS want it.
     pub force_path_style: bool,
-    /// Account that every bucket must belong to; reading from another's is refused by S3.
-    pub expected_bucket_owner: Option<String>,
+    /// Account that every bucket must belong to; what is asked of another's is refused by S3.
+    pub expected_bucket_owner: Option<Account>,
+    /// Account of each bucket for which that one does not hold.
+    pub bucket_owners: BTreeMap<String, Account>,
     /// KMS key that S3 is asked to encrypt what is written with, by id, alias or ARN; without it as the bucket says.
     pub kms_key: Option<String>,
+}
+
+/// The number of an account of AWS.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Account(String);
+
+impl TryFrom<String> for Account {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Account, String> {
+        match text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+            true => Ok(Account(text)),
+            false => Err(format!("`{text}` is no account of AWS: 12 digits in quotes")),
+        }
+    }
 }
 
 /// A role to take on.
@@ -108,6 +127,13 @@ impl Aws {
     pub fn of_server(url: &str) -> Aws {
         let retries = RetryConfig::standard().with_initial_backoff(Duration::from_millis(5));
         Aws::of_test(url, &Trust::default(), |sdk| sdk.into_builder().retry_config(retries).build())
+    }
+
+    /// The same for buckets of this section.
+    #[cfg(test)]
+    pub fn with_buckets(self, s3: &str) -> Aws {
+        let s3 = S3 { force_path_style: true, ..toml::from_str(s3).unwrap() };
+        Aws { config: Arc::new(Config { s3, ..Config::default() }), ..self }
     }
 
     /// What answers all calls of a simulation, in whose time is waited for it, and no longer than otherwise.
@@ -175,9 +201,10 @@ impl Aws {
         self.role.as_ref().map(|(role, _)| role.arn.as_str())
     }
 
-    /// Account that buckets must belong to.
-    pub fn expected_bucket_owner(&self) -> Option<&str> {
-        self.config.s3.expected_bucket_owner.as_deref()
+    /// Account that a bucket must belong to.
+    pub fn expected_bucket_owner(&self, bucket: &str) -> Option<&str> {
+        let S3 { expected_bucket_owner, bucket_owners, .. } = &self.config.s3;
+        bucket_owners.get(bucket).or(expected_bucket_owner.as_ref()).map(|account| account.0.as_str())
     }
 
     /// # Errors
@@ -351,6 +378,25 @@ impl Trouble {
         }
     }
 
+    /// What a failed call says that was to be answered only where `owner` has the bucket. S3 says no more of another's bucket than that access
+    /// is denied, and not why, as it does where a policy of the caller's own account is the reason.
+    pub fn of_bucket<E>(action: &str, error: &SdkError<E, HttpResponse>, owner: Option<&str>) -> Trouble
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        let trouble = Trouble::of(action, error);
+        match owner {
+            Some(owner) if trouble.kind == Kind::Denied && !trouble.why.contains(NOT_AUTHORIZED) => {
+                let why = format!(
+                    "access denied: the bucket does not belong to account {owner}, as [aws.s3] says (expected_bucket_owner, bucket_owners), \
+                     or {action} is not allowed to the role Weir runs as, or by the policy of the bucket"
+                );
+                trouble.told(why)
+            }
+            _ => trouble,
+        }
+    }
+
     /// True for what time may mend without us.
     pub fn may_pass(&self) -> bool {
         matches!(self.kind, Kind::Throttled | Kind::Server | Kind::Unreachable)
@@ -417,8 +463,11 @@ fn answered(action: &str, status: u16, code: Option<&str>, message: Option<&str>
     Trouble { kind, code: code.map(str::to_owned), why }
 }
 
+/// AWS says so of whom, of what and why.
+const NOT_AUTHORIZED: &str = "not authorized to perform";
+
 fn denied(action: &str, quote: Option<&str>) -> String {
-    match quote.filter(|text| text.contains("not authorized to perform")) {
+    match quote.filter(|text| text.contains(NOT_AUTHORIZED)) {
         Some(text) => format!("access denied: {text}"),
         None => {
             format!("access denied: allow {action} to the role Weir runs as, and look at the policy of the resource")

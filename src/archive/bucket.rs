@@ -52,16 +52,17 @@ impl Bucket {
         let bytes = tokio::fs::read(&path).await;
         let bytes = bytes.map_err(|error| Trouble::new(Kind::Other, format!("reading {}: {error}", path.display())))?;
         let client = self.client.get_or_try_init(|| self.aws.s3()).await?;
+        let owner = self.aws.expected_bucket_owner(&self.bucket);
         let put = client
             .put_object()
             .bucket(&self.bucket)
             .key(format!("{}{}", self.prefix, object.path))
             .content_type("application/vnd.apache.parquet")
-            .set_expected_bucket_owner(self.aws.expected_bucket_owner().map(str::to_owned))
+            .set_expected_bucket_owner(owner.map(str::to_owned))
             .body(ByteStream::from(bytes));
         match put.send().await {
             Ok(_) => Ok(()),
-            Err(error) => Err(Trouble::of("s3:PutObject", &error)),
+            Err(error) => Err(Trouble::of_bucket("s3:PutObject", &error, owner)),
         }
     }
 }

@@ -1,3 +1,7 @@
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::result::ConnectorError;
+
 use super::*;
 
 fn said(status: u16, code: &str, message: &str) -> (Kind, String) {
@@ -62,7 +66,51 @@ fn the_section_is_strict_and_empty_by_default() {
     assert_eq!(config.assume_role.as_ref().and_then(|role| role.external_id.as_deref()), Some("x"));
     assert!(config.s3.force_path_style);
     assert!(toml::from_str::<Config>("secret = 'x'").is_err());
+    for owner in ["expected_bucket_owner = '1111'", "bucket_owners = { trail = 'me' }"] {
+        let error = toml::from_str::<Config>(&format!("[s3]\n{owner}")).unwrap_err().to_string();
+        assert!(error.contains("is no account of AWS: 12 digits in quotes"), "{error}");
+    }
     assert_eq!(toml::from_str::<Config>("").unwrap(), Config::default());
+}
+
+/// The addresses that are asked for, and no answer.
+#[derive(Clone, Debug, Default)]
+struct Asked(Arc<std::sync::Mutex<Vec<String>>>);
+
+impl HttpConnector for Asked {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        self.0.lock().unwrap().push(request.uri().split('?').next().unwrap().to_owned());
+        HttpConnectorFuture::ready(Err(ConnectorError::user("nobody is there".into())))
+    }
+}
+
+#[tokio::test]
+async fn every_client_takes_the_endpoints_with_fips_where_it_is_told_to() {
+    let asked = async |use_fips: bool| {
+        let asked = Asked::default();
+        let region = Some("us-gov-west-1".to_owned());
+        let sdk = Aws::new(Config { region, use_fips, ..Config::default() }).sdk(None).await.unwrap();
+        let none = aws_credential_types::Credentials::new("AKIA", "secret", None, None, "test");
+        let sdk =
+            sdk.into_builder().http_client(Trust::of_answers(SharedHttpConnector::new(asked.clone())).http_client());
+        let sdk = sdk.credentials_provider(SharedCredentialsProvider::new(none)).build();
+        let (s3, sqs) = (aws_sdk_s3::Client::new(&sdk), aws_sdk_sqs::Client::new(&sdk));
+        let (kinesis, sts) = (aws_sdk_kinesis::Client::new(&sdk), aws_sdk_sts::Client::new(&sdk));
+        assert!(s3.get_object().bucket("b-b").key("k").send().await.is_err());
+        assert!(sqs.get_queue_url().queue_name("q").send().await.is_err());
+        assert!(kinesis.list_shards().stream_name("s").send().await.is_err());
+        assert!(sts.get_caller_identity().send().await.is_err());
+        let mut asked = std::mem::take(&mut *asked.0.lock().unwrap());
+        asked.dedup();
+        asked
+    };
+    let of = |[s3, sqs, kinesis, sts]: [&str; 4]| {
+        let host = |name: &str| format!("https://{name}.us-gov-west-1.amazonaws.com/");
+        [format!("{}k", host(&format!("b-b.{s3}"))), host(sqs), host(kinesis), host(sts)]
+    };
+    assert_eq!(asked(false).await, of(["s3", "sqs", "kinesis", "sts"]));
+    // some are named as the others are there
+    assert_eq!(asked(true).await, of(["s3-fips", "sqs", "kinesis", "sts"]));
 }
 
 /// A client that has everything it needs but a server: nothing listens on port 1.

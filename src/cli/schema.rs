@@ -10,8 +10,11 @@ use serde_json::{Map, Value, json};
 use super::output::{Failure, OrFail};
 use super::print;
 
-/// A table whose keys are the user's own, each with a list of texts.
-const FREE: [&str; 2] = ["sigma", "placeholders"];
+/// Tables whose keys are the user's own, and what the type of each key is.
+const FREE: [(&str, &str); 2] = [
+    ("sigma.placeholders", r#"{ "type": "array", "items": { "type": "string" } }"#),
+    ("aws.s3.bucket_owners", r#"{ "type": "string" }"#),
+];
 
 /// A table of tables whose names are the user's own: what one of them has holds for all.
 const NAMED: &str = "reference";
@@ -59,8 +62,8 @@ fn schema(example: &str) -> anyhow::Result<Value> {
             path = name.trim_matches(['[', ']']).split('.').map(str::to_owned).collect();
             let section = section(&mut root, &path, listed);
             describe(section, &about);
-            if path == FREE {
-                section["additionalProperties"] = json!({ "type": "array", "items": { "type": "string" } });
+            if let Some(of_key) = free(&path) {
+                section["additionalProperties"] = serde_json::from_str(of_key)?;
             }
         } else if let Some((key, _)) = text.split_once(" = ") {
             let value: toml::Table = text.parse().with_context(|| format!("in the example: {text}"))?;
@@ -71,7 +74,7 @@ fn schema(example: &str) -> anyhow::Result<Value> {
                 property["default"] = serde_json::to_value(&value[key])?;
             }
             describe(&mut property, &about);
-            if path != FREE {
+            if free(&path).is_none() {
                 section(&mut root, &path, listed)["properties"][key] = property;
             }
         }
@@ -83,6 +86,10 @@ fn schema(example: &str) -> anyhow::Result<Value> {
         named["properties"] = json!({});
     }
     Ok(root)
+}
+
+fn free(path: &[String]) -> Option<&'static str> {
+    FREE.iter().find(|(of_user, _)| *of_user == path.join(".")).map(|(_, of_key)| *of_key)
 }
 
 /// A commented line that sets a key, rather than to say something.

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use aws_sdk_s3::Client;
-use aws_sdk_s3::error::SdkError;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::put_object::PutObjectError;
 use aws_sdk_s3::primitives::ByteStream;
 use futures::future::join_all;
@@ -155,16 +155,25 @@ impl Bucket {
     fn open(address_text: &str, writer: &str, aws: &Aws, runtime: Handle) -> anyhow::Result<Bucket> {
         let (bucket, key) = address(address_text)?;
         let client = block_on(&runtime, aws.s3())?;
+        let owner = aws.expected_bucket_owner(&bucket).map(str::to_owned);
         Ok(Bucket {
             client,
             runtime,
             bucket,
             key,
-            owner: aws.expected_bucket_owner().map(str::to_owned),
+            owner,
             writer: writer.to_owned(),
             held: Mutex::default(),
             removing: Mutex::default(),
         })
+    }
+
+    /// What a failed call says.
+    fn trouble<E>(&self, action: &str, error: &SdkError<E>) -> Trouble
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        Trouble::of_bucket(action, error, self.owner.as_deref())
     }
 
     fn taken_over(&self, epoch: u64) -> anyhow::Error {
@@ -384,7 +393,8 @@ impl Bucket {
         let ask = self.client.get_object().bucket(&self.bucket).key(key);
         let ask = ask.set_expected_bucket_owner(self.owner.clone());
         block_on(&self.runtime, async {
-            let answer = ask.send().await.map_err(|error| Trouble::of("s3:GetObject", &error))?;
+            let answer = ask.send().await;
+            let answer = answer.map_err(|error| self.trouble("s3:GetObject", &error))?;
             let etag = answer.e_tag.clone();
             let body =
                 answer.body.collect().await.map_err(|error| Trouble::new(Kind::Unreachable, error.to_string()))?;
@@ -400,7 +410,7 @@ impl Bucket {
             let put = put.set_expected_bucket_owner(self.owner.clone());
             let error = match block_on(&self.runtime, put.send()) {
                 Ok(_) => return Ok(Packed::Done),
-                Err(error) => Trouble::of("s3:PutObject", &error),
+                Err(error) => self.trouble("s3:PutObject", &error),
             };
             let is_denied = error.kind == Kind::Denied;
             let error = anyhow::Error::from(error).context(format!("writing s3://{}/{key}", self.bucket));
@@ -418,10 +428,10 @@ impl Bucket {
         removing.retain(|removal| !removal.is_finished());
         for name in names {
             let delete = self.client.delete_object().bucket(&self.bucket).key(self.pack_key(&name));
-            let delete = delete.set_expected_bucket_owner(self.owner.clone()).send();
+            let (delete, owner) = (delete.set_expected_bucket_owner(self.owner.clone()).send(), self.owner.clone());
             removing.push(self.runtime.spawn(async move {
                 if let Err(error) = delete.await {
-                    let error = Trouble::of("s3:DeleteObject", &error).to_string();
+                    let error = Trouble::of_bucket("s3:DeleteObject", &error, owner.as_deref()).to_string();
                     tracing::warn!(name, error, "a part of the state that is needed no more cannot be removed");
                 }
             }));
@@ -451,7 +461,7 @@ impl Bucket {
                     self.remove(left.map(str::to_owned).collect::<Vec<_>>().into_iter());
                 }
                 Some(Err(error)) => {
-                    let error = Trouble::of("s3:ListBucket", &error).to_string();
+                    let error = self.trouble("s3:ListBucket", &error).to_string();
                     tracing::warn!(state = self.name(), error, "what was left over of the state cannot be found");
                     return;
                 }
@@ -474,7 +484,7 @@ impl Bucket {
                 Ok(Put::Otherwise)
             }
             Err(error) => {
-                let trouble = Trouble::of("s3:PutObject", &error);
+                let trouble = self.trouble("s3:PutObject", &error);
                 // If-Match on a key that is gone
                 if trouble.kind == Kind::Missing && etag.is_some() && trouble.code.as_deref() == Some("NoSuchKey") {
                     return Ok(Put::Otherwise);
@@ -539,10 +549,10 @@ pub async fn probe(text: &str, aws: &Aws) -> Vec<Tried> {
         Ok(client) => client,
         Err(trouble) => return vec![Tried::new(on, get, Outcome::Fails(trouble))],
     };
-    let owner = aws.expected_bucket_owner().map(str::to_owned);
-    let ask = client.get_object().bucket(&bucket).key(&key).set_expected_bucket_owner(owner.clone());
+    let owner = aws.expected_bucket_owner(&bucket);
+    let ask = client.get_object().bucket(&bucket).key(&key).set_expected_bucket_owner(owner.map(str::to_owned));
     let mut body = None;
-    let read = match ask.send().await.map_err(|error| Trouble::of(get, &error)) {
+    let read = match ask.send().await.map_err(|error| Trouble::of_bucket(get, &error, owner)) {
         Ok(answer) => match answer.body.collect().await {
             Ok(whole) => {
                 body = Some(whole.into_bytes().to_vec());
@@ -563,14 +573,14 @@ pub async fn probe(text: &str, aws: &Aws) -> Vec<Tried> {
         None => Outcome::Untried(NOT_WITHOUT_DOING_IT),
         Some(body) => {
             let ask = client.put_object().bucket(&bucket).key(&key).body(ByteStream::from(body)).if_match(NO_ETAG);
-            refused(ask.set_expected_bucket_owner(owner).send().await)
+            refused(ask.set_expected_bucket_owner(owner.map(str::to_owned)).send().await, owner)
         }
     };
     let packs = format!("{}{PACKS}", key.strip_suffix(NAME).expect("the state has this name"));
     let list = client.list_objects_v2().bucket(&bucket).prefix(&packs).max_keys(1);
-    let listed = match list.set_expected_bucket_owner(aws.expected_bucket_owner().map(str::to_owned)).send().await {
+    let listed = match list.set_expected_bucket_owner(owner.map(str::to_owned)).send().await {
         Ok(_) => Outcome::Works("its parts can be found".to_owned()),
-        Err(error) => Outcome::Fails(Trouble::of("s3:ListBucket", &error)),
+        Err(error) => Outcome::Fails(Trouble::of_bucket("s3:ListBucket", &error, owner)),
     };
     let packs = format!("s3://{bucket}/{packs}");
     vec![
@@ -582,7 +592,7 @@ pub async fn probe(text: &str, aws: &Aws) -> Vec<Tried> {
 }
 
 /// What the answer to a write says whose condition cannot hold.
-fn refused<T>(answer: Result<T, SdkError<PutObjectError>>) -> Outcome {
+fn refused<T>(answer: Result<T, SdkError<PutObjectError>>, owner: Option<&str>) -> Outcome {
     let error = match answer {
         Ok(_) => {
             let why = "the server writes whatever the condition: two workers would undo each other's commits";
@@ -591,7 +601,7 @@ fn refused<T>(answer: Result<T, SdkError<PutObjectError>>) -> Outcome {
         Err(error) => error,
     };
     let is_condition = error.raw_response().is_some_and(|reply| matches!(reply.status().as_u16(), 409 | 412));
-    let trouble = Trouble::of("s3:PutObject", &error);
+    let trouble = Trouble::of_bucket("s3:PutObject", &error, owner);
     if is_condition || trouble.code.as_deref() == Some("NoSuchKey") {
         return Outcome::Works("it may be written, on conditions".to_owned());
     }

@@ -62,7 +62,8 @@ impl Said {
     pub fn of(state: &str, aws: &Aws, runtime: Handle) -> anyhow::Result<Said> {
         let (bucket, prefix) = bucket::address_of(state, "")?;
         let client = block_on(&runtime, aws.s3())?;
-        Ok(Said::below(client, runtime, &bucket, &prefix, aws.expected_bucket_owner().map(str::to_owned)))
+        let owner = aws.expected_bucket_owner(&bucket).map(str::to_owned);
+        Ok(Said::below(client, runtime, &bucket, &prefix, owner))
     }
 
     /// The same with the prefix as keys have it, with its slash.
@@ -165,7 +166,7 @@ impl Said {
                 return Ok(Found::Same);
             }
             Err(error) => {
-                let trouble = Trouble::of("s3:GetObject", &error);
+                let trouble = Trouble::of_bucket("s3:GetObject", &error, self.owner.as_deref());
                 return match trouble.kind {
                     _ if trouble.code.as_deref() == Some("NoSuchKey") => Ok(Found::Nothing { denied: None }),
                     Kind::Denied => Ok(Found::Nothing { denied: Some(trouble) }),
@@ -194,7 +195,10 @@ impl Said {
             Err(error) if error.raw_response().is_some_and(|reply| matches!(reply.status().as_u16(), 409 | 412)) => {
                 Ok(false)
             }
-            Err(error) => Err(Trouble::of("s3:PutObject", &error)).with_context(|| format!("writing {}", self.name())),
+            Err(error) => {
+                let trouble = Trouble::of_bucket("s3:PutObject", &error, self.owner.as_deref());
+                Err(trouble).with_context(|| format!("writing {}", self.name()))
+            }
         }
     }
 }

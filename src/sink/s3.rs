@@ -139,19 +139,20 @@ impl Bucket {
             Err(trouble) => return told(&trouble),
         };
         let [key] = call.ids.as_slice() else { panic!("a call has one object") };
+        let owner = self.aws.expected_bucket_owner(&self.config.bucket);
         let put = client
             .put_object()
             .bucket(&self.config.bucket)
             .key(key)
             .if_none_match("*")
             .content_type("application/x-ndjson")
-            .set_expected_bucket_owner(self.aws.expected_bucket_owner().map(str::to_owned))
+            .set_expected_bucket_owner(owner.map(str::to_owned))
             .body(ByteStream::from(call.findings[0].as_bytes().to_vec()));
         match put.send().await {
             Ok(_) => Answer::all(call),
             // it is there: an earlier answer was lost
             Err(error) if error.raw_response().is_some_and(|reply| reply.status().as_u16() == 412) => Answer::all(call),
-            Err(error) => told(&Trouble::of("s3:PutObject", &error)),
+            Err(error) => told(&Trouble::of_bucket("s3:PutObject", &error, owner)),
         }
     }
 }

@@ -23,6 +23,9 @@ use crate::wait::timeout;
 const RENEWAL: Duration = Duration::from_secs(300);
 const CREDENTIALS_WAIT: Duration = Duration::from_secs(20);
 
+/// In AWS GovCloud the addresses of these have that cryptography as they are, and there are no others.
+const FIPS_IN_GOVERNMENT: [&str; 3] = ["dynamodb", "events", "sns"];
+
 /// A service that is called with POST.
 #[derive(Clone, Copy, Debug)]
 pub struct Service {
@@ -37,7 +40,8 @@ pub struct Service {
 impl Service {
     /// The address in AWS, with FIPS 140 cryptography or without.
     pub fn of_aws(&self, region: &str, use_fips: bool) -> String {
-        let fips = if use_fips { "-fips" } else { "" };
+        let is_plain = region.starts_with("us-gov-") && FIPS_IN_GOVERNMENT.contains(&self.name);
+        let fips = if use_fips && !is_plain { "-fips" } else { "" };
         let suffix = if region.starts_with("cn-") { ".cn" } else { "" };
         format!("https://{}{fips}.{region}.amazonaws.com{suffix}", self.name)
     }
@@ -278,5 +282,10 @@ mod tests {
         assert_eq!(hub.of_aws("eu-west-1", false), "https://securityhub.eu-west-1.amazonaws.com");
         assert_eq!(hub.of_aws("cn-north-1", false), "https://securityhub.cn-north-1.amazonaws.com.cn");
         assert_eq!(hub.of_aws("us-gov-west-1", true), "https://securityhub-fips.us-gov-west-1.amazonaws.com");
+        for name in ["dynamodb", "events", "sns"] {
+            let service = Service { name, ..hub };
+            assert_eq!(service.of_aws("us-east-1", true), format!("https://{name}-fips.us-east-1.amazonaws.com"));
+            assert_eq!(service.of_aws("us-gov-east-1", true), format!("https://{name}.us-gov-east-1.amazonaws.com"));
+        }
     }
 }

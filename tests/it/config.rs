@@ -101,6 +101,8 @@ fn the_schema_judges_as_the_program_does() {
         (String::new(), true),
         ("[sigma.placeholders]\nadmins = ['a']\n".to_owned(), true),
         ("[aws]\nassume_role = { arn = 'a', external_id = 'b' }\n".to_owned(), true),
+        ("[aws.s3.bucket_owners]\ncentral-trail = '444455556666'\n".to_owned(), true),
+        ("[aws.s3.bucket_owners]\ncentral-trail = 444455556666\n".to_owned(), false),
         ("[archive]\ndri = 'x'\n".to_owned(), false),
         ("[limits]\ncommit_seconds = 'soon'\n".to_owned(), false),
         ("[aws]\nassume_role = { arm = 'a' }\n".to_owned(), false),

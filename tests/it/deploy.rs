@@ -327,6 +327,22 @@ fn unit_and_image_start_the_program_with_flags_that_it_knows() {
 }
 
 #[test]
+fn systemd_finds_no_fault_with_the_unit() {
+    let folder = tempfile::tempdir().unwrap();
+    let unit = fs::read_to_string(repository("deploy/weir.service")).unwrap();
+    let here = unit.replace("/usr/local/bin/weir", env!("CARGO_BIN_EXE_weir"));
+    let file = folder.path().join("weir.service");
+    fs::write(&file, here).unwrap();
+    match Command::new("systemd-analyze").args(["verify", &path(&file)]).output() {
+        Ok(output) => {
+            let told = format!("{}{}", text(&output.stdout), text(&output.stderr));
+            assert!(output.status.success() && told.is_empty(), "{told}");
+        }
+        Err(error) => println!("left out: systemd-analyze: {error}"),
+    }
+}
+
+#[test]
 fn systemd_finds_the_unit_well_locked_up() {
     let unit = path(&repository("deploy/weir.service"));
     let judged = Command::new("systemd-analyze")

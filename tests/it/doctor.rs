@@ -229,11 +229,19 @@ fn what_is_denied_is_named_with_its_policy_and_a_wrong_clock_is_seen() {
     let role = "assume_role = { arn = 'arn:aws:iam::444455556666:role/reader' }";
     let config = format!(
         "from = ['kinesis://logs', 'sqs://notices']\n[aws]\nendpoint_url = '{url}'\n[source.kinesis]\n{role}\n\
-         [sink.security_hub]\naccount = '111122223333'\nregion = 'eu-west-1'\n"
+         [sink.security_hub]\naccount = '111122223333'\nregion = 'eu-west-1'\n\
+         [sink.event_bridge]\n{}\n[sink.sns]\ntopic = 'arn:aws:sns:eu-west-1:444455556666:t'\n{}\n\
+         [sink.s3]\nbucket = 'findings'\n{}\n",
+        role.replace("reader", "events"),
+        role.replace("reader", "messages"),
+        role.replace("reader", "writer")
     );
     fs::write(folder.path().join("weir.toml"), config).unwrap();
     let output = doctor(&["-c", "weir.toml"], folder.path(), &KEYS);
     assert_eq!(code(&output), 2);
+    for role in ["events", "messages", "writer"] {
+        assert_says(&output, &format!("failed   credentials of arn:aws:iam::444455556666:role/{role}: "));
+    }
     assert_says(&output, "failed   clock: 600 s ahead of AWS's, which refuses calls that are off by 300: set it");
     assert_says(&output, "failed   credentials: access denied");
     assert_says(&output, "failed   credentials of arn:aws:iam::444455556666:role/reader: ");

@@ -470,6 +470,42 @@ async fn a_queue_is_read_until_it_is_empty() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn buckets_of_three_accounts_are_used_and_one_of_a_fourth_is_told_of() {
+    let (fake, folder) = (Fake::start().await, tempfile::tempdir().unwrap());
+    fake.put("trail", &(key(0) + ".gz"), fs::read(repository(ATTACK)).unwrap());
+    let owned = [("trail", "111122223333"), ("weir-state", "222233334444"), ("findings", "333344445555")];
+    owned.iter().for_each(|(bucket, owner)| _ = fake.world().owners.insert((*bucket).to_owned(), owner));
+    let run_with = |state: &str, owners: &str| {
+        configure(
+            folder.path(),
+            &fake.url,
+            &format!("state = 's3://weir-state/{state}'\n[sink.s3]\nbucket = 'findings'\ndrain_seconds = 2"),
+        );
+        let config = fs::read_to_string(folder.path().join("weir.toml")).unwrap();
+        let owners = format!("expected_bucket_owner = '111122223333'\n[aws.s3.bucket_owners]\n{owners}\n");
+        fs::write(folder.path().join("weir.toml"), config + &owners).unwrap();
+        run(&["run", "--from", "s3://trail/", "--archive", "none", "--findings", "f.ndjson"], folder.path())
+    };
+    let denied = |owner: &str| format!("the bucket does not belong to account {owner}, as [aws.s3] says");
+    let all = "weir-state = '222233334444'\nfindings = '333344445555'";
+    let output = run_with("one", all);
+    assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+    assert!(fake.asked("PUT findings/").len() == 1, "{:?}", fake.asked("PUT"));
+    for (state, owners, status) in [
+        ("two", "findings = '333344445555'", 4),
+        ("three", "weir-state = '222233334444'", 3),
+        ("four", &format!("{all}\ntrail = '444455556666'"), 3),
+    ] {
+        let output = run_with(state, owners);
+        assert_eq!(code(&output), status, "{owners}: {}", text(&output.stderr));
+        let owner = if state == "four" { "444455556666" } else { "111122223333" };
+        assert!(text(&output.stderr).contains(&denied(owner)), "{owners}: {}", text(&output.stderr));
+    }
+    let doctor = run(&["doctor", "--from", "s3://trail/", "--archive", "none"], folder.path());
+    assert!(text(&doctor.stdout).contains(&denied("444455556666")), "{}", text(&doctor.stdout));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_is_not_ready_when_one_of_its_sources_has_ended() {
     let (fake, folder, address) = (Fake::start().await, tempfile::tempdir().unwrap(), free_address());
     configure(folder.path(), &fake.url, "");

@@ -31,6 +31,8 @@ pub enum Fault {
 pub struct World {
     /// Content and ETag, by `BUCKET/KEY`.
     pub objects: BTreeMap<String, (Bytes, String)>,
+    /// Accounts that buckets belong to, where it matters. Who expects another is denied, and not told why.
+    pub owners: BTreeMap<String, &'static str>,
     /// For the next requests for an object (`BUCKET/KEY`), a listing (`LIST BUCKET/PREFIX`), the writing of any object of a
     /// bucket (`PUT BUCKET`) or an operation of SQS.
     pub faults: HashMap<String, VecDeque<Fault>>,
@@ -138,6 +140,12 @@ pub async fn answer(State(fake): State<Fake>, request: Request) -> Response {
         world.log.push(format!("DELETE {path}"));
         world.objects.remove(&path);
         return StatusCode::NO_CONTENT.into_response();
+    let bucket = path.split('/').next().unwrap_or_default();
+    let expected = headers.get("x-amz-expected-bucket-owner").map(|owner| owner.to_str().unwrap());
+    let owner = fake.world().owners.get(bucket).copied();
+    if expected.is_some_and(|expected| owner.is_some_and(|owner| owner != expected)) {
+        return refuse(403, "AccessDenied", "Access Denied");
+    }
     }
     if query.contains("list-type=2") {
         list(&fake, path.trim_end_matches('/'), &query)

@@ -145,7 +145,7 @@ impl World {
             self.sequence += 1;
             let sequence = format!("4959033827149025660855969253836157109592157598913{:06}", self.sequence);
             let shard = stream.shards.get_mut(&open[place % open.len()]).unwrap();
-            shard.records.push((sequence, event(self.next)));
+            shard.records.push((sequence, event(self.next).into_bytes()));
             self.next += 1;
         }
     }

@@ -12,7 +12,7 @@ use crate::aws::identity::{Identity, identity};
 use crate::aws::tried::Tried;
 use crate::aws::{self, Aws, Role};
 use crate::cli::configured::{each_way, sources};
-use crate::config::Config;
+use crate::config::{Config, Sinks};
 use crate::pipeline::bucket;
 use crate::sink;
 use crate::source::{Source, kinesis, s3};
@@ -53,6 +53,12 @@ pub async fn checks(config: &Config) -> Vec<Check> {
             }
         }
     }
+    // a topic and a bucket are not tried, and would not tell
+    let Sinks { event_bridge, sns, s3, .. } = &config.sink;
+    let of_bus = event_bridge.as_ref().and_then(|bus| bus.assume_role.as_ref());
+    let of_topic = sns.as_ref().and_then(|topic| topic.assume_role.as_ref());
+    let of_bucket = s3.as_ref().and_then(|bucket| bucket.assume_role.as_ref());
+    roles.extend([of_bus, of_topic, of_bucket].into_iter().filter(Option::is_some));
     if let Some(state) = &config.state {
         probes.push((format!("state {state}"), Box::pin(bucket::probe(state, &aws))));
     }
@@ -77,7 +83,7 @@ async fn within(name: String, probe: Probe<'_>) -> Vec<Check> {
 
 const LOOK_AT: &str = "check the network, proxies, VPC endpoints and `endpoint_url`";
 
-/// Who we are with the credentials of `[aws]` and with each role that a source takes on in their place.
+/// Who we are with the credentials of `[aws]` and with each role that a source or sink takes on in their place.
 async fn logins(aws: &Aws, roles: &[Option<&Role>], region: Option<&str>) -> Vec<Check> {
     let mut seen = BTreeSet::new();
     let mut checks = Vec::new();

@@ -444,7 +444,7 @@ impl Services {
                 stream.shards.values_mut().filter(|shard| !shard.closed).collect();
             let place = inside.dice.roll(open.len() as u64) as usize;
             let sequence = format!("4959033827149025660855969253836157109592157598913{record:06}");
-            open.into_iter().nth(place).unwrap().records.push((sequence, flow(record)));
+            open.into_iter().nth(place).unwrap().records.push((sequence, flow(record).into_bytes()));
             return;
         }
         let key = key(record);

@@ -40,7 +40,7 @@ pub struct Shard {
     pub range: (u128, u128),
     pub closed: bool,
     /// Sequence number and data.
-    pub records: Vec<(String, String)>,
+    pub records: Vec<(String, Vec<u8>)>,
 }
 
 pub struct Fake {
@@ -103,13 +103,16 @@ impl Fake {
 
     /// Puts events with these names into a shard.
     pub fn put(&self, shard: &str, names: &[&str]) {
-        let mut stream = self.stream();
         for name in names {
-            stream.sequence += 1;
-            let sequence = format!("{NUMBER}{:06}", stream.sequence);
-            let data = format!(r#"{{"eventVersion":"1.08","eventName":"{name}"}}"#);
-            stream.shards.get_mut(shard).unwrap().records.push((sequence, data));
+            self.put_data(shard, format!(r#"{{"eventVersion":"1.08","eventName":"{name}"}}"#).into());
         }
+    }
+
+    pub fn put_data(&self, shard: &str, data: Vec<u8>) {
+        let mut stream = self.stream();
+        stream.sequence += 1;
+        let sequence = format!("{NUMBER}{:06}", stream.sequence);
+        stream.shards.get_mut(shard).unwrap().records.push((sequence, data));
     }
 
     pub fn fault(&self, operation: &'static str, codes: &[&'static str]) {
@@ -268,7 +271,7 @@ fn records(stream: &mut Stream, ask: &Value) -> Result<Value, &'static str> {
 }
 
 fn page(shard: &Shard, place: usize, count: usize) -> Vec<Value> {
-    let record = |(sequence, data): &(String, String)| {
+    let record = |(sequence, data): &(String, Vec<u8>)| {
         json!({ "SequenceNumber": sequence, "Data": base64::encode(data), "PartitionKey": "k",
             "ApproximateArrivalTimestamp": 1.25 })
     };

@@ -6,7 +6,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::fake::Fake;
 use super::*;
-use crate::decode::{self, Body};
+use crate::decode::{self, Body, Counts};
+use crate::logs;
 use crate::position::{Checkpoint, Offset};
 use crate::source::{Events, queue};
 
@@ -53,21 +54,45 @@ impl Work {
         self.names.clone()
     }
 
+    /// Takes pieces until so many rows of these tables have come, no reject, and then nothing more.
+    pub async fn take_rows(&mut self, expected: &[(&str, u64)]) {
+        let mut counts = Counts::default();
+        let come = |counts: &Counts| expected.iter().map(|(table, _)| counts.of_table(table).1).collect::<Vec<_>>();
+        let wanted: Vec<u64> = expected.iter().map(|(_, rows)| *rows).collect();
+        loop {
+            let is_all = come(&counts).iter().zip(&wanted).all(|(come, wanted)| come >= wanted);
+            let wait = Duration::from_millis(if is_all { 300 } else { 30_000 });
+            let mut piece = match tokio::time::timeout(wait, self.next_piece()).await {
+                Ok(piece) => piece,
+                Err(_) if is_all => break,
+                Err(_) => panic!("{:?} of {wanted:?} came", come(&counts)),
+            };
+            counts.add(&piece.counts);
+            logs::batches(piece.records, &decode::Options::default(), &mut piece.rejects, &mut counts);
+            assert!(piece.rejects.is_empty(), "{:?}", piece.rejects[0]);
+        }
+        assert_eq!(come(&counts), wanted);
+    }
+
     pub async fn until(&mut self, partition: &str, offset: Offset) {
         while self.reached.0.get(partition) != Some(&offset) {
             self.piece().await;
         }
     }
 
-    async fn piece(&mut self) {
-        let piece = loop {
+    async fn next_piece(&mut self) -> Piece {
+        loop {
             let event = tokio::time::timeout(Duration::from_secs(30), self.events.next()).await;
             match event.expect("something comes in time") {
-                Some(Event::Piece(piece)) => break piece,
+                Some(Event::Piece(piece)) => return piece,
                 Some(Event::Reached { partition, until }) => drop(self.read.insert(partition, until)),
                 _ => panic!("the source ended"),
             }
-        };
+        }
+    }
+
+    async fn piece(&mut self) {
+        let piece = self.next_piece().await;
         for records in piece.records {
             let Body::Json(json) = records.body else { panic!("the events are JSON") };
             let event: serde_json::Value = serde_json::from_slice(json.text.as_slice()).unwrap();

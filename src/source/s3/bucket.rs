@@ -15,8 +15,8 @@ use crate::aws::{Aws, Kind, Trouble};
 /// The buckets of one source.
 #[derive(Clone)]
 pub(super) struct Buckets {
+    aws: Aws,
     client: Client,
-    owner: Option<String>,
     /// Clients for buckets that S3 said are elsewhere.
     elsewhere: Arc<Mutex<HashMap<String, Client>>>,
 }
@@ -28,17 +28,15 @@ impl Buckets {
         let client = aws.s3().await?;
         // `body` watches over its streams itself: one that waits because we are slow is no trouble
         let config = client.config().to_builder().stalled_stream_protection(StalledStreamProtectionConfig::disabled());
-        Ok(Buckets {
-            client: Client::from_conf(config.build()),
-            owner: aws.expected_bucket_owner().map(str::to_owned),
-            elsewhere: Arc::default(),
-        })
+        Ok(Buckets { aws: aws.clone(), client: Client::from_conf(config.build()), elsewhere: Arc::default() })
     }
 
     /// One object; with `from` and the ETag it must still have, what is behind that many bytes.
     pub async fn get(&self, bucket: &str, key: &str, from: Option<(u64, &str)>) -> Result<GetObjectOutput, Trouble> {
+        let owner = self.aws.expected_bucket_owner(bucket);
         let send = async |client: Client| {
-            let mut call = client.get_object().bucket(bucket).key(key).set_expected_bucket_owner(self.owner.clone());
+            let call = client.get_object().bucket(bucket).key(key);
+            let mut call = call.set_expected_bucket_owner(owner.map(str::to_owned));
             if let Some((start, etag)) = from {
                 call = call.range(format!("bytes={start}-")).if_match(etag);
             }
@@ -48,7 +46,7 @@ impl Buckets {
         if self.has_moved(bucket, &answer) {
             answer = send(self.client(bucket)).await;
         }
-        answer.map_err(|error| of_object(Trouble::of("s3:GetObject", &error)))
+        answer.map_err(|error| of_object(Trouble::of_bucket("s3:GetObject", &error, owner)))
     }
 
     /// One page of what begins with `prefix`: of everything, or with a delimiter of what stands in that folder.
@@ -59,16 +57,17 @@ impl Buckets {
         delimiter: Option<&str>,
         token: Option<String>,
     ) -> Result<ListObjectsV2Output, Trouble> {
+        let owner = self.aws.expected_bucket_owner(bucket);
         let send = async |client: Client| {
             let call = client.list_objects_v2().bucket(bucket).prefix(prefix);
             let call = call.set_delimiter(delimiter.map(str::to_owned)).set_continuation_token(token.clone());
-            call.set_expected_bucket_owner(self.owner.clone()).send().await
+            call.set_expected_bucket_owner(owner.map(str::to_owned)).send().await
         };
         let mut answer = send(self.client(bucket)).await;
         if self.has_moved(bucket, &answer) {
             answer = send(self.client(bucket)).await;
         }
-        answer.map_err(|error| Trouble::of("s3:ListBucket", &error))
+        answer.map_err(|error| Trouble::of_bucket("s3:ListBucket", &error, owner))
     }
 
     fn client(&self, bucket: &str) -> Client {

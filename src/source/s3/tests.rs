@@ -141,6 +141,36 @@ async fn what_is_wrong_with_an_object_is_said_and_what_to_do() {
 }
 
 #[tokio::test]
+async fn a_bucket_of_another_account_than_was_expected_is_said_to_be_one() {
+    let fake = Fake::start().await;
+    for (bucket, owner) in [("ours", "111122223333"), ("central", "444455556666"), ("squatted", "999999999999")] {
+        fake.put(bucket, "key", "x");
+        fake.world().owners.insert(bucket.to_owned(), owner);
+    }
+    let aws = Aws::of_server(&fake.url)
+        .with_buckets("expected_bucket_owner = '111122223333'\n[bucket_owners]\ncentral = '444455556666'\n");
+    let buckets = Buckets::new(&aws).await.unwrap();
+    for bucket in ["ours", "central"] {
+        assert!(buckets.get(bucket, "key", None).await.is_ok(), "{bucket}");
+        assert!(buckets.list(bucket, "", None, None).await.is_ok(), "{bucket}");
+    }
+    let not_ours = |action| {
+        format!(
+            "access denied: the bucket does not belong to account 111122223333, as [aws.s3] says (expected_bucket_owner, bucket_owners), \
+             or {action} is not allowed to the role Weir runs as, or by the policy of the bucket"
+        )
+    };
+    let got = buckets.get("squatted", "key", None).await.unwrap_err().to_string();
+    assert!(got.starts_with(&not_ours("s3:GetObject")), "{got}");
+    assert_eq!(buckets.list("squatted", "", None, None).await.unwrap_err().to_string(), not_ours("s3:ListBucket"));
+    // S3 says more where it is no other's
+    let policy = "User: arn:aws:sts::1:assumed-role/weir/w is not authorized to perform: s3:GetObject";
+    fake.fault("ours/key", [Fault::Refuse(403, "AccessDenied", policy)]);
+    let got = buckets.get("ours", "key", None).await.unwrap_err().to_string();
+    assert_eq!(got, format!("access denied: {policy}"));
+}
+
+#[tokio::test]
 async fn a_bucket_in_another_region_is_asked_there() {
     let fake = Fake::start().await;
     fake.put("bucket", "key", "x");

@@ -1,6 +1,7 @@
 //! Enhanced fan-out against a server that speaks TLS and HTTP/2, as AWS does.
 
 use std::collections::BTreeSet;
+use std::io::Write;
 use std::time::Duration;
 
 use aws_sdk_kinesis::operation::subscribe_to_shard::SubscribeToShardOutput;
@@ -10,7 +11,8 @@ use super::super::fake_h2::{Cut, Secure};
 use super::super::tests::{Work, names, put, start_trusting};
 use super::super::{Config, Readers, Settings, Stream};
 use super::*;
-use crate::decode::{self, kpl::HashRange};
+use crate::decode;
+use crate::decode::kpl::{self, HashRange};
 use crate::position::Checkpoint;
 use crate::source::shards::ReadFrom;
 use crate::source::{Events, queue};
@@ -41,6 +43,56 @@ async fn with_shards(streams_max: u32, count: u32) -> Secure {
 /// Those that have carried subscriptions.
 fn connections(server: &Secure) -> BTreeSet<usize> {
     server.wire().subscribed.iter().map(|(connection, _)| *connection).collect()
+}
+
+/// Of CloudTrail in lines, as many as go into these bytes; to the last byte.
+fn lines_of(bytes: usize) -> (Vec<u8>, u64) {
+    let event =
+        |padding: &str| format!("{{\"eventVersion\":\"1.08\",\"eventName\":\"A\",\"requestID\":\"{padding}\"}}\n");
+    let line = event(&"x".repeat(200));
+    let mut data = line.repeat(bytes / line.len() - 1).into_bytes();
+    let last = event("");
+    data.extend(event(&"x".repeat(bytes - data.len() - last.len())).into_bytes());
+    let count = bytes / line.len();
+    assert_eq!(data.len(), bytes);
+    (data, count as u64)
+}
+
+/// Flow logs of a subscription of CloudWatch Logs, in gzip that makes nothing smaller.
+fn subscription_of(bytes: usize) -> (Vec<u8>, u64) {
+    let event = r#"{"id":"1","timestamp":1722511800000,"message":"2 111122223333 eni-1 10.0.0.1 10.0.0.2 443 1153 6 1 40 1722511800 1722511860 ACCEPT OK"}"#;
+    let (head, tail) = (
+        r#"{"messageType":"DATA_MESSAGE","owner":"111122223333","logGroup":"g","logStream":"s","subscriptionFilters":["f"],"logEvents":["#,
+        "]}",
+    );
+    let count = (bytes - 20_000) / (event.len() + 1);
+    let text = format!("{head}{}{tail}", vec![event; count].join(","));
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none());
+    encoder.write_all(text.as_bytes()).unwrap();
+    let data = encoder.finish().unwrap();
+    assert!((bytes - 40_000..=bytes).contains(&data.len()), "{}", data.len());
+    (data, count as u64)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_and_pages_of_ten_mebibytes_are_read_whole_polled_and_subscribed_to() {
+    // its partition key counts too
+    let largest = kpl::BYTES_MAX - 1;
+    let ((lines, events), (packed, flows)) = (lines_of(largest), subscription_of(largest));
+    let (quarter, events_of_quarter) = lines_of(kpl::BYTES_MAX / 4 - 1);
+    for fan_out in [None, Some("weir".to_owned())] {
+        let server = with_shards(100, 3).await;
+        server.fake.stream().shards.values_mut().for_each(|shard| shard.records.clear());
+        server.fake.put_data("shardId-000", lines.clone());
+        server.fake.put_data("shardId-001", packed.clone());
+        (0..4).for_each(|_| server.fake.put_data("shardId-002", quarter.clone()));
+        let settings = Settings { fan_out, ..settings() };
+        let (fake, trust) = (&server.fake, server.trust.clone());
+        let mut work = start_trusting(trust, fake, "kinesis://there", settings, &Checkpoint::default());
+        let expected = [("cloudtrail", events + 4 * events_of_quarter), ("vpc_flow", flows)];
+        work.take_rows(&expected).await;
+        work.end().await;
+    }
 }
 
 fn sorted(mut names: Vec<String>) -> Vec<String> {
@@ -141,7 +193,7 @@ type Subscription = SubscribeToShardOutput;
 /// One subscription for each of these, to a shard of its own with 8 MiB, of which nothing is read.
 async fn unread(server: &Secure, clients: &[Arc<Client>]) -> Vec<Subscription> {
     for shard in server.fake.stream().shards.values_mut() {
-        shard.records = (0..8).map(|number| (format!("{number:06}"), "x".repeat(1 << 20))).collect();
+        shard.records = (0..8).map(|number| (format!("{number:06}"), vec![b'x'; 1 << 20])).collect();
     }
     let mut subscriptions = Vec::new();
     for (number, client) in clients.iter().enumerate() {
