@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::archive;
 use crate::aws;
-use crate::detect::{quarantine, reference};
+use crate::detect::{keyed, quarantine};
 use crate::memory::Size;
 use crate::sigma;
 use crate::sink::{self, event_bridge, security_hub, sns, webhook};
@@ -37,7 +37,7 @@ pub struct Config {
     pub archive: archive::Config,
     pub metrics: Metrics,
     pub sigma: sigma::Config,
-    /// Lists that rules ask with `in_reference(value, 'NAME')`, by name.
+    /// Lists that rules ask with `in_reference(value, 'NAME')`, or join as `reference.NAME`, by name.
     pub reference: BTreeMap<String, Reference>,
     pub aws: aws::Config,
     pub sink: Sinks,
@@ -92,11 +92,11 @@ pub struct Reference {
     /// `.csv`, `.ndjson` or `.jsonl`, `.parquet`; `.mmdb` is a database of addresses in MaxMind's format; any other has one value on a
     /// line, `#` begins a comment.
     pub path: PathBuf,
-    /// Which column has the values; of CSV the first when there is none. JSON and Parquet need one, and of JSON
-    /// `a.b` is the field `b` of the object `a`.
+    /// Which column has the values, by which rows are looked up; of CSV the first when there is none. JSON and Parquet need one, and of
+    /// JSON `a.b` is the field `b` of the object `a`. Of rows with the same value the first counts.
     pub column: Option<String>,
     #[serde(default)]
-    pub kind: reference::Kind,
+    pub kind: keyed::Kind,
 }
 
 /// The `[metrics]` section.

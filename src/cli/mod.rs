@@ -14,6 +14,7 @@ mod doctor;
 mod emf;
 mod explain;
 mod feedback;
+mod holes;
 mod incidents;
 mod lambda;
 mod output;

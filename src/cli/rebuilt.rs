@@ -7,6 +7,7 @@ use std::time::Instant;
 use anyhow::bail;
 use tokio_util::sync::CancellationToken;
 
+use super::holes::Judge;
 use super::replayed::{self, LOOK_MAX, Replayed};
 use super::{output, primed};
 use crate::detect::Detector;
@@ -41,9 +42,10 @@ impl Back {
             primed::know_open_windows(detector, &is_edited, references, archive, self.follows, stop);
             let is_new = |rule: &str| unknown.rules.contains(rule);
             let mut unlearned = primed::know_what_is_new(detector, &is_new, references, archive, stop);
-            let triage = unknown.findings.then_some(triage);
-            unlearned.extend(primed::know_what_is_usual(detector, &is_new, references, archive, stop, triage));
-            Ok(Answer { rebuilt, unlearned })
+            let tells = if unknown.findings { Some(&mut *triage) } else { None };
+            unlearned.extend(primed::know_what_is_usual(detector, &is_new, references, archive, stop, tells));
+            let closed = Judge { references, limits: self.limits, archive, now: Timestamp::now(), stop };
+            Ok(Answer { rebuilt, unlearned, closed: closed.close(detector, triage) })
         })
     }
 

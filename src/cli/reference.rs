@@ -1,22 +1,23 @@
 //! The `[reference.NAME]` sections → the lists that rules ask.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail};
-use arrow::array::{Array, AsArray};
-use arrow::compute::cast;
-use arrow::datatypes::DataType;
+use arrow::array::{Array, ArrayBuilder, ArrayRef, RecordBatch, StringBuilder, new_empty_array};
+use arrow::compute::{can_cast_types, cast, concat};
+use arrow::datatypes::{DataType, Field, Schema};
 use ipnet::IpNet;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
 
 use crate::config::Reference;
 use crate::detect::database::Database;
-use crate::detect::reference::{Kind, List, References};
+use crate::detect::keyed::{self, Keyed, Kind};
+use crate::detect::reference::{List, References};
 
 /// Reads every list.
 ///
@@ -60,13 +61,76 @@ fn list(section: &Reference) -> Result<List> {
         let database = Database::new(fs::read(path).with_context(name)?);
         return database.map(List::Database).map_err(|why| anyhow!("{}: {why}", name()));
     }
-    let values = values(path, section.column.as_deref())?;
-    List::new(section.kind, values.iter().map(|(_, value)| value.as_str()))
-        .map_err(|(place, why)| anyhow!("{}:{}: {why}", path.display(), values[place].0))
+    let Read { rows, key, lines } = rows_of(path, section.column.as_deref())?;
+    let place = |row: usize| format!("{}:{}", path.display(), lines[row]);
+    let rows = Keyed::new(section.kind, rows, key).map_err(|(row, why)| anyhow!("{}: {why}", place(row)))?;
+    if let Some((row, count)) = rows.contradictions() {
+        let rows = if count == 1 { "1 row says".to_owned() } else { format!("{count} rows say") };
+        tracing::warn!(
+            "{}: {rows} something else than an earlier one of the same {}, which counts",
+            place(row),
+            section.column.as_deref().unwrap_or("key")
+        );
+    }
+    Ok(List::Keyed(rows))
 }
 
-/// The values in a file, each with its line.
-fn values(path: &Path, column: Option<&str>) -> Result<Vec<(usize, String)>> {
+/// What is in a file.
+struct Read {
+    /// Texts; names are in lower case, as SQL has them.
+    rows: RecordBatch,
+    /// Position of the column that rows are looked up by.
+    key: usize,
+    /// Of each row.
+    lines: Vec<usize>,
+}
+
+/// Columns of texts that grow row by row.
+struct Columns {
+    names: Vec<String>,
+    values: Vec<StringBuilder>,
+    key: usize,
+    lines: Vec<usize>,
+}
+
+impl Columns {
+    /// The key is the only column that may have the name of another.
+    fn new<'a>(names: impl IntoIterator<Item = &'a str>, key: usize) -> Columns {
+        let mut columns = Columns { names: Vec::new(), values: Vec::new(), key, lines: Vec::new() };
+        names.into_iter().for_each(|name| columns.add(name));
+        columns
+    }
+
+    /// One that is null in all rows until now.
+    fn add(&mut self, name: &str) {
+        let mut values = StringBuilder::new();
+        values.append_nulls(self.lines.len());
+        self.names.push(name.to_lowercase());
+        self.values.push(values);
+    }
+
+    fn finish(mut self) -> Read {
+        let arrays = self.values.iter_mut().map(|values| Arc::new(values.finish()) as ArrayRef);
+        let columns: Vec<(String, ArrayRef)> = self.names.into_iter().zip(arrays).collect();
+        let (rows, key) = unique(columns, self.key);
+        Read { rows, key, lines: self.lines }
+    }
+}
+
+/// A table of columns, of those with one name the key, else the first.
+fn unique(columns: Vec<(String, ArrayRef)>, key: usize) -> (RecordBatch, usize) {
+    let is_named = |place: usize, as_is: usize| columns[place].0 == columns[as_is].0;
+    let is_first = |place: usize| (0..place).all(|before| !is_named(before, place));
+    let stays = |place: &usize| *place == key || !is_named(*place, key) && is_first(*place);
+    let stay: Vec<usize> = (0..columns.len()).filter(stays).collect();
+    let field = |place: &usize| Field::new(&columns[*place].0, DataType::Utf8, true);
+    let schema = Schema::new(stay.iter().map(field).collect::<Vec<_>>());
+    let arrays = stay.iter().map(|place| columns[*place].1.clone()).collect();
+    let rows = RecordBatch::try_new(Arc::new(schema), arrays).expect("columns of texts, as long as each other");
+    (rows, stay.iter().position(|place| *place == key).expect("the key stays"))
+}
+
+fn rows_of(path: &Path, column: Option<&str>) -> Result<Read> {
     let kind = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
     let name = || path.display().to_string();
     match kind.as_deref() {
@@ -84,16 +148,22 @@ fn needed<'a>(column: Option<&'a str>, name: &dyn Fn() -> String) -> Result<&'a 
     column.ok_or_else(|| anyhow!("{}: say which `column` has the values", name()))
 }
 
-fn lines(text: &str) -> Vec<(usize, String)> {
-    let value = |line: &str| line.split('#').next().unwrap_or_default().trim().to_owned();
-    let numbered = text.trim_start_matches('\u{feff}').lines().map(value).enumerate();
-    numbered.map(|(line, value)| (line + 1, value)).filter(|(_, value)| !value.is_empty()).collect()
+fn lines(text: &str) -> Read {
+    let mut columns = Columns::new([keyed::ONLY_COLUMN], 0);
+    for (line, text) in text.trim_start_matches('\u{feff}').lines().enumerate() {
+        let value = text.split('#').next().unwrap_or_default().trim();
+        if !value.is_empty() {
+            columns.values[0].append_value(value);
+            columns.lines.push(line + 1);
+        }
+    }
+    columns.finish()
 }
 
-fn csv(path: &Path, column: Option<&str>) -> Result<Vec<(usize, String)>> {
+fn csv(path: &Path, column: Option<&str>) -> Result<Read> {
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(path)?;
     let headers = reader.headers()?.clone();
-    let place = match column {
+    let key = match column {
         None => match headers.get(0).filter(|name| is_value(name, headers.len())) {
             None => 0,
             Some(value) => bail!(
@@ -105,13 +175,15 @@ fn csv(path: &Path, column: Option<&str>) -> Result<Vec<(usize, String)>> {
             anyhow!("there is no column `{column}`; there are {}", headers.iter().collect::<Vec<_>>().join(", "))
         })?,
     };
-    let mut values = Vec::new();
+    let mut columns = Columns::new(&headers, key);
     for record in reader.records() {
         let record = record?;
-        let line = record.position().map_or(0, |position| position.line() as usize);
-        values.extend(record.get(place).filter(|value| !value.is_empty()).map(|value| (line, value.to_owned())));
+        for (values, value) in columns.values.iter_mut().zip(&record) {
+            values.append_option(Some(value).filter(|value| !value.is_empty()));
+        }
+        columns.lines.push(record.position().map_or(0, |position| position.line() as usize));
     }
-    Ok(values)
+    Ok(columns.finish())
 }
 
 /// Whether what stands where a column's name should is no name but a value of a list: the first of it would be lost.
@@ -134,57 +206,89 @@ fn is_value(text: &str, columns: usize) -> bool {
         || (columns == 1 && is_domain())
 }
 
-/// The values of a field that is called so, or of the field of an object where the name is a path to one.
-fn ndjson(path: &Path, column: &str) -> Result<Vec<(usize, String)>> {
+/// Looked up by the field that is called so, or by the field of an object where the name is a path to one; the others as they are.
+fn ndjson(path: &Path, column: &str) -> Result<Read> {
     let text = fs::read_to_string(path)?;
     let pointer = format!("/{}", column.replace('~', "~0").replace('/', "~1").replace('.', "/"));
-    let (mut values, mut is_there, mut names) = (Vec::new(), false, None);
+    let (mut columns, mut is_there, mut names) = (Columns::new([column], 0), false, None);
+    let mut places: HashMap<String, usize> = [(column.to_owned(), 0)].into();
     for (line, text) in
         text.trim_start_matches('\u{feff}').lines().enumerate().filter(|(_, text)| !text.trim().is_empty())
     {
         let value: Value = serde_json::from_str(text).with_context(|| format!("line {}", line + 1))?;
         let found = value.get(column).or_else(|| value.pointer(&pointer));
         is_there |= found.is_some();
-        match found {
-            None => {
-                let keys = value.as_object().map(|fields| fields.keys().cloned().collect::<Vec<_>>().join(", "));
-                names = names.or(Some(keys.unwrap_or_else(|| "no fields".to_owned())));
-            }
-            Some(Value::Null) => {}
-            Some(Value::String(value)) => values.push((line + 1, value.clone())),
-            Some(other) => values.push((line + 1, other.to_string())),
+        let fields = value.as_object();
+        if found.is_none() {
+            let keys = fields.map(|fields| fields.keys().cloned().collect::<Vec<_>>().join(", "));
+            names = names.or(Some(keys.unwrap_or_else(|| "no fields".to_owned())));
+        }
+        columns.values[0].append_option(found.and_then(as_text));
+        for (name, value) in fields.into_iter().flatten().filter(|(name, _)| *name != column) {
+            let place = *places.entry(name.clone()).or_insert_with(|| {
+                columns.add(name);
+                columns.names.len() - 1
+            });
+            columns.values[place].append_option(as_text(value));
+        }
+        columns.lines.push(line + 1);
+        for values in columns.values.iter_mut().filter(|values| values.len() < columns.lines.len()) {
+            values.append_null();
         }
     }
     match names {
         Some(names) if !is_there => bail!("no line has `{column}`; the first has {names}"),
-        _ => Ok(values),
+        _ => Ok(columns.finish()),
     }
 }
 
-fn parquet(path: &Path, column: &str) -> Result<Vec<(usize, String)>> {
-    let mut values = Vec::new();
-    let mut row = 0;
-    for batch in ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?.build()? {
-        let batch = batch?;
-        let found = batch.column_by_name(column).ok_or_else(|| anyhow!("there is no column `{column}`"))?;
-        let texts = cast(found, &DataType::Utf8)?;
-        let texts = texts.as_string::<i32>();
-        values.extend(
-            (0..texts.len()).filter(|at| texts.is_valid(*at)).map(|at| (row + at + 1, texts.value(at).to_owned())),
-        );
-        row += batch.num_rows();
+/// A text as it is, all else as JSON.
+fn as_text(value: &Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
     }
-    Ok(values)
+}
+
+/// Columns whose values have no text, such as lists, are left out.
+fn parquet(path: &Path, column: &str) -> Result<Read> {
+    let mut batches = Vec::new();
+    let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?;
+    let schema = reader.schema().clone();
+    let is_text =
+        |field: &&Arc<Field>| can_cast_types(field.data_type(), &DataType::Utf8) && !field.data_type().is_nested();
+    let fields: Vec<&Arc<Field>> = schema.fields().iter().filter(is_text).collect();
+    let key = fields.iter().position(|field| field.name() == column);
+    let key = key.ok_or_else(|| anyhow!("there is no column `{column}`"))?;
+    for batch in reader.build()? {
+        batches.push(batch?);
+    }
+    let column = |field: &&Arc<Field>| {
+        let texts = batches.iter().map(|batch| cast(&batch[field.name().as_str()], &DataType::Utf8));
+        let texts = texts.collect::<Result<Vec<_>, _>>()?;
+        let texts: Vec<&dyn Array> = texts.iter().map(AsRef::as_ref).collect();
+        let array = if texts.is_empty() { new_empty_array(&DataType::Utf8) } else { concat(&texts)? };
+        Ok((field.name().to_lowercase(), array))
+    };
+    let (rows, key) = unique(fields.iter().map(column).collect::<Result<_>>()?, key);
+    let lines = (1..=rows.num_rows()).collect();
+    Ok(Read { rows, key, lines })
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use arrow::array::{RecordBatch, StringArray};
+    use arrow::array::{AsArray, StringArray};
     use parquet::arrow::ArrowWriter;
 
     use super::*;
+
+    /// The values that a file's rows are looked up by, each with its line.
+    fn values(path: &Path, column: Option<&str>) -> Result<Vec<(usize, String)>> {
+        let Read { rows, key, lines } = rows_of(path, column)?;
+        let keys = rows.column(key).as_string::<i32>().iter();
+        Ok(lines.into_iter().zip(keys).filter_map(|(line, key)| Some((line, key?.to_owned()))).collect())
+    }
 
     #[test]
     fn every_format_gives_its_values_with_their_lines() {
@@ -222,6 +326,40 @@ mod tests {
     }
 
     #[test]
+    fn what_else_a_row_has_comes_with_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let list = |name: &str, text: &[u8], column: &str| {
+            let path = dir.path().join(name);
+            fs::write(&path, text).unwrap();
+            let config = format!("[reference.a]\npath = {:?}\ncolumn = '{column}'\n", path.display().to_string());
+            let references = read(&toml::from_str::<crate::config::Config>(&config).unwrap().reference).unwrap();
+            references.list("a").unwrap().clone()
+        };
+        let check = |list: &List, key: &str, column: &str, expected: Option<&str>| {
+            let List::Keyed(rows) = list else { unreachable!() };
+            assert_eq!(rows.value(key, column), expected, "{key} {column}");
+        };
+        let csv = list("a.csv", b"Criticality,ARN,arn\nhigh,x,1\n,y,2\nlow,x,3\n", "ARN");
+        check(&csv, "x", "criticality", Some("high"));
+        check(&csv, "y", "criticality", None);
+        check(&csv, "x", "arn", Some("x"));
+        let json = "{\"id\": {\"arn\": \"x\"}}\n{\"id\": {\"arn\": \"y\"}, \"level\": 3, \"tags\": [\"a\"]}\n";
+        let json = list("b.ndjson", json.as_bytes(), "id.arn");
+        check(&json, "x", "level", None);
+        check(&json, "y", "level", Some("3"));
+        check(&json, "y", "tags", Some("[\"a\"]"));
+        check(&json, "y", "id.arn", Some("y"));
+        let arn: ArrayRef = Arc::new(StringArray::from(vec![Some("x"), None]));
+        let level: ArrayRef = Arc::new(arrow::array::Int64Array::from(vec![Some(3), Some(4)]));
+        let rows = RecordBatch::try_from_iter([("level", level), ("arn", arn)]).unwrap();
+        let mut bytes = Vec::new();
+        let mut writer = ArrowWriter::try_new(&mut bytes, rows.schema(), None).unwrap();
+        writer.write(&rows).unwrap();
+        writer.close().unwrap();
+        check(&list("c.parquet", &bytes, "arn"), "x", "level", Some("3"));
+    }
+
+    #[test]
     fn a_field_of_json_that_no_line_has_is_no_empty_list() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("bad.ndjson");
@@ -249,7 +387,7 @@ mod tests {
         }
         // what is no object has no field
         write("[1]\n\"x\"\n");
-        assert!(super::values(&path, Some("ip")).is_err());
+        assert!(rows_of(&path, Some("ip")).is_err());
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub struct Sql {
     /// Form of the answer
     #[arg(long, value_enum, default_value = "table")]
     format: Form,
-    /// Configuration file, for the archive, and the lists that `in_reference` asks
+    /// Configuration file, for the archive, and the lists that queries ask and join
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// How much memory the process may take, such as 512MiB, at least 256MiB; rows that find no room are in files in TMPDIR meanwhile

@@ -21,7 +21,7 @@ use super::route::Router;
 use super::verdicts::Verdicts;
 use super::window::columns::Columns;
 use super::window::plan::{Grouped, Windowed};
-use super::{place, session};
+use super::{lookup, place, session};
 use crate::rule::dialect::{find_text, find_word, parse};
 use crate::rule::{Rule, RuleError, Severity, header_place};
 use crate::table::Table;
@@ -151,6 +151,7 @@ struct Planned {
 /// Plans rules against the tables it was made with.
 pub struct Compiler {
     state: SessionState,
+    references: References,
     tables: Vec<TableRules>,
     /// Expressions of keys by their table's name and their text: many rules have the same.
     keys: Mutex<HashMap<(&'static str, String), Vec<Expr>>>,
@@ -160,7 +161,7 @@ impl Compiler {
     pub fn new(tables: &[&'static Table], references: &References) -> Compiler {
         let state = session::planner(tables, references);
         let tables = tables.iter().map(|table| TableRules::new(&state, table)).collect();
-        Compiler { state, tables, keys: Mutex::default() }
+        Compiler { state, references: references.clone(), tables, keys: Mutex::default() }
     }
 
     pub fn add(&mut self, rule: Arc<Rule>) -> std::result::Result<(), RuleError> {
@@ -190,9 +191,24 @@ impl Compiler {
         }
     }
 
+    /// The statement of a rule that asks the lists which it joins.
+    pub fn statement(&self, rule: &Rule) -> std::result::Result<Statement, RuleError> {
+        self.lowered(rule, only_statement(&rule.text))
+    }
+
+    fn lowered(&self, rule: &Rule, mut statement: Statement) -> std::result::Result<Statement, RuleError> {
+        // one of another table is refused for that
+        if let Some(rules) = self.tables.iter().find(|rules| rules.table.name == rule.table) {
+            let lowered = lookup::lower(&mut statement, rules.table, &self.references);
+            lowered.map_err(|(place, message)| rule.error(place, message))?;
+        }
+        Ok(statement)
+    }
+
     /// What of a rule needs nothing of the others.
     fn plan(&self, rule: &Rule, statement: Statement) -> std::result::Result<Planned, RuleError> {
         let fail = |(place, message): place::Complaint| rule.error(place, message);
+        let statement = self.lowered(rule, statement)?;
         let Some(table) = self.tables.iter().position(|rules| rules.table.name == rule.table) else {
             let names = self.tables.iter().map(|rules| rules.table.name).collect::<Vec<_>>().join(", ");
             let at = find_word(&rule.text, &rule.table, 0).unwrap_or((1, 1));
@@ -276,7 +292,8 @@ impl Compiler {
         let rules = self.tables.iter().find(|rules| rules.table.name == rule.table).expect("the rule compiles");
         let mut leaves = Leaves::new(rules.table);
         let mut programs = Vec::new();
-        for (text, statement) in place::conditions(&only_statement(&rule.text)) {
+        let statement = self.statement(rule).expect("the rule compiles");
+        for (text, statement) in place::conditions(&statement) {
             let query = take_apart(&self.state, &leaves, statement)?;
             programs.push((text, Program::new(&mut leaves, &[query.condition])?));
         }

@@ -11,7 +11,7 @@ use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Ident, SelectItem, Visit, Visitor};
 use serde::Serialize;
 
-use super::compile::{Compiler, only_statement};
+use super::compile::Compiler;
 use super::emit::{cut, texts};
 use super::engine::Detector;
 use super::place;
@@ -93,7 +93,7 @@ pub fn explain(
 ) -> std::result::Result<Explanation, RuleError> {
     let mut compiler = Compiler::new(tables, references);
     compiler.add(Arc::new(rule.clone()))?;
-    let statement = only_statement(&rule.text);
+    let statement = compiler.statement(rule)?;
     let (own, others): (Vec<Batch>, Vec<Batch>) = batches
         .iter()
         .filter(|batch| batch.rows.num_rows() > 0)

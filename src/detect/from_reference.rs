@@ -1,16 +1,18 @@
-//! What a database of the user's says of an address: `from_reference(address, 'name', 'country.iso_code')`.
+//! What a list or database of the user's says of a value: `from_reference(address, 'name', 'country.iso_code')`.
 
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, StringArray};
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
+use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
-use super::database::{Database, Path};
+use super::database::Path;
 use super::functions::{check_text, read_address};
+use super::keyed::Keyed;
 use super::reference::{self, List, References};
 
 /// The functions over what a user brings: `in_reference` and `from_reference`.
@@ -20,20 +22,11 @@ pub fn functions(references: &References) -> [Arc<ScalarUDF>; 2] {
     [reference::function(references), Arc::new(from_reference)]
 }
 
-/// Null where the value is no address, the database has no record of it, or the record has no such path.
+/// Null where the list or the database has no row for the value, or that row has no such column or path.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct FromReference {
     signature: Signature,
     references: References,
-}
-
-impl FromReference {
-    fn database(&self, name: &str) -> Result<&Database> {
-        match self.references.named(name)? {
-            List::Database(database) => Ok(database),
-            _ => plan_err!("[reference.{name}] is a list: from_reference asks a .mmdb file, in_reference a list"),
-        }
-    }
 }
 
 impl ScalarUDFImpl for FromReference {
@@ -49,17 +42,23 @@ impl ScalarUDFImpl for FromReference {
         Ok(DataType::Utf8)
     }
 
-    /// Database and path are looked for here too, so that a rule that names none is refused when it is loaded.
+    /// List and column are looked for here too, so that a rule that names none is refused when it is loaded.
     fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
         let constant = |place: usize| args.scalar_arguments[place].and_then(|text| text.try_as_str().flatten());
         let (Some(name), Some(wanted)) = (constant(1), constant(2)) else {
             return plan_err!(
-                "from_reference takes an address and two constant texts: from_reference(sourceIPAddress, 'city', 'country.iso_code')"
+                "from_reference takes a value and two constant texts: from_reference(sourceIPAddress, 'city', 'country.iso_code')"
             );
         };
         check_text(self.name(), &args.arg_fields[0])?;
-        if let Err(instead) = self.database(name)?.check(&wanted.into()) {
-            return plan_err!("no record of [reference.{name}] has `{wanted}`: {instead}");
+        match self.references.named(name)? {
+            List::Database(database) => {
+                if let Err(instead) = database.check(&wanted.into()) {
+                    return plan_err!("no record of [reference.{name}] has `{wanted}`: {instead}");
+                }
+            }
+            List::Keyed(rows) if rows.columns().any(|column| column == wanted) => {}
+            List::Keyed(rows) => return Err(no_column(name, rows, wanted)),
         }
         Ok(Arc::new(Field::new(self.name(), DataType::Utf8, true)))
     }
@@ -72,13 +71,22 @@ impl ScalarUDFImpl for FromReference {
         let (Some(name), Some(wanted)) = (constant(1), constant(2)) else {
             return exec_err!("name and path of from_reference are constant texts");
         };
-        let (database, path) = (self.database(name)?, Path::from(wanted));
-        let value = |text: Option<&str>| database.value(text.and_then(read_address)?, &path);
+        let list = self.references.named(name)?;
+        let path = Path::from(wanted);
+        let value = |text: Option<&str>| match list {
+            List::Database(database) => database.value(text.and_then(read_address)?, &path),
+            List::Keyed(rows) => rows.value(text?, wanted).map(str::to_owned),
+        };
         Ok(match &args.args[0] {
             ColumnarValue::Scalar(text) => ColumnarValue::Scalar(ScalarValue::Utf8(value(text.try_as_str().flatten()))),
             ColumnarValue::Array(array) => ColumnarValue::Array(Arc::new(values(array, &value)?)),
         })
     }
+}
+
+fn no_column(name: &str, rows: &Keyed, wanted: &str) -> DataFusionError {
+    let there = rows.columns().collect::<Vec<_>>().join(", ");
+    DataFusionError::Plan(format!("[reference.{name}] has no column `{wanted}`; there are {there}"))
 }
 
 /// The answer for each text, asked once for each value of a dictionary, and once for what comes several times in a row.
@@ -124,6 +132,7 @@ mod tests {
 
     use super::*;
     use crate::detect::Detector;
+    use crate::detect::database::Database;
     use crate::detect::tests::{batch, changed, event, rule};
     use crate::logs;
     use crate::time::Timestamp;

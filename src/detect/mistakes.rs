@@ -7,6 +7,7 @@ use regex::Regex;
 use super::athena::calls;
 use crate::catalog;
 use crate::rule::dialect::{find_text, find_word};
+use crate::rule::shape::LISTS;
 use crate::rule::spelling::distance;
 use crate::table::{Column, Kind};
 
@@ -93,6 +94,12 @@ fn table(text: &str) -> Option<Mistake> {
             "tables of Security Lake have OCSF's columns, and the archive AWS's own: FROM cloudtrail, where api.operation is \
              eventName, actor.user.uid userIdentity.arn, and src_endpoint.ip sourceIPAddress"
                 .to_owned(),
+        );
+    }
+    if path.split('.').nth(1) == Some(LISTS) {
+        return about(
+            name,
+            format!("there is no list `{name}`: -c names the configuration, which has [reference.{name}]"),
         );
     }
     let names: Vec<_> = catalog::tables().map(|table| table.name).collect();

@@ -99,11 +99,57 @@ pub fn lost(rule: &Rule, groups: u64, [slide, size]: [i64; 2], at: Place) -> Fin
     finding.title = format!("Rule {} lost windows for want of room", rule.id);
     (finding.count, finding.last_seen) = (groups, end);
     finding.remedy = format!(
-        "Too many keys came at once: look whether somebody makes them up. `weir backtest {} --since {since} --until {until}` says what \
-         was lost; a file or folder takes the place of the id of a rule that is not built in. A higher --memory gives windows more room.",
+        "Too many keys came at once: look whether somebody makes them up. The next start of a run that has an archive tells what was lost; until \
+         then `weir backtest {} --since {since} --until {until}` says it; a file or folder takes the place of the id of a rule that is not built in. A higher --memory gives windows more room.",
         rule.id
     );
     finding
+}
+
+/// What came of judging again what was lost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tried {
+    /// Nothing is missing any more; so many findings were.
+    Closed { missed: u64 },
+    /// It is not tried again, for this reason.
+    InVain(&'static str),
+}
+
+/// The evidence that says how many of the windows lost were tried again, and that says why in vain.
+const TRIED: &str = "windows_judged_again";
+const IN_VAIN: &str = "not_judged_again";
+
+/// Whether a finding is of windows that were lost, of which not all were judged again yet.
+pub fn is_hole(finding: &Finding) -> bool {
+    finding.rule == WINDOWS_SHED && said(finding, TRIED) != Some(&finding.count.to_string())
+}
+
+/// Whether it is of windows that were lost, and nothing is missing any more.
+pub fn is_closed(finding: &Finding) -> bool {
+    finding.rule == WINDOWS_SHED && !is_hole(finding) && said(finding, IN_VAIN).is_none()
+}
+
+/// The rule whose windows were lost.
+pub fn rule_of(finding: &Finding) -> &str {
+    said(finding, "rule").map_or("", String::as_str)
+}
+
+/// Notes what came of it. More windows that are lost open it again: their number, or what describes the finding, is another one then.
+pub fn close(finding: &mut Finding, tried: &Tried) {
+    finding.evidence.truncate(2);
+    finding.evidence.push((TRIED.into(), finding.count.to_string()));
+    match tried {
+        Tried::Closed { missed } => {
+            finding.title =
+                format!("Rule {} lost windows for want of room, and they were judged again", rule_of(finding));
+            finding.evidence.push(("findings_missed".into(), missed.to_string()));
+        }
+        Tried::InVain(why) => finding.evidence.push((IN_VAIN.into(), (*why).into())),
+    }
+}
+
+fn said<'a>(finding: &'a Finding, name: &str) -> Option<&'a String> {
+    finding.evidence.iter().find(|(known, _)| known == name).map(|(_, value)| value)
 }
 
 fn flooded(rule: &Rule, limit: u64, period: (i64, i64), until: i64, at: Place, matches: u64) -> Finding {

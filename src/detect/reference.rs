@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef};
@@ -10,38 +9,24 @@ use datafusion::common::{Result, exec_err, plan_err};
 use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
-use hashbrown::HashSet;
-use ipnet::IpNet;
-use serde::Deserialize;
 
 use super::database::Database;
 use super::functions::{check_text, judge_texts, read_address};
+use super::keyed::Keyed;
 use crate::rule::Rule;
 
 /// `tests/data/geo/make.py` says what is where.
 const DOCUMENTATION: &[u8] = include_bytes!("../../tests/data/geo/documentation.mmdb");
 
-/// What the values of a list are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Kind {
-    /// A value is in the list when it is the same text, in the same case.
-    #[default]
-    Text,
-    /// An address is in the list when it lies in one of its networks. A network is an address or CIDR.
-    Network,
-}
-
 /// The lists, by name. Cheap to clone; equal where they are the very same.
 #[derive(Clone, Debug, Default)]
 pub struct References(Arc<BTreeMap<String, Arc<List>>>);
 
-/// The values of a list.
+/// What a name stands for.
 #[derive(Debug, PartialEq, Eq)]
 pub enum List {
-    Texts(HashSet<Box<str>>),
-    /// First and last address of stretches that do not touch, in rising order; IPv4 as IPv6 writes it.
-    Networks(Vec<(u128, u128)>),
+    /// Values, each with what else its row has.
+    Keyed(Keyed),
     /// What is known of addresses.
     Database(Database),
 }
@@ -68,6 +53,11 @@ impl References {
     /// Of lists that others may have too.
     pub fn of(lists: BTreeMap<String, Arc<List>>) -> References {
         References(Arc::new(lists))
+    }
+
+    /// Every list with its name.
+    pub fn all(&self) -> impl Iterator<Item = (&str, &List)> {
+        self.0.iter().map(|(name, list)| (name.as_str(), list.as_ref()))
     }
 
     pub fn list(&self, name: &str) -> Option<&Arc<List>> {
@@ -118,49 +108,11 @@ impl References {
 }
 
 impl List {
-    /// # Errors
-    /// The place of the first value that is no network, and what is wrong with it.
-    pub fn new<'a>(
-        kind: Kind,
-        values: impl IntoIterator<Item = &'a str>,
-    ) -> std::result::Result<List, (usize, String)> {
-        if kind == Kind::Text {
-            return Ok(List::Texts(values.into_iter().map(Into::into).collect()));
-        }
-        let mut stretches = Vec::new();
-        for (place, text) in values.into_iter().enumerate() {
-            let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
-            let network = network.map_err(|_| (place, format!("`{text}` is neither an address nor a network")))?;
-            stretches.push((number(network.network()), number(network.broadcast())));
-        }
-        stretches.sort_unstable();
-        let mut merged: Vec<(u128, u128)> = Vec::new();
-        for (first, last) in stretches {
-            match merged.last_mut() {
-                Some((_, end)) if first <= end.saturating_add(1) => *end = last.max(*end),
-                _ => merged.push((first, last)),
-            }
-        }
-        Ok(List::Networks(merged))
-    }
-
     fn contains(&self, text: &str) -> bool {
         match self {
-            List::Texts(texts) => texts.contains(text),
-            List::Networks(stretches) => read_address(text).is_some_and(|address| {
-                let address = number(address);
-                let after = stretches.partition_point(|(first, _)| *first <= address);
-                after > 0 && address <= stretches[after - 1].1
-            }),
+            List::Keyed(rows) => rows.row(text).is_some(),
             List::Database(database) => read_address(text).is_some_and(|address| database.contains(address)),
         }
-    }
-}
-
-fn number(address: IpAddr) -> u128 {
-    match address {
-        IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
-        IpAddr::V6(address) => address.to_bits(),
     }
 }
 
@@ -219,34 +171,15 @@ mod tests {
 
     use super::*;
     use crate::detect::Detector;
+    use crate::detect::keyed::Kind;
     use crate::detect::tests::{batch, changed, event, rule};
     use crate::logs;
-
-    fn networks(texts: &[&str]) -> List {
-        List::new(Kind::Network, texts.iter().copied()).unwrap()
-    }
-
-    #[test]
-    fn networks_are_looked_up_whatever_their_order_and_overlap() {
-        let list = networks(&["203.0.113.0/25", "192.0.2.7", "203.0.113.64/26", "2001:db8::/32", "203.0.113.128/25"]);
-        let List::Networks(stretches) = &list else { unreachable!() };
-        assert_eq!(stretches.len(), 3, "neighbours are one");
-        for text in ["203.0.113.0", "203.0.113.255", "192.0.2.7", "::ffff:192.0.2.7", "2001:db8:ffff::1"] {
-            assert!(list.contains(text), "{text}");
-        }
-        for text in ["203.0.112.255", "203.0.114.0", "192.0.2.6", "2001:db9::", "s3.amazonaws.com", ""] {
-            assert!(!list.contains(text), "{text}");
-        }
-        assert!(!networks(&[]).contains("192.0.2.7"));
-        let (place, why) = List::new(Kind::Network, ["192.0.2.0/24", "192.0.2.0/33"]).unwrap_err();
-        assert_eq!((place, why.as_str()), (1, "`192.0.2.0/33` is neither an address nor a network"));
-    }
 
     #[test]
     fn a_rule_asks_a_list_by_name() {
         let lists = [
-            ("bad".to_owned(), networks(&["192.0.2.0/24"])),
-            ("users".to_owned(), List::new(Kind::Text, ["arn:aws:iam::111122223333:user/eve"]).unwrap()),
+            ("bad".to_owned(), List::Keyed(Keyed::of(Kind::Network, ["192.0.2.0/24"]).unwrap())),
+            ("users".to_owned(), List::Keyed(Keyed::of(Kind::Text, ["arn:aws:iam::111122223333:user/eve"]).unwrap())),
         ];
         let references = References::new(lists.into());
         let rules = |sql: &str| Detector::with_references(logs::TABLES, &references, [rule("", sql)]);

@@ -51,7 +51,7 @@ use duplicates::Seen;
 use feedback::Verdicts;
 use pace::{Pace, SEND_WAIT};
 use renewal::Renewal;
-use restored::LookBack;
+use restored::{Closed, LookBack};
 use said::Said;
 use summary::{Canary, RuleTook, SoFar, Summary, Suppressed, Unreadable};
 use tell::Told;
@@ -351,7 +351,7 @@ impl Worker {
             summary.archive = Some(archive.dir().display().to_string());
         }
         stages.detector.follow(follows);
-        restored::restore(&mut stages, &saved, &mut summary)?;
+        let closed = restored::restore(&mut stages, &saved, &mut summary)?;
         let mut said = stages.state.as_ref().and_then(State::said);
         let mut verdicts =
             stages.archive.as_ref().filter(|_| said.is_none()).map(|archive| Verdicts::of(archive.dir()));
@@ -374,7 +374,7 @@ impl Worker {
             seen.restore(&saved.seen);
         }
         renewal::count_rules(&stages);
-        Ok(Worker {
+        let mut worker = Worker {
             renewals: None,
             told: Told::new(&stages),
             verdicts,
@@ -404,7 +404,22 @@ impl Worker {
             left: wait::now(),
             turned: None,
             report,
-        })
+        };
+        worker.take_closed(closed)?;
+        Ok(worker)
+    }
+
+    /// Tells what windows would have told that were lost before, and that they are judged by now.
+    fn take_closed(&mut self, closed: Closed) -> anyhow::Result<()> {
+        if closed.holes.is_empty() {
+            return Ok(());
+        }
+        let now = clock();
+        let mut changed = self.stages.triage.close(closed.holes);
+        changed.extend(self.stages.triage.settle(closed.found, now));
+        self.told.tell(&self.stages);
+        self.waiting_since = Some(wait::now());
+        self.hand_on(&changed, now)
     }
 
     /// Takes up what was said of findings since it was last asked.

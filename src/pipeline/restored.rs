@@ -8,6 +8,8 @@ use super::Stages;
 use super::commit::Commit;
 use super::summary::{Rebuilt, RefusedState, Summary};
 use crate::detect::Detector;
+use crate::detect::quarantine::Tried;
+use crate::finding::{Finding, FindingId};
 use crate::triage::Triage;
 
 /// What the stages begin without.
@@ -38,17 +40,28 @@ pub struct Answer {
     pub rebuilt: Result<Rebuilt, String>,
     /// Rules that learn from what was before, for which it has nothing.
     pub unlearned: Vec<String>,
+    /// Of windows that were lost.
+    pub closed: Closed,
+}
+
+/// What an archive told of windows that were lost for want of room.
+#[derive(Debug, Default)]
+pub struct Closed {
+    /// The findings that say so, and what came of it.
+    pub holes: BTreeMap<FindingId, Tried>,
+    /// What they would have told, and what is known already of the same days.
+    pub found: Vec<Finding>,
 }
 
 /// Has the archive, in which everything is by then that was committed, tell the stages what they begin without. An error ends the run
 /// before anything of what cannot be read is replaced.
 pub type LookBack = Box<dyn FnOnce(&Unknown, &mut Detector, &mut Triage) -> anyhow::Result<Answer> + Send>;
 
-/// Takes up detector and triage where the last commit left them.
+/// Takes up detector and triage where the last commit left them. Gives what is to be told because of what the archive told.
 ///
 /// # Errors
 /// Those of looking back.
-pub fn restore(stages: &mut Stages, saved: &Commit, summary: &mut Summary) -> anyhow::Result<()> {
+pub fn restore(stages: &mut Stages, saved: &Commit, summary: &mut Summary) -> anyhow::Result<Closed> {
     let (mut unknown, mut refused) = (Unknown::default(), Vec::new());
     let windowed: BTreeSet<String> = stages.detector.window_bytes().map(|(rule, _)| rule.to_owned()).collect();
     let mut taken = BTreeSet::new();
@@ -89,7 +102,7 @@ pub fn restore(stages: &mut Stages, saved: &Commit, summary: &mut Summary) -> an
         None => {
             let learns = |rule: &String| unknown.rules.contains(rule);
             let unlearned = stages.detector.learn_from_before().map(|rule| rule.id.clone()).filter(learns).collect();
-            Answer { rebuilt: Err("there is no archive".into()), unlearned }
+            Answer { rebuilt: Err("there is no archive".into()), unlearned, closed: Closed::default() }
         }
     };
     if unknown.is_refused() {
@@ -105,7 +118,7 @@ pub fn restore(stages: &mut Stages, saved: &Commit, summary: &mut Summary) -> an
         summary.refused_state.append(&mut refused);
     }
     summary.unlearned = answer.unlearned;
-    Ok(())
+    Ok(answer.closed)
 }
 
 #[cfg(test)]
@@ -148,7 +161,7 @@ mod tests {
         let (mut stages, mut summary) = (stages(), Summary::default());
         stages.look_back = Some(Box::new(|unknown, _, _| {
             assert_eq!(*unknown, Unknown::default());
-            Ok(Answer { rebuilt: Err(String::new()), unlearned: Vec::new() })
+            Ok(Answer { rebuilt: Err(String::new()), unlearned: Vec::new(), closed: Closed::default() })
         }));
         restore(&mut stages, &saved(), &mut summary).unwrap();
         assert_eq!(summary, Summary::default());

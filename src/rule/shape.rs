@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::parser::Statement as AnyStatement;
 use datafusion::sql::sqlparser::ast::{
-    Distinct, Expr, GroupByExpr, ObjectName, Query, Select, SetExpr, Statement, TableFactor, visit_expressions,
+    Distinct, Expr, GroupByExpr, Ident, ObjectName, Query, Select, SetExpr, Statement, TableFactor, visit_expressions,
 };
 
 use super::Fires;
@@ -34,6 +34,7 @@ impl Misfit {
             "HAVING" => {
                 "HAVING needs a GROUP BY with a window: GROUP BY ..., tumble(<time>, INTERVAL '10 minutes')".to_owned()
             }
+            "JOIN" => "a rule joins nothing but lists: JOIN reference.NAME, of the configuration's [reference.NAME]".to_owned(),
             words => format!("not supported yet: {words}; a rule is SELECT ... FROM <table> WHERE ..."),
         }
     }
@@ -74,14 +75,16 @@ pub fn table(statement: &AnyStatement) -> Result<(String, Fires), Misfit> {
     let mut relations = select.from.iter().map(|from| &from.relation).chain(joined);
     check(relations.any(|relation| matches!(relation, TableFactor::UNNEST { .. })), "UNNEST")?;
     let [from] = select.from.as_slice() else { return Err(Misfit("")) };
-    check(!from.joins.is_empty(), "JOIN")?;
+    check(from.joins.iter().any(|join| list_name(&join.relation).is_none()), "JOIN")?;
     check(select.selection.is_none(), "WHERE")?;
     let subquery = visit_expressions(select, |expr| match expr {
+        Expr::InSubquery { subquery, .. } if reads_list(subquery) => ControlFlow::Continue(()),
         Expr::Subquery(_) | Expr::InSubquery { .. } | Expr::Exists { .. } => ControlFlow::Break(()),
         _ => ControlFlow::Continue(()),
     });
     check(subquery.is_break(), "SELECT within SELECT")?;
     match &from.relation {
+        relation if list_name(relation).is_some() => Err(Misfit("FROM something other than a table")),
         TableFactor::Table { name, args: None, .. } => Ok((table_name(name), fires)),
         TableFactor::Derived { subquery, lateral: false, .. } if fires == Fires::PerRow && has_over(subquery) => {
             rows_of_frames(subquery)
@@ -96,12 +99,27 @@ fn rows_of_frames(query: &Query) -> Result<(String, Fires), Misfit> {
     let (select, fires) = select(query)?;
     check(fires == Fires::PerWindow, "GROUP BY within a query over frames")?;
     let [from] = select.from.as_slice() else { return Err(Misfit("")) };
-    check(!from.joins.is_empty(), "JOIN")?;
+    check(from.joins.iter().any(|join| list_name(&join.relation).is_none()), "JOIN")?;
     check(select.selection.is_none(), "SELECT without WHERE")?;
     match &from.relation {
         TableFactor::Table { name, args: None, .. } => Ok((table_name(name), Fires::PerWindow)),
         _ => Err(Misfit("SELECT within SELECT")),
     }
+}
+
+/// The name of the list that a part of FROM reads: `reference.NAME`, of the configuration's `[reference.NAME]`.
+pub fn list_name(relation: &TableFactor) -> Option<&Ident> {
+    let TableFactor::Table { name, args: None, .. } = relation else { return None };
+    let [schema, name] = name.0.as_slice() else { return None };
+    schema.as_ident()?.value.eq_ignore_ascii_case(LISTS).then(|| name.as_ident()).flatten()
+}
+
+/// What stands in front of the names of lists.
+pub const LISTS: &str = "reference";
+
+fn reads_list(query: &Query) -> bool {
+    let SetExpr::Select(select) = query.body.as_ref() else { return false };
+    select.from.first().is_some_and(|from| list_name(&from.relation).is_some())
 }
 
 /// Whether a query computes something over frames.
@@ -187,6 +205,9 @@ mod tests {
             (misfit.0, misfit.place(sql))
         };
         assert_eq!(refused("SELECT a FROM t JOIN u ON t.a = u.a WHERE a"), ("JOIN", Some((1, 17))));
+        assert_eq!(refused("SELECT a FROM reference.u WHERE a"), ("FROM something other than a table", Some((1, 10))));
+        let fine = "SELECT a FROM t LEFT JOIN reference.u ON t.a = u.a WHERE a IN (SELECT b FROM reference.v)";
+        assert_eq!(table(&dialect::parse(fine).unwrap()[0]), Ok(("t".to_owned(), Fires::PerRow)));
         for from in ["t CROSS JOIN UNNEST(l) AS u (a)", "t, UNNEST(l) AS u (a)"] {
             assert_eq!(refused(&format!("SELECT a\nFROM {from} WHERE a = 1")).0, "UNNEST", "{from}");
         }

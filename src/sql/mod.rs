@@ -24,6 +24,8 @@ use std::sync::Arc;
 use anyhow::{Context, anyhow, bail};
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Field, Schema, SchemaRef};
+use datafusion::catalog::{MemorySchemaProvider, SchemaProvider};
+use datafusion::datasource::MemTable;
 use datafusion::error::DataFusionError;
 use datafusion::execution::context::SQLOptions;
 use datafusion::execution::runtime_env::RuntimeEnv;
@@ -41,9 +43,10 @@ use crate::detect;
 use crate::detect::athena::tables::with_event_data_stores;
 use crate::detect::athena::twice::unmarked;
 use crate::detect::mistakes::Mistake;
-use crate::detect::reference::References;
-use crate::detect::{athena, from_reference};
+use crate::detect::reference::{List, References};
+use crate::detect::{athena, from_reference, lookup};
 use crate::rule::dialect::SqlError;
+use crate::rule::shape::LISTS;
 use crate::rule::shorthand;
 use checked::Checked;
 use damaged::Damaged;
@@ -91,6 +94,7 @@ fn open(
         .set_bool("datafusion.execution.parquet.pushdown_filters", true)
         .set_bool("datafusion.execution.parquet.reorder_filters", true)
         .with_extension(damaged.clone())
+        .with_extension(Arc::new(references.clone()))
         .with_extension(Arc::new(Reading::start(&dir)?));
     let mut state = SessionStateBuilder::new_from_existing(detect::session::session(config).state());
     if let Some(room) = room {
@@ -102,6 +106,10 @@ fn open(
     for function in from_reference::functions(references) {
         session.register_udf(function.as_ref().clone());
     }
+    session
+        .catalog("datafusion")
+        .context("a session has its catalog")?
+        .register_schema(LISTS, Arc::new(lists(references)?))?;
     let functions = [functions::all(), typed::all(), patterns::all(), addresses::all()];
     functions
         .into_iter()
@@ -119,6 +127,17 @@ fn open(
     Ok((session, tables))
 }
 
+/// The user's lists as tables.
+fn lists(references: &References) -> anyhow::Result<MemorySchemaProvider> {
+    let schema = MemorySchemaProvider::new();
+    for (name, list) in references.all() {
+        let List::Keyed(rows) = list else { continue };
+        let table = MemTable::try_new(rows.rows().schema(), vec![vec![rows.rows().clone()]])?;
+        schema.register_table(name.to_owned(), Arc::new(table))?;
+    }
+    Ok(schema)
+}
+
 /// Runs one query: SELECT, WITH, VALUES, EXPLAIN, SHOW or DESCRIBE. A field of a struct that has no alias is shown by
 /// its last name where that is unique: `userIdentity.arn` as `arn`. Several columns may have one name, as in Athena.
 ///
@@ -127,6 +146,9 @@ fn open(
 pub async fn query(session: &SessionContext, sql: &str) -> anyhow::Result<SendableRecordBatchStream> {
     let mut statement = parse(&with_event_data_stores(sql)).map_err(|error| hint(sql).unwrap_or(error))?;
     shorthand::expand(&mut statement);
+    if let Some(references) = session.state().config().get_extension::<References>() {
+        lookup::join_networks(&mut statement, &references)?;
+    }
     athena::translate(&mut statement)?;
     let plan = session.state().statement_to_plan(statement).await;
     let plan = plan.map_err(|error| hint(sql).unwrap_or_else(|| readable_in(sql, &error)))?;

@@ -452,10 +452,47 @@ async fn hop_counts_a_row_in_each_window_and_session_joins_rows() {
 }
 
 #[tokio::test]
+async fn lists_are_tables_and_joins_with_them_say_what_rules_say() {
+    use crate::detect::lookup::tests::{QUERIES, calls, references, streamed};
+    let dir = tempfile::tempdir().unwrap();
+    let mut archive = Archive::open(dir.path(), &Config::default()).unwrap();
+    archive.add(vec![calls()]);
+    let objects = archive.write(1).unwrap();
+    archive.publish(&objects).unwrap();
+    let session = session_with(dir.path(), &references(), Arc::default()).unwrap();
+    let run = async |sql: &str| -> Vec<String> {
+        let rows: Vec<_> = query(&session, sql).await.unwrap().try_collect().await.unwrap();
+        let cell = |rows: &RecordBatch, column: usize, row: usize| {
+            arrow::util::display::array_value_to_string(rows.column(column), row).unwrap()
+        };
+        let row = |rows: &RecordBatch, row: usize| {
+            (0..rows.num_columns()).map(|column| cell(rows, column, row)).collect::<Vec<_>>().join(" ")
+        };
+        rows.iter().flat_map(|rows| (0..rows.num_rows()).map(move |at| row(rows, at))).collect()
+    };
+    for (value, rest, _) in QUERIES {
+        let answer = run(&format!("SELECT eventID, {value} AS value {rest} ORDER BY eventID")).await;
+        assert_eq!(answer, streamed(value, rest), "{value} {rest}");
+    }
+    assert_eq!(
+        run("SELECT count(*), count(criticality) FROM reference.assets").await,
+        ["3 2"],
+        "of one key the first row"
+    );
+    let error =
+        query(&session, "SELECT 1 FROM cloudtrail JOIN reference.nets n ON cidr_match(sourceIPAddress, n.name)").await;
+    let error = error.err().unwrap().to_string();
+    assert!(error.contains("reference.nets is not looked up by networks in `name`"), "{error}");
+    let error = query(&session, "SELECT 1 FROM reference.nowhere").await.err().unwrap().to_string();
+    assert!(error.contains("there is no list `nowhere`"), "{error}");
+}
+
+#[tokio::test]
 async fn a_list_is_asked_by_its_name() {
-    use crate::detect::reference::{Kind, List};
+    use crate::detect::keyed::{Keyed, Kind};
+    use crate::detect::reference::List;
     let dir = archive();
-    let root = List::new(Kind::Text, ["arn:aws:iam::111122223333:root"]).unwrap();
+    let root = List::Keyed(Keyed::of(Kind::Text, ["arn:aws:iam::111122223333:root"]).unwrap());
     let session =
         session_with(dir.path(), &References::new([("known".to_owned(), root)].into()), Arc::default()).unwrap();
     let sql = "SELECT eventid FROM cloudtrail WHERE in_reference(userIdentity.arn, 'known')";

@@ -15,6 +15,7 @@ use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 
 use crate::detect::Apart;
+use crate::detect::quarantine::{self, Tried};
 use crate::finding::{Finding, FindingId, Resource};
 use crate::memory::Memory;
 use crate::rule::{Confidence, Severity};
@@ -164,15 +165,30 @@ impl Triage {
         ranked
     }
 
-    /// The open findings that do not hold: somebody dismissed them, or a suppression covers them by now, and nobody confirmed
-    /// them.
+    /// The open findings that do not hold: somebody dismissed them, a suppression covers them by now, or the windows that they are of were
+    /// judged again, and nobody confirmed them.
     pub fn refuted(&self, now: Timestamp) -> BTreeSet<FindingId> {
         let is_refuted = |finding: &Finding| match self.feedback.on(finding) {
             Some(Verdict::Dismissed) => true,
             Some(Verdict::Confirmed) => false,
-            Some(Verdict::Withdrawn) | None => self.suppressions.covers(finding, now),
+            Some(Verdict::Withdrawn) | None => quarantine::is_closed(finding) || self.suppressions.covers(finding, now),
         };
         self.open.iter().filter(|(_, open)| is_refuted(&open.finding)).map(|(id, _)| *id).collect()
+    }
+
+    /// The findings of windows that were lost for want of room and not judged again since.
+    pub fn holes(&self) -> impl Iterator<Item = &Finding> {
+        self.open.values().map(|open| &open.finding).filter(|finding| quarantine::is_hole(finding))
+    }
+
+    /// Notes what came of judging them again; gives them with that.
+    pub fn close(&mut self, holes: BTreeMap<FindingId, Tried>) -> Vec<Finding> {
+        for (id, tried) in &holes {
+            if let Some(open) = self.open.get_mut(id) {
+                quarantine::close(&mut open.finding, tried);
+            }
+        }
+        self.tell(&holes.into_keys().filter(|id| self.open.contains_key(id)).collect())
     }
 
     /// How severe an open finding is.

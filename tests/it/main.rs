@@ -14,6 +14,7 @@ mod emf;
 mod feedback;
 mod guardduty;
 mod health;
+mod holes;
 mod hub;
 mod incidents;
 mod kinesis;

@@ -12,7 +12,7 @@ mod unnest;
 mod times;
 mod json_path;
 mod time_format;
-mod template;
+pub mod template;
 
 use std::ops::ControlFlow;
 

@@ -12,7 +12,7 @@ use regex::{Captures, Regex};
 use super::last_name;
 use super::template::query;
 use crate::catalog;
-use crate::rule::shape::ATHENA_TABLES;
+use crate::rule::shape::{ATHENA_TABLES, LISTS};
 use crate::table::{Column, Kind};
 
 /// What AWS's tables for Athena call the day that they are partitioned by: those of flow logs, and those of CloudTrail, where it
@@ -218,7 +218,8 @@ impl Visitor for Names {
 pub fn archived(name: &ObjectName) -> Option<(&'static str, Ident)> {
     let words: Vec<&Ident> = name.0.iter().map(|part| part.as_ident()).collect::<Option<_>>()?;
     let (last, databases) = words.split_last()?;
-    if databases.iter().any(|database| database.value == HERE) {
+    let is_no_database = |name: &&&Ident| name.value == HERE || name.value.eq_ignore_ascii_case(LISTS);
+    if databases.iter().any(|database| is_no_database(&database)) {
         return None;
     }
     let is = |word: &str| last.value.eq_ignore_ascii_case(word);

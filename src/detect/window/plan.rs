@@ -8,7 +8,7 @@ use arrow::array::{
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type, SchemaRef};
 use arrow::row::RowConverter;
-use datafusion::common::{Column, DFSchema, Result, plan_err};
+use datafusion::common::{Column, DFSchema, Result, exec_err, plan_err};
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan};
 use datafusion::physical_expr::PhysicalExpr;
@@ -19,7 +19,7 @@ use super::columns::{Alike, Columns};
 use super::group::Group;
 use super::log::{Digest, digest};
 use super::part::{DISTINCT_MAX, Part, hash};
-use super::rising::{Need, beside_distinct, needed, never_falls, uncounted};
+use super::rising::{Compared, Need, beside_distinct, compared, needed, never_falls, uncounted};
 use super::score::{Model, Observed, Score, Scored, What};
 use super::seen::Name;
 use super::text::{Sortable, fields, has_order, sort_keys};
@@ -106,6 +106,8 @@ struct After {
     items: Vec<Arc<dyn PhysicalExpr>>,
     /// Of each item that is a count of distinct values, which aggregate that is.
     counted: Vec<Option<usize>>,
+    /// Comparisons of counts that may have ended, and what of the condition is none; `None` where there are none.
+    compared: Option<(Vec<Compared>, Arc<dyn PhysicalExpr>)>,
     /// The number that is scored.
     amount: Option<Arc<dyn PhysicalExpr>>,
 }
@@ -287,6 +289,12 @@ impl Windowed {
             _ => None,
         };
         let counted = items.iter().map(counted).collect();
+        let (comparisons, others) = compared(&having, &schema, &aggregate);
+        let comparisons: Vec<Compared> = comparisons.into_iter().map(|compared| compared.placed(&part)).collect();
+        let compared = match comparisons.is_empty() {
+            true => None,
+            false => Some((comparisons, physical(&others, &schema)?)),
+        };
         Ok(Windowed {
             asks: digest(&texts.iter().map(String::as_bytes).collect::<Vec<_>>()),
             span,
@@ -304,7 +312,7 @@ impl Windowed {
             keys,
             asked,
             aggregates,
-            after: After { counted, ..After::new(&schema, columns, &having, &items, amount.as_ref())? },
+            after: After { counted, compared, ..After::new(&schema, columns, &having, &items, amount.as_ref())? },
         })
     }
 
@@ -382,8 +390,12 @@ impl Windowed {
     }
 
     /// The groups that the condition holds for, and the selected columns of those, a row each.
+    ///
+    /// # Errors
+    /// When an expression fails on one of them, or compares counts of distinct values that have ended.
     pub fn judge(&self, windows: &[Window]) -> Result<(Vec<usize>, Vec<ArrayRef>)> {
         let table = self.table(windows)?;
+        self.refuse_undecided(windows, &table)?;
         let found = self.holding_of(&table)?;
         if found.is_empty() {
             return Ok((found, Vec::new()));
@@ -393,6 +405,26 @@ impl Windowed {
         let items = self.after.items.iter().map(|item| item.evaluate(&table)?.into_array(found.len()));
         let items = items.collect::<Result<_>>()?;
         Ok((found, items))
+    }
+
+    /// Whether the condition can be said to hold or not of each.
+    fn refuse_undecided(&self, windows: &[Window], table: &RecordBatch) -> Result<()> {
+        let Some((compared, others)) = &self.after.compared else { return Ok(()) };
+        let is_undecided = |window: &Window| {
+            let has_ended = |part: usize| window.group.parts[part].is_at_least(DISTINCT_MAX as u64);
+            compared.iter().any(|compared| compared.is_undecided(has_ended))
+        };
+        if !windows.iter().any(is_undecided) {
+            return Ok(());
+        }
+        let holds = others.evaluate(table)?.into_array(windows.len())?;
+        let matters = |row: &usize| is_true(holds.as_boolean(), *row) && is_undecided(&windows[*row]);
+        match (0..windows.len()).find(matters) {
+            Some(_) => exec_err!(
+                "{DISTINCT_MAX} distinct values are counted at most, and HAVING compares counts that have come to that with each other"
+            ),
+            None => Ok(()),
+        }
     }
 
     /// Places of the windows that the condition holds for.
@@ -614,6 +646,7 @@ impl After {
             having: physical(having)?,
             items: items.iter().map(physical).collect::<Result<_>>()?,
             counted: vec![None; items.len()],
+            compared: None,
             amount: amount.map(physical).transpose()?,
         })
     }

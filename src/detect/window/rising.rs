@@ -2,8 +2,9 @@
 
 use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::common::{DFSchema, ScalarValue};
+use datafusion::common::{Column, DFSchema, ScalarValue};
 use datafusion::logical_expr::expr::{Case, Cast, ScalarFunction};
+use datafusion::logical_expr::utils::{conjunction, split_conjunction};
 use datafusion::logical_expr::{Aggregate, BinaryExpr, Expr, ExprSchemable, Operator};
 
 use super::part::DISTINCT_MAX;
@@ -134,15 +135,7 @@ pub fn beside_distinct(having: &Expr, schema: &DFSchema, aggregate: &Aggregate) 
     let of = Of { schema, aggregate };
     let mut found = None;
     let walked = having.apply(|expr| {
-        use Operator::{Eq, Gt, GtEq, IsDistinctFrom, IsNotDistinctFrom, Lt, LtEq, NotEq};
-        let compares = match expr {
-            Expr::BinaryExpr(BinaryExpr { op, .. }) => {
-                matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq | IsDistinctFrom | IsNotDistinctFrom)
-            }
-            Expr::Between(_) | Expr::InList(_) => true,
-            _ => false,
-        };
-        if compares {
+        if compares(expr) {
             let mut columns: Vec<_> = expr.column_refs().into_iter().cloned().collect();
             columns.sort();
             let calls = columns.into_iter().filter_map(|column| of.aggregate_of(&Expr::Column(column)));
@@ -156,6 +149,68 @@ pub fn beside_distinct(having: &Expr, schema: &DFSchema, aggregate: &Aggregate) 
     });
     walked.expect("nothing above fails");
     found
+}
+
+/// A comparison of counts of distinct values with each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compared {
+    /// Their places among the aggregates.
+    counts: Vec<usize>,
+    /// One with another, and nothing is computed of them before.
+    directly: bool,
+}
+
+impl Compared {
+    /// Whether it cannot be said, where of each count it is known whether it has ended: of two the larger one may have.
+    pub fn is_undecided(&self, has_ended: impl Fn(usize) -> bool) -> bool {
+        let mut ended = self.counts.iter().map(|count| has_ended(*count));
+        if self.directly { ended.all(|ended| ended) } else { ended.any(|ended| ended) }
+    }
+
+    /// The same with other places.
+    pub fn placed(self, at: &impl Fn(usize) -> Option<usize>) -> Compared {
+        Compared { counts: self.counts.into_iter().filter_map(at).collect(), ..self }
+    }
+}
+
+/// The comparisons of a condition that are about several counts of distinct values, and what else has to hold.
+pub fn compared(having: &Expr, schema: &DFSchema, aggregate: &Aggregate) -> (Vec<Compared>, Expr) {
+    let of = Of { schema, aggregate };
+    let place = |column: &Column| {
+        let call = of.aggregate_of(&Expr::Column(column.clone()))?;
+        let place = schema.maybe_index_of_column(column)?.checked_sub(aggregate.group_expr.len())?;
+        (is_count(&call) && is_distinct(&call)).then_some(place)
+    };
+    let (mut found, mut others) = (Vec::new(), Vec::new());
+    for part in split_conjunction(having) {
+        let before = found.len();
+        let walked = part.apply(|expr| {
+            if compares(expr) {
+                let mut counts: Vec<usize> = expr.column_refs().into_iter().filter_map(place).collect();
+                counts.sort_unstable();
+                let is_count = |side: &Expr| matches!(side, Expr::Column(_));
+                let directly = matches!(expr, Expr::BinaryExpr(BinaryExpr { left, right, .. }) if is_count(left) && is_count(right));
+                found.extend((counts.len() > 1).then_some(Compared { counts, directly }));
+            }
+            Ok(TreeNodeRecursion::Continue)
+        });
+        walked.expect("nothing above fails");
+        if found.len() == before {
+            others.push(part.clone());
+        }
+    }
+    (found, conjunction(others).unwrap_or_else(|| Expr::Literal(ScalarValue::Boolean(Some(true)), None)))
+}
+
+fn compares(expr: &Expr) -> bool {
+    use Operator::{Eq, Gt, GtEq, IsDistinctFrom, IsNotDistinctFrom, Lt, LtEq, NotEq};
+    match expr {
+        Expr::BinaryExpr(BinaryExpr { op, .. }) => {
+            matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq | IsDistinctFrom | IsNotDistinctFrom)
+        }
+        Expr::Between(_) | Expr::InList(_) => true,
+        _ => false,
+    }
 }
 
 fn is_distinct(call: &Expr) -> bool {

@@ -144,6 +144,38 @@ fn rows_from_the_future_close_no_window_and_leave_first() {
     assert_eq!(detector.observe(&[], at(46)).len(), 1);
 }
 
+#[test]
+fn counts_that_have_come_to_their_end_are_not_compared() {
+    let query = "SELECT count(DISTINCT eventName) AS names, count(DISTINCT userAgent) AS agents FROM cloudtrail WHERE sourceIPAddress IS NOT NULL \
+                 GROUP BY userIdentity.arn, tumble(eventTime, INTERVAL '10 minutes') HAVING count(*) > 3 AND \
+                 count(DISTINCT eventName) > count(DISTINCT userAgent)";
+    let of = |user: &str, n: usize, agents: usize| {
+        let arn = format!("arn:aws:iam::111122223333:user/{user}");
+        let changes = json!({ "userIdentity": { "arn": arn }, "eventName": format!("n{n}"), "userAgent": format!("a{}", n % agents) });
+        call(1, &format!("{user}{n}"), changes)
+    };
+    let mut detector = detector([rule("", query)]);
+    // of one both have come to it, of another one, of others none
+    let mut calls: Vec<Value> = (0..10_001).map(|n| of("both", n, 10_000)).collect();
+    calls.extend((0..10_001).map(|n| of("one", n, 9_999)));
+    calls.extend((0..4).map(|n| of("more", n, 3)).chain((0..4).map(|n| of("same", n, 4))));
+    let mut found = detector.observe(&[batch(&calls)], at(2));
+    found.extend(detector.finish());
+    let said = |finding: &Finding| {
+        let last = finding.actor.as_deref().and_then(|actor| actor.rsplit('/').next()).unwrap_or_default();
+        (finding.rule.clone(), last.to_owned())
+    };
+    let mut said: Vec<_> = found.iter().map(said).collect();
+    said.sort();
+    let fired = |user: &str| ("cloudtrail/x".to_owned(), user.to_owned());
+    assert_eq!(said, [fired("more"), fired("one"), ("weir/rule_quarantined".to_owned(), String::new())]);
+    let told = found.iter().find(|finding| finding.rule.starts_with("weir/")).unwrap();
+    assert!(
+        told.evidence.iter().any(|(_, said)| said.contains("HAVING compares counts that have come to that")),
+        "{told:?}"
+    );
+}
+
 proptest! {
     #![proptest_config(cases())]
 
