@@ -131,6 +131,12 @@ pub async fn answer(State(fake): State<Fake>, request: Request) -> Response {
         let body = axum::body::to_bytes(request.into_body(), 1 << 20).await.unwrap();
         return sqs(&fake, &operation, &serde_json::from_slice(&body).unwrap()).await;
     }
+    let bucket = path.split('/').next().unwrap_or_default();
+    let expected = headers.get("x-amz-expected-bucket-owner").map(|owner| owner.to_str().unwrap());
+    let owner = fake.world().owners.get(bucket).copied();
+    if expected.is_some_and(|expected| owner.is_some_and(|owner| owner != expected)) {
+        return refuse(403, "AccessDenied", "Access Denied");
+    }
     if request.method() == Method::PUT {
         let body = axum::body::to_bytes(request.into_body(), 64 << 20).await.unwrap();
         return put(&fake, &path, &headers, body);
@@ -140,12 +146,6 @@ pub async fn answer(State(fake): State<Fake>, request: Request) -> Response {
         world.log.push(format!("DELETE {path}"));
         world.objects.remove(&path);
         return StatusCode::NO_CONTENT.into_response();
-    let bucket = path.split('/').next().unwrap_or_default();
-    let expected = headers.get("x-amz-expected-bucket-owner").map(|owner| owner.to_str().unwrap());
-    let owner = fake.world().owners.get(bucket).copied();
-    if expected.is_some_and(|expected| owner.is_some_and(|owner| owner != expected)) {
-        return refuse(403, "AccessDenied", "Access Denied");
-    }
     }
     if query.contains("list-type=2") {
         list(&fake, path.trim_end_matches('/'), &query)
