@@ -3,6 +3,7 @@
 
 pub mod reuse;
 pub mod cut;
+pub mod csv;
 pub mod line;
 pub mod index;
 pub mod gzip;
@@ -229,13 +230,6 @@ pub struct Lines {
     /// Where each record stands, when an envelope said so; empty when the records are the lines of `text`,
     /// taken together as [`Shape::begins`] says.
     pub entries: Vec<Entry>,
-}
-
-impl Lines {
-    /// Whether they are rows of CSV under a header; fields of a text log are not separated by commas.
-    pub fn is_csv(&self) -> bool {
-        self.format.as_deref().is_some_and(|format| format.contains(','))
-    }
 }
 
 /// One record inside [`Lines::text`].

@@ -8,6 +8,7 @@ mod again;
 mod braces;
 mod cloudwatch;
 mod fill;
+mod insights;
 mod packed;
 mod peel;
 mod plan;
@@ -73,7 +74,7 @@ pub struct Parser<'a> {
     /// Where the texts stood that were taken out of the object being read, but for those of other items of a list in it.
     texts: Vec<Range<usize>>,
     /// Rows of the text being read.
-    insights: Option<query::InsightsRows>,
+    insights: Option<query::Answer>,
     /// What is read stands in `Records`.
     in_records: bool,
 }
@@ -272,7 +273,7 @@ impl<'a> Parser<'a> {
             self.reject(self.last_table(), end, LIST_CUT_OFF, &[], around);
         }
         if let Some(rows) = self.insights.take() {
-            self.end_insights(rows, around);
+            self.answer(rows, around);
         }
         padded.truncate(end + PADDING);
         self.keep(padded);

@@ -313,3 +313,63 @@ fn what_python_prints_and_what_is_too_long_say_so() {
     assert_eq!(ids(&read), ["id-1"]);
     assert_eq!(reasons(&read)[0], "the record is longer than 16 MiB");
 }
+
+#[test]
+fn a_quote_inside_of_a_cell_costs_no_row_of_a_long_csv() {
+    let filling = "x".repeat(90);
+    let row = |n: usize| match n {
+        10 => format!("CreateUser,iam.amazonaws.com,id-{n},5\" screen\n"),
+        20_000 => format!("CreateUser,iam.amazonaws.com,id-{n},\"it ends\" here\n"),
+        _ => format!("\"CreateUser\",\"iam.amazonaws.com\",\"id-{n}\",\"{filling}\n\"\"{n}\"\"\"\n"),
+    };
+    let text: String =
+        std::iter::once("eventName,eventSource,eventID,userAgent\n".into()).chain((0..40_000).map(row)).collect();
+    assert!(text.len() > 5 << 20);
+    let read = read(Input::Stream(Box::new(std::io::Cursor::new(text.into_bytes()))), &Options::default());
+    assert!(read.batches.len() > 1);
+    assert_eq!(reasons(&read), ["a row with a quote that is not closed, or that closes before its cell ends"]);
+    let expected = (0..40_000).filter(|n| *n != 20_000).map(|n| format!("id-{n}"));
+    assert!(ids(&read) == expected.collect::<Vec<_>>(), "{}", ids(&read).len());
+}
+
+#[test]
+fn csv_of_one_column_is_read() {
+    let row = |n| format!("\"{}\"", event(n).replace('"', "\"\""));
+    let flow = "2 123456789010 eni-1 172.31.16.139 172.31.16.21 20641 22 6 20 4249 1418530010 1418530070 ACCEPT OK";
+    for text in [
+        format!("@message\n{}\n{flow}\n{}\n", row(1), row(2)),
+        format!("\"eventJson\"\r\n{}\r\n{}\r\n\r\n", row(1), row(2)),
+        format!("_raw\n{}\n\n_raw\n{}", row(1), row(2)),
+    ] {
+        let read = read_text(&text);
+        assert_eq!((ids(&read), reasons(&read)), (vec!["id-1".into(), "id-2".into()], vec![]), "{text}");
+        assert_eq!(column(&read, "vpc_flow", "srcport").len(), text.matches("20641").count());
+    }
+    let long: String = (0..10_000).map(|n| row(n) + "\n").collect();
+    let read = read(
+        Input::Stream(Box::new(std::io::Cursor::new(format!("eventJson\n{long}").into_bytes()))),
+        &Options::default(),
+    );
+    assert_eq!((ids(&read).len(), reasons(&read)), (10_000, vec![]));
+}
+
+#[test]
+fn a_header_that_follows_names_the_columns_behind_it() {
+    let first = "eventTime,eventName,eventSource,eventID\n2024-08-01T00:00:00Z,CreateUser,iam.amazonaws.com,id-1\n";
+    let other =
+        "eventName,eventTime,eventSource,eventID,userAgent\nCreateUser,2024-08-01T00:00:00Z,iam.amazonaws.com,id-2,a\n";
+    let insights = format!("@timestamp,@message\n2024-08-01 00:00:00.000,\"{}\"\n", event(3).replace('"', "\"\""));
+    let read_it = read_text(format!("{first}{other}{first}{insights}"));
+    let mut found = ids(&read_it);
+    found.sort();
+    assert_eq!((found, reasons(&read_it)), (["id-1", "id-1", "id-2", "id-3"].map(str::to_owned).to_vec(), vec![]));
+    assert_eq!(column(&read_it, "cloudtrail", "eventname").iter().flatten().collect::<Vec<_>>(), ["CreateUser"; 4]);
+    // and names those of the pieces behind its own
+    let filling = "x".repeat(200);
+    let row = |n| format!("CreateUser,2024-08-01T00:00:00Z,iam.amazonaws.com,id-{n},{filling}\n");
+    let text = format!("{first}\u{feff}{other}{}", (3..30_000).map(row).collect::<String>());
+    assert!(text.len() > 5 << 20);
+    let read = read(Input::Stream(Box::new(std::io::Cursor::new(text.into_bytes()))), &Options::default());
+    assert_eq!((ids(&read).len(), reasons(&read)), (29_999, vec![]));
+    assert!(column(&read, "cloudtrail", "eventname").iter().all(|name| name.as_deref() == Some("CreateUser")));
+}

@@ -1,0 +1,178 @@
+//! A text of CSV → the cells of its rows, and where it can be cut between two.
+//!
+//! A quote opens a cell only where the cell begins; anywhere else in a cell that is not quoted it is a character as others are.
+
+use std::borrow::Cow;
+
+/// Where a row that stands at the beginning of a text ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Row {
+    /// Behind its line end.
+    Line(usize),
+    /// With the text, which has no line end behind it.
+    Text,
+    /// A quote is not closed.
+    Open,
+    /// A quote closes before its cell ends.
+    Wrong,
+}
+
+/// Reads the first row of a text; its cells are of no use where it is [`Row::Open`] or [`Row::Wrong`].
+pub fn row<'t>(text: &'t [u8], cells: &mut Vec<Cow<'t, [u8]>>) -> Row {
+    cells.clear();
+    walk(text, |inside, is_doubled| {
+        cells.push(match is_doubled {
+            true => Cow::Owned(undoubled(inside)),
+            false => Cow::Borrowed(inside),
+        });
+    })
+}
+
+/// Behind the last whole row of a text. Of a row that is wrong, or that stays open for `open_max` bytes, only the first line is
+/// one: as those who read the rows take it.
+pub fn last_row(text: &[u8], open_max: usize) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        let rest = &text[at..];
+        let line = || memchr::memchr(b'\n', rest).map(|end| end + 1);
+        let row = match walk(rest, |_, _| {}) {
+            Row::Line(end) => Some(end),
+            Row::Text => None,
+            Row::Open if rest.len() < open_max => None,
+            Row::Open | Row::Wrong => line(),
+        };
+        match row {
+            Some(length) => at += length,
+            None => return (at > 0).then_some(at),
+        }
+    }
+}
+
+/// Gives each cell of the first row of a text, without the quotes around it, and whether quotes in it are doubled.
+fn walk<'t>(text: &'t [u8], mut cell: impl FnMut(&'t [u8], bool)) -> Row {
+    let mut at = 0;
+    loop {
+        if text.get(at) == Some(&b'"') {
+            let start = at + 1;
+            let mut is_doubled = false;
+            at = start;
+            loop {
+                let Some(length) = memchr::memchr(b'"', &text[at..]) else { return Row::Open };
+                at += length + 1;
+                if text.get(at) != Some(&b'"') {
+                    break;
+                }
+                is_doubled = true;
+                at += 1;
+            }
+            cell(&text[start..at - 1], is_doubled);
+        } else {
+            let end = memchr::memchr2(b',', b'\n', &text[at..]).map_or(text.len(), |length| at + length);
+            let inside = &text[at..end];
+            let has_return = text.get(end) != Some(&b',') && inside.ends_with(b"\r");
+            cell(&inside[..inside.len() - usize::from(has_return)], false);
+            at = end;
+        }
+        match &text[at..] {
+            [] | b"\r" => return Row::Text,
+            [b',', ..] => at += 1,
+            [b'\n', ..] => return Row::Line(at + 1),
+            [b'\r', b'\n', ..] => return Row::Line(at + 2),
+            [..] => return Row::Wrong,
+        }
+    }
+}
+
+fn undoubled(inside: &[u8]) -> Vec<u8> {
+    let mut text = Vec::with_capacity(inside.len());
+    let mut rest = inside;
+    while let Some(quote) = memchr::memchr(b'"', rest) {
+        text.extend_from_slice(&rest[..=quote]);
+        rest = &rest[quote + 2..];
+    }
+    text.extend_from_slice(rest);
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn cells(text: &str) -> (Vec<String>, Row) {
+        let mut cells = Vec::new();
+        let row = row(text.as_bytes(), &mut cells);
+        (cells.iter().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect(), row)
+    }
+
+    #[test]
+    fn a_row_ends_at_a_line_end_that_is_not_quoted() {
+        let check = |text: &str, expected: &[&str], row: Row| {
+            assert_eq!(cells(text), (expected.iter().map(|cell| (*cell).to_owned()).collect(), row), "{text}");
+        };
+        check("a,b\nc", &["a", "b"], Row::Line(4));
+        check("a,b\r\nc", &["a", "b"], Row::Line(5));
+        check("\"a\",\"b\"\r\nc", &["a", "b"], Row::Line(9));
+        check("\"a\nb\",\"c,d\"\n", &["a\nb", "c,d"], Row::Line(12));
+        check(r#""{""a"":""b""}","""""#, &[r#"{"a":"b"}"#, "\""], Row::Text);
+        check("\"\",,\n", &["", "", ""], Row::Line(5));
+        check("a,", &["a", ""], Row::Text);
+        check("\"a\"\r", &["a"], Row::Text);
+        check("a \"b\" c,5\"\n", &["a \"b\" c", "5\""], Row::Line(11));
+        check("\n", &[""], Row::Line(1));
+    }
+
+    #[test]
+    fn quotes_that_are_wrong_make_no_row() {
+        for (text, row) in [
+            ("\"a", Row::Open),
+            ("a,\"b\nc", Row::Open),
+            ("\"a\"\"", Row::Open),
+            ("\"a\"b,c", Row::Wrong),
+            ("\"a\" ,b", Row::Wrong),
+        ] {
+            assert_eq!(cells(text).1, row, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_is_cut_behind_its_last_whole_row() {
+        let check = |text: &str, open_max: usize, rest: Option<&str>| {
+            assert_eq!(last_row(text.as_bytes(), open_max).map(|at| &text[at..]), rest, "{text}");
+        };
+        check("a,b\nc,d\n", 99, Some(""));
+        check("a,b\nc,\"d\n", 99, Some("c,\"d\n"));
+        check("a,b", 99, None);
+        check("\"a\nb", 99, None);
+        check("a,5\" b\n\"c\nd\",e\nf", 99, Some("f"));
+        check("a,\"b\" b\n\"c\nd\",e\nf", 99, Some("f"));
+        // a quote that nothing closes costs its line
+        check("a,\"b\nc,d\ne,f\ng", 13, Some("g"));
+    }
+
+    proptest! {
+        #[test]
+        fn a_text_that_is_cut_has_the_rows_of_the_whole(text in "([a\",]{0,4}\r?\n|[a\",\n]{0,6}){0,12}") {
+            let rows = |text: &[u8]| {
+                let (mut at, mut rows) = (0, Vec::new());
+                while at < text.len() {
+                    let mut cells = Vec::new();
+                    let line = memchr::memchr(b'\n', &text[at..]).map_or(text.len(), |end| at + end + 1);
+                    let (end, is_row) = match row(&text[at..], &mut cells) {
+                        Row::Line(end) => (at + end, true),
+                        Row::Text => (text.len(), true),
+                        Row::Open | Row::Wrong => (line, false),
+                    };
+                    rows.push(is_row.then(|| cells.into_iter().map(Cow::into_owned).collect::<Vec<_>>()));
+                    at = end;
+                }
+                rows
+            };
+            let text = text.as_bytes();
+            if let Some(cut) = last_row(text, usize::MAX) {
+                prop_assert_eq!([rows(&text[..cut]), rows(&text[cut..])].concat(), rows(text));
+            }
+        }
+    }
+}
