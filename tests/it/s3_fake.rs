@@ -49,6 +49,8 @@ pub struct World {
     /// By this clock what is hidden is there again once its time is over. A handle is then good for nothing any more: what it names is not
     /// hidden, and that it is deleted is said, as AWS does, and not done. Without a clock what is hidden stays so.
     pub clock: Option<fn() -> Duration>,
+    /// Every handle that a message has had is good for it, for as long as it is hidden, as moto has it.
+    pub takes_any_handle: bool,
     bodies: BTreeMap<String, String>,
     until: BTreeMap<String, Duration>,
 }
@@ -63,7 +65,7 @@ impl World {
     }
 
     /// What is hidden no longer is there again.
-    fn show(&mut self) {
+    pub fn show(&mut self) {
         let Some(clock) = self.clock else { return };
         let now = clock();
         for (handle, _) in self.until.extract_if(.., |_, until| *until <= now) {
@@ -73,8 +75,15 @@ impl World {
         }
     }
 
-    fn is_in_flight(&self, handle: &str) -> bool {
+    pub fn is_in_flight(&self, handle: &str) -> bool {
         self.clock.is_none() || self.until.contains_key(handle)
+    }
+
+    /// The handle that is good for a message, by this one.
+    fn current(&self, handle: String) -> String {
+        let id = |handle: &str| handle.split('#').next().unwrap().to_owned();
+        let other = || self.until.keys().find(|other| id(other) == id(&handle)).cloned();
+        other().filter(|_| self.takes_any_handle && !self.is_in_flight(&handle)).unwrap_or(handle)
     }
 }
 
@@ -300,8 +309,8 @@ async fn sqs(fake: &Fake, operation: &str, input: &Value) -> Response {
                 json!({ "Messages": messages })
             }
             "DeleteMessageBatch" => {
-                for handle in entries.iter().map(handle).filter(|handle| world.is_in_flight(handle)).collect::<Vec<_>>()
-                {
+                let handles: Vec<_> = entries.iter().map(|entry| world.current(handle(entry))).collect();
+                for handle in handles.into_iter().filter(|handle| world.is_in_flight(handle)).collect::<Vec<_>>() {
                     world.hidden.remove(&handle);
                     world.until.remove(&handle);
                     world.deleted.push(handle);
@@ -311,8 +320,9 @@ async fn sqs(fake: &Fake, operation: &str, input: &Value) -> Response {
             "ChangeMessageVisibilityBatch" => {
                 let (mut hidden, mut failed) = (Vec::new(), Vec::new());
                 for entry in &entries {
-                    if world.is_in_flight(&handle(entry)) {
-                        world.hide(&handle(entry), entry["VisibilityTimeout"].as_i64().unwrap());
+                    let handle = world.current(handle(entry));
+                    if world.is_in_flight(&handle) {
+                        world.hide(&handle, entry["VisibilityTimeout"].as_i64().unwrap());
                         hidden.push(json!({ "Id": entry["Id"] }));
                     } else {
                         let code = "MessageNotInflight";

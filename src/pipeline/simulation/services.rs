@@ -1,6 +1,7 @@
 //! What a run of [`super::tasks`] is between: a stream, a table of leases, a queue, a bucket, and a bus or Security Hub, all in memory, with what goes
 //! wrong with them.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
@@ -20,6 +21,17 @@ use crate::source::kinesis::fake_table::{self, FakeTable, Way as TableWay};
 use crate::source::s3::fake::{self as s3_fake, Fake as Cloud};
 use crate::wait::simulated::{at_once, elapsed};
 
+/// What workers share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sharing {
+    /// There is one.
+    Nothing,
+    /// The stream, by which all records come then, with leases.
+    Stream,
+    /// The queue, which tells of an object for each record and hides for as long as it is asked to.
+    Queue,
+}
+
 /// Records that come by the stream where one worker reads it; the others are an object each,
 const IN_STREAM: u64 = 7;
 /// of which these and those before come with a notice. The last are there from the beginning.
@@ -31,8 +43,18 @@ const OUTAGE_SECONDS: u64 = 60;
 const HUB: &str = "SecurityHub";
 /// Seconds for which a process is stopped, beside some.
 const STOPPED_SECONDS: u64 = 40;
+/// Numbers that the lives of a worker have.
+pub const LIVES_OF_WORKER: u64 = 1000;
+/// Seconds for which the queue hides a notice where two share it.
+pub const HIDDEN_SECONDS: i32 = 8;
 /// Where states are that are in a bucket, each below a prefix of its own; all that is written there is of them.
 pub const STATES: &str = "s3://state/";
+
+impl Sharing {
+    pub fn workers(self) -> u64 {
+        if self == Sharing::Nothing { 1 } else { 2 }
+    }
+}
 
 /// What goes wrong with a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,8 +91,7 @@ pub const FAULTS: [Fault; 8] = [
 /// The services.
 pub struct Services {
     pub seed: u64,
-    /// Workers that share the stream, by which all records come then.
-    workers: u64,
+    pub sharing: Sharing,
     stream: Arc<Mutex<Stream>>,
     table: FakeTable,
     /// Settles of commits that are on their way, whoever waits for them by then.
@@ -100,6 +121,12 @@ pub struct Inside {
     /// All calls of all lives, one text each, in their order.
     pub trace: Vec<String>,
     pub faults: BTreeMap<Fault, u64>,
+    /// When lives first asked for the notices that they had, by number and record;
+    had: BTreeMap<(u64, u64), Duration>,
+    /// workers and records whose notices they deleted,
+    deleted: BTreeSet<(u64, u64)>,
+    /// and those that another may have committed too: who did so first died, or was held up, before it could delete the notice.
+    pub in_two: BTreeSet<u64>,
 }
 
 impl Inside {
@@ -125,6 +152,8 @@ pub struct Life {
     pub fault_every: Option<u64>,
     /// Until then it is stopped.
     stopped: Arc<Mutex<Duration>>,
+    /// When it was held up, and calls of its had ended that took longer than a commit and its acknowledgement may.
+    held_up: Arc<Mutex<Vec<Duration>>>,
     /// Until it is known what of that which waits to be sent was sent in a life before.
     pub outbox: Arc<Mutex<Option<Shared>>>,
 }
@@ -132,11 +161,14 @@ pub struct Life {
 impl Life {
     pub fn new(number: u64, fate: Arc<Fate>, fault_every: Option<u64>) -> Life {
         let dead = CancellationToken::new();
-        Life { number, fate, dead, fault_every, stopped: Arc::default(), outbox: Arc::default() }
+        let (stopped, held_up, outbox) = (Arc::default(), Arc::default(), Arc::default());
+        Life { number, fate, dead, fault_every, stopped, held_up, outbox }
     }
 
     fn stop(&self, dice: &mut Dice) {
-        *self.stopped.lock().unwrap() = elapsed() + Duration::from_secs(5 + dice.roll(STOPPED_SECONDS));
+        let until = elapsed() + Duration::from_secs(5 + dice.roll(STOPPED_SECONDS));
+        *self.stopped.lock().unwrap() = until;
+        self.held_up.lock().unwrap().push(until);
     }
 
     async fn go_on(&self) {
@@ -156,6 +188,21 @@ impl Life {
             self.dead.cancel();
         }
         is_alive
+    }
+
+    pub fn worker(&self) -> u64 {
+        self.number / LIVES_OF_WORKER
+    }
+
+    fn note_time(&self, begun: Duration) {
+        if elapsed() - begun > Duration::from_secs(HIDDEN_SECONDS as u64 / 4) {
+            self.held_up.lock().unwrap().push(elapsed());
+        }
+    }
+
+    /// Whether it was held up for so long that a notice which it has had since then may be another's.
+    pub fn was_held_up(&self, since: Duration) -> bool {
+        self.held_up.lock().unwrap().iter().any(|until| *until >= since)
     }
 
     /// Nobody is there for an answer; a thread that waits for it in place of a task ends.
@@ -185,7 +232,12 @@ impl fmt::Debug for Network {
 impl HttpConnector for Network {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let Network { services, life } = self.clone();
-        HttpConnectorFuture::new(async move { services.answer(&life, request).await })
+        HttpConnectorFuture::new(async move {
+            let begun = elapsed();
+            let answer = services.answer(&life, request, begun).await;
+            life.note_time(begun);
+            answer
+        })
     }
 }
 
@@ -193,6 +245,12 @@ fn key(record: u64) -> String {
     format!(
         "AWSLogs/111122223333/vpcflowlogs/eu-west-1/2024/08/01/111122223333_vpcflowlogs_eu-west-1_fl-1_20240801T1130Z_{record}.log"
     )
+}
+
+/// The record of an object by the name of its partition.
+pub fn record_of_key(partition: &str) -> Option<u64> {
+    let key = partition.rsplit_once('|')?.0.strip_suffix(".log")?;
+    key.rsplit_once("1130Z_")?.1.parse().ok()
 }
 
 fn broken() -> ConnectorError {
@@ -220,7 +278,7 @@ fn refusal(service: &str, is_throttled: bool) -> Response {
 }
 
 impl Services {
-    pub fn new(seed: u64, workers: u64) -> Arc<Services> {
+    pub fn new(seed: u64, sharing: Sharing) -> Arc<Services> {
         let mut stream = Stream::default();
         stream.born("shardId-0", &[], (0, u128::MAX));
         let inside = Inside {
@@ -237,14 +295,21 @@ impl Services {
             noted: vec![0; RECORDS as usize],
             trace: Vec::new(),
             faults: BTreeMap::new(),
+            had: BTreeMap::new(),
+            deleted: BTreeSet::new(),
+            in_two: BTreeSet::new(),
         };
         let cloud = Cloud::at("http://simulated".into());
-        if workers == 1 {
+        if sharing == Sharing::Queue {
+            cloud.world().clock = Some(elapsed);
+            cloud.world().takes_any_handle = seed.is_multiple_of(2);
+        }
+        if sharing == Sharing::Nothing {
             (NOTIFIED..RECORDS).for_each(|record| cloud.put("old", &key(record), flow(record)));
         }
         Arc::new(Services {
             seed,
-            workers,
+            sharing,
             stream: Arc::new(Mutex::new(stream)),
             table: FakeTable::default(),
             late: Mutex::default(),
@@ -261,17 +326,26 @@ impl Services {
     pub fn calm_down(&self) {
         let mut inside = self.inside();
         inside.calm += 1;
-        if inside.calm == self.workers {
+        if inside.calm == self.sharing.workers() {
             (inside.is_calm, inside.outage) = (true, Duration::ZERO);
         }
     }
 
     /// Records that come by the stream, and by it or with a notice.
     fn coming(&self) -> (u64, u64) {
-        if self.workers == 1 { (IN_STREAM, NOTIFIED) } else { (RECORDS, RECORDS) }
+        match self.sharing {
+            Sharing::Nothing => (IN_STREAM, NOTIFIED),
+            Sharing::Stream => (RECORDS, RECORDS),
+            Sharing::Queue => (0, RECORDS),
+        }
     }
 
-    async fn answer(self: &Arc<Self>, life: &Life, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
+    async fn answer(
+        self: &Arc<Self>,
+        life: &Life,
+        request: HttpRequest,
+        begun: Duration,
+    ) -> Result<HttpResponse, ConnectorError> {
         let (head, body) = request.try_into_http1x().expect("it is a request").into_parts();
         let body = Bytes::copy_from_slice(body.bytes().unwrap_or_default());
         let target = head.headers.get("x-amz-target").map(|target| target.to_str().unwrap().to_owned());
@@ -298,7 +372,9 @@ impl Services {
         }
         let pause = Duration::from_millis(1 + dice.roll(40));
         sleep(pause).await;
-        let has_none = operation == "ReceiveMessage" && !self.is_any_message_there(&body).await;
+        if operation == "ReceiveMessage" {
+            self.wait_for_message(&body).await;
+        }
         if fault == Some(Fault::Stopped) {
             life.stop(&mut dice);
         }
@@ -310,6 +386,11 @@ impl Services {
         if matches!(service, HUB | "AWSEvents") && elapsed() < self.inside().outage {
             fault = Some(Fault::Refused);
         }
+        if operation == "DeleteMessageBatch" && !matches!(fault, Some(Fault::Unreachable | Fault::Refused)) {
+            life.note_time(begun);
+            self.note_deleted(life, &body);
+        }
+        let has_none = operation == "ReceiveMessage" && !self.is_any_message_there();
         let answer = match (fault, service) {
             (Some(Fault::Unreachable), _) => return Err(broken()),
             (Some(Fault::Refused), _) => refusal(service, dice.roll(2) == 0),
@@ -341,7 +422,11 @@ impl Services {
         }
         match fault {
             Some(Fault::Lost) => return Err(broken()),
-            Some(Fault::Late) => sleep(Duration::from_secs(20 + dice.roll(40))).await,
+            Some(Fault::Late) => {
+                let late = Duration::from_secs(20 + dice.roll(40));
+                life.held_up.lock().unwrap().push(elapsed() + late);
+                sleep(late).await;
+            }
             Some(Fault::StoppedBehind) => life.stop(&mut dice),
             Some(_) | None => {}
         }
@@ -351,6 +436,9 @@ impl Services {
         }
         let (head, body) = answer.into_parts();
         let bytes = to_bytes(body, usize::MAX).await.expect("it is in memory");
+        if operation == "ReceiveMessage" {
+            self.note_received(life, &bytes, begun);
+        }
         let body = match (fault, operation) {
             // the length is in the head, or each message has its own
             (Some(Fault::Torn), "GetObject" | "SubscribeToShard") => {
@@ -480,8 +568,11 @@ impl Services {
         }
     }
 
-    /// What is hidden is there again.
+    /// What is hidden is there again, where it is not a matter of time.
     pub fn unhide(&self, inside: &Inside) {
+        if self.sharing == Sharing::Queue {
+            return;
+        }
         let mut cloud = self.cloud.world();
         for handle in std::mem::take(&mut cloud.hidden).into_keys() {
             let id = handle.split('#').next().unwrap();
@@ -489,16 +580,63 @@ impl Services {
         }
     }
 
+    fn is_any_message_there(&self) -> bool {
+        let mut cloud = self.cloud.world();
+        cloud.show();
+        !cloud.messages.is_empty()
+    }
+
     /// Waits for a message as long as it is asked to.
-    async fn is_any_message_there(&self, ask: &[u8]) -> bool {
+    async fn wait_for_message(&self, ask: &[u8]) {
         let ask: Value = serde_json::from_slice(ask).unwrap();
         for _ in 0..ask["WaitTimeSeconds"].as_u64().unwrap_or_default() {
-            if !self.cloud.world().messages.is_empty() {
-                return true;
+            if self.is_any_message_there() {
+                return;
             }
             sleep(Duration::from_secs(1)).await;
         }
-        !self.cloud.world().messages.is_empty()
+    }
+
+    /// A worker has notices.
+    fn note_received(&self, life: &Life, answer: &[u8], begun: Duration) {
+        let Ok(answer) = serde_json::from_slice::<Value>(answer) else { return };
+        let mut inside = self.inside();
+        for message in answer["Messages"].as_array().into_iter().flatten() {
+            let record = message["MessageId"].as_str().unwrap().parse().unwrap();
+            inside.had.entry((life.number, record)).or_insert(begun);
+        }
+    }
+
+    /// A worker deletes notices; they may be another's by then, where it was held up.
+    fn note_deleted(&self, life: &Life, ask: &[u8]) {
+        let ask: Value = serde_json::from_slice(ask).unwrap();
+        let mut inside = self.inside();
+        let mut cloud = self.cloud.world();
+        cloud.show();
+        for entry in ask["Entries"].as_array().unwrap() {
+            let handle = entry["ReceiptHandle"].as_str().unwrap();
+            let record = handle.split('#').next().unwrap().parse().unwrap();
+            if cloud.is_in_flight(handle) || cloud.deleted.iter().any(|deleted| deleted == handle) {
+                inside.deleted.insert((life.worker(), record));
+            } else if life.was_held_up(inside.had[&(life.number, record)]) {
+                inside.in_two.insert(record);
+            }
+        }
+    }
+
+    /// A worker has committed these when its next life begins. Of those that it had not deleted another may be told too, where there
+    /// is a reason for it: it was killed, or held up.
+    pub fn note_committed(&self, worker: u64, records: impl Iterator<Item = u64>, before: &[(Life, bool)]) {
+        let mut inside = self.inside();
+        for record in records.filter(|record| !inside.deleted.contains(&(worker, *record))).collect::<Vec<_>>() {
+            let may_be_in_two = before.iter().any(|(life, was_killed)| {
+                let had = inside.had.get(&(life.number, record));
+                had.is_some_and(|had| *was_killed || life.was_held_up(*had))
+            });
+            if may_be_in_two {
+                inside.in_two.insert(record);
+            }
+        }
     }
 
     fn put_events(&self, ask: &[u8], fault: Option<Fault>) -> Response {

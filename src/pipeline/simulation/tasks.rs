@@ -3,7 +3,8 @@
 //! an archive, a bus or Security Hub, an end that waits for these or does not, and the state on the disk or in a bucket. Every call may find nobody, be refused, be made and its answer lost, broken off or late; the disk may be
 //! full, a lease another worker's, the process stopped for longer than a lease; and each step of a call or of the disk, and each moment
 //! between, may be the last of the process. What is there in the end is what an undisturbed run makes of the same records, also where
-//! two workers share the stream: then each has a part of it.
+//! two workers share the stream, or the queue: then each has a part of it. Of what a queue told of, both may have archived what the one had
+//! committed, and not deleted the notices of, when it was killed or held up (`source::s3::held`), and nothing else.
 //!
 //! Nearly all of it comes from the seed, also which branch of a `select!` is first and how long the work of another thread takes: a
 //! world that failed fails again, as a rule.
@@ -15,7 +16,7 @@ use futures::future::join_all;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use tokio::runtime::Handle;
 
-use super::services::{FAULTS, Fault, Life, Network, STATES, Services};
+use super::services::{FAULTS, Fault, HIDDEN_SECONDS, LIVES_OF_WORKER, Life, Network, STATES, Services, Sharing};
 use super::*;
 use crate::archive;
 use crate::sink::security_hub::config::Routes;
@@ -33,6 +34,8 @@ const LIVES: u64 = 3;
 /// Steps within which a life ends that ends by one of them, and seconds within which it ends otherwise.
 const STEPS: u64 = 200;
 const SECONDS: u64 = 15;
+/// The same where workers share a queue: some outlive a stop, and what the queue hides.
+const SECONDS_AT_QUEUE: u64 = 60;
 /// Writes after which the disk is full, where it comes to be.
 const WRITES: u64 = 80;
 /// What the end of a run waits for services, where it does.
@@ -71,6 +74,9 @@ struct Came {
     trace: Vec<String>,
     /// Findings that were sent more than once.
     again: u64,
+    /// Records that two workers of a queue may both have archived, and that they have.
+    may_be_in_two: u64,
+    in_two: u64,
     /// What it took in the simulation.
     time: Duration,
 }
@@ -79,7 +85,7 @@ struct Came {
 struct TaskWorld {
     services: Arc<Services>,
     number: u64,
-    is_alone: bool,
+    sharing: Sharing,
     /// The disk.
     world: World,
     archive: tempfile::TempDir,
@@ -89,12 +95,15 @@ struct TaskWorld {
     drains: bool,
     /// Of a life that begins again by itself, who had the state.
     writer: Option<String>,
+    /// The lives since the state was last looked at, and whether each was killed: a queue may have told another of what it had just
+    /// committed.
+    before: Vec<(Life, bool)>,
     came: Came,
 }
 
 impl TaskWorld {
     /// One of those that share the stream, or the only one.
-    fn new(services: &Arc<Services>, number: u64, is_alone: bool) -> TaskWorld {
+    fn new(services: &Arc<Services>, number: u64) -> TaskWorld {
         let seed = services.seed + (number << 32);
         // it is flushed at each commit, which memory does not wait for
         let memory = Path::new("/dev/shm");
@@ -103,11 +112,19 @@ impl TaskWorld {
         let [is_remote, drains] = [0; 2].map(|_| dice.roll(2) == 0);
         let (world, archive, services) = (World::new(seed), archive.unwrap(), services.clone());
         // who has a part knows only of others when all is over
-        let drains = drains && is_alone;
-        TaskWorld { services, number, is_alone, world, archive, is_remote, drains, writer: None, came: Came::default() }
+        let sharing = services.sharing;
+        let drains = drains && sharing == Sharing::Nothing;
+        let (writer, before, came) = (None, Vec::new(), Came::default());
+        TaskWorld { services, number, sharing, world, archive, is_remote, drains, writer, before, came }
     }
 
-    async fn stages(&mut self, life: &Life, aws: &Aws, network: SharedHttpConnector) -> Result<Stages, End> {
+    async fn stages(
+        &mut self,
+        life: &Life,
+        aws: &Aws,
+        network: SharedHttpConnector,
+        shares: Option<Leases>,
+    ) -> Result<Stages, End> {
         // what is in a bucket needs no disk
         let fate = if self.is_remote { &Fate::after(u64::MAX) } else { &life.fate };
         let Ok(mut stages) = self.world.stages(fate) else {
@@ -125,7 +142,11 @@ impl TaskWorld {
         }
         let (state, aws_of_state) = (stages.state.take().unwrap(), aws.clone());
         let settling = at_once(move || {
-            let undo = |note: &Note| wait::block_on(&Handle::current(), kinesis::undo(note, &leases(), &aws_of_state));
+            let undo = |note: &Note| match &shares {
+                Some(leases) => wait::block_on(&Handle::current(), kinesis::undo(note, leases, &aws_of_state)),
+                // no table says whether it stands
+                None => Ok(false),
+            };
             state.settle(undo).map(|()| state)
         });
         let settled = settling.await.unwrap();
@@ -138,7 +159,14 @@ impl TaskWorld {
         } else {
             End::Full
         };
-        stages.state = Some(settled.map_err(|_| away)?);
+        let state = settled.map_err(|_| away)?;
+        if self.sharing == Sharing::Queue {
+            let Ok(committed) = state.load() else { return Err(away) };
+            let checkpoint = committed.unwrap_or_default().checkpoint;
+            let objects = checkpoint.0.keys().filter_map(|partition| services::record_of_key(partition));
+            self.services.note_committed(self.number, objects, &std::mem::take(&mut self.before));
+        }
+        stages.state = Some(state);
         self.writer = writer;
         let drain_seconds = if self.drains { DRAIN_SECONDS } else { 0 };
         let way = if self.world.is_hub {
@@ -153,15 +181,16 @@ impl TaskWorld {
         Ok(stages)
     }
 
-    fn config(&self, aws: Aws, dice: &mut Dice) -> Config {
+    fn config(&self, aws: Aws, shares: Option<Leases>, dice: &mut Dice) -> Config {
         let settings = kinesis::Settings {
             start: Start::TrimHorizon,
             fan_out: (dice.roll(2) == 0).then(|| "weir".to_owned()),
-            leases: (dice.roll(3) > 0 || !self.is_alone).then(leases),
+            leases: shares,
             ..kinesis::Settings::default()
         };
         let stream = kinesis::Stream::parse("kinesis://there").unwrap();
-        let settings_of_queue = s3::Settings { visibility_seconds: 20, ..s3::Settings::default() };
+        let visibility_seconds = if self.sharing == Sharing::Queue { HIDDEN_SECONDS } else { 20 };
+        let settings_of_queue = s3::Settings { visibility_seconds, ..s3::Settings::default() };
         let queue = notices::Address::parse("sqs://notices").unwrap();
         let backfill = backfill::Config {
             address: Address::parse("s3://old/AWSLogs/").unwrap(),
@@ -169,14 +198,13 @@ impl TaskWorld {
             settings: s3::Settings::default(),
             progress: Arc::default(),
         };
-        let mut sources = vec![
-            Source::Kinesis(kinesis::Config { stream, settings }),
-            Source::Notices(notices::Config { queue, settings: settings_of_queue, until_empty: false }),
-            Source::Backfill(backfill),
-        ];
-        if !self.is_alone {
-            sources.truncate(1);
-        }
+        let stream = Source::Kinesis(kinesis::Config { stream, settings });
+        let queue = Source::Notices(notices::Config { queue, settings: settings_of_queue, until_empty: false });
+        let sources = match self.sharing {
+            Sharing::Nothing => vec![stream, queue, Source::Backfill(backfill)],
+            Sharing::Stream => vec![stream],
+            Sharing::Queue => vec![queue],
+        };
         Config {
             sources,
             aws,
@@ -192,7 +220,9 @@ impl TaskWorld {
         let is_calm = life.fault_every.is_none();
         let network = SharedHttpConnector::new(Network { services: self.services.clone(), life: life.clone() });
         let aws = Aws::answered_by(network.clone());
-        let stages = match self.stages(&life, &aws, network).await {
+        // some lives of one that is alone have no leases in their configuration
+        let shares = (dice.roll(3) > 0 || self.sharing == Sharing::Stream).then(leases);
+        let stages = match self.stages(&life, &aws, network, shares.clone()).await {
             Ok(stages) => stages,
             Err(end) => {
                 life.fate.is_dead.store(true, Ordering::Relaxed);
@@ -201,10 +231,11 @@ impl TaskWorld {
         };
         let outbox = stages.posts[0].shared();
         *life.outbox.lock().unwrap() = Some(outbox.clone());
+        let seconds = if self.sharing == Sharing::Queue { SECONDS_AT_QUEUE } else { SECONDS };
         let stop = CancellationToken::new();
         let sender = tokio::spawn(Sender::new(outbox, wait::clock).run());
         if !is_calm && dice.roll(3) == 0 {
-            let (stop, time) = (stop.clone(), Duration::from_millis(dice.roll(1000 * SECONDS)));
+            let (stop, time) = (stop.clone(), Duration::from_millis(dice.roll(1000 * seconds)));
             tokio::spawn(async move {
                 sleep(time).await;
                 stop.cancel();
@@ -219,12 +250,12 @@ impl TaskWorld {
                 stopping.cancel();
             }
         };
-        let time = if is_calm { PATIENCE } else { Duration::from_millis(1000 + dice.roll(1000 * SECONDS)) };
+        let time = if is_calm { PATIENCE } else { Duration::from_millis(1000 + dice.roll(1000 * seconds)) };
         let ended = tokio::select! {
             biased;
             () = life.dead.cancelled() => None,
             () = sleep(time) => None,
-            ended = run(self.config(aws, dice), stages, stop, report) => Some(ended),
+            ended = run(self.config(aws, shares, dice), stages, stop, report) => Some(ended),
         };
         let is_dead = life.fate.is_dead();
         // whatever goes on, nothing of it gets anywhere
@@ -257,12 +288,14 @@ impl TaskWorld {
     /// Some lives with their ends, and one that has none.
     async fn run(mut self, lives: u64) -> TaskWorld {
         let mut dice = Dice(self.services.seed + (self.number << 32));
-        let first = 1000 * self.number;
+        let first = LIVES_OF_WORKER * self.number;
         for number in first..first + lives {
             let steps = if dice.roll(3) == 0 { u64::MAX } else { dice.roll(STEPS) };
             let writes = if dice.roll(3) == 0 { dice.roll(WRITES) } else { u64::MAX };
             let fault_every = FAULT_EVERY[dice.roll(3) as usize];
-            let end = self.live(Life::new(number, Fate::of(steps, writes), Some(fault_every)), &mut dice).await;
+            let life = Life::new(number, Fate::of(steps, writes), Some(fault_every));
+            let end = self.live(life.clone(), &mut dice).await;
+            self.before.push((life, matches!(end, End::Killed | End::Full)));
             *self.came.ends.entry(end).or_default() += 1;
         }
         self.services.calm_down();
@@ -270,7 +303,9 @@ impl TaskWorld {
         let mut number = first + lives;
         // the others may not be at their last
         while last == End::Lost {
-            last = self.live(Life::new(number, Fate::after(u64::MAX), None), &mut dice).await;
+            let life = Life::new(number, Fate::after(u64::MAX), None);
+            last = self.live(life.clone(), &mut dice).await;
+            self.before.push((life, false));
             number += 1;
         }
         let inside = self.services.inside();
@@ -290,6 +325,7 @@ impl Came {
         let inside = services.inside();
         for (record, (taken, excused)) in inside.taken.iter().zip(&inside.excused).enumerate() {
             let trace = &inside.trace;
+            let excused = excused + u64::from(inside.in_two.contains(&(record as u64)));
             assert!((1..=1 + excused).contains(taken), "{trace:#?}: {record} came {taken} times, {excused} excused");
         }
         let mut came = Came {
@@ -300,12 +336,35 @@ impl Came {
             ..Came::default()
         };
         for worker in workers {
-            came.rows.extend(worker.came.rows);
+            let mut rows = worker.came.rows;
+            rows.sort();
+            assert!(rows.is_sorted_by(|one, next| one < next), "{:#?}: {rows:?}", inside.trace);
+            came.rows.extend(rows);
             worker.came.counts.into_iter().for_each(|(id, count)| *came.counts.entry(id).or_default() += count);
             worker.came.ends.into_iter().for_each(|(end, times)| *came.ends.entry(end).or_default() += times);
         }
         came.rows.sort();
         came
+    }
+
+    /// What two workers of a queue have both archived, for which there is a reason, as if one had.
+    fn once(mut self, services: &Services) -> Came {
+        let inside = services.inside();
+        for record in &inside.in_two {
+            let row = interface(*record);
+            let of_it = self.rows.iter().filter(|other| **other == row).count();
+            self.in_two += u64::from(of_it == 2);
+        }
+        self.may_be_in_two = inside.in_two.len() as u64;
+        let is_excused = |row: &String| inside.in_two.iter().any(|record| interface(*record) == *row);
+        let times = self.rows.len() as u64;
+        let counted: u64 = self.counts.values().sum();
+        assert_eq!(times, counted, "{:#?}", inside.trace);
+        self.rows.dedup_by(|one, other| one == other && is_excused(one));
+        if self.in_two > 0 {
+            self.counts.values_mut().for_each(|count| *count = 1);
+        }
+        self
     }
 }
 
@@ -331,34 +390,40 @@ fn rows(archive: &Path) -> Vec<String> {
     rows
 }
 
-/// A world of so many workers, with so many lives of each.
-fn run_world(seed: u64, workers: u64, lives: u64) -> Came {
+/// A world of one worker or two, with so many lives of each.
+fn run_world(seed: u64, sharing: Sharing, lives: u64) -> Came {
     simulated::run(seed, async {
-        let services = Services::new(seed, workers);
+        let services = Services::new(seed, sharing);
         tokio::spawn(services.clone().go_on());
-        let all = (0..workers).map(|number| TaskWorld::new(&services, number, workers == 1).run(lives));
+        let all = (0..sharing.workers()).map(|number| TaskWorld::new(&services, number).run(lives));
         let all = join_all(all).await;
-        Came::of(&services, all).await
+        let came = Came::of(&services, all).await;
+        if sharing == Sharing::Queue { came.once(&services) } else { came }
     })
 }
 
 #[test]
 fn whatever_fails_and_whatever_ends_a_life_the_tasks_come_to_what_an_undisturbed_run_comes_to() {
-    come_to_the_same(1, SEEDS);
+    come_to_the_same(Sharing::Nothing, SEEDS);
 }
 
 #[test]
 fn whatever_fails_and_whoever_is_stopped_two_workers_come_to_what_an_undisturbed_run_comes_to() {
-    come_to_the_same(2, SEEDS / 2);
+    come_to_the_same(Sharing::Stream, SEEDS / 2);
 }
 
-fn come_to_the_same(workers: u64, count: u64) {
-    let expected = run_world(0, 1, 0);
+#[test]
+fn whatever_fails_and_whoever_is_stopped_two_workers_on_a_queue_come_to_what_an_undisturbed_run_comes_to() {
+    come_to_the_same(Sharing::Queue, SEEDS / 4);
+}
+
+fn come_to_the_same(sharing: Sharing, count: u64) {
+    let expected = run_world(0, Sharing::Nothing, 0);
     assert_eq!(expected.rows, (0..RECORDS).map(interface).collect::<Vec<String>>());
     assert_eq!(expected.counts.values().copied().collect::<Vec<u64>>(), vec![1; RECORDS as usize]);
     let seeds = seeds(count);
     let worlds = of_seeds(seeds.clone(), |seed| {
-        let came = run_world(seed, workers, 1 + seed % LIVES);
+        let came = run_world(seed, sharing, 1 + seed % LIVES);
         assert_eq!(came.rows, expected.rows, "{:#?}", came.trace);
         assert_eq!(came.counts, expected.counts, "{:#?}", came.trace);
         came
@@ -371,9 +436,12 @@ fn come_to_the_same(workers: u64, count: u64) {
     let calls: usize = worlds.iter().map(|came| came.trace.len()).sum();
     let again: u64 = worlds.iter().map(|came| came.again).sum();
     let time: Duration = worlds.iter().map(|came| came.time).sum();
+    let may_be_in_two: u64 = worlds.iter().map(|came| came.may_be_in_two).sum();
+    let in_two: u64 = worlds.iter().map(|came| came.in_two).sum();
     let made = worlds.len();
     println!(
-        "{made} worlds in {} h of theirs: lives ended by {ends:?}; {calls} calls, of which failed {faults:?}; {again} findings came again",
+        "{made} worlds in {} h of theirs: lives ended by {ends:?}; {calls} calls, of which failed {faults:?}; {again} findings came again; of two workers of a queue \
+         both archived {in_two} records of {may_be_in_two} that they may",
         time.as_secs() / 3600
     );
     if seeds == (0..count) {
