@@ -844,6 +844,14 @@ async fn the_words_of_athena_say_the_same() {
         ),
         ("SELECT CAST('ConsoleLogin' AS VARCHAR(7)) AS f", "Console"),
         ("SELECT CAST(eventTime AS VARCHAR(10)) AS f FROM cloudtrail WHERE eventid = 'a'", "2024-08-01"),
+        (
+            "SELECT greatest(1, 3, 2) * 10 + least(2, 1) AS f WHERE greatest(1, NULL) IS NULL AND least(NULL, 1) IS NULL",
+            "31",
+        ),
+        (
+            "SELECT floor(start / 300) * 300 + ceil(7) + ceiling(7) AS f FROM vpc_flow WHERE floor(1.5) = 1",
+            "1722511814",
+        ),
         ("SELECT millisecond(timestamp '2024-08-01 10:00:01.123') AS f", "123"),
         ("SELECT random(1) + rand(7, 8) AS f", "7"),
         (

@@ -119,7 +119,7 @@ impl ScalarUDFImpl for Typed {
             (What::JsonCast, _) => shape(&args)?.data_type(),
             (What::ToJson, _) => DataType::Utf8,
             (What::Reverse, DataType::List(_) | DataType::Utf8) => kind,
-            (What::ToIso8601, DataType::Date32 | DataType::Timestamp(..) | DataType::Utf8) => DataType::Utf8,
+            (What::ToIso8601, DataType::Date32 | DataType::Timestamp(..)) => DataType::Utf8,
             (_, other) => return plan_err!("{} takes {}, not {}", self.name(), self.takes(), in_short(other)),
         };
         Ok(Arc::new(Field::new(self.name(), result, true)))

@@ -252,6 +252,13 @@ pub fn function(call: &mut Function, who: For) -> anyhow::Result<Option<Expr>> {
         // CloudTrail Lake has maps where JSON text is here
         // what they do depends on the type of what they are asked of
         ("element_at" | "contains" | "cardinality" | "typeof" | "to_iso8601", _) if who == For::Query => None,
+        // null where one of them is, which PostgreSQL passes over
+        ("greatest" | "least", [_, _, ..]) if who == For::Query => {
+            let names: Vec<String> = (1..=args.len()).map(|place| format!("arg{place}")).collect();
+            let all_are_there = names.iter().map(|arg| format!("{arg} IS NOT NULL")).collect::<Vec<_>>().join(" AND ");
+            let template = format!("CASE WHEN {all_are_there} THEN {name}({}) END", names.join(", "));
+            Some(with_arguments(&template, &args.iter().collect::<Vec<_>>()))
+        }
         // null, where PostgreSQL has an empty text
         ("split_part", [whole, between, place]) if who == For::Query => {
             let template = "CASE WHEN greatest(cardinality(string_to_array(arg1, arg2)), 1) >= arg3 THEN split_part(arg1, arg2, arg3) END";

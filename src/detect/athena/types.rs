@@ -45,7 +45,7 @@ impl AnalyzerRule for AsAthena {
 fn is_asked(node: &LogicalPlan) -> Result<bool> {
     let is_typed = |expr: &Expr| match expr {
         Expr::Cast(_) | Expr::TryCast(_) => true,
-        Expr::ScalarFunction(call) => call.func.name() == "date_trunc",
+        Expr::ScalarFunction(call) => ["date_trunc", "floor", "ceil"].contains(&call.func.name()),
         _ => false,
     };
     let mut is_asked = false;
@@ -65,6 +65,15 @@ fn answered(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
             let is_date = |time: &Expr| matches!(time.get_type(schema), Ok(DataType::Date32));
             return match call.args.as_slice() {
                 [_, time] if is_date(time) => Transformed::yes(cast(expr, DataType::Date32)),
+                _ => Transformed::no(expr),
+            };
+        }
+        // of an integer it is that integer, and DataFusion makes a fraction of it
+        Expr::ScalarFunction(call) if ["floor", "ceil"].contains(&call.func.name()) => {
+            return match call.args.as_slice() {
+                [number] if number.get_type(schema).is_ok_and(|kind| kind.is_integer()) => {
+                    Transformed::yes(number.clone())
+                }
                 _ => Transformed::no(expr),
             };
         }
