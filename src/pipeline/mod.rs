@@ -10,6 +10,8 @@ pub mod restored;
 pub mod said;
 pub mod listen;
 mod pace;
+mod read;
+mod round;
 pub mod summary;
 mod tell;
 
@@ -19,7 +21,6 @@ use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use anyhow::Context;
-use rayon::prelude::*;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -27,12 +28,10 @@ use tokio_util::sync::CancellationToken;
 use crate::archive::{Archive, Object};
 use crate::aws::Aws;
 use crate::catalog;
-use crate::decode::{self, Counts, Records, reuse};
+use crate::decode::{self, reuse};
 use crate::detect::{self, Detector};
 use crate::finding::Finding;
 use crate::health::{HEALTH, Phase};
-use crate::logs;
-use crate::logs::json::LIST_CUT_OFF;
 use crate::mark::Mark;
 use crate::memory;
 use crate::metrics::METRICS;
@@ -40,18 +39,19 @@ use crate::position::{Checkpoint, Offset, Position};
 use crate::sink::Journal;
 use crate::sink::post::{self, Post};
 use crate::source::claims::{Claims, random_name};
-use crate::source::{self, Event, Events, Piece, Source};
-use crate::table::{Batch, Reject};
+use crate::source::{self, Event, Source};
+use crate::table::Batch;
 use crate::time::Timestamp;
 use crate::triage::Triage;
 use crate::triage::feedback::Feedback;
-use crate::wait::{self, clock, now, sleep, sleep_until, spawn_blocking};
+use crate::wait::{self, clock, now, spawn_blocking};
 use commit::{Commit, State};
 use duplicates::Seen;
 use feedback::Verdicts;
 use pace::{Pace, SEND_WAIT};
 use renewal::Renewal;
 use restored::{Closed, LookBack};
+use round::{Round, gather};
 use said::Said;
 use summary::{Canary, RuleTook, SoFar, Summary, Suppressed, Unreadable};
 use tell::Told;
@@ -59,15 +59,10 @@ use tell::Told;
 /// A round is cut at the memory's share of this many inflated bytes: four pieces of a long stream, which end with a whole record a little
 /// before 2 MiB. A fifth would be worked on by one thread alone,
 const ROUND_BYTES_MAX: usize = (8 << 20) - (64 << 10);
-/// or this long after its first piece came, whichever is first.
-const ROUND_WAIT: Duration = Duration::from_secs(1);
 /// As long as rounds come full, rules are asked of several together, up to the memory's share of this many inflated bytes, and to so many
 /// rows as they can be asked of together ([`detect::together_max`]): what it costs to ask a rule at all is most of what it costs to ask it of
 /// a round. With so many rounds of CloudTrail the archive's buffer is full too.
 const TOGETHER_BYTES_MAX: usize = 5 * ROUND_BYTES_MAX;
-/// Once told to stop, readers get this long for the piece they are at. One that waits for standard input, or for a disk
-/// that does not answer, is left behind: what it has not given is not committed.
-const STOP_WAIT: Duration = Duration::from_secs(2);
 /// After the last commit, sources get this long to tell their queues.
 const ACKNOWLEDGE_WAIT: Duration = Duration::from_secs(10);
 /// Between two times that what rules remember is halved for want of memory.
@@ -194,67 +189,6 @@ pub async fn run(
         }
     }
     Ok(outcome)
-}
-
-/// The pieces of one turn.
-#[derive(Default)]
-struct Round {
-    pieces: Vec<Piece>,
-    unreadable: Vec<Unreadable>,
-    /// Sources of which nothing comes any more.
-    ended: Vec<Unreadable>,
-    already_read: u64,
-    /// How far partitions have been read, once these pieces have.
-    reached: Vec<(Arc<str>, Timestamp)>,
-    bytes: usize,
-}
-
-impl Round {
-    fn add(&mut self, event: Event) {
-        match event {
-            Event::Piece(piece) => {
-                self.bytes += piece.bytes_len();
-                self.pieces.push(piece);
-            }
-            Event::Unreadable { name, why } => self.unreadable.push(Unreadable { name, why }),
-            Event::Ended { name, why } => self.ended.push(Unreadable { name, why }),
-            Event::AlreadyRead => self.already_read += 1,
-            Event::Reached { partition, until } => self.reached.push((partition, until)),
-        }
-        METRICS.queue_bytes.with_label_values(&["round"]).set(self.bytes as i64);
-    }
-}
-
-/// Takes what comes until the round is full, has waited long enough, or the input ends (then also `true`).
-///
-/// It also ends after [`ROUND_WAIT`] with nothing, so that rows already read do not wait for new ones; told to stop, input that ends
-/// gets [`STOP_WAIT`] as a whole.
-async fn gather(events: &mut Events, bytes_max: usize, follow: bool, stop: &CancellationToken) -> (Round, bool) {
-    let mut round = Round::default();
-    let mut cut = now() + ROUND_WAIT;
-    while round.bytes < bytes_max {
-        let waiting = follow || !stop.is_cancelled() || !round.pieces.is_empty();
-        let event = tokio::select! {
-            biased;
-            event = events.next() => event,
-            () = sleep_until(cut), if waiting => return (round, false),
-            () = async {
-                stop.cancelled().await;
-                sleep(STOP_WAIT).await;
-            } => return (round, true),
-        };
-        match event {
-            None => return (round, true),
-            Some(event) => {
-                // what is told without pieces comes all the time
-                if round.pieces.is_empty() && matches!(event, Event::Piece(_)) {
-                    cut = now() + ROUND_WAIT;
-                }
-                round.add(event);
-            }
-        }
-    }
-    (round, false)
 }
 
 type Report = Box<dyn Fn(Progress) + Send>;
@@ -499,22 +433,6 @@ impl Worker {
         Ok(())
     }
 
-    /// Records to rows, and what could not be read.
-    fn read(&mut self, round: Round, now: Timestamp) -> (Vec<Batch>, Vec<Reject>) {
-        for (partition, until) in &round.reached {
-            self.stages.detector.reached(partition, *until, now);
-        }
-        let (records, mut rejects) = self.take_apart(round);
-        let start = wait::now();
-        let batches = self.parse(records, &mut rejects);
-        self.note(&rejects);
-        let start = self.spent("parse", start);
-        let batches = self.drop_duplicates(batches);
-        self.summary.rows_without_time += tell::untimed(&batches);
-        self.spent("duplicates", start);
-        (batches, rejects)
-    }
-
     /// Rows to matches.
     fn detect(&mut self, batches: &[Batch], now: Timestamp) -> Vec<Finding> {
         let start = wait::now();
@@ -636,123 +554,6 @@ impl Worker {
         *self.summary.stage_seconds.entry(stage.to_owned()).or_default() += seconds;
         METRICS.stage_seconds.with_label_values(&[stage]).inc_by(seconds);
         end
-    }
-
-    /// Notes what the sources said, and gives the records and rejects of the round.
-    fn take_apart(&mut self, round: Round) -> (Vec<Records>, Vec<Reject>) {
-        for Unreadable { name, why } in &round.unreadable {
-            tracing::warn!(name, why, "an input could not be read");
-        }
-        for Unreadable { name, why } in &round.ended {
-            tracing::error!(
-                name,
-                why,
-                "a source has ended: nothing is read from it until the program is started again"
-            );
-            if self.summary.followed {
-                HEALTH.lost(name);
-            }
-        }
-        let (ended, unreadable) = (round.ended.len() as u64, round.unreadable.len() as u64);
-        METRICS.sources_ended.with_label_values(&[] as &[&str]).inc_by(ended);
-        METRICS.inputs_unreadable.with_label_values(&[] as &[&str]).inc_by(ended + unreadable);
-        self.summary.sources_ended += ended;
-        round.unreadable.into_iter().chain(round.ended).for_each(|input| self.summary.note_unreadable(input));
-        self.summary.files_already_read += round.already_read;
-        self.summary.bytes_inflated += round.bytes as u64;
-        METRICS.bytes.with_label_values(&["inflated"]).inc_by(round.bytes as u64);
-        let (mut records, mut rejects) = (Vec::new(), Vec::new());
-        for piece in round.pieces {
-            self.summary.bytes_read += piece.read_bytes;
-            METRICS.bytes.with_label_values(&["read"]).inc_by(piece.read_bytes);
-            self.waiting_since.get_or_insert_with(now);
-            self.summary.files_read += u64::from(piece.ended);
-            if let Some(position) = piece.position {
-                self.reached.advance(position);
-            }
-            for name in &piece.forget {
-                self.reached.forget(name);
-            }
-            self.count(&piece.counts);
-            rejects.extend(piece.rejects);
-            records.extend(piece.records);
-        }
-        (records, rejects)
-    }
-
-    /// Records to rows, on all cores.
-    fn parse(&mut self, records: Vec<Records>, rejects: &mut Vec<Reject>) -> Vec<Batch> {
-        let mut groups: Vec<Vec<Records>> = Vec::new();
-        let mut room = 0;
-        for records in records {
-            if room == 0 {
-                groups.push(Vec::new());
-                room = GROUP_BYTES;
-            }
-            room = room.saturating_sub(records.bytes_len().max(1));
-            groups.last_mut().expect("a group was just pushed").push(records);
-        }
-        let options = &self.options;
-        let parsed: Vec<_> = groups
-            .into_par_iter()
-            .with_max_len(1)
-            .map(|group| {
-                let (mut rejects, mut counts) = (Vec::new(), Counts::default());
-                (logs::batches(group, options, &mut rejects, &mut counts), rejects, counts)
-            })
-            .collect();
-        let mut batches = Vec::new();
-        for (found, rejected, counts) in parsed {
-            self.count(&counts);
-            rejects.extend(rejected);
-            batches.extend(found);
-        }
-        batches
-    }
-
-    /// Following, a run has no end at which its summary would tell.
-    fn note(&mut self, rejects: &[Reject]) {
-        for reject in rejects {
-            if reject.reason == LIST_CUT_OFF {
-                let (name, why) = (reject.origin.name.clone(), LIST_CUT_OFF.to_owned());
-                self.summary.note_unreadable(Unreadable { name, why });
-            }
-            if self.summary.reject(reject) && self.summary.followed {
-                let (name, offset) = (&reject.origin.name, reject.offset);
-                tracing::warn!(name, offset, reason = reject.reason, "a record was rejected");
-            }
-        }
-    }
-
-    fn count(&mut self, counts: &Counts) {
-        for (&name, tally) in &counts.0 {
-            let label = if name.is_empty() { "unknown" } else { name };
-            let table = self.summary.table(label);
-            table.records += tally.records;
-            table.rows += tally.rows;
-            table.rejects += tally.rejects;
-            table.set_aside += tally.set_aside;
-            METRICS.records.with_label_values(&[label]).inc_by(tally.records);
-            METRICS.rejects.with_label_values(&[label]).inc_by(tally.rejects);
-            METRICS.set_aside.with_label_values(&[label]).inc_by(tally.set_aside);
-        }
-    }
-
-    fn drop_duplicates(&mut self, batches: Vec<Batch>) -> Vec<Batch> {
-        let mut kept = Vec::with_capacity(batches.len());
-        for batch in batches {
-            let name = batch.table.name;
-            let (batch, doubled) = self.seen.take_new(batch);
-            if doubled > 0 {
-                let table = self.summary.table(name);
-                table.rows -= doubled;
-                table.duplicates += doubled;
-                METRICS.duplicates.with_label_values(&[name]).inc_by(doubled);
-            }
-            METRICS.rows.with_label_values(&[name]).inc_by(batch.rows.num_rows() as u64);
-            kept.push(batch);
-        }
-        kept
     }
 
     /// Makes everything since the last commit permanent: files first, then the one transaction that names them, then

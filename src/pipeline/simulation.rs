@@ -25,19 +25,21 @@ use redb::StorageBackend;
 use super::renewal::Taken;
 use super::*;
 use crate::aws;
-use crate::decode::{Body, Lines, Text};
-use crate::logs::vpc_flow::VPC_FLOW;
+use crate::decode::{Body, Lines, Records, Text};
+use crate::logs::{self, vpc_flow::VPC_FLOW};
 use crate::memory::Memory;
 use crate::position::Position;
 use crate::rule::Rule;
 use crate::sink::outbox::call::{Answer, Call, Failed};
 use crate::sink::way::Way;
 use crate::sink::{event_bridge, security_hub, wire};
+use crate::source::Piece;
 use crate::table::Origin;
 use crate::time::MICROS_PER_SECOND;
 use crate::triage::canary::Canaries;
 use crate::triage::suppress::Suppressions;
 use crate::wait::simulated::Dice;
+use crate::wait::sleep;
 
 /// Records of the source.
 const RECORDS: u64 = 12;

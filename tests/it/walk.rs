@@ -370,7 +370,8 @@ fn has_word(file: &str, words: &str) -> bool {
 
 #[test]
 fn the_spine_takes_the_steps_in_the_order_of_the_walk() {
-    let spine = fs::read_to_string(repository("src/pipeline/mod.rs")).unwrap();
+    let of = |file: &str| fs::read_to_string(repository(file)).unwrap();
+    let spine = of("src/pipeline/mod.rs") + &of("src/pipeline/read.rs");
     let body = |name: &str| spine.split(name).nth(1).unwrap().split("\n    }\n").next().unwrap();
     // a function of Lambda reads and detects too
     let judge = body("fn judge(").replacen("self.detect(", body("fn detect("), 1);

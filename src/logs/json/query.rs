@@ -225,20 +225,22 @@ impl Columns {
         let has = |name: &str| lower.iter().any(|other| other == name);
         let table = table_of_fields(&lower);
         let is_flow = table.is_some_and(|table| table.name == VPC_FLOW.name);
+        let is_event_without_time = has("eventname") && !has("eventtime");
+        let [has_start, has_end, has_message] = ["start", "end", "@message"].map(has);
+        let has_own_start = has_start || has("starttime");
         for (name, lower) in names.iter_mut().zip(&lower) {
             let own = match lower.as_str() {
-                "starttime" if is_flow && !has("start") => "start",
-                "endtime" if is_flow && !has("end") => "end",
+                "starttime" if is_flow && !has_start => "start",
+                "endtime" if is_flow && !has_end => "end",
                 // the time of a log event is that of the record it is
-                "@timestamp" if is_flow && !has("start") && !has("starttime") => "start",
-                "@timestamp" if has("eventname") && !has("eventtime") => "eventTime",
+                "@timestamp" if is_flow && !has_own_start => "start",
+                "@timestamp" if is_event_without_time => "eventTime",
                 _ => continue,
             };
             own.clone_into(name);
         }
         let is_key = |at: &usize| KEYS.contains(&names[*at].to_ascii_lowercase().as_str()) || is_text(&lower[*at]);
         let keys = (0..names.len()).filter(is_key).collect();
-        let has_message = has("@message");
         Columns { is_history: is_event_history(&lower), keys, has_message, table, names, lower }
     }
 
