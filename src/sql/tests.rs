@@ -1053,6 +1053,10 @@ async fn columns_of_an_answer_may_have_one_name() {
         ("WITH t AS (SELECT 1 AS a, 2 AS b) SELECT *, a, t.b FROM t", "| a | b | a | b |\n| 1 | 2 | 1 | 2 |"),
         ("SELECT *, upper(a) AS a FROM (SELECT 'x' AS a)", "| a | a |\n| x | X |"),
         ("SELECT *, -a AS n FROM (VALUES 1, 2) AS t (a) ORDER BY n", "| a | n |\n| 2 | -2 |\n| 1 | -1 |"),
+        (
+            "SELECT *, row_number() OVER (ORDER BY a) AS n FROM (VALUES 2, 1) AS t (a) QUALIFY n = 1",
+            "| a | n |\n| 1 | 1 |",
+        ),
         ("SELECT DISTINCT a, a FROM (VALUES 2, 1) AS t (a) ORDER BY a", "| a | a |\n| 1 | 1 |\n| 2 | 2 |"),
     ] {
         check(sql, expected).await;

@@ -2,15 +2,14 @@
 
 use std::collections::HashSet;
 
-use datafusion::sql::sqlparser::ast::{Expr, Ident, Query, SelectItem, SetExpr};
+use datafusion::sql::sqlparser::ast::{Expr, Ident, Query, Select, SelectItem, SetExpr};
 
 /// Stands between a name and what tells it from others. No query has it in a name.
 const MARK: char = '\u{1f}';
 
 /// Marks columns of the whole query, and not of those inside of it: there a name that two columns have may be asked for.
 pub fn marked(query: &mut Query) {
-    let order = query.order_by.as_ref().map(|order| order.to_string().to_ascii_lowercase()).unwrap_or_default();
-    of_body(&mut query.body, &order);
+    of_query(query, "");
 }
 
 /// The name that was typed.
@@ -18,16 +17,29 @@ pub fn unmarked(name: &str) -> &str {
     name.split(MARK).next().unwrap_or(name)
 }
 
+/// `around` is by what the rows of queries around it are ordered.
+fn of_query(query: &mut Query, around: &str) {
+    let order = query.order_by.as_ref().map(ToString::to_string).unwrap_or_default();
+    of_body(&mut query.body, &format!("{around} {order}"));
+}
+
 fn of_body(body: &mut SetExpr, order: &str) {
     match body {
-        SetExpr::Select(select) => of_items(&mut select.projection, order),
+        SetExpr::Select(select) => {
+            let Select { distinct, group_by, having, qualify, .. } = &**select;
+            let conditions = [having, qualify].into_iter().flatten().map(ToString::to_string).collect::<String>();
+            let distinct = distinct.as_ref().map(ToString::to_string).unwrap_or_default();
+            let asked = format!("{order} {distinct} {group_by} {conditions}").to_ascii_lowercase();
+            of_items(&mut select.projection, &asked);
+        }
         SetExpr::SetOperation { left, right, .. } => [left, right].into_iter().for_each(|side| of_body(side, order)),
-        SetExpr::Query(query) => of_body(&mut query.body, order),
+        SetExpr::Query(query) => of_query(query, order),
         _ => {}
     }
 }
 
-fn of_items(items: &mut [SelectItem], order: &str) {
+/// `asked` is the text of what may name the columns.
+fn of_items(items: &mut [SelectItem], asked: &str) {
     let has_all = items.iter().any(|item| matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..)));
     let alone: HashSet<String> = items.iter().filter_map(name_alone).collect();
     let mut seen = HashSet::new();
@@ -36,7 +48,7 @@ fn of_items(items: &mut [SelectItem], order: &str) {
         let is_new = seen.insert(folded(item, &name));
         let is_also_alone = is_qualified(item) && alone.contains(&name.value.to_ascii_lowercase());
         // what rows are ordered by is the column of this name, and not another of the table
-        let is_of_table = has_all && !(has_alias(item) && order.contains(&name.value.to_ascii_lowercase()));
+        let is_of_table = has_all && !(has_alias(item) && asked.contains(&name.value.to_ascii_lowercase()));
         if is_new && !is_also_alone && !is_of_table {
             continue;
         }
