@@ -20,6 +20,10 @@ use crate::logs::vpc_flow::VPC_FLOW;
 use crate::table::{Kind, Origin, Table};
 use crate::time::Timestamp;
 
+/// Of a name such as `userIdentity.sessionContext.sessionIssuer.arn` so many parts behind the first are fields in fields; more are one
+/// name with its dots. CloudTrail's are at most three deep.
+const PARTS_MAX: usize = 8;
+
 /// Knows a CSV file by its header line, which names columns that make a record.
 pub fn recognize(head: &[u8], options: &Options) -> Option<Shape> {
     let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
@@ -417,7 +421,7 @@ fn insights_row(cursor: &mut Cursor<'_>) -> Result<(Vec<String>, Vec<Vec<u8>>), 
 
 /// Adds the columns of a row, those of fields of columns (`userIdentity.arn`) as members of one object each.
 fn add_all(out: &mut Vec<u8>, names: &[Cow<'_, [u8]>], cells: &[Cow<'_, [u8]>]) {
-    let mut nested: Vec<(&[u8], Value)> = Vec::new();
+    let mut nested = serde_json::Map::new();
     // the time of a log event is that of the record it is
     let named = |other: &[u8]| names.iter().any(|name| name.eq_ignore_ascii_case(other));
     let has_time_beside = named(b"eventName") && !named(b"eventTime");
@@ -433,12 +437,8 @@ fn add_all(out: &mut Vec<u8>, names: &[Cow<'_, [u8]>], cells: &[Cow<'_, [u8]>]) 
         if cell.is_empty() {
             continue;
         }
-        let place = nested.iter().position(|(top, _)| *top == &name[..dot]).unwrap_or_else(|| {
-            nested.push((&name[..dot], Value::Null));
-            nested.len() - 1
-        });
-        let mut at = &mut nested[place].1;
-        for part in String::from_utf8_lossy(&name[dot + 1..]).split('.') {
+        let mut at = nested.entry(String::from_utf8_lossy(&name[..dot])).or_insert(Value::Null);
+        for part in String::from_utf8_lossy(&name[dot + 1..]).splitn(PARTS_MAX, '.') {
             at = field(at, part);
         }
         let is_json = matches!(cell.first(), Some(b'{' | b'['));
@@ -446,7 +446,7 @@ fn add_all(out: &mut Vec<u8>, names: &[Cow<'_, [u8]>], cells: &[Cow<'_, [u8]>]) 
         *at = json.unwrap_or_else(|| Value::String(String::from_utf8_lossy(cell).into_owned()));
     }
     for (name, value) in nested {
-        add(out, name, value.to_string().as_bytes());
+        add(out, name.as_bytes(), value.to_string().as_bytes());
     }
 }
 
