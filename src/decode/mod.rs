@@ -3,6 +3,7 @@
 
 pub mod reuse;
 pub mod cut;
+pub mod csv;
 pub mod line;
 pub mod index;
 pub mod gzip;

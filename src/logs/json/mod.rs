@@ -8,6 +8,7 @@ mod again;
 mod braces;
 mod cloudwatch;
 mod fill;
+mod insights;
 mod packed;
 mod peel;
 mod plan;

@@ -29,3 +29,53 @@ fn a_name_of_very_many_parts_is_an_object_of_a_few() {
         assert!(unmapped.contains(&flat), "{}", &unmapped[..100]);
     }
 }
+
+const FLOW: &str =
+    "2 111122223333 eni-0e250409d410e1290 198.51.100.7 10.0.0.200 3 22 6 1 44 1674898496 1674898507 ACCEPT OK";
+const ENTRY: &str = "2024-08-01 00:00:01 ERROR app: hi";
+
+#[test]
+fn a_row_is_what_its_own_log_and_message_say() {
+    let [a, b] = [event(1), event(2)];
+    let time = "2024-08-01 00:00:00.000";
+    let names = ["@timestamp", "@message", "@log"];
+    let rows = [
+        [time, &a, "111122223333:trail"],
+        [time, ENTRY, "111122223333:/aws/lambda/app"],
+        [time, FLOW, "111122223333:flows"],
+        // printed by the job
+        [time, &b, "111122223333:/aws-glue/jobs/output"],
+        [time, "printed", "111122223333:/aws-glue/jobs/output"],
+        [time, "printed", "111122223333:/aws/lambda/other"],
+        [time, r#"{"b": 2}"#, "111122223333:/aws/lambda/app"],
+    ];
+    for text in answers(names, &rows) {
+        let read = read_text(&text);
+        assert_eq!(ids(&read), ["id-1"], "{text}");
+        assert_eq!(column(&read, "vpc_flow", "srcport"), some(&["3"]), "{text}");
+        let mut messages: Vec<_> = column(&read, "glue_log", "message").into_iter().flatten().collect();
+        messages.sort();
+        assert_eq!(messages, ["hi", "printed", &b], "{text}");
+        let unknown = ["no table is known for this log event", "no table is known for this object"];
+        let mut reasons = reasons(&read);
+        reasons.sort_unstable();
+        assert_eq!(reasons, unknown, "{text}");
+    }
+}
+
+#[test]
+fn where_no_log_is_named_what_stands_with_entries_is_of_their_log_unless_it_is_a_record() {
+    let [a, b] = [event(1), format!(r#"{{"detail-type":"x","source":"aws.iam","detail":{}}}"#, event(2))];
+    let messages = [&a, r#"{"b": 2}"#, ENTRY, "java.io.IOException: x", FLOW, &b];
+    let rows = messages.map(|message| ["2024-08-01 00:00:00.000", message]);
+    for text in answers(["@timestamp", "@message"], &rows) {
+        let read = read_text(&text);
+        assert_eq!(reasons(&read), [""; 0], "{text}");
+        let mut found = ids(&read);
+        found.sort();
+        assert_eq!(found, ["id-1", "id-2"], "{text}");
+        assert_eq!(column(&read, "vpc_flow", "srcport"), some(&["3"]), "{text}");
+        assert_eq!(column(&read, "glue_log", "exception"), [None, Some("java.io.IOException".into())], "{text}");
+        assert_eq!(column(&read, "glue_log", "message")[0].as_deref(), Some(r#"{"b": 2}"#), "{text}");
+    }
+}

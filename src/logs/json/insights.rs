@@ -1,0 +1,157 @@
+//! Rows of CloudWatch Logs Insights that have a log event → the records that these are, or entries of a Glue job's log.
+
+use std::collections::{BTreeMap, HashSet};
+
+use serde_json::Value;
+
+use super::cloudwatch::LogEvents;
+use super::peel::names_record;
+use super::{Around, Parser, scalar};
+use crate::decode::Context;
+use crate::logs::TABLES;
+use crate::logs::glue_log::{self, GLUE_LOG};
+use crate::logs::vpc_flow::VPC_FLOW;
+use crate::time::Timestamp;
+
+/// A row that has a log event.
+pub(super) struct LogRow {
+    message: Vec<u8>,
+    time: Option<Timestamp>,
+    stream: Option<String>,
+    /// `111122223333:/aws-glue/jobs/error`
+    log: Option<String>,
+    /// Where it stands.
+    start: usize,
+}
+
+/// What a row is, whatever the others are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// A log event of a Glue job.
+    OfAJob,
+    Json,
+    Flow,
+    Text,
+}
+
+impl LogRow {
+    /// From names in lower case, and their values.
+    pub fn of<'n>(fields: impl Iterator<Item = (&'n str, &'n [u8])>, start: usize) -> LogRow {
+        let mut row = LogRow { message: Vec::new(), time: None, stream: None, log: None, start };
+        for (name, value) in fields {
+            let text = || Some(String::from_utf8_lossy(value).into_owned()).filter(|text| !text.is_empty());
+            match name {
+                "@message" => row.message = value.to_vec(),
+                "@timestamp" => row.time = scalar::Clockwork::default().read(value).map(Timestamp),
+                "@logstream" => row.stream = text(),
+                "@log" => row.log = text(),
+                _ => {}
+            }
+        }
+        row
+    }
+
+    /// Account and log group of `@log`, and the stream.
+    fn place(&self) -> Context {
+        let (account, group) = match self.log.as_deref().map(|log| log.split_once(':').ok_or(log)) {
+            Some(Ok((account, group))) => (Some(account), Some(group)),
+            Some(Err(group)) => (None, Some(group)),
+            None => (None, None),
+        };
+        let [account, log_group] = [account, group].map(|text| text.map(str::to_owned));
+        Context { account, log_group, log_stream: self.stream.clone(), ..Context::default() }
+    }
+
+    fn log(&self) -> (Option<&str>, Option<&str>) {
+        (self.log.as_deref(), self.stream.as_deref())
+    }
+}
+
+impl Parser<'_> {
+    fn kind(&self, row: &LogRow) -> Kind {
+        let forced = self.options.table.map(|table| table.name == GLUE_LOG.name);
+        let is_flow = || {
+            (self.options.recognize.text)(&row.message, self.options)
+                .is_some_and(|shape| shape.table.name == VPC_FLOW.name && !shape.header)
+        };
+        if forced.unwrap_or_else(|| glue_log::is_of_a_job(&row.place())) {
+            Kind::OfAJob
+        } else if row.message.trim_ascii_start().first() == Some(&b'{') {
+            Kind::Json
+        } else if is_flow() {
+            Kind::Flow
+        } else {
+            Kind::Text
+        }
+    }
+
+    /// Takes rows as what their log events are. What is neither a record nor a flow is of the log of a Glue job where its stream has
+    /// an entry of such a log, and else a reject.
+    pub(super) fn log_rows(&mut self, rows: Vec<LogRow>, around: &Around<'_>) {
+        let rows: Vec<(Kind, LogRow)> = rows.into_iter().map(|row| (self.kind(&row), row)).collect();
+        let begins = |row: &LogRow| glue_log::begins_entry(&String::from_utf8_lossy(&row.message));
+        let is_entry = |(kind, row): &&(Kind, LogRow)| *kind == Kind::Text && begins(row);
+        let mut logs = HashSet::new();
+        if self.options.table.is_none() {
+            logs.extend(rows.iter().filter(is_entry).map(|(_, row)| row.log()));
+        }
+        let of_a_job: Vec<bool> = rows
+            .iter()
+            .map(|(kind, row)| match kind {
+                Kind::OfAJob => true,
+                Kind::Flow => false,
+                Kind::Text => logs.contains(&row.log()),
+                // what a job printed is told from what stands in another log where these are named
+                Kind::Json => row.log() == (None, None) && logs.contains(&row.log()) && !holds_record(&row.message),
+            })
+            .collect();
+        let mut events: BTreeMap<_, (Context, usize, LogEvents)> = BTreeMap::new();
+        for ((kind, row), of_a_job) in rows.into_iter().zip(of_a_job) {
+            if kind == Kind::Text && !of_a_job {
+                self.reject("", row.start, "no table is known for this log event", &row.message, around);
+                continue;
+            }
+            let place = row.place();
+            let LogRow { message, time, stream, log, start } = row;
+            let (_, _, events) = events.entry((of_a_job, log, stream)).or_insert_with(|| {
+                (place, start, if of_a_job { LogEvents::of_a_job(time) } else { LogEvents::default() })
+            });
+            events.add(&message, time.filter(|_| of_a_job), None, around.depth);
+        }
+        for (place, start, events) in events.into_values() {
+            let before = around.context.map(|context| (**context).clone()).unwrap_or_default();
+            let context = Context {
+                account: place.account.or(before.account),
+                log_stream: place.log_stream.or(before.log_stream),
+                log_group: place.log_group.or(before.log_group),
+                ..before
+            };
+            self.take_log_events(events, context, start, around);
+        }
+    }
+}
+
+/// Values in values are looked at this deep.
+const DEPTH_MAX: u8 = 4;
+
+/// Whether the JSON that a text begins with is a record of some table, or has one inside. An entry of a log, which has names that many
+/// objects have, is none.
+fn holds_record(text: &[u8]) -> bool {
+    let value = serde_json::Deserializer::from_slice(text).into_iter::<Value>().next();
+    value.and_then(Result::ok).is_some_and(|value| has_record(&value, DEPTH_MAX))
+}
+
+fn has_record(value: &Value, depth: u8) -> bool {
+    match value {
+        Value::Object(members) => {
+            let told = members.iter().filter(|(_, value)| !value.is_null());
+            let names: Vec<String> = told.map(|(name, _)| name.to_ascii_lowercase().replace('-', "_")).collect();
+            let mut tables = TABLES.iter().filter(|table| table.name != GLUE_LOG.name);
+            tables.any(|table| names_record(table, &names))
+                || depth > 0 && members.values().any(|value| has_record(value, depth - 1))
+        }
+        Value::Array(items) => depth > 0 && items.iter().any(|item| has_record(item, depth - 1)),
+        Value::String(text) => depth > 0 && text.starts_with('{') && holds_record(text.as_bytes()),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
