@@ -68,6 +68,15 @@ impl LogRow {
 }
 
 impl Parser<'_> {
+    /// Whether the log event of a row is a record, or one of a Glue job.
+    pub(super) fn is_known(&self, row: &LogRow) -> bool {
+        match self.kind(row) {
+            Kind::OfAJob | Kind::Flow => true,
+            Kind::Json => holds_record(&row.message),
+            Kind::Text => false,
+        }
+    }
+
     fn kind(&self, row: &LogRow) -> Kind {
         let forced = self.options.table.map(|table| table.name == GLUE_LOG.name);
         let is_flow = || {

@@ -182,6 +182,15 @@ impl Columns {
         Columns { is_history: is_event_history(&lower), has_message, table, names, lower }
     }
 
+    /// Whether the fields that a row has are those of a record, whatever its log event is.
+    fn is_record(&self, cells: &[impl AsRef<[u8]>]) -> bool {
+        if self.table.is_none() {
+            return false;
+        }
+        let told = self.lower.iter().zip(cells).filter(|(_, cell)| !cell.as_ref().is_empty());
+        table_of_fields(&told.map(|(name, _)| name.clone()).collect::<Vec<_>>()).is_some()
+    }
+
     /// Adds the record that a row is, as a line.
     fn add(&self, out: &mut Vec<u8>, cells: &[impl AsRef<[u8]>]) {
         out.push(b'{');
@@ -310,7 +319,10 @@ impl Parser<'_> {
         if columns.has_message {
             let event =
                 LogRow::of(columns.lower.iter().map(String::as_str).zip(cells.iter().map(AsRef::as_ref)), start);
-            return answer.events.push(event);
+            // the fields beside a record are found in it
+            if !columns.is_record(cells) || self.is_known(&event) {
+                return answer.events.push(event);
+            }
         }
         columns.add(&mut answer.records, cells);
     }

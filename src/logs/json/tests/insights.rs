@@ -79,3 +79,37 @@ fn where_no_log_is_named_what_stands_with_entries_is_of_their_log_unless_it_is_a
         assert_eq!(column(&read, "glue_log", "message")[0].as_deref(), Some(r#"{"b": 2}"#), "{text}");
     }
 }
+
+#[test]
+fn a_message_that_is_a_record_is_taken_and_not_the_fields_beside_it() {
+    let record = event(1);
+    let names = ["@timestamp", "@message", "eventName", "eventSource"];
+    for text in answers(names, &[["2024-08-01 00:00:00.000", &record, "CreateUser", "iam.amazonaws.com"]]) {
+        let read = read_text(&text);
+        assert_eq!((ids(&read), reasons(&read)), (vec!["id-1".to_owned()], vec![]), "{text}");
+        assert_eq!(column(&read, "cloudtrail", "useridentity.type"), some(&["IAMUser"]), "{text}");
+        assert_eq!(column(&read, "cloudtrail", "unmapped"), [None], "{text}");
+    }
+    let names = ["@timestamp", "@message", "srcAddr", "dstAddr", "action"];
+    for text in answers(names, &[["2024-08-01 00:00:00.000", FLOW, "198.51.100.7", "10.0.0.200", "ACCEPT"]]) {
+        let read = read_text(&text);
+        assert_eq!((column(&read, "vpc_flow", "srcport"), reasons(&read)), (some(&["3"]), vec![]), "{text}");
+        assert_eq!(column(&read, "vpc_flow", "unmapped"), [None], "{text}");
+    }
+}
+
+#[test]
+fn fields_beside_a_message_that_is_no_record_are_one_where_they_can_be() {
+    let cut_off = &event(1)[..60];
+    let names = ["@timestamp", "@message", "eventName", "eventSource", "eventID"];
+    let rows = [
+        ["2024-08-01 00:00:00.000", cut_off, "CreateUser", "iam.amazonaws.com", "id-1"],
+        ["2024-08-01 00:00:00.000", "hello", "", "", ""],
+    ];
+    for text in answers(names, &rows) {
+        let read = read_text(&text);
+        let unknown = "no table is known for this log event";
+        assert_eq!((ids(&read), reasons(&read)), (vec!["id-1".to_owned()], vec![unknown]), "{text}");
+        assert_eq!(column(&read, "cloudtrail", "eventtime"), some(&["2024-08-01T00:00:00Z"]), "{text}");
+    }
+}
