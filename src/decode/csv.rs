@@ -1,4 +1,4 @@
-//! A text of CSV → the cells of its rows.
+//! A text of CSV → the cells of its rows, and where it can be cut between two.
 //!
 //! A quote opens a cell only where the cell begins; anywhere else in a cell that is not quoted it is a character as others are.
 
@@ -26,6 +26,26 @@ pub fn row<'t>(text: &'t [u8], cells: &mut Vec<Cow<'t, [u8]>>) -> Row {
             false => Cow::Borrowed(inside),
         });
     })
+}
+
+/// Behind the last whole row of a text. Of a row that is wrong, or that stays open for `open_max` bytes, only the first line is
+/// one: as those who read the rows take it.
+pub fn last_row(text: &[u8], open_max: usize) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        let rest = &text[at..];
+        let line = || memchr::memchr(b'\n', rest).map(|end| end + 1);
+        let row = match walk(rest, |_, _| {}) {
+            Row::Line(end) => Some(end),
+            Row::Text => None,
+            Row::Open if rest.len() < open_max => None,
+            Row::Open | Row::Wrong => line(),
+        };
+        match row {
+            Some(length) => at += length,
+            None => return (at > 0).then_some(at),
+        }
+    }
 }
 
 /// Gives each cell of the first row of a text, without the quotes around it, and whether quotes in it are doubled.
@@ -76,6 +96,8 @@ fn undoubled(inside: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn cells(text: &str) -> (Vec<String>, Row) {
@@ -111,6 +133,46 @@ mod tests {
             ("\"a\" ,b", Row::Wrong),
         ] {
             assert_eq!(cells(text).1, row, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_is_cut_behind_its_last_whole_row() {
+        let check = |text: &str, open_max: usize, rest: Option<&str>| {
+            assert_eq!(last_row(text.as_bytes(), open_max).map(|at| &text[at..]), rest, "{text}");
+        };
+        check("a,b\nc,d\n", 99, Some(""));
+        check("a,b\nc,\"d\n", 99, Some("c,\"d\n"));
+        check("a,b", 99, None);
+        check("\"a\nb", 99, None);
+        check("a,5\" b\n\"c\nd\",e\nf", 99, Some("f"));
+        check("a,\"b\" b\n\"c\nd\",e\nf", 99, Some("f"));
+        // a quote that nothing closes costs its line
+        check("a,\"b\nc,d\ne,f\ng", 13, Some("g"));
+    }
+
+    proptest! {
+        #[test]
+        fn a_text_that_is_cut_has_the_rows_of_the_whole(text in "([a\",]{0,4}\r?\n|[a\",\n]{0,6}){0,12}") {
+            let rows = |text: &[u8]| {
+                let (mut at, mut rows) = (0, Vec::new());
+                while at < text.len() {
+                    let mut cells = Vec::new();
+                    let line = memchr::memchr(b'\n', &text[at..]).map_or(text.len(), |end| at + end + 1);
+                    let (end, is_row) = match row(&text[at..], &mut cells) {
+                        Row::Line(end) => (at + end, true),
+                        Row::Text => (text.len(), true),
+                        Row::Open | Row::Wrong => (line, false),
+                    };
+                    rows.push(is_row.then(|| cells.into_iter().map(Cow::into_owned).collect::<Vec<_>>()));
+                    at = end;
+                }
+                rows
+            };
+            let text = text.as_bytes();
+            if let Some(cut) = last_row(text, usize::MAX) {
+                prop_assert_eq!([rows(&text[..cut]), rows(&text[cut..])].concat(), rows(text));
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReader,
 use parquet::errors::ParquetError;
 use parquet::file::reader::ChunkReader;
 
+use super::csv;
 use super::cut::{Cutter, is_text_of_records};
 use super::inflate::{self, Compression, Filled, Limits, Stream};
 use super::kpl;
@@ -600,15 +601,7 @@ fn last_line(text: &[u8], shape: &Shape) -> Option<usize> {
     })
 }
 
-/// Behind the last line end of a text of CSV that is not between quotes.
+/// Behind the last row of a text of CSV that is whole.
 fn last_row(text: &[u8]) -> Option<usize> {
-    let (mut cut, mut quoted) = (None, false);
-    for at in memchr::memchr2_iter(b'"', b'\n', text) {
-        match text[at] {
-            b'"' => quoted = !quoted,
-            _ if !quoted => cut = Some(at + 1),
-            _ => {}
-        }
-    }
-    cut
+    csv::last_row(text, RECORD_MAX)
 }

@@ -313,3 +313,21 @@ fn what_python_prints_and_what_is_too_long_say_so() {
     assert_eq!(ids(&read), ["id-1"]);
     assert_eq!(reasons(&read)[0], "the record is longer than 16 MiB");
 }
+
+#[test]
+fn a_quote_inside_of_a_cell_costs_no_row_of_a_long_csv() {
+    let filling = "x".repeat(90);
+    let row = |n: usize| match n {
+        10 => format!("CreateUser,iam.amazonaws.com,id-{n},5\" screen\n"),
+        20_000 => format!("CreateUser,iam.amazonaws.com,id-{n},\"it ends\" here\n"),
+        _ => format!("\"CreateUser\",\"iam.amazonaws.com\",\"id-{n}\",\"{filling}\n\"\"{n}\"\"\"\n"),
+    };
+    let text: String =
+        std::iter::once("eventName,eventSource,eventID,userAgent\n".into()).chain((0..40_000).map(row)).collect();
+    assert!(text.len() > 5 << 20);
+    let read = read(Input::Stream(Box::new(std::io::Cursor::new(text.into_bytes()))), &Options::default());
+    assert!(read.batches.len() > 1);
+    assert_eq!(reasons(&read), ["a row with a quote that is not closed, or that closes before its cell ends"]);
+    let expected = (0..40_000).filter(|n| *n != 20_000).map(|n| format!("id-{n}"));
+    assert!(ids(&read) == expected.collect::<Vec<_>>(), "{}", ids(&read).len());
+}
