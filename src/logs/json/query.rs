@@ -66,8 +66,19 @@ fn table_of_fields(names: &[String]) -> Option<&'static Table> {
     if peel::names_record(&CLOUDTRAIL, &tops) {
         return Some(&CLOUDTRAIL);
     }
-    let flows: Vec<String> = names.iter().map(|name| name.replace('-', "_")).collect();
+    let flows: Vec<String> = names.iter().map(|name| field_of_a_flow(name)).collect();
     peel::names_record(&VPC_FLOW, &flows).then_some(&VPC_FLOW)
+}
+
+/// The name of a flow's field, given in lower case, as columns are called: Insights has `interfaceId` and `startTime`.
+fn field_of_a_flow(name: &str) -> String {
+    match name {
+        "starttime" => "start".to_owned(),
+        "endtime" => "end".to_owned(),
+        "interfaceid" => "interface_id".to_owned(),
+        "logstatus" => "log_status".to_owned(),
+        _ => name.replace('-', "_"),
+    }
 }
 
 /// Whether columns, in lower case, have CloudTrail's events.
@@ -169,11 +180,16 @@ impl Columns {
         let lower: Vec<String> = names.iter().map(|name| name.to_ascii_lowercase()).collect();
         let has = |name: &str| lower.iter().any(|other| other == name);
         let table = table_of_fields(&lower);
+        let is_flow = table.is_some_and(|table| table.name == VPC_FLOW.name);
         let is_event_without_time = has("eventname") && !has("eventtime");
-        let has_message = has("@message");
+        let [has_start, has_end, has_message] = ["start", "end", "@message"].map(has);
+        let has_own_start = has_start || has("starttime");
         for (name, lower) in names.iter_mut().zip(&lower) {
             let own = match lower.as_str() {
+                "starttime" if is_flow && !has_start => "start",
+                "endtime" if is_flow && !has_end => "end",
                 // the time of a log event is that of the record it is
+                "@timestamp" if is_flow && !has_own_start => "start",
                 "@timestamp" if is_event_without_time => "eventTime",
                 _ => continue,
             };
@@ -223,12 +239,15 @@ impl Columns {
     /// Adds the columns of a row, those of fields of columns (`userIdentity.arn`) as members of one object each.
     fn add_all(&self, out: &mut Vec<u8>, cells: &[impl AsRef<[u8]>]) {
         let mut nested = serde_json::Map::new();
-        for (name, cell) in self.names.iter().zip(cells) {
+        for ((name, lower), cell) in self.names.iter().zip(&self.lower).zip(cells) {
             let cell = cell.as_ref();
             let Some((top, inside)) =
                 name.split_once('.').filter(|(top, inside)| !top.is_empty() && !inside.is_empty())
             else {
-                add(out, name.as_bytes(), cell);
+                match name.as_str() {
+                    "start" if lower == "@timestamp" => add(out, b"start", &seconds(cell)),
+                    name => add(out, name.as_bytes(), cell),
+                }
                 continue;
             };
             if cell.is_empty() {
@@ -245,6 +264,14 @@ impl Columns {
         for (name, value) in nested {
             add(out, name.as_bytes(), value.to_string().as_bytes());
         }
+    }
+}
+
+/// The time of a log event in seconds since 1970, as flows have it; as it stands where it is none.
+fn seconds(time: &[u8]) -> Vec<u8> {
+    match scalar::Clockwork::default().read(time) {
+        Some(micros) => micros.div_euclid(1_000_000).to_string().into_bytes(),
+        None => time.to_vec(),
     }
 }
 
@@ -453,6 +480,7 @@ mod tests {
         assert!(known("User name,AWS access key,Event time,Event source,Event name,AWS region\n"));
         assert!(known("\"version\",\"account_id\",\"srcaddr\",\"dstaddr\",\"start\",\"end\"\n"));
         assert!(known("@timestamp,@message\n2024-08-01 10:00:00.000,x\n"));
+        assert!(known("srcAddr,dstAddr,startTime\n"));
         assert!(!known("message\n"));
         assert!(!known("timestamp,message\n"));
         assert!(!known("srcaddr,dstaddr,count\n"));

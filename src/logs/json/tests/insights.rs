@@ -113,3 +113,36 @@ fn fields_beside_a_message_that_is_no_record_are_one_where_they_can_be() {
         assert_eq!(column(&read, "cloudtrail", "eventtime"), some(&["2024-08-01T00:00:00Z"]), "{text}");
     }
 }
+
+#[test]
+fn the_names_that_insights_gives_fields_of_flows_are_theirs() {
+    let names =
+        ["@timestamp", "accountId", "interfaceId", "srcAddr", "dstAddr", "startTime", "endTime", "action", "logStatus"];
+    let row = [
+        "2024-08-01 00:00:07.000",
+        "111122223333",
+        "eni-1",
+        "10.0.0.1",
+        "10.0.0.2",
+        "1722470400",
+        "1722470460",
+        "ACCEPT",
+        "OK",
+    ];
+    for text in answers(names, &[row]) {
+        let read = read_text(&text);
+        assert_eq!(reasons(&read), [""; 0], "{text}");
+        for (path, expected) in
+            [("start", "1722470400"), ("end", "1722470460"), ("interface_id", "eni-1"), ("account", "111122223333")]
+        {
+            assert_eq!(column(&read, "vpc_flow", path), some(&[expected]), "{path} of {text}");
+        }
+    }
+    // what a query did not ask for is the time of the log event
+    let names = ["@timestamp", "srcAddr", "dstAddr", "action"];
+    for text in answers(names, &[["2024-08-01 00:00:07.000", "10.0.0.1", "10.0.0.2", "ACCEPT"]]) {
+        let read = read_text(&text);
+        assert_eq!((column(&read, "vpc_flow", "start"), reasons(&read)), (some(&["1722470407"]), vec![]), "{text}");
+        assert_eq!(column(&read, "vpc_flow", "unmapped"), [None], "{text}");
+    }
+}
