@@ -230,13 +230,6 @@ pub struct Lines {
     pub entries: Vec<Entry>,
 }
 
-impl Lines {
-    /// Whether they are rows of CSV under a header; fields of a text log are not separated by commas.
-    pub fn is_csv(&self) -> bool {
-        self.format.as_deref().is_some_and(|format| format.contains(','))
-    }
-}
-
 /// One record inside [`Lines::text`].
 #[derive(Clone, Copy, Debug)]
 pub struct Entry {

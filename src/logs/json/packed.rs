@@ -8,7 +8,7 @@ use aws_smithy_types::base64;
 use bytes::Bytes;
 
 use super::peel::{Member, Members};
-use super::{Around, NESTED_MAX, Parser, scalar};
+use super::{Around, NESTED_MAX, Parser, query, scalar};
 use crate::decode::{self, Body, Context, Input, Options, Records};
 use crate::table::Origin;
 
@@ -93,7 +93,7 @@ impl Parser<'_> {
             self.packed.inflated += records.bytes_len() as u64;
             match records.body {
                 Body::Json(json) => self.text(json, &around),
-                Body::Lines(lines) if lines.is_csv() => self.csv(&lines, origin, place),
+                Body::Lines(lines) if query::is_csv(&lines) => self.csv(&lines, origin, place),
                 body @ (Body::Lines(_) | Body::Parquet(_)) => {
                     self.lines.push(Records { body, offset: place, context: context.clone(), ..records });
                 }

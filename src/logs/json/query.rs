@@ -27,7 +27,9 @@ const PARTS_MAX: usize = 8;
 pub fn recognize(head: &[u8], options: &Options) -> Option<Shape> {
     let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
     // asked of every line that is a message of an object, few of which are CSV
-    memchr::memchr(b',', line)?;
+    if memchr::memchr(b',', line).is_none() && !is_text_column(line) {
+        return None;
+    }
     let mut cells = Vec::new();
     whole(row(line, &mut cells), line)?;
     let table = match (table(&cells)?, options.table) {
@@ -36,6 +38,19 @@ pub fn recognize(head: &[u8], options: &Options) -> Option<Shape> {
         (table, _) => table,
     };
     Some(Shape { table, header: true, quoted: true, begins: |_| true, last_header: |_| None })
+}
+
+/// Whether text records are rows of CSV under a header; fields of a text log are not separated by commas.
+pub fn is_csv(lines: &Lines) -> bool {
+    lines.format.as_deref().is_some_and(|format| format.contains(',') || is_text_column(format.as_bytes()))
+}
+
+/// Whether a header has but one column, of whole records.
+fn is_text_column(header: &[u8]) -> bool {
+    const LENGTH_MAX: usize = 16;
+    let name = header.trim_ascii();
+    let name = name.strip_prefix(b"\"").and_then(|name| name.strip_suffix(b"\"")).unwrap_or(name);
+    name.len() <= LENGTH_MAX && is_text(&String::from_utf8_lossy(name).to_ascii_lowercase())
 }
 
 /// Where the row ends, unless its quotes are not as they should be.
@@ -480,6 +495,7 @@ mod tests {
         assert!(known("User name,AWS access key,Event time,Event source,Event name,AWS region\n"));
         assert!(known("\"version\",\"account_id\",\"srcaddr\",\"dstaddr\",\"start\",\"end\"\n"));
         assert!(known("@timestamp,@message\n2024-08-01 10:00:00.000,x\n"));
+        assert!(known("\"eventJson\"\r\n\"{}\"\r\n"));
         assert!(known("srcAddr,dstAddr,startTime\n"));
         assert!(!known("message\n"));
         assert!(!known("timestamp,message\n"));

@@ -331,3 +331,24 @@ fn a_quote_inside_of_a_cell_costs_no_row_of_a_long_csv() {
     let expected = (0..40_000).filter(|n| *n != 20_000).map(|n| format!("id-{n}"));
     assert!(ids(&read) == expected.collect::<Vec<_>>(), "{}", ids(&read).len());
 }
+
+#[test]
+fn csv_of_one_column_is_read() {
+    let row = |n| format!("\"{}\"", event(n).replace('"', "\"\""));
+    let flow = "2 123456789010 eni-1 172.31.16.139 172.31.16.21 20641 22 6 20 4249 1418530010 1418530070 ACCEPT OK";
+    for text in [
+        format!("@message\n{}\n{flow}\n{}\n", row(1), row(2)),
+        format!("\"eventJson\"\r\n{}\r\n{}\r\n\r\n", row(1), row(2)),
+        format!("_raw\n{}\n\n_raw\n{}", row(1), row(2)),
+    ] {
+        let read = read_text(&text);
+        assert_eq!((ids(&read), reasons(&read)), (vec!["id-1".into(), "id-2".into()], vec![]), "{text}");
+        assert_eq!(column(&read, "vpc_flow", "srcport").len(), text.matches("20641").count());
+    }
+    let long: String = (0..10_000).map(|n| row(n) + "\n").collect();
+    let read = read(
+        Input::Stream(Box::new(std::io::Cursor::new(format!("eventJson\n{long}").into_bytes()))),
+        &Options::default(),
+    );
+    assert_eq!((ids(&read).len(), reasons(&read)), (10_000, vec![]));
+}
