@@ -184,6 +184,8 @@ struct Columns {
     lower: Vec<String>,
     /// Those of the event history, as the console downloads it.
     is_history: bool,
+    /// Columns that say when a record was, or which it is, or all of it.
+    keys: Vec<usize>,
     has_message: bool,
     /// Whose records have such fields, those of a log event aside.
     table: Option<&'static Table>,
@@ -191,6 +193,7 @@ struct Columns {
 
 impl Columns {
     fn of<'n>(names: impl Iterator<Item = &'n [u8]>) -> Columns {
+        const KEYS: [&str; 6] = ["eventtime", "eventid", "event time", "event id", "start", "end"];
         let mut names: Vec<String> = names.map(|name| String::from_utf8_lossy(name).into_owned()).collect();
         let lower: Vec<String> = names.iter().map(|name| name.to_ascii_lowercase()).collect();
         let has = |name: &str| lower.iter().any(|other| other == name);
@@ -210,7 +213,9 @@ impl Columns {
             };
             own.clone_into(name);
         }
-        Columns { is_history: is_event_history(&lower), has_message, table, names, lower }
+        let is_key = |at: &usize| KEYS.contains(&names[*at].to_ascii_lowercase().as_str()) || is_text(&lower[*at]);
+        let keys = (0..names.len()).filter(is_key).collect();
+        Columns { is_history: is_event_history(&lower), keys, has_message, table, names, lower }
     }
 
     /// Whether the fields that a row has are those of a record, whatever its log event is.
@@ -222,14 +227,19 @@ impl Columns {
         table_of_fields(&told.map(|(name, _)| name.clone()).collect::<Vec<_>>()).is_some()
     }
 
-    /// Adds the record that a row is, as a line.
-    fn add(&self, out: &mut Vec<u8>, cells: &[impl AsRef<[u8]>]) {
+    /// Adds the record that a row is, as a line; nothing where it is none, and why.
+    fn add(&self, out: &mut Vec<u8>, cells: &[impl AsRef<[u8]>]) -> Result<(), &'static str> {
+        let is_keyed = self.keys.iter().any(|at| !cells[*at].as_ref().is_empty());
+        if !is_keyed && self.is_record(cells) {
+            return Err("a row of a query with neither the time of a record nor its id");
+        }
         out.push(b'{');
         match self.is_history {
             true => self.add_history(out, cells),
             false => self.add_all(out, cells),
         }
         out.extend_from_slice(b"}\n");
+        Ok(())
     }
 
     /// Adds a row of the event history as the record that it is of. Names of resources, which are no ARNs, are not the record's
@@ -341,7 +351,7 @@ impl Parser<'_> {
                 // files one behind the other repeat the header
                 Some(_) if cells == names => {}
                 Some(_) if cells.len() == names.len() => {
-                    self.row(&columns, &cells, start, &mut answer);
+                    self.row(&columns, &cells, (start, line), &around, &mut answer);
                 }
                 length => {
                     let reason = match length {
@@ -356,8 +366,15 @@ impl Parser<'_> {
         self.answer(answer, &around);
     }
 
-    /// Takes a row, which stands at `start`, for [`Parser::answer`]: its log event, or the record that its columns make.
-    fn row(&self, columns: &Columns, cells: &[impl AsRef<[u8]>], start: usize, answer: &mut Answer) {
+    /// Takes a row for [`Parser::answer`]: its log event, or the record that its columns make. `text` is the row, which stands at `start`.
+    fn row(
+        &mut self,
+        columns: &Columns,
+        cells: &[impl AsRef<[u8]>],
+        (start, text): (usize, &[u8]),
+        around: &Around<'_>,
+        answer: &mut Answer,
+    ) {
         if columns.has_message {
             let event =
                 LogRow::of(columns.lower.iter().map(String::as_str).zip(cells.iter().map(AsRef::as_ref)), start);
@@ -366,7 +383,9 @@ impl Parser<'_> {
                 return answer.events.push(event);
             }
         }
-        columns.add(&mut answer.records, cells);
+        if let Err(reason) = columns.add(&mut answer.records, cells) {
+            self.reject(columns.table.map_or("", |table| table.name), start, reason, text, around);
+        }
     }
 
     /// Reads what rows have.
@@ -386,8 +405,9 @@ impl Parser<'_> {
                 let start = cursor.here()?;
                 if cursor.byte()? == b'[' {
                     let (names, cells) = query_row(cursor)?;
+                    let text = &cursor.bytes()[start..cursor.ended()];
                     let columns = Columns::of(names.iter().copied());
-                    self.row(&columns, &cells, start, &mut answer);
+                    self.row(&columns, &cells, (start, text), around, &mut answer);
                 } else {
                     let (start, end) = cursor.skip()?;
                     self.reject("", start, "a row of a query that is no array", &cursor.bytes()[start..end], around);
@@ -412,7 +432,7 @@ impl Parser<'_> {
                 let text = &cursor.bytes()[start..cursor.ended()];
                 let columns = Columns::of(names.iter().map(String::as_bytes));
                 if columns.has_message || columns.table.is_some() {
-                    self.row(&columns, &cells, start, &mut answer);
+                    self.row(&columns, &cells, (start, text), around, &mut answer);
                 } else {
                     self.reject("", start, "a row of a query without @message", text, around);
                 }

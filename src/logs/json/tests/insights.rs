@@ -146,3 +146,16 @@ fn the_names_that_insights_gives_fields_of_flows_are_theirs() {
         assert_eq!(column(&read, "vpc_flow", "unmapped"), [None], "{text}");
     }
 }
+
+#[test]
+fn what_a_query_counted_is_no_record() {
+    let neither = "a row of a query with neither the time of a record nor its id";
+    let names = ["eventSource", "eventName", "awsRegion", "count(*)"];
+    let mut texts = answers(names, &[["s3.amazonaws.com", "GetObject", "us-east-1", "55"]]).to_vec();
+    texts.extend(answers(["srcAddr", "dstAddr", "action", "sum(bytes)"], &[["10.0.0.1", "10.0.0.2", "ACCEPT", "5"]]));
+    texts.push(r#"{"QueryStatus":"FINISHED","QueryResultRows":[[{"eventSource":"s3.amazonaws.com"},{"eventName":"x"},{"n":"3"}]]}"#.into());
+    for text in texts {
+        let read = read_text(&text);
+        assert_eq!((read.batches.len(), reasons(&read)), (0, vec![neither]), "{text}");
+    }
+}
