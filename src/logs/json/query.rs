@@ -37,7 +37,7 @@ pub fn recognize(head: &[u8], options: &Options) -> Option<Shape> {
         (_, Some(forced)) if cells.iter().any(|cell| cell.eq_ignore_ascii_case(b"@message")) => forced,
         (table, _) => table,
     };
-    Some(Shape { table, header: true, quoted: true, begins: |_| true, last_header: |_| None })
+    Some(Shape { table, header: true, quoted: true, begins: |_| true, last_header })
 }
 
 /// Whether text records are rows of CSV under a header; fields of a text log are not separated by commas.
@@ -62,8 +62,34 @@ fn whole(row: Row, text: &[u8]) -> Option<usize> {
     }
 }
 
+/// Where files stand one behind the other, one may be before the header of each.
+const BOM: &[u8] = "\u{feff}".as_bytes();
+
+/// The last row of a text that names columns.
+fn last_header(text: &[u8]) -> Option<&[u8]> {
+    let (mut at, mut last, mut cells) = (0, None, Vec::new());
+    while at < text.len() {
+        let rest = text[at..].strip_prefix(BOM).unwrap_or(&text[at..]);
+        at = text.len() - rest.len();
+        let length = whole(row(rest, &mut cells), rest);
+        let end = length.unwrap_or_else(|| end_of_line(rest));
+        if length.is_some() && is_header(&cells) {
+            last = Some(rest[..end].trim_ascii());
+        }
+        at += end;
+    }
+    last
+}
+
 fn end_of_line(text: &[u8]) -> usize {
     memchr::memchr(b'\n', text).map_or(text.len(), |end| end + 1)
+}
+
+/// Whether a row names columns that make a record, as the first row of a file does.
+fn is_header(cells: &[Cow<'_, [u8]>]) -> bool {
+    // of rows few have a letter first in every cell
+    let is_name = |cell: &Cow<'_, [u8]>| matches!(cell[..], [b'@' | b'_' | b'a'..=b'z' | b'A'..=b'Z', ..]);
+    cells.iter().all(is_name) && table(cells).is_some()
 }
 
 /// The table whose records these columns make.
@@ -336,20 +362,29 @@ impl Parser<'_> {
         let header = lines.format.as_deref().unwrap_or_default();
         let (mut names, mut cells) = (Vec::new(), Vec::new());
         row(header.as_bytes(), &mut names);
-        let columns = Columns::of(names.iter().map(|name| &name[..]));
+        let mut columns = Columns::of(names.iter().map(|name| &name[..]));
         let around = Around { origin, offset, context: None, depth: 0 };
         let mut answer = Answer::default();
         let mut start = 0;
         while start < text.len() {
             let rest = &text[start..];
+            if rest.starts_with(BOM) {
+                start += BOM.len();
+                continue;
+            }
             let length = whole(row(rest, &mut cells), rest);
             // of a row that is wrong only the line: were it a quote that is missing, all behind it would be one row
             let end = length.unwrap_or_else(|| end_of_line(rest));
             let line = rest[..end].trim_ascii_end();
             match length {
                 _ if line.is_empty() => {}
-                // files one behind the other repeat the header
-                Some(_) if cells == names => {}
+                // files one behind the other have a header each
+                Some(_) if cells == names || is_header(&cells) => {
+                    if cells != names {
+                        std::mem::swap(&mut names, &mut cells);
+                        columns = Columns::of(names.iter().map(|name| &name[..]));
+                    }
+                }
                 Some(_) if cells.len() == names.len() => {
                     self.row(&columns, &cells, (start, line), &around, &mut answer);
                 }

@@ -352,3 +352,24 @@ fn csv_of_one_column_is_read() {
     );
     assert_eq!((ids(&read).len(), reasons(&read)), (10_000, vec![]));
 }
+
+#[test]
+fn a_header_that_follows_names_the_columns_behind_it() {
+    let first = "eventTime,eventName,eventSource,eventID\n2024-08-01T00:00:00Z,CreateUser,iam.amazonaws.com,id-1\n";
+    let other =
+        "eventName,eventTime,eventSource,eventID,userAgent\nCreateUser,2024-08-01T00:00:00Z,iam.amazonaws.com,id-2,a\n";
+    let insights = format!("@timestamp,@message\n2024-08-01 00:00:00.000,\"{}\"\n", event(3).replace('"', "\"\""));
+    let read_it = read_text(format!("{first}{other}{first}{insights}"));
+    let mut found = ids(&read_it);
+    found.sort();
+    assert_eq!((found, reasons(&read_it)), (["id-1", "id-1", "id-2", "id-3"].map(str::to_owned).to_vec(), vec![]));
+    assert_eq!(column(&read_it, "cloudtrail", "eventname").iter().flatten().collect::<Vec<_>>(), ["CreateUser"; 4]);
+    // and names those of the pieces behind its own
+    let filling = "x".repeat(200);
+    let row = |n| format!("CreateUser,2024-08-01T00:00:00Z,iam.amazonaws.com,id-{n},{filling}\n");
+    let text = format!("{first}\u{feff}{other}{}", (3..30_000).map(row).collect::<String>());
+    assert!(text.len() > 5 << 20);
+    let read = read(Input::Stream(Box::new(std::io::Cursor::new(text.into_bytes()))), &Options::default());
+    assert_eq!((ids(&read).len(), reasons(&read)), (29_999, vec![]));
+    assert!(column(&read, "cloudtrail", "eventname").iter().all(|name| name.as_deref() == Some("CreateUser")));
+}
