@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::insights::holds_record;
 use super::peel::{Member, Members, is_evident};
 use super::walk::{Cursor, Stop};
 use super::{Around, NESTED_MAX, Nested, OpenBefore, Parser, plan, scalar};
@@ -154,7 +155,7 @@ impl LogEvents {
     }
 
     pub fn add(&mut self, message: &[u8], time: Option<Timestamp>, stream: Option<&str>, depth: u8) {
-        let is_json = message.trim_ascii_start().first() == Some(&b'{') && depth < NESTED_MAX;
+        let is_json = is_json(message) && depth < NESTED_MAX;
         if !is_json || self.of_a_job && !is_entry(message) {
             return Stream::of(&mut self.streams, stream).push(message, time);
         }
@@ -166,6 +167,15 @@ impl LogEvents {
         let (_, _, text) = self.json.last_mut().expect("there is one, or it was pushed above");
         text.extend_from_slice(message);
         text.push(b'\n');
+    }
+}
+
+/// Whether a text is an object, as a record is, or a list that has records; other lists are something that was printed.
+pub(super) fn is_json(text: &[u8]) -> bool {
+    match text.trim_ascii_start() {
+        [b'{', ..] => true,
+        list @ [b'[', rest @ ..] => rest.trim_ascii_start().starts_with(b"{") && holds_record(list),
+        _ => false,
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde_json::Value;
 
-use super::cloudwatch::LogEvents;
+use super::cloudwatch::{LogEvents, is_json};
 use super::peel::names_record;
 use super::{Around, Parser, scalar};
 use crate::decode::Context;
@@ -85,7 +85,7 @@ impl Parser<'_> {
         };
         if forced.unwrap_or_else(|| glue_log::is_of_a_job(&row.place())) {
             Kind::OfAJob
-        } else if row.message.trim_ascii_start().first() == Some(&b'{') {
+        } else if is_json(&row.message) {
             Kind::Json
         } else if is_flow() {
             Kind::Flow
@@ -145,7 +145,7 @@ const DEPTH_MAX: u8 = 4;
 
 /// Whether the JSON that a text begins with is a record of some table, or has one inside. An entry of a log, which has names that many
 /// objects have, is none.
-fn holds_record(text: &[u8]) -> bool {
+pub(super) fn holds_record(text: &[u8]) -> bool {
     let value = serde_json::Deserializer::from_slice(text).into_iter::<Value>().next();
     value.and_then(Result::ok).is_some_and(|value| has_record(&value, DEPTH_MAX))
 }

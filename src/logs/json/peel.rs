@@ -307,7 +307,7 @@ impl Parser<'_> {
                 if scalar::unescape(inside, &mut text).is_none() {
                     return Ok(false);
                 }
-                if text.trim_ascii_start().first() != Some(&b'{') {
+                if !cloudwatch::is_json(&text) {
                     return Ok(self.message(&text, member.start, time, around));
                 }
                 let context = around.context.cloned().unwrap_or_default();

@@ -352,3 +352,22 @@ fn an_entry_without_a_time_has_that_of_its_own_log_event_in_milliseconds() {
     let expected = ["1970-01-01T00:00:05Z", "1970-01-01T00:00:05Z", "1973-03-03T09:46:39.999Z", "2024-08-01T11:30:23Z"];
     assert_eq!(times, some(&expected));
 }
+
+#[test]
+fn a_list_of_records_that_is_a_message_is_read() {
+    let quoted = |text: String| serde_json::Value::String(text).to_string();
+    let list = || quoted(format!(" [{}, {}]", event(1), event(2)));
+    for text in [
+        format!(
+            r#"{{"messageType":"DATA_MESSAGE","owner":"1","logGroup":"g","logStream":"s","logEvents":[{{"id":"1","timestamp":1,"message":{}}}]}}"#,
+            list()
+        ),
+        format!(r#"{{"Records":[{{"messageId":"m","body":{},"eventSource":"aws:sqs"}}]}}"#, list()),
+    ] {
+        let read = read_text(&text);
+        assert_eq!((ids(&read), reasons(&read)), (vec!["id-1".into(), "id-2".into()], vec![]), "{text}");
+    }
+    // what a job prints stays a text
+    let printed = r#"{"messageType":"DATA_MESSAGE","logGroup":"/aws-glue/jobs/output","logStream":"s","logEvents":[{"id":"1","timestamp":1,"message":"[{\"a\":1}]"}]}"#;
+    assert_eq!(messages(&read_text(printed)), [r#"[{"a":1}]"#]);
+}
