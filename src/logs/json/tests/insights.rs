@@ -159,3 +159,84 @@ fn what_a_query_counted_is_no_record() {
         assert_eq!((read.batches.len(), reasons(&read)), (0, vec![neither]), "{text}");
     }
 }
+
+/// Names of columns that some form of an answer has, and some that none has.
+const NAMES: [&str; 26] = [
+    "@message",
+    "@timestamp",
+    "@log",
+    "@logStream",
+    "@ptr",
+    "eventName",
+    "EVENTSOURCE",
+    "eventTime",
+    "eventID",
+    "Event time",
+    "Event name",
+    "Event source",
+    "User name",
+    "eventJson",
+    "_raw",
+    "userIdentity",
+    "userIdentity.arn",
+    "resources.0.ARN",
+    "a..b.",
+    ".",
+    "srcAddr",
+    "dstaddr",
+    "action",
+    "startTime",
+    "interface-id",
+    "count(*)",
+];
+
+fn cell() -> impl Strategy<Value = String> {
+    let told = [event(1), event(2) + "\n" + &event(3), format!("[{}]", event(4)), event(5)[..90].to_owned()];
+    let printed = [
+        ENTRY,
+        FLOW,
+        "java.io.IOException: x",
+        r#"{"b": 2}"#,
+        "111122223333:/aws-glue/jobs/output",
+        "2024-08-01 00:00:00.000",
+        "CreateUser",
+        "1722470400",
+    ];
+    let all: Vec<String> = told.into_iter().chain(printed.map(str::to_owned)).chain(NAMES.map(str::to_owned)).collect();
+    prop_oneof![2 => prop::sample::select(all), 1 => "[a-z0-9\",\n\r{}\\[\\]:=. -]{0,12}", 1 => "\\PC{0,6}", 1 => Just(String::new())]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    /// `read` holds that records are rows, rejects and what is set aside.
+    #[test]
+    fn whatever_an_answer_says_is_counted(
+        names in prop::collection::vec(prop_oneof![8 => prop::sample::select(NAMES.to_vec()).prop_map(str::to_owned), 1 => cell()], 1..8),
+        rows in prop::collection::vec(prop::collection::vec(cell(), 0..9), 0..9),
+        quoting in 0..3,
+        forced in prop::sample::select(vec![None, Some(&logs::cloudtrail::CLOUDTRAIL), Some(&logs::vpc_flow::VPC_FLOW), Some(&logs::glue_log::GLUE_LOG)]),
+    ) {
+        let options = Options { table: forced, ..Options::default() };
+        let told = |text: &str| match quoting {
+            0 => text.to_owned(),
+            1 => format!("\"{}\"", text.replace('"', "\"\"")),
+            // wrong where a text has quotes
+            _ => format!("\"{text}\""),
+        };
+        let line = |row: &Vec<String>| row.iter().map(|text| told(text)).collect::<Vec<_>>().join(",") + "\n";
+        let csv: String = std::iter::once(&names).chain(&rows).map(line).collect();
+        let named = |row: &'_ Vec<String>| names.iter().cloned().zip(row.clone()).collect::<Vec<_>>();
+        let fields = |row: &Vec<String>| named(row).iter().map(|(name, text)| serde_json::json!({"field": name, "value": text})).collect();
+        let columns = |row: &Vec<String>| named(row).iter().map(|(name, text)| serde_json::json!({name: text})).collect();
+        let fields: Vec<Vec<serde_json::Value>> = rows.iter().map(fields).collect();
+        let columns: Vec<Vec<serde_json::Value>> = rows.iter().map(columns).collect();
+        let insights = serde_json::json!({"results": fields, "status": "Complete", "statistics": {}}).to_string();
+        let lake = serde_json::json!({"QueryStatus": "FINISHED", "QueryResultRows": columns}).to_string();
+        for text in [csv, insights, lake] {
+            let whole = read(Input::Bytes(text.clone().into()), &options);
+            let streamed = read(Input::Stream(Box::new(std::io::Cursor::new(text.into_bytes()))), &options);
+            prop_assert_eq!(whole.counts, streamed.counts);
+        }
+    }
+}
