@@ -160,6 +160,11 @@ impl Archive {
         self.added_bytes = self.added_bytes.max(self.buffered_bytes - before);
     }
 
+    /// Rows that wait to be written.
+    pub fn waiting(&self) -> Vec<Batch> {
+        self.buffered.values().flatten().cloned().collect()
+    }
+
     /// Bytes of rows that wait to be written, with what it takes to sort them.
     pub fn buffered_bytes(&self) -> usize {
         self.buffered_bytes

@@ -61,14 +61,14 @@ impl Judge<'_> {
             let over: Vec<&Finding> = holes.iter().filter(is_over).copied().collect();
             for (range, holes) in together(over) {
                 let left = LOOK_MAX.saturating_sub(started.elapsed());
-                let tried = match self.judge(rule, range, detector.memory(), left) {
+                let missing = match self.judge(rule, range, detector.memory(), left) {
                     _ if self.stop.is_cancelled() => return closed,
-                    Ok(Ok(judged)) if judged.rows > 0 => self.take(rule, range, judged, triage, &mut closed),
+                    Ok(Ok(judged)) if judged.rows > 0 => Ok(self.take(rule, range, judged, triage, &mut closed)),
                     // the days are in no archive, or in another
                     Ok(Ok(_)) => continue,
                     Ok(Err(why)) => {
                         tracing::warn!(rule = id, why, "windows that were lost for want of room are not judged again");
-                        Tried::InVain(why)
+                        Err(Tried::InVain(why))
                     }
                     Err(error) => {
                         let error = format!("{error:#}");
@@ -80,27 +80,44 @@ impl Judge<'_> {
                         continue;
                     }
                 };
-                closed.holes.extend(holes.into_iter().map(|hole| (hole.id, tried.clone())));
+                let tried = |hole: &Finding| match &missing {
+                    Ok(missing) => {
+                        let is_of_it =
+                            |(first, last): &&Range| *first <= hole.last_seen.day() && hole.first_seen.day() <= *last;
+                        Tried::Closed { missed: missing.iter().filter(is_of_it).count() as u64 }
+                    }
+                    Err(in_vain) => in_vain.clone(),
+                };
+                closed.holes.extend(holes.into_iter().map(|hole| (hole.id, tried(hole))));
             }
         }
         closed
     }
 
-    fn take(&self, rule: &Rule, (first, last): Range, judged: Judged, triage: &Triage, closed: &mut Closed) -> Tried {
-        let hides = |finding: &&Finding| triage.suppressions().covers(finding, self.now);
-        let ids: BTreeSet<FindingId> =
-            judged.found.iter().filter(|finding| !hides(finding)).map(|finding| finding.id).collect();
-        let missed = ids.iter().filter(|id| triage.severity(id).is_none()).count() as u64;
+    /// Takes what was found; gives the days of each finding that was missing.
+    fn take(
+        &self,
+        rule: &Rule,
+        (first, last): Range,
+        judged: Judged,
+        triage: &Triage,
+        closed: &mut Closed,
+    ) -> Vec<Range> {
+        let is_missing = |finding: &&Finding| {
+            triage.severity(&finding.id).is_none() && !triage.suppressions().covers(finding, self.now)
+        };
+        let days = |finding: &Finding| (finding.id, (finding.first_seen.day(), finding.last_seen.day()));
+        let missing: BTreeMap<FindingId, Range> = judged.found.iter().filter(is_missing).map(days).collect();
         output::say(format_args!(
             "weir: what {} lost for want of room from {} to {} is judged again from {}: {} missing",
             rule.id,
             day_text(first),
             day_text(last),
             counted(judged.rows, "archived row"),
-            if missed == 1 { "1 finding was".to_owned() } else { format!("{missed} findings were") },
+            if missing.len() == 1 { "1 finding was".to_owned() } else { format!("{} findings were", missing.len()) },
         ));
         closed.found.extend(judged.found);
-        Tried::Closed { missed }
+        missing.into_values().collect()
     }
 
     /// What a rule finds in some days; or why it cannot be said.
@@ -232,7 +249,12 @@ mod tests {
         assert_eq!((closed.found.len(), closed.holes.len()), (1, holes));
         let told = triage.close(closed.holes);
         assert_eq!(told.len(), holes);
-        assert!(told.iter().any(|hole| hole.evidence.contains(&("findings_missed".into(), "1".into()))), "{told:?}");
+        let missed = ("findings_missed".to_owned(), "1".to_owned());
+        let of_its_day: Vec<_> = told.iter().filter(|hole| hole.evidence.contains(&missed)).collect();
+        assert_eq!(
+            of_its_day.iter().map(|hole| hole.first_seen.to_string()).collect::<Vec<_>>(),
+            ["2024-08-01T11:30:00Z"]
+        );
         let told = triage.settle(closed.found, now);
         assert_eq!(told.iter().map(|found| (found.count, found.event_ids.len())).collect::<Vec<_>>(), [(3, 3)]);
         // once, also after a restart

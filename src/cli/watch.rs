@@ -1,9 +1,9 @@
 //! Files of rules, lists and configuration → what a run that goes on takes up when they change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::{Duration, UNIX_EPOCH};
 
 use tokio_util::sync::CancellationToken;
@@ -19,7 +19,7 @@ use crate::detect::reference::References;
 use crate::detect::renew::{Renewed, renew};
 use crate::logs;
 use crate::memory::Memory;
-use crate::pipeline::renewal::{Renewal, Taken};
+use crate::pipeline::renewal::{Looks, Renewal, Renewals, Taken};
 use crate::triage::canary::Canaries;
 use crate::triage::suppress::Suppressions;
 
@@ -36,6 +36,7 @@ pub struct Watch {
     references: References,
     /// What the rules over windows ask of rows, by their ids.
     asked: BTreeMap<String, Digest>,
+    looks: Looks,
     /// Of the files that `sources`, `references` and `config` were read from.
     seen: Stamp,
     /// Of files that have changed, and may be in the middle of it.
@@ -54,14 +55,16 @@ impl Watch {
         let refused = compiled.refused.iter().map(ToString::to_string).collect();
         let (sources, references) = (compiled.sources.clone(), compiled.references.clone());
         let asked = compiled.detector.asked_of_rows();
-        Watch { flags, config, memory, sources, references, asked, seen, changing: None, gone: None, refused }
+        let looks = Looks::default();
+        Watch { flags, config, memory, sources, references, asked, looks, seen, changing: None, gone: None, refused }
     }
 
     /// Looks at the files every so often on a thread of its own, which ends with the run.
-    pub fn start(self, every: Duration, stop: CancellationToken) -> Receiver<Renewal> {
-        let (tell, told) = sync_channel(WAITING_MAX);
+    pub fn start(self, every: Duration, stop: CancellationToken) -> Renewals {
+        let (tell, came) = sync_channel(WAITING_MAX);
+        let looks = self.looks.clone();
         std::thread::spawn(move || self.run(every, &stop, &tell));
-        told
+        Renewals { came, looks }
     }
 
     fn run(mut self, every: Duration, stop: &CancellationToken, tell: &SyncSender<Renewal>) {
@@ -131,18 +134,23 @@ impl Watch {
         let assets = config.assets.clone();
         renewed.detector.limit(config.quarantine);
         renewed.detector.keep_to(self.memory);
-        if is_changed && config.archive.dir != "none" {
-            let asked = renewed.detector.asked_of_rows();
-            let anew = |id: &str| self.asked.get(id) != asked.get(id);
+        let asked = renewed.detector.asked_of_rows();
+        let anew: BTreeSet<String> =
+            asked.iter().filter(|(id, asks)| self.asked.get(*id) != Some(asks)).map(|(id, _)| id.clone()).collect();
+        let mut looked = None;
+        if is_changed && !anew.is_empty() && config.archive.dir != "none" {
+            looked = self.looks.ask(stop);
+            let anew = |id: &str| anew.contains(id);
             let (detector, archive) = (&mut renewed.detector, Path::new(&config.archive.dir));
             primed::know_open_windows(detector, &anew, &references, archive, true, stop);
             primed::know_what_is_new(detector, &anew, &references, archive, stop);
             primed::know_what_is_usual(detector, &anew, &references, archive, stop, None);
         }
         if is_changed {
-            self.asked = renewed.detector.asked_of_rows();
+            self.asked = asked;
         }
-        let taken = is_changed.then(|| Box::new(Taken { detector: renewed.detector, suppressions, canaries, assets }));
+        let taken = || Taken { detector: renewed.detector, anew, looked, suppressions, canaries, assets };
+        let taken = is_changed.then(|| Box::new(taken()));
         (self.sources, self.references, self.config) = (renewed.sources, references, config);
         let unsaid = refused.iter().filter(|why| !self.refused.contains(why)).cloned().collect();
         self.refused.clone_from(&refused);

@@ -207,6 +207,13 @@ impl Detector {
         }
     }
 
+    /// Has some rules take in rows that came before them; gives what they would have told of these.
+    pub fn count(&mut self, rules: &BTreeSet<String>, batches: &[Batch], now: Timestamp) -> Vec<Finding> {
+        let horizon = if self.follows { self.horizon.at(now) } else { now };
+        let found = self.take_in(batches, &|rule| rules.contains(rule), horizon);
+        self.conclude(found, now)
+    }
+
     /// What each rule over windows asks of rows, by its id: where it is the same, [`Detector::take_over`] has its windows go on.
     pub fn asked_of_rows(&self) -> BTreeMap<String, Digest> {
         let asked = |place: &Place| {

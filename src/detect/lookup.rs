@@ -36,24 +36,24 @@ struct Named<'a> {
 /// # Errors
 /// Where there is no such list, or what is asked of it is more than a look-up by its key.
 pub fn lower(statement: &mut Statement, table: &Table, references: &References) -> Result<(), Complaint> {
+    // names within a subquery are of its list, and not of one that is joined
+    if let Statement::Statement(statement) = statement
+        && let ControlFlow::Break(complaint) = statement.visit(&mut Subqueries { references })
+    {
+        return Err(complaint);
+    }
     let is_framed = place::is_framed(statement);
-    if let Some(select) = place::select_mut(statement).filter(|select| joins(select)) {
-        let star = |item: &&SelectItem| match item {
-            SelectItem::Wildcard(_) => !is_framed,
-            SelectItem::QualifiedWildcard(..) => true,
-            _ => false,
-        };
-        if let Some(item) = select.projection.iter().find(star) {
-            return Err(complain(item, "a rule that joins a list names the columns that it selects, in place of *"));
-        }
-        let joined = take_joins(select, table, references)?;
-        columns(select, &joined, Some(table))?;
+    let Some(select) = place::select_mut(statement).filter(|select| joins(select)) else { return Ok(()) };
+    let star = |item: &&SelectItem| match item {
+        SelectItem::Wildcard(_) => !is_framed,
+        SelectItem::QualifiedWildcard(..) => true,
+        _ => false,
+    };
+    if let Some(item) = select.projection.iter().find(star) {
+        return Err(complain(item, "a rule that joins a list names the columns that it selects, in place of *"));
     }
-    let Statement::Statement(statement) = statement else { return Ok(()) };
-    match statement.visit(&mut Subqueries { references }) {
-        ControlFlow::Break(complaint) => Err(complaint),
-        ControlFlow::Continue(()) => Ok(()),
-    }
+    let joined = take_joins(select, table, references)?;
+    columns(select, &joined, Some(table))
 }
 
 fn joins(select: &Select) -> bool {
@@ -538,7 +538,7 @@ pub(crate) mod tests {
     }
 
     /// Ends of queries of which each row selected tells its event id and a value.
-    pub(crate) const QUERIES: [(&str, &str, &str); 12] = [
+    pub(crate) const QUERIES: [(&str, &str, &str); 13] = [
         (
             "r.criticality",
             "FROM cloudtrail JOIN reference.assets r ON userIdentity.userName = r.arn WHERE r.criticality = 'high'",
@@ -594,6 +594,11 @@ pub(crate) mod tests {
             "eventName",
             "FROM cloudtrail WHERE userIdentity.userName NOT IN (SELECT arn FROM reference.assets WHERE criticality = 'high')",
             "bob mal",
+        ),
+        (
+            "r.owner",
+            "FROM cloudtrail JOIN reference.assets r ON userIdentity.userName = r.arn WHERE r.owner NOT IN (SELECT owner FROM reference.teams WHERE team = 'red') AND userIdentity.userName IN (SELECT arn FROM reference.assets WHERE owner = 'tim')",
+            "bob",
         ),
     ];
 

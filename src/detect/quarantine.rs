@@ -109,7 +109,7 @@ pub fn lost(rule: &Rule, groups: u64, [slide, size]: [i64; 2], at: Place) -> Fin
 /// What came of judging again what was lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Tried {
-    /// Nothing is missing any more; so many findings were.
+    /// Nothing is missing any more; so many findings of its days were.
     Closed { missed: u64 },
     /// It is not tried again, for this reason.
     InVain(&'static str),

@@ -17,7 +17,6 @@ mod tell;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -49,7 +48,7 @@ use commit::{Commit, State};
 use duplicates::Seen;
 use feedback::Verdicts;
 use pace::{Pace, SEND_WAIT};
-use renewal::Renewal;
+use renewal::{LOOK_WAIT, Renewal, Renewals};
 use restored::{Closed, LookBack};
 use round::{Round, gather};
 use said::Said;
@@ -91,7 +90,7 @@ pub struct Config {
     /// The sources do not end by themselves.
     pub follow: bool,
     /// What is read again while it runs.
-    pub renewals: Option<Receiver<Renewal>>,
+    pub renewals: Option<Renewals>,
     /// A commit is made at least this often while rows wait for one; of input that ends less often where commits take long.
     pub commit_every: Duration,
     /// What the same run did before it had to begin again.
@@ -111,6 +110,13 @@ pub struct Stages {
     pub posts: Vec<Post>,
     /// Tells what the stages begin without; `None` where there is no archive to tell it.
     pub look_back: Option<LookBack>,
+}
+
+impl Stages {
+    /// Rows that no commit has yet.
+    fn waiting(&self) -> Vec<Batch> {
+        self.archive.as_ref().map_or_else(Vec::new, Archive::waiting)
+    }
 }
 
 /// Where a run stands, for a progress bar.
@@ -197,7 +203,10 @@ type Report = Box<dyn Fn(Progress) + Send>;
 struct Worker {
     stages: Stages,
     options: decode::Options,
-    renewals: Option<Receiver<Renewal>>,
+    renewals: Option<Renewals>,
+    /// Commits that were made, and until when they wait for a look at the archive.
+    commits: u64,
+    held: Option<Instant>,
     seen: Seen,
     summary: Summary,
     so_far: SoFar,
@@ -310,6 +319,8 @@ impl Worker {
         renewal::count_rules(&stages);
         let mut worker = Worker {
             renewals: None,
+            commits: 0,
+            held: None,
             told: Told::new(&stages),
             verdicts,
             said,
@@ -424,12 +435,17 @@ impl Worker {
 
     /// Takes up what was read again since the turn before. The rows of that turn are judged by what was in force then.
     fn renew(&mut self) -> anyhow::Result<()> {
-        let came: Vec<Renewal> = self.renewals.iter().flat_map(Receiver::try_iter).collect();
+        let came: Vec<Renewal> = self.renewals.iter().flat_map(|renewals| renewals.came.try_iter()).collect();
         if came.iter().any(|renewal| renewal.taken.is_some()) {
             self.judge_rest()?;
-            self.turned = None;
+            (self.turned, self.held) = (None, None);
         }
-        renewal::take(came, &mut self.stages, &mut self.summary);
+        renewal::take(came, &mut self.stages, &mut self.summary, self.commits);
+        if self.renewals.as_ref().is_some_and(|renewals| renewals.looks.is_asked()) {
+            self.commit()?;
+            self.held = Some(now() + LOOK_WAIT);
+            self.renewals.iter().for_each(|renewals| renewals.looks.grant(self.commits));
+        }
         Ok(())
     }
 
@@ -527,7 +543,8 @@ impl Worker {
         let is_hurried = self.claims.take_hurry();
         let is_early = waited < self.packing_took * PACKING_SHARE;
         let is_waited_for = || have_waited || self.stages.posts.iter().any(is_due);
-        is_hurried || (!is_early && is_waited_for())
+        let is_held = self.held.is_some_and(|until| now() < until);
+        is_hurried || (!is_early && !is_held && is_waited_for())
     }
 
     /// Whether the commit may be put off though the archive's buffer is full: nobody waits for findings while input that ends is read,
@@ -613,6 +630,7 @@ impl Worker {
             self.committed.send_replace(Arc::new(self.reached.clone()));
         }
         self.waiting_since = None;
+        self.commits += 1;
         self.pace.committed(now() - self.committed_at);
         self.committed_at = now();
         METRICS.commits.with_label_values(&[] as &[&str]).inc();

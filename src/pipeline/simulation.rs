@@ -12,6 +12,7 @@ mod services;
 mod tasks;
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::io;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -22,7 +23,7 @@ use std::thread;
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use redb::StorageBackend;
 
-use super::renewal::Taken;
+use super::renewal::{Looks, Taken};
 use super::*;
 use crate::aws;
 use crate::decode::{Body, Lines, Records, Text};
@@ -482,7 +483,7 @@ fn rows_that_were_read_before_rules_changed_are_judged_by_those_that_were_in_for
     let stages = Stages { detector, triage, archive: None, state: None, journal: None, posts: vec![], look_back: None };
     let mut worker = Worker::new(stages, decode::Options::default(), ENDS, SoFar::default(), Box::new(|_| {})).unwrap();
     let (tell, told) = std::sync::mpsc::sync_channel(2);
-    worker.renewals = Some(told);
+    worker.renewals = Some(Renewals { came: told, looks: Looks::default() });
     let turn = |worker: &mut Worker, at: u64| {
         let mut full = round(2 * at, 2 * at + 2);
         full.bytes = ROUND_BYTES_MAX;
@@ -495,7 +496,7 @@ fn rows_that_were_read_before_rules_changed_are_judged_by_those_that_were_in_for
     assert_eq!(turn(&mut worker, 2), 0);
     let (detector, _) = Detector::new(logs::TABLES, []);
     let (suppressions, canaries, assets) = (Suppressions::default(), Canaries::default(), Vec::new());
-    let taken = Some(Box::new(Taken { detector, suppressions, canaries, assets }));
+    let taken = Some(Box::new(Taken { detector, anew: BTreeSet::new(), looked: None, suppressions, canaries, assets }));
     tell.send(Renewal { taken, refused: vec![], unsaid: vec![] }).unwrap();
     assert_eq!(turn(&mut worker, 3), 6);
     assert_eq!(worker.finish().unwrap().findings.len(), 6, "nor are those behind them judged by what was before");

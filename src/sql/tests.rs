@@ -483,6 +483,7 @@ async fn lists_are_tables_and_joins_with_them_say_what_rules_say() {
         query(&session, "SELECT 1 FROM cloudtrail JOIN reference.nets n ON cidr_match(sourceIPAddress, n.name)").await;
     let error = error.err().unwrap().to_string();
     assert!(error.contains("reference.nets is not looked up by networks in `name`"), "{error}");
+    assert_eq!(run("SHOW TABLES LIKE '%s'").await, ["reference.assets", "reference.nets", "reference.teams"]);
     let error = query(&session, "SELECT 1 FROM reference.nowhere").await.err().unwrap().to_string();
     assert!(error.contains("there is no list `nowhere`"), "{error}");
 }

@@ -174,14 +174,43 @@ fn a_folder_that_comes_back_is_read_again_and_an_editors_lock_is_no_rule() {
 }
 
 #[test]
+fn an_edited_rule_counts_rows_that_no_commit_has_yet() {
+    let thrice = |window: &str| {
+        format!(
+            "{HEADER}SELECT count(*) AS calls FROM cloudtrail WHERE eventName = 'GetUser'\n\
+             GROUP BY userIdentity.arn, tumble(eventTime, INTERVAL '{window}') HAVING count(*) >= 3\n"
+        )
+    };
+    let mut run = Following::start(|folder| {
+        fs::write(folder.join("weir.toml"), "[limits]\nreload_seconds = 1\ncommit_seconds = 3600\n").unwrap();
+        fs::write(folder.join("rules/cloudtrail/many.sql"), thrice("1 day")).unwrap();
+        fs::write(folder.join("rules/cloudtrail/any.sql"), rule("AnyName")).unwrap();
+    });
+    run.call("GetUser", "eve");
+    run.call("GetUser", "eve");
+    run.call("AnyName", "anne");
+    run.wait_for("cloudtrail/any", "anne");
+    run.write("rules/cloudtrail/many.sql", &thrice("2 days"));
+    run.write("rules/cloudtrail/mark.sql", &rule("Mark"));
+    run.wait_until_fires("cloudtrail/mark", "Mark");
+    run.call("GetUser", "eve");
+    run.wait_for("cloudtrail/many", "eve");
+    assert_eq!(code(&run.end().0), 0);
+}
+
+#[test]
 fn lists_and_suppressions_are_taken_up_and_a_broken_file_changes_nothing() {
     let config =
         |suppress: &str| format!("[limits]\nreload_seconds = 1\n[reference.users]\npath = 'users.txt'\n{suppress}");
     let known = "[[suppress]]\nrule = 'cloudtrail/any'\nactor = '*:user/known'\nreason = 'r'\nexpires = '2999-01-01'\n";
     let listed = format!("{HEADER}SELECT eventTime FROM cloudtrail WHERE in_reference(userIdentity.arn, 'users')\n");
+    let joined = format!(
+        "{HEADER}SELECT eventTime FROM cloudtrail JOIN reference.users u ON userIdentity.arn = u.value WHERE true\n"
+    );
     let arn = |user: &str| format!("arn:aws:iam::111122223333:user/{user}\n");
     let mut run = Following::start(|folder| {
         fs::write(folder.join("weir.toml"), config("")).unwrap();
+        fs::write(folder.join("rules/cloudtrail/joined.sql"), &joined).unwrap();
         fs::write(folder.join("users.txt"), arn("anne")).unwrap();
         fs::write(folder.join("rules/cloudtrail/listed.sql"), &listed).unwrap();
         fs::write(folder.join("rules/cloudtrail/any.sql"), rule("AnyName")).unwrap();
@@ -196,6 +225,7 @@ fn lists_and_suppressions_are_taken_up_and_a_broken_file_changes_nothing() {
     run.call("GetUser", "bea");
     run.call("AnyName", "known");
     run.wait_for("cloudtrail/listed", "bea");
+    run.wait_for("cloudtrail/joined", "bea");
 
     // the file is broken, and the list is gone, but what is in force stays
     run.write("weir.toml", "[suppres]\n");

@@ -137,7 +137,8 @@ fn tables_of(statement: &ast::Statement) -> Option<ast::Statement> {
         None => "%".to_owned(),
     };
     let pattern = Expr::Value(Value::SingleQuotedString(pattern).with_empty_span());
-    let sql = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' AND table_name LIKE arg1 ORDER BY 1";
+    let sql = "SELECT CASE table_schema WHEN 'reference' THEN 'reference.' || table_name ELSE table_name END AS table_name \
+               FROM information_schema.tables WHERE table_schema IN ('public', 'reference') AND table_name LIKE arg1 ORDER BY 1";
     Some(ast::Statement::Query(template::query(sql, &[&pattern])))
 }
 
