@@ -197,7 +197,9 @@ impl Hands {
             }
             sleep(PAUSE).await;
         }
-        let rest = self.held.extract_if(.., |_, held| !held.is_lost && !held.is_settled(done));
+        let now = boottime();
+        let is_ours = |held: &Held| !held.is_lost && now < held.hidden_until;
+        let rest = self.held.extract_if(.., |_, held| is_ours(held) && !held.is_settled(done));
         let rest: Vec<_> = rest.map(|(_, held)| (held.message.handle, Duration::ZERO)).collect();
         count("returned", rest.len());
         self.queue.hide(&rest).await;

@@ -14,6 +14,9 @@ use tokio_util::sync::CancellationToken;
 use super::body::{Body, Patience};
 use super::bucket::Buckets;
 use super::fake::{Fake, Fault};
+use super::held::Hands;
+use super::object::Object;
+use super::queue::{Message, Queue};
 use super::{Settings, backfill, notices};
 use crate::aws::{Aws, Trouble};
 use crate::decode::Options;
@@ -806,6 +809,24 @@ async fn who_waits_for_room_answers_all_the_same() {
     until(|| fake.asked("ChangeMessageVisibilityBatch").len() >= 64).await;
     tokio::time::sleep(Duration::from_millis(300)).await;
     timeout(SOON, run.confirm()).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn what_another_may_have_been_given_is_not_given_back() {
+    let fake = Fake::start().await;
+    let address = notices::Address::parse("sqs://trail").unwrap();
+    let queue = Queue::find(&Aws::of_server(&fake.url), &address).await.unwrap();
+    let hidden = Duration::from_secs(60);
+    let object = || Object { bucket: "logs".into(), key: "a".into(), size: None };
+    for (ago, given_back) in [(Duration::ZERO, 1), (hidden, 0)] {
+        fake.world().log.clear();
+        let mut hands = Hands::new(queue.clone(), hidden);
+        let (id, handle) = ("1".to_owned(), "1#1".to_owned());
+        let message = Message { id, handle, body: String::new(), receives: 1, sent: None };
+        hands.take(message, &[object()], boottime() - ago);
+        hands.let_go(&Checkpoint::default(), 1).await;
+        assert_eq!(fake.asked("ChangeMessageVisibilityBatch 1").len(), given_back, "{ago:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
