@@ -441,7 +441,7 @@ impl Parser<'_> {
                 if cursor.byte()? == b'[' {
                     let (names, cells) = query_row(cursor)?;
                     let text = &cursor.bytes()[start..cursor.ended()];
-                    let columns = Columns::of(names.iter().copied());
+                    let columns = Columns::of(names.iter().map(String::as_bytes));
                     self.row(&columns, &cells, (start, text), around, &mut answer);
                 } else {
                     let (start, end) = cursor.skip()?;
@@ -521,7 +521,7 @@ fn insights_row(cursor: &mut Cursor<'_>) -> Result<(Vec<String>, Vec<Vec<u8>>), 
 }
 
 /// Names and values of the columns of the row at the cursor, which is behind it then; without those that are null.
-fn query_row<'a>(cursor: &mut Cursor<'a>) -> Result<(Vec<&'a [u8]>, Vec<Vec<u8>>), Stop> {
+fn query_row(cursor: &mut Cursor<'_>) -> Result<(Vec<String>, Vec<Vec<u8>>), Stop> {
     let (mut names, mut cells) = (Vec::new(), Vec::new());
     if !cursor.enter()? {
         return Ok((names, cells));
@@ -535,7 +535,7 @@ fn query_row<'a>(cursor: &mut Cursor<'a>) -> Result<(Vec<&'a [u8]>, Vec<Vec<u8>>
                     b"null" => continue,
                     _ => text = value.to_vec(),
                 }
-                names.push(name);
+                names.push(String::from_utf8_lossy(name).into_owned());
                 cells.push(text);
             }
         } else {
