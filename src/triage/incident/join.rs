@@ -35,6 +35,26 @@ pub struct Node {
     pub links: Vec<(Entity, Part)>,
 }
 
+impl Node {
+    /// Those who act, each once: one who assumed a role and what the role did then are one who acts, as a session stands for its role.
+    fn actors(&self) -> Vec<&Entity> {
+        let of = |part: Part, is: fn(&Entity) -> bool| -> Vec<&Entity> {
+            self.links.iter().filter(|(entity, of)| *of == part && is(entity)).map(|(entity, _)| entity).collect()
+        };
+        let is_session = |entity: &Entity| matches!(entity, Entity::Session(_));
+        let is_principal = |entity: &Entity| matches!(entity, Entity::Principal(..));
+        // at the beginning of a chain of roles stands who is none
+        let is_no_role = |entity: &Entity| matches!(entity, Entity::Principal(_, name) if !name.starts_with("role/"));
+        let answers = [
+            of(Part::Assumed, is_no_role),
+            of(Part::Assumed, is_session),
+            of(Part::Acts, is_session),
+            of(Part::Acts, is_principal),
+        ];
+        answers.into_iter().find(|actors| !actors.is_empty()).unwrap_or_default()
+    }
+}
+
 /// Groups of places in `nodes`, which stand in the order of (time, id). Each group has evidence and is in order; noise
 /// near no evidence is in none. The same for any order that the findings came in.
 pub fn groups(nodes: &[Node]) -> Vec<Vec<usize>> {
@@ -99,17 +119,10 @@ impl Stretch {
             false => self.gap(&nodes[place]) <= IDLE_MICROS,
         };
         for &(place, _) in members.iter().filter(|(place, _)| here(*place)) {
-            let others = || nodes[place].links.iter().filter(|(other, _)| other != entity);
-            let session = others().find(|(other, _)| matches!(other, Entity::Session(_)));
-            for (other, part) in others() {
-                match (other, part) {
-                    // a session stands for its role: they are one who acts
-                    (Entity::Principal(..), Part::Acts) if session.is_some() => {}
-                    (Entity::Principal(..) | Entity::Session(_), Part::Acts) => drop(principals.insert(other)),
-                    (Entity::Address(_), _) => drop(addresses.insert(other)),
-                    _ => {}
-                }
-            }
+            let node = &nodes[place];
+            principals.extend(node.actors().into_iter().filter(|actor| *actor != entity));
+            let addresses_of = node.links.iter().map(|(other, _)| other).filter(|other| *other != entity);
+            addresses.extend(addresses_of.filter(|other| matches!(other, Entity::Address(_))));
         }
         Shared { principals: principals.len(), addresses: addresses.len() }
     }
@@ -151,7 +164,7 @@ fn stretches_of(nodes: &[Node], entity: &Entity, members: &[(usize, Part)]) -> V
             // they are one now, which the one that lasts longest stands for
             granted = granted.into_iter().max().into_iter().collect();
         }
-        if part != Part::Acts && is_identity {
+        if matches!(part, Part::ActedOn | Part::Either) && is_identity {
             granted.push((last, index));
         }
         if open.is_none_or(|(end, _)| last > end) {
@@ -202,10 +215,13 @@ mod tests {
     const MINUTE: i64 = MICROS_PER_HOUR / 60;
 
     /// `minutes what`: evidence from one minute to another, `-` before it for noise; `what` are entities, a principal that
-    /// acts as `eve`, one that is acted on as `>eve`, a thing as `#x`, an address as `@x` or `~x`, a session as `%x`, a key as `$x`.
+    /// acts as `eve`, one that is acted on as `>eve`, one that assumed the role as `<eve`, a thing as `#x`, an address as `@x` or `~x`, a
+    /// session as `%x` (`=x` where it assumed the role), a key as `$x`.
     fn nodes(lines: &[(i64, i64, &str)]) -> Vec<Node> {
         let link = |text: &str| match text.split_at(1) {
             (">", name) => (Entity::Principal("1".into(), name.into()), Part::ActedOn),
+            ("<", name) => (Entity::Principal("1".into(), name.into()), Part::Assumed),
+            ("=", name) => (Entity::Session(name.into()), Part::Assumed),
             ("#", name) => (Entity::Thing("1".into(), name.into()), Part::ActedOn),
             ("@", name) => (Entity::Address(name.into()), Part::Acts),
             ("~", name) => (Entity::Address(name.into()), Part::ActedOn),
@@ -280,6 +296,27 @@ mod tests {
         let names: Vec<String> = (0..6).map(|n| format!("ci %s{n}")).collect();
         let lines: Vec<_> = names.iter().chain(&names).map(|what| (0, 0, &**what)).collect();
         assert_eq!(groups(&nodes(&lines)), [[0, 6], [1, 7], [2, 8], [3, 9], [4, 10], [5, 11]]);
+    }
+
+    #[test]
+    fn one_who_assumed_many_roles_is_one() {
+        let together = |names: &[String]| {
+            let lines: Vec<_> = names.iter().map(|what| (0, 0, &**what)).collect();
+            groups(&nodes(&lines)).len()
+        };
+        let roles = |of: &dyn Fn(usize) -> String| (0..9).map(of).collect::<Vec<_>>();
+        let mut names = roles(&|n| format!("role/r{n} <eve @a"));
+        names.push("eve @a".into());
+        assert_eq!(together(&names), 1, "through one address");
+        let mut names = roles(&|n| format!("role/r{n} <eve @a{n}"));
+        names.extend(["eve @b", "eve @c"].map(str::to_owned));
+        assert_eq!(together(&names), 1, "each through another");
+        assert_eq!(together(&roles(&|n| format!("role/r{n} <role/web =i-0 @a{n}"))), 1, "one session, too");
+        assert_eq!(together(&roles(&|n| format!("role/r{n} <role/web =i-{n} @a{n}"))), 9, "of a role each session");
+        assert_eq!(together(&roles(&|n| format!("role/r{n} <role/web =i-{n} <eve @a{n}"))), 1, "who began the chain");
+        // the role of many, and the address of many
+        assert_eq!(together(&roles(&|n| format!("role/ci <user{n}"))), 9);
+        assert_eq!(together(&roles(&|n| format!("role/r{n} <user{n} @nat"))), 9);
     }
 
     #[test]
