@@ -19,8 +19,9 @@ pub struct Entry {
     pub rule: String,
     pub account: Option<String>,
     pub region: Option<String>,
-    /// As the log has it, or as a finding is shown: `arn:aws:iam::111122223333:user/eve`, `user/eve`, and of people who act in a
-    /// role `eve@example.com` or `eve@example.com (AdministratorAccess)`; every session of the finding must match.
+    /// As the log has it, or as a finding is shown: `arn:aws:iam::111122223333:user/eve`, `user/eve`, and of people of IAM Identity
+    /// Center `eve@example.com` or `eve@example.com (AdministratorAccess)`; every session of the finding must match. Who assumes
+    /// another role may call the session so too: there it is no name.
     pub actor: Option<String>,
     /// An address or a CIDR block.
     pub source_ip: Option<String>,
@@ -244,8 +245,8 @@ fn is_by(pattern: &Pattern, finding: &Finding) -> bool {
         return true;
     }
     // past as many there may be others
-    let people = finding.people();
-    let all_are_known = !people.is_empty() && people.len() < Finding::SESSIONS_MAX;
+    let people = &finding.sessions;
+    let all_are_known = finding.is_permission_set() && !people.is_empty() && people.len() < Finding::SESSIONS_MAX;
     let is_one = |person: &String| matches(pattern, person) || matches(pattern, &finding.in_role(person));
     all_are_known && people.iter().all(is_one)
 }
@@ -291,7 +292,7 @@ mod tests {
         check(user, &[], user, true);
         check(user, &[], "user/eve", true);
         check(user, &[], "eve", false);
-        let role = "arn:aws:iam::111122223333:role/aws-reserved/AWSReservedSSO_Admin_0123456789abcdef";
+        let role = "arn:aws:iam::111122223333:role/aws-reserved/sso.amazonaws.com/eu-west-1/AWSReservedSSO_Admin_0123456789abcdef";
         check(role, &["eve@x.org"], "eve@x.org", true);
         check(role, &["eve@x.org"], "eve@x.org (Admin)", true);
         check(role, &["eve@x.org", "tom@x.org"], "eve@x.org*", false);
@@ -300,6 +301,10 @@ mod tests {
         let many: Vec<String> = (0..Finding::SESSIONS_MAX).map(|n| format!("{n}@x.org")).collect();
         check(role, &many.iter().map(String::as_str).collect::<Vec<_>>(), "*@x.org", false);
         check("arn:aws:iam::111122223333:role/web", &["i-0123"], "i-0123", false);
+        // who assumes a role calls the session what they like, and a role may be called so by anybody
+        for role in ["admin", "AWSReservedSSO_Admin_0123456789abcdef", "aws-reserved/AWSReservedSSO_Admin_0123456789abcdef"] {
+            check(&format!("arn:aws:iam::111122223333:role/{role}"), &["eve@x.org"], "eve@x.org*", false);
+        }
     }
 
     #[test]
