@@ -24,7 +24,7 @@ use assumed::Assumed;
 use canary::{Canaries, Heard};
 use feedback::{Feedback, Verdict};
 use prioritize::{Asset, History, Watched};
-use suppress::Suppressions;
+use suppress::{Covered, Suppressions};
 
 /// The open findings, and what was told of them. The same matches give the same findings, in whatever order and groups
 /// they come, until [`Triage::OPEN_MAX`] is reached; which of them are told on the way depends on the groups.
@@ -164,13 +164,13 @@ impl Triage {
         ranked
     }
 
-    /// The open findings that do not hold: somebody dismissed them, or a suppression covers them by now, and nobody confirmed
-    /// them.
+    /// The open findings that do not hold: somebody dismissed them, or a suppression covers all of their matches by now, as far as can be
+    /// told, and nobody confirmed them.
     pub fn refuted(&self, now: Timestamp) -> BTreeSet<FindingId> {
         let is_refuted = |finding: &Finding| match self.feedback.on(finding) {
             Some(Verdict::Dismissed) => true,
             Some(Verdict::Confirmed) => false,
-            Some(Verdict::Withdrawn) | None => self.suppressions.covers(finding, now),
+            Some(Verdict::Withdrawn) | None => self.suppressions.of_folded(finding, now) == Covered::Whole,
         };
         self.open.iter().filter(|(_, open)| is_refuted(&open.finding)).map(|(id, _)| *id).collect()
     }
