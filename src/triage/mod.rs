@@ -9,7 +9,7 @@ pub mod suppress;
 pub mod canary;
 
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
@@ -108,6 +108,13 @@ impl Triage {
             self.watched.note(batch);
             self.assumed.note(batch);
         }
+        if self.assumed.is_full() {
+            let found = self.open.values().map(|open| &open.finding);
+            let of_findings: HashSet<String> = found
+                .flat_map(|finding| assumed::sessions_of(finding).into_iter().chain(finding.actor.clone()))
+                .collect();
+            self.assumed.forget(&of_findings);
+        }
     }
 
     /// Takes matches in; gives the findings that are new, twice as large as when last given, or more severe.
@@ -202,6 +209,11 @@ impl Triage {
         self.open.is_empty()
     }
 
+    /// Sessions of roles that left for want of room: of them it is known only who assumed their role.
+    pub fn sessions_shed(&self) -> u64 {
+        self.assumed.shed()
+    }
+
     /// Findings that left because there were more than [`Triage::OPEN_MAX`].
     pub fn forgotten(&self) -> u64 {
         self.forgotten
@@ -241,7 +253,7 @@ impl Triage {
             hidden: self.suppressions.counts(),
             canaries: self.canaries.heard(),
             watched: self.watched.0.iter().copied().collect(),
-            assumed: self.assumed.clone(),
+            begun: self.assumed.clone(),
             open: self.open.values().map(SavedFinding::from).collect(),
         };
         serde_json::to_vec(&saved).expect("plain data has a JSON form")
@@ -270,7 +282,7 @@ impl Triage {
         self.suppressions.restore(&saved.hidden);
         self.canaries.restore(&saved.canaries);
         self.watched = Watched(saved.watched.into_iter().collect());
-        self.assumed = saved.assumed;
+        self.assumed = saved.begun;
         Ok(())
     }
 
@@ -319,8 +331,9 @@ struct Saved {
     canaries: BTreeMap<String, Heard>,
     /// Hours since 1970 that had rows.
     watched: Vec<i64>,
+    /// States of before have something else as `assumed`.
     #[serde(default)]
-    assumed: Assumed,
+    begun: Assumed,
     open: Vec<SavedFinding>,
 }
 
