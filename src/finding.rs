@@ -203,9 +203,11 @@ impl Finding {
         self.assumed_by.iter().map(name).collect()
     }
 
-    /// Whether the actor is a role that IAM Identity Center made, in which everybody with one permission set acts.
+    /// Whether the actor is a role that IAM Identity Center made, in which everybody with one permission set acts. It names their
+    /// sessions, and it alone makes roles at this path: whoever assumes another role calls the session what they like.
     pub fn is_permission_set(&self) -> bool {
-        permission_set(self.actor()).is_some()
+        let actor = self.actor();
+        actor.starts_with("role/aws-reserved/sso.amazonaws.com/") && permission_set(actor).is_some()
     }
 
     /// The actor's name without a session.
@@ -213,7 +215,8 @@ impl Finding {
         self.actor.as_deref().map_or("", short_actor)
     }
 
-    /// The sessions, where they are named for people: those of IAM Identity Center are, and so are mail addresses.
+    /// The sessions, where they are named for people: those of IAM Identity Center are, and so are mail addresses. Of other roles that is
+    /// what whoever assumed them chose to be called.
     pub fn people(&self) -> &[String] {
         let named = |session: &String| session.contains('@');
         let role = self.actor().starts_with("role/");

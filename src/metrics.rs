@@ -27,6 +27,8 @@ pub struct Metrics {
     pub findings: IntCounterVec,
     /// Matches hidden by the configuration's suppressions, by their rule pattern.
     pub suppressed: IntCounterVec,
+    /// Sessions of roles that left triage's memory for want of room.
+    pub sessions_shed: IntCounterVec,
     /// Seconds of work, by stage.
     pub stage_seconds: CounterVec,
     /// Seconds of work and matches, by rule.
@@ -130,6 +132,11 @@ impl Metrics {
             archived_bytes: ints("weir_archived_bytes_total", "bytes written to the archive", &["table"]),
             findings: ints("weir_findings_total", "new findings", &["severity"]),
             suppressed: ints("weir_suppressed_total", "matches hidden by a suppression", &["rule"]),
+            sessions_shed: ints(
+                "weir_sessions_shed_total",
+                "sessions of roles that were forgotten for want of room: their role alone tells who began them",
+                &[],
+            ),
             stage_seconds: floats("weir_stage_seconds_total", "seconds of work", &["stage"]),
             rule_seconds: floats("weir_rule_seconds_total", "seconds of work", &["rule"]),
             rule_hits: ints("weir_rule_hits_total", "rows that matched", &["rule"]),

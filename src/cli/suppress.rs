@@ -20,7 +20,7 @@ use crate::time::Timestamp;
 use crate::triage::Triage;
 use crate::triage::canary::CANARY_SILENT;
 use crate::triage::feedback::Verdict;
-use crate::triage::suppress::{Entry, Suppressions};
+use crate::triage::suppress::{Covered, Entry, Suppressions};
 
 /// Rules of findings that are about Weir itself, which are in no file.
 pub const OF_WEIR: [&str; 3] = [RULE_QUARANTINED, WINDOWS_SHED, CANARY_SILENT];
@@ -62,7 +62,8 @@ pub fn run(flags: &Suppress) -> Result<ExitCode, Failure> {
     let mut write = || -> anyhow::Result<()> {
         for entry in &config.suppress {
             let hidden = hidden(entry, &findings)?;
-            hides_confirmed |= hidden.iter().any(|finding| triage.feedback().on(finding) == Some(Verdict::Confirmed));
+            hides_confirmed |=
+                hidden.iter().any(|(finding, _)| triage.feedback().on(finding) == Some(Verdict::Confirmed));
             tell(entry, &hidden, findings.len(), &triage, flags.limit, &mut out)?;
             if !rules.is_empty() {
                 let has_rule = tell_of_rules(entry, &rules, &sources, hidden.is_empty(), &mut out)?;
@@ -79,24 +80,28 @@ pub fn run(flags: &Suppress) -> Result<ExitCode, Failure> {
     Ok(if hides_confirmed { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
-/// The findings that an entry alone would hide, were it in force.
-fn hidden<'a>(entry: &Entry, findings: &'a [Finding]) -> anyhow::Result<Vec<&'a Finding>> {
-    let mut alone = Suppressions::new(vec![entry.clone()])?;
+/// The findings of which an entry alone would hide the whole or a part, were it in force.
+fn hidden<'a>(entry: &Entry, findings: &'a [Finding]) -> anyhow::Result<Vec<(&'a Finding, Covered)>> {
+    let alone = Suppressions::new(vec![entry.clone()])?;
     // the moment before it expires at the latest
     let now = Timestamp::parse(&entry.expires).map_or(Timestamp(0), |expires| Timestamp(expires.0 - 1));
-    Ok(findings.iter().filter(|finding| alone.hides(finding, now)).collect())
+    let covered = findings.iter().map(|finding| (finding, alone.of_folded(finding, now)));
+    Ok(covered.filter(|(_, covered)| *covered != Covered::Nothing).collect())
 }
 
 fn tell(
     entry: &Entry,
-    hidden: &[&Finding],
-    of: usize,
+    hidden: &[(&Finding, Covered)],
+    all: usize,
     triage: &Triage,
     limit: usize,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
+    let of =
+        |wanted: Covered| hidden.iter().filter(move |(_, covered)| *covered == wanted).map(|(finding, _)| *finding);
+    let (whole, parts) = (of(Covered::Whole).collect::<Vec<_>>(), of(Covered::Part).count());
     let of_severity = |severity: &Severity| {
-        let count = hidden.iter().filter(|finding| finding.severity == *severity).count();
+        let count = whole.iter().filter(|finding| finding.severity == *severity).count();
         (count > 0).then(|| format!("{count} {severity}"))
     };
     let severities: Vec<String> = Severity::ALL.iter().rev().filter_map(of_severity).collect();
@@ -104,22 +109,27 @@ fn tell(
     let (until, hides) = if expired { ("expired", "would hide") } else { ("until", "hides") };
     let owner = entry.owner.as_ref().map_or_else(String::new, |owner| format!("owner {owner}; "));
     write!(out, "{} ({}; {owner}{until} {}): ", entry.rule, entry.reason, entry.expires)?;
-    match hidden.len() {
-        0 => writeln!(out, "{hides} none of {of} open findings")?,
-        count => writeln!(out, "{hides} {count} of {of} open findings: {}", severities.join(", "))?,
+    match whole.len() {
+        0 => write!(out, "{hides} none of {all} open findings")?,
+        count => write!(out, "{hides} {count} of {all} open findings: {}", severities.join(", "))?,
     }
+    if parts > 0 {
+        write!(out, "; perhaps some matches of {parts} more, of which not all that it asks is kept")?;
+    }
+    writeln!(out)?;
     // what was confirmed comes first, then the most urgent
     let said = |finding: &Finding| triage.feedback().on(finding);
     let mut shown = hidden.to_vec();
-    shown.sort_by_key(|finding| said(finding) != Some(Verdict::Confirmed));
-    for finding in shown.iter().take(limit) {
+    shown.sort_by_key(|(finding, covered)| (said(finding) != Some(Verdict::Confirmed), *covered == Covered::Part));
+    for (finding, covered) in shown.iter().take(limit) {
         let said = match said(finding) {
             Some(Verdict::Confirmed) => "  CONFIRMED: this one was real",
             Some(Verdict::Dismissed) => "  dismissed",
             Some(Verdict::Withdrawn) | None => "",
         };
         let (id, who) = (&finding.id.to_string()[..12], finding.who());
-        writeln!(out, "  {:>2}  {id}  {}: {who}{said}", finding.priority, finding.title)?;
+        let part = if *covered == Covered::Part { "  perhaps in part" } else { "" };
+        writeln!(out, "  {:>2}  {id}  {}: {who}{part}{said}", finding.priority, finding.title)?;
     }
     if shown.len() > limit {
         writeln!(out, "  and {} more", shown.len() - limit)?;

@@ -21,6 +21,7 @@ pub struct Told {
     /// Whether it was said already that windows left early, and that rows came late.
     shed: bool,
     late: bool,
+    sessions_shed: u64,
 }
 
 impl Told {
@@ -33,6 +34,7 @@ impl Told {
             checked: 0,
             shed: false,
             late: false,
+            sessions_shed: stages.triage.sessions_shed(),
         }
     }
 
@@ -74,6 +76,7 @@ impl Told {
         let more = checked.saturating_sub(std::mem::replace(&mut self.checked, checked));
         METRICS.checked_rows.with_label_values(&[] as &[&str]).inc_by(more);
         self.tell_of_windows();
+        self.tell_of_sessions(stages.triage.sessions_shed());
         for (severity, count) in stages.triage.opened() {
             let before = self.opened.insert(*severity, *count).unwrap_or(0);
             METRICS.findings.with_label_values(&[severity.as_str()]).inc_by(count - before);
@@ -91,6 +94,19 @@ impl Told {
             let before = self.hidden.get(&rule).copied().unwrap_or(0);
             METRICS.suppressed.with_label_values(&[&rule]).inc_by(count.saturating_sub(before));
             self.hidden.insert(rule, count);
+        }
+    }
+
+    /// Said once: where there are so many sessions there are more all the time.
+    fn tell_of_sessions(&mut self, shed: u64) {
+        let before = std::mem::replace(&mut self.sessions_shed, shed);
+        let more = shed.saturating_sub(before);
+        METRICS.sessions_shed.with_label_values(&[] as &[&str]).inc_by(more);
+        if before == 0 && more > 0 {
+            tracing::warn!(
+                sessions = more,
+                "sessions of roles are forgotten for want of room: who began them is told only where one alone assumed their role"
+            );
         }
     }
 

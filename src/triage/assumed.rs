@@ -1,8 +1,8 @@
 //! Rows of CloudTrail → who assumed the roles in whose sessions findings are: a call of AssumeRole is seldom a finding itself.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use arrow::array::{Array, AsArray};
+use arrow::array::{Array, AsArray, DictionaryArray};
 use arrow::datatypes::{Int32Type, TimestampMicrosecondType};
 use serde::{Deserialize, Serialize};
 
@@ -15,8 +15,26 @@ use crate::time::{MICROS_PER_HOUR, Timestamp};
 /// [`Assumed::SESSIONS_MAX`] is reached.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Assumed {
-    /// By the ARN of the session, and then by that of who assumed the role: when that was first and last, in microseconds since 1970.
-    sessions: BTreeMap<String, BTreeMap<String, (i64, i64)>>,
+    /// By the ARN of the session.
+    sessions: BTreeMap<String, Begun>,
+    /// Of the sessions that left, by the ARN of a session without its name.
+    roles: BTreeMap<String, Begun>,
+    /// When sessions were begun without a principal of ours, by SAML, by a web identity or by AWS itself; the last times of each.
+    otherwise: BTreeMap<String, BTreeSet<i64>>,
+    shed: u64,
+}
+
+/// By whom a session was begun, and when, in microseconds since 1970.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Begun {
+    /// By ARN the stretches of time in which that was again and again, no two times being [`Assumed::LASTS`] apart, in order.
+    by: BTreeMap<String, Vec<(i64, i64)>>,
+    /// The last time by somebody who is not among them for want of room.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    others: Option<i64>,
+    /// Whether it did anything.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    acted: bool,
 }
 
 /// The part of the answer of AssumeRole that is read.
@@ -31,69 +49,121 @@ struct AssumedRoleUser {
     arn: String,
 }
 
+/// From when to when roles were assumed, in microseconds since 1970.
+pub type Span = (i64, i64);
+
 impl Assumed {
-    /// Sessions remembered; when there are a quarter more, those that were begun the longest ago leave.
+    /// Columns of CloudTrail that [`Assumed::note`] reads.
+    pub const COLUMNS: [&str; 4] = ["eventname", "useridentity", "responseelements", "eventtime"];
+    /// Sessions remembered; when there are a quarter more, those leave that did nothing, and of these the ones that were begun the longest
+    /// ago: of them it is known by whom their role was assumed. So it is with sessions that were begun otherwise.
     pub const SESSIONS_MAX: usize = 5_000;
     /// The longest that a session lasts.
     const LASTS: i64 = 12 * MICROS_PER_HOUR;
-    /// Where more have assumed a role under one name of a session, the name is nobody's in particular.
+    /// Where more have assumed a role under one name of a session within the time that one lasts, the name is nobody's in particular.
     const ASSUMERS_MAX: usize = 3;
+    /// Of a session, those who assumed its role the last, the stretches of each, and the times that it was begun otherwise.
+    const KEPT_MAX: usize = 8;
     /// Roles that are assumed from roles, one after the other, as far as they are followed.
     const STEPS_MAX: usize = 5;
 
-    /// Notes the calls of AssumeRole that succeeded.
-    pub fn note(&mut self, batch: &Batch) {
+    /// Notes by whom and when sessions were begun, and that they act. Gives the time in which that may tell of findings what was not known.
+    pub fn note(&mut self, batch: &Batch) -> Option<Span> {
         if batch.table.name != CLOUDTRAIL.name {
-            return;
+            return None;
         }
-        let column = |name: &str| batch.rows.column_by_name(name);
-        let (Some(names), Some(identity)) = (column("eventname"), column("useridentity")) else { return };
-        let (Some(answers), Some(times)) = (column("responseelements"), column("eventtime")) else { return };
-        let names = names.as_dictionary::<Int32Type>();
-        let texts = names.values().as_string::<i32>();
-        if !texts.iter().any(|name| name == Some("AssumeRole")) {
-            return;
-        }
-        let arns =
-            identity.as_struct().column_by_name("arn").expect("a field of the column").as_dictionary::<Int32Type>();
-        let known_arns = arns.values().as_string::<i32>();
-        let (answers, times) = (answers.as_string_view(), times.as_primitive::<TimestampMicrosecondType>());
-        for row in 0..batch.rows.num_rows() {
-            let is_one = names.key(row).is_some_and(|key| texts.value(key) == "AssumeRole");
-            if !is_one || answers.is_null(row) || times.is_null(row) {
+        let [names, identity, answers, times] = Assumed::COLUMNS.map(|name| batch.rows.column_by_name(name));
+        let (names, identity) = (names?.as_dictionary::<Int32Type>(), identity?.as_struct());
+        let (answers, times) = (answers?.as_string_view(), times?.as_primitive::<TimestampMicrosecondType>());
+        let arns = identity.column_by_name("arn").expect("a field of the column").as_dictionary::<Int32Type>();
+        let kinds = identity.column_by_name("type").expect("a field of the column").as_dictionary::<Int32Type>();
+        let known = names.values().as_string::<i32>();
+        let begins: Vec<bool> =
+            known.iter().map(|name| name.is_some_and(|name| name.starts_with("AssumeRole"))).collect();
+        let mut span: Option<Span> = None;
+        let rows = if begins.contains(&true) { batch.rows.num_rows() } else { 0 };
+        for row in 0..rows {
+            let Some(name) = names.key(row).filter(|key| begins[*key]).map(|key| known.value(key)) else { continue };
+            if answers.is_null(row) || times.is_null(row) {
                 continue;
             }
-            // services have no ARN
-            let Some(by) = arns.key(row).map(|key| known_arns.value(key)) else { continue };
-            if let Ok(answer) = serde_json::from_str::<Answer>(answers.value(row)) {
-                self.add(answer.assumed_role_user.arn, by, times.value(row));
+            let Ok(answer) = serde_json::from_str::<Answer>(answers.value(row)) else { continue };
+            let (session, time) = (answer.assumed_role_user.arn, times.value(row));
+            match (name, text(arns, row), text(kinds, row)) {
+                ("AssumeRole", Some(by), _) => self.add(session, by, time),
+                // of who is of another account the trail of that one has the ARN
+                ("AssumeRole", None, Some("AWSService")) | ("AssumeRoleWithSAML" | "AssumeRoleWithWebIdentity", ..) => {
+                    self.add_otherwise(session, time);
+                }
+                _ => continue,
+            }
+            let (from, to) = span.unwrap_or((time, time));
+            span = Some((time.min(from), time.max(to)));
+        }
+        for arn in arns.values().as_string::<i32>().iter().flatten() {
+            if let Some(begun) = self.sessions.get_mut(arn) {
+                begun.acted = true;
             }
         }
-        self.forget();
+        span
     }
 
     fn add(&mut self, session: String, by: &str, time: i64) {
-        if session == by {
-            return;
-        }
-        let assumers = self.sessions.entry(session).or_default();
-        let (first, last) = assumers.entry(by.to_owned()).or_insert((time, time));
-        (*first, *last) = (time.min(*first), time.max(*last));
-        // one more than are told of tells that there are too many
-        while assumers.len() > Assumed::ASSUMERS_MAX + 1 {
-            assumers.pop_last();
+        if session != by {
+            self.sessions.entry(session).or_default().add(by, (time, time));
         }
     }
 
-    fn forget(&mut self) {
-        if self.sessions.len() <= Assumed::SESSIONS_MAX / 4 * 5 {
-            return;
+    fn add_otherwise(&mut self, session: String, time: i64) {
+        let times = self.otherwise.entry(session).or_default();
+        times.insert(time);
+        while times.len() > Assumed::KEPT_MAX {
+            times.pop_first();
         }
-        let excess = self.sessions.len() - Assumed::SESSIONS_MAX;
-        let last = |by: &BTreeMap<String, (i64, i64)>| by.values().map(|(_, last)| *last).max();
-        let mut ages: Vec<_> = self.sessions.iter().map(|(session, by)| (last(by), session.clone())).collect();
-        ages.sort_unstable();
-        ages.iter().take(excess).for_each(|(_, session)| drop(self.sessions.remove(session)));
+    }
+
+    /// Whether there are so many that [`Assumed::forget`] is due.
+    pub fn is_full(&self) -> bool {
+        self.sessions.len().max(self.otherwise.len()) > Assumed::SESSIONS_MAX / 4 * 5
+    }
+
+    /// Makes room; sessions of those whom findings are about ([`sessions_of`], and ARNs of actors) stay the longest.
+    pub fn forget(&mut self, of_findings: &HashSet<String>) {
+        if self.sessions.len() > Assumed::SESSIONS_MAX {
+            let is_found = |session: &String, begun: &Begun| {
+                of_findings.contains(session) || begun.by.keys().any(|by| of_findings.contains(by))
+            };
+            let rank = |(session, begun): (&String, &Begun)| {
+                (is_found(session, begun), begun.acted, begun.last(), session.clone())
+            };
+            let mut ranks: Vec<_> = self.sessions.iter().map(rank).collect();
+            ranks.sort_unstable();
+            for (.., session) in &ranks[..ranks.len() - Assumed::SESSIONS_MAX] {
+                let begun = self.sessions.remove(session).expect("it was just there");
+                self.shed += 1;
+                self.roles.entry(role_of(session).to_owned()).or_default().take(begun);
+            }
+        }
+        if self.roles.len() > Assumed::SESSIONS_MAX {
+            let mut ages: Vec<_> = self.roles.iter().map(|(role, begun)| (begun.last(), role.clone())).collect();
+            ages.sort_unstable();
+            ages[..ages.len() - Assumed::SESSIONS_MAX].iter().for_each(|(_, role)| drop(self.roles.remove(role)));
+        }
+        if self.otherwise.len() > Assumed::SESSIONS_MAX {
+            // what a session that somebody assumed was begun by besides says who else it may be
+            let rank = |(session, times): (&String, &BTreeSet<i64>)| {
+                (self.sessions.contains_key(session), times.last().copied(), session.clone())
+            };
+            let mut ranks: Vec<_> = self.otherwise.iter().map(rank).collect();
+            ranks.sort_unstable();
+            let leaving = &ranks[..ranks.len() - Assumed::SESSIONS_MAX];
+            leaving.iter().for_each(|(.., session)| drop(self.otherwise.remove(session)));
+        }
+    }
+
+    /// Sessions that left for want of room: of them it is known by whom their role was assumed, and no more.
+    pub fn shed(&self) -> u64 {
+        self.shed
     }
 
     /// ARNs of those who assumed the finding's role in its sessions, and of those who assumed theirs; the nearest first.
@@ -115,17 +185,84 @@ impl Assumed {
         all
     }
 
-    /// Who began a session that may have lasted until some time.
-    fn began(&self, session: &str, from: Timestamp, to: Timestamp) -> impl Iterator<Item = &str> {
-        let assumers = self.sessions.get(session).filter(|assumers| assumers.len() <= Assumed::ASSUMERS_MAX);
-        let in_time = move |(first, last): &(i64, i64)| *first <= to.0 && last.saturating_add(Assumed::LASTS) >= from.0;
-        let all = assumers.into_iter().flatten();
-        all.filter(move |(_, times)| in_time(times)).map(|(by, _)| by.as_str())
+    /// Whether what began in a time may say who assumed the finding's role.
+    pub fn may_tell_of(finding: &Finding, (from, to): Span) -> bool {
+        let is_session = !finding.sessions.is_empty();
+        is_session && finding.last_seen.0 >= from && finding.first_seen.0 <= to.saturating_add(Assumed::LASTS)
+    }
+
+    /// Who began a session that acted from one time to another: after it was last begun otherwise, and no longer before than one lasts.
+    fn began(&self, session: &str, first: Timestamp, last: Timestamp) -> Vec<&str> {
+        let from = first.0.saturating_sub(Assumed::LASTS);
+        let times = self.otherwise.get(session);
+        let otherwise = times.and_then(|times| times.range(from..=first.0).next_back()).copied();
+        match (self.sessions.get(session), self.roles.get(role_of(session))) {
+            (Some(begun), _) => begun.named(from, last.0, otherwise, Assumed::ASSUMERS_MAX),
+            // it may be another's whom nothing is known of, unless there is only one
+            (None, Some(begun)) => begun.named(from, last.0, otherwise, 1),
+            (None, None) => Vec::new(),
+        }
     }
 }
 
+impl Begun {
+    fn add(&mut self, by: &str, stretch: (i64, i64)) {
+        let stretches = self.by.entry(by.to_owned()).or_default();
+        stretches.push(stretch);
+        stretches.sort_unstable();
+        let mut merged: Vec<(i64, i64)> = Vec::with_capacity(stretches.len());
+        for &(first, last) in &*stretches {
+            match merged.last_mut() {
+                Some(before) if first <= before.1.saturating_add(Assumed::LASTS) => before.1 = before.1.max(last),
+                Some(_) | None => merged.push((first, last)),
+            }
+        }
+        merged.drain(..merged.len().saturating_sub(Assumed::KEPT_MAX));
+        *stretches = merged;
+        while self.by.len() > Assumed::KEPT_MAX {
+            let oldest = self.by.iter().map(|(by, stretches)| (stretches.last().map(|last| last.1), by)).min();
+            let (last, by) = oldest.map(|(last, by)| (last, by.clone())).expect("there are more than eight");
+            self.by.remove(&by);
+            self.others = self.others.max(last);
+        }
+    }
+
+    fn take(&mut self, other: Begun) {
+        self.others = self.others.max(other.others);
+        for (by, stretches) in other.by {
+            stretches.into_iter().for_each(|stretch| self.add(&by, stretch));
+        }
+    }
+
+    fn last(&self) -> Option<i64> {
+        self.by.values().filter_map(|stretches| stretches.last()).map(|(_, last)| *last).max()
+    }
+
+    /// Who assumed the role between two times, and after it was last begun otherwise; nobody where they are more than so many.
+    fn named(&self, from: i64, to: i64, otherwise: Option<i64>, max: usize) -> Vec<&str> {
+        // of a time within a stretch it is not known whether it was begun then
+        let is_after = |first: i64, last: i64| {
+            otherwise.is_none_or(|otherwise| first > otherwise || (last > otherwise && last <= to))
+        };
+        let in_time = |&(first, last): &(i64, i64)| first <= to && last >= from && is_after(first, last);
+        let by: Vec<&str> =
+            self.by.iter().filter(|(_, stretches)| stretches.iter().any(in_time)).map(|(by, _)| by.as_str()).collect();
+        let others = self.others.is_some_and(|last| last >= from && otherwise.is_none_or(|otherwise| last > otherwise));
+        if by.len() > max || others { Vec::new() } else { by }
+    }
+}
+
+fn text(of: &DictionaryArray<Int32Type>, row: usize) -> Option<&str> {
+    of.key(row).map(|key| of.values().as_string::<i32>().value(key))
+}
+
+/// The ARN of a session without its name.
+fn role_of(session: &str) -> &str {
+    session.rsplit_once('/').map_or(session, |(role, _)| role)
+}
+
 /// The ARNs of a finding's sessions.
-fn sessions_of(finding: &Finding) -> Vec<String> {
+pub fn sessions_of(finding: &Finding) -> Vec<String> {
     let Some(actor) = finding.actor.as_deref() else { return Vec::new() };
     let parts: Vec<&str> = actor.splitn(6, ':').collect();
     let ["arn", partition, "iam", _, account, name] = parts[..] else { return Vec::new() };
@@ -179,8 +316,8 @@ mod tests {
         let refused = call("e2", "AssumeRole", serde_json::Value::Null);
         assumed.note(&batch(&[call("e1", "AssumeRole", answer.clone()), refused, call("e3", "CreateUser", answer)]));
         let at = Timestamp::parse("2024-08-01T11:30:23Z").unwrap().0;
-        let expected = BTreeMap::from([(session("ops", "s1"), BTreeMap::from([(user("eve"), (at, at))]))]);
-        assert_eq!(assumed.sessions, expected);
+        let begun = Begun { by: BTreeMap::from([(user("eve"), vec![(at, at)])]), ..Begun::default() };
+        assert_eq!(assumed.sessions, BTreeMap::from([(session("ops", "s1"), begun)]));
         let saved = serde_json::to_vec(&assumed).unwrap();
         assert_eq!(serde_json::from_slice::<Assumed>(&saved).unwrap(), assumed);
     }
@@ -200,19 +337,93 @@ mod tests {
         assert_eq!(by(&assumed, "ci", "ci", 1).len(), 3);
         assumed.add(session("ci", "ci"), &user("9"), 0);
         assert_eq!(by(&assumed, "ci", "ci", 1), [""; 0]);
+        // those of months ago are none of them
+        assumed.add(session("ci", "ci"), &user("eve"), 999 * HOUR);
+        assert_eq!(by(&assumed, "ci", "ci", 1000), [user("eve")]);
+        // nor is one who is remembered the only one
+        (0..7).for_each(|n| assumed.add(session("ci", "ci"), &user(&n.to_string()), (1980 + n) * HOUR));
+        assert_eq!(by(&assumed, "ci", "ci", 1000), [user("eve")]);
+        (0..8).for_each(|n| assumed.add(session("ci", "ci"), &format!("{n}"), 2000 * HOUR));
+        assert_eq!(by(&assumed, "ci", "ci", 1983), [""; 0]);
     }
 
     #[test]
-    fn past_the_limit_the_oldest_leave() {
+    fn what_was_assumed_long_before_and_after_says_nothing_of_between() {
+        let mut assumed = Assumed::default();
+        for hour in [0, 10, 20, 500] {
+            assumed.add(session("ops", "s"), &user("alice"), hour * HOUR);
+        }
+        assert_eq!(by(&assumed, "ops", "s", 25), [user("alice")]);
+        assert_eq!(by(&assumed, "ops", "s", 250), [""; 0]);
+        // the same in another order
+        let mut other = Assumed::default();
+        for hour in [500, 20, 0, 10] {
+            other.add(session("ops", "s"), &user("alice"), hour * HOUR);
+        }
+        assert_eq!(other, assumed);
+    }
+
+    #[test]
+    fn a_session_that_was_begun_another_way_since_is_nobodys() {
+        let begin = |id: &str, name: &str, time: &str, who: serde_json::Value| {
+            let answer = serde_json::json!({ "assumedRoleUser": { "arn": session("ops", "s"), "assumedRoleId": "AROAEXAMPLE:s" } });
+            let call = serde_json::json!({ "responseElements": answer, "eventTime": time, "userIdentity": who });
+            changed(event(name, id), call)
+        };
+        let alice = serde_json::json!({ "type": "IAMUser", "arn": user("alice"), "accountId": "111122223333" });
+        let saml = serde_json::json!({ "type": "SAMLUser", "principalId": "x:mallory", "userName": "mallory" });
+        let service = serde_json::json!({ "type": "AWSService", "invokedBy": "ec2.amazonaws.com" });
+        let elsewhere = serde_json::json!({ "type": "AWSAccount", "accountId": "444455556666" });
+        let check = |name: &str, who: serde_json::Value, found: [i64; 3]| {
+            let mut assumed = Assumed::default();
+            let rows = [
+                begin("e1", "AssumeRole", "1970-01-01T02:00:00Z", alice.clone()),
+                begin("e2", name, "1970-01-01T04:00:00Z", who),
+            ];
+            assert!(assumed.note(&batch(&rows)).is_some());
+            let named = [3, 5, 15].map(|hour| by(&assumed, "ops", "s", hour).len() as i64);
+            assert_eq!(named, found, "{name}");
+            assumed.add(session("ops", "s"), &user("alice"), 6 * HOUR);
+            assert_eq!(by(&assumed, "ops", "s", 7), [user("alice")], "and again");
+        };
+        check("AssumeRoleWithSAML", saml, [1, 0, 0]);
+        check("AssumeRole", service, [1, 0, 0]);
+        check("AssumeRole", elsewhere, [1, 1, 0]);
+    }
+
+    #[test]
+    fn past_the_limit_the_oldest_leave_and_what_acted_stays() {
         let mut assumed = Assumed::default();
         let add = |assumed: &mut Assumed, n: usize| assumed.add(session("ops", &n.to_string()), &user("eve"), n as i64);
         (0..6_250).for_each(|n| add(&mut assumed, n));
-        assumed.forget();
-        assert_eq!(assumed.sessions.len(), 6_250);
+        assert!(!assumed.is_full());
         add(&mut assumed, 6_250);
-        assumed.forget();
-        assert_eq!(assumed.sessions.len(), 5_000);
-        assert!(!assumed.sessions.contains_key(&session("ops", "1250")));
-        assert!(assumed.sessions.contains_key(&session("ops", "1251")));
+        assert!(assumed.is_full());
+        assumed.note(&batch(&[changed(
+            event("ListUsers", "e1"),
+            serde_json::json!({ "userIdentity": { "type": "AssumedRole", "arn": session("ops", "7") } }),
+        )]));
+        let of_finding = session("ops", "8");
+        assumed.forget(&HashSet::from([of_finding.clone()]));
+        assert_eq!((assumed.sessions.len(), assumed.shed()), (5_000, 1_251));
+        assert!([7, 8, 1_253].iter().all(|n| assumed.sessions.contains_key(&session("ops", &n.to_string()))));
+        assert!([6, 9, 1_252].iter().all(|n| !assumed.sessions.contains_key(&session("ops", &n.to_string()))));
+        let saved = serde_json::to_vec(&assumed).unwrap();
+        assert_eq!(serde_json::from_slice::<Assumed>(&saved).unwrap(), assumed);
+    }
+
+    #[test]
+    fn a_flood_of_sessions_hides_nobody() {
+        let mut assumed = Assumed::default();
+        assumed.add(session("ops", "s1"), &user("eve"), 0);
+        (0..9_000).for_each(|n| assumed.add(session("any", &n.to_string()), &user("eve"), 1 + n));
+        assumed.forget(&HashSet::new());
+        assert!(!assumed.sessions.contains_key(&session("ops", "s1")));
+        assert_eq!(by(&assumed, "ops", "s1", 1), [user("eve")], "nobody else assumed the role");
+        assert_eq!(by(&assumed, "ops", "s1", 13), [""; 0]);
+        assumed.add(session("ops", "s2"), &user("tom"), 1);
+        (0..9_000).for_each(|n| assumed.add(session("any", &n.to_string()), &user("eve"), 9_999 + n));
+        assumed.forget(&HashSet::new());
+        assert_eq!(by(&assumed, "ops", "s1", 1), [""; 0], "it may be either");
     }
 }

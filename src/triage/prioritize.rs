@@ -63,6 +63,11 @@ impl Watched {
     }
 }
 
+/// A rule that fires on an actor in every other hour tells nothing new: log2((hours + 4) / hours it fired in) is then 1.
+const HABIT_BITS: f64 = 1.0;
+/// Hours in which a rule fired on an actor before that is a habit: a day's.
+const HABIT_HOURS: u64 = 24;
+
 /// How long we have been looking, and how often each rule fired on each actor.
 #[derive(Default)]
 pub struct History<'a> {
@@ -145,12 +150,18 @@ fn precision(finding: &Finding, feedback: &Feedback) -> Term {
     Term { name: "precision", bits: tally.bits(finding.confidence), why }
 }
 
+/// Below zero where a rule of less than high severity fires on the actor at least every other hour and has in [`HABIT_HOURS`]: what is
+/// severe stays so however long it goes on, and on a short history an attack is what happens all the time.
 fn rarity(finding: &Finding, history: &History<'_>) -> Term {
     let observed = history.hours_observed;
     let fired = history.fired.get(&who(finding)).copied().unwrap_or(0).clamp(1, observed.max(1));
-    let bits = ((observed as f64 + 4.0) / fired as f64).log2().clamp(-3.0, 12.0);
+    let bits = ((observed as f64 + 4.0) / fired as f64).log2().clamp(0.0, 12.0);
     let why = format!("this rule fired on this actor in {fired} of {observed} hours observed");
-    Term { name: "rarity", bits, why }
+    let is_habit = bits <= HABIT_BITS && fired >= HABIT_HOURS && finding.severity < Severity::High;
+    match is_habit {
+        true => Term { name: "rarity", bits: bits - 3.0, why: format!("{why}, which is a habit") },
+        false => Term { name: "rarity", bits, why },
+    }
 }
 
 fn asset(finding: &Finding, assets: &[Asset]) -> Option<Term> {
@@ -227,6 +238,22 @@ mod tests {
         assert_eq!((eve.terms[2].bits * 10.0).round(), 112.0);
         assert_eq!((ci.terms[2].bits * 10.0).round(), 46.0);
         assert!(eve.priority > ci.priority);
+    }
+
+    #[test]
+    fn what_is_not_severe_and_goes_on_for_a_day_is_a_habit() {
+        let check = |severity: Severity, hours: i64, observed: i64, expected: f64| {
+            let all: Vec<_> = (0..hours).map(|hour| finding("ci", hour)).collect();
+            let history = History::of(&Watched((0..observed).collect()), all.iter());
+            let bits = rarity(&Finding { severity, ..all[0].clone() }, &history).bits;
+            assert_eq!((bits * 100.0).round(), expected, "{severity} in {hours} of {observed} hours");
+        };
+        check(Severity::Medium, 23, 23, 23.0);
+        check(Severity::Medium, 24, 24, 22.0 - 300.0);
+        check(Severity::Medium, 24, 44, 100.0 - 300.0);
+        check(Severity::Medium, 24, 45, 103.0);
+        check(Severity::High, 24, 24, 22.0);
+        check(Severity::Critical, 240, 240, 2.0);
     }
 
     #[test]

@@ -19,8 +19,9 @@ pub struct Entry {
     pub rule: String,
     pub account: Option<String>,
     pub region: Option<String>,
-    /// As the log has it, or as a finding is shown: `arn:aws:iam::111122223333:user/eve`, `user/eve`, and of people who act in a
-    /// role `eve@example.com` or `eve@example.com (AdministratorAccess)`; every session of the finding must match.
+    /// As the log has it, or as a finding is shown: `arn:aws:iam::111122223333:user/eve`, `user/eve`, and of people of IAM Identity
+    /// Center `eve@example.com` or `eve@example.com (AdministratorAccess)`; every session of the finding must match. Who assumes
+    /// another role may call the session so too: there it is no name.
     pub actor: Option<String>,
     /// An address or a CIDR block.
     pub source_ip: Option<String>,
@@ -84,6 +85,15 @@ pub struct Cover {
     resource: Option<Pattern>,
 }
 
+/// How much of a finding an entry hides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Covered {
+    Nothing,
+    /// Some of its matches, or, where what they differ in is not kept, it may be some, all or none.
+    Part,
+    Whole,
+}
+
 impl Suppressions {
     /// # Errors
     /// When an entry's pattern, address or day cannot be read, or its reason is empty.
@@ -112,9 +122,15 @@ impl Suppressions {
         }
     }
 
-    /// Whether an entry in force covers the finding.
+    /// Whether an entry in force covers the finding, as [`Suppressions::hides`] asks.
     pub fn covers(&self, finding: &Finding, now: Timestamp) -> bool {
         self.0.iter().any(|suppression| now < suppression.expires && suppression.cover.covers(finding))
+    }
+
+    /// How much of a finding, to which matches were added that it does not have any more, an entry in force hides.
+    pub fn of_folded(&self, finding: &Finding, now: Timestamp) -> Covered {
+        let in_force = self.0.iter().filter(|suppression| now < suppression.expires);
+        in_force.map(|suppression| suppression.cover.of_folded(finding)).max().unwrap_or(Covered::Nothing)
     }
 
     /// Entries that hid something: rule pattern, reason, matches hidden.
@@ -209,26 +225,62 @@ impl Cover {
         }
     }
 
-    /// Whether every condition holds.
+    /// Whether every condition holds, of a finding of one match, or whose matches are alike in what the conditions are about.
     pub fn covers(&self, finding: &Finding) -> bool {
-        let holds = |pattern: &Option<Pattern>, text: Option<&str>| match pattern {
-            Some(pattern) => text.is_some_and(|text| matches(pattern, text)),
-            None => true,
-        };
-        let from = match (&self.source_ip, finding.source_ip.as_deref().map(str::parse::<std::net::IpAddr>)) {
-            (None, _) => true,
-            (Some(block), Some(Ok(address))) => block.contains(&address),
-            (Some(_), _) => false,
-        };
         let on = self.resource.as_ref().is_none_or(|pattern| {
             !finding.resources.is_empty() && finding.resources.iter().all(|resource| matches(pattern, &resource.0))
         });
         self.is_of_rule(&finding.rule)
-            && holds(&self.account, Some(&finding.account))
-            && holds(&self.region, Some(&finding.region))
+            && self.is_in_account(finding)
+            && self.is_in_region(finding)
             && self.actor.as_ref().is_none_or(|pattern| is_by(pattern, finding))
-            && from
+            && self.is_from(finding)
             && on
+    }
+
+    /// The same of a finding that matches were folded into: of Region and address it has those of the earliest, of people and resources
+    /// all there were, up to a limit.
+    pub fn of_folded(&self, finding: &Finding) -> Covered {
+        let all_or_none = |holds: bool| if holds { Covered::Whole } else { Covered::Nothing };
+        if finding.count <= 1 || finding.window.is_some() {
+            return all_or_none(self.covers(finding));
+        }
+        let of_earliest = |is_asked: bool| if is_asked { Covered::Part } else { Covered::Whole };
+        let by = self.actor.as_ref().map_or(Covered::Whole, |pattern| match is_named(pattern, finding) {
+            true => Covered::Whole,
+            false if finding.is_permission_set() => {
+                let is_one = |person: &String| is_person(pattern, finding, person);
+                of_list(finding.sessions.iter().map(is_one), Finding::SESSIONS_MAX)
+            }
+            false => Covered::Nothing,
+        });
+        let on = self.resource.as_ref().map_or(Covered::Whole, |pattern| {
+            of_list(finding.resources.iter().map(|resource| matches(pattern, &resource.0)), Finding::RESOURCES_MAX)
+        });
+        let parts = [
+            all_or_none(self.is_of_rule(&finding.rule) && self.is_in_account(finding)),
+            of_earliest(self.region.is_some()),
+            of_earliest(self.source_ip.is_some()),
+            by,
+            on,
+        ];
+        parts.into_iter().min().expect("there are five")
+    }
+
+    fn is_in_account(&self, finding: &Finding) -> bool {
+        self.account.as_ref().is_none_or(|pattern| matches(pattern, &finding.account))
+    }
+
+    fn is_in_region(&self, finding: &Finding) -> bool {
+        self.region.as_ref().is_none_or(|pattern| matches(pattern, &finding.region))
+    }
+
+    fn is_from(&self, finding: &Finding) -> bool {
+        match (&self.source_ip, finding.source_ip.as_deref().map(str::parse::<std::net::IpAddr>)) {
+            (None, _) => true,
+            (Some(block), Some(Ok(address))) => block.contains(&address),
+            (Some(_), _) => false,
+        }
     }
 
     /// Whether findings of a rule may be among them.
@@ -239,15 +291,28 @@ impl Cover {
 
 /// Whether who acted is called so: in the log, or where findings are shown.
 fn is_by(pattern: &Pattern, finding: &Finding) -> bool {
-    let Some(actor) = finding.actor.as_deref() else { return false };
-    if matches(pattern, actor) || matches(pattern, finding.actor()) {
-        return true;
-    }
     // past as many there may be others
-    let people = finding.people();
-    let all_are_known = !people.is_empty() && people.len() < Finding::SESSIONS_MAX;
-    let is_one = |person: &String| matches(pattern, person) || matches(pattern, &finding.in_role(person));
-    all_are_known && people.iter().all(is_one)
+    let people = &finding.sessions;
+    let all_are_known = finding.is_permission_set() && !people.is_empty() && people.len() < Finding::SESSIONS_MAX;
+    is_named(pattern, finding) || all_are_known && people.iter().all(|person| is_person(pattern, finding, person))
+}
+
+fn is_named(pattern: &Pattern, finding: &Finding) -> bool {
+    finding.actor.as_deref().is_some_and(|actor| matches(pattern, actor) || matches(pattern, finding.actor()))
+}
+
+fn is_person(pattern: &Pattern, finding: &Finding, person: &str) -> bool {
+    matches(pattern, person) || matches(pattern, &finding.in_role(person))
+}
+
+/// Of what the matches of a finding have, and of which no more than so much is kept, what it says of them that some of it holds.
+fn of_list(holds: impl Iterator<Item = bool>, max: usize) -> Covered {
+    let (yes, no): (Vec<bool>, Vec<bool>) = holds.partition(|holds| *holds);
+    match (yes.is_empty(), no.is_empty(), yes.len() + no.len() < max) {
+        (false, true, true) => Covered::Whole,
+        (true, _, true) => Covered::Nothing,
+        _ => Covered::Part,
+    }
 }
 
 fn matches(pattern: &Pattern, text: &str) -> bool {
@@ -291,7 +356,7 @@ mod tests {
         check(user, &[], user, true);
         check(user, &[], "user/eve", true);
         check(user, &[], "eve", false);
-        let role = "arn:aws:iam::111122223333:role/aws-reserved/AWSReservedSSO_Admin_0123456789abcdef";
+        let role = "arn:aws:iam::111122223333:role/aws-reserved/sso.amazonaws.com/eu-west-1/AWSReservedSSO_Admin_0123456789abcdef";
         check(role, &["eve@x.org"], "eve@x.org", true);
         check(role, &["eve@x.org"], "eve@x.org (Admin)", true);
         check(role, &["eve@x.org", "tom@x.org"], "eve@x.org*", false);
@@ -300,6 +365,50 @@ mod tests {
         let many: Vec<String> = (0..Finding::SESSIONS_MAX).map(|n| format!("{n}@x.org")).collect();
         check(role, &many.iter().map(String::as_str).collect::<Vec<_>>(), "*@x.org", false);
         check("arn:aws:iam::111122223333:role/web", &["i-0123"], "i-0123", false);
+        // who assumes a role calls the session what they like, and a role may be called so by anybody
+        for role in
+            ["admin", "AWSReservedSSO_Admin_0123456789abcdef", "aws-reserved/AWSReservedSSO_Admin_0123456789abcdef"]
+        {
+            check(&format!("arn:aws:iam::111122223333:role/{role}"), &["eve@x.org"], "eve@x.org*", false);
+        }
+    }
+
+    #[test]
+    fn of_what_was_folded_an_entry_may_hide_a_part() {
+        let check = |conditions: &str, change: &dyn Fn(&mut Finding), expected: Covered| {
+            let entry = format!("rule = 'a/*'\nreason = 'known'\nexpires = '2027-01-01'\n{conditions}");
+            let role =
+                "arn:aws:iam::111122223333:role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_Admin_0123456789abcdef";
+            let mut found = one_match("a/b", role, Timestamp(0), "e");
+            found.count = 2;
+            found.sessions = vec!["eve@x.org".into(), "tom@x.org".into()];
+            found.resources = vec![crate::finding::Resource("bob".into()), crate::finding::Resource("backdoor".into())];
+            change(&mut found);
+            let now = Timestamp::parse("2026-12-31").unwrap();
+            assert_eq!(suppressions(&entry).unwrap().of_folded(&found, now), expected, "{conditions}");
+        };
+        let same = |_: &mut Finding| {};
+        check("", &same, Covered::Whole);
+        check("account = '1*'", &same, Covered::Whole);
+        check("account = '2*'", &same, Covered::Nothing);
+        check("actor = '*Admin*'", &same, Covered::Whole);
+        check("actor = '*@x.org'", &same, Covered::Whole);
+        check("actor = 'eve@x.org'", &same, Covered::Part);
+        check("actor = 'kim@x.org'", &same, Covered::Nothing);
+        check("resource = 'b*'", &same, Covered::Whole);
+        check("resource = 'backdoor'", &same, Covered::Part);
+        check("resource = 'c*'", &same, Covered::Nothing);
+        check("source_ip = '192.0.2.7'", &same, Covered::Part);
+        check("source_ip = '203.0.113.1'", &same, Covered::Part);
+        check("region = 'us-*'\nresource = 'c*'", &same, Covered::Nothing);
+        check("source_ip = '192.0.2.7'", &|found| found.count = 1, Covered::Whole);
+        check("source_ip = '203.0.113.1'", &|found| found.count = 1, Covered::Nothing);
+        let many = |found: &mut Finding| {
+            let name = |n: usize| crate::finding::Resource(format!("{n}"));
+            found.resources = (0..Finding::RESOURCES_MAX).map(name).collect();
+        };
+        check("resource = '?*'", &many, Covered::Part);
+        check("resource = 'z'", &many, Covered::Part);
     }
 
     #[test]

@@ -151,6 +151,26 @@ fn a_suppression_that_would_hide_what_was_real_says_so() {
 }
 
 #[test]
+fn a_suppression_that_may_hide_a_part_of_what_was_real_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let findings = judge(folder.path());
+    let several = |finding: &&Value| finding["count"].as_u64() > Some(1) && finding["window"].is_null();
+    let real = findings.iter().find(several).expect("a finding of several matches");
+    weir(&["feedback", real["id"].as_str().unwrap(), "--confirmed", "--archive", "a"], folder.path());
+    // of the other matches no address is kept
+    let rule = real["rule"].as_str().unwrap();
+    let entry =
+        format!("[[suppress]]\nrule = '{rule}'\nsource_ip = '203.0.113.250'\nreason = 'noise'\nexpires = 2099-01-01\n");
+    fs::write(folder.path().join("weir.toml"), entry).unwrap();
+    let output = weir(&["suppress", "-c", "weir.toml", "--archive", "a"], folder.path());
+    let told = text(&output.stdout);
+    assert_eq!(code(&output), 1, "{told}");
+    let (first, second) = (told.lines().next().unwrap(), told.lines().nth(1).unwrap());
+    assert!(first.contains(": hides none of ") && first.contains("; perhaps some matches of "), "{told}");
+    assert!(second.ends_with("  perhaps in part  CONFIRMED: this one was real"), "{told}");
+}
+
+#[test]
 fn a_suppression_says_how_much_detection_goes_with_it() {
     let folder = tempfile::tempdir().unwrap();
     judge(folder.path());

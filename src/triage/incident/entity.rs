@@ -41,6 +41,8 @@ impl fmt::Display for Entity {
 pub enum Part {
     /// It did what was found, whatever was done to it besides.
     Acts,
+    /// It assumed the role that did it.
+    Assumed,
     /// It was done to it.
     ActedOn,
     /// It is a key: what was made is what is used.
@@ -57,8 +59,11 @@ pub fn links(finding: &Finding) -> Vec<(Entity, Part)> {
     };
     let assumers = finding.assumed_by.iter().flat_map(|text| acting(text, &finding.account));
     let address = finding.source_ip.iter().filter_map(|text| address(text));
-    for entity in actor.into_iter().chain(assumers).chain(address) {
+    for entity in actor.into_iter().chain(address) {
         parts.insert(entity, Part::Acts);
+    }
+    for entity in assumers {
+        parts.entry(entity).or_insert(Part::Assumed);
     }
     let on = finding.resources.iter().flat_map(|resource| acted_on(&resource.0, &finding.account));
     let keys = finding.evidence.iter().filter(|(_, value)| is_key(value));
@@ -238,6 +243,20 @@ mod tests {
         assert_eq!(person("eve@x.org").0.to_string(), "eve@x.org");
         found.actor = Some("arn:aws:iam::111122223333:role/ops".into());
         assert_eq!(links(&found), [(principal("role/ops"), Part::Acts)]);
+    }
+
+    #[test]
+    fn who_assumed_the_role_is_told_from_the_role_that_acts() {
+        let mut found = one_match("a/b", "arn:aws:iam::111122223333:role/ops", Timestamp(0), "e");
+        (found.source_ip, found.resources) = (None, Vec::new());
+        let session = "arn:aws:sts::111122223333:assumed-role/ops/first";
+        found.assumed_by = vec![session.into(), "arn:aws:iam::111122223333:user/eve".into()];
+        let expected = [
+            (principal("role/ops"), Part::Acts),
+            (principal("user/eve"), Part::Assumed),
+            (Entity::Session(session.into()), Part::Assumed),
+        ];
+        assert_eq!(links(&found), expected);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Findings with their entities → which of them belong together.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Range;
 
 use super::entity::{Entity, Part};
 use crate::finding::FindingId;
@@ -8,8 +9,8 @@ use crate::time::{MICROS_PER_HOUR, Timestamp};
 
 /// Microseconds without evidence after which what shares an entity no longer belongs together.
 pub const IDLE_MICROS: i64 = 2 * MICROS_PER_HOUR;
-/// The same where who acts was acted on before (a role assumed or opened, a user made or given a key), and for access keys:
-/// what was made is used later.
+/// The same where who acts was acted on before (a role assumed or opened, a user made or given a key), or was assumed by who acted
+/// before, and for access keys: what was made is used later.
 pub const IDENTITY_MICROS: i64 = 24 * MICROS_PER_HOUR;
 /// With more principals or more addresses than this an entity is a hub (a role of everybody's, a scanned host) and joins
 /// nothing. What is acted on does not count: that is how far an attack went.
@@ -35,6 +36,26 @@ pub struct Node {
     pub links: Vec<(Entity, Part)>,
 }
 
+impl Node {
+    /// Those who act, each once: one who assumed a role and what the role did then are one who acts, as a session stands for its role.
+    fn actors(&self) -> Vec<&Entity> {
+        let of = |part: Part, is: fn(&Entity) -> bool| -> Vec<&Entity> {
+            self.links.iter().filter(|(entity, of)| *of == part && is(entity)).map(|(entity, _)| entity).collect()
+        };
+        let is_session = |entity: &Entity| matches!(entity, Entity::Session(_));
+        let is_principal = |entity: &Entity| matches!(entity, Entity::Principal(..));
+        // at the beginning of a chain of roles stands who is none
+        let is_no_role = |entity: &Entity| matches!(entity, Entity::Principal(_, name) if !name.starts_with("role/"));
+        let answers = [
+            of(Part::Assumed, is_no_role),
+            of(Part::Assumed, is_session),
+            of(Part::Acts, is_session),
+            of(Part::Acts, is_principal),
+        ];
+        answers.into_iter().find(|actors| !actors.is_empty()).unwrap_or_default()
+    }
+}
+
 /// Groups of places in `nodes`, which stand in the order of (time, id). Each group has evidence and is in order; noise
 /// near no evidence is in none. The same for any order that the findings came in.
 pub fn groups(nodes: &[Node]) -> Vec<Vec<usize>> {
@@ -49,19 +70,24 @@ fn groups_from(nodes: &[Node], joins_from: f64) -> Vec<Vec<usize>> {
         node.links.iter().for_each(|(entity, part)| of_entity.entry(entity).or_default().push((place, *part)));
     }
     let mut joined = Joined::new(nodes.len());
-    let mut stretches: BTreeMap<&Entity, Vec<Stretch>> = BTreeMap::new();
+    let mut of_evidence: BTreeMap<&Entity, (Vec<Stretch>, Spans)> = BTreeMap::new();
     for (&entity, members) in &of_entity {
-        for stretch in stretches_of(nodes, entity, members) {
-            let shared = stretch.shared(nodes, entity, members);
-            if shared.is_hub() || weight(shared.principals) < joins_from {
-                continue;
-            }
+        let noise = members.iter().map(|(place, _)| *place).filter(|place| !nodes[*place].is_evidence).collect();
+        let noise = Noise::of(nodes, noise);
+        let mut joining = stretches_of(nodes, entity, members);
+        joining.retain(|stretch| {
+            let shared = stretch.shared(nodes, entity, &noise);
+            !shared.is_hub() && weight(shared.principals) >= joins_from
+        });
+        for stretch in &joining {
             stretch.places.windows(2).for_each(|pair| joined.join(pair[0], pair[1]));
-            stretches.entry(entity).or_default().push(stretch);
         }
+        let spans = Spans::of(joining.iter().map(|stretch| (stretch.first_seen.0, stretch.last_seen.0)));
+        of_evidence.insert(entity, (joining, spans));
     }
     for (place, node) in nodes.iter().enumerate().filter(|(_, node)| !node.is_evidence) {
-        let near = node.links.iter().filter_map(|(entity, _)| stretches.get(entity)).flatten();
+        let of = node.links.iter().filter_map(|(entity, _)| of_evidence.get(entity));
+        let near = of.flat_map(|(stretches, spans)| &stretches[spans.near(node.first_seen.0, node.last_seen.0)]);
         let nearest = near.map(|stretch| (stretch.gap(node), stretch.places[0])).min();
         if let Some((_, with)) = nearest.filter(|(gap, _)| *gap <= IDLE_MICROS) {
             let root = joined.root(with);
@@ -73,6 +99,45 @@ fn groups_from(nodes: &[Node], joins_from: f64) -> Vec<Vec<usize>> {
         groups.entry(joined.root(place)).or_default().push(place);
     }
     groups.into_values().filter(|group| group.iter().any(|&place| nodes[place].is_evidence)).collect()
+}
+
+/// Spans of time in the order of their beginnings: those near another are found without a look at all of them.
+struct Spans {
+    firsts: Vec<i64>,
+    /// The latest end up to each.
+    lasts: Vec<i64>,
+}
+
+impl Spans {
+    fn of(spans: impl Iterator<Item = (i64, i64)>) -> Spans {
+        let mut latest = i64::MIN;
+        let until = |(first, last): (i64, i64)| {
+            latest = latest.max(last);
+            (first, latest)
+        };
+        let (firsts, lasts) = spans.map(until).unzip();
+        Spans { firsts, lasts }
+    }
+
+    /// Places among which are all that are [`IDLE_MICROS`] from a span, or less; few others where spans are short.
+    fn near(&self, first: i64, last: i64) -> Range<usize> {
+        let to = self.firsts.partition_point(|begins| *begins <= last.saturating_add(IDLE_MICROS));
+        let from = self.lasts.partition_point(|ends| *ends < first.saturating_sub(IDLE_MICROS));
+        from.min(to)..to
+    }
+}
+
+/// The noise on one entity.
+struct Noise {
+    places: Vec<usize>,
+    spans: Spans,
+}
+
+impl Noise {
+    fn of(nodes: &[Node], places: Vec<usize>) -> Noise {
+        let spans = Spans::of(places.iter().map(|place| (nodes[*place].first_seen.0, nodes[*place].last_seen.0)));
+        Noise { places, spans }
+    }
 }
 
 /// Evidence on one entity that belongs together.
@@ -92,24 +157,15 @@ impl Stretch {
     }
 
     /// Who and what goes with the entity. Noise tells of hubs too.
-    fn shared(&self, nodes: &[Node], entity: &Entity, members: &[(usize, Part)]) -> Shared {
+    fn shared(&self, nodes: &[Node], entity: &Entity, noise: &Noise) -> Shared {
         let (mut principals, mut addresses) = (BTreeSet::new(), BTreeSet::new());
-        let here = |place: usize| match nodes[place].is_evidence {
-            true => self.places.binary_search(&place).is_ok(),
-            false => self.gap(&nodes[place]) <= IDLE_MICROS,
-        };
-        for &(place, _) in members.iter().filter(|(place, _)| here(*place)) {
-            let others = || nodes[place].links.iter().filter(|(other, _)| other != entity);
-            let session = others().find(|(other, _)| matches!(other, Entity::Session(_)));
-            for (other, part) in others() {
-                match (other, part) {
-                    // a session stands for its role: they are one who acts
-                    (Entity::Principal(..), Part::Acts) if session.is_some() => {}
-                    (Entity::Principal(..) | Entity::Session(_), Part::Acts) => drop(principals.insert(other)),
-                    (Entity::Address(_), _) => drop(addresses.insert(other)),
-                    _ => {}
-                }
-            }
+        let near = &noise.places[noise.spans.near(self.first_seen.0, self.last_seen.0)];
+        let near = near.iter().filter(|place| self.gap(&nodes[**place]) <= IDLE_MICROS);
+        for &place in self.places.iter().chain(near) {
+            let node = &nodes[place];
+            principals.extend(node.actors().into_iter().filter(|actor| *actor != entity));
+            let addresses_of = node.links.iter().map(|(other, _)| other).filter(|other| *other != entity);
+            addresses.extend(addresses_of.filter(|other| matches!(other, Entity::Address(_))));
         }
         Shared { principals: principals.len(), addresses: addresses.len() }
     }
@@ -138,6 +194,8 @@ fn stretches_of(nodes: &[Node], entity: &Entity, members: &[(usize, Part)]) -> V
     let mut open: Option<(i64, usize)> = None;
     // of those that acted on the entity, or made the key: several, since they need not be joined to each other
     let mut granted: Vec<(i64, usize)> = Vec::new();
+    // what the entity did itself, one of each that are joined: roles that it assumed then may act later
+    let mut own: Vec<(i64, usize)> = Vec::new();
     for (index, &(place, part)) in evidence.iter().enumerate() {
         let (first, last) = (nodes[place].first_seen.0, nodes[place].last_seen.0);
         if let Some((end, with)) = open
@@ -151,8 +209,19 @@ fn stretches_of(nodes: &[Node], entity: &Entity, members: &[(usize, Part)]) -> V
             // they are one now, which the one that lasts longest stands for
             granted = granted.into_iter().max().into_iter().collect();
         }
-        if part != Part::Acts && is_identity {
+        if part == Part::Assumed {
+            own.retain(|(end, _)| first <= end.saturating_add(IDENTITY_MICROS));
+            own.iter().for_each(|&(_, with)| joined.join(index, with));
+            own = own.into_iter().max().into_iter().collect();
+        }
+        if matches!(part, Part::ActedOn | Part::Either) && is_identity {
             granted.push((last, index));
+        }
+        if part == Part::Acts && is_identity {
+            match own.last_mut() {
+                Some(before) if first <= before.0.saturating_add(IDLE_MICROS) => *before = (*before).max((last, index)),
+                Some(_) | None => own.push((last, index)),
+            }
         }
         if open.is_none_or(|(end, _)| last > end) {
             open = Some((last, index));
@@ -202,10 +271,13 @@ mod tests {
     const MINUTE: i64 = MICROS_PER_HOUR / 60;
 
     /// `minutes what`: evidence from one minute to another, `-` before it for noise; `what` are entities, a principal that
-    /// acts as `eve`, one that is acted on as `>eve`, a thing as `#x`, an address as `@x` or `~x`, a session as `%x`, a key as `$x`.
+    /// acts as `eve`, one that is acted on as `>eve`, one that assumed the role as `<eve`, a thing as `#x`, an address as `@x` or `~x`, a
+    /// session as `%x` (`=x` where it assumed the role), a key as `$x`.
     fn nodes(lines: &[(i64, i64, &str)]) -> Vec<Node> {
         let link = |text: &str| match text.split_at(1) {
             (">", name) => (Entity::Principal("1".into(), name.into()), Part::ActedOn),
+            ("<", name) => (Entity::Principal("1".into(), name.into()), Part::Assumed),
+            ("=", name) => (Entity::Session(name.into()), Part::Assumed),
             ("#", name) => (Entity::Thing("1".into(), name.into()), Part::ActedOn),
             ("@", name) => (Entity::Address(name.into()), Part::Acts),
             ("~", name) => (Entity::Address(name.into()), Part::ActedOn),
@@ -257,6 +329,20 @@ mod tests {
     }
 
     #[test]
+    fn what_a_role_does_belongs_to_the_acts_of_who_assumed_it_for_a_day() {
+        check(&[(0, 0, "eve #x"), (1440, 1440, "admin <eve")], &[&[0, 1]]);
+        check(&[(0, 0, "eve #x"), (1441, 1441, "admin <eve")], &[&[0], &[1]]);
+        // acts hours apart: the role may have been assumed in either
+        check(
+            &[(0, 0, "eve #x"), (60, 60, "eve #y"), (400, 400, "eve #z"), (900, 900, "admin <eve")],
+            &[&[0, 1, 2, 3]],
+        );
+        // but not to what is done later, nor do two roles' acts hold each other for longer than others
+        check(&[(0, 0, "admin <eve"), (300, 300, "eve #x")], &[&[0], &[1]]);
+        check(&[(0, 0, "admin <eve"), (300, 300, "ops <eve")], &[&[0], &[1]]);
+    }
+
+    #[test]
     fn a_key_is_used_within_a_day() {
         check(&[(0, 0, "eve $k"), (1440, 1440, "bob $k")], &[&[0, 1]]);
         check(&[(0, 0, "eve $k"), (1441, 1441, "bob $k")], &[&[0], &[1]]);
@@ -283,6 +369,27 @@ mod tests {
     }
 
     #[test]
+    fn one_who_assumed_many_roles_is_one() {
+        let together = |names: &[String]| {
+            let lines: Vec<_> = names.iter().map(|what| (0, 0, &**what)).collect();
+            groups(&nodes(&lines)).len()
+        };
+        let roles = |of: &dyn Fn(usize) -> String| (0..9).map(of).collect::<Vec<_>>();
+        let mut names = roles(&|n| format!("role/r{n} <eve @a"));
+        names.push("eve @a".into());
+        assert_eq!(together(&names), 1, "through one address");
+        let mut names = roles(&|n| format!("role/r{n} <eve @a{n}"));
+        names.extend(["eve @b", "eve @c"].map(str::to_owned));
+        assert_eq!(together(&names), 1, "each through another");
+        assert_eq!(together(&roles(&|n| format!("role/r{n} <role/web =i-0 @a{n}"))), 1, "one session, too");
+        assert_eq!(together(&roles(&|n| format!("role/r{n} <role/web =i-{n} @a{n}"))), 9, "of a role each session");
+        assert_eq!(together(&roles(&|n| format!("role/r{n} <role/web =i-{n} <eve @a{n}"))), 1, "who began the chain");
+        // the role of many, and the address of many
+        assert_eq!(together(&roles(&|n| format!("role/ci <user{n}"))), 9);
+        assert_eq!(together(&roles(&|n| format!("role/r{n} <user{n} @nat"))), 9);
+    }
+
+    #[test]
     fn one_who_acts_from_twenty_addresses_is_one() {
         let names: Vec<String> = (0..=HUB_LINKS).map(|n| format!("eve @a{n}")).collect();
         let lines: Vec<_> = names.iter().map(|what| (0, 0, &**what)).collect();
@@ -301,6 +408,18 @@ mod tests {
         let names: Vec<String> = (0..50).map(|n| format!("eve #bucket{n}")).collect();
         let lines: Vec<_> = names.iter().map(|what| (0, 0, &**what)).collect();
         assert_eq!(groups(&nodes(&lines)).len(), 1);
+    }
+
+    #[test]
+    fn of_many_stretches_those_near_are_looked_at() {
+        let spans = Spans::of((0..10_000).map(|n| (n * 180 * MINUTE, n * 180 * MINUTE)));
+        assert_eq!(spans.near(900 * MINUTE, 900 * MINUTE), 5..6);
+        assert_eq!(spans.near(910 * MINUTE, 1_000 * MINUTE), 5..7);
+        assert_eq!(spans.near(-900 * MINUTE, -800 * MINUTE), 0..0);
+        // one that lasts is near to all that come while it does
+        let spans = Spans::of([(0, 5_000), (1, 1), (2_000, 2_000)].map(|(a, b)| (a * MINUTE, b * MINUTE)).into_iter());
+        assert_eq!(spans.near(1_000 * MINUTE, 1_000 * MINUTE), 0..2);
+        assert_eq!(spans.near(9_000 * MINUTE, 9_000 * MINUTE), 3..3);
     }
 
     #[test]

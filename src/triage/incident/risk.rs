@@ -22,8 +22,6 @@ const OTHERS: f64 = 0.5;
 const RARITY_FOR_SEVERITY: f64 = 2.0;
 /// Of one tactic the second rule counts so much, the third that much of it, and so on: they tell of the same work.
 const NEXT_OF_TACTIC: f64 = 0.5;
-/// A rule that fires on an actor in every other hour tells nothing new: log2((hours + 4) / hours it fired in) is then 1.
-const HABIT_BITS: f64 = 1.0;
 
 /// A part of an incident's score.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,7 +62,7 @@ fn counted(finding: &Finding, term: &Term) -> f64 {
 /// Whether a finding counts: its bits are above zero, and it is no habit of its actor's. The rest is noise, which is shown
 /// where it belongs and changes nothing.
 pub fn is_evidence(finding: &Finding) -> bool {
-    let habit = |term: &Term| term.name == "rarity" && term.bits <= HABIT_BITS;
+    let habit = |term: &Term| term.name == "rarity" && term.bits < 0.0;
     bits(finding) > 0.0 && !finding.terms.iter().any(habit)
 }
 
@@ -376,10 +374,10 @@ mod tests {
         assert!(!is_evidence(&found));
         found.terms = vec![
             Term { name: "severity", bits: 5.0, why: String::new() },
-            Term { name: "rarity", bits: 1.0, why: String::new() },
+            Term { name: "rarity", bits: -2.0, why: String::new() },
         ];
         assert!(!is_evidence(&found), "in every other hour");
-        found.terms[1].bits = 1.01;
+        found.terms[1].bits = 0.0;
         assert!(is_evidence(&found));
     }
 }

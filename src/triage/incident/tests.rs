@@ -113,6 +113,34 @@ fn what_one_did_in_several_roles_is_one_incident() {
     assert_eq!(all.iter().map(Incident::who).collect::<Vec<_>>(), [["role/ops", "user/eve", "role/backup"]]);
 }
 
+/// As a run ranks them: of each severity two rules that fire on an actor in so many hours.
+fn hourly(stretches: &[(&str, std::ops::Range<i64>)]) -> Vec<Finding> {
+    let one = |severity: &str, rule: &str, hour: i64| Finding {
+        severity: severity.parse().unwrap(),
+        ..one_match(&format!("{severity}/{rule}"), "arn:aws:iam::111122223333:user/eve", at_hour(hour as f64), "e")
+    };
+    let each = |(severity, hours): &(&str, std::ops::Range<i64>)| -> Vec<Finding> {
+        hours.clone().flat_map(|hour| [one(severity, "key", hour), one(severity, "trail", hour)]).collect()
+    };
+    let mut triage = crate::triage::Triage::new(Default::default(), Vec::new());
+    triage.settle(stretches.iter().flat_map(each).collect(), Timestamp(0));
+    triage.findings()
+}
+
+#[test]
+fn an_attack_that_goes_on_is_an_incident_still() {
+    let incident = |severity: &str, hours: i64| incidents(&hourly(&[(severity, 0..hours)])).first().map(|one| one.id);
+    for severity in ["high", "critical"] {
+        let first = incident(severity, 3);
+        assert!(first.is_some());
+        assert!([4, 5, 8, 18, 40, 200].iter().all(|hours| incident(severity, *hours) == first), "{severity}");
+    }
+    assert_eq!(incident("medium", 200), None, "a habit");
+    // what began it goes on to name it
+    let [one] = &incidents(&hourly(&[("medium", 0..12), ("high", 1..2)]))[..] else { panic!("one incident") };
+    assert_eq!(one.first_seen, at_hour(0.0));
+}
+
 #[test]
 fn what_is_more_severe_comes_first() {
     let grave = by("user/eve", finding("a", "critical", 0.0, 9.0));

@@ -30,6 +30,12 @@ const EVEN_PRIOR: f64 = 24.0;
 /// them up to ten times too small.
 const AT_ANY_HOUR: f64 = 0.003;
 
+/// From how many owners on, whose hour is about as odd as another's at the same time, it is asked whether that is common; how many bits less are about as
+/// odd; and how many times as many owners as there are by chance make it so. An evening on which many work is nobody's oddity.
+const COMMON_MIN: usize = 5;
+const COMMON_BITS: f64 = 2.0;
+const COMMON_CHANGE: f64 = 5.0;
+
 /// The weeks of owners, of their peers and of all.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Hours {
@@ -46,7 +52,7 @@ struct Owner {
     last: i64,
     days: u32,
     rows: u64,
-    /// Days with hours that were hardly possible, and the last of them.
+    /// Days with hours that were told or hardly possible, and the last of them.
     odd_days: u16,
     odd_day: i64,
 }
@@ -109,20 +115,22 @@ fn shares(hours: &[f64; HOURS], prior: &[f64; HOURS], weight: f64) -> [f64; HOUR
 }
 
 impl Hours {
-    pub fn close(&mut self, ledger: &mut Ledger, start: i64, windows: &[Observed]) -> Vec<Score> {
+    /// What is told within the budget teaches once it was on three days, as what is hardly possible does: bits of hours are few, and of an account
+    /// taken over the second night would be a habit already.
+    pub fn close(&mut self, ledger: &mut Ledger, start: i64, windows: &[Observed], budget: f64) -> Vec<Score> {
         let scores = self.scores(ledger, start, windows, i64::MIN);
         for (window, score) in windows.iter().zip(&scores) {
             if let Why::Hours(Basis { bits, .. }) = score.why {
                 let was_told = self.owners.get(&window.owner).is_some_and(|owner| owner.odd_day == day(start));
                 ledger.add(bits, score.chance, was_told);
             }
-            self.teach(window, start, score.chance);
+            self.teach(window, start, score.chance < ODD || score.is_within(budget));
         }
         scores
     }
 
     /// The scores of the windows of one pane, by what is known before it, without what was last seen before `since`. No window's depends on
-    /// another's, nor on how many rows it has.
+    /// how many rows it has, nor on another's, unless [`COMMON_MIN`] are as odd: these have no bits.
     pub fn scores(&self, ledger: &Ledger, start: i64, windows: &[Observed], since: i64) -> Vec<Score> {
         let worth = ledger.worth();
         let even = [1.0 / HOURS as f64; HOURS];
@@ -143,10 +151,22 @@ impl Hours {
             let (chance, false_a_day) = worth.of(basis.bits);
             Score { chance, false_a_day, why: Why::Hours(basis) }
         };
-        windows.iter().map(score).collect()
+        let mut scores: Vec<Score> = windows.iter().map(score).collect();
+        let mut all: Vec<f64> = scores.iter().filter_map(Score::bits_of_hours).collect();
+        all.sort_by(f64::total_cmp);
+        for score in &mut scores {
+            let Why::Hours(basis) = &mut score.why else { continue };
+            let least = basis.bits - COMMON_BITS;
+            let as_odd = all.len() - all.partition_point(|bits| *bits < least);
+            let by_chance = worth.of(least.max(0.0)).0 * all.len() as f64;
+            if as_odd >= COMMON_MIN && as_odd as f64 >= COMMON_CHANGE * by_chance {
+                (basis.bits, score.chance, score.false_a_day) = (0.0, 1.0, f64::INFINITY);
+            }
+        }
+        scores
     }
 
-    fn teach(&mut self, window: &Observed, start: i64, chance: f64) {
+    fn teach(&mut self, window: &Observed, start: i64, is_odd: bool) {
         let owner = self.owners.entry(window.owner).or_default();
         let (is_new, today) = (owner.rows == 0, day(start));
         if is_new || day(owner.last) != today {
@@ -154,12 +174,12 @@ impl Hours {
         }
         (owner.weeks, owner.last) = (owner.weeks_at(start), start);
         owner.rows += window.rows.max(1);
-        if chance < ODD && owner.odd_day != today {
+        if is_odd && owner.odd_day != today {
             let goes_on = today - owner.odd_day <= 2 * HALF_LIFE as i64;
             owner.odd_days = if goes_on { owner.odd_days.saturating_add(1) } else { 1 };
             owner.odd_day = today;
         }
-        if chance >= ODD || owner.odd_days >= ODD_DAYS {
+        if !is_odd || owner.odd_days >= ODD_DAYS {
             owner.weeks[hour(start)] |= 1;
             self.all.add(start);
             self.peers.entry(window.peers).or_default().add(start);
@@ -242,17 +262,30 @@ impl Hours {
     }
 }
 
+impl Score {
+    fn bits_of_hours(&self) -> Option<f64> {
+        match self.why {
+            Why::Hours(basis) => Some(basis.bits),
+            Why::Learning { .. } | Why::Rate(_) | Why::New(_) | Why::Rare(_) => None,
+        }
+    }
+}
+
 impl Owner {
     fn judge(&self, prior: &[f64; HOURS], start: i64) -> Basis {
         let weeks = self.weeks_at(start);
-        let worth: [f64; WEEKS as usize] = std::array::from_fn(|age| decay(age as i64 * 7 * MICROS_PER_DAY, HALF_LIFE));
-        let had = |weeks: u8| (0..WEEKS as usize).filter(|age| weeks >> age & 1 == 1).map(|age| worth[age]).sum();
-        let hours = weeks.map(had);
+        let now = hour(start);
+        // each counts from this hour, and as often: of the hours before it in the week that is the present week's, of this hour and those behind it
+        // the last week's
+        let worth: [f64; WEEKS as usize - 1] =
+            std::array::from_fn(|age| decay(age as i64 * 7 * MICROS_PER_DAY, HALF_LIFE));
+        let had = |weeks: u8| (0..worth.len()).filter(|age| weeks >> age & 1 == 1).map(|age| worth[age]).sum();
+        let hours: [f64; HOURS] = std::array::from_fn(|hour| had(weeks[hour] >> u8::from(hour >= now)));
         let of_time = |hour: usize| (hour % 24..HOURS).step_by(24).map(|hour| hours[hour]).sum::<f64>();
         let days = shares(&std::array::from_fn(|hour| of_time(hour) / 7.0), prior, PEERS_PRIOR);
         let shares = shares(&hours, &days, DAYS_PRIOR);
         let shares = shares.map(|share| (1.0 - AT_ANY_HOUR) * share + AT_ANY_HOUR / HOURS as f64);
-        let hour = hour(start);
+        let hour = now;
         // equal shares may differ in their last digit
         let least = shares[hour] * (1.0 + 1e-9);
         let chance: f64 = shares.iter().filter(|share| **share <= least).sum();
