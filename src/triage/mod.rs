@@ -611,7 +611,7 @@ mod tests {
         assert_eq!(told.iter().map(|found| found.assumed_by.len()).collect::<Vec<_>>(), [1]);
         let bytes = triage.snapshot();
         triage.restore(&bytes).unwrap();
-        triage.watch(&[assumed.clone()]);
+        triage.watch(std::slice::from_ref(&assumed));
         assert_eq!((triage.settle(Vec::new(), Timestamp(0)), triage.untold()), (vec![], vec![]), "once");
         // and at the end of a run at the latest
         let mut triage = Triage::new(Suppressions::default(), Vec::new());
