@@ -20,7 +20,7 @@ use crate::memory::Memory;
 use crate::rule::{Confidence, Severity};
 use crate::table::Batch;
 use crate::time::Timestamp;
-use assumed::Assumed;
+use assumed::{Assumed, Span};
 use canary::{Canaries, Heard};
 use feedback::{Feedback, Verdict};
 use prioritize::{Asset, History, Watched};
@@ -35,6 +35,8 @@ pub struct Triage {
     feedback: Feedback,
     watched: Watched,
     assumed: Assumed,
+    /// When roles were assumed of which is told since what was settled last.
+    begun: Option<Span>,
     open: BTreeMap<FindingId, Open>,
     forgotten: u64,
     opened: BTreeMap<Severity, u64>,
@@ -43,8 +45,15 @@ pub struct Triage {
 
 struct Open {
     finding: Finding,
-    /// Count and severity when it was last given out.
-    told: Option<(u64, Severity)>,
+    told: Option<Told>,
+}
+
+/// What a finding said when it was last given out, of what changes.
+#[derive(Clone, PartialEq)]
+struct Told {
+    count: u64,
+    severity: Severity,
+    assumed_by: Vec<String>,
 }
 
 impl Triage {
@@ -56,7 +65,19 @@ impl Triage {
         let (watched, assumed) = (Watched::default(), Assumed::default());
         let (open, opened) = (BTreeMap::new(), BTreeMap::new());
         let (canaries, feedback, memory) = (Canaries::default(), Feedback::default(), Memory::default());
-        Triage { suppressions, canaries, assets, feedback, watched, assumed, open, forgotten: 0, opened, memory }
+        Triage {
+            suppressions,
+            canaries,
+            assets,
+            feedback,
+            watched,
+            assumed,
+            begun: None,
+            open,
+            forgotten: 0,
+            opened,
+            memory,
+        }
     }
 
     /// The same with canaries.
@@ -106,7 +127,9 @@ impl Triage {
     pub fn watch(&mut self, batches: &[Batch]) {
         for batch in batches {
             self.watched.note(batch);
-            self.assumed.note(batch);
+            let begun = self.assumed.note(batch);
+            let both = self.begun.zip(begun).map(|(before, now)| (before.0.min(now.0), before.1.max(now.1)));
+            self.begun = both.or(begun).or(self.begun);
         }
         if self.assumed.is_full() {
             let found = self.open.values().map(|open| &open.finding);
@@ -117,7 +140,8 @@ impl Triage {
         }
     }
 
-    /// Takes matches in; gives the findings that are new, twice as large as when last given, or more severe.
+    /// Takes matches in; gives the findings that are new, twice as large as when last given, more severe, or by sessions of which it is
+    /// told only now who began them.
     pub fn settle(&mut self, found: Vec<Finding>, now: Timestamp) -> Vec<Finding> {
         let mut touched = BTreeSet::new();
         for mut finding in found {
@@ -133,7 +157,11 @@ impl Triage {
                 }
             }
         }
-        touched.retain(|id| self.open[id].is_worth_telling());
+        if let Some(begun) = self.begun.take() {
+            let may_tell = |open: &&Open| Assumed::may_tell_of(&open.finding, begun);
+            touched.extend(self.open.values().filter(may_tell).map(|open| open.finding.id));
+        }
+        touched.retain(|id| self.is_worth_telling(&self.open[id]));
         let told = self.tell(&touched);
         self.forget();
         told
@@ -142,9 +170,22 @@ impl Triage {
     /// The findings that have changed since they were last given, however little: for the end of a run, so that what was
     /// told last is what [`Triage::findings`] says.
     pub fn untold(&mut self) -> Vec<Finding> {
-        let changed =
-            self.open.values().filter(|open| open.told != Some(open.now())).map(|open| open.finding.id).collect();
+        let is_untold = |open: &&Open| open.told.as_ref() != Some(&self.now(&open.finding));
+        let changed = self.open.values().filter(is_untold).map(|open| open.finding.id).collect();
         self.tell(&changed)
+    }
+
+    /// What is said of a finding now, of what changes.
+    fn now(&self, finding: &Finding) -> Told {
+        Told { count: finding.count, severity: finding.severity, assumed_by: self.assumed.by(finding) }
+    }
+
+    fn is_worth_telling(&self, open: &Open) -> bool {
+        let now = self.now(&open.finding);
+        open.told.as_ref().is_none_or(|told| {
+            let is_named_now = now.assumed_by.iter().any(|by| !told.assumed_by.contains(by));
+            now.count >= told.count.saturating_mul(2) || now.severity > told.severity || is_named_now
+        })
     }
 
     fn tell(&mut self, ids: &BTreeSet<FindingId>) -> Vec<Finding> {
@@ -154,7 +195,8 @@ impl Triage {
             if open.told.is_none() {
                 *self.opened.entry(finding.severity).or_default() += 1;
             }
-            open.told = Some(open.now());
+            let (count, severity, assumed_by) = (finding.count, finding.severity, finding.assumed_by.clone());
+            open.told = Some(Told { count, severity, assumed_by });
         }
         told
     }
@@ -291,22 +333,12 @@ impl Triage {
         let ids: Vec<FindingId> = found.iter().map(|finding| finding.id).collect();
         self.settle(found, now);
         for id in ids {
-            if let Some(open) = self.open.get_mut(&id) {
-                open.told = Some(open.now());
+            let now = self.open.get(&id).map(|open| self.now(&open.finding));
+            if let (Some(open), Some(now)) = (self.open.get_mut(&id), now) {
+                open.told = Some(now);
             }
         }
         self.opened.clear();
-    }
-}
-
-impl Open {
-    fn now(&self) -> (u64, Severity) {
-        (self.finding.count, self.finding.severity)
-    }
-
-    fn is_worth_telling(&self) -> bool {
-        let (count, severity) = self.now();
-        self.told.is_none_or(|(told, before)| count >= told.saturating_mul(2) || severity > before)
     }
 }
 
@@ -362,6 +394,9 @@ struct SavedFinding {
     remedy: String,
     evidence: Vec<(String, String)>,
     told: Option<(u64, String)>,
+    /// Who was said to have assumed the role, when it was told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    told_by: Vec<String>,
 }
 
 impl From<&Open> for SavedFinding {
@@ -387,7 +422,8 @@ impl From<&Open> for SavedFinding {
             tags: finding.tags,
             remedy: finding.remedy,
             evidence: finding.evidence,
-            told: open.told.map(|(count, severity)| (count, severity.to_string())),
+            told: open.told.as_ref().map(|told| (told.count, told.severity.to_string())),
+            told_by: open.told.as_ref().map_or_else(Vec::new, |told| told.assumed_by.clone()),
         }
     }
 }
@@ -398,7 +434,7 @@ impl TryFrom<SavedFinding> for Open {
     fn try_from(saved: SavedFinding) -> anyhow::Result<Open> {
         let severity = |text: &str| text.parse::<Severity>().map_err(anyhow::Error::msg);
         let told = match saved.told {
-            Some((count, text)) => Some((count, severity(&text)?)),
+            Some((count, text)) => Some(Told { count, severity: severity(&text)?, assumed_by: saved.told_by }),
             None => None,
         };
         let finding = Finding {
@@ -536,6 +572,34 @@ mod tests {
         let mut again = Triage::new(Suppressions::default(), Vec::new());
         again.restore(&triage.snapshot()).unwrap();
         assert_eq!(again.findings(), told);
+    }
+
+    #[test]
+    fn who_assumed_a_role_is_told_when_that_comes_late_too() {
+        use crate::detect::tests::{batch, changed, event};
+        let answer =
+            serde_json::json!({ "assumedRoleUser": { "arn": "arn:aws:sts::111122223333:assumed-role/ops/s1" } });
+        let assumed = batch(&[changed(event("AssumeRole", "e1"), serde_json::json!({ "responseElements": answer }))]);
+        let of = |role: &str| {
+            let time = Timestamp::parse("2024-08-01T12:00:00Z").unwrap();
+            let mut found = one_match("cloudtrail/x", &format!("arn:aws:iam::111122223333:role/{role}"), time, "e2");
+            found.sessions = vec!["s1".into()];
+            found
+        };
+        let mut triage = triage();
+        assert_eq!(triage.settle(vec![of("ops"), of("other")], Timestamp(0)).len(), 2);
+        triage.watch(std::slice::from_ref(&assumed));
+        let told = triage.settle(Vec::new(), Timestamp(0));
+        assert_eq!(told.iter().map(|found| found.assumed_by.len()).collect::<Vec<_>>(), [1]);
+        let bytes = triage.snapshot();
+        triage.restore(&bytes).unwrap();
+        triage.watch(std::slice::from_ref(&assumed));
+        assert_eq!((triage.settle(Vec::new(), Timestamp(0)), triage.untold()), (vec![], vec![]), "once");
+        // and at the end of a run at the latest
+        let mut triage = Triage::new(Suppressions::default(), Vec::new());
+        triage.settle(vec![of("ops")], Timestamp(0));
+        triage.watch(&[assumed]);
+        assert_eq!(triage.untold().len(), 1);
     }
 
     fn suppressing(conditions: &str) -> Triage {
