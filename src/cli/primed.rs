@@ -19,6 +19,7 @@ use crate::sql::{self, replay};
 use crate::table::Table;
 use crate::time::Timestamp;
 use crate::triage::Triage;
+use crate::triage::assumed::Assumed;
 
 /// Has the rules that ask what is new, and whose ids are among `anew`, look at the archived days that matter to them. Says on
 /// standard error how much that was. What goes wrong is logged: the rules then learn from now on, and their ids are given. When stopped
@@ -108,7 +109,7 @@ pub fn know_open_windows(
     learner.keep_to(detector.memory());
     learner.follow(follows);
     let replayed = archived(archive, now, |table| learner.days_open(table))
-        .and_then(|tables| replayed(&mut learner, archive, &tables, now, stop, &mut |_, _| {}));
+        .and_then(|tables| replayed(&mut learner, archive, &tables, &[], now, stop, &mut |_, _| {}));
     match replayed {
         _ if stop.is_cancelled() => detector.do_not_keep(ids),
         Ok(Some(Replayed { rows: 0, .. })) => {}
@@ -170,7 +171,8 @@ pub fn know_what_is_usual(
         learner.ask_what_is_usual().filter(|asks| std::ptr::eq(asks.table, table)).map(|asks| asks.days).max()
     };
     let replayed = archived(archive, now, back).and_then(|tables| {
-        replayed(&mut learner, archive, &tables, now, stop, &mut |batches, found| {
+        let also: &[&str] = if triage.is_some() { &Assumed::COLUMNS } else { &[] };
+        replayed(&mut learner, archive, &tables, also, now, stop, &mut |batches, found| {
             if let Some(triage) = triage.as_mut() {
                 triage.watch(batches);
                 triage.settle_again(found, now);

@@ -18,6 +18,7 @@ use crate::pipeline::summary::{Rebuilt, counted};
 use crate::rule::Rule;
 use crate::time::{Timestamp, day_text};
 use crate::triage::Triage;
+use crate::triage::assumed::Assumed;
 
 /// Where to look, and for whom.
 pub struct Back {
@@ -70,7 +71,8 @@ impl Back {
         }
         let now = Timestamp::now();
         let replayed = replayed::archived(&self.archive, now, |table| learner.days_open(table)).and_then(|tables| {
-            replayed::replayed(&mut learner, &self.archive, &tables, now, &self.stop, &mut |batches, found| {
+            let also: &[&str] = if unknown.findings { &Assumed::COLUMNS } else { &[] };
+            replayed::replayed(&mut learner, &self.archive, &tables, also, now, &self.stop, &mut |batches, found| {
                 if unknown.findings {
                     triage.watch(batches);
                     triage.settle_again(found, now);

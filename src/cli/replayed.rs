@@ -59,7 +59,7 @@ pub struct Replayed {
 }
 
 /// Takes a detector through these days, in their order, and `tell`s what it found in which batches, or when windows left; `None` where
-/// that takes longer than [`LOOK_MAX`] or is stopped.
+/// that takes longer than [`LOOK_MAX`] or is stopped. The batches have the columns that rules read, and those of `also`.
 ///
 /// # Errors
 /// When the archive cannot be read.
@@ -67,6 +67,7 @@ pub fn replayed(
     learner: &mut Detector,
     archive: &Path,
     tables: &[(&'static Table, Days)],
+    also: &[&str],
     now: Timestamp,
     stop: &CancellationToken,
     tell: &mut dyn FnMut(&[Batch], Vec<Finding>),
@@ -83,7 +84,8 @@ pub fn replayed(
             let [start, end] = [day, day + 1].map(|day| Timestamp(i64::from(day) * MICROS_PER_DAY));
             let touched = if day + DAYS_KEPT < newest_day { start } else { now.min(end) };
             for (table, _) in tables.iter().filter(|(_, days)| days.contains(&day)) {
-                let columns = learner.columns(table);
+                let mut columns = learner.columns(table);
+                columns.extend(also.iter().map(|name| (*name).to_owned()));
                 let batches = replay::batches(&session, table, &columns, (Some(day), Some(day))).await?;
                 let mut batches = std::pin::pin!(batches);
                 while let Some(batch) = batches.next().await {

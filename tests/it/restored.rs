@@ -232,3 +232,34 @@ fn findings_that_cannot_be_read_are_found_again() {
         "{said}"
     );
 }
+
+#[test]
+fn who_assumed_a_role_is_known_from_the_archive_again() {
+    let folder = tempfile::tempdir().unwrap();
+    rules(folder.path(), &[("each", EACH)]);
+    let session = "arn:aws:sts::111122223333:assumed-role/ops/s1";
+    let event = |name: &str, minutes_before: i64, who: Value, answer: Value| {
+        json!({
+            "eventVersion": "1.08", "eventID": name, "eventTime": Timestamp(noon() - minutes_before * 60_000_000).to_string(),
+            "eventSource": "s3.amazonaws.com", "eventName": name, "awsRegion": "us-east-1", "eventType": "AwsApiCall",
+            "sourceIPAddress": "198.51.100.7", "userAgent": "x", "recipientAccountId": "111122223333",
+            "userIdentity": who, "responseElements": answer,
+        })
+    };
+    let eve = json!({ "type": "IAMUser", "arn": "arn:aws:iam::111122223333:user/eve", "accountId": "111122223333" });
+    let issuer = json!({ "type": "Role", "arn": "arn:aws:iam::111122223333:role/ops" });
+    let role = json!({
+        "type": "AssumedRole", "arn": session, "principalId": "AROAEXAMPLE:s1", "sessionContext": { "sessionIssuer": issuer },
+    });
+    let answer = json!({ "assumedRoleUser": { "arn": session, "assumedRoleId": "AROAEXAMPLE:s1" } });
+    let events = [event("AssumeRole", 9, eve, answer), event("PutObject", 3, role, Value::Null)];
+    fs::create_dir_all(folder.path().join("logs")).unwrap();
+    fs::write(folder.path().join("logs/1.json"), json!({ "Records": events }).to_string()).unwrap();
+    let by = |found: &[Value]| found.iter().map(|finding| finding["assumed_by"].clone()).collect::<Vec<_>>();
+    let eve = [json!(["arn:aws:iam::111122223333:user/eve"])];
+    assert_eq!(by(&run(folder.path()).0), eve);
+    edit(folder.path(), |commit| commit.triage = b"{}".to_vec());
+    let (found, _, said) = run(folder.path());
+    assert!(said.contains("rebuilt from 2 archived rows"), "{said}");
+    assert_eq!(by(&found), eve, "the rule reads nothing of it");
+}
