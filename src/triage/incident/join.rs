@@ -8,8 +8,8 @@ use crate::time::{MICROS_PER_HOUR, Timestamp};
 
 /// Microseconds without evidence after which what shares an entity no longer belongs together.
 pub const IDLE_MICROS: i64 = 2 * MICROS_PER_HOUR;
-/// The same where who acts was acted on before (a role assumed or opened, a user made or given a key), and for access keys:
-/// what was made is used later.
+/// The same where who acts was acted on before (a role assumed or opened, a user made or given a key), or was assumed by who acted
+/// before, and for access keys: what was made is used later.
 pub const IDENTITY_MICROS: i64 = 24 * MICROS_PER_HOUR;
 /// With more principals or more addresses than this an entity is a hub (a role of everybody's, a scanned host) and joins
 /// nothing. What is acted on does not count: that is how far an attack went.
@@ -151,6 +151,8 @@ fn stretches_of(nodes: &[Node], entity: &Entity, members: &[(usize, Part)]) -> V
     let mut open: Option<(i64, usize)> = None;
     // of those that acted on the entity, or made the key: several, since they need not be joined to each other
     let mut granted: Vec<(i64, usize)> = Vec::new();
+    // what the entity did itself, one of each that are joined: roles that it assumed then may act later
+    let mut own: Vec<(i64, usize)> = Vec::new();
     for (index, &(place, part)) in evidence.iter().enumerate() {
         let (first, last) = (nodes[place].first_seen.0, nodes[place].last_seen.0);
         if let Some((end, with)) = open
@@ -164,8 +166,19 @@ fn stretches_of(nodes: &[Node], entity: &Entity, members: &[(usize, Part)]) -> V
             // they are one now, which the one that lasts longest stands for
             granted = granted.into_iter().max().into_iter().collect();
         }
+        if part == Part::Assumed {
+            own.retain(|(end, _)| first <= end.saturating_add(IDENTITY_MICROS));
+            own.iter().for_each(|&(_, with)| joined.join(index, with));
+            own = own.into_iter().max().into_iter().collect();
+        }
         if matches!(part, Part::ActedOn | Part::Either) && is_identity {
             granted.push((last, index));
+        }
+        if part == Part::Acts && is_identity {
+            match own.last_mut() {
+                Some(before) if first <= before.0.saturating_add(IDLE_MICROS) => *before = (*before).max((last, index)),
+                Some(_) | None => own.push((last, index)),
+            }
         }
         if open.is_none_or(|(end, _)| last > end) {
             open = Some((last, index));
@@ -270,6 +283,17 @@ mod tests {
         check(&[(0, 0, "admin #x"), (300, 300, "eve >admin")], &[&[0], &[1]]);
         check(&[(0, 0, "eve >admin"), (300, 300, "bob >admin")], &[&[0], &[1]]);
         check(&[(0, 0, "eve ~a"), (300, 300, "bob @a")], &[&[0], &[1]]);
+    }
+
+    #[test]
+    fn what_a_role_does_belongs_to_the_acts_of_who_assumed_it_for_a_day() {
+        check(&[(0, 0, "eve #x"), (1440, 1440, "admin <eve")], &[&[0, 1]]);
+        check(&[(0, 0, "eve #x"), (1441, 1441, "admin <eve")], &[&[0], &[1]]);
+        // acts hours apart: the role may have been assumed in either
+        check(&[(0, 0, "eve #x"), (60, 60, "eve #y"), (400, 400, "eve #z"), (900, 900, "admin <eve")], &[&[0, 1, 2, 3]]);
+        // but not to what is done later, nor do two roles' acts hold each other for longer than others
+        check(&[(0, 0, "admin <eve"), (300, 300, "eve #x")], &[&[0], &[1]]);
+        check(&[(0, 0, "admin <eve"), (300, 300, "ops <eve")], &[&[0], &[1]]);
     }
 
     #[test]
