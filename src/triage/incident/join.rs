@@ -1,6 +1,7 @@
 //! Findings with their entities → which of them belong together.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Range;
 
 use super::entity::{Entity, Part};
 use crate::finding::FindingId;
@@ -69,19 +70,24 @@ fn groups_from(nodes: &[Node], joins_from: f64) -> Vec<Vec<usize>> {
         node.links.iter().for_each(|(entity, part)| of_entity.entry(entity).or_default().push((place, *part)));
     }
     let mut joined = Joined::new(nodes.len());
-    let mut stretches: BTreeMap<&Entity, Vec<Stretch>> = BTreeMap::new();
+    let mut of_evidence: BTreeMap<&Entity, (Vec<Stretch>, Spans)> = BTreeMap::new();
     for (&entity, members) in &of_entity {
-        for stretch in stretches_of(nodes, entity, members) {
-            let shared = stretch.shared(nodes, entity, members);
-            if shared.is_hub() || weight(shared.principals) < joins_from {
-                continue;
-            }
+        let noise = members.iter().map(|(place, _)| *place).filter(|place| !nodes[*place].is_evidence).collect();
+        let noise = Noise::of(nodes, noise);
+        let mut joining = stretches_of(nodes, entity, members);
+        joining.retain(|stretch| {
+            let shared = stretch.shared(nodes, entity, &noise);
+            !shared.is_hub() && weight(shared.principals) >= joins_from
+        });
+        for stretch in &joining {
             stretch.places.windows(2).for_each(|pair| joined.join(pair[0], pair[1]));
-            stretches.entry(entity).or_default().push(stretch);
         }
+        let spans = Spans::of(joining.iter().map(|stretch| (stretch.first_seen.0, stretch.last_seen.0)));
+        of_evidence.insert(entity, (joining, spans));
     }
     for (place, node) in nodes.iter().enumerate().filter(|(_, node)| !node.is_evidence) {
-        let near = node.links.iter().filter_map(|(entity, _)| stretches.get(entity)).flatten();
+        let of = node.links.iter().filter_map(|(entity, _)| of_evidence.get(entity));
+        let near = of.flat_map(|(stretches, spans)| &stretches[spans.near(node.first_seen.0, node.last_seen.0)]);
         let nearest = near.map(|stretch| (stretch.gap(node), stretch.places[0])).min();
         if let Some((_, with)) = nearest.filter(|(gap, _)| *gap <= IDLE_MICROS) {
             let root = joined.root(with);
@@ -93,6 +99,45 @@ fn groups_from(nodes: &[Node], joins_from: f64) -> Vec<Vec<usize>> {
         groups.entry(joined.root(place)).or_default().push(place);
     }
     groups.into_values().filter(|group| group.iter().any(|&place| nodes[place].is_evidence)).collect()
+}
+
+/// Spans of time in the order of their beginnings: those near another are found without a look at all of them.
+struct Spans {
+    firsts: Vec<i64>,
+    /// The latest end up to each.
+    lasts: Vec<i64>,
+}
+
+impl Spans {
+    fn of(spans: impl Iterator<Item = (i64, i64)>) -> Spans {
+        let mut latest = i64::MIN;
+        let until = |(first, last): (i64, i64)| {
+            latest = latest.max(last);
+            (first, latest)
+        };
+        let (firsts, lasts) = spans.map(until).unzip();
+        Spans { firsts, lasts }
+    }
+
+    /// Places among which are all that are [`IDLE_MICROS`] from a span, or less; few others where spans are short.
+    fn near(&self, first: i64, last: i64) -> Range<usize> {
+        let to = self.firsts.partition_point(|begins| *begins <= last.saturating_add(IDLE_MICROS));
+        let from = self.lasts.partition_point(|ends| *ends < first.saturating_sub(IDLE_MICROS));
+        from.min(to)..to
+    }
+}
+
+/// The noise on one entity.
+struct Noise {
+    places: Vec<usize>,
+    spans: Spans,
+}
+
+impl Noise {
+    fn of(nodes: &[Node], places: Vec<usize>) -> Noise {
+        let spans = Spans::of(places.iter().map(|place| (nodes[*place].first_seen.0, nodes[*place].last_seen.0)));
+        Noise { places, spans }
+    }
 }
 
 /// Evidence on one entity that belongs together.
@@ -112,13 +157,11 @@ impl Stretch {
     }
 
     /// Who and what goes with the entity. Noise tells of hubs too.
-    fn shared(&self, nodes: &[Node], entity: &Entity, members: &[(usize, Part)]) -> Shared {
+    fn shared(&self, nodes: &[Node], entity: &Entity, noise: &Noise) -> Shared {
         let (mut principals, mut addresses) = (BTreeSet::new(), BTreeSet::new());
-        let here = |place: usize| match nodes[place].is_evidence {
-            true => self.places.binary_search(&place).is_ok(),
-            false => self.gap(&nodes[place]) <= IDLE_MICROS,
-        };
-        for &(place, _) in members.iter().filter(|(place, _)| here(*place)) {
+        let near = &noise.places[noise.spans.near(self.first_seen.0, self.last_seen.0)];
+        let near = near.iter().filter(|place| self.gap(&nodes[**place]) <= IDLE_MICROS);
+        for &place in self.places.iter().chain(near) {
             let node = &nodes[place];
             principals.extend(node.actors().into_iter().filter(|actor| *actor != entity));
             let addresses_of = node.links.iter().map(|(other, _)| other).filter(|other| *other != entity);
@@ -290,7 +333,10 @@ mod tests {
         check(&[(0, 0, "eve #x"), (1440, 1440, "admin <eve")], &[&[0, 1]]);
         check(&[(0, 0, "eve #x"), (1441, 1441, "admin <eve")], &[&[0], &[1]]);
         // acts hours apart: the role may have been assumed in either
-        check(&[(0, 0, "eve #x"), (60, 60, "eve #y"), (400, 400, "eve #z"), (900, 900, "admin <eve")], &[&[0, 1, 2, 3]]);
+        check(
+            &[(0, 0, "eve #x"), (60, 60, "eve #y"), (400, 400, "eve #z"), (900, 900, "admin <eve")],
+            &[&[0, 1, 2, 3]],
+        );
         // but not to what is done later, nor do two roles' acts hold each other for longer than others
         check(&[(0, 0, "admin <eve"), (300, 300, "eve #x")], &[&[0], &[1]]);
         check(&[(0, 0, "admin <eve"), (300, 300, "ops <eve")], &[&[0], &[1]]);
@@ -362,6 +408,18 @@ mod tests {
         let names: Vec<String> = (0..50).map(|n| format!("eve #bucket{n}")).collect();
         let lines: Vec<_> = names.iter().map(|what| (0, 0, &**what)).collect();
         assert_eq!(groups(&nodes(&lines)).len(), 1);
+    }
+
+    #[test]
+    fn of_many_stretches_those_near_are_looked_at() {
+        let spans = Spans::of((0..10_000).map(|n| (n * 180 * MINUTE, n * 180 * MINUTE)));
+        assert_eq!(spans.near(900 * MINUTE, 900 * MINUTE), 5..6);
+        assert_eq!(spans.near(910 * MINUTE, 1_000 * MINUTE), 5..7);
+        assert_eq!(spans.near(-900 * MINUTE, -800 * MINUTE), 0..0);
+        // one that lasts is near to all that come while it does
+        let spans = Spans::of([(0, 5_000), (1, 1), (2_000, 2_000)].map(|(a, b)| (a * MINUTE, b * MINUTE)).into_iter());
+        assert_eq!(spans.near(1_000 * MINUTE, 1_000 * MINUTE), 0..2);
+        assert_eq!(spans.near(9_000 * MINUTE, 9_000 * MINUTE), 3..3);
     }
 
     #[test]
