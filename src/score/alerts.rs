@@ -91,7 +91,7 @@ struct Entity {
 
 impl Cell for Entity {
     fn worth(&self, hour: u64) -> f32 {
-        self.hours / (1 + hour.saturating_sub(self.hour)) as f32
+        self.hours / (1.0 + hour.saturating_sub(self.hour) as f32)
     }
 }
 

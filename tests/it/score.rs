@@ -244,4 +244,10 @@ fn what_is_too_short_to_be_scored_and_what_is_out_of_order_is_said() {
     let output = weir(&["score", "edges", "e.csv"], folder.path());
     let why = "weir: e.csv: 1 of 4 edges have an earlier tick than the one before: they are scored as of the latest\n";
     assert_eq!((code(&output), text(&output.stderr).as_str()), (0, why));
+
+    let alerts = "id,time,name\n1,1700000000,x\n2,1700000001000,x\n3,1700000002,x\n4,1700000003,x\n";
+    fs::write(folder.path().join("a.csv"), alerts).unwrap();
+    let output = weir(&["score", "alerts", "a.csv"], folder.path());
+    let why = "weir: a.csv: 2 of 4 alerts have an earlier time than one before them: they are taken as of the latest\n";
+    assert_eq!((code(&output), text(&output.stderr).as_str()), (0, why));
 }

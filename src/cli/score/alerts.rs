@@ -29,7 +29,8 @@ pub fn run(flags: &InOut) -> Result<ExitCode, Failure> {
     let writing = || format!("writing {}", flags.output.display());
     out.write_record(["id", "incident", "priority"]).with_context(writing).or_output()?;
     let mut scorer = Scorer::new();
-    let (mut alerts, mut bad) = (0u64, 0u64);
+    let (mut alerts, mut bad, mut early) = (0u64, 0u64, 0u64);
+    let mut latest = f64::NEG_INFINITY;
     let (mut code, mut record) = (ExitCode::SUCCESS, csv::ByteRecord::new());
     loop {
         // somebody may be waiting for the answer to the last one
@@ -49,6 +50,8 @@ pub fn run(flags: &InOut) -> Result<ExitCode, Failure> {
         let field = |at: usize| fields.get(at).map(String::as_str);
         let (id, incident, priority) = match columns.alert(field) {
             Ok((id, alert)) => {
+                early += u64::from(alert.time < latest);
+                latest = latest.max(alert.time);
                 let (incident, priority) = scorer.alert(&alert);
                 (id, incident.0, priority)
             }
@@ -65,6 +68,11 @@ pub fn run(flags: &InOut) -> Result<ExitCode, Failure> {
     out.flush().with_context(writing).or_output()?;
     if bad > 0 {
         output::say(format_args!("weir: {bad} of {alerts} alerts could not be read: they are in no incident"));
+    }
+    if early > 0 {
+        output::say(format_args!(
+            "weir: {name}: {early} of {alerts} alerts have an earlier time than one before them: they are taken as of the latest"
+        ));
     }
     Ok(code)
 }

@@ -42,7 +42,7 @@ pub(super) struct Habit {
 
 impl Cell for Habit {
     fn worth(&self, hour: u64) -> f32 {
-        (self.hours as f32 + 0.1) / (1 + hour.saturating_sub(self.hour)) as f32
+        (self.hours as f32 + 0.1) / (1.0 + hour.saturating_sub(self.hour) as f32)
     }
 }
 

@@ -192,6 +192,18 @@ fn times_that_fall_or_are_the_same_are_taken() {
 }
 
 #[test]
+fn a_time_in_the_far_future_makes_room_as_any_other() {
+    let mut scorer = Scorer::new();
+    for n in 0..100_000u32 {
+        let (host, short) = (format!("h{n}"), format!("k{n}"));
+        let time = if n < 80_000 { 0.0 } else { 1e30 };
+        let (_, priority) = scorer.alert(&Alert { time, name: "x", ip: &host, host: &host, short: &short });
+        assert!(priority.is_finite());
+    }
+    assert!(scorer.on_host.len() <= 8 << 13);
+}
+
+#[test]
 fn columns_are_found_by_name() {
     let header = ["\u{feff}Name", "short", "extra", "time", "id"];
     let columns = Columns::find(header.into_iter()).unwrap();
