@@ -245,14 +245,18 @@ impl Hours {
 impl Owner {
     fn judge(&self, prior: &[f64; HOURS], start: i64) -> Basis {
         let weeks = self.weeks_at(start);
-        let worth: [f64; WEEKS as usize] = std::array::from_fn(|age| decay(age as i64 * 7 * MICROS_PER_DAY, HALF_LIFE));
-        let had = |weeks: u8| (0..WEEKS as usize).filter(|age| weeks >> age & 1 == 1).map(|age| worth[age]).sum();
-        let hours = weeks.map(had);
+        let now = hour(start);
+        // each counts from this hour, and as often: of the hours before it in the week that is the present week's, of this hour and those behind it
+        // the last week's
+        let worth: [f64; WEEKS as usize - 1] =
+            std::array::from_fn(|age| decay(age as i64 * 7 * MICROS_PER_DAY, HALF_LIFE));
+        let had = |weeks: u8| (0..worth.len()).filter(|age| weeks >> age & 1 == 1).map(|age| worth[age]).sum();
+        let hours: [f64; HOURS] = std::array::from_fn(|hour| had(weeks[hour] >> u8::from(hour >= now)));
         let of_time = |hour: usize| (hour % 24..HOURS).step_by(24).map(|hour| hours[hour]).sum::<f64>();
         let days = shares(&std::array::from_fn(|hour| of_time(hour) / 7.0), prior, PEERS_PRIOR);
         let shares = shares(&hours, &days, DAYS_PRIOR);
         let shares = shares.map(|share| (1.0 - AT_ANY_HOUR) * share + AT_ANY_HOUR / HOURS as f64);
-        let hour = hour(start);
+        let hour = now;
         // equal shares may differ in their last digit
         let least = shares[hour] * (1.0 + 1e-9);
         let chance: f64 = shares.iter().filter(|share| **share <= least).sum();

@@ -1,6 +1,6 @@
 //! Scores on ordinary traffic that is made here, and on what is not ordinary.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use crate::time::MICROS_PER_SECOND;
@@ -277,6 +277,29 @@ fn ordinary_hours_are_odd_as_often_as_they_say() {
     let mut to = Writer::default();
     model.write(&mut to);
     assert_eq!(Model::read(&mut Reader(&to.0)), Some(model));
+}
+
+/// The bits of an hour at which all have always been there, by the day of the week.
+#[test]
+fn a_habit_is_as_usual_on_every_day_of_the_week() {
+    let (mut model, mut of_day) = (Model::default(), BTreeMap::new());
+    for hour in 0..12 * 168 {
+        let day = hour / 24 % 7;
+        // 1970 began on a Thursday
+        if [2, 3].contains(&day) || !(9..17).contains(&(hour % 24)) {
+            continue;
+        }
+        let windows: Vec<_> =
+            (0..20).map(|owner| Observed { owner, peers: 0, value: 0, amount: 0.0, rows: 1 }).collect();
+        let scores = model.close(AT_HOURS, hour * 6 * PANE, &windows);
+        if let Why::Hours(hours::Basis { bits, .. }) = scores[0].why
+            && hour % 24 == 12
+        {
+            of_day.insert(day, bits);
+        }
+    }
+    assert_eq!(of_day.len(), 5);
+    assert!(of_day.values().all(|bits| *bits < 0.9), "{of_day:?}");
 }
 
 /// The days on which one of the day, who is there by night from the sixth week on, is told, of three weeks.
