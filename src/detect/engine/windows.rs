@@ -13,6 +13,7 @@ use crate::detect::quarantine::{self, failed, halves};
 use crate::detect::window::fire::{self, Items};
 use crate::detect::window::gather::Selected;
 use crate::detect::window::plan::Window;
+use crate::detect::window::score::What;
 use crate::detect::window::state::{Added, Key};
 use crate::finding::Finding;
 use crate::time::{MICROS_PER_DAY, MICROS_PER_SECOND, Timestamp};
@@ -135,7 +136,15 @@ impl Detector {
             None => windows.windows(plan, false, groups),
         };
         // nothing happens to those that are not scored
-        let foreseen = plan.foresee(&windows.model, &mut found);
+        let mut foreseen = plan.foresee(&windows.model, &mut found);
+        if let Some(scored) = plan.scored.filter(|scored| scored.what == What::Hours)
+            && let Some(pane) = windows.foreseen
+            && found.iter().any(|window| window.score.is_some_and(|score| score.is_within(scored.budget)))
+        {
+            // what many do in one hour is no oddity of those whose rows came now
+            found = windows.windows(plan, false, &windows.of_pane(pane));
+            foreseen = plan.foresee(&windows.model, &mut found);
+        }
         let rows = found.iter().map(|window| window.group.rows).sum();
         self.tell(place, foreseen.map(|_| found).map_err(|error| (error.strip_backtrace(), rows)), start)
     }

@@ -30,6 +30,12 @@ const EVEN_PRIOR: f64 = 24.0;
 /// them up to ten times too small.
 const AT_ANY_HOUR: f64 = 0.003;
 
+/// From how many owners on, whose hour is about as odd as another's at the same time, it is asked whether that is common; how many bits less are about as
+/// odd; and how many times as many owners as there are by chance make it so. An evening on which many work is nobody's oddity.
+const COMMON_MIN: usize = 5;
+const COMMON_BITS: f64 = 2.0;
+const COMMON_CHANGE: f64 = 5.0;
+
 /// The weeks of owners, of their peers and of all.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Hours {
@@ -122,7 +128,7 @@ impl Hours {
     }
 
     /// The scores of the windows of one pane, by what is known before it, without what was last seen before `since`. No window's depends on
-    /// another's, nor on how many rows it has.
+    /// how many rows it has, nor on another's, unless [`COMMON_MIN`] are as odd: these have no bits.
     pub fn scores(&self, ledger: &Ledger, start: i64, windows: &[Observed], since: i64) -> Vec<Score> {
         let worth = ledger.worth();
         let even = [1.0 / HOURS as f64; HOURS];
@@ -143,7 +149,19 @@ impl Hours {
             let (chance, false_a_day) = worth.of(basis.bits);
             Score { chance, false_a_day, why: Why::Hours(basis) }
         };
-        windows.iter().map(score).collect()
+        let mut scores: Vec<Score> = windows.iter().map(score).collect();
+        let mut all: Vec<f64> = scores.iter().filter_map(Score::bits_of_hours).collect();
+        all.sort_by(f64::total_cmp);
+        for score in &mut scores {
+            let Why::Hours(basis) = &mut score.why else { continue };
+            let least = basis.bits - COMMON_BITS;
+            let as_odd = all.len() - all.partition_point(|bits| *bits < least);
+            let by_chance = worth.of(least.max(0.0)).0 * all.len() as f64;
+            if as_odd >= COMMON_MIN && as_odd as f64 >= COMMON_CHANGE * by_chance {
+                (basis.bits, score.chance, score.false_a_day) = (0.0, 1.0, f64::INFINITY);
+            }
+        }
+        scores
     }
 
     fn teach(&mut self, window: &Observed, start: i64, chance: f64) {
@@ -239,6 +257,15 @@ impl Hours {
             hours.owners.insert(name, owner);
         }
         Some(hours)
+    }
+}
+
+impl Score {
+    fn bits_of_hours(&self) -> Option<f64> {
+        match self.why {
+            Why::Hours(basis) => Some(basis.bits),
+            Why::Learning { .. } | Why::Rate(_) | Why::New(_) | Why::Rare(_) => None,
+        }
     }
 }
 
