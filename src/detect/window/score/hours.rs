@@ -52,7 +52,7 @@ struct Owner {
     last: i64,
     days: u32,
     rows: u64,
-    /// Days with hours that were hardly possible, and the last of them.
+    /// Days with hours that were told or hardly possible, and the last of them.
     odd_days: u16,
     odd_day: i64,
 }
@@ -115,14 +115,16 @@ fn shares(hours: &[f64; HOURS], prior: &[f64; HOURS], weight: f64) -> [f64; HOUR
 }
 
 impl Hours {
-    pub fn close(&mut self, ledger: &mut Ledger, start: i64, windows: &[Observed]) -> Vec<Score> {
+    /// What is told within the budget teaches once it was on three days, as what is hardly possible does: bits of hours are few, and of an account
+    /// taken over the second night would be a habit already.
+    pub fn close(&mut self, ledger: &mut Ledger, start: i64, windows: &[Observed], budget: f64) -> Vec<Score> {
         let scores = self.scores(ledger, start, windows, i64::MIN);
         for (window, score) in windows.iter().zip(&scores) {
             if let Why::Hours(Basis { bits, .. }) = score.why {
                 let was_told = self.owners.get(&window.owner).is_some_and(|owner| owner.odd_day == day(start));
                 ledger.add(bits, score.chance, was_told);
             }
-            self.teach(window, start, score.chance);
+            self.teach(window, start, score.chance < ODD || score.is_within(budget));
         }
         scores
     }
@@ -164,7 +166,7 @@ impl Hours {
         scores
     }
 
-    fn teach(&mut self, window: &Observed, start: i64, chance: f64) {
+    fn teach(&mut self, window: &Observed, start: i64, is_odd: bool) {
         let owner = self.owners.entry(window.owner).or_default();
         let (is_new, today) = (owner.rows == 0, day(start));
         if is_new || day(owner.last) != today {
@@ -172,12 +174,12 @@ impl Hours {
         }
         (owner.weeks, owner.last) = (owner.weeks_at(start), start);
         owner.rows += window.rows.max(1);
-        if chance < ODD && owner.odd_day != today {
+        if is_odd && owner.odd_day != today {
             let goes_on = today - owner.odd_day <= 2 * HALF_LIFE as i64;
             owner.odd_days = if goes_on { owner.odd_days.saturating_add(1) } else { 1 };
             owner.odd_day = today;
         }
-        if chance >= ODD || owner.odd_days >= ODD_DAYS {
+        if !is_odd || owner.odd_days >= ODD_DAYS {
             owner.weeks[hour(start)] |= 1;
             self.all.add(start);
             self.peers.entry(window.peers).or_default().add(start);

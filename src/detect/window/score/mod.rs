@@ -130,7 +130,7 @@ impl Model {
         let scores = match scored.what {
             What::Rate => self.rates.close(&mut self.ledger, start, windows),
             What::Rare { .. } => self.rares.close(&mut self.ledger, start, windows),
-            What::Hours => self.hours.close(&mut self.ledger, start, windows),
+            What::Hours => self.hours.close(&mut self.ledger, start, windows, scored.budget),
         };
         if begins {
             self.rares.regroup(start);

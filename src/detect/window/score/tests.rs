@@ -348,7 +348,7 @@ fn a_new_shift_is_told_and_learnt() {
             told[(hour / 24 - 35) as usize] |= scores.last().unwrap().is_within(AT_HOURS.budget);
         }
     }
-    assert!(told[0], "{told:?}");
+    assert_eq!(told[..2], [true; 2], "one night makes no habit: {told:?}");
     assert_eq!(told[14..], [false; 7], "{told:?}");
 }
 
