@@ -123,6 +123,8 @@ pub struct Inside {
     pub faults: BTreeMap<Fault, u64>,
     /// When lives first asked for the notices that they had, by number and record;
     had: BTreeMap<(u64, u64), Duration>,
+    /// and when they first began to delete them;
+    letting_go: BTreeMap<(u64, u64), Duration>,
     /// workers and records whose notices they deleted,
     deleted: BTreeSet<(u64, u64)>,
     /// and those that another may have committed too: who did so first died, or was held up, before it could delete the notice.
@@ -130,6 +132,15 @@ pub struct Inside {
 }
 
 impl Inside {
+    /// Whether a life was held up between the assurance that it may commit a record and the deletion of its notice.
+    fn was_held_up(&self, life: &Life, record: u64) -> bool {
+        let of_it = (life.number, record);
+        let had = self.had[&of_it];
+        let write = life.writes.lock().unwrap().iter().copied().find(|begun| *begun >= had);
+        let since = write.into_iter().chain(self.letting_go.get(&of_it).copied()).min();
+        life.was_held_up(since.unwrap_or(had))
+    }
+
     /// A service takes a finding.
     fn take(&mut self, json: &str, fault: Option<Fault>) {
         let record = record_of(json);
@@ -154,6 +165,8 @@ pub struct Life {
     stopped: Arc<Mutex<Duration>>,
     /// When it was held up, and calls of its had ended that took longer than a commit and its acknowledgement may.
     held_up: Arc<Mutex<Vec<Duration>>>,
+    /// When its writes of a state in the bucket began.
+    writes: Arc<Mutex<Vec<Duration>>>,
     /// Until it is known what of that which waits to be sent was sent in a life before.
     pub outbox: Arc<Mutex<Option<Shared>>>,
 }
@@ -161,8 +174,8 @@ pub struct Life {
 impl Life {
     pub fn new(number: u64, fate: Arc<Fate>, fault_every: Option<u64>) -> Life {
         let dead = CancellationToken::new();
-        let (stopped, held_up, outbox) = (Arc::default(), Arc::default(), Arc::default());
-        Life { number, fate, dead, fault_every, stopped, held_up, outbox }
+        let (stopped, held_up, writes, outbox) = (Arc::default(), Arc::default(), Arc::default(), Arc::default());
+        Life { number, fate, dead, fault_every, stopped, held_up, writes, outbox }
     }
 
     fn stop(&self, dice: &mut Dice) {
@@ -296,6 +309,7 @@ impl Services {
             trace: Vec::new(),
             faults: BTreeMap::new(),
             had: BTreeMap::new(),
+            letting_go: BTreeMap::new(),
             deleted: BTreeSet::new(),
             in_two: BTreeSet::new(),
         };
@@ -365,6 +379,12 @@ impl Services {
         let is_state = head.uri.path().starts_with("/state/") || is_undoing;
         if life.fate.is_dead() {
             return life.nobody(is_state).await;
+        }
+        if operation == "PutObject" && is_state {
+            life.writes.lock().unwrap().push(begun);
+        }
+        if operation == "DeleteMessageBatch" {
+            self.note_letting_go(life, &body, begun);
         }
         let (mut dice, mut fault) = self.happens(life, operation);
         if !is_state {
@@ -607,6 +627,16 @@ impl Services {
         }
     }
 
+    /// A life begins to delete notices: what they told of is committed.
+    fn note_letting_go(&self, life: &Life, ask: &[u8], begun: Duration) {
+        let ask: Value = serde_json::from_slice(ask).unwrap();
+        let mut inside = self.inside();
+        for entry in ask["Entries"].as_array().unwrap() {
+            let record = entry["ReceiptHandle"].as_str().unwrap().split('#').next().unwrap().parse().unwrap();
+            inside.letting_go.entry((life.number, record)).or_insert(begun);
+        }
+    }
+
     /// A worker deletes notices; they may be another's by then, where it was held up.
     fn note_deleted(&self, life: &Life, ask: &[u8]) {
         let ask: Value = serde_json::from_slice(ask).unwrap();
@@ -618,7 +648,7 @@ impl Services {
             let record = handle.split('#').next().unwrap().parse().unwrap();
             if cloud.is_in_flight(handle) || cloud.deleted.iter().any(|deleted| deleted == handle) {
                 inside.deleted.insert((life.worker(), record));
-            } else if life.was_held_up(inside.had[&(life.number, record)]) {
+            } else if inside.was_held_up(life, record) {
                 inside.in_two.insert(record);
             }
         }
@@ -629,11 +659,9 @@ impl Services {
     pub fn note_committed(&self, worker: u64, records: impl Iterator<Item = u64>, before: &[(Life, bool)]) {
         let mut inside = self.inside();
         for record in records.filter(|record| !inside.deleted.contains(&(worker, *record))).collect::<Vec<_>>() {
-            let may_be_in_two = before.iter().any(|(life, was_killed)| {
-                let had = inside.had.get(&(life.number, record));
-                had.is_some_and(|had| *was_killed || life.was_held_up(*had))
-            });
-            if may_be_in_two {
+            let had = |life: &Life| inside.had.contains_key(&(life.number, record));
+            let is_reason = |life: &Life, was_killed| had(life) && (was_killed || inside.was_held_up(life, record));
+            if before.iter().any(|(life, was_killed)| is_reason(life, *was_killed)) {
                 inside.in_two.insert(record);
             }
         }
