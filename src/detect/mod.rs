@@ -52,6 +52,7 @@ pub use emit::Apart;
 pub use engine::{Detector, Parts, RuleCost};
 pub use joined::together_max;
 pub use window::log::Digest;
+pub use window::score::tail::normal_bits;
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -1,7 +1,7 @@
 //! How often a kind of alert comes, on one host and anywhere, and how many at once → bits.
 
+use crate::detect::normal_bits;
 use crate::score::table::Cell;
-use crate::score::tail::normal_bits;
 
 use super::HOUR;
 use super::stage::Stage;

@@ -41,7 +41,7 @@ fn deviations(seen: f64, mean: f64, size: f64) -> f64 {
 ///
 /// Below 4 the integral by its series, above by the continued fraction of its tail (Abramowitz and Stegun, 26.2.11 and
 /// 26.2.14); the chance is right to 11 digits.
-fn normal_bits(z: f64) -> f64 {
+pub fn normal_bits(z: f64) -> f64 {
     if z < 4.0 {
         // P(0 < Z < z) = density (z + z^3/3 + z^5/(3 5) + ..); all terms have one sign
         let z = z.max(-9.0);
@@ -134,6 +134,28 @@ fn first_above(mean: f64, variance: f64, bits: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    // expected values by mpmath with 40 digits
+    #[test]
+    fn bits_of_the_normal_tail_reach_far_out() {
+        let check = |z, bits: f64| {
+            let found = normal_bits(z);
+            assert!((found - bits).abs() <= 1e-11 * bits.max(1.0), "{z}: {found}");
+        };
+        check(-3.0, 0.001948806837325615);
+        check(0.0, 1.0);
+        check(1.0, 2.656032797424106);
+        check(1.959_964, 5.321928147029686);
+        check(3.9, 14.34371324090168);
+        check(4.0, 14.9464670377193);
+        check(4.1, 15.56297432390942);
+        check(6.0, 29.91683372818874);
+        check(10.0, 76.79651110679066);
+        check(40.0, 1160.804609150638);
+        check(300.0, 64930.83142278809);
+        assert_eq!(normal_bits(-1e300), 0.0);
+        assert!(normal_bits(1e150).is_finite());
+    }
 
     #[test]
     fn tails_are_what_the_sum_of_their_terms_is() {
