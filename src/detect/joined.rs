@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, DictionaryArray, Int32Array};
+use arrow::array::{Array, ArrayAccessor, ArrayRef, AsArray, DictionaryArray, Int32Array, StringArray};
 use arrow::buffer::NullBuffer;
-use arrow::compute::concat;
+use arrow::compute::{concat, interleave};
 use arrow::datatypes::{DataType, Int32Type};
+use datafusion::common::Result;
 
 use crate::table::{Batch, Table, merge_symbols};
 
@@ -63,6 +64,57 @@ impl<'a> Joined<'a> {
         }
     }
 
+    /// Whether a column of all rows has to be put together first.
+    pub fn are_several(&self) -> bool {
+        self.batches.len() > 1
+    }
+
+    /// Some rows of a column, in their order, from that of each batch. Of a dictionary those values are there that the rows have.
+    ///
+    /// # Errors
+    /// When the rows cannot be put together.
+    pub fn take(&self, of: impl Fn(&Batch) -> ArrayRef, rows: &[u32]) -> Result<ArrayRef> {
+        let ends: Vec<usize> = self
+            .batches
+            .iter()
+            .scan(0, |end, batch| {
+                *end += batch.rows.num_rows();
+                Some(*end)
+            })
+            .collect();
+        // of each row its batch among those that have one, and its place there
+        let mut of_batch = vec![usize::MAX; self.batches.len()];
+        let mut arrays = Vec::new();
+        let place = |row: &u32| {
+            let row = *row as usize;
+            let batch = ends.partition_point(|end| *end <= row);
+            if of_batch[batch] == usize::MAX {
+                of_batch[batch] = arrays.len();
+                arrays.push(of(self.batches[batch]));
+            }
+            (of_batch[batch], row - batch.checked_sub(1).map_or(0, |before| ends[before]))
+        };
+        let places: Vec<(usize, usize)> = rows.iter().map(place).collect();
+        match arrays.first() {
+            None => Ok(of(self.batches[0]).slice(0, 0)),
+            Some(first) if is_symbols(first) => {
+                let symbols: Vec<_> = arrays
+                    .iter()
+                    .map(|array| array.as_dictionary::<Int32Type>().downcast_dict::<StringArray>())
+                    .collect();
+                let text = |(batch, row): &(usize, usize)| {
+                    let symbols = symbols[*batch].expect("its values are texts");
+                    symbols.is_valid(*row).then(|| ArrayAccessor::value(&symbols, *row))
+                };
+                Ok(Arc::new(places.iter().map(text).collect::<DictionaryArray<Int32Type>>()))
+            }
+            Some(_) => {
+                let arrays: Vec<&dyn Array> = arrays.iter().map(|array| array.as_ref()).collect();
+                Ok(interleave(&arrays, &places)?)
+            }
+        }
+    }
+
     /// The column of a name, where the table has it.
     pub fn column_by_name(&self, name: &str) -> Option<ArrayRef> {
         let place = self.batches[0].rows.schema().index_of(name).ok()?;
@@ -72,13 +124,15 @@ impl<'a> Joined<'a> {
 
 /// Columns of one type, one behind the other. Of a dictionary each value is there once.
 fn join(arrays: &[ArrayRef]) -> ArrayRef {
-    if let DataType::Dictionary(key, value) = arrays[0].data_type()
-        && (&**key, &**value) == (&DataType::Int32, &DataType::Utf8)
-    {
+    if is_symbols(&arrays[0]) {
         return join_symbols(arrays);
     }
     let arrays: Vec<&dyn Array> = arrays.iter().map(|array| array.as_ref()).collect();
     concat(&arrays).expect("columns of one table have one type, and a batch has fewer rows than there are numbers")
+}
+
+fn is_symbols(array: &ArrayRef) -> bool {
+    matches!(array.data_type(), DataType::Dictionary(key, value) if (&**key, &**value) == (&DataType::Int32, &DataType::Utf8))
 }
 
 fn join_symbols(arrays: &[ArrayRef]) -> ArrayRef {
@@ -93,7 +147,7 @@ fn join_symbols(arrays: &[ArrayRef]) -> ArrayRef {
 
 #[cfg(test)]
 mod tests {
-    use arrow::array::{AsArray, RecordBatch, new_null_array};
+    use arrow::array::{RecordBatch, UInt32Array, new_null_array};
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
@@ -122,13 +176,24 @@ mod tests {
 
     proptest! {
         #[test]
-        fn columns_of_batches_have_the_rows_of_each_in_turn(batches in prop::collection::vec(events(), 1..6)) {
+        fn columns_of_batches_have_the_rows_of_each_in_turn(
+            batches in prop::collection::vec(events(), 1..6),
+            picks in prop::collection::vec(any::<prop::sample::Index>(), 0..9),
+        ) {
             let batches: Vec<Batch> = batches.iter().map(|events| batch(events)).collect();
             let joined = Joined { table: &CLOUDTRAIL, batches: batches.iter().collect(), rows: 0 };
             for field in CLOUDTRAIL.schema().fields() {
                 let found = joined.column_by_name(field.name()).unwrap();
                 found.to_data().validate_full().unwrap();
                 prop_assert_eq!(found.data_type(), field.data_type());
+                // some of them, in any order and more than once, are those of the whole
+                let some: Vec<u32> = picks.iter().map(|pick| pick.index(found.len()) as u32).collect();
+                let of = |batch: &Batch| batch.rows.column_by_name(field.name()).unwrap().clone();
+                let taken = joined.take(of, &some).unwrap();
+                taken.to_data().validate_full().unwrap();
+                prop_assert_eq!(taken.data_type(), field.data_type());
+                let whole = arrow::compute::take(&found, &UInt32Array::from(some), None).unwrap();
+                prop_assert_eq!(shown(&taken), shown(&whole), "{}", field.name());
                 let each = batches.iter().map(|batch| shown(batch.rows.column_by_name(field.name()).unwrap()));
                 prop_assert_eq!(shown(&found), each.collect::<Vec<_>>().concat(), "{}", field.name());
                 if let Some(symbols) = found.as_any_dictionary_opt() {

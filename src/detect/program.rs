@@ -1,6 +1,6 @@
 //! Logical expressions over a table → programs that run on the rows of a batch, reading only the columns they need.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::ops::Index;
 use std::sync::{Arc, LazyLock};
 
@@ -116,6 +116,14 @@ impl Leaves {
         read
     }
 
+    /// A column of a batch.
+    fn of(&self, leaf: usize, batch: &Batch) -> ArrayRef {
+        let steps = &self.all[leaf].steps;
+        let top = batch.rows.column(steps[0]).clone();
+        // a struct that is null has null fields: the builders of `logs` see to it, as SQL's get_field expects
+        steps[1..].iter().fold(top, |array, step| array.as_struct().column(*step).clone())
+    }
+
     /// The columns of a batch, in the order of `all`.
     pub fn arrays<'a>(&'a self, batch: &'a Batch) -> Arrays<'a> {
         self.joined(batch.into())
@@ -138,7 +146,12 @@ pub struct Arrays<'a> {
 struct Made {
     array: OnceCell<ArrayRef>,
     alike: OnceCell<Option<Alike>>,
+    /// Rows that were taken of it until it is put together.
+    taken: Cell<usize>,
 }
+
+/// A column is put together once one in so many of its rows has been asked for: most of what findings show is asked of a few rows.
+const TAKEN_PART: usize = 8;
 
 impl Arrays<'_> {
     /// Rows of all columns.
@@ -153,19 +166,30 @@ impl Arrays<'_> {
     pub fn alike(&self, leaf: usize) -> Option<&Alike> {
         self.made[leaf].alike.get_or_init(|| Alike::of(self[leaf].as_string_view())).as_ref()
     }
+
+    /// Some rows of a column, in their order.
+    fn take(&self, leaf: usize, rows: &UInt32Array) -> Result<ArrayRef> {
+        let Made { array, taken, .. } = &self.made[leaf];
+        if array.get().is_none() && self.batches.are_several() {
+            taken.set(taken.get() + rows.len());
+            if taken.get() * TAKEN_PART <= self.rows() {
+                return self.batches.take(|batch| self.leaves.of(leaf, batch), rows.values());
+            }
+        }
+        let column = take(&self[leaf], rows, None)?;
+        let is_wide = |values: usize| values > WIDE_MIN + rows.len() * WIDE_PART;
+        match column.as_any_dictionary_opt() {
+            Some(symbols) if is_wide(symbols.values().len()) => own_values(&column),
+            _ => Ok(column),
+        }
+    }
 }
 
 impl Index<usize> for Arrays<'_> {
     type Output = ArrayRef;
 
     fn index(&self, leaf: usize) -> &ArrayRef {
-        let steps = &self.leaves.all[leaf].steps;
-        let descend = |batch: &Batch| {
-            let top = batch.rows.column(steps[0]).clone();
-            // a struct that is null has null fields: the builders of `logs` see to it, as SQL's get_field expects
-            steps[1..].iter().fold(top, |array, step| array.as_struct().column(*step).clone())
-        };
-        self.made[leaf].array.get_or_init(|| self.batches.column(descend))
+        self.made[leaf].array.get_or_init(|| self.batches.column(|batch| self.leaves.of(leaf, batch)))
     }
 }
 
@@ -224,15 +248,7 @@ impl Program {
             Rows::All(_) => self.reads.iter().map(|leaf| arrays[*leaf].clone()).collect(),
             Rows::These(rows) => {
                 let rows = UInt32Array::from(rows.to_vec());
-                let taken = |leaf: &usize| {
-                    let column = take(&arrays[*leaf], &rows, None)?;
-                    let is_wide = |values: usize| values > WIDE_MIN + rows.len() * WIDE_PART;
-                    match column.as_any_dictionary_opt() {
-                        Some(symbols) if is_wide(symbols.values().len()) => own_values(&column),
-                        _ => Ok(column),
-                    }
-                };
-                let columns = self.reads.iter().map(taken).collect::<Result<Vec<_>>>()?;
+                let columns = self.reads.iter().map(|leaf| arrays.take(*leaf, &rows)).collect::<Result<Vec<_>>>()?;
                 // an expression is asked of every value of a dictionary, and may fail on one that none of these rows has
                 return self
                     .run_on(columns.clone(), rows.len())

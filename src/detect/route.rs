@@ -14,6 +14,7 @@ use super::compile::{CompiledRule, Condition};
 use super::program::Arrays;
 use super::tuples::Tuples;
 use super::verdicts::is_true;
+use super::window::columns::refine;
 
 /// Which rules each value of each column leaves possible. A value's conditions are decided by DataFusion when the
 /// value is first seen, and never again; a row then costs one `and` for each of its columns and 64 rules.
@@ -216,9 +217,7 @@ impl Router {
             let all = |bit: usize| if is_set(routed, bit) { (0..rows as u32).collect() } else { Vec::new() };
             return (0..self.order.len()).map(all).collect();
         };
-        // of very many rules a value of the first column leaves few possible: only their words are looked at
-        let live = |mask: &Mask| (0..self.words).filter(|word| mask[*word] & routed[*word] != 0).collect();
-        let live: Vec<Vec<usize>> = first.masks.iter().map(live).collect();
+        let (possible, others) = Possible::of(first, routed).and_of(others);
         let narrowing = |word: usize| others.iter().filter(move |other| other.asking[word] != 0).collect();
         let narrowing: Vec<Vec<&Coded>> = (0..self.words).map(narrowing).collect();
         let mut by_bit = ByBit::new(self.order.len(), rows);
@@ -226,17 +225,16 @@ impl Router {
         for start in (0..rows).step_by(STRETCH_ROWS) {
             let end = rows.min(start + STRETCH_ROWS);
             for row in start..end {
-                let code = first.codes[row] as usize;
-                for word in &live[code] {
-                    let mut possible = routed[*word] & first.masks[code][*word];
-                    for column in &narrowing[*word] {
-                        possible &= column.masks[column.codes[row] as usize][*word];
+                for (word, bits) in possible.of_row(row) {
+                    let mut possible = *bits;
+                    for column in &narrowing[*word as usize] {
+                        possible &= column.masks[column.codes[row] as usize][*word as usize];
                         if possible == 0 {
                             break;
                         }
                     }
                     while possible != 0 {
-                        found.push(((word * 64) as u32 + possible.trailing_zeros(), row as u32));
+                        found.push((word * 64 + possible.trailing_zeros(), row as u32));
                         possible &= possible - 1;
                     }
                 }
@@ -257,6 +255,70 @@ impl Router {
         }
         rules.sort_unstable_by_key(|(rule, _)| *rule);
         rules
+    }
+}
+
+/// What one column, or several, leave possible: of very many rules a value leaves few, and only their words are looked at.
+struct Possible<'a> {
+    /// The code of each row.
+    codes: Cow<'a, [i32]>,
+    /// Of each code words and their bits, and where those of it end.
+    words: Vec<(u32, u64)>,
+    ends: Vec<u32>,
+}
+
+/// Rows that are alike in one column more are looked at as one where a row has more words than this to look at,
+const PAIRED_WORDS: usize = 2;
+/// and one in so many rows at most differs from all others.
+const PAIRED_PART: usize = 4;
+
+impl<'a> Possible<'a> {
+    fn of(first: &'a Coded, routed: &[u64]) -> Possible<'a> {
+        let (mut words, mut ends) = (Vec::new(), Vec::with_capacity(first.masks.len()));
+        for mask in &first.masks {
+            let possible = routed.iter().zip(&**mask).map(|(routed, mask)| routed & mask);
+            words.extend((0..).zip(possible).filter(|(_, bits)| *bits != 0));
+            ends.push(words.len() as u32);
+        }
+        Possible { codes: Cow::Borrowed(&first.codes), words, ends }
+    }
+
+    /// What columns leave of it that come next, as long as that pays; and those that are left.
+    fn and_of<'c>(mut self, mut others: &'c [Coded<'c>]) -> (Possible<'a>, &'c [Coded<'c>]) {
+        let rows = self.codes.len();
+        while let Some((next, rest)) = others.split_first() {
+            let looked_at: usize = self.codes.iter().map(|code| self.of_code(*code).len()).sum();
+            if looked_at <= rows * PAIRED_WORDS {
+                break;
+            }
+            let mut parts: Vec<u32> = self.codes.iter().map(|code| *code as u32).collect();
+            let mut firsts = vec![0; self.ends.len()];
+            parts.iter().enumerate().rev().for_each(|(row, part)| firsts[*part as usize] = row as u32);
+            let firsts = refine(&mut parts, firsts, next.masks.len(), |row| Some(next.codes[row] as u32));
+            if firsts.len() * PAIRED_PART > rows {
+                break;
+            }
+            let (mut words, mut ends) = (Vec::new(), Vec::with_capacity(firsts.len()));
+            for row in firsts {
+                let mask = &next.masks[next.codes[row as usize] as usize];
+                let of_next = |(word, bits): &(u32, u64)| (*word, bits & mask[*word as usize]);
+                words.extend(self.of_row(row as usize).iter().map(of_next).filter(|(_, bits)| *bits != 0));
+                ends.push(words.len() as u32);
+            }
+            let codes = parts.into_iter().map(|part| part as i32).collect();
+            (self, others) = (Possible { codes, words, ends }, rest);
+        }
+        (self, others)
+    }
+
+    fn of_code(&self, code: i32) -> &[(u32, u64)] {
+        let code = code as usize;
+        let start = code.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.words[start as usize..self.ends[code] as usize]
+    }
+
+    fn of_row(&self, row: usize) -> &[(u32, u64)] {
+        self.of_code(self.codes[row])
     }
 }
 
@@ -458,8 +520,10 @@ impl Coded<'_> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::{Value, json};
 
+    use super::*;
     use crate::detect::tests::{batch, changed, detector, event, rule};
     use crate::rule::Rule;
     use crate::time::Timestamp;
@@ -519,6 +583,42 @@ mod tests {
             let expected = (0..1000).filter(is_of).count() as u64;
             let cost = &many.costs()[&format!("cloudtrail/r{n}")];
             assert_eq!((cost.hits, cost.rows), (expected, expected), "rule {n}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_row_may_match_what_all_of_its_values_leave(
+            rows in prop::collection::vec(any::<[prop::sample::Index; 5]>(), 1..300),
+            // of each column, masks of so many values; in some most bits are set, in some few
+            columns in prop::collection::vec(prop::collection::vec((any::<[u64; 4]>(), any::<[u64; 4]>()), 1..5), 1..6),
+            (dense, routed) in any::<(u8, [u64; 4])>(),
+        ) {
+            let coded: Vec<Coded> = columns
+                .iter()
+                .enumerate()
+                .map(|(place, masks)| {
+                    let is_dense = dense >> place & 1 == 1;
+                    let of_words = |(one, other): &([u64; 4], [u64; 4])| {
+                        (0..4).map(|word| if is_dense { one[word] | other[word] } else { one[word] & other[word] }).collect()
+                    };
+                    let masks: Vec<Mask> = masks.iter().map(of_words).collect();
+                    let codes = rows.iter().map(|row| row[place].index(masks.len()) as i32).collect();
+                    let asking = (0..4).map(|word| masks.iter().fold(0, |asking, mask| asking | !mask[word])).collect();
+                    Coded { leaf: place, codes, masks, asking }
+                })
+                .collect();
+            let router =
+                Router { order: (0..256).collect(), words: 4, gated: Mask::from([0; 4]), symbols: vec![], texts: vec![] };
+            let may_match = |bit: usize, row: usize| {
+                let leaves = |coded: &Coded| is_set(&coded.masks[coded.codes[row] as usize], bit);
+                is_set(&routed, bit) && coded.iter().all(leaves)
+            };
+            let found = router.pass(&coded, &routed, rows.len());
+            for (bit, found) in found.iter().enumerate() {
+                let expected: Vec<u32> = (0..rows.len() as u32).filter(|row| may_match(bit, *row as usize)).collect();
+                prop_assert_eq!(found, &expected, "bit {}", bit);
+            }
         }
     }
 
