@@ -213,9 +213,20 @@ pub struct Origin {
     /// Account and Region read off an AWS delivery path (`AWSLogs/ACCOUNT/.../REGION/`), used where a record names none.
     pub account: Option<String>,
     pub region: Option<String>,
+    /// Of small inputs that are read as one, one after the other, where each ends and its name.
+    pub parts: Vec<(u64, String)>,
 }
 
 impl Origin {
+    /// Of which input the byte at an offset is, and where in it.
+    fn of_part(self: &Arc<Origin>, offset: u64) -> (Arc<Origin>, u64) {
+        let Some(last) = self.parts.len().checked_sub(1) else { return (self.clone(), offset) };
+        let place = self.parts.partition_point(|(end, _)| *end <= offset).min(last);
+        let start = place.checked_sub(1).map_or(0, |before| self.parts[before].0);
+        let origin = Origin { name: self.parts[place].1.clone(), parts: Vec::new(), ..(**self).clone() };
+        (Arc::new(origin), offset - start)
+    }
+
     /// Reads account and Region off an AWS delivery path, wherever it begins in the name:
     /// `AWSLogs/[o-ORG/]ACCOUNT/CloudTrail/REGION/2024/...`, or with Hive's names
     /// `AWSLogs/aws-account-id=ACCOUNT/aws-service=vpcflowlogs/aws-region=REGION/year=2024/...`.
@@ -251,7 +262,7 @@ impl Origin {
             }
         };
         let owned = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
-        Origin { name: name.to_owned(), account: owned(account), region: owned(region) }
+        Origin { name: name.to_owned(), account: owned(account), region: owned(region), parts: Vec::new() }
     }
 }
 
@@ -287,8 +298,9 @@ impl Reject {
         reason: impl Into<String>,
         bytes: &[u8],
     ) -> Reject {
+        let (origin, offset) = origin.of_part(offset);
         Reject {
-            origin: origin.clone(),
+            origin,
             offset,
             table,
             reason: reason.into(),
@@ -301,11 +313,15 @@ impl Reject {
     /// Adds a reject to those of what is parsed together. Past [`Reject::APART_MAX`], the last of the same input and table counts it: a
     /// text of two bytes a line would take hundreds of times its size else, and the archive as many rows that say the same.
     pub fn add(rejects: &mut Vec<Reject>, origin: &Arc<Origin>, table: &'static str, new: impl FnOnce() -> Reject) {
-        let is_same = |last: &&mut Reject| Arc::ptr_eq(&last.origin, origin) && last.table == table;
-        let is_full = rejects.len() >= Reject::APART_MAX;
-        match rejects.iter_mut().rev().take(Reject::TABLES_MAX).filter(|_| is_full).find(is_same) {
+        if rejects.len() < Reject::APART_MAX {
+            return rejects.push(new());
+        }
+        let new = new();
+        // of inputs that were read as one each reject has an origin of its own
+        let is_of = |last: &Reject| Arc::ptr_eq(&last.origin, origin) || *last.origin == *new.origin;
+        match rejects.iter_mut().rev().take(Reject::TABLES_MAX).find(|last| last.table == table && is_of(last)) {
             Some(last) => last.more += 1,
-            None => rejects.push(new()),
+            None => rejects.push(new),
         }
     }
 
@@ -331,7 +347,8 @@ mod tests {
 
     #[test]
     fn past_many_rejects_of_an_input_the_last_counts_them() {
-        let (one, other) = (Arc::new(Origin::default()), Arc::new(Origin::default()));
+        let named = |name: &str| Arc::new(Origin { name: name.to_owned(), ..Origin::default() });
+        let (one, other) = (named("one"), named("other"));
         let mut rejects = Vec::new();
         let mut add = |origin: &Arc<Origin>, table| {
             Reject::add(&mut rejects, origin, table, || Reject::new(origin, 0, table, "wrong", b"x"));

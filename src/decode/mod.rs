@@ -10,10 +10,12 @@ pub mod gzip;
 pub mod inflate;
 pub mod kpl;
 pub mod reader;
+pub mod gathered;
 #[cfg(test)]
 mod tests;
 
-pub use self::reader::{Reader, go_on, open, whole_json};
+pub use self::gathered::Gathered;
+pub use self::reader::{Reader, go_on, open};
 
 use std::collections::BTreeMap;
 use std::fs::File;

@@ -15,14 +15,14 @@ use super::cut::{Cutter, is_text_of_records};
 use super::inflate::{self, Compression, Filled, Limits, Stream};
 use super::kpl;
 use super::line::{end_of_lines, is_json_lines};
-use super::{Before, Body, Counts, Input, Json, LineEnd, Lines, Open, Options, PADDING, Records, Shape, Text};
+use super::{Before, Body, Counts, Input, Json, LineEnd, Lines, Options, PADDING, Records, Shape, Text};
 use crate::caught;
 use crate::table::{Origin, Reject, Table};
 
 /// Objects up to this size, as they are stored, are taken whole; CloudTrail's are 1 to 200 KB.
-const WHOLE_MAX: usize = 4 << 20;
+pub(super) const WHOLE_MAX: usize = 4 << 20;
 /// ... unless they inflate to more than the memory's share of this.
-const INFLATED_MAX: usize = 8 << 20;
+pub(super) const INFLATED_MAX: usize = 8 << 20;
 /// Bytes of one piece of a stream.
 const PIECE: usize = 2 << 20;
 /// Rows of one piece of a Parquet file.
@@ -115,23 +115,6 @@ pub fn go_on(
     reader.state = State::Streaming { stream: Some(stream), buffer: vec![0; PADDING], kind };
     (reader.offset, reader.line_end) = (before.offset, None);
     Ok(reader)
-}
-
-/// A small object that is JSON with nothing around it, as the records of a stream mostly are: what [`open`] gives of it as its only
-/// piece, without what it takes to find out what else it may be. Other objects are given back.
-///
-/// # Errors
-/// With the bytes, when they are something else, or too many.
-pub fn whole_json(bytes: Vec<u8>, origin: &Arc<Origin>, options: &Options) -> Result<Records, Vec<u8>> {
-    let max = (options.memory.of(INFLATED_MAX) as u64).min(options.inflated_bytes_max).min(WHOLE_MAX as u64);
-    match bytes[..] {
-        // with a zero it may be UTF-16
-        [b'{', second, ..] if second != 0 && bytes.len() as u64 <= max => {}
-        _ => return Err(bytes),
-    }
-    let body = Body::Json(Json { text: Text::new(bytes), open: Open::Nothing, ends: true });
-    let table = options.table.unwrap_or(options.recognize.json);
-    Ok(Records { table, origin: origin.clone(), offset: 0, body, context: None })
 }
 
 impl Reader {

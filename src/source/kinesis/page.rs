@@ -8,7 +8,7 @@ use aws_sdk_kinesis::types::{Record, ShardIteratorType};
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
-use crate::decode::{self, Counts, Input, kpl};
+use crate::decode::{self, Counts, Gathered, Input, kpl};
 use crate::metrics::METRICS;
 use crate::position::{Offset, Position, Within};
 use crate::source::shards::{Due, ReadFrom};
@@ -41,11 +41,19 @@ pub(super) struct Taken {
 #[derive(Default)]
 struct Filling {
     piece: Piece,
+    /// Small records, which stand behind those of the piece.
+    gathered: Gathered,
     bytes: usize,
     /// Records of the stream that were begun in it.
     records: u64,
     /// It brings the shard further, whether anything is in it or not.
     has_reached: bool,
+}
+
+impl Filling {
+    fn ungather(&mut self, options: &decode::Options) {
+        self.piece.records.extend(self.gathered.take(options));
+    }
 }
 
 impl Taken {
@@ -189,20 +197,18 @@ impl Taken {
     ) -> Result<(), Gone> {
         filling.records += 1;
         filling.piece.read_bytes += data.len() as u64;
-        let origin = Arc::new(Origin { name: [&*self.name, "/", sequence].concat(), ..Origin::default() });
+        let name = [&*self.name, "/", sequence].concat();
         // an event a record: what is done for each counts
-        let tried = match data.len() <= PIECE_BYTES && !self.is_begun(sequence) {
-            true => decode::whole_json(data, &origin, &self.options),
-            false => Err(data),
-        };
-        let data = match tried {
-            Ok(records) => {
-                filling.bytes += records.bytes_len();
-                filling.piece.records.push(records);
-                return Ok(());
+        if data.len() <= PIECE_BYTES && Gathered::fits(&data, &self.options) && !self.is_begun(sequence) {
+            filling.bytes += data.len();
+            filling.gathered.add(&data, name);
+            if filling.gathered.is_full() {
+                filling.ungather(&self.options);
             }
-            Err(data) => Bytes::from(data),
-        };
+            return Ok(());
+        }
+        filling.ungather(&self.options);
+        let (data, origin) = (Bytes::from(data), Arc::new(Origin { name, ..Origin::default() }));
         let Some(parts) = kpl::unpack(&data) else {
             return self.user_record(sequence, 0, data, &origin, filling, send);
         };
@@ -289,6 +295,7 @@ impl Taken {
 
     /// Hands on what is in the piece, which brings the shard to where it was reached.
     fn give(&self, filling: &mut Filling, send: &mut impl FnMut(Piece) -> Result<(), Gone>) -> Result<(), Gone> {
+        filling.ungather(&self.options);
         let Filling { mut piece, records, .. } = std::mem::take(filling);
         METRICS.kinesis_records.with_label_values(&[] as &[&str]).inc_by(records);
         piece.position = Some(Position { partition: self.due.partition.clone(), offset: self.done.clone() });

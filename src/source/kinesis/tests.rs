@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::fake::Fake;
 use super::*;
-use crate::decode::{self, Body, Counts};
+use crate::decode::{self, Body, Counts, Text};
 use crate::logs;
 use crate::position::{Checkpoint, Offset};
 use crate::source::{Events, queue};
@@ -95,8 +95,7 @@ impl Work {
         let piece = self.next_piece().await;
         for records in piece.records {
             let Body::Json(json) = records.body else { panic!("the events are JSON") };
-            let event: serde_json::Value = serde_json::from_slice(json.text.as_slice()).unwrap();
-            self.names.push(event["eventName"].as_str().unwrap().to_owned());
+            self.names.extend(names_in(&json.text));
         }
         if let Some(position) = piece.position {
             self.reached.advance(position);
@@ -117,6 +116,12 @@ impl Work {
         self.stop.cancel();
         tokio::time::timeout(Duration::from_secs(5), self.source).await.expect("it stops soon").unwrap().unwrap();
     }
+}
+
+/// Names of the events in a text.
+pub(super) fn names_in(text: &Text) -> Vec<String> {
+    let events = serde_json::Deserializer::from_slice(text.as_slice()).into_iter::<serde_json::Value>();
+    events.map(|event| event.unwrap()["eventName"].as_str().unwrap().to_owned()).collect()
 }
 
 pub(super) fn names(range: std::ops::Range<u32>) -> Vec<String> {

@@ -12,7 +12,7 @@ use crate::source::claims::Permit;
 use crate::source::kinesis::fake::Fake;
 use crate::source::kinesis::fake_h2::Secure;
 use crate::source::kinesis::fake_table::{Door, FakeTable, Way};
-use crate::source::kinesis::tests::{names, put};
+use crate::source::kinesis::tests::{names, names_in, put};
 use crate::source::kinesis::{Settings, Stream};
 use crate::source::{Event, Events, queue};
 
@@ -218,8 +218,7 @@ impl Worker {
         };
         for records in piece.records {
             let Body::Json(json) = records.body else { panic!("the events are JSON") };
-            let event: serde_json::Value = serde_json::from_slice(json.text.as_slice()).unwrap();
-            self.read.push(event["eventName"].as_str().unwrap().to_owned());
+            self.read.extend(names_in(&json.text));
         }
         if let Some(position) = piece.position {
             self.reached.advance(position);
