@@ -73,7 +73,7 @@ const LEAVE_WAIT: Duration = Duration::from_millis(100);
 const LET_GO_WAIT: Duration = Duration::from_secs(1);
 /// Where rules remember much, packing it takes at most one part in this many of the time: findings wait that much longer.
 const PACKING_SHARE: u32 = 10;
-/// Of input that ends, a commit may cost one part in this many of the time it takes,
+/// A commit that nobody waits for may cost one part in this many of the time,
 const COMMIT_SHARE: u32 = 20;
 /// unless the archive's buffer was written this many times since the last one: what a crash has read again stays little.
 const FLUSHES_MAX: usize = 8;
@@ -547,10 +547,10 @@ impl Worker {
         is_hurried || (!is_early && !is_held && is_waited_for())
     }
 
-    /// Whether the commit may be put off though the archive's buffer is full: nobody waits for findings while input that ends is read,
-    /// and each packs what the rules remember since the one before.
+    /// Whether the commit may be put off though the archive's buffer is full: it is not due, and each packs what the rules remember
+    /// since the one before.
     fn can_wait(&self) -> bool {
-        !self.follows && self.flushes < FLUSHES_MAX && now() - self.committed_at < self.commit_took * COMMIT_SHARE
+        self.flushes < FLUSHES_MAX && now() - self.committed_at < self.commit_took * COMMIT_SHARE
     }
 
     /// Has the archive write what it gathered to files that wait for the next commit, and name them by another round.
