@@ -21,6 +21,7 @@ use super::route::Router;
 use super::verdicts::Verdicts;
 use super::window::columns::Columns;
 use super::window::plan::{Grouped, Windowed};
+use super::window::text::Known;
 use super::{lookup, place, session};
 use crate::rule::dialect::{find_text, find_word, parse};
 use crate::rule::{Rule, RuleError, Severity, header_place};
@@ -35,6 +36,8 @@ pub struct TableRules {
     pub router: Router,
     /// Who and where, for rules over windows; `None` while there is none.
     pub shared: Option<Program>,
+    /// Texts of who and where.
+    pub known_texts: Known,
     /// What rules over windows ask of rows.
     pub asked: Columns,
     known: HashMap<Expr, usize>,
@@ -336,6 +339,7 @@ impl TableRules {
             rules: Vec::new(),
             router,
             shared: None,
+            known_texts: Known::default(),
             asked: Columns::default(),
             known: HashMap::new(),
             names,

@@ -78,7 +78,8 @@ impl<'a> Scan<'a> {
     pub fn names(&self) -> Result<Arc<Names>> {
         let columns = || {
             let program = self.rules.shared.as_ref().expect("a table with a rule over windows has them");
-            Ok(Arc::new(Names::new(&program.run(&self.arrays, Rows::All(self.rows))?)?))
+            let columns = program.run(&self.arrays, Rows::All(self.rows))?;
+            Ok(Arc::new(Names::new(&columns, &self.rules.known_texts)?))
         };
         self.names
             .get_or_init(columns)

@@ -16,7 +16,7 @@ use super::plan::{Inputs, Keyed, Span, Windowed};
 use super::seen::Seen;
 use super::smallest::Smallest;
 use super::state::Left;
-use super::text::{EventId, Text, Values, add_shared};
+use super::text::{EventId, Known, Text, Values, add_shared};
 use crate::detect::emit::{Lists, times};
 use crate::finding::{Finding, session_name};
 use crate::time::Timestamp;
@@ -263,8 +263,8 @@ enum Who {
 const FEW_PART: usize = 8;
 
 impl Who {
-    fn of(column: &ArrayRef) -> Result<Who> {
-        let values = Values::texts(column)?;
+    fn of(column: &ArrayRef, known: &Known) -> Result<Who> {
+        let values = Values::texts(column)?.known(known, |text| Some(text));
         let first = if values.is_empty() { None } else { values.get(0) };
         Ok(match first {
             Some(text) if values.distinct_len() == 1 && column.logical_null_count() == 0 => Who::One(text.clone()),
@@ -294,21 +294,24 @@ impl Who {
 }
 
 impl Names {
-    /// Of the columns for time, id, account, region, actor, source address, resource and session.
+    /// Of the columns for time, id, account, region, actor, source address, resource and session; `known` are texts of other batches.
     ///
     /// # Errors
     /// When one of them is not what it should be.
-    pub fn new(columns: &[ArrayRef]) -> Result<Names> {
+    pub fn new(columns: &[ArrayRef], known: &Known) -> Result<Names> {
         Ok(Names {
             times: times(&columns[0]),
             untimed: columns[0].nulls().filter(|nulls| nulls.null_count() > 0).cloned(),
             ids: EventId::all(cast(&columns[1], &DataType::Utf8View)?.as_string_view()),
-            account: Who::of(&columns[2])?,
-            region: Who::of(&columns[3])?,
-            actor: Who::of(&columns[4])?,
-            source_ip: Who::of(&columns[5])?,
-            resources: Lists::of(&columns[6])?,
-            sessions: Values::texts(&columns[7])?,
+            account: Who::of(&columns[2], known)?,
+            region: Who::of(&columns[3], known)?,
+            actor: Who::of(&columns[4], known)?,
+            source_ip: Who::of(&columns[5], known)?,
+            resources: match Lists::of(&columns[6])? {
+                Lists::One(texts) => Lists::One(texts.known(known, |text| Some(text))),
+                lists @ Lists::Many(_) => lists,
+            },
+            sessions: Values::texts(&columns[7])?.known(known, session_name),
         })
     }
 
@@ -350,11 +353,8 @@ impl Names {
 
     fn add_sessions(&self, rows: &[u32], to: &mut Smallest<Text>) {
         const MAX: usize = Finding::SESSIONS_MAX;
-        self.sessions.each_once(rows.iter().map(|row| *row as usize), |code| {
-            if let Some(name) = session_name(self.sessions.of_code(code)) {
-                to.add_with(MAX, |known| known.as_ref().cmp(name), || name.into());
-            }
-        });
+        let rows = rows.iter().map(|row| *row as usize);
+        self.sessions.each_once(rows, |code| add_shared(to, self.sessions.of_code(code), MAX));
     }
 
     fn add_ids(&self, rows: &[u32], to: &mut Smallest<(i64, EventId)>) {

@@ -1,14 +1,14 @@
-//! Texts that many groups know: made once for each batch, and shared by what every rule remembers of it.
+//! Texts that many groups know: made once, and shared by what every rule remembers of them.
 
 use std::cmp::Ordering;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, StringArray, StringViewArray, UInt32Array};
 use arrow::compute::{cast, take};
 use arrow::datatypes::{DataType, Int32Type};
 use arrow::row::{RowConverter, Rows as SortKeys, SortField};
 use datafusion::common::Result;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use super::part::hash;
 use super::smallest::Smallest;
@@ -17,6 +17,34 @@ use crate::detect::alike::{FETCHED, fetch};
 /// A text, or the sort key of a value.
 pub type Text = Arc<str>;
 pub type Sortable = Arc<[u8]>;
+
+/// Texts of batches before, of which the next ones mostly have the same: what many groups remember is there once.
+#[derive(Default)]
+pub struct Known(Mutex<HashSet<Text>>);
+
+impl Known {
+    /// With so many it is looked which are used by others too; with as many that are, it begins anew.
+    const TEXTS_MAX: usize = 1 << 16;
+
+    fn all(&self) -> MutexGuard<'_, HashSet<Text>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn shared(known: &mut HashSet<Text>, text: &str) -> Text {
+    if let Some(known) = known.get(text) {
+        return known.clone();
+    }
+    if known.len() >= Known::TEXTS_MAX {
+        known.retain(|text| Arc::strong_count(text) > 1);
+        if known.len() > Known::TEXTS_MAX / 2 {
+            known.clear();
+        }
+    }
+    let text = Text::from(text);
+    known.insert(text.clone());
+    text
+}
 
 /// One value for each row of a batch, or none; equal ones are one.
 pub struct Values<T: ?Sized> {
@@ -70,7 +98,12 @@ impl<T: ?Sized> Values<T> {
     /// Has each code that these rows have added once, where the values are not very many; of those a code may come again.
     pub fn each_once(&self, rows: impl Iterator<Item = usize>, mut add: impl FnMut(u32)) {
         const WORDS: usize = 32;
-        let codes = rows.map(|row| self.codes[row]).filter(|code| *code != NONE);
+        let mut codes = rows.map(|row| self.codes[row]).filter(|code| *code != NONE);
+        // most groups get one row, or have one value
+        let Some(first) = codes.next() else { return };
+        add(first);
+        let Some(second) = codes.find(|code| *code != first) else { return };
+        let codes = std::iter::once(second).chain(codes.filter(|code| *code != first));
         if self.distinct_len() > WORDS * 64 {
             let mut last = NONE;
             for code in codes {
@@ -112,6 +145,19 @@ impl Values<str> {
 
     pub fn text(&self, row: usize) -> Option<&str> {
         self.get(row).map(|text| &**text)
+    }
+
+    /// What `of` makes of each text, as it is known; rows whose texts it makes nothing of have none.
+    pub fn known(self, known: &Known, of: fn(&str) -> Option<&str>) -> Values<str> {
+        let (mut known, mut values) = (known.all(), Vec::with_capacity(self.distinct_len()));
+        let code = |text: &Text| {
+            let Some(text) = of(text) else { return NONE };
+            values.push(shared(&mut known, text));
+            values.len() as u32 - 1
+        };
+        let news: Vec<u32> = self.distinct.values.iter().map(code).collect();
+        let codes = self.codes.into_iter().map(|code| news.get(code as usize).copied().unwrap_or(NONE)).collect();
+        Values::new(codes, values)
     }
 
     /// The same, its codes in the order of the texts.
@@ -359,6 +405,29 @@ mod tests {
             assert_eq!(found, texts);
             assert!(Arc::ptr_eq(values.get(0).unwrap(), values.get(3).unwrap()));
         }
+    }
+
+    #[test]
+    fn texts_of_batches_one_behind_the_other_are_shared_and_not_kept_for_ever() {
+        let known = Known::default();
+        let texts = |texts: &[Option<&str>]| {
+            Values::of_texts(&texts.iter().map(|text| text.map(str::to_owned)).collect::<Vec<_>>())
+        };
+        fn long(text: &str) -> Option<&str> {
+            (text.len() > 1).then_some(text)
+        }
+        let one = texts(&[Some("aa"), None, Some("b"), Some("cc"), Some("aa")]).known(&known, long);
+        let found: Vec<_> = (0..5).map(|row| one.text(row)).collect();
+        assert_eq!(found, [Some("aa"), None, None, Some("cc"), Some("aa")]);
+        let other = texts(&[Some("cc"), Some("dd")]).known(&known, long);
+        assert!(Arc::ptr_eq(one.get(3).unwrap(), other.get(0).unwrap()));
+        let mut known = known.all();
+        assert_eq!(known.len(), 3);
+        let (mut held, count) = (Vec::new(), Known::TEXTS_MAX + 10);
+        (0..count).for_each(|number| drop(shared(&mut known, &number.to_string())));
+        assert!((10..20).contains(&known.len()) && known.contains("aa"), "{}", known.len());
+        (0..count).for_each(|number| held.push(shared(&mut known, &number.to_string())));
+        assert!(known.len() < count, "even of those that are all in use not all are kept");
     }
 
     #[test]
