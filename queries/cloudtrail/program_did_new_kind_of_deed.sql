@@ -4,7 +4,7 @@
 -- tags            = ["attack.execution", "attack.lateral_movement", "attack.persistence", "attack.t1078.004", "attack.t1648", "attack.impact", "attack.t1485"]
 -- remedy          = "Ask the owner of the role whether the program is meant to. If not: revoke the role's sessions, undo the calls, and look at how the function, container or pipeline gave its credentials away."
 -- false_positives = "A new version of the program; a pipeline that deploys a new kind of thing. Each is told once."
--- description     = "Kinds: to enter machines, read three secrets or more, set up what computes, change what others run (code, images, schedules), send data or visitors elsewhere, let addresses in, terminate ten instances, delete from buckets forty times, delete data, backups or stacks, silence what watches or wakes, change identities, and look around: six questions of a kind that intruders ask first, or thirty calls. All calls of one kind on one day are one finding. A role is known when it called on three days, so that a new one is not told. What other rules tell of every caller (as keys, shares and commands sent to instances) is left to them, and so is what is done by hand."
+-- description     = "Kinds: to enter machines, read three secrets or more, set up what computes, change what others run (code, images, schedules), send data or visitors elsewhere, let addresses in, terminate ten instances, delete from buckets forty times, delete data, backups or stacks, silence what watches or wakes, change identities, look into ten buckets, and look around: six questions of a kind that intruders ask first, or thirty calls. All calls of one kind on one day are one finding. A role is known when it called on three days, so that a new one is not told. What other rules tell of every caller (as keys, shares and commands sent to instances) is left to them, and so is what is done by hand."
 SELECT coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn) AS actor,
        CASE WHEN regexp_like(eventName, '^(StartSession|ResumeSession|SendSSHPublicKey|SendSerialConsoleSSHPublicKey|OpenTunnel|ExecuteCommand|StartSandboxConnection|StartCommandExecution)$') THEN 'entered machines'
             WHEN eventName IN ('GetSecretValue', 'BatchGetSecretValue') THEN 'read secrets'
@@ -24,6 +24,7 @@ SELECT coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn)
             WHEN eventName = 'AuthorizeSecurityGroupIngress' THEN 'let addresses in'
             WHEN eventName = 'TerminateInstances' THEN 'terminated instances'
             WHEN eventName IN ('DeleteObject', 'DeleteObjects') THEN 'deleted objects'
+            WHEN regexp_like(eventName, '^(ListObjects|ListObjectVersions|HeadBucket|GetBucket(Location|Acl|Policy))$') THEN 'looked into buckets'
             WHEN regexp_like(eventSource, '^(identitystore|cognito-idp|ds)[.]') AND regexp_like(eventName, '^(Create|Reset|Add|Update|AdminSet|AdminAdd|AdminReset)') THEN 'changed identities'
             WHEN regexp_like(eventName, '^(GetFunction(Configuration)?20150331v2|DescribeInstanceAttribute|GetConsoleOutput|GetConsoleScreenshot|GetTemplate|BatchGetProjects|List(Users|Roles|Groups|AccessKeys|AccountAliases|Attached(User|Role)Policies|UserPolicies|MFADevices|Accounts|Secrets|Detectors|FoundationModels|Identities)|Get(AccountSummary|AccountAuthorizationDetails|AccountPasswordPolicy|SendQuota|ModelInvocationLoggingConfiguration|CostAndUsage)|DescribeParameters|DescribeTrails|DescribeOrganization|LookupEvents)$') THEN 'looked around'
             ELSE 'something else' END AS kind,
@@ -48,8 +49,9 @@ WHERE userIdentity.type = 'AssumedRole'
                      ELSE true END
 GROUP BY account, actor, kind, tumble(eventTime, INTERVAL '1 day')
 HAVING first_seen(kind, INTERVAL '90 days')
-   AND (kind NOT IN ('something else', 'read secrets', 'terminated instances', 'deleted objects', 'looked around')
+   AND (kind NOT IN ('something else', 'read secrets', 'terminated instances', 'deleted objects', 'looked into buckets', 'looked around')
      OR count(DISTINCT requestParameters ->> 'secretId') FILTER (WHERE eventName = 'GetSecretValue') >= 3
      OR sum(CAST(json_length(requestParameters, 'instancesSet', 'items') AS BIGINT)) FILTER (WHERE eventName = 'TerminateInstances') >= 10
      OR kind = 'deleted objects' AND count(*) >= 40
+     OR count(DISTINCT requestParameters ->> 'bucketName') FILTER (WHERE regexp_like(eventName, '^(ListObjects|ListObjectVersions|HeadBucket|GetBucket(Location|Acl|Policy))$')) >= 10
      OR kind = 'looked around' AND (count(DISTINCT eventName) >= 6 OR count(*) >= 30))

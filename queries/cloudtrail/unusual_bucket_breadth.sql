@@ -3,7 +3,7 @@
 -- tags            = ["attack.discovery", "attack.collection", "attack.t1619", "attack.t1530"]
 -- remedy          = "Ask the owner of the program. If it is meant to know one bucket: revoke the sessions of its role, find out how the credentials got out, and look at what was read of the buckets."
 -- false_positives = "An inventory's or a migration's first run."
--- description     = "Who has the credentials of an instance or a program asks which buckets there are and lists each of them, from wherever and with whatever. Programs know one bucket or a few, and the same ones every day. What people do is told by another rule."
+-- description     = "Who has the credentials of an instance or a program asks which buckets there are and lists each of them, from wherever and with whatever. Programs know one bucket or a few, and the same ones every day. Programs that never list are told by program_did_new_kind_of_deed, people by another rule."
 SELECT coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn) AS actor,
        count(DISTINCT requestParameters ->> 'bucketName') AS buckets,
        sample(requestParameters ->> 'bucketName') AS some_buckets,
