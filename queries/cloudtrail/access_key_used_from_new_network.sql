@@ -16,6 +16,6 @@ WHERE userIdentity.type = 'IAMUser'
   AND NOT ip_is_private(sourceIPAddress)
   AND userIdentity.invokedBy IS NULL
   -- who was given a signed link has the link, not the credentials
-  AND coalesce(additionalEventData ->> 'AuthenticationMethod', '') <> 'QueryString'
+  AND additionalEventData ->> 'AuthenticationMethod' IS DISTINCT FROM 'QueryString'
 GROUP BY userIdentity.accessKeyId, userIdentity.arn, regexp_replace(sourceIPAddress, '\.[0-9]+\.[0-9]+$', ''), tumble(eventTime, INTERVAL '1 day')
 HAVING first_seen(regexp_replace(sourceIPAddress, '\.[0-9]+\.[0-9]+$', ''), INTERVAL '30 days')

@@ -8,14 +8,15 @@ SELECT eventTime,
        requestParameters AS what,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'certificateAuthorityArn', requestParameters ->> 'clusterId', requestParameters ->> 'hsmId', requestParameters ->> 'backupId', requestParameters ->> 'profileName') AS resource,
+       coalesce(requestParameters ->> 'certificateAuthorityArn', requestParameters ->> 'clusterId', requestParameters ->> 'hsmId', requestParameters ->> 'backupId', requestParameters ->> 'profileName', requestParameters ->> 'keyIdentifier') AS resource,
        CASE WHEN eventName = 'UpdateCertificateAuthority' THEN 'Private certificate authority was disabled, or no longer tells which certificates are revoked'
             WHEN eventSource = 'signer.amazonaws.com' THEN 'Profile that signs code was cancelled or revoked'
+            WHEN eventName = 'DeleteKey' THEN 'Key of payment cards was set to be deleted'
             WHEN eventSource = 'cloudhsm.amazonaws.com' THEN 'Cluster of HSMs, or a backup of one, was deleted'
             ELSE 'Private certificate authority was deleted' END AS title
 FROM cloudtrail
-WHERE eventSource IN ('acm-pca.amazonaws.com', 'cloudhsm.amazonaws.com', 'signer.amazonaws.com')
-  AND eventName IN ('DeleteCertificateAuthority', 'UpdateCertificateAuthority', 'DeleteCluster', 'DeleteHsm', 'DeleteBackup', 'CancelSigningProfile', 'RevokeSigningProfile')
+WHERE eventSource IN ('acm-pca.amazonaws.com', 'cloudhsm.amazonaws.com', 'signer.amazonaws.com', 'payment-cryptography.amazonaws.com')
+  AND eventName IN ('DeleteCertificateAuthority', 'UpdateCertificateAuthority', 'DeleteCluster', 'DeleteHsm', 'DeleteBackup', 'DeleteKey', 'CancelSigningProfile', 'RevokeSigningProfile')
   AND (eventName <> 'UpdateCertificateAuthority'
        OR requestParameters ->> 'status' = 'DISABLED'
        OR json_get_bool(requestParameters, 'revocationConfiguration', 'crlConfiguration', 'enabled') = false

@@ -14,7 +14,7 @@ SELECT eventTime,
             ELSE 'Somebody tried to invoke a Bedrock model' END AS title
 FROM cloudtrail
 WHERE eventSource = 'bedrock.amazonaws.com'
-  AND eventName IN ('InvokeModel', 'InvokeModelWithResponseStream', 'Converse', 'ConverseStream')
+  AND eventName IN ('InvokeModel', 'InvokeModelWithResponseStream', 'InvokeModelWithBidirectionalStream', 'StartAsyncInvoke', 'Converse', 'ConverseStream')
   AND (errorCode IS NULL OR errorCode LIKE '%AccessDenied%' OR errorCode LIKE '%Unauthorized%')
   AND (is_person()
        OR regexp_like(userIdentity.principalId, ':(cli|botocore-session-[0-9]+|aws-go-sdk-[0-9]+)$')

@@ -10,11 +10,14 @@ SELECT eventTime,
        requestParameters ->> 'buildspecOverride' AS buildspec,
        sourceIPAddress,
        userAgent,
-       requestParameters ->> 'projectName' AS resource
+       coalesce(requestParameters ->> 'projectName', requestParameters ->> 'sandboxId') AS resource,
+       CASE WHEN eventName IN ('StartSandboxConnection', 'StartCommandExecution') THEN 'Shell was opened, or a command run, with the role of a build project'
+            ELSE 'Build was started with another source, image or role than its project has' END AS title
 FROM cloudtrail
 WHERE eventSource = 'codebuild.amazonaws.com'
-  AND eventName IN ('StartBuild', 'StartBuildBatch')
-  AND (json_contains(requestParameters, 'sourceLocationOverride')
+  AND eventName IN ('StartBuild', 'StartBuildBatch', 'StartSandboxConnection', 'StartCommandExecution')
+  AND (eventName IN ('StartSandboxConnection', 'StartCommandExecution')
+       OR json_contains(requestParameters, 'sourceLocationOverride')
        OR json_contains(requestParameters, 'sourceTypeOverride')
        OR json_contains(requestParameters, 'serviceRoleOverride')
        OR json_contains(requestParameters, 'imageOverride')

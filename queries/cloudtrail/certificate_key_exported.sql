@@ -8,10 +8,12 @@ SELECT eventTime,
        eventSource,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'certificateArn', requestParameters ->> 'certificateAuthorityArn') AS resource
+       coalesce(requestParameters ->> 'certificateArn', requestParameters ->> 'certificateAuthorityArn', requestParameters ->> 'exportKeyIdentifier') AS resource,
+       CASE WHEN eventName = 'ExportKey' THEN 'Key of payment cards was exported'
+            ELSE 'Certificate was exported with its private key, or issued by a private authority to a person' END AS title
 FROM cloudtrail
-WHERE eventSource IN ('acm.amazonaws.com', 'acm-pca.amazonaws.com')
-  AND eventName IN ('ExportCertificate', 'IssueCertificate')
+WHERE eventSource IN ('acm.amazonaws.com', 'acm-pca.amazonaws.com', 'payment-cryptography.amazonaws.com')
+  AND eventName IN ('ExportCertificate', 'IssueCertificate', 'ExportKey')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND NOT is_infrastructure_tool()

@@ -9,13 +9,14 @@ SELECT eventTime,
        requestParameters AS what,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'autoScalingGroupName', requestParameters ->> 'computeEnvironmentName', requestParameters ->> 'notebookInstanceName', requestParameters ->> 'trainingJobName', requestParameters ->> 'name', requestParameters ->> 'endpointConfigName', requestParameters ->> 'provisionedModelName', requestParameters ->> 'nodegroupName', requestParameters ->> 'serviceName', requestParameters ->> 'service', requestParameters ->> 'taskDefinition', requestParameters ->> 'cluster', requestParameters -> 'instanceNames' ->> 0, responseElements ->> 'spotFleetRequestId', responseElements ->> 'jobFlowId', account) AS resource,
+       coalesce(requestParameters ->> 'autoScalingGroupName', requestParameters ->> 'computeEnvironmentName', requestParameters ->> 'notebookInstanceName', requestParameters ->> 'trainingJobName', requestParameters ->> 'name', requestParameters ->> 'endpointConfigName', requestParameters ->> 'provisionedModelName', requestParameters ->> 'nodegroupName', requestParameters ->> 'serviceName', requestParameters ->> 'service', requestParameters ->> 'taskDefinition', requestParameters ->> 'cluster', requestParameters ->> 'clusterName', requestParameters ->> 'hyperParameterTuningJobName', requestParameters ->> 'processingJobName', requestParameters -> 'instanceNames' ->> 0, responseElements ->> 'spotFleetRequestId', responseElements ->> 'jobFlowId', account) AS resource,
        'Person asked for much compute at once: ' || eventName AS title
 FROM cloudtrail
 WHERE eventSource IN ('ec2.amazonaws.com', 'autoscaling.amazonaws.com', 'batch.amazonaws.com', 'gamelift.amazonaws.com', 'sagemaker.amazonaws.com', 'bedrock.amazonaws.com', 'lightsail.amazonaws.com', 'elasticmapreduce.amazonaws.com', 'ecs.amazonaws.com', 'eks.amazonaws.com',
-                      'appstream.amazonaws.com', 'workspaces.amazonaws.com', 'cloud9.amazonaws.com')
+                      'appstream.amazonaws.com', 'workspaces.amazonaws.com', 'cloud9.amazonaws.com', 'deadline.amazonaws.com')
   AND eventName IN ('RequestSpotFleet', 'CreateFleet', 'RequestSpotInstances', 'CreateAutoScalingGroup', 'UpdateAutoScalingGroup', 'CreateComputeEnvironment', 'CreateNotebookInstance', 'CreateTrainingJob', 'CreateEndpointConfig',
-                      'CreateProvisionedModelThroughput', 'CreateInstances', 'RunJobFlow', 'CreateService', 'UpdateService', 'RunTask', 'CreateNodegroup', 'UpdateNodegroupConfig', 'CreateWorkspaces', 'CreateEnvironmentEC2', 'CreateCapacityReservation')
+                      'CreateProvisionedModelThroughput', 'CreateInstances', 'RunJobFlow', 'CreateService', 'UpdateService', 'RunTask', 'CreateNodegroup', 'UpdateNodegroupConfig', 'CreateWorkspaces', 'CreateEnvironmentEC2', 'CreateCapacityReservation',
+                    'CreateCluster', 'CreateHyperParameterTuningJob', 'CreateProcessingJob')
   AND (eventName IN ('RequestSpotFleet', 'CreateProvisionedModelThroughput')
        OR eventSource = 'gamelift.amazonaws.com'
        OR regexp_like(requestParameters, '"(ml\.)?(p[2-6][a-z]*|g[3-6][a-z]*|trn[0-9][a-z]*|inf[0-9][a-z]*)\.|"[a-z0-9.-]+\.(1[2689]|24|32|48)xlarge"')
@@ -23,7 +24,7 @@ WHERE eventSource IN ('ec2.amazonaws.com', 'autoscaling.amazonaws.com', 'batch.a
           AND NOT (eventName = 'CreateTrainingJob'
                    AND json_get_int(requestParameters, 'resourceConfig', 'instanceCount') = 1
                    AND regexp_like(requestParameters, '"ml\.g[3-6][a-z]*\.[248]?xlarge"'))
-       OR regexp_like(requestParameters, '(?i)"(desiredCapacity|desiredCount|desiredSize|minSize|TotalTargetCapacity|instanceCount|maxvCpus)"\s*:\s*([2-9][0-9]|[0-9]{3,})')
+       OR regexp_like(requestParameters, '(?i)"(desiredCapacity|desiredCount|desiredSize|minSize|TotalTargetCapacity|instanceCount|maxvCpus|maxWorkerCount)"\s*:\s*([2-9][0-9]|[0-9]{3,})')
        OR regexp_like(requestParameters, '"(bundleId|instanceType)"\s*:\s*"([0-9]xlarge_|gpu_|stream\.graphics)')
        OR json_length(requestParameters, 'instanceNames') >= 5
        OR json_length(requestParameters, 'workspaces') >= 10)

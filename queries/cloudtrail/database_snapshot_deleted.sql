@@ -7,9 +7,9 @@ SELECT eventTime,
        eventName,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'dBSnapshotIdentifier', requestParameters ->> 'dBClusterSnapshotIdentifier', requestParameters ->> 'dbiResourceId') AS resource
+       coalesce(requestParameters ->> 'dBSnapshotIdentifier', requestParameters ->> 'dBClusterSnapshotIdentifier', requestParameters ->> 'dbiResourceId', requestParameters ->> 'dbClusterResourceId') AS resource
 FROM cloudtrail
 WHERE eventSource = 'rds.amazonaws.com'
-  AND eventName IN ('DeleteDBSnapshot', 'DeleteDBClusterSnapshot', 'DeleteDBInstanceAutomatedBackup')
+  AND eventName IN ('DeleteDBSnapshot', 'DeleteDBClusterSnapshot', 'DeleteDBInstanceAutomatedBackup', 'DeleteDBClusterAutomatedBackup')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

@@ -12,7 +12,7 @@ SELECT eventTime,
        coalesce(requestParameters ->> 'sourceArn', requestParameters ->> 'tableArn', requestParameters ->> 'sourceSnapshotName', requestParameters ->> 'graphIdentifier') AS resource,
        CASE WHEN requestParameters ->> 's3BucketOwner' != account THEN 'high' ELSE 'medium' END AS severity
 FROM cloudtrail
-WHERE eventSource IN ('rds.amazonaws.com', 'dynamodb.amazonaws.com', 'elasticache.amazonaws.com', 'neptune-graph.amazonaws.com')
+WHERE eventSource IN ('rds.amazonaws.com', 'dynamodb.amazonaws.com', 'elasticache.amazonaws.com', 'memorydb.amazonaws.com', 'neptune-graph.amazonaws.com')
   AND eventName IN ('StartExportTask', 'ExportTableToPointInTime', 'CopySnapshot')
   AND (eventName <> 'CopySnapshot'
        OR requestParameters ->> 'targetBucket' IS NOT NULL)

@@ -18,9 +18,12 @@ SELECT eventTime,
                  AND NOT is_infrastructure_tool() THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource IN ('securityhub.amazonaws.com', 'guardduty.amazonaws.com', 'access-analyzer.amazonaws.com', 'inspector2.amazonaws.com', 'macie2.amazonaws.com')
-  AND eventName IN ('BatchUpdateFindings', 'ArchiveFindings', 'CreateArchiveRule', 'CreateFilter', 'CreateFindingsFilter')
+  AND eventName IN ('BatchUpdateFindings', 'ArchiveFindings', 'CreateArchiveRule', 'CreateFilter', 'CreateFindingsFilter', 'ApplyArchiveRule', 'UpdateFindings', 'BatchUpdateFindingsV2')
   -- a filter of GuardDuty is told by another rule
   AND (eventName != 'CreateFilter' OR eventSource = 'inspector2.amazonaws.com' AND requestParameters ->> 'action' = 'SUPPRESS')
   AND (eventName != 'CreateFindingsFilter' OR requestParameters ->> 'action' = 'ARCHIVE')
+  AND (eventName != 'UpdateFindings' OR eventSource = 'access-analyzer.amazonaws.com' AND requestParameters ->> 'status' = 'ARCHIVED')
+  -- suppressed, in OCSF
+  AND (eventName != 'BatchUpdateFindingsV2' OR coalesce(requestParameters ->> 'StatusId', requestParameters ->> 'statusId') = '3')
   AND errorCode IS NULL
   AND (eventName != 'BatchUpdateFindings' OR coalesce(requestParameters -> 'Workflow' ->> 'Status', requestParameters -> 'workflow' ->> 'status') = 'SUPPRESSED')

@@ -21,7 +21,7 @@ WHERE userIdentity.type = 'AssumedRole'
        OR regexp_like(userAgent, '^\[?(aws-cli|Boto3|AWSPowerShell)|(?i:windows|macos|darwin)')
           AND userAgent NOT LIKE '%exec-env/%')
   -- who was given a signed link has the link, not the credentials
-  AND coalesce(additionalEventData ->> 'AuthenticationMethod', '') <> 'QueryString'
+  AND additionalEventData ->> 'AuthenticationMethod' IS DISTINCT FROM 'QueryString'
 GROUP BY userIdentity.arn, account, tumble(eventTime, INTERVAL '6 hours')
 HAVING count(*) FILTER (WHERE userAgent LIKE '%exec-env/AWS_%') >= 1
    AND count(*) FILTER (WHERE userAgent NOT LIKE '%exec-env/%') >= 1

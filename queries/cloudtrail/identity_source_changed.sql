@@ -15,5 +15,5 @@ FROM cloudtrail
 WHERE eventSource IN ('sso.amazonaws.com', 'sso-directory.amazonaws.com')
   AND eventName IN ('AssociateDirectory', 'DisassociateDirectory', 'CreateExternalIdPConfigurationForDirectory',
                     'UpdateExternalIdPConfigurationForDirectory', 'EnableExternalIdPConfigurationForDirectory',
-                    'DisableExternalIdPConfigurationForDirectory', 'ImportExternalIdPCertificateForDirectory', 'CreateTrustedTokenIssuer', 'UpdateTrustedTokenIssuer', 'CreateBearerToken', 'DeleteInstance')
+                    'DisableExternalIdPConfigurationForDirectory', 'ImportExternalIdPCertificateForDirectory', 'ImportExternalIdPCertificate', 'CreateTrustedTokenIssuer', 'UpdateTrustedTokenIssuer', 'CreateBearerToken', 'DeleteInstance')
   AND errorCode IS NULL

@@ -19,9 +19,9 @@ FROM (SELECT *,
       FROM cloudtrail
       WHERE userIdentity.arn IS NOT NULL
         AND userIdentity.invokedBy IS NULL
-        -- who was given a signed link has the link, not the credentials
-        AND coalesce(additionalEventData ->> 'AuthenticationMethod', '') <> 'QueryString'
         AND (readOnly = false OR eventName = 'GetCallerIdentity')
+        -- who was given a signed link has the link, not the credentials
+        AND additionalEventData ->> 'AuthenticationMethod' IS DISTINCT FROM 'QueryString'
         AND responseElements ->> 'ConsoleLogin' IS DISTINCT FROM 'Failure'
       WINDOW before AS (PARTITION BY account, userIdentity.arn ORDER BY eventTime
                         RANGE BETWEEN INTERVAL '6 hours' PRECEDING AND CURRENT ROW))

@@ -19,8 +19,6 @@ WHERE userIdentity.type = 'AssumedRole'
   AND userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL
   AND userIdentity.invokedBy IS NULL
   AND vpcEndpointId IS NULL
-  -- who was given a signed link has the link, not the credentials
-  AND coalesce(additionalEventData ->> 'AuthenticationMethod', '') <> 'QueryString'
   AND regexp_like(userIdentity.principalId, ':i-[0-9A-Fa-f]{8,17}$')
   AND regexp_like(sourceIPAddress, '^[0-9a-fA-F:.]+$')
   AND NOT ip_is_private(sourceIPAddress)
@@ -35,3 +33,5 @@ WHERE userIdentity.type = 'AssumedRole'
             '136.8.0.0/16', '140.179.0.0/16', '142.4.160.0/20', '150.222.0.0/16', '157.175.0.0/16', '160.1.0.0/16', '161.188.0.0/16', '174.129.0.0/16', '175.41.128.0/17',
             '176.32.64.0/18', '176.34.0.0/16', '177.71.128.0/17', '184.72.0.0/15', '184.169.128.0/17', '185.48.120.0/22', '203.83.220.0/22', '204.236.128.0/17', '205.251.192.0/18', '216.182.224.0/20',
             '2400:6500::/32', '2400:7fc0::/32', '2403:b300::/32', '2404:c2c0::/32', '2406:da00::/24', '2600:1f00::/24', '2600:9000::/28', '2605:9cc0::/32', '2620:107:3000::/44', '2804:800::/32', '2a01:578::/32', '2a05:d000::/24'))
+  -- who was given a signed link has the link, not the credentials
+  AND additionalEventData ->> 'AuthenticationMethod' IS DISTINCT FROM 'QueryString'

@@ -20,6 +20,6 @@ WHERE userIdentity.type = 'AssumedRole'
   AND regexp_like(sourceIPAddress, '^[0-9.]+$')
   AND NOT ip_is_private(sourceIPAddress)
   -- who was given a signed link has the link, not the credentials
-  AND coalesce(additionalEventData ->> 'AuthenticationMethod', '') <> 'QueryString'
+  AND additionalEventData ->> 'AuthenticationMethod' IS DISTINCT FROM 'QueryString'
 GROUP BY userIdentity.arn, userIdentity.principalId, account, hop(eventTime, INTERVAL '20 minutes', INTERVAL '1 hour')
 HAVING count(DISTINCT regexp_replace(sourceIPAddress, '[.][0-9]+[.][0-9]+$', '')) >= 2

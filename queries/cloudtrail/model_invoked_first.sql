@@ -10,7 +10,7 @@ SELECT account,
        count(*) AS times
 FROM cloudtrail
 WHERE eventSource = 'bedrock.amazonaws.com'
-  AND eventName IN ('InvokeModel', 'InvokeModelWithResponseStream', 'Converse', 'ConverseStream')
+  AND eventName IN ('InvokeModel', 'InvokeModelWithResponseStream', 'InvokeModelWithBidirectionalStream', 'StartAsyncInvoke', 'Converse', 'ConverseStream')
   AND errorCode IS NULL
   AND requestParameters ->> 'modelId' IS NOT NULL
 GROUP BY account, requestParameters ->> 'modelId', tumble(eventTime, INTERVAL '1 day')

@@ -12,7 +12,7 @@ SELECT userIdentity.arn AS who,
        sample(requestParameters ->> 'modelId') AS resource
 FROM cloudtrail
 WHERE eventSource = 'bedrock.amazonaws.com'
-  AND eventName IN ('InvokeModel', 'InvokeModelWithResponseStream', 'Converse', 'ConverseStream')
+  AND eventName IN ('InvokeModel', 'InvokeModelWithResponseStream', 'InvokeModelWithBidirectionalStream', 'StartAsyncInvoke', 'Converse', 'ConverseStream')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND is_by_hand()

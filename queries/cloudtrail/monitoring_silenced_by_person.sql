@@ -11,7 +11,7 @@ SELECT eventTime,
        requestParameters AS what,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters -> 'alarmNames' ->> 0, requestParameters ->> 'logGroupName', requestParameters ->> 'rule', requestParameters ->> 'name', requestParameters ->> 'subscriptionArn', requestParameters ->> 'topicArn', requestParameters ->> 'subscriptionName', requestParameters ->> 'backupVaultName', requestParameters ->> 'arn', requestParameters ->> 'alarmName', requestParameters ->> 'resourceArn', account) AS resource,
+       coalesce(requestParameters -> 'alarmNames' ->> 0, requestParameters ->> 'logGroupName', requestParameters ->> 'rule', requestParameters ->> 'name', requestParameters ->> 'subscriptionArn', requestParameters ->> 'topicArn', requestParameters ->> 'subscriptionName', requestParameters ->> 'backupVaultName', requestParameters ->> 'arn', requestParameters ->> 'alarmName', requestParameters ->> 'resourceArn', requestParameters ->> 'functionName', requestParameters ->> 'identifier', requestParameters ->> 'contactId', requestParameters ->> 'contactChannelId', account) AS resource,
        -- event_rule_disabled and log_forwarding_removed tell it
        CASE WHEN eventName = 'DisableRule' AND regexp_like(requestParameters ->> 'name', '(?i)guardduty|security|cloudtrail|config|iam|root|alert|siem')
                  OR eventName IN ('DeleteSubscriptionFilter', 'DeleteDestination')
@@ -25,16 +25,25 @@ SELECT eventTime,
             WHEN eventName = 'DeleteEventBus' THEN 'Event bus was deleted by hand'
             WHEN eventName IN ('Unsubscribe', 'DeleteTopic') THEN 'Topic that alerts was deleted or unsubscribed from by hand'
             WHEN eventName = 'DeleteEventSubscription' THEN 'Subscription to events of databases was deleted by hand'
-            WHEN eventName = 'DeleteNotificationConfiguration' THEN 'Notifications of the account were deleted by hand'
+            WHEN eventName = 'DeleteLink' THEN 'Account was cut off from the one that watches its logs and metrics'
+            WHEN eventSource IN ('ssm-contacts.amazonaws.com', 'ssm-incidents.amazonaws.com') THEN 'Those who are called to incidents are no longer called'
+            WHEN eventSource = 'lambda.amazonaws.com' THEN 'Function that acts on alerts was switched off or deleted by hand'
+            WHEN eventName IN ('DeleteNotificationConfiguration', 'DisassociateChannel') THEN 'Notifications of the account were deleted by hand'
             ELSE 'Notifications of a backup vault were deleted by hand' END AS title
 FROM cloudtrail
-WHERE eventSource IN ('monitoring.amazonaws.com', 'logs.amazonaws.com', 'events.amazonaws.com', 'sns.amazonaws.com', 'rds.amazonaws.com', 'notifications.amazonaws.com', 'backup.amazonaws.com')
+WHERE eventSource IN ('monitoring.amazonaws.com', 'logs.amazonaws.com', 'events.amazonaws.com', 'sns.amazonaws.com', 'rds.amazonaws.com', 'notifications.amazonaws.com', 'backup.amazonaws.com', 'oam.amazonaws.com', 'ssm-contacts.amazonaws.com', 'ssm-incidents.amazonaws.com', 'lambda.amazonaws.com')
   AND eventName IN ('DeleteAlarms', 'DisableAlarmActions', 'DeleteMetricFilter', 'DeleteSubscriptionFilter', 'DeleteDestination', 'DisableRule', 'RemoveTargets', 'Unsubscribe', 'DeleteTopic', 'DeleteDelivery', 'DeleteAccountPolicy', 'PutMetricAlarm',
-                    'DeleteEventBus', 'DeleteEventSubscription', 'DeleteNotificationConfiguration', 'DeleteBackupVaultNotifications')
+                    'DeleteEventBus', 'DeleteEventSubscription', 'DeleteNotificationConfiguration', 'DeleteBackupVaultNotifications',
+                    'DisassociateChannel', 'DeleteLink', 'DeleteContact', 'DeactivateContactChannel', 'DeleteResponsePlan', 'PutFunctionConcurrency20171031', 'DeleteFunction20150331')
   AND (eventName <> 'DeleteTopic'
        OR regexp_like(requestParameters ->> 'topicArn', '(?i)alert|alarm|secur|guard|incident|monitor'))
   AND (eventName <> 'PutMetricAlarm'
        OR requestParameters ->> 'actionsEnabled' = 'false')
+  -- functions that act on what is told
+  AND (eventSource <> 'lambda.amazonaws.com'
+       OR regexp_like(requestParameters ->> 'functionName', '(?i)secur|guard-?duty|cloudtrail|incident|remediat|siem|forensic|quarantine|intrusion|threat')
+          AND (eventName <> 'PutFunctionConcurrency20171031'
+               OR json_get_int(requestParameters, 'reservedConcurrentExecutions') = 0))
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND NOT is_infrastructure_tool()

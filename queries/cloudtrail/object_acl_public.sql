@@ -15,6 +15,7 @@ FROM cloudtrail
 WHERE eventSource = 's3.amazonaws.com'
   AND eventName IN ('PutObjectAcl', 'PutObject', 'CopyObject', 'CreateMultipartUpload')
   AND errorCode IS NULL
+  AND regexp_like(requestParameters, 'public-read|authenticated-read|global.{1,2}A') -- equivalent: what follows needs one of these; most objects are written without, and need not be taken apart
   AND (regexp_like(requestParameters ->> 'x-amz-acl', 'public-read|authenticated-read')
        OR requestParameters ->> 'AccessControlPolicy' LIKE '%acs.amazonaws.com/groups/global/A%'
        OR regexp_like(coalesce(requestParameters ->> 'x-amz-grant-read', requestParameters ->> 'x-amz-grant-full-control', requestParameters ->> 'x-amz-grant-write'), 'groups/global/A'))

@@ -17,9 +17,9 @@ WHERE eventSource = 's3.amazonaws.com'
   AND eventName = 'GetObject'
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-  -- who was given a signed link has the link, not the credentials
-  AND coalesce(additionalEventData ->> 'AuthenticationMethod', '') <> 'QueryString'
   AND (is_person() OR userIdentity.accountId <> account)
+  -- who was given a signed link has the link, not the credentials
+  AND additionalEventData ->> 'AuthenticationMethod' IS DISTINCT FROM 'QueryString'
 GROUP BY coalesce(userIdentity.arn, userIdentity.principalId), account, hop(eventTime, INTERVAL '10 minutes', INTERVAL '30 minutes')
 HAVING count(DISTINCT requestParameters ->> 'key') >= 1000
     -- a key that never ends is what is found and stolen

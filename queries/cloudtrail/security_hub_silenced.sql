@@ -13,7 +13,7 @@ FROM cloudtrail
 WHERE eventSource = 'securityhub.amazonaws.com'
   AND eventName IN ('UpdateStandardsControl', 'BatchUpdateStandardsControlAssociations', 'CreateAutomationRule', 'BatchUpdateAutomationRules', 'DisableImportFindingsForProduct', 'DeleteFindingAggregator', 'CreateAutomationRuleV2', 'DeleteAggregatorV2', 'DeleteConfigurationPolicy', 'StartConfigurationPolicyDisassociation', 'UpdateSecurityHubConfiguration', 'UpdateConfigurationPolicy', 'CreateConfigurationPolicy')
   AND (eventName IN ('DisableImportFindingsForProduct', 'DeleteFindingAggregator', 'DeleteAggregatorV2', 'DeleteConfigurationPolicy', 'StartConfigurationPolicyDisassociation')
-       OR regexp_like(requestParameters, '"(DISABLED|SUPPRESSED)"|"(autoEnableControls|AutoEnableControls|serviceEnabled|ServiceEnabled)"\s*:\s*false'))
+       OR regexp_like(requestParameters, '"(DISABLED|SUPPRESSED)"|"[Ss]tatusId"\s*:\s*3[,}]|"(autoEnableControls|AutoEnableControls|serviceEnabled|ServiceEnabled)"\s*:\s*false'))
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND NOT is_infrastructure_tool()

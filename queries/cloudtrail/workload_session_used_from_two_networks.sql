@@ -28,6 +28,6 @@ WHERE (userIdentity.type = 'AssumedRole'
   -- the guests of an app are where they are
   AND coalesce(userIdentity.sessionContext.webIdFederationData.federatedProvider, userIdentity.identityProvider, '') <> 'cognito-identity.amazonaws.com'
   -- who was given a signed link has the link, not the credentials
-  AND coalesce(additionalEventData ->> 'AuthenticationMethod', '') <> 'QueryString'
+  AND additionalEventData ->> 'AuthenticationMethod' IS DISTINCT FROM 'QueryString'
 GROUP BY account, session_key, session(eventTime, INTERVAL '4 hours')
 HAVING count(DISTINCT regexp_replace(sourceIPAddress, '[.][0-9]+[.][0-9]+$', '')) >= 2
