@@ -19,7 +19,7 @@ mod sliding;
 mod lowered;
 pub mod athena;
 pub mod session;
-mod regex;
+pub mod regex;
 mod absent;
 mod program;
 mod place;

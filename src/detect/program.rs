@@ -12,7 +12,8 @@ use datafusion::common::{Column, DFSchema, Result};
 use datafusion::execution::context::ExecutionProps;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
-use datafusion::logical_expr::{Expr, ExprSchemable};
+use datafusion::logical_expr::{Expr, ExprSchemable, Operator};
+use datafusion::physical_expr::expressions::BinaryExpr;
 use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 
 use super::absent::where_present;
@@ -209,7 +210,8 @@ impl Rows<'_> {
     }
 }
 
-/// The physical form of a planned expression over these columns.
+/// The physical form of a planned expression over these columns. Integers whose sum, difference or product is none of their type are an
+/// error, as in `weir sql`: DataFusion goes on from the other end of the range.
 pub fn physical(expr: &Expr, columns: &DFSchema) -> Result<Arc<dyn PhysicalExpr>> {
     // without options each function that is called makes itself all of them: a third of what compiled rules hold
     static PROPS: LazyLock<ExecutionProps> = LazyLock::new(|| {
@@ -217,7 +219,16 @@ pub fn physical(expr: &Expr, columns: &DFSchema) -> Result<Arc<dyn PhysicalExpr>
         props.config_options = Some(Arc::default());
         props
     });
-    create_physical_expr(expr, columns, &PROPS, &PhysicalPlanningContext::default())
+    let expr = create_physical_expr(expr, columns, &PROPS, &PhysicalPlanningContext::default())?;
+    let checked = expr.transform_up(|expr| {
+        Ok(match expr.downcast_ref::<BinaryExpr>() {
+            Some(binary) if matches!(binary.op(), Operator::Plus | Operator::Minus | Operator::Multiply) => {
+                Transformed::yes(Arc::new(binary.clone().with_fail_on_overflow(true)) as Arc<dyn PhysicalExpr>)
+            }
+            _ => Transformed::no(expr),
+        })
+    });
+    Ok(checked?.data)
 }
 
 /// Physical expressions over the few columns that they read.

@@ -47,6 +47,18 @@ pub fn compile_once(expr: Expr) -> Expr {
     }
 }
 
+/// Whether [`compile_once`] has something to look at.
+pub fn is_match(expr: &Expr) -> bool {
+    match expr {
+        Expr::BinaryExpr(BinaryExpr { op, .. }) => matches!(
+            op,
+            Operator::RegexMatch | Operator::RegexIMatch | Operator::RegexNotMatch | Operator::RegexNotIMatch
+        ),
+        Expr::ScalarFunction(call) => call.func.name() == "regexp_like" && call.args.len() > 1,
+        _ => false,
+    }
+}
+
 fn compiled(text: &Expr, pattern: &Expr, flags: &str, negated: bool) -> Option<Expr> {
     let Expr::Literal(pattern, _) = pattern else { return None };
     let pattern = shared(format!("{flags}{}", pattern.try_as_str().flatten()?))?;

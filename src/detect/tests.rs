@@ -281,6 +281,28 @@ fn a_rule_that_fails_on_a_batch_stops_no_other() {
 }
 
 #[test]
+fn arithmetic_that_leaves_the_range_of_its_type_is_told_and_goes_on_from_no_other_end() {
+    let of = |number: i64, id: &str| changed(event("PutObject", id), json!({ "requestParameters": { "n": number } }));
+    let events = [of(2, "e1"), of(i64::MAX, "e2"), of(i64::MIN, "e3"), of(40, "e4")];
+    let counts = |sql: &str| {
+        let mut detector = detector([rule("", sql)]);
+        detector.observe(&[batch(&events)], Timestamp(0));
+        let cost = &detector.costs()["cloudtrail/x"];
+        (cost.hits, cost.failed, cost.error.clone().unwrap_or_default())
+    };
+    for expression in ["json_get_int(requestParameters, 'n') * 2", "json_get_int(requestParameters, 'n') - 1 + 2"] {
+        let sql = format!("SELECT eventID FROM cloudtrail WHERE eventName = 'PutObject' AND {expression} < 10");
+        let (hits, failed, error) = counts(&sql);
+        assert_eq!((hits, failed), (1, 2), "{expression}");
+        assert!(error.contains("verflow"), "{error}");
+    }
+    // of a window, what the condition computes of an aggregate
+    let doubled = "SELECT max(json_get_int(requestParameters, 'n')) AS n FROM cloudtrail WHERE eventName = 'PutObject' \
+                   GROUP BY eventID, tumble(eventTime, INTERVAL '1 hour') HAVING 2 * max(json_get_int(requestParameters, 'n')) > 10";
+    assert_eq!(counts(doubled).1, 2);
+}
+
+#[test]
 fn a_condition_on_symbols_that_fails_on_a_value_fails_the_rows_that_have_it() {
     let named = |name: &str, source: &str, id: &str| changed(event(name, id), json!({ "eventSource": source }));
     let sql = "SELECT eventID FROM cloudtrail WHERE eventSource = 's3.amazonaws.com' AND CAST(eventName AS BIGINT) > 1";

@@ -159,11 +159,13 @@ fn tests(context: &Context, modifiers: &Modifiers, value: &SigmaValue) -> Result
         Operator::TimePart(part) => return Ok(vec![Test::TimePart(part, number_of(value)?)]),
         Operator::Exists | Operator::Field(_) => unreachable!("these are not comparisons with a value"),
     };
+    // what base64 is made of is the text of a number too
+    let as_is = compared == Text::Equal && modifiers.base64.is_none();
     let text = match value {
         SigmaValue::Null => return Ok(vec![Test::Null]),
-        SigmaValue::Bool(truth) if compared == Text::Equal => return Ok(vec![Test::Bool(*truth)]),
-        SigmaValue::Integer(number) if compared == Text::Equal => return Ok(vec![Test::Number(*number as f64)]),
-        SigmaValue::Float(number) if compared == Text::Equal => return Ok(vec![Test::Number(*number)]),
+        SigmaValue::Bool(truth) if as_is => return Ok(vec![Test::Bool(*truth)]),
+        SigmaValue::Integer(number) if as_is => return Ok(vec![Test::Number(*number as f64)]),
+        SigmaValue::Float(number) if as_is => return Ok(vec![Test::Number(*number)]),
         SigmaValue::Bool(_) | SigmaValue::Integer(_) | SigmaValue::Float(_) => {
             SigmaString::from_raw(&value.to_string())
         }
@@ -184,6 +186,9 @@ fn tests(context: &Context, modifiers: &Modifiers, value: &SigmaValue) -> Result
                     text.as_plain().ok_or("a text with wildcards has no base64: write `\\*` for an asterisk")?;
                 let compared = if base64 == modifiers::Base64::Offset { Text::Contains } else { compared };
                 let encoded = pattern::encoded(&plain, modifiers.wide, base64);
+                if encoded.is_empty() {
+                    return Err("`base64offset` of an empty text is in every text".to_owned());
+                }
                 let pattern =
                     |text: &String| Pattern::new(&SigmaString::from_raw(text), compared, modifiers.cased, false);
                 tests.extend(encoded.iter().map(pattern).map(Test::Pattern));

@@ -1,6 +1,6 @@
 //! The detection of a rule → the condition that its rows meet, or what in it cannot be used, and where.
 
-use rsigma_parser::{ConditionExpr, Detection, DetectionItem, Detections, Quantifier};
+use rsigma_parser::{ConditionExpr, Detection, DetectionItem, Detections, Quantifier, SigmaValue};
 
 use super::compare::{self, Complaint, Context};
 use super::condition::Condition;
@@ -112,7 +112,24 @@ impl Scope<'_> {
 
     fn item(&self, name: &str, item: &DetectionItem) -> Result<Condition, Wrong> {
         let field = item.field.name.as_deref().unwrap_or_default();
+        let path = [self.section, name, field];
+        if field == "<<" {
+            return Err((self.lines.key(&path), "`<<` is not read: write out what it brings in".to_owned()));
+        }
+        if item.values.iter().any(|value| self.is_nested(value)) {
+            let message = format!(
+                "a value of `{field}` is a mapping or a list within one: a field is named by its path, as in `a.b`"
+            );
+            return Err((self.lines.key(&path), message));
+        }
         compare::item(self.context, item).map_err(|complaint| self.wrong(&[self.section, name, field], complaint))
+    }
+
+    /// The parser gives such a value as a text of its own making, which the file does not have.
+    fn is_nested(&self, value: &SigmaValue) -> bool {
+        let SigmaValue::String(text) = value else { return false };
+        let is_made = ["Mapping {", "Sequence [", "TaggedValue {"].iter().any(|begin| text.original.starts_with(begin));
+        is_made && !self.lines.text.contains(&text.original)
     }
 
     fn wrong(&self, path: &[&str], complaint: Complaint) -> Wrong {

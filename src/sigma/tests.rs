@@ -64,6 +64,8 @@ fn each_kind_of_value_has_its_comparison() {
     assert_eq!(conditions("  eventTime|hour: 3"), "date_part('hour', eventTime) = 3");
     assert_eq!(conditions("  eventTime|startswith: '2024-'"), "to_char(eventTime, '%Y-%m-%dT%H:%M:%SZ') LIKE '2024-%'");
     assert_eq!(conditions("  errorCode|exists: true"), "errorCode IS NOT NULL");
+    assert_eq!(conditions("  userAgent|base64: 5"), "lower(userAgent) = 'nq=='");
+    assert_eq!(conditions("  userAgent: 'Mapping {a}'"), "lower(userAgent) = 'mapping {a}'");
     assert_eq!(conditions("  errorCode|neq: x"), "errorCode IS NOT NULL & (lower(errorCode) = 'x') IS NOT TRUE");
     assert_eq!(
         conditions("  userIdentity.userName|expand: '%admins%'"),
@@ -175,6 +177,21 @@ fn what_cannot_be_used_is_named_with_its_place() {
         "x.yml:7:26: a text with wildcards has no base64: write `\\*` for an asterisk"
     );
     assert_eq!(refused("  userAgent|exists: maybe"), "x.yml:7:7: `exists` takes true or false");
+    let nested = "is a mapping or a list within one: a field is named by its path, as in `a.b`";
+    assert_eq!(
+        refused("  eventName: A\n  userIdentity:\n    type: Root"),
+        format!("x.yml:8:7: a value of `userIdentity` {nested}")
+    );
+    assert_eq!(refused("  eventName|contains: [[a, b], c]"), format!("x.yml:7:7: a value of `eventName` {nested}"));
+    assert_eq!(refused("  eventName: !x y"), format!("x.yml:7:7: a value of `eventName` {nested}"));
+    assert_eq!(
+        refused("  <<: &base {eventName: A}\n  eventSource: b"),
+        "x.yml:7:7: `<<` is not read: write out what it brings in"
+    );
+    assert_eq!(
+        refused("  userAgent|base64offset|contains: ''"),
+        "x.yml:7:7: `base64offset` of an empty text is in every text"
+    );
     let other = rule("  a: b").replace("cloudtrail", "okta");
     assert_eq!(
         convert_one(&other, &Config::default()).unwrap_err(),

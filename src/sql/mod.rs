@@ -10,6 +10,7 @@ mod lambdas;
 mod scalar;
 mod keyed;
 mod unnested;
+mod compiled;
 pub mod replay;
 mod damaged;
 mod checked;

@@ -1019,6 +1019,15 @@ async fn aggregates_share_what_is_true() {
 }
 
 #[tokio::test]
+async fn a_text_that_all_rows_have_is_matched() {
+    for condition in ["coalesce(errorCode, 'None') ~ '[A-Z]'", "regexp_like(coalesce(errorCode, 'None'), '^[MN]')"] {
+        check(&format!("SELECT count(*) AS n FROM cloudtrail WHERE {condition}"), "| n |\n| 3 |").await;
+    }
+    let shown = "SELECT eventname ~* '^get.s' FROM cloudtrail WHERE coalesce(errorCode, 'None') !~ '[A-M]' ORDER BY eventid LIMIT 1";
+    check(shown, "| eventname ~* '^get.s' |\n| true |").await;
+}
+
+#[tokio::test]
 async fn a_column_is_shown_by_the_words_that_were_typed() {
     check("SELECT year(eventTime) FROM cloudtrail WHERE eventid = 'a'", "| year(eventTime) |\n| 2024 |").await;
     check(

@@ -11,9 +11,11 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::optimizer::Optimizer;
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
+use super::compiled::Compiled;
 use super::keyed::Keyed;
 
-/// The optimizer's rules, with this one before each that looks at what a key tells, and [`Keyed`] before the one that takes fields out.
+/// The optimizer's rules, with this one before each that looks at what a key tells, [`Keyed`] before the one that takes fields out, and
+/// [`Compiled`] last.
 pub fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     let mut rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> = Vec::new();
     for rule in Optimizer::new().rules {
@@ -25,6 +27,7 @@ pub fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
         }
         rules.push(rule);
     }
+    rules.push(Arc::new(Compiled));
     rules
 }
 

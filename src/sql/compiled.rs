@@ -1,0 +1,42 @@
+//! Matches against regular expressions that a query spells out → matches as rules have them, each expression compiled once.
+//!
+//! DataFusion 55 compiles it again for each batch, and fails where all rows of one have the same text, as `coalesce(errorCode, 'none')` has of
+//! calls that succeeded.
+
+use datafusion::common::Result;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
+
+use crate::detect::regex::{compile_once, is_match};
+
+/// To be asked last: what is known of an operator is not known of a function.
+#[derive(Debug)]
+pub struct Compiled;
+
+impl OptimizerRule for Compiled {
+    fn name(&self) -> &str {
+        "compiled"
+    }
+
+    fn supports_rewrite(&self) -> bool {
+        true
+    }
+
+    fn rewrite(&self, plan: LogicalPlan, _: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
+        plan.transform_up_with_subqueries(|node| {
+            let names = NamePreserver::new(&node);
+            node.map_expressions(|expr| {
+                let name = names.save(&expr);
+                let compiled = expr.transform_up(|expr| {
+                    Ok(match is_match(&expr) {
+                        true => Transformed::yes(compile_once(expr)),
+                        false => Transformed::no(expr),
+                    })
+                })?;
+                Ok(compiled.update_data(|expr| name.restore(expr)))
+            })
+        })
+    }
+}
