@@ -24,6 +24,9 @@ use futures::{FutureExt, StreamExt, future, stream};
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::file::metadata::PageIndexPolicy;
 
+use super::local::LocalFiles;
+use super::lookups::Lookups;
+
 /// The files that queries of a session could not read, or not to their end, and why.
 #[derive(Debug, Default)]
 pub struct Damaged(Mutex<BTreeMap<PathBuf, String>>);
@@ -57,19 +60,21 @@ fn read_whole(path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A source of rows that ends a file where it is damaged, as if it had no more.
+/// A source of rows that ends a file where it is damaged, as if it had no more, and opens none that [`Lookups`] rule out.
 pub struct GoesOn {
     source: Arc<dyn FileSource>,
+    files: Arc<LocalFiles>,
     damaged: Arc<Damaged>,
 }
 
 impl GoesOn {
-    pub fn new(source: Arc<dyn FileSource>, damaged: Arc<Damaged>) -> GoesOn {
-        GoesOn { source, damaged }
+    /// `files` are those that the source reads.
+    pub fn new(source: Arc<dyn FileSource>, files: Arc<LocalFiles>, damaged: Arc<Damaged>) -> GoesOn {
+        GoesOn { source, files, damaged }
     }
 
     fn with(&self, source: Arc<dyn FileSource>) -> Arc<dyn FileSource> {
-        Arc::new(GoesOn::new(source, self.damaged.clone()))
+        Arc::new(GoesOn::new(source, self.files.clone(), self.damaged.clone()))
     }
 }
 
@@ -80,8 +85,9 @@ impl FileSource for GoesOn {
         config: &FileScanConfig,
         partition: usize,
     ) -> Result<Arc<dyn FileOpener>> {
-        let (source, damaged) = (self.source.clone(), self.damaged.clone());
-        Ok(Arc::new(Opener { source, damaged, object_store, config: config.clone(), partition }))
+        let lookups = Arc::new(self.source.filter().as_ref().map(Lookups::of).unwrap_or_default());
+        let (source, files, damaged) = (self.source.clone(), self.files.clone(), self.damaged.clone());
+        Ok(Arc::new(Opener { source, lookups, files, damaged, object_store, config: config.clone(), partition }))
     }
 
     fn table_schema(&self) -> &TableSchema {
@@ -152,6 +158,8 @@ impl FileSource for GoesOn {
 
 struct Opener {
     source: Arc<dyn FileSource>,
+    lookups: Arc<Lookups>,
+    files: Arc<LocalFiles>,
     damaged: Arc<Damaged>,
     object_store: Arc<dyn ObjectStore>,
     config: FileScanConfig,
@@ -161,9 +169,10 @@ struct Opener {
 impl FileOpener for Opener {
     fn open(&self, file: PartitionedFile) -> Result<FileOpenFuture> {
         let path = LocalFileSystem::new().path_to_filesystem(&file.object_meta.location)?;
-        let damaged = self.damaged.clone();
+        let (lookups, files, damaged) = (self.lookups.clone(), self.files.clone(), self.damaged.clone());
         let morsels = self.source.create_morselizer(self.object_store.clone(), &self.config, self.partition)?;
         let opened = async move {
+            let Some(file) = lookups.narrow(&files, file)? else { return Ok(Vec::new()) };
             let mut planners = VecDeque::from([morsels.plan_file(file)?]);
             let mut parts = Vec::new();
             while let Some(planner) = planners.pop_front() {

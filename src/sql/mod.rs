@@ -11,6 +11,8 @@ mod scalar;
 mod keyed;
 mod unnested;
 pub mod replay;
+mod local;
+mod lookups;
 mod damaged;
 mod checked;
 mod sums;
