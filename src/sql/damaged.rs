@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::listing::PartitionedFile;
-use datafusion::datasource::physical_plan::{FileOpenFuture, FileOpener, FileScanConfig, FileSource};
+use datafusion::datasource::physical_plan::{FileOpenFuture, FileOpener, FileScanConfig, FileSource, ParquetSource};
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::object_store::ObjectStore;
@@ -87,7 +87,12 @@ impl FileSource for GoesOn {
     ) -> Result<Arc<dyn FileOpener>> {
         let lookups = Arc::new(self.source.filter().as_ref().map(Lookups::of).unwrap_or_default());
         let (source, files, damaged) = (self.source.clone(), self.files.clone(), self.damaged.clone());
-        Ok(Arc::new(Opener { source, lookups, files, damaged, object_store, config: config.clone(), partition }))
+        let of_small: Arc<dyn FileSource> = match source.downcast_ref::<ParquetSource>() {
+            Some(source) => Arc::new(source.clone().with_enable_page_index(false)),
+            None => source.clone(),
+        };
+        let config = config.clone();
+        Ok(Arc::new(Opener { source, of_small, lookups, files, damaged, object_store, config, partition }))
     }
 
     fn table_schema(&self) -> &TableSchema {
@@ -156,8 +161,13 @@ impl FileSource for GoesOn {
     }
 }
 
+/// To read the indexes of the pages of a smaller file takes longer than to read the few pages that they rule out.
+const SMALL_BYTES: u64 = 2 << 20;
+
 struct Opener {
     source: Arc<dyn FileSource>,
+    /// The same for files under [`SMALL_BYTES`].
+    of_small: Arc<dyn FileSource>,
     lookups: Arc<Lookups>,
     files: Arc<LocalFiles>,
     damaged: Arc<Damaged>,
@@ -170,7 +180,8 @@ impl FileOpener for Opener {
     fn open(&self, file: PartitionedFile) -> Result<FileOpenFuture> {
         let path = LocalFileSystem::new().path_to_filesystem(&file.object_meta.location)?;
         let (lookups, files, damaged) = (self.lookups.clone(), self.files.clone(), self.damaged.clone());
-        let morsels = self.source.create_morselizer(self.object_store.clone(), &self.config, self.partition)?;
+        let source = if file.object_meta.size < SMALL_BYTES { &self.of_small } else { &self.source };
+        let morsels = source.create_morselizer(self.object_store.clone(), &self.config, self.partition)?;
         let opened = async move {
             let Some(file) = lookups.narrow(&files, file)? else { return Ok(Vec::new()) };
             let mut planners = VecDeque::from([morsels.plan_file(file)?]);
