@@ -1,6 +1,6 @@
-//! Gzipped CloudTrail to Parquet and findings by the program itself, beside DuckDB and chDB, and the memory it takes.
+//! Gzipped CloudTrail to Parquet and findings by the program itself, questions to that archive, beside DuckDB and chDB, and the memory it takes.
 //!
-//! `cargo bench --bench end_to_end [-- speed|memory --files N --events N --rounds N --seed N]`. Every contestant is a
+//! `cargo bench --bench end_to_end [-- speed|questions|memory --files N --events N --rounds N --seed N]`. Every contestant is a
 //! process of its own, of which the operating system says what it cost; all run in each round, one after the other,
 //! each with all cores. The numbers are medians of CPU time, because machines drift and ratios do not; only what a
 //! second core brings is wall time, and wants a machine with nothing else to do. Each result is checked.
@@ -18,6 +18,8 @@ mod statement;
 mod contestant;
 #[path = "end_to_end/speed.rs"]
 mod speed;
+#[path = "end_to_end/questions.rs"]
+mod questions;
 #[path = "end_to_end/memory.rs"]
 mod memory;
 
@@ -31,13 +33,14 @@ pub struct Options {
     events: u64,
     rounds: u64,
     seed: u64,
-    /// Which to run; both when it names none.
+    /// Which to run; all when it names none.
     section: Option<Section>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Section {
     Speed,
+    Questions,
     Memory,
 }
 
@@ -57,10 +60,14 @@ fn main() {
     let folder = work.path().join("gz");
     let corpus = Corpus::write(folder, options.seeds(), options.events);
     introduce(&options, corpus.sizes());
-    if options.section != Some(Section::Memory) {
+    let is_asked = |section| options.section.is_none_or(|asked| asked == section);
+    if is_asked(Section::Speed) {
         speed::run(&options, &corpus, work.path());
     }
-    if options.section != Some(Section::Speed) {
+    if is_asked(Section::Questions) {
+        questions::run(&options, &corpus, work.path());
+    }
+    if is_asked(Section::Memory) {
         memory::run(&options, &corpus, work.path());
     }
     assert!(child::own_peak_bytes() < OWN_BYTES_MAX, "the driver's own memory must not count as that of others");
@@ -94,10 +101,11 @@ fn arguments() -> Options {
             "--rounds" => options.rounds = number(),
             "--seed" => options.seed = number(),
             "speed" => options.section = Some(Section::Speed),
+            "questions" => options.section = Some(Section::Questions),
             "memory" => options.section = Some(Section::Memory),
             // cargo says so
             "--bench" => {}
-            _ => panic!("{word}: there are speed, memory, --files, --events, --rounds and --seed"),
+            _ => panic!("{word}: there are speed, questions, memory, --files, --events, --rounds and --seed"),
         }
     }
     assert!(options.files > 0 && options.events > 0, "there must be something to read");

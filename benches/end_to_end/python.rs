@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 /// A library of another engine, ready to run a statement.
 pub struct Library {
-    name: &'static str,
+    pub name: &'static str,
     python: PathBuf,
     pub version: String,
 }
@@ -44,6 +44,13 @@ impl Library {
         let mut command = Command::new(&self.python);
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/end_to_end/sql.py");
         command.arg(script).arg(self.name).arg(statement);
+        command
+    }
+
+    /// The same, which prints the rows of the answer behind that, with tabs between columns.
+    pub fn ask(&self, question: &str) -> Command {
+        let mut command = self.run(question);
+        command.arg("rows");
         command
     }
 }

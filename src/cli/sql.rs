@@ -91,14 +91,18 @@ async fn answer(session: SessionContext, query: String, form: Form) -> Result<Ex
     let answer = sql::query(&session, &query).await.or_usage()?;
     let schema = without_unions(&answer.schema());
     let schema = match form {
-        Form::Ndjson | Form::Parquet => with_distinct_names(&schema),
+        Form::Ndjson => with_distinct_names(&schema),
+        Form::Parquet => with_distinct_names(&without_intervals(&schema)),
         Form::Table | Form::Csv | Form::Athena => schema,
     };
     let answer = answer.map(|rows| united(&rows.map_err(|error| sql::readable_in(&query, &error))?, &schema));
     let mut out = output::open("-").or_output()?;
     write(form, &schema, answer, &mut out).await?;
     out.flush().or_output()?;
-    Ok(output::done_but_for(&sql::damaged(&session)))
+    let code = output::done_but_for(&sql::damaged(&session));
+    // the process ends, and to free piece by piece what is known of thousands of files takes as long as many a query
+    std::mem::forget(session);
+    Ok(code)
 }
 
 /// The exit code of the signal that ends the query.
@@ -204,6 +208,17 @@ fn without_unions(schema: &SchemaRef) -> SchemaRef {
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
+/// The schema with text where a column has intervals, which Parquet has not as they are here.
+fn without_intervals(schema: &SchemaRef) -> SchemaRef {
+    let fields = schema.fields().iter().map(|field| match field.data_type() {
+        DataType::Interval(_) | DataType::Duration(_) => {
+            Arc::new(field.as_ref().clone().with_data_type(DataType::Utf8))
+        }
+        _ => field.clone(),
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
 /// The schema with `a` and `a_2` where two columns are `a`: of an object's keys of one name readers keep the last.
 fn with_distinct_names(schema: &SchemaRef) -> SchemaRef {
     let mut names: HashSet<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
@@ -220,9 +235,12 @@ fn with_distinct_names(schema: &SchemaRef) -> SchemaRef {
 
 /// Rows in that schema.
 fn united(rows: &RecordBatch, schema: &SchemaRef) -> anyhow::Result<RecordBatch> {
-    let columns = rows.columns().iter().map(|column| match column.as_any().downcast_ref::<UnionArray>() {
-        Some(union) => texts(union),
-        None => Ok(column.clone()),
+    let columns = rows.columns().iter().zip(schema.fields()).map(|(column, field)| {
+        match (column.as_any().downcast_ref::<UnionArray>(), column.data_type()) {
+            (Some(union), _) => texts(union),
+            (None, DataType::Interval(_) | DataType::Duration(_)) => Ok(cast(column, field.data_type())?),
+            (None, _) => Ok(column.clone()),
+        }
     });
     Ok(RecordBatch::try_new(schema.clone(), columns.collect::<anyhow::Result<Vec<_>>>()?)?)
 }
@@ -299,8 +317,10 @@ fn is_text(kind: &DataType) -> bool {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use arrow::array::{DictionaryArray, Int64Array, Int64Builder, MapBuilder, NullArray, StringViewArray};
-    use arrow::datatypes::{Int32Type, UnionFields};
+    use arrow::array::{
+        DictionaryArray, Int64Array, Int64Builder, IntervalMonthDayNanoArray, MapBuilder, NullArray, StringViewArray,
+    };
+    use arrow::datatypes::{Int32Type, IntervalMonthDayNano, UnionFields};
     use clap::Parser;
 
     use super::*;
@@ -330,6 +350,15 @@ mod tests {
         let rows = RecordBatch::try_new(schema.clone(), vec![Arc::new(union)]).unwrap();
         let rows = united(&rows, &without_unions(&schema)).unwrap();
         let expected: ArrayRef = Arc::new(StringArray::from(vec![None, Some("7"), Some("x"), None]));
+        assert_eq!(rows.column(0), &expected);
+    }
+
+    #[test]
+    fn an_interval_is_a_text_in_parquet() {
+        let hours = IntervalMonthDayNanoArray::from(vec![Some(IntervalMonthDayNano::new(0, 1, 0)), None]);
+        let rows = RecordBatch::try_from_iter([("i", Arc::new(hours) as ArrayRef)]).unwrap();
+        let rows = united(&rows, &without_intervals(&rows.schema())).unwrap();
+        let expected: ArrayRef = Arc::new(StringArray::from(vec![Some("1 days"), None]));
         assert_eq!(rows.column(0), &expected);
     }
 

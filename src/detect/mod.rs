@@ -14,7 +14,7 @@ pub mod from_reference;
 mod in_order;
 mod correlates;
 mod regularity;
-mod percentile;
+pub mod percentile;
 mod sliding;
 mod lowered;
 pub mod athena;

@@ -17,7 +17,12 @@ use super::window::spread::Spread;
 pub const APPROX_PERCENTILE: &str = "approx_percentile";
 
 pub fn function() -> AggregateUDF {
-    AggregateUDF::new_from_impl(Percentile { signature: Signature::any(2, Volatility::Immutable) })
+    AggregateUDF::new_from_impl(Percentile { signature: Signature::any(2, Volatility::Immutable), whole: false })
+}
+
+/// The same in queries, where it is an integer of integers, as in Athena.
+pub fn in_queries() -> AggregateUDF {
+    AggregateUDF::new_from_impl(Percentile { signature: Signature::any(2, Volatility::Immutable), whole: true })
 }
 
 /// The share that is asked for.
@@ -32,10 +37,11 @@ pub fn share(value: &ScalarValue) -> Result<f64> {
     }
 }
 
-fn is_number(kind: &DataType) -> bool {
+/// Its type, which of symbols, such as user agents, is that of their lengths, which are symbols too.
+fn plain(kind: &DataType) -> &DataType {
     match kind {
-        DataType::Dictionary(_, values) => values.is_numeric(),
-        other => other.is_numeric(),
+        DataType::Dictionary(_, values) => values,
+        other => other,
     }
 }
 
@@ -47,6 +53,8 @@ pub fn numbers(values: &ArrayRef) -> Result<Float64Array> {
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Percentile {
     signature: Signature,
+    /// Of integers.
+    whole: bool,
 }
 
 impl AggregateUDFImpl for Percentile {
@@ -60,8 +68,9 @@ impl AggregateUDFImpl for Percentile {
 
     fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
         match arguments {
-            // of symbols, such as user agents, DataFusion has the lengths as symbols too
-            [number, share] if is_number(number) && share.is_numeric() => Ok(DataType::Float64),
+            [number, share] if plain(number).is_numeric() && share.is_numeric() => {
+                Ok(if self.whole && plain(number).is_integer() { DataType::Int64 } else { DataType::Float64 })
+            }
             _ => plan_err!("approx_percentile takes a number and a constant from 0 to 1: approx_percentile(x, 0.95)"),
         }
     }
@@ -70,11 +79,11 @@ impl AggregateUDFImpl for Percentile {
         if args.is_distinct {
             return plan_err!("approx_percentile is of all values: leave DISTINCT out");
         }
-        Ok(Box::new(Spreading { spread: Spread::default(), share: share_of(&args)? }))
+        Ok(typed(&args, Spreading { spread: Spread::default(), share: share_of(&args)? }))
     }
 
     fn create_sliding_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        Ok(Box::new(SlidingPercentile::new(share_of(&args)?)))
+        Ok(typed(&args, SlidingPercentile::new(share_of(&args)?)))
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
@@ -87,6 +96,50 @@ fn share_of(args: &AccumulatorArgs) -> Result<f64> {
     match args.exprs[1].evaluate(&RecordBatch::new_empty(Arc::new(Schema::empty()))) {
         Ok(ColumnarValue::Scalar(value)) => share(&value),
         _ => plan_err!("approx_percentile takes a constant from 0 to 1, as in approx_percentile(x, 0.95)"),
+    }
+}
+
+fn typed(args: &AccumulatorArgs, percentile: impl Accumulator + 'static) -> Box<dyn Accumulator> {
+    match args.return_type() {
+        DataType::Int64 => Box::new(Whole(percentile)),
+        _ => Box::new(percentile),
+    }
+}
+
+/// The nearest integer.
+#[derive(Debug)]
+struct Whole<A>(A);
+
+impl<A: Accumulator> Accumulator for Whole<A> {
+    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        self.0.update_batch(values)
+    }
+
+    fn evaluate(&mut self) -> Result<ScalarValue> {
+        Ok(match self.0.evaluate()? {
+            ScalarValue::Float64(number) => ScalarValue::Int64(number.map(|number| number.round() as i64)),
+            other => other,
+        })
+    }
+
+    fn size(&self) -> usize {
+        self.0.size()
+    }
+
+    fn state(&mut self) -> Result<Vec<ScalarValue>> {
+        self.0.state()
+    }
+
+    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
+        self.0.merge_batch(states)
+    }
+
+    fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        self.0.retract_batch(values)
+    }
+
+    fn supports_retract_batch(&self) -> bool {
+        self.0.supports_retract_batch()
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::listing::PartitionedFile;
-use datafusion::datasource::physical_plan::{FileOpenFuture, FileOpener, FileScanConfig, FileSource};
+use datafusion::datasource::physical_plan::{FileOpenFuture, FileOpener, FileScanConfig, FileSource, ParquetSource};
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::object_store::ObjectStore;
@@ -23,6 +23,9 @@ use datafusion::physical_plan::{DisplayFormatType, SortOrderPushdownResult};
 use futures::{FutureExt, StreamExt, future, stream};
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::file::metadata::PageIndexPolicy;
+
+use super::local::LocalFiles;
+use super::lookups::Lookups;
 
 /// The files that queries of a session could not read, or not to their end, and why.
 #[derive(Debug, Default)]
@@ -57,19 +60,21 @@ fn read_whole(path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A source of rows that ends a file where it is damaged, as if it had no more.
+/// A source of rows that ends a file where it is damaged, as if it had no more, and opens none that [`Lookups`] rule out.
 pub struct GoesOn {
     source: Arc<dyn FileSource>,
+    files: Arc<LocalFiles>,
     damaged: Arc<Damaged>,
 }
 
 impl GoesOn {
-    pub fn new(source: Arc<dyn FileSource>, damaged: Arc<Damaged>) -> GoesOn {
-        GoesOn { source, damaged }
+    /// `files` are those that the source reads.
+    pub fn new(source: Arc<dyn FileSource>, files: Arc<LocalFiles>, damaged: Arc<Damaged>) -> GoesOn {
+        GoesOn { source, files, damaged }
     }
 
     fn with(&self, source: Arc<dyn FileSource>) -> Arc<dyn FileSource> {
-        Arc::new(GoesOn::new(source, self.damaged.clone()))
+        Arc::new(GoesOn::new(source, self.files.clone(), self.damaged.clone()))
     }
 }
 
@@ -80,8 +85,14 @@ impl FileSource for GoesOn {
         config: &FileScanConfig,
         partition: usize,
     ) -> Result<Arc<dyn FileOpener>> {
-        let (source, damaged) = (self.source.clone(), self.damaged.clone());
-        Ok(Arc::new(Opener { source, damaged, object_store, config: config.clone(), partition }))
+        let lookups = Arc::new(self.source.filter().as_ref().map(Lookups::of).unwrap_or_default());
+        let (source, files, damaged) = (self.source.clone(), self.files.clone(), self.damaged.clone());
+        let of_small: Arc<dyn FileSource> = match source.downcast_ref::<ParquetSource>() {
+            Some(source) => Arc::new(source.clone().with_enable_page_index(false)),
+            None => source.clone(),
+        };
+        let config = config.clone();
+        Ok(Arc::new(Opener { source, of_small, lookups, files, damaged, object_store, config, partition }))
     }
 
     fn table_schema(&self) -> &TableSchema {
@@ -150,8 +161,15 @@ impl FileSource for GoesOn {
     }
 }
 
+/// To read the indexes of the pages of a smaller file takes longer than to read the few pages that they rule out.
+const SMALL_BYTES: u64 = 2 << 20;
+
 struct Opener {
     source: Arc<dyn FileSource>,
+    /// The same for files under [`SMALL_BYTES`].
+    of_small: Arc<dyn FileSource>,
+    lookups: Arc<Lookups>,
+    files: Arc<LocalFiles>,
     damaged: Arc<Damaged>,
     object_store: Arc<dyn ObjectStore>,
     config: FileScanConfig,
@@ -161,9 +179,11 @@ struct Opener {
 impl FileOpener for Opener {
     fn open(&self, file: PartitionedFile) -> Result<FileOpenFuture> {
         let path = LocalFileSystem::new().path_to_filesystem(&file.object_meta.location)?;
-        let damaged = self.damaged.clone();
-        let morsels = self.source.create_morselizer(self.object_store.clone(), &self.config, self.partition)?;
+        let (lookups, files, damaged) = (self.lookups.clone(), self.files.clone(), self.damaged.clone());
+        let source = if file.object_meta.size < SMALL_BYTES { &self.of_small } else { &self.source };
+        let morsels = source.create_morselizer(self.object_store.clone(), &self.config, self.partition)?;
         let opened = async move {
+            let Some(file) = lookups.narrow(&files, file)? else { return Ok(Vec::new()) };
             let mut planners = VecDeque::from([morsels.plan_file(file)?]);
             let mut parts = Vec::new();
             while let Some(planner) = planners.pop_front() {

@@ -12,6 +12,8 @@ mod keyed;
 mod unnested;
 mod compiled;
 pub mod replay;
+mod local;
+mod lookups;
 mod damaged;
 mod checked;
 mod sums;
@@ -45,7 +47,7 @@ use crate::detect::athena::tables::with_event_data_stores;
 use crate::detect::athena::twice::unmarked;
 use crate::detect::mistakes::Mistake;
 use crate::detect::reference::{List, References};
-use crate::detect::{athena, from_reference, lookup};
+use crate::detect::{athena, from_reference, lookup, percentile};
 use crate::rule::dialect::SqlError;
 use crate::rule::shape::LISTS;
 use crate::rule::shorthand;
@@ -117,7 +119,10 @@ fn open(
         .flatten()
         .chain([maps::split_to_map(), scalar::json_scalar()])
         .for_each(|function| session.register_udf(function));
-    maps::aggregates().into_iter().chain([sums::sum()]).for_each(|function| session.register_udaf(function));
+    maps::aggregates()
+        .into_iter()
+        .chain([sums::sum(), percentile::in_queries()])
+        .for_each(|function| session.register_udaf(function));
     lambdas::all().into_iter().for_each(|function| session.register_higher_order_function(Arc::new(function)));
     let mut tables = Vec::new();
     for table in catalog::tables() {
@@ -145,20 +150,23 @@ fn lists(references: &References) -> anyhow::Result<MemorySchemaProvider> {
 /// # Errors
 /// When the text is not one such query, or names what is not there; the message is written for the person who typed it.
 pub async fn query(session: &SessionContext, sql: &str) -> anyhow::Result<SendableRecordBatchStream> {
-    let mut statement = parse(&with_event_data_stores(sql)).map_err(|error| hint(sql).unwrap_or(error))?;
+    if let Some(hint) = hint(sql) {
+        return Err(hint);
+    }
+    let mut statement = parse(&with_event_data_stores(sql))?;
     shorthand::expand(&mut statement);
     if let Some(references) = session.state().config().get_extension::<References>() {
         lookup::join_networks(&mut statement, &references)?;
     }
     athena::translate(&mut statement)?;
     let plan = session.state().statement_to_plan(statement).await;
-    let plan = plan.map_err(|error| hint(sql).unwrap_or_else(|| readable_in(sql, &error)))?;
+    let plan = plan.map_err(|error| readable_in(sql, &error))?;
     if let LogicalPlan::DescribeTable(table) = &plan {
         return describe::columns(&table.schema);
     }
     let queries_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
     if queries_only.verify_plan(&plan).is_err() {
-        bail!("only queries are allowed here: SELECT, WITH, EXPLAIN, SHOW or DESCRIBE");
+        bail!(QUERIES_ONLY);
     }
     let rows = session.execute_logical_plan(plan).await.map_err(|error| readable_in(sql, &error))?;
     let stream = rows.execute_stream().await.map_err(|error| readable_in(sql, &error))?;
@@ -191,7 +199,9 @@ fn parse(sql: &str) -> anyhow::Result<Statement> {
     }
 }
 
-/// What is asked here in the place of statements that are none of DataFusion's.
+const QUERIES_ONLY: &str = "only queries are allowed here: SELECT, WITH, EXPLAIN, SHOW or DESCRIBE";
+
+/// What is asked here in the place of statements of Athena that are no queries, or of which DataFusion says nothing.
 fn hint(sql: &str) -> Option<anyhow::Error> {
     let words: Vec<String> = sql.split_whitespace().take(3).map(str::to_ascii_uppercase).collect();
     Some(match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
@@ -203,6 +213,14 @@ fn hint(sql: &str) -> Option<anyhow::Error> {
         ["UNLOAD" | "UNLOAD(" | "CREATE" | "INSERT", ..] => anyhow!(
             "only queries are allowed here, and `weir sql '...' --format parquet > answer.parquet` keeps the answer of one"
         ),
+        ["PREPARE" | "EXECUTE" | "DEALLOCATE", ..] => {
+            anyhow!(
+                "there are no prepared statements here: the values are written into the query, eventName = 'ConsoleLogin'"
+            )
+        }
+        ["ALTER" | "DELETE" | "DROP" | "MERGE" | "MSCK" | "OPTIMIZE" | "TRUNCATE" | "UPDATE" | "VACUUM", ..] => {
+            anyhow!(QUERIES_ONLY)
+        }
         _ => return None,
     })
 }

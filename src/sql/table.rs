@@ -10,8 +10,7 @@ use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{DFSchema, ScalarValue, project_schema};
 use datafusion::datasource::TableType;
 use datafusion::datasource::listing::{PartitionedFile, helpers::expr_applicable_for_cols};
-use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
-use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, FileSource, ParquetSource};
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::{DataFusionError, Result};
@@ -22,6 +21,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 
 use super::damaged::{Damaged, GoesOn};
+use super::local::{LocalFiles, Readers};
 use crate::archive::encode::file_schema;
 use crate::archive::read::{self, Found};
 use crate::table::{PARTITIONS, Table};
@@ -132,22 +132,16 @@ impl ArchivedTable {
         let places = projection.unwrap_or(&all).iter().map(place).collect();
         // a limit may end the scan early only where no row is filtered out behind it
         let limit = limit.filter(|_| filters.iter().all(is_of_folders));
-        let source = Arc::new(GoesOn::new(self.source(state)?, self.damaged.clone()));
+        let files_read = Arc::new(LocalFiles::new(state.runtime_env().cache_manager.get_file_metadata_cache()));
+        let source = ParquetSource::new(self.scanned.clone())
+            .with_table_parquet_options(state.default_table_options().parquet)
+            .with_parquet_file_reader_factory(Arc::new(Readers(files_read.clone())));
+        let source = Arc::new(GoesOn::new(Arc::new(source), files_read, self.damaged.clone()));
         let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), source)
             .with_file_groups(FileGroup::new(files).split_files(state.config().target_partitions()))
             .with_projection_indices(Some(places))?
             .with_limit(limit);
         Ok(DataSourceExec::from_data_source(config.build()))
-    }
-
-    fn source(&self, state: &dyn Session) -> Result<Arc<dyn FileSource>> {
-        let runtime = state.runtime_env();
-        let store = runtime.object_store(ObjectStoreUrl::local_filesystem())?;
-        let reader = CachedParquetFileReaderFactory::new(store, runtime.cache_manager.get_file_metadata_cache());
-        let source = ParquetSource::new(self.scanned.clone())
-            .with_table_parquet_options(state.default_table_options().parquet)
-            .with_parquet_file_reader_factory(Arc::new(reader));
-        Ok(Arc::new(source))
     }
 }
 

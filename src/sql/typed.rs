@@ -1,9 +1,12 @@
 //! Functions of Athena's that do another thing for each type of their argument: lists, maps, and JSON text, which CloudTrail
 //! Lake has maps for and Athena texts.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, ListArray, StringArray, StringBuilder, UInt32Array};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, ListArray, MapArray, StringArray, StringBuilder, StructArray, UInt32Array,
+};
 use arrow::buffer::OffsetBuffer;
 use arrow::compute::{cast, nullif, take};
 use arrow::datatypes::{DataType, Field, FieldRef, Int64Type};
@@ -11,7 +14,7 @@ use arrow::json::EncoderOptions;
 use arrow::json::writer::make_encoder;
 use arrow::row::{RowConverter, Rows, SortField};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use datafusion::common::{Result, ScalarValue, exec_datafusion_err, plan_datafusion_err, plan_err};
+use datafusion::common::{Result, ScalarValue, exec_datafusion_err, exec_err, plan_datafusion_err, plan_err};
 use datafusion::functions::string;
 use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
@@ -21,7 +24,7 @@ use ipnet::IpNet;
 
 use super::maps::{lengths, maps, plain, texts};
 use crate::detect::athena::names::type_name;
-use crate::detect::athena::shape::Shape;
+use crate::detect::athena::shape::{Shape, map_type};
 use crate::detect::functions::{judge_texts, read_address};
 
 pub fn all() -> Vec<ScalarUDF> {
@@ -31,6 +34,7 @@ pub fn all() -> Vec<ScalarUDF> {
         (What::Cardinality, 1),
         (What::MapKeys, 1),
         (What::MapValues, 1),
+        (What::MapFromEntries, 1),
         (What::JsonCast, 2),
         (What::ToJson, 1),
         (What::TypeOf, 1),
@@ -55,6 +59,7 @@ enum What {
     Cardinality,
     MapKeys,
     MapValues,
+    MapFromEntries,
     JsonCast,
     ToJson,
     TypeOf,
@@ -77,6 +82,7 @@ impl ScalarUDFImpl for Typed {
             What::Cardinality => "cardinality",
             What::MapKeys => "map_keys",
             What::MapValues => "map_values",
+            What::MapFromEntries => "map_from_entries",
             What::JsonCast => "json_cast",
             What::ToJson => "to_json",
             What::TypeOf => "typeof",
@@ -114,6 +120,12 @@ impl ScalarUDFImpl for Typed {
                 }
             }
             (What::MapKeys | What::MapValues, DataType::Utf8) => list_of(&DataType::Utf8),
+            (What::MapFromEntries, DataType::List(item)) => match item.data_type() {
+                DataType::Struct(fields) if fields.len() == 2 => {
+                    map_type(plain(fields[0].data_type()), plain(fields[1].data_type()))
+                }
+                _ => return plan_err!("map_from_entries takes {}", self.takes()),
+            },
             (What::Contains, DataType::List(_) | DataType::Utf8) => DataType::Boolean,
             (What::Cardinality, DataType::List(_) | DataType::Map(..) | DataType::Utf8) => DataType::Int64,
             (What::JsonCast, _) => shape(&args)?.data_type(),
@@ -158,6 +170,7 @@ impl ScalarUDFImpl for Typed {
                 Arc::new(lengths(&array).ok_or_else(|| exec_datafusion_err!("cardinality of {kind}"))?)
             }
             What::MapKeys | What::MapValues => parts(&array, self.what == What::MapKeys, args.return_type())?,
+            What::MapFromEntries => map_from_entries(&array, args.return_type())?,
             What::JsonCast => json_cast(&array, args.return_type(), &args.args[1])?,
             What::ToJson => to_json(&array, &args.arg_fields[0])?,
             What::Reverse if is_text => {
@@ -179,6 +192,7 @@ impl Typed {
             What::Contains => "a list, or a network such as '10.0.0.0/8' and an address",
             What::Cardinality => "a list, a map or JSON text",
             What::MapKeys | What::MapValues => "a map or JSON text",
+            What::MapFromEntries => "a list of rows of a key and a value",
             What::JsonCast | What::ToJson | What::TypeOf => "a value",
             What::Reverse => "a text or a list",
             What::ToIso8601 => "a time or a date",
@@ -251,6 +265,41 @@ fn element_at(array: &ArrayRef, at: &ArrayRef) -> Result<ArrayRef> {
         }
     };
     Ok(take(&values, &places, None)?)
+}
+
+/// Maps of lists of a key and a value each; null where the list is, or one of its items.
+fn map_from_entries(array: &ArrayRef, kind: &DataType) -> Result<ArrayRef> {
+    let DataType::Map(entries, _) = kind else { return plan_err!("{kind} is no map") };
+    let DataType::Struct(fields) = entries.data_type() else { return plan_err!("{kind} has no entries") };
+    let list = array.as_list::<i32>();
+    let items = list.values().as_struct();
+    let (keys, key) = (items.column(0), fields[0].data_type());
+    let compared = comparable(keys, key)?;
+    let (mut places, mut offsets, mut known) = (Vec::new(), vec![0_i32], Vec::new());
+    for row in 0..list.len() {
+        let of_row = list.offsets()[row] as usize..list.offsets()[row + 1] as usize;
+        let is_known = list.is_valid(row) && of_row.clone().all(|place| items.is_valid(place));
+        if is_known {
+            let mut seen = HashSet::new();
+            for place in of_row {
+                if keys.is_null(place) {
+                    return exec_err!("the key of an entry of map_from_entries is null");
+                }
+                if !seen.insert(compared.row(place)) {
+                    return exec_err!("a key is twice in the entries of map_from_entries; map_agg keeps the first");
+                }
+                places.push(place as u32);
+            }
+        }
+        known.push(is_known);
+        offsets.push(places.len() as i32);
+    }
+    let places = UInt32Array::from(places);
+    let columns = items.columns().iter().zip(fields);
+    let columns = columns.map(|(column, field)| Ok(take(&cast(column, field.data_type())?, &places, None)?));
+    let rows = StructArray::try_new(fields.clone(), columns.collect::<Result<_>>()?, None)?;
+    let offsets = OffsetBuffer::new(offsets.into());
+    Ok(Arc::new(MapArray::try_new(entries.clone(), offsets, rows, Some(known.into()), false)?))
 }
 
 /// Whether a list has an item; null where it does not and has one that is null.

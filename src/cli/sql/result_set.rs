@@ -56,7 +56,7 @@ pub fn rows(batch: &RecordBatch, out: &mut impl Write) -> anyhow::Result<()> {
 /// When `out` cannot be written.
 pub fn end(schema: &Schema, out: &mut impl Write) -> anyhow::Result<()> {
     out.write_all(b"\n],\"ResultSetMetadata\":{\"ColumnInfo\":")?;
-    serde_json::to_writer(&mut *out, &schema.fields().iter().map(|field| column_info(field)).collect::<Vec<_>>())?;
+    json(&schema.fields().iter().map(|field| column_info(field)).collect::<Vec<_>>(), out)?;
     Ok(out.write_all(b"}},\"UpdateCount\":0}\n")?)
 }
 
@@ -65,9 +65,14 @@ fn datum(place: usize, text: Option<&String>, out: &mut impl Write) -> anyhow::R
     out.write_all(if place == 0 { b"{" } else { b",{" })?;
     if let Some(text) = text {
         out.write_all(b"\"VarCharValue\":")?;
-        serde_json::to_writer(&mut *out, text)?;
+        json(text, out)?;
     }
     Ok(out.write_all(b"}")?)
+}
+
+/// An error of `out` stays what it is: that nobody reads on is none of the query.
+fn json(value: &impl Serialize, out: &mut impl Write) -> std::io::Result<()> {
+    Ok(serde_json::to_writer(out, value)?)
 }
 
 #[derive(Serialize)]
@@ -310,6 +315,25 @@ mod tests {
             "UpdateCount": 0,
         });
         assert_eq!(answer, expected);
+    }
+
+    #[test]
+    fn a_reader_that_has_enough_is_told_from_other_failures() {
+        struct Closed;
+        impl Write for Closed {
+            fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+                if bytes.contains(&b'x') { Err(std::io::ErrorKind::BrokenPipe.into()) } else { Ok(bytes.len()) }
+            }
+
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        let column: ArrayRef = Arc::new(StringArray::from(vec!["x"]));
+        let batch = RecordBatch::try_from_iter([("n", column)]).unwrap();
+        let error = rows(&batch, &mut Closed).unwrap_err();
+        let kind = error.chain().find_map(|cause| cause.downcast_ref::<std::io::Error>()).map(std::io::Error::kind);
+        assert_eq!(kind, Some(std::io::ErrorKind::BrokenPipe), "{error:?}");
     }
 
     #[track_caller]

@@ -60,14 +60,18 @@ pub fn translate(name: &str, call: &mut Function, who: For) -> bool {
         }
         ("max_by" | "min_by", 2) if who == For::Rule => return false,
         ("listagg", 2) if !call.within_group.is_empty() && list.clauses.is_empty() && who == For::Query => {
-            // a symbol is made a text, also where DataFusion compares what is ordered by with it
-            let Some(text) = argument(list, 0) else { return false };
-            let cast = with_arguments("CAST(arg1 AS VARCHAR)", &[&text]);
-            list.args[0] = FunctionArg::Unnamed(FunctionArgExpr::Expr(cast.clone()));
             let mut order = std::mem::take(&mut call.within_group);
-            order.iter_mut().filter(|by| by.expr == text).for_each(|by| by.expr = cast.clone());
+            if !of_texts(list, &mut order) {
+                return false;
+            }
             list.clauses.push(FunctionArgumentClause::OrderBy(order));
             call.name = named("string_agg");
+        }
+        ("string_agg", 2) if who == For::Query => {
+            let [FunctionArgumentClause::OrderBy(order)] = list.clauses.as_mut_slice() else { return false };
+            let mut order = std::mem::take(order);
+            of_texts(list, &mut order);
+            list.clauses = vec![FunctionArgumentClause::OrderBy(order)];
         }
         ("set_agg", 1) if who == For::Query => {
             list.duplicate_treatment = Some(DuplicateTreatment::Distinct);
@@ -87,6 +91,15 @@ pub fn translate(name: &str, call: &mut Function, who: For) -> bool {
             None => return false,
         },
     }
+    true
+}
+
+/// Makes a text of what is put together, which may be a symbol, also where DataFusion compares what is ordered by with it.
+fn of_texts(list: &mut FunctionArgumentList, order: &mut [OrderByExpr]) -> bool {
+    let Some(text) = argument(list, 0) else { return false };
+    let cast = with_arguments("CAST(arg1 AS VARCHAR)", &[&text]);
+    list.args[0] = FunctionArg::Unnamed(FunctionArgExpr::Expr(cast.clone()));
+    order.iter_mut().filter(|by| by.expr == text).for_each(|by| by.expr = cast.clone());
     true
 }
 

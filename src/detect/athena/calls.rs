@@ -12,7 +12,7 @@ use regex::Regex;
 
 use super::json_path::keys;
 use super::template::{call_name, expression, positional, text, with_arguments};
-use super::time_format::{Direction, chrono, chrono_of_joda};
+use super::time_format::{Direction, chrono, chrono_of_joda, chrono_of_template, is_template};
 use super::times::{AT_TIME_ZONE, as_text, complete, date_add, date_diff, is_date, is_time, time_format};
 use super::{For, aggregates, is_address, rename};
 
@@ -27,6 +27,7 @@ const SAME: &[(&str, usize, &str)] = &[
         2,
         "CASE WHEN arg1 IS NOT NULL AND arg2 IS NOT NULL THEN CAST(coalesce(array_position(arg1, arg2), 0) AS BIGINT) END",
     ),
+    ("array_remove", 2, "array_remove_all(arg1, arg2)"),
     ("arrays_overlap", 2, "array_has_any(arg1, arg2)"),
     ("at_timezone", 2, AT_TIME_ZONE),
     ("bitwise_and", 2, "(arg1 & arg2)"),
@@ -107,7 +108,7 @@ const SAME: &[(&str, usize, &str)] = &[
     ),
     ("to_iso8601", 1, "to_char(arg1, '%Y-%m-%dT%H:%M:%S%.3fZ')"),
     ("to_utf8", 1, "arrow_cast(arg1, 'Binary')"),
-    ("to_base64", 1, "encode(arg1, 'base64')"),
+    ("to_base64", 1, "encode(arg1, 'base64pad')"),
     ("transform", 2, "array_transform(arg1, arg2)"),
     ("trim_array", 2, "array_slice(arg1, 1, CAST(array_length(arg1) AS BIGINT) - arg2)"),
     ("truncate", 1, "trunc(arg1)"),
@@ -293,7 +294,12 @@ pub fn function(call: &mut Function, who: For) -> anyhow::Result<Option<Expr>> {
         ("date_parse" | "parse_datetime", [time, _]) if is_time(time) => Some(time.clone()),
         ("date_parse", [time, format]) => {
             let format = time_format(&name, format, |format| chrono(format, Direction::Read))?;
-            Some(with_arguments("moment_of(arg1, arg2)", &[time, &format]))
+            let template = match who {
+                // a time without a zone
+                For::Query => "arrow_cast(moment_of(arg1, arg2), 'Timestamp(Microsecond, None)')",
+                For::Rule => "moment_of(arg1, arg2)",
+            };
+            Some(with_arguments(template, &[time, &format]))
         }
         ("parse_datetime", [time, format]) => {
             let format = time_format(&name, format, |format| chrono_of_joda(format, Direction::Read))?;
@@ -302,7 +308,10 @@ pub fn function(call: &mut Function, who: For) -> anyhow::Result<Option<Expr>> {
         ("substr" | "substring", [text, from, rest @ ..]) => from_the_end(text, from, rest.first()),
         ("to_hex", [Expr::Function(hash)]) => match call_name(hash).as_deref() {
             Some("md5") => Some(with_arguments("upper(arg1)", &[&args[0]])),
-            Some("sha224" | "sha256" | "sha384" | "sha512") => {
+            Some("sha224" | "sha256" | "sha384" | "sha512" | "decode") => {
+                Some(with_arguments("upper(encode(arg1, 'hex'))", &[&args[0]]))
+            }
+            Some("arrow_cast") if args[0].to_string().ends_with("'Binary')") => {
                 Some(with_arguments("upper(encode(arg1, 'hex'))", &[&args[0]]))
             }
             _ => None,
@@ -355,6 +364,19 @@ pub fn function(call: &mut Function, who: For) -> anyhow::Result<Option<Expr>> {
         ("format_datetime", [time, format]) => {
             let format = time_format(&name, format, |format| chrono_of_joda(format, Direction::Write))?;
             Some(with_arguments("to_char(arg1, arg2)", &[time, &format]))
+        }
+        // PostgreSQL's too, and DataFusion has chrono's, in which such letters stand for themselves
+        ("to_char", [time, format]) if text(format).is_some_and(is_template) => {
+            let format = time_format(&name, format, |format| chrono_of_template(format, Direction::Write))?;
+            Some(with_arguments("to_char(arg1, arg2)", &[time, &format]))
+        }
+        ("to_date", [time, format]) if text(format).is_some_and(is_template) => {
+            let format = time_format(&name, format, |format| chrono_of_template(format, Direction::Read))?;
+            Some(with_arguments("CAST(moment_of(arg1, arg2) AS DATE)", &[time, &format]))
+        }
+        ("to_timestamp", [time, format]) if text(format).is_some_and(is_template) => {
+            let format = time_format(&name, format, |format| chrono_of_template(format, Direction::Read))?;
+            Some(with_arguments("arrow_cast(moment_of(arg1, arg2), 'Timestamp(Microsecond, None)')", &[time, &format]))
         }
         ("date_add", [unit, count, time]) => Some(date_add(unit, count, time)?),
         ("date_diff", [unit, from, to]) => Some(date_diff(unit, from, to)?),
@@ -439,7 +461,7 @@ fn is_path(text: &str) -> bool {
 }
 
 /// Calls that give a list.
-const LISTS: [&str; 18] = [
+const LISTS: [&str; 19] = [
     "array_agg",
     "array_concat",
     "array_distinct",
@@ -447,6 +469,7 @@ const LISTS: [&str; 18] = [
     "array_filter",
     "array_intersect",
     "array_remove",
+    "array_remove_all",
     "array_slice",
     "array_sort",
     "array_sort_by",

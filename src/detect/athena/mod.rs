@@ -510,8 +510,16 @@ fn is_list_of_json(kind: &DataType) -> bool {
     }
 }
 
+/// Whether it is shown by its last name, which an item of a list, `resources[1]`, has not.
 fn is_name(expr: &Expr) -> bool {
-    matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::CompoundFieldAccess { .. })
+    match expr {
+        Expr::Identifier(_) | Expr::CompoundIdentifier(_) => true,
+        Expr::CompoundFieldAccess { access_chain, .. } => match access_chain.last() {
+            Some(AccessExpr::Subscript(Subscript::Index { index })) => text(index).is_some(),
+            _ => true,
+        },
+        _ => false,
+    }
 }
 
 /// The last of the names that lead to a column or field, in lower case.

@@ -1,5 +1,5 @@
 //! A format of MySQL, as Athena's `date_format` and `date_parse` take it, or of Joda-Time, as `format_datetime` and
-//! `parse_datetime` do → the same for chrono, which DataFusion asks.
+//! `parse_datetime` do, or of `to_char` → the same for chrono, which DataFusion asks.
 
 use anyhow::{anyhow, bail};
 
@@ -121,6 +121,71 @@ pub fn chrono_of_joda(format: &str, direction: Direction) -> anyhow::Result<Stri
     Ok(converted)
 }
 
+/// Fields of `to_char` and its like, in any case, longer ones first; what a name is in capitals is another one.
+const FIELDS: [(&str, &str); 16] = [
+    ("hh24", "%H"),
+    ("hh12", "%I"),
+    ("yyyy", "%Y"),
+    ("ddd", "%j"),
+    ("hh", "%I"),
+    ("yy", "%y"),
+    ("mm", "%m"),
+    ("dd", "%d"),
+    ("mi", "%M"),
+    ("ss", "%S"),
+    ("ms", "%3f"),
+    ("us", "%6f"),
+    ("am", "%p"),
+    ("pm", "%p"),
+    ("Mon", "%b"),
+    ("Dy", "%a"),
+];
+
+/// Whether it is such a format, and none of chrono's.
+pub fn is_template(format: &str) -> bool {
+    !format.contains('%') && format.contains(|letter: char| letter.is_ascii_alphabetic())
+}
+
+/// The same of `to_char`, `to_date` and `to_timestamp`, as Teradata and PostgreSQL have it: `YYYY-MM-DD HH24:MI:SS`, with text in double quotes.
+///
+/// # Errors
+/// As [`chrono`].
+pub fn chrono_of_template(format: &str, direction: Direction) -> anyhow::Result<String> {
+    let mut converted = String::new();
+    let mut rest = format;
+    while let Some(letter) = rest.chars().next() {
+        if letter == '"' {
+            let quoted = rest[1..].split_once('"');
+            let (text, behind) =
+                quoted.ok_or_else(|| anyhow!("the format '{format}' has a quote that is not closed"))?;
+            converted += text;
+            rest = behind;
+            continue;
+        }
+        if !letter.is_ascii_alphabetic() {
+            converted.push(letter);
+            rest = &rest[letter.len_utf8()..];
+            continue;
+        }
+        let is_next = |field: &str| match rest.get(..field.len()) {
+            Some(next) if field.starts_with(char::is_uppercase) => next == field,
+            Some(next) => next.eq_ignore_ascii_case(field),
+            None => false,
+        };
+        let Some((field, same)) = FIELDS.iter().find(|(field, _)| is_next(field)) else {
+            bail!("`{rest}` in the format '{format}' is not known; it is one such as YYYY-MM-DD HH24:MI:SS")
+        };
+        if *field == "ms" && direction == Direction::Read && converted.ends_with('.') {
+            converted.pop();
+            converted += "%.f";
+        } else {
+            converted += same;
+        }
+        rest = &rest[field.len()..];
+    }
+    Ok(converted)
+}
+
 /// Adds the text behind a quote, in which two quotes are one; gives what stands behind the closing one.
 fn literal<'f>(mut rest: &'f str, converted: &mut String) -> Option<&'f str> {
     if let Some(behind) = rest.strip_prefix('\'') {
@@ -143,6 +208,23 @@ fn literal<'f>(mut rest: &'f str, converted: &mut String) -> Option<&'f str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fields_of_to_char_are_known_in_any_case() {
+        let cases = [
+            ("YYYY-MM-DD HH24:MI:SS", "%Y-%m-%d %H:%M:%S"),
+            ("dd/mm/yy hh:mi pm", "%d/%m/%y %I:%M %p"),
+            ("yyyymmdd\"T\"hh12", "%Y%m%dT%I"),
+            ("Dy Mon ddd", "%a %b %j"),
+        ];
+        for (format, expected) in cases {
+            assert_eq!(chrono_of_template(format, Direction::Write).unwrap(), expected);
+        }
+        assert_eq!(chrono_of_template("ss.ms", Direction::Read).unwrap(), "%S%.f");
+        for wrong in ["Month", "MON", "yyyy \"x"] {
+            assert!(chrono_of_template(wrong, Direction::Write).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn letters_that_mean_something_else_are_others() {
