@@ -291,6 +291,28 @@ async fn of_a_queue_each_message_that_failed_is_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_killed_call_left_on_the_disk_is_removed_by_the_next_process() {
+    let stage = Stage::new(KEPT).await;
+    let mut function = stage.start(&[]);
+    let [made, ..] = calls();
+    stage.s3.put("trail", "made.json", json!({ "Records": [made] }).to_string());
+    stage.s3.fault("trail/made.json", [Fault::Stall(9)]);
+    let event = queue(&[("plain", notice("made.json").to_string())]);
+    let _answer = function.runtime.begin(&event, Duration::from_secs(120));
+    while function.left_behind() == 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    // as Lambda does when the time or the memory of the call is over
+    function.process.kill().unwrap();
+    function.process.wait().unwrap();
+    assert!(function.left_behind() > 0);
+
+    let function = stage.start(&[]);
+    assert_eq!(function.call(&event), failures(&[]), "{}", function.log());
+    assert_eq!(function.left_behind(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn log_events_that_cloudwatch_calls_with_are_taken_as_a_whole() {
     let stage = Stage::new(KEPT).await;
     let function = stage.start(&[]);

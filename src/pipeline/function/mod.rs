@@ -74,6 +74,11 @@ impl Function {
         let worker = Worker::new(stages, decode, (true, Duration::MAX), SoFar::default(), Box::new(|_| ()))?;
         Ok(Function { worker, suppress, assets, objects: Named::new(aws), archive, runtime })
     }
+        if archive.is_some()
+            && let Err(error) = unit::sweep(&std::env::temp_dir())
+        {
+            tracing::warn!(%error, "what killed calls left among the temporary files is not removed");
+        }
 
     /// Takes a call all the way; `left` is how long it may take. Gives the identifiers of the items that failed, as AWS wants
     /// them: of a stream the sequence number of the first, of a queue the ids of all.
