@@ -187,6 +187,7 @@ fn make(config: &Config, runtime: tokio::runtime::Handle) -> anyhow::Result<Func
         assets: config.assets.clone(),
         aws: aws.assuming(config.source.s3.assume_role.as_ref()),
         archive,
+        own: configured::own(config),
     };
     Function::new(setup, runtime)
 }
