@@ -23,6 +23,7 @@ use crate::sink::way::Way;
 use crate::sink::{security_hub, wire};
 use crate::source::kinesis::{self, Stream};
 use crate::source::layout::Wanted;
+use crate::source::own::{Kind, Own};
 use crate::source::s3::{backfill, notices};
 use crate::source::shards::Share;
 use crate::source::{Source, file, plan};
@@ -38,7 +39,8 @@ pub fn sources(config: &Config, follow: bool) -> anyhow::Result<Vec<Source>> {
             sources.push(Source::Backfill(backfill::Config { address, wanted, settings, progress }));
         } else if from.starts_with("sqs://") {
             let queue = notices::Address::parse(from).map_err(anyhow::Error::msg)?;
-            sources.push(Source::Notices(notices::Config { queue, settings, until_empty: !follow }));
+            let own = own(config);
+            sources.push(Source::Notices(notices::Config { queue, settings, until_empty: !follow, own }));
         } else if from.starts_with("kinesis:") || from.starts_with("arn:") {
             let Some(stream) = Stream::parse(from) else {
                 bail!("`{from}` is no stream: kinesis://NAME, or arn:aws:kinesis:REGION:ACCOUNT:stream/NAME");
@@ -76,6 +78,16 @@ pub fn sources(config: &Config, follow: bool) -> anyhow::Result<Vec<Source>> {
         sources.push(Source::File(file::Config { from: files, exclude, follow, readers }));
     }
     Ok(sources)
+}
+
+/// What a configuration has Weir write into buckets.
+pub fn own(config: &Config) -> Own {
+    let own = Own::default().with_address(Kind::Archive, &config.archive.dir);
+    let own = match &config.sink.s3 {
+        Some(sink) => own.with(Kind::Findings, &sink.bucket, &sink.prefix),
+        None => own,
+    };
+    config.state.iter().fold(own, |own, state| own.with_address(Kind::State, state))
 }
 
 /// # Errors

@@ -24,7 +24,7 @@ use crate::config::Config;
 use crate::decode::reuse;
 use crate::detect::{Detector, library};
 use crate::logs;
-use crate::memory;
+use crate::memory::{self, Memory, Size};
 use crate::pipeline::Stages;
 use crate::pipeline::function::{Function, Setup};
 use crate::rule::Fires;
@@ -40,6 +40,8 @@ pub const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
 /// The folder that a function's package is unpacked into, and the file that is looked for in it.
 const PACKAGE: &str = "LAMBDA_TASK_ROOT";
 const CONFIG: &str = "weir.toml";
+/// MiB that the function has. What runs in it has no control group that says so.
+const MEMORY: &str = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE";
 
 #[derive(Args)]
 pub struct Lambda {
@@ -132,11 +134,18 @@ fn configuration(flags: &Lambda) -> anyhow::Result<Config> {
     };
     config.archive.dir = flags.archive.clone().unwrap_or(config.archive.dir);
     config.rules = flags.rules.clone().or(config.rules);
+    config.limits.memory = config.limits.memory.or_else(|| memory_of(&std::env::var(MEMORY).ok()?));
     configured::to_hub(&mut config, flags.security_hub.as_deref())?;
     if config.state.is_some() {
         bail!("`state` is for `weir run`: a function keeps nothing between calls");
     }
     Ok(config)
+}
+
+/// The memory that a function has, as Lambda tells it; one with less than the least gets the shares of that.
+fn memory_of(told: &str) -> Option<Size> {
+    let mib: u64 = told.parse().ok()?;
+    Some(Size((mib << 20).max(Memory::FLOOR)))
 }
 
 /// The function that a configuration asks for.
@@ -150,7 +159,7 @@ fn make(config: &Config, runtime: tokio::runtime::Handle) -> anyhow::Result<Func
     // what reads and writes buckets
     let aws = Aws::new(config.aws.clone());
     let archive = match &*config.archive.dir {
-        dir if dir.starts_with(SCHEME) => Some((Bucket::new(dir, aws.clone())?, config.archive.clone())),
+        dir if dir.starts_with(SCHEME) => Some((Bucket::new(dir, aws.clone())?, config.archive.within(decode.memory))),
         dir if dir == "none" || dir == archive::Config::default().dir => None,
         dir => {
             bail!("the archive of a function is s3://BUCKET/PREFIX or none, and not `{dir}`: its disk does not last")
@@ -178,6 +187,7 @@ fn make(config: &Config, runtime: tokio::runtime::Handle) -> anyhow::Result<Func
         assets: config.assets.clone(),
         aws: aws.assuming(config.source.s3.assume_role.as_ref()),
         archive,
+        own: configured::own(config),
     };
     Function::new(setup, runtime)
 }
@@ -206,4 +216,17 @@ fn detector(config: &Config) -> anyhow::Result<Detector> {
         );
     }
     Ok(detector)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_function_keeps_to_its_memory() {
+        assert_eq!(memory_of("1769"), Some(Size(1769 << 20)));
+        assert_eq!(memory_of("512").map(|size| Memory::of_limit(size).unwrap().percent()), Some(41));
+        assert_eq!(memory_of("128"), Some(Size(Memory::FLOOR)));
+        assert_eq!(memory_of("much"), None);
+    }
 }

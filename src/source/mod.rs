@@ -8,6 +8,7 @@ pub mod layout;
 pub mod plan;
 pub mod notice;
 pub mod event;
+pub mod own;
 pub mod shards;
 pub mod lease;
 pub mod claims;

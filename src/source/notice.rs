@@ -7,6 +7,7 @@
 use serde_json::{Map, Value};
 
 use super::layout::set_aside;
+use super::own::Own;
 use super::plan::is_bucket_name;
 
 /// SNS in SNS is as deep as wrappings go.
@@ -24,6 +25,18 @@ pub enum Told {
     NotForUs {
         why: String,
     },
+}
+
+impl Told {
+    /// The same without the objects that Weir wrote itself.
+    #[must_use]
+    pub fn without(self, own: &Own) -> Told {
+        let Told::Notice(mut notice) = self else { return self };
+        for object in notice.objects.extract_if(.., |object| own.has(&object.bucket, &object.key)) {
+            notice.passed.push(Passed { key: object.key, why: "written by Weir itself".to_owned() });
+        }
+        Told::Notice(notice)
+    }
 }
 
 /// Objects that were created.

@@ -68,6 +68,11 @@ impl Runtime {
 
     /// Calls the function, which may take so long from when it takes the call, and gives what it answers.
     pub fn call(&self, event: &Value, left: Duration) -> Answer {
+        self.begin(event, left).recv_timeout(Duration::from_secs(120)).expect("the function answers")
+    }
+
+    /// The same; the answer comes where it is waited for.
+    pub fn begin(&self, event: &Value, left: Duration) -> mpsc::Receiver<Answer> {
         let (tell, told) = mpsc::channel();
         {
             let mut calls = self.calls();
@@ -77,7 +82,7 @@ impl Runtime {
             calls.out = Some((id, tell));
         }
         self.there_is_one.notify_one();
-        told.recv_timeout(Duration::from_secs(120)).expect("the function answers")
+        told
     }
 
     /// Why the function said that it cannot start.

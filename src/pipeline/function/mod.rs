@@ -33,6 +33,7 @@ use crate::sink::sender::Sender;
 use crate::sink::way::Way;
 use crate::source;
 use crate::source::event::{Event, Message};
+use crate::source::own::Own;
 use crate::source::s3::named::Named;
 use crate::time::Timestamp;
 use crate::triage::Triage;
@@ -46,6 +47,7 @@ pub struct Function {
     assets: Vec<Asset>,
     objects: Named,
     archive: Option<(Bucket, Config)>,
+    own: Own,
     runtime: Handle,
 }
 
@@ -60,6 +62,8 @@ pub struct Setup {
     pub aws: Aws,
     /// Where rows are kept, and how.
     pub archive: Option<(Bucket, Config)>,
+    /// What it writes into buckets: told of it, it reads none of that.
+    pub own: Own,
 }
 
 impl Function {
@@ -68,11 +72,16 @@ impl Function {
     /// # Errors
     /// When a suppression is wrong.
     pub fn new(setup: Setup, runtime: Handle) -> anyhow::Result<Function> {
-        let Setup { stages, decode, suppress, assets, aws, archive } = setup;
+        let Setup { stages, decode, suppress, assets, aws, archive, own } = setup;
         Suppressions::new(suppress.clone())?;
+        if archive.is_some()
+            && let Err(error) = unit::sweep(&std::env::temp_dir())
+        {
+            tracing::warn!(%error, "what killed calls left among the temporary files is not removed");
+        }
         // it follows, so that no rule waits for an end; no commit is ever due
         let worker = Worker::new(stages, decode, (true, Duration::MAX), SoFar::default(), Box::new(|_| ()))?;
-        Ok(Function { worker, suppress, assets, objects: Named::new(aws), archive, runtime })
+        Ok(Function { worker, suppress, assets, objects: Named::new(aws), archive, own, runtime })
     }
 
     /// Takes a call all the way; `left` is how long it may take. Gives the identifiers of the items that failed, as AWS wants

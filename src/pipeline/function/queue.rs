@@ -11,6 +11,7 @@ use super::unit::{Unit, name_of};
 use super::{Function, Round};
 use crate::source::event::Message;
 use crate::source::notice::{self, ObjectRef, Told};
+use crate::source::own::Own;
 use crate::source::s3::named::Reading;
 use crate::source::{self, Piece};
 use crate::table::{Origin, Reject};
@@ -31,7 +32,7 @@ impl Function {
     /// Takes the messages of one call.
     pub(super) fn queue(&mut self, messages: &[Message], ends: Ends) -> anyhow::Result<Vec<String>> {
         let mut failed = BTreeSet::new();
-        let (wanted, poison) = objects(messages);
+        let (wanted, poison) = objects(messages, &self.own);
         let mut units = Vec::new();
         for (place, why) in poison {
             match self.reject(&messages[place], &why)? {
@@ -144,12 +145,12 @@ impl Function {
     }
 }
 
-/// The objects that messages tell of, each once, and the places of the messages that cannot be understood, with the reasons.
-fn objects(messages: &[Message]) -> (Vec<Wanted>, Vec<(usize, String)>) {
+/// The objects that messages tell of and Weir has not written, each once, and the places of the messages that cannot be understood, with the reasons.
+fn objects(messages: &[Message], own: &Own) -> (Vec<Wanted>, Vec<(usize, String)>) {
     let (mut wanted, mut poison): (Vec<Wanted>, _) = (Vec::new(), Vec::new());
     let mut places: HashMap<(String, String), usize> = HashMap::new();
     for (place, message) in messages.iter().enumerate() {
-        let notice = match notice::read(&message.body) {
+        let notice = match notice::read(&message.body).map(|told| told.without(own)) {
             Ok(Told::Notice(notice)) => notice,
             Ok(Told::TestEvent | Told::NotForUs { .. }) => continue,
             Err(why) => {
@@ -189,7 +190,7 @@ mod tests {
             body,
             sent: Timestamp(place as i64),
         });
-        let (wanted, poison) = objects(&messages.collect::<Vec<_>>());
+        let (wanted, poison) = objects(&messages.collect::<Vec<_>>(), &Own::default());
         let told: Vec<(&str, Vec<usize>, i64)> = wanted
             .iter()
             .map(|wanted| (&*wanted.object.key, wanted.messages.iter().copied().collect(), wanted.at.0))

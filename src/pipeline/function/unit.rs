@@ -1,6 +1,9 @@
 //! What is archived together: the rows of a stretch of a shard, of an object, or a message that cannot be understood.
 
 use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Context;
@@ -16,6 +19,8 @@ use crate::time::Timestamp;
 
 /// Objects that are put at the same time.
 const PUTS_AT_ONCE: usize = 8;
+/// What the names of their folders begin with, among the temporary ones.
+const FOLDER: &str = "weir-unit-";
 
 /// Its files wait on the disk until its items are done with, and are gone with it.
 pub struct Unit {
@@ -33,6 +38,24 @@ struct Kept {
     objects: Vec<Object>,
     writes: u32,
     _folder: tempfile::TempDir,
+    /// Says that the folder is in use, for as long as this process lives.
+    _lock: File,
+}
+
+/// Removes what processes left that were killed in a call. The disk of a function outlives them: where a call runs out of time or memory,
+/// Lambda starts another process beside the files of the one before, and after some such calls there would be no room.
+///
+/// # Errors
+/// When the folder for temporary files, or what is left in it, cannot be read or removed.
+pub fn sweep(temporary: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(temporary)? {
+        let entry = entry?;
+        let is_ours = entry.file_name().to_str().is_some_and(|name| name.starts_with(FOLDER));
+        if is_ours && File::open(entry.path())?.try_lock().is_ok() {
+            fs::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 impl Unit {
@@ -44,9 +67,9 @@ impl Unit {
         let kept = match config {
             None => None,
             Some(config) => {
-                let folder = tempfile::tempdir().context("making a folder for temporary files")?;
+                let (folder, lock) = folder().context("making a folder for temporary files")?;
                 let archive = Archive::open(folder.path(), config)?;
-                Some(Kept { archive, objects: Vec::new(), writes: 0, _folder: folder })
+                Some(Kept { archive, objects: Vec::new(), writes: 0, _folder: folder, _lock: lock })
             }
         };
         Ok(Unit { name: name_of(identity), at, kept, found: BTreeSet::new() })
@@ -105,6 +128,13 @@ impl Unit {
     }
 }
 
+fn folder() -> io::Result<(tempfile::TempDir, File)> {
+    let folder = tempfile::Builder::new().prefix(FOLDER).tempdir()?;
+    let lock = File::open(folder.path())?;
+    lock.lock()?;
+    Ok((folder, lock))
+}
+
 /// 16 hexadecimal digits that are others for other parts.
 pub fn name_of(parts: &[&str]) -> String {
     let mut hash = blake3::Hasher::new();
@@ -118,6 +148,23 @@ pub fn name_of(parts: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_killed_process_left_is_removed_and_what_is_in_use_is_not() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = |name: &str| {
+            let folder = temporary.path().join(name);
+            fs::create_dir_all(folder.join("_weir/pending")).unwrap();
+            fs::write(folder.join("_weir/pending/a.parquet"), "rows").unwrap();
+            folder
+        };
+        let [left, used, other] = ["weir-unit-a", "weir-unit-b", "other"].map(folder);
+        let lock = File::open(&used).unwrap();
+        lock.lock().unwrap();
+        sweep(temporary.path()).unwrap();
+        assert_eq!([left, used, other].map(|folder| folder.exists()), [false, true, true]);
+        assert!(sweep(&temporary.path().join("nowhere")).is_err());
+    }
 
     #[test]
     fn a_name_is_of_the_parts_and_of_where_they_end() {

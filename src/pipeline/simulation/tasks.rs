@@ -24,6 +24,7 @@ use crate::sink::sender::Sender;
 use crate::source::claims::{Lost, Note};
 use crate::source::kinesis::{self, Leases};
 use crate::source::layout::Wanted;
+use crate::source::own::Own;
 use crate::source::plan::Address;
 use crate::source::s3::{self, backfill, notices};
 use crate::source::shards::Start;
@@ -199,7 +200,12 @@ impl TaskWorld {
             progress: Arc::default(),
         };
         let stream = Source::Kinesis(kinesis::Config { stream, settings });
-        let queue = Source::Notices(notices::Config { queue, settings: settings_of_queue, until_empty: false });
+        let queue = Source::Notices(notices::Config {
+            queue,
+            settings: settings_of_queue,
+            until_empty: false,
+            own: Own::default(),
+        });
         let sources = match self.sharing {
             Sharing::Nothing => vec![stream, queue, Source::Backfill(backfill)],
             Sharing::Stream => vec![stream],

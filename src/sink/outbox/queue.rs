@@ -15,6 +15,10 @@ pub const OLDEST_EVERY: usize = 10;
 /// Longest wait after a refusal, and after one that a person has to put right.
 const WAIT_MICROS_MAX: i64 = 30_000_000;
 const DENIED_WAIT_MICROS_MAX: i64 = 300_000_000;
+/// After so many refusals in a row every second call is of findings that were in none of them: these may be the reason.
+const TRIES_IN_FRONT: u32 = 5;
+/// Multiples of the golden ratio, without their whole parts, lie far from each other.
+const SPREAD: f64 = 0.618;
 /// Longest pause that a service may ask for.
 const PAUSE_MICROS_MAX: i64 = 300_000_000;
 
@@ -46,6 +50,10 @@ pub struct Queue {
     /// Parts of calls that were refused as a whole: each part is called alone until the culprit is.
     pub(super) suspects: VecDeque<Vec<u64>>,
     suspects_were_last: bool,
+    /// Those of calls that the place did not take, though it may yet, since it last took one;
+    in_doubt: BTreeSet<u64>,
+    /// and whether the last call was for others.
+    passed_over: bool,
     /// Findings that were chosen for calls, up to the next that is the oldest.
     chosen: usize,
     out: BTreeMap<u64, Out>,
@@ -58,7 +66,7 @@ pub struct Queue {
 #[derive(Debug)]
 pub(super) struct Held {
     pub outgoing: Outgoing,
-    /// Refusals that may pass, of this finding alone.
+    /// Refusals that may pass, of this finding alone, or of calls that it was in while others were taken.
     pub attempts: u32,
     pub state: State,
     /// Came while the finding was out: goes in its place.
@@ -112,6 +120,8 @@ impl Queue {
             resting: BTreeSet::new(),
             suspects: VecDeque::new(),
             suspects_were_last: false,
+            in_doubt: BTreeSet::new(),
+            passed_over: false,
             chosen: 0,
             out: BTreeMap::new(),
             rate: Rate::new(limits.pace),
@@ -223,7 +233,13 @@ impl Queue {
         self.suspects_were_last = !self.suspects.is_empty() && (!self.suspects_were_last || self.urgent.is_empty());
         let turns = match self.suspects_were_last {
             true => self.next_suspects(),
-            false => self.choose(now),
+            false => {
+                let passes_over = self.passes_over_doubtful();
+                let others = if passes_over { self.choose(now, &self.in_doubt) } else { Vec::new() };
+                let turns = if others.is_empty() { self.choose(now, &BTreeSet::new()) } else { others };
+                self.chosen = (self.chosen + turns.len()) % OLDEST_EVERY;
+                turns
+            }
         };
         for turn in &turns {
             self.unlist(*turn);
@@ -253,7 +269,7 @@ impl Queue {
         part
     }
 
-    fn choose(&mut self, now: Timestamp) -> Vec<u64> {
+    fn choose(&self, now: Timestamp, passed_over: &BTreeSet<u64>) -> Vec<u64> {
         let most = match self.limits.gather {
             Gather::WhenLate if !self.rate.is_last(now) => 1,
             Gather::WhenLate | Gather::Full => usize::MAX,
@@ -263,7 +279,7 @@ impl Queue {
         let mut taken = BTreeSet::new();
         let mut bytes = 0;
         while chosen.len() < most {
-            let is_new = |turn: &u64| !taken.contains(turn);
+            let is_new = |turn: &u64| !taken.contains(turn) && !passed_over.contains(turn);
             let turn = match (self.chosen + chosen.len()) % OLDEST_EVERY == OLDEST_EVERY - 1 {
                 true => oldest.find(is_new),
                 false => urgent.find(is_new),
@@ -276,7 +292,6 @@ impl Queue {
             taken.insert(turn);
             chosen.push(turn);
         }
-        self.chosen = (self.chosen + chosen.len()) % OLDEST_EVERY;
         chosen
     }
 
@@ -289,23 +304,68 @@ impl Queue {
         let mut outcome = Outcome::default();
         match answer {
             Answer::Taken { success_count, failed } => {
+                self.settle_doubt(&out.turns, now, random);
                 self.trouble = None;
                 self.taken(&out.turns, success_count, failed, now, random, &mut outcome);
             }
             Answer::Invalid { code, message } => {
+                self.settle_doubt(&out.turns, now, random);
                 self.trouble = None;
                 self.bisect(out.turns, code, message, &mut outcome);
             }
             Answer::Denied { code, message } => {
+                self.in_doubt.clear();
                 self.refused(&out, Refused::Denied, said(&code, &message), now, random);
                 out.turns.iter().for_each(|turn| self.back(*turn, State::Ready, &mut outcome));
             }
             Answer::Unavailable { code, message, pause } => {
                 self.refused(&out, Refused::Unavailable { pause }, said(&code, &message), now, random);
-                out.turns.iter().for_each(|turn| self.back(*turn, State::Ready, &mut outcome));
+                self.doubt(out.turns, &mut outcome);
             }
         }
         outcome
+    }
+
+    /// What the place did not take, though it may yet. Where nothing else waits and this goes on, it is tried in parts.
+    fn doubt(&mut self, turns: Vec<u64>, outcome: &mut Outcome) {
+        if self.goes_on() && self.urgent.is_empty() {
+            turns.iter().for_each(|turn| self.back(*turn, State::Suspect, outcome));
+            let parts = turns.chunks(turns.len().div_ceil(2)).map(<[u64]>::to_vec);
+            self.suspects.extend(parts);
+        } else {
+            turns.iter().for_each(|turn| self.back(*turn, State::Ready, outcome));
+            self.in_doubt.extend(turns);
+        }
+    }
+
+    /// Whether the place has refused so many calls that findings may be the reason.
+    fn goes_on(&self) -> bool {
+        self.trouble.as_ref().is_some_and(|trouble| trouble.attempts >= TRIES_IN_FRONT)
+    }
+
+    /// Whether the next call, while the place is in trouble, is for findings that were in no refused one: every second, once there were many.
+    fn passes_over_doubtful(&mut self) -> bool {
+        let is_known = |turn: &u64| self.held.get(turn).is_some_and(|held| held.attempts > 0);
+        let is_due = self.goes_on() || (self.trouble.is_some() && self.in_doubt.iter().any(is_known));
+        self.passed_over = is_due && !self.passed_over;
+        self.passed_over
+    }
+
+    /// The place takes a call of these: findings that were in those before, which it did not, make way for others. A service that fails
+    /// whenever it is sent one of them would else get no other. They come back one by one, so that the culprit is soon alone.
+    fn settle_doubt(&mut self, answered: &[u64], now: Timestamp, random: f64) {
+        let in_doubt = std::mem::take(&mut self.in_doubt);
+        if answered.iter().any(|turn| in_doubt.contains(turn)) {
+            return;
+        }
+        for (place, turn) in in_doubt.into_iter().enumerate() {
+            let Some(held) = self.held.get_mut(&turn).filter(|held| held.state == State::Ready) else { continue };
+            held.attempts = held.attempts.saturating_add(1);
+            let spread = (random + place as f64 * SPREAD).fract();
+            let until = now.0.saturating_add(back_off(held.attempts, DENIED_WAIT_MICROS_MAX, spread));
+            self.unlist(turn);
+            self.list(turn, State::Resting(Timestamp(until)));
+        }
     }
 
     fn taken(

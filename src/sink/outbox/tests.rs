@@ -279,6 +279,42 @@ fn the_oldest_is_not_starved_where_a_call_has_one_finding() {
     assert_eq!(sent.iter().position(|id| id == "old"), Some(9));
 }
 
+/// What is accepted within so many seconds by a service that fails whenever it is sent one of these.
+fn accepted_within(seconds: i64, limits: Limits, findings: usize, fails_at: &[&str]) -> BTreeSet<String> {
+    let mut outbox = Outbox::new(limits);
+    for n in 0..findings {
+        outbox.put("address", outgoing(&format!("f{n:03}"), 99 - (n % 99) as u8, 1, 10));
+    }
+    let (mut now, mut accepted) = (0, BTreeSet::new());
+    while now < seconds * SECOND {
+        now = match outbox.next("address", Timestamp(now)) {
+            Next::Call(call) if call.ids.iter().any(|id| fails_at.contains(&id.as_str())) => {
+                outbox.answer("address", call.number, Answer::of_error("status 500", "m"), Timestamp(now), 0.7);
+                now
+            }
+            Next::Call(call) => {
+                outbox.answer("address", call.number, Answer::all(&call), Timestamp(now), 0.7);
+                accepted.extend(call.ids);
+                now
+            }
+            Next::At(time) => time.0,
+            Next::AfterAnswer => panic!("every call is answered"),
+            Next::Nothing => break,
+        };
+    }
+    accepted
+}
+
+#[test]
+fn a_finding_on_which_the_service_fails_holds_up_no_other() {
+    let one = Limits { call_findings_max: 1, calls_out_max: 1, ..LIMITS };
+    let accepted = accepted_within(120, one, 20, &["f000", "f007"]);
+    assert_eq!(accepted.len(), 18, "{accepted:?}");
+    // of a call of many the others too
+    let accepted = accepted_within(600, LIMITS, 300, &["f005"]);
+    assert_eq!(accepted.len(), 299);
+}
+
 #[test]
 fn a_pause_that_is_asked_for_is_kept() {
     let mut outbox = Outbox::new(LIMITS);

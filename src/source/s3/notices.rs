@@ -25,6 +25,7 @@ use crate::position::Checkpoint;
 use crate::source::claims::Ask;
 use crate::source::layout::key_time;
 use crate::source::notice::{self, ObjectRef, Told};
+use crate::source::own::Own;
 use crate::source::{Event, Feed, Gone, Piece};
 use crate::table::{Origin, Reject};
 use crate::time::Timestamp;
@@ -64,6 +65,8 @@ pub struct Config {
     pub settings: Settings,
     /// End when the queue has nothing more.
     pub until_empty: bool,
+    /// What is passed over, since we wrote it.
+    pub own: Own,
 }
 
 /// Reads what the queue tells of until told to stop. What cannot be read is told as [`Event::Unreadable`], and a queue that cannot be
@@ -118,6 +121,7 @@ struct Notices {
     reader: Arc<Reader>,
     feed: Feed,
     until_empty: bool,
+    own: Own,
     hidden: Duration,
     slots: Arc<Semaphore>,
     waiting_max: usize,
@@ -153,6 +157,7 @@ impl Notices {
             name: config.queue.to_string(),
             reader: Arc::new(Reader::new(buckets, feed.clone(), TRIES_MAX).remembering()),
             until_empty: config.until_empty,
+            own: config.own,
             hidden,
             slots: Arc::new(Semaphore::new(at_once)),
             waiting_max: at_once * WAITING_PER_SLOT,
@@ -265,7 +270,7 @@ impl Notices {
         }
         let mut settled = Vec::new();
         for message in messages {
-            match notice::read(&message.body) {
+            match notice::read(&message.body).map(|told| told.without(&self.own)) {
                 Ok(Told::Notice(notice)) if !notice.objects.is_empty() => {
                     self.hold(message, notice.objects, asked);
                 }

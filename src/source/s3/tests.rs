@@ -23,6 +23,7 @@ use crate::decode::Options;
 use crate::position::{Checkpoint, Offset, Position};
 use crate::source::claims::Lost;
 use crate::source::layout::{Range, Wanted};
+use crate::source::own::{Kind, Own};
 use crate::source::plan;
 use crate::source::{self, Event, Events, Source};
 use crate::time::Timestamp;
@@ -419,7 +420,7 @@ fn notice(keys: &[&str]) -> String {
 
 fn queue(until_empty: bool) -> Source {
     let queue = notices::Address::parse("sqs://trail").unwrap();
-    Source::Notices(notices::Config { queue, settings: Settings::default(), until_empty })
+    Source::Notices(notices::Config { queue, settings: Settings::default(), until_empty, own: Own::default() })
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -468,6 +469,22 @@ async fn a_notice_of_what_is_committed_is_deleted_at_once() {
     let (seen, _) = Run::start(&fake, queue(true), Checkpoint(done.into())).all().await;
     assert_eq!(seen, Seen { already: 2, ..Seen::default() });
     assert_eq!(fake.world().deleted, ["1#1"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_bucket_that_we_write_to_what_we_wrote_is_not_read() {
+    let fake = Fake::start().await;
+    fake.put("logs", "a", record("a"));
+    let findings = "weir/findings/2024-08-01/000000000001-0-abc.ndjson";
+    fake.send("1", notice(&["w/state.weir"]));
+    fake.send("2", notice(&["a", findings]));
+    let own = Own::default().with(Kind::State, "logs", "w").with(Kind::Findings, "logs", "weir/findings");
+    let Source::Notices(config) = queue(true) else { unreachable!("it is a queue") };
+    let source = Source::Notices(notices::Config { own, ..config });
+    let (seen, _) = Run::start(&fake, source, Checkpoint::default()).all().await;
+    assert_eq!(seen.texts.keys().collect::<Vec<_>>(), ["s3://logs/a"]);
+    assert_eq!(fake.world().deleted, ["1#1"], "it waits for no commit");
+    assert!(!fake.world().log.iter().any(|asked| asked.contains("state.weir") || asked.contains(findings)));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -556,7 +573,7 @@ async fn told_to_stop_a_notice_stays_hidden_until_the_last_commit() {
     fake.send("1", notice(&["a"]));
     let settings = Settings { visibility_seconds: 2, ..Settings::default() };
     let address = notices::Address::parse("sqs://trail").unwrap();
-    let source = Source::Notices(notices::Config { queue: address, settings, until_empty: false });
+    let source = Source::Notices(notices::Config { queue: address, settings, until_empty: false, own: Own::default() });
     let mut run = Run::start(&fake, source, Checkpoint::default());
     let mut seen = Seen::default();
     while run.reached.0.is_empty() {
@@ -621,7 +638,7 @@ async fn a_notice_is_hidden_for_longer_while_its_objects_are_read_and_wait_for_t
     fake.fault("logs/slow", [Fault::Stall(0)]);
     let settings = Settings { visibility_seconds: 2, ..Settings::default() };
     let address = notices::Address::parse("sqs://trail").unwrap();
-    let source = Source::Notices(notices::Config { queue: address, settings, until_empty: false });
+    let source = Source::Notices(notices::Config { queue: address, settings, until_empty: false, own: Own::default() });
     let mut run = Run::start(&fake, source, Checkpoint::default());
     let mut seen = Seen::default();
     let begun = std::time::Instant::now();
@@ -647,7 +664,7 @@ async fn a_notice_stays_hidden_while_the_pipeline_takes_nothing() {
     }
     let settings = Settings { visibility_seconds: 2, ..Settings::default() };
     let address = notices::Address::parse("sqs://trail").unwrap();
-    let source = Source::Notices(notices::Config { queue: address, settings, until_empty: false });
+    let source = Source::Notices(notices::Config { queue: address, settings, until_empty: false, own: Own::default() });
     let run = Run::start(&fake, source, Checkpoint::default());
     let hidden = || fake.asked("ChangeMessageVisibilityBatch").len();
     until(|| hidden() >= 64).await;
@@ -728,7 +745,8 @@ async fn an_object_that_two_queues_tell_of_is_read_once() {
     // the first waits at its beginning while the others are told of it
     fake.fault("logs/a", [Fault::Cut(0)]);
     let second = notices::Address::parse("sqs://other").unwrap();
-    let second = notices::Config { queue: second, settings: Settings::default(), until_empty: false };
+    let second =
+        notices::Config { queue: second, settings: Settings::default(), until_empty: false, own: Own::default() };
     let mut run = Run::of(&fake, vec![queue(false), Source::Notices(second)], Checkpoint::default());
     let mut seen = Seen::default();
     // each goes to one of them
@@ -753,7 +771,7 @@ async fn hiding_for_two_seconds(fake: &Fake) -> Run {
     fake.send("1", notice(&["a"]));
     let settings = Settings { visibility_seconds: 2, ..Settings::default() };
     let address = notices::Address::parse("sqs://trail").unwrap();
-    let source = Source::Notices(notices::Config { queue: address, settings, until_empty: false });
+    let source = Source::Notices(notices::Config { queue: address, settings, until_empty: false, own: Own::default() });
     let mut run = Run::start(fake, source, Checkpoint::default());
     let mut seen = Seen::default();
     while run.reached.0.is_empty() {
