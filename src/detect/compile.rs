@@ -34,8 +34,8 @@ pub struct TableRules {
     pub conditions: Vec<Condition>,
     pub rules: Vec<CompiledRule>,
     pub router: Router,
-    /// Who and where, for rules over windows; `None` while there is none.
-    pub shared: Option<Program>,
+    /// Of each of who and where, for rules over windows; none while there is none.
+    pub shared: Vec<Program>,
     /// Texts of who and where.
     pub known_texts: Known,
     /// What rules over windows ask of rows.
@@ -52,7 +52,8 @@ pub struct Condition {
     pub by_code: bool,
     /// Where it reads one text column only: verdicts on the values seen.
     pub verdicts: Option<Verdicts>,
-    /// Conditions are tried in this order: those without text before those on text before those that call functions.
+    /// Conditions are tried in this order: those without text before those on text before those that call functions, and last those
+    /// that call them for each row, since they read JSON.
     pub cost: u8,
 }
 
@@ -338,7 +339,7 @@ impl TableRules {
             conditions: Vec::new(),
             rules: Vec::new(),
             router,
-            shared: None,
+            shared: Vec::new(),
             known_texts: Known::default(),
             asked: Columns::default(),
             known: HashMap::new(),
@@ -373,14 +374,14 @@ impl TableRules {
 
     fn window(&mut self, grouped: Grouped) -> Result<Windowed> {
         let time = Expr::Column(datafusion::common::Column::new_unqualified(self.table.time));
-        if self.shared.is_none() {
-            self.shared = Some(self.shared_names()?);
+        if self.shared.is_empty() {
+            self.shared = self.shared_names()?;
         }
         Windowed::new(&mut self.leaves, &mut self.asked, grouped, &time)
     }
 
     /// Time, id, account, region, actor, source address, resource and session of a row.
-    fn shared_names(&mut self) -> Result<Program> {
+    fn shared_names(&mut self) -> Result<Vec<Program>> {
         let column = |name: &str| Expr::Column(datafusion::common::Column::new_unqualified(name));
         let names = vec![
             column(self.table.time),
@@ -392,7 +393,7 @@ impl TableRules {
             self.names.resource.clone(),
             self.names.session.clone(),
         ];
-        self.texts(names)
+        names.into_iter().map(|name| self.texts(vec![name])).collect()
     }
 
     fn require(&mut self, conjunct: Expr, gate: &mut Vec<usize>, rest: &mut Vec<usize>) -> Result<()> {
@@ -424,7 +425,7 @@ impl TableRules {
         let one_text =
             matches!(program.reads.as_slice(), [leaf] if matches!(kind(leaf), DataType::Utf8View) && repeats(leaf));
         let verdicts = one_text.then(Verdicts::default);
-        let cost = if calls { CALLS } else { u8::from(text) };
+        let cost = if calls { CALLS + u8::from(!program.coded) } else { u8::from(text) };
         self.conditions.push(Condition { program, by_code, verdicts, cost });
         self.known.insert(expr, self.conditions.len() - 1);
         Ok(self.conditions.len() - 1)

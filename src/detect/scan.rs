@@ -12,12 +12,12 @@ use datafusion::common::{DataFusionError, Result};
 use super::compile::{CALLS, CompiledRule, TableRules, Then};
 use super::emit::Apart;
 use super::joined::Joined;
-use super::program::{Arrays, Rows};
+use super::program::{Arrays, Program, Rows};
 use super::route::{Candidates, Routes};
 use super::tuples::{Tuple, Tuples};
 use super::verdicts::is_true;
 use super::window::columns::{Answers, Whole};
-use super::window::gather::Names;
+use super::window::gather::{Names, Told};
 
 /// A batch while its rules look at it. Whatever two rules need is computed when the first asks.
 pub struct Scan<'a> {
@@ -77,8 +77,8 @@ impl<'a> Scan<'a> {
     /// When the table's own expressions fail on these rows.
     pub fn names(&self) -> Result<Arc<Names>> {
         let columns = || {
-            let program = self.rules.shared.as_ref().expect("a table with a rule over windows has them");
-            let columns = program.run(&self.arrays, Rows::All(self.rows))?;
+            let columns: Vec<Told> =
+                self.rules.shared.iter().map(|program| self.told(program)).collect::<Result<_>>()?;
             Ok(Arc::new(Names::new(&columns, &self.rules.known_texts)?))
         };
         self.names
@@ -86,6 +86,15 @@ impl<'a> Scan<'a> {
             .as_ref()
             .map(Arc::clone)
             .map_err(|error| DataFusionError::Execution(error.to_string()))
+    }
+
+    /// What an expression is, asked of one of all rows that are alike where that is less.
+    fn told(&self, program: &Program) -> Result<Told> {
+        let is_symbol = |leaf: &usize| matches!(self.arrays[*leaf].data_type(), DataType::Dictionary(..));
+        let is_plain = program.reads.len() == 1 && program.reads.iter().all(is_symbol);
+        let tuple = if program.coded && !is_plain { self.tuples.of(&program.reads, &self.arrays) } else { None };
+        let rows = tuple.as_ref().map_or(Rows::All(self.rows), |tuple| Rows::These(&tuple.firsts));
+        Ok(Told { array: program.run(&self.arrays, rows)?.remove(0), tuple })
     }
 
     /// The columns that a rule reads, those first whose values most likely repeat.

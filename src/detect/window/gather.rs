@@ -1,5 +1,6 @@
 //! Rows of a batch that a rule selected → what they add to its groups, group by group.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray};
@@ -18,6 +19,7 @@ use super::smallest::Smallest;
 use super::state::Left;
 use super::text::{EventId, Known, Text, Values, add_shared};
 use crate::detect::emit::{Lists, times};
+use crate::detect::tuples::Tuple;
 use crate::finding::{Finding, session_name};
 use crate::time::Timestamp;
 
@@ -236,6 +238,38 @@ impl Panes {
     }
 }
 
+/// One thing that is asked of each row of a batch.
+pub struct Told {
+    /// Of each row, or of each of those that differ,
+    pub array: ArrayRef,
+    /// and then which of these each row is.
+    pub tuple: Option<Rc<Tuple>>,
+}
+
+impl Told {
+    /// What `of` makes of the text of each row.
+    fn texts(&self, known: &Known, of: fn(&str) -> Option<&str>) -> Result<Values<str>> {
+        Ok(self.of_rows(Values::texts(&self.array)?.known(known, of)))
+    }
+
+    fn of_rows(&self, values: Values<str>) -> Values<str> {
+        match &self.tuple {
+            None => values,
+            Some(tuple) => values.of_rows(tuple.of_row.iter().copied()),
+        }
+    }
+
+    fn lists(&self, known: &Known) -> Result<Lists> {
+        Ok(match (Lists::of(&self.array)?, &self.tuple) {
+            (Lists::One(texts), _) => Lists::One(self.of_rows(texts.known(known, |text| Some(text)))),
+            (lists @ Lists::Many(_), None) => lists,
+            (Lists::Many(lists), Some(tuple)) => {
+                Lists::Many(tuple.of_row.iter().map(|place| lists[*place as usize].clone()).collect())
+            }
+        })
+    }
+}
+
 /// Who and where, for each row of a batch: what every rule over windows wants to know.
 pub struct Names {
     times: Vec<Timestamp>,
@@ -263,12 +297,12 @@ enum Who {
 const FEW_PART: usize = 8;
 
 impl Who {
-    fn of(column: &ArrayRef, known: &Known) -> Result<Who> {
-        let values = Values::texts(column)?.known(known, |text| Some(text));
+    fn of(column: &Told, known: &Known) -> Result<Who> {
+        let values = column.texts(known, |text| Some(text))?;
         let first = if values.is_empty() { None } else { values.get(0) };
         Ok(match first {
-            Some(text) if values.distinct_len() == 1 && column.logical_null_count() == 0 => Who::One(text.clone()),
-            _ if values.distinct_len() * FEW_PART <= column.len() => Who::Few(values.in_order()),
+            Some(text) if values.distinct_len() == 1 && values.all_have_one() => Who::One(text.clone()),
+            _ if values.distinct_len() * FEW_PART <= values.len() => Who::Few(values.in_order()),
             _ => Who::Many(values),
         })
     }
@@ -298,20 +332,17 @@ impl Names {
     ///
     /// # Errors
     /// When one of them is not what it should be.
-    pub fn new(columns: &[ArrayRef], known: &Known) -> Result<Names> {
+    pub fn new(columns: &[Told], known: &Known) -> Result<Names> {
         Ok(Names {
-            times: times(&columns[0]),
-            untimed: columns[0].nulls().filter(|nulls| nulls.null_count() > 0).cloned(),
-            ids: EventId::all(cast(&columns[1], &DataType::Utf8View)?.as_string_view()),
+            times: times(&columns[0].array),
+            untimed: columns[0].array.nulls().filter(|nulls| nulls.null_count() > 0).cloned(),
+            ids: EventId::all(cast(&columns[1].array, &DataType::Utf8View)?.as_string_view()),
             account: Who::of(&columns[2], known)?,
             region: Who::of(&columns[3], known)?,
             actor: Who::of(&columns[4], known)?,
             source_ip: Who::of(&columns[5], known)?,
-            resources: match Lists::of(&columns[6])? {
-                Lists::One(texts) => Lists::One(texts.known(known, |text| Some(text))),
-                lists @ Lists::Many(_) => lists,
-            },
-            sessions: Values::texts(&columns[7])?.known(known, session_name),
+            resources: columns[6].lists(known)?,
+            sessions: columns[7].texts(known, session_name)?,
         })
     }
 

@@ -80,6 +80,15 @@ impl<T: ?Sized> Values<T> {
         self.codes.is_empty()
     }
 
+    /// Rows, with those that have no value.
+    pub fn len(&self) -> usize {
+        self.codes.len()
+    }
+
+    pub fn all_have_one(&self) -> bool {
+        !self.codes.contains(&NONE)
+    }
+
     /// The value that a code stands for.
     pub fn of_code(&self, code: u32) -> &Arc<T> {
         &self.distinct.values[code as usize]
