@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use walkdir::WalkDir;
 
 use super::configured::{Compiled, found};
+use super::holes::Judge;
 use super::run::Common;
 use super::{primed, reference, rules};
 use crate::config::Config;
@@ -19,7 +20,8 @@ use crate::detect::reference::References;
 use crate::detect::renew::{Renewed, renew};
 use crate::logs;
 use crate::memory::Memory;
-use crate::pipeline::renewal::{Looks, Renewal, Renewals, Taken};
+use crate::pipeline::renewal::{Asked, Looks, Renewal, Renewals, Taken};
+use crate::time::Timestamp;
 use crate::triage::canary::Canaries;
 use crate::triage::suppress::Suppressions;
 
@@ -37,6 +39,7 @@ pub struct Watch {
     /// What the rules over windows ask of rows, by their ids.
     asked: BTreeMap<String, Digest>,
     looks: Looks,
+    lost: Asked,
     /// Of the files that `sources`, `references` and `config` were read from.
     seen: Stamp,
     /// Of files that have changed, and may be in the middle of it.
@@ -55,28 +58,56 @@ impl Watch {
         let refused = compiled.refused.iter().map(ToString::to_string).collect();
         let (sources, references) = (compiled.sources.clone(), compiled.references.clone());
         let asked = compiled.detector.asked_of_rows();
-        let looks = Looks::default();
-        Watch { flags, config, memory, sources, references, asked, looks, seen, changing: None, gone: None, refused }
+        let (looks, lost) = (Looks::default(), Asked::default());
+        Watch {
+            flags,
+            config,
+            memory,
+            sources,
+            references,
+            asked,
+            looks,
+            lost,
+            seen,
+            changing: None,
+            gone: None,
+            refused,
+        }
     }
 
     /// Looks at the files every so often on a thread of its own, which ends with the run.
     pub fn start(self, every: Duration, stop: CancellationToken) -> Renewals {
         let (tell, came) = sync_channel(WAITING_MAX);
-        let looks = self.looks.clone();
+        let (looks, lost) = (self.looks.clone(), self.lost.clone());
         std::thread::spawn(move || self.run(every, &stop, &tell));
-        Renewals { came, looks }
+        Renewals { came, looks, lost }
     }
 
     fn run(mut self, every: Duration, stop: &CancellationToken, tell: &SyncSender<Renewal>) {
-        let (refused, unsaid) = (self.refused.clone(), Vec::new());
-        let mut next = Some(Renewal { taken: None, refused, unsaid });
+        let mut next = Some(self.nothing_new());
         while !stop.is_cancelled() {
             if next.take().is_some_and(|renewal| tell.send(renewal).is_err()) {
                 return;
             }
             std::thread::sleep(every);
-            next = self.look(stop);
+            next = self.look(stop).or_else(|| self.judge_again(stop));
         }
+    }
+
+    fn nothing_new(&self) -> Renewal {
+        Renewal { taken: None, refused: self.refused.clone(), unsaid: Vec::new(), judged: Vec::new() }
+    }
+
+    /// What the archive tells that the run wants it to be asked again.
+    fn judge_again(&self, stop: &CancellationToken) -> Option<Renewal> {
+        let lost = self.lost.take();
+        if lost.is_empty() {
+            return None;
+        }
+        let (references, limits) = (&self.references, self.config.quarantine);
+        let archive = Path::new(&self.config.archive.dir);
+        let judged = Judge { references, limits, archive, now: Timestamp::now(), stop }.again(lost, self.memory);
+        Some(Renewal { judged, ..self.nothing_new() })
     }
 
     /// What has changed; files that change between two looks are left to the next one, since they may be half written.
@@ -154,7 +185,7 @@ impl Watch {
         (self.sources, self.references, self.config) = (renewed.sources, references, config);
         let unsaid = refused.iter().filter(|why| !self.refused.contains(why)).cloned().collect();
         self.refused.clone_from(&refused);
-        Some(Renewal { taken, refused, unsaid })
+        Some(Renewal { taken, refused, unsaid, judged: Vec::new() })
     }
 
     fn configuration(&self) -> anyhow::Result<(Config, Suppressions, Canaries)> {
@@ -236,6 +267,9 @@ mod tests {
 
     use super::super::configured::compile;
     use super::*;
+    use crate::archive::{self, Archive};
+    use crate::detect::tests::{batch, event, rule};
+    use crate::pipeline::holes::Lost;
 
     #[derive(Parser)]
     struct Flags {
@@ -260,5 +294,31 @@ mod tests {
         fs::write(&rule, text("ListUsers")).unwrap();
         let renewal = watch.renew(stamp(&flags, &config), &CancellationToken::new()).unwrap();
         assert_eq!((renewal.refused, renewal.taken.unwrap().detector.memory()), (Vec::new(), memory));
+    }
+
+    #[test]
+    fn the_archive_is_asked_again_for_what_a_run_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut archive = Archive::open(folder.path(), &archive::Config::default()).unwrap();
+        archive.add(vec![batch(&[event("GetUser", "e1"), event("GetUser", "e2"), event("ListUsers", "e3")])]);
+        let objects = archive.write(1).unwrap();
+        archive.publish(&objects).unwrap();
+        let flags =
+            Flags::parse_from(["weir", "--rules", "none", "--archive", &folder.path().display().to_string()]).common;
+        let Ok(config) = flags.configuration() else { panic!("the flags are a configuration") };
+        let compiled = compile(config.rules.as_deref(), &config).unwrap();
+        let watch = Watch::new(flags.clone(), config.clone(), &compiled, stamp(&flags, &config), Memory::default());
+        let stop = CancellationToken::new();
+        assert!(watch.judge_again(&stop).is_none());
+        let sql = "SELECT count(*) AS n FROM cloudtrail WHERE eventName = 'GetUser' \
+                   GROUP BY account, tumble(eventTime, INTERVAL '1 hour') HAVING count(*) >= 2";
+        let day = Timestamp::parse("2024-08-01T00:00:00Z").unwrap().day();
+        let lost = |day| Lost { rule: rule("", sql), around: [0, 0], holes: Vec::new(), days: (day, day) };
+        watch.lost.ask(vec![lost(day), lost(day + 1)]);
+        let judged = watch.judge_again(&stop).unwrap().judged;
+        let told: Vec<_> =
+            judged.iter().map(|judged| judged.told.as_ref().map(|(rows, all)| (*rows, all.len()))).collect();
+        assert_eq!(told, [Ok((3, 1))], "of the other day there is nothing");
+        assert!(watch.judge_again(&stop).is_none());
     }
 }

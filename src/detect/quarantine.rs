@@ -99,7 +99,7 @@ pub fn lost(rule: &Rule, groups: u64, [slide, size]: [i64; 2], at: Place) -> Fin
     finding.title = format!("Rule {} lost windows for want of room", rule.id);
     (finding.count, finding.last_seen) = (groups, end);
     finding.remedy = format!(
-        "Too many keys came at once: look whether somebody makes them up. The next start of a run that has an archive tells what was lost; until \
+        "Too many keys came at once: look whether somebody makes them up. A run that has an archive tells what was lost once the day is over, when it follows within an hour, else at its next start; until \
          then `weir backtest {} --since {since} --until {until}` says it; a file or folder takes the place of the id of a rule that is not built in. A higher --memory gives windows more room.",
         rule.id
     );
@@ -113,20 +113,28 @@ pub enum Tried {
     Closed { missed: u64 },
     /// It is not tried again, for this reason.
     InVain(&'static str),
+    /// It is not tried again with so much room, in bytes.
+    NoRoom(usize),
 }
 
-/// The evidence that says how many of the windows lost were tried again, and that says why in vain.
+/// The evidence that says how many of the windows lost were tried again, why in vain, and with how much room.
 const TRIED: &str = "windows_judged_again";
 const IN_VAIN: &str = "not_judged_again";
+const ROOM: &str = "room_bytes";
 
-/// Whether a finding is of windows that were lost, of which not all were judged again yet.
-pub fn is_hole(finding: &Finding) -> bool {
-    finding.rule == WINDOWS_SHED && said(finding, TRIED) != Some(&finding.count.to_string())
+/// Whether a finding is of windows that were lost, of which not all were judged again yet, with as much room at least.
+pub fn is_hole(finding: &Finding, room: usize) -> bool {
+    let is_short = || said(finding, ROOM).and_then(|known| known.parse().ok()).is_some_and(|known: usize| known < room);
+    finding.rule == WINDOWS_SHED && (!is_tried(finding) || is_short())
 }
 
 /// Whether it is of windows that were lost, and nothing is missing any more.
 pub fn is_closed(finding: &Finding) -> bool {
-    finding.rule == WINDOWS_SHED && !is_hole(finding) && said(finding, IN_VAIN).is_none()
+    finding.rule == WINDOWS_SHED && is_tried(finding) && said(finding, IN_VAIN).is_none()
+}
+
+fn is_tried(finding: &Finding) -> bool {
+    said(finding, TRIED) == Some(&finding.count.to_string())
 }
 
 /// The rule whose windows were lost.
@@ -145,6 +153,10 @@ pub fn close(finding: &mut Finding, tried: &Tried) {
             finding.evidence.push(("findings_missed".into(), missed.to_string()));
         }
         Tried::InVain(why) => finding.evidence.push((IN_VAIN.into(), (*why).into())),
+        Tried::NoRoom(room) => {
+            finding.evidence.push((IN_VAIN.into(), "there is no room for them again".into()));
+            finding.evidence.push((ROOM.into(), room.to_string()));
+        }
     }
 }
 

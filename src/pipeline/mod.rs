@@ -5,6 +5,7 @@ pub mod commit;
 pub mod duplicates;
 pub mod feedback;
 pub mod function;
+pub mod holes;
 pub mod renewal;
 pub mod restored;
 pub mod said;
@@ -79,6 +80,8 @@ const COMMIT_SHARE: u32 = 20;
 const FLUSHES_MAX: usize = 8;
 /// Between two looks at which findings do not hold any more, where nothing that says so has changed: suppressions expire.
 const TURN_WAIT: Duration = Duration::from_secs(60);
+/// Between two looks at which windows were lost for want of room, of days that are over.
+const ASK_AGAIN_WAIT: Duration = Duration::from_secs(3600);
 /// Records are parsed in groups of about this size: small enough to share among threads.
 pub const GROUP_BYTES: usize = 4 << 20;
 
@@ -246,6 +249,8 @@ struct Worker {
     said: Option<Said>,
     /// When it was last looked which findings do not hold; none where that may have changed.
     turned: Option<Instant>,
+    /// When it was last looked which windows were lost.
+    asked_again: Option<Instant>,
     report: Report,
 }
 
@@ -348,6 +353,7 @@ impl Worker {
             eased: None,
             left: wait::now(),
             turned: None,
+            asked_again: None,
             report,
         };
         worker.take_closed(closed)?;
@@ -422,6 +428,7 @@ impl Worker {
         } else if full {
             self.flush()?;
         }
+        self.ask_again();
         self.spent("archive", start);
         tell::fills(&self.stages, &self.seen, self.options.memory);
         (self.report)(Progress {
@@ -435,7 +442,14 @@ impl Worker {
 
     /// Takes up what was read again since the turn before. The rows of that turn are judged by what was in force then.
     fn renew(&mut self) -> anyhow::Result<()> {
-        let came: Vec<Renewal> = self.renewals.iter().flat_map(|renewals| renewals.came.try_iter()).collect();
+        let mut came: Vec<Renewal> = self.renewals.iter().flat_map(|renewals| renewals.came.try_iter()).collect();
+        let mut closed = Closed::default();
+        for judged in came.iter_mut().flat_map(|renewal| renewal.judged.drain(..)) {
+            let rule = judged.rule.clone();
+            let missing = closed.take(judged, &self.stages.triage, clock());
+            tracing::info!(rule, missing, "what was lost for want of room was judged again from the archive");
+        }
+        self.take_closed(closed)?;
         if came.iter().any(|renewal| renewal.taken.is_some()) {
             self.judge_rest()?;
             (self.turned, self.held) = (None, None);
@@ -447,6 +461,17 @@ impl Worker {
             self.renewals.iter().for_each(|renewals| renewals.looks.grant(self.commits));
         }
         Ok(())
+    }
+
+    /// Now and then has the archive asked again what windows would have told that were lost, where it has everything that was counted.
+    fn ask_again(&mut self) {
+        let Some(renewals) = self.renewals.as_ref().filter(|_| self.stages.archive.is_some()) else { return };
+        let is_committed = self.waiting_since.is_none() && self.unjudged.is_empty();
+        if !is_committed || self.asked_again.is_some_and(|asked| wait::now() - asked < ASK_AGAIN_WAIT) {
+            return;
+        }
+        self.asked_again = Some(wait::now());
+        renewals.lost.ask(holes::lost(&self.stages.detector, &self.stages.triage, clock()));
     }
 
     /// Rows to matches.

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::detect::Detector;
 use crate::metrics::METRICS;
 use crate::pipeline::Stages;
+use crate::pipeline::holes::{Judged, Lost};
 use crate::pipeline::summary::Summary;
 use crate::triage::canary::Canaries;
 use crate::triage::prioritize::Asset;
@@ -23,6 +24,22 @@ pub const LOOK_WAIT: Duration = Duration::from_secs(10);
 pub struct Renewals {
     pub came: Receiver<Renewal>,
     pub looks: Looks,
+    pub lost: Asked,
+}
+
+/// What the run wants the archive to be asked again, by who watches the files.
+#[derive(Clone, Default)]
+pub struct Asked(Arc<Mutex<Vec<Lost>>>);
+
+impl Asked {
+    /// In place of what was asked before and not taken.
+    pub fn ask(&self, lost: Vec<Lost>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = lost;
+    }
+
+    pub fn take(&self) -> Vec<Lost> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 /// How who watches the files and the run agree on what the archive has: the one asks, the other commits, and puts further commits off for
@@ -74,6 +91,8 @@ pub struct Renewal {
     pub refused: Vec<String>,
     /// Those of them that were not said yet.
     pub unsaid: Vec<String>,
+    /// What the archive told that it was asked again.
+    pub judged: Vec<Judged>,
 }
 
 /// What takes the place of what was in force.
@@ -90,7 +109,7 @@ pub struct Taken {
 
 /// Takes what has come since the last turn, whose rows have been judged; the last of so many commits was made before them.
 pub fn take(came: Vec<Renewal>, stages: &mut Stages, summary: &mut Summary, commits: u64) {
-    for Renewal { taken, refused, unsaid } in came {
+    for Renewal { taken, refused, unsaid, judged: _ } in came {
         for why in &unsaid {
             tracing::warn!(why, "an edit is refused, and what was in force before it stays");
         }

@@ -23,10 +23,14 @@ use std::thread;
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use redb::StorageBackend;
 
-use super::renewal::{Looks, Taken};
+use super::holes::{Judged, Lost};
+use super::renewal::{Asked, Looks, Taken};
 use super::*;
+use crate::archive;
 use crate::aws;
 use crate::decode::{Body, Lines, Records, Text};
+use crate::detect::quarantine::{self, Place};
+use crate::finding::tests::one_match;
 use crate::logs::{self, vpc_flow::VPC_FLOW};
 use crate::memory::Memory;
 use crate::position::Position;
@@ -36,7 +40,7 @@ use crate::sink::way::Way;
 use crate::sink::{event_bridge, security_hub, wire};
 use crate::source::Piece;
 use crate::table::Origin;
-use crate::time::MICROS_PER_SECOND;
+use crate::time::{MICROS_PER_DAY, MICROS_PER_SECOND};
 use crate::triage::canary::Canaries;
 use crate::triage::suppress::Suppressions;
 use crate::wait::simulated::Dice;
@@ -483,7 +487,7 @@ fn rows_that_were_read_before_rules_changed_are_judged_by_those_that_were_in_for
     let stages = Stages { detector, triage, archive: None, state: None, journal: None, posts: vec![], look_back: None };
     let mut worker = Worker::new(stages, decode::Options::default(), ENDS, SoFar::default(), Box::new(|_| {})).unwrap();
     let (tell, told) = std::sync::mpsc::sync_channel(2);
-    worker.renewals = Some(Renewals { came: told, looks: Looks::default() });
+    worker.renewals = Some(Renewals { came: told, looks: Looks::default(), lost: Asked::default() });
     let turn = |worker: &mut Worker, at: u64| {
         let mut full = round(2 * at, 2 * at + 2);
         full.bytes = ROUND_BYTES_MAX;
@@ -492,14 +496,54 @@ fn rows_that_were_read_before_rules_changed_are_judged_by_those_that_were_in_for
     };
     assert_eq!([turn(&mut worker, 0), turn(&mut worker, 1)], [0, 0], "they wait for others");
     // what is only said changes nothing
-    tell.send(Renewal { taken: None, refused: vec![], unsaid: vec![] }).unwrap();
+    tell.send(Renewal { taken: None, refused: vec![], unsaid: vec![], judged: vec![] }).unwrap();
     assert_eq!(turn(&mut worker, 2), 0);
     let (detector, _) = Detector::new(logs::TABLES, []);
     let (suppressions, canaries, assets) = (Suppressions::default(), Canaries::default(), Vec::new());
     let taken = Some(Box::new(Taken { detector, anew: BTreeSet::new(), looked: None, suppressions, canaries, assets }));
-    tell.send(Renewal { taken, refused: vec![], unsaid: vec![] }).unwrap();
+    tell.send(Renewal { taken, refused: vec![], unsaid: vec![], judged: vec![] }).unwrap();
     assert_eq!(turn(&mut worker, 3), 6);
     assert_eq!(worker.finish().unwrap().findings.len(), 6, "nor are those behind them judged by what was before");
+}
+
+#[test]
+fn what_windows_lost_is_judged_again_while_a_run_goes_on() {
+    let (detector, _) = Detector::new(logs::TABLES, [rule()]);
+    let mut triage = Triage::new(Suppressions::default(), Vec::new());
+    let lost = |day: i64| {
+        let (account, region) = ("111122223333".to_owned(), "eu-west-1".to_owned());
+        let at = Place { time: Timestamp(day * MICROS_PER_DAY), account, region, event_id: None };
+        quarantine::lost(&rule(), 3, [1_000_000; 2], at)
+    };
+    // one of a day that is not over
+    let today = i64::from(clock().day());
+    triage.settle(vec![lost(19_000), lost(19_001), lost(today)], clock());
+    let dir = tempfile::tempdir().unwrap();
+    let archive = Some(Archive::open(dir.path(), &archive::Config::default()).unwrap());
+    let stages = Stages { detector, triage, archive, state: None, journal: None, posts: vec![], look_back: None };
+    let follows = (true, Duration::ZERO);
+    let mut worker =
+        Worker::new(stages, decode::Options::default(), follows, SoFar::default(), Box::new(|_| {})).unwrap();
+    let (tell, told) = std::sync::mpsc::sync_channel(2);
+    let asked = Asked::default();
+    worker.renewals = Some(Renewals { came: told, looks: Looks::default(), lost: asked.clone() });
+    worker.turn(round(0, 1)).unwrap();
+    let Ok([one]) = <[Lost; 1]>::try_from(asked.take()) else { panic!("days that touch are judged together") };
+    assert_eq!((&*one.rule.id, one.days, one.holes.len()), (&*rule().id, (19_000, 19_001), 2));
+    worker.turn(round(1, 2)).unwrap();
+    assert_eq!(asked.take().len(), 0, "not at each turn");
+
+    // of one day more was lost since it was asked
+    worker.stages.triage.settle(vec![lost(19_001)], clock());
+    let missed = one_match("vpc_flow/x", "eve", Timestamp(19_000 * MICROS_PER_DAY), "e");
+    let judged = vec![Judged { rule: one.rule.id, holes: one.holes, days: one.days, told: Ok((5, vec![missed])) }];
+    let before = worker.stages.triage.len();
+    tell.send(Renewal { taken: None, refused: vec![], unsaid: vec![], judged }).unwrap();
+    worker.turn(round(2, 2)).unwrap();
+    assert_eq!(worker.stages.triage.len(), before + 1);
+    let open: Vec<i32> = worker.stages.triage.holes(0).map(|hole| hole.first_seen.day()).collect();
+    assert_eq!(open.len(), 2, "{open:?}");
+    assert!(!open.contains(&19_000), "{open:?}");
 }
 
 #[test]

@@ -227,9 +227,9 @@ impl Triage {
         self.open.iter().filter(|(_, open)| is_refuted(&open.finding)).map(|(id, _)| *id).collect()
     }
 
-    /// The findings of windows that were lost for want of room and not judged again since.
-    pub fn holes(&self) -> impl Iterator<Item = &Finding> {
-        self.open.values().map(|open| &open.finding).filter(|finding| quarantine::is_hole(finding))
+    /// The findings of windows that were lost for want of room and not judged again since, or in vain, with less room in bytes.
+    pub fn holes(&self, room: usize) -> impl Iterator<Item = &Finding> {
+        self.open.values().map(|open| &open.finding).filter(move |finding| quarantine::is_hole(finding, room))
     }
 
     /// Notes what came of judging them again; gives them with that.
@@ -240,6 +240,11 @@ impl Triage {
             }
         }
         self.tell(&holes.into_keys().filter(|id| self.open.contains_key(id)).collect())
+    }
+
+    /// How many matches, or what else it counts, an open finding has.
+    pub fn count(&self, id: &FindingId) -> Option<u64> {
+        self.open.get(id).map(|open| open.finding.count)
     }
 
     /// How severe an open finding is.

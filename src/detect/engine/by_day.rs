@@ -1,6 +1,7 @@
 //! Input that ends and comes day by day, each in any order → findings as of all rows at once, with the windows of few days in memory.
 
-use super::Detector;
+use super::{Detector, Place};
+use crate::detect::window::state::Windows;
 use crate::finding::Finding;
 use crate::table::Batch;
 use crate::time::{MICROS_PER_DAY, Timestamp};
@@ -18,6 +19,23 @@ impl Detector {
         let asks = self.ask_what_is_new().chain(self.ask_what_is_usual()).find(|asks| asks.rule.id == rule);
         // a frame ends with its row
         [asks.map_or(size, |asks| asks.days.max(size)), if span.frame.is_some() { 0 } else { size }]
+    }
+
+    /// Begins anew, and from now on keeps only the windows of keys that are one part of so many. False, and nothing changes, where a rule
+    /// asks of a key what others had.
+    pub fn begin_part(&mut self, part: u64, parts: u64) -> bool {
+        let is_alone = |place: &Place| {
+            let plan = self.windowed(*place).0;
+            plan.first.is_none() && plan.scored.is_none()
+        };
+        if parts > 1 && !self.windows.keys().all(is_alone) {
+            return false;
+        }
+        for windows in self.windows.values_mut() {
+            *windows = Windows::default();
+            windows.part = (parts > 1).then_some([part, parts]);
+        }
+        true
     }
 
     /// Findings of the wanted rules of some rows of a day.

@@ -87,7 +87,7 @@ impl AggregatePlan {
         let argument = leaves.flatten(argument)?;
         // avg of a whole number is planned over floats, whose sum depends on their order
         let argument = match argument {
-            Expr::Cast(cast) if name == "avg" && type_of(leaves, &cast.expr)?.is_integer() => *cast.expr,
+            Expr::Cast(cast) if name == "avg" && plain(&type_of(leaves, &cast.expr)?).is_integer() => *cast.expr,
             other => other,
         };
         let item = plain(&type_of(leaves, &argument)?).clone();

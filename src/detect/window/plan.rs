@@ -107,10 +107,13 @@ struct After {
     /// Of each item that is a count of distinct values, which aggregate that is.
     counted: Vec<Option<usize>>,
     /// Comparisons of counts that may have ended, and what of the condition is none; `None` where there are none.
-    compared: Option<(Vec<Compared>, Arc<dyn PhysicalExpr>)>,
+    compared: Option<(Vec<(Compared, Option<Stays>)>, Arc<dyn PhysicalExpr>)>,
     /// The number that is scored.
     amount: Option<Arc<dyn PhysicalExpr>>,
 }
+
+/// A condition, and which answer of it stays where more is counted.
+type Stays = (Arc<dyn PhysicalExpr>, bool);
 
 enum Origin {
     Window,
@@ -290,7 +293,14 @@ impl Windowed {
         };
         let counted = items.iter().map(counted).collect();
         let (comparisons, others) = compared(&having, &schema, &aggregate);
-        let comparisons: Vec<Compared> = comparisons.into_iter().map(|compared| compared.placed(&part)).collect();
+        let comparisons = comparisons.into_iter().map(|compared| {
+            let stays = match &compared.stays {
+                Some((condition, truth)) => Some((physical(condition, &schema)?, *truth)),
+                None => None,
+            };
+            Ok((compared.placed(&part), stays))
+        });
+        let comparisons: Vec<(Compared, Option<Stays>)> = comparisons.collect::<Result<_>>()?;
         let compared = match comparisons.is_empty() {
             true => None,
             false => Some((comparisons, physical(&others, &schema)?)),
@@ -410,21 +420,34 @@ impl Windowed {
     /// Whether the condition can be said to hold or not of each.
     fn refuse_undecided(&self, windows: &[Window], table: &RecordBatch) -> Result<()> {
         let Some((compared, others)) = &self.after.compared else { return Ok(()) };
-        let is_undecided = |window: &Window| {
-            let has_ended = |part: usize| window.group.parts[part].is_at_least(DISTINCT_MAX as u64);
-            compared.iter().any(|compared| compared.is_undecided(has_ended))
+        let is_undecided = |compared: &Compared, window: &Window| {
+            compared.is_undecided(|part: usize| window.group.parts[part].is_at_least(DISTINCT_MAX as u64))
         };
-        if !windows.iter().any(is_undecided) {
+        if !windows.iter().any(|window| compared.iter().any(|(compared, _)| is_undecided(compared, window))) {
             return Ok(());
         }
-        let holds = others.evaluate(table)?.into_array(windows.len())?;
-        let matters = |row: &usize| is_true(holds.as_boolean(), *row) && is_undecided(&windows[*row]);
-        match (0..windows.len()).find(matters) {
-            Some(_) => exec_err!(
-                "{DISTINCT_MAX} distinct values are counted at most, and HAVING compares counts that have come to that with each other"
-            ),
-            None => Ok(()),
+        let asked = |condition: &Arc<dyn PhysicalExpr>| condition.evaluate(table)?.into_array(windows.len());
+        let holds = asked(others)?;
+        for (compared, stays) in compared {
+            let answer = match stays {
+                Some((condition, truth)) => Some((asked(condition)?, *truth)),
+                None => None,
+            };
+            let is_decided = |row: usize| {
+                answer
+                    .as_ref()
+                    .is_some_and(|(answer, truth)| answer.is_valid(row) && answer.as_boolean().value(row) == *truth)
+            };
+            let is_open = |row: &usize| {
+                is_true(holds.as_boolean(), *row) && is_undecided(compared, &windows[*row]) && !is_decided(*row)
+            };
+            if (0..windows.len()).any(|row| is_open(&row)) {
+                return exec_err!(
+                    "{DISTINCT_MAX} distinct values are counted at most, and HAVING compares counts that have come to that"
+                );
+            }
         }
+        Ok(())
     }
 
     /// Places of the windows that the condition holds for.

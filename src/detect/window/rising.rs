@@ -151,13 +151,15 @@ pub fn beside_distinct(having: &Expr, schema: &DFSchema, aggregate: &Aggregate) 
     found
 }
 
-/// A comparison of counts of distinct values with each other.
+/// A comparison of counts of distinct values with each other, or of what is computed of one with something.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Compared {
     /// Their places among the aggregates.
     counts: Vec<usize>,
     /// One with another, and nothing is computed of them before.
     directly: bool,
+    /// The condition that it is part of, and which answer of it stays where more is counted.
+    pub stays: Option<(Expr, bool)>,
 }
 
 impl Compared {
@@ -173,7 +175,7 @@ impl Compared {
     }
 }
 
-/// The comparisons of a condition that are about several counts of distinct values, and what else has to hold.
+/// The comparisons of a condition that a count of distinct values which has ended may leave open, and what else has to hold.
 pub fn compared(having: &Expr, schema: &DFSchema, aggregate: &Aggregate) -> (Vec<Compared>, Expr) {
     let of = Of { schema, aggregate };
     let place = |column: &Column| {
@@ -184,13 +186,15 @@ pub fn compared(having: &Expr, schema: &DFSchema, aggregate: &Aggregate) -> (Vec
     let (mut found, mut others) = (Vec::new(), Vec::new());
     for part in split_conjunction(having) {
         let before = found.len();
+        let stays = [true, false].into_iter().find(|truth| of.stays(part, *truth)).map(|truth| (part.clone(), truth));
         let walked = part.apply(|expr| {
             if compares(expr) {
                 let mut counts: Vec<usize> = expr.column_refs().into_iter().filter_map(place).collect();
                 counts.sort_unstable();
                 let is_count = |side: &Expr| matches!(side, Expr::Column(_));
                 let directly = matches!(expr, Expr::BinaryExpr(BinaryExpr { left, right, .. }) if is_count(left) && is_count(right));
-                found.extend((counts.len() > 1).then_some(Compared { counts, directly }));
+                let is_open = counts.len() > 1 || counts.len() == 1 && !is_with_constants(expr);
+                found.extend(is_open.then(|| Compared { counts, directly, stays: stays.clone() }));
             }
             Ok(TreeNodeRecursion::Continue)
         });
@@ -200,6 +204,22 @@ pub fn compared(having: &Expr, schema: &DFSchema, aggregate: &Aggregate) -> (Vec
         }
     }
     (found, conjunction(others).unwrap_or_else(|| Expr::Literal(ScalarValue::Boolean(Some(true)), None)))
+}
+
+/// Whether it compares an aggregate as it is, for which [`uncounted`] looks at the constants.
+fn is_with_constants(expr: &Expr) -> bool {
+    let (is_aggregate, is_constant) =
+        (|side: &Expr| matches!(side, Expr::Column(_)), |side: &Expr| matches!(side, Expr::Literal(..)));
+    match expr {
+        Expr::BinaryExpr(BinaryExpr { left, right, .. }) => {
+            is_aggregate(left) && is_constant(right) || is_constant(left) && is_aggregate(right)
+        }
+        Expr::Between(between) => {
+            is_aggregate(&between.expr) && is_constant(&between.low) && is_constant(&between.high)
+        }
+        Expr::InList(list) => is_aggregate(&list.expr) && list.list.iter().all(is_constant),
+        _ => false,
+    }
 }
 
 fn compares(expr: &Expr) -> bool {

@@ -1,6 +1,6 @@
 //! Partitions that are read at different speeds, restarts, and clocks that are wrong: no window is lost or told of by halves.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -174,6 +174,32 @@ fn counts_that_have_come_to_their_end_are_not_compared() {
         told.evidence.iter().any(|(_, said)| said.contains("HAVING compares counts that have come to that")),
         "{told:?}"
     );
+}
+
+#[test]
+fn what_is_computed_of_a_count_that_has_ended_is_said_only_where_it_stays() {
+    let calls: Vec<Value> =
+        (0..10_001).map(|n| call(1, &format!("e{n}"), json!({ "eventName": format!("n{n}") }))).collect();
+    let calls = batch(&calls);
+    for (having, expected) in [
+        ("2 * count(DISTINCT eventName) > 19999", "cloudtrail/x"),
+        ("2 * count(DISTINCT eventName) > 20001", "weir/rule_quarantined"),
+        ("30000 - count(DISTINCT eventName) >= 20000", "weir/rule_quarantined"),
+        ("30000 - count(DISTINCT eventName) > 20000", ""),
+        ("count(DISTINCT eventName) % 7 = 4", "weir/rule_quarantined"),
+        ("count(DISTINCT eventName) + count(DISTINCT awsRegion) > 500", "cloudtrail/x"),
+        ("count(*) > 20000 AND 2 * count(DISTINCT eventName) > 20001", ""),
+    ] {
+        let query = format!(
+            "SELECT count(*) AS n FROM cloudtrail WHERE eventName IS NOT NULL \
+             GROUP BY account, tumble(eventTime, INTERVAL '10 minutes') HAVING {having}"
+        );
+        let mut detector = detector([rule("", &query)]);
+        let mut found = detector.observe(std::slice::from_ref(&calls), at(2));
+        found.extend(detector.finish());
+        let said: BTreeSet<&str> = found.iter().map(|finding| &*finding.rule).collect();
+        assert_eq!(said.into_iter().collect::<Vec<_>>().join(", "), expected, "{having}");
+    }
 }
 
 proptest! {

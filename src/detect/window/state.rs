@@ -39,6 +39,8 @@ pub struct Windows {
     pub model: Model,
     /// The pane whose windows are told as they come, of a rule whose scores are foreseen.
     pub foreseen: Option<i64>,
+    /// Only keys whose hash leaves the first where it is divided by the second are kept, where not all can be at once.
+    pub part: Option<[u64; 2]>,
     /// About what the groups take, in bytes.
     pub(super) bytes: usize,
     pub saved: Saved,
@@ -166,6 +168,9 @@ impl Windows {
         let new = rule.first.map(|first| self.note_new(&selected, first));
         for Together { pane: number, places, rows } in selected.together() {
             let key = selected.key(places);
+            if self.part.is_some_and(|[part, parts]| hash(key) % parts != part) {
+                continue;
+            }
             if new.as_ref().is_some_and(|new| !new.contains(&(selected.key_place(places), number))) {
                 continue;
             }

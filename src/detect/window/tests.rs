@@ -578,6 +578,14 @@ fn a_count_that_has_ended_is_shown_as_that() {
 }
 
 #[test]
+fn the_length_of_a_symbol_is_a_whole_number() {
+    let sql = "SELECT avg(length(eventName)) AS mean FROM cloudtrail WHERE eventName IS NOT NULL \
+               GROUP BY account, tumble(eventTime, INTERVAL '1 hour') HAVING count(*) >= 2";
+    let found = detector([rule("", sql)]).observe(&[batch(&[event("ABC", "e1"), event("ABCD", "e2")])], NOON);
+    assert_eq!(found[0].evidence, [("mean".to_owned(), "3.5".to_owned())]);
+}
+
+#[test]
 fn first_seen_stands_alone_or_is_joined_by_and() {
     let refused = |select: &str, having: &str| {
         let sql = format!(
