@@ -2,17 +2,19 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use anyhow::anyhow;
 use clap::Args;
 
-use super::output::Failure;
+use super::output::{self, Failure};
 use super::progress::Shown;
 use super::run::{Common, work};
+use crate::pipeline::summary::Summary;
 use crate::source::Source;
 use crate::source::layout::{Range, Wanted};
 use crate::source::plan::Address;
-use crate::source::s3::backfill::Config;
+use crate::source::s3::backfill::{Config, Progress};
 
 #[derive(Args)]
 pub struct Backfill {
@@ -56,7 +58,20 @@ pub fn run(flags: &Backfill) -> Result<ExitCode, Failure> {
         progress: Arc::clone(&progress),
     });
     flags.common.try_outputs(&config)?;
-    let outcome = work(&config, vec![source], None, &Shown::Backfill(progress))?;
+    let outcome = work(&config, vec![source], None, &Shown::Backfill(Arc::clone(&progress)))?;
+    if found_nothing(&progress, &outcome.summary) {
+        output::say(format_args!(
+            "weir: {} has nothing of what is wanted: look at the prefix, --since, --until, --account and --region",
+            flags.address
+        ));
+    }
     let refused = flags.common.show(&outcome)?;
     flags.common.conclude(&outcome, &refused)
+}
+
+/// Whether a run came to its end and there was nothing to read, now or before: a misspelt Region looks the same.
+fn found_nothing(progress: &Progress, summary: &Summary) -> bool {
+    let known = progress.folders_known.load(Ordering::Relaxed);
+    let read = summary.files_read + summary.files_already_read + known;
+    read == 0 && summary.unreadable.is_empty() && !summary.stopped
 }

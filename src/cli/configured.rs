@@ -124,9 +124,11 @@ pub fn to_hub(config: &mut Config, hub: Option<&str>) -> anyhow::Result<()> {
 }
 
 /// # Errors
-/// When the archive is to be in a bucket, where only that of a function of Lambda is.
+/// When the archive has no name, or is to be in a bucket, where only that of a function of Lambda is.
 pub fn on_disk(config: &Config) -> anyhow::Result<()> {
     match &config.archive.dir {
+        // as of a variable that is not set: it would be the working directory
+        dir if dir.is_empty() => bail!("the archive has an empty name: name its folder, or none"),
         dir if dir.starts_with(SCHEME) => bail!(
             "`{dir}` is no folder: an archive in S3 is written by `weir lambda`, and that of a run is a folder, or none"
         ),

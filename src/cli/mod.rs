@@ -57,7 +57,7 @@ struct Weir {
     /// Form of the messages on standard error
     #[arg(long, global = true, value_enum, default_value = "text")]
     log_format: LogFormat,
-    /// What is logged: error, warn, info, debug, trace, or a filter such as weir=debug; of AWS's clients never more than info
+    /// What is logged: error, warn, info, debug, trace, or a filter such as weir=debug; of AWS's clients and the SQL engine never more than info
     #[arg(long, global = true, value_name = "FILTER", default_value = "warn", env = "WEIR_LOG")]
     log: String,
     #[command(subcommand)]
@@ -226,9 +226,11 @@ fn with_tip(mut error: clap::Error) -> clap::Error {
 /// should have been signed: it has the session token in it. What the instance metadata does not answer is not told at all.
 fn is_told(about: &tracing::Metadata<'_>) -> bool {
     let is_client = ["aws_", "hyper", "h2"].iter().any(|begin| about.target().starts_with(begin));
+    // at a start, and whenever rules are read again, these write 70 MB of what they make of the rules
+    let is_engine = ["sqlparser", "datafusion"].iter().any(|begin| about.target().starts_with(begin));
     // outside of EC2 there is no such service, and what then has no Region is told by its own error
     let is_metadata = about.target().starts_with("aws_config::imds");
-    !is_metadata && (!is_client || *about.level() <= tracing::Level::INFO)
+    !is_metadata && (!(is_client || is_engine) || *about.level() <= tracing::Level::INFO)
 }
 
 fn log(weir: &Weir) -> Result<(), Failure> {

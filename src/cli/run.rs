@@ -111,10 +111,6 @@ impl Common {
             None => Config::default(),
         };
         config.archive.dir = self.archive.clone().unwrap_or(config.archive.dir);
-        if config.archive.dir.is_empty() {
-            // as of a variable that is not set: it would be the working directory
-            return Err(Failure::Usage(anyhow!("the archive has an empty name: name its folder, or none")));
-        }
         on_disk(&config).or_usage()?;
         config.state = self.state.clone().or(config.state);
         config.rules = self.rules.clone().or(config.rules);

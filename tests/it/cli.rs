@@ -82,6 +82,15 @@ fn usage_errors_exit_with_2_and_say_what_to_do() {
 }
 
 #[test]
+fn debug_tells_of_weir_and_not_of_what_parses_its_rules() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = weir(&["--log", "debug", "run", "--from", ".", "--archive", "none", "--rules", few()], folder.path());
+    let told = text(&output.stderr);
+    assert_eq!(code(&output), 0, "{told}");
+    assert!(!told.contains("sqlparser") && !told.contains("datafusion"), "{} bytes", told.len());
+}
+
+#[test]
 fn a_wrong_key_in_the_configuration_is_named_with_its_line() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("weir.toml"), "from = ['x']\n\n[archive]\ndri = 'x'\n").unwrap();

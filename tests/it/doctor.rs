@@ -99,6 +99,16 @@ fn each_thing_that_is_wrong_is_a_line() {
         "failed   memory: limits.memory: a memory limit of 128 MiB is too low: 256 MiB is the least that Weir keeps to";
     assert_says(&output, limit);
     assert_says(&output, "7 failed");
+
+    write(
+        "weir.toml",
+        "from = ['logs/*.gz']\nstate = 'weir'\n[archive]\ndir = ''\n[[canary]]\nname = 'c'\nrule = 'cloudtrail/x'\nhours = 0.0\n",
+    );
+    let output = doctor(&["-c", "weir.toml"], folder.path(), &KEYS);
+    assert_eq!(code(&output), 2);
+    assert_says(&output, "failed   config: canary: [[canary]] \"c\": `hours` is 0, and is above 0");
+    assert_says(&output, "failed   config: state: state is `weir`, and no s3://BUCKET/PREFIX");
+    assert_says(&output, "failed   archive: the archive has an empty name: name its folder, or none");
 }
 
 #[test]

@@ -28,6 +28,18 @@ pub fn free_address() -> String {
 }
 
 #[test]
+fn an_address_that_is_in_use_is_worth_another_try() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let run = |address: &str| {
+        let flags = ["run", "--from", ".", "--follow", "--archive", "none", "--rules", few(), "--metrics", address];
+        code(&weir(&flags, folder.path()))
+    };
+    assert_eq!(run(&taken.local_addr().unwrap().to_string()), 4);
+    assert_eq!(run("nowhere"), 2);
+}
+
+#[test]
 fn a_run_is_ready_until_it_is_told_to_stop_and_alive_until_it_ends() {
     let folder = tempfile::tempdir().unwrap();
     let (address, nobody) = (free_address(), free_address());

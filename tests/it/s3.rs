@@ -328,8 +328,13 @@ async fn a_bucket_says_what_its_files_say() {
         "--until",
         "2024-08-02",
     ];
-    assert_eq!(code(&run(&part, folder.path())), 0);
-    assert_eq!(summary(folder.path())["files_read"], 2);
+    let whole = run(&part, folder.path());
+    assert_eq!((code(&whole), summary(folder.path())["files_read"].as_u64()), (0, Some(2)));
+    let says = "s3://demo-trail/all/ has nothing of what is wanted: look at the prefix, --since";
+    assert!(!text(&whole.stderr).contains(says));
+    let misspelt =
+        run(&["backfill", "s3://demo-trail/all/", "--archive", "none", "--region", "eu_west_1"], folder.path());
+    assert!(code(&misspelt) == 0 && text(&misspelt.stderr).contains(says), "{}", text(&misspelt.stderr));
     let nothing = run(&["backfill", "s3://no-such-bucket", "--archive", "none"], folder.path());
     assert_eq!(code(&nothing), 3);
     // the bucket and its AWSLogs/ are listed at once, and either may fail first

@@ -11,6 +11,7 @@ use crate::cli::suppress::OF_WEIR;
 use crate::config::Config;
 use crate::logs::vpc_flow;
 use crate::memory::{Memory, mib};
+use crate::pipeline::bucket;
 use crate::pipeline::commit::State;
 use crate::source::{Source, s3};
 use crate::time::Timestamp;
@@ -70,6 +71,8 @@ fn configuration(config: &Config, file: Option<&Path>) -> Vec<Check> {
         Ok(known) => known.expired(Timestamp::now()).map(|(rule, day)| expired(rule, day)).collect(),
     };
     note("suppress", suppressions.map(|_| ()));
+    note("canary", Canaries::new(config.canary.clone()).map(|_| ()));
+    note("state", config.state.as_deref().map_or(Ok(()), |state| bucket::address(state).map(|_| ())));
     let mut checks: Vec<Check> = wrong.into_iter().map(|why| Check::failed("config", why)).collect();
     if checks.is_empty() {
         let name = file.map_or("the flags".to_owned(), |path| path.display().to_string());

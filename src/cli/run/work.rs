@@ -1,5 +1,6 @@
 //! Stages that a configuration asks for → what they made of the sources, by the time these end or somebody says stop.
 
+use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
@@ -228,8 +229,11 @@ fn work_once(
             tokio::spawn(listener.run());
         }
         if let Some(address) = &config.metrics.listen {
-            let listener = tokio::net::TcpListener::bind(address).await;
-            let listener = listener.with_context(|| format!("serving metrics on {address}")).or_usage()?;
+            let bound = tokio::net::TcpListener::bind(address).await;
+            // whoever has the address may let go of it, and then another try is worth it
+            let is_taken = bound.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse);
+            let listener = bound.with_context(|| format!("serving metrics on {address}"));
+            let listener = if is_taken { listener.or_output()? } else { listener.or_usage()? };
             tracing::info!(%address, "serving metrics");
             tokio::spawn(serve_metrics(listener));
         }
