@@ -107,13 +107,16 @@ struct After {
     /// Of each item that is a count of distinct values, which aggregate that is.
     counted: Vec<Option<usize>>,
     /// Comparisons of counts that may have ended, and what of the condition is none; `None` where there are none.
-    compared: Option<(Vec<(Compared, Option<Stays>)>, Arc<dyn PhysicalExpr>)>,
+    compared: Option<(Vec<Comparison>, Arc<dyn PhysicalExpr>)>,
     /// The number that is scored.
     amount: Option<Arc<dyn PhysicalExpr>>,
 }
 
 /// A condition, and which answer of it stays where more is counted.
 type Stays = (Arc<dyn PhysicalExpr>, bool);
+
+/// Of counts that may have ended.
+type Comparison = (Compared, Option<Stays>);
 
 enum Origin {
     Window,
@@ -300,7 +303,7 @@ impl Windowed {
             };
             Ok((compared.placed(&part), stays))
         });
-        let comparisons: Vec<(Compared, Option<Stays>)> = comparisons.collect::<Result<_>>()?;
+        let comparisons: Vec<Comparison> = comparisons.collect::<Result<_>>()?;
         let compared = match comparisons.is_empty() {
             true => None,
             false => Some((comparisons, physical(&others, &schema)?)),
