@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
+use datafusion::common::tree_node::TreeNode;
 use datafusion::datasource::empty::EmptyTable;
 use datafusion::error::DataFusionError;
 use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder};
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawAggregateExpr};
+use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::optimizer::analyzer::{Analyzer, AnalyzerRule};
 use datafusion::optimizer::simplify_expressions::SimplifyExpressions;
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -70,8 +72,30 @@ fn settings(config: SessionConfig) -> SessionConfig {
         .set_str("datafusion.sql_parser.dialect", "postgresql")
 }
 
+/// Names what an aggregate is of with the types that it is cast to. DataFusion leaves them out, and refuses a query that has two aggregates
+/// of one name, such as `max(size)` and `max(CAST(size AS BIGINT))`.
+#[derive(Debug)]
+struct NamesOfCasts;
+
+impl ExprPlanner for NamesOfCasts {
+    fn plan_aggregate(&self, mut call: RawAggregateExpr) -> Result<PlannerResult<RawAggregateExpr>, DataFusionError> {
+        let is_cast = |expr: &Expr| Ok(matches!(expr, Expr::Cast(_) | Expr::TryCast(_)));
+        // others look at what they are of
+        if ["count", "sum", "avg", "min", "max", "sample"].contains(&call.func.name()) {
+            for argument in &mut call.args {
+                if argument.exists(is_cast)? {
+                    let name = argument.to_string();
+                    *argument = std::mem::take(argument).alias(name);
+                }
+            }
+        }
+        Ok(PlannerResult::Original(call))
+    }
+}
+
 fn register(state: &mut SessionState) {
     datafusion_functions_json::register_all(state).expect("JSON functions register in a new session");
+    state.register_expr_planner(Arc::new(NamesOfCasts)).expect("planners register in a new session");
     for function in functions::all().into_iter().chain(from_reference::functions(&References::default())) {
         state.register_udf(function).expect("functions register in a new session");
     }

@@ -1068,6 +1068,21 @@ async fn aggregates_share_what_is_true() {
 }
 
 #[tokio::test]
+async fn aggregates_of_one_column_cast_to_several_types_differ() {
+    check(
+        "SELECT count(DISTINCT CAST(eventTime AS DATE)) AS days, count(DISTINCT eventTime) AS times, max(eventid) AS a, \
+         max(try_cast(eventid AS BIGINT)) AS b FROM cloudtrail HAVING count(DISTINCT CAST(eventTime AS DATE)) = 2",
+        "| days | times | a | b |\n| 2 | 2 | c | |",
+    )
+    .await;
+    check(
+        "SELECT max(CAST(readOnly AS INT)), max(CAST(readOnly AS BIGINT)) FROM cloudtrail",
+        "| max(CAST(readOnly AS INT)) | max(CAST(readOnly AS BIGINT)) |\n| 1 | 1 |",
+    )
+    .await;
+}
+
+#[tokio::test]
 async fn a_text_that_all_rows_have_is_matched() {
     for condition in ["coalesce(errorCode, 'None') ~ '[A-Z]'", "regexp_like(coalesce(errorCode, 'None'), '^[MN]')"] {
         check(&format!("SELECT count(*) AS n FROM cloudtrail WHERE {condition}"), "| n |\n| 3 |").await;

@@ -586,6 +586,19 @@ fn the_length_of_a_symbol_is_a_whole_number() {
 }
 
 #[test]
+fn aggregates_of_one_value_cast_to_several_types_differ() {
+    let sql = "SELECT max(requestParameters ->> 'n') AS text, max(try_cast(requestParameters ->> 'n' AS BIGINT)) AS number FROM cloudtrail \
+               WHERE eventName IS NOT NULL GROUP BY account, tumble(eventTime, INTERVAL '1 hour') \
+               HAVING max(CAST(requestParameters ->> 'n' AS BIGINT)) > 9";
+    let calls = [9, 10].map(|n| call(1, &n.to_string(), json!({ "requestParameters": { "n": n } })));
+    let found = detector([rule("", sql)]).observe(&[batch(&calls)], NOON);
+    assert_eq!(
+        found[0].evidence,
+        [("text", "9"), ("number", "10")].map(|(name, value)| (name.to_owned(), value.to_owned()))
+    );
+}
+
+#[test]
 fn first_seen_stands_alone_or_is_joined_by_and() {
     let refused = |select: &str, having: &str| {
         let sql = format!(
