@@ -86,10 +86,14 @@ impl<'a> Contestant<'a> {
     }
 
     fn median(&self, seconds: fn(&Cost) -> f64) -> f64 {
-        let mut seconds: Vec<f64> = self.costs.iter().map(seconds).collect();
-        seconds.sort_by(f64::total_cmp);
-        seconds[seconds.len() / 2]
+        median(self.costs.iter().map(seconds))
     }
+}
+
+pub fn median(all: impl Iterator<Item = f64>) -> f64 {
+    let mut all: Vec<f64> = all.collect();
+    all.sort_by(f64::total_cmp);
+    all[all.len() / 2]
 }
 
 /// The rules that Weir runs with.
@@ -115,7 +119,8 @@ fn summary(folder: &Path) -> PathBuf {
     folder.join("summary.json")
 }
 
-fn check_weir(folder: &Path, table: &Table, events: u64) -> u64 {
+/// Looks at what `weir` wrote into a folder, and gives how many findings there are.
+pub fn check_weir(folder: &Path, table: &Table, events: u64) -> u64 {
     let text = fs::read_to_string(summary(folder)).expect("weir wrote a summary");
     let summary: Summary = serde_json::from_str(&text).expect("a summary is JSON");
     let counts = summary.tables[table.name].clone();

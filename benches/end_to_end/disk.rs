@@ -94,22 +94,29 @@ const PIECE_EVENTS: u64 = 5_000;
 
 /// One gzipped CloudTrail object that inflates to `raw` bytes or a little more. Only a piece of it is in memory.
 pub fn cloudtrail_object(path: &Path, seed: u64, raw: u64) -> Sizes {
-    let mut object = Object::create(path);
-    object.write(br#"{"Records":["#, 0);
-    let mut piece = String::new();
-    let mut delivery = Delivery::of(seed);
-    for seed in seed.. {
-        piece.clear();
-        corpus::cloudtrail_events(seed, &delivery, PIECE_EVENTS as usize, ',', &mut piece);
-        delivery = delivery.next();
-        object.write(piece.as_bytes(), PIECE_EVENTS);
-        if object.sizes.raw >= raw {
-            break;
+    cloudtrail_objects(&[path.to_owned()], seed, raw)
+}
+
+/// The same for several: the second goes on where the first ends.
+pub fn cloudtrail_objects(paths: &[PathBuf], seed: u64, raw: u64) -> Sizes {
+    let (mut seeds, mut delivery, mut piece) = (seed.., Delivery::of(seed), String::new());
+    let objects = paths.iter().map(|path| {
+        let mut object = Object::create(path);
+        object.write(br#"{"Records":["#, 0);
+        for seed in &mut seeds {
+            piece.clear();
+            corpus::cloudtrail_events(seed, &delivery, PIECE_EVENTS as usize, ',', &mut piece);
+            delivery = delivery.next();
+            object.write(piece.as_bytes(), PIECE_EVENTS);
+            if object.sizes.raw >= raw {
+                break;
+            }
+            object.write(b",", 0);
         }
-        object.write(b",", 0);
-    }
-    object.write(b"]}", 0);
-    object.finish()
+        object.write(b"]}", 0);
+        object.finish()
+    });
+    objects.sum()
 }
 
 /// One gzipped flow log object of the default format that inflates to `raw` bytes or a little more.

@@ -1,13 +1,15 @@
 //! CPU time from gzipped CloudTrail to Parquet and findings, beside other engines; and what the second core brings.
 
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::rc::Rc;
+use std::time::Instant;
 
 use weir::logs::cloudtrail::CLOUDTRAIL;
 
-use crate::child;
-use crate::contestant::{Contestant, Rules, weir};
+use crate::child::{self, Running};
+use crate::contestant::{Contestant, Rules, check_weir, median, weir};
 use crate::disk::{self, Sizes};
 use crate::python::library;
 use crate::statement::{Nested, chdb_records, duckdb_lines, duckdb_records, leaves};
@@ -28,6 +30,7 @@ pub fn run(options: &Options, corpus: &Corpus, work: &Path) {
     });
     for _ in 0..options.rounds {
         lanes.all().for_each(|lane| lane.round(&output));
+        lanes.cores.iter_mut().for_each(|cores| cores.apart.round(&output));
     }
     lanes.print(options.rounds);
 }
@@ -37,8 +40,38 @@ struct Lanes<'a> {
     plain: Contestant<'a>,
     duckdb: Option<DuckDb<'a>>,
     chdb: Option<Contestant<'a>>,
-    /// On one core, and on two.
-    cores: Option<[Contestant<'a>; 2]>,
+    cores: Option<Cores<'a>>,
+}
+
+/// The same work on one core, on two, and twice at once.
+struct Cores<'a> {
+    one: Contestant<'a>,
+    two: Contestant<'a>,
+    apart: Apart<'a>,
+}
+
+/// Two processes at once, each with all of the work and a core of its own: more than that no program gets of a second core here.
+struct Apart<'a> {
+    corpus: &'a Corpus,
+    cpus: [usize; 2],
+    wall_seconds: Vec<f64>,
+}
+
+impl Apart<'_> {
+    fn round(&mut self, folder: &Path) {
+        let folders = self.cpus.map(|cpu| folder.join(format!("core{cpu}")));
+        folders.iter().for_each(|own| fs::create_dir_all(own).expect("the folder can be made"));
+        let started = Instant::now();
+        let running = [0, 1].map(|at| {
+            let command = weir(&[&self.corpus.folder], Rules::All, &folders[at]);
+            Running::start(&mut pinned(&self.cpus[at].to_string(), &command))
+        });
+        running.into_iter().for_each(|running| drop(running.end()));
+        self.wall_seconds.push(started.elapsed().as_secs_f64());
+        for own in &folders {
+            check_weir(own, &CLOUDTRAIL, self.corpus.sizes().events);
+        }
+    }
 }
 
 struct DuckDb<'a> {
@@ -66,7 +99,10 @@ impl<'a> Lanes<'a> {
         let duckdb =
             self.duckdb.iter_mut().flat_map(|lanes| [&mut lanes.lines, &mut lanes.lines_text, &mut lanes.records]);
         let ours = [&mut self.rules, &mut self.plain];
-        ours.into_iter().chain(duckdb).chain(&mut self.chdb).chain(self.cores.iter_mut().flatten())
+        ours.into_iter()
+            .chain(duckdb)
+            .chain(&mut self.chdb)
+            .chain(self.cores.iter_mut().flat_map(|cores| [&mut cores.one, &mut cores.two]))
     }
 
     fn print(&mut self, rounds: u64) {
@@ -103,8 +139,14 @@ impl<'a> Lanes<'a> {
             print(&duckdb.lines_text, "");
             print(&duckdb.records, "");
         }
-        if let Some([one, two]) = &self.cores {
-            println!("two cores       {:.2}x one, wall time (goal 1.8)", one.wall_seconds() / two.wall_seconds());
+        if let Some(Cores { one, two, apart }) = &self.cores {
+            let (one, two, apart) =
+                (one.wall_seconds(), two.wall_seconds(), median(apart.wall_seconds.iter().copied()));
+            println!("two cores       {:.2}x one, wall time (goal 1.8)", one / two);
+            println!(
+                "                {:.2}x: two processes that have nothing in common, a core each",
+                2.0 * one / apart
+            );
         }
     }
 }
@@ -137,9 +179,8 @@ fn chdb(corpus: &Corpus) -> Option<Contestant<'_>> {
     }))
 }
 
-/// The same work on one core and on two: `taskset` lets the process have no others, so it starts as many threads as it
-/// has cores.
-fn cores(corpus: &Corpus) -> Option<[Contestant<'_>; 2]> {
+/// `taskset` lets the process have no other cores, so it starts as many threads as it has cores.
+fn cores(corpus: &Corpus) -> Option<Cores<'_>> {
     let cpus = child::cpus();
     let [first, second, ..] = cpus[..] else {
         println!("one core is not compared with two: there is one");
@@ -150,10 +191,11 @@ fn cores(corpus: &Corpus) -> Option<[Contestant<'_>; 2]> {
             pinned(&cpus, &weir(&[&corpus.folder], Rules::All, folder))
         })
     };
-    Some([
-        on("weir, gz, all rules, taskset to one core", first.to_string()),
-        on("weir, gz, all rules, taskset to two", format!("{first},{second}")),
-    ])
+    Some(Cores {
+        one: on("weir, gz, all rules, taskset to one core", first.to_string()),
+        two: on("weir, gz, all rules, taskset to two", format!("{first},{second}")),
+        apart: Apart { corpus, cpus: [first, second], wall_seconds: Vec::new() },
+    })
 }
 
 fn pinned(cpus: &str, command: &Command) -> Command {

@@ -15,6 +15,7 @@ use super::cut::{Cutter, is_text_of_records};
 use super::inflate::{self, Compression, Filled, Limits, Stream};
 use super::kpl;
 use super::line::{end_of_lines, is_json_lines};
+use super::reuse;
 use super::{Before, Body, Counts, Input, Json, LineEnd, Lines, Options, PADDING, Records, Shape, Text};
 use crate::caught;
 use crate::table::{Origin, Reject, Table};
@@ -370,7 +371,7 @@ impl Reader {
             };
             // why a broken one ends is told of anyway, and one that grows does not end yet
             let ends = last && broken.is_none() && !self.is_growing;
-            let records = (cut > 0).then(|| self.take(&mut buffer, cut, &mut kind, ends));
+            let records = (cut > 0).then(|| self.take(&mut buffer, cut, &mut kind, last, ends));
             if let Some(why) = broken {
                 rejects.push(Reject::new(&self.origin, self.offset, "", why.clone(), &[]));
                 self.broken = Some(why);
@@ -389,10 +390,14 @@ impl Reader {
         }
     }
 
-    /// Takes the first `cut` bytes of the buffer as records; `ends` when nothing comes behind them.
-    fn take(&mut self, buffer: &mut Vec<u8>, cut: usize, kind: &mut Option<Kind>, ends: bool) -> Records {
-        let rest = buffer[cut..].to_vec();
-        let more = rest.len() > PADDING;
+    /// Takes the first `cut` bytes of the buffer as records, the `last` of them where nothing comes behind what the buffer has; `ends`
+    /// where that ends as it should.
+    fn take(&mut self, buffer: &mut Vec<u8>, cut: usize, kind: &mut Option<Kind>, last: bool, ends: bool) -> Records {
+        let more = buffer.len() - cut > PADDING;
+        // a text that grows may wait for long, and for each of many files
+        let mut rest =
+            if last || self.is_growing { Vec::new() } else { reuse::buffer(PIECE.max(buffer.len() - cut) + PADDING) };
+        rest.extend_from_slice(&buffer[cut..]);
         let mut piece = mem::replace(buffer, rest);
         piece.truncate(cut);
         let text = Text::new(piece);

@@ -32,8 +32,9 @@ use crate::time::Timestamp;
 use crate::wait::timeout;
 use claims::Claims;
 
-/// Bytes that may wait between the sources and the pipeline, of which the memory's share is taken. A larger piece waits alone.
-const WAITING_BYTES_MAX: usize = 8 << 20;
+/// Bytes that may wait between the sources and the pipeline, of which the memory's share is taken: little, since the pipeline gathers a
+/// round of them while it works on the one before. A larger piece waits alone.
+const WAITING_BYTES_MAX: usize = 2 << 20;
 /// Pieces that may wait; small ones reach this before they reach the bytes.
 const WAITING_PIECES_MAX: usize = 64;
 
