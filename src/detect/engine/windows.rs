@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::time::Instant;
 
 use datafusion::common::Result;
+use rayon::prelude::*;
 
 use super::{Detector, Place, RuleCost, fold};
 use crate::detect::compile::{CompiledRule, OVERRIDES, Then};
@@ -14,7 +15,7 @@ use crate::detect::window::fire::{self, Items};
 use crate::detect::window::gather::Selected;
 use crate::detect::window::plan::Window;
 use crate::detect::window::score::What;
-use crate::detect::window::state::{Added, Key};
+use crate::detect::window::state::{Added, Key, Windows};
 use crate::finding::Finding;
 use crate::time::{MICROS_PER_DAY, MICROS_PER_SECOND, Timestamp};
 
@@ -32,27 +33,30 @@ pub(super) fn lateness(rule: &CompiledRule, at_once: bool) -> i64 {
 type Failures = Vec<(Vec<Window>, String)>;
 
 impl Detector {
-    /// Puts rows into their windows, and gives the findings of those that need not be waited for.
+    /// Puts rows into their windows, and gives the findings of those that need not be waited for. Rules are apart in this, and are worked
+    /// on side by side.
     pub(super) fn add_up(&mut self, selected: Vec<(Place, Selected)>, now: Timestamp) -> Vec<Finding> {
+        let mut of_rules = BTreeMap::<Place, Vec<Selected>>::new();
+        for (place, selected) in selected {
+            of_rules.entry(place).or_default().push(selected);
+        }
+        let mut windows = std::mem::take(&mut self.windows);
+        let apart = windows.iter_mut().filter_map(|(place, windows)| Some((*place, windows, of_rules.remove(place)?)));
+        let added: Vec<_> = apart
+            .collect::<Vec<_>>()
+            .into_par_iter()
+            .with_max_len(1)
+            .map(|(place, windows, selected)| (place, self.add(place, windows, selected, now)))
+            .collect();
+        self.windows = windows;
+        assert!(of_rules.is_empty(), "rules that select rows for windows have some");
         let mut changed: BTreeMap<Place, BTreeSet<(Key, i64)>> = BTreeMap::new();
         let mut holes = Vec::new();
-        for ((table, rule), selected) in selected {
-            let start = Instant::now();
-            let CompiledRule { rule: text, then: Then::Window(plan, _), .. } = &self.tables[table].rules[rule] else {
-                unreachable!("only rules over windows select rows for windows");
-            };
-            let foreseen = plan.foreseen && self.follows;
-            let at_once = self.fires_at_once(plan) || foreseen;
-            let windows = self.windows.get_mut(&(table, rule)).expect("the rule has windows");
-            let Added { changed: mut more, late, lost } = windows.add(plan, selected, at_once, now);
-            if foreseen {
-                more.retain(|(_, pane)| windows.foreseen == Some(*pane));
-            }
-            let text = text.clone();
-            changed.entry((table, rule)).or_default().extend(more);
-            let seconds = start.elapsed().as_secs_f64();
-            self.spend(&text, RuleCost { seconds, late, ..RuleCost::default() });
-            holes.extend(lost.iter().map(|left| self.hole((table, rule), left)));
+        for (place, (added, seconds)) in added {
+            changed.insert(place, added.changed);
+            holes.extend(added.lost.iter().map(|left| self.hole(place, left)));
+            let cost = RuleCost { seconds, late: added.late, ..RuleCost::default() };
+            self.spend(&self.rule(place).rule.clone(), cost);
         }
         let edited: Vec<Place> =
             self.windows.iter().filter(|(_, windows)| windows.edited).map(|(place, _)| *place).collect();
@@ -65,8 +69,38 @@ impl Detector {
             }
         }
         changed.retain(|_, changed| !changed.is_empty());
-        let found: Vec<Finding> = changed.into_iter().flat_map(|(place, changed)| self.fire(place, &changed)).collect();
+        let fired: Vec<_> = changed
+            .into_iter()
+            .collect::<Vec<_>>()
+            .into_par_iter()
+            .with_max_len(1)
+            .map(|(place, changed)| (place, self.fired(place, &changed)))
+            .collect();
+        let mut found = Vec::new();
+        for (place, (more, cost)) in fired {
+            self.spend(&self.rule(place).rule.clone(), cost);
+            found.extend(more);
+        }
         found.into_iter().chain(fold(holes)).collect()
+    }
+
+    /// Rows of one rule into its windows, and the seconds that it took.
+    fn add(&self, place: Place, windows: &mut Windows, selected: Vec<Selected>, now: Timestamp) -> (Added, f64) {
+        let start = Instant::now();
+        let plan = self.windowed(place).0;
+        let foreseen = plan.foreseen && self.follows;
+        let at_once = self.fires_at_once(plan) || foreseen;
+        let mut all = Added::default();
+        for selected in selected {
+            let Added { mut changed, late, lost } = windows.add(plan, selected, at_once, now);
+            if foreseen {
+                changed.retain(|(_, pane)| windows.foreseen == Some(*pane));
+            }
+            all.changed.extend(changed);
+            all.late += late;
+            all.lost.extend(lost);
+        }
+        (all, start.elapsed().as_secs_f64())
     }
 
     /// Lets go of the windows that are over, and gives the findings of those that waited for it.
@@ -128,6 +162,13 @@ impl Detector {
 
     /// Findings of the windows that hold these groups.
     pub(super) fn fire(&mut self, place: Place, groups: &BTreeSet<(Key, i64)>) -> Vec<Finding> {
+        let (found, cost) = self.fired(place, groups);
+        self.spend(&self.rule(place).rule.clone(), cost);
+        found
+    }
+
+    /// The same, and what it took.
+    fn fired(&self, place: Place, groups: &BTreeSet<(Key, i64)>) -> (Vec<Finding>, RuleCost) {
         let start = Instant::now();
         let (plan, _) = self.windowed(place);
         let windows = &self.windows[&place];
@@ -146,7 +187,7 @@ impl Detector {
             foreseen = plan.foresee(&windows.model, &mut found);
         }
         let rows = found.iter().map(|window| window.group.rows).sum();
-        self.tell(place, foreseen.map(|_| found).map_err(|error| (error.strip_backtrace(), rows)), start)
+        self.told(place, foreseen.map(|_| found).map_err(|error| (error.strip_backtrace(), rows)), start)
     }
 
     /// Findings of windows that were begun to be looked at some time ago; or why they could not be scored, and their rows.
@@ -156,6 +197,18 @@ impl Detector {
         windows: std::result::Result<Vec<Window>, (String, u64)>,
         start: Instant,
     ) -> Vec<Finding> {
+        let (found, cost) = self.told(place, windows, start);
+        self.spend(&self.rule(place).rule.clone(), cost);
+        found
+    }
+
+    /// The same, and what it took.
+    fn told(
+        &self,
+        place: Place,
+        windows: std::result::Result<Vec<Window>, (String, u64)>,
+        start: Instant,
+    ) -> (Vec<Finding>, RuleCost) {
         let (found, mut cost) = match windows {
             Ok(windows) => match self.judge_windows(place, &windows) {
                 Ok((found, ungraded)) => (found, RuleCost { ungraded, ..RuleCost::default() }),
@@ -164,8 +217,7 @@ impl Detector {
             Err((error, failed)) => (Vec::new(), RuleCost { failed, error: Some(error), ..RuleCost::default() }),
         };
         cost.seconds = start.elapsed().as_secs_f64();
-        self.spend(&self.rule(place).rule.clone(), cost);
-        found
+        (found, cost)
     }
 
     /// The same of windows of which some make the rule fail.

@@ -107,7 +107,8 @@ impl Peaks {
     }
 }
 
-/// What became of the rows that a rule selected of a batch.
+/// What became of the rows that a rule selected.
+#[derive(Default)]
 pub struct Added {
     /// The groups that changed and may make a window fire, when the rule fires at once.
     pub changed: BTreeSet<(Key, i64)>,
