@@ -77,7 +77,9 @@ fn records(rows: &RecordBatch, at: usize) -> Result<(Vec<u8>, usize), ArrowError
         records.push(b'{');
         for ((field, column), cells) in columns.iter().zip(&mut encoders) {
             match cells {
-                _ if column.is_null(row) => {}
+                // the encoder knows of nulls that the column has no bits for: of a type that has no values, and of dictionaries
+                Cells::Values(encoder) if encoder.is_null(row) => {}
+                Cells::Texts(_) if column.is_null(row) => {}
                 Cells::Texts(texts) => add(&mut records, field.name().as_bytes(), texts.value(row).as_bytes()),
                 Cells::Values(encoder) => {
                     if records.last() != Some(&b'{') {
@@ -143,7 +145,8 @@ fn objects(maps: &MapArray) -> Result<ArrayRef, ArrowError> {
 #[cfg(test)]
 mod tests {
     use arrow::array::{
-        BooleanArray, ListArray, MapBuilder, StructArray, TimestampMillisecondArray, TimestampNanosecondArray,
+        BooleanArray, DictionaryArray, Int32Array, ListArray, MapBuilder, NullArray, StructArray,
+        TimestampMillisecondArray, TimestampNanosecondArray,
     };
     use arrow::buffer::OffsetBuffer;
     use bytes::Bytes;
@@ -253,6 +256,23 @@ mod tests {
             assert_eq!(row["readonly"], false);
             assert_eq!(row["useridentity"]["type"], "Root");
         }
+    }
+
+    #[test]
+    fn columns_without_any_value_are_absent() {
+        let nothing: ArrayRef = Arc::new(NullArray::new(1));
+        let dictionary =
+            DictionaryArray::new(Int32Array::from(vec![0]), Arc::new(StringArray::from(vec![None::<&str>])));
+        let mut columns = common();
+        columns.extend([
+            ("eventtime", texts("2024-08-01T10:00:00Z")),
+            ("sharedeventid", nothing.clone()),
+            ("errorcode", Arc::new(dictionary)),
+            ("useridentity", of(vec![("type", texts("Root")), ("invokedby", nothing)])),
+        ]);
+        let row = row(columns);
+        assert_eq!((&row["eventname"], &row["useridentity"]["type"]), (&"GetObject".into(), &"Root".into()));
+        assert_eq!((row.get("sharedeventid"), row.get("errorcode"), row.get("unmapped")), (None, None, None));
     }
 
     #[test]

@@ -54,7 +54,7 @@ pub fn recognize(head: &[u8], options: &Options) -> Option<Shape> {
     })
 }
 
-/// Flow records that were JSON, with null for `-`, and times in seconds: whoever makes JSON of them likes milliseconds.
+/// Flow records that were JSON or Parquet, with null for `-`, and times in seconds: whoever makes JSON of them likes milliseconds.
 pub fn settled(batch: Batch) -> Batch {
     /// The year 5138 in seconds, 1973 in milliseconds.
     const SECONDS_MAX: i64 = 100_000_000_000;
@@ -84,7 +84,7 @@ pub fn batches(records: Vec<Records>, rejects: &mut Vec<Reject>, counts: &mut Co
                 }
             }
             Body::Parquet(rows) => {
-                done.extend(parquet::batch(&rows, &records.origin, records.offset, rejects, counts));
+                done.extend(parquet::batch(&rows, &records.origin, records.offset, rejects, counts).map(settled));
             }
             Body::Json(_) => unreachable!("JSON goes to the JSON parser"),
         }

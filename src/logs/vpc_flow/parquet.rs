@@ -1,11 +1,15 @@
-//! Flow logs that AWS delivers as Parquet → batches. Column names have underscores or hyphens; `-` is null.
+//! Flow logs that AWS delivers as Parquet → batches. Column names have underscores or hyphens; `-` is null, and what does not fit
+//! its column is kept as text beside it.
 
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, Scalar, StringArray, StringViewArray, new_null_array};
-use arrow::compute::{cast, kernels::cmp, nullif};
-use arrow::datatypes::{DataType, Int32Type, TimeUnit};
+use arrow::compute::{can_cast_types, cast, is_not_null, kernels::cmp, nullif};
+use arrow::datatypes::{DataType, Field, Int32Type, TimeUnit};
 use arrow::error::ArrowError;
+use arrow::json::EncoderOptions;
+use arrow::json::writer::make_encoder;
+use serde_json::Value;
 
 use super::{VPC_FLOW, format};
 use crate::decode::Counts;
@@ -66,24 +70,37 @@ fn has_flows(rows: &RecordBatch) -> bool {
 /// The rows in the table's schema.
 fn fitted(rows: &RecordBatch, origin: &Origin) -> Result<RecordBatch, ArrowError> {
     let names = names(rows);
-    let found = |name: &str| names.iter().position(|have| have == name);
-    let column = |name: &str, kind: &DataType| match found(name) {
-        Some(place) => cast(&in_seconds(dash_is_null(rows.column(place))?)?, kind),
-        None => Ok(new_null_array(kind, rows.num_rows())),
+    let fit = |name: &str, kind: &DataType| match names.iter().position(|have| have == name) {
+        Some(place) => fit(rows.column(place), kind),
+        None => Ok((new_null_array(kind, rows.num_rows()), None)),
     };
     let schema = VPC_FLOW.schema();
     let mut columns = Vec::new();
     for (field, from, around) in [("account", "account_id", &origin.account), ("region", "region", &origin.region)] {
         let kind = schema.field_with_name(field)?.data_type();
-        columns.push(cast(&named(&column(from, kind)?, around.as_deref()), kind)?);
+        columns.push(cast(&named(&fit(from, kind)?.0, around.as_deref()), kind)?);
     }
-    for field in schema.fields().iter().skip(PARTITIONS.len()) {
-        columns.push(match field.name().as_str() {
-            "unmapped" => unmapped(rows, &names)?,
-            name => column(name, field.data_type())?,
-        });
+    let mut others = unknown(rows, &names)?;
+    for field in schema.fields().iter().skip(PARTITIONS.len()).filter(|field| field.name() != "unmapped") {
+        let (column, rest) = fit(field.name(), field.data_type())?;
+        columns.push(column);
+        others.extend(rest.map(|rest| (field.name().clone(), rest)));
     }
+    let place = schema.index_of("unmapped")?;
+    columns.insert(place, unmapped(rows.num_rows(), &others)?);
     RecordBatch::try_new(schema, columns)
+}
+
+/// A column as the table has it, and the values of it that it cannot have so: texts that are no numbers, numbers that are too large.
+fn fit(column: &ArrayRef, kind: &DataType) -> Result<(ArrayRef, Option<ArrayRef>), ArrowError> {
+    let plain = in_seconds(dash_is_null(column)?)?;
+    if plain.data_type().is_nested() || !can_cast_types(plain.data_type(), kind) {
+        return Ok((new_null_array(kind, plain.len()), Some(plain)));
+    }
+    let fitted = cast(&plain, kind)?;
+    let is_whole = fitted.logical_null_count() == plain.logical_null_count();
+    let rest = (!is_whole).then(|| nullif(&plain, &is_not_null(&fitted)?)).transpose()?;
+    Ok((fitted, rest))
 }
 
 /// A text column of the table, or one of its dictionaries, with null for `-`.
@@ -131,25 +148,48 @@ fn named(column: &ArrayRef, around: Option<&str>) -> ArrayRef {
     Arc::new((0..column.len()).map(|row| Some(name(row))).collect::<StringArray>())
 }
 
-/// Columns that the table does not have, as one JSON object for each row.
-fn unmapped(rows: &RecordBatch, names: &[String]) -> Result<ArrayRef, ArrowError> {
+/// Columns that the table does not have.
+fn unknown(rows: &RecordBatch, names: &[String]) -> Result<Vec<(String, ArrayRef)>, ArrowError> {
     let known = |name: &String| name == "region" || VPC_FLOW.columns.iter().any(|column| column.name == name);
-    let mut others = Vec::new();
-    for (place, name) in names.iter().enumerate().filter(|(_, name)| !known(name)) {
-        others.push((name, cast(&dash_is_null(rows.column(place))?, &DataType::Utf8)?));
+    let others = names.iter().enumerate().filter(|(_, name)| !known(name));
+    others.map(|(place, name)| Ok((name.clone(), dash_is_null(rows.column(place))?))).collect()
+}
+
+/// Columns as one JSON object for each row: what is nested as it is, all else as texts.
+fn unmapped(rows: usize, columns: &[(String, ArrayRef)]) -> Result<ArrayRef, ArrowError> {
+    let mut objects = vec![serde_json::Map::new(); rows];
+    for (name, column) in columns {
+        let values = if column.data_type().is_nested() { nested(column)? } else { texts(column)? };
+        for (object, value) in objects.iter_mut().zip(values) {
+            object.extend(value.map(|value| (name.clone(), value)));
+        }
     }
-    let object = |row: usize| {
-        let pairs = others.iter().filter(|(_, column)| column.is_valid(row));
-        let object: serde_json::Map<_, _> =
-            pairs.map(|(name, column)| ((*name).clone(), column.as_string::<i32>().value(row).into())).collect();
-        (!object.is_empty()).then(|| serde_json::Value::Object(object).to_string())
+    let text = |object: serde_json::Map<_, _>| (!object.is_empty()).then(|| Value::Object(object).to_string());
+    Ok(Arc::new(objects.into_iter().map(text).collect::<StringViewArray>()))
+}
+
+fn texts(column: &ArrayRef) -> Result<Vec<Option<Value>>, ArrowError> {
+    let texts = cast(column, &DataType::Utf8)?;
+    Ok(texts.as_string::<i32>().iter().map(|text| text.map(Value::from)).collect())
+}
+
+fn nested(column: &ArrayRef) -> Result<Vec<Option<Value>>, ArrowError> {
+    let field = Arc::new(Field::new("", column.data_type().clone(), true));
+    let options = EncoderOptions::default();
+    let mut encoder = make_encoder(&field, column, &options)?;
+    let mut value = |row: usize| {
+        let mut json = Vec::new();
+        encoder.encode(row, &mut json);
+        serde_json::from_slice(&json).map_err(|error| ArrowError::JsonError(error.to_string()))
     };
-    Ok(Arc::new((0..rows.num_rows()).map(object).collect::<StringViewArray>()))
+    (0..column.len()).map(|row| column.is_valid(row).then(|| value(row)).transpose()).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use arrow::array::{Int32Array, TimestampMillisecondArray};
+    use arrow::array::{
+        Int32Array, Int64Array, ListArray, NullArray, StructArray, TimestampMillisecondArray, UInt64Array,
+    };
     use arrow::datatypes::Int64Type;
     use bytes::Bytes;
     use parquet::arrow::ArrowWriter;
@@ -213,11 +253,41 @@ mod tests {
     }
 
     #[test]
+    fn what_fits_no_column_is_kept_beside_it() {
+        let tags = StructArray::from(vec![(
+            Arc::new(Field::new("team", DataType::Utf8, true)),
+            Arc::new(StringArray::from(vec!["x", "y"])) as ArrayRef,
+        )]);
+        let file = file(vec![
+            ("interface_id", Arc::new(StringArray::from(vec!["eni-1", "eni-2"]))),
+            ("bytes", Arc::new(UInt64Array::from(vec![40, u64::MAX]))),
+            ("packets", Arc::new(StringArray::from(vec!["-", "many"]))),
+            ("srcaddr", Arc::new(ListArray::from_iter_primitive::<Int32Type, _, _>([None, Some([Some(1)])]))),
+            ("tags", Arc::new(tags)),
+            ("vpc_id", Arc::new(NullArray::new(2))),
+        ]);
+        let (batches, rejects, counts, _) = read(file, Origin::default());
+        assert_eq!((rejects.len(), counts.of_table("vpc_flow")), (0, (2, 2, 0)), "{rejects:?}");
+        let column = |name: &str| batches[0].rows.column_by_name(name).unwrap().clone();
+        assert_eq!(column("bytes").as_primitive::<Int64Type>(), &Int64Array::from(vec![Some(40), None]));
+        assert_eq!(column("packets").null_count(), 2);
+        let rest = [
+            r#"{"tags":{"team":"x"}}"#,
+            r#"{"tags":{"team":"y"},"srcaddr":[1],"packets":"many","bytes":"18446744073709551615"}"#,
+        ];
+        assert_eq!(column("unmapped").as_string_view(), &StringViewArray::from(rest.to_vec()));
+    }
+
+    #[test]
     fn times_of_any_unit_are_seconds() {
-        let start: ArrayRef = Arc::new(TimestampMillisecondArray::from(vec![1_722_511_823_000]));
-        let (batches, ..) = read(file(vec![("start", start)]), Origin::default());
-        let start = batches[0].rows.column_by_name("start").unwrap();
-        assert_eq!(start.as_primitive::<Int64Type>().value(0), 1_722_511_823);
+        let millis = vec![1_722_511_823_000];
+        let starts: [ArrayRef; 2] =
+            [Arc::new(TimestampMillisecondArray::from(millis.clone())), Arc::new(Int64Array::from(millis))];
+        for start in starts {
+            let (batches, ..) = read(file(vec![("start", start)]), Origin::default());
+            let start = batches[0].rows.column_by_name("start").unwrap();
+            assert_eq!(start.as_primitive::<Int64Type>().value(0), 1_722_511_823);
+        }
     }
 
     #[test]
