@@ -12,7 +12,7 @@
 //! same places (`the_places_are_those_of_simd_json`).
 
 #[cfg(target_arch = "x86_64")]
-mod vector;
+pub mod vector;
 
 use simd_json::{Buffers, ErrorType, Tape};
 

@@ -29,11 +29,13 @@ fn is_open(json: &[u8]) -> bool {
 /// Whether JSON is made of lines, by its beginning: the first is a whole value. An array, or an object of `Records`, is a document,
 /// to which nobody appends.
 pub fn is_json_lines(head: &[u8]) -> bool {
-    let line = first_line(head);
-    let key = line.iter().skip(1).take_while(|byte| byte.is_ascii_whitespace()).count() + 1;
-    match line.first() {
-        Some(b'{') => !is_records(line, key.min(line.len())) && !is_begun(line),
-        Some(b'"') => !is_begun(line),
+    match head.first() {
+        Some(b'{') => {
+            let key = head.iter().skip(1).take_while(|byte| byte.is_ascii_whitespace()).count() + 1;
+            // asked first: the line of a document may be all of it
+            !is_records(head, key) && !is_begun(first_line(head))
+        }
+        Some(b'"') => !is_begun(first_line(head)),
         _ => false,
     }
 }

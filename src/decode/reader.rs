@@ -15,8 +15,7 @@ use super::cut::{Cutter, is_text_of_records};
 use super::inflate::{self, Compression, Filled, Limits, Stream};
 use super::kpl;
 use super::line::{end_of_lines, is_json_lines};
-use super::reuse;
-use super::{Before, Body, Counts, Input, Json, LineEnd, Lines, Options, PADDING, Records, Shape, Text};
+use super::{Before, Body, Counts, Input, Json, LineEnd, Lines, Options, PADDING, Records, Shape, Text, reuse};
 use crate::caught;
 use crate::table::{Origin, Reject, Table};
 
@@ -237,7 +236,7 @@ impl Reader {
                 let mut padded = match bytes.is_unique() {
                     true => Vec::from(mem::take(&mut bytes)),
                     false => {
-                        let mut copy = Vec::with_capacity(length + PADDING);
+                        let mut copy = reuse::buffer(length + PADDING);
                         copy.extend_from_slice(&bytes);
                         copy
                     }

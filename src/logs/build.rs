@@ -107,25 +107,25 @@ pub struct Valid {
 
 /// Rows that a column has room for when it gets its first value, so that it does not grow in many small steps.
 const ROWS: usize = 1024;
+/// Rows that are made at a time, as if they had no value.
+const AHEAD: usize = 64;
 
 /// Makes a value that of a row; rows between the last and this one have none.
 #[inline(always)]
 pub(super) fn put<T: Copy + Default>(values: &mut Vec<T>, row: usize, value: T) {
-    if row == values.len() && row < values.capacity() {
-        values.push(value);
-    } else {
-        put_far(values, row, value);
+    match values.get_mut(row) {
+        Some(place) => *place = value,
+        None => put_far(values, row, value),
     }
 }
 
 #[inline(never)]
 fn put_far<T: Copy + Default>(values: &mut Vec<T>, row: usize, value: T) {
-    if row >= values.len() {
-        if row >= values.capacity() {
-            values.reserve((row + 1).next_power_of_two().max(ROWS) - values.len());
-        }
-        values.resize(row + 1, T::default());
+    if row >= values.capacity() {
+        values.reserve((row + 1).next_power_of_two().max(ROWS) - values.len());
     }
+    // some rows ahead: most rows come one after the other, and many leave a column out
+    values.resize((row + 1).next_multiple_of(AHEAD), T::default());
     values[row] = value;
 }
 
@@ -188,23 +188,39 @@ impl Valid {
 /// How a text stands in a `Utf8View` column. `bytes` is as for [`Views::set`].
 #[inline]
 pub fn view(bytes: &[u8], place: Place) -> u128 {
-    let start = place.start as usize;
-    let length = place.length;
-    if length > 12 {
-        let prefix = u32::from_le_bytes(bytes[start..start + 4].try_into().expect("four bytes"));
-        u128::from(length) | u128::from(prefix) << 32 | u128::from(place.buffer) << 64 | u128::from(place.start) << 96
-    } else {
-        let text = match bytes.get(start..start + 16) {
-            Some(bytes) => u128::from_le_bytes(bytes.try_into().expect("sixteen bytes")),
-            None => {
-                let mut short = [0; 16];
-                short[..length as usize].copy_from_slice(&bytes[start..start + length as usize]);
-                u128::from_le_bytes(short)
-            }
-        };
-        u128::from(length) | (text & ((1 << (8 * length)) - 1)) << 32
-    }
+    let (start, length) = (place.start as usize, place.length as usize);
+    let head = match bytes.get(start..).and_then(|rest| rest.first_chunk::<16>()) {
+        Some(head) => u128::from_le_bytes(*head),
+        None => head_at_end(&bytes[start..start + length]),
+    };
+    let where_it_is = u128::from(place.buffer) << 64 | u128::from(place.start) << 96;
+    let [of_text, of_place] = VIEWS[length.min(SHORT_MAX + 1)];
+    length as u128 | head << 32 & of_text | where_it_is & of_place
 }
+
+#[cold]
+fn head_at_end(text: &[u8]) -> u128 {
+    let mut head = [0; 16];
+    let length = text.len().min(16);
+    head[..length].copy_from_slice(&text[..length]);
+    u128::from_le_bytes(head)
+}
+
+/// Bytes of a text that stand in its view; of a longer one the first four do, and where it is.
+const SHORT_MAX: usize = 12;
+
+/// By length: which bits of a view are those of the text, and which say where it is. That texts are short or long is a branch that
+/// cannot be foreseen.
+static VIEWS: [[u128; 2]; SHORT_MAX + 2] = {
+    let mut views = [[0; 2]; SHORT_MAX + 2];
+    let mut length = 0;
+    while length <= SHORT_MAX {
+        views[length][0] = ((1 << (8 * length)) - 1) << 32;
+        length += 1;
+    }
+    views[SHORT_MAX + 1] = [0xffff_ffff << 32, u128::MAX << 64];
+    views
+};
 
 /// A `Utf8View` column whose texts stay where the parser found them.
 #[derive(Default)]
@@ -430,6 +446,39 @@ mod tests {
             array.as_string_view().iter().collect::<Vec<_>>(),
             [Some("abcdefghijkl"), Some("bcdefghijklmn"), Some(""), Some("xyz"), None]
         );
+    }
+
+    #[test]
+    fn a_view_has_the_text_or_its_beginning_and_its_place() {
+        let input = b"abcdefghijklmnopqrstuvwxyz";
+        for (start, length) in (0..=26).flat_map(|start| (0..=26 - start).map(move |length| (start, length))) {
+            let text = &input[start..start + length];
+            let mut expected = [0; 16];
+            expected[0] = length as u8;
+            if length <= 12 {
+                expected[4..4 + length].copy_from_slice(text);
+            } else {
+                expected[4..8].copy_from_slice(&text[..4]);
+                expected[8] = 7;
+                expected[12] = start as u8;
+            }
+            let place = Place { buffer: 7, start: start as u32, length: length as u32 };
+            assert_eq!(view(input, place).to_le_bytes(), expected);
+        }
+    }
+
+    #[test]
+    fn what_was_forgotten_leaves_nothing_in_later_rows() {
+        let mut numbers = Numbers::<i64>::default();
+        (0..5).for_each(|row| numbers.set(row, 7));
+        numbers.truncate(3);
+        numbers.set(70, 8);
+        let array = numbers.finish(200);
+        let array = array.as_primitive::<arrow::datatypes::Int64Type>();
+        let found: Vec<(usize, i64)> =
+            array.iter().enumerate().filter_map(|(row, value)| Some((row, value?))).collect();
+        assert_eq!(found, [(0, 7), (1, 7), (2, 7), (70, 8)]);
+        assert_eq!(array.values().iter().sum::<i64>(), 29);
     }
 
     #[test]

@@ -22,15 +22,13 @@ pub struct Dictionary {
     /// Open addressing, a power of two: a code plus one; 0 is free. Many columns have no text, and no slots.
     slots: Vec<u32>,
     words: Vec<Words>,
-    /// The code that was given last.
-    last: usize,
     ends: Vec<i32>,
     texts: Vec<u8>,
 }
 
 impl Default for Dictionary {
     fn default() -> Dictionary {
-        Dictionary { slots: Vec::new(), words: Vec::new(), last: 0, ends: vec![0], texts: Vec::new() }
+        Dictionary { slots: Vec::new(), words: Vec::new(), ends: vec![0], texts: Vec::new() }
     }
 }
 
@@ -67,30 +65,36 @@ impl Words {
         self.length == other.length && differ(0) | differ(1) | differ(2) | differ(3) == 0
     }
 
-    /// `text` is what the words are of.
+    /// `text` is what the words are of. Two halves, neither of which waits for the other.
     #[inline(always)]
     fn hash(&self, text: &[u8]) -> u64 {
-        let [a, b, c, d] = self.words;
-        let left = a.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ b.wrapping_mul(0xc2b2_ae3d_27d4_eb4f).rotate_left(32);
-        let right = c.wrapping_mul(0x1656_67b1_9e37_79f9) ^ d.wrapping_mul(0x27d4_eb2f_1656_67c5).rotate_left(32);
-        let hash = Words::fold(left ^ right.rotate_left(16) ^ self.length as u64);
-        if self.length > Words::WHOLE { Words::hash_rest(hash, text) } else { hash }
+        let halves = self.add([self.length as u64, 0]);
+        let [left, right] = if self.length > Words::WHOLE { Words::add_rest(halves, text) } else { halves };
+        left ^ right
     }
 
     /// `text` is longer than [`Words::WHOLE`].
     #[inline]
-    fn hash_rest(hash: u64, text: &[u8]) -> u64 {
-        let add = |hash: u64, word| Words::fold(hash ^ u64::from_le_bytes(word));
-        let (words, _) = text[Words::WHOLE..].as_chunks();
-        let hash = words.iter().fold(hash, |hash, word| add(hash, *word));
-        // some of these may have been among those before
-        add(hash, *text.last_chunk().expect("it is longer than eight bytes"))
+    fn add_rest(halves: [u64; 2], text: &[u8]) -> [u64; 2] {
+        let (parts, _) = text[Words::WHOLE..].as_chunks();
+        // some bytes of the last may have been among those before
+        let last = text.last_chunk().expect("it is longer than 32 bytes");
+        let all = parts.iter().chain([last]);
+        all.fold(halves, |halves, part| Words::masked(part, Words::WHOLE).add(halves))
     }
 
-    /// Both halves of a product, so that its lowest bits, which say the slot, depend on the last byte of a word too.
     #[inline(always)]
-    fn fold(hash: u64) -> u64 {
-        let product = u128::from(hash) * 0x9e37_79b9_7f4a_7c15;
+    fn add(&self, [left, right]: [u64; 2]) -> [u64; 2] {
+        let [a, b, c, d] = self.words;
+        let left = Words::fold(left ^ a ^ 0x9e37_79b9_7f4a_7c15, b ^ 0xc2b2_ae3d_27d4_eb4f);
+        let right = Words::fold(right ^ c ^ 0x1656_67b1_9e37_79f9, d ^ 0x27d4_eb2f_1656_67c5);
+        [left, right]
+    }
+
+    /// Both halves of a product, so that its lowest bits, which say the slot, depend on all bytes.
+    #[inline(always)]
+    fn fold(one: u64, other: u64) -> u64 {
+        let product = u128::from(one) * u128::from(other);
         product as u64 ^ (product >> 64) as u64
     }
 }
@@ -112,6 +116,8 @@ static MASKS: [[u64; 4]; Words::WHOLE + 1] = {
 
 impl Dictionary {
     const SLOTS_MIN: usize = 128;
+    /// For each text: whether a slot is taken by another is a branch that cannot be foreseen.
+    const SLOTS_EACH: usize = 4;
 
     /// The code of a text, which need not become the value of a row.
     #[inline]
@@ -138,22 +144,12 @@ impl Dictionary {
         self.find(&bytes[..length], Words { length, words: [first, second, 0, 0] })
     }
 
+    // whether a text is that of the row before is not asked first: that is a branch that often cannot be foreseen
     #[inline(always)]
     fn find(&mut self, text: &[u8], words: Words) -> i32 {
-        // the files of a trail are of one account and Region, and neighbours often agree
-        if self.is(self.last, text, &words) {
-            return self.last as i32;
-        }
-        let code = self.look_up(text, words);
-        self.last = code as usize;
-        code
-    }
-
-    #[inline(always)]
-    fn look_up(&mut self, text: &[u8], words: Words) -> i32 {
         let hash = words.hash(text);
         if self.slots.is_empty() {
-            self.slots = vec![0; Dictionary::SLOTS_MIN];
+            self.begin();
         }
         let mask = self.slots.len() - 1;
         let mut slot = hash as usize & mask;
@@ -168,6 +164,16 @@ impl Dictionary {
             }
             slot = (slot + 1) & mask;
         }
+    }
+
+    /// Makes room for the first texts.
+    #[cold]
+    fn begin(&mut self) {
+        self.slots = vec![0; Dictionary::SLOTS_MIN];
+        let texts = Dictionary::SLOTS_MIN / Dictionary::SLOTS_EACH;
+        self.words.reserve_exact(texts);
+        self.ends.reserve_exact(texts);
+        self.texts.reserve(texts * Words::WHOLE);
     }
 
     /// Whether this code is there and is that of the text, which has these words.
@@ -201,8 +207,7 @@ impl Dictionary {
         self.texts.extend_from_slice(text);
         // a batch is cut long before 2 GiB of distinct text
         self.ends.push(self.texts.len() as i32);
-        // three of four stay free: whether a slot is taken by another text is a branch that cannot be foreseen
-        if self.len() * 4 > self.slots.len() {
+        if self.len() * Dictionary::SLOTS_EACH > self.slots.len() {
             self.grow();
         }
         code as i32
@@ -332,5 +337,20 @@ mod tests {
         assert_eq!(text(9_999), Some("symbol 9999"));
         assert_eq!(text(19_998), Some("symbol 9998"));
         assert_eq!(text(19_999), None);
+    }
+    #[test]
+    fn long_texts_are_told_apart_by_every_byte() {
+        for length in [31, 32, 33, 63, 64, 65, 100] {
+            let mut dictionary = Dictionary::default();
+            let texts: Vec<Vec<u8>> = (0..length)
+                .map(|at| (0..length).map(|place| if place == at { b'x' } else { b'.' }).collect())
+                .collect();
+            for _ in 0..2 {
+                let codes: Vec<i32> = texts.iter().map(|text| dictionary.code(text)).collect();
+                assert_eq!(codes, (0..length as i32).collect::<Vec<_>>());
+            }
+            let hashes: std::collections::BTreeSet<u64> = texts.iter().map(|text| Words::of(text).hash(text)).collect();
+            assert_eq!(hashes.len(), length, "no byte is left out of the hash");
+        }
     }
 }

@@ -68,6 +68,9 @@ pub fn index(
     Found { controls: state.controls != 0, wide: state.wide != 0 }
 }
 
+/// So far before a block is looked at it is asked for.
+const AHEAD: usize = 1024;
+
 /// By the low half of a byte: the white space that ends in it; where there is none, a byte that ends otherwise.
 const SPACES: [u8; 16] = [b' ', 100, 100, 100, 17, 100, 113, 2, 100, b'\t', b'\n', 112, 100, b'\r', 100, 100];
 /// The same for the operators, with bit 5 set.
@@ -169,6 +172,8 @@ fn by_avx512(text: &[u8], mut at: u32, state: &mut State) {
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,pclmulqdq,popcnt,bmi1")]
     fn look(block: &[u8; 64], at: u32, state: &mut State) {
+        // a text of this size comes from beyond the second-level cache; an address behind it does no harm
+        _mm_prefetch::<_MM_HINT_T0>(block.as_ptr().wrapping_add(AHEAD).cast());
         // SAFETY: the block has 64 bytes, the tables have 16
         let (bytes, spaces, operators) = unsafe {
             let table = |table: &[u8; 16]| _mm512_broadcast_i32x4(_mm_loadu_si128(table.as_ptr().cast()));
@@ -187,36 +192,7 @@ fn by_avx512(text: &[u8], mut at: u32, state: &mut State) {
             },
             at,
         );
-        push(state.places, wanted, at);
-    }
-
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,popcnt,bmi1")]
-    fn push(places: &mut Vec<u32>, bits: u64, at: u32) {
-        let count = bits.count_ones() as usize;
-        places.reserve(64);
-        let numbers = _mm512_set_epi8(
-            63, 62, 61, 60, 59, 58, 57, 56, 55, 54, 53, 52, 51, 50, 49, 48, 47, 46, 45, 44, 43, 42, 41, 40, 39, 38, 37,
-            36, 35, 34, 33, 32, 31, 30, 29, 28, 27, 26, 25, 24, 23, 22, 21, 20, 19, 18, 17, 16, 15, 14, 13, 12, 11, 10,
-            9, 8, 7, 6, 5, 4, 3, 2, 1, 0,
-        );
-        let packed = _mm512_maskz_compress_epi8(bits, numbers);
-        let base = _mm512_set1_epi32(at as i32);
-        let place = |quarter: __m128i| _mm512_add_epi32(_mm512_cvtepu8_epi32(quarter), base);
-        let old = places.len();
-        // SAFETY: there is room for 64 more, and `count` of them are written
-        unsafe {
-            let out = places.as_mut_ptr().add(old);
-            _mm512_storeu_si512(out.cast(), place(_mm512_castsi512_si128(packed)));
-            if count > 16 {
-                _mm512_storeu_si512(out.add(16).cast(), place(_mm512_extracti32x4_epi32::<1>(packed)));
-                if count > 32 {
-                    _mm512_storeu_si512(out.add(32).cast(), place(_mm512_extracti32x4_epi32::<2>(packed)));
-                    _mm512_storeu_si512(out.add(48).cast(), place(_mm512_extracti32x4_epi32::<3>(packed)));
-                }
-            }
-            places.set_len(old + count);
-        }
+        push_by_avx512(state.places, wanted, at);
     }
 
     let (blocks, last) = blocks(text);
@@ -224,6 +200,36 @@ fn by_avx512(text: &[u8], mut at: u32, state: &mut State) {
     for block in blocks.iter().chain(&last) {
         look(block, at, state);
         at += 64;
+    }
+}
+
+/// Appends where the bits are that are set, counted from `at` on.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,popcnt,bmi1")]
+pub fn push_by_avx512(places: &mut Vec<u32>, bits: u64, at: u32) {
+    let count = bits.count_ones() as usize;
+    places.reserve(64);
+    let numbers = _mm512_set_epi8(
+        63, 62, 61, 60, 59, 58, 57, 56, 55, 54, 53, 52, 51, 50, 49, 48, 47, 46, 45, 44, 43, 42, 41, 40, 39, 38, 37, 36,
+        35, 34, 33, 32, 31, 30, 29, 28, 27, 26, 25, 24, 23, 22, 21, 20, 19, 18, 17, 16, 15, 14, 13, 12, 11, 10, 9, 8,
+        7, 6, 5, 4, 3, 2, 1, 0,
+    );
+    let packed = _mm512_maskz_compress_epi8(bits, numbers);
+    let base = _mm512_set1_epi32(at as i32);
+    let place = |quarter: __m128i| _mm512_add_epi32(_mm512_cvtepu8_epi32(quarter), base);
+    let old = places.len();
+    // SAFETY: there is room for 64 more, and `count` of them are written
+    unsafe {
+        let out = places.as_mut_ptr().add(old);
+        _mm512_storeu_si512(out.cast(), place(_mm512_castsi512_si128(packed)));
+        if count > 16 {
+            _mm512_storeu_si512(out.add(16).cast(), place(_mm512_extracti32x4_epi32::<1>(packed)));
+            if count > 32 {
+                _mm512_storeu_si512(out.add(32).cast(), place(_mm512_extracti32x4_epi32::<2>(packed)));
+                _mm512_storeu_si512(out.add(48).cast(), place(_mm512_extracti32x4_epi32::<3>(packed)));
+            }
+        }
+        places.set_len(old + count);
     }
 }
 

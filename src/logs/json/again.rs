@@ -4,6 +4,8 @@
 //! byte one that stood there before, and so are most `tlsDetails`. Such an object is not walked again: its text is compared, and the
 //! row gets what the row before got.
 
+use std::ops::Range;
+
 use super::fill::Fill;
 use super::plan::Action;
 use super::walk::{Cursor, Stop};
@@ -26,20 +28,29 @@ pub struct Again {
     slots: Vec<u16>,
     objects: Vec<Object>,
     texts: Vec<u8>,
+    codes: Vec<Code>,
     values: Vec<Value>,
 }
 
 struct Object {
     hash: u64,
     node: usize,
-    /// Where its text begins in `texts`, and its values in `values`; they end where those of the next begin.
+    /// Where its text begins in `texts`, its symbols in `codes`, and its other values in `values`; they end where those of the next begin.
     text: usize,
+    codes: usize,
     values: usize,
     /// Places of the index from its opening brace to its closing one.
     places: usize,
 }
 
-/// What a column was given. `bits` are a code, a number, a flag, or a view; a view of a text in the input has its place
+/// What a column of symbols was given, as most of the columns are.
+#[derive(Clone, Copy)]
+struct Code {
+    builder: u32,
+    code: i32,
+}
+
+/// What another column was given. `bits` are a number, a flag, or a view; a view of a text in the input has its place
 /// inside the object.
 #[derive(Clone, Copy)]
 struct Value {
@@ -77,9 +88,14 @@ impl Again {
         &self.texts[self.objects[number].text..end]
     }
 
-    fn values(&self, number: usize) -> &[Value] {
+    fn codes(&self, number: usize) -> Range<usize> {
+        let end = self.objects.get(number + 1).map_or(self.codes.len(), |next| next.codes);
+        self.objects[number].codes..end
+    }
+
+    fn values(&self, number: usize) -> Range<usize> {
         let end = self.objects.get(number + 1).map_or(self.values.len(), |next| next.values);
-        &self.values[self.objects[number].values..end]
+        self.objects[number].values..end
     }
 
     /// The object at the cursor, when it came before and lies in the window as a whole.
@@ -108,6 +124,7 @@ impl Again {
             self.slots = vec![0; SLOTS];
         }
         let Some(slot) = Again::slots_of(object.hash).find(|slot| self.slots[*slot] == 0) else {
+            self.codes.truncate(object.codes);
             self.values.truncate(object.values);
             return;
         };
@@ -140,12 +157,13 @@ impl Fill {
         };
         self.structs[builder].set(row);
         if let Some(number) = self.again.find(cursor, start, node, hash) {
-            let again = std::mem::take(&mut self.again);
-            for value in again.values(number) {
-                self.give(value, row, start);
+            for &Code { builder, code } in &self.again.codes[self.again.codes(number)] {
+                self.symbols[builder as usize].set_code(row, code);
             }
-            cursor.settle(at + again.objects[number].places, start + again.text(number).len());
-            self.again = again;
+            for at in self.again.values(number) {
+                self.give(self.again.values[at], row, start);
+            }
+            cursor.settle(at + self.again.objects[number].places, start + self.again.text(number).len());
             return Ok(());
         }
         let unmapped = self.unmapped.len();
@@ -159,7 +177,7 @@ impl Fill {
 
     #[cold]
     fn remember(&mut self, cursor: &Cursor<'_>, start: usize, at: usize, node: usize, row: usize, hash: u64) {
-        let before = self.again.values.len();
+        let (codes, values) = (self.again.codes.len(), self.again.values.len());
         let origin = u128::from(self.arena.base()) + start as u128;
         for &action in &self.plan.nodes[node].inside {
             if !self.is_set(action, row) {
@@ -170,7 +188,11 @@ impl Fill {
                     let view = self.texts[builder].view(row);
                     view - if is_in_input(view) { origin << START } else { 0 }
                 }
-                Action::Symbol(builder) => self.symbols[builder].code_of(row).expect("it is set") as u128,
+                Action::Symbol(builder) => {
+                    let code = self.symbols[builder].code_of(row).expect("it is set");
+                    self.again.codes.push(Code { builder: builder as u32, code });
+                    continue;
+                }
                 Action::Int(builder) => self.ints[builder].get(row) as u128,
                 Action::Float(builder) => u128::from(self.floats[builder].get(row).to_bits()),
                 Action::Flag(builder) => u128::from(self.flags[builder].get(row)),
@@ -181,12 +203,12 @@ impl Fill {
             self.again.values.push(Value { action, bits });
         }
         let text = &cursor.bytes()[start..cursor.ended()];
-        let object = Object { hash, node, text: self.again.texts.len(), values: before, places: cursor.at() - at };
+        let object = Object { hash, node, text: self.again.texts.len(), codes, values, places: cursor.at() - at };
         self.again.add(object, text);
     }
 
     #[inline]
-    fn give(&mut self, value: &Value, row: usize, start: usize) {
+    fn give(&mut self, value: Value, row: usize, start: usize) {
         let bits = value.bits;
         match value.action {
             Action::Text(builder) | Action::Json(builder) => {
@@ -199,12 +221,12 @@ impl Fill {
                 };
                 self.texts[builder].set_view(row, view);
             }
-            Action::Symbol(builder) => self.symbols[builder].set_code(row, bits as i32),
             Action::Int(builder) => self.ints[builder].set(row, bits as i64),
             Action::Float(builder) => self.floats[builder].set(row, f64::from_bits(bits as u64)),
             Action::Flag(builder) => self.flags[builder].set(row, bits != 0),
             Action::Time(builder) => self.times[builder].set(row, bits as i64),
             Action::Struct { builder, .. } => self.structs[builder].set(row),
+            Action::Symbol(_) => unreachable!("symbols are remembered by their codes"),
             Action::List { .. } | Action::Unknown => unreachable!("objects with lists are not remembered"),
         }
     }

@@ -27,9 +27,9 @@ pub struct Fill {
     pub(super) times: Vec<Numbers<i64>>,
     pub(super) structs: Vec<Valid>,
     lists: Vec<Items>,
-    /// For each node and key (0 for the beginning of the object), from [`Node::first`] on: the key that came next last
-    /// time. AWS writes the keys of a record in one order, so the guess is nearly always right.
-    next: Vec<u16>,
+    /// For each node and key (0 for the beginning of the object), from [`Node::first`] on: two keys that came next. AWS writes the keys
+    /// of a record in one order and leaves some out, so one of them is nearly always right.
+    next: Vec<[u16; 2]>,
     clock: Clockwork,
     /// Members of the row's `unmapped` object, with commas between.
     pub(super) unmapped: Vec<u8>,
@@ -101,7 +101,7 @@ impl Fill {
             times: many(sizes.times),
             structs: many(sizes.structs),
             lists: many(sizes.lists),
-            next: plan.nodes.iter().flat_map(|node| 0..=node.keys.len() as u16).collect(),
+            next: plan.nodes.iter().flat_map(|node| 0..=node.keys.len() as u16).map(|key| [key; 2]).collect(),
             clock: Clockwork::default(),
             unmapped: Vec::new(),
             homes: [home(0, &plan.accounts), home(1, &plan.regions)],
@@ -136,11 +136,9 @@ impl Fill {
     }
 
     /// The text of a symbol in the row being read.
-    pub fn symbol(&self, action: Action) -> Option<&[u8]> {
-        match action {
-            Action::Symbol(builder) => self.symbols[builder].get(self.rows),
-            _ => None,
-        }
+    #[inline]
+    pub fn symbol(&self, builder: usize) -> Option<&[u8]> {
+        self.symbols[builder].get(self.rows)
     }
 
     /// True when the row being read has a member of this name that no column takes, or has it somewhere inside of one.
@@ -226,16 +224,17 @@ impl Fill {
         let bytes = cursor.bytes();
         loop {
             let [key, colon, value, behind] = cursor.member()?;
+            // the keys that came next before, then the others in turn
+            let [guess, other] = self.next[last].map(usize::from);
             if bytes[key] != b'"' {
                 return Err(Stop::Damaged(NO_KEY));
             }
-            // the key that came next last time, then the others in turn
-            let guess = usize::from(self.next[last]);
-            let slot = match keys.get(guess) {
-                Some(known) if cursor.key_is(key + 1, known) => guess,
-                _ => match find(cursor, key + 1, keys, guess) {
+            let is = |slot: &usize| keys.get(*slot).is_some_and(|known| cursor.key_is(key + 1, known));
+            let slot = match [guess, other].into_iter().find(is) {
+                Some(slot) => slot,
+                None => match find(cursor, key + 1, keys, guess) {
                     Some(slot) => {
-                        self.next[last] = slot as u16;
+                        self.next[last] = [slot as u16, guess as u16];
                         slot
                     }
                     None => {
@@ -247,34 +246,42 @@ impl Fill {
                     }
                 },
             };
-            last = first + slot + 1;
             if bytes[colon] != b':' {
                 return Err(Stop::Damaged(NO_COLON));
             }
-            let (start, end) = (value + 1, behind - 1);
-            // nearly all values are strings, and have no white space behind them
-            let string = bytes[value] == b'"' && bytes[end] == b'"' && start <= end;
+            last = first + slot + 1;
             cursor.go(cursor.at() + 2);
-            let fits = match keys[slot].action {
-                Action::Text(builder) if string && !cursor.has_backslash(start, end) => {
-                    self.text(cursor, builder, row, start, end);
-                    cursor.settle(cursor.at() + 1, behind);
-                    true
-                }
-                Action::Symbol(builder) if string && !cursor.has_backslash(start, end) => {
-                    self.symbols[builder].set_padded(row, bytes, start, end - start);
-                    cursor.settle(cursor.at() + 1, behind);
-                    true
-                }
-                action => self.value(cursor, action, row)?,
-            };
-            if !fits {
+            let action = keys[slot].action;
+            if bytes[value] == b'"' && self.plain_text(cursor, action, row, value + 1, behind) {
+                cursor.settle(cursor.at() + 1, behind);
+            } else if !self.value(cursor, action, row)? {
                 self.keep_unmapped(cursor, node, &keys[slot].name, value);
             }
             if !cursor.more_members()? {
                 return Ok(());
             }
         }
+    }
+
+    /// Gives a column the text that begins at `start` inside its quotes, where the quote that ends it stands right before the place
+    /// `behind` and the text means what is written. Nearly all values are such texts.
+    #[inline(always)]
+    fn plain_text(&mut self, cursor: &mut Cursor<'_>, action: Action, row: usize, start: usize, behind: usize) -> bool {
+        let bytes = cursor.bytes();
+        let end = behind - 1;
+        if start > end || bytes[end] != b'"' || cursor.has_backslash(start, end) {
+            return false;
+        }
+        match action {
+            Action::Text(builder) => self.text(cursor, builder, row, start, end),
+            Action::Symbol(builder) => self.symbols[builder].set_padded(row, bytes, start, end - start),
+            Action::Time(builder) => match self.clock.of_last_day(&bytes[start..end]) {
+                Some(micros) => self.times[builder].set(row, micros),
+                None => return false,
+            },
+            _ => return false,
+        }
+        true
     }
 
     /// A key that is not found as it stands: written with escapes, in another case, or of no column.

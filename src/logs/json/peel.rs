@@ -65,12 +65,9 @@ pub(super) fn names_record(table: &Table, names: &[String]) -> bool {
 /// True when the row being read is a record of its table.
 #[inline]
 pub fn is_record(fill: &Fill) -> bool {
-    let evident = match fill.plan.common {
-        // what nearly every record has, looked at first
-        Some([name, source]) if fill.has(name) && fill.has(source) => true,
-        Some(_) | None => is_evident(fill.plan, |action| fill.has(action)),
-    };
-    let source = fill.plan.common.and_then(|[_, source]| fill.symbol(source));
+    // what nearly every record has, looked at first
+    let [name, source] = fill.plan.common.map_or([None; 2], |common| common.map(|builder| fill.symbol(builder)));
+    let evident = name.is_some() && source.is_some() || is_evident(fill.plan, |action| fill.has(action));
     evident && !source.is_some_and(is_of_mapping) && !fill.has_unmapped(LOOKED_UP)
 }
 

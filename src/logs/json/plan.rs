@@ -22,7 +22,7 @@ pub struct Plan {
     pub accounts: Vec<usize>,
     pub regions: Vec<usize>,
     /// Two columns that nearly every record has and that make it one.
-    pub common: Option<[Action; 2]>,
+    pub common: Option<[usize; 2]>,
     /// Symbol that takes `Context::reported_by`.
     pub reported_by: Option<usize>,
 }
@@ -159,13 +159,13 @@ impl Plan {
         let accounts = accounts.iter().filter_map(symbol).collect();
         let regions = regions.iter().filter_map(symbol).collect();
         let reported_by = symbol(&"reportedby");
-        (plan.accounts, plan.regions, plan.reported_by) = (accounts, regions, reported_by);
+        let common = symbol(&"eventname").zip(symbol(&"eventsource")).map(|(name, source)| [name, source]);
+        (plan.accounts, plan.regions, plan.reported_by, plan.common) = (accounts, regions, reported_by, common);
         plan.time = match plan.find(table.time) {
             Some(Action::Time(builder)) => Some((builder, false)),
             Some(Action::Int(builder)) => Some((builder, true)),
             _ => None,
         };
-        plan.common = plan.find("eventname").zip(plan.find("eventsource")).map(|(name, source)| [name, source]);
         for field in &plan.fields {
             if let Action::Struct { node, .. } = field.action {
                 plan.nodes[node].inside = inside(&field.fields).unwrap_or_default();

@@ -11,8 +11,13 @@ pub struct Clockwork {
 
 impl Clockwork {
     /// Microseconds since the epoch of ISO 8601 text, or of a number of seconds, or of parts of a second.
-    #[inline]
     pub fn read(&mut self, text: &[u8]) -> Option<i64> {
+        self.of_last_day(text).or_else(|| self.parse(text))
+    }
+
+    /// The same of a time of the last day, in the notation of CloudTrail.
+    #[inline]
+    pub fn of_last_day(&self, text: &[u8]) -> Option<i64> {
         if let Ok(&[ref head @ .., b'T', h1, h0, b':', m1, m0, b':', s1, s0, b'Z']) = <&[u8; 20]>::try_from(text)
             && *head == self.date
         {
@@ -25,7 +30,7 @@ impl Clockwork {
                 return Some(self.micros + ((hours * 60 + minutes) * 60 + seconds) * MICROS_PER_SECOND);
             }
         }
-        self.parse(text)
+        None
     }
 
     #[cold]
@@ -84,7 +89,17 @@ pub fn float(text: &[u8]) -> Option<f64> {
     number.is_finite().then_some(number)
 }
 
+#[inline]
 pub fn flag(text: &[u8]) -> Option<bool> {
+    match text {
+        b"true" => Some(true),
+        b"false" => Some(false),
+        _ => flag_of_case(text),
+    }
+}
+
+#[cold]
+fn flag_of_case(text: &[u8]) -> Option<bool> {
     if text.eq_ignore_ascii_case(b"true") {
         Some(true)
     } else if text.eq_ignore_ascii_case(b"false") {

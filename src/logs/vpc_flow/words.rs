@@ -1,60 +1,124 @@
 //! A stretch of text → where its lines end and what parts their words.
 //!
 //! 64 bytes make a mask with one bit a byte: simdjson's way (Langdale and Lemire,
-//! 2019), with SSE2 where there is one, else eight bytes as one number.
+//! 2019), with AVX-512 or SSE2 where there is one, else eight bytes as one number.
+
+#[cfg(target_arch = "x86_64")]
+use crate::decode::index::vector;
 
 /// Blanks and line ends of a stretch of text; keeps its memory from one use to the next.
-#[derive(Default)]
 pub struct Words {
-    /// Places of blanks, that is of bytes up to the space which are no line end; then room to write ahead.
+    /// Places of blanks, that is of bytes up to the space which are no line end.
     blanks: Vec<u32>,
     /// Of each line: the place of its end, and the number of blanks up to there.
     pub lines: Vec<(u32, u32)>,
+    #[cfg(target_arch = "x86_64")]
+    kind: Option<vector::Kind>,
 }
 
-/// Blanks are written in fours, and up to four behind the last.
-const AHEAD: usize = 64 + 4;
+impl Default for Words {
+    fn default() -> Words {
+        Words {
+            blanks: Vec::new(),
+            lines: Vec::new(),
+            #[cfg(target_arch = "x86_64")]
+            kind: vector::Kind::of_processor(),
+        }
+    }
+}
 
 impl Words {
     /// Looks at `bytes[start..end]`. There must be 63 bytes behind `end`, which are not looked at.
     pub fn scan(&mut self, bytes: &[u8], start: usize, end: usize) {
         self.lines.clear();
-        self.blanks.resize(self.blanks.len().max(end - start + AHEAD), 0);
-        let mut used = 0;
+        self.blanks.clear();
+        if !self.scan_by_vector(bytes, start, end) {
+            self.scan_by(bytes, start, end, masks, push);
+        }
+        // the last line may lack its end
+        if end > start && bytes[end - 1] != b'\n' {
+            self.lines.push((end as u32, self.blanks.len() as u32));
+        }
+    }
+
+    /// False where the processor has not what it takes.
+    #[cfg(target_arch = "x86_64")]
+    fn scan_by_vector(&mut self, bytes: &[u8], start: usize, end: usize) -> bool {
+        #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,popcnt,bmi1")]
+        fn by_avx512(words: &mut Words, bytes: &[u8], start: usize, end: usize) {
+            let push = |blanks: &mut Vec<u32>, bits, at| vector::push_by_avx512(blanks, bits, at);
+            words.scan_by(bytes, start, end, |block| masks_by_avx512(block), push);
+        }
+
+        if self.kind != Some(vector::Kind::Avx512) {
+            return false;
+        }
+        // SAFETY: it is the processor's kind, which has what the function needs
+        unsafe { by_avx512(self, bytes, start, end) };
+        true
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    fn scan_by_vector(&mut self, _: &[u8], _: usize, _: usize) -> bool {
+        false
+    }
+
+    #[inline(always)]
+    fn scan_by(
+        &mut self,
+        bytes: &[u8],
+        start: usize,
+        end: usize,
+        masks: impl Fn(&[u8; 64]) -> (u64, u64),
+        push: impl Fn(&mut Vec<u32>, u64, u32),
+    ) {
         let mut at = start;
         while at < end {
             let block: &[u8; 64] = bytes[at..at + 64].try_into().expect("64 bytes");
             let inside = if end - at < 64 { (1 << (end - at)) - 1 } else { u64::MAX };
             let (white, newlines) = masks(block);
-            let (mut blanks, mut newlines) = (white & !newlines & inside, newlines & inside);
-            let count = blanks.count_ones() as usize;
+            let (blanks, mut newlines) = (white & !newlines & inside, newlines & inside);
             while newlines != 0 {
                 let bit = newlines.trailing_zeros();
-                let before = (blanks & ((1 << bit) - 1)).count_ones() as usize;
-                self.lines.push((at as u32 + bit, (used + before) as u32));
+                let before = self.blanks.len() + (blanks & ((1 << bit) - 1)).count_ones() as usize;
+                self.lines.push((at as u32 + bit, before as u32));
                 newlines &= newlines - 1;
             }
-            let room: &mut [u32; AHEAD] = (&mut self.blanks[used..used + AHEAD]).try_into().expect("room for a block");
-            let mut done = 0;
-            while done < count {
-                for slot in &mut room[done..done + 4] {
-                    *slot = at as u32 + blanks.trailing_zeros();
-                    blanks &= blanks.wrapping_sub(1);
-                }
-                done += 4;
-            }
-            used += count;
+            push(&mut self.blanks, blanks, at as u32);
             at += 64;
-        }
-        // the last line may lack its end
-        if end > start && bytes[end - 1] != b'\n' {
-            self.lines.push((end as u32, used as u32));
         }
     }
 
     pub fn blanks(&self, from: u32, to: u32) -> &[u32] {
         &self.blanks[from as usize..to as usize]
     }
+}
+
+/// Appends where the bits are that are set, counted from `at` on.
+#[inline(always)]
+fn push(places: &mut Vec<u32>, mut bits: u64, at: u32) {
+    let used = places.len();
+    let count = bits.count_ones() as usize;
+    // in fours, and up to three more than there are
+    places.resize(used + count.next_multiple_of(4), 0);
+    for four in places[used..].as_chunks_mut::<4>().0 {
+        for place in four {
+            *place = at + bits.trailing_zeros();
+            bits &= bits.wrapping_sub(1);
+        }
+    }
+    places.truncate(used + count);
+}
+
+/// As [`masks`].
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw")]
+fn masks_by_avx512(block: &[u8; 64]) -> (u64, u64) {
+    use std::arch::x86_64::{_mm512_cmpeq_epi8_mask, _mm512_cmple_epu8_mask, _mm512_loadu_si512, _mm512_set1_epi8};
+    // SAFETY: the block has 64 bytes
+    let bytes = unsafe { _mm512_loadu_si512(block.as_ptr().cast()) };
+    let is = |byte: u8| _mm512_set1_epi8(byte as i8);
+    (_mm512_cmple_epu8_mask(bytes, is(b' ')), _mm512_cmpeq_epi8_mask(bytes, is(b'\n')))
 }
 
 /// Which bytes are not above the space, and which are line feeds.
@@ -118,8 +182,6 @@ mod tests {
     fn check(text: &[u8], start: usize) {
         let mut padded = text.to_vec();
         padded.resize(text.len() + 64, b' ');
-        let mut words = Words::default();
-        words.scan(&padded, start, text.len());
         let (mut blanks, mut lines) = (Vec::new(), Vec::new());
         for (place, &byte) in text.iter().enumerate().skip(start) {
             match byte {
@@ -131,8 +193,16 @@ mod tests {
         if text.len() > start && text.last() != Some(&b'\n') {
             lines.push((text.len() as u32, blanks.len() as u32));
         }
-        assert_eq!(words.blanks(0, blanks.len() as u32), blanks);
-        assert_eq!(words.lines, lines);
+        let plain = Words {
+            #[cfg(target_arch = "x86_64")]
+            kind: None,
+            ..Words::default()
+        };
+        for mut words in [Words::default(), plain] {
+            words.scan(&padded, start, text.len());
+            assert_eq!(words.blanks(0, blanks.len() as u32), blanks);
+            assert_eq!(words.lines, lines);
+        }
     }
 
     #[test]
