@@ -349,6 +349,10 @@ impl<'a> Parser<'a> {
                     while cursor.here().is_ok_and(|place| place < here + length) {
                         cursor.go(cursor.at() + 1);
                     }
+                    // the window ends within the time, which would begin the next one in its middle
+                    if cursor.here().is_err() {
+                        return Next::Short(here);
+                    }
                     continue;
                 }
                 _ => match instead_of_record(&bytes[here..end]) {

@@ -1,5 +1,6 @@
 //! What came by way of CloudWatch Logs: envelopes, exports, and what the AWS CLI prints.
 
+use super::super::WINDOW;
 use super::*;
 
 #[test]
@@ -39,6 +40,17 @@ fn the_time_that_an_export_of_cloudwatch_puts_before_an_event_is_no_reject() {
     assert_eq!(ids(&read), ["id-1", "id-2", "id-3"]);
     assert_eq!(reasons(&read), ["not JSON"]);
     assert_eq!(read.rejects[0].bytes, format!("{time}oops\n{time}").trim_end().as_bytes());
+}
+
+#[test]
+fn a_time_where_a_window_ends_is_no_reject() {
+    let time = "2024-08-01T10:05:00.000Z ";
+    let first = format!("{time}{}\n", event(1));
+    for inside in 0..=time.len() {
+        let spaces = " ".repeat(WINDOW - first.len() - inside);
+        let read = read_text(format!("{first}{spaces}{time}{}\n{time}{}\n", event(2), event(3)));
+        assert_eq!((ids(&read).len(), reasons(&read)), (3, vec![]), "{inside}");
+    }
 }
 
 #[test]
