@@ -34,7 +34,7 @@ pub fn recognize(head: &[u8], options: &Options) -> Option<Shape> {
     whole(row(line, &mut cells), line)?;
     let table = match (table(&cells)?, options.table) {
         // its rows say what they are
-        (_, Some(forced)) if cells.iter().any(|cell| cell.eq_ignore_ascii_case(b"@message")) => forced,
+        (_, Some(forced)) if has_log_events(&in_lower(&cells)) => forced,
         (table, _) => table,
     };
     Some(Shape { table, header: true, quoted: true, begins: |_| true, last_header })
@@ -94,11 +94,24 @@ fn is_header(cells: &[Cow<'_, [u8]>]) -> bool {
 
 /// The table whose records these columns make.
 fn table(names: &[Cow<'_, [u8]>]) -> Option<&'static Table> {
-    let names: Vec<String> = names.iter().map(|name| String::from_utf8_lossy(name).to_ascii_lowercase()).collect();
-    if is_event_history(&names) || names.iter().any(|name| is_text(name)) {
+    let names = in_lower(names);
+    if is_event_history(&names) || has_log_events(&names) || names.iter().any(|name| is_text(name)) {
         return Some(&CLOUDTRAIL);
     }
     table_of_fields(&names)
+}
+
+fn in_lower(names: &[Cow<'_, [u8]>]) -> Vec<String> {
+    names.iter().map(|name| String::from_utf8_lossy(name).to_ascii_lowercase()).collect()
+}
+
+/// Columns of what the console of CloudWatch downloads of a log stream.
+const LOG_EVENT: [&str; 2] = ["timestamp", "message"];
+
+/// Whether columns, in lower case, have log events: those of an answer of CloudWatch Logs Insights, or of what its console downloads of
+/// a log stream.
+fn has_log_events(names: &[String]) -> bool {
+    names.iter().any(|name| name == "@message") || names == LOG_EVENT
 }
 
 /// The table of a record with these fields, which are in lower case.
@@ -221,7 +234,10 @@ impl Columns {
     fn of<'n>(names: impl Iterator<Item = &'n [u8]>) -> Columns {
         const KEYS: [&str; 6] = ["eventtime", "eventid", "event time", "event id", "start", "end"];
         let mut names: Vec<String> = names.map(|name| String::from_utf8_lossy(name).into_owned()).collect();
-        let lower: Vec<String> = names.iter().map(|name| name.to_ascii_lowercase()).collect();
+        let mut lower: Vec<String> = names.iter().map(|name| name.to_ascii_lowercase()).collect();
+        if lower == LOG_EVENT {
+            lower = lower.iter().map(|name| format!("@{name}")).collect();
+        }
         let has = |name: &str| lower.iter().any(|other| other == name);
         let table = table_of_fields(&lower);
         let is_flow = table.is_some_and(|table| table.name == VPC_FLOW.name);
@@ -562,7 +578,8 @@ mod tests {
         assert!(known("\"eventJson\"\r\n\"{}\"\r\n"));
         assert!(known("srcAddr,dstAddr,startTime\n"));
         assert!(!known("message\n"));
-        assert!(!known("timestamp,message\n"));
+        assert!(known("timestamp,message\n"));
+        assert!(!known("timestamp,message,level\n"));
         assert!(!known("srcaddr,dstaddr,count\n"));
         assert!(!known("eventName,eventId\n"));
         assert!(!known("event time,name"));

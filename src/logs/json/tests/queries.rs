@@ -288,6 +288,7 @@ fn a_record_is_found_under_the_names_that_exports_give_it() {
         format!("{{\"_index\":\"logs\",\"_source\":{{\"event\":{{\"kind\":\"event\",\"original\":{quoted}}}}}}}"),
         format!("[{{\"@timestamp\":\"2024-08-01 11:30:23.000\",\"@message\":{quoted}}}]"),
         format!("@timestamp,@message\n2024-08-01 11:30:23.000,{cell}\n"),
+        format!("timestamp,message\n1722511823000,{cell}\n"),
         format!("\"_raw\",\"_time\"\n{cell},\"2024-08-01T11:30:23.000+0000\"\n"),
         format!("eventJson,eventCategory\r\n{cell},Management\r\n"),
     ] {
@@ -295,8 +296,13 @@ fn a_record_is_found_under_the_names_that_exports_give_it() {
         assert_eq!((ids(&read), reasons(&read)), (vec!["id-1".into()], vec![]), "{text}");
     }
     let flow = "2 123456789010 eni-1 172.31.16.139 172.31.16.21 20641 22 6 20 4249 1418530010 1418530070 ACCEPT OK";
-    let read = read_text(format!("@timestamp,@message\n2014-12-14 04:06:50.000,{flow}\n"));
-    assert_eq!((column(&read, "vpc_flow", "srcport"), reasons(&read)), (vec![Some("20641".into())], vec![]));
+    for text in [
+        format!("@timestamp,@message\n2014-12-14 04:06:50.000,{flow}\n"),
+        format!("timestamp,message\n1418530010000,{flow}\n"),
+    ] {
+        let read = read_text(text);
+        assert_eq!((column(&read, "vpc_flow", "srcport"), reasons(&read)), (vec![Some("20641".into())], vec![]));
+    }
 }
 
 #[test]
