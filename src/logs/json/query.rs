@@ -1,5 +1,5 @@
 //! What a query over CloudTrail's events or flow logs answers, CSV of Athena or CloudTrail Lake or what `aws cloudtrail
-//! get-query-results` prints, and the CSV of the console's event history → records.
+//! get-query-results` or `aws athena get-query-results` prints, and the CSV of the console's event history → records.
 //!
 //! Either has columns that are texts, under the names of the record's fields. Columns that Athena nests are JSON, or texts such
 //! as `{type=Root, arn=...}`, which are read where they are structs of known fields, or maps where there are free forms ([`braces`]); others stay texts.
@@ -363,6 +363,45 @@ fn field<'v>(value: &'v mut Value, name: &str) -> &'v mut Value {
     value.as_object_mut().expect("it was just made one").entry(name).or_insert(Value::Null)
 }
 
+/// What Athena answers: all cells are texts, and one that is null has none.
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ResultSet {
+    rows: Vec<ResultRow>,
+    #[serde(rename = "ResultSetMetadata")]
+    metadata: ResultSetMetadata,
+}
+
+#[derive(serde::Deserialize)]
+struct ResultSetMetadata {
+    #[serde(rename = "ColumnInfo")]
+    columns: Vec<ColumnInfo>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ColumnInfo {
+    name: String,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ResultRow {
+    data: Vec<Datum>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Datum {
+    var_char_value: Option<String>,
+}
+
+impl ResultRow {
+    fn texts(self) -> Vec<String> {
+        self.data.into_iter().map(|cell| cell.var_char_value.unwrap_or_default()).collect()
+    }
+}
+
 /// What rows of an answer have that were read.
 #[derive(Default)]
 pub(super) struct Answer {
@@ -470,6 +509,34 @@ impl Parser<'_> {
         }
         self.answer(answer, around);
         Ok(true)
+    }
+
+    /// Takes the rows of the `ResultSet` that `aws athena get-query-results` prints, if its columns make records.
+    pub(super) fn result_set(&mut self, member: &Member<'_>, around: &Around<'_>) -> bool {
+        let Ok(ResultSet { rows, metadata }) = serde_json::from_slice(member.value) else { return false };
+        let mut rows: Vec<Vec<String>> = rows.into_iter().map(ResultRow::texts).collect();
+        let names: Vec<String> = metadata.columns.into_iter().map(|column| column.name).collect();
+        let cells: Vec<Cow<'_, [u8]>> = names.iter().map(|name| name.as_bytes().into()).collect();
+        if table(&cells).is_none() {
+            return false;
+        }
+        // the first page begins with a row of names
+        if rows.first() == Some(&names) {
+            rows.remove(0);
+        }
+        let columns = Columns::of(names.iter().map(String::as_bytes));
+        let mut answer = Answer::default();
+        for cells in rows {
+            let text = cells.join(",");
+            if cells.len() == names.len() {
+                self.row(&columns, &cells, (member.start, text.as_bytes()), around, &mut answer);
+            } else {
+                let reason = "a row with another number of columns than the answer has";
+                self.reject("", member.start, reason, text.as_bytes(), around);
+            }
+        }
+        self.answer(answer, around);
+        true
     }
 
     /// Takes the rows of `results` that `aws logs get-query-results` prints, each an array of fields: as the log events that

@@ -37,6 +37,17 @@ fn what_a_query_over_cloudtrail_answers_has_the_rows_of_the_files() {
         .collect();
     let lake =
         serde_json::json!({"QueryStatus": "FINISHED", "QueryStatistics": {"ResultsCount": 1}, "QueryResultRows": lake});
+    let datum = |text: &String| match text.as_str() {
+        "" => serde_json::json!({}),
+        text => serde_json::json!({"VarCharValue": text}),
+    };
+    let of_cli: Vec<_> =
+        of_athena.iter().map(|row| serde_json::json!({"Data": row.iter().map(datum).collect::<Vec<_>>()})).collect();
+    let types: Vec<_> = of_athena[0].iter().map(|name| serde_json::json!({"Name": name, "Type": "varchar"})).collect();
+    let page = |rows: &[serde_json::Value]| {
+        let set = serde_json::json!({"Rows": rows, "ResultSetMetadata": {"ColumnInfo": types}});
+        serde_json::json!({"UpdateCount": 0, "ResultSet": set}).to_string()
+    };
     let expected = read(Input::Bytes(sample(path).into()), &Options::default());
     assert!(ids(&expected).len() > 10, "{}", ids(&expected).len());
     let forced = Options { table: Some(&logs::cloudtrail::CLOUDTRAIL), ..Options::default() };
@@ -47,6 +58,9 @@ fn what_a_query_over_cloudtrail_answers_has_the_rows_of_the_files() {
         (format!("\u{feff}{}", csv(&rows, "\n")), &plain, 1),
         (csv(&rows, "\n").repeat(2), &plain, 2),
         (lake.to_string(), &plain, 1),
+        (page(&of_cli), &plain, 1),
+        // a second page has no row of names
+        (page(&of_cli[1..]), &forced, 1),
     ] {
         let read = read(Input::Bytes(text.clone().into()), options);
         assert_eq!(reasons(&read), [""; 0]);
