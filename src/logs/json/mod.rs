@@ -337,6 +337,11 @@ impl<'a> Parser<'a> {
                     false => skip_member(cursor),
                 },
                 b'"' if is_text_of_records(&bytes[here..end]) => self.quoted(cursor, here, end, around),
+                // before each text of a sequence, which RFC 7464 describes and `jq --seq` prints
+                0x1e => {
+                    cursor.go(at + 1);
+                    Ok(())
+                }
                 0 => {
                     cursor.go(at + 1);
                     match bytes[here..end].iter().find(|&&byte| byte != 0) {

@@ -393,3 +393,9 @@ fn a_header_that_follows_names_the_columns_behind_it() {
     assert_eq!((ids(&read).len(), reasons(&read)), (29_999, vec![]));
     assert!(column(&read, "cloudtrail", "eventname").iter().all(|name| name.as_deref() == Some("CreateUser")));
 }
+
+#[test]
+fn a_sequence_of_texts_as_rfc_7464_has_it_is_read() {
+    let read = read_text(format!("\u{1e}{}\n\u{1e}{}\n", event(1), event(2)));
+    assert_eq!((ids(&read), reasons(&read)), (vec!["id-1".into(), "id-2".into()], vec![]));
+}
