@@ -2,7 +2,7 @@
 
 use super::PADDING;
 use super::index::{self, Indexer};
-use super::{Open, Options};
+use super::{Begins, Open, Options};
 
 /// Follows the brackets of a text from piece to piece.
 #[derive(Default)]
@@ -15,8 +15,8 @@ pub struct Cutter {
 
 /// Deeper nesting is damage; `logs::json` says the same.
 const DEPTH_MAX: u32 = 128;
-/// Log events of which none begins an entry are cut behind the last one when there are so many, and rows of Logs Insights, of which
-/// several may be one entry, behind a row.
+/// Log events of which none surely begins an entry are cut before the last that may, or else behind the last one, when there are so
+/// many, and rows of Logs Insights, of which several may be one entry, behind a row.
 const LOG_EVENTS_MAX: usize = 8 << 20;
 
 impl Cutter {
@@ -111,12 +111,17 @@ fn may_follow(before: u8, byte: u8) -> bool {
 fn walk(bytes: &[u8], end: usize, places: &[u32], open: Open, options: &Options) -> Walk {
     let mut log_events = Vec::new();
     let mut walk = tokens(bytes, end, places, (open, options), &mut log_events);
-    let mut behind_first = log_events.iter().skip(1).rev();
-    if let Some(&(start, _)) = behind_first.find(|&&(start, end)| (options.recognize.begins_entry)(&bytes[start..end]))
-    {
+    let last = |begins: Begins| {
+        let mut behind_first = log_events.iter().skip(1).rev();
+        behind_first.find(|&&(start, end)| (options.recognize.begins_entry)(&bytes[start..end]) == begins)
+    };
+    if let Some(&(start, _)) = last(Begins::Surely) {
         (walk.cut, walk.open) = (start, Open::LogEvents);
-    } else if let Some(&(_, behind)) = log_events.last().filter(|_| walk.damaged || end >= LOG_EVENTS_MAX) {
-        (walk.cut, walk.open) = (behind, Open::LogEvents);
+    } else if walk.damaged || end >= LOG_EVENTS_MAX {
+        let before = last(Begins::Perhaps).map(|&(start, _)| start);
+        if let Some(cut) = before.or(log_events.last().map(|&(_, behind)| behind)) {
+            (walk.cut, walk.open) = (cut, Open::LogEvents);
+        }
     }
     walk
 }

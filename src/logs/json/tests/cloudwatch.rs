@@ -107,6 +107,26 @@ fn events_of_a_log_group_are_read_however_many_there_are() {
 }
 
 #[test]
+fn a_long_answer_of_the_cli_is_not_cut_between_an_entry_and_its_traceback() {
+    let stream = format!("jr_{}", "a".repeat(64));
+    let lines =
+        ["24/08/01 11:30:23 ERROR Main: failed", "Traceback (most recent call last):", "  File \"x\"", "ValueError: y"];
+    let event =
+        |line: &str| format!(r#"{{"logStreamName":"{stream}","timestamp":1,"message":{line:?},"ingestionTime":1}}"#);
+    let entry = lines.map(event).join(",");
+    // each time more is in front of them, so that a piece ends at another place of an entry
+    for filling in [1, 150, 300, 450] {
+        let first = event(&"x".repeat(filling));
+        let events = vec![entry.clone(); 10_000].join(",");
+        let text = format!(r#"{{"events":[{first},{events}],"searchedLogStreams":[]}}"#);
+        let read = read(Input::Stream(Box::new(std::io::Cursor::new(text.into_bytes()))), &Options::default());
+        let exceptions = column(&read, "glue_log", "exception");
+        assert_eq!((exceptions.len(), reasons(&read)), (10_001, vec![]), "{filling}");
+        assert_eq!(exceptions.iter().flatten().count(), 10_000);
+    }
+}
+
+#[test]
 fn events_of_a_glue_job_that_the_cli_printed_are_entries_of_their_streams() {
     let run = |digit: &str| format!("jr_{}", digit.repeat(64));
     let (a, b) = (run("a"), run("b"));
