@@ -242,7 +242,7 @@ fn tokens(
 
 /// Whether the key that begins there names a list of records.
 pub(super) fn is_records(bytes: &[u8], key: usize) -> bool {
-    let names = [&b"\"Records\""[..], b"\"records\"", b"\"Events\"", b"\"events\""];
+    let names = [&b"\"Records\""[..], b"\"records\"", b"\"Events\"", b"\"events\"", b"\"JobRuns\""];
     names.iter().any(|name| bytes[key..].starts_with(name))
 }
 
@@ -309,6 +309,7 @@ mod tests {
         assert_eq!(cuts(r#"{"e":1}]}{"e":"x"#, Open::Records), Some((9, Open::Nothing)));
         assert_eq!(cuts(r#"{"Events":[{"e":1},{"e"#, Open::Nothing), Some((19, Open::Records)));
         assert_eq!(cuts(r#"{"events":[{"e":1},{"e"#, Open::Nothing), Some((19, Open::Records)));
+        assert_eq!(cuts(r#"{"JobRuns":[{"e":1},{"e"#, Open::Nothing), Some((20, Open::Records)));
         assert_eq!(cuts(r#"{"e":1"#, Open::Nothing), None);
     }
 

@@ -451,7 +451,8 @@ impl<'a> Parser<'a> {
             account: account.unwrap_or("unknown"),
             region: region.unwrap_or("unknown"),
             time: context.and_then(|context| context.time).map(|Timestamp(micros)| micros),
-            reported_by: context.and_then(|context| context.reported_by),
+            // a list that is read as it comes is one of GetJobRuns, where its records are runs
+            reported_by: context.and_then(|context| context.reported_by).or(self.in_records.then_some("get_job_runs")),
         });
         *taken += 1;
     }
@@ -573,7 +574,7 @@ fn closes(bracket: u8) -> Frame {
     if bracket == b']' { Frame::Array } else { Frame::Wrapper }
 }
 
-/// Steps into the `Records` of an object that begins at place `at` and is not whole, when it has them, or into the
+/// Steps into the `Records` of an object that begins at place `at` and is not whole, when it has them, into its `JobRuns`, or into the
 /// `events` that `aws logs filter-log-events` prints of a whole log group; not those of a Glue job, which are read together.
 #[cold]
 fn enter_records(cursor: &mut Cursor<'_>, at: usize, options: &Options) -> bool {
@@ -582,7 +583,9 @@ fn enter_records(cursor: &mut Cursor<'_>, at: usize, options: &Options) -> bool 
         let mut more = cursor.enter()?;
         while more {
             let key = cursor.key_start()?;
-            let named = [&b"Records\""[..], b"events\""].iter().any(|name| cursor.bytes()[key..].starts_with(name));
+            let named = [&b"Records\""[..], b"events\"", b"JobRuns\""]
+                .iter()
+                .any(|name| cursor.bytes()[key..].starts_with(name));
             cursor.go_to_value()?;
             if named && cursor.byte()? == b'[' {
                 let inside = cursor.here()? + 1;

@@ -238,6 +238,18 @@ fn what_packed_texts_inflate_to_together_is_limited() {
 }
 
 #[test]
+fn runs_of_a_job_are_read_however_many_an_answer_has() {
+    let message = "x".repeat(4000);
+    let run = |n| format!(r#"{{"Id":"jr_{n}","JobName":"j","JobRunState":"FAILED","ErrorMessage":"{message}"}}"#);
+    let runs: Vec<String> = (0..5000).map(run).collect();
+    let text = format!(r#"{{"JobRuns": [{}], "NextToken": "t"}}"#, runs.join(", "));
+    assert!(text.len() > 16 << 20);
+    let read = read(Input::Stream(Box::new(std::io::Cursor::new(text.into_bytes()))), &Options::default());
+    assert_eq!(reasons(&read), [""; 0]);
+    assert!(column(&read, "glue_job_run", "reportedby") == vec![Some("get_job_runs".to_owned()); 5000]);
+}
+
+#[test]
 fn what_names_neither_event_nor_source_is_no_record() {
     let read = read_text(r#"{"Records":[{"eventVersion":"1.08","eventTime":"2024-08-01T11:30:23Z","eventID":"1"}]}"#);
     assert_eq!((reasons(&read), ids(&read).len()), (vec!["no table is known for this object"], 0));
