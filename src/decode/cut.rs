@@ -2,7 +2,7 @@
 
 use super::PADDING;
 use super::index::{self, Indexer};
-use super::{Open, Options};
+use super::{Begins, Open, Options};
 
 /// Follows the brackets of a text from piece to piece.
 #[derive(Default)]
@@ -15,8 +15,8 @@ pub struct Cutter {
 
 /// Deeper nesting is damage; `logs::json` says the same.
 const DEPTH_MAX: u32 = 128;
-/// Log events of which none begins an entry are cut behind the last one when there are so many, and rows of Logs Insights, of which
-/// several may be one entry, behind a row.
+/// Log events of which none surely begins an entry are cut before the last that may, or else behind the last one, when there are so
+/// many, and rows of Logs Insights, of which several may be one entry, behind a row.
 const LOG_EVENTS_MAX: usize = 8 << 20;
 
 impl Cutter {
@@ -111,12 +111,17 @@ fn may_follow(before: u8, byte: u8) -> bool {
 fn walk(bytes: &[u8], end: usize, places: &[u32], open: Open, options: &Options) -> Walk {
     let mut log_events = Vec::new();
     let mut walk = tokens(bytes, end, places, (open, options), &mut log_events);
-    let mut behind_first = log_events.iter().skip(1).rev();
-    if let Some(&(start, _)) = behind_first.find(|&&(start, end)| (options.recognize.begins_entry)(&bytes[start..end]))
-    {
+    let last = |begins: Begins| {
+        let mut behind_first = log_events.iter().skip(1).rev();
+        behind_first.find(|&&(start, end)| (options.recognize.begins_entry)(&bytes[start..end]) == begins)
+    };
+    if let Some(&(start, _)) = last(Begins::Surely) {
         (walk.cut, walk.open) = (start, Open::LogEvents);
-    } else if let Some(&(_, behind)) = log_events.last().filter(|_| walk.damaged || end >= LOG_EVENTS_MAX) {
-        (walk.cut, walk.open) = (behind, Open::LogEvents);
+    } else if walk.damaged || end >= LOG_EVENTS_MAX {
+        let before = last(Begins::Perhaps).map(|&(start, _)| start);
+        if let Some(cut) = before.or(log_events.last().map(|&(_, behind)| behind)) {
+            (walk.cut, walk.open) = (cut, Open::LogEvents);
+        }
     }
     walk
 }
@@ -175,7 +180,9 @@ fn tokens(
                     return walk;
                 }
             }
-            walk.cut = at + 1;
+            // the index has one place for a run of NULs, as a file has that was made longer before it was written
+            let run = bytes[at..end].iter().take_while(|byte| **byte == 0).count();
+            walk.cut = at + run.max(1);
             walk.open = open;
             continue;
         }
@@ -237,7 +244,7 @@ fn tokens(
 
 /// Whether the key that begins there names a list of records.
 pub(super) fn is_records(bytes: &[u8], key: usize) -> bool {
-    let names = [&b"\"Records\""[..], b"\"records\"", b"\"Events\"", b"\"events\""];
+    let names = [&b"\"Records\""[..], b"\"records\"", b"\"Events\"", b"\"events\"", b"\"JobRuns\""];
     names.iter().any(|name| bytes[key..].starts_with(name))
 }
 
@@ -304,6 +311,7 @@ mod tests {
         assert_eq!(cuts(r#"{"e":1}]}{"e":"x"#, Open::Records), Some((9, Open::Nothing)));
         assert_eq!(cuts(r#"{"Events":[{"e":1},{"e"#, Open::Nothing), Some((19, Open::Records)));
         assert_eq!(cuts(r#"{"events":[{"e":1},{"e"#, Open::Nothing), Some((19, Open::Records)));
+        assert_eq!(cuts(r#"{"JobRuns":[{"e":1},{"e"#, Open::Nothing), Some((20, Open::Records)));
         assert_eq!(cuts(r#"{"e":1"#, Open::Nothing), None);
     }
 

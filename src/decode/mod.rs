@@ -89,11 +89,21 @@ pub struct Recognize {
     /// are read together.
     pub log_events: fn(&[u8], &Options) -> bool,
     /// Whether such a log event begins an entry of its log, so that the text can be cut before it.
-    pub begins_entry: fn(&[u8]) -> bool,
+    pub begins_entry: fn(&[u8]) -> Begins,
     /// Table of JSON, until its records say otherwise.
     pub json: &'static Table,
     /// Tables of Parquet files; the first is that of one that cannot be read.
     pub parquet: &'static [&'static Table],
+}
+
+/// Whether a log event begins an entry of its log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begins {
+    /// By its time or level.
+    Surely,
+    /// It is a traceback, which belongs to the entry before it where that announced it.
+    Perhaps,
+    Not,
 }
 
 /// How a text is made of records.

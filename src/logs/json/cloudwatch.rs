@@ -6,7 +6,7 @@ use super::insights::holds_record;
 use super::peel::{Member, Members, is_evident};
 use super::walk::{Cursor, Stop};
 use super::{Around, NESTED_MAX, Nested, OpenBefore, Parser, plan, scalar};
-use crate::decode::{Body, Context, Entry, Json, Lines, Options, Records, Text};
+use crate::decode::{Begins, Body, Context, Entry, Json, Lines, Options, Records, Text};
 use crate::logs::glue_log::{self, GLUE_LOG};
 use crate::time::Timestamp;
 
@@ -235,8 +235,12 @@ pub fn are_of_a_job(items: &[u8], options: &Options) -> bool {
 }
 
 /// Whether the message of a log event begins an entry of a log.
-pub fn begins_entry(event: &[u8]) -> bool {
-    serde_json::from_slice::<Printed>(event).is_ok_and(|event| event.begins())
+pub fn begins_entry(event: &[u8]) -> Begins {
+    match serde_json::from_slice::<Printed>(event) {
+        Ok(event) if glue_log::is_traceback(event.message.as_bytes()) => Begins::Perhaps,
+        Ok(event) if event.begins() => Begins::Surely,
+        Ok(_) | Err(_) => Begins::Not,
+    }
 }
 
 impl Printed {

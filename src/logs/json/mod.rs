@@ -337,6 +337,11 @@ impl<'a> Parser<'a> {
                     false => skip_member(cursor),
                 },
                 b'"' if is_text_of_records(&bytes[here..end]) => self.quoted(cursor, here, end, around),
+                // before each text of a sequence, which RFC 7464 describes and `jq --seq` prints
+                0x1e => {
+                    cursor.go(at + 1);
+                    Ok(())
+                }
                 0 => {
                     cursor.go(at + 1);
                     match bytes[here..end].iter().find(|&&byte| byte != 0) {
@@ -348,6 +353,10 @@ impl<'a> Parser<'a> {
                     let length = time_of_export(&bytes[here..]).expect("it was just found");
                     while cursor.here().is_ok_and(|place| place < here + length) {
                         cursor.go(cursor.at() + 1);
+                    }
+                    // the window ends within the time, which would begin the next one in its middle
+                    if cursor.here().is_err() {
+                        return Next::Short(here);
                     }
                     continue;
                 }
@@ -442,7 +451,8 @@ impl<'a> Parser<'a> {
             account: account.unwrap_or("unknown"),
             region: region.unwrap_or("unknown"),
             time: context.and_then(|context| context.time).map(|Timestamp(micros)| micros),
-            reported_by: context.and_then(|context| context.reported_by),
+            // a list that is read as it comes is one of GetJobRuns, where its records are runs
+            reported_by: context.and_then(|context| context.reported_by).or(self.in_records.then_some("get_job_runs")),
         });
         *taken += 1;
     }
@@ -463,7 +473,7 @@ impl<'a> Parser<'a> {
         let table = self.last_table();
         let is_of_python = reason == walk::NO_KEY && bytes[here + 1..end].trim_ascii_start().starts_with(b"'");
         let reason = if is_of_python { OF_PYTHON } else { reason };
-        let resume = peel::resume_behind(&bytes[..end], here).unwrap_or(end);
+        let resume = peel::resume_behind(&bytes[..end], here, reason).unwrap_or(end);
         let mut record = &bytes[here..resume];
         while let [rest @ .., b' ' | b'\n' | b'\r' | b'\t' | b',' | 0] = record {
             record = rest;
@@ -564,7 +574,7 @@ fn closes(bracket: u8) -> Frame {
     if bracket == b']' { Frame::Array } else { Frame::Wrapper }
 }
 
-/// Steps into the `Records` of an object that begins at place `at` and is not whole, when it has them, or into the
+/// Steps into the `Records` of an object that begins at place `at` and is not whole, when it has them, into its `JobRuns`, or into the
 /// `events` that `aws logs filter-log-events` prints of a whole log group; not those of a Glue job, which are read together.
 #[cold]
 fn enter_records(cursor: &mut Cursor<'_>, at: usize, options: &Options) -> bool {
@@ -573,7 +583,9 @@ fn enter_records(cursor: &mut Cursor<'_>, at: usize, options: &Options) -> bool 
         let mut more = cursor.enter()?;
         while more {
             let key = cursor.key_start()?;
-            let named = [&b"Records\""[..], b"events\""].iter().any(|name| cursor.bytes()[key..].starts_with(name));
+            let named = [&b"Records\""[..], b"events\"", b"JobRuns\""]
+                .iter()
+                .any(|name| cursor.bytes()[key..].starts_with(name));
             cursor.go_to_value()?;
             if named && cursor.byte()? == b'[' {
                 let inside = cursor.here()? + 1;

@@ -1,5 +1,5 @@
 //! What a query over CloudTrail's events or flow logs answers, CSV of Athena or CloudTrail Lake or what `aws cloudtrail
-//! get-query-results` prints, and the CSV of the console's event history → records.
+//! get-query-results` or `aws athena get-query-results` prints, and the CSV of the console's event history → records.
 //!
 //! Either has columns that are texts, under the names of the record's fields. Columns that Athena nests are JSON, or texts such
 //! as `{type=Root, arn=...}`, which are read where they are structs of known fields, or maps where there are free forms ([`braces`]); others stay texts.
@@ -34,7 +34,7 @@ pub fn recognize(head: &[u8], options: &Options) -> Option<Shape> {
     whole(row(line, &mut cells), line)?;
     let table = match (table(&cells)?, options.table) {
         // its rows say what they are
-        (_, Some(forced)) if cells.iter().any(|cell| cell.eq_ignore_ascii_case(b"@message")) => forced,
+        (_, Some(forced)) if has_log_events(&in_lower(&cells)) => forced,
         (table, _) => table,
     };
     Some(Shape { table, header: true, quoted: true, begins: |_| true, last_header })
@@ -94,11 +94,24 @@ fn is_header(cells: &[Cow<'_, [u8]>]) -> bool {
 
 /// The table whose records these columns make.
 fn table(names: &[Cow<'_, [u8]>]) -> Option<&'static Table> {
-    let names: Vec<String> = names.iter().map(|name| String::from_utf8_lossy(name).to_ascii_lowercase()).collect();
-    if is_event_history(&names) || names.iter().any(|name| is_text(name)) {
+    let names = in_lower(names);
+    if is_event_history(&names) || has_log_events(&names) || names.iter().any(|name| is_text(name)) {
         return Some(&CLOUDTRAIL);
     }
     table_of_fields(&names)
+}
+
+fn in_lower(names: &[Cow<'_, [u8]>]) -> Vec<String> {
+    names.iter().map(|name| String::from_utf8_lossy(name).to_ascii_lowercase()).collect()
+}
+
+/// Columns of what the console of CloudWatch downloads of a log stream.
+const LOG_EVENT: [&str; 2] = ["timestamp", "message"];
+
+/// Whether columns, in lower case, have log events: those of an answer of CloudWatch Logs Insights, or of what its console downloads of
+/// a log stream.
+fn has_log_events(names: &[String]) -> bool {
+    names.iter().any(|name| name == "@message") || names == LOG_EVENT
 }
 
 /// The table of a record with these fields, which are in lower case.
@@ -221,7 +234,10 @@ impl Columns {
     fn of<'n>(names: impl Iterator<Item = &'n [u8]>) -> Columns {
         const KEYS: [&str; 6] = ["eventtime", "eventid", "event time", "event id", "start", "end"];
         let mut names: Vec<String> = names.map(|name| String::from_utf8_lossy(name).into_owned()).collect();
-        let lower: Vec<String> = names.iter().map(|name| name.to_ascii_lowercase()).collect();
+        let mut lower: Vec<String> = names.iter().map(|name| name.to_ascii_lowercase()).collect();
+        if lower == LOG_EVENT {
+            lower = lower.iter().map(|name| format!("@{name}")).collect();
+        }
         let has = |name: &str| lower.iter().any(|other| other == name);
         let table = table_of_fields(&lower);
         let is_flow = table.is_some_and(|table| table.name == VPC_FLOW.name);
@@ -347,6 +363,45 @@ fn field<'v>(value: &'v mut Value, name: &str) -> &'v mut Value {
     value.as_object_mut().expect("it was just made one").entry(name).or_insert(Value::Null)
 }
 
+/// What Athena answers: all cells are texts, and one that is null has none.
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ResultSet {
+    rows: Vec<ResultRow>,
+    #[serde(rename = "ResultSetMetadata")]
+    metadata: ResultSetMetadata,
+}
+
+#[derive(serde::Deserialize)]
+struct ResultSetMetadata {
+    #[serde(rename = "ColumnInfo")]
+    columns: Vec<ColumnInfo>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ColumnInfo {
+    name: String,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ResultRow {
+    data: Vec<Datum>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Datum {
+    var_char_value: Option<String>,
+}
+
+impl ResultRow {
+    fn texts(self) -> Vec<String> {
+        self.data.into_iter().map(|cell| cell.var_char_value.unwrap_or_default()).collect()
+    }
+}
+
 /// What rows of an answer have that were read.
 #[derive(Default)]
 pub(super) struct Answer {
@@ -456,6 +511,34 @@ impl Parser<'_> {
         Ok(true)
     }
 
+    /// Takes the rows of the `ResultSet` that `aws athena get-query-results` prints, if its columns make records.
+    pub(super) fn result_set(&mut self, member: &Member<'_>, around: &Around<'_>) -> bool {
+        let Ok(ResultSet { rows, metadata }) = serde_json::from_slice(member.value) else { return false };
+        let mut rows: Vec<Vec<String>> = rows.into_iter().map(ResultRow::texts).collect();
+        let names: Vec<String> = metadata.columns.into_iter().map(|column| column.name).collect();
+        let cells: Vec<Cow<'_, [u8]>> = names.iter().map(|name| name.as_bytes().into()).collect();
+        if table(&cells).is_none() {
+            return false;
+        }
+        // the first page begins with a row of names
+        if rows.first() == Some(&names) {
+            rows.remove(0);
+        }
+        let columns = Columns::of(names.iter().map(String::as_bytes));
+        let mut answer = Answer::default();
+        for cells in rows {
+            let text = cells.join(",");
+            if cells.len() == names.len() {
+                self.row(&columns, &cells, (member.start, text.as_bytes()), around, &mut answer);
+            } else {
+                let reason = "a row with another number of columns than the answer has";
+                self.reject("", member.start, reason, text.as_bytes(), around);
+            }
+        }
+        self.answer(answer, around);
+        true
+    }
+
     /// Takes the rows of `results` that `aws logs get-query-results` prints, each an array of fields: as the log events that
     /// their `@message` is, of the stream that `@logStream` names and the group of `@log`, or as the records whose fields they have.
     pub(super) fn insights_rows(&mut self, cursor: &mut Cursor<'_>, around: &Around<'_>) -> Result<(), Stop> {
@@ -562,7 +645,8 @@ mod tests {
         assert!(known("\"eventJson\"\r\n\"{}\"\r\n"));
         assert!(known("srcAddr,dstAddr,startTime\n"));
         assert!(!known("message\n"));
-        assert!(!known("timestamp,message\n"));
+        assert!(known("timestamp,message\n"));
+        assert!(!known("timestamp,message,level\n"));
         assert!(!known("srcaddr,dstaddr,count\n"));
         assert!(!known("eventName,eventId\n"));
         assert!(!known("event time,name"));

@@ -238,6 +238,33 @@ fn what_packed_texts_inflate_to_together_is_limited() {
 }
 
 #[test]
+fn runs_of_a_job_are_read_however_many_an_answer_has() {
+    let message = "x".repeat(4000);
+    let run = |n| format!(r#"{{"Id":"jr_{n}","JobName":"j","JobRunState":"FAILED","ErrorMessage":"{message}"}}"#);
+    let runs: Vec<String> = (0..5000).map(run).collect();
+    let text = format!(r#"{{"JobRuns": [{}], "NextToken": "t"}}"#, runs.join(", "));
+    assert!(text.len() > 16 << 20);
+    let read = read(Input::Stream(Box::new(std::io::Cursor::new(text.into_bytes()))), &Options::default());
+    assert_eq!(reasons(&read), [""; 0]);
+    assert!(column(&read, "glue_job_run", "reportedby") == vec![Some("get_job_runs".to_owned()); 5000]);
+}
+
+#[test]
+fn what_is_nested_without_end_is_one_reject_and_takes_no_time() {
+    let text = format!("{}\n{}\n", r#"{"a":"#.repeat(1 << 20), event(1));
+    let read = read(Input::Stream(Box::new(std::io::Cursor::new(text.into_bytes()))), &Options::default());
+    assert_eq!((ids(&read), reasons(&read)), (vec!["id-1".to_owned()], vec!["nested too deeply"]));
+}
+
+#[test]
+fn a_file_with_a_long_run_of_nuls_takes_no_time() {
+    let nuls = "\0".repeat(3 << 20);
+    let text = format!("{}\n{nuls}{}\n{nuls}", event(1), event(2));
+    let read = read(Input::Stream(Box::new(std::io::Cursor::new(text.into_bytes()))), &Options::default());
+    assert_eq!((ids(&read), reasons(&read)), (vec!["id-1".to_owned(), "id-2".to_owned()], vec![]));
+}
+
+#[test]
 fn what_names_neither_event_nor_source_is_no_record() {
     let read = read_text(r#"{"Records":[{"eventVersion":"1.08","eventTime":"2024-08-01T11:30:23Z","eventID":"1"}]}"#);
     assert_eq!((reasons(&read), ids(&read).len()), (vec!["no table is known for this object"], 0));

@@ -1,5 +1,6 @@
 //! What came by way of CloudWatch Logs: envelopes, exports, and what the AWS CLI prints.
 
+use super::super::WINDOW;
 use super::*;
 
 #[test]
@@ -39,6 +40,17 @@ fn the_time_that_an_export_of_cloudwatch_puts_before_an_event_is_no_reject() {
     assert_eq!(ids(&read), ["id-1", "id-2", "id-3"]);
     assert_eq!(reasons(&read), ["not JSON"]);
     assert_eq!(read.rejects[0].bytes, format!("{time}oops\n{time}").trim_end().as_bytes());
+}
+
+#[test]
+fn a_time_where_a_window_ends_is_no_reject() {
+    let time = "2024-08-01T10:05:00.000Z ";
+    let first = format!("{time}{}\n", event(1));
+    for inside in 0..=time.len() {
+        let spaces = " ".repeat(WINDOW - first.len() - inside);
+        let read = read_text(format!("{first}{spaces}{time}{}\n{time}{}\n", event(2), event(3)));
+        assert_eq!((ids(&read).len(), reasons(&read)), (3, vec![]), "{inside}");
+    }
 }
 
 #[test]
@@ -92,6 +104,26 @@ fn events_of_a_log_group_are_read_however_many_there_are() {
     let mut ids: Vec<usize> = ids(&read).iter().map(|id| id[3..].parse().unwrap()).collect();
     ids.sort_unstable();
     assert_eq!(ids, (0..450).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_long_answer_of_the_cli_is_not_cut_between_an_entry_and_its_traceback() {
+    let stream = format!("jr_{}", "a".repeat(64));
+    let lines =
+        ["24/08/01 11:30:23 ERROR Main: failed", "Traceback (most recent call last):", "  File \"x\"", "ValueError: y"];
+    let event =
+        |line: &str| format!(r#"{{"logStreamName":"{stream}","timestamp":1,"message":{line:?},"ingestionTime":1}}"#);
+    let entry = lines.map(event).join(",");
+    // each time more is in front of them, so that a piece ends at another place of an entry
+    for filling in [1, 150, 300, 450] {
+        let first = event(&"x".repeat(filling));
+        let events = vec![entry.clone(); 10_000].join(",");
+        let text = format!(r#"{{"events":[{first},{events}],"searchedLogStreams":[]}}"#);
+        let read = read(Input::Stream(Box::new(std::io::Cursor::new(text.into_bytes()))), &Options::default());
+        let exceptions = column(&read, "glue_log", "exception");
+        assert_eq!((exceptions.len(), reasons(&read)), (10_001, vec![]), "{filling}");
+        assert_eq!(exceptions.iter().flatten().count(), 10_000);
+    }
 }
 
 #[test]

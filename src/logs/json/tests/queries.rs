@@ -37,6 +37,17 @@ fn what_a_query_over_cloudtrail_answers_has_the_rows_of_the_files() {
         .collect();
     let lake =
         serde_json::json!({"QueryStatus": "FINISHED", "QueryStatistics": {"ResultsCount": 1}, "QueryResultRows": lake});
+    let datum = |text: &String| match text.as_str() {
+        "" => serde_json::json!({}),
+        text => serde_json::json!({"VarCharValue": text}),
+    };
+    let of_cli: Vec<_> =
+        of_athena.iter().map(|row| serde_json::json!({"Data": row.iter().map(datum).collect::<Vec<_>>()})).collect();
+    let types: Vec<_> = of_athena[0].iter().map(|name| serde_json::json!({"Name": name, "Type": "varchar"})).collect();
+    let page = |rows: &[serde_json::Value]| {
+        let set = serde_json::json!({"Rows": rows, "ResultSetMetadata": {"ColumnInfo": types}});
+        serde_json::json!({"UpdateCount": 0, "ResultSet": set}).to_string()
+    };
     let expected = read(Input::Bytes(sample(path).into()), &Options::default());
     assert!(ids(&expected).len() > 10, "{}", ids(&expected).len());
     let forced = Options { table: Some(&logs::cloudtrail::CLOUDTRAIL), ..Options::default() };
@@ -47,6 +58,9 @@ fn what_a_query_over_cloudtrail_answers_has_the_rows_of_the_files() {
         (format!("\u{feff}{}", csv(&rows, "\n")), &plain, 1),
         (csv(&rows, "\n").repeat(2), &plain, 2),
         (lake.to_string(), &plain, 1),
+        (page(&of_cli), &plain, 1),
+        // a second page has no row of names
+        (page(&of_cli[1..]), &forced, 1),
     ] {
         let read = read(Input::Bytes(text.clone().into()), options);
         assert_eq!(reasons(&read), [""; 0]);
@@ -288,6 +302,7 @@ fn a_record_is_found_under_the_names_that_exports_give_it() {
         format!("{{\"_index\":\"logs\",\"_source\":{{\"event\":{{\"kind\":\"event\",\"original\":{quoted}}}}}}}"),
         format!("[{{\"@timestamp\":\"2024-08-01 11:30:23.000\",\"@message\":{quoted}}}]"),
         format!("@timestamp,@message\n2024-08-01 11:30:23.000,{cell}\n"),
+        format!("timestamp,message\n1722511823000,{cell}\n"),
         format!("\"_raw\",\"_time\"\n{cell},\"2024-08-01T11:30:23.000+0000\"\n"),
         format!("eventJson,eventCategory\r\n{cell},Management\r\n"),
     ] {
@@ -295,8 +310,13 @@ fn a_record_is_found_under_the_names_that_exports_give_it() {
         assert_eq!((ids(&read), reasons(&read)), (vec!["id-1".into()], vec![]), "{text}");
     }
     let flow = "2 123456789010 eni-1 172.31.16.139 172.31.16.21 20641 22 6 20 4249 1418530010 1418530070 ACCEPT OK";
-    let read = read_text(format!("@timestamp,@message\n2014-12-14 04:06:50.000,{flow}\n"));
-    assert_eq!((column(&read, "vpc_flow", "srcport"), reasons(&read)), (vec![Some("20641".into())], vec![]));
+    for text in [
+        format!("@timestamp,@message\n2014-12-14 04:06:50.000,{flow}\n"),
+        format!("timestamp,message\n1418530010000,{flow}\n"),
+    ] {
+        let read = read_text(text);
+        assert_eq!((column(&read, "vpc_flow", "srcport"), reasons(&read)), (vec![Some("20641".into())], vec![]));
+    }
 }
 
 #[test]
@@ -372,4 +392,10 @@ fn a_header_that_follows_names_the_columns_behind_it() {
     let read = read(Input::Stream(Box::new(std::io::Cursor::new(text.into_bytes()))), &Options::default());
     assert_eq!((ids(&read).len(), reasons(&read)), (29_999, vec![]));
     assert!(column(&read, "cloudtrail", "eventname").iter().all(|name| name.as_deref() == Some("CreateUser")));
+}
+
+#[test]
+fn a_sequence_of_texts_as_rfc_7464_has_it_is_read() {
+    let read = read_text(format!("\u{1e}{}\n\u{1e}{}\n", event(1), event(2)));
+    assert_eq!((ids(&read), reasons(&read)), (vec!["id-1".into(), "id-2".into()], vec![]));
 }
