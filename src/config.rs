@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use serde::Deserialize;
 
 use crate::archive;
@@ -130,11 +130,36 @@ impl Sinks {
 
 impl Config {
     /// # Errors
-    /// When the file cannot be read, or a key in it is unknown or has a wrong value; the error names file and line.
+    /// When the file cannot be read, or a key in it is unknown or has a wrong value; the error names file, line and column.
     pub fn read(path: &Path) -> anyhow::Result<Config> {
         let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-        toml::from_str(&text).with_context(|| format!("in {}", path.display()))
+        let wrong = |error| anyhow!("{}", wrong(&text, &error));
+        toml::from_str(&text).map_err(wrong).with_context(|| format!("in {}", path.display()))
     }
+}
+
+/// What is wrong with the text of a file, and where, in one line. What stands there is not shown: it may be a secret that was put where
+/// its name should be.
+fn wrong(text: &str, error: &toml::de::Error) -> String {
+    let what = error.message().lines().collect::<Vec<_>>().join(", ");
+    let what = match what.split_once("string \"").zip(what.rsplit_once("\", expected ")) {
+        Some(((before, _), (_, expected))) => format!("{before}string, expected {expected}"),
+        None => what,
+    };
+    let Some((before, from)) = error.span().and_then(|span| text.split_at_checked(span.start)) else { return what };
+    let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let line = [&before[start..], from.lines().next().unwrap_or_default()].concat();
+    let at = name(&line).filter(|name| !what.contains(name)).map_or(String::new(), |name| format!(" (`{name}`)"));
+    let (line, column) = (before.matches('\n').count() + 1, before[start..].chars().count() + 1);
+    format!("line {line}, column {column}{at}: {what}")
+}
+
+/// What a line begins: a section, or a key.
+fn name(line: &str) -> Option<&str> {
+    let name = line.split(['=', '#']).next()?.trim();
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
+    let bare = name.trim_start_matches('[').trim_end_matches(']');
+    (!bare.is_empty() && bare.bytes().all(is_part) && (name.starts_with('[') || line.contains('='))).then_some(name)
 }
 
 #[cfg(test)]
@@ -162,15 +187,37 @@ mod tests {
         let topic = example.sink.sns.unwrap();
         assert_eq!(topic, sns::Config::of_topic(&topic.topic));
         let hook = example.sink.webhook.unwrap();
-        assert_eq!(hook, webhook::Config::of_variable(&hook.url_env));
+        assert_eq!(hook, webhook::Config::of_variable(hook.url_env.as_deref().unwrap()));
         let bucket = example.sink.s3.unwrap();
         assert_eq!(bucket, sink::s3::Config::of_bucket(&bucket.bucket));
     }
 
     #[test]
-    fn an_unknown_key_is_named_with_its_line() {
-        let error = toml::from_str::<Config>("from = []\n[archive]\ndri = 'x'\n").unwrap_err().to_string();
-        assert!(error.contains("line 3") && error.contains("dri"), "{error}");
+    fn what_is_wrong_is_named_with_its_place_and_not_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("weir.toml");
+        for (text, says) in [
+            ("from = []\n[archive]\ndri = 'canary'\n", "line 3, column 1: unknown field `dri`, expected "),
+            (
+                "[sink.webhook]\nurl = 'https://hooks.example.com/canary'\n",
+                "line 2, column 1: unknown field `url`, expected one of `url_env`, `url_secret`, ",
+            ),
+            (
+                "# ä\n[sink.webhook]\nurl_secret = \"https://a/\\\"canary\"\n",
+                "line 3, column 14 (`url_secret`): invalid type: string, expected struct Config",
+            ),
+            (
+                "[limits]\ncommit_seconds = 'canary'",
+                "line 2, column 18 (`commit_seconds`): invalid type: string, expected u64",
+            ),
+            ("state = canary", "line 1, column 9 (`state`): "),
+            ("[[suppress]]\nrule = 'canary'\n", "line 1, column 1 (`[[suppress]]`): missing field `reason`"),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            let error = format!("{:#}", Config::read(&path).unwrap_err());
+            let told = error.strip_prefix(&format!("in {}: ", path.display())).unwrap();
+            assert!(told.starts_with(says) && !told.contains("canary") && !told.contains('\n'), "{told}");
+        }
     }
 
     #[test]

@@ -60,12 +60,13 @@ pub const CALLS: &[Call] = &[
     call("s3", "DeleteObject", "s3:DeleteObject", &["s3-state.json"]),
     call("events", "PutEvents", "events:PutEvents", &["event-bridge.json"]),
     call("sns", "Publish", "sns:Publish", &["sns.json"]),
+    call("secretsmanager", "GetSecretValue", "secretsmanager:GetSecretValue", &["secret.json"]),
 ];
 
 const LAMBDA_STREAM: &[&str] = &["lambda-kinesis.json"];
 const LAMBDA_QUEUE: &[&str] = &["lambda-queue.json"];
 
-/// Permissions that services use in our name, so that no call of ours shows them: S3, SQS and Kinesis decrypt with it what is
+/// Permissions that services use in our name, so that no call of ours shows them: S3, SQS, Kinesis and Secrets Manager decrypt with it what is
 /// encrypted with a KMS key, and SNS and S3 make keys for what they are to encrypt. Lambda reads the stream or the queue, sends
 /// on what has failed too often, and writes the log, all in the function's name.
 pub const IMPLIED: &[(&str, &[&str])] = &[
@@ -77,6 +78,7 @@ pub const IMPLIED: &[(&str, &[&str])] = &[
             "kinesis.json",
             "kinesis-fan-out.json",
             "sns.json",
+            "secret.json",
             "s3-state.json",
             "lambda-kinesis.json",
             "lambda-queue.json",

@@ -173,7 +173,8 @@ pub fn ways(config: &Config) -> anyhow::Result<Vec<Way>> {
 /// When the certificates of `AWS_CA_BUNDLE` cannot be read.
 pub fn each_way(config: &Config) -> anyhow::Result<Vec<anyhow::Result<Way>>> {
     let (sinks, aws) = (&config.sink, &config.aws);
-    let calls_aws = sinks.security_hub.is_some() || sinks.event_bridge.is_some() || sinks.sns.is_some();
+    let asks_secret = sinks.webhook.as_ref().is_some_and(|hook| hook.url_secret.is_some());
+    let calls_aws = sinks.security_hub.is_some() || sinks.event_bridge.is_some() || sinks.sns.is_some() || asks_secret;
     let trust = if calls_aws { Trust::from_env()? } else { Trust::default() };
     // to make one, all certificates of the system are read
     let http = LazyCell::new(|| wire::connector_trusting(&trust));
@@ -181,7 +182,7 @@ pub fn each_way(config: &Config) -> anyhow::Result<Vec<anyhow::Result<Way>>> {
         sinks.security_hub.as_ref().map(|sink| Way::security_hub(sink, aws.clone(), http.clone())),
         sinks.event_bridge.as_ref().map(|sink| Way::event_bridge(sink, aws.clone(), http.clone())),
         sinks.sns.as_ref().map(|sink| Way::sns(sink, aws.clone(), http.clone())),
-        sinks.webhook.as_ref().map(|sink| Way::webhook(sink, wire::connector())),
+        sinks.webhook.as_ref().map(|sink| Way::webhook(sink, wire::connector(), aws.clone(), || http.clone())),
         sinks.s3.as_ref().map(|sink| Way::s3(sink, aws.clone())),
     ];
     Ok(ways.into_iter().flatten().collect())

@@ -14,6 +14,7 @@ pub mod detail;
 pub mod security_hub;
 pub mod event_bridge;
 pub mod sns;
+pub mod secret;
 pub mod webhook;
 pub mod s3;
 pub mod way;

@@ -35,7 +35,16 @@ pub async fn way(way: &Way) -> Vec<Tried> {
         }
         Way::Sns(topic) => vec![Tried::new(topic.name(), "sns:Publish", untried())],
         Way::S3(bucket) => vec![Tried::new(bucket.name(), "s3:PutObject", untried())],
-        Way::Webhook(_) => vec![Tried::new("the webhook", "a message", untried())],
+        Way::Webhook(hook) => {
+            let secret = hook.try_secret().await.map(|(id, address)| {
+                let outcome = match address {
+                    Ok(()) => Outcome::Works("it holds an address".to_owned()),
+                    Err(answer) => read(SECRET, answer, "look at `url_secret` and at the secret"),
+                };
+                Tried::new(id, SECRET, outcome)
+            });
+            secret.into_iter().chain([Tried::new("the webhook", "a message", untried())]).collect()
+        }
     }
 }
 
@@ -43,6 +52,7 @@ pub async fn way(way: &Way) -> Vec<Tried> {
 const BUS: &str = "an empty call may be made; whether there is such a bus only an event tells";
 
 const ASK: &str = "securityhub:GetFindings";
+const SECRET: &str = "secretsmanager:GetSecretValue";
 
 fn enable(hub: &Hub) -> String {
     format!("enable Security Hub in {}, and use credentials of its account", hub.region())

@@ -31,6 +31,7 @@ impl Sender {
     }
 
     pub async fn run(mut self) {
+        self.shared.way.prepare().await;
         loop {
             let wait = self.start_calls().await;
             select! {

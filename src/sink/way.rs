@@ -14,7 +14,8 @@ use crate::finding::Finding;
 use crate::rule::Severity;
 use crate::time::Timestamp;
 
-/// A service that findings are sent to, with what the configuration says of it. It looks nothing up before the first call.
+/// A service that findings are sent to, with what the configuration says of it. It looks nothing up before [`Way::prepare`] or the first
+/// call.
 #[derive(Debug)]
 pub enum Way {
     SecurityHub { hubs: security_hub::Hubs, drain_seconds: u64, read_back_seconds: u64 },
@@ -56,10 +57,17 @@ impl Way {
         sns::Topic::new(config, aws, http).map(Way::Sns)
     }
 
+    /// `http` leads to the webhook, and what `aws_http` gives to AWS.
+    ///
     /// # Errors
-    /// When the environment holds no address, or the rate is none.
-    pub fn webhook(config: &webhook::Config, http: SharedHttpConnector) -> anyhow::Result<Way> {
-        webhook::Hook::new(config, http).map(Way::Webhook)
+    /// When the configuration does not say where the address is, the environment holds none, or the rate is none.
+    pub fn webhook(
+        config: &webhook::Config,
+        http: SharedHttpConnector,
+        aws: aws::Config,
+        aws_http: impl FnOnce() -> SharedHttpConnector,
+    ) -> anyhow::Result<Way> {
+        webhook::Hook::new(config, http, aws, aws_http).map(Way::Webhook)
     }
 
     /// # Errors
@@ -87,6 +95,14 @@ impl Way {
             Way::Sns(_) => "sns",
             Way::Webhook(_) => "webhook",
             Way::S3(_) => "s3",
+        }
+    }
+
+    /// Whether AWS is called for it.
+    pub fn calls_aws(&self) -> bool {
+        match self {
+            Way::SecurityHub { .. } | Way::EventBridge(_) | Way::Sns(_) | Way::S3(_) => true,
+            Way::Webhook(hook) => hook.calls_aws(),
         }
     }
 
@@ -176,6 +192,14 @@ impl Way {
                 let objects = bucket.objects(staged.map(|(_, line)| line).collect(), round, now);
                 objects.into_iter().map(|object| ("bucket".to_owned(), object)).collect()
             }
+        }
+    }
+
+    /// Looks up what calls need and nobody knows yet, and logs what is wrong with it.
+    pub async fn prepare(&self) {
+        match self {
+            Way::Webhook(hook) => hook.prepare().await,
+            Way::SecurityHub { .. } | Way::EventBridge(_) | Way::Sns(_) | Way::S3(_) => {}
         }
     }
 

@@ -1,11 +1,10 @@
 //! Findings → messages that Slack, and what takes Slack's messages, shows to people: a POST for each, and one for many where
 //! there are more than the rate allows.
 //!
-//! The address is a secret: whoever has it can write there. It comes from the environment, and is in no message of ours.
+//! The address is a secret: whoever has it can write there. It comes from the environment or from AWS Secrets Manager, and is in
+//! no message of ours.
 
 pub mod slack;
-
-use std::fmt;
 
 use anyhow::{Context, bail};
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
@@ -16,10 +15,13 @@ use super::detail::{self, Detail};
 use super::outbox::call::{Answer, Call, Gather, Limits, Outgoing};
 use super::outbox::rate::Pace;
 use super::outbox::told::Worth;
+use super::secret::{self, Secret, Text};
 use super::wire::{self, Reply};
+use crate::aws;
 use crate::finding::Finding;
 use crate::rule::Severity;
 use crate::time::{MICROS_PER_SECOND, Timestamp};
+use crate::wait::now;
 
 /// What a finding may take; a message shows a few of its fields.
 const FINDING_BYTES_MAX: usize = 64_000;
@@ -35,7 +37,9 @@ const SECRET_CHARS_MIN: usize = 6;
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Environment variable that holds the address, an `https://` URL. `http://` is taken for this machine alone.
-    pub url_env: String,
+    pub url_env: Option<String>,
+    /// Secret of AWS Secrets Manager that holds it, in place of that.
+    pub url_secret: Option<secret::Config>,
     /// Findings below it are not sent.
     #[serde(default = "min_severity")]
     pub min_severity: Severity,
@@ -70,7 +74,8 @@ impl Config {
     /// The defaults, for an address in this environment variable.
     pub fn of_variable(url_env: &str) -> Config {
         Config {
-            url_env: url_env.to_owned(),
+            url_env: Some(url_env.to_owned()),
+            url_secret: None,
             min_severity: min_severity(),
             messages_per_minute: messages_per_minute(),
             repeat_hours: repeat_hours(),
@@ -83,25 +88,90 @@ impl Config {
 #[derive(Debug)]
 pub struct Hook {
     config: Config,
-    url: Secret,
+    place: Place,
     http: SharedHttpConnector,
 }
 
+/// Where the address comes from.
+#[derive(Debug)]
+enum Place {
+    Environment(Address),
+    Secret(Box<Secret>),
+}
+
 impl Hook {
+    /// `http` leads to the webhook; what `aws_http` gives leads to AWS, and is asked for where a secret holds the address.
+    ///
     /// # Errors
-    /// When the environment holds no address, or the rate is none. The error does not say the address.
-    pub fn new(config: &Config, http: SharedHttpConnector) -> anyhow::Result<Hook> {
-        let name = &config.url_env;
-        let url = std::env::var(name).ok().filter(|url| !url.is_empty());
-        let url = url.with_context(|| format!("the environment variable `{name}` of the webhook is not set"))?;
-        Hook::at(config, Secret::of(url.trim()).with_context(|| format!("in the environment variable `{name}`"))?, http)
+    /// When the configuration names no place of the address or two, the environment holds none, or the rate is none. The error does not
+    /// say the address.
+    pub fn new(
+        config: &Config,
+        http: SharedHttpConnector,
+        aws: aws::Config,
+        aws_http: impl FnOnce() -> SharedHttpConnector,
+    ) -> anyhow::Result<Hook> {
+        let place = match (&config.url_env, &config.url_secret) {
+            (Some(name), None) => Place::Environment(of_environment(name)?),
+            (None, Some(secret)) => {
+                let secret = Secret::new(secret, aws, aws_http()).context("url_secret of the webhook")?;
+                Place::Secret(Box::new(secret))
+            }
+            (None, None) => bail!("the webhook has no address: name where it is with `url_env` or `url_secret`"),
+            (Some(_), Some(_)) => {
+                bail!("the webhook has `url_env` and `url_secret`, of which one is enough: leave one out")
+            }
+        };
+        Hook::at(config, place, http)
     }
 
-    fn at(config: &Config, url: Secret, http: SharedHttpConnector) -> anyhow::Result<Hook> {
+    fn at(config: &Config, place: Place, http: SharedHttpConnector) -> anyhow::Result<Hook> {
         if !RATE.contains(&config.messages_per_minute) {
             bail!("messages_per_minute of the webhook can be {} to {}", RATE.start(), RATE.end());
         }
-        Ok(Hook { config: config.clone(), url, http })
+        Ok(Hook { config: config.clone(), place, http })
+    }
+
+    /// Whether AWS is asked for the address.
+    pub fn calls_aws(&self) -> bool {
+        matches!(self.place, Place::Secret(_))
+    }
+
+    /// The secret that holds the address, by name or ARN, and whether it does now; `None` where the environment has it.
+    pub async fn try_secret(&self) -> Option<(&str, Result<(), Answer>)> {
+        match &self.place {
+            Place::Environment(_) => None,
+            Place::Secret(secret) => {
+                let address = secret.fetch().await.and_then(|text| Address::in_secret(secret, &text));
+                Some((secret.id(), address.map(|_| ())))
+            }
+        }
+    }
+
+    /// Asks for the address where it is not known yet, so that the log tells what is wrong with it before there is a finding.
+    pub async fn prepare(&self) {
+        if let Err(answer) = self.address().await {
+            let why = answer.why().unwrap_or_default();
+            tracing::warn!(why, "the address of the webhook is not known; findings wait");
+        }
+    }
+
+    async fn address(&self) -> Result<Address, Answer> {
+        match &self.place {
+            Place::Environment(address) => Ok(address.clone()),
+            Place::Secret(secret) => Address::in_secret(secret, &secret.text(now()).await?),
+        }
+    }
+
+    /// The address by now, where that is another than one that was refused.
+    async fn renewed(&self, refused: &Address) -> Option<Result<Address, Answer>> {
+        match &self.place {
+            Place::Environment(_) => None,
+            Place::Secret(secret) => {
+                let text = secret.renewed(&refused.0, now()).await?;
+                Some(Address::in_secret(secret, &text))
+            }
+        }
     }
 
     pub fn worth(&self) -> Worth {
@@ -126,18 +196,50 @@ impl Hook {
         }
     }
 
-    /// Posts the message about the findings of a call. Every way to fail is an answer.
+    /// Posts the message about the findings of a call. Every way to fail is an answer. An address that is refused may have been
+    /// rotated: the message goes to the new one then.
     pub async fn send(&self, call: &Call) -> Answer {
         let details: Vec<Detail> = call.findings.iter().map(|json| Detail::read(json)).collect();
         let body = slack::message(&details).to_string();
+        let address = match self.address().await {
+            Ok(address) => address,
+            Err(answer) => return answer,
+        };
+        let answer = self.post(&address, &body, call).await;
+        if !matches!(answer, Answer::Denied { .. }) {
+            return answer;
+        }
+        match self.renewed(&address).await {
+            Some(Ok(address)) => {
+                tracing::info!("the address of the webhook is another by now");
+                self.post(&address, &body, call).await
+            }
+            Some(Err(answer)) => answer,
+            None => answer,
+        }
+    }
+
+    async fn post(&self, address: &Address, body: &str, call: &Call) -> Answer {
         let answer = wire::within(async {
-            let request = http::Request::post(&self.url.0).header("content-type", "application/json");
+            let request = http::Request::post(address.0.reveal()).header("content-type", "application/json");
             let request = request.body(SdkBody::from(body))?.try_into()?;
             let reply = wire::exchange(&self.http, request).await?;
             Ok(read(&reply, call))
         });
-        self.url.scrubbed(answer.await)
+        address.scrubbed(answer.await)
     }
+}
+
+/// The address that an environment variable holds.
+fn of_environment(name: &str) -> anyhow::Result<Address> {
+    let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if !is_name {
+        // it may be the address, which is not shown
+        bail!("`url_env` of the webhook is no name of an environment variable, which is to hold the address");
+    }
+    let url = std::env::var(name).ok().filter(|url| !url.is_empty());
+    let url = url.with_context(|| format!("the environment variable `{name}` of the webhook is not set"))?;
+    Address::of(&url).with_context(|| format!("in the environment variable `{name}`"))
 }
 
 /// In any minute a full bucket and what fills it meanwhile are no more than the messages of a minute.
@@ -173,31 +275,35 @@ fn read(reply: &Reply, call: &Call) -> Answer {
 }
 
 /// An address that is never shown.
-struct Secret(String);
+#[derive(Clone, Debug)]
+struct Address(Text);
 
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("(secret)")
-    }
-}
-
-impl Secret {
-    fn of(url: &str) -> anyhow::Result<Secret> {
+impl Address {
+    fn of(text: &str) -> anyhow::Result<Address> {
+        let url = text.trim();
         let Ok(parsed) = url.parse::<http::Uri>() else { bail!("there is no URL") };
         match (parsed.scheme_str(), parsed.host()) {
             (Some("https"), Some(_)) | (Some("http"), Some("127.0.0.1" | "localhost" | "[::1]")) => {
-                Ok(Secret(url.to_owned()))
+                Ok(Address(Text::new(url)))
             }
             _ => bail!("there is no https:// URL"),
         }
     }
 
+    fn in_secret(secret: &Secret, text: &Text) -> Result<Address, Answer> {
+        Address::of(text.reveal()).map_err(|why| Answer::Denied {
+            code: secret::UNUSABLE.to_owned(),
+            message: format!("in the secret {} of Secrets Manager {why}", secret.id()),
+        })
+    }
+
     /// The answer without the address, or parts of it that could be told from it.
     fn scrubbed(&self, answer: Answer) -> Answer {
         let scrub = |text: String| {
-            let path = self.0.splitn(4, '/').nth(3).unwrap_or_default();
+            let url = self.0.reveal();
+            let path = url.splitn(4, '/').nth(3).unwrap_or_default();
             let mut parts: Vec<&str> = path.split(['/', '?', '&', '=', '#']).collect();
-            parts.extend([self.0.as_str(), path]);
+            parts.extend([url, path]);
             parts.retain(|part| part.len() >= SECRET_CHARS_MIN);
             // longer ones first: they hold the shorter ones
             parts.sort_by_key(|part| std::cmp::Reverse(part.len()));

@@ -320,6 +320,42 @@ async fn a_state_in_s3_is_tried_without_changing_it() {
 }
 
 #[test]
+fn a_secret_is_tried_and_never_shown() {
+    let Some(moto) = moto() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let hook = "https://hooks.example.com/services/canary0canary0canary";
+    moto.make_secret("doctor-hook", hook);
+    moto.make_secret("doctor-none", "canary0canary0canary");
+    let tried = |url: &str, id: &str| {
+        let config = format!("[aws]\nendpoint_url = '{url}'\n[sink.webhook]\nurl_secret = {{ id = '{id}' }}\n");
+        fs::write(folder.path().join("weir.toml"), config).unwrap();
+        let output = doctor(&["-c", "weir.toml"], folder.path(), &KEYS);
+        assert!(!text(&output.stdout).contains("canary") && !text(&output.stderr).contains("canary"));
+        output
+    };
+    let output = tried(&moto.url, "doctor-hook");
+    assert_says(&output, "ok       secretsmanager:GetSecretValue on doctor-hook: it holds an address");
+    assert_says(&output, "untried  a message on the webhook: cannot be tried without doing it");
+    let on = "failed   secretsmanager:GetSecretValue on";
+    let output = tried(&moto.url, "doctor-none");
+    assert_says(
+        &output,
+        &format!("{on} doctor-none: UnusableSecret: in the secret doctor-none of Secrets Manager there is"),
+    );
+    let output = tried(&moto.url, "doctor-missing");
+    assert_eq!(code(&output), 2);
+    assert_says(&output, &format!("{on} doctor-missing: ResourceNotFoundException: the secret doctor-missing of"));
+    let output = tried(&denying(), "doctor-hook");
+    assert_says(&output, &format!("{on} doctor-hook: the secret doctor-hook of Secrets Manager: no: allow"));
+    assert_says(&output, "to the role that Weir has there; deploy/iam/secret.json allows it");
+
+    // where the environment has the address, AWS is not asked who we are
+    fs::write(folder.path().join("weir.toml"), "[sink.webhook]\nurl_env = 'HOOK'\n").unwrap();
+    let output = doctor(&["-c", "weir.toml"], folder.path(), &[("HOOK", hook)]);
+    assert_says(&output, "ok       credentials: none are needed: nothing of AWS is read or sent to");
+}
+
+#[test]
 fn a_sink_that_is_wrong_hides_no_other_and_a_missing_login_is_one_line() {
     let folder = tempfile::tempdir().unwrap();
     let sinks = "[aws]\nregion = 'eu-west-1'\n[sink.event_bridge]\n[sink.sns]\ntopic = 'no-arn'\n";

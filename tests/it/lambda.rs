@@ -235,6 +235,25 @@ async fn of_a_stream_the_first_record_that_failed_is_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_function_takes_the_address_of_a_webhook_from_secrets_manager() {
+    let stage = Stage::new("[sink.webhook]\nurl_secret = { id = 'weir/hook' }\nmin_severity = 'high'\n").await;
+    let function = stage.start(&[("AWS_ENDPOINT_URL_SECRETS_MANAGER", &stage.bus.url)]);
+    let data = calls().map(|call| call.to_string().into_bytes());
+    // there is no such secret yet
+    assert_eq!(function.call(&stream(1, &data)), failures(&[&number(3)]), "{}", function.log());
+    assert!(function.log().contains("the secret weir/hook of Secrets Manager: "), "{}", function.log());
+
+    stage.bus.seen().secret = Some(json!({ "SecretString": stage.bus.hook() }));
+    stage.bus.seen().secrets_asked.clear();
+    assert_eq!(function.call(&stream(3, &data[2..])), failures(&[]), "{}", function.log());
+    assert_eq!(function.call(&stream(5, &data)), failures(&[]), "{}", function.log());
+    let seen = stage.bus.seen();
+    assert_eq!((seen.taken[&Way::Webhook].len(), seen.secrets_asked.len()), (2, 1));
+    assert_eq!(seen.wrong, Vec::<String>::new());
+    assert!(!function.log().contains(out_fake::CANARY));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_a_queue_each_message_that_failed_is_answered() {
     let stage = Stage::new(KEPT).await;
     let function = stage.start(&[]);

@@ -26,6 +26,23 @@ pub struct Moto {
     pub url: String,
 }
 
+/// What makes a secret, for whose service there is no client here.
+const MAKE_SECRET: &str = "
+import boto3, sys
+url, name, text = sys.argv[1:]
+aws = boto3.client('secretsmanager', endpoint_url=url, region_name='us-east-1', aws_access_key_id='a', aws_secret_access_key='b')
+aws.create_secret(Name=name, SecretString=text)
+";
+
+impl Moto {
+    /// Makes a secret of Secrets Manager, in us-east-1.
+    pub fn make_secret(&self, name: &str, text: &str) {
+        let python = std::env::var("WEIR_TEST_PYTHON").expect("it has started the server");
+        let made = Command::new(python).args(["-c", MAKE_SECRET, &self.url, name, text]).status().unwrap();
+        assert!(made.success());
+    }
+}
+
 impl Drop for Moto {
     fn drop(&mut self) {
         self.server.kill().expect("the server still runs");

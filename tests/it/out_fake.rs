@@ -1,4 +1,4 @@
-//! PutEvents, Publish and an incoming webhook on a port of this machine: it checks signatures and limits, keeps what
+//! PutEvents, Publish, GetSecretValue and an incoming webhook on a port of this machine: it checks signatures and limits, keeps what
 //! arrives, and fails as it is told to.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -57,6 +57,11 @@ pub struct Seen {
     /// Titles of events that always fail with an internal error.
     pub broken: BTreeSet<String>,
     failed_once: BTreeSet<String>,
+    /// What GetSecretValue answers, with each id that was asked for; without one there is no such secret.
+    pub secret: Option<Value>,
+    pub secrets_asked: Vec<String>,
+    /// Addresses of webhooks that are no more, by their last part.
+    pub hooks_gone: BTreeSet<String>,
     /// Objects by key, and how often the writing of one that was there was tried.
     pub objects: BTreeMap<String, String>,
     pub written_again: usize,
@@ -174,6 +179,9 @@ async fn aws(State(fake): State<Fake>, headers: HeaderMap, body: Bytes) -> Reply
     if headers.get("x-amz-target").is_some_and(|target| target == "AWSEvents.PutEvents") {
         return put_events(&fake, &headers, &body);
     }
+    if headers.get("x-amz-target").is_some_and(|target| target == "secretsmanager.GetSecretValue") {
+        return get_secret_value(&fake, &headers, &body);
+    }
     let form = String::from_utf8_lossy(&body).into_owned();
     match form.starts_with("Action=Publish&") {
         true => publish(&fake, &headers, &form),
@@ -272,7 +280,23 @@ fn publish(fake: &Fake, headers: &HeaderMap, form: &str) -> Reply {
     answer(trouble, (StatusCode::OK, HeaderMap::new(), reply.to_owned()))
 }
 
-async fn webhook(State(fake): State<Fake>, body: Bytes) -> Reply {
+fn get_secret_value(fake: &Fake, headers: &HeaderMap, body: &[u8]) -> Reply {
+    if let Some(refusal) = fake.refuse_unsigned("secretsmanager", &["content-type", "x-amz-target"], headers, body) {
+        return refusal;
+    }
+    let ask: Value = serde_json::from_slice(body).unwrap();
+    let mut seen = fake.seen();
+    seen.secrets_asked.push(ask["SecretId"].as_str().unwrap().to_owned());
+    match &seen.secret {
+        Some(secret) => (StatusCode::OK, HeaderMap::new(), secret.to_string()),
+        None => {
+            let body = json!({ "__type": "ResourceNotFoundException", "Message": "Secrets Manager can't find it." });
+            (StatusCode::BAD_REQUEST, HeaderMap::new(), body.to_string())
+        }
+    }
+}
+
+async fn webhook(State(fake): State<Fake>, Path(token): Path<String>, body: Bytes) -> Reply {
     let trouble = fake.called(Way::Webhook);
     let refused = |status: u16, says: &str| {
         let mut headers = HeaderMap::new();
@@ -286,6 +310,9 @@ async fn webhook(State(fake): State<Fake>, body: Bytes) -> Reply {
         Some(Trouble::Down) => return refused(500, "rollup_error"),
         Some(Trouble::Denied) => return refused(404, &format!("no_service at /services/{CANARY}")),
         Some(Trouble::Lost) | None => {}
+    }
+    if fake.seen().hooks_gone.contains(&token) {
+        return refused(404, &format!("no_service at /services/{token}"));
     }
     let message: Value = serde_json::from_slice(&body).unwrap();
     let mut seen = fake.seen();

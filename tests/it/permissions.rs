@@ -204,6 +204,10 @@ async fn policies_allow_what_is_called_and_no_more() {
     let topic = "[sink.sns]\ntopic = 'arn:aws:sns:us-east-1:123456789012:permissions'\ndrain_seconds = 2";
     send(topic, 3, "sns.json");
 
+    // nobody is at the address
+    let secret = "[sink.webhook]\nurl_secret = { id = 'permissions-hook', key = 'url' }\ndrain_seconds = 2";
+    send(secret, 3, "secret.json");
+
     // it removes what was left over there
     send("state = 's3://permissions-trail/state'", 0, "s3-state.json");
 
@@ -246,6 +250,8 @@ async fn make(moto: &Moto) {
     let record = Blob::new(r#"{"eventVersion":"1.08","eventName":"A","eventTime":"2024-08-01T12:00:00Z"}"#);
     kinesis.put_record().stream_name("permissions").partition_key("a").data(record).send().await.unwrap();
     leases::make_table(moto, "permissions-leases").await;
+    let secret = serde_json::json!({ "url": "http://127.0.0.1:1/hook" }).to_string();
+    moto.make_secret("permissions-hook", &secret);
 }
 
 /// S3's own, of an object that was made.

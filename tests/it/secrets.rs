@@ -14,14 +14,20 @@ const TOKEN: &str = "IQoJCANARYtokenCANARY";
 const HOOK: &str = "TCANARYhookCANARYhook";
 const FILED: &str = "wCANARYfiledCANARY/in+a+profile";
 const LOGIN: &str = "wCANARYloginCANARYin-an-address";
+const KEPT: &str = "wCANARYkeptCANARYin-secrets-manager";
 
 /// A server that answers as AWS does to a signature it does not accept: with the text that should have been signed, which has
-/// the session token in it.
+/// the session token in it. It takes that of who asks for a secret.
 fn telling() -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let tell = async |uri: Uri, headers: HeaderMap, _: Bytes| {
+    let hook = format!("{url}/services/{KEPT}");
+    let tell = async move |uri: Uri, headers: HeaderMap, _: Bytes| {
+        if headers.get("x-amz-target").is_some_and(|target| target == "secretsmanager.GetSecretValue") {
+            let secret = serde_json::json!({ "url": hook, "text": KEPT }).to_string();
+            return (StatusCode::OK, serde_json::json!({ "SecretString": secret }).to_string());
+        }
         let of = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
         let why = format!(
             "The request signature we calculated does not match. The Canonical String for this request should have been \
@@ -58,7 +64,7 @@ fn run(arguments: &[&str], folder: &Path, url: &str) -> Output {
 }
 
 fn assert_no_canary(what: &str, bytes: &[u8]) {
-    for secret in [SECRET, TOKEN, HOOK, FILED, LOGIN] {
+    for secret in [SECRET, TOKEN, HOOK, FILED, LOGIN, KEPT] {
         // a part of it is too much, too
         let part = &secret[..14];
         let found = bytes.windows(part.len()).position(|window| window == part.as_bytes());
@@ -88,7 +94,12 @@ fn what_is_written_holds_no_secret() {
     let login = url.replace("http://", &format!("http://weir:{LOGIN}@"));
     fs::write(at("login.toml"), config("").replace(&url, &login)).unwrap();
     fs::write(at("leases.toml"), config("") + "[source.kinesis.leases]\ntable = 'leases'\n").unwrap();
-    fs::write(at("wrong.toml"), "[aws]\nsecret_access_key = 'x'\n").unwrap();
+    fs::write(at("wrong.toml"), format!("[aws]\nsecret_access_key = '{SECRET}'\n")).unwrap();
+    fs::write(at("pasted.toml"), format!("[sink.webhook]\nurl_env = '{url}/services/{HOOK}'\n")).unwrap();
+    for key in ["url", "text", "missing"] {
+        let secret = format!("url_secret = {{ id = 'hook', key = '{key}' }}");
+        fs::write(at(&format!("{key}.toml")), config("").replace("url_env = 'WEIR_WEBHOOK_URL'", &secret)).unwrap();
+    }
     let filed = format!("[filed]\naws_access_key_id = AKIAI44QH8DHBEXAMPLE\naws_secret_access_key = {FILED}\n");
     fs::write(at("credentials"), filed).unwrap();
     let attack = "tests/data/cloudtrail/stratus/aws.persistence.iam-create-admin-user.json.gz";
@@ -100,6 +111,9 @@ fn what_is_written_holds_no_secret() {
         (2, vec!["run", "-c", "wrong.toml"]),
         (2, vec!["run", "-c", "no-such.toml"]),
         (2, vec!["doctor", "-c", "wrong.toml"]),
+        (2, vec!["run", "-c", "pasted.toml", "--from", "attack.json.gz"]),
+        (2, vec!["doctor", "-c", "pasted.toml"]),
+        (2, vec!["doctor", "--rules", few(), "-c", "text.toml"]),
         (0, vec!["rules", "list"]),
         (0, vec!["tables"]),
         (2, vec!["sql", "SELECT nothing FROM nowhere", "--archive", "a"]),
@@ -130,7 +144,7 @@ fn what_is_written_holds_no_secret() {
             commands.push((3, [how, &stream[..], &work].concat()));
         }
         // its finding waits for the hub, which refuses the signature
-        for file in ["weir.toml", "login.toml"] {
+        for file in ["weir.toml", "login.toml", "url.toml", "text.toml", "missing.toml"] {
             let attack = ["run", "--rules", few(), "-c", file, "--from", "attack.json.gz"];
             commands.push((3, [how, &attack[..], &work].concat()));
         }
@@ -148,8 +162,9 @@ fn what_is_written_holds_no_secret() {
     }
     println!("{} commands", commands.len());
     let mut files = 0;
+    let has_one = ["credentials", "login.toml", "wrong.toml", "pasted.toml"];
     for entry in walkdir::WalkDir::new(folder.path()).into_iter().map(Result::unwrap) {
-        if entry.file_type().is_file() && entry.file_name() != "credentials" && entry.file_name() != "login.toml" {
+        if entry.file_type().is_file() && !has_one.iter().any(|name| entry.file_name() == *name) {
             assert_no_canary(&entry.path().display().to_string(), &fs::read(entry.path()).unwrap());
             files += 1;
         }

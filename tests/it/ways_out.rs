@@ -294,6 +294,77 @@ fn the_address_of_a_webhook_is_never_printed() {
     assert_eq!(line, None);
 }
 
+/// A webhook whose address a secret holds.
+fn configure_secret(folder: &Path, secret: &str) {
+    let config = format!(
+        "[aws]\nregion = 'us-east-1'\n[sink.webhook]\nurl_secret = {secret}\nmin_severity = 'low'\n\
+         messages_per_minute = 600\ndrain_seconds = 2\n"
+    );
+    fs::write(folder.join("weir.toml"), config).unwrap();
+}
+
+#[test]
+fn an_address_in_secrets_manager_may_be_rotated() {
+    let (fake, folder) = (Fake::start(), tempfile::tempdir().unwrap());
+    let arn = "arn:aws:secretsmanager:eu-west-1:444455556666:secret:weir/hook-a1b2c3";
+    let role = "{ arn = 'arn:aws:iam::444455556666:role/weir', external_id = 'weir' }";
+    configure_secret(folder.path(), &format!("{{ id = '{arn}', key = 'url', assume_role = {role} }}"));
+    let holds = |token: &str| {
+        let object = json!({ "url": format!("{}/services/{CANARY}{token}", fake.url) });
+        fake.seen().secret = Some(json!({ "ARN": arn, "SecretString": object.to_string() }));
+    };
+    holds("1");
+    write_log(folder.path(), "1.json", &users(0..2));
+    let child = start(&fake.url, "", folder.path(), &["--follow", "--log", "trace"]);
+    fake.wait_for("messages", |seen| seen.arrived(Way::Webhook).len() == 2);
+    fake.seen().hooks_gone.insert(format!("{CANARY}1"));
+    holds("2");
+    write_log(folder.path(), "2.json", &users(2..4));
+    fake.wait_for("messages to the new address", |seen| seen.arrived(Way::Webhook).len() == 4);
+    signal(&child, Signal::TERM);
+    let output = ended(child, Duration::from_secs(120));
+    let stderr = text(&output.stderr);
+    assert_eq!(code(&output), 0, "{stderr}");
+    let seen = fake.seen();
+    assert_eq!(seen.wrong, Vec::<String>::new());
+    assert_eq!(seen.accounts, BTreeSet::from(["444455556666".to_owned()]));
+    // at the start, and when the first address was refused
+    assert_eq!(seen.secrets_asked, [arn, arn]);
+    assert_eq!(seen.taken[&Way::Webhook].len(), 4);
+    assert_eq!(summary(folder.path())["webhook"]["accepted"], 4);
+    assert!(stderr.contains("the address of the webhook is another by now"), "{stderr}");
+    assert!(!stderr.contains(CANARY) && !text(&output.stdout).contains(CANARY));
+}
+
+#[test]
+fn messages_wait_for_a_secret_that_holds_an_address() {
+    let (fake, folder) = (Fake::start(), tempfile::tempdir().unwrap());
+    configure_secret(folder.path(), "{ id = 'weir/hook', region = 'eu-west-1' }");
+    write_log(folder.path(), "1.json", &users(0..1));
+    let of = "the secret weir/hook of Secrets Manager";
+    for (secret, why) in [
+        (None, format!("ResourceNotFoundException: {of}: Secrets Manager can't find it.")),
+        (Some(json!({ "SecretBinary": "YQ==" })), format!("UnusableSecret: {of}: it is binary, and has to be a text")),
+        (
+            Some(json!({ "SecretString": CANARY })),
+            "UnusableSecret: in the secret weir/hook of Secrets Manager there is no https:// URL".to_owned(),
+        ),
+    ] {
+        fake.seen().secret = secret;
+        let output = run(&fake, folder.path(), &[]);
+        let stderr = text(&output.stderr);
+        assert_eq!(code(&output), 3, "{stderr}");
+        assert!(stderr.contains("the address of the webhook is not known; findings wait"), "{stderr}");
+        assert!(stderr.contains(&format!("1 wait for the next run (address: {why}")), "{why}: {stderr}");
+        assert!(!stderr.contains(CANARY), "{stderr}");
+    }
+    fake.seen().secret = Some(json!({ "SecretString": format!("{}\n", fake.hook()) }));
+    let output = run(&fake, folder.path(), &[]);
+    assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+    let seen = fake.seen();
+    assert_eq!((seen.taken[&Way::Webhook].len(), &seen.wrong), (1, &Vec::new()));
+}
+
 #[test]
 fn a_bus_of_another_account_is_called_in_its_role_and_region() {
     let (fake, folder) = (Fake::start(), tempfile::tempdir().unwrap());
@@ -321,6 +392,7 @@ fn a_way_needs_an_archive_and_a_place() {
         ("[sink.sns]\ntopic = 'weir'", "a", "`weir` is no topic: arn:aws:sns:REGION:ACCOUNT:NAME"),
         ("[sink.sns]\ntopic = 'x'\nmin_severity = 'bad'", "a", "`bad` is not a severity"),
         ("[sink.webhook]\nurl_env = 'WEIR_NO_SUCH'", "a", "`WEIR_NO_SUCH` of the webhook is not set"),
+        ("[sink.webhook]\nurl_secret = { id = 'a b' }", "a", "url_secret of the webhook: `id` names no secret"),
     ] {
         fs::write(folder.path().join("weir.toml"), config).unwrap();
         let output =

@@ -15,6 +15,7 @@ use crate::cli::configured::{each_way, sources};
 use crate::config::{Config, Sinks};
 use crate::pipeline::bucket;
 use crate::sink;
+use crate::sink::way::Way;
 use crate::source::{Source, kinesis, s3};
 
 /// All questions to one service are answered within this time, or it counts as one that does not answer.
@@ -54,21 +55,24 @@ pub async fn checks(config: &Config) -> Vec<Check> {
         }
     }
     // a topic and a bucket are not tried, and would not tell
-    let Sinks { event_bridge, sns, s3, .. } = &config.sink;
+    let Sinks { event_bridge, sns, webhook, s3, .. } = &config.sink;
     let of_bus = event_bridge.as_ref().and_then(|bus| bus.assume_role.as_ref());
     let of_topic = sns.as_ref().and_then(|topic| topic.assume_role.as_ref());
     let of_bucket = s3.as_ref().and_then(|bucket| bucket.assume_role.as_ref());
-    roles.extend([of_bus, of_topic, of_bucket].into_iter().filter(Option::is_some));
+    let secret = webhook.as_ref().and_then(|hook| hook.url_secret.as_ref());
+    let of_secret = secret.and_then(|secret| secret.assume_role.as_ref());
+    roles.extend([of_bus, of_topic, of_secret, of_bucket].into_iter().filter(Option::is_some));
     if let Some(state) = &config.state {
         probes.push((format!("state {state}"), Box::pin(bucket::probe(state, &aws))));
     }
+    let calls_aws = !probes.is_empty() || ways.iter().any(Way::calls_aws);
     for way in &ways {
         probes.push((way.said().to_owned(), Box::pin(sink::probe::way(way))));
     }
-    if probes.is_empty() {
-        return vec![Check::ok("credentials", "none are needed: nothing of AWS is read or sent to")];
-    }
-    let mut checks = logins(&aws, &roles, region.as_deref()).await;
+    let mut checks = match calls_aws {
+        true => logins(&aws, &roles, region.as_deref()).await,
+        false => vec![Check::ok("credentials", "none are needed: nothing of AWS is read or sent to")],
+    };
     let found: Vec<Vec<Check>> = join_all(probes.into_iter().map(|(name, probe)| within(name, probe))).await;
     checks.extend(found.into_iter().flatten());
     checks

@@ -49,26 +49,38 @@ fn no_minute_has_more_messages_than_are_asked_for() {
 #[test]
 fn the_address_is_a_secret() {
     let url = "https://hooks.example.com/services/T00000000/B00000000/canary0canary0canary";
-    let secret = Secret::of(url).unwrap();
+    let address = Address::of(url).unwrap();
     let message =
         format!("calling {url}: canary0canary0canary is gone from /services/T00000000/B00000000 at example.com");
-    let Answer::Denied { message, .. } = secret.scrubbed(Answer::Denied { code: "x".into(), message }) else {
+    let Answer::Denied { message, .. } = address.scrubbed(Answer::Denied { code: "x".into(), message }) else {
         panic!()
     };
     assert_eq!(message, "calling (secret): (secret) is gone from /(secret)/(secret)/(secret) at example.com");
-    let hook = Hook::at(&Config::of_variable("X"), secret, wire::connector()).unwrap();
+    let hook = Hook::at(&Config::of_variable("X"), Place::Environment(address), wire::connector()).unwrap();
     assert!(!format!("{hook:?}").contains("canary"));
-    let wrong = |url: &str| Secret::of(url).err().unwrap().to_string();
+    let wrong = |url: &str| Address::of(url).err().unwrap().to_string();
     assert_eq!(wrong("http://hooks.example.com/canary"), "there is no https:// URL");
     assert_eq!(wrong("canary canary"), "there is no URL");
-    assert!(Secret::of("http://127.0.0.1:8080/x").is_ok());
+    assert!(Address::of("http://127.0.0.1:8080/x").is_ok());
+}
+
+fn refused(config: &Config) -> String {
+    let made = Hook::new(config, wire::connector(), aws::Config::default(), wire::connector);
+    format!("{:#}", made.unwrap_err())
 }
 
 #[test]
-fn a_configuration_without_an_address_says_which_variable() {
-    let error = Hook::new(&Config::of_variable("WEIR_NO_SUCH_VARIABLE"), wire::connector()).unwrap_err();
-    assert_eq!(error.to_string(), "the environment variable `WEIR_NO_SUCH_VARIABLE` of the webhook is not set");
-    let config = Config { messages_per_minute: 1, ..Config::of_variable("X") };
-    let error = Hook::at(&config, Secret::of("https://example.com/x").unwrap(), wire::connector()).unwrap_err();
-    assert_eq!(error.to_string(), "messages_per_minute of the webhook can be 2 to 600");
+fn a_configuration_says_where_one_address_is() {
+    let unset = "the environment variable `WEIR_NO_SUCH_VARIABLE` of the webhook is not set";
+    assert_eq!(refused(&Config::of_variable("WEIR_NO_SUCH_VARIABLE")), unset);
+    // the address itself, where the name of its variable should be
+    let told = refused(&Config::of_variable("https://hooks.example.com/canary"));
+    assert!(told.starts_with("`url_env` of the webhook is no name") && !told.contains("canary"), "{told}");
+    let url_secret = toml::from_str("id = 'weir/hook'").unwrap();
+    let both = Config { url_secret: Some(url_secret), ..Config::of_variable("X") };
+    assert!(refused(&both).ends_with("of which one is enough: leave one out"));
+    let neither = Config { url_env: None, ..Config::of_variable("X") };
+    assert!(refused(&neither).starts_with("the webhook has no address"));
+    let config = Config { messages_per_minute: 1, ..Config { url_env: None, ..both } };
+    assert_eq!(refused(&config), "messages_per_minute of the webhook can be 2 to 600");
 }
