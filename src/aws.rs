@@ -6,6 +6,7 @@
 pub mod calls;
 mod encrypt;
 pub mod identity;
+mod profile;
 pub mod tried;
 pub mod trust;
 
@@ -27,6 +28,7 @@ use serde::Deserialize;
 use tokio::sync::OnceCell;
 
 use self::encrypt::Encrypt;
+use self::profile::with_profile;
 use self::trust::Trust;
 
 const CONNECT_WAIT: Duration = Duration::from_secs(2);
@@ -267,12 +269,13 @@ async fn load(config: &Config) -> Result<SdkConfig, Trouble> {
         .operation_timeout(CALL_WAIT)
         .build();
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(Trust::from_env()?.http_client())
+        .http_client(http.clone())
         .app_name(AppName::new("weir").expect("the name has only letters"))
         .timeout_config(timeouts)
         .retry_config(RetryConfig::standard().with_max_attempts(TRIES_MAX));
     if let Some(profile) = &config.profile {
         loader = loader.profile_name(profile);
+    let http = Trust::from_env()?.http_client();
     }
     if let Some(region) = &config.region {
         loader = loader.region(Region::new(region.clone()));
@@ -292,6 +295,10 @@ async fn load(config: &Config) -> Result<SdkConfig, Trouble> {
     })
 }
 
+    let sdk = match &config.profile {
+        Some(profile) => with_profile(sdk, profile, http),
+        None => sdk,
+    };
 /// A URL without name and password. AWS's signature stands where they would be sent, so that they are for nothing, and what is called is
 /// shown.
 pub fn without_login(url: &str) -> String {

@@ -206,7 +206,7 @@ async fn make(url: &str) {
     aws_sdk_kinesis::Client::new(&sdk).create_stream().stream_name("doctor").shard_count(2).send().await.unwrap();
 }
 
-/// A server that denies everything, and whose clock is ten minutes behind.
+/// A server that denies everything, saying to which access key, and whose clock is ten minutes behind.
 fn denying() -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
@@ -216,8 +216,14 @@ fn denying() -> String {
         let date = aws_smithy_types::DateTime::from(theirs).fmt(aws_smithy_types::date_time::Format::HttpDate).unwrap();
         let kind = headers.get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         let body = match kind.contains("json") {
-            true => r#"{"__type":"AccessDeniedException","message":"no"}"#,
-            false => "<ErrorResponse><Error><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>",
+            true => r#"{"__type":"AccessDeniedException","message":"no"}"#.to_owned(),
+            false => {
+                let scope = headers.get("authorization").and_then(|scope| scope.to_str().ok()).unwrap_or_default();
+                let key = scope.split(['=', '/']).nth(1).unwrap_or_default();
+                format!(
+                    "<ErrorResponse><Error><Code>AccessDenied</Code><Message>{key} is not authorized to perform: this</Message></Error></ErrorResponse>"
+                )
+            }
         };
         (StatusCode::FORBIDDEN, [("date", date)], body)
     };
@@ -263,6 +269,31 @@ fn what_is_denied_is_named_with_its_policy_and_a_wrong_clock_is_seen() {
     );
     assert_says(&output, "failed   securityhub:BatchImportFindings on the hub of 111122223333 in eu-west-1: no: allow");
     assert!(!text(&output.stdout).contains(SECRET) && !text(&output.stderr).contains(SECRET));
+}
+
+#[test]
+fn a_profile_that_is_named_goes_before_the_keys_of_the_environment() {
+    let folder = tempfile::tempdir().unwrap();
+    let files =
+        format!("[audit]\naws_access_key_id = AKIDAUDIT\naws_secret_access_key = {SECRET}\n[bare]\nregion = x\n");
+    let file = folder.path().join("credentials");
+    fs::write(&file, files).unwrap();
+    let more = [&KEYS[..], &[("AWS_SHARED_CREDENTIALS_FILE", file.to_str().unwrap())]].concat();
+    let url = denying();
+    for (profile, says) in [
+        ("", format!("access denied: {ACCESS_KEY} is not")),
+        ("profile = 'audit'", "access denied: AKIDAUDIT is not".to_owned()),
+        (
+            "profile = 'bare'",
+            "getting AWS credentials failed: the profile `bare` of [aws] is not there, or has".to_owned(),
+        ),
+        ("profile = 'none'", "getting AWS credentials failed: ".to_owned()),
+    ] {
+        fs::write(folder.path().join("weir.toml"), format!("[aws]\nendpoint_url = '{url}'\n{profile}\n")).unwrap();
+        let output = doctor(&["-c", "weir.toml", "--from", "sqs://notices"], folder.path(), &more);
+        assert_eq!(code(&output), 2);
+        assert_says(&output, &format!("failed   credentials: {says}"));
+    }
 }
 
 #[test]
