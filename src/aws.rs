@@ -48,7 +48,7 @@ const QUOTED_CHARS_MAX: usize = 300;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Profile in `~/.aws/config`.
+    /// Profile in `~/.aws/config`, whose credentials go before those of the environment.
     pub profile: Option<String>,
     pub region: Option<String>,
     /// One address for every service, for a server that is not AWS.
@@ -106,6 +106,8 @@ pub struct Aws {
     chain: Arc<OnceCell<SdkConfig>>,
     /// The role that is taken on, and the credentials that come of it.
     role: Option<(Role, Arc<OnceCell<SdkConfig>>)>,
+    /// Where no Region is set.
+    or_region: Option<String>,
     /// In place of what the environment says.
     #[cfg(test)]
     trust: Option<Trust>,
@@ -119,6 +121,7 @@ impl Aws {
             config: Arc::new(config),
             chain: Arc::default(),
             role,
+            or_region: None,
             #[cfg(test)]
             trust: None,
         }
@@ -174,7 +177,7 @@ impl Aws {
             .credentials_provider(SharedCredentialsProvider::new(none));
         let config = Config { s3: S3 { force_path_style: true, ..S3::default() }, ..Config::default() };
         let chain = Arc::new(OnceCell::new_with(Some(with(sdk.build()))));
-        Aws { config: Arc::new(config), chain, role: None, trust: None }
+        Aws { config: Arc::new(config), chain, role: None, or_region: None, trust: None }
     }
 
     /// Who is taken for AWS.
@@ -196,6 +199,12 @@ impl Aws {
             Some(role) => Aws { role: Some((role.clone(), Arc::default())), ..self.clone() },
             None => self.clone(),
         }
+    }
+
+    /// The same with a Region for where none is set, such as that of a queue for the buckets that it tells of.
+    #[must_use]
+    pub fn or_region(&self, region: Option<&str>) -> Aws {
+        Aws { or_region: region.map(str::to_owned), ..self.clone() }
     }
 
     /// ARN of the role that is taken on.
@@ -243,17 +252,15 @@ impl Aws {
     /// When no Region is set, or the certificates of `AWS_CA_BUNDLE` cannot be read.
     pub async fn sdk(&self, region: Option<&str>) -> Result<SdkConfig, Trouble> {
         let chain = self.chain.get_or_try_init(|| load(&self.config)).await?;
-        let mut sdk = match &self.role {
-            Some((role, assumed)) => assumed.get_or_init(|| assume(chain, role)).await.clone(),
-            None => chain.clone(),
+        let region = region.map(str::to_owned).or_else(|| chain.region().map(Region::to_string));
+        let Some(region) = region.or_else(|| self.or_region.clone()) else {
+            return Err(Trouble::new(Kind::Region, NO_REGION));
         };
-        if let Some(region) = region {
-            sdk = sdk.into_builder().region(Region::new(region.to_owned())).build();
-        }
-        match sdk.region() {
-            Some(_) => Ok(sdk),
-            None => Err(Trouble::new(Kind::Region, NO_REGION)),
-        }
+        let in_region = |sdk: &SdkConfig| sdk.to_builder().region(Region::new(region.clone())).build();
+        let Some((role, assumed)) = &self.role else { return Ok(in_region(chain)) };
+        // where no Region is set, STS is asked in that of who comes first
+        let of_sts = if chain.region().is_some() { chain.clone() } else { in_region(chain) };
+        Ok(in_region(assumed.get_or_init(|| assume(&of_sts, role)).await))
     }
 }
 
@@ -268,6 +275,7 @@ async fn load(config: &Config) -> Result<SdkConfig, Trouble> {
         .operation_attempt_timeout(TRY_WAIT)
         .operation_timeout(CALL_WAIT)
         .build();
+    let http = Trust::from_env()?.http_client();
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(http.clone())
         .app_name(AppName::new("weir").expect("the name has only letters"))
@@ -275,7 +283,6 @@ async fn load(config: &Config) -> Result<SdkConfig, Trouble> {
         .retry_config(RetryConfig::standard().with_max_attempts(TRIES_MAX));
     if let Some(profile) = &config.profile {
         loader = loader.profile_name(profile);
-    let http = Trust::from_env()?.http_client();
     }
     if let Some(region) = &config.region {
         loader = loader.region(Region::new(region.clone()));
@@ -288,6 +295,10 @@ async fn load(config: &Config) -> Result<SdkConfig, Trouble> {
         loader = loader.use_fips(true);
     }
     let sdk = loader.load().await;
+    let sdk = match &config.profile {
+        Some(profile) => with_profile(sdk, profile, http),
+        None => sdk,
+    };
     let shown = sdk.endpoint_url().map(without_login).filter(|shown| sdk.endpoint_url() != Some(shown));
     Ok(match shown {
         Some(url) => sdk.into_builder().endpoint_url(url).build(),
@@ -295,10 +306,6 @@ async fn load(config: &Config) -> Result<SdkConfig, Trouble> {
     })
 }
 
-    let sdk = match &config.profile {
-        Some(profile) => with_profile(sdk, profile, http),
-        None => sdk,
-    };
 /// A URL without name and password. AWS's signature stands where they would be sent, so that they are for nothing, and what is called is
 /// shown.
 pub fn without_login(url: &str) -> String {

@@ -113,6 +113,32 @@ async fn every_client_takes_the_endpoints_with_fips_where_it_is_told_to() {
     assert_eq!(asked(true).await, of(["s3-fips", "sqs", "kinesis", "sts"]));
 }
 
+#[tokio::test]
+async fn where_no_region_is_set_that_of_who_asks_is_taken_for_the_role_too() {
+    let none = aws_credential_types::Credentials::new("AKIA", "secret", None, None, "test");
+    let nobody = Trust::of_answers(SharedHttpConnector::new(Asked::default())).http_client();
+    let loader = aws_config::defaults(BehaviorVersion::latest()).region(Region::new("none")).http_client(nobody);
+    let sdk = loader.credentials_provider(SharedCredentialsProvider::new(none)).load().await;
+    let aws = |region: Option<&str>| {
+        let sdk = sdk.to_builder().region(region.map(|region| Region::new(region.to_owned()))).build();
+        Aws { chain: Arc::new(OnceCell::new_with(Some(sdk))), ..Aws::new(Config::default()) }
+    };
+    let told = async |aws: Aws, region| aws.sdk(region).await.map(|sdk| sdk.region().unwrap().to_string());
+    assert_eq!(told(aws(None), None).await.unwrap_err().kind, Kind::Region);
+    assert_eq!(told(aws(None).or_region(Some("eu-west-1")), None).await.unwrap(), "eu-west-1");
+    let set = aws(Some("us-east-1")).or_region(Some("eu-west-1"));
+    assert_eq!(told(set.clone(), None).await.unwrap(), "us-east-1");
+    assert_eq!(told(set, Some("eu-west-2")).await.unwrap(), "eu-west-2");
+
+    let role = Role { arn: "arn:aws:iam::111122223333:role/r".to_owned(), external_id: None };
+    let assuming = aws(None).assuming(Some(&role));
+    let sdk = assuming.sdk(Some("eu-west-1")).await.unwrap();
+    let error = aws_sdk_sqs::Client::new(&sdk).get_queue_url().queue_name("q").send().await.unwrap_err();
+    // STS is asked, and nobody is there
+    let told = Trouble::of("sqs:GetQueueUrl", &error).to_string();
+    assert!(told.contains("nobody is there"), "{told}");
+}
+
 /// A client that has everything it needs but a server: nothing listens on port 1.
 fn nowhere() -> Aws {
     Aws::new(Config {

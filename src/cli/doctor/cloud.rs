@@ -45,6 +45,7 @@ pub async fn checks(config: &Config) -> Vec<Check> {
             }
             Source::Notices(s3::notices::Config { queue, settings, .. }) => {
                 roles.push(settings.assume_role.as_ref());
+                region = region.or(queue.region().map(str::to_owned));
                 probes.push((queue.to_string(), Box::pin(s3::probe::queue(queue, settings, &aws))));
             }
             Source::Kinesis(config) => {

@@ -74,7 +74,7 @@ impl Address {
     }
 
     /// The Region in the URL of one of AWS's own.
-    fn region(&self) -> Option<&str> {
+    pub fn region(&self) -> Option<&str> {
         match self {
             Address::Url(url) => region(url),
             Address::Name(_) => None,
