@@ -559,7 +559,7 @@ async fn a_slow_backfill_that_is_killed_goes_on_behind_its_last_commit() {
 async fn a_run_that_follows_and_is_told_to_stop_ends_with_0_though_an_object_was_gone() {
     let (fake, folder) = (Fake::start().await, tempfile::tempdir().unwrap());
     configure(folder.path(), &fake.url, "");
-    fake.send("1", r#"{"s3Bucket":"trail","s3ObjectKey":["gone"]}"#);
+    fake.send("1", r#"{"s3Bucket":"trail","s3ObjectKey":["gone\nforged"]}"#);
     let worker =
         ["run", "--from", "sqs://trail", "--follow", "--archive", "a", "--findings", "f.ndjson", "--summary", "s.json"];
     let child = begin(&worker, folder.path());
@@ -571,7 +571,9 @@ async fn a_run_that_follows_and_is_told_to_stop_ends_with_0_though_an_object_was
     signal(&child, rustix::process::Signal::TERM);
     let output = ended(child, Duration::from_secs(120));
     assert_eq!(code(&output), 0, "{}", text(&output.stderr));
-    assert_eq!(summary(folder.path())["unreadable"][0]["name"], "s3://trail/gone");
+    assert_eq!(summary(folder.path())["unreadable"][0]["name"], "s3://trail/gone\nforged");
+    // who names an object writes no line of the log
+    assert!(!text(&output.stderr).lines().any(|line| line.starts_with("forged")), "{}", text(&output.stderr));
 }
 
 /// A worker is stopped, as a machine that sleeps is, when it has read all and committed nothing, until another has read the same.

@@ -21,6 +21,7 @@ use super::object::{Object, Outcome, Reader};
 use super::{Settings, pause};
 use crate::aws::{Aws, Kind, Trouble};
 use crate::position::Position;
+use crate::sink::table::plain;
 use crate::source::layout::{Verdict, Wanted};
 use crate::source::plan::{Address, Leaf, ListStep, Listing, Pages, Plan, Planner};
 use crate::source::{Event, Feed, Piece};
@@ -117,7 +118,7 @@ impl Backfill {
     async fn read(&self) -> anyhow::Result<()> {
         let plan = self.plan().await?;
         for note in &plan.notes {
-            tracing::warn!("s3://{}: {note}", self.bucket);
+            tracing::warn!("s3://{}: {}", self.bucket, plain(&note.to_string()));
         }
         self.config.progress.folders.store(plan.leaves().len() as u64, Ordering::Relaxed);
         let mut days = Days::of(&self.bucket, &self.feed.resume);

@@ -22,6 +22,7 @@ use super::queue::{Message, POLL, Queue, Told as Answer};
 use super::{Settings, pause};
 use crate::aws::{Aws, Kind, Trouble};
 use crate::position::Checkpoint;
+use crate::sink::table::plain;
 use crate::source::claims::Ask;
 use crate::source::layout::key_time;
 use crate::source::notice::{self, ObjectRef, Told};
@@ -356,7 +357,8 @@ impl Notices {
         let (name, trouble) = held.failed.expect("the caller has just seen it");
         if trouble.may_pass() || matches!(trouble.kind, Kind::Credentials | Kind::Region) {
             count("returned", 1);
-            tracing::warn!("{name}: {trouble}; its notice will come back");
+            // who may write into the bucket chooses the key
+            tracing::warn!("{}: {trouble}; its notice will come back", plain(&name));
             self.hands.queue.hide(&[(held.message.handle, back_after(held.message.receives))]).await;
             return Ok(());
         }
@@ -378,7 +380,8 @@ impl Notices {
         if !self.reported.insert(message.id.clone()) {
             return Ok(());
         }
-        tracing::warn!("{}: notice {} is left to the queue's redrive policy: {reason}", self.name, message.id);
+        let told = plain(reason);
+        tracing::warn!("{}: notice {} is left to the queue's redrive policy: {told}", self.name, message.id);
         let origin = Arc::new(Origin::from_name(&format!("{}#{}", self.name, message.id)));
         let reject = Reject::new(&origin, 0, "", reason, message.body.as_bytes());
         self.hand_on(Event::Piece(Piece::rejected(reject))).await
