@@ -21,7 +21,7 @@ use crate::triage::{canary, suppress};
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Paths, globs, `-`, `s3://BUCKET/PREFIX`, `sqs://QUEUE`, `kinesis://STREAM` or the ARN of a stream.
+    /// Paths, globs, `-`, `s3://BUCKET/PREFIX`, `sqs://QUEUE`, `kinesis://STREAM` or the ARN of a queue or stream.
     pub from: Vec<String>,
     /// Table that all records are forced into.
     pub table: Option<String>,

@@ -37,13 +37,15 @@ pub fn sources(config: &Config, follow: bool) -> anyhow::Result<Vec<Source>> {
             let address = plan::Address::parse(from).map_err(anyhow::Error::msg)?;
             let (wanted, progress) = (Wanted::default(), Arc::default());
             sources.push(Source::Backfill(backfill::Config { address, wanted, settings, progress }));
-        } else if from.starts_with("sqs://") {
+        } else if from.starts_with("sqs://") || from.split(':').nth(2) == Some("sqs") {
             let queue = notices::Address::parse(from).map_err(anyhow::Error::msg)?;
             let own = own(config);
             sources.push(Source::Notices(notices::Config { queue, settings, until_empty: !follow, own }));
         } else if from.starts_with("kinesis:") || from.starts_with("arn:") {
             let Some(stream) = Stream::parse(from) else {
-                bail!("`{from}` is no stream: kinesis://NAME, or arn:aws:kinesis:REGION:ACCOUNT:stream/NAME");
+                bail!(
+                    "`{from}` is no stream: kinesis://NAME, or arn:aws:kinesis:REGION:ACCOUNT:stream/NAME (a bucket is s3://BUCKET/PREFIX)"
+                );
             };
             let settings = &config.source.kinesis;
             if settings.leases.is_some() && settings.share != Share::ALL {
@@ -52,6 +54,12 @@ pub fn sources(config: &Config, follow: bool) -> anyhow::Result<Vec<Source>> {
                 );
             }
             sources.push(Source::Kinesis(kinesis::Config { stream, settings: config.source.kinesis.clone() }));
+        } else if is_url(from) {
+            // as a path it would be waited for, where files may still come
+            bail!(
+                "`{from}` is neither a path nor a source: s3://BUCKET/PREFIX, sqs://QUEUE (also the URL of a queue behind sqs://), \
+                 kinesis://STREAM, or the ARN of a queue or stream"
+            );
         } else {
             files.push(from.clone());
         }
@@ -78,6 +86,11 @@ pub fn sources(config: &Config, follow: bool) -> anyhow::Result<Vec<Source>> {
         sources.push(Source::File(file::Config { from: files, exclude, follow, readers }));
     }
     Ok(sources)
+}
+
+fn is_url(from: &str) -> bool {
+    let is_scheme = |scheme: &str| !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    from.split_once("://").is_some_and(|(scheme, _)| is_scheme(scheme)) && !Path::new(from).exists()
 }
 
 /// What a configuration has Weir write into buckets.

@@ -77,8 +77,8 @@ pub struct Common {
 pub struct Run {
     #[command(flatten)]
     common: Common,
-    /// What to read: files, folders, globs, - for standard input, s3://BUCKET/PREFIX, sqs://QUEUE (its name or URL) that
-    /// tells of new objects, kinesis://STREAM or the ARN of a stream; repeat it for more
+    /// What to read: files, folders, globs, - for standard input, s3://BUCKET/PREFIX, sqs://QUEUE (its name or URL, or its ARN
+    /// alone) that tells of new objects, kinesis://STREAM or the ARN of a stream; repeat it for more
     #[arg(long, value_name = "PATH|GLOB|URL|-", num_args = 1..)]
     from: Vec<String>,
     /// End when the input ends (the default); a queue ends when it is empty

@@ -61,6 +61,17 @@ fn usage_errors_exit_with_2_and_say_what_to_do() {
             &["run", "--from", "s3://logs/a/b", "s3://logs/a/"],
             "s3://logs/a/b and s3://logs/a/ are the same, or one is in",
         ),
+        (
+            &["run", "--from", "sqs://t", "arn:aws:sqs:eu-west-1:111122223333:t"],
+            "sqs://t and sqs://https://sqs.eu-west-1.amazonaws.com/111122223333/t are the same",
+        ),
+        // each would be a path that is waited for
+        (
+            &["run", "--from", "https://sqs.eu-west-1.amazonaws.com/111122223333/t", "--follow"],
+            "is neither a path nor a source: s3://BUCKET/PREFIX, sqs://QUEUE (also the URL",
+        ),
+        (&["run", "--from", "S3://logs/a", "--follow"], "`S3://logs/a` is neither a path nor a source"),
+        (&["run", "--from", "arn:aws:s3:::logs/a", "--follow"], "(a bucket is s3://BUCKET/PREFIX)"),
         (&["run", "--from", "s3://logs/a", "--follow"], "--from sqs://QUEUE"),
         (&["run", "--from", ".", "--archive", "s3://logs/a"], "`s3://logs/a` is no folder"),
         (&["tables", "x"], "cloudtrail"),

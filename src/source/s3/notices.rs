@@ -90,8 +90,8 @@ pub async fn run(config: Config, aws: Aws, feed: Feed) {
 
 /// For as long as time may mend what is wrong, that is told, and it is tried again; of a run that is to end, a few times.
 async fn open(config: &Config, aws: &Aws) -> Result<(Queue, Buckets), Trouble> {
-    let mut troubles = 0;
     let of_buckets = aws.or_region(config.queue.region());
+    let mut troubles = 0;
     loop {
         let opened = async { Ok((Queue::open(aws, &config.queue).await?, Buckets::new(&of_buckets).await?)) };
         let trouble = match opened.await {

@@ -20,7 +20,7 @@ const CALLS_AT_ONCE: usize = 8;
 /// The longest that SQS waits for a message.
 pub(super) const POLL: Duration = Duration::from_secs(20);
 
-/// `sqs://NAME`, or `sqs://` and the queue's URL with or without its `https://`.
+/// `sqs://NAME`, or `sqs://` and the queue's URL with or without its `https://`; or the queue's ARN, which stands for its URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
     Name(String),
@@ -40,7 +40,10 @@ impl Address {
     /// # Errors
     /// Says what about the address is wrong.
     pub fn parse(text: &str) -> Result<Address, String> {
-        let queue = text.strip_prefix("sqs://").ok_or_else(|| format!("`{text}` does not begin with sqs://"))?;
+        let of_arn = url_of_arn(text);
+        let queue = of_arn.as_deref().or_else(|| text.strip_prefix("sqs://"));
+        let queue =
+            queue.ok_or_else(|| format!("`{text}` is no queue: sqs://NAME, or arn:aws:sqs:REGION:ACCOUNT:NAME"))?;
         let is_name = |name: &str| {
             let name = name.strip_suffix(".fifo").unwrap_or(name);
             (1..=80).contains(&name.len())
@@ -90,6 +93,13 @@ fn region(url: &str) -> Option<&str> {
         (region, "queue", "amazonaws") => Some(region),
         _ => None,
     }
+}
+
+/// The URL of the queue that an ARN names.
+fn url_of_arn(arn: &str) -> Option<String> {
+    let ["arn", partition, "sqs", region, account, name] = arn.split(':').collect::<Vec<_>>()[..] else { return None };
+    let suffix = if partition == "aws-cn" { ".cn" } else { "" };
+    Some(format!("https://sqs.{region}.amazonaws.com{suffix}/{account}/{name}"))
 }
 
 /// One message, received.
@@ -297,6 +307,12 @@ mod tests {
                 Some("eu-west-1"),
             ),
             ("sqs://sqs.eu-west-1.amazonaws.com/111122223333/trail", Address::Url(url.into()), Some("eu-west-1")),
+            ("arn:aws:sqs:eu-west-1:111122223333:trail", Address::Url(url.into()), Some("eu-west-1")),
+            (
+                "arn:aws-cn:sqs:cn-north-1:111122223333:trail",
+                Address::Url("https://sqs.cn-north-1.amazonaws.com.cn/111122223333/trail".into()),
+                Some("cn-north-1"),
+            ),
             (
                 "sqs://http://127.0.0.1:5001/123456789012/q",
                 Address::Url("http://127.0.0.1:5001/123456789012/q".into()),
@@ -319,5 +335,7 @@ mod tests {
         ));
         assert_eq!(Address::parse("sqs://").unwrap_err(), "`` is no name of a queue");
         assert_eq!(Address::parse("sqs://a b").unwrap_err(), "`a b` is no name of a queue");
+        let error = Address::parse("arn:aws:sqs:eu-west-1:trail").unwrap_err();
+        assert!(error.ends_with("is no queue: sqs://NAME, or arn:aws:sqs:REGION:ACCOUNT:NAME"), "{error}");
     }
 }
