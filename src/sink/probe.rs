@@ -2,6 +2,7 @@
 
 use super::outbox::call::{Answer, Call};
 use super::security_hub::Hub;
+use super::signed::UNSET;
 use super::way::Way;
 use crate::aws::tried::{NOT_WITHOUT_DOING_IT, Outcome, Tried};
 use crate::aws::{Kind, Trouble};
@@ -80,6 +81,7 @@ fn read(action: &str, answer: Answer, mend: &str) -> Outcome {
         Answer::Invalid { .. } | Answer::Taken { .. } => {
             Outcome::Works("an empty call came as far as the check of what is in it".to_owned())
         }
+        Answer::Denied { code, message } if code == UNSET => trouble(Kind::Region, message),
         Answer::Denied { code, message } if code.to_ascii_lowercase().starts_with("accessdenied") => {
             trouble(Kind::Denied, format!("{message}: allow {action} to the role that Weir has there"))
         }
@@ -111,6 +113,9 @@ mod tests {
         assert_eq!(of("InvalidAccessException"), "InvalidAccessException: m: make it");
         assert_eq!(of("AccessDeniedException"), "m: allow events:PutEvents to the role that Weir has there");
         assert_eq!(of("UnrecognizedClientException"), "UnrecognizedClientException: m: check the credentials");
+        let unset = Answer::Denied { code: UNSET.to_owned(), message: "no Region is set".to_owned() };
+        let Outcome::Fails(trouble) = read("events:PutEvents", unset, "make it") else { panic!() };
+        assert_eq!(trouble.to_string(), "no Region is set");
         assert_eq!(
             of("unreachable"),
             "unreachable: m: check the credentials, the network and the address of the service"

@@ -26,6 +26,9 @@ const CREDENTIALS_WAIT: Duration = Duration::from_secs(20);
 /// In AWS GovCloud the addresses of these have that cryptography as they are, and there are no others.
 const FIPS_IN_GOVERNMENT: [&str; 3] = ["dynamodb", "events", "sns"];
 
+/// Our code for a call that cannot be made for want of a Region or of credentials.
+pub const UNSET: &str = "Unset";
+
 /// A service that is called with POST.
 #[derive(Clone, Copy, Debug)]
 pub struct Service {
@@ -68,7 +71,7 @@ impl Line {
         region: Option<&str>,
         http: SharedHttpConnector,
     ) -> Result<Line, Answer> {
-        let denied = |why: String| Answer::of_error("AccessDenied", &why);
+        let denied = |why: String| Answer::Denied { code: UNSET.to_owned(), message: why };
         let sdk = aws.sdk(region).await.map_err(|trouble| denied(trouble.to_string()))?;
         let region = sdk.region().map(ToString::to_string).unwrap_or_default();
         let provider = sdk.credentials_provider().ok_or_else(|| denied("there are no AWS credentials".to_owned()))?;

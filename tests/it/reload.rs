@@ -242,7 +242,7 @@ fn lists_and_suppressions_are_taken_up_and_a_broken_file_changes_nothing() {
     assert_eq!(code(&output), 0, "{}", text(&output.stderr));
     let refused: Vec<&str> = summary["refused_edits"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
     assert_eq!(refused.len(), 2, "{refused:?}");
-    assert!(refused[0].starts_with("in weir.toml: line 1, column 2: "), "{refused:?}");
+    assert!(refused[0].starts_with("in weir.toml: line 1, column 2 (`[suppres]`): unknown field"), "{refused:?}");
     assert!(refused[1].starts_with("in [reference.users]: users.txt: "), "{refused:?}");
     assert_eq!(summary["suppressed"], 2);
 }
