@@ -34,7 +34,7 @@ use parquet::schema::types::ColumnDescPtr;
 
 use self::bounds::{Bounds, Order, above, below};
 use self::fetch::{fetch, prefetch};
-use self::page::{bits, compressed, hybrid, put_levels};
+use self::page::{bits, compressed, deltas, hybrid, put_levels};
 use super::gather::{Column, Each, Items, Place, Texts, level_of_item};
 use crate::decode::reuse;
 use crate::logs::symbols::Dictionary;
@@ -58,7 +58,9 @@ pub struct Chunk {
     codes: Vec<u32>,
     /// Empty, or [`LEVELS_BYTES`] free bytes and what stands as it is.
     page: Vec<u8>,
-    /// Bytes of the texts in `page`.
+    /// Of the texts in `page`.
+    lengths: Vec<i32>,
+    /// Bytes of the texts of the open page.
     text_bytes: i64,
     /// Of the texts of the open page; none where the file has no bounds of the column.
     bounds: Option<Bounds>,
@@ -142,6 +144,7 @@ impl Chunk {
             repetitions: (column.max_rep_level() > 0).then(Vec::new),
             codes: Vec::new(),
             page: Vec::new(),
+            lengths: Vec::new(),
             text_bytes: 0,
             bounds: (statistics != EnabledStatistics::None).then(Bounds::default),
             known: properties.dictionary_enabled(path).then(Known::default),
@@ -325,9 +328,8 @@ impl Chunk {
                 continue;
             }
             let text = text(index, place);
-            self.page.extend_from_slice(&(text.len() as u32).to_le_bytes());
+            self.lengths.push(text.len() as i32);
             self.page.extend_from_slice(text);
-            self.text_bytes += text.len() as i64;
             if let Some(bounds) = &mut self.bounds {
                 bounds.add(text);
             }
@@ -370,7 +372,10 @@ impl Chunk {
         }
         self.open_page();
         let encoding = match &mut self.known {
-            None => Encoding::PLAIN,
+            None => {
+                self.text_bytes = (self.page.len() - LEVELS_BYTES) as i64;
+                Encoding::DELTA_LENGTH_BYTE_ARRAY
+            }
             Some(known) => {
                 let width = bits(known.dictionary.len().saturating_sub(1));
                 self.page.push(width as u8);
@@ -396,7 +401,7 @@ impl Chunk {
         self.places.push((spec.offset, spec.compressed_size));
         self.totals.bytes += spec.uncompressed_size;
         match encoding {
-            Encoding::PLAIN => self.totals.pages_of_texts += 1,
+            Encoding::DELTA_LENGTH_BYTE_ARRAY => self.totals.pages_of_texts += 1,
             _ => self.totals.pages_of_codes += 1,
         }
         self.index_page();
@@ -415,6 +420,10 @@ impl Chunk {
             put_levels(repetitions, 1, &mut head);
         }
         put_levels(&self.levels, self.whole, &mut head);
+        if self.known.is_none() {
+            deltas(&self.lengths, &mut head);
+            self.lengths.clear();
+        }
         // only a list of very many items has more
         let more = head.len().saturating_sub(LEVELS_BYTES);
         self.page.splice(..0, repeat_n(0, more));
@@ -463,16 +472,19 @@ impl Chunk {
         let mut written = TrackedWrite::new(Vec::new());
         let dictionary = self.known.take().map(|known| known.dictionary).or(self.full.take());
         let mut pages = Vec::new();
-        let mut encodings = vec![Encoding::RLE, Encoding::PLAIN];
+        let mut encodings = vec![Encoding::RLE];
         let mut ahead = 0;
         if let Some(dictionary) = &dictionary {
             ahead = self.write_dictionary(dictionary, &mut written)?;
-            encodings.push(Encoding::RLE_DICTIONARY);
+            encodings.extend([Encoding::PLAIN, Encoding::RLE_DICTIONARY]);
             pages.push((PageType::DICTIONARY_PAGE, Encoding::PLAIN, 1));
         }
         let Totals { pages_of_codes, pages_of_texts, .. } = self.totals;
         pages.push((PageType::DATA_PAGE, Encoding::RLE_DICTIONARY, pages_of_codes));
-        pages.push((PageType::DATA_PAGE, Encoding::PLAIN, pages_of_texts));
+        pages.push((PageType::DATA_PAGE, Encoding::DELTA_LENGTH_BYTE_ARRAY, pages_of_texts));
+        if pages_of_texts > 0 {
+            encodings.push(Encoding::DELTA_LENGTH_BYTE_ARRAY);
+        }
         let pages = pages.into_iter().filter(|(_, _, count)| *count > 0);
         let pages = pages.map(|(page_type, encoding, count)| PageEncodingStats { page_type, encoding, count });
         for (offset, size) in &self.places {

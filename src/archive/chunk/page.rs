@@ -49,6 +49,11 @@ fn pack<T: Copy + Into<u32>>(values: &[T], width: u32, out: &mut Vec<u8>) {
     }
     let groups = values.len().div_ceil(8);
     varint((groups as u64) << 1 | 1, out);
+    put_bits(values, width, groups, out);
+}
+
+/// Values of so many bits, with zeros behind them up to so many groups of eight.
+fn put_bits<T: Copy + Into<u32>>(values: &[T], width: u32, groups: usize, out: &mut Vec<u8>) {
     let end = out.len() + groups * width as usize;
     out.reserve(groups * width as usize + 4);
     let (mut word, mut filled) = (0u64, 0);
@@ -63,6 +68,37 @@ fn pack<T: Copy + Into<u32>>(values: &[T], width: u32, out: &mut Vec<u8>) {
     }
     out.extend_from_slice(&(word as u32).to_le_bytes());
     out.resize(end, 0);
+}
+
+/// Parquet's DELTA_BINARY_PACKED: the first number, and the steps from each to the next in as few bits as 32 of them need.
+pub fn deltas(numbers: &[i32], out: &mut Vec<u8>) {
+    const BLOCK: usize = 128;
+    const PARTS: usize = 4;
+    varint(BLOCK as u64, out);
+    varint(PARTS as u64, out);
+    varint(numbers.len() as u64, out);
+    zigzag(numbers.first().copied().unwrap_or(0), out);
+    let mut steps = [0; BLOCK];
+    for start in (1..numbers.len()).step_by(BLOCK) {
+        let count = BLOCK.min(numbers.len() - start);
+        let step = |at: usize| numbers[start + at] - numbers[start + at - 1];
+        let least = (0..count).map(step).min().expect("a block has a step");
+        steps[..count].iter_mut().enumerate().for_each(|(at, own)| *own = step(at).wrapping_sub(least) as u32);
+        let parts = steps[..count].chunks(BLOCK / PARTS);
+        let mut widths = [0; PARTS];
+        for (width, part) in widths.iter_mut().zip(parts.clone()) {
+            *width = bits(part.iter().fold(0, |all, step| all | step) as usize) as u8;
+        }
+        zigzag(least, out);
+        out.extend_from_slice(&widths);
+        for (&width, part) in widths.iter().zip(parts) {
+            put_bits(part, u32::from(width), BLOCK / PARTS / 8, out);
+        }
+    }
+}
+
+fn zigzag(number: i32, out: &mut Vec<u8>) {
+    varint(u64::from((number << 1 ^ number >> 31) as u32), out);
 }
 
 fn varint(mut number: u64, out: &mut Vec<u8>) {
