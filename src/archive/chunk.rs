@@ -34,7 +34,7 @@ use parquet::schema::types::ColumnDescPtr;
 
 use self::bounds::{Bounds, Order, above, below};
 use self::fetch::{fetch, prefetch};
-use self::page::{bits, compressed, deltas, hybrid, put_levels};
+use self::page::{bits, compressed, count, deltas, hybrid, put_levels};
 use super::gather::{Column, Each, Items, Place, Texts, level_of_item};
 use crate::decode::reuse;
 use crate::logs::symbols::Dictionary;
@@ -210,10 +210,11 @@ impl Chunk {
                     self.levels.extend(now.iter().map(|&place| level(place)));
                     now.len()
                 }
-                Texts::Symbols { codes, values } => match self.known.is_some() {
-                    true => self.code_symbols(codes, values, now, level),
-                    false => self
-                        .add_plain(now, level, |_, (batch, row)| values.value(codes[batch][row] as usize).as_bytes()),
+                Texts::Symbols { keys, codes, values } => match self.known.is_some() {
+                    true => self.code_symbols(keys, codes, values, now, level),
+                    false => self.add_plain(now, level, |_, (batch, row)| {
+                        values.value(codes[batch][keys[batch][row] as usize] as usize).as_bytes()
+                    }),
                 },
                 Texts::Views(views) => match self.known.is_some() {
                     true => self.code_views(views, now, level),
@@ -241,6 +242,7 @@ impl Chunk {
     /// Codes for symbols, which have codes of their own; how many rows they are, fewer when the dictionary became full.
     fn code_symbols(
         &mut self,
+        keys: &[&[i32]],
         codes: &[Vec<i32>],
         values: &StringArray,
         places: &[Place],
@@ -251,7 +253,7 @@ impl Chunk {
         let known = self.known.as_mut().expect("there is a dictionary");
         self.codes.reserve(places.len());
         for (index, &(batch, row)) in places.iter().enumerate() {
-            if let Some(code) = places.get(index + AHEAD).and_then(|&(batch, row)| codes[batch].get(row)) {
+            if let Some(code) = places.get(index + AHEAD).and_then(|&(batch, row)| keys[batch].get(row)) {
                 fetch(code);
             }
             let level = level((batch, row));
@@ -259,7 +261,7 @@ impl Chunk {
             if level != self.whole {
                 continue;
             }
-            let code = codes[batch][row] as usize;
+            let code = codes[batch][keys[batch][row] as usize] as usize;
             let mut own = known.codes[code];
             if own == UNSEEN {
                 let text = values.value(code).as_bytes();
@@ -434,9 +436,8 @@ impl Chunk {
 
     /// Notes what the indexes and the statistics have of the page.
     fn index_page(&mut self) {
-        let count = |level: u8| self.levels.iter().filter(|&&found| found == level).count() as i64;
-        let levels: Vec<i64> = (0..=self.whole).map(count).collect();
-        let rows = self.repetitions.as_ref().map(|own| own.iter().filter(|&&level| level == 0).count());
+        let levels: Vec<i64> = (0..=self.whole).map(|level| count(&self.levels, level) as i64).collect();
+        let rows = self.repetitions.as_ref().map(|own| count(own, 0));
         let (rows, values) = (rows.unwrap_or(self.levels.len()), self.levels.len());
         let nulls = values - levels[usize::from(self.whole)] as usize;
         self.totals.rows += rows;

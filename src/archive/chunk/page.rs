@@ -14,6 +14,13 @@ pub fn put_levels(levels: &[u8], most: u8, out: &mut Vec<u8>) {
     out[start..][..4].copy_from_slice(&length.to_le_bytes());
 }
 
+/// How many of the levels are this one.
+pub fn count(levels: &[u8], level: u8) -> usize {
+    // added up in bytes, which the processor does many at a time
+    let count = |levels: &[u8]| levels.iter().map(|&found| u8::from(found == level)).sum::<u8>();
+    levels.chunks(usize::from(u8::MAX)).map(|levels| usize::from(count(levels))).sum()
+}
+
 /// Bits of the numbers up to `most`.
 pub fn bits(most: usize) -> u32 {
     usize::BITS - most.leading_zeros()
@@ -27,7 +34,7 @@ pub fn hybrid<T: Copy + Into<u32> + PartialEq>(values: &[T], width: u32, out: &m
     let mut at = 0;
     while at < values.len() {
         let first = values[at];
-        let run = values[at..].iter().take_while(|&&value| value == first).count();
+        let run = run(&values[at..]);
         if run >= RUN_MIN || at == packed && run == values.len() - at {
             pack(&values[packed..at], width, out);
             varint((run as u64) << 1, out);
@@ -40,6 +47,16 @@ pub fn hybrid<T: Copy + Into<u32> + PartialEq>(values: &[T], width: u32, out: &m
         }
     }
     pack(&values[packed..], width, out);
+}
+
+/// How many of the values are as the first one, without a break.
+fn run<T: Copy + PartialEq>(values: &[T]) -> usize {
+    // compared many at a time
+    const STEP: usize = 64;
+    let first = values[0];
+    let same = |values: &[T]| values.iter().fold(true, |same, &value| same & (value == first));
+    let whole = values.chunks_exact(STEP).take_while(|values| same(values)).count() * STEP;
+    whole + values[whole..].iter().take_while(|&&value| value == first).count()
 }
 
 /// Values of so many bits, in groups of eight.
