@@ -11,6 +11,7 @@ mod page;
 #[cfg(test)]
 mod tests;
 
+use std::cell::Cell;
 use std::io::{self, Read};
 use std::iter::repeat_n;
 use std::mem;
@@ -39,10 +40,17 @@ use super::gather::{Column, Each, Items, Place, Texts, level_of_item};
 use crate::decode::reuse;
 use crate::logs::symbols::Dictionary;
 
-/// Bytes that stand free before the values of a page, for its levels.
+/// Bytes that stand free before the texts or codes of a page, for its levels and the lengths of the texts.
 const LEVELS_BYTES: usize = 32 << 10;
+/// Rows that are added at once, so that what they have of each column is in the processor's cache.
+const PIECE_ROWS: usize = 1024;
 /// A code that a text has not got yet.
 const UNSEEN: u32 = u32::MAX;
+
+thread_local! {
+    /// Empty, what the next chunk has of levels, codes and lengths: what is grown anew for each begins with page faults.
+    static SPARE: Cell<(Vec<u8>, Vec<u32>, Vec<i32>)> = const { Cell::new((Vec::new(), Vec::new(), Vec::new())) };
+}
 
 /// A column chunk being written.
 pub struct Chunk {
@@ -195,6 +203,9 @@ impl Chunk {
         mut repetitions: Option<&[u8]>,
         level: impl Fn(Place) -> u8 + Copy,
     ) -> anyhow::Result<()> {
+        if self.levels.capacity() == 0 {
+            (self.levels, self.codes, self.lengths) = SPARE.take();
+        }
         let texts = from.texts();
         if let (Texts::Symbols { values, .. }, Some(known)) = (&texts, &mut self.known) {
             known.codes.clear();
@@ -203,30 +214,29 @@ impl Chunk {
         while !places.is_empty() {
             // a row is never cut, so that a page may have more than there is room for
             let room = self.rules.page_rows_max.saturating_sub(self.levels.len()).clamp(1, places.len());
-            let now = &places[..room];
-            self.levels.reserve(now.len());
+            let now = &places[..room.min(PIECE_ROWS)];
+            let start = self.levels.len();
+            self.levels.extend(now.iter().map(|&place| level(place)));
             let done = match &texts {
-                Texts::None => {
-                    self.levels.extend(now.iter().map(|&place| level(place)));
-                    now.len()
-                }
+                Texts::None => now.len(),
                 Texts::Symbols { keys, codes, values } => match self.known.is_some() {
-                    true => self.code_symbols(keys, codes, values, now, level),
-                    false => self.add_plain(now, level, |_, (batch, row)| {
+                    true => self.code_symbols(keys, codes, values, now),
+                    false => self.add_plain(now, |_, (batch, row), _| {
                         values.value(codes[batch][keys[batch][row] as usize] as usize).as_bytes()
                     }),
                 },
                 Texts::Views(views) => match self.known.is_some() {
-                    true => self.code_views(views, now, level),
+                    true => self.code_views(views, now),
                     false => {
                         let whole = self.whole;
-                        self.add_plain(now, level, |index, (batch, row)| {
-                            prefetch(views, now, index, level, whole);
+                        self.add_plain(now, |index, (batch, row), levels| {
+                            prefetch(views, now, levels, index, whole);
                             views[batch].value(row).as_bytes()
                         })
                     }
                 },
             };
+            self.levels.truncate(start + done);
             places = &places[done..];
             if let (Some(own), Some(from)) = (&mut self.repetitions, &mut repetitions) {
                 own.extend_from_slice(&from[..done]);
@@ -239,25 +249,18 @@ impl Chunk {
         Ok(())
     }
 
-    /// Codes for symbols, which have codes of their own; how many rows they are, fewer when the dictionary became full.
-    fn code_symbols(
-        &mut self,
-        keys: &[&[i32]],
-        codes: &[Vec<i32>],
-        values: &StringArray,
-        places: &[Place],
-        level: impl Fn(Place) -> u8,
-    ) -> usize {
+    /// Codes for symbols, which have codes of their own; how many rows they are, fewer when the dictionary became full. The levels of
+    /// the rows are the last ones.
+    fn code_symbols(&mut self, keys: &[&[i32]], codes: &[Vec<i32>], values: &StringArray, places: &[Place]) -> usize {
         /// Rows ahead.
         const AHEAD: usize = 24;
         let known = self.known.as_mut().expect("there is a dictionary");
         self.codes.reserve(places.len());
-        for (index, &(batch, row)) in places.iter().enumerate() {
-            if let Some(code) = places.get(index + AHEAD).and_then(|&(batch, row)| keys[batch].get(row)) {
-                fetch(code);
+        let levels = &self.levels[self.levels.len() - places.len()..];
+        for (index, (&(batch, row), &level)) in places.iter().zip(levels).enumerate() {
+            if let Some(key) = places.get(index + AHEAD).and_then(|&(batch, row)| keys[batch].get(row)) {
+                fetch(key);
             }
-            let level = level((batch, row));
-            self.levels.push(level);
             if level != self.whole {
                 continue;
             }
@@ -279,18 +282,12 @@ impl Chunk {
     }
 
     /// The same for texts that any row may have anew.
-    fn code_views(
-        &mut self,
-        views: &[&StringViewArray],
-        places: &[Place],
-        level: impl Fn(Place) -> u8 + Copy,
-    ) -> usize {
+    fn code_views(&mut self, views: &[&StringViewArray], places: &[Place]) -> usize {
         let known = self.known.as_mut().expect("there is a dictionary");
         self.codes.reserve(places.len());
-        for (index, &(batch, row)) in places.iter().enumerate() {
-            prefetch(views, places, index, level, self.whole);
-            let level = level((batch, row));
-            self.levels.push(level);
+        let levels = &self.levels[self.levels.len() - places.len()..];
+        for (index, (&(batch, row), &level)) in places.iter().zip(levels).enumerate() {
+            prefetch(views, places, levels, index, self.whole);
             if level != self.whole {
                 continue;
             }
@@ -315,21 +312,15 @@ impl Chunk {
         places.len()
     }
 
-    /// Texts as they are; how many rows they are, fewer when the page became full.
-    fn add_plain<'a>(
-        &mut self,
-        places: &[Place],
-        level: impl Fn(Place) -> u8,
-        text: impl Fn(usize, Place) -> &'a [u8],
-    ) -> usize {
+    /// Texts as they are; how many rows they are, fewer when the page became full. `text` is told the levels of the rows.
+    fn add_plain<'a>(&mut self, places: &[Place], text: impl Fn(usize, Place, &[u8]) -> &'a [u8]) -> usize {
         self.open_page();
-        for (index, &place) in places.iter().enumerate() {
-            let level = level(place);
-            self.levels.push(level);
+        let levels = &self.levels[self.levels.len() - places.len()..];
+        for (index, (&place, &level)) in places.iter().zip(levels).enumerate() {
             if level != self.whole {
                 continue;
             }
-            let text = text(index, place);
+            let text = text(index, place, levels);
             self.lengths.push(text.len() as i32);
             self.page.extend_from_slice(text);
             if let Some(bounds) = &mut self.bounds {
@@ -388,7 +379,7 @@ impl Chunk {
                 Encoding::RLE_DICTIONARY
             }
         };
-        let start = self.put_levels();
+        let start = self.put_head();
         let bytes = compressed(self.rules.compression, &self.page[start..])?;
         let page = Page::DataPage {
             buf: bytes,
@@ -415,8 +406,8 @@ impl Chunk {
         Ok(())
     }
 
-    /// Writes the levels right before the values of the page: where they begin.
-    fn put_levels(&mut self) -> usize {
+    /// Writes the levels, and the lengths of texts, right before the texts or codes of the page: where they begin.
+    fn put_head(&mut self) -> usize {
         let mut head = Vec::new();
         if let Some(repetitions) = &self.repetitions {
             put_levels(repetitions, 1, &mut head);
@@ -470,6 +461,7 @@ impl Chunk {
     pub fn close(mut self) -> anyhow::Result<(Pages, ColumnCloseResult)> {
         self.end_page()?;
         reuse::give_back(mem::take(&mut self.page));
+        SPARE.set((mem::take(&mut self.levels), mem::take(&mut self.codes), mem::take(&mut self.lengths)));
         let mut written = TrackedWrite::new(Vec::new());
         let dictionary = self.known.take().map(|known| known.dictionary).or(self.full.take());
         let mut pages = Vec::new();

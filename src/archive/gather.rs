@@ -8,10 +8,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanBufferBuilder, DictionaryArray, Int32Array, ListArray, RecordBatch, StringArray,
-    StringViewArray, StructArray, new_null_array,
+    Array, ArrayRef, AsArray, BooleanArray, BooleanBufferBuilder, DictionaryArray, Int32Array, ListArray, RecordBatch,
+    StringArray, StringViewArray, StructArray, new_null_array,
 };
-use arrow::buffer::{Buffer, NullBuffer, ScalarBuffer};
+use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, ScalarBuffer};
 use arrow::compute::interleave;
 use arrow::datatypes::{DataType, Fields, Int32Type};
 use parquet::schema::types::ColumnPath;
@@ -241,6 +241,15 @@ impl Column {
             Kind::Struct { fields, columns } => {
                 let columns = columns.iter().map(|column| column.gather(places)).collect::<Result<_, _>>()?;
                 Arc::new(StructArray::new(fields.clone(), columns, self.nulls(places)))
+            }
+            Kind::Other if self.arrays[0].data_type() == &DataType::Boolean => {
+                // arrow's would copy each bit as a range of bits
+                let arrays: Vec<&BooleanBuffer> = self.arrays.iter().map(|array| array.as_boolean().values()).collect();
+                let bit = |index: usize| {
+                    let (batch, row) = places[index];
+                    arrays[batch].value(row)
+                };
+                Arc::new(BooleanArray::new(BooleanBuffer::collect_bool(places.len(), bit), self.nulls(places)))
             }
             Kind::List { .. } | Kind::Other => {
                 let arrays: Vec<&dyn Array> = self.arrays.iter().map(|array| array.as_ref()).collect();
