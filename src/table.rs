@@ -157,25 +157,32 @@ pub struct Batch {
     pub rows: RecordBatch,
 }
 
-/// Symbol columns of several batches (dictionaries of `Int32` to `Utf8`) → their texts, each once, and for each batch the codes of its
-/// rows among these. A row without a text has the first one's.
-pub fn merge_symbols(arrays: &[ArrayRef]) -> (Vec<Vec<i32>>, StringArray) {
+/// Symbol columns of several batches (dictionaries of `Int32` to `Utf8`) → their texts, each once, and for each batch what its codes are
+/// among these.
+pub fn merge_texts(arrays: &[ArrayRef]) -> (Vec<Vec<i32>>, StringArray) {
     let (mut known, mut texts) = (HashMap::<&str, i32>::new(), Vec::<&str>::new());
     let mut codes = Vec::with_capacity(arrays.len());
     for array in arrays {
-        let array = array.as_dictionary::<Int32Type>();
-        let values = array.values().as_string::<i32>();
+        let values = array.as_dictionary::<Int32Type>().values().as_string::<i32>();
         let mut code = |text| {
             *known.entry(text).or_insert_with(|| {
                 texts.push(text);
                 texts.len() as i32 - 1
             })
         };
-        let news: Vec<i32> = (0..values.len()).map(|value| code(values.value(value))).collect();
-        let keys = array.keys().values().iter();
-        codes.push(keys.map(|&key| news.get(key as usize).copied().unwrap_or(0)).collect());
+        codes.push((0..values.len()).map(|value| code(values.value(value))).collect());
     }
     (codes, StringArray::from_iter_values(texts))
+}
+
+/// The same with the codes of rows in place of those of their batch's texts. A row without a text has the first one's.
+pub fn merge_symbols(arrays: &[ArrayRef]) -> (Vec<Vec<i32>>, StringArray) {
+    let (news, texts) = merge_texts(arrays);
+    let codes = arrays.iter().zip(news).map(|(array, news)| {
+        let keys = array.as_dictionary::<Int32Type>().keys().values().iter();
+        keys.map(|&key| news.get(key as usize).copied().unwrap_or(0)).collect()
+    });
+    (codes.collect(), texts)
 }
 
 impl Batch {

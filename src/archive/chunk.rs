@@ -11,6 +11,7 @@ mod page;
 #[cfg(test)]
 mod tests;
 
+use std::cell::Cell;
 use std::io::{self, Read};
 use std::iter::repeat_n;
 use std::mem;
@@ -34,15 +35,22 @@ use parquet::schema::types::ColumnDescPtr;
 
 use self::bounds::{Bounds, Order, above, below};
 use self::fetch::{fetch, prefetch};
-use self::page::{bits, compressed, hybrid, put_levels};
+use self::page::{bits, compressed, count, deltas, hybrid, put_levels};
 use super::gather::{Column, Each, Items, Place, Texts, level_of_item};
 use crate::decode::reuse;
 use crate::logs::symbols::Dictionary;
 
-/// Bytes that stand free before the values of a page, for its levels.
+/// Bytes that stand free before the texts or codes of a page, for its levels and the lengths of the texts.
 const LEVELS_BYTES: usize = 32 << 10;
+/// Rows that are added at once, so that what they have of each column is in the processor's cache.
+const PIECE_ROWS: usize = 1024;
 /// A code that a text has not got yet.
 const UNSEEN: u32 = u32::MAX;
+
+thread_local! {
+    /// Empty, what the next chunk has of levels, codes and lengths: what is grown anew for each begins with page faults.
+    static SPARE: Cell<(Vec<u8>, Vec<u32>, Vec<i32>)> = const { Cell::new((Vec::new(), Vec::new(), Vec::new())) };
+}
 
 /// A column chunk being written.
 pub struct Chunk {
@@ -58,7 +66,9 @@ pub struct Chunk {
     codes: Vec<u32>,
     /// Empty, or [`LEVELS_BYTES`] free bytes and what stands as it is.
     page: Vec<u8>,
-    /// Bytes of the texts in `page`.
+    /// Of the texts in `page`.
+    lengths: Vec<i32>,
+    /// Bytes of the texts of the open page.
     text_bytes: i64,
     /// Of the texts of the open page; none where the file has no bounds of the column.
     bounds: Option<Bounds>,
@@ -142,6 +152,7 @@ impl Chunk {
             repetitions: (column.max_rep_level() > 0).then(Vec::new),
             codes: Vec::new(),
             page: Vec::new(),
+            lengths: Vec::new(),
             text_bytes: 0,
             bounds: (statistics != EnabledStatistics::None).then(Bounds::default),
             known: properties.dictionary_enabled(path).then(Known::default),
@@ -192,6 +203,9 @@ impl Chunk {
         mut repetitions: Option<&[u8]>,
         level: impl Fn(Place) -> u8 + Copy,
     ) -> anyhow::Result<()> {
+        if self.levels.capacity() == 0 {
+            (self.levels, self.codes, self.lengths) = SPARE.take();
+        }
         let texts = from.texts();
         if let (Texts::Symbols { values, .. }, Some(known)) = (&texts, &mut self.known) {
             known.codes.clear();
@@ -200,29 +214,29 @@ impl Chunk {
         while !places.is_empty() {
             // a row is never cut, so that a page may have more than there is room for
             let room = self.rules.page_rows_max.saturating_sub(self.levels.len()).clamp(1, places.len());
-            let now = &places[..room];
-            self.levels.reserve(now.len());
+            let now = &places[..room.min(PIECE_ROWS)];
+            let start = self.levels.len();
+            self.levels.extend(now.iter().map(|&place| level(place)));
             let done = match &texts {
-                Texts::None => {
-                    self.levels.extend(now.iter().map(|&place| level(place)));
-                    now.len()
-                }
-                Texts::Symbols { codes, values } => match self.known.is_some() {
-                    true => self.code_symbols(codes, values, now, level),
-                    false => self
-                        .add_plain(now, level, |_, (batch, row)| values.value(codes[batch][row] as usize).as_bytes()),
+                Texts::None => now.len(),
+                Texts::Symbols { keys, codes, values } => match self.known.is_some() {
+                    true => self.code_symbols(keys, codes, values, now),
+                    false => self.add_plain(now, |_, (batch, row), _| {
+                        values.value(codes[batch][keys[batch][row] as usize] as usize).as_bytes()
+                    }),
                 },
                 Texts::Views(views) => match self.known.is_some() {
-                    true => self.code_views(views, now, level),
+                    true => self.code_views(views, now),
                     false => {
                         let whole = self.whole;
-                        self.add_plain(now, level, |index, (batch, row)| {
-                            prefetch(views, now, index, level, whole);
+                        self.add_plain(now, |index, (batch, row), levels| {
+                            prefetch(views, now, levels, index, whole);
                             views[batch].value(row).as_bytes()
                         })
                     }
                 },
             };
+            self.levels.truncate(start + done);
             places = &places[done..];
             if let (Some(own), Some(from)) = (&mut self.repetitions, &mut repetitions) {
                 own.extend_from_slice(&from[..done]);
@@ -235,28 +249,22 @@ impl Chunk {
         Ok(())
     }
 
-    /// Codes for symbols, which have codes of their own; how many rows they are, fewer when the dictionary became full.
-    fn code_symbols(
-        &mut self,
-        codes: &[Vec<i32>],
-        values: &StringArray,
-        places: &[Place],
-        level: impl Fn(Place) -> u8,
-    ) -> usize {
+    /// Codes for symbols, which have codes of their own; how many rows they are, fewer when the dictionary became full. The levels of
+    /// the rows are the last ones.
+    fn code_symbols(&mut self, keys: &[&[i32]], codes: &[Vec<i32>], values: &StringArray, places: &[Place]) -> usize {
         /// Rows ahead.
         const AHEAD: usize = 24;
         let known = self.known.as_mut().expect("there is a dictionary");
         self.codes.reserve(places.len());
-        for (index, &(batch, row)) in places.iter().enumerate() {
-            if let Some(code) = places.get(index + AHEAD).and_then(|&(batch, row)| codes[batch].get(row)) {
-                fetch(code);
+        let levels = &self.levels[self.levels.len() - places.len()..];
+        for (index, (&(batch, row), &level)) in places.iter().zip(levels).enumerate() {
+            if let Some(key) = places.get(index + AHEAD).and_then(|&(batch, row)| keys[batch].get(row)) {
+                fetch(key);
             }
-            let level = level((batch, row));
-            self.levels.push(level);
             if level != self.whole {
                 continue;
             }
-            let code = codes[batch][row] as usize;
+            let code = codes[batch][keys[batch][row] as usize] as usize;
             let mut own = known.codes[code];
             if own == UNSEEN {
                 let text = values.value(code).as_bytes();
@@ -274,18 +282,12 @@ impl Chunk {
     }
 
     /// The same for texts that any row may have anew.
-    fn code_views(
-        &mut self,
-        views: &[&StringViewArray],
-        places: &[Place],
-        level: impl Fn(Place) -> u8 + Copy,
-    ) -> usize {
+    fn code_views(&mut self, views: &[&StringViewArray], places: &[Place]) -> usize {
         let known = self.known.as_mut().expect("there is a dictionary");
         self.codes.reserve(places.len());
-        for (index, &(batch, row)) in places.iter().enumerate() {
-            prefetch(views, places, index, level, self.whole);
-            let level = level((batch, row));
-            self.levels.push(level);
+        let levels = &self.levels[self.levels.len() - places.len()..];
+        for (index, (&(batch, row), &level)) in places.iter().zip(levels).enumerate() {
+            prefetch(views, places, levels, index, self.whole);
             if level != self.whole {
                 continue;
             }
@@ -310,24 +312,17 @@ impl Chunk {
         places.len()
     }
 
-    /// Texts as they are; how many rows they are, fewer when the page became full.
-    fn add_plain<'a>(
-        &mut self,
-        places: &[Place],
-        level: impl Fn(Place) -> u8,
-        text: impl Fn(usize, Place) -> &'a [u8],
-    ) -> usize {
+    /// Texts as they are; how many rows they are, fewer when the page became full. `text` is told the levels of the rows.
+    fn add_plain<'a>(&mut self, places: &[Place], text: impl Fn(usize, Place, &[u8]) -> &'a [u8]) -> usize {
         self.open_page();
-        for (index, &place) in places.iter().enumerate() {
-            let level = level(place);
-            self.levels.push(level);
+        let levels = &self.levels[self.levels.len() - places.len()..];
+        for (index, (&place, &level)) in places.iter().zip(levels).enumerate() {
             if level != self.whole {
                 continue;
             }
-            let text = text(index, place);
-            self.page.extend_from_slice(&(text.len() as u32).to_le_bytes());
+            let text = text(index, place, levels);
+            self.lengths.push(text.len() as i32);
             self.page.extend_from_slice(text);
-            self.text_bytes += text.len() as i64;
             if let Some(bounds) = &mut self.bounds {
                 bounds.add(text);
             }
@@ -370,7 +365,10 @@ impl Chunk {
         }
         self.open_page();
         let encoding = match &mut self.known {
-            None => Encoding::PLAIN,
+            None => {
+                self.text_bytes = (self.page.len() - LEVELS_BYTES) as i64;
+                Encoding::DELTA_LENGTH_BYTE_ARRAY
+            }
             Some(known) => {
                 let width = bits(known.dictionary.len().saturating_sub(1));
                 self.page.push(width as u8);
@@ -381,7 +379,7 @@ impl Chunk {
                 Encoding::RLE_DICTIONARY
             }
         };
-        let start = self.put_levels();
+        let start = self.put_head();
         let bytes = compressed(self.rules.compression, &self.page[start..])?;
         let page = Page::DataPage {
             buf: bytes,
@@ -396,7 +394,7 @@ impl Chunk {
         self.places.push((spec.offset, spec.compressed_size));
         self.totals.bytes += spec.uncompressed_size;
         match encoding {
-            Encoding::PLAIN => self.totals.pages_of_texts += 1,
+            Encoding::DELTA_LENGTH_BYTE_ARRAY => self.totals.pages_of_texts += 1,
             _ => self.totals.pages_of_codes += 1,
         }
         self.index_page();
@@ -408,13 +406,17 @@ impl Chunk {
         Ok(())
     }
 
-    /// Writes the levels right before the values of the page: where they begin.
-    fn put_levels(&mut self) -> usize {
+    /// Writes the levels, and the lengths of texts, right before the texts or codes of the page: where they begin.
+    fn put_head(&mut self) -> usize {
         let mut head = Vec::new();
         if let Some(repetitions) = &self.repetitions {
             put_levels(repetitions, 1, &mut head);
         }
         put_levels(&self.levels, self.whole, &mut head);
+        if self.known.is_none() {
+            deltas(&self.lengths, &mut head);
+            self.lengths.clear();
+        }
         // only a list of very many items has more
         let more = head.len().saturating_sub(LEVELS_BYTES);
         self.page.splice(..0, repeat_n(0, more));
@@ -425,9 +427,8 @@ impl Chunk {
 
     /// Notes what the indexes and the statistics have of the page.
     fn index_page(&mut self) {
-        let count = |level: u8| self.levels.iter().filter(|&&found| found == level).count() as i64;
-        let levels: Vec<i64> = (0..=self.whole).map(count).collect();
-        let rows = self.repetitions.as_ref().map(|own| own.iter().filter(|&&level| level == 0).count());
+        let levels: Vec<i64> = (0..=self.whole).map(|level| count(&self.levels, level) as i64).collect();
+        let rows = self.repetitions.as_ref().map(|own| count(own, 0));
         let (rows, values) = (rows.unwrap_or(self.levels.len()), self.levels.len());
         let nulls = values - levels[usize::from(self.whole)] as usize;
         self.totals.rows += rows;
@@ -460,19 +461,23 @@ impl Chunk {
     pub fn close(mut self) -> anyhow::Result<(Pages, ColumnCloseResult)> {
         self.end_page()?;
         reuse::give_back(mem::take(&mut self.page));
+        SPARE.set((mem::take(&mut self.levels), mem::take(&mut self.codes), mem::take(&mut self.lengths)));
         let mut written = TrackedWrite::new(Vec::new());
         let dictionary = self.known.take().map(|known| known.dictionary).or(self.full.take());
         let mut pages = Vec::new();
-        let mut encodings = vec![Encoding::RLE, Encoding::PLAIN];
+        let mut encodings = vec![Encoding::RLE];
         let mut ahead = 0;
         if let Some(dictionary) = &dictionary {
             ahead = self.write_dictionary(dictionary, &mut written)?;
-            encodings.push(Encoding::RLE_DICTIONARY);
+            encodings.extend([Encoding::PLAIN, Encoding::RLE_DICTIONARY]);
             pages.push((PageType::DICTIONARY_PAGE, Encoding::PLAIN, 1));
         }
         let Totals { pages_of_codes, pages_of_texts, .. } = self.totals;
         pages.push((PageType::DATA_PAGE, Encoding::RLE_DICTIONARY, pages_of_codes));
-        pages.push((PageType::DATA_PAGE, Encoding::PLAIN, pages_of_texts));
+        pages.push((PageType::DATA_PAGE, Encoding::DELTA_LENGTH_BYTE_ARRAY, pages_of_texts));
+        if pages_of_texts > 0 {
+            encodings.push(Encoding::DELTA_LENGTH_BYTE_ARRAY);
+        }
         let pages = pages.into_iter().filter(|(_, _, count)| *count > 0);
         let pages = pages.map(|(page_type, encoding, count)| PageEncodingStats { page_type, encoding, count });
         for (offset, size) in &self.places {

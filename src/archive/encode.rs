@@ -274,6 +274,11 @@ fn column_properties(
             .set_column_bloom_filter_fpp(leaf.clone(), 0.01)
             .set_column_bloom_filter_max_ndv(leaf.clone(), rows.clamp(64, 65_536) as u64);
     }
+    if matches!(column.kind, Kind::Text | Kind::Symbol | Kind::Json) {
+        // for what stands in no dictionary: without lengths between them a match goes on from one text to the next, and where there is
+        // none, as in ids, zstd soon looks at few places only
+        builder = builder.set_column_encoding(leaf.clone(), Encoding::DELTA_LENGTH_BYTE_ARRAY);
+    }
     match column.kind {
         Kind::Struct(inner) => inner
             .iter()

@@ -8,15 +8,15 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanBufferBuilder, DictionaryArray, Int32Array, ListArray, RecordBatch, StringArray,
-    StringViewArray, StructArray, new_null_array,
+    Array, ArrayRef, AsArray, BooleanArray, BooleanBufferBuilder, DictionaryArray, Int32Array, ListArray, RecordBatch,
+    StringArray, StringViewArray, StructArray, new_null_array,
 };
-use arrow::buffer::{Buffer, NullBuffer, ScalarBuffer};
+use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, ScalarBuffer};
 use arrow::compute::interleave;
 use arrow::datatypes::{DataType, Fields, Int32Type};
 use parquet::schema::types::ColumnPath;
 
-use crate::table::merge_symbols;
+use crate::table::merge_texts;
 
 /// Where a row lies: batch, row.
 pub type Place = (usize, usize);
@@ -43,7 +43,7 @@ enum Kind {
         firsts: Vec<u128>,
         buffers: Arc<[Buffer]>,
     },
-    /// For each batch, the codes of its rows among the texts of all.
+    /// For each batch, what its codes are among the texts of all.
     Dictionary {
         codes: Vec<Vec<i32>>,
         values: ArrayRef,
@@ -154,8 +154,10 @@ pub fn level_of_item(row: usize, level: impl Fn(usize) -> u8) -> u8 {
 /// What the rows of a column of texts have.
 pub enum Texts<'a> {
     None,
-    /// For each batch, the codes of its rows.
     Symbols {
+        /// For each batch, the codes of its rows,
+        keys: Vec<&'a [i32]>,
+        /// and what these are among the texts of all.
         codes: &'a [Vec<i32>],
         values: &'a StringArray,
     },
@@ -196,7 +198,7 @@ impl Column {
                 Kind::Views { firsts, buffers: buffers.into() }
             }
             DataType::Dictionary(key, value) if (&**key, &**value) == (&DataType::Int32, &DataType::Utf8) => {
-                let (codes, texts) = merge_symbols(&arrays);
+                let (codes, texts) = merge_texts(&arrays);
                 Kind::Dictionary { codes, values: Arc::new(texts) }
             }
             _ => Kind::Other,
@@ -228,7 +230,10 @@ impl Column {
                 Arc::new(unsafe { StringViewArray::new_unchecked(views, buffers.clone(), self.nulls(places)) })
             }
             Kind::Dictionary { codes, values } => {
-                let codes = places.iter().map(|&(batch, row)| codes[batch][row]).collect::<Vec<_>>();
+                let keys = self.keys();
+                // a row without a text may have any key
+                let code = |&(batch, row): &Place| codes[batch].get(keys[batch][row] as usize).copied().unwrap_or(0);
+                let codes = places.iter().map(code).collect::<Vec<_>>();
                 let codes = Int32Array::new(codes.into(), self.nulls(places));
                 // SAFETY: the codes are places in `values`
                 Arc::new(unsafe { DictionaryArray::<Int32Type>::new_unchecked(codes, values.clone()) })
@@ -236,6 +241,15 @@ impl Column {
             Kind::Struct { fields, columns } => {
                 let columns = columns.iter().map(|column| column.gather(places)).collect::<Result<_, _>>()?;
                 Arc::new(StructArray::new(fields.clone(), columns, self.nulls(places)))
+            }
+            Kind::Other if self.arrays[0].data_type() == &DataType::Boolean => {
+                // arrow's would copy each bit as a range of bits
+                let arrays: Vec<&BooleanBuffer> = self.arrays.iter().map(|array| array.as_boolean().values()).collect();
+                let bit = |index: usize| {
+                    let (batch, row) = places[index];
+                    arrays[batch].value(row)
+                };
+                Arc::new(BooleanArray::new(BooleanBuffer::collect_bool(places.len(), bit), self.nulls(places)))
             }
             Kind::List { .. } | Kind::Other => {
                 let arrays: Vec<&dyn Array> = self.arrays.iter().map(|array| array.as_ref()).collect();
@@ -248,9 +262,15 @@ impl Column {
         match &self.kind {
             Kind::Empty => Texts::None,
             Kind::Views { .. } => Texts::Views(self.arrays.iter().map(|array| array.as_string_view()).collect()),
-            Kind::Dictionary { codes, values } => Texts::Symbols { codes, values: values.as_string::<i32>() },
+            Kind::Dictionary { codes, values } => {
+                Texts::Symbols { keys: self.keys(), codes, values: values.as_string::<i32>() }
+            }
             Kind::Struct { .. } | Kind::List { .. } | Kind::Other => unreachable!("a column of texts"),
         }
+    }
+
+    fn keys(&self) -> Vec<&[i32]> {
+        self.arrays.iter().map(|array| &array.as_dictionary::<Int32Type>().keys().values()[..]).collect()
     }
 
     /// The columns in it that are neither structs nor lists, in their order.

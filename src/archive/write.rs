@@ -53,7 +53,7 @@ impl Sorted {
         partitions.par_iter_mut().for_each(|(_, rows)| {
             // several groups may be of one partition
             rows.sort_unstable();
-            rows.sort_by_cached_key(|&(batch, row)| times[batch][row]);
+            sort_by_time(rows, &times);
         });
         let batches: Vec<RecordBatch> = batches.into_iter().map(|batch| without_partitions(&batch.rows)).collect();
         Sorted { table, rows: Rows::new(&batches), times, partitions }
@@ -73,6 +73,18 @@ impl Sorted {
         encoder.append(&self.rows, rows)?;
         encoder.finish()
     }
+}
+
+/// Equal times keep their order; rows without a time come first.
+fn sort_by_time(rows: &mut Vec<Place>, times: &[Vec<Option<Timestamp>>]) {
+    // a number, of which the upper half is the time, is compared without a branch
+    let key = |(index, &(batch, row)): (usize, &Place)| {
+        let time = times[batch][row].map_or(0, |time| (time.0 as u64 ^ 1 << 63).max(1));
+        u128::from(time) << 64 | index as u128
+    };
+    let mut keys: Vec<u128> = rows.iter().enumerate().map(key).collect();
+    keys.sort_unstable();
+    *rows = keys.into_iter().map(|key| rows[key as u64 as usize]).collect();
 }
 
 fn without_partitions(rows: &RecordBatch) -> RecordBatch {

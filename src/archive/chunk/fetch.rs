@@ -4,9 +4,10 @@ use arrow::array::StringViewArray;
 
 use crate::archive::gather::Place;
 
-/// Has the processor get what rows need that come some rows later: rows of a file lie anywhere in what was read.
+/// Has the processor get what rows, which have these levels, need that come some rows later: rows of a file lie anywhere in what was
+/// read.
 #[inline(always)]
-pub fn prefetch(views: &[&StringViewArray], places: &[Place], index: usize, level: impl Fn(Place) -> u8, whole: u8) {
+pub fn prefetch(views: &[&StringViewArray], places: &[Place], levels: &[u8], index: usize, whole: u8) {
     /// Rows ahead, for the view of the text and then for the text; bytes of that.
     const VIEW_AHEAD: usize = 24;
     const AHEAD: usize = 12;
@@ -17,7 +18,7 @@ pub fn prefetch(views: &[&StringViewArray], places: &[Place], index: usize, leve
     let Some(&(batch, row)) = places.get(index + AHEAD) else { return };
     let Some(&view) = views[batch].views().get(row) else { return };
     let length = view as u32 as usize;
-    if length > 12 && level((batch, row)) == whole {
+    if length > 12 && levels[index + AHEAD] == whole {
         let (buffer, start) = ((view >> 64) as u32, (view >> 96) as u32);
         let text = &views[batch].data_buffers()[buffer as usize][start as usize..];
         text[..length.min(BYTES)].chunks(64).for_each(|line| fetch(&line[0]));
