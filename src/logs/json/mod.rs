@@ -473,7 +473,7 @@ impl<'a> Parser<'a> {
         let table = self.last_table();
         let is_of_python = reason == walk::NO_KEY && bytes[here + 1..end].trim_ascii_start().starts_with(b"'");
         let reason = if is_of_python { OF_PYTHON } else { reason };
-        let resume = peel::resume_behind(&bytes[..end], here).unwrap_or(end);
+        let resume = peel::resume_behind(&bytes[..end], here, reason).unwrap_or(end);
         let mut record = &bytes[here..resume];
         while let [rest @ .., b' ' | b'\n' | b'\r' | b'\t' | b',' | 0] = record {
             record = rest;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::fill::Fill;
 use super::plan::{Action, Plan};
-use super::walk::{Cursor, Stop};
+use super::walk::{self, Cursor, Stop};
 use super::{Around, Messages, NESTED_MAX, Nested, Parser, cloudwatch, packed, plan, scalar};
 use crate::decode::{Body, Context, Entry, Lines, Records, Shape, Text};
 use crate::logs::TABLES;
@@ -548,14 +548,17 @@ pub fn resume(bytes: &[u8], from: usize) -> Option<usize> {
 }
 
 /// The same behind what is damaged at `here`, where also an object is one to go on at that begins as it did: with the same key, or a
-/// line that is indented as far. So begin the items of one list.
-pub(super) fn resume_behind(bytes: &[u8], here: usize) -> Option<usize> {
+/// line that is indented as far. So begin the items of one list. What is nested too deeply has such a key at each level.
+pub(super) fn resume_behind(bytes: &[u8], here: usize, reason: &str) -> Option<usize> {
     let key = first_key(&bytes[here..]);
-    let line = memchr::memrchr(b'\n', &bytes[..here]).map(|end| &bytes[end..here]);
-    let line = line.filter(|line| key.is_some() && line[1..].iter().all(|byte| matches!(byte, b' ' | b'\t')));
+    let is_nested = reason == walk::TOO_DEEP;
+    // no further back than the blanks, or a text of one line would be searched for each of its records
+    let blanks = bytes[..here].iter().rev().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+    let before = (here - blanks).checked_sub(1).filter(|at| bytes[*at] == b'\n' && key.is_some());
+    let line = before.map(|end| &bytes[end..here]);
     let begins_alike = |at: usize, name: &[u8]| {
         let is_indented_alike = line.is_some_and(|line| bytes[..at].ends_with(line));
-        is_indented_alike || key == Some(name)
+        is_indented_alike || !is_nested && key == Some(name)
     };
     resume_at(bytes, here + 1, begins_alike)
 }

@@ -250,6 +250,13 @@ fn runs_of_a_job_are_read_however_many_an_answer_has() {
 }
 
 #[test]
+fn what_is_nested_without_end_is_one_reject_and_takes_no_time() {
+    let text = format!("{}\n{}\n", r#"{"a":"#.repeat(1 << 17), event(1));
+    let read = read(Input::Stream(Box::new(std::io::Cursor::new(text.into_bytes()))), &Options::default());
+    assert_eq!((ids(&read), reasons(&read)), (vec!["id-1".to_owned()], vec!["nested too deeply"]));
+}
+
+#[test]
 fn what_names_neither_event_nor_source_is_no_record() {
     let read = read_text(r#"{"Records":[{"eventVersion":"1.08","eventTime":"2024-08-01T11:30:23Z","eventID":"1"}]}"#);
     assert_eq!((reasons(&read), ids(&read).len()), (vec!["no table is known for this object"], 0));

@@ -12,6 +12,7 @@ pub const DEPTH_MAX: u32 = 128;
 const AFTER_MEMBER: &str = "a member of an object is followed by neither comma nor brace";
 const AFTER_ITEM: &str = "an item of an array is followed by neither comma nor bracket";
 pub const NO_KEY: &str = "a key of an object is no string";
+pub const TOO_DEEP: &str = "nested too deeply";
 pub const NO_COLON: &str = "a key of an object is not followed by a colon";
 
 /// Why a walk ended before its value did.
@@ -331,7 +332,7 @@ impl<'a> Cursor<'a> {
                 b'"' => at += 1,
                 b'{' | b'[' => {
                     if depth == DEPTH_MAX {
-                        return Err(Stop::Damaged("nested too deeply"));
+                        return Err(Stop::Damaged(TOO_DEEP));
                     }
                     at += 1;
                     depth += 1;
