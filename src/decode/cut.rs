@@ -180,7 +180,9 @@ fn tokens(
                     return walk;
                 }
             }
-            walk.cut = at + 1;
+            // the index has one place for a run of NULs, as a file has that was made longer before it was written
+            let run = bytes[at..end].iter().take_while(|byte| **byte == 0).count();
+            walk.cut = at + run.max(1);
             walk.open = open;
             continue;
         }

@@ -257,6 +257,14 @@ fn what_is_nested_without_end_is_one_reject_and_takes_no_time() {
 }
 
 #[test]
+fn a_file_with_a_long_run_of_nuls_takes_no_time() {
+    let nuls = "\0".repeat(3 << 20);
+    let text = format!("{}\n{nuls}{}\n{nuls}", event(1), event(2));
+    let read = read(Input::Stream(Box::new(std::io::Cursor::new(text.into_bytes()))), &Options::default());
+    assert_eq!((ids(&read), reasons(&read)), (vec!["id-1".to_owned(), "id-2".to_owned()], vec![]));
+}
+
+#[test]
 fn what_names_neither_event_nor_source_is_no_record() {
     let read = read_text(r#"{"Records":[{"eventVersion":"1.08","eventTime":"2024-08-01T11:30:23Z","eventID":"1"}]}"#);
     assert_eq!((reasons(&read), ids(&read).len()), (vec!["no table is known for this object"], 0));
