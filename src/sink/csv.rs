@@ -52,6 +52,10 @@ const COLUMNS: &[&str] = &[
     "terms",
     "confidence",
     "remedy",
+    // what only some findings have
+    "sessions",
+    "assumed_by",
+    "window",
 ];
 
 /// A cell that a spreadsheet would take for a formula gets an apostrophe in front: attackers choose user agents.
@@ -65,6 +69,18 @@ mod tests {
     use super::*;
     use crate::finding::tests::one_match;
     use crate::time::Timestamp;
+
+    #[test]
+    fn all_that_ndjson_has_is_a_column() {
+        let mut found = one_match("a/b", "eve", Timestamp(0), "e1");
+        found.sessions = vec!["s1".into()];
+        found.assumed_by = vec!["arn:aws:iam::111122223333:user/eve".into()];
+        found.window = Some((Timestamp(0), Timestamp(60_000_000)));
+        let shown = serde_json::to_value(Shown::from(&found)).unwrap();
+        let missing: Vec<_> =
+            shown.as_object().unwrap().keys().filter(|key| !COLUMNS.contains(&key.as_str())).collect();
+        assert_eq!(missing, [""; 0]);
+    }
 
     #[test]
     fn a_formula_is_neutralized_and_quotes_are_doubled() {
