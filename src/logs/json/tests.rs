@@ -251,7 +251,7 @@ fn runs_of_a_job_are_read_however_many_an_answer_has() {
 
 #[test]
 fn what_is_nested_without_end_is_one_reject_and_takes_no_time() {
-    let text = format!("{}\n{}\n", r#"{"a":"#.repeat(1 << 20), event(1));
+    let text = format!("{}\n{}\n", r#"{"a":"#.repeat(1 << 17), event(1));
     let read = read(Input::Stream(Box::new(std::io::Cursor::new(text.into_bytes()))), &Options::default());
     assert_eq!((ids(&read), reasons(&read)), (vec!["id-1".to_owned()], vec!["nested too deeply"]));
 }
