@@ -204,6 +204,9 @@ fn by_avx512(text: &[u8], mut at: u32, state: &mut State) {
 }
 
 /// Appends where the bits are that are set, counted from `at` on.
+///
+/// # Safety
+/// Only for processors that have what [`Kind::Avx512`] asks for.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,popcnt,bmi1")]
 pub fn push_by_avx512(places: &mut Vec<u32>, bits: u64, at: u32) {

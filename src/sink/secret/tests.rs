@@ -10,7 +10,9 @@ const CANARY: &str = "canary0canary0canary";
 
 /// What the next calls are answered with; the last stays. And what was asked for.
 #[derive(Clone, Default)]
-struct Vault(Arc<Lock<(Vec<(u16, Value)>, Vec<String>)>>);
+struct Vault(Arc<Lock<(Answers, Vec<String>)>>);
+
+type Answers = Vec<(u16, Value)>;
 
 async fn answer(State(vault): State<Vault>, headers: HeaderMap, body: String) -> (StatusCode, String) {
     let mut vault = vault.0.lock().unwrap();
