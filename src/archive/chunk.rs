@@ -47,6 +47,9 @@ const PIECE_ROWS: usize = 1024;
 /// A code that a text has not got yet.
 const UNSEEN: u32 = u32::MAX;
 
+/// Levels of a chunk that are kept for the next one.
+const SPARE_MAX: usize = 256 << 10;
+
 thread_local! {
     /// Empty, what the next chunk has of levels, codes and lengths: what is grown anew for each begins with page faults.
     static SPARE: Cell<(Vec<u8>, Vec<u32>, Vec<i32>)> = const { Cell::new((Vec::new(), Vec::new(), Vec::new())) };
@@ -461,7 +464,11 @@ impl Chunk {
     pub fn close(mut self) -> anyhow::Result<(Pages, ColumnCloseResult)> {
         self.end_page()?;
         reuse::give_back(mem::take(&mut self.page));
-        SPARE.set((mem::take(&mut self.levels), mem::take(&mut self.codes), mem::take(&mut self.lengths)));
+        let grown = (mem::take(&mut self.levels), mem::take(&mut self.codes), mem::take(&mut self.lengths));
+        // a page has so many at most, but for one of a long list
+        if (1..=SPARE_MAX).contains(&grown.0.capacity()) {
+            SPARE.set(grown);
+        }
         let mut written = TrackedWrite::new(Vec::new());
         let dictionary = self.known.take().map(|known| known.dictionary).or(self.full.take());
         let mut pages = Vec::new();

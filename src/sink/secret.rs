@@ -107,18 +107,20 @@ impl Secret {
         &self.config.id
     }
 
-    /// The text as it was within an hour. One that is older is still good where there is no other.
+    /// The text as it was within an hour. One that is older is still good where there is no other. `check` says why a text is of no use:
+    /// such a one is not kept.
     ///
     /// # Errors
     /// Why there is none: [`Answer::Denied`] for what a person has to put right, [`Answer::Unavailable`] for what may pass.
-    pub async fn text(&self, now: Instant) -> Result<Text, Answer> {
+    pub async fn text(&self, now: Instant, check: impl Fn(&Text) -> Result<(), Answer>) -> Result<Text, Answer> {
+        let checked = async || self.fetch().await.and_then(|text| check(&text).map(|()| text));
         let mut held = self.held.lock().await;
         match held.as_mut() {
             Some(held) if now.saturating_duration_since(held.asked) < FRESH => Ok(held.text.clone()),
             Some(old) => {
                 // what cannot be asked for now is asked for in an hour, or when the old text is refused
                 old.asked = now;
-                match self.fetch().await {
+                match checked().await {
                     Ok(text) => old.text = text,
                     Err(answer) => {
                         let why = answer.why().unwrap_or_default();
@@ -132,17 +134,25 @@ impl Secret {
                 Ok(old.text.clone())
             }
             None => {
-                let text = self.fetch().await?;
+                let text = checked().await?;
                 Ok(held.insert(Held { text, asked: now }).text.clone())
             }
         }
     }
 
-    /// For who was refused with this text: the text that the secret has by now, where that is another.
-    pub async fn renewed(&self, refused: &Text, now: Instant) -> Option<Text> {
+    /// For who was refused with this text: the text that the secret has by now, where that is another, or why that is of no use.
+    pub async fn renewed(
+        &self,
+        refused: &Text,
+        now: Instant,
+        check: impl Fn(&Text) -> Result<(), Answer>,
+    ) -> Option<Result<Text, Answer>> {
         let mut held = self.held.lock().await;
         let text = self.fetch().await.ok().filter(|text| text != refused)?;
-        Some(held.insert(Held { text, asked: now }).text.clone())
+        if let Err(answer) = check(&text) {
+            return Some(Err(answer));
+        }
+        Some(Ok(held.insert(Held { text, asked: now }).text.clone()))
     }
 
     /// Asks for the text.
@@ -229,10 +239,11 @@ fn read(reply: &Reply, key: Option<&str>) -> Result<Text, Answer> {
     };
     let object = serde_json::from_str::<Value>(&text).ok().filter(Value::is_object);
     match (key, object) {
-        (None, None) => Ok(Text::new(&text)),
+        // one that was made of a file ends with its newline
+        (None, None) => Ok(Text::new(text.trim())),
         (None, Some(_)) => unusable("it is a JSON object: `key` has to say which of its values is meant"),
         (Some(key), Some(object)) => match object.get(key) {
-            Some(Value::String(value)) => Ok(Text::new(value)),
+            Some(Value::String(value)) => Ok(Text::new(value.trim())),
             Some(_) => unusable(&format!("the value of its key `{key}` is no text")),
             None => unusable(&format!("it has no key `{key}`")),
         },

@@ -159,7 +159,10 @@ impl Hook {
     async fn address(&self) -> Result<Address, Answer> {
         match &self.place {
             Place::Environment(address) => Ok(address.clone()),
-            Place::Secret(secret) => Address::in_secret(secret, &secret.text(now()).await?),
+            Place::Secret(secret) => {
+                let check = |text: &Text| Address::in_secret(secret, text).map(drop);
+                Address::in_secret(secret, &secret.text(now(), check).await?)
+            }
         }
     }
 
@@ -168,8 +171,9 @@ impl Hook {
         match &self.place {
             Place::Environment(_) => None,
             Place::Secret(secret) => {
-                let text = secret.renewed(&refused.0, now()).await?;
-                Some(Address::in_secret(secret, &text))
+                let check = |text: &Text| Address::in_secret(secret, text).map(drop);
+                let text = secret.renewed(&refused.0, now(), check).await?;
+                Some(text.and_then(|text| Address::in_secret(secret, &text)))
             }
         }
     }

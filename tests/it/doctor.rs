@@ -287,7 +287,7 @@ fn a_profile_that_is_named_goes_before_the_keys_of_the_environment() {
             "profile = 'bare'",
             "getting AWS credentials failed: the profile `bare` of [aws] is not there, or has".to_owned(),
         ),
-        ("profile = 'none'", "getting AWS credentials failed: ".to_owned()),
+        ("profile = 'none'", "getting AWS credentials failed: the profile `none` of [aws] is not there".to_owned()),
     ] {
         fs::write(folder.path().join("weir.toml"), format!("[aws]\nendpoint_url = '{url}'\n{profile}\n")).unwrap();
         let output = doctor(&["-c", "weir.toml", "--from", "sqs://notices"], folder.path(), &more);

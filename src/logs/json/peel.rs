@@ -296,7 +296,7 @@ impl Parser<'_> {
         let around = &Around { context: named.as_ref().or(around.context), ..*around };
         cursor.go(member.at);
         match member.value.first() {
-            Some(b'{') if member.name == b"ResultSet" => Ok(self.result_set(member, around)),
+            Some(b'{') if member.name == b"ResultSet" && self.result_set(member, around) => Ok(true),
             Some(b'{') => self.object(cursor, around, depth + 1),
             Some(b'[') if member.name == b"QueryResultRows" => self.query_rows(cursor, around),
             Some(b'[') => {

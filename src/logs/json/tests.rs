@@ -257,6 +257,12 @@ fn what_is_nested_without_end_is_one_reject_and_takes_no_time() {
 }
 
 #[test]
+fn a_result_set_that_is_none_of_athenas_is_looked_into() {
+    let read = read_text(&format!(r#"{{"ResultSet":{{"Records":[{}]}}}}"#, event(1)));
+    assert_eq!((ids(&read), reasons(&read)), (vec!["id-1".to_owned()], vec![]));
+}
+
+#[test]
 fn a_file_with_a_long_run_of_nuls_takes_no_time() {
     let nuls = "\0".repeat(3 << 20);
     let text = format!("{}\n{nuls}{}\n{nuls}", event(1), event(2));

@@ -101,7 +101,7 @@ async fn it_is_asked_for_again_after_an_hour_and_when_it_is_refused() {
     let (secret, vault) = secret(&config(arn, None), &answers).await;
     let asked = || vault.0.lock().unwrap().1.len();
     let start = Instant::now();
-    let at = async |seconds: u64| secret.text(start + Duration::from_secs(seconds)).await.unwrap();
+    let at = async |seconds: u64| secret.text(start + Duration::from_secs(seconds), |_| Ok(())).await.unwrap();
     assert_eq!((at(0).await.reveal(), asked()), ("one", 1));
     assert_eq!((at(3599).await.reveal(), asked()), ("one", 1));
     assert_eq!((at(3600).await.reveal(), asked()), ("two", 2));
@@ -110,11 +110,36 @@ async fn it_is_asked_for_again_after_an_hour_and_when_it_is_refused() {
     assert_eq!((at(7300).await.reveal(), asked()), ("two", 3));
     // the same is no other
     let now = start + Duration::from_secs(7400);
-    assert_eq!((secret.renewed(&Text::new("two"), now).await, asked()), (None, 4));
-    assert_eq!((secret.renewed(&Text::new("two"), now).await, asked()), (Some(Text::new("three")), 5));
+    let renewed = async || secret.renewed(&Text::new("two"), now, |_| Ok(())).await.map(|text| text.unwrap());
+    assert_eq!((renewed().await, asked()), (None, 4));
+    assert_eq!((renewed().await, asked()), (Some(Text::new("three")), 5));
     assert_eq!((at(7500).await.reveal(), asked()), ("three", 5));
     assert_eq!(vault.0.lock().unwrap().1[0], format!("eu-west-1/secretsmanager {{\"SecretId\":\"{arn}\"}}"));
     assert!(!format!("{secret:?}").contains("three"));
+}
+
+#[tokio::test]
+async fn a_text_that_is_of_no_use_is_not_kept_and_takes_the_place_of_none() {
+    let text = |text: &str| (200, json!({ "SecretString": text }));
+    let answers = [text("todo"), text("url one\n"), text("todo"), text("todo"), text("url two")];
+    let (secret, vault) = secret(&config("weir/hook", None), &answers).await;
+    let asked = || vault.0.lock().unwrap().1.len();
+    let check = |text: &Text| match text.reveal().starts_with("url ") {
+        true => Ok(()),
+        false => Err(Answer::Denied { code: UNUSABLE.to_owned(), message: "no url".to_owned() }),
+    };
+    let start = Instant::now();
+    let at = async |seconds: u64| secret.text(start + Duration::from_secs(seconds), check).await;
+    assert!(matches!(at(0).await, Err(Answer::Denied { .. })));
+    // mended a second later; one that was made of a file ends with its newline
+    assert_eq!((at(1).await.unwrap().reveal(), asked()), ("url one", 2));
+    // in an hour there is none for a while: the one before is used
+    assert_eq!((at(3700).await.unwrap().reveal(), asked()), ("url one", 3));
+    let renewed = async || secret.renewed(&Text::new("url one"), start + Duration::from_secs(3800), check).await;
+    assert!(matches!(renewed().await, Some(Err(Answer::Denied { .. }))));
+    assert_eq!(at(3800).await.unwrap().reveal(), "url one");
+    assert_eq!(renewed().await.unwrap().unwrap().reveal(), "url two");
+    assert_eq!(at(3900).await.unwrap().reveal(), "url two");
 }
 
 #[test]
