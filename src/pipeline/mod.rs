@@ -136,6 +136,8 @@ pub struct Outcome {
     pub summary: Summary,
     /// Every finding of what has been read into the archive so far, most urgent first.
     pub findings: Vec<Finding>,
+    /// The rules, and what they remember.
+    pub detector: Option<Detector>,
 }
 
 /// Runs until the input ends or `stop` is cancelled, and commits what was read.
@@ -703,7 +705,7 @@ impl Worker {
         self.summary.canaries = self.stages.triage.canaries().told().map(Canary::from).collect();
         self.summary.suppressed = self.summary.suppressions.iter().map(|entry| entry.matches).sum();
         self.summary.seconds = self.so_far.started.elapsed().as_secs_f64();
-        Ok(Outcome { summary: self.summary, findings })
+        Ok(Outcome { summary: self.summary, findings, detector: Some(self.stages.detector) })
     }
 }
 
