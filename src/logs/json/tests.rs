@@ -258,7 +258,7 @@ fn what_is_nested_without_end_is_one_reject_and_takes_no_time() {
 
 #[test]
 fn a_result_set_that_is_none_of_athenas_is_looked_into() {
-    let read = read_text(&format!(r#"{{"ResultSet":{{"Records":[{}]}}}}"#, event(1)));
+    let read = read_text(format!(r#"{{"ResultSet":{{"Records":[{}]}}}}"#, event(1)));
     assert_eq!((ids(&read), reasons(&read)), (vec!["id-1".to_owned()], vec![]));
 }
 
