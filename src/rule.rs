@@ -6,6 +6,7 @@ mod parse;
 pub mod shape;
 pub mod shorthand;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -150,6 +151,8 @@ pub struct Rule {
     pub aws_services: bool,
     /// File the rule was read from, as shown to people: a path, or `queries/...` for a built-in rule.
     pub file: String,
+    /// What the query plainly asks of single columns, see [`shape::asks`].
+    pub asks: BTreeMap<String, BTreeSet<String>>,
     /// Where the rule stands in `file` when its `text` was made from what stands there: a Sigma rule's detection.
     pub made_from: Option<(usize, usize)>,
 }

@@ -217,7 +217,7 @@ pub fn compile(rules: Option<&str>, config: &Config) -> anyhow::Result<Compiled>
     let (parsed, unread) = library::rules(&sources);
     refused.extend(unread);
     let references = reference::read(&config.reference)?;
-    let (detector, uncompiled) = Detector::with_references(logs::TABLES, &references, parsed);
+    let (detector, uncompiled) = Detector::as_needed(logs::TABLES, &references, parsed);
     refused.extend(uncompiled);
     let run: BTreeSet<&str> = detector.rules().map(|rule| rule.id.as_str()).collect();
     sources.retain(|source| run.contains(source.id.as_str()));

@@ -200,7 +200,7 @@ fn detector(config: &Config) -> anyhow::Result<Detector> {
     refused.extend(unread);
     let (per_row, over_windows): (Vec<_>, Vec<_>) = parsed.into_iter().partition(|rule| rule.fires == Fires::PerRow);
     let references = reference::read(&config.reference)?;
-    let (mut detector, uncompiled) = Detector::with_references(logs::TABLES, &references, per_row);
+    let (mut detector, uncompiled) = Detector::as_needed(logs::TABLES, &references, per_row);
     refused.extend(uncompiled);
     for error in &refused {
         tracing::warn!(%error, "a rule is left out");

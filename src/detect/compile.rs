@@ -6,14 +6,16 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::common::tree_node::TreeNode;
-use datafusion::error::{DataFusionError, Result};
+use datafusion::error::Result;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::utils::{disjunction, split_conjunction_owned};
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
 use datafusion::sql::parser::Statement;
-use rayon::prelude::*;
 
+use super::asleep::{Asleep, can_sleep};
+use super::place;
+use super::planner::{Planned, Planner, only_statement};
 use super::program::{Leaves, Program, type_of};
 use super::query::{Query, take_apart};
 use super::reference::References;
@@ -22,9 +24,7 @@ use super::verdicts::Verdicts;
 use super::window::columns::Columns;
 use super::window::plan::{Grouped, Windowed};
 use super::window::text::Known;
-use super::{lookup, place, session};
-use crate::rule::dialect::{find_text, find_word, parse};
-use crate::rule::{Rule, RuleError, Severity, header_place};
+use crate::rule::{Rule, RuleError};
 use crate::table::Table;
 
 /// The rules of one table.
@@ -140,32 +140,52 @@ impl Names {
     }
 }
 
-/// Plans take much more memory than what is made of them.
+/// Plans take much more memory than what is made of them: so many wait at a time.
 const PLANNED_MAX: usize = 16;
 
-/// A rule taken apart, before it shares anything with others.
-struct Planned {
-    /// Position of its table.
-    table: usize,
-    statement: Statement,
-    query: Query,
-    key: Vec<Expr>,
+/// Adds rules to their tables, one after the other; while some are added, the next are planned. Gives those that cannot be used.
+pub fn add_all(planner: &Planner, tables: &mut [TableRules], rules: Vec<Rule>) -> Vec<RuleError> {
+    let (mut refused, mut rules, mut planned) = (Vec::new(), rules.into_iter(), Vec::new());
+    loop {
+        let next: Vec<Rule> = rules.by_ref().take(PLANNED_MAX).collect();
+        let is_last = next.is_empty();
+        let take_in = |(rule, planned): (Arc<Rule>, std::result::Result<Planned, RuleError>)| {
+            planned.and_then(|planned| take_in(tables, rule, planned)).err()
+        };
+        let (failed, next) =
+            rayon::join(|| planned.into_iter().filter_map(take_in).collect::<Vec<_>>(), || planner.plan_all(next));
+        refused.extend(failed);
+        if is_last {
+            return refused;
+        }
+        planned = next;
+    }
 }
 
-/// Plans rules against the tables it was made with.
+fn take_in(tables: &mut [TableRules], rule: Arc<Rule>, planned: Planned) -> std::result::Result<(), RuleError> {
+    let Planned { table, statement, query, key } = planned;
+    let rules = &mut tables[table];
+    let compiled = rules.compile(rule.clone(), query, key).map_err(|error| {
+        let (place, message) = place::planner_error(&error, &rule.text, &statement, |_| true);
+        rule.error(place, message)
+    })?;
+    rules.rules.push(compiled);
+    Ok(())
+}
+
+/// Compiles rules over the tables it was made with.
 pub struct Compiler {
-    state: SessionState,
-    references: References,
-    tables: Vec<TableRules>,
-    /// Expressions of keys by their table's name and their text: many rules have the same.
-    keys: Mutex<HashMap<(&'static str, String), Vec<Expr>>>,
+    pub planner: Planner,
+    pub tables: Vec<TableRules>,
+    /// Rules that wait until a row may match them.
+    pub asleep: Vec<Rule>,
 }
 
 impl Compiler {
     pub fn new(tables: &[&'static Table], references: &References) -> Compiler {
-        let state = session::planner(tables, references);
-        let tables = tables.iter().map(|table| TableRules::new(&state, table)).collect();
-        Compiler { state, references: references.clone(), tables, keys: Mutex::default() }
+        let planner = Planner::new(tables, references);
+        let tables = tables.iter().map(|table| TableRules::new(&planner.state, table)).collect();
+        Compiler { planner, tables, asleep: Vec::new() }
     }
 
     pub fn add(&mut self, rule: Arc<Rule>) -> std::result::Result<(), RuleError> {
@@ -175,119 +195,28 @@ impl Compiler {
 
     /// The same with another statement in place of the rule's own.
     pub fn add_statement(&mut self, rule: Arc<Rule>, statement: Statement) -> std::result::Result<(), RuleError> {
-        let planned = self.plan(&rule, statement)?;
-        self.take_in(rule, planned)
+        let planned = self.planner.plan(&rule, statement)?;
+        take_in(&mut self.tables, rule, planned)
     }
 
-    /// Adds rules one after the other; some at a time are planned side by side. Gives those that cannot be used.
+    /// Adds many rules. Gives those that cannot be used.
     pub fn add_all(&mut self, rules: Vec<Rule>) -> Vec<RuleError> {
-        let (mut refused, mut rules) = (Vec::new(), rules.into_iter());
-        loop {
-            let some: Vec<Rule> = rules.by_ref().take(PLANNED_MAX).collect();
-            if some.is_empty() {
-                return refused;
-            }
-            let plan = |rule: Rule| (self.plan(&rule, only_statement(&rule.text)), Arc::new(rule));
-            let planned: Vec<_> = some.into_par_iter().map(plan).collect();
-            for (planned, rule) in planned {
-                refused.extend(planned.and_then(|planned| self.take_in(rule, planned)).err());
-            }
-        }
+        add_all(&self.planner, &mut self.tables, rules)
     }
 
-    /// The statement of a rule that asks the lists which it joins.
-    pub fn statement(&self, rule: &Rule) -> std::result::Result<Statement, RuleError> {
-        self.lowered(rule, only_statement(&rule.text))
+    /// Whether a rule may be one of those that wait.
+    pub fn can_sleep(&self, rule: &Rule) -> bool {
+        let rules = self.tables.iter().find(|rules| rules.table.name == rule.table);
+        rules.is_some_and(|rules| can_sleep(rules.table, rule))
     }
 
-    fn lowered(&self, rule: &Rule, mut statement: Statement) -> std::result::Result<Statement, RuleError> {
-        // one of another table is refused for that
-        if let Some(rules) = self.tables.iter().find(|rules| rules.table.name == rule.table) {
-            let lowered = lookup::lower(&mut statement, rules.table, &self.references);
-            lowered.map_err(|(place, message)| rule.error(place, message))?;
-        }
-        Ok(statement)
-    }
-
-    /// What of a rule needs nothing of the others.
-    fn plan(&self, rule: &Rule, statement: Statement) -> std::result::Result<Planned, RuleError> {
-        let fail = |(place, message): place::Complaint| rule.error(place, message);
-        let statement = self.lowered(rule, statement)?;
-        let Some(table) = self.tables.iter().position(|rules| rules.table.name == rule.table) else {
-            let names = self.tables.iter().map(|rules| rules.table.name).collect::<Vec<_>>().join(", ");
-            let at = find_word(&rule.text, &rule.table, 0).unwrap_or((1, 1));
-            return Err(fail((at, format!("there is no table `{}`; there are {names}", rule.table))));
-        };
-        let rules = &self.tables[table];
-        let complain = |error: &DataFusionError| {
-            if let Some(complaint) = place::unknown_column(&statement, rules.table) {
-                return fail(complaint);
-            }
-            let plans = |part| take_apart(&self.state, &Leaves::new(rules.table), part).is_ok();
-            fail(place::planner_error(error, &rule.text, &statement, plans))
-        };
-        let query = take_apart(&self.state, &rules.leaves, statement.clone()).map_err(|error| complain(&error))?;
-        let key = self
-            .key_exprs(rules, rule)
-            .map_err(|error| fail((header_place(&rule.text, "key"), place::words(&error))))?;
-        if matches!(&query.condition, Expr::Literal(value, _) if value != &ScalarValue::Boolean(Some(true))) {
-            let at = find_word(&rule.text, "WHERE", 0).unwrap_or((1, 1));
-            return Err(fail((at, "the condition is never true".into())));
-        }
-        if let Some((word, message)) = query.items.iter().find_map(wrong_severity) {
-            return Err(fail((find_text(&rule.text, &word).unwrap_or((1, 1)), message)));
-        }
-        Ok(Planned { table, statement, query, key })
-    }
-
-    /// The expressions of a rule's key.
-    fn key_exprs(&self, rules: &TableRules, rule: &Rule) -> Result<Vec<Expr>> {
-        let mut exprs = Vec::new();
-        for key in &rule.key {
-            let known = || self.keys.lock().unwrap_or_else(PoisonError::into_inner);
-            let place = (rules.table.name, key.clone());
-            if let Some(known) = known().get(&place) {
-                exprs.extend(known.iter().cloned());
-                continue;
-            }
-            let sql = format!("SELECT {key} AS k FROM {} WHERE true", rules.table.name);
-            let plan = |message: String| DataFusionError::Plan(message);
-            let statement = match parse(&sql) {
-                Ok(mut statements) if statements.len() == 1 => statements.pop_front().expect("there is one"),
-                Ok(_) => return Err(plan(format!("key `{key}` is not one SQL expression"))),
-                Err(error) => return Err(plan(format!("key `{key}`: {}", error.message))),
-            };
-            if let Some((_, message)) = place::unknown_column(&statement, rules.table) {
-                return Err(plan(format!("key `{key}`: {message}")));
-            }
-            let items = take_apart(&self.state, &rules.leaves, statement)?.items;
-            let planned: Vec<Expr> = items.into_iter().map(|(_, expr)| expr).collect();
-            exprs.extend(planned.iter().cloned());
-            known().insert(place, planned);
-        }
-        Ok(exprs)
-    }
-
-    fn take_in(&mut self, rule: Arc<Rule>, planned: Planned) -> std::result::Result<(), RuleError> {
-        let Planned { table, statement, query, key } = planned;
-        let rules = &mut self.tables[table];
-        let compiled = rules.compile(rule.clone(), query, key).map_err(|error| {
-            let (place, message) = place::planner_error(&error, &rule.text, &statement, |_| true);
-            rule.error(place, message)
-        })?;
-        rules.rules.push(compiled);
-        Ok(())
-    }
-
-    pub fn finish(self) -> Vec<TableRules> {
-        let routed = |mut rules: TableRules| {
-            rules.router = Router::new(&rules.rules, &rules.conditions);
-            // what tells which rules ask the same
-            rules.known = HashMap::new();
-            rules.asked.settle();
-            rules
-        };
-        self.tables.into_iter().filter(|rules| !rules.rules.is_empty()).map(routed).collect()
+    /// The rules by tables, and those that wait.
+    pub fn finish(self) -> (Vec<TableRules>, Option<Asleep>) {
+        let Compiler { planner, mut tables, asleep } = self;
+        let all: Vec<&'static Table> = tables.iter().map(|rules| rules.table).collect();
+        let asleep = Asleep::new(planner, &all, asleep);
+        tables.iter_mut().for_each(|rules| rules.settle(asleep.is_some()));
+        (tables, asleep)
     }
 
     /// Each condition of a rule that compiles, as people wrote it, then the table's own one; each as a program of one
@@ -296,9 +225,9 @@ impl Compiler {
         let rules = self.tables.iter().find(|rules| rules.table.name == rule.table).expect("the rule compiles");
         let mut leaves = Leaves::new(rules.table);
         let mut programs = Vec::new();
-        let statement = self.statement(rule).expect("the rule compiles");
+        let statement = self.planner.statement(rule).expect("the rule compiles");
         for (text, statement) in place::conditions(&statement) {
-            let query = take_apart(&self.state, &leaves, statement)?;
+            let query = take_apart(&self.planner.state, &leaves, statement)?;
             programs.push((text, Program::new(&mut leaves, &[query.condition])?));
         }
         if let Some((text, own)) = self.not_own(rule) {
@@ -317,15 +246,10 @@ impl Compiler {
 
     /// What a query over one table selects first, JSON as text, as a program over `leaves`.
     pub fn first_item(&self, leaves: &mut Leaves, statement: Statement) -> Result<Program> {
-        let item = take_apart(&self.state, leaves, statement)?.items.swap_remove(0).1;
+        let item = take_apart(&self.planner.state, leaves, statement)?.items.swap_remove(0).1;
         let item = as_text(leaves, item)?;
         Program::new(leaves, &[item])
     }
-}
-
-/// The statement of a rule.
-pub fn only_statement(text: &str) -> Statement {
-    parse(text).ok().and_then(|mut all| all.pop_front()).expect("a Rule's text was parsed when it was made")
 }
 
 impl TableRules {
@@ -344,6 +268,16 @@ impl TableRules {
             asked: Columns::default(),
             known: HashMap::new(),
             names,
+        }
+    }
+
+    /// Makes ready to judge. More rules of single rows may come, or none.
+    pub fn settle(&mut self, more_come: bool) {
+        self.router = Router::new(&self.rules, &self.conditions);
+        self.asked.settle();
+        if !more_come {
+            // what tells which rules ask the same
+            self.known = HashMap::new();
         }
     }
 
@@ -484,31 +418,6 @@ fn as_text(leaves: &mut Leaves, expr: Expr) -> Result<Expr> {
         }
         _ => expr,
     })
-}
-
-/// A word that the selected severity may be and that is no severity, with what to say of it.
-fn wrong_severity((name, expr): &(String, Expr)) -> Option<(String, String)> {
-    let mut words = Vec::new();
-    if name == "severity" {
-        constants(expr, &mut words);
-    }
-    words.into_iter().find_map(|word| Some((word.to_owned(), word.parse::<Severity>().err()?)))
-}
-
-/// The constants that an expression may have for its value, as far as CASE and coalesce choose between them.
-fn constants<'a>(expr: &'a Expr, into: &mut Vec<&'a str>) {
-    match expr {
-        Expr::Literal(value, _) => into.extend(value.try_as_str().flatten()),
-        Expr::Cast(cast) => constants(&cast.expr, into),
-        Expr::Case(case) => {
-            let values = case.when_then_expr.iter().map(|(_, then)| then).chain(&case.else_expr);
-            values.for_each(|value| constants(value, into));
-        }
-        Expr::ScalarFunction(call) if call.func.name() == "coalesce" => {
-            call.args.iter().for_each(|value| constants(value, into));
-        }
-        _ => {}
-    }
 }
 
 /// Selected names that fill a field of the finding and are not evidence.

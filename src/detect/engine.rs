@@ -22,11 +22,13 @@ pub use room::MODEL_BYTES_MAX;
 pub use saved::{Parts, Restored};
 use saved::{state_hash, text_hash};
 
+use super::asleep::Asleep;
 use super::check;
-use super::compile::{CompiledRule, Compiler, TableRules, Then};
+use super::compile::{CompiledRule, Compiler, TableRules, Then, add_all};
 use super::emit::Apart;
 use super::horizon::Horizon;
 use super::joined::Joined;
+use super::library;
 use super::quarantine::{self, Floods};
 use super::reference::References;
 use super::rows::{Made, apart, matches, wrong};
@@ -44,7 +46,9 @@ use crate::time::Timestamp;
 /// Judges batches by rules. The answer depends neither on how rows were cut into batches nor on their order.
 pub struct Detector {
     pub(super) tables: Vec<TableRules>,
-    /// Of each rule, by its id.
+    /// Rules that are not compiled yet.
+    asleep: Option<Asleep>,
+    /// Of each rule that is, by its id.
     places: BTreeMap<String, Place>,
     costs: BTreeMap<String, RuleCost>,
     /// What the rules over windows remember.
@@ -123,9 +127,25 @@ impl Detector {
         (Detector::of(compiler), refused)
     }
 
+    /// The same of rules of which some are built in. Those of single rows are compiled when a row comes that they may match: of hundreds
+    /// most logs ask for few.
+    pub fn as_needed(
+        tables: &[&'static Table],
+        references: &References,
+        rules: impl IntoIterator<Item = Rule>,
+    ) -> (Detector, Vec<RuleError>) {
+        let mut compiler = Compiler::new(tables, references);
+        let ready = rules.into_iter().filter(|rule| !references.lack_for(rule));
+        let (built_in, others): (Vec<_>, Vec<_>) = ready.partition(library::is_built_in);
+        let (asleep, built_in): (Vec<_>, Vec<_>) = built_in.into_iter().partition(|rule| compiler.can_sleep(rule));
+        compiler.asleep = asleep;
+        let refused = compiler.add_all(built_in.into_iter().chain(others).collect());
+        (Detector::of(compiler), refused)
+    }
+
     /// Of the rules that were added to a compiler.
     pub(super) fn of(compiler: Compiler) -> Detector {
-        let tables = compiler.finish();
+        let (tables, asleep) = compiler.finish();
         let (mut places, mut costs, mut windows) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         for (table, rules) in tables.iter().enumerate() {
             for (place, rule) in rules.rules.iter().enumerate() {
@@ -136,8 +156,12 @@ impl Detector {
                 }
             }
         }
+        for rule in asleep.iter().flat_map(Asleep::rules) {
+            costs.insert(rule.id.clone(), RuleCost::default());
+        }
         Detector {
             tables,
+            asleep,
             places,
             costs,
             windows,
@@ -239,7 +263,14 @@ impl Detector {
 
     /// The rules that run.
     pub fn rules(&self) -> impl Iterator<Item = &Rule> {
-        self.tables.iter().flat_map(|table| &table.rules).map(|rule| rule.rule.as_ref())
+        let awake = self.tables.iter().flat_map(|table| &table.rules).map(|rule| rule.rule.as_ref());
+        awake.chain(self.asleep.iter().flat_map(Asleep::rules))
+    }
+
+    /// Rules that are not compiled yet.
+    #[cfg(test)]
+    pub fn asleep_len(&self) -> usize {
+        self.asleep.iter().flat_map(Asleep::rules).count()
     }
 
     /// The columns that each rule is gated by, by their paths: a row whose values of these cannot match costs it nothing. None of a rule
@@ -305,6 +336,7 @@ impl Detector {
         wanted: &(dyn Fn(&str) -> bool + Sync),
         horizon: Timestamp,
     ) -> Vec<Finding> {
+        self.wake(batches);
         let parts = Joined::of(batches, rayon::current_num_threads());
         let seen = |place| self.windows.get(&place).map_or(Wanted::All, |windows| Wanted::New(&windows.seen));
         let seen: Vec<_> = parts.par_iter().with_max_len(1).map(|part| self.judge(part, wanted, seen)).collect();
@@ -325,6 +357,26 @@ impl Detector {
         found.extend(fold(wrong));
         found.extend(self.add_up(selected, horizon));
         found
+    }
+
+    /// Compiles the rules that rows of these batches may match.
+    fn wake(&mut self, batches: &[Batch]) {
+        let Some(asleep) = &mut self.asleep else { return };
+        let woken = asleep.wake(batches);
+        if woken.is_empty() {
+            return;
+        }
+        for refused in add_all(&asleep.planner, &mut self.tables, woken) {
+            tracing::error!(error = %refused, "a built-in rule does not compile, and judges nothing");
+        }
+        if asleep.is_empty() {
+            self.asleep = None;
+        }
+        for (table, rules) in self.tables.iter_mut().enumerate() {
+            let id = |(place, rule): (usize, &CompiledRule)| (rule.rule.id.clone(), (table, place));
+            self.places.extend(rules.rules.iter().enumerate().map(id));
+            rules.settle(self.asleep.is_some());
+        }
     }
 
     /// Findings of the windows that are over because no more input comes.
@@ -403,6 +455,9 @@ impl Detector {
             return judged;
         };
         let rules = &self.tables[table];
+        if rules.rules.is_empty() {
+            return judged;
+        }
         let (scan, routes) = Scan::new(rules, batch, self.apart);
         if self.judged.fetch_add(1, Ordering::Relaxed).is_multiple_of(check::EVERY) {
             let (rows, wrong) = check::check(rules, &scan, &routes, batch.rows);

@@ -93,7 +93,7 @@ pub fn explain(
 ) -> std::result::Result<Explanation, RuleError> {
     let mut compiler = Compiler::new(tables, references);
     compiler.add(Arc::new(rule.clone()))?;
-    let statement = compiler.statement(rule)?;
+    let statement = compiler.planner.statement(rule)?;
     let (own, others): (Vec<Batch>, Vec<Batch>) = batches
         .iter()
         .filter(|batch| batch.rows.num_rows() > 0)

@@ -1,7 +1,11 @@
 //! Query files and Sigma rules, built in or given → rules.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::LazyLock;
+
+use rayon::iter::Either;
+use rayon::prelude::*;
 
 use crate::rule::spelling::distance;
 use crate::rule::{Rule, RuleError, parse};
@@ -56,6 +60,13 @@ pub fn built_in() -> Vec<Source> {
     BUILT_IN.iter().map(source).collect()
 }
 
+/// Whether a rule stands word for word in this program: then it is known to compile.
+pub fn is_built_in(rule: &Rule) -> bool {
+    static TEXTS: LazyLock<HashMap<&str, &str>> =
+        LazyLock::new(|| BUILT_IN.iter().map(|(file, text, _)| (*file, *text)).collect());
+    TEXTS.get(&*rule.file).is_some_and(|text| *text == rule.text)
+}
+
 /// Adds sources; one with the id of an earlier one takes its place.
 pub fn merge(base: Vec<Source>, more: Vec<Source>) -> Vec<Source> {
     let by_id: BTreeMap<String, Source> =
@@ -65,15 +76,15 @@ pub fn merge(base: Vec<Source>, more: Vec<Source>) -> Vec<Source> {
 
 /// Reads all headers; what cannot be read is returned with its place.
 pub fn rules(sources: &[Source]) -> (Vec<Rule>, Vec<RuleError>) {
-    let (mut rules, mut refused) = (Vec::new(), Vec::new());
-    for source in sources {
+    let read = |source: &Source| {
         let made_from = source.sigma.as_ref().map(|sigma| sigma.place);
-        match parse(&source.id, &source.file, &source.text) {
-            Ok(rule) => rules.push(Rule { made_from, ..rule }),
-            Err(error) => refused.push(error.made_from(made_from)),
-        }
-    }
-    (rules, refused)
+        let rule = parse(&source.id, &source.file, &source.text).map_err(|error| error.made_from(made_from))?;
+        Ok(Rule { made_from, ..rule })
+    };
+    sources.par_iter().map(read).partition_map(|rule| match rule {
+        Ok(rule) => Either::Left(rule),
+        Err(error) => Either::Right(error),
+    })
 }
 
 /// Ids like one that there is not, the likeliest first, three at most.

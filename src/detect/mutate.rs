@@ -5,10 +5,11 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::cases::Ready;
-use super::compile::{Compiler, only_statement};
+use super::compile::Compiler;
 use super::engine::Detector;
 use super::library::{self, Source};
 use super::mutants::mutants;
+use super::planner::only_statement;
 use super::reference::References;
 use crate::rule::Rule;
 use crate::table::Table;

@@ -37,7 +37,7 @@ pub struct Leaf {
 
 /// The columns of one table that its rules read.
 pub struct Leaves {
-    table: &'static Table,
+    pub table: &'static Table,
     schema: SchemaRef,
     pub all: Vec<Leaf>,
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::cases::{self, Failure};
 use super::compile::Compiler;
 use super::engine::Detector;
-use super::library::Source;
+use super::library::{self, Source};
 use super::reference::References;
 use crate::rule::{Rule, RuleError, parse};
 use crate::table::Table;
@@ -65,7 +65,12 @@ pub fn renew(
 }
 
 fn add(compiler: &mut Compiler, source: &Source) -> Result<(), RuleError> {
-    compiler.add(Arc::new(read(source)?))
+    let rule = read(source)?;
+    if library::is_built_in(&rule) && compiler.can_sleep(&rule) {
+        compiler.asleep.push(rule);
+        return Ok(());
+    }
+    compiler.add(Arc::new(rule))
 }
 
 fn read(source: &Source) -> Result<Rule, RuleError> {
@@ -100,7 +105,6 @@ fn holds(tables: &[&'static Table], references: &References, source: &Source) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detect::library;
     use crate::detect::tests::{batch, event};
     use crate::logs;
     use crate::time::Timestamp;

@@ -302,7 +302,7 @@ fn selected(rules: &[Rule], events: &[Value]) -> Vec<Vec<u32>> {
             Err(error) => panic!("{error}\n{}", rule.text),
         }
     }
-    let tables = compiler.finish();
+    let (tables, _) = compiler.finish();
     let mut found = tables.iter().flat_map(|table| {
         let batch = batch(events);
         let (scan, routes) = Scan::new(table, &(&batch).into(), Apart::ALL);

@@ -104,7 +104,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::detect::compile::only_statement;
+    use crate::detect::planner::only_statement;
     use crate::detect::program::{Leaves, Rows};
     use crate::detect::query::take_apart;
     use crate::detect::reference::References;

@@ -11,7 +11,7 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
-use super::compile::only_statement;
+use super::planner::only_statement;
 use super::program::Leaves;
 use super::query::take_apart;
 use super::reference::References;

@@ -582,13 +582,23 @@ impl Worker {
 
     /// Has the archive write what it gathered to files that wait for the next commit, and name them by another round.
     fn flush(&mut self) -> anyhow::Result<()> {
+        self.flush_beside(|_| ())
+    }
+
+    /// The same while other work goes on that asks nothing of the archive.
+    fn flush_beside<T>(&mut self, work: impl FnOnce(&mut Worker) -> T) -> anyhow::Result<T> {
         self.leave_program();
         self.round += 1;
         self.flushes += 1;
-        if let Some(archive) = &mut self.stages.archive {
-            self.written.extend(archive.write(self.round).context("writing the archive")?);
-        }
-        Ok(())
+        let Some(mut archive) = self.stages.archive.take() else { return Ok(work(self)) };
+        let (round, mut written) = (self.round, Ok(Vec::new()));
+        let done = rayon::in_place_scope(|scope| {
+            scope.spawn(|_| written = archive.write(round));
+            work(self)
+        });
+        self.stages.archive = Some(archive);
+        self.written.extend(written.context("writing the archive")?);
+        Ok(done)
     }
 
     /// Adds the seconds since `start` to a stage, and starts the next.
@@ -615,19 +625,21 @@ impl Worker {
         };
         let permit = self.claims.permit(&self.name, moved(&self.committed.borrow(), &self.reached));
         if self.stages.state.is_some() {
-            self.flush()?;
-        }
-        if let Some(state) = &mut self.stages.state {
+            let (detector, triage, seen) = self.flush_beside(|worker| {
+                let start = now();
+                let detector = worker.stages.detector.changes();
+                worker.packing_took = now() - start;
+                (detector, worker.stages.triage.snapshot(), worker.seen.changes())
+            })?;
             let start = now();
-            let detector = self.stages.detector.changes();
-            self.packing_took = now() - start;
+            let state = self.stages.state.as_mut().expect("it was just there");
             let mut commit = Commit {
                 round: self.round,
                 checkpoint: self.reached.clone(),
                 objects: std::mem::take(&mut self.written),
                 detector,
-                triage: self.stages.triage.snapshot(),
-                seen: self.seen.changes(),
+                triage,
+                seen,
                 outboxes: BTreeMap::new(),
                 journal,
                 worker: self.name.clone(),
@@ -640,7 +652,7 @@ impl Worker {
             })?;
             // the sooner a queue hears of it, the less of the time is over for which it hides the notices
             self.committed.send_replace(Arc::new(self.reached.clone()));
-            self.commit_took = now() - start;
+            self.commit_took = self.packing_took + (now() - start);
             self.flushes = 0;
             if let Some(archive) = &mut self.stages.archive {
                 archive.publish(&commit.objects).context("moving committed files into place")?;
@@ -680,12 +692,14 @@ impl Worker {
     fn finish(mut self) -> anyhow::Result<Outcome> {
         self.judge_rest()?;
         let start = wait::now();
-        if !self.follows && !self.summary.stopped {
-            let found = self.stages.detector.finish();
-            self.stages.triage.settle(found, clock());
-            self.told.tell(&self.stages);
-        }
-        let changed = self.stages.triage.untold();
+        let changed = self.flush_beside(|Worker { stages, told, follows, summary, .. }| {
+            if !*follows && !summary.stopped {
+                let found = stages.detector.finish();
+                stages.triage.settle(found, clock());
+                told.tell(stages);
+            }
+            stages.triage.untold()
+        })?;
         self.hand_on(&changed, clock())?;
         self.turned = None;
         self.turn_records(clock());

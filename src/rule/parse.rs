@@ -64,6 +64,7 @@ pub fn parse(id: &str, file: &str, text: &str) -> Result<Rule, RuleError> {
         needs: header.needs,
         aws_services: header.aws_services,
         file: file.to_owned(),
+        asks: shape::asks(&statement),
         made_from: None,
     })
 }

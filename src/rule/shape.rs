@@ -1,10 +1,12 @@
 //! Statement → the table it reads and how it fires, or what in it is not `SELECT ... FROM <table> WHERE ...`.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use datafusion::sql::parser::Statement as AnyStatement;
 use datafusion::sql::sqlparser::ast::{
-    Distinct, Expr, GroupByExpr, Ident, ObjectName, Query, Select, SetExpr, Statement, TableFactor, visit_expressions,
+    BinaryOperator, Distinct, Expr, GroupByExpr, Ident, ObjectName, Query, Select, SetExpr, Statement, TableFactor,
+    visit_expressions,
 };
 
 use super::Fires;
@@ -107,6 +109,57 @@ fn rows_of_frames(query: &Query) -> Result<(String, Fires), Misfit> {
     }
 }
 
+/// Columns, in lower case, each with constants of which a row must have one to be selected, as far as the WHERE of a query over one table
+/// says so plainly: `eventName = 'GetUser'`, `eventName IN (...)`, and what several of these joined by AND and OR come to.
+pub fn asks(statement: &AnyStatement) -> BTreeMap<String, BTreeSet<String>> {
+    let none = BTreeMap::new;
+    let Some((select, _)) = query(statement).and_then(|query| select(query).ok()) else { return none() };
+    let [from] = select.from.as_slice() else { return none() };
+    if !from.joins.is_empty() || !matches!(from.relation, TableFactor::Table { .. }) {
+        return none();
+    }
+    select.selection.as_ref().map_or_else(none, asks_of)
+}
+
+fn asks_of(condition: &Expr) -> BTreeMap<String, BTreeSet<String>> {
+    let column = |expr: &Expr| match expr {
+        Expr::Identifier(name) => Some(name.value.to_lowercase()),
+        _ => None,
+    };
+    let constant = |expr: &Expr| match expr {
+        Expr::Value(value) => value.value.clone().into_string(),
+        _ => None,
+    };
+    match condition {
+        Expr::Nested(inner) => asks_of(inner),
+        Expr::BinaryOp { left, op: BinaryOperator::And, right } => {
+            let (mut all, more) = (asks_of(left), asks_of(right));
+            for (column, values) in more {
+                // both must hold, so that either is enough
+                let known = all.entry(column).or_insert_with(|| values.clone());
+                if values.len() < known.len() {
+                    *known = values;
+                }
+            }
+            all
+        }
+        Expr::BinaryOp { left, op: BinaryOperator::Or, right } => {
+            let (mut all, mut more) = (asks_of(left), asks_of(right));
+            all.retain(|column, values| more.remove(column).map(|more| values.extend(more)).is_some());
+            all
+        }
+        Expr::BinaryOp { left, op: BinaryOperator::Eq, right } => {
+            let asked = column(left).zip(constant(right)).or_else(|| column(right).zip(constant(left)));
+            asked.into_iter().map(|(column, value)| (column, BTreeSet::from([value]))).collect()
+        }
+        Expr::InList { expr, list, negated: false } => {
+            let values = list.iter().map(constant).collect::<Option<BTreeSet<String>>>();
+            column(expr).zip(values).into_iter().collect()
+        }
+        _ => BTreeMap::new(),
+    }
+}
+
 /// The name of the list that a part of FROM reads: `reference.NAME`, of the configuration's `[reference.NAME]`.
 pub fn list_name(relation: &TableFactor) -> Option<&Ident> {
     let TableFactor::Table { name, args: None, .. } = relation else { return None };
@@ -197,6 +250,36 @@ fn check(present: bool, words: &'static str) -> Result<(), Misfit> {
 mod tests {
     use super::*;
     use crate::rule::dialect;
+
+    fn asked(condition: &str) -> String {
+        let sql = format!("SELECT eventTime FROM cloudtrail WHERE {condition}");
+        let asks = asks(&dialect::parse(&sql).unwrap().pop_front().unwrap());
+        let asked = |(column, values): (String, BTreeSet<String>)| {
+            format!("{column}:{}", values.into_iter().collect::<Vec<_>>().join(","))
+        };
+        asks.into_iter().map(asked).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn what_a_rule_plainly_asks_of_a_column_is_seen() {
+        assert_eq!(asked("eventName = 'A'"), "eventname:A");
+        assert_eq!(asked("'A' = eventName AND eventSource IN ('s', 't') AND x > 1"), "eventname:A eventsource:s,t");
+        assert_eq!(asked("(eventName = 'A' AND x = 1 OR eventName IN ('B', 'C')) AND y = 'z'"), "eventname:A,B,C y:z");
+        assert_eq!(asked("eventName IN ('A', 'B') AND eventName IN ('B')"), "eventname:B");
+        for open in [
+            "eventName = 'A' OR x = 1",
+            "NOT eventName = 'A'",
+            "eventName NOT IN ('A')",
+            "eventName <> 'A'",
+            "lower(eventName) = 'a'",
+            "eventName IN ('A', x)",
+            "coalesce(eventName = 'A', true)",
+            "eventName LIKE 'A'",
+            "eventName = errorCode",
+        ] {
+            assert_eq!(asked(open), "", "{open}");
+        }
+    }
 
     #[test]
     fn what_a_rule_cannot_have_is_named_and_found() {
