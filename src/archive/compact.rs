@@ -14,11 +14,13 @@
 //! rows twice.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashSet};
+use std::collections::{BTreeSet, BinaryHeap, HashSet};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::mem::replace;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use anyhow::Context;
 use arrow::array::RecordBatch;
@@ -163,6 +165,20 @@ impl Archive {
         let path = self.dir.join(PRIVATE).join(HIDDEN);
         fs::remove_file(&path).with_context(|| format!("removing {}", path.display()))
     }
+}
+
+/// How many folders are waited for at a time: the disk has them all with one wait of its own, or few.
+const SYNCS: usize = 16;
+
+/// Waits until the disk has the names in these folders.
+pub(super) fn sync_folders(folders: &BTreeSet<PathBuf>) -> anyhow::Result<()> {
+    let folders: Vec<&PathBuf> = folders.iter().collect();
+    thread::scope(|scope| {
+        let sync = |some: &[&PathBuf]| some.iter().try_for_each(|folder| sync_folder(folder));
+        let parts = folders.chunks(folders.len().div_ceil(SYNCS).max(1));
+        let waiting: Vec<_> = parts.map(|some| scope.spawn(move || sync(some))).collect();
+        waiting.into_iter().try_for_each(|some| some.join().unwrap_or_else(|panic| resume_unwind(panic)))
+    })
 }
 
 /// Waits until the disk has the names in a folder.

@@ -250,7 +250,7 @@ impl Archive {
             fs::rename(&from, &to).with_context(|| format!("moving {} to {}", from.display(), to.display()))?;
         }
         // the next commit forgets these files, so the disk must have their names before it
-        folders.iter().try_for_each(|folder| compact::sync_folder(folder))
+        compact::sync_folders(&folders)
     }
 
     /// Removes files that no commit names, and ends an exchange of files that a crash broke off.
