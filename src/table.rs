@@ -1,5 +1,7 @@
 //! What a table is: its columns with AWS's names, their kinds, and which of them say when, who, where and on what.
 
+pub mod fetch;
+
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;

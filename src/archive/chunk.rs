@@ -34,11 +34,12 @@ use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 use parquet::schema::types::ColumnDescPtr;
 
 use self::bounds::{Bounds, Order, above, below};
-use self::fetch::{fetch, prefetch};
+use self::fetch::prefetch;
 use self::page::{bits, compressed, count, deltas, hybrid, put_levels};
 use super::gather::{Column, Each, Items, Place, Texts, level_of_item};
 use crate::decode::reuse;
 use crate::logs::symbols::Dictionary;
+use crate::table::fetch::fetch;
 
 /// Bytes that stand free before the texts or codes of a page, for its levels and the lengths of the texts.
 const LEVELS_BYTES: usize = 32 << 10;

@@ -11,6 +11,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use self::kept::{Kept, Parts};
 use crate::memory::Memory;
 use crate::table::Batch;
+use crate::table::fetch::fetch_text;
 
 /// The ids of the latest rows, as 64-bit fingerprints in two generations: when the newer one is full the older is
 /// forgotten, so between one and two times [`Seen::GENERATION_MAX`] ids are remembered in at most 38 MB, or fewer in less where
@@ -86,6 +87,8 @@ impl Seen {
     /// An id counts within one account: CloudTrail gives the copies of one action that several accounts receive
     /// different ids, but nothing promises that.
     pub fn take_new(&mut self, batch: Batch) -> (Batch, u64) {
+        /// Rows ahead of which the id is fetched: each lies elsewhere in what was read.
+        const AHEAD: usize = 16;
         let column = |name: &str| batch.rows.column_by_name(name).expect("a column of the table");
         let [id, others @ ..] = batch.table.same else { return (batch, 0) };
         let ids = column(id).as_string_view();
@@ -98,8 +101,11 @@ impl Seen {
         let beside: Vec<_> =
             beside.iter().filter(|name| batch.rows.column_by_name(name).is_some()).map(shown).collect();
         let time = others.iter().find(|name| **name == batch.table.time).map(|name| column(name));
-        // first all of them: the processor waits for many ids at a time, and then for many places of the tables
+        // first all of them: the processor gets many ids at a time, and then many places of the tables
         let fingerprints = (0..ids.len()).map(|row| {
+            if row + AHEAD < ids.len() && ids.is_valid(row + AHEAD) {
+                fetch_text(ids, row + AHEAD);
+            }
             let is_named = ids.is_valid(row) && ids.value(row).len() >= Seen::ID_BYTES_MIN;
             let is_one = is_named && time.is_none_or(|time| time.is_valid(row));
             is_one.then(|| {
@@ -143,12 +149,15 @@ impl Seen {
 }
 
 fn is_uuid(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    bytes.len() == 36
-        && bytes.iter().enumerate().all(|(place, byte)| match place {
-            8 | 13 | 18 | 23 => *byte == b'-',
-            _ => byte.is_ascii_hexdigit(),
-        })
+    const DASHES: [bool; 36] = {
+        let mut dashes = [false; 36];
+        (dashes[8], dashes[13], dashes[18], dashes[23]) = (true, true, true, true);
+        dashes
+    };
+    let Ok(bytes) = <&[u8; 36]>::try_from(text.as_bytes()) else { return false };
+    let is_hex = |byte: u8| byte.is_ascii_digit() | matches!(byte | 0x20, b'a'..=b'f');
+    // without a branch they are compared many at a time
+    DASHES.iter().zip(bytes).fold(true, |all, (&dash, &byte)| all & if dash { byte == b'-' } else { is_hex(byte) })
 }
 
 /// A 64-bit hash with a fixed seed, by folded multiplication (as foldhash and wyhash do).
@@ -235,7 +244,12 @@ mod tests {
         // a UUID is one event, whatever a copy lacks
         let csv_lacks_it = event(id, "A", 1).replace("\"eventTime\":\"2024-08-01T12:00:01Z\",", "");
         assert_eq!(kept_and_doubled(&[event(id, "A", 1), csv_lacks_it]), (1, 1));
-        assert!(is_uuid(id) && !is_uuid(written) && !is_uuid(&id.replace('d', "x")) && !is_uuid("é-"));
+        assert!(is_uuid(id) && is_uuid(&id.to_uppercase()) && !is_uuid(written) && !is_uuid("é-"));
+        for (hex, other) in
+            [('d', "g"), ('d', "-"), ('d', "G"), ('0', "/"), ('0', ":"), ('0', "@"), ('0', "`"), ('-', "0")]
+        {
+            assert!(!is_uuid(&id.replacen(hex, other, 1)), "{other} for {hex}");
+        }
     }
 
     #[test]

@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use arrow::array::{Array, AsArray, DictionaryArray};
 use arrow::datatypes::{Int32Type, TimestampMicrosecondType};
+use memchr::memmem;
 use serde::{Deserialize, Serialize};
 
 use crate::finding::Finding;
 use crate::logs::cloudtrail::CLOUDTRAIL;
 use crate::table::Batch;
+use crate::table::fetch::fetch_text;
 use crate::time::{MICROS_PER_HOUR, Timestamp};
 
 /// Sessions of roles, and who began them. The same rows give the same, in whatever order and groups they come, until
@@ -37,13 +39,7 @@ struct Begun {
     acted: bool,
 }
 
-/// The part of the answer of AssumeRole that is read.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Answer {
-    assumed_role_user: AssumedRoleUser,
-}
-
+/// What the answer of AssumeRole has as `assumedRoleUser`.
 #[derive(Deserialize)]
 struct AssumedRoleUser {
     arn: String,
@@ -69,6 +65,8 @@ impl Assumed {
 
     /// Notes by whom and when sessions were begun, and that they act. Gives the time in which that may tell of findings what was not known.
     pub fn note(&mut self, batch: &Batch) -> Option<Span> {
+        /// Calls of which the answer is fetched ahead.
+        const AHEAD: usize = 8;
         if batch.table.name != CLOUDTRAIL.name {
             return None;
         }
@@ -81,14 +79,17 @@ impl Assumed {
         let begins: Vec<bool> =
             known.iter().map(|name| name.is_some_and(|name| name.starts_with("AssumeRole"))).collect();
         let mut span: Option<Span> = None;
+        let is_begun = |row: &usize| {
+            names.key(*row).is_some_and(|key| begins[key]) && answers.is_valid(*row) && times.is_valid(*row)
+        };
         let rows = if begins.contains(&true) { batch.rows.num_rows() } else { 0 };
-        for row in 0..rows {
-            let Some(name) = names.key(row).filter(|key| begins[*key]).map(|key| known.value(key)) else { continue };
-            if answers.is_null(row) || times.is_null(row) {
-                continue;
+        let rows: Vec<usize> = (0..rows).filter(is_begun).collect();
+        for (place, &row) in rows.iter().enumerate() {
+            if let Some(&row) = rows.get(place + AHEAD) {
+                fetch_text(answers, row);
             }
-            let Ok(answer) = serde_json::from_str::<Answer>(answers.value(row)) else { continue };
-            let (session, time) = (answer.assumed_role_user.arn, times.value(row));
+            let Some(session) = session_in(answers.value(row)) else { continue };
+            let (name, time) = (known.value(names.key(row).expect("it has a name")), times.value(row));
             match (name, text(arns, row), text(kinds, row)) {
                 ("AssumeRole", Some(by), _) => self.add(session, by, time),
                 // of who is of another account the trail of that one has the ARN
@@ -207,6 +208,12 @@ impl Assumed {
 
 impl Begun {
     fn add(&mut self, by: &str, stretch: (i64, i64)) {
+        if let Some(last) = self.by.get_mut(by).and_then(|stretches| stretches.last_mut())
+            && (last.0..=last.1.saturating_add(Assumed::LASTS)).contains(&stretch.0)
+        {
+            last.1 = last.1.max(stretch.1);
+            return;
+        }
         let stretches = self.by.entry(by.to_owned()).or_default();
         stretches.push(stretch);
         stretches.sort_unstable();
@@ -250,6 +257,16 @@ impl Begun {
         let others = self.others.is_some_and(|last| last >= from && otherwise.is_none_or(|otherwise| last > otherwise));
         if by.len() > max || others { Vec::new() } else { by }
     }
+}
+
+/// The ARN of the session that an answer of AssumeRole tells of. Most of such an answer are credentials, which stand before it.
+fn session_in(answer: &str) -> Option<String> {
+    // inside of a text its quotes would be escaped
+    const KEY: &[u8] = b"\"assumedRoleUser\"";
+    let behind = memmem::find(answer.as_bytes(), KEY)? + KEY.len();
+    let user = answer[behind..].trim_start().strip_prefix(':')?;
+    let mut user = serde_json::Deserializer::from_str(user);
+    AssumedRoleUser::deserialize(&mut user).ok().map(|user| user.arn)
 }
 
 fn text(of: &DictionaryArray<Int32Type>, row: usize) -> Option<&str> {
@@ -320,6 +337,19 @@ mod tests {
         assert_eq!(assumed.sessions, BTreeMap::from([(session("ops", "s1"), begun)]));
         let saved = serde_json::to_vec(&assumed).unwrap();
         assert_eq!(serde_json::from_slice::<Assumed>(&saved).unwrap(), assumed);
+    }
+
+    #[test]
+    fn the_session_of_an_answer_stands_anywhere_in_it() {
+        let check = |answer: &str, arn: Option<&str>| assert_eq!(session_in(answer).as_deref(), arn, "{answer}");
+        let user = r#"{"assumedRoleId":"AROAEXAMPLE:s","arn":"arn:s"}"#;
+        check(&format!(r#"{{"assumedRoleUser":{user},"packedPolicySize":6}}"#), Some("arn:s"));
+        check(&format!(r#"{{ "credentials" : {{"sessionToken":"x"}}, "assumedRoleUser" : {user} }}"#), Some("arn:s"));
+        check(&format!(r#"{{"a":"\"assumedRoleUser\":{{","assumedRoleUser":{user}}}"#), Some("arn:s"));
+        check(r#"{"assumedRoleUser":{"assumedRoleId":"AROAEXAMPLE:s"}}"#, None);
+        check(r#"{"assumedRoleUser":"arn:s"}"#, None);
+        check(r#"{"a":"assumedRoleUser"}"#, None);
+        check("null", None);
     }
 
     #[test]
