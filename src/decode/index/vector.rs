@@ -5,7 +5,7 @@ use std::arch::x86_64::*;
 use std::ops::Range;
 use std::slice;
 
-use super::Backslashes;
+use super::{Backslashes, Lists};
 
 /// What the processor has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,21 +50,21 @@ pub struct Found {
 ///
 /// # Panics
 /// Where the processor has not what the kind needs.
-pub fn index(
-    kind: Kind,
-    text: &[u8],
-    start: usize,
-    places: &mut Vec<u32>,
-    backslashes: &mut Vec<Backslashes>,
-) -> Found {
+pub(super) fn index(kind: Kind, text: &[u8], start: usize, lists: Lists<'_>) -> Found {
     assert!(kind.is_there(), "the processor has {kind:?}");
+    let Lists { places, heads, backslashes } = lists;
     places.clear();
+    heads.clear();
     backslashes.clear();
     // SAFETY: the processor has what the functions need
     let state = match kind {
-        Kind::Avx512 => unsafe { by_avx512(&text[start..], start as u32, places, backslashes) },
+        Kind::Avx512 => unsafe { by_avx512(&text[start..], start as u32, places, heads, backslashes) },
         Kind::Avx2 => unsafe { by_avx2(&text[start..], start as u32, places, backslashes) },
     };
+    if kind == Kind::Avx2 {
+        // SAFETY: all places are of the text
+        heads.extend(places.iter().map(|&place| unsafe { *text.get_unchecked(place as usize) }));
+    }
     Found { controls: state.controls != 0, wide: state.wide != 0 }
 }
 
@@ -169,13 +169,20 @@ impl State {
 const GROUP: usize = 16;
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,pclmulqdq,popcnt,bmi1")]
-fn by_avx512(text: &[u8], mut at: u32, places: &mut Vec<u32>, marked: &mut Vec<Backslashes>) -> State {
+fn by_avx512(
+    text: &[u8],
+    mut at: u32,
+    places: &mut Vec<u32>,
+    heads: &mut Vec<u8>,
+    marked: &mut Vec<Backslashes>,
+) -> State {
     let mut state = State::new();
     let (blocks, last) = blocks(text);
     let mut all = _mm512_setzero_si512();
     for group in blocks.chunks(GROUP).chain(last.as_ref().map(slice::from_ref)) {
         let mut backslashes = [0; GROUP];
         places.reserve(group.len() * 64);
+        heads.reserve(group.len() * 64);
         let mut count = places.len();
         for (block, backslashes) in group.iter().zip(&mut backslashes) {
             // a text of this size comes from beyond the second-level cache; an address behind it does no harm
@@ -196,12 +203,18 @@ fn by_avx512(text: &[u8], mut at: u32, places: &mut Vec<u32>, marked: &mut Vec<B
                 operators: _mm512_cmpeq_epi8_mask(_mm512_shuffle_epi8(operators, bytes), folded),
                 controls: _mm512_cmplt_epu8_mask(bytes, _mm512_set1_epi8(b' ' as i8)),
             });
-            // SAFETY: there is room for all bytes of the group
-            count += unsafe { put_by_avx512(places.as_mut_ptr().add(count), wanted, at) };
+            // SAFETY: there is room for all bytes of the group in both
+            count += unsafe {
+                _mm512_storeu_si512(heads.as_mut_ptr().add(count).cast(), _mm512_maskz_compress_epi8(wanted, bytes));
+                put_by_avx512(places.as_mut_ptr().add(count), wanted, at)
+            };
             at += 64;
         }
         // SAFETY: so many were written
-        unsafe { places.set_len(count) };
+        unsafe {
+            places.set_len(count);
+            heads.set_len(count);
+        }
         mark(marked, &backslashes, at - 64 * group.len() as u32);
     }
     state.wide = _mm512_movepi8_mask(all);

@@ -221,12 +221,13 @@ impl Fill {
         if !cursor.enter()? {
             return Ok(());
         }
-        let bytes = cursor.bytes();
+        // not read from the cursor each time, where what was written a moment ago is waited for
+        let mut at = cursor.at();
         loop {
-            let [key, colon, value, behind] = cursor.member()?;
+            let ([quote, colon, opens, follows], [key, _, value, behind]) = cursor.member(at)?;
             // the keys that came next before, then the others in turn
             let [guess, other] = self.next[last].map(usize::from);
-            if bytes[key] != b'"' {
+            if quote != b'"' {
                 return Err(Stop::Damaged(NO_KEY));
             }
             let is = |slot: &usize| keys.get(*slot).is_some_and(|known| cursor.key_is(key + 1, known));
@@ -238,28 +239,42 @@ impl Fill {
                         slot
                     }
                     None => {
+                        cursor.go(at);
                         self.unknown(cursor, node, row)?;
                         if !cursor.more_members()? {
                             return Ok(());
                         }
+                        at = cursor.at();
                         continue;
                     }
                 },
             };
-            if bytes[colon] != b':' {
+            if colon != b':' {
                 return Err(Stop::Damaged(NO_COLON));
             }
             last = first + slot + 1;
-            cursor.go(cursor.at() + 2);
             let action = keys[slot].action;
-            if bytes[value] == b'"' && self.plain_text(cursor, action, row, value + 1, behind) {
-                cursor.settle(cursor.at() + 1, behind);
-            } else if !self.value(cursor, action, row)? {
-                self.keep_unmapped(cursor, node, &keys[slot].name, value);
+            let is_plain = match opens {
+                b'"' => self.plain_text(cursor, action, row, value + 1, behind),
+                b'n' | b't' | b'f' => self.plain_word(&cursor.bytes()[value..behind], action, row),
+                _ => false,
+            };
+            if is_plain {
+                if follows == b',' {
+                    at += 4;
+                    continue;
+                }
+                cursor.settle(at + 3, behind);
+            } else {
+                cursor.go(at + 2);
+                if !self.value(cursor, action, row)? {
+                    self.keep_unmapped(cursor, node, &keys[slot].name, value);
+                }
             }
             if !cursor.more_members()? {
                 return Ok(());
             }
+            at = cursor.at();
         }
     }
 
@@ -282,6 +297,21 @@ impl Fill {
             _ => return false,
         }
         true
+    }
+
+    /// Takes a word that is `null`, which gives no column anything, or a flag where one is wanted.
+    #[inline(always)]
+    fn plain_word(&mut self, word: &[u8], action: Action, row: usize) -> bool {
+        if word == b"null" {
+            return true;
+        }
+        let Action::Flag(builder) = action else { return false };
+        let is_true = word == b"true";
+        if is_true || word == b"false" {
+            self.flags[builder].set(row, is_true);
+            return true;
+        }
+        false
     }
 
     /// A key that is not found as it stands: written with escapes, in another case, or of no column.
