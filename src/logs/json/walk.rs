@@ -206,9 +206,7 @@ impl<'a> Cursor<'a> {
     /// True when the key that begins at `start` is written exactly as `key`.
     #[inline(always)]
     pub fn key_is(&self, start: usize, key: &Key) -> bool {
-        let Some(head) = self.bytes.get(start..).and_then(|rest| rest.first_chunk::<{ Key::HEAD }>()) else {
-            return false;
-        };
+        let Some(head) = self.bytes.get(start..start + Key::HEAD) else { return false };
         // without an early end, which makes vector code of it
         let mut is_same = true;
         for ((byte, mask), want) in head.iter().zip(&key.mask).zip(&key.want) {
@@ -246,10 +244,7 @@ impl<'a> Cursor<'a> {
     /// Whether there is a backslash between two positions; the one asked for last is seldom far away.
     #[inline(always)]
     pub fn has_backslash(&mut self, start: usize, end: usize) -> bool {
-        if start < self.clear || self.backslash < start {
-            self.find_backslash(start);
-        }
-        self.backslash < end
+        (start < self.clear || self.backslash < end) && self.finds_backslash(start, end)
     }
 
     #[cold]
@@ -260,9 +255,12 @@ impl<'a> Cursor<'a> {
         if end >= start && self.bytes[end] == b'"' { Ok(end) } else { Err(Stop::Damaged("a string is not closed")) }
     }
 
-    /// Finds the first backslash at `start` or later.
+    /// Finds the first backslash at `start` or later, unless it is known: whether it is before `end`.
     #[inline(never)]
-    fn find_backslash(&mut self, start: usize) {
+    fn finds_backslash(&mut self, start: usize, end: usize) -> bool {
+        if (self.clear..=self.backslash).contains(&start) {
+            return self.backslash < end;
+        }
         if start < self.clear {
             // strings before the last one are read again
             self.block = self.backslashes.partition_point(|block| block.start as usize + 64 <= start);
@@ -277,6 +275,7 @@ impl<'a> Cursor<'a> {
         self.block += skipped;
         self.backslash = backslash;
         self.clear = start;
+        backslash < end
     }
 
     /// Over the value at the cursor, whatever it is: where it stands.
