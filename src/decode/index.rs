@@ -22,6 +22,7 @@ use super::PADDING;
 /// that what it takes to make one would count.
 pub struct Indexer {
     places: Vec<u32>,
+    heads: Vec<u8>,
     backslashes: Vec<Backslashes>,
     #[cfg(target_arch = "x86_64")]
     kind: Option<vector::Kind>,
@@ -34,6 +35,13 @@ pub struct Indexer {
 pub struct Backslashes {
     pub start: u32,
     pub bits: u64,
+}
+
+/// What is found of a window, as [`Indexer`] has it.
+struct Lists<'a> {
+    places: &'a mut Vec<u32>,
+    heads: &'a mut Vec<u8>,
+    backslashes: &'a mut Vec<Backslashes>,
 }
 
 /// What simd-json needs.
@@ -58,6 +66,7 @@ impl Default for Indexer {
     fn default() -> Indexer {
         Indexer {
             places: Vec::new(),
+            heads: Vec::new(),
             backslashes: Vec::new(),
             #[cfg(target_arch = "x86_64")]
             kind: vector::Kind::of_processor(),
@@ -87,7 +96,8 @@ impl Indexer {
         }
         #[cfg(target_arch = "x86_64")]
         if let Some(kind) = self.kind {
-            let found = vector::index(kind, &padded[..end], start, &mut self.places, &mut self.backslashes);
+            let lists = Lists { places: &mut self.places, heads: &mut self.heads, backslashes: &mut self.backslashes };
+            let found = vector::index(kind, &padded[..end], start, lists);
             let invalid = found.wide && simdutf8::basic::from_utf8(&padded[start..end]).is_err();
             return Window { end, unclean: found.controls, short: false, invalid };
         }
@@ -116,6 +126,8 @@ impl Indexer {
         let skip = usize::from(from < start).min(found.len());
         self.places.clear();
         self.places.extend(found[skip..].iter().map(|place| place + from as u32));
+        self.heads.clear();
+        self.heads.extend(self.places.iter().map(|&place| padded[place as usize]));
         self.backslashes.clear();
         for at in memchr::memchr_iter(b'\\', &padded[start..end]) {
             let (block, bit) = ((start + at / 64 * 64) as u32, 1 << (at % 64));
@@ -131,6 +143,11 @@ impl Indexer {
     /// Places of the last window in the text, rising.
     pub fn places(&self) -> &[u32] {
         &self.places
+    }
+
+    /// The byte at each place, side by side: what follows what is seen by one look.
+    pub fn heads(&self) -> &[u8] {
+        &self.heads
     }
 
     /// Blocks of the last window that have a backslash, rising.
@@ -202,6 +219,8 @@ mod tests {
                     proptest::prop_assert!(indexer.places().starts_with(&expected));
                 } else {
                     proptest::prop_assert_eq!(indexer.places(), &expected[..]);
+                    let heads: Vec<u8> = expected.iter().map(|&place| text.as_bytes()[place as usize]).collect();
+                    proptest::prop_assert_eq!(indexer.heads(), heads);
                     let blocks = indexer.backslashes().iter();
                     let marked = blocks.flat_map(|block| (0..64).filter(|bit| block.bits >> bit & 1 == 1).map(|bit| block.start as usize + bit));
                     let backslashes = memchr::memchr_iter(b'\\', &text.as_bytes()[start..]).map(|at| start + at);

@@ -3,8 +3,9 @@
 
 use std::arch::x86_64::*;
 use std::ops::Range;
+use std::slice;
 
-use super::Backslashes;
+use super::{Backslashes, Lists};
 
 /// What the processor has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,21 +50,20 @@ pub struct Found {
 ///
 /// # Panics
 /// Where the processor has not what the kind needs.
-pub fn index(
-    kind: Kind,
-    text: &[u8],
-    start: usize,
-    places: &mut Vec<u32>,
-    backslashes: &mut Vec<Backslashes>,
-) -> Found {
+pub(super) fn index(kind: Kind, text: &[u8], start: usize, lists: Lists<'_>) -> Found {
     assert!(kind.is_there(), "the processor has {kind:?}");
+    let Lists { places, heads, backslashes } = lists;
     places.clear();
+    heads.clear();
     backslashes.clear();
-    let mut state = State { places, backslashes, strings: Strings::default(), before: 1, controls: 0, wide: 0 };
     // SAFETY: the processor has what the functions need
-    match kind {
-        Kind::Avx512 => unsafe { by_avx512(&text[start..], start as u32, &mut state) },
-        Kind::Avx2 => unsafe { by_avx2(&text[start..], start as u32, &mut state) },
+    let state = match kind {
+        Kind::Avx512 => unsafe { by_avx512(&text[start..], start as u32, places, heads, backslashes) },
+        Kind::Avx2 => unsafe { by_avx2(&text[start..], start as u32, places, backslashes) },
+    };
+    if kind == Kind::Avx2 {
+        // SAFETY: all places are of the text
+        heads.extend(places.iter().map(|&place| unsafe { *text.get_unchecked(place as usize) }));
     }
     Found { controls: state.controls != 0, wide: state.wide != 0 }
 }
@@ -83,7 +83,6 @@ struct Block {
     white: u64,
     operators: u64,
     controls: u64,
-    wide: u64,
 }
 
 /// The blocks of a text, and what is left, filled up with blanks.
@@ -135,9 +134,8 @@ impl Strings {
     }
 }
 
-struct State<'a> {
-    places: &'a mut Vec<u32>,
-    backslashes: &'a mut Vec<Backslashes>,
+/// What is known of a text from block to block; a value that nobody else can see, which stays in registers.
+struct State {
     strings: Strings,
     /// 1 when what stands before the block ends a token.
     before: u64,
@@ -145,15 +143,15 @@ struct State<'a> {
     wide: u64,
 }
 
-impl State<'_> {
-    /// The places in the block at `at` that are wanted.
+impl State {
+    fn new() -> State {
+        State { strings: Strings::default(), before: 1, controls: 0, wide: 0 }
+    }
+
+    /// The places in a block that are wanted.
     #[inline]
     #[target_feature(enable = "pclmulqdq")]
-    fn wanted(&mut self, block: &Block, at: u32) -> u64 {
-        self.wide |= block.wide;
-        if block.backslashes != 0 {
-            self.backslashes.push(Backslashes { start: at, bits: block.backslashes });
-        }
+    fn wanted(&mut self, block: &Block) -> u64 {
         let (quotes, strings) = self.strings.of(block.backslashes, block.quotes);
         self.controls |= block.controls & strings;
 
@@ -167,39 +165,68 @@ impl State<'_> {
     }
 }
 
+/// Blocks of which the places are written before the lists are told how long they are: from block to block they would go through memory.
+const GROUP: usize = 16;
+
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,pclmulqdq,popcnt,bmi1")]
-fn by_avx512(text: &[u8], mut at: u32, state: &mut State) {
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,pclmulqdq,popcnt,bmi1")]
-    fn look(block: &[u8; 64], at: u32, state: &mut State) {
-        // a text of this size comes from beyond the second-level cache; an address behind it does no harm
-        _mm_prefetch::<_MM_HINT_T0>(block.as_ptr().wrapping_add(AHEAD).cast());
-        // SAFETY: the block has 64 bytes, the tables have 16
-        let (bytes, spaces, operators) = unsafe {
-            let table = |table: &[u8; 16]| _mm512_broadcast_i32x4(_mm_loadu_si128(table.as_ptr().cast()));
-            (_mm512_loadu_si512(block.as_ptr().cast()), table(&SPACES), table(&OPERATORS))
-        };
-        let is = |byte: u8| _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(byte as i8));
-        let folded = _mm512_or_si512(bytes, _mm512_set1_epi8(0x20));
-        let wanted = state.wanted(
-            &Block {
-                backslashes: is(b'\\'),
+fn by_avx512(
+    text: &[u8],
+    mut at: u32,
+    places: &mut Vec<u32>,
+    heads: &mut Vec<u8>,
+    marked: &mut Vec<Backslashes>,
+) -> State {
+    let mut state = State::new();
+    let (blocks, last) = blocks(text);
+    let mut all = _mm512_setzero_si512();
+    for group in blocks.chunks(GROUP).chain(last.as_ref().map(slice::from_ref)) {
+        let mut backslashes = [0; GROUP];
+        places.reserve(group.len() * 64);
+        heads.reserve(group.len() * 64);
+        let mut count = places.len();
+        for (block, backslashes) in group.iter().zip(&mut backslashes) {
+            // a text of this size comes from beyond the second-level cache; an address behind it does no harm
+            _mm_prefetch::<_MM_HINT_T0>(block.as_ptr().wrapping_add(AHEAD).cast());
+            // SAFETY: the block has 64 bytes, the tables have 16
+            let (bytes, spaces, operators) = unsafe {
+                let table = |table: &[u8; 16]| _mm512_broadcast_i32x4(_mm_loadu_si128(table.as_ptr().cast()));
+                (_mm512_loadu_si512(block.as_ptr().cast()), table(&SPACES), table(&OPERATORS))
+            };
+            let is = |byte: u8| _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(byte as i8));
+            let folded = _mm512_or_si512(bytes, _mm512_set1_epi8(0x20));
+            *backslashes = is(b'\\');
+            all = _mm512_or_si512(all, bytes);
+            let wanted = state.wanted(&Block {
+                backslashes: *backslashes,
                 quotes: is(b'"'),
                 white: _mm512_cmpeq_epi8_mask(_mm512_shuffle_epi8(spaces, bytes), bytes),
                 operators: _mm512_cmpeq_epi8_mask(_mm512_shuffle_epi8(operators, bytes), folded),
                 controls: _mm512_cmplt_epu8_mask(bytes, _mm512_set1_epi8(b' ' as i8)),
-                wide: _mm512_movepi8_mask(bytes),
-            },
-            at,
-        );
-        push_by_avx512(state.places, wanted, at);
+            });
+            // SAFETY: there is room for all bytes of the group in both
+            count += unsafe {
+                _mm512_storeu_si512(heads.as_mut_ptr().add(count).cast(), _mm512_maskz_compress_epi8(wanted, bytes));
+                put_by_avx512(places.as_mut_ptr().add(count), wanted, at)
+            };
+            at += 64;
+        }
+        // SAFETY: so many were written
+        unsafe {
+            places.set_len(count);
+            heads.set_len(count);
+        }
+        mark(marked, &backslashes, at - 64 * group.len() as u32);
     }
+    state.wide = _mm512_movepi8_mask(all);
+    state
+}
 
-    let (blocks, last) = blocks(text);
-    // from one place, so that it is compiled into the loop
-    for block in blocks.iter().chain(&last) {
-        look(block, at, state);
-        at += 64;
+/// Appends the blocks of a group that begins at `at` that have backslashes.
+#[inline]
+fn mark(marked: &mut Vec<Backslashes>, backslashes: &[u64; GROUP], at: u32) {
+    if backslashes.iter().fold(0, |all, bits| all | bits) != 0 {
+        let blocks = (at..).step_by(64).zip(backslashes).filter(|(_, bits)| **bits != 0);
+        marked.extend(blocks.map(|(start, &bits)| Backslashes { start, bits }));
     }
 }
 
@@ -210,8 +237,23 @@ fn by_avx512(text: &[u8], mut at: u32, state: &mut State) {
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,popcnt,bmi1")]
 pub fn push_by_avx512(places: &mut Vec<u32>, bits: u64, at: u32) {
-    let count = bits.count_ones() as usize;
     places.reserve(64);
+    let old = places.len();
+    // SAFETY: there is room for 64 more, and as many as are counted are written
+    unsafe {
+        let count = put_by_avx512(places.as_mut_ptr().add(old), bits, at);
+        places.set_len(old + count);
+    }
+}
+
+/// Writes where the bits are that are set, counted from `at` on; how many there are.
+///
+/// # Safety
+/// There is room for 64.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,popcnt,bmi1")]
+unsafe fn put_by_avx512(out: *mut u32, bits: u64, at: u32) -> usize {
+    let count = bits.count_ones() as usize;
     let numbers = _mm512_set_epi8(
         63, 62, 61, 60, 59, 58, 57, 56, 55, 54, 53, 52, 51, 50, 49, 48, 47, 46, 45, 44, 43, 42, 41, 40, 39, 38, 37, 36,
         35, 34, 33, 32, 31, 30, 29, 28, 27, 26, 25, 24, 23, 22, 21, 20, 19, 18, 17, 16, 15, 14, 13, 12, 11, 10, 9, 8,
@@ -220,10 +262,8 @@ pub fn push_by_avx512(places: &mut Vec<u32>, bits: u64, at: u32) {
     let packed = _mm512_maskz_compress_epi8(bits, numbers);
     let base = _mm512_set1_epi32(at as i32);
     let place = |quarter: __m128i| _mm512_add_epi32(_mm512_cvtepu8_epi32(quarter), base);
-    let old = places.len();
-    // SAFETY: there is room for 64 more, and `count` of them are written
+    // SAFETY: the caller's promise
     unsafe {
-        let out = places.as_mut_ptr().add(old);
         _mm512_storeu_si512(out.cast(), place(_mm512_castsi512_si128(packed)));
         if count > 16 {
             _mm512_storeu_si512(out.add(16).cast(), place(_mm512_extracti32x4_epi32::<1>(packed)));
@@ -232,8 +272,8 @@ pub fn push_by_avx512(places: &mut Vec<u32>, bits: u64, at: u32) {
                 _mm512_storeu_si512(out.add(48).cast(), place(_mm512_extracti32x4_epi32::<3>(packed)));
             }
         }
-        places.set_len(old + count);
     }
+    count
 }
 
 /// Behind the last object of `text[start..]` that lies in no other, where brackets are followed and nothing else: a fraction of what
@@ -293,10 +333,10 @@ fn last_object_by_avx2(text: &[u8]) -> Option<usize> {
 }
 
 #[target_feature(enable = "avx2,pclmulqdq,popcnt,bmi1")]
-fn by_avx2(text: &[u8], mut at: u32, state: &mut State) {
+fn by_avx2(text: &[u8], mut at: u32, places: &mut Vec<u32>, marked: &mut Vec<Backslashes>) -> State {
     #[inline]
     #[target_feature(enable = "avx2,pclmulqdq,popcnt,bmi1")]
-    fn look(block: &[u8; 64], at: u32, state: &mut State) {
+    fn look(block: &[u8; 64], state: &mut State) -> (u64, u64) {
         // SAFETY: the block has 64 bytes
         let halves = unsafe {
             let half = |at: usize| _mm256_loadu_si256(block[at..].as_ptr().cast());
@@ -304,21 +344,18 @@ fn by_avx2(text: &[u8], mut at: u32, state: &mut State) {
         };
         let [low, high] = [bits(halves[0]), bits(halves[1])];
         let both = |at: usize| u64::from(low[at] as u32) | u64::from(high[at] as u32) << 32;
-        let wanted = state.wanted(
-            &Block {
-                backslashes: both(0),
-                quotes: both(1),
-                white: both(2),
-                operators: both(3),
-                controls: both(4),
-                wide: both(5),
-            },
-            at,
-        );
-        push(state.places, wanted, at);
+        let wanted = state.wanted(&Block {
+            backslashes: both(0),
+            quotes: both(1),
+            white: both(2),
+            operators: both(3),
+            controls: both(4),
+        });
+        state.wide |= both(5);
+        (wanted, both(0))
     }
 
-    /// Of half a block, in the order of [`Block`].
+    /// Of half a block, in the order of [`Block`], and the bytes beyond ASCII.
     #[inline]
     #[target_feature(enable = "avx2")]
     fn bits(bytes: __m256i) -> [i32; 6] {
@@ -361,10 +398,16 @@ fn by_avx2(text: &[u8], mut at: u32, state: &mut State) {
         unsafe { places.set_len(old + count) };
     }
 
+    let mut state = State::new();
     let (blocks, last) = blocks(text);
     // from one place, so that it is compiled into the loop
     for block in blocks.iter().chain(&last) {
-        look(block, at, state);
+        let (wanted, backslashes) = look(block, &mut state);
+        push(places, wanted, at);
+        if backslashes != 0 {
+            marked.push(Backslashes { start: at, bits: backslashes });
+        }
         at += 64;
     }
+    state
 }

@@ -221,58 +221,80 @@ impl Fill {
         if !cursor.enter()? {
             return Ok(());
         }
-        let bytes = cursor.bytes();
+        // not read from the cursor each time, where what was written a moment ago is waited for
+        let mut at = cursor.at();
         loop {
-            let [key, colon, value, behind] = cursor.member()?;
+            let ([quote, colon, opens, follows], [key, _, value, behind]) = cursor.member(at)?;
             // the keys that came next before, then the others in turn
             let [guess, other] = self.next[last].map(usize::from);
-            if bytes[key] != b'"' {
+            if quote != b'"' {
                 return Err(Stop::Damaged(NO_KEY));
             }
-            let is = |slot: &usize| keys.get(*slot).is_some_and(|known| cursor.key_is(key + 1, known));
-            let slot = match [guess, other].into_iter().find(is) {
-                Some(slot) => slot,
+            let at_slot =
+                |slot: usize| keys.get(slot).filter(|known| cursor.key_is(key + 1, known)).map(|known| (slot, known));
+            let (slot, known) = match at_slot(guess).or_else(|| at_slot(other)) {
+                Some(found) => found,
                 None => match find(cursor, key + 1, keys, guess) {
                     Some(slot) => {
                         self.next[last] = [slot as u16, guess as u16];
-                        slot
+                        (slot, &keys[slot])
                     }
                     None => {
+                        cursor.go(at);
                         self.unknown(cursor, node, row)?;
                         if !cursor.more_members()? {
                             return Ok(());
                         }
+                        at = cursor.at();
                         continue;
                     }
                 },
             };
-            if bytes[colon] != b':' {
+            if colon != b':' {
                 return Err(Stop::Damaged(NO_COLON));
             }
             last = first + slot + 1;
-            cursor.go(cursor.at() + 2);
-            let action = keys[slot].action;
-            if bytes[value] == b'"' && self.plain_text(cursor, action, row, value + 1, behind) {
-                cursor.settle(cursor.at() + 1, behind);
-            } else if !self.value(cursor, action, row)? {
-                self.keep_unmapped(cursor, node, &keys[slot].name, value);
+            let is_plain = match opens {
+                b'"' => self.plain_text(cursor, &known.action, row, value + 1, behind),
+                b'n' | b't' | b'f' => self.plain_word(&cursor.bytes()[value..behind], &known.action, row),
+                _ => false,
+            };
+            if is_plain {
+                if follows == b',' {
+                    at += 4;
+                    continue;
+                }
+                cursor.settle(at + 3, behind);
+            } else {
+                cursor.go(at + 2);
+                if !self.value(cursor, known.action, row)? {
+                    self.keep_unmapped(cursor, node, &known.name, value);
+                }
             }
             if !cursor.more_members()? {
                 return Ok(());
             }
+            at = cursor.at();
         }
     }
 
     /// Gives a column the text that begins at `start` inside its quotes, where the quote that ends it stands right before the place
     /// `behind` and the text means what is written. Nearly all values are such texts.
     #[inline(always)]
-    fn plain_text(&mut self, cursor: &mut Cursor<'_>, action: Action, row: usize, start: usize, behind: usize) -> bool {
+    fn plain_text(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        action: &Action,
+        row: usize,
+        start: usize,
+        behind: usize,
+    ) -> bool {
         let bytes = cursor.bytes();
         let end = behind - 1;
         if start > end || bytes[end] != b'"' || cursor.has_backslash(start, end) {
             return false;
         }
-        match action {
+        match *action {
             Action::Text(builder) => self.text(cursor, builder, row, start, end),
             Action::Symbol(builder) => self.symbols[builder].set_padded(row, bytes, start, end - start),
             Action::Time(builder) => match self.clock.of_last_day(&bytes[start..end]) {
@@ -282,6 +304,21 @@ impl Fill {
             _ => return false,
         }
         true
+    }
+
+    /// Takes a word that is `null`, which gives no column anything, or a flag where one is wanted.
+    #[inline(always)]
+    fn plain_word(&mut self, word: &[u8], action: &Action, row: usize) -> bool {
+        if word == b"null" {
+            return true;
+        }
+        let Action::Flag(builder) = *action else { return false };
+        let is_true = word == b"true";
+        if is_true || word == b"false" {
+            self.flags[builder].set(row, is_true);
+            return true;
+        }
+        false
     }
 
     /// A key that is not found as it stands: written with escapes, in another case, or of no column.

@@ -58,12 +58,15 @@ pub struct Node {
     pub inside: Vec<Action>,
 }
 
+#[repr(C, align(32))]
 pub struct Key {
-    pub name: Box<[u8]>,
-    /// The first 32 bytes of the key and its closing quote, and which of them count.
-    pub want: [u128; 2],
-    pub mask: [u128; 2],
+    /// The first bytes of the key and its closing quote, and which of them count.
+    pub want: [u8; Key::HEAD],
+    pub mask: [u8; Key::HEAD],
     pub action: Action,
+    pub name: Box<[u8]>,
+    /// The name and its closing quote.
+    quoted: Box<[u8]>,
 }
 
 /// What to do with the value of a key; numbers are indices of builders.
@@ -271,18 +274,21 @@ impl Plan {
 }
 
 impl Key {
+    pub const HEAD: usize = 32;
+
     fn new(name: &str, action: Action) -> Key {
-        let mut head = [0; 32];
-        let mut mask = [0; 32];
-        for (at, &byte) in name.as_bytes().iter().chain(b"\"").take(32).enumerate() {
-            head[at] = byte;
-            mask[at] = 0xff;
+        let quoted = [name.as_bytes(), b"\""].concat();
+        let mut want = [0; Key::HEAD];
+        let mut mask = [0; Key::HEAD];
+        for (at, &byte) in quoted.iter().take(Key::HEAD).enumerate() {
+            (want[at], mask[at]) = (byte, 0xff);
         }
-        let halves = |bytes: [u8; 32]| {
-            let half = |at: usize| u128::from_le_bytes(bytes[at..at + 16].try_into().expect("sixteen bytes"));
-            [half(0), half(16)]
-        };
-        Key { name: name.as_bytes().into(), want: halves(head), mask: halves(mask), action }
+        Key { want, mask, action, name: name.as_bytes().into(), quoted: quoted.into() }
+    }
+
+    /// What of a long name and its closing quote stands behind the first bytes.
+    pub fn behind_head(&self) -> &[u8] {
+        &self.quoted[Key::HEAD..]
     }
 }
 

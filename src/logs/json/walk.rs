@@ -28,6 +28,7 @@ pub enum Stop {
 pub struct Cursor<'a> {
     bytes: &'a [u8],
     places: &'a [u32],
+    heads: &'a [u8],
     backslashes: &'a [Backslashes],
     at: usize,
     /// Behind the value that was read last.
@@ -64,8 +65,8 @@ impl Str {
 impl<'a> Cursor<'a> {
     /// On the first place of the window that was indexed last.
     pub fn new(bytes: &'a [u8], index: &'a Indexer, unclean: bool) -> Cursor<'a> {
-        let (places, backslashes) = (index.places(), index.backslashes());
-        Cursor { bytes, places, backslashes, at: 0, ended: 0, clear: 0, backslash: 0, block: 0, unclean }
+        let (places, heads, backslashes) = (index.places(), index.heads(), index.backslashes());
+        Cursor { bytes, places, heads, backslashes, at: 0, ended: 0, clear: 0, backslash: 0, block: 0, unclean }
     }
 
     pub fn bytes(&self) -> &'a [u8] {
@@ -104,13 +105,15 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Positions of the place the cursor is on and the three after it: what a member has at least, which are its
+    /// Bytes and positions of place `at` and the three after it: what a member has at least, which are its
     /// key, its colon, the beginning of its value, and what follows it.
     #[inline(always)]
-    pub fn member(&self) -> Result<[usize; 4], Stop> {
-        match self.places.get(self.at..).and_then(|places| places.first_chunk()) {
-            Some(places) => Ok(places.map(|place| place as usize)),
-            None => Err(Stop::Short),
+    pub fn member(&self, at: usize) -> Result<([u8; 4], [usize; 4]), Stop> {
+        let heads = self.heads.get(at..).and_then(|heads| heads.first_chunk());
+        let places = self.places.get(at..).and_then(|places| places.first_chunk::<4>());
+        match (heads, places) {
+            (Some(heads), Some(places)) => Ok((*heads, places.map(|place| place as usize))),
+            _ => Err(Stop::Short),
         }
     }
 
@@ -134,7 +137,7 @@ impl<'a> Cursor<'a> {
 
     #[inline]
     pub fn byte(&self) -> Result<u8, Stop> {
-        Ok(self.bytes[self.here()?])
+        self.heads.get(self.at).copied().ok_or(Stop::Short)
     }
 
     /// Position behind the value that was read last.
@@ -160,11 +163,10 @@ impl<'a> Cursor<'a> {
     #[inline]
     pub fn enter(&mut self) -> Result<bool, Stop> {
         let open = self.take()?;
-        let here = self.here()?;
         // in ASCII the closing bracket is two after the opening one, for both kinds
-        if self.bytes[here] == open + 2 {
+        if self.byte()? == open + 2 {
+            self.ended = self.here()? + 1;
             self.at += 1;
-            self.ended = here + 1;
             return Ok(false);
         }
         Ok(true)
@@ -184,13 +186,11 @@ impl<'a> Cursor<'a> {
 
     #[inline(always)]
     fn more(&mut self, close: u8, otherwise: &'static str) -> Result<bool, Stop> {
-        let here = self.here()?;
-        self.at += 1;
-        let byte = self.bytes[here];
+        let byte = self.take()?;
         if byte == b',' {
             Ok(true)
         } else if byte == close {
-            self.ended = here + 1;
+            self.ended = self.position(self.at - 1)? + 1;
             Ok(false)
         } else {
             Err(Stop::Damaged(otherwise))
@@ -200,24 +200,19 @@ impl<'a> Cursor<'a> {
     /// Where the key at the cursor begins, inside its quotes.
     #[inline]
     pub fn key_start(&self) -> Result<usize, Stop> {
-        let here = self.here()?;
-        if self.bytes[here] == b'"' { Ok(here + 1) } else { Err(Stop::Damaged(NO_KEY)) }
+        if self.byte()? == b'"' { Ok(self.here()? + 1) } else { Err(Stop::Damaged(NO_KEY)) }
     }
 
     /// True when the key that begins at `start` is written exactly as `key`.
     #[inline(always)]
     pub fn key_is(&self, start: usize, key: &Key) -> bool {
-        let Some(head) = self.bytes.get(start..start + 32) else { return false };
-        let half = |at: usize| u128::from_le_bytes(head[at..at + 16].try_into().expect("sixteen bytes"));
-        if half(0) & key.mask[0] != key.want[0] {
-            return false;
+        let Some(head) = self.bytes.get(start..start + Key::HEAD) else { return false };
+        // without an early end, which makes vector code of it
+        let mut is_same = true;
+        for ((byte, mask), want) in head.iter().zip(&key.mask).zip(&key.want) {
+            is_same &= byte & mask == *want;
         }
-        let length = key.name.len();
-        length < 16
-            || half(16) & key.mask[1] == key.want[1]
-                && (length < 32
-                    || (self.bytes.get(start + 32..start + length) == Some(&key.name[32..])
-                        && self.bytes.get(start + length) == Some(&b'"')))
+        is_same && (key.name.len() < Key::HEAD || self.bytes[start + Key::HEAD..].starts_with(key.behind_head()))
     }
 
     /// From a key to its value.
@@ -249,10 +244,7 @@ impl<'a> Cursor<'a> {
     /// Whether there is a backslash between two positions; the one asked for last is seldom far away.
     #[inline(always)]
     pub fn has_backslash(&mut self, start: usize, end: usize) -> bool {
-        if start < self.clear || self.backslash < start {
-            self.find_backslash(start);
-        }
-        self.backslash < end
+        (start < self.clear || self.backslash < end) && self.finds_backslash(start, end)
     }
 
     #[cold]
@@ -263,9 +255,12 @@ impl<'a> Cursor<'a> {
         if end >= start && self.bytes[end] == b'"' { Ok(end) } else { Err(Stop::Damaged("a string is not closed")) }
     }
 
-    /// Finds the first backslash at `start` or later.
+    /// Finds the first backslash at `start` or later, unless it is known: whether it is before `end`.
     #[inline(never)]
-    fn find_backslash(&mut self, start: usize) {
+    fn finds_backslash(&mut self, start: usize, end: usize) -> bool {
+        if (self.clear..=self.backslash).contains(&start) {
+            return self.backslash < end;
+        }
         if start < self.clear {
             // strings before the last one are read again
             self.block = self.backslashes.partition_point(|block| block.start as usize + 64 <= start);
@@ -280,13 +275,14 @@ impl<'a> Cursor<'a> {
         self.block += skipped;
         self.backslash = backslash;
         self.clear = start;
+        backslash < end
     }
 
     /// Over the value at the cursor, whatever it is: where it stands.
     #[inline]
     pub fn skip(&mut self) -> Result<(usize, usize), Stop> {
         let start = self.here()?;
-        match self.bytes[start] {
+        match self.byte()? {
             b'{' | b'[' => self.skip_nested()?,
             b'"' => {
                 let string = self.string()?;
@@ -317,12 +313,9 @@ impl<'a> Cursor<'a> {
 
     /// Over the object or array at the cursor. Most tokens of a log are read here, so it goes along the index by itself.
     fn skip_nested(&mut self) -> Result<(), Stop> {
-        let (bytes, places) = (self.bytes, self.places);
+        let (heads, places) = (self.heads, self.places);
         let mut at = self.at;
-        let byte_at = |at: usize| match places.get(at) {
-            Some(&place) => Ok(bytes[place as usize]),
-            None => Err(Stop::Short),
-        };
+        let byte_at = |at: usize| heads.get(at).copied().ok_or(Stop::Short);
         // one bit for each open bracket, the last one lowest: 1 for an object
         let mut kinds = 0u128;
         let mut depth = 0;
@@ -383,9 +376,7 @@ impl<'a> Cursor<'a> {
     #[inline(always)]
     fn behind_key(&self, mut at: usize, byte_at: &impl Fn(usize) -> Result<u8, Stop>) -> Result<usize, Stop> {
         // most members: four places are looked at as one
-        while let Some(&member) = self.places[at..].first_chunk::<4>()
-            && member.map(|place| self.bytes[place as usize]) == *b"\":\","
-        {
+        while self.heads[at..].starts_with(b"\":\",") {
             at += 4;
         }
         if byte_at(at)? != b'"' {
