@@ -211,8 +211,17 @@ pub struct Compiled {
 }
 
 /// The detector with the built-in rules and those of a folder. A rule that is wrong is named and left out.
+///
+/// # Errors
+/// When the folder cannot be read, or is to be the only one and has no rule: nothing found would be taken for the answer.
 pub fn compile(rules: Option<&str>, config: &Config) -> anyhow::Result<Compiled> {
     let rules::Found { mut sources, mut refused, doubts } = found(rules, config)?;
+    if let Some(only) = rules.and_then(|rules| rules.strip_prefix(rules::ONLY))
+        && sources.is_empty()
+        && refused.is_empty()
+    {
+        bail!("no rule is in {only}, and none but those are to run: their files end in .sql, .yml or .yaml");
+    }
     doubts.iter().for_each(|error| tracing::warn!("{}", rules::doubtful(error)));
     let (parsed, unread) = library::rules(&sources);
     refused.extend(unread);

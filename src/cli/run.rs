@@ -116,6 +116,13 @@ impl Common {
         config.rules = self.rules.clone().or(config.rules);
         config.table = self.table.clone().or(config.table);
         config.vpc_flow_format = self.vpc_flow_format.clone().or(config.vpc_flow_format);
+        if let (Some(_), Some(table)) = (&self.vpc_flow_format, &config.table)
+            && !table.eq_ignore_ascii_case("vpc_flow")
+        {
+            return Err(Failure::Usage(anyhow!(
+                "--vpc-flow-format is about records of vpc_flow, and all are to be of {table}"
+            )));
+        }
         config.metrics.listen = self.metrics.clone().or(config.metrics.listen);
         config.limits.memory = self.memory.or(config.limits.memory);
         send_to(&mut config, self.security_hub.as_deref()).or_usage()?;
@@ -236,6 +243,11 @@ pub fn run(flags: &Run) -> Result<ExitCode, Failure> {
         }
     }
     let streams = sources.iter().any(|source| matches!(source, Source::Kinesis(_)));
+    if !streams && (flags.share.is_some() || flags.leases.is_some()) {
+        return Err(Failure::Usage(anyhow!(
+            "--share and --leases are about the shards of a stream, and none is read: name one with --from kinesis://STREAM"
+        )));
+    }
     if streams && (flags.once || flags.explain.is_some()) {
         return Err(Failure::Usage(anyhow!("a stream has no end: --once and --explain are for files")));
     }

@@ -149,10 +149,15 @@ async fn write(
             writeln!(out, "{count} {}", if count == 1 { "row" } else { "rows" }).or_output()?;
         }
         Form::Csv => {
-            let mut csv = arrow::csv::WriterBuilder::new().with_header(true).build(&mut out);
-            csv.write(&flat(&RecordBatch::new_empty(schema.clone())).or_output()?).or_output()?;
+            // written here and not by arrow, whose error does not say that the reader has gone
+            let mut put = |rows: &RecordBatch, header: bool| -> anyhow::Result<()> {
+                let mut csv = Vec::new();
+                arrow::csv::WriterBuilder::new().with_header(header).build(&mut csv).write(&flat(rows)?)?;
+                Ok(out.write_all(&csv)?)
+            };
+            put(&RecordBatch::new_empty(schema.clone()), true).or_output()?;
             while let Some(batch) = answer.next().await {
-                csv.write(&flat(&batch.or_usage()?).or_output()?).or_output()?;
+                put(&batch.or_usage()?, false).or_output()?;
             }
         }
         Form::Ndjson => {

@@ -19,6 +19,9 @@ const DEPTH_MAX: u32 = 128;
 /// many, and rows of Logs Insights, of which several may be one entry, behind a row.
 const LOG_EVENTS_MAX: usize = 8 << 20;
 
+/// Walked first behind damage, and twice as much each time that it goes well.
+const STRETCH_MIN: usize = 8 << 10;
+
 impl Cutter {
     /// Where the padded text can be cut: behind its last whole record, or before the last log event that begins an entry. `None`
     /// when there is none.
@@ -36,12 +39,15 @@ impl Cutter {
             false => 0,
         };
         let mut best = None;
+        // behind damage the text is walked stretch by stretch, so that one of nothing but damage is not indexed whole over and over
+        let mut stretch = end;
         while from < end {
+            let stop = end.min(from + stretch);
             // the index cannot begin at a quote, and a piece begins with one only when it is damaged
             let scan = if padded[from] == b'"' && from == 0 { None } else { Some(()) };
             let walked = scan.map(|()| {
-                self.indexer.index(padded, from, end);
-                walk(padded, end, self.indexer.places(), open, options)
+                self.indexer.index(padded, from, stop);
+                walk(padded, stop, self.indexer.places(), open, options)
             });
             let Some(walk) = walked else {
                 from = resume(&padded[..end], from + 1).unwrap_or(end);
@@ -50,9 +56,17 @@ impl Cutter {
             if walk.cut > from {
                 best = Some((walk.cut, walk.open));
             }
-            if !walk.damaged {
+            if !walk.damaged && stop == end {
                 break;
             }
+            if !walk.damaged {
+                stretch *= 2;
+                if walk.cut > from {
+                    (from, open) = (walk.cut, walk.open);
+                }
+                continue;
+            }
+            stretch = STRETCH_MIN;
             open = walk.open;
             let Some(next) = resume(&padded[..end], walk.cut.max(from) + 1) else { break };
             // what comes before is damage, which belongs to this piece

@@ -438,6 +438,16 @@ impl Reader {
             self.broken = self.unknown(OF_TAR, text, rejects, counts);
             return None;
         }
+        if let Some(why) = of_another_format(text) {
+            self.broken = self.unknown(why, text, rejects, counts);
+            return None;
+        }
+        if text.trim_ascii() == TEST_OF_EXPORT && !self.is_growing && !self.is_paused {
+            let tally = counts.of("");
+            tally.records += 1;
+            tally.set_aside += 1;
+            return None;
+        }
         let bom = if text.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
         let blank = text[bom..].iter().take_while(|byte| byte.is_ascii_whitespace() || **byte == 0).count();
         let head = &text[bom + blank..];
@@ -454,9 +464,8 @@ impl Reader {
                 // JSON that is damaged at its beginning
                 return Some(Kind::Json { cutter: Box::default(), is_lines: false });
             }
-            let why = why_unknown(text);
-            // a file beside the logs is no part of them
-            self.broken = self.unknown(why, text, rejects, counts).filter(|_| why != OF_NO_TABLE);
+            // a file beside the logs is no part of them, and none that could not be read
+            self.unknown(of_another_log(head).unwrap_or(OF_NO_TABLE), text, rejects, counts);
             return None;
         };
         let mut format = self.options.vpc_flow_format.as_deref().map(Arc::from);
@@ -507,16 +516,51 @@ fn is_tar(text: &[u8]) -> bool {
 
 const OF_NO_TABLE: &str = "neither JSON nor a text log that a table knows";
 
-/// Why a text is of no table: by its first bytes, where these say what it is.
-fn why_unknown(text: &[u8]) -> &'static str {
-    match text {
+/// What an object is that begins with what no text has, and may be of logs.
+fn of_another_format(text: &[u8]) -> Option<&'static str> {
+    Some(match text {
         [b'P', b'K', 3, 4, ..] => "a zip archive: unpack it, or compress the files in it with gzip or zstd",
+        [b'7', b'z', 0xbc, 0xaf, ..] => "a 7z archive: unpack it, or compress the files in it with gzip or zstd",
         [b'B', b'Z', b'h', b'1'..=b'9', ..] => "compressed with bzip2: decompress it, or use gzip or zstd",
         [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => "compressed with xz: decompress it, or use gzip or zstd",
         [0x04, 0x22, 0x4d, 0x18, ..] => "compressed with lz4: decompress it, or use gzip or zstd",
+        [0xff, 6, 0, 0, b's', b'N', b'a', b'P', ..] => "compressed with snappy: decompress it, or use gzip or zstd",
+        [b'x', 0x01 | 0x9c | 0xda, ..] => "compressed with zlib: decompress it, or use gzip or zstd",
         [b'P', b'A', b'R', b'1', ..] => "Parquet that is compressed as a whole: decompress it",
-        _ => OF_NO_TABLE,
+        [b'O', b'R', b'C', 0..=b'\x1f' | 0x80.., ..] => "ORC, which is not read: write it as Parquet or JSON",
+        [b'O', b'b', b'j', 1, ..] => "Avro, which is not read: write it as Parquet or JSON",
+        _ => return None,
+    })
+}
+
+/// What CloudWatch Logs writes into a bucket, as `aws-logs-write-test`, before it exports a log group to it.
+const TEST_OF_EXPORT: &[u8] = b"Permission Check Successful";
+
+/// What a text is that may stand beside the logs which are read.
+fn of_another_log(head: &[u8]) -> Option<&'static str> {
+    let line = &head[..memchr::memchr(b'\n', head).unwrap_or(head.len())];
+    let words: Vec<&[u8]> = line.splitn(4, |byte| *byte == b' ').collect();
+    match words[..] {
+        [owner, _, [b'[', ..], _] if owner.len() == 64 && owner.iter().all(u8::is_ascii_hexdigit) => {
+            Some("an access log of S3, which no table has")
+        }
+        [b"http" | b"https" | b"h2" | b"grpcs" | b"ws" | b"wss" | b"tls", [b'0'..=b'9', ..], [b'a' | b'n', ..], _] => {
+            Some("an access log of a load balancer, which no table has")
+        }
+        [b"#Version:", ..] => Some("an access log of CloudFront, which no table has"),
+        _ if line.starts_with(b"<") => Some("XML or HTML, such as an error that was saved in place of a log"),
+        _ if is_base64(line) => Some("base64: decode what it packs, as `base64 -d` does"),
+        _ => None,
     }
+}
+
+/// Whether a line begins with base64 of gzip or of JSON, as `aws kinesis get-records --query 'Records[].Data' --output text` prints it.
+fn is_base64(line: &[u8]) -> bool {
+    let word = line.split(|byte| byte.is_ascii_whitespace()).next().unwrap_or_default();
+    let is_digit = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
+    const LEAST: usize = 16;
+    let begins = ["H4sI", "eyJ", "W3si"].iter().any(|begin| word.starts_with(begin.as_bytes()));
+    begins && word.len() >= LEAST && word.iter().all(is_digit)
 }
 
 /// Whether a text is UTF-16, as Windows tools write it: by its mark, or as one byte of each two is zero and the other is

@@ -380,12 +380,67 @@ fn what_is_compressed_otherwise_says_what_to_do() {
     assert!(reason(b"BZh91AY&SY\x01\x02").starts_with("compressed with bzip2: "));
     assert!(reason(b"\xfd7zXZ\0\0\x04\xe6\xd6").starts_with("compressed with xz: "));
     assert!(reason(&gzip(b"PAR1\x15\x04\x15\x10")).starts_with("Parquet that is compressed as a whole"));
+    // what is stored in it as it is, is no JSON
+    assert!(reason(b"\x04\x22\x4d\x18\x64\x40\xa7\x06\0\0\x80{\"eventName\":1}").starts_with("compressed with lz4: "));
+    assert!(reason(b"\xff\x06\0\0sNaPpY\x01\x08").starts_with("compressed with snappy: "));
+    assert!(reason(b"x\x9c\xab\x56").starts_with("compressed with zlib: "));
+    assert!(reason(b"ORC\x11\0\0\x0a").starts_with("ORC, which is not read: "));
+    assert!(
+        reason(b"Obj\x01\x04\x16avro.schema\xda\x02{\"type\":\"record\"}").starts_with("Avro, which is not read: ")
+    );
     let tar = [&[b'a'; 100][..], &[0; 157], b"ustar\0", &[0; 249], &gzip(b"{}")].concat();
     assert!(reason(&tar).starts_with("a tar archive: unpack it"));
     let of_json = [&b"a.json"[..], &[0; 251], b"ustar\0", &[0; 249], b"{\"eventVersion\":\"1.08\"}\n"].concat();
     assert!(reason(&of_json).starts_with("a tar archive: unpack it"));
     assert!(reason(&gzip(&of_json)).starts_with("a tar archive: unpack it"));
     assert_eq!(reason(b"BZ is the name of an office"), "neither JSON nor a text log that a table knows");
+}
+
+#[test]
+fn a_long_text_of_lines_that_were_cut_takes_no_time() {
+    // longer than what is read whole; each line has the next begin inside a string
+    let line = format!("{}\n", &event(1, &"x".repeat(600))[..600]);
+    let lines = (5 << 20) / line.len();
+    let text = format!("{}{}\n", line.repeat(lines), event(2, "x"));
+    let begun = std::time::Instant::now();
+    let outcome = read(Input::Stream(trickle(text.as_bytes(), &[1 << 20])), &Options::default());
+    assert_eq!(
+        (outcome.ids(), outcome.counts.0.values().map(|tally| tally.rejects).sum::<u64>()),
+        (vec!["id-2".to_owned()], lines as u64)
+    );
+    assert!(begun.elapsed().as_secs() < 60, "{:?}", begun.elapsed());
+}
+
+#[test]
+fn logs_of_no_table_say_what_they_are() {
+    let reason = |text: &str| {
+        let outcome = read(Input::Bytes(text.to_owned().into()), &Options::default());
+        (outcome.rejects[0].reason.clone(), outcome.counts.of_table(""))
+    };
+    let owner = "79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be";
+    let line = format!(
+        "{owner} bucket [06/Feb/2019:00:00:38 +0000] 192.0.2.3 {owner} 3E57 REST.GET.VERSIONING - \"GET / HTTP/1.1\"\n"
+    );
+    assert_eq!(reason(&line), ("an access log of S3, which no table has".to_owned(), (1, 0, 1)));
+    assert!(
+        reason("h2 2018-07-02T22:23:00.186641Z app/my-lb/50dc 10.0.1.252:48160")
+            .0
+            .starts_with("an access log of a load balancer")
+    );
+    assert!(reason("#Version: 1.0\n#Fields: date time\n").0.starts_with("an access log of CloudFront"));
+    assert!(reason("<?xml version=\"1.0\"?>\n<Error><Code>AccessDenied</Code></Error>").0.starts_with("XML or HTML"));
+    assert!(
+        reason("eyJldmVudFZlcnNpb24iOiIxLjA4In0=\teyJldmVudFZlcnNpb24iOiIxLjA4In0=\n").0.starts_with("base64: decode")
+    );
+    assert_eq!(reason("eyJ is how JSON begins in base64\n").0, "neither JSON nor a text log that a table knows");
+    assert_eq!(reason("http is a protocol\n").0, "neither JSON nor a text log that a table knows");
+}
+
+#[test]
+fn the_test_object_of_an_export_of_logs_is_set_aside() {
+    let outcome = read(Input::Bytes("Permission Check Successful\n".into()), &Options::default());
+    let tally = outcome.counts.0[""];
+    assert_eq!((tally.records, tally.set_aside, outcome.rejects.len()), (1, 1, 0));
 }
 
 #[test]

@@ -75,6 +75,14 @@ fn usage_errors_exit_with_2_and_say_what_to_do() {
         (&["run", "--from", "s3://logs/a", "--follow"], "--from sqs://QUEUE"),
         (&["run", "--from", ".", "--archive", "s3://logs/a"], "`s3://logs/a` is no folder"),
         (&["tables", "x"], "cloudtrail"),
+        // a folder without rules would find nothing
+        (&["run", "--from", "x", "--archive", "none", "--rules", "only:."], "no rule is in ., and none but those"),
+        (&["run", "--from", "x", "--archive", "none", "--share", "0/2"], "name one with --from kinesis://STREAM"),
+        (&["run", "--from", "x", "--archive", "none", "--leases", "t"], "name one with --from kinesis://STREAM"),
+        (
+            &["run", "--from", "x", "--table", "cloudtrail", "--vpc-flow-format", "srcaddr"],
+            "--vpc-flow-format is about records of vpc_flow",
+        ),
         (&["run", "--from", "./", "--archive", "."], "./ is the archive too"),
         (&["run", "--from", ".", "--archive", ""], "name its folder, or none"),
         (

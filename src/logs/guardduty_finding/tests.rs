@@ -409,8 +409,13 @@ proptest! {
                     text.parse().ok() == number
                 }
                 ("service.archived", Some(text), value) => {
-                    let flag = value.as_bool().map(|flag| flag.to_string());
-                    flag.or_else(|| Some(value.as_str()?.to_lowercase())).as_ref() == Some(text)
+                    let said = value.to_string().to_lowercase();
+                    let flag = match said.trim_matches('"') {
+                        "1" => "true",
+                        "0" => "false",
+                        flag => flag,
+                    };
+                    flag == text
                 }
                 ("service.additionalinfo", Some(text), Value::String(value)) => {
                     said(text) == Some(written.clone()) || said(text) == said(value)

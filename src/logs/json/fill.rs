@@ -7,7 +7,8 @@ use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::DataType;
 
 use super::again::Again;
-use super::plan::{Action, Field, Key, Node, Plan};
+use super::peel::OBJECT_IN_TEXT;
+use super::plan::{Action, Field, Key, Node, Plan, is_alike};
 use super::scalar::{self, Clockwork};
 use super::walk::{Cursor, NO_COLON, NO_KEY, Stop};
 use crate::logs::build::{Arena, Flags, Numbers, Place, Valid, Views};
@@ -33,6 +34,10 @@ pub struct Fill {
     clock: Clockwork,
     /// Members of the row's `unmapped` object, with commas between.
     pub(super) unmapped: Vec<u8>,
+    /// The row has a member that belongs inside of a column, as [`Plan::path_inside`] says.
+    is_flat: bool,
+    /// A member of the record is a column's by another spelling of its name.
+    is_respelled: bool,
     homes: [Home; 2],
     pub(super) again: Again,
 }
@@ -104,6 +109,8 @@ impl Fill {
             next: plan.nodes.iter().flat_map(|node| 0..=node.keys.len() as u16).map(|key| [key; 2]).collect(),
             clock: Clockwork::default(),
             unmapped: Vec::new(),
+            is_flat: false,
+            is_respelled: false,
             homes: [home(0, &plan.accounts), home(1, &plan.regions)],
             again: Again::default(),
         }
@@ -112,6 +119,7 @@ impl Fill {
     /// Reads the object at the cursor into a new row, which stands once [`Fill::keep`] is called.
     pub fn record(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Stop> {
         self.unmapped.clear();
+        (self.is_flat, self.is_respelled) = (false, false);
         self.object(cursor, 0, self.rows)
     }
 
@@ -145,6 +153,18 @@ impl Fill {
     #[inline]
     pub fn has_unmapped(&self, name: &[u8]) -> bool {
         !self.unmapped.is_empty() && memchr::memmem::find(&self.unmapped, name).is_some()
+    }
+
+    /// True when the row being read may have columns that stand in the record as texts of JSON, or field by field.
+    #[inline]
+    pub fn has_otherwise(&self) -> bool {
+        !self.unmapped.is_empty() && (self.is_flat || self.has_unmapped(OBJECT_IN_TEXT))
+    }
+
+    /// True when what the row being read has may be another's.
+    #[inline]
+    pub fn is_respelled(&self) -> bool {
+        self.is_respelled
     }
 
     /// Gives a column of the row that was read a text, if it has none.
@@ -321,7 +341,8 @@ impl Fill {
         false
     }
 
-    /// A key that is not found as it stands: written with escapes, in another case, or of no column.
+    /// A key that is not found as it stands: written with escapes, in another case or with other signs between its words, or of no
+    /// column.
     #[cold]
     fn unknown(&mut self, cursor: &mut Cursor<'_>, node: usize, row: usize) -> Result<(), Stop> {
         let key = cursor.string()?;
@@ -332,10 +353,18 @@ impl Fill {
         let known = keys
             .iter()
             .find(|key| *key.name == *name)
-            .or_else(|| keys.iter().find(|key| key.name.eq_ignore_ascii_case(name)));
+            .or_else(|| keys.iter().find(|key| key.name.eq_ignore_ascii_case(name)))
+            .or_else(|| {
+                // beside the column's own name it is another thing
+                let alike = keys.iter().find(|key| is_alike(&key.name, name))?;
+                self.is_respelled |= node == 0;
+                (!self.is_set(alike.action, row)).then_some(alike)
+            });
         let action = known.map_or(Action::Unknown, |key| key.action);
         cursor.colon()?;
         let value = cursor.here()?;
+        let is_inside = || str::from_utf8(name).is_ok_and(|name| self.plan.path_inside(name).is_some());
+        self.is_flat |= node == 0 && known.is_none() && cursor.bytes()[value] != b'n' && is_inside();
         if !self.value(cursor, action, row)? {
             self.keep_unmapped(cursor, node, raw, value);
         }
@@ -377,8 +406,10 @@ impl Fill {
                     return Ok(true);
                 }
                 let (start, end) = cursor.skip()?;
-                if !cursor.is_null(start, end) {
-                    self.raw(cursor, builder, row, start, end);
+                match scalar::inside(&cursor.bytes()[start..end]) {
+                    Some(text) => self.side_text(builder, row, &text),
+                    None if !cursor.is_null(start, end) => self.raw(cursor, builder, row, start, end),
+                    None => {}
                 }
                 Ok(true)
             }
@@ -390,7 +421,8 @@ impl Fill {
                 }
                 let (start, end) = cursor.skip()?;
                 if !cursor.is_null(start, end) {
-                    self.symbols[builder].set(row, &cursor.bytes()[start..end]);
+                    let value = &cursor.bytes()[start..end];
+                    self.symbols[builder].set(row, scalar::inside(value).as_deref().unwrap_or(value));
                 }
                 Ok(true)
             }
@@ -462,7 +494,8 @@ impl Fill {
             return Ok(matches!(text, b"" | b"-") || set(self, text));
         }
         let (start, end) = cursor.skip()?;
-        Ok(cursor.is_null(start, end) || set(self, &cursor.bytes()[start..end]))
+        let value = &cursor.bytes()[start..end];
+        Ok(cursor.is_null(start, end) || set(self, scalar::inside(value).as_deref().unwrap_or(value)))
     }
 
     fn list(&mut self, cursor: &mut Cursor<'_>, builder: usize, node: usize, row: usize) -> Result<bool, Stop> {

@@ -337,8 +337,9 @@ impl<'a> Parser<'a> {
                     false => skip_member(cursor),
                 },
                 b'"' if is_text_of_records(&bytes[here..end]) => self.quoted(cursor, here, end, around),
-                // before each text of a sequence, which RFC 7464 describes and `jq --seq` prints
-                0x1e => {
+                // before each text of a sequence, which RFC 7464 describes and `jq --seq` prints, and the mark that a file begins with,
+                // where several stand one behind the other
+                byte if byte == 0x1e || bytes[here..end].starts_with("\u{feff}".as_bytes()) => {
                     cursor.go(at + 1);
                     Ok(())
                 }
@@ -425,7 +426,7 @@ impl<'a> Parser<'a> {
                 return Err(stop);
             }
             if peel::is_record(fill) {
-                if !fill.has_unmapped(peel::OBJECT_IN_TEXT) || !self.taken_out_of_text(open, cursor, at, around)? {
+                if !fill.has_otherwise() || !self.set_right(open, cursor, at, around)? {
                     self.take(open, around);
                 }
                 return Ok(());

@@ -3,10 +3,12 @@
 use std::mem;
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::fill::Fill;
-use super::plan::{Action, Plan};
+use super::plan::{Action, Plan, is_alike};
 use super::walk::{self, Cursor, Stop};
-use super::{Around, Messages, NESTED_MAX, Nested, Parser, cloudwatch, packed, plan, scalar};
+use super::{Around, Messages, NESTED_MAX, Nested, Parser, cloudwatch, insights, packed, plan, query, scalar};
 use crate::decode::{Body, Context, Entry, Lines, Records, Shape, Text};
 use crate::logs::TABLES;
 use crate::logs::cloudtrail::CLOUDTRAIL;
@@ -16,6 +18,9 @@ use crate::time::Timestamp;
 
 /// Objects around records are searched this deep.
 const DEPTH_MAX: u8 = 4;
+
+const OF_OCSF: &str =
+    "an event in OCSF, as Security Lake has it, which no table has: read the logs that it was made of";
 
 /// Columns that make an object a record of their table: all of one line, and the value is no null.
 fn evidence(table: &Table) -> &'static [&'static [&'static str]] {
@@ -68,7 +73,11 @@ pub fn is_record(fill: &Fill) -> bool {
     // what nearly every record has, looked at first
     let [name, source] = fill.plan.common.map_or([None; 2], |common| common.map(|builder| fill.symbol(builder)));
     let evident = name.is_some() && source.is_some() || is_evident(fill.plan, |action| fill.has(action));
-    evident && !source.is_some_and(is_of_mapping) && !fill.has_unmapped(LOOKED_UP)
+    evident
+        && !source.is_some_and(is_of_mapping)
+        && !fill.is_respelled()
+        && !fill.has_unmapped(LOOKED_UP)
+        && !fill.has_unmapped(RAW)
 }
 
 /// Whether an `eventSource` is that of an S3 notification or of an item that Lambda gives a function (`aws:s3`,
@@ -80,6 +89,9 @@ fn is_of_mapping(source: &[u8]) -> bool {
 /// The member of an event of LookupEvents whose text is the record; those beside it repeat parts of the record, under
 /// names that differ from its own in case only.
 const LOOKED_UP: &[u8] = b"CloudTrailEvent";
+
+/// The event itself, as Splunk exports it beside the fields that it took out of it.
+const RAW: &[u8] = b"\"_raw\":\"{";
 
 /// Where `unmapped` may have a column of an object that is a text: `"userIdentity":"{\"type\":...`.
 pub(super) const OBJECT_IN_TEXT: &[u8] = b"\":\"{\\\"";
@@ -97,6 +109,17 @@ pub(super) struct Member<'a> {
     pub at: usize,
     /// Position of the value.
     pub start: usize,
+}
+
+impl Member<'_> {
+    /// What its string stands for; nothing where it is none.
+    fn unescaped(&self) -> Vec<u8> {
+        let mut text = Vec::new();
+        match self.value {
+            [b'"', inside @ .., b'"'] if scalar::unescape(inside, &mut text).is_some() => text,
+            _ => Vec::new(),
+        }
+    }
 }
 
 impl<'a> Members<'a> {
@@ -132,19 +155,45 @@ impl<'a> Members<'a> {
         (!text.is_empty() && !text.contains('\\') && value != b"null").then_some(text)
     }
 
+    /// The member that has the text of the record of which others repeat parts.
+    fn whole(&self) -> Option<&Member<'a>> {
+        let is_whole = |member: &&Member<'_>| match member.name {
+            LOOKED_UP => true,
+            b"_raw" => member.value.starts_with(b"\"{") && insights::holds_record(&member.unescaped()),
+            _ => false,
+        };
+        self.members.iter().find(is_whole)
+    }
+
     fn is(&self, table: &'static Table) -> bool {
         let plan = plan(table);
-        let has = |action: Action| {
-            let keys = plan.nodes[0].keys.iter().filter(|key| key.action == action);
-            keys.into_iter().any(|key| {
-                let found =
-                    |member: &Member<'_>| member.name.eq_ignore_ascii_case(&key.name) && member.value != b"null";
+        let named = |action: Action, is_name: fn(&[u8], &[u8]) -> bool| {
+            let mut keys = plan.nodes[0].keys.iter().filter(|key| key.action == action);
+            keys.any(|key| {
+                let found = |member: &Member<'_>| is_name(member.name, &key.name) && member.value != b"null";
                 self.members.iter().any(found)
             })
+        };
+        // applications have events with a name and a source too, and call them so
+        let is_of_aws = || {
+            let mut sources = self.members.iter().filter(|member| is_alike(member.name, b"eventsource"));
+            sources.any(|source| source.value.ends_with(b".amazonaws.com\""))
+        };
+        let may_be_respelled = |action: Action| match table.name {
+            "cloudtrail" => plan.find("eventsource") != Some(action) || is_of_aws(),
+            name => name == "glue_job_run",
+        };
+        let has = |action: Action| {
+            named(action, <[u8]>::eq_ignore_ascii_case) || may_be_respelled(action) && named(action, is_of_column)
         };
         let is_mapped = || self.text("eventSource").is_some_and(|source| is_of_mapping(source.as_bytes()));
         is_evident(plan, has) && !(table.name == "cloudtrail" && is_mapped())
     }
+}
+
+/// Whether a member's name is a column's in another spelling, or of a field of it: `event_name`, `userIdentity.arn`.
+fn is_of_column(name: &[u8], column: &[u8]) -> bool {
+    is_alike(name.split(|byte| *byte == b'.').next().unwrap_or_default(), column)
 }
 
 impl Parser<'_> {
@@ -152,7 +201,7 @@ impl Parser<'_> {
     pub(super) fn peel(&mut self, cursor: &mut Cursor<'_>, around: &Around<'_>) -> Result<(), Stop> {
         let start = cursor.here()?;
         let at = cursor.at();
-        if self.object(cursor, around, 0)? {
+        if self.object(cursor, around, 0)? || self.texts_with_records(&cursor.bytes()[start..cursor.ended()], around) {
             return Ok(());
         }
         let bare = if self.options.table.is_none() && self.in_records { self.bare(cursor, at)? } else { None };
@@ -161,7 +210,10 @@ impl Parser<'_> {
             return self.leaf(table, cursor, around);
         }
         let record = &cursor.bytes()[start..cursor.ended()];
-        self.reject("", start, "no table is known for this object", record, around);
+        let is_ocsf = [&b"\"class_uid\""[..], b"\"category_uid\""];
+        let is_ocsf = is_ocsf.iter().all(|name| memchr::memmem::find(record, name).is_some());
+        let reason = if is_ocsf { OF_OCSF } else { "no table is known for this object" };
+        self.reject("", start, reason, record, around);
         Ok(())
     }
 
@@ -186,7 +238,7 @@ impl Parser<'_> {
             self.texts.clear();
         }
         let forced = self.options.table;
-        if let Some(record) = object.members.iter().find(|member| member.name == LOOKED_UP)
+        if let Some(record) = object.whole()
             && forced.is_none_or(|table| table.name == "cloudtrail")
             && depth < DEPTH_MAX
         {
@@ -275,6 +327,27 @@ impl Parser<'_> {
         }
         cursor.settle(behind, ended);
         Ok(understood)
+    }
+
+    /// Takes texts with records that stand anywhere in an object which is not known, whatever their members are called.
+    #[cold]
+    fn texts_with_records(&mut self, object: &[u8], around: &Around<'_>) -> bool {
+        /// One that is longer would take some times as much memory while it is looked at.
+        const LENGTH_MAX: usize = 4 << 20;
+        let may_have = |begin: &[u8]| memchr::memmem::find(object, begin).is_some();
+        if around.depth == NESTED_MAX || object.len() > LENGTH_MAX || !may_have(b"\"{") && !may_have(b"\"[") {
+            return false;
+        }
+        let Ok(value) = serde_json::from_slice(object) else { return false };
+        let mut texts = Vec::new();
+        collect_texts(&value, &mut texts);
+        let context = around.context.cloned().unwrap_or_default();
+        let nested = |text: &&str| {
+            let text = Text::new(text.as_bytes().to_vec());
+            Nested { text, context: context.clone(), depth: around.depth + 1 }
+        };
+        self.nested.extend(texts.iter().map(nested));
+        !texts.is_empty()
     }
 
     fn member(
@@ -413,7 +486,7 @@ impl Parser<'_> {
         let fill = &mut self.fills[open].fill;
         match fill.record(cursor) {
             Ok(()) => {
-                if !fill.has_unmapped(OBJECT_IN_TEXT) || !self.taken_out_of_text(open, cursor, at, around)? {
+                if !fill.has_otherwise() || !self.set_right(open, cursor, at, around)? {
                     self.take(open, around);
                 }
             }
@@ -429,10 +502,10 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// Reads the record that begins at place `at`, and was just read into `open`, as if columns of objects which are texts that
-    /// hold these stood there as they should. False when there are none: the row stands.
+    /// Reads the record that begins at place `at`, and was just read into `open`, as if columns of objects stood there as they should
+    /// which are texts that hold these, or stand there field by field. False when there are none: the row stands.
     #[cold]
-    pub(super) fn taken_out_of_text(
+    pub(super) fn set_right(
         &mut self,
         open: usize,
         cursor: &mut Cursor<'_>,
@@ -441,27 +514,51 @@ impl Parser<'_> {
     ) -> Result<bool, Stop> {
         cursor.go(at);
         let object = Members::read(cursor)?;
-        let columns = self.fills[open].fill.plan.table.columns;
+        let plan = self.fills[open].fill.plan;
+        let columns = plan.table.columns;
         let mut is_other = false;
         let mut record = vec![b'{'];
+        let mut inside = Value::Object(serde_json::Map::new());
+        // so are the `fields` that a search of Elasticsearch gives
+        let are_lists = object.members.iter().all(|member| member.value.first() == Some(&b'['));
+        let alone = |value: Value| match value {
+            Value::Array(mut items) if are_lists && items.len() == 1 => items.remove(0),
+            value => value,
+        };
         for member in &object.members {
+            let has_whole = |path: &str| {
+                let top = path.split('.').next().unwrap_or_default();
+                let top = top.strip_suffix("{}").unwrap_or(top);
+                object.get(top).is_some_and(|whole| whole.value != b"null")
+            };
+            if let Some(path) = str::from_utf8(member.name).ok().and_then(|name| plan.path_inside(name))
+                && !has_whole(&path)
+                && let Ok(value) = serde_json::from_slice::<Value>(member.value)
+            {
+                is_other = true;
+                if !value.is_null() {
+                    query::place(&mut inside, &path, alone(value));
+                }
+                continue;
+            }
             let is_column = |column: &Column| {
                 matches!(column.kind, Kind::Struct(_) | Kind::List(_))
                     && column.name.as_bytes().eq_ignore_ascii_case(member.name)
             };
-            let mut text = Vec::new();
-            let inside = match member.value {
-                [b'"', inside @ .., b'"'] if columns.iter().any(is_column) => scalar::unescape(inside, &mut text),
-                _ => None,
-            };
-            let is_json = inside.is_some()
-                && matches!(text.first(), Some(b'{' | b'['))
+            let text = if columns.iter().any(is_column) { member.unescaped() } else { Vec::new() };
+            let is_json = matches!(text.first(), Some(b'{' | b'['))
                 && serde_json::from_slice::<serde::de::IgnoredAny>(&text).is_ok();
             is_other |= is_json;
             record.extend_from_slice(if record.len() > 1 { b",\"" } else { b"\"" });
             record.extend_from_slice(member.name);
             record.extend_from_slice(b"\":");
-            record.extend_from_slice(if is_json { &text } else { member.value });
+            match are_lists.then(|| serde_json::from_slice(member.value).ok()).flatten() {
+                Some(value) => record.extend_from_slice(alone(value).to_string().as_bytes()),
+                None => record.extend_from_slice(if is_json { &text } else { member.value }),
+            }
+        }
+        for (name, value) in inside.as_object().into_iter().flatten() {
+            query::add(&mut record, name.as_bytes(), value.to_string().as_bytes());
         }
         record.push(b'}');
         if !is_other || around.depth >= NESTED_MAX {
@@ -499,7 +596,23 @@ pub(super) const NAMES_OF_TEXT: &[&[u8]] = &[
     b"_raw",
     b"original",
     b"@message",
+    b"detail",
 ];
+
+/// Texts of a value that are JSON and have records, each once.
+fn collect_texts<'v>(value: &'v Value, texts: &mut Vec<&'v str>) {
+    match value {
+        Value::Object(members) => members.values().for_each(|value| collect_texts(value, texts)),
+        Value::Array(items) => items.iter().for_each(|value| collect_texts(value, texts)),
+        Value::String(text) => {
+            let bytes = text.as_bytes();
+            if cloudwatch::is_json(bytes) && insights::holds_record(bytes) && !texts.contains(&text.as_str()) {
+                texts.push(text);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
 
 /// Whether a list is one of lists, as the rows of CloudWatch Logs Insights are.
 fn has_rows(list: &[u8]) -> bool {

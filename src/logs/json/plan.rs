@@ -1,5 +1,7 @@
 //! A table's column list → what to do at each key of its records.
 
+use std::borrow::Cow;
+
 use arrow::datatypes::{DataType, SchemaRef};
 
 use crate::table::{Column, Kind, PARTITIONS, Table};
@@ -25,6 +27,8 @@ pub struct Plan {
     pub common: Option<[usize; 2]>,
     /// Symbol that takes `Context::reported_by`.
     pub reported_by: Option<usize>,
+    /// Columns inside of objects of the record, by letters and digits alone (`useridentityarn`), and their paths there.
+    inside: Vec<(Vec<u8>, String)>,
 }
 
 #[derive(Default)]
@@ -143,6 +147,7 @@ impl Plan {
             regions: Vec::new(),
             common: None,
             reported_by: None,
+            inside: Vec::new(),
         };
         let partitions = plan.fields(PARTITIONS, 0, None);
         let columns = plan.fields(table.columns, 0, None);
@@ -196,6 +201,22 @@ impl Plan {
             fields = &field.fields;
         }
         found
+    }
+
+    /// Where in a record a member belongs whose name is of something inside of a column: `userIdentity.arn` and
+    /// `requestParameters.bucketName`, as Splunk calls them, or `userIdentity_arn` and `UserIdentityArn`, as columns of databases are called.
+    pub fn path_inside<'n>(&self, name: &'n str) -> Option<Cow<'n, str>> {
+        if let Some((top, inside)) = name.split_once('.') {
+            let top = top.strip_suffix("{}").unwrap_or(top);
+            let has_inside = |column: &&Column| {
+                matches!(column.kind, Kind::Struct(_) | Kind::List(_) | Kind::Json) && !column.path.is_empty()
+            };
+            let mut columns = self.table.columns.iter().filter(has_inside);
+            let is_one = !inside.is_empty() && columns.any(|column| is_alike(column.name.as_bytes(), top.as_bytes()));
+            return is_one.then_some(Cow::Borrowed(name));
+        }
+        let (_, path) = self.inside.iter().find(|(letters, _)| is_alike(letters, name.as_bytes()))?;
+        Some(Cow::Owned(path.clone()))
     }
 
     fn fields(&mut self, columns: &'static [Column], node: usize, list: Option<usize>) -> Vec<Field> {
@@ -263,6 +284,10 @@ impl Plan {
                 self.nodes[node].keys.push(Key::new(&format!("{}_{}", &name[..3], &name[3..]), action));
             }
         }
+        if node > 0 && list.is_none() && fields.is_empty() {
+            let path = format!("{}{}", self.nodes[node].path, column.path.split('|').next().unwrap_or_default());
+            self.inside.push((letters(path.as_bytes()).collect(), path));
+        }
         Field { action, column, kind: DataType::Null, fields }
     }
 
@@ -271,6 +296,15 @@ impl Plan {
         self.nodes.push(Node { keys: Vec::new(), first: 0, path, inside: Vec::new() });
         self.nodes.len() - 1
     }
+}
+
+/// Whether two names differ in case and in what stands between their words only: `eventName` and `event_name`.
+pub fn is_alike(name: &[u8], other: &[u8]) -> bool {
+    letters(name).eq(letters(other))
+}
+
+fn letters(name: &[u8]) -> impl Iterator<Item = u8> {
+    name.iter().filter(|byte| !matches!(byte, b'_' | b'-' | b'.')).map(u8::to_ascii_lowercase)
 }
 
 impl Key {
@@ -314,5 +348,24 @@ mod tests {
         assert_eq!(plan.find("useridentity.nothing"), None);
         let Some(Action::Struct { node, .. }) = plan.find("useridentity.sessioncontext") else { panic!() };
         assert_eq!(plan.nodes[node].path, "userIdentity.sessionContext.");
+    }
+
+    #[test]
+    fn names_of_what_is_inside_of_columns_have_a_place() {
+        let plan = Plan::new(&logs::cloudtrail::CLOUDTRAIL);
+        let path = |name: &str| plan.path_inside(name).map(Cow::into_owned);
+        let issuer = "userIdentity.sessionContext.sessionIssuer.arn";
+        for name in ["UserIdentitySessionContextSessionIssuerArn", "useridentity_sessioncontext_sessionissuer_arn"] {
+            assert_eq!(path(name).as_deref(), Some(issuer));
+        }
+        for name in [issuer, "requestParameters.bucketName", "user_identity.arn", "resources{}.ARN", "resources.0.ARN"]
+        {
+            assert_eq!(path(name).as_deref(), Some(name));
+        }
+        for name in
+            ["userIdentity", "userIdentity.", "eventName.keyword", "unmapped.x", "arn", "other.arn", "resourcesARN"]
+        {
+            assert_eq!(path(name), None);
+        }
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::insights::LogRow;
+use super::insights::{LogRow, holds_record};
 use super::peel::{Member, Members};
 use super::walk::{Cursor, Stop};
 use super::{Around, Nested, Parser, braces, peel, scalar};
@@ -32,7 +32,8 @@ pub fn recognize(head: &[u8], options: &Options) -> Option<Shape> {
     }
     let mut cells = Vec::new();
     whole(row(line, &mut cells), line)?;
-    let table = match (table(&cells)?, options.table) {
+    let of_texts = || has_texts(&cells, head.get(line.len() + 1..).unwrap_or_default()).then_some(&CLOUDTRAIL);
+    let table = match (table(&cells).or_else(of_texts)?, options.table) {
         // its rows say what they are
         (_, Some(forced)) if has_log_events(&in_lower(&cells)) => forced,
         (table, _) => table,
@@ -43,6 +44,16 @@ pub fn recognize(head: &[u8], options: &Options) -> Option<Shape> {
 /// Whether text records are rows of CSV under a header; fields of a text log are not separated by commas.
 pub fn is_csv(lines: &Lines) -> bool {
     lines.format.as_deref().is_some_and(|format| format.contains(',') || is_text_column(format.as_bytes()))
+}
+
+/// Whether the first row under a header of any names has the text of a record, as what Elasticsearch and databases export may have.
+fn has_texts(header: &[Cow<'_, [u8]>], rows: &[u8]) -> bool {
+    let mut cells = Vec::new();
+    rows.first().is_some()
+        && header.iter().all(|cell| is_name(cell))
+        && whole(row(rows, &mut cells), rows).is_some()
+        && cells.len() == header.len()
+        && cells.iter().any(|cell| cell.starts_with(b"{") && holds_record(cell))
 }
 
 /// Whether a header has but one column, of whole records.
@@ -88,8 +99,11 @@ fn end_of_line(text: &[u8]) -> usize {
 /// Whether a row names columns that make a record, as the first row of a file does.
 fn is_header(cells: &[Cow<'_, [u8]>]) -> bool {
     // of rows few have a letter first in every cell
-    let is_name = |cell: &Cow<'_, [u8]>| matches!(cell[..], [b'@' | b'_' | b'a'..=b'z' | b'A'..=b'Z', ..]);
-    cells.iter().all(is_name) && table(cells).is_some()
+    cells.iter().all(|cell| is_name(cell)) && table(cells).is_some()
+}
+
+fn is_name(cell: &[u8]) -> bool {
+    matches!(cell, [b'@' | b'_' | b'a'..=b'z' | b'A'..=b'Z', ..])
 }
 
 /// The table whose records these columns make.
@@ -116,7 +130,13 @@ fn has_log_events(names: &[String]) -> bool {
 
 /// The table of a record with these fields, which are in lower case.
 fn table_of_fields(names: &[String]) -> Option<&'static Table> {
-    let tops: Vec<String> = names.iter().map(|name| top(name).to_owned()).collect();
+    let mut tops: Vec<String> = names.iter().map(|name| top(name).to_owned()).collect();
+    if peel::names_record(&CLOUDTRAIL, &tops) {
+        return Some(&CLOUDTRAIL);
+    }
+    // `event_name`, as databases call it; events of applications have one, and a source, too
+    tops.iter_mut().for_each(|name| name.retain(|letter| letter != '_'));
+    tops.retain(|name| name != "eventsource");
     if peel::names_record(&CLOUDTRAIL, &tops) {
         return Some(&CLOUDTRAIL);
     }
@@ -255,7 +275,9 @@ impl Columns {
             };
             own.clone_into(name);
         }
-        let is_key = |at: &usize| KEYS.contains(&names[*at].to_ascii_lowercase().as_str()) || is_text(&lower[*at]);
+        let is_key = |at: &usize| {
+            KEYS.contains(&names[*at].to_ascii_lowercase().replace('_', "").as_str()) || is_text(&lower[*at])
+        };
         let keys = (0..names.len()).filter(is_key).collect();
         Columns { is_history: is_event_history(&lower), keys, has_message, table, names, lower }
     }
@@ -305,30 +327,25 @@ impl Columns {
 
     /// Adds the columns of a row, those of fields of columns (`userIdentity.arn`) as members of one object each.
     fn add_all(&self, out: &mut Vec<u8>, cells: &[impl AsRef<[u8]>]) {
-        let mut nested = serde_json::Map::new();
+        let mut nested = Value::Object(serde_json::Map::new());
         for ((name, lower), cell) in self.names.iter().zip(&self.lower).zip(cells) {
             let cell = cell.as_ref();
-            let Some((top, inside)) =
-                name.split_once('.').filter(|(top, inside)| !top.is_empty() && !inside.is_empty())
-            else {
+            if name.split_once('.').is_none_or(|(top, inside)| top.is_empty() || inside.is_empty()) {
                 match name.as_str() {
                     "start" if lower == "@timestamp" => add(out, b"start", &seconds(cell)),
                     name => add(out, name.as_bytes(), cell),
                 }
                 continue;
-            };
+            }
             if cell.is_empty() {
                 continue;
             }
-            let mut at = nested.entry(top).or_insert(Value::Null);
-            for part in inside.splitn(PARTS_MAX, '.') {
-                at = field(at, part);
-            }
             let is_json = matches!(cell.first(), Some(b'{' | b'['));
             let json = if is_json { serde_json::from_slice(cell).ok() } else { None };
-            *at = json.unwrap_or_else(|| Value::String(String::from_utf8_lossy(cell).into_owned()));
+            let value = json.unwrap_or_else(|| Value::String(String::from_utf8_lossy(cell).into_owned()));
+            place(&mut nested, name, value);
         }
-        for (name, value) in nested {
+        for (name, value) in nested.as_object().into_iter().flatten() {
             add(out, name.as_bytes(), value.to_string().as_bytes());
         }
     }
@@ -339,6 +356,29 @@ fn seconds(time: &[u8]) -> Vec<u8> {
     match scalar::Clockwork::default().read(time) {
         Some(micros) => micros.div_euclid(1_000_000).to_string().into_bytes(),
         None => time.to_vec(),
+    }
+}
+
+/// Puts a value into an object where a name such as `userIdentity.sessionContext.sessionIssuer.arn` says; those of `resources{}.ARN`, as
+/// Splunk calls it, are of the items of a list, one behind the other.
+pub(super) fn place(object: &mut Value, name: &str, value: Value) {
+    let parts: Vec<&str> = name.splitn(PARTS_MAX + 1, '.').collect();
+    put(object, &parts, value);
+}
+
+fn put(at: &mut Value, parts: &[&str], value: Value) {
+    let Some((part, rest)) = parts.split_first() else {
+        *at = value;
+        return;
+    };
+    let Some(list) = part.strip_suffix("{}") else { return put(field(at, part), rest, value) };
+    let list = field(at, list);
+    let items = match value {
+        Value::Array(items) => items,
+        one => vec![one],
+    };
+    for (number, item) in items.into_iter().enumerate() {
+        put(field(list, &number.to_string()), rest, item);
     }
 }
 

@@ -1,5 +1,7 @@
 //! JSON scalars and string contents → the values of columns.
 
+use serde_json::Value;
+
 use crate::time::{MICROS_PER_DAY, MICROS_PER_SECOND, Timestamp};
 
 /// Reads timestamps; remembers the last day, which in a log is nearly always the next one too.
@@ -100,12 +102,38 @@ pub fn flag(text: &[u8]) -> Option<bool> {
 
 #[cold]
 fn flag_of_case(text: &[u8]) -> Option<bool> {
-    if text.eq_ignore_ascii_case(b"true") {
+    if text.eq_ignore_ascii_case(b"true") || text == b"1" {
         Some(true)
-    } else if text.eq_ignore_ascii_case(b"false") {
+    } else if text.eq_ignore_ascii_case(b"false") || text == b"0" {
         Some(false)
     } else {
         None
+    }
+}
+
+/// The text of a scalar that stands in an object as MongoDB's tools export it: `{"$date": ...}` and its like.
+#[inline]
+pub fn inside(value: &[u8]) -> Option<Vec<u8>> {
+    if value.first() == Some(&b'{') { inside_of_mongo(value) } else { None }
+}
+
+#[cold]
+fn inside_of_mongo(value: &[u8]) -> Option<Vec<u8>> {
+    const OF_MONGO: [&str; 6] = ["$date", "$numberLong", "$numberInt", "$numberDouble", "$numberDecimal", "$oid"];
+    /// Longer ones are none of these.
+    const LENGTH_MAX: usize = 64 << 10;
+    let mut value: Value = serde_json::from_slice(value.get(..value.len().min(LENGTH_MAX))?).ok()?;
+    loop {
+        value = match value {
+            Value::Object(members) if members.len() == 1 => {
+                let (name, inside) = members.into_iter().next()?;
+                OF_MONGO.contains(&name.as_str()).then_some(inside)?
+            }
+            Value::String(text) => return Some(text.into_bytes()),
+            Value::Number(number) => return Some(number.to_string().into_bytes()),
+            Value::Bool(flag) => return Some(flag.to_string().into_bytes()),
+            Value::Null | Value::Object(_) | Value::Array(_) => return None,
+        };
     }
 }
 
@@ -263,7 +291,7 @@ mod tests {
         assert_eq!(int(b""), None);
         assert_eq!(float(b"1e400"), None);
         assert_eq!(flag(b"True"), Some(true));
-        assert_eq!(flag(b"1"), None);
+        assert_eq!((flag(b"1"), flag(b"0"), flag(b"2")), (Some(true), Some(false), None));
     }
 
     #[test]

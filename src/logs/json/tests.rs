@@ -17,6 +17,7 @@ use crate::table::{Batch, Origin, Reject};
 
 mod again;
 mod cloudwatch;
+mod exports;
 mod gathered;
 mod insights;
 mod queries;
