@@ -1,6 +1,7 @@
 //! A rule: the SQL that says what is wrong, and a header that says what it means. `queries/README.md` is the reference.
 
 pub mod spelling;
+mod sql_json;
 pub mod dialect;
 mod parse;
 pub mod shape;

@@ -30,7 +30,7 @@ impl Mistake {
         }
         let text = error.strip_backtrace();
         let text = plain(&text);
-        let named = [table, column, field, function, group, qualifier, twice, interval, pattern, value, escape];
+        let named = [table, column, field, function, group, qualifier, twice, interval, pattern, value, call, escape];
         if let Some(mistake) = named.iter().find_map(|judge| judge(text)) {
             return mistake;
         }
@@ -199,12 +199,32 @@ fn function(text: &str) -> Option<Mistake> {
 }
 
 /// Functions of Athena that there are not, and what is written here.
-const ATHENA: [(&str, &str); 2] = [
+const ATHENA: [(&str, &str); 22] = [
     (
         "approx_most_frequent",
         "SELECT eventName, count(*) AS n FROM cloudtrail GROUP BY eventName ORDER BY n DESC LIMIT 3",
     ),
+    ("approx_set", "approx_distinct(x) counts the distinct values"),
+    ("array_histogram", "SELECT histogram(x) FROM UNNEST(list) AS t (x)"),
+    ("checksum", "to_hex(md5(to_utf8(listagg(eventID, ',') WITHIN GROUP (ORDER BY eventID))))"),
+    ("combinations", "FROM UNNEST(list) AS t (x) JOIN UNNEST(list) AS u (y) ON x < y has the pairs"),
+    ("contains_sequence", "array_has_all(list, ARRAY['a', 'b']) is asked of items in any order"),
+    ("crc32", "to_hex(md5(to_utf8(text))) tells texts apart as well"),
+    ("entropy", "sum(-p * log2(p)) of the shares p of the values"),
+    ("hmac_md5", "hashes have no key: to_hex(sha256(to_utf8(text)))"),
+    ("hmac_sha1", "hashes have no key: to_hex(sha256(to_utf8(text)))"),
+    ("hmac_sha256", "hashes have no key: to_hex(sha256(to_utf8(text)))"),
+    ("hmac_sha512", "hashes have no key: to_hex(sha512(to_utf8(text)))"),
+    ("map_union", "map_agg(k, v) behind FROM t CROSS JOIN UNNEST(m) AS u (k, v)"),
+    ("multimap_from_entries", "multimap_agg(k, v) behind FROM UNNEST(entries) AS t (k, v)"),
+    ("murmur3", "to_hex(md5(to_utf8(text))) tells texts apart as well"),
+    ("normalize", "lower(text) compares letters in any case"),
     ("numeric_histogram", "SELECT floor(bytes / 1000) AS thousands, count(*) FROM vpc_flow GROUP BY 1"),
+    ("reduce_agg", "reduce(array_agg(x), 0, (s, x) -> s + x, s -> s)"),
+    ("shuffle", "array_agg(x ORDER BY random()) behind FROM UNNEST(list) AS t (x)"),
+    ("split_to_multimap", "split_to_map(text, '&', '=') keeps the first value of each key"),
+    ("word_stem", "starts_with(text, 'run')"),
+    ("xxhash64", "to_hex(md5(to_utf8(text))) tells texts apart as well"),
 ];
 
 /// The known name that takes the fewest letters to change, where these are few.
@@ -263,12 +283,35 @@ fn pattern(text: &str) -> Option<Mistake> {
 
 /// A text that is no value of a type, which may stand in the query.
 fn value(text: &str) -> Option<Mistake> {
+    if let Some((_, found)) = text.split_once("CastError(\"Cannot cast string '") {
+        let (found, kind) = found.split_once("\")")?.0.strip_suffix(" type")?.rsplit_once("' to value of ")?;
+        let kind = as_athena(kind);
+        return Some(Mistake::from(format!(
+            "a text is compared with a {kind}, and '{found}' is none: a text is compared with a text, eventName = '5', and \
+             try_cast(x AS {}) is null where it is none",
+            kind.to_ascii_uppercase()
+        )));
+    }
     let (typed, kind) = text.strip_prefix("Cannot cast string '")?.rsplit_once("' to value of ")?;
     let kind = match kind.strip_suffix(" type")? {
         "Date32" => "a day such as 2024-08-01".to_owned(),
         kind => as_athena(kind),
     };
     about(typed, format!("'{typed}' cannot be cast to {kind}"))
+}
+
+/// A function that is asked of other types than it takes.
+fn call(text: &str) -> Option<Mistake> {
+    let (_, rest) = text.split_once("No function matches the given name and argument types '")?;
+    let call = as_athena(rest.split_once('\'')?.0);
+    let (name, types) = call.split_once('(')?;
+    about(
+        name,
+        format!(
+            "{name} does not take ({}): CAST(x AS VARCHAR) makes a text, CAST(x AS BIGINT) or CAST(x AS DOUBLE) a number",
+            types.trim_end_matches(')')
+        ),
+    )
 }
 
 fn escape(text: &str) -> Option<Mistake> {
@@ -286,8 +329,9 @@ fn other(text: &str) -> Option<String> {
     }
     if text.contains("does not support logical expression OuterReferenceColumn") {
         return Some(
-            "what stands behind FROM can name a column of another table only in CROSS JOIN UNNEST(c.resources) AS t (r), where c is \
-             a table before it whose rows no outer join fills with nulls"
+            "what stands behind FROM can name a column of another table only in CROSS JOIN UNNEST(c.resources) AS t (r) and in LATERAL \
+             (SELECT count(*) AS n FROM vpc_flow v WHERE v.srcaddr = c.sourceIPAddress) AS t, where c is a table before it whose rows no \
+             outer join fills with nulls"
                 .to_owned(),
         );
     }
@@ -304,14 +348,30 @@ fn other(text: &str) -> Option<String> {
     if text.starts_with(
         "This feature is not implemented: Nested identifiers are not yet supported for OuterReferenceColumn",
     ) {
-        let name = text.rsplit(' ').next().unwrap_or_default();
-        return Some(format!(
-            "a subquery can name a column of a table around it, and no field of one: {name}.arn is one where FROM has it as a column, \
-             as FROM (SELECT *, userIdentity.arn AS arn FROM cloudtrail) AS c has c.arn"
-        ));
+        return Some(
+            "a subquery names a field of a table around it with the name of that table: c.userIdentity.arn, where FROM cloudtrail AS c \
+             stands around it"
+                .to_owned(),
+        );
     }
     if text.to_ascii_lowercase().contains("unsupported sql type ipaddress") {
         return Some("addresses are texts here: cidr_match(srcaddr, '10.0.0.0/8', '192.168.0.0/16')".to_owned());
+    }
+    if let Some(types) = text.strip_prefix("Cannot infer common argument type for logical boolean operation ") {
+        return Some(format!(
+            "{}: what stands beside AND and OR is a condition, as in readOnly = true",
+            as_athena(types)
+        ));
+    }
+    if let Some((_, node)) = text.split_once("Unsupported ast node in sqltorel: ") {
+        let name: String = node.chars().take_while(char::is_ascii_alphanumeric).collect();
+        return Some(match name.as_str() {
+            "Lambda" => {
+                "a lambda, x -> ..., stands only in functions of lists and maps: transform(list, x -> upper(x))"
+                    .to_owned()
+            }
+            name => format!("there is no {} here", name.to_ascii_uppercase()),
+        });
     }
     let compared = text.strip_prefix("Cannot infer common argument type for comparison operation ").or_else(|| {
         text.strip_prefix("Failed to coerce types ").and_then(|text| text.split_once(" in ")).map(|(types, _)| types)
@@ -329,19 +389,12 @@ fn other(text: &str) -> Option<String> {
     if let Some(types) =
         text.strip_prefix("Cannot coerce arithmetic expression ").and_then(|text| text.strip_suffix(" to valid types"))
     {
-        return Some(format!(
-            "{} cannot be computed: an interval is taken off a time, eventTime - INTERVAL '7' DAY",
-            as_athena(types)
-        ));
-    }
-    if let Some((_, rest)) = text.split_once("No function matches the given name and argument types '") {
-        let (call, _) = rest.split_once('\'')?;
-        let (name, types) = as_athena(call)
-            .split_once('(')
-            .map(|(name, types)| (name.to_owned(), types.trim_end_matches(')').to_owned()))?;
-        return Some(format!(
-            "{name} does not take ({types}): CAST(x AS VARCHAR) makes a text, CAST(x AS BIGINT) or CAST(x AS DOUBLE) a number"
-        ));
+        let types = as_athena(types);
+        let instead = match types.contains("varchar") {
+            true => "CAST(x AS BIGINT) makes a number of a text, and || puts texts together",
+            false => "an interval is taken off a time, eventTime - INTERVAL '7' DAY",
+        };
+        return Some(format!("{types} cannot be computed: {instead}"));
     }
     None
 }

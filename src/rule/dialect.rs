@@ -15,6 +15,8 @@ use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer, Word};
 
+use super::sql_json;
+
 /// PostgreSQL, whose `->` and `->>` bind tighter than comparison, with lambdas (`x -> x > 1`) added.
 ///
 /// `name -> 'key'` and `name -> 0` are JSON access; after any other right side an arrow behind a bare name makes a lambda.
@@ -33,6 +35,13 @@ impl Dialect for WeirDialect {
         let Token::Word(name) = parser.peek_nth_token_ref(0).token.clone() else { return None };
         if let Some(constant) = typed_constant(&name, parser) {
             return Some(Ok(constant));
+        }
+        if sql_json::begins(&name, parser) {
+            return Some(sql_json::call(parser));
+        }
+        if name.keyword == Keyword::TRIM && name.quote_style.is_none() && trims_letters(parser) {
+            let trim = Ident::with_span(parser.next_token().span, "btrim");
+            return Some(parser.parse_function(ObjectName::from(vec![trim])));
         }
         let key = &parser.peek_nth_token_ref(2).token;
         let json = parser.peek_nth_token_ref(1).token == Token::Arrow
@@ -142,6 +151,23 @@ impl Dialect for WeirDialect {
     }
 }
 
+/// Whether a call of trim has a second argument, `trim(name, '/')`.
+fn trims_letters(parser: &Parser) -> bool {
+    let mut depth = 0_usize;
+    for place in 1.. {
+        match &parser.peek_nth_token_ref(place).token {
+            Token::LParen | Token::LBracket => depth += 1,
+            Token::RParen | Token::RBracket if depth > 1 => depth -= 1,
+            Token::Comma if depth == 1 => return true,
+            Token::Word(word) if depth == 1 && word.keyword == Keyword::FROM => return false,
+            Token::RParen | Token::RBracket | Token::EOF => return false,
+            _ if depth == 0 => return false,
+            _ => {}
+        }
+    }
+    false
+}
+
 /// `IPADDRESS '10.0.0.1'` is a cast of the text, as it is with types that the parser knows.
 fn typed_constant(name: &Word, parser: &mut Parser) -> Option<Expr> {
     let is_type = ["ipaddress", "ipprefix"].iter().any(|kind| name.value.eq_ignore_ascii_case(kind));
@@ -242,6 +268,7 @@ fn begins_rows(tokens: &[&TokenWithSpan], place: usize) -> bool {
         Token::Word(word) => {
             use Keyword::{ARRAY, DATE, FALSE, NULL, TIMESTAMP, TRUE};
             matches!(word.keyword, ARRAY | DATE | FALSE | NULL | TIMESTAMP | TRUE)
+                || word.keyword == Keyword::NoKeyword && place > 0 && tokens[place - 1].token == Token::LParen
         }
         _ => false,
     });

@@ -2,6 +2,9 @@
 
 pub mod room;
 mod functions;
+mod plain;
+mod pieces;
+mod json_paths;
 mod maps;
 mod typed;
 mod patterns;
@@ -9,6 +12,7 @@ mod addresses;
 mod lambdas;
 mod scalar;
 mod keyed;
+mod correlated;
 mod unnested;
 mod compiled;
 pub mod replay;
@@ -17,6 +21,7 @@ mod lookups;
 mod damaged;
 mod checked;
 mod sums;
+mod averages;
 mod describe;
 mod table;
 
@@ -113,15 +118,16 @@ fn open(
         .catalog("datafusion")
         .context("a session has its catalog")?
         .register_schema(LISTS, Arc::new(lists(references)?))?;
-    let functions = [functions::all(), typed::all(), patterns::all(), addresses::all()];
+    let functions = [functions::all(), plain::all(), typed::all(), patterns::all(), addresses::all()];
     functions
         .into_iter()
         .flatten()
-        .chain([maps::split_to_map(), scalar::json_scalar()])
+        .chain(json_paths::all())
+        .chain([maps::split_to_map(), scalar::json_scalar(), pieces::item_parts()])
         .for_each(|function| session.register_udf(function));
     maps::aggregates()
         .into_iter()
-        .chain([sums::sum(), percentile::in_queries()])
+        .chain([sums::sum(), averages::avg(), percentile::in_queries()])
         .for_each(|function| session.register_udaf(function));
     lambdas::all().into_iter().for_each(|function| session.register_higher_order_function(Arc::new(function)));
     let mut tables = Vec::new();
@@ -270,3 +276,5 @@ fn last_name(name: &str) -> &str {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod athena_tests;

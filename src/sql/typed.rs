@@ -396,7 +396,7 @@ fn joined(args: &ScalarFunctionArgs) -> Result<StringArray> {
 }
 
 /// The keys of maps, or their values, as lists.
-fn parts(array: &ArrayRef, of_keys: bool, result: &DataType) -> Result<ArrayRef> {
+pub fn parts(array: &ArrayRef, of_keys: bool, result: &DataType) -> Result<ArrayRef> {
     let map = maps(array)?;
     let values = if of_keys { map.keys() } else { map.values() };
     let DataType::List(item) = result else { return plan_err!("{result} is no list") };

@@ -12,12 +12,13 @@ use datafusion::optimizer::optimizer::Optimizer;
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
 use super::compiled::Compiled;
+use super::correlated::Correlated;
 use super::keyed::Keyed;
 
 /// The optimizer's rules, with this one before each that looks at what a key tells, [`Keyed`] before the one that takes fields out, and
-/// [`Compiled`] last.
+/// [`Correlated`] first and [`Compiled`] last.
 pub fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
-    let mut rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> = Vec::new();
+    let mut rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> = vec![Arc::new(Correlated)];
     for rule in Optimizer::new().rules {
         if ["eliminate_duplicated_expr", "eliminate_join", "optimize_projections"].contains(&rule.name()) {
             rules.push(Arc::new(Unnested));

@@ -2,7 +2,7 @@
 
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
-    FunctionArgumentList, FunctionArguments, Ident, NullTreatment, ObjectName, OrderByExpr, OrderByOptions,
+    FunctionArgumentList, FunctionArguments, Ident, NullTreatment, ObjectName, OrderByExpr, OrderByOptions, Value,
 };
 
 use super::For;
@@ -39,6 +39,14 @@ pub const IN_QUERIES: [&str; 14] = [
 /// True where the call was one of these and is another now.
 pub fn translate(name: &str, call: &mut Function, who: For) -> bool {
     let FunctionArguments::List(list) = &mut call.args else { return false };
+    if name == "listagg" && who == For::Query {
+        // texts here have room for all
+        list.clauses.retain(|clause| !matches!(clause, FunctionArgumentClause::OnOverflow(_)));
+        if list.args.len() == 1 {
+            let nothing = Expr::Value(Value::SingleQuotedString(String::new()).with_empty_span());
+            list.args.push(FunctionArg::Unnamed(FunctionArgExpr::Expr(nothing)));
+        }
+    }
     let count = list.args.len();
     match (name, count) {
         // of the few aggregates of rules these are the nearest, and say the same in any order of rows
@@ -92,6 +100,27 @@ pub fn translate(name: &str, call: &mut Function, who: For) -> bool {
         },
     }
     true
+}
+
+/// `max_by(x, y) OVER (...)` as the `x` of the highest row of both: over windows DataFusion 55 orders no rows.
+pub fn in_window(name: &str, call: &Function) -> Option<Expr> {
+    let other = match name {
+        "max_by" => "max",
+        "min_by" => "min",
+        _ => return None,
+    };
+    call.over.as_ref()?;
+    let mut call = call.clone();
+    let FunctionArguments::List(list) = &mut call.args else { return None };
+    let (value, order) = (argument(list, 0)?, argument(list, 1)?);
+    if list.args.len() != 2 {
+        return None;
+    }
+    let both = with_arguments("named_struct('by', arg1, 'of', arg2)", &[&order, &value]);
+    list.args = vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(both))];
+    call.name = named(other);
+    only(&mut call, with_arguments("arg1 IS NOT NULL", &[&order]));
+    Some(with_arguments("get_field(arg1, 'of')", &[&Expr::Function(call)]))
 }
 
 /// Makes a text of what is put together, which may be a symbol, also where DataFusion compares what is ordered by with it.

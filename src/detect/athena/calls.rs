@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use std::sync::LazyLock;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, UnaryOperator,
-    Value, visit_expressions_mut,
+    BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, TypedString,
+    UnaryOperator, Value, ValueWithSpan, visit_expressions_mut,
 };
 use regex::Regex;
 
@@ -129,6 +129,32 @@ const SAME: &[(&str, usize, &str)] = &[
     ("url_extract_path", 1, "array_element(regexp_match(arg1, '^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*([^?#]*)'), 1)"),
     ("url_extract_protocol", 1, "array_element(regexp_match(arg1, '^([A-Za-z][A-Za-z0-9+.-]*):'), 1)"),
     ("url_extract_query", 1, "array_element(regexp_match(arg1, '[?]([^#]*)'), 1)"),
+    ("from_base64url", 1, "decode(translate(arg1, '-_', '+/'), 'base64')"),
+    ("is_finite", 1, "(NOT isnan(arg1) AND abs(arg1) < CAST('Infinity' AS DOUBLE))"),
+    ("is_infinite", 1, "(abs(arg1) = CAST('Infinity' AS DOUBLE))"),
+    ("is_private_ip", 1, "ip_is_private(arg1)"),
+    (
+        "regexp_position",
+        3,
+        "CASE WHEN regexp_instr(arg1, arg2, arg3) > 0 THEN regexp_instr(arg1, arg2, arg3) ELSE -1 END",
+    ),
+    (
+        "regexp_position",
+        4,
+        "CASE WHEN regexp_instr(arg1, arg2, arg3, arg4) > 0 THEN regexp_instr(arg1, arg2, arg3, arg4) ELSE -1 END",
+    ),
+    ("strpos", 3, "strpos_of(arg1, arg2, arg3)"),
+    (
+        "timezone_hour",
+        1,
+        "((arrow_cast(arrow_cast(to_local_time(arg1), 'Timestamp(Second, None)'), 'Int64') - arrow_cast(arrow_cast(arg1, 'Timestamp(Second, Some(\"+00:00\"))'), 'Int64')) / 3600)",
+    ),
+    (
+        "timezone_minute",
+        1,
+        "((arrow_cast(arrow_cast(to_local_time(arg1), 'Timestamp(Second, None)'), 'Int64') - arrow_cast(arrow_cast(arg1, 'Timestamp(Second, Some(\"+00:00\"))'), 'Int64')) % 3600 / 60)",
+    ),
+    ("to_base64url", 1, "translate(encode(arg1, 'base64pad'), '+/', '-_')"),
     ("week", 1, "date_part('week', arg1)"),
     ("week_of_year", 1, "date_part('week', arg1)"),
     (
@@ -151,9 +177,9 @@ const SAME: &[(&str, usize, &str)] = &[
 /// Names of Athena that are not only put in other words, and how many arguments they take.
 const OTHERS: [(&str, &[usize]); 31] = [
     ("all_match", &[2]),
+    ("approx_percentile", &[2]),
     ("any_value", &[1]),
     ("approx_distinct", &[1, 2]),
-    ("approx_percentile", &[2]),
     ("arbitrary", &[1]),
     ("array_sort", &[1, 2]),
     ("cardinality", &[1]),
@@ -198,8 +224,17 @@ pub fn counts(name: &str) -> Vec<usize> {
 /// Functions whose first argument is text, which CloudTrail's `eventTime` is in AWS's table for Athena.
 const TEXT_FUNCTIONS: [&str; 6] = ["regexp_like", "regexp_extract", "split_part", "starts_with", "strpos", "substr"];
 
+/// A call of [`SAME`] in DataFusion's words.
+pub fn same(name: &str, args: &[&Expr]) -> Option<Expr> {
+    let same = SAME.iter().find(|(same, count, _)| *same == name && *count == args.len());
+    same.map(|(_, _, template)| with_arguments(template, args))
+}
+
 pub fn function(call: &mut Function, who: For) -> anyhow::Result<Option<Expr>> {
     let Some(name) = call_name(call) else { return Ok(None) };
+    if let (true, Some(other)) = (who == For::Query, aggregates::in_window(&name, call)) {
+        return Ok(Some(other));
+    }
     if aggregates::translate(&name, call, who) {
         return Ok(None);
     }
@@ -214,6 +249,21 @@ pub fn function(call: &mut Function, who: For) -> anyhow::Result<Option<Expr>> {
     }
     let Some(args) = positional(call) else { return Ok(None) };
     Ok(match (name.as_str(), args.as_slice()) {
+        ("json_value", [json, path]) if who == For::Query => {
+            Some(with_arguments("json_scalar(json_path_item(arg1, arg2))", &[json, path]))
+        }
+        ("json_query", [json, path]) if who == For::Query => {
+            Some(with_arguments("json_path_item(arg1, arg2)", &[json, path]))
+        }
+        ("json_query_array", [json, path]) if who == For::Query => {
+            Some(with_arguments("json_path_array(arg1, arg2)", &[json, path]))
+        }
+        ("json_query_text", [json, path]) if who == For::Query => {
+            Some(with_arguments("json_as_text(json_path_item(arg1, arg2))", &[json, path]))
+        }
+        ("json_exists", [json, path]) if who == For::Query && text(path).is_some_and(is_path) => {
+            Some(with_arguments("json_path_exists(arg1, arg2)", &[json, path]))
+        }
         ("json_extract_scalar" | "json_value", [json, path]) => {
             let keys = keys(path)?;
             // Athena's answer is null for an object and a list, which text is for `->>`
@@ -291,6 +341,41 @@ pub fn function(call: &mut Function, who: For) -> anyhow::Result<Option<Expr>> {
             Some(with_arguments("array_sort(arg1, 'ASC', 'NULLS LAST')", &[list]))
         }
         ("try", [tried]) => Some(trying(tried)),
+        ("json_parse", [json]) if who == For::Query => Some(with_arguments("json_checked(arg1)", &[json])),
+        // how many digits a second has
+        ("now" | "current_timestamp" | "current_time", [Expr::Value(_)]) if who == For::Query => {
+            Some(expression(match name.as_str() {
+                "current_time" => "current_time",
+                _ => "now()",
+            }))
+        }
+        // null where one of the items is, or may be what both have
+        ("array_max" | "array_min", [list]) if who == For::Query => Some(with_arguments(
+            &format!("CASE WHEN NOT coalesce(array_any_match(arg1, v -> v IS NULL), false) THEN {name}(arg1) END"),
+            &[list],
+        )),
+        ("arrays_overlap", [one, other]) if who == For::Query => Some(with_arguments(
+            "CASE WHEN array_has_any(arg1, arg2) THEN true WHEN array_any_match(arg1, v -> v IS NULL) AND cardinality(arg2) > 0 \
+             OR array_any_match(arg2, v -> v IS NULL) AND cardinality(arg1) > 0 THEN NULL ELSE array_has_any(arg1, arg2) END",
+            &[one, other],
+        )),
+        ("repeat", [value, count]) if who == For::Query => {
+            Some(with_arguments("array_repeat(arg1, arg2)", &[value, count]))
+        }
+        ("map_concat", [first, rest @ ..]) if rest.len() > 1 => {
+            let both = |one: Expr, other: &Expr| {
+                with_arguments("map_zip_with(arg1, arg2, (k, a, b) -> coalesce(b, a))", &[&one, other])
+            };
+            Some(rest.iter().fold(first.clone(), both))
+        }
+        ("zip", [_, _, _, ..]) => {
+            let names: Vec<String> = (1..=args.len()).map(|place| format!("arg{place}")).collect();
+            let template = format!("arrays_zip({})", names.join(", "));
+            Some(with_arguments(&template, &args.iter().collect::<Vec<_>>()))
+        }
+        ("sequence", [from, to]) if who == For::Query && !is_date(from) => {
+            Some(with_arguments("generate_series(arg1, arg2, CASE WHEN arg1 <= arg2 THEN 1 ELSE -1 END)", &[from, to]))
+        }
         ("date_parse" | "parse_datetime", [time, _]) if is_time(time) => Some(time.clone()),
         ("date_parse", [time, format]) => {
             let format = time_format(&name, format, |format| chrono(format, Direction::Read))?;
@@ -306,19 +391,24 @@ pub fn function(call: &mut Function, who: For) -> anyhow::Result<Option<Expr>> {
             Some(with_arguments("moment_of(arg1, arg2)", &[time, &format]))
         }
         ("substr" | "substring", [text, from, rest @ ..]) => from_the_end(text, from, rest.first()),
+        ("to_hex", [Expr::Value(ValueWithSpan { value: Value::HexStringLiteral(_), .. })]) => {
+            Some(with_arguments("upper(encode(arg1, 'hex'))", &[&args[0]]))
+        }
         ("to_hex", [Expr::Function(hash)]) => match call_name(hash).as_deref() {
             Some("md5") => Some(with_arguments("upper(arg1)", &[&args[0]])),
             Some("sha224" | "sha256" | "sha384" | "sha512" | "decode") => {
                 Some(with_arguments("upper(encode(arg1, 'hex'))", &[&args[0]]))
             }
+            Some("sha1") => Some(with_arguments("upper(encode(arg1, 'hex'))", &[&args[0]])),
             Some("arrow_cast") if args[0].to_string().ends_with("'Binary')") => {
                 Some(with_arguments("upper(encode(arg1, 'hex'))", &[&args[0]]))
             }
             _ => None,
         },
-        ("sequence", [from, to]) if is_date(from) => {
-            Some(with_arguments("generate_series(arg1, arg2, INTERVAL '1 day')", &[from, to]))
-        }
+        ("sequence", [from, to]) if is_date(from) => Some(with_arguments(
+            "generate_series(arg1, arg2, CASE WHEN arg1 <= arg2 THEN INTERVAL '1 day' ELSE INTERVAL '-1 day' END)",
+            &[from, to],
+        )),
         ("approx_percentile", [value, Expr::Array(shares)]) => {
             let each = |share: &Expr| with_arguments("approx_percentile(arg1, arg2)", &[value, share]);
             let each: Vec<Expr> = shares.elem.iter().map(each).collect();
@@ -380,12 +470,21 @@ pub fn function(call: &mut Function, who: For) -> anyhow::Result<Option<Expr>> {
         }
         ("date_add", [unit, count, time]) => Some(date_add(unit, count, time)?),
         ("date_diff", [unit, from, to]) => Some(date_diff(unit, from, to)?),
-        _ => {
-            let same = SAME.iter().find(|(same, count, _)| *same == name && *count == args.len());
-            same.map(|(_, _, template)| with_arguments(template, &args.iter().collect::<Vec<_>>()))
-        }
+        _ => same(&name, &args.iter().collect::<Vec<_>>()),
     })
 }
+
+/// Functions that have another, `try_` before the name, which is null in the place of an error.
+const TRIED: [&str; 8] = [
+    "from_base",
+    "hamming_distance",
+    "json_checked",
+    "luhn_check",
+    "moment_of",
+    "parse_data_size",
+    "parse_duration",
+    "is_json_scalar",
+];
 
 /// The expression with null where one of its casts fails, a time cannot be read, or something is divided by zero. Nothing else in it fails.
 fn trying(expr: &Expr) -> Expr {
@@ -394,7 +493,7 @@ fn trying(expr: &Expr) -> Expr {
         match expr {
             Expr::Cast { kind, .. } => *kind = CastKind::TryCast,
             Expr::Function(call) => match call_name(call).as_deref() {
-                Some("moment_of") => rename(call, "try_moment_of"),
+                Some(name) if TRIED.contains(&name) => rename(call, &format!("try_{name}")),
                 Some("arrow_cast") => rename(call, "arrow_try_cast"),
                 _ => {}
             },
@@ -427,7 +526,7 @@ fn has_fraction(expr: &Expr) -> bool {
             matches!(&value.value, Value::Number(digits, _) if digits.to_string().contains(['.', 'e', 'E']))
         }
         Expr::Nested(inner) => has_fraction(inner),
-        Expr::Cast { data_type, .. } => {
+        Expr::Cast { data_type, .. } | Expr::TypedString(TypedString { data_type, .. }) => {
             matches!(data_type, DataType::Double(_) | DataType::DoublePrecision | DataType::Real | DataType::Decimal(_))
         }
         Expr::BinaryOp { left, right, .. } => has_fraction(left) || has_fraction(right),

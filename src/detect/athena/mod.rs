@@ -4,10 +4,14 @@ pub mod shape;
 pub mod tables;
 pub mod types;
 pub mod doubles;
+pub mod decimals;
 pub mod names;
 pub mod calls;
 pub mod aggregates;
 pub mod twice;
+mod outer;
+mod lateral;
+mod like;
 mod unnest;
 mod times;
 mod json_path;
@@ -21,17 +25,21 @@ use datafusion::common::{self, Diagnostic, Location};
 use datafusion::error::DataFusionError;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
-    self, AccessExpr, ArrayElemTypeDef, BinaryOperator, CharacterLength, DataType, DescribeAlias, Distinct, Expr,
-    Fetch, Function, Ident, LimitClause, ObjectName, OrderBy, OrderByKind, Query, Select, SelectItem, SetExpr,
-    ShowStatementFilter, ShowStatementFilterPosition, ShowStatementIn, ShowStatementOptions, Spanned, Subscript,
-    TableFactor, TypedString, Value, VisitMut, VisitorMut,
+    self, AccessExpr, ArrayElemTypeDef, BinaryOperator, CharacterLength, DataType, DescribeAlias, Distinct,
+    ExactNumberInfo, Expr, Fetch, Function, Ident, LimitClause, ObjectName, OrderBy, OrderByKind, Query, Select,
+    SelectItem, SetExpr, ShowStatementFilter, ShowStatementFilterPosition, ShowStatementIn, ShowStatementOptions,
+    Spanned, Subscript, TableFactor, TableSampleKind, TypedString, Value, ValueWithSpan, VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::tokenizer::Span;
 
 use self::calls::{from_the_end, function};
+use self::outer::Scopes;
 use self::tables::{Named, archived, called};
 use self::template::{call_name, expression, text, with_arguments};
-use self::times::{AT_TIME_ZONE, as_text, complete, complete_time, interval_times, is_time, part, time_of_zone};
+use self::times::{
+    AT_TIME_ZONE, as_text, complete, complete_time, interval_times, is_time, part, part_of_zone, parts_of_interval,
+    time_of_zone,
+};
 use self::unnest::Unnested;
 use crate::catalog;
 use crate::rule::dialect::{SqlError, line_and_column};
@@ -103,6 +111,7 @@ struct Words {
     given: Vec<Ident>,
     /// Columns of AWS's tables that it names and that are made of others here.
     named: Named,
+    scopes: Scopes,
 }
 
 /// The table that DESCRIBE shows by its name here; SHOW COLUMNS is the same.
@@ -148,6 +157,11 @@ impl VisitorMut for Words {
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<anyhow::Error> {
         let given = query.with.iter().flat_map(|with| &with.cte_tables).map(|table| table.alias.name.clone());
         self.given.extend(given);
+        if let Some(Fetch { with_ties: true, .. }) = &query.fetch {
+            return ControlFlow::Break(anyhow!(
+                "there is no WITH TIES here: SELECT *, rank() OVER (ORDER BY n DESC) AS place FROM t QUALIFY place <= 2 has as many rows"
+            ));
+        }
         if let Some(Fetch { with_ties: false, percent: false, quantity }) = &query.fetch
             && matches!(query.limit_clause, None | Some(LimitClause::LimitOffset { limit: None, .. }))
         {
@@ -164,6 +178,7 @@ impl VisitorMut for Words {
     }
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<anyhow::Error> {
+        self.scopes.enter(select, &self.given);
         self.unnested.join(select);
         let text = |item: &SelectItem| match item {
             SelectItem::UnnamedExpr(expr) if !is_name(expr) => Some(expr.to_string()),
@@ -175,6 +190,7 @@ impl VisitorMut for Words {
 
     /// A column that is put in other words, here or by DataFusion, is shown by those that were typed.
     fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<anyhow::Error> {
+        self.scopes.leave();
         let typed = self.shown.pop().unwrap_or_default();
         for (item, typed) in select.projection.iter_mut().zip(typed) {
             if let (SelectItem::UnnamedExpr(expr), Some(typed)) = (&*item, typed)
@@ -206,10 +222,10 @@ impl VisitorMut for Words {
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<anyhow::Error> {
+        if let Some(sampled) = sampled(factor) {
+            *factor = sampled;
+        }
         match factor {
-            TableFactor::Table { sample: Some(_), .. } | TableFactor::Derived { sample: Some(_), .. } => {
-                ControlFlow::Break(anyhow!("there is no TABLESAMPLE here: WHERE random() < 0.1 is a tenth of the rows"))
-            }
             TableFactor::Table { name, alias, args: None, .. } => {
                 if let Some((table, typed)) = archived(name)
                     && !self.given.iter().any(|given| given.value.eq_ignore_ascii_case(&typed.value))
@@ -233,6 +249,11 @@ impl VisitorMut for Words {
 
     /// What is cast decides how JSON is taken out of its text, so this is asked before the call inside it is.
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<anyhow::Error> {
+        if let Expr::Cast { expr, .. } = expr
+            && let Expr::TypedString(TypedString { data_type: DataType::JSON, value, .. }) = expr.as_ref()
+        {
+            **expr = with_arguments("json_parse(arg1)", &[&Expr::Value(value.clone())]);
+        }
         if let Expr::Cast { expr, data_type, .. } = expr
             && let Expr::Function(call) = expr.as_mut()
             && matches!(call_name(call).as_deref(), Some("json_extract" | "json_parse"))
@@ -256,6 +277,9 @@ impl VisitorMut for Words {
             self.named.fold(name);
             if let [column] = name.as_slice() {
                 *expr = Expr::Identifier(column.clone());
+            } else if let Some(field) = self.scopes.field(name).filter(|_| self.who == For::Query) {
+                *expr = field;
+                return ControlFlow::Continue(());
             }
         }
         if self.who == For::Query {
@@ -340,6 +364,15 @@ fn translated(expr: &mut Expr, who: For) -> anyhow::Result<Option<Expr>> {
         }
         Expr::Cast { expr, data_type, .. } if who == For::Query => typed(expr, data_type),
         Expr::TypedString(TypedString { data_type: DataType::JSON, value, .. }) => Some(Expr::Value(value.clone())),
+        Expr::TypedString(TypedString {
+            data_type: kind @ DataType::Decimal(ExactNumberInfo::None), value, ..
+        }) => {
+            if let Some(exact) = value.value.clone().into_string().as_deref().and_then(decimals::kind_of) {
+                *kind = exact;
+            }
+            None
+        }
+        Expr::Value(number) if who == For::Query => decimals::literal(number),
         Expr::TypedString(TypedString { data_type: DataType::Timestamp(..), value, .. }) => {
             if let Value::SingleQuotedString(text) = &mut value.value
                 && let Some(whole) = complete(text)
@@ -350,12 +383,38 @@ fn translated(expr: &mut Expr, who: For) -> anyhow::Result<Option<Expr>> {
         }
         Expr::AtTimeZone { timestamp, time_zone } => Some(with_arguments(AT_TIME_ZONE, &[timestamp, time_zone])),
         Expr::Extract { field, expr, .. } => {
+            if let Some(function) = part_of_zone(&field.to_string()) {
+                return Ok(calls::same(function, &[expr]));
+            }
             part(&field.to_string()).map(|part| with_arguments(&format!("date_part('{part}', arg1)"), &[expr]))
         }
         Expr::CompoundFieldAccess { root, access_chain } => subscripts(root, access_chain),
         Expr::SimilarTo { .. } => bail!("there is no SIMILAR TO here: LIKE 'Get%', or regexp_like(eventName, '^Get')"),
-        Expr::Like { expr, .. } | Expr::ILike { expr, .. } => {
+        Expr::Like { expr, pattern, escape_char, .. } | Expr::ILike { expr, pattern, escape_char, .. } => {
             as_text(expr);
+            if who == For::Query {
+                like::with_backslashes(pattern, escape_char)?;
+            }
+            None
+        }
+        Expr::Interval(interval) => {
+            parts_of_interval(interval)?;
+            None
+        }
+        Expr::Value(ValueWithSpan { value, .. }) if matches!(value, Value::UnicodeStringLiteral(_)) => {
+            if let Value::UnicodeStringLiteral(text) = value {
+                *value = Value::SingleQuotedString(std::mem::take(text));
+            }
+            None
+        }
+        Expr::InSubquery { expr, subquery, .. } if who == For::Query => {
+            if let Expr::Tuple(parts) = expr.as_ref()
+                && let SetExpr::Select(select) = subquery.body.as_mut()
+                && let Some(found) = rows_of(&mut select.projection, parts.len())
+            {
+                **expr = row(parts);
+                select.projection = vec![SelectItem::UnnamedExpr(found)];
+            }
             None
         }
         Expr::Substring { expr, substring_from, substring_for, .. } => {
@@ -405,12 +464,54 @@ fn typed(expr: &Expr, kind: &DataType) -> Option<Expr> {
     if let DataType::Varchar(Some(CharacterLength::IntegerLength { length, .. })) = kind {
         return Some(with_arguments(&format!("left(CAST(arg1 AS VARCHAR), {length})"), &[expr]));
     }
+    if let DataType::Decimal(ExactNumberInfo::None) = kind {
+        return Some(with_arguments("CAST(arg1 AS DECIMAL(38, 0))", &[expr]));
+    }
     match kind.to_string().to_ascii_lowercase().as_str() {
         "json" => Some(with_arguments("to_json(arg1)", &[expr])),
         "ipaddress" => Some(with_arguments("ip_address(arg1)", &[expr])),
         "ipprefix" => Some(expr.clone()),
+        "uuid" => Some(with_arguments("lower(CAST(arg1 AS VARCHAR))", &[expr])),
         _ => None,
     }
+}
+
+/// A row as one value that compares; null where a part of it is.
+fn row(parts: &[Expr]) -> Expr {
+    let places: Vec<String> = (1..=parts.len()).map(|place| format!("arg{place}")).collect();
+    let all = places.iter().map(|place| format!("{place} IS NOT NULL")).collect::<Vec<_>>().join(" AND ");
+    let template = format!("CASE WHEN {all} THEN to_json(struct({})) END", places.join(", "));
+    with_arguments(&template, &parts.iter().collect::<Vec<_>>())
+}
+
+/// The columns of a SELECT as such a row, where there are so many.
+fn rows_of(items: &mut [SelectItem], count: usize) -> Option<Expr> {
+    let part = |item: &SelectItem| match item {
+        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => Some(expr.clone()),
+        _ => None,
+    };
+    let parts = items.iter().map(part).collect::<Option<Vec<Expr>>>()?;
+    (parts.len() == count).then(|| row(&parts))
+}
+
+/// A part of the rows of a table, as TABLESAMPLE takes so many of a hundred.
+fn sampled(factor: &TableFactor) -> Option<TableFactor> {
+    let mut table = factor.clone();
+    let (sample, alias) = match &mut table {
+        TableFactor::Table { sample, alias, name, .. } => {
+            let typed = name.0.last().and_then(|part| part.as_ident()).cloned();
+            (sample.take()?, alias.take().or_else(|| typed.map(called)))
+        }
+        TableFactor::Derived { sample, alias, .. } => (sample.take()?, alias.take()),
+        _ => return None,
+    };
+    let (TableSampleKind::BeforeTableAlias(sample) | TableSampleKind::AfterTableAlias(sample)) = sample;
+    let share = sample.quantity.as_ref()?;
+    let mut subquery = template::query("SELECT * FROM t WHERE random() < CAST(arg1 AS DOUBLE) / 100", &[&share.value]);
+    if let SetExpr::Select(select) = subquery.body.as_mut() {
+        select.from[0].relation = table;
+    }
+    Some(TableFactor::Derived { lateral: false, subquery, alias, sample: None })
 }
 
 fn is_text(kind: &DataType) -> bool {
@@ -590,7 +691,9 @@ mod tests {
             ("SELECT json_extract_scalar(a, '$.b[x]') FROM t", "neither a place nor a name"),
             ("SELECT json_extract_scalar(a, '$.b[0') FROM t", "`[` without `]`"),
             ("SELECT json_extract(a, b) FROM t", "is a text constant"),
-            ("SELECT count(*) FROM t TABLESAMPLE BERNOULLI (10)", "there is no TABLESAMPLE"),
+            ("SELECT a FROM t ORDER BY a FETCH FIRST 2 ROWS WITH TIES", "there is no WITH TIES"),
+            ("SELECT a FROM t WHERE a LIKE 'x#' ESCAPE '#'", "stands before %, _ or itself"),
+            ("SELECT INTERVAL '1:2' DAY TO SECOND", "is no interval of day to second"),
             ("SELECT a FROM t WHERE a SIMILAR TO 'x%'", "there is no SIMILAR TO"),
             ("SELECT date_format(a, '%D') FROM t", "`%D`"),
             ("SELECT format_datetime(a, 'xxxx') FROM t", "`xxxx`"),

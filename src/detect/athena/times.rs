@@ -1,7 +1,7 @@
 //! Times in Athena's words: formats, units, and texts that `eventTime` is compared with.
 
 use anyhow::bail;
-use datafusion::sql::sqlparser::ast::{DataType, Expr, TypedString, Value};
+use datafusion::sql::sqlparser::ast::{DataType, Expr, Interval, TypedString, Value};
 
 use super::last_name;
 use super::tables::DAYS;
@@ -43,6 +43,36 @@ pub fn part(field: &str) -> Option<&'static str> {
         "yow" | "year_of_week" => "isoyear",
         _ => return None,
     })
+}
+
+/// The function of a part of a time that is of its zone.
+pub fn part_of_zone(field: &str) -> Option<&'static str> {
+    ["timezone_hour", "timezone_minute"].into_iter().find(|name| field.eq_ignore_ascii_case(name))
+}
+
+/// `INTERVAL '2 10:30' DAY TO MINUTE` as `INTERVAL '2 day 10 hour 30 minute'`.
+///
+/// # Errors
+/// When the text has not one number for each unit.
+pub fn parts_of_interval(interval: &mut Interval) -> anyhow::Result<()> {
+    const UNITS: [&str; 6] = ["year", "month", "day", "hour", "minute", "second"];
+    let (Some(first), Some(last)) = (&interval.leading_field, &interval.last_field) else { return Ok(()) };
+    let names = [first, last].map(|field| field.to_string().to_ascii_lowercase());
+    let [Some(first), Some(last)] = names.each_ref().map(|name| UNITS.iter().position(|unit| unit == name)) else {
+        return Ok(());
+    };
+    let Some(text) = text(&interval.value) else { return Ok(()) };
+    let (sign, unsigned) = text.trim().strip_prefix('-').map_or(("", text.trim()), |rest| ("-", rest));
+    let numbers: Vec<&str> = unsigned.split([' ', ':', '-']).collect();
+    let is_number = |number: &&str| number.parse::<f64>().is_ok_and(|number| number >= 0.0);
+    if last < first || numbers.len() != last - first + 1 || !numbers.iter().all(is_number) {
+        bail!("'{text}' is no interval of {} to {}: INTERVAL '2 10:30:00' DAY TO SECOND", names[0], names[1]);
+    }
+    let parts = numbers.iter().zip(&UNITS[first..=last]).map(|(number, unit)| format!("{sign}{number} {unit}"));
+    let parts = parts.collect::<Vec<_>>().join(" ");
+    *interval.value = Expr::Value(Value::SingleQuotedString(parts).with_empty_span());
+    (interval.leading_field, interval.last_field) = (None, None);
+    Ok(())
 }
 
 /// Units of one length, in microseconds.
@@ -123,7 +153,24 @@ pub fn date_diff(unit: &Expr, from: &Expr, to: &Expr) -> anyhow::Result<Expr> {
 fn whole_months(from: &str, to: &str) -> String {
     let month = |time: &str| format!("CAST(date_part('year', {time}) * 12 + date_part('month', {time}) AS BIGINT)");
     let rest = |time: &str| format!("to_char({time}, '%d %H:%M:%S%.f')");
-    format!("({} - {} - CASE WHEN {} < {} THEN 1 ELSE 0 END)", month(to), month(from), rest(to), rest(from))
+    let (day, clock) =
+        (|time: &str| format!("date_part('day', {time})"), |time: &str| format!("to_char({time}, '%H:%M:%S%.f')"));
+    // the last day of a month is as far as any later day of a longer one
+    let is_as_far = format!(
+        "({} > {} AND {} = 1 AND {} >= {})",
+        day(from),
+        day(to),
+        day(&format!("({to} + INTERVAL '1 day')")),
+        clock(to),
+        clock(from)
+    );
+    format!(
+        "({} - {} - CASE WHEN {} < {} AND NOT {is_as_far} THEN 1 ELSE 0 END)",
+        month(to),
+        month(from),
+        rest(to),
+        rest(from)
+    )
 }
 
 /// Puts the text of CloudTrail's record in the place of `eventTime`.

@@ -1,7 +1,7 @@
 //! A plan → the same plan with Athena's answers where types decide: fractions become integers by rounding and texts as in Java, times
 //! become texts with a space between day and clock, and the first day of a date's month is a date.
 
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result};
@@ -9,10 +9,10 @@ use datafusion::functions::datetime::to_char;
 use datafusion::functions::math::round;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, cast, lit};
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, cast, lit};
 use datafusion::optimizer::analyzer::AnalyzerRule;
 
-use super::doubles;
+use super::{decimals, doubles};
 
 /// To be asked before types are coerced: what nobody wrote a CAST for stays as DataFusion has it.
 #[derive(Debug)]
@@ -45,7 +45,10 @@ impl AnalyzerRule for AsAthena {
 fn is_asked(node: &LogicalPlan) -> Result<bool> {
     let is_typed = |expr: &Expr| match expr {
         Expr::Cast(_) | Expr::TryCast(_) => true,
-        Expr::ScalarFunction(call) => ["date_trunc", "floor", "ceil"].contains(&call.func.name()),
+        Expr::ScalarFunction(call) => {
+            ["date_trunc", "floor", "ceil", "round", "trunc", "signum"].contains(&call.func.name())
+        }
+        Expr::BinaryExpr(binary) => binary.op == Operator::Divide,
         _ => false,
     };
     let mut is_asked = false;
@@ -68,12 +71,26 @@ fn answered(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
                 _ => Transformed::no(expr),
             };
         }
-        // of an integer it is that integer, and DataFusion makes a fraction of it
-        Expr::ScalarFunction(call) if ["floor", "ceil"].contains(&call.func.name()) => {
-            return match call.args.as_slice() {
-                [number] if number.get_type(schema).is_ok_and(|kind| kind.is_integer()) => {
+        Expr::ScalarFunction(call) if ["floor", "ceil", "round", "trunc", "signum"].contains(&call.func.name()) => {
+            let kind = call.args.first().and_then(|number| number.get_type(schema).ok());
+            return match (kind, call.args.as_slice()) {
+                // of an integer it is that integer, and DataFusion makes a fraction of it
+                (Some(kind), [number]) if kind.is_integer() && call.func.name() != "signum" => {
                     Transformed::yes(number.clone())
                 }
+                (Some(kind), args) => match of_number(call.func.name(), args.len(), &kind) {
+                    Some(kind) => Transformed::yes(cast(expr, kind)),
+                    None => Transformed::no(expr),
+                },
+                (None, _) => Transformed::no(expr),
+            };
+        }
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Divide, right }) => {
+            return match (left.get_type(schema), right.get_type(schema)) {
+                (Ok(of), Ok(by)) => match decimals::division(&of, &by) {
+                    Some(division) => Transformed::yes(division.call(vec![(**left).clone(), (**right).clone()])),
+                    None => Transformed::no(expr),
+                },
                 _ => Transformed::no(expr),
             };
         }
@@ -89,6 +106,26 @@ fn answered(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
             Transformed::yes(Expr::TryCast(cast))
         }
         (expr, _) => Transformed::no(expr),
+    }
+}
+
+/// What a function of one number gives in Athena, and otherwise here: decimals stay decimals, and integers integers.
+fn of_number(function: &str, count: usize, kind: &DataType) -> Option<DataType> {
+    match (function, count, kind) {
+        ("signum", _, kind) if kind.is_integer() => Some(DataType::Int64),
+        ("signum", _, DataType::Decimal128(..)) => Some(DataType::Decimal128(1, 0)),
+        ("round", 2, DataType::Decimal128(precision, scale)) => {
+            Some(DataType::Decimal128((precision + 1).min(DECIMAL128_MAX_PRECISION), *scale))
+        }
+        ("trunc", 2, DataType::Decimal128(..)) => Some(kind.clone()),
+        ("trunc", _, DataType::Decimal128(precision, scale)) => {
+            Some(DataType::Decimal128((*precision as i8 - scale).max(1) as u8, 0))
+        }
+        ("trunc", 1, kind) if kind.is_integer() => Some(kind.clone()),
+        ("floor" | "ceil" | "round", 1, DataType::Decimal128(precision, scale)) => {
+            Some(DataType::Decimal128((*precision as i8 - scale + 1).min(DECIMAL128_MAX_PRECISION as i8) as u8, 0))
+        }
+        _ => None,
     }
 }
 

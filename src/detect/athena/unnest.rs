@@ -7,9 +7,9 @@ use datafusion::sql::sqlparser::ast::{
     TableWithJoins, Value, visit_expressions,
 };
 
-use super::nested;
 use super::shape::row_fields;
 use super::template::{query, with_arguments};
+use super::{lateral, nested};
 use crate::catalog;
 use crate::table::Kind;
 
@@ -22,13 +22,16 @@ impl Unnested {
     pub fn join(&mut self, select: &mut Select) {
         join_instead_of_commas(&mut select.from);
         for table in &mut select.from {
-            if let Some(numbered) = numbered(&table.relation) {
-                table.relation = numbered;
+            if let Some(alone) = alone(&table.relation) {
+                table.relation = alone;
             }
             let mut at = 0;
-            while let Some(join) = table.joins.get(at) {
+            while at < table.joins.len() {
+                if let Some(lists) = lateral::as_lists(&table.joins[at].relation) {
+                    table.joins[at].relation = lists;
+                }
                 let found = owner(table, at);
-                match found.and_then(|owner| Some((owner, self.subquery(relation(table, owner), join)?))) {
+                match found.and_then(|owner| Some((owner, self.subquery(relation(table, owner), &table.joins[at])?))) {
                     Some((owner, subquery)) => {
                         *relation_mut(table, owner) = subquery;
                         table.joins.remove(at);
@@ -54,73 +57,76 @@ impl Unnested {
         let TableFactor::UNNEST { alias, array_exprs, with_offset: false, with_ordinality, .. } = &join.relation else {
             return None;
         };
-        let (alias, keeps_all) = (alias.as_ref()?, keeps_all(&join.join_operator)?);
+        let keeps_all = keeps_all(&join.join_operator)?;
         let outer = match relation {
             // nobody can name it
             TableFactor::Derived { alias: None, .. } => Ident::new(format!("unnested_{}", self.0.len())),
             _ => name(relation)?,
         };
-        let mut lists: Vec<&Expr> = array_exprs.iter().collect();
-        let mut columns: Vec<Ident> = alias.columns.iter().map(|column| column.name.clone()).collect();
-        if columns.is_empty() && lists.len() == 1 && !*with_ordinality {
-            columns.push(alias.name.clone());
+        let columns = columns(alias.as_ref(), array_exprs, *with_ordinality);
+        let lists = parts(array_exprs, columns.len() - usize::from(*with_ordinality))?;
+        if let Some(alias) = alias {
+            self.0.push((alias.name.clone(), columns.clone()));
         }
-        let mut items = lists.len() + usize::from(*with_ordinality);
-        // the entries of a map are two columns
-        let entries: [Expr; 2];
-        if let [map] = lists[..]
-            && columns.len() == items + 1
-            && fields(map).is_none()
-        {
-            entries = ["map_keys(arg1)", "map_values(arg1)"].map(|part| with_arguments(part, &[map]));
-            lists = entries.iter().collect();
-            items += 1;
-        }
-        let expanded = match (lists.as_slice(), columns.len() > items) {
-            ([list], true) => Some(fields(list)?),
-            _ if columns.len() == items => None,
-            _ => return None,
-        };
-        self.0.push((alias.name.clone(), columns.clone()));
-        let ordinal = with_ordinality.then(|| columns.pop()).flatten();
-        let inner = match &expanded {
-            Some(_) => vec![Ident::new(ITEM)],
-            None => columns.clone(),
-        };
-        let sql = unnesting(&inner, ordinal.as_ref(), keeps_all);
-        let mut table = derived(&sql, &lists, relation.clone(), &outer);
-        if let Some(fields) = expanded {
-            let field = |(column, field): (&Ident, &String)| format!("{ITEM}['{field}'] AS {}", quoted(column));
-            let shown: Vec<String> = columns.iter().zip(&fields).map(field).collect();
-            let sql = format!("SELECT * EXCLUDE ({ITEM}), {} FROM t", shown.join(", "));
-            table = derived(&sql, &[], table, &outer);
-        }
-        Some(table)
+        let sql = unnesting(&columns, lists.len(), *with_ordinality, keeps_all);
+        Some(derived(&sql, &lists.iter().collect::<Vec<_>>(), relation.clone(), &outer))
     }
 }
 
-/// `FROM UNNEST(list) WITH ORDINALITY AS t (x, n)` as a subquery.
-fn numbered(relation: &TableFactor) -> Option<TableFactor> {
-    let TableFactor::UNNEST { alias: Some(alias), array_exprs, with_ordinality: true, .. } = relation else {
+/// `FROM UNNEST(list) WITH ORDINALITY AS t (x, n)` as a subquery, and others that DataFusion does not take alone.
+fn alone(relation: &TableFactor) -> Option<TableFactor> {
+    let TableFactor::UNNEST { alias, array_exprs, with_ordinality, .. } = relation else {
         return None;
     };
-    let columns: Vec<String> = alias.columns.iter().map(|column| quoted(&column.name)).collect();
-    if columns.len() != array_exprs.len() + 1 {
+    let given = alias.as_ref().map_or(0, |alias| alias.columns.len());
+    if !*with_ordinality && given <= array_exprs.len() {
         return None;
     }
-    let items = (1..columns.len()).map(|place| format!("unnest(arg{place})"));
-    let shown = items.chain([ORDINALS.to_owned()]).zip(columns).map(|(item, column)| format!("{item} AS {column}"));
+    let names = columns(alias.as_ref(), array_exprs, *with_ordinality);
+    let lists = parts(array_exprs, names.len() - usize::from(*with_ordinality))?;
+    let items = (1..=lists.len()).map(|place| format!("unnest(arg{place})"));
+    let shown = items.chain(with_ordinality.then(|| ordinals(lists.len()))).zip(&names);
+    let shown = shown.map(|(item, name)| format!("{item} AS {}", quoted(name)));
     let sql = format!("SELECT {}", shown.collect::<Vec<_>>().join(", "));
-    let subquery = query(&sql, &array_exprs.iter().collect::<Vec<_>>());
-    let alias = TableAlias { columns: Vec::new(), ..alias.clone() };
-    Some(TableFactor::Derived { lateral: false, subquery, alias: Some(alias), sample: None })
+    let subquery = query(&sql, &lists.iter().collect::<Vec<_>>());
+    let alias = alias.as_ref().map(|alias| TableAlias { columns: Vec::new(), ..alias.clone() });
+    Some(TableFactor::Derived { lateral: false, subquery, alias, sample: None })
 }
 
-/// The places of the items of a list, beside them.
-const ORDINALS: &str = "unnest(generate_series(1, CAST(cardinality(arg1) AS BIGINT)))";
+/// What the columns of an `UNNEST` are called: as its alias says, else as the fields of the rows of its list, and else as nobody does.
+fn columns(alias: Option<&TableAlias>, lists: &[Expr], with_ordinality: bool) -> Vec<Ident> {
+    let named: Vec<Ident> = alias.iter().flat_map(|alias| &alias.columns).map(|column| column.name.clone()).collect();
+    let count = lists.len() + usize::from(with_ordinality);
+    if named.len() >= count {
+        return named;
+    }
+    let known = match (alias, lists) {
+        (Some(alias), [_]) if !with_ordinality => return vec![alias.name.clone()],
+        (_, [list]) => fields(list),
+        _ => None,
+    };
+    let nameless = || (1..=lists.len()).map(|place| format!("unnested_column_{place}")).collect();
+    let columns = known.unwrap_or_else(nameless).into_iter().chain(with_ordinality.then(|| "ordinality".to_owned()));
+    columns.map(Ident::new).collect()
+}
 
-/// What an item is called whose fields are columns.
-const ITEM: &str = "unnested_item";
+/// As many lists as there are columns: the fields of the rows of one list, and the keys and values of a map, are a column each.
+fn parts(lists: &[Expr], count: usize) -> Option<Vec<Expr>> {
+    match lists {
+        lists if lists.len() == count => Some(lists.to_vec()),
+        [list] if count > 1 => {
+            Some((1..=count).map(|place| with_arguments(&format!("item_parts(arg1, {place})"), &[list])).collect())
+        }
+        _ => None,
+    }
+}
+
+/// The places of the items of so many lists, beside them.
+fn ordinals(lists: usize) -> String {
+    let lengths = (1..=lists).map(|place| format!("coalesce(CAST(cardinality(arg{place}) AS BIGINT), 0)"));
+    let length = lengths.reduce(|longest, next| format!("greatest({longest}, {next})")).unwrap_or_default();
+    format!("unnest(generate_series(1, {length}))")
+}
 
 /// Which table before a join has the lists that are unnested there, where their items may be columns of it: 0 is the first one,
 /// and none whose rows a join before has filled with nulls.
@@ -177,6 +183,9 @@ fn has_column(relation: &TableFactor, column: &Ident) -> bool {
                     && table.columns.iter().any(|known| known.name.eq_ignore_ascii_case(&column.value))
             })
         }
+        TableFactor::Derived { alias: Some(alias), .. } if !alias.columns.is_empty() => {
+            alias.columns.iter().any(|named| same(&named.name, column))
+        }
         TableFactor::Derived { subquery, .. } => match subquery.body.as_ref() {
             SetExpr::Select(select) => {
                 let is_all = |item: &SelectItem| matches!(item, SelectItem::Wildcard(_));
@@ -203,7 +212,12 @@ fn join_instead_of_commas(from: &mut Vec<TableWithJoins>) {
     let mut joined: Vec<TableWithJoins> = Vec::with_capacity(from.len());
     for table in from.drain(..) {
         match joined.last_mut() {
-            Some(before) if matches!(table.relation, TableFactor::UNNEST { .. }) => {
+            Some(before)
+                if matches!(
+                    table.relation,
+                    TableFactor::UNNEST { .. } | TableFactor::Derived { lateral: true, .. }
+                ) =>
+            {
                 let join_operator = JoinOperator::CrossJoin(JoinConstraint::None);
                 before.joins.push(Join { relation: table.relation, global: false, join_operator });
                 before.joins.extend(table.joins);
@@ -232,7 +246,7 @@ fn keeps_all(join: &JoinOperator) -> Option<bool> {
 fn name(relation: &TableFactor) -> Option<Ident> {
     match relation {
         TableFactor::Table { alias: Some(alias), args: None, .. } | TableFactor::Derived { alias: Some(alias), .. } => {
-            alias.columns.is_empty().then(|| alias.name.clone())
+            Some(alias.name.clone())
         }
         TableFactor::Table { name, alias: None, args: None, .. } => name.0.last()?.as_ident().cloned(),
         _ => None,
@@ -257,11 +271,11 @@ fn fields(list: &Expr) -> Option<Vec<String>> {
 }
 
 /// The query that unnests the lists `arg1`, `arg2` ... of its table side by side.
-fn unnesting(columns: &[Ident], ordinal: Option<&Ident>, keeps_all: bool) -> String {
-    let lists = (1..).map(|place| format!("arg{place}"));
+fn unnesting(columns: &[Ident], lists: usize, with_ordinality: bool, keeps_all: bool) -> String {
     let mut shown = vec!["*".to_owned()];
     let mut any = Vec::new();
-    for (column, list) in columns.iter().zip(lists) {
+    for (column, place) in columns.iter().zip(1..=lists) {
+        let list = format!("arg{place}");
         // of a list that is null or empty `unnest` makes no row; its first element is a null of the right type
         let items = match keeps_all {
             true => {
@@ -272,8 +286,8 @@ fn unnesting(columns: &[Ident], ordinal: Option<&Ident>, keeps_all: bool) -> Str
         shown.push(format!("unnest({items}) AS {}", quoted(column)));
         any.push(format!("cardinality({list}) > 0"));
     }
-    if let Some(ordinal) = ordinal {
-        shown.push(format!("{ORDINALS} AS {}", quoted(ordinal)));
+    if let (true, Some(ordinal)) = (with_ordinality, columns.last()) {
+        shown.push(format!("{} AS {}", ordinals(lists), quoted(ordinal)));
     }
     let condition = if keeps_all { "true".to_owned() } else { any.join(" OR ") };
     format!("SELECT {} FROM t WHERE {condition}", shown.join(", "))

@@ -1,0 +1,98 @@
+//! Which tables a place in a statement sees: a field of a table around a subquery, `c.userIdentity.arn`, → the same in the words in which
+//! DataFusion knows it, `c.userIdentity['arn']`.
+
+use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, Ident, Select, Subscript, TableFactor, Value};
+
+use super::tables::archived;
+use crate::catalog;
+
+/// Of each SELECT around the place that is looked at, the last one innermost, what stands behind FROM.
+#[derive(Debug, Default)]
+pub struct Scopes(Vec<Vec<Relation>>);
+
+#[derive(Debug)]
+struct Relation {
+    name: Option<String>,
+    /// The columns, where they are known.
+    columns: Option<Vec<String>>,
+}
+
+impl Scopes {
+    /// `given` is what WITH calls its queries.
+    pub fn enter(&mut self, select: &Select, given: &[Ident]) {
+        let tables = select
+            .from
+            .iter()
+            .flat_map(|from| std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation)));
+        self.0.push(tables.map(|table| relation(table, given)).collect());
+    }
+
+    pub fn leave(&mut self) {
+        self.0.pop();
+    }
+
+    /// What takes the place of a name with dots, where it is a field of a table around the innermost SELECT.
+    pub fn field(&self, names: &[Ident]) -> Option<Expr> {
+        let (inner, around) = self.0.split_last()?;
+        let first = names.first()?;
+        let is_called = |relation: &Relation| relation.name.as_deref().is_some_and(|name| same(name, first));
+        let has = |relation: &Relation| relation.columns.iter().flatten().any(|column| same(column, first));
+        let has_not = |relation: &Relation| relation.columns.is_some() && !has(relation);
+        if inner.iter().any(is_called) {
+            return None;
+        }
+        let around = || around.iter().rev().flatten();
+        let column = if around().any(is_called) {
+            2
+        } else if inner.iter().all(has_not) && around().any(has) {
+            1
+        } else {
+            return None;
+        };
+        if names.len() <= column {
+            return None;
+        }
+        let (column, fields) = names.split_at(column);
+        let root = match column {
+            [name] => Expr::Identifier(name.clone()),
+            names => Expr::CompoundIdentifier(names.to_vec()),
+        };
+        let access_chain =
+            fields.iter().map(|name| AccessExpr::Subscript(Subscript::Index { index: key(name) })).collect();
+        Some(Expr::CompoundFieldAccess { root: Box::new(root), access_chain })
+    }
+}
+
+fn relation(table: &TableFactor, given: &[Ident]) -> Relation {
+    match table {
+        TableFactor::Table { name, alias, args: None, .. } => {
+            let last = name.0.last().and_then(|part| part.as_ident());
+            let is_given = last.is_some_and(|last| given.iter().any(|given| same(&given.value, last)));
+            let known = archived(name)
+                .filter(|_| !is_given)
+                .and_then(|(ours, _)| catalog::tables().find(|table| table.name == ours));
+            Relation {
+                name: alias.as_ref().map(|alias| &alias.name).or(last).map(|name| name.value.clone()),
+                columns: known.map(|table| table.columns.iter().map(|column| column.name.to_owned()).collect()),
+            }
+        }
+        TableFactor::Derived { alias, .. } | TableFactor::UNNEST { alias, .. } => Relation {
+            name: alias.as_ref().map(|alias| alias.name.value.clone()),
+            columns: alias
+                .as_ref()
+                .filter(|alias| !alias.columns.is_empty())
+                .map(|alias| alias.columns.iter().map(|column| column.name.value.clone()).collect()),
+        },
+        _ => Relation { name: None, columns: None },
+    }
+}
+
+fn same(known: &str, name: &Ident) -> bool {
+    known.eq_ignore_ascii_case(&name.value)
+}
+
+/// The name of a field as a text.
+fn key(name: &Ident) -> Expr {
+    let folded = if name.quote_style.is_some() { name.value.clone() } else { name.value.to_lowercase() };
+    Expr::Value(Value::SingleQuotedString(folded).with_span(name.span))
+}

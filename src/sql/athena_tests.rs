@@ -1,0 +1,197 @@
+//! Queries as AWS's and Trino's documentation has them, with the answers that it says they have.
+
+use super::tests::{archive, run};
+
+/// Each query with all its rows, without the names of the columns: cells are apart by ` | `, rows by ` / `.
+async fn check_all(cases: &[(&str, &str)]) {
+    let dir = archive();
+    let mut wrong = Vec::new();
+    for (sql, expected) in cases {
+        let answer = match run(dir.path(), sql).await {
+            Ok(text) => {
+                let rows = text.lines().skip(1).map(|row| row.trim_matches('|').trim().to_owned());
+                rows.collect::<Vec<_>>().join(" / ")
+            }
+            Err(error) => error.to_string(),
+        };
+        if answer != *expected {
+            wrong.push(format!("{sql}: {answer}, and not {expected}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn numbers_with_a_point_are_decimals() {
+    check_all(&[
+        (
+            "SELECT typeof(1.5), typeof(0.05), typeof(DECIMAL '1.50'), typeof(1e0)",
+            "decimal(2,1) | decimal(2,2) | decimal(3,2) | double",
+        ),
+        ("SELECT 1 / 3.0, 2 / 3.0, -2 / 3.0, 100.00 * 2 / 3", "0.3 | 0.7 | -0.7 | 66.67"),
+        ("SELECT 0.1 + 0.2, 7.5 % 2, 1.5 + 1e0, 1.5 = 1.50, -1.5", "0.3 | 1.5 | 2.5 | true | -1.5"),
+        ("SELECT CAST(8 AS DECIMAL(10, 2)) / CAST(3 AS DECIMAL(10, 2))", "2.67"),
+        ("SELECT typeof(CAST(1 AS DECIMAL(5, 2)) / CAST(1 AS DECIMAL(5, 3)))", "decimal(9,3)"),
+        (
+            "SELECT CAST(5.6 AS DECIMAL), CAST('2.345' AS DECIMAL(5, 2)), try_cast(1234.5 AS DECIMAL(3, 1))",
+            "6 | 2.35 |",
+        ),
+        ("SELECT round(2.5), round(-2.5), round(2.345, 2), truncate(1.239, 2)", "3 | -3 | 2.350 | 1.230"),
+        ("SELECT floor(2.7), ceil(2.1), truncate(2.7), abs(-1.5), sign(-1.5)", "2 | 3 | 2 | 1.5 | -1"),
+        ("SELECT avg(x), sum(x), max(x) FROM (VALUES 1.0, 2.0, 2.0) AS t (x)", "1.7 | 5.0 | 2.0"),
+        ("SELECT k, avg(x) FROM (VALUES ('a', 1.0), ('a', 2.5)) AS t (k, x) GROUP BY k", "a | 1.8"),
+        ("SELECT count(*) * 100.0 / 3 FROM cloudtrail", "100.0"),
+        ("SELECT approx_percentile(x, 0.5), power(2.0, 3), sqrt(2.25) FROM (VALUES 1, 2, 3) AS t (x)", "2 | 8.0 | 1.5"),
+        ("SELECT try(1.5 / 0), CASE WHEN true THEN 1.0 / 3 ELSE 5 END, ARRAY[1.5, 2]", "| 0.3 | [1.5, 2.0]"),
+    ])
+    .await;
+    let error = run(archive().path(), "SELECT 1.5 / 0").await.unwrap_err().to_string();
+    assert!(error.ends_with("DIVISION_BY_ZERO: Division by zero"), "{error}");
+}
+
+#[tokio::test]
+async fn a_subquery_names_fields_of_tables_around_it() {
+    check_all(&[
+        (
+            "SELECT c.eventID FROM cloudtrail c WHERE EXISTS (SELECT 1 FROM cloudtrail d WHERE d.userIdentity.arn = c.userIdentity.arn)",
+            "a",
+        ),
+        (
+            "SELECT c.eventID FROM cloudtrail c WHERE NOT EXISTS (SELECT 1 FROM cloudtrail d WHERE d.userIdentity.arn = c.userIdentity.arn) \
+             ORDER BY 1",
+            "b / c",
+        ),
+        (
+            "SELECT count(*) FROM cloudtrail c WHERE EXISTS (SELECT 1 FROM cloudtrail d \
+             WHERE d.userIdentity.sessionContext.sessionIssuer.arn = c.userIdentity.sessionContext.sessionIssuer.arn)",
+            "0",
+        ),
+        (
+            "SELECT c.eventID, (SELECT count(*) FROM cloudtrail d WHERE d.userIdentity.arn = c.userIdentity.arn) AS n FROM cloudtrail c \
+             ORDER BY 1",
+            "a | 1 / b | 0 / c | 0",
+        ),
+        (
+            "SELECT c.eventID FROM cloudtrail c WHERE c.eventTime = \
+             (SELECT max(eventTime) FROM cloudtrail d WHERE lower(d.userIdentity.type) = lower(c.userIdentity.type))",
+            "a",
+        ),
+        (
+            "SELECT eventID FROM cloudtrail WHERE EXISTS (SELECT 1 FROM vpc_flow v WHERE userIdentity.arn LIKE concat('%', v.account, '%'))",
+            "a",
+        ),
+        (
+            "SELECT eventID FROM cloudtrail WHERE eventName IN \
+             (SELECT d.eventName FROM cloudtrail_logs d WHERE d.useridentity.arn = cloudtrail.userIdentity.arn)",
+            "a",
+        ),
+        (
+            "SELECT eventID FROM cloudtrail WHERE (eventName, eventID) IN (SELECT eventName, eventID FROM cloudtrail WHERE readOnly)",
+            "c",
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn a_subquery_behind_from_names_tables_before_it() {
+    check_all(&[
+        ("SELECT n, m FROM (VALUES 1, 2) AS t (n) CROSS JOIN LATERAL (SELECT t.n * 2 AS m) AS s ORDER BY 1", "1 | 2 / 2 | 4"),
+        ("SELECT n, a, b FROM (VALUES 1) AS t (n), LATERAL (SELECT n + 1 AS a) AS u, LATERAL (SELECT a * 10 AS b) AS v", "1 | 2 | 20"),
+        (
+            "SELECT t.n, s.m FROM (VALUES 1, 2) AS t (n) LEFT JOIN LATERAL (SELECT t.n * 2 WHERE t.n > 1) AS s (m) ON true ORDER BY 1",
+            "1 | / 2 | 4",
+        ),
+        ("SELECT n, m FROM (VALUES 1) AS t (n) CROSS JOIN LATERAL (VALUES t.n, t.n + 5) AS s (m) ORDER BY 2", "1 | 1 / 1 | 6"),
+        ("SELECT n, k, m FROM (VALUES 1) AS t (n) CROSS JOIN LATERAL (VALUES ('a', t.n), ('b', 7)) AS s (k, m) ORDER BY 2", "1 | a | 1 / 1 | b | 7"),
+        ("SELECT c.eventID, l.x FROM cloudtrail c CROSS JOIN LATERAL (SELECT c.userIdentity.type AS x) l ORDER BY 1", "a | Root / b | / c |"),
+        ("SELECT r.arn FROM cloudtrail c CROSS JOIN LATERAL (SELECT * FROM UNNEST(c.resources) AS t (r))", "arn:aws:s3:::x"),
+        (
+            "SELECT c.eventID, v.n FROM cloudtrail c CROSS JOIN LATERAL (SELECT count(*) AS n FROM cloudtrail d \
+             WHERE d.userIdentity.arn = c.userIdentity.arn) v ORDER BY 1",
+            "a | 1 / b | 0 / c | 0",
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn lists_are_unnested_in_every_spelling() {
+    check_all(&[
+        ("SELECT * FROM UNNEST(ARRAY[7, 8]) WITH ORDINALITY", "7 | 1 / 8 | 2"),
+        ("SELECT a, b, n FROM UNNEST(ARRAY[2, 5], ARRAY[7, 8, 9]) WITH ORDINALITY AS t (a, b, n)", "2 | 7 | 1 / 5 | 8 | 2 / | 9 | 3"),
+        ("SELECT * FROM UNNEST(MAP(ARRAY['x', 'y'], ARRAY[1, 2])) AS t (k, v)", "x | 1 / y | 2"),
+        ("SELECT k, v, n FROM UNNEST(MAP(ARRAY['x', 'y'], ARRAY[1, 2])) WITH ORDINALITY AS t (k, v, n)", "x | 1 | 1 / y | 2 | 2"),
+        ("SELECT * FROM UNNEST(ARRAY[ROW('Java', 1995), ROW('SQL', 1974)]) AS t (language, year)", "Java | 1995 / SQL | 1974"),
+        (
+            "SELECT student, score FROM (VALUES ('a', ARRAY[1, 2]), ('b', ARRAY[3])) AS t (student, scores) \
+             CROSS JOIN UNNEST(scores) AS s (score) ORDER BY 2",
+            "a | 1 / a | 2 / b | 3",
+        ),
+        (
+            "SELECT n, a FROM (VALUES (ARRAY[2, 5]), (ARRAY[7])) AS x (numbers) CROSS JOIN UNNEST(numbers) WITH ORDINALITY AS t (n, a) \
+             ORDER BY 1",
+            "2 | 1 / 5 | 2 / 7 | 1",
+        ),
+        (
+            "SELECT k, a, b FROM (VALUES ('k', ARRAY[1, 2], ARRAY['x'])) AS t (k, l, m) CROSS JOIN UNNEST(l, m) AS u (a, b) ORDER BY 2",
+            "k | 1 | x / k | 2 |",
+        ),
+        ("SELECT eventID, arn FROM cloudtrail CROSS JOIN UNNEST(resources)", "b | arn:aws:s3:::x"),
+        ("SELECT t.arn, t.n FROM cloudtrail CROSS JOIN UNNEST(resources) WITH ORDINALITY AS t (arn, owner, kind, n)", "arn:aws:s3:::x | 1"),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn functions_answer_as_trino_documents_them() {
+    check_all(&[
+        // texts
+        ("SELECT trim('!foo!', '!'), ltrim('xxa', 'x'), trim(LEADING 'x' FROM 'xax')", "foo | a | ax"),
+        ("SELECT strpos('abcabc', 'c', 2), strpos('abcabc', 'c', -1), strpos('a', 'b', 1)", "6 | 6 | 0"),
+        ("SELECT hamming_distance('abc', 'abd'), soundex('Robert'), luhn_check('79927398713')", "1 | R163 | true"),
+        ("SELECT from_base('ff', 16), to_base(255, 16), bit_count(7, 64), try(from_base('x', 10))", "255 | ff | 3 |"),
+        ("SELECT format_number(1234567), parse_data_size('2.3MB')", "1.23M | 2411724"),
+        ("SELECT human_readable_seconds(3762), to_milliseconds(INTERVAL '8' DAY)", "1 hour, 2 minutes, 42 seconds | 691200000"),
+        ("SELECT to_milliseconds(parse_duration('3.81 d')), U&'\\0041'", "329184000 | A"),
+        (r"SELECT 'a%c' LIKE 'a#%c' ESCAPE '#', 'abc' LIKE 'a#%c' ESCAPE '#', 'a_c' LIKE 'a\_c' ESCAPE '\'", "true | false | true"),
+        (r"SELECT 'a\c' LIKE 'a\c', 'a\c' LIKE 'a\\c', 'abc' LIKE 'a\_c'", "true | false | false"),
+        (
+            r"SELECT regexp_position('I have 23 apples, 5 pears and 13 oranges', '\b\d+\b', 12), \
+              regexp_position('I have 23 apples, 5 pears and 13 oranges', '\b\d+\b', 12, 2)",
+            "19 | 31",
+        ),
+        ("SELECT to_hex(sha1(to_utf8('abc'))), to_hex(X'0a')", "A9993E364706816ABA3E25717850C26C9CD0D89D | 0A"),
+        ("SELECT to_base64url(to_utf8('a?>')), from_utf8(from_base64url('YT8-'))", "YT8- | a?>"),
+        ("SELECT repeat('ab', 2), repeat(1, 3)", "[ab, ab] | [1, 1, 1]"),
+        // times
+        ("SELECT extract(timezone_hour FROM timestamp '2022-10-20 05:10:15 +05:30'), timezone_minute(timestamp '2022-10-20 05:10:15 +05:30')", "5 | 30"),
+        ("SELECT date '2024-08-01' + INTERVAL '1-2' YEAR TO MONTH, timestamp '2024-08-01 00:00:00' + INTERVAL '1 2:03:04' DAY TO SECOND", "2025-10-01 | 2024-08-02T02:03:04"),
+        ("SELECT date_diff('month', date '2024-01-31', date '2024-02-29'), date_diff('month', date '2024-01-31', date '2024-02-28')", "1 | 0"),
+        ("SELECT current_timestamp(3) IS NOT NULL, now() IS NOT NULL", "true | true"),
+        ("SELECT sequence(5, 1), sequence(date '2024-08-02', date '2024-08-01')", "[5, 4, 3, 2, 1] | [2024-08-02, 2024-08-01]"),
+        // JSON
+        ("SELECT json_format(json_parse('{\"a\": 1}')), try(json_parse('{bad')), is_json_scalar('[1]')", "{\"a\":1} | | false"),
+        ("SELECT CAST(JSON '[1,2]' AS ARRAY(BIGINT)), CAST(JSON '\"x\"' AS VARCHAR)", "[1, 2] | x"),
+        ("SELECT json_value('{\"a\":5}', 'lax $.a'), json_value('{\"a\":5}', 'lax $.a' RETURNING BIGINT) + 1", "5 | 6"),
+        ("SELECT json_value('{\"a\":1}', 'lax $.b' DEFAULT 'z' ON EMPTY), json_value('{\"a\":[1]}', 'lax $.a.b' NULL ON EMPTY NULL ON ERROR)", "z |"),
+        ("SELECT json_query('{\"a\":[{\"b\":1},{\"b\":2}]}', 'lax $.a[*].b' WITH ARRAY WRAPPER), json_query('{\"a\":[1]}', 'lax $.a')", "[1,2] | [1]"),
+        ("SELECT json_query('{\"a\":\"x\"}', 'lax $.a'), json_query('{\"a\":\"x\"}', 'lax $.a' OMIT QUOTES)", "\"x\" | x"),
+        ("SELECT json_exists('{\"a\":[1]}', 'lax $.a[*]'), json_exists('{\"a\":[1]}', 'strict $.b')", "true | false"),
+        // lists and maps
+        ("SELECT array_max(ARRAY[1, NULL, 2]), array_max(ARRAY[1, 2]), array_min(ARRAY[3, 2])", "| 2 | 2"),
+        ("SELECT arrays_overlap(ARRAY[1, NULL], ARRAY[2]), arrays_overlap(ARRAY[1], ARRAY[2]), arrays_overlap(ARRAY[1, NULL], ARRAY[1])", "| false | true"),
+        ("SELECT map_concat(map(ARRAY['a'], ARRAY[1]), map(ARRAY['b'], ARRAY[2]), map(ARRAY['a'], ARRAY[3]))", "{a: 3, b: 2}"),
+        ("SELECT cardinality(zip(ARRAY[1], ARRAY[2], ARRAY[3, 4]))", "2"),
+        // aggregates
+        ("SELECT listagg(x) WITHIN GROUP (ORDER BY x), listagg(x, ',' ON OVERFLOW TRUNCATE '...' WITH COUNT) WITHIN GROUP (ORDER BY x) FROM (VALUES 'b', 'a') AS t (x)", "ab | a,b"),
+        ("SELECT k, max_by(k, v) OVER (ORDER BY k), min_by(k, v) OVER () FROM (VALUES ('a', 2), ('b', 3), ('c', 1)) AS t (k, v) ORDER BY 1", "a | a | c / b | b | c / c | b | c"),
+        ("SELECT count(*) FROM cloudtrail TABLESAMPLE BERNOULLI (100)", "3"),
+        ("SELECT count(*) FROM cloudtrail AS c TABLESAMPLE SYSTEM (0) WHERE c.eventID IS NOT NULL", "0"),
+        ("SELECT is_finite(1e0), is_infinite(infinity()), is_private_ip(IPADDRESS '10.0.0.1')", "true | true | true"),
+        ("SELECT CAST('12151FD2-7586-11e9-8f9e-2a86e4085a59' AS UUID)", "12151fd2-7586-11e9-8f9e-2a86e4085a59"),
+    ])
+    .await;
+    let error = run(archive().path(), "SELECT json_parse('{bad')").await.unwrap_err().to_string();
+    assert!(error.ends_with("`{bad` is no JSON; try(json_parse(...)) is null there"), "{error}");
+}
