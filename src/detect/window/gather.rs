@@ -144,9 +144,8 @@ impl Selected {
 
     /// What is lost with rows that stand together: one group of their pane.
     pub(super) fn left(&self, rows: &[u32], pane: i64) -> Left {
-        let mut group = Group::new(Vec::new());
-        self.names.add(rows, &mut group);
-        Left::of(pane, std::iter::once(&group))
+        let least = |who: &Who| who.least(rows).cloned();
+        Left { pane, groups: 1, account: least(&self.names.account), region: least(&self.names.region) }
     }
 
     /// Bytes that stand for the key of rows that stand together.
@@ -305,6 +304,15 @@ impl Who {
             _ if values.distinct_len() * FEW_PART <= values.len() => Who::Few(values.in_order()),
             _ => Who::Many(values),
         })
+    }
+
+    /// The smallest text of rows.
+    fn least(&self, rows: &[u32]) -> Option<&Text> {
+        match self {
+            Who::One(text) => Some(text),
+            Who::Few(values) => Some(values.of_code(rows.iter().filter_map(|row| values.code(*row as usize)).min()?)),
+            Who::Many(values) => rows.iter().filter_map(|row| values.get(*row as usize)).min(),
+        }
     }
 
     /// Adds the texts of rows to what is known of their group.
