@@ -247,7 +247,15 @@ impl Alike {
 
     /// Bytes that stand for a row.
     pub fn bytes(&self, row: usize) -> &[u8] {
-        let place = self.of_row[row] as usize;
+        self.at(self.of_row[row] as usize)
+    }
+
+    /// Bytes of each place.
+    pub fn all(&self) -> impl Iterator<Item = &[u8]> {
+        (0..self.ends.len()).map(|place| self.at(place))
+    }
+
+    fn at(&self, place: usize) -> &[u8] {
         let start = place.checked_sub(1).map_or(0, |before| self.ends[before]);
         &self.bytes[start as usize..self.ends[place] as usize]
     }

@@ -14,7 +14,7 @@ use super::aggregate::OfRows;
 use super::columns::Answers;
 use super::group::{Group, Shared};
 use super::plan::{Inputs, Keyed, Span, Windowed};
-use super::seen::Seen;
+use super::seen::{Name, Seen};
 use super::smallest::Smallest;
 use super::state::Left;
 use super::text::{EventId, Known, Text, Values, add_shared};
@@ -121,7 +121,7 @@ impl Selected {
                 return Ok(());
             }
         };
-        let is_new = |together: &Together| seen.is_new(self.key(together.places), together.pane, first);
+        let is_new = |together: &Together| seen.is_new(self.name(together.places), together.pane, first);
         let new: Vec<u32> = self.together().filter(is_new).flat_map(|together| together.places).copied().collect();
         if new.len() == answers.len() {
             self.inputs = rule.inputs(answers)?;
@@ -158,8 +158,13 @@ impl Selected {
         self.keyed.keys.place(places[0] as usize)
     }
 
-    /// Bytes that stand for whose that key is.
-    pub(super) fn owner(&self, places: &[u32]) -> &[u8] {
+    /// What stands for that key in what was seen, of a rule that asks what is new.
+    pub(super) fn name(&self, places: &[u32]) -> Name {
+        self.keyed.name(places[0] as usize)
+    }
+
+    /// What stands there for whose that key is.
+    pub(super) fn owner(&self, places: &[u32]) -> Name {
         self.keyed.owner(places[0] as usize)
     }
 

@@ -259,18 +259,18 @@ impl Windows {
     fn note_new(&mut self, selected: &Selected, first: FirstSeen) -> HashSet<(u32, i64)> {
         let mut noted = Vec::new();
         for Together { pane, places, .. } in selected.together() {
-            if self.seen.note(selected.key(places), selected.owner(places), pane, first) {
+            if self.seen.note(selected.name(places), selected.owner(places), pane, first) {
                 noted.push((pane, places));
             }
         }
-        noted.retain(|(pane, places)| self.seen.is_new(selected.key(places), *pane, first));
+        noted.retain(|(pane, places)| self.seen.is_new(selected.name(places), *pane, first));
         noted.into_iter().map(|(pane, places)| (selected.key_place(places), pane)).collect()
     }
 
     /// Notes which keys a batch has in which panes, and adds up nothing.
     pub fn see(&mut self, selected: &Selected, first: FirstSeen) {
         for Together { pane, places, .. } in selected.together() {
-            self.seen.note(selected.key(places), selected.owner(places), pane, first);
+            self.seen.note(selected.name(places), selected.owner(places), pane, first);
         }
     }
 
