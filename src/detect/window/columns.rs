@@ -172,7 +172,7 @@ impl<'a> Answers<'a> {
     /// When it fails on one of them.
     pub fn array(&self, column: usize, rows: &[u32]) -> Result<ArrayRef> {
         if let Some(OfTuples { tuple, array, .. }) = self.of_tuples(column, rows) {
-            let places: UInt32Array = rows.iter().map(|row| Some(tuple.of_row[*row as usize])).collect();
+            let places = UInt32Array::from_iter_values(rows.iter().map(|row| tuple.of_row[*row as usize]));
             return Ok(take(array, &places, None)?);
         }
         self.whole[column].asked.set(self.whole[column].asked.get() + rows.len());
