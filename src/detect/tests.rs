@@ -586,7 +586,8 @@ pub(crate) fn some_condition() -> impl Strategy<Value = String> {
             inner.clone().prop_map(|one| format!("NOT ({one})")),
             prop::collection::vec(inner.clone(), 2..4).prop_map(|all| format!("({})", all.join(" AND "))),
             prop::collection::vec(inner.clone(), 2..4).prop_map(|all| format!("({})", all.join(" OR "))),
-            inner.prop_map(|one| format!("({one}) IS NOT TRUE")),
+            inner.clone().prop_map(|one| format!("({one}) IS NOT TRUE")),
+            inner.prop_map(|one| format!("coalesce({one}, false)")),
         ]
     })
 }
