@@ -177,14 +177,15 @@ pub fn merge_texts(arrays: &[ArrayRef]) -> (Vec<Vec<i32>>, StringArray) {
     (codes, StringArray::from_iter_values(texts))
 }
 
-/// The same with the codes of rows in place of those of their batch's texts. A row without a text has the first one's.
-pub fn merge_symbols(arrays: &[ArrayRef]) -> (Vec<Vec<i32>>, StringArray) {
+/// The same with the codes of all rows in place of those of their batch's texts. A row without a text has the first one's.
+pub fn merge_symbols(arrays: &[ArrayRef]) -> (Vec<i32>, StringArray) {
     let (news, texts) = merge_texts(arrays);
-    let codes = arrays.iter().zip(news).map(|(array, news)| {
+    let mut codes = Vec::with_capacity(arrays.iter().map(|array| array.len()).sum());
+    for (array, news) in arrays.iter().zip(news) {
         let keys = array.as_dictionary::<Int32Type>().keys().values().iter();
-        keys.map(|&key| news.get(key as usize).copied().unwrap_or(0)).collect()
-    });
-    (codes.collect(), texts)
+        codes.extend(keys.map(|&key| news.get(key as usize).copied().unwrap_or(0)));
+    }
+    (codes, texts)
 }
 
 impl Batch {

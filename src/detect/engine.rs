@@ -383,19 +383,24 @@ impl Detector {
     pub fn finish(&mut self) -> Vec<Finding> {
         let waits = |place: &Place| !self.fires_at_once(self.windowed(*place).0);
         let waiting: Vec<Place> = self.windows.keys().copied().filter(waits).collect();
-        let found = waiting.into_iter().flat_map(|place| self.fire_all(place)).collect();
+        let fired = waiting.into_par_iter().with_max_len(1).map(|place| (place, self.fired_all(place)));
+        let mut found = Vec::new();
+        for (place, (more, cost)) in fired.collect::<Vec<_>>() {
+            self.spend(&self.rule(place).rule.clone(), cost);
+            found.extend(more);
+        }
         self.admit(found)
     }
 
-    fn fire_all(&mut self, place: Place) -> Vec<Finding> {
-        let plan = self.windowed(place).0;
+    /// Findings of all windows of a rule, and what it took.
+    fn fired_all(&self, place: Place) -> (Vec<Finding>, RuleCost) {
+        let (plan, windows) = (self.windowed(place).0, &self.windows[&place]);
         if plan.scored.is_none() {
-            return self.fire(place, &self.windows[&place].all());
+            return self.fired(place, &windows.all());
         }
         let start = Instant::now();
-        let windows = &self.windows[&place];
         let windows = windows.scored(plan).map_err(|error| (error.strip_backtrace(), windows.rows()));
-        self.tell(place, windows, start)
+        self.told(place, windows, start)
     }
 
     /// Without those of rules that flood, and with what says so.

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayAccessor, ArrayRef, AsArray, DictionaryArray, Int32Array, StringArray};
+use arrow::array::{
+    Array, ArrayAccessor, ArrayRef, AsArray, BooleanBufferBuilder, DictionaryArray, Int32Array, StringArray,
+};
 use arrow::buffer::NullBuffer;
 use arrow::compute::{concat, interleave};
 use arrow::datatypes::{DataType, Int32Type};
@@ -137,11 +139,17 @@ fn is_symbols(array: &ArrayRef) -> bool {
 
 fn join_symbols(arrays: &[ArrayRef]) -> ArrayRef {
     let (codes, texts) = merge_symbols(arrays);
-    let valid = |array: &ArrayRef| array.nulls().cloned().unwrap_or_else(|| NullBuffer::new_valid(array.len()));
-    let nulls: Vec<NullBuffer> = arrays.iter().map(valid).collect();
-    let has_nulls = nulls.iter().any(|nulls| nulls.null_count() > 0);
-    let nulls = has_nulls.then(|| nulls.iter().flat_map(NullBuffer::iter).collect());
-    let codes = Int32Array::new(codes.concat().into(), nulls);
+    let nulls = arrays.iter().any(|array| array.null_count() > 0).then(|| {
+        let mut valid = BooleanBufferBuilder::new(codes.len());
+        for array in arrays {
+            match array.nulls() {
+                Some(nulls) => valid.append_buffer(nulls.inner()),
+                None => valid.append_n(array.len(), true),
+            }
+        }
+        NullBuffer::new(valid.finish())
+    });
+    let codes = Int32Array::new(codes.into(), nulls);
     Arc::new(DictionaryArray::<Int32Type>::try_new(codes, Arc::new(texts)).expect("codes are of texts"))
 }
 

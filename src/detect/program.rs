@@ -13,7 +13,7 @@ use datafusion::execution::context::ExecutionProps;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{Expr, ExprSchemable, Operator};
-use datafusion::physical_expr::expressions::BinaryExpr;
+use datafusion::physical_expr::expressions::{BinaryExpr, IsNotNullExpr, lit};
 use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 
 use super::absent::where_present;
@@ -211,7 +211,8 @@ impl Rows<'_> {
 }
 
 /// The physical form of a planned expression over these columns. Integers whose sum, difference or product is none of their type are an
-/// error, as in `weir sql`: DataFusion goes on from the other end of the range.
+/// error, as in `weir sql`: DataFusion goes on from the other end of the range. What it makes of `coalesce(x, false)`, which is
+/// `x IS NOT NULL AND x`, asks `x` once, not twice; and not four times where another such is in `x`.
 pub fn physical(expr: &Expr, columns: &DFSchema) -> Result<Arc<dyn PhysicalExpr>> {
     // without options each function that is called makes itself all of them: a third of what compiled rules hold
     static PROPS: LazyLock<ExecutionProps> = LazyLock::new(|| {
@@ -225,10 +226,20 @@ pub fn physical(expr: &Expr, columns: &DFSchema) -> Result<Arc<dyn PhysicalExpr>
             Some(binary) if matches!(binary.op(), Operator::Plus | Operator::Minus | Operator::Multiply) => {
                 Transformed::yes(Arc::new(binary.clone().with_fail_on_overflow(true)) as Arc<dyn PhysicalExpr>)
             }
+            Some(binary) if is_truth(binary) => {
+                let (truth, never_distinct) = (binary.right().clone(), Operator::IsNotDistinctFrom);
+                Transformed::yes(Arc::new(BinaryExpr::new(truth, never_distinct, lit(true))) as Arc<dyn PhysicalExpr>)
+            }
             _ => Transformed::no(expr),
         })
     });
     Ok(checked?.data)
+}
+
+/// Whether it is `x IS NOT NULL AND x`.
+fn is_truth(binary: &BinaryExpr) -> bool {
+    let is_there = binary.left().downcast_ref::<IsNotNullExpr>();
+    *binary.op() == Operator::And && is_there.is_some_and(|is_there| is_there.arg() == binary.right())
 }
 
 /// Physical expressions over the few columns that they read.
@@ -317,4 +328,42 @@ fn own_values(column: &ArrayRef) -> Result<ArrayRef> {
 pub fn type_of(leaves: &mut Leaves, expr: &Expr) -> Result<DataType> {
     let program = Program::new(leaves, std::slice::from_ref(expr))?;
     expr.get_type(&DFSchema::try_from(program.schema)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::detect::compile::only_statement;
+    use crate::detect::query::take_apart;
+    use crate::detect::reference::References;
+    use crate::detect::session;
+    use crate::detect::tests::{batch, changed, event};
+    use crate::logs::cloudtrail::CLOUDTRAIL;
+
+    #[test]
+    fn what_is_false_where_it_is_not_known_is_asked_once() {
+        let mut leaves = Leaves::new(&CLOUDTRAIL);
+        let state = session::planner(&[&CLOUDTRAIL], &References::default());
+        let sql = "SELECT coalesce(coalesce(eventName = 'a', false) OR userAgent LIKE 'x%', false) FROM cloudtrail WHERE true";
+        let item = take_apart(&state, &leaves, only_statement(sql)).unwrap().items.remove(0).1;
+        let program = Program::new(&mut leaves, &[item]).unwrap();
+        let text = program.exprs[0].to_string();
+        assert_eq!((text.matches("eventname").count(), text.matches("useragent").count()), (1, 1), "{text}");
+        let call = |name: Option<&str>, agent: Option<&str>| {
+            changed(event("x", "e"), json!({ "eventName": name, "userAgent": agent }))
+        };
+        let calls = [
+            call(Some("a"), None),
+            call(Some("b"), None),
+            call(None, None),
+            call(None, Some("xy")),
+            call(Some("b"), Some("y")),
+        ];
+        let batch = batch(&calls);
+        let found = program.run(&leaves.arrays(&batch), Rows::All(calls.len())).unwrap().remove(0);
+        let found: Vec<Option<bool>> = found.as_boolean().iter().collect();
+        assert_eq!(found, [true, false, false, true, false].map(Some));
+    }
 }

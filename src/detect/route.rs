@@ -70,7 +70,7 @@ pub struct Routes {
 /// A column of one batch: a code for each row, and a mask for each code.
 struct Coded<'a> {
     leaf: usize,
-    codes: Cow<'a, [i32]>,
+    codes: Cow<'a, [u32]>,
     masks: Vec<Mask>,
     /// Bits of the rules that ask it.
     asking: Cow<'a, [u64]>,
@@ -185,7 +185,7 @@ impl Router {
         let masks = tuple.firsts.iter().map(mask).collect();
         let asking =
             (0..self.words).map(|word| together.iter().fold(0, |all, coded| all | coded.asking[word])).collect();
-        let codes = tuple.of_row.iter().map(|place| *place as i32).collect();
+        let codes = tuple.of_row.clone();
         // the first column is never among those that are put together
         let leaf = together[0].leaf;
         columns.insert(0, Coded { leaf, codes: Cow::Owned(codes), masks, asking: Cow::Owned(asking) });
@@ -261,7 +261,7 @@ impl Router {
 /// What one column, or several, leave possible: of very many rules a value leaves few, and only their words are looked at.
 struct Possible<'a> {
     /// The code of each row.
-    codes: Cow<'a, [i32]>,
+    codes: Cow<'a, [u32]>,
     /// Of each code words and their bits, and where those of it end.
     words: Vec<(u32, u64)>,
     ends: Vec<u32>,
@@ -291,10 +291,10 @@ impl<'a> Possible<'a> {
             if looked_at <= rows * PAIRED_WORDS {
                 break;
             }
-            let mut parts: Vec<u32> = self.codes.iter().map(|code| *code as u32).collect();
+            let mut parts = self.codes.to_vec();
             let mut firsts = vec![0; self.ends.len()];
             parts.iter().enumerate().rev().for_each(|(row, part)| firsts[*part as usize] = row as u32);
-            let firsts = refine(&mut parts, firsts, next.masks.len(), |row| Some(next.codes[row] as u32));
+            let firsts = refine(&mut parts, firsts, next.masks.len(), |row| Some(next.codes[row]));
             if firsts.len() * PAIRED_PART > rows {
                 break;
             }
@@ -305,13 +305,12 @@ impl<'a> Possible<'a> {
                 words.extend(self.of_row(row as usize).iter().map(of_next).filter(|(_, bits)| *bits != 0));
                 ends.push(words.len() as u32);
             }
-            let codes = parts.into_iter().map(|part| part as i32).collect();
-            (self, others) = (Possible { codes, words, ends }, rest);
+            (self, others) = (Possible { codes: Cow::Owned(parts), words, ends }, rest);
         }
         (self, others)
     }
 
-    fn of_code(&self, code: i32) -> &[(u32, u64)] {
+    fn of_code(&self, code: u32) -> &[(u32, u64)] {
         let code = code as usize;
         let start = code.checked_sub(1).map_or(0, |before| self.ends[before]);
         &self.words[start as usize..self.ends[code] as usize]
@@ -356,6 +355,20 @@ impl ByBit {
     }
 }
 
+/// The code of each row; of those without a value, one more than the last.
+fn codes_of(column: &DictionaryArray<Int32Type>) -> Cow<'_, [u32]> {
+    let keys = column.keys().values().inner().typed_data::<u32>();
+    let Some(nulls) = column.nulls() else { return Cow::Borrowed(keys) };
+    let (mut codes, none) = (keys.to_vec(), column.values().len() as u32);
+    for (codes, valid) in codes.chunks_mut(64).zip(nulls.inner().bit_chunks().iter_padded()) {
+        if valid != u64::MAX {
+            let is_missing = |place: usize| valid >> place & 1 == 0;
+            codes.iter_mut().enumerate().filter(|(place, _)| is_missing(*place)).for_each(|(_, code)| *code = none);
+        }
+    }
+    Cow::Owned(codes)
+}
+
 fn is_set(mask: &[u64], bit: usize) -> bool {
     mask[bit / 64] >> (bit % 64) & 1 == 1
 }
@@ -388,21 +401,17 @@ impl Column {
         if masks.iter().all(|mask| mask.iter().all(|word| *word == u64::MAX)) {
             return None;
         }
-        let codes = match column.nulls() {
-            None => Cow::Borrowed(&column.keys().values()[..]),
-            Some(_) => column.keys().iter().map(|key| key.unwrap_or(values.len() as i32)).collect(),
-        };
-        Some(Coded { leaf: self.leaf, codes, masks, asking: Cow::Borrowed(&self.asking) })
+        Some(Coded { leaf: self.leaf, codes: codes_of(column), masks, asking: Cow::Borrowed(&self.asking) })
     }
 
     /// `None` when its values do not repeat.
-    fn of_texts(
-        &self,
-        arrays: &Arrays,
+    fn of_texts<'a>(
+        &'a self,
+        arrays: &'a Arrays,
         conditions: &[Condition],
         words: usize,
         unsure: &mut BTreeSet<usize>,
-    ) -> Option<Coded<'_>> {
+    ) -> Option<Coded<'a>> {
         let Alike { codes, firsts, hashes } = arrays.alike(self.leaf)?;
         let column = arrays[self.leaf].as_string_view();
         let value = |code: usize| firsts.get(code).map(|row| column.value(*row as usize));
@@ -410,8 +419,7 @@ impl Column {
             Ok(Arc::new(codes.iter().map(|code| value(*code)).collect::<StringViewArray>()))
         };
         let masks = self.masks(hashes, value, distinct, conditions, words, unsure);
-        let codes = codes.iter().map(|code| *code as i32).collect();
-        Some(Coded { leaf: self.leaf, codes, masks, asking: Cow::Borrowed(&self.asking) })
+        Some(Coded { leaf: self.leaf, codes: Cow::Borrowed(codes), masks, asking: Cow::Borrowed(&self.asking) })
     }
 
     /// A mask for the value of each code, and one more for no value. `distinct` makes a column of the values of some codes.
@@ -603,7 +611,7 @@ mod tests {
                         (0..4).map(|word| if is_dense { one[word] | other[word] } else { one[word] & other[word] }).collect()
                     };
                     let masks: Vec<Mask> = masks.iter().map(of_words).collect();
-                    let codes = rows.iter().map(|row| row[place].index(masks.len()) as i32).collect();
+                    let codes = rows.iter().map(|row| row[place].index(masks.len()) as u32).collect();
                     let asking = (0..4).map(|word| masks.iter().fold(0, |asking, mask| asking | !mask[word])).collect();
                     Coded { leaf: place, codes, masks, asking }
                 })

@@ -476,11 +476,12 @@ impl Worker {
         renewals.lost.ask(holes::lost(&self.stages.detector, &self.stages.triage, clock()));
     }
 
-    /// Rows to matches.
+    /// Rows to matches; and what findings are told with is taken of them meanwhile.
     fn detect(&mut self, batches: &[Batch], now: Timestamp) -> Vec<Finding> {
         let start = wait::now();
-        self.stages.detector.keep_apart(self.stages.triage.asks());
-        let found = self.stages.detector.observe(batches, now);
+        let Stages { detector, triage, .. } = &mut self.stages;
+        detector.keep_apart(triage.asks());
+        let (found, ()) = rayon::join(|| detector.observe(batches, now), || triage.watch(batches));
         self.spent("detect", start);
         found
     }
@@ -492,7 +493,6 @@ impl Worker {
         self.unjudged_bytes = 0;
         let mut found = self.detect(&batches, now);
         let start = wait::now();
-        self.stages.triage.watch(&batches);
         if self.follows {
             found.extend(self.stages.triage.silent(now));
         }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
+use rayon::prelude::*;
 
 use super::{Detector, Place};
 use crate::detect::compile::{CompiledRule, Then};
@@ -14,7 +15,7 @@ use crate::detect::window::state::Windows;
 use crate::rule::{Rule, query_text, shorthand};
 
 /// Layout of [`Parts`]. Until version 7 it was all in one, and each commit wrote all of it.
-const SNAPSHOT_VERSION: u8 = 10;
+const SNAPSHOT_VERSION: u8 = 11;
 /// Keys and values in windows have the bytes that this library gives them.
 const SORT_KEYS: &str = "arrow-row 59";
 const DAMAGED: &str = "the saved state is damaged";
@@ -69,28 +70,36 @@ impl Detector {
     /// What changed since this was asked last, or since what [`Detector::restore`] took up: all of it together is what to restore after a
     /// restart. Who loses one of these has to begin anew with what was kept before it.
     pub fn changes(&mut self) -> Parts {
-        let (mut parts, mut saving, mut kept) = (BTreeMap::new(), Saving::new(), Writer::default());
-        let mut stored = std::mem::take(&mut self.stored);
-        for ((table, place), windows) in &mut self.windows {
-            let CompiledRule { rule, then: Then::Window(plan, _), .. } = &self.tables[*table].rules[*place] else {
+        let (tables, not_kept) = (&self.tables, &self.not_kept);
+        let kept_windows = self.windows.iter_mut().filter_map(|((table, place), windows)| {
+            let CompiledRule { rule, then: Then::Window(plan, _), .. } = &tables[*table].rules[*place] else {
                 unreachable!("only rules over windows have windows");
             };
-            if self.not_kept.contains(&rule.id) {
-                continue;
-            }
-            let mut head = Writer([state_hash(rule, plan), text_hash(rule)].concat());
-            windows.save(plan, &mut head, &mut saving);
-            let named = name(rule, &head.0);
-            if windows.saved.head.replace(named) != Some(named) {
-                head.fixed(&named);
-                saving.parts.insert(HEAD, head.0);
-            }
-            let live: BTreeSet<u64> = windows.parts().chain([HEAD]).collect();
+            (!not_kept.contains(&rule.id)).then_some((&**rule, plan, windows))
+        });
+        // rules are apart in this too
+        let saved: Vec<_> = kept_windows
+            .collect::<Vec<_>>()
+            .into_par_iter()
+            .map_init(Saving::new, |saving, (rule, plan, windows)| {
+                let mut head = Writer([state_hash(rule, plan), text_hash(rule)].concat());
+                windows.save(plan, &mut head, saving);
+                let named = name(rule, &head.0);
+                if windows.saved.head.replace(named) != Some(named) {
+                    head.fixed(&named);
+                    saving.parts.insert(HEAD, head.0);
+                }
+                let live: BTreeSet<u64> = windows.parts().chain([HEAD]).collect();
+                (rule, std::mem::take(&mut saving.parts), live)
+            })
+            .collect();
+        let (mut parts, mut kept) = (BTreeMap::new(), Writer::default());
+        let mut stored = std::mem::take(&mut self.stored);
+        for (rule, changed, live) in saved {
+            parts.extend(changed.into_iter().map(|(number, bytes)| ((rule.id.clone(), number), bytes.into())));
             for gone in stored.remove(&rule.id).unwrap_or_default().difference(&live) {
-                saving.forget(*gone);
+                parts.insert((rule.id.clone(), *gone), Bytes::new());
             }
-            let changed = std::mem::take(&mut saving.parts).into_iter();
-            parts.extend(changed.map(|(number, bytes)| ((rule.id.clone(), number), bytes.into())));
             self.stored.insert(rule.id.clone(), live);
             kept.bytes(rule.id.as_bytes());
         }

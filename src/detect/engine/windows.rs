@@ -168,7 +168,7 @@ impl Detector {
     }
 
     /// The same, and what it took.
-    fn fired(&self, place: Place, groups: &BTreeSet<(Key, i64)>) -> (Vec<Finding>, RuleCost) {
+    pub(super) fn fired(&self, place: Place, groups: &BTreeSet<(Key, i64)>) -> (Vec<Finding>, RuleCost) {
         let start = Instant::now();
         let (plan, _) = self.windowed(place);
         let windows = &self.windows[&place];
@@ -191,7 +191,7 @@ impl Detector {
     }
 
     /// Findings of windows that were begun to be looked at some time ago; or why they could not be scored, and their rows.
-    pub(super) fn tell(
+    fn tell(
         &mut self,
         place: Place,
         windows: std::result::Result<Vec<Window>, (String, u64)>,
@@ -203,7 +203,7 @@ impl Detector {
     }
 
     /// The same, and what it took.
-    fn told(
+    pub(super) fn told(
         &self,
         place: Place,
         windows: std::result::Result<Vec<Window>, (String, u64)>,

@@ -1,17 +1,17 @@
 //! What rules over windows ask of rows → each expression once for all rules that ask it, and each of its values once for
 //! all rows that have it.
 
-use std::cell::{Cell, OnceCell};
-use std::collections::HashMap;
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 
 use arrow::array::{Array, ArrayRef, UInt32Array};
 use arrow::buffer::NullBuffer;
-use arrow::compute::take;
+use arrow::compute::{interleave, take};
 use arrow::datatypes::DataType;
 use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::Expr;
+use hashbrown::HashMap;
 
 use super::text::{Sortable, Values, sort_keys};
 use crate::detect::program::{Arrays, Leaves, Program, Rows, type_of};
@@ -106,6 +106,34 @@ pub struct Whole {
     values: OnceCell<Option<Values<[u8]>>>,
     /// Rows that it was asked for until then.
     asked: Cell<usize>,
+    told: RefCell<Known>,
+}
+
+/// What an expression was told to be of some rows, when several rules ask for it: what is read out of JSON is read once.
+#[derive(Default)]
+struct Known {
+    /// Of each row one of the arrays, and its place there.
+    places: HashMap<u32, (usize, usize)>,
+    arrays: Vec<ArrayRef>,
+}
+
+impl Known {
+    /// What it is of these rows, of which those are asked that are not known.
+    fn of(&mut self, rows: &[u32], ask: impl FnOnce(&[u32]) -> Result<ArrayRef>) -> Result<ArrayRef> {
+        let new: Vec<u32> = rows.iter().copied().filter(|row| !self.places.contains_key(row)).collect();
+        if !new.is_empty() {
+            let array = ask(&new)?;
+            let at = self.arrays.len();
+            self.places.extend(new.iter().enumerate().map(|(place, row)| (*row, (at, place))));
+            self.arrays.push(array);
+            if new.len() == rows.len() {
+                return Ok(self.arrays[at].clone());
+            }
+        }
+        let places: Vec<(usize, usize)> = rows.iter().map(|row| self.places[row]).collect();
+        let arrays: Vec<&dyn Array> = self.arrays.iter().map(|array| array.as_ref()).collect();
+        Ok(interleave(&arrays, &places)?)
+    }
 }
 
 /// What an expression is for each of the rows that differ in what it reads.
@@ -172,7 +200,7 @@ impl<'a> Answers<'a> {
     /// When it fails on one of them.
     pub fn array(&self, column: usize, rows: &[u32]) -> Result<ArrayRef> {
         if let Some(OfTuples { tuple, array, .. }) = self.of_tuples(column, rows) {
-            let places: UInt32Array = rows.iter().map(|row| Some(tuple.of_row[*row as usize])).collect();
+            let places = UInt32Array::from_iter_values(rows.iter().map(|row| tuple.of_row[*row as usize]));
             return Ok(take(array, &places, None)?);
         }
         self.whole[column].asked.set(self.whole[column].asked.get() + rows.len());
@@ -180,9 +208,12 @@ impl<'a> Answers<'a> {
     }
 
     fn compute(&self, column: usize, rows: &[u32]) -> Result<ArrayRef> {
-        let program = &self.columns.all[column].program;
-        let rows = if rows.len() == self.rows { Rows::All(self.rows) } else { Rows::These(rows) };
-        Ok(program.run(self.arrays, rows)?.remove(0))
+        let Column { program, askers, cheap, .. } = &self.columns.all[column];
+        let ask = |rows: &[u32]| {
+            let rows = if rows.len() == self.rows { Rows::All(self.rows) } else { Rows::These(rows) };
+            Ok(program.run(self.arrays, rows)?.remove(0))
+        };
+        if *askers > 1 && !*cheap { self.whole[column].told.borrow_mut().of(rows, ask) } else { ask(rows) }
     }
 
     /// Which of these rows have a value; `None` when all have one.
@@ -247,7 +278,15 @@ impl Alike {
 
     /// Bytes that stand for a row.
     pub fn bytes(&self, row: usize) -> &[u8] {
-        let place = self.of_row[row] as usize;
+        self.at(self.of_row[row] as usize)
+    }
+
+    /// Bytes of each place.
+    pub fn all(&self) -> impl Iterator<Item = &[u8]> {
+        (0..self.ends.len()).map(|place| self.at(place))
+    }
+
+    fn at(&self, place: usize) -> &[u8] {
         let start = place.checked_sub(1).map_or(0, |before| self.ends[before]);
         &self.bytes[start as usize..self.ends[place] as usize]
     }
@@ -278,7 +317,7 @@ pub fn refine(of_row: &mut [u32], firsts: Vec<u32>, distinct: usize, code: impl 
             *part = *known;
         }
     } else {
-        let mut known = hashbrown::HashMap::new();
+        let mut known = HashMap::new();
         for (row, part) in of_row.iter_mut().enumerate() {
             *part = *known.entry(pair(*part, row)).or_insert_with(|| next(row));
         }
@@ -290,7 +329,7 @@ pub fn refine(of_row: &mut [u32], firsts: Vec<u32>, distinct: usize, code: impl 
 mod tests {
     use std::sync::Arc;
 
-    use arrow::array::{DictionaryArray, Int64Array, StringViewArray};
+    use arrow::array::{AsArray, DictionaryArray, Int64Array, StringViewArray};
     use arrow::datatypes::Int32Type;
     use proptest::prelude::*;
 
@@ -320,6 +359,22 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_is_known_of_a_row_is_not_asked_again() {
+        let (mut known, mut asked) = (Known::default(), Vec::new());
+        let mut told = |rows: &[u32]| {
+            let found = known.of(rows, |rows| {
+                asked.extend_from_slice(rows);
+                Ok(Arc::new(rows.iter().map(|row| Some(row.to_string())).collect::<StringViewArray>()))
+            });
+            found.unwrap().as_string_view().iter().map(|text| text.unwrap().parse().unwrap()).collect::<Vec<u32>>()
+        };
+        for rows in [&[1, 3][..], &[3, 2, 1], &[], &[2, 2], &[7, 3]] {
+            assert_eq!(told(rows), rows);
+        }
+        assert_eq!(asked, [1, 3, 2, 7]);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::aggregate::OfRows;
 use super::columns::Answers;
 use super::group::{Group, Shared};
 use super::plan::{Inputs, Keyed, Span, Windowed};
-use super::seen::Seen;
+use super::seen::{Name, Seen};
 use super::smallest::Smallest;
 use super::state::Left;
 use super::text::{EventId, Known, Text, Values, add_shared};
@@ -121,7 +121,7 @@ impl Selected {
                 return Ok(());
             }
         };
-        let is_new = |together: &Together| seen.is_new(self.key(together.places), together.pane, first);
+        let is_new = |together: &Together| seen.is_new(self.name(together.places), together.pane, first);
         let new: Vec<u32> = self.together().filter(is_new).flat_map(|together| together.places).copied().collect();
         if new.len() == answers.len() {
             self.inputs = rule.inputs(answers)?;
@@ -144,9 +144,8 @@ impl Selected {
 
     /// What is lost with rows that stand together: one group of their pane.
     pub(super) fn left(&self, rows: &[u32], pane: i64) -> Left {
-        let mut group = Group::new(Vec::new());
-        self.names.add(rows, &mut group);
-        Left::of(pane, std::iter::once(&group))
+        let least = |who: &Who| who.least(rows).cloned();
+        Left { pane, groups: 1, account: least(&self.names.account), region: least(&self.names.region) }
     }
 
     /// Bytes that stand for the key of rows that stand together.
@@ -159,8 +158,13 @@ impl Selected {
         self.keyed.keys.place(places[0] as usize)
     }
 
-    /// Bytes that stand for whose that key is.
-    pub(super) fn owner(&self, places: &[u32]) -> &[u8] {
+    /// What stands for that key in what was seen, of a rule that asks what is new.
+    pub(super) fn name(&self, places: &[u32]) -> Name {
+        self.keyed.name(places[0] as usize)
+    }
+
+    /// What stands there for whose that key is.
+    pub(super) fn owner(&self, places: &[u32]) -> Name {
         self.keyed.owner(places[0] as usize)
     }
 
@@ -305,6 +309,15 @@ impl Who {
             _ if values.distinct_len() * FEW_PART <= values.len() => Who::Few(values.in_order()),
             _ => Who::Many(values),
         })
+    }
+
+    /// The smallest text of rows.
+    fn least(&self, rows: &[u32]) -> Option<&Text> {
+        match self {
+            Who::One(text) => Some(text),
+            Who::Few(values) => Some(values.of_code(rows.iter().filter_map(|row| values.code(*row as usize)).min()?)),
+            Who::Many(values) => rows.iter().filter_map(|row| values.get(*row as usize)).min(),
+        }
     }
 
     /// Adds the texts of rows to what is known of their group.

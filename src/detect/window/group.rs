@@ -171,7 +171,7 @@ impl Group {
         to.number(self.event_ids.as_slice().len() as u64);
         for (time, id) in self.event_ids.as_slice() {
             to.signed(*time);
-            id.with_text(|id| to.bytes(id.as_bytes()));
+            id.write(to);
         }
         self.parts.iter().for_each(|part| part.write(to));
     }
@@ -188,7 +188,7 @@ impl Group {
         for texts in [&mut group.resources, &mut group.sessions] {
             *texts = (0..from.number()?).map(|_| Some(from.text()?.into())).collect::<Option<_>>()?;
         }
-        let event_id = |from: &mut Reader| Some((from.signed()?, EventId::from(from.text()?.as_str())));
+        let event_id = |from: &mut Reader| Some((from.signed()?, EventId::read(from)?));
         group.event_ids = (0..from.number()?).map(|_| event_id(from)).collect::<Option<_>>()?;
         for _ in 0..parts {
             group.parts.push(Part::read(from)?);

@@ -379,10 +379,12 @@ impl Windowed {
         let columns = self.keys.columns.iter().map(|column| answers.values(*column));
         let columns = columns.collect::<Result<Vec<_>>>()?;
         let keys = Alike::of(&columns, &self.keys.nulls, rows);
-        let owners = self.first.map(|FirstSeen { value, .. }| {
+        let named = self.first.map(|FirstSeen { value, .. }| {
             let (mut columns, mut nulls) = (columns, self.keys.nulls.clone());
             drop((columns.remove(value), nulls.remove(value)));
-            Alike::of(&columns, &nulls, rows)
+            let owners = Alike::of(&columns, &nulls, rows);
+            let names = [&keys, &owners].map(|all| all.all().map(hash).collect());
+            Named { owners, names }
         });
         let asked = match self.span.frame {
             Some(_) => {
@@ -391,7 +393,7 @@ impl Windowed {
             }
             None => None,
         };
-        Ok(Keyed { keys, owners, asked })
+        Ok(Keyed { keys, named, asked })
     }
 
     /// What rows add to the parts of their groups.
@@ -584,16 +586,32 @@ impl Windowed {
 /// Whose rows are: their keys, and what is known of these.
 pub struct Keyed {
     pub keys: Alike,
-    /// Of the keys without the column that may be new.
-    owners: Option<Alike>,
+    /// What stands for each key where it is asked which are new, and for each of them without the column that may be new.
+    named: Option<Named>,
     /// What is asked of the row that a frame ends with.
     asked: Option<Alike>,
 }
 
+/// Of a rule that asks what is new: whose keys are, and by their places the names of keys and of these.
+struct Named {
+    owners: Alike,
+    names: [Vec<Name>; 2],
+}
+
 impl Keyed {
-    /// Bytes that stand for whose a row's key is.
-    pub fn owner(&self, row: usize) -> &[u8] {
-        self.owners.as_ref().map_or(&[], |owners| owners.bytes(row))
+    /// What stands for a row's key in what was seen.
+    pub fn name(&self, row: usize) -> Name {
+        self.named().names[0][self.keys.place(row) as usize]
+    }
+
+    /// What stands there for whose it is.
+    pub fn owner(&self, row: usize) -> Name {
+        let Named { owners, names } = self.named();
+        names[1][owners.place(row) as usize]
+    }
+
+    fn named(&self) -> &Named {
+        self.named.as_ref().expect("a rule that asks what is new has names of keys")
     }
 
     /// Bytes that stand for what is asked of a row that a frame ends with.

@@ -52,19 +52,18 @@ struct Panes(Vec<(i64, u64)>);
 
 impl Seen {
     /// Notes a row of a key; true when the key is new in its pane, as far as is known now.
-    pub fn note(&mut self, key: &[u8], owner: &[u8], pane: i64, first: FirstSeen) -> bool {
-        let (name, owner) = (hash(key), hash(owner));
+    pub fn note(&mut self, key: Name, owner: Name, pane: i64, first: FirstSeen) -> bool {
         // no window asks for what is older than what was forgotten
         if self.forgotten.is_none_or(|before| before <= pane) {
             self.words += usize::from(self.owners.note(owner, 0, pane));
-            self.words += usize::from(self.keys.note(name, owner, pane));
+            self.words += usize::from(self.keys.note(key, owner, pane));
         }
-        self.keys.count(name, pane, first) == 0
+        self.keys.count(key, pane, first) == 0
     }
 
     /// Whether nothing is known of a key in the history before this pane.
-    pub fn is_new(&self, key: &[u8], pane: i64, first: FirstSeen) -> bool {
-        self.keys.count(hash(key), pane, first) == 0
+    pub fn is_new(&self, key: Name, pane: i64, first: FirstSeen) -> bool {
+        self.keys.count(key, pane, first) == 0
     }
 
     /// Whether a key has rows in this pane and none in those of the history before it, while what it shares has.
@@ -372,22 +371,22 @@ mod tests {
     fn a_key_is_new_once_and_only_of_an_owner_that_is_known() {
         let first = FirstSeen { panes: 30, value: 0 };
         let mut seen = Seen::default();
-        assert!(seen.note(b"eve Get", b"eve", 100, first));
+        assert!(seen.note(hash(b"eve Get"), hash(b"eve"), 100, first));
         assert!(!seen.is_first(b"eve Get", 100, first), "nothing is known of eve yet");
-        seen.note(b"eve Get", b"eve", 101, first);
-        seen.note(b"eve Get", b"eve", 102, first);
-        assert!(seen.note(b"eve Put", b"eve", 103, first));
+        seen.note(hash(b"eve Get"), hash(b"eve"), 101, first);
+        seen.note(hash(b"eve Get"), hash(b"eve"), 102, first);
+        assert!(seen.note(hash(b"eve Put"), hash(b"eve"), 103, first));
         assert!(seen.is_first(b"eve Put", 103, first));
         assert!(!seen.is_first(b"eve Get", 102, first));
-        assert!(!seen.note(b"eve Put", b"eve", 104, first));
+        assert!(!seen.note(hash(b"eve Put"), hash(b"eve"), 104, first));
         // a row that comes late from a day before
-        seen.note(b"eve Put", b"eve", 99, first);
+        seen.note(hash(b"eve Put"), hash(b"eve"), 99, first);
         assert!(!seen.is_first(b"eve Put", 103, first));
         // and again after the history
         for day in 132..136 {
-            seen.note(b"eve Get", b"eve", day, first);
+            seen.note(hash(b"eve Get"), hash(b"eve"), day, first);
         }
-        assert!(seen.note(b"eve Put", b"eve", 136, first) && seen.is_first(b"eve Put", 136, first));
+        assert!(seen.note(hash(b"eve Put"), hash(b"eve"), 136, first) && seen.is_first(b"eve Put", 136, first));
     }
 
     #[test]
@@ -395,7 +394,7 @@ mod tests {
         let first = FirstSeen { panes: 30, value: 0 };
         let mut seen = Seen::default();
         for day in 0..8u8 {
-            seen.note(&[day], b"eve", i64::from(day), first);
+            seen.note(hash(&[day]), hash(b"eve"), i64::from(day), first);
         }
         assert_eq!(seen.shed(), 2);
         assert!(!seen.keys.known.0.contains_key(&hash(&[1])) && seen.keys.known.0.contains_key(&hash(&[2])));
@@ -408,7 +407,7 @@ mod tests {
         let first = FirstSeen { panes: 30, value: 0 };
         let mut seen = Seen::default();
         for day in 0..8u8 {
-            seen.note(&[day], &[day % 4], i64::from(day), first);
+            seen.note(hash(&[day]), hash(&[day % 4]), i64::from(day), first);
         }
         assert_eq!(seen.shed(), 2);
         assert_eq!(seen.owners.known.0.len(), 4, "each had two");
@@ -429,7 +428,7 @@ mod tests {
             let of = |rows: &[(u8, i64)]| {
                 let mut seen = Seen::default();
                 for (key, pane) in rows {
-                    seen.note(&[*key], &[key % 2], *pane, first);
+                    seen.note(hash(&[*key]), hash(&[key % 2]), *pane, first);
                 }
                 seen
             };
@@ -439,7 +438,7 @@ mod tests {
             prop_assert_eq!(told(&store.copy(&mut seen)), told(&seen));
             for (key, pane) in &rows {
                 let known = rows.iter().any(|(other, then)| other == key && (pane - 30..*pane).contains(then));
-                prop_assert_eq!(seen.is_new(&[*key], *pane, first), !known);
+                prop_assert_eq!(seen.is_new(hash(&[*key]), *pane, first), !known);
             }
             seen.forget_before(before);
             prop_assert_eq!(told(&store.copy(&mut seen)), told(&seen));
@@ -460,7 +459,7 @@ mod tests {
             let (mut seen, mut store) = (Seen::default(), Store::default());
             for (rows, what) in rounds {
                 for (key, pane) in rows {
-                    seen.note(&[key], &[key % 2], pane, first);
+                    seen.note(hash(&[key]), hash(&[key % 2]), pane, first);
                 }
                 match what {
                     0 => drop(seen.shed()),

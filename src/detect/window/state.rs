@@ -130,6 +130,15 @@ pub struct Left {
 }
 
 impl Left {
+    /// What is of one pane, account and Region together, as one.
+    fn together(all: Vec<Left>) -> Vec<Left> {
+        let mut groups = BTreeMap::new();
+        for Left { pane, groups: more, account, region } in all {
+            *groups.entry((pane, account, region)).or_default() += more;
+        }
+        groups.into_iter().map(|((pane, account, region), groups)| Left { pane, groups, account, region }).collect()
+    }
+
     pub(super) fn of<'a>(pane: i64, groups: impl Iterator<Item = &'a Group>) -> Left {
         let mut left = Left { pane, groups: 0, account: None, region: None };
         for group in groups {
@@ -226,7 +235,8 @@ impl Windows {
         }
         changed.sort_unstable();
         changed.dedup();
-        Added { changed: changed.into_iter().map(|(key, number)| (key.into(), number)).collect(), late, lost }
+        let changed = changed.into_iter().map(|(key, number)| (key.into(), number)).collect();
+        Added { changed, late, lost: Left::together(lost) }
     }
 
     /// Leaves those groups of which a window may hold; of most rows that come none does.
@@ -249,18 +259,18 @@ impl Windows {
     fn note_new(&mut self, selected: &Selected, first: FirstSeen) -> HashSet<(u32, i64)> {
         let mut noted = Vec::new();
         for Together { pane, places, .. } in selected.together() {
-            if self.seen.note(selected.key(places), selected.owner(places), pane, first) {
+            if self.seen.note(selected.name(places), selected.owner(places), pane, first) {
                 noted.push((pane, places));
             }
         }
-        noted.retain(|(pane, places)| self.seen.is_new(selected.key(places), *pane, first));
+        noted.retain(|(pane, places)| self.seen.is_new(selected.name(places), *pane, first));
         noted.into_iter().map(|(pane, places)| (selected.key_place(places), pane)).collect()
     }
 
     /// Notes which keys a batch has in which panes, and adds up nothing.
     pub fn see(&mut self, selected: &Selected, first: FirstSeen) {
         for Together { pane, places, .. } in selected.together() {
-            self.seen.note(selected.key(places), selected.owner(places), pane, first);
+            self.seen.note(selected.name(places), selected.owner(places), pane, first);
         }
     }
 

@@ -10,6 +10,7 @@ use arrow::row::{RowConverter, Rows as SortKeys, SortField};
 use datafusion::common::Result;
 use hashbrown::{HashMap, HashSet};
 
+use super::bytes::{Reader, Writer};
 use super::part::hash;
 use super::smallest::Smallest;
 use crate::detect::alike::{FETCHED, fetch};
@@ -357,6 +358,28 @@ impl EventId {
         take(std::str::from_utf8(&text).expect("digits and dashes are text"))
     }
 
+    pub fn write(&self, to: &mut Writer) {
+        match self {
+            EventId::Uuid(bytes) => {
+                to.byte(1);
+                to.fixed(bytes);
+            }
+            EventId::Text(text) => {
+                to.byte(0);
+                to.bytes(text.as_bytes());
+            }
+        }
+    }
+
+    /// What [`EventId::write`] wrote; `None` when it did not.
+    pub fn read(from: &mut Reader) -> Option<EventId> {
+        match from.byte()? {
+            0 => Some(EventId::Text(from.text()?.into())),
+            1 => Some(EventId::Uuid(from.fixed()?)),
+            _ => None,
+        }
+    }
+
     /// Bytes that it takes besides its own place.
     pub fn bytes_len(&self) -> usize {
         match self {
@@ -451,6 +474,9 @@ mod tests {
                 text.replace_range(place..=place, other);
                 let id = EventId::from(text.as_str());
                 assert_eq!(id.with_text(str::to_owned), text);
+                let mut bytes = Writer::default();
+                id.write(&mut bytes);
+                assert_eq!(EventId::read(&mut Reader(&bytes.0)), Some(id.clone()));
                 assert_eq!(matches!(id, EventId::Uuid(_)), text == uuid, "{text}");
             }
         }
