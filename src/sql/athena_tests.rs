@@ -45,6 +45,8 @@ async fn numbers_with_a_point_are_decimals() {
         ("SELECT try(1.5 / 0), CASE WHEN true THEN 1.0 / 3 ELSE 5 END, ARRAY[1.5, 2]", "| 0.3 | [1.5, 2.0]"),
     ])
     .await;
+    // a text is no number of few digits
+    check_all(&[("SELECT '0.54' > 0.5, 12.5 < '100'", "true | true")]).await;
     let error = run(archive().path(), "SELECT 1.5 / 0").await.unwrap_err().to_string();
     assert!(error.ends_with("DIVISION_BY_ZERO: Division by zero"), "{error}");
 }

@@ -362,6 +362,10 @@ fn translated(expr: &mut Expr, who: For) -> anyhow::Result<Option<Expr>> {
             as_text(expr);
             if who == For::Query { typed(expr, data_type) } else { None }
         }
+        Expr::Cast { data_type: kind @ DataType::Decimal(ExactNumberInfo::None), .. } if who == For::Query => {
+            *kind = DataType::Decimal(ExactNumberInfo::PrecisionAndScale(38, 0));
+            None
+        }
         Expr::Cast { expr, data_type, .. } if who == For::Query => typed(expr, data_type),
         Expr::TypedString(TypedString { data_type: DataType::JSON, value, .. }) => Some(Expr::Value(value.clone())),
         Expr::TypedString(TypedString {
@@ -372,7 +376,9 @@ fn translated(expr: &mut Expr, who: For) -> anyhow::Result<Option<Expr>> {
             }
             None
         }
-        Expr::Value(number) if who == For::Query => decimals::literal(number),
+        Expr::Value(number) if who == For::Query && matches!(number.value, Value::Number(..)) => {
+            decimals::literal(number)
+        }
         Expr::TypedString(TypedString { data_type: DataType::Timestamp(..), value, .. }) => {
             if let Value::SingleQuotedString(text) = &mut value.value
                 && let Some(whole) = complete(text)
@@ -463,9 +469,6 @@ fn typed(expr: &Expr, kind: &DataType) -> Option<Expr> {
     }
     if let DataType::Varchar(Some(CharacterLength::IntegerLength { length, .. })) = kind {
         return Some(with_arguments(&format!("left(CAST(arg1 AS VARCHAR), {length})"), &[expr]));
-    }
-    if let DataType::Decimal(ExactNumberInfo::None) = kind {
-        return Some(with_arguments("CAST(arg1 AS DECIMAL(38, 0))", &[expr]));
     }
     match kind.to_string().to_ascii_lowercase().as_str() {
         "json" => Some(with_arguments("to_json(arg1)", &[expr])),

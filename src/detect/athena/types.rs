@@ -94,6 +94,20 @@ fn answered(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
                 _ => Transformed::no(expr),
             };
         }
+        // of which the text would be rounded to the digits that the number is written with
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) if op.supports_propagation() => {
+            let is = |side: &Expr, judge: fn(&DataType) -> bool| side.get_type(schema).is_ok_and(|kind| judge(&kind));
+            let double = |side: &Expr| Box::new(cast(side.clone(), DataType::Float64));
+            return match (left, right) {
+                (text, number) if is(text, is_text) && is(number, is_decimal) => {
+                    Transformed::yes(Expr::BinaryExpr(BinaryExpr::new(text.clone(), *op, double(number))))
+                }
+                (number, text) if is(text, is_text) && is(number, is_decimal) => {
+                    Transformed::yes(Expr::BinaryExpr(BinaryExpr::new(double(number), *op, text.clone())))
+                }
+                _ => Transformed::no(expr),
+            };
+        }
         _ => None,
     };
     match (expr, other) {
@@ -106,6 +120,17 @@ fn answered(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
             Transformed::yes(Expr::TryCast(cast))
         }
         (expr, _) => Transformed::no(expr),
+    }
+}
+
+fn is_decimal(kind: &DataType) -> bool {
+    matches!(kind, DataType::Decimal128(..))
+}
+
+fn is_text(kind: &DataType) -> bool {
+    match kind {
+        DataType::Dictionary(_, values) => is_text(values),
+        kind => matches!(kind, DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8),
     }
 }
 
@@ -136,8 +161,7 @@ fn inside(expr: &Expr, kind: &DataType, schema: &DFSchema) -> Option<Expr> {
     if kind.is_integer() && is_fraction {
         return Some(round().call(vec![expr.clone()]));
     }
-    let is_text = matches!(kind, DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8);
-    if is_text && of == DataType::Float64 {
+    if is_text(kind) && of == DataType::Float64 {
         return Some(doubles::as_text(expr.clone()));
     }
     let DataType::Timestamp(_, zone) = of else { return None };
@@ -146,5 +170,5 @@ fn inside(expr: &Expr, kind: &DataType, schema: &DFSchema) -> Option<Expr> {
         Some("+00:00" | "UTC") => " UTC".to_owned(),
         Some(zone) => format!(" {zone}"),
     };
-    is_text.then(|| to_char().call(vec![expr.clone(), lit(format!("%Y-%m-%d %H:%M:%S%.3f{zone}"))]))
+    is_text(kind).then(|| to_char().call(vec![expr.clone(), lit(format!("%Y-%m-%d %H:%M:%S%.3f{zone}"))]))
 }
