@@ -24,6 +24,7 @@ use std::thread;
 
 use anyhow::Context;
 use arrow::array::RecordBatch;
+use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
 use super::encode::{Encoder, file_schema};
@@ -226,30 +227,29 @@ fn open(path: &Path) -> anyhow::Result<ParquetRecordBatchReaderBuilder<File>> {
         .with_context(|| format!("reading {}", path.display()))
 }
 
-/// Merges sorted files into one, and gives the first time in it. In memory are some rows of each file.
+/// Merges sorted files into one, and gives the first time in it. In memory are some rows of each file that is begun and has more: those of
+/// one large object follow each other, and hardly two of them are.
 fn merge(table: &Table, files: &[PathBuf], target: &Path, config: &Config) -> anyhow::Result<Option<Timestamp>> {
     let writing = || format!("writing {}", target.display());
     let mut rows = 0;
-    let mut runs = Vec::new();
+    let (mut runs, mut next) = (Vec::new(), BinaryHeap::new());
     for path in files {
         let file = open(path)?;
         rows += usize::try_from(file.metadata().file_metadata().num_rows()).unwrap_or(0);
-        let reader = file.with_batch_size(READ_ROWS).build().with_context(|| format!("reading {}", path.display()))?;
-        runs.push(Run { path, reader, times: Vec::new(), row: 0, batch: 0 });
+        let first = first_time(table, file).with_context(|| format!("reading {}", path.display()))?;
+        next.extend(first.map(|first| Reverse((first, runs.len()))));
+        runs.push(Run { path, reader: None, times: Vec::new(), row: 0, batch: 0 });
     }
     let mut encoder = Encoder::create(target, table, config, rows, &HashSet::new()).with_context(writing)?;
     // the rows that places name, and those that each run has not come to
     let mut batches = Vec::new();
-    let mut next = BinaryHeap::new();
-    for (index, run) in runs.iter_mut().enumerate() {
-        if run.load(table, &mut batches)? {
-            next.push(Reverse((run.times[0], index)));
-        }
-    }
     let first = next.peek().and_then(|Reverse((time, _))| *time);
     let mut places: Vec<Place> = Vec::new();
     while let Some(Reverse((_, index))) = next.pop() {
         let run = &mut runs[index];
+        if run.reader.is_none() {
+            run.begin(table, &mut batches)?;
+        }
         places.push((run.batch, run.row));
         run.row += 1;
         if run.row < run.times.len() || run.load(table, &mut batches)? {
@@ -257,16 +257,20 @@ fn merge(table: &Table, files: &[PathBuf], target: &Path, config: &Config) -> an
         }
         if places.len() == MERGE_ROWS {
             append(&mut encoder, &batches, &mut places).with_context(writing)?;
-            batches = runs
-                .iter_mut()
-                .enumerate()
-                .map(|(index, run)| batches[replace(&mut run.batch, index)].clone())
-                .collect();
+            let begun = runs.iter_mut().filter(|run| run.reader.is_some()).enumerate();
+            batches = begun.map(|(place, run)| batches[replace(&mut run.batch, place)].clone()).collect();
         }
     }
     append(&mut encoder, &batches, &mut places).with_context(writing)?;
     encoder.finish().with_context(writing)?;
     Ok(first)
+}
+
+/// The time of a file's first row, or `None` where it has no row.
+fn first_time(table: &Table, file: ParquetRecordBatchReaderBuilder<File>) -> anyhow::Result<Option<Option<Timestamp>>> {
+    let time = ProjectionMask::columns(file.parquet_schema(), [table.time]);
+    let row = file.with_projection(time).with_batch_size(1).build()?.next().transpose()?;
+    Ok(row.and_then(|row| times(table, &row).first().copied()))
 }
 
 /// Writes the rows at the places, and empties the list. Batches that no place names cost nothing.
@@ -287,7 +291,8 @@ fn append(encoder: &mut Encoder, batches: &[RecordBatch], places: &mut Vec<Place
 /// A sorted file being read.
 struct Run<'a> {
     path: &'a Path,
-    reader: ParquetRecordBatchReader,
+    /// None before its first row is due, and behind its last.
+    reader: Option<ParquetRecordBatchReader>,
     /// Of the batch read last: its times, the row of it that is next, and its place among the batches in memory.
     times: Vec<Option<Timestamp>>,
     row: usize,
@@ -295,9 +300,20 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
+    /// Opens the file, which has rows, and reads the first batch into memory.
+    fn begin(&mut self, table: &Table, batches: &mut Vec<RecordBatch>) -> anyhow::Result<()> {
+        let reader = open(self.path)?.with_batch_size(READ_ROWS).build();
+        self.reader = Some(reader.with_context(|| format!("reading {}", self.path.display()))?);
+        self.load(table, batches)?;
+        Ok(())
+    }
+
     /// Reads the next batch into memory; false at the end.
     fn load(&mut self, table: &Table, batches: &mut Vec<RecordBatch>) -> anyhow::Result<bool> {
-        let Some(batch) = self.reader.next() else { return Ok(false) };
+        let Some(batch) = self.reader.as_mut().and_then(Iterator::next) else {
+            self.reader = None;
+            return Ok(false);
+        };
         let batch = batch.with_context(|| format!("reading {}", self.path.display()))?;
         (self.times, self.row, self.batch) = (times(table, &batch), 0, batches.len());
         batches.push(batch);

@@ -22,7 +22,7 @@ pub struct Joined<'a> {
 }
 
 /// Rows that are asked of together at most, as long as more than one batch has them: what a rule makes of them is in memory at once.
-const ROWS_MAX: usize = 32 << 10;
+const ROWS_MAX: usize = 16 << 10;
 
 /// Rows that all threads can be asked of together: more at a time come to no less work.
 pub fn together_max() -> usize {
