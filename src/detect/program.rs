@@ -335,7 +335,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::detect::compile::only_statement;
+    use crate::detect::planner::only_statement;
     use crate::detect::query::take_apart;
     use crate::detect::reference::References;
     use crate::detect::session;
