@@ -56,13 +56,13 @@ use said::Said;
 use summary::{Canary, RuleTook, SoFar, Summary, Suppressed, Unreadable};
 use tell::Told;
 
-/// A round is cut at the memory's share of this many inflated bytes: two pieces of a long stream, which end with a whole record a little
-/// before 2 MiB. As much is gathered while it is worked on; with rounds of 8 MiB an object of 1 GB took 14 MiB more, and no less CPU time.
-const ROUND_BYTES_MAX: usize = (4 << 20) - (64 << 10);
+/// A round is cut at the memory's share of this many inflated bytes: four pieces of a long stream, which end with a whole record a little
+/// before 2 MiB. A fifth would be worked on by one thread alone,
+const ROUND_BYTES_MAX: usize = (8 << 20) - (64 << 10);
 /// As long as rounds come full, rules are asked of several together, up to the memory's share of this many inflated bytes, and to so many
 /// rows as they can be asked of together ([`detect::together_max`]): what it costs to ask a rule at all is most of what it costs to ask it of
 /// a round. With so many rounds of CloudTrail the archive's buffer is full too.
-const TOGETHER_BYTES_MAX: usize = 10 * ROUND_BYTES_MAX;
+const TOGETHER_BYTES_MAX: usize = 5 * ROUND_BYTES_MAX;
 /// After the last commit, sources get this long to tell their queues.
 const ACKNOWLEDGE_WAIT: Duration = Duration::from_secs(10);
 /// Between two times that what rules remember is halved for want of memory.

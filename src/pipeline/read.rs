@@ -78,11 +78,13 @@ impl Worker {
         let mut groups: Vec<Vec<Records>> = Vec::new();
         let mut room = 0;
         for records in records {
-            if room == 0 {
+            let bytes = records.bytes_len().max(1);
+            // two pieces of a long stream leave a little room, and a third would be too much
+            if room <= bytes / 2 {
                 groups.push(Vec::new());
                 room = GROUP_BYTES;
             }
-            room = room.saturating_sub(records.bytes_len().max(1));
+            room = room.saturating_sub(bytes);
             groups.last_mut().expect("a group was just pushed").push(records);
         }
         let options = &self.options;

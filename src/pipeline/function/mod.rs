@@ -134,7 +134,7 @@ impl Function {
     /// Adds a piece to a round, and judges it when it is full.
     fn take(&mut self, unit: &mut Unit, round: &mut Round, piece: source::Piece) -> anyhow::Result<()> {
         round.add(source::Event::Piece(piece));
-        if round.bytes < 2 * ROUND_BYTES_MAX { Ok(()) } else { self.judge(unit, std::mem::take(round)) }
+        if round.bytes < ROUND_BYTES_MAX { Ok(()) } else { self.judge(unit, std::mem::take(round)) }
     }
 
     fn judge(&mut self, unit: &mut Unit, round: Round) -> anyhow::Result<()> {
