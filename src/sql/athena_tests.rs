@@ -159,9 +159,8 @@ async fn functions_answer_as_trino_documents_them() {
         (r"SELECT 'a%c' LIKE 'a#%c' ESCAPE '#', 'abc' LIKE 'a#%c' ESCAPE '#', 'a_c' LIKE 'a\_c' ESCAPE '\'", "true | false | true"),
         (r"SELECT 'a\c' LIKE 'a\c', 'a\c' LIKE 'a\\c', 'abc' LIKE 'a\_c'", "true | false | false"),
         (
-            r"SELECT regexp_position('I have 23 apples, 5 pears and 13 oranges', '\b\d+\b', 12), \
-              regexp_position('I have 23 apples, 5 pears and 13 oranges', '\b\d+\b', 12, 2)",
-            "19 | 31",
+            r"SELECT regexp_position('I have 23 apples, 5 pears', '\b\d+\b', 12), regexp_position('1 apple, 5 pears, 7', '\d+', 2, 2)",
+            "19 | 19",
         ),
         ("SELECT to_hex(sha1(to_utf8('abc'))), to_hex(X'0a')", "A9993E364706816ABA3E25717850C26C9CD0D89D | 0A"),
         ("SELECT to_base64url(to_utf8('a?>')), from_utf8(from_base64url('YT8-'))", "YT8- | a?>"),

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, ListArray, MapArray, StructArray, UInt32Array, new_null_array};
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::{cast, concat, interleave, take, take_arrays};
-use arrow::datatypes::{DataType, Field, FieldRef, Int64Type};
+use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Field, FieldRef, Int64Type};
 use datafusion::common::{Result, exec_err, plan_err};
 use datafusion::logical_expr::{
     ColumnarValue, HigherOrderFunctionArgs, HigherOrderReturnFieldArgs, HigherOrderSignature, HigherOrderUDF,
@@ -130,13 +130,13 @@ impl HigherOrderUDFImpl for OfLambda {
                 // what is remembered is at first what it begins with, and then what the lambda makes of that
                 match fields.get(2) {
                     Some(ValueOrLambda::Lambda(Some(merged))) if step != 1 => {
-                        let merged = param(merged.data_type().clone());
+                        let merged = param(with_room(merged.data_type()));
                         vec![vec![merged.clone(), param(item)], vec![merged]]
                     }
                     Some(ValueOrLambda::Lambda(merged)) => {
                         let state =
                             merged.as_ref().map_or_else(|| value(1), |merged| Ok(merged.data_type().clone()))?;
-                        let params = vec![param(state), param(item)];
+                        let params = vec![param(with_room(&state)), param(item)];
                         return Ok(LambdaParametersProgress::Partial(vec![Some(params), None]));
                     }
                     _ => return plan_err!("reduce takes a lambda in place 3"),
@@ -207,6 +207,14 @@ impl HigherOrderUDFImpl for OfLambda {
             What::MapZipWith => map_zip_with(&maps(&first)?, &maps(&value(1)?)?, lambda(2)?, kind)?,
         };
         Ok(ColumnarValue::Array(answer))
+    }
+}
+
+/// The type of a sum that goes on: of decimals each has a digit more than the one before.
+fn with_room(kind: &DataType) -> DataType {
+    match kind {
+        DataType::Decimal128(_, scale) => DataType::Decimal128(DECIMAL128_MAX_PRECISION, *scale),
+        other => other.clone(),
     }
 }
 
