@@ -304,7 +304,8 @@ fn value(text: &str) -> Option<Mistake> {
 fn call(text: &str) -> Option<Mistake> {
     let (_, rest) = text.split_once("No function matches the given name and argument types '")?;
     let call = as_athena(rest.split_once('\'')?.0);
-    let (name, types) = call.split_once('(')?;
+    // a union is JSON, of which more can be said
+    let (name, types) = call.split_once('(').filter(|(_, types)| !types.contains("Union("))?;
     about(
         name,
         format!(
