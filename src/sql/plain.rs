@@ -300,7 +300,7 @@ fn luhn_check(args: &[Value]) -> Answer {
 }
 
 /// A number and a unit of the list behind it, without blanks around either.
-fn number_and_unit<'t, T: Copy>(text: &'t str, units: &[(&str, T)]) -> Option<(f64, T)> {
+fn number_and_unit<T: Copy>(text: &str, units: &[(&str, T)]) -> Option<(f64, T)> {
     let text = text.trim();
     let end = text.find(|letter: char| !letter.is_ascii_digit() && letter != '.')?;
     let (number, unit) = text.split_at(end);

@@ -49,7 +49,7 @@ pub fn is_csv(lines: &Lines) -> bool {
 /// Whether the first row under a header of any names has the text of a record, as what Elasticsearch and databases export may have.
 fn has_texts(header: &[Cow<'_, [u8]>], rows: &[u8]) -> bool {
     let mut cells = Vec::new();
-    rows.first().is_some()
+    !rows.is_empty()
         && header.iter().all(|cell| is_name(cell))
         && whole(row(rows, &mut cells), rows).is_some()
         && cells.len() == header.len()
