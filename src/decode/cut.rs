@@ -47,7 +47,7 @@ impl Cutter {
             let scan = if padded[from] == b'"' && from == 0 { None } else { Some(()) };
             let walked = scan.map(|()| {
                 self.indexer.index(padded, from, stop);
-                walk(padded, stop, self.indexer.places(), open, options)
+                walk(padded, (stop, end), self.indexer.places(), open, options)
             });
             let Some(walk) = walked else {
                 from = resume(&padded[..end], from + 1).unwrap_or(end);
@@ -122,9 +122,9 @@ fn may_follow(before: u8, byte: u8) -> bool {
     }
 }
 
-fn walk(bytes: &[u8], end: usize, places: &[u32], open: Open, options: &Options) -> Walk {
+fn walk(bytes: &[u8], (stop, end): (usize, usize), places: &[u32], open: Open, options: &Options) -> Walk {
     let mut log_events = Vec::new();
-    let mut walk = tokens(bytes, end, places, (open, options), &mut log_events);
+    let mut walk = tokens(bytes, (stop, end), places, (open, options), &mut log_events);
     let last = |begins: Begins| {
         let mut behind_first = log_events.iter().skip(1).rev();
         behind_first.find(|&&(start, end)| (options.recognize.begins_entry)(&bytes[start..end]) == begins)
@@ -143,7 +143,7 @@ fn walk(bytes: &[u8], end: usize, places: &[u32], open: Open, options: &Options)
 /// Walks over the tokens. `log_events` has the places of those that are whole, of an array that is still open.
 fn tokens(
     bytes: &[u8],
-    end: usize,
+    (stop, end): (usize, usize),
     places: &[u32],
     (mut open, options): (Open, &Options),
     log_events: &mut Vec<(usize, usize)>,
@@ -153,7 +153,7 @@ fn tokens(
     let mut kinds = 0u128;
     let mut depth = 0;
     let mut before = 0;
-    let mut tokens = places.iter().map(|&place| place as usize).take_while(|&at| at < end).peekable();
+    let mut tokens = places.iter().map(|&place| place as usize).take_while(|&at| at < stop).peekable();
     let mut seen = [0usize; 3];
     let mut begin = 0;
     for at in tokens.by_ref() {
@@ -346,7 +346,7 @@ mod tests {
             let quick = cutter.quick(&padded);
             if length > 0 {
                 cutter.indexer.index(&mut padded, 0, length);
-                let slow = walk(&padded, length, cutter.indexer.places(), open, &Options::default());
+                let slow = walk(&padded, (length, length), cutter.indexer.places(), open, &Options::default());
                 proptest::prop_assert!(!slow.damaged);
                 let whole = (slow.cut > 0).then_some(slow.cut);
                 let expected = if is_x86_feature_detected!("avx2") { whole } else { None };

@@ -625,6 +625,7 @@ impl Worker {
         };
         let permit = self.claims.permit(&self.name, moved(&self.committed.borrow(), &self.reached));
         if self.stages.state.is_some() {
+            // what changed is asked for once: where the archive cannot be written the run ends, and the next begins with the last commit
             let (detector, triage, seen) = self.flush_beside(|worker| {
                 let start = now();
                 let detector = worker.stages.detector.changes();
@@ -692,15 +693,18 @@ impl Worker {
     fn finish(mut self) -> anyhow::Result<Outcome> {
         self.judge_rest()?;
         let start = wait::now();
-        let changed = self.flush_beside(|Worker { stages, told, follows, summary, .. }| {
+        let mut changed = Vec::new();
+        let written = self.flush_beside(|Worker { stages, told, follows, summary, .. }| {
             if !*follows && !summary.stopped {
                 let found = stages.detector.finish();
                 stages.triage.settle(found, clock());
                 told.tell(stages);
             }
-            stages.triage.untold()
-        })?;
+            changed = stages.triage.untold();
+        });
+        // they are told also where the archive cannot be written
         self.hand_on(&changed, clock())?;
+        written?;
         self.turned = None;
         self.turn_records(clock());
         self.commit()?;

@@ -190,9 +190,15 @@ async fn functions_answer_as_trino_documents_them() {
         ("SELECT count(*) FROM cloudtrail TABLESAMPLE BERNOULLI (100)", "3"),
         ("SELECT count(*) FROM cloudtrail AS c TABLESAMPLE SYSTEM (0) WHERE c.eventID IS NOT NULL", "0"),
         ("SELECT is_finite(1e0), is_infinite(infinity()), is_private_ip(IPADDRESS '10.0.0.1')", "true | true | true"),
+        ("SELECT infinity() > 0.5, is_finite(1.5), 1e16 > 0.5, CAST(2 AS DOUBLE) BETWEEN 0.5 AND 2.5, 1e0 IN (0.5, 1.0)", "true | true | true | true | true"),
+        ("SELECT coalesce(CAST(NULL AS DOUBLE), 0.25), CASE WHEN true THEN 1e0 / 3 ELSE 0.0 END, greatest(1e0, 0.5)", "0.25 | 0.3333333333333333 | 1.0"),
         ("SELECT CAST('12151FD2-7586-11e9-8f9e-2a86e4085a59' AS UUID)", "12151fd2-7586-11e9-8f9e-2a86e4085a59"),
     ])
     .await;
+    let without =
+        "SELECT 1 FROM cloudtrail WHERE (eventName, errorCode) NOT IN (SELECT eventName, errorCode FROM cloudtrail)";
+    let error = run(archive().path(), without).await.unwrap_err().to_string();
+    assert!(error.contains("write NOT EXISTS"), "{error}");
     let error = run(archive().path(), "SELECT json_parse('{bad')").await.unwrap_err().to_string();
     assert!(error.ends_with("`{bad` is no JSON; try(json_parse(...)) is null there"), "{error}");
 }

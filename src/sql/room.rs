@@ -33,7 +33,7 @@ fn runtime(limit: Size, counted: usize) -> Result<Arc<RuntimeEnv>> {
     RuntimeEnvBuilder::new().with_memory_pool(Arc::new(Room { pool, limit })).build_arc()
 }
 
-/// Ends when the process takes more than it may, which functions do that make much of little, as `repeat` does.
+/// Ends when the process takes more than it may, which functions do that make much of little, as `rpad` does.
 pub async fn taken(limit: Size) {
     while resident().is_none_or(|bytes| bytes <= limit.0) {
         tokio::time::sleep(LOOK).await;

@@ -261,10 +261,10 @@ impl Begun {
 
 /// The ARN of the session that an answer of AssumeRole tells of. Most of such an answer are credentials, which stand before it.
 fn session_in(answer: &str) -> Option<String> {
-    // inside of a text its quotes would be escaped
-    const KEY: &[u8] = b"\"assumedRoleUser\"";
-    let behind = memmem::find(answer.as_bytes(), KEY)? + KEY.len();
-    let user = answer[behind..].trim_start().strip_prefix(':')?;
+    // inside of a text its quotes would be escaped, but a text may be just it
+    const KEY: &str = "\"assumedRoleUser\"";
+    let mut found = memmem::find_iter(answer.as_bytes(), KEY);
+    let user = found.find_map(|at| answer[at + KEY.len()..].trim_start().strip_prefix(':'))?;
     let mut user = serde_json::Deserializer::from_str(user);
     AssumedRoleUser::deserialize(&mut user).ok().map(|user| user.arn)
 }
@@ -346,6 +346,7 @@ mod tests {
         check(&format!(r#"{{"assumedRoleUser":{user},"packedPolicySize":6}}"#), Some("arn:s"));
         check(&format!(r#"{{ "credentials" : {{"sessionToken":"x"}}, "assumedRoleUser" : {user} }}"#), Some("arn:s"));
         check(&format!(r#"{{"a":"\"assumedRoleUser\":{{","assumedRoleUser":{user}}}"#), Some("arn:s"));
+        check(&format!(r#"{{"sourceIdentity":"assumedRoleUser","assumedRoleUser":{user}}}"#), Some("arn:s"));
         check(r#"{"assumedRoleUser":{"assumedRoleId":"AROAEXAMPLE:s"}}"#, None);
         check(r#"{"assumedRoleUser":"arn:s"}"#, None);
         check(r#"{"a":"assumedRoleUser"}"#, None);

@@ -413,6 +413,12 @@ fn translated(expr: &mut Expr, who: For) -> anyhow::Result<Option<Expr>> {
             }
             None
         }
+        // a row with a null part would be null as a whole
+        Expr::InSubquery { expr, negated: true, .. } if who == For::Query && matches!(**expr, Expr::Tuple(_)) => {
+            bail!(
+                "`(a, b) NOT IN (SELECT ...)` is not known here: write NOT EXISTS (SELECT 1 FROM ... WHERE x = a AND y = b)"
+            )
+        }
         Expr::InSubquery { expr, subquery, .. } if who == For::Query => {
             if let Expr::Tuple(parts) = expr.as_ref()
                 && let SetExpr::Select(select) = subquery.body.as_mut()

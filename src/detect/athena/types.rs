@@ -94,19 +94,8 @@ fn answered(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
                 _ => Transformed::no(expr),
             };
         }
-        // of which the text would be rounded to the digits that the number is written with
-        Expr::BinaryExpr(BinaryExpr { left, op, right }) if op.supports_propagation() => {
-            let is = |side: &Expr, judge: fn(&DataType) -> bool| side.get_type(schema).is_ok_and(|kind| judge(&kind));
-            let double = |side: &Expr| Box::new(cast(side.clone(), DataType::Float64));
-            return match (left, right) {
-                (text, number) if is(text, is_text) && is(number, is_decimal) => {
-                    Transformed::yes(Expr::BinaryExpr(BinaryExpr::new(text.clone(), *op, double(number))))
-                }
-                (number, text) if is(text, is_text) && is(number, is_decimal) => {
-                    Transformed::yes(Expr::BinaryExpr(BinaryExpr::new(double(number), *op, text.clone())))
-                }
-                _ => Transformed::no(expr),
-            };
+        Expr::BinaryExpr(_) | Expr::Between(_) | Expr::InList(_) | Expr::Case(_) | Expr::ScalarFunction(_) => {
+            return as_doubles(expr, schema);
         }
         _ => None,
     };
@@ -121,6 +110,36 @@ fn answered(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
         }
         (expr, _) => Transformed::no(expr),
     }
+}
+
+/// Decimals that are compared with doubles, or stand beside them for one value, are doubles: DataFusion makes decimals of both, which
+/// doubles may not fit. So are those compared with a text, which would be rounded to the digits that the number is written with.
+fn as_doubles(mut expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
+    let is_compared = matches!(&expr, Expr::BinaryExpr(binary) if binary.op.supports_propagation());
+    let mut sides: Vec<&mut Expr> = match &mut expr {
+        Expr::BinaryExpr(binary) if is_compared => vec![&mut binary.left, &mut binary.right],
+        Expr::Between(between) => vec![&mut between.expr, &mut between.low, &mut between.high],
+        Expr::InList(list) => std::iter::once(&mut *list.expr).chain(&mut list.list).collect(),
+        Expr::Case(case) => {
+            let thens = case.when_then_expr.iter_mut().map(|(_, then)| &mut **then);
+            thens.chain(case.else_expr.iter_mut().map(|otherwise| &mut **otherwise)).collect()
+        }
+        Expr::ScalarFunction(call) if ["coalesce", "greatest", "least", "nullif"].contains(&call.func.name()) => {
+            call.args.iter_mut().collect()
+        }
+        _ => return Transformed::no(expr),
+    };
+    let is = |side: &Expr, judge: fn(&DataType) -> bool| side.get_type(schema).is_ok_and(|kind| judge(&kind));
+    let is_other = |kind: &DataType| kind.is_floating();
+    let others = sides.iter().any(|side| is(side, is_other) || is_compared && is(side, is_text));
+    let decimals: Vec<bool> = sides.iter().map(|side| is(side, is_decimal)).collect();
+    if !others || !decimals.contains(&true) {
+        return Transformed::no(expr);
+    }
+    for (side, _) in sides.iter_mut().zip(decimals).filter(|(_, is_decimal)| *is_decimal) {
+        **side = cast(std::mem::take(*side), DataType::Float64);
+    }
+    Transformed::yes(expr)
 }
 
 fn is_decimal(kind: &DataType) -> bool {

@@ -339,7 +339,7 @@ impl<'a> Parser<'a> {
                 b'"' if is_text_of_records(&bytes[here..end]) => self.quoted(cursor, here, end, around),
                 // before each text of a sequence, which RFC 7464 describes and `jq --seq` prints, and the mark that a file begins with,
                 // where several stand one behind the other
-                byte if byte == 0x1e || bytes[here..end].starts_with("\u{feff}".as_bytes()) => {
+                byte if byte == 0x1e || is_mark(&bytes[here..end]) => {
                     cursor.go(at + 1);
                     Ok(())
                 }
@@ -681,4 +681,12 @@ fn ends_inside_string(bytes: &[u8]) -> bool {
         escaped = byte == b'\\' && !escaped;
     }
     inside
+}
+
+/// Whether a byte order mark stands there, and nothing else that is not JSON.
+fn is_mark(bytes: &[u8]) -> bool {
+    let behind = bytes.strip_prefix("\u{feff}".as_bytes());
+    behind.is_some_and(|behind| {
+        matches!(behind.first(), None | Some(b'{' | b'[' | b' ' | b'\t' | b'\r' | b'\n' | 0x1e | 0xef))
+    })
 }

@@ -174,21 +174,32 @@ impl<'a> Members<'a> {
                 self.members.iter().any(found)
             })
         };
-        // applications have events with a name and a source too, and call them so
+        // applications have events with a name, a source and a Region too, and call them so
         let is_of_aws = || {
-            let mut sources = self.members.iter().filter(|member| is_alike(member.name, b"eventsource"));
-            sources.any(|source| source.value.ends_with(b".amazonaws.com\""))
+            let mut sources = self.members.iter().filter(|member| is_alike(member.name, b"eventsource")).peekable();
+            match sources.peek() {
+                Some(_) => sources.any(|source| source.value.ends_with(b".amazonaws.com\"")),
+                None => {
+                    has_own_names(|own| self.members.iter().any(|member| is_of_column(member.name, own.as_bytes())))
+                }
+            }
         };
-        let may_be_respelled = |action: Action| match table.name {
-            "cloudtrail" => plan.find("eventsource") != Some(action) || is_of_aws(),
+        let may_be_respelled = || match table.name {
+            "cloudtrail" => is_of_aws(),
             name => name == "glue_job_run",
         };
         let has = |action: Action| {
-            named(action, <[u8]>::eq_ignore_ascii_case) || may_be_respelled(action) && named(action, is_of_column)
+            named(action, <[u8]>::eq_ignore_ascii_case) || may_be_respelled() && named(action, is_of_column)
         };
         let is_mapped = || self.text("eventSource").is_some_and(|source| is_of_mapping(source.as_bytes()));
         is_evident(plan, has) && !(table.name == "cloudtrail" && is_mapped())
     }
+}
+
+/// Whether there are several names that CloudTrail's events have and hardly any others, without signs between their words.
+pub(super) fn has_own_names(has: impl Fn(&str) -> bool) -> bool {
+    let own = ["eventversion", "sourceipaddress", "useridentity", "recipientaccountid", "requestparameters"];
+    own.iter().filter(|name| has(name)).count() >= 2
 }
 
 /// Whether a member's name is a column's in another spelling, or of a field of it: `event_name`, `userIdentity.arn`.
@@ -201,7 +212,7 @@ impl Parser<'_> {
     pub(super) fn peel(&mut self, cursor: &mut Cursor<'_>, around: &Around<'_>) -> Result<(), Stop> {
         let start = cursor.here()?;
         let at = cursor.at();
-        if self.object(cursor, around, 0)? || self.texts_with_records(&cursor.bytes()[start..cursor.ended()], around) {
+        if self.object(cursor, around, 0)? {
             return Ok(());
         }
         let bare = if self.options.table.is_none() && self.in_records { self.bare(cursor, at)? } else { None };
@@ -210,6 +221,9 @@ impl Parser<'_> {
             return self.leaf(table, cursor, around);
         }
         let record = &cursor.bytes()[start..cursor.ended()];
+        if self.texts_with_records(record, around) {
+            return Ok(());
+        }
         let is_ocsf = [&b"\"class_uid\""[..], b"\"category_uid\""];
         let is_ocsf = is_ocsf.iter().all(|name| memchr::memmem::find(record, name).is_some());
         let reason = if is_ocsf { OF_OCSF } else { "no table is known for this object" };
@@ -329,7 +343,8 @@ impl Parser<'_> {
         Ok(understood)
     }
 
-    /// Takes texts with records that stand anywhere in an object which is not known, whatever their members are called.
+    /// Takes texts with records out of an object that is none, where exporters put them. Elsewhere a text may be what somebody sent to an
+    /// application, and no more an event than its user agent is.
     #[cold]
     fn texts_with_records(&mut self, object: &[u8], around: &Around<'_>) -> bool {
         /// One that is longer would take some times as much memory while it is looked at.
@@ -340,7 +355,7 @@ impl Parser<'_> {
         }
         let Ok(value) = serde_json::from_slice(object) else { return false };
         let mut texts = Vec::new();
-        collect_texts(&value, &mut texts);
+        PATHS_OF_TEXT.iter().for_each(|path| collect_texts(&value, path, &mut texts));
         let context = around.context.cloned().unwrap_or_default();
         let nested = |text: &&str| {
             let text = Text::new(text.as_bytes().to_vec());
@@ -599,18 +614,31 @@ pub(super) const NAMES_OF_TEXT: &[&[u8]] = &[
     b"detail",
 ];
 
-/// Texts of a value that are JSON and have records, each once.
-fn collect_texts<'v>(value: &'v Value, texts: &mut Vec<&'v str>) {
-    match value {
-        Value::Object(members) => members.values().for_each(|value| collect_texts(value, texts)),
-        Value::Array(items) => items.iter().for_each(|value| collect_texts(value, texts)),
-        Value::String(text) => {
+/// Members below each other, through lists, whose text may be a record: of GELF, Chronicle and others, of Loki, and of OpenTelemetry.
+pub(super) const PATHS_OF_TEXT: [&[&str]; 7] = [
+    &["raw"],
+    &["raw_event"],
+    &["rawEvent"],
+    &["logText"],
+    &["full_message"],
+    &["streams", "values"],
+    &["resourceLogs", "scopeLogs", "logRecords", "body", "stringValue"],
+];
+
+/// Texts at the end of a path that are JSON and have records, each once.
+fn collect_texts<'v>(value: &'v Value, path: &[&str], texts: &mut Vec<&'v str>) {
+    match (value, path) {
+        (Value::Array(items), _) => items.iter().for_each(|value| collect_texts(value, path, texts)),
+        (Value::Object(members), [name, rest @ ..]) => {
+            members.get(*name).into_iter().for_each(|value| collect_texts(value, rest, texts));
+        }
+        (Value::String(text), []) => {
             let bytes = text.as_bytes();
             if cloudwatch::is_json(bytes) && insights::holds_record(bytes) && !texts.contains(&text.as_str()) {
                 texts.push(text);
             }
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        _ => {}
     }
 }
 

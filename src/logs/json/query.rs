@@ -46,14 +46,22 @@ pub fn is_csv(lines: &Lines) -> bool {
     lines.format.as_deref().is_some_and(|format| format.contains(',') || is_text_column(format.as_bytes()))
 }
 
-/// Whether the first row under a header of any names has the text of a record, as what Elasticsearch and databases export may have.
+/// Whether the first row has the text of a record under one of the names that it goes by, as what Elasticsearch and databases export may have.
 fn has_texts(header: &[Cow<'_, [u8]>], rows: &[u8]) -> bool {
     let mut cells = Vec::new();
     !rows.is_empty()
         && header.iter().all(|cell| is_name(cell))
         && whole(row(rows, &mut cells), rows).is_some()
         && cells.len() == header.len()
-        && cells.iter().any(|cell| cell.starts_with(b"{") && holds_record(cell))
+        && header
+            .iter()
+            .zip(&cells)
+            .any(|(name, cell)| may_be_text(name) && cell.starts_with(b"{") && holds_record(cell))
+}
+
+fn may_be_text(name: &[u8]) -> bool {
+    peel::NAMES_OF_TEXT.contains(&name)
+        || peel::PATHS_OF_TEXT.iter().any(|path| matches!(path, [only] if only.as_bytes() == name))
 }
 
 /// Whether a header has but one column, of whole records.
@@ -134,10 +142,11 @@ fn table_of_fields(names: &[String]) -> Option<&'static Table> {
     if peel::names_record(&CLOUDTRAIL, &tops) {
         return Some(&CLOUDTRAIL);
     }
-    // `event_name`, as databases call it; events of applications have one, and a source, too
+    // `event_name`, as databases call it; events of applications have one, and a source and a Region, too
     tops.iter_mut().for_each(|name| name.retain(|letter| letter != '_'));
     tops.retain(|name| name != "eventsource");
-    if peel::names_record(&CLOUDTRAIL, &tops) {
+    let has_own = peel::has_own_names(|own| tops.iter().any(|name| name == own));
+    if has_own && peel::names_record(&CLOUDTRAIL, &tops) {
         return Some(&CLOUDTRAIL);
     }
     let flows: Vec<String> = names.iter().map(|name| field_of_a_flow(name)).collect();

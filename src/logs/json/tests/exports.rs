@@ -142,7 +142,7 @@ fn values_of_mongodb_and_of_searches_are_what_is_inside() {
 }
 
 #[test]
-fn a_record_that_is_a_text_is_read_whatever_its_member_is_called() {
+fn a_record_that_is_a_text_is_read_where_exporters_put_it() {
     let text = quoted(&whole());
     check(&[
         format!(r#"{{"raw":{text}}}"#),
@@ -161,7 +161,7 @@ fn a_record_that_is_a_text_is_read_whatever_its_member_is_called() {
 }
 
 #[test]
-fn csv_may_have_the_records_under_any_name() {
+fn csv_may_have_the_records_under_some_names() {
     let cell = format!("\"{}\"", whole().replace('"', "\"\""));
     check(&[
         format!("@timestamp,_index,message\r\n2024-08-01,i,{cell}\r\n"),
@@ -178,6 +178,7 @@ fn a_mark_before_each_of_several_files_is_no_record() {
     let text = format!("\u{feff}{}\n", whole());
     let read = read_text(format!("{text}{text}\u{feff}\n{text}"));
     assert_eq!((facts(&read).len(), reasons(&read)), (3, vec![]));
+    assert_eq!(reasons(&read_text(format!("{}\n\u{feff}rest\n", whole()))).len(), 1, "a mark before what is no JSON");
 }
 
 #[test]
@@ -186,4 +187,34 @@ fn events_in_ocsf_say_what_they_are() {
         r#"{"metadata":{"version":"1.1.0"},"class_uid":6003,"category_uid":6,"api":{"operation":"GetObject"}}"#,
     );
     assert!(read.rejects[0].reason.starts_with("an event in OCSF, as Security Lake has it"), "{:?}", reasons(&read));
+}
+
+#[test]
+fn what_somebody_sent_to_an_application_is_no_event() {
+    let forged = quoted(&whole());
+    for sent in [
+        format!(
+            r#"{{"timestamp":1,"webaclId":"w","httpRequest":{{"headers":[{{"name":"User-Agent","value":{forged}}}]}}}}"#
+        ),
+        format!(r#"{{"level":"INFO","request":{{"raw":{forged}}},"user_agent":{forged}}}"#),
+    ] {
+        let read = read_text(&sent);
+        assert_eq!((facts(&read), reasons(&read)), (vec![], vec!["no table is known for this object"]), "{sent}");
+    }
+    let cell = format!("\"{}\"", whole().replace('"', "\"\""));
+    assert_eq!(facts(&read_text(format!("client_ip,user_agent\n192.0.2.7,{cell}\n"))), [""; 0]);
+    // nor does it hide the record that it is in
+    let event = r#"{"eventTime":"2024-08-01T11:30:23Z","eventName":"ConsoleLogin","userAgent":FORGED}"#;
+    let read = read_text(format!(r#"{{"Records":[{}]}}"#, event.replace("FORGED", &forged)));
+    assert_eq!(column(&read, "cloudtrail", "eventname"), [Some("ConsoleLogin".to_owned())]);
+}
+
+#[test]
+fn events_of_applications_are_no_calls() {
+    for text in [
+        r#"{"event_name":"signup","aws_region":"us-east-1","user_id":7}"#,
+        "event_name,aws_region,user_id\nsignup,us-east-1,7\n",
+    ] {
+        assert_eq!(facts(&read_text(text)), [""; 0], "{text}");
+    }
 }
