@@ -6,7 +6,6 @@
 //! time in which the commit is made, and the commit is settled behind it: it stands once the leases say that it was made, which they
 //! say all at once or not at all.
 
-use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -22,13 +21,13 @@ use crate::wait::{boottime, recv_timeout};
 /// A wait for an answer shows this often that it is one.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Names a life of a worker; no two have the same: the standard library's hasher has random keys.
+/// Names a life of a worker; no two have the same.
 pub fn random_name() -> String {
     #[cfg(test)]
     if let Some(number) = crate::wait::simulated::random(u64::MAX) {
         return format!("{number:016x}");
     }
-    format!("{:016x}", RandomState::new().hash_one(std::process::id()))
+    format!("{:016x}", getrandom::u64().expect("the system gives random numbers"))
 }
 
 /// Names a commit: where it is kept until it is known to stand, and beside the leases, which know whether it does.

@@ -1,8 +1,9 @@
 //! The rules of the house that a search can check.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
 use crate::support::repository;
 
@@ -123,4 +124,21 @@ fn every_metric_that_is_declared_is_set() {
     };
     let unset: Vec<_> = declared.into_iter().filter(|name| !is_set(name)).collect();
     assert!(unset.is_empty(), "declared and never set: {unset:?}");
+}
+
+/// Packages built with other features are other builds: whoever has run the demo would build nearly all of them again for a bench.
+#[test]
+fn the_benches_are_built_with_what_the_program_is() {
+    let packages = |edges: &str| -> BTreeSet<String> {
+        let arguments = ["tree", "--locked", "--prefix", "none", "--format", "{p} {f}", "--edges", edges];
+        let output = Command::new(env!("CARGO")).args(arguments).current_dir(repository(".")).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let lines = String::from_utf8(output.stdout).unwrap();
+        // a package is told of whole once
+        lines.lines().map(|line| line.trim_end_matches(" (*)").trim_end().to_owned()).collect()
+    };
+    let (program, all) = (packages("normal,build"), packages("normal,build,dev"));
+    assert!(program.len() > 100, "{program:?}");
+    let otherwise: Vec<&String> = program.difference(&all).collect();
+    assert!(otherwise.is_empty(), "the packages of tests want other features of these: {otherwise:#?}");
 }
