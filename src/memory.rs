@@ -65,9 +65,9 @@ impl Memory {
     /// What the program takes by itself. `weir run` of one small file took 118 MiB with all built-in rules (`/usr/bin/time -v`); the
     /// rest is what the allocator has not given back.
     pub const PROGRAM: u64 = 160 << 20;
-    /// From here on [`Memory::give_back`] gives back to the system what was freed; below it, that is kept for what is needed next, for each page
-    /// that comes back costs a fault: a run over 240 files took 7% less CPU time of one core, and 10% less of two, than it did when pages went
-    /// back as they were freed (`cargo bench --bench end_to_end -- speed`).
+    /// From here on [`Memory::give_back`] gives back to the system what was freed, and pages of the program are let go of. Below it both are
+    /// kept for what is needed next, for each page that comes back costs a fault: a run over 240 files took 7% less CPU time of one core, and
+    /// 10% less of two, than it did when pages went back as they were freed (`cargo bench --bench end_to_end -- speed`).
     const ROOMY: u64 = 200 << 20;
 
     /// # Errors
@@ -145,13 +145,22 @@ impl Memory {
     /// that cannot be seen.
     pub fn give_back(self) -> Option<u64> {
         let mut taken = resident()?;
-        if taken > self.limit.map_or(Memory::ROOMY, |limit| Memory::ROOMY.min(limit / 4 * 3)) {
+        if self.is_much(taken) {
             trim();
             taken = resident()?;
         }
         METRICS.memory_bytes.set(taken as i64);
         METRICS.memory_max_bytes.set(self.limit.unwrap_or(0) as i64);
         Some(taken)
+    }
+
+    /// Whether the process takes so much that what it can do without is better left.
+    pub fn takes_much(self) -> bool {
+        resident().is_none_or(|taken| self.is_much(taken))
+    }
+
+    fn is_much(self, taken: u64) -> bool {
+        taken > self.limit.map_or(Memory::ROOMY, |limit| Memory::ROOMY.min(limit / 4 * 3))
     }
 }
 

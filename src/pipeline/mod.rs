@@ -67,8 +67,9 @@ const TOGETHER_BYTES_MAX: usize = 5 * ROUND_BYTES_MAX;
 const ACKNOWLEDGE_WAIT: Duration = Duration::from_secs(10);
 /// Between two times that what rules remember is halved for want of memory.
 const EASE_WAIT: Duration = Duration::from_secs(1);
-/// Before rules are asked and the archive is written, which is when most memory is taken, the pages of the program are let go of, unless
-/// that was done so short a time before: what is worked with comes back, and what reading, a commit or a start needed does not.
+/// Before rules are asked and the archive is written, which is when most memory is taken, the pages of the program are let go of where the
+/// process takes much, unless that was done so short a time before: what is worked with comes back, and what reading, a commit or a start
+/// needed does not.
 const LEAVE_WAIT: Duration = Duration::from_millis(30);
 /// So often buffers are let go of that nothing was read into meanwhile.
 const LET_GO_WAIT: Duration = Duration::from_secs(1);
@@ -512,7 +513,7 @@ impl Worker {
     }
 
     fn leave_program(&mut self) {
-        if wait::now() - self.left >= LEAVE_WAIT {
+        if wait::now() - self.left >= LEAVE_WAIT && self.options.memory.takes_much() {
             memory::leave_program();
             self.left = wait::now();
         }
