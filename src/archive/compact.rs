@@ -99,7 +99,7 @@ impl Archive {
             Some(_lock) => {
                 self.hide(&[&merged])?;
                 fs::rename(&pending, &merged).with_context(|| format!("making {}", merged.display()))?;
-                sync_folder(folder)?;
+                sync(folder)?;
                 self.hide(&files.iter().map(PathBuf::as_path).collect::<Vec<_>>())?;
                 self.remove_hidden()?;
                 true
@@ -150,7 +150,7 @@ impl Archive {
             fs::rename(&new, &path)
         };
         write().with_context(|| format!("writing {}", path.display()))?;
-        sync_folder(&private)
+        sync(&private)
     }
 
     fn remove_hidden(&self) -> anyhow::Result<()> {
@@ -168,23 +168,23 @@ impl Archive {
     }
 }
 
-/// How many folders are waited for at a time: the disk has them all with one wait of its own, or few.
+/// How many paths are waited for at a time: the disk has them all with one wait of its own, or few.
 const SYNCS: usize = 16;
 
-/// Waits until the disk has the names in these folders.
-pub(super) fn sync_folders(folders: &BTreeSet<PathBuf>) -> anyhow::Result<()> {
-    let folders: Vec<&PathBuf> = folders.iter().collect();
+/// Waits until the disk has what is in these files, and the names in these folders.
+pub(super) fn sync_all(paths: &BTreeSet<PathBuf>) -> anyhow::Result<()> {
+    let paths: Vec<&PathBuf> = paths.iter().collect();
     thread::scope(|scope| {
-        let sync = |some: &[&PathBuf]| some.iter().try_for_each(|folder| sync_folder(folder));
-        let parts = folders.chunks(folders.len().div_ceil(SYNCS).max(1));
-        let waiting: Vec<_> = parts.map(|some| scope.spawn(move || sync(some))).collect();
+        let sync_some = |some: &[&PathBuf]| some.iter().try_for_each(|path| sync(path));
+        let parts = paths.chunks(paths.len().div_ceil(SYNCS).max(1));
+        let waiting: Vec<_> = parts.map(|some| scope.spawn(move || sync_some(some))).collect();
         waiting.into_iter().try_for_each(|some| some.join().unwrap_or_else(|panic| resume_unwind(panic)))
     })
 }
 
-/// Waits until the disk has the names in a folder.
-pub(super) fn sync_folder(folder: &Path) -> anyhow::Result<()> {
-    File::open(folder).and_then(|folder| folder.sync_all()).with_context(|| format!("syncing {}", folder.display()))
+/// Waits until the disk has what is in a file, or the names in a folder.
+fn sync(path: &Path) -> anyhow::Result<()> {
+    File::open(path).and_then(|opened| opened.sync_all()).with_context(|| format!("syncing {}", path.display()))
 }
 
 /// The files of a partition to merge into one, earliest first: enough of them, small, and of the table's schema as it
@@ -263,6 +263,7 @@ fn merge(table: &Table, files: &[PathBuf], target: &Path, config: &Config) -> an
     }
     append(&mut encoder, &batches, &mut places).with_context(writing)?;
     encoder.finish().with_context(writing)?;
+    sync(target)?;
     Ok(first)
 }
 

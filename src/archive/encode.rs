@@ -118,14 +118,13 @@ impl Encoder {
         Ok(())
     }
 
-    /// Ends the file, waits until the disk has it, and gives its size.
+    /// Ends the file, and gives its size. That the disk has it has still to be waited for.
     ///
     /// # Errors
     /// When the file cannot be written.
     pub fn finish(mut self) -> anyhow::Result<u64> {
         self.close_group()?;
         let file = self.file.into_inner()?.into_inner().map_err(|error| error.into_error())?;
-        file.sync_all()?;
         Ok(file.metadata()?.len())
     }
 

@@ -27,6 +27,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::catalog;
 use crate::memory::Memory;
 use crate::table::{Batch, Table};
+use compact::sync_all;
 use layout::PRIVATE;
 
 /// The `[archive]` section of the configuration.
@@ -217,6 +218,8 @@ impl Archive {
                 objects.push(object?);
             }
         }
+        // all together: a core that waited for each would have others to write meanwhile
+        sync_all(&objects.iter().map(|object| self.dir.join(object.pending())).collect())?;
         Ok(objects)
     }
 
@@ -250,7 +253,7 @@ impl Archive {
             fs::rename(&from, &to).with_context(|| format!("moving {} to {}", from.display(), to.display()))?;
         }
         // the next commit forgets these files, so the disk must have their names before it
-        compact::sync_folders(&folders)
+        sync_all(&folders)
     }
 
     /// Removes files that no commit names, and ends an exchange of files that a crash broke off.

@@ -64,7 +64,7 @@ impl Sorted {
         rows.iter().find_map(|&(batch, row)| self.times[batch][row])
     }
 
-    /// Writes the rows to a file and gives its size.
+    /// Writes the rows to a file and gives its size. That the disk has it has still to be waited for.
     ///
     /// # Errors
     /// When the file cannot be written.

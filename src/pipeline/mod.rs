@@ -67,8 +67,9 @@ const TOGETHER_BYTES_MAX: usize = 5 * ROUND_BYTES_MAX;
 const ACKNOWLEDGE_WAIT: Duration = Duration::from_secs(10);
 /// Between two times that what rules remember is halved for want of memory.
 const EASE_WAIT: Duration = Duration::from_secs(1);
-/// Before rules are asked and the archive is written, which is when most memory is taken, the pages of the program are let go of, unless
-/// that was done so short a time before: what is worked with comes back, and what reading, a commit or a start needed does not.
+/// Before rules are asked and the archive is written, which is when most memory is taken, the pages of the program are let go of where the
+/// process takes much, unless that was done so short a time before: what is worked with comes back, and what reading, a commit or a start
+/// needed does not.
 const LEAVE_WAIT: Duration = Duration::from_millis(30);
 /// So often buffers are let go of that nothing was read into meanwhile.
 const LET_GO_WAIT: Duration = Duration::from_secs(1);
@@ -512,7 +513,7 @@ impl Worker {
     }
 
     fn leave_program(&mut self) {
-        if wait::now() - self.left >= LEAVE_WAIT {
+        if wait::now() - self.left >= LEAVE_WAIT && self.options.memory.takes_much() {
             memory::leave_program();
             self.left = wait::now();
         }
@@ -570,14 +571,18 @@ impl Worker {
         let is_hurried = self.claims.take_hurry();
         let is_early = waited < self.packing_took * PACKING_SHARE;
         let is_waited_for = || have_waited || self.stages.posts.iter().any(is_due);
-        let is_held = self.held.is_some_and(|until| now() < until);
-        is_hurried || (!is_early && !is_held && is_waited_for())
+        is_hurried || (!is_early && !self.is_held() && is_waited_for())
+    }
+
+    /// Commits wait for a look at the archive, which lacks what was read since.
+    fn is_held(&self) -> bool {
+        self.held.is_some_and(|until| now() < until)
     }
 
     /// Whether the commit may be put off though the archive's buffer is full: it is not due, and each packs what the rules remember
-    /// since the one before.
+    /// since the one before. While a look at the archive goes on it may not: what was flushed would be neither there nor in the buffer.
     fn can_wait(&self) -> bool {
-        self.flushes < FLUSHES_MAX && now() - self.committed_at < self.commit_took * COMMIT_SHARE
+        !self.is_held() && self.flushes < FLUSHES_MAX && now() - self.committed_at < self.commit_took * COMMIT_SHARE
     }
 
     /// Has the archive write what it gathered to files that wait for the next commit, and name them by another round.

@@ -144,7 +144,9 @@ impl Function {
         unit.found.extend(found.iter().map(|finding| finding.id));
         self.worker.stages.triage.watch(&batches);
         self.worker.stages.triage.settle(found, now);
-        unit.keep(batches, &rejects)
+        unit.keep(batches, &rejects)?;
+        self.worker.options.memory.give_back();
+        Ok(())
     }
 
     /// Sends the findings of the call, which `identity` names and whose items came at `at`. Gives those that were not
