@@ -21,16 +21,24 @@ fn judge_attacks(folder: &Path) -> usize {
 }
 
 #[test]
-fn a_recorded_attack_is_one_story_and_the_readme_shows_it() {
+fn a_recorded_attack_is_one_story_and_the_pages_show_it() {
     let folder = tempfile::tempdir().unwrap();
     judge_attacks(folder.path());
-    let readme = fs::read_to_string(repository("README.md")).unwrap();
-    let shown = readme.split("```text\n").map(|block| block.split("```").next().unwrap());
-    let shown = shown.into_iter().find(|block| block.starts_with("INCIDENT ")).expect("the README shows a story");
-    let id = shown.split_whitespace().nth(1).unwrap();
+    let whole = story_of("queries/FINDINGS.md");
+    let id = whole.split_whitespace().nth(1).unwrap();
     let output = weir(&["incidents", "f.ndjson", "--story", id], folder.path());
     assert_eq!((code(&output), text(&output.stderr).as_str()), (0, ""));
-    assert_eq!(shown, text(&output.stdout), "the story in README.md is stale");
+    assert_eq!(whole, text(&output.stdout), "the story in queries/FINDINGS.md is stale");
+    let begun = story_of("README.md");
+    let begun = begun.strip_suffix("...\n").expect("README.md leaves the rest of the story out");
+    assert!(begun.contains("Why now") && whole.starts_with(begun), "the story in README.md is stale: {begun}");
+}
+
+/// The block of a page that shows an incident.
+fn story_of(page: &str) -> String {
+    let text = fs::read_to_string(repository(page)).unwrap();
+    let mut blocks = text.split("```text\n").map(|block| block.split("```").next().unwrap());
+    blocks.find(|block| block.starts_with("INCIDENT ")).expect("the page shows a story").to_owned()
 }
 
 /// Stolen credentials of an instance: a user sends a shell command to it, and then its role acts from the user's address.

@@ -57,7 +57,7 @@ async fn stage(table: &str) -> Option<Stage> {
     Some(stage)
 }
 
-/// A table as `README.md` has it made.
+/// A table as `deploy/SOURCES.md` has it made.
 pub async fn make_table(moto: &Moto, table: &str) {
     let ask = json!({
         "TableName": table, "BillingMode": "PAY_PER_REQUEST",
