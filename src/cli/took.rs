@@ -9,6 +9,7 @@ use clap::Args;
 
 use crate::decode::gzip::Gzip;
 use crate::decode::inflate::Compression;
+use crate::decode::utf16::Utf16;
 use crate::pipeline::summary::{RuleTook, Summary, bytes, counted, grouped};
 
 #[derive(Args)]
@@ -39,6 +40,7 @@ fn summary(text: &[u8], name: &str) -> Result<Summary> {
     let plain: Box<dyn Read> = match Compression::of(text) {
         Compression::Gzip => Box::new(Gzip::new(text)),
         Compression::Zstd => Box::new(zstd::stream::read::Decoder::new(text)?),
+        Compression::Utf16(order) => Box::new(Utf16::new(text, order)),
         Compression::None => Box::new(text),
     };
     serde_json::from_reader(plain).with_context(|| format!("{name} is not what `weir run --summary` writes"))

@@ -1,4 +1,4 @@
-//! A text of CSV → the cells of its rows, and where it can be cut between two.
+//! A text of CSV, with commas or another separator → the cells of its rows, and where it can be cut between two.
 //!
 //! A quote opens a cell only where the cell begins; anywhere else in a cell that is not quoted it is a character as others are.
 
@@ -18,9 +18,9 @@ pub enum Row {
 }
 
 /// Reads the first row of a text; its cells are of no use where it is [`Row::Open`] or [`Row::Wrong`].
-pub fn row<'t>(text: &'t [u8], cells: &mut Vec<Cow<'t, [u8]>>) -> Row {
+pub fn row<'t>(text: &'t [u8], separator: u8, cells: &mut Vec<Cow<'t, [u8]>>) -> Row {
     cells.clear();
-    walk(text, |inside, is_doubled| {
+    walk(text, separator, |inside, is_doubled| {
         cells.push(match is_doubled {
             true => Cow::Owned(undoubled(inside)),
             false => Cow::Borrowed(inside),
@@ -30,12 +30,12 @@ pub fn row<'t>(text: &'t [u8], cells: &mut Vec<Cow<'t, [u8]>>) -> Row {
 
 /// Behind the last whole row of a text. Of a row that is wrong, or that stays open for `open_max` bytes, only the first line is
 /// one: as those who read the rows take it.
-pub fn last_row(text: &[u8], open_max: usize) -> Option<usize> {
+pub fn last_row(text: &[u8], separator: u8, open_max: usize) -> Option<usize> {
     let mut at = 0;
     loop {
         let rest = &text[at..];
         let line = || memchr::memchr(b'\n', rest).map(|end| end + 1);
-        let row = match walk(rest, |_, _| {}) {
+        let row = match walk(rest, separator, |_, _| {}) {
             Row::Line(end) => Some(end),
             Row::Text => None,
             Row::Open if rest.len() < open_max => None,
@@ -49,7 +49,7 @@ pub fn last_row(text: &[u8], open_max: usize) -> Option<usize> {
 }
 
 /// Gives each cell of the first row of a text, without the quotes around it, and whether quotes in it are doubled.
-fn walk<'t>(text: &'t [u8], mut cell: impl FnMut(&'t [u8], bool)) -> Row {
+fn walk<'t>(text: &'t [u8], separator: u8, mut cell: impl FnMut(&'t [u8], bool)) -> Row {
     let mut at = 0;
     loop {
         if text.get(at) == Some(&b'"') {
@@ -67,15 +67,15 @@ fn walk<'t>(text: &'t [u8], mut cell: impl FnMut(&'t [u8], bool)) -> Row {
             }
             cell(&text[start..at - 1], is_doubled);
         } else {
-            let end = memchr::memchr2(b',', b'\n', &text[at..]).map_or(text.len(), |length| at + length);
+            let end = memchr::memchr2(separator, b'\n', &text[at..]).map_or(text.len(), |length| at + length);
             let inside = &text[at..end];
-            let has_return = text.get(end) != Some(&b',') && inside.ends_with(b"\r");
+            let has_return = text.get(end) != Some(&separator) && inside.ends_with(b"\r");
             cell(&inside[..inside.len() - usize::from(has_return)], false);
             at = end;
         }
         match &text[at..] {
             [] | b"\r" => return Row::Text,
-            [b',', ..] => at += 1,
+            [byte, ..] if *byte == separator => at += 1,
             [b'\n', ..] => return Row::Line(at + 1),
             [b'\r', b'\n', ..] => return Row::Line(at + 2),
             [..] => return Row::Wrong,
@@ -102,7 +102,7 @@ mod tests {
 
     fn cells(text: &str) -> (Vec<String>, Row) {
         let mut cells = Vec::new();
-        let row = row(text.as_bytes(), &mut cells);
+        let row = row(text.as_bytes(), b',', &mut cells);
         (cells.iter().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect(), row)
     }
 
@@ -124,6 +124,14 @@ mod tests {
     }
 
     #[test]
+    fn cells_may_have_other_separators() {
+        let mut cells = Vec::new();
+        assert_eq!(row(b"a,b;\"c;d\";\r\ne", b';', &mut cells), Row::Line(13));
+        assert_eq!(cells, [&b"a,b"[..], b"c;d", b""]);
+        assert_eq!(last_row(b"a\t\"b\nc\"\nd\t", b'\t', 99), Some(8));
+    }
+
+    #[test]
     fn quotes_that_are_wrong_make_no_row() {
         for (text, row) in [
             ("\"a", Row::Open),
@@ -139,7 +147,7 @@ mod tests {
     #[test]
     fn a_text_is_cut_behind_its_last_whole_row() {
         let check = |text: &str, open_max: usize, rest: Option<&str>| {
-            assert_eq!(last_row(text.as_bytes(), open_max).map(|at| &text[at..]), rest, "{text}");
+            assert_eq!(last_row(text.as_bytes(), b',', open_max).map(|at| &text[at..]), rest, "{text}");
         };
         check("a,b\nc,d\n", 99, Some(""));
         check("a,b\nc,\"d\n", 99, Some("c,\"d\n"));
@@ -159,7 +167,7 @@ mod tests {
                 while at < text.len() {
                     let mut cells = Vec::new();
                     let line = memchr::memchr(b'\n', &text[at..]).map_or(text.len(), |end| at + end + 1);
-                    let (end, is_row) = match row(&text[at..], &mut cells) {
+                    let (end, is_row) = match row(&text[at..], b',', &mut cells) {
                         Row::Line(end) => (at + end, true),
                         Row::Text => (text.len(), true),
                         Row::Open | Row::Wrong => (line, false),
@@ -170,7 +178,7 @@ mod tests {
                 rows
             };
             let text = text.as_bytes();
-            if let Some(cut) = last_row(text, usize::MAX) {
+            if let Some(cut) = last_row(text, b',', usize::MAX) {
                 prop_assert_eq!([rows(&text[..cut]), rows(&text[cut..])].concat(), rows(text));
             }
         }

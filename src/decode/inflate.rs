@@ -7,12 +7,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::gzip::Gzip;
+use super::utf16::{self, Order, Utf16};
 use super::{PADDING, reuse};
 
+/// What comes off the bytes of an object before they are a text in UTF-8, or of another form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compression {
     Gzip,
     Zstd,
+    Utf16(Order),
     None,
 }
 
@@ -22,7 +25,7 @@ impl Compression {
             [0x1f, 0x8b, ..] => Compression::Gzip,
             // a frame, or one that decoders skip
             [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Compression::Zstd,
-            _ => Compression::None,
+            _ => utf16::order(head).map_or(Compression::None, Compression::Utf16),
         }
     }
 }
@@ -33,7 +36,7 @@ thread_local! {
 }
 
 /// Inflates a gzip file of one sound member in one go, to at most `max` bytes, with [`PADDING`] zero bytes behind
-/// them. `None` for every other file, also for gzip inside of gzip: a stream inflates it, or says what is wrong with it.
+/// them. `None` for every other file, also for gzip or UTF-16 inside of gzip: a stream inflates it, or says what is wrong with it.
 pub fn whole(gzip: &[u8], max: usize) -> Option<Vec<u8>> {
     let size = *gzip.last_chunk::<4>()?;
     // what the file says about itself is only a hint: a lie makes libdeflate fail
@@ -55,7 +58,7 @@ pub fn whole(gzip: &[u8], max: usize) -> Option<Vec<u8>> {
         bytes.set_len(length);
     }
     let done = DECOMPRESSOR.with_borrow_mut(|decompressor| decompressor.gzip_decompress(gzip, &mut bytes));
-    if done != Ok(length) || Compression::of(&bytes) == Compression::Gzip {
+    if done != Ok(length) || matches!(Compression::of(&bytes), Compression::Gzip | Compression::Utf16(_)) {
         return None;
     }
     bytes.resize(length + PADDING, 0);
@@ -144,9 +147,11 @@ impl Stream {
         let inner = match compression {
             Compression::Gzip => Inner::Gzip(Box::new(Gzip::new(Box::new(source)))),
             Compression::Zstd => Inner::Other(Box::new(zstd::stream::read::Decoder::new(source)?)),
+            Compression::Utf16(order) => Inner::Other(Box::new(Utf16::new(source, order))),
             Compression::None => Inner::Other(Box::new(source)),
         };
-        Ok(Stream { inner, nested: compression != Compression::None, taken, given: 0, before: 0, limits })
+        let nested = matches!(compression, Compression::Gzip | Compression::Zstd);
+        Ok(Stream { inner, nested, taken, given: 0, before: 0, limits })
     }
 
     /// Counts the bytes that other parts of the same object gave before against the limit in bytes.
@@ -154,15 +159,17 @@ impl Stream {
         Stream { given: before, before, ..self }
     }
 
-    /// Firehose may be told to compress what CloudWatch Logs gives it compressed: gzip inside of gzip; people do it with zstd. Appends the first bytes when it is
-    /// not that.
+    /// Firehose may be told to compress what CloudWatch Logs gives it compressed: gzip inside of gzip; people do it with zstd, and with
+    /// UTF-16. Appends the first bytes when it is not that.
     fn inflate_again(&mut self, out: &mut Vec<u8>) -> io::Result<usize> {
+        const LOOK: usize = 16;
         let mut head = Vec::new();
-        let result = self.inner.append(&mut head, 2);
+        let result = self.inner.append(&mut head, LOOK);
         if head.is_empty() && result.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock) {
             self.nested = true;
         }
-        if result.is_err() || Compression::of(&head) != Compression::Gzip {
+        let again = Compression::of(&head);
+        if result.is_err() || !matches!(again, Compression::Gzip | Compression::Utf16(_)) {
             out.extend_from_slice(&head);
             return result;
         }
@@ -170,7 +177,11 @@ impl Stream {
             Inner::Gzip(outer) => outer,
             Inner::Other(outer) => outer,
         };
-        self.inner = Inner::Gzip(Box::new(Gzip::new(Box::new(Cursor::new(head).chain(outer)))));
+        let whole: Source = Box::new(Cursor::new(head).chain(outer));
+        self.inner = match again {
+            Compression::Utf16(order) => Inner::Other(Box::new(Utf16::new(whole, order))),
+            _ => Inner::Gzip(Box::new(Gzip::new(whole))),
+        };
         Ok(0)
     }
 

@@ -7,7 +7,9 @@ pub mod csv;
 pub mod line;
 pub mod index;
 pub mod gzip;
+pub mod utf16;
 pub mod inflate;
+pub mod printed;
 pub mod kpl;
 pub mod reader;
 pub mod gathered;
@@ -112,8 +114,8 @@ pub struct Shape {
     pub table: &'static Table,
     /// The first line names the fields and is no record; it becomes [`Body::Lines`]'s `format`.
     pub header: bool,
-    /// It is CSV: line ends between quotes belong to their record.
-    pub quoted: bool,
+    /// It is CSV with this byte between cells: line ends between quotes belong to their record.
+    pub quoted: Option<u8>,
     /// Whether a line begins a record; one that does not belongs to the record before it.
     pub begins: fn(&[u8]) -> bool,
     /// The last line of a text that names fields: what follows has those.
@@ -239,6 +241,8 @@ pub struct Lines {
     pub text: Text,
     /// The header line of the object, else the format declared in [`Options`]. Without its line end.
     pub format: Option<Arc<str>>,
+    /// They are rows of CSV with this between their cells ([`Shape::quoted`]).
+    pub separator: Option<u8>,
     /// Where each record stands, when an envelope said so; empty when the records are the lines of `text`,
     /// taken together as [`Shape::begins`] says.
     pub entries: Vec<Entry>,

@@ -15,6 +15,7 @@ use super::cut::{Cutter, is_text_of_records};
 use super::inflate::{self, Compression, Filled, Limits, Stream};
 use super::kpl;
 use super::line::{end_of_lines, is_json_lines};
+use super::printed;
 use super::{Before, Body, Counts, Input, Json, LineEnd, Lines, Options, PADDING, Records, Shape, Text, reuse};
 use crate::caught;
 use crate::table::{Origin, Reject, Table};
@@ -29,6 +30,8 @@ const PIECE: usize = 2 << 20;
 const PARQUET_ROWS: usize = 8 << 10;
 /// A record that is longer does not stay whole.
 const RECORD_MAX: usize = 16 << 20;
+/// So much of what the AWS CLI prints as YAML or text is read; it takes some times as much memory.
+const PRINTED_MAX: usize = 16 << 20;
 
 /// Cuts one object into buffers of whole records.
 pub struct Reader {
@@ -244,7 +247,7 @@ impl Reader {
                 padded.resize(length + PADDING, 0);
                 Some(padded)
             }
-            Compression::Gzip | Compression::Zstd | Compression::None => None,
+            Compression::Gzip | Compression::Zstd | Compression::Utf16(_) | Compression::None => None,
         };
         if let Some(buffer) = whole {
             self.state = State::Streaming { stream: None, buffer, kind: None };
@@ -323,6 +326,11 @@ impl Reader {
             let length = buffer.len() - PADDING;
             self.is_paused = is_paused;
             if kind.is_none() && length > 0 {
+                // what the AWS CLI prints is read whole
+                if stream.is_some() && !is_paused && length < PRINTED_MAX && printed::may_be(&buffer[..length]) {
+                    wanted = length + PIECE;
+                    continue;
+                }
                 kind = match is_paused && begins_line(&buffer[..length]) {
                     true => None,
                     false => self.kind(&mut buffer, rejects, counts),
@@ -349,11 +357,13 @@ impl Reader {
                 }
                 Some(Kind::Json { cutter, .. }) => cutter.cut(&mut buffer, &self.options),
                 // nothing comes for now, which would belong to the last line
-                Some(Kind::Lines { shape, .. }) if is_paused && !shape.quoted => {
+                Some(Kind::Lines { shape, .. }) if is_paused && shape.quoted.is_none() => {
                     memchr::memrchr(b'\n', &buffer[..length]).map(|end| end + 1)
                 }
-                Some(Kind::Lines { shape, .. }) if shape.quoted => last_row(&buffer[..length]),
-                Some(Kind::Lines { shape, .. }) => last_line(&buffer[..length], shape),
+                Some(Kind::Lines { shape, .. }) => match shape.quoted {
+                    Some(separator) => csv::last_row(&buffer[..length], separator, RECORD_MAX),
+                    None => last_line(&buffer[..length], shape),
+                },
             };
             let cut = match cut {
                 None if last => 0,
@@ -419,7 +429,7 @@ impl Reader {
                 }
                 let end = LineEnd { offset: self.offset + cut as u64, header: *header };
                 self.line_end = self.is_plain.then_some(end);
-                (shape.table, Body::Lines(Lines { text, format: now, entries: Vec::new() }))
+                (shape.table, Body::Lines(Lines { text, format: now, separator: shape.quoted, entries: Vec::new() }))
             }
         };
         let records = self.records(table, body);
@@ -430,10 +440,6 @@ impl Reader {
     /// What the beginning of a text says it is; rejects it when it says nothing.
     fn kind(&mut self, buffer: &mut Vec<u8>, rejects: &mut Vec<Reject>, counts: &mut Counts) -> Option<Kind> {
         let text = &buffer[..buffer.len() - PADDING];
-        if is_utf16(text) {
-            self.broken = self.unknown("UTF-16: convert to UTF-8", text, rejects, counts);
-            return None;
-        }
         if is_tar(text) {
             self.broken = self.unknown(OF_TAR, text, rejects, counts);
             return None;
@@ -454,18 +460,32 @@ impl Reader {
         match head.first() {
             None => return Some(Kind::Json { cutter: Box::default(), is_lines: false }),
             // no JSON has a capital letter there; Spark's progress bar does
-            Some(b'[') if head.get(1).is_some_and(u8::is_ascii_uppercase) => {}
+            Some(b'[') if head.get(1).is_some_and(u8::is_ascii_uppercase) || is_id_in_brackets(head) => {}
             Some(b'{' | b'[') => return Some(self.json(head)),
             Some(b'"') if is_text_of_records(head) => return Some(self.json(head)),
             Some(_) => {}
         }
+        if head.len() < PRINTED_MAX
+            && !self.is_growing
+            && !self.is_paused
+            && printed::may_be(head)
+            && let Some(mut json) = printed::as_json(head)
+        {
+            self.is_plain = false;
+            json.resize(json.len() + PADDING, 0);
+            *buffer = json;
+            return Some(Kind::Json { cutter: Box::default(), is_lines: false });
+        }
+        let sep = length_of_sep(head);
+        let (blank, head) = (blank + sep, &head[sep..]);
         let Some(shape) = (self.options.recognize.text)(head, &self.options) else {
             if (self.options.recognize.resume)(head, 0).is_some() {
                 // JSON that is damaged at its beginning
                 return Some(Kind::Json { cutter: Box::default(), is_lines: false });
             }
             // a file beside the logs is no part of them, and none that could not be read
-            self.unknown(of_another_log(head).unwrap_or(OF_NO_TABLE), text, rejects, counts);
+            let other = if self.options.table.is_some() { OF_OTHER_TABLE } else { OF_NO_TABLE };
+            self.unknown(of_another_log(head).unwrap_or(other), text, rejects, counts);
             return None;
         };
         let mut format = self.options.vpc_flow_format.as_deref().map(Arc::from);
@@ -505,6 +525,21 @@ fn begins_line(text: &[u8]) -> bool {
     head.is_empty() || (!matches!(head[0], b'{' | b'[' | b'"') && memchr::memchr(b'\n', head).is_none())
 }
 
+/// Whether a text begins with an id, of which no JSON has the first eight digits: `[0a1b2c3d-`, as the log of a crawler does.
+fn is_id_in_brackets(head: &[u8]) -> bool {
+    const DIGITS: usize = 8;
+    head.get(1..=DIGITS).is_some_and(|id| id.iter().all(u8::is_ascii_hexdigit)) && head.get(DIGITS + 1) == Some(&b'-')
+}
+
+/// Length of the line that tells Excel what stands between cells: `sep=;`.
+fn length_of_sep(head: &[u8]) -> usize {
+    match head {
+        [b's' | b'S', b'e' | b'E', b'p' | b'P', b'=', _, b'\n', ..] => 6,
+        [b's' | b'S', b'e' | b'E', b'p' | b'P', b'=', _, b'\r', b'\n', ..] => 7,
+        _ => 0,
+    }
+}
+
 const OF_TAR: &str = "a tar archive: unpack it, or compress the files in it with gzip or zstd";
 
 /// Whether the header of an archive's first file says that it is tar. The files in it may be JSON.
@@ -514,6 +549,7 @@ fn is_tar(text: &[u8]) -> bool {
         && memchr::memchr(0, &text[..MAGIC_AT]).is_some()
 }
 
+const OF_OTHER_TABLE: &str = "neither JSON nor a text of the table that is asked for";
 const OF_NO_TABLE: &str = "neither JSON nor a text log that a table knows";
 
 /// What an object is that begins with what no text has, and may be of logs.
@@ -548,10 +584,32 @@ fn of_another_log(head: &[u8]) -> Option<&'static str> {
             Some("an access log of a load balancer, which no table has")
         }
         [b"#Version:", ..] => Some("an access log of CloudFront, which no table has"),
+        _ if printed::may_be(head) => Some(
+            "what the AWS CLI prints as YAML or text, which is no answer that is read so: ask it for --output json",
+        ),
+        _ if is_text_of_cli(line) => {
+            Some("what the AWS CLI prints with --output text, which names no fields: ask it for --output json")
+        }
+        _ if is_table_of_cli(head) => Some("a table as the AWS CLI prints it: ask it for --output json"),
         _ if line.starts_with(b"<") => Some("XML or HTML, such as an error that was saved in place of a log"),
         _ if is_base64(line) => Some("base64: decode what it packs, as `base64 -d` does"),
         _ => None,
     }
+}
+
+/// Whether a line is of a list in an answer of Glue, GuardDuty, CloudTrail or CloudWatch Logs.
+fn is_text_of_cli(line: &[u8]) -> bool {
+    const LISTS: [&str; 8] =
+        ["EVENTS", "JOBRUNS", "JOBRUN", "FINDINGS", "RECORDS", "QUERYRESULTROWS", "RESULTS", "SEARCHEDLOGSTREAMS"];
+    LISTS.iter().any(|name| line.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.starts_with(b"\t")))
+}
+
+/// Whether a text begins with a line of dashes and one with a title in bars.
+fn is_table_of_cli(head: &[u8]) -> bool {
+    let mut lines = head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
+    let rule = lines.next().unwrap_or_default();
+    let is_rule = rule.len() > 4 && rule.iter().all(|byte| matches!(byte, b'-' | b'+'));
+    is_rule && lines.next().is_some_and(|title| title.starts_with(b"|") && title.ends_with(b"|"))
 }
 
 /// Whether a line begins with base64 of gzip or of JSON, as `aws kinesis get-records --query 'Records[].Data' --output text` prints it.
@@ -561,16 +619,6 @@ fn is_base64(line: &[u8]) -> bool {
     const LEAST: usize = 16;
     let begins = ["H4sI", "eyJ", "W3si"].iter().any(|begin| word.starts_with(begin.as_bytes()));
     begins && word.len() >= LEAST && word.iter().all(is_digit)
-}
-
-/// Whether a text is UTF-16, as Windows tools write it: by its mark, or as one byte of each two is zero and the other is
-/// not for as far as we look.
-fn is_utf16(text: &[u8]) -> bool {
-    const LOOK: usize = 64;
-    const LEAST: usize = 8;
-    let head = &text[..text.len().min(LOOK) / 2 * 2];
-    let all = |zero: usize| head.chunks_exact(2).all(|pair| pair[zero] == 0 && pair[1 - zero] != 0);
-    matches!(head, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) || (head.len() >= LEAST && (all(0) || all(1)))
 }
 
 /// What reading Parquet gives: where a file is damaged, parquet 59.3 panics rather than fails, as for a column chunk of
@@ -630,9 +678,4 @@ fn last_line(text: &[u8], shape: &Shape) -> Option<usize> {
         // the last line may be a part of one
         memchr::memchr(b'\n', line).is_some_and(|end| (shape.begins)(&line[..end]))
     })
-}
-
-/// Behind the last row of a text of CSV that is whole.
-fn last_row(text: &[u8]) -> Option<usize> {
-    csv::last_row(text, RECORD_MAX)
 }

@@ -38,7 +38,7 @@ pub fn batches(records: Vec<Records>, options: &Options, rejects: &mut Vec<Rejec
     for records in records {
         match records.body {
             Body::Json(body) => json.read(body, &records.origin, records.offset, records.context.as_ref()),
-            Body::Lines(body) if json::query::is_csv(&body) => {
+            Body::Lines(body) if body.separator.is_some() => {
                 json.read_csv(&body, &records.origin, records.offset);
             }
             Body::Parquet(rows) if json::rows::has_events(&rows, options) => {

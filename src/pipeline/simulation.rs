@@ -207,7 +207,7 @@ fn detector() -> Detector {
 /// Records from one to another, the second not among them.
 fn round(from: u64, to: u64) -> Round {
     let text: String = (from..to).map(flow).collect();
-    let lines = Lines { text: Text::new(text.into_bytes()), format: None, entries: Vec::new() };
+    let lines = Lines { text: Text::new(text.into_bytes()), format: None, separator: None, entries: Vec::new() };
     let origin = Arc::new(Origin { region: Some("eu-west-1".into()), ..Origin::default() });
     let records = Records { table: &VPC_FLOW, origin, offset: from, body: Body::Lines(lines), context: None };
     let position = Some(Position { partition: "log".into(), offset: Offset::at(to) });

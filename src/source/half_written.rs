@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 
 use crate::decode::line::{first_line, is_begun, is_json_lines};
+use crate::decode::utf16;
 
 /// Bytes at the end, or at the beginning, of a file that are looked at: a line that is longer is not told.
 const LOOK: u64 = 1 << 20;
@@ -46,9 +47,12 @@ pub fn is_of_lines(file: &File) -> io::Result<bool> {
         })
 }
 
-/// gzip, zstd and Parquet.
+/// gzip, zstd, Parquet and UTF-16.
 fn is_packed(head: &[u8]) -> bool {
-    head.starts_with(b"\x1f\x8b") || head.starts_with(b"\x28\xb5\x2f\xfd") || head.starts_with(b"PAR1")
+    utf16::order(head).is_some()
+        || head.starts_with(b"\x1f\x8b")
+        || head.starts_with(b"\x28\xb5\x2f\xfd")
+        || head.starts_with(b"PAR1")
 }
 
 /// Up to so many bytes from a place on.

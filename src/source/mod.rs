@@ -364,7 +364,7 @@ mod tests {
     }
 
     fn piece(bytes: usize) -> Event {
-        let lines = Lines { text: Text::new(vec![b'x'; bytes]), format: None, entries: Vec::new() };
+        let lines = Lines { text: Text::new(vec![b'x'; bytes]), format: None, separator: None, entries: Vec::new() };
         let records =
             Records { table: &VPC_FLOW, origin: Arc::default(), offset: 0, body: Body::Lines(lines), context: None };
         Event::Piece(Piece { records: vec![records], ..Piece::default() })

@@ -399,15 +399,14 @@ fn what_was_rejected_is_told_by_file_and_reason() {
     let folder = tempfile::tempdir().unwrap();
     let cut = fs::read(repository(RECORDED)).unwrap();
     fs::write(folder.path().join("cut.json.gz"), &cut[..cut.len() / 2]).unwrap();
-    let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
-    fs::write(folder.path().join("windows.json"), utf16("\u{feff}{\"Records\":[]}")).unwrap();
+    fs::write(folder.path().join("logs.zip"), b"PK\x03\x04").unwrap();
     fs::write(folder.path().join("photo"), b"\x89PNG\r\n\x1a\n").unwrap();
-    let inputs = ["run", "--rules", few(), "--from", "cut.json.gz", "windows.json", "photo", "--archive"];
+    let inputs = ["run", "--rules", few(), "--from", "cut.json.gz", "logs.zip", "photo", "--archive"];
     let output = weir(&[&inputs[..], &["none"]].concat(), folder.path());
     assert_eq!(code(&output), 3);
     let says = text(&output.stderr);
     for line in [
-        "\ncould not read windows.json: UTF-16: convert to UTF-8\n",
+        "\ncould not read logs.zip: a zip archive: unpack it, or compress the files in it with gzip or zstd\n",
         "\ncould not read cut.json.gz: the compressed data is cut off at its end\n",
         "\nphoto: 1 record rejected: neither JSON nor a text log that a table knows (first at byte 0)\n",
         "\ncut.json.gz: 1 record rejected: ",

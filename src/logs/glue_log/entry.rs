@@ -81,9 +81,9 @@ pub fn prefix(line: &str) -> Option<Prefix<'_>> {
         return Some(Prefix::default());
     }
     let Some((first, length)) = time(line) else {
-        return python_root(line);
+        return python_root(line).or_else(|| crawler(line));
     };
-    let skip = |at: usize| at + line[at..].len() - line[at..].trim_start_matches([' ', '-', '|']).len();
+    let skip = |at: usize| at + line[at..].len() - line[at..].trim_start_matches([' ', '-', '|', '\t']).len();
     let mut at = skip(length);
     let mut found = Prefix { time: Some(first), ..Prefix::default() };
     // `aws logs tail` puts the stream behind its time
@@ -165,7 +165,7 @@ pub fn prefix(line: &str) -> Option<Prefix<'_>> {
 
 /// Spark's progress bar.
 pub fn is_progress(line: &str) -> bool {
-    line.starts_with("[Stage ") && line.contains('/')
+    line.trim_start_matches('\r').starts_with("[Stage ") && line.contains('/')
 }
 
 /// `ERROR:root:message`
@@ -181,11 +181,44 @@ fn python_root(line: &str) -> Option<Prefix<'_>> {
     })
 }
 
+/// `[0a1b2c3d-...] BENCHMARK : message`, as crawlers write, which say in brackets which run it is.
+fn crawler(line: &str) -> Option<Prefix<'_>> {
+    let (run, rest) = line.strip_prefix('[')?.split_once("] ")?;
+    let is_id = run.len() >= 8 && run.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+    let (word, message) = rest.split_once(" : ").filter(|_| is_id)?;
+    let level = match word {
+        "BENCHMARK" => "INFO",
+        word => level(word).filter(|(_, length)| *length == word.len())?.0,
+    };
+    Some(Prefix { level: Some(level), thread: Some(run), message: line.len() - message.len(), ..Prefix::default() })
+}
+
 /// Whether a line begins an entry by its prefix.
 pub fn begins(line: &[u8]) -> bool {
     let start = &line[..line.len().min(400)];
     let valid = start.utf8_chunks().next().map_or("", |chunk| chunk.valid());
-    prefix(valid.trim_end()).is_some()
+    prefix(valid.trim_end()).is_some() || without_colours(valid).is_some_and(|plain| prefix(plain.trim_end()).is_some())
+}
+
+/// A text without what tells a terminal to change its colours (`ESC [ 32 m`); `None` where it has nothing of the kind.
+pub fn without_colours(text: &str) -> Option<String> {
+    const ESCAPE: char = '\u{1b}';
+    let (first, mut rest) = text.split_once(ESCAPE)?;
+    let mut plain = first.to_owned();
+    loop {
+        let inside = rest
+            .strip_prefix('[')
+            .map(|codes| codes.trim_start_matches(|code: char| code.is_ascii_digit() || code == ';'));
+        match inside.and_then(|behind| behind.strip_prefix(['m', 'K'])) {
+            Some(behind) => rest = behind,
+            None => plain.push(ESCAPE),
+        }
+        let Some((text, behind)) = rest.split_once(ESCAPE) else { break };
+        plain.push_str(text);
+        rest = behind;
+    }
+    plain.push_str(rest);
+    Some(plain)
 }
 
 pub fn is_traceback(text: &[u8]) -> bool {
@@ -331,6 +364,9 @@ mod tests {
         );
         check("2024-05-01 12:00:01 [WARNING] careful now", "WARN", None, None, "careful now");
         check("INFO:root:hello", "INFO", None, Some("root"), "hello");
+        check("[0a1b2c3d-1c1c] BENCHMARK : Running", "INFO", Some("0a1b2c3d-1c1c"), None, "Running");
+        check("[0a1b2c3d-1c1c] ERROR : no", "ERROR", Some("0a1b2c3d-1c1c"), None, "no");
+        check("2024-05-01 12:00:01,123\tINFO worker.py:15 -- up", "INFO", None, Some("worker.py"), "15 -- up");
     }
 
     #[test]
@@ -352,6 +388,15 @@ mod tests {
             Some("scheduler.TaskSetManager"),
             "Starting",
         );
+    }
+
+    #[test]
+    fn colours_of_a_terminal_are_no_part_of_a_text() {
+        let line = "\u{1b}[1;32m24/05/01 12:00:01 INFO A: x\u{1b}[0m";
+        assert!(begins(line.as_bytes()));
+        assert_eq!(without_colours(line).as_deref(), Some("24/05/01 12:00:01 INFO A: x"));
+        assert_eq!(without_colours("a\u{1b}b\u{1b}[Kc").as_deref(), Some("a\u{1b}bc"));
+        assert_eq!(without_colours("24/05/01"), None);
     }
 
     #[test]

@@ -12,8 +12,9 @@ use std::sync::Arc;
 
 use self::entry::Prefix;
 use super::text::{self, Columns};
-use crate::decode::{Body, Context, Counts, Lines, Options, Records, Shape, reuse};
+use crate::decode::{Body, Context, Counts, Entry, Lines, Options, Records, Shape, Text, reuse};
 use crate::table::{Batch, Column, Kind, Names, Origin, Reject, Table};
+use crate::time::Timestamp;
 
 pub static GLUE_LOG: Table = Table {
     name: "glue_log",
@@ -69,18 +70,33 @@ const COLUMNS: &[Column] = &[
 
 /// An entry longer than this is cut, and the rest is a reject.
 const ENTRY_MAX: usize = 1 << 20;
+/// Lines at the beginning of a text of which one entry tells what it is, and of which several do: launchers write many before
+/// the first.
+const LINES_FEW: usize = 20;
+const LINES_MAX: usize = 1000;
+/// With which a terminal is told to change its colours.
+const ESCAPE: u8 = 0x1b;
 /// What an export puts before a line is shorter.
 const LINE_MAX: usize = 600;
 
 /// Knows a text by the prefix of an entry among its first lines.
 pub fn recognize(head: &[u8], options: &Options) -> Option<Shape> {
     let forced = options.table.is_some_and(|table| table.name == GLUE_LOG.name);
-    let lines = || text::lines(head).take(20).map(|(start, end)| &head[start..end]);
+    let lines = || text::lines(head).map(|(start, end)| &head[start..end]).take(LINES_MAX);
     // a launcher and a library may have written before the first entry
     let known = forced
-        || lines().any(entry::begins)
+        || lines().take(LINES_FEW).any(entry::begins)
+        || has_entries(lines())
         || (lines().next().is_some_and(entry::is_traceback) && lines().any(|line| line.starts_with(b"  File \"")));
     known.then_some(SHAPE)
+}
+
+/// Whether some of the lines begin entries, and from the first of these on one of ten does: prose may show an entry.
+fn has_entries<'a>(lines: impl Iterator<Item = &'a [u8]>) -> bool {
+    const LEAST: usize = 3;
+    let begins: Vec<bool> = lines.map(entry::begins).skip_while(|begins| !begins).collect();
+    let count = begins.iter().filter(|begins| **begins).count();
+    count >= LEAST && count * 10 >= begins.len()
 }
 
 /// Whether a text begins an entry: by its time or level, or as a traceback.
@@ -89,7 +105,7 @@ pub fn begins_entry(text: &str) -> bool {
 }
 
 pub const SHAPE: Shape =
-    Shape { table: &GLUE_LOG, header: false, quoted: false, begins: entry::begins, last_header: |_| None };
+    Shape { table: &GLUE_LOG, header: false, quoted: None, begins: entry::begins, last_header: |_| None };
 
 /// Log lines → batches; lines that begin no entry belong to the one before.
 pub fn batches(records: Vec<Records>, rejects: &mut Vec<Reject>, counts: &mut Counts) -> Vec<Batch> {
@@ -129,6 +145,9 @@ impl Reader<'_> {
         let entries = text::entries(&body);
         let length = body.text.len();
         let mut bytes = body.text.into_padded();
+        if memchr::memchr(ESCAPE, &bytes[..length]).is_some() {
+            return self.read_plain(&bytes[..length], &entries, context, rejects, counts);
+        }
         if !text::is_utf8(&bytes[..length]) {
             // a byte that is not UTF-8 becomes `?`, so that places stay
             let mut at = 0;
@@ -190,6 +209,36 @@ impl Reader<'_> {
         }
         counts.of(GLUE_LOG.name).records += records;
         self.columns.arena.keep(reuse::shared(bytes));
+    }
+
+    /// Reads a text that has colours of a terminal, without them. What is rejected of it stands a little later than is said.
+    #[cold]
+    fn read_plain(
+        &mut self,
+        bytes: &[u8],
+        entries: &[(usize, usize, Option<i64>)],
+        context: Option<&Context>,
+        rejects: &mut Vec<Reject>,
+        counts: &mut Counts,
+    ) {
+        let plain = |bytes: &[u8]| {
+            let text = String::from_utf8_lossy(bytes);
+            // any other that begins so would begin this again
+            entry::without_colours(&text).unwrap_or_else(|| text.into_owned()).replace(char::from(ESCAPE), "?")
+        };
+        let mut text = Vec::new();
+        let mut places = Vec::new();
+        for &(start, end, time) in entries {
+            let begin = text.len();
+            text.extend_from_slice(plain(&bytes[start..end]).as_bytes());
+            places.push(Entry { start: begin, end: text.len(), time: time.map(Timestamp) });
+            text.push(b'\n');
+        }
+        if entries.is_empty() {
+            text = plain(bytes).into_bytes();
+        }
+        let body = Lines { text: Text::new(text), format: None, separator: None, entries: places };
+        self.read(body, context, rejects, counts);
     }
 
     fn row(
@@ -269,7 +318,7 @@ mod tests {
             table: &GLUE_LOG,
             origin: Arc::new(Origin::default()),
             offset: 0,
-            body: Body::Lines(Lines { text: Text::new(text.into()), format: None, entries }),
+            body: Body::Lines(Lines { text: Text::new(text.into()), format: None, separator: None, entries }),
             context: context.map(Arc::new),
         };
         let mut counts = Counts::default();
@@ -293,6 +342,30 @@ mod tests {
         assert_eq!(texts(&rows, "timestamp")[0].as_deref(), Some("2024-05-01T12:00:01Z"));
         let message = texts(&rows, "message")[0].clone().unwrap();
         assert!(message.starts_with("Exception in task") && message.ends_with("... 12 more"), "{message}");
+    }
+
+    #[test]
+    fn colours_of_a_terminal_are_left_out() {
+        let text = "\u{1b}[32m24/05/01 12:00:01 \u{1b}[1mINFO\u{1b}[0m A: x\u{1b}[0m\n\u{1b}[31mboom\u{1b}x\n";
+        let (rows, counts) = read(text, None, Vec::new());
+        assert_eq!(counts.of_table("glue_log"), (1, 1, 0));
+        assert_eq!(texts(&rows, "level"), [Some("INFO".into())]);
+        assert_eq!(texts(&rows, "message"), [Some("x\nboom?x".into())]);
+        let length = text.len();
+        let middle = text.find('\n').unwrap();
+        let entry = |start, end| Entry { start, end, time: Some(Timestamp(1_000_000)) };
+        let (rows, _) = read(text, None, vec![entry(0, middle), entry(middle + 1, length)]);
+        assert_eq!(texts(&rows, "message"), [Some("x\nboom?x".into())]);
+    }
+
+    #[test]
+    fn entries_behind_a_long_beginning_tell_a_log_and_one_in_prose_does_not() {
+        let is_known = |text: &str| recognize(text.as_bytes(), &Options::default()).is_some();
+        let beginning = "--conf spark.a=b\n".repeat(30);
+        let entry = "24/05/01 12:00:01 INFO A: x\n";
+        assert!(is_known(&format!("{beginning}{entry}\tat y\n{entry}{entry}")));
+        assert!(!is_known(&format!("{beginning}{entry}{beginning}")));
+        assert!(!is_known(&format!("{beginning}{entry}{entry}")));
     }
 
     #[test]
@@ -436,7 +509,7 @@ mod tests {
                 table: &GLUE_LOG,
                 origin: Arc::new(Origin::default()),
                 offset: 0,
-                body: Body::Lines(Lines { text: Text::new(text.clone()), format: None, entries: Vec::new() }),
+                body: Body::Lines(Lines { text: Text::new(text.clone()), format: None, separator: None, entries: Vec::new() }),
                 context: None,
             };
             let (mut rejects, mut counts) = (Vec::new(), Counts::default());

@@ -86,13 +86,14 @@ impl Parser<'_> {
                 if of_a_job { Some(glue_log::SHAPE) } else { (self.options.recognize.text)(&lines, self.options) };
             match shape {
                 // a log event is a whole row, and no header of others
-                Some(shape) if !shape.quoted => self.lines.push(Records {
+                Some(shape) if shape.quoted.is_none() => self.lines.push(Records {
                     table: shape.table,
                     origin: around.origin.clone(),
                     offset: around.offset + start as u64,
                     body: Body::Lines(Lines {
                         text: Text::new(lines),
                         format: self.options.vpc_flow_format.as_deref().map(Arc::from),
+                        separator: None,
                         entries,
                     }),
                     context: Some(Arc::new(Context { log_stream, ..context.clone() })),
@@ -199,6 +200,8 @@ impl Stream {
 
     fn push(&mut self, message: &[u8], time: Option<Timestamp>) {
         let start = self.lines.len();
+        // what was printed to it ends with one
+        let message = message.strip_suffix(b"\n").unwrap_or(message);
         self.lines.extend_from_slice(message);
         self.entries.push(Entry { start, end: self.lines.len(), time });
         self.lines.push(b'\n');

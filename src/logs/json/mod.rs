@@ -7,11 +7,14 @@
 mod again;
 mod braces;
 mod cloudwatch;
+mod elastic;
 mod fill;
 mod insights;
+mod others;
 mod packed;
 mod peel;
 mod plan;
+mod python;
 pub mod query;
 pub mod rows;
 mod scalar;
@@ -28,6 +31,7 @@ pub use self::cloudwatch::{are_of_a_job, begins_entry};
 use self::fill::{Fallback, Fill};
 pub use self::peel::resume;
 use self::plan::Plan;
+pub use self::scalar::Clockwork;
 use self::walk::{Cursor, Stop};
 use super::TABLES;
 use super::build::Arena;
@@ -263,10 +267,13 @@ impl<'a> Parser<'a> {
                     }
                     at = here;
                 }
-                Next::Damaged(here, reason) => {
-                    let resume = self.damage(&padded, here, end, reason, around);
-                    (at, damaged, size) = (resume, true, WINDOW_MIN);
-                }
+                Next::Damaged(here, reason) => match self.of_python(&padded[here..end], reason, around) {
+                    Some(length) => (at, size) = (here + length, WINDOW_MIN),
+                    None => {
+                        let resume = self.damage(&padded, here, end, reason, around);
+                        (at, damaged, size) = (resume, true, WINDOW_MIN);
+                    }
+                },
             }
         }
         if ends && !damaged && !frames.is_empty() {
@@ -362,6 +369,20 @@ impl<'a> Parser<'a> {
                     continue;
                 }
                 _ => match instead_of_record(&bytes[here..end]) {
+                    Some((_, length)) if self.line_in_quotes(&bytes[here..here + length], here, around) => {
+                        cursor.seek(here + length);
+                        cursor.settle(cursor.at(), here + length);
+                        Ok(())
+                    }
+                    None if let Some(length) = length_of_prefix(bytes, here, end) => {
+                        while cursor.here().is_ok_and(|place| place < here + length) {
+                            cursor.go(cursor.at() + 1);
+                        }
+                        if cursor.here().is_err() {
+                            return Next::Short(here);
+                        }
+                        continue;
+                    }
                     Some((what, length)) => {
                         self.reject(self.last_table(), here, what, &bytes[here..here + length], around);
                         cursor.seek(here + length);
@@ -402,6 +423,13 @@ impl<'a> Parser<'a> {
         cursor.seek(close + 1);
         cursor.settle(cursor.at(), close + 1);
         Ok(())
+    }
+
+    /// Takes a text that stands where a record should, and is the line of one: of a list such as `--query 'events[].message'` gives.
+    fn line_in_quotes(&mut self, value: &[u8], here: usize, around: &Around<'_>) -> bool {
+        let [b'"', inside @ .., b'"'] = value else { return false };
+        let mut text = Vec::new();
+        scalar::unescape(inside, &mut text).is_some() && self.message(&text, here, None, around)
     }
 
     /// Steps into `{"Records":[`, the document that CloudTrail delivers, or `{"Events":[`, what LookupEvents answers.
@@ -481,6 +509,22 @@ impl<'a> Parser<'a> {
         }
         self.reject(table, here, reason, record, around);
         resume
+    }
+
+    /// Takes what Python printed of a dict where a record should stand; how long it is.
+    #[cold]
+    fn of_python(&mut self, text: &[u8], reason: &str, around: &Around<'_>) -> Option<usize> {
+        /// A longer one takes too much memory while it is read.
+        const LENGTH_MAX: usize = 4 << 20;
+        if reason != walk::NO_KEY || around.depth >= NESTED_MAX || !python::may_be(text) {
+            return None;
+        }
+        let text = &text[..text.len().min(LENGTH_MAX)];
+        let (value, length) = python::value(text.utf8_chunks().next().map_or("", |chunk| chunk.valid()))?;
+        let context = around.context.cloned().unwrap_or_default();
+        let text = Text::new(value.to_string().into_bytes());
+        self.nested.push(Nested { text, context, depth: around.depth + 1 });
+        Some(length)
     }
 
     /// That of the record before; none where there is none.
@@ -665,6 +709,20 @@ fn time_of_export(bytes: &[u8]) -> Option<usize> {
         [b' ', b'{', ..] => Some(bytes.len() - behind.len() + stream + 1),
         _ => None,
     }
+}
+
+/// Length of what stands before an object in its line, as syslog puts its header there, or Kafka's consumer a key: no quotes,
+/// and no JSON.
+#[cold]
+fn length_of_prefix(bytes: &[u8], here: usize, end: usize) -> Option<usize> {
+    const LENGTH_MAX: usize = 300;
+    let begins_line = here == 0 || bytes[here - 1] == b'\n';
+    let line = bytes[here..end.min(here + LENGTH_MAX)].split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let length = memchr::memchr(b'{', line)?;
+    let prefix = &line[..length];
+    let is_apart = prefix.ends_with(b" ") || prefix.ends_with(b"\t");
+    let is_plain = !prefix.iter().any(|byte| matches!(byte, b'"' | b'\'' | b'}' | b'/' | 0));
+    (begins_line && is_apart && is_plain && resume(&bytes[..end], here) == Some(here + length)).then_some(length)
 }
 
 /// Whether the object may begin with `Records` or `Events`, by a look at the first letter of its first key.

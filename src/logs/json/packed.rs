@@ -8,7 +8,7 @@ use aws_smithy_types::base64;
 use bytes::Bytes;
 
 use super::peel::{Member, Members};
-use super::{Around, NESTED_MAX, Parser, query, scalar};
+use super::{Around, NESTED_MAX, Parser, scalar};
 use crate::decode::{self, Body, Context, Input, Options, Records};
 use crate::table::Origin;
 
@@ -37,6 +37,12 @@ pub(super) struct Queue {
 /// Firehose sends an endpoint, have only this; a record of Firehose has a `recordId` and one of Kinesis a `sequenceNumber`
 /// beside it.
 pub(super) fn data<'m, 'a>(object: &'m Members<'a>) -> Option<&'m Member<'a>> {
+    // what Firehose could not process or deliver, as it stands below the prefix for errors
+    if let Some(data) =
+        object.get("rawData").filter(|data| data.value.starts_with(b"\"") && object.get("errorCode").is_some())
+    {
+        return Some(data);
+    }
     let data = object.get("data").filter(|data| data.value.starts_with(b"\""))?;
     let is_known =
         object.members.len() == 1 || ["recordId", "sequenceNumber"].iter().any(|name| object.get(name).is_some());
@@ -93,7 +99,7 @@ impl Parser<'_> {
             self.packed.inflated += records.bytes_len() as u64;
             match records.body {
                 Body::Json(json) => self.text(json, &around),
-                Body::Lines(lines) if query::is_csv(&lines) => self.csv(&lines, origin, place),
+                Body::Lines(lines) if lines.separator.is_some() => self.csv(&lines, origin, place),
                 body @ (Body::Lines(_) | Body::Parquet(_)) => {
                     self.lines.push(Records { body, offset: place, context: context.clone(), ..records });
                 }

@@ -8,7 +8,9 @@ use serde_json::Value;
 use super::fill::Fill;
 use super::plan::{Action, Plan, is_alike};
 use super::walk::{self, Cursor, Stop};
-use super::{Around, Messages, NESTED_MAX, Nested, Parser, cloudwatch, insights, packed, plan, query, scalar};
+use super::{
+    Around, Messages, NESTED_MAX, Nested, Parser, cloudwatch, elastic, insights, others, packed, plan, query, scalar,
+};
 use crate::decode::{Body, Context, Entry, Lines, Records, Shape, Text};
 use crate::logs::TABLES;
 use crate::logs::cloudtrail::CLOUDTRAIL;
@@ -17,10 +19,7 @@ use crate::table::{Column, Kind, Table};
 use crate::time::Timestamp;
 
 /// Objects around records are searched this deep.
-const DEPTH_MAX: u8 = 4;
-
-const OF_OCSF: &str =
-    "an event in OCSF, as Security Lake has it, which no table has: read the logs that it was made of";
+const DEPTH_MAX: u8 = 8;
 
 /// Columns that make an object a record of their table: all of one line, and the value is no null.
 fn evidence(table: &Table) -> &'static [&'static [&'static str]] {
@@ -224,9 +223,7 @@ impl Parser<'_> {
         if self.texts_with_records(record, around) {
             return Ok(());
         }
-        let is_ocsf = [&b"\"class_uid\""[..], b"\"category_uid\""];
-        let is_ocsf = is_ocsf.iter().all(|name| memchr::memmem::find(record, name).is_some());
-        let reason = if is_ocsf { OF_OCSF } else { "no table is known for this object" };
+        let reason = others::what_is(record).unwrap_or("no table is known for this object");
         self.reject("", start, reason, record, around);
         Ok(())
     }
@@ -245,7 +242,7 @@ impl Parser<'_> {
 
     /// True when the object at the cursor was understood.
     fn object(&mut self, cursor: &mut Cursor<'_>, around: &Around<'_>, depth: u8) -> Result<bool, Stop> {
-        let at = cursor.at();
+        let (at, start) = (cursor.at(), cursor.here()?);
         let object = Members::read(cursor)?;
         let (behind, ended) = (cursor.at(), cursor.ended());
         if depth == 0 {
@@ -323,6 +320,22 @@ impl Parser<'_> {
                 self.set_aside("");
                 return Ok(true);
             }
+        }
+        // what is beside the text of a record was made of it
+        if let Some(event) = object.get("event").filter(|event| elastic::has_original(event.value))
+            && depth < DEPTH_MAX
+            && self.member(cursor, event, around, (depth, None))?
+        {
+            cursor.settle(behind, ended);
+            return Ok(true);
+        }
+        if object.get("aws").is_some()
+            && around.depth < NESTED_MAX
+            && let Some(record) = elastic::record(&cursor.bytes()[start..ended])
+        {
+            let context = around.context.cloned().unwrap_or_default();
+            self.nested.push(Nested { text: Text::new(record), context, depth: around.depth + 1 });
+            return Ok(true);
         }
         let context = context(&object, around);
         let inner = Around { context: Some(&context), ..*around };
@@ -415,11 +428,15 @@ impl Parser<'_> {
 
     /// Takes flow records, or an entry of a Glue log, that are the message of an object, as shippers and Firehose pass lines on, and as
     /// `aws logs filter-log-events` prints them. True when they are some.
-    fn message(&mut self, text: &[u8], start: usize, time: Option<Timestamp>, around: &Around<'_>) -> bool {
+    pub(super) fn message(&mut self, text: &[u8], start: usize, time: Option<Timestamp>, around: &Around<'_>) -> bool {
         let shape = (self.options.recognize.text)(text, self.options);
         let is_known = |shape: &Shape| match shape.table.name {
             "vpc_flow" => !shape.header,
-            _ => shape.table.name == GLUE_LOG.name && !shape.quoted && begins_entry(&String::from_utf8_lossy(text)),
+            _ => {
+                shape.table.name == GLUE_LOG.name
+                    && shape.quoted.is_none()
+                    && begins_entry(&String::from_utf8_lossy(text))
+            }
         };
         let is_apart = |before: &Messages| {
             !Arc::ptr_eq(&before.origin, around.origin) || before.context.as_ref() != around.context
@@ -443,7 +460,7 @@ impl Parser<'_> {
             context: around.context.cloned(),
         });
         let begin = messages.text.len();
-        messages.text.extend_from_slice(text);
+        messages.text.extend_from_slice(text.strip_suffix(b"\n").unwrap_or(text));
         if table.name == GLUE_LOG.name {
             messages.entries.push(Entry { start: begin, end: messages.text.len(), time });
         }
@@ -454,7 +471,7 @@ impl Parser<'_> {
     pub(super) fn end_messages(&mut self) {
         if let Some(Messages { table, text, entries, origin, offset, context }) = self.messages.take() {
             let format = self.options.vpc_flow_format.as_deref().map(Arc::from);
-            let body = Body::Lines(Lines { text: Text::new(text), format, entries });
+            let body = Body::Lines(Lines { text: Text::new(text), format, separator: None, entries });
             self.lines.push(Records { table, origin, offset, body, context });
         }
     }
@@ -488,7 +505,9 @@ impl Parser<'_> {
         if understood {
             for (start, end) in others {
                 let record = &cursor.bytes()[start..end];
-                self.reject("", start, "no table is known for this item of an array of records", record, around);
+                let reason =
+                    others::what_is(record).unwrap_or("no table is known for this item of an array of records");
+                self.reject("", start, reason, record, around);
             }
         }
         Ok(understood)
@@ -573,7 +592,10 @@ impl Parser<'_> {
             }
         }
         for (name, value) in inside.as_object().into_iter().flatten() {
-            query::add(&mut record, name.as_bytes(), value.to_string().as_bytes());
+            match value {
+                Value::String(text) => query::add(&mut record, name.as_bytes(), text.as_bytes()),
+                value => query::add(&mut record, name.as_bytes(), value.to_string().as_bytes()),
+            }
         }
         record.push(b'}');
         if !is_other || around.depth >= NESTED_MAX {
@@ -615,13 +637,15 @@ pub(super) const NAMES_OF_TEXT: &[&[u8]] = &[
 ];
 
 /// Members below each other, through lists, whose text may be a record: of GELF, Chronicle and others, of Loki, and of OpenTelemetry.
-pub(super) const PATHS_OF_TEXT: [&[&str]; 7] = [
+pub(super) const PATHS_OF_TEXT: [&[&str]; 9] = [
     &["raw"],
     &["raw_event"],
     &["rawEvent"],
     &["logText"],
     &["full_message"],
     &["streams", "values"],
+    &["data", "result", "values"],
+    &["entries", "log_text"],
     &["resourceLogs", "scopeLogs", "logRecords", "body", "stringValue"],
 ];
 

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use arrow::datatypes::{DataType, SchemaRef};
 
+use crate::logs::cloudtrail::CLOUDTRAIL;
+use crate::logs::vpc_flow::{self, VPC_FLOW};
 use crate::table::{Column, Kind, PARTITIONS, Table};
 
 /// Compiled once per table and process.
@@ -110,6 +112,24 @@ impl Field {
     }
 }
 
+/// What Microsoft Sentinel's table of CloudTrail's events (`AWSCloudTrail`) calls otherwise than the record, and not by the path in it.
+const OF_SENTINEL: [(&str, &str); 14] = [
+    ("AwsEventId", "eventID"),
+    ("AwsRequestId", "requestID"),
+    ("TimeGenerated", "eventTime"),
+    ("EventTypeName", "eventType"),
+    ("SessionMfaAuthenticated", "userIdentity.sessionContext.attributes.mfaAuthenticated"),
+    ("SessionCreationDate", "userIdentity.sessionContext.attributes.creationDate"),
+    ("SessionIssuerType", "userIdentity.sessionContext.sessionIssuer.type"),
+    ("SessionIssuerPrincipalId", "userIdentity.sessionContext.sessionIssuer.principalId"),
+    ("SessionIssuerArn", "userIdentity.sessionContext.sessionIssuer.arn"),
+    ("SessionIssuerAccountId", "userIdentity.sessionContext.sessionIssuer.accountId"),
+    ("SessionIssuerUserName", "userIdentity.sessionContext.sessionIssuer.userName"),
+    ("TlsVersion", "tlsDetails.tlsVersion"),
+    ("CipherSuite", "tlsDetails.cipherSuite"),
+    ("ClientProvidedHostHeader", "tlsDetails.clientProvidedHostHeader"),
+];
+
 /// Where a table finds the account and the Region of a row: columns, dotted, best first.
 fn homes(table: &Table) -> (&'static [&'static str], &'static [&'static str]) {
     match table.name {
@@ -184,6 +204,10 @@ impl Plan {
             node.first = first;
             first += node.keys.len() + 1;
         }
+        if table.name == CLOUDTRAIL.name {
+            let path = |(name, path): &(&str, &str)| (letters(name.as_bytes()).collect(), (*path).to_owned());
+            plan.inside.extend(OF_SENTINEL.iter().map(path));
+        }
         plan.unmapped = match plan.find("unmapped") {
             Some(Action::Json(builder)) => Some(builder),
             _ => None,
@@ -204,7 +228,7 @@ impl Plan {
     }
 
     /// Where in a record a member belongs whose name is of something inside of a column: `userIdentity.arn` and
-    /// `requestParameters.bucketName`, as Splunk calls them, or `userIdentity_arn` and `UserIdentityArn`, as columns of databases are called.
+    /// `requestParameters.bucketName`, as Splunk calls them, or what Sentinel calls otherwise, or `userIdentity_arn` and `UserIdentityArn`, as columns of databases are called.
     pub fn path_inside<'n>(&self, name: &'n str) -> Option<Cow<'n, str>> {
         if let Some((top, inside)) = name.split_once('.') {
             let top = top.strip_suffix("{}").unwrap_or(top);
@@ -278,6 +302,11 @@ impl Plan {
                 self.nodes[node].keys.push(Key::new(&name.replace('-', "_"), action));
                 // camel case, since case does not count
                 self.nodes[node].keys.push(Key::new(&name.replace('-', ""), action));
+            }
+            if self.table.name == VPC_FLOW.name
+                && let Some((_, others)) = vpc_flow::OTHER_NAMES.iter().find(|(own, _)| *own == column.name)
+            {
+                self.nodes[node].keys.extend(others.iter().map(|other| Key::new(other, action)));
             }
             if let "srcaddr" | "dstaddr" | "srcport" | "dstport" = name {
                 self.nodes[node].keys.push(Key::new(&format!("{}-{}", &name[..3], &name[3..]), action));

@@ -12,11 +12,13 @@ use serde_json::Value;
 use super::insights::{LogRow, holds_record};
 use super::peel::{Member, Members};
 use super::walk::{Cursor, Stop};
-use super::{Around, Nested, Parser, braces, peel, scalar};
+use super::{Around, Nested, Parser, braces, peel, python, scalar};
 use crate::decode::csv::{Row, row};
 use crate::decode::{Lines, Options, Shape, Text};
 use crate::logs::cloudtrail::CLOUDTRAIL;
-use crate::logs::vpc_flow::VPC_FLOW;
+use crate::logs::glue_job_run::GLUE_JOB_RUN;
+use crate::logs::guardduty_finding::GUARDDUTY_FINDING;
+use crate::logs::vpc_flow::{self, VPC_FLOW};
 use crate::table::{Kind, Origin, Table};
 
 /// Of a name such as `userIdentity.sessionContext.sessionIssuer.arn` so many parts behind the first are fields in fields; more are one
@@ -26,32 +28,48 @@ const PARTS_MAX: usize = 8;
 /// Knows a CSV file by its header line, which names columns that make a record.
 pub fn recognize(head: &[u8], options: &Options) -> Option<Shape> {
     let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let rows = head.get(line.len() + 1..).unwrap_or_default();
+    SEPARATORS.iter().find_map(|separator| recognize_by(line, rows, *separator, options))
+}
+
+fn recognize_by(line: &[u8], rows: &[u8], separator: u8, options: &Options) -> Option<Shape> {
     // asked of every line that is a message of an object, few of which are CSV
-    if memchr::memchr(b',', line).is_none() && !is_text_column(line) {
+    if memchr::memchr(separator, line).is_none() && !(separator == b',' && is_text_column(line)) {
         return None;
     }
     let mut cells = Vec::new();
-    whole(row(line, &mut cells), line)?;
-    let of_texts = || has_texts(&cells, head.get(line.len() + 1..).unwrap_or_default()).then_some(&CLOUDTRAIL);
+    whole(row(line, separator, &mut cells), line)?;
+    let of_texts = || has_texts(&cells, rows, separator).then_some(&CLOUDTRAIL);
     let table = match (table(&cells).or_else(of_texts)?, options.table) {
         // its rows say what they are
         (_, Some(forced)) if has_log_events(&in_lower(&cells)) => forced,
+        // as text, which is read faster
+        (table, _) if separator == b'\t' && table.name == VPC_FLOW.name && is_bare(line) => return None,
         (table, _) => table,
     };
-    Some(Shape { table, header: true, quoted: true, begins: |_| true, last_header })
+    let last_header: fn(&[u8]) -> Option<&[u8]> = match separator {
+        b'\t' => last_header::<b'\t'>,
+        b';' => last_header::<b';'>,
+        b'|' => last_header::<b'|'>,
+        _ => last_header::<b','>,
+    };
+    Some(Shape { table, header: true, quoted: Some(separator), begins: |_| true, last_header })
 }
 
-/// Whether text records are rows of CSV under a header; fields of a text log are not separated by commas.
-pub fn is_csv(lines: &Lines) -> bool {
-    lines.format.as_deref().is_some_and(|format| format.contains(',') || is_text_column(format.as_bytes()))
+/// What may stand between cells; tabs in what databases print, semicolons where a comma is a decimal point.
+const SEPARATORS: [u8; 4] = [b',', b'\t', b';', b'|'];
+
+/// Whether all cells of a header of flow logs are words without quotes.
+fn is_bare(header: &[u8]) -> bool {
+    memchr::memchr2(b'"', b'.', header).is_none() && header.first().is_some_and(u8::is_ascii_alphabetic)
 }
 
 /// Whether the first row has the text of a record under one of the names that it goes by, as what Elasticsearch and databases export may have.
-fn has_texts(header: &[Cow<'_, [u8]>], rows: &[u8]) -> bool {
+fn has_texts(header: &[Cow<'_, [u8]>], rows: &[u8], separator: u8) -> bool {
     let mut cells = Vec::new();
     !rows.is_empty()
         && header.iter().all(|cell| is_name(cell))
-        && whole(row(rows, &mut cells), rows).is_some()
+        && whole(row(rows, separator, &mut cells), rows).is_some()
         && cells.len() == header.len()
         && header
             .iter()
@@ -85,12 +103,12 @@ fn whole(row: Row, text: &[u8]) -> Option<usize> {
 const BOM: &[u8] = "\u{feff}".as_bytes();
 
 /// The last row of a text that names columns.
-fn last_header(text: &[u8]) -> Option<&[u8]> {
+fn last_header<const SEPARATOR: u8>(text: &[u8]) -> Option<&[u8]> {
     let (mut at, mut last, mut cells) = (0, None, Vec::new());
     while at < text.len() {
         let rest = text[at..].strip_prefix(BOM).unwrap_or(&text[at..]);
         at = text.len() - rest.len();
-        let length = whole(row(rest, &mut cells), rest);
+        let length = whole(row(rest, SEPARATOR, &mut cells), rest);
         let end = length.unwrap_or_else(|| end_of_line(rest));
         if length.is_some() && is_header(&cells) {
             last = Some(rest[..end].trim_ascii());
@@ -150,17 +168,21 @@ fn table_of_fields(names: &[String]) -> Option<&'static Table> {
         return Some(&CLOUDTRAIL);
     }
     let flows: Vec<String> = names.iter().map(|name| field_of_a_flow(name)).collect();
-    peel::names_record(&VPC_FLOW, &flows).then_some(&VPC_FLOW)
+    if peel::names_record(&VPC_FLOW, &flows) {
+        return Some(&VPC_FLOW);
+    }
+    [&GLUE_JOB_RUN, &GUARDDUTY_FINDING].into_iter().find(|table| peel::names_record(table, &tops))
 }
 
 /// The name of a flow's field, given in lower case, as columns are called: Insights has `interfaceId` and `startTime`.
 fn field_of_a_flow(name: &str) -> String {
     match name {
-        "starttime" => "start".to_owned(),
-        "endtime" => "end".to_owned(),
         "interfaceid" => "interface_id".to_owned(),
         "logstatus" => "log_status".to_owned(),
-        _ => name.replace('-', "_"),
+        _ => match vpc_flow::OTHER_NAMES.iter().find(|(_, others)| others.contains(&name)) {
+            Some((own, _)) => (*own).to_owned(),
+            None => name.replace('-', "_"),
+        },
     }
 }
 
@@ -227,7 +249,13 @@ fn add_read(out: &mut Vec<u8>, name: &[u8], text: &[u8], read: impl FnOnce(&mut 
     quote(out, name);
     out.push(b':');
     let nested = matches!(text.trim_ascii_start().first(), Some(b'{' | b'['));
-    if nested && serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok() {
+    if python::may_be(text)
+        && let Ok(text) = str::from_utf8(text.trim_ascii())
+        && let Some((value, length)) = python::value(text)
+        && length == text.len()
+    {
+        out.extend_from_slice(value.to_string().as_bytes());
+    } else if nested && serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok() {
         out.extend_from_slice(text);
     } else if !nested || !read(out) {
         quote(out, text);
@@ -261,8 +289,11 @@ struct Columns {
 
 impl Columns {
     fn of<'n>(names: impl Iterator<Item = &'n [u8]>) -> Columns {
-        const KEYS: [&str; 6] = ["eventtime", "eventid", "event time", "event id", "start", "end"];
-        let mut names: Vec<String> = names.map(|name| String::from_utf8_lossy(name).into_owned()).collect();
+        const KEYS: [&str; 9] =
+            ["eventtime", "eventid", "event time", "event id", "start", "end", "timegenerated", "awseventid", "id"];
+        // the portal of Sentinel says in which zone times are
+        let plain = |name: &'n [u8]| name.strip_suffix(b" [UTC]").unwrap_or(name);
+        let mut names: Vec<String> = names.map(|name| String::from_utf8_lossy(plain(name)).into_owned()).collect();
         let mut lower: Vec<String> = names.iter().map(|name| name.to_ascii_lowercase()).collect();
         if lower == LOG_EVENT {
             lower = lower.iter().map(|name| format!("@{name}")).collect();
@@ -465,7 +496,8 @@ impl Parser<'_> {
         let text = lines.text.as_slice();
         let header = lines.format.as_deref().unwrap_or_default();
         let (mut names, mut cells) = (Vec::new(), Vec::new());
-        row(header.as_bytes(), &mut names);
+        let separator = lines.separator.unwrap_or(b',');
+        row(header.as_bytes(), separator, &mut names);
         let mut columns = Columns::of(names.iter().map(|name| &name[..]));
         let around = Around { origin, offset, context: None, depth: 0 };
         let mut answer = Answer::default();
@@ -476,7 +508,7 @@ impl Parser<'_> {
                 start += BOM.len();
                 continue;
             }
-            let length = whole(row(rest, &mut cells), rest);
+            let length = whole(row(rest, separator, &mut cells), rest);
             // of a row that is wrong only the line: were it a quote that is missing, all behind it would be one row
             let end = length.unwrap_or_else(|| end_of_line(rest));
             let line = rest[..end].trim_ascii_end();
@@ -693,10 +725,17 @@ mod tests {
         assert!(known("@timestamp,@message\n2024-08-01 10:00:00.000,x\n"));
         assert!(known("\"eventJson\"\r\n\"{}\"\r\n"));
         assert!(known("srcAddr,dstAddr,startTime\n"));
+        assert!(known("eventVersion\tuserIdentity\teventTime\teventSource\teventName\n"));
+        assert!(known("\"eventtime\";\"eventname\";\"awsregion\"\r\n"));
+        assert!(known("version,account,interfaceid,sourceaddress,destinationaddress,protocol\n"));
+        assert!(known("srcaddr;dstaddr;start\n"));
+        assert!(!known("srcaddr\tdstaddr\tstart\n"));
         assert!(!known("message\n"));
         assert!(known("timestamp,message\n"));
         assert!(!known("timestamp,message,level\n"));
         assert!(!known("srcaddr,dstaddr,count\n"));
+        assert!(known("Id,Attempt,JobName,JobRunState\n"));
+        assert!(known("id,type,severity,resource,service\n"));
         assert!(!known("eventName,eventId\n"));
         assert!(!known("event time,name"));
         assert!(!known("\"eventName\",\"eventSource"));

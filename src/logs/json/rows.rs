@@ -1,4 +1,4 @@
-//! CloudTrail's events in Parquet, as Athena, Glue, Spark and exports of CloudTrail Lake write them → records: JSON under the
+//! CloudTrail's events, and what else is no flow log, in Parquet, as Athena, Glue, Spark and exports of CloudTrail Lake write them → records: JSON under the
 //! names of the columns, nested ones as they are, and texts with JSON in them as what they say.
 
 use std::sync::Arc;
@@ -11,24 +11,34 @@ use arrow::json::EncoderOptions;
 use arrow::json::writer::make_encoder;
 
 use super::query::{add, add_free, names_events, quote};
-use super::{Around, Parser};
+use super::{Around, Parser, peel};
 use crate::decode::{Json, Options, Text};
+use crate::logs::TABLES;
 use crate::logs::cloudtrail::CLOUDTRAIL;
+use crate::logs::vpc_flow::{self, VPC_FLOW};
 use crate::table::Origin;
 
 /// Records are read when so many bytes of them are made.
 const TEXT_BYTES: usize = 4 << 20;
 
-/// Whether the columns are those of events, or of files of them that nobody took apart.
+/// Whether the columns are those of events, or of files of them that nobody took apart, or of other records that are no flows.
 pub fn has_events(rows: &RecordBatch, options: &Options) -> bool {
     match options.table {
         Some(table) => table.name == CLOUDTRAIL.name,
         None => {
             let names: Vec<String> =
                 rows.schema().fields().iter().map(|field| field.name().to_ascii_lowercase()).collect();
-            names_events(&names) || names == ["records"]
+            names_events(&names) || names == ["records"] || !vpc_flow::has_flows(rows) && has_records(rows, &names)
         }
     }
+}
+
+/// Whether columns make records of another table, or have texts that may be records or lines of a log.
+fn has_records(rows: &RecordBatch, names: &[String]) -> bool {
+    let is_text =
+        |field: &Arc<Field>| peel::NAMES_OF_TEXT.contains(&field.name().as_bytes()) && field.data_type().is_string();
+    let tables = TABLES.iter().filter(|table| ![CLOUDTRAIL.name, VPC_FLOW.name].contains(&table.name));
+    tables.into_iter().any(|table| peel::names_record(table, names)) || rows.schema().fields().iter().any(is_text)
 }
 
 impl Parser<'_> {
@@ -43,7 +53,7 @@ impl Parser<'_> {
                     at = end;
                 }
                 Err(error) => {
-                    let reason = format!("not a Parquet file of CloudTrail's events: {error}");
+                    let reason = format!("not a Parquet file of records: {error}");
                     self.reject(CLOUDTRAIL.name, 0, &reason, b"PAR1", &around);
                     return;
                 }
@@ -287,10 +297,24 @@ mod tests {
     }
 
     #[test]
+    fn runs_and_lines_of_logs_are_read() {
+        let run = vec![
+            ("Id", texts("jr_1")),
+            ("JobName", texts("j")),
+            ("JobRunState", texts("FAILED")),
+            ("StartedOn", texts("2024-05-01T12:00:00Z")),
+        ];
+        let (_, rejects, counts) = read(run, &Options::default());
+        assert_eq!((rejects.len(), counts.of_table("glue_job_run")), (0, (1, 1, 0)), "{rejects:?}");
+        let (_, rejects, counts) = read(vec![("message", texts("24/05/01 12:00:01 INFO A: x"))], &Options::default());
+        assert_eq!((rejects.len(), counts.of_table("glue_log")), (0, (1, 1, 0)), "{rejects:?}");
+    }
+
+    #[test]
     fn other_columns_are_no_events() {
         let (batches, rejects, _) = read(vec![("eventname", texts("GetObject"))], &Options::default());
         assert!(batches.is_empty());
-        assert_eq!(rejects[0].reason, "Parquet is read for flow logs and events of CloudTrail only");
+        assert_eq!(rejects[0].reason, "Parquet in whose columns no table finds its records");
     }
 
     #[test]

@@ -47,13 +47,23 @@ impl Clockwork {
         }
         // what CloudTrail Lake and Athena print has a space, and no zone or this one
         let plain = text.strip_suffix(" UTC").unwrap_or(text);
-        for form in ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%MZ"] {
+        // what PowerShell makes JSON of
+        if let Some(millis) = text.strip_prefix("/Date(").and_then(|text| text.strip_suffix(")/")) {
+            return millis.parse::<i64>().ok()?.checked_mul(1000);
+        }
+        // and the portal of Microsoft Sentinel the last
+        const FORMS: [&str; 4] =
+            ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%MZ", "%m/%d/%Y, %I:%M:%S%.f %p"];
+        for form in FORMS {
             if let Ok(time) = chrono::NaiveDateTime::parse_from_str(plain, form) {
                 return Some(time.and_utc().timestamp_micros());
             }
         }
-        if let Ok(time) = chrono::DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%z") {
-            return Some(time.timestamp_micros());
+        // the console shows the last
+        for form in ["%Y-%m-%dT%H:%M:%S%.f%z", "%B %d, %Y, %H:%M:%S (UTC%:z)"] {
+            if let Ok(time) = chrono::DateTime::parse_from_str(text, form) {
+                return Some(time.timestamp_micros());
+            }
         }
         epoch(text)
     }

@@ -44,6 +44,27 @@ impl<'a> Column<'a> {
         }
     }
 
+    /// Times that are no seconds, but thousandths of them, millionths or billionths, and were too large for numbers.
+    /// What is none is left in `bad`.
+    #[cold]
+    pub fn parts_of_seconds(&self, column: &mut Numbers<i64>, most: i64, bad: &mut Vec<(usize, usize)>) {
+        /// The year 2286, past which a number of digits is no time that was logged.
+        const SECONDS_MAX: i64 = 10_000_000_000;
+        bad.retain(|(row, field)| {
+            let place = row * self.fields + field;
+            let (start, end) = (self.starts[place] as usize, self.ends[place] as usize);
+            let Some(mut time) = number(self.bytes, start, end).filter(|_| *field == self.field) else { return true };
+            while time > most {
+                time /= 1000;
+            }
+            if time >= SECONDS_MAX {
+                return true;
+            }
+            column.set(self.rows.start + row, time);
+            false
+        });
+    }
+
     pub fn texts(&self, column: &mut Views, buffer: u32, bad: &mut Vec<(usize, usize)>) {
         let bytes = self.bytes;
         let (views, valid) = column.many(self.rows.clone());

@@ -1,6 +1,6 @@
 //! The names in a header line or a declared format → what to do with each field of a flow record.
 
-use super::VPC_FLOW;
+use super::{VPC_FLOW, known};
 use crate::table::Kind;
 
 /// The fields of version 2, in the order AWS writes them when no format is chosen.
@@ -51,7 +51,7 @@ pub enum Field {
 impl Format {
     /// Reads `version account-id ...` or `${version} ${account-id} ...`.
     pub fn parse(text: &str) -> Format {
-        let fields = text.split_ascii_whitespace().map(|word| {
+        let fields = str::from_utf8(names(text.as_bytes())).unwrap_or(text).split_ascii_whitespace().map(|word| {
             let name = field_name(word);
             match VPC_FLOW.columns.iter().position(|column| !column.path.is_empty() && column.path == name) {
                 Some(place) if name == "account-id" => Field::Account(place),
@@ -94,8 +94,14 @@ impl Format {
 }
 
 /// How many words stand before the record: the time that an export of CloudWatch Logs to S3 puts before each log event
-/// (`2024-08-01T10:05:00.000Z `), or the time and, unless told otherwise, the stream that `aws logs tail` prints.
+/// (`2024-08-01T10:05:00.000Z `), or the time and, unless told otherwise, the stream that `aws logs tail` prints, or what
+/// syslog puts before a message, which a record of the default format ends.
 pub fn words_of_export(line: &[u8]) -> usize {
+    if is_of_syslog(line) {
+        let all: Vec<&[u8]> = words(line).collect();
+        let before = all.len().saturating_sub(FIELDS);
+        return if all.len() > FIELDS && is_default(|field| all[before + field]) { before } else { 0 };
+    }
     let mut words = words(line);
     if !matches!(words.next(), Some([_, _, _, _, b'-', _, _, b'-', _, _, b'T', _, _, b':', ..])) {
         return 0;
@@ -104,6 +110,17 @@ pub fn words_of_export(line: &[u8]) -> usize {
         word.starts_with(b"eni-") && [&b"-all"[..], b"-accept", b"-reject"].iter().any(|end| word.ends_with(end))
     };
     1 + usize::from(words.next().is_some_and(is_stream))
+}
+
+/// Whether a line begins with a priority, `<134>`, or a time without a year, `Aug  1 10:05:00 `.
+fn is_of_syslog(line: &[u8]) -> bool {
+    match line {
+        [b'<', b'0'..=b'9', ..] => true,
+        [b'A'..=b'Z', b'a'..=b'z', b'a'..=b'z', b' ', ..] => {
+            words(line).nth(2).is_some_and(|time| matches!(time, [_, _, b':', _, _, b':', _, _]))
+        }
+        _ => false,
+    }
 }
 
 /// The highest value that a column of numbers can have: ports have 16 bits, protocols 8, and times, in seconds, four
@@ -117,15 +134,25 @@ pub fn most(column: &str) -> i64 {
     }
 }
 
-fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     line.split(|byte| *byte <= b' ').filter(|word| !word.is_empty())
 }
 
-/// `${account-id}` and Parquet's `account_id` are `account-id`.
+/// A header line without what makes a comment of it: `# version account-id`, `#Fields: version account-id`.
+fn names(line: &[u8]) -> &[u8] {
+    let Some(rest) = line.strip_prefix(b"#") else { return line };
+    let rest = rest.trim_ascii_start();
+    rest.strip_prefix(b"Fields:").or_else(|| rest.strip_prefix(b"fields:")).unwrap_or(rest)
+}
+
+/// `${account-id}`, Parquet's `account_id` and a database's `ACCOUNT_ID` are `account-id`.
 fn field_name(word: &str) -> String {
     let bare = word.strip_prefix("${").and_then(|word| word.strip_suffix('}')).unwrap_or(word);
-    bare.replace('_', "-")
+    bare.replace('_', "-").to_ascii_lowercase()
 }
+
+/// How many fields the default format has.
+pub const FIELDS: usize = 14;
 
 /// The shape of the default format: a version, an account, an interface, and at the end a status.
 #[inline]
@@ -145,11 +172,11 @@ pub fn is_field(name: &str) -> bool {
         || VPC_FLOW.columns.iter().any(|column| !column.path.is_empty() && column.path == name)
 }
 
-/// A line that names fields: words of small letters, digits and hyphens, at least half of them fields we know, also
-/// in `${}`.
+/// A line that names fields: words of letters, digits and hyphens, at least half of them fields we know, also
+/// in `${}`, and behind `#`.
 pub fn is_header(line: &[u8]) -> bool {
     let (mut count, mut known) = (0, 0);
-    for word in words(line) {
+    for word in words(names(line)) {
         let Ok(word) = std::str::from_utf8(word) else { return false };
         let name = field_name(word);
         let plain = name.starts_with(|first: char| first.is_ascii_lowercase())
@@ -160,7 +187,15 @@ pub fn is_header(line: &[u8]) -> bool {
         count += 1;
         known += usize::from(is_field(&name));
     }
-    known > 0 && known * 2 >= count
+    // a word of prose may begin with a capital letter
+    let is_list = count > 2 || !line.iter().any(u8::is_ascii_uppercase);
+    known > 0 && known * 2 >= count && is_list
+}
+
+/// Told by its first byte, which few records have.
+#[inline]
+pub fn may_be_header(line: &[u8]) -> bool {
+    matches!(line.first(), Some(b'a'..=b'z' | b'A'..=b'Z' | b'$' | b'#'))
 }
 
 /// The last header line of a text of whole lines.
@@ -169,7 +204,7 @@ pub fn last_header(text: &[u8]) -> Option<&[u8]> {
     let starts = memchr::memrchr_iter(b'\n', text).map(|place| place + 1).chain([0]);
     for start in starts {
         let line = &text[start..end.max(start)];
-        if matches!(line.first(), Some(b'a'..=b'z' | b'$')) && is_header(line) {
+        if may_be_header(line) && is_header(line) {
             return Some(line.trim_ascii_end());
         }
         end = start.saturating_sub(1);
@@ -208,6 +243,8 @@ pub fn looks_like_a_flow(line: &[u8]) -> bool {
     let plain = |word: &[u8]| {
         word.len() < 200 && word.iter().all(|byte| byte.is_ascii_alphanumeric() || b".:/_-".contains(byte))
     };
+    let without_commas = known::is_comma_separated(line).then(|| known::with_blanks(line));
+    let line = without_commas.as_deref().unwrap_or(line);
     if !words(line).all(|word| plain(word) && !word.ends_with(b":")) {
         return false;
     }
@@ -240,6 +277,10 @@ mod tests {
         assert!(Format::assumed().fits(format!("2024-08-01T10:05:00 {LINE}").as_bytes()));
         assert_eq!(words_of_export(tailed.as_bytes()), 2);
         assert_eq!(words_of_export(LINE.as_bytes()), 0);
+        for syslog in ["<134>1 2024-08-01T10:05:00Z host flows - - - ", "Aug  1 10:05:00 host flows[1]: "] {
+            assert!(Format::assumed().fits(format!("{syslog}{LINE}").as_bytes()), "{syslog}");
+            assert_eq!(words_of_export(format!("{syslog}{LINE} x").as_bytes()), 0);
+        }
     }
 
     #[test]
@@ -248,9 +289,13 @@ mod tests {
         assert!(is_header(b"account_id srcaddr new-thing dstaddr\r"));
         assert!(is_header(b"${version} ${vpc-id}"));
         assert!(is_header(b"tgw-id tgw-attachment-id packets packets-lost-blackhole"));
+        assert!(is_header(b"ACCOUNT_ID SRCADDR DSTADDR"));
+        assert!(is_header(b"# version account-id"));
+        assert!(is_header(b"#Fields: version account-id"));
         assert!(!is_header(LINE.as_bytes()));
         assert!(!is_header(b"eni-0e250409d410e1290 vpc-0a"));
         assert!(!is_header(b"the quick brown fox"));
+        assert!(!is_header(b"Start"));
         assert!(!is_header(b""));
     }
 

@@ -3,10 +3,10 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::VPC_FLOW;
 use super::column::Column;
-use super::format::{self, Field, Format};
+use super::format::{self, FIELDS, Field, Format};
 use super::words::Words;
+use super::{VPC_FLOW, known};
 use crate::decode::{Context, Counts, Lines, reuse};
 use crate::logs::text::{self, Columns, Source};
 use crate::table::{Batch, Origin, Reject};
@@ -164,7 +164,7 @@ impl Reading<'_> {
             if line.is_empty() {
                 continue;
             }
-            if matches!(bytes[line.start], b'a'..=b'z' | b'$') && format::is_header(&bytes[line.clone()]) {
+            if format::may_be_header(&bytes[line.start..line.end]) && format::is_header(&bytes[line.clone()]) {
                 self.rows();
                 self.format = Format::parse(&String::from_utf8_lossy(&bytes[line]));
                 self.changed = true;
@@ -213,8 +213,55 @@ impl Reading<'_> {
         }
         self.pending.starts.truncate(before);
         self.pending.ends.truncate(before);
-        if count > 0 {
+        if count > 0 && !(self.format.assumed && self.otherwise(&line)) {
             self.miscounted(line, count);
+        }
+    }
+
+    /// A line without a header for it that is not in the format of the one before. True when it is in another that is known, or
+    /// several records of the default one.
+    fn otherwise(&mut self, line: &Range<usize>) -> bool {
+        let bytes = &self.bytes[line.clone()];
+        let is_blank = |byte: u8| byte <= b' ' || byte == b',' && known::is_comma_separated(bytes);
+        if let Some(places) = known::many(bytes) {
+            self.rows();
+            self.turn_to(Format::assumed());
+            self.push(line, &places);
+            return true;
+        }
+        let mut places = Vec::new();
+        let mut at = 0;
+        for word in bytes.split(|byte| is_blank(*byte)) {
+            let quotes = usize::from(word.len() > 2 && word.starts_with(b"\"") && word.ends_with(b"\""));
+            if !word.is_empty() {
+                places.push((at + quotes, at + word.len() - quotes));
+            }
+            at += word.len() + 1;
+        }
+        places.drain(..format::words_of_export(bytes).min(places.len()));
+        let words: Vec<&[u8]> = places.iter().map(|(start, end)| &bytes[*start..*end]).collect();
+        let Some(format) = known::of_words(&words) else { return false };
+        if format.fields.len() != self.format.fields.len() {
+            self.rows();
+            self.turn_to(format);
+        }
+        self.push(line, &places);
+        true
+    }
+
+    fn turn_to(&mut self, format: Format) {
+        self.changed |= format.fields.len() != self.format.fields.len();
+        self.format = format;
+    }
+
+    /// Takes the words of one record, or of several, which stand at these places of a line.
+    fn push(&mut self, line: &Range<usize>, places: &[(usize, usize)]) {
+        for words in places.chunks(self.format.fields.len()) {
+            let at = |place: usize| (line.start + place) as u32;
+            self.pending.starts.extend(words.iter().map(|(start, _)| at(*start)));
+            self.pending.ends.extend(words.iter().map(|(_, end)| at(*end)));
+            let [(start, _), .., (_, end)] = words else { unreachable!("a record has several words") };
+            self.pending.lines.push(line.start + start..line.start + end);
         }
     }
 
@@ -235,7 +282,7 @@ impl Reading<'_> {
     /// Makes rows of the pending lines; those that are none are rejected.
     fn rows(&mut self) {
         if self.format.assumed {
-            self.keep_default();
+            self.keep_shaped();
         }
         self.fill();
         if !self.pending.bad.is_empty() {
@@ -253,8 +300,8 @@ impl Reading<'_> {
         self.pending.clear();
     }
 
-    /// Rejects lines that lack the shape of the default format.
-    fn keep_default(&mut self) {
+    /// Rejects lines that lack the shape of the format that is assumed.
+    fn keep_shaped(&mut self) {
         let fields = self.format.fields.len();
         let bytes = self.bytes;
         let pending = &mut *self.pending;
@@ -263,7 +310,11 @@ impl Reading<'_> {
                 let place = row * fields + field;
                 &bytes[pending.starts[place] as usize..pending.ends[place] as usize]
             };
-            if !format::is_default(word) {
+            let is_shaped = match fields {
+                FIELDS => format::is_default(word),
+                _ => known::fits(&self.format, word),
+            };
+            if !is_shaped {
                 pending.bad.push((row, 0));
             }
         }
@@ -341,7 +392,11 @@ impl Reading<'_> {
             match action {
                 Field::Number(place) => {
                     let most = format::most(VPC_FLOW.columns[*place].name);
+                    let before = bad.len();
                     column.numbers(self.columns.numbers(*place), most, bad);
+                    if bad.len() > before && matches!(VPC_FLOW.columns[*place].name, "start" | "end") {
+                        column.parts_of_seconds(self.columns.numbers(*place), most, bad);
+                    }
                 }
                 Field::Text(place) => column.texts(self.columns.texts(*place), buffer, bad),
                 Field::Symbol(place) | Field::Account(place) => column.symbols(self.columns.symbols(*place), bad),

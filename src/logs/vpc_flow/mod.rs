@@ -2,19 +2,22 @@
 
 mod column;
 mod format;
+mod known;
 mod lines;
 mod parquet;
 mod words;
 
 pub use self::format::check as check_format;
+pub use self::parquet::has_flows;
 
 use self::format::Format;
 
 use std::sync::Arc;
 
-use arrow::array::{AsArray, RecordBatch};
+use arrow::array::{Array, AsArray, Int64Array, RecordBatch, StringViewArray};
 use arrow::datatypes::Int64Type;
 
+use super::json::Clockwork;
 use super::text;
 use crate::decode::{Body, Counts, Options, Records, Shape};
 use crate::table::{Batch, Column, Kind, Names, Reject, Table};
@@ -33,6 +36,20 @@ pub static VPC_FLOW: Table = Table {
     columns: COLUMNS,
 };
 
+/// Columns under the names that an older table of AWS's documentation gives them. Others than these are of other logs too:
+/// firewalls have a `source_address`.
+pub const OTHER_NAMES: &[(&str, &[&str])] = &[
+    ("account_id", &["account"]),
+    ("srcaddr", &["sourceaddress"]),
+    ("dstaddr", &["destinationaddress"]),
+    ("srcport", &["sourceport"]),
+    ("dstport", &["destinationport"]),
+    ("packets", &["numpackets"]),
+    ("bytes", &["numbytes"]),
+    ("start", &["starttime", "start_time"]),
+    ("end", &["endtime", "end_time"]),
+];
+
 /// Lines at the beginning of a text that may tell what it is.
 const LINES_MAX: usize = 20;
 
@@ -48,17 +65,22 @@ pub fn recognize(head: &[u8], options: &Options) -> Option<Shape> {
     known.then_some(Shape {
         table: &VPC_FLOW,
         header,
-        quoted: false,
+        quoted: None,
         begins: |_| true,
         last_header: format::last_header,
     })
 }
 
-/// Flow records that were JSON or Parquet, with null for `-`, and times in seconds: whoever makes JSON of them likes milliseconds.
+/// Flow records that were JSON or Parquet, with null for `-`, and times in seconds: whoever makes JSON of them likes parts of one.
 pub fn settled(batch: Batch) -> Batch {
     /// The year 5138 in seconds, 1973 in milliseconds.
     const SECONDS_MAX: i64 = 100_000_000_000;
-    let seconds = |time: i64| if time.abs() < SECONDS_MAX { time } else { time / 1000 };
+    let seconds = |mut time: i64| {
+        while time.abs() >= SECONDS_MAX {
+            time /= 1000;
+        }
+        time
+    };
     let schema = batch.rows.schema();
     let columns = schema.fields().iter().zip(batch.rows.columns()).map(|(field, column)| {
         match (field.name().as_str(), column.as_primitive_opt::<Int64Type>()) {
@@ -68,7 +90,46 @@ pub fn settled(batch: Batch) -> Batch {
     });
     let columns = columns.collect();
     let rows = RecordBatch::try_new(schema, columns).expect("only nulls were added to nullable columns");
-    Batch { rows, ..batch }
+    Batch { rows: dated(rows), ..batch }
+}
+
+/// Rows with the times that are dates, `2024-08-01 10:00:00`, which are no numbers and stand in `unmapped` so far.
+fn dated(rows: RecordBatch) -> RecordBatch {
+    let column = |name: &str| rows.schema().index_of(name).expect("a column of the table");
+    let (rest, times) = (column("unmapped"), ["start", "end"].map(column));
+    let texts = rows.column(rest).as_string_view();
+    let is_date = |row: usize| texts.is_valid(row) && texts.value(row).contains(r#"":"2"#);
+    if times.iter().all(|time| rows.column(*time).null_count() == 0) || !(0..texts.len()).any(is_date) {
+        return rows;
+    }
+    let names = |own: &str| OTHER_NAMES.iter().find(|(name, _)| *name == own).map_or(&[][..], |(_, others)| others);
+    let mut columns = rows.columns().to_vec();
+    let mut objects: Vec<Option<serde_json::Map<_, _>>> = (0..texts.len())
+        .map(|row| is_date(row).then(|| serde_json::from_str(texts.value(row)).ok()).flatten())
+        .collect();
+    for (place, own) in times.into_iter().zip(["start", "end"]) {
+        let before = rows.column(place).as_primitive::<Int64Type>();
+        let is_named = |name: &str| {
+            name.eq_ignore_ascii_case(own) || names(own).iter().any(|other| name.eq_ignore_ascii_case(other))
+        };
+        let read = |(row, object): (usize, &mut Option<serde_json::Map<String, serde_json::Value>>)| {
+            if before.is_valid(row) {
+                return Some(before.value(row));
+            }
+            let object = object.as_mut()?;
+            let name = object.keys().find(|name| is_named(name))?.clone();
+            let time = Clockwork::default().read(object.get(&name)?.as_str()?.as_bytes())?;
+            object.shift_remove(&name);
+            Some(time.div_euclid(1_000_000))
+        };
+        columns[place] = Arc::new(objects.iter_mut().enumerate().map(read).collect::<Int64Array>());
+    }
+    let text = |(row, object): (usize, Option<serde_json::Map<_, _>>)| match object {
+        Some(object) => (!object.is_empty()).then(|| serde_json::Value::Object(object).to_string()),
+        None => texts.is_valid(row).then(|| texts.value(row).to_owned()),
+    };
+    columns[rest] = Arc::new(objects.into_iter().enumerate().map(text).collect::<StringViewArray>());
+    RecordBatch::try_new(rows.schema(), columns).expect("the columns keep their kinds")
 }
 
 /// Flow records as text lines or Parquet → batches.

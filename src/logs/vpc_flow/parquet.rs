@@ -11,7 +11,7 @@ use arrow::json::EncoderOptions;
 use arrow::json::writer::make_encoder;
 use serde_json::Value;
 
-use super::{VPC_FLOW, format};
+use super::{OTHER_NAMES, VPC_FLOW, format};
 use crate::decode::Counts;
 use crate::table::{Batch, Origin, PARTITIONS, Reject};
 
@@ -27,13 +27,7 @@ pub fn batch(
         let tally = counts.of("");
         tally.records += 1;
         tally.rejects += 1;
-        rejects.push(Reject::new(
-            origin,
-            offset,
-            "",
-            "Parquet is read for flow logs and events of CloudTrail only",
-            b"PAR1",
-        ));
+        rejects.push(Reject::new(origin, offset, "", of_others(&names(rows)), b"PAR1"));
         return None;
     }
     let tally = counts.of(VPC_FLOW.name);
@@ -53,14 +47,42 @@ pub fn batch(
     }
 }
 
-/// Names of the file's columns as the table would have them.
+/// What to say of a file with these columns.
+fn of_others(names: &[String]) -> &'static str {
+    match ["class_uid", "category_uid"].iter().all(|name| names.iter().any(|have| have == name)) {
+        true => {
+            "Parquet of events in OCSF, as Security Lake has them, which no table has: read the logs that they were made of"
+        }
+        false => "Parquet in whose columns no table finds its records",
+    }
+}
+
+/// Names of the file's columns as the table would have them: `srcAddr` and `sourceaddress` are `srcaddr`, where no other is.
 fn names(rows: &RecordBatch) -> Vec<String> {
-    rows.schema().fields().iter().map(|field| field.name().to_ascii_lowercase().replace('-', "_")).collect()
+    let schema = rows.schema();
+    let mut names: Vec<String> =
+        schema.fields().iter().map(|field| field.name().to_ascii_lowercase().replace('-', "_")).collect();
+    for place in 0..names.len() {
+        if let Some(own) = column_of(&names[place])
+            && !names.iter().any(|name| name == own)
+        {
+            own.clone_into(&mut names[place]);
+        }
+    }
+    names
+}
+
+/// The column that a name in lower case is of, however its words are parted, or as others call it.
+fn column_of(name: &str) -> Option<&'static str> {
+    let letters = |name: &str| name.replace('_', "");
+    let is_other = |others: &[&str]| others.iter().any(|other| letters(other) == letters(name));
+    let own = VPC_FLOW.columns.iter().map(|column| column.name).find(|own| letters(own) == letters(name));
+    own.or_else(|| OTHER_NAMES.iter().find(|(_, others)| is_other(others)).map(|(own, _)| *own))
 }
 
 /// Whether the columns are those of a flow log: some that nothing else has, or most of them. Much has a `type`, a
 /// `version` and an `action`.
-fn has_flows(rows: &RecordBatch) -> bool {
+pub fn has_flows(rows: &RecordBatch) -> bool {
     let names = names(rows);
     let has = |name: &str| names.iter().any(|have| have == name);
     let known = names.iter().filter(|name| format::is_field(&name.replace('_', "-"))).count();
@@ -253,6 +275,22 @@ mod tests {
     }
 
     #[test]
+    fn columns_of_other_names_are_those_of_the_table() {
+        let texts = |value: &str| Arc::new(StringArray::from(vec![value])) as ArrayRef;
+        let columns =
+            ["account", "interfaceid", "sourceaddress", "dstAddr", "numbytes", "bytes", "starttime", "logStatus"];
+        let values = ["111122223333", "eni-1", "10.0.0.1", "10.0.0.2", "4", "5", "1674898496", "OK"];
+        let file = file(columns.into_iter().zip(values.map(texts)).collect());
+        let (batches, rejects, ..) = read(file, Origin::default());
+        assert_eq!(rejects.len(), 0, "{rejects:?}");
+        let text = |name: &str| cast(batches[0].rows.column_by_name(name).unwrap(), &DataType::Utf8).unwrap();
+        let values = ["account", "interface_id", "srcaddr", "dstaddr", "bytes", "start", "log_status"]
+            .map(|name| text(name).as_string::<i32>().value(0).to_owned());
+        assert_eq!(values, ["111122223333", "eni-1", "10.0.0.1", "10.0.0.2", "5", "1674898496", "OK"]);
+        assert_eq!(text("unmapped").as_string::<i32>().value(0), r#"{"numbytes":"4"}"#);
+    }
+
+    #[test]
     fn what_fits_no_column_is_kept_beside_it() {
         let tags = StructArray::from(vec![(
             Arc::new(Field::new("team", DataType::Utf8, true)),
@@ -314,6 +352,6 @@ mod tests {
         let (batches, rejects, counts, _) = read(other, Origin::default());
         assert!(batches.is_empty());
         assert_eq!((rejects.len(), counts.of_table("")), (1, (1, 0, 1)));
-        assert_eq!(rejects[0].reason, "Parquet is read for flow logs and events of CloudTrail only");
+        assert_eq!(rejects[0].reason, "Parquet in whose columns no table finds its records");
     }
 }

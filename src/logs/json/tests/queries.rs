@@ -323,8 +323,8 @@ fn a_record_is_found_under_the_names_that_exports_give_it() {
 fn what_python_prints_and_what_is_too_long_say_so() {
     let of_python = "not JSON but what Python prints of a dict: write json.dumps(answer, default=str)";
     for text in [
-        "{'JobRuns': [{'Id': 'jr_1', 'StartedOn': datetime.datetime(2024, 5, 1, 12, 0, tzinfo=tzlocal())}]}",
-        "[{'eventName': 'CreateUser', 'readOnly': False, 'errorCode': None}]",
+        "{'JobRuns': [{'Id': 'jr_1', 'StartedOn': <datetime object>}]}",
+        "[{'eventName': 'CreateUser', 'readOnly': False, 'errorCode': ...}]",
     ] {
         assert_eq!(reasons(&read_text(text)), [of_python]);
     }

@@ -11,7 +11,8 @@ use crate::logs;
 fn read(text: &str, format: Option<&str>) -> (Option<RecordBatch>, Vec<Reject>, Counts) {
     let (mut rejects, mut counts) = (Vec::new(), Counts::default());
     let mut parser = Parser::default();
-    let lines = Lines { text: Text::new(text.into()), format: format.map(Arc::from), entries: Vec::new() };
+    let lines =
+        Lines { text: Text::new(text.into()), format: format.map(Arc::from), separator: None, entries: Vec::new() };
     let origin = Arc::new(Origin { account: Some("999900001111".into()), ..Origin::default() });
     parser.read(lines, &origin, 0, None, &mut rejects, &mut counts);
     (parser.finish(&mut counts).map(|batch| batch.rows), rejects, counts)
@@ -101,6 +102,47 @@ fn the_time_that_an_export_of_cloudwatch_puts_first_is_no_field() {
 }
 
 #[test]
+fn lines_without_a_header_are_read_in_each_order_that_aws_writes() {
+    let longer = format!("{} vpc-0a subnet-0b i-01 19 IPv6", LINE.replace("2 1", "3 1"));
+    let of_gateway = "6 TransitGateway 111122223333 tgw-0d37 tgw-attach-0a 111122223333 444455556666 vpc-0aa vpc-0bb subnet-0aa \
+        subnet-0bb eni-0aa eni-0bb use1-az1 use1-az2 tgw-attach-0b 10.0.1.5 10.1.0.7 43416 443 6 5 568 1566848875 1566848933 OK \
+        IPv4 0 0 0 0 2 us-east-1 ingress - S3";
+    let text =
+        format!("{LINE}\n{longer}\n{longer} x\n{of_gateway}\n{of_gateway}\n{LINE}\n{}\n", LINE.replace(' ', ","));
+    let (rows, rejects, counts) = read(&text, None);
+    let rows = rows.unwrap();
+    assert_eq!(counts.of_table("vpc_flow"), (7, 6, 1), "{rejects:?}");
+    assert_eq!([0, 1, 2, 3, 4, 5].map(|row| number(&rows, "dstport", row)), [22, 22, 443, 443, 22, 22].map(Some));
+    assert_eq!([number(&rows, "tcp_flags", 1), number(&rows, "tcp_flags", 2)], [Some(19), Some(2)]);
+    assert_eq!(symbol(&rows, "vpc_id", 1).as_deref(), Some("vpc-0a"));
+    assert_eq!(symbol(&rows, "region", 3).as_deref(), Some("us-east-1"));
+    assert!(rows.column_by_name("unmapped").unwrap().as_string_view().value(2).contains(r#""tgw-id":"tgw-0d37""#));
+}
+
+#[test]
+fn records_of_the_default_format_in_one_line_are_rows() {
+    let text = format!("{LINE}\t{LINE}\n{LINE}{LINE}{LINE}\n{LINE} {LINE} x\n");
+    let (rows, _, counts) = read(&text, None);
+    assert_eq!(counts.of_table("vpc_flow"), (6, 5, 1));
+    assert_eq!(number(&rows.unwrap(), "end", 4), Some(1_674_898_507));
+}
+
+#[test]
+fn times_in_parts_of_a_second_are_seconds() {
+    let text = format!(
+        "{}\n{}\n{}\n",
+        LINE.replace("1674898496 1674898507", "1674898496123 1674898507000000"),
+        LINE.replace("1674898496 1674898507", "- 1674898507000000000"),
+        LINE.replace("1674898496", "soon"),
+    );
+    let (rows, rejects, counts) = read(&text, None);
+    let rows = rows.unwrap();
+    assert_eq!(counts.of_table("vpc_flow"), (3, 2, 1), "{rejects:?}");
+    assert_eq!([0, 1].map(|row| number(&rows, "end", row)), [Some(1_674_898_507); 2]);
+    assert_eq!([0, 1].map(|row| number(&rows, "start", row)), [Some(1_674_898_496), None]);
+}
+
+#[test]
 fn a_line_of_another_shape_is_a_reject_that_says_what_to_do() {
     let text = format!("{LINE} extra\n{LINE}\n2 eni-1 10.0.0.1 ACCEPT\n{}", LINE.replace("OK", "FINE"));
     let (rows, rejects, counts) = read(&text, None);
@@ -186,7 +228,7 @@ fn a_line_that_is_not_utf8_costs_only_itself() {
     let text = [LINE.as_bytes(), b"\n2 \xff\n", LINE.as_bytes()].concat();
     let (mut rejects, mut counts) = (Vec::new(), Counts::default());
     let mut parser = Parser::default();
-    let lines = Lines { text: Text::new(text), format: None, entries: Vec::new() };
+    let lines = Lines { text: Text::new(text), format: None, separator: None, entries: Vec::new() };
     parser.read(lines, &Arc::default(), 100, None, &mut rejects, &mut counts);
     assert_eq!((rejects[0].reason.as_str(), rejects[0].offset), ("not UTF-8", 101 + LINE.len() as u64));
     assert_eq!(counts.of_table("vpc_flow").2, 1);
@@ -279,7 +321,7 @@ proptest! {
         let rows: Vec<_> = lines.iter().filter_map(|line| plainly(line)).collect();
         let written = lines.iter().filter(|line| line.iter().any(|byte| *byte > b' ')).count();
         let (mut rejects, mut counts, mut parser) = (Vec::new(), Counts::default(), Parser::default());
-        let body = Lines { text: Text::new(lines.join(&b'\n')), format: Some("srcaddr bytes action".into()), entries: Vec::new() };
+        let body = Lines { text: Text::new(lines.join(&b'\n')), format: Some("srcaddr bytes action".into()), separator: None, entries: Vec::new() };
         parser.read(body, &Arc::default(), 0, None, &mut rejects, &mut counts);
         prop_assert_eq!(counts.of_table("vpc_flow"), (written as u64, 0, (written - rows.len()) as u64));
         let found = parser.finish(&mut counts).map(|batch| batch.rows);

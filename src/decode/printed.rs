@@ -1,0 +1,144 @@
+//! What the AWS CLI prints with `--output yaml` or `--output text` → the JSON that it prints otherwise, where that can be told.
+
+use serde_json::Value;
+
+/// Names that an answer with records begins with.
+const LISTS: [&str; 9] =
+    ["Events", "events", "JobRuns", "JobRun", "Findings", "Records", "QueryResultRows", "QueryStatus", "results"];
+
+/// What a line of text begins with that has an event.
+const EVENT: &[u8] = b"EVENTS\t";
+
+/// Whether a text may be such an answer, by its beginning: [`as_json`] wants all of it.
+pub fn may_be(head: &[u8]) -> bool {
+    may_be_yaml(head) || may_be_text(head)
+}
+
+fn may_be_yaml(head: &[u8]) -> bool {
+    let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii_end();
+    let is_list =
+        |name: &str| line.strip_prefix(name.as_bytes()).is_some_and(|rest| rest == b":" || rest.starts_with(b": "));
+    // `--query 'Events[]'`
+    let is_item = || {
+        let name = line.strip_prefix(b"- ").and_then(|item| item.split(|byte| *byte == b':').next());
+        let is_word = |name: &[u8]| !name.is_empty() && name.iter().all(u8::is_ascii_alphanumeric);
+        name.is_some_and(|name| is_word(name) && line[2 + name.len()..].starts_with(b":"))
+    };
+    LISTS.iter().any(|name| is_list(name)) || is_item()
+}
+
+fn may_be_text(head: &[u8]) -> bool {
+    // `aws logs get-log-events` begins with tokens of the pages before and behind
+    let is_of_tokens = || {
+        let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        line.starts_with(b"b/") && head[line.len()..].trim_ascii_start().starts_with(EVENT)
+    };
+    head.starts_with(EVENT) || is_of_tokens()
+}
+
+/// The answer as JSON; `None` where it is none after all.
+pub fn as_json(text: &[u8]) -> Option<Vec<u8>> {
+    if may_be_text(text) {
+        return of_text(text);
+    }
+    let value: Value = yaml_serde::from_slice(text).ok().filter(|_| may_be_yaml(text))?;
+    let has_objects = match &value {
+        Value::Array(items) => items.iter().all(Value::is_object),
+        Value::Object(members) => LISTS.iter().any(|name| members.contains_key(*name)),
+        _ => false,
+    };
+    has_objects.then(|| value.to_string().into_bytes())
+}
+
+/// Lines of `aws logs filter-log-events`, `aws logs get-log-events` or `aws cloudtrail lookup-events`, of which the fields stand in the
+/// order of their names.
+fn of_text(text: &[u8]) -> Option<Vec<u8>> {
+    let lines = |begin: &[u8]| -> Vec<usize> {
+        let places = memchr::memmem::find_iter(text, begin);
+        places.filter(|at| *at == 0 || text[at - 1] == b'\n').collect()
+    };
+    let starts = lines(EVENT);
+    // what was searched stands behind them
+    let end = lines(b"SEARCHEDLOGSTREAMS\t").last().copied().filter(|end| starts.iter().all(|start| start < end));
+    let ends = starts.iter().skip(1).copied().chain([end.unwrap_or(text.len())]);
+    let (mut records, mut events) = (Vec::new(), Vec::new());
+    for (start, end) in starts.iter().zip(ends) {
+        let line = text[start + EVENT.len()..end].trim_ascii_end();
+        match log_event(line) {
+            Some(event) => events.push(event),
+            None => {
+                records.extend(line.split(|byte| matches!(byte, b'\t' | b'\n')).filter(|cell| cell.starts_with(b"{")))
+            }
+        }
+    }
+    if !events.is_empty() && records.is_empty() {
+        return Some(serde_json::json!({ "events": events }).to_string().into_bytes());
+    }
+    (events.is_empty() && !records.is_empty()).then(|| records.join(&b'\n'))
+}
+
+/// An event of CloudWatch Logs: id where it was searched for, time at which it came, stream where it was searched for, message, time.
+fn log_event(line: &[u8]) -> Option<Value> {
+    const DIGITS_OF_ID: usize = 50;
+    let mut rest = line;
+    let mut cell = || {
+        let length = memchr::memchr(b'\t', rest)?;
+        let (cell, behind) = rest.split_at(length);
+        rest = &behind[1..];
+        str::from_utf8(cell).ok()
+    };
+    let first = cell()?;
+    let is_searched = first.len() >= DIGITS_OF_ID && first.bytes().all(|byte| byte.is_ascii_digit());
+    let came: i64 = if is_searched { cell()? } else { first }.parse().ok()?;
+    let stream = if is_searched { Some(cell()?) } else { None };
+    let time = memchr::memrchr(b'\t', rest)?;
+    let (message, time) = (String::from_utf8_lossy(&rest[..time]), str::from_utf8(&rest[time + 1..]).ok()?);
+    let time: i64 = time.parse().ok()?;
+    let mut event = serde_json::json!({ "timestamp": time, "message": message, "ingestionTime": came });
+    if let Some(stream) = stream {
+        event["logStreamName"] = stream.into();
+    }
+    Some(event)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: &str) {
+        assert!(may_be(text.as_bytes()), "{text}");
+        let json = as_json(text.as_bytes()).unwrap_or_else(|| panic!("{text}"));
+        assert_eq!(String::from_utf8_lossy(&json), expected);
+    }
+
+    #[test]
+    fn yaml_is_the_json_of_it() {
+        check(
+            "Events:\n- CloudTrailEvent: '{\"eventName\":\"a''b\"}'\n  EventTime: '2024-08-01T10:00:00+00:00'\n",
+            r#"{"Events":[{"CloudTrailEvent":"{\"eventName\":\"a'b\"}","EventTime":"2024-08-01T10:00:00+00:00"}]}"#,
+        );
+        check("- Id: jr_1\n  Attempt: 0\n", r#"[{"Id":"jr_1","Attempt":0}]"#);
+        check("JobRuns: []\r\n", r#"{"JobRuns":[]}"#);
+    }
+
+    #[test]
+    fn lines_of_text_are_events() {
+        let id = "3".repeat(56);
+        check(
+            &format!("EVENTS\t{id}\t9\ts-1\ta\tb\nc\t7\nEVENTS\t{id}\t9\ts-2\td\t8\nSEARCHEDLOGSTREAMS\ts-1\tTrue\n"),
+            r#"{"events":[{"timestamp":7,"message":"a\tb\nc","ingestionTime":9,"logStreamName":"s-1"},{"timestamp":8,"message":"d","ingestionTime":9,"logStreamName":"s-2"}]}"#,
+        );
+        check("b/3/s\tf/3/s\nEVENTS\t9\ta\t7\n", r#"{"events":[{"timestamp":7,"message":"a","ingestionTime":9}]}"#);
+        check("EVENTS\tAKIA\t{\"a\":1}\tid\nRESOURCES\tn\tt\nEVENTS\t{\"a\":2}\tid\n", "{\"a\":1}\n{\"a\":2}");
+    }
+
+    #[test]
+    fn other_texts_are_none() {
+        for text in ["Event: x\n", "- a b\n", "-- conf: x\n", "EVENT\tx\n", "2 1 eni-1\n"] {
+            assert!(!may_be(text.as_bytes()), "{text}");
+        }
+        for text in ["Events: [\n", "- a: 1\n- b\n", "EVENTS\tx\ty\n", "Events:\nx\n"] {
+            assert_eq!(as_json(text.as_bytes()), None, "{text}");
+        }
+    }
+}
