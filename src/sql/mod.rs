@@ -20,8 +20,7 @@ mod local;
 mod lookups;
 mod damaged;
 mod checked;
-mod sums;
-mod averages;
+mod totals;
 mod describe;
 mod table;
 
@@ -127,7 +126,7 @@ fn open(
         .for_each(|function| session.register_udf(function));
     maps::aggregates()
         .into_iter()
-        .chain([sums::sum(), averages::avg(), percentile::in_queries()])
+        .chain([totals::sum(), totals::avg(), percentile::in_queries()])
         .for_each(|function| session.register_udaf(function));
     lambdas::all().into_iter().for_each(|function| session.register_higher_order_function(Arc::new(function)));
     let mut tables = Vec::new();
@@ -278,3 +277,5 @@ fn last_name(name: &str) -> &str {
 mod tests;
 #[cfg(test)]
 mod athena_tests;
+#[cfg(test)]
+mod aggregate_tests;
