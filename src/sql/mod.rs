@@ -5,6 +5,7 @@ mod functions;
 mod plain;
 mod pieces;
 mod json_paths;
+mod json_made;
 mod maps;
 mod typed;
 mod patterns;
@@ -122,6 +123,7 @@ fn open(
         .into_iter()
         .flatten()
         .chain(json_paths::all())
+        .chain(json_made::all())
         .chain([maps::split_to_map(), scalar::json_scalar(), pieces::item_parts()])
         .for_each(|function| session.register_udf(function));
     maps::aggregates()
@@ -277,5 +279,7 @@ fn last_name(name: &str) -> &str {
 mod tests;
 #[cfg(test)]
 mod athena_tests;
+#[cfg(test)]
+mod json_tests;
 #[cfg(test)]
 mod aggregate_tests;
