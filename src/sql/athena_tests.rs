@@ -3,7 +3,7 @@
 use super::tests::{archive, run};
 
 /// Each query with all its rows, without the names of the columns: cells are apart by ` | `, rows by ` / `.
-async fn check_all(cases: &[(&str, &str)]) {
+pub(super) async fn check_all(cases: &[(&str, &str)]) {
     let dir = archive();
     let mut wrong = Vec::new();
     for (sql, expected) in cases {

@@ -1,23 +1,36 @@
-//! `json_path_array(json, path)`, `json_path_item(json, path)` and `json_path_exists(json, path)`: what SQL's path of JSON leads to, which may be
-//! several values, `lax $.items[*].cidrIp`, as one list, as the one value where it is one, and whether there is any.
+//! `json_path_array(json, path)`, `json_path_item(json, path)` and others: what SQL's path of JSON leads to, which may be several values,
+//! `lax $.items[*].cidrIp`, as one list, as the one value where it is one, and whether there is any. Behind the path stand the names and
+//! values of `PASSING`, and of each whether it is JSON text.
 
+mod parse;
+mod walk;
+
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringArray};
-use arrow::compute::cast;
-use arrow::datatypes::DataType;
-use datafusion::common::{Result, exec_datafusion_err, exec_err};
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
+use arrow::array::{Array, ArrayRef, BooleanArray, StringArray};
+use arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::common::{Result, exec_datafusion_err, exec_err, plan_datafusion_err, plan_err};
+use datafusion::logical_expr::{
+    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
 use serde_json::Value;
 
-pub fn all() -> [ScalarUDF; 3] {
-    [What::Array, What::Item, What::Exists]
-        .map(|what| ScalarUDF::new_from_impl(OfPath { what, signature: Signature::any(2, Volatility::Immutable) }))
+use self::parse::Path;
+use super::json_made::as_json;
+use super::maps::texts;
+
+pub fn all() -> [ScalarUDF; 4] {
+    [What::Array, What::Several, What::Item, What::Exists].map(|what| {
+        ScalarUDF::new_from_impl(OfPath { what, signature: Signature::variadic_any(Volatility::Immutable) })
+    })
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum What {
     Array,
+    /// A list, but of one list or object that.
+    Several,
     Item,
     Exists,
 }
@@ -32,6 +45,7 @@ impl ScalarUDFImpl for OfPath {
     fn name(&self) -> &str {
         match self.what {
             What::Array => "json_path_array",
+            What::Several => "json_path_several",
             What::Item => "json_path_item",
             What::Exists => "json_path_exists",
         }
@@ -42,176 +56,141 @@ impl ScalarUDFImpl for OfPath {
     }
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(match self.what {
-            What::Array | What::Item => DataType::Utf8,
-            What::Exists => DataType::Boolean,
-        })
+        plan_err!("{} is asked for its field", self.name())
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
+        let path = args.scalar_arguments.get(1).copied().flatten().and_then(|path| path.try_as_str().flatten());
+        let Some(path) = path else {
+            return plan_err!("the path of JSON is a text constant such as 'lax $.bucketName'");
+        };
+        Path::parse(path).map_err(|why| plan_datafusion_err!("{why}"))?;
+        let kind = if self.what == What::Exists { DataType::Boolean } else { DataType::Utf8 };
+        Ok(Arc::new(Field::new(self.name(), kind, true)))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let ColumnarValue::Scalar(path) = &args.args[1] else { return exec_err!("the path of JSON is a constant") };
-        let path = Path::parse(path.try_as_str().flatten().unwrap_or_default())
-            .map_err(|why| exec_datafusion_err!("{why}"))?;
-        let texts = cast(&args.args[0].to_array(args.number_rows)?, &DataType::Utf8)?;
-        let texts = texts.as_string::<i32>();
-        let found = |json: Option<&str>| {
-            let json: Value = serde_json::from_str(json?).ok()?;
-            path.of(&json).map(|found| found.into_iter().cloned().collect::<Vec<Value>>())
+        let constant = |place: usize| match args.args.get(place) {
+            Some(ColumnarValue::Scalar(text)) => Ok(text.try_as_str().flatten().unwrap_or_default().to_owned()),
+            _ => exec_err!("the path of JSON is a constant"),
         };
+        let path = Path::parse(&constant(1)?).map_err(|why| exec_datafusion_err!("{why}"))?;
+        let json = texts(&args.args[0].to_array(args.number_rows)?)?;
+        let mut given: Vec<(String, StringArray)> = Vec::new();
+        for place in (2..args.args.len()).step_by(3) {
+            given.push((constant(place)?, as_json(&args, place + 1)?));
+        }
+        let of_row = |row: usize| {
+            let value = |texts: &StringArray| match texts.is_valid(row) {
+                true => serde_json::from_str(texts.value(row)).ok(),
+                false => Some(Value::Null),
+            };
+            let json: Value = json.is_valid(row).then(|| value(&json))??;
+            let given = given.iter().map(|(name, texts)| Some((name.clone(), value(texts)?)));
+            let given: Vec<(String, Value)> = given.collect::<Option<_>>()?;
+            let found = path.of(&json, &given).ok()?;
+            Some(found.into_iter().map(Cow::into_owned).collect::<Vec<Value>>())
+        };
+        let rows = 0..args.number_rows;
         let array: ArrayRef = match self.what {
             What::Exists => {
-                let exists = texts
-                    .iter()
-                    .enumerate()
-                    .map(|(row, json)| texts.is_valid(row).then(|| found(json).is_some_and(|found| !found.is_empty())));
-                Arc::new(exists.collect::<BooleanArray>())
+                let exists = |row| json.is_valid(row).then(|| of_row(row).is_some_and(|found| !found.is_empty()));
+                Arc::new(rows.map(exists).collect::<BooleanArray>())
             }
-            What::Array => {
-                let arrays = texts.iter().map(|json| found(json).filter(|found| !found.is_empty()));
-                Arc::new(
-                    arrays.map(|found| found.map(|found| Value::Array(found).to_string())).collect::<StringArray>(),
-                )
+            What::Array | What::Several | What::Item => {
+                let text = |row| self.shown(of_row(row)?).map(|value| value.to_string());
+                Arc::new(rows.map(text).collect::<StringArray>())
             }
-            What::Item => Arc::new(
-                texts
-                    .iter()
-                    .map(|json| match found(json).as_deref() {
-                        Some([item]) => Some(item.to_string()),
-                        _ => None,
-                    })
-                    .collect::<StringArray>(),
-            ),
         };
         Ok(ColumnarValue::Array(array))
     }
 }
 
-#[derive(Debug, PartialEq, Eq)]
-struct Path {
-    /// Whether a step that leads nowhere is an error, which is no value, and no list is looked into for a name.
-    strict: bool,
-    steps: Vec<Step>,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum Step {
-    Name(String),
-    /// `.*`
-    Names,
-    Place(usize),
-    /// `[*]`
-    Places,
-}
-
-impl Path {
-    fn parse(path: &str) -> std::result::Result<Path, String> {
-        let (strict, rest) = match path.trim().strip_prefix("strict ") {
-            Some(rest) => (true, rest.trim()),
-            None => (false, path.trim().strip_prefix("lax ").unwrap_or(path).trim()),
-        };
-        let wrong = || format!("the path {path} has more than names, places and stars, as lax $.items[*].cidrIp has");
-        let mut rest = rest.strip_prefix('$').ok_or_else(wrong)?;
-        let mut steps = Vec::new();
-        while !rest.is_empty() {
-            if let Some(inner) = rest.strip_prefix('[') {
-                let (place, behind) = inner.split_once(']').ok_or_else(wrong)?;
-                steps.push(match place.trim() {
-                    "*" => Step::Places,
-                    place => match (quoted(place), place.parse()) {
-                        (Some(name), _) => Step::Name(name.to_owned()),
-                        (None, Ok(place)) => Step::Place(place),
-                        (None, Err(_)) => return Err(wrong()),
-                    },
-                });
-                rest = behind;
-                continue;
-            }
-            let inner = rest.strip_prefix('.').ok_or_else(wrong)?;
-            if let Some((name, behind)) = inner.strip_prefix('"').and_then(|inner| inner.split_once('"')) {
-                steps.push(Step::Name(name.to_owned()));
-                rest = behind;
-                continue;
-            }
-            let end = inner.find(['.', '[']).unwrap_or(inner.len());
-            let (name, behind) = inner.split_at(end);
-            let is_name =
-                |name: &str| !name.is_empty() && name.chars().all(|letter| letter.is_alphanumeric() || letter == '_');
-            steps.push(match name {
-                "*" => Step::Names,
-                name if is_name(name) => Step::Name(name.to_owned()),
-                _ => return Err(wrong()),
-            });
-            rest = behind;
+impl OfPath {
+    /// What is shown of values, of which there are none where nothing is.
+    fn shown(&self, mut found: Vec<Value>) -> Option<Value> {
+        let is_alone = found.len() == 1;
+        let is_nested = is_alone && (found[0].is_array() || found[0].is_object());
+        match self.what {
+            _ if found.is_empty() => None,
+            What::Array => Some(Value::Array(found)),
+            What::Several if !is_nested => Some(Value::Array(found)),
+            What::Several | What::Item | What::Exists => found.pop().filter(|_| is_alone),
         }
-        Ok(Path { strict, steps })
     }
-
-    /// The values there; `None` where a strict path leads nowhere.
-    fn of<'j>(&self, json: &'j Value) -> Option<Vec<&'j Value>> {
-        let mut found = vec![json];
-        for step in &self.steps {
-            let mut next = Vec::new();
-            for value in found {
-                self.step(step, value, &mut next)?;
-            }
-            found = next;
-        }
-        Some(found)
-    }
-
-    fn step<'j>(&self, step: &Step, value: &'j Value, next: &mut Vec<&'j Value>) -> Option<()> {
-        match (step, value) {
-            (Step::Name(_) | Step::Names, Value::Array(items)) if !self.strict => {
-                items.iter().filter(|item| item.is_object()).try_for_each(|item| self.step(step, item, next))?;
-            }
-            (Step::Name(name), Value::Object(object)) => match object.get(name) {
-                Some(value) => next.push(value),
-                None if self.strict => return None,
-                None => {}
-            },
-            (Step::Names, Value::Object(object)) => next.extend(object.values()),
-            (Step::Place(place), Value::Array(items)) => match items.get(*place) {
-                Some(item) => next.push(item),
-                None if self.strict => return None,
-                None => {}
-            },
-            (Step::Places, Value::Array(items)) => next.extend(items),
-            (Step::Place(0) | Step::Places, value) if !self.strict => next.push(value),
-            _ if self.strict => return None,
-            _ => {}
-        }
-        Some(())
-    }
-}
-
-fn quoted(text: &str) -> Option<&str> {
-    text.strip_prefix(['"', '\''])?.strip_suffix(['"', '\''])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const JSON: &str = r#"{"a":[{"b":1},{"b":2,"c":[3]},4],"x y":{"z":5},"s":"tcp","n":null,"e":[]}"#;
+
+    fn check(json: &str, cases: &[(&str, Option<&str>)]) {
+        let json: Value = serde_json::from_str(json).unwrap();
+        let given = [("low".to_owned(), Value::from(2))];
+        for (path, expected) in cases {
+            let parsed = Path::parse(path).unwrap();
+            let found = parsed.of(&json, &given).ok().map(|found| serde_json::to_string(&found).unwrap());
+            assert_eq!(found.as_deref(), *expected, "{path}");
+        }
+    }
+
     #[test]
     fn a_path_leads_to_values() {
-        let json: Value = serde_json::from_str(r#"{"a":[{"b":1},{"b":2,"c":[3]},4],"x y":{"z":5}}"#).unwrap();
-        for (path, expected) in [
-            ("lax $.a[*].b", Some("[1,2]")),
-            ("$.a.b", Some("[1,2]")),
-            ("strict $.a.b", None),
-            ("strict $.a[*].b", None),
-            ("strict $.a[1].b", Some("[2]")),
-            ("lax $.a[1].c[*]", Some("[3]")),
-            ("lax $.\"x y\".*", Some("[5]")),
-            ("lax $[\"x y\"].z[0]", Some("[5]")),
-            ("lax $.none[*]", Some("[]")),
-            ("$", Some(r#"[{"a":[{"b":1},{"b":2,"c":[3]},4],"x y":{"z":5}}]"#)),
-        ] {
-            let found = Path::parse(path).unwrap().of(&json).map(|found| serde_json::to_string(&found).unwrap());
-            assert_eq!(found.as_deref(), expected, "{path}");
-        }
-        for path in ["a.b", "lax $.a[*] ? (@ > 1)", "$.a[x]", "$..b", "$.a[0"] {
-            assert!(Path::parse(path).unwrap_err().contains("names, places and stars"), "{path}");
-        }
+        check(
+            JSON,
+            &[
+                ("lax $.a[*].b", Some("[1,2]")),
+                ("$.a.b", Some("[1,2]")),
+                ("strict $.a.b", None),
+                ("strict $.a[*].b", None),
+                ("strict $.a[1].b", Some("[2]")),
+                ("lax $.a[1].c[*]", Some("[3]")),
+                ("lax $.\"x y\".*", Some("[5]")),
+                ("lax $[\"x y\"].z[0]", Some("[5]")),
+                ("lax $.none[*]", Some("[]")),
+                ("lax $.a[1 to last].b", Some("[2]")),
+                ("lax $.a[0, last]", Some(r#"[{"b":1},4]"#)),
+                ("lax $.a[last - 1].b", Some("[2]")),
+                ("lax $.e[last]", Some("[]")),
+                ("lax $.a[7]", Some("[]")),
+                ("strict $.a[7]", None),
+                ("lax $..b", Some("[1,2]")),
+                ("lax $.a.size()", Some("[3]")),
+                ("lax $.a[*].type()", Some(r#"["object","object","number"]"#)),
+                ("lax $.\"x y\".keyvalue().name", Some(r#"["z"]"#)),
+                ("lax $.\"x y\".z * 2 - -1", Some("[11]")),
+                ("lax ($.\"x y\".z + 1.5).floor()", Some("[6]")),
+                ("lax $.s + 1", None),
+                ("lax $.a[$low]", Some("[4]")),
+            ],
+        );
+        check("5", &[("$", Some("[5]"))]);
+    }
+
+    #[test]
+    fn a_filter_keeps_what_its_condition_holds_for() {
+        check(
+            JSON,
+            &[
+                ("lax $.a[*] ? (@.b > 1).b", Some("[2]")),
+                ("lax $.a ? (@.b >= 1 && @.b < $low).b", Some("[1]")),
+                ("lax $.a[*] ? (@.b == 2 || @ == 4)", Some(r#"[{"b":2,"c":[3]},4]"#)),
+                ("lax $.a[*] ? (exists(@.c)).b", Some("[2]")),
+                ("lax $.a[*] ? (!exists(@.c)).b", Some("[1]")),
+                ("lax $ ? (exists(@.e)).s", Some(r#"["tcp"]"#)),
+                ("lax $.s ? (@ starts with \"tc\")", Some(r#"["tcp"]"#)),
+                ("lax $.s ? (@ like_regex \"^T.P$\" flag \"i\")", Some(r#"["tcp"]"#)),
+                ("lax $.s ? (@ like_regex \"t.p\" flag \"q\")", Some("[]")),
+                ("lax $.n ? (@ == null)", Some("[null]")),
+                ("lax $.s ? (@ != null)", Some(r#"["tcp"]"#)),
+                // a text and a number do not compare, which is neither true nor false
+                ("lax $.s ? (@ > 1)", Some("[]")),
+                ("lax $.s ? (!(@ > 1))", Some("[]")),
+                ("lax $.s ? ((@ > 1) is unknown)", Some(r#"["tcp"]"#)),
+                ("lax $.a[*] ? ((@.b + 1) * 2 == 6).b", Some("[2]")),
+            ],
+        );
     }
 }

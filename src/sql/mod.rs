@@ -5,6 +5,7 @@ mod functions;
 mod plain;
 mod pieces;
 mod json_paths;
+mod json_made;
 mod maps;
 mod typed;
 mod patterns;
@@ -20,8 +21,7 @@ mod local;
 mod lookups;
 mod damaged;
 mod checked;
-mod sums;
-mod averages;
+mod totals;
 mod describe;
 mod table;
 
@@ -123,11 +123,12 @@ fn open(
         .into_iter()
         .flatten()
         .chain(json_paths::all())
+        .chain(json_made::all())
         .chain([maps::split_to_map(), scalar::json_scalar(), pieces::item_parts()])
         .for_each(|function| session.register_udf(function));
     maps::aggregates()
         .into_iter()
-        .chain([sums::sum(), averages::avg(), percentile::in_queries()])
+        .chain([totals::sum(), totals::avg(), percentile::in_queries()])
         .for_each(|function| session.register_udaf(function));
     lambdas::all().into_iter().for_each(|function| session.register_higher_order_function(Arc::new(function)));
     let mut tables = Vec::new();
@@ -278,3 +279,7 @@ fn last_name(name: &str) -> &str {
 mod tests;
 #[cfg(test)]
 mod athena_tests;
+#[cfg(test)]
+mod json_tests;
+#[cfg(test)]
+mod aggregate_tests;

@@ -422,6 +422,14 @@ fn to_json(array: &ArrayRef, field: &FieldRef) -> Result<ArrayRef> {
     if plain(array.data_type()) == DataType::Utf8 {
         return Ok(Arc::new(texts(array)?));
     }
+    Ok(Arc::new(encoded(array, field)?))
+}
+
+/// Values as JSON, texts as its texts.
+pub fn encoded(array: &ArrayRef, field: &FieldRef) -> Result<StringArray> {
+    if array.data_type() == &DataType::Null {
+        return Ok(StringArray::new_null(array.len()));
+    }
     let options = EncoderOptions::default();
     let mut encoder = make_encoder(field, array, &options)?;
     let (mut json, mut texts) = (Vec::new(), StringBuilder::new());
@@ -434,5 +442,5 @@ fn to_json(array: &ArrayRef, field: &FieldRef) -> Result<ArrayRef> {
         encoder.encode(row, &mut json);
         texts.append_value(std::str::from_utf8(&json).map_err(|error| exec_datafusion_err!("{error}"))?);
     }
-    Ok(Arc::new(texts.finish()))
+    Ok(texts.finish())
 }

@@ -249,20 +249,17 @@ pub fn function(call: &mut Function, who: For) -> anyhow::Result<Option<Expr>> {
     }
     let Some(args) = positional(call) else { return Ok(None) };
     Ok(match (name.as_str(), args.as_slice()) {
-        ("json_value", [json, path]) if who == For::Query => {
-            Some(with_arguments("json_scalar(json_path_item(arg1, arg2))", &[json, path]))
+        ("json_value", [_, _, ..]) if who == For::Query => {
+            Some(with_arguments("json_scalar(arg1)", &[&of_path("item", &args)]))
         }
-        ("json_query", [json, path]) if who == For::Query => {
-            Some(with_arguments("json_path_item(arg1, arg2)", &[json, path]))
+        ("json_query", [_, _, ..]) if who == For::Query => Some(of_path("item", &args)),
+        ("json_query_array", [_, _, ..]) if who == For::Query => Some(of_path("array", &args)),
+        ("json_query_several", [_, _, ..]) if who == For::Query => Some(of_path("several", &args)),
+        ("json_query_text", [_, _, ..]) if who == For::Query => {
+            Some(with_arguments("json_as_text(arg1)", &[&of_path("item", &args)]))
         }
-        ("json_query_array", [json, path]) if who == For::Query => {
-            Some(with_arguments("json_path_array(arg1, arg2)", &[json, path]))
-        }
-        ("json_query_text", [json, path]) if who == For::Query => {
-            Some(with_arguments("json_as_text(json_path_item(arg1, arg2))", &[json, path]))
-        }
-        ("json_exists", [json, path]) if who == For::Query && text(path).is_some_and(is_path) => {
-            Some(with_arguments("json_path_exists(arg1, arg2)", &[json, path]))
+        ("json_exists", [_, path, ..]) if who == For::Query && text(path).is_some_and(is_path) => {
+            Some(of_path("exists", &args))
         }
         ("json_extract_scalar" | "json_value", [json, path]) => {
             let keys = keys(path)?;
@@ -472,6 +469,12 @@ pub fn function(call: &mut Function, who: For) -> anyhow::Result<Option<Expr>> {
         ("date_diff", [unit, from, to]) => Some(date_diff(unit, from, to)?),
         _ => same(&name, &args.iter().collect::<Vec<_>>()),
     })
+}
+
+/// What SQL's path of JSON leads to, with what is passed to it.
+fn of_path(what: &str, args: &[Expr]) -> Expr {
+    let names: Vec<String> = (1..=args.len()).map(|place| format!("arg{place}")).collect();
+    with_arguments(&format!("json_path_{what}({})", names.join(", ")), &args.iter().collect::<Vec<_>>())
 }
 
 /// Functions that have another, `try_` before the name, which is null in the place of an error.

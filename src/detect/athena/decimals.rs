@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Decimal128Array};
 use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Decimal128Type, DecimalType, i256};
+use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DECIMAL128_MAX_SCALE, DataType, Decimal128Type, DecimalType, i256};
 use datafusion::common::{Result, exec_datafusion_err, exec_err, plan_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 use datafusion::sql::sqlparser::ast::{self, ExactNumberInfo, TypedString, Value};
@@ -45,12 +45,23 @@ pub fn as_decimal(kind: &DataType) -> Option<(u8, i8)> {
     })
 }
 
+/// The type of a product of two numbers, of which one at least is a decimal and none a double. DataFusion gives it a digit more.
+pub fn product(left: &DataType, right: &DataType) -> Option<DataType> {
+    let ((precision, scale), (by, by_scale)) = decimals_of(left, right)?;
+    let scale = scale.checked_add(by_scale).filter(|scale| *scale <= DECIMAL128_MAX_SCALE)?;
+    Some(DataType::Decimal128((precision + by).min(DECIMAL128_MAX_PRECISION), scale))
+}
+
+/// Both as decimals, where one at least is one.
+fn decimals_of(left: &DataType, right: &DataType) -> Option<((u8, i8), (u8, i8))> {
+    let is_decimal = |kind: &DataType| matches!(kind, DataType::Decimal128(..));
+    Some((as_decimal(left)?, as_decimal(right)?)).filter(|_| is_decimal(left) || is_decimal(right))
+}
+
 /// The function that a division of two numbers is, of which one at least is a decimal and none a double.
 pub fn division(left: &DataType, right: &DataType) -> Option<ScalarUDF> {
-    let is_decimal = |kind: &DataType| matches!(kind, DataType::Decimal128(..));
-    let fits = as_decimal(left).is_some() && as_decimal(right).is_some() && (is_decimal(left) || is_decimal(right));
     let signature = Signature::any(2, Volatility::Immutable);
-    fits.then(|| ScalarUDF::new_from_impl(Division { signature }))
+    decimals_of(left, right).map(|_| ScalarUDF::new_from_impl(Division { signature }))
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]

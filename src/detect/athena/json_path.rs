@@ -43,7 +43,10 @@ pub fn keys(path: &Expr) -> anyhow::Result<String> {
 }
 
 fn several(path: &str) -> anyhow::Result<String> {
-    bail!("the path {path} has several values: json_texts(requestParameters, 'items', 'cidrIp') has all of them")
+    bail!(
+        "the path {path} has several values: json_texts(requestParameters, 'items', 'cidrIp') has all of them, and in `weir sql` \
+         json_query(requestParameters, 'lax $.items[*].cidrIp' WITH ARRAY WRAPPER)"
+    )
 }
 
 #[cfg(test)]

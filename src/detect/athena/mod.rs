@@ -3,6 +3,7 @@
 pub mod shape;
 pub mod tables;
 pub mod types;
+mod unions;
 pub mod doubles;
 pub mod decimals;
 pub mod names;

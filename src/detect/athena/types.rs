@@ -12,7 +12,7 @@ use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, cast, lit};
 use datafusion::optimizer::analyzer::AnalyzerRule;
 
-use super::{decimals, doubles};
+use super::{decimals, doubles, unions};
 
 /// To be asked before types are coerced: what nobody wrote a CAST for stays as DataFusion has it.
 #[derive(Debug)]
@@ -24,9 +24,17 @@ impl AnalyzerRule for AsAthena {
     }
 
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        // above a union that has other types now, all columns of it have
+        let mut is_renewed = false;
         let answered = plan.transform_up_with_subqueries(|node| {
+            let Transformed { data: node, transformed, .. } = unions::of_one_type(node)?;
+            if transformed {
+                is_renewed = true;
+                return Ok(Transformed::yes(node));
+            }
+            let node = if is_renewed { node.recompute_schema()? } else { node };
             if !is_asked(&node)? {
-                return Ok(Transformed::no(node));
+                return Ok(Transformed::new_transformed(node, is_renewed));
             }
             let schema = merge_schema(&node.inputs());
             let names = NamePreserver::new(&node);
@@ -48,7 +56,7 @@ fn is_asked(node: &LogicalPlan) -> Result<bool> {
         Expr::ScalarFunction(call) => {
             ["date_trunc", "floor", "ceil", "round", "trunc", "signum"].contains(&call.func.name())
         }
-        Expr::BinaryExpr(binary) => binary.op == Operator::Divide,
+        Expr::BinaryExpr(binary) => [Operator::Divide, Operator::Multiply].contains(&binary.op),
         _ => false,
     };
     let mut is_asked = false;
@@ -83,6 +91,16 @@ fn answered(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
                     None => Transformed::no(expr),
                 },
                 (None, _) => Transformed::no(expr),
+            };
+        }
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Multiply, right }) => {
+            let product = match (left.get_type(schema), right.get_type(schema)) {
+                (Ok(left), Ok(right)) => decimals::product(&left, &right),
+                _ => None,
+            };
+            return match product {
+                Some(kind) => Transformed::yes(cast(expr, kind)),
+                None => Transformed::no(expr),
             };
         }
         Expr::BinaryExpr(BinaryExpr { left, op: Operator::Divide, right }) => {

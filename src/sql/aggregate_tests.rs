@@ -1,0 +1,33 @@
+//! Aggregates and the types of decimals, as Trino answers them.
+
+use super::athena_tests::check_all;
+use super::tests::{archive, run};
+
+#[tokio::test]
+async fn sums_and_products_of_decimals_have_the_digits_of_athena() {
+    check_all(&[
+        ("SELECT typeof(sum(x)), typeof(avg(x)), sum(x) FROM (VALUES (CAST(1 AS DECIMAL(5, 2)))) AS t (x)", "decimal(38,2) | decimal(5,2) | 1.00"),
+        ("SELECT k, typeof(sum(x)), sum(x) FROM (VALUES ('a', 1.5), ('a', 2.5)) AS t (k, x) GROUP BY k", "a | decimal(38,1) | 4.0"),
+        ("SELECT x, sum(x) OVER (ORDER BY x ROWS 1 PRECEDING) FROM (VALUES 1.5, 2.5, 3.5) AS t (x) ORDER BY 1", "1.5 | 1.5 / 2.5 | 4.0 / 3.5 | 6.0"),
+        ("SELECT sum(DISTINCT x), avg(DISTINCT x) FROM (VALUES 1.5, 1.5, 2.5) AS t (x)", "4.0 | 2.0"),
+        ("SELECT typeof(CAST(1 AS DECIMAL(5, 2)) * CAST(1 AS DECIMAL(5, 2))), 1.5 * 1.5", "decimal(10,4) | 2.25"),
+        ("SELECT typeof(CAST(1 AS DECIMAL(30, 10)) * CAST(2 AS DECIMAL(30, 10)))", "decimal(38,20)"),
+        ("SELECT typeof(CAST(2 AS BIGINT) * 1.5), typeof(2e0 * 1.5), typeof(CAST(1 AS DECIMAL(5, 2)) + CAST(1 AS DECIMAL(4, 3)))", "decimal(21,1) | double | decimal(7,3)"),
+    ])
+    .await;
+    let error = run(archive().path(), "SELECT sum(x) FROM (VALUES 9223372036854775807, 1) AS t (x)").await;
+    assert!(error.unwrap_err().to_string().contains("NUMERIC_VALUE_OUT_OF_RANGE: bigint addition overflow"));
+}
+
+#[tokio::test]
+async fn a_union_has_the_type_that_all_fit() {
+    check_all(&[
+        (
+            "SELECT typeof(x), x FROM (SELECT 1e0 / 3 AS x UNION ALL SELECT 0.5) ORDER BY 2",
+            "double | 0.3333333333333333 / double | 0.5",
+        ),
+        ("SELECT floor(x) FROM (SELECT 1 AS x UNION ALL SELECT 2.5) ORDER BY 1", "1 / 2"),
+        ("SELECT x FROM (SELECT 2.25 AS x UNION SELECT 1e2 UNION SELECT 1) AS t ORDER BY x", "1.0 / 2.25 / 100.0"),
+    ])
+    .await;
+}
