@@ -120,6 +120,15 @@ pub enum Fires {
     PerWindow,
 }
 
+/// What a rule over windows learns from what was before them, and judges by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Learns {
+    /// It asks what is new.
+    New,
+    /// It scores.
+    Usual,
+}
+
 /// One SQL file: `queries/<table>/<name>.sql` has the id `<table>/<name>`.
 #[derive(Clone, Debug)]
 pub struct Rule {
@@ -154,6 +163,8 @@ pub struct Rule {
     pub file: String,
     /// What the query plainly asks of single columns, see [`shape::asks`].
     pub asks: BTreeMap<String, BTreeSet<String>>,
+    /// What it learns from what was before its windows.
+    pub learns: Option<Learns>,
     /// Where the rule stands in `file` when its `text` was made from what stands there: a Sigma rule's detection.
     pub made_from: Option<(usize, usize)>,
 }

@@ -14,7 +14,7 @@ use crate::detect::Detector;
 use crate::detect::reference::References;
 use crate::logs;
 use crate::pipeline::summary::counted;
-use crate::rule::Rule;
+use crate::rule::{Learns, Rule};
 use crate::sql::{self, replay};
 use crate::table::Table;
 use crate::time::Timestamp;
@@ -33,13 +33,13 @@ pub fn know_what_is_new(
     archive: &Path,
     stop: &CancellationToken,
 ) -> Vec<String> {
-    let rules: Vec<Rule> =
-        detector.ask_what_is_new().filter(|asks| anew(&asks.rule.id)).map(|asks| asks.rule.clone()).collect();
-    if rules.is_empty() {
-        return Vec::new();
-    }
-    let (started, count) = (Instant::now(), rules.len());
+    let rules: Vec<Rule> = detector.learn(Learns::New).filter(|rule| anew(&rule.id)).cloned().collect();
     let ids: Vec<String> = rules.iter().map(|rule| rule.id.clone()).collect();
+    if rules.is_empty() || is_empty(archive) {
+        return ids;
+    }
+    detector.wake_windowed(&|id| ids.iter().any(|wanted| wanted == id));
+    let (started, count) = (Instant::now(), rules.len());
     let (mut learner, _) = Detector::with_references(logs::TABLES, references, rules);
     learner.keep_to(detector.memory());
     match look(&mut learner, archive, Timestamp::now(), stop) {
@@ -97,12 +97,13 @@ pub fn know_open_windows(
     follows: bool,
     stop: &CancellationToken,
 ) {
-    let scored: BTreeSet<String> = detector.ask_what_is_usual().map(|asks| asks.rule.id.clone()).collect();
+    let scored: BTreeSet<String> = detector.learn(Learns::Usual).map(|rule| rule.id.clone()).collect();
     let windowed = detector.window_bytes().map(|(rule, _)| rule.to_owned());
     let ids: BTreeSet<String> = windowed.filter(|rule| anew(rule) && !scored.contains(rule)).collect();
-    if ids.is_empty() {
+    if ids.is_empty() || is_empty(archive) {
         return;
     }
+    detector.wake_windowed(&|id| ids.contains(id));
     let (started, now, count) = (Instant::now(), Timestamp::now(), ids.len());
     let rules: Vec<Rule> = detector.rules().filter(|rule| ids.contains(&rule.id)).cloned().collect();
     let (mut learner, _) = Detector::with_references(logs::TABLES, references, rules);
@@ -156,13 +157,13 @@ pub fn know_what_is_usual(
     mut triage: Option<&mut Triage>,
 ) -> Vec<String> {
     let is_anew = |rule: &&Rule| anew(&rule.id);
-    let ids: BTreeSet<String> =
-        detector.ask_what_is_usual().map(|asks| asks.rule).filter(is_anew).map(|rule| rule.id.clone()).collect();
+    let ids: BTreeSet<String> = detector.learn(Learns::Usual).filter(is_anew).map(|rule| rule.id.clone()).collect();
     let is_wanted = |rule: &&Rule| triage.is_some() || ids.contains(&rule.id);
-    let rules: Vec<Rule> = detector.ask_what_is_usual().map(|asks| asks.rule).filter(is_wanted).cloned().collect();
-    if rules.is_empty() {
-        return Vec::new();
+    let rules: Vec<Rule> = detector.learn(Learns::Usual).filter(is_wanted).cloned().collect();
+    if rules.is_empty() || is_empty(archive) {
+        return ids.into_iter().collect();
     }
+    detector.wake_windowed(&|id| ids.contains(id));
     let (started, now, count) = (Instant::now(), Timestamp::now(), ids.len());
     let (mut learner, _) = Detector::with_references(logs::TABLES, references, rules);
     learner.keep_to(detector.memory());
@@ -216,6 +217,11 @@ pub fn know_what_is_usual(
         }
     }
     ids.into_iter().collect()
+}
+
+/// Whether an archive has nothing that rules could learn: they are not compiled for it then. What cannot be read is for those who look to say.
+fn is_empty(archive: &Path) -> bool {
+    archived(archive, Timestamp::now(), |_| Some(0)).is_ok_and(|tables| tables.is_empty())
 }
 
 /// What was looked at.

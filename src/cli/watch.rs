@@ -54,7 +54,7 @@ pub type Stamp = blake3::Hash;
 
 impl Watch {
     /// `seen` is the [`stamp`] of before the files were read, and `memory` what rules that come look at the archive with.
-    pub fn new(flags: Common, config: Config, compiled: &Compiled, seen: Stamp, memory: Memory) -> Watch {
+    pub fn new(flags: Common, config: Config, compiled: &mut Compiled, seen: Stamp, memory: Memory) -> Watch {
         let refused = compiled.refused.iter().map(ToString::to_string).collect();
         let (sources, references) = (compiled.sources.clone(), compiled.references.clone());
         let asked = compiled.detector.asked_of_rows();
@@ -288,9 +288,9 @@ mod tests {
         let only = format!("only:{}", folder.path().display());
         let flags = Flags::parse_from(["weir", "--rules", &only, "--archive", "none"]).common;
         let Ok(config) = flags.configuration() else { panic!("the flags are a configuration") };
-        let compiled = compile(config.rules.as_deref(), &config).unwrap();
+        let mut compiled = compile(config.rules.as_deref(), &config).unwrap();
         let memory = Memory::of_limit("256MiB".parse().unwrap()).unwrap();
-        let mut watch = Watch::new(flags.clone(), config.clone(), &compiled, stamp(&flags, &config), memory);
+        let mut watch = Watch::new(flags.clone(), config.clone(), &mut compiled, stamp(&flags, &config), memory);
         fs::write(&rule, text("ListUsers")).unwrap();
         let renewal = watch.renew(stamp(&flags, &config), &CancellationToken::new()).unwrap();
         assert_eq!((renewal.refused, renewal.taken.unwrap().detector.memory()), (Vec::new(), memory));
@@ -306,8 +306,8 @@ mod tests {
         let flags =
             Flags::parse_from(["weir", "--rules", "none", "--archive", &folder.path().display().to_string()]).common;
         let Ok(config) = flags.configuration() else { panic!("the flags are a configuration") };
-        let compiled = compile(config.rules.as_deref(), &config).unwrap();
-        let watch = Watch::new(flags.clone(), config.clone(), &compiled, stamp(&flags, &config), Memory::default());
+        let mut compiled = compile(config.rules.as_deref(), &config).unwrap();
+        let watch = Watch::new(flags.clone(), config.clone(), &mut compiled, stamp(&flags, &config), Memory::default());
         let stop = CancellationToken::new();
         assert!(watch.judge_again(&stop).is_none());
         let sql = "SELECT count(*) AS n FROM cloudtrail WHERE eventName = 'GetUser' \

@@ -13,7 +13,7 @@ use datafusion::logical_expr::utils::{disjunction, split_conjunction_owned};
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
 use datafusion::sql::parser::Statement;
 
-use super::asleep::{Asleep, can_sleep};
+use super::asleep::Asleep;
 use super::place;
 use super::planner::{Planned, Planner, only_statement};
 use super::program::{Leaves, Program, type_of};
@@ -204,10 +204,9 @@ impl Compiler {
         add_all(&self.planner, &mut self.tables, rules)
     }
 
-    /// Whether a rule may be one of those that wait.
+    /// Whether a rule that is known to compile may be one of those that wait.
     pub fn can_sleep(&self, rule: &Rule) -> bool {
-        let rules = self.tables.iter().find(|rules| rules.table.name == rule.table);
-        rules.is_some_and(|rules| can_sleep(rules.table, rule))
+        rule.needs.is_none() && self.tables.iter().any(|rules| rules.table.name == rule.table)
     }
 
     /// The rules by tables, and those that wait.
@@ -271,13 +270,13 @@ impl TableRules {
         }
     }
 
-    /// Makes ready to judge. More rules of single rows may come, or none.
+    /// Makes ready to judge. More rules may come, or none.
     pub fn settle(&mut self, more_come: bool) {
         self.router = Router::new(&self.rules, &self.conditions);
-        self.asked.settle();
         if !more_come {
             // what tells which rules ask the same
             self.known = HashMap::new();
+            self.asked.settle();
         }
     }
 

@@ -39,7 +39,7 @@ use super::window::plan::Windowed;
 use super::window::state::Windows;
 use crate::finding::Finding;
 use crate::memory::Memory;
-use crate::rule::{Rule, RuleError};
+use crate::rule::{Fires, Rule, RuleError};
 use crate::table::{Batch, Table};
 use crate::time::Timestamp;
 
@@ -47,7 +47,7 @@ use crate::time::Timestamp;
 pub struct Detector {
     pub(super) tables: Vec<TableRules>,
     /// Rules that are not compiled yet.
-    asleep: Option<Asleep>,
+    pub(super) asleep: Option<Asleep>,
     /// Of each rule that is, by its id.
     places: BTreeMap<String, Place>,
     costs: BTreeMap<String, RuleCost>,
@@ -127,8 +127,8 @@ impl Detector {
         (Detector::of(compiler), refused)
     }
 
-    /// The same of rules of which some are built in. Those of single rows are compiled when a row comes that they may match: of hundreds
-    /// most logs ask for few.
+    /// The same of rules of which some are built in. Those are compiled when a row comes that they may match: of hundreds most logs ask
+    /// for few.
     pub fn as_needed(
         tables: &[&'static Table],
         references: &References,
@@ -196,6 +196,8 @@ impl Detector {
         self.floods.take_over(std::mem::take(&mut before.floods));
         let ids: BTreeSet<&str> = self.costs.keys().map(String::as_str).collect();
         self.floods.retain(|rule| ids.contains(rule));
+        let remembers = |id: &str| before.places.get(id).is_some_and(|place| before.windows.contains_key(place));
+        self.wake_windowed(&remembers);
         let places: Vec<Place> = self.windows.keys().copied().collect();
         for place in places {
             let (rule, plan) = (&self.rule(place).rule, self.windowed(place).0);
@@ -238,8 +240,10 @@ impl Detector {
         self.conclude(found, now)
     }
 
-    /// What each rule over windows asks of rows, by its id: where it is the same, [`Detector::take_over`] has its windows go on.
-    pub fn asked_of_rows(&self) -> BTreeMap<String, Digest> {
+    /// What each rule over windows asks of rows, by its id: where it is the same, [`Detector::take_over`] has its windows go on. Those
+    /// that are not compiled yet are for it.
+    pub fn asked_of_rows(&mut self) -> BTreeMap<String, Digest> {
+        self.wake_windowed(&|_| true);
         let asked = |place: &Place| {
             let rule = &self.rule(*place).rule;
             (rule.id.clone(), state_hash(rule, self.windowed(*place).0))
@@ -304,7 +308,9 @@ impl Detector {
 
     /// Bytes of the windows that each rule over windows remembers, by id.
     pub fn window_bytes(&self) -> impl Iterator<Item = (&str, usize)> {
-        self.windows.iter().map(|(place, windows)| (self.rule(*place).rule.id.as_str(), windows.bytes_len()))
+        let awake = self.windows.iter();
+        let awake = awake.map(|(place, windows)| (self.rule(*place).rule.id.as_str(), windows.bytes_len()));
+        awake.chain(self.asleep.iter().flat_map(Asleep::windowed).map(|rule| (rule.id.as_str(), 0)))
     }
 
     /// Shares of the scores of each rule that scores that were below 1e-2, 1e-3 and 1e-4, by id: on ordinary traffic each is near
@@ -361,11 +367,20 @@ impl Detector {
 
     /// Compiles the rules that rows of these batches may match.
     fn wake(&mut self, batches: &[Batch]) {
-        let Some(asleep) = &mut self.asleep else { return };
-        let woken = asleep.wake(batches);
-        if woken.is_empty() {
-            return;
-        }
+        let woken = self.asleep.as_mut().map(|asleep| asleep.wake(batches));
+        self.compile(woken.unwrap_or_default());
+    }
+
+    /// Compiles the rules over windows that are wanted, by their ids.
+    pub fn wake_windowed(&mut self, wanted: &dyn Fn(&str) -> bool) {
+        let is_wanted = |rule: &Rule| rule.fires == Fires::PerWindow && wanted(&rule.id);
+        let woken = self.asleep.as_mut().map(|asleep| asleep.take(&is_wanted));
+        self.compile(woken.unwrap_or_default());
+    }
+
+    /// Compiles rules that slept.
+    fn compile(&mut self, woken: Vec<Rule>) {
+        let Some(asleep) = self.asleep.as_ref().filter(|_| !woken.is_empty()) else { return };
         for refused in add_all(&asleep.planner, &mut self.tables, woken) {
             tracing::error!(error = %refused, "a built-in rule does not compile, and judges nothing");
         }
@@ -375,6 +390,10 @@ impl Detector {
         for (table, rules) in self.tables.iter_mut().enumerate() {
             let id = |(place, rule): (usize, &CompiledRule)| (rule.rule.id.clone(), (table, place));
             self.places.extend(rules.rules.iter().enumerate().map(id));
+            let windowed = rules.rules.iter().enumerate().filter(|(_, rule)| matches!(rule.then, Then::Window(..)));
+            for (place, _) in windowed {
+                self.windows.entry((table, place)).or_default();
+            }
             rules.settle(self.asleep.is_some());
         }
     }

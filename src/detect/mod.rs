@@ -21,6 +21,7 @@ pub mod athena;
 pub mod session;
 pub mod regex;
 mod absent;
+mod item;
 mod program;
 mod place;
 mod instead;

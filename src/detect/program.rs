@@ -18,6 +18,7 @@ use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 
 use super::absent::where_present;
 use super::alike::Alike;
+use super::item::field_of_item;
 use super::joined::Joined;
 use super::place::is_json;
 use super::regex::compile_once;
@@ -54,10 +55,14 @@ impl Leaves {
             Ok(match expr {
                 Expr::Column(column) => Transformed::yes(Expr::Column(Column::new_unqualified(column.name))),
                 Expr::Alias(alias) => Transformed::yes(*alias.expr),
-                Expr::ScalarFunction(call) => Transformed::yes(match (self.field_path(&call), meaning(&call)) {
-                    (Some(path), _) => Expr::Column(Column::new_unqualified(path)),
-                    (_, Some(meaning)) => meaning,
-                    (None, None) => where_present(compile_once(Expr::ScalarFunction(call))),
+                Expr::ScalarFunction(call) => Transformed::yes(if let Some(path) = self.field_path(&call) {
+                    Expr::Column(Column::new_unqualified(path))
+                } else if let Some(meaning) = meaning(&call) {
+                    meaning
+                } else if let Some(field) = field_of_item(&call, |path| Some(self.resolve(path)?.1)) {
+                    field
+                } else {
+                    where_present(compile_once(Expr::ScalarFunction(call)))
                 }),
                 other => Transformed::yes(compile_once(other)),
             })

@@ -10,6 +10,7 @@ use super::summary::{Rebuilt, RefusedState, Summary};
 use crate::detect::Detector;
 use crate::detect::quarantine::Tried;
 use crate::finding::{Finding, FindingId};
+use crate::rule::Learns;
 use crate::triage::Triage;
 
 /// What the stages begin without.
@@ -101,7 +102,8 @@ pub fn restore(stages: &mut Stages, saved: &Commit, summary: &mut Summary) -> an
             .context("the archive was not looked at, and the last commit stays as it is")?,
         None => {
             let learns = |rule: &String| unknown.rules.contains(rule);
-            let unlearned = stages.detector.learn_from_before().map(|rule| rule.id.clone()).filter(learns).collect();
+            let all = [Learns::New, Learns::Usual].into_iter().flat_map(|what| stages.detector.learn(what));
+            let unlearned = all.map(|rule| rule.id.clone()).filter(learns).collect();
             Answer { rebuilt: Err("there is no archive".into()), unlearned, closed: Closed::default() }
         }
     };

@@ -65,6 +65,7 @@ pub fn parse(id: &str, file: &str, text: &str) -> Result<Rule, RuleError> {
         aws_services: header.aws_services,
         file: file.to_owned(),
         asks: shape::asks(&statement),
+        learns: shape::learns(&statement),
         made_from: None,
     })
 }

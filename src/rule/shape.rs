@@ -9,8 +9,8 @@ use datafusion::sql::sqlparser::ast::{
     visit_expressions,
 };
 
-use super::Fires;
 use super::dialect::find_word;
+use super::{Fires, Learns};
 
 /// A part of SQL that rules cannot have, named by the words it starts with.
 #[derive(Debug, PartialEq, Eq)]
@@ -161,6 +161,20 @@ fn asks_of(condition: &Expr) -> BTreeMap<String, BTreeSet<String>> {
     }
 }
 
+/// Of what was before its windows a query asks by a function in HAVING, once.
+pub fn learns(statement: &AnyStatement) -> Option<Learns> {
+    let what = |expr: &Expr| {
+        let Expr::Function(call) = expr else { return None };
+        match &*call.name.0.last()?.as_ident()?.value.to_lowercase() {
+            "first_seen" => Some(Learns::New),
+            "rare" | "unusual_hour" | "unusual_rate" => Some(Learns::Usual),
+            _ => None,
+        }
+    };
+    let asks = |expr: &Expr| what(expr).map_or(ControlFlow::Continue(()), ControlFlow::Break);
+    visit_expressions(query(statement)?, asks).break_value()
+}
+
 /// The name of the list that a part of FROM reads: `reference.NAME`, of the configuration's `[reference.NAME]`.
 pub fn list_name(relation: &TableFactor) -> Option<&Ident> {
     let TableFactor::Table { name, args: None, .. } = relation else { return None };
@@ -259,6 +273,21 @@ mod tests {
             format!("{column}:{}", values.into_iter().collect::<Vec<_>>().join(","))
         };
         asks.into_iter().map(asked).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn what_a_rule_learns_is_said_by_its_having() {
+        let of = |having: &str| {
+            let sql = format!(
+                "SELECT eventName FROM cloudtrail WHERE eventName <> 'rare' \
+                 GROUP BY eventName, tumble(eventTime, INTERVAL '1 day') HAVING {having}"
+            );
+            learns(&dialect::parse(&sql).unwrap().pop_front().unwrap())
+        };
+        assert_eq!(of("count(*) > 2 AND FIRST_SEEN(eventName, INTERVAL '9 days')"), Some(Learns::New));
+        assert_eq!(of("\"rare\"(eventName, 1) AND count(*) > 2"), Some(Learns::Usual));
+        assert_eq!([of("unusual_rate(count(*), 1)"), of("unusual_hour(1)")], [Some(Learns::Usual); 2]);
+        assert_eq!(of("count(*) > 2"), None);
     }
 
     #[test]

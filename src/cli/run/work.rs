@@ -130,7 +130,7 @@ fn work_once(
     let canaries = Canaries::new(config.canary.clone()).or_usage()?;
     let ways = ways(config).or_usage()?;
     let stamped = following.map(|flags| watch::stamp(flags, config));
-    let compiled = compile(config.rules.as_deref(), config).or_usage()?;
+    let mut compiled = compile(config.rules.as_deref(), config).or_usage()?;
     for error in &compiled.refused {
         output::say(format_args!("weir: rule left out: {error}"));
     }
@@ -140,7 +140,7 @@ fn work_once(
     let reload_every = Duration::from_secs(config.limits.reload_seconds);
     let watch = following.zip(stamped).filter(|_| !reload_every.is_zero());
     let watch =
-        watch.map(|(flags, stamped)| Watch::new(flags.clone(), config.clone(), &compiled, stamped, decode.memory));
+        watch.map(|(flags, stamped)| Watch::new(flags.clone(), config.clone(), &mut compiled, stamped, decode.memory));
     memory::leave_program();
     let mut detector = compiled.detector;
     detector.limit(config.quarantine);

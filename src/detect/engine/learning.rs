@@ -9,7 +9,7 @@ use crate::detect::joined::Joined;
 use crate::detect::window::gather::Wanted;
 use crate::detect::window::plan::FirstSeen;
 use crate::memory::Memory;
-use crate::rule::Rule;
+use crate::rule::{Learns, Rule};
 use crate::table::{Batch, Table};
 use crate::time::{MICROS_PER_DAY, Timestamp};
 
@@ -22,7 +22,7 @@ pub struct Asks<'a> {
 }
 
 impl Detector {
-    /// The rules that ask what is new.
+    /// The rules that ask what is new, of those that are compiled.
     pub fn ask_what_is_new(&self) -> impl Iterator<Item = Asks<'_>> {
         self.windows.keys().filter_map(|place| {
             let plan = self.windowed(*place).0;
@@ -33,7 +33,7 @@ impl Detector {
         })
     }
 
-    /// The rules that score, which ask what is usual.
+    /// The rules that score, which ask what is usual, of those that are compiled.
     pub fn ask_what_is_usual(&self) -> impl Iterator<Item = Asks<'_>> {
         self.windows.keys().filter_map(|place| {
             let days = self.windowed(*place).0.scored?.what.days_kept();
@@ -41,9 +41,9 @@ impl Detector {
         })
     }
 
-    /// The rules that judge by what was before: those that ask what is new, and those that score.
-    pub fn learn_from_before(&self) -> impl Iterator<Item = &Rule> {
-        self.ask_what_is_new().chain(self.ask_what_is_usual()).map(|asks| asks.rule)
+    /// The rules that judge by what was before, those that ask what is new or those that score, and need not be compiled for it.
+    pub fn learn(&self, what: Learns) -> impl Iterator<Item = &Rule> {
+        self.rules().filter(move |rule| rule.learns == Some(what))
     }
 
     /// What windows, what was seen and what was learnt may take.

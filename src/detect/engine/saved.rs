@@ -6,6 +6,7 @@ use bytes::Bytes;
 use rayon::prelude::*;
 
 use super::{Detector, Place};
+use crate::detect::asleep::Asleep;
 use crate::detect::compile::{CompiledRule, Then};
 use crate::detect::horizon::Horizon;
 use crate::detect::window::bytes::{Reader, Writer};
@@ -103,6 +104,20 @@ impl Detector {
             self.stored.insert(rule.id.clone(), live);
             kept.bytes(rule.id.as_bytes());
         }
+        for rule in self.asleep.iter().flat_map(Asleep::windowed) {
+            let live = BTreeSet::from([HEAD]);
+            let known = stored.remove(&rule.id).unwrap_or_default();
+            if !known.contains(&HEAD) {
+                let mut head = Writer(head_asleep(rule));
+                head.fixed(&name(rule, &head_asleep(rule)));
+                parts.insert((rule.id.clone(), HEAD), head.0.into());
+            }
+            for gone in known.difference(&live) {
+                parts.insert((rule.id.clone(), *gone), Bytes::new());
+            }
+            self.stored.insert(rule.id.clone(), live);
+            kept.bytes(rule.id.as_bytes());
+        }
         // of rules that are gone, or not kept
         for (id, numbers) in stored {
             parts.extend(numbers.into_iter().map(|number| ((id.clone(), number), Bytes::new())));
@@ -135,11 +150,22 @@ impl Detector {
             [version, ..] => format!("the saved state has version {version}, and this weir reads {SNAPSHOT_VERSION}"),
         };
         restored.shared = Some(why.clone());
+        self.wake_windowed(&|_| true);
         self.give_up(&mut restored, &why);
         restored
     }
 
     fn take_up(&mut self, saved: &Parts, shared: &[u8], restored: &mut Restored) {
+        // what slept and is as it was goes on sleeping
+        let mut asleep = BTreeSet::new();
+        for rule in self.asleep.iter().flat_map(Asleep::windowed) {
+            let head = saved.of_rules.get(&(rule.id.clone(), HEAD));
+            if head.and_then(|head| whole(rule, head)).is_some_and(|(head, _)| *head == head_asleep(rule)) {
+                asleep.insert(rule.id.clone());
+            }
+        }
+        self.wake_windowed(&|id| !asleep.contains(id));
+        restored.taken.extend(asleep);
         let places: Vec<Place> = self.windows.keys().copied().collect();
         let mut new = Vec::new();
         for place in places {
@@ -149,7 +175,7 @@ impl Detector {
                 new.push(rule.id.clone());
                 continue;
             };
-            let whole = head.split_last_chunk::<16>().filter(|(head, named)| **named == name(&rule, head));
+            let whole = whole(&rule, head);
             let known = whole.and_then(|(head, named)| {
                 let (asks, head) = head.split_first_chunk::<16>()?;
                 let (text, head) = head.split_first_chunk::<16>()?;
@@ -159,6 +185,11 @@ impl Detector {
                 restored.lost.insert(rule.id.clone(), DAMAGED.to_owned());
                 continue;
             };
+            if whole.is_some_and(|(head, _)| *head == head_asleep(&rule)) {
+                // no row had come for it
+                restored.taken.insert(rule.id.clone());
+                continue;
+            }
             if asks != state_hash(&rule, self.windowed(place).0) {
                 restored.changed.push(rule.id.clone());
                 continue;
@@ -222,6 +253,16 @@ impl Detector {
             }
         }
     }
+}
+
+/// Stands for all that a rule remembers that slept, which is nothing: no row had what its text asks for.
+fn head_asleep(rule: &Rule) -> Vec<u8> {
+    [digest(&[b"asleep"]), text_hash(rule)].concat()
+}
+
+/// What names all that is saved of a rule, and its own name, where that is right.
+fn whole<'a>(rule: &Rule, head: &'a [u8]) -> Option<(&'a [u8], &'a Digest)> {
+    head.split_last_chunk::<16>().filter(|(head, named)| **named == name(rule, head))
 }
 
 /// Names all that is saved of a rule.
