@@ -5,8 +5,9 @@ use datafusion::error::DataFusionError;
 use regex::Regex;
 
 use super::athena::calls;
+use super::instead;
 use crate::catalog;
-use crate::rule::dialect::{find_text, find_word};
+use crate::rule::dialect::{find_names, find_text};
 use crate::rule::shape::LISTS;
 use crate::rule::spelling::distance;
 use crate::table::{Column, Kind};
@@ -43,7 +44,25 @@ impl Mistake {
     /// Line and column of what it is about.
     pub fn place(&self, sql: &str) -> Option<(usize, usize)> {
         let about = self.about.as_deref()?;
-        find_word(sql, about, 0).or_else(|| find_text(sql, about))
+        let names = find_names(sql, about);
+        // what SELECT calls so is right, and what is looked for elsewhere is not
+        let wrong = names.iter().find(|name| !name.is_alias).or(names.first());
+        wrong.map(|name| name.place).or_else(|| find_text(sql, about))
+    }
+
+    /// The same with what can be said once the text of the query is known.
+    pub fn in_text(mut self, sql: &str) -> Mistake {
+        let names = self.about.as_deref().map(|about| find_names(sql, about)).unwrap_or_default();
+        if !self.message.starts_with("there is no column") || self.message.contains(';') {
+            return self;
+        }
+        if names.iter().any(|name| name.is_alias) && names.iter().any(|name| !name.is_alias) {
+            self.message +=
+                "; what SELECT calls so WHERE does not know: SELECT * FROM (...) WHERE does, and so does QUALIFY";
+        } else if let (true, Some(about)) = (names.iter().any(|name| name.is_quoted), &self.about) {
+            self.message += &format!("; text is written in single quotes: '{about}'");
+        }
+        self
     }
 }
 
@@ -67,7 +86,12 @@ fn plain(text: &str) -> &str {
         "type_coercion\ncaused by\n",
     ];
     let mut text = text;
-    while let Some(rest) = PREFIXES.iter().find_map(|prefix| text.strip_prefix(prefix)).or_else(|| behind_rule(text)) {
+    while let Some(rest) = PREFIXES
+        .iter()
+        .find_map(|prefix| text.strip_prefix(prefix))
+        .or_else(|| behind_rule(text))
+        .or_else(|| within_filter(text))
+    {
         text = rest;
     }
     let parser = text.strip_prefix("ParserError(\"").or_else(|| text.strip_prefix("TokenizerError(\""));
@@ -78,6 +102,12 @@ fn plain(text: &str) -> &str {
     // a type that a function does not take, DataFusion takes for a bug of its own as well
     let text = text.split_once("https://github.com/apache/datafusion/issues. ").map_or(text, |(_, rest)| rest);
     text.split("\nThis issue was likely caused by a bug in DataFusion's code.").next().unwrap_or(text)
+}
+
+/// The error of a row in a condition that is asked while a file is read.
+fn within_filter(text: &str) -> Option<&str> {
+    let (_, inner) = text.split_once("Error evaluating filter predicate: ")?.1.split_once("(\"")?;
+    inner.strip_suffix("\")")
 }
 
 /// The error that DataFusion's optimizer ran into, without the name of the rule of its that did.
@@ -182,7 +212,7 @@ fn function(text: &str) -> Option<Mistake> {
         return about(name, format!("{name} takes {}, not {count}", takes.replace("(s)", "s")));
     }
     let (name, rest) = text.strip_prefix("Invalid function '")?.split_once('\'')?;
-    if let Some((_, instead)) = ATHENA.iter().find(|(known, _)| *known == name) {
+    if let Some(instead) = instead::of(name) {
         return about(name, format!("there is no function `{name}` here: {instead}"));
     }
     let counts: Vec<String> = calls::counts(name).iter().map(ToString::to_string).collect();
@@ -197,35 +227,6 @@ fn function(text: &str) -> Option<Mistake> {
     let near = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
     about(name, format!("there is no function `{name}`{near}"))
 }
-
-/// Functions of Athena that there are not, and what is written here.
-const ATHENA: [(&str, &str); 22] = [
-    (
-        "approx_most_frequent",
-        "SELECT eventName, count(*) AS n FROM cloudtrail GROUP BY eventName ORDER BY n DESC LIMIT 3",
-    ),
-    ("approx_set", "approx_distinct(x) counts the distinct values"),
-    ("array_histogram", "SELECT histogram(x) FROM UNNEST(list) AS t (x)"),
-    ("checksum", "to_hex(md5(to_utf8(listagg(eventID, ',') WITHIN GROUP (ORDER BY eventID))))"),
-    ("combinations", "FROM UNNEST(list) AS t (x) JOIN UNNEST(list) AS u (y) ON x < y has the pairs"),
-    ("contains_sequence", "array_has_all(list, ARRAY['a', 'b']) is asked of items in any order"),
-    ("crc32", "to_hex(md5(to_utf8(text))) tells texts apart as well"),
-    ("entropy", "sum(-p * log2(p)) of the shares p of the values"),
-    ("hmac_md5", "hashes have no key: to_hex(sha256(to_utf8(text)))"),
-    ("hmac_sha1", "hashes have no key: to_hex(sha256(to_utf8(text)))"),
-    ("hmac_sha256", "hashes have no key: to_hex(sha256(to_utf8(text)))"),
-    ("hmac_sha512", "hashes have no key: to_hex(sha512(to_utf8(text)))"),
-    ("map_union", "map_agg(k, v) behind FROM t CROSS JOIN UNNEST(m) AS u (k, v)"),
-    ("multimap_from_entries", "multimap_agg(k, v) behind FROM UNNEST(entries) AS t (k, v)"),
-    ("murmur3", "to_hex(md5(to_utf8(text))) tells texts apart as well"),
-    ("normalize", "lower(text) compares letters in any case"),
-    ("numeric_histogram", "SELECT floor(bytes / 1000) AS thousands, count(*) FROM vpc_flow GROUP BY 1"),
-    ("reduce_agg", "reduce(array_agg(x), 0, (s, x) -> s + x, s -> s)"),
-    ("shuffle", "array_agg(x ORDER BY random()) behind FROM UNNEST(list) AS t (x)"),
-    ("split_to_multimap", "split_to_map(text, '&', '=') keeps the first value of each key"),
-    ("word_stem", "starts_with(text, 'run')"),
-    ("xxhash64", "to_hex(md5(to_utf8(text))) tells texts apart as well"),
-];
 
 /// The known name that takes the fewest letters to change, where these are few.
 fn nearest<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
@@ -352,6 +353,12 @@ fn other(text: &str) -> Option<String> {
         return Some(
             "a subquery names a field of a table around it with the name of that table: c.userIdentity.arn, where FROM cloudtrail AS c \
              stands around it"
+                .to_owned(),
+        );
+    }
+    if text.starts_with("Placeholder '") {
+        return Some(
+            "there are no parameters here: the values are written into the query, eventName = 'ConsoleLogin'"
                 .to_owned(),
         );
     }

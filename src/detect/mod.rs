@@ -23,6 +23,7 @@ pub mod regex;
 mod absent;
 mod program;
 mod place;
+mod instead;
 pub mod mistakes;
 pub mod lookup;
 mod framed;

@@ -36,6 +36,10 @@ impl Dialect for WeirDialect {
         if let Some(constant) = typed_constant(&name, parser) {
             return Some(Ok(constant));
         }
+        // behind ANY and ALL, where the parser looks for SELECT alone
+        if name.keyword == Keyword::VALUES && parser.peek_nth_token_ref(1).token == Token::LParen {
+            return Some(parser.parse_query().map(Expr::Subquery));
+        }
         if sql_json::begins(&name, parser) {
             return Some(sql_json::call(parser));
         }
@@ -264,11 +268,13 @@ fn begins_rows(tokens: &[&TokenWithSpan], place: usize) -> bool {
         });
     let is_values = matches!(&tokens[place].token, Token::Word(word) if word.keyword == Keyword::VALUES);
     let is_constant = tokens.get(place + 1).is_some_and(|next| match &next.token {
-        Token::Number(..) | Token::SingleQuotedString(_) => true,
+        Token::Number(..) | Token::SingleQuotedString(_) | Token::Minus => true,
         Token::Word(word) => {
-            use Keyword::{ARRAY, DATE, FALSE, NULL, TIMESTAMP, TRUE};
-            matches!(word.keyword, ARRAY | DATE | FALSE | NULL | TIMESTAMP | TRUE)
-                || word.keyword == Keyword::NoKeyword && place > 0 && tokens[place - 1].token == Token::LParen
+            use Keyword::{ARRAY, CASE, CAST, DATE, DECIMAL, FALSE, INTERVAL, MAP, NULL, TIMESTAMP, TRUE, TRY_CAST};
+            matches!(
+                word.keyword,
+                ARRAY | CASE | CAST | DATE | DECIMAL | FALSE | INTERVAL | MAP | NULL | TIMESTAMP | TRUE | TRY_CAST
+            ) || word.keyword == Keyword::NoKeyword && place > 0 && tokens[place - 1].token == Token::LParen
         }
         _ => false,
     });
@@ -404,7 +410,7 @@ fn name_fields(statement: &mut impl VisitMut) {
 }
 
 /// `x.name` of what a lambda calls `x` is `x['name']`: the planner takes `x` for a table.
-fn name_fields_of(parameters: &[Ident], body: &mut Expr) {
+pub fn name_fields_of(parameters: &[Ident], body: &mut Expr) {
     let _ = visit_expressions_mut(body, |expr| {
         if let Expr::CompoundIdentifier(path) = expr
             && let [first, rest @ ..] = path.as_slice()
@@ -424,6 +430,18 @@ fn field(name: &Ident) -> Expr {
     Expr::Value(Value::SingleQuotedString(folded).with_span(name.span))
 }
 
+/// What the parser says, with what is written in the place of words that it does not know.
+fn with_hint(message: &str) -> String {
+    let instead = match message.rsplit_once("found: ").map(|(_, found)| found) {
+        Some("MATCH_RECOGNIZE") => {
+            "there is no MATCH_RECOGNIZE here: lag(eventName) OVER (PARTITION BY userIdentity.arn ORDER BY eventTime) has what came before"
+        }
+        Some("`") => "a name stands in double quotes, or in none: \"eventName\"",
+        _ => return message.to_owned(),
+    };
+    instead.to_owned()
+}
+
 /// The parser says where only in its text: `... at Line: 3, Column: 8`.
 fn locate(error: &DataFusionError, sql: &str) -> SqlError {
     let text = match error.find_root() {
@@ -435,7 +453,8 @@ fn locate(error: &DataFusionError, sql: &str) -> SqlError {
     };
     let place = text.rsplit_once(" at Line: ").and_then(|(message, place)| {
         let (line, column) = place.split_once(", Column: ")?;
-        Some(SqlError { line: line.parse().ok()?, column: column.trim().parse().ok()?, message: message.to_owned() })
+        let message = with_hint(message);
+        Some(SqlError { line: line.parse().ok()?, column: column.trim().parse().ok()?, message })
     });
     place.unwrap_or_else(|| {
         let (line, column) = if text.ends_with("found: EOF") { end(sql) } else { (1, 1) };
@@ -452,9 +471,38 @@ fn end(sql: &str) -> (usize, usize) {
 
 /// Line and column of the `which`-th time (from 0) that a word stands in SQL text outside of comments and quotes.
 pub fn find_word(sql: &str, word: &str, which: usize) -> Option<(usize, usize)> {
-    let tokens = Tokenizer::new(&WeirDialect, sql).tokenize_with_location().ok()?;
-    let is_word = |token: &Token| matches!(token, Token::Word(found) if found.value.eq_ignore_ascii_case(word));
-    tokens.iter().filter(|token| is_word(&token.token)).nth(which).map(|token| line_and_column(token.span.start))
+    find_names(sql, word).get(which).map(|name| name.place)
+}
+
+/// A word of SQL text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Name {
+    /// Line and column.
+    pub place: (usize, usize),
+    /// Whether `AS` stands before it.
+    pub is_alias: bool,
+    /// Whether it stands in double quotes.
+    pub is_quoted: bool,
+}
+
+/// Every time that a word stands in SQL text outside of comments and single quotes.
+pub fn find_names(sql: &str, word: &str) -> Vec<Name> {
+    // what is no SQL the parser complains of
+    let tokens = Tokenizer::new(&WeirDialect, sql).tokenize_with_location().unwrap_or_default();
+    let mut is_alias = false;
+    let mut names = Vec::new();
+    for token in tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_))) {
+        let Token::Word(found) = &token.token else {
+            is_alias = false;
+            continue;
+        };
+        if found.value.eq_ignore_ascii_case(word) {
+            let is_quoted = found.quote_style.is_some();
+            names.push(Name { place: line_and_column(token.span.start), is_alias, is_quoted });
+        }
+        is_alias = found.keyword == Keyword::AS;
+    }
+    names
 }
 
 /// Line and column of the first call of a function in SQL text outside of comments and quotes.

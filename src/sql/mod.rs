@@ -220,6 +220,7 @@ fn hint(sql: &str) -> Option<anyhow::Error> {
         ["UNLOAD" | "UNLOAD(" | "CREATE" | "INSERT", ..] => anyhow!(
             "only queries are allowed here, and `weir sql '...' --format parquet > answer.parquet` keeps the answer of one"
         ),
+        ["TABLE", name, ..] => anyhow!("the rows of a table: SELECT * FROM {}", name.to_ascii_lowercase()),
         ["PREPARE" | "EXECUTE" | "DEALLOCATE", ..] => {
             anyhow!(
                 "there are no prepared statements here: the values are written into the query, eventName = 'ConsoleLogin'"
@@ -239,7 +240,7 @@ pub fn readable(error: DataFusionError) -> anyhow::Error {
 
 /// The same with the place of what it is about in the text of the query.
 pub fn readable_in(sql: &str, error: &DataFusionError) -> anyhow::Error {
-    let mistake = Mistake::of(error);
+    let mistake = Mistake::of(error).in_text(sql);
     match mistake.place(sql) {
         Some((line, column)) => SqlError { line, column, message: mistake.message }.into(),
         None => anyhow!(mistake.message),

@@ -1,0 +1,68 @@
+//! A function of Athena that there is not, or of another engine → what is written here.
+
+/// In the order of their names.
+const INSTEAD: &[(&str, &str)] = &[
+    ("approx_count_distinct", "approx_distinct(x)"),
+    ("approx_set", "approx_distinct(x) counts the distinct values"),
+    ("array_histogram", "SELECT histogram(x) FROM UNNEST(list) AS t (x)"),
+    ("array_size", "cardinality(list)"),
+    ("charindex", "strpos(text, 'a')"),
+    ("checksum", "to_hex(md5(to_utf8(listagg(eventID, ',') WITHIN GROUP (ORDER BY eventID))))"),
+    ("collect_list", "array_agg(x)"),
+    ("collect_set", "set_agg(x)"),
+    ("combinations", "FROM UNNEST(list) AS t (x) JOIN UNNEST(list) AS u (y) ON x < y has the pairs"),
+    ("contains_sequence", "array_has_all(list, ARRAY['a', 'b']) is asked of items in any order"),
+    ("convert_timezone", "at_timezone(eventTime, 'Europe/Berlin')"),
+    ("crc32", "to_hex(md5(to_utf8(text))) tells texts apart as well"),
+    ("dateadd", "date_add('day', 1, eventTime)"),
+    ("datediff", "date_diff('day', from, to)"),
+    ("explode", "FROM cloudtrail CROSS JOIN UNNEST(resources) AS t (r)"),
+    ("get_json_object", "json_extract_scalar(requestParameters, '$.bucketName')"),
+    ("getdate", "now()"),
+    ("group_concat", "listagg(x, ',') WITHIN GROUP (ORDER BY x)"),
+    ("hmac_md5", "hashes have no key: to_hex(sha256(to_utf8(text)))"),
+    ("hmac_sha1", "hashes have no key: to_hex(sha256(to_utf8(text)))"),
+    ("hmac_sha256", "hashes have no key: to_hex(sha256(to_utf8(text)))"),
+    ("hmac_sha512", "hashes have no key: to_hex(sha512(to_utf8(text)))"),
+    ("ilike", "lower(eventName) LIKE 'get%'"),
+    ("inet_aton", "addresses compare as CAST(srcaddr AS IPADDRESS)"),
+    ("isnull", "coalesce(errorCode, 'none'), or errorCode IS NULL"),
+    ("json_tuple", "json_extract_scalar(requestParameters, '$.bucketName')"),
+    ("len", "length(text)"),
+    ("multimap_from_entries", "multimap_agg(k, v) behind FROM UNNEST(entries) AS t (k, v)"),
+    ("murmur3", "to_hex(md5(to_utf8(text))) tells texts apart as well"),
+    ("normalize", "lower(text) compares letters in any case"),
+    ("numeric_histogram", "SELECT floor(bytes / 1000) AS thousands, count(*) FROM vpc_flow GROUP BY 1"),
+    ("parse_json", "json_parse(text)"),
+    ("parse_url", "url_extract_host(url), url_extract_path(url)"),
+    ("percentile", "approx_percentile(bytes, 0.95)"),
+    ("percentile_approx", "approx_percentile(bytes, 0.95)"),
+    ("rlike", "regexp_like(eventName, '^Get')"),
+    ("safe_cast", "try_cast(x AS BIGINT)"),
+    ("shuffle", "array_agg(x ORDER BY random()) behind FROM UNNEST(list) AS t (x)"),
+    ("size", "cardinality(list)"),
+    ("split_to_multimap", "split_to_map(text, '&', '=') keeps the first value of each key"),
+    ("str_to_map", "split_to_map(text, '&', '=')"),
+    ("strftime", "date_format(eventTime, '%Y-%m-%d')"),
+    ("tdigest_agg", "approx_percentile(bytes, 0.95)"),
+    ("timestampdiff", "date_diff('minute', from, to)"),
+    ("unix_timestamp", "to_unixtime(eventTime)"),
+    ("word_stem", "starts_with(text, 'run')"),
+    ("xxhash64", "to_hex(md5(to_utf8(text))) tells texts apart as well"),
+];
+
+pub fn of(function: &str) -> Option<&'static str> {
+    let place = INSTEAD.binary_search_by_key(&function, |(name, _)| name).ok()?;
+    Some(INSTEAD[place].1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_is_found() {
+        assert!(INSTEAD.iter().all(|(name, instead)| of(name) == Some(instead)));
+        assert_eq!(of("count"), None);
+    }
+}
