@@ -53,10 +53,11 @@ impl Misfit {
 }
 
 /// The tables as AWS's documentation creates them for Athena, and here.
-pub const ATHENA_TABLES: [(&str, &str); 5] = [
+pub const ATHENA_TABLES: [(&str, &str); 6] = [
     ("cloudtrail_logs", "cloudtrail"),
     ("vpc_flow_logs", "vpc_flow"),
     ("vpcflow", "vpc_flow"),
+    ("test_table_vpclogs", "vpc_flow"),
     ("gd_logs", "guardduty_finding"),
     ("guardduty", "guardduty_finding"),
 ];

@@ -6,7 +6,7 @@ use super::tests::{archive, run};
 #[tokio::test]
 async fn sums_and_products_of_decimals_have_the_digits_of_athena() {
     check_all(&[
-        ("SELECT typeof(sum(x)), typeof(avg(x)), sum(x) FROM (VALUES (CAST(1 AS DECIMAL(5, 2)))) AS t (x)", "decimal(38,2) | decimal(5,2) | 1.00"),
+        ("SELECT typeof(sum(x)), typeof(avg(x)), sum(x) FROM (VALUES CAST(1 AS DECIMAL(5, 2))) AS t (x)", "decimal(38,2) | decimal(5,2) | 1.00"),
         ("SELECT k, typeof(sum(x)), sum(x) FROM (VALUES ('a', 1.5), ('a', 2.5)) AS t (k, x) GROUP BY k", "a | decimal(38,1) | 4.0"),
         ("SELECT x, sum(x) OVER (ORDER BY x ROWS 1 PRECEDING) FROM (VALUES 1.5, 2.5, 3.5) AS t (x) ORDER BY 1", "1.5 | 1.5 / 2.5 | 4.0 / 3.5 | 6.0"),
         ("SELECT sum(DISTINCT x), avg(DISTINCT x) FROM (VALUES 1.5, 1.5, 2.5) AS t (x)", "4.0 | 2.0"),
@@ -28,6 +28,35 @@ async fn a_union_has_the_type_that_all_fit() {
         ),
         ("SELECT floor(x) FROM (SELECT 1 AS x UNION ALL SELECT 2.5) ORDER BY 1", "1 / 2"),
         ("SELECT x FROM (SELECT 2.25 AS x UNION SELECT 1e2 UNION SELECT 1) AS t ORDER BY x", "1.0 / 2.25 / 100.0"),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn maps_are_put_together() {
+    check_all(&[
+        ("SELECT map_concat(map(ARRAY['a'], ARRAY[1]), map(ARRAY['a', 'b'], ARRAY[NULL, 2]))", "{a: , b: 2}"),
+        ("SELECT map_concat(map(ARRAY['a'], ARRAY[1]), map(ARRAY['b'], ARRAY[2]), map(ARRAY['a'], ARRAY[3]))", "{a: 3, b: 2}"),
+        ("SELECT map_concat(map(ARRAY['a'], ARRAY[1]), NULL), cardinality(map_concat(requestParameters, '{\"z\":1}')) FROM cloudtrail WHERE eventID = 'b'", "| 2"),
+        ("SELECT map_union(m) FROM (VALUES map(ARRAY['a'], ARRAY[1]), map(ARRAY['b'], ARRAY[2]), NULL) AS t (m)", "{a: 1, b: 2}"),
+        ("SELECT k, map_union(m) FROM (VALUES (1, map(ARRAY['a'], ARRAY[1])), (1, map(ARRAY['c', 'b'], ARRAY[3, 2])), (2, NULL)) AS t (k, m) GROUP BY k ORDER BY 1", "1 | {a: 1, b: 2, c: 3} / 2 |"),
+        ("SELECT map_union(requestParameters) FROM cloudtrail", "{bucketName: x}"),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn aggregates_are_made_of_others() {
+    check_all(&[
+        ("SELECT approx_most_frequent(2, x, 10) FROM (VALUES 'a', 'a', 'b', 'b', 'b', 'c') AS t (x)", "{b: 3, a: 2}"),
+        ("SELECT approx_most_frequent(1, x, 10) FILTER (WHERE x <> 'b') FROM (VALUES 'a', 'a', 'b', 'b', 'b', 'c') AS t (x)", "{a: 2}"),
+        ("SELECT entropy(x), entropy(x) FILTER (WHERE x > 1) FROM (VALUES 1, 1, 2) AS t (x)", "1.5 | 0.0"),
+        ("SELECT round(geometric_mean(x), 6), geometric_mean(x) FILTER (WHERE x > 5) FROM (VALUES 1, 4) AS t (x)", "2.0 |"),
+        ("SELECT x, round(geometric_mean(x) OVER (ORDER BY x), 6) FROM (VALUES 1, 4) AS t (x) ORDER BY 1", "1 | 1.0 / 4 | 2.0"),
+        ("SELECT reduce_agg(x, 0, (a, b) -> a + b, (a, b) -> a + b) FROM (VALUES 1, 2, NULL, 3) AS t (x)", "6"),
+        ("SELECT array_sort(set_union(x)) FROM (VALUES ARRAY[1, 2], ARRAY[2, 3], NULL) AS t (x)", "[1, 2, 3]"),
+        ("SELECT max(x, 2) FILTER (WHERE x < 3), min(x, 2), max_by(x, -x, 2) FROM (VALUES 1, 2, 3) AS t (x)", "[2, 1] | [1, 2] | [1, 2]"),
+        ("SELECT approx_percentile(x, ARRAY[0.0, 1.0]) FILTER (WHERE x < 3) FROM (VALUES 1, 2, 3) AS t (x)", "[1, 2]"),
     ])
     .await;
 }

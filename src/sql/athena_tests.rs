@@ -87,12 +87,136 @@ async fn a_subquery_names_fields_of_tables_around_it() {
              (SELECT d.eventName FROM cloudtrail_logs d WHERE d.useridentity.arn = cloudtrail.userIdentity.arn)",
             "a",
         ),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn rows_are_found_among_rows() {
+    check_all(&[
         (
             "SELECT eventID FROM cloudtrail WHERE (eventName, eventID) IN (SELECT eventName, eventID FROM cloudtrail WHERE readOnly)",
             "c",
         ),
+        (
+            "SELECT eventID FROM cloudtrail WHERE (eventName, eventID) NOT IN (SELECT eventName, eventID FROM cloudtrail WHERE readOnly) \
+             ORDER BY 1",
+            "a / b",
+        ),
+        ("SELECT (1, 2) IN (VALUES (1, 2)), (1, 2) IN (VALUES (2, 1)), (1, 2) NOT IN (VALUES (1, 3))", "true | false | true"),
+        ("SELECT (1, 'a') NOT IN (VALUES (1.0, 'a')), (1, 'a') NOT IN (VALUES (1.5, 'a'))", "false | true"),
+        // of a row that may be the same nothing is known
+        ("SELECT (1, 2) NOT IN (VALUES (1, NULL)), (1, 2) NOT IN (VALUES (3, NULL)), (1, 2) NOT IN (VALUES (1, 2), (1, NULL))", "| true | false"),
+        ("SELECT count(*) FROM cloudtrail WHERE (eventName, userIdentity.arn) NOT IN (SELECT eventName, 'x' FROM cloudtrail)", "1"),
+        ("SELECT eventID FROM cloudtrail WHERE (eventName, userIdentity.arn) NOT IN (SELECT 'GetUser', 'x') ORDER BY 1", "a / b"),
+        ("SELECT count(*) FROM cloudtrail WHERE (eventName, errorCode) NOT IN (SELECT eventName, errorCode FROM cloudtrail WHERE false)", "3"),
     ])
     .await;
+}
+
+#[tokio::test]
+async fn a_column_asks_a_query() {
+    check_all(&[
+        ("SELECT eventID, eventName IN (SELECT 'GetUser') FROM cloudtrail ORDER BY 1", "a | true / b | false / c | true"),
+        ("SELECT eventName NOT IN (SELECT 'GetUser'), errorCode IN (SELECT 'x'), eventID IN (SELECT NULL) FROM cloudtrail WHERE eventID = 'b'", "true | |"),
+        ("SELECT count_if(eventName IN (SELECT eventName FROM cloudtrail WHERE readOnly)), sum(CASE WHEN eventID IN (VALUES 'a') THEN 1 ELSE 0 END) FROM cloudtrail", "2 | 1"),
+        ("SELECT EXISTS (SELECT 1 FROM cloudtrail WHERE readOnly), NOT EXISTS (SELECT 1 FROM cloudtrail LIMIT 1)", "true | false"),
+        (
+            "SELECT c.eventID, EXISTS (SELECT 1 FROM cloudtrail d WHERE d.eventName = c.eventName AND d.readOnly) AS read \
+             FROM cloudtrail c ORDER BY 1",
+            "a | true / b | false / c | true",
+        ),
+        ("SELECT 1 IN (SELECT 1.0), '1' IN (SELECT 1), 2 IN (SELECT x FROM (VALUES 1, 3) AS t (x))", "true | true | false"),
+        ("SELECT eventName IN (SELECT 'GetUser') AS g, count(*) FROM cloudtrail GROUP BY 1 ORDER BY 2", "false | 1 / true | 2"),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn a_value_is_compared_with_all_that_a_query_finds() {
+    check_all(&[
+        ("SELECT x FROM (VALUES 1, 2, 3) AS t (x) WHERE x > ALL (VALUES 1, 2)", "3"),
+        ("SELECT x FROM (VALUES 1, 2, 3) AS t (x) WHERE x < ANY (SELECT y FROM (VALUES 2, 1) AS u (y))", "1"),
+        ("SELECT x FROM (VALUES 1, 2, 3) AS t (x) WHERE x >= ALL (SELECT y FROM (VALUES 2, 1) AS u (y)) ORDER BY 1", "2 / 3"),
+        ("SELECT x FROM (VALUES 1, 2) AS t (x) WHERE x <= ALL (SELECT y FROM (VALUES 2, NULL) AS u (y))", ""),
+        ("SELECT x FROM (VALUES 1, 2) AS t (x) WHERE x > ALL (SELECT 5 WHERE false) ORDER BY 1", "1 / 2"),
+        ("SELECT x FROM (VALUES 1, 2) AS t (x) WHERE x = ALL (VALUES 2, 2)", "2"),
+        ("SELECT x FROM (VALUES 1, 2) AS t (x) WHERE x <> ANY (VALUES 2, 2)", "1"),
+        ("SELECT x FROM (VALUES 1, 2) AS t (x) WHERE x = ANY (VALUES 2, 3)", "2"),
+        ("SELECT x FROM (VALUES 1, 2) AS t (x) WHERE x IN (VALUES 2, 3)", "2"),
+        ("SELECT eventID FROM cloudtrail WHERE eventTime >= ALL (SELECT eventTime FROM cloudtrail WHERE eventTime IS NOT NULL)", "b"),
+        ("SELECT 2 > ANY (VALUES 3, NULL), 2 > ANY (VALUES 1, NULL), 2 > ALL (VALUES 3, NULL), 2 > ALL (VALUES 1, NULL)", "| true | false |"),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn a_subquery_asks_the_items_of_a_list() {
+    check_all(&[
+        ("SELECT eventID FROM cloudtrail c WHERE EXISTS (SELECT 1 FROM UNNEST(c.resources) AS t (r) WHERE r.arn LIKE 'arn:aws:s3%')", "b"),
+        ("SELECT eventID FROM cloudtrail c WHERE NOT EXISTS (SELECT 1 FROM UNNEST(resources) AS t (r) WHERE t.r.arn = 'arn:aws:s3:::x') ORDER BY 1", "a / c"),
+        ("SELECT eventID, (SELECT count(*) FROM UNNEST(resources) AS t (r) WHERE r.arn IS NOT NULL) FROM cloudtrail ORDER BY 1", "a | 0 / b | 1 / c | 0"),
+        ("SELECT eventID FROM cloudtrail WHERE 'arn:aws:s3:::x' IN (SELECT r.arn FROM UNNEST(resources) AS t (r))", "b"),
+        ("SELECT x FROM (VALUES 1, 2) AS t (x) WHERE x NOT IN (SELECT y FROM UNNEST(ARRAY[2, 3]) AS u (y) WHERE y < 3)", "1"),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_not_counted_or_known_is_refused_with_what_is_written_instead() {
+    let dir = archive();
+    for (sql, expected) in [
+        (
+            "SELECT 1 EXCEPT ALL SELECT 2",
+            "there is no EXCEPT ALL here, which counts equal rows: EXCEPT has each row once",
+        ),
+        (
+            "SELECT 1 UNION ALL (SELECT 1 INTERSECT ALL SELECT 2)",
+            "there is no INTERSECT ALL here, which counts equal rows: INTERSECT has each row once",
+        ),
+        (
+            "SELECT eventName AS e\nFROM cloudtrail WHERE e = 'x'",
+            "line 2, column 23: there is no column `e`; what SELECT calls so WHERE does not know: SELECT * FROM (...) WHERE does, and so does QUALIFY",
+        ),
+        (
+            "SELECT eventName FROM cloudtrail WHERE eventName = \"x\"",
+            "line 1, column 52: there is no column `x`; text is written in single quotes: 'x'",
+        ),
+        (
+            "SELECT `eventName` FROM cloudtrail",
+            "line 1, column 8: a name stands in double quotes, or in none: \"eventName\"",
+        ),
+        (
+            "SELECT * FROM cloudtrail MATCH_RECOGNIZE (PATTERN (A))",
+            "line 1, column 26: there is no MATCH_RECOGNIZE here: lag(eventName) OVER (PARTITION BY userIdentity.arn ORDER BY eventTime) has \
+             what came before",
+        ),
+        ("SELECT TOP 5 eventName FROM cloudtrail", "line 1, column 1: there is no TOP here: LIMIT 10 behind the query"),
+        (
+            "SELECT r FROM cloudtrail LATERAL VIEW explode(resources) t AS r",
+            "line 1, column 1: there is no LATERAL VIEW here: CROSS JOIN UNNEST(resources) AS t (r)",
+        ),
+        (
+            "SELECT 1 FROM cloudtrail WHERE eventName RLIKE '^Get'",
+            "there is no RLIKE here: regexp_like(eventName, '^Get')",
+        ),
+        (
+            "SELECT 1 FROM cloudtrail WHERE eventName LIKE ANY ('a%', 'b%')",
+            "there is no LIKE ANY here: regexp_like(eventName, '^(Get|List)'), or several LIKE with OR between them",
+        ),
+        (
+            "SELECT explode(resources) FROM cloudtrail",
+            "line 1, column 8: there is no function `explode` here: FROM cloudtrail CROSS JOIN UNNEST(resources) AS t (r)",
+        ),
+        (
+            "SELECT 1 FROM cloudtrail WHERE eventName = ?",
+            "there are no parameters here: the values are written into the query, eventName = 'ConsoleLogin'",
+        ),
+        ("TABLE cloudtrail", "the rows of a table: SELECT * FROM cloudtrail"),
+    ] {
+        let error = run(dir.path(), sql).await.unwrap_err().to_string();
+        assert_eq!(error, expected, "{sql}");
+    }
 }
 
 #[tokio::test]
@@ -192,13 +316,13 @@ async fn functions_answer_as_trino_documents_them() {
         ("SELECT is_finite(1e0), is_infinite(infinity()), is_private_ip(IPADDRESS '10.0.0.1')", "true | true | true"),
         ("SELECT infinity() > 0.5, is_finite(1.5), 1e16 > 0.5, CAST(2 AS DOUBLE) BETWEEN 0.5 AND 2.5, 1e0 IN (0.5, 1.0)", "true | true | true | true | true"),
         ("SELECT coalesce(CAST(NULL AS DOUBLE), 0.25), CASE WHEN true THEN 1e0 / 3 ELSE 0.0 END, greatest(1e0, 0.5)", "0.25 | 0.3333333333333333 | 1.0"),
+        ("SELECT width_bucket(5, ARRAY[0, 5, 10]), width_bucket(-1, ARRAY[0]), to_hex(CAST('a' AS VARBINARY))", "2 | 0 | 61"),
+        ("SELECT any_match(ARRAY['10.0.0.0/8', '192.0.2.0/24'], n -> contains(n, CAST('192.0.2.7' AS IPADDRESS)))", "true"),
+        ("SELECT sum(x), typeof(x) FROM (VALUES CAST(1 AS DECIMAL(5, 2)), CAST(2 AS DECIMAL(5, 2))) AS t (x) GROUP BY typeof(x)", "3.00 | decimal(5,2)"),
+        ("SELECT x FROM (VALUES -1, -2) AS t (x) ORDER BY 1", "-2 / -1"),
         ("SELECT CAST('12151FD2-7586-11e9-8f9e-2a86e4085a59' AS UUID)", "12151fd2-7586-11e9-8f9e-2a86e4085a59"),
     ])
     .await;
-    let without =
-        "SELECT 1 FROM cloudtrail WHERE (eventName, errorCode) NOT IN (SELECT eventName, errorCode FROM cloudtrail)";
-    let error = run(archive().path(), without).await.unwrap_err().to_string();
-    assert!(error.contains("write NOT EXISTS"), "{error}");
     let error = run(archive().path(), "SELECT json_parse('{bad')").await.unwrap_err().to_string();
     assert!(error.ends_with("`{bad` is no JSON; try(json_parse(...)) is null there"), "{error}");
 }

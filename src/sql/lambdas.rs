@@ -457,7 +457,7 @@ fn map_zip_with(one: &MapArray, other: &MapArray, lambda: &LambdaArgument, kind:
     map_of(kind, keys, made, lengths, nulls)
 }
 
-fn map_of(
+pub fn map_of(
     kind: &DataType,
     keys: ArrayRef,
     values: ArrayRef,

@@ -1,5 +1,5 @@
-//! Athena's functions that give maps: the aggregates `histogram(x)`, `map_agg(key, value)` and `multimap_agg(key, value)`, and
-//! `split_to_map(text, between entries, behind keys)`.
+//! Athena's functions that give maps: the aggregates `histogram(x)`, `map_agg(key, value)`, `multimap_agg(key, value)` and `map_union(map)`,
+//! and `split_to_map(text, between entries, behind keys)`.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,10 +18,11 @@ use datafusion::logical_expr::{
     Signature, Volatility,
 };
 
+use super::typed::key_and_value;
 use crate::detect::athena::shape::{Shape, map_type};
 
 pub fn aggregates() -> Vec<AggregateUDF> {
-    [(What::Counts, 1), (What::One, 2), (What::All, 2)]
+    [(What::Counts, 1), (What::One, 2), (What::All, 2), (What::Union, 1)]
         .map(|(what, count)| {
             let signature = Signature::any(count, Volatility::Immutable);
             AggregateUDF::new_from_impl(MapOf { what, signature })
@@ -51,6 +52,8 @@ enum What {
     One,
     /// The values of all rows that had it.
     All,
+    /// The value of a row whose map had it.
+    Union,
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -65,6 +68,7 @@ impl AggregateUDFImpl for MapOf {
             What::Counts => "histogram",
             What::One => "map_agg",
             What::All => "multimap_agg",
+            What::Union => "map_union",
         }
     }
 
@@ -73,12 +77,12 @@ impl AggregateUDFImpl for MapOf {
     }
 
     fn return_type(&self, args: &[DataType]) -> Result<DataType> {
-        let value = self.value(args.get(1));
+        let (key, value) = self.entry(args)?;
         Ok(map_type(
-            plain(&args[0]),
+            key,
             match self.what {
                 What::All => DataType::List(Arc::new(Field::new_list_field(value, true))),
-                What::Counts | What::One => value,
+                What::Counts | What::One | What::Union => value,
             },
         ))
     }
@@ -87,11 +91,11 @@ impl AggregateUDFImpl for MapOf {
         if args.is_distinct {
             return plan_err!("{} takes no DISTINCT: a subquery with SELECT DISTINCT does the same", self.name());
         }
-        let kind = |place: usize| args.expr_fields.get(place).map(|field| field.data_type());
+        let (key, value) = self.entry(&kinds(args.expr_fields))?;
         Ok(Box::new(Mapped {
             what: self.what,
-            key: plain(args.expr_fields[0].data_type()),
-            value: self.value(kind(1)),
+            key,
+            value,
             result: args.return_field.data_type().clone(),
             places: HashMap::new(),
             keys: Vec::new(),
@@ -106,17 +110,30 @@ impl AggregateUDFImpl for MapOf {
             let list = DataType::List(Arc::new(Field::new_list_field(kind, true)));
             Arc::new(Field::new(format!("{}[{name}]", args.name), list, true))
         };
-        let value = self.value(args.input_fields.get(1).map(|field| field.data_type()));
-        Ok(vec![list("keys", plain(args.input_fields[0].data_type())), list("values", value)])
+        let (key, value) = self.entry(&kinds(args.input_fields))?;
+        Ok(vec![list("keys", key), list("values", value)])
     }
 }
 
+fn kinds(fields: &[FieldRef]) -> Vec<DataType> {
+    fields.iter().map(|field| field.data_type().clone()).collect()
+}
+
 impl MapOf {
-    fn value(&self, second: Option<&DataType>) -> DataType {
-        match self.what {
-            What::Counts => DataType::Int64,
-            What::One | What::All => second.map_or(DataType::Null, plain),
-        }
+    /// The types of a key and of each value that it has.
+    fn entry(&self, args: &[DataType]) -> Result<(DataType, DataType)> {
+        Ok(match (self.what, args) {
+            (What::Counts, [key]) => (plain(key), DataType::Int64),
+            (What::One | What::All, [key, value]) => (plain(key), plain(value)),
+            (What::Union, [map]) => match plain(map) {
+                DataType::Utf8 => (DataType::Utf8, DataType::Utf8),
+                map => {
+                    let (key, value) = key_and_value(&map)?;
+                    (plain(key), plain(value))
+                }
+            },
+            _ => return plan_err!("{} takes another number of values", self.name()),
+        })
     }
 }
 
@@ -157,7 +174,7 @@ impl Mapped {
                 continue;
             };
             match (self.what, self.values[place].as_mut_slice()) {
-                (What::One, _) => {}
+                (What::One | What::Union, _) => {}
                 (What::Counts, [ScalarValue::Int64(Some(count))]) => {
                     *count += values.as_ref().map_or(1, |values| values.as_primitive::<Int64Type>().value(row));
                 }
@@ -178,6 +195,13 @@ impl Mapped {
 
 impl Accumulator for Mapped {
     fn update_batch(&mut self, columns: &[ArrayRef]) -> Result<()> {
+        if self.what == What::Union {
+            let maps = maps(&columns[0])?;
+            return (0..maps.len()).filter(|&row| maps.is_valid(row)).try_for_each(|row| {
+                let entries = maps.value(row);
+                self.add(entries.column(0), Some(entries.column(1)))
+            });
+        }
         self.add(&columns[0], columns.get(1))
     }
 
@@ -205,7 +229,7 @@ impl Accumulator for Mapped {
                 let item = Arc::new(Field::new_list_field(self.value.clone(), true));
                 Arc::new(ListArray::try_new(item, OffsetBuffer::from_lengths(lengths), values, None)?)
             }
-            What::Counts | What::One => values,
+            What::Counts | What::One | What::Union => values,
         };
         let order: UInt32Array = sort_to_indices(&keys, None, None)?;
         let columns = vec![take(&keys, &order, None)?, take(&values, &order, None)?];

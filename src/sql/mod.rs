@@ -7,6 +7,8 @@ mod pieces;
 mod json_paths;
 mod json_made;
 mod maps;
+mod map_sets;
+mod rows;
 mod typed;
 mod patterns;
 mod addresses;
@@ -124,7 +126,8 @@ fn open(
         .flatten()
         .chain(json_paths::all())
         .chain(json_made::all())
-        .chain([maps::split_to_map(), scalar::json_scalar(), pieces::item_parts()])
+        .chain(map_sets::all())
+        .chain([maps::split_to_map(), scalar::json_scalar(), pieces::item_parts(), rows::row_is_outside()])
         .for_each(|function| session.register_udf(function));
     maps::aggregates()
         .into_iter()

@@ -1,12 +1,15 @@
 //! Calls of aggregates that only Athena knows → those of DataFusion, with their filters and windows.
 
+use std::ops::ControlFlow;
+
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
     FunctionArgumentList, FunctionArguments, Ident, NullTreatment, ObjectName, OrderByExpr, OrderByOptions, Value,
+    visit_expressions_mut,
 };
 
 use super::For;
-use super::template::with_arguments;
+use super::template::{call_name, expression, fill, with_arguments};
 
 /// Aggregates that have another name.
 const RENAMED: [(&str, usize, &str); 6] = [
@@ -18,8 +21,35 @@ const RENAMED: [(&str, usize, &str); 6] = [
     ("variance", 1, "var_samp"),
 ];
 
+/// Aggregates that are made of others: name, number of arguments, and what they are.
+pub const COMPOSED: &[(&str, usize, &str)] = &[
+    ("approx_most_frequent", 3, "map_of_most(histogram(arg2), arg1)"),
+    (
+        "entropy",
+        1,
+        "CASE WHEN sum(CAST(arg1 AS DOUBLE)) > 0 THEN log2(sum(CAST(arg1 AS DOUBLE))) - sum(CASE WHEN arg1 > 0 \
+         THEN CAST(arg1 AS DOUBLE) * log2(CAST(arg1 AS DOUBLE)) END) / sum(CAST(arg1 AS DOUBLE)) ELSE CAST(0 AS DOUBLE) END",
+    ),
+    ("geometric_mean", 1, "exp(avg(ln(arg1)))"),
+    ("max", 2, "array_slice(array_agg(arg1 ORDER BY arg1 DESC) FILTER (WHERE arg1 IS NOT NULL), 1, arg2)"),
+    ("min", 2, "array_slice(array_agg(arg1 ORDER BY arg1) FILTER (WHERE arg1 IS NOT NULL), 1, arg2)"),
+    (
+        "max_by",
+        3,
+        "array_slice(array_agg(arg1 ORDER BY arg2 DESC NULLS LAST) FILTER (WHERE arg2 IS NOT NULL), 1, arg3)",
+    ),
+    ("min_by", 3, "array_slice(array_agg(arg1 ORDER BY arg2 NULLS LAST) FILTER (WHERE arg2 IS NOT NULL), 1, arg3)"),
+    ("reduce_agg", 4, "reduce(array_agg(arg1) FILTER (WHERE arg1 IS NOT NULL), arg2, arg3, s -> s)"),
+    ("set_union", 1, "array_distinct(flatten(array_agg(arg1) FILTER (WHERE arg1 IS NOT NULL)))"),
+];
+
 /// Aggregates that queries have in Athena's words, and rules have not.
-pub const IN_QUERIES: [&str; 14] = [
+pub const IN_QUERIES: [&str; 19] = [
+    "approx_most_frequent",
+    "entropy",
+    "map_union",
+    "reduce_agg",
+    "set_union",
     "bitwise_and_agg",
     "bitwise_or_agg",
     "bitwise_xor_agg",
@@ -101,6 +131,39 @@ pub fn translate(name: &str, call: &mut Function, who: For) -> bool {
     }
     true
 }
+
+/// A call of [`COMPOSED`], whose filter and window are those of what it is made of.
+pub fn composed(name: &str, call: &Function, who: For) -> Option<Expr> {
+    // rules have few aggregates, of which these are made
+    if who == For::Rule && !["approx_percentile", "geometric_mean"].contains(&name) {
+        return None;
+    }
+    let FunctionArguments::List(list) = &call.args else { return None };
+    let mut args = (0..list.args.len()).map(|place| argument(list, place)).collect::<Option<Vec<Expr>>>()?;
+    let template = match (name, args.as_slice()) {
+        ("approx_percentile", [value, Expr::Array(shares)]) => {
+            args = std::iter::once(value).chain(&shares.elem).cloned().collect();
+            let each = (2..=args.len()).map(|place| format!("approx_percentile(arg1, arg{place})"));
+            format!("make_array({})", each.collect::<Vec<_>>().join(", "))
+        }
+        _ => COMPOSED.iter().find(|(known, count, _)| *known == name && *count == args.len())?.2.to_owned(),
+    };
+    let mut expr = expression(&template);
+    let _ = visit_expressions_mut(&mut expr, |inner| {
+        if let Expr::Function(inner) = inner
+            && call_name(inner).is_some_and(|name| MADE_OF.contains(&name.as_str()))
+        {
+            call.filter.iter().for_each(|filter| only(inner, (**filter).clone()));
+            inner.over.clone_from(&call.over);
+        }
+        ControlFlow::<()>::Continue(())
+    }); // the closure never breaks
+    fill(&mut expr, &args.iter().collect::<Vec<_>>());
+    Some(expr)
+}
+
+/// The aggregates in [`COMPOSED`].
+const MADE_OF: [&str; 5] = ["approx_percentile", "array_agg", "avg", "histogram", "sum"];
 
 /// `max_by(x, y) OVER (...)` as the `x` of the highest row of both: over windows DataFusion 55 orders no rows.
 pub fn in_window(name: &str, call: &Function) -> Option<Expr> {

@@ -51,7 +51,6 @@ const SAME: &[(&str, usize, &str)] = &[
     ("filter", 2, "array_filter(arg1, arg2)"),
     ("from_base64", 1, "decode(arg1, 'base64')"),
     ("from_hex", 1, "decode(arg1, 'hex')"),
-    ("geometric_mean", 1, "exp(avg(ln(arg1)))"),
     ("from_unixtime", 1, "from_unixtime(arg1, 'UTC')"),
     ("from_unixtime_nanos", 1, "arrow_cast(arg1, 'Timestamp(Nanosecond, Some(\"UTC\"))')"),
     ("from_utf8", 1, "CAST(arg1 AS VARCHAR)"),
@@ -74,7 +73,6 @@ const SAME: &[(&str, usize, &str)] = &[
     ("json_parse", 1, "arg1"),
     ("last_day_of_month", 1, "CAST(date_trunc('month', arg1) + INTERVAL '1 month' - INTERVAL '1 day' AS DATE)"),
     ("levenshtein_distance", 2, "levenshtein(arg1, arg2)"),
-    ("map_concat", 2, "map_zip_with(arg1, arg2, (k, a, b) -> coalesce(b, a))"),
     ("millisecond", 1, "(CAST(date_part('millisecond', arg1) AS BIGINT) % 1000)"),
     ("minute", 1, "date_part('minute', arg1)"),
     ("mod", 2, "(arg1 % arg2)"),
@@ -163,6 +161,7 @@ const SAME: &[(&str, usize, &str)] = &[
         "CAST(CASE WHEN arg1 < arg2 THEN 0 WHEN arg1 >= arg3 THEN arg4 + 1 \
          ELSE floor((CAST(arg1 AS DOUBLE) - arg2) * arg4 / (CAST(arg3 AS DOUBLE) - arg2)) + 1 END AS BIGINT)",
     ),
+    ("width_bucket", 2, "CAST(cardinality(array_filter(arg2, bound -> bound <= arg1)) AS BIGINT)"),
     ("with_timezone", 2, "(arg1 AT TIME ZONE arg2)"),
     ("year", 1, "date_part('year', arg1)"),
     ("year_of_week", 1, "date_part('isoyear', arg1)"),
@@ -211,12 +210,13 @@ const OTHERS: [(&str, &[usize]); 31] = [
 
 /// Names of functions that Athena has and DataFusion has not, or otherwise.
 pub fn names() -> Vec<&'static str> {
-    SAME.iter().map(|(name, ..)| *name).chain(OTHERS.iter().map(|(name, _)| *name)).collect()
+    let same = SAME.iter().chain(aggregates::COMPOSED).map(|(name, ..)| *name);
+    same.chain(OTHERS.iter().map(|(name, _)| *name)).collect()
 }
 
 /// How many arguments such a function takes; empty for any other name.
 pub fn counts(name: &str) -> Vec<usize> {
-    let same = SAME.iter().filter(|(same, ..)| *same == name).map(|(_, count, _)| *count);
+    let same = SAME.iter().chain(aggregates::COMPOSED).filter(|(same, ..)| *same == name).map(|(_, count, _)| *count);
     let other = OTHERS.iter().filter(|(other, _)| *other == name).flat_map(|(_, counts)| *counts).copied();
     same.chain(other).collect::<BTreeSet<_>>().into_iter().collect()
 }
@@ -233,6 +233,9 @@ pub fn same(name: &str, args: &[&Expr]) -> Option<Expr> {
 pub fn function(call: &mut Function, who: For) -> anyhow::Result<Option<Expr>> {
     let Some(name) = call_name(call) else { return Ok(None) };
     if let (true, Some(other)) = (who == For::Query, aggregates::in_window(&name, call)) {
+        return Ok(Some(other));
+    }
+    if let Some(other) = aggregates::composed(&name, call, who) {
         return Ok(Some(other));
     }
     if aggregates::translate(&name, call, who) {
@@ -297,6 +300,12 @@ pub fn function(call: &mut Function, who: For) -> anyhow::Result<Option<Expr>> {
             other.body = Box::new(Expr::UnaryOp { op: UnaryOperator::Not, expr: body });
             Some(with_arguments("(NOT array_any_match(arg1, arg2))", &[list, &Expr::Lambda(other)]))
         }
+        // a network that is no constant
+        ("contains", [network, Expr::Function(address)])
+            if who == For::Query && text(network).is_none() && call_name(address).as_deref() == Some("ip_address") =>
+        {
+            Some(with_arguments("is_subnet_of(arg1, arg2)", &[network, &args[1]]))
+        }
         // CloudTrail Lake has maps where JSON text is here
         // what they do depends on the type of what they are asked of
         ("element_at" | "contains" | "cardinality" | "typeof" | "to_iso8601", _) if who == For::Query => None,
@@ -359,12 +368,6 @@ pub fn function(call: &mut Function, who: For) -> anyhow::Result<Option<Expr>> {
         ("repeat", [value, count]) if who == For::Query => {
             Some(with_arguments("array_repeat(arg1, arg2)", &[value, count]))
         }
-        ("map_concat", [first, rest @ ..]) if rest.len() > 1 => {
-            let both = |one: Expr, other: &Expr| {
-                with_arguments("map_zip_with(arg1, arg2, (k, a, b) -> coalesce(b, a))", &[&one, other])
-            };
-            Some(rest.iter().fold(first.clone(), both))
-        }
         ("zip", [_, _, _, ..]) => {
             let names: Vec<String> = (1..=args.len()).map(|place| format!("arg{place}")).collect();
             let template = format!("arrays_zip({})", names.join(", "));
@@ -406,13 +409,6 @@ pub fn function(call: &mut Function, who: For) -> anyhow::Result<Option<Expr>> {
             "generate_series(arg1, arg2, CASE WHEN arg1 <= arg2 THEN INTERVAL '1 day' ELSE INTERVAL '-1 day' END)",
             &[from, to],
         )),
-        ("approx_percentile", [value, Expr::Array(shares)]) => {
-            let each = |share: &Expr| with_arguments("approx_percentile(arg1, arg2)", &[value, share]);
-            let each: Vec<Expr> = shares.elem.iter().map(each).collect();
-            let names: Vec<String> = (1..=each.len()).map(|place| format!("arg{place}")).collect();
-            let template = format!("make_array({})", names.join(", "));
-            Some(with_arguments(&template, &each.iter().collect::<Vec<_>>()))
-        }
         // null where one of them is, which PostgreSQL passes over
         ("concat", [_, _, ..]) => {
             let names: Vec<String> = (1..=args.len()).map(|place| format!("arg{place}")).collect();
@@ -425,24 +421,6 @@ pub fn function(call: &mut Function, who: For) -> anyhow::Result<Option<Expr>> {
         ("from_unixtime", [seconds]) if who == For::Query || has_fraction(seconds) => {
             let moment = "arrow_cast(CAST(arg1 * 1000 AS BIGINT), 'Timestamp(Millisecond, Some(\"UTC\"))')";
             Some(with_arguments(moment, &[seconds]))
-        }
-        ("max", [value, count]) if who == For::Query => {
-            let template = "array_slice(array_agg(arg1 ORDER BY arg1 DESC) FILTER (WHERE arg1 IS NOT NULL), 1, arg2)";
-            Some(with_arguments(template, &[value, count]))
-        }
-        ("min", [value, count]) if who == For::Query => {
-            let template = "array_slice(array_agg(arg1 ORDER BY arg1) FILTER (WHERE arg1 IS NOT NULL), 1, arg2)";
-            Some(with_arguments(template, &[value, count]))
-        }
-        ("max_by", [value, by, count]) if who == For::Query => {
-            let template =
-                "array_slice(array_agg(arg1 ORDER BY arg2 DESC NULLS LAST) FILTER (WHERE arg2 IS NOT NULL), 1, arg3)";
-            Some(with_arguments(template, &[value, by, count]))
-        }
-        ("min_by", [value, by, count]) if who == For::Query => {
-            let template =
-                "array_slice(array_agg(arg1 ORDER BY arg2 NULLS LAST) FILTER (WHERE arg2 IS NOT NULL), 1, arg3)";
-            Some(with_arguments(template, &[value, by, count]))
         }
         ("date_format", [time, format]) => {
             let format = time_format(&name, format, |format| chrono(format, Direction::Write))?;

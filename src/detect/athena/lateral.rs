@@ -98,7 +98,7 @@ fn of_items(select: &Select, alias: Option<&TableAlias>) -> Option<TableFactor> 
 }
 
 /// Whether it has no clause but FROM and WHERE.
-fn is_simple(select: &Select) -> bool {
+pub fn is_simple(select: &Select) -> bool {
     let is_grouped = match &select.group_by {
         GroupByExpr::Expressions(by, sets) => !by.is_empty() || !sets.is_empty(),
         GroupByExpr::All(_) => true,

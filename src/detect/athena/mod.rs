@@ -11,6 +11,9 @@ pub mod calls;
 pub mod aggregates;
 pub mod twice;
 mod outer;
+mod rows;
+mod items;
+mod quantified;
 mod lateral;
 mod like;
 mod unnest;
@@ -28,8 +31,9 @@ use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
     self, AccessExpr, ArrayElemTypeDef, BinaryOperator, CharacterLength, DataType, DescribeAlias, Distinct,
     ExactNumberInfo, Expr, Fetch, Function, Ident, LimitClause, ObjectName, OrderBy, OrderByKind, Query, Select,
-    SelectItem, SetExpr, ShowStatementFilter, ShowStatementFilterPosition, ShowStatementIn, ShowStatementOptions,
-    Spanned, Subscript, TableFactor, TableSampleKind, TypedString, Value, ValueWithSpan, VisitMut, VisitorMut,
+    SelectItem, SetExpr, SetOperator, SetQuantifier, ShowStatementFilter, ShowStatementFilterPosition, ShowStatementIn,
+    ShowStatementOptions, Spanned, Subscript, TableFactor, TableSampleKind, TypedString, Value, ValueWithSpan,
+    VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::tokenizer::Span;
 
@@ -179,6 +183,14 @@ impl VisitorMut for Words {
     }
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<anyhow::Error> {
+        let place = select.select_token.0.span;
+        if select.top.is_some() {
+            return ControlFlow::Break(at(place, anyhow!("there is no TOP here: LIMIT 10 behind the query")));
+        }
+        if !select.lateral_views.is_empty() {
+            let instead = anyhow!("there is no LATERAL VIEW here: CROSS JOIN UNNEST(resources) AS t (r)");
+            return ControlFlow::Break(at(place, instead));
+        }
         self.scopes.enter(select, &self.given);
         self.unnested.join(select);
         let text = |item: &SelectItem| match item {
@@ -193,6 +205,13 @@ impl VisitorMut for Words {
     fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<anyhow::Error> {
         self.scopes.leave();
         let typed = self.shown.pop().unwrap_or_default();
+        if self.who == For::Query {
+            for item in &mut select.projection {
+                if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {
+                    rows::in_column(expr);
+                }
+            }
+        }
         for (item, typed) in select.projection.iter_mut().zip(typed) {
             if let (SelectItem::UnnamedExpr(expr), Some(typed)) = (&*item, typed)
                 && (expr.to_string() != typed || self.who == For::Query && !typed.eq_ignore_ascii_case("count(*)"))
@@ -205,6 +224,11 @@ impl VisitorMut for Words {
 
     /// DataFusion takes what a `SELECT DISTINCT` is ordered by for another column than the same expression with a name.
     fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<anyhow::Error> {
+        if let (For::Query, Some(operation)) = (self.who, counted(&query.body)) {
+            return ControlFlow::Break(anyhow!(
+                "there is no {operation} ALL here, which counts equal rows: {operation} has each row once"
+            ));
+        }
         if let SetExpr::Select(select) = query.body.as_ref()
             && matches!(select.distinct, Some(Distinct::Distinct))
             && let Some(OrderBy { kind: OrderByKind::Expressions(order), .. }) = &mut query.order_by
@@ -250,6 +274,9 @@ impl VisitorMut for Words {
 
     /// What is cast decides how JSON is taken out of its text, so this is asked before the call inside it is.
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<anyhow::Error> {
+        if let (For::Query, Some(of_items)) = (self.who, items::of_items(expr)) {
+            *expr = of_items;
+        }
         if let Expr::Cast { expr, .. } = expr
             && let Expr::TypedString(TypedString { data_type: DataType::JSON, value, .. }) = expr.as_ref()
         {
@@ -312,6 +339,16 @@ impl Words {
             Expr::InList { expr, list, .. } => list.iter_mut().for_each(|value| self.named.complete(expr, value)),
             _ => {}
         }
+    }
+}
+
+/// EXCEPT ALL and INTERSECT ALL, whose equal rows DataFusion 55 does not count.
+fn counted(body: &SetExpr) -> Option<SetOperator> {
+    match body {
+        SetExpr::SetOperation { op: SetOperator::Union, left, right, .. } => counted(left).or_else(|| counted(right)),
+        SetExpr::SetOperation { op, set_quantifier: SetQuantifier::All, .. } => Some(*op),
+        SetExpr::SetOperation { left, right, .. } => counted(left).or_else(|| counted(right)),
+        _ => None,
     }
 }
 
@@ -396,6 +433,12 @@ fn translated(expr: &mut Expr, who: For) -> anyhow::Result<Option<Expr>> {
             part(&field.to_string()).map(|part| with_arguments(&format!("date_part('{part}', arg1)"), &[expr]))
         }
         Expr::CompoundFieldAccess { root, access_chain } => subscripts(root, access_chain),
+        Expr::RLike { .. } => bail!("there is no RLIKE here: regexp_like(eventName, '^Get')"),
+        Expr::Like { any: true, .. } | Expr::ILike { any: true, .. } => {
+            bail!(
+                "there is no LIKE ANY here: regexp_like(eventName, '^(Get|List)'), or several LIKE with OR between them"
+            )
+        }
         Expr::SimilarTo { .. } => bail!("there is no SIMILAR TO here: LIKE 'Get%', or regexp_like(eventName, '^Get')"),
         Expr::Like { expr, pattern, escape_char, .. } | Expr::ILike { expr, pattern, escape_char, .. } => {
             as_text(expr);
@@ -414,22 +457,17 @@ fn translated(expr: &mut Expr, who: For) -> anyhow::Result<Option<Expr>> {
             }
             None
         }
-        // a row with a null part would be null as a whole
-        Expr::InSubquery { expr, negated: true, .. } if who == For::Query && matches!(**expr, Expr::Tuple(_)) => {
-            bail!(
-                "`(a, b) NOT IN (SELECT ...)` is not known here: write NOT EXISTS (SELECT 1 FROM ... WHERE x = a AND y = b)"
-            )
-        }
-        Expr::InSubquery { expr, subquery, .. } if who == For::Query => {
-            if let Expr::Tuple(parts) = expr.as_ref()
-                && let SetExpr::Select(select) = subquery.body.as_mut()
-                && let Some(found) = rows_of(&mut select.projection, parts.len())
-            {
-                **expr = row(parts);
-                select.projection = vec![SelectItem::UnnamedExpr(found)];
+        Expr::InSubquery { expr, subquery, negated } if who == For::Query => match expr.as_mut() {
+            Expr::Tuple(parts) if *negated => Some(rows::outside(parts, subquery)),
+            Expr::Tuple(parts) => {
+                **expr = rows::within(parts, subquery);
+                None
             }
-            None
-        }
+            _ => {
+                rows::selected(subquery);
+                None
+            }
+        },
         Expr::Substring { expr, substring_from, substring_for, .. } => {
             as_text(expr);
             substring_from.as_ref().and_then(|from| from_the_end(expr, from, substring_for.as_deref()))
@@ -456,8 +494,8 @@ fn translated(expr: &mut Expr, who: For) -> anyhow::Result<Option<Expr>> {
             in_order([expr, low, high]);
             None
         }
-        Expr::AnyOp { left, compare_op, right, .. } => of_subquery(left, compare_op, right, false),
-        Expr::AllOp { left, compare_op, right } => of_subquery(left, compare_op, right, true),
+        Expr::AnyOp { left, compare_op, right, .. } => quantified::any(left, compare_op, right),
+        Expr::AllOp { left, compare_op, right } => quantified::all(left, compare_op, right),
         Expr::InList { expr, list, .. } => {
             list.iter_mut().for_each(|value| {
                 compare(expr, value);
@@ -478,30 +516,13 @@ fn typed(expr: &Expr, kind: &DataType) -> Option<Expr> {
         return Some(with_arguments(&format!("left(CAST(arg1 AS VARCHAR), {length})"), &[expr]));
     }
     match kind.to_string().to_ascii_lowercase().as_str() {
+        "varbinary" => Some(with_arguments("arrow_cast(CAST(arg1 AS VARCHAR), 'Binary')", &[expr])),
         "json" => Some(with_arguments("to_json(arg1)", &[expr])),
         "ipaddress" => Some(with_arguments("ip_address(arg1)", &[expr])),
         "ipprefix" => Some(expr.clone()),
         "uuid" => Some(with_arguments("lower(CAST(arg1 AS VARCHAR))", &[expr])),
         _ => None,
     }
-}
-
-/// A row as one value that compares; null where a part of it is.
-fn row(parts: &[Expr]) -> Expr {
-    let places: Vec<String> = (1..=parts.len()).map(|place| format!("arg{place}")).collect();
-    let all = places.iter().map(|place| format!("{place} IS NOT NULL")).collect::<Vec<_>>().join(" AND ");
-    let template = format!("CASE WHEN {all} THEN to_json(struct({})) END", places.join(", "));
-    with_arguments(&template, &parts.iter().collect::<Vec<_>>())
-}
-
-/// The columns of a SELECT as such a row, where there are so many.
-fn rows_of(items: &mut [SelectItem], count: usize) -> Option<Expr> {
-    let part = |item: &SelectItem| match item {
-        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => Some(expr.clone()),
-        _ => None,
-    };
-    let parts = items.iter().map(part).collect::<Option<Vec<Expr>>>()?;
-    (parts.len() == count).then(|| row(&parts))
 }
 
 /// A part of the rows of a table, as TABLESAMPLE takes so many of a hundred.
@@ -586,17 +607,6 @@ fn in_order<const N: usize>(sides: [&mut Box<Expr>; N]) {
     if sides.iter().any(|side| is_address(side)) {
         sides.into_iter().for_each(|side| **side = with_arguments("ip_order(arg1)", &[side]));
     }
-}
-
-/// `a = ANY (SELECT ...)` and `a <> ALL (SELECT ...)`, which DataFusion 55 answers wrongly, are `a IN (SELECT ...)` and its opposite.
-fn of_subquery(side: &Expr, operator: &BinaryOperator, subquery: &Expr, all: bool) -> Option<Expr> {
-    let negated = match (operator, all) {
-        (BinaryOperator::Eq, false) => false,
-        (BinaryOperator::NotEq, true) => true,
-        _ => return None,
-    };
-    let Expr::Subquery(subquery) = subquery else { return None };
-    Some(Expr::InSubquery { expr: Box::new(side.clone()), subquery: subquery.clone(), negated })
 }
 
 /// `requestParameters['bucketName']`, which CloudTrail Lake has maps for, as the text at that place of JSON.

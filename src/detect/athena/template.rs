@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::ast::{
-    self, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Query, Value, VisitMut,
-    visit_expressions_mut,
+    self, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Query, SetExpr, TableAlias,
+    TableAliasColumnDef, TableFactor, Value, VisitMut, visit_expressions_mut,
 };
 
 use crate::rule::dialect::{self, WeirDialect};
@@ -34,7 +34,20 @@ pub fn query(sql: &str, args: &[&Expr]) -> Box<Query> {
     query
 }
 
-fn fill(sql: &mut impl VisitMut, args: &[&Expr]) {
+/// A query that is written in this program, with another in the place of its table, whose columns it calls so.
+pub fn over(sql: &str, args: &[&Expr], found: &Query, columns: &[String]) -> Expr {
+    let mut rows = query(sql, args);
+    let columns = columns.iter().map(|name| TableAliasColumnDef { name: Ident::new(name), data_type: None }).collect();
+    let alias = TableAlias { explicit: true, name: Ident::new("found"), columns, at: None };
+    if let SetExpr::Select(select) = rows.body.as_mut() {
+        let subquery = Box::new(found.clone());
+        select.from[0].relation = TableFactor::Derived { lateral: false, subquery, alias: Some(alias), sample: None };
+    }
+    Expr::Subquery(rows)
+}
+
+/// Puts arguments in the places of their names.
+pub fn fill(sql: &mut impl VisitMut, args: &[&Expr]) {
     let _ = visit_expressions_mut(sql, |expr| {
         let place = match expr {
             Expr::Identifier(name) => name.value.strip_prefix("arg").and_then(|place| place.parse::<usize>().ok()),

@@ -1,0 +1,137 @@
+//! `(a, b) IN (SELECT x, y ...)` → the same of single values, rows as JSON, and `(a, b) NOT IN (SELECT x, y ...)`, and conditions in columns
+//! that ask a query → a function of the list of all that the query finds.
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{Expr, Ident, Query, Select, SelectItem, SetExpr, VisitMut, VisitorMut};
+
+use super::lateral::is_simple;
+use super::template::{expression, over, with_arguments};
+
+/// The row, which is null where a part of it is, for the query that `found` becomes.
+pub fn within(parts: &[Expr], found: &mut Query) -> Expr {
+    match found.body.as_mut() {
+        SetExpr::Select(select) if select.distinct.is_none() && is_of(select, parts.len()) => {
+            let columns = std::mem::take(&mut select.projection).into_iter().filter_map(expr_of);
+            select.projection = vec![SelectItem::UnnamedExpr(row(&columns.collect::<Vec<Expr>>()))];
+        }
+        _ => {
+            let columns = columns(parts.len());
+            if let Expr::Subquery(rows) = over("SELECT arg1 FROM t", &[&row(&named(&columns))], found, &columns) {
+                *found = *rows;
+            }
+        }
+    }
+    row(parts)
+}
+
+/// Puts a SELECT around `VALUES 2, 3`, in which DataFusion 55 does not look for a number.
+pub fn selected(found: &mut Query) {
+    let columns = columns(1);
+    if matches!(found.body.as_ref(), SetExpr::Values(_))
+        && let Expr::Subquery(rows) = over("SELECT arg1 FROM t", &[&named(&columns)[0]], found, &columns)
+    {
+        *found = *rows;
+    }
+}
+
+/// Whether the query has no such row: a row with a null may be any other with the same parts beside it, and then it is null.
+pub fn outside(parts: &[Expr], found: &Query) -> Expr {
+    let columns = columns(parts.len());
+    let all = over("SELECT array_agg(DISTINCT arg1) FROM t", &[&whole(&named(&columns))], found, &columns);
+    with_arguments("row_is_outside(arg1, arg2)", &[&whole(parts), &all])
+}
+
+/// The conditions of a column that ask a query, `eventName IN (SELECT ...)` and `EXISTS (SELECT ...)`, which DataFusion 55 has in WHERE
+/// alone → functions of what the query finds.
+pub fn in_column(expr: &mut Expr) {
+    let _ = expr.visit(&mut InColumn { depth: 0 }); // it never breaks
+}
+
+struct InColumn {
+    /// How many queries are around the place that is looked at, within the column.
+    depth: usize,
+}
+
+impl VisitorMut for InColumn {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
+        self.depth += 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
+        self.depth -= 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        let other = match expr {
+            _ if self.depth > 0 => None,
+            Expr::InSubquery { expr, subquery, negated } => {
+                Some((outside(std::slice::from_ref(expr.as_ref()), subquery), *negated))
+            }
+            Expr::Exists { subquery, negated } => Some((is_empty(subquery), *negated)),
+            _ => None,
+        };
+        match other {
+            Some((outside, true)) => *expr = outside,
+            Some((outside, false)) => *expr = with_arguments("(NOT arg1)", &[&outside]),
+            None => {}
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Whether a query finds no row.
+fn is_empty(found: &Query) -> Expr {
+    let mut counted = found.clone();
+    let count = match counted.body.as_mut() {
+        // columns of tables around it may be named here
+        SetExpr::Select(select) if is_simple(select) && found.limit_clause.is_none() && found.fetch.is_none() => {
+            select.projection = vec![SelectItem::UnnamedExpr(expression("count(*)"))];
+            counted.order_by = None;
+            Expr::Subquery(Box::new(counted))
+        }
+        _ => over("SELECT count(*) FROM t", &[], found, &[]),
+    };
+    with_arguments("(arg1 = 0)", &[&count])
+}
+
+/// A row as one value that compares; null where a part of it is.
+fn row(parts: &[Expr]) -> Expr {
+    let all = names(parts.len()).iter().map(|name| format!("{name} IS NOT NULL")).collect::<Vec<_>>().join(" AND ");
+    let template = format!("CASE WHEN {all} THEN to_json(struct({})) END", names(parts.len()).join(", "));
+    with_arguments(&template, &parts.iter().collect::<Vec<_>>())
+}
+
+/// A row as it is.
+fn whole(parts: &[Expr]) -> Expr {
+    with_arguments(&format!("struct({})", names(parts.len()).join(", ")), &parts.iter().collect::<Vec<_>>())
+}
+
+fn names(count: usize) -> Vec<String> {
+    (1..=count).map(|place| format!("arg{place}")).collect()
+}
+
+/// Whether a SELECT has so many columns, none of them a star.
+fn is_of(select: &Select, count: usize) -> bool {
+    select.projection.len() == count && select.projection.iter().all(|item| expr_of(item.clone()).is_some())
+}
+
+fn expr_of(item: SelectItem) -> Option<Expr> {
+    match item {
+        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => Some(expr),
+        _ => None,
+    }
+}
+
+/// What [`over`] calls the columns of a query.
+fn columns(count: usize) -> Vec<String> {
+    (1..=count).map(|place| format!("part{place}")).collect()
+}
+
+fn named(columns: &[String]) -> Vec<Expr> {
+    columns.iter().map(|name| Expr::Identifier(Ident::new(name))).collect()
+}

@@ -1,0 +1,181 @@
+//! `row_is_outside(row, rows)`: whether a row is none of others, as `(a, b) NOT IN (SELECT ...)` asks.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StructArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, FieldRef, Fields};
+use arrow::row::{Row, RowConverter, Rows, SortField};
+use datafusion::common::{Result, exec_err, plan_datafusion_err, plan_err};
+use datafusion::logical_expr::type_coercion::binary::comparison_coercion;
+use datafusion::logical_expr::{
+    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
+
+use super::maps::plain;
+use super::typed::{comparable, in_short};
+
+pub fn row_is_outside() -> ScalarUDF {
+    ScalarUDF::new_from_impl(IsOutside { signature: Signature::any(2, Volatility::Immutable) })
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct IsOutside {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for IsOutside {
+    fn name(&self) -> &str {
+        "row_is_outside"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        plan_err!("row_is_outside is asked for its field")
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
+        kinds(args.arg_fields[0].data_type(), args.arg_fields[1].data_type())?;
+        Ok(Arc::new(Field::new(self.name(), DataType::Boolean, true)))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let kinds = kinds(args.arg_fields[0].data_type(), args.arg_fields[1].data_type())?;
+        let rows = args.args[0].to_array(args.number_rows)?;
+        let rows = Compared::of(rows.as_struct(), &kinds)?;
+        let answers: BooleanArray = match &args.args[1] {
+            // what a subquery finds once is the same for all rows
+            ColumnarValue::Scalar(others) => {
+                let others = found(&others.to_array()?, 0, &kinds)?;
+                let others = others.as_ref().map(Others::of);
+                (0..args.number_rows).map(|row| lacks(others.as_ref(), &rows, row)).collect()
+            }
+            ColumnarValue::Array(lists) => {
+                let each = |row| Ok(lacks(found(lists, row, &kinds)?.as_ref().map(Others::of).as_ref(), &rows, row));
+                (0..args.number_rows).map(each).collect::<Result<_>>()?
+            }
+        };
+        Ok(ColumnarValue::Array(Arc::new(answers)))
+    }
+}
+
+/// The types in which the parts of a row compare with those of the rows in a list.
+fn kinds(row: &DataType, rows: &DataType) -> Result<Vec<DataType>> {
+    let (DataType::Struct(parts), DataType::List(item)) = (row, rows) else {
+        return plan_err!("a row is looked for in a list of rows");
+    };
+    let others: &Fields = match item.data_type() {
+        DataType::Struct(others) if others.len() == parts.len() => others,
+        other => return plan_err!("a row of {} values is looked for among {}", parts.len(), in_short(other)),
+    };
+    let kind = |(part, other): (&FieldRef, &FieldRef)| {
+        let (part, other) = (plain(part.data_type()), plain(other.data_type()));
+        comparison_coercion(&part, &other)
+            .ok_or_else(|| plan_datafusion_err!("{} and {} cannot be compared", in_short(&part), in_short(&other)))
+    };
+    parts.iter().zip(others).map(kind).collect()
+}
+
+/// The rows of a list; `None` where it is null, as that of no rows is.
+fn found(lists: &dyn Array, at: usize, kinds: &[DataType]) -> Result<Option<Compared>> {
+    if lists.is_null(at) {
+        return Ok(None);
+    }
+    let Some(lists) = lists.as_list_opt::<i32>() else { return exec_err!("rows are a list") };
+    Compared::of(lists.value(at).as_struct(), kinds).map(Some)
+}
+
+/// Rows as they compare.
+struct Compared {
+    whole: Rows,
+    /// Each column alone, and where it is null.
+    parts: Vec<(Rows, ArrayRef)>,
+}
+
+impl Compared {
+    fn of(rows: &StructArray, kinds: &[DataType]) -> Result<Compared> {
+        let columns = rows.columns().iter().zip(kinds).map(|(column, kind)| Ok(cast(column, kind)?));
+        let columns = columns.collect::<Result<Vec<ArrayRef>>>()?;
+        let fields = kinds.iter().map(|kind| SortField::new(kind.clone())).collect();
+        let whole = RowConverter::new(fields)?.convert_columns(&columns)?;
+        let parts = columns.into_iter().zip(kinds).map(|(column, kind)| Ok((comparable(&column, kind)?, column)));
+        Ok(Compared { whole, parts: parts.collect::<Result<_>>()? })
+    }
+
+    fn has_null(&self, row: usize) -> bool {
+        self.parts.iter().any(|(_, column)| column.is_null(row))
+    }
+
+    /// Whether a row is the same as one of others where both are no null.
+    fn is_alike(&self, row: usize, others: &Compared, other: usize) -> bool {
+        self.parts.iter().zip(&others.parts).all(|((ours, column), (theirs, their_column))| {
+            column.is_null(row) || their_column.is_null(other) || ours.row(row) == theirs.row(other)
+        })
+    }
+}
+
+/// Rows that others are looked for in.
+struct Others<'r> {
+    rows: &'r Compared,
+    whole: HashSet<Row<'r>>,
+    /// The places of those with nulls.
+    partial: Vec<usize>,
+}
+
+impl Others<'_> {
+    fn of(rows: &Compared) -> Others<'_> {
+        let (partial, whole): (Vec<usize>, Vec<usize>) =
+            (0..rows.whole.num_rows()).partition(|&row| rows.has_null(row));
+        Others { rows, whole: whole.into_iter().map(|row| rows.whole.row(row)).collect(), partial }
+    }
+}
+
+/// Whether there is no such row; `None` where a null in one of both may be what the other has there.
+fn lacks(others: Option<&Others>, rows: &Compared, row: usize) -> Option<bool> {
+    let Some(others) = others else { return Some(true) };
+    let is_alike = |other: &usize| rows.is_alike(row, others.rows, *other);
+    if rows.has_null(row) {
+        return (!(0..others.rows.whole.num_rows()).any(|other| is_alike(&other))).then_some(true);
+    }
+    if others.whole.contains(&rows.whole.row(row)) {
+        return Some(false);
+    }
+    (!others.partial.iter().any(is_alike)).then_some(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{Int64Array, StringArray};
+
+    use super::*;
+
+    fn rows(numbers: Vec<Option<i64>>, texts: Vec<Option<&str>>) -> StructArray {
+        let numbers: ArrayRef = Arc::new(Int64Array::from(numbers));
+        let texts: ArrayRef = Arc::new(StringArray::from(texts));
+        let field = |name: &str, kind| Arc::new(Field::new(name, kind, true));
+        StructArray::from(vec![(field("c0", DataType::Int64), numbers), (field("c1", DataType::Utf8), texts)])
+    }
+
+    #[test]
+    fn a_null_may_be_anything() {
+        let kinds = [DataType::Int64, DataType::Utf8];
+        let others = Compared::of(&rows(vec![Some(1), None], vec![Some("a"), Some("b")]), &kinds).unwrap();
+        let others = Others::of(&others);
+        for (number, text, expected) in [
+            (Some(1), Some("a"), Some(false)),
+            (Some(2), Some("a"), Some(true)),
+            (Some(9), Some("b"), None),
+            (Some(1), None, None),
+            (None, Some("c"), Some(true)),
+            (None, None, None),
+        ] {
+            let row = Compared::of(&rows(vec![number], vec![text]), &kinds).unwrap();
+            assert_eq!(lacks(Some(&others), &row, 0), expected, "{number:?} {text:?}");
+            assert_eq!(lacks(None, &row, 0), Some(true));
+        }
+    }
+}
