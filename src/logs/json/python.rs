@@ -161,6 +161,8 @@ impl Reader<'_> {
             }
             // the name of an argument
             (_, Some('=')) => Some(Value::Null),
+            // what a module has: `datetime.timezone.utc`
+            (name, _) if name.contains('.') => Some(Value::Null),
             (_, _) => None,
         }
     }

@@ -175,8 +175,8 @@ pub fn is_field(name: &str) -> bool {
 /// A line that names fields: words of letters, digits and hyphens, at least half of them fields we know, also
 /// in `${}`, and behind `#`.
 pub fn is_header(line: &[u8]) -> bool {
-    let (mut count, mut known) = (0, 0);
-    for word in words(names(line)) {
+    let (line, mut count, mut known) = (names(line), 0, 0);
+    for word in words(line) {
         let Ok(word) = std::str::from_utf8(word) else { return false };
         let name = field_name(word);
         let plain = name.starts_with(|first: char| first.is_ascii_lowercase())
