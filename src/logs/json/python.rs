@@ -162,7 +162,7 @@ impl Reader<'_> {
             // the name of an argument
             (_, Some('=')) => Some(Value::Null),
             // what a module has: `datetime.timezone.utc`
-            (name, _) if name.contains('.') => Some(Value::Null),
+            (name, _) if name.starts_with(char::is_alphabetic) && name.contains('.') => Some(Value::Null),
             (_, _) => None,
         }
     }
