@@ -105,8 +105,8 @@ impl<'v> Walk<'v> {
                 _ if self.strict => return Err(Lost),
                 _ => {}
             },
-            Step::Below(name) => below(&value, name, found),
-            Step::Places(places) => return self.places(places, &value, found),
+            Step::Below(name) => below(value, name, found),
+            Step::Places(places) => return self.places(places, value, found),
             Step::AllPlaces => match items(value) {
                 Ok(items) => found.extend(items),
                 Err(_) if self.strict => return Err(Lost),
@@ -129,7 +129,7 @@ impl<'v> Walk<'v> {
     fn places(
         self,
         places: &'v [(Sought, Option<Sought>)],
-        value: &Cow<'v, Value>,
+        value: Cow<'v, Value>,
         found: &mut Vec<Cow<'v, Value>>,
     ) -> Result<(), Lost> {
         if self.strict && !value.is_array() {
@@ -151,7 +151,7 @@ impl<'v> Walk<'v> {
                 return Err(Lost);
             }
             for at in from.max(0)..=to.min(length as i64 - 1) {
-                let item = if value.is_array() { part(value, |value| value.get(at as usize)) } else { None };
+                let item = if value.is_array() { part(&value, |value| value.get(at as usize)) } else { None };
                 found.push(item.unwrap_or_else(|| value.clone()));
             }
         }
@@ -225,17 +225,16 @@ fn items(value: Cow<'_, Value>) -> Result<Vec<Cow<'_, Value>>, Cow<'_, Value>> {
 }
 
 /// The values of all fields of a name, however deep they stand.
-fn below<'v>(value: &Cow<'v, Value>, name: &str, found: &mut Vec<Cow<'v, Value>>) {
-    let mut inner: Vec<Cow<'v, Value>> = Vec::new();
-    match value {
-        Cow::Borrowed(Value::Object(object)) => inner.extend(object.values().map(Cow::Borrowed)),
-        Cow::Borrowed(Value::Array(items)) => inner.extend(items.iter().map(Cow::Borrowed)),
-        Cow::Owned(Value::Object(object)) => inner.extend(object.values().cloned().map(Cow::Owned)),
-        Cow::Owned(Value::Array(items)) => inner.extend(items.iter().cloned().map(Cow::Owned)),
-        _ => {}
-    }
-    found.extend(part(value, |value| value.as_object()?.get(name)));
-    inner.iter().for_each(|value| below(value, name, found));
+fn below<'v>(value: Cow<'v, Value>, name: &str, found: &mut Vec<Cow<'v, Value>>) {
+    found.extend(part(&value, |value| value.as_object()?.get(name)));
+    let inner: Vec<Cow<'v, Value>> = match value {
+        Cow::Borrowed(Value::Object(object)) => object.values().map(Cow::Borrowed).collect(),
+        Cow::Borrowed(Value::Array(items)) => items.iter().map(Cow::Borrowed).collect(),
+        Cow::Owned(Value::Object(object)) => object.into_values().map(Cow::Owned).collect(),
+        Cow::Owned(Value::Array(items)) => items.into_iter().map(Cow::Owned).collect(),
+        _ => Vec::new(),
+    };
+    inner.into_iter().for_each(|value| below(value, name, found));
 }
 
 fn of_method(method: Method, value: &Value) -> Result<Vec<Value>, Lost> {
