@@ -141,11 +141,13 @@ impl Memory {
         self.limit.is_some_and(|limit| taken > limit / 8 * 7)
     }
 
-    /// Has the allocator give back what it keeps, where the process takes much. Tells the metrics what it takes, and gives it; `None` where
+    /// Has the allocator give back what it keeps, and what is freed from then on, where the process takes much. Tells the metrics what it takes, and gives it; `None` where
     /// that cannot be seen.
     pub fn give_back(self) -> Option<u64> {
         let mut taken = resident()?;
-        if self.is_much(taken) {
+        let is_much = self.is_much(taken);
+        keep_freed(!is_much);
+        if is_much {
             trim();
             taken = resident()?;
         }
@@ -178,6 +180,15 @@ pub fn resident() -> Option<u64> {
 fn bytes_of(told: &str, name: &str) -> Option<u64> {
     let kib = told.lines().find_map(|line| line.strip_prefix(name)?.trim().strip_suffix(" kB"))?;
     Some(kib.parse::<u64>().ok()? << 10)
+}
+
+/// Has the allocator keep what is freed from now on for a second, or give it back at once: within one turn much comes and goes.
+fn keep_freed(is_kept: bool) {
+    use libmimalloc_sys::{mi_option_set, mi_option_t, mi_option_use_numa_nodes};
+    /// `mi_option_purge_delay` of mimalloc 3, in milliseconds, which the crate does not name; its neighbours are 14 and 16 there.
+    const PURGE_DELAY: mi_option_t = mi_option_use_numa_nodes - 1;
+    // SAFETY: sets a number that is read when memory is freed
+    unsafe { mi_option_set(PURGE_DELAY, if is_kept { 1000 } else { 0 }) }
 }
 
 /// Gives back to the system what the allocator keeps for later.
