@@ -126,6 +126,13 @@ async fn a_column_asks_a_query() {
              FROM cloudtrail c ORDER BY 1",
             "a | true / b | false / c | true",
         ),
+        (
+            "SELECT c.eventID, c.eventName NOT IN (SELECT d.eventName FROM cloudtrail d WHERE d.eventID = c.eventID AND d.readOnly) \
+             FROM cloudtrail c ORDER BY 1",
+            "a | true / b | true / c | false",
+        ),
+        // an aggregate gives a row of none
+        ("SELECT EXISTS (SELECT count(*) FROM cloudtrail WHERE false), 0 IN (SELECT count(*) FROM cloudtrail WHERE false)", "true | true"),
         ("SELECT 1 IN (SELECT 1.0), '1' IN (SELECT 1), 2 IN (SELECT x FROM (VALUES 1, 3) AS t (x))", "true | true | false"),
         ("SELECT eventName IN (SELECT 'GetUser') AS g, count(*) FROM cloudtrail GROUP BY 1 ORDER BY 2", "false | 1 / true | 2"),
     ])
@@ -145,6 +152,11 @@ async fn a_value_is_compared_with_all_that_a_query_finds() {
         ("SELECT x FROM (VALUES 1, 2) AS t (x) WHERE x = ANY (VALUES 2, 3)", "2"),
         ("SELECT x FROM (VALUES 1, 2) AS t (x) WHERE x IN (VALUES 2, 3)", "2"),
         ("SELECT eventID FROM cloudtrail WHERE eventTime >= ALL (SELECT eventTime FROM cloudtrail WHERE eventTime IS NOT NULL)", "b"),
+        (
+            "SELECT x FROM (VALUES 1, 2, 3) AS t (x) WHERE x > ALL (SELECT y FROM (VALUES (1, 1), (0, 1), (2, 3)) AS u (y, z) WHERE z = t.x) \
+             ORDER BY 1",
+            "2 / 3",
+        ),
         ("SELECT 2 > ANY (VALUES 3, NULL), 2 > ANY (VALUES 1, NULL), 2 > ALL (VALUES 3, NULL), 2 > ALL (VALUES 1, NULL)", "| true | false |"),
     ])
     .await;

@@ -3,8 +3,8 @@
 
 use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Query};
 
-use super::rows::selected;
-use super::template::{over, with_arguments};
+use super::rows;
+use super::template::with_arguments;
 
 pub fn any(side: &Expr, operator: &BinaryOperator, found: &Expr) -> Option<Expr> {
     let Expr::Subquery(found) = found else { return None };
@@ -36,13 +36,13 @@ pub fn all(side: &Expr, operator: &BinaryOperator, found: &Expr) -> Option<Expr>
 
 fn within(side: &Expr, found: &Query, negated: bool) -> Expr {
     let mut subquery = Box::new(found.clone());
-    selected(&mut subquery);
+    rows::selected(&mut subquery);
     Expr::InSubquery { expr: Box::new(side.clone()), subquery, negated }
 }
 
 /// The template of the side, the least and the greatest value, and how many values and nulls there are.
 fn compared(template: &str, side: &Expr, found: &Query) -> Expr {
-    let of = |aggregate: &str| over(&format!("SELECT {aggregate} FROM t"), &[], found, &["value".to_owned()]);
-    let values = ["min(value)", "max(value)", "count(*)", "count(*) - count(value)"].map(of);
+    let of = |aggregate: &str| rows::aggregate(aggregate, 1, found);
+    let values = ["min(arg1)", "max(arg1)", "count(*)", "count(*) - count(arg1)"].map(of);
     with_arguments(template, &std::iter::once(side).chain(&values).collect::<Vec<_>>())
 }

@@ -3,7 +3,9 @@
 
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{Expr, Ident, Query, Select, SelectItem, SetExpr, VisitMut, VisitorMut};
+use datafusion::sql::sqlparser::ast::{
+    Expr, Ident, Query, Select, SelectItem, SetExpr, VisitMut, VisitorMut, visit_expressions,
+};
 
 use super::lateral::is_simple;
 use super::template::{expression, over, with_arguments};
@@ -37,9 +39,41 @@ pub fn selected(found: &mut Query) {
 
 /// Whether the query has no such row: a row with a null may be any other with the same parts beside it, and then it is null.
 pub fn outside(parts: &[Expr], found: &Query) -> Expr {
-    let columns = columns(parts.len());
-    let all = over("SELECT array_agg(DISTINCT arg1) FROM t", &[&whole(&named(&columns))], found, &columns);
-    with_arguments("row_is_outside(arg1, arg2)", &[&whole(parts), &all])
+    let row = format!("struct({})", names(parts.len()).join(", "));
+    let all = aggregate(&format!("array_agg(DISTINCT {row})"), parts.len(), found);
+    let row = with_arguments(&row, &parts.iter().collect::<Vec<_>>());
+    with_arguments("row_is_outside(arg1, arg2)", &[&row, &all])
+}
+
+/// An aggregate, written with `arg1`, `arg2` ..., of all that a query of so many columns finds.
+pub fn aggregate(template: &str, count: usize, found: &Query) -> Expr {
+    let mut asked = found.clone();
+    match asked.body.as_mut() {
+        // columns of tables around it may be named here, and not within FROM
+        SetExpr::Select(select) if is_plain(select, found) && is_of(select, count) => {
+            let columns = std::mem::take(&mut select.projection).into_iter().filter_map(expr_of);
+            let columns = columns.collect::<Vec<Expr>>();
+            let aggregate = with_arguments(template, &columns.iter().collect::<Vec<_>>());
+            select.projection = vec![SelectItem::UnnamedExpr(aggregate)];
+            asked.order_by = None;
+            Expr::Subquery(Box::new(asked))
+        }
+        _ => {
+            let columns = columns(count);
+            let named = named(&columns);
+            over(&format!("SELECT {template} FROM t"), &named.iter().collect::<Vec<_>>(), found, &columns)
+        }
+    }
+}
+
+/// Whether each row of its FROM that its WHERE holds for is one of its own. An aggregate, which its columns may call, gives one of none.
+fn is_plain(select: &Select, found: &Query) -> bool {
+    let call = |expr: &Expr| match expr {
+        Expr::Function(_) => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    };
+    let calls = visit_expressions(&select.projection, call).is_break();
+    is_simple(select) && !calls && found.limit_clause.is_none() && found.fetch.is_none()
 }
 
 /// The conditions of a column that ask a query, `eventName IN (SELECT ...)` and `EXISTS (SELECT ...)`, which DataFusion 55 has in WHERE
@@ -88,8 +122,7 @@ impl VisitorMut for InColumn {
 fn is_empty(found: &Query) -> Expr {
     let mut counted = found.clone();
     let count = match counted.body.as_mut() {
-        // columns of tables around it may be named here
-        SetExpr::Select(select) if is_simple(select) && found.limit_clause.is_none() && found.fetch.is_none() => {
+        SetExpr::Select(select) if is_plain(select, found) => {
             select.projection = vec![SelectItem::UnnamedExpr(expression("count(*)"))];
             counted.order_by = None;
             Expr::Subquery(Box::new(counted))
@@ -104,11 +137,6 @@ fn row(parts: &[Expr]) -> Expr {
     let all = names(parts.len()).iter().map(|name| format!("{name} IS NOT NULL")).collect::<Vec<_>>().join(" AND ");
     let template = format!("CASE WHEN {all} THEN to_json(struct({})) END", names(parts.len()).join(", "));
     with_arguments(&template, &parts.iter().collect::<Vec<_>>())
-}
-
-/// A row as it is.
-fn whole(parts: &[Expr]) -> Expr {
-    with_arguments(&format!("struct({})", names(parts.len()).join(", ")), &parts.iter().collect::<Vec<_>>())
 }
 
 fn names(count: usize) -> Vec<String> {
