@@ -140,6 +140,26 @@ async fn a_column_asks_a_query() {
 }
 
 #[tokio::test]
+async fn what_is_not_known_to_be_outside_is_not_told() {
+    check_all(&[
+        ("SELECT x FROM (VALUES 1, 2, 3) AS t (x) WHERE x NOT IN (SELECT y FROM (VALUES 1, NULL) AS u (y)) OR x = 3", "3"),
+        ("SELECT x FROM (VALUES 1, 2, NULL) AS t (x) WHERE x NOT IN (VALUES 1) OR x = 1 ORDER BY 1", "1 / 2"),
+        ("SELECT x FROM (VALUES 2, NULL) AS t (x) WHERE NOT (x IN (VALUES 1) AND x > 0)", "2"),
+        ("SELECT x FROM (VALUES 1, 2) AS t (x) WHERE x IN (VALUES 1) OR x = 7", "1"),
+        ("SELECT x FROM (VALUES 1, 2) AS t (x) WHERE (x IN (VALUES 1, NULL)) IS NULL", "2"),
+        ("SELECT x FROM (VALUES 1, 2) AS t (x) GROUP BY x HAVING x NOT IN (VALUES 1, NULL) OR count(*) > 7", ""),
+        (
+            "SELECT x FROM (VALUES 1, 2, 3) AS t (x) WHERE x NOT IN (SELECT y FROM (VALUES (1, 1), (NULL, 3)) AS u (y, z) WHERE z = t.x) OR x = 7",
+            "2",
+        ),
+        // it is all of the condition
+        ("SELECT x FROM (VALUES 1, 2) AS t (x) WHERE x < 9 AND NOT (x IN (VALUES 1, NULL))", ""),
+        ("SELECT x FROM (VALUES 1, 2) AS t (x) WHERE x < 9 AND x NOT IN (VALUES 1)", "2"),
+    ])
+    .await;
+}
+
+#[tokio::test]
 async fn a_value_is_compared_with_all_that_a_query_finds() {
     check_all(&[
         ("SELECT x FROM (VALUES 1, 2, 3) AS t (x) WHERE x > ALL (VALUES 1, 2)", "3"),

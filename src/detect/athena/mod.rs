@@ -211,6 +211,7 @@ impl VisitorMut for Words {
                     rows::in_column(expr);
                 }
             }
+            [&mut select.selection, &mut select.having].into_iter().flatten().for_each(rows::in_condition);
         }
         for (item, typed) in select.projection.iter_mut().zip(typed) {
             if let (SelectItem::UnnamedExpr(expr), Some(typed)) = (&*item, typed)

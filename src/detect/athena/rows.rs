@@ -4,7 +4,8 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, Query, Select, SelectItem, SetExpr, VisitMut, VisitorMut, visit_expressions,
+    BinaryOperator, Expr, Ident, Query, Select, SelectItem, SetExpr, UnaryOperator, VisitMut, VisitorMut,
+    visit_expressions,
 };
 
 use super::lateral::is_simple;
@@ -79,15 +80,55 @@ fn is_plain(select: &Select, found: &Query) -> bool {
 /// The conditions of a column that ask a query, `eventName IN (SELECT ...)` and `EXISTS (SELECT ...)`, which DataFusion 55 has in WHERE
 /// alone → functions of what the query finds.
 pub fn in_column(expr: &mut Expr) {
-    let _ = expr.visit(&mut InColumn { depth: 0 }); // it never breaks
+    let _ = expr.visit(&mut Asked { depth: 0, exists: true }); // it never breaks
 }
 
-struct InColumn {
-    /// How many queries are around the place that is looked at, within the column.
+/// `NOT IN (SELECT ...)` beside OR, or within CASE and the like: DataFusion 55 takes it for true there where it is null.
+pub fn in_condition(condition: &mut Expr) {
+    match condition {
+        Expr::Nested(inner) => in_condition(inner),
+        Expr::BinaryOp { left, op: BinaryOperator::And, right } => {
+            in_condition(left);
+            in_condition(right);
+        }
+        // all depends on it
+        Expr::InSubquery { .. } => {}
+        Expr::UnaryOp { op: UnaryOperator::Not, expr } if is_within(expr) => {}
+        _ => in_part(condition, false),
+    }
+}
+
+fn is_within(expr: &Expr) -> bool {
+    match expr {
+        Expr::Nested(inner) => is_within(inner),
+        expr => matches!(expr, Expr::InSubquery { .. }),
+    }
+}
+
+/// A part of a condition: where `false` does for it what null does, in an even number of NOT, `IN` stays.
+fn in_part(expr: &mut Expr, is_negated: bool) {
+    match expr {
+        Expr::Nested(inner) => in_part(inner, is_negated),
+        Expr::BinaryOp { left, op: BinaryOperator::And | BinaryOperator::Or, right } => {
+            in_part(left, is_negated);
+            in_part(right, is_negated);
+        }
+        Expr::UnaryOp { op: UnaryOperator::Not, expr } => in_part(expr, !is_negated),
+        Expr::InSubquery { negated, .. } if *negated == is_negated => {}
+        _ => {
+            let _ = expr.visit(&mut Asked { depth: 0, exists: false }); // it never breaks
+        }
+    }
+}
+
+struct Asked {
+    /// How many queries are around the place that is looked at, within the column or condition.
     depth: usize,
+    /// Whether EXISTS is one of what is looked for.
+    exists: bool,
 }
 
-impl VisitorMut for InColumn {
+impl VisitorMut for Asked {
     type Break = ();
 
     fn pre_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
@@ -106,7 +147,7 @@ impl VisitorMut for InColumn {
             Expr::InSubquery { expr, subquery, negated } => {
                 Some((outside(std::slice::from_ref(expr.as_ref()), subquery), *negated))
             }
-            Expr::Exists { subquery, negated } => Some((is_empty(subquery), *negated)),
+            Expr::Exists { subquery, negated } if self.exists => Some((is_empty(subquery), *negated)),
             _ => None,
         };
         match other {
