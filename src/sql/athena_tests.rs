@@ -106,6 +106,9 @@ async fn rows_are_found_among_rows() {
         ("SELECT (1, 2) IN (VALUES (1, 2)), (1, 2) IN (VALUES (2, 1)), (1, 2) NOT IN (VALUES (1, 3))", "true | false | true"),
         ("SELECT (1, 'a') NOT IN (VALUES (1.0, 'a')), (1, 'a') NOT IN (VALUES (1.5, 'a'))", "false | true"),
         // of a row that may be the same nothing is known
+        ("SELECT (1, NULL) IN ((1, 2)), (1, NULL) NOT IN ((1, 2)), (1, NULL) NOT IN ((3, 2)), (1, 2) IN ((3, 4), (1, 2))", "| | true | true"),
+        ("SELECT (1, NULL) = (1, 2), (1, NULL) <> (1, 2), (1, NULL) <> (3, 2), (1, 'a') = (1.0, 'a')", "| | true | true"),
+        ("SELECT count(*) FROM cloudtrail WHERE (eventID, errorCode) NOT IN (('a', 'x'), ('b', 'x'))", "1"),
         ("SELECT (1, 2) NOT IN (VALUES (1, NULL)), (1, 2) NOT IN (VALUES (3, NULL)), (1, 2) NOT IN (VALUES (1, 2), (1, NULL))", "| true | false"),
         ("SELECT count(*) FROM cloudtrail WHERE (eventName, userIdentity.arn) NOT IN (SELECT eventName, 'x' FROM cloudtrail)", "1"),
         ("SELECT eventID FROM cloudtrail WHERE (eventName, userIdentity.arn) NOT IN (SELECT 'GetUser', 'x') ORDER BY 1", "a / b"),

@@ -96,6 +96,6 @@ fn of_lambda(expr: &Expr, table: &Ident, item: &Ident) -> Expr {
     expr
 }
 
-fn negated_if(negated: bool, expr: Expr) -> Expr {
+pub fn negated_if(negated: bool, expr: Expr) -> Expr {
     if negated { with_arguments("(NOT arg1)", &[&expr]) } else { expr }
 }

@@ -486,7 +486,14 @@ fn translated(expr: &mut Expr, who: For) -> anyhow::Result<Option<Expr>> {
             if !matches!(op, BinaryOperator::Eq | BinaryOperator::NotEq) {
                 in_order([left, right]);
             }
-            if matches!(op, BinaryOperator::Multiply) { interval_times(left, right) } else { None }
+            match op {
+                BinaryOperator::Multiply => interval_times(left, right),
+                BinaryOperator::Eq if who == For::Query => rows::same(left, right),
+                BinaryOperator::NotEq if who == For::Query => {
+                    rows::same(left, right).map(|same| items::negated_if(true, same))
+                }
+                _ => None,
+            }
         }
         Expr::Between { expr, low, high, .. } => {
             quoted_days([low, high])?;
@@ -497,12 +504,12 @@ fn translated(expr: &mut Expr, who: For) -> anyhow::Result<Option<Expr>> {
         }
         Expr::AnyOp { left, compare_op, right, .. } => quantified::any(left, compare_op, right),
         Expr::AllOp { left, compare_op, right } => quantified::all(left, compare_op, right),
-        Expr::InList { expr, list, .. } => {
+        Expr::InList { expr, list, negated } => {
             list.iter_mut().for_each(|value| {
                 compare(expr, value);
                 complete_time(expr, value);
             });
-            None
+            if who == For::Query { rows::among(expr, list, *negated) } else { None }
         }
         _ => None,
     })

@@ -8,6 +8,7 @@ use datafusion::sql::sqlparser::ast::{
     visit_expressions,
 };
 
+use super::items::negated_if;
 use super::lateral::is_simple;
 use super::template::{expression, over, with_arguments};
 
@@ -75,6 +76,22 @@ fn is_plain(select: &Select, found: &Query) -> bool {
     };
     let calls = visit_expressions(&select.projection, call).is_break();
     is_simple(select) && !calls && found.limit_clause.is_none() && found.fetch.is_none()
+}
+
+/// `(a, b) IN ((1, 2), (3, 4))` → comparisons of parts: of rows DataFusion 55 takes a null for one more value.
+pub fn among(row: &Expr, rows: &[Expr], negated: bool) -> Option<Expr> {
+    let each = rows.iter().map(|other| same(row, other)).collect::<Option<Vec<Expr>>>()?;
+    let either = |left: Expr, right: Expr| with_arguments("(arg1 OR arg2)", &[&left, &right]);
+    each.into_iter().reduce(either).map(|any| negated_if(negated, any))
+}
+
+/// `(a, b) = (1, 2)` → `(a = 1 AND b = 2)`.
+pub fn same(row: &Expr, other: &Expr) -> Option<Expr> {
+    let (Expr::Tuple(parts), Expr::Tuple(others)) = (row, other) else { return None };
+    let count = Some(parts.len()).filter(|count| *count == others.len())?;
+    let each = (1..=count).map(|place| format!("arg{place} = arg{}", place + count));
+    let template = format!("({})", each.collect::<Vec<_>>().join(" AND "));
+    Some(with_arguments(&template, &parts.iter().chain(others).collect::<Vec<_>>()))
 }
 
 /// The conditions of a column that ask a query, `eventName IN (SELECT ...)` and `EXISTS (SELECT ...)`, which DataFusion 55 has in WHERE
