@@ -352,6 +352,7 @@ async fn functions_answer_as_trino_documents_them() {
         ("SELECT infinity() > 0.5, is_finite(1.5), 1e16 > 0.5, CAST(2 AS DOUBLE) BETWEEN 0.5 AND 2.5, 1e0 IN (0.5, 1.0)", "true | true | true | true | true"),
         ("SELECT coalesce(CAST(NULL AS DOUBLE), 0.25), CASE WHEN true THEN 1e0 / 3 ELSE 0.0 END, greatest(1e0, 0.5)", "0.25 | 0.3333333333333333 | 1.0"),
         ("SELECT width_bucket(5, ARRAY[0, 5, 10]), width_bucket(-1, ARRAY[0]), to_hex(CAST('a' AS VARBINARY))", "2 | 0 | 61"),
+        ("SELECT coalesce(width_bucket(x, ARRAY[0, 5]), -1) FROM (VALUES 5, NULL) AS t (x) ORDER BY 1", "-1 / 2"),
         ("SELECT any_match(ARRAY['10.0.0.0/8', '192.0.2.0/24'], n -> contains(n, CAST('192.0.2.7' AS IPADDRESS)))", "true"),
         ("SELECT sum(x), typeof(x) FROM (VALUES CAST(1 AS DECIMAL(5, 2)), CAST(2 AS DECIMAL(5, 2))) AS t (x) GROUP BY typeof(x)", "3.00 | decimal(5,2)"),
         ("SELECT x FROM (VALUES -1, -2) AS t (x) ORDER BY 1", "-2 / -1"),

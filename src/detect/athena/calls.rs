@@ -161,7 +161,11 @@ const SAME: &[(&str, usize, &str)] = &[
         "CAST(CASE WHEN arg1 < arg2 THEN 0 WHEN arg1 >= arg3 THEN arg4 + 1 \
          ELSE floor((CAST(arg1 AS DOUBLE) - arg2) * arg4 / (CAST(arg3 AS DOUBLE) - arg2)) + 1 END AS BIGINT)",
     ),
-    ("width_bucket", 2, "CAST(cardinality(array_filter(arg2, bound -> bound <= arg1)) AS BIGINT)"),
+    (
+        "width_bucket",
+        2,
+        "CASE WHEN arg1 IS NOT NULL THEN CAST(cardinality(array_filter(arg2, bound -> bound <= arg1)) AS BIGINT) END",
+    ),
     ("with_timezone", 2, "(arg1 AT TIME ZONE arg2)"),
     ("year", 1, "date_part('year', arg1)"),
     ("year_of_week", 1, "date_part('isoyear', arg1)"),
