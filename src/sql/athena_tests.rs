@@ -226,6 +226,11 @@ async fn what_is_not_counted_or_known_is_refused_with_what_is_written_instead() 
             "line 1, column 26: there is no MATCH_RECOGNIZE here: lag(eventName) OVER (PARTITION BY userIdentity.arn ORDER BY eventTime) has \
              what came before",
         ),
+        (
+            "SELECT geometric_mean(DISTINCT x) FROM (VALUES 1, 4, 4) AS t (x)",
+            "line 1, column 8: geometric_mean takes neither DISTINCT nor ORDER BY: a subquery with SELECT DISTINCT, or with an order, \
+             does the same",
+        ),
         ("SELECT TOP 5 eventName FROM cloudtrail", "line 1, column 1: there is no TOP here: LIMIT 10 behind the query"),
         (
             "SELECT r FROM cloudtrail LATERAL VIEW explode(resources) t AS r",

@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 
+use anyhow::bail;
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
     FunctionArgumentList, FunctionArguments, Ident, NullTreatment, ObjectName, OrderByExpr, OrderByOptions, Value,
@@ -133,21 +134,33 @@ pub fn translate(name: &str, call: &mut Function, who: For) -> bool {
 }
 
 /// A call of [`COMPOSED`], whose filter and window are those of what it is made of.
-pub fn composed(name: &str, call: &Function, who: For) -> Option<Expr> {
+///
+/// # Errors
+/// When it has DISTINCT or an order, which what it is made of would not have.
+pub fn composed(name: &str, call: &Function, who: For) -> anyhow::Result<Option<Expr>> {
     // rules have few aggregates, of which these are made
     if who == For::Rule && !["approx_percentile", "geometric_mean"].contains(&name) {
-        return None;
+        return Ok(None);
     }
-    let FunctionArguments::List(list) = &call.args else { return None };
-    let mut args = (0..list.args.len()).map(|place| argument(list, place)).collect::<Option<Vec<Expr>>>()?;
+    let FunctionArguments::List(list) = &call.args else { return Ok(None) };
+    let args = (0..list.args.len()).map(|place| argument(list, place)).collect::<Option<Vec<Expr>>>();
+    let Some(mut args) = args else { return Ok(None) };
     let template = match (name, args.as_slice()) {
         ("approx_percentile", [value, Expr::Array(shares)]) => {
             args = std::iter::once(value).chain(&shares.elem).cloned().collect();
             let each = (2..=args.len()).map(|place| format!("approx_percentile(arg1, arg{place})"));
             format!("make_array({})", each.collect::<Vec<_>>().join(", "))
         }
-        _ => COMPOSED.iter().find(|(known, count, _)| *known == name && *count == args.len())?.2.to_owned(),
+        _ => match COMPOSED.iter().find(|(known, count, _)| *known == name && *count == args.len()) {
+            Some((.., template)) => (*template).to_owned(),
+            None => return Ok(None),
+        },
     };
+    if list.duplicate_treatment == Some(DuplicateTreatment::Distinct) || !list.clauses.is_empty() {
+        bail!(
+            "{name} takes neither DISTINCT nor ORDER BY: a subquery with SELECT DISTINCT, or with an order, does the same"
+        );
+    }
     let mut expr = expression(&template);
     let _ = visit_expressions_mut(&mut expr, |inner| {
         if let Expr::Function(inner) = inner
@@ -159,7 +172,7 @@ pub fn composed(name: &str, call: &Function, who: For) -> Option<Expr> {
         ControlFlow::<()>::Continue(())
     }); // the closure never breaks
     fill(&mut expr, &args.iter().collect::<Vec<_>>());
-    Some(expr)
+    Ok(Some(expr))
 }
 
 /// The aggregates in [`COMPOSED`].

@@ -239,7 +239,7 @@ pub fn function(call: &mut Function, who: For) -> anyhow::Result<Option<Expr>> {
     if let (true, Some(other)) = (who == For::Query, aggregates::in_window(&name, call)) {
         return Ok(Some(other));
     }
-    if let Some(other) = aggregates::composed(&name, call, who) {
+    if let Some(other) = aggregates::composed(&name, call, who)? {
         return Ok(Some(other));
     }
     if aggregates::translate(&name, call, who) {
