@@ -104,6 +104,14 @@ async fn rows_are_found_among_rows() {
             "a / b",
         ),
         ("SELECT (1, 2) IN (VALUES (1, 2)), (1, 2) IN (VALUES (2, 1)), (1, 2) NOT IN (VALUES (1, 3))", "true | false | true"),
+        ("SELECT (1, 'a') IN (VALUES (1.0, 'a')), (1.50, 'a') IN (VALUES (15e-1, 'a')), (1, 'a') IN (VALUES (1.5, 'a'))", "true | true | false"),
+        ("SELECT x FROM (VALUES (DATE '2024-01-01', 2)) AS t (x, y) WHERE (x, y) IN (SELECT TIMESTAMP '2024-01-01 00:00:00', 2.0)", "2024-01-01"),
+        ("SELECT x FROM (VALUES ('a', 2)) AS t (x, y) WHERE (x, y) IN (SELECT k, count(*) FROM (VALUES 'a', 'a') AS u (k) GROUP BY 1)", "a"),
+        (
+            "SELECT x FROM (VALUES ('a', 2), ('b', 1)) AS t (x, y) \
+             WHERE (x, y) IN (SELECT k, count(*) AS n FROM (VALUES 'a', 'a', 'b') AS u (k) GROUP BY k ORDER BY n DESC LIMIT 1)",
+            "a",
+        ),
         ("SELECT (1, 'a') NOT IN (VALUES (1.0, 'a')), (1, 'a') NOT IN (VALUES (1.5, 'a'))", "false | true"),
         // of a row that may be the same nothing is known
         ("SELECT (1, NULL) IN ((1, 2)), (1, NULL) NOT IN ((1, 2)), (1, NULL) NOT IN ((3, 2)), (1, 2) IN ((3, 4), (1, 2))", "| | true | true"),

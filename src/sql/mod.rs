@@ -127,7 +127,8 @@ fn open(
         .chain(json_paths::all())
         .chain(json_made::all())
         .chain(map_sets::all())
-        .chain([maps::split_to_map(), scalar::json_scalar(), pieces::item_parts(), rows::row_is_outside()])
+        .chain([maps::split_to_map(), scalar::json_scalar(), pieces::item_parts()])
+        .chain([rows::row_is_outside(), rows::row_key()])
         .for_each(|function| session.register_udf(function));
     maps::aggregates()
         .into_iter()

@@ -1,11 +1,12 @@
-//! `row_is_outside(row, rows)`: whether a row is none of others, as `(a, b) NOT IN (SELECT ...)` asks.
+//! `row_is_outside(row, rows)`: whether a row is none of others, as `(a, b) NOT IN (SELECT ...)` asks, and `row_key(a, b)`: one text for rows
+//! that are the same, as `(a, b) IN (SELECT ...)` joins them.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StructArray};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringArray, StructArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, FieldRef, Fields};
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, Float64Type, TimeUnit};
 use arrow::row::{Row, RowConverter, Rows, SortField};
 use datafusion::common::{Result, exec_err, plan_datafusion_err, plan_err};
 use datafusion::logical_expr::type_coercion::binary::comparison_coercion;
@@ -13,11 +14,15 @@ use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
-use super::maps::plain;
-use super::typed::{comparable, in_short};
+use super::maps::{plain, texts};
+use super::typed::{comparable, encoded, in_short};
 
 pub fn row_is_outside() -> ScalarUDF {
     ScalarUDF::new_from_impl(IsOutside { signature: Signature::any(2, Volatility::Immutable) })
+}
+
+pub fn row_key() -> ScalarUDF {
+    ScalarUDF::new_from_impl(Key { signature: Signature::variadic_any(Volatility::Immutable) })
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -61,6 +66,66 @@ impl ScalarUDFImpl for IsOutside {
         };
         Ok(ColumnarValue::Array(Arc::new(answers)))
     }
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Key {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for Key {
+    fn name(&self) -> &str {
+        "row_key"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Utf8)
+    }
+
+    /// Null where a part is.
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let part = |(value, field): (&ColumnarValue, &FieldRef)| key(&value.to_array(args.number_rows)?, field);
+        let parts = args.args.iter().zip(&args.arg_fields).map(part).collect::<Result<Vec<StringArray>>>()?;
+        let of_row = |row: usize| {
+            let each = parts.iter().map(|part| part.is_valid(row).then(|| part.value(row)));
+            Some(each.collect::<Option<Vec<&str>>>()?.join(","))
+        };
+        Ok(ColumnarValue::Array(Arc::new((0..args.number_rows).map(of_row).collect::<StringArray>())))
+    }
+}
+
+/// A part of a row as JSON, but numbers are the same in any type, and so are a day and the time at which it begins.
+fn key(array: &ArrayRef, field: &FieldRef) -> Result<StringArray> {
+    let kind = plain(array.data_type());
+    let array = cast(array, &kind)?;
+    match &kind {
+        kind if kind.is_integer() => texts(&array),
+        DataType::Decimal128(_, scale) if *scale > 0 => {
+            let shown = |text: &str| text.trim_end_matches('0').trim_end_matches('.').to_owned();
+            Ok(texts(&array)?.iter().map(|text| text.map(shown)).collect())
+        }
+        DataType::Decimal128(..) => texts(&array),
+        kind if kind.is_floating() => {
+            let doubles = cast(&array, &DataType::Float64)?;
+            let shown = |number: f64| match number.fract() == 0.0 && number.abs() < i64::MAX as f64 {
+                true => (number as i64).to_string(),
+                false => number.to_string(),
+            };
+            Ok(doubles.as_primitive::<Float64Type>().iter().map(|number| number.map(shown)).collect())
+        }
+        DataType::Date32 => micros(&array, None),
+        DataType::Timestamp(_, zone) => micros(&array, zone.clone()),
+        _ => encoded(&array, &Arc::new(Field::new(field.name(), kind.clone(), true))),
+    }
+}
+
+fn micros(times: &ArrayRef, zone: Option<Arc<str>>) -> Result<StringArray> {
+    let times = cast(times, &DataType::Timestamp(TimeUnit::Microsecond, zone))?;
+    texts(&cast(&times, &DataType::Int64)?)
 }
 
 /// The types in which the parts of a row compare with those of the rows in a list.
@@ -149,7 +214,7 @@ fn lacks(others: Option<&Others>, rows: &Compared, row: usize) -> Option<bool> {
 
 #[cfg(test)]
 mod tests {
-    use arrow::array::{Int64Array, StringArray};
+    use arrow::array::Int64Array;
 
     use super::*;
 

@@ -1,10 +1,10 @@
-//! `(a, b) IN (SELECT x, y ...)` → the same of single values, rows as JSON, and `(a, b) NOT IN (SELECT x, y ...)`, and conditions in columns
+//! `(a, b) IN (SELECT x, y ...)` → the same of single values, rows as texts, and `(a, b) NOT IN (SELECT x, y ...)`, and conditions in columns
 //! that ask a query → a function of the list of all that the query finds.
 
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Ident, Query, Select, SelectItem, SetExpr, UnaryOperator, VisitMut, VisitorMut,
+    BinaryOperator, Expr, GroupByExpr, Ident, Query, Select, SelectItem, SetExpr, UnaryOperator, VisitMut, VisitorMut,
     visit_expressions,
 };
 
@@ -15,7 +15,12 @@ use super::template::{expression, over, with_arguments};
 /// The row, which is null where a part of it is, for the query that `found` becomes.
 pub fn within(parts: &[Expr], found: &mut Query) -> Expr {
     match found.body.as_mut() {
-        SetExpr::Select(select) if select.distinct.is_none() && is_of(select, parts.len()) => {
+        SetExpr::Select(select)
+            if select.distinct.is_none()
+                && is_of(select, parts.len())
+                && found.order_by.is_none()
+                && !has_places(select) =>
+        {
             let columns = std::mem::take(&mut select.projection).into_iter().filter_map(expr_of);
             select.projection = vec![SelectItem::UnnamedExpr(row(&columns.collect::<Vec<Expr>>()))];
         }
@@ -192,9 +197,13 @@ fn is_empty(found: &Query) -> Expr {
 
 /// A row as one value that compares; null where a part of it is.
 fn row(parts: &[Expr]) -> Expr {
-    let all = names(parts.len()).iter().map(|name| format!("{name} IS NOT NULL")).collect::<Vec<_>>().join(" AND ");
-    let template = format!("CASE WHEN {all} THEN to_json(struct({})) END", names(parts.len()).join(", "));
-    with_arguments(&template, &parts.iter().collect::<Vec<_>>())
+    with_arguments(&format!("row_key({})", names(parts.len()).join(", ")), &parts.iter().collect::<Vec<_>>())
+}
+
+/// Whether a SELECT is grouped by columns that it names by their places, `GROUP BY 1`.
+fn has_places(select: &Select) -> bool {
+    let is_place = |expr: &Expr| matches!(expr, Expr::Value(_));
+    matches!(&select.group_by, GroupByExpr::Expressions(by, _) if by.iter().any(is_place))
 }
 
 fn names(count: usize) -> Vec<String> {
