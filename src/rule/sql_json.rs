@@ -26,8 +26,9 @@ pub fn call(parser: &mut Parser) -> Result<Expr, ParserError> {
     if MAKERS.contains(&name.as_str()) { made(&start, &name, parser) } else { sought(&start, name, parser) }
 }
 
-/// With `WITH ARRAY WRAPPER` it is `json_query_array`, with `OMIT QUOTES` `json_query_text`, with `RETURNING` a cast, and with `DEFAULT` what
-/// is there where the call is null. What `PASSING` names stands behind the path: name, value, and whether that is JSON text.
+/// With `WITH ARRAY WRAPPER` it is `json_query_array`, with `OMIT QUOTES` `json_query_text`, with `RETURNING` a cast, and with `DEFAULT`
+/// `json_default`, which has the call, what is there where nothing is found and where something is wrong, and the arguments of the call.
+/// What `PASSING` names stands behind the path: name, value, and whether that is JSON text.
 fn sought(start: &TokenWithSpan, mut name: String, parser: &mut Parser) -> Result<Expr, ParserError> {
     let is_value = name == "json_value";
     let mut args = vec![parser.parse_expr()?];
@@ -35,7 +36,7 @@ fn sought(start: &TokenWithSpan, mut name: String, parser: &mut Parser) -> Resul
     while parser.consume_token(&Token::Comma) {
         args.push(parser.parse_expr()?);
     }
-    let (mut kind, mut default) = (None, None);
+    let (mut kind, mut on_empty, mut on_error) = (None, None, None);
     while !parser.consume_token(&Token::RParen) {
         let clause = parser.next_token();
         let Token::Word(word) = &clause.token else {
@@ -64,12 +65,13 @@ fn sought(start: &TokenWithSpan, mut name: String, parser: &mut Parser) -> Resul
             "NULL" | "FALSE" => take(parser, &["ON", "EMPTY", "ERROR"]),
             "EMPTY" if name != "json_exists" && !is_value => {
                 let empty = if takes(parser, "OBJECT") { "{}" } else { "[]" };
-                take(parser, &["ARRAY", "ON", "EMPTY", "ERROR"]);
-                default = Some(constant(Value::SingleQuotedString(empty.to_owned())));
+                take(parser, &["ARRAY"]);
+                let empty = constant(Value::SingleQuotedString(empty.to_owned()));
+                *(if is_on_empty(parser)? { &mut on_empty } else { &mut on_error }) = Some(empty);
             }
             "DEFAULT" if is_value => {
-                default = Some(parser.parse_expr()?);
-                take(parser, &["ON", "EMPTY", "ERROR"]);
+                let default = parser.parse_expr()?;
+                *(if is_on_empty(parser)? { &mut on_empty } else { &mut on_error }) = Some(default);
             }
             other => {
                 return Err(ParserError::ParserError(format!(
@@ -80,16 +82,35 @@ fn sought(start: &TokenWithSpan, mut name: String, parser: &mut Parser) -> Resul
         }
     }
     let name = Ident::with_span(start.span, name);
-    let mut expr = function(name, args);
-    if let Some(data_type) = kind {
+    let mut expr = function(name, args.clone());
+    if let Some(data_type) = &kind {
         // what cannot be cast is null unless a clause says otherwise
-        let kind = CastKind::TryCast;
-        expr = Expr::Cast { kind, expr: Box::new(expr), data_type, array: false, format: None };
+        expr = cast(CastKind::TryCast, expr, data_type.clone());
     }
-    Ok(match default {
-        Some(default) => function(Ident::new("coalesce"), vec![expr, default]),
-        None => expr,
-    })
+    if on_empty.is_none() && on_error.is_none() {
+        return Ok(expr);
+    }
+    let data_type = kind.unwrap_or(DataType::Varchar(None));
+    let of_type = |default: Option<Expr>| match default {
+        Some(default) => cast(CastKind::Cast, default, data_type.clone()),
+        None => constant(Value::Null),
+    };
+    let defaults = [expr, of_type(on_empty), of_type(on_error)];
+    Ok(function(Ident::new("json_default"), defaults.into_iter().chain(args).collect()))
+}
+
+fn cast(kind: CastKind, expr: Expr, data_type: DataType) -> Expr {
+    Expr::Cast { kind, expr: Box::new(expr), data_type, array: false, format: None }
+}
+
+/// `ON EMPTY`, and otherwise `ON ERROR`.
+fn is_on_empty(parser: &mut Parser) -> Result<bool, ParserError> {
+    take(parser, &["ON"]);
+    match takes(parser, "EMPTY") {
+        true => Ok(true),
+        false if takes(parser, "ERROR") => Ok(false),
+        false => parser.expected("ON EMPTY or ON ERROR", parser.peek_token()),
+    }
 }
 
 /// `3 AS "low"`: the name, the value, and whether it is JSON text.

@@ -20,8 +20,8 @@ use self::parse::Path;
 use super::json_made::as_json;
 use super::maps::texts;
 
-pub fn all() -> [ScalarUDF; 4] {
-    [What::Array, What::Several, What::Item, What::Exists].map(|what| {
+pub fn all() -> [ScalarUDF; 5] {
+    [What::Array, What::Several, What::Item, What::Exists, What::Outcome].map(|what| {
         ScalarUDF::new_from_impl(OfPath { what, signature: Signature::variadic_any(Volatility::Immutable) })
     })
 }
@@ -33,6 +33,8 @@ enum What {
     Several,
     Item,
     Exists,
+    /// `empty`, `found`, or `error` where the path cannot be gone along; null of a null.
+    Outcome,
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -48,6 +50,7 @@ impl ScalarUDFImpl for OfPath {
             What::Several => "json_path_several",
             What::Item => "json_path_item",
             What::Exists => "json_path_exists",
+            What::Outcome => "json_path_outcome",
         }
     }
 
@@ -97,6 +100,16 @@ impl ScalarUDFImpl for OfPath {
                 let exists = |row| json.is_valid(row).then(|| of_row(row).is_some_and(|found| !found.is_empty()));
                 Arc::new(rows.map(exists).collect::<BooleanArray>())
             }
+            What::Outcome => {
+                let outcome = |row| match of_row(row) {
+                    _ if json.is_null(row) => None,
+                    None => Some("error"),
+                    Some(found) if found.is_empty() => Some("empty"),
+                    Some(found) if found == [Value::Null] => None,
+                    Some(_) => Some("found"),
+                };
+                Arc::new(rows.map(outcome).collect::<StringArray>())
+            }
             What::Array | What::Several | What::Item => {
                 let text = |row| self.shown(of_row(row)?).map(|value| value.to_string());
                 Arc::new(rows.map(text).collect::<StringArray>())
@@ -115,7 +128,7 @@ impl OfPath {
             _ if found.is_empty() => None,
             What::Array => Some(Value::Array(found)),
             What::Several if !is_nested => Some(Value::Array(found)),
-            What::Several | What::Item | What::Exists => found.pop().filter(|_| is_alone),
+            What::Several | What::Item | What::Exists | What::Outcome => found.pop().filter(|_| is_alone),
         }
     }
 }

@@ -36,6 +36,22 @@ async fn paths_have_filters_and_what_is_passed_to_them() {
             "json_query(DOC, 'lax $.c' EMPTY ARRAY ON EMPTY), json_query(DOC, 'lax $.c' EMPTY OBJECT ON EMPTY)",
             "[] | {}",
         ),
+        ("json_value(DOC, 'lax $.c' DEFAULT 'none' ON EMPTY DEFAULT 'wrong' ON ERROR)", "none"),
+        (
+            "json_value(DOC, 'lax $.b' NULL ON EMPTY DEFAULT 'wrong' ON ERROR), json_value(DOC, 'lax $.a' DEFAULT 'none' ON EMPTY)",
+            "wrong |",
+        ),
+        ("json_value(DOC, 'strict $.c' DEFAULT 'none' ON EMPTY DEFAULT 'wrong' ON ERROR)", "wrong"),
+        ("json_value(DOC, 'lax $.a[0].p' RETURNING BIGINT DEFAULT 1 ON EMPTY DEFAULT 2 ON ERROR)", "2"),
+        (
+            "json_value('{\"a\":null}', 'lax $.a' DEFAULT 'none' ON EMPTY DEFAULT 'wrong' ON ERROR), json_value(NULL, 'lax $.a' DEFAULT 'none' ON EMPTY)",
+            "|",
+        ),
+        ("json_value('no JSON', 'lax $.a' DEFAULT 'none' ON EMPTY DEFAULT 'wrong' ON ERROR)", "wrong"),
+        (
+            "json_query(DOC, 'lax $.a[*]' EMPTY ARRAY ON EMPTY), json_query(DOC, 'lax $.a[*]' EMPTY OBJECT ON ERROR)",
+            "| {}",
+        ),
         ("json_value(DOC, 'lax $.a.size()' RETURNING BIGINT) + 1, json_value(DOC, 'lax $.a[last].p')", "3 | udp"),
         ("json_exists(DOC, 'lax $.a[*] ? (@.p == \"tcp\" && @.n <= 22)')", "true"),
         ("json_exists(DOC, 'lax $.a[*] ? (@.n > $low)' PASSING 60 AS \"low\")", "false"),

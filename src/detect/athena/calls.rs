@@ -256,6 +256,14 @@ pub fn function(call: &mut Function, who: For) -> anyhow::Result<Option<Expr>> {
     }
     let Some(args) = positional(call) else { return Ok(None) };
     Ok(match (name.as_str(), args.as_slice()) {
+        // what is found and gives nothing is one of several, or of another type, which is wrong
+        ("json_default", [value, on_empty, on_error, asked @ ..]) if who == For::Query => Some(with_arguments(
+            "CASE arg4 WHEN 'empty' THEN arg2 WHEN 'error' THEN arg3 WHEN 'found' THEN coalesce(arg1, arg3) ELSE arg1 END",
+            &[value, on_empty, on_error, &of_path("outcome", asked)],
+        )),
+        ("json_default", [value, on_empty, on_error, ..]) => {
+            Some(with_arguments("coalesce(arg1, arg2, arg3)", &[value, on_empty, on_error]))
+        }
         ("json_value", [_, _, ..]) if who == For::Query => {
             Some(with_arguments("json_scalar(arg1)", &[&of_path("item", &args)]))
         }
