@@ -171,6 +171,8 @@ mod tests {
                 ("strict $.a[7]", None),
                 ("lax $..b", Some("[1,2]")),
                 ("lax $.a.size()", Some("[3]")),
+                ("strict $.e.size()", Some("[0]")),
+                ("strict $.s.size()", None),
                 ("lax $.a[*].type()", Some(r#"["object","object","number"]"#)),
                 ("lax $.\"x y\".keyvalue().name", Some(r#"["z"]"#)),
                 ("lax $.\"x y\".z * 2 - -1", Some("[11]")),
@@ -198,6 +200,11 @@ mod tests {
                 ("lax $.s ? (@ like_regex \"t.p\" flag \"q\")", Some("[]")),
                 ("lax $.n ? (@ == null)", Some("[null]")),
                 ("lax $.s ? (@ != null)", Some(r#"["tcp"]"#)),
+                ("lax $.\"x y\" ? (@ != null).z", Some("[5]")),
+                ("lax $.\"x y\" ? (@ == null)", Some("[]")),
+                // an object and a number do not compare
+                ("lax $ ? (@.a == 4).s", Some("[]")),
+                ("lax $ ? (@.a[last, 0] == 4).s", Some("[]")),
                 // a text and a number do not compare, which is neither true nor false
                 ("lax $.s ? (@ > 1)", Some("[]")),
                 ("lax $.s ? (!(@ > 1))", Some("[]")),
@@ -205,5 +212,8 @@ mod tests {
                 ("lax $.a[*] ? ((@.b + 1) * 2 == 6).b", Some("[2]")),
             ],
         );
+        // of a match and of what does not compare the first decides
+        let json = r#"{"l":["x",1],"m":[1,"x"]}"#;
+        check(json, &[("lax $ ? (@.l == 1).l[1]", Some("[]")), ("lax $ ? (@.m == 1).m[1]", Some(r#"["x"]"#))]);
     }
 }

@@ -121,6 +121,7 @@ impl<'v> Walk<'v> {
                     found.push(value);
                 }
             }
+            Step::Method(Method::Size) if self.strict && !value.is_array() => return Err(Lost),
             Step::Method(method) => found.extend(of_method(*method, &value)?.into_iter().map(Cow::Owned)),
         }
         Ok(())
@@ -177,6 +178,10 @@ impl<'v> Walk<'v> {
             Condition::Compare(left, comparison, right) => {
                 let (left, right) = (self.values(left)?, self.values(right)?);
                 let pairs = left.iter().flat_map(|left| right.iter().map(move |right| (left, right)));
+                // one such pair leaves all unknown, wherever it stands
+                if pairs.clone().any(|(left, right)| differ(left, right) || differ(right, left)) {
+                    return None;
+                }
                 self.any(pairs.map(|(left, right)| compared(left, *comparison, right)))
             }
             Condition::Begins(text, begin) => {
@@ -196,14 +201,11 @@ impl<'v> Walk<'v> {
     }
 
     /// Whether any of these holds; where one is unknown, a lax path has found it before or has not, and a strict one knows nothing.
-    fn any(self, judged: impl Iterator<Item = Option<bool>>) -> Option<bool> {
-        let judged: Vec<Option<bool>> = judged.collect();
-        match (judged.contains(&Some(true)), judged.contains(&None)) {
-            (_, true) if self.strict => None,
-            (true, _) => Some(true),
-            (false, true) => None,
-            (false, false) => Some(false),
+    fn any(self, mut judged: impl Iterator<Item = Option<bool>>) -> Option<bool> {
+        if self.strict {
+            return judged.try_fold(false, |any, held| Some(any | held?));
         }
+        judged.find(|held| *held != Some(false)).unwrap_or(Some(false))
     }
 }
 
@@ -309,13 +311,15 @@ fn computed(left: &Number, operator: Operator, right: &Number) -> Option<Value> 
     Number::from_f64(number).map(Value::Number)
 }
 
+/// Whether one is a list or an object, which compares with a null alone.
+fn differ(one: &Value, other: &Value) -> bool {
+    (one.is_array() || one.is_object()) && !other.is_null()
+}
+
 /// `None` where two values do not compare.
 fn compared(left: &Value, comparison: Comparison, right: &Value) -> Option<bool> {
     let order = match (left, right) {
         (Value::Null, Value::Null) => Ordering::Equal,
-        (Value::Null, Value::Array(_) | Value::Object(_)) | (Value::Array(_) | Value::Object(_), Value::Null) => {
-            return None;
-        }
         (Value::Null, _) | (_, Value::Null) => return Some(comparison == Comparison::Other),
         (Value::Bool(left), Value::Bool(right)) => left.cmp(right),
         (Value::String(left), Value::String(right)) => left.cmp(right),
