@@ -15,8 +15,25 @@ async fn sums_and_products_of_decimals_have_the_digits_of_athena() {
         ("SELECT typeof(CAST(2 AS BIGINT) * 1.5), typeof(2e0 * 1.5), typeof(CAST(1 AS DECIMAL(5, 2)) + CAST(1 AS DECIMAL(4, 3)))", "decimal(21,1) | double | decimal(7,3)"),
     ])
     .await;
-    let error = run(archive().path(), "SELECT sum(x) FROM (VALUES 9223372036854775807, 1) AS t (x)").await;
-    assert!(error.unwrap_err().to_string().contains("NUMERIC_VALUE_OUT_OF_RANGE: bigint addition overflow"));
+    for (sql, expected) in [
+        ("SELECT sum(x) FROM (VALUES 9223372036854775807, 1) AS t (x)", "bigint addition overflow"),
+        (
+            "SELECT sum(DISTINCT x), sum(DISTINCT y) FROM (VALUES (9223372036854775807, 1), (1, 2)) AS t (x, y)",
+            "bigint addition overflow",
+        ),
+        (
+            "SELECT sum(x) FROM (VALUES DECIMAL '99999999999999999999999999999999999999', 1) AS t (x)",
+            "Decimal overflow",
+        ),
+        // 36 digits behind the point leave two before it
+        (
+            "SELECT k, sum(x * x) FROM (SELECT 'a' AS k, CAST(9 AS DECIMAL(19, 18)) AS x FROM UNNEST(sequence(1, 9)) AS t (n)) GROUP BY k",
+            "Decimal overflow",
+        ),
+    ] {
+        let error = run(archive().path(), sql).await.unwrap_err().to_string();
+        assert!(error.contains("NUMERIC_VALUE_OUT_OF_RANGE") && error.contains(expected), "{sql}: {error}");
+    }
 }
 
 #[tokio::test]

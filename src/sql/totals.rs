@@ -1,12 +1,14 @@
 //! `sum(x)` and `avg(x)` as DataFusion has them, with the types and errors of Athena: the sum of decimals has room for 38 digits, their
-//! average is a decimal of their type, and a sum of integers that is no `bigint` is an error. DataFusion goes on from the other end of the
-//! range.
+//! average is a decimal of their type, and a sum of integers that is no `bigint`, or of decimals with more digits, is an error. DataFusion
+//! goes on from the other end of the range.
 
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, BooleanArray, Decimal128Array, Int64Array};
-use arrow::compute::cast;
-use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Decimal128Type, Field, FieldRef, Int64Type};
+use arrow::compute::{CastOptions, cast, cast_with_options};
+use arrow::datatypes::{
+    DECIMAL128_MAX_PRECISION, DECIMAL256_MAX_PRECISION, DataType, Decimal128Type, Field, FieldRef, Int64Type,
+};
 use datafusion::common::{Result, ScalarValue, exec_datafusion_err};
 use datafusion::functions_aggregate::average::avg_udaf;
 use datafusion::functions_aggregate::sum::sum_udaf;
@@ -41,6 +43,8 @@ struct Total {
 enum Turn {
     /// Integers are added up as [`WIDE`] numbers.
     Checked,
+    /// Decimals are added up with room for more digits, and shown as the second type.
+    Wide(DataType, DataType),
     /// The average has fewer digits, those of this type.
     Rounded(DataType),
 }
@@ -50,11 +54,14 @@ const WIDE: DataType = DataType::Decimal128(DECIMAL128_MAX_PRECISION, 0);
 
 impl Total {
     /// `None` where nothing differs, and else what DataFusion gives.
-    fn turn(&self, result: &DataType, fields: &[FieldRef], is_distinct: bool) -> Result<Option<(Turn, FieldRef)>> {
+    fn turn(&self, result: &DataType, fields: &[FieldRef]) -> Result<Option<(Turn, FieldRef)>> {
         let kinds: Vec<DataType> = fields.iter().map(|field| field.data_type().clone()).collect();
         let (turn, inner) = match (self.what, result) {
-            // of each once there are few
-            (What::Sum, DataType::Int64) if !is_distinct => (Turn::Checked, WIDE),
+            (What::Sum, DataType::Int64) => (Turn::Checked, WIDE),
+            (What::Sum, DataType::Decimal128(_, scale)) => {
+                let wide = DataType::Decimal256(DECIMAL256_MAX_PRECISION, *scale);
+                (Turn::Wide(wide.clone(), result.clone()), wide)
+            }
             (What::Average, DataType::Decimal128(..)) => {
                 (Turn::Rounded(result.clone()), self.of_datafusion.return_type(&kinds)?)
             }
@@ -64,7 +71,7 @@ impl Total {
     }
 
     fn turn_of(&self, args: &AccumulatorArgs) -> Result<Option<(Turn, FieldRef)>> {
-        self.turn(args.return_type(), args.expr_fields, args.is_distinct)
+        self.turn(args.return_type(), args.expr_fields)
     }
 }
 
@@ -92,6 +99,10 @@ impl AggregateUDFImpl for Total {
     }
 
     fn create_sliding_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
+        // of each once it slides over bigints alone
+        if self.what == What::Sum && args.is_distinct {
+            return self.of_datafusion.create_sliding_accumulator(args);
+        }
         let Some((turn, return_field)) = self.turn_of(&args)? else {
             return self.of_datafusion.create_sliding_accumulator(args);
         };
@@ -118,7 +129,7 @@ impl AggregateUDFImpl for Total {
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
-        match self.turn(args.return_field.data_type(), args.input_fields, args.is_distinct)? {
+        match self.turn(args.return_field.data_type(), args.input_fields)? {
             Some((_, return_field)) => self.of_datafusion.state_fields(StateFieldsArgs { return_field, ..args }),
             None => self.of_datafusion.state_fields(args),
         }
@@ -140,14 +151,15 @@ struct Turned<A> {
 }
 
 impl<A> Turned<A> {
-    fn values(&self, values: &[ArrayRef]) -> Vec<ArrayRef> {
-        match self.turn {
+    fn values(&self, values: &[ArrayRef]) -> Result<Vec<ArrayRef>> {
+        Ok(match &self.turn {
             Turn::Checked => {
                 let wide: Decimal128Array = values[0].as_primitive::<Int64Type>().unary(i128::from);
                 vec![Arc::new(wide.with_data_type(WIDE))]
             }
+            Turn::Wide(wide, _) => vec![cast(&values[0], wide)?],
             Turn::Rounded(_) => values.to_vec(),
-        }
+        })
     }
 
     fn totals(&self, totals: &ArrayRef) -> Result<ArrayRef> {
@@ -155,6 +167,11 @@ impl<A> Turned<A> {
             Turn::Checked => {
                 let totals: Int64Array = totals.as_primitive::<Decimal128Type>().try_unary(bigint)?;
                 Arc::new(totals)
+            }
+            Turn::Wide(_, kind) => {
+                let options = CastOptions { safe: false, ..CastOptions::default() };
+                let totals = cast_with_options(totals, kind, &options);
+                totals.map_err(|_| exec_datafusion_err!("NUMERIC_VALUE_OUT_OF_RANGE: Decimal overflow"))?
             }
             Turn::Rounded(kind) => cast(totals, kind)?,
         })
@@ -173,7 +190,7 @@ impl<A> std::fmt::Debug for Turned<A> {
 
 impl Accumulator for Turned<Box<dyn Accumulator>> {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        self.inner.update_batch(&self.values(values))
+        self.inner.update_batch(&self.values(values)?)
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
@@ -194,7 +211,7 @@ impl Accumulator for Turned<Box<dyn Accumulator>> {
     }
 
     fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        self.inner.retract_batch(&self.values(values))
+        self.inner.retract_batch(&self.values(values)?)
     }
 
     fn supports_retract_batch(&self) -> bool {
@@ -210,7 +227,7 @@ impl GroupsAccumulator for Turned<Box<dyn GroupsAccumulator>> {
         filter: Option<&BooleanArray>,
         count: usize,
     ) -> Result<()> {
-        self.inner.update_batch(&self.values(values), groups, filter, count)
+        self.inner.update_batch(&self.values(values)?, groups, filter, count)
     }
 
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
@@ -227,7 +244,7 @@ impl GroupsAccumulator for Turned<Box<dyn GroupsAccumulator>> {
     }
 
     fn convert_to_state(&self, values: &[ArrayRef], filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
-        self.inner.convert_to_state(&self.values(values), filter)
+        self.inner.convert_to_state(&self.values(values)?, filter)
     }
 
     fn size(&self) -> usize {
