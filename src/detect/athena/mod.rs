@@ -278,6 +278,9 @@ impl VisitorMut for Words {
         if let (For::Query, Some(of_items)) = (self.who, items::of_items(expr)) {
             *expr = of_items;
         }
+        if self.who == For::Query {
+            rows::as_tuples(expr);
+        }
         if let Expr::Cast { expr, .. } = expr
             && let Expr::TypedString(TypedString { data_type: DataType::JSON, value, .. }) = expr.as_ref()
         {

@@ -10,7 +10,49 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::items::negated_if;
 use super::lateral::is_simple;
-use super::template::{expression, over, with_arguments};
+use super::template::{call_name, expression, over, positional, with_arguments};
+
+/// `ROW(a, b) IN (SELECT ROW(x, y) ...)`, `ROW(a, b) IN (ROW(1, 2))` and `ROW(a, b) = ROW(1, 2)` → the same of `(a, b)`: DataFusion 55
+/// compares rows with nulls otherwise, and where it joins by rows it passes over some.
+pub fn as_tuples(expr: &mut Expr) {
+    match expr {
+        Expr::InSubquery { expr, subquery, .. } => {
+            if let SetExpr::Select(select) = subquery.body.as_mut()
+                && is_simple(select)
+                && let Some(parts) = parts_of(expr)
+                && let [SelectItem::UnnamedExpr(row) | SelectItem::ExprWithAlias { expr: row, .. }] =
+                    select.projection.as_slice()
+                && let Some(columns) = parts_of(row)
+                && columns.len() == parts.len()
+            {
+                select.projection = columns.into_iter().map(SelectItem::UnnamedExpr).collect();
+                **expr = Expr::Tuple(parts);
+            }
+        }
+        Expr::InList { expr, list, .. } => {
+            let rows = std::iter::once(&**expr).chain(&*list).map(parts_of).collect::<Option<Vec<_>>>();
+            if let Some([parts, rows @ ..]) = rows.as_deref() {
+                **expr = Expr::Tuple(parts.clone());
+                *list = rows.iter().cloned().map(Expr::Tuple).collect();
+            }
+        }
+        Expr::BinaryOp { left, op: BinaryOperator::Eq | BinaryOperator::NotEq, right } => {
+            if let (Some(parts), Some(others)) = (parts_of(left), parts_of(right)) {
+                (**left, **right) = (Expr::Tuple(parts), Expr::Tuple(others));
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The parts of a row that is spelled out.
+fn parts_of(row: &Expr) -> Option<Vec<Expr>> {
+    match row {
+        Expr::Tuple(parts) => Some(parts.clone()),
+        Expr::Function(call) if call_name(call).as_deref() == Some("row") => positional(call),
+        _ => None,
+    }
+}
 
 /// The row, which is null where a part of it is, for the query that `found` becomes.
 pub fn within(parts: &[Expr], found: &mut Query) -> Expr {
