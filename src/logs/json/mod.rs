@@ -519,8 +519,7 @@ impl<'a> Parser<'a> {
         if reason != walk::NO_KEY || around.depth >= NESTED_MAX || !python::may_be(text) {
             return None;
         }
-        let text = &text[..text.len().min(LENGTH_MAX)];
-        let (value, length) = python::value(text.utf8_chunks().next().map_or("", |chunk| chunk.valid()))?;
+        let (value, length) = python::first(text, LENGTH_MAX)?;
         let context = around.context.cloned().unwrap_or_default();
         let text = Text::new(value.to_string().into_bytes());
         self.nested.push(Nested { text, context, depth: around.depth + 1 });

@@ -12,9 +12,40 @@ const DEPTH_MAX: usize = 100;
 /// The dict or list that a text begins with, and how long it is written.
 #[cold]
 pub(super) fn value(text: &str) -> Option<(Value, usize)> {
+    read(text).ok()
+}
+
+/// The same of a text that may go on for long behind it, and need not be UTF-8 there; one of more than `most` bytes is not read.
+#[cold]
+pub(super) fn first(text: &[u8], most: usize) -> Option<(Value, usize)> {
+    /// Most are shorter. All that is looked at is checked to be UTF-8, for each dict of a text.
+    const LOOK: usize = 16 << 10;
+    let text = &text[..text.len().min(most)];
+    let mut look = LOOK;
+    loop {
+        let part = &text[..text.len().min(look)];
+        match read(part.utf8_chunks().next().map_or("", |chunk| chunk.valid())) {
+            Ok(found) => return Some(found),
+            Err(Wrong::Short) if part.len() < text.len() => look *= 4,
+            Err(Wrong::Short | Wrong::Other) => return None,
+        }
+    }
+}
+
+/// Why a text does not begin with a dict or list.
+enum Wrong {
+    /// It ends before that does.
+    Short,
+    Other,
+}
+
+fn read(text: &str) -> Result<(Value, usize), Wrong> {
     let mut reader = Reader { chars: text.char_indices().peekable(), length: text.len() };
-    let value = reader.value(0)?;
-    (value.is_object() || value.is_array()).then_some((value, reader.at()))
+    match reader.value(0) {
+        Some(value) if value.is_object() || value.is_array() => Ok((value, reader.at())),
+        None if reader.chars.peek().is_none() => Err(Wrong::Short),
+        _ => Err(Wrong::Other),
+    }
 }
 
 /// Whether a text begins as such a dict or list, and not as JSON does.
@@ -193,6 +224,18 @@ mod tests {
         check(r"{'a\n\x41\\': 'ä\u00e4', 'b': (1,)}", r#"{"a\nA\\":"ää","b":[1]}"#);
         check("[{'a': {}}, {'b': []},]", r#"[{"a":{}},{"b":[]}]"#);
         check("{'a': b'x', 'd': Decimal('1.5')}", r#"{"a":"x","d":"1.5"}"#);
+    }
+
+    #[test]
+    fn what_stands_behind_is_not_looked_at() {
+        let dict = format!("{{'a': '{}'}}", "ä".repeat(100_000));
+        let text = [dict.as_bytes(), b"\n{'a': \xff"].concat();
+        let length = |text: &[u8], most| first(text, most).map(|(_, length)| length);
+        assert_eq!(length(&text, 1 << 20), Some(dict.len()));
+        assert_eq!(length(&text, dict.len()), Some(dict.len()));
+        assert_eq!(length(&text, dict.len() - 1), None);
+        assert_eq!(length(b"{'a': x, 'b': 1}", 1 << 20), None);
+        assert_eq!(length(b"{'a': \xff}", 1 << 20), None);
     }
 
     #[test]
