@@ -136,6 +136,8 @@ impl Reader<'_> {
         loop {
             match self.chars.next()?.1 {
                 end if end == quote => return Some(text),
+                // which Python prints as `\n`: what looks for its end in other lines would swallow the records there
+                '\n' => return None,
                 '\\' => match self.chars.next()?.1 {
                     'n' => text.push('\n'),
                     'r' => text.push('\r'),
@@ -143,7 +145,7 @@ impl Reader<'_> {
                     'x' => text.push(self.code(2)?),
                     'u' => text.push(self.code(4)?),
                     'U' => text.push(self.code(8)?),
-                    '\n' => {}
+                    '\n' => return None,
                     other @ ('\\' | '\'' | '"') => text.push(other),
                     other => text.extend(['\\', other]),
                 },
@@ -252,7 +254,17 @@ mod tests {
 
     #[test]
     fn other_texts_are_none() {
-        for text in ["{'a'}", "{'a': }", "{'a': 1", "{'a': x}", "{'a': 'b", "{'a' 1}", "['a' 'b']"] {
+        for text in [
+            "{'a'}",
+            "{'a': }",
+            "{'a': 1",
+            "{'a': x}",
+            "{'a': 'b",
+            "{'a' 1}",
+            "['a' 'b']",
+            "{'a': '\n'}",
+            "{'a': '\\\n'}",
+        ] {
             assert_eq!(value(text), None, "{text}");
         }
         for text in [r#"{"a":1}"#, "[1]", "'a'", "{a: 1}"] {

@@ -271,6 +271,8 @@ fn what_python_prints_is_read_as_what_it_says() {
     ]);
     let read = read_text(format!("{}\n{dict}\n{{'eventName': x}}\n{}\n", whole(), whole()));
     assert_eq!((facts(&read).len(), reasons(&read).len()), (3, 1));
+    let read = read_text(format!("{}\n{{'a': '\n{}\n{}\n'}}\n", whole(), whole(), whole()));
+    assert_eq!(facts(&read).len(), 3, "a string that ends in another line hides no records");
     // the cells that pandas writes
     let cell = |json: &str| format!("\"{}\"", python(json));
     let who = format!(r#"{{"arn":"{ARN}","sessionContext":{{"attributes":{{"mfaAuthenticated":"true"}}}}}}"#);
