@@ -166,7 +166,7 @@ impl Reader<'_> {
         {
             text.push(digit);
         }
-        let whole = text.parse::<i64>().map(Number::from);
+        let whole = text.parse::<i64>().map(Number::from).or_else(|_| text.parse::<u64>().map(Number::from));
         let number = whole.ok().or_else(|| Number::from_f64(text.parse().ok()?))?;
         Some(Value::Number(number))
     }
@@ -225,6 +225,7 @@ mod tests {
         check(r#"{'a': 1, 'b': [True, None, -1.5], 'c': "it's"}"#, r#"{"a":1,"b":[true,null,-1.5],"c":"it's"}"#);
         check(r"{'a\n\x41\\': 'ä\u00e4', 'b': (1,)}", r#"{"a\nA\\":"ää","b":[1]}"#);
         check("[{'a': {}}, {'b': []},]", r#"[{"a":{}},{"b":[]}]"#);
+        check("{'a': 18446744073709551615}", r#"{"a":18446744073709551615}"#);
         check("{'a': b'x', 'd': Decimal('1.5')}", r#"{"a":"x","d":"1.5"}"#);
     }
 
