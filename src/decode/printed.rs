@@ -60,21 +60,62 @@ fn of_text(text: &[u8]) -> Option<Vec<u8>> {
     let starts = lines(EVENT);
     // what was searched stands behind them
     let end = lines(b"SEARCHEDLOGSTREAMS\t").last().copied().filter(|end| starts.iter().all(|start| start < end));
-    let ends = starts.iter().skip(1).copied().chain([end.unwrap_or(text.len())]);
-    let (mut records, mut events) = (Vec::new(), Vec::new());
-    for (start, end) in starts.iter().zip(ends) {
-        let line = text[start + EVENT.len()..end].trim_ascii_end();
-        match log_event(line) {
-            Some(event) => events.push(event),
-            None => {
-                records.extend(line.split(|byte| matches!(byte, b'\t' | b'\n')).filter(|cell| cell.starts_with(b"{")))
+    let end = end.unwrap_or(text.len());
+    let ends = starts.iter().skip(1).copied().chain([end]);
+    let mut parts = Vec::new();
+    // a message may have lines that begin as an event does: what is none by itself is one together with those
+    let mut begun = None;
+    for (start, end) in starts.iter().copied().zip(ends) {
+        match part(&text[start..end]) {
+            Part::Other(_) => {
+                begun.get_or_insert(start);
+            }
+            whole => {
+                parts.extend(begun.take().map(|begun| part(&text[begun..start])));
+                parts.push(whole);
             }
         }
     }
-    if !events.is_empty() && records.is_empty() {
-        return Some(serde_json::json!({ "events": events }).to_string().into_bytes());
+    parts.extend(begun.map(|begun| part(&text[begun..end])));
+    let of_logs = parts.iter().any(|part| matches!(part, Part::OfLogs(_)));
+    let of_trail = parts.iter().any(|part| matches!(part, Part::OfTrail(_)));
+    let list = |parts: Vec<Part<'_>>| parts.into_iter().map(Part::json).collect::<Vec<_>>().join(&b",\n"[..]);
+    match (of_logs, of_trail) {
+        (true, false) => Some([&b"{\"events\":["[..], &list(parts), b"]}"].concat()),
+        (false, true) => Some([&b"["[..], &list(parts), b"]"].concat()),
+        (true, true) | (false, false) => None,
     }
-    (events.is_empty() && !records.is_empty()).then(|| records.join(&b'\n'))
+}
+
+/// What stands between the beginnings of two events.
+enum Part<'t> {
+    OfLogs(Value),
+    OfTrail(&'t [u8]),
+    Other(&'t [u8]),
+}
+
+impl Part<'_> {
+    /// What is no event becomes a text, which is rejected where an event should stand.
+    fn json(self) -> Vec<u8> {
+        match self {
+            Part::OfLogs(event) => event.to_string().into_bytes(),
+            Part::OfTrail(record) => record.to_vec(),
+            Part::Other(text) => Value::from(String::from_utf8_lossy(text)).to_string().into_bytes(),
+        }
+    }
+}
+
+fn part(text: &[u8]) -> Part<'_> {
+    let text = text.trim_ascii_end();
+    let Some(fields) = text.strip_prefix(EVENT) else { return Part::Other(text) };
+    // its resources stand in lines of their own
+    let line = fields.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let record = || line.split(|byte| *byte == b'\t').find(|cell| cell.starts_with(b"{"));
+    match (log_event(fields), record()) {
+        (Some(event), _) => Part::OfLogs(event),
+        (None, Some(record)) => Part::OfTrail(record.trim_ascii_end()),
+        (None, None) => Part::Other(text),
+    }
 }
 
 /// An event of CloudWatch Logs: id where it was searched for, time at which it came, stream where it was searched for, message, time.
@@ -126,10 +167,32 @@ mod tests {
         let id = "3".repeat(56);
         check(
             &format!("EVENTS\t{id}\t9\ts-1\ta\tb\nc\t7\nEVENTS\t{id}\t9\ts-2\td\t8\nSEARCHEDLOGSTREAMS\ts-1\tTrue\n"),
-            r#"{"events":[{"timestamp":7,"message":"a\tb\nc","ingestionTime":9,"logStreamName":"s-1"},{"timestamp":8,"message":"d","ingestionTime":9,"logStreamName":"s-2"}]}"#,
+            "{\"events\":[{\"timestamp\":7,\"message\":\"a\\tb\\nc\",\"ingestionTime\":9,\"logStreamName\":\"s-1\"},\n{\"timestamp\":8,\"message\":\"d\",\"ingestionTime\":9,\"logStreamName\":\"s-2\"}]}",
         );
         check("b/3/s\tf/3/s\nEVENTS\t9\ta\t7\n", r#"{"events":[{"timestamp":7,"message":"a","ingestionTime":9}]}"#);
-        check("EVENTS\tAKIA\t{\"a\":1}\tid\nRESOURCES\tn\tt\nEVENTS\t{\"a\":2}\tid\n", "{\"a\":1}\n{\"a\":2}");
+        check("EVENTS\tAKIA\t{\"a\":1}\tid\nRESOURCES\tn\tt\nEVENTS\t{\"a\":2}\tid\n", "[{\"a\":1},\n{\"a\":2}]");
+    }
+
+    #[test]
+    fn no_event_of_a_text_is_left_out() {
+        let event = |message: &str, time: u8| format!("EVENTS\t9\t{message}\t{time}\n");
+        let json =
+            |message: &str, time: u8| format!("{{\"timestamp\":{time},\"message\":\"{message}\",\"ingestionTime\":9}}");
+        let tokens = "b/3/s\tf/3/s\n";
+        let broken = event("a\nEVENTS\tx\nEVENTS\ty", 7);
+        let joined = json("a\\nEVENTS\\tx\\nEVENTS\\ty", 7);
+        check(&format!("{tokens}{broken}{}", event("b", 8)), &format!("{{\"events\":[{joined},\n{}]}}", json("b", 8)));
+        check(&format!("{tokens}{}{broken}", event("b", 8)), &format!("{{\"events\":[{},\n{joined}]}}", json("b", 8)));
+        // one that cannot be told
+        let ended = event("a\nSEARCHEDLOGSTREAMS\tx", 7);
+        check(
+            &format!("{tokens}{}{ended}", event("b", 8)),
+            &format!("{{\"events\":[{},\n\"EVENTS\\t9\\ta\"]}}", json("b", 8)),
+        );
+        check(
+            "EVENTS\tAKIA\tx\nRESOURCES\t{}\tt\nEVENTS\t{\"a\":2}\tid\nRESOURCES\t{\"a\":3}\tt\n",
+            "[\"EVENTS\\tAKIA\\tx\\nRESOURCES\\t{}\\tt\",\n{\"a\":2}]",
+        );
     }
 
     #[test]
