@@ -327,7 +327,11 @@ impl Reader {
             self.is_paused = is_paused;
             if kind.is_none() && length > 0 {
                 // what the AWS CLI prints is read whole
-                if stream.is_some() && !is_paused && length < PRINTED_MAX && printed::may_be(&buffer[..length]) {
+                if stream.is_some()
+                    && !is_paused
+                    && length < PRINTED_MAX
+                    && printed::may_be(behind_blanks(&buffer[..length]))
+                {
                     wanted = length + PIECE;
                     continue;
                 }
@@ -454,9 +458,8 @@ impl Reader {
             tally.set_aside += 1;
             return None;
         }
-        let bom = if text.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
-        let blank = text[bom..].iter().take_while(|byte| byte.is_ascii_whitespace() || **byte == 0).count();
-        let head = &text[bom + blank..];
+        let head = behind_blanks(text);
+        let blank = text.len() - head.len();
         match head.first() {
             None => return Some(Kind::Json { cutter: Box::default(), is_lines: false }),
             // no JSON has a capital letter there; Spark's progress bar does
@@ -465,7 +468,7 @@ impl Reader {
             Some(b'"') if is_text_of_records(head) => return Some(self.json(head)),
             Some(_) => {}
         }
-        if head.len() < PRINTED_MAX
+        if text.len() < PRINTED_MAX
             && !self.is_growing
             && !self.is_paused
             && printed::may_be(head)
@@ -489,7 +492,7 @@ impl Reader {
             return None;
         };
         let mut format = self.options.vpc_flow_format.as_deref().map(Arc::from);
-        let mut start = bom + blank;
+        let mut start = blank;
         let header = shape.header.then_some(self.offset + start as u64);
         if shape.header {
             let line = head.iter().position(|&byte| byte == b'\n').unwrap_or(head.len());
@@ -517,6 +520,12 @@ impl Reader {
         tally.rejects += 1;
         Some(reason.to_owned())
     }
+}
+
+/// A text without the mark and the blanks that it may begin with.
+fn behind_blanks(text: &[u8]) -> &[u8] {
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    &text[text.iter().take_while(|byte| byte.is_ascii_whitespace() || **byte == 0).count()..]
 }
 
 /// Whether a text is the beginning of a line that is not whole, and no JSON.

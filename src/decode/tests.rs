@@ -444,6 +444,16 @@ fn the_test_object_of_an_export_of_logs_is_set_aside() {
 }
 
 #[test]
+fn what_the_aws_cli_prints_is_read_whole_whatever_it_begins_with() {
+    let filling = "x".repeat(100_000);
+    let lines: String = (0..50).map(|number| format!("EVENTS\t{}\tid\n", event(number, &filling))).collect();
+    for begin in ["", "\u{feff}", "\n", "\u{feff}\r\n"] {
+        let outcome = read(Input::Bytes(format!("{begin}{lines}").into()), &Options::default());
+        assert_eq!((outcome.ids().len(), outcome.rejects.len()), (50, 0), "{begin:?}");
+    }
+}
+
+#[test]
 fn utf_16_is_read_as_what_it_says() {
     let text = event(1, "ä");
     let utf16 = |text: &str, bytes: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(bytes).collect::<Vec<u8>>();
