@@ -349,11 +349,16 @@ impl Fill {
         let text = key.unescaped(cursor)?;
         let name: &[u8] = &text;
         let raw = &cursor.bytes()[key.start..key.end];
-        let keys = &self.plan.nodes[node].keys;
+        let plan: &'static Plan = self.plan;
+        let keys = &plan.nodes[node].keys;
         let known = keys
             .iter()
             .find(|key| *key.name == *name)
             .or_else(|| keys.iter().find(|key| key.name.eq_ignore_ascii_case(name)))
+            .or_else(|| {
+                let own = plan.key_of_others(name).filter(|_| node == 0)?;
+                (!self.is_set(own.action, row)).then_some(own)
+            })
             .or_else(|| {
                 // beside the column's own name it is another thing
                 let alike = keys.iter().find(|key| is_alike(&key.name, name))?;
@@ -363,7 +368,7 @@ impl Fill {
         let action = known.map_or(Action::Unknown, |key| key.action);
         cursor.colon()?;
         let value = cursor.here()?;
-        let is_inside = || str::from_utf8(name).is_ok_and(|name| self.plan.path_inside(name).is_some());
+        let is_inside = || str::from_utf8(name).is_ok_and(|name| plan.path_inside(name).is_some());
         self.is_flat |= node == 0 && known.is_none() && cursor.bytes()[value] != b'n' && is_inside();
         if !self.value(cursor, action, row)? {
             self.keep_unmapped(cursor, node, raw, value);

@@ -227,6 +227,14 @@ impl Plan {
         found
     }
 
+    /// The column of a record that others call by this name, by a key of its own.
+    pub fn key_of_others(&self, name: &[u8]) -> Option<&Key> {
+        let is_named = |others: &[&str]| others.iter().any(|other| name.eq_ignore_ascii_case(other.as_bytes()));
+        let all = (self.table.name == VPC_FLOW.name).then_some(vpc_flow::OTHER_NAMES)?;
+        let (own, _) = all.iter().find(|(_, others)| is_named(others))?;
+        self.nodes[0].keys.iter().find(|key| *key.name == *own.as_bytes())
+    }
+
     /// Where in a record a member belongs whose name is of something inside of a column: `userIdentity.arn` and
     /// `requestParameters.bucketName`, as Splunk calls them, or what Sentinel calls otherwise, or `userIdentity_arn` and `UserIdentityArn`, as columns of databases are called.
     pub fn path_inside<'n>(&self, name: &'n str) -> Option<Cow<'n, str>> {
@@ -302,11 +310,6 @@ impl Plan {
                 self.nodes[node].keys.push(Key::new(&name.replace('-', "_"), action));
                 // camel case, since case does not count
                 self.nodes[node].keys.push(Key::new(&name.replace('-', ""), action));
-            }
-            if self.table.name == VPC_FLOW.name
-                && let Some((_, others)) = vpc_flow::OTHER_NAMES.iter().find(|(own, _)| *own == column.name)
-            {
-                self.nodes[node].keys.extend(others.iter().map(|other| Key::new(other, action)));
             }
             if let "srcaddr" | "dstaddr" | "srcport" | "dstport" = name {
                 self.nodes[node].keys.push(Key::new(&format!("{}-{}", &name[..3], &name[3..]), action));

@@ -356,3 +356,17 @@ fn rows_of_runs_and_findings_are_read() {
     let read = read_text("id,type,severity,resource,service,accountId\nf-1,T,8,{},{},111122223333\n");
     assert_eq!((read.counts.of_table("guardduty_finding"), reasons(&read)), ((1, 1, 0), vec![]));
 }
+
+#[test]
+fn other_names_of_a_flows_fields_are_other_things_beside_its_own() {
+    let flow = r#"{"account-id":"111122223333","srcaddr":"10.0.0.1","dstaddr":"10.0.0.2","start":1674898496}"#;
+    let beside = flow.replace('}', r#","account":"prod","start_time":7}"#);
+    let others = flow.replace("account-id", "account").replace("start", "startTime");
+    for (text, unmapped) in [(beside, Some(r#"{"account":"prod","start_time":7}"#)), (others, None)] {
+        let read = read_text(&text);
+        let value = |name: &str| column(&read, "vpc_flow", name)[0].clone();
+        assert_eq!(value("account_id").as_deref(), Some("111122223333"), "{text}");
+        assert_eq!(value("start").as_deref(), Some("1674898496"), "{text}");
+        assert_eq!(value("unmapped").as_deref(), unmapped, "{text}");
+    }
+}
