@@ -324,10 +324,12 @@ impl Parser<'_> {
         // what is beside the text of a record was made of it
         if let Some(event) = object.get("event").filter(|event| elastic::has_original(event.value))
             && depth < DEPTH_MAX
-            && self.member(cursor, event, around, (depth, None))?
         {
+            let is_record = self.member(cursor, event, around, (depth, None))?;
             cursor.settle(behind, ended);
-            return Ok(true);
+            if is_record {
+                return Ok(true);
+            }
         }
         if object.get("aws").is_some()
             && around.depth < NESTED_MAX
@@ -409,14 +411,18 @@ impl Parser<'_> {
                 if self.texts.iter().any(|read| cursor.bytes()[read.clone()] == *member.value) {
                     return Ok(true);
                 }
-                self.texts.push(member.start..member.start + member.value.len());
                 let mut text = Vec::new();
                 let inside = &member.value[1..member.value.len() - 1];
                 if scalar::unescape(inside, &mut text).is_none() {
                     return Ok(false);
                 }
-                if !cloudwatch::is_json(&text) {
-                    return Ok(self.message(&text, member.start, time, around));
+                let is_json = cloudwatch::is_json(&text);
+                if !is_json && !self.message(&text, member.start, time, around) {
+                    return Ok(false);
+                }
+                self.texts.push(member.start..member.start + member.value.len());
+                if !is_json {
+                    return Ok(true);
                 }
                 let context = around.context.cloned().unwrap_or_default();
                 self.nested.push(Nested { text: Text::new(text), context, depth: around.depth + 1 });

@@ -370,3 +370,15 @@ fn other_names_of_a_flows_fields_are_other_things_beside_its_own() {
         assert_eq!(value("unmapped").as_deref(), unmapped, "{text}");
     }
 }
+
+#[test]
+fn a_text_that_is_no_record_stands_for_none_the_second_time_either() {
+    let other = r#"{"event":{"original":"other"},"message":"x"}"#;
+    let twice = r#"{"message":"other","log":"other"}"#;
+    let read = read_text(format!("{other}\n{twice}\n{other}\n{}\n", whole()));
+    assert_eq!((facts(&read), reasons(&read)), (vec![expected()], vec!["no table is known for this object"; 3]));
+    // an original that is no text
+    let event = r#"{"@timestamp":"2024-08-01T11:30:23Z","event":{"action":"PutBucketPolicy","provider":"s3.amazonaws.com","original":{}},"aws":{"cloudtrail":{}},"source":{"ip":"198.51.100.7"}}"#;
+    let read = read_text(format!("{event}\n{event}\n"));
+    assert_eq!((read.counts.of_table("cloudtrail"), reasons(&read)), ((2, 2, 0), vec![]));
+}
