@@ -222,7 +222,8 @@ impl Reading<'_> {
     /// several records of the default one.
     fn otherwise(&mut self, line: &Range<usize>) -> bool {
         let bytes = &self.bytes[line.clone()];
-        let is_blank = |byte: u8| byte <= b' ' || byte == b',' && known::is_comma_separated(bytes);
+        let has_commas = known::is_comma_separated(bytes);
+        let is_blank = |byte: u8| byte <= b' ' || byte == b',' && has_commas;
         if let Some(places) = known::many(bytes) {
             self.rows();
             self.turn_to(Format::assumed());

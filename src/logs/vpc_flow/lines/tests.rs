@@ -120,6 +120,14 @@ fn lines_without_a_header_are_read_in_each_order_that_aws_writes() {
 }
 
 #[test]
+fn a_long_line_of_other_cells_or_words_is_one_reject() {
+    for other in [",1".repeat(1 << 20), ",".repeat(1 << 20), " 1".repeat(1 << 20)] {
+        let (_, _, counts) = read(&format!("{LINE}\n1{other}\n{LINE}\n"), None);
+        assert_eq!(counts.of_table("vpc_flow"), (3, 2, 1));
+    }
+}
+
+#[test]
 fn records_of_the_default_format_in_one_line_are_rows() {
     let text = format!("{LINE}\t{LINE}\n{LINE}{LINE}{LINE}\n{LINE} {LINE} x\n");
     let (rows, _, counts) = read(&text, None);
