@@ -98,9 +98,10 @@ impl Format {
 /// syslog puts before a message, which a record of the default format ends.
 pub fn words_of_export(line: &[u8]) -> usize {
     if is_of_syslog(line) {
-        let all: Vec<&[u8]> = words(line).collect();
-        let before = all.len().saturating_sub(FIELDS);
-        return if all.len() > FIELDS && is_default(|field| all[before + field]) { before } else { 0 };
+        let mut last: Vec<&[u8]> = words_backwards(line).take(FIELDS).collect();
+        last.reverse();
+        let is_record = last.len() == FIELDS && is_default(|field| last[field]);
+        return if is_record { words(line).count() - FIELDS } else { 0 };
     }
     let mut words = words(line);
     if !matches!(words.next(), Some([_, _, _, _, b'-', _, _, b'-', _, _, b'T', _, _, b':', ..])) {
@@ -136,6 +137,10 @@ pub fn most(column: &str) -> i64 {
 
 pub fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     line.split(|byte| *byte <= b' ').filter(|word| !word.is_empty())
+}
+
+fn words_backwards(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    line.rsplit(|byte| *byte <= b' ').filter(|word| !word.is_empty())
 }
 
 /// A header line without what makes a comment of it: `# version account-id`, `#Fields: version account-id`.

@@ -230,6 +230,7 @@ impl Reading<'_> {
             self.push(line, &places);
             return true;
         }
+        let before = format::words_of_export(bytes);
         let mut places = Vec::new();
         let mut at = 0;
         for word in bytes.split(|byte| is_blank(*byte)) {
@@ -238,8 +239,11 @@ impl Reading<'_> {
                 places.push((at + quotes, at + word.len() - quotes));
             }
             at += word.len() + 1;
+            if places.len() > known::WORDS_MAX + before {
+                return false;
+            }
         }
-        places.drain(..format::words_of_export(bytes).min(places.len()));
+        places.drain(..before.min(places.len()));
         let words: Vec<&[u8]> = places.iter().map(|(start, end)| &bytes[*start..*end]).collect();
         let Some(format) = known::of_words(&words) else { return false };
         if format.fields.len() != self.format.fields.len() {
