@@ -24,7 +24,7 @@ const TEXT_BYTES: usize = 4 << 20;
 /// Whether the columns are those of events, or of files of them that nobody took apart, or of other records that are no flows.
 pub fn has_events(rows: &RecordBatch, options: &Options) -> bool {
     match options.table {
-        Some(table) => table.name == CLOUDTRAIL.name,
+        Some(table) => table.name != VPC_FLOW.name,
         None => {
             let names: Vec<String> =
                 rows.schema().fields().iter().map(|field| field.name().to_ascii_lowercase()).collect();
@@ -165,6 +165,8 @@ mod tests {
     use super::*;
     use crate::decode::{self, Counts, Input};
     use crate::logs;
+    use crate::logs::glue_job_run::GLUE_JOB_RUN;
+    use crate::logs::glue_log::GLUE_LOG;
     use crate::table::{Batch, Reject};
 
     fn read(columns: Vec<(&str, ArrayRef)>, options: &Options) -> (Vec<Batch>, Vec<Reject>, Counts) {
@@ -298,16 +300,22 @@ mod tests {
 
     #[test]
     fn runs_and_lines_of_logs_are_read() {
-        let run = vec![
-            ("Id", texts("jr_1")),
-            ("JobName", texts("j")),
-            ("JobRunState", texts("FAILED")),
-            ("StartedOn", texts("2024-05-01T12:00:00Z")),
-        ];
-        let (_, rejects, counts) = read(run, &Options::default());
-        assert_eq!((rejects.len(), counts.of_table("glue_job_run")), (0, (1, 1, 0)), "{rejects:?}");
-        let (_, rejects, counts) = read(vec![("message", texts("24/05/01 12:00:01 INFO A: x"))], &Options::default());
-        assert_eq!((rejects.len(), counts.of_table("glue_log")), (0, (1, 1, 0)), "{rejects:?}");
+        let run = || {
+            vec![
+                ("Id", texts("jr_1")),
+                ("JobName", texts("j")),
+                ("JobRunState", texts("FAILED")),
+                ("StartedOn", texts("2024-05-01T12:00:00Z")),
+            ]
+        };
+        let line = || vec![("message", texts("24/05/01 12:00:01 INFO A: x"))];
+        for is_forced in [false, true] {
+            let options = |table| Options { table: Some(table).filter(|_| is_forced), ..Options::default() };
+            let (_, rejects, counts) = read(run(), &options(&GLUE_JOB_RUN));
+            assert_eq!((rejects.len(), counts.of_table("glue_job_run")), (0, (1, 1, 0)), "{rejects:?}");
+            let (_, rejects, counts) = read(line(), &options(&GLUE_LOG));
+            assert_eq!((rejects.len(), counts.of_table("glue_log")), (0, (1, 1, 0)), "{rejects:?}");
+        }
     }
 
     #[test]
