@@ -180,6 +180,7 @@ pub fn is_field(name: &str) -> bool {
 /// A line that names fields: words of letters, digits and hyphens, at least half of them fields we know, also
 /// in `${}`, and behind `#`.
 pub fn is_header(line: &[u8]) -> bool {
+    let is_comment = line.starts_with(b"#");
     let (line, mut count, mut known) = (names(line), 0, 0);
     for word in words(line) {
         let Ok(word) = std::str::from_utf8(word) else { return false };
@@ -192,8 +193,8 @@ pub fn is_header(line: &[u8]) -> bool {
         count += 1;
         known += usize::from(is_field(&name));
     }
-    // a word of prose may begin with a capital letter
-    let is_list = count > 2 || !line.iter().any(u8::is_ascii_uppercase);
+    // a word of prose may begin with a capital letter, and one of a comment be any
+    let is_list = count > 2 || !line.iter().any(u8::is_ascii_uppercase) && (count > 1 || !is_comment);
     known > 0 && known * 2 >= count && is_list
 }
 
@@ -297,6 +298,8 @@ mod tests {
         assert!(is_header(b"ACCOUNT_ID SRCADDR DSTADDR"));
         assert!(is_header(b"# version account-id"));
         assert!(is_header(b"#Fields: version account-id"));
+        assert!(is_header(b"start"));
+        assert!(!is_header(b"# start"));
         assert!(!is_header(LINE.as_bytes()));
         assert!(!is_header(b"eni-0e250409d410e1290 vpc-0a"));
         assert!(!is_header(b"the quick brown fox"));
