@@ -28,6 +28,15 @@ pub fn row<'t>(text: &'t [u8], separator: u8, cells: &mut Vec<Cow<'t, [u8]>>) ->
     })
 }
 
+/// A line without the blanks around it, but with those that part its cells: the first or the last cell of a header may be empty.
+pub fn trimmed(line: &[u8], separator: u8) -> &[u8] {
+    let is_blank = |byte: &u8| byte.is_ascii_whitespace() && *byte != separator;
+    let start = line.iter().take_while(|byte| is_blank(byte)).count();
+    let line = &line[start..];
+    let end = line.iter().rev().take_while(|byte| is_blank(byte)).count();
+    &line[..line.len() - end]
+}
+
 /// Behind the last whole row of a text. Of a row that is wrong, or that stays open for `open_max` bytes, only the first line is
 /// one: as those who read the rows take it.
 pub fn last_row(text: &[u8], separator: u8, open_max: usize) -> Option<usize> {
@@ -129,6 +138,13 @@ mod tests {
         assert_eq!(row(b"a,b;\"c;d\";\r\ne", b';', &mut cells), Row::Line(12));
         assert_eq!(cells, [&b"a,b"[..], b"c;d", b""]);
         assert_eq!(last_row(b"a\t\"b\nc\"\nd\t", b'\t', 99), Some(8));
+    }
+
+    #[test]
+    fn a_line_keeps_the_blanks_that_are_separators() {
+        assert_eq!(trimmed(b" \ta\tb\t\r\n", b'\t'), b"\ta\tb\t");
+        assert_eq!(trimmed(b"\ta,b \r\n", b','), b"a,b");
+        assert_eq!(trimmed(b" \n", b','), b"");
     }
 
     #[test]

@@ -496,7 +496,15 @@ impl Reader {
         let header = shape.header.then_some(self.offset + start as u64);
         if shape.header {
             let line = head.iter().position(|&byte| byte == b'\n').unwrap_or(head.len());
-            format = Some(String::from_utf8_lossy(head[..line].trim_ascii()).into());
+            let names = match shape.quoted {
+                // tabs before the first name are of cells without one, as pandas writes its index
+                Some(b'\t') => {
+                    let tabs = text[..blank].iter().rev().take_while(|byte| **byte == b'\t').count();
+                    csv::trimmed(&text[blank - tabs..blank + line], b'\t')
+                }
+                Some(_) | None => head[..line].trim_ascii(),
+            };
+            format = Some(String::from_utf8_lossy(names).into());
             start = text.len().min(start + line + 1);
         }
         buffer.drain(..start);

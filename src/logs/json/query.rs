@@ -13,7 +13,7 @@ use super::insights::{LogRow, holds_record};
 use super::peel::{Member, Members};
 use super::walk::{Cursor, Stop};
 use super::{Around, Nested, Parser, braces, peel, python, scalar};
-use crate::decode::csv::{Row, row};
+use crate::decode::csv::{Row, row, trimmed};
 use crate::decode::{Lines, Options, Shape, Text};
 use crate::logs::cloudtrail::CLOUDTRAIL;
 use crate::logs::glue_job_run::GLUE_JOB_RUN;
@@ -111,7 +111,7 @@ fn last_header<const SEPARATOR: u8>(text: &[u8]) -> Option<&[u8]> {
         let length = whole(row(rest, SEPARATOR, &mut cells), rest);
         let end = length.unwrap_or_else(|| end_of_line(rest));
         if length.is_some() && is_header(&cells) {
-            last = Some(rest[..end].trim_ascii());
+            last = Some(trimmed(&rest[..end], SEPARATOR));
         }
         at += end;
     }

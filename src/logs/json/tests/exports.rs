@@ -299,6 +299,10 @@ fn csv_may_have_other_separators() {
         let twice = format!("{header}\n{row}\n").repeat(2);
         assert_eq!(facts(&read_text(twice)), [expected(), expected()]);
     }
+    // the first and the last column may have no name
+    let row = "0\t2024-08-01T11:30:23Z\tPutBucketPolicy\ts3.amazonaws.com\t\n";
+    let read = read_text(format!("\teventTime\teventName\teventSource\t\r\n{row}").repeat(2));
+    assert_eq!((read.counts.of_table("cloudtrail"), reasons(&read)), ((2, 2, 0), vec![]));
     let flows = "\"srcaddr\"\t\"dstaddr\"\t\"start\"\n\"10.0.0.1\"\t\"10.0.0.2\"\t\"1674898496\"\n";
     for text in [flows.to_owned(), flows.replace('"', "")] {
         assert_eq!(read_text(text).counts.of_table("vpc_flow"), (1, 1, 0));
