@@ -70,7 +70,7 @@ impl Cutter {
             open = walk.open;
             let Some(next) = resume(&padded[..end], walk.cut.max(from) + 1) else { break };
             // what comes before is damage, which belongs to this piece
-            best = Some((next, open));
+            best = Some((begin(&padded[..next], walk.cut.max(from)), open));
             from = next;
         }
         let (cut, open) = best?;
@@ -99,6 +99,23 @@ impl Cutter {
     pub fn piece(&mut self) -> Open {
         std::mem::replace(&mut self.open, self.next)
     }
+}
+
+/// Whether this may stand before an object in its line, as syslog puts its header there, or Kafka's consumer a key: no quotes,
+/// and no JSON.
+pub fn may_precede_object(text: &[u8]) -> bool {
+    const LENGTH_MAX: usize = 300;
+    text.len() < LENGTH_MAX
+        && (text.ends_with(b" ") || text.ends_with(b"\t"))
+        && !text.iter().any(|byte| matches!(byte, b'"' | b'\'' | b'}' | b'/' | 0))
+}
+
+/// Where a record begins that stands behind the text, with what precedes it in its line where that is all behind `from`; what may precede
+/// one looks like damage where it has brackets.
+fn begin(text: &[u8], from: usize) -> usize {
+    let line = memchr::memrchr(b'\n', &text[from..]).map_or(text.len(), |end| from + end + 1);
+    let is_all = text[from..line].iter().all(u8::is_ascii_whitespace);
+    if is_all && may_precede_object(&text[line..]) { line } else { text.len() }
 }
 
 struct Walk {

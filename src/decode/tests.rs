@@ -454,6 +454,14 @@ fn what_the_aws_cli_prints_is_read_whole_whatever_it_begins_with() {
 }
 
 #[test]
+fn what_stands_before_a_record_in_its_line_is_not_cut_from_it() {
+    let filling = "x".repeat(10_000);
+    let line = |number| format!("<134>Aug  1 11:30:23 host trail[7]: {}\n", event(number, &filling));
+    let outcome = read(Input::Bytes((0..500).map(line).collect::<String>().into()), &Options::default());
+    assert_eq!((outcome.ids().len(), outcome.rejects.len()), (500, 0));
+}
+
+#[test]
 fn utf_16_is_read_as_what_it_says() {
     let text = event(1, "ä");
     let utf16 = |text: &str, bytes: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(bytes).collect::<Vec<u8>>();
