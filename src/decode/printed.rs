@@ -41,7 +41,7 @@ pub fn as_json(text: &[u8]) -> Option<Vec<u8>> {
     if may_be_text(text) {
         return of_text(text);
     }
-    let text = str::from_utf8(text).ok().filter(|_| may_be_yaml(text))?;
+    let text = str::from_utf8(text).ok().filter(|_| may_be_yaml(text) && !has_too_many(text))?;
     let mut unused = unused(text);
     let [list, object] = [unused.next()?, unused.next()?];
     let value: Value = yaml_serde::from_str(&without_brackets(text, list, object)).ok()?;
@@ -52,6 +52,13 @@ pub fn as_json(text: &[u8]) -> Option<Vec<u8>> {
     };
     // in the JSON they stand in texts only
     has_objects.then(|| value.to_string().replace(list, "[").replace(object, "{").into_bytes())
+}
+
+/// Whether YAML has more keys and items than are read. Each takes about 900 bytes for a while: 16 MB of `- a: 1` took 2 GB.
+fn has_too_many(text: &[u8]) -> bool {
+    const MOST: usize = 100_000;
+    let count = |sign: &[u8]| memchr::memmem::find_iter(text, sign).take(MOST + 1).count();
+    count(b"\n") + count(b"- ") + count(b"? ") > MOST
 }
 
 /// Characters that a text has neither as they are nor by their numbers.
@@ -189,6 +196,12 @@ mod tests {
         check("- Id: jr_1\n  Attempt: 0\n", r#"[{"Id":"jr_1","Attempt":0}]"#);
         check("JobRuns: []\r\n", r#"{"JobRuns":[]}"#);
         check("- A: {}\n  B: '[{\"a\":[1]}]'\n  C: a [b] {c\n", r#"[{"A":{},"B":"[{\"a\":[1]}]","C":"a [b] {c"}]"#);
+    }
+
+    #[test]
+    fn more_items_than_are_read_make_none() {
+        assert!(as_json("- a: 1\n".repeat(50_000).as_bytes()).is_some());
+        assert_eq!(as_json("- a: 1\n".repeat(50_001).as_bytes()), None);
     }
 
     #[test]
