@@ -8,6 +8,8 @@ use serde_json::{Map, Number, Value};
 
 /// Lists and dicts in each other, as deep as they are read.
 const DEPTH_MAX: usize = 100;
+/// Values in one dict or list: each takes about 80 bytes, and twice as much while its list grows. 4 MB of `[],` took 300 MB.
+const VALUES_MAX: usize = 500_000;
 
 /// The dict or list that a text begins with, and how long it is written.
 #[cold]
@@ -40,7 +42,7 @@ enum Wrong {
 }
 
 fn read(text: &str) -> Result<(Value, usize), Wrong> {
-    let mut reader = Reader { chars: text.char_indices().peekable(), length: text.len() };
+    let mut reader = Reader { chars: text.char_indices().peekable(), length: text.len(), values: 0 };
     match reader.value(0) {
         Some(value) if value.is_object() || value.is_array() => Ok((value, reader.at())),
         None if reader.chars.peek().is_none() => Err(Wrong::Short),
@@ -64,6 +66,8 @@ pub(super) fn may_be(text: &[u8]) -> bool {
 struct Reader<'t> {
     chars: Peekable<CharIndices<'t>>,
     length: usize,
+    /// Begun so far.
+    values: usize,
 }
 
 impl Reader<'_> {
@@ -83,7 +87,8 @@ impl Reader<'_> {
     }
 
     fn value(&mut self, depth: usize) -> Option<Value> {
-        if depth > DEPTH_MAX {
+        self.values += 1;
+        if depth > DEPTH_MAX || self.values > VALUES_MAX {
             return None;
         }
         match self.peek()? {
@@ -273,5 +278,8 @@ mod tests {
         }
         let deep = format!("{{'a': {}", "[".repeat(200));
         assert_eq!(value(&deep), None);
+        let wide = |count| format!("[{}]", "1,".repeat(count));
+        assert!(value(&wide(VALUES_MAX - 1)).is_some());
+        assert_eq!(value(&wide(VALUES_MAX)), None);
     }
 }
