@@ -94,9 +94,14 @@ pub(super) fn has_original(event: &[u8]) -> bool {
     event.starts_with(b"{") && memchr::memmem::find(event, b"\"original\"").is_some()
 }
 
-/// The record of a document as JSON; `None` where the document is none, or has the record's own text.
+/// The record of a document as JSON; `None` where the document is none, has the record's own text, or is too long.
 #[cold]
 pub(super) fn record(document: &[u8]) -> Option<Vec<u8>> {
+    /// A longer one would take some times as much memory while it is taken apart.
+    const LENGTH_MAX: usize = 4 << 20;
+    if document.len() > LENGTH_MAX {
+        return None;
+    }
     let has = |name: &[u8]| memchr::memmem::find(document, name).is_some();
     if !has(b"\"aws\"") || !has(b"\"@timestamp\"") || !has(b"\"cloudtrail\"") && !has(b"\"vpcflow\"") {
         return None;
@@ -183,5 +188,15 @@ mod tests {
         ] {
             assert_eq!(record(document.to_string().as_bytes()), None);
         }
+    }
+
+    #[test]
+    fn a_document_of_more_than_4_mib_is_none() {
+        let of = |length: usize| {
+            let document = serde_json::json!({"@timestamp": "x", "aws": {"cloudtrail": {"x": "y".repeat(length)}}});
+            record(document.to_string().as_bytes())
+        };
+        assert!(of(4_000_000).is_some());
+        assert_eq!(of(4 << 20), None);
     }
 }
