@@ -1,24 +1,26 @@
 //! `row_is_outside(row, rows)`: whether a row is none of others, as `(a, b) NOT IN (SELECT ...)` asks, and `row_key(a, b)`: one text for rows
 //! that are the same, as `(a, b) IN (SELECT ...)` joins them.
 
-use std::collections::HashSet;
-use std::sync::Arc;
+use std::hash::{BuildHasher, Hash, Hasher};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringArray, StructArray};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, ListArray, StringArray, StructArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Float64Type, TimeUnit};
-use arrow::row::{Row, RowConverter, Rows, SortField};
-use datafusion::common::{Result, exec_err, plan_datafusion_err, plan_err};
+use arrow::row::{RowConverter, Rows, SortField};
+use datafusion::common::{Result, ScalarValue, exec_err, plan_datafusion_err, plan_err};
 use datafusion::logical_expr::type_coercion::binary::comparison_coercion;
 use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
+use hashbrown::{DefaultHashBuilder, HashTable};
+
 use super::maps::{plain, texts};
 use super::typed::{comparable, encoded, in_short};
 
 pub fn row_is_outside() -> ScalarUDF {
-    ScalarUDF::new_from_impl(IsOutside { signature: Signature::any(2, Volatility::Immutable) })
+    ScalarUDF::new_from_impl(IsOutside { signature: Signature::any(2, Volatility::Immutable), last: Last::default() })
 }
 
 pub fn row_key() -> ScalarUDF {
@@ -28,6 +30,48 @@ pub fn row_key() -> ScalarUDF {
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct IsOutside {
     signature: Signature,
+    last: Last,
+}
+
+/// What was found last by a subquery that is asked once for all rows: it comes again with each batch.
+#[derive(Debug, Default)]
+struct Last(Mutex<Option<Ready>>);
+
+#[derive(Debug)]
+struct Ready {
+    list: Weak<ListArray>,
+    kinds: Vec<DataType>,
+    others: Arc<Others>,
+}
+
+impl Last {
+    /// The rows of that list as they compare; `None` where it is null, as that of no rows is.
+    fn of(&self, list: &Arc<ListArray>, kinds: &[DataType]) -> Result<Option<Arc<Others>>> {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(ready) = last.as_ref()
+            && Weak::ptr_eq(&ready.list, &Arc::downgrade(list))
+            && ready.kinds == kinds
+        {
+            return Ok(Some(ready.others.clone()));
+        }
+        let Some(others) = found(list.as_ref(), 0, kinds)? else { return Ok(None) };
+        let others = Arc::new(Others::of(others));
+        *last = Some(Ready { list: Arc::downgrade(list), kinds: kinds.to_vec(), others: others.clone() });
+        Ok(Some(others))
+    }
+}
+
+// what it knows is nothing that tells one function from another
+impl PartialEq for Last {
+    fn eq(&self, _: &Last) -> bool {
+        true
+    }
+}
+
+impl Eq for Last {}
+
+impl Hash for Last {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
 }
 
 impl ScalarUDFImpl for IsOutside {
@@ -55,12 +99,14 @@ impl ScalarUDFImpl for IsOutside {
         let answers: BooleanArray = match &args.args[1] {
             // what a subquery finds once is the same for all rows
             ColumnarValue::Scalar(others) => {
-                let others = found(&others.to_array()?, 0, &kinds)?;
-                let others = others.as_ref().map(Others::of);
-                (0..args.number_rows).map(|row| lacks(others.as_ref(), &rows, row)).collect()
+                let others = match others {
+                    ScalarValue::List(list) => self.last.of(list, &kinds)?,
+                    others => found(&others.to_array()?, 0, &kinds)?.map(Others::of).map(Arc::new),
+                };
+                (0..args.number_rows).map(|row| lacks(others.as_deref(), &rows, row)).collect()
             }
             ColumnarValue::Array(lists) => {
-                let each = |row| Ok(lacks(found(lists, row, &kinds)?.as_ref().map(Others::of).as_ref(), &rows, row));
+                let each = |row| Ok(lacks(found(lists, row, &kinds)?.map(Others::of).as_ref(), &rows, row));
                 (0..args.number_rows).map(each).collect::<Result<_>>()?
             }
         };
@@ -155,6 +201,7 @@ fn found(lists: &dyn Array, at: usize, kinds: &[DataType]) -> Result<Option<Comp
 }
 
 /// Rows as they compare.
+#[derive(Debug)]
 struct Compared {
     whole: Rows,
     /// Each column alone, and where it is null.
@@ -184,29 +231,46 @@ impl Compared {
 }
 
 /// Rows that others are looked for in.
-struct Others<'r> {
-    rows: &'r Compared,
-    whole: HashSet<Row<'r>>,
+#[derive(Debug)]
+struct Others {
+    rows: Compared,
+    /// The places of those without nulls, by what they are.
+    whole: HashTable<usize>,
+    hasher: DefaultHashBuilder,
     /// The places of those with nulls.
     partial: Vec<usize>,
 }
 
-impl Others<'_> {
-    fn of(rows: &Compared) -> Others<'_> {
-        let (partial, whole): (Vec<usize>, Vec<usize>) =
-            (0..rows.whole.num_rows()).partition(|&row| rows.has_null(row));
-        Others { rows, whole: whole.into_iter().map(|row| rows.whole.row(row)).collect(), partial }
+impl Others {
+    fn of(rows: Compared) -> Others {
+        let hasher = DefaultHashBuilder::default();
+        let (mut whole, mut partial) = (HashTable::new(), Vec::new());
+        for row in 0..rows.whole.num_rows() {
+            if rows.has_null(row) {
+                partial.push(row);
+            } else {
+                let hash = |row: &usize| hasher.hash_one(rows.whole.row(*row));
+                whole.insert_unique(hash(&row), row, hash);
+            }
+        }
+        Others { rows, whole, hasher, partial }
+    }
+
+    /// Whether one without nulls is the same as a row of others.
+    fn has(&self, rows: &Compared, row: usize) -> bool {
+        let row = rows.whole.row(row);
+        self.whole.find(self.hasher.hash_one(row), |known| self.rows.whole.row(*known) == row).is_some()
     }
 }
 
 /// Whether there is no such row; `None` where a null in one of both may be what the other has there.
 fn lacks(others: Option<&Others>, rows: &Compared, row: usize) -> Option<bool> {
     let Some(others) = others else { return Some(true) };
-    let is_alike = |other: &usize| rows.is_alike(row, others.rows, *other);
+    let is_alike = |other: &usize| rows.is_alike(row, &others.rows, *other);
     if rows.has_null(row) {
         return (!(0..others.rows.whole.num_rows()).any(|other| is_alike(&other))).then_some(true);
     }
-    if others.whole.contains(&rows.whole.row(row)) {
+    if others.has(rows, row) {
         return Some(false);
     }
     (!others.partial.iter().any(is_alike)).then_some(true)
@@ -229,7 +293,7 @@ mod tests {
     fn a_null_may_be_anything() {
         let kinds = [DataType::Int64, DataType::Utf8];
         let others = Compared::of(&rows(vec![Some(1), None], vec![Some("a"), Some("b")]), &kinds).unwrap();
-        let others = Others::of(&others);
+        let others = Others::of(others);
         for (number, text, expected) in [
             (Some(1), Some("a"), Some(false)),
             (Some(2), Some("a"), Some(true)),
@@ -242,5 +306,23 @@ mod tests {
             assert_eq!(lacks(Some(&others), &row, 0), expected, "{number:?} {text:?}");
             assert_eq!(lacks(None, &row, 0), Some(true));
         }
+    }
+
+    #[test]
+    fn what_a_subquery_found_is_made_ready_once() {
+        let kinds = [DataType::Int64, DataType::Utf8];
+        let list = |number| {
+            let rows: ArrayRef = Arc::new(rows(vec![Some(number)], vec![Some("a")]));
+            let field = Arc::new(Field::new("item", rows.data_type().clone(), true));
+            Arc::new(ListArray::new(field, arrow::buffer::OffsetBuffer::from_lengths([1]), rows, None))
+        };
+        let (last, one, other) = (Last::default(), list(1), list(2));
+        let of = |list| last.of(list, &kinds).unwrap().unwrap();
+        let first = of(&one);
+        let same = one.clone();
+        assert!(Arc::ptr_eq(&first, &of(&same)));
+        let row = Compared::of(&rows(vec![Some(2)], vec![Some("a")]), &kinds).unwrap();
+        assert_eq!((lacks(Some(&first), &row, 0), lacks(Some(&of(&other)), &row, 0)), (Some(true), Some(false)));
+        assert_eq!(lacks(Some(&of(&one)), &row, 0), Some(true), "the other one is not taken for it");
     }
 }
