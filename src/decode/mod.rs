@@ -94,8 +94,8 @@ pub struct Recognize {
     pub begins_entry: fn(&[u8]) -> Begins,
     /// Table of JSON, until its records say otherwise.
     pub json: &'static Table,
-    /// Tables of Parquet files; the first is that of one that cannot be read.
-    pub parquet: &'static [&'static Table],
+    /// Table of a Parquet file, until its columns say otherwise.
+    pub parquet: &'static Table,
 }
 
 /// Whether a log event begins an entry of its log.

@@ -47,7 +47,7 @@ pub fn as_json(text: &[u8]) -> Option<Vec<u8>> {
     let value: Value = yaml_serde::from_str(&without_brackets(text, list, object)).ok()?;
     let has_objects = match &value {
         Value::Array(items) => items.iter().all(Value::is_object),
-        Value::Object(members) => LISTS.iter().any(|name| members.contains_key(*name)),
+        Value::Object(members) => LISTS.iter().any(|name| members.get(*name).is_some_and(Value::is_array)),
         _ => false,
     };
     // in the JSON they stand in texts only

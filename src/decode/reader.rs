@@ -168,7 +168,7 @@ impl Reader {
                 State::Parquet(mut reader) => match caught(|| reader.next().transpose().map_err(ParquetError::from)) {
                     Ok(None) => {}
                     Ok(Some(rows)) => {
-                        let table = self.options.table.unwrap_or(self.options.recognize.parquet[0]);
+                        let table = self.options.table.unwrap_or(self.options.recognize.parquet);
                         let records = self.records(table, Body::Parquet(rows));
                         self.offset = records.end();
                         self.state = State::Parquet(reader);
@@ -262,11 +262,6 @@ impl Reader {
 
     /// Pages are read as rows are asked for, so a file of any size takes little memory.
     fn parquet<T: ChunkReader + 'static>(&mut self, file: T) -> Result<(), ParquetError> {
-        if let Some(table) = self.options.table
-            && !self.options.recognize.parquet.iter().any(|known| known.name == table.name)
-        {
-            return Err(ParquetError::General(format!("{} is not delivered as Parquet", table.name)));
-        }
         // without the Arrow schema that some writers put into the footer: of a file from outside it is no use
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
         let open = || {
@@ -278,7 +273,7 @@ impl Reader {
 
     /// One reject; rows read before the damage are kept.
     fn damaged_parquet(&mut self, error: &ParquetError, rejects: &mut Vec<Reject>, counts: &mut Counts) {
-        let table = self.options.table.unwrap_or(self.options.recognize.parquet[0]).name;
+        let table = self.options.table.unwrap_or(self.options.recognize.parquet).name;
         let reason = format!("not a readable Parquet file: {error}");
         self.broken = Some(reason.clone());
         rejects.push(Reject::new(&self.origin, self.offset, table, reason, b"PAR1"));

@@ -75,13 +75,7 @@ pub const RECOGNIZE: Recognize = Recognize {
     log_events: json::are_of_a_job,
     begins_entry: json::begins_entry,
     json: &cloudtrail::CLOUDTRAIL,
-    parquet: &[
-        &VPC_FLOW,
-        &cloudtrail::CLOUDTRAIL,
-        &glue_job_run::GLUE_JOB_RUN,
-        &glue_log::GLUE_LOG,
-        &guardduty_finding::GUARDDUTY_FINDING,
-    ],
+    parquet: &VPC_FLOW,
 };
 
 impl Default for Options {

@@ -187,8 +187,14 @@ impl<'a> Members<'a> {
             "cloudtrail" => is_of_aws(),
             name => name == "glue_job_run",
         };
+        let is_of_others = |action: Action| {
+            let is_it = |member: &Member<'_>| plan.key_of_others(member.name).is_some_and(|key| key.action == action);
+            self.members.iter().any(|member| is_it(member) && member.value != b"null")
+        };
         let has = |action: Action| {
-            named(action, <[u8]>::eq_ignore_ascii_case) || may_be_respelled() && named(action, is_of_column)
+            named(action, <[u8]>::eq_ignore_ascii_case)
+                || may_be_respelled() && named(action, is_of_column)
+                || is_of_others(action)
         };
         let is_mapped = || self.text("eventSource").is_some_and(|source| is_of_mapping(source.as_bytes()));
         is_evident(plan, has) && !(table.name == "cloudtrail" && is_mapped())
