@@ -1,5 +1,6 @@
 //! An envelope of CloudWatch Logs → the records that its log events are, also where its end is missing.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::insights::holds_record;
@@ -80,7 +81,7 @@ impl Parser<'_> {
             self.nested.push(Nested { text: Text::new(text), context, depth: around.depth + 1 });
         }
         context.time = first;
-        for Stream { name, lines, entries } in streams {
+        for Stream { name, lines, entries } in streams.list {
             let log_stream = name.or_else(|| context.log_stream.clone());
             let shape =
                 if of_a_job { Some(glue_log::SHAPE) } else { (self.options.recognize.text)(&lines, self.options) };
@@ -144,7 +145,7 @@ pub(super) struct LogEvents {
     pub of_a_job: bool,
     /// JSON, with the time and stream of those that stand together.
     json: Vec<(Option<Timestamp>, Option<String>, Vec<u8>)>,
-    streams: Vec<Stream>,
+    streams: Streams,
     /// The time of the first.
     pub first: Option<Timestamp>,
 }
@@ -158,7 +159,7 @@ impl LogEvents {
     pub fn add(&mut self, message: &[u8], time: Option<Timestamp>, stream: Option<&str>, depth: u8) {
         let is_json = is_json(message) && depth < NESTED_MAX;
         if !is_json || self.of_a_job && !is_entry(message) {
-            return Stream::of(&mut self.streams, stream).push(message, time);
+            return self.streams.of(stream).push(message, time);
         }
         // what a job logs may have no time of its own; records of the other tables have one, and stay together
         let is_apart = |before: Option<Timestamp>, of: Option<&str>| self.of_a_job && before != time || of != stream;
@@ -189,15 +190,29 @@ struct Stream {
     entries: Vec<Entry>,
 }
 
-impl Stream {
-    fn of<'s>(streams: &'s mut Vec<Stream>, name: Option<&str>) -> &'s mut Stream {
-        let place = streams.iter().rposition(|stream| stream.name.as_deref() == name).unwrap_or_else(|| {
-            streams.push(Stream { name: name.map(str::to_owned), ..Stream::default() });
-            streams.len() - 1
-        });
-        &mut streams[place]
-    }
+/// Those of one envelope, which may have as many streams as log events.
+#[derive(Default)]
+struct Streams {
+    list: Vec<Stream>,
+    /// Where in `list` each is, by its name; no name is empty.
+    places: HashMap<String, usize>,
+}
 
+impl Streams {
+    fn of(&mut self, name: Option<&str>) -> &mut Stream {
+        let list = &mut self.list;
+        let place = match list.last() {
+            Some(last) if last.name.as_deref() == name => list.len() - 1,
+            _ => *self.places.entry(name.unwrap_or_default().to_owned()).or_insert_with(|| {
+                list.push(Stream { name: name.map(str::to_owned), ..Stream::default() });
+                list.len() - 1
+            }),
+        };
+        &mut self.list[place]
+    }
+}
+
+impl Stream {
     fn push(&mut self, message: &[u8], time: Option<Timestamp>) {
         let start = self.lines.len();
         // what was printed to it ends with one

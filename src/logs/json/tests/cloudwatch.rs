@@ -155,6 +155,24 @@ fn events_of_a_glue_job_that_the_cli_printed_are_entries_of_their_streams() {
 }
 
 #[test]
+fn log_events_that_alternate_between_many_streams_are_of_their_own() {
+    const STREAMS: usize = 2_000;
+    let event = |n: usize| format!(r#"{{"logStreamName":"s-{}","timestamp":1,"message":"{n}"}}"#, n % STREAMS);
+    let events: Vec<String> = (0..2 * STREAMS).map(event).collect();
+    let text = format!(
+        r#"{{"messageType":"DATA_MESSAGE","owner":"1","logGroup":"/aws-glue/jobs/output","logStream":"s","logEvents":[{}]}}"#,
+        events.join(",")
+    );
+    let read = read_text(text);
+    let [streams, messages] = ["logstream", "message"].map(|name| column(&read, "glue_log", name));
+    assert_eq!((streams.len(), read.rejects.len()), (2 * STREAMS, 0));
+    for (stream, message) in streams.iter().zip(&messages) {
+        let n: usize = message.as_deref().unwrap().parse().unwrap();
+        assert_eq!(stream.as_deref(), Some(format!("s-{}", n % STREAMS).as_str()));
+    }
+}
+
+#[test]
 fn rows_of_logs_insights_are_the_log_events_they_have() {
     let row = |message: &str| serde_json::json!([{"field": "@timestamp", "value": "2024-08-01 10:00:00.000"}, {"field": "@message", "value": message}, {"field": "@ptr", "value": "x"}]);
     let counted = serde_json::json!([{"field": "eventName", "value": "x"}, {"field": "count(*)", "value": "3"}]);
