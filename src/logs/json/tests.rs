@@ -705,6 +705,15 @@ fn a_text_that_stands_twice_in_one_object_is_read_once() {
 }
 
 #[test]
+fn a_text_that_stands_twice_behind_many_others_of_its_object_is_read_once() {
+    let member = |n: usize| format!(r#""k{n}":{{"message":{}}}"#, serde_json::Value::from(event(n)));
+    let mut members: Vec<String> = (0..200).map(member).collect();
+    members.push(format!(r#""again":{{"message":{}}}"#, serde_json::Value::from(event(199))));
+    let read = read_text(format!("{{{}}}", members.join(",")));
+    assert_eq!((ids(&read).len(), reasons(&read).len()), (200, 0));
+}
+
+#[test]
 fn times_of_flows_in_milliseconds_are_seconds() {
     let flow =
         r#"{"srcaddr":"10.0.0.1","dstaddr":"10.0.0.2","action":"ACCEPT","start":1722470400123,"end":1722470460}"#;
