@@ -1,5 +1,7 @@
 //! What a JSON object is: a record of some table, an envelope around records, or nothing we know.
 
+use std::cell::LazyCell;
+use std::collections::HashMap;
 use std::mem;
 use std::sync::Arc;
 
@@ -575,12 +577,20 @@ impl Parser<'_> {
             Value::Array(mut items) if are_lists && items.len() == 1 => items.remove(0),
             value => value,
         };
+        // of members of one name the first is the one
+        let is_told = LazyCell::new(|| {
+            let mut is_told = HashMap::new();
+            for member in &object.members {
+                is_told.entry(member.name.to_ascii_lowercase()).or_insert(member.value != b"null");
+            }
+            is_told
+        });
+        let has_whole = |path: &str| {
+            let top = path.split('.').next().unwrap_or_default();
+            let top = top.strip_suffix("{}").unwrap_or(top);
+            is_told.get(&top.as_bytes().to_ascii_lowercase()) == Some(&true)
+        };
         for member in &object.members {
-            let has_whole = |path: &str| {
-                let top = path.split('.').next().unwrap_or_default();
-                let top = top.strip_suffix("{}").unwrap_or(top);
-                object.get(top).is_some_and(|whole| whole.value != b"null")
-            };
             if let Some(path) = str::from_utf8(member.name).ok().and_then(|name| plan.path_inside(name))
                 && !has_whole(&path)
                 && let Ok(value) = serde_json::from_slice::<Value>(member.value)

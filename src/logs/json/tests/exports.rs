@@ -85,6 +85,20 @@ fn what_repeats_a_part_of_a_column_stays_beside_it() {
 }
 
 #[test]
+fn a_field_that_stands_apart_is_taken_unless_its_column_has_a_value() {
+    let check = |user: &str, arn: &str| {
+        let event = r#""eventName":"PutBucketPolicy","eventSource":"s3.amazonaws.com","eventVersion":"1.08""#;
+        let read = read_text(format!(r#"{{{event},{user}"userIdentity.arn":"{ARN}"}}"#));
+        assert_eq!(column(&read, "cloudtrail", "useridentity.arn"), [Some(arn.to_owned())], "{user}");
+    };
+    check("", ARN);
+    check(r#""userIdentity":null,"#, ARN);
+    check(r#""USERIDENTITY":null,"#, ARN);
+    check(r#""userIdentity":{"arn":"other"},"#, "other");
+    check(r#""useridentity":{"arn":"other"},"#, "other");
+}
+
+#[test]
 fn the_event_itself_goes_before_fields_that_were_taken_out_of_it() {
     let fields = r#""eventName":"PutBucketPolicy","eventSource":"s3.amazonaws.com","userIdentity.type":"IAMUser""#;
     let of_splunk = format!(r#"{{"result":{{"_raw":{},"_time":"x",{fields}}}}}"#, quoted(&whole()));
