@@ -555,7 +555,7 @@ impl Parser<'_> {
     }
 
     /// Reads the record that begins at place `at`, and was just read into `open`, as if columns of objects stood there as they should
-    /// which are texts that hold these, or stand there field by field. False when there are none: the row stands.
+    /// which are texts that hold these, or stand there field by field. False when there are none, or the record is long: the row stands.
     #[cold]
     pub(super) fn set_right(
         &mut self,
@@ -564,8 +564,14 @@ impl Parser<'_> {
         at: usize,
         around: &Around<'_>,
     ) -> Result<bool, Stop> {
+        /// A longer one would take some hundred times as much memory while it is put together. CloudTrail's have at most 256 KB.
+        const LENGTH_MAX: usize = 1 << 20;
         cursor.go(at);
+        let start = cursor.here()?;
         let object = Members::read(cursor)?;
+        if cursor.ended() - start > LENGTH_MAX {
+            return Ok(false);
+        }
         let plan = self.fills[open].fill.plan;
         let columns = plan.table.columns;
         let mut is_other = false;

@@ -99,6 +99,19 @@ fn a_field_that_stands_apart_is_taken_unless_its_column_has_a_value() {
 }
 
 #[test]
+fn fields_of_a_record_of_more_than_1_mib_stay_apart() {
+    let of = |length: usize| {
+        let read = read_text(format!(
+            r#"{{"eventName":"PutBucketPolicy","eventSource":"s3.amazonaws.com","userIdentity.arn":"{ARN}","filling":"{}"}}"#,
+            "x".repeat(length)
+        ));
+        column(&read, "cloudtrail", "useridentity.arn")
+    };
+    assert_eq!(of(1_000_000), [Some(ARN.to_owned())]);
+    assert_eq!(of(1 << 20), [None]);
+}
+
+#[test]
 fn the_event_itself_goes_before_fields_that_were_taken_out_of_it() {
     let fields = r#""eventName":"PutBucketPolicy","eventSource":"s3.amazonaws.com","userIdentity.type":"IAMUser""#;
     let of_splunk = format!(r#"{{"result":{{"_raw":{},"_time":"x",{fields}}}}}"#, quoted(&whole()));
