@@ -499,6 +499,8 @@ impl Parser<'_> {
         let separator = lines.separator.unwrap_or(b',');
         row(header.as_bytes(), separator, &mut names);
         let mut columns = Columns::of(names.iter().map(|name| &name[..]));
+        let name_of = |names: &[Cow<'_, [u8]>]| table(names).map_or("", |table| table.name);
+        let mut table_name = name_of(&names);
         let around = Around { origin, offset, context: None, depth: 0 };
         let mut answer = Answer::default();
         let mut start = 0;
@@ -519,6 +521,7 @@ impl Parser<'_> {
                     if cells != names {
                         std::mem::swap(&mut names, &mut cells);
                         columns = Columns::of(names.iter().map(|name| &name[..]));
+                        table_name = name_of(&names);
                     }
                 }
                 Some(_) if cells.len() == names.len() => {
@@ -529,7 +532,7 @@ impl Parser<'_> {
                         Some(_) => "a row with another number of columns than the header has",
                         None => "a row with a quote that is not closed, or that closes before its cell ends",
                     };
-                    self.reject(table(&names).map_or("", |table| table.name), start, reason, line, &around);
+                    self.reject(table_name, start, reason, line, &around);
                 }
             }
             start += end;
