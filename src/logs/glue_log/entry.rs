@@ -290,7 +290,6 @@ pub fn exception(text: &str) -> Option<&str> {
         let mut at = 0;
         for word in line.split([' ', '\t', '(', ')', '[', ']', '"', '\'', ',']) {
             let name = word.trim_end_matches([':', '.', ';']).split(':').next().unwrap_or_default();
-            let begins_line = line[..at].trim().is_empty();
             let behind = line[at + name.len()..].chars().next();
             let named =
                 ["Exception", "Error", "Throwable"].iter().any(|end| name.len() > end.len() && name.ends_with(end));
@@ -299,7 +298,9 @@ pub fn exception(text: &str) -> Option<&str> {
                     .rsplit('.')
                     .next()
                     .is_some_and(|last| last.starts_with(|first: char| first.is_ascii_uppercase()));
-            if named && class && (behind == Some(':') || name.contains('.') || (begins_line && behind.is_none())) {
+            // asked of the last word only: the blanks before it may be many
+            let is_line = || behind.is_none() && line[..at].trim_start().is_empty();
+            if named && class && (behind == Some(':') || name.contains('.') || is_line()) {
                 return Some(name);
             }
             at += word.len() + 1;
@@ -438,5 +439,15 @@ mod tests {
         assert_eq!(exception("AnalysisException: no table"), Some("AnalysisException"));
         assert_eq!(exception("there was an Error in it"), None);
         assert_eq!(exception("KeyboardInterruptError"), Some("KeyboardInterruptError"));
+        assert_eq!(exception("x\n \tKeyError"), Some("KeyError"));
+        assert_eq!(exception("x KeyError"), None);
+    }
+
+    #[test]
+    fn blanks_in_a_line_cost_no_more_than_words() {
+        let blanks = " ".repeat(1 << 18);
+        assert_eq!(exception(&format!("x{blanks}java.io.IOException: y")), Some("java.io.IOException"));
+        assert_eq!(exception(&format!("x{blanks}KeyError")), None);
+        assert_eq!(exception(&format!("{blanks}KeyError")), Some("KeyError"));
     }
 }
