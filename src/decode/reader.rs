@@ -138,6 +138,11 @@ impl Reader {
         self.line_end.filter(|end| end.offset > 0)
     }
 
+    /// How far it is read: a place in the inflated input, and in Parquet a row.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
     /// Why the input, or the rest of it, could not be read; a reject says so too, and where.
     pub fn broken(&self) -> Option<&str> {
         self.broken.as_deref()

@@ -79,6 +79,7 @@ impl Parser<'_> {
             self.reject("", 0, reason, &bytes, &around);
             return true;
         }
+        let inflated_before = self.packed.inflated;
         let inflated_bytes_max = self.options.inflated_bytes_max.min(left);
         let options = Options { inflated_bytes_max, ..self.options.clone() };
         let mut reader = decode::open(Input::Bytes(bytes), origin.clone(), &options);
@@ -90,7 +91,11 @@ impl Parser<'_> {
             }
             let records = match read {
                 Ok(Some(records)) => records,
-                Ok(None) => return true,
+                Ok(None) => {
+                    // what is of no table was inflated too
+                    self.packed.inflated = self.packed.inflated.max(inflated_before + reader.offset());
+                    return true;
+                }
                 Err(error) => {
                     self.reject("", 0, &format!("not unpacked: {error}"), &[], &around);
                     return true;

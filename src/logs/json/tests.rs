@@ -239,6 +239,22 @@ fn what_packed_texts_inflate_to_together_is_limited() {
 }
 
 #[test]
+fn packed_texts_of_no_table_are_a_part_of_what_is_inflated() {
+    let other = of_kinesis(&gzip("x".repeat(2 << 20).as_bytes()));
+    // an eighth of the usual sizes: 16 MiB
+    let memory = Memory::of_limit(Size(268 << 20)).unwrap();
+    let read_with = |count: usize| {
+        let text = format!("{}{}", other.repeat(count), of_kinesis(event(1).as_bytes()));
+        read(Input::Bytes(text.into()), &Options { memory, ..Options::default() })
+    };
+    let within = read_with(4);
+    assert_eq!((ids(&within).len(), within.rejects.len()), (1, 4));
+    let beyond = read_with(12);
+    let reason = "not unpacked: what stands before it inflates to as much as is read at a time";
+    assert_eq!((ids(&beyond).len(), reasons(&beyond).last()), (0, Some(&reason)));
+}
+
+#[test]
 fn runs_of_a_job_are_read_however_many_an_answer_has() {
     let message = "x".repeat(4000);
     let run = |n| format!(r#"{{"Id":"jr_{n}","JobName":"j","JobRunState":"FAILED","ErrorMessage":"{message}"}}"#);
