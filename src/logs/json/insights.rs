@@ -1,11 +1,12 @@
 //! Rows of CloudWatch Logs Insights that have a log event → the records that these are, or entries of a Glue job's log.
 
 use std::collections::{BTreeMap, HashSet};
+use std::fmt;
 
-use serde_json::Value;
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::cloudwatch::{LogEvents, is_json};
-use super::peel::names_record;
+use super::peel::{is_evidence, names_record};
 use super::{Around, Parser, scalar};
 use crate::decode::Context;
 use crate::logs::TABLES;
@@ -146,21 +147,122 @@ const DEPTH_MAX: u8 = 4;
 /// Whether the JSON that a text begins with is a record of some table, or has one inside. An entry of a log, which has names that many
 /// objects have, is none.
 pub(super) fn holds_record(text: &[u8]) -> bool {
-    let value = serde_json::Deserializer::from_slice(text).into_iter::<Value>().next();
-    value.and_then(Result::ok).is_some_and(|value| has_record(&value, DEPTH_MAX))
+    let look = Look { depth: Some(DEPTH_MAX) };
+    look.deserialize(&mut serde_json::Deserializer::from_slice(text)).is_ok_and(|seen| seen == Seen::Record)
 }
 
-fn has_record(value: &Value, depth: u8) -> bool {
-    match value {
-        Value::Object(members) => {
-            let told = members.iter().filter(|(_, value)| !value.is_null());
-            let names: Vec<String> = told.map(|(name, _)| name.to_ascii_lowercase().replace('-', "_")).collect();
-            let mut tables = TABLES.iter().filter(|table| table.name != GLUE_LOG.name);
-            tables.any(|table| names_record(table, &names))
-                || depth > 0 && members.values().any(|value| has_record(value, depth - 1))
+/// What a value is, as far as it was looked at.
+#[derive(PartialEq, Eq)]
+enum Seen {
+    Null,
+    /// Or it has one inside.
+    Record,
+    Other,
+}
+
+/// Looks at a value without keeping it: as one of `serde_json`, each number of a list takes 72 bytes.
+#[derive(Clone, Copy)]
+struct Look {
+    /// How deep it is looked into; `None` where it matters only whether it is null.
+    depth: Option<u8>,
+}
+
+impl Look {
+    fn inside(self) -> Look {
+        Look { depth: self.depth.and_then(|depth| depth.checked_sub(1)) }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Look {
+    type Value = Seen;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Seen, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Look {
+    type Value = Seen;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Seen, E> {
+        Ok(Seen::Null)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Seen, E> {
+        Ok(Seen::Other)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Seen, E> {
+        Ok(Seen::Other)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Seen, E> {
+        Ok(Seen::Other)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Seen, E> {
+        Ok(Seen::Other)
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Seen, E> {
+        let is_record =
+            self.depth.is_some_and(|depth| depth > 0) && text.starts_with('{') && holds_record(text.as_bytes());
+        Ok(if is_record { Seen::Record } else { Seen::Other })
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Seen, A::Error> {
+        let mut seen = Seen::Other;
+        while let Some(item) = items.next_element_seed(self.inside())? {
+            if item == Seen::Record {
+                seen = Seen::Record;
+            }
         }
-        Value::Array(items) => depth > 0 && items.iter().any(|item| has_record(item, depth - 1)),
-        Value::String(text) => depth > 0 && text.starts_with('{') && holds_record(text.as_bytes()),
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+        Ok(seen)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Seen, A::Error> {
+        let tables = || TABLES.iter().filter(|table| table.name != GLUE_LOG.name);
+        let mut names = Vec::new();
+        let mut seen = Seen::Other;
+        while let Some(name) = members.next_key::<String>()? {
+            let value = members.next_value_seed(self.inside())?;
+            if value == Seen::Record {
+                seen = Seen::Record;
+            }
+            if value == Seen::Null || self.depth.is_none() {
+                continue;
+            }
+            let name = name.to_ascii_lowercase().replace('-', "_");
+            if tables().any(|table| is_evidence(table, &name)) && !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        Ok(if tables().any(|table| names_record(table, &names)) { Seen::Record } else { seen })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_found_in_what_is_around_it() {
+        let check = |text: &str, expected: bool| assert_eq!(holds_record(text.as_bytes()), expected, "{text}");
+        let record = r#"{"eventName":"a","eventSource":"b"}"#;
+        check(record, true);
+        check(r#"{"EVENTNAME":"a","eventSource":1} and more"#, true);
+        check(r#"{"interface-id":"a","log-status":"b"}"#, true);
+        check(r#"{"eventName":"a","eventSource":null}"#, false);
+        check(r#"{"eventName":"a"}"#, false);
+        check(r#"{"level":"a","message":"b","logger":"c"}"#, false);
+        check(&format!(r#"[[[[{record},0]]]]"#), true);
+        check(&format!(r#"[[[[[{record}]]]]]"#), false);
+        check(&format!(r#"{{"a":{}}}"#, serde_json::Value::from(record)), true);
+        check(&format!(r#"[[[[{}]]]]"#, serde_json::Value::from(record)), false);
+        check(&format!(r#"[{record}"#), false);
     }
 }

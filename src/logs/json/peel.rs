@@ -71,6 +71,11 @@ pub(super) fn names_record(table: &Table, names: &[String]) -> bool {
     evidence(table).iter().any(|columns| columns.iter().all(is_named))
 }
 
+/// Whether a table knows its records by this column, with others.
+pub(super) fn is_evidence(table: &Table, column: &str) -> bool {
+    evidence(table).iter().any(|columns| columns.contains(&column))
+}
+
 /// True when the row being read is a record of its table.
 #[inline]
 pub fn is_record(fill: &Fill) -> bool {
