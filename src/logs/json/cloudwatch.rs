@@ -329,6 +329,9 @@ pub(super) fn time_of_event(text: &str) -> Option<Timestamp> {
 
 /// Whether a log event of a Glue job is a JSON entry of its log, rather than something that the job printed.
 fn is_entry(message: &[u8]) -> bool {
+    if !scalar::has_few_values(message) {
+        return false;
+    }
     let Ok(object) = serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(message) else {
         return false;
     };

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value};
 
-use super::query;
+use super::{query, scalar};
 
 /// Where in a document something stands, and where in a record of CloudTrail it belongs.
 const OF_CLOUDTRAIL: &[(&str, &str)] = &[
@@ -94,7 +94,7 @@ pub(super) fn has_original(event: &[u8]) -> bool {
     event.starts_with(b"{") && memchr::memmem::find(event, b"\"original\"").is_some()
 }
 
-/// The record of a document as JSON; `None` where the document is none, has the record's own text, or is too long.
+/// The record of a document as JSON; `None` where the document is none, has the record's own text, is too long or has too many values.
 #[cold]
 pub(super) fn record(document: &[u8]) -> Option<Vec<u8>> {
     /// A longer one would take some times as much memory while it is taken apart.
@@ -104,6 +104,9 @@ pub(super) fn record(document: &[u8]) -> Option<Vec<u8>> {
     }
     let has = |name: &[u8]| memchr::memmem::find(document, name).is_some();
     if !has(b"\"aws\"") || !has(b"\"@timestamp\"") || !has(b"\"cloudtrail\"") && !has(b"\"vpcflow\"") {
+        return None;
+    }
+    if !scalar::has_few_values(document) {
         return None;
     }
     let document: Value = serde_json::from_slice(document).ok()?;
@@ -198,5 +201,15 @@ mod tests {
         };
         assert!(of(4_000_000).is_some());
         assert_eq!(of(4 << 20), None);
+    }
+
+    #[test]
+    fn a_document_of_more_values_than_are_kept_is_none() {
+        let of = |count: usize| {
+            let document = serde_json::json!({"@timestamp": "x", "aws": {"cloudtrail": {"x": vec![0; count]}}});
+            record(document.to_string().as_bytes())
+        };
+        assert!(of(299_000).is_some());
+        assert_eq!(of(300_001), None);
     }
 }

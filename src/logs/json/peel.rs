@@ -384,6 +384,9 @@ impl Parser<'_> {
         if around.depth == NESTED_MAX || object.len() > LENGTH_MAX || !may_have(b"\"{") && !may_have(b"\"[") {
             return false;
         }
+        if !scalar::has_few_values(object) {
+            return false;
+        }
         let Ok(value) = serde_json::from_slice(object) else { return false };
         let mut texts = Vec::new();
         PATHS_OF_TEXT.iter().for_each(|path| collect_texts(&value, path, &mut texts));

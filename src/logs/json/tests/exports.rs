@@ -99,6 +99,21 @@ fn a_field_that_stands_apart_is_taken_unless_its_column_has_a_value() {
 }
 
 #[test]
+fn a_cell_of_more_values_than_are_kept_stays_a_text() {
+    let of = |count: usize| {
+        let list = format!("[{}0]", "0,".repeat(count));
+        let header = "eventname,eventsource,eventversion,eventtime,requestparameters.a";
+        let row = format!(r#"PutBucketPolicy,s3.amazonaws.com,1.08,2024-08-01T11:30:23Z,"{list}""#);
+        let parameters = column(&read_text(format!("{header}\n{row}\n")), "cloudtrail", "requestparameters");
+        (parameters, list)
+    };
+    let (few, list) = of(1000);
+    assert_eq!(few, [Some(format!(r#"{{"a":{list}}}"#))]);
+    let (many, list) = of(300_000);
+    assert!(many == [Some(format!(r#"{{"a":"{list}"}}"#))]);
+}
+
+#[test]
 fn fields_of_a_record_of_more_than_1_mib_stay_apart() {
     let of = |length: usize| {
         let read = read_text(format!(
