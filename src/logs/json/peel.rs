@@ -727,10 +727,11 @@ fn is_step(object: &Members<'_>) -> bool {
 
 /// What an object says about the records inside it: the EventBridge envelope's account, Region and time.
 fn context(object: &Members<'_>, around: &Around<'_>) -> Arc<Context> {
-    let before = around.context.map(|context| (**context).clone()).unwrap_or_default();
     if object.get("detail").is_none() {
-        return Arc::new(before);
+        // one for all that is inside: a list may have a million texts
+        return around.context.cloned().unwrap_or_default();
     }
+    let before = around.context.map(|context| (**context).clone()).unwrap_or_default();
     let time = object.text("time").and_then(|text| scalar::Clockwork::default().read(text.as_bytes()));
     Arc::new(Context {
         account: object.text("account").map(str::to_owned).or(before.account),
