@@ -17,15 +17,21 @@ pub enum Row {
     Wrong,
 }
 
+/// A row of more cells is [`Row::Wrong`]: of a row of nothing but commas the cells take 24 times its length.
+pub const CELLS_MAX: usize = 100_000;
+
 /// Reads the first row of a text; its cells are of no use where it is [`Row::Open`] or [`Row::Wrong`].
 pub fn row<'t>(text: &'t [u8], separator: u8, cells: &mut Vec<Cow<'t, [u8]>>) -> Row {
     cells.clear();
-    walk(text, separator, |inside, is_doubled| {
-        cells.push(match is_doubled {
-            true => Cow::Owned(undoubled(inside)),
-            false => Cow::Borrowed(inside),
-        });
-    })
+    let row = walk(text, separator, |inside, is_doubled| {
+        if cells.len() <= CELLS_MAX {
+            cells.push(match is_doubled {
+                true => Cow::Owned(undoubled(inside)),
+                false => Cow::Borrowed(inside),
+            });
+        }
+    });
+    if cells.len() > CELLS_MAX { Row::Wrong } else { row }
 }
 
 /// A line without the blanks around it, but with those that part its cells: the first or the last cell of a header may be empty.
@@ -113,6 +119,15 @@ mod tests {
         let mut cells = Vec::new();
         let row = row(text.as_bytes(), b',', &mut cells);
         (cells.iter().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect(), row)
+    }
+
+    #[test]
+    fn a_row_of_very_many_cells_is_wrong() {
+        let row = |count: usize| cells(&format!("{}\nb", ",".repeat(count - 1)));
+        let (found, end) = row(CELLS_MAX);
+        assert_eq!((found.len(), end), (CELLS_MAX, Row::Line(CELLS_MAX)));
+        assert_eq!(row(CELLS_MAX + 1).1, Row::Wrong);
+        assert_eq!(row(4 * CELLS_MAX).1, Row::Wrong);
     }
 
     #[test]

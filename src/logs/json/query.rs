@@ -13,7 +13,7 @@ use super::insights::{LogRow, holds_record};
 use super::peel::{Member, Members};
 use super::walk::{Cursor, Stop};
 use super::{Around, Nested, Parser, braces, peel, python, scalar};
-use crate::decode::csv::{Row, row, trimmed};
+use crate::decode::csv::{CELLS_MAX, Row, row, trimmed};
 use crate::decode::{Lines, Options, Shape, Text};
 use crate::logs::cloudtrail::CLOUDTRAIL;
 use crate::logs::glue_job_run::GLUE_JOB_RUN;
@@ -530,6 +530,7 @@ impl Parser<'_> {
                 length => {
                     let reason = match length {
                         Some(_) => "a row with another number of columns than the header has",
+                        None if cells.len() > CELLS_MAX => "a row of more than 100000 cells",
                         None => "a row with a quote that is not closed, or that closes before its cell ends",
                     };
                     self.reject(table_name, start, reason, line, &around);

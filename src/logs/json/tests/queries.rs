@@ -198,6 +198,18 @@ fn a_long_csv_is_cut_between_rows() {
 }
 
 #[test]
+fn a_row_of_very_many_cells_costs_itself_only() {
+    let row = |id: &str| format!("CreateUser,iam.amazonaws.com,2024-08-01T11:30:23Z,{id}\n");
+    let wide = ",".repeat(200_000);
+    let text = format!("eventname,eventsource,eventtime,eventid\n{}{wide}\n{}", row("id-1"), row("id-2"));
+    let read = read_text(text);
+    assert_eq!(
+        (ids(&read), reasons(&read)),
+        (vec!["id-1".to_owned(), "id-2".to_owned()], vec!["a row of more than 100000 cells"])
+    );
+}
+
+#[test]
 fn a_row_of_a_query_that_is_none_is_a_reject() {
     let row =
         r#"[{"eventName":"CreateUser"},{"eventSource":"iam.amazonaws.com"},{"eventID":"id-1"},{"errorCode":null}]"#;
