@@ -101,11 +101,13 @@ impl Cutter {
     }
 }
 
+/// Fewer bytes than this may stand before an object in its line.
+pub const PRECEDING_MAX: usize = 300;
+
 /// Whether this may stand before an object in its line, as syslog puts its header there, or Kafka's consumer a key: no quotes,
 /// and no JSON.
 pub fn may_precede_object(text: &[u8]) -> bool {
-    const LENGTH_MAX: usize = 300;
-    text.len() < LENGTH_MAX
+    text.len() < PRECEDING_MAX
         && (text.ends_with(b" ") || text.ends_with(b"\t"))
         && !text.iter().any(|byte| matches!(byte, b'"' | b'\'' | b'}' | b'/' | 0))
 }

@@ -36,7 +36,7 @@ use self::walk::{Cursor, Stop};
 use super::TABLES;
 use super::build::Arena;
 use super::glue_log::{self, GLUE_LOG, Place};
-use crate::decode::cut::{closing_quote, is_rows, is_text_of_records, may_precede_object};
+use crate::decode::cut::{PRECEDING_MAX, closing_quote, is_rows, is_text_of_records, may_precede_object};
 use crate::decode::index::Indexer;
 use crate::decode::{Context, Counts, Entry, Json, Lines, Open as OpenBefore, Options, PADDING, Records, Text, reuse};
 use crate::table::{Batch, Origin, Reject, Table};
@@ -713,9 +713,8 @@ fn time_of_export(bytes: &[u8]) -> Option<usize> {
 /// Length of what stands before an object in its line ([`may_precede_object`]).
 #[cold]
 fn length_of_prefix(bytes: &[u8], here: usize, end: usize) -> Option<usize> {
-    const LENGTH_MAX: usize = 300;
     let begins_line = here == 0 || bytes[here - 1] == b'\n';
-    let line = bytes[here..end.min(here + LENGTH_MAX)].split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let line = bytes[here..end.min(here + PRECEDING_MAX)].split(|byte| *byte == b'\n').next().unwrap_or_default();
     let length = memchr::memchr(b'{', line)?;
     let is_prefix = begins_line && may_precede_object(&line[..length]);
     (is_prefix && resume(&bytes[..end], here) == Some(here + length)).then_some(length)
