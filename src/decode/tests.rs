@@ -11,7 +11,7 @@ use proptest::prelude::*;
 
 use super::cut::Cutter;
 use super::inflate::{self, Compression, Filled, Limits, Stream};
-use super::{Body, Counts, Gathered, Input, Json, Options, PADDING, Records, Text, open};
+use super::{Body, Counts, Gathered, Input, Json, Options, PADDING, Records, Text, open, utf16};
 use crate::logs;
 use crate::logs::cloudtrail::CLOUDTRAIL;
 use crate::table::{Batch, Origin, Reject};
@@ -224,6 +224,8 @@ proptest! {
         let compress = |part: &Vec<u8>| if zstd { zstd::encode_all(&part[..], 1).unwrap() } else { gzip(part) };
         let mut bytes: Vec<u8> = parts.iter().flat_map(compress).collect();
         let text = parts.concat();
+        // what begins as UTF-16 comes out as UTF-8, see `utf16`
+        prop_assume!(utf16::order(&text).is_none());
         let compression = Compression::of(&bytes);
         prop_assert_eq!(inflated(trickle(&bytes, &sizes), compression, 100), (text.clone(), None));
         let cut = damage % bytes.len();
