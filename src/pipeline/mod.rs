@@ -702,10 +702,11 @@ impl Worker {
         let written = self.flush_beside(|Worker { stages, told, follows, summary, .. }| {
             if !*follows && !summary.stopped {
                 let found = stages.detector.finish();
-                stages.triage.settle(found, clock());
+                changed = stages.triage.settle(found, clock());
                 told.tell(stages);
             }
-            changed = stages.triage.untold();
+            // what was just settled is told of, so that nothing is here twice
+            changed.extend(stages.triage.untold());
         });
         // they are told also where the archive cannot be written
         self.hand_on(&changed, clock())?;

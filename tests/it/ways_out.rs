@@ -248,6 +248,32 @@ fn a_finding_comes_again_when_it_is_worse_and_not_when_it_grows() {
     assert_eq!(seen.arrived(Way::EventBridge).len(), 1);
 }
 
+/// More rows can make its condition false: of input that ends it fires at the end.
+const FIRES_AT_THE_END: &str = "\
+-- title = \"Users were created, and few\"
+-- severity = \"medium\"
+-- tags = [\"attack.persistence\", \"attack.t1136.003\"]
+-- remedy = \"Ask who made them.\"
+SELECT count(*) AS users
+FROM cloudtrail
+WHERE eventName = 'CreateUser'
+GROUP BY account, tumble(eventTime, INTERVAL '1 day')
+HAVING count(*) < 100
+";
+
+#[test]
+fn what_is_found_when_the_input_ends_arrives_too() {
+    let (fake, folder) = (Fake::start(), tempfile::tempdir().unwrap());
+    configure(folder.path(), "");
+    fs::create_dir_all(folder.path().join("rules/cloudtrail")).unwrap();
+    fs::write(folder.path().join("rules/cloudtrail/few_users.sql"), FIRES_AT_THE_END).unwrap();
+    write_log(folder.path(), "1.json", &users(0..3));
+    let output = run(&fake, folder.path(), &["--rules", "only:rules"]);
+    assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+    assert_eq!(found(folder.path()).len(), 1);
+    assert_each_arrived_once(&fake.seen(), &found(folder.path()));
+}
+
 #[test]
 fn people_are_told_how_many_there_are_where_there_are_too_many() {
     let (fake, folder) = (Fake::start(), tempfile::tempdir().unwrap());
