@@ -1,7 +1,6 @@
 //! Arguments → one subcommand → an exit code.
 //!
-//! Exit codes: 0 done; 1 a finding at or above `--fail-on`, or a suppression that would hide a confirmed one; 2 wrong flags or configuration, or rules that fail their
-//! check or tests, or a check of `weir doctor` that failed; 3 an input, a file of the archive, or the rest of one, could not be read; 4 something could not be written.
+//! `weir --help` and the README say what each exit code means.
 
 mod alive;
 mod archived;
@@ -51,14 +50,30 @@ use output::{Failure, OrFail};
 #[command(
     name = "weir",
     version,
-    after_help = "Examples:\n  weir demo\n  weir run --from logs/ --archive archive\n  weir sql \"SELECT eventName, count(*) FROM cloudtrail GROUP BY 1\" --archive archive\n\nExit codes: 0 done, 1 finding at or above --fail-on, 2 usage or configuration, 3 input, or part of it, unreadable, 4 output unwritable"
+    after_help = "Examples:\n  weir demo\n  weir run --from logs/ --archive archive\n  weir sql \"SELECT eventName, count(*) FROM cloudtrail GROUP BY 1\" --archive archive\n\nExit codes:
+  0         done
+  1         a finding or incident at or above --fail-on; a suppression that would hide a
+            confirmed finding; a run that is not well
+  2         wrong flags, configuration or query; rules that cannot be used, or fail; a check of
+            `weir doctor` that failed
+  3         an input, or a file of the archive, could not be read, or not all of it; a finding
+            that a service did not accept
+  4         something could not be written
+  130, 143  Ctrl-C or SIGTERM ended a run before its input did"
 )]
 struct Weir {
     /// Form of the messages on standard error
-    #[arg(long, global = true, value_enum, default_value = "text")]
+    #[arg(long, global = true, help_heading = "Logging", value_enum, default_value = "text")]
     log_format: LogFormat,
     /// What is logged: error, warn, info, debug, trace, or a filter such as weir=debug; of AWS's clients and the SQL engine never more than info
-    #[arg(long, global = true, value_name = "FILTER", default_value = "warn", env = "WEIR_LOG")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Logging",
+        value_name = "FILTER",
+        default_value = "warn",
+        env = "WEIR_LOG"
+    )]
     log: String,
     #[command(subcommand)]
     command: Command,
@@ -115,7 +130,7 @@ enum Command {
     ///
     /// Each entry is tried alone, in force or not yet, and findings that were confirmed are named first. Nothing is written.
     #[command(
-        after_help = "Example:\n  weir suppress -c weir.toml --archive archive\n\nExit codes: 1 when an entry would hide a finding that was confirmed, else 0"
+        after_help = "Example:\n  weir suppress -c weir.toml --archive archive\n\nExit codes: 1 when an entry would hide a finding that was confirmed, 2 when one names a rule that is not there, else 0"
     )]
     Suppress(suppress::Suppress),
     /// Check the configuration, the archive, credentials and permissions, and say what to mend
@@ -260,12 +275,18 @@ fn completions(shell: clap_complete::Shell) -> Result<ExitCode, Failure> {
 }
 
 fn man() -> Result<ExitCode, Failure> {
-    let mut page = Vec::new();
-    clap_mangen::Man::new(Weir::command()).render(&mut page).or_output()?;
-    for command in Weir::command().get_subcommands() {
-        clap_mangen::Man::new(command.clone()).render(&mut page).or_output()?;
-    }
-    print(&page)
+    // built as a whole, a command below knows what it is called with: `weir rules new`, and not `new`
+    let mut weir = Weir::command().disable_help_subcommand(true);
+    weir.build();
+    let mut pages = Vec::new();
+    write_man(&weir, &mut pages).or_output()?;
+    print(&pages)
+}
+
+/// The page of a command, and those of the commands below it.
+fn write_man(command: &clap::Command, out: &mut Vec<u8>) -> std::io::Result<()> {
+    clap_mangen::Man::new(command.clone()).render(out)?;
+    command.get_subcommands().try_for_each(|below| write_man(below, out))
 }
 
 fn print(bytes: &[u8]) -> Result<ExitCode, Failure> {

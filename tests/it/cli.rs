@@ -27,6 +27,15 @@ fn every_command_has_help_with_an_example() {
         let help = text(&output.stdout);
         assert_eq!(code(&output), 0, "{command:?}");
         assert!(help.contains("Example"), "{command:?}: {help}");
+        // what all commands have is not between what this one has
+        let (own, logging) = help.split_once("\nLogging:\n").unwrap();
+        assert!(own.contains("--help") && !own.contains("--log"), "{command:?}: {help}");
+        assert!(logging.contains("--log-format"), "{command:?}: {help}");
+    }
+    let help = text(&weir(&["--help"], folder.path()).stdout);
+    let readme = fs::read_to_string(repository("README.md")).unwrap();
+    for codes in ["0", "1", "2", "3", "4", "130, 143"] {
+        assert!(help.contains(&format!("\n  {codes:<10}")) && readme.contains(&format!("\n| {codes} | ")), "{codes}");
     }
     let output = weir(&["--version"], folder.path());
     assert_eq!(text(&output.stdout), format!("weir {}\n", env!("CARGO_PKG_VERSION")));
@@ -474,7 +483,11 @@ fn an_archive_that_cannot_be_written_exits_with_4_and_is_named() {
 fn completions_and_the_man_page_come_from_the_same_definitions() {
     let folder = tempfile::tempdir().unwrap();
     assert!(text(&weir(&["completions", "bash"], folder.path()).stdout).contains("--fail-on"));
-    assert!(text(&weir(&["man"], folder.path()).stdout).contains(".TH"));
+    let man = text(&weir(&["man"], folder.path()).stdout);
+    for page in ["weir", "weir-run", "weir-rules-new", "weir-score-series"] {
+        assert!(man.contains(&format!("\n.TH {page} 1 ")), "{page}");
+    }
+    assert!(man.contains("\\fBweir rules new\\fR") && man.contains("\\-\\-mutate"), "{man}");
 }
 
 #[test]
