@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
+use comfy_table::{Attribute, Cell, Color, ColumnConstraint, ContentArrangement, Table, Width, presets};
 
 use super::{Told, span, tactics, who};
 use crate::rule::Severity;
@@ -15,33 +15,52 @@ use crate::triage::incident::story::{Step, Story};
 /// Lines of stories are as long as the terminal allows, up to this.
 const STORY_WIDTH: usize = 120;
 
+const TACTICS: usize = 4;
+/// Spaces behind each column.
+const GAP: u16 = 2;
+
 /// One row an incident, in the order given.
 ///
 /// # Errors
 /// When `out` cannot be written.
 pub fn table(incidents: &[Incident], look: Look, out: &mut dyn Write) -> io::Result<()> {
     let mut table = Table::new();
-    let width = look.width.unwrap_or(160).max(60);
+    let width = look.width.unwrap_or(160).max(80);
+    // then the tactics leave the room to whole words, and their story has them
+    let is_narrow = width < 120;
     table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
     match look.color {
         true => table.enforce_styling(),
         false => table.force_no_tty(),
     };
-    table.set_header(["SCORE", "SEVERITY", "WHAT", "WHO", "TACTICS", "FINDINGS", "WHEN", "ID"]);
+    let mut header = vec!["SCORE", "SEVERITY", "WHAT", "WHO", "TACTICS", "FINDINGS", "WHEN", "ID"];
+    if is_narrow {
+        header.remove(TACTICS);
+    }
+    table.set_header(header);
     for incident in incidents {
-        let texts = [
-            plain(&incident.lead().title),
-            plain(&who(incident)),
-            tactics(incident),
-            incident.size.to_string(),
-            span(incident),
-            short_id(incident),
+        let mut row = vec![
+            Cell::new(format!("{:.1}", incident.score)),
+            severity(incident.severity, look),
+            Cell::new(plain(&incident.lead().title)),
+            Cell::new(plain(&who(incident))),
+            Cell::new(tactics(incident)),
+            Cell::new(incident.size),
+            Cell::new(span(incident)),
+            Cell::new(short_id(incident)),
         ];
-        let first = [Cell::new(format!("{:.1}", incident.score)), severity(incident.severity, look)];
-        table.add_row(first.into_iter().chain(texts.into_iter().map(Cell::new)));
+        if is_narrow {
+            row.remove(TACTICS);
+        }
+        table.add_row(row);
     }
     for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
+        column.set_padding((0, GAP));
+    }
+    if is_narrow {
+        // the day above the time
+        let when = table.column_mut(5).expect("every column has a header");
+        when.set_constraint(ColumnConstraint::Absolute(Width::Fixed("2024-08-01".len() as u16 + GAP)));
     }
     table.lines().try_for_each(|line| writeln!(out, "{}", line.trim_end()))
 }
@@ -157,6 +176,28 @@ fn wrapped(mark: &str, line: &str, width: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::finding::Term;
+    use crate::finding::tests::one_match;
+    use crate::triage::incident::incidents;
+
+    #[test]
+    fn eighty_columns_leave_room_for_words() {
+        let mut found = one_match("a/b", "arn:aws:iam::111122223333:user/bob", Timestamp::from_seconds(86_399), "e");
+        found.title = "User was created, made administrator and given credentials in one go".into();
+        found.severity = Severity::High;
+        found.terms = vec![Term { name: "severity", bits: 5.0, why: "by hand".into() }];
+        let shown = |width| {
+            let mut out = Vec::new();
+            table(&incidents(&[found.clone()]), Look { width: Some(width), color: false }, &mut out).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        let narrow = shown(80);
+        for word in ["administrator", "credentials", "1970-01-01", "user/bob"] {
+            assert!(narrow.contains(word), "{word} in {narrow}");
+        }
+        assert!(narrow.lines().all(|line| line.chars().count() <= 80) && !narrow.contains("TACTICS"), "{narrow}");
+        assert!(shown(120).contains("persistence"), "{}", shown(120));
+    }
 
     #[test]
     fn lines_break_between_words_and_hang_below_their_text() {
