@@ -20,7 +20,11 @@ fn numbers(page: &str, section: &str) -> BTreeMap<String, f64> {
         let mut cells = line.strip_prefix("| ")?.split(" | ");
         Some((cells.next()?.to_owned(), cells.next()?.parse().ok()?))
     });
-    rows.collect()
+    let mut numbers = BTreeMap::new();
+    for (name, number) in rows {
+        assert_eq!(numbers.insert(name.clone(), number), None, "{name} is there twice");
+    }
+    numbers
 }
 
 struct Page {
