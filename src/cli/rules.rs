@@ -30,6 +30,7 @@ use crate::triage::suppress::Suppressions;
 #[derive(Subcommand)]
 pub enum Rules {
     /// List the rules: id, severity and title
+    #[command(after_help = "Examples:\n  weir rules list\n  weir rules list --rules only:my-rules")]
     List {
         /// Print the list as queries/RULES.md has it
         #[arg(long)]
@@ -38,12 +39,17 @@ pub enum Rules {
         more: More,
     },
     /// Which techniques of MITRE ATT&CK's cloud matrix the rules name, and which none does, as a page
+    #[command(after_help = "Example:\n  weir rules coverage --rules my-rules > coverage.md")]
     Coverage {
         #[command(flatten)]
         more: More,
     },
     /// Print a rule as it is written
+    #[command(
+        after_help = "Examples:\n  weir rules show cloudtrail/root_console_login\n  weir rules show cloudtrail/key_made --rules my-rules"
+    )]
     Show {
+        /// Id of the rule: cloudtrail/root_console_login
         id: String,
         #[command(flatten)]
         more: More,

@@ -1,4 +1,4 @@
-//! What people found out about findings → how far a rule can be believed (METHODS: C5).
+//! What people found out about findings → how far a rule can be believed.
 
 use std::collections::HashMap;
 
