@@ -87,6 +87,10 @@ fn open(
     references: &References,
     room: Option<Arc<RuntimeEnv>>,
 ) -> anyhow::Result<(SessionContext, Vec<Arc<ArchivedTable>>)> {
+    // where a function of Lambda keeps one
+    if dir.starts_with("s3:") {
+        bail!("an archive in S3 is asked as a copy: `aws s3 sync {} archive`, then --archive archive", dir.display());
+    }
     let dir = dir.canonicalize().with_context(|| format!("opening the archive {}", dir.display()))?;
     let has_table = catalog::tables().any(|table| dir.join(table.name).is_dir());
     if !has_table && !dir.join(PRIVATE).is_dir() {
