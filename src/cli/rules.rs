@@ -541,13 +541,15 @@ fn tell(out: &mut impl Write, report: Report) -> Result<ExitCode> {
 
 fn tell_mutation(out: &mut impl Write, mutation: &Mutation) -> Result<ExitCode> {
     for survivor in &mutation.survivors {
-        writeln!(out, "{}:{}: {} survives: {}", survivor.file, survivor.line, survivor.rule, survivor.change)?;
+        // a line of the query that a Sigma rule becomes is none of its file
+        let line = if survivor.file.ends_with(".sql") { format!(":{}", survivor.line) } else { String::new() };
+        writeln!(out, "{}{line}: {} survives: {}", survivor.file, survivor.rule, survivor.change)?;
     }
     for idle in &mutation.idle {
         writeln!(out, "{}:{}: {} accepts {}: remove the comment", idle.file, idle.line, idle.rule, idle.change)?;
     }
     for rule in &mutation.left_out {
-        writeln!(out, "{rule} was not changed: its cases do not hold as it is")?;
+        writeln!(out, "{rule} was not changed: it has no cases that hold as it is")?;
     }
     let accepted = if mutation.accepted > 0 { format!(", {} accepted", mutation.accepted) } else { String::new() };
     let (killed, survived) = (mutation.killed(), mutation.survivors.len());

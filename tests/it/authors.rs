@@ -179,6 +179,26 @@ fn changes_that_no_case_notices_survive_and_are_named() {
 }
 
 #[test]
+fn rules_of_sigma_have_cases_too_and_one_without_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let sigma = folder.path().join("sigma");
+    fs::create_dir_all(&sigma).unwrap();
+    let rule = "title: Somebody signed in\nlogsource: {product: aws, service: cloudtrail}\ndetection:\n  \
+                selection: {eventSource: signin.amazonaws.com, eventName: ConsoleLogin}\n  condition: selection\n";
+    fs::write(sigma.join("a.yml"), rule).unwrap();
+    fs::write(sigma.join("b.yml"), rule).unwrap();
+    let mut other = login("IAMUser");
+    other["eventName"] = json!("ConsoleLogout");
+    let case = |fires: bool, event: Value| json!({ "fires": fires, "why": "w", "event": event }).to_string() + "\n";
+    fs::write(sigma.join("a.cases.jsonl"), case(true, login("IAMUser")) + &case(false, other)).unwrap();
+    let output = weir(&["rules", "test", "sigma", "--mutate"], folder.path());
+    let told = text(&output.stdout);
+    assert_eq!(code(&output), 2, "{told}");
+    assert!(told.contains("sigma/a.yml: cloudtrail/a survives: dropped `lower(eventSource) = "), "{told}");
+    assert!(told.contains("cloudtrail/b was not changed: it has no cases that hold as it is\n"), "{told}");
+}
+
+#[test]
 fn a_new_rule_holds_its_cases_and_nothing_is_overwritten() {
     let folder = tempfile::tempdir().unwrap();
     for table in ["cloudtrail", "vpc_flow", "glue_job_run", "glue_log"] {
