@@ -418,7 +418,9 @@ impl Summary {
         )?;
         for (way, sent) in &self.sent {
             let way = way.replace('_', " ");
-            write!(out, "{way}: {} accepted, {} refused", grouped(sent.accepted), grouped(sent.refused))?;
+            // which gets the findings of a commit as one
+            let accepted = if way == "s3" { counted(sent.accepted, "object") } else { grouped(sent.accepted) };
+            write!(out, "{way}: {accepted} accepted, {} refused", grouped(sent.refused))?;
             if sent.waiting > 0 {
                 write!(out, ", {} wait for the next run", grouped(sent.waiting))?;
             }
@@ -605,6 +607,14 @@ mod tests {
         assert!(text.contains("\n1 row has no time that can be read\n"), "{text}");
         summary.rows_without_time = 1200;
         assert!(shown(&summary).contains("\n1,200 rows have no time that can be read\n"));
+    }
+
+    #[test]
+    fn findings_of_a_bucket_are_counted_as_the_objects_that_they_are() {
+        let sent = |way: &str| (way.to_owned(), Sent { accepted: 1, ..Sent::default() });
+        let summary = Summary { sent: BTreeMap::from(["sns", "s3"].map(sent)), ..Summary::default() };
+        let text = shown(&summary);
+        assert!(text.contains("\ns3: 1 object accepted, 0 refused\nsns: 1 accepted, 0 refused\n"), "{text}");
     }
 
     #[test]
