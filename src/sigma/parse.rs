@@ -109,7 +109,12 @@ fn explain(error: &str, lines: &Lines) -> Wrong {
         return (lines.start(), format!("`{}` is missing", quoted()));
     }
     if let Some((key, value)) = error.strip_prefix("invalid ").and_then(|rest| rest.split_once(": ")) {
-        return (lines.key(&[key]), format!("`{}` is not a {key} of Sigma", value.trim_matches('\'')));
+        let known = match key {
+            "level" => ": these are informational, low, medium, high and critical",
+            "status" => ": these are stable, test, experimental, deprecated and unsupported",
+            _ => "",
+        };
+        return (lines.key(&[key]), format!("`{}` is not a {key} of Sigma{known}", value.trim_matches('\'')));
     }
     if let Some(kind) = error.strip_prefix("Invalid correlation rule: Unknown correlation type: ") {
         return (lines.key(&["correlation", "type"]), format!("there is no correlation `{kind}`"));
@@ -195,7 +200,11 @@ detection:
     fn what_is_wrong_has_a_place() {
         assert_eq!(wrong(&GOOD.replace("eventName:", "eventName|contians:")), ["5:19 there is no modifier `contians`"]);
         assert_eq!(wrong(&GOOD.replace("title: T\n", "")), ["1:1 `title` is missing"]);
-        assert_eq!(wrong(&format!("{GOOD}level: hihg\n")), ["7:1 `hihg` is not a level of Sigma"]);
+        let level = wrong(&format!("{GOOD}level: hihg\n"));
+        assert_eq!(
+            level,
+            ["7:1 `hihg` is not a level of Sigma: these are informational, low, medium, high and critical"]
+        );
         let tab = wrong(&GOOD.replace("    selection:", "\tselection:"));
         assert!(tab[0].starts_with("4:1 not YAML: "), "{tab:?}");
         let condition = wrong(&GOOD.replace("condition: selection", "condition: selection and"));
