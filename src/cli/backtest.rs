@@ -84,6 +84,12 @@ pub fn run(flags: &Backtest) -> Result<ExitCode, Failure> {
 
     let archive = archived::folder(flags.archive.as_deref(), &config).or_usage()?;
     let references = reference::read(&config.reference).or_usage()?;
+    // of all rules in force nobody asks for one by name
+    for rule in chosen.iter().filter(|rule| flags.what.is_some() && references.lack_for(rule)) {
+        let needs = rule.needs.as_deref().unwrap_or_default();
+        let id = &rule.id;
+        output::say(format_args!("weir: rule left out: {id} waits for [reference.{needs}] of the configuration (-c)"));
+    }
     let mut tried = Tried::new(chosen, &references, &config)?;
     if tried.tables().is_empty() {
         return Err(Failure::Usage(anyhow!("no rule is left in {}", flags.what.as_deref().unwrap_or_default())));

@@ -48,6 +48,10 @@ fn it_waits_for_a_database_and_then_tells_the_same_of_stream_and_archive() {
     let journey = "8135 km in 42 min, from 52.52, 13.4 to -8.05, -34.9";
     assert_eq!(finding["evidence"]["journey"], journey, "{finding}");
 
+    let output = weir(&["backtest", RULE, "--archive", "a"], folder.path());
+    let waits = format!("weir: rule left out: {RULE} waits for [reference.city] of the configuration (-c)\n");
+    assert!(code(&output) == 2 && text(&output.stderr).starts_with(&waits), "{}", text(&output.stderr));
+
     let rule = text(&run(&["rules", "show", RULE]));
     let rows = lines(&run(&["sql", &rule, "-c", "weir.toml", "--archive", "a", "--format", "ndjson"]));
     assert_eq!(rows.len(), 1, "{rows:?}");
