@@ -72,7 +72,7 @@ fn about(name: &str, message: String) -> Option<Mistake> {
 
 /// An error without the kinds of errors that it is, and without what helps nobody.
 fn plain(text: &str) -> &str {
-    const PREFIXES: [&str; 11] = [
+    const PREFIXES: [&str; 10] = [
         "Error during planning: ",
         "Schema error: ",
         "SQL error: ",
@@ -83,7 +83,6 @@ fn plain(text: &str) -> &str {
         "Cast error: ",
         "Parser error: ",
         "Internal error: ",
-        "type_coercion\ncaused by\n",
     ];
     let mut text = text;
     while let Some(rest) = PREFIXES
@@ -110,9 +109,11 @@ fn within_filter(text: &str) -> Option<&str> {
     inner.strip_suffix("\")")
 }
 
-/// The error that DataFusion's optimizer ran into, without the name of the rule of its that did.
+/// The error that a rule of DataFusion's optimizer or analyzer ran into, ours among them, without the name of the rule.
 fn behind_rule(text: &str) -> Option<&str> {
-    text.strip_prefix("Optimizer rule '")?.split_once("' failed\ncaused by\n").map(|(_, rest)| rest)
+    let (rule, rest) = text.split_once("\ncaused by\n")?;
+    let is_analyzer = rule.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    (is_analyzer || rule.starts_with("Optimizer rule '")).then_some(rest)
 }
 
 fn table(text: &str) -> Option<Mistake> {

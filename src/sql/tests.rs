@@ -198,6 +198,7 @@ async fn an_error_is_written_for_who_typed_the_query() {
             "SELECT json_extract_scaler(a, b) FROM (SELECT 1 AS a, 2 AS b)",
             "line 1, column 8: there is no function `json_extract_scaler`; did you mean `json_extract_scalar`?",
         ),
+        ("SELECT first_seen(eventName, INTERVAL '30 days') FROM cloudtrail", "first_seen goes with tumble in GROUP BY"),
         ("SELECT lowr('A')", "line 1, column 8: there is no function `lowr`; did you mean `lower`?"),
         ("SELECT frobnicate('A')", "line 1, column 8: there is no function `frobnicate`"),
         (
