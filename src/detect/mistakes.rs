@@ -10,7 +10,7 @@ use crate::catalog;
 use crate::rule::dialect::{find_names, find_text};
 use crate::rule::shape::LISTS;
 use crate::rule::spelling::distance;
-use crate::table::{Column, Kind};
+use crate::table::{Column, Kind, Table};
 
 pub struct Mistake {
     pub message: String,
@@ -133,6 +133,11 @@ fn table(text: &str) -> Option<Mistake> {
             format!("there is no list `{name}`: -c names the configuration, which has [reference.{name}]"),
         );
     }
+    if ["finding", "findings", "incident", "incidents"].contains(&name) {
+        let message =
+            "findings are no table: a run writes them to --findings, and `weir incidents` tells those of an archive";
+        return about(name, message.to_owned());
+    }
     let names: Vec<_> = catalog::tables().map(|table| table.name).collect();
     about(name, format!("there is no table `{name}`; the tables are {}", names.join(", ")))
 }
@@ -154,28 +159,32 @@ fn column(text: &str) -> Option<Mistake> {
     }
     if let Some(near) = rest {
         let near = near.replace('"', "");
-        let near = catalog::tables()
-            .find_map(|table| near.strip_prefix(table.name)?.strip_prefix('.').map(str::to_owned))
-            .unwrap_or(near);
+        let of = catalog::tables().find_map(|table| Some((table, near.strip_prefix(table.name)?.strip_prefix('.')?)));
+        let near = match of {
+            // a field of the table that is called so is meant, and not a column that is called nearly so
+            Some((table, near)) => path_to(bare, std::iter::once(table)).unwrap_or_else(|| near.to_owned()),
+            None => near,
+        };
         message += &format!("; did you mean `{near}`?");
     } else if let Some(text) = name.strip_prefix('"').and_then(|name| name.strip_suffix('"')) {
         message += &format!("; text is written in single quotes: '{}'", text.replace('\'', "''"));
     } else if ["date", "year", "month", "timestamp"].contains(&name) {
         // Athena's tables are partitioned by these
         message += "; the day of a row is `day`: WHERE day = '2024-08-01'";
-    } else if let Some(path) = path_to(bare) {
+    } else if let Some(path) = path_to(bare, catalog::tables()) {
         message += &format!("; did you mean `{path}`?");
     }
     about(bare, message)
 }
 
-/// The path of a field that is called so.
-fn path_to(name: &str) -> Option<String> {
-    fields().into_iter().map(|(path, _)| path).find(|path| path.rsplit('.').next() == Some(name))
+/// The path of a field of the tables that is called so, of several the outermost.
+fn path_to(name: &str, tables: impl Iterator<Item = &'static Table>) -> Option<String> {
+    let paths = fields(tables).into_iter().filter(|(_, own)| *own == name).map(|(path, _)| path);
+    paths.min_by_key(|path| path.matches('.').count())
 }
 
-/// Every field inside of a column, as `useridentity.arn`, with its own name.
-fn fields() -> Vec<(String, &'static str)> {
+/// Every field inside of a column of the tables, as `useridentity.arn`, with its own name.
+fn fields(tables: impl Iterator<Item = &'static Table>) -> Vec<(String, &'static str)> {
     fn within(above: &str, columns: &'static [Column], all: &mut Vec<(String, &'static str)>) {
         for column in columns {
             let path = format!("{above}.{}", column.name);
@@ -186,7 +195,7 @@ fn fields() -> Vec<(String, &'static str)> {
         }
     }
     let mut all = Vec::new();
-    for column in catalog::tables().flat_map(|table| table.columns) {
+    for column in tables.flat_map(|table| table.columns) {
         if let Kind::Struct(inner) = column.kind {
             within(column.name, inner, &mut all);
         }
@@ -196,7 +205,7 @@ fn fields() -> Vec<(String, &'static str)> {
 
 fn field(text: &str) -> Option<Mistake> {
     let name = text.strip_prefix("Field ")?.strip_suffix(" not found in struct")?;
-    let fields = fields();
+    let fields = fields(catalog::tables());
     let near = nearest(name, fields.iter().map(|(_, name)| *name));
     let near = near.and_then(|near| fields.iter().find(|(_, name)| *name == near));
     let what = match near {
@@ -250,7 +259,7 @@ fn group(text: &str) -> Option<Mistake> {
 
 fn qualifier(text: &str) -> Option<Mistake> {
     let name = text.strip_prefix("Invalid qualifier ")?;
-    let fields: Vec<String> = fields()
+    let fields: Vec<String> = fields(catalog::tables())
         .into_iter()
         .filter(|(path, _)| path.starts_with(&format!("{name}.")))
         .map(|(path, _)| path)

@@ -199,6 +199,14 @@ async fn an_error_is_written_for_who_typed_the_query() {
             "line 1, column 8: there is no function `json_extract_scaler`; did you mean `json_extract_scalar`?",
         ),
         ("SELECT first_seen(eventName, INTERVAL '30 days') FROM cloudtrail", "first_seen goes with tumble in GROUP BY"),
+        (
+            "SELECT userName FROM cloudtrail",
+            "line 1, column 8: there is no column `username`; did you mean `useridentity.username`?",
+        ),
+        (
+            "SELECT * FROM findings",
+            "line 1, column 15: findings are no table: a run writes them to --findings, and `weir incidents` tells those of an archive",
+        ),
         ("SELECT lowr('A')", "line 1, column 8: there is no function `lowr`; did you mean `lower`?"),
         ("SELECT frobnicate('A')", "line 1, column 8: there is no function `frobnicate`"),
         (
