@@ -224,6 +224,34 @@ fn ctrl_c_ends_a_run_that_waits_for_standard_input() {
 }
 
 #[test]
+fn what_is_told_twice_at_a_time_is_told_once() {
+    let folder = tempfile::tempdir().unwrap();
+    many_files(&folder.path().join("logs"), 5);
+    let arguments = [
+        "run",
+        "--rules",
+        few(),
+        "--from",
+        "logs",
+        "--archive",
+        "a",
+        "--follow",
+        "--findings",
+        "f",
+        "--summary",
+        "s.json",
+    ];
+    let mut child = start(&arguments, folder.path());
+    wait_for(&mut child, "the journal", || folder.path().join("f").exists());
+    // as `timeout` sends the same signal to its child and then to the group
+    signal(&child, Signal::INT);
+    signal(&child, Signal::TERM);
+    let stopped = ended(child, SOON);
+    assert_eq!(code(&stopped), 0, "{}", text(&stopped.stderr));
+    assert!(folder.path().join("s.json").exists(), "it ended before it could say what it did");
+}
+
+#[test]
 fn a_second_ctrl_c_ends_it_at_once() {
     let folder = tempfile::tempdir().unwrap();
     many_files(&folder.path().join("logs"), 3000);
@@ -235,6 +263,7 @@ fn a_second_ctrl_c_ends_it_at_once() {
     // the second one counts once the first was heard
     let mut says = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
     assert!(says.any(|line| line.contains("again to stop at once")));
+    thread::sleep(Duration::from_millis(150));
     signal(&child, Signal::INT);
     let stopped = ended(child, SOON);
     // 0 when it was just about to end

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
 use axum::http::StatusCode;
@@ -262,6 +262,9 @@ fn verdicts_of(stages: &Stages) -> Option<Verdicts> {
 /// What the first signal makes of the exit code, as a shell has it: 130 or 143; 0 until one comes.
 pub static STOPPED_BY: AtomicU8 = AtomicU8::new(0);
 
+/// Who ends a group of processes, as `timeout` does, tells each of them and then all: what comes within this time is one signal.
+const ONE_SIGNAL: Duration = Duration::from_millis(100);
+
 /// The first signal ends the run after what has been read is committed; the second ends it at once.
 async fn stop_on_signal(stop: CancellationToken) {
     use tokio::signal::unix::{SignalKind, signal};
@@ -276,11 +279,16 @@ async fn stop_on_signal(stop: CancellationToken) {
         }
     };
     STOPPED_BY.store(next().await, Ordering::Relaxed);
+    let heard = Instant::now();
     output::say("\nweir: stopping after what has been read; again to stop at once");
     HEALTH.enter(Phase::Stopping);
     stop.cancel();
-    let code = next().await;
-    std::process::exit(code.into());
+    loop {
+        let code = next().await;
+        if heard.elapsed() >= ONE_SIGNAL {
+            std::process::exit(code.into());
+        }
+    }
 }
 
 /// `/metrics` for Prometheus; `/healthz` and `/readyz` for whoever starts and stops processes, 200 or 503 with a report.
