@@ -221,7 +221,9 @@ fn list(config: &Config, queue: &Queue, feed: &Feed) {
         // by their names one account's year would come before the next one's, whose rows would be late by then
         found.sort_by_cached_key(|file| layout::delivered(&file.name));
         queue.put(found);
-        if !config.follow || feed.stop.is_cancelled() {
+        // standard input is taken once, and who follows nothing else is done at its end
+        let is_over = config.from.iter().all(|from| from == "-") && looks.taken.contains_key("-");
+        if !config.follow || is_over || feed.stop.is_cancelled() {
             break;
         }
         thread::sleep(POLL);

@@ -224,6 +224,24 @@ fn ctrl_c_ends_a_run_that_waits_for_standard_input() {
 }
 
 #[test]
+fn following_ends_with_standard_input_where_nothing_else_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let sample = repository("tests/data/cloudtrail/stratus/aws.persistence.iam-create-admin-user.json.gz");
+    let child = std::process::Command::new(env!("CARGO_BIN_EXE_weir"))
+        .args(["run", "--from", "-", "--follow", "--archive", "a", "--rules", few(), "--findings", "f"])
+        .current_dir(folder.path())
+        .stdin(fs::File::open(sample).unwrap())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let done = ended(child, SOON);
+    assert_eq!(code(&done), 0, "{}", text(&done.stderr));
+    assert_eq!(count("a", folder.path()).0, 3);
+    assert!(!fs::read(folder.path().join("f")).unwrap().is_empty());
+}
+
+#[test]
 fn what_is_told_twice_at_a_time_is_told_once() {
     let folder = tempfile::tempdir().unwrap();
     many_files(&folder.path().join("logs"), 5);
