@@ -177,9 +177,11 @@ pub fn is_field(name: &str) -> bool {
         || VPC_FLOW.columns.iter().any(|column| !column.path.is_empty() && column.path == name)
 }
 
-/// A line that names fields: words of letters, digits and hyphens, at least half of them fields we know, also
-/// in `${}`, and behind `#`.
+/// A line that names fields: words of letters, digits and hyphens, at least half of them or many fields we know, also
+/// in `${}`, and behind `#`. AWS adds fields with each version.
 pub fn is_header(line: &[u8]) -> bool {
+    /// More words of prose are never fields, whatever stands between them.
+    const MANY: usize = 8;
     let is_comment = line.starts_with(b"#");
     let (line, mut count, mut known) = (names(line), 0, 0);
     for word in words(line) {
@@ -195,7 +197,7 @@ pub fn is_header(line: &[u8]) -> bool {
     }
     // a word of prose may begin with a capital letter, and one of a comment be any
     let is_list = count > 2 || !line.iter().any(u8::is_ascii_uppercase) && (count > 1 || !is_comment);
-    known > 0 && known * 2 >= count && is_list
+    known > 0 && (known * 2 >= count || known >= MANY) && is_list
 }
 
 /// Told by its first byte, which few records have.
@@ -304,6 +306,9 @@ mod tests {
         assert!(!is_header(b"eni-0e250409d410e1290 vpc-0a"));
         assert!(!is_header(b"the quick brown fox"));
         assert!(!is_header(b"Start"));
+        let with_new = |known: &str| is_header(format!("{known}{}", " new-thing".repeat(20)).as_bytes());
+        assert!(with_new(DEFAULT));
+        assert!(!with_new("version start end type region action bytes"));
         assert!(!is_header(b""));
     }
 
