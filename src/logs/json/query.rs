@@ -44,7 +44,9 @@ fn recognize_by(line: &[u8], rows: &[u8], separator: u8, options: &Options) -> O
         // its rows say what they are
         (_, Some(forced)) if has_log_events(&in_lower(&cells)) => forced,
         // as text, which is read faster
-        (table, _) if separator == b'\t' && table.name == VPC_FLOW.name && is_bare(line) => return None,
+        (table, _) if separator == b'\t' && table.name == VPC_FLOW.name && is_bare(line) && !has_quotes(rows) => {
+            return None;
+        }
         (table, _) => table,
     };
     let last_header: fn(&[u8]) -> Option<&[u8]> = match separator {
@@ -62,6 +64,11 @@ const SEPARATORS: [u8; 4] = [b',', b'\t', b';', b'|'];
 /// Whether all cells of a header of flow logs are words without quotes.
 fn is_bare(header: &[u8]) -> bool {
     memchr::memchr2(b'"', b'.', header).is_none() && header.first().is_some_and(u8::is_ascii_alphabetic)
+}
+
+/// Whether the first row has cells in quotes, as pandas and databases write texts.
+fn has_quotes(rows: &[u8]) -> bool {
+    memchr::memchr(b'"', &rows[..end_of_line(rows)]).is_some()
 }
 
 /// Whether the first row has the text of a record under one of the names that it goes by, as what Elasticsearch and databases export may have.
@@ -733,7 +740,8 @@ mod tests {
         assert!(known("\"eventtime\";\"eventname\";\"awsregion\"\r\n"));
         assert!(known("version,account,interfaceid,sourceaddress,destinationaddress,protocol\n"));
         assert!(known("srcaddr;dstaddr;start\n"));
-        assert!(!known("srcaddr\tdstaddr\tstart\n"));
+        assert!(!known("srcaddr\tdstaddr\tstart\n10.0.0.1\t10.0.0.2\t1\n"));
+        assert!(known("srcaddr\tdstaddr\tstart\n\"10.0.0.1\"\t\"10.0.0.2\"\t1\n"));
         assert!(!known("message\n"));
         assert!(known("timestamp,message\n"));
         assert!(!known("timestamp,message,level\n"));
