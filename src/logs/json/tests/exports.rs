@@ -408,13 +408,24 @@ fn other_names_of_a_flows_fields_are_other_things_beside_its_own() {
     let flow = r#"{"account-id":"111122223333","srcaddr":"10.0.0.1","dstaddr":"10.0.0.2","start":1674898496}"#;
     let beside = flow.replace('}', r#","account":"prod","start_time":7}"#);
     let others = flow.replace("account-id", "account").replace("start", "startTime");
-    for (text, unmapped) in [(beside, Some(r#"{"account":"prod","start_time":7}"#)), (others, None)] {
+    let before =
+        flow.replace('{', r#"{"account":"prod","start_time":7,"sourceAddress":"10.0.0.9","endtime":1674898507,"#);
+    for (text, unmapped) in [
+        (beside, Some(r#"{"account":"prod","start_time":7}"#)),
+        (before, Some(r#"{"account":"prod","start_time":7,"sourceAddress":"10.0.0.9"}"#)),
+        (others, None),
+    ] {
         let read = read_text(&text);
         let value = |name: &str| column(&read, "vpc_flow", name)[0].clone();
         assert_eq!(value("account_id").as_deref(), Some("111122223333"), "{text}");
         assert_eq!(value("start").as_deref(), Some("1674898496"), "{text}");
+        assert_eq!(value("srcaddr").as_deref(), Some("10.0.0.1"), "{text}");
         assert_eq!(value("unmapped").as_deref(), unmapped, "{text}");
     }
+    // and so another spelling of an event's
+    let read = read_text(r#"{"event_name":"other","eventName":"PutBucketPolicy","eventSource":"s3.amazonaws.com"}"#);
+    assert_eq!(column(&read, "cloudtrail", "eventname"), some(&["PutBucketPolicy"]));
+    assert_eq!(column(&read, "cloudtrail", "unmapped"), some(&[r#"{"event_name":"other"}"#]));
 }
 
 #[test]
