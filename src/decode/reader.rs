@@ -30,8 +30,6 @@ const PIECE: usize = 2 << 20;
 const PARQUET_ROWS: usize = 8 << 10;
 /// A record that is longer does not stay whole.
 const RECORD_MAX: usize = 16 << 20;
-/// So much of what the AWS CLI prints as YAML or text is read; it takes some times as much memory.
-const PRINTED_MAX: usize = 16 << 20;
 
 /// Cuts one object into buffers of whole records.
 pub struct Reader {
@@ -329,7 +327,7 @@ impl Reader {
                 // what the AWS CLI prints is read whole
                 if stream.is_some()
                     && !is_paused
-                    && length < PRINTED_MAX
+                    && length < printed::LENGTH_MAX
                     && printed::may_be(behind_blanks(&buffer[..length]))
                 {
                     wanted = length + PIECE;
@@ -468,7 +466,7 @@ impl Reader {
             Some(b'"') if is_text_of_records(head) => return Some(self.json(head)),
             Some(_) => {}
         }
-        if text.len() < PRINTED_MAX
+        if text.len() < printed::LENGTH_MAX
             && !self.is_growing
             && !self.is_paused
             && printed::may_be(head)
@@ -482,6 +480,14 @@ impl Reader {
         let sep = length_of_sep(head);
         let (blank, head) = (blank + sep, &head[sep..]);
         let Some(shape) = (self.options.recognize.text)(head, &self.options) else {
+            if !self.is_growing
+                && !self.is_paused
+                && printed::may_be(head)
+                && let Some(why) = printed::too_large(head, text.len())
+            {
+                self.broken = self.unknown(why, text, rejects, counts);
+                return None;
+            }
             if (self.options.recognize.resume)(head, 0).is_some() {
                 // JSON that is damaged at its beginning
                 return Some(Kind::Json { cutter: Box::default(), is_lines: false });

@@ -378,6 +378,9 @@ fn answers_as_yaml_and_text_are_read() {
         yaml("Events", &whole()).replace('\n', "\r\n"),
         format!("EVENTS\tAKIA\t{}\te-1\tPutBucketPolicy\nRESOURCES\tb\tAWS::S3::Bucket\n", whole()),
     ]);
+    let items = "- CloudTrailEvent: '{\"eventName\":\"a\"}'\n  EventName: a\n".repeat(50_000);
+    let read = read_text(format!("Events:\n{items}"));
+    assert_eq!(reasons(&read), ["YAML of more than 100000 lines and items: ask the AWS CLI for --output json"]);
     let read = read_text("JOBRUNS\t10\tjr_1\tFAILED\n");
     assert!(reasons(&read)[0].contains("--output json"), "{:?}", reasons(&read));
     let read = read_text("-----\n|  GetJobRuns  |\n+-----+\n");
