@@ -222,6 +222,16 @@ fn is_of_column(name: &[u8], column: &[u8]) -> bool {
     is_alike(name.split(|byte| *byte == b'.').next().unwrap_or_default(), column)
 }
 
+/// Why an object is not taken apart in search of texts with records: it would take some times as much memory while it is looked at.
+fn too_large(object: &[u8]) -> Option<&'static str> {
+    const LENGTH_MAX: usize = 4 << 20;
+    if object.len() > LENGTH_MAX {
+        return Some("no table is known for this object, which is longer than 4 MiB and not searched further");
+    }
+    (!scalar::has_few_values(object))
+        .then_some("no table is known for this object, which has more than 300000 values and is not searched further")
+}
+
 impl Parser<'_> {
     /// Finds the records in the object at the cursor, which is behind it then.
     pub(super) fn peel(&mut self, cursor: &mut Cursor<'_>, around: &Around<'_>) -> Result<(), Stop> {
@@ -239,7 +249,8 @@ impl Parser<'_> {
         if self.texts_with_records(record, around) {
             return Ok(());
         }
-        let reason = others::what_is(record).unwrap_or("no table is known for this object");
+        let reason =
+            others::what_is(record).or_else(|| too_large(record)).unwrap_or("no table is known for this object");
         self.reject("", start, reason, record, around);
         Ok(())
     }
@@ -378,13 +389,8 @@ impl Parser<'_> {
     /// application, and no more an event than its user agent is.
     #[cold]
     fn texts_with_records(&mut self, object: &[u8], around: &Around<'_>) -> bool {
-        /// One that is longer would take some times as much memory while it is looked at.
-        const LENGTH_MAX: usize = 4 << 20;
         let may_have = |begin: &[u8]| memchr::memmem::find(object, begin).is_some();
-        if around.depth == NESTED_MAX || object.len() > LENGTH_MAX || !may_have(b"\"{") && !may_have(b"\"[") {
-            return false;
-        }
-        if !scalar::has_few_values(object) {
+        if around.depth == NESTED_MAX || too_large(object).is_some() || !may_have(b"\"{") && !may_have(b"\"[") {
             return false;
         }
         let Ok(value) = serde_json::from_slice(object) else { return false };

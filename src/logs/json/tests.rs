@@ -270,7 +270,7 @@ fn runs_of_a_job_are_read_however_many_an_answer_has() {
 fn what_is_nested_without_end_is_one_reject_and_takes_no_time() {
     let text = format!("{}\n{}\n", r#"{"a":"#.repeat(1 << 17), event(1));
     let read = read(Input::Stream(Box::new(std::io::Cursor::new(text.into_bytes()))), &Options::default());
-    assert_eq!((ids(&read), reasons(&read)), (vec!["id-1".to_owned()], vec!["nested too deeply"]));
+    assert_eq!((ids(&read), reasons(&read)), (vec!["id-1".to_owned()], vec!["nested more than 128 levels deep"]));
 }
 
 #[test]
@@ -624,7 +624,7 @@ fn damage_costs_the_damaged_record_only() {
     check(
         wrap(&format!(r#"{{"a":{}1{}}}"#, "[".repeat(200), "]".repeat(200))),
         &["id-1", "id-3"],
-        &["nested too deeply"],
+        &["nested more than 128 levels deep"],
     );
     check(wrap(r#"{"who":"knows"}"#), &["id-1", "id-3"], &["no table is known for this object"]);
     check(

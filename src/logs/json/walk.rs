@@ -12,7 +12,7 @@ pub const DEPTH_MAX: u32 = 128;
 const AFTER_MEMBER: &str = "a member of an object is followed by neither comma nor brace";
 const AFTER_ITEM: &str = "an item of an array is followed by neither comma nor bracket";
 pub const NO_KEY: &str = "a key of an object is no string";
-pub const TOO_DEEP: &str = "nested too deeply";
+pub const TOO_DEEP: &str = "nested more than 128 levels deep";
 pub const NO_COLON: &str = "a key of an object is not followed by a colon";
 
 /// Why a walk ended before its value did.

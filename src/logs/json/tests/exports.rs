@@ -127,6 +127,15 @@ fn fields_of_a_record_of_more_than_1_mib_stay_apart() {
 }
 
 #[test]
+fn an_object_that_is_too_large_to_be_searched_says_so() {
+    let of =
+        |filling: String| reasons(&read_text(format!(r#"{{"raw":{},"x":[{filling}]}}"#, quoted(&whole())))).concat();
+    assert_eq!(of("0,".repeat(1000) + "0"), "");
+    assert!(of("0,".repeat(300_000) + "0").contains("more than 300000 values"));
+    assert!(of(format!("\"{}\"", "x".repeat(4 << 20))).contains("longer than 4 MiB"));
+}
+
+#[test]
 fn the_event_itself_goes_before_fields_that_were_taken_out_of_it() {
     let fields = r#""eventName":"PutBucketPolicy","eventSource":"s3.amazonaws.com","userIdentity.type":"IAMUser""#;
     let of_splunk = format!(r#"{{"result":{{"_raw":{},"_time":"x",{fields}}}}}"#, quoted(&whole()));
