@@ -20,6 +20,7 @@ pub mod rows;
 mod scalar;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod walk;
 
 use std::ops::Range;

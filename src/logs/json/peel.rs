@@ -12,6 +12,7 @@ use super::plan::{Action, Plan, is_alike};
 use super::walk::{self, Cursor, Stop};
 use super::{
     Around, Messages, NESTED_MAX, Nested, Parser, cloudwatch, elastic, insights, others, packed, plan, query, scalar,
+    texts,
 };
 use crate::decode::{Body, Context, Entry, Lines, Records, Shape, Text};
 use crate::logs::TABLES;
@@ -222,16 +223,6 @@ fn is_of_column(name: &[u8], column: &[u8]) -> bool {
     is_alike(name.split(|byte| *byte == b'.').next().unwrap_or_default(), column)
 }
 
-/// Why an object is not taken apart in search of texts with records: it would take some times as much memory while it is looked at.
-fn too_large(object: &[u8]) -> Option<&'static str> {
-    const LENGTH_MAX: usize = 4 << 20;
-    if object.len() > LENGTH_MAX {
-        return Some("no table is known for this object, which is longer than 4 MiB and not searched further");
-    }
-    (!scalar::has_few_values(object))
-        .then_some("no table is known for this object, which has more than 300000 values and is not searched further")
-}
-
 impl Parser<'_> {
     /// Finds the records in the object at the cursor, which is behind it then.
     pub(super) fn peel(&mut self, cursor: &mut Cursor<'_>, around: &Around<'_>) -> Result<(), Stop> {
@@ -246,11 +237,11 @@ impl Parser<'_> {
             return self.leaf(table, cursor, around);
         }
         let record = &cursor.bytes()[start..cursor.ended()];
-        if self.texts_with_records(record, around) {
+        if self.texts_with_records(record, start, around) {
             return Ok(());
         }
         let reason =
-            others::what_is(record).or_else(|| too_large(record)).unwrap_or("no table is known for this object");
+            others::what_is(record).or_else(|| texts::too_large(record)).unwrap_or("no table is known for this object");
         self.reject("", start, reason, record, around);
         Ok(())
     }
@@ -383,26 +374,6 @@ impl Parser<'_> {
         }
         cursor.settle(behind, ended);
         Ok(understood)
-    }
-
-    /// Takes texts with records out of an object that is none, where exporters put them. Elsewhere a text may be what somebody sent to an
-    /// application, and no more an event than its user agent is.
-    #[cold]
-    fn texts_with_records(&mut self, object: &[u8], around: &Around<'_>) -> bool {
-        let may_have = |begin: &[u8]| memchr::memmem::find(object, begin).is_some();
-        if around.depth == NESTED_MAX || too_large(object).is_some() || !may_have(b"\"{") && !may_have(b"\"[") {
-            return false;
-        }
-        let Ok(value) = serde_json::from_slice(object) else { return false };
-        let mut texts = Vec::new();
-        PATHS_OF_TEXT.iter().for_each(|path| collect_texts(&value, path, &mut texts));
-        let context = around.context.cloned().unwrap_or_default();
-        let nested = |text: &&str| {
-            let text = Text::new(text.as_bytes().to_vec());
-            Nested { text, context: context.clone(), depth: around.depth + 1 }
-        };
-        self.nested.extend(texts.iter().map(nested));
-        !texts.is_empty()
     }
 
     fn member(
@@ -681,36 +652,6 @@ pub(super) const NAMES_OF_TEXT: &[&[u8]] = &[
     b"@message",
     b"detail",
 ];
-
-/// Members below each other, through lists, whose text may be a record: of GELF, Chronicle and others, of Loki, and of OpenTelemetry.
-pub(super) const PATHS_OF_TEXT: [&[&str]; 9] = [
-    &["raw"],
-    &["raw_event"],
-    &["rawEvent"],
-    &["logText"],
-    &["full_message"],
-    &["streams", "values"],
-    &["data", "result", "values"],
-    &["entries", "log_text"],
-    &["resourceLogs", "scopeLogs", "logRecords", "body", "stringValue"],
-];
-
-/// Texts at the end of a path that are JSON and have records, each once.
-fn collect_texts<'v>(value: &'v Value, path: &[&str], texts: &mut Vec<&'v str>) {
-    match (value, path) {
-        (Value::Array(items), _) => items.iter().for_each(|value| collect_texts(value, path, texts)),
-        (Value::Object(members), [name, rest @ ..]) => {
-            members.get(*name).into_iter().for_each(|value| collect_texts(value, rest, texts));
-        }
-        (Value::String(text), []) => {
-            let bytes = text.as_bytes();
-            if cloudwatch::is_json(bytes) && insights::holds_record(bytes) && !texts.contains(&text.as_str()) {
-                texts.push(text);
-            }
-        }
-        _ => {}
-    }
-}
 
 /// Whether a list is one of lists, as the rows of CloudWatch Logs Insights are.
 fn has_rows(list: &[u8]) -> bool {

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::insights::{LogRow, holds_record};
 use super::peel::{Member, Members};
 use super::walk::{Cursor, Stop};
-use super::{Around, Nested, Parser, braces, peel, python, scalar};
+use super::{Around, Nested, Parser, braces, peel, python, scalar, texts};
 use crate::decode::csv::{CELLS_MAX, Row, row, trimmed};
 use crate::decode::{Lines, Options, Shape, Text};
 use crate::logs::cloudtrail::CLOUDTRAIL;
@@ -86,7 +86,7 @@ fn has_texts(header: &[Cow<'_, [u8]>], rows: &[u8], separator: u8) -> bool {
 
 fn may_be_text(name: &[u8]) -> bool {
     peel::NAMES_OF_TEXT.contains(&name)
-        || peel::PATHS_OF_TEXT.iter().any(|path| matches!(path, [only] if only.as_bytes() == name))
+        || texts::PATHS_OF_TEXT.iter().any(|path| matches!(path, [only] if only.as_bytes() == name))
 }
 
 /// Whether a header has but one column, of whole records.
