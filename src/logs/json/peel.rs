@@ -327,6 +327,13 @@ impl Parser<'_> {
             cursor.settle(behind, ended);
             return Ok(true);
         }
+        // what `--query ResultSet` leaves of an answer
+        if object.get("Rows").is_some() && object.get("ResultSetMetadata").is_some() {
+            let set = Member { name: b"ResultSet", value: &cursor.bytes()[start..ended], at, start };
+            if self.result_set(&set, around) {
+                return Ok(true);
+            }
+        }
         if is_empty_page(&object) {
             return Ok(true);
         }

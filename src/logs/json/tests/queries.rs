@@ -61,6 +61,7 @@ fn what_a_query_over_cloudtrail_answers_has_the_rows_of_the_files() {
         (page(&of_cli), &plain, 1),
         // a second page has no row of names
         (page(&of_cli[1..]), &forced, 1),
+        (json(&Some(page(&of_cli)))["ResultSet"].to_string(), &plain, 1),
     ] {
         let read = read(Input::Bytes(text.clone().into()), options);
         assert_eq!(reasons(&read), [""; 0]);
