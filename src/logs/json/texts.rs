@@ -7,12 +7,19 @@ use serde_json::Value;
 use super::{Around, NESTED_MAX, Nested, Parser, cloudwatch, insights, scalar};
 use crate::decode::Text;
 
-/// Members below each other, through lists, whose text may be a record: of GELF, Chronicle and others.
+/// Members below each other, through lists, whose text may be a record: of Chronicle and others.
 pub(super) const PATHS_OF_TEXT: [&[&str]; 5] =
     [&["raw"], &["raw_event"], &["rawEvent"], &["logText"], &["full_message"]];
 
-/// The same of lines of logs: of Loki and what shows them of it, of Chronicle, and of OpenTelemetry.
-const PATHS_OF_LINES: [&[&str]; 6] = [
+/// The same of lines of logs: of GELF, the journal of systemd, Google's and Azure's logs, of Loki and what shows them of it, of Chronicle,
+/// and of OpenTelemetry.
+const PATHS_OF_LINES: [&[&str]; 11] = [
+    &["full_message"],
+    // which may be the beginning of the one before
+    &["short_message"],
+    &["MESSAGE"],
+    &["textPayload"],
+    &["RawData"],
     &["line"],
     &["streams", "values"],
     &["streams", "entries", "line"],
@@ -55,6 +62,9 @@ impl Parser<'_> {
         let mut is_known = !texts.is_empty();
         self.nested.extend(texts.into_iter().map(nested));
         for path in PATHS_OF_LINES {
+            if is_known && path.len() == 1 {
+                continue;
+            }
             let (mut lines, mut others) = (Vec::new(), Vec::new());
             collect_texts(&value, path, &mut lines);
             lines.retain(|line| !line.trim().is_empty());

@@ -214,34 +214,34 @@ fn a_record_that_is_a_text_is_read_where_exporters_put_it() {
 #[test]
 fn lines_that_exporters_put_into_an_object_are_rows_and_those_of_no_table_rejects() {
     let flow = "2 111122223333 eni-1 10.0.0.1 10.0.0.2 1 22 6 1 44 1674898496 1674898507 ACCEPT OK";
-    let wraps: [fn(&[String]) -> String; 4] = [
-        |lines| {
-            let values: Vec<String> = lines.iter().map(|line| format!(r#"["1722511823000000000",{line}]"#)).collect();
-            format!(r#"{{"data":{{"result":[{{"stream":{{"a":"b"}},"values":[{}]}}]}}}}"#, values.join(","))
-        },
-        |lines| {
-            let records: Vec<String> =
-                lines.iter().map(|line| format!(r#"{{"body":{{"stringValue":{line}}}}}"#)).collect();
-            format!(r#"{{"resourceLogs":[{{"scopeLogs":[{{"logRecords":[{}]}}]}}]}}"#, records.join(","))
-        },
-        |lines| lines.iter().map(|line| format!(r#"{{"labels":{{"a":"b"}},"line":{line}}}"#)).collect(),
-        |lines| {
-            let entries: Vec<String> = lines.iter().map(|line| format!(r#"{{"ts":"x","line":{line}}}"#)).collect();
-            format!(r#"{{"streams":[{{"labels":"{{}}","entries":[{}]}}]}}"#, entries.join(","))
-        },
-    ];
-    for wrap in wraps {
+    let check = |rejects: usize, wrap: &dyn Fn(&[String]) -> String| {
         let lines = [flow, flow, "other", r#"{"an":"other"}"#, "", &whole()].map(quoted);
         let read = read_text(wrap(&lines));
         assert_eq!(read.counts.of_table("vpc_flow"), (2, 2, 0));
-        assert_eq!(
-            (facts(&read), read.rejects.len()),
-            (vec![expected()], 2 + usize::from(wrap(&lines).starts_with(r#"{"labels"#)))
-        );
+        assert_eq!((facts(&read), read.rejects.len()), (vec![expected()], rejects));
         let read = read_text(wrap(&["24/05/01 12:00:01 ERROR A: x", "\tat a.B.c(B.java:1)"].map(quoted)));
         assert_eq!(column(&read, "glue_log", "message"), [Some("x\n\tat a.B.c(B.java:1)".to_owned())]);
         assert!(!reasons(&read_text(wrap(&["other", "another"].map(quoted)))).is_empty());
-    }
+    };
+    let list = |lines: &[String], before: &str, behind: &str| -> String {
+        lines.iter().map(|line| format!("{before}{line}{behind}")).collect::<Vec<_>>().join(",")
+    };
+    check(2, &|lines| {
+        let values = list(lines, r#"["1722511823000000000","#, "]");
+        format!(r#"{{"data":{{"result":[{{"stream":{{"a":"b"}},"values":[{values}]}}]}}}}"#)
+    });
+    check(2, &|lines| {
+        let records = list(lines, r#"{"body":{"stringValue":"#, "}}");
+        format!(r#"{{"resourceLogs":[{{"scopeLogs":[{{"logRecords":[{records}]}}]}}]}}"#)
+    });
+    check(2, &|lines| {
+        let entries = list(lines, r#"{"ts":"x","line":"#, "}");
+        format!(r#"{{"streams":[{{"labels":"{{}}","entries":[{entries}]}}]}}"#)
+    });
+    // an object for each, and so for the empty one
+    check(3, &|lines| list(lines, r#"{"labels":{"a":"b"},"line":"#, "}"));
+    check(3, &|lines| list(lines, r#"{"short_message":"2 1111","full_message":"#, "}"));
+    check(3, &|lines| list(lines, r#"{"textPayload":"#, "}"));
 }
 
 #[test]
