@@ -614,6 +614,7 @@ fn of_another_log(head: &[u8]) -> Option<&'static str> {
             Some("what the AWS CLI prints with --output text, which names no fields: ask it for --output json")
         }
         _ if is_table_of_cli(head) => Some("a table as the AWS CLI prints it: ask it for --output json"),
+        _ if matches!(line, [b'<', b'0'..=b'9', ..]) => Some("lines of syslog whose messages no table knows"),
         _ if line.starts_with(b"<") => Some("XML or HTML, such as an error that was saved in place of a log"),
         _ if is_base64(line) => Some("base64: decode what it packs, as `base64 -d` does"),
         _ => None,
