@@ -39,6 +39,8 @@ pub struct Fill {
     is_flat: bool,
     /// A member of the record is a column's by another spelling of its name.
     is_respelled: bool,
+    /// A text or symbol of the record is an object of numbered members, as pandas writes a column.
+    is_by_column: bool,
     /// What members of the record by other names gave to columns, each once.
     lent: Vec<Lent>,
     homes: [Home; 2],
@@ -121,6 +123,7 @@ impl Fill {
             unmapped: Vec::new(),
             is_flat: false,
             is_respelled: false,
+            is_by_column: false,
             lent: Vec::new(),
             homes: [home(0, &plan.accounts), home(1, &plan.regions)],
             again: Again::default(),
@@ -130,7 +133,7 @@ impl Fill {
     /// Reads the object at the cursor into a new row, which stands once [`Fill::keep`] is called.
     pub fn record(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Stop> {
         self.unmapped.clear();
-        (self.is_flat, self.is_respelled) = (false, false);
+        (self.is_flat, self.is_respelled, self.is_by_column) = (false, false, false);
         self.lent.clear();
         let at = cursor.at();
         self.object(cursor, 0, self.rows)?;
@@ -199,10 +202,10 @@ impl Fill {
         !self.unmapped.is_empty() && (self.is_flat || self.has_unmapped(OBJECT_IN_TEXT))
     }
 
-    /// True when what the row being read has may be another's.
+    /// True when what the row being read has may be another's, or that of many.
     #[inline]
-    pub fn is_respelled(&self) -> bool {
-        self.is_respelled
+    pub fn is_doubtful(&self) -> bool {
+        self.is_respelled || self.is_by_column
     }
 
     /// Gives a column of the row that was read a text, if it has none.
@@ -452,6 +455,7 @@ impl Fill {
                     return Ok(true);
                 }
                 let (start, end) = cursor.skip()?;
+                self.is_by_column |= is_column(&cursor.bytes()[start..end]);
                 match scalar::inside(&cursor.bytes()[start..end]) {
                     Some(text) => self.side_text(builder, row, &text),
                     None if !cursor.is_null(start, end) => self.raw(cursor, builder, row, start, end),
@@ -468,6 +472,7 @@ impl Fill {
                 let (start, end) = cursor.skip()?;
                 if !cursor.is_null(start, end) {
                     let value = &cursor.bytes()[start..end];
+                    self.is_by_column |= is_column(value);
                     self.symbols[builder].set(row, scalar::inside(value).as_deref().unwrap_or(value));
                 }
                 Ok(true)
@@ -720,6 +725,15 @@ impl Home {
 
     const UNSEEN: i32 = -1;
     const EMPTY: i32 = -2;
+}
+
+/// Whether a value is an object whose members are numbered: `{"0":`.
+pub(super) fn is_column(value: &[u8]) -> bool {
+    let Some(key) = value.strip_prefix(b"{").and_then(|inside| inside.trim_ascii_start().strip_prefix(b"\"")) else {
+        return false;
+    };
+    let digits = key.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    digits > 0 && key.get(digits) == Some(&b'"')
 }
 
 /// The key that begins at `start` among `keys`, looked for from `guess` on and around.

@@ -29,6 +29,10 @@ const KNOWN: &[(&[&str], &str)] = &[
     (&["\"eventSource\"", "\"aws:sqs\"", "\"body\""], "a message of SQS in which no table knows anything"),
 ];
 
+/// Of an object with a member for each column, in which every row has its number.
+pub(super) const BY_COLUMN: &str =
+    "rows by column, as DataFrame.to_json() of pandas writes them: write them with orient=\"records\"";
+
 /// What is known of an object, or of a text that begins as one.
 #[cold]
 pub(super) fn what_is(object: &[u8]) -> Option<&'static str> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::fill::Fill;
+use super::fill::{Fill, is_column};
 use super::plan::{Action, Plan, is_alike};
 use super::walk::{self, Cursor, Stop};
 use super::{
@@ -85,7 +85,7 @@ pub fn is_record(fill: &Fill) -> bool {
     let evident = name.is_some() && source.is_some() || is_evident(fill.plan, |action| fill.has(action));
     evident
         && !source.is_some_and(is_of_mapping)
-        && !fill.is_respelled()
+        && !fill.is_doubtful()
         && !fill.has_unmapped(LOOKED_UP)
         && !fill.has_unmapped(RAW)
 }
@@ -281,6 +281,10 @@ impl Parser<'_> {
         let tables = TABLES.iter().copied().filter(|table| forced.is_none_or(|forced| forced.name == table.name));
         for table in tables {
             if object.is(table) {
+                if object.members.iter().all(|member| is_column(member.value)) {
+                    self.reject(table.name, start, others::BY_COLUMN, &cursor.bytes()[start..ended], around);
+                    return Ok(true);
+                }
                 cursor.go(at);
                 if depth == 0 {
                     self.last = Some(self.open(table));

@@ -127,6 +127,17 @@ fn fields_of_a_record_of_more_than_1_mib_stay_apart() {
 }
 
 #[test]
+fn rows_by_column_are_no_row() {
+    let events = r#"{"eventName":{"0":"PutBucketPolicy","1":"GetObject"},"eventSource":{"0":"s3.amazonaws.com","1":"s3.amazonaws.com"}}"#;
+    let flows = r#"{"srcaddr": {"7": "10.0.0.1"}, "dstaddr": {"7": "10.0.0.2"}, "start": {"7": 1674898496}}"#;
+    for (text, table) in [(events, "cloudtrail"), (flows, "vpc_flow")] {
+        let read = read_text(text);
+        assert_eq!(read.counts.of_table(table), (1, 0, 1), "{text}");
+        assert!(reasons(&read)[0].contains("orient=\"records\""), "{text}");
+    }
+}
+
+#[test]
 fn an_object_that_is_too_large_to_be_searched_says_so() {
     let of =
         |filling: String| reasons(&read_text(format!(r#"{{"raw":{},"x":[{filling}]}}"#, quoted(&whole())))).concat();
