@@ -609,6 +609,10 @@ fn damage_costs_the_damaged_record_only() {
     check(wrap(&brace), &["id-1", "id-3"], &["a key of an object is no string"]);
     let word = b.replacen(r#""CreateUser""#, "CreateUser", 1);
     check(wrap(&word), &["id-1", "id-3"], &["a value is no JSON"]);
+    // what others write in JSON is no damage, but in a record that lacks its end
+    let comma = b.replacen('{', r#"{"n":[NaN,],"#, 1);
+    check(wrap(&comma), &["id-1", "id-3", "id-2"], &[]);
+    check(wrap(&comma.replacen("}", "", 1)), &["id-1", "id-3"], &["a value is no JSON"]);
     for (item, why) in [
         ("42", "a number where an object should be"),
         ("-4.2e1", "a number where an object should be"),
