@@ -582,6 +582,7 @@ fn of_another_format(text: &[u8]) -> Option<&'static str> {
         [b'7', b'z', 0xbc, 0xaf, ..] => "a 7z archive: unpack it, or compress the files in it with gzip or zstd",
         [b'B', b'Z', b'h', b'1'..=b'9', ..] => "compressed with bzip2: decompress it, or use gzip or zstd",
         [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => "compressed with xz: decompress it, or use gzip or zstd",
+        [0x1f, 0x8b, 8, ..] | [0x28, 0xb5, 0x2f, 0xfd, ..] => "compressed three times over: decompress it once",
         [0x04, 0x22, 0x4d, 0x18, ..] => "compressed with lz4: decompress it, or use gzip or zstd",
         [0xff, 6, 0, 0, b's', b'N', b'a', b'P', ..] => "compressed with snappy: decompress it, or use gzip or zstd",
         [b'x', 0x01 | 0x9c | 0xda, ..] => "compressed with zlib: decompress it, or use gzip or zstd",

@@ -426,6 +426,8 @@ fn logs_of_no_table_say_what_they_are() {
             .starts_with("an access log of a load balancer")
     );
     assert!(reason("#Version: 1.0\n#Fields: date time\n").0.starts_with("an access log of CloudFront"));
+    let thrice = read(Input::Bytes(gzip(&gzip(&gzip(b"{}"))).into()), &Options::default());
+    assert_eq!(thrice.rejects[0].reason, "compressed three times over: decompress it once");
     assert!(reason("<134>1 2024-08-01T10:00:00Z host app - - - x\n").0.contains("syslog"));
     assert!(reason("<?xml version=\"1.0\"?>\n<Error><Code>AccessDenied</Code></Error>").0.starts_with("XML or HTML"));
     assert!(

@@ -522,7 +522,8 @@ impl Parser<'_> {
             let end = length.unwrap_or_else(|| end_of_line(rest));
             let line = rest[..end].trim_ascii_end();
             match length {
-                _ if line.is_empty() => {}
+                // of cells without a text, as Excel leaves them below its last row
+                _ if line.iter().all(|byte| *byte == separator) => {}
                 // files one behind the other have a header each
                 Some(_) if cells == names || is_header(&cells) => {
                     if cells != names {

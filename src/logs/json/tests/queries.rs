@@ -108,6 +108,7 @@ fn a_column_that_is_no_json_stays_a_text_and_a_damaged_row_costs_itself_only() {
     }
     let empty = csv(&[vec![String::new(); 6]], "\n");
     assert_eq!(reasons(&read_text(format!("{header}{empty}"))), ["no table is known for this object"]);
+    assert_eq!(read_text(format!("{header},,,,,\n\n{a},,,,,\r\n")).counts.of_table("cloudtrail"), (1, 1, 0));
 }
 
 #[test]
