@@ -168,6 +168,25 @@ pub fn is_progress(line: &str) -> bool {
     line.trim_start_matches('\r').starts_with("[Stage ") && line.contains('/')
 }
 
+/// Ends the line of a progress bar where an entry follows: Spark wipes the bar out with blanks between carriage returns, and what is
+/// logged next stands in the same line.
+pub fn end_progress(text: &mut [u8]) {
+    let mut at = 0;
+    while let Some(found) = memchr::memchr(b'\r', &text[at..]) {
+        let place = at + found;
+        at = place + 1;
+        let is_wiped = matches!(text[..place].last(), Some(b' ' | b']' | b'\r'));
+        if !is_wiped || !text.get(at).is_some_and(u8::is_ascii_alphanumeric) {
+            continue;
+        }
+        let line = &text[at..text.len().min(at + LOOK)];
+        let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        if begins(line) || is_traceback(line) {
+            text[place] = b'\n';
+        }
+    }
+}
+
 /// `ERROR:root:message`
 fn python_root(line: &str) -> Option<Prefix<'_>> {
     let (level, length) = level(line)?;
@@ -193,9 +212,12 @@ fn crawler(line: &str) -> Option<Prefix<'_>> {
     Some(Prefix { level: Some(level), thread: Some(run), message: line.len() - message.len(), ..Prefix::default() })
 }
 
+/// The prefix of an entry is shorter.
+const LOOK: usize = 400;
+
 /// Whether a line begins an entry by its prefix.
 pub fn begins(line: &[u8]) -> bool {
-    let start = &line[..line.len().min(400)];
+    let start = &line[..line.len().min(LOOK)];
     let valid = start.utf8_chunks().next().map_or("", |chunk| chunk.valid());
     prefix(valid.trim_end()).is_some() || without_colours(valid).is_some_and(|plain| prefix(plain.trim_end()).is_some())
 }

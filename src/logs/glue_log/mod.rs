@@ -148,6 +148,9 @@ impl Reader<'_> {
         if memchr::memchr(ESCAPE, &bytes[..length]).is_some() {
             return self.read_plain(&bytes[..length], &entries, context, rejects, counts);
         }
+        if memchr::memmem::find(&bytes[..length], b"[Stage ").is_some() {
+            entry::end_progress(&mut bytes[..length]);
+        }
         if !text::is_utf8(&bytes[..length]) {
             // a byte that is not UTF-8 becomes `?`, so that places stay
             let mut at = 0;
@@ -356,6 +359,23 @@ mod tests {
         let entry = |start, end| Entry { start, end, time: Some(Timestamp(1_000_000)) };
         let (rows, _) = read(text, None, vec![entry(0, middle), entry(middle + 1, length)]);
         assert_eq!(texts(&rows, "message"), [Some("x\nboom?x".into())]);
+    }
+
+    #[test]
+    fn what_is_logged_behind_a_progress_bar_is_an_entry() {
+        let bar = "[Stage 1:>  (0 + 4) / 4]\r[Stage 1:=>  (2 + 2) / 4]\r                \r";
+        let text = format!(
+            "{bar}24/05/01 12:00:01 ERROR A: x\n{bar}Traceback (most recent call last):\n  File \"x\", line 1\nKeyError: 'a'\n"
+        );
+        let (rows, counts) = read(&text, None, Vec::new());
+        assert_eq!(counts.of_table("glue_log"), (4, 4, 0));
+        let [levels, sources, messages] = ["level", "source", "message"].map(|name| texts(&rows, name));
+        assert_eq!(levels, [None, Some("ERROR".into()), None, Some("ERROR".into())]);
+        assert_eq!(sources, [Some("progress".into()), None, Some("progress".into()), None]);
+        assert_eq!(messages[1].as_deref(), Some("x"));
+        // nothing else ends a line
+        let (rows, _) = read("24/05/01 12:00:01 INFO A: [Stage 1:> 1 / 2]\r x\r24/05 y\n", None, Vec::new());
+        assert_eq!(texts(&rows, "message"), [Some("[Stage 1:> 1 / 2]\r x\r24/05 y".into())]);
     }
 
     #[test]
