@@ -607,6 +607,15 @@ fn of_another_log(head: &[u8]) -> Option<&'static str> {
         [b"http" | b"https" | b"h2" | b"grpcs" | b"ws" | b"wss" | b"tls", [b'0'..=b'9', ..], [b'a' | b'n', ..], _] => {
             Some("an access log of a load balancer, which no table has")
         }
+        // of a network load balancer, with a version and a time, and of a classic one, with a time and the client's port
+        [b"tls", [b'0'..=b'9', b'.', ..], [b'2', b'0', ..], _] => {
+            Some("an access log of a load balancer, which no table has")
+        }
+        [[b'2', b'0', .., b'Z'], _, client, _] if is_of_port(client) => {
+            Some("an access log of a load balancer, which no table has")
+        }
+        [b"1.0", [b'2', b'0', .., b'Z'], [b'Z', ..], _] => Some("a query log of Route 53, which no table has"),
+        [b"An", b"error", b"occurred", _] => Some("an error of the AWS CLI that was saved in place of its answer"),
         [b"#Version:", ..] => Some("an access log of CloudFront, which no table has"),
         _ if printed::may_be(head) => Some(
             "what the AWS CLI prints as YAML or text, which is no answer that is read so: ask it for --output json",
@@ -620,6 +629,11 @@ fn of_another_log(head: &[u8]) -> Option<&'static str> {
         _ if is_base64(line) => Some("base64: decode what it packs, as `base64 -d` does"),
         _ => None,
     }
+}
+
+/// Whether a word is an address of version 4 and a port.
+fn is_of_port(word: &[u8]) -> bool {
+    str::from_utf8(word).is_ok_and(|word| word.parse::<std::net::SocketAddrV4>().is_ok())
 }
 
 /// Whether a line is of a list in an answer of Glue, GuardDuty, CloudTrail or CloudWatch Logs.

@@ -24,6 +24,9 @@ const KNOWN: &[(&[&str], &str)] = &[
     (&["\"query_name\"", "\"query_type\""], "a query log entry of Route 53, which no table has"),
     (&["\"configurationItem"], "a configuration item of AWS Config, which no table has"),
     (&["\"resourcesAffected\"", "\"classificationDetails\""], "a finding of Amazon Macie, which no table has"),
+    (&["\"findingArn\"", "\"awsAccountId\"", "\"severity\""], "a finding of Amazon Inspector, which no table has"),
+    (&["\"audit.k8s.io/"], "an audit event of Kubernetes, which no table has"),
+    (&["\"firewall_name\"", "\"event_timestamp\""], "a log entry of AWS Network Firewall, which no table has"),
     (&["\"SensitiveData:S3Object"], "a finding of Amazon Macie, which no table has"),
     (&["\"eventSource\"", "\"aws:s3\"", "\"s3\""], "a notification of S3 about an object: read the object itself"),
     (&["\"eventSource\"", "\"aws:sqs\"", "\"body\""], "a message of SQS in which no table knows anything"),
@@ -54,6 +57,7 @@ mod tests {
         assert!(is(r#"{"class_uid":1,"category_uid":2}"#, "OCSF"));
         assert!(is(r#"{"ProductArn":"x","AwsAccountId":"y","Resources":[]}"#, "Security Hub"));
         assert!(is(r#"{"eventSource":"aws:s3","s3":{}}"#, "S3"));
+        assert!(is(r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1"}"#, "Kubernetes"));
         assert_eq!(what_is(br#"{"Event":"x"}"#), None);
     }
 }
