@@ -109,6 +109,8 @@ pub(super) const OBJECT_IN_TEXT: &[u8] = b"\":\"{\\\"";
 /// The members of an object, by their places in the index.
 pub(super) struct Members<'a> {
     pub members: Vec<Member<'a>>,
+    /// There are more than are kept.
+    has_more: bool,
 }
 
 pub(super) struct Member<'a> {
@@ -133,10 +135,14 @@ impl Member<'_> {
 }
 
 impl<'a> Members<'a> {
+    /// So many are kept, which take 48 bytes each; what has more is no record and nothing around some ([`texts::too_large`]).
+    const MOST: usize = 300_000;
+
     /// The object at the cursor; the cursor is behind it then.
     pub fn read(cursor: &mut Cursor<'a>) -> Result<Members<'a>, Stop> {
         let bytes = cursor.bytes();
         let mut members = Vec::new();
+        let mut has_more = false;
         if cursor.enter()? {
             loop {
                 cursor.key_start()?;
@@ -144,13 +150,16 @@ impl<'a> Members<'a> {
                 cursor.colon()?;
                 let at = cursor.at();
                 let (start, end) = cursor.skip()?;
-                members.push(Member { name: &bytes[key.start..key.end], value: &bytes[start..end], at, start });
+                has_more = members.len() == Self::MOST;
+                if !has_more {
+                    members.push(Member { name: &bytes[key.start..key.end], value: &bytes[start..end], at, start });
+                }
                 if !cursor.more_members()? {
                     break;
                 }
             }
         }
-        Ok(Members { members })
+        Ok(Members { members, has_more })
     }
 
     pub fn get(&self, name: &str) -> Option<&Member<'a>> {
@@ -265,6 +274,9 @@ impl Parser<'_> {
         let (behind, ended) = (cursor.at(), cursor.ended());
         if depth == 0 {
             self.texts.clear();
+        }
+        if object.has_more {
+            return Ok(false);
         }
         let forced = self.options.table;
         if let Some(record) = object.whole()
@@ -492,11 +504,11 @@ impl Parser<'_> {
 
     /// True when the array at the cursor holds records, or is `whole`: one that should hold nothing else.
     fn array(&mut self, cursor: &mut Cursor<'_>, around: &Around<'_>, depth: u8, whole: bool) -> Result<bool, Stop> {
-        let mut others = Vec::new();
         let mut understood = whole;
         if cursor.enter()? {
+            let first = cursor.at();
             loop {
-                let start = cursor.here()?;
+                let (at, start) = (cursor.at(), cursor.here()?);
                 let known = if cursor.byte()? == b'{' {
                     // those of another item are of another event
                     let texts = mem::take(&mut self.texts);
@@ -507,24 +519,33 @@ impl Parser<'_> {
                     cursor.skip()?;
                     false
                 };
-                understood |= known;
-                if !known {
-                    others.push((start, cursor.ended()));
+                if known && !understood {
+                    understood = true;
+                    // only now it is told that those before it should be records: gathered, they would take more than the array
+                    let (behind, ended) = (cursor.at(), cursor.ended());
+                    cursor.go(first);
+                    while cursor.at() < at {
+                        let (start, end) = cursor.skip()?;
+                        self.no_item(start, &cursor.bytes()[start..end], around);
+                        cursor.more_items()?;
+                    }
+                    cursor.settle(behind, ended);
+                }
+                if !known && understood {
+                    self.no_item(start, &cursor.bytes()[start..cursor.ended()], around);
                 }
                 if !cursor.more_items()? {
                     break;
                 }
             }
         }
-        if understood {
-            for (start, end) in others {
-                let record = &cursor.bytes()[start..end];
-                let reason =
-                    others::what_is(record).unwrap_or("no table is known for this item of an array of records");
-                self.reject("", start, reason, record, around);
-            }
-        }
         Ok(understood)
+    }
+
+    /// Rejects an item of an array of records that is none.
+    fn no_item(&mut self, start: usize, item: &[u8], around: &Around<'_>) {
+        let reason = others::what_is(item).unwrap_or("no table is known for this item of an array of records");
+        self.reject("", start, reason, item, around);
     }
 
     fn leaf(&mut self, table: &'static Table, cursor: &mut Cursor<'_>, around: &Around<'_>) -> Result<(), Stop> {

@@ -144,6 +144,27 @@ fn an_object_that_is_too_large_to_be_searched_says_so() {
     assert_eq!(of("0,".repeat(1000) + "0"), "");
     assert!(of("0,".repeat(300_000) + "0").contains("more than 300000 values"));
     assert!(of(format!("\"{}\"", "x".repeat(4 << 20))).contains("longer than 4 MiB"));
+    let around = |members: usize| {
+        let text = format!(r#"{{{}"a":{}}}"#, r#""":0,"#.repeat(members - 1), whole());
+        let read = read_text(text);
+        (facts(&read).len(), reasons(&read).concat())
+    };
+    assert_eq!(around(300_000), (1, String::new()));
+    let (rows, reason) = around(300_001);
+    assert!(rows == 0 && reason.contains("more than 300000 values"), "{reason}");
+}
+
+#[test]
+fn items_of_no_table_are_rejects_wherever_they_stand_in_a_list_of_records() {
+    let of = |list: &str| {
+        let read = read_text(format!(r#"{{"some":[{list}]}}"#));
+        (facts(&read).len(), read.rejects.iter().map(|reject| reject.offset).collect::<Vec<_>>())
+    };
+    assert_eq!(of(&format!(r#"0,{{"a":[1]}},{0},"x",{0},{{}}"#, whole())).0, 2);
+    let length = whole().len() as u64;
+    assert_eq!(of(&format!(r#"0,{{}},{},"x""#, whole())), (1, vec![9, 11, 15 + length]));
+    // of a list with none of them the object around it is one
+    assert_eq!(of(r#"0,{},"x""#), (0, vec![0]));
 }
 
 #[test]
