@@ -39,8 +39,8 @@ pub struct Fill {
     is_flat: bool,
     /// A member of the record is a column's by another spelling of its name.
     is_respelled: bool,
-    /// A text or symbol of the record is an object of numbered members, as pandas writes a column.
-    is_by_column: bool,
+    /// A text or symbol of the record is an object as others write a column or a value of any type.
+    is_of_others: bool,
     /// What members of the record by other names gave to columns, each once.
     lent: Vec<Lent>,
     homes: [Home; 2],
@@ -123,7 +123,7 @@ impl Fill {
             unmapped: Vec::new(),
             is_flat: false,
             is_respelled: false,
-            is_by_column: false,
+            is_of_others: false,
             lent: Vec::new(),
             homes: [home(0, &plan.accounts), home(1, &plan.regions)],
             again: Again::default(),
@@ -133,7 +133,7 @@ impl Fill {
     /// Reads the object at the cursor into a new row, which stands once [`Fill::keep`] is called.
     pub fn record(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Stop> {
         self.unmapped.clear();
-        (self.is_flat, self.is_respelled, self.is_by_column) = (false, false, false);
+        (self.is_flat, self.is_respelled, self.is_of_others) = (false, false, false);
         self.lent.clear();
         let at = cursor.at();
         self.object(cursor, 0, self.rows)?;
@@ -202,10 +202,10 @@ impl Fill {
         !self.unmapped.is_empty() && (self.is_flat || self.has_unmapped(OBJECT_IN_TEXT))
     }
 
-    /// True when what the row being read has may be another's, or that of many.
+    /// True when what the row being read has may be another's, or no value as it stands.
     #[inline]
     pub fn is_doubtful(&self) -> bool {
-        self.is_respelled || self.is_by_column
+        self.is_respelled || self.is_of_others
     }
 
     /// Gives a column of the row that was read a text, if it has none.
@@ -455,7 +455,7 @@ impl Fill {
                     return Ok(true);
                 }
                 let (start, end) = cursor.skip()?;
-                self.is_by_column |= is_column(&cursor.bytes()[start..end]);
+                self.is_of_others |= is_of_others(&cursor.bytes()[start..end]);
                 match scalar::inside(&cursor.bytes()[start..end]) {
                     Some(text) => self.side_text(builder, row, &text),
                     None if !cursor.is_null(start, end) => self.raw(cursor, builder, row, start, end),
@@ -472,7 +472,7 @@ impl Fill {
                 let (start, end) = cursor.skip()?;
                 if !cursor.is_null(start, end) {
                     let value = &cursor.bytes()[start..end];
-                    self.is_by_column |= is_column(value);
+                    self.is_of_others |= is_of_others(value);
                     self.symbols[builder].set(row, scalar::inside(value).as_deref().unwrap_or(value));
                 }
                 Ok(true)
@@ -729,11 +729,22 @@ impl Home {
 
 /// Whether a value is an object whose members are numbered: `{"0":`.
 pub(super) fn is_column(value: &[u8]) -> bool {
-    let Some(key) = value.strip_prefix(b"{").and_then(|inside| inside.trim_ascii_start().strip_prefix(b"\"")) else {
-        return false;
-    };
-    let digits = key.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    digits > 0 && key.get(digits) == Some(&b'"')
+    first_key(value).is_some_and(|key| !key.is_empty() && key.iter().all(u8::is_ascii_digit))
+}
+
+/// Whether a value is an object of its type and itself, as DynamoDB has them: `{"S":`.
+pub(super) fn is_attribute(value: &[u8]) -> bool {
+    const TYPES: [&[u8]; 10] = [b"S", b"N", b"B", b"BOOL", b"NULL", b"M", b"L", b"SS", b"NS", b"BS"];
+    first_key(value).is_some_and(|key| TYPES.contains(&key))
+}
+
+fn is_of_others(value: &[u8]) -> bool {
+    is_column(value) || is_attribute(value)
+}
+
+fn first_key(value: &[u8]) -> Option<&[u8]> {
+    let key = value.strip_prefix(b"{")?.trim_ascii_start().strip_prefix(b"\"")?;
+    Some(&key[..memchr::memchr(b'"', key)?])
 }
 
 /// The key that begins at `start` among `keys`, looked for from `guess` on and around.

@@ -36,6 +36,10 @@ const KNOWN: &[(&[&str], &str)] = &[
 pub(super) const BY_COLUMN: &str =
     "rows by column, as DataFrame.to_json() of pandas writes them: write them with orient=\"records\"";
 
+/// Of an object whose members have their types.
+pub(super) const OF_DYNAMODB: &str =
+    "an item in the JSON of DynamoDB, in which each value has its type: write it as plain JSON";
+
 /// What is known of an object, or of a text that begins as one.
 #[cold]
 pub(super) fn what_is(object: &[u8]) -> Option<&'static str> {

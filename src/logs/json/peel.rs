@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::fill::{Fill, is_column};
+use super::fill::{Fill, is_attribute, is_column};
 use super::plan::{Action, Plan, is_alike};
 use super::walk::{self, Cursor, Stop};
 use super::{
@@ -293,8 +293,10 @@ impl Parser<'_> {
         let tables = TABLES.iter().copied().filter(|table| forced.is_none_or(|forced| forced.name == table.name));
         for table in tables {
             if object.is(table) {
-                if object.members.iter().all(|member| is_column(member.value)) {
-                    self.reject(table.name, start, others::BY_COLUMN, &cursor.bytes()[start..ended], around);
+                let are_all = |is: fn(&[u8]) -> bool| object.members.iter().all(|member| is(member.value));
+                let other = are_all(is_column).then_some(others::BY_COLUMN);
+                if let Some(reason) = other.or_else(|| are_all(is_attribute).then_some(others::OF_DYNAMODB)) {
+                    self.reject(table.name, start, reason, &cursor.bytes()[start..ended], around);
                     return Ok(true);
                 }
                 cursor.go(at);

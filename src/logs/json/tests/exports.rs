@@ -127,13 +127,19 @@ fn fields_of_a_record_of_more_than_1_mib_stay_apart() {
 }
 
 #[test]
-fn rows_by_column_are_no_row() {
+fn rows_by_column_and_items_of_dynamodb_are_no_rows() {
     let events = r#"{"eventName":{"0":"PutBucketPolicy","1":"GetObject"},"eventSource":{"0":"s3.amazonaws.com","1":"s3.amazonaws.com"}}"#;
     let flows = r#"{"srcaddr": {"7": "10.0.0.1"}, "dstaddr": {"7": "10.0.0.2"}, "start": {"7": 1674898496}}"#;
-    for (text, table) in [(events, "cloudtrail"), (flows, "vpc_flow")] {
-        let read = read_text(text);
-        assert_eq!(read.counts.of_table(table), (1, 0, 1), "{text}");
-        assert!(reasons(&read)[0].contains("orient=\"records\""), "{text}");
+    let item = r#"{"Item":{"eventName":{"S":"PutBucketPolicy"},"eventSource":{"S":"s3.amazonaws.com"},"readOnly":{"BOOL":false}}}"#;
+    for (text, table, word) in [
+        (events, "cloudtrail", "orient=\"records\""),
+        (flows, "vpc_flow", "orient=\"records\""),
+        (item, "cloudtrail", "DynamoDB"),
+    ] {
+        // also behind a record of the table
+        let read = read_text(format!("{text}\n{}\n{text}\n", whole()));
+        assert_eq!((read.counts.of_table(table).2, facts(&read)), (2, vec![expected()]), "{text}");
+        assert!(reasons(&read).iter().all(|reason| reason.contains(word)), "{text}");
     }
 }
 
