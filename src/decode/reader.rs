@@ -11,7 +11,7 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::ChunkReader;
 
 use super::csv;
-use super::cut::{Cutter, is_text_of_records};
+use super::cut::{Cutter, is_text_of_records, line_in_quotes};
 use super::inflate::{self, Compression, Filled, Limits, Stream};
 use super::kpl;
 use super::line::{end_of_lines, is_json_lines};
@@ -463,7 +463,7 @@ impl Reader {
             // no JSON has a capital letter there; Spark's progress bar does
             Some(b'[') if head.get(1).is_some_and(u8::is_ascii_uppercase) || is_id_in_brackets(head) => {}
             Some(b'{' | b'[') => return Some(self.json(head)),
-            Some(b'"') if is_text_of_records(head) => return Some(self.json(head)),
+            Some(b'"') if is_text_of_records(head) || self.is_line_in_quotes(head) => return Some(self.json(head)),
             Some(_) => {}
         }
         if text.len() < printed::LENGTH_MAX
@@ -517,6 +517,12 @@ impl Reader {
         self.offset += start as u64;
         self.line_end = self.is_plain.then_some(LineEnd { offset: self.offset, header });
         Some(Kind::Lines { shape, format, header })
+    }
+
+    /// Whether a text begins with a line of a log as a string of JSON, as `jq '.events[].message'` prints it.
+    fn is_line_in_quotes(&self, head: &[u8]) -> bool {
+        let shape = line_in_quotes(head).and_then(|line| (self.options.recognize.text)(line, &self.options));
+        shape.is_some_and(|shape| !shape.header && shape.quoted.is_none())
     }
 
     fn json(&self, head: &[u8]) -> Kind {

@@ -446,6 +446,11 @@ fn lists_of_lines_are_read_as_the_lines() {
     let read = read_text(format!("[\n  \"{line}\",\n  \"{line}\",\n  \"other\"\n]\n"));
     assert_eq!(read.counts.of_table("vpc_flow"), (2, 2, 0));
     assert_eq!(reasons(&read), ["a string where an object should be"]);
+    // and so without a list around them
+    let read = read_text(format!("\"{line}\"\n\"{line}\"\r\n\"other\"\n"));
+    assert_eq!((read.counts.of_table("vpc_flow"), reasons(&read).len()), ((2, 2, 0), 1));
+    let read = read_text("\"24/05/01 12:00:01 ERROR A: x\"\n\"\\tat a.B.c(B.java:1)\"\n");
+    assert_eq!(column(&read, "glue_log", "message"), [Some("x\n\tat a.B.c(B.java:1)".to_owned())]);
     let read = read_text("[\"24/05/01 12:00:01 ERROR A: x\", \"\\tat a.B.c(B.java:1)\"]");
     assert_eq!(column(&read, "glue_log", "message"), [Some("x\n\tat a.B.c(B.java:1)".to_owned())]);
 }
