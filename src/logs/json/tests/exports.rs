@@ -510,6 +510,11 @@ fn other_names_of_a_flows_fields_are_other_things_beside_its_own() {
         assert_eq!(value("srcaddr").as_deref(), Some("10.0.0.1"), "{text}");
         assert_eq!(value("unmapped").as_deref(), unmapped, "{text}");
     }
+    // of what stands beside a time that is a date nothing is lost
+    let dated = flow.replace("1674898496", r#""2023-01-28 09:34:56","n":123456789012345678901234567890,"n":1.10"#);
+    let read = read_text(&dated);
+    assert_eq!(column(&read, "vpc_flow", "start"), some(&["1674898496"]));
+    assert_eq!(column(&read, "vpc_flow", "unmapped"), some(&[r#"{"n":123456789012345678901234567890,"n":1.10}"#]));
     // and so another spelling of an event's
     let read = read_text(r#"{"event_name":"other","eventName":"PutBucketPolicy","eventSource":"s3.amazonaws.com"}"#);
     assert_eq!(column(&read, "cloudtrail", "eventname"), some(&["PutBucketPolicy"]));
