@@ -289,7 +289,20 @@ fn csv_may_have_the_records_under_some_names() {
         format!("@timestamp,_index,message\r\n2024-08-01,i,{cell}\r\n"),
         format!("\"id\",\"raw_event\"\n1,{cell}\n"),
         format!("EventId,CloudTrailEvent\n1,{cell}\n"),
+        format!("message\n{cell}\n"),
     ]);
+    let flow = "2 111122223333 eni-1 10.0.0.1 10.0.0.2 1 22 6 1 44 1674898496 1674898507 ACCEPT OK";
+    for (before, behind) in
+        [("timestamp,message,ingestionTime\n1722506400000,", ",1"), ("time\tlog\nx\t", ""), ("message\n\"", "\"")]
+    {
+        let read = read_text(format!("{before}{flow}{behind}\n"));
+        assert_eq!((read.counts.of_table("vpc_flow"), reasons(&read)), ((1, 1, 0), vec![]), "{before}");
+    }
+    let read = read_text(
+        "host,message\nh,\"24/05/01 12:00:01 ERROR A: x, y\n\tat a.B.c(B.java:1)\"\nh,24/05/01 12:00:02 INFO A: z\n",
+    );
+    assert_eq!(column(&read, "glue_log", "message"), some(&["x, y\n\tat a.B.c(B.java:1)", "z"]));
+    assert_eq!(reasons(&read_text("host,message\nh,hello\n")), ["neither JSON nor a text log that a table knows"]);
     let read = read_text(format!("id,raw_event\n1,{cell}\n2,no event\nid,raw_event\n3,{cell}\n"));
     assert_eq!((facts(&read).len(), reasons(&read)), (2, vec!["no table is known for this object"]));
     assert_eq!(reasons(&read_text("id,text\n1,{}\n")), ["neither JSON nor a text log that a table knows"]);

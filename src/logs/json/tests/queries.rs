@@ -112,6 +112,17 @@ fn a_column_that_is_no_json_stays_a_text_and_a_damaged_row_costs_itself_only() {
 }
 
 #[test]
+fn nulls_of_databases_are_nulls() {
+    let header = "eventname,eventsource,eventid,errorcode,errormessage,useragent";
+    let read = read_text(format!("{header}\nCreateUser,iam.amazonaws.com,id-1,\\N,NULL,null\n"));
+    for name in ["errorcode", "errormessage"] {
+        assert_eq!(column(&read, "cloudtrail", name), [None], "{name}");
+    }
+    assert_eq!(column(&read, "cloudtrail", "useragent"), some(&["null"]));
+    assert_eq!(column(&read, "cloudtrail", "unmapped"), [None]);
+}
+
+#[test]
 fn structs_of_athena_are_columns() {
     let header = ["eventname", "eventsource", "eventid", "useridentity", "resources", "tlsdetails"];
     let who = "{type=AssumedRole, principalid=AROA:i-1, arn=arn:aws:sts::111122223333:assumed-role/r/i-1, accountid=111122223333, \
