@@ -28,12 +28,9 @@ const PATHS_OF_LINES: [&[&str]; 11] = [
     &["resourceLogs", "scopeLogs", "logRecords", "body", "stringValue"],
 ];
 
-/// Why an object is not taken apart in search of texts with records: it would take some times as much memory while it is looked at.
+/// Why an object is not taken apart in search of texts with records: its values would take some times as much memory while it is
+/// looked at.
 pub(super) fn too_large(object: &[u8]) -> Option<&'static str> {
-    const LENGTH_MAX: usize = 4 << 20;
-    if object.len() > LENGTH_MAX {
-        return Some("no table is known for this object, which is longer than 4 MiB and not searched further");
-    }
     (!scalar::has_few_values(object))
         .then_some("no table is known for this object, which has more than 300000 values and is not searched further")
 }
