@@ -461,7 +461,10 @@ impl Reader {
         match head.first() {
             None => return Some(Kind::Json { cutter: Box::default(), is_lines: false }),
             // no JSON has a capital letter there; Spark's progress bar does
-            Some(b'[') if head.get(1).is_some_and(u8::is_ascii_uppercase) || is_id_in_brackets(head) => {}
+            Some(b'[')
+                if head.get(1).is_some_and(u8::is_ascii_uppercase)
+                    || is_id_in_brackets(head)
+                    || is_date_in_brackets(head) => {}
             Some(b'{' | b'[') => return Some(self.json(head)),
             Some(b'"') if is_text_of_records(head) || self.is_line_in_quotes(head) => return Some(self.json(head)),
             Some(_) => {}
@@ -558,6 +561,12 @@ fn begins_line(text: &[u8]) -> bool {
 fn is_id_in_brackets(head: &[u8]) -> bool {
     const DIGITS: usize = 8;
     head.get(1..=DIGITS).is_some_and(|id| id.iter().all(u8::is_ascii_hexdigit)) && head.get(DIGITS + 1) == Some(&b'-')
+}
+
+/// Whether a text begins with a date, which no JSON has there: `[2024-05-01 `.
+fn is_date_in_brackets(head: &[u8]) -> bool {
+    let Some([b'[', year @ .., b'-', month1, month2, b'-']) = head.get(..9) else { return false };
+    year.iter().chain([month1, month2]).all(u8::is_ascii_digit)
 }
 
 /// Length of the line that tells Excel what stands between cells: `sep=;`.

@@ -775,7 +775,9 @@ fn an_aggregated_event_has_the_time_of_its_window_and_the_account_that_received_
 }
 
 #[test]
-fn a_progress_bar_is_no_json() {
+fn a_bracket_that_begins_a_log_is_no_json() {
+    let read = read_text("[2024-05-01 12:00:01,123] INFO start\n[2024-05-01 12:00:02,123] ERROR boom\n");
+    assert_eq!((read.counts.of_table("glue_log"), reasons(&read)), ((2, 2, 0), vec![]));
     let mut read = read_text("[Stage 2:=====>  (10 + 4) / 20]\n[Stage 2:======>  (11 + 4) / 20]\n");
     assert_eq!(read.counts.of("glue_log").rows, 2);
 }
