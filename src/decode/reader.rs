@@ -569,9 +569,10 @@ fn is_date_in_brackets(head: &[u8]) -> bool {
     year.iter().chain([month1, month2]).all(u8::is_ascii_digit)
 }
 
-/// Length of the line that tells Excel what stands between cells: `sep=;`.
+/// Length of the line that tells Excel what stands between cells, `sep=;`, or that PowerShell's Export-Csv begins with.
 fn length_of_sep(head: &[u8]) -> usize {
     match head {
+        [b'#', b'T', b'Y', b'P', b'E', b' ', ..] => memchr::memchr(b'\n', head).map_or(0, |end| end + 1),
         [b's' | b'S', b'e' | b'E', b'p' | b'P', b'=', _, b'\n', ..] => 6,
         [b's' | b'S', b'e' | b'E', b'p' | b'P', b'=', _, b'\r', b'\n', ..] => 7,
         _ => 0,

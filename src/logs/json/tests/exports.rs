@@ -431,7 +431,11 @@ fn csv_may_have_other_separators() {
             [header, "2024-08-01T11:30:23Z,PutBucketPolicy,s3.amazonaws.com,198.51.100.7,WHO,WHAT,111122223333"]
                 .map(|line| line.replace(',', separator));
         let row = row.replace("WHO", &who).replace("WHAT", r#""{""bucketName"":""b""}""#);
-        check(&[format!("{header}\n{row}\n"), format!("sep={separator}\r\n{header}\r\n{row}\r\n")]);
+        check(&[
+            format!("{header}\n{row}\n"),
+            format!("sep={separator}\r\n{header}\r\n{row}\r\n"),
+            format!("#TYPE Amazon.CloudTrail.Model.Event\r\n{header}\r\n{row}\r\n"),
+        ]);
         let twice = format!("{header}\n{row}\n").repeat(2);
         assert_eq!(facts(&read_text(twice)), [expected(), expected()]);
     }
