@@ -291,6 +291,8 @@ fn csv_may_have_the_records_under_some_names() {
         format!("\"id\",\"raw_event\"\n1,{cell}\n"),
         format!("EventId,CloudTrailEvent\n1,{cell}\n"),
         format!("message\n{cell}\n"),
+        // as Spark writes quotes
+        format!("time,message\nx,\"{}\"\n", whole().replace('"', "\\\"")),
     ]);
     let flow = "2 111122223333 eni-1 10.0.0.1 10.0.0.2 1 22 6 1 44 1674898496 1674898507 ACCEPT OK";
     for (before, behind) in
