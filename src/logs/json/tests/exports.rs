@@ -204,6 +204,11 @@ fn names_may_have_other_signs_between_their_words() {
          2024-08-01 11:30:23,PutBucketPolicy,eu-west-1,198.51.100.7,\"{{\"\"arn\"\":\"\"{ARN}\"\",\"\"session_context\"\":{{\"\"attributes\"\":{{\"\"mfa_authenticated\"\":\"\"true\"\"}}}}}}\",\"{{\"\"bucketName\"\":\"\"b\"\"}}\",111122223333\n"
     );
     check(&[csv]);
+    let read =
+        read_text("Account Id,Interface Id,Srcaddr,Dstaddr,Start\n111122223333,eni-1,10.0.0.1,10.0.0.2,1674898496\n");
+    for (name, value) in [("account", "111122223333"), ("account_id", "111122223333"), ("interface_id", "eni-1")] {
+        assert_eq!(column(&read, "vpc_flow", name), some(&[value]), "{name}");
+    }
     // what applications call so
     let click = r#"{"event_name":"click","event_source":"web"}"#;
     for text in [click, "event_name,event_source\nclick,web\n"] {
