@@ -239,6 +239,21 @@ pub fn begins(line: &[u8]) -> bool {
     prefix(valid.trim_end()).is_some() || without_colours(valid).is_some_and(|plain| prefix(plain.trim_end()).is_some())
 }
 
+/// The entries that stand in one log event, as what a job prints at once may have several: each from a line that begins one on.
+pub fn apart(text: &[u8], start: usize, end: usize) -> impl Iterator<Item = (usize, usize)> {
+    let begins_at = move |line: usize| {
+        let line = &text[line..end.min(line + LOOK)];
+        begins(line.split(|byte| *byte == b'\n').next().unwrap_or_default())
+    };
+    let mut next = Some(start);
+    std::iter::from_fn(move || {
+        let begin = next?;
+        let mut lines = memchr::memchr_iter(b'\n', &text[begin..end]).map(|line_end| begin + line_end + 1);
+        next = lines.find(|line| begins_at(*line));
+        Some((begin, next.unwrap_or(end)))
+    })
+}
+
 /// A text without what tells a terminal to change its colours (`ESC [ 32 m`); `None` where it has nothing of the kind.
 pub fn without_colours(text: &str) -> Option<String> {
     const ESCAPE: char = '\u{1b}';

@@ -161,10 +161,14 @@ impl Reader<'_> {
         }
         // the log events of an envelope have their times beside them
         let is_export = entries.is_empty();
+        let whole: &[u8] = &bytes;
+        let within = |(start, end, time): (usize, usize, Option<i64>)| {
+            entry::apart(whole, start, end).map(move |(start, end)| (start, end, time))
+        };
         // not gathered: the places of lines of one letter take sixteen times as much memory as the lines
         let lines = text::lines(&bytes[..if is_export { length } else { 0 }])
             .map(|(start, end)| (start, end, None))
-            .chain(entries);
+            .chain(entries.into_iter().flat_map(within));
         let of_event = |start: usize, end: usize| {
             if !is_export {
                 return None;
@@ -359,6 +363,17 @@ mod tests {
         let entry = |start, end| Entry { start, end, time: Some(Timestamp(1_000_000)) };
         let (rows, _) = read(text, None, vec![entry(0, middle), entry(middle + 1, length)]);
         assert_eq!(texts(&rows, "message"), [Some("x\nboom?x".into())]);
+    }
+
+    #[test]
+    fn several_entries_of_a_log_event_are_apart() {
+        let text = "24/05/01 12:00:01 INFO A: x\n\tmore\n24/05/01 12:00:02 ERROR B: y\nkey: 1\n24/05/01 12:00:03 INFO A: z\nend";
+        let entry = |start, end| Entry { start, end, time: Some(Timestamp(1_000_000)) };
+        let last = text.len() - 3;
+        let (rows, counts) = read(text, None, vec![entry(0, last - 1), entry(last, text.len())]);
+        assert_eq!(counts.of_table("glue_log"), (3, 3, 0));
+        assert_eq!(texts(&rows, "message"), ["x\n\tmore", "y\nkey: 1", "z\nend"].map(|text| Some(text.to_owned())));
+        assert_eq!(texts(&rows, "level"), ["INFO", "ERROR", "INFO"].map(|level| Some(level.to_owned())));
     }
 
     #[test]
