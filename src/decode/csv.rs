@@ -20,18 +20,33 @@ pub enum Row {
 /// A row of more cells is [`Row::Wrong`]: of a row of nothing but commas the cells take 24 times its length.
 pub const CELLS_MAX: usize = 100_000;
 
+/// How a quote is written in a cell that is quoted. A row is read with [`Quotes::Escaped`] where it is wrong otherwise.
+#[derive(Clone, Copy)]
+enum Quotes {
+    Doubled,
+    /// Behind a backslash, as Spark does; one before that is doubled, and others stay as they are.
+    Escaped,
+}
+
 /// Reads the first row of a text; its cells are of no use where it is [`Row::Open`] or [`Row::Wrong`].
 pub fn row<'t>(text: &'t [u8], separator: u8, cells: &mut Vec<Cow<'t, [u8]>>) -> Row {
-    cells.clear();
-    let row = walk(text, separator, |inside, is_doubled| {
-        if cells.len() <= CELLS_MAX {
-            cells.push(match is_doubled {
-                true => Cow::Owned(undoubled(inside)),
-                false => Cow::Borrowed(inside),
-            });
-        }
-    });
-    if cells.len() > CELLS_MAX { Row::Wrong } else { row }
+    let mut read = |quotes| {
+        cells.clear();
+        let row = walk(text, separator, quotes, |inside, has_quotes| {
+            if cells.len() <= CELLS_MAX {
+                cells.push(match (has_quotes, quotes) {
+                    (false, _) => Cow::Borrowed(inside),
+                    (true, Quotes::Doubled) => Cow::Owned(undoubled(inside)),
+                    (true, Quotes::Escaped) => Cow::Owned(unescaped(inside)),
+                });
+            }
+        });
+        if cells.len() > CELLS_MAX { Row::Wrong } else { row }
+    };
+    match read(Quotes::Doubled) {
+        Row::Wrong => read(Quotes::Escaped),
+        row => row,
+    }
 }
 
 /// A line without the blanks around it, but with those that part its cells: the first or the last cell of a header may be empty.
@@ -50,7 +65,7 @@ pub fn last_row(text: &[u8], separator: u8, open_max: usize) -> Option<usize> {
     loop {
         let rest = &text[at..];
         let line = || memchr::memchr(b'\n', rest).map(|end| end + 1);
-        let row = match walk(rest, separator, |_, _| {}) {
+        let row = match end_of_row(rest, separator) {
             Row::Line(end) => Some(end),
             Row::Text => None,
             Row::Open if rest.len() < open_max => None,
@@ -63,24 +78,33 @@ pub fn last_row(text: &[u8], separator: u8, open_max: usize) -> Option<usize> {
     }
 }
 
-/// Gives each cell of the first row of a text, without the quotes around it, and whether quotes in it are doubled.
-fn walk<'t>(text: &'t [u8], separator: u8, mut cell: impl FnMut(&'t [u8], bool)) -> Row {
+fn end_of_row(text: &[u8], separator: u8) -> Row {
+    match walk(text, separator, Quotes::Doubled, |_, _| {}) {
+        Row::Wrong => walk(text, separator, Quotes::Escaped, |_, _| {}),
+        row => row,
+    }
+}
+
+/// Gives each cell of the first row of a text, without the quotes around it, and whether there are quotes in it.
+fn walk<'t>(text: &'t [u8], separator: u8, quotes: Quotes, mut cell: impl FnMut(&'t [u8], bool)) -> Row {
     let mut at = 0;
     loop {
         if text.get(at) == Some(&b'"') {
             let start = at + 1;
-            let mut is_doubled = false;
+            let mut has_quotes = false;
             at = start;
             loop {
                 let Some(length) = memchr::memchr(b'"', &text[at..]) else { return Row::Open };
                 at += length + 1;
-                if text.get(at) != Some(&b'"') {
-                    break;
+                match quotes {
+                    Quotes::Doubled if text.get(at) == Some(&b'"') => at += 1,
+                    Quotes::Escaped if backslashes(text[start..at - 1].iter().rev()) % 2 == 1 => {}
+                    Quotes::Doubled | Quotes::Escaped => break,
                 }
-                is_doubled = true;
-                at += 1;
+                has_quotes = true;
             }
-            cell(&text[start..at - 1], is_doubled);
+            let inside = &text[start..at - 1];
+            cell(inside, has_quotes || matches!(quotes, Quotes::Escaped) && inside.ends_with(b"\\"));
         } else {
             let end = memchr::memchr2(separator, b'\n', &text[at..]).map_or(text.len(), |length| at + length);
             let inside = &text[at..end];
@@ -109,6 +133,25 @@ fn undoubled(inside: &[u8]) -> Vec<u8> {
     text
 }
 
+fn backslashes<'t>(bytes: impl Iterator<Item = &'t u8>) -> usize {
+    bytes.take_while(|byte| **byte == b'\\').count()
+}
+
+/// A cell without the backslashes before quotes, of which the last may stand behind it.
+fn unescaped(inside: &[u8]) -> Vec<u8> {
+    let mut text = Vec::with_capacity(inside.len());
+    let mut at = 0;
+    while at < inside.len() {
+        let count = backslashes(inside[at..].iter());
+        let behind = inside.get(at + count);
+        let kept = if matches!(behind, None | Some(b'"')) { count / 2 } else { count };
+        text.extend_from_slice(&inside[at..at + kept]);
+        text.extend(behind);
+        at += count + 1;
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -128,6 +171,19 @@ mod tests {
         assert_eq!((found.len(), end), (CELLS_MAX, Row::Line(CELLS_MAX)));
         assert_eq!(row(CELLS_MAX + 1).1, Row::Wrong);
         assert_eq!(row(4 * CELLS_MAX).1, Row::Wrong);
+    }
+
+    #[test]
+    fn quotes_behind_backslashes_are_read_where_a_row_is_wrong_otherwise() {
+        let check = |text: &str, expected: &[&str]| {
+            let (found, end) = cells(text);
+            assert_eq!((found, end), (expected.iter().map(|cell| (*cell).to_owned()).collect(), Row::Line(text.len())));
+            assert_eq!(last_row(text.as_bytes(), b',', 1 << 20), Some(text.len()));
+            assert_eq!(last_row(&text.as_bytes()[..text.len() - 3], b',', 1 << 20), None);
+        };
+        check("1,\"{\\\"a\\\":\\\"b\\\\\\\"c, \\n\\\"}\",\"x\\\\\",\"\"\n", &["1", r#"{"a":"b\"c, \n"}"#, "x\\", ""]);
+        // a backslash is a character otherwise
+        check("\"C:\\\",\"a\"\"b\"\n", &["C:\\", "a\"b"]);
     }
 
     #[test]

@@ -33,6 +33,15 @@ impl Cutter {
         }
         let end = padded.len() - PADDING;
         let mut open = self.open;
+        // behind a line that is a string stand others
+        if open == Open::Nothing
+            && line_in_quotes(&padded[..end]).is_some()
+            && !is_text_of_records(&padded[..end])
+            && let Some(line) = memchr::memrchr(b'\n', &padded[..end])
+        {
+            self.next = open;
+            return Some(line + 1);
+        }
         // the index cannot begin at a quote
         let mut from = match is_text_of_records(&padded[..end]) {
             true => closing_quote(&padded[..end], 1)? + 1,
@@ -307,6 +316,14 @@ pub fn is_text_of_records(string: &[u8]) -> bool {
         .is_some_and(|rest| matches!(rest, [b'\\' | b' ', ..]))
 }
 
+/// The inside of the string that the first line of a text is, with a comma behind it or without.
+pub fn line_in_quotes(text: &[u8]) -> Option<&[u8]> {
+    let line = text.split(|byte| *byte == b'\n').next()?.trim_ascii_end();
+    let line = line.strip_suffix(b",").unwrap_or(line);
+    let close = closing_quote(line.strip_prefix(b"\"")?, 0)?;
+    (close + 2 == line.len()).then(|| &line[1..=close])
+}
+
 /// The quote that closes the string whose inside begins at `from`.
 pub fn closing_quote(bytes: &[u8], from: usize) -> Option<usize> {
     let mut at = from;
@@ -333,6 +350,14 @@ mod tests {
         let recognize = crate::decode::Recognize { resume, ..options.recognize };
         let cut = cutter.cut(&mut padded, &Options { recognize, ..options })?;
         Some((cut, cutter.next))
+    }
+
+    #[test]
+    fn lines_in_quotes_are_cut_behind_the_last_whole_one() {
+        assert_eq!(cuts("\"a\"\n\"b\",\n\"c", Open::Nothing), Some((9, Open::Nothing)));
+        assert_eq!(cuts("\"a\" b\n\"c\"\n", Open::Nothing), None);
+        assert_eq!(line_in_quotes(b"\"a\\\"b\",\r\nx"), Some(&b"a\\\"b"[..]));
+        assert_eq!((line_in_quotes(b"\"a\"b\""), line_in_quotes(b"\""), line_in_quotes(b"a")), (None, None, None));
     }
 
     #[test]

@@ -2,6 +2,9 @@
 
 use serde_json::Value;
 
+/// So much of an answer is read; it takes some times as much memory.
+pub const LENGTH_MAX: usize = 16 << 20;
+
 /// Names that an answer with records begins with.
 const LISTS: [&str; 9] =
     ["Events", "events", "JobRuns", "JobRun", "Findings", "Records", "QueryResultRows", "QueryStatus", "results"];
@@ -52,6 +55,15 @@ pub fn as_json(text: &[u8]) -> Option<Vec<u8>> {
     };
     // in the JSON they stand in texts only
     has_objects.then(|| value.to_string().replace(list, "[").replace(object, "{").into_bytes())
+}
+
+/// Why an answer that begins with `head` and has so many bytes, or more, is none that is read, where it is too large.
+pub fn too_large(head: &[u8], length: usize) -> Option<&'static str> {
+    if length >= LENGTH_MAX {
+        return Some("YAML or text of the AWS CLI, of which less than 16 MiB are read: ask it for --output json");
+    }
+    (may_be_yaml(head) && has_too_many(head))
+        .then_some("YAML of more than 100000 lines and items: ask the AWS CLI for --output json")
 }
 
 /// Whether YAML has more keys and items than are read. Each takes about 900 bytes for a while: 16 MB of `- a: 1` took 2 GB.
@@ -201,7 +213,12 @@ mod tests {
     #[test]
     fn more_items_than_are_read_make_none() {
         assert!(as_json("- a: 1\n".repeat(50_000).as_bytes()).is_some());
-        assert_eq!(as_json("- a: 1\n".repeat(50_001).as_bytes()), None);
+        let many = "- a: 1\n".repeat(50_001);
+        assert_eq!(as_json(many.as_bytes()), None);
+        let why = |text: &str, length: usize| too_large(text.as_bytes(), length).unwrap_or_default();
+        assert!(why(&many, many.len()).contains("100000"));
+        assert!(why("EVENTS\tx", LENGTH_MAX).contains("16 MiB"));
+        assert_eq!((why("EVENTS\tx", LENGTH_MAX - 1), why(&many[7..], many.len() - 7)), ("", ""));
     }
 
     #[test]

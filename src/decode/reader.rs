@@ -11,7 +11,7 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::ChunkReader;
 
 use super::csv;
-use super::cut::{Cutter, is_text_of_records};
+use super::cut::{Cutter, is_text_of_records, line_in_quotes};
 use super::inflate::{self, Compression, Filled, Limits, Stream};
 use super::kpl;
 use super::line::{end_of_lines, is_json_lines};
@@ -30,8 +30,6 @@ const PIECE: usize = 2 << 20;
 const PARQUET_ROWS: usize = 8 << 10;
 /// A record that is longer does not stay whole.
 const RECORD_MAX: usize = 16 << 20;
-/// So much of what the AWS CLI prints as YAML or text is read; it takes some times as much memory.
-const PRINTED_MAX: usize = 16 << 20;
 
 /// Cuts one object into buffers of whole records.
 pub struct Reader {
@@ -329,7 +327,7 @@ impl Reader {
                 // what the AWS CLI prints is read whole
                 if stream.is_some()
                     && !is_paused
-                    && length < PRINTED_MAX
+                    && length < printed::LENGTH_MAX
                     && printed::may_be(behind_blanks(&buffer[..length]))
                 {
                     wanted = length + PIECE;
@@ -463,12 +461,15 @@ impl Reader {
         match head.first() {
             None => return Some(Kind::Json { cutter: Box::default(), is_lines: false }),
             // no JSON has a capital letter there; Spark's progress bar does
-            Some(b'[') if head.get(1).is_some_and(u8::is_ascii_uppercase) || is_id_in_brackets(head) => {}
+            Some(b'[')
+                if head.get(1).is_some_and(u8::is_ascii_uppercase)
+                    || is_id_in_brackets(head)
+                    || is_date_in_brackets(head) => {}
             Some(b'{' | b'[') => return Some(self.json(head)),
-            Some(b'"') if is_text_of_records(head) => return Some(self.json(head)),
+            Some(b'"') if is_text_of_records(head) || self.is_line_in_quotes(head) => return Some(self.json(head)),
             Some(_) => {}
         }
-        if text.len() < PRINTED_MAX
+        if text.len() < printed::LENGTH_MAX
             && !self.is_growing
             && !self.is_paused
             && printed::may_be(head)
@@ -482,6 +483,14 @@ impl Reader {
         let sep = length_of_sep(head);
         let (blank, head) = (blank + sep, &head[sep..]);
         let Some(shape) = (self.options.recognize.text)(head, &self.options) else {
+            if !self.is_growing
+                && !self.is_paused
+                && printed::may_be(head)
+                && let Some(why) = printed::too_large(head, text.len())
+            {
+                self.broken = self.unknown(why, text, rejects, counts);
+                return None;
+            }
             if (self.options.recognize.resume)(head, 0).is_some() {
                 // JSON that is damaged at its beginning
                 return Some(Kind::Json { cutter: Box::default(), is_lines: false });
@@ -511,6 +520,12 @@ impl Reader {
         self.offset += start as u64;
         self.line_end = self.is_plain.then_some(LineEnd { offset: self.offset, header });
         Some(Kind::Lines { shape, format, header })
+    }
+
+    /// Whether a text begins with a line of a log as a string of JSON, as `jq '.events[].message'` prints it.
+    fn is_line_in_quotes(&self, head: &[u8]) -> bool {
+        let shape = line_in_quotes(head).and_then(|line| (self.options.recognize.text)(line, &self.options));
+        shape.is_some_and(|shape| !shape.header && shape.quoted.is_none())
     }
 
     fn json(&self, head: &[u8]) -> Kind {
@@ -548,9 +563,16 @@ fn is_id_in_brackets(head: &[u8]) -> bool {
     head.get(1..=DIGITS).is_some_and(|id| id.iter().all(u8::is_ascii_hexdigit)) && head.get(DIGITS + 1) == Some(&b'-')
 }
 
-/// Length of the line that tells Excel what stands between cells: `sep=;`.
+/// Whether a text begins with a date, which no JSON has there: `[2024-05-01 `.
+fn is_date_in_brackets(head: &[u8]) -> bool {
+    let Some([b'[', year @ .., b'-', month1, month2, b'-']) = head.get(..9) else { return false };
+    year.iter().chain([month1, month2]).all(u8::is_ascii_digit)
+}
+
+/// Length of the line that tells Excel what stands between cells, `sep=;`, or that PowerShell's Export-Csv begins with.
 fn length_of_sep(head: &[u8]) -> usize {
     match head {
+        [b'#', b'T', b'Y', b'P', b'E', b' ', ..] => memchr::memchr(b'\n', head).map_or(0, |end| end + 1),
         [b's' | b'S', b'e' | b'E', b'p' | b'P', b'=', _, b'\n', ..] => 6,
         [b's' | b'S', b'e' | b'E', b'p' | b'P', b'=', _, b'\r', b'\n', ..] => 7,
         _ => 0,
@@ -576,6 +598,7 @@ fn of_another_format(text: &[u8]) -> Option<&'static str> {
         [b'7', b'z', 0xbc, 0xaf, ..] => "a 7z archive: unpack it, or compress the files in it with gzip or zstd",
         [b'B', b'Z', b'h', b'1'..=b'9', ..] => "compressed with bzip2: decompress it, or use gzip or zstd",
         [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => "compressed with xz: decompress it, or use gzip or zstd",
+        [0x1f, 0x8b, 8, ..] | [0x28, 0xb5, 0x2f, 0xfd, ..] => "compressed three times over: decompress it once",
         [0x04, 0x22, 0x4d, 0x18, ..] => "compressed with lz4: decompress it, or use gzip or zstd",
         [0xff, 6, 0, 0, b's', b'N', b'a', b'P', ..] => "compressed with snappy: decompress it, or use gzip or zstd",
         [b'x', 0x01 | 0x9c | 0xda, ..] => "compressed with zlib: decompress it, or use gzip or zstd",
@@ -600,6 +623,15 @@ fn of_another_log(head: &[u8]) -> Option<&'static str> {
         [b"http" | b"https" | b"h2" | b"grpcs" | b"ws" | b"wss" | b"tls", [b'0'..=b'9', ..], [b'a' | b'n', ..], _] => {
             Some("an access log of a load balancer, which no table has")
         }
+        // of a network load balancer, with a version and a time, and of a classic one, with a time and the client's port
+        [b"tls", [b'0'..=b'9', b'.', ..], [b'2', b'0', ..], _] => {
+            Some("an access log of a load balancer, which no table has")
+        }
+        [[b'2', b'0', .., b'Z'], _, client, _] if is_of_port(client) => {
+            Some("an access log of a load balancer, which no table has")
+        }
+        [b"1.0", [b'2', b'0', .., b'Z'], [b'Z', ..], _] => Some("a query log of Route 53, which no table has"),
+        [b"An", b"error", b"occurred", _] => Some("an error of the AWS CLI that was saved in place of its answer"),
         [b"#Version:", ..] => Some("an access log of CloudFront, which no table has"),
         _ if printed::may_be(head) => Some(
             "what the AWS CLI prints as YAML or text, which is no answer that is read so: ask it for --output json",
@@ -608,10 +640,16 @@ fn of_another_log(head: &[u8]) -> Option<&'static str> {
             Some("what the AWS CLI prints with --output text, which names no fields: ask it for --output json")
         }
         _ if is_table_of_cli(head) => Some("a table as the AWS CLI prints it: ask it for --output json"),
+        _ if matches!(line, [b'<', b'0'..=b'9', ..]) => Some("lines of syslog whose messages no table knows"),
         _ if line.starts_with(b"<") => Some("XML or HTML, such as an error that was saved in place of a log"),
         _ if is_base64(line) => Some("base64: decode what it packs, as `base64 -d` does"),
         _ => None,
     }
+}
+
+/// Whether a word is an address of version 4 and a port.
+fn is_of_port(word: &[u8]) -> bool {
+    str::from_utf8(word).is_ok_and(|word| word.parse::<std::net::SocketAddrV4>().is_ok())
 }
 
 /// Whether a line is of a list in an answer of Glue, GuardDuty, CloudTrail or CloudWatch Logs.

@@ -425,7 +425,21 @@ fn logs_of_no_table_say_what_they_are() {
             .0
             .starts_with("an access log of a load balancer")
     );
+    for of_balancer in [
+        "tls 2.0 2020-04-01T08:51:42 net/my-lb/c6e7 g3d4 72.21.218.154:51341 172.100.100.185:443",
+        "2015-05-13T23:39:43.945958Z my-lb 192.168.131.39:2817 10.0.0.1:80 0.000073 0.001048 0.000057 200 200 0 29",
+    ] {
+        assert!(reason(of_balancer).0.starts_with("an access log of a load balancer"), "{of_balancer}");
+    }
+    let query = "1.0 2017-12-13T08:16:02.130Z Z123412341234 example.com A NOERROR UDP FRA6 192.168.1.1 -";
+    assert!(reason(query).0.starts_with("a query log of Route 53"));
+    assert!(
+        reason("\nAn error occurred (AccessDenied) when calling LookupEvents").0.starts_with("an error of the AWS CLI")
+    );
     assert!(reason("#Version: 1.0\n#Fields: date time\n").0.starts_with("an access log of CloudFront"));
+    let thrice = read(Input::Bytes(gzip(&gzip(&gzip(b"{}"))).into()), &Options::default());
+    assert_eq!(thrice.rejects[0].reason, "compressed three times over: decompress it once");
+    assert!(reason("<134>1 2024-08-01T10:00:00Z host app - - - x\n").0.contains("syslog"));
     assert!(reason("<?xml version=\"1.0\"?>\n<Error><Code>AccessDenied</Code></Error>").0.starts_with("XML or HTML"));
     assert!(
         reason("eyJldmVudFZlcnNpb24iOiIxLjA4In0=\teyJldmVudFZlcnNpb24iOiIxLjA4In0=\n").0.starts_with("base64: decode")

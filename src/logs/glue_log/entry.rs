@@ -75,13 +75,20 @@ pub fn time(line: &str) -> Option<(i64, usize)> {
     Some((time.0, end))
 }
 
+/// The same, also in brackets, as Python's loggers are often told to write it.
+fn own_time(line: &str) -> Option<(i64, usize)> {
+    let Some(inside) = line.strip_prefix('[') else { return time(line) };
+    let (time, length) = time(inside)?;
+    inside[length..].starts_with(']').then_some((time, length + 2))
+}
+
 /// Reads the prefix of an entry; `None` when the line begins none.
 pub fn prefix(line: &str) -> Option<Prefix<'_>> {
     if is_progress(line) {
         return Some(Prefix::default());
     }
-    let Some((first, length)) = time(line) else {
-        return python_root(line).or_else(|| crawler(line));
+    let Some((first, length)) = own_time(line) else {
+        return python_root(line).or_else(|| level_first(line)).or_else(|| crawler(line));
     };
     let skip = |at: usize| at + line[at..].len() - line[at..].trim_start_matches([' ', '-', '|', '\t']).len();
     let mut at = skip(length);
@@ -94,7 +101,7 @@ pub fn prefix(line: &str) -> Option<Prefix<'_>> {
         at = skip(at + length);
     }
     // an export of CloudWatch puts the log event's time before the entry's own
-    if let Some((own, length)) = time(&line[at..]) {
+    if let Some((own, length)) = own_time(&line[at..]) {
         found.time = Some(own);
         at = skip(at + length);
     }
@@ -168,6 +175,25 @@ pub fn is_progress(line: &str) -> bool {
     line.trim_start_matches('\r').starts_with("[Stage ") && line.contains('/')
 }
 
+/// Ends the line of a progress bar where an entry follows: Spark wipes the bar out with blanks between carriage returns, and what is
+/// logged next stands in the same line.
+pub fn end_progress(text: &mut [u8]) {
+    let mut at = 0;
+    while let Some(found) = memchr::memchr(b'\r', &text[at..]) {
+        let place = at + found;
+        at = place + 1;
+        let is_wiped = matches!(text[..place].last(), Some(b' ' | b']' | b'\r'));
+        if !is_wiped || !text.get(at).is_some_and(u8::is_ascii_alphanumeric) {
+            continue;
+        }
+        let line = &text[at..text.len().min(at + LOOK)];
+        let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        if begins(line) || is_traceback(line) {
+            text[place] = b'\n';
+        }
+    }
+}
+
 /// `ERROR:root:message`
 fn python_root(line: &str) -> Option<Prefix<'_>> {
     let (level, length) = level(line)?;
@@ -179,6 +205,16 @@ fn python_root(line: &str) -> Option<Prefix<'_>> {
         message: line.len() - message.len(),
         ..Prefix::default()
     })
+}
+
+/// `INFO 2024-05-01 12:00:01,123 message`, with other signs between them or without
+fn level_first(line: &str) -> Option<Prefix<'_>> {
+    const SIGNS: [char; 7] = [' ', ':', '-', '|', '[', ']', '\t'];
+    let (level, length) = level(line)?;
+    let rest = line[length..].trim_start_matches(SIGNS);
+    let (time, length) = time(rest)?;
+    let message = rest[length..].trim_start_matches(SIGNS);
+    Some(Prefix { time: Some(time), level: Some(level), message: line.len() - message.len(), ..Prefix::default() })
 }
 
 /// `[0a1b2c3d-...] BENCHMARK : message`, as crawlers write, which say in brackets which run it is.
@@ -193,11 +229,29 @@ fn crawler(line: &str) -> Option<Prefix<'_>> {
     Some(Prefix { level: Some(level), thread: Some(run), message: line.len() - message.len(), ..Prefix::default() })
 }
 
+/// The prefix of an entry is shorter.
+const LOOK: usize = 400;
+
 /// Whether a line begins an entry by its prefix.
 pub fn begins(line: &[u8]) -> bool {
-    let start = &line[..line.len().min(400)];
+    let start = &line[..line.len().min(LOOK)];
     let valid = start.utf8_chunks().next().map_or("", |chunk| chunk.valid());
     prefix(valid.trim_end()).is_some() || without_colours(valid).is_some_and(|plain| prefix(plain.trim_end()).is_some())
+}
+
+/// The entries that stand in one log event, as what a job prints at once may have several: each from a line that begins one on.
+pub fn apart(text: &[u8], start: usize, end: usize) -> impl Iterator<Item = (usize, usize)> {
+    let begins_at = move |line: usize| {
+        let line = &text[line..end.min(line + LOOK)];
+        begins(line.split(|byte| *byte == b'\n').next().unwrap_or_default())
+    };
+    let mut next = Some(start);
+    std::iter::from_fn(move || {
+        let begin = next?;
+        let mut lines = memchr::memchr_iter(b'\n', &text[begin..end]).map(|line_end| begin + line_end + 1);
+        next = lines.find(|line| begins_at(*line));
+        Some((begin, next.unwrap_or(end)))
+    })
 }
 
 /// A text without what tells a terminal to change its colours (`ESC [ 32 m`); `None` where it has nothing of the kind.
@@ -364,6 +418,10 @@ mod tests {
             "it broke: badly",
         );
         check("2024-05-01 12:00:01 [WARNING] careful now", "WARN", None, None, "careful now");
+        check("[2024-05-01 12:00:01,123] INFO start", "INFO", None, None, "start");
+        check("[2024-05-01 12:00:01,123] {job.py:12} ERROR - boom", "ERROR", None, Some("{job.py:12}"), "boom");
+        check("INFO 2024-05-01 12:00:01,123 job start", "INFO", None, None, "job start");
+        check("ERROR:2024-05-01 12:00:01,123:boom", "ERROR", None, None, "boom");
         check("INFO:root:hello", "INFO", None, Some("root"), "hello");
         check("[0a1b2c3d-1c1c] BENCHMARK : Running", "INFO", Some("0a1b2c3d-1c1c"), None, "Running");
         check("[0a1b2c3d-1c1c] ERROR : no", "ERROR", Some("0a1b2c3d-1c1c"), None, "no");
@@ -375,6 +433,7 @@ mod tests {
         check("2024-05-01T12:00:02.118Z 24/05/01 12:00:01 INFO A: x", "INFO", None, Some("A"), "x");
         let found = prefix("2024-05-01T12:00:02.118Z 24/05/01 12:00:01 INFO A: x").unwrap();
         assert_eq!(found.time.map(Timestamp).unwrap().to_string(), "2024-05-01T12:00:01Z");
+        check("2024-05-01T12:00:02.118Z [2024-05-01 12:00:01,123] INFO start", "INFO", None, None, "start");
         let line = "2024-05-01T12:00:02.118000+00:00 jr_0a-driver 24/05/01 12:00:01 WARN A: x";
         check(line, "WARN", None, Some("A"), "x");
         assert_eq!(prefix(line).unwrap().stream, Some("jr_0a-driver"));
@@ -407,6 +466,9 @@ mod tests {
             "Caused by: x",
             "  File \"x\", line 1",
             "INFO is a word",
+            "INFO: 2024 was a year",
+            "[2024-05-01 12:00:01 INFO x",
+            "[2024-05-01 12:00:01] hello",
             "2024-05-01 12:00:01 hello",
             "24/05/01",
             "",
@@ -422,6 +484,8 @@ mod tests {
         let at = |line| prefix(line).unwrap().time.map(Timestamp).unwrap().to_string();
         assert_eq!(at("2024-05-01T12:00:01.25+02:00 INFO A: x"), "2024-05-01T10:00:01.250Z");
         assert_eq!(at("2024-05-01 12:00:01,007 INFO A: x"), "2024-05-01T12:00:01.007Z");
+        assert_eq!(at("[2024-05-01 12:00:01,007] INFO x"), "2024-05-01T12:00:01.007Z");
+        assert_eq!(at("WARNING - 2024-05-01 12:00:01,007 - x"), "2024-05-01T12:00:01.007Z");
         assert_eq!(at("24/02/29 23:59:59 INFO A: x"), "2024-02-29T23:59:59Z");
         assert_eq!(prefix("24/13/45 99:99:99 INFO A: x"), None);
     }

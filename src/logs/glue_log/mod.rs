@@ -148,6 +148,9 @@ impl Reader<'_> {
         if memchr::memchr(ESCAPE, &bytes[..length]).is_some() {
             return self.read_plain(&bytes[..length], &entries, context, rejects, counts);
         }
+        if memchr::memmem::find(&bytes[..length], b"[Stage ").is_some() {
+            entry::end_progress(&mut bytes[..length]);
+        }
         if !text::is_utf8(&bytes[..length]) {
             // a byte that is not UTF-8 becomes `?`, so that places stay
             let mut at = 0;
@@ -158,10 +161,14 @@ impl Reader<'_> {
         }
         // the log events of an envelope have their times beside them
         let is_export = entries.is_empty();
+        let whole: &[u8] = &bytes;
+        let within = |(start, end, time): (usize, usize, Option<i64>)| {
+            entry::apart(whole, start, end).map(move |(start, end)| (start, end, time))
+        };
         // not gathered: the places of lines of one letter take sixteen times as much memory as the lines
         let lines = text::lines(&bytes[..if is_export { length } else { 0 }])
             .map(|(start, end)| (start, end, None))
-            .chain(entries);
+            .chain(entries.into_iter().flat_map(within));
         let of_event = |start: usize, end: usize| {
             if !is_export {
                 return None;
@@ -356,6 +363,34 @@ mod tests {
         let entry = |start, end| Entry { start, end, time: Some(Timestamp(1_000_000)) };
         let (rows, _) = read(text, None, vec![entry(0, middle), entry(middle + 1, length)]);
         assert_eq!(texts(&rows, "message"), [Some("x\nboom?x".into())]);
+    }
+
+    #[test]
+    fn several_entries_of_a_log_event_are_apart() {
+        let text = "24/05/01 12:00:01 INFO A: x\n\tmore\n24/05/01 12:00:02 ERROR B: y\nkey: 1\n24/05/01 12:00:03 INFO A: z\nend";
+        let entry = |start, end| Entry { start, end, time: Some(Timestamp(1_000_000)) };
+        let last = text.len() - 3;
+        let (rows, counts) = read(text, None, vec![entry(0, last - 1), entry(last, text.len())]);
+        assert_eq!(counts.of_table("glue_log"), (3, 3, 0));
+        assert_eq!(texts(&rows, "message"), ["x\n\tmore", "y\nkey: 1", "z\nend"].map(|text| Some(text.to_owned())));
+        assert_eq!(texts(&rows, "level"), ["INFO", "ERROR", "INFO"].map(|level| Some(level.to_owned())));
+    }
+
+    #[test]
+    fn what_is_logged_behind_a_progress_bar_is_an_entry() {
+        let bar = "[Stage 1:>  (0 + 4) / 4]\r[Stage 1:=>  (2 + 2) / 4]\r                \r";
+        let text = format!(
+            "{bar}24/05/01 12:00:01 ERROR A: x\n{bar}Traceback (most recent call last):\n  File \"x\", line 1\nKeyError: 'a'\n"
+        );
+        let (rows, counts) = read(&text, None, Vec::new());
+        assert_eq!(counts.of_table("glue_log"), (4, 4, 0));
+        let [levels, sources, messages] = ["level", "source", "message"].map(|name| texts(&rows, name));
+        assert_eq!(levels, [None, Some("ERROR".into()), None, Some("ERROR".into())]);
+        assert_eq!(sources, [Some("progress".into()), None, Some("progress".into()), None]);
+        assert_eq!(messages[1].as_deref(), Some("x"));
+        // nothing else ends a line
+        let (rows, _) = read("24/05/01 12:00:01 INFO A: [Stage 1:> 1 / 2]\r x\r24/05 y\n", None, Vec::new());
+        assert_eq!(texts(&rows, "message"), [Some("[Stage 1:> 1 / 2]\r x\r24/05 y".into())]);
     }
 
     #[test]

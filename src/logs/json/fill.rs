@@ -1,5 +1,6 @@
 //! One JSON record at a time, walked along the structural index → the columns of its table.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, ListArray, RecordBatch, StructArray};
@@ -7,7 +8,7 @@ use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::DataType;
 
 use super::again::Again;
-use super::peel::OBJECT_IN_TEXT;
+use super::peel::{Member, Members, OBJECT_IN_TEXT};
 use super::plan::{Action, Field, Key, Node, Plan, is_alike};
 use super::scalar::{self, Clockwork};
 use super::walk::{Cursor, NO_COLON, NO_KEY, Stop};
@@ -38,8 +39,19 @@ pub struct Fill {
     is_flat: bool,
     /// A member of the record is a column's by another spelling of its name.
     is_respelled: bool,
+    /// A text or symbol of the record is an object as others write a column or a value of any type.
+    is_of_others: bool,
+    /// What members of the record by other names gave to columns, each once.
+    lent: Vec<Lent>,
     homes: [Home; 2],
     pub(super) again: Again,
+}
+
+/// Where a member stands whose value a column has, though its name is not the column's own.
+struct Lent {
+    action: Action,
+    name: Range<usize>,
+    value: Range<usize>,
 }
 
 #[derive(Default)]
@@ -111,6 +123,8 @@ impl Fill {
             unmapped: Vec::new(),
             is_flat: false,
             is_respelled: false,
+            is_of_others: false,
+            lent: Vec::new(),
             homes: [home(0, &plan.accounts), home(1, &plan.regions)],
             again: Again::default(),
         }
@@ -119,8 +133,35 @@ impl Fill {
     /// Reads the object at the cursor into a new row, which stands once [`Fill::keep`] is called.
     pub fn record(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Stop> {
         self.unmapped.clear();
-        (self.is_flat, self.is_respelled) = (false, false);
-        self.object(cursor, 0, self.rows)
+        (self.is_flat, self.is_respelled, self.is_of_others) = (false, false, false);
+        self.lent.clear();
+        let at = cursor.at();
+        self.object(cursor, 0, self.rows)?;
+        if !self.lent.is_empty() {
+            self.keep_lent(cursor, at)?;
+        }
+        Ok(())
+    }
+
+    /// Keeps what other names gave to columns of the record that begins at place `at`, where the columns' own names stand behind them:
+    /// these have taken their place.
+    #[cold]
+    fn keep_lent(&mut self, cursor: &mut Cursor<'_>, at: usize) -> Result<(), Stop> {
+        let (behind, ended) = (cursor.at(), cursor.ended());
+        cursor.go(at);
+        let members = Members::read(cursor)?.members;
+        cursor.settle(behind, ended);
+        let plan: &'static Plan = self.plan;
+        for Lent { action, name, value } in std::mem::take(&mut self.lent) {
+            let is_own = |member: &Member<'_>| {
+                let mut keys = plan.nodes[0].keys.iter().filter(|key| key.action == action);
+                keys.any(|key| key.name.eq_ignore_ascii_case(member.name))
+            };
+            if members.iter().any(|member| member.start > value.start && member.value != b"null" && is_own(member)) {
+                self.keep_unmapped(cursor, 0, &cursor.bytes()[name], value);
+            }
+        }
+        Ok(())
     }
 
     /// True when the row being read has a value in this column.
@@ -161,10 +202,10 @@ impl Fill {
         !self.unmapped.is_empty() && (self.is_flat || self.has_unmapped(OBJECT_IN_TEXT))
     }
 
-    /// True when what the row being read has may be another's.
+    /// True when what the row being read has may be another's, or no value as it stands.
     #[inline]
-    pub fn is_respelled(&self) -> bool {
-        self.is_respelled
+    pub fn is_doubtful(&self) -> bool {
+        self.is_respelled || self.is_of_others
     }
 
     /// Gives a column of the row that was read a text, if it has none.
@@ -288,7 +329,7 @@ impl Fill {
             } else {
                 cursor.go(at + 2);
                 if !self.value(cursor, known.action, row)? {
-                    self.keep_unmapped(cursor, node, &known.name, value);
+                    self.keep_unmapped(cursor, node, &known.name, value..cursor.ended());
                 }
             }
             if !cursor.more_members()? {
@@ -351,10 +392,12 @@ impl Fill {
         let raw = &cursor.bytes()[key.start..key.end];
         let plan: &'static Plan = self.plan;
         let keys = &plan.nodes[node].keys;
-        let known = keys
+        let own = keys
             .iter()
             .find(|key| *key.name == *name)
-            .or_else(|| keys.iter().find(|key| key.name.eq_ignore_ascii_case(name)))
+            .or_else(|| keys.iter().find(|key| key.name.eq_ignore_ascii_case(name)));
+        let is_own = own.is_some();
+        let known = own
             .or_else(|| {
                 let own = plan.key_of_others(name).filter(|_| node == 0)?;
                 (!self.is_set(own.action, row)).then_some(own)
@@ -371,16 +414,17 @@ impl Fill {
         let is_inside = || str::from_utf8(name).is_ok_and(|name| plan.path_inside(name).is_some());
         self.is_flat |= node == 0 && known.is_none() && cursor.bytes()[value] != b'n' && is_inside();
         if !self.value(cursor, action, row)? {
-            self.keep_unmapped(cursor, node, raw, value);
+            self.keep_unmapped(cursor, node, raw, value..cursor.ended());
+        } else if node == 0 && !is_own && self.is_set(action, row) {
+            self.lent.push(Lent { action, name: key.start..key.end, value: value..cursor.ended() });
         }
         Ok(())
     }
 
-    /// Adds a member whose value began at `start` and ended before the cursor to the row's `unmapped` object.
-    /// `name` is as it stands in JSON.
+    /// Adds a member whose value stands there to the row's `unmapped` object. `name` is as it stands in JSON.
     #[cold]
-    fn keep_unmapped(&mut self, cursor: &Cursor<'_>, node: usize, name: &[u8], start: usize) {
-        let value = &cursor.bytes()[start..cursor.ended()];
+    fn keep_unmapped(&mut self, cursor: &Cursor<'_>, node: usize, name: &[u8], value: Range<usize>) {
+        let value = &cursor.bytes()[value];
         if value == b"null" {
             return;
         }
@@ -411,6 +455,7 @@ impl Fill {
                     return Ok(true);
                 }
                 let (start, end) = cursor.skip()?;
+                self.is_of_others |= is_of_others(&cursor.bytes()[start..end]);
                 match scalar::inside(&cursor.bytes()[start..end]) {
                     Some(text) => self.side_text(builder, row, &text),
                     None if !cursor.is_null(start, end) => self.raw(cursor, builder, row, start, end),
@@ -427,6 +472,7 @@ impl Fill {
                 let (start, end) = cursor.skip()?;
                 if !cursor.is_null(start, end) {
                     let value = &cursor.bytes()[start..end];
+                    self.is_of_others |= is_of_others(value);
                     self.symbols[builder].set(row, scalar::inside(value).as_deref().unwrap_or(value));
                 }
                 Ok(true)
@@ -679,6 +725,26 @@ impl Home {
 
     const UNSEEN: i32 = -1;
     const EMPTY: i32 = -2;
+}
+
+/// Whether a value is an object whose members are numbered: `{"0":`.
+pub(super) fn is_column(value: &[u8]) -> bool {
+    first_key(value).is_some_and(|key| !key.is_empty() && key.iter().all(u8::is_ascii_digit))
+}
+
+/// Whether a value is an object of its type and itself, as DynamoDB has them: `{"S":`.
+pub(super) fn is_attribute(value: &[u8]) -> bool {
+    const TYPES: [&[u8]; 10] = [b"S", b"N", b"B", b"BOOL", b"NULL", b"M", b"L", b"SS", b"NS", b"BS"];
+    first_key(value).is_some_and(|key| TYPES.contains(&key))
+}
+
+fn is_of_others(value: &[u8]) -> bool {
+    is_column(value) || is_attribute(value)
+}
+
+fn first_key(value: &[u8]) -> Option<&[u8]> {
+    let key = value.strip_prefix(b"{")?.trim_ascii_start().strip_prefix(b"\"")?;
+    Some(&key[..memchr::memchr(b'"', key)?])
 }
 
 /// The key that begins at `start` among `keys`, looked for from `guess` on and around.

@@ -10,6 +10,7 @@ mod cloudwatch;
 mod elastic;
 mod fill;
 mod insights;
+mod mended;
 mod others;
 mod packed;
 mod peel;
@@ -20,6 +21,7 @@ pub mod rows;
 mod scalar;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod walk;
 
 use std::ops::Range;
@@ -207,6 +209,7 @@ impl<'a> Parser<'a> {
             OpenBefore::Wrapper => vec![Frame::Wrapper],
         };
         let mut damaged = false;
+        let mut not_mended = 0;
         loop {
             while at < end && matches!(padded[at], b' ' | b'\n' | b'\r' | b'\t' | b',' | 0) {
                 at += 1;
@@ -267,13 +270,17 @@ impl<'a> Parser<'a> {
                     }
                     at = here;
                 }
-                Next::Damaged(here, reason) => match self.of_python(&padded[here..end], reason, around) {
-                    Some(length) => (at, size) = (here + length, WINDOW_MIN),
-                    None => {
-                        let resume = self.damage(&padded, here, end, reason, around);
-                        (at, damaged, size) = (resume, true, WINDOW_MIN);
+                Next::Damaged(here, reason) => {
+                    let text = &padded[here..end];
+                    let taken = self.of_python(text, reason, around);
+                    match taken.or_else(|| self.mended(text, reason, around, &mut not_mended)) {
+                        Some(length) => (at, size) = (here + length, WINDOW_MIN),
+                        None => {
+                            let resume = self.damage(&padded, here, end, reason, around);
+                            (at, damaged, size) = (resume, true, WINDOW_MIN);
+                        }
                     }
-                },
+                }
             }
         }
         if ends && !damaged && !frames.is_empty() {
@@ -523,6 +530,25 @@ impl<'a> Parser<'a> {
         let context = around.context.cloned().unwrap_or_default();
         let text = Text::new(value.to_string().into_bytes());
         self.nested.push(Nested { text, context, depth: around.depth + 1 });
+        Some(length)
+    }
+
+    /// Takes an object that is JSON but for what others write in it where a record should stand; how long it is. `failed` is how
+    /// often there was none in the text.
+    #[cold]
+    fn mended(&mut self, text: &[u8], reason: &str, around: &Around<'_>, failed: &mut usize) -> Option<usize> {
+        /// Each time some of the text is gone over again.
+        const FAILED_MAX: usize = 64;
+        let may_be = matches!(reason, walk::NO_KEY | walk::NO_VALUE) && text.first() == Some(&b'{');
+        if !may_be || around.depth >= NESTED_MAX || *failed == FAILED_MAX {
+            return None;
+        }
+        let Some((record, length)) = mended::first(text) else {
+            *failed += 1;
+            return None;
+        };
+        let context = around.context.cloned().unwrap_or_default();
+        self.nested.push(Nested { text: Text::new(record), context, depth: around.depth + 1 });
         Some(length)
     }
 

@@ -24,10 +24,21 @@ const KNOWN: &[(&[&str], &str)] = &[
     (&["\"query_name\"", "\"query_type\""], "a query log entry of Route 53, which no table has"),
     (&["\"configurationItem"], "a configuration item of AWS Config, which no table has"),
     (&["\"resourcesAffected\"", "\"classificationDetails\""], "a finding of Amazon Macie, which no table has"),
+    (&["\"findingArn\"", "\"awsAccountId\"", "\"severity\""], "a finding of Amazon Inspector, which no table has"),
+    (&["\"audit.k8s.io/"], "an audit event of Kubernetes, which no table has"),
+    (&["\"firewall_name\"", "\"event_timestamp\""], "a log entry of AWS Network Firewall, which no table has"),
     (&["\"SensitiveData:S3Object"], "a finding of Amazon Macie, which no table has"),
     (&["\"eventSource\"", "\"aws:s3\"", "\"s3\""], "a notification of S3 about an object: read the object itself"),
     (&["\"eventSource\"", "\"aws:sqs\"", "\"body\""], "a message of SQS in which no table knows anything"),
 ];
+
+/// Of an object with a member for each column, in which every row has its number.
+pub(super) const BY_COLUMN: &str =
+    "rows by column, as DataFrame.to_json() of pandas writes them: write them with orient=\"records\"";
+
+/// Of an object whose members have their types.
+pub(super) const OF_DYNAMODB: &str =
+    "an item in the JSON of DynamoDB, in which each value has its type: write it as plain JSON";
 
 /// What is known of an object, or of a text that begins as one.
 #[cold]
@@ -50,6 +61,7 @@ mod tests {
         assert!(is(r#"{"class_uid":1,"category_uid":2}"#, "OCSF"));
         assert!(is(r#"{"ProductArn":"x","AwsAccountId":"y","Resources":[]}"#, "Security Hub"));
         assert!(is(r#"{"eventSource":"aws:s3","s3":{}}"#, "S3"));
+        assert!(is(r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1"}"#, "Kubernetes"));
         assert_eq!(what_is(br#"{"Event":"x"}"#), None);
     }
 }

@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::fill::Fill;
+use super::fill::{Fill, is_attribute, is_column};
 use super::plan::{Action, Plan, is_alike};
 use super::walk::{self, Cursor, Stop};
 use super::{
     Around, Messages, NESTED_MAX, Nested, Parser, cloudwatch, elastic, insights, others, packed, plan, query, scalar,
+    texts,
 };
 use crate::decode::{Body, Context, Entry, Lines, Records, Shape, Text};
 use crate::logs::TABLES;
@@ -84,7 +85,7 @@ pub fn is_record(fill: &Fill) -> bool {
     let evident = name.is_some() && source.is_some() || is_evident(fill.plan, |action| fill.has(action));
     evident
         && !source.is_some_and(is_of_mapping)
-        && !fill.is_respelled()
+        && !fill.is_doubtful()
         && !fill.has_unmapped(LOOKED_UP)
         && !fill.has_unmapped(RAW)
 }
@@ -108,6 +109,8 @@ pub(super) const OBJECT_IN_TEXT: &[u8] = b"\":\"{\\\"";
 /// The members of an object, by their places in the index.
 pub(super) struct Members<'a> {
     pub members: Vec<Member<'a>>,
+    /// There are more than are kept.
+    has_more: bool,
 }
 
 pub(super) struct Member<'a> {
@@ -132,10 +135,14 @@ impl Member<'_> {
 }
 
 impl<'a> Members<'a> {
+    /// So many are kept, which take 48 bytes each; what has more is no record and nothing around some ([`texts::too_large`]).
+    const MOST: usize = 300_000;
+
     /// The object at the cursor; the cursor is behind it then.
     pub fn read(cursor: &mut Cursor<'a>) -> Result<Members<'a>, Stop> {
         let bytes = cursor.bytes();
         let mut members = Vec::new();
+        let mut has_more = false;
         if cursor.enter()? {
             loop {
                 cursor.key_start()?;
@@ -143,13 +150,16 @@ impl<'a> Members<'a> {
                 cursor.colon()?;
                 let at = cursor.at();
                 let (start, end) = cursor.skip()?;
-                members.push(Member { name: &bytes[key.start..key.end], value: &bytes[start..end], at, start });
+                has_more = members.len() == Self::MOST;
+                if !has_more {
+                    members.push(Member { name: &bytes[key.start..key.end], value: &bytes[start..end], at, start });
+                }
                 if !cursor.more_members()? {
                     break;
                 }
             }
         }
-        Ok(Members { members })
+        Ok(Members { members, has_more })
     }
 
     pub fn get(&self, name: &str) -> Option<&Member<'a>> {
@@ -236,10 +246,11 @@ impl Parser<'_> {
             return self.leaf(table, cursor, around);
         }
         let record = &cursor.bytes()[start..cursor.ended()];
-        if self.texts_with_records(record, around) {
+        if self.texts_with_records(record, start, around) {
             return Ok(());
         }
-        let reason = others::what_is(record).unwrap_or("no table is known for this object");
+        let reason =
+            others::what_is(record).or_else(|| texts::too_large(record)).unwrap_or("no table is known for this object");
         self.reject("", start, reason, record, around);
         Ok(())
     }
@@ -264,6 +275,9 @@ impl Parser<'_> {
         if depth == 0 {
             self.texts.clear();
         }
+        if object.has_more {
+            return Ok(false);
+        }
         let forced = self.options.table;
         if let Some(record) = object.whole()
             && forced.is_none_or(|table| table.name == "cloudtrail")
@@ -279,6 +293,12 @@ impl Parser<'_> {
         let tables = TABLES.iter().copied().filter(|table| forced.is_none_or(|forced| forced.name == table.name));
         for table in tables {
             if object.is(table) {
+                let are_all = |is: fn(&[u8]) -> bool| object.members.iter().all(|member| is(member.value));
+                let other = are_all(is_column).then_some(others::BY_COLUMN);
+                if let Some(reason) = other.or_else(|| are_all(is_attribute).then_some(others::OF_DYNAMODB)) {
+                    self.reject(table.name, start, reason, &cursor.bytes()[start..ended], around);
+                    return Ok(true);
+                }
                 cursor.go(at);
                 if depth == 0 {
                     self.last = Some(self.open(table));
@@ -324,6 +344,13 @@ impl Parser<'_> {
             self.cloudwatch(cursor, &object, events, around)?;
             cursor.settle(behind, ended);
             return Ok(true);
+        }
+        // what `--query ResultSet` leaves of an answer
+        if object.get("Rows").is_some() && object.get("ResultSetMetadata").is_some() {
+            let set = Member { name: b"ResultSet", value: &cursor.bytes()[start..ended], at, start };
+            if self.result_set(&set, around) {
+                return Ok(true);
+            }
         }
         if is_empty_page(&object) {
             return Ok(true);
@@ -372,31 +399,6 @@ impl Parser<'_> {
         }
         cursor.settle(behind, ended);
         Ok(understood)
-    }
-
-    /// Takes texts with records out of an object that is none, where exporters put them. Elsewhere a text may be what somebody sent to an
-    /// application, and no more an event than its user agent is.
-    #[cold]
-    fn texts_with_records(&mut self, object: &[u8], around: &Around<'_>) -> bool {
-        /// One that is longer would take some times as much memory while it is looked at.
-        const LENGTH_MAX: usize = 4 << 20;
-        let may_have = |begin: &[u8]| memchr::memmem::find(object, begin).is_some();
-        if around.depth == NESTED_MAX || object.len() > LENGTH_MAX || !may_have(b"\"{") && !may_have(b"\"[") {
-            return false;
-        }
-        if !scalar::has_few_values(object) {
-            return false;
-        }
-        let Ok(value) = serde_json::from_slice(object) else { return false };
-        let mut texts = Vec::new();
-        PATHS_OF_TEXT.iter().for_each(|path| collect_texts(&value, path, &mut texts));
-        let context = around.context.cloned().unwrap_or_default();
-        let nested = |text: &&str| {
-            let text = Text::new(text.as_bytes().to_vec());
-            Nested { text, context: context.clone(), depth: around.depth + 1 }
-        };
-        self.nested.extend(texts.iter().map(nested));
-        !texts.is_empty()
     }
 
     fn member(
@@ -504,11 +506,11 @@ impl Parser<'_> {
 
     /// True when the array at the cursor holds records, or is `whole`: one that should hold nothing else.
     fn array(&mut self, cursor: &mut Cursor<'_>, around: &Around<'_>, depth: u8, whole: bool) -> Result<bool, Stop> {
-        let mut others = Vec::new();
         let mut understood = whole;
         if cursor.enter()? {
+            let first = cursor.at();
             loop {
-                let start = cursor.here()?;
+                let (at, start) = (cursor.at(), cursor.here()?);
                 let known = if cursor.byte()? == b'{' {
                     // those of another item are of another event
                     let texts = mem::take(&mut self.texts);
@@ -519,24 +521,33 @@ impl Parser<'_> {
                     cursor.skip()?;
                     false
                 };
-                understood |= known;
-                if !known {
-                    others.push((start, cursor.ended()));
+                if known && !understood {
+                    understood = true;
+                    // only now it is told that those before it should be records: gathered, they would take more than the array
+                    let (behind, ended) = (cursor.at(), cursor.ended());
+                    cursor.go(first);
+                    while cursor.at() < at {
+                        let (start, end) = cursor.skip()?;
+                        self.no_item(start, &cursor.bytes()[start..end], around);
+                        cursor.more_items()?;
+                    }
+                    cursor.settle(behind, ended);
+                }
+                if !known && understood {
+                    self.no_item(start, &cursor.bytes()[start..cursor.ended()], around);
                 }
                 if !cursor.more_items()? {
                     break;
                 }
             }
         }
-        if understood {
-            for (start, end) in others {
-                let record = &cursor.bytes()[start..end];
-                let reason =
-                    others::what_is(record).unwrap_or("no table is known for this item of an array of records");
-                self.reject("", start, reason, record, around);
-            }
-        }
         Ok(understood)
+    }
+
+    /// Rejects an item of an array of records that is none.
+    fn no_item(&mut self, start: usize, item: &[u8], around: &Around<'_>) {
+        let reason = others::what_is(item).unwrap_or("no table is known for this item of an array of records");
+        self.reject("", start, reason, item, around);
     }
 
     fn leaf(&mut self, table: &'static Table, cursor: &mut Cursor<'_>, around: &Around<'_>) -> Result<(), Stop> {
@@ -675,36 +686,6 @@ pub(super) const NAMES_OF_TEXT: &[&[u8]] = &[
     b"@message",
     b"detail",
 ];
-
-/// Members below each other, through lists, whose text may be a record: of GELF, Chronicle and others, of Loki, and of OpenTelemetry.
-pub(super) const PATHS_OF_TEXT: [&[&str]; 9] = [
-    &["raw"],
-    &["raw_event"],
-    &["rawEvent"],
-    &["logText"],
-    &["full_message"],
-    &["streams", "values"],
-    &["data", "result", "values"],
-    &["entries", "log_text"],
-    &["resourceLogs", "scopeLogs", "logRecords", "body", "stringValue"],
-];
-
-/// Texts at the end of a path that are JSON and have records, each once.
-fn collect_texts<'v>(value: &'v Value, path: &[&str], texts: &mut Vec<&'v str>) {
-    match (value, path) {
-        (Value::Array(items), _) => items.iter().for_each(|value| collect_texts(value, path, texts)),
-        (Value::Object(members), [name, rest @ ..]) => {
-            members.get(*name).into_iter().for_each(|value| collect_texts(value, rest, texts));
-        }
-        (Value::String(text), []) => {
-            let bytes = text.as_bytes();
-            if cloudwatch::is_json(bytes) && insights::holds_record(bytes) && !texts.contains(&text.as_str()) {
-                texts.push(text);
-            }
-        }
-        _ => {}
-    }
-}
 
 /// Whether a list is one of lists, as the rows of CloudWatch Logs Insights are.
 fn has_rows(list: &[u8]) -> bool {

@@ -330,13 +330,13 @@ impl Plan {
     }
 }
 
-/// Whether two names differ in case and in what stands between their words only: `eventName` and `event_name`.
+/// Whether two names differ in case and in what stands between their words only: `eventName`, `event_name` and `Event name`.
 pub fn is_alike(name: &[u8], other: &[u8]) -> bool {
     letters(name).eq(letters(other))
 }
 
 fn letters(name: &[u8]) -> impl Iterator<Item = u8> {
-    name.iter().filter(|byte| !matches!(byte, b'_' | b'-' | b'.')).map(u8::to_ascii_lowercase)
+    name.iter().filter(|byte| !matches!(byte, b'_' | b'-' | b'.' | b' ')).map(u8::to_ascii_lowercase)
 }
 
 impl Key {

@@ -94,7 +94,7 @@ impl Reader<'_> {
         match self.peek()? {
             '{' => self.dict(depth),
             open @ ('[' | '(') => self.list(open, if open == '[' { ']' } else { ')' }, depth).map(Value::Array),
-            '\'' | '"' => self.string().map(Value::String),
+            '\'' | '"' => self.strings().map(Value::String),
             '-' | '0'..='9' => self.number(),
             _ => self.word(depth),
         }
@@ -133,6 +133,15 @@ impl Reader<'_> {
             }
         }
         Some(items)
+    }
+
+    /// Strings behind each other are one: `pprint` cuts long ones into lines.
+    fn strings(&mut self) -> Option<String> {
+        let mut text = self.string()?;
+        while matches!(self.peek(), Some('\'' | '"')) {
+            text.push_str(&self.string()?);
+        }
+        Some(text)
     }
 
     fn string(&mut self) -> Option<String> {
@@ -232,6 +241,7 @@ mod tests {
         check("[{'a': {}}, {'b': []},]", r#"[{"a":{}},{"b":[]}]"#);
         check("{'a': 18446744073709551615}", r#"{"a":18446744073709551615}"#);
         check("{'a': b'x', 'd': Decimal('1.5')}", r#"{"a":"x","d":"1.5"}"#);
+        check("{'a': 'b '\n      \"it's \"\n      'c',\n 'd': 1}", r#"{"a":"b it's c","d":1}"#);
     }
 
     #[test]
@@ -267,7 +277,7 @@ mod tests {
             "{'a': x}",
             "{'a': 'b",
             "{'a' 1}",
-            "['a' 'b']",
+            "['a' b]",
             "{'a': '\n'}",
             "{'a': '\\\n'}",
         ] {

@@ -12,11 +12,12 @@ use serde_json::Value;
 use super::insights::{LogRow, holds_record};
 use super::peel::{Member, Members};
 use super::walk::{Cursor, Stop};
-use super::{Around, Nested, Parser, braces, peel, python, scalar};
+use super::{Around, Nested, Parser, braces, peel, python, scalar, texts};
 use crate::decode::csv::{CELLS_MAX, Row, row, trimmed};
 use crate::decode::{Lines, Options, Shape, Text};
 use crate::logs::cloudtrail::CLOUDTRAIL;
 use crate::logs::glue_job_run::GLUE_JOB_RUN;
+use crate::logs::glue_log::{self, GLUE_LOG};
 use crate::logs::guardduty_finding::GUARDDUTY_FINDING;
 use crate::logs::vpc_flow::{self, VPC_FLOW};
 use crate::table::{Kind, Origin, Table};
@@ -34,18 +35,20 @@ pub fn recognize(head: &[u8], options: &Options) -> Option<Shape> {
 
 fn recognize_by(line: &[u8], rows: &[u8], separator: u8, options: &Options) -> Option<Shape> {
     // asked of every line that is a message of an object, few of which are CSV
-    if memchr::memchr(separator, line).is_none() && !(separator == b',' && is_text_column(line)) {
+    if memchr::memchr(separator, line).is_none() && !(separator == b',' && is_text_column(line, rows)) {
         return None;
     }
     let mut cells = Vec::new();
     whole(row(line, separator, &mut cells), line)?;
-    let of_texts = || has_texts(&cells, rows, separator).then_some(&CLOUDTRAIL);
-    let table = match (table(&cells).or_else(of_texts)?, options.table) {
+    let table = match (table(&cells), options.table) {
         // its rows say what they are
         (_, Some(forced)) if has_log_events(&in_lower(&cells)) => forced,
         // as text, which is read faster
-        (table, _) if separator == b'\t' && table.name == VPC_FLOW.name && is_bare(line) => return None,
-        (table, _) => table,
+        (Some(table), _) if separator == b'\t' && table.name == VPC_FLOW.name && is_bare(line) && !has_quotes(rows) => {
+            return None;
+        }
+        (Some(table), _) => table,
+        (None, _) => of_texts(&cells, rows, separator, options)?,
     };
     let last_header: fn(&[u8]) -> Option<&[u8]> = match separator {
         b'\t' => last_header::<b'\t'>,
@@ -64,30 +67,45 @@ fn is_bare(header: &[u8]) -> bool {
     memchr::memchr2(b'"', b'.', header).is_none() && header.first().is_some_and(u8::is_ascii_alphabetic)
 }
 
-/// Whether the first row has the text of a record under one of the names that it goes by, as what Elasticsearch and databases export may have.
-fn has_texts(header: &[Cow<'_, [u8]>], rows: &[u8], separator: u8) -> bool {
+/// Whether the first row has cells in quotes, as pandas and databases write texts.
+fn has_quotes(rows: &[u8]) -> bool {
+    memchr::memchr(b'"', &rows[..end_of_line(rows)]).is_some()
+}
+
+/// The table of which the first row has the text of a record, or a line, under one of the names that these go by, as what Elasticsearch and
+/// databases export may have.
+fn of_texts(header: &[Cow<'_, [u8]>], rows: &[u8], separator: u8, options: &Options) -> Option<&'static Table> {
+    if rows.is_empty() || !header.iter().all(|cell| is_name(cell)) {
+        return None;
+    }
     let mut cells = Vec::new();
-    !rows.is_empty()
-        && header.iter().all(|cell| is_name(cell))
-        && whole(row(rows, separator, &mut cells), rows).is_some()
-        && cells.len() == header.len()
-        && header
-            .iter()
-            .zip(&cells)
-            .any(|(name, cell)| may_be_text(name) && cell.starts_with(b"{") && holds_record(cell))
+    whole(row(rows, separator, &mut cells), rows).filter(|_| cells.len() == header.len())?;
+    let mut texts = header.iter().zip(&cells).filter(|(name, _)| may_be_text(name));
+    texts.find_map(|(_, cell)| table_of_text(cell, options))
+}
+
+fn table_of_text(text: &[u8], options: &Options) -> Option<&'static Table> {
+    if text.starts_with(b"{") {
+        return holds_record(text).then_some(&CLOUDTRAIL);
+    }
+    let shape = (options.recognize.text)(text, options).filter(|shape| !shape.header && shape.quoted.is_none())?;
+    let is_one = shape.table.name != GLUE_LOG.name || glue_log::begins_entry(&String::from_utf8_lossy(text));
+    is_one.then_some(shape.table)
 }
 
 fn may_be_text(name: &[u8]) -> bool {
     peel::NAMES_OF_TEXT.contains(&name)
-        || peel::PATHS_OF_TEXT.iter().any(|path| matches!(path, [only] if only.as_bytes() == name))
+        || texts::PATHS_OF_TEXT.iter().any(|path| matches!(path, [only] if only.as_bytes() == name))
 }
 
-/// Whether a header has but one column, of whole records.
-fn is_text_column(header: &[u8]) -> bool {
+/// Whether a header has but one column, of whole records; under a name that lines of other texts may be, too, where the first of the rows
+/// is in quotes.
+fn is_text_column(header: &[u8], rows: &[u8]) -> bool {
     const LENGTH_MAX: usize = 16;
     let name = header.trim_ascii();
     let name = name.strip_prefix(b"\"").and_then(|name| name.strip_suffix(b"\"")).unwrap_or(name);
-    name.len() <= LENGTH_MAX && is_text(&String::from_utf8_lossy(name).to_ascii_lowercase())
+    let is_whole = || is_text(&String::from_utf8_lossy(name).to_ascii_lowercase());
+    name.len() <= LENGTH_MAX && (is_whole() || rows.starts_with(b"\"") && may_be_text(name))
 }
 
 /// Where the row ends, unless its quotes are not as they should be.
@@ -224,9 +242,9 @@ fn is_event_history(names: &[String]) -> bool {
     ["event time", "event name", "event source"].iter().all(|name| names.iter().any(|other| other == name))
 }
 
-/// Adds a member to the object that `out` ends with. One without a text is null, and left out.
+/// Adds a member to the object that `out` ends with. One without a text is null, and left out, as is what databases and Hive write for null.
 pub(super) fn add(out: &mut Vec<u8>, name: &[u8], text: &[u8]) {
-    if text.is_empty() {
+    if matches!(text, b"" | b"\\N" | b"NULL") {
         return;
     }
     add_read(out, name, text, |out| match kind_of(name) {
@@ -515,7 +533,8 @@ impl Parser<'_> {
             let end = length.unwrap_or_else(|| end_of_line(rest));
             let line = rest[..end].trim_ascii_end();
             match length {
-                _ if line.is_empty() => {}
+                // of cells without a text, as Excel leaves them below its last row
+                _ if line.iter().all(|byte| *byte == separator) => {}
                 // files one behind the other have a header each
                 Some(_) if cells == names || is_header(&cells) => {
                     if cells != names {
@@ -733,7 +752,8 @@ mod tests {
         assert!(known("\"eventtime\";\"eventname\";\"awsregion\"\r\n"));
         assert!(known("version,account,interfaceid,sourceaddress,destinationaddress,protocol\n"));
         assert!(known("srcaddr;dstaddr;start\n"));
-        assert!(!known("srcaddr\tdstaddr\tstart\n"));
+        assert!(!known("srcaddr\tdstaddr\tstart\n10.0.0.1\t10.0.0.2\t1\n"));
+        assert!(known("srcaddr\tdstaddr\tstart\n\"10.0.0.1\"\t\"10.0.0.2\"\t1\n"));
         assert!(!known("message\n"));
         assert!(known("timestamp,message\n"));
         assert!(!known("timestamp,message,level\n"));

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::decode::cut::closing_quote;
 use crate::time::{MICROS_PER_DAY, MICROS_PER_SECOND, Timestamp};
 
 /// Reads timestamps; remembers the last day, which in a log is nearly always the next one too.
@@ -125,7 +126,20 @@ fn flag_of_case(text: &[u8]) -> Option<bool> {
 /// alone in its list four times as much.
 pub fn has_few_values(json: &[u8]) -> bool {
     const MOST: usize = 300_000;
-    memchr::memchr3_iter(b',', b'[', b'{', json).take(MOST + 1).count() <= MOST
+    let few = |count: usize| count <= MOST;
+    if few(memchr::memchr3_iter(b',', b'[', b'{', json).take(MOST + 1).count()) {
+        return true;
+    }
+    // those in strings are none
+    let (mut at, mut count) = (0, 0);
+    while at < json.len() && few(count) {
+        match json[at] {
+            b'"' => at = closing_quote(json, at + 1).unwrap_or(json.len()),
+            byte => count += usize::from(matches!(byte, b',' | b'[' | b'{')),
+        }
+        at += 1;
+    }
+    few(count)
 }
 
 /// The text of a scalar that stands in an object as MongoDB's tools export it: `{"$date": ...}` and its like.

@@ -270,7 +270,7 @@ fn runs_of_a_job_are_read_however_many_an_answer_has() {
 fn what_is_nested_without_end_is_one_reject_and_takes_no_time() {
     let text = format!("{}\n{}\n", r#"{"a":"#.repeat(1 << 17), event(1));
     let read = read(Input::Stream(Box::new(std::io::Cursor::new(text.into_bytes()))), &Options::default());
-    assert_eq!((ids(&read), reasons(&read)), (vec!["id-1".to_owned()], vec!["nested too deeply"]));
+    assert_eq!((ids(&read), reasons(&read)), (vec!["id-1".to_owned()], vec!["nested more than 128 levels deep"]));
 }
 
 #[test]
@@ -609,6 +609,10 @@ fn damage_costs_the_damaged_record_only() {
     check(wrap(&brace), &["id-1", "id-3"], &["a key of an object is no string"]);
     let word = b.replacen(r#""CreateUser""#, "CreateUser", 1);
     check(wrap(&word), &["id-1", "id-3"], &["a value is no JSON"]);
+    // what others write in JSON is no damage, but in a record that lacks its end
+    let comma = b.replacen('{', r#"{"n":[NaN,],"#, 1);
+    check(wrap(&comma), &["id-1", "id-3", "id-2"], &[]);
+    check(wrap(&comma.replacen("}", "", 1)), &["id-1", "id-3"], &["a value is no JSON"]);
     for (item, why) in [
         ("42", "a number where an object should be"),
         ("-4.2e1", "a number where an object should be"),
@@ -624,7 +628,7 @@ fn damage_costs_the_damaged_record_only() {
     check(
         wrap(&format!(r#"{{"a":{}1{}}}"#, "[".repeat(200), "]".repeat(200))),
         &["id-1", "id-3"],
-        &["nested too deeply"],
+        &["nested more than 128 levels deep"],
     );
     check(wrap(r#"{"who":"knows"}"#), &["id-1", "id-3"], &["no table is known for this object"]);
     check(
@@ -771,7 +775,9 @@ fn an_aggregated_event_has_the_time_of_its_window_and_the_account_that_received_
 }
 
 #[test]
-fn a_progress_bar_is_no_json() {
+fn a_bracket_that_begins_a_log_is_no_json() {
+    let read = read_text("[2024-05-01 12:00:01,123] INFO start\n[2024-05-01 12:00:02,123] ERROR boom\n");
+    assert_eq!((read.counts.of_table("glue_log"), reasons(&read)), ((2, 2, 0), vec![]));
     let mut read = read_text("[Stage 2:=====>  (10 + 4) / 20]\n[Stage 2:======>  (11 + 4) / 20]\n");
     assert_eq!(read.counts.of("glue_log").rows, 2);
 }

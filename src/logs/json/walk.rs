@@ -12,7 +12,8 @@ pub const DEPTH_MAX: u32 = 128;
 const AFTER_MEMBER: &str = "a member of an object is followed by neither comma nor brace";
 const AFTER_ITEM: &str = "an item of an array is followed by neither comma nor bracket";
 pub const NO_KEY: &str = "a key of an object is no string";
-pub const TOO_DEEP: &str = "nested too deeply";
+pub const NO_VALUE: &str = "a value is no JSON";
+pub const TOO_DEEP: &str = "nested more than 128 levels deep";
 pub const NO_COLON: &str = "a key of an object is not followed by a colon";
 
 /// Why a walk ended before its value did.
@@ -307,7 +308,7 @@ impl<'a> Cursor<'a> {
         if matches!(text, b"null" | b"true" | b"false") || scalar::is_scalar(text) {
             Ok(end)
         } else {
-            Err(Stop::Damaged("a value is no JSON"))
+            Err(Stop::Damaged(NO_VALUE))
         }
     }
 

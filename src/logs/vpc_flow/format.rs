@@ -85,7 +85,7 @@ impl Format {
 
     /// Whether a line could be a record of this format.
     pub fn fits(&self, line: &[u8]) -> bool {
-        let words: Vec<&[u8]> = words(line).skip(words_of_export(line)).collect();
+        let words: Vec<&[u8]> = words(line).skip(words_of_export(line, self.fields.len())).collect();
         let number = |word: &[u8]| word == b"-" || word.iter().all(u8::is_ascii_digit);
         words.len() == self.fields.len()
             && (!self.assumed || is_default(|field| words[field]))
@@ -95,22 +95,23 @@ impl Format {
 
 /// How many words stand before the record: the time that an export of CloudWatch Logs to S3 puts before each log event
 /// (`2024-08-01T10:05:00.000Z `), or the time and, unless told otherwise, the stream that `aws logs tail` prints, or what
-/// syslog puts before a message, which a record of the default format ends.
-pub fn words_of_export(line: &[u8]) -> usize {
-    if is_of_syslog(line) {
+/// syslog or a runtime of containers puts before a message, where the record, which has so many `fields`, is of the default format.
+pub fn words_of_export(line: &[u8], fields: usize) -> usize {
+    let is_timed = matches!(words(line).next(), Some([_, _, _, _, b'-', _, _, b'-', _, _, b'T', _, _, b':', ..]));
+    if fields == FIELDS && (is_timed || is_of_syslog(line)) {
         let mut last: Vec<&[u8]> = words_backwards(line).take(FIELDS).collect();
         last.reverse();
-        let is_record = last.len() == FIELDS && is_default(|field| last[field]);
-        return if is_record { words(line).count() - FIELDS } else { 0 };
+        if last.len() == FIELDS && is_default(|field| last[field]) {
+            return words(line).count() - FIELDS;
+        }
     }
-    let mut words = words(line);
-    if !matches!(words.next(), Some([_, _, _, _, b'-', _, _, b'-', _, _, b'T', _, _, b':', ..])) {
+    if !is_timed {
         return 0;
     }
     let is_stream = |word: &[u8]| {
         word.starts_with(b"eni-") && [&b"-all"[..], b"-accept", b"-reject"].iter().any(|end| word.ends_with(end))
     };
-    1 + usize::from(words.next().is_some_and(is_stream))
+    1 + usize::from(words(line).nth(1).is_some_and(is_stream))
 }
 
 /// Whether a line begins with a priority, `<134>`, or a time without a year, `Aug  1 10:05:00 `.
@@ -177,9 +178,11 @@ pub fn is_field(name: &str) -> bool {
         || VPC_FLOW.columns.iter().any(|column| !column.path.is_empty() && column.path == name)
 }
 
-/// A line that names fields: words of letters, digits and hyphens, at least half of them fields we know, also
-/// in `${}`, and behind `#`.
+/// A line that names fields: words of letters, digits and hyphens, at least half of them or many fields we know, also
+/// in `${}`, and behind `#`. AWS adds fields with each version.
 pub fn is_header(line: &[u8]) -> bool {
+    /// More words of prose are never fields, whatever stands between them.
+    const MANY: usize = 8;
     let is_comment = line.starts_with(b"#");
     let (line, mut count, mut known) = (names(line), 0, 0);
     for word in words(line) {
@@ -195,7 +198,7 @@ pub fn is_header(line: &[u8]) -> bool {
     }
     // a word of prose may begin with a capital letter, and one of a comment be any
     let is_list = count > 2 || !line.iter().any(u8::is_ascii_uppercase) && (count > 1 || !is_comment);
-    known > 0 && known * 2 >= count && is_list
+    known > 0 && (known * 2 >= count || known >= MANY) && is_list
 }
 
 /// Told by its first byte, which few records have.
@@ -281,11 +284,18 @@ mod tests {
         let tailed = "2024-08-01T10:05:00.123000+00:00 eni-0e250409d410e1290-all ";
         assert!(Format::assumed().fits(format!("{tailed}{LINE}").as_bytes()));
         assert!(Format::assumed().fits(format!("2024-08-01T10:05:00 {LINE}").as_bytes()));
-        assert_eq!(words_of_export(tailed.as_bytes()), 2);
-        assert_eq!(words_of_export(LINE.as_bytes()), 0);
-        for syslog in ["<134>1 2024-08-01T10:05:00Z host flows - - - ", "Aug  1 10:05:00 host flows[1]: "] {
+        assert_eq!(words_of_export(tailed.as_bytes(), FIELDS), 2);
+        assert_eq!(words_of_export(LINE.as_bytes(), FIELDS), 0);
+        for syslog in [
+            "<134>1 2024-08-01T10:05:00Z host flows - - - ",
+            "Aug  1 10:05:00 host flows[1]: ",
+            "2024-08-01T10:05:00.123456+00:00 host flows[1]: ",
+            "2024-08-01T10:05:00.123456789Z stdout F ",
+        ] {
             assert!(Format::assumed().fits(format!("{syslog}{LINE}").as_bytes()), "{syslog}");
-            assert_eq!(words_of_export(format!("{syslog}{LINE} x").as_bytes()), 0);
+            // of a declared format another record ends the line
+            assert!(words_of_export(format!("{syslog}{LINE}").as_bytes(), FIELDS + 1) < 2);
+            assert!(words_of_export(format!("{syslog}{LINE} x").as_bytes(), FIELDS) < 2);
         }
     }
 
@@ -304,6 +314,9 @@ mod tests {
         assert!(!is_header(b"eni-0e250409d410e1290 vpc-0a"));
         assert!(!is_header(b"the quick brown fox"));
         assert!(!is_header(b"Start"));
+        let with_new = |known: &str| is_header(format!("{known}{}", " new-thing".repeat(20)).as_bytes());
+        assert!(with_new(DEFAULT));
+        assert!(!with_new("version start end type region action bytes"));
         assert!(!is_header(b""));
     }
 

@@ -202,7 +202,8 @@ impl Reading<'_> {
         }
         let mut count = self.pending.starts.len() - before;
         let exported = count.saturating_sub(self.format.fields.len());
-        if exported > 0 && exported == format::words_of_export(&self.bytes[line.clone()]) {
+        let line_of = &self.bytes[line.clone()];
+        if exported > 0 && exported == format::words_of_export(line_of, self.format.fields.len()) {
             self.pending.starts.drain(before..before + exported);
             self.pending.ends.drain(before..before + exported);
             count -= exported;
@@ -230,7 +231,7 @@ impl Reading<'_> {
             self.push(line, &places);
             return true;
         }
-        let before = format::words_of_export(bytes);
+        let before = format::words_of_export(bytes, FIELDS);
         let mut places = Vec::new();
         let mut at = 0;
         for word in bytes.split(|byte| is_blank(*byte)) {

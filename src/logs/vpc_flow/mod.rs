@@ -12,10 +12,13 @@ pub use self::parquet::has_flows;
 
 use self::format::Format;
 
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, Int64Array, RecordBatch, StringViewArray};
 use arrow::datatypes::Int64Type;
+use serde_json::value::RawValue;
 
 use super::json::Clockwork;
 use super::text;
@@ -104,32 +107,45 @@ fn dated(rows: RecordBatch) -> RecordBatch {
     }
     let names = |own: &str| OTHER_NAMES.iter().find(|(name, _)| *name == own).map_or(&[][..], |(_, others)| others);
     let mut columns = rows.columns().to_vec();
-    let mut objects: Vec<Option<serde_json::Map<_, _>>> = (0..texts.len())
-        .map(|row| is_date(row).then(|| serde_json::from_str(texts.value(row)).ok()).flatten())
-        .collect();
+    let mut objects: Vec<Option<String>> =
+        (0..texts.len()).map(|row| texts.is_valid(row).then(|| texts.value(row).to_owned())).collect();
     for (place, own) in times.into_iter().zip(["start", "end"]) {
         let before = rows.column(place).as_primitive::<Int64Type>();
         let is_named = |name: &str| {
             name.eq_ignore_ascii_case(own) || names(own).iter().any(|other| name.eq_ignore_ascii_case(other))
         };
-        let read = |(row, object): (usize, &mut Option<serde_json::Map<String, serde_json::Value>>)| {
+        let read = |(row, object): (usize, &mut Option<String>)| {
             if before.is_valid(row) {
                 return Some(before.value(row));
             }
-            let object = object.as_mut()?;
-            let name = object.keys().find(|name| is_named(name))?.clone();
-            let time = Clockwork::default().read(object.get(&name)?.as_str()?.as_bytes())?;
-            object.shift_remove(&name);
+            let object = object.as_mut().filter(|_| is_date(row))?;
+            let (member, time) = date(object, is_named)?;
+            object.replace_range(member, "");
             Some(time.div_euclid(1_000_000))
         };
         columns[place] = Arc::new(objects.iter_mut().enumerate().map(read).collect::<Int64Array>());
     }
-    let text = |(row, object): (usize, Option<serde_json::Map<_, _>>)| match object {
-        Some(object) => (!object.is_empty()).then(|| serde_json::Value::Object(object).to_string()),
-        None => texts.is_valid(row).then(|| texts.value(row).to_owned()),
-    };
-    columns[rest] = Arc::new(objects.into_iter().enumerate().map(text).collect::<StringViewArray>());
+    let rests = objects.into_iter().map(|object| object.filter(|object| object != "{}"));
+    columns[rest] = Arc::new(rests.collect::<StringViewArray>());
     RecordBatch::try_new(rows.schema(), columns).expect("the columns keep their kinds")
+}
+
+/// Where in an object the member of such a name stands that is a date, with a comma beside it, and when that was. Nothing else of the object
+/// is made anew: a number of many digits would not be the same.
+fn date(object: &str, is_named: impl Fn(&str) -> bool) -> Option<(Range<usize>, i64)> {
+    let members: BTreeMap<String, &RawValue> = serde_json::from_str(object).ok()?;
+    let (name, value) = members.into_iter().find(|(name, _)| is_named(name))?;
+    let text: String = serde_json::from_str(value.get()).ok()?;
+    let time = Clockwork::default().read(text.as_bytes())?;
+    let begin = value.get().as_ptr().addr() - object.as_ptr().addr();
+    // behind the name, its quotes and the colon
+    let mut member = begin.checked_sub(name.len() + 3)?..begin + value.get().len();
+    if object[member.end..].starts_with(',') {
+        member.end += 1;
+    } else if object.get(..member.start)?.ends_with(',') {
+        member.start -= 1;
+    }
+    object.get(member.clone())?.contains(&name).then_some((member, time))
 }
 
 /// Flow records as text lines or Parquet → batches.

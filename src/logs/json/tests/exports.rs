@@ -127,6 +127,54 @@ fn fields_of_a_record_of_more_than_1_mib_stay_apart() {
 }
 
 #[test]
+fn rows_by_column_and_items_of_dynamodb_are_no_rows() {
+    let events = r#"{"eventName":{"0":"PutBucketPolicy","1":"GetObject"},"eventSource":{"0":"s3.amazonaws.com","1":"s3.amazonaws.com"}}"#;
+    let flows = r#"{"srcaddr": {"7": "10.0.0.1"}, "dstaddr": {"7": "10.0.0.2"}, "start": {"7": 1674898496}}"#;
+    let item = r#"{"Item":{"eventName":{"S":"PutBucketPolicy"},"eventSource":{"S":"s3.amazonaws.com"},"readOnly":{"BOOL":false}}}"#;
+    for (text, table, word) in [
+        (events, "cloudtrail", "orient=\"records\""),
+        (flows, "vpc_flow", "orient=\"records\""),
+        (item, "cloudtrail", "DynamoDB"),
+    ] {
+        // also behind a record of the table
+        let read = read_text(format!("{text}\n{}\n{text}\n", whole()));
+        assert_eq!((read.counts.of_table(table).2, facts(&read)), (2, vec![expected()]), "{text}");
+        assert!(reasons(&read).iter().all(|reason| reason.contains(word)), "{text}");
+    }
+}
+
+#[test]
+fn an_object_that_is_too_large_to_be_searched_says_so() {
+    let of =
+        |filling: String| reasons(&read_text(format!(r#"{{"raw":{},"x":[{filling}]}}"#, quoted(&whole())))).concat();
+    assert_eq!(of("0,".repeat(1000) + "0"), "");
+    assert!(of("0,".repeat(300_000) + "0").contains("more than 300000 values"));
+    // what stands in its texts does not count
+    assert_eq!(of(format!("\"{}\"", "{,".repeat(5 << 20))), "");
+    let around = |members: usize| {
+        let text = format!(r#"{{{}"a":{}}}"#, r#""":0,"#.repeat(members - 1), whole());
+        let read = read_text(text);
+        (facts(&read).len(), reasons(&read).concat())
+    };
+    assert_eq!(around(300_000), (1, String::new()));
+    let (rows, reason) = around(300_001);
+    assert!(rows == 0 && reason.contains("more than 300000 values"), "{reason}");
+}
+
+#[test]
+fn items_of_no_table_are_rejects_wherever_they_stand_in_a_list_of_records() {
+    let of = |list: &str| {
+        let read = read_text(format!(r#"{{"some":[{list}]}}"#));
+        (facts(&read).len(), read.rejects.iter().map(|reject| reject.offset).collect::<Vec<_>>())
+    };
+    assert_eq!(of(&format!(r#"0,{{"a":[1]}},{0},"x",{0},{{}}"#, whole())).0, 2);
+    let length = whole().len() as u64;
+    assert_eq!(of(&format!(r#"0,{{}},{},"x""#, whole())), (1, vec![9, 11, 15 + length]));
+    // of a list with none of them the object around it is one
+    assert_eq!(of(r#"0,{},"x""#), (0, vec![0]));
+}
+
+#[test]
 fn the_event_itself_goes_before_fields_that_were_taken_out_of_it() {
     let fields = r#""eventName":"PutBucketPolicy","eventSource":"s3.amazonaws.com","userIdentity.type":"IAMUser""#;
     let of_splunk = format!(r#"{{"result":{{"_raw":{},"_time":"x",{fields}}}}}"#, quoted(&whole()));
@@ -156,6 +204,11 @@ fn names_may_have_other_signs_between_their_words() {
          2024-08-01 11:30:23,PutBucketPolicy,eu-west-1,198.51.100.7,\"{{\"\"arn\"\":\"\"{ARN}\"\",\"\"session_context\"\":{{\"\"attributes\"\":{{\"\"mfa_authenticated\"\":\"\"true\"\"}}}}}}\",\"{{\"\"bucketName\"\":\"\"b\"\"}}\",111122223333\n"
     );
     check(&[csv]);
+    let read =
+        read_text("Account Id,Interface Id,Srcaddr,Dstaddr,Start\n111122223333,eni-1,10.0.0.1,10.0.0.2,1674898496\n");
+    for (name, value) in [("account", "111122223333"), ("account_id", "111122223333"), ("interface_id", "eni-1")] {
+        assert_eq!(column(&read, "vpc_flow", name), some(&[value]), "{name}");
+    }
     // what applications call so
     let click = r#"{"event_name":"click","event_source":"web"}"#;
     for text in [click, "event_name,event_source\nclick,web\n"] {
@@ -203,13 +256,61 @@ fn a_record_that_is_a_text_is_read_where_exporters_put_it() {
 }
 
 #[test]
+fn lines_that_exporters_put_into_an_object_are_rows_and_those_of_no_table_rejects() {
+    let flow = "2 111122223333 eni-1 10.0.0.1 10.0.0.2 1 22 6 1 44 1674898496 1674898507 ACCEPT OK";
+    let check = |rejects: usize, wrap: &dyn Fn(&[String]) -> String| {
+        let lines = [flow, flow, "other", r#"{"an":"other"}"#, "", &whole()].map(quoted);
+        let read = read_text(wrap(&lines));
+        assert_eq!(read.counts.of_table("vpc_flow"), (2, 2, 0));
+        assert_eq!((facts(&read), read.rejects.len()), (vec![expected()], rejects));
+        let read = read_text(wrap(&["24/05/01 12:00:01 ERROR A: x", "\tat a.B.c(B.java:1)"].map(quoted)));
+        assert_eq!(column(&read, "glue_log", "message"), [Some("x\n\tat a.B.c(B.java:1)".to_owned())]);
+        assert!(!reasons(&read_text(wrap(&["other", "another"].map(quoted)))).is_empty());
+    };
+    let list = |lines: &[String], before: &str, behind: &str| -> String {
+        lines.iter().map(|line| format!("{before}{line}{behind}")).collect::<Vec<_>>().join(",")
+    };
+    check(2, &|lines| {
+        let values = list(lines, r#"["1722511823000000000","#, "]");
+        format!(r#"{{"data":{{"result":[{{"stream":{{"a":"b"}},"values":[{values}]}}]}}}}"#)
+    });
+    check(2, &|lines| {
+        let records = list(lines, r#"{"body":{"stringValue":"#, "}}");
+        format!(r#"{{"resourceLogs":[{{"scopeLogs":[{{"logRecords":[{records}]}}]}}]}}"#)
+    });
+    check(2, &|lines| {
+        let entries = list(lines, r#"{"ts":"x","line":"#, "}");
+        format!(r#"{{"streams":[{{"labels":"{{}}","entries":[{entries}]}}]}}"#)
+    });
+    // an object for each, and so for the empty one
+    check(3, &|lines| list(lines, r#"{"labels":{"a":"b"},"line":"#, "}"));
+    check(3, &|lines| list(lines, r#"{"short_message":"2 1111","full_message":"#, "}"));
+    check(3, &|lines| list(lines, r#"{"textPayload":"#, "}"));
+}
+
+#[test]
 fn csv_may_have_the_records_under_some_names() {
     let cell = format!("\"{}\"", whole().replace('"', "\"\""));
     check(&[
         format!("@timestamp,_index,message\r\n2024-08-01,i,{cell}\r\n"),
         format!("\"id\",\"raw_event\"\n1,{cell}\n"),
         format!("EventId,CloudTrailEvent\n1,{cell}\n"),
+        format!("message\n{cell}\n"),
+        // as Spark writes quotes
+        format!("time,message\nx,\"{}\"\n", whole().replace('"', "\\\"")),
     ]);
+    let flow = "2 111122223333 eni-1 10.0.0.1 10.0.0.2 1 22 6 1 44 1674898496 1674898507 ACCEPT OK";
+    for (before, behind) in
+        [("timestamp,message,ingestionTime\n1722506400000,", ",1"), ("time\tlog\nx\t", ""), ("message\n\"", "\"")]
+    {
+        let read = read_text(format!("{before}{flow}{behind}\n"));
+        assert_eq!((read.counts.of_table("vpc_flow"), reasons(&read)), ((1, 1, 0), vec![]), "{before}");
+    }
+    let read = read_text(
+        "host,message\nh,\"24/05/01 12:00:01 ERROR A: x, y\n\tat a.B.c(B.java:1)\"\nh,24/05/01 12:00:02 INFO A: z\n",
+    );
+    assert_eq!(column(&read, "glue_log", "message"), some(&["x, y\n\tat a.B.c(B.java:1)", "z"]));
+    assert_eq!(reasons(&read_text("host,message\nh,hello\n")), ["neither JSON nor a text log that a table knows"]);
     let read = read_text(format!("id,raw_event\n1,{cell}\n2,no event\nid,raw_event\n3,{cell}\n"));
     assert_eq!((facts(&read).len(), reasons(&read)), (2, vec!["no table is known for this object"]));
     assert_eq!(reasons(&read_text("id,text\n1,{}\n")), ["neither JSON nor a text log that a table knows"]);
@@ -337,7 +438,11 @@ fn csv_may_have_other_separators() {
             [header, "2024-08-01T11:30:23Z,PutBucketPolicy,s3.amazonaws.com,198.51.100.7,WHO,WHAT,111122223333"]
                 .map(|line| line.replace(',', separator));
         let row = row.replace("WHO", &who).replace("WHAT", r#""{""bucketName"":""b""}""#);
-        check(&[format!("{header}\n{row}\n"), format!("sep={separator}\r\n{header}\r\n{row}\r\n")]);
+        check(&[
+            format!("{header}\n{row}\n"),
+            format!("sep={separator}\r\n{header}\r\n{row}\r\n"),
+            format!("#TYPE Amazon.CloudTrail.Model.Event\r\n{header}\r\n{row}\r\n"),
+        ]);
         let twice = format!("{header}\n{row}\n").repeat(2);
         assert_eq!(facts(&read_text(twice)), [expected(), expected()]);
     }
@@ -366,6 +471,11 @@ fn lists_of_lines_are_read_as_the_lines() {
     let read = read_text(format!("[\n  \"{line}\",\n  \"{line}\",\n  \"other\"\n]\n"));
     assert_eq!(read.counts.of_table("vpc_flow"), (2, 2, 0));
     assert_eq!(reasons(&read), ["a string where an object should be"]);
+    // and so without a list around them
+    let read = read_text(format!("\"{line}\"\n\"{line}\"\r\n\"other\"\n"));
+    assert_eq!((read.counts.of_table("vpc_flow"), reasons(&read).len()), ((2, 2, 0), 1));
+    let read = read_text("\"24/05/01 12:00:01 ERROR A: x\"\n\"\\tat a.B.c(B.java:1)\"\n");
+    assert_eq!(column(&read, "glue_log", "message"), [Some("x\n\tat a.B.c(B.java:1)".to_owned())]);
     let read = read_text("[\"24/05/01 12:00:01 ERROR A: x\", \"\\tat a.B.c(B.java:1)\"]");
     assert_eq!(column(&read, "glue_log", "message"), [Some("x\n\tat a.B.c(B.java:1)".to_owned())]);
 }
@@ -378,6 +488,9 @@ fn answers_as_yaml_and_text_are_read() {
         yaml("Events", &whole()).replace('\n', "\r\n"),
         format!("EVENTS\tAKIA\t{}\te-1\tPutBucketPolicy\nRESOURCES\tb\tAWS::S3::Bucket\n", whole()),
     ]);
+    let items = "- CloudTrailEvent: '{\"eventName\":\"a\"}'\n  EventName: a\n".repeat(50_000);
+    let read = read_text(format!("Events:\n{items}"));
+    assert_eq!(reasons(&read), ["YAML of more than 100000 lines and items: ask the AWS CLI for --output json"]);
     let read = read_text("JOBRUNS\t10\tjr_1\tFAILED\n");
     assert!(reasons(&read)[0].contains("--output json"), "{:?}", reasons(&read));
     let read = read_text("-----\n|  GetJobRuns  |\n+-----+\n");
@@ -408,13 +521,29 @@ fn other_names_of_a_flows_fields_are_other_things_beside_its_own() {
     let flow = r#"{"account-id":"111122223333","srcaddr":"10.0.0.1","dstaddr":"10.0.0.2","start":1674898496}"#;
     let beside = flow.replace('}', r#","account":"prod","start_time":7}"#);
     let others = flow.replace("account-id", "account").replace("start", "startTime");
-    for (text, unmapped) in [(beside, Some(r#"{"account":"prod","start_time":7}"#)), (others, None)] {
+    let before =
+        flow.replace('{', r#"{"account":"prod","start_time":7,"sourceAddress":"10.0.0.9","endtime":1674898507,"#);
+    for (text, unmapped) in [
+        (beside, Some(r#"{"account":"prod","start_time":7}"#)),
+        (before, Some(r#"{"account":"prod","start_time":7,"sourceAddress":"10.0.0.9"}"#)),
+        (others, None),
+    ] {
         let read = read_text(&text);
         let value = |name: &str| column(&read, "vpc_flow", name)[0].clone();
         assert_eq!(value("account_id").as_deref(), Some("111122223333"), "{text}");
         assert_eq!(value("start").as_deref(), Some("1674898496"), "{text}");
+        assert_eq!(value("srcaddr").as_deref(), Some("10.0.0.1"), "{text}");
         assert_eq!(value("unmapped").as_deref(), unmapped, "{text}");
     }
+    // of what stands beside a time that is a date nothing is lost
+    let dated = flow.replace("1674898496", r#""2023-01-28 09:34:56","n":123456789012345678901234567890,"n":1.10"#);
+    let read = read_text(&dated);
+    assert_eq!(column(&read, "vpc_flow", "start"), some(&["1674898496"]));
+    assert_eq!(column(&read, "vpc_flow", "unmapped"), some(&[r#"{"n":123456789012345678901234567890,"n":1.10}"#]));
+    // and so another spelling of an event's
+    let read = read_text(r#"{"event_name":"other","eventName":"PutBucketPolicy","eventSource":"s3.amazonaws.com"}"#);
+    assert_eq!(column(&read, "cloudtrail", "eventname"), some(&["PutBucketPolicy"]));
+    assert_eq!(column(&read, "cloudtrail", "unmapped"), some(&[r#"{"event_name":"other"}"#]));
 }
 
 #[test]

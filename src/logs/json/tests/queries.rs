@@ -61,6 +61,7 @@ fn what_a_query_over_cloudtrail_answers_has_the_rows_of_the_files() {
         (page(&of_cli), &plain, 1),
         // a second page has no row of names
         (page(&of_cli[1..]), &forced, 1),
+        (json(&Some(page(&of_cli)))["ResultSet"].to_string(), &plain, 1),
     ] {
         let read = read(Input::Bytes(text.clone().into()), options);
         assert_eq!(reasons(&read), [""; 0]);
@@ -107,6 +108,18 @@ fn a_column_that_is_no_json_stays_a_text_and_a_damaged_row_costs_itself_only() {
     }
     let empty = csv(&[vec![String::new(); 6]], "\n");
     assert_eq!(reasons(&read_text(format!("{header}{empty}"))), ["no table is known for this object"]);
+    assert_eq!(read_text(format!("{header},,,,,\n\n{a},,,,,\r\n")).counts.of_table("cloudtrail"), (1, 1, 0));
+}
+
+#[test]
+fn nulls_of_databases_are_nulls() {
+    let header = "eventname,eventsource,eventid,errorcode,errormessage,useragent";
+    let read = read_text(format!("{header}\nCreateUser,iam.amazonaws.com,id-1,\\N,NULL,null\n"));
+    for name in ["errorcode", "errormessage"] {
+        assert_eq!(column(&read, "cloudtrail", name), [None], "{name}");
+    }
+    assert_eq!(column(&read, "cloudtrail", "useragent"), some(&["null"]));
+    assert_eq!(column(&read, "cloudtrail", "unmapped"), [None]);
 }
 
 #[test]
