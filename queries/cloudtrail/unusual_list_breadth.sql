@@ -7,8 +7,8 @@ SELECT coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn)
        count(DISTINCT eventName) AS kinds,
        count(*) AS calls,
        sample(eventName) AS some_kinds,
-       -- a plan of Terraform's reads whatever it may change; as in services_enumerated it is told, but weighs little
-       CASE WHEN count(*) FILTER (WHERE is_infrastructure_tool()) * 2 > count(*) THEN 'low' ELSE 'medium' END AS severity
+       -- a page of the console lists by itself what it may show, and a plan of Terraform's whatever it may change: told, but it weighs little
+       CASE WHEN count(*) FILTER (WHERE sessionCredentialFromConsole OR is_infrastructure_tool()) * 2 > count(*) THEN 'low' ELSE 'medium' END AS severity
 FROM cloudtrail
 WHERE (eventName LIKE 'List%' OR eventName LIKE 'Describe%')
 GROUP BY coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn), tumble(eventTime, INTERVAL '10 minutes')
