@@ -47,11 +47,13 @@ impl TryFrom<String> for Size {
 pub struct Memory {
     limit: Option<u64>,
     share: f64,
+    /// What there is above [`Memory::FULL`], of which what rules remember gets parts.
+    above: u64,
 }
 
 impl Default for Memory {
     fn default() -> Memory {
-        Memory { limit: None, share: 1.0 }
+        Memory { limit: None, share: 1.0, above: 0 }
     }
 }
 
@@ -62,6 +64,8 @@ impl Memory {
     pub const FLOOR: u64 = 256 << 20;
     /// Of a limit, what is above [`Memory::FULL`] counts up to here: what rules remember is read and unpacked at each start.
     pub const ABOVE_MAX: u64 = 8 << 30;
+    /// The same where nobody set a limit: the machine may be there for others too.
+    const ABOVE_UNASKED: u64 = 2 << 30;
     /// What the program takes by itself. `weir run` of one small file took 118 MiB with all built-in rules (`/usr/bin/time -v`); the
     /// rest is what the allocator has not given back.
     pub const PROGRAM: u64 = 160 << 20;
@@ -81,21 +85,29 @@ impl Memory {
             ));
         }
         let room = (limit.0 - Memory::PROGRAM) as f64 / (Memory::FULL - Memory::PROGRAM) as f64;
-        Ok(Memory { limit: Some(limit.0), share: room.min(1.0) })
+        let above = limit.0.saturating_sub(Memory::FULL).min(Memory::ABOVE_MAX);
+        Ok(Memory { limit: Some(limit.0), share: room.min(1.0), above })
     }
 
-    /// That of the control group that the process runs in, as containers and systemd's `MemoryMax` set it; none where there is
-    /// none. One that is lower than [`Memory::FLOOR`] gets the shares of the floor, and is told of.
+    /// That of the control group that the process runs in, as containers and systemd's `MemoryMax` set it. Where there is none there is no
+    /// limit, and what rules remember goes by half of the machine's memory: in its usual size windows of a day of 40,000 events, of
+    /// short sessions most, had no room. One that is lower than [`Memory::FLOOR`] gets the shares of the floor, and is told of.
     pub fn of_machine() -> Memory {
         let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
         match limit_of_group(Path::new("/sys/fs/cgroup"), &groups) {
-            None => Memory::default(),
+            None => Memory::unlimited(Memory::half_of_machine()),
             Some(limit) => Memory::of_limit(Size(limit)).unwrap_or_else(|why| {
                 tracing::warn!(why, "the control group allows less memory than Weir can keep to");
                 let floor = Memory::of_limit(Size(Memory::FLOOR)).expect("the floor is not lower than itself");
                 Memory { limit: Some(limit), ..floor }
             }),
         }
+    }
+
+    /// No limit on a machine of which so much may be counted with.
+    fn unlimited(half: Size) -> Memory {
+        let above = half.0.saturating_sub(Memory::FULL).min(Memory::ABOVE_UNASKED);
+        Memory { above, ..Memory::default() }
     }
 
     /// What the process may take where nobody says: half of the machine's memory, or of what its control group allows where that is
@@ -122,11 +134,10 @@ impl Memory {
         ((usual as f64 * self.share) as usize).max(1)
     }
 
-    /// What rules may remember of a kind that takes `usual` where nothing is short; with a limit above [`Memory::FULL`] also one of so many
-    /// `parts` of what the limit has above it, up to [`Memory::ABOVE_MAX`].
+    /// What rules may remember of a kind that takes `usual` where nothing is short; where there is more than [`Memory::FULL`] also one of so many
+    /// `parts` of what is above it, up to [`Memory::ABOVE_MAX`].
     pub fn of_state(self, usual: usize, parts: u64) -> usize {
-        let above = self.limit.map_or(0, |limit| limit.saturating_sub(Memory::FULL)).min(Memory::ABOVE_MAX);
-        self.of(usual) + usize::try_from(above / parts).expect("a part of it fits where it is counted")
+        self.of(usual) + usize::try_from(self.above / parts).expect("a part of it fits where it is counted")
     }
 
     /// Threads that each have buffers of their own: `most`, and where memory is short fewer.
@@ -312,6 +323,13 @@ f000-18000 r--p 00000000 fe:00 77 /usr/bin/weir
     }
 
     #[test]
+    fn where_nobody_sets_a_limit_rules_remember_by_what_the_machine_has() {
+        let unlimited = |gib: u64| Memory::unlimited(Size(gib << 30));
+        assert_eq!([1, 2, 3, 64].map(|gib| unlimited(gib).of_state(32 << 20, 8) >> 20), [32, 160, 288, 288]);
+        assert_eq!((unlimited(64).limit(), unlimited(64).of(7)), (None, 7));
+    }
+
+    #[test]
     fn a_group_has_the_least_limit_of_those_that_it_is_in() {
         let root = tempfile::tempdir().unwrap();
         let service = root.path().join("system.slice/weir.service");
@@ -334,9 +352,9 @@ f000-18000 r--p 00000000 fe:00 77 /usr/bin/weir
     fn what_the_process_takes_is_seen() {
         let resident = resident().unwrap();
         assert!(resident > MIB, "{resident}");
-        let tight = Memory { limit: Some(resident / 2), share: 1.0 };
+        let tight = Memory { limit: Some(resident / 2), ..Memory::default() };
         assert!(tight.is_short() && !Memory::default().is_short());
-        assert!(!Memory { limit: Some(resident * 100), share: 1.0 }.is_short());
+        assert!(!Memory { limit: Some(resident * 100), ..Memory::default() }.is_short());
         assert_eq!(METRICS.memory_max_bytes.get(), (resident * 100) as i64);
     }
 }

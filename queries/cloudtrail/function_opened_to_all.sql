@@ -12,7 +12,8 @@ SELECT eventTime,
        userAgent,
        coalesce(resources[1].arn, requestParameters ->> 'functionName') AS resource,
        -- what a pipeline is made to do was read by somebody before; with a URL the console opens it so
-       CASE WHEN (userIdentity.invokedBy = 'cloudformation.amazonaws.com'
+       CASE WHEN userIdentity.invokedBy = 'cloudformation.amazonaws.com' AND requestParameters ->> 'functionUrlAuthType' = 'NONE' THEN 'low' -- function_url_public tells it
+            WHEN (userIdentity.invokedBy = 'cloudformation.amazonaws.com'
                   OR NOT is_person() AND userIdentity.sessionContext.ec2RoleDelivery IS NULL
                      AND is_infrastructure_tool())
                  OR sessionCredentialFromConsole AND requestParameters ->> 'functionUrlAuthType' = 'NONE' THEN 'medium' ELSE 'high' END AS severity

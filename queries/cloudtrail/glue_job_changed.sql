@@ -10,7 +10,9 @@ SELECT requestParameters ->> 'jobName' AS resource,
        coalesce(requestParameters ->> 'repositoryOwner', '') || '/' || coalesce(requestParameters ->> 'repositoryName', '') AS repository,
        userAgent,
        -- glue_job_admin_role tells that its new role is an administrator's
-       CASE WHEN is_by_hand() AND NOT coalesce(regexp_like(requestParameters -> 'jobUpdate' ->> 'role', '(?i)admin|poweruser|accountaccessrole'), false) THEN 'medium' ELSE 'low' END AS severity
+       -- in the console, who signed in through IAM Identity Center changes jobs all day
+       CASE WHEN userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%' AND sessionCredentialFromConsole THEN 'low'
+            WHEN is_by_hand() AND NOT coalesce(regexp_like(requestParameters -> 'jobUpdate' ->> 'role', '(?i)admin|poweruser|accountaccessrole'), false) THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'glue.amazonaws.com'
   AND eventName IN ('UpdateJob', 'UpdateJobFromSourceControl')

@@ -3,13 +3,15 @@
 -- confidence      = "low"
 -- tags            = ["attack.persistence", "attack.t1525", "attack.t1554"]
 -- remedy          = "Compare the image with what the pipeline built from the same commit, and look at where it runs."
--- false_positives = "Developers who push by hand."
+-- false_positives = "Developers who push by hand (low after a sign-in through IAM Identity Center)."
 SELECT eventTime,
        eventName,
        requestParameters ->> 'imageTag' AS tag,
        sourceIPAddress,
        userAgent,
-       requestParameters ->> 'repositoryName' AS resource
+       requestParameters ->> 'repositoryName' AS resource,
+       -- developers who signed in so try what they made
+       CASE WHEN userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%' THEN 'low' ELSE 'medium' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'ecr.amazonaws.com'
   AND eventName = 'PutImage'

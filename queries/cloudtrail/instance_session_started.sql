@@ -10,7 +10,10 @@ SELECT eventTime,
        sourceIPAddress,
        userAgent,
        requestParameters ->> 'target' AS resource,
-       CASE WHEN errorCode IS NULL AND requestParameters ->> 'documentName' = 'AWS-StartPortForwardingSessionToRemoteHost' THEN 'medium'
+       -- who signed in through IAM Identity Center, or with MFA, goes to a database so on any day
+       CASE WHEN errorCode IS NULL AND requestParameters ->> 'documentName' = 'AWS-StartPortForwardingSessionToRemoteHost'
+                 AND coalesce(userIdentity.sessionContext.sessionIssuer.arn, '') NOT LIKE '%AWSReservedSSO%'
+                 AND userIdentity.sessionContext.attributes.mfaAuthenticated IS DISTINCT FROM 'true' THEN 'medium'
             -- operators have sessions; a key that never ends is what is found and stolen, and so is the role of a program
             WHEN errorCode IS NULL AND ((userIdentity.accessKeyId LIKE 'AKIA%' OR userIdentity.type = 'FederatedUser') OR is_by_hand() AND NOT is_person()) THEN 'medium' ELSE 'low' END AS severity,
        CASE WHEN errorCode IS NOT NULL THEN 'Somebody tried to start a session on an instance through Systems Manager'

@@ -2,7 +2,7 @@
 -- severity        = "medium"
 -- tags            = ["attack.persistence", "attack.t1648", "attack.execution", "attack.t1554"]
 -- remedy          = "Compare codeSha256 with your last build; deploy that build again if they differ, and rotate what the function's role could reach."
--- false_positives = "Development accounts; Terraform on a laptop, or a stack that a person deploys (low)."
+-- false_positives = "Development accounts; Terraform on a laptop, a stack that a person deploys, or the editor of the console after a sign-in through IAM Identity Center (low)."
 -- description     = "A user agent is what the caller writes: as Terraform counts who read functions in its name before, as it does."
 SELECT eventTime,
        responseElements ->> 'codeSha256' AS code_sha256,
@@ -11,6 +11,8 @@ SELECT eventTime,
        userAgent,
        coalesce(responseElements ->> 'functionArn', requestParameters ->> 'functionName') AS resource,
        CASE WHEN userIdentity.invokedBy = 'cloudformation.amazonaws.com' THEN 'low' -- the code of a stack, as its template says
+            -- in the console who signed in so works on a function, and deploys it again and again
+            WHEN userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%' AND sessionCredentialFromConsole THEN 'low'
             WHEN reads > 0 AND is_infrastructure_tool() THEN 'low' ELSE 'medium' END AS severity
 FROM (SELECT *,
              count(*) FILTER (WHERE eventName NOT LIKE 'UpdateFunctionCode%') OVER before AS reads

@@ -12,6 +12,8 @@ SELECT userIdentity.arn AS who,
        sample(userIdentity.arn) AS resource
 FROM cloudtrail
 WHERE regexp_like(eventName, '^Delete(Volume|Function|Stack|Queue|Topic|Secret|LogGroup|Repository|Table|DB|LoadBalancer|Rule$|StateMachine|AutoScalingGroup|HostedZone|Parameter|SecurityGroup|NetworkInterface|Subnet|Job|Cluster|Service$|Bucket$)')
+  -- tables of Glue's catalog only say where data is, and analysts make and drop them all day; glue_tables_deleted_in_bulk counts them
+  AND NOT (eventSource = 'glue.amazonaws.com' AND eventName = 'DeleteTable')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND is_by_hand()

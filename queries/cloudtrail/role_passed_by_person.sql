@@ -11,8 +11,9 @@ SELECT eventTime,
        sourceIPAddress,
        userAgent,
        coalesce(responseElements ->> 'functionArn', requestParameters ->> 'functionName', requestParameters ->> 'stackName', requestParameters ->> 'name', requestParameters ->> 'trainingJobName', requestParameters ->> 'processingJobName', requestParameters ->> 'notebookInstanceName', requestParameters ->> 'modelName', requestParameters ->> 'domainName', requestParameters ->> 'userProfileName', requestParameters ->> 'family', requestParameters ->> 'taskDefinition', requestParameters ->> 'serviceName', requestParameters ->> 'jobDefinitionName', requestParameters ->> 'jobName', requestParameters ->> 'applicationId', requestParameters ->> 'projectName', requestParameters ->> 'environmentName', requestParameters ->> 'launchConfigurationName', requestParameters ->> 'clusterName', requestParameters ->> 'roleAlias', requestParameters ->> 'canaryName', requestParameters ->> 'configurationName', responseElements ->> 'stateMachineArn', requestParameters ->> 'id', account) AS resource,
-       -- other rules tell it
-       CASE WHEN eventSource IN ('codebuild.amazonaws.com', 'codepipeline.amazonaws.com', 'scheduler.amazonaws.com')
+       -- a definition names its roles in each version; of who signed in so it is a deployment by hand; below, other rules tell it
+       CASE WHEN eventName = 'RegisterTaskDefinition' AND userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
+                 OR eventSource IN ('codebuild.amazonaws.com', 'codepipeline.amazonaws.com', 'scheduler.amazonaws.com')
                  OR json_contains(requestParameters, 'overrides', 'taskRoleArn')
                  OR json_contains(requestParameters, 'overrides', 'executionRoleArn')
                  OR eventSource = 'glue.amazonaws.com' AND regexp_like(requestParameters ->> 'role', '(?i)admin|poweruser|accountaccessrole')

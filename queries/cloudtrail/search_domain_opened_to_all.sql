@@ -2,13 +2,15 @@
 -- severity        = "medium"
 -- tags            = ["attack.exfiltration", "attack.collection", "attack.t1530"]
 -- remedy          = "See whether the domain is inside a VPC; if it has a public endpoint, narrow the access policy now and read the domain's audit log."
--- false_positives = "Domains in a VPC or with fine-grained access control, where the policy alone opens nothing."
+-- false_positives = "Domains in a VPC (low where the call says so) or with fine-grained access control, where the policy alone opens nothing."
 SELECT eventTime,
        eventName,
        requestParameters ->> 'accessPolicies' AS policy,
        sourceIPAddress,
        userAgent,
-       coalesce(responseElements -> 'domainStatus' ->> 'aRN', requestParameters ->> 'domainName') AS resource
+       coalesce(responseElements -> 'domainStatus' ->> 'aRN', requestParameters ->> 'domainName') AS resource,
+       -- within a network its security groups decide, and AWS's own guide writes the policy so
+       CASE WHEN json_length(requestParameters, 'vPCOptions', 'subnetIds') > 0 THEN 'low' ELSE 'medium' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'es.amazonaws.com'
   AND eventName IN ('CreateElasticsearchDomain', 'UpdateElasticsearchDomainConfig', 'CreateDomain', 'UpdateDomainConfig')

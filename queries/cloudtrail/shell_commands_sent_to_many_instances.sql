@@ -3,7 +3,7 @@
 -- confidence      = "medium"
 -- tags            = ["attack.execution", "attack.lateral_movement", "attack.t1651", "attack.t1059"]
 -- remedy          = "Read the commands with GetCommandInvocation (CloudTrail hides them); if the principal cannot explain them, isolate the instances and revoke the sessions of their roles."
--- false_positives = "An operator who patches by hand, one instance after the other; build servers on an instance (medium)."
+-- false_positives = "An operator who patches by hand, one instance after the other; build servers on an instance, and operators in the console (medium)."
 SELECT userIdentity.arn AS who,
        count(*) AS calls,
        count(DISTINCT coalesce(requestParameters ->> 'instanceIds', requestParameters ->> 'targets')) AS different_targets,
@@ -12,8 +12,9 @@ SELECT userIdentity.arn AS who,
        sample(requestParameters ->> 'documentName') AS documents,
        sample(userAgent) AS user_agents,
        sample(sourceIPAddress) AS addresses,
-       -- build servers on an instance do so each day
-       CASE WHEN count(*) FILTER (WHERE userIdentity.sessionContext.ec2RoleDelivery IS NULL) > 0 THEN 'high' ELSE 'medium' END AS severity
+       -- build servers on an instance do so each day, and operators in the console who signed in through IAM Identity Center
+       CASE WHEN count(*) FILTER (WHERE userIdentity.sessionContext.ec2RoleDelivery IS NULL
+                                        AND NOT coalesce(sessionCredentialFromConsole AND userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%', false)) > 0 THEN 'high' ELSE 'medium' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'ssm.amazonaws.com'
   AND eventName = 'SendCommand'

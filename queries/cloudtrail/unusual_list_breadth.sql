@@ -6,7 +6,9 @@
 SELECT coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn) AS actor,
        count(DISTINCT eventName) AS kinds,
        count(*) AS calls,
-       sample(eventName) AS some_kinds
+       sample(eventName) AS some_kinds,
+       -- a page of the console lists by itself what it may show, and a plan of Terraform's whatever it may change: told, but it weighs little
+       CASE WHEN count(*) FILTER (WHERE sessionCredentialFromConsole OR is_infrastructure_tool()) * 2 > count(*) THEN 'low' ELSE 'medium' END AS severity
 FROM cloudtrail
 WHERE (eventName LIKE 'List%' OR eventName LIKE 'Describe%')
 GROUP BY coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn), tumble(eventTime, INTERVAL '10 minutes')

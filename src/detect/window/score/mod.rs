@@ -128,7 +128,7 @@ impl Model {
             self.hours.forget_before(start);
         }
         let scores = match scored.what {
-            What::Rate => self.rates.close(&mut self.ledger, start, windows),
+            What::Rate => self.rates.close(&mut self.ledger, start, windows, scored.budget),
             What::Rare { .. } => self.rares.close(&mut self.ledger, start, windows),
             What::Hours => self.hours.close(&mut self.ledger, start, windows, scored.budget),
         };

@@ -63,7 +63,7 @@ struct Owner {
     /// Days with windows, and their rows.
     days: u32,
     rows: u64,
-    /// Days with windows that were hardly possible, and the last of them.
+    /// Days with windows that were told or hardly possible, and the last of them.
     odd_days: u16,
     odd_day: i64,
 }
@@ -88,6 +88,8 @@ struct Believed {
     most: f64,
     /// Before its day is over: what all do at once is nobody's creeping.
     at_once: bool,
+    /// It was told, or hardly possible, and is a habit only if it goes on.
+    is_odd: bool,
 }
 
 impl Sums {
@@ -111,7 +113,9 @@ impl Sums {
 }
 
 impl Rates {
-    pub fn close(&mut self, ledger: &mut Ledger, start: i64, windows: &[Observed]) -> Vec<Score> {
+    /// Scores the windows of one pane and learns from them. What is told within the budget becomes a habit after as many days as what is hardly
+    /// possible: where few windows are judged a day, it need not be that unlikely, and would be told on each day for ever.
+    pub fn close(&mut self, ledger: &mut Ledger, start: i64, windows: &[Observed], budget: f64) -> Vec<Score> {
         let kept = decay((start - self.last).max(0), HALF_LIFE);
         self.all.fade(kept);
         self.off *= kept;
@@ -154,7 +158,8 @@ impl Rates {
                     Score { chance, false_a_day, why }
                 }
             };
-            let believed = Believed { most, at_once: common >= COMMON_CHANGE };
+            let is_odd = score.chance < ODD || score.is_within(budget);
+            let believed = Believed { most, at_once: common >= COMMON_CHANGE, is_odd };
             self.teach(window, start, prior, score.chance, believed);
             scores.push(score);
         }
@@ -206,7 +211,7 @@ impl Rates {
         }
         owner.last = start;
         owner.rows += window.rows.max(1);
-        if chance < ODD && owner.odd_day != day {
+        if believed.is_odd && owner.odd_day != day {
             // what was long ago is no reason to believe it now
             let goes_on = day - owner.odd_day <= 2 * HALF_LIFE as i64;
             owner.odd_days = if goes_on { owner.odd_days.saturating_add(1) } else { 1 };

@@ -142,6 +142,23 @@ fn a_burst_of_one_is_told_and_a_new_habit_is_learnt_after_three_days() {
     assert_eq!(told[15..], [false; 5], "{told:?}");
 }
 
+/// A host that is looked at on every port four times a day, beside few others: of so few windows it is never as unlikely as [`ODD`] says.
+#[test]
+fn what_is_told_every_day_is_learnt_among_few_windows() {
+    let (mut dice, mut model, mut told) = (Dice(7), Model::default(), BTreeSet::new());
+    for pane in 0..24 * PER_DAY {
+        let mut windows = traffic(&mut dice, pane, 6, 1.0);
+        let amount = if pane % (PER_DAY / 4) == 0 { 31.0 } else { 1.0 };
+        windows.push(Observed { owner: 99, peers: 0, value: 0, amount, rows: amount as u64 });
+        let scores = model.close(RATE, pane * PANE, &windows);
+        if scores.last().unwrap().is_within(RATE.budget) {
+            told.insert(pane / PER_DAY);
+        }
+    }
+    assert!(told.contains(&3), "{told:?}");
+    assert!(told.iter().all(|day| *day < 7), "{told:?}");
+}
+
 #[test]
 fn who_doubles_daily_is_told() {
     // 4, 8, 16, 32, 64 where 2 are usual
