@@ -64,8 +64,8 @@ impl Memory {
     pub const FLOOR: u64 = 256 << 20;
     /// Of a limit, what is above [`Memory::FULL`] counts up to here: what rules remember is read and unpacked at each start.
     pub const ABOVE_MAX: u64 = 8 << 30;
-    /// The same where nobody set a limit: the machine may be there for others too.
-    const ABOVE_UNASKED: u64 = 2 << 30;
+    /// The same where nobody set a limit: the machine may be there for others too, and a run over any input is to stay below 512 MiB.
+    const ABOVE_UNASKED: u64 = 768 << 20;
     /// What the program takes by itself. `weir run` of one small file took 118 MiB with all built-in rules (`/usr/bin/time -v`); the
     /// rest is what the allocator has not given back.
     pub const PROGRAM: u64 = 160 << 20;
@@ -325,7 +325,7 @@ f000-18000 r--p 00000000 fe:00 77 /usr/bin/weir
     #[test]
     fn where_nobody_sets_a_limit_rules_remember_by_what_the_machine_has() {
         let unlimited = |gib: u64| Memory::unlimited(Size(gib << 30));
-        assert_eq!([1, 2, 3, 64].map(|gib| unlimited(gib).of_state(32 << 20, 8) >> 20), [32, 160, 288, 288]);
+        assert_eq!([1, 2, 3, 64].map(|gib| unlimited(gib).of_state(32 << 20, 8) >> 20), [32, 128, 128, 128]);
         assert_eq!((unlimited(64).limit(), unlimited(64).of(7)), (None, 7));
     }
 
