@@ -12,5 +12,5 @@ SELECT eventTime,
 FROM cloudtrail
 WHERE eventSource = 's3.amazonaws.com'
   AND eventName IN ('PutObject', 'DeleteObject', 'DeleteObjects', 'PutObjectAcl', 'CompleteMultipartUpload', 'PutBucketPolicy', 'PutBucketAcl', 'ListObjects', 'ListObjectVersions', 'ListObjectsV2')
-  AND userIdentity.accountId = 'anonymous'
+  AND userIdentity.accountId IN ('anonymous', 'ANONYMOUS_PRINCIPAL')
   AND errorCode IS NULL
