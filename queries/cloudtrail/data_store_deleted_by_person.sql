@@ -9,7 +9,8 @@ SELECT eventTime,
        eventSource,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'tableName', requestParameters ->> 'fileSystemId', requestParameters ->> 'clusterIdentifier', requestParameters ->> 'domainName', requestParameters ->> 'replicationGroupId', requestParameters ->> 'userPoolId', requestParameters ->> 'directoryId', requestParameters ->> 'repositoryName', requestParameters ->> 'keyspaceName', requestParameters ->> 'name', account) AS resource,
+       coalesce(requestParameters ->> 'tableName', requestParameters ->> 'fileSystemId', requestParameters ->> 'clusterIdentifier', requestParameters ->> 'domainName', requestParameters ->> 'replicationGroupId', requestParameters ->> 'userPoolId', requestParameters ->> 'directoryId', requestParameters ->> 'repositoryName', requestParameters ->> 'keyspaceName', requestParameters ->> 'vaultName', requestParameters ->> 'streamName', requestParameters ->> 'streamARN', requestParameters ->> 'knowledgeBaseId', requestParameters ->> 'graphIdentifier',
+                requestParameters ->> 'databaseName', requestParameters ->> 'tableBucketARN', requestParameters ->> 'clusterArn', requestParameters ->> 'clusterName', requestParameters ->> 'cacheClusterId', requestParameters ->> 'identifier', requestParameters ->> 'id', requestParameters ->> 'name', account) AS resource,
        CASE WHEN eventSource = 'eks.amazonaws.com' THEN 'EKS cluster was deleted by hand'
             WHEN eventName IN ('DeleteTable', 'DropTable') THEN 'Table was deleted by hand'
             WHEN eventName = 'DeleteFileSystem' THEN 'File system was deleted by hand'

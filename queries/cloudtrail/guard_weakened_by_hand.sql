@@ -12,7 +12,12 @@ SELECT eventTime,
        requestParameters AS what,
        sourceIPAddress,
        userAgent,
-       eventName AS resource,
+       coalesce(requestParameters ->> 'alarmName', requestParameters ->> 'keyId', requestParameters ->> 'logGroupName', requestParameters ->> 'logGroupIdentifier', requestParameters ->> 'recoveryPointArn',
+                requestParameters ->> 'backupVaultName', requestParameters ->> 'vaultName', requestParameters ->> 'backupJobId', requestParameters ->> 'channel', requestParameters ->> 'secretId', requestParameters ->> 'stackName',
+                requestParameters ->> 'customKeyStoreId', requestParameters ->> 'deliveryStreamName', requestParameters ->> 'streamName', requestParameters ->> 'streamARN', requestParameters ->> 'bucketName', requestParameters ->> 'functionName',
+                requestParameters ->> 'codeSigningConfigArn', requestParameters ->> 'accountId', requestParameters ->> 'sAMLProviderArn', requestParameters ->> 'openIDConnectProviderArn', requestParameters ->> 'fileSystemId', requestParameters ->> 'detectorId',
+                requestParameters ->> 'directoryId', requestParameters ->> 'networkAclId', requestParameters ->> 'firewallName', requestParameters ->> 'firewallPolicyName', requestParameters ->> 'policyStoreId', requestParameters ->> 'configRuleName',
+                requestParameters -> 'UnlockSnapshotRequest' ->> 'SnapshotId', requestParameters ->> 'name', requestParameters ->> 'names', account) AS resource,
        -- spending_alarm_removed and account_guard_removed tell it
        CASE WHEN eventSource IN ('budgets.amazonaws.com', 'ce.amazonaws.com')
                  OR eventName IN ('DeleteFunctionCodeSigningConfig', 'DeleteCodeSigningConfig20200630') THEN 'low' ELSE 'medium' END AS severity,
