@@ -17,5 +17,8 @@ WHERE eventSource IN ('rds.amazonaws.com', 'redshift.amazonaws.com', 'elasticach
        OR regexp_like(requestParameters ->> 'optionsToRemove', '(?i)audit')
        OR requestParameters ->> 'authTokenUpdateStrategy' = 'DELETE'
        OR requestParameters ->> 'transitEncryptionEnabled' = 'false'
-       OR requestParameters -> 'domainEndpointOptions' ->> 'enforceHTTPS' = 'false')
+       -- tools send all that is written down, with every change
+       OR requestParameters -> 'domainEndpointOptions' ->> 'enforceHTTPS' = 'false'
+          AND userIdentity.invokedBy IS NULL
+          AND NOT is_infrastructure_tool())
   AND errorCode IS NULL
