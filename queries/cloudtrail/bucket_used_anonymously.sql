@@ -8,7 +8,8 @@ SELECT eventTime,
        requestParameters ->> 'key' AS object,
        sourceIPAddress,
        userAgent,
-       requestParameters ->> 'bucketName' AS resource
+       requestParameters ->> 'bucketName' AS resource,
+       userIdentity.accountId AS actor
 FROM cloudtrail
 WHERE eventSource = 's3.amazonaws.com'
   AND eventName IN ('PutObject', 'DeleteObject', 'DeleteObjects', 'PutObjectAcl', 'CompleteMultipartUpload', 'PutBucketPolicy', 'PutBucketAcl', 'ListObjects', 'ListObjectVersions', 'ListObjectsV2')
