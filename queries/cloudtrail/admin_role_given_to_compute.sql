@@ -14,7 +14,8 @@ SELECT eventTime, eventSource, eventName,
        coalesce(json_get_str(responseElements, 'functionArn'),
                 json_get_str(responseElements, 'instancesSet', 'items', 0, 'instanceId'),
                 json_get_str(requestParameters, 'AssociateIamInstanceProfileRequest', 'InstanceId'),
-                json_get_str(requestParameters, 'ReplaceIamInstanceProfileAssociationRequest', 'AssociationId')) AS resource,
+                json_get_str(requestParameters, 'ReplaceIamInstanceProfileAssociationRequest', 'AssociationId'),
+                requestParameters ->> 'functionName', account) AS resource,
        -- admin_role_given_to_service tells it
        CASE WHEN eventName = 'CreateFunction20150331' AND regexp_like(requestParameters, '(?i)(:(role|instance-profile)/|"(roleName|jobFlowRole|iamInstanceProfile|name)"\s*:\s*")([^"]*[^a-z"])?(admins?|administrators?|administratoraccess|poweruser(access)?)([^a-z]|$)|(?-i:(:(role|instance-profile)/|"(roleName|jobFlowRole|iamInstanceProfile|instanceProfileName)"\s*:\s*")[^"]*Admin(istrator)?s?([A-Z]|[^A-Za-z]|$))') THEN 'low' ELSE 'medium' END AS severity
 FROM cloudtrail

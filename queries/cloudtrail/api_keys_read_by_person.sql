@@ -13,7 +13,7 @@ WHERE eventSource = 'apigateway.amazonaws.com'
   AND eventName IN ('GetApiKeys', 'GetApiKey')
   AND (requestParameters ->> 'includeValues' = 'true'
        OR requestParameters ->> 'includeValue' = 'true')
-  AND userAgent NOT LIKE '%Terraform%'
+  AND coalesce(userAgent, '') NOT LIKE '%Terraform%'
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND is_by_hand()

@@ -7,7 +7,7 @@ SELECT eventTime,
        requestParameters AS changes,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'guardrailIdentifier', requestParameters ->> 'configId') AS resource
+       coalesce(requestParameters ->> 'guardrailIdentifier', requestParameters ->> 'configId', account) AS resource
 FROM cloudtrail
 WHERE eventSource = 'bedrock.amazonaws.com'
   AND eventName IN ('UpdateGuardrail', 'PutModelInvocationLoggingConfiguration', 'DeleteEnforcedGuardrailConfiguration')

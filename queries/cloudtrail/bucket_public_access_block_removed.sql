@@ -14,7 +14,7 @@ SELECT eventTime,
             ELSE 'Somebody tried to take the S3 public access block off a bucket' END AS title
 FROM cloudtrail
 WHERE eventSource = 's3.amazonaws.com'
-  AND eventName IN ('PutBucketPublicAccessBlock', 'DeleteBucketPublicAccessBlock')
+  AND eventName IN ('PutBucketPublicAccessBlock', 'DeleteBucketPublicAccessBlock', 'PutPublicAccessBlock', 'DeletePublicAccessBlock')
   AND (errorCode IS NULL OR errorCode LIKE '%AccessDenied%' OR errorCode LIKE '%Unauthorized%')
   AND (eventName LIKE 'Delete%'
        OR regexp_like(requestParameters ->> 'PublicAccessBlockConfiguration', '"(BlockPublicAcls|IgnorePublicAcls|BlockPublicPolicy|RestrictPublicBuckets)"\s*:\s*"?false'))

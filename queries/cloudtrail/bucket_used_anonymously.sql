@@ -8,9 +8,10 @@ SELECT eventTime,
        requestParameters ->> 'key' AS object,
        sourceIPAddress,
        userAgent,
-       requestParameters ->> 'bucketName' AS resource
+       requestParameters ->> 'bucketName' AS resource,
+       userIdentity.accountId AS actor
 FROM cloudtrail
 WHERE eventSource = 's3.amazonaws.com'
   AND eventName IN ('PutObject', 'DeleteObject', 'DeleteObjects', 'PutObjectAcl', 'CompleteMultipartUpload', 'PutBucketPolicy', 'PutBucketAcl', 'ListObjects', 'ListObjectVersions', 'ListObjectsV2')
-  AND userIdentity.accountId = 'anonymous'
+  AND userIdentity.accountId IN ('anonymous', 'ANONYMOUS_PRINCIPAL')
   AND errorCode IS NULL

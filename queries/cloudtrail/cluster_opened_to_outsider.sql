@@ -9,7 +9,7 @@ SELECT eventTime,
        requestParameters ->> 'oidc' AS provider,
        sourceIPAddress,
        userAgent,
-       requestParameters ->> 'name' AS resource
+       coalesce(requestParameters ->> 'name', requestParameters ->> 'clusterName') AS resource
 FROM cloudtrail
 WHERE eventSource = 'eks.amazonaws.com'
   AND eventName IN ('CreateAccessEntry', 'AssociateIdentityProviderConfig')

@@ -7,7 +7,8 @@ SELECT eventTime,
        requestParameters -> 'deliveryChannel' ->> 's3BucketName' AS bucket,
        requestParameters ->> 'retentionPeriodInDays' AS days,
        sourceIPAddress,
-       userAgent
+       userAgent,
+       coalesce(requestParameters -> 'deliveryChannel' ->> 'name', account) AS resource
 FROM cloudtrail
 WHERE eventSource = 'config.amazonaws.com'
   AND eventName IN ('PutDeliveryChannel', 'PutRetentionConfiguration')

@@ -12,4 +12,4 @@ FROM cloudtrail
 WHERE eventSource = 'signin.amazonaws.com'
   AND eventName = 'GetSigninToken'
   AND responseElements ->> 'GetSigninToken' = 'Success'
-  AND userAgent NOT LIKE 'Jersey/%'
+  AND coalesce(userAgent, '') NOT LIKE 'Jersey/%'

@@ -14,7 +14,9 @@ SELECT coalesce(userIdentity.userName, userIdentity.type) AS user_name,
 FROM cloudtrail
 WHERE eventSource = 'signin.amazonaws.com'
   AND eventName = 'ConsoleLogin'
-  AND responseElements ->> 'ConsoleLogin' = 'Failure'
+  AND (responseElements ->> 'ConsoleLogin' = 'Failure'
+       OR responseElements IS NULL
+          AND coalesce(errorMessage, errorCode) IS NOT NULL)
   AND (userIdentity.userName <> 'HIDDEN_DUE_TO_SECURITY_REASONS' OR userIdentity.type = 'Root')
 GROUP BY userIdentity.userName, userIdentity.type, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '15 minutes')
 HAVING count(*) >= 10

@@ -1,6 +1,6 @@
 -- title    = "Container was defined or run with a command that intruders use"
 -- severity = "high"
--- tags     = ["attack.execution", "attack.t1610", "attack.t1059.004", "attack.credential_access", "attack.t1552.005"]
+-- tags     = ["attack.execution", "attack.t1610", "attack.t1059.004", "attack.credential_access", "attack.t1552.005", "attack.impact", "attack.t1496.001"]
 -- remedy   = "Stop the task, take the definition away (DeregisterTaskDefinition), revoke the sessions of the task's role, and find out who may register such."
 SELECT eventTime,
        eventName,
@@ -12,5 +12,5 @@ SELECT eventTime,
 FROM cloudtrail
 WHERE eventSource IN ('ecs.amazonaws.com', 'batch.amazonaws.com')
   AND eventName IN ('RegisterTaskDefinition', 'RunTask', 'RegisterJobDefinition', 'SubmitJob')
-  AND regexp_like(requestParameters, '169[.]254[.]170[.]2(/v2/credentials|[$])|169[.]254[.]169[.]254/latest/meta-data/iam|[$][{]?AWS_CONTAINER_CREDENTIALS_(RELATIVE|FULL)_URI|/dev/tcp/|bash -i\b|\bnc(at)? -[a-z]*e|(curl|wget) [^"|]*[|] *(ba)?sh\b')
+  AND regexp_like(requestParameters, '169[.]254[.]170[.]2(/v2/credentials|[$])|169[.]254[.]169[.]254/latest/meta-data/iam|[$][{]?AWS_CONTAINER_CREDENTIALS_(RELATIVE|FULL)_URI|/dev/tcp/|bash -i\b|\bnc(at)? -[a-z]*e|(curl|wget|base64) [^"|]*[|] *(ba)?sh\b|\b(xmrig|minerd|cpuminer|ccminer|ethminer|nbminer|lolminer)\b|stratum[+](tcp|ssl)://')
   AND errorCode IS NULL

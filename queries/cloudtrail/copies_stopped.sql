@@ -6,7 +6,7 @@ SELECT eventTime,
        eventName,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'bucketName', requestParameters ->> 'sourceDBInstanceArn', requestParameters ->> 'sourceServerID', requestParameters ->> 'clusterIdentifier', requestParameters ->> 'fileSystemId', requestParameters ->> 'sourceFileSystemId', requestParameters ->> 'resourceName') AS resource
+       coalesce(requestParameters ->> 'bucketName', requestParameters ->> 'sourceDBInstanceArn', requestParameters ->> 'sourceServerID', requestParameters ->> 'clusterIdentifier', requestParameters ->> 'fileSystemId', requestParameters ->> 'sourceFileSystemId', requestParameters ->> 'resourceName', account) AS resource
 FROM cloudtrail
 WHERE eventSource IN ('s3.amazonaws.com', 'rds.amazonaws.com', 'drs.amazonaws.com', 'redshift.amazonaws.com', 'elasticfilesystem.amazonaws.com', 'backup.amazonaws.com', 'fsx.amazonaws.com', 'lightsail.amazonaws.com')
   AND eventName IN ('DeleteBucketReplication', 'StopDBInstanceAutomatedBackupsReplication', 'StopReplication', 'DisconnectSourceServer', 'DisableSnapshotCopy', 'DeleteReplicationConfiguration', 'UpdateRegionSettings', 'PutBackupPolicy', 'UpdateFileSystem', 'DisableAddOn')

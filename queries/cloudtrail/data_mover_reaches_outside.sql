@@ -9,7 +9,7 @@ SELECT eventTime,
        coalesce(requestParameters ->> 'containerUrl', requestParameters ->> 'serverHostname', requestParameters ->> 'url', requestParameters ->> 'endpointType') AS place,
        sourceIPAddress,
        userAgent,
-       coalesce(responseElements ->> 'locationArn', responseElements ->> 'connectorId', responseElements ->> 'serverId') AS resource,
+       coalesce(responseElements ->> 'locationArn', responseElements ->> 'connectorId', responseElements ->> 'serverId', requestParameters ->> 'serverId', requestParameters ->> 'serverHostname', account) AS resource,
        CASE WHEN eventName IN ('CreateLocationAzureBlob', 'CreateLocationObjectStorage') THEN 'DataSync was connected to a place outside AWS'
             WHEN eventName = 'CreateConnector' THEN 'Transfer Family was connected to a server of others'
             ELSE 'Public file server was made' END AS title

@@ -9,7 +9,8 @@ SELECT eventTime,
        eventSource,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'tableName', requestParameters ->> 'fileSystemId', requestParameters ->> 'clusterIdentifier', requestParameters ->> 'domainName', requestParameters ->> 'replicationGroupId', requestParameters ->> 'userPoolId', requestParameters ->> 'directoryId', requestParameters ->> 'repositoryName', requestParameters ->> 'keyspaceName', requestParameters ->> 'name', account) AS resource,
+       coalesce(requestParameters ->> 'tableName', requestParameters ->> 'fileSystemId', requestParameters ->> 'clusterIdentifier', requestParameters ->> 'domainName', requestParameters ->> 'replicationGroupId', requestParameters ->> 'userPoolId', requestParameters ->> 'directoryId', requestParameters ->> 'repositoryName', requestParameters ->> 'keyspaceName', requestParameters ->> 'vaultName', requestParameters ->> 'streamName', requestParameters ->> 'streamARN', requestParameters ->> 'knowledgeBaseId', requestParameters ->> 'graphIdentifier',
+                requestParameters ->> 'databaseName', requestParameters ->> 'tableBucketARN', requestParameters ->> 'clusterArn', requestParameters ->> 'clusterName', requestParameters ->> 'cacheClusterId', requestParameters ->> 'identifier', requestParameters ->> 'namespaceName', requestParameters ->> 'volumeId', requestParameters ->> 'id', requestParameters ->> 'name', account) AS resource,
        CASE WHEN eventSource = 'eks.amazonaws.com' THEN 'EKS cluster was deleted by hand'
             WHEN eventName IN ('DeleteTable', 'DropTable') THEN 'Table was deleted by hand'
             WHEN eventName = 'DeleteFileSystem' THEN 'File system was deleted by hand'
@@ -24,12 +25,13 @@ SELECT eventTime,
             WHEN eventName = 'DeleteStream' THEN 'Stream was deleted by hand'
             WHEN eventName = 'DeleteTableBucket' THEN 'Table bucket was deleted by hand'
             WHEN eventName = 'DeleteDirectory' THEN 'Directory was deleted by hand'
+            WHEN eventName = 'DeleteVolume' THEN 'Volume of a file system was deleted by hand'
             ELSE 'Data warehouse, cache or other cluster was deleted by hand' END AS title
 FROM cloudtrail
 WHERE eventSource IN ('dynamodb.amazonaws.com', 'elasticfilesystem.amazonaws.com', 'redshift.amazonaws.com', 'es.amazonaws.com', 'elasticache.amazonaws.com', 'eks.amazonaws.com', 'cognito-idp.amazonaws.com', 'fsx.amazonaws.com', 'memorydb.amazonaws.com',
                     'bedrock.amazonaws.com', 'glacier.amazonaws.com', 'docdb-elastic.amazonaws.com', 'dsql.amazonaws.com', 'neptune-graph.amazonaws.com', 'timestream.amazonaws.com', 'ecr.amazonaws.com',
-                    'kinesis.amazonaws.com', 'aoss.amazonaws.com', 's3tables.amazonaws.com', 'cassandra.amazonaws.com', 'ds.amazonaws.com', 'codecommit.amazonaws.com')
-  AND eventName IN ('DeleteTable', 'DeleteFileSystem', 'DeleteCluster', 'DeleteDomain', 'DeleteElasticsearchDomain', 'DeleteReplicationGroup', 'DeleteUserPool', 'DeleteKnowledgeBase', 'DeleteVault', 'DeleteGraph', 'DeleteDatabase', 'DeleteRepository', 'DeleteStream', 'DeleteCollection', 'DeleteTableBucket', 'DropTable', 'DropKeyspace', 'DeleteDirectory')
+                    'kinesis.amazonaws.com', 'aoss.amazonaws.com', 's3tables.amazonaws.com', 'cassandra.amazonaws.com', 'ds.amazonaws.com', 'codecommit.amazonaws.com', 'redshift-serverless.amazonaws.com', 'kafka.amazonaws.com')
+  AND eventName IN ('DeleteTable', 'DeleteFileSystem', 'DeleteCluster', 'DeleteDomain', 'DeleteElasticsearchDomain', 'DeleteReplicationGroup', 'DeleteUserPool', 'DeleteKnowledgeBase', 'DeleteVault', 'DeleteGraph', 'DeleteDatabase', 'DeleteRepository', 'DeleteStream', 'DeleteCollection', 'DeleteTableBucket', 'DropTable', 'DropKeyspace', 'DeleteDirectory', 'DeleteNamespace', 'DeleteVolume')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND NOT is_infrastructure_tool()

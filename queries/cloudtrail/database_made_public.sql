@@ -6,12 +6,13 @@ SELECT eventTime,
        eventName,
        sourceIPAddress,
        userAgent,
-       coalesce(responseElements ->> 'dBInstanceArn', responseElements ->> 'dBClusterArn', requestParameters ->> 'dBInstanceIdentifier', requestParameters ->> 'dBClusterIdentifier', requestParameters ->> 'graphIdentifier', requestParameters ->> 'graphName', requestParameters ->> 'name') AS resource,
+       coalesce(responseElements ->> 'dBInstanceArn', responseElements ->> 'dBClusterArn', requestParameters ->> 'dBInstanceIdentifier', requestParameters ->> 'dBClusterIdentifier', requestParameters ->> 'graphIdentifier', requestParameters ->> 'graphName', requestParameters ->> 'dBSecurityGroupName', requestParameters ->> 'name') AS resource,
        CASE WHEN eventName LIKE 'Restore%' THEN 'high' ELSE 'medium' END AS severity
 FROM cloudtrail
 WHERE eventSource IN ('rds.amazonaws.com', 'neptune-graph.amazonaws.com', 'timestream-influxdb.amazonaws.com')
   AND eventName IN ('ModifyDBInstance', 'CreateDBInstance', 'CreateDBCluster', 'RestoreDBInstanceFromDBSnapshot', 'RestoreDBInstanceToPointInTime', 'RestoreDBClusterFromSnapshot', 'CreateDBInstanceReadReplica',
-                    'CreateGraph', 'UpdateGraph', 'RestoreGraphFromSnapshot', 'CreateDbInstance')
+                    'CreateGraph', 'UpdateGraph', 'RestoreGraphFromSnapshot', 'CreateDbInstance', 'AuthorizeDBSecurityGroupIngress')
   AND errorCode IS NULL
   AND (requestParameters ->> 'publiclyAccessible' = 'true'
-       OR requestParameters ->> 'publicConnectivity' = 'true')
+       OR requestParameters ->> 'publicConnectivity' = 'true'
+       OR requestParameters ->> 'cIDRIP' = '0.0.0.0/0')

@@ -8,7 +8,7 @@ SELECT eventTime,
        errorCode,
        sourceIPAddress,
        userAgent,
-       coalesce(responseElements ->> 'dBInstanceArn', responseElements ->> 'dBClusterArn', requestParameters ->> 'dBInstanceIdentifier', requestParameters ->> 'dBClusterIdentifier', requestParameters ->> 'domainName', requestParameters ->> 'clusterArn', requestParameters ->> 'fileSystemId', requestParameters ->> 'userId', requestParameters ->> 'userName') AS resource,
+       coalesce(responseElements ->> 'dBInstanceArn', responseElements ->> 'dBClusterArn', requestParameters ->> 'dBInstanceIdentifier', requestParameters ->> 'dBClusterIdentifier', requestParameters ->> 'domainName', requestParameters ->> 'clusterArn', requestParameters ->> 'clusterIdentifier', requestParameters ->> 'fileSystemId', requestParameters ->> 'userId', requestParameters ->> 'userName') AS resource,
        CASE WHEN errorCode IS NULL THEN 'medium' ELSE 'low' END AS severity,
        CASE WHEN errorCode IS NULL AND eventName IN ('ModifyUser', 'UpdateUser') THEN 'User of a cache no longer needs a password'
             WHEN errorCode IS NULL AND eventName = 'UpdateFileSystem' THEN 'Password of the administrator of a file system was changed'

@@ -11,19 +11,19 @@ SELECT eventTime,
        userAgent,
        coalesce(requestParameters ->> 'dBSnapshotIdentifier', requestParameters ->> 'dBClusterSnapshotIdentifier', requestParameters ->> 'snapshotIdentifier') AS resource,
        CASE WHEN errorCode IS NOT NULL THEN 'medium'
-            WHEN requestParameters ->> 'valuesToAdd' LIKE '%"all"%' THEN 'critical'
+            WHEN array_any_match(json_texts(requestParameters, 'valuesToAdd'), v -> v = 'all') THEN 'critical'
             -- the plan or policy that a person wrote says with whom; the service only does it
             WHEN userIdentity.invokedBy IN ('backup.amazonaws.com', 'dlm.amazonaws.com') THEN 'low'
             -- the role of a program shares what it was made to share
             WHEN NOT is_person() AND userIdentity.sessionContext.ec2RoleDelivery IS NULL THEN 'medium'
             ELSE 'high' END AS severity,
        CASE WHEN errorCode IS NOT NULL THEN 'Somebody tried to share a database snapshot outside the account'
-            WHEN requestParameters ->> 'valuesToAdd' LIKE '%"all"%' THEN 'Database snapshot was made public'
+            WHEN array_any_match(json_texts(requestParameters, 'valuesToAdd'), v -> v = 'all') THEN 'Database snapshot was made public'
             ELSE 'Database snapshot was shared with another account' END AS title
 FROM cloudtrail
 WHERE eventSource IN ('rds.amazonaws.com', 'redshift.amazonaws.com')
   AND eventName IN ('ModifyDBSnapshotAttribute', 'ModifyDBClusterSnapshotAttribute', 'AuthorizeSnapshotAccess')
   AND (errorCode IS NULL OR errorCode LIKE '%AccessDenied%' OR errorCode LIKE '%Unauthorized%')
-  AND (requestParameters ->> 'valuesToAdd' LIKE '%"all"%'
+  AND (array_any_match(json_texts(requestParameters, 'valuesToAdd'), v -> v = 'all')
        OR regexp_like(replace(requestParameters ->> 'valuesToAdd', account, ''), '[0-9]{12}')
        OR requestParameters ->> 'accountWithRestoreAccess' != account)

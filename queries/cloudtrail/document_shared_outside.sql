@@ -7,10 +7,10 @@ SELECT eventTime,
        sourceIPAddress,
        userAgent,
        requestParameters ->> 'name' AS resource,
-       CASE WHEN lower(requestParameters ->> 'accountIdsToAdd') LIKE '%"all"%' THEN 'high' ELSE 'medium' END AS severity
+       CASE WHEN regexp_like(requestParameters ->> 'accountIdsToAdd', '(?i)^all$|"all"') THEN 'high' ELSE 'medium' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'ssm.amazonaws.com'
   AND eventName = 'ModifyDocumentPermission'
   AND errorCode IS NULL
-  AND (lower(requestParameters ->> 'accountIdsToAdd') LIKE '%"all"%'
+  AND (regexp_like(requestParameters ->> 'accountIdsToAdd', '(?i)^all$|"all"')
        OR regexp_like(replace(requestParameters ->> 'accountIdsToAdd', account, ''), '[0-9]{12}'))

@@ -13,16 +13,17 @@ SELECT eventTime,
        CASE WHEN is_by_hand()
                  AND sessionCredentialFromConsole IS NOT TRUE THEN 'medium'
             -- what hides findings to come
-            WHEN eventName IN ('CreateArchiveRule', 'CreateFilter', 'CreateFindingsFilter')
+            WHEN eventName IN ('CreateArchiveRule', 'CreateFilter', 'CreateFindingsFilter', 'UpdateFindingsFilter')
                  AND sessionCredentialFromConsole IS NOT TRUE
                  AND NOT is_infrastructure_tool() THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource IN ('securityhub.amazonaws.com', 'guardduty.amazonaws.com', 'access-analyzer.amazonaws.com', 'inspector2.amazonaws.com', 'macie2.amazonaws.com')
-  AND eventName IN ('BatchUpdateFindings', 'ArchiveFindings', 'CreateArchiveRule', 'CreateFilter', 'CreateFindingsFilter', 'ApplyArchiveRule', 'UpdateFindings', 'BatchUpdateFindingsV2')
+  AND eventName IN ('BatchUpdateFindings', 'ArchiveFindings', 'CreateArchiveRule', 'CreateFilter', 'CreateFindingsFilter', 'UpdateFindingsFilter', 'ApplyArchiveRule', 'UpdateFindings', 'BatchUpdateFindingsV2')
   -- a filter of GuardDuty is told by another rule
   AND (eventName != 'CreateFilter' OR eventSource = 'inspector2.amazonaws.com' AND requestParameters ->> 'action' = 'SUPPRESS')
-  AND (eventName != 'CreateFindingsFilter' OR requestParameters ->> 'action' = 'ARCHIVE')
-  AND (eventName != 'UpdateFindings' OR eventSource = 'access-analyzer.amazonaws.com' AND requestParameters ->> 'status' = 'ARCHIVED')
+  AND (eventName NOT IN ('CreateFindingsFilter', 'UpdateFindingsFilter') OR requestParameters ->> 'action' = 'ARCHIVE')
+  AND (eventName != 'UpdateFindings' OR eventSource = 'access-analyzer.amazonaws.com' AND requestParameters ->> 'status' = 'ARCHIVED'
+       OR coalesce(requestParameters ->> 'RecordState', requestParameters ->> 'recordState') = 'ARCHIVED')
   -- suppressed, in OCSF
   AND (eventName != 'BatchUpdateFindingsV2' OR coalesce(requestParameters ->> 'StatusId', requestParameters ->> 'statusId') = '3')
   AND errorCode IS NULL

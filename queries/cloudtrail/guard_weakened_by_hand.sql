@@ -12,15 +12,22 @@ SELECT eventTime,
        requestParameters AS what,
        sourceIPAddress,
        userAgent,
-       eventName AS resource,
+       coalesce(requestParameters ->> 'alarmName', requestParameters ->> 'keyId', requestParameters ->> 'logGroupName', requestParameters ->> 'logGroupIdentifier', requestParameters ->> 'recoveryPointArn',
+                requestParameters ->> 'backupVaultName', requestParameters ->> 'vaultName', requestParameters ->> 'backupJobId', requestParameters ->> 'channel', requestParameters ->> 'secretId', requestParameters ->> 'stackName',
+                requestParameters ->> 'customKeyStoreId', requestParameters ->> 'deliveryStreamName', requestParameters ->> 'streamName', requestParameters ->> 'streamARN', requestParameters ->> 'bucketName', requestParameters ->> 'functionName',
+                requestParameters ->> 'codeSigningConfigArn', requestParameters ->> 'accountId', requestParameters ->> 'sAMLProviderArn', requestParameters ->> 'openIDConnectProviderArn', requestParameters ->> 'fileSystemId', requestParameters ->> 'detectorId',
+                requestParameters ->> 'directoryId', requestParameters ->> 'networkAclId', requestParameters ->> 'firewallName', requestParameters ->> 'firewallPolicyName', requestParameters ->> 'policyStoreId', requestParameters ->> 'configRuleName',
+                requestParameters -> 'UnlockSnapshotRequest' ->> 'SnapshotId', requestParameters ->> 'name', requestParameters ->> 'names', account) AS resource,
        -- spending_alarm_removed and account_guard_removed tell it
        CASE WHEN eventSource IN ('budgets.amazonaws.com', 'ce.amazonaws.com')
                  OR eventName IN ('DeleteFunctionCodeSigningConfig', 'DeleteCodeSigningConfig20200630')
                  -- examples to try the alarms with: they hide something only in a crowd
-                 OR eventName = 'CreateSampleFindings' THEN 'low' ELSE 'medium' END AS severity,
+                 OR eventName = 'CreateSampleFindings'
+                 -- it may have been one that let something through
+                 OR eventName LIKE 'DeleteNetworkAcl%' THEN 'low' ELSE 'medium' END AS severity,
        'Guard, log or alarm of the account was weakened by hand: ' || eventName AS title
 FROM cloudtrail
-WHERE regexp_like(eventName, '^(SetAlarmState|StopMetricStreams|DeleteMetricStream|DeleteInsightRules|DeleteDataProtectionPolicy|DeleteLogAnomalyDetector|DisassociateKmsKey|UpdateFirewallConfig|DeleteFirewallRuleGroup|DeleteFirewallDomainList|UpdateFirewallPolicy|UpdateMalwareScanSettings|CreateSampleFindings|DeleteActionTarget|DeleteInsight|DeleteRetentionConfiguration|DeleteAggregationAuthorization|DeleteEvaluationResults|DeleteAwsLogSource|DeleteSubscriber|DeregisterAccount|DeleteResourceDataSync|DeleteChannel|DisableFederation|DeleteBackupVaultAccessPolicy|StopBackupJob|UpdateRecoveryPointLifecycle|DisassociateRecoveryPoint|UnlockSnapshot|DisableKeyRotation|StopStreamEncryption|DeleteBucketEncryption|DeleteDeliveryStream|DeleteReportDefinition|DisableMfaDeviceForUser|DeleteSAMLProvider|DeleteOpenIDConnectProvider|DeregisterDelegatedAdministrator|DeleteFunctionCodeSigningConfig(2020[0-9]{4})?|UpdateCodeSigningConfig(2020[0-9]{4})?|ReplaceImageCriteriaInAllowedImagesSettings|DisableRadius|UpdateTerminationProtection|CancelRotateSecret|DisconnectCustomKeyStore|DeleteCustomKeyStore|AbortVaultLock|DeleteFileSystemPolicy|DeleteAuthorizer|DeleteCanary|DeletePolicyStore|DeleteReplicationSet|DisableLDAPS|DisableClientAuthentication|SetV2LoggingOptions|DeleteAccountAuditConfiguration|StopTelemetryEvaluation|ModifyVpcEncryptionControl|DeleteVpcEncryptionControl|DisableImageDeregistrationProtection|DeleteSigningConfiguration|PutAlarmMuteRule|PutDataProtectionPolicy|SetLogDeliveryConfiguration|PutTransformer)$')
+WHERE regexp_like(eventName, '^(SetAlarmState|StopMetricStreams|DeleteMetricStream|DeleteInsightRules|DeleteDataProtectionPolicy|DeleteLogAnomalyDetector|DisassociateKmsKey|UpdateFirewallConfig|DeleteFirewallRuleGroup|DeleteFirewallDomainList|UpdateFirewallPolicy|UpdateMalwareScanSettings|CreateSampleFindings|DeleteActionTarget|DeleteInsight|DeleteRetentionConfiguration|DeleteAggregationAuthorization|DeleteEvaluationResults|DeleteAwsLogSource|DeleteSubscriber|DeregisterAccount|DeleteResourceDataSync|DeleteChannel|DisableFederation|DeleteBackupVaultAccessPolicy|StopBackupJob|UpdateRecoveryPointLifecycle|DisassociateRecoveryPoint|UnlockSnapshot|DisableKeyRotation|StopStreamEncryption|DeleteBucketEncryption|DeleteDeliveryStream|DeleteReportDefinition|DisableMfaDeviceForUser|DeleteSAMLProvider|DeleteOpenIDConnectProvider|DeregisterDelegatedAdministrator|DeleteFunctionCodeSigningConfig(2020[0-9]{4})?|UpdateCodeSigningConfig(2020[0-9]{4})?|ReplaceImageCriteriaInAllowedImagesSettings|DisableRadius|UpdateTerminationProtection|CancelRotateSecret|DisconnectCustomKeyStore|DeleteCustomKeyStore|AbortVaultLock|DeleteFileSystemPolicy|DeleteAuthorizer|DeleteCanary|DeletePolicyStore|DeleteReplicationSet|DisableLDAPS|DisableClientAuthentication|SetV2LoggingOptions|DeleteAccountAuditConfiguration|StopTelemetryEvaluation|ModifyVpcEncryptionControl|DeleteVpcEncryptionControl|DisableImageDeregistrationProtection|DeleteSigningConfiguration|PutAlarmMuteRule|PutDataProtectionPolicy|SetLogDeliveryConfiguration|PutTransformer|SetStackPolicy|UpdateIpRestriction|AssociateFirewallPolicy|DeleteNetworkAcl|DeleteNetworkAclEntry)$')
   AND (eventName <> 'UpdateTerminationProtection'
        OR requestParameters ->> 'enableTerminationProtection' = 'false')
   AND (NOT eventName LIKE 'UpdateCodeSigningConfig%'
@@ -32,6 +39,11 @@ WHERE regexp_like(eventName, '^(SetAlarmState|StopMetricStreams|DeleteMetricStre
        OR requestParameters -> 'ModifyVpcEncryptionControlRequest' ->> 'Mode' = 'monitor')
   AND (eventName <> 'PutDataProtectionPolicy'
        OR requestParameters ->> 'dataProtectionPolicy' = '')
+  AND (eventName <> 'SetStackPolicy'
+       OR regexp_like(requestParameters ->> 'stackPolicyBody', '"Action"\s*:\s*(\[\s*)?"(Update:)?[*]"')
+          AND NOT regexp_like(requestParameters ->> 'stackPolicyBody', '"Deny"'))
+  AND (eventName <> 'UpdateIpRestriction'
+       OR requestParameters ->> 'enabled' = 'false')
   AND (eventName <> 'SetLogDeliveryConfiguration'
        OR json_length(requestParameters, 'logConfigurations') = 0)
   AND errorCode IS NULL

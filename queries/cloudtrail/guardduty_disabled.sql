@@ -7,7 +7,7 @@ SELECT eventTime,
        errorCode,
        sourceIPAddress,
        userAgent,
-       requestParameters ->> 'detectorId' AS resource,
+       coalesce(requestParameters ->> 'detectorId', requestParameters ->> 'adminAccountId') AS resource,
        CASE WHEN errorCode IS NULL THEN 'high' ELSE 'medium' END AS severity,
        CASE WHEN errorCode IS NULL THEN 'GuardDuty was disabled or cut off from its administrator'
             ELSE 'Somebody tried to disable GuardDuty or to cut it off from its administrator' END AS title

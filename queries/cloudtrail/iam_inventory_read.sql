@@ -8,7 +8,9 @@ SELECT eventTime, sourceIPAddress, userAgent, errorCode,
        CASE WHEN errorCode IS NOT NULL AND userIdentity.sessionContext.ec2RoleDelivery IS NULL THEN 'informational'
             -- an instance has no use for it, and asks on behalf of who got into it
             WHEN userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL OR (userIdentity.accessKeyId LIKE 'AKIA%' OR userIdentity.type = 'FederatedUser')
-                 OR is_by_hand() AND NOT is_person() THEN 'medium' ELSE 'low' END AS severity
+                 OR is_by_hand() AND NOT is_person() THEN 'medium' ELSE 'low' END AS severity,
+       CASE WHEN errorCode IS NOT NULL THEN 'Somebody tried to read the whole IAM configuration of the account'
+            ELSE 'Whole IAM configuration of the account was read' END AS title
 FROM cloudtrail
 WHERE eventSource = 'iam.amazonaws.com'
   AND eventName = 'GetAccountAuthorizationDetails'

@@ -6,12 +6,13 @@ SELECT eventTime,
        eventName,
        sourceIPAddress,
        userAgent,
-       requestParameters ->> 'repositoryName' AS resource
+       coalesce(requestParameters ->> 'repositoryName', account) AS resource
 FROM cloudtrail
 WHERE eventSource = 'ecr.amazonaws.com'
-  AND eventName IN ('PutImageTagMutability', 'PutImageScanningConfiguration')
+  AND eventName IN ('PutImageTagMutability', 'PutImageScanningConfiguration', 'PutRegistryScanningConfiguration')
   AND (requestParameters ->> 'imageTagMutability' = 'MUTABLE'
-       OR requestParameters -> 'imageScanningConfiguration' ->> 'scanOnPush' = 'false')
+       OR requestParameters -> 'imageScanningConfiguration' ->> 'scanOnPush' = 'false'
+       OR json_length(requestParameters, 'rules') = 0)
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND NOT is_infrastructure_tool()

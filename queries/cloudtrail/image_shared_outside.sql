@@ -5,21 +5,22 @@
 -- false_positives = "Backup or image pipelines that hand copies to an account of your own; AWS Backup, Data Lifecycle Manager and Image Builder, which hand copies on as they are told (low)."
 SELECT eventTime,
        errorCode,
-       requestParameters -> 'launchPermission' ->> 'add' AS shared_with,
+       coalesce(requestParameters -> 'launchPermission' ->> 'add', requestParameters) AS shared_with,
        sourceIPAddress,
        userAgent,
        requestParameters ->> 'imageId' AS resource,
        CASE WHEN errorCode IS NOT NULL THEN 'medium'
-            WHEN array_any_match(json_get_array(requestParameters, 'launchPermission', 'add', 'items'), g -> g ->> 'group' = 'all') THEN 'high'
+            WHEN regexp_like(coalesce(requestParameters -> 'launchPermission' ->> 'add', requestParameters), '"all"') THEN 'high'
             -- the plan or policy that a person wrote says with whom; the service only does it
             WHEN userIdentity.invokedBy IN ('backup.amazonaws.com', 'dlm.amazonaws.com', 'imagebuilder.amazonaws.com') THEN 'low'
             ELSE 'medium' END AS severity,
        CASE WHEN errorCode IS NOT NULL THEN 'Somebody tried to share an AMI outside the account'
-            WHEN array_any_match(json_get_array(requestParameters, 'launchPermission', 'add', 'items'), g -> g ->> 'group' = 'all') THEN 'AMI was made public'
+            WHEN regexp_like(coalesce(requestParameters -> 'launchPermission' ->> 'add', requestParameters), '"all"') THEN 'AMI was made public'
             ELSE 'AMI was shared with another account' END AS title
 FROM cloudtrail
 WHERE eventSource = 'ec2.amazonaws.com'
   AND eventName = 'ModifyImageAttribute'
   AND (errorCode IS NULL OR errorCode LIKE '%AccessDenied%' OR errorCode LIKE '%Unauthorized%')
-  AND (array_any_match(json_get_array(requestParameters, 'launchPermission', 'add', 'items'), g -> g ->> 'group' = 'all')
-       OR regexp_like(replace(requestParameters -> 'launchPermission' -> 'add' ->> 'items', account, ''), '[0-9]{12}'))
+  AND (regexp_like(replace(requestParameters -> 'launchPermission' ->> 'add', account, ''), '"all"|[0-9]{12}')
+       OR requestParameters ->> 'operationType' = 'add'
+          AND regexp_like(replace(requestParameters, account, ''), '"(all|[0-9]{12})"'))

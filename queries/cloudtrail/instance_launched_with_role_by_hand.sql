@@ -9,7 +9,7 @@ SELECT eventTime,
        json_get_str(requestParameters, 'instancesSet', 'items', 0, 'imageId') AS image,
        sourceIPAddress,
        userAgent,
-       coalesce(json_get_str(responseElements, 'instancesSet', 'items', 0, 'instanceId'), requestParameters -> 'iamInstanceProfile' ->> 'arn') AS resource,
+       coalesce(json_get_str(responseElements, 'instancesSet', 'items', 0, 'instanceId'), requestParameters -> 'iamInstanceProfile' ->> 'arn', requestParameters -> 'iamInstanceProfile' ->> 'name') AS resource,
        CASE WHEN sessionCredentialFromConsole IS TRUE
                  OR regexp_like(userAgent, '[Pp]acker') THEN 'low' ELSE 'medium' END AS severity
 FROM cloudtrail

@@ -10,7 +10,9 @@ SELECT eventTime,
        sourceIPAddress,
        userAgent,
        coalesce(requestParameters ->> 'instanceId', requestParameters ->> 'instanceConnectEndpointId') AS resource,
-       CASE WHEN ((userIdentity.accessKeyId LIKE 'AKIA%' OR userIdentity.type = 'FederatedUser') OR is_by_hand() AND NOT is_person()) AND errorCode IS NULL THEN 'medium' ELSE 'low' END AS severity
+       CASE WHEN ((userIdentity.accessKeyId LIKE 'AKIA%' OR userIdentity.type = 'FederatedUser') OR is_by_hand() AND NOT is_person()) AND errorCode IS NULL THEN 'medium' ELSE 'low' END AS severity,
+       CASE WHEN errorCode IS NOT NULL THEN 'Somebody tried to open a tunnel to an instance'
+            ELSE 'Tunnel to an instance was opened through an EC2 Instance Connect Endpoint' END AS title
 FROM cloudtrail
 WHERE eventSource = 'ec2-instance-connect.amazonaws.com'
   AND eventName = 'OpenTunnel'

@@ -7,10 +7,10 @@ SELECT eventTime,
        requestParameters ->> 'policy' AS policy,
        sourceIPAddress,
        userAgent,
-       coalesce(resources[1].arn, responseElements -> 'keyMetadata' ->> 'arn', requestParameters ->> 'keyId') AS resource
+       coalesce(resources[1].arn, responseElements -> 'keyMetadata' ->> 'arn', requestParameters ->> 'keyId', account) AS resource
 FROM cloudtrail
 WHERE eventSource = 'kms.amazonaws.com'
-  AND eventName IN ('PutKeyPolicy', 'CreateKey')
+  AND eventName IN ('PutKeyPolicy', 'CreateKey', 'ReplicateKey')
   AND errorCode IS NULL
   AND array_any_match(
         coalesce(json_get_array(requestParameters ->> 'policy', 'Statement'),

@@ -9,7 +9,7 @@ SELECT eventTime,
        requestParameters ->> 'policy' AS policy,
        sourceIPAddress,
        userAgent,
-       coalesce(resources[1].arn, requestParameters ->> 'keyId', responseElements -> 'keyMetadata' ->> 'arn') AS resource,
+       coalesce(resources[1].arn, requestParameters ->> 'keyId', responseElements -> 'keyMetadata' ->> 'arn', account) AS resource,
        CASE WHEN requestParameters ->> 'policy' NOT LIKE '%:root"%' AND is_person() AND eventName = 'PutKeyPolicy' THEN 'high' ELSE 'medium' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'kms.amazonaws.com'

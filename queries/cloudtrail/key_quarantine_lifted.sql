@@ -4,7 +4,7 @@
 -- remedy   = "Make sure that the leaked keys are deleted. If they are not, put the policy back and delete them before anything else."
 SELECT eventTime,
        requestParameters ->> 'userName' AS of_user,
-       requestParameters ->> 'policyArn' AS policy,
+       coalesce(requestParameters ->> 'policyArn', requestParameters ->> 'policyName') AS policy,
        sourceIPAddress, userAgent,
        'user/' || (requestParameters ->> 'userName') AS resource,
        CASE WHEN errorCode IS NULL THEN 'high' ELSE 'medium' END AS severity,
@@ -12,5 +12,6 @@ SELECT eventTime,
             ELSE 'Somebody tried to lift the quarantine of a leaked access key' END AS title
 FROM cloudtrail
 WHERE eventSource = 'iam.amazonaws.com'
-  AND eventName = 'DetachUserPolicy'
-  AND requestParameters ->> 'policyArn' LIKE '%:policy/AWSCompromisedKeyQuarantine%'
+  AND eventName IN ('DetachUserPolicy', 'DeleteUserPolicy')
+  AND (requestParameters ->> 'policyArn' LIKE '%:policy/AWSCompromisedKeyQuarantine%'
+       OR requestParameters ->> 'policyName' LIKE 'AWSExposedCredentialPolicy%')

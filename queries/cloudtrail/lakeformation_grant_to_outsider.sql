@@ -4,19 +4,19 @@
 -- tags            = ["attack.exfiltration", "attack.t1537"]
 -- remedy          = "Revoke the grant (lakeformation:RevokePermissions) and list what the outsider read since."
 -- false_positives = "Data shared with partners by contract; a data mesh that is deployed from a repository (medium)."
-SELECT requestParameters -> 'principal' ->> 'dataLakePrincipalIdentifier' AS principal,
-       requestParameters ->> 'resource' AS resource,
+SELECT coalesce(requestParameters -> 'principal' ->> 'dataLakePrincipalIdentifier', requestParameters ->> 'entries') AS principal,
+       coalesce(requestParameters ->> 'resource', requestParameters -> 'entries' -> 0 ->> 'resource') AS resource,
        requestParameters ->> 'permissions' AS permissions,
        CASE WHEN requestParameters -> 'principal' ->> 'dataLakePrincipalIdentifier' LIKE 'arn:aws%:organizations:%' THEN 'medium'
             -- what a pipeline is made to do was read by somebody before; an account is not everybody
             WHEN (userIdentity.invokedBy = 'cloudformation.amazonaws.com'
                   OR NOT is_person() AND userIdentity.sessionContext.ec2RoleDelivery IS NULL
                      AND is_infrastructure_tool())
-                 AND requestParameters -> 'principal' ->> 'dataLakePrincipalIdentifier' <> 'EVERYONE' THEN 'medium'
+                 AND NOT regexp_like(requestParameters, '"EVERYONE"') THEN 'medium'
             ELSE 'high' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'lakeformation.amazonaws.com'
-  AND eventName = 'GrantPermissions'
+  AND eventName IN ('GrantPermissions', 'BatchGrantPermissions')
   AND errorCode IS NULL
-  AND (requestParameters -> 'principal' ->> 'dataLakePrincipalIdentifier' = 'EVERYONE'
-    OR regexp_like(replace(requestParameters -> 'principal' ->> 'dataLakePrincipalIdentifier', account, ''), '^[0-9]{12}$|:[0-9]{12}:'))
+  AND (array_any_match(json_texts(replace(requestParameters, account, ''), 'principal', 'dataLakePrincipalIdentifier'), p -> p = 'EVERYONE' OR regexp_like(p, '^[0-9]{12}$|:[0-9]{12}:'))
+    OR array_any_match(json_texts(replace(requestParameters, account, ''), 'entries', 'principal', 'dataLakePrincipalIdentifier'), p -> p = 'EVERYONE' OR regexp_like(p, '^[0-9]{12}$|:[0-9]{12}:')))

@@ -13,6 +13,7 @@ FROM cloudtrail
 WHERE eventSource = 'lightsail.amazonaws.com'
   AND eventName IN ('OpenInstancePublicPorts', 'PutInstancePublicPorts')
   AND NOT regexp_like(requestParameters, '"fromPort"\s*:\s*(80|443)\b')
-  AND NOT json_exists(requestParameters, 'portInfo', 'cidrs')
+  AND (NOT json_exists(requestParameters, 'portInfo', 'cidrs')
+       OR requestParameters -> 'portInfo' ->> 'cidrs' LIKE '%"0.0.0.0/0"%')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

@@ -7,7 +7,7 @@ SELECT eventTime,
        eventName,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'projectArn', requestParameters ->> 'resourceShareArn', requestParameters ->> 'applicationId', requestParameters ->> 'awsAccountId') AS resource,
+       coalesce(requestParameters ->> 'projectArn', requestParameters ->> 'resourceShareArn', requestParameters ->> 'applicationId', requestParameters ->> 'awsAccountId', account) AS resource,
        CASE WHEN eventSource = 'codebuild.amazonaws.com' THEN 'Builds were made public'
             WHEN eventSource = 'quicksight.amazonaws.com' THEN 'Dashboards may be made public'
             WHEN eventSource = 'ram.amazonaws.com' THEN 'Resource share may admit accounts from outside the organization'

@@ -9,7 +9,7 @@ SELECT eventTime,
        requestParameters AS what,
        sourceIPAddress,
        userAgent,
-       eventName AS resource,
+       coalesce(requestParameters ->> 'reservedInstancesOfferingId', requestParameters ->> 'reservedDBInstancesOfferingId', requestParameters ->> 'savingsPlanOfferingId', requestParameters ->> 'offeringId', account) AS resource,
        CASE WHEN eventName = 'AllocateHosts' THEN 'Dedicated hosts were taken by hand'
             WHEN eventName = 'AcceptAgreementRequest' THEN 'Product of the AWS Marketplace was bought by hand'
             WHEN eventName = 'CreateSavingsPlan' THEN 'Savings plan was bought by hand'

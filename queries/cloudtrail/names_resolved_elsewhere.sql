@@ -10,7 +10,7 @@ SELECT eventTime,
        coalesce(requestParameters ->> 'targetIps', requestParameters ->> 'dhcpConfigurationSet') AS targets,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'resolverRuleId', requestParameters ->> 'domainName', json_get_str(responseElements, 'dhcpOptions', 'dhcpOptionsId')) AS resource
+       coalesce(requestParameters ->> 'resolverRuleId', requestParameters ->> 'domainName', json_get_str(responseElements, 'dhcpOptions', 'dhcpOptionsId'), account) AS resource
 FROM cloudtrail
 WHERE eventSource IN ('route53resolver.amazonaws.com', 'ec2.amazonaws.com')
   AND eventName IN ('CreateResolverRule', 'UpdateResolverRule', 'CreateDhcpOptions')

@@ -8,14 +8,14 @@ SELECT eventTime,
        sourceIPAddress,
        userAgent,
        requestParameters ->> 'bucketName' AS resource,
-       CASE WHEN eventName = 'PutBucketObjectLockConfiguration' THEN 'Bucket lost the rule by which its objects are locked'
+       CASE WHEN eventName IN ('PutBucketObjectLockConfiguration', 'PutObjectLockConfiguration') THEN 'Bucket lost the rule by which its objects are locked'
             WHEN eventName = 'PutObjectLegalHold' THEN 'Legal hold was taken off an object'
             WHEN eventName = 'PutObjectRetention' THEN 'Retention of an object was shortened past its lock'
             ELSE 'Locked object was deleted past its lock' END AS title
 FROM cloudtrail
 WHERE eventSource = 's3.amazonaws.com'
-  AND eventName IN ('PutBucketObjectLockConfiguration', 'PutObjectLegalHold', 'PutObjectRetention', 'DeleteObject', 'DeleteObjects')
-  AND (eventName = 'PutBucketObjectLockConfiguration'
+  AND eventName IN ('PutBucketObjectLockConfiguration', 'PutObjectLockConfiguration', 'PutObjectLegalHold', 'PutObjectRetention', 'DeleteObject', 'DeleteObjects')
+  AND (eventName IN ('PutBucketObjectLockConfiguration', 'PutObjectLockConfiguration')
            AND NOT json_contains(requestParameters, 'ObjectLockConfiguration', 'Rule')
        OR requestParameters -> 'LegalHold' ->> 'Status' = 'OFF'
        OR requestParameters ->> 'x-amz-bypass-governance-retention' = 'true')

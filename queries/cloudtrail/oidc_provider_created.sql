@@ -5,7 +5,7 @@
 SELECT eventTime, eventName,
        coalesce(requestParameters ->> 'url', requestParameters ->> 'openIDConnectProviderArn') AS issuer,
        sourceIPAddress, userAgent,
-       coalesce(json_get_str(responseElements, 'openIDConnectProviderArn'), requestParameters ->> 'openIDConnectProviderArn') AS resource,
+       coalesce(json_get_str(responseElements, 'openIDConnectProviderArn'), requestParameters ->> 'openIDConnectProviderArn', requestParameters ->> 'url') AS resource,
        CASE WHEN NOT is_infrastructure_tool()
                  AND eventName <> 'CreateOpenIDConnectProvider' AND coalesce(requestParameters ->> 'openIDConnectProviderArn', '') NOT LIKE '%oidc.eks.%' THEN 'medium'
             WHEN eventName <> 'CreateOpenIDConnectProvider' OR regexp_like(requestParameters ->> 'url', '^(https://)?oidc\.eks\.[a-z0-9-]+\.(amazonaws\.com(\.cn)?|api\.aws)/id/') THEN 'low'

@@ -12,5 +12,5 @@ SELECT eventTime, eventName,
             WHEN eventName = 'DeleteOrganization' THEN 'Organization was deleted'
             ELSE 'Account was removed from the organization' END AS title
 FROM cloudtrail
-WHERE eventSource = 'organizations.amazonaws.com'
+WHERE eventSource IN ('organizations.amazonaws.com', 'account.amazonaws.com')
   AND eventName IN ('RemoveAccountFromOrganization', 'CloseAccount', 'DeleteOrganization')

@@ -6,7 +6,7 @@ SELECT eventTime, eventName,
        coalesce(requestParameters ->> 'policyArn', requestParameters ->> 'policyName', requestParameters ->> 'groupName', requestParameters ->> 'tags') AS policy,
        requestParameters ->> 'policyDocument' AS document,
        sourceIPAddress, userAgent,
-       coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn) AS resource,
+       coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn, 'user/' || userIdentity.userName) AS resource,
        CASE WHEN userIdentity.type = 'IAMUser' AND eventName NOT LIKE 'Tag%' THEN 'high' ELSE 'medium' END AS severity,
        CASE WHEN eventName LIKE 'Tag%' THEN 'Principal tagged itself, and policies may go by tags'
             WHEN eventName = 'AddUserToGroup' THEN 'User added itself to a group'

@@ -6,7 +6,7 @@ SELECT eventTime, eventName,
        coalesce(requestParameters ->> 'roleName', requestParameters ->> 'userName') AS name,
        requestParameters ->> 'assumeRolePolicyDocument' AS trust_policy,
        sourceIPAddress, userAgent,
-       coalesce(json_get_str(responseElements, 'role', 'arn'), json_get_str(responseElements, 'user', 'arn')) AS resource
+       coalesce(json_get_str(responseElements, 'role', 'arn'), json_get_str(responseElements, 'user', 'arn'), requestParameters ->> 'roleName', requestParameters ->> 'userName') AS resource
 FROM cloudtrail
 WHERE eventSource = 'iam.amazonaws.com'
   AND eventName IN ('CreateRole', 'CreateUser')

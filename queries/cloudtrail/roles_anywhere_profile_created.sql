@@ -6,7 +6,7 @@ SELECT eventTime, eventName,
        coalesce(requestParameters ->> 'name', json_get_str(responseElements, 'profile', 'name')) AS profile,
        requestParameters ->> 'roleArns' AS roles,
        sourceIPAddress, userAgent,
-       coalesce(json_get_str(responseElements, 'profile', 'profileArn'), requestParameters ->> 'profileId') AS resource
+       coalesce(json_get_str(responseElements, 'profile', 'profileArn'), requestParameters ->> 'profileId', requestParameters ->> 'name') AS resource
 FROM cloudtrail
 WHERE eventSource = 'rolesanywhere.amazonaws.com'
   AND eventName IN ('CreateProfile', 'UpdateProfile')

@@ -6,7 +6,7 @@ SELECT eventTime, eventName,
        coalesce(requestParameters ->> 'name', json_get_str(responseElements, 'trustAnchor', 'name')) AS trust_anchor,
        json_get_str(requestParameters, 'source', 'sourceType') AS source_type,
        sourceIPAddress, userAgent,
-       coalesce(json_get_str(responseElements, 'trustAnchor', 'trustAnchorArn'), requestParameters ->> 'trustAnchorId') AS resource,
+       coalesce(json_get_str(responseElements, 'trustAnchor', 'trustAnchorArn'), requestParameters ->> 'trustAnchorId', requestParameters ->> 'name') AS resource,
        CASE WHEN json_get_str(requestParameters, 'source', 'sourceType') = 'AWS_ACM_PCA' THEN 'medium' ELSE 'high' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'rolesanywhere.amazonaws.com'

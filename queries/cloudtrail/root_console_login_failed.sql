@@ -9,4 +9,6 @@ FROM cloudtrail
 WHERE eventSource = 'signin.amazonaws.com'
   AND eventName = 'ConsoleLogin'
   AND userIdentity.type = 'Root'
-  AND responseElements ->> 'ConsoleLogin' = 'Failure'
+  AND (responseElements ->> 'ConsoleLogin' = 'Failure'
+       OR responseElements IS NULL
+          AND coalesce(errorMessage, errorCode) IS NOT NULL)

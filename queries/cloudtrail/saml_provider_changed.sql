@@ -5,7 +5,7 @@
 SELECT eventTime, eventName,
        coalesce(requestParameters ->> 'name', requestParameters ->> 'sAMLProviderArn') AS provider,
        sourceIPAddress, userAgent,
-       coalesce(json_get_str(responseElements, 'sAMLProviderArn'), requestParameters ->> 'sAMLProviderArn') AS resource
+       coalesce(json_get_str(responseElements, 'sAMLProviderArn'), requestParameters ->> 'sAMLProviderArn', requestParameters ->> 'name') AS resource
 FROM cloudtrail
 WHERE eventSource = 'iam.amazonaws.com'
   AND eventName IN ('CreateSAMLProvider', 'UpdateSAMLProvider')

@@ -37,7 +37,7 @@ WHERE eventSource = 'ec2.amazonaws.com'
   -- no wide network anywhere: found sooner than where the ranges are
   AND regexp_like(requestParameters, '/[0-7]"') -- equivalent: a range that the next condition finds ends so
   AND array_any_match(
-        coalesce(json_get_array(requestParameters, 'ipPermissions', 'items'), make_array(requestParameters)),
+        coalesce(json_get_array(requestParameters, 'ipPermissions', 'items'), json_get_array(requestParameters, 'ipPermissions'), make_array(requestParameters)),
         p -> (regexp_like(coalesce(p ->> 'ipRanges', p ->> 'cidrIp'), '/[0-7]("|$)') OR regexp_like(p ->> 'ipv6Ranges', '/[0-3]"'))
              AND (p ->> 'ipProtocol' = '-1'
                   OR array_any_match(make_array(22, 23, 135, 139, 445, 1433, 1521, 2375, 2376, 3306, 3389, 5432, 5900, 5985, 5986, 6379, 9200, 11211, 27017),

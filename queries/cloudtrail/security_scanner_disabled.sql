@@ -24,9 +24,11 @@ FROM cloudtrail
 WHERE eventSource IN ('macie2.amazonaws.com', 'inspector2.amazonaws.com', 'detective.amazonaws.com', 'access-analyzer.amazonaws.com', 'fms.amazonaws.com', 'securitylake.amazonaws.com', 'security-ir.amazonaws.com')
   AND eventName IN ('DisableMacie', 'DisassociateFromAdministratorAccount', 'Disable', 'DeleteGraph', 'DeleteAnalyzer', 'UpdateMacieSession', 'DeletePolicy',
                     'DisassociateAdminAccount', 'DeleteDataLake', 'DeleteMembers', 'DisassociateMembership', 'DisassociateMember', 'CancelMembership',
-                    'UpdateAutomatedDiscoveryConfiguration', 'UpdateClassificationScope', 'DisableDelegatedAdminAccount', 'DisableOrganizationAdminAccount')
-  AND (eventName <> 'UpdateMacieSession'
+                    'UpdateAutomatedDiscoveryConfiguration', 'UpdateClassificationScope', 'DisableDelegatedAdminAccount', 'DisableOrganizationAdminAccount', 'DisassociateFromMasterAccount', 'UpdateMemberSession', 'UpdateClassificationJob', 'DeleteMember')
+  AND (eventName NOT IN ('UpdateMacieSession', 'UpdateMemberSession')
        OR requestParameters ->> 'status' = 'PAUSED')
+  AND (eventName <> 'UpdateClassificationJob'
+       OR requestParameters ->> 'jobStatus' IN ('CANCELLED', 'USER_PAUSED'))
   AND (eventName <> 'UpdateAutomatedDiscoveryConfiguration'
        OR requestParameters ->> 'status' = 'DISABLED')
   AND (eventName <> 'UpdateClassificationScope'

@@ -33,3 +33,6 @@ HAVING count(DISTINCT eventSource) >= 12
     -- an instance that asks who there is, and what watches, does it for who got into it
     OR count(DISTINCT eventSource) FILTER (WHERE userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL AND coalesce(userAgent, '') NOT LIKE '%Terraform%') >= 5
        AND count(DISTINCT eventName) FILTER (WHERE eventSource = 'iam.amazonaws.com') >= 2
+    -- a key that asks of much, and is refused, is in hands that do not know what it is for
+    OR count(DISTINCT eventSource) FILTER (WHERE userIdentity.accessKeyId LIKE 'AKIA%' AND coalesce(userAgent, '') NOT LIKE '%Terraform%') >= 8
+       AND count(*) FILTER (WHERE errorCode IS NOT NULL) >= 2

@@ -5,14 +5,14 @@
 -- false_positives = "Configuration management by State Manager."
 SELECT eventTime,
        eventName,
-       requestParameters ->> 'targets' AS targets,
+       coalesce(requestParameters ->> 'targets', requestParameters ->> 'entries') AS targets,
        requestParameters ->> 'scheduleExpression' AS schedule,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'associationId', requestParameters ->> 'windowId', requestParameters ->> 'name') AS resource
+       coalesce(requestParameters ->> 'associationId', requestParameters ->> 'windowId', requestParameters ->> 'name', requestParameters -> 'entries' -> 0 ->> 'name') AS resource
 FROM cloudtrail
 WHERE eventSource = 'ssm.amazonaws.com'
-  AND eventName IN ('CreateAssociation', 'UpdateAssociation', 'RegisterTaskWithMaintenanceWindow', 'UpdateMaintenanceWindowTask')
-  AND regexp_like(coalesce(requestParameters ->> 'name', requestParameters ->> 'taskArn'), '(^|/)AWS-Run(ShellScript|PowerShellScript|RemoteScript|Document)$')
+  AND eventName IN ('CreateAssociation', 'CreateAssociationBatch', 'UpdateAssociation', 'RegisterTaskWithMaintenanceWindow', 'UpdateMaintenanceWindowTask')
+  AND regexp_like(coalesce(requestParameters ->> 'name', requestParameters ->> 'taskArn', requestParameters ->> 'entries'), '(^|/|")AWS-Run(ShellScript|PowerShellScript|RemoteScript|Document)($|")')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

@@ -16,3 +16,4 @@ WHERE eventSource = 'ebs.amazonaws.com'
   AND userIdentity.invokedBy IS NULL
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '10 minutes')
 HAVING count(*) >= 20
+    OR count_if(is_by_hand()) >= 1

@@ -5,23 +5,24 @@
 -- false_positives = "Backup or image pipelines that hand copies to an account of your own (medium by the role of a program); AWS Backup and Data Lifecycle Manager, which hand copies on as they are told (low)."
 SELECT eventTime,
        errorCode,
-       requestParameters -> 'createVolumePermission' ->> 'add' AS shared_with,
+       coalesce(requestParameters -> 'createVolumePermission' ->> 'add', requestParameters) AS shared_with,
        sourceIPAddress,
        userAgent,
        requestParameters ->> 'snapshotId' AS resource,
        CASE WHEN errorCode IS NOT NULL THEN 'medium'
-            WHEN array_any_match(json_get_array(requestParameters, 'createVolumePermission', 'add', 'items'), g -> g ->> 'group' = 'all') THEN 'critical'
+            WHEN regexp_like(coalesce(requestParameters -> 'createVolumePermission' ->> 'add', requestParameters), '"all"') THEN 'critical'
             -- the plan or policy that a person wrote says with whom; the service only does it
             WHEN userIdentity.invokedBy IN ('backup.amazonaws.com', 'dlm.amazonaws.com') THEN 'low'
             -- the role of a program shares what it was made to share: images that a pipeline built, copies for another Region or a scanner
             WHEN NOT is_person() AND (userIdentity.sessionContext.ec2RoleDelivery IS NULL OR regexp_like(userAgent, '[Pp]acker')) THEN 'medium'
             ELSE 'high' END AS severity,
        CASE WHEN errorCode IS NOT NULL THEN 'Somebody tried to share an EBS snapshot outside the account'
-            WHEN array_any_match(json_get_array(requestParameters, 'createVolumePermission', 'add', 'items'), g -> g ->> 'group' = 'all') THEN 'EBS snapshot was made public'
+            WHEN regexp_like(coalesce(requestParameters -> 'createVolumePermission' ->> 'add', requestParameters), '"all"') THEN 'EBS snapshot was made public'
             ELSE 'EBS snapshot was shared with another account' END AS title
 FROM cloudtrail
 WHERE eventSource = 'ec2.amazonaws.com'
   AND eventName = 'ModifySnapshotAttribute'
   AND (errorCode IS NULL OR errorCode LIKE '%AccessDenied%' OR errorCode LIKE '%Unauthorized%')
-  AND (array_any_match(json_get_array(requestParameters, 'createVolumePermission', 'add', 'items'), g -> g ->> 'group' = 'all')
-       OR regexp_like(replace(requestParameters -> 'createVolumePermission' -> 'add' ->> 'items', account, ''), '[0-9]{12}'))
+  AND (regexp_like(replace(requestParameters -> 'createVolumePermission' ->> 'add', account, ''), '"all"|[0-9]{12}')
+       OR requestParameters ->> 'operationType' = 'add'
+          AND regexp_like(replace(requestParameters, account, ''), '"(all|[0-9]{12})"'))

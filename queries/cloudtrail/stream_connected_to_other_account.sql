@@ -9,7 +9,7 @@ SELECT eventTime,
        requestParameters AS connection,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'topicArn', requestParameters ->> 'rule', requestParameters ->> 'Name', requestParameters ->> 'domainName', requestParameters ->> 'sourceArn', requestParameters ->> 'portfolioId', requestParameters ->> 'name') AS resource,
+       coalesce(requestParameters ->> 'topicArn', requestParameters ->> 'rule', requestParameters ->> 'Name', requestParameters ->> 'domainName', requestParameters ->> 'sourceArn', requestParameters ->> 'portfolioId', requestParameters ->> 'name', requestParameters ->> 'sinkIdentifier', requestParameters ->> 'subscriberName', requestParameters ->> 'authorizedAccountId') AS resource,
        CASE WHEN eventName = 'Subscribe' THEN 'Topic was subscribed to from another account'
             WHEN eventName = 'PutTargets' THEN 'Events are sent to another account'
             WHEN eventName IN ('CreatePipe', 'UpdatePipe') THEN 'Pipe reads from or writes to another account'

@@ -18,6 +18,6 @@ WHERE eventSource = 'cloudtrail.amazonaws.com'
        -- the console names the bucket at each change of the settings
        OR json_contains(requestParameters, 's3BucketName') AND sessionCredentialFromConsole IS NOT TRUE
        OR regexp_like(replace(requestParameters ->> 'kmsKeyId', account, ''), ':[0-9]{12}:'))
-  AND userAgent NOT LIKE '%Terraform%'
+  AND coalesce(userAgent, '') NOT LIKE '%Terraform%'
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

@@ -8,7 +8,9 @@ SELECT eventTime,
        eventName,
        sourceIPAddress,
        userAgent,
-       eventName AS resource,
+       coalesce(json_get_str(responseElements, 'CreateClientVpnEndpointResponse', 'clientVpnEndpointId'), json_get_str(requestParameters, 'AuthorizeClientVpnIngressRequest', 'ClientVpnEndpointId'),
+                json_get_str(responseElements, 'vpnConnection', 'vpnConnectionId'), json_get_str(responseElements, 'customerGateway', 'customerGatewayId'), requestParameters ->> 'customerGatewayId',
+                json_get_str(requestParameters, 'CreateInstanceConnectEndpointRequest', 'SubnetId'), account) AS resource,
        CASE WHEN eventName IN ('CreateClientVpnEndpoint', 'AuthorizeClientVpnIngress') THEN 'VPN for clients was made or opened by hand'
             WHEN eventName IN ('CreateVpnConnection', 'CreateCustomerGateway') THEN 'VPN to another network was made by hand'
             ELSE 'Endpoint for sessions on instances was made by hand' END AS title

@@ -7,10 +7,11 @@ SELECT eventTime,
        eventSource,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'clusterIdentifier', requestParameters ->> 'workgroupName') AS resource
+       coalesce(requestParameters ->> 'clusterIdentifier', requestParameters ->> 'workgroupName', requestParameters ->> 'clusterSecurityGroupName') AS resource
 FROM cloudtrail
 WHERE eventSource IN ('redshift.amazonaws.com', 'redshift-serverless.amazonaws.com')
-  AND eventName IN ('ModifyCluster', 'CreateCluster', 'RestoreFromClusterSnapshot', 'UpdateWorkgroup', 'CreateWorkgroup')
-  AND requestParameters ->> 'publiclyAccessible' = 'true'
+  AND eventName IN ('ModifyCluster', 'CreateCluster', 'RestoreFromClusterSnapshot', 'UpdateWorkgroup', 'CreateWorkgroup', 'AuthorizeClusterSecurityGroupIngress')
+  AND (requestParameters ->> 'publiclyAccessible' = 'true'
+       OR requestParameters ->> 'cIDRIP' = '0.0.0.0/0')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

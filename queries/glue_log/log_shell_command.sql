@@ -8,7 +8,7 @@ SELECT logger, source, jobrunid AS resource, substr(message, 1, 300) AS message
 FROM glue_log
 WHERE regexp_like(message, '/dev/tcp/[0-9a-z]|bash -i >|(curl|wget) [^|;]*\|\s*(sudo )?((ba|da|z)?sh|python[0-9.]*|perl)(\s|$)|\bnc (-[a-z]+ )*-e |base64 (-d|--decode)\s*\|\s*(ba)?sh')
    -- what was downloaded is run without a pipe
-   OR regexp_like(message, '\b(ba|da|z)?sh (<\(|-c ["'']?\$\()\s*(curl|wget) |\beval ["'']?\$\((curl|wget) ')
+   OR regexp_like(message, '\b(ba|da|z)?sh (<\(|-c ["'']?\$\()\s*(curl|wget) |\beval ["'']?\$\((curl|wget) |(curl|wget) [^|]*(&&|;)\s*chmod (a?\+x|[0-7]*7[0-7]*) ')
    -- shells for somebody elsewhere
    OR regexp_like(message, 'socket\.socket\(.*(dup2|pty\.spawn|subprocess)|\bmkfifo [^;|]+[;|].*\bnc |\bsocat .*exec:')
    -- miners

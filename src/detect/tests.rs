@@ -98,6 +98,18 @@ fn a_finding_tells_who_where_and_on_what() {
     );
 }
 
+#[test]
+fn who_has_no_arn_is_named_by_what_there_is() {
+    let actor = |identity: Value| {
+        let event = changed(event("CreateUser", "e1"), json!({ "userIdentity": identity }));
+        let sql = "SELECT eventName FROM cloudtrail WHERE eventName = 'CreateUser'";
+        found(rule("", sql), &[batch(&[event])])[0].actor.clone()
+    };
+    let of_identity_center = json!({ "type": "IdentityCenterUser", "onBehalfOf": { "userId": "94482488-3041" } });
+    assert_eq!(actor(of_identity_center).as_deref(), Some("94482488-3041"));
+    assert_eq!(actor(json!({ "type": "IAMUser", "userName": "eve" })).as_deref(), Some("eve"));
+}
+
 /// Events of one role, each in a session.
 fn in_sessions(sessions: &[&str]) -> Vec<Value> {
     let one = |(number, session): (usize, &&str)| {

@@ -20,7 +20,8 @@ pub static CLOUDTRAIL: Table = Table {
     id: Some("eventid"),
     same: &["eventid"],
     names: Names {
-        actor: "coalesce(useridentity.sessioncontext.sessionissuer.arn, useridentity.arn, useridentity.invokedby, useridentity.principalid)",
+        // a user of Identity Center has neither ARN nor principal id
+        actor: "coalesce(useridentity.sessioncontext.sessionissuer.arn, useridentity.arn, useridentity.invokedby, useridentity.principalid, useridentity.onbehalfof.userid, useridentity.username)",
         session: "useridentity.principalid",
         source_ip: "sourceipaddress",
         resource: "resources[1].arn",

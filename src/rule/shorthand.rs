@@ -9,14 +9,14 @@ use datafusion::sql::sqlparser::ast::{Expr, Function, FunctionArguments, VisitMu
 
 use super::dialect::WeirDialect;
 
-/// It is true or false and never null. Users, root and federated users are people, or act for one; so does
+/// It is true or false and never null. Users, root, federated users and those of Identity Center are people, or act for one; so does
 /// a role that Identity Center made, a session of the console, one that began with MFA, and one of a workstation or CloudShell,
 /// as the user agent says, unless an instance got the credentials from its metadata service; and whoever calls with a tool or a
 /// system that is made for attacks. A role that a program assumed has none of these.
 // IS TRUE in place of coalesce would do, but DataFusion 55 takes what it gives for nullable once two aggregates share it
 macro_rules! person {
     () => {
-        "coalesce(userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser') \
+        "coalesce(userIdentity.type IN ('IAMUser', 'Root', 'FederatedUser', 'IdentityCenterUser') \
      OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%' \
      OR sessionCredentialFromConsole \
      OR userIdentity.sessionContext.attributes.mfaAuthenticated = 'true' \
