@@ -52,6 +52,22 @@ async fn numbers_with_a_point_are_decimals() {
 }
 
 #[tokio::test]
+async fn fields_are_found_above_joins_that_subqueries_become() {
+    check_all(&[
+        (
+            "SELECT c.userIdentity.type, count(*) FROM cloudtrail c WHERE (SELECT count(*) FROM cloudtrail d WHERE d.day = c.day) > 0 GROUP BY 1 ORDER BY 1",
+            "Root | 1 / | 1",
+        ),
+        (
+            "SELECT t.account FROM (SELECT * FROM cloudtrail ORDER BY eventID LIMIT 9) t JOIN (SELECT * FROM cloudtrail LIMIT 9) u \
+             ON t.userIdentity.arn = replace(u.eventName, 'Get', 'X') WHERE length(u.eventName) = (SELECT min(version) FROM vpc_flow)",
+            "",
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
 async fn a_subquery_names_fields_of_tables_around_it() {
     check_all(&[
         (
