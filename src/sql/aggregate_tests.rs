@@ -50,6 +50,22 @@ async fn a_union_has_the_type_that_all_fit() {
 }
 
 #[tokio::test]
+async fn texts_are_joined_in_several_orders() {
+    check_all(&[
+        (
+            "SELECT listagg(eventID, '/') WITHIN GROUP (ORDER BY eventID DESC), listagg(eventName, ',') WITHIN GROUP (ORDER BY eventTime), \
+             string_agg(DISTINCT eventName, ',' ORDER BY eventName) FROM cloudtrail",
+            "c/b/a | GetUser,PutObject,GetUser | GetUser,PutObject",
+        ),
+        (
+            "SELECT eventName, listagg(requestParameters, ',') WITHIN GROUP (ORDER BY eventID) FROM cloudtrail GROUP BY 1 ORDER BY 1",
+            "GetUser | / PutObject | {\"bucketName\":\"x\"}",
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
 async fn maps_are_put_together() {
     check_all(&[
         ("SELECT map_concat(map(ARRAY['a'], ARRAY[1]), map(ARRAY['a', 'b'], ARRAY[NULL, 2]))", "{a: , b: 2}"),
