@@ -222,6 +222,16 @@ async fn a_subquery_asks_the_items_of_a_list() {
         ("SELECT eventID, (SELECT count(*) FROM UNNEST(resources) AS t (r) WHERE r.arn IS NOT NULL) FROM cloudtrail ORDER BY 1", "a | 0 / b | 1 / c | 0"),
         ("SELECT eventID FROM cloudtrail WHERE 'arn:aws:s3:::x' IN (SELECT r.arn FROM UNNEST(resources) AS t (r))", "b"),
         ("SELECT x FROM (VALUES 1, 2) AS t (x) WHERE x NOT IN (SELECT y FROM UNNEST(ARRAY[2, 3]) AS u (y) WHERE y < 3)", "1"),
+        ("SELECT x FROM (VALUES 1, 2, NULL) AS t (x) WHERE x NOT IN (SELECT y FROM (VALUES (1, 1), (5, 2)) AS u (y, z) WHERE u.z = t.x) ORDER BY 1", "2 / "),
+        ("SELECT count(*) FROM cloudtrail WHERE 'x' NOT IN (SELECT errorCode FROM cloudtrail)", "0"),
+        ("SELECT count(*) FROM cloudtrail WHERE NOT ('x' IN (SELECT errorCode FROM cloudtrail)) AND eventID = 'a'", "0"),
+        ("SELECT count(*) FROM cloudtrail WHERE NULL NOT IN (SELECT eventName FROM cloudtrail)", "0"),
+        ("SELECT count(*) FROM cloudtrail WHERE NULL NOT IN (SELECT eventName FROM cloudtrail WHERE false)", "3"),
+        ("SELECT count(*) FROM cloudtrail WHERE 'x' NOT IN (SELECT eventName FROM cloudtrail)", "3"),
+        (
+            "SELECT eventID FROM cloudtrail c WHERE c.eventName NOT IN (SELECT d.eventName FROM cloudtrail d WHERE d.account = c.account AND d.eventID = 'a') ORDER BY 1",
+            "b / c",
+        ),
     ])
     .await;
 }

@@ -211,7 +211,9 @@ impl VisitorMut for Words {
                     rows::in_column(expr);
                 }
             }
-            [&mut select.selection, &mut select.having].into_iter().flatten().for_each(rows::in_condition);
+            let around = rows::relations(&select.from);
+            let conditions = [&mut select.selection, &mut select.having].into_iter().flatten();
+            conditions.for_each(|condition| rows::in_condition(condition, &around));
         }
         for (item, typed) in select.projection.iter_mut().zip(typed) {
             if let (SelectItem::UnnamedExpr(expr), Some(typed)) = (&*item, typed)
