@@ -68,6 +68,29 @@ async fn fields_are_found_above_joins_that_subqueries_become() {
 }
 
 #[tokio::test]
+async fn an_aggregate_without_groups_has_a_row() {
+    check_all(&[
+        (
+            "SELECT count(*) FROM cloudtrail c WHERE EXISTS (SELECT count(*) FROM vpc_flow v WHERE v.account = c.eventName)",
+            "3",
+        ),
+        (
+            "SELECT count(*) FROM cloudtrail c WHERE NOT EXISTS (SELECT max(start) AS s FROM vpc_flow v WHERE v.account = c.eventName)",
+            "0",
+        ),
+        (
+            "SELECT count(*) FROM cloudtrail c WHERE EXISTS (SELECT count(*) FROM vpc_flow v WHERE v.account = c.eventName HAVING count(*) > 0)",
+            "0",
+        ),
+        (
+            "SELECT count(*) FROM cloudtrail c WHERE EXISTS (SELECT (SELECT max(start) FROM vpc_flow) FROM vpc_flow v WHERE v.account = c.account)",
+            "2",
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
 async fn a_subquery_names_fields_of_tables_around_it() {
     check_all(&[
         (

@@ -262,6 +262,24 @@ impl VisitorMut for Asked {
     }
 }
 
+/// Whether a query has a row whatever it finds, as one of aggregates without GROUP BY has.
+pub fn is_of_one_row(found: &Query) -> bool {
+    let SetExpr::Select(select) = found.body.as_ref() else { return false };
+    let is_aggregate = |item: &SelectItem| match item {
+        SelectItem::UnnamedExpr(Expr::Function(call))
+        | SelectItem::ExprWithAlias { expr: Expr::Function(call), .. } => {
+            call.over.is_none() && call_name(call).is_some_and(|name| AGGREGATES.contains(&name.as_str()))
+        }
+        _ => false,
+    };
+    is_simple(select)
+        && found.limit_clause.is_none()
+        && found.fetch.is_none()
+        && select.projection.iter().any(is_aggregate)
+}
+
+const AGGREGATES: [&str; 7] = ["array_agg", "avg", "bool_or", "count", "max", "min", "sum"];
+
 /// Whether a query finds no row.
 fn is_empty(found: &Query) -> Expr {
     let mut counted = found.clone();
