@@ -91,6 +91,15 @@ async fn an_aggregate_without_groups_has_a_row() {
 }
 
 #[tokio::test]
+async fn distinct_rows_are_ordered_by_places() {
+    check_all(&[
+        ("SELECT DISTINCT 2 AS two, eventID FROM cloudtrail ORDER BY 2 DESC", "2 | c / 2 | b / 2 | a"),
+        ("SELECT DISTINCT lower(eventName) AS n FROM cloudtrail ORDER BY lower(eventName) DESC", "putobject / getuser"),
+    ])
+    .await;
+}
+
+#[tokio::test]
 async fn a_subquery_names_fields_of_tables_around_it() {
     check_all(&[
         (

@@ -236,7 +236,8 @@ impl VisitorMut for Words {
             && matches!(select.distinct, Some(Distinct::Distinct))
             && let Some(OrderBy { kind: OrderByKind::Expressions(order), .. }) = &mut query.order_by
         {
-            for order in order {
+            // a number is a place, also where a column is the same number
+            for order in order.iter_mut().filter(|order| !matches!(order.expr, Expr::Value(_))) {
                 let named = select.projection.iter().find_map(|item| match item {
                     SelectItem::ExprWithAlias { expr, alias } if *expr == order.expr => Some(alias.clone()),
                     _ => None,
