@@ -100,6 +100,26 @@ async fn distinct_rows_are_ordered_by_places() {
 }
 
 #[tokio::test]
+async fn rows_are_grouped_by_a_column_and_its_casts() {
+    check_all(&[
+        (
+            "SELECT day, CAST(day AS VARCHAR) AS d, count(*) FROM cloudtrail GROUP BY 1, 2 ORDER BY 1",
+            "2024-08-01 | 2024-08-01 | 1 / 2024-08-02 | 2024-08-02 | 1 / | | 1",
+        ),
+        (
+            "SELECT date(eventTime), eventTime, count(DISTINCT eventID) FROM cloudtrail GROUP BY date(eventTime), eventTime \
+             HAVING date(eventTime) > date '2024-08-01'",
+            "2024-08-02 | 2024-08-02T10:00:00Z | 1",
+        ),
+        (
+            "SELECT try_cast(account AS BIGINT), CAST(account AS VARCHAR), account, count(*) FROM cloudtrail WHERE eventID = 'a' GROUP BY 1, 2, 3",
+            "111122223333 | 111122223333 | 111122223333 | 1",
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
 async fn a_subquery_names_fields_of_tables_around_it() {
     check_all(&[
         (

@@ -214,6 +214,7 @@ impl VisitorMut for Words {
             let around = rows::relations(&select.from);
             let conditions = [&mut select.selection, &mut select.having].into_iter().flatten();
             conditions.for_each(|condition| rows::in_condition(condition, &around));
+            twice::grouped(select);
         }
         for (item, typed) in select.projection.iter_mut().zip(typed) {
             if let (SelectItem::UnnamedExpr(expr), Some(typed)) = (&*item, typed)
