@@ -120,6 +120,26 @@ async fn rows_are_grouped_by_a_column_and_its_casts() {
 }
 
 #[tokio::test]
+async fn rows_are_grouped_by_what_a_subquery_finds_for_them() {
+    check_all(&[
+        (
+            "SELECT EXISTS (SELECT 1 FROM vpc_flow v WHERE v.account = c.account) AS seen, count(*) FROM cloudtrail c GROUP BY 1 ORDER BY 1",
+            "false | 1 / true | 2",
+        ),
+        (
+            "SELECT count_if((SELECT count(*) FROM cloudtrail d WHERE d.eventName = c.eventName) > 1), \
+             max(CASE WHEN EXISTS (SELECT 1 FROM vpc_flow v WHERE v.account = c.account) THEN c.eventID END) FROM cloudtrail c",
+            "2 | b",
+        ),
+        (
+            "SELECT (SELECT max(v.start) FROM vpc_flow v WHERE v.account = c.account), c.userIdentity.type, count(*) FROM cloudtrail c GROUP BY 1, 2 ORDER BY 1, 2",
+            "1722511823 | Root | 1 / 1722511823 | | 1 / | | 1",
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
 async fn a_subquery_names_fields_of_tables_around_it() {
     check_all(&[
         (

@@ -23,6 +23,7 @@ mod local;
 mod lookups;
 mod damaged;
 mod checked;
+mod asked;
 mod totals;
 mod describe;
 mod table;
@@ -58,6 +59,7 @@ use crate::detect::{athena, from_reference, lookup, percentile};
 use crate::rule::dialect::SqlError;
 use crate::rule::shape::LISTS;
 use crate::rule::shorthand;
+use asked::Asked;
 use checked::Checked;
 use damaged::Damaged;
 use table::ArchivedTable;
@@ -111,7 +113,11 @@ fn open(
         state = state.with_runtime_env(room);
     }
     let session = SessionContext::new_with_state(
-        state.with_optimizer_rules(unnested::rules()).with_analyzer_rule(Arc::new(Checked)).build(),
+        state
+            .with_optimizer_rules(unnested::rules())
+            .with_analyzer_rule(Arc::new(Checked))
+            .with_analyzer_rule(Arc::new(Asked))
+            .build(),
     );
     for function in from_reference::functions(references) {
         session.register_udf(function.as_ref().clone());
