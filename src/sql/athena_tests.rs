@@ -140,6 +140,45 @@ async fn rows_are_grouped_by_what_a_subquery_finds_for_them() {
 }
 
 #[tokio::test]
+async fn a_column_that_tables_are_joined_by_is_of_both() {
+    let full =
+        "FROM (VALUES ('a', 1), ('b', 2)) AS a (k, x) FULL JOIN (VALUES ('b', 3), ('c', 4)) AS b (k, y) USING (k)";
+    let right = "FROM (VALUES ('a', 1)) AS a (k, x) RIGHT JOIN (VALUES ('a', 3), ('c', 4)) AS b (k, y) USING (k)";
+    let left = "FROM (VALUES ('a', 1), ('b', 2)) AS z (k, x) LEFT JOIN (VALUES ('a', 3)) AS b (k, y) USING (k)";
+    let three = format!("{full} FULL JOIN (VALUES ('c', 5)) AS c (k, w) USING (k)");
+    let cases = [
+        (format!("SELECT k, x, y {full} ORDER BY k"), "a | 1 | / b | 2 | 3 / c | | 4"),
+        (format!("SELECT * {full} ORDER BY k"), "a | 1 | / b | 2 | 3 / c | | 4"),
+        (format!("SELECT a.k, b.k, upper(k) {full} WHERE k > 'a' ORDER BY 3"), "b | b | B / | c | C"),
+        (format!("SELECT k, count(*) {full} GROUP BY k HAVING k < 'c' ORDER BY k"), "a | 1 / b | 1"),
+        (format!("SELECT K, y {right} WHERE k <> 'b' ORDER BY k"), "a | 3 / c | 4"),
+        (format!("SELECT * {right} ORDER BY k"), "a | 1 | 3 / c | | 4"),
+        (format!("SELECT k, y {left} WHERE k IS NOT NULL ORDER BY k"), "a | 3 / b |"),
+        (format!("SELECT count(k) FROM (SELECT * {left})"), "2"),
+        (format!("SELECT k, x, y, w {three} ORDER BY k"), "a | 1 | | / b | 2 | 3 | / c | | 4 | 5"),
+    ];
+    check_all(&cases.iter().map(|(sql, expected)| (sql.as_str(), *expected)).collect::<Vec<_>>()).await;
+    check_all(&[(
+        "SELECT account, count(*) FROM cloudtrail JOIN vpc_flow_logs USING (account) WHERE account LIKE '1%' GROUP BY account",
+        "111122223333 | 2",
+    )])
+    .await;
+    for (sql, expected) in [
+        (
+            format!("SELECT * {three}"),
+            "line 1, column 1: behind several FULL JOIN ... USING the columns are named one by one",
+        ),
+        (
+            "SELECT * FROM cloudtrail NATURAL FULL JOIN vpc_flow".to_owned(),
+            "line 1, column 1: there is no NATURAL outer join here",
+        ),
+    ] {
+        let error = run(archive().path(), &sql).await.unwrap_err().to_string();
+        assert!(error.starts_with(expected), "{sql}: {error}");
+    }
+}
+
+#[tokio::test]
 async fn a_subquery_names_fields_of_tables_around_it() {
     check_all(&[
         (

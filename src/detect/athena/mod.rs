@@ -17,6 +17,7 @@ mod quantified;
 mod lateral;
 mod like;
 mod unnest;
+mod using;
 mod times;
 mod json_path;
 mod time_format;
@@ -198,6 +199,11 @@ impl VisitorMut for Words {
             _ => None,
         };
         self.shown.push(select.projection.iter().map(text).collect());
+        if self.who == For::Query
+            && let Err(error) = using::resolve(select)
+        {
+            return ControlFlow::Break(at(place, error));
+        }
         ControlFlow::Continue(())
     }
 

@@ -4,13 +4,14 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, GroupByExpr, Ident, Query, Select, SelectItem, SetExpr, TableFactor, TableWithJoins,
-    UnaryOperator, Visit, VisitMut, VisitorMut, visit_expressions,
+    BinaryOperator, Expr, GroupByExpr, Ident, Query, Select, SelectItem, SetExpr, TableWithJoins, UnaryOperator, Visit,
+    VisitMut, VisitorMut, visit_expressions,
 };
 
 use super::items::negated_if;
 use super::lateral::is_simple;
 use super::template::{call_name, expression, over, positional, with_arguments};
+use super::unnest::name;
 
 /// `ROW(a, b) IN (SELECT ROW(x, y) ...)`, `ROW(a, b) IN (ROW(1, 2))` and `ROW(a, b) = ROW(1, 2)` → the same of `(a, b)`: DataFusion 55
 /// compares rows with nulls otherwise, and where it joins by rows it passes over some.
@@ -192,13 +193,6 @@ pub fn relations(from: &[TableWithJoins]) -> Vec<Ident> {
     let tables = from
         .iter()
         .flat_map(|from| std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation)));
-    let name = |table: &TableFactor| match table {
-        TableFactor::Table { name, alias: None, .. } => name.0.last()?.as_ident().cloned(),
-        TableFactor::Table { alias, .. } | TableFactor::Derived { alias, .. } | TableFactor::UNNEST { alias, .. } => {
-            alias.as_ref().map(|alias| alias.name.clone())
-        }
-        _ => None,
-    };
     tables.filter_map(name).collect()
 }
 
