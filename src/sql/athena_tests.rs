@@ -179,6 +179,29 @@ async fn a_column_that_tables_are_joined_by_is_of_both() {
 }
 
 #[tokio::test]
+async fn intervals_compare_by_their_length() {
+    check_all(&[
+        (
+            "SELECT max(eventTime) - min(eventTime) >= INTERVAL '1' DAY, max(eventTime) - min(eventTime) > INTERVAL '1' DAY, \
+             INTERVAL '2' DAY > max(eventTime) - min(eventTime), max(eventTime) - min(eventTime) BETWEEN INTERVAL '1' DAY AND INTERVAL '2' DAY \
+             FROM cloudtrail",
+            "true | false | true | true",
+        ),
+        ("SELECT eventID FROM cloudtrail WHERE eventTime - timestamp '2024-08-01 00:00:00' > INTERVAL '1' DAY", "b"),
+        (
+            "SELECT d.eventID FROM cloudtrail c JOIN cloudtrail d ON c.account = d.account AND d.eventTime - c.eventTime = INTERVAL '24' HOUR",
+            "b",
+        ),
+        (
+            "SELECT INTERVAL '24' HOUR = INTERVAL '1' DAY, INTERVAL '25' HOUR > INTERVAL '1' DAY, INTERVAL '40' DAY > INTERVAL '1' MONTH, \
+             INTERVAL '90' MINUTE <= INTERVAL '1' HOUR",
+            "true | true | true | false",
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
 async fn a_subquery_names_fields_of_tables_around_it() {
     check_all(&[
         (

@@ -23,6 +23,7 @@ mod local;
 mod lookups;
 mod damaged;
 mod checked;
+mod intervals;
 mod asked;
 mod totals;
 mod describe;
@@ -62,6 +63,7 @@ use crate::rule::shorthand;
 use asked::Asked;
 use checked::Checked;
 use damaged::Damaged;
+use intervals::Intervals;
 use table::ArchivedTable;
 
 /// A session over the archive as it is now: files committed later are not seen. Tables without rows are there, empty.
@@ -116,6 +118,7 @@ fn open(
         state
             .with_optimizer_rules(unnested::rules())
             .with_analyzer_rule(Arc::new(Checked))
+            .with_analyzer_rule(Arc::new(Intervals))
             .with_analyzer_rule(Arc::new(Asked))
             .build(),
     );
