@@ -202,6 +202,28 @@ async fn intervals_compare_by_their_length() {
 }
 
 #[tokio::test]
+async fn rows_are_looked_for_among_each_key_once() {
+    let sql = "SELECT eventID FROM cloudtrail WHERE eventName IN (SELECT eventName FROM cloudtrail WHERE readOnly) ORDER BY 1";
+    let plan = run(archive().path(), &format!("EXPLAIN {sql}")).await.unwrap();
+    assert!(plan.contains("groupBy=[[__correlated_sq_1.eventname]]"), "{plan}");
+    check_all(&[
+        (sql, "a / c"),
+        (
+            "SELECT eventID FROM cloudtrail c WHERE NOT EXISTS (SELECT 1 FROM cloudtrail d WHERE lower(d.eventName) = lower(c.eventName) AND d.readOnly)",
+            "b",
+        ),
+        (
+            "SELECT eventID FROM cloudtrail c WHERE EXISTS (SELECT 1 FROM cloudtrail d WHERE d.account = c.account AND d.account = c.recipientAccountId)",
+            "",
+        ),
+        ("SELECT count(*) FROM (SELECT x FROM (VALUES 1, NULL) AS t (x) INTERSECT SELECT x FROM (VALUES NULL, NULL, 2) AS t (x))", "1"),
+        ("SELECT count(*) FROM (SELECT x FROM (VALUES 1, NULL) AS t (x) EXCEPT SELECT x FROM (VALUES NULL, NULL) AS t (x))", "1"),
+        ("SELECT x FROM (VALUES 1, 2) AS t (x) WHERE x NOT IN (SELECT y FROM (VALUES 1, 1, NULL) AS u (y))", ""),
+    ])
+    .await;
+}
+
+#[tokio::test]
 async fn a_subquery_names_fields_of_tables_around_it() {
     check_all(&[
         (

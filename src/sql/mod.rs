@@ -16,6 +16,7 @@ mod lambdas;
 mod scalar;
 mod keyed;
 mod correlated;
+mod once;
 mod unnested;
 mod compiled;
 pub mod replay;
