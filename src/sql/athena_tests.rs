@@ -224,6 +224,15 @@ async fn rows_are_looked_for_among_each_key_once() {
 }
 
 #[tokio::test]
+async fn no_keys_are_one_group() {
+    check_all(&[
+        ("SELECT count(*) FROM cloudtrail GROUP BY ()", "3"),
+        ("SELECT 'all' FROM cloudtrail GROUP BY ()", "all"),
+    ])
+    .await;
+}
+
+#[tokio::test]
 async fn a_subquery_names_fields_of_tables_around_it() {
     check_all(&[
         (
@@ -427,6 +436,20 @@ async fn what_is_not_counted_or_known_is_refused_with_what_is_written_instead() 
              does the same",
         ),
         ("SELECT TOP 5 eventName FROM cloudtrail", "line 1, column 1: there is no TOP here: LIMIT 10 behind the query"),
+        (
+            "SELECT * FROM (SELECT protocol, bytes FROM vpc_flow) PIVOT (sum(bytes) FOR protocol IN (6, 17))",
+            "there is no PIVOT here: sum(bytes) FILTER (WHERE protocol = 6) AS tcp is the column of one value",
+        ),
+        ("SELECT * FROM TABLE(sequence(1, 3))", "there is no TABLE(...) here: FROM UNNEST(sequence(1, 3)) AS t (n)"),
+        (
+            "fields @timestamp | sort @timestamp desc",
+            "these are words of CloudWatch Logs Insights: SELECT sourceIPAddress, count(*) AS calls FROM cloudtrail \
+             WHERE eventName = 'ConsoleLogin' GROUP BY 1 ORDER BY calls DESC LIMIT 20 says the same in SQL",
+        ),
+        (
+            "SELECT strcontains(eventName, 'Get') FROM cloudtrail",
+            "line 1, column 8: there is no function `strcontains` here: strpos(eventName, 'Get') > 0, or eventName LIKE '%Get%'",
+        ),
         (
             "SELECT r FROM cloudtrail LATERAL VIEW explode(resources) t AS r",
             "line 1, column 1: there is no LATERAL VIEW here: CROSS JOIN UNNEST(resources) AS t (r)",

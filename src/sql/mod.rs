@@ -247,6 +247,10 @@ fn hint(sql: &str) -> Option<anyhow::Error> {
             "only queries are allowed here, and `weir sql '...' --format parquet > answer.parquet` keeps the answer of one"
         ),
         ["TABLE", name, ..] => anyhow!("the rows of a table: SELECT * FROM {}", name.to_ascii_lowercase()),
+        ["FIELDS" | "FILTER" | "STATS" | "PARSE" | "DISPLAY" | "DEDUP" | "SORT", ..] => anyhow!(
+            "these are words of CloudWatch Logs Insights: SELECT sourceIPAddress, count(*) AS calls FROM cloudtrail \
+             WHERE eventName = 'ConsoleLogin' GROUP BY 1 ORDER BY calls DESC LIMIT 20 says the same in SQL"
+        ),
         ["PREPARE" | "EXECUTE" | "DEALLOCATE", ..] => {
             anyhow!(
                 "there are no prepared statements here: the values are written into the query, eventName = 'ConsoleLogin'"

@@ -31,7 +31,7 @@ use datafusion::error::DataFusionError;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
     self, AccessExpr, ArrayElemTypeDef, BinaryOperator, CharacterLength, DataType, DescribeAlias, Distinct,
-    ExactNumberInfo, Expr, Fetch, Function, Ident, LimitClause, ObjectName, OrderBy, OrderByKind, Query, Select,
+    ExactNumberInfo, Expr, Fetch, Function, GroupByExpr, Ident, LimitClause, ObjectName, OrderBy, OrderByKind, Query, Select,
     SelectItem, SetExpr, SetOperator, SetQuantifier, ShowStatementFilter, ShowStatementFilterPosition, ShowStatementIn,
     ShowStatementOptions, Spanned, Subscript, TableFactor, TableSampleKind, TypedString, Value, ValueWithSpan,
     VisitMut, VisitorMut,
@@ -192,6 +192,11 @@ impl VisitorMut for Words {
             let instead = anyhow!("there is no LATERAL VIEW here: CROSS JOIN UNNEST(resources) AS t (r)");
             return ControlFlow::Break(at(place, instead));
         }
+        // all rows are one group, which DataFusion knows as a set of no keys
+        if let GroupByExpr::Expressions(by, _) = &mut select.group_by {
+            let is_empty = |key: &Expr| matches!(key, Expr::Tuple(parts) if parts.is_empty());
+            by.iter_mut().filter(|key| is_empty(key)).for_each(|key| *key = Expr::GroupingSets(vec![Vec::new()]));
+        }
         self.scopes.enter(select, &self.given);
         self.unnested.join(select);
         let text = |item: &SelectItem| match item {
@@ -278,6 +283,15 @@ impl VisitorMut for Words {
                     }
                 }
                 ControlFlow::Continue(())
+            }
+            TableFactor::Pivot { .. } => ControlFlow::Break(anyhow!(
+                "there is no PIVOT here: sum(bytes) FILTER (WHERE protocol = 6) AS tcp is the column of one value"
+            )),
+            TableFactor::Unpivot { .. } => ControlFlow::Break(anyhow!(
+                "there is no UNPIVOT here: CROSS JOIN UNNEST(ARRAY['a', 'b'], ARRAY[a, b]) AS t (name, value)"
+            )),
+            TableFactor::TableFunction { .. } => {
+                ControlFlow::Break(anyhow!("there is no TABLE(...) here: FROM UNNEST(sequence(1, 3)) AS t (n)"))
             }
             _ => ControlFlow::Continue(()),
         }
