@@ -247,6 +247,29 @@ async fn the_least_of_one_column_leaves_the_rows_of_others() {
 }
 
 #[tokio::test]
+async fn fields_are_asked_for_as_in_json() {
+    check_all(&[
+        (
+            "SELECT json_extract_scalar(userIdentity, '$.arn'), json_extract_scalar(c.userIdentity, '$.sessionContext.attributes.mfaAuthenticated') \
+             FROM cloudtrail c WHERE json_extract_scalar(userIdentity, '$.type') = 'Root'",
+            "arn:aws:iam::111122223333:root |",
+        ),
+        (
+            "SELECT title, severity, id AS FindingID, json_extract_scalar(service, '$.count') AS Count, \
+             json_extract_scalar(resource, '$.instancedetails.instanceid') AS InstanceID, \
+             json_extract_scalar(service, '$.action.dnsrequestaction.blocked') AS blocked \
+             FROM gd_logs WHERE type = 'Trojan:EC2/DNSDataExfiltration' ORDER BY severity DESC",
+            "",
+        ),
+        (
+            "SELECT json_extract_scalar(service, '$.count') FROM (VALUES '{\"count\":2}') AS t (service)",
+            "2",
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
 async fn a_subquery_names_fields_of_tables_around_it() {
     check_all(&[
         (

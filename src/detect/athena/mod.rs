@@ -327,6 +327,13 @@ impl VisitorMut for Words {
     }
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<anyhow::Error> {
+        if self.who == For::Query
+            && let Expr::Function(call) = expr
+            && let Some((_, field)) = json_path::field(call).filter(|(column, _)| self.scopes.has(column))
+        {
+            *expr = field;
+            return ControlFlow::Continue(());
+        }
         if let Expr::CompoundIdentifier(name) = expr {
             self.unnested.shorten(name);
             of_event_data(name);
