@@ -108,8 +108,8 @@ fn open(
         .with_parquet_page_index_pruning(true)
         .set_bool("datafusion.execution.parquet.pushdown_filters", true)
         .set_bool("datafusion.execution.parquet.reorder_filters", true)
-        // DataFusion 55 passes over rows that are below the most of one column, also where another maximum is of what is computed:
-        // of `max(bytes), max(bytes / packets)` the second was of some rows only
+        // DataFusion 55 passes over rows that are below the most of one column, also where another aggregate needs them: of
+        // `max(eventTime), max(eventName)` and `max(bytes), max(bytes / packets)` the second was of some rows only
         .set_bool("datafusion.optimizer.enable_aggregate_dynamic_filter_pushdown", false)
         .with_extension(damaged.clone())
         .with_extension(Arc::new(references.clone()))
