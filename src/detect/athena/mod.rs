@@ -31,10 +31,10 @@ use datafusion::error::DataFusionError;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
     self, AccessExpr, ArrayElemTypeDef, BinaryOperator, CharacterLength, DataType, DescribeAlias, Distinct,
-    ExactNumberInfo, Expr, Fetch, Function, GroupByExpr, Ident, LimitClause, ObjectName, OrderBy, OrderByKind, Query, Select,
-    SelectItem, SetExpr, SetOperator, SetQuantifier, ShowStatementFilter, ShowStatementFilterPosition, ShowStatementIn,
-    ShowStatementOptions, Spanned, Subscript, TableFactor, TableSampleKind, TypedString, Value, ValueWithSpan,
-    VisitMut, VisitorMut,
+    ExactNumberInfo, Expr, Fetch, Function, GroupByExpr, Ident, LimitClause, ObjectName, OrderBy, OrderByKind, Query,
+    Select, SelectItem, SetExpr, SetOperator, SetQuantifier, ShowStatementFilter, ShowStatementFilterPosition,
+    ShowStatementIn, ShowStatementOptions, Spanned, Subscript, TableFactor, TableSampleKind, TypedString, Value,
+    ValueWithSpan, VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::tokenizer::Span;
 
@@ -163,6 +163,9 @@ impl VisitorMut for Words {
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<anyhow::Error> {
         let given = query.with.iter().flat_map(|with| &with.cte_tables).map(|table| table.alias.name.clone());
         self.given.extend(given);
+        if let (For::Query, SetExpr::Values(values)) = (self.who, query.body.as_mut()) {
+            decimals::beside_doubles(values);
+        }
         if let Some(Fetch { with_ties: true, .. }) = &query.fetch {
             return ControlFlow::Break(anyhow!(
                 "there is no WITH TIES here: SELECT *, rank() OVER (ORDER BY n DESC) AS place FROM t QUALIFY place <= 2 has as many rows"
