@@ -44,7 +44,27 @@ async fn a_union_has_the_type_that_all_fit() {
             "double | 0.3333333333333333 / double | 0.5",
         ),
         ("SELECT floor(x) FROM (SELECT 1 AS x UNION ALL SELECT 2.5) ORDER BY 1", "1 / 2"),
+        (
+            "SELECT typeof(x), x, y FROM (VALUES (1.5, 2.50), (-1e2, 1.25)) AS t (x, y) ORDER BY 3",
+            "double | -100.0 | 1.25 / double | 1.5 | 2.50",
+        ),
         ("SELECT x FROM (SELECT 2.25 AS x UNION SELECT 1e2 UNION SELECT 1) AS t ORDER BY x", "1.0 / 2.25 / 100.0"),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn texts_are_joined_in_several_orders() {
+    check_all(&[
+        (
+            "SELECT listagg(eventID, '/') WITHIN GROUP (ORDER BY eventID DESC), listagg(eventName, ',') WITHIN GROUP (ORDER BY eventTime), \
+             string_agg(DISTINCT eventName, ',' ORDER BY eventName) FROM cloudtrail",
+            "c/b/a | GetUser,PutObject,GetUser | GetUser,PutObject",
+        ),
+        (
+            "SELECT eventName, listagg(requestParameters, ',') WITHIN GROUP (ORDER BY eventID) FROM cloudtrail GROUP BY 1 ORDER BY 1",
+            "GetUser | / PutObject | {\"bucketName\":\"x\"}",
+        ),
     ])
     .await;
 }

@@ -16,6 +16,7 @@ mod lambdas;
 mod scalar;
 mod keyed;
 mod correlated;
+mod once;
 mod unnested;
 mod compiled;
 pub mod replay;
@@ -23,6 +24,8 @@ mod local;
 mod lookups;
 mod damaged;
 mod checked;
+mod intervals;
+mod asked;
 mod totals;
 mod describe;
 mod table;
@@ -42,7 +45,7 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::{SendableRecordBatchStream, SessionStateBuilder};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::prelude::{SessionConfig, SessionContext};
+use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement;
 use futures::StreamExt;
 
@@ -58,8 +61,10 @@ use crate::detect::{athena, from_reference, lookup, percentile};
 use crate::rule::dialect::SqlError;
 use crate::rule::shape::LISTS;
 use crate::rule::shorthand;
+use asked::Asked;
 use checked::Checked;
 use damaged::Damaged;
+use intervals::Intervals;
 use table::ArchivedTable;
 
 /// A session over the archive as it is now: files committed later are not seen. Tables without rows are there, empty.
@@ -107,6 +112,9 @@ fn open(
         .with_parquet_page_index_pruning(true)
         .set_bool("datafusion.execution.parquet.pushdown_filters", true)
         .set_bool("datafusion.execution.parquet.reorder_filters", true)
+        // DataFusion 55 passes over rows that are below the most of one column, also where another aggregate needs them: of
+        // `max(eventTime), max(eventName)` and `max(bytes), max(bytes / packets)` the second was of some rows only
+        .set_bool("datafusion.optimizer.enable_aggregate_dynamic_filter_pushdown", false)
         .with_extension(damaged.clone())
         .with_extension(Arc::new(references.clone()))
         .with_extension(Arc::new(Reading::start(&dir)?));
@@ -115,7 +123,12 @@ fn open(
         state = state.with_runtime_env(room);
     }
     let session = SessionContext::new_with_state(
-        state.with_optimizer_rules(unnested::rules()).with_analyzer_rule(Arc::new(Checked)).build(),
+        state
+            .with_optimizer_rules(unnested::rules())
+            .with_analyzer_rule(Arc::new(Checked))
+            .with_analyzer_rule(Arc::new(Intervals))
+            .with_analyzer_rule(Arc::new(Asked))
+            .build(),
     );
     for function in from_reference::functions(references) {
         session.register_udf(function.as_ref().clone());
@@ -183,9 +196,21 @@ pub async fn query(session: &SessionContext, sql: &str) -> anyhow::Result<Sendab
     if queries_only.verify_plan(&plan).is_err() {
         bail!(QUERIES_ONLY);
     }
-    let rows = session.execute_logical_plan(plan).await.map_err(|error| readable_in(sql, &error))?;
-    let stream = rows.execute_stream().await.map_err(|error| readable_in(sql, &error))?;
+    let stream = started(session, plan).await.map_err(|error| readable_in(sql, &error))?;
     Ok(named_shortly(stream))
+}
+
+/// The rows of a plan. DataFusion 55 computes fields of structs near the files, and some plans it loses columns of by that, such as one
+/// with `WHERE (SELECT count(*) ...) > 0 GROUP BY userIdentity.type`: where it finds no way to run one, it is asked again without.
+async fn started(session: &SessionContext, plan: LogicalPlan) -> Result<SendableRecordBatchStream, DataFusionError> {
+    let mut state = session.state();
+    match DataFrame::new(state.clone(), plan.clone()).execute_stream().await {
+        Ok(stream) => Ok(stream),
+        Err(error) => {
+            state.config_mut().options_mut().optimizer.enable_leaf_expression_pushdown = false;
+            DataFrame::new(state, plan).execute_stream().await.map_err(|_| error)
+        }
+    }
 }
 
 /// The files of the archive that queries of the session could not read, or not to their end, and why: the rest of their rows are
@@ -229,6 +254,10 @@ fn hint(sql: &str) -> Option<anyhow::Error> {
             "only queries are allowed here, and `weir sql '...' --format parquet > answer.parquet` keeps the answer of one"
         ),
         ["TABLE", name, ..] => anyhow!("the rows of a table: SELECT * FROM {}", name.to_ascii_lowercase()),
+        ["FIELDS" | "FILTER" | "STATS" | "PARSE" | "DISPLAY" | "DEDUP" | "SORT", ..] => anyhow!(
+            "these are words of CloudWatch Logs Insights: SELECT sourceIPAddress, count(*) AS calls FROM cloudtrail \
+             WHERE eventName = 'ConsoleLogin' GROUP BY 1 ORDER BY calls DESC LIMIT 20 says the same in SQL"
+        ),
         ["PREPARE" | "EXECUTE" | "DEALLOCATE", ..] => {
             anyhow!(
                 "there are no prepared statements here: the values are written into the query, eventName = 'ConsoleLogin'"

@@ -14,9 +14,10 @@ use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 use super::compiled::Compiled;
 use super::correlated::Correlated;
 use super::keyed::Keyed;
+use super::once::Once;
 
 /// The optimizer's rules, with this one before each that looks at what a key tells, [`Keyed`] before the one that takes fields out, and
-/// [`Correlated`] first and [`Compiled`] last.
+/// [`Correlated`] first, and [`Once`] and [`Compiled`] last.
 pub fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     let mut rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> = vec![Arc::new(Correlated)];
     for rule in Optimizer::new().rules {
@@ -28,6 +29,7 @@ pub fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
         }
         rules.push(rule);
     }
+    rules.push(Arc::new(Once));
     rules.push(Arc::new(Compiled));
     rules
 }

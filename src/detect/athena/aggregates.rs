@@ -221,6 +221,24 @@ fn by(call: &mut Function, ascending: bool) -> bool {
     true
 }
 
+/// `string_agg(x, ',' ORDER BY y)` as the list of what it puts together, joined: DataFusion 55 computes no two that differ in their order.
+/// Over windows it orders no rows of lists.
+pub fn joined(call: &Function) -> Option<Expr> {
+    if call_name(call).as_deref() != Some("string_agg") || call.over.is_some() {
+        return None;
+    }
+    let mut call = call.clone();
+    let FunctionArguments::List(list) = &mut call.args else { return None };
+    if !matches!(list.clauses.as_slice(), [FunctionArgumentClause::OrderBy(_)]) {
+        return None;
+    }
+    let (text, between) = (argument(list, 0)?, argument(list, 1)?);
+    list.args.truncate(1);
+    call.name = named("array_agg");
+    only(&mut call, with_arguments("arg1 IS NOT NULL", &[&text]));
+    Some(with_arguments("array_to_string(arg1, arg2)", &[&Expr::Function(call), &between]))
+}
+
 fn argument(list: &FunctionArgumentList, place: usize) -> Option<Expr> {
     match list.args.get(place)? {
         FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr.clone()),

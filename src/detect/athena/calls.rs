@@ -243,7 +243,7 @@ pub fn function(call: &mut Function, who: For) -> anyhow::Result<Option<Expr>> {
         return Ok(Some(other));
     }
     if aggregates::translate(&name, call, who) {
-        return Ok(None);
+        return Ok(if who == For::Query { aggregates::joined(call) } else { None });
     }
     if TEXT_FUNCTIONS.contains(&name.as_str())
         && let Some(first) = first_argument(call)

@@ -10,6 +10,8 @@ use datafusion::common::{Result, exec_datafusion_err, exec_err, plan_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 use datafusion::sql::sqlparser::ast::{self, ExactNumberInfo, TypedString, Value};
 
+use super::template::with_arguments;
+
 /// `DECIMAL '1.50'` for 1.50; `None` for integers, for numbers with a power of ten, which are doubles, and for what has too many digits.
 pub fn literal(value: &ast::ValueWithSpan) -> Option<ast::Expr> {
     let Value::Number(digits, false) = &value.value else { return None };
@@ -17,6 +19,35 @@ pub fn literal(value: &ast::ValueWithSpan) -> Option<ast::Expr> {
     let kind = kind_of(&digits).filter(|_| digits.contains('.'))?;
     let value = Value::SingleQuotedString(digits).with_span(value.span);
     Some(ast::Expr::TypedString(TypedString { data_type: kind, value, uses_odbc_syntax: false }))
+}
+
+/// `VALUES 1.5, 1e-20`: beside a double the decimals of other rows are doubles. DataFusion 55 makes decimals of 15 digits of both.
+pub fn beside_doubles(values: &mut ast::Values) {
+    let width = values.rows.first().map_or(0, |row| row.content.len());
+    for column in 0..width {
+        let has_double = values.rows.iter().filter_map(|row| row.content.get(column)).any(is_double);
+        let cells = values.rows.iter_mut().filter_map(|row| row.content.get_mut(column));
+        for cell in cells.filter(|cell| has_double && is_decimal(cell)) {
+            *cell = with_arguments("CAST(arg1 AS DOUBLE)", &[&*cell]);
+        }
+    }
+}
+
+fn is_double(cell: &ast::Expr) -> bool {
+    number(cell).is_some_and(|digits| digits.contains(['e', 'E']))
+}
+
+fn is_decimal(cell: &ast::Expr) -> bool {
+    number(cell).is_some_and(|digits| digits.contains('.') && !digits.contains(['e', 'E']))
+}
+
+/// The digits of a number that is spelled out.
+fn number(cell: &ast::Expr) -> Option<String> {
+    match cell {
+        ast::Expr::Value(ast::ValueWithSpan { value: Value::Number(digits, _), .. }) => Some(digits.to_string()),
+        ast::Expr::UnaryOp { expr, .. } => number(expr),
+        _ => None,
+    }
 }
 
 /// `DECIMAL(3, 2)` of the text 1.50, with as many digits as it has.

@@ -1,9 +1,11 @@
 //! The path of a call such as `json_extract(requestParameters, '$.a[0]')` → arguments of the JSON functions here.
 
 use anyhow::bail;
-use datafusion::sql::sqlparser::ast::Expr;
+use datafusion::sql::sqlparser::ast::{Expr, Function, Ident};
 
-use super::template::text;
+use super::template::{call_name, positional, text, with_arguments};
+use crate::catalog;
+use crate::table::Kind;
 
 /// `$.a.b[0]["c d"]` → the arguments behind the JSON: `, 'a', 'b', 0, 'c d'`.
 ///
@@ -40,6 +42,30 @@ pub fn keys(path: &Expr) -> anyhow::Result<String> {
         rest = behind;
     }
     Ok(keys)
+}
+
+/// `json_extract_scalar(service, '$.action.actiontype')`, as AWS asks GuardDuty's findings, of a column that has fields here → the column, and
+/// the field as a text.
+pub fn field(call: &Function) -> Option<(Ident, Expr)> {
+    let args = positional(call).filter(|_| call_name(call).as_deref() == Some("json_extract_scalar"))?;
+    let [json, path] = args.as_slice() else { return None };
+    let mut names = match json {
+        Expr::Identifier(name) => vec![name.clone()],
+        Expr::CompoundIdentifier(names) => names.clone(),
+        _ => return None,
+    };
+    let column = names.last()?.clone();
+    let mut columns = catalog::tables().flat_map(|table| table.columns);
+    let mut kind = columns.find(|known| known.name.eq_ignore_ascii_case(&column.value))?.kind;
+    for key in text(path)?.strip_prefix("$.")?.split('.') {
+        let Kind::Struct(fields) = kind else { return None };
+        let field = fields.iter().find(|field| field.name.eq_ignore_ascii_case(key))?;
+        names.push(Ident::new(field.name));
+        kind = field.kind;
+    }
+    // what has parts has no text
+    let is_scalar = !matches!(kind, Kind::Struct(_) | Kind::List(_) | Kind::Json);
+    is_scalar.then(|| (column, with_arguments("CAST(arg1 AS VARCHAR)", &[&Expr::CompoundIdentifier(names)])))
 }
 
 fn several(path: &str) -> anyhow::Result<String> {

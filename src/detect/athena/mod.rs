@@ -17,6 +17,7 @@ mod quantified;
 mod lateral;
 mod like;
 mod unnest;
+mod using;
 mod times;
 mod json_path;
 mod time_format;
@@ -30,10 +31,10 @@ use datafusion::error::DataFusionError;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
     self, AccessExpr, ArrayElemTypeDef, BinaryOperator, CharacterLength, DataType, DescribeAlias, Distinct,
-    ExactNumberInfo, Expr, Fetch, Function, Ident, LimitClause, ObjectName, OrderBy, OrderByKind, Query, Select,
-    SelectItem, SetExpr, SetOperator, SetQuantifier, ShowStatementFilter, ShowStatementFilterPosition, ShowStatementIn,
-    ShowStatementOptions, Spanned, Subscript, TableFactor, TableSampleKind, TypedString, Value, ValueWithSpan,
-    VisitMut, VisitorMut,
+    ExactNumberInfo, Expr, Fetch, Function, GroupByExpr, Ident, LimitClause, ObjectName, OrderBy, OrderByKind, Query,
+    Select, SelectItem, SetExpr, SetOperator, SetQuantifier, ShowStatementFilter, ShowStatementFilterPosition,
+    ShowStatementIn, ShowStatementOptions, Spanned, Subscript, TableFactor, TableSampleKind, TypedString, Value,
+    ValueWithSpan, VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::tokenizer::Span;
 
@@ -162,6 +163,9 @@ impl VisitorMut for Words {
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<anyhow::Error> {
         let given = query.with.iter().flat_map(|with| &with.cte_tables).map(|table| table.alias.name.clone());
         self.given.extend(given);
+        if let (For::Query, SetExpr::Values(values)) = (self.who, query.body.as_mut()) {
+            decimals::beside_doubles(values);
+        }
         if let Some(Fetch { with_ties: true, .. }) = &query.fetch {
             return ControlFlow::Break(anyhow!(
                 "there is no WITH TIES here: SELECT *, rank() OVER (ORDER BY n DESC) AS place FROM t QUALIFY place <= 2 has as many rows"
@@ -191,6 +195,11 @@ impl VisitorMut for Words {
             let instead = anyhow!("there is no LATERAL VIEW here: CROSS JOIN UNNEST(resources) AS t (r)");
             return ControlFlow::Break(at(place, instead));
         }
+        // all rows are one group, which DataFusion knows as a set of no keys
+        if let GroupByExpr::Expressions(by, _) = &mut select.group_by {
+            let is_empty = |key: &Expr| matches!(key, Expr::Tuple(parts) if parts.is_empty());
+            by.iter_mut().filter(|key| is_empty(key)).for_each(|key| *key = Expr::GroupingSets(vec![Vec::new()]));
+        }
         self.scopes.enter(select, &self.given);
         self.unnested.join(select);
         let text = |item: &SelectItem| match item {
@@ -198,6 +207,11 @@ impl VisitorMut for Words {
             _ => None,
         };
         self.shown.push(select.projection.iter().map(text).collect());
+        if self.who == For::Query
+            && let Err(error) = using::resolve(select)
+        {
+            return ControlFlow::Break(at(place, error));
+        }
         ControlFlow::Continue(())
     }
 
@@ -211,7 +225,10 @@ impl VisitorMut for Words {
                     rows::in_column(expr);
                 }
             }
-            [&mut select.selection, &mut select.having].into_iter().flatten().for_each(rows::in_condition);
+            let around = rows::relations(&select.from);
+            let conditions = [&mut select.selection, &mut select.having].into_iter().flatten();
+            conditions.for_each(|condition| rows::in_condition(condition, &around));
+            twice::grouped(select);
         }
         for (item, typed) in select.projection.iter_mut().zip(typed) {
             if let (SelectItem::UnnamedExpr(expr), Some(typed)) = (&*item, typed)
@@ -234,7 +251,8 @@ impl VisitorMut for Words {
             && matches!(select.distinct, Some(Distinct::Distinct))
             && let Some(OrderBy { kind: OrderByKind::Expressions(order), .. }) = &mut query.order_by
         {
-            for order in order {
+            // a number is a place, also where a column is the same number
+            for order in order.iter_mut().filter(|order| !matches!(order.expr, Expr::Value(_))) {
                 let named = select.projection.iter().find_map(|item| match item {
                     SelectItem::ExprWithAlias { expr, alias } if *expr == order.expr => Some(alias.clone()),
                     _ => None,
@@ -268,6 +286,15 @@ impl VisitorMut for Words {
                     }
                 }
                 ControlFlow::Continue(())
+            }
+            TableFactor::Pivot { .. } => ControlFlow::Break(anyhow!(
+                "there is no PIVOT here: sum(bytes) FILTER (WHERE protocol = 6) AS tcp is the column of one value"
+            )),
+            TableFactor::Unpivot { .. } => ControlFlow::Break(anyhow!(
+                "there is no UNPIVOT here: CROSS JOIN UNNEST(ARRAY['a', 'b'], ARRAY[a, b]) AS t (name, value)"
+            )),
+            TableFactor::TableFunction { .. } => {
+                ControlFlow::Break(anyhow!("there is no TABLE(...) here: FROM UNNEST(sequence(1, 3)) AS t (n)"))
             }
             _ => ControlFlow::Continue(()),
         }
@@ -303,6 +330,13 @@ impl VisitorMut for Words {
     }
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<anyhow::Error> {
+        if self.who == For::Query
+            && let Expr::Function(call) = expr
+            && let Some((_, field)) = json_path::field(call).filter(|(column, _)| self.scopes.has(column))
+        {
+            *expr = field;
+            return ControlFlow::Continue(());
+        }
         if let Expr::CompoundIdentifier(name) = expr {
             self.unnested.shorten(name);
             of_event_data(name);
@@ -472,6 +506,10 @@ fn translated(expr: &mut Expr, who: For) -> anyhow::Result<Option<Expr>> {
                 None
             }
         },
+        // DataFusion 55 takes it for false where no row is found for one around it
+        Expr::Exists { subquery, negated } if who == For::Query && rows::is_of_one_row(subquery) => {
+            Some(Expr::Value(Value::Boolean(!*negated).with_empty_span()))
+        }
         Expr::Substring { expr, substring_from, substring_for, .. } => {
             as_text(expr);
             substring_from.as_ref().and_then(|from| from_the_end(expr, from, substring_for.as_deref()))

@@ -15,6 +15,7 @@ struct Relation {
     name: Option<String>,
     /// The columns, where they are known.
     columns: Option<Vec<String>>,
+    is_archived: bool,
 }
 
 impl Scopes {
@@ -29,6 +30,12 @@ impl Scopes {
 
     pub fn leave(&mut self) {
         self.0.pop();
+    }
+
+    /// Whether a table of the archive behind the innermost FROM has such a column.
+    pub fn has(&self, column: &Ident) -> bool {
+        let mut tables = self.0.last().into_iter().flatten().filter(|relation| relation.is_archived);
+        tables.any(|table| table.columns.iter().flatten().any(|known| same(known, column)))
     }
 
     /// What takes the place of a name with dots, where it is a field of a table around the innermost SELECT.
@@ -73,6 +80,7 @@ fn relation(table: &TableFactor, given: &[Ident]) -> Relation {
                 .and_then(|(ours, _)| catalog::tables().find(|table| table.name == ours));
             Relation {
                 name: alias.as_ref().map(|alias| &alias.name).or(last).map(|name| name.value.clone()),
+                is_archived: known.is_some(),
                 columns: known.map(|table| table.columns.iter().map(|column| column.name.to_owned()).collect()),
             }
         }
@@ -82,8 +90,9 @@ fn relation(table: &TableFactor, given: &[Ident]) -> Relation {
                 .as_ref()
                 .filter(|alias| !alias.columns.is_empty())
                 .map(|alias| alias.columns.iter().map(|column| column.name.value.clone()).collect()),
+            is_archived: false,
         },
-        _ => Relation { name: None, columns: None },
+        _ => Relation { name: None, columns: None, is_archived: false },
     }
 }
 

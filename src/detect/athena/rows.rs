@@ -4,13 +4,14 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, GroupByExpr, Ident, Query, Select, SelectItem, SetExpr, UnaryOperator, VisitMut, VisitorMut,
-    visit_expressions,
+    BinaryOperator, Expr, GroupByExpr, Ident, Query, Select, SelectItem, SetExpr, TableWithJoins, UnaryOperator, Visit,
+    VisitMut, VisitorMut, visit_expressions,
 };
 
 use super::items::negated_if;
 use super::lateral::is_simple;
 use super::template::{call_name, expression, over, positional, with_arguments};
+use super::unnest::name;
 
 /// `ROW(a, b) IN (SELECT ROW(x, y) ...)`, `ROW(a, b) IN (ROW(1, 2))` and `ROW(a, b) = ROW(1, 2)` → the same of `(a, b)`: DataFusion 55
 /// compares rows with nulls otherwise, and where it joins by rows it passes over some.
@@ -147,26 +148,58 @@ pub fn in_column(expr: &mut Expr) {
     let _ = expr.visit(&mut Asked { depth: 0, exists: true }); // it never breaks
 }
 
-/// `NOT IN (SELECT ...)` beside OR, or within CASE and the like: DataFusion 55 takes it for true there where it is null.
-pub fn in_condition(condition: &mut Expr) {
+/// `NOT IN (SELECT ...)` beside OR, or within CASE and the like: DataFusion 55 takes it for true there where it is null. It fails where the
+/// query names a table `around` it, and takes it for true where a constant is looked for.
+pub fn in_condition(condition: &mut Expr, around: &[Ident]) {
     match condition {
-        Expr::Nested(inner) => in_condition(inner),
+        Expr::Nested(inner) => in_condition(inner, around),
         Expr::BinaryOp { left, op: BinaryOperator::And, right } => {
-            in_condition(left);
-            in_condition(right);
+            in_condition(left, around);
+            in_condition(right, around);
         }
         // all depends on it
-        Expr::InSubquery { .. } => {}
-        Expr::UnaryOp { op: UnaryOperator::Not, expr } if is_within(expr) => {}
+        Expr::InSubquery { expr, subquery, negated } if !*negated || is_joined(expr, subquery, around) => {}
+        Expr::UnaryOp { op: UnaryOperator::Not, expr } if is_outside(expr, around) => {}
         _ => in_part(condition, false),
     }
 }
 
-fn is_within(expr: &Expr) -> bool {
+/// Whether its opposite is `IN`, or `NOT IN` that is joined.
+fn is_outside(expr: &Expr, around: &[Ident]) -> bool {
     match expr {
-        Expr::Nested(inner) => is_within(inner),
-        expr => matches!(expr, Expr::InSubquery { .. }),
+        Expr::Nested(inner) => is_outside(inner, around),
+        Expr::InSubquery { expr, subquery, negated } => *negated || is_joined(expr, subquery, around),
+        _ => false,
     }
+}
+
+/// Whether a column is looked for in a query by itself.
+fn is_joined(sought: &Expr, found: &Query, around: &[Ident]) -> bool {
+    let inner = match found.body.as_ref() {
+        SetExpr::Select(select) => relations(&select.from),
+        _ => Vec::new(),
+    };
+    let is = |names: &[Ident], name: &Ident| names.iter().any(|other| other.value.eq_ignore_ascii_case(&name.value));
+    let is_column = |expr: &Expr| matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
+    let is_around = |expr: &Expr| match expr {
+        Expr::CompoundIdentifier(names) => is(around, &names[0]) && !is(&inner, &names[0]),
+        _ => false,
+    };
+    has(sought, is_column) && !has(found, is_around)
+}
+
+/// The names that tables have behind FROM.
+pub fn relations(from: &[TableWithJoins]) -> Vec<Ident> {
+    let tables = from
+        .iter()
+        .flat_map(|from| std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation)));
+    tables.filter_map(name).collect()
+}
+
+/// Whether such an expression is a part of it.
+fn has(part: &impl Visit, is: impl Fn(&Expr) -> bool) -> bool {
+    let found = |expr: &Expr| if is(expr) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+    visit_expressions(part, found).is_break()
 }
 
 /// A part of a condition: where `false` does for it what null does, in an even number of NOT, `IN` stays.
@@ -222,6 +255,24 @@ impl VisitorMut for Asked {
         ControlFlow::Continue(())
     }
 }
+
+/// Whether a query has a row whatever it finds, as one of aggregates without GROUP BY has.
+pub fn is_of_one_row(found: &Query) -> bool {
+    let SetExpr::Select(select) = found.body.as_ref() else { return false };
+    let is_aggregate = |item: &SelectItem| match item {
+        SelectItem::UnnamedExpr(Expr::Function(call))
+        | SelectItem::ExprWithAlias { expr: Expr::Function(call), .. } => {
+            call.over.is_none() && call_name(call).is_some_and(|name| AGGREGATES.contains(&name.as_str()))
+        }
+        _ => false,
+    };
+    is_simple(select)
+        && found.limit_clause.is_none()
+        && found.fetch.is_none()
+        && select.projection.iter().any(is_aggregate)
+}
+
+const AGGREGATES: [&str; 7] = ["array_agg", "avg", "bool_or", "count", "max", "min", "sum"];
 
 /// Whether a query finds no row.
 fn is_empty(found: &Query) -> Expr {

@@ -237,7 +237,7 @@ pub fn archived(name: &ObjectName) -> Option<(&'static str, Ident)> {
 
 /// Whether a name is the id of an event data store of CloudTrail Lake, or what its sample queries have in the place of one.
 fn is_event_data_store(name: &str) -> bool {
-    let shape: String = name.chars().map(|letter| if letter.is_ascii_hexdigit() { '0' } else { letter }).collect();
+    let shape: String = name.chars().map(|letter| if letter.is_ascii_alphanumeric() { '0' } else { letter }).collect();
     let word: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
     shape == "00000000-0000-0000-0000-000000000000"
         || ["edsid", "eventdatastoreid", "eventdatastore"].contains(&word.to_ascii_lowercase().as_str())
@@ -247,7 +247,8 @@ fn is_event_data_store(name: &str) -> bool {
 /// `$EDS_ID` and `<event-data-store-id>`.
 pub fn with_event_data_stores(sql: &str) -> Cow<'_, str> {
     static PLACE: LazyLock<Regex> = LazyLock::new(|| {
-        let id = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
+        // the last part of those in AWS's documentation is EXAMPLE11111
+        let id = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-z]{12}";
         Regex::new(&format!(r"(?i)\b((?:from|join)\s+)(?:({id})|\$\{{?(\w+)\}}?|<([\w -]+)>)"))
             .expect("a pattern written here")
     });
@@ -270,6 +271,7 @@ mod tests {
     fn an_event_data_store_is_a_name() {
         for (text, expected) in [
             ("FROM 0233062b-51c6-4d18-8dec-a8c90da840d9 e", "FROM \"0233062b-51c6-4d18-8dec-a8c90da840d9\" e"),
+            ("FROM a1b2c3d4-5678-90ab-cdef-EXAMPLE11111", "FROM \"a1b2c3d4-5678-90ab-cdef-EXAMPLE11111\""),
             ("from $EDS_ID a JOIN\n<event-data-store-id> b", "from \"EDS_ID\" a JOIN\n\"event-data-store-id\" b"),
             ("FROM a WHERE b < c AND d > e", "FROM a WHERE b < c AND d > e"),
             ("SELECT 'from $other' FROM ${eds_id}", "SELECT 'from $other' FROM \"eds_id\""),

@@ -1,8 +1,13 @@
 //! Columns of an answer that have one name, which Athena allows and DataFusion does not → names that a mark tells apart until they are shown.
 
 use std::collections::HashSet;
+use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{Expr, Ident, Query, Select, SelectItem, SetExpr};
+use datafusion::sql::sqlparser::ast::{
+    Expr, GroupByExpr, Ident, Query, Select, SelectItem, SetExpr, visit_expressions_mut,
+};
+
+use super::template::{expression, with_arguments};
 
 /// Stands between a name and what tells it from others. No query has it in a name.
 const MARK: char = '\u{1f}';
@@ -95,4 +100,60 @@ fn folded(item: &SelectItem, name: &Ident) -> String {
 
 fn shown(name: &Ident) -> String {
     if name.quote_style.is_some() { name.value.clone() } else { name.value.to_ascii_lowercase() }
+}
+
+/// Tells a cast from what it is of, which DataFusion 55 calls the same, where rows are grouped by both: `GROUP BY day, CAST(day AS VARCHAR)`.
+pub fn grouped(select: &mut Select) {
+    let keys = keys(select);
+    let names: Vec<String> = keys.iter().map(without_casts).collect();
+    for (place, (key, name)) in keys.iter().zip(&names).enumerate() {
+        let text = key.to_string();
+        let is_also = |(other, name_of_other): (&Expr, &String)| name_of_other == name && other.to_string() != text;
+        if text.to_ascii_lowercase() == *name || !keys.iter().zip(&names).any(is_also) {
+            continue;
+        }
+        let apart = with_arguments(&format!("CASE WHEN {place} = {place} THEN arg1 END"), &[key]);
+        let mut tell = |expr: &mut Expr| {
+            if expr.to_string() == text {
+                *expr = apart.clone();
+            }
+            ControlFlow::<()>::Continue(())
+        };
+        // the closure never breaks
+        let _ = visit_expressions_mut(&mut select.projection, &mut tell);
+        let _ = visit_expressions_mut(&mut select.group_by, &mut tell);
+        let _ = visit_expressions_mut(&mut select.having, &mut tell);
+    }
+}
+
+/// What rows are grouped by, `GROUP BY 1` being the first column.
+fn keys(select: &Select) -> Vec<Expr> {
+    let GroupByExpr::Expressions(by, _) = &select.group_by else { return Vec::new() };
+    let each = by.iter().flat_map(|key| match key {
+        Expr::GroupingSets(sets) | Expr::Cube(sets) | Expr::Rollup(sets) => {
+            sets.iter().flatten().collect::<Vec<&Expr>>()
+        }
+        key => vec![key],
+    });
+    let column = |key: &Expr| {
+        let (SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }) =
+            select.projection.get(key.to_string().parse::<usize>().ok()?.checked_sub(1)?)?
+        else {
+            return None;
+        };
+        Some(expr.clone())
+    };
+    each.map(|key| column(key).unwrap_or_else(|| key.clone())).collect()
+}
+
+/// An expression as DataFusion calls it, in lower case.
+fn without_casts(expr: &Expr) -> String {
+    let mut bare = expr.clone();
+    let _ = visit_expressions_mut(&mut bare, |expr| {
+        if let Expr::Cast { expr: inner, .. } = expr {
+            *expr = std::mem::replace(inner.as_mut(), expression("NULL"));
+        }
+        ControlFlow::<()>::Continue(())
+    }); // the closure never breaks
+    bare.to_string().to_ascii_lowercase()
 }

@@ -243,7 +243,7 @@ fn keeps_all(join: &JoinOperator) -> Option<bool> {
 }
 
 /// What columns of a table are qualified with.
-fn name(relation: &TableFactor) -> Option<Ident> {
+pub fn name(relation: &TableFactor) -> Option<Ident> {
     match relation {
         TableFactor::Table { alias: Some(alias), args: None, .. } | TableFactor::Derived { alias: Some(alias), .. } => {
             Some(alias.name.clone())
