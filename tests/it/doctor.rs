@@ -122,6 +122,9 @@ fn a_state_that_cannot_be_read_is_told_and_so_are_logs_that_are_the_archive() {
     let output = doctor(&["--from", "logs", "--archive", "a"], folder.path(), &[]);
     assert_eq!(code(&output), 0, "{}", text(&output.stdout));
     assert_says(&output, "ok       state: the last commit in a/_weir/state.redb can be read");
+    fs::write(folder.path().join("a/_weir/state.redb"), "").unwrap();
+    let output = doctor(&["--from", "logs", "--archive", "a"], folder.path(), &[]);
+    assert_says(&output, "warning  state: a has rows, and no state says what they are of");
     fs::write(folder.path().join("a/_weir/state.redb"), "damaged").unwrap();
     let output = doctor(&["--from", "a", "--archive", "a"], folder.path(), &[]);
     assert_eq!(code(&output), 2);

@@ -6,6 +6,8 @@ use std::path::Path;
 
 use super::check::{Check, Status};
 use crate::archive::layout::PRIVATE;
+use crate::archive::read::files;
+use crate::catalog;
 use crate::cli::configured::{Compiled, compile, distinct, each_way, memory, on_disk, sources, table};
 use crate::cli::suppress::OF_WEIR;
 use crate::config::Config;
@@ -176,11 +178,26 @@ fn archive(config: &Config) -> Vec<Check> {
         }
     };
     let state = dir.join(PRIVATE).join("state.redb");
-    let last = (config.state.is_none() && state.exists()).then(|| match State::peek(&state) {
-        Ok(_) => Check::ok("state", format!("the last commit in {} can be read", state.display())),
-        Err(error) => Check::failed("state", format!("{error:#}: take it from a backup, or read into another archive")),
-    });
+    let has_rows = || catalog::tables().any(|table| files(dir, table).is_ok_and(|files| !files.is_empty()));
+    let last = match (config.state.is_none() && state.exists()).then(|| State::peek(&state)).transpose() {
+        _ if config.state.is_some() => None,
+        Ok(None | Some(None)) if has_rows() => Some(Check::new("state", Status::Warning, stateless(dir))),
+        Ok(None) => None,
+        Ok(Some(_)) => Some(Check::ok("state", format!("the last commit in {} can be read", state.display()))),
+        Err(error) => {
+            let why = format!("{error:#}: take it from a backup, or read into another archive");
+            Some(Check::failed("state", why))
+        }
+    };
     [written, room].into_iter().chain(last).collect()
+}
+
+fn stateless(dir: &Path) -> String {
+    let dir = dir.display();
+    format!(
+        "{dir} has rows, and no state says what they are of: what is read again is in it twice: put its {PRIVATE}/state.redb back, or \
+         name another archive"
+    )
 }
 
 /// `least` is what one commit may write.
