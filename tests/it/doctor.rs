@@ -130,6 +130,11 @@ fn a_state_that_cannot_be_read_is_told_and_so_are_logs_that_are_the_archive() {
     assert_eq!(code(&output), 2);
     assert_says(&output, "failed   state: reading a copy of a/_weir/state.redb: it is damaged");
     assert_says(&output, "failed   config: from: a is the archive too");
+    // as one of another user, which root may write
+    fs::remove_dir_all(folder.path().join("a/_weir/pending")).unwrap();
+    fs::write(folder.path().join("a/_weir/pending"), "").unwrap();
+    let output = doctor(&["--from", "logs", "--archive", "a"], folder.path(), &[]);
+    assert_says(&output, "failed   archive: a/_weir/pending cannot be written");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
