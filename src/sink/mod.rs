@@ -104,7 +104,8 @@ pub struct JournalFile {
     bytes: Option<u64>,
 }
 
-const IN_USE: &str = "another run writes its findings there: give each a file of its own";
+/// Said of a file that a run that follows has.
+pub const IN_USE: &str = "another run writes its findings there: give each a file of its own";
 const UNREAD: &str = "nobody reads the pipe any more";
 
 impl Journal {
