@@ -65,6 +65,8 @@ pub struct Metrics {
     /// Notices of new objects: `received`, then `deleted` once their objects are committed, `returned` to the queue for
     /// another try, or `poison`, left to the queue's redrive policy.
     pub notices: IntCounterVec,
+    /// Answers of queues when asked for notices: `notices`, `empty` or `failed`, as where the queue is gone or denied meanwhile.
+    pub notices_answers: IntCounterVec,
     /// Notices that are worked on or wait for a commit.
     pub notices_held: IntGauge,
     /// Findings that wait in each outbox, and those that are `open`; and how many may.
@@ -176,6 +178,7 @@ impl Metrics {
             inputs_unreadable: ints("weir_inputs_unreadable_total", "inputs that could not be read to their end", &[]),
             sources_ended: ints("weir_sources_ended_total", "sources that nothing is read from any more", &[]),
             notices: ints("weir_notices_total", "notices of new objects", &["outcome"]),
+            notices_answers: ints("weir_notices_answers_total", "answers when asked for notices", &["answer"]),
             notices_held: register(
                 &registry,
                 IntGauge::new("weir_notices_held", "notices worked on or waiting for a commit"),

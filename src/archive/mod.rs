@@ -233,6 +233,19 @@ impl Archive {
         self.dir.join(object.pending()).exists() || self.dir.join(&object.path).exists()
     }
 
+    /// The last round that a file in its place is named for, 0 where none is; `None` where there is no file.
+    ///
+    /// # Errors
+    /// When a folder cannot be read.
+    pub fn last_round(&self) -> anyhow::Result<Option<u64>> {
+        let mut last: Option<u64> = None;
+        for table in catalog::tables() {
+            let files = read::files(&self.dir, table)?;
+            last = last.max(files.iter().map(|file| round_of(&file.path).unwrap_or(0)).max());
+        }
+        Ok(last)
+    }
+
     /// Moves committed files into place; those that are there already stay.
     ///
     /// # Errors
@@ -268,6 +281,12 @@ impl Archive {
         }
         self.end_exchange()
     }
+}
+
+/// The number of the round in a file's name, behind the time; merged files have sixteen digits of a hash there.
+fn round_of(path: &Path) -> Option<u64> {
+    let (_, unit) = path.file_stem()?.to_str()?.rsplit_once('-')?;
+    if unit.len() < 16 { unit.parse().ok() } else { None }
 }
 
 #[cfg(test)]

@@ -32,6 +32,22 @@ fn texts(rows: &RecordBatch, column: &str) -> Vec<String> {
     column.as_string::<i32>().iter().map(|text| text.unwrap_or("null").to_owned()).collect()
 }
 
+#[test]
+fn the_last_round_is_told_by_the_names_of_files() {
+    let (dir, mut archive) = opened();
+    assert_eq!(archive.last_round().unwrap(), None);
+    archive.add(vec![events(&[("10:00", "a")])]);
+    let objects = archive.write(9).unwrap();
+    assert_eq!(archive.last_round().unwrap(), None, "no commit has it yet");
+    archive.publish(&objects).unwrap();
+    commit(&mut archive, 12, vec![events(&[("09:00", "b")])]);
+    assert_eq!(archive.last_round().unwrap(), Some(12));
+    let place = dir.path().join(&objects[0].path);
+    let merged = place.with_file_name("20240801T100000-0123456789012345.parquet");
+    std::fs::rename(&place, merged).unwrap();
+    assert_eq!(archive.last_round().unwrap(), Some(12));
+}
+
 /// Every path and the ids in it.
 fn contents(dir: &Path) -> Vec<(String, Vec<String>)> {
     let found = files(dir, &CLOUDTRAIL).unwrap();

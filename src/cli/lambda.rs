@@ -42,6 +42,8 @@ const PACKAGE: &str = "LAMBDA_TASK_ROOT";
 const CONFIG: &str = "weir.toml";
 /// MiB that the function has. What runs in it has no control group that says so.
 const MEMORY: &str = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE";
+/// What Lambda sets beside its API, and its client for Rust panics without.
+const OF_A_FUNCTION: [&str; 3] = ["AWS_LAMBDA_FUNCTION_NAME", MEMORY, "AWS_LAMBDA_FUNCTION_VERSION"];
 
 #[derive(Args)]
 pub struct Lambda {
@@ -68,6 +70,9 @@ pub fn run(flags: &Lambda) -> Result<ExitCode, Failure> {
     let Some(api) = std::env::var(RUNTIME_API).ok().filter(|api| !api.is_empty()) else {
         return Err(Failure::Usage(anyhow!("{RUNTIME_API} is not set: this command is started by AWS Lambda")));
     };
+    if let Some(missing) = OF_A_FUNCTION.iter().find(|name| std::env::var(name).is_err()) {
+        return Err(Failure::Usage(anyhow!("{missing} is not set, as AWS Lambda and what stands in for it do")));
+    }
     // one thread is enough for what waits; rules and rows have threads of their own
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().or_output()?;
     let made = configuration(flags).and_then(|config| make(&config, runtime.handle().clone()));

@@ -1,6 +1,6 @@
 //! Where commands write, how terminals look, and how failures become exit codes.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 
 use crate::pipeline::summary::counted;
-use crate::sink::Look;
+use crate::sink::{IN_USE, Look};
 
 /// Why a command failed, which says its exit code.
 pub enum Failure {
@@ -54,15 +54,23 @@ pub fn open(name: &str) -> anyhow::Result<Box<dyn Write + Send>> {
 /// alone: who reads a pipe takes its first writer for the last.
 ///
 /// # Errors
-/// When it cannot.
+/// When it cannot, or a run that follows writes its findings there.
 pub fn try_file(path: &Path) -> anyhow::Result<()> {
     let tried = match fs::metadata(path) {
-        Ok(meta) if meta.is_file() || meta.is_dir() => File::options().append(true).open(path).map(|_| ()),
+        Ok(meta) if meta.is_file() || meta.is_dir() => File::options().append(true).open(path).and_then(unless_in_use),
         Ok(_) => Ok(()),
         Err(error) if error.kind() == ErrorKind::NotFound && is_in_folder(path) => Ok(()),
         Err(error) => Err(error),
     };
     tried.with_context(|| format!("writing {}", path.display()))
+}
+
+fn unless_in_use(file: File) -> io::Result<()> {
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(io::Error::other(IN_USE)),
+        // not every file system has locks
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
+    }
 }
 
 fn is_in_folder(path: &Path) -> bool {
@@ -135,6 +143,7 @@ pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sink::Journal;
 
     #[test]
     fn a_cause_that_was_said_is_not_said_again() {
@@ -156,6 +165,10 @@ mod tests {
         fs::write(at("old"), "as it was").unwrap();
         assert_eq!(why("old"), None);
         assert_eq!(fs::read(at("old")).unwrap(), b"as it was");
+        let journal = Journal::file(&at("old"), None).unwrap();
+        assert_eq!(why("old").as_deref(), Some(IN_USE));
+        drop(journal);
+        assert_eq!(why("old"), None);
         assert_eq!(why("").as_deref(), Some("Is a directory (os error 21)"));
         assert_eq!(why("nowhere/new").as_deref(), Some("No such file or directory (os error 2)"));
         assert_eq!(why("old/new").as_deref(), Some("Not a directory (os error 20)"));

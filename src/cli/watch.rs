@@ -48,6 +48,9 @@ pub struct Watch {
     gone: Option<Vec<String>>,
     /// What is wrong now, as it was said.
     refused: Vec<String>,
+    /// The sections that wait for the next start: as the run began with them, and as they were at the last look.
+    begun: Option<String>,
+    latest: Option<String>,
 }
 
 pub type Stamp = blake3::Hash;
@@ -59,6 +62,8 @@ impl Watch {
         let (sources, references) = (compiled.sources.clone(), compiled.references.clone());
         let asked = compiled.detector.asked_of_rows();
         let (looks, lost) = (Looks::default(), Asked::default());
+        // flags of one command alone stand over them in `config`
+        let begun = flags.reread().ok().map(|config| of_a_start(&config));
         Watch {
             flags,
             config,
@@ -72,6 +77,8 @@ impl Watch {
             changing: None,
             gone: None,
             refused,
+            latest: begun.clone(),
+            begun,
         }
     }
 
@@ -188,8 +195,24 @@ impl Watch {
         Some(Renewal { taken, refused, unsaid, judged: Vec::new() })
     }
 
-    fn configuration(&self) -> anyhow::Result<(Config, Suppressions, Canaries)> {
-        let config = self.flags.reread()?;
+    /// Whether something is edited that waits for the next start; true once for each edit.
+    fn waits(&mut self, config: &Config) -> bool {
+        let now = Some(of_a_start(config));
+        let is_edit = now != self.latest && now != self.begun;
+        self.latest = now;
+        is_edit
+    }
+
+    /// The archive is that which the run writes, whatever the file says by now.
+    fn configuration(&mut self) -> anyhow::Result<(Config, Suppressions, Canaries)> {
+        let read = self.flags.reread()?;
+        if self.waits(&read) {
+            tracing::warn!(
+                "an edit of the configuration waits for the next start: a run that goes on takes up `rules`, [sigma], [reference], \
+                 [quarantine], [[suppress]], [[canary]] and [[assets]] alone"
+            );
+        }
+        let config = Config { archive: self.config.archive.clone(), ..read };
         let suppressions = Suppressions::new(config.suppress.clone())?;
         let canaries = Canaries::new(config.canary.clone())?;
         Ok((config, suppressions, canaries))
@@ -212,6 +235,12 @@ impl Watch {
 /// The sections that a run takes up while it goes on.
 fn in_force(config: &Config) -> String {
     format!("{:?}", (&config.quarantine, &config.suppress, &config.canary, &config.assets))
+}
+
+/// The sections that it takes up at its start alone.
+fn of_a_start(config: &Config) -> String {
+    let Config { from, table, vpc_flow_format, state, limits, source, archive, metrics, aws, sink, .. } = config;
+    format!("{:?}", (from, table, vpc_flow_format, state, limits, (source, archive, metrics, aws, sink)))
 }
 
 /// What is wrong, with the place that TOML shows over several lines.
@@ -294,6 +323,32 @@ mod tests {
         fs::write(&rule, text("ListUsers")).unwrap();
         let renewal = watch.renew(stamp(&flags, &config), &CancellationToken::new()).unwrap();
         assert_eq!((renewal.refused, renewal.taken.unwrap().detector.memory()), (Vec::new(), memory));
+    }
+
+    #[test]
+    fn an_edit_that_waits_for_the_next_start_is_told_of_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("weir.toml");
+        let write = |text: &str| fs::write(&file, format!("rules = \"none\"\narchive.dir = \"none\"\n{text}")).unwrap();
+        write("limits.commit_seconds = 30\n");
+        let flags = Flags::parse_from(["weir", "-c", &file.display().to_string()]).common;
+        let Ok(mut config) = flags.configuration() else { panic!("the file is a configuration") };
+        // as --from has it
+        config.from = vec!["logs".into()];
+        let mut compiled = compile(config.rules.as_deref(), &config).unwrap();
+        let seen = stamp(&flags, &config);
+        let mut watch = Watch::new(flags, config, &mut compiled, seen, Memory::default());
+        fs::write(&file, "archive.dir = \"other\"\n").unwrap();
+        assert_eq!(watch.configuration().unwrap().0.archive.dir, "none", "it is what the run writes");
+        let mut waits = |text: &str| {
+            write(text);
+            watch.waits(&watch.flags.reread().unwrap())
+        };
+        let quarantine = "limits.commit_seconds = 30\nquarantine.hours = 2\n";
+        let edited = "limits.commit_seconds = 31\n";
+        let moved = "limits.commit_seconds = 31\n[[assets]]\npattern = \"x\"\nworth = \"sandbox\"\n";
+        let told = [quarantine, edited, edited, moved, quarantine, edited].map(&mut waits);
+        assert_eq!(told, [false, true, false, false, false, true]);
     }
 
     #[test]

@@ -413,7 +413,10 @@ impl Disk {
 fn unless_damaged<T>(path: &Path, ask: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
     caught(ask).unwrap_or_else(|| {
         let path = path.display();
-        bail!("the archive's state {path} is damaged: move it away, and what there is to read is read anew")
+        bail!(
+            "the archive's state {path} is damaged: take it from a backup, or move the whole archive away, and what there is to read is \
+             read anew"
+        )
     })
 }
 

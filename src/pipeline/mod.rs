@@ -299,6 +299,18 @@ impl Worker {
             }
             archive.publish(&saved.objects).context("finishing the last commit")?;
             archive.sweep()?;
+            if saved.round == 0
+                && let Some(last) = archive.last_round()?
+            {
+                let archive = archive.dir().display();
+                tracing::warn!(
+                    %archive,
+                    "the archive has rows, and no state says what they are of: what is read again is in it twice. Put its state back \
+                     (_weir/state.redb, or what `state` names), or write into another archive"
+                );
+                // a file of one name with another would take its place
+                saved.round = last;
+            }
             summary.archive = Some(archive.dir().display().to_string());
         }
         stages.detector.follow(follows);

@@ -22,7 +22,7 @@ pub mod post;
 pub mod sender;
 pub mod probe;
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -89,7 +89,8 @@ pub fn write(
 /// Where findings go as they come, one JSON object a line: a file that is appended to, or standard output.
 ///
 /// A later line with the same `id` replaces the earlier one. A file that is moved away or removed is made anew, and one that is emptied is
-/// gone on with from its beginning, so that it can be rotated.
+/// gone on with from its beginning, so that it can be rotated. One run has it at a time: another would cut off at its start what this one
+/// wrote. A pipe or a device gets the lines, and of these nothing is known later.
 pub enum Journal {
     File(JournalFile),
     Stdout,
@@ -99,25 +100,29 @@ pub enum Journal {
 pub struct JournalFile {
     path: PathBuf,
     file: File,
-    bytes: u64,
+    /// Its length, as long as nobody else changes it; of what is no regular file none.
+    bytes: Option<u64>,
 }
+
+/// Said of a file that a run that follows has.
+pub const IN_USE: &str = "another run writes its findings there: give each a file of its own";
+const UNREAD: &str = "nobody reads the pipe any more";
 
 impl Journal {
     /// Opens a file for appending and cuts it to the length of the last commit, so that lines a crash left behind are not
     /// there twice. Any other file than the one that was committed is appended to as it is.
     ///
     /// # Errors
-    /// When the file cannot be opened or cut.
+    /// When the file cannot be opened or cut, or another run has it.
     pub fn file(path: &Path, committed: Option<&Mark>) -> io::Result<Journal> {
         let mut journal = JournalFile::open(path)?;
-        if let Some(committed) = committed
-            && committed.bytes < journal.bytes
+        if let (Some(committed), Some(bytes)) = (committed, journal.bytes)
+            && committed.bytes < bytes
             && Mark::of(&journal.file, committed.bytes)?.is_same(committed)
         {
             journal.file.set_len(committed.bytes)?;
-            journal.bytes = committed.bytes;
+            journal.bytes = Some(journal.file.seek(SeekFrom::End(0))?);
         }
-        journal.file.seek(SeekFrom::End(0))?;
         Ok(Journal::File(journal))
     }
 
@@ -142,37 +147,51 @@ impl Journal {
     /// When the file cannot be synced.
     pub fn sync(&mut self) -> io::Result<Mark> {
         match self {
-            Journal::File(journal) => {
-                journal.file.sync_data()?;
-                Mark::of(&journal.file, journal.bytes)
+            Journal::File(JournalFile { file, bytes: Some(bytes), .. }) => {
+                file.sync_data()?;
+                Mark::of(file, *bytes)
             }
-            Journal::Stdout => Ok(Mark::default()),
+            Journal::File(JournalFile { bytes: None, .. }) | Journal::Stdout => Ok(Mark::default()),
         }
     }
 }
 
 impl JournalFile {
+    /// Opens a file at its end, for one run at a time. A pipe is waited for until somebody reads it.
     fn open(path: &Path) -> io::Result<JournalFile> {
+        if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+            // who opened it to read too would be its own reader, and not hear that the other has gone
+            let file = OpenOptions::new().write(true).open(path)?;
+            return Ok(JournalFile { path: path.to_owned(), file, bytes: None });
+        }
         let mut file = OpenOptions::new().create(true).read(true).write(true).truncate(false).open(path)?;
-        let bytes = file.metadata()?.len();
-        file.seek(SeekFrom::End(0))?;
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => return Err(io::Error::other(IN_USE)),
+            // not every file system has locks
+            Ok(()) | Err(TryLockError::Error(_)) => {}
+        }
+        let bytes = Some(file.seek(SeekFrom::End(0))?);
         Ok(JournalFile { path: path.to_owned(), file, bytes })
     }
 
     fn append(&mut self, lines: &[u8]) -> io::Result<()> {
-        let own = self.file.metadata()?;
-        if own.is_file() {
-            let there = std::fs::metadata(&self.path).ok();
+        if self.bytes.is_some() {
+            let own = self.file.metadata()?;
+            let there = fs::metadata(&self.path).ok();
             if there.is_none_or(|there| number(&there) != number(&own)) {
                 self.file.sync_data()?;
                 *self = JournalFile::open(&self.path)?;
-            } else if own.len() != self.bytes {
+            } else if self.bytes != Some(own.len()) {
                 // somebody has emptied it, or added to it
-                self.bytes = self.file.seek(SeekFrom::End(0))?;
+                self.bytes = Some(self.file.seek(SeekFrom::End(0))?);
             }
         }
-        self.file.write_all(lines)?;
-        self.bytes += lines.len() as u64;
+        match self.file.write_all(lines) {
+            // of standard output that is a run's good end, and of what was named it is none
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Err(io::Error::other(UNREAD)),
+            written => written?,
+        }
+        self.bytes = self.bytes.map(|bytes| bytes + lines.len() as u64);
         Ok(())
     }
 }
@@ -191,9 +210,56 @@ mod tests {
         journal.append(&found).unwrap();
         let committed = journal.sync().unwrap();
         journal.append(&found).unwrap();
+        drop(journal);
         let mut journal = Journal::file(&path, Some(&committed)).unwrap();
         journal.append(&found).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 2);
+    }
+
+    #[test]
+    fn a_file_is_one_runs_at_a_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("f.ndjson");
+        let found = [one_match("a/b", "eve", Timestamp(0), "e")];
+        let mut journal = Journal::file(&path, None).unwrap();
+        journal.append(&found).unwrap();
+        let refused = Journal::file(&path, None).err().map(|error| error.to_string());
+        assert_eq!(refused.as_deref(), Some(IN_USE));
+        // what was rotated is nobody's any more, and what takes its place is
+        let away = dir.path().join("f.ndjson.1");
+        fs::rename(&path, &away).unwrap();
+        journal.append(&found).unwrap();
+        assert!(Journal::file(&away, None).is_ok() && Journal::file(&path, None).is_err());
+        drop(journal);
+        assert!(Journal::file(&path, None).is_ok());
+        assert_eq!((lines(&away), lines(&path)), (1, 1));
+    }
+
+    #[test]
+    fn a_pipe_and_a_device_get_the_lines() {
+        use std::io::Read;
+        use std::os::fd::AsRawFd;
+
+        let found = [one_match("a/b", "eve", Timestamp(0), "e")];
+        let (mut from, to) = io::pipe().unwrap();
+        let pipe = PathBuf::from(format!("/proc/self/fd/{}", to.as_raw_fd()));
+        // two may write there
+        let mut journals = [Journal::file(&pipe, None).unwrap(), Journal::file(&pipe, None).unwrap()];
+        drop(to);
+        for journal in &mut journals {
+            journal.append(&found).unwrap();
+            assert_eq!(journal.sync().unwrap(), Mark::default());
+        }
+        let [first, mut second] = journals;
+        drop(first);
+        let mut text = [0; 1 << 16];
+        let read = from.read(&mut text).unwrap();
+        assert_eq!(text[..read].iter().filter(|byte| **byte == b'\n').count(), 2);
+        drop(from);
+        assert_eq!(second.append(&found).unwrap_err().to_string(), UNREAD);
+        let mut journal = Journal::file(Path::new("/dev/null"), Some(&Mark::default())).unwrap();
+        journal.append(&found).unwrap();
+        assert_eq!(journal.sync().unwrap(), Mark::default());
     }
 
     fn lines(path: &Path) -> usize {
@@ -230,6 +296,7 @@ mod tests {
         let mut journal = Journal::file(&other, None).unwrap();
         let committed = journal.sync().unwrap();
         journal.append(&found).unwrap();
+        drop(journal);
         drop(Journal::file(&other, Some(&committed)).unwrap());
         assert_eq!(lines(&other), 0);
     }
@@ -255,6 +322,7 @@ mod tests {
         let committed = journal.sync().unwrap();
         assert_eq!(committed.bytes, std::fs::metadata(&path).unwrap().len());
         journal.append(&found).unwrap();
+        drop(journal);
         drop(Journal::file(&path, Some(&committed)).unwrap());
         assert_eq!(lines(&path), 2);
     }

@@ -71,12 +71,15 @@ impl Desk {
 
     /// Reads the answer to the call of this number; `random` as [`Outbox::answer`] has it.
     pub fn answered(&mut self, way: &Way, place: &str, call: (u64, Answer), now: Timestamp, random: f64) {
-        let was_well = trouble(&self.outbox, place).is_none();
+        let before = trouble(&self.outbox, place);
         let done = self.outbox.answer(place, call.0, call.1, now, random);
-        match (was_well, trouble(&self.outbox, place)) {
-            (true, Some(why)) => tracing::warn!(place, why, "{} takes nothing; findings wait", way.said()),
-            (false, None) => tracing::info!(place, "{} takes findings again", way.said()),
-            (true, None) | (false, Some(_)) => {}
+        match (before, trouble(&self.outbox, place)) {
+            (None, Some(why)) => tracing::warn!(place, why, "{} takes nothing; findings wait", way.said()),
+            (Some(before), Some(why)) if code(&before) != code(&why) => {
+                tracing::warn!(place, why, "{} takes nothing, for another reason now; findings wait", way.said());
+            }
+            (Some(_), None) => tracing::warn!(place, "{} takes findings again", way.said()),
+            (None, None) | (Some(_), Some(_)) => {}
         }
         if let Some(why) = done.why.as_ref().filter(|why| self.again.as_ref() != Some(*why)) {
             tracing::warn!(place, why, "{} left findings of a call out, which are sent again", way.said());
@@ -108,6 +111,11 @@ impl Desk {
 
 fn trouble(outbox: &Outbox, place: &str) -> Option<String> {
     outbox.places().find(|(known, ..)| *known == place)?.2.map(|trouble| trouble.why.clone())
+}
+
+/// What of a reason stays the same from one try to the next: the message may name the request.
+fn code(why: &str) -> &str {
+    why.split_once(": ").map_or(why, |(code, _)| code)
 }
 
 impl Shared {

@@ -84,7 +84,7 @@ impl Config {
 /// sent.
 pub fn read(config: Config, feed: Feed) {
     let files =
-        Arc::new(Files { queue: Queue::default(), tails: Mutex::new(Tails::of(&feed.resume)), follow: config.follow });
+        Arc::new(Files { tails: Mutex::new(Tails::of(&feed.resume)), follow: config.follow, ..Files::default() });
     for _ in 0..feed.decode.memory.threads(config.readers.max(1)) {
         let (files, feed) = (files.clone(), feed.clone());
         thread::spawn(move || {
@@ -100,15 +100,34 @@ pub fn read(config: Config, feed: Feed) {
 }
 
 /// What the readers share.
+#[derive(Default)]
 struct Files {
     queue: Queue,
     tails: Mutex<Tails>,
     follow: bool,
+    /// Names of those that could not be opened when that was last tried.
+    shut: Mutex<BTreeSet<String>>,
 }
 
 impl Files {
     fn tails(&self) -> MutexGuard<'_, Tails> {
         self.tails.lock().expect("no reader panics while holding it")
+    }
+
+    /// A file could be opened: once it cannot any more, that is told.
+    fn opened(&self, file: &File) {
+        self.shut.lock().expect("no reader panics while holding it").remove(&file.version.path);
+    }
+
+    /// Has a file that could not be opened tried again at each look, since nothing of it changes when it may be read at last; true when
+    /// that is to be told, which is the first time.
+    fn not_opened(&self, file: &File, error: &io::Error) -> bool {
+        // there is nothing to try again
+        if !self.follow || error.kind() == io::ErrorKind::NotFound {
+            return true;
+        }
+        self.queue.miss(file);
+        self.shut.lock().expect("no reader panics while holding it").insert(file.version.path.clone())
     }
 }
 
@@ -131,7 +150,7 @@ struct Waiting {
     closed: bool,
     /// Numbers of the files that wait or are being read: another version of one is read behind it.
     busy: BTreeSet<String>,
-    /// Names of those that were not there any more.
+    /// Names of those that were not there any more, or could not be opened.
     missed: Vec<String>,
 }
 
@@ -203,7 +222,7 @@ fn list(config: &Config, queue: &Queue, feed: &Feed) {
                     }
                     Err((name, why)) => {
                         // when following, what is not there yet may still come
-                        if config.follow && why == NOTHING_THERE {
+                        if config.follow && (why == NOTHING_THERE || why == NO_MATCH) {
                             if awaited.insert(name.clone()) {
                                 tracing::warn!(from = name, "there is nothing yet: what comes will be read");
                             }
@@ -304,6 +323,7 @@ fn has_lines(file: &File) -> bool {
 }
 
 const NOTHING_THERE: &str = "no such file or folder";
+const NO_MATCH: &str = "no file matches";
 const NO_FILE: &str = "neither a file nor a folder";
 
 type Found<'a> = dyn FnMut(Result<File, (String, String)>) + 'a;
@@ -330,7 +350,7 @@ fn expand(spec: &str, exclude: &[PathBuf], found: &mut Found<'_>) {
                 }
             }
             if !any {
-                found(Err((spec.to_owned(), "no file matches".to_owned())));
+                found(Err((spec.to_owned(), NO_MATCH.to_owned())));
             }
         }
         _ => found(Err((spec.to_owned(), NOTHING_THERE.to_owned()))),
@@ -399,8 +419,10 @@ fn read_file(file: &File, files: &Files, feed: &Feed) -> Result<(), Gone> {
             files.queue.miss(file);
             return Ok(());
         }
-        Err(error) => return feed.blocking_send(unreadable(error)),
+        Err(error) if files.not_opened(file, &error) => return feed.blocking_send(unreadable(error)),
+        Err(_) => return Ok(()),
     };
+    files.opened(file);
     let mut read_before = tail.as_ref().map_or(0, Tail::bytes);
     let mut inflated = 0;
     let mut stopped = false;

@@ -167,8 +167,8 @@ fn a_state_that_is_damaged_is_told_and_no_stack_is_shown() {
     let mut bytes = fs::read(&state).unwrap();
     bytes[4096..].fill(0);
     fs::write(&state, bytes).unwrap();
-    let expected =
-        "weir: the archive's state a/_weir/state.redb is damaged: move it away, and what there is to read is read anew";
+    let expected = "weir: the archive's state a/_weir/state.redb is damaged: take it from a backup, or move the whole archive away, and \
+                    what there is to read is read anew";
     let output = run();
     assert_eq!((code(&output), text(&output.stderr).trim()), (4, expected));
     let looked = weir(&["incidents", "--archive", "a"], folder.path());

@@ -122,11 +122,19 @@ fn a_state_that_cannot_be_read_is_told_and_so_are_logs_that_are_the_archive() {
     let output = doctor(&["--from", "logs", "--archive", "a"], folder.path(), &[]);
     assert_eq!(code(&output), 0, "{}", text(&output.stdout));
     assert_says(&output, "ok       state: the last commit in a/_weir/state.redb can be read");
+    fs::write(folder.path().join("a/_weir/state.redb"), "").unwrap();
+    let output = doctor(&["--from", "logs", "--archive", "a"], folder.path(), &[]);
+    assert_says(&output, "warning  state: a has rows, and no state says what they are of");
     fs::write(folder.path().join("a/_weir/state.redb"), "damaged").unwrap();
     let output = doctor(&["--from", "a", "--archive", "a"], folder.path(), &[]);
     assert_eq!(code(&output), 2);
     assert_says(&output, "failed   state: reading a copy of a/_weir/state.redb: it is damaged");
     assert_says(&output, "failed   config: from: a is the archive too");
+    // as one of another user, which root may write
+    fs::remove_dir_all(folder.path().join("a/_weir/pending")).unwrap();
+    fs::write(folder.path().join("a/_weir/pending"), "").unwrap();
+    let output = doctor(&["--from", "logs", "--archive", "a"], folder.path(), &[]);
+    assert_says(&output, "failed   archive: a/_weir/pending cannot be written");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -451,6 +451,14 @@ fn lambda_is_told_why_the_function_cannot_start() {
     let output = weir(&["lambda"], folder.path());
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("AWS_LAMBDA_RUNTIME_API is not set"), "{}", text(&output.stderr));
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_weir"))
+        .arg("lambda")
+        .env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:1")
+        .env_remove("AWS_LAMBDA_FUNCTION_NAME")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).starts_with("weir: AWS_LAMBDA_FUNCTION_NAME is not set"), "{}", text(&output.stderr));
     let output = weir(&["run", "--from", ".", "--archive", "s3://archive/weir"], folder.path());
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("an archive in S3 is written by `weir lambda`"), "{}", text(&output.stderr));

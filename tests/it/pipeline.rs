@@ -102,6 +102,33 @@ fn ordinary_traffic_raises_nothing_high() {
     }
 }
 
+#[test]
+fn an_archive_without_its_state_keeps_its_rows_and_says_what_is_doubled() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("logs")).unwrap();
+    let [first, second] = ["logs/a.json", "logs/b.json"].map(|name| folder.path().join(name));
+    for (path, id) in
+        [(&first, "0a5e1f2c-0000-4000-8000-000000000001"), (&second, "0a5e1f2c-0000-4000-8000-000000000002")]
+    {
+        let event = serde_json::json!({ "eventVersion": "1.08", "eventSource": "iam.amazonaws.com", "eventName": "GetUser",
+                                        "eventTime": "2024-08-01T10:00:00Z", "eventID": id });
+        fs::write(path, event.to_string()).unwrap();
+    }
+    let run = || {
+        let output = weir(&["run", "--rules", "none", "--from", "logs", "--archive", "a"], folder.path());
+        assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+        text(&output.stderr).contains("no state says what they are of")
+    };
+    assert!(!run());
+    assert!(!run());
+    fs::remove_file(second).unwrap();
+    fs::remove_file(folder.path().join("a/_weir/state.redb")).unwrap();
+    assert!(run());
+    // the file of the first round has both, and stays
+    assert_eq!(count("a", folder.path()), (3, 2));
+    assert!(!run());
+}
+
 /// Many small files of ordinary and attack events, in a folder of their own.
 pub fn many_files(folder: &Path, copies: usize) {
     fs::create_dir_all(folder).unwrap();

@@ -122,6 +122,24 @@ fn ctrl_c_ends_following_soon_and_nothing_is_lost() {
 }
 
 #[test]
+fn a_hang_up_ends_no_service() {
+    let folder = tempfile::tempdir().unwrap();
+    let logs = folder.path().join("logs");
+    many_files(&logs, 1);
+    let arguments =
+        ["run", "--rules", "none", "--from", "logs", "--archive", "a", "--follow", "--findings", "f.ndjson"];
+    let mut child = start(&arguments, folder.path());
+    wait_for(&mut child, "the file of findings", || folder.path().join("f.ndjson").exists());
+    signal(&child, Signal::HUP);
+    thread::sleep(Duration::from_millis(500));
+    assert!(child.try_wait().unwrap().is_none(), "it goes on");
+    signal(&child, Signal::TERM);
+    let stopped = ended(child, SOON);
+    assert_eq!(code(&stopped), 0, "{}", text(&stopped.stderr));
+    assert!(text(&stopped.stderr).contains("SIGHUP changes nothing"), "{}", text(&stopped.stderr));
+}
+
+#[test]
 fn a_line_that_is_being_written_is_no_reject() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("logs")).unwrap();

@@ -1,11 +1,14 @@
 //! What can be checked without AWS: the configuration, the rules, the disk, the files to read, the address of the metrics.
 
 use std::fs::File;
+use std::io;
 use std::net::TcpListener;
 use std::path::Path;
 
 use super::check::{Check, Status};
 use crate::archive::layout::PRIVATE;
+use crate::archive::read::files;
+use crate::catalog;
 use crate::cli::configured::{Compiled, compile, distinct, each_way, memory, on_disk, sources, table};
 use crate::cli::suppress::OF_WEIR;
 use crate::config::Config;
@@ -159,12 +162,16 @@ fn archive(config: &Config) -> Vec<Check> {
     else {
         return vec![Check::failed("archive", format!("there is no folder above {}", dir.display()))];
     };
-    let written = match tempfile::tempfile_in(there) {
+    // where rows wait for their commit: the folder of a run of another user is that user's alone
+    let pending = dir.join(PRIVATE).join("pending");
+    let is_there = std::fs::metadata(&pending).map_or_else(|error| is_denied(&error), |_| true);
+    let place: &Path = if is_there { &pending } else { there };
+    let written = match tempfile::tempfile_in(place) {
         Ok(_) if there == dir => Check::ok("archive", format!("{} can be written", dir.display())),
         Ok(_) => Check::ok("archive", format!("{} can be made", dir.display())),
         Err(error) => {
             let why =
-                format!("{} cannot be written: {error}: give the user that Weir runs as the right to", there.display());
+                format!("{} cannot be written: {error}: give the user that Weir runs as the right to", place.display());
             Check::failed("archive", why)
         }
     };
@@ -176,11 +183,36 @@ fn archive(config: &Config) -> Vec<Check> {
         }
     };
     let state = dir.join(PRIVATE).join("state.redb");
-    let last = (config.state.is_none() && state.exists()).then(|| match State::peek(&state) {
-        Ok(_) => Check::ok("state", format!("the last commit in {} can be read", state.display())),
-        Err(error) => Check::failed("state", format!("{error:#}: take it from a backup, or read into another archive")),
-    });
+    let has_rows = || catalog::tables().any(|table| files(dir, table).is_ok_and(|files| !files.is_empty()));
+    let last = match (config.state.is_none() && state.exists()).then(|| State::peek(&state)).transpose() {
+        _ if config.state.is_some() => None,
+        Ok(None | Some(None)) if has_rows() => Some(Check::new("state", Status::Warning, stateless(dir))),
+        Ok(None) => None,
+        Ok(Some(_)) => Some(Check::ok("state", format!("the last commit in {} can be read", state.display()))),
+        Err(error) => Some(Check::failed("state", format!("{error:#}: {}", advice(&error)))),
+    };
     [written, room].into_iter().chain(last).collect()
+}
+
+fn is_denied(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::PermissionDenied
+}
+
+/// What to do about a state that cannot be read.
+fn advice(error: &anyhow::Error) -> &'static str {
+    let cause = error.root_cause().downcast_ref::<io::Error>();
+    match cause.is_some_and(is_denied) {
+        true => "give the user that Weir runs as the right to",
+        false => "take it from a backup, or read into another archive",
+    }
+}
+
+fn stateless(dir: &Path) -> String {
+    let dir = dir.display();
+    format!(
+        "{dir} has rows, and no state says what they are of: what is read again is in it twice: put its {PRIVATE}/state.redb back, or \
+         name another archive"
+    )
 }
 
 /// `least` is what one commit may write.
@@ -236,6 +268,13 @@ fn listener(address: &str) -> Check {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_state_of_another_user_is_no_damage() {
+        let of = |kind: io::ErrorKind| advice(&anyhow::Error::from(io::Error::from(kind)).context("reading a"));
+        assert_eq!(of(io::ErrorKind::PermissionDenied), "give the user that Weir runs as the right to");
+        assert_eq!(of(io::ErrorKind::UnexpectedEof), "take it from a backup, or read into another archive");
+    }
 
     #[test]
     fn a_disk_that_fills_up_is_told_in_time() {

@@ -1,6 +1,7 @@
 //! Stages that a configuration asks for → what they made of the sources, by the time these end or somebody says stop.
 
-use std::io;
+use std::future::pending;
+use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
@@ -9,6 +10,7 @@ use anyhow::{Context, anyhow};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::Common;
@@ -57,7 +59,8 @@ pub fn work(
     let stop = turn.stop.clone();
     let signals = tokio::runtime::Builder::new_current_thread().enable_all().build().or_output()?;
     // one for all turns: between two of them nobody else would hear a signal
-    std::thread::spawn(move || signals.block_on(stop_on_signal(stop)));
+    let is_service = following.is_some() && !io::stdin().is_terminal() && !io::stderr().is_terminal();
+    std::thread::spawn(move || signals.block_on(stop_on_signal(stop, is_service)));
     loop {
         match work_once(&config, sources.clone(), following, shown, &turn) {
             Err(Failure::Output(error)) if error.is::<Lost>() && !turn.stop.is_cancelled() => {
@@ -265,17 +268,21 @@ pub static STOPPED_BY: AtomicU8 = AtomicU8::new(0);
 /// Who ends a group of processes, as `timeout` does, tells each of them and then all: what comes within this time is one signal.
 const ONE_SIGNAL: Duration = Duration::from_millis(100);
 
-/// The first signal ends the run after what has been read is committed; the second ends it at once.
-async fn stop_on_signal(stop: CancellationToken) {
-    use tokio::signal::unix::{SignalKind, signal};
+/// The first signal ends the run after what has been read is committed; the second ends it at once. SIGHUP, by which services are told
+/// to read their configuration again or that a log was rotated, does not end one: systemd would take that for its wish.
+async fn stop_on_signal(stop: CancellationToken, is_service: bool) {
     let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {
         return;
     };
+    let mut hang_up = is_service.then(|| signal(SignalKind::hangup()).ok()).flatten();
     let mut next = async || {
-        tokio::select! {
-            _ = interrupt.recv() => 130_u8,
-            _ = terminate.recv() => 143,
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => return 130_u8,
+                _ = terminate.recv() => return 143,
+                () = received(&mut hang_up) => output::say(HUNG_UP),
+            }
         }
     };
     STOPPED_BY.store(next().await, Ordering::Relaxed);
@@ -288,6 +295,17 @@ async fn stop_on_signal(stop: CancellationToken) {
         if heard.elapsed() >= ONE_SIGNAL {
             std::process::exit(code.into());
         }
+    }
+}
+
+const HUNG_UP: &str =
+    "weir: SIGHUP changes nothing: rules, lists, suppressions and the file of findings are looked at all the time";
+
+/// Never returns where there is no such signal.
+async fn received(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => _ = signal.recv().await,
+        None => pending().await,
     }
 }
 

@@ -34,6 +34,15 @@ fn found(actor: &str) -> Finding {
     one_match("cloudtrail/x", actor, Timestamp(1), "e")
 }
 
+#[test]
+fn a_reason_is_another_one_by_its_code() {
+    let denied = "AccessDeniedException: request 1";
+    assert_eq!(code(denied), code("AccessDeniedException: request 2"));
+    assert_ne!(code(denied), code("status 500: request 1"));
+    assert_ne!(code("status 500: x"), code("status 503"));
+    assert_eq!(code("status 503"), "status 503");
+}
+
 fn waiting(post: &Post) -> usize {
     post.shared.desk.blocking_lock().outbox.len()
 }

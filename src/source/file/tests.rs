@@ -86,12 +86,45 @@ fn a_pipe_is_read_as_it_comes_and_is_no_partition() {
     drop(to);
     let file = describe(Path::new(&format!("/proc/self/fd/{}", from.as_raw_fd()))).unwrap();
     assert!(!file.is_regular());
-    let files = Files { queue: Queue::default(), tails: Mutex::default(), follow: false };
+    let files = Files::default();
     let mut opened = open(&file, &files, &decode::Options::default(), &CancellationToken::new()).unwrap().unwrap();
     assert!(opened.handle.is_none(), "it cannot be sought");
     let (mut rejects, mut counts) = (Vec::new(), Counts::default());
     assert!(opened.reader.next(&mut rejects, &mut counts).unwrap().is_none());
     assert_eq!(rejects[0].bytes, b"x");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_cannot_be_opened_is_told_of_once_and_tried_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a");
+    fs::write(&path, "24/08/01 12:00:00 INFO A: a\n").unwrap();
+    let file = describe(&path).unwrap();
+    // root may open every file, and nobody one below a file
+    let shut = File { path: path.join("b"), ..file.clone() };
+    let none = tokio::sync::watch::channel(Arc::default()).1;
+    let (feed, mut events) =
+        crate::source::queue(decode::Options::default(), Arc::default(), none, CancellationToken::new());
+    let reading = thread::spawn(move || {
+        let files = Files { follow: true, ..Files::default() };
+        let tries = [&shut, &shut, &file].map(|file| {
+            assert!(read_file(file, &files, &feed).is_ok());
+            files.queue.missed().len()
+        });
+        let denied = io::Error::from(io::ErrorKind::PermissionDenied);
+        assert!(files.not_opened(&file, &denied), "it could be opened, and cannot any more");
+        assert!(!files.not_opened(&file, &denied));
+        let once = Files::default();
+        assert!(read_file(&shut, &once, &feed).is_ok());
+        (tries, once.queue.missed().len())
+    });
+    let mut found = Found::default();
+    while let Some(event) = events.next().await {
+        found.add(event);
+    }
+    assert_eq!(reading.join().unwrap(), ([1, 1, 0], 0));
+    assert_eq!(found.all(), "24/08/01 12:00:00 INFO A: a\n");
+    assert_eq!(found.unreadable.len(), 2, "{:?}", found.unreadable);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -106,7 +139,7 @@ async fn what_came_through_a_pipe_is_handed_on_while_it_is_open_and_when_the_run
     assert!(Config { from: vec![name.clone()], exclude: Vec::new(), follow: false, readers: 1 }.has_pipe());
     let file = describe(Path::new(&name)).unwrap();
     let reading = thread::spawn(move || {
-        let files = Files { queue: Queue::default(), tails: Mutex::default(), follow: false };
+        let files = Files::default();
         read_file(&file, &files, &feed).is_ok()
     });
     let text = |event: Option<Event>| {

@@ -1,23 +1,28 @@
 //! The bytes of one object, in order and once each, however often the connection breaks.
 
 use std::io::{self, Read};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::{Buf, Bytes};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::bucket::Buckets;
 use super::pause;
 use crate::aws::{Kind, Trouble};
-use crate::wait::{sleep, timeout};
+use crate::wait::{now, sleep, timeout};
 
 /// What waits between the connection and the decoder of a large object; a chunk is what the connection gave, 256 KiB at
 /// most.
 const CHUNKS_WAITING_MAX: usize = 8;
+/// A try that comes after so many is told of; each has been several of AWS's client.
+const TOLD_TRIES: u32 = 3;
+/// Once in this time, for whichever object: thousands may be throttled together.
+const TELL_EVERY: Duration = Duration::from_secs(60);
 
 /// How patiently objects are read.
 #[derive(Clone, Copy, Debug)]
@@ -49,7 +54,7 @@ impl Body {
         let answer = loop {
             match buckets.get(bucket, key, None).await {
                 Ok(answer) => break answer,
-                Err(trouble) => wait(&trouble, &mut tries, patience).await.map_err(|()| trouble)?,
+                Err(trouble) => wait(key, &trouble, &mut tries, patience).await.map_err(|()| trouble)?,
             }
         };
         let missing = |what| Trouble::new(Kind::Other, format!("S3 sent no {what}"));
@@ -102,7 +107,7 @@ impl Body {
             };
             self.stream = None;
             tracing::debug!(key = self.key, got = self.got, why = %trouble, "reading on");
-            wait(&trouble, &mut self.tries, self.patience).await.map_err(|()| trouble)?;
+            wait(&self.key, &trouble, &mut self.tries, self.patience).await.map_err(|()| trouble)?;
         }
     }
 
@@ -140,13 +145,32 @@ fn broken(why: &str) -> Trouble {
 }
 
 /// Waits before the next try; an error when there is to be none.
-async fn wait(trouble: &Trouble, tries: &mut u32, patience: Patience) -> Result<(), ()> {
+async fn wait(key: &str, trouble: &Trouble, tries: &mut u32, patience: Patience) -> Result<(), ()> {
+    static TOLD: Told = Told(Mutex::new(None));
     *tries += 1;
     if !trouble.may_pass() || *tries >= patience.tries_max {
         return Err(());
     }
+    if *tries >= TOLD_TRIES && TOLD.is_due(now()) {
+        tracing::warn!(key, %trouble, "reading an object, and others maybe: trying again");
+    }
     sleep(pause(*tries - 1).min(patience.stall)).await;
     Ok(())
+}
+
+/// When it was last told that objects take many tries.
+struct Told(Mutex<Option<Instant>>);
+
+impl Told {
+    /// Whether that is to be told again, and then notes that it was.
+    fn is_due(&self, now: Instant) -> bool {
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = told.is_none_or(|told| now - told >= TELL_EVERY);
+        if is_due {
+            *told = Some(now);
+        }
+        is_due
+    }
 }
 
 /// Reads what a [`Body`] pumps.
@@ -169,5 +193,17 @@ impl Read for Stream {
         let length = self.chunk.len().min(into.len());
         self.chunk.copy_to_slice(&mut into[..length]);
         Ok(length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn that_objects_take_many_tries_is_told_once_a_minute() {
+        let (told, start) = (Told(Mutex::new(None)), Instant::now());
+        let due = [0, 1, 59, 60, 61, 119, 120].map(|second| told.is_due(start + Duration::from_secs(second)));
+        assert_eq!(due, [true, false, false, true, false, false, true]);
     }
 }

@@ -21,6 +21,7 @@ pub use super::queue::Address;
 use super::queue::{Message, POLL, Queue, Told as Answer};
 use super::{Settings, pause};
 use crate::aws::{Aws, Kind, Trouble};
+use crate::metrics::METRICS;
 use crate::position::Checkpoint;
 use crate::sink::table::plain;
 use crate::source::claims::Ask;
@@ -241,6 +242,12 @@ impl Notices {
     }
 
     async fn received(&mut self, (asked, received): Received) -> Result<(), Gone> {
+        let answer = match &received {
+            Ok(messages) if messages.is_empty() => "empty",
+            Ok(_) => "notices",
+            Err(_) => "failed",
+        };
+        METRICS.notices_answers.with_label_values(&[answer]).inc();
         let messages = match received {
             Ok(messages) => messages,
             Err(trouble) => {

@@ -20,6 +20,7 @@ use super::queue::{Message, Queue};
 use super::{Settings, backfill, notices};
 use crate::aws::{Aws, Trouble};
 use crate::decode::Options;
+use crate::metrics::METRICS;
 use crate::position::{Checkpoint, Offset, Position};
 use crate::source::claims::Lost;
 use crate::source::layout::{Range, Wanted};
@@ -716,9 +717,12 @@ async fn a_queue_that_has_nothing_is_read_until_now() {
 async fn a_queue_that_may_not_be_received_from_ends_the_source() {
     let fake = Fake::start().await;
     fake.fault("ReceiveMessage", [Fault::Refuse(403, "AccessDeniedException", "")]);
+    let failed = METRICS.notices_answers.with_label_values(&["failed"]);
+    let before = failed.get();
     let (seen, _) = Run::start(&fake, queue(false), Checkpoint::default()).all().await;
     let why = "receiving: access denied: allow sqs:ReceiveMessage to the role Weir runs as, and look at the policy of the resource";
     assert_eq!(seen.ended, [format!("sqs://trail: {why}")]);
+    assert!(failed.get() > before);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
